@@ -1,0 +1,45 @@
+package platform
+
+// Instance is one request in one environment, resolved: an exact version, parameters merged, defaulted and
+// validated, and the clusters it is placed on.
+type Instance struct {
+	Request     *Request
+	Environment *Environment
+	Offering    *Offering
+	Version     *Version
+	Parameters  map[string]any
+	Clusters    []*Cluster // sorted by name; draining clusters are not among them
+
+	// Release is the digest of the request's content with this version: sha256:<hex>.
+	Release string
+}
+
+// Inputs is all that rendering one instance for one cluster may read. CEL and Kustomize share its names: what CEL
+// calls parameters.storage a Kustomize replacement reads at fieldPath parameters.storage.
+type Inputs struct {
+	Request     InputsRequest             `json:"request"`
+	Namespace   string                    `json:"namespace"`
+	Parameters  map[string]any            `json:"parameters"`
+	Computed    map[string]any            `json:"computed"`
+	Bindings    map[string]map[string]any `json:"bindings"`
+	Environment InputsEnvironment         `json:"environment"`
+	Cluster     InputsCluster             `json:"cluster"`
+}
+
+// InputsRequest is the request as rendering sees it.
+type InputsRequest struct {
+	Name string `json:"name"`
+	Team string `json:"team"`
+}
+
+// InputsEnvironment is the environment as rendering sees it.
+type InputsEnvironment struct {
+	Name   string         `json:"name"`
+	Values map[string]any `json:"values"`
+}
+
+// InputsCluster is the cluster as rendering sees it.
+type InputsCluster struct {
+	Name   string            `json:"name"`
+	Labels map[string]string `json:"labels"`
+}

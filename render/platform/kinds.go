@@ -1,0 +1,311 @@
+package platform
+
+import (
+	"io/fs"
+	"time"
+
+	"github.com/Masterminds/semver/v3"
+	"k8s.io/apimachinery/pkg/labels"
+)
+
+// APIVersion is the API group and version of every kind that Transom reads or writes.
+const APIVersion = "transom.dev/v1alpha1"
+
+// Offering is something the platform team provides: its catalogue entry and its published versions.
+type Offering struct {
+	Name        string
+	File        string
+	Title       string
+	Description string
+	Owner       string
+	Teams       []string // who may request it; empty: every team
+	Deletion    Deletion
+	Versions    []*Version // ascending
+
+	// Broken says that offering.yaml has a Problem: nothing new is resolved to the offering.
+	Broken bool
+}
+
+// Deletion says what removing an instance does to what it owns.
+type Deletion string
+
+// The values of an offering's deletion.
+const (
+	DeletionDelete  Deletion = "delete"
+	DeletionConfirm Deletion = "confirm"
+	DeletionRetain  Deletion = "retain"
+)
+
+// Lifecycle is the stage of a version's life.
+type Lifecycle string
+
+// The stages of a version's life.
+const (
+	Active       Lifecycle = "active"
+	Experimental Lifecycle = "experimental"
+	Deprecated   Lifecycle = "deprecated"
+	Withdrawn    Lifecycle = "withdrawn"
+)
+
+// Version is a published version of an offering: a directory of plain Kustomize with the contract in version.yaml.
+type Version struct {
+	Offering    string
+	Number      *semver.Version
+	Dir         string // offerings/<offering>/<version>
+	Files       fs.FS  // rooted at Dir
+	Digest      string // sha256:<hex> over every file but tests/
+	Lifecycle   Lifecycle
+	Reason      string
+	RemoveAfter string // a date, YYYY-MM-DD
+
+	Parameters *Schema
+	Computed   []Expression // sorted by name
+	Components []Component
+	Bindings   map[string]Binding
+	Placement  labels.Selector // over the labels of clusters; nil: every cluster of the environment
+	Scope      Scope
+	Names      Names
+	Kinds      []Kind
+	Health     []Health
+	Outputs    []Expression // in the order written
+	Reversible bool
+	Ignore     []Ignore
+
+	// Broken says that the version has a Problem: what runs it stays, nothing new takes it.
+	Broken bool
+}
+
+// String is OFFERING@VERSION.
+func (v *Version) String() string { return v.Offering + "@" + v.Number.String() }
+
+// Component is an optional Kustomize Component of a version, chosen by a condition.
+type Component struct {
+	Path string      // local, inside the version
+	When *Expression // nil: always
+}
+
+// Binding declares what a version can be given: the outputs of another request of the same team.
+type Binding struct {
+	Offerings []string
+	Required  bool
+}
+
+// Scope says whether a version's objects live in the instance's namespace or in the cluster.
+type Scope string
+
+// The scopes of a version.
+const (
+	Namespaced    Scope = "namespaced"
+	ClusterScoped Scope = "cluster"
+)
+
+// Names says whether object names get the request's name as a prefix.
+type Names string
+
+// The ways to name objects.
+const (
+	Prefixed Names = "prefixed"
+	Verbatim Names = "verbatim"
+)
+
+// Kind declares the scope of a kind that neither Kubernetes nor the platform repository defines.
+type Kind struct {
+	Group string `json:"group"`
+	Kind  string `json:"kind"`
+	Scope string `json:"scope"` // Namespaced or Cluster
+}
+
+// Health says when an object of a kind that kstatus does not know is healthy.
+type Health struct {
+	Group   string `json:"group"`
+	Kind    string `json:"kind"`
+	Healthy string `json:"healthy,omitempty"` // CEL over the object's top-level fields
+	Failed  string `json:"failed,omitempty"`  // CEL over the object's top-level fields
+	Applied bool   `json:"applied,omitempty"` // healthy once applied
+}
+
+// Ignore names fields of a kind that others may own.
+type Ignore struct {
+	Group  string   `json:"group"`
+	Kind   string   `json:"kind"`
+	Fields []string `json:"fields"`
+}
+
+// Request is a developer's file: which offering and version, which parameters, which environments.
+type Request struct {
+	Key  RequestKey
+	File string
+	Spec RequestSpec
+
+	// Broken says that the file has a Problem. A broken request is not absent: what it last had stays.
+	Broken bool
+}
+
+// RequestSpec is what a developer writes, as decoded. Hold is read at the head and belongs to no release.
+type RequestSpec struct {
+	Offering     string                        `json:"offering"`
+	Version      string                        `json:"version"`
+	Parameters   map[string]any                `json:"parameters,omitempty"`
+	Bindings     map[string]string             `json:"bindings,omitempty"`
+	Environments map[string]RequestEnvironment `json:"environments"`
+	Adopt        bool                          `json:"adopt,omitempty"`
+}
+
+// RequestEnvironment is what a request overrides in one environment.
+type RequestEnvironment struct {
+	Parameters map[string]any    `json:"parameters,omitempty"` // a JSON merge patch
+	Version    string            `json:"version,omitempty"`
+	Bindings   map[string]string `json:"bindings,omitempty"`
+	Hold       bool              `json:"hold,omitempty"`
+}
+
+// Environment is a stage such as dev or prod: its state repository, its clusters, its gates.
+type Environment struct {
+	Name          string
+	File          string
+	State         StateRepository
+	Clusters      labels.Selector
+	Namespace     Namespace
+	Values        map[string]any
+	Overlays      []Overlay // Components for every instance
+	PromotesFrom  []string
+	Gates         Gates
+	Windows       []Window
+	Rollout       Rollout
+	Drift         string // correct or report
+	DeletionLimit DeletionLimit
+	Apply         string // server-side or external
+
+	// Broken says that the file or an overlay has a Problem: the environment keeps all it has.
+	Broken bool
+}
+
+// StateRepository says where an environment's state is kept.
+type StateRepository struct {
+	URL    string `json:"url"`
+	Branch string `json:"branch"`
+}
+
+// Namespace says what namespace an instance gets and which Components shape the Namespace object.
+type Namespace struct {
+	Name       *Expression // nil: the team's name
+	Components []Overlay
+}
+
+// Overlay is a directory environments/<environment>/<name> that holds a Kustomize Component.
+type Overlay struct {
+	Dir    string // environments/<environment>/<name>
+	Files  fs.FS  // rooted at Dir
+	Digest string // sha256:<hex> over its files
+}
+
+// Gates are what a release passes to enter an environment.
+type Gates struct {
+	Soak     time.Duration
+	Approval string // none or required
+	Grace    time.Duration
+	Unproven string // approval (default) or allow
+	Replace  string // oldest (default) or newest
+}
+
+// Window is a time in which an environment may change, or, with Deny, may not.
+type Window struct {
+	Cron     string
+	Duration time.Duration
+	TimeZone string
+	Deny     bool
+}
+
+// Rollout says in what order and how many at once a revision reaches clusters and instances.
+type Rollout struct {
+	Waves            []Wave
+	Instances        Instances
+	ProgressDeadline time.Duration
+	OnFailure        string // rollback or stop
+}
+
+// Wave is a group of clusters that receives a revision together.
+type Wave struct {
+	Name          string
+	Clusters      labels.Selector // nil: the rest
+	MaxConcurrent string
+	Soak          time.Duration
+}
+
+// Instances bounds the rollout of a new version or an environment change over an environment's instances.
+type Instances struct {
+	First         int
+	MaxConcurrent string
+	MaxFailures   int
+}
+
+// DeletionLimit bounds how many instances one pass may delete.
+type DeletionLimit struct {
+	Instances int
+	Percent   int
+}
+
+// ClusterState says whether a cluster is written to.
+type ClusterState string
+
+// The states of a cluster.
+const (
+	ClusterActive   ClusterState = "active"
+	ClusterPaused   ClusterState = "paused"   // read, never written
+	ClusterDraining ClusterState = "draining" // its placements are removed
+)
+
+// Cluster is a member of the fleet. How to reach it is not in Git.
+type Cluster struct {
+	Name   string
+	File   string
+	Labels map[string]string
+	State  ClusterState
+	Reason string
+	UID    string // accepts a rebuilt cluster
+
+	// Broken says that the file has a Problem: the cluster's placements stay as they are.
+	Broken bool
+}
+
+// Policy is a set of CEL validations over rendered objects.
+type Policy struct {
+	Name         string
+	File         string
+	Environments []string
+	Kinds        []Kind // Scope is unused
+	Validations  []Validation
+	Action       string // deny or warn
+
+	Broken bool
+}
+
+// Validation is one rule of a Policy.
+type Validation struct {
+	Expression string
+	Message    string
+}
+
+// Decision is a person's file below decisions/<environment>/: an Approval, Hold, Pin or Override.
+type Decision struct {
+	Kind        string
+	Name        string
+	File        string
+	Environment string
+
+	Request   *RequestKey
+	Release   string
+	Offering  string
+	Version   string
+	Team      string
+	Cluster   string
+	Plan      string
+	Deletions string
+	Platform  string
+	Skip      []string
+	From      time.Time
+	Until     time.Time
+	Reason    string
+
+	Broken bool
+}

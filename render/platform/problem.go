@@ -1,0 +1,57 @@
+package platform
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+)
+
+// A Problem is a mistake in the platform repository that its author must mend, or, where Warning is set, one that
+// blocks nothing. Its text is deterministic and free of secrets, because it lands in status.
+type Problem struct {
+	File    string `json:"file"`
+	Line    int    `json:"line,omitempty"`   // from 1; 0 where the mistake is the file itself
+	Column  int    `json:"column,omitempty"` // from 1
+	Field   string `json:"field,omitempty"`  // such as spec.parameters.storage
+	Rule    string `json:"rule"`             // a stable name for machines, such as unknown-field
+	Message string `json:"message"`          // what is wrong and what to do about it
+	Warning bool   `json:"warning,omitempty"`
+
+	// What it concerns beside its file, where that is known.
+	Environment string      `json:"environment,omitempty"`
+	Request     *RequestKey `json:"request,omitempty"`
+}
+
+// String is the form "file:line:column: field: message".
+func (p Problem) String() string {
+	var b strings.Builder
+	b.WriteString(p.File)
+	if p.Line > 0 {
+		fmt.Fprintf(&b, ":%d", p.Line)
+		if p.Column > 0 {
+			fmt.Fprintf(&b, ":%d", p.Column)
+		}
+	}
+	b.WriteString(": ")
+	if p.Field != "" {
+		b.WriteString(p.Field)
+		b.WriteString(": ")
+	}
+	if p.Warning {
+		b.WriteString("warning: ")
+	}
+	b.WriteString(p.Message)
+	return b.String()
+}
+
+// Compare orders Problems as a reader meets them: by file, line, column, environment and text.
+func (p Problem) Compare(o Problem) int {
+	return cmp.Or(
+		strings.Compare(p.File, o.File),
+		cmp.Compare(p.Line, o.Line),
+		cmp.Compare(p.Column, o.Column),
+		strings.Compare(p.Environment, o.Environment),
+		strings.Compare(p.Field, o.Field),
+		strings.Compare(p.Message, o.Message),
+	)
+}
