@@ -1,0 +1,49 @@
+package apply
+
+import (
+	"cmp"
+	"strings"
+
+	"transom.dev/render/platform"
+)
+
+// Owner names an instance wherever it is placed. An Owner without a Request is the namespace of a team.
+type Owner struct {
+	Environment string `json:"environment"`
+	Team        string `json:"team"`
+	Request     string `json:"request"`
+}
+
+// String is the form ENVIRONMENT/TEAM/REQUEST.
+func (o Owner) String() string { return o.Environment + "/" + o.Team + "/" + o.Request }
+
+// Compare orders owners by environment, team and request.
+func (o Owner) Compare(p Owner) int {
+	return cmp.Or(
+		strings.Compare(o.Environment, p.Environment),
+		strings.Compare(o.Team, p.Team),
+		strings.Compare(o.Request, p.Request),
+	)
+}
+
+// Instance is what one cluster shall hold of one instance: plain values, read from a state snapshot.
+type Instance struct {
+	Owner
+	Revision  string // sha256:<hex> of Manifests
+	Namespace string // of everything namespaced; of no effect for a cluster-scoped version
+
+	// NamespaceManifest is the team's _namespace.yaml: the Namespace and what the environment puts around it. It is
+	// applied first and never pruned. It is empty for a cluster-scoped version.
+	NamespaceManifest []byte
+
+	// Manifests is the instance's file in the state repository. With Absent it is not read, and all that the
+	// inventory lists is pruned; without, a file that holds no object is a Problem and prunes nothing.
+	Manifests []byte
+	Absent    bool
+
+	Scope    platform.Scope
+	Health   []platform.Health
+	Ignore   []platform.Ignore
+	Deletion platform.Deletion
+	Adopt    bool // refused as a Problem: adoption does not act yet
+}

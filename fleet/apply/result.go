@@ -1,0 +1,91 @@
+package apply
+
+import (
+	"time"
+)
+
+// Object names an object of a cluster.
+type Object struct {
+	Group     string `json:"group,omitempty"`
+	Kind      string `json:"kind"`
+	Namespace string `json:"namespace,omitempty"` // empty for cluster-scoped kinds
+	Name      string `json:"name"`
+}
+
+// String is the form "Deployment.apps payments/orders-db", without what is empty.
+func (o Object) String() string {
+	kind, name := o.Kind, o.Name
+	if o.Group != "" {
+		kind += "." + o.Group
+	}
+	if o.Namespace != "" {
+		name = o.Namespace + "/" + o.Name
+	}
+	return kind + " " + name
+}
+
+// Action is what a pass did to an object, in kubectl's words.
+type Action string
+
+// The actions of a pass. Objects that were left alone are only counted.
+const (
+	Created    Action = "created"
+	Configured Action = "configured"
+	Pruned     Action = "pruned"
+	Kept       Action = "kept" // let go: it left the inventory and stays in the cluster
+)
+
+// Change is one object that a pass wrote or let go.
+type Change struct {
+	Object Object `json:"object"`
+	Action Action `json:"action"`
+	Reason string `json:"reason,omitempty"` // such as "kubectl-edit had changed spec.replicas"
+}
+
+// Health is how an object, or the worst object of an instance, does.
+type Health string
+
+// The values of Health, best first.
+const (
+	Healthy     Health = "Healthy"
+	Progressing Health = "Progressing"
+	Unknown     Health = "Unknown"
+	Failed      Health = "Failed"
+)
+
+// ObjectStatus is the health of one desired object at its desired revision.
+type ObjectStatus struct {
+	Object  Object `json:"object"`
+	Health  Health `json:"health"`
+	Message string `json:"message,omitempty"` // why, down to the worst pod
+}
+
+// Problem is what a person must mend before the instance can be as it should. Its text holds no secret value.
+type Problem struct {
+	Object  Object `json:"object"` // zero if it concerns the whole instance
+	Message string `json:"message"`
+}
+
+// String is the form "Deployment.apps payments/web: MESSAGE".
+func (p Problem) String() string {
+	if p.Object == (Object{}) {
+		return p.Message
+	}
+	return p.Object.String() + ": " + p.Message
+}
+
+// Result is what one pass over one instance did and found.
+type Result struct {
+	Changes   []Change       `json:"changes,omitempty"` // in the order of the state file; pruned ones after
+	Unchanged int            `json:"unchanged"`
+	Objects   []ObjectStatus `json:"objects,omitempty"` // one per desired object, in the order of the state file
+	Health    Health         `json:"health"`            // the worst of them; with Problems at best Unknown
+	Message   string         `json:"message,omitempty"`
+	Problems  []Problem      `json:"problems,omitempty"`
+
+	// Settled says that nothing is left to do until a watch reports something through OnEvent. Otherwise the caller
+	// looks again: soon at first, then with backoff, for instance because a CRD is waited for, pruning is in
+	// progress, or what refused an object can only be seen by trying again.
+	Settled bool          `json:"settled"`
+	Took    time.Duration `json:"took"`
+}
