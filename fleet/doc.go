@@ -1,0 +1,25 @@
+// Package fleet sees to it that every cluster holds what the state repositories say.
+//
+// What comes in is a [Target] per environment: a committed snapshot of its state repository and the settings of its
+// clusters as plain values. What goes out is a [Result] per placement and pass, and a [ClusterResult] whenever
+// something about a cluster changed. The package decides who, in what order and how many at once; what is written to
+// a cluster, and how, is the business of fleet/apply. It never renders, never commits, and knows no platform
+// repository.
+//
+// Every cluster has one agent, shared by all environments that name the cluster:
+//
+//	Deploy ──▶ what changed, by blob id ──▶ queue ──▶ passes (apply.Cluster.Apply) ──▶ Report
+//	                                         ▲ ▲ ▲
+//	     watch events of the cluster ────────┘ │ └──── again soon: errors, not settled yet
+//	                                         sweep: everything, when the cluster was (re)connected or pinned,
+//	                                         and now and then
+//
+// The queue carries names only. A pass looks up what its instance shall be when it starts, so any number of reasons
+// to look at an instance are one, and a target that was replaced is never applied late. A pushed change overtakes
+// the sweep.
+//
+// An instance is taken away when the current snapshot of its environment, which was read in full, has no file for it
+// on that cluster, and for no other reason. A cluster is written to when the environment's target pins the very
+// cluster that answers, by the UID of its kube-system namespace. A cluster that cannot be reached is asked again with
+// a growing delay; until it answers, its instances are unknown and nothing about them is reported.
+package fleet

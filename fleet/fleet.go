@@ -1,0 +1,161 @@
+package fleet
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"k8s.io/client-go/rest"
+
+	"transom.dev/fleet/apply"
+)
+
+// Fleet applies what environments shall be to their clusters, and keeps it so. Set the functions, start Run, and hand
+// over a Target whenever an environment has a new commit. All methods are safe for concurrent use.
+type Fleet struct {
+	// Connect says how to reach a cluster; it is asked again after Reconnect and whenever the cluster went away. Its
+	// error lands in status, so it says what to do.
+	Connect func(ctx context.Context, cluster string) (*rest.Config, error)
+
+	// Report receives every pass over an instance, ReportCluster every change of a cluster. They are called by many
+	// goroutines at a time, in order for one instance or cluster, and hold up that cluster's work while they run.
+	Report        func(Result)
+	ReportCluster func(ClusterResult)
+
+	// Concurrency bounds how many instances of one cluster are worked on at a time; 0 is 8.
+	Concurrency int
+
+	dial dialer // what Run reaches clusters by; nil: apply.Connect
+
+	mu       sync.Mutex
+	agents   map[string]*agent            // by cluster; one that was let go stays until another takes its place
+	releases map[string]map[string]string // the blob ids below releases by environment, as of its current target
+	start    func(*agent)                 // nil unless running
+}
+
+// Result is what one pass found and did.
+type Result struct {
+	Environment, Cluster, Team, Request string
+
+	Commit   string // of the state that the pass applied
+	Revision string // sha256:<hex> of the manifests; empty with Absent
+	Absent   bool   // the state has no such placement; with Settled, neither has the cluster
+	Observed bool   // the cluster is paused: nothing was written
+
+	apply.Result
+	Err error // the pass ended early and is tried again: the cluster refused or did not answer, or the state could not be read
+	At  time.Time
+}
+
+// ClusterResult is how one cluster is doing.
+type ClusterResult struct {
+	Cluster   string
+	UID       string // of the kube-system namespace of the cluster that answers; empty while unreachable
+	Reachable bool
+	Err       string    // why it cannot be reached
+	Problem   string    // what a person must fix: nothing is written for an environment that pins another identity
+	Since     time.Time // when it became reachable or unreachable
+}
+
+// drain is how long a pass may go on after Run was told to end. It is shorter than the 30 seconds after which
+// Kubernetes kills a pod.
+const drain = 20 * time.Second
+
+// Run works until ctx is done. Then no new pass starts, those under way are given a moment to finish, and Run returns
+// when every goroutine has ended. A Fleet runs once.
+func (f *Fleet) Run(ctx context.Context) error {
+	passes, cut := context.WithCancel(context.WithoutCancel(ctx))
+	defer cut()
+	var agents sync.WaitGroup
+	f.begin(func(a *agent) {
+		ctx, cancel := context.WithCancel(ctx)
+		a.letGo = cancel
+		agents.Go(func() {
+			defer cancel()
+			a.run(ctx, passes)
+		})
+	})
+	<-ctx.Done()
+	f.begin(nil)
+	defer time.AfterFunc(drain, cut).Stop()
+	agents.Wait()
+	return nil
+}
+
+// begin sets how agents are started and starts those that wait for it.
+func (f *Fleet) begin(start func(*agent)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.start = start; start == nil {
+		return
+	}
+	for _, a := range f.agents {
+		start(a)
+	}
+}
+
+// Deploy hands over what an environment shall be from now on and does not wait for any cluster. What differs from the
+// environment's target before is queued at once, ahead of everything else; for a cluster that is new to the
+// environment, everything is. A cluster that is no longer among the target's is let go: nothing on it is touched.
+//
+// An error means that the snapshot could not be read, and that the target before stays in force.
+func (f *Fleet) Deploy(t Target) error {
+	assigned, releases, err := t.read()
+	if err != nil {
+		return fmt.Errorf("deploy %s: %w", t.Environment, err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for name, a := range f.agents {
+		if assigned[name] == nil && a.unassign(t.Environment) == 0 {
+			f.retire(a)
+		}
+	}
+	changed := differing(f.releases[t.Environment], releases)
+	for name, as := range assigned {
+		f.agent(name).assign(as, changed)
+	}
+	if f.releases == nil {
+		f.releases = map[string]map[string]string{}
+	}
+	f.releases[t.Environment] = releases
+	return nil
+}
+
+// retire ends the agent of a cluster that no environment names any more.
+func (f *Fleet) retire(a *agent) {
+	if a.letGo != nil {
+		a.letGo()
+	} else {
+		delete(f.agents, a.cluster)
+	}
+}
+
+// agent returns the agent of a cluster, a new one if there is none or the last one was let go. The new one starts
+// when the last one has ended: two passes of one instance never overlap.
+func (f *Fleet) agent(cluster string) *agent {
+	last := f.agents[cluster]
+	if last != nil && !last.idle() {
+		return last
+	}
+	if f.agents == nil {
+		f.agents = map[string]*agent{}
+	}
+	a := newAgent(f, cluster, last)
+	f.agents[cluster] = a
+	if f.start != nil {
+		f.start(a)
+	}
+	return a
+}
+
+// Reconnect makes a new connection to a cluster, because the way to reach it changed. What the cluster shall hold
+// stays the same.
+func (f *Fleet) Reconnect(cluster string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if a := f.agents[cluster]; a != nil {
+		a.link.reconnect()
+	}
+}

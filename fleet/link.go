@@ -1,0 +1,206 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/wait"
+)
+
+const (
+	awayFirst  = time.Second      // how long after a failed attempt to reach a cluster the next one is made, at first
+	awayLast   = 30 * time.Second // and at last
+	probeEvery = 15 * time.Second // how often a cluster that nobody talks to is asked who it is
+	probeLimit = 10 * time.Second // how long it may take to answer that
+	dialLimit  = 30 * time.Second // how long it may take to connect
+)
+
+// A link keeps the connection to one cluster: made when there is none, given up when the cluster does not answer, is
+// not the one it was, or is to be reached in another way.
+type link struct {
+	dial   func(ctx context.Context) (member, error)
+	notify func(*connection, error) // called by run alone: connected, something to tell again, or away
+
+	// Signals to run, one pending at most: connect anew at once, notify again, see whether the cluster still answers.
+	again, retell, doubted chan struct{}
+
+	mu   sync.Mutex
+	up   chan struct{} // closed while there is a connection
+	conn *connection
+}
+
+func newLink(dial func(context.Context) (member, error), notify func(*connection, error)) *link {
+	return &link{
+		dial: dial, notify: notify, up: make(chan struct{}),
+		again: make(chan struct{}, 1), retell: make(chan struct{}, 1), doubted: make(chan struct{}, 1),
+	}
+}
+
+// A connection is one cluster that answered, with the identity it gave.
+type connection struct {
+	member
+	uid    string
+	ctx    context.Context // of everything that is asked of the cluster; its cause says why it is over
+	cancel context.CancelCauseFunc
+	users  sync.WaitGroup
+	probes sync.Mutex
+}
+
+func (l *link) reconnect() { signal(l.again) }
+func (l *link) tell()      { signal(l.retell) }
+func (l *link) doubt()     { signal(l.doubted) }
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// run keeps the link until ctx is done. Requests to the cluster live until passes is done.
+func (l *link) run(ctx, passes context.Context) {
+	delays := newDelays()
+	for ctx.Err() == nil {
+		c, err := l.connect(ctx, passes)
+		if ctx.Err() == nil && err != nil {
+			l.notify(nil, err)
+			l.pause(ctx, &delays)
+		}
+		if err != nil {
+			continue
+		}
+		since := time.Now()
+		l.set(c)
+		l.notify(c, nil)
+		l.keep(ctx, c)
+		l.unset(c)
+		if time.Since(since) > awayLast {
+			delays = newDelays()
+		} else {
+			l.pause(ctx, &delays)
+		}
+	}
+}
+
+func newDelays() wait.Backoff {
+	return wait.Backoff{Duration: awayFirst, Factor: 2, Jitter: 0.3, Cap: awayLast, Steps: 100}
+}
+
+// pause waits for the next attempt. A new way to reach the cluster ends the wait and starts the delays anew.
+func (l *link) pause(ctx context.Context, delays *wait.Backoff) {
+	select {
+	case <-ctx.Done():
+	case <-l.again:
+		*delays = newDelays()
+	case <-time.After(delays.Step()):
+	}
+}
+
+// connect makes a connection whose requests end with passes; only connecting itself is bounded and ends with ctx.
+func (l *link) connect(ctx, passes context.Context) (*connection, error) {
+	live, cancel := context.WithCancelCause(passes)
+	defer context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })()
+	late := time.AfterFunc(dialLimit, func() { cancel(fmt.Errorf("no answer within %v", dialLimit)) })
+	defer late.Stop()
+
+	m, err := l.dial(live)
+	if err != nil {
+		if cause := context.Cause(live); cause != nil {
+			err = cause
+		}
+		cancel(err)
+		return nil, err
+	}
+	uid, err := m.UID(live)
+	if err == nil && live.Err() != nil {
+		err = context.Cause(live)
+	}
+	if err != nil {
+		cancel(err)
+		m.Close()
+		return nil, fmt.Errorf("read its identity: %w", err)
+	}
+	return &connection{member: m, uid: uid, ctx: live, cancel: cancel}, nil
+}
+
+// keep returns when the connection is to be given up.
+func (l *link) keep(ctx context.Context, c *connection) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-c.ctx.Done():
+			return
+		case <-l.again:
+			c.cancel(errors.New("its kubeconfig changed"))
+			return
+		case <-l.retell:
+			l.notify(c, nil)
+		case <-l.doubted:
+			c.lost()
+		case <-time.After(wait.Jitter(probeEvery, 0.3)):
+			c.lost()
+		}
+	}
+}
+
+// lost asks the cluster who it is, and gives up the connection if it does not say the same as before.
+func (c *connection) lost() bool {
+	c.probes.Lock()
+	defer c.probes.Unlock()
+	if c.ctx.Err() != nil {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(c.ctx, probeLimit)
+	defer cancel()
+	uid, err := c.UID(ctx)
+	if err == nil && uid != c.uid {
+		err = fmt.Errorf("another cluster answers: its identity is %s and was %s", uid, c.uid)
+	}
+	if err != nil {
+		c.cancel(err)
+	}
+	return err != nil
+}
+
+// use returns the connection, waiting for one if need be; false when ctx is done. Call release afterwards.
+func (l *link) use(ctx context.Context) (*connection, bool) {
+	for ctx.Err() == nil {
+		l.mu.Lock()
+		c, up := l.conn, l.up
+		if c != nil {
+			c.users.Add(1)
+		}
+		l.mu.Unlock()
+		if c != nil {
+			return c, true
+		}
+		select {
+		case <-ctx.Done():
+		case <-up:
+		}
+	}
+	return nil, false
+}
+
+func (c *connection) release() { c.users.Done() }
+
+func (l *link) set(c *connection) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.conn = c
+	close(l.up)
+}
+
+// unset closes the connection once nobody uses it.
+func (l *link) unset(c *connection) {
+	l.mu.Lock()
+	l.conn, l.up = nil, make(chan struct{})
+	l.mu.Unlock()
+	c.users.Wait()
+	c.cancel(context.Canceled)
+	c.Close()
+}

@@ -1,0 +1,229 @@
+package fleet
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"transom.dev/fleet/apply"
+	"transom.dev/render/platform"
+)
+
+// Target is what an environment shall be: a commit of its state repository and where it goes.
+type Target struct {
+	Environment string
+	Commit      string   // of the state repository; empty: nothing was committed yet, so nothing is known to be gone
+	Snapshot    Snapshot // of that commit; files are read when an instance is worked on, so it must stay readable
+	Clusters    []Cluster
+}
+
+// Cluster is one of an environment's clusters with the settings that applying obeys.
+type Cluster struct {
+	Name  string
+	State platform.ClusterState // paused: only observed. A draining cluster has no files in the snapshot.
+	UID   string                // of its kube-system namespace, as pinned in fleet.yaml; empty: not pinned yet
+}
+
+// Snapshot is one commit of a state repository. It is used concurrently.
+type Snapshot interface {
+	ReadFile(name string) ([]byte, error)
+
+	// Blobs returns the blob id of every file below dir by its path from the root. It is called for every cluster at
+	// every Deploy. A directory that the commit does not have is an empty map or fs.ErrNotExist; any other error
+	// means that nothing is known.
+	Blobs(dir string) (map[string]string, error)
+}
+
+// An assignment is what one environment wants of one cluster. It is read-only once made.
+type assignment struct {
+	environment string
+	commit      string
+	snapshot    Snapshot
+	cluster     Cluster
+	files       map[string]string // blob ids below clusters/<cluster>
+	releases    map[string]string // blob ids below releases
+}
+
+// read makes the assignments of a target by cluster, and lists the blobs of its releases; or nothing at all when a
+// part of the snapshot cannot be read, because what is missing from an assignment is deleted.
+func (t Target) read() (assigned map[string]*assignment, releases map[string]string, err error) {
+	if len(t.Clusters) == 0 {
+		return nil, nil, nil
+	}
+	if releases, err = t.blobs("releases"); err != nil {
+		return nil, nil, err
+	}
+	assigned = make(map[string]*assignment, len(t.Clusters))
+	for _, c := range t.Clusters {
+		files, err := t.blobs("clusters/" + c.Name)
+		if err != nil {
+			return nil, nil, err
+		}
+		assigned[c.Name] = &assignment{
+			environment: t.Environment, commit: t.Commit, snapshot: t.Snapshot,
+			cluster: c, files: files, releases: releases,
+		}
+	}
+	return assigned, releases, nil
+}
+
+func (t Target) blobs(dir string) (map[string]string, error) {
+	blobs, err := t.Snapshot.Blobs(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("read %s of state commit %q: %w", dir, t.Commit, err)
+	}
+	return blobs, nil
+}
+
+// owners lists every instance that has a placement here, in the order of their files.
+func (a *assignment) owners() []apply.Owner {
+	var owners []apply.Owner
+	for _, file := range slices.Sorted(maps.Keys(a.files)) {
+		if o, ok := a.owner(file); ok {
+			owners = append(owners, o)
+		}
+	}
+	return owners
+}
+
+// changed lists the instances that a pass may find different from what prev wanted: those whose manifests, release or
+// namespace have another blob. Releases are those that differ, which is the same for all clusters of a target.
+func (a *assignment) changed(prev *assignment, releases []string) []apply.Owner {
+	owners := map[apply.Owner]bool{}
+	teams := map[string]bool{}
+	for _, file := range differing(prev.files, a.files) {
+		if o, ok := a.owner(file); ok {
+			owners[o] = true
+		} else if path.Base(file) == namespaceFile {
+			teams[path.Base(path.Dir(file))] = true
+		}
+	}
+	for _, file := range releases {
+		if o, ok := a.releaseOwner(file); ok && a.places(o) {
+			owners[o] = true
+		}
+	}
+	if len(teams) > 0 {
+		for _, o := range a.owners() {
+			if teams[o.Team] {
+				owners[o] = true
+			}
+		}
+	}
+	return slices.SortedFunc(maps.Keys(owners), apply.Owner.Compare)
+}
+
+// places says whether the instance has manifests on this cluster.
+func (a *assignment) places(o apply.Owner) bool {
+	_, ok := a.files[a.manifests(o)]
+	return ok
+}
+
+// instance reads what the cluster shall hold of an instance. Without manifests in the snapshot that is nothing, and
+// the Release file, if there still is one, says how careful its removal must be.
+func (a *assignment) instance(o apply.Owner) (apply.Instance, error) {
+	release, err := a.release(o)
+	if err != nil {
+		return apply.Instance{}, err
+	}
+	in := apply.Instance{
+		Owner: o, Namespace: release.Clusters[a.cluster.Name].Namespace, Scope: release.Scope,
+		Health: release.Health, Ignore: release.Ignore, Deletion: release.Deletion, Adopt: release.Adopt,
+	}
+	if !a.places(o) {
+		in.Absent = true
+		return in, nil
+	}
+	if in.Manifests, err = a.readFile(a.manifests(o)); err != nil {
+		return apply.Instance{}, err
+	}
+	sum := sha256.Sum256(in.Manifests)
+	in.Revision = "sha256:" + hex.EncodeToString(sum[:])
+	if recorded := release.Clusters[a.cluster.Name].Revision; recorded != in.Revision {
+		return apply.Instance{}, fmt.Errorf("%s of state commit %q is %s, but %s records %q for it; nothing of it is applied"+
+			" until a commit of Transom makes them agree", a.manifests(o), a.commit, in.Revision, releaseFile(o), recorded)
+	}
+	if namespace := a.namespace(o); a.files[namespace] != "" {
+		in.NamespaceManifest, err = a.readFile(namespace)
+	}
+	return in, err
+}
+
+// release reads the Release file of an instance; one that the snapshot does not have is an empty release.
+func (a *assignment) release(o apply.Owner) (*platform.Release, error) {
+	file := releaseFile(o)
+	if a.releases[file] == "" {
+		return &platform.Release{}, nil
+	}
+	data, err := a.readFile(file)
+	if err != nil {
+		return nil, err
+	}
+	release, err := platform.DecodeRelease(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s of state commit %q: %w", file, a.commit, err)
+	}
+	return release, nil
+}
+
+func (a *assignment) readFile(file string) ([]byte, error) {
+	data, err := a.snapshot.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read %s of state commit %q: %w", file, a.commit, err)
+	}
+	return data, nil
+}
+
+const namespaceFile = "_namespace.yaml"
+
+func (a *assignment) manifests(o apply.Owner) string {
+	return "clusters/" + a.cluster.Name + "/" + o.Team + "/" + o.Request + ".yaml"
+}
+
+func (a *assignment) namespace(o apply.Owner) string {
+	return "clusters/" + a.cluster.Name + "/" + o.Team + "/" + namespaceFile
+}
+
+func releaseFile(o apply.Owner) string { return "releases/" + o.Team + "/" + o.Request + ".yaml" }
+
+// owner reads the instance off the path of its manifests, clusters/<cluster>/<team>/<request>.yaml. A name that
+// begins with an underscore is no request's.
+func (a *assignment) owner(file string) (apply.Owner, bool) {
+	return a.ownerBelow("clusters/"+a.cluster.Name+"/", file)
+}
+
+func (a *assignment) releaseOwner(file string) (apply.Owner, bool) {
+	return a.ownerBelow("releases/", file)
+}
+
+func (a *assignment) ownerBelow(dir, file string) (apply.Owner, bool) {
+	rest, below := strings.CutPrefix(file, dir)
+	team, base, two := strings.Cut(rest, "/")
+	request, yaml := strings.CutSuffix(base, ".yaml")
+	if !below || !two || !yaml || strings.Contains(base, "/") || strings.HasPrefix(base, "_") {
+		return apply.Owner{}, false
+	}
+	return apply.Owner{Environment: a.environment, Team: team, Request: request}, true
+}
+
+// differing lists the paths whose blob ids are not the same in both.
+func differing(a, b map[string]string) []string {
+	var paths []string
+	for p, id := range a {
+		if b[p] != id {
+			paths = append(paths, p)
+		}
+	}
+	for p := range b {
+		if _, ok := a[p]; !ok {
+			paths = append(paths, p)
+		}
+	}
+	return paths
+}
