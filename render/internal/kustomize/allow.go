@@ -1,0 +1,102 @@
+package kustomize
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+	"sigs.k8s.io/json"
+	"sigs.k8s.io/kustomize/api/types"
+	k8syaml "sigs.k8s.io/yaml"
+)
+
+const (
+	kustomizationAPIVersion = types.KustomizationVersion
+	componentAPIVersion     = types.ComponentVersion
+)
+
+// allowedFields are the fields of a kustomization that read local files at most.
+var allowedFields = []string{
+	"apiVersion", "kind", "metadata",
+	"resources", "components",
+	"namePrefix", "nameSuffix", "namespace", "labels", "commonLabels", "commonAnnotations",
+	"patches", "images", "replacements", "replicas", "sortOptions",
+	"configMapGenerator", "generatorOptions",
+}
+
+// refusedFields are the others, with what to do instead.
+var refusedFields = map[string]string{
+	"secretGenerator":             "puts secret values into Git; use a reference kind, or a Secret annotated transom.dev/generate",
+	"helmCharts":                  "starts helm; render the chart into files and list those",
+	"helmGlobals":                 "starts helm; render the chart into files and list those",
+	"helmChartInflationGenerator": "starts helm; render the chart into files and list those",
+	"openapi":                     "changes how every other offering is read; remove it",
+	"crds":                        "changes how objects are read; list CustomResourceDefinitions under resources",
+	"configurations":              "changes how objects are read; use patches or replacements",
+	"generators":                  "runs plug-ins; use resources or configMapGenerator",
+	"transformers":                "runs plug-ins; use patches or replacements",
+	"validators":                  "runs plug-ins; write a Policy",
+	"buildMetadata":               "writes about the build into every object; remove it",
+	"bases":                       "is deprecated; list it under resources",
+	"imageTags":                   "is deprecated; use images",
+	"patchesStrategicMerge":       "is deprecated; use patches",
+	"patchesJson6902":             "is deprecated; use patches",
+	"vars":                        "is deprecated; use replacements",
+}
+
+// fields holds the keys at the top of a kustomization to the allow-list, exactly: Kustomize itself would take
+// `RESOURCES` for `resources`.
+func (g *guard) fields(name string, root *yaml.Node) {
+	for i := 0; i < len(root.Content); i += 2 {
+		key := root.Content[i]
+		if slices.Contains(allowedFields, key.Value) {
+			continue
+		}
+		if reason, known := refusedFields[key.Value]; known {
+			g.report(name, key, key.Value, "refused-field", "%s", reason)
+			continue
+		}
+		g.report(name, key, key.Value, "unknown-field", "unknown field%s", didYouMean(key.Value))
+	}
+}
+
+func didYouMean(field string) string {
+	for _, known := range allowedFields {
+		if strings.EqualFold(field, known) || strings.EqualFold(strings.TrimSuffix(known, "s"), field) {
+			return fmt.Sprintf("; did you mean %q?", known)
+		}
+	}
+	return ""
+}
+
+// strictly decodes with exact letter case and no unknown fields, at every level, and reports what does not fit.
+func (g *guard) strictly(name string, root *yaml.Node, into any) bool {
+	text, err := yaml.Marshal(root)
+	if err == nil {
+		text, err = k8syaml.YAMLToJSON(text)
+	}
+	if err != nil {
+		g.report(name, root, "", "syntax", "%v", err)
+		return false
+	}
+	mistakes, err := json.UnmarshalStrict(text, into)
+	if err != nil {
+		mistakes = append(mistakes, err)
+	}
+	for _, mistake := range mistakes {
+		g.misfit(name, root, mistake.Error())
+	}
+	return len(mistakes) == 0
+}
+
+// misfit reports a decoding error at the place that it names, such as `unknown field "patches[0].PATH"`.
+func (g *guard) misfit(name string, root *yaml.Node, text string) {
+	field, ok := strings.CutPrefix(text, `unknown field "`)
+	if !ok {
+		g.report(name, root, "", "type", "%s", strings.TrimPrefix(text, "json: "))
+		return
+	}
+	field = strings.TrimSuffix(field, `"`)
+	g.report(name, lookupKey(root, splitField(field)), field, "unknown-field", "unknown field")
+}

@@ -1,0 +1,77 @@
+package kustomize
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+	"sync"
+
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/api/types"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+	"sigs.k8s.io/kustomize/kyaml/openapi"
+)
+
+// loadSchema reads Kustomize's built-in OpenAPI schema, process-global state that it otherwise fills on first use,
+// unlocked against those who read it. Filled, it is never written again: Guard lets no kustomization set another.
+var loadSchema = sync.OnceFunc(func() { openapi.Schema() })
+
+// Build returns what `kustomize build` prints for the wrapper. It may be called concurrently.
+func Build(w Wrapper) ([]byte, error) {
+	files, err := w.Files()
+	if err != nil {
+		return nil, err
+	}
+	tree := filesys.MakeFsInMemory()
+	for name, content := range files {
+		if err := tree.WriteFile(path.Join("/", Dir, name), content); err != nil {
+			return nil, fmt.Errorf("write the wrapper's %s: %w", name, err)
+		}
+	}
+	for _, t := range w.Trees {
+		if err := copyTree(tree, t); err != nil {
+			return nil, err
+		}
+	}
+	return build(tree, path.Join("/", Dir))
+}
+
+func build(tree filesys.FileSystem, dir string) ([]byte, error) {
+	loadSchema()
+	// Reorder stays unset: sorting is the wrapper's sortOptions, and krusty complains if told twice.
+	result, err := krusty.MakeKustomizer(&krusty.Options{
+		Reorder:          krusty.ReorderOptionUnspecified,
+		LoadRestrictions: types.LoadRestrictionsRootOnly,
+		PluginConfig:     types.DisabledPluginConfig(),
+	}).Run(tree, dir)
+	if err != nil {
+		return nil, err
+	}
+	return result.AsYaml()
+}
+
+// copyTree writes the tree's files to where the platform repository has them, but tests, which no build may read.
+func copyTree(to filesys.FileSystem, t Tree) error {
+	return fs.WalkDir(t.Files, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return fmt.Errorf("read %s: %w", path.Join(t.Dir, name), err)
+		}
+		if entry.IsDir() {
+			if name == testsDir {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		content, err := fs.ReadFile(t.Files, name)
+		if err != nil {
+			return fmt.Errorf("read %s: %w", path.Join(t.Dir, name), err)
+		}
+		if strings.HasSuffix(name, kustomizationFile) {
+			if content, err = modernised(content); err != nil {
+				return fmt.Errorf("read %s: %w", path.Join(t.Dir, name), err)
+			}
+		}
+		return to.WriteFile(path.Join("/", t.Dir, name), content)
+	})
+}
