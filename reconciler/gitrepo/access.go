@@ -1,0 +1,80 @@
+package gitrepo
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"unicode"
+
+	"github.com/go-git/go-git/v5/plumbing/transport"
+)
+
+// access is how one remote is reached: the credential for its address, and connections kept for the next time.
+type access struct {
+	credential credential
+
+	once    sync.Once
+	pool    *http.Transport
+	poolErr error
+}
+
+// explain turns what went wrong on the way into an error for an operator: where, what, and what to do. It carries no
+// secret, whatever the other end may have echoed.
+func (a *access) explain(e endpoint, err error) error {
+	text := err.Error()
+	switch {
+	case errors.Is(err, transport.ErrAuthenticationRequired) && a.credential.URL == "":
+		text = "authentication required; add an entry for it to the git credentials file"
+	case errors.Is(err, transport.ErrAuthenticationRequired):
+		text = fmt.Sprintf("the credentials for %s are refused: %s", a.credential.prefix, text)
+	case errors.Is(err, transport.ErrAuthorizationFailed):
+		text = "these credentials may not do this here: " + text
+	case errors.Is(err, transport.ErrRepositoryNotFound):
+		text = "there is no such repository, or these credentials may not see it: " + text
+	}
+	return &accessError{text: e.String() + ": " + printable(a.redact(text)), cause: err}
+}
+
+// redact takes the remote's secret out of a text, as it is and as it was sent.
+func (a *access) redact(text string) string {
+	password := string(a.credential.Password)
+	if password == "" {
+		return text
+	}
+	sent := base64.StdEncoding.EncodeToString([]byte(a.credential.Username + ":" + password))
+	return strings.NewReplacer(password, "***", sent, "***").Replace(text)
+}
+
+// An accessError keeps its cause for errors.Is only, as the cause's own text may hold what explain took out.
+type accessError struct {
+	text  string
+	cause error
+}
+
+func (e *accessError) Error() string { return e.text }
+
+func (e *accessError) Is(target error) bool { return errors.Is(e.cause, target) }
+
+// longest is how many characters of another program's words an error repeats.
+const longest = 1000
+
+// printable makes another program's words fit to show: one line, no control characters, not too long.
+func printable(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\r' || r == '\t' {
+			return ' '
+		}
+		if !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, ""))
+	s = strings.Join(strings.Fields(s), " ")
+	if runes := []rune(s); len(runes) > longest {
+		s = string(runes[:longest]) + "…"
+	}
+	return s
+}

@@ -1,0 +1,145 @@
+package gitrepo
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/filemode"
+	"github.com/go-git/go-git/v5/plumbing/format/packfile"
+	"github.com/go-git/go-git/v5/storage/memory"
+)
+
+// A builder makes trees and commits out of what a repository has, and keeps what is new.
+type builder struct {
+	base *objects
+	made *memory.Storage
+}
+
+func newBuilder(base *objects) *builder { return &builder{base: base, made: memory.NewStorage()} }
+
+// A change is what becomes of one path: a node of the tree of all changes.
+type change struct {
+	content []byte // of the file that is here afterwards; nil: none is
+	touched bool   // the change is about this very path
+	below   map[string]*change
+}
+
+// changesOf sorts changes by directory.
+func changesOf(changes map[string][]byte) (*change, error) {
+	root := &change{}
+	for name, content := range changes {
+		if !validPath(name) {
+			return nil, fmt.Errorf("%q is no path of a file in a repository", name)
+		}
+		at := root
+		for part := range strings.SplitSeq(name, "/") {
+			if at.below == nil {
+				at.below = map[string]*change{}
+			}
+			if at.below[part] == nil {
+				at.below[part] = &change{}
+			}
+			at = at.below[part]
+		}
+		at.content, at.touched = content, true
+	}
+	return root, nil
+}
+
+func validPath(name string) bool {
+	if !fs.ValidPath(name) {
+		return false
+	}
+	return !slices.ContainsFunc(strings.Split(name, "/"), func(part string) bool { return !validName(part) })
+}
+
+// tree returns the directory that id becomes with changes; the zero id stands for none. dir is its path.
+func (b *builder) tree(dir string, id plumbing.Hash, changes *change) (plumbing.Hash, error) {
+	before, err := b.base.tree(id)
+	if err != nil {
+		return plumbing.ZeroHash, err
+	}
+	after := &tree{entries: make([]entry, 0, len(before.entries)+len(changes.below))}
+	for _, e := range before.entries {
+		if changes.below[e.name] == nil {
+			after.entries = append(after.entries, e)
+		}
+	}
+	for name, c := range changes.below {
+		old, _ := before.find(name)
+		e, err := b.entry(dir+name, old, c)
+		if err != nil {
+			return plumbing.ZeroHash, err
+		}
+		if e.name = name; !e.id.IsZero() {
+			after.entries = append(after.entries, e)
+		}
+	}
+	if len(after.entries) == 0 {
+		return plumbing.ZeroHash, nil
+	}
+	return b.add(plumbing.TreeObject, after.encode(), id)
+}
+
+// entry returns what old becomes; the zero id stands for nothing there.
+func (b *builder) entry(name string, old entry, c *change) (entry, error) {
+	dir := entry{mode: filemode.Dir}
+	if old.isDir() {
+		dir.id = old.id
+	}
+	if len(c.below) > 0 || (old.isDir() && c.content != nil) {
+		var err error
+		if dir.id, err = b.tree(name+"/", dir.id, c); err != nil {
+			return entry{}, err
+		}
+	}
+	stays := !old.id.IsZero() && !old.isDir() && !c.touched // a file that the changes say nothing about
+	switch {
+	case c.content != nil && !dir.id.IsZero():
+		return entry{}, fmt.Errorf("%s: cannot be a file, as there are files below it", name)
+	case c.content != nil:
+		id, err := b.add(plumbing.BlobObject, c.content, old.id)
+		return entry{mode: filemode.Regular, id: id}, err
+	case old.isDir() && c.touched && len(c.below) == 0:
+		return entry{}, fmt.Errorf("%s: is a directory; remove the files below it", name)
+	case stays && !dir.id.IsZero():
+		return entry{}, fmt.Errorf("%s: is a file, so nothing can be below it; remove it in the same change", name)
+	case stays:
+		return old, nil
+	default:
+		return dir, nil
+	}
+}
+
+// add keeps an object, unless it is known under the id old, and returns its id.
+func (b *builder) add(kind plumbing.ObjectType, content []byte, old plumbing.Hash) (plumbing.Hash, error) {
+	id := idOf(kind, content)
+	if id == old {
+		return id, nil
+	}
+	o := &plumbing.MemoryObject{}
+	o.SetType(kind)
+	if _, err := o.Write(content); err != nil {
+		return id, err
+	}
+	_, err := b.made.SetEncodedObject(o)
+	return id, err
+}
+
+// pack returns all that was made, in the form in which it is sent.
+func (b *builder) pack() ([]byte, error) {
+	ids := make([]plumbing.Hash, 0, len(b.made.Objects))
+	for id := range b.made.Objects {
+		ids = append(ids, id)
+	}
+	plumbing.HashesSort(ids)
+	var pack bytes.Buffer
+	if _, err := packfile.NewEncoder(&pack, b.made, false).Encode(ids, 0); err != nil {
+		return nil, fmt.Errorf("pack %d objects: %w", len(ids), err)
+	}
+	return pack.Bytes(), nil
+}

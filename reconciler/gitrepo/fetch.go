@@ -1,0 +1,178 @@
+package gitrepo
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
+	"github.com/go-git/go-git/v5/plumbing/transport"
+)
+
+// Fetch returns the branch as it is now. It takes one round trip if nothing is new, and else one more for the pack
+// of what is. A repository or branch without commits is an empty Snapshot, whose Commit is "": whether that may be
+// so is for the caller to judge. Where the branch was rewound, the Snapshot is of the commit it was rewound to.
+func (r *Remote) Fetch(ctx context.Context) (*Snapshot, error) {
+	release, err := r.acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	head, err := r.update(ctx)
+	release()
+	if err != nil {
+		return nil, err
+	}
+	if last := r.last.Load(); last != nil && last.Commit == head.String() {
+		return last, nil
+	}
+	s, err := r.snapshot(head)
+	if err != nil {
+		return nil, err
+	}
+	r.last.Store(s)
+	return s, nil
+}
+
+// update brings the mirror to the head of the branch, which it returns. The caller has the turn. A mirror that
+// fails is made anew, once: if a new one fails too, the disk does.
+func (r *Remote) update(ctx context.Context) (plumbing.Hash, error) {
+	head, err := r.download(ctx, r.usable())
+	var damaged *storageError
+	if errors.As(err, &damaged) {
+		r.discard()
+		head, err = r.download(ctx, nil)
+	}
+	return head, err
+}
+
+// usable returns the mirror that there is, or nil.
+func (r *Remote) usable() *mirror {
+	m := r.mirror.Load()
+	if m == nil {
+		var err error
+		if m, err = openMirror(r.Dir); err != nil {
+			return nil
+		}
+		r.mirror.Store(m)
+	}
+	return m
+}
+
+// discard forgets the mirror. Its directory goes when the next one takes its place.
+func (r *Remote) discard() {
+	if m := r.mirror.Swap(nil); m != nil {
+		m.close()
+	}
+}
+
+// download asks the server for the head and for what the mirror m does not have of it. Where m is nil, everything
+// goes into a new mirror, which takes the old one's place once it is whole.
+func (r *Remote) download(ctx context.Context, m *mirror) (head plumbing.Hash, err error) {
+	err = r.fetching(ctx, func(ctx context.Context, s fetching) error {
+		adv, err := s.AdvertisedReferencesContext(ctx)
+		if errors.Is(err, transport.ErrEmptyRemoteRepository) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if head = r.headOf(adv); head.IsZero() {
+			return nil
+		}
+		if m != nil && m.has(head) {
+			return m.setHead(r.ref, head)
+		}
+		if m != nil && !m.full() {
+			return r.receive(ctx, s, adv, m, head)
+		}
+		anew, err := r.replacement()
+		if err != nil {
+			return err
+		}
+		defer anew.close()
+		if err := r.receive(ctx, s, adv, anew, head); err != nil {
+			return err
+		}
+		return r.install(anew)
+	})
+	return head, err
+}
+
+// receive adds to m what it lacks of head.
+func (r *Remote) receive(ctx context.Context, s fetching, adv *packp.AdvRefs, m *mirror, head plumbing.Hash) error {
+	req := newFetchRequest(adv, head, m.head(r.ref))
+	response, err := s.UploadPack(ctx, req)
+	if err != nil {
+		return err
+	}
+	defer response.Close()
+	if err := m.add(packOf(response, req)); err != nil {
+		return err
+	}
+	return m.setHead(r.ref, head)
+}
+
+// replacement makes an empty mirror beside the one in use.
+func (r *Remote) replacement() (*mirror, error) {
+	dir := r.Dir + ".new"
+	if err := os.RemoveAll(dir); err != nil {
+		return nil, &storageError{dir, err}
+	}
+	return newMirror(dir)
+}
+
+// install puts a replacement into its place.
+func (r *Remote) install(replacement *mirror) error {
+	r.discard()
+	if err := os.RemoveAll(r.Dir); err != nil {
+		return &storageError{r.Dir, err}
+	}
+	if err := os.Rename(replacement.dir, r.Dir); err != nil {
+		return &storageError{r.Dir, err}
+	}
+	m, err := openMirror(r.Dir)
+	if err != nil {
+		return err
+	}
+	r.mirror.Store(m)
+	return nil
+}
+
+// read implements source: from the mirror, and if that fails from a new one.
+func (r *Remote) read(kind plumbing.ObjectType, id plumbing.Hash) ([]byte, error) {
+	m := r.mirror.Load()
+	if m != nil {
+		content, err := m.read(kind, id)
+		var damaged *storageError
+		if !errors.As(err, &damaged) {
+			return content, err
+		}
+	}
+	return r.readAnew(m, kind, id)
+}
+
+// readAnew replaces the mirror broken, unless somebody has done so meanwhile, and reads from the new one.
+func (r *Remote) readAnew(broken *mirror, kind plumbing.ObjectType, id plumbing.Hash) ([]byte, error) {
+	ctx := context.Background() // a file system's reads have none; every conversation has its own deadline
+	release, err := r.acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	if m := r.mirror.Load(); m == nil || m == broken {
+		r.discard()
+		if _, err := r.download(ctx, nil); err != nil {
+			return nil, err
+		}
+	}
+	m := r.mirror.Load()
+	if m == nil {
+		return nil, errNoCommit
+	}
+	content, err := m.read(kind, id)
+	if err != nil {
+		m.giveUp(id)
+	}
+	return content, err
+}

@@ -1,0 +1,201 @@
+package gitrepo
+
+import (
+	"container/heap"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/object"
+)
+
+// A CommitInfo is what a commit says about itself.
+type CommitInfo struct {
+	Commit    string
+	Parents   []string
+	Author    Signature
+	Committer Signature
+	When      time.Time // as the committer's clock had it
+	Subject   string    // the first line of Message
+	Message   string
+	Trailers  []Trailer // the "Key: value" lines that end Message
+}
+
+// Trailer returns the values of the trailers called key, in their order.
+func (c CommitInfo) Trailer(key string) []string {
+	var values []string
+	for _, t := range c.Trailers {
+		if t.Key == key {
+			values = append(values, t.Value)
+		}
+	}
+	return values
+}
+
+// Show returns what a commit says about itself.
+func (r *Remote) Show(ctx context.Context, commit string) (CommitInfo, error) {
+	id, err := r.find(ctx, commit)
+	if err != nil {
+		return CommitInfo{}, err
+	}
+	c, err := r.objects.commit(id)
+	if err != nil {
+		return CommitInfo{}, fmt.Errorf("%s: %w", r.endpoint, err)
+	}
+	return infoOf(c), nil
+}
+
+// IsAncestor says whether the branch went from ancestor to descendant without being rewound, which it also did if
+// they are the same. An ancestor that the remote repository does not have any more is none.
+func (r *Remote) IsAncestor(ctx context.Context, ancestor, descendant string) (bool, error) {
+	to, err := r.find(ctx, descendant)
+	if err != nil {
+		return false, err
+	}
+	from, err := parseID(ancestor)
+	if err != nil {
+		return false, fmt.Errorf("%s: %w", r.endpoint, err)
+	}
+	found := false
+	err = r.objects.walkBack(ctx, to, func(c *object.Commit) ([]plumbing.Hash, error) {
+		if c.Hash == from {
+			found = true
+			return nil, errStop
+		}
+		return c.ParentHashes, nil
+	})
+	if err != nil {
+		return false, fmt.Errorf("%s: %w", r.endpoint, err)
+	}
+	return found, nil
+}
+
+// Log returns the commits that changed the file or directory path, the newest first, and at most limit of them. It
+// begins at the head that Fetch returned last, and where a side of a merge left path as it is, it follows that side
+// alone, as git log does.
+func (r *Remote) Log(ctx context.Context, path string, limit int) ([]CommitInfo, error) {
+	if err := r.start(); err != nil {
+		return nil, err
+	}
+	if !fs.ValidPath(path) {
+		return nil, fmt.Errorf("%s: log of %q: no path in a repository", r.endpoint, path)
+	}
+	head := r.last.Load()
+	if head == nil {
+		var err error
+		if head, err = r.Fetch(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if head.Commit == "" {
+		return nil, nil
+	}
+	var log []CommitInfo
+	err := r.objects.walkBack(ctx, plumbing.NewHash(head.Commit), func(c *object.Commit) ([]plumbing.Hash, error) {
+		same, err := r.objects.unchangedIn(c, path)
+		if err != nil {
+			return nil, err
+		}
+		if same != nil {
+			return []plumbing.Hash{*same}, nil
+		}
+		if log = append(log, infoOf(c)); len(log) >= limit {
+			return nil, errStop
+		}
+		return c.ParentHashes, nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: log of %s: %w", r.endpoint, path, err)
+	}
+	return log, nil
+}
+
+// unchangedIn returns the first parent of c in which path is as in c. For a first commit that does not have path it
+// is the zero id.
+func (o *objects) unchangedIn(c *object.Commit, path string) (*plumbing.Hash, error) {
+	here, err := o.idAt(c, path)
+	if err != nil {
+		return nil, err
+	}
+	if len(c.ParentHashes) == 0 && here.IsZero() {
+		return &plumbing.ZeroHash, nil
+	}
+	for _, id := range c.ParentHashes {
+		parent, err := o.commit(id)
+		if err != nil {
+			return nil, err
+		}
+		there, err := o.idAt(parent, path)
+		if err != nil {
+			return nil, err
+		}
+		if there == here {
+			return &id, nil
+		}
+	}
+	return nil, nil
+}
+
+// idAt returns the id of what is at path, zero for nothing.
+func (o *objects) idAt(c *object.Commit, path string) (plumbing.Hash, error) {
+	e, err := o.walk(c.TreeHash, path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return plumbing.ZeroHash, nil
+	}
+	return e.id, err
+}
+
+// errStop ends a walk early.
+var errStop = errors.New("stop")
+
+// walkBack visits commits from head on, later ones first. visit returns which parents to go on to.
+func (o *objects) walkBack(ctx context.Context, head plumbing.Hash,
+	visit func(*object.Commit) ([]plumbing.Hash, error),
+) error {
+	queue := &byTime{}
+	seen := map[plumbing.Hash]bool{plumbing.ZeroHash: true}
+	next := []plumbing.Hash{head}
+	for {
+		for _, id := range next {
+			if seen[id] {
+				continue
+			}
+			seen[id] = true
+			c, err := o.commit(id)
+			if err != nil {
+				return err
+			}
+			heap.Push(queue, c)
+		}
+		if queue.Len() == 0 {
+			return nil
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		var err error
+		if next, err = visit(heap.Pop(queue).(*object.Commit)); errors.Is(err, errStop) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+}
+
+// byTime is a heap of commits with the latest at the top.
+type byTime []*object.Commit
+
+func (q byTime) Len() int           { return len(q) }
+func (q byTime) Less(i, j int) bool { return q[i].Committer.When.After(q[j].Committer.When) }
+func (q byTime) Swap(i, j int)      { q[i], q[j] = q[j], q[i] }
+func (q *byTime) Push(c any)        { *q = append(*q, c.(*object.Commit)) }
+
+func (q *byTime) Pop() any {
+	last := len(*q) - 1
+	c := (*q)[last]
+	*q = (*q)[:last]
+	return c
+}

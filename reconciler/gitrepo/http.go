@@ -1,0 +1,95 @@
+package gitrepo
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/go-git/go-git/v5/plumbing/transport"
+	githttp "github.com/go-git/go-git/v5/plumbing/transport/http"
+)
+
+// errorPage is how much of a failed answer is read.
+const errorPage = 4 << 10
+
+// openHTTP starts a session over https. Connections are kept between sessions, so that asking whether anything is
+// new takes one round trip. Redirects are followed for the first request only, and credentials never leave the host
+// that they are for: go-git sees to both.
+func (a *access) openHTTP(dog *watchdog, service string, e endpoint) (session, error) {
+	base, err := a.transport()
+	if err != nil {
+		return nil, err
+	}
+	client := githttp.NewClient(&http.Client{Transport: watchedTransport{base, dog}})
+	ep, err := transport.NewEndpoint(e.String())
+	if err != nil {
+		return nil, err
+	}
+	var auth transport.AuthMethod
+	if a.credential.Password != "" {
+		auth = &githttp.BasicAuth{Username: a.credential.Username, Password: string(a.credential.Password)}
+	}
+	if service == transport.UploadPackServiceName {
+		return client.NewUploadPackSession(ep, auth)
+	}
+	return client.NewReceivePackSession(ep, auth)
+}
+
+// transport returns the one connection pool of a remote.
+func (a *access) transport() (*http.Transport, error) {
+	a.once.Do(func() {
+		config := &tls.Config{MinVersion: tls.VersionTLS12}
+		if a.credential.ca != nil {
+			if config.RootCAs, a.poolErr = x509.SystemCertPool(); a.poolErr != nil {
+				return
+			}
+			config.RootCAs.AppendCertsFromPEM(a.credential.ca)
+		}
+		a.pool = &http.Transport{
+			Proxy:               http.ProxyFromEnvironment,
+			DialContext:         (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
+			TLSClientConfig:     config,
+			TLSHandshakeTimeout: 10 * time.Second,
+			IdleConnTimeout:     5 * time.Minute,
+			ForceAttemptHTTP2:   true,
+		}
+	})
+	return a.pool, a.poolErr
+}
+
+// watchedTransport shows the watchdog what arrives, and keeps an error page from filling the memory.
+type watchedTransport struct {
+	base http.RoundTripper
+	dog  *watchdog
+}
+
+func (t watchedTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	res, err := t.base.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	t.dog.moved()
+	body := t.dog.reader(res.Body)
+	if res.StatusCode >= http.StatusMultipleChoices {
+		body = io.LimitReader(body, errorPage)
+	}
+	res.Body = struct {
+		io.Reader
+		io.Closer
+	}{body, res.Body}
+	return res, nil
+}
+
+// dial opens a connection that ends with ctx, whoever reads from it.
+func dial(ctx context.Context, address string) (net.Conn, error) {
+	conn, err := (&net.Dialer{Timeout: 10 * time.Second}).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	context.AfterFunc(ctx, func() { _ = conn.Close() })
+	return conn, nil
+}

@@ -1,0 +1,53 @@
+package gitrepo
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/go-git/go-git/v5/plumbing/object"
+)
+
+// A Trailer is a line such as "Transom-Release: payments/orders-db sha256:…" in the last paragraph of a message.
+type Trailer struct {
+	Key   string
+	Value string
+}
+
+func infoOf(c *object.Commit) CommitInfo {
+	subject, _, _ := strings.Cut(strings.TrimLeft(c.Message, "\n"), "\n")
+	info := CommitInfo{
+		Commit:    c.Hash.String(),
+		Author:    Signature{Name: c.Author.Name, Email: c.Author.Email},
+		Committer: Signature{Name: c.Committer.Name, Email: c.Committer.Email},
+		When:      c.Committer.When,
+		Subject:   subject,
+		Message:   c.Message,
+		Trailers:  trailersOf(c.Message),
+	}
+	for _, p := range c.ParentHashes {
+		info.Parents = append(info.Parents, p.String())
+	}
+	return info
+}
+
+var trailerLine = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9-]*)\s*:\s*(.*)$`)
+
+// trailersOf reads the last paragraph of a message if all of it is trailers; a line that begins with a space goes on
+// with the one before. The subject's paragraph is none.
+func trailersOf(message string) []Trailer {
+	paragraphs := strings.Split(strings.TrimSpace(strings.ReplaceAll(message, "\r\n", "\n")), "\n\n")
+	if len(paragraphs) < 2 {
+		return nil
+	}
+	var trailers []Trailer
+	for line := range strings.SplitSeq(strings.Trim(paragraphs[len(paragraphs)-1], "\n"), "\n") {
+		if m := trailerLine.FindStringSubmatch(line); m != nil {
+			trailers = append(trailers, Trailer{m[1], strings.TrimSpace(m[2])})
+		} else if strings.HasPrefix(line, " ") && len(trailers) > 0 {
+			trailers[len(trailers)-1].Value += " " + strings.TrimSpace(line)
+		} else {
+			return nil
+		}
+	}
+	return trailers
+}

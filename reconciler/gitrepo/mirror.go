@@ -1,0 +1,177 @@
+package gitrepo
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/go-git/go-billy/v5/osfs"
+	"github.com/go-git/go-git/v5/plumbing"
+	gitcache "github.com/go-git/go-git/v5/plumbing/cache"
+	"github.com/go-git/go-git/v5/storage/filesystem"
+)
+
+// mostPacks is how many packs a mirror may have. Each fetch and each commit adds one, and each is looked through for
+// every object.
+const mostPacks = 50
+
+// deltaBases is how many bytes of objects go-git keeps to resolve others from.
+const deltaBases = 16 * gitcache.MiByte
+
+// A mirror is a bare repository on this disk with what one branch has. It is a cache of the remote: objects are only
+// ever added as whole packs, so where it has a commit, it has all below it, and if it turns out otherwise it is
+// thrown away. It is safe for concurrent use, but for add, which the owner of the remote's lock calls.
+type mirror struct {
+	dir string
+
+	mu    sync.Mutex // go-git's storage is not safe for concurrent use
+	store *filesystem.Storage
+	lost  map[plumbing.Hash]bool // objects that are not to be had from the remote any more either
+}
+
+// A storageError says that a mirror is of no use any more.
+type storageError struct {
+	dir string
+	err error
+}
+
+func (e *storageError) Error() string { return fmt.Sprintf("local mirror %s: %v", e.dir, e.err) }
+func (e *storageError) Unwrap() error { return e.err }
+
+func (m *mirror) damaged(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &storageError{m.dir, err}
+}
+
+// newMirror makes an empty mirror at dir, where nothing may be.
+func newMirror(dir string) (*mirror, error) {
+	for _, d := range []string{"objects/pack", "objects/info", "refs/heads"} {
+		if err := os.MkdirAll(filepath.Join(dir, d), 0o700); err != nil {
+			return nil, &storageError{dir, err}
+		}
+	}
+	const config = "[core]\n\trepositoryformatversion = 0\n\tbare = true\n"
+	err := errors.Join(
+		os.WriteFile(filepath.Join(dir, "config"), []byte(config), 0o600),
+		os.WriteFile(filepath.Join(dir, "HEAD"), []byte("ref: refs/heads/main\n"), 0o600))
+	if err != nil {
+		return nil, &storageError{dir, err}
+	}
+	return openMirror(dir)
+}
+
+// openMirror opens what an earlier process or call left at dir.
+func openMirror(dir string) (*mirror, error) {
+	m := &mirror{dir: dir, lost: map[plumbing.Hash]bool{}}
+	if _, err := os.Stat(filepath.Join(dir, "objects", "pack")); err != nil {
+		return nil, m.damaged(err)
+	}
+	m.store = filesystem.NewStorageWithOptions(osfs.New(dir), gitcache.NewObjectLRU(deltaBases),
+		filesystem.Options{KeepDescriptors: true})
+	return m, nil
+}
+
+// close lets go of the mirror's files. A reader that still uses it gets a storageError.
+func (m *mirror) close() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	_ = m.store.Close()
+}
+
+func (m *mirror) read(kind plumbing.ObjectType, id plumbing.Hash) ([]byte, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.lost[id] {
+		return nil, fmt.Errorf("%s %s is gone from the remote repository", kind, id)
+	}
+	content, err := readObject(m.store, kind, id)
+	return content, m.damaged(err)
+}
+
+func (m *mirror) has(id plumbing.Hash) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.store.HasEncodedObject(id) == nil
+}
+
+// giveUp notes that id is not to be had.
+func (m *mirror) giveUp(id plumbing.Hash) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.lost[id] = true
+}
+
+// full says whether another pack would be too many.
+func (m *mirror) full() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	packs, err := m.store.ObjectPacks()
+	return err != nil || len(packs) >= mostPacks
+}
+
+// add stores the objects of a pack, all or none. An error of pack itself is returned as it is.
+func (m *mirror) add(pack io.Reader) error {
+	m.mu.Lock()
+	w, err := m.store.PackfileWriter()
+	m.mu.Unlock()
+	if err != nil {
+		return m.damaged(err)
+	}
+	noting := &notingReader{Reader: pack}
+	_, err = io.Copy(w, noting)
+	m.mu.Lock()
+	closing := w.Close()
+	m.mu.Unlock()
+	if noting.err != nil {
+		return noting.err
+	}
+	return m.damaged(errors.Join(err, closing))
+}
+
+// notingReader remembers whether it was the reading that failed.
+type notingReader struct {
+	io.Reader
+	err error
+}
+
+func (r *notingReader) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	if err != nil && err != io.EOF {
+		r.err = err
+	}
+	return n, err
+}
+
+// head returns the commit that ref had when the mirror was last brought up to date; zero if that cannot be told.
+func (m *mirror) head(ref plumbing.ReferenceName) plumbing.Hash {
+	content, err := os.ReadFile(filepath.Join(m.dir, filepath.FromSlash(ref.String())))
+	if err != nil {
+		return plumbing.ZeroHash
+	}
+	id, err := parseID(strings.TrimSpace(string(content)))
+	if err != nil || !m.has(id) {
+		return plumbing.ZeroHash
+	}
+	return id
+}
+
+// setHead notes that ref is at id. The file is replaced as a whole, which go-git would not do.
+func (m *mirror) setHead(ref plumbing.ReferenceName, id plumbing.Hash) error {
+	file := filepath.Join(m.dir, filepath.FromSlash(ref.String()))
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return m.damaged(err)
+	}
+	if err := os.WriteFile(file+".new", []byte(id.String()+"\n"), 0o600); err != nil {
+		return m.damaged(err)
+	}
+	if err := os.Rename(file+".new", file); err != nil {
+		return m.damaged(err)
+	}
+	return nil
+}

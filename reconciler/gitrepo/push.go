@@ -1,0 +1,159 @@
+package gitrepo
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
+	"github.com/go-git/go-git/v5/plumbing/transport"
+)
+
+// A RejectedError is a commit that the server did not take although the branch is where it was, by a hook or a rule
+// for the branch. Trying the same again will not help.
+type RejectedError struct {
+	Remote  string // the address
+	Status  string // what Git says about the branch, such as "pre-receive hook declined"
+	Message string // what the server's hook printed, one line
+}
+
+func (e *RejectedError) Error() string {
+	if e.Message == "" {
+		return fmt.Sprintf("%s: commit rejected: %s", e.Remote, e.Status)
+	}
+	return fmt.Sprintf("%s: commit rejected: %s: %s", e.Remote, e.Status, e.Message)
+}
+
+// An advance moves the branch.
+type advance struct {
+	from, to plumbing.Hash // from is zero where the branch does not exist
+	pack     []byte
+}
+
+// push sends an advance and finds out what became of it.
+func (r *Remote) push(ctx context.Context, a advance) error {
+	release, err := r.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if r.ref == "" {
+		if _, err := r.update(ctx); err != nil {
+			return err
+		}
+	}
+	sent, refusal, err := r.send(ctx, a)
+	if err == nil && refusal == nil {
+		r.keep(a)
+		return nil
+	}
+	if !sent {
+		return err
+	}
+	return r.settle(ctx, a, refusal, err)
+}
+
+// send has the conversation. sent says whether the server may have acted.
+func (r *Remote) send(ctx context.Context, a advance) (sent bool, refusal *RejectedError, err error) {
+	err = r.pushing(ctx, func(ctx context.Context, s pushing) error {
+		adv, err := s.AdvertisedReferencesContext(ctx)
+		switch {
+		case errors.Is(err, transport.ErrEmptyRemoteRepository):
+			adv = packp.NewAdvRefs()
+			_ = adv.Capabilities.Set(capability.ReportStatus)
+		case err != nil:
+			return err
+		}
+		if adv.References[r.ref.String()] != a.from {
+			return ErrRaced
+		}
+		said := &tail{}
+		sent = true
+		report, err := s.ReceivePack(ctx, r.updateRequest(adv, a, said))
+		if report == nil {
+			return errors.Join(errors.New("no report came back"), err)
+		}
+		if report.Error() != nil {
+			refusal = r.refusalOf(report, said)
+		}
+		return nil
+	})
+	return sent, refusal, err
+}
+
+func (r *Remote) updateRequest(adv *packp.AdvRefs, a advance, said io.Writer) *packp.ReferenceUpdateRequest {
+	req := packp.NewReferenceUpdateRequestFromCapabilities(adv.Capabilities)
+	if adv.Capabilities.Supports(capability.Sideband64k) {
+		_ = req.Capabilities.Set(capability.Sideband64k)
+		req.Progress = said
+	}
+	req.Commands = []*packp.Command{{Name: r.ref, Old: a.from, New: a.to}}
+	req.Packfile = io.NopCloser(bytes.NewReader(a.pack))
+	return req
+}
+
+func (r *Remote) refusalOf(report *packp.ReportStatus, said *tail) *RejectedError {
+	status := "unpack: " + report.UnpackStatus
+	for _, c := range report.CommandStatuses {
+		if c.Error() != nil {
+			status = c.Status
+		}
+	}
+	return &RejectedError{
+		Remote:  r.endpoint.String(),
+		Status:  printable(r.access.redact(status)),
+		Message: printable(r.access.redact(said.String())),
+	}
+}
+
+// settle decides by where the branch is now. It also does so when ctx has ended, as an unanswered question would
+// cost the next pass more.
+func (r *Remote) settle(ctx context.Context, a advance, refusal *RejectedError, cause error) error {
+	now, err := r.ask(context.WithoutCancel(ctx))
+	switch {
+	case err != nil && refusal != nil:
+		return refusal
+	case err != nil:
+		return fmt.Errorf("whether the commit arrived is not known: %w", errors.Join(cause, err))
+	case now == a.to:
+		r.keep(a)
+		return nil
+	case now != a.from:
+		return fmt.Errorf("%s: %w", r.endpoint, ErrRaced)
+	case refusal != nil:
+		return refusal
+	default:
+		return fmt.Errorf("the commit has not arrived: %w", cause)
+	}
+}
+
+// ask returns where the branch is.
+func (r *Remote) ask(ctx context.Context) (head plumbing.Hash, err error) {
+	err = r.fetching(ctx, func(ctx context.Context, s fetching) error {
+		adv, err := s.AdvertisedReferencesContext(ctx)
+		if err != nil && !errors.Is(err, transport.ErrEmptyRemoteRepository) {
+			return err
+		}
+		if err == nil {
+			head = r.headOf(adv)
+		}
+		return nil
+	})
+	return head, err
+}
+
+// keep adds what was pushed to the mirror, so that nothing needs to be fetched. A mirror that does not take it, or is
+// not there, is left to the next reader to make anew: the commit is on the branch all the same.
+func (r *Remote) keep(a advance) {
+	m := r.usable()
+	if m == nil || m.full() {
+		return
+	}
+	if m.add(bytes.NewReader(a.pack)) != nil || m.setHead(r.ref, a.to) != nil {
+		r.discard()
+	}
+}

@@ -1,0 +1,176 @@
+package gitrepo
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/format/pktline"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp/sideband"
+	"github.com/go-git/go-git/v5/plumbing/transport"
+)
+
+// A stream is a session with a running git-upload-pack or git-receive-pack: its own process for a local repository,
+// one behind ssh otherwise. It speaks the same protocol as go-git's own, whose file and ssh transports cannot be
+// bounded: the one waits for as long as a hook holds on to its output, the other has no deadline for its handshake.
+type stream struct {
+	in     io.WriteCloser
+	out    io.Reader
+	errors *tail
+	end    func() error // waits for the other end; called once
+	asked  bool         // a request was sent, so there is nothing to say goodbye to
+}
+
+func (s *stream) AdvertisedReferencesContext(context.Context) (*packp.AdvRefs, error) {
+	adv := packp.NewAdvRefs()
+	err := adv.Decode(s.out)
+	if err != nil && !errors.Is(err, packp.ErrEmptyAdvRefs) {
+		return nil, s.failed(err)
+	}
+	transport.FilterUnsupportedCapabilities(adv.Capabilities)
+	return adv, nil
+}
+
+func (s *stream) UploadPack(_ context.Context, req *packp.UploadPackRequest) (*packp.UploadPackResponse, error) {
+	s.asked = true
+	var b bytes.Buffer
+	err := errors.Join(req.UploadRequest.Encode(&b), req.UploadHaves.Encode(&b, false),
+		pktline.NewEncoder(&b).EncodeString("done\n"))
+	if err != nil {
+		return nil, err
+	}
+	if err := s.say(&b); err != nil {
+		return nil, s.failed(err)
+	}
+	response := packp.NewUploadPackResponse(req)
+	if err := response.Decode(io.NopCloser(s.out)); err != nil {
+		return nil, s.failed(err)
+	}
+	return response, nil
+}
+
+func (s *stream) ReceivePack(_ context.Context, req *packp.ReferenceUpdateRequest) (*packp.ReportStatus, error) {
+	s.asked = true
+	var b bytes.Buffer
+	if err := req.Encode(&b); err != nil {
+		return nil, err
+	}
+	if err := s.say(&b); err != nil {
+		return nil, s.failed(err)
+	}
+	out := s.out
+	if req.Capabilities.Supports(capability.Sideband64k) {
+		demuxer := sideband.NewDemuxer(sideband.Sideband64k, out)
+		demuxer.Progress = req.Progress
+		out = demuxer
+	}
+	report := packp.NewReportStatus()
+	if err := report.Decode(out); err != nil {
+		return nil, s.failed(err)
+	}
+	// What follows is a post-receive hook's output. Hanging up on it would kill the hook.
+	_, _ = io.Copy(io.Discard, s.out)
+	return report, nil
+}
+
+// say sends all there is to say.
+func (s *stream) say(b *bytes.Buffer) error {
+	if _, err := b.WriteTo(s.in); err != nil {
+		return err
+	}
+	return s.in.Close()
+}
+
+// failed waits for the other end to finish, as what it printed last says more than err.
+func (s *stream) failed(err error) error {
+	s.hangUp()
+	if text := s.errors.String(); text != "" {
+		return &remoteError{text: text, cause: err}
+	}
+	if errors.Is(err, packp.ErrEmptyInput) {
+		return errors.New("the other end said nothing; is it a Git repository, and can it be read?")
+	}
+	return err
+}
+
+// Close takes leave, which matters to an end that was asked for nothing, and releases what the session holds.
+func (s *stream) Close() error {
+	s.hangUp()
+	return nil
+}
+
+func (s *stream) hangUp() {
+	if s.end == nil {
+		return
+	}
+	if !s.asked {
+		_, _ = s.in.Write(pktline.FlushPkt)
+	}
+	_ = s.in.Close()
+	_ = s.end() // the answer was read, or its absence noticed, before; how the process ended says nothing more
+	s.end = nil
+}
+
+// A tail keeps the end of what a server prints. It is safe for concurrent use.
+type tail struct {
+	mu   sync.Mutex
+	kept []byte
+}
+
+const tailLength = 2 << 10
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.kept = append(t.kept, p...)
+	if over := len(t.kept) - tailLength; over > 0 {
+		t.kept = append(t.kept[:0], t.kept[over:]...)
+	}
+	return len(p), nil
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return printable(string(t.kept))
+}
+
+// newFetchRequest asks for want, by an end that has have, which may be the zero id.
+func newFetchRequest(adv *packp.AdvRefs, want, have plumbing.Hash) *packp.UploadPackRequest {
+	req := packp.NewUploadPackRequestFromCapabilities(adv.Capabilities)
+	if adv.Capabilities.Supports(capability.NoProgress) {
+		_ = req.Capabilities.Set(capability.NoProgress)
+	}
+	req.Wants = []plumbing.Hash{want}
+	if !have.IsZero() {
+		req.Haves = []plumbing.Hash{have}
+	}
+	return req
+}
+
+// packOf returns the pack within a response.
+func packOf(response io.Reader, req *packp.UploadPackRequest) io.Reader {
+	switch {
+	case req.Capabilities.Supports(capability.Sideband64k):
+		return sideband.NewDemuxer(sideband.Sideband64k, response)
+	case req.Capabilities.Supports(capability.Sideband):
+		return sideband.NewDemuxer(sideband.Sideband, response)
+	default:
+		return response
+	}
+}
+
+// A remoteError is what the other end said, beside the technical cause.
+type remoteError struct {
+	text  string
+	cause error
+}
+
+func (e *remoteError) Error() string { return fmt.Sprintf("the other end says: %s", e.text) }
+func (e *remoteError) Unwrap() error { return e.cause }
