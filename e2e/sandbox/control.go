@@ -1,0 +1,193 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// Status is what "sandbox status" prints of one cluster.
+type Status struct {
+	Cluster    string `json:"cluster"`
+	State      State  `json:"state"`
+	Why        string `json:"why,omitempty"`
+	Server     string `json:"server"`
+	Kubeconfig string `json:"kubeconfig"`
+}
+
+// listen opens the control socket, which is also what keeps two sandboxes out of one directory, and clears it.
+func (s *sandbox) listen(ctx context.Context) (net.Listener, error) {
+	if conn, err := dialControl(ctx, s.layout); err == nil {
+		conn.Close()
+		return nil, fmt.Errorf("a sandbox runs in %s already; end it or give another --dir", s.layout)
+	}
+	if err := s.layout.clear(); err != nil {
+		return nil, err
+	}
+	if err := os.Remove(s.layout.socket()); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("remove the socket of an earlier sandbox: %w", err)
+	}
+	var listener net.Listener
+	err := s.layout.shortSocket(func(path string) error {
+		var config net.ListenConfig
+		var err error
+		listener, err = config.Listen(ctx, "unix", path)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open control socket: %w", err)
+	}
+	return listener, nil
+}
+
+// serve answers on the control socket until ctx is done.
+func (s *sandbox) serve(ctx context.Context, control net.Listener) error {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /clusters", s.handleStatus)
+	mux.HandleFunc("POST /clusters/{name}/stop", s.handle(func(c *cluster, _ context.Context) error {
+		c.stop()
+		s.report("%s: stopped", c.name)
+		return nil
+	}))
+	mux.HandleFunc("POST /clusters/{name}/start", s.handle((*cluster).start))
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: time.Minute, BaseContext: func(net.Listener) context.Context { return ctx }}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(control) }()
+	select {
+	case err := <-served:
+		return fmt.Errorf("serve control socket: %w", err)
+	case <-ctx.Done():
+		server.Close()
+		<-served
+		return nil
+	}
+}
+
+func (s *sandbox) handleStatus(w http.ResponseWriter, _ *http.Request) {
+	all := make([]Status, 0, len(s.clusters))
+	for _, c := range s.clusters {
+		all = append(all, c.status())
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(all) // an error means that who asked is gone
+}
+
+// handle answers a request about one cluster by what act does to it.
+func (s *sandbox) handle(act func(*cluster, context.Context) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		c, err := s.cluster(r.PathValue("name"))
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusNotFound)
+			return
+		}
+		if err := act(c, r.Context()); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+		}
+	}
+}
+
+func stopCommand() *cobra.Command {
+	return changeCommand("stop", "Take a cluster away: its API server no longer answers")
+}
+
+func startCommand() *cobra.Command {
+	return changeCommand("start", "Bring a stopped cluster back on the same port and wait until it is ready")
+}
+
+func changeCommand(verb, short string) *cobra.Command {
+	var dir string
+	cmd := &cobra.Command{
+		Use:     verb + " CLUSTER --dir D",
+		Short:   short,
+		Example: "  sandbox " + verb + " prod-eu-1 --dir /tmp/sandbox",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			_, err := ask(cmd.Context(), layout(dir), http.MethodPost, "/clusters/"+args[0]+"/"+verb)
+			return err
+		},
+	}
+	dirFlag(cmd, &dir)
+	return cmd
+}
+
+func statusCommand() *cobra.Command {
+	var dir, output string
+	cmd := &cobra.Command{
+		Use:     "status --dir D",
+		Short:   "Print the state of each cluster",
+		Example: "  sandbox status --dir /tmp/sandbox -o json",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			body, err := ask(cmd.Context(), layout(dir), http.MethodGet, "/clusters")
+			if err != nil {
+				return err
+			}
+			return printStatus(cmd.OutOrStdout(), body, output)
+		},
+	}
+	dirFlag(cmd, &dir)
+	cmd.Flags().StringVarP(&output, "output", "o", "", `"json", or a table when absent`)
+	return cmd
+}
+
+func printStatus(w io.Writer, body []byte, output string) error {
+	if output == "json" {
+		_, err := w.Write(body)
+		return err
+	}
+	var all []Status
+	if err := json.Unmarshal(body, &all); err != nil {
+		return fmt.Errorf("read the answer: %w", err)
+	}
+	table := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(table, "CLUSTER\tSTATE\tSERVER\tWHY")
+	for _, c := range all {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", c.Cluster, c.State, c.Server, c.Why)
+	}
+	return table.Flush()
+}
+
+// ask sends one request to the sandbox that runs in a directory and returns its answer.
+func ask(ctx context.Context, dir layout, method, path string) ([]byte, error) {
+	client := &http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dialControl(ctx, dir) },
+	}}
+	request, err := http.NewRequestWithContext(ctx, method, "http://sandbox"+path, nil)
+	if err != nil {
+		return nil, fmt.Errorf("ask the sandbox: %w", err)
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("no sandbox runs in %s: %w", dir, err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return nil, fmt.Errorf("read the answer: %w", err)
+	}
+	if response.StatusCode != http.StatusOK {
+		return nil, errors.New(string(bytes.TrimSpace(body)))
+	}
+	return body, nil
+}
+
+func dialControl(ctx context.Context, dir layout) (net.Conn, error) {
+	var conn net.Conn
+	err := dir.shortSocket(func(path string) error {
+		var dialer net.Dialer
+		var err error
+		conn, err = dialer.DialContext(ctx, "unix", path)
+		return err
+	})
+	return conn, err
+}

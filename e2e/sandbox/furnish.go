@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+)
+
+// nodeName is the one node of each cluster. kwok gives it 1000 CPUs, 1 TiB of memory and room for a million pods.
+const nodeName = "node-0"
+
+// The storage classes. kwok plays the provisioner of both.
+const (
+	provisioner  = "kwok.x-k8s.io/volume"
+	storageClass = "kwok-volume"      // the default: a claim is bound at once
+	waitingClass = "kwok-volume-wait" // a claim is bound once its first pod is placed
+)
+
+// furnish creates what a cluster has before anybody asks: a node and storage classes.
+func furnish(ctx context.Context, client kubernetes.Interface) error {
+	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{
+		Name:   nodeName,
+		Labels: map[string]string{corev1.LabelHostname: nodeName, corev1.LabelOSStable: "linux", corev1.LabelArchStable: "amd64"},
+	}}
+	if _, err := client.CoreV1().Nodes().Create(ctx, node, metav1.CreateOptions{}); ignoreExists(err) != nil {
+		return fmt.Errorf("create node: %w", err)
+	}
+	for _, class := range []*storagev1.StorageClass{
+		newStorageClass(storageClass, storagev1.VolumeBindingImmediate, map[string]string{"storageclass.kubernetes.io/is-default-class": "true"}),
+		newStorageClass(waitingClass, storagev1.VolumeBindingWaitForFirstConsumer, nil),
+	} {
+		if _, err := client.StorageV1().StorageClasses().Create(ctx, class, metav1.CreateOptions{}); ignoreExists(err) != nil {
+			return fmt.Errorf("create storage class %s: %w", class.Name, err)
+		}
+	}
+	return nil
+}
+
+func newStorageClass(name string, binding storagev1.VolumeBindingMode, annotations map[string]string) *storagev1.StorageClass {
+	reclaim := corev1.PersistentVolumeReclaimDelete
+	return &storagev1.StorageClass{
+		ObjectMeta:        metav1.ObjectMeta{Name: name, Annotations: annotations},
+		Provisioner:       provisioner,
+		VolumeBindingMode: &binding,
+		ReclaimPolicy:     &reclaim,
+	}
+}
