@@ -20,6 +20,29 @@ type Platform struct {
 
 	// Problems holds every Problem and Warning, sorted by file, line, column and text.
 	Problems []Problem
+
+	tree      *tree
+	keys      []RequestKey // of Requests, sorted
+	instances map[string][]*Instance
+	broken    map[string]map[RequestKey]bool
+}
+
+// Instances returns the instances of an environment that can be rendered, sorted by request. A broken environment
+// has none.
+func (p *Platform) Instances(environment string) []*Instance { return p.instances[environment] }
+
+// Broken says that a request is in an environment, or may be, but cannot be resolved there: what it has stays as it
+// is. Of a request that is neither among Instances nor Broken nothing is left in that environment.
+func (p *Platform) Broken(environment string, k RequestKey) bool {
+	if e := p.Environments[environment]; e == nil || e.Broken {
+		return e != nil || p.tree.mayExist("environments/"+environment+".yaml")
+	}
+	if r := p.Requests[k]; r == nil {
+		return p.tree.mayExist("requests/" + k.String() + ".yaml")
+	} else if r.Broken {
+		return true
+	}
+	return p.broken[environment][k]
 }
 
 // RequestKey names a request in its platform: the directory and the file below requests/.

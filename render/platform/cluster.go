@@ -1,0 +1,23 @@
+package platform
+
+type clusterSpec struct {
+	State  string `json:"state" oneof:"active|paused|draining"`
+	Reason string `json:"reason"`
+	UID    string `json:"uid"`
+}
+
+// decodeCluster reads clusters/<name>.yaml.
+func decodeCluster(d *document, name string) *Cluster {
+	c := &Cluster{Name: name, File: d.path, State: ClusterActive}
+	o, ok := read[clusterSpec](d, "Cluster", name)
+	if ok {
+		c.Labels = o.Metadata.Labels
+		c.Reason, c.UID = o.Spec.Reason, o.Spec.UID
+		if o.Spec.State != "" {
+			c.State = ClusterState(o.Spec.State)
+		}
+	}
+	d.name(name, maxLabel)
+	c.Broken = d.broken()
+	return c
+}

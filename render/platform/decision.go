@@ -1,0 +1,157 @@
+package platform
+
+import (
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+type decisionSpec struct {
+	Request   string
+	Release   string
+	Offering  string
+	Version   string
+	Team      string
+	Cluster   string
+	Plan      string
+	Deletions string
+	Platform  string
+	Skip      []string
+	From      string
+	Until     string
+	Reason    string
+}
+
+// What a decision of each kind may say. Each Approval is one of its lists, whole; a Hold is any one subject or none.
+var (
+	approvals = [][]string{{"request", "release"}, {"offering", "version"}, {"plan"}, {"deletions"}, {"platform"}}
+	decisions = map[string][]string{
+		"Approval": {"request", "release", "offering", "version", "plan", "deletions", "platform"},
+		"Hold":     {"request", "offering", "team", "cluster", "from", "until", "reason"},
+		"Pin":      {"request", "release", "offering", "version", "until", "reason"},
+		"Override": {"request", "release", "offering", "version", "skip", "until", "reason"},
+	}
+	skippable = []string{"soak", "approval", "window", "hold"}
+)
+
+var (
+	commitID  = regexp.MustCompile(`^[0-9a-f]{40}([0-9a-f]{24})?$`)
+	digestHex = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+)
+
+// decodeDecision reads decisions/<environment>/<name>.yaml.
+func decodeDecision(d *document, environment, name string) *Decision {
+	c := &Decision{Name: name, File: d.path, Environment: environment}
+	if d.root != nil {
+		c.Kind = d.text("kind")
+		if _, known := decisions[c.Kind]; !known {
+			d.header("Approval", "Hold", "Pin", "Override")
+		} else if o, ok := read[decisionSpec](d, c.Kind, name); ok {
+			c.fill(d, o.Spec)
+			c.check(d)
+		}
+	}
+	d.name(name, maxLabel)
+	c.Broken = d.broken()
+	return c
+}
+
+func (c *Decision) fill(d *document, s decisionSpec) {
+	c.Release, c.Offering, c.Version, c.Team, c.Cluster = s.Release, s.Offering, s.Version, s.Team, s.Cluster
+	c.Plan, c.Deletions, c.Platform, c.Skip, c.Reason = s.Plan, s.Deletions, s.Platform, s.Skip, s.Reason
+	c.From, c.Until = d.time("spec.from", s.From), d.time("spec.until", s.Until)
+	if s.Request != "" {
+		key, err := ParseRequestKey(s.Request)
+		if err != nil {
+			d.problem("spec.request", "value", "%s", err)
+		}
+		c.Request = &key
+	}
+}
+
+func (c *Decision) check(d *document) {
+	allowed := decisions[c.Kind]
+	for _, f := range sortedKeys(fieldsOf(reflect.TypeFor[decisionSpec]())) {
+		if d.has("spec."+f) && !slices.Contains(allowed, f) {
+			d.problem("spec."+f, "value", "means nothing in a %s; there is %s", c.Kind, list(allowed))
+		}
+	}
+	if c.Kind == "Approval" {
+		c.checkApproval(d)
+	} else {
+		c.checkSubject(d)
+	}
+	for _, f := range []string{"release", "plan", "deletions"} {
+		if v := d.text("spec." + f); v != "" && !digestHex.MatchString(v) {
+			d.problem("spec."+f, "value", "must be sha256: and 64 hexadecimal digits")
+		}
+	}
+	if c.Platform != "" && !commitID.MatchString(c.Platform) {
+		d.problem("spec.platform", "value", "must be a whole commit id")
+	}
+	for i, s := range c.Skip {
+		if !slices.Contains(skippable, s) {
+			d.problem(index("spec.skip", i), "value", "must be one of %s, not %q%s", list(skippable), shorten(s), suggest(s, skippable))
+		}
+	}
+	if c.Platform == "" {
+		d.doesNotActYet("kind")
+	}
+}
+
+// checkApproval asks for exactly one of the things that can be approved.
+func (c *Decision) checkApproval(d *document) {
+	var whole [][]string
+	for _, fields := range approvals {
+		missing := 0
+		for _, f := range fields {
+			if !d.has("spec." + f) {
+				missing++
+			}
+		}
+		if missing == 0 {
+			whole = append(whole, fields)
+		} else if missing < len(fields) {
+			whole = append(whole, nil)
+		}
+	}
+	if len(whole) != 1 || whole[0] == nil {
+		d.problem("spec", "value", "must name exactly one of: request and release; offering and version; plan; deletions; platform")
+	}
+}
+
+// checkSubject asks a Pin and an Override for what they are about; a Hold that names nothing holds the environment.
+func (c *Decision) checkSubject(d *document) {
+	if c.Kind == "Hold" {
+		var named []string
+		for _, f := range []string{"request", "offering", "team", "cluster"} {
+			if d.has("spec." + f) {
+				named = append(named, f)
+			}
+		}
+		if len(named) > 1 {
+			d.problem("spec."+named[1], "value", "names a second thing to hold beside %s; write one Hold for each", strings.Join(named[:1], ""))
+		}
+		return
+	}
+	if c.Request == nil && c.Offering == "" {
+		d.problem("spec", "required", "must name a request or an offering")
+	}
+	if c.Request != nil && c.Offering != "" {
+		d.problem("spec.offering", "value", "names a second thing beside request; write one %s for each", c.Kind)
+	}
+}
+
+// time reads an RFC 3339 time.
+func (d *document) time(field, value string) time.Time {
+	if value == "" {
+		return time.Time{}
+	}
+	t, err := time.Parse(time.RFC3339, value)
+	if err != nil {
+		d.problem(field, "value", "must be an RFC 3339 time such as 2027-06-01T12:00:00Z, not %q", shorten(value))
+	}
+	return t
+}

@@ -1,0 +1,278 @@
+package platform
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+)
+
+// decoder fills Go values from a document's nodes and reports each thing that does not fit, without coercion. A
+// field is called what its json tag says, or its name with a small first letter. The tag decode:"required" is for
+// what must be there, oneof:"a|b" for strings of few values.
+type decoder struct{ *document }
+
+// value decodes n into out. Problems stand at the node at: the key of n, or n itself in a list.
+func (d *decoder) value(n, at *yaml.Node, field string, out reflect.Value) {
+	if d.special(n, at, field, out) {
+		return
+	}
+	switch out.Kind() {
+	case reflect.Pointer:
+		out.Set(reflect.New(out.Type().Elem()))
+		d.value(n, at, field, out.Elem())
+	case reflect.Struct:
+		d.structure(n, at, field, out)
+	case reflect.Map:
+		d.mapping(n, at, field, out)
+	case reflect.Slice:
+		d.sequence(n, at, field, out)
+	case reflect.Interface:
+		if v := d.generic(n, at, field); v != nil {
+			out.Set(reflect.ValueOf(v))
+		}
+	default:
+		d.scalar(n, at, field, out)
+	}
+}
+
+// special decodes the types of a parameter schema that stand for one of several shapes.
+func (d *decoder) special(n, at *yaml.Node, field string, out reflect.Value) bool {
+	switch v := out.Addr().Interface().(type) {
+	case *apiextensionsv1.JSON:
+		v.Raw, _ = json.Marshal(d.generic(n, at, field))
+	case *apiextensionsv1.JSONSchemaPropsOrBool:
+		if n.Kind == yaml.ScalarNode {
+			d.value(n, at, field, reflect.ValueOf(&v.Allows).Elem())
+			return true
+		}
+		v.Allows = true
+		d.value(n, at, field, reflect.ValueOf(&v.Schema).Elem())
+	case *apiextensionsv1.JSONSchemaPropsOrArray:
+		d.value(n, at, field, reflect.ValueOf(&v.Schema).Elem())
+	case *apiextensionsv1.JSONSchemaPropsOrStringArray:
+		d.value(n, at, field, reflect.ValueOf(&v.Schema).Elem())
+	default:
+		return false
+	}
+	return true
+}
+
+func (d *decoder) structure(n, at *yaml.Node, field string, out reflect.Value) {
+	if !d.is(n, at, field, yaml.MappingNode, "an object") {
+		return
+	}
+	fields := fieldsOf(out.Type())
+	set := map[string]bool{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		name := join(field, key.Value)
+		index, known := fields[key.Value]
+		if !known {
+			d.report(key, name, "unknown-field", "unknown field"+suggest(key.Value, sortedKeys(fields)))
+			continue
+		}
+		set[key.Value] = true
+		d.value(value, key, name, out.Field(index))
+		d.oneOf(out.Type().Field(index), key, name, out.Field(index))
+	}
+	for _, name := range sortedKeys(fields) {
+		if out.Type().Field(fields[name]).Tag.Get("decode") == "required" && !set[name] {
+			d.report(at, join(field, name), "required", "is required")
+		}
+	}
+}
+
+func (d *decoder) oneOf(f reflect.StructField, at *yaml.Node, field string, out reflect.Value) {
+	tag := f.Tag.Get("oneof")
+	if tag == "" || out.String() == "" {
+		return
+	}
+	if known := strings.Split(tag, "|"); !slices.Contains(known, out.String()) {
+		d.report(at, field, "value", fmt.Sprintf("must be one of %s, not %q", list(known), shorten(out.String()))+suggest(out.String(), known))
+	}
+}
+
+func (d *decoder) mapping(n, at *yaml.Node, field string, out reflect.Value) {
+	if !d.is(n, at, field, yaml.MappingNode, "an object") {
+		return
+	}
+	out.Set(reflect.MakeMap(out.Type()))
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		if !d.key(key, field) {
+			continue
+		}
+		element := reflect.New(out.Type().Elem()).Elem()
+		d.value(value, key, join(field, key.Value), element)
+		out.SetMapIndex(reflect.ValueOf(key.Value).Convert(out.Type().Key()), element)
+	}
+}
+
+// key checks that a key is a string, as everything that is JSON in the end needs.
+func (d *decoder) key(key *yaml.Node, field string) bool {
+	if key.Kind != yaml.ScalarNode {
+		d.report(key, field, "type", "a key must be a string, not "+describe(key))
+		return false
+	}
+	v, wrong := scalar(key)
+	if _, ok := v.(string); !ok || wrong != "" {
+		d.report(key, join(field, key.Value), "type", fmt.Sprintf("a key must be a string, not %s; quote it: %q", describe(key), key.Value))
+		return false
+	}
+	if key.Value == "<<" && key.Style == 0 {
+		d.report(key, field, "alias", "merge keys are not allowed here")
+		return false
+	}
+	return true
+}
+
+func (d *decoder) sequence(n, at *yaml.Node, field string, out reflect.Value) {
+	if !d.is(n, at, field, yaml.SequenceNode, "a list") {
+		return
+	}
+	out.Set(reflect.MakeSlice(out.Type(), len(n.Content), len(n.Content)))
+	for i, item := range n.Content {
+		d.value(item, item, fmt.Sprintf("%s[%d]", field, i), out.Index(i))
+	}
+}
+
+func (d *decoder) is(n, at *yaml.Node, field string, kind yaml.Kind, want string) bool {
+	if n.Kind == kind {
+		return true
+	}
+	remedy := ""
+	if v, _ := scalar(n); n.Kind == yaml.ScalarNode && v == nil {
+		remedy = "; write {} or leave the field out"
+		if kind == yaml.SequenceNode {
+			remedy = "; write [] or leave the field out"
+		}
+	}
+	d.report(at, field, "type", fmt.Sprintf("must be %s, not %s%s", want, describe(n), remedy))
+	return false
+}
+
+// generic returns n as JSON's types, with int64 and float64 apart.
+func (d *decoder) generic(n, at *yaml.Node, field string) any {
+	switch n.Kind {
+	case yaml.MappingNode:
+		m := make(map[string]any, len(n.Content)/2)
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if key := n.Content[i]; d.key(key, field) {
+				m[key.Value] = d.generic(n.Content[i+1], key, join(field, key.Value))
+			}
+		}
+		return m
+	case yaml.SequenceNode:
+		l := make([]any, len(n.Content))
+		for i, item := range n.Content {
+			l[i] = d.generic(item, item, fmt.Sprintf("%s[%d]", field, i))
+		}
+		return l
+	default:
+		v, wrong := scalar(n)
+		if wrong != "" {
+			d.report(at, field, "value", wrong)
+		}
+		return v
+	}
+}
+
+func (d *decoder) scalar(n, at *yaml.Node, field string, out reflect.Value) {
+	want := map[reflect.Kind]string{
+		reflect.String: "a string", reflect.Bool: "a boolean", reflect.Int: "an integer", reflect.Int64: "an integer",
+		reflect.Float64: "a number",
+	}[out.Kind()]
+	if n.Kind != yaml.ScalarNode {
+		d.report(at, field, "type", fmt.Sprintf("must be %s, not %s", want, describe(n)))
+		return
+	}
+	v, wrong := scalar(n)
+	switch v := v.(type) {
+	case string:
+		if out.Kind() == reflect.String {
+			out.SetString(v)
+			return
+		}
+	case bool:
+		if out.Kind() == reflect.Bool {
+			out.SetBool(v)
+			return
+		}
+	case int64:
+		if out.CanInt() {
+			out.SetInt(v)
+			return
+		}
+		if out.CanFloat() {
+			out.SetFloat(float64(v))
+			return
+		}
+	case float64:
+		if out.CanFloat() {
+			out.SetFloat(v)
+			return
+		}
+	}
+	if wrong != "" && out.Kind() != reflect.String {
+		d.report(at, field, "value", wrong)
+		return
+	}
+	d.report(at, field, "type", fmt.Sprintf("must be %s, not %s%s", want, describe(n), remedy(n, v, out.Kind())))
+}
+
+// remedy says how to write a scalar so that it is what is wanted.
+func remedy(n *yaml.Node, v any, want reflect.Kind) string {
+	switch {
+	case want == reflect.String && n.Value != "" && v != nil:
+		return fmt.Sprintf("; quote it: %q", n.Value)
+	case want == reflect.Bool && slices.Contains([]string{"y", "yes", "on"}, strings.ToLower(n.Value)):
+		return "; write true"
+	case want == reflect.Bool && slices.Contains([]string{"n", "no", "off"}, strings.ToLower(n.Value)):
+		return "; write false"
+	}
+	if _, isString := v.(string); isString && want != reflect.Bool {
+		if _, err := strconv.ParseFloat(n.Value, 64); err == nil {
+			return "; write it without quotes"
+		}
+	}
+	return ""
+}
+
+// fieldsOf maps the names of a struct's fields to their index.
+func fieldsOf(t reflect.Type) map[string]int {
+	fields := make(map[string]int, t.NumField())
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if name == "-" || !f.IsExported() {
+			continue
+		}
+		if name == "" {
+			name = strings.ToLower(f.Name[:1]) + f.Name[1:]
+		}
+		fields[name] = i
+	}
+	return fields
+}
+
+func join(field, name string) string {
+	if field == "" {
+		return name
+	}
+	return field + "." + name
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

@@ -1,0 +1,45 @@
+package platform
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+)
+
+// Digest returns "sha256:<hex>" over the canonical JSON of v: keys sorted, no insignificant space, no HTML escaping.
+// It panics if v cannot be written as JSON, which is a mistake of the caller and never of an input.
+func Digest(v any) string {
+	canonical, err := canonicalJSON(v)
+	if err != nil {
+		panic(fmt.Sprintf("digest of %T: %v", v, err))
+	}
+	sum := sha256.Sum256(canonical)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// canonicalJSON goes through the generic form, because the fields of a struct come in the order they are declared.
+func canonicalJSON(v any) ([]byte, error) {
+	raw, err := marshalJSON(v)
+	if err != nil {
+		return nil, err
+	}
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	var generic any
+	if err := dec.Decode(&generic); err != nil {
+		return nil, err
+	}
+	return marshalJSON(generic)
+}
+
+func marshalJSON(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}

@@ -1,0 +1,217 @@
+package platform
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/cel-go/cel"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+type environmentSpec struct {
+	State struct {
+		URL    string `json:"url" decode:"required"`
+		Branch string
+	} `decode:"required"`
+	Clusters  *metav1.LabelSelector `decode:"required"`
+	Namespace struct {
+		Name       string
+		Components []string
+	}
+	Values       map[string]any
+	Components   []string
+	PromotesFrom []string
+	Gates        struct {
+		Soak     string
+		Approval string `oneof:"none|required"`
+		Grace    string
+		Unproven string `oneof:"approval|allow"`
+		Replace  string `oneof:"oldest|newest"`
+	}
+	Windows       []windowSpec
+	Rollout       rolloutSpec
+	Drift         string `oneof:"correct|report"`
+	DeletionLimit struct{ Instances, Percent *int }
+	Apply         string `oneof:"server-side|external"`
+}
+
+type windowSpec struct {
+	Cron     string `decode:"required"`
+	Duration string `decode:"required"`
+	TimeZone string
+	Deny     bool
+}
+
+type rolloutSpec struct {
+	Waves []struct {
+		Name          string `decode:"required"`
+		Clusters      *metav1.LabelSelector
+		MaxConcurrent any
+		Soak          string
+	}
+	Instances struct {
+		First         *int
+		MaxConcurrent any
+		MaxFailures   *int
+	}
+	ProgressDeadline string
+	OnFailure        string `oneof:"rollback|stop"`
+}
+
+// decodeEnvironment reads environments/<name>.yaml; overlays are the directories beside it.
+func decodeEnvironment(d *document, name string, overlays map[string]*Overlay) *Environment {
+	e := &Environment{Name: name, File: d.path}
+	o, ok := read[environmentSpec](d, "Environment", name)
+	if ok {
+		s := o.Spec
+		e.state(d, s)
+		e.Clusters = d.selector("spec.clusters", s.Clusters)
+		if s.Namespace.Name != "" {
+			names := scope{"request": {"team"}, "environment": {"name", "values"}, "cluster": {"name", "labels"}}
+			e.Namespace.Name = d.expression("spec.namespace.name", "namespace", s.Namespace.Name, names, cel.StringType)
+		}
+		e.Namespace.Components = d.overlays("spec.namespace.components", name, s.Namespace.Components, overlays)
+		e.Overlays = d.overlays("spec.components", name, s.Components, overlays)
+		e.Values = s.Values
+		e.PromotesFrom = s.PromotesFrom
+		e.gates(d, s)
+		e.rollout(d, s.Rollout)
+		e.Drift, e.Apply = or(s.Drift, "correct"), or(s.Apply, "server-side")
+		e.DeletionLimit = DeletionLimit{Instances: orInt(s.DeletionLimit.Instances, 5), Percent: orInt(s.DeletionLimit.Percent, 20)}
+		e.notYet(d)
+	}
+	d.name(name, maxLabel)
+	e.Broken = d.broken()
+	return e
+}
+
+func (e *Environment) state(d *document, s environmentSpec) {
+	e.State = StateRepository{URL: s.State.URL, Branch: or(s.State.Branch, "main")}
+	switch url := s.State.URL; {
+	case url == "":
+	case hasPassword.MatchString(url):
+		d.problem("spec.state.url", "credentials", "carries credentials; take them out of Git and put them into the daemon's --git-credentials file")
+	case strings.ContainsAny(url, " \t\n") || strings.HasPrefix(url, "-"):
+		d.problem("spec.state.url", "value", "is no URL or path of a Git repository")
+	}
+	if strings.HasPrefix(e.State.Branch, "-") || strings.ContainsAny(e.State.Branch, " \t\n~^:?*[\\") || strings.Contains(e.State.Branch, "..") {
+		d.problem("spec.state.branch", "value", "is no name of a branch")
+	}
+}
+
+// hasPassword finds what must not be repeated in any message; a mere user, as in ssh://git@host, is fine.
+var hasPassword = regexp.MustCompile(`^([a-zA-Z][a-zA-Z0-9+.-]*)://([^/@]*:[^/@]*@)|^https?://[^/@]+@`)
+
+func (e *Environment) gates(d *document, s environmentSpec) {
+	g := s.Gates
+	e.Gates = Gates{
+		Soak:     d.duration("spec.gates.soak", g.Soak, 0),
+		Approval: or(g.Approval, "none"),
+		Grace:    d.duration("spec.gates.grace", g.Grace, time.Minute),
+		Unproven: or(g.Unproven, "approval"),
+		Replace:  or(g.Replace, "oldest"),
+	}
+	for i, w := range s.Windows {
+		field := index("spec.windows", i)
+		if _, err := time.LoadLocation(w.TimeZone); err != nil || w.TimeZone == "Local" {
+			d.problem(field+".timeZone", "value", "there is no time zone %q", shorten(w.TimeZone))
+		}
+		if n := len(strings.Fields(w.Cron)); n != 5 && w.Cron != "" {
+			d.problem(field+".cron", "value", "must have the five fields of cron (minute, hour, day, month, weekday), not %d", n)
+		}
+		e.Windows = append(e.Windows, Window{
+			Cron: w.Cron, Duration: d.duration(field+".duration", w.Duration, 0), TimeZone: w.TimeZone, Deny: w.Deny,
+		})
+	}
+}
+
+func (e *Environment) rollout(d *document, s rolloutSpec) {
+	e.Rollout = Rollout{
+		ProgressDeadline: d.duration("spec.rollout.progressDeadline", s.ProgressDeadline, 10*time.Minute),
+		OnFailure:        or(s.OnFailure, "rollback"),
+		Instances: Instances{
+			First:         orInt(s.Instances.First, 1),
+			MaxConcurrent: d.share("spec.rollout.instances.maxConcurrent", s.Instances.MaxConcurrent, "10%"),
+			MaxFailures:   orInt(s.Instances.MaxFailures, 1),
+		},
+	}
+	seen := map[string]bool{}
+	for i, w := range s.Waves {
+		field := index("spec.rollout.waves", i)
+		if seen[w.Name] {
+			d.problem(field+".name", "duplicate-name", "there is already a wave %q", w.Name)
+		}
+		seen[w.Name] = true
+		e.Rollout.Waves = append(e.Rollout.Waves, Wave{
+			Name:          w.Name,
+			Clusters:      d.selector(field+".clusters", w.Clusters),
+			MaxConcurrent: d.share(field+".maxConcurrent", w.MaxConcurrent, ""),
+			Soak:          d.duration(field+".soak", w.Soak, 0),
+		})
+	}
+}
+
+// notYet warns of what this release of Transom reads and does not do.
+func (e *Environment) notYet(d *document) {
+	d.doesNotActYet("spec.promotesFrom", "spec.gates", "spec.windows", "spec.rollout", "spec.deletionLimit")
+	if e.Drift == "report" {
+		d.doesNotActYet("spec.drift")
+	}
+	if e.Apply == "external" {
+		d.doesNotActYet("spec.apply")
+	}
+}
+
+var percent = regexp.MustCompile(`^([1-9][0-9]?|100)%$`)
+
+// share reads a number of things, or how many of a hundred.
+func (d *document) share(field string, value any, absent string) string {
+	switch v := value.(type) {
+	case nil:
+		return absent
+	case int64:
+		if v > 0 {
+			return strconv.FormatInt(v, 10)
+		}
+	case string:
+		if percent.MatchString(v) {
+			return v
+		}
+	}
+	d.problem(field, "value", "must be a number above 0 or a percentage such as 25%%, not %s", describeValue(value))
+	return absent
+}
+
+// overlays finds the directories that components name.
+func (d *document) overlays(field, environment string, names []string, known map[string]*Overlay) (out []Overlay) {
+	for i, name := range names {
+		at := index(field, i)
+		dir := fmt.Sprintf("environments/%s/%s", environment, shorten(name))
+		switch o := known[name]; {
+		case !localPath(name) || strings.Contains(name, "/"):
+			d.problem(at, "path", "%q must be the name of a directory in environments/%s", shorten(name), environment)
+		case o == nil:
+			d.problem(at, "path", "there is no directory %s%s", dir, suggest(name, sortedKeys(known)))
+		default:
+			out = append(out, *o)
+		}
+	}
+	return out
+}
+
+func or(value, absent string) string {
+	if value == "" {
+		return absent
+	}
+	return value
+}
+
+func orInt(value *int, absent int) int {
+	if value == nil {
+		return absent
+	}
+	return *value
+}

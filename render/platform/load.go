@@ -1,0 +1,288 @@
+package platform
+
+import (
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/Masterminds/semver/v3"
+	"k8s.io/apimachinery/pkg/labels"
+)
+
+// Loader loads one platform repository again and again. It keeps what it made of each file and of each request, so
+// that a load costs what changed; where the file system is a Git snapshot, unchanged files are not even read. The
+// zero value works. It is not safe for concurrent use; the Platforms that it returns are.
+type Loader struct {
+	files     map[string]*file
+	versions  map[string]*loaded[*Version]
+	offerings map[string]*loaded[*Offering]
+	stages    map[string]*loaded[*Environment]
+	placed    map[string][]*Cluster
+	resolved  map[RequestKey]map[string]*resolution
+}
+
+// loaded is what was made of several files, with what it was made of.
+type loaded[T any] struct {
+	value    T
+	problems []Problem
+	files    []*file
+	versions []*Version
+}
+
+// Load reads a platform repository once.
+func Load(fsys fs.FS) (*Platform, error) { return new(Loader).Load(fsys) }
+
+// Load reads a platform repository. It fails only where the file system does, and then nothing may be concluded;
+// every mistake in the repository is in the Platform's Problems and costs only what it is in.
+func (l *Loader) Load(fsys fs.FS) (*Platform, error) {
+	t, err := l.walk(fsys)
+	if err != nil {
+		return nil, err
+	}
+	p := &Platform{tree: t, Problems: slices.Clone(t.problems)}
+	l.loadClusters(p)
+	l.loadEnvironments(p)
+	l.loadOfferings(p)
+	l.loadPolicies(p)
+	l.loadDecisions(p)
+	l.loadRequests(p)
+	l.resolve(p)
+	p.Problems = tidy(p.Problems)
+	return p, nil
+}
+
+// single decodes a kind that is one file, once.
+func single[T any](p *Platform, f *file, decode func(*document) T) T {
+	if f.decoded == nil {
+		d := open(f)
+		f.decoded = &loaded[T]{value: decode(d), problems: d.problems}
+	}
+	made := f.decoded.(*loaded[T])
+	p.Problems = append(p.Problems, made.problems...)
+	return made.value
+}
+
+// open starts reading a file.
+func open(f *file) *document {
+	d := &document{path: f.path, opaque: f.opaque}
+	if !f.opaque {
+		d.parse(f.data)
+	}
+	return d
+}
+
+func (l *Loader) loadClusters(p *Platform) {
+	p.Clusters = make(map[string]*Cluster, len(p.tree.clusters))
+	for name, f := range p.tree.clusters {
+		p.Clusters[name] = single(p, f, func(d *document) *Cluster { return decodeCluster(d, name) })
+	}
+}
+
+func (l *Loader) loadPolicies(p *Platform) {
+	p.Policies = make(map[string]*Policy, len(p.tree.policies))
+	for name, f := range p.tree.policies {
+		p.Policies[name] = single(p, f, func(d *document) *Policy { return decodePolicy(d, name) })
+	}
+}
+
+func (l *Loader) loadDecisions(p *Platform) {
+	for _, at := range slices.Sorted(maps.Keys(p.tree.decisions)) {
+		f := p.tree.decisions[at]
+		environment, name := path.Base(path.Dir(at)), strings.TrimSuffix(path.Base(at), ".yaml")
+		p.Decisions = append(p.Decisions, single(p, f, func(d *document) *Decision { return decodeDecision(d, environment, name) }))
+		if p.Environments[environment] == nil {
+			p.Problems = append(p.Problems, Problem{
+				File: at, Rule: "unknown-environment",
+				Message: "no environment \"" + environment + "\"" + suggest(environment, sortedKeys(p.Environments)),
+			})
+		}
+	}
+}
+
+func (l *Loader) loadEnvironments(p *Platform) {
+	next := map[string]*loaded[*Environment]{}
+	p.Environments = make(map[string]*Environment, len(p.tree.environments))
+	for name, f := range p.tree.environments {
+		files := []*file{f}
+		for _, o := range sortedKeys(p.tree.overlays[name]) {
+			files = append(files, p.tree.overlays[name][o]...)
+		}
+		made := l.stages[name]
+		if made == nil || !slices.Equal(made.files, files) {
+			made = makeEnvironment(p.tree, name, f)
+			made.files = files
+		}
+		next[name] = made
+		p.Environments[name] = made.value
+		p.Problems = append(p.Problems, made.problems...)
+	}
+	l.stages = next
+	checkEnvironments(p)
+	l.place(p)
+}
+
+func makeEnvironment(t *tree, name string, f *file) *loaded[*Environment] {
+	d := open(f)
+	d.environment = name
+	d.opaque = d.opaque || t.incomplete("environments/"+name) || t.mayExist("clusters")
+	overlays := map[string]*Overlay{}
+	for _, o := range sortedKeys(t.overlays[name]) {
+		dir := path.Join("environments", name, o)
+		overlays[o] = &Overlay{Dir: dir}
+		overlays[o].Files, overlays[o].Digest = directory(dir, t.overlays[name][o])
+		checkComponent(d, dir, t.overlays[name][o])
+	}
+	e := decodeEnvironment(d, name, overlays)
+	return &loaded[*Environment]{value: e, problems: d.problems}
+}
+
+// checkEnvironments finds environments that would write to one place.
+func checkEnvironments(p *Platform) {
+	taken := map[StateRepository]string{}
+	for _, name := range sortedKeys(p.Environments) {
+		e := p.Environments[name]
+		if other, twice := taken[e.State]; twice && e.State.URL != "" {
+			p.Problems = append(p.Problems, Problem{
+				File: e.File, Field: "spec.state", Rule: "state", Environment: name,
+				Message: "is also the state repository of environment " + other + "; give each its own repository or branch",
+			})
+			broken := *e
+			broken.Broken = true
+			p.Environments[name] = &broken
+			continue
+		}
+		taken[e.State] = name
+	}
+}
+
+// place finds the clusters of each environment. The slice stays the same as long as its clusters do.
+func (l *Loader) place(p *Platform) {
+	next := make(map[string][]*Cluster, len(p.Environments))
+	for name, e := range p.Environments {
+		var members []*Cluster
+		for _, c := range sortedKeys(p.Clusters) {
+			if c := p.Clusters[c]; e.Clusters != nil && !c.Broken && c.State != ClusterDraining && e.Clusters.Matches(labels.Set(c.Labels)) {
+				members = append(members, c)
+			}
+		}
+		if old := l.placed[name]; slices.Equal(old, members) {
+			members = old
+		}
+		next[name] = members
+	}
+	l.placed = next
+}
+
+func (l *Loader) loadOfferings(p *Platform) {
+	versions := l.loadVersions(p)
+	next := map[string]*loaded[*Offering]{}
+	p.Offerings = make(map[string]*Offering, len(p.tree.offerings))
+	for _, name := range offeringNames(p.tree) {
+		f := p.tree.offerings[name]
+		made := l.offerings[name]
+		if made == nil || !slices.Equal(made.files, []*file{f}) || !slices.Equal(made.versions, versions[name]) {
+			made = makeOffering(name, f, versions[name])
+			made.files, made.versions = []*file{f}, versions[name]
+		}
+		next[name] = made
+		p.Offerings[name] = made.value
+		p.Problems = append(p.Problems, made.problems...)
+	}
+	l.offerings = next
+}
+
+// offeringNames finds offerings by their file, by their versions and by what cannot be looked into.
+func offeringNames(t *tree) []string {
+	names := map[string]bool{}
+	for name := range t.offerings {
+		names[name] = true
+	}
+	for dir := range t.versions {
+		names[path.Base(path.Dir(dir))] = true
+	}
+	return sortedKeys(names)
+}
+
+func makeOffering(name string, f *file, versions []*Version) *loaded[*Offering] {
+	dir := path.Join("offerings", name)
+	if f == nil {
+		o := &Offering{Name: name, File: path.Join(dir, "offering.yaml"), Versions: versions, Broken: true}
+		return &loaded[*Offering]{value: o, problems: []Problem{{File: dir, Rule: "required", Message: "has no offering.yaml"}}}
+	}
+	d := open(f)
+	made := decodeOffering(d, name, f.data)
+	o, problems := made.assemble(versions)
+	return &loaded[*Offering]{value: o, problems: append(made.problems, problems...)}
+}
+
+// loadVersions returns every offering's versions.
+func (l *Loader) loadVersions(p *Platform) map[string][]*Version {
+	next, out := map[string]*loaded[*Version]{}, map[string][]*Version{}
+	for _, dir := range slices.Sorted(maps.Keys(p.tree.versions)) {
+		files := p.tree.versions[dir]
+		made := l.versions[dir]
+		if made == nil || !slices.Equal(made.files, files) {
+			made = makeVersion(p.tree, dir, files)
+			made.files = files
+		}
+		next[dir] = made
+		offering := path.Base(path.Dir(dir))
+		out[offering] = append(out[offering], made.value)
+		p.Problems = append(p.Problems, made.problems...)
+	}
+	l.versions = next
+	return out
+}
+
+func makeVersion(t *tree, dir string, files []*file) *loaded[*Version] {
+	d := &document{path: dir + "/version.yaml"}
+	if i := slices.IndexFunc(files, func(f *file) bool { return f.path == d.path }); i >= 0 {
+		d = open(files[i])
+	} else if !t.mayExist(dir) {
+		d.add(Problem{File: dir, Rule: "required", Message: "has no version.yaml"})
+	}
+	d.opaque = d.opaque || t.incomplete(dir)
+	number := semver.MustParse(path.Base(dir))
+	v := decodeVersion(d, path.Base(path.Dir(dir)), number, files)
+	v.Broken = d.broken()
+	return &loaded[*Version]{value: v, problems: d.problems}
+}
+
+func (l *Loader) loadRequests(p *Platform) {
+	p.Requests = make(map[RequestKey]*Request, len(p.tree.requests))
+	p.keys = make([]RequestKey, 0, len(p.tree.requests))
+	for key, f := range p.tree.requests {
+		if f.decoded == nil {
+			f.decoded = decodeRequest(open(f), key, f.data)
+		}
+		made := f.decoded.(*requestFile)
+		p.Requests[key] = made.request
+		p.Problems = append(p.Problems, made.problems...)
+		p.keys = append(p.keys, key)
+	}
+	slices.SortFunc(p.keys, RequestKey.Compare)
+}
+
+// tidy sorts Problems, and says once what is wrong in several environments for the same reason.
+func tidy(problems []Problem) []Problem {
+	slices.SortStableFunc(problems, Problem.Compare)
+	type identity struct {
+		file, field, message string
+		line, column         int
+	}
+	seen, out := map[identity]int{}, problems[:0]
+	for _, p := range problems {
+		id := identity{p.File, p.Field, p.Message, p.Line, p.Column}
+		if at, twice := seen[id]; twice {
+			if out[at].Environment != p.Environment {
+				out[at].Environment = ""
+			}
+			continue
+		}
+		seen[id] = len(out)
+		out = append(out, p)
+	}
+	return out
+}

@@ -1,0 +1,48 @@
+package platform
+
+import (
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+)
+
+// maxRequestName leaves room in Kubernetes' 63 characters for what an offering and its controllers append to a
+// request's name. It is the bound that Helm sets for the names of its releases.
+const maxRequestName = 53
+
+// wrongName says why a name is no DNS-1035 label of at most limit characters, or nothing.
+func wrongName(name string, limit int) string {
+	switch {
+	case len(validation.IsDNS1035Label(name)) > 0 && len(name) <= validation.DNS1035LabelMaxLength:
+		return "must be a DNS label: small letters, digits and dashes, a letter first and no dash last"
+	case len(name) > limit && limit < validation.DNS1035LabelMaxLength:
+		return "is too long: more than 53 characters leave no room for the names of its objects"
+	case len(name) > limit:
+		return "is too long: a DNS label has at most 63 characters"
+	}
+	return ""
+}
+
+// reservedNamespace says whether a team or namespace of this name is not for instances.
+func reservedNamespace(name string) bool {
+	return name == "default" || strings.HasPrefix(name, "kube-") || strings.HasPrefix(name, "transom-")
+}
+
+// identifier says whether CEL can select a field of this name.
+func identifier(name string) bool {
+	for i, c := range name {
+		letter := c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+		if !letter && (i == 0 || c < '0' || c > '9') {
+			return false
+		}
+	}
+	return name != "" && !slices.Contains([]string{"in", "true", "false", "null"}, name)
+}
+
+// localPath says whether a path stays inside the directory that it is relative to, in its shortest form.
+func localPath(path string) bool {
+	return path != "" && path != "." && !strings.HasPrefix(path, "/") && !strings.Contains(path, "\\") &&
+		!strings.Contains(path, "//") && !strings.HasSuffix(path, "/") &&
+		!slices.ContainsFunc(strings.Split(path, "/"), func(s string) bool { return s == "." || s == ".." })
+}

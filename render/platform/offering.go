@@ -1,0 +1,127 @@
+package platform
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/Masterminds/semver/v3"
+)
+
+type offeringSpec struct {
+	Title       string
+	Description string
+	Owner       string
+	Teams       []string
+	Deletion    string `oneof:"delete|confirm|retain"`
+	Versions    map[string]lifecycleSpec
+}
+
+type lifecycleSpec struct {
+	Lifecycle   string `oneof:"active|experimental|deprecated|withdrawn"`
+	Reason      string
+	RemoveAfter string
+}
+
+// offeringFile is an offering.yaml before its versions are looked at.
+type offeringFile struct {
+	offering   *Offering
+	lifecycles map[string]lifecycleSpec
+	problems   []Problem
+	data       []byte
+}
+
+// decodeOffering reads offerings/<name>/offering.yaml.
+func decodeOffering(d *document, name string, data []byte) *offeringFile {
+	f := &offeringFile{offering: &Offering{Name: name, File: d.path, Deletion: DeletionDelete}, data: data}
+	o, ok := read[offeringSpec](d, "Offering", name)
+	if ok {
+		s := o.Spec
+		f.lifecycles = s.Versions
+		f.offering.Title, f.offering.Description, f.offering.Owner, f.offering.Teams = s.Title, s.Description, s.Owner, s.Teams
+		if s.Deletion != "" {
+			f.offering.Deletion = Deletion(s.Deletion)
+		}
+		checkOffering(d, s)
+	}
+	d.name(name, maxLabel)
+	f.problems = d.problems
+	f.offering.Broken = d.broken()
+	return f
+}
+
+func checkOffering(d *document, s offeringSpec) {
+	if s.Deletion == string(DeletionConfirm) || s.Deletion == string(DeletionRetain) {
+		d.doesNotActYet("spec.deletion")
+	}
+	for i, team := range s.Teams {
+		if wrong := wrongName(team, maxLabel); wrong != "" {
+			d.problem(index("spec.teams", i), "name", "%q %s", shorten(team), wrong)
+		}
+	}
+	if d.has("spec.teams") && len(s.Teams) == 0 {
+		d.problem("spec.teams", "value", "names no team; leave the field out to offer it to every team")
+	}
+	for _, number := range sortedKeys(s.Versions) {
+		field := "spec.versions." + number
+		if _, err := semver.StrictNewVersion(number); err != nil {
+			d.problem(field, "version", "%q is no semantic version such as 1.4.2", shorten(number))
+		}
+		if at := s.Versions[number].RemoveAfter; at != "" {
+			if _, err := time.Parse(time.DateOnly, at); err != nil {
+				d.problem(field+".removeAfter", "value", "must be a date such as 2027-06-01, not %q", shorten(at))
+			}
+		}
+	}
+}
+
+// assemble makes an Offering of its file and its versions, each with its stage of life.
+func (f *offeringFile) assemble(versions []*Version) (*Offering, []Problem) {
+	o := *f.offering
+	d := &document{path: o.File}
+	if len(f.lifecycles) > 0 {
+		d.parse(f.data)
+		d.problems = nil
+	}
+	published := map[string]bool{}
+	for _, v := range versions {
+		number := v.Number.String()
+		published[number] = true
+		l := f.lifecycles[number]
+		live := *v
+		live.Lifecycle, live.Reason, live.RemoveAfter = Lifecycle(or(l.Lifecycle, string(Active))), l.Reason, l.RemoveAfter
+		o.Versions = append(o.Versions, &live)
+	}
+	slices.SortFunc(o.Versions, func(a, b *Version) int { return a.Number.Compare(b.Number) })
+	for _, number := range sortedKeys(f.lifecycles) {
+		if _, err := semver.StrictNewVersion(number); err == nil && !published[number] {
+			d.warn("spec.versions."+number, "unknown-version", "there is no directory offerings/%s/%s%s", o.Name, number, suggest(number, sortedKeys(published)))
+		}
+	}
+	return &o, d.problems
+}
+
+// constraint compiles a semver constraint.
+func (d *document) constraint(field, value string) *semver.Constraints {
+	c, err := semver.NewConstraint(value)
+	if value == "" || err != nil {
+		d.problem(field, "version", "%q is no version constraint; write one such as %q, %q or %q", shorten(value), "1", "~1.4", "1.4.2")
+		return nil
+	}
+	return c
+}
+
+// published lists the versions that there are to choose from.
+func (o *Offering) published() string {
+	var names []string
+	for _, v := range o.Versions {
+		switch v.Lifecycle {
+		case Withdrawn:
+		case Experimental:
+			names = append(names, fmt.Sprintf("%s (experimental)", v.Number))
+		default:
+			names = append(names, v.Number.String())
+		}
+	}
+	return list(names)
+}

@@ -1,0 +1,96 @@
+package platform
+
+import "strings"
+
+// requestFile is a request as its file says it, before any offering or environment is looked at.
+type requestFile struct {
+	request  *Request
+	data     []byte // to find a field's place again
+	problems []Problem
+
+	// wrong holds the environments whose overrides have a Problem: the request is broken there only.
+	wrong map[string]bool
+}
+
+// decodeRequest reads requests/<team>/<name>.yaml.
+func decodeRequest(d *document, key RequestKey, data []byte) *requestFile {
+	r := &Request{Key: key, File: d.path}
+	d.request = &r.Key
+	o, ok := read[RequestSpec](d, "Request", key.Name)
+	if ok {
+		r.Spec = o.Spec
+		checkRequest(d, o.Spec)
+	}
+	d.name(key.Name, maxRequestName)
+	checkTeam(d, key.Team)
+	f := &requestFile{request: r, data: data, wrong: map[string]bool{}}
+	f.problems, r.Broken = attribute(d.problems, r.Spec, f.wrong)
+	r.Broken = r.Broken || d.opaque
+	return f
+}
+
+func checkTeam(d *document, team string) {
+	if wrong := wrongName(team, maxLabel); wrong != "" {
+		d.report(nil, "", "name", "the team's directory "+team+" "+wrong)
+	} else if reservedNamespace(team) {
+		d.report(nil, "", "reserved", "no team may be called "+team+": default, kube-* and transom-* are namespaces of Kubernetes and Transom")
+	}
+}
+
+func checkRequest(d *document, s RequestSpec) {
+	if s.Offering == "" && d.has("spec.offering") {
+		d.problem("spec.offering", "required", "is required")
+	}
+	if d.has("spec.version") {
+		d.constraint("spec.version", s.Version)
+	}
+	if d.has("spec.environments") && len(s.Environments) == 0 {
+		d.problem("spec.environments", "required", "must name at least one environment; delete the file to remove the request everywhere")
+	}
+	if s.Adopt {
+		d.problem("spec.adopt", "does-not-act-yet", "adopting objects that Transom did not create comes later; remove the field")
+	}
+	d.doesNotActYet("spec.bindings")
+	for _, env := range sortedKeys(s.Environments) {
+		field := "spec.environments." + env
+		if d.has(field + ".version") {
+			d.constraint(field+".version", s.Environments[env].Version)
+		}
+		d.doesNotActYet(field + ".bindings")
+		if s.Environments[env].Hold {
+			d.doesNotActYet(field + ".hold")
+		}
+	}
+}
+
+// attribute gives each Problem below spec.environments.<environment> to that environment, where it is the only one
+// that the Problem costs anything. What is left and blocks breaks the whole request.
+func attribute(problems []Problem, s RequestSpec, wrong map[string]bool) (out []Problem, whole bool) {
+	for _, p := range problems {
+		if env := environmentOf(p.Field, s); env != "" {
+			p.Environment = env
+			wrong[env] = wrong[env] || !p.Warning
+		} else {
+			whole = whole || !p.Warning
+		}
+		out = append(out, p)
+	}
+	return out, whole
+}
+
+func environmentOf(field string, s RequestSpec) string {
+	rest, ok := strings.CutPrefix(field, "spec.environments.")
+	if !ok {
+		return ""
+	}
+	env := longestKey(asAny(s.Environments), rest)
+	return env
+}
+
+func asAny[V any](m map[string]V) map[string]any {
+	out := make(map[string]any, len(m))
+	for k, v := range m {
+		out[k] = v
+	}
+	return out
+}

@@ -1,0 +1,283 @@
+package platform
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+
+	"github.com/Masterminds/semver/v3"
+)
+
+// The folders of a platform repository. Whatever else is in it is none of ours.
+var folders = []string{"clusters", "decisions", "environments", "offerings", "policies", "requests"}
+
+// file is one file of the snapshot and what was made of it. It is the same value in the next load if its bytes are.
+type file struct {
+	path   string
+	id     string // the blob's id, where the file system knows one
+	data   []byte
+	opaque bool // not a regular file: there is something, and nobody knows what
+
+	decoded any // by what the place means; nil until somebody asked
+}
+
+// tree is all files of a snapshot that mean something, by what they mean.
+type tree struct {
+	offerings    map[string]*file              // by name
+	versions     map[string][]*file            // offerings/<offering>/<version> to its files
+	requests     map[RequestKey]*file          //
+	environments map[string]*file              // by name
+	overlays     map[string]map[string][]*file // by environment and name
+	clusters     map[string]*file              // by name
+	policies     map[string]*file              // by name
+	decisions    map[string]*file              // by path
+
+	// opaque holds paths whose content cannot be known, such as a symbolic link's: everything that would be there may
+	// exist and is not to be taken for absent.
+	opaque   []string
+	problems []Problem
+}
+
+// blobs is what a Git snapshot can say about its files without reading them.
+type blobs interface {
+	Blobs(dir string) (map[string]string, error)
+}
+
+// walker reads a snapshot into a tree, taking over from the last load what did not change.
+type walker struct {
+	fsys  fs.FS
+	known map[string]*file // of the last load
+	next  map[string]*file // of this one
+	ids   map[string]string
+	tree  *tree
+}
+
+func (l *Loader) walk(fsys fs.FS) (*tree, error) {
+	w := &walker{fsys: fsys, known: l.files, next: make(map[string]*file, len(l.files)), tree: &tree{
+		offerings: map[string]*file{}, versions: map[string][]*file{}, requests: make(map[RequestKey]*file, len(l.files)),
+		environments: map[string]*file{}, overlays: map[string]map[string][]*file{}, clusters: map[string]*file{},
+		policies: map[string]*file{}, decisions: map[string]*file{},
+	}}
+	entries, err := fs.ReadDir(fsys, ".")
+	if err != nil {
+		return nil, fmt.Errorf("read the platform repository: %w", err)
+	}
+	for _, e := range entries {
+		if err := w.top(e); err != nil {
+			return nil, err
+		}
+	}
+	l.files = w.next
+	return w.tree, nil
+}
+
+// top visits what is at the root. Of what is not ours only slips are reported.
+func (w *walker) top(e fs.DirEntry) error {
+	name := e.Name()
+	for _, f := range folders {
+		if name == f {
+			if e.IsDir() {
+				return w.folder(name)
+			}
+			return w.entry(name, e)
+		}
+	}
+	if hint := suggest(name, folders); hint != "" && !ignored(name) {
+		w.warn(name, "misplaced", "means nothing here"+hint)
+	} else if isYAML(name) && !ignored(name) {
+		w.warn(name, "misplaced", "means nothing here; the folders of a platform repository are "+list(folders))
+	}
+	return nil
+}
+
+func (w *walker) folder(name string) error {
+	w.ids = nil
+	if b, ok := w.fsys.(blobs); ok {
+		ids, err := b.Blobs(name)
+		if err != nil {
+			return fmt.Errorf("list %s: %w", name, err)
+		}
+		w.ids = ids
+	}
+	return w.directory(name)
+}
+
+func (w *walker) directory(dir string) error {
+	entries, err := fs.ReadDir(w.fsys, dir)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", dir, err)
+	}
+	for _, e := range entries {
+		if ignored(e.Name()) {
+			continue
+		}
+		if err := w.entry(dir+"/"+e.Name(), e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *walker) entry(name string, e fs.DirEntry) error {
+	switch mode := e.Type(); {
+	case mode.IsDir():
+		return w.directory(name)
+	case mode.IsRegular():
+		return w.file(name)
+	case mode&fs.ModeSymlink != 0:
+		w.hide(name, "symlink", "is a symbolic link; commit what it points to")
+	case mode&fs.ModeIrregular != 0:
+		w.hide(name, "submodule", "is a submodule; commit the files themselves")
+	default:
+		w.hide(name, "irregular", "is no regular file")
+	}
+	return nil
+}
+
+// hide reports what cannot be looked into. It takes a place all the same.
+func (w *walker) hide(name, rule, message string) {
+	w.tree.opaque = append(w.tree.opaque, name)
+	w.tree.problems = append(w.tree.problems, Problem{File: name, Rule: rule, Message: message})
+	w.place(&file{path: name, opaque: true})
+}
+
+func (w *walker) file(name string) error {
+	f, err := w.read(name)
+	if err != nil {
+		return err
+	}
+	w.next[name] = f
+	w.place(f)
+	return nil
+}
+
+// read returns the file of the last load if it still holds the same.
+func (w *walker) read(name string) (*file, error) {
+	id, old := w.ids[name], w.known[name]
+	if old != nil && id != "" && old.id == id {
+		return old, nil
+	}
+	data, err := fs.ReadFile(w.fsys, name)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	if old != nil && bytes.Equal(old.data, data) {
+		old.id = id
+		return old, nil
+	}
+	return &file{path: name, id: id, data: data}, nil
+}
+
+// place sorts a file by what its path means.
+func (w *walker) place(f *file) {
+	t, parts := w.tree, strings.Split(f.path, "/")
+	name, yaml := strings.CutSuffix(parts[len(parts)-1], ".yaml")
+	switch n := len(parts); {
+	case n == 1:
+	case parts[0] == "offerings" && n == 3 && parts[2] == "offering.yaml":
+		t.offerings[parts[1]] = f
+	case parts[0] == "offerings" && n >= 3 && w.isVersion(f.opaque, parts):
+		dir := path.Join(parts[:3]...)
+		if n > 3 && parts[3] != "tests" || n == 3 {
+			t.versions[dir] = append(t.versions[dir], f)
+		}
+	case parts[0] == "requests" && n == 3 && yaml:
+		t.requests[RequestKey{parts[1], name}] = f
+	case parts[0] == "environments" && n == 2 && yaml:
+		t.environments[name] = f
+	case parts[0] == "environments" && n > 3:
+		t.overlay(parts[1], parts[2], f)
+	case parts[0] == "clusters" && n == 2 && yaml:
+		t.clusters[name] = f
+	case parts[0] == "policies" && n == 2 && yaml:
+		t.policies[name] = f
+	case parts[0] == "decisions" && n == 3 && yaml:
+		t.decisions[f.path] = f
+	case f.opaque:
+	default:
+		w.misplaced(f.path, parts)
+	}
+}
+
+// isVersion says whether a path below an offering belongs to a version.
+func (w *walker) isVersion(opaque bool, parts []string) bool {
+	number, err := semver.StrictNewVersion(parts[2])
+	if err == nil && number.Metadata() == "" {
+		return len(parts) > 3 || opaque
+	}
+	if len(parts) == 4 && parts[3] == "version.yaml" {
+		dir := path.Join(parts[:3]...)
+		w.tree.problems = append(w.tree.problems, Problem{
+			File: dir, Rule: "version", Message: fmt.Sprintf("%q is no semantic version such as 1.4.2", parts[2]),
+		})
+	}
+	return false
+}
+
+func (t *tree) overlay(environment, name string, f *file) {
+	if t.overlays[environment] == nil {
+		t.overlays[environment] = map[string][]*file{}
+	}
+	t.overlays[environment][name] = append(t.overlays[environment][name], f)
+}
+
+// places says where the files of each folder belong.
+var places = map[string]string{
+	"clusters":     "clusters/<cluster>.yaml",
+	"decisions":    "decisions/<environment>/<name>.yaml",
+	"environments": "environments/<environment>.yaml and environments/<environment>/<overlay>/",
+	"offerings":    "offerings/<offering>/offering.yaml and offerings/<offering>/<version>/",
+	"policies":     "policies/<policy>.yaml",
+	"requests":     "requests/<team>/<request>.yaml",
+}
+
+// misplaced warns of a file that means nothing where it is. A request that only lost its extension is not taken for
+// absent: renaming a file must not delete a database.
+func (w *walker) misplaced(name string, parts []string) {
+	stem, extension := strings.TrimSuffix(name, path.Ext(name)), strings.ToLower(path.Ext(name))
+	if extension == ".yml" || extension == ".yaml" {
+		w.warn(name, "misplaced", fmt.Sprintf("means nothing here; rename it to %s.yaml", path.Base(stem)))
+		if parts[0] == "requests" && len(parts) == 3 {
+			w.tree.opaque = append(w.tree.opaque, stem+".yaml")
+		}
+		return
+	}
+	w.warn(name, "misplaced", "means nothing here; there is "+places[parts[0]])
+}
+
+func (w *walker) warn(name, rule, message string) {
+	w.tree.problems = append(w.tree.problems, Problem{File: name, Rule: rule, Message: message, Warning: true})
+}
+
+// mayExist says whether a path is, or is below, one that cannot be looked into.
+func (t *tree) mayExist(name string) bool {
+	for _, o := range t.opaque {
+		if name == o || strings.HasPrefix(name, o+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// incomplete says whether something at or below a path cannot be looked into.
+func (t *tree) incomplete(dir string) bool {
+	for _, o := range t.opaque {
+		if o == dir || strings.HasPrefix(o, dir+"/") || strings.HasPrefix(dir, o+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+func isYAML(name string) bool {
+	extension := strings.ToLower(path.Ext(name))
+	return extension == ".yaml" || extension == ".yml"
+}
+
+// ignored says whether a file or folder is for people and their tools only.
+func ignored(name string) bool {
+	stem, _, _ := strings.Cut(name, ".")
+	return strings.HasPrefix(name, ".") || stem == "README" || stem == "OWNERS" || stem == "OWNERS_ALIASES" || stem == "CODEOWNERS"
+}

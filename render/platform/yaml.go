@@ -1,0 +1,238 @@
+package platform
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Bounds of every YAML file that Transom reads.
+const (
+	MaxFileSize = 1 << 20 // bytes
+	MaxDepth    = 64      // levels of nesting
+
+	maxExpandedNodes = 1 << 16 // what a file with aliases may stand for
+)
+
+// YAMLOptions says what a YAML file may contain beyond one plain document.
+type YAMLOptions struct {
+	Documents bool // several documents
+	Aliases   bool // anchors and aliases, as long as they are neither cyclic nor expand to much
+}
+
+// ScanYAML parses a YAML file without expanding anything in it and returns its documents, or what is wrong with it:
+// encoding, size, syntax, nesting, duplicate keys, aliases, tags and the number of documents. No input makes it run
+// long, crash or recurse without bound, so it is what must look at a file before anything else does. The documents
+// are only returned where there is no Problem; an empty file has none.
+func ScanYAML(file string, data []byte, allow YAMLOptions) ([]*yaml.Node, []Problem) {
+	s := yamlScan{file: file, allow: allow}
+	data = bytes.TrimPrefix(data, []byte("\ufeff"))
+	if !s.bytes(data) {
+		return nil, s.problems
+	}
+	docs := s.parse(data)
+	for _, doc := range docs {
+		s.expanded = 0
+		s.node(doc, 0)
+	}
+	if len(docs) > 1 && !allow.Documents {
+		s.report(docs[1], "documents", "a second document; write one object per file")
+	}
+	if len(s.problems) > 0 {
+		return nil, s.problems
+	}
+	return docs, nil
+}
+
+type yamlScan struct {
+	file     string
+	allow    YAMLOptions
+	problems []Problem
+
+	open      map[*yaml.Node]bool // anchored nodes that the walk is inside of
+	inAlias   bool
+	expanded  int // nodes visited below an alias
+	tooDeep   bool
+	exploding bool
+}
+
+// bytes checks what can be said before parsing.
+func (s *yamlScan) bytes(data []byte) bool {
+	switch {
+	case len(data) > MaxFileSize:
+		s.add(0, 0, "size", fmt.Sprintf("is %d bytes long; the limit is %d (1 MiB)", len(data), MaxFileSize))
+	case bytes.HasPrefix(data, []byte("version https://git-lfs.github.com/spec/")):
+		s.add(1, 1, "lfs", "is a Git LFS pointer; commit the file itself")
+	case !utf8.Valid(data):
+		line, column := firstInvalid(data)
+		s.add(line, column, "encoding", "is not UTF-8 text")
+	}
+	return len(s.problems) == 0
+}
+
+func firstInvalid(data []byte) (line, column int) {
+	line, column = 1, 1
+	for len(data) > 0 {
+		r, size := utf8.DecodeRune(data)
+		if r == utf8.RuneError && size == 1 {
+			break
+		}
+		column++
+		if r == '\n' {
+			line, column = line+1, 1
+		}
+		data = data[size:]
+	}
+	return line, column
+}
+
+// parse splits data into its documents. The parser builds nodes and leaves aliases as they are.
+func (s *yamlScan) parse(data []byte) (docs []*yaml.Node) {
+	defer func() {
+		if r := recover(); r != nil {
+			s.add(0, 0, "syntax", "is not YAML")
+		}
+	}()
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	for {
+		var doc yaml.Node
+		err := dec.Decode(&doc)
+		if errors.Is(err, io.EOF) {
+			return docs
+		}
+		if err != nil {
+			s.syntax(data, err)
+			return docs
+		}
+		if len(doc.Content) == 1 && !emptyDocument(doc.Content[0]) {
+			docs = append(docs, doc.Content[0])
+		}
+	}
+}
+
+// emptyDocument says whether a document holds nothing at all, as one of only comments does.
+func emptyDocument(n *yaml.Node) bool {
+	return n.Kind == yaml.ScalarNode && n.Value == "" && n.Style == 0 && n.Anchor == ""
+}
+
+var (
+	syntaxLine    = regexp.MustCompile(`^line (\d+): `)
+	unknownAnchor = regexp.MustCompile(`^unknown anchor '(.*)' referenced$`)
+)
+
+// syntax reports what the parser said, whose text names at most a line.
+func (s *yamlScan) syntax(data []byte, err error) {
+	text, line := strings.TrimPrefix(err.Error(), "yaml: "), 1
+	if m := syntaxLine.FindStringSubmatch(text); m != nil {
+		line, _ = strconv.Atoi(m[1])
+		text = text[len(m[0]):]
+	}
+	if m := unknownAnchor.FindStringSubmatch(text); m != nil {
+		before, _, _ := bytes.Cut(data, []byte("*"+m[1]))
+		line = 1 + bytes.Count(before, []byte("\n"))
+		s.add(line, len(before)-bytes.LastIndexByte(before, '\n'), "alias", fmt.Sprintf("alias to an unknown anchor %q", m[1]))
+		return
+	}
+	s.add(line, 0, "syntax", "is not YAML: "+text)
+}
+
+// node walks a tree and everything that its aliases stand for.
+func (s *yamlScan) node(n *yaml.Node, depth int) {
+	if s.tooDeep || s.exploding {
+		return
+	}
+	if depth > MaxDepth {
+		s.tooDeep = true
+		s.report(n, "depth", fmt.Sprintf("is nested deeper than %d levels", MaxDepth))
+		return
+	}
+	if s.inAlias {
+		if s.expanded++; s.expanded > maxExpandedNodes {
+			s.exploding = true
+			s.report(n, "alias", "aliases expand to too much; write out what they stand for")
+			return
+		}
+	} else {
+		s.own(n)
+	}
+	switch n.Kind {
+	case yaml.AliasNode:
+		s.alias(n, depth)
+	case yaml.MappingNode, yaml.SequenceNode:
+		s.children(n, depth)
+	}
+}
+
+// own checks a node as it is written, once.
+func (s *yamlScan) own(n *yaml.Node) {
+	if n.Anchor != "" && !s.allow.Aliases {
+		s.report(n, "alias", fmt.Sprintf("anchor %q; anchors and aliases are not allowed here", n.Anchor))
+	}
+	if n.Style&yaml.TaggedStyle != 0 && !s.allow.Aliases {
+		s.report(n, "tag", fmt.Sprintf("tag %s; tags are not allowed here", n.Tag))
+	}
+	if n.Kind == yaml.MappingNode {
+		s.duplicates(n)
+	}
+}
+
+func (s *yamlScan) alias(n *yaml.Node, depth int) {
+	switch {
+	case !s.allow.Aliases:
+		s.report(n, "alias", fmt.Sprintf("alias %q; anchors and aliases are not allowed here", n.Value))
+	case s.open[n.Alias]:
+		s.report(n, "alias", fmt.Sprintf("alias %q refers to what it is part of", n.Value))
+	default:
+		outer := s.inAlias
+		s.inAlias = true
+		s.node(n.Alias, depth)
+		s.inAlias = outer
+	}
+}
+
+func (s *yamlScan) children(n *yaml.Node, depth int) {
+	if n.Anchor != "" {
+		if s.open == nil {
+			s.open = map[*yaml.Node]bool{}
+		}
+		s.open[n] = true
+		defer delete(s.open, n)
+	}
+	for _, c := range n.Content {
+		s.node(c, depth+1)
+	}
+}
+
+// duplicates reports keys that a mapping has twice. Only plain keys are compared: what else a key can be is no
+// object's field.
+func (s *yamlScan) duplicates(n *yaml.Node) {
+	seen := make(map[string]int, len(n.Content)/2)
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key := n.Content[i]
+		if key.Kind != yaml.ScalarNode {
+			continue
+		}
+		if line, twice := seen[key.Value]; twice {
+			s.report(key, "duplicate-key", fmt.Sprintf("duplicate key %q; it is already on line %d", key.Value, line))
+			continue
+		}
+		seen[key.Value] = key.Line
+	}
+}
+
+func (s *yamlScan) report(n *yaml.Node, rule, message string) {
+	s.add(n.Line, n.Column, rule, message)
+}
+
+func (s *yamlScan) add(line, column int, rule, message string) {
+	if len(s.problems) < maxProblems {
+		s.problems = append(s.problems, Problem{File: s.file, Line: line, Column: column, Rule: rule, Message: message})
+	}
+}
