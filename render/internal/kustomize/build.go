@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"strings"
 	"sync"
 
 	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/api/resmap"
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/kustomize/kyaml/openapi"
@@ -30,29 +30,36 @@ func Build(w Wrapper) ([]byte, error) {
 		}
 	}
 	for _, t := range w.Trees {
-		if err := copyTree(tree, t); err != nil {
+		if err := copyTree(tree, t, modernised); err != nil {
 			return nil, err
 		}
 	}
-	return build(tree, path.Join("/", Dir))
-}
-
-func build(tree filesys.FileSystem, dir string) ([]byte, error) {
-	loadSchema()
-	// Reorder stays unset: sorting is the wrapper's sortOptions, and krusty complains if told twice.
-	result, err := krusty.MakeKustomizer(&krusty.Options{
-		Reorder:          krusty.ReorderOptionUnspecified,
-		LoadRestrictions: types.LoadRestrictionsRootOnly,
-		PluginConfig:     types.DisabledPluginConfig(),
-	}).Run(tree, dir)
+	result, err := run(tree, path.Join("/", Dir))
 	if err != nil {
 		return nil, err
 	}
 	return result.AsYaml()
 }
 
-// copyTree writes the tree's files to where the platform repository has them, but tests, which no build may read.
-func copyTree(to filesys.FileSystem, t Tree) error {
+// run is Kustomize. A panic of it is an error of what it was given.
+func run(tree filesys.FileSystem, dir string) (result resmap.ResMap, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			result, err = nil, fmt.Errorf("kustomize gave up: %v", r)
+		}
+	}()
+	loadSchema()
+	// Reorder stays unset: sorting is the wrapper's sortOptions, and krusty complains if told twice.
+	return krusty.MakeKustomizer(&krusty.Options{
+		Reorder:          krusty.ReorderOptionUnspecified,
+		LoadRestrictions: types.LoadRestrictionsRootOnly,
+		PluginConfig:     types.DisabledPluginConfig(),
+	}).Run(tree, dir)
+}
+
+// copyTree writes the tree's files to where the platform repository has them, kustomizations rewritten, and without the
+// tests, which no build may read.
+func copyTree(to filesys.FileSystem, t Tree, rewrite func(kustomization []byte) ([]byte, error)) error {
 	return fs.WalkDir(t.Files, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return fmt.Errorf("read %s: %w", path.Join(t.Dir, name), err)
@@ -67,8 +74,8 @@ func copyTree(to filesys.FileSystem, t Tree) error {
 		if err != nil {
 			return fmt.Errorf("read %s: %w", path.Join(t.Dir, name), err)
 		}
-		if strings.HasSuffix(name, kustomizationFile) {
-			if content, err = modernised(content); err != nil {
+		if path.Base(name) == kustomizationFile {
+			if content, err = rewrite(content); err != nil {
 				return fmt.Errorf("read %s: %w", path.Join(t.Dir, name), err)
 			}
 		}

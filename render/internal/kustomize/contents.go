@@ -183,6 +183,11 @@ func (g *guard) inside(k *kustomization, field, p string) (target string, ok boo
 	return "", false
 }
 
+// below returns name relative to dir, if it is inside.
+func below(dir, name string) (string, bool) {
+	return strings.CutPrefix(name, dir+"/")
+}
+
 func looksRemote(p string) bool {
 	lower := strings.ToLower(p)
 	return strings.ContainsAny(p, ":@?") || strings.Contains(p, "//") ||

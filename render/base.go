@@ -1,0 +1,129 @@
+package render
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+
+	"transom.dev/render/platform"
+)
+
+// A Base is what an environment's state repository holds now. The zero value is an empty one.
+type Base struct {
+	Releases map[platform.RequestKey]*platform.Release
+	Fleet    platform.Fleet
+	Files    fs.FS // the snapshot, for bytes that are carried over or compared; nil: empty
+
+	// Pins are the identities of clusters at first contact that Fleet does not record yet, by cluster. One that
+	// Fleet already pins is left alone: only the uid of the cluster's file changes a pin.
+	Pins map[string]string
+}
+
+const (
+	releasesDir   = "releases"
+	clustersDir   = "clusters"
+	fleetFile     = "fleet.yaml"
+	namespaceFile = "_namespace.yaml"
+)
+
+// ReadBase reads a snapshot of a state repository. It fails as a whole: where one file cannot be read, nothing may be
+// concluded about what runs.
+func ReadBase(fsys fs.FS) (*Base, error) {
+	base := &Base{Releases: map[platform.RequestKey]*platform.Release{}, Files: fsys}
+	if err := base.readFleet(); err != nil {
+		return nil, err
+	}
+	teams, err := readDir(fsys, releasesDir)
+	if err != nil {
+		return nil, err
+	}
+	for _, team := range teams {
+		if err := base.readTeam(path.Join(releasesDir, team.Name())); err != nil {
+			return nil, err
+		}
+	}
+	return base, nil
+}
+
+func (b *Base) readFleet() error {
+	content, err := fs.ReadFile(b.Files, fleetFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read %s: %w", fleetFile, err)
+	}
+	fleet, err := platform.DecodeFleet(content)
+	if err != nil {
+		return fmt.Errorf("%s: %w", fleetFile, err)
+	}
+	b.Fleet = *fleet
+	return nil
+}
+
+func (b *Base) readTeam(dir string) error {
+	files, err := readDir(b.Files, dir)
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		name := path.Join(dir, file.Name())
+		content, err := fs.ReadFile(b.Files, name)
+		if err != nil {
+			return fmt.Errorf("read %s: %w", name, err)
+		}
+		release, err := platform.DecodeRelease(content)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		if want := releaseFile(release.Key); want != name {
+			return fmt.Errorf("%s: is the release of %s, whose file is %s", name, release.Key, want)
+		}
+		b.Releases[release.Key] = release
+	}
+	return nil
+}
+
+// readDir lists a directory; one that is not there is empty.
+func readDir(fsys fs.FS, dir string) ([]fs.DirEntry, error) {
+	entries, err := fs.ReadDir(fsys, dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("list %s: %w", dir, err)
+	}
+	return entries, nil
+}
+
+// read returns a file of the snapshot, or nothing where it has none.
+func (b *Base) read(name string) ([]byte, error) {
+	if b.Files == nil {
+		return nil, nil
+	}
+	content, err := fs.ReadFile(b.Files, name)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	return content, nil
+}
+
+func releaseFile(k platform.RequestKey) string {
+	return path.Join(releasesDir, k.Team, k.Name+".yaml")
+}
+
+func manifestFile(cluster string, k platform.RequestKey) string {
+	return path.Join(clustersDir, cluster, k.Team, k.Name+".yaml")
+}
+
+func teamNamespaceFile(cluster, team string) string {
+	return path.Join(clustersDir, cluster, team, namespaceFile)
+}
+
+// placementOf is the inverse of manifestFile.
+func placementOf(name string) (cluster string, k platform.RequestKey, ok bool) {
+	parts := strings.Split(name, "/")
+	if len(parts) != 4 || parts[0] != clustersDir || parts[3] == namespaceFile {
+		return "", platform.RequestKey{}, false
+	}
+	return parts[1], platform.RequestKey{Team: parts[2], Name: strings.TrimSuffix(parts[3], ".yaml")}, true
+}

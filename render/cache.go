@@ -1,0 +1,52 @@
+package render
+
+import "sync"
+
+// cacheGeneration bounds a cache: it holds at most twice as many entries.
+const cacheGeneration = 1 << 15
+
+// A cache remembers results by a digest of all that they depend on. The zero value is empty and ready, and it may be
+// used concurrently. Old entries go when a generation is full and were not used during the whole next one.
+type cache[V any] struct {
+	mu       sync.Mutex
+	new, old map[string]V
+}
+
+// get returns the value of a key, from make where it is not known. Two callers may make the same value at once.
+func (c *cache[V]) get(key string, make func() V) V {
+	if v, ok := c.lookup(key); ok {
+		return v
+	}
+	v := make()
+	c.put(key, v)
+	return v
+}
+
+func (c *cache[V]) lookup(key string) (V, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	v, ok := c.new[key]
+	if ok {
+		return v, true
+	}
+	if v, ok = c.old[key]; ok {
+		c.store(key, v)
+	}
+	return v, ok
+}
+
+func (c *cache[V]) put(key string, v V) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.store(key, v)
+}
+
+func (c *cache[V]) store(key string, v V) {
+	if len(c.new) >= cacheGeneration {
+		c.old, c.new = c.new, nil
+	}
+	if c.new == nil {
+		c.new = map[string]V{}
+	}
+	c.new[key] = v
+}

@@ -1,0 +1,117 @@
+package render
+
+import (
+	"fmt"
+	"strings"
+
+	"transom.dev/render/internal/kustomize"
+	"transom.dev/render/platform"
+)
+
+// A skeleton is what examining a version's components once has found, for every instance with the same ones.
+type skeleton struct {
+	*kustomize.Skeleton
+	err error
+}
+
+// examine looks at what the wrapper would overwrite in silence, before Kustomize does: namespaces, scopes, subjects,
+// and values that would change their type.
+func (p *pass) examine(i *platform.Instance, w kustomize.Wrapper) []platform.Problem {
+	s := p.renderer.analyse(w)
+	if s.err != nil {
+		return []platform.Problem{{File: kustomizationOf(i.Version), Rule: "build", Message: s.err.Error()}}
+	}
+	problems := append([]platform.Problem{}, s.Problems...)
+	for _, o := range s.Objects {
+		problems = append(problems, p.examineObject(i.Version, o)...)
+	}
+	if i.Version.Scope != platform.ClusterScoped {
+		problems = append(problems, foreignSubjects(s.Objects)...)
+	}
+	coerced, err := s.Coerced(w.Inputs)
+	if err != nil {
+		return append(problems, platform.Problem{Rule: "inputs", Message: err.Error()})
+	}
+	problems = append(problems, coerced...)
+	for n := range problems {
+		if problems[n].File == "" {
+			problems[n].File = kustomizationOf(i.Version)
+		}
+	}
+	return problems
+}
+
+func (r *Renderer) analyse(w kustomize.Wrapper) *skeleton {
+	key := strings.Join(w.Components, "\n")
+	for _, t := range w.Trees {
+		key += "\n" + t.Dir + " " + t.Digest
+	}
+	return r.skeletons.get(key, func() *skeleton {
+		s, err := kustomize.Analyse(w)
+		return &skeleton{s, err}
+	})
+}
+
+func (p *pass) examineObject(v *platform.Version, o kustomize.Object) []platform.Problem {
+	group, _, grouped := strings.Cut(o.APIVersion, "/")
+	if !grouped {
+		group = ""
+	}
+	problem := func(field, rule, format string, args ...any) []platform.Problem {
+		return []platform.Problem{{
+			File: o.File, Line: o.Line, Field: field, Rule: rule,
+			Message: fmt.Sprintf("%s %s ", o.Kind, o.Name) + fmt.Sprintf(format, args...),
+		}}
+	}
+	scope, known := p.scope(v, group, o.Kind)
+	if !known {
+		return []platform.Problem{{
+			File: o.File, Line: o.Line, Field: "kind", Rule: "unknown-kind", Message: unknownKind(v, group, o.Kind),
+		}}
+	}
+	if v.Scope == platform.ClusterScoped {
+		if scope == scopeNamespaced && o.Namespace == "" {
+			return problem("metadata.namespace", "namespace", "has no namespace, and a cluster-scoped version gets none; write it")
+		}
+		return nil
+	}
+	switch {
+	case group == "" && o.Kind == "Namespace":
+		return problem("kind", "namespace-object", "is a namespace; the environment gives each team its own, so remove it")
+	case scope == scopeCluster:
+		return problem("kind", "cluster-scoped", "is cluster-scoped; remove it, or set spec.scope: cluster in version.yaml")
+	case o.Namespace != "":
+		return problem("metadata.namespace", "namespace",
+			"is put into namespace %q; remove it, because every instance gets its team's namespace", o.Namespace)
+	}
+	return nil
+}
+
+// foreignSubjects reports bindings to ServiceAccounts that the version does not render itself: it would give its
+// rights to somebody else.
+func foreignSubjects(objects []kustomize.Object) []platform.Problem {
+	own := map[string]bool{"default": true}
+	for _, o := range objects {
+		if o.Kind == "ServiceAccount" {
+			own[o.Name] = true
+		}
+	}
+	var problems []platform.Problem
+	for _, o := range objects {
+		for _, s := range o.Subjects {
+			if s.Namespace == "" && own[s.Name] {
+				continue
+			}
+			name := s.Name
+			if s.Namespace != "" {
+				name = s.Namespace + "/" + s.Name
+			}
+			problems = append(problems, platform.Problem{
+				File: o.File, Line: o.Line, Field: "subjects", Rule: "foreign-subject",
+				Message: fmt.Sprintf("%s %s names the ServiceAccount %s, which the version does not render; "+
+					"bind its own, without a namespace", o.Kind, o.Name, name),
+			})
+		}
+	}
+	return problems
+}

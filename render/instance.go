@@ -1,0 +1,170 @@
+package render
+
+import (
+	"fmt"
+	"path"
+
+	"transom.dev/render/internal/kustomize"
+	"transom.dev/render/platform"
+)
+
+// Labels that every rendered object carries.
+const (
+	labelManagedBy   = "app.kubernetes.io/managed-by"
+	labelTeam        = "transom.dev/team"
+	labelRequest     = "transom.dev/request"
+	labelEnvironment = "transom.dev/environment"
+	labelOffering    = "transom.dev/offering"
+	managedBy        = "transom"
+)
+
+// Rendered is one placement, rendered for people to look at.
+type Rendered struct {
+	Cluster  string
+	Manifest []byte
+	Wrapper  map[string][]byte // the files of the directory wrapper, beside the platform's own directories
+}
+
+// Instance renders one request for one cluster of an environment; an empty cluster is the first one. The error says
+// that the platform has no such thing; Problems say why it has no manifest.
+func Instance(p *platform.Platform, environment string, k platform.RequestKey, cluster string) (Rendered, []platform.Problem) {
+	var r Renderer
+	pass, err := r.begin(p, environment, nil)
+	if err != nil {
+		return Rendered{}, []platform.Problem{{Rule: "not-found", Message: err.Error()}}
+	}
+	if !pass.overlaysAreSound() {
+		return Rendered{}, pass.problems
+	}
+	for _, instance := range p.Instances(environment) {
+		if instance.Request.Key == k {
+			return pass.show(&candidate{instance: instance}, cluster)
+		}
+	}
+	return Rendered{}, []platform.Problem{{
+		File: path.Join("requests", k.Team, k.Name+".yaml"), Rule: "not-found", Environment: environment, Request: &k,
+		Message: fmt.Sprintf("no valid request %s in %s", k, environment),
+	}}
+}
+
+func (p *pass) show(c *candidate, cluster string) (Rendered, []platform.Problem) {
+	for _, member := range c.instance.Clusters {
+		if cluster != "" && member.Name != cluster {
+			continue
+		}
+		rendered := Rendered{Cluster: member.Name}
+		c.add(p.renderer.guard(versionTree(c.instance.Version))...)
+		p.place(c, member)
+		if c.broken() {
+			return rendered, c.problems
+		}
+		placed := c.placements[0]
+		p.render(c, placed)
+		rendered.Manifest = placed.manifest
+		if placed.wrapper != nil {
+			rendered.Wrapper, _ = placed.wrapper.Files()
+		}
+		return rendered, c.problems
+	}
+	c.report("", "not-found", "is not placed on %s", orAny(cluster))
+	return Rendered{}, c.problems
+}
+
+func orAny(cluster string) string {
+	if cluster == "" {
+		return "any cluster"
+	}
+	return fmt.Sprintf("cluster %q", cluster)
+}
+
+// versionTree is a version's directory as Kustomize may read it.
+func versionTree(v *platform.Version) kustomize.Tree {
+	return kustomize.Tree{Dir: v.Dir, Files: v.Files, Digest: v.Digest}
+}
+
+func overlayTree(o platform.Overlay) kustomize.Tree {
+	return kustomize.Tree{Dir: o.Dir, Files: o.Files, Digest: o.Digest, Overlay: true}
+}
+
+// guard returns what in a tree must not reach Kustomize.
+func (r *Renderer) guard(t kustomize.Tree) []platform.Problem {
+	return r.guarded.get(t.Dir+"\n"+t.Digest, func() []platform.Problem { return kustomize.Guard(t) })
+}
+
+// overlaysAreSound guards the environment's own components. A mistake in them is the environment's: it keeps all it
+// has.
+func (p *pass) overlaysAreSound() bool {
+	overlays := append(append([]platform.Overlay{}, p.environment.Overlays...), p.environment.Namespace.Components...)
+	for _, overlay := range overlays {
+		for _, problem := range p.renderer.guard(overlayTree(overlay)) {
+			problem.Environment = p.environment.Name
+			p.problems = append(p.problems, problem)
+		}
+	}
+	return len(p.problems) == 0
+}
+
+// wrap puts an instance on one cluster into the wrapper that Kustomize builds.
+func wrap(i *platform.Instance, placed *placement, components []string) kustomize.Wrapper {
+	k := i.Request.Key
+	identity := map[string]string{labelTeam: k.Team, labelRequest: k.Name}
+	w := kustomize.Wrapper{
+		Inputs:     placed.inputs.Map(),
+		Trees:      []kustomize.Tree{versionTree(i.Version)},
+		Components: []string{i.Version.Dir},
+		Namespace:  placed.namespace,
+		Labels: map[string]string{
+			labelManagedBy: managedBy, labelTeam: k.Team, labelRequest: k.Name,
+			labelEnvironment: i.Environment.Name, labelOffering: i.Offering.Name,
+		},
+	}
+	for _, component := range components {
+		w.Components = append(w.Components, path.Join(i.Version.Dir, component))
+	}
+	for _, overlay := range i.Environment.Overlays {
+		w.Trees = append(w.Trees, overlayTree(overlay))
+		w.Components = append(w.Components, overlay.Dir)
+	}
+	if i.Version.Scope == platform.ClusterScoped {
+		return w
+	}
+	w.Identity = identity
+	if i.Version.Names != platform.Verbatim {
+		w.Prefix = k.Name + "-"
+	}
+	return w
+}
+
+// render builds one placement and holds what comes out to the output rules. It reports what is wrong with it as the
+// candidate's Problems, and leaves the manifest empty then.
+func (p *pass) render(c *candidate, placed *placement) {
+	components, problems := c.instance.Components(placed.inputs)
+	c.add(problems...)
+	if len(problems) > 0 {
+		return
+	}
+	w := wrap(c.instance, placed, components)
+	placed.wrapper = &w
+	if problems := p.examine(c.instance, w); len(problems) > 0 {
+		c.add(problems...)
+		return
+	}
+	manifest, err := kustomize.Build(w)
+	if err != nil {
+		c.report(kustomizationOf(c.instance.Version), "build", "%v", err)
+		return
+	}
+	objects, err := parseObjects(manifest)
+	if err != nil {
+		c.report(kustomizationOf(c.instance.Version), "build", "%v", err)
+		return
+	}
+	if problems := p.outputProblems(c.instance, placed.namespace, objects); len(problems) > 0 {
+		c.add(problems...)
+		return
+	}
+	placed.manifest, placed.revision = manifest, Revision(manifest)
+	p.renderer.objects.put(placed.revision, objects)
+}
+
+func kustomizationOf(v *platform.Version) string { return path.Join(v.Dir, "kustomization.yaml") }

@@ -1,0 +1,212 @@
+package kustomize
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+
+	"sigs.k8s.io/kustomize/api/resmap"
+	"sigs.k8s.io/kustomize/api/types"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+	kyaml "sigs.k8s.io/kustomize/kyaml/yaml"
+	"sigs.k8s.io/yaml"
+
+	"transom.dev/render/platform"
+)
+
+// A Skeleton is what a wrapper's components come to before any input is written into them and before the wrapper
+// overwrites names and namespaces in silence. It depends on no input, so it holds for every instance of a version
+// with the same components and overlays.
+type Skeleton struct {
+	Objects  []Object
+	Problems []platform.Problem // replacement targets that match nothing
+
+	targets []target
+}
+
+// An Object is one object of a skeleton, with the place that it comes from.
+type Object struct {
+	APIVersion, Kind, Namespace, Name string
+
+	File     string    // in the platform repository; the kustomization's where it generates the object
+	Line     int       // in File; 0 where it is not written as such
+	Subjects []Subject // of a RoleBinding or ClusterRoleBinding
+}
+
+// A Subject is a ServiceAccount that a binding names.
+type Subject struct{ Namespace, Name string }
+
+// Analyse builds the skeleton of a wrapper, whose trees have passed Guard. Only its trees and components count.
+func Analyse(w Wrapper) (*Skeleton, error) {
+	tree, err := skeletonTree(w.Trees)
+	if err != nil {
+		return nil, err
+	}
+	s := &Skeleton{}
+	for i, dir := range w.Components {
+		writes, err := replacementsOf(w.Trees, dir)
+		if err != nil {
+			return nil, err
+		}
+		last := i == len(w.Components)-1
+		if len(writes) == 0 && !last {
+			continue
+		}
+		// A component's replacements see what the components up to it have brought, and no more.
+		stage, err := buildStage(tree, w.Components[:i+1])
+		if err != nil {
+			return nil, err
+		}
+		for _, write := range writes {
+			s.match(write, stage)
+		}
+		if last {
+			s.addObjects(stage, w.Trees)
+		}
+	}
+	return s, nil
+}
+
+// skeletonTree is the trees with every replacement taken out of every kustomization.
+func skeletonTree(trees []Tree) (filesys.FileSystem, error) {
+	tree := filesys.MakeFsInMemory()
+	for _, t := range trees {
+		if err := copyTree(tree, t, withoutReplacements); err != nil {
+			return nil, err
+		}
+	}
+	return tree, nil
+}
+
+func withoutReplacements(content []byte) ([]byte, error) {
+	var k types.Kustomization
+	if err := k.Unmarshal(content); err != nil {
+		return nil, err
+	}
+	if err := k.FixKustomizationPreMarshalling(nil); err != nil {
+		return nil, err
+	}
+	k.Replacements = nil
+	k.MetaData = &types.ObjectMeta{Name: "skeleton"} // Kustomize refuses a kustomization without any field
+	// Generated names get their hash after replacements have looked for them.
+	for i, c := range k.ConfigMapGenerator {
+		options := types.GeneratorOptions{}
+		if c.Options != nil {
+			options = *c.Options
+		}
+		options.DisableNameSuffixHash = true
+		k.ConfigMapGenerator[i].Options = &options
+	}
+	return yaml.Marshal(k)
+}
+
+func buildStage(tree filesys.FileSystem, components []string) (resmap.ResMap, error) {
+	w := Wrapper{Components: components}
+	k := w.kustomization()
+	k.BuildMetadata = []string{types.OriginAnnotations}
+	content, err := yaml.Marshal(k)
+	if err != nil {
+		return nil, fmt.Errorf("marshal the wrapper: %w", err)
+	}
+	inputs, err := marshalInputs(nil)
+	if err != nil {
+		return nil, err
+	}
+	for name, content := range map[string][]byte{kustomizationFile: content, inputsFile: inputs} {
+		if err := tree.WriteFile(path.Join("/", Dir, name), content); err != nil {
+			return nil, fmt.Errorf("write the wrapper's %s: %w", name, err)
+		}
+	}
+	return run(tree, path.Join("/", Dir))
+}
+
+func (s *Skeleton) addObjects(stage resmap.ResMap, trees []Tree) {
+	lines := map[string]map[string]int{} // by file and object
+	for _, r := range stage.Resources() {
+		o := Object{
+			APIVersion: r.GetApiVersion(), Kind: r.GetKind(), Namespace: r.GetNamespace(), Name: r.GetName(),
+			File:     originFile(r.GetAnnotations()["config.kubernetes.io/origin"]),
+			Subjects: subjects(&r.RNode),
+		}
+		if lines[o.File] == nil {
+			lines[o.File] = objectLines(trees, o.File)
+		}
+		o.Line = lines[o.File][o.Kind+" "+o.Name]
+		s.Objects = append(s.Objects, o)
+	}
+}
+
+// objectLines finds the line on which each object of a file begins.
+func objectLines(trees []Tree, file string) map[string]int {
+	lines := map[string]int{}
+	_, content, err := readIn(trees, file)
+	if err != nil {
+		return lines
+	}
+	documents, _ := platform.ScanYAML(file, content, platform.YAMLOptions{Documents: true, Aliases: true})
+	for _, document := range documents {
+		kind, name := lookup(document, "kind"), lookup(document, "metadata", "name")
+		if kind != nil && name != nil {
+			lines[kind.Value+" "+name.Value] = document.Line
+		}
+	}
+	return lines
+}
+
+// originFile reads Kustomize's note on where an object came from.
+func originFile(annotation string) string {
+	var origin struct {
+		Path         string `json:"path"`
+		ConfiguredIn string `json:"configuredIn"`
+	}
+	if err := yaml.Unmarshal([]byte(annotation), &origin); err != nil {
+		return ""
+	}
+	if origin.Path == "" {
+		origin.Path = origin.ConfiguredIn
+	}
+	if origin.Path == "" {
+		return ""
+	}
+	return path.Join(Dir, origin.Path)
+}
+
+func subjects(object *kyaml.RNode) []Subject {
+	if kind := object.GetKind(); kind != "RoleBinding" && kind != "ClusterRoleBinding" {
+		return nil
+	}
+	list, err := object.Pipe(kyaml.Lookup("subjects"))
+	if err != nil || list == nil {
+		return nil
+	}
+	elements, err := list.Elements()
+	if err != nil {
+		return nil
+	}
+	var found []Subject
+	for _, e := range elements {
+		if e.GetKind() != "ServiceAccount" {
+			continue
+		}
+		name, _ := e.GetString("name")
+		namespace, _ := e.GetString("namespace")
+		found = append(found, Subject{Namespace: namespace, Name: name})
+	}
+	return found
+}
+
+// readIn reads a file of whichever tree holds it, by its path in the platform repository.
+func readIn(trees []Tree, name string) (Tree, []byte, error) {
+	for _, t := range trees {
+		inside, ok := below(t.Dir, name)
+		if !ok {
+			continue
+		}
+		content, err := fs.ReadFile(t.Files, inside)
+		if err != nil {
+			return t, nil, fmt.Errorf("read %s: %w", name, err)
+		}
+		return t, content, nil
+	}
+	return Tree{}, nil, fmt.Errorf("read %s: %w", name, fs.ErrNotExist)
+}

@@ -1,0 +1,249 @@
+package kustomize
+
+import (
+	"fmt"
+	"path"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+	"sigs.k8s.io/kustomize/api/resmap"
+	"sigs.k8s.io/kustomize/api/resource"
+	"sigs.k8s.io/kustomize/api/types"
+	"sigs.k8s.io/kustomize/kyaml/resid"
+	"sigs.k8s.io/kustomize/kyaml/utils"
+	kyaml "sigs.k8s.io/kustomize/kyaml/yaml"
+	k8syaml "sigs.k8s.io/yaml"
+
+	"transom.dev/render/platform"
+)
+
+// A write is one replacement as somebody wrote it.
+type write struct {
+	types.Replacement
+	overlay bool
+	place   platform.Problem // where it stands
+}
+
+// A target is one field that a write fills from the inputs.
+type target struct {
+	write  *write
+	source []string // the path of the value in the inputs
+	object string   // for people
+	path   string
+	field  *kyaml.RNode // what stands there before; nil where the write creates it
+	split  bool         // the write replaces a part of a string
+}
+
+// replacementsOf lists the replacements of a component and of the components that it lists, in the order in which
+// Kustomize runs them. Kustomizations under resources see no inputs, so theirs are their own.
+func replacementsOf(trees []Tree, dir string) ([]*write, error) {
+	file := path.Join(dir, kustomizationFile)
+	t, content, err := readIn(trees, file)
+	if err != nil {
+		return nil, err
+	}
+	var k types.Kustomization
+	if err := k.Unmarshal(content); err != nil {
+		return nil, fmt.Errorf("read %s: %w", file, err)
+	}
+	var writes []*write
+	for _, nested := range k.Components {
+		inner, err := replacementsOf(trees, path.Join(dir, nested))
+		if err != nil {
+			return nil, err
+		}
+		writes = append(writes, inner...)
+	}
+	var root yaml.Node
+	if err := yaml.Unmarshal(content, &root); err != nil {
+		return nil, fmt.Errorf("read %s: %w", file, err)
+	}
+	for i, r := range k.Replacements {
+		place := platform.Problem{File: file, Field: field("replacements", i)}
+		if n := lookup(root.Content[0], splitField(place.Field)...); n != nil {
+			place.Line, place.Column = n.Line, n.Column
+		}
+		list, err := expand(trees, dir, r)
+		if err != nil {
+			return nil, err
+		}
+		for _, one := range list {
+			writes = append(writes, &write{Replacement: one, overlay: t.Overlay, place: place})
+		}
+	}
+	return writes, nil
+}
+
+// expand reads the file that a replacement may be written in.
+func expand(trees []Tree, dir string, r types.ReplacementField) ([]types.Replacement, error) {
+	if r.Path == "" {
+		return []types.Replacement{r.Replacement}, nil
+	}
+	file := path.Join(dir, r.Path)
+	_, content, err := readIn(trees, file)
+	if err != nil {
+		return nil, err
+	}
+	var list []types.Replacement
+	if err := k8syaml.Unmarshal(content, &list); err == nil {
+		return list, nil
+	}
+	var one types.Replacement
+	if err := k8syaml.Unmarshal(content, &one); err != nil {
+		return nil, fmt.Errorf("read %s: %w", file, err)
+	}
+	return []types.Replacement{one}, nil
+}
+
+// match finds the fields that a write fills in the objects of its stage.
+func (s *Skeleton) match(w *write, stage resmap.ResMap) {
+	for _, selector := range w.Targets {
+		if selector == nil || selector.Select == nil {
+			s.problem(w, "target", "a target without select; say which object it is in")
+			continue
+		}
+		objects, err := selected(selector, stage)
+		if err != nil {
+			s.problem(w, "target", err.Error())
+			continue
+		}
+		if len(objects) == 0 && !w.overlay {
+			s.problem(w, "no-target", fmt.Sprintf("the target %s matches no object", describe(selector.Select)))
+		}
+		for _, object := range objects {
+			s.fields(w, selector, object)
+		}
+	}
+}
+
+func (s *Skeleton) problem(w *write, rule, message string) {
+	p := w.place
+	p.Rule, p.Message = rule, message
+	s.Problems = append(s.Problems, p)
+}
+
+func describe(s *types.Selector) string {
+	var parts []string
+	for _, part := range []struct{ name, value string }{
+		{"group", s.Group}, {"version", s.Version}, {"kind", s.Kind}, {"name", s.Name}, {"namespace", s.Namespace},
+		{"labelSelector", s.LabelSelector}, {"annotationSelector", s.AnnotationSelector},
+	} {
+		if part.value != "" {
+			parts = append(parts, part.name+": "+part.value)
+		}
+	}
+	return "{" + strings.Join(parts, ", ") + "}"
+}
+
+func selected(selector *types.TargetSelector, stage resmap.ResMap) ([]*resource.Resource, error) {
+	compiled, err := types.NewTargetSelectorRegex(selector)
+	if err != nil {
+		return nil, err
+	}
+	var found []*resource.Resource
+	for _, r := range stage.Resources() {
+		id := r.CurId()
+		if !compiled.Selects(id) || compiled.RejectsAny([]resid.ResId{id}) {
+			continue
+		}
+		ok, err := labelled(selector, r)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			found = append(found, r)
+		}
+	}
+	return found, nil
+}
+
+func labelled(t *types.TargetSelector, r *resource.Resource) (bool, error) {
+	ok, err := hasLabels(t.Select, r)
+	if err != nil || !ok {
+		return false, err
+	}
+	for _, reject := range t.Reject {
+		if reject.AnnotationSelector == "" && reject.LabelSelector == "" {
+			continue
+		}
+		if rejected, err := hasLabels(reject, r); err != nil || rejected {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+func hasLabels(s *types.Selector, r *resource.Resource) (bool, error) {
+	labels, err := r.MatchesLabelSelector(s.LabelSelector)
+	if err != nil {
+		return false, err
+	}
+	annotations, err := r.MatchesAnnotationSelector(s.AnnotationSelector)
+	return labels && annotations, err
+}
+
+// fields records what stands at each field path of one object, where the value comes from the inputs.
+func (s *Skeleton) fields(w *write, selector *types.TargetSelector, object *resource.Resource) {
+	source, fromInputs := inputsPath(w.Source)
+	if !fromInputs {
+		return
+	}
+	for _, fieldPath := range selector.FieldPaths {
+		t := target{
+			write: w, source: source, path: fieldPath,
+			object: object.GetKind() + " " + object.GetName(),
+			split:  selector.Options != nil && selector.Options.Delimiter != "",
+		}
+		nodes := fieldsAt(&object.RNode, utils.SmarterPathSplitter(fieldPath, "."))
+		if len(nodes) == 0 && selector.Options != nil && selector.Options.Create {
+			s.targets = append(s.targets, t)
+		}
+		for _, n := range nodes {
+			t.field = n
+			s.targets = append(s.targets, t)
+		}
+	}
+}
+
+// inputsPath returns the path of a source in the inputs, if it is there.
+func inputsPath(source *types.SourceSelector) (path []string, ok bool) {
+	if source == nil {
+		return nil, false
+	}
+	inputs := resid.NewResId(resid.Gvk{Group: "transom.dev", Version: "v1alpha1", Kind: inputsKind}, inputsName)
+	if !inputs.IsSelectedBy(source.ResId) {
+		return nil, false
+	}
+	if source.FieldPath == "" {
+		return []string{"metadata", "name"}, true
+	}
+	return utils.SmarterPathSplitter(source.FieldPath, "."), true
+}
+
+// fieldsAt finds fields as Kustomize does: where the path goes on inside a string, that string is read as YAML.
+func fieldsAt(object *kyaml.RNode, path []string) []*kyaml.RNode {
+	for i := 1; i < len(path); i++ {
+		n, err := object.Pipe(kyaml.Lookup(path[:i]...))
+		if err != nil || n == nil || n.YNode().Kind != kyaml.ScalarNode {
+			continue
+		}
+		document, problems := platform.ScanYAML("", []byte(n.YNode().Value), platform.YAMLOptions{})
+		if len(problems) > 0 || len(document) != 1 {
+			return nil
+		}
+		return matches(kyaml.NewRNode(document[0]), path[i:])
+	}
+	return matches(object, path)
+}
+
+func matches(object *kyaml.RNode, path []string) []*kyaml.RNode {
+	list, err := object.Pipe(&kyaml.PathMatcher{Path: path})
+	if err != nil || list == nil {
+		return nil
+	}
+	elements, err := list.Elements()
+	if err != nil {
+		return nil
+	}
+	return elements
+}

@@ -1,0 +1,126 @@
+package render
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"sigs.k8s.io/yaml"
+
+	"transom.dev/render/internal/kustomize"
+	"transom.dev/render/platform"
+)
+
+// settleNamespaces renders the namespace of every team and cluster that an instance goes into. Where that fails, the
+// instances keep what they have: objects must not be committed before their namespace.
+func (p *pass) settleNamespaces() {
+	users := map[string][]*candidate{} // by file
+	for _, c := range p.candidates {
+		if c.broken() {
+			continue
+		}
+		for _, placed := range c.placements {
+			if placed.namespace != "" {
+				file := teamNamespaceFile(placed.cluster.Name, c.key().Team)
+				users[file] = append(users[file], c)
+			}
+		}
+	}
+	for _, file := range slices.Sorted(maps.Keys(users)) {
+		manifest, problems := p.namespace(users[file][0], file)
+		if len(problems) == 0 {
+			p.namespaces[file] = manifest
+		}
+		for _, c := range users[file] {
+			c.add(problems...)
+		}
+	}
+}
+
+// namespace renders the namespace file of a candidate's team. All of the team's candidates have the same.
+func (p *pass) namespace(c *candidate, file string) ([]byte, []platform.Problem) {
+	i := slices.IndexFunc(c.placements, func(placed *placement) bool {
+		return teamNamespaceFile(placed.cluster.Name, c.key().Team) == file
+	})
+	inputs := c.placements[i].inputs.Map()
+	inputs["request"] = map[string]any{"team": c.key().Team}
+	for _, other := range []string{"parameters", "computed", "bindings"} {
+		delete(inputs, other)
+	}
+	digests := []string{}
+	for _, overlay := range p.environment.Namespace.Components {
+		digests = append(digests, overlay.Dir, overlay.Digest)
+	}
+	made := p.renderer.namespaces.get(platform.Digest([]any{inputs, digests}), func() renderedNamespace {
+		manifest, problems := p.buildNamespace(c.placements[i].namespace, c.key().Team, inputs)
+		return renderedNamespace{manifest, problems}
+	})
+	return made.manifest, made.problems
+}
+
+type renderedNamespace struct {
+	manifest []byte
+	problems []platform.Problem
+}
+
+func (p *pass) buildNamespace(name, team string, inputs map[string]any) ([]byte, []platform.Problem) {
+	labels := map[string]string{
+		labelManagedBy: managedBy, labelTeam: team, labelEnvironment: p.environment.Name,
+	}
+	object, err := yaml.Marshal(map[string]any{
+		"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": name, "labels": labels},
+	})
+	if err != nil {
+		return nil, []platform.Problem{{File: p.environment.File, Rule: "build", Message: err.Error()}}
+	}
+	if len(p.environment.Namespace.Components) == 0 {
+		return object, nil
+	}
+	w := kustomize.Wrapper{
+		Inputs: inputs, Resources: map[string][]byte{"namespace.yaml": object}, Namespace: name, Labels: labels,
+	}
+	for _, overlay := range p.environment.Namespace.Components {
+		w.Trees = append(w.Trees, overlayTree(overlay))
+		w.Components = append(w.Components, overlay.Dir)
+	}
+	manifest, err := kustomize.Build(w)
+	if err != nil {
+		return nil, []platform.Problem{{File: p.environment.File, Field: "spec.namespace.components", Rule: "build", Message: err.Error()}}
+	}
+	if problems := p.namespaceProblems(name, manifest); len(problems) > 0 {
+		return nil, problems
+	}
+	return manifest, nil
+}
+
+// namespaceProblems holds a namespace file to the output rules. It contains the one namespace and objects inside it.
+func (p *pass) namespaceProblems(name string, manifest []byte) []platform.Problem {
+	check := output{file: p.environment.File, request: p.environment.File}
+	objects, err := parseObjects(manifest)
+	if err != nil {
+		check.report(check.file, "build", "%v", err)
+	}
+	for _, o := range objects {
+		check.name(o)
+		check.secret(o)
+		check.annotations(o)
+		if own := (objectID{"", "Namespace", "", name}); o.id != own && o.id.namespace != name {
+			check.report(check.file, "namespace", "its namespace components render %s outside the namespace %s", o.id, name)
+		}
+	}
+	return check.problems
+}
+
+// writeNamespaces changes the namespace files that differ. None is ever removed with the last instance in it.
+func (p *pass) writeNamespaces() error {
+	for file, manifest := range p.namespaces {
+		before, err := p.base.read(file)
+		if err != nil {
+			return fmt.Errorf("render %s: %w", p.environment.Name, err)
+		}
+		if string(before) != string(manifest) {
+			p.changes[file] = manifest
+		}
+	}
+	return nil
+}

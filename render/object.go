@@ -1,0 +1,66 @@
+package render
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// An object is what the rules need to know of a rendered object.
+type object struct {
+	id          objectID
+	version     string // of its API
+	annotations map[string]string
+	plaintext   bool // a Secret with values in it
+}
+
+// An objectID names an object of one cluster, whatever version of its API it is written in.
+type objectID struct{ group, kind, namespace, name string }
+
+// String is KIND NAMESPACE/NAME, as people know it.
+func (id objectID) String() string {
+	if id.namespace == "" {
+		return id.kind + " " + id.name
+	}
+	return id.kind + " " + id.namespace + "/" + id.name
+}
+
+// parseObjects reads a manifest that Kustomize wrote.
+func parseObjects(manifest []byte) ([]object, error) {
+	var objects []object
+	decoder := yaml.NewDecoder(bytes.NewReader(manifest))
+	for {
+		var raw struct {
+			APIVersion string `yaml:"apiVersion"`
+			Kind       string `yaml:"kind"`
+			Metadata   struct {
+				Name        string            `yaml:"name"`
+				Namespace   string            `yaml:"namespace"`
+				Annotations map[string]string `yaml:"annotations"`
+			} `yaml:"metadata"`
+			Data       yaml.Node `yaml:"data"`
+			StringData yaml.Node `yaml:"stringData"`
+		}
+		err := decoder.Decode(&raw)
+		if errors.Is(err, io.EOF) {
+			return objects, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read object %d of the manifest: %w", len(objects)+1, err)
+		}
+		group, version, ok := strings.Cut(raw.APIVersion, "/")
+		if !ok {
+			group, version = "", raw.APIVersion
+		}
+		objects = append(objects, object{
+			id:          objectID{group, raw.Kind, raw.Metadata.Namespace, raw.Metadata.Name},
+			version:     version,
+			annotations: raw.Metadata.Annotations,
+			plaintext:   group == "" && raw.Kind == "Secret" && len(raw.Data.Content)+len(raw.StringData.Content) > 0,
+		})
+	}
+}

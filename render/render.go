@@ -1,0 +1,173 @@
+package render
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"transom.dev/render/platform"
+)
+
+// A Renderer renders environments and remembers, in bounded caches, what it has already found out about versions,
+// overlays and manifests by their digest. The zero value is ready. It serves one caller at a time and renders
+// instances in parallel inside.
+type Renderer struct {
+	guarded    cache[[]platform.Problem] // by digest of a version or overlay
+	skeletons  cache[*skeleton]          // by digest of version, components and overlays
+	kinds      cache[[]platform.Kind]    // defined by a version's CustomResourceDefinitions, by its digest
+	objects    cache[[]object]           // by revision
+	namespaces cache[renderedNamespace]  // by digest of a namespace's inputs and components
+}
+
+// Render returns what the environment's state becomes with this platform. It fails only where the base cannot be
+// read or the platform has no such environment; mistakes of people are Problems of the State.
+func (r *Renderer) Render(p *platform.Platform, environment string, base *Base) (*State, error) {
+	pass, err := r.begin(p, environment, base)
+	if err != nil || pass.environment.Broken || !pass.overlaysAreSound() {
+		return pass.unchanged(), err
+	}
+	pass.resolve()
+	pass.build()
+	pass.settleNamespaces()
+	if err := pass.settleCollisions(); err != nil {
+		return nil, err
+	}
+	pass.keepBroken()
+	pass.removeAbsent()
+	if err := pass.letGo(); err != nil {
+		return nil, err
+	}
+	pass.writeInstances()
+	if err := pass.writeNamespaces(); err != nil {
+		return nil, err
+	}
+	pass.writeFleet()
+	return pass.state(), nil
+}
+
+// A pass is one rendering of one environment.
+type pass struct {
+	renderer    *Renderer
+	platform    *platform.Platform
+	environment *platform.Environment
+	base        *Base
+
+	candidates []*candidate      // the environment's instances, sorted by request
+	namespaces map[string][]byte // files to have, by path
+	releases   map[platform.RequestKey]*platform.Release
+	fleet      platform.Fleet
+	changes    map[string][]byte
+	touched    map[platform.RequestKey]bool
+	problems   []platform.Problem
+
+	defined     []platform.Kind // by any version of the platform; filled once
+	definedOnce sync.Once
+}
+
+func (r *Renderer) begin(p *platform.Platform, environment string, base *Base) (*pass, error) {
+	env := p.Environments[environment]
+	if env == nil {
+		return nil, fmt.Errorf("render %s: the platform has no such environment", environment)
+	}
+	if base == nil {
+		base = &Base{}
+	}
+	return &pass{
+		renderer: r, platform: p, environment: env, base: base,
+		releases:   map[platform.RequestKey]*platform.Release{},
+		changes:    map[string][]byte{},
+		namespaces: map[string][]byte{},
+		touched:    map[platform.RequestKey]bool{},
+	}, nil
+}
+
+// unchanged is the State of an environment that keeps all it has.
+func (p *pass) unchanged() *State {
+	if p == nil {
+		return nil
+	}
+	return &State{
+		Environment: p.environment.Name,
+		Changes:     map[string][]byte{},
+		Releases:    maps.Clone(p.base.Releases),
+		Fleet:       p.base.Fleet,
+		Problems:    p.problems,
+	}
+}
+
+func (p *pass) state() *State {
+	slices.SortFunc(p.problems, platform.Problem.Compare)
+	return &State{
+		Environment: p.environment.Name,
+		Changes:     p.changes,
+		Releases:    p.releases,
+		Fleet:       p.fleet,
+		Touched:     slices.SortedFunc(maps.Keys(p.touched), platform.RequestKey.Compare),
+		Problems:    p.problems,
+	}
+}
+
+// resolve makes a candidate of every instance that the environment can have.
+func (p *pass) resolve() {
+	for _, instance := range p.platform.Instances(p.environment.Name) {
+		p.candidates = append(p.candidates, &candidate{
+			instance: instance,
+			base:     p.base.Releases[instance.Request.Key],
+		})
+	}
+}
+
+// build evaluates and renders the candidates, in parallel. Each works on its own; what they share is the caches.
+func (p *pass) build() {
+	parallel(len(p.candidates), func(i int) { p.prepare(p.candidates[i]) })
+}
+
+// keepBroken carries over the releases of requests that exist but cannot be rendered.
+func (p *pass) keepBroken() {
+	for _, c := range p.candidates {
+		p.problems = append(p.problems, c.problems...)
+		switch {
+		case !c.broken():
+			p.releases[c.key()] = p.release(c)
+		case c.base != nil:
+			p.releases[c.key()] = c.base
+		}
+	}
+	for k, release := range p.base.Releases {
+		if p.releases[k] == nil && p.platform.Broken(p.environment.Name, k) {
+			p.releases[k] = release
+		}
+	}
+}
+
+// removeAbsent turns the releases of requests that are gone into tombstones.
+func (p *pass) removeAbsent() {
+	for k, release := range p.base.Releases {
+		if p.releases[k] != nil {
+			continue
+		}
+		p.releases[k] = tombstone(release, p.platform.Commit)
+	}
+}
+
+// tombstone records a removal: it keeps what whoever prunes the objects must know.
+func tombstone(r *platform.Release, commit string) *platform.Release {
+	if r.Absent {
+		return r
+	}
+	return &platform.Release{
+		Key: r.Key,
+		Digest: platform.Digest(map[string]any{
+			"team": r.Key.Team, "request": r.Key.Name, "absent": true, "release": r.Digest,
+		}),
+		Absent:        true,
+		Offering:      r.Offering,
+		Version:       r.Version,
+		VersionDigest: r.VersionDigest,
+		Commit:        commit,
+		File:          r.File,
+		Scope:         r.Scope,
+		Deletion:      r.Deletion,
+	}
+}

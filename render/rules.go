@@ -1,0 +1,140 @@
+package render
+
+import (
+	"fmt"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/validation/path"
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"transom.dev/render/platform"
+)
+
+const maxObjects = 1000
+
+// Annotations that rendering knows.
+const (
+	annotationGenerate     = "transom.dev/generate"
+	annotationGenerateKeys = "transom.dev/generate-keys"
+)
+
+// laterAnnotations are read in a later version; until then, whoever writes one must not believe that it acts.
+var laterAnnotations = []string{"transom.dev/step", "transom.dev/replace", "transom.dev/prune-order"}
+
+// outputProblems holds what Kustomize made to the output rules.
+func (p *pass) outputProblems(i *platform.Instance, namespace string, objects []object) []platform.Problem {
+	check := output{file: kustomizationOf(i.Version), request: i.Request.File}
+	if len(objects) == 0 {
+		check.report(check.file, "empty", "renders no objects; list some under resources")
+	}
+	if len(objects) > maxObjects {
+		check.report(check.file, "too-many", "renders %d objects; at most %d are applied", len(objects), maxObjects)
+	}
+	seen := map[objectID]bool{}
+	for _, o := range objects {
+		if seen[o.id] {
+			check.report(check.file, "duplicate", "renders %s twice", o.id)
+		}
+		seen[o.id] = true
+		check.name(o)
+		check.secret(o)
+		check.annotations(o)
+		if namespace != "" && o.id.namespace != namespace {
+			check.report(check.file, "namespace", "renders %s outside the namespace %s", o.id, namespace)
+		}
+	}
+	return check.problems
+}
+
+type output struct {
+	file, request string
+	problems      []platform.Problem
+}
+
+func (c *output) report(file, rule, format string, args ...any) {
+	c.problems = append(c.problems, platform.Problem{File: file, Rule: rule, Message: fmt.Sprintf(format, args...)})
+}
+
+// nameLimits are the kinds whose names also become labels or parts of other names.
+var nameLimits = map[string]int{
+	"Namespace":        63,
+	"Service":          63,
+	"apps/StatefulSet": 52, // with a hash, a label of its pods
+	"batch/CronJob":    52, // with a time, the name of its Jobs
+	"batch/Job":        63, // a label of its pods
+}
+
+func (c *output) name(o object) {
+	name := o.id.name
+	if name == "" {
+		c.report(c.file, "no-name", "renders %s without a name; write metadata.name", article(o.id.kind))
+		return
+	}
+	if limit := nameLimit(o.id); len(name) > limit {
+		c.report(c.request, "name-length", "renders the %s %s, whose name is %d characters long and may have %d; "+
+			"shorten the request's name", o.id.kind, name, len(name), limit)
+		return
+	}
+	if wrong := invalidName(o.id); wrong != "" {
+		c.report(c.file, "name", "renders the %s %q: %s", o.id.kind, name, wrong)
+	}
+}
+
+func nameLimit(id objectID) int {
+	if limit, ok := nameLimits[strings.TrimPrefix(id.group+"/"+id.kind, "/")]; ok {
+		return limit
+	}
+	return validation.DNS1123SubdomainMaxLength
+}
+
+func invalidName(id objectID) string {
+	var wrong []string
+	switch {
+	case id.group == "" && id.kind == "Service":
+		wrong = validation.IsDNS1035Label(id.name)
+	case id.group == "" && id.kind == "Namespace":
+		wrong = validation.IsDNS1123Label(id.name)
+	case id.group == "rbac.authorization.k8s.io":
+		wrong = path.IsValidPathSegmentName(id.name)
+	default:
+		wrong = validation.IsDNS1123Subdomain(id.name)
+	}
+	return strings.Join(wrong, "; ")
+}
+
+// secret allows a Secret without values only: what is in the state repository is no secret.
+func (c *output) secret(o object) {
+	if o.plaintext {
+		c.report(c.file, "plaintext-secret", "renders the Secret %s with values in it, which would be committed; "+
+			"use a reference kind such as ExternalSecret, or annotate it %s: password and leave data out",
+			o.id.name, annotationGenerate)
+	}
+	how, generated := o.annotations[annotationGenerate]
+	switch {
+	case !generated:
+	case o.id.group != "" || o.id.kind != "Secret":
+		c.report(c.file, "generate", "annotates the %s %s %s, which only a Secret can have",
+			o.id.kind, o.id.name, annotationGenerate)
+	case how != "password":
+		c.report(c.file, "generate", "annotates the Secret %s %s: %s; write password", o.id.name, annotationGenerate, how)
+	case strings.Trim(o.annotations[annotationGenerateKeys], ", ") == "":
+		c.report(c.file, "generate", "generates the Secret %s without keys; list them in the annotation %s",
+			o.id.name, annotationGenerateKeys)
+	}
+}
+
+func (c *output) annotations(o object) {
+	for _, annotation := range laterAnnotations {
+		if value, ok := o.annotations[annotation]; ok {
+			c.report(c.file, "does-not-act-yet", "annotates the %s %s %s: %s, which does not act yet; remove it",
+				o.id.kind, o.id.name, annotation, value)
+		}
+	}
+}
+
+func article(kind string) string {
+	if kind != "" && strings.ContainsRune("AEIOU", rune(kind[0])) {
+		return "an " + kind
+	}
+	return "a " + kind
+}

@@ -1,0 +1,110 @@
+package render
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+
+	"go.yaml.in/yaml/v3"
+
+	"transom.dev/render/platform"
+)
+
+// Scopes of kinds, as Kubernetes writes them.
+const (
+	scopeNamespaced = "Namespaced"
+	scopeCluster    = "Cluster"
+)
+
+// scope returns whether objects of a kind live in a namespace: from Kubernetes, from the version's kinds, from the
+// CustomResourceDefinitions of the version, and at last from those of any other.
+func (p *pass) scope(v *platform.Version, group, kind string) (scope string, known bool) {
+	if scope, known := platform.BuiltinScope(group, kind); known {
+		return scope, true
+	}
+	if scope, known := scopeIn(v.Kinds, group, kind); known {
+		return scope, true
+	}
+	if scope, known := scopeIn(p.renderer.defined(v), group, kind); known {
+		return scope, true
+	}
+	return scopeIn(p.definedAnywhere(), group, kind)
+}
+
+func scopeIn(kinds []platform.Kind, group, kind string) (scope string, known bool) {
+	for _, k := range kinds {
+		if k.Group == group && k.Kind == kind {
+			return k.Scope, true
+		}
+	}
+	return "", false
+}
+
+// definedAnywhere lists the kinds that the platform's own CustomResourceDefinitions define.
+func (p *pass) definedAnywhere() []platform.Kind {
+	p.definedOnce.Do(func() {
+		for _, name := range slices.Sorted(maps.Keys(p.platform.Offerings)) {
+			for _, v := range p.platform.Offerings[name].Versions {
+				p.defined = append(p.defined, p.renderer.defined(v)...)
+			}
+		}
+	})
+	return p.defined
+}
+
+// defined lists the kinds that a version's files define.
+func (r *Renderer) defined(v *platform.Version) []platform.Kind {
+	return r.kinds.get(v.Digest, func() []platform.Kind {
+		var kinds []platform.Kind
+		_ = fs.WalkDir(v.Files, ".", func(name string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() || path.Ext(name) != ".yaml" {
+				return nil // what cannot be read defines nothing; the guard reports it
+			}
+			kinds = append(kinds, definedIn(v.Files, name)...)
+			return nil
+		})
+		return kinds
+	})
+}
+
+func definedIn(files fs.FS, name string) []platform.Kind {
+	content, err := fs.ReadFile(files, name)
+	if err != nil || !bytes.Contains(content, []byte("CustomResourceDefinition")) {
+		return nil
+	}
+	documents, _ := platform.ScanYAML(name, content, platform.YAMLOptions{Documents: true, Aliases: true})
+	var kinds []platform.Kind
+	for _, document := range documents {
+		if kind, ok := definition(document); ok {
+			kinds = append(kinds, kind)
+		}
+	}
+	return kinds
+}
+
+func definition(document *yaml.Node) (platform.Kind, bool) {
+	var crd struct {
+		Kind string `yaml:"kind"`
+		Spec struct {
+			Group string `yaml:"group"`
+			Scope string `yaml:"scope"`
+			Names struct {
+				Kind string `yaml:"kind"`
+			} `yaml:"names"`
+		} `yaml:"spec"`
+	}
+	if err := document.Decode(&crd); err != nil || crd.Kind != "CustomResourceDefinition" {
+		return platform.Kind{}, false
+	}
+	return platform.Kind{Group: crd.Spec.Group, Kind: crd.Spec.Names.Kind, Scope: crd.Spec.Scope}, true
+}
+
+// unknownKind is the Problem of a kind whose scope nobody knows.
+func unknownKind(v *platform.Version, group, kind string) string {
+	return fmt.Sprintf("neither Kubernetes nor this repository defines the kind %s of %s; "+
+		"add {group: %s, kind: %s, scope: Namespaced} or scope: Cluster to spec.kinds of %s",
+		kind, group, group, kind, path.Join(v.Dir, "version.yaml"))
+}

@@ -1,0 +1,33 @@
+package render
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+
+	"transom.dev/render/platform"
+)
+
+// A State is what an environment's state repository becomes.
+type State struct {
+	Environment string
+
+	// Changes are the files that differ from the base, by path: their new content, or nil where they are removed.
+	// Empty: there is nothing to commit.
+	Changes map[string][]byte
+
+	Releases map[platform.RequestKey]*platform.Release // after the change
+	Fleet    platform.Fleet                            // after the change
+
+	// Touched are the requests whose release or manifests changed, sorted.
+	Touched []platform.RequestKey
+
+	// Problems are those of rendering, each with its Environment and, where it is one request's, its Request. What
+	// has one keeps all that it has in the base.
+	Problems []platform.Problem
+}
+
+// Revision returns the name of a manifest file's content: sha256:<hex>.
+func Revision(manifest []byte) string {
+	sum := sha256.Sum256(manifest)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,138 @@
+package render
+
+import (
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+
+	"k8s.io/apimachinery/pkg/labels"
+
+	"transom.dev/render/platform"
+)
+
+// letGo drops the clusters whose file is gone: their files leave the state, and with them whoever applied it. Nothing
+// is deleted on them.
+func (p *pass) letGo() error {
+	for k, release := range p.releases {
+		p.releases[k] = p.withoutGone(release)
+	}
+	if p.base.Files == nil {
+		return nil
+	}
+	clusters, err := readDir(p.base.Files, clustersDir)
+	if err != nil {
+		return fmt.Errorf("render %s: %w", p.environment.Name, err)
+	}
+	for _, cluster := range clusters {
+		if p.platform.Clusters[cluster.Name()] != nil {
+			continue
+		}
+		if err := p.removeAll(path.Join(clustersDir, cluster.Name())); err != nil {
+			return fmt.Errorf("render %s: %w", p.environment.Name, err)
+		}
+	}
+	return nil
+}
+
+func (p *pass) withoutGone(release *platform.Release) *platform.Release {
+	for cluster := range release.Clusters {
+		if p.platform.Clusters[cluster] == nil {
+			left := *release
+			left.Clusters = maps.Clone(release.Clusters)
+			maps.DeleteFunc(left.Clusters, func(name string, _ platform.ReleasePlacement) bool {
+				return p.platform.Clusters[name] == nil
+			})
+			return &left
+		}
+	}
+	return release
+}
+
+func (p *pass) removeAll(dir string) error {
+	return fs.WalkDir(p.base.Files, dir, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return fmt.Errorf("list %s: %w", name, err)
+		}
+		if !entry.IsDir() {
+			p.changes[name] = nil
+		}
+		return nil
+	})
+}
+
+// writeInstances changes the Release files and manifests that differ from the base.
+func (p *pass) writeInstances() {
+	for _, c := range p.candidates {
+		if c.broken() {
+			continue
+		}
+		for _, placed := range c.placements {
+			if placed.carried || c.revisionInBase(placed.cluster.Name) == placed.revision {
+				continue
+			}
+			p.changes[manifestFile(placed.cluster.Name, c.key())] = placed.manifest
+			p.touched[c.key()] = true
+		}
+	}
+	for k, release := range p.releases {
+		before := p.base.Releases[k]
+		if before == release {
+			continue
+		}
+		p.changes[releaseFile(k)] = release.Encode()
+		p.touched[k] = true
+		if before == nil {
+			continue
+		}
+		for cluster := range before.Clusters {
+			if _, stays := release.Clusters[cluster]; !stays {
+				p.changes[manifestFile(cluster, k)] = nil
+			}
+		}
+	}
+}
+
+func (c *candidate) revisionInBase(cluster string) string {
+	if c.base == nil {
+		return ""
+	}
+	return c.base.Clusters[cluster].Revision
+}
+
+// writeFleet records the pins, and along with any change the platform commit that it came from.
+func (p *pass) writeFleet() {
+	p.fleet = platform.Fleet{Platform: p.base.Fleet.Platform, Clusters: p.pins()}
+	repinned := !maps.Equal(p.fleet.Clusters, p.base.Fleet.Clusters)
+	if len(p.changes) > 0 || repinned {
+		p.fleet.Platform = p.platform.Commit
+	}
+	if repinned || p.fleet.Platform != p.base.Fleet.Platform {
+		p.changes[fleetFile] = p.fleet.Encode()
+	}
+}
+
+// pins are the identities of the environment's clusters: what their files accept, else what was pinned first.
+func (p *pass) pins() map[string]string {
+	pins := map[string]string{}
+	for name, cluster := range p.platform.Clusters {
+		pinned, member := p.base.Fleet.Clusters[name]
+		if !member {
+			pinned, member = p.base.Pins[name]
+		}
+		if !member && !p.hasMember(cluster) {
+			continue
+		}
+		if cluster.UID != "" {
+			pinned = cluster.UID
+		}
+		if pinned != "" {
+			pins[name] = pinned
+		}
+	}
+	return pins
+}
+
+func (p *pass) hasMember(c *platform.Cluster) bool {
+	return !c.Broken && p.environment.Clusters != nil && p.environment.Clusters.Matches(labels.Set(c.Labels))
+}
