@@ -35,7 +35,9 @@ type agent struct {
 	mu       sync.Mutex
 	assigned map[string]*assignment // by environment
 
-	told ClusterResult // the last report; used by the link's goroutine alone
+	// Used by the link's goroutine alone: the last report, and the connection it was about.
+	told ClusterResult
+	conn *connection
 }
 
 func newAgent(f *Fleet, cluster string, last *agent) *agent {
@@ -74,7 +76,7 @@ func (a *agent) run(ctx, passes context.Context) {
 	var working errgroup.Group
 	defer working.Wait()
 	working.SetLimit(cmp.Or(a.fleet.Concurrency, 8))
-	for {
+	for a.link.wait(ctx) {
 		o, done := a.queue.Get()
 		if done || ctx.Err() != nil {
 			return
@@ -88,7 +90,7 @@ func (a *agent) run(ctx, passes context.Context) {
 }
 
 // assign replaces what an environment wants of the cluster and queues what that changes.
-func (a *agent) assign(next *assignment, releases []string) {
+func (a *agent) assign(next *assignment, releaseFiles []string) {
 	a.mu.Lock()
 	prev := a.assigned[next.environment]
 	a.assigned[next.environment] = next
@@ -101,7 +103,7 @@ func (a *agent) assign(next *assignment, releases []string) {
 	if prev == nil {
 		return
 	}
-	for _, o := range next.changed(prev, releases) {
+	for _, o := range next.changed(prev, releaseFiles) {
 		a.queue.AddUrgent(o)
 	}
 }
@@ -145,10 +147,13 @@ func (a *agent) linked(c *connection, err error) {
 		now.Err = err.Error()
 	} else {
 		now.Reachable, now.UID, now.Problem = true, c.uid, a.identityProblem(c.uid)
+	}
+	if c != nil && c != a.conn {
 		for _, as := range a.assignments() {
 			a.queue.Add(everything(as.environment))
 		}
 	}
+	a.conn = c
 	if now.Since = a.told.Since; a.told.Cluster == "" || now.Reachable != a.told.Reachable {
 		now.Since = time.Now()
 	}

@@ -29,9 +29,9 @@ type Fleet struct {
 	dial dialer // what Run reaches clusters by; nil: apply.Connect
 
 	mu       sync.Mutex
-	agents   map[string]*agent            // by cluster; one that was let go stays until another takes its place
-	releases map[string]map[string]string // the blob ids below releases by environment, as of its current target
-	start    func(*agent)                 // nil unless running
+	agents   map[string]*agent    // by cluster; one that was let go stays until another takes its place
+	releases map[string]*releases // by environment, of its current target
+	start    func(*agent)         // nil unless running
 }
 
 // Result is what one pass found and did.
@@ -101,25 +101,26 @@ func (f *Fleet) begin(start func(*agent)) {
 //
 // An error means that the snapshot could not be read, and that the target before stays in force.
 func (f *Fleet) Deploy(t Target) error {
-	assigned, releases, err := t.read()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	before := f.releases[t.Environment]
+	assigned, now, err := t.read(before)
 	if err != nil {
 		return fmt.Errorf("deploy %s: %w", t.Environment, err)
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
 	for name, a := range f.agents {
 		if assigned[name] == nil && a.unassign(t.Environment) == 0 {
 			f.retire(a)
 		}
 	}
-	changed := differing(f.releases[t.Environment], releases)
+	changed := before.changed(now)
 	for name, as := range assigned {
 		f.agent(name).assign(as, changed)
 	}
 	if f.releases == nil {
-		f.releases = map[string]map[string]string{}
+		f.releases = map[string]*releases{}
 	}
-	f.releases[t.Environment] = releases
+	f.releases[t.Environment] = now
 	return nil
 }
 

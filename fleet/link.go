@@ -73,13 +73,14 @@ func (l *link) run(ctx, passes context.Context) {
 			continue
 		}
 		since := time.Now()
-		l.set(c)
 		l.notify(c, nil)
-		l.keep(ctx, c)
+		l.set(c)
+		err = l.keep(ctx, c)
 		l.unset(c)
-		if time.Since(since) > awayLast {
+		if err == nil || time.Since(since) > awayLast {
 			delays = newDelays()
 		} else {
+			l.notify(nil, err)
 			l.pause(ctx, &delays)
 		}
 	}
@@ -126,17 +127,17 @@ func (l *link) connect(ctx, passes context.Context) (*connection, error) {
 	return &connection{member: m, uid: uid, ctx: live, cancel: cancel}, nil
 }
 
-// keep returns when the connection is to be given up.
-func (l *link) keep(ctx context.Context, c *connection) {
+// keep returns when the connection is to be given up: with an error if the cluster is away.
+func (l *link) keep(ctx context.Context, c *connection) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case <-c.ctx.Done():
-			return
+			return context.Cause(c.ctx)
 		case <-l.again:
-			c.cancel(errors.New("its kubeconfig changed"))
-			return
+			c.cancel(errors.New("there is a new way to reach it"))
+			return nil
 		case <-l.retell:
 			l.notify(c, nil)
 		case <-l.doubted:
@@ -166,21 +167,29 @@ func (c *connection) lost() bool {
 	return err != nil
 }
 
+// wait returns true when there is a connection, or false when ctx is done.
+func (l *link) wait(ctx context.Context) bool {
+	l.mu.Lock()
+	up := l.up
+	l.mu.Unlock()
+	select {
+	case <-ctx.Done():
+	case <-up:
+	}
+	return ctx.Err() == nil
+}
+
 // use returns the connection, waiting for one if need be; false when ctx is done. Call release afterwards.
 func (l *link) use(ctx context.Context) (*connection, bool) {
-	for ctx.Err() == nil {
+	for l.wait(ctx) {
 		l.mu.Lock()
-		c, up := l.conn, l.up
+		c := l.conn
 		if c != nil {
 			c.users.Add(1)
 		}
 		l.mu.Unlock()
 		if c != nil {
 			return c, true
-		}
-		select {
-		case <-ctx.Done():
-		case <-up:
 		}
 	}
 	return nil, false

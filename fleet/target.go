@@ -3,9 +3,7 @@ package fleet
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"path"
 	"slices"
@@ -35,8 +33,7 @@ type Snapshot interface {
 	ReadFile(name string) ([]byte, error)
 
 	// Blobs returns the blob id of every file below dir by its path from the root. It is called for every cluster at
-	// every Deploy. A directory that the commit does not have is an empty map or fs.ErrNotExist; any other error
-	// means that nothing is known.
+	// every Deploy. A directory that the commit does not have has none; an error means that nothing is known.
 	Blobs(dir string) (map[string]string, error)
 }
 
@@ -47,19 +44,22 @@ type assignment struct {
 	snapshot    Snapshot
 	cluster     Cluster
 	files       map[string]string // blob ids below clusters/<cluster>
-	releases    map[string]string // blob ids below releases
+	releases    *releases
 }
 
-// read makes the assignments of a target by cluster, and lists the blobs of its releases; or nothing at all when a
-// part of the snapshot cannot be read, because what is missing from an assignment is deleted.
-func (t Target) read() (assigned map[string]*assignment, releases map[string]string, err error) {
+// read makes the assignments of a target by cluster, given the releases of the environment's target before. An error
+// means that a part of the snapshot cannot be read; then there are none, because what is missing from an assignment
+// is deleted.
+func (t Target) read(before *releases) (map[string]*assignment, *releases, error) {
 	if len(t.Clusters) == 0 {
 		return nil, nil, nil
 	}
-	if releases, err = t.blobs("releases"); err != nil {
+	blobs, err := t.blobs("releases")
+	if err != nil {
 		return nil, nil, err
 	}
-	assigned = make(map[string]*assignment, len(t.Clusters))
+	now := before.next(blobs)
+	assigned := make(map[string]*assignment, len(t.Clusters))
 	for _, c := range t.Clusters {
 		files, err := t.blobs("clusters/" + c.Name)
 		if err != nil {
@@ -67,15 +67,15 @@ func (t Target) read() (assigned map[string]*assignment, releases map[string]str
 		}
 		assigned[c.Name] = &assignment{
 			environment: t.Environment, commit: t.Commit, snapshot: t.Snapshot,
-			cluster: c, files: files, releases: releases,
+			cluster: c, files: files, releases: now,
 		}
 	}
-	return assigned, releases, nil
+	return assigned, now, nil
 }
 
 func (t Target) blobs(dir string) (map[string]string, error) {
 	blobs, err := t.Snapshot.Blobs(dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err != nil {
 		return nil, fmt.Errorf("read %s of state commit %q: %w", dir, t.Commit, err)
 	}
 	return blobs, nil
@@ -93,8 +93,8 @@ func (a *assignment) owners() []apply.Owner {
 }
 
 // changed lists the instances that a pass may find different from what prev wanted: those whose manifests, release or
-// namespace have another blob. Releases are those that differ, which is the same for all clusters of a target.
-func (a *assignment) changed(prev *assignment, releases []string) []apply.Owner {
+// namespace have another blob. Which Release files differ is the same for all clusters of a target.
+func (a *assignment) changed(prev *assignment, releaseFiles []string) []apply.Owner {
 	owners := map[apply.Owner]bool{}
 	teams := map[string]bool{}
 	for _, file := range differing(prev.files, a.files) {
@@ -104,7 +104,7 @@ func (a *assignment) changed(prev *assignment, releases []string) []apply.Owner 
 			teams[path.Base(path.Dir(file))] = true
 		}
 	}
-	for _, file := range releases {
+	for _, file := range releaseFiles {
 		if o, ok := a.releaseOwner(file); ok && a.places(o) {
 			owners[o] = true
 		}
@@ -128,7 +128,7 @@ func (a *assignment) places(o apply.Owner) bool {
 // instance reads what the cluster shall hold of an instance. Without manifests in the snapshot that is nothing, and
 // the Release file, if there still is one, says how careful its removal must be.
 func (a *assignment) instance(o apply.Owner) (apply.Instance, error) {
-	release, err := a.release(o)
+	release, err := a.releases.read(releaseFile(o), a.readFile)
 	if err != nil {
 		return apply.Instance{}, err
 	}
@@ -153,23 +153,6 @@ func (a *assignment) instance(o apply.Owner) (apply.Instance, error) {
 		in.NamespaceManifest, err = a.readFile(namespace)
 	}
 	return in, err
-}
-
-// release reads the Release file of an instance; one that the snapshot does not have is an empty release.
-func (a *assignment) release(o apply.Owner) (*platform.Release, error) {
-	file := releaseFile(o)
-	if a.releases[file] == "" {
-		return &platform.Release{}, nil
-	}
-	data, err := a.readFile(file)
-	if err != nil {
-		return nil, err
-	}
-	release, err := platform.DecodeRelease(data)
-	if err != nil {
-		return nil, fmt.Errorf("%s of state commit %q: %w", file, a.commit, err)
-	}
-	return release, nil
 }
 
 func (a *assignment) readFile(file string) ([]byte, error) {

@@ -1,0 +1,220 @@
+package fleet_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"transom.dev/fleet"
+	"transom.dev/fleet/apply"
+	"transom.dev/render/platform"
+)
+
+func TestUnpinnedClusterIsNotWritten(t *testing.T) {
+	simulate(t, []string{"a"}, func(h *harness) {
+		a := h.clusters["a"]
+		gone := dev("gone")
+		a.held[gone] = "sha256:0"
+		state := commit(place(dev("web"), "1", "a"))
+		unpinned := []fleet.Cluster{{Name: "a", State: platform.ClusterActive}}
+		h.deploy(state, unpinned)
+		require.Equal(h, "uid-a", h.statusOf("a").UID)
+		require.Empty(h, h.statusOf("a").Problem)
+		h.deploy(state.with(place(dev("web"), "2", "a")), unpinned)
+		h.after(time.Hour)
+		require.Empty(h, a.take())
+
+		h.deploy(state, pinned("a"))
+		require.Equal(h, map[string]string{"payments/web": revision(dev("web"), "1")}, a.holds())
+	})
+}
+
+func TestRebuiltClusterIsNotWritten(t *testing.T) {
+	simulate(t, []string{"a", "b"}, func(h *harness) {
+		a, state := h.clusters["a"], commit(place(dev("web"), "1", "a", "b"))
+		h.deploy(state, pinned("a", "b"))
+		a.take()
+
+		// It answers at the same address as before, and nobody noticed an interruption.
+		a.set(func(c *fakeCluster) { c.uid, c.held = "uid-new", map[apply.Owner]string{} })
+		h.after(time.Minute)
+		h.deploy(commit(place(dev("web"), "2", "a", "b")), pinned("a", "b"))
+		h.after(time.Hour)
+		require.Empty(h, a.holds())
+		require.Empty(h, a.take())
+		require.Equal(h, revision(dev("web"), "2"), h.clusters["b"].holds()["payments/web"])
+		status := h.statusOf("a")
+		require.True(h, status.Reachable)
+		require.Equal(h, "uid-new", status.UID)
+		require.Equal(h, "environment dev knows cluster a as uid-a, but the one that answers is uid-new, so nothing is written;"+
+			" correct its kubeconfig, or if the cluster was rebuilt, accept it with spec.uid: uid-new in clusters/a.yaml", status.Problem)
+
+		accepted := pinned("a", "b")
+		accepted[0].UID = "uid-new"
+		h.deploy(commit(place(dev("web"), "2", "a", "b")), accepted)
+		require.Equal(h, revision(dev("web"), "2"), a.holds()["payments/web"])
+		require.Empty(h, h.statusOf("a").Problem)
+	})
+}
+
+func TestPausedClusterIsOnlyObserved(t *testing.T) {
+	simulate(t, []string{"a"}, func(h *harness) {
+		a := h.clusters["a"]
+		paused := pinned("a")
+		paused[0].State = platform.ClusterPaused
+		a.held[dev("gone")] = "sha256:0"
+		h.deploy(commit(place(dev("web"), "1", "a")), paused)
+		h.deploy(commit(place(dev("web"), "2", "a")), paused)
+		h.after(time.Hour)
+		require.Equal(h, map[string]string{"payments/gone": "sha256:0"}, a.holds())
+		for _, p := range a.take() {
+			require.True(h, p.observed)
+		}
+		results := h.reported()
+		require.NotEmpty(h, results)
+		for _, r := range results {
+			require.True(h, r.Observed)
+		}
+
+		h.deploy(commit(place(dev("web"), "2", "a")), pinned("a"))
+		require.Equal(h, map[string]string{"payments/web": revision(dev("web"), "2")}, a.holds())
+	})
+}
+
+func TestDrainingClusterIsEmptied(t *testing.T) {
+	simulate(t, []string{"a"}, func(h *harness) {
+		h.deploy(commit(place(dev("web"), "1", "a")), pinned("a"))
+		draining := pinned("a")
+		draining[0].State = platform.ClusterDraining
+		h.deploy(commit(), draining)
+		require.Empty(h, h.clusters["a"].holds())
+	})
+}
+
+func TestOrphansArePruned(t *testing.T) {
+	simulate(t, []string{"a"}, func(h *harness) {
+		a := h.clusters["a"]
+		elsewhere := apply.Owner{Environment: "prod", Team: "payments", Request: "gone"}
+		for _, o := range []apply.Owner{dev("gone"), dev("confirmed"), elsewhere, {Environment: "dev", Team: "payments"}} {
+			a.held[o] = "sha256:0"
+		}
+		absent := &platform.Release{
+			Key: platform.RequestKey{Team: "payments", Name: "confirmed"}, Absent: true,
+			Deletion: platform.DeletionDelete, Scope: platform.Namespaced,
+		}
+		h.deploy(commit(place(dev("web"), "1", "a"), map[string][]byte{
+			"releases/payments/confirmed.yaml": absent.Encode(),
+		}), pinned("a"))
+
+		require.Equal(h, map[string]string{
+			"payments/web": revision(dev("web"), "1"), "payments/gone": "sha256:0", "payments/": "sha256:0", // gone: in prod
+		}, a.holds(), "other environments and namespaces are left alone")
+		require.Contains(h, a.held, elsewhere)
+		require.ElementsMatch(h, []pass{
+			{owner: dev("web"), revision: revision(dev("web"), "1")},
+			{owner: dev("gone"), absent: true}, {owner: dev("confirmed"), absent: true},
+		}, a.take())
+		for _, r := range h.reported() {
+			require.Equal(h, r.Request != "web", r.Absent)
+			require.True(h, r.Settled)
+		}
+		h.after(time.Minute)
+		require.Empty(h, a.take(), "once gone they rest")
+	})
+}
+
+func TestUnreadableSnapshotDeletesNothing(t *testing.T) {
+	broken := errors.New("object not found")
+	web, db := dev("web"), dev("db")
+	state := commit(place(web, "1", "a"), place(db, "1", "a"))
+	held := map[string]string{"payments/web": revision(web, "1"), "payments/db": revision(db, "1")}
+
+	for _, dir := range []string{"releases", "clusters/a"} {
+		t.Run(dir, func(t *testing.T) {
+			simulate(t, []string{"a", "b"}, func(h *harness) {
+				h.deploy(state, pinned("a"))
+				next := commit(place(db, "2", "a", "b"))
+				next.unreadable = map[string]error{dir: broken}
+				err := h.fleet.Deploy(h.target(next, pinned("b", "a")))
+				require.ErrorIs(h, err, broken)
+				require.EqualError(h, err, `deploy dev: read `+dir+` of state commit "commit-2": object not found`)
+				h.after(time.Hour)
+				require.Equal(h, held, h.clusters["a"].holds(), "the target before stays in force")
+				require.Zero(h, h.clusters["b"].dials)
+			})
+		})
+	}
+
+	for _, file := range []string{
+		"releases/payments/web.yaml", "clusters/a/payments/web.yaml", "clusters/a/payments/_namespace.yaml",
+	} {
+		t.Run(file, func(t *testing.T) {
+			simulate(t, []string{"a"}, func(h *harness) {
+				h.deploy(state, pinned("a"))
+				h.clusters["a"].take()
+				h.reported()
+				next := state.with(place(web, "2", "a"))
+				next.unreadable = map[string]error{file: broken}
+				h.deploy(next, pinned("a"))
+				h.after(time.Minute)
+				require.Equal(h, held, h.clusters["a"].holds())
+				require.Empty(h, h.clusters["a"].take())
+				results := h.reported()
+				require.NotEmpty(h, results)
+				require.ErrorIs(h, results[0].Err, broken)
+				require.EqualError(h, results[0].Err, `read `+file+` of state commit "commit-2": object not found`)
+				require.False(h, results[0].Absent)
+
+				next.unreadable = nil
+				h.deploy(next, pinned("a"))
+				h.after(time.Minute)
+				require.Equal(h, revision(web, "2"), h.clusters["a"].holds()["payments/web"])
+			})
+		})
+	}
+}
+
+func TestAnUnreadableReleaseOfARemovedInstanceDeletesNothing(t *testing.T) {
+	simulate(t, []string{"a"}, func(h *harness) {
+		a := h.clusters["a"]
+		h.deploy(commit(place(dev("web"), "1", "a")), pinned("a"))
+		a.take()
+		for _, next := range []tree{
+			{files: map[string][]byte{"releases/payments/web.yaml": nil}, unreadable: map[string]error{
+				"releases/payments/web.yaml": errors.New("object not found"),
+			}},
+			{files: map[string][]byte{"releases/payments/web.yaml": []byte("kind: {Release")}},
+		} {
+			h.deploy(next, pinned("a"))
+			h.after(time.Minute)
+			require.Contains(h, a.holds(), "payments/web")
+			require.Empty(h, a.take())
+		}
+	})
+}
+
+func TestManifestsThatTheReleaseDoesNotKnowAreNotApplied(t *testing.T) {
+	simulate(t, []string{"a"}, func(h *harness) {
+		web := dev("web")
+		h.deploy(commit(place(web, "1", "a")), pinned("a"))
+		h.reported()
+		h.deploy(commit(place(web, "1", "a"), map[string][]byte{
+			"clusters/a/payments/web.yaml": configMap(web, "by hand"),
+		}), pinned("a"))
+		require.Equal(h, revision(web, "1"), h.clusters["a"].holds()["payments/web"])
+		require.ErrorContains(h, h.reported()[0].Err, "clusters/a/payments/web.yaml of state commit \"commit-2\" is "+
+			revision(web, "by hand")+", but releases/payments/web.yaml records \""+revision(web, "1")+"\" for it")
+	})
+}
+
+func TestAnEnvironmentWithoutACommitDeletesNothing(t *testing.T) {
+	simulate(t, []string{"a"}, func(h *harness) {
+		h.clusters["a"].held[dev("web")] = "sha256:0"
+		require.NoError(h, h.fleet.Deploy(fleet.Target{Environment: "dev", Snapshot: commit(), Clusters: pinned("a")}))
+		h.after(time.Hour)
+		require.Contains(h, h.clusters["a"].holds(), "payments/web")
+		require.Empty(h, h.clusters["a"].take())
+	})
+}

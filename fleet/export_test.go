@@ -1,0 +1,17 @@
+package fleet
+
+import (
+	"context"
+
+	"transom.dev/fleet/apply"
+)
+
+// Member is what a fake has to be.
+type Member = member
+
+// DialWith makes a fleet reach its clusters by a fake.
+func DialWith(f *Fleet, dial func(ctx context.Context, cluster string, event func(apply.Owner), doubt func()) (Member, error)) {
+	f.dial = func(ctx context.Context, cluster string, tell events) (member, error) {
+		return dial(ctx, cluster, tell.instance, tell.doubt)
+	}
+}

@@ -1,0 +1,159 @@
+package fleet_test
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+
+	"transom.dev/fleet"
+	"transom.dev/fleet/apply"
+)
+
+// fakeCluster is a cluster in memory: it holds instances whole and remembers who was worked on. It exists because a
+// thousand API servers do not fit a test; the suite in suite_test.go holds it to what a real one does.
+type fakeCluster struct {
+	mu       sync.Mutex
+	uid      string
+	away     error                                                       // what every call answers, if set
+	held     map[apply.Owner]string                                      // revision by whose inventory is there
+	passes   []pass                                                      // in the order they began
+	on       func(context.Context, apply.Instance) (apply.Result, error) // instead of doing it; nil result and error: do it
+	dials    int
+	sessions map[*session]bool
+}
+
+// pass is one Apply or Observe.
+type pass struct {
+	owner    apply.Owner
+	revision string
+	absent   bool
+	observed bool
+}
+
+var errAway = errors.New("connection refused")
+
+func newFakeCluster(uid string) *fakeCluster {
+	return &fakeCluster{uid: uid, held: map[apply.Owner]string{}, sessions: map[*session]bool{}}
+}
+
+// session is one connection to a fakeCluster.
+type session struct {
+	*fakeCluster
+	event func(apply.Owner)
+	doubt func()
+}
+
+func (c *fakeCluster) connect(event func(apply.Owner), doubt func()) (fleet.Member, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.dials++
+	if c.away != nil {
+		return nil, c.away
+	}
+	s := &session{fakeCluster: c, event: event, doubt: doubt}
+	c.sessions[s] = true
+	return s, nil
+}
+
+func (s *session) UID(ctx context.Context) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.uid, errors.Join(s.away, ctx.Err())
+}
+
+func (s *session) Apply(ctx context.Context, in apply.Instance) (apply.Result, error) {
+	return s.pass(ctx, in, false)
+}
+
+func (s *session) Observe(ctx context.Context, in apply.Instance) (apply.Result, error) {
+	return s.pass(ctx, in, true)
+}
+
+func (s *session) pass(ctx context.Context, in apply.Instance, observed bool) (apply.Result, error) {
+	s.mu.Lock()
+	s.passes = append(s.passes, pass{in.Owner, in.Revision, in.Absent, observed})
+	on := s.on
+	s.mu.Unlock()
+	if on != nil {
+		if result, err := on(ctx, in); err != nil || result.Health != "" {
+			return result, err
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := errors.Join(s.away, ctx.Err()); err != nil {
+		return apply.Result{}, err
+	}
+	if !observed && in.Absent {
+		delete(s.held, in.Owner)
+	} else if !observed {
+		s.held[in.Owner] = in.Revision
+	}
+	return apply.Result{Health: apply.Healthy, Settled: true}, nil
+}
+
+func (s *session) Owners(ctx context.Context, environment string) ([]apply.Owner, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var owners []apply.Owner
+	for _, o := range slices.SortedFunc(maps.Keys(s.held), apply.Owner.Compare) {
+		if o.Environment == environment {
+			owners = append(owners, o)
+		}
+	}
+	return owners, errors.Join(s.away, ctx.Err())
+}
+
+func (s *session) Close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.sessions, s)
+}
+
+// set changes something about the cluster.
+func (c *fakeCluster) set(change func(*fakeCluster)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	change(c)
+}
+
+// take returns the passes since it was last called.
+func (c *fakeCluster) take() []pass {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	passes := c.passes
+	c.passes = nil
+	return passes
+}
+
+// holds returns what the cluster holds, by TEAM/REQUEST.
+func (c *fakeCluster) holds() map[string]string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	held := map[string]string{}
+	for o, revision := range c.held {
+		held[o.Team+"/"+o.Request] = revision
+	}
+	return held
+}
+
+// happen has a watch see something about an instance.
+func (c *fakeCluster) happen(o apply.Owner) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for s := range c.sessions {
+		s.event(o)
+	}
+}
+
+// lose has the cluster go away and its watches notice.
+func (c *fakeCluster) lose() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.away = errAway
+	for s := range c.sessions {
+		s.doubt()
+	}
+}
