@@ -4,7 +4,9 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
+	"regexp"
 	"strings"
 	"sync"
 	"unicode"
@@ -32,6 +34,8 @@ func (a *access) explain(e endpoint, err error) error {
 		text = fmt.Sprintf("the credentials for %s are refused: %s", a.credential.prefix, text)
 	case errors.Is(err, transport.ErrAuthorizationFailed):
 		text = "these credentials may not do this here: " + text
+	case e.local() && errors.Is(err, fs.ErrNotExist):
+		text = "there is no such repository"
 	case errors.Is(err, transport.ErrRepositoryNotFound):
 		text = "there is no such repository, or these credentials may not see it: " + text
 	}
@@ -61,6 +65,9 @@ func (e *accessError) Is(target error) bool { return errors.Is(e.cause, target) 
 // longest is how many characters of another program's words an error repeats.
 const longest = 1000
 
+// colour is how terminals are told to change what they show.
+var colour = regexp.MustCompile("\x1b\\[[0-9;?]*[A-Za-z]")
+
 // printable makes another program's words fit to show: one line, no control characters, not too long.
 func printable(s string) string {
 	s = strings.Map(func(r rune) rune {
@@ -71,7 +78,7 @@ func printable(s string) string {
 			return -1
 		}
 		return r
-	}, strings.ToValidUTF8(s, ""))
+	}, colour.ReplaceAllString(strings.ToValidUTF8(s, ""), ""))
 	s = strings.Join(strings.Fields(s), " ")
 	if runes := []rune(s); len(runes) > longest {
 		s = string(runes[:longest]) + "…"

@@ -1,7 +1,6 @@
 package gitrepo
 
 import (
-	"bytes"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -9,7 +8,6 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
-	"github.com/go-git/go-git/v5/plumbing/format/packfile"
 	"github.com/go-git/go-git/v5/storage/memory"
 )
 
@@ -121,25 +119,5 @@ func (b *builder) add(kind plumbing.ObjectType, content []byte, old plumbing.Has
 	if id == old {
 		return id, nil
 	}
-	o := &plumbing.MemoryObject{}
-	o.SetType(kind)
-	if _, err := o.Write(content); err != nil {
-		return id, err
-	}
-	_, err := b.made.SetEncodedObject(o)
-	return id, err
-}
-
-// pack returns all that was made, in the form in which it is sent.
-func (b *builder) pack() ([]byte, error) {
-	ids := make([]plumbing.Hash, 0, len(b.made.Objects))
-	for id := range b.made.Objects {
-		ids = append(ids, id)
-	}
-	plumbing.HashesSort(ids)
-	var pack bytes.Buffer
-	if _, err := packfile.NewEncoder(&pack, b.made, false).Encode(ids, 0); err != nil {
-		return nil, fmt.Errorf("pack %d objects: %w", len(ids), err)
-	}
-	return pack.Bytes(), nil
+	return id, store(b.made, kind, content)
 }

@@ -95,4 +95,3 @@ func (d *onDisk) read(kind plumbing.ObjectType, id plumbing.Hash) ([]byte, error
 	defer d.mu.Unlock()
 	return readObject(d.store, kind, id)
 }
-

@@ -59,7 +59,7 @@ func (r *Remote) Commit(ctx context.Context, parent *Snapshot, c Commit) (*Snaps
 	if err != nil {
 		return nil, fmt.Errorf("commit to %s: %w", r.endpoint, err)
 	}
-	pack, err := b.pack()
+	pack, err := packOf(b.made)
 	if err != nil {
 		return nil, fmt.Errorf("commit to %s: %w", r.endpoint, err)
 	}

@@ -83,7 +83,7 @@ func (r *Remote) download(ctx context.Context, m *mirror) (head plumbing.Hash, e
 		if m != nil && m.has(head) {
 			return m.setHead(r.ref, head)
 		}
-		if m != nil && !m.full() {
+		if m != nil && m.makeRoom() == nil {
 			return r.receive(ctx, s, adv, m, head)
 		}
 		anew, err := r.replacement()
@@ -107,7 +107,7 @@ func (r *Remote) receive(ctx context.Context, s fetching, adv *packp.AdvRefs, m 
 		return err
 	}
 	defer response.Close()
-	if err := m.add(packOf(response, req)); err != nil {
+	if err := m.add(packIn(response, req)); err != nil {
 		return err
 	}
 	return m.setHead(r.ref, head)

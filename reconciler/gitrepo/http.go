@@ -24,7 +24,8 @@ func (a *access) openHTTP(dog *watchdog, service string, e endpoint) (session, e
 	if err != nil {
 		return nil, err
 	}
-	client := githttp.NewClient(&http.Client{Transport: watchedTransport{base, dog}})
+	watched := &watchedTransport{base: base, dog: dog}
+	client := githttp.NewClient(&http.Client{Transport: watched})
 	ep, err := transport.NewEndpoint(e.String())
 	if err != nil {
 		return nil, err
@@ -36,7 +37,27 @@ func (a *access) openHTTP(dog *watchdog, service string, e endpoint) (session, e
 	if service == transport.UploadPackServiceName {
 		return client.NewUploadPackSession(ep, auth)
 	}
-	return client.NewReceivePackSession(ep, auth)
+	s, err := client.NewReceivePackSession(ep, auth)
+	if err != nil {
+		return nil, err
+	}
+	return &httpPush{s, watched}, nil
+}
+
+// An httpPush reads to the end what the server answers: a post-receive hook may still be at work, and hanging up on
+// it would kill it.
+type httpPush struct {
+	transport.ReceivePackSession
+	answers *watchedTransport
+}
+
+// Close implements session.
+func (s *httpPush) Close() error {
+	if body := s.answers.last; body != nil {
+		_, _ = io.Copy(io.Discard, body)
+		_ = body.Close()
+	}
+	return s.ReceivePackSession.Close()
 }
 
 // transport returns the one connection pool of a remote.
@@ -65,9 +86,11 @@ func (a *access) transport() (*http.Transport, error) {
 type watchedTransport struct {
 	base http.RoundTripper
 	dog  *watchdog
+	last io.ReadCloser // the latest answer
 }
 
-func (t watchedTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+// RoundTrip implements http.RoundTripper.
+func (t *watchedTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	res, err := t.base.RoundTrip(req)
 	if err != nil {
 		return nil, err
@@ -77,10 +100,11 @@ func (t watchedTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if res.StatusCode >= http.StatusMultipleChoices {
 		body = io.LimitReader(body, errorPage)
 	}
-	res.Body = struct {
+	t.last = struct {
 		io.Reader
 		io.Closer
 	}{body, res.Body}
+	res.Body = t.last
 	return res, nil
 }
 

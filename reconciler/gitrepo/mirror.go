@@ -15,10 +15,6 @@ import (
 	"github.com/go-git/go-git/v5/storage/filesystem"
 )
 
-// mostPacks is how many packs a mirror may have. Each fetch and each commit adds one, and each is looked through for
-// every object.
-const mostPacks = 50
-
 // deltaBases is how many bytes of objects go-git keeps to resolve others from.
 const deltaBases = 16 * gitcache.MiByte
 
@@ -105,14 +101,6 @@ func (m *mirror) giveUp(id plumbing.Hash) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.lost[id] = true
-}
-
-// full says whether another pack would be too many.
-func (m *mirror) full() bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	packs, err := m.store.ObjectPacks()
-	return err != nil || len(packs) >= mostPacks
 }
 
 // add stores the objects of a pack, all or none. An error of pack itself is returned as it is.

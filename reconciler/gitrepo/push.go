@@ -150,10 +150,10 @@ func (r *Remote) ask(ctx context.Context) (head plumbing.Hash, err error) {
 // not there, is left to the next reader to make anew: the commit is on the branch all the same.
 func (r *Remote) keep(a advance) {
 	m := r.usable()
-	if m == nil || m.full() {
+	if m == nil {
 		return
 	}
-	if m.add(bytes.NewReader(a.pack)) != nil || m.setHead(r.ref, a.to) != nil {
+	if m.makeRoom() != nil || m.add(bytes.NewReader(a.pack)) != nil || m.setHead(r.ref, a.to) != nil {
 		r.discard()
 	}
 }

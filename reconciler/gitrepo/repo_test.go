@@ -1,7 +1,6 @@
 package gitrepo_test
 
 import (
-	"context"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -77,6 +76,11 @@ func (b *bare) head() string {
 	return strings.TrimSpace(b.git("for-each-ref", "--format=%(objectname)", "refs/heads/main"))
 }
 
+// hook installs a shell script as one of the repository's hooks.
+func (b *bare) hook(name, script string) {
+	require.NoError(b.t, os.WriteFile(filepath.Join(b.dir, "hooks", name), []byte("#!/bin/sh\n"+script+"\n"), 0o755))
+}
+
 // remote returns a Remote for the repository by its path, with a mirror of its own.
 func (b *bare) remote() *gitrepo.Remote {
 	return &gitrepo.Remote{URL: b.dir, Branch: "main", Dir: filepath.Join(b.t.TempDir(), "mirror")}
@@ -92,37 +96,4 @@ func readFile(t testing.TB, fsys fs.FS, name string) string {
 	content, err := fs.ReadFile(fsys, name)
 	require.NoError(t, err)
 	return string(content)
-}
-
-func TestGoodPath(t *testing.T) {
-	ctx := context.Background()
-	b := newBare(t)
-	r := b.remote()
-	s, err := r.Fetch(ctx)
-	require.NoError(t, err)
-	require.Empty(t, s.Commit)
-
-	s, err = r.Commit(ctx, s, transom("first", map[string][]byte{"a/b.txt": []byte("one"), "c": []byte("two")}))
-	require.NoError(t, err)
-	require.Equal(t, b.head(), s.Commit)
-	require.Equal(t, "one", readFile(t, s, "a/b.txt"))
-
-	id := b.commit("by hand", map[string]string{"d/e/f": "three"})
-	s, err = r.Fetch(ctx)
-	require.NoError(t, err)
-	require.Equal(t, id, s.Commit)
-	require.Equal(t, "three", readFile(t, s, "d/e/f"))
-
-	s, err = r.Commit(ctx, s, transom("second", map[string][]byte{"a/b.txt": nil, "d/e/f": []byte("four")}))
-	require.NoError(t, err)
-	require.Equal(t, "c\nd/e/f", b.git("ls-tree", "-r", "--name-only", "main"))
-	require.Equal(t, "four", b.git("show", "main:d/e/f"))
-	b.git("fsck", "--strict")
-
-	again, err := r.Fetch(ctx)
-	require.NoError(t, err)
-	require.Equal(t, s.Commit, again.Commit)
-	blobs, err := again.Blobs(".")
-	require.NoError(t, err)
-	require.Len(t, blobs, 2)
 }

@@ -109,7 +109,7 @@ func (r *Remote) converse(ctx context.Context, service string, f func(context.Co
 	if errors.As(err, &damaged) {
 		return err
 	}
-	if ctx.Err() != nil {
+	if ctx.Err() != nil && !errors.Is(err, ErrRaced) {
 		err = context.Cause(ctx)
 		if errors.Is(err, errSilent) {
 			err = fmt.Errorf("%w for %s; is the server well, and reachable from here?", errSilent, r.patience())

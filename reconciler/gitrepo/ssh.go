@@ -28,7 +28,7 @@ func openSSH(ctx context.Context, dog *watchdog, service string, e endpoint, a *
 	}()
 	c, channels, requests, err := ssh.NewClientConn(conn, e.address(), config)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("log in as %s with %s: %w", config.User, a.credential.PrivateKeyFile, err)
 	}
 	client := ssh.NewClient(c, channels, requests)
 	session, err := client.NewSession()

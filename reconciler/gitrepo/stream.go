@@ -154,8 +154,8 @@ func newFetchRequest(adv *packp.AdvRefs, want, have plumbing.Hash) *packp.Upload
 	return req
 }
 
-// packOf returns the pack within a response.
-func packOf(response io.Reader, req *packp.UploadPackRequest) io.Reader {
+// packIn returns the pack within a response.
+func packIn(response io.Reader, req *packp.UploadPackRequest) io.Reader {
 	switch {
 	case req.Capabilities.Supports(capability.Sideband64k):
 		return sideband.NewDemuxer(sideband.Sideband64k, response)
