@@ -21,6 +21,7 @@ var metricsServer = map[string]string{
 apiVersion: transom.dev/v1alpha1
 kind: Offering
 metadata: {name: metrics-server}
+spec: {title: Metrics Server}
 `,
 	"offerings/metrics-server/0.7.2/version.yaml": `
 apiVersion: transom.dev/v1alpha1
