@@ -3,9 +3,30 @@ package apply
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/dynamic"
+	corev1 "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 )
+
+const (
+	defaultConcurrency = 16
+	requestTimeout     = 30 * time.Second
+)
+
+// errUnserved is what a watch says of a kind that the cluster stopped serving.
+var errUnserved = errors.New("the cluster does not serve this kind any more")
 
 // Options bound what a Cluster does and say whom it tells. The zero value works.
 type Options struct {
@@ -22,26 +43,263 @@ type Options struct {
 }
 
 // Cluster is the connection to one cluster. It is safe for concurrent use, but for two passes over one instance.
-type Cluster struct{ uid string }
+type Cluster struct {
+	opt      Options
+	uid      string
+	kinds    *kinds
+	metadata metadata.Interface
+	dynamic  dynamic.Interface
+	core     corev1.CoreV1Interface
+	slots    chan struct{} // one per request that may be under way
+	rules    rules
+
+	inventories *inventoryWatch
+	pods        *podWatch
+	arrivals    *arrivalWatch
+	classes     storageClasses
+	namespaces  locks // per team's namespace, so that its instances do not all write it
+
+	mu      sync.Mutex
+	watches map[schema.GroupVersionKind]*objectWatch
+	known   map[string]map[Owner]bool // owners that a pass was made for, by team; true while they wait for a kind
+	broken  map[*stream]error         // streams that the cluster does not answer
+	started map[*stream]bool
+	cancels []context.CancelFunc
+	closed  bool
+	running sync.WaitGroup
+}
 
 // Connect reads who the cluster is and what kinds it serves. Watches start later, with the first instance that
 // needs them, and end with Close.
 func Connect(ctx context.Context, cfg *rest.Config, opt Options) (*Cluster, error) {
-	return nil, errors.New("no cluster")
+	cfg = rest.CopyConfig(cfg)
+	cfg.QPS = -1 // bounded by Concurrency and by the server's own priority and fairness
+	cfg.WarningHandlerWithContext = rest.NoWarnings{}
+	client, err := rest.HTTPClientFor(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+	c := newCluster(opt)
+	if err := c.dial(cfg, client); err != nil {
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	system, err := c.core.Namespaces().Get(ctx, metav1.NamespaceSystem, metav1.GetOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("read the identity of the cluster: %w", err)
+	}
+	c.uid = string(system.UID)
+	if err := c.kinds.refresh(ctx); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func newCluster(opt Options) *Cluster {
+	if opt.Concurrency <= 0 {
+		opt.Concurrency = defaultConcurrency
+	}
+	c := &Cluster{
+		opt:     opt,
+		slots:   make(chan struct{}, opt.Concurrency),
+		watches: map[schema.GroupVersionKind]*objectWatch{},
+		known:   map[string]map[Owner]bool{},
+		broken:  map[*stream]error{},
+		started: map[*stream]bool{},
+		classes: storageClasses{byName: map[string]storageClass{}},
+	}
+	c.inventories = newInventoryWatch(c)
+	c.pods = newPodWatch(c)
+	c.arrivals = newArrivalWatch(c)
+	return c
+}
+
+func (c *Cluster) dial(cfg *rest.Config, client *http.Client) error {
+	disco, err := discovery.NewDiscoveryClientForConfigAndClient(cfg, client)
+	if err != nil {
+		return err
+	}
+	c.kinds = &kinds{client: disco}
+	if c.metadata, err = metadata.NewForConfigAndClient(cfg, client); err != nil {
+		return err
+	}
+	if c.dynamic, err = dynamic.NewForConfigAndClient(cfg, client); err != nil {
+		return err
+	}
+	typed := rest.CopyConfig(cfg)
+	typed.ContentType = "application/vnd.kubernetes.protobuf"
+	typed.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"
+	c.core, err = corev1.NewForConfigAndClient(typed, client)
+	return err
 }
 
 // UID is the identity of the cluster: the UID of its kube-system namespace.
 func (c *Cluster) UID() string { return c.uid }
 
 // Close ends all watches and waits for them.
-func (c *Cluster) Close() {}
-
-// Apply makes one pass over an instance. An error means that the cluster could not be asked: nothing may be concluded
-// about the instance, and the caller tries again with backoff. What a person must mend is in Result.Problems.
-func (c *Cluster) Apply(ctx context.Context, in Instance) (Result, error) { return Result{}, nil }
-
-// Observe is Apply without any write, for clusters that are paused.
-func (c *Cluster) Observe(ctx context.Context, in Instance) (Result, error) { return Result{}, nil }
+func (c *Cluster) Close() {
+	c.mu.Lock()
+	c.closed = true
+	for _, cancel := range c.cancels {
+		cancel()
+	}
+	c.mu.Unlock()
+	c.running.Wait()
+}
 
 // Owners lists whose inventories of an environment the cluster holds, sorted.
-func (c *Cluster) Owners(ctx context.Context, environment string) ([]Owner, error) { return nil, nil }
+func (c *Cluster) Owners(ctx context.Context, environment string) ([]Owner, error) {
+	c.begin(c.inventories.stream)
+	if err := c.inventories.ready(ctx); err != nil {
+		return nil, err
+	}
+	owners := c.inventories.owners(environment)
+	slices.SortFunc(owners, Owner.Compare)
+	return owners, nil
+}
+
+// begin starts a stream if it is not yet running.
+func (c *Cluster) begin(s *stream) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.start(s)
+}
+
+// start is begin for a caller that holds c.mu.
+func (c *Cluster) start(s *stream) {
+	if c.started[s] || c.closed {
+		return
+	}
+	c.started[s] = true
+	ctx, cancel := context.WithCancel(context.Background())
+	c.cancels = append(c.cancels, cancel)
+	s.reached = c.reached
+	c.running.Go(func() { s.run(ctx) })
+}
+
+// ask makes one request: it waits for a free slot, and bounds the time the request may take.
+func (c *Cluster) ask(ctx context.Context, request func(context.Context) error) error {
+	select {
+	case c.slots <- struct{}{}:
+		defer func() { <-c.slots }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	return request(ctx)
+}
+
+// reached keeps count of the streams that get no answer, and tells when the first falls silent and the last is back.
+func (c *Cluster) reached(s *stream, err error) {
+	c.mu.Lock()
+	before := len(c.broken)
+	if err != nil && !answered(err) {
+		c.broken[s] = err
+	} else {
+		delete(c.broken, s)
+	}
+	after := len(c.broken)
+	c.mu.Unlock()
+	if c.opt.OnReachable != nil && (before == 0) != (after == 0) {
+		if after == 0 {
+			err = nil
+		}
+		c.opt.OnReachable(err)
+	}
+}
+
+// answered says whether an error is an answer of a working API server to this one request, rather than a sign that
+// it cannot be asked now.
+func answered(err error) bool {
+	var status apierrors.APIStatus
+	if errors.Is(err, errUnserved) {
+		return true
+	}
+	if !errors.As(err, &status) {
+		return false
+	}
+	code := status.Status().Code
+	return code >= 400 && code < 500 && code != http.StatusUnauthorized && code != http.StatusTooManyRequests &&
+		code != http.StatusRequestTimeout
+}
+
+// meet records that a pass is made for an owner, so that events about it are told from now on.
+func (c *Cluster) meet(o Owner) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.known[o.Team] == nil {
+		c.known[o.Team] = map[Owner]bool{}
+	}
+	c.known[o.Team][o] = false
+}
+
+// await records that an owner waits for a kind that the cluster does not serve.
+func (c *Cluster) await(o Owner) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.known[o.Team][o] = true
+}
+
+// part forgets an owner of which nothing is left.
+func (c *Cluster) part(o Owner) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.known[o.Team], o)
+}
+
+// notify tells that something about an owner's objects changed. What belongs to a team's namespace concerns every
+// instance of the team.
+func (c *Cluster) notify(o Owner) {
+	c.tell(o.Team, func(known Owner) bool {
+		return known == o || (o.Request == "" && known.Environment == o.Environment)
+	})
+}
+
+// notifyRequest is notify where the environment is not known, as with pods.
+func (c *Cluster) notifyRequest(team, request string) {
+	c.tell(team, func(known Owner) bool { return known.Request == request })
+}
+
+// notifyWaiting is notify for all that wait for a kind.
+func (c *Cluster) notifyWaiting() {
+	c.mu.Lock()
+	teams := slices.Collect(maps.Keys(c.known))
+	waiting := map[Owner]bool{}
+	for _, owners := range c.known {
+		for o, waits := range owners {
+			waiting[o] = waits
+		}
+	}
+	c.mu.Unlock()
+	for _, team := range teams {
+		c.tell(team, func(o Owner) bool { return waiting[o] })
+	}
+}
+
+func (c *Cluster) tell(team string, concerned func(Owner) bool) {
+	if c.opt.OnEvent == nil {
+		return
+	}
+	var told []Owner
+	c.mu.Lock()
+	for o := range c.known[team] {
+		if concerned(o) {
+			told = append(told, o)
+		}
+	}
+	c.mu.Unlock()
+	for _, o := range told {
+		c.opt.OnEvent(o)
+	}
+}
+
+// locks are mutexes by name. They are few, one for each namespace, and stay.
+type locks struct{ byName sync.Map }
+
+func (l *locks) lock(name string) (unlock func()) {
+	m, _ := l.byName.LoadOrStore(name, &sync.Mutex{})
+	m.(*sync.Mutex).Lock()
+	return m.(*sync.Mutex).Unlock
+}

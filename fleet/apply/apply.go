@@ -1,0 +1,151 @@
+package apply
+
+import (
+	"context"
+	"fmt"
+	"slices"
+)
+
+// enter makes ready what an instance's objects need: the team's namespace and the inventory, which lists an object
+// before it is created.
+func (p *pass) enter(ctx context.Context) error {
+	if err := p.enterNamespace(ctx); err != nil {
+		return err
+	}
+	if p.hindered(p.around) != "" {
+		return nil
+	}
+	var missing []Object
+	for _, d := range p.objects {
+		if !p.listed[d.object] {
+			missing = append(missing, d.object)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return p.record(ctx, p.in.Owner, func(listed map[Object]bool) {
+		for _, o := range missing {
+			listed[o] = true
+		}
+	})
+}
+
+// enterNamespace applies the namespace file. The team's instances come here at the same time; one of them writes.
+func (p *pass) enterNamespace(ctx context.Context) error {
+	if !slices.ContainsFunc(p.around, p.unfinished) {
+		return nil
+	}
+	defer p.namespaces.lock(p.in.Namespace)()
+	for _, d := range p.around {
+		if d.watch != nil {
+			if seen := d.watch.get(d.object); seen != nil {
+				d.live = seen
+			}
+		}
+	}
+	return p.applyInOrder(ctx, p.around)
+}
+
+func (p *pass) unfinished(d *desired) bool {
+	needed, _ := p.need(d)
+	return needed || len(missingKeys(d)) > 0
+}
+
+// apply writes the objects that need it.
+func (p *pass) apply(ctx context.Context) error {
+	if cause := p.hindered(p.around); cause != "" {
+		hold(p.objects, cause)
+		return nil
+	}
+	return p.applyInOrder(ctx, p.objects)
+}
+
+// applyInOrder goes from phase to phase, and no further once something stands in the way of the next.
+func (p *pass) applyInOrder(ctx context.Context, all []*desired) error {
+	sets := phases(all)
+	for i, set := range sets {
+		if err := each(ctx, set, p.put); err != nil {
+			return err
+		}
+		if cause := p.hindered(set); cause != "" {
+			hold(slices.Concat(sets[i+1:]...), cause)
+			return nil
+		}
+	}
+	return nil
+}
+
+// put makes one object as it should be.
+func (p *pass) put(ctx context.Context, d *desired) error {
+	if d.fault != "" || d.kind == nil {
+		return nil
+	}
+	needed, reason := p.need(d)
+	if needed {
+		if err := p.patch(ctx, d, reason); err != nil {
+			return err
+		}
+	}
+	return p.generate(ctx, d)
+}
+
+// hindered names what of a phase stands in the way of the next: an object that was refused, is being deleted, or is
+// a CRD that the cluster does not serve yet.
+func (p *pass) hindered(set []*desired) string {
+	for _, d := range set {
+		switch {
+		case d.fault != "":
+			return d.object.String()
+		case d.object.Kind == "CustomResourceDefinition" && d.live != nil:
+			if health, _ := kstatusHealth(d.live); !d.live.seen() || health != Healthy {
+				return d.object.String()
+			}
+		case d.kind != nil && (d.live == nil || d.live.deleting):
+			return d.object.String()
+		}
+	}
+	return ""
+}
+
+// hold leaves objects for a later pass.
+func hold(all []*desired, cause string) {
+	for _, d := range all {
+		if d.fault == "" && (d.live == nil || d.live.digest != d.digest) {
+			d.again = true
+			d.status = ObjectStatus{Object: d.object, Health: Progressing, Message: fmt.Sprintf("waiting for %s", cause)}
+		}
+	}
+}
+
+// need says whether an object must be written, and if somebody took fields of it, who.
+func (p *pass) need(d *desired) (bool, string) {
+	switch l := d.live; {
+	case d.fault != "" || d.kind == nil:
+		return false, ""
+	case l == nil:
+		return true, ""
+	case l.deleting:
+		d.again = true
+		return false, ""
+	case l.digest != d.digest:
+		return true, ""
+	case l.covered != 0 && l.covered == l.fields:
+		return false, ""
+	}
+	return p.taken(d)
+}
+
+// taken compares our entry in managedFields with what is desired.
+func (p *pass) taken(d *desired) (bool, string) {
+	own := ownEntry(d.live.entries)
+	missing := uncovered(fieldSet(own), p.asked(d))
+	if missing == nil {
+		d.watch.passed(key{d.object.Namespace, d.object.Name}, d.live)
+		return false, ""
+	}
+	if own == nil {
+		return true, "it was no longer applied by " + manager
+	}
+	return true, fmt.Sprintf("%s had changed %s", taker(d.live.entries, missing), missing)
+}

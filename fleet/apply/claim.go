@@ -1,0 +1,58 @@
+package apply
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// storageClasses remembers for a while what was read of each class.
+type storageClasses struct {
+	mu     sync.Mutex
+	byName map[string]storageClass
+}
+
+type storageClass struct {
+	waits bool // binds a claim only once a pod uses it
+	read  time.Time
+}
+
+const storageClassAge = 10 * time.Minute
+
+// waitsForConsumer says whether a claim is pending only because no pod uses it yet.
+func (c *Cluster) waitsForConsumer(ctx context.Context, claim map[string]any) (bool, error) {
+	name, _, _ := unstructured.NestedString(claim, "spec", "storageClassName")
+	phase, _, _ := unstructured.NestedString(claim, "status", "phase")
+	if name == "" || phase != "Pending" {
+		return false, nil
+	}
+	c.classes.mu.Lock()
+	defer c.classes.mu.Unlock()
+	if known := c.classes.byName[name]; time.Since(known.read) < storageClassAge {
+		return known.waits, nil
+	}
+	var mode string
+	err := c.ask(ctx, func(ctx context.Context) error {
+		classes := c.dynamic.Resource(schema.GroupVersionResource{Group: "storage.k8s.io", Version: "v1", Resource: "storageclasses"})
+		class, err := classes.Get(ctx, name, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			return nil
+		}
+		if err == nil {
+			mode, _, _ = unstructured.NestedString(class.Object, "volumeBindingMode")
+		}
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("read StorageClass %s: %w", name, err)
+	}
+	waits := mode == "WaitForFirstConsumer"
+	c.classes.byName[name] = storageClass{waits: waits, read: time.Now()}
+	return waits, nil
+}

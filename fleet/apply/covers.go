@@ -1,0 +1,210 @@
+package apply
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// fieldSet reads an entry of managedFields. Its nodes are what the API server documents for FieldsV1: "f:<name>" is
+// a field, "k:<keys>" an item of a list by its keys, "v:<value>" an item of a set, "." the node itself, and an empty
+// node covers all that is below it.
+func fieldSet(e *metav1.ManagedFieldsEntry) map[string]any {
+	var set map[string]any
+	if e == nil || e.FieldsV1 == nil || json.Unmarshal(e.FieldsV1.GetRawBytes(), &set) != nil {
+		return nil
+	}
+	return set
+}
+
+// step is one step of a path: how it reads, and which node of a field set it leads to.
+type step struct {
+	text string
+	find func(node map[string]any) (map[string]any, bool)
+}
+
+type path []step
+
+func (p path) String() string {
+	var b strings.Builder
+	for _, s := range p {
+		b.WriteString(s.text)
+	}
+	return strings.TrimPrefix(b.String(), ".")
+}
+
+// in says whether a field set owns what the path leads to.
+func (p path) in(set map[string]any) bool {
+	for i, s := range p {
+		if len(set) == 0 {
+			return i > 0
+		}
+		next, ok := s.find(set)
+		if !ok {
+			return false
+		}
+		set = next
+	}
+	return true
+}
+
+// notApplied are the fields of an object and of its metadata that managedFields never lists.
+var notApplied = map[string][]string{
+	"":         {"apiVersion", "kind", "status"},
+	"metadata": {"name", "namespace", "uid", "resourceVersion", "generation", "creationTimestamp", "managedFields"},
+}
+
+// uncovered returns the path to the first field of an object that a field set does not own; nil if it owns all.
+func uncovered(set map[string]any, object map[string]any) path {
+	for _, name := range slices.Sorted(maps.Keys(object)) {
+		if slices.Contains(notApplied[""], name) {
+			continue
+		}
+		value := object[name]
+		if metadata, ok := value.(map[string]any); ok && name == "metadata" {
+			value = without(metadata, notApplied["metadata"])
+		}
+		if missing := uncoveredField(set, name, value); missing != nil {
+			return missing
+		}
+	}
+	return nil
+}
+
+func without(fields map[string]any, names []string) map[string]any {
+	rest := maps.Clone(fields)
+	maps.DeleteFunc(rest, func(name string, _ any) bool { return slices.Contains(names, name) })
+	return rest
+}
+
+func uncoveredField(set map[string]any, name string, value any) path {
+	if value == nil {
+		return nil // a null is not applied
+	}
+	field := fieldStep(name)
+	node, ok := field.find(set)
+	if !ok {
+		if inner, isMap := value.(map[string]any); isMap && len(inner) > 0 {
+			return append(path{field}, uncoveredValue(nil, value, true)...)
+		}
+		return path{field}
+	}
+	if missing := uncoveredValue(node, value, false); missing != nil {
+		return append(path{field}, missing...)
+	}
+	return nil
+}
+
+// uncoveredValue looks below a node; none says that there is no node, so that the first field below is missing.
+func uncoveredValue(node map[string]any, value any, none bool) path {
+	if len(node) == 0 && !none {
+		return nil
+	}
+	switch value := value.(type) {
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(value)) {
+			if missing := uncoveredField(node, name, value[name]); missing != nil {
+				return missing
+			}
+		}
+	case []any:
+		for i, item := range value {
+			if missing := uncoveredItem(node, i, item); missing != nil {
+				return missing
+			}
+		}
+	}
+	return nil
+}
+
+func uncoveredItem(node map[string]any, index int, item any) path {
+	at := itemStep(index, item)
+	below, ok := at.find(node)
+	if !ok {
+		return path{at}
+	}
+	if missing := uncoveredValue(below, item, false); missing != nil {
+		return append(path{at}, missing...)
+	}
+	return nil
+}
+
+func fieldStep(name string) step {
+	return step{text: "." + name, find: func(node map[string]any) (map[string]any, bool) {
+		below, ok := node["f:"+name].(map[string]any)
+		return below, ok
+	}}
+}
+
+// itemStep finds an item of a list by its keys or its value. A key that the item leaves out has its default.
+func itemStep(index int, item any) step {
+	text := fmt.Sprintf("[%d]", index)
+	fields, isMap := item.(map[string]any)
+	if name, ok := fields["name"].(string); ok {
+		text = "[name=" + name + "]"
+	}
+	return step{text: text, find: func(node map[string]any) (map[string]any, bool) {
+		for name, below := range node {
+			keys, isKeys := strings.CutPrefix(name, "k:")
+			value, isValue := strings.CutPrefix(name, "v:")
+			if (isKeys && isMap && keyed(keys, fields)) || (isValue && !isMap && sameJSON(value, item)) {
+				inner, ok := below.(map[string]any)
+				return inner, ok
+			}
+		}
+		return nil, false
+	}}
+}
+
+func keyed(keys string, item map[string]any) bool {
+	var want map[string]any
+	if json.Unmarshal([]byte(keys), &want) != nil {
+		return false
+	}
+	for name, value := range want {
+		if have, ok := item[name]; ok && !sameScalar(have, value) {
+			return false
+		}
+	}
+	return true
+}
+
+func sameJSON(raw string, value any) bool {
+	var want any
+	return json.Unmarshal([]byte(raw), &want) == nil && sameScalar(value, want)
+}
+
+// sameScalar compares a value of an object, where whole numbers are int64, with one of JSON, where they are float64.
+func sameScalar(a, b any) bool {
+	if n, ok := a.(int64); ok {
+		a = float64(n)
+	}
+	return reflect.DeepEqual(a, b)
+}
+
+// taker names the manager that took the field at path, and says how the field reads. Where nobody owns the field any
+// more it was removed, most likely by whoever wrote last.
+func taker(entries []metav1.ManagedFieldsEntry, at path) string {
+	var last *metav1.ManagedFieldsEntry
+	for i := range entries {
+		e := &entries[i]
+		if e.Subresource == "status" || e == ownEntry(entries) {
+			continue
+		}
+		if at.in(fieldSet(e)) {
+			return e.Manager
+		}
+		if last == nil || (e.Time != nil && (last.Time == nil || last.Time.Before(e.Time))) {
+			last = e
+		}
+	}
+	if last == nil {
+		return "someone"
+	}
+	return last.Manager
+}

@@ -1,0 +1,205 @@
+package apply
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"transom.dev/render/platform"
+)
+
+// judge says how every desired object does. Only an object that is at its desired revision, as the watch has seen
+// it, is judged by its status: health that belongs to another revision does not count.
+func (p *pass) judge(ctx context.Context) error {
+	return each(ctx, p.all(), func(ctx context.Context, d *desired) error {
+		if d.watch != nil {
+			if seen := d.watch.get(d.object); seen != nil && d.live != nil {
+				d.live = seen
+			}
+		}
+		said := d.status.Health != "" && d.fault == ""
+		if said {
+			return nil
+		}
+		health, message, err := p.health(ctx, d)
+		d.status = ObjectStatus{Object: d.object, Health: health, Message: message}
+		return err
+	})
+}
+
+func (p *pass) health(ctx context.Context, d *desired) (Health, string, error) {
+	switch l := d.live; {
+	case d.fault != "":
+		return Failed, d.fault, nil
+	case l == nil:
+		return Progressing, "not applied", nil
+	case l.deleting:
+		return Progressing, "is being deleted", nil
+	case l.digest != d.digest:
+		return Progressing, "the cluster has another revision of it", nil
+	case !wantsWhole(d.gvk.GroupKind()):
+		return Healthy, "", nil
+	case !l.seen():
+		return Progressing, "just applied", nil
+	}
+	return p.assess(ctx, d)
+}
+
+// assess reads the status of an object.
+func (p *pass) assess(ctx context.Context, d *desired) (Health, string, error) {
+	health, message := Progressing, ""
+	switch gk := d.gvk.GroupKind(); {
+	case custom(gk):
+		health, message = p.customHealth(d)
+	case gk.Kind == "APIService":
+		health, message = conditionHealth(d.live.body, "Available")
+	case gk.Group == "apps" && observedGeneration(d.live.body) < d.live.generation:
+		message = "its controller has not seen this revision yet"
+	default:
+		health, message = kstatusHealth(d.live)
+	}
+	if health != Healthy && d.gvk.GroupKind() == (schema.GroupKind{Kind: "PersistentVolumeClaim"}) {
+		waits, err := p.waitsForConsumer(ctx, d.live.body)
+		if err != nil {
+			return Unknown, "", err
+		}
+		if waits {
+			return Healthy, "waits for its first consumer", nil
+		}
+	}
+	if health != Healthy {
+		message = p.why(d, message)
+	}
+	return health, message, nil
+}
+
+func kstatusHealth(l *live) (Health, string) {
+	result, err := status.Compute(&unstructured.Unstructured{Object: l.body})
+	if err != nil {
+		return Unknown, err.Error()
+	}
+	switch result.Status {
+	case status.CurrentStatus:
+		return Healthy, ""
+	case status.FailedStatus:
+		return Failed, result.Message
+	case status.InProgressStatus, status.TerminatingStatus:
+		return Progressing, result.Message
+	}
+	return Unknown, result.Message
+}
+
+// customHealth judges a custom resource: by the version's own expressions, else by what most controllers report.
+func (p *pass) customHealth(d *desired) (Health, string) {
+	body := d.live.body
+	if seen, ok := observed(body); ok && seen < d.live.generation {
+		return Progressing, "its controller has not seen this revision yet"
+	}
+	for _, h := range p.in.Health {
+		if h.Group != d.object.Group || h.Kind != d.object.Kind {
+			continue
+		}
+		if h.Applied {
+			return Healthy, ""
+		}
+		return p.byExpressions(d, h)
+	}
+	_, observes := observed(body)
+	if observes || hasCondition(body, "Ready") {
+		return kstatusHealth(d.live)
+	}
+	if _, reports := body["status"]; !reports && young(d.live) {
+		d.again = true
+		return Progressing, "no status yet"
+	}
+	d.fault = "its status has neither a Ready condition nor observedGeneration: the version must say when it is healthy; " +
+		"add an entry under spec.health, with applied: true if it has no health of its own"
+	return Unknown, d.fault
+}
+
+// byExpressions evaluates the version's health entry. A value that is not there yet is progress; any other error of
+// evaluation is a mistake of the version.
+func (p *pass) byExpressions(d *desired, h platform.Health) (Health, string) {
+	for _, rule := range []struct {
+		source string
+		means  Health
+	}{{h.Failed, Failed}, {h.Healthy, Healthy}} {
+		if rule.source == "" {
+			continue
+		}
+		yes, err := p.rules.eval(rule.source, d.live.body)
+		switch {
+		case platform.IsNoSuchKey(err):
+		case err != nil:
+			d.fault = fmt.Sprintf("the version's health expression %q: %v", rule.source, err)
+			return Unknown, d.fault
+		case yes && rule.means == Failed:
+			return Failed, "its status matches " + rule.source
+		case yes:
+			return Healthy, ""
+		}
+	}
+	if h.Healthy == "" {
+		return Healthy, ""
+	}
+	return Progressing, "waiting for " + h.Healthy
+}
+
+// rules are compiled health expressions by their source.
+type rules struct{ bySource sync.Map }
+
+func (r *rules) eval(source string, object map[string]any) (bool, error) {
+	rule, ok := r.bySource.Load(source)
+	if !ok {
+		compiled, err := platform.CompileHealth(source)
+		if err != nil {
+			return false, err
+		}
+		rule, _ = r.bySource.LoadOrStore(source, compiled)
+	}
+	result, err := rule.(*platform.Expression).Eval(object)
+	yes, _ := result.(bool)
+	return yes, err
+}
+
+func observed(body map[string]any) (int64, bool) {
+	generation, ok, _ := unstructured.NestedInt64(body, "status", "observedGeneration")
+	return generation, ok
+}
+
+func observedGeneration(body map[string]any) int64 {
+	generation, _ := observed(body)
+	return generation
+}
+
+func condition(body map[string]any, kind string) map[string]any {
+	status, _ := body["status"].(map[string]any)
+	conditions, _ := status["conditions"].([]any)
+	for _, c := range conditions {
+		if c, ok := c.(map[string]any); ok && c["type"] == kind {
+			return c
+		}
+	}
+	return nil
+}
+
+func hasCondition(body map[string]any, kind string) bool { return condition(body, kind) != nil }
+
+func conditionHealth(body map[string]any, kind string) (Health, string) {
+	c := condition(body, kind)
+	if c["status"] == "True" {
+		return Healthy, ""
+	}
+	message, _ := c["message"].(string)
+	return Progressing, message
+}
+
+// patience is how long a new custom resource may be without any status.
+const patience = 30 * time.Second
+
+func young(l *live) bool { return time.Since(l.created.Time) < patience }

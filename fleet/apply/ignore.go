@@ -1,0 +1,51 @@
+package apply
+
+import (
+	"maps"
+	"strings"
+)
+
+// asked is what is applied of a desired object: all of it, but for the fields that the version lets others own and
+// that others do own now.
+func (p *pass) asked(d *desired) map[string]any {
+	content := d.content
+	if d.live == nil {
+		return content
+	}
+	own := fieldSet(ownEntry(d.live.entries))
+	for _, ignore := range p.in.Ignore {
+		if ignore.Group != d.object.Group || ignore.Kind != d.object.Kind {
+			continue
+		}
+		for _, field := range ignore.Fields {
+			content = leaveToOthers(content, own, strings.Split(field, "."))
+		}
+	}
+	return content
+}
+
+// leaveToOthers returns an object without the field, if the field set does not own it.
+func leaveToOthers(object, own map[string]any, field []string) map[string]any {
+	value, ok := object[field[0]]
+	if !ok {
+		return object
+	}
+	node, owned := fieldStep(field[0]).find(own)
+	if owned && len(node) == 0 {
+		return object
+	}
+	rest := maps.Clone(object)
+	if len(field) == 1 {
+		if owned {
+			return object
+		}
+		delete(rest, field[0])
+		return rest
+	}
+	inner, ok := value.(map[string]any)
+	if !ok {
+		return object
+	}
+	rest[field[0]] = leaveToOthers(inner, node, field[1:])
+	return rest
+}

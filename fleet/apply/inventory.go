@@ -1,0 +1,268 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	v1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
+)
+
+const (
+	systemNamespace = "transom-system"
+	inventoryData   = "objects" // the key of an inventory's data: one object a line
+)
+
+// inventory is the record of what an instance may have created on a cluster: a ConfigMap that holds names and
+// nothing else. It lists an object from before its creation until after its end is confirmed, so that a daemon that
+// dies in between leaves no orphan.
+type inventory struct {
+	version string
+	objects map[Object]bool
+	fault   string // why it cannot be read; then nothing may be concluded from it
+}
+
+// inventoryName cannot collide: none of the three holds a dot.
+func inventoryName(o Owner) string { return o.Environment + "." + o.Team + "." + o.Request }
+
+func inventoryOwner(name string) Owner {
+	environment, rest, _ := strings.Cut(name, ".")
+	team, request, _ := strings.Cut(rest, ".")
+	return Owner{Environment: environment, Team: team, Request: request}
+}
+
+// line is the form KIND.GROUP/NAMESPACE/NAME of an object in an inventory.
+func (o Object) line() string {
+	kind := o.Kind
+	if o.Group != "" {
+		kind += "." + o.Group
+	}
+	return kind + "/" + o.Namespace + "/" + o.Name
+}
+
+func parseLine(line string) (Object, bool) {
+	parts := strings.Split(line, "/")
+	if len(parts) != 3 || parts[0] == "" || parts[2] == "" {
+		return Object{}, false
+	}
+	kind, group, _ := strings.Cut(parts[0], ".")
+	return Object{Group: group, Kind: kind, Namespace: parts[1], Name: parts[2]}, true
+}
+
+func readInventory(m *v1.ConfigMap) *inventory {
+	inv := &inventory{version: m.ResourceVersion, objects: map[Object]bool{}}
+	for line := range strings.Lines(m.Data[inventoryData]) {
+		o, ok := parseLine(strings.TrimSuffix(line, "\n"))
+		if !ok {
+			inv.fault = fmt.Sprintf("the inventory, ConfigMap %s/%s, has the line %q that is not of the form "+
+				"KIND.GROUP/NAMESPACE/NAME; mend it", m.Namespace, m.Name, strings.TrimSpace(line))
+			return inv
+		}
+		inv.objects[o] = true
+	}
+	return inv
+}
+
+func writeObjects(objects map[Object]bool) string {
+	lines := make([]string, 0, len(objects))
+	for o := range objects {
+		lines = append(lines, o.line()+"\n")
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "")
+}
+
+// record changes which objects an owner's inventory lists. Whoever else writes it at the same time loses nothing:
+// each write is bound to the resourceVersion that it was read at. An inventory that lists nothing is removed.
+func (c *Cluster) record(ctx context.Context, o Owner, change func(listed map[Object]bool)) error {
+	absent := c.inventories.get(o) == nil
+	for range 10 {
+		write := c.updateInventory
+		if absent {
+			write = c.createInventory
+		}
+		err := write(ctx, o, change)
+		switch {
+		case err == nil:
+			return nil
+		case apierrors.IsAlreadyExists(err):
+			absent = false
+		case apierrors.IsNotFound(err):
+			absent = true
+		case !apierrors.IsConflict(err):
+			return fmt.Errorf("write the inventory of %s: %w", o, err)
+		}
+	}
+	return fmt.Errorf("write the inventory of %s: others keep changing it", o)
+}
+
+func (c *Cluster) createInventory(ctx context.Context, o Owner, change func(map[Object]bool)) error {
+	objects := map[Object]bool{}
+	if change(objects); len(objects) == 0 {
+		return nil
+	}
+	labels := map[string]string{
+		managedByLabel: manager, inventoryLabel: "true",
+		environmentLabel: o.Environment, teamLabel: o.Team, requestLabel: o.Request,
+	}
+	m := &v1.ConfigMap{
+		ObjectMeta: metav1.ObjectMeta{Name: inventoryName(o), Namespace: systemNamespace, Labels: labels},
+		Data:       map[string]string{inventoryData: writeObjects(objects)},
+	}
+	err := c.postInventory(ctx, m)
+	if apierrors.IsNotFound(err) {
+		if err := c.createSystemNamespace(ctx); err != nil {
+			return err
+		}
+		err = c.postInventory(ctx, m)
+	}
+	return err
+}
+
+func (c *Cluster) postInventory(ctx context.Context, m *v1.ConfigMap) error {
+	return c.ask(ctx, func(ctx context.Context) error {
+		created, err := c.core.ConfigMaps(systemNamespace).Create(ctx, m, metav1.CreateOptions{FieldManager: manager})
+		if err == nil {
+			c.inventories.answered(created)
+		}
+		return err
+	})
+}
+
+func (c *Cluster) createSystemNamespace(ctx context.Context) error {
+	return c.ask(ctx, func(ctx context.Context) error {
+		ns := &v1.Namespace{ObjectMeta: metav1.ObjectMeta{
+			Name: systemNamespace, Labels: map[string]string{managedByLabel: manager},
+		}}
+		_, err := c.core.Namespaces().Create(ctx, ns, metav1.CreateOptions{FieldManager: manager})
+		if apierrors.IsAlreadyExists(err) {
+			return nil
+		}
+		return err
+	})
+}
+
+func (c *Cluster) updateInventory(ctx context.Context, o Owner, change func(map[Object]bool)) error {
+	return c.ask(ctx, func(ctx context.Context) error {
+		maps := c.core.ConfigMaps(systemNamespace)
+		m, err := maps.Get(ctx, inventoryName(o), metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		inv := readInventory(m)
+		if inv.fault != "" {
+			return errors.New(inv.fault)
+		}
+		change(inv.objects)
+		text := writeObjects(inv.objects)
+		switch {
+		case text == "":
+			only := metav1.Preconditions{UID: &m.UID, ResourceVersion: &m.ResourceVersion}
+			err := maps.Delete(ctx, m.Name, metav1.DeleteOptions{Preconditions: &only})
+			if err == nil {
+				c.inventories.drop(key{m.Namespace, m.Name})
+			}
+			return err
+		case text == m.Data[inventoryData]:
+			c.inventories.answered(m)
+			return nil
+		}
+		m.Data = map[string]string{inventoryData: text}
+		updated, err := maps.Update(ctx, m, metav1.UpdateOptions{FieldManager: manager})
+		if err == nil {
+			c.inventories.answered(updated)
+		}
+		return err
+	})
+}
+
+// inventoryWatch holds every inventory of the cluster, by name.
+type inventoryWatch struct {
+	*stream
+	cluster *Cluster
+
+	mu     sync.Mutex
+	byName map[key]*inventory
+}
+
+func newInventoryWatch(c *Cluster) *inventoryWatch {
+	w := &inventoryWatch{cluster: c, byName: map[key]*inventory{}}
+	w.stream = newStream("inventories", source{
+		list: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+			o.LabelSelector = inventoryLabel
+			return c.core.ConfigMaps(systemNamespace).List(ctx, o)
+		},
+		watch: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
+			o.LabelSelector = inventoryLabel
+			return c.core.ConfigMaps(systemNamespace).Watch(ctx, o)
+		},
+	}, w)
+	return w
+}
+
+func (w *inventoryWatch) reduce(object any) any { return readInventory(object.(*v1.ConfigMap)) }
+
+// get returns nil if the owner has no inventory.
+func (w *inventoryWatch) get(o Owner) *inventory {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.byName[key{systemNamespace, inventoryName(o)}]
+}
+
+func (w *inventoryWatch) owners(environment string) []Owner {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var owners []Owner
+	for k := range w.byName {
+		if o := inventoryOwner(k.name); o.Environment == environment {
+			owners = append(owners, o)
+		}
+	}
+	return owners
+}
+
+func (w *inventoryWatch) answered(m *v1.ConfigMap) { w.put(key{m.Namespace, m.Name}, readInventory(m)) }
+
+func (w *inventoryWatch) put(k key, value any) {
+	inv := value.(*inventory)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if old := w.byName[k]; old == nil || !older(inv.version, old.version) {
+		w.byName[k] = inv
+	}
+}
+
+// remove is called by the watch: if an inventory was removed by someone else, its owner writes it anew.
+func (w *inventoryWatch) remove(k key, version string) {
+	w.mu.Lock()
+	old := w.byName[k]
+	if old == nil || older(version, old.version) {
+		w.mu.Unlock()
+		return
+	}
+	delete(w.byName, k)
+	w.mu.Unlock()
+	w.cluster.notify(inventoryOwner(k.name))
+}
+
+func (w *inventoryWatch) drop(k key) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.byName, k)
+}
+
+func (w *inventoryWatch) replace(all map[key]any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.byName = make(map[key]*inventory, len(all))
+	for k, value := range all {
+		w.byName[k] = value.(*inventory)
+	}
+}

@@ -1,0 +1,116 @@
+package apply
+
+import (
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/metadata"
+)
+
+// look finds out what is there: the inventory, the kinds, and of each object what the watch knows. Only an object
+// that the watch does not know costs a call, because it could exist without our label.
+func (p *pass) look(ctx context.Context) error {
+	p.begin(p.inventories.stream)
+	if err := p.inventories.ready(ctx); err != nil {
+		return err
+	}
+	if inv := p.inventories.get(p.in.Owner); inv != nil {
+		p.listed = inv.objects
+		if inv.fault != "" {
+			p.refuse("%s", inv.fault)
+		}
+	}
+	for i, d := range p.all() {
+		if d.fault != "" {
+			continue
+		}
+		found, err := p.kinds.find(ctx, d.gvk)
+		if err != nil {
+			return err
+		}
+		if found == nil {
+			p.waitFor(d)
+			continue
+		}
+		d.kind, d.watch = found, p.watch(found)
+		p.place(d, i < len(p.around))
+	}
+	if err := each(ctx, p.around, p.findAround); err != nil {
+		return err
+	}
+	return each(ctx, p.objects, p.find)
+}
+
+// find reads what is there of a desired object, and refuses it if that belongs to somebody else.
+func (p *pass) find(ctx context.Context, d *desired) error {
+	err := p.see(ctx, d)
+	if err == nil && d.live != nil && !p.owns(d) {
+		d.fault = foreign(d)
+	}
+	return err
+}
+
+func (p *pass) findAround(ctx context.Context, d *desired) error {
+	err := p.see(ctx, d)
+	if err == nil && d.live != nil && !d.live.belongs(Owner{Environment: p.in.Environment, Team: p.in.Team}) {
+		d.fault = foreign(d)
+	}
+	return err
+}
+
+func (p *pass) see(ctx context.Context, d *desired) error {
+	if d.fault != "" || d.kind == nil {
+		return nil
+	}
+	if err := d.watch.ready(ctx); err != nil {
+		return err
+	}
+	if d.live = d.watch.get(d.object); d.live != nil {
+		return nil
+	}
+	var err error
+	d.live, err = p.fetch(ctx, d.kind, d.object)
+	return err
+}
+
+// fetch reads an object's metadata from the API server; nil if it does not exist.
+func (c *Cluster) fetch(ctx context.Context, k *kind, o Object) (*live, error) {
+	var found *live
+	err := c.ask(ctx, func(ctx context.Context) error {
+		m, err := c.objects(k, o.Namespace).Get(ctx, o.Name, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			return nil
+		}
+		if err == nil {
+			found = reduceMeta(k.gvk.GroupKind(), m)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", o, err)
+	}
+	return found, nil
+}
+
+// objects is the client for one kind's objects that speaks of metadata only, in and out.
+func (c *Cluster) objects(k *kind, namespace string) metadata.ResourceInterface {
+	if k.namespaced {
+		return c.metadata.Resource(k.resource).Namespace(namespace)
+	}
+	return c.metadata.Resource(k.resource)
+}
+
+// waitFor leaves an object for later because the cluster does not serve its kind, or not in that version.
+func (p *pass) waitFor(d *desired) {
+	kind := d.object.Kind
+	if d.object.Group != "" {
+		kind += "." + d.object.Group
+	}
+	d.again = true
+	d.status = ObjectStatus{Object: d.object, Health: Progressing,
+		Message: fmt.Sprintf("waiting for a CRD: the cluster serves no %s in version %s", kind, d.gvk.Version)}
+	p.await(p.in.Owner)
+	p.begin(p.arrivals.stream)
+}

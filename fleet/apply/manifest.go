@@ -1,0 +1,187 @@
+package apply
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/fluxcd/pkg/ssa"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+	"sigs.k8s.io/yaml"
+
+	"transom.dev/render/platform"
+)
+
+// Labels and annotations that the applier reads or writes.
+const (
+	managedByLabel   = "app.kubernetes.io/managed-by"
+	teamLabel        = "transom.dev/team"
+	requestLabel     = "transom.dev/request"
+	environmentLabel = "transom.dev/environment"
+	inventoryLabel   = "transom.dev/inventory"
+
+	digestAnnotation       = "transom.dev/digest"
+	pruneAnnotation        = "transom.dev/prune"
+	pruneOrderAnnotation   = "transom.dev/prune-order"
+	generateAnnotation     = "transom.dev/generate"
+	generateKeysAnnotation = "transom.dev/generate-keys"
+	replaceAnnotation      = "transom.dev/replace"
+	stepAnnotation         = "transom.dev/step"
+
+	manager           = "transom"
+	generatingManager = "transom-generate"
+)
+
+// desired is one object as the state repository has it, and what a pass learns of it.
+type desired struct {
+	object  Object
+	gvk     schema.GroupVersionKind
+	content map[string]any // with the digest annotation
+	digest  string
+	rank    int      // place in the order of kinds
+	keys    []string // of a generated Secret
+
+	kind   *kind // nil while the cluster does not serve it
+	watch  *objectWatch
+	live   *live // nil: not there
+	change *Change
+	status ObjectStatus
+	fault  string // what a person must mend
+	again  bool   // look again soon
+}
+
+// decode reads a state file, object by object, in the order of the file.
+func decode(manifests []byte) ([]*desired, error) {
+	var all []*desired
+	documents := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(manifests)))
+	for {
+		document, err := documents.Read()
+		if errors.Is(err, io.EOF) {
+			return all, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read document %d: %w", len(all)+1, err)
+		}
+		d, err := decodeDocument(document)
+		if err != nil {
+			return nil, fmt.Errorf("document %d: %w", len(all)+1, err)
+		}
+		if d != nil {
+			all = append(all, d)
+		}
+	}
+}
+
+func decodeDocument(document []byte) (*desired, error) {
+	raw, err := yaml.YAMLToJSON(document)
+	if err != nil {
+		return nil, err
+	}
+	if bytes.Equal(raw, []byte("null")) {
+		return nil, nil
+	}
+	var u unstructured.Unstructured
+	if err := u.UnmarshalJSON(raw); err != nil {
+		return nil, err
+	}
+	if u.GetName() == "" {
+		return nil, fmt.Errorf("%s without a name", u.GetKind())
+	}
+	return newDesired(&u), nil
+}
+
+func newDesired(u *unstructured.Unstructured) *desired {
+	gvk := u.GroupVersionKind()
+	d := &desired{
+		object:  Object{Group: gvk.Group, Kind: gvk.Kind, Namespace: u.GetNamespace(), Name: u.GetName()},
+		gvk:     gvk,
+		content: u.Object,
+		digest:  platform.Digest(u.Object),
+		rank:    rankOf(gvk.Kind),
+	}
+	annotations := u.GetAnnotations()
+	if annotations[generateAnnotation] != "" && gvk.Group == "" && gvk.Kind == "Secret" {
+		d.keys = generatedKeys(annotations[generateKeysAnnotation])
+	}
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	annotations[digestAnnotation] = d.digest
+	u.SetAnnotations(annotations)
+	return d
+}
+
+// carries says whether an object's labels name the owner.
+func (o Owner) carries(labels map[string]string) bool {
+	return o == ownerOf(labels)
+}
+
+func ownerOf(labels map[string]string) Owner {
+	return Owner{Environment: labels[environmentLabel], Team: labels[teamLabel], Request: labels[requestLabel]}
+}
+
+func (d *desired) labels() map[string]string {
+	u := unstructured.Unstructured{Object: d.content}
+	return u.GetLabels()
+}
+
+func (d *desired) annotation(name string) string {
+	value, _, _ := unstructured.NestedString(d.content, "metadata", "annotations", name)
+	return value
+}
+
+// ranks is fluxcd's order of kinds: what others need comes first. Kinds that it does not name are 0.
+var ranks = func() map[string]int {
+	order := map[string]int{}
+	for i, kind := range ssa.ReconcileOrder.First {
+		order[kind] = i - len(ssa.ReconcileOrder.First)
+	}
+	for i, kind := range ssa.ReconcileOrder.Last {
+		order[kind] = i + 1
+	}
+	order["Namespace"] = -len(ssa.ReconcileOrder.First) - 1
+	return order
+}()
+
+func rankOf(kind string) int { return ranks[kind] }
+
+// phases groups objects that may be applied side by side; each phase waits for the one before. First comes what the
+// cluster's API itself is made of, then what workloads read, then all else, and last the webhooks, which could
+// refuse the rest while what answers them is not yet up.
+func phases(all []*desired) [][]*desired {
+	phase := func(d *desired) int {
+		switch {
+		case d.rank > 0:
+			return 3
+		case d.rank <= ranks["ClusterRoleBinding"]:
+			return 0
+		case d.rank <= ranks["LimitRange"]:
+			return 1
+		}
+		return 2
+	}
+	sets := make([][]*desired, 4)
+	for _, d := range all {
+		sets[phase(d)] = append(sets[phase(d)], d)
+	}
+	return slices.DeleteFunc(sets, func(set []*desired) bool { return len(set) == 0 })
+}
+
+func generatedKeys(list string) []string {
+	var keys []string
+	for key := range strings.SplitSeq(list, ",") {
+		if key = strings.TrimSpace(key); key != "" {
+			keys = append(keys, key)
+		}
+	}
+	if len(keys) == 0 {
+		return []string{"password"}
+	}
+	return keys
+}

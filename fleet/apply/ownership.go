@@ -1,0 +1,53 @@
+package apply
+
+import (
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// owns says whether what is there of a desired object is this instance's.
+func (p *pass) owns(d *desired) bool {
+	owner := d.live.labels.owner
+	return owner == p.in.Owner || (p.listed[d.object] && d.live.belongs(p.in.Owner))
+}
+
+// belongs says whether an object is an owner's: its labels say so, or we applied it and somebody removed labels since
+// without naming another owner.
+func (l *live) belongs(o Owner) bool {
+	have := l.labels.owner
+	if have == o {
+		return true
+	}
+	either := func(label, want string) bool { return label == "" || label == want }
+	return l.fields != 0 && either(have.Environment, o.Environment) && either(have.Team, o.Team) &&
+		either(have.Request, o.Request)
+}
+
+// foreign says whose an object is that is not the instance's.
+func foreign(d *desired) string {
+	const remedy = "nothing of the instance is written; give one of the two another name, or remove what is there"
+	owner := d.live.labels.owner
+	switch {
+	case d.live.labels.managed && owner.Request != "":
+		return fmt.Sprintf("it belongs to %s of team %s in environment %s: %s", owner.Request, owner.Team, owner.Environment, remedy)
+	case d.live.labels.managed && owner.Team != "":
+		return fmt.Sprintf("it belongs to the namespace of team %s in environment %s: %s", owner.Team, owner.Environment, remedy)
+	}
+	return fmt.Sprintf("it exists and is not Transom's; it was made by %s: %s", maker(d.live.entries), remedy)
+}
+
+// maker is the manager that wrote an object first.
+func maker(entries []metav1.ManagedFieldsEntry) string {
+	var first *metav1.ManagedFieldsEntry
+	for i := range entries {
+		e := &entries[i]
+		if e.Subresource == "" && (first == nil || (e.Time != nil && first.Time != nil && e.Time.Before(first.Time))) {
+			first = e
+		}
+	}
+	if first == nil {
+		return "someone"
+	}
+	return first.Manager
+}

@@ -1,0 +1,251 @@
+package apply
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"transom.dev/render/platform"
+)
+
+// spared are the kinds that hold what cannot be made again.
+var spared = map[schema.GroupKind]bool{
+	{Kind: "Namespace"}:             true,
+	{Kind: "PersistentVolume"}:      true,
+	{Kind: "PersistentVolumeClaim"}: true,
+	crds.gvk.GroupKind():            true,
+}
+
+// outcome is what became of an object that nobody desires any more.
+type outcome int
+
+const (
+	pending outcome = iota // it is still there, or nothing may be concluded about it yet
+	ended                  // it does not exist any more
+	letGo                  // it stays, and is the instance's no more
+)
+
+// surplus is what the inventory lists and nobody desires any more.
+func (p *pass) surplus() []Object {
+	var all []Object
+	wanted := map[Object]bool{}
+	for _, d := range p.objects {
+		wanted[d.object] = true
+	}
+	for o := range p.listed {
+		if !wanted[o] {
+			all = append(all, o)
+		}
+	}
+	slices.SortFunc(all, func(a, b Object) int {
+		return cmp.Or(cmp.Compare(rankOf(b.Kind), rankOf(a.Kind)), strings.Compare(a.line(), b.line()))
+	})
+	return all
+}
+
+// retireFirst prunes what is annotated to go before what replaces it is applied, and holds the rest until it is gone.
+func (p *pass) retireFirst(ctx context.Context) error {
+	var first []Object
+	for _, o := range p.surplus() {
+		k, err := p.kinds.find(ctx, schema.GroupVersionKind{Group: o.Group, Kind: o.Kind})
+		if err != nil {
+			return err
+		}
+		if k == nil {
+			continue
+		}
+		w := p.watch(k)
+		if err := w.ready(ctx); err != nil {
+			return err
+		}
+		if l := w.get(o); l != nil && l.pruneFirst {
+			first = append(first, o)
+		}
+	}
+	err := p.retireInOrder(ctx, first)
+	if len(p.waiting) > 0 {
+		hold(p.objects, p.waiting[0].String()+" to be gone")
+	}
+	return err
+}
+
+// retire prunes what the inventory lists and nobody desires any more, once what replaces it is healthy. Until then a
+// watch, or the next look at what is not settled, brings the pass that goes on.
+func (p *pass) retire(ctx context.Context) error {
+	health, _ := worst(p.all())
+	if health != Healthy || p.stopped() || len(p.waiting) > 0 {
+		return nil
+	}
+	if err := p.retireInOrder(ctx, p.surplus()); err != nil {
+		return err
+	}
+	if p.in.Absent && len(p.waiting) == 0 {
+		p.part(p.in.Owner)
+	}
+	return nil
+}
+
+// retireInOrder goes through sorted objects kind by kind, and no further while one of a kind is still there: what is
+// listed first may need what is listed later to come to its end. What ended or was let go leaves the inventory.
+func (p *pass) retireInOrder(ctx context.Context, all []Object) error {
+	var err error
+	var left []Object
+	for len(all) > 0 && err == nil && len(p.waiting) == 0 {
+		n := 1
+		for n < len(all) && rankOf(all[n].Kind) == rankOf(all[0].Kind) {
+			n++
+		}
+		var done []Object
+		done, err = p.retireSet(ctx, all[:n])
+		left = append(left, done...)
+		all = all[n:]
+	}
+	if len(left) == 0 {
+		return err
+	}
+	return errors.Join(err, p.record(ctx, p.in.Owner, func(listed map[Object]bool) {
+		for _, o := range left {
+			delete(listed, o)
+		}
+	}))
+}
+
+// retireSet retires objects side by side and returns those that may leave the inventory.
+func (p *pass) retireSet(ctx context.Context, set []Object) ([]Object, error) {
+	outcomes := make([]outcome, len(set))
+	reasons := make([]string, len(set))
+	indices := make([]int, len(set))
+	for i := range set {
+		indices[i] = i
+	}
+	err := each(ctx, indices, func(ctx context.Context, i int) (err error) {
+		outcomes[i], reasons[i], err = p.retireOne(ctx, set[i])
+		return err
+	})
+	var left []Object
+	for i, o := range set {
+		switch outcomes[i] {
+		case ended:
+			p.gone = append(p.gone, Change{Object: o, Action: Pruned, Reason: reasons[i]})
+			left = append(left, o)
+		case letGo:
+			p.gone = append(p.gone, Change{Object: o, Action: Kept, Reason: reasons[i]})
+			left = append(left, o)
+		case pending:
+			p.waiting = append(p.waiting, o)
+			p.again = true
+			if reasons[i] != "" {
+				p.problems = append(p.problems, Problem{Object: o, Message: reasons[i]})
+			}
+		}
+	}
+	return left, err
+}
+
+// retireOne reads an object and deletes it if that may be, as it was read. A reason with pending is a Problem.
+func (p *pass) retireOne(ctx context.Context, o Object) (outcome, string, error) {
+	k, err := p.kinds.find(ctx, schema.GroupVersionKind{Group: o.Group, Kind: o.Kind})
+	if err != nil {
+		return pending, "", err
+	}
+	if k == nil {
+		return p.retireUnserved(ctx, o)
+	}
+	there, err := p.fetch(ctx, k, o)
+	switch {
+	case err != nil:
+		return pending, "", err
+	case there == nil:
+		return ended, "", nil
+	case there.labels.owner != p.in.Owner:
+		return letGo, "its labels do not name this instance any more", nil
+	case p.spares(o, there):
+		return letGo, fmt.Sprintf("it may hold what cannot be made again; it is pruned only with deletion: delete and the annotation %s: \"true\"", pruneAnnotation), nil
+	case there.deleting:
+		return pending, "", nil
+	}
+	return p.remove(ctx, k, o, there)
+}
+
+func (p *pass) spares(o Object, l *live) bool {
+	precious := spared[schema.GroupKind{Group: o.Group, Kind: o.Kind}] || l.generated
+	return precious && (p.in.Deletion != platform.DeletionDelete || !l.prunable)
+}
+
+// remove deletes an object as it was read, and looks whether it is gone.
+func (p *pass) remove(ctx context.Context, k *kind, o Object, l *live) (outcome, string, error) {
+	background := metav1.DeletePropagationBackground
+	err := p.ask(ctx, func(ctx context.Context) error {
+		return p.Cluster.objects(k, o.Namespace).Delete(ctx, o.Name, metav1.DeleteOptions{
+			Preconditions:     &metav1.Preconditions{UID: &l.uid, ResourceVersion: &l.version},
+			PropagationPolicy: &background,
+		})
+	})
+	switch {
+	case apierrors.IsNotFound(err):
+		return ended, "", nil
+	case apierrors.IsConflict(err):
+		return pending, "", nil // it changed since it was read: the next pass reads it again
+	case err != nil && answered(err):
+		return pending, "the API server refused to delete it: " + err.Error(), nil
+	case err != nil:
+		return pending, "", fmt.Errorf("delete %s: %w", o, err)
+	}
+	there, err := p.fetch(ctx, k, o)
+	if err != nil || (there != nil && there.uid == l.uid) {
+		return pending, "", err
+	}
+	return ended, "", nil
+}
+
+// retireUnserved decides about an object whose kind the cluster does not serve. Its end is certain only if no CRD
+// defines the kind any more, because then its objects went with the CRD.
+func (p *pass) retireUnserved(ctx context.Context, o Object) (outcome, string, error) {
+	gone, err := p.kindGone(ctx, schema.GroupKind{Group: o.Group, Kind: o.Kind})
+	switch {
+	case err != nil:
+		return pending, "", err
+	case gone:
+		return ended, "its CRD is gone", nil
+	}
+	return pending, "it cannot be pruned, because the cluster does not serve its kind now", nil
+}
+
+func (c *Cluster) kindGone(ctx context.Context, gk schema.GroupKind) (bool, error) {
+	discovered, err := c.kinds.discovered(ctx, gk)
+	if err != nil || !discovered {
+		return false, err
+	}
+	gone := true
+	err = c.ask(ctx, func(ctx context.Context) error {
+		all, err := c.metadata.Resource(crds.resource).List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return err
+		}
+		for i := range all.Items {
+			if !strings.HasSuffix(all.Items[i].Name, "."+gk.Group) {
+				continue
+			}
+			crd, err := c.dynamic.Resource(crds.resource).Get(ctx, all.Items[i].Name, metav1.GetOptions{})
+			if err != nil {
+				return err
+			}
+			if kind, _, _ := unstructured.NestedString(crd.Object, "spec", "names", "kind"); kind == gk.Kind {
+				gone = false
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return false, fmt.Errorf("read the CRDs of %s: %w", gk.Group, err)
+	}
+	return gone, nil
+}

@@ -1,0 +1,94 @@
+package apply
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	v1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// blame sorts out why a write was refused: a cluster that cannot be asked now is an error, what time mends is left
+// for a later look, and all else is a person's to mend.
+func (p *pass) blame(d *desired, err error) error {
+	if !answered(err) {
+		return fmt.Errorf("%s: %w", d.object, err)
+	}
+	d.again = true
+	switch {
+	case apierrors.HasStatusCause(err, v1.NamespaceTerminatingCause):
+		d.status = p.later(d, "its namespace is being deleted")
+	case apierrors.IsConflict(err):
+		d.status = p.later(d, "somebody else wrote it at the same time")
+	case apierrors.IsNotFound(err):
+		d.status = p.later(d, "the cluster serves neither its kind nor its namespace yet")
+	default:
+		d.fault = refusal(d, err)
+	}
+	return nil
+}
+
+func (p *pass) later(d *desired, message string) ObjectStatus {
+	return ObjectStatus{Object: d.object, Health: Progressing, Message: message}
+}
+
+// refusal is what the API server answered, for a person. Of a Secret it says nothing that could hold a value.
+func refusal(d *desired, err error) string {
+	status, _ := statusOf(err)
+	if field, cause := immutable(status); d.live != nil && field != "" {
+		return fmt.Sprintf("%s cannot be changed once the object exists (%s). Nothing was deleted: give the object a "+
+			"new name, or publish a version that leaves the field as it was", field, cause)
+	}
+	if d.object.Group == "" && d.object.Kind == "Secret" {
+		fields := slices.Compact(slices.Sorted(causedFields(status)))
+		return strings.TrimSuffix(fmt.Sprintf("the API server refused it: %s %s", status.Reason,
+			strings.Join(fields, ", ")), " ")
+	}
+	return "the API server refused it: " + status.Message
+}
+
+func statusOf(err error) (metav1.Status, bool) {
+	var s apierrors.APIStatus
+	if errors.As(err, &s) {
+		return s.Status(), true
+	}
+	return metav1.Status{Message: err.Error()}, false
+}
+
+func causedFields(status metav1.Status) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		if status.Details == nil {
+			return
+		}
+		for _, cause := range status.Details.Causes {
+			if !yield(cause.Field) {
+				return
+			}
+		}
+	}
+}
+
+var (
+	// unchangeable are the words in which API servers, CEL rules and webhooks refuse the change of a field. The
+	// status does not tell such a refusal from others.
+	unchangeable = regexp.MustCompile(`immutable|may not (be )?change|cannot (be )?change|(updates|changes) to .*(is|are) (forbidden|not allowed)|is forbidden to change`)
+
+	// invalidValue is how the API server repeats the value that it refuses before it says why.
+	invalidValue = regexp.MustCompile(`(?s)^Invalid value: .*: ([^:]*)$`)
+)
+
+// immutable finds the field that may not change, and why, in the API server's answer.
+func immutable(status metav1.Status) (field, cause string) {
+	if status.Reason == metav1.StatusReasonInvalid && status.Details != nil {
+		for _, c := range status.Details.Causes {
+			if unchangeable.MatchString(c.Message) {
+				return c.Field, strings.TrimPrefix(invalidValue.ReplaceAllString(c.Message, "$1"), "Forbidden: ")
+			}
+		}
+	}
+	return "", ""
+}

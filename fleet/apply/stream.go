@@ -1,0 +1,201 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/klog/v2"
+)
+
+// key names an object within its kind.
+type key struct{ namespace, name string }
+
+// sink takes what a stream sees, already reduced. Its methods are called by one goroutine at a time.
+type sink interface {
+	reduce(object any) any
+	replace(all map[key]any)
+	put(k key, value any)
+	remove(k key, version string)
+}
+
+// source lists and watches one kind.
+type source struct {
+	list  func(context.Context, metav1.ListOptions) (runtime.Object, error)
+	watch func(context.Context, metav1.ListOptions) (watch.Interface, error)
+}
+
+// stream keeps a sink up to date with the cluster: one list, then one watch, again and again until its context ends.
+type stream struct {
+	name    string
+	source  source
+	sink    sink
+	reached func(*stream, error) // told of every failure and of every end of one
+	unknown func(*stream)        // told once that the cluster does not serve the kind; the stream has ended
+
+	mu     sync.Mutex
+	synced bool
+	err    error
+	turned chan struct{} // closed when synced or err change
+}
+
+// newStream does not start anything; run does.
+func newStream(name string, from source, to sink) *stream {
+	return &stream{name: name, source: from, sink: to, turned: make(chan struct{})}
+}
+
+// ready waits until the sink holds what the cluster has. It fails while the cluster cannot be watched.
+func (s *stream) ready(ctx context.Context) error {
+	for {
+		s.mu.Lock()
+		synced, err, turned := s.synced, s.err, s.turned
+		s.mu.Unlock()
+		if err != nil {
+			return fmt.Errorf("watch %s: %w", s.name, err)
+		}
+		if synced {
+			return nil
+		}
+		select {
+		case <-turned:
+		case <-ctx.Done():
+			return fmt.Errorf("watch %s: %w", s.name, ctx.Err())
+		}
+	}
+}
+
+func (s *stream) turn(err error) {
+	s.mu.Lock()
+	s.err = err
+	s.synced = s.synced || err == nil
+	close(s.turned)
+	s.turned = make(chan struct{})
+	s.mu.Unlock()
+	s.reached(s, err)
+}
+
+// run blocks until ctx ends or the cluster stops serving the kind.
+func (s *stream) run(ctx context.Context) {
+	quiet := logr.Discard() // what a stream has to say is in ready and reached
+	ctx = klog.NewContext(ctx, quiet)
+	reflector := cache.NewReflectorWithOptions(s.listWatch(), nil, reflected{s}, cache.ReflectorOptions{
+		Name: s.name, TypeDescription: s.name, Logger: &quiet,
+	})
+	for pause := pauses(); ctx.Err() == nil; pauseFor(ctx, pause.Step()) {
+		begun := time.Now()
+		err := reflector.ListAndWatchWithContext(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if apierrors.IsNotFound(err) {
+			s.unknown(s)
+			return
+		}
+		if err != nil && !apierrors.IsResourceExpired(err) && !apierrors.IsGone(err) {
+			s.turn(err)
+		}
+		if time.Since(begun) > time.Minute {
+			pause = pauses()
+		}
+	}
+}
+
+func pauses() *wait.Backoff {
+	return &wait.Backoff{Duration: 200 * time.Millisecond, Factor: 2, Jitter: 0.3, Steps: 8, Cap: 8 * time.Second}
+}
+
+// pauseFor waits for d, or until ctx ends.
+func pauseFor(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// refused hides from the reflector what kind of error it was, because it would wait out some of them in silence.
+type refused struct{ error }
+
+func (s *stream) listWatch() *cache.ListWatch {
+	return &cache.ListWatch{
+		ListWithContextFunc: s.source.list,
+		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
+			w, err := s.source.watch(ctx, o)
+			var status apierrors.APIStatus
+			if err != nil && !errors.As(err, &status) {
+				return nil, refused{err}
+			}
+			return w, err
+		},
+	}
+}
+
+// item is a reduced object on its way through the reflector, which asks for nothing but its key.
+type item struct {
+	metav1.ObjectMeta
+	value any
+}
+
+func (s *stream) item(object any) (*item, error) {
+	if ready, ok := object.(*item); ok {
+		return ready, nil
+	}
+	m, err := meta.Accessor(object)
+	if err != nil {
+		return nil, err
+	}
+	named := metav1.ObjectMeta{Namespace: m.GetNamespace(), Name: m.GetName(), ResourceVersion: m.GetResourceVersion()}
+	return &item{ObjectMeta: named, value: s.sink.reduce(object)}, nil
+}
+
+// reflected is the stream as the reflector sees it.
+type reflected struct{ *stream }
+
+func (r reflected) Transformer() cache.TransformFunc {
+	return func(object any) (any, error) { return r.item(object) }
+}
+
+func (r reflected) Add(object any) error {
+	it, err := r.item(object)
+	if err == nil {
+		r.sink.put(key{it.Namespace, it.Name}, it.value)
+	}
+	return err
+}
+
+func (r reflected) Update(object any) error { return r.Add(object) }
+
+func (r reflected) Delete(object any) error {
+	m, err := meta.Accessor(object)
+	if err == nil {
+		r.sink.remove(key{m.GetNamespace(), m.GetName()}, m.GetResourceVersion())
+	}
+	return err
+}
+
+func (r reflected) Replace(objects []any, _ string) error {
+	all := make(map[key]any, len(objects))
+	for _, object := range objects {
+		it, err := r.item(object)
+		if err != nil {
+			return err
+		}
+		all[key{it.Namespace, it.Name}] = it.value
+	}
+	r.sink.replace(all)
+	r.turn(nil)
+	return nil
+}
+
+func (r reflected) Resync() error { return nil }

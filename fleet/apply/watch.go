@@ -1,0 +1,197 @@
+package apply
+
+import (
+	"context"
+	"maps"
+	"reflect"
+	"slices"
+	"sync"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
+	"k8s.io/apimachinery/pkg/watch"
+)
+
+// objectWatch holds what the cluster has of one kind and carries our label, reduced.
+type objectWatch struct {
+	*stream
+	kind    *kind
+	changed func(Owner) // an object of that owner is not as it was
+
+	mu      sync.Mutex
+	objects map[key]*live
+}
+
+// watch returns the watch of a kind, and starts it if it is the first that wants it.
+func (c *Cluster) watch(k *kind) *objectWatch {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if w := c.watches[k.gvk]; w != nil {
+		return w
+	}
+	w := &objectWatch{kind: k, changed: c.notify, objects: map[key]*live{}}
+	w.stream = newStream(k.resource.String(), c.labelled(k), w)
+	w.unknown = func(*stream) { c.unserved(w) }
+	c.watches[k.gvk] = w
+	c.start(w.stream)
+	return w
+}
+
+// labelled selects what is ours, but for inventories, which have a watch of their own.
+func (c *Cluster) labelled(k *kind) source {
+	const selector = managedByLabel + "=" + manager + ",!" + inventoryLabel
+	if wantsWhole(k.gvk.GroupKind()) {
+		objects := c.dynamic.Resource(k.resource)
+		return source{
+			list: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+				o.LabelSelector = selector
+				return objects.List(ctx, o)
+			},
+			watch: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
+				o.LabelSelector = selector
+				return objects.Watch(ctx, o)
+			},
+		}
+	}
+	return c.metadataOf(k, selector)
+}
+
+func (c *Cluster) metadataOf(k *kind, selector string) source {
+	objects := c.metadata.Resource(k.resource)
+	return source{
+		list: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+			o.LabelSelector = selector
+			return objects.List(ctx, o)
+		},
+		watch: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
+			o.LabelSelector = selector
+			return objects.Watch(ctx, o)
+		},
+	}
+}
+
+// unserved drops a watch whose kind the cluster does not serve any more, and lets the owners of what it held look.
+func (c *Cluster) unserved(w *objectWatch) {
+	c.kinds.forget(w.kind)
+	c.mu.Lock()
+	delete(c.watches, w.kind.gvk)
+	c.mu.Unlock()
+	w.replace(nil)
+	w.turn(errUnserved)
+}
+
+func (w *objectWatch) reduce(object any) any {
+	if u, ok := object.(*unstructured.Unstructured); ok {
+		return reduceWhole(u)
+	}
+	m := object.(metav1.Object)
+	return reduceMeta(w.kind.gvk.GroupKind(), m)
+}
+
+func (w *objectWatch) get(o Object) *live {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.objects[key{o.Namespace, o.Name}]
+}
+
+func (w *objectWatch) put(k key, value any) {
+	l := value.(*live)
+	w.mu.Lock()
+	old := w.objects[k]
+	if old != nil && older(l.version, old.version) {
+		w.mu.Unlock()
+		return
+	}
+	l.succeed(old)
+	w.objects[k] = l
+	w.mu.Unlock()
+	w.compare(old, l)
+}
+
+// answered records what the API server said to a write of ours, before the watch sees it.
+func (w *objectWatch) answered(k key, l *live) *live {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	old := w.objects[k]
+	if old != nil && older(l.version, old.version) {
+		return old
+	}
+	l.succeed(old)
+	l.covered, l.entries = l.fields, nil
+	w.objects[k] = l
+	return l
+}
+
+// passed records that the field set of an object covers what is desired.
+func (w *objectWatch) passed(k key, l *live) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.objects[k] != l {
+		return
+	}
+	next := *l
+	next.covered, next.entries = l.fields, nil
+	w.objects[k] = &next
+}
+
+func (w *objectWatch) remove(k key, version string) {
+	w.mu.Lock()
+	old := w.objects[k]
+	if old == nil || older(version, old.version) {
+		w.mu.Unlock()
+		return
+	}
+	delete(w.objects, k)
+	w.mu.Unlock()
+	w.compare(old, nil)
+}
+
+func (w *objectWatch) replace(all map[key]any) {
+	after := make(map[key]*live, len(all))
+	w.mu.Lock()
+	before := w.objects
+	for k, value := range all {
+		l := value.(*live)
+		l.succeed(before[k])
+		after[k] = l
+	}
+	w.objects = maps.Clone(after)
+	w.mu.Unlock()
+	for k, old := range before {
+		w.compare(old, after[k])
+	}
+	for k, l := range after {
+		if before[k] == nil {
+			w.compare(nil, l)
+		}
+	}
+}
+
+// compare tells the owners if a pass could come to something else than before.
+func (w *objectWatch) compare(old, l *live) {
+	switch {
+	case old == nil:
+		w.changed(l.labels.owner)
+	case l == nil:
+		w.changed(old.labels.owner)
+	case l.differs(old):
+		w.changed(l.labels.owner)
+		if old.labels.owner != l.labels.owner {
+			w.changed(old.labels.owner)
+		}
+	}
+}
+
+func (l *live) differs(old *live) bool {
+	return l.uid != old.uid || l.labels != old.labels || l.digest != old.digest || l.deleting != old.deleting ||
+		l.fields != old.fields || !slices.Equal(l.dataKeys, old.dataKeys) ||
+		(l.bodyVersion != old.bodyVersion && !reflect.DeepEqual(l.body, old.body)) || l.seen() != old.seen()
+}
+
+// older says whether resourceVersion a is surely before b.
+func older(a, b string) bool {
+	order, err := resourceversion.CompareResourceVersion(a, b)
+	return err == nil && order < 0
+}

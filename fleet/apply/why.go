@@ -1,0 +1,203 @@
+package apply
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	v1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+)
+
+const longestWhy = 400 // of what a pod says, in bytes
+
+// pod is what is kept of a pod: whose it is and what ails it.
+type pod struct {
+	labels labels.Set
+	owners []types.UID
+	ill    int // how bad it is; 0 is well
+	why    string
+}
+
+// podWatch holds the pods of all instances.
+type podWatch struct {
+	*stream
+	cluster *Cluster
+
+	mu         sync.Mutex
+	namespaces map[string]map[string]*pod
+}
+
+func newPodWatch(c *Cluster) *podWatch {
+	w := &podWatch{cluster: c, namespaces: map[string]map[string]*pod{}}
+	w.stream = newStream("pods", source{
+		list: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+			o.LabelSelector = requestLabel
+			return c.core.Pods("").List(ctx, o)
+		},
+		watch: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
+			o.LabelSelector = requestLabel
+			return c.core.Pods("").Watch(ctx, o)
+		},
+	}, w)
+	return w
+}
+
+// why adds to what an object's status says what ails the worst of its pods.
+func (p *pass) why(d *desired, message string) string {
+	if failure := condition(d.live.body, "ReplicaFailure"); failure["status"] == "True" {
+		message = fmt.Sprintf("%s: %v: %v", message, failure["reason"], failure["message"])
+	}
+	if _, workload := d.live.body["spec"].(map[string]any)["selector"]; !workload && !custom(d.gvk.GroupKind()) {
+		return message
+	}
+	p.begin(p.pods.stream)
+	if worst := p.pods.worst(d); worst != "" {
+		message = strings.TrimPrefix(message+": "+worst, ": ")
+	}
+	return message
+}
+
+// worst describes the worst of an object's pods: those that its selector selects or that it owns.
+func (w *podWatch) worst(d *desired) string {
+	selects := labels.Nothing()
+	if spec, ok := d.live.body["spec"].(map[string]any); ok && !custom(d.gvk.GroupKind()) {
+		var s metav1.LabelSelector
+		raw, _ := spec["selector"].(map[string]any)
+		if runtime.DefaultUnstructuredConverter.FromUnstructured(raw, &s) == nil && raw != nil {
+			if selector, err := metav1.LabelSelectorAsSelector(&s); err == nil {
+				selects = selector
+			}
+		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var name string
+	worst := &pod{}
+	for n, candidate := range w.namespaces[d.object.Namespace] {
+		if !selects.Matches(candidate.labels) && !slices.Contains(candidate.owners, d.live.uid) {
+			continue
+		}
+		if candidate.ill > worst.ill || (candidate.ill == worst.ill && worst.ill > 0 && n < name) {
+			name, worst = n, candidate
+		}
+	}
+	if worst.ill == 0 {
+		return ""
+	}
+	return "pod " + name + ": " + worst.why
+}
+
+func (w *podWatch) reduce(object any) any {
+	full := object.(*v1.Pod)
+	p := &pod{labels: full.Labels}
+	for _, o := range full.OwnerReferences {
+		p.owners = append(p.owners, o.UID)
+	}
+	p.ill, p.why = ailment(full)
+	return p
+}
+
+func (w *podWatch) put(k key, value any) {
+	p := value.(*pod)
+	w.mu.Lock()
+	if w.namespaces[k.namespace] == nil {
+		w.namespaces[k.namespace] = map[string]*pod{}
+	}
+	old := w.namespaces[k.namespace][k.name]
+	w.namespaces[k.namespace][k.name] = p
+	w.mu.Unlock()
+	if p.why != cmp.Or(old, &pod{}).why {
+		w.tell(p)
+	}
+}
+
+func (w *podWatch) remove(k key, _ string) {
+	w.mu.Lock()
+	old := w.namespaces[k.namespace][k.name]
+	delete(w.namespaces[k.namespace], k.name)
+	w.mu.Unlock()
+	if old != nil && old.why != "" {
+		w.tell(old)
+	}
+}
+
+func (w *podWatch) replace(all map[key]any) {
+	w.mu.Lock()
+	w.namespaces = map[string]map[string]*pod{}
+	w.mu.Unlock()
+	for k, value := range all {
+		w.put(k, value)
+	}
+}
+
+func (w *podWatch) tell(p *pod) {
+	w.cluster.notifyRequest(p.labels[teamLabel], p.labels[requestLabel])
+}
+
+// How bad a pod's state is, from what passes by itself to what does not.
+const (
+	starting = iota + 1
+	unready
+	failed
+	stuck
+)
+
+// ailment says how bad a pod is off and why, in the words of the kubelet and the scheduler.
+func ailment(p *v1.Pod) (int, string) {
+	ill, why := 0, ""
+	note := func(severity int, text ...string) {
+		if severity > ill {
+			text = slices.DeleteFunc(text, func(s string) bool { return s == "" })
+			ill, why = severity, clip(strings.Join(text, ": "))
+		}
+	}
+	if p.Status.Phase == v1.PodSucceeded {
+		return 0, ""
+	}
+	for _, c := range slices.Concat(p.Status.InitContainerStatuses, p.Status.ContainerStatuses) {
+		ailingContainer(&c, note)
+	}
+	if p.Status.Phase == v1.PodFailed {
+		note(failed, cmp.Or(p.Status.Reason, "Failed"), p.Status.Message)
+	}
+	for _, c := range p.Status.Conditions {
+		switch {
+		case c.Type == v1.PodScheduled && c.Status == v1.ConditionFalse:
+			note(stuck, c.Reason, c.Message)
+		case c.Type == v1.PodReady && c.Status != v1.ConditionTrue:
+			note(unready, "not ready", c.Message)
+		}
+	}
+	if p.Status.Phase == v1.PodPending {
+		note(starting, "Pending", p.Status.Message)
+	}
+	return ill, why
+}
+
+func ailingContainer(c *v1.ContainerStatus, note func(severity int, text ...string)) {
+	if w := c.State.Waiting; w != nil {
+		severity := stuck
+		if w.Reason == "ContainerCreating" || w.Reason == "PodInitializing" || w.Reason == "" {
+			severity = starting
+		}
+		note(severity, w.Reason, w.Message)
+	}
+	if t := c.State.Terminated; t != nil && t.ExitCode != 0 {
+		note(failed, t.Reason, cmp.Or(t.Message, fmt.Sprintf("exit code %d", t.ExitCode)))
+	}
+}
+
+func clip(s string) string {
+	if len(s) <= longestWhy {
+		return s
+	}
+	return strings.ToValidUTF8(s[:longestWhy], "") + "…"
+}
