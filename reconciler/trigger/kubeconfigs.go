@@ -3,6 +3,7 @@ package trigger
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,7 +14,7 @@ import (
 )
 
 // settleTime is how long a directory must be quiet before it is read: whoever rotates a file writes it in steps.
-const settleTime = 50 * time.Millisecond
+const settleTime = 20 * time.Millisecond
 
 // Kubeconfigs calls changed with a cluster's name whenever the content of dir/<cluster>.kubeconfig differs from what it
 // was, or the file appeared or vanished, until ctx is done. Files may be symbolic links that are switched as a whole,
@@ -27,25 +28,22 @@ func Kubeconfigs(ctx context.Context, dir string, changed func(cluster string)) 
 	if err := watcher.Add(dir); err != nil {
 		return fmt.Errorf("watch %s: %w", dir, err)
 	}
-	known := kubeconfigs(dir)
-	quiet := make(chan struct{}, 1)
-	settle := time.AfterFunc(settleTime, func() {
-		select {
-		case quiet <- struct{}{}:
-		default:
-		}
-	})
-	defer settle.Stop()
+	known := kubeconfigs(dir, watcher)
+	quiet := time.NewTimer(settleTime)
+	defer quiet.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case err := <-watcher.Errors:
-			return fmt.Errorf("watch %s: %w", dir, err)
+			if !errors.Is(err, fsnotify.ErrEventOverflow) {
+				return fmt.Errorf("watch %s: %w", dir, err)
+			}
+			quiet.Reset(settleTime)
 		case <-watcher.Events:
-			settle.Reset(settleTime)
-		case <-quiet:
-			now := kubeconfigs(dir)
+			quiet.Reset(settleTime)
+		case <-quiet.C:
+			now := kubeconfigs(dir, watcher)
 			for _, cluster := range differing(known, now) {
 				changed(cluster)
 			}
@@ -54,11 +52,15 @@ func Kubeconfigs(ctx context.Context, dir string, changed func(cluster string)) 
 	}
 }
 
-// kubeconfigs digests the kubeconfigs of a directory by cluster. One that cannot be read counts as absent.
-func kubeconfigs(dir string) map[string][sha256.Size]byte {
+// kubeconfigs digests the kubeconfigs of a directory by cluster. One that cannot be read counts as absent. Where one is
+// a link, what it leads to is watched too.
+func kubeconfigs(dir string, watcher *fsnotify.Watcher) map[string][sha256.Size]byte {
 	digests := map[string][sha256.Size]byte{}
 	files, _ := filepath.Glob(filepath.Join(dir, "*.kubeconfig")) // the pattern is sound
 	for _, file := range files {
+		if target, err := filepath.EvalSymlinks(file); err == nil {
+			_ = watcher.Add(filepath.Dir(target)) // gone meanwhile: then there is an event for that
+		}
 		if data, err := os.ReadFile(file); err == nil {
 			digests[strings.TrimSuffix(filepath.Base(file), ".kubeconfig")] = sha256.Sum256(data)
 		}

@@ -2,6 +2,7 @@ package trigger
 
 import (
 	"context"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -23,10 +24,10 @@ func New() *Latch { return &Latch{pending: make(chan struct{}, 1)} }
 // Fire makes a trigger pending, or adds its cause to the one that is.
 func (l *Latch) Fire(cause string) {
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	if len(l.causes) < causesKept && !slices.Contains(l.causes, cause) {
 		l.causes = append(l.causes, cause)
 	}
-	l.mu.Unlock()
 	select {
 	case l.pending <- struct{}{}:
 	default:
@@ -44,18 +45,21 @@ func (l *Latch) Wait(ctx context.Context) ([]string, error) {
 	defer l.mu.Unlock()
 	causes := l.causes
 	l.causes = nil
+	select {
+	case <-l.pending: // fired since: its cause was just taken
+	default:
+	}
 	return causes, nil
 }
 
-// Every calls fire at an interval until ctx is done. It returns nil then.
+// Every calls fire at an interval until ctx is done. It returns nil then. The interval varies by a tenth, so that
+// daemons that were started together do not ask their Git server together for ever.
 func Every(ctx context.Context, interval time.Duration, fire func()) error {
-	tick := time.NewTicker(interval)
-	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-tick.C:
+		case <-time.After(interval + time.Duration((rand.Float64()-0.5)*0.2*float64(interval))):
 			fire()
 		}
 	}

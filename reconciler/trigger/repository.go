@@ -2,6 +2,7 @@ package trigger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -12,7 +13,8 @@ import (
 )
 
 // Repository calls fire after a branch of a Git repository on this machine moved, until ctx is done. It watches loose
-// and packed references; dir is a bare repository or a checkout.
+// and packed references; dir is a bare repository or a checkout. Git writes a reference to a lock file and renames it,
+// so the event that counts is the one of the reference itself.
 func Repository(ctx context.Context, dir string, fire func(cause string)) error {
 	if git := filepath.Join(dir, ".git"); isDir(git) {
 		dir = git
@@ -29,32 +31,32 @@ func Repository(ctx context.Context, dir string, fire func(cause string)) error 
 	if err := addBelow(watcher, heads); err != nil {
 		return fmt.Errorf("watch %s: %w", heads, err)
 	}
-	return each(ctx, watcher, func(e fsnotify.Event) {
-		switch {
-		case isDir(e.Name) && strings.HasPrefix(e.Name, heads):
-			_ = addBelow(watcher, e.Name) // one that is gone again has nothing to watch
-			fire(e.Name)
-		case filepath.Dir(e.Name) == dir && filepath.Base(e.Name) != "packed-refs":
-		case strings.HasSuffix(e.Name, ".lock"):
-		default:
-			fire(e.Name)
+	moved := func(path string) bool {
+		if filepath.Dir(path) == dir {
+			return filepath.Base(path) == "packed-refs"
 		}
-	})
-}
-
-// each hands every event to handle until ctx is done.
-func each(ctx context.Context, watcher *fsnotify.Watcher, handle func(fsnotify.Event)) error {
+		return !strings.HasSuffix(path, ".lock")
+	}
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case e, ok := <-watcher.Events:
-			if !ok {
-				return nil
-			}
-			handle(e)
 		case err := <-watcher.Errors:
-			return err
+			if !errors.Is(err, fsnotify.ErrEventOverflow) {
+				return fmt.Errorf("watch %s: %w", dir, err)
+			}
+			_ = addBelow(watcher, heads) // events were lost: of new directories too, maybe
+			fire(dir)
+		case e := <-watcher.Events:
+			if !moved(e.Name) {
+				continue
+			}
+			// A new directory is a branch with a slash in its name. What is in it was perhaps written before it was
+			// watched, and one that is gone again has nothing to watch.
+			if e.Has(fsnotify.Create) && isDir(e.Name) {
+				_ = addBelow(watcher, e.Name)
+			}
+			fire(e.Name)
 		}
 	}
 }
