@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/lmittmann/tint"
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/term"
+
+	"transom.dev/fleet"
+	"transom.dev/reconciler"
+	"transom.dev/reconciler/gitrepo"
+	"transom.dev/reconciler/status"
+	"transom.dev/reconciler/trigger"
+	"transom.dev/reconciler/web"
+	"transom.dev/render/platform"
+)
+
+// drainTime bounds how long the HTTP server waits for requests in flight when the daemon ends.
+const drainTime = 5 * time.Second
+
+// serveOptions are the flags of serve.
+type serveOptions struct {
+	platform    string
+	branch      string
+	kubeconfigs string
+	data        string
+	credentials string
+	listen      string
+	interval    time.Duration
+	verbose     bool
+	logFormat   string
+}
+
+func newServe() *cobra.Command {
+	var o serveOptions
+	cmd := &cobra.Command{
+		Use:   "serve --platform URL --kubeconfigs DIR --data DIR",
+		Short: "Run the daemon",
+		Long: `Run the daemon: watch the platform repository, commit each environment's state, apply it to the fleet.
+
+The kubeconfig directory holds one <cluster>.kubeconfig for every cluster of the platform; files may be added, rotated
+or removed at any time. The data directory is a cache: it may be deleted whenever the daemon is stopped.
+The state repositories' URLs come from the platform's environment files; a relative one, such as ../state-dev.git, is
+relative to the platform's URL. Credentials for Git come from a file that only the operator can read.`,
+		Example: `  # A platform on this machine
+  transom serve --platform /srv/git/platform.git --kubeconfigs ./kubeconfigs --data /var/lib/transom
+
+  # A platform on a forge, with credentials by URL prefix
+  transom serve --platform https://git.example.com/acme/platform.git --git-credentials /etc/transom/git.yaml \
+    --kubeconfigs /etc/transom/kubeconfigs --data /var/lib/transom --listen :7460`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return serve(cmd.Context(), o, cmd.ErrOrStderr())
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.platform, "platform", "", "URL or path of the platform repository (required)")
+	f.StringVar(&o.branch, "branch", "main", "branch of the platform repository")
+	f.StringVar(&o.kubeconfigs, "kubeconfigs", "", "directory with <cluster>.kubeconfig files (required)")
+	f.StringVar(&o.data, "data", "", "directory for caches (required)")
+	f.StringVar(&o.credentials, "git-credentials", "", "file with credentials for Git, by URL prefix")
+	f.StringVar(&o.listen, "listen", "127.0.0.1:7460", "address of the console and the API")
+	f.DurationVar(&o.interval, "interval", time.Minute, "how often to look at the repositories without being told")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "log every pass")
+	f.StringVar(&o.logFormat, "log-format", "auto", "text, json, or auto: text on a terminal")
+	for _, name := range []string{"platform", "kubeconfigs", "data"} {
+		if err := cmd.MarkFlagRequired(name); err != nil {
+			panic(err) // a flag that is not defined above
+		}
+	}
+	return cmd
+}
+
+// serve wires the concrete parts and runs them until ctx is done or one of them fails.
+func serve(ctx context.Context, o serveOptions, stderr io.Writer) error {
+	logger, err := newLogger(stderr, o.logFormat, o.verbose)
+	if err != nil {
+		return err
+	}
+	credentials, err := readCredentials(o.credentials)
+	if err != nil {
+		return err
+	}
+	if _, err := os.ReadDir(o.kubeconfigs); err != nil {
+		return fmt.Errorf("read --kubeconfigs: %w; it must be a directory with a <cluster>.kubeconfig for every cluster", err)
+	}
+	if o.platform, err = absolute(o.platform); err != nil {
+		return err
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", o.listen)
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w; choose another address with --listen", o.listen, err)
+	}
+
+	latch := trigger.New()
+	board := status.NewBoard(time.Now)
+	repositories := &repositories{data: o.data, platform: o.platform, credentials: credentials}
+	source, err := repositories.open(o.platform, o.branch)
+	if err != nil {
+		return fmt.Errorf("open platform %s: %w", o.platform, err)
+	}
+	r := &reconciler.Reconciler{
+		PlatformURL: o.platform, Platform: source, Board: board, Trigger: latch, Logger: logger, Now: time.Now,
+	}
+	f := &fleet.Fleet{Connect: fleet.Kubeconfigs(o.kubeconfigs), Report: r.Placed, ReportCluster: r.ClusterSeen}
+	r.Fleet = f
+
+	group, ctx := errgroup.WithContext(ctx)
+	watch := func(url string) { watchRepository(ctx, group, url, latch, logger) }
+	r.OpenState = func(e *platform.Environment) (reconciler.StateRepo, error) {
+		url := repositories.resolve(e.State.URL)
+		repo, err := repositories.open(url, e.State.Branch)
+		if err == nil {
+			watch(url)
+		}
+		return repo, err
+	}
+	latch.Fire("start")
+	watch(o.platform)
+	group.Go(func() error { return f.Run(ctx) })
+	group.Go(func() error { return r.Run(ctx) })
+	group.Go(func() error { return trigger.Every(ctx, o.interval, func() { latch.Fire("interval") }) })
+	group.Go(func() error { return trigger.Kubeconfigs(ctx, o.kubeconfigs, f.Reconnect) })
+	group.Go(func() error {
+		return serveHTTP(ctx, listener, web.Handler(web.Options{
+			Board: board, Ready: r.Ready,
+			Includes: func(ctx context.Context, head, commit string) (bool, error) {
+				return source.IsAncestor(ctx, commit, head)
+			},
+		}))
+	})
+	logger.Info("serving", "platform", o.platform, "console", "http://"+listener.Addr().String())
+	if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	logger.Info("stopped")
+	return nil
+}
+
+// newLogger writes text for people on a terminal, and JSON for machines elsewhere.
+func newLogger(w io.Writer, format string, verbose bool) (*slog.Logger, error) {
+	level := slog.LevelInfo
+	if verbose {
+		level = slog.LevelDebug
+	}
+	file, isFile := w.(*os.File)
+	terminal := isFile && term.IsTerminal(int(file.Fd()))
+	switch {
+	case format == "json", format == "auto" && !terminal:
+		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})), nil
+	case format == "text", format == "auto":
+		noColor := !terminal || os.Getenv("NO_COLOR") != ""
+		return slog.New(tint.NewHandler(w, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: noColor})), nil
+	default:
+		return nil, fmt.Errorf("--log-format %q: choose text, json or auto", format)
+	}
+}
+
+func readCredentials(file string) (gitrepo.Credentials, error) {
+	if file == "" {
+		return gitrepo.Credentials{}, nil
+	}
+	return gitrepo.ReadCredentials(file)
+}
+
+func serveHTTP(ctx context.Context, listener net.Listener, handler http.Handler) error {
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, BaseContext: func(net.Listener) context.Context { return ctx }}
+	stop := context.AfterFunc(ctx, func() {
+		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+		defer cancel()
+		_ = server.Shutdown(drain)
+	})
+	defer stop()
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve HTTP: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,117 @@
+package reconciler
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"transom.dev/fleet"
+	"transom.dev/fleet/apply"
+	"transom.dev/reconciler/status"
+	"transom.dev/render/platform"
+)
+
+// deploy hands the fleet what is committed, with the settings of the clusters as plain values.
+func (r *Reconciler) deploy(p *platform.Platform, e *platform.Environment, h *held) error {
+	return r.Fleet.Deploy(fleet.Target{
+		Environment: e.Name, Commit: h.ours.Commit, Snapshot: h.ours, Clusters: members(p, e, h),
+	})
+}
+
+// members lists the clusters that an environment writes to: those it selects, and those that it had and has to leave.
+// A cluster whose file has a Problem is only read; one whose file is gone is let go.
+func members(p *platform.Platform, e *platform.Environment, h *held) []fleet.Cluster {
+	var list []fleet.Cluster
+	for name, c := range p.Clusters {
+		uid, had := h.base.Fleet.Clusters[name]
+		if !had && !selects(e, c) {
+			continue
+		}
+		member := fleet.Cluster{Name: name, State: c.State, UID: uid}
+		if c.Broken {
+			member.State = platform.ClusterPaused
+		}
+		list = append(list, member)
+	}
+	slices.SortFunc(list, func(a, b fleet.Cluster) int { return strings.Compare(a.Name, b.Name) })
+	return list
+}
+
+// identities remembers which cluster answered with which UID.
+type identities struct {
+	mu  sync.Mutex
+	uid map[string]string
+}
+
+// all returns what is known, as a copy.
+func (i *identities) all() map[string]string {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return maps.Clone(i.uid)
+}
+
+// learn reports whether uid is news.
+func (i *identities) learn(cluster, uid string) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if uid == "" || i.uid[cluster] == uid {
+		return false
+	}
+	if i.uid == nil {
+		i.uid = map[string]string{}
+	}
+	i.uid[cluster] = uid
+	return true
+}
+
+// ClusterSeen takes what the fleet says of a cluster. It is meant as fleet.Fleet's ReportCluster.
+func (r *Reconciler) ClusterSeen(c fleet.ClusterResult) {
+	r.Board.ClusterSeen(status.Cluster{Name: c.Cluster, UID: c.UID, Reachable: c.Reachable, Message: cmp.Or(c.Err, c.Problem)})
+	if r.identities.learn(c.Cluster, c.UID) {
+		r.Trigger.Fire("cluster " + c.Cluster + " answered")
+	}
+}
+
+// Placed takes what the fleet says of an instance on a cluster. It is meant as fleet.Fleet's Report.
+func (r *Reconciler) Placed(result fleet.Result) {
+	key := platform.RequestKey{Team: result.Team, Name: result.Request}
+	switch {
+	case result.Err != nil:
+		r.Board.Lost(result.Environment, key, result.Cluster, result.Err.Error())
+	case result.Absent && result.Settled && len(result.Problems) == 0:
+		r.Board.Removed(result.Environment, key, result.Cluster)
+	default:
+		r.Board.Placed(result.Environment, key, placement(result))
+	}
+	for _, change := range result.Changes {
+		r.Logger.Info(string(change.Action), "environment", result.Environment, "team", result.Team,
+			"request", result.Request, "cluster", result.Cluster, "object", change.Object.String(), "cause", change.Reason)
+	}
+}
+
+// placement is a fleet's result in the words of status.
+func placement(result fleet.Result) status.Placement {
+	p := status.Placement{
+		Cluster: result.Cluster, Revision: result.Revision, StateCommit: result.Commit,
+		Health: string(result.Health), Message: result.Message, Stage: status.Applied,
+	}
+	for _, o := range result.Objects {
+		p.Objects = append(p.Objects, status.Object{
+			Group: o.Object.Group, Kind: o.Object.Kind, Namespace: o.Object.Namespace, Name: o.Object.Name,
+			Health: string(o.Health), Message: o.Message,
+		})
+	}
+	for _, problem := range result.Problems {
+		p.Problems = append(p.Problems, status.ObjectProblem{Object: problem.Object.String(), Message: problem.Message})
+	}
+	switch {
+	case len(p.Problems) > 0:
+		p.Stage = status.Committed
+		p.Message = cmp.Or(p.Problems[0].Message, p.Message)
+	case result.Health == apply.Healthy:
+		p.Stage = status.Healthy
+	}
+	return p
+}

@@ -1,0 +1,186 @@
+package reconciler
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"transom.dev/reconciler/gitrepo"
+	"transom.dev/render"
+	"transom.dev/render/platform"
+)
+
+// self signs every state commit.
+var self = gitrepo.Signature{Name: "Transom", Email: "transom@transom.dev"}
+
+// The trailers of a state commit.
+const (
+	platformTrailer = "Transom-Platform-Commit"
+	releaseTrailer  = "Transom-Release"
+)
+
+// summaryLines bounds how many releases and authors a commit message names.
+const summaryLines = 50
+
+// strangers bounds how many commits of others believed looks behind.
+const strangers = 1000
+
+// believed returns the newest commit on the branch that Transom made. What others put on top of it is neither applied
+// nor believed.
+func believed(ctx context.Context, repo StateRepo, head *gitrepo.Snapshot) (*gitrepo.Snapshot, error) {
+	commit := head.Commit
+	for range strangers {
+		if commit == "" {
+			return &gitrepo.Snapshot{}, nil
+		}
+		info, err := repo.Show(ctx, commit)
+		if err != nil {
+			return nil, err
+		}
+		if isOurs(info) {
+			break
+		}
+		commit = ""
+		if len(info.Parents) > 0 {
+			commit = info.Parents[0]
+		}
+	}
+	if commit == head.Commit {
+		return head, nil
+	}
+	return repo.At(ctx, commit)
+}
+
+func isOurs(c gitrepo.CommitInfo) bool {
+	return c.Committer.Email == self.Email && len(c.Trailer(platformTrailer)) > 0
+}
+
+// restore returns what it takes to undo the commits that others put on top of ours, below the paths that are
+// Transom's. Other files of the branch, such as a README, are theirs.
+func restore(h *held) (map[string][]byte, error) {
+	changes := map[string][]byte{}
+	if h.head.Commit == h.ours.Commit {
+		return changes, nil
+	}
+	theirs, err := h.head.Blobs(".")
+	if err != nil {
+		return nil, fmt.Errorf("read state commit %s: %w", h.head.Commit, err)
+	}
+	ours, err := h.ours.Blobs(".")
+	if err != nil {
+		return nil, fmt.Errorf("read state commit %s: %w", h.ours.Commit, err)
+	}
+	for path := range theirs {
+		if _, known := ours[path]; !known && ownPath(path) {
+			changes[path] = nil
+		}
+	}
+	for path, blob := range ours {
+		if theirs[path] == blob || !ownPath(path) {
+			continue
+		}
+		if changes[path], err = h.ours.ReadFile(path); err != nil {
+			return nil, fmt.Errorf("read %s of state commit %s: %w", path, h.ours.Commit, err)
+		}
+	}
+	return changes, nil
+}
+
+func ownPath(path string) bool {
+	return path == "fleet.yaml" || strings.HasPrefix(path, "clusters/") || strings.HasPrefix(path, "releases/")
+}
+
+// accept says why the environment must not follow the platform, or nothing. A platform whose head does not continue
+// the commit that the state came from was rewound or rewritten: whatever it lacks may be missing by mistake.
+func (r *Reconciler) accept(ctx context.Context, p *platform.Platform, environment string, h *held) (frozen string, err error) {
+	last := h.base.Fleet.Platform
+	if last == "" || last == p.Commit {
+		return "", nil
+	}
+	continues, err := r.Platform.IsAncestor(ctx, last, p.Commit)
+	if err != nil || continues {
+		return "", err
+	}
+	if h.abandons = abandoned(p, environment, last); h.abandons {
+		return "", nil
+	}
+	return fmt.Sprintf("the platform's history was rewritten: %s does not continue %s, which this environment runs; "+
+		"nothing is committed or deleted. Push a branch that contains %s, or, to abandon it, merge "+
+		"decisions/%s/abandon.yaml: an Approval with spec {platform: %s}", p.Commit, last, last, environment, last), nil
+}
+
+// abandoned says whether a person approved that the environment leaves a platform commit behind.
+func abandoned(p *platform.Platform, environment, commit string) bool {
+	return slices.ContainsFunc(p.Decisions, func(d *platform.Decision) bool {
+		return d.Kind == "Approval" && d.Environment == environment && d.Platform == commit && !d.Broken
+	})
+}
+
+// message is a state commit's text in its parts.
+type message struct {
+	subject  string
+	summary  []string
+	trailers []string
+}
+
+// describe says what a commit does: its subject, a line per release, and the trailers that machines read.
+func describe(environment, commit string, state *render.State, healed int) *message {
+	m := &message{subject: subject(environment, state, healed)}
+	if healed > 0 {
+		m.summary = append(m.summary, fmt.Sprintf("Restores %d files that were changed by somebody else.", healed))
+	}
+	m.trailers = append(m.trailers, platformTrailer+": "+commit)
+	for i, key := range state.Touched {
+		if i == summaryLines {
+			m.summary = append(m.summary, fmt.Sprintf("and %d more", len(state.Touched)-i))
+		}
+		release := state.Releases[key]
+		if release == nil {
+			continue
+		}
+		m.trailers = append(m.trailers, fmt.Sprintf("%s: %s %s", releaseTrailer, key, release.Digest))
+		if i < summaryLines {
+			m.summary = append(m.summary, step(key, release))
+		}
+	}
+	return m
+}
+
+func subject(environment string, state *render.State, healed int) string {
+	switch {
+	case len(state.Touched) == 1 && state.Releases[state.Touched[0]] != nil:
+		key := state.Touched[0]
+		return environment + ": " + step(key, state.Releases[key])
+	case len(state.Touched) > 0:
+		return fmt.Sprintf("%s: %d releases", environment, len(state.Touched))
+	case healed > 0:
+		return environment + ": restore what was changed by somebody else"
+	default:
+		return environment + ": update the fleet's record"
+	}
+}
+
+func step(key platform.RequestKey, release *platform.Release) string {
+	if release.Absent {
+		return "remove " + key.String()
+	}
+	return fmt.Sprintf("%s to %s %s", key, release.Offering, release.Version)
+}
+
+// thank names the author of the platform commit, where it can be read.
+func (m *message) thank(ctx context.Context, source Source, commit string) {
+	info, err := source.Show(ctx, commit)
+	if err != nil || info.Author.Email == "" {
+		return
+	}
+	m.trailers = append(m.trailers, fmt.Sprintf("Co-authored-by: %s <%s>", info.Author.Name, info.Author.Email))
+}
+
+func (m *message) String() string {
+	parts := []string{m.subject}
+	if len(m.summary) > 0 {
+		parts = append(parts, strings.Join(m.summary, "\n"))
+	}
+	return strings.Join(append(parts, strings.Join(m.trailers, "\n")), "\n\n") + "\n"
+}

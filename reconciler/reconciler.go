@@ -1,0 +1,138 @@
+package reconciler
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"transom.dev/fleet"
+	"transom.dev/reconciler/gitrepo"
+	"transom.dev/reconciler/status"
+	"transom.dev/reconciler/trigger"
+	"transom.dev/render/platform"
+)
+
+// Source is the platform repository. The reconciler never writes to it.
+type Source interface {
+	Fetch(ctx context.Context) (*gitrepo.Snapshot, error)
+	IsAncestor(ctx context.Context, ancestor, descendant string) (bool, error)
+	Show(ctx context.Context, commit string) (gitrepo.CommitInfo, error)
+}
+
+// StateRepo is one environment's state repository.
+type StateRepo interface {
+	Fetch(ctx context.Context) (*gitrepo.Snapshot, error)
+	Commit(ctx context.Context, parent *gitrepo.Snapshot, c gitrepo.Commit) (*gitrepo.Snapshot, error)
+	Show(ctx context.Context, commit string) (gitrepo.CommitInfo, error)
+	At(ctx context.Context, commit string) (*gitrepo.Snapshot, error)
+}
+
+// Deployer takes what an environment's committed state asks of the fleet. *fleet.Fleet is one.
+type Deployer interface {
+	Deploy(t fleet.Target) error
+}
+
+// Reconciler holds the concrete parts. All fields but Logger are required and are not changed once it runs.
+type Reconciler struct {
+	PlatformURL string
+	Platform    Source
+	OpenState   func(e *platform.Environment) (StateRepo, error)
+	Fleet       Deployer
+	Board       *status.Board
+	Trigger     *trigger.Latch
+	Logger      *slog.Logger
+	Now         func() time.Time
+
+	identities identities
+
+	mu     sync.Mutex
+	latest *platform.Platform
+	ready  map[string]bool // environments that were reconciled once
+}
+
+// Run reconciles on every trigger until ctx is done, and returns when every lane has ended.
+func (r *Reconciler) Run(ctx context.Context) error {
+	lanes := &lanes{reconciler: r, byName: map[string]*lane{}}
+	defer lanes.wait()
+	loader := &platform.Loader{}
+	for {
+		causes, err := r.Trigger.Wait(ctx)
+		if err != nil {
+			return nil //nolint:nilerr // the context is done: that is how it ends
+		}
+		p, err := r.load(ctx, loader)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			r.Board.PlatformFailed(r.PlatformURL, err)
+			r.Logger.Error("platform not loaded", "cause", causes, "err", err)
+			continue // the ticker tries again; the lanes keep what they have
+		}
+		lanes.start(ctx, p, causes)
+	}
+}
+
+// load reads the platform's head.
+func (r *Reconciler) load(ctx context.Context, loader *platform.Loader) (*platform.Platform, error) {
+	head, err := r.Platform.Fetch(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("fetch platform %s: %w", r.PlatformURL, err)
+	}
+	if head.Commit == "" {
+		return nil, fmt.Errorf("platform %s has no commit on its branch yet: push one", r.PlatformURL)
+	}
+	r.mu.Lock()
+	latest := r.latest
+	r.mu.Unlock()
+	if latest != nil && latest.Commit == head.Commit {
+		return latest, nil
+	}
+	p, err := loader.Load(head)
+	if err != nil {
+		return nil, fmt.Errorf("load platform commit %s: %w", head.Commit, err)
+	}
+	p.Commit = head.Commit
+	r.mu.Lock()
+	r.latest = p
+	r.mu.Unlock()
+	r.Board.Loaded(r.PlatformURL, p.Commit, p.Problems)
+	r.Logger.Info("platform loaded", "commit", p.Commit, "requests", len(p.Requests), "problems", len(p.Problems))
+	return p, nil
+}
+
+// Latest returns the platform that was loaded last, or nil.
+func (r *Reconciler) Latest() *platform.Platform {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.latest
+}
+
+// Ready says whether the platform was loaded and every environment of it was reconciled once; the error says what is
+// still missing.
+func (r *Reconciler) Ready() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.latest == nil {
+		return fmt.Errorf("the platform %s is not loaded yet", r.PlatformURL)
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.latest.Environments)) {
+		if !r.ready[name] && !r.latest.Environments[name].Broken {
+			return fmt.Errorf("environment %s is not reconciled yet", name)
+		}
+	}
+	return nil
+}
+
+func (r *Reconciler) reconciled(environment string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ready == nil {
+		r.ready = map[string]bool{}
+	}
+	r.ready[environment] = true
+}

@@ -1,0 +1,132 @@
+package status_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"transom.dev/reconciler/status"
+	"transom.dev/render/platform"
+)
+
+var shop = platform.RequestKey{Team: "payments", Name: "shop"}
+
+// clock is a time that stands still until a test moves it.
+type clock struct{ at time.Time }
+
+func (c *clock) now() time.Time { return c.at }
+
+func newBoard() (*status.Board, *clock) {
+	c := &clock{time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)}
+	return status.NewBoard(c.now), c
+}
+
+func committed(revision string) (status.Environment, []status.Instance) {
+	return status.Environment{Name: "dev", StateCommit: "s-" + revision, Clusters: []status.Cluster{{Name: "one", State: "active"}}},
+		[]status.Instance{{
+			Environment: "dev", Request: shop, Offering: "web",
+			Placements: []status.Placement{{Cluster: "one", Revision: revision, Stage: status.Committed, Health: "Unknown"}},
+		}}
+}
+
+func placement(b *status.Board) status.Placement { return b.Status().Instances[0].Placements[0] }
+
+func TestHealthOfAnotherRevisionIsOldNews(t *testing.T) {
+	b, _ := newBoard()
+	b.Reconciled(committed("r2"))
+	b.Placed("dev", shop, status.Placement{Cluster: "one", Revision: "r1", Stage: status.Healthy, Health: "Healthy"})
+	require.Equal(t, status.Committed, placement(b).Stage)
+	b.Placed("dev", shop, status.Placement{Cluster: "one", Revision: "r2", Stage: status.Healthy, Health: "Healthy"})
+	require.Equal(t, status.Healthy, placement(b).Stage)
+}
+
+func TestHealthStaysWhileTheRevisionStays(t *testing.T) {
+	b, _ := newBoard()
+	b.Reconciled(committed("r1"))
+	b.Placed("dev", shop, status.Placement{Cluster: "one", Revision: "r1", Stage: status.Healthy, Health: "Healthy"})
+	b.Reconciled(committed("r1"))
+	require.Equal(t, status.Healthy, placement(b).Stage)
+	b.Reconciled(committed("r2"))
+	require.Equal(t, status.Committed, placement(b).Stage, "a new revision has proved nothing")
+}
+
+func TestStagesAreStampedOnce(t *testing.T) {
+	b, c := newBoard()
+	b.Reconciled(committed("r1"))
+	start := c.at
+	c.at = start.Add(time.Second)
+	b.Placed("dev", shop, status.Placement{Cluster: "one", Revision: "r1", Stage: status.Applied, Health: "Progressing"})
+	c.at = start.Add(2 * time.Second)
+	b.Placed("dev", shop, status.Placement{Cluster: "one", Revision: "r1", Stage: status.Healthy, Health: "Healthy"})
+	c.at = start.Add(time.Hour)
+	b.Placed("dev", shop, status.Placement{Cluster: "one", Revision: "r1", Stage: status.Healthy, Health: "Healthy"})
+	p := placement(b)
+	require.Equal(t, start, p.CommittedAt)
+	require.Equal(t, start.Add(time.Second), p.AppliedAt)
+	require.Equal(t, start.Add(2*time.Second), p.HealthyAt)
+}
+
+func TestRemovedInstanceStaysUntilItsClustersAreClean(t *testing.T) {
+	b, _ := newBoard()
+	b.Reconciled(committed("r1"))
+	e, _ := committed("r2")
+	b.Reconciled(e, []status.Instance{{Environment: "dev", Request: shop, Absent: true}})
+	require.Equal(t, "being removed", placement(b).Message)
+	b.Removed("dev", shop, "one")
+	require.Empty(t, b.Status().Instances)
+}
+
+func TestLostClusterIsUnknownAndKeepsItsStage(t *testing.T) {
+	b, _ := newBoard()
+	b.Reconciled(committed("r1"))
+	b.Placed("dev", shop, status.Placement{Cluster: "one", Revision: "r1", Stage: status.Healthy, Health: "Healthy"})
+	b.Lost("dev", shop, "one", "connection refused")
+	require.Equal(t, "Unknown", placement(b).Health)
+	require.Equal(t, status.Healthy, placement(b).Stage)
+}
+
+func TestHistoryRecordsChangesOnly(t *testing.T) {
+	b, _ := newBoard()
+	b.Reconciled(committed("r1"))
+	healthy := status.Placement{Cluster: "one", Revision: "r1", Stage: status.Healthy, Health: "Healthy"}
+	b.Placed("dev", shop, healthy)
+	before := len(b.History())
+	b.Placed("dev", shop, healthy)
+	b.Reconciled(committed("r1"))
+	require.Len(t, b.History(), before)
+}
+
+func TestSubscriberGetsOneSignalForManyChanges(t *testing.T) {
+	b, _ := newBoard()
+	changed, end := b.Subscribe()
+	for range 10 {
+		b.PlatformFailed("url", errors.New("away"))
+		b.Loaded("url", "c1", nil)
+	}
+	<-changed
+	require.Empty(t, changed)
+	end()
+	b.Loaded("url", "c2", nil)
+	require.Empty(t, changed)
+}
+
+func TestClusterFactsReachEveryEnvironmentOfTheCluster(t *testing.T) {
+	b, _ := newBoard()
+	b.Reconciled(committed("r1"))
+	b.ClusterSeen(status.Cluster{Name: "one", UID: "u1", Reachable: true})
+	b.ClusterSeen(status.Cluster{Name: "one", Message: "connection refused"})
+	c := b.Status().Environments[0].Clusters[0]
+	require.Equal(t, "u1", c.UID)
+	require.Equal(t, "active", c.State)
+	require.False(t, c.Reachable)
+}
+
+func TestForgottenEnvironmentIsGone(t *testing.T) {
+	b, _ := newBoard()
+	b.Reconciled(committed("r1"))
+	b.Forget("dev")
+	require.Empty(t, b.Status().Environments)
+	require.Empty(t, b.Status().Instances)
+}

@@ -1,0 +1,111 @@
+package status
+
+import (
+	"time"
+
+	"transom.dev/render/platform"
+)
+
+// Status is all that is known at one moment, sorted by name. It is what /api/v1/status serves.
+type Status struct {
+	Platform     Platform      `json:"platform"`
+	Environments []Environment `json:"environments"`
+	Instances    []Instance    `json:"instances"`
+}
+
+// Platform is what is known of the platform repository.
+type Platform struct {
+	URL      string             `json:"url"`
+	Commit   string             `json:"commit,omitempty"` // the head that was last loaded
+	LoadedAt time.Time          `json:"loadedAt,omitzero"`
+	Problems []platform.Problem `json:"problems,omitempty"` // Warnings among them
+	Error    string             `json:"error,omitempty"`    // why the head cannot be read now
+}
+
+// Environment is what is known of one environment.
+type Environment struct {
+	Name        string             `json:"name"`
+	StateURL    string             `json:"stateURL,omitempty"`
+	Commit      string             `json:"commit,omitempty"`      // the platform commit it was last reconciled with
+	StateCommit string             `json:"stateCommit,omitempty"` // the head of its state that is deployed
+	Frozen      string             `json:"frozen,omitempty"`      // why nothing is committed, and what ends it
+	Error       string             `json:"error,omitempty"`       // the last pass failed and is tried again
+	Problems    []platform.Problem `json:"problems,omitempty"`    // of rendering for it
+	Clusters    []Cluster          `json:"clusters,omitempty"`
+}
+
+// Cluster is what is known of one cluster of an environment.
+type Cluster struct {
+	Name      string    `json:"name"`
+	State     string    `json:"state"` // active, paused or draining
+	UID       string    `json:"uid,omitempty"`
+	Reachable bool      `json:"reachable"`
+	Message   string    `json:"message,omitempty"` // why it is not reachable, or is not written to
+	Since     time.Time `json:"since,omitzero"`
+}
+
+// Stage is how far a placement has come.
+type Stage string
+
+// The stages, in order. A Problem is no stage: it keeps a placement where it is.
+const (
+	Rendered  Stage = "Rendered"
+	Committed Stage = "Committed"
+	Applied   Stage = "Applied"
+	Healthy   Stage = "Healthy"
+)
+
+// Instance is one request in one environment.
+type Instance struct {
+	Environment string              `json:"environment"`
+	Request     platform.RequestKey `json:"request"`
+	Offering    string              `json:"offering,omitempty"`
+	Version     string              `json:"version,omitempty"`
+	Release     string              `json:"release,omitempty"`
+	Commit      string              `json:"commit,omitempty"` // the platform commit that yielded the release
+	File        string              `json:"file,omitempty"`   // the request's file
+	Absent      bool                `json:"absent,omitempty"` // removed; gone once no placement is left
+	Outputs     map[string]any      `json:"outputs,omitempty"`
+	Problems    []platform.Problem  `json:"problems,omitempty"` // why what was merged is not what runs
+	Placements  []Placement         `json:"placements,omitempty"`
+}
+
+// Placement is one instance on one cluster.
+type Placement struct {
+	Cluster     string          `json:"cluster"`
+	Stage       Stage           `json:"stage"`
+	Health      string          `json:"health"` // Healthy, Progressing, Failed or Unknown
+	Message     string          `json:"message,omitempty"`
+	Revision    string          `json:"revision,omitempty"`
+	StateCommit string          `json:"stateCommit,omitempty"`
+	Objects     []Object        `json:"objects,omitempty"`
+	Problems    []ObjectProblem `json:"problems,omitempty"`
+	CommittedAt time.Time       `json:"committedAt,omitzero"`
+	AppliedAt   time.Time       `json:"appliedAt,omitzero"`
+	HealthyAt   time.Time       `json:"healthyAt,omitzero"`
+}
+
+// Object is one object of a placement.
+type Object struct {
+	Group     string `json:"group,omitempty"`
+	Kind      string `json:"kind"`
+	Namespace string `json:"namespace,omitempty"`
+	Name      string `json:"name"`
+	Health    string `json:"health"`
+	Message   string `json:"message,omitempty"`
+}
+
+// ObjectProblem is a state of a cluster that a person must fix.
+type ObjectProblem struct {
+	Object  string `json:"object"` // Kind namespace/name
+	Message string `json:"message"`
+}
+
+// Event is something that changed.
+type Event struct {
+	At          time.Time            `json:"at"`
+	Environment string               `json:"environment,omitempty"`
+	Cluster     string               `json:"cluster,omitempty"`
+	Request     *platform.RequestKey `json:"request,omitempty"`
+	Message     string               `json:"message"`
+}
