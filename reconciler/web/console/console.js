@@ -1,0 +1,124 @@
+import { ago, element, mark, refreshTimes, verdicts } from "./element.js";
+import { draw, rows, select, verdictsOf } from "./matrix.js";
+import { at, detail } from "./detail.js";
+
+const byId = (id) => document.getElementById(id);
+const chosen = new Set(); // verdicts that the matrix is narrowed to; none is all
+const feedLimit = 200;
+let status, tag, asking, askAgain;
+
+// refresh reads the status. Calls that come while one is under way become one more.
+async function refresh() {
+  if (asking) { askAgain = true; return; }
+  asking = true;
+  try {
+    const answer = await fetch("/api/v1/status?objects=none");
+    if (!answer.ok) throw new Error(`/api/v1/status: ${answer.status}`);
+    if (answer.headers.get("ETag") !== tag) {
+      status = await answer.json();
+      tag = answer.headers.get("ETag");
+      show();
+    }
+  } catch (e) {
+    connection("away", e.message);
+  }
+  asking = false;
+  if (askAgain) { askAgain = false; refresh(); }
+}
+
+function show() {
+  const { platform } = status;
+  byId("platform").replaceChildren(platform.url || "", platform.commit ? " at " : "", element("code", { title: platform.commit }, (platform.commit || "").slice(0, 7)));
+  const troubles = [platform.error, ...status.environments.map((e) => e.frozen && `${e.name}: ${e.frozen}`)].filter(Boolean);
+  byId("notice").hidden = troubles.length === 0;
+  byId("notice").replaceChildren(...troubles.map((t) => element("span", {}, t)));
+  showCounts();
+  showMatrix();
+  showProblems();
+  if (byId("detail").open) follow();
+}
+
+function showCounts() {
+  const counts = Object.fromEntries(verdicts.map((word) => [word, 0]));
+  for (const instance of status.instances) for (const word of verdictsOf(instance)) counts[word]++;
+  byId("counts").replaceChildren(...verdicts.filter((word) => counts[word] || word === "Healthy" || chosen.has(word)).map((word) =>
+    element("button", {
+      type: "button", class: `count ${word.toLowerCase()}`, "aria-pressed": String(chosen.has(word)),
+      onclick: () => { chosen.has(word) ? chosen.delete(word) : chosen.add(word); showCounts(); showMatrix(); },
+    }, mark(word), element("b", {}, String(counts[word])), ` ${word}`)));
+}
+
+function showMatrix() {
+  const all = rows(status);
+  const selected = select(all, byId("search").value, chosen);
+  const left = draw(byId("matrix"), status, selected);
+  const text = left > 0 ? `${left} more: narrow the filter to see them.`
+    : all.length === 0 ? "No requests yet: merge one and it appears here."
+      : selected.length === 0 ? "Nothing matches the filter." : "";
+  byId("more").hidden = text === "";
+  byId("more").textContent = text;
+}
+
+function showProblems() {
+  const seen = new Set();
+  const list = [...(status.platform.problems || []), ...status.environments.flatMap((e) => e.problems || [])].filter((p) => {
+    const key = `${at(p)} ${p.message}`;
+    return !seen.has(key) && seen.add(key);
+  });
+  list.sort((x, y) => Number(!!x.warning) - Number(!!y.warning));
+  byId("problems").replaceChildren(...(list.length ? list.map((p) =>
+    element("li", { class: p.warning ? "warning" : null },
+      element("code", {}, at(p)), element("span", {}, p.warning ? `Warning: ${p.message}` : p.message)))
+    : [element("li", { class: "fine" }, mark("Healthy"), "None: all that is merged is valid.")]));
+}
+
+// follow opens what the address names: #/TEAM/REQUEST/ENVIRONMENT[/CLUSTER].
+async function follow() {
+  const dialog = byId("detail");
+  const [, team, name, environment, cluster] = decodeURI(location.hash).split("/");
+  if (!environment) { if (dialog.open) dialog.close(); return; }
+  const query = new URLSearchParams({ team, request: name, environment });
+  const [answer, traced] = await Promise.all([
+    fetch(`/api/v1/status?${query}`), fetch(`/api/v1/explain?${query}${cluster ? `&cluster=${encodeURIComponent(cluster)}` : ""}`)]);
+  const instance = answer.ok ? (await answer.json()).instances[0] : undefined;
+  if (!instance) { if (dialog.open) dialog.close(); return; }
+  const placement = (instance.placements || []).find((p) => p.cluster === cluster);
+  detail(dialog, instance, placement, traced.ok ? await traced.json() : undefined);
+  if (!dialog.open) dialog.showModal();
+}
+
+function happened(message) {
+  const e = JSON.parse(message.data);
+  const feed = byId("events");
+  const who = e.request ? `${e.request.team}/${e.request.name}` : "";
+  const where = e.cluster || e.environment || (who ? "" : "platform");
+  feed.prepend(element("li", {}, ago(e.at),
+    element("span", { class: "about" }, who ? element("b", {}, who) : "", who && where ? " on " : "", where),
+    element("span", { class: "what" }, e.message)));
+  while (feed.children.length > feedLimit) feed.lastChild.remove();
+}
+
+function connection(state, title) {
+  byId("link").className = `link ${state}`;
+  byId("link").textContent = { live: "live", away: "no daemon: trying again" }[state];
+  byId("link").title = title || "";
+}
+
+function listen() {
+  const stream = new EventSource("/api/v1/events");
+  stream.addEventListener("open", () => connection("live"));
+  stream.addEventListener("error", () => {
+    connection("away");
+    if (stream.readyState === EventSource.CLOSED) setTimeout(listen, 3000);
+  });
+  stream.addEventListener("event", happened);
+  stream.addEventListener("status", refresh);
+}
+
+byId("search").addEventListener("input", showMatrix);
+byId("detail").addEventListener("close", () => { if (location.hash) history.replaceState(null, "", location.pathname); });
+byId("detail").addEventListener("click", (e) => { if (e.target === e.currentTarget) e.currentTarget.close(); });
+window.addEventListener("hashchange", follow);
+setInterval(() => refreshTimes(document), 5000);
+refresh().then(follow);
+listen();

@@ -1,0 +1,53 @@
+// element makes DOM nodes. Text always goes in as text, never as markup, because it comes from files that people wrote.
+export function element(name, attributes = {}, ...children) {
+  const node = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
+    else node.setAttribute(key, value === true ? "" : value);
+  }
+  for (const child of children.flat()) {
+    if (child !== undefined && child !== null && child !== "") node.append(child);
+  }
+  return node;
+}
+
+// short is how people read a hash.
+export const short = (hash = "") => hash.replace(/^sha256:/, "").slice(0, 7);
+
+// ago is a time as people say it; its node is kept true by refreshTimes.
+export function ago(when) {
+  const date = new Date(when);
+  return element("time", { datetime: date.toISOString(), title: date.toLocaleString(), class: "ago" }, spell(date));
+}
+
+export function refreshTimes(root) {
+  for (const node of root.querySelectorAll("time.ago")) {
+    const text = spell(new Date(node.dateTime));
+    if (node.textContent !== text) node.textContent = text;
+  }
+}
+
+function spell(date) {
+  const seconds = Math.max(0, Math.round((Date.now() - date.getTime()) / 1000));
+  if (seconds < 5) return "now";
+  if (seconds < 60) return `${seconds}s ago`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)}m ago`;
+  if (seconds < 86400) return `${Math.floor(seconds / 3600)}h ago`;
+  return `${Math.floor(seconds / 86400)}d ago`;
+}
+
+// verdict is the one word a placement, or an instance without one, gets: its health, or Problem, which outranks it.
+export function verdict(instance, placement) {
+  const wrong = (list) => (list || []).some((p) => !p.warning);
+  if (wrong(instance.problems) || (placement && wrong(placement.problems))) return "Problem";
+  return placement ? placement.health || "Unknown" : "Unknown";
+}
+
+export const verdicts = ["Healthy", "Progressing", "Failed", "Problem", "Unknown"];
+
+// mark is a verdict's sign: a shape of its own, so that colour is never all there is.
+export function mark(word) {
+  const shapes = { Healthy: "✓", Progressing: "◔", Failed: "✕", Problem: "!", Unknown: "?" };
+  return element("span", { class: `mark ${word.toLowerCase()}`, "aria-hidden": "true" }, shapes[word] || "?");
+}

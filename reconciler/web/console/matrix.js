@@ -1,0 +1,115 @@
+import { element, mark, short, verdict } from "./element.js";
+
+const rowLimit = 300;
+
+// rows groups instances into one row per request, keeping the order of the status: by team, then by name.
+export function rows(status) {
+  const byRequest = new Map();
+  for (const instance of status.instances) {
+    const { team, name } = instance.request;
+    const key = `${team}/${name}`;
+    if (!byRequest.has(key)) byRequest.set(key, { key, team, name, environments: new Map() });
+    byRequest.get(key).environments.set(instance.environment, instance);
+  }
+  return [...byRequest.values()];
+}
+
+// select keeps the rows that the search and the chosen verdicts ask for.
+export function select(all, search, chosen) {
+  const words = search.toLowerCase().split(/\s+/).filter(Boolean);
+  return all.filter((row) => {
+    const instances = [...row.environments.values()];
+    const text = [row.key, ...instances.map((i) => `${i.offering}@${i.version}`)].join(" ").toLowerCase();
+    if (!words.every((word) => text.includes(word))) return false;
+    return chosen.size === 0 || instances.some((i) => verdictsOf(i).some((word) => chosen.has(word)));
+  });
+}
+
+export function verdictsOf(instance) {
+  const placements = instance.placements || [];
+  return placements.length ? placements.map((p) => verdict(instance, p)) : [verdict(instance)];
+}
+
+// draw fills the table and returns how many rows did not fit.
+export function draw(table, status, selected) {
+  const focused = document.activeElement?.dataset?.cell;
+  const columns = status.environments.map((e) => ({ ...e, clusters: e.clusters?.length ? e.clusters : [{ name: "" }] }));
+  const bodies = [];
+  let team;
+  for (const row of selected.slice(0, rowLimit)) {
+    if (row.team !== team) {
+      team = row.team;
+      const span = 1 + columns.reduce((n, e) => n + e.clusters.length, 0);
+      bodies.push(element("tbody", {}, element("tr", { class: "team" }, element("th", { colspan: span, scope: "rowgroup" }, team))));
+    }
+    bodies.at(-1).append(line(row, columns));
+  }
+  const caption = table.caption;
+  table.replaceChildren(caption, head(columns), ...bodies);
+  if (focused) table.querySelector(`[data-cell="${CSS.escape(focused)}"]`)?.focus();
+  return selected.length - Math.min(selected.length, rowLimit);
+}
+
+function head(columns) {
+  const environments = columns.map((e) =>
+    element("th", { colspan: e.clusters.length, scope: "colgroup", class: "environment edge" },
+      element("span", { class: "name" }, e.name),
+      e.frozen ? element("span", { class: "flag failed", title: e.frozen }, "frozen") : null,
+      e.error ? element("span", { class: "flag progressing", title: e.error }, "retrying") : null,
+      e.stateCommit ? element("code", { title: `state commit ${e.stateCommit}` }, short(e.stateCommit)) : null));
+  const clusters = columns.flatMap((e) => e.clusters.map((c, i) =>
+    element("th", { scope: "col", class: i === 0 ? "cluster edge" : "cluster", title: c.message }, c.name, reach(c))));
+  return element("thead", {},
+    element("tr", {}, element("th", { rowspan: 2, scope: "col", class: "corner" }, "Request"), environments),
+    element("tr", {}, clusters));
+}
+
+// reach says in words what is unusual about a cluster; a cluster that is active and answers needs none.
+function reach(cluster) {
+  if (!cluster.name) return null;
+  if (!cluster.reachable) return element("span", { class: "flag failed" }, cluster.since || cluster.message ? "unreachable" : "connecting");
+  if (cluster.state !== "active") return element("span", { class: "flag progressing" }, cluster.state);
+  return null;
+}
+
+function line(row, columns) {
+  const first = row.environments.values().next().value;
+  return element("tr", {},
+    element("th", { scope: "row" },
+      element("span", { class: "request" }, row.name),
+      element("span", { class: "offering" }, first.offering || "")),
+    columns.flatMap((e) => cells(row, e)));
+}
+
+function cells(row, environment) {
+  const instance = row.environments.get(environment.name);
+  const placed = new Map((instance?.placements || []).map((p) => [p.cluster, p]));
+  if (instance && placed.size === 0) {
+    return [element("td", { class: "edge", colspan: environment.clusters.length }, cell(row, instance, undefined))];
+  }
+  return environment.clusters.map((cluster, i) => {
+    const placement = placed.get(cluster.name);
+    return element("td", { class: i === 0 ? "edge" : null },
+      placement ? cell(row, instance, placement) : element("span", { class: "none", title: "not placed here" }, "·"));
+  });
+}
+
+function cell(row, instance, placement) {
+  const word = verdict(instance, placement);
+  const why = reason(instance, placement);
+  const where = [row.team, row.name, instance.environment, placement?.cluster].filter(Boolean).join("/");
+  const label = `${row.key} on ${placement?.cluster || instance.environment}: ${word}, ${instance.version || "no version"}`;
+  return element("a", { class: `cell ${word.toLowerCase()}`, href: `#/${where}`, "data-cell": where, title: why || word, "aria-label": why ? `${label}. ${why}` : label },
+    mark(word),
+    element("span", { class: "version" }, instance.version || "–"),
+    word === "Healthy" ? null : element("span", { class: "word" }, instance.absent ? "Removing" : word));
+}
+
+// reason is the first thing a person would want to know of a placement that is not healthy.
+export function reason(instance, placement) {
+  const problem = (instance.problems || []).find((p) => !p.warning);
+  if (problem) return `${problem.file}${problem.line ? `:${problem.line}` : ""}: ${problem.message}`;
+  const object = placement?.problems?.[0];
+  if (object) return `${object.object}: ${object.message}`;
+  return placement?.message || "";
+}

@@ -1,0 +1,16 @@
+// Package web is Transom's HTTP side: the console, the API, the event stream, metrics and health.
+//
+// In come a status.Board, which it only reads, and a few questions that it may ask the daemon. Out comes an
+// http.Handler:
+//
+//	/                 the console: one page that reads the API, without any request elsewhere
+//	/api/v1/status    what is known, as JSON: ?team= ?request= ?environment= narrow it, ?objects=none leaves objects out
+//	/api/v1/progress  how far a commit has come in an environment: ?environment= ?commit= ?team= ?request=
+//	/api/v1/events    what changed lately, as JSON, or as Server-Sent Events where the client accepts them
+//	/api/v1/explain   where an instance comes from: ?environment= ?team= ?request= ?cluster=
+//	/metrics          Prometheus metrics
+//	/healthz /readyz  the process lives; the platform was loaded and every environment was reconciled once
+//
+// It changes nothing, keeps nothing and trusts its listener to be private: there is no login, so the daemon listens on
+// localhost unless told otherwise.
+package web

@@ -1,0 +1,139 @@
+package web
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"transom.dev/reconciler/status"
+)
+
+const (
+	// calm is how long a stream gathers changes before it tells: a burst becomes one message.
+	calm = 100 * time.Millisecond
+	// keepAlive is how often a quiet stream shows that it is there, below the patience of common proxies.
+	keepAlive = 20 * time.Second
+)
+
+func (s *server) events(w http.ResponseWriter, r *http.Request) error {
+	selected, err := parameters(r.URL.Query())
+	if err != nil {
+		return err
+	}
+	if strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
+		return s.stream(w, r, selected)
+	}
+	return writeJSON(w, r, selected.events(s.Board.History()))
+}
+
+func (s selection) events(all []status.Event) []status.Event {
+	kept := []status.Event{}
+	for _, e := range all {
+		if s.event(e) {
+			kept = append(kept, e)
+		}
+	}
+	return kept
+}
+
+// event says whether an event concerns the selection: a request's own, and what happened to the environment or cluster.
+func (s selection) event(e status.Event) bool {
+	return (e.Request == nil || s.matches(*e.Request)) &&
+		(s.environment == "" || e.Environment == "" || s.environment == e.Environment)
+}
+
+// stream sends history as it is made: an "event" for each entry, and one "status" after each burst of changes, whose
+// receiver asks for the status again. A client that names the last event it saw gets what it missed; any other starts
+// with all that is remembered.
+func (s *server) stream(w http.ResponseWriter, r *http.Request, selected selection) error {
+	changed, end := s.Board.Subscribe()
+	defer end()
+	w.Header().Set("Content-Type", "text/event-stream")
+	flush := http.NewResponseController(w)
+	at := parseCursor(r.Header.Get("Last-Event-ID"))
+	for {
+		var text strings.Builder
+		at = tell(&text, selected, at, s.Board.History())
+		text.WriteString("event: status\ndata: {}\n\n")
+		if _, err := w.Write([]byte(text.String())); err != nil {
+			return nil //nolint:nilerr // the client went away
+		}
+		if err := flush.Flush(); err != nil {
+			return nil //nolint:nilerr // the client went away
+		}
+		if !wait(r, w, flush, changed) {
+			return nil
+		}
+	}
+}
+
+// wait returns true after the next burst of changes, and false once the client is gone.
+func wait(r *http.Request, w http.ResponseWriter, flush *http.ResponseController, changed <-chan struct{}) bool {
+	alive := time.NewTicker(keepAlive)
+	defer alive.Stop()
+	for {
+		select {
+		case <-r.Context().Done():
+			return false
+		case <-alive.C:
+			if _, err := w.Write([]byte(": still here\n\n")); err != nil || flush.Flush() != nil {
+				return false
+			}
+		case <-changed:
+			select {
+			case <-r.Context().Done():
+				return false
+			case <-time.After(calm):
+				return true
+			}
+		}
+	}
+}
+
+// tell writes the selected events of a history behind a cursor and returns the cursor behind them.
+func tell(w *strings.Builder, selected selection, at cursor, history []status.Event) cursor {
+	first, _ := slices.BinarySearchFunc(history, at.nanos, func(e status.Event, nanos int64) int {
+		return e.At.Compare(time.Unix(0, nanos))
+	})
+	repeated := 0 // events at the cursor's own instant that were told before
+	for _, e := range history[first:] {
+		if e.At.UnixNano() == at.nanos {
+			if repeated++; repeated <= at.told {
+				continue
+			}
+			at.told++
+		} else {
+			at, repeated = cursor{nanos: e.At.UnixNano(), told: 1}, 1
+		}
+		if !selected.event(e) {
+			continue
+		}
+		data, err := json.Marshal(e)
+		if err != nil { // an event is plain data, so this is a defect that a reader should see
+			data = fmt.Appendf(nil, `{"message":%q}`, err.Error())
+		}
+		fmt.Fprintf(w, "id: %s\nevent: event\ndata: %s\n\n", at, data)
+	}
+	return at
+}
+
+// cursor is a place in the history: an instant, and how many of its events were told. The history has no numbers, as
+// it starts anew with every daemon; times are good across restarts too.
+type cursor struct {
+	nanos int64
+	told  int
+}
+
+func (c cursor) String() string { return fmt.Sprintf("%d-%d", c.nanos, c.told) }
+
+// parseCursor reads what String wrote; anything else is the beginning.
+func parseCursor(s string) cursor {
+	var c cursor
+	if _, err := fmt.Sscanf(s, "%d-%d", &c.nanos, &c.told); err != nil {
+		return cursor{}
+	}
+	return c
+}

@@ -1,0 +1,122 @@
+package web_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"transom.dev/reconciler/status"
+	"transom.dev/reconciler/web"
+)
+
+// message is one Server-Sent Event.
+type message struct{ id, event, data string }
+
+// listen opens a stream and returns a function that waits for its next message.
+func listen(t *testing.T, url, after string) (next func() message) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	t.Cleanup(cancel)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	require.NoError(t, err)
+	req.Header.Set("Accept", "text/event-stream")
+	req.Header.Set("Last-Event-ID", after)
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = resp.Body.Close() })
+	require.Equal(t, "text/event-stream", resp.Header.Get("Content-Type"))
+	lines := bufio.NewScanner(resp.Body)
+	return func() message {
+		var m message
+		for lines.Scan() {
+			name, value, _ := strings.Cut(lines.Text(), ": ")
+			switch name {
+			case "id":
+				m.id = value
+			case "event":
+				m.event = value
+			case "data":
+				m.data = value
+			case "":
+				return m
+			}
+		}
+		require.NoError(t, lines.Err(), "the stream ended")
+		return m
+	}
+}
+
+// upTo collects events until the next status message.
+func upTo(next func() message) (events []status.Event, last string) {
+	for {
+		m := next()
+		if m.event != "event" {
+			return events, last
+		}
+		var e status.Event
+		if json.Unmarshal([]byte(m.data), &e) == nil {
+			events = append(events, e)
+		}
+		last = m.id
+	}
+}
+
+func messages(events []status.Event) []string {
+	var all []string
+	for _, e := range events {
+		all = append(all, e.Message)
+	}
+	return all
+}
+
+func TestEventsAreTheHistory(t *testing.T) {
+	b := board()
+	s := serve(t, web.Options{Board: b})
+	require.Equal(t, messages(b.History()), messages(getJSON[[]status.Event](t, s, "/api/v1/events")))
+
+	narrowed := messages(getJSON[[]status.Event](t, s, "/api/v1/events?team=store&request=shop&environment=prod"))
+	require.Contains(t, narrowed, "Healthy")
+	require.Len(t, narrowed, len(b.History())-3, "without the other request's two and the other environment's")
+}
+
+func TestAStreamTellsWhatHappenedAndThenWhatHappens(t *testing.T) {
+	b := board()
+	s := serve(t, web.Options{Board: b})
+	next := listen(t, s.URL+"/api/v1/events", "")
+	events, _ := upTo(next)
+	require.Equal(t, messages(b.History()), messages(events))
+
+	b.Lost("prod", shop, "east", "no answer")
+	b.Lost("prod", cache, "east", "no answer")
+	events, last := upTo(next)
+	for len(events) < 2 { // the burst may be told in two parts
+		var more []status.Event
+		more, last = upTo(next)
+		events = append(events, more...)
+	}
+	require.Equal(t, []string{"Unknown: no answer", "Committed, Unknown: no answer"}, messages(events))
+
+	b.Lost("prod", cache, "west", "no answer either")
+	events, _ = upTo(listen(t, s.URL+"/api/v1/events", last))
+	require.Equal(t, []string{"Committed, Unknown: no answer either"}, messages(events), "a client that comes back gets what it missed")
+}
+
+func TestAStreamResumesAmongEventsOfOneInstant(t *testing.T) {
+	at := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	b := status.NewBoard(func() time.Time { return at })
+	b.ClusterSeen(status.Cluster{Name: "one", Reachable: true})
+	b.ClusterSeen(status.Cluster{Name: "two", Reachable: true})
+	s := serve(t, web.Options{Board: b})
+	_, last := upTo(listen(t, s.URL+"/api/v1/events", ""))
+
+	b.ClusterSeen(status.Cluster{Name: "three", Reachable: true})
+	events, _ := upTo(listen(t, s.URL+"/api/v1/events", last))
+	require.Len(t, events, 1)
+	require.Equal(t, "three", events[0].Cluster)
+}

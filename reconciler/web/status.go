@@ -1,0 +1,113 @@
+package web
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"transom.dev/reconciler/status"
+	"transom.dev/render/platform"
+)
+
+// selection narrows an answer to a team, a request of it, an environment; an empty field selects all.
+type selection struct {
+	team, request, environment string
+}
+
+// parameters reads a query that may hold the selection's parameters and those named beside them. An unknown one is an
+// error, because a filter that is silently ignored answers another question.
+func parameters(q url.Values, more ...string) (selection, error) {
+	known := append([]string{"team", "request", "environment"}, more...)
+	for name := range q {
+		if !slices.Contains(known, name) {
+			return selection{}, refuse(http.StatusBadRequest, "unknown parameter %q; known: %q", name, known)
+		}
+	}
+	s := selection{team: q.Get("team"), request: q.Get("request"), environment: q.Get("environment")}
+	if s.request != "" && s.team == "" {
+		return selection{}, refuse(http.StatusBadRequest, "request=%s needs team=: a request is named within its team", s.request)
+	}
+	return s, nil
+}
+
+func (s selection) matches(k platform.RequestKey) bool {
+	return (s.team == "" || s.team == k.Team) && (s.request == "" || s.request == k.Name)
+}
+
+// of narrows all that is known. It leaves what it is given alone, as parts of it may be shared.
+func (s selection) of(all status.Status) status.Status {
+	out := status.Status{Platform: all.Platform, Environments: []status.Environment{}, Instances: []status.Instance{}}
+	out.Platform.Problems = s.problems(all.Platform.Problems)
+	for _, e := range all.Environments {
+		if s.environment == "" || s.environment == e.Name {
+			e.Problems = s.problems(e.Problems)
+			out.Environments = append(out.Environments, e)
+		}
+	}
+	for _, in := range all.Instances {
+		if s.matches(in.Request) && (s.environment == "" || s.environment == in.Environment) {
+			out.Instances = append(out.Instances, in)
+		}
+	}
+	return out
+}
+
+// problems keeps those that concern the selection: its own, and those that say nothing about whom they concern.
+func (s selection) problems(all []platform.Problem) []platform.Problem {
+	var kept []platform.Problem
+	for _, p := range all {
+		elsewhere := p.Request != nil && !s.matches(*p.Request) ||
+			s.environment != "" && p.Environment != "" && p.Environment != s.environment
+		if !elsewhere {
+			kept = append(kept, p)
+		}
+	}
+	return kept
+}
+
+func (s *server) status(w http.ResponseWriter, r *http.Request) error {
+	q := r.URL.Query()
+	selected, err := parameters(q, "objects")
+	if err != nil {
+		return err
+	}
+	answer := selected.of(s.Board.Status())
+	switch objects := q.Get("objects"); objects {
+	case "", "all":
+	case "none":
+		answer.Instances = withoutObjects(answer.Instances)
+	default:
+		return refuse(http.StatusBadRequest, "objects=%s: it is all or none", objects)
+	}
+	return writeJSON(w, r, answer)
+}
+
+func withoutObjects(instances []status.Instance) []status.Instance {
+	for i := range instances {
+		instances[i].Placements = slices.Clone(instances[i].Placements)
+		for j := range instances[i].Placements {
+			instances[i].Placements[j].Objects = nil
+		}
+	}
+	return instances
+}
+
+// writeJSON answers with v and an ETag over its bytes, so that a client that asks again pays only for what changed.
+func writeJSON(w http.ResponseWriter, r *http.Request, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encode the answer: %w", err)
+	}
+	tag := fmt.Sprintf(`"%x"`, sha256.Sum256(body))
+	w.Header().Set("ETag", tag)
+	if r.Header.Get("If-None-Match") == tag {
+		w.WriteHeader(http.StatusNotModified)
+		return nil
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(append(body, '\n')) // a client that went away is no concern of ours
+	return nil
+}

@@ -1,0 +1,300 @@
+package web_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+
+	"transom.dev/reconciler/status"
+	"transom.dev/reconciler/web"
+	"transom.dev/render/platform"
+)
+
+var (
+	shop  = platform.RequestKey{Team: "store", Name: "shop"}
+	cache = platform.RequestKey{Team: "store", Name: "cache"}
+	api   = platform.RequestKey{Team: "search", Name: "api"}
+)
+
+// clock ticks once per reading, so that every event has a time of its own.
+func clock() func() time.Time {
+	at := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	return func() time.Time {
+		at = at.Add(time.Second)
+		return at
+	}
+}
+
+// board knows one environment with two clusters, in which only shop on east is healthy.
+func board() *status.Board {
+	b := status.NewBoard(clock())
+	b.Loaded("https://git.example.com/platform.git", "c2", []platform.Problem{
+		{File: "requests/search/api.yaml", Line: 5, Rule: "unknown-offering", Message: "no offering", Request: &api},
+		{File: "README.yaml", Rule: "misplaced", Message: "means nothing here", Warning: true},
+	})
+	b.ClusterSeen(status.Cluster{Name: "east", Reachable: true})
+	b.ClusterSeen(status.Cluster{Name: "west", Message: "connection refused"})
+	place := func(k platform.RequestKey) status.Instance {
+		in := status.Instance{Environment: "prod", Request: k, Offering: "web", Version: "1.0.0", Commit: "c2"}
+		for _, c := range []string{"east", "west"} {
+			in.Placements = append(in.Placements, status.Placement{
+				Cluster: c, Stage: status.Committed, Health: "Unknown", Revision: "sha256:" + k.Name + c,
+			})
+		}
+		return in
+	}
+	b.Reconciled(status.Environment{
+		Name: "prod", Commit: "c2", StateCommit: "s1",
+		Clusters: []status.Cluster{{Name: "east", State: "active"}, {Name: "west", State: "active"}},
+	}, []status.Instance{place(shop), place(cache)})
+	b.Reconciled(status.Environment{Name: "dev", Commit: "c1"}, nil)
+	b.Placed("prod", shop, status.Placement{
+		Cluster: "east", Stage: status.Healthy, Health: "Healthy", Revision: "sha256:shopeast",
+		Objects: []status.Object{{Kind: "Service", Name: "shop", Health: "Healthy"}},
+	})
+	return b
+}
+
+func serve(t *testing.T, o web.Options) *httptest.Server {
+	t.Helper()
+	s := httptest.NewServer(web.Handler(o))
+	t.Cleanup(s.Close)
+	return s
+}
+
+// get returns the status and body of an answer.
+func get(t *testing.T, s *httptest.Server, path string) (code int, body string) {
+	t.Helper()
+	resp, err := s.Client().Get(s.URL + path)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, resp.Body.Close()) }()
+	content, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	return resp.StatusCode, string(content)
+}
+
+func getJSON[T any](t *testing.T, s *httptest.Server, path string) T {
+	t.Helper()
+	code, body := get(t, s, path)
+	require.Equal(t, http.StatusOK, code, body)
+	var v T
+	require.NoError(t, json.Unmarshal([]byte(body), &v))
+	return v
+}
+
+func TestStatusIsWhatTheBoardKnows(t *testing.T) {
+	b := board()
+	got := getJSON[status.Status](t, serve(t, web.Options{Board: b}), "/api/v1/status")
+	want, err := json.Marshal(b.Status())
+	require.NoError(t, err)
+	have, err := json.Marshal(got)
+	require.NoError(t, err)
+	require.JSONEq(t, string(want), string(have))
+}
+
+func TestStatusIsNarrowedByItsParameters(t *testing.T) {
+	s := serve(t, web.Options{Board: board()})
+	tests := map[string]struct {
+		query                             string
+		instances, environments, problems int
+	}{
+		"everything":           {"", 2, 2, 2},
+		"a team":               {"?team=store", 2, 2, 1},
+		"a request":            {"?team=store&request=shop", 1, 2, 1},
+		"an environment":       {"?environment=dev", 0, 1, 2},
+		"a request that is in": {"?team=search&request=api", 0, 2, 2},
+		"nothing that is":      {"?team=nobody&environment=none", 0, 0, 1},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			got := getJSON[status.Status](t, s, "/api/v1/status"+tt.query)
+			require.Len(t, got.Instances, tt.instances)
+			require.Len(t, got.Environments, tt.environments)
+			require.Len(t, got.Platform.Problems, tt.problems)
+		})
+	}
+}
+
+func TestStatusLeavesObjectsOutWhenAsked(t *testing.T) {
+	b := board()
+	s := serve(t, web.Options{Board: b})
+	require.NotContains(t, fmt.Sprint(getJSON[status.Status](t, s, "/api/v1/status?objects=none")), "Service")
+	require.Contains(t, fmt.Sprint(getJSON[status.Status](t, s, "/api/v1/status")), "Service", "the board keeps its objects")
+}
+
+func TestAnUnchangedStatusIsNotSentAgain(t *testing.T) {
+	b := board()
+	s := serve(t, web.Options{Board: b})
+	ask := func(tag string) *http.Response {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/api/v1/status", http.NoBody)
+		require.NoError(t, err)
+		req.Header.Set("If-None-Match", tag)
+		resp, err := s.Client().Do(req)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		return resp
+	}
+	tag := ask("").Header.Get("ETag")
+	require.NotEmpty(t, tag)
+	require.Equal(t, http.StatusNotModified, ask(tag).StatusCode)
+	b.Lost("prod", shop, "east", "gone")
+	require.Equal(t, http.StatusOK, ask(tag).StatusCode)
+}
+
+func TestProgressSaysHowFarACommitHasCome(t *testing.T) {
+	b := board()
+	s := serve(t, web.Options{Board: b, Includes: func(_ context.Context, head, commit string) (bool, error) {
+		return head == "c2" && commit == "c1", nil
+	}})
+	p := getJSON[web.Progress](t, s, "/api/v1/progress?environment=prod&commit=c1")
+	require.True(t, p.Reconciled, "c2 continues c1")
+	require.False(t, p.Done)
+	require.Equal(t, []int{2, 1, 4}, []int{p.Instances, p.Healthy, p.Total})
+	require.Equal(t, "store/cache: east: Committed, Unknown", p.Waiting[0].String())
+	require.Empty(t, p.Failed)
+
+	require.False(t, getJSON[web.Progress](t, s, "/api/v1/progress?environment=dev&commit=c2").Reconciled)
+
+	b.Placed("prod", shop, status.Placement{Cluster: "west", Stage: status.Healthy, Health: "Healthy", Revision: "sha256:shopwest"})
+	require.True(t, getJSON[web.Progress](t, s, "/api/v1/progress?environment=prod&commit=c2&team=store&request=shop").Done)
+
+	b.Placed("prod", cache, status.Placement{
+		Cluster: "east", Stage: status.Committed, Health: "Unknown", Revision: "sha256:cacheeast",
+		Problems: []status.ObjectProblem{{Object: "Service store/cache", Message: "belongs to somebody else"}},
+	})
+	b.Placed("prod", cache, status.Placement{Cluster: "west", Stage: status.Applied, Health: "Failed", Message: "crashes", Revision: "sha256:cachewest"})
+	failed := getJSON[web.Progress](t, s, "/api/v1/progress?environment=prod").Failed
+	require.Equal(t, "store/cache: east: Service store/cache: belongs to somebody else", failed[0].String())
+	require.Equal(t, "store/cache: west: Failed: crashes", failed[1].String())
+}
+
+func TestProgressNamesWhatHoldsTheWholeEnvironment(t *testing.T) {
+	b := status.NewBoard(clock())
+	b.Reconciled(status.Environment{Name: "prod", Commit: "c1", Frozen: "history was rewritten"}, []status.Instance{{
+		Environment: "prod", Request: shop,
+		Problems: []platform.Problem{{File: "f.yaml", Message: "wrong"}, {File: "f.yaml", Message: "odd", Warning: true}},
+	}})
+	b.EnvironmentFailed("prod", errors.New("push refused"))
+	p := getJSON[web.Progress](t, serve(t, web.Options{Board: b}), "/api/v1/progress?environment=prod")
+	require.Equal(t, "[history was rewritten store/shop: f.yaml: wrong]", fmt.Sprint(p.Failed))
+	require.Equal(t, "[push refused]", fmt.Sprint(p.Waiting))
+	require.False(t, p.Done)
+}
+
+func TestExplainAsksTheDaemon(t *testing.T) {
+	s := serve(t, web.Options{Board: board(), Explain: func(_ context.Context, q web.Question) (web.Trace, error) {
+		if q.Request != shop {
+			return web.Trace{}, fmt.Errorf("%s in %s: %w", q.Request, q.Environment, web.ErrNotFound)
+		}
+		return web.Trace{Environment: q.Environment, Request: q.Request, Cluster: q.Cluster, State: web.Origin{Commit: "s1"}}, nil
+	}})
+	got := getJSON[web.Trace](t, s, "/api/v1/explain?environment=prod&team=store&request=shop&cluster=east")
+	require.Equal(t, web.Trace{Environment: "prod", Request: shop, Cluster: "east", State: web.Origin{Commit: "s1"}}, got)
+
+	code, body := get(t, s, "/api/v1/explain?environment=prod&team=store&request=none")
+	require.Equal(t, http.StatusNotFound, code)
+	require.JSONEq(t, `{"error": "store/none in prod: not found"}`, body)
+}
+
+func TestErrorsAreJSONAndSayWhatIsWrong(t *testing.T) {
+	s := serve(t, web.Options{Board: board(), Includes: func(context.Context, string, string) (bool, error) {
+		return false, errors.New("mirror is gone")
+	}})
+	tests := map[string]struct {
+		code int
+		want string
+	}{
+		"/api/v1/status?enviroment=prod":                 {400, `unknown parameter "enviroment"; known: ["team" "request" "environment" "objects"]`},
+		"/api/v1/status?request=shop":                    {400, "request=shop needs team=: a request is named within its team"},
+		"/api/v1/status?objects=few":                     {400, "objects=few: it is all or none"},
+		"/api/v1/events?limit=1":                         {400, `unknown parameter "limit"; known: ["team" "request" "environment"]`},
+		"/api/v1/progress":                               {400, "progress needs environment="},
+		"/api/v1/progress?environment=qa":                {404, `no environment "qa"`},
+		"/api/v1/progress?environment=prod&commit=c0":    {500, "look for commit c0 below c2: mirror is gone"},
+		"/api/v1/progress?when=now":                      {400, `unknown parameter "when"; known: ["team" "request" "environment" "commit"]`},
+		"/api/v1/explain?team=a":                         {400, "explain needs environment=, team= and request="},
+		"/api/v1/explain?who=me":                         {400, `unknown parameter "who"; known: ["team" "request" "environment" "cluster"]`},
+		"/api/v1/explain?environment=e&team=a&request=b": {404, "this daemon does not answer explain"},
+		"/api/v2":   {404, "nothing at /api/v2; the console is at / and the API below /api/v1/"},
+		"/console/": {404, "nothing at /console/; the console is at / and the API below /api/v1/"},
+	}
+	for path, tt := range tests {
+		t.Run(path, func(t *testing.T) {
+			code, body := get(t, s, path)
+			require.Equal(t, tt.code, code)
+			var told map[string]string
+			require.NoError(t, json.Unmarshal([]byte(body), &told), body)
+			require.Equal(t, tt.want, told["error"])
+		})
+	}
+}
+
+func TestNothingCanBeWritten(t *testing.T) {
+	s := serve(t, web.Options{Board: board()})
+	for _, path := range []string{"/", "/api/v1/status", "/api/v1/events", "/metrics", "/healthz"} {
+		resp, err := s.Client().Post(s.URL+path, "application/json", strings.NewReader("{}"))
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		require.Equal(t, http.StatusMethodNotAllowed, resp.StatusCode, path)
+		require.Equal(t, "GET, HEAD", resp.Header.Get("Allow"))
+	}
+}
+
+func TestReadyFollowsTheDaemonAndHealthDoesNot(t *testing.T) {
+	err := errors.New("environment prod is not reconciled yet")
+	s := serve(t, web.Options{Board: board(), Ready: func() error { return err }})
+	code, body := get(t, s, "/readyz")
+	require.Equal(t, http.StatusServiceUnavailable, code)
+	require.JSONEq(t, `{"error": "not ready: environment prod is not reconciled yet"}`, body)
+	code, _ = get(t, s, "/healthz")
+	require.Equal(t, http.StatusOK, code)
+
+	err = nil
+	code, body = get(t, s, "/readyz")
+	require.Equal(t, http.StatusOK, code)
+	require.Equal(t, "ok\n", body)
+}
+
+func TestMetricsCountWhatTheBoardKnows(t *testing.T) {
+	more := prometheus.NewGauge(prometheus.GaugeOpts{Name: "more", Help: "more"})
+	_, body := get(t, serve(t, web.Options{Board: board(), Collectors: []prometheus.Collector{more}}), "/metrics")
+	for _, line := range []string{
+		`transom_placements{cluster="east",environment="prod",health="Healthy"} 1`,
+		`transom_placements{cluster="west",environment="prod",health="Unknown"} 2`,
+		`transom_cluster_reachable{cluster="west",environment="prod"} 0`,
+		`transom_environment_frozen{environment="prod"} 0`,
+		`transom_problems 1`,
+		`more 0`,
+	} {
+		require.Contains(t, body, line+"\n")
+	}
+}
+
+func TestThePageAsksNobodyElse(t *testing.T) {
+	s := serve(t, web.Options{Board: board()})
+	resp, err := s.Client().Get(s.URL + "/")
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	require.Equal(t, "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'", resp.Header.Get("Content-Security-Policy"))
+	require.Equal(t, "nosniff", resp.Header.Get("X-Content-Type-Options"))
+
+	_, page := get(t, s, "/")
+	require.NotRegexp(t, regexp.MustCompile(`(?i) style=| on\w+=|<script[^>]*>[^<]|https?://`), page, "the policy allows nothing inline and nothing from elsewhere")
+	files := regexp.MustCompile(`(?:href|src)="([^"#/]+)"`).FindAllStringSubmatch(page, -1)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		code, _ := get(t, s, "/"+file[1])
+		require.Equal(t, http.StatusOK, code, file[1])
+	}
+}
