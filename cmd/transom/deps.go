@@ -22,6 +22,7 @@ import (
 	_ "github.com/rogpeppe/go-internal/testscript"
 	_ "github.com/spf13/cobra"
 	_ "github.com/stretchr/testify/require"
+	_ "go.yaml.in/yaml/v3"
 	_ "golang.org/x/crypto/ssh/knownhosts"
 	_ "golang.org/x/sync/errgroup"
 	_ "golang.org/x/term"
@@ -53,7 +54,4 @@ import (
 	_ "sigs.k8s.io/kustomize/kyaml/yaml"
 	_ "sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 	_ "sigs.k8s.io/yaml"
-	_ "go.yaml.in/yaml/v3"
 )
-
-func main() {}

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"transom.dev/render/platform"
+)
+
+// checkOptions are the flags of check.
+type checkOptions struct {
+	output output
+	base   string
+}
+
+func newCheck() *cobra.Command {
+	var o checkOptions
+	cmd := &cobra.Command{
+		Use:   "check [DIR]",
+		Short: "Find every Problem of a platform repository before it is merged",
+		Long: `Find every Problem of a platform repository before it is merged: load it, resolve every request, and render every
+environment for every cluster, as the daemon will. Nothing is contacted.
+
+Prints a line per Problem, then per Warning: where, what, and how to mend it. Exits with 1 if there is a Problem.
+With --base, only Problems count that the revision does not have; the others are listed as known.`,
+		Example: `  transom check
+  transom check ./platform
+  transom check --base origin/main
+  transom check -o json | jq -r '.problems[].file'`,
+		Args: atMost(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.output.check(); err != nil {
+				return err
+			}
+			result, err := o.check(directory(args))
+			if err != nil {
+				return err
+			}
+			w := cmd.OutOrStdout()
+			if err := o.output.print(w, result, func(w io.Writer) { result.text(w, painter(w)) }); err != nil {
+				return err
+			}
+			if len(result.Problems) > 0 {
+				return unwell
+			}
+			return nil
+		},
+	}
+	o.output.flag(cmd)
+	cmd.Flags().StringVar(&o.base, "base", "", "a Git revision: its Problems are known and do not fail the check")
+	return cmd
+}
+
+// checked is what check found.
+type checked struct {
+	Problems     []platform.Problem `json:"problems"`
+	Known        []platform.Problem `json:"known,omitempty"` // Problems that the base has too
+	Warnings     []platform.Problem `json:"warnings"`
+	Requests     int                `json:"requests"`
+	Offerings    int                `json:"offerings"`
+	Environments int                `json:"environments"`
+	Clusters     int                `json:"clusters"`
+}
+
+func (o *checkOptions) check(dir string) (*checked, error) {
+	p, err := loadTree(dir)
+	if err != nil {
+		return nil, err
+	}
+	states, err := renderFresh(p)
+	if err != nil {
+		return nil, err
+	}
+	result := &checked{
+		Problems: []platform.Problem{}, Warnings: []platform.Problem{},
+		Requests: len(p.Requests), Offerings: len(p.Offerings), Environments: len(p.Environments), Clusters: len(p.Clusters),
+	}
+	problems, warnings := mistakes(p, states)
+	result.Warnings = append(result.Warnings, warnings...)
+	if o.base == "" {
+		result.Problems = append(result.Problems, problems...)
+		return result, nil
+	}
+	return result, o.separate(dir, result, problems)
+}
+
+// separate tells the Problems that the base has too from new ones. Lines move when a file is edited, so a Problem is
+// known by its file, field and text.
+func (o *checkOptions) separate(dir string, result *checked, problems []platform.Problem) error {
+	base, err := loadRevision(dir, o.base)
+	if err != nil {
+		return err
+	}
+	states, err := renderFresh(base)
+	if err != nil {
+		return err
+	}
+	known := map[string]bool{}
+	old, _ := mistakes(base, states)
+	for _, problem := range old {
+		known[withoutPlace(problem)] = true
+	}
+	for _, problem := range problems {
+		if known[withoutPlace(problem)] {
+			result.Known = append(result.Known, problem)
+		} else {
+			result.Problems = append(result.Problems, problem)
+		}
+	}
+	return nil
+}
+
+func withoutPlace(p platform.Problem) string {
+	p.Line, p.Column = 0, 0
+	return p.String()
+}
+
+// text prints a line per finding and counts below.
+func (c *checked) text(w io.Writer, p paint) {
+	for _, problem := range c.Problems {
+		fmt.Fprintln(w, p.red(problem.String()))
+	}
+	for _, problem := range c.Known {
+		fmt.Fprintln(w, p.faint("known: "+problem.String()))
+	}
+	for _, warning := range c.Warnings {
+		fmt.Fprintln(w, p.yellow(warning.String()))
+	}
+	parts := []string{p.green("no Problems")}
+	if len(c.Problems) > 0 {
+		parts[0] = p.red(count(len(c.Problems), "Problem"))
+	}
+	if len(c.Known) > 0 {
+		parts = append(parts, fmt.Sprintf("%d known", len(c.Known)))
+	}
+	if len(c.Warnings) > 0 {
+		parts = append(parts, count(len(c.Warnings), "Warning"))
+	}
+	fmt.Fprintf(w, "%s, %s, %s, %s: %s\n", count(c.Requests, "request"), count(c.Offerings, "offering"),
+		count(c.Environments, "environment"), count(c.Clusters, "cluster"), strings.Join(parts, ", "))
+}

@@ -1,0 +1,272 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"transom.dev/render"
+	"transom.dev/render/platform"
+)
+
+// renderOptions are the flags of render.
+type renderOptions struct {
+	output      output
+	environment string
+	request     string
+	cluster     string
+	wrapper     bool
+	out         string
+}
+
+func newRender() *cobra.Command {
+	var o renderOptions
+	cmd := &cobra.Command{
+		Use:   "render [DIR]",
+		Short: "Print the manifests that a platform repository renders to",
+		Long: `Print the manifests that a platform repository renders to, or, with --out, write whole state trees, one directory per
+environment, as the daemon would commit them to empty state repositories. Nothing is contacted.
+
+With --wrapper, print instead the Kustomization that one request is built from. Written with --out, beside copies of
+the directories that it names, "kustomize build" on it gives the same bytes.
+Problems go to stderr, and the exit code is 1 then.`,
+		Example: `  transom render --environment prod --request payments/orders-db
+  transom render ./platform --environment dev --cluster dev | kubectl diff -f -
+  transom render --out ./state
+  transom render -e prod --request payments/orders-db --wrapper --out /tmp/build && kubectl kustomize /tmp/build/wrapper`,
+		Args: atMost(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.check(); err != nil {
+				return err
+			}
+			p, err := loadTree(directory(args))
+			if err != nil {
+				return err
+			}
+			if err := o.known(p); err != nil {
+				return err
+			}
+			if o.wrapper {
+				return o.printWrapper(p, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			}
+			return o.render(p, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	o.output.flag(cmd)
+	f := cmd.Flags()
+	f.StringVarP(&o.environment, "environment", "e", "", "only this environment")
+	f.StringVar(&o.request, "request", "", "only this request, as TEAM/REQUEST")
+	f.StringVar(&o.cluster, "cluster", "", "only this cluster")
+	f.BoolVar(&o.wrapper, "wrapper", false, "the Kustomization around a request, instead of what it builds")
+	f.StringVar(&o.out, "out", "", "write files below this directory instead of printing them")
+	return cmd
+}
+
+func (o *renderOptions) check() error {
+	if o.request != "" {
+		if _, err := platform.ParseRequestKey(o.request); err != nil {
+			return misuse("--request: %w", err)
+		}
+	}
+	switch {
+	case o.wrapper && (o.request == "" || o.environment == ""):
+		return misuse("--wrapper needs --environment and --request: there is one for each")
+	case o.out != "" && !o.wrapper && (o.request != "" || o.cluster != ""):
+		return misuse("--out writes whole state trees: leave out --request and --cluster, or print them")
+	case o.out != "" && o.output.format == "json":
+		return misuse("--out writes files: leave out -o json")
+	}
+	return o.output.check()
+}
+
+// known refuses names that the platform does not have.
+func (o *renderOptions) known(p *platform.Platform) error {
+	key, _ := platform.ParseRequestKey(o.request) // checked before
+	switch {
+	case o.environment != "" && p.Environments[o.environment] == nil:
+		return fmt.Errorf("no environment %q; there are: %s", o.environment, strings.Join(environments(p), ", "))
+	case o.cluster != "" && p.Clusters[o.cluster] == nil:
+		return fmt.Errorf("no cluster %q; there are: %s", o.cluster, strings.Join(slices.Sorted(maps.Keys(p.Clusters)), ", "))
+	case o.request != "" && p.Requests[key] == nil:
+		return fmt.Errorf("no request %s: there is no file requests/%s.yaml", key, key)
+	}
+	return nil
+}
+
+// renderedFile is a file of an environment's state tree.
+type renderedFile struct {
+	Environment string `json:"environment"`
+	Path        string `json:"path"`
+	Content     string `json:"content"`
+}
+
+func (o *renderOptions) render(p *platform.Platform, stdout, stderr io.Writer) error {
+	var r render.Renderer
+	files := []renderedFile{}
+	states := map[string]*render.State{}
+	for _, name := range environments(p) {
+		if o.environment != "" && o.environment != name {
+			continue
+		}
+		state, err := r.Render(p, name, &render.Base{})
+		if err != nil {
+			return err
+		}
+		states[name] = state
+		for _, file := range slices.Sorted(maps.Keys(state.Changes)) {
+			if o.selects(file) {
+				files = append(files, renderedFile{name, file, string(state.Changes[file])})
+			}
+		}
+	}
+	problems, _ := mistakes(p, states)
+	problems = o.concerning(problems)
+	if err := o.deliver(files, states, stdout, stderr); err != nil {
+		return err
+	}
+	return tellProblems(stderr, problems)
+}
+
+// selects says whether a file of a state tree is asked for.
+func (o *renderOptions) selects(file string) bool {
+	if o.out != "" {
+		return true
+	}
+	parts := strings.Split(file, "/")
+	if len(parts) != 4 || parts[0] != "clusters" {
+		return false
+	}
+	return (o.cluster == "" || o.cluster == parts[1]) &&
+		(o.request == "" || o.request+".yaml" == path.Join(parts[2], parts[3]))
+}
+
+// concerning keeps the Problems of the request that is asked for, and those of nobody in particular.
+func (o *renderOptions) concerning(all []platform.Problem) []platform.Problem {
+	return slices.DeleteFunc(all, func(p platform.Problem) bool {
+		return o.request != "" && p.Request != nil && p.Request.String() != o.request
+	})
+}
+
+func (o *renderOptions) deliver(files []renderedFile, states map[string]*render.State, stdout, stderr io.Writer) error {
+	if o.out == "" {
+		return o.output.print(stdout, files, func(w io.Writer) {
+			for _, file := range files {
+				fmt.Fprintf(w, "---\n# %s: %s\n%s", file.Environment, file.Path, file.Content)
+			}
+		})
+	}
+	for name := range states {
+		if err := clearState(filepath.Join(o.out, name)); err != nil {
+			return err
+		}
+	}
+	for _, file := range files {
+		if err := writeFile(filepath.Join(o.out, file.Environment, filepath.FromSlash(file.Path)), []byte(file.Content)); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(stderr, "wrote %s below %s\n", count(len(files), "file"), o.out)
+	return nil
+}
+
+// clearState empties the directory of a state tree that is written anew, and refuses to touch any other directory.
+func clearState(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("write the state tree %s: %w", dir, err)
+	}
+	ours := []string{"clusters", "releases", "fleet.yaml"}
+	for _, entry := range entries {
+		if !slices.Contains(ours, entry.Name()) && !strings.HasPrefix(entry.Name(), ".") {
+			return fmt.Errorf("write the state tree %s: it holds %s, which is not of a state tree; choose another --out", dir, entry.Name())
+		}
+	}
+	for _, name := range ours {
+		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
+			return fmt.Errorf("write the state tree %s: %w", dir, err)
+		}
+	}
+	return nil
+}
+
+func writeFile(name string, content []byte) error {
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	if err := os.WriteFile(name, content, 0o644); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return nil
+}
+
+// printWrapper shows or writes the Kustomization around one request.
+func (o *renderOptions) printWrapper(p *platform.Platform, stdout, stderr io.Writer) error {
+	key, _ := platform.ParseRequestKey(o.request) // checked before
+	rendered, problems := render.Instance(p, o.environment, key, o.cluster)
+	names := slices.Sorted(maps.Keys(rendered.Wrapper))
+	if o.out != "" {
+		if err := o.writeWrapper(p, rendered, key); err != nil {
+			return err
+		}
+		return tellProblems(stderr, problems)
+	}
+	texts := map[string]string{}
+	for name, content := range rendered.Wrapper {
+		texts[name] = string(content)
+	}
+	err := o.output.print(stdout, texts, func(w io.Writer) {
+		for _, name := range names {
+			fmt.Fprintf(w, "---\n# wrapper/%s\n%s", name, bytes.TrimPrefix(rendered.Wrapper[name], []byte("---\n")))
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return tellProblems(stderr, problems)
+}
+
+// writeWrapper writes the wrapper beside copies of the directories that it reads.
+func (o *renderOptions) writeWrapper(p *platform.Platform, rendered render.Rendered, key platform.RequestKey) error {
+	for name, content := range rendered.Wrapper {
+		if err := writeFile(filepath.Join(o.out, "wrapper", name), content); err != nil {
+			return err
+		}
+	}
+	for _, instance := range p.Instances(o.environment) {
+		if instance.Request.Key != key {
+			continue
+		}
+		trees := append([]platform.Overlay{{Dir: instance.Version.Dir, Files: instance.Version.Files}}, instance.Environment.Overlays...)
+		for _, tree := range trees {
+			if err := os.CopyFS(filepath.Join(o.out, filepath.FromSlash(tree.Dir)), tree.Files); err != nil && !errors.Is(err, os.ErrExist) {
+				return fmt.Errorf("copy %s: %w", tree.Dir, err)
+			}
+		}
+	}
+	return nil
+}
+
+// tellProblems prints Problems, and is an outcome if there are any.
+func tellProblems(stderr io.Writer, problems []platform.Problem) error {
+	wrong := false
+	for _, problem := range problems {
+		fmt.Fprintln(stderr, problem)
+		wrong = wrong || !problem.Warning
+	}
+	if wrong {
+		return unwell
+	}
+	return nil
+}

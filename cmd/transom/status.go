@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"transom.dev/reconciler/status"
+	"transom.dev/render/platform"
+)
+
+// statusOptions are the flags of status.
+type statusOptions struct {
+	client      client
+	output      output
+	environment string
+	commit      string
+	wait        bool
+	timeout     time.Duration
+	verbose     bool
+}
+
+func newStatus() *cobra.Command {
+	var o statusOptions
+	cmd := &cobra.Command{
+		Use:   "status [TEAM[/REQUEST]]",
+		Short: "Show where every request stands, on which cluster, and why",
+		Long: `Show where every request stands: environment, cluster, object, state and why.
+
+What is healthy takes one line; anything else is opened down to the object that is the reason. Naming a request, or
+--verbose, opens everything. With --wait the command follows one environment until --commit, or whatever is merged
+now, is live and healthy there; it exits with 1 if a person has to mend something, or at the timeout.`,
+		Example: `  transom status
+  transom status payments
+  transom status payments/orders-db --environment prod
+  transom status -o json | jq '.instances[].placements[] | select(.health != "Healthy")'
+
+  # In a pipeline, after the merge
+  transom status payments/orders-db --commit "$(git rev-parse HEAD)" --environment dev --wait --timeout 5m`,
+		Args: atMost(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			team, request, err := parseTeam(args)
+			if err != nil {
+				return err
+			}
+			if err := o.check(); err != nil {
+				return err
+			}
+			if o.wait {
+				return o.follow(cmd, team, request)
+			}
+			return o.show(cmd.Context(), cmd.OutOrStdout(), team, request)
+		},
+	}
+	o.client.flag(cmd)
+	o.output.flag(cmd)
+	f := cmd.Flags()
+	f.StringVarP(&o.environment, "environment", "e", "", "only this environment")
+	f.StringVar(&o.commit, "commit", "", "the platform commit to wait for; abbreviations are not known")
+	f.BoolVar(&o.wait, "wait", false, "wait until it is live and healthy in --environment")
+	f.DurationVar(&o.timeout, "timeout", 10*time.Minute, "how long to wait")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "open what is healthy too")
+	return cmd
+}
+
+func (o *statusOptions) check() error {
+	switch {
+	case o.wait && o.environment == "":
+		return misuse("--wait needs --environment: say where it shall be healthy")
+	case o.commit != "" && !o.wait:
+		return misuse("--commit goes with --wait: say that you want to wait for it")
+	case o.timeout <= 0:
+		return misuse("--timeout %s: it is a time to wait, such as 5m", o.timeout)
+	}
+	return o.output.check()
+}
+
+// parseTeam reads the argument TEAM[/REQUEST].
+func parseTeam(args []string) (team, request string, err error) {
+	if len(args) == 0 {
+		return "", "", nil
+	}
+	if key, err := platform.ParseRequestKey(args[0]); err == nil {
+		return key.Team, key.Name, nil
+	}
+	if args[0] == "" || strings.Contains(args[0], "/") {
+		return "", "", misuse("%q is not of the form TEAM or TEAM/REQUEST", args[0])
+	}
+	return args[0], "", nil
+}
+
+// selection is the query that narrows an answer of the API.
+func selection(team, request, environment string) url.Values {
+	q := url.Values{}
+	for name, value := range map[string]string{"team": team, "request": request, "environment": environment} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	return q
+}
+
+func (o *statusOptions) show(ctx context.Context, w io.Writer, team, request string) error {
+	var s status.Status
+	if err := o.client.get(ctx, "/api/v1/status", selection(team, request, o.environment), &s); err != nil {
+		return err
+	}
+	if err := o.known(s, team, request); err != nil {
+		return err
+	}
+	return o.output.print(w, s, func(w io.Writer) {
+		t := tree{w: w, paint: painter(w), open: o.verbose || request != "", now: time.Now()}
+		t.status(s, team != "" || o.environment != "")
+	})
+}
+
+// known says what of a question the daemon has never heard of.
+func (o *statusOptions) known(s status.Status, team, request string) error {
+	switch {
+	case o.environment != "" && len(s.Environments) == 0:
+		return fmt.Errorf("no environment %q on the platform %s", o.environment, s.Platform.URL)
+	case team == "" || len(s.Instances) > 0:
+		return nil
+	}
+	what, where := "requests of team "+team, "on the platform "+s.Platform.URL
+	if request != "" {
+		what = "request " + team + "/" + request
+	}
+	if o.environment != "" {
+		where = "in environment " + o.environment
+	}
+	return fmt.Errorf("no %s %s at commit %s", what, where, short(s.Platform.Commit))
+}

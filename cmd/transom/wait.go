@@ -1,0 +1,201 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"transom.dev/reconciler/web"
+)
+
+// pollEvery is how often a waiting command asks; each answer is a few hundred bytes.
+const pollEvery = 300 * time.Millisecond
+
+// settle is how long a cluster may show a failure before it counts as one for good. A pod that restarts once, or a
+// controller that looked before its dependencies were there, is over it sooner.
+const settle = 15 * time.Second
+
+// verdict is how waiting ended: the last progress, and in words what came of it.
+type verdict struct {
+	web.Progress
+	Seconds float64 `json:"seconds"`
+	Reason  string  `json:"reason,omitempty"` // why it is not done
+}
+
+// follow asks how far a commit has come until it is live and healthy, failed for good, or time is up.
+func (o *statusOptions) follow(cmd *cobra.Command, team, request string) error {
+	ctx, cancel := context.WithTimeout(cmd.Context(), o.timeout)
+	defer cancel()
+	query := selection(team, request, o.environment)
+	if o.commit != "" {
+		query.Set("commit", o.commit)
+	}
+	line := newLiveLine(cmd.ErrOrStderr())
+	w := waiting{started: time.Now(), named: request, tell: line.show}
+	err := w.until(ctx, func(ctx context.Context) (p web.Progress, err error) {
+		return p, o.client.get(ctx, "/api/v1/progress", query, &p)
+	})
+	line.end()
+	if err != nil {
+		return err
+	}
+	result := verdict{Progress: w.last, Seconds: time.Since(w.started).Seconds(), Reason: w.reason}
+	if err := o.output.print(cmd.OutOrStdout(), result, result.text(painter(cmd.OutOrStdout()))); err != nil {
+		return err
+	}
+	if !w.done {
+		return unwell
+	}
+	return nil
+}
+
+// waiting is what is remembered from one answer to the next.
+type waiting struct {
+	started time.Time
+	named   string // the request that is waited for, if it is one
+	tell    func(string)
+
+	last        web.Progress
+	seen        bool      // an instance was there, so that its absence is a removal and no misspelling
+	failedSince time.Time // how long clusters have shown a failure without a break
+	awaySince   time.Time // how long the daemon has not answered
+	done        bool
+	reason      string
+}
+
+// until asks again and again. It returns an error only where nothing can be said about the commit.
+func (w *waiting) until(ctx context.Context, ask func(context.Context) (web.Progress, error)) error {
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	for {
+		p, err := ask(ctx)
+		switch {
+		case ctx.Err() != nil:
+		case err != nil:
+			if w.away(time.Now()) {
+				return err
+			}
+		case w.see(p, time.Now()):
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return w.timeUp(ctx)
+		case <-tick.C:
+		}
+	}
+}
+
+// away says whether the daemon has been silent for too long. At first it is at once: there may be none.
+func (w *waiting) away(now time.Time) bool {
+	if w.last.Environment == "" {
+		return true
+	}
+	if w.awaySince.IsZero() {
+		w.awaySince = now
+	}
+	w.tell("the daemon does not answer")
+	return now.Sub(w.awaySince) > settle
+}
+
+// see takes an answer and says whether it settles the matter.
+func (w *waiting) see(p web.Progress, now time.Time) bool {
+	w.last, w.awaySince = p, time.Time{}
+	w.tell(summary(p))
+	if !p.Reconciled {
+		return false
+	}
+	if w.named != "" && p.Instances == 0 {
+		if w.done = w.seen; !w.done {
+			w.reason = fmt.Sprintf("%s has no request %s at commit %s", p.Environment, w.named, short(p.Head))
+		}
+		return true
+	}
+	w.seen = w.seen || p.Instances > 0
+	if w.done = p.Done; w.done {
+		return true
+	}
+	return w.failed(p, now)
+}
+
+// failed says whether a person must mend something: at once where the platform has a Problem, as it cannot go away by
+// itself, and after a while where a cluster shows a failure.
+func (w *waiting) failed(p web.Progress, now time.Time) bool {
+	if len(p.Failed) == 0 {
+		w.failedSince = time.Time{}
+		return false
+	}
+	if w.failedSince.IsZero() {
+		w.failedSince = now
+	}
+	w.reason = "a person has to mend it"
+	for _, r := range p.Failed {
+		if r.Cluster == "" {
+			return true
+		}
+	}
+	if now.Sub(w.failedSince) > settle {
+		return true
+	}
+	w.reason = ""
+	return false
+}
+
+func (w *waiting) timeUp(ctx context.Context) error {
+	if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return fmt.Errorf("stopped waiting: %w", ctx.Err())
+	}
+	if w.last.Environment == "" {
+		return errors.New("the daemon did not answer in time")
+	}
+	w.reason = "time is up"
+	return nil
+}
+
+// summary is a progress in one line.
+func summary(p web.Progress) string {
+	if !p.Reconciled {
+		if p.Head == "" {
+			return p.Environment + " is not reconciled yet"
+		}
+		return fmt.Sprintf("%s is at commit %s, not yet at %s", p.Environment, short(p.Head), short(p.Commit))
+	}
+	text := fmt.Sprintf("%s: %d of %s healthy", p.Environment, p.Healthy, count(p.Total, "placement"))
+	for _, list := range [][]web.Reason{p.Failed, p.Waiting} {
+		if len(list) > 0 {
+			return text + "; " + list[0].String()
+		}
+	}
+	return text
+}
+
+// text prints the verdict for people.
+func (v verdict) text(p paint) func(io.Writer) {
+	return func(out io.Writer) {
+		at := short(v.Commit)
+		if at == "" {
+			at = short(v.Head)
+		}
+		switch {
+		case v.Reason == "":
+			fmt.Fprintf(out, "%s %s is live and healthy at commit %s: %s, after %.1f s\n",
+				p.green("✓"), v.Environment, at, count(v.Total, "placement"), v.Seconds)
+			return
+		case !v.Reconciled:
+			fmt.Fprintf(out, "%s %s: %s after %.0f s\n", p.red("✗"), summary(v.Progress), v.Reason, v.Seconds)
+		default:
+			fmt.Fprintf(out, "%s %s is not healthy at commit %s: %s; %d of %s healthy after %.0f s\n",
+				p.red("✗"), v.Environment, at, v.Reason, v.Healthy, count(v.Total, "placement"), v.Seconds)
+		}
+		for _, r := range v.Failed {
+			fmt.Fprintf(out, "  %s\n", r)
+		}
+		for _, r := range v.Waiting {
+			fmt.Fprintf(out, "  %s\n", r)
+		}
+	}
+}

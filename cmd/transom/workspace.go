@@ -1,0 +1,104 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"slices"
+
+	"transom.dev/reconciler/gitrepo"
+	"transom.dev/render"
+	"transom.dev/render/platform"
+)
+
+// directory is the argument DIR of the commands that work on a platform repository by themselves.
+func directory(args []string) string {
+	if len(args) == 0 {
+		return "."
+	}
+	return args[0]
+}
+
+// loadTree loads the platform in a directory, as it is now, committed or not.
+func loadTree(dir string) (*platform.Platform, error) {
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%s: there is no such directory", dir)
+	case err != nil:
+		return nil, fmt.Errorf("load the platform: %w", err)
+	case !info.IsDir():
+		return nil, fmt.Errorf("%s: is a file; give the directory of a platform repository", dir)
+	}
+	p, err := platform.Load(os.DirFS(dir))
+	if err != nil {
+		return nil, fmt.Errorf("load the platform in %s: %w", dir, err)
+	}
+	if len(p.Requests) == 0 && len(p.Offerings) == 0 && len(p.Environments) == 0 && len(p.Clusters) == 0 {
+		return nil, fmt.Errorf("%s: is no platform repository: it has none of offerings/, requests/, environments/, clusters/", dir)
+	}
+	return p, nil
+}
+
+// loadRevision loads the platform that a directory held at a revision of the clone that it lies in.
+func loadRevision(dir, revision string) (*platform.Platform, error) {
+	checkout, err := gitrepo.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	snapshot, err := checkout.At(revision)
+	if err != nil {
+		return nil, err
+	}
+	p, err := platform.Load(snapshot)
+	if err != nil {
+		return nil, fmt.Errorf("load the platform of %s in %s: %w", revision, dir, err)
+	}
+	p.Commit = snapshot.Commit
+	return p, nil
+}
+
+// renderFresh renders every environment of a platform as if none had any state.
+func renderFresh(p *platform.Platform) (map[string]*render.State, error) {
+	var r render.Renderer
+	states := map[string]*render.State{}
+	for _, name := range environments(p) {
+		state, err := r.Render(p, name, &render.Base{})
+		if err != nil {
+			return nil, err
+		}
+		states[name] = state
+	}
+	return states, nil
+}
+
+func environments(p *platform.Platform) []string {
+	return slices.Sorted(maps.Keys(p.Environments))
+}
+
+// mistakes gathers every Problem and Warning of a platform and of its rendering, each once, sorted. One mistake of an
+// offering shows in every environment, so what says the same of the same place is the same.
+func mistakes(p *platform.Platform, states map[string]*render.State) (problems, warnings []platform.Problem) {
+	all := slices.Clone(p.Problems)
+	for _, name := range environments(p) {
+		if state := states[name]; state != nil {
+			all = append(all, state.Problems...)
+		}
+	}
+	slices.SortStableFunc(all, platform.Problem.Compare)
+	told := map[string]bool{}
+	for _, problem := range all {
+		text := problem.String()
+		switch {
+		case told[text]:
+		case problem.Warning:
+			warnings = append(warnings, problem)
+		default:
+			problems = append(problems, problem)
+		}
+		told[text] = true
+	}
+	return problems, warnings
+}
