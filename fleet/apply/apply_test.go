@@ -1,0 +1,131 @@
+package apply_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"transom.dev/fleet/apply"
+)
+
+func TestApplyCreatesNamespaceInventoryAndObjects(t *testing.T) {
+	r := newRig(t, &apiOnly)
+	in := r.instance("web", documents(configMap("web-a", "1"), configMap("web-b", "1")))
+	result := r.healthy(in)
+	require.Empty(t, result.Problems)
+
+	ns, err := r.kube.CoreV1().Namespaces().Get(t.Context(), r.team, metav1.GetOptions{})
+	require.NoError(t, err)
+	require.Equal(t, "transom", ns.Labels["app.kubernetes.io/managed-by"])
+	a, err := r.kube.CoreV1().ConfigMaps(r.team).Get(t.Context(), "web-a", metav1.GetOptions{})
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"value": "1"}, a.Data)
+	require.True(t, strings.HasPrefix(a.Annotations["transom.dev/digest"], "sha256:"))
+	require.Equal(t, "ConfigMap/"+r.team+"/web-a\nConfigMap/"+r.team+"/web-b\n", r.inventory("web"))
+
+	owners, err := r.Owners(t.Context(), "test")
+	require.NoError(t, err)
+	require.Contains(t, owners, in.Owner)
+}
+
+// inventory is the text of a request's inventory; empty if there is none.
+func (r *rig) inventory(request string) string {
+	m, err := r.kube.CoreV1().ConfigMaps("transom-system").Get(background, "test."+r.team+"."+request, metav1.GetOptions{})
+	if err != nil {
+		return ""
+	}
+	return m.Data["objects"]
+}
+
+func TestApplyPatchesOnlyWhatChanged(t *testing.T) {
+	r := newRig(t, &apiOnly)
+	first := r.instance("web", documents(configMap("web-a", "1"), configMap("web-b", "1")))
+	require.Equal(t, map[string]apply.Action{
+		"Namespace " + r.team: apply.Created, "ConfigMap web-a": apply.Created, "ConfigMap web-b": apply.Created,
+	}, actions(r.pass(first)))
+
+	r.calls.take()
+	second := r.instance("web", documents(configMap("web-a", "1"), configMap("web-b", "2")))
+	result := r.pass(second)
+	require.Equal(t, map[string]apply.Action{"ConfigMap web-b": apply.Configured}, actions(result))
+	require.Equal(t, 1, result.Unchanged)
+	require.Equal(t, []string{"PATCH /api/v1/namespaces/" + r.team + "/configmaps/web-b"}, r.calls.take())
+}
+
+func TestRestCostsNoCalls(t *testing.T) {
+	r := newRig(t, &apiOnly)
+	in := r.instance("web", documents(configMap("web-a", "1"), deployment("web", "nginx:1")))
+	r.pass(in)
+	r.quiet()
+	r.calls.take()
+	for range 3 {
+		require.Empty(t, r.pass(in).Changes)
+	}
+	require.Empty(t, r.calls.take())
+}
+
+func TestRestartedDaemonWritesNothing(t *testing.T) {
+	r := newRig(t, &apiOnly)
+	in := r.instance("web", documents(configMap("web-a", "1"), deployment("web", "nginx:1"), service("web")))
+	r.pass(in)
+	r.connect()
+	result := r.pass(in)
+	require.Empty(t, result.Changes)
+	require.Equal(t, 3, result.Unchanged)
+	require.Empty(t, writes(r.calls.take()))
+}
+
+func TestObserveWritesNothing(t *testing.T) {
+	r := newRig(t, &apiOnly)
+	in := r.instance("web", configMap("web-a", "1"))
+	result, err := r.Observe(t.Context(), in)
+	require.NoError(t, err)
+	require.Equal(t, apply.Progressing, result.Health)
+	require.Empty(t, writes(r.calls.take()))
+
+	r.pass(in)
+	result, err = r.Observe(t.Context(), in)
+	require.NoError(t, err)
+	require.Equal(t, apply.Healthy, result.Health)
+}
+
+func TestDeletedObjectComesBack(t *testing.T) {
+	r := newRig(t, &apiOnly)
+	in := r.instance("web", documents(configMap("web-a", "1"), configMap("web-b", "1")))
+	r.healthy(in)
+	r.quiet()
+	require.NoError(t, r.kube.CoreV1().ConfigMaps(r.team).Delete(t.Context(), "web-a", metav1.DeleteOptions{}))
+	r.told(in.Owner)
+	require.Equal(t, map[string]apply.Action{"ConfigMap web-a": apply.Created}, actions(r.pass(in)))
+}
+
+func deployment(name, image string) string {
+	return `apiVersion: apps/v1
+kind: Deployment
+metadata: {name: ` + name + `}
+spec:
+  replicas: 1
+  selector: {matchLabels: {app: ` + name + `}}
+  template:
+    metadata: {labels: {app: ` + name + `}}
+    spec:
+      containers:
+      - name: app
+        image: ` + image + `
+        ports: [{containerPort: 80}]
+        env: [{name: A, value: "1"}, {name: B, valueFrom: {fieldRef: {fieldPath: metadata.name}}}]
+        resources: {}
+        volumeMounts: [{name: tmp, mountPath: /tmp}]
+      volumes: [{name: tmp, emptyDir: {}}]`
+}
+
+func service(name string) string {
+	return `apiVersion: v1
+kind: Service
+metadata: {name: ` + name + `}
+spec:
+  selector: {app: ` + name + `}
+  ports: [{port: 80, targetPort: 80, name: http}, {port: 53, protocol: UDP, name: dns}]`
+}
