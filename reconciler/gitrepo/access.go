@@ -16,7 +16,7 @@ import (
 
 // access is how one remote is reached: the credential for its address, and connections kept for the next time.
 type access struct {
-	credential credential
+	credential *credential
 
 	once    sync.Once
 	pool    *http.Transport

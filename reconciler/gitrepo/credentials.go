@@ -18,7 +18,7 @@ import (
 
 // Credentials say how to log in where. The zero value knows of no place. What is secret in them cannot be printed.
 type Credentials struct {
-	entries []credential
+	entries []*credential // pointers, which fmt does not follow where it cannot call String
 }
 
 // String counts the entries, and shows none.
@@ -69,7 +69,7 @@ func ReadCredentials(file string) (Credentials, error) {
 		return Credentials{}, fmt.Errorf("read git credentials: %w", err)
 	}
 	var document struct {
-		Credentials []credential `yaml:"credentials"`
+		Credentials []*credential `yaml:"credentials"`
 	}
 	d := yaml.NewDecoder(bytes.NewReader(content))
 	d.KnownFields(true)
@@ -79,8 +79,11 @@ func ReadCredentials(file string) (Credentials, error) {
 	if err := d.Decode(new(any)); !errors.Is(err, io.EOF) {
 		return Credentials{}, fmt.Errorf("%s: more than one YAML document; put all entries under one credentials:", file)
 	}
-	for i := range document.Credentials {
-		if err := document.Credentials[i].load(filepath.Dir(file)); err != nil {
+	for i, c := range document.Credentials {
+		if c == nil {
+			return Credentials{}, fmt.Errorf("%s: credentials[%d]: empty; remove it", file, i)
+		}
+		if err := c.load(filepath.Dir(file)); err != nil {
 			return Credentials{}, fmt.Errorf("%s: credentials[%d]: %w", file, i, err)
 		}
 	}
@@ -178,8 +181,9 @@ func within(dir, file string) string {
 	return filepath.Join(dir, file)
 }
 
-// find returns the entry for an address: the one with the longest path that matches.
-func (c Credentials) find(e endpoint) (found credential) {
+// find returns the entry for an address: the one with the longest path that matches, or an empty one.
+func (c Credentials) find(e endpoint) *credential {
+	found := &credential{}
 	for _, entry := range c.entries {
 		if e.under(entry.prefix) && (found.URL == "" || len(entry.prefix.path) > len(found.prefix.path)) {
 			found = entry

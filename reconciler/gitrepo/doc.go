@@ -23,7 +23,7 @@
 // it is read, so a damaged disk leads to an error or a new mirror, never to a file that seems to be gone.
 //
 // Every conversation with a server ends: when the context does, when the server is silent for longer than
-// Remote.Timeout, and at the latest after twenty times that.
+// Remote.Timeout, and at the latest after ten times that.
 //
 // # How it is done
 //

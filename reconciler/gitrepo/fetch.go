@@ -172,7 +172,7 @@ func (r *Remote) readAnew(broken *mirror, kind plumbing.ObjectType, id plumbing.
 	}
 	content, err := m.read(kind, id)
 	if err != nil {
-		m.giveUp(id)
+		return nil, m.giveUp(kind, id)
 	}
-	return content, err
+	return content, nil
 }

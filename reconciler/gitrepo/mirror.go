@@ -84,7 +84,7 @@ func (m *mirror) read(kind plumbing.ObjectType, id plumbing.Hash) ([]byte, error
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.lost[id] {
-		return nil, fmt.Errorf("%s %s is gone from the remote repository", kind, id)
+		return nil, errLost(kind, id)
 	}
 	content, err := readObject(m.store, kind, id)
 	return content, m.damaged(err)
@@ -96,11 +96,16 @@ func (m *mirror) has(id plumbing.Hash) bool {
 	return m.store.HasEncodedObject(id) == nil
 }
 
-// giveUp notes that id is not to be had.
-func (m *mirror) giveUp(id plumbing.Hash) {
+// giveUp notes that id is not to be had, so that nobody makes the mirror anew for its sake.
+func (m *mirror) giveUp(kind plumbing.ObjectType, id plumbing.Hash) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.lost[id] = true
+	return errLost(kind, id)
+}
+
+func errLost(kind plumbing.ObjectType, id plumbing.Hash) error {
+	return fmt.Errorf("%s %s is damaged here and gone from the remote repository", kind, id)
 }
 
 // add stores the objects of a pack, all or none. An error of pack itself is returned as it is.
@@ -151,6 +156,9 @@ func (m *mirror) head(ref plumbing.ReferenceName) plumbing.Hash {
 
 // setHead notes that ref is at id. The file is replaced as a whole, which go-git would not do.
 func (m *mirror) setHead(ref plumbing.ReferenceName, id plumbing.Hash) error {
+	if m.head(ref) == id {
+		return nil
+	}
 	file := filepath.Join(m.dir, filepath.FromSlash(ref.String()))
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return m.damaged(err)

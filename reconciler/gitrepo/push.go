@@ -146,14 +146,30 @@ func (r *Remote) ask(ctx context.Context) (head plumbing.Hash, err error) {
 	return head, err
 }
 
-// keep adds what was pushed to the mirror, so that nothing needs to be fetched. A mirror that does not take it, or is
-// not there, is left to the next reader to make anew: the commit is on the branch all the same.
+// keep adds what was pushed to the mirror, so that nothing needs to be fetched. A mirror that does not take it is left
+// to the next reader to make anew: the commit is on the branch all the same.
 func (r *Remote) keep(a advance) {
 	m := r.usable()
+	if m == nil && a.from.IsZero() {
+		r.begin(a)
+		return
+	}
 	if m == nil {
 		return
 	}
 	if m.makeRoom() != nil || m.add(bytes.NewReader(a.pack)) != nil || m.setHead(r.ref, a.to) != nil {
 		r.discard()
+	}
+}
+
+// begin makes a mirror of a branch's first commit, which has no history.
+func (r *Remote) begin(a advance) {
+	m, err := r.replacement()
+	if err != nil {
+		return
+	}
+	defer m.close()
+	if m.add(bytes.NewReader(a.pack)) == nil && m.setHead(r.ref, a.to) == nil {
+		_ = r.install(m)
 	}
 }

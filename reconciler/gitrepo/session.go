@@ -35,7 +35,7 @@ type pushing interface {
 const patience = 30 * time.Second
 
 // talks is how many times its patience a whole conversation may take.
-const talks = 20
+const talks = 10
 
 // errSilent is the cause of a conversation that ended because nothing came.
 var errSilent = errors.New("no answer")

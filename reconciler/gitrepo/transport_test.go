@@ -75,12 +75,14 @@ func overHTTPS(b *bare, around func(git http.Handler) http.Handler) *origin {
 	server := httptest.NewTLSServer(withPassword(around(httpBackend(b))))
 	b.t.Cleanup(server.Close)
 	return &origin{bare: b, url: server.URL + "/" + filepath.Base(b.dir), credentials: readCredentials(b.t, fmt.Sprintf(
-		"credentials:\n- {url: %q, username: transom, password: %s, caFile: %q}\n", server.URL, password, caFile(b.t, server)))}
+		"credentials:\n- {url: %q, username: transom, password: %s, caFile: %q}\n", server.URL, password, writePEM(b.t, server.Certificate().Raw)))}
 }
 
-func caFile(t testing.TB, server *httptest.Server) string {
+// writePEM writes a certificate to a file.
+func writePEM(t testing.TB, certificate []byte) string {
 	file := filepath.Join(t.TempDir(), "ca.pem")
-	require.NoError(t, os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600))
+	content := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate})
+	require.NoError(t, os.WriteFile(file, content, 0o600))
 	return file
 }
 

@@ -1,0 +1,261 @@
+package gitrepo_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"transom.dev/reconciler/gitrepo"
+)
+
+// damages are what can happen to a mirror: by a kill, by a full or failing disk, by somebody who tidies up.
+var damages = map[string]func(t *testing.T, dir string){
+	"deleted": func(t *testing.T, dir string) { require.NoError(t, os.RemoveAll(dir)) },
+	"emptied": func(t *testing.T, dir string) {
+		require.NoError(t, os.RemoveAll(dir))
+		require.NoError(t, os.Mkdir(dir, 0o755))
+	},
+	"a file": func(t *testing.T, dir string) {
+		require.NoError(t, os.RemoveAll(dir))
+		require.NoError(t, os.WriteFile(dir, []byte("not a directory"), 0o644))
+	},
+	"truncated ref": func(t *testing.T, dir string) { write(t, dir, "refs/heads/main", "") },
+	"half a ref":    func(t *testing.T, dir string) { write(t, dir, "refs/heads/main", "0123456789") },
+	"dangling ref": func(t *testing.T, dir string) {
+		write(t, dir, "refs/heads/main", "0123456789012345678901234567890123456789\n")
+	},
+	"no refs": func(t *testing.T, dir string) { require.NoError(t, os.RemoveAll(filepath.Join(dir, "refs"))) },
+	"no HEAD": func(t *testing.T, dir string) { require.NoError(t, os.RemoveAll(filepath.Join(dir, "HEAD"))) },
+	"leftover locks": func(t *testing.T, dir string) {
+		write(t, dir, "refs/heads/main.lock", "")
+		write(t, dir, "packed-refs.lock", "")
+	},
+	"half a fetch":   func(t *testing.T, dir string) { write(t, dir, "objects/pack/tmp_pack_123456", "PACK\x00\x00") },
+	"half a new one": func(t *testing.T, dir string) { write(t, dir+".new", "objects/pack/tmp_pack_123456", "PACK\x00\x00") },
+	"garbage pack":   func(t *testing.T, dir string) { garbagePack(t, dir, "pack"); garbagePack(t, dir, "idx") },
+	"pack, no index": func(t *testing.T, dir string) { garbagePack(t, dir, "pack") },
+	"empty pack":     func(t *testing.T, dir string) { eachPack(t, dir, ".pack", func([]byte) []byte { return nil }) },
+	"empty index":    func(t *testing.T, dir string) { eachPack(t, dir, ".idx", func([]byte) []byte { return nil }) },
+	"truncated pack": func(t *testing.T, dir string) {
+		eachPack(t, dir, ".pack", func(b []byte) []byte { return b[:len(b)/2] })
+	},
+	"truncated index": func(t *testing.T, dir string) {
+		eachPack(t, dir, ".idx", func(b []byte) []byte { return b[:len(b)/2] })
+	},
+	"zeroed pack": func(t *testing.T, dir string) {
+		eachPack(t, dir, ".pack", func(b []byte) []byte { return make([]byte, len(b)) })
+	},
+	"flipped bits": func(t *testing.T, dir string) {
+		eachPack(t, dir, ".pack", func(b []byte) []byte {
+			for i := 20; i < len(b)-20; i += 7 {
+				b[i] ^= 0x10
+			}
+			return b
+		})
+	},
+	"truncated in place": eachPackInPlace,
+	"packs gone": func(t *testing.T, dir string) {
+		packs, err := filepath.Glob(filepath.Join(dir, "objects/pack/*.pack"))
+		require.NoError(t, err)
+		for _, p := range packs {
+			require.NoError(t, os.Remove(p))
+		}
+	},
+}
+
+func write(t *testing.T, dir, name, content string) {
+	file := filepath.Join(dir, name)
+	require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
+	require.NoError(t, os.WriteFile(file, []byte(content), 0o644))
+}
+
+func garbagePack(t *testing.T, dir, kind string) {
+	write(t, dir, "objects/pack/pack-0123456789012345678901234567890123456789."+kind, "garbage")
+}
+
+func eachPack(t *testing.T, dir, suffix string, change func([]byte) []byte) {
+	files, err := filepath.Glob(filepath.Join(dir, "objects/pack/*"+suffix))
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		require.NoError(t, err)
+		require.NoError(t, os.Remove(f)) // an open file stays as it was
+		require.NoError(t, os.WriteFile(f, change(bytes.Clone(b)), 0o644))
+	}
+}
+
+// grown returns a repository with some commits, and a Remote whose mirror has several packs of them.
+func grown(t *testing.T) (*bare, *gitrepo.Remote) {
+	b := newBare(t)
+	r := b.remote()
+	for i := range 4 {
+		b.commit("more", map[string]string{fmt.Sprintf("dir-%d/file", i): fmt.Sprint("content ", i), "same": fmt.Sprint(i)})
+		fetch(t, r)
+	}
+	return b, r
+}
+
+func requireGrown(t *testing.T, s *gitrepo.Snapshot) {
+	t.Helper()
+	for i := range 4 {
+		require.Equal(t, fmt.Sprint("content ", i), readFile(t, s, fmt.Sprintf("dir-%d/file", i)))
+	}
+	require.Equal(t, "3", readFile(t, s, "same"))
+}
+
+func TestMirrorHealsWhileRunning(t *testing.T) {
+	for name, damage := range damages {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b, r := grown(t)
+			s := fetch(t, r)
+			damage(t, r.Dir)
+			requireGrown(t, s)
+
+			damage(t, r.Dir)
+			after := commit(t, r, s, map[string][]byte{"same": []byte("4")})
+			require.Equal(t, after.Commit, b.head())
+			b.commit("theirs", map[string]string{"dir-0/file": "theirs"})
+			s = fetch(t, r)
+			require.Equal(t, "theirs", readFile(t, s, "dir-0/file"))
+			require.Equal(t, "4", readFile(t, s, "same"))
+		})
+	}
+}
+
+func TestMirrorHealsAfterARestart(t *testing.T) {
+	for name, damage := range damages {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b, r := grown(t)
+			damage(t, r.Dir)
+			again := b.remote()
+			again.Dir = r.Dir
+			requireGrown(t, fetch(t, again))
+
+			damage(t, r.Dir)
+			again = b.remote()
+			again.Dir = r.Dir
+			id := b.commit("theirs", map[string]string{"new": "theirs"})
+			s := fetch(t, again)
+			require.Equal(t, id, s.Commit)
+			requireGrown(t, s)
+			commit(t, again, s, map[string][]byte{"same": []byte("4")})
+		})
+	}
+}
+
+func TestMirrorMayBeDeletedWhileItIsRead(t *testing.T) {
+	_, r := grown(t)
+	done := make(chan struct{})
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				s, err := r.Fetch(context.Background())
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if content, err := s.ReadFile("dir-1/file"); err != nil || string(content) != "content 1" {
+					t.Errorf("%q, %v", content, err)
+				}
+			}
+		})
+	}
+	for range 20 {
+		_ = os.RemoveAll(r.Dir) // fails where a file is made meanwhile, and has done its harm
+		_, err := r.Fetch(context.Background())
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	close(done)
+	all.Wait()
+}
+
+func TestMirrorKeepsFewPacks(t *testing.T) {
+	t.Parallel()
+	b := newBare(t)
+	writer, reader := b.remote(), b.remote()
+	s := fetch(t, writer)
+	for i := range 130 {
+		s = commit(t, writer, s, map[string][]byte{
+			fmt.Sprintf("clusters/c%d/file", i%7): fmt.Append(nil, "generation ", i), fmt.Sprintf("f%d", i): []byte("once"),
+		})
+		require.Equal(t, s.Commit, fetch(t, reader).Commit)
+	}
+	b.git("fsck", "--strict")
+	require.Equal(t, "130", b.git("rev-list", "--count", "main"))
+	for _, r := range []*gitrepo.Remote{writer, reader} {
+		packs, err := filepath.Glob(filepath.Join(r.Dir, "objects/pack/*.pack"))
+		require.NoError(t, err)
+		require.LessOrEqual(t, len(packs), 50)
+		b.run("", "-C", r.Dir, "fsck", "--strict")
+
+		again := b.remote()
+		again.Dir = r.Dir
+		s := fetch(t, again)
+		require.Equal(t, "generation 129", readFile(t, s, "clusters/c3/file"))
+		require.Equal(t, "once", readFile(t, s, "f17"))
+	}
+}
+
+func TestMirrorThatGrewLargeIsMadeAnew(t *testing.T) {
+	t.Parallel()
+	b := newBare(t)
+	r := b.remote()
+	s := fetch(t, r)
+	for i := range 52 {
+		large := make([]byte, 400<<10)
+		_, _ = rand.Read(large)
+		s = commit(t, r, s, map[string][]byte{fmt.Sprint(i): large})
+		require.Equal(t, s.Commit, fetch(t, r).Commit)
+	}
+	packs, err := filepath.Glob(filepath.Join(r.Dir, "objects/pack/*.pack"))
+	require.NoError(t, err)
+	require.Less(t, len(packs), 15)
+}
+
+func TestCommitThatIsGoneEverywhereIsAnError(t *testing.T) {
+	b := newBare(t)
+	first := b.commit("first", map[string]string{"f": "1"})
+	second := b.commit("second", map[string]string{"f": "2"})
+	r := b.remote()
+	s := fetch(t, r)
+	b.git("update-ref", "refs/heads/main", first)
+	b.git("gc", "--quiet", "--prune=now")
+	eachPackInPlace(t, r.Dir)
+	for range 2 {
+		_, err := s.ReadFile("f")
+		require.ErrorContains(t, err, "gone from the remote repository")
+		require.NotErrorIs(t, err, os.ErrNotExist, "it must not look like a file that was removed")
+	}
+	_, err := r.At(context.Background(), second)
+	require.ErrorContains(t, err, "the branch has no such commit")
+	yes, err := r.IsAncestor(context.Background(), second, first)
+	require.NoError(t, err)
+	require.False(t, yes)
+}
+
+// eachPackInPlace truncates packs under the eyes of whoever has them open.
+func eachPackInPlace(t *testing.T, dir string) {
+	packs, err := filepath.Glob(filepath.Join(dir, "objects/pack/*.pack"))
+	require.NoError(t, err)
+	for _, p := range packs {
+		require.NoError(t, os.Chmod(p, 0o600))
+		require.NoError(t, os.Truncate(p, 0))
+	}
+}
