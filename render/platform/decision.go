@@ -75,7 +75,7 @@ func (c *Decision) check(d *document) {
 	allowed := decisions[c.Kind]
 	for _, f := range sortedKeys(fieldsOf(reflect.TypeFor[decisionSpec]())) {
 		if d.has("spec."+f) && !slices.Contains(allowed, f) {
-			d.problem("spec."+f, "value", "means nothing in a %s; there is %s", c.Kind, list(allowed))
+			d.problem("spec."+f, "value", "means nothing in kind %s; there is %s", c.Kind, list(allowed))
 		}
 	}
 	if c.Kind == "Approval" {
@@ -97,7 +97,7 @@ func (c *Decision) check(d *document) {
 		}
 	}
 	if c.Platform == "" {
-		d.doesNotActYet("kind")
+		d.warn("kind", notYet, "this %s is checked, but does not act yet", c.Kind)
 	}
 }
 

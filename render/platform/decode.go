@@ -148,9 +148,9 @@ func (d *decoder) is(n, at *yaml.Node, field string, kind yaml.Kind, want string
 	}
 	remedy := ""
 	if v, _ := scalar(n); n.Kind == yaml.ScalarNode && v == nil {
-		remedy = "; write {} or leave the field out"
+		remedy = "; write {}"
 		if kind == yaml.SequenceNode {
-			remedy = "; write [] or leave the field out"
+			remedy = "; write []"
 		}
 	}
 	d.report(at, field, "type", fmt.Sprintf("must be %s, not %s%s", want, describe(n), remedy))

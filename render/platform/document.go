@@ -74,20 +74,21 @@ func read[S any](d *document, kind, name string) (o object[S], ok bool) {
 // header checks what has to be right before anything else of the file means something.
 func (d *document) header(kinds ...string) bool {
 	before := len(d.problems)
-	if v := d.text("apiVersion"); v != APIVersion {
-		d.problem("apiVersion", "api-version", "must be %s, not %s", APIVersion, orNothing(v))
+	switch v := d.text("apiVersion"); v {
+	case APIVersion:
+	case "":
+		d.problem("apiVersion", "required", "is required; write apiVersion: %s", APIVersion)
+	default:
+		d.problem("apiVersion", "api-version", "must be %s, not %q", APIVersion, shorten(v))
 	}
-	if k := d.text("kind"); !slices.Contains(kinds, k) {
-		d.problem("kind", "kind", "must be %s here, not %s", strings.Join(kinds, " or "), orNothing(k))
+	switch k := d.text("kind"); {
+	case slices.Contains(kinds, k):
+	case k == "":
+		d.problem("kind", "required", "is required; a file here is of kind %s", strings.Join(kinds, " or "))
+	default:
+		d.problem("kind", "kind", "must be %s here, not %q%s", strings.Join(kinds, " or "), shorten(k), suggest(k, kinds))
 	}
 	return len(d.problems) == before
-}
-
-func orNothing(s string) string {
-	if s == "" {
-		return "missing"
-	}
-	return strconv.Quote(shorten(s))
 }
 
 // text returns the string at a field, or nothing.
@@ -114,6 +115,7 @@ func (d *document) labels(field string, values map[string]string) {
 	for _, k := range sortedKeys(values) {
 		errs := append(validation.IsQualifiedName(k), validation.IsValidLabelValue(values[k])...)
 		for _, e := range errs {
+			e, _, _ = strings.Cut(e, " (e.g.")
 			d.problem(field+"."+k, "label", "is no Kubernetes label: %s", e)
 		}
 	}
@@ -131,11 +133,14 @@ func (d *document) warn(field, rule, format string, args ...any) {
 	d.add(p)
 }
 
+// notYet is the rule of what is loaded, validated and listed only.
+const notYet = "does-not-act-yet"
+
 // doesNotActYet warns of each field that is set but changes nothing in this release of Transom.
 func (d *document) doesNotActYet(fields ...string) {
 	for _, f := range fields {
 		if d.has(f) {
-			d.warn(f, "does-not-act-yet", "is checked, but does not act yet")
+			d.warn(f, notYet, "is checked, but does not act yet")
 		}
 	}
 }
@@ -160,14 +165,26 @@ func (d *document) add(p Problem) {
 		p.Request = d.request
 	}
 	p.Environment = cmp.Or(p.Environment, d.environment)
-	if len(d.problems) < maxProblems {
+	if len(d.problems) < maxProblems && !d.said(p) {
 		d.problems = append(d.problems, p)
 	}
+}
+
+// said finds an earlier Problem of the same field: what was made of a field that could not be read says nothing.
+func (d *document) said(p Problem) bool {
+	return p.Field != "" && !p.Warning && slices.ContainsFunc(d.problems, func(o Problem) bool {
+		return o.Field == p.Field && o.Line == p.Line && !o.Warning
+	})
 }
 
 // decode fills out, a pointer, from the whole document.
 func (d *document) decode(out any) {
 	(&decoder{d}).value(d.root, d.root, "", reflect.ValueOf(out).Elem())
+}
+
+// wrongBelow says whether a field or anything in it has a Problem.
+func (d *document) wrongBelow(field string) bool {
+	return slices.ContainsFunc(d.problems, func(p Problem) bool { return !p.Warning && strings.HasPrefix(p.Field, field) })
 }
 
 // broken says whether what the document is about cannot be used.

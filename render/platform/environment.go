@@ -62,7 +62,7 @@ type rolloutSpec struct {
 }
 
 // decodeEnvironment reads environments/<name>.yaml; overlays are the directories beside it.
-func decodeEnvironment(d *document, name string, overlays map[string]*Overlay) *Environment {
+func decodeEnvironment(d *document, name string, overlays map[string][]*file) *Environment {
 	e := &Environment{Name: name, File: d.path}
 	o, ok := read[environmentSpec](d, "Environment", name)
 	if ok {
@@ -186,17 +186,20 @@ func (d *document) share(field string, value any, absent string) string {
 }
 
 // overlays finds the directories that components name.
-func (d *document) overlays(field, environment string, names []string, known map[string]*Overlay) (out []Overlay) {
+func (d *document) overlays(field, environment string, names []string, known map[string][]*file) (out []Overlay) {
 	for i, name := range names {
 		at := index(field, i)
 		dir := fmt.Sprintf("environments/%s/%s", environment, shorten(name))
-		switch o := known[name]; {
+		switch files := known[name]; {
 		case !localPath(name) || strings.Contains(name, "/"):
 			d.problem(at, "path", "%q must be the name of a directory in environments/%s", shorten(name), environment)
-		case o == nil:
+		case len(files) == 0 && !d.opaque:
 			d.problem(at, "path", "there is no directory %s%s", dir, suggest(name, sortedKeys(known)))
 		default:
-			out = append(out, *o)
+			o := Overlay{Dir: dir}
+			o.Files, o.Digest = directory(dir, files)
+			d.kustomization(dir, files)
+			out = append(out, o)
 		}
 	}
 	return out

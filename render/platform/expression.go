@@ -94,7 +94,7 @@ func compile(source string, names scope, want *cel.Type) (*Expression, error) {
 		return nil, err
 	}
 	if got := checked.OutputType(); want != cel.DynType && !got.IsExactType(want) && !got.IsExactType(cel.DynType) {
-		return nil, fmt.Errorf("must result in a %s, not in a %s", want, got)
+		return nil, fmt.Errorf("must result in %s, not in %s", want, got)
 	}
 	program, err := env.Program(checked, cel.CustomDecoratorV2(sortFolds(checked.NativeRep())))
 	if err != nil {
@@ -110,6 +110,7 @@ func compileError(issues *cel.Issues, names scope) error {
 	if name, ok := strings.CutPrefix(text, "undeclared reference to '"); ok {
 		text = unknownName(strings.TrimSuffix(name, "'"), names)
 	}
+	text, _, _ = strings.Cut(text, " expecting ")
 	if first.Location.Line() > 1 || first.Location.Column() > 0 {
 		return fmt.Errorf("%s (line %d, column %d of the expression)", text, first.Location.Line(), first.Location.Column()+1)
 	}

@@ -2,6 +2,7 @@ package platform
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/cel-go/cel"
@@ -41,7 +42,8 @@ func (d *document) selector(field string, s *metav1.LabelSelector) labels.Select
 	}
 	selector, err := metav1.LabelSelectorAsSelector(s)
 	if err != nil {
-		d.problem(field, "selector", "is no label selector: %s", err)
+		text, _, _ := strings.Cut(err.Error(), " (e.g.")
+		d.problem(field, "selector", "is no label selector: %s", text)
 		return labels.Nothing()
 	}
 	return selector

@@ -86,7 +86,7 @@ type Component struct {
 
 // Binding declares what a version can be given: the outputs of another request of the same team.
 type Binding struct {
-	Offerings []string
+	Offerings []string `decode:"required"`
 	Required  bool
 }
 
@@ -111,14 +111,14 @@ const (
 // Kind declares the scope of a kind that neither Kubernetes nor the platform repository defines.
 type Kind struct {
 	Group string `json:"group"`
-	Kind  string `json:"kind"`
-	Scope string `json:"scope"` // Namespaced or Cluster
+	Kind  string `json:"kind" decode:"required"`
+	Scope string `json:"scope" decode:"required" oneof:"Namespaced|Cluster"`
 }
 
 // Health says when an object of a kind that kstatus does not know is healthy.
 type Health struct {
 	Group   string `json:"group"`
-	Kind    string `json:"kind"`
+	Kind    string `json:"kind" decode:"required"`
 	Healthy string `json:"healthy,omitempty"` // CEL over the object's top-level fields
 	Failed  string `json:"failed,omitempty"`  // CEL over the object's top-level fields
 	Applied bool   `json:"applied,omitempty"` // healthy once applied
@@ -127,8 +127,8 @@ type Health struct {
 // Ignore names fields of a kind that others may own.
 type Ignore struct {
 	Group  string   `json:"group"`
-	Kind   string   `json:"kind"`
-	Fields []string `json:"fields"`
+	Kind   string   `json:"kind" decode:"required"`
+	Fields []string `json:"fields" decode:"required"`
 }
 
 // Request is a developer's file: which offering and version, which parameters, which environments.
@@ -143,11 +143,11 @@ type Request struct {
 
 // RequestSpec is what a developer writes, as decoded. Hold is read at the head and belongs to no release.
 type RequestSpec struct {
-	Offering     string                        `json:"offering"`
-	Version      string                        `json:"version"`
+	Offering     string                        `json:"offering" decode:"required"`
+	Version      string                        `json:"version" decode:"required"`
 	Parameters   map[string]any                `json:"parameters,omitempty"`
 	Bindings     map[string]string             `json:"bindings,omitempty"`
-	Environments map[string]RequestEnvironment `json:"environments"`
+	Environments map[string]RequestEnvironment `json:"environments" decode:"required"`
 	Adopt        bool                          `json:"adopt,omitempty"`
 }
 

@@ -15,12 +15,12 @@ import (
 // that a load costs what changed; where the file system is a Git snapshot, unchanged files are not even read. The
 // zero value works. It is not safe for concurrent use; the Platforms that it returns are.
 type Loader struct {
-	files     map[string]*file
-	versions  map[string]*loaded[*Version]
-	offerings map[string]*loaded[*Offering]
-	stages    map[string]*loaded[*Environment]
-	placed    map[string][]*Cluster
-	resolved  map[RequestKey]map[string]*resolution
+	files        map[string]*file
+	versions     map[string]*loaded[*Version]
+	offerings    map[string]*loaded[*Offering]
+	environments map[string]*loaded[*Environment]
+	stages       *stages
+	resolved     map[RequestKey]*resolved
 }
 
 // loaded is what was made of several files, with what it was made of.
@@ -49,7 +49,7 @@ func (l *Loader) Load(fsys fs.FS) (*Platform, error) {
 	l.loadDecisions(p)
 	l.loadRequests(p)
 	l.resolve(p)
-	p.Problems = tidy(p.Problems)
+	slices.SortStableFunc(p.Problems, Problem.Compare)
 	return p, nil
 }
 
@@ -109,33 +109,35 @@ func (l *Loader) loadEnvironments(p *Platform) {
 		for _, o := range sortedKeys(p.tree.overlays[name]) {
 			files = append(files, p.tree.overlays[name][o]...)
 		}
-		made := l.stages[name]
+		made := l.environments[name]
 		if made == nil || !slices.Equal(made.files, files) {
-			made = makeEnvironment(p.tree, name, f)
+			made = makeEnvironment(name, f, p.tree.overlays[name])
 			made.files = files
 		}
 		next[name] = made
 		p.Environments[name] = made.value
+		if p.tree.mayExist("clusters") || p.tree.incomplete("environments/"+name) {
+			p.Environments[name] = made.value.withhold()
+		}
 		p.Problems = append(p.Problems, made.problems...)
 	}
-	l.stages = next
+	l.environments = next
 	checkEnvironments(p)
 	l.place(p)
 }
 
-func makeEnvironment(t *tree, name string, f *file) *loaded[*Environment] {
+func makeEnvironment(name string, f *file, overlays map[string][]*file) *loaded[*Environment] {
 	d := open(f)
 	d.environment = name
-	d.opaque = d.opaque || t.incomplete("environments/"+name) || t.mayExist("clusters")
-	overlays := map[string]*Overlay{}
-	for _, o := range sortedKeys(t.overlays[name]) {
-		dir := path.Join("environments", name, o)
-		overlays[o] = &Overlay{Dir: dir}
-		overlays[o].Files, overlays[o].Digest = directory(dir, t.overlays[name][o])
-		checkComponent(d, dir, t.overlays[name][o])
-	}
 	e := decodeEnvironment(d, name, overlays)
 	return &loaded[*Environment]{value: e, problems: d.problems}
+}
+
+// withhold returns the environment as one that keeps all it has.
+func (e *Environment) withhold() *Environment {
+	broken := *e
+	broken.Broken = true
+	return &broken
 }
 
 // checkEnvironments finds environments that would write to one place.
@@ -144,35 +146,51 @@ func checkEnvironments(p *Platform) {
 	for _, name := range sortedKeys(p.Environments) {
 		e := p.Environments[name]
 		if other, twice := taken[e.State]; twice && e.State.URL != "" {
-			p.Problems = append(p.Problems, Problem{
-				File: e.File, Field: "spec.state", Rule: "state", Environment: name,
-				Message: "is also the state repository of environment " + other + "; give each its own repository or branch",
-			})
-			broken := *e
-			broken.Broken = true
-			p.Environments[name] = &broken
+			d := open(p.tree.environments[name])
+			d.environment = name
+			d.problem("spec.state", "state", "is also the state repository of environment %s; give each its own repository or branch", other)
+			p.Problems = append(p.Problems, d.problems...)
+			p.Environments[name] = e.withhold()
 			continue
 		}
 		taken[e.State] = name
 	}
 }
 
-// place finds the clusters of each environment. The slice stays the same as long as its clusters do.
+// place finds the clusters of each environment.
 func (l *Loader) place(p *Platform) {
-	next := make(map[string][]*Cluster, len(p.Environments))
+	next := &stages{environments: p.Environments, clusters: map[string][]*Cluster{}, opaque: p.tree.opaque}
 	for name, e := range p.Environments {
-		var members []*Cluster
-		for _, c := range sortedKeys(p.Clusters) {
-			if c := p.Clusters[c]; e.Clusters != nil && !c.Broken && c.State != ClusterDraining && e.Clusters.Matches(labels.Set(c.Labels)) {
-				members = append(members, c)
+		members, none := members(p, e)
+		if none {
+			d := open(p.tree.environments[name])
+			d.environment = name
+			d.warn("spec.clusters", "no-cluster", "selects no cluster")
+			p.Problems = append(p.Problems, d.problems...)
+		}
+		next.clusters[name] = members
+	}
+	if !next.equal(l.stages) {
+		l.stages = next
+	}
+}
+
+// members returns the clusters that an environment's instances are placed on, and whether its selector selects none
+// at all. What a broken cluster's labels are nobody knows.
+func members(p *Platform, e *Environment) (out []*Cluster, none bool) {
+	none = !e.Broken
+	for _, name := range sortedKeys(p.Clusters) {
+		c := p.Clusters[name]
+		if c.Broken {
+			none = false
+		} else if e.Clusters != nil && e.Clusters.Matches(labels.Set(c.Labels)) {
+			none = false
+			if c.State != ClusterDraining {
+				out = append(out, c)
 			}
 		}
-		if old := l.placed[name]; slices.Equal(old, members) {
-			members = old
-		}
-		next[name] = members
 	}
-	l.placed = next
+	return out, none
 }
 
 func (l *Loader) loadOfferings(p *Platform) {
@@ -263,26 +281,4 @@ func (l *Loader) loadRequests(p *Platform) {
 		p.keys = append(p.keys, key)
 	}
 	slices.SortFunc(p.keys, RequestKey.Compare)
-}
-
-// tidy sorts Problems, and says once what is wrong in several environments for the same reason.
-func tidy(problems []Problem) []Problem {
-	slices.SortStableFunc(problems, Problem.Compare)
-	type identity struct {
-		file, field, message string
-		line, column         int
-	}
-	seen, out := map[identity]int{}, problems[:0]
-	for _, p := range problems {
-		id := identity{p.File, p.Field, p.Message, p.Line, p.Column}
-		if at, twice := seen[id]; twice {
-			if out[at].Environment != p.Environment {
-				out[at].Environment = ""
-			}
-			continue
-		}
-		seen[id] = len(out)
-		out = append(out, p)
-	}
-	return out
 }

@@ -2,11 +2,14 @@ package platform_test
 
 import (
 	"flag"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/tools/txtar"
@@ -16,26 +19,62 @@ import (
 
 var update = flag.Bool("update", false, "rewrite what the cases in testdata want")
 
-// Each archive is a platform repository; its file want has the lines of its Problems.
-func TestLoadSaysWhatIsWrong(t *testing.T) {
+// Each archive is laid over base.txtar, a platform without a mistake: a file replaces or adds one, and "NAME removed",
+// "NAME symlink" and "NAME submodule" are what they say. The file want has the lines of the Problems, and what is then
+// left of each request in each environment: its version, or broken.
+func TestLoadSaysWhatIsWrongAndWhatGoesOn(t *testing.T) {
 	cases, err := filepath.Glob("testdata/*.txtar")
 	require.NoError(t, err)
-	require.NotEmpty(t, cases)
+	require.Greater(t, len(cases), 30)
 	for _, file := range cases {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
 			archive, err := txtar.ParseFile(file)
 			require.NoError(t, err)
-			fsys, want := split(t, archive)
-			p, err := platform.Load(fsys)
+			p, err := platform.Load(repository(t, archive))
 			require.NoError(t, err)
-			got := lines(p.Problems)
+			got := lines(p.Problems) + "\n" + outcome(p)
 			if *update {
 				rewrite(t, file, archive, got)
 				return
 			}
-			require.Equal(t, want, got)
+			require.Equal(t, wanted(archive), got)
 		})
 	}
+}
+
+// repository lays an archive over the base.
+func repository(t *testing.T, archive *txtar.Archive) fstest.MapFS {
+	t.Helper()
+	base, err := txtar.ParseFile("testdata/base.txtar")
+	require.NoError(t, err)
+	fsys := fstest.MapFS{}
+	for _, f := range slices.Concat(base.Files, archive.Files) {
+		name, what, _ := strings.Cut(f.Name, " ")
+		switch what {
+		case "removed":
+			delete(fsys, name)
+		case "symlink":
+			fsys[name] = &fstest.MapFile{Data: f.Data, Mode: fs.ModeSymlink}
+		case "submodule":
+			fsys[name] = &fstest.MapFile{Mode: fs.ModeIrregular}
+		default:
+			fsys[name] = &fstest.MapFile{Data: f.Data}
+		}
+	}
+	delete(fsys, "want")
+	return fsys
+}
+
+func wanted(archive *txtar.Archive) string {
+	i := slices.IndexFunc(archive.Files, func(f txtar.File) bool { return f.Name == "want" })
+	return string(archive.Files[i].Data)
+}
+
+func rewrite(t *testing.T, file string, archive *txtar.Archive, want string) {
+	t.Helper()
+	i := slices.IndexFunc(archive.Files, func(f txtar.File) bool { return f.Name == "want" })
+	archive.Files[i].Data = []byte(want)
+	require.NoError(t, os.WriteFile(file, txtar.Format(archive), 0o644))
 }
 
 func lines(problems []platform.Problem) string {
@@ -46,28 +85,36 @@ func lines(problems []platform.Problem) string {
 	return b.String()
 }
 
-func split(t *testing.T, archive *txtar.Archive) (fs.FS, string) {
-	t.Helper()
-	var want string
-	files := &txtar.Archive{}
-	for _, f := range archive.Files {
-		if f.Name == "want" {
-			want = string(f.Data)
-		} else {
-			files.Files = append(files.Files, f)
-		}
+// outcome tells what is left of each request in each environment. Requests that are gone but may exist count too.
+func outcome(p *platform.Platform) string {
+	keys := []platform.RequestKey{{Team: "payments", Name: "orders-db"}}
+	for k := range p.Requests {
+		keys = append(keys, k)
 	}
-	fsys, err := txtar.FS(files)
-	require.NoError(t, err)
-	return fsys, want
+	slices.SortFunc(keys, platform.RequestKey.Compare)
+	keys = slices.Compact(keys)
+	var b strings.Builder
+	for _, env := range environments(p) {
+		fmt.Fprintf(&b, "%s:", env)
+		for _, k := range keys {
+			if p.Broken(env, k) {
+				fmt.Fprintf(&b, " %s=broken", k)
+			}
+			for _, i := range p.Instances(env) {
+				if i.Request.Key == k {
+					fmt.Fprintf(&b, " %s=%s", k, i.Version.Number)
+				}
+			}
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
 }
 
-func rewrite(t *testing.T, file string, archive *txtar.Archive, want string) {
-	t.Helper()
-	for i, f := range archive.Files {
-		if f.Name == "want" {
-			archive.Files[i].Data = []byte(want)
-		}
+func environments(p *platform.Platform) (names []string) {
+	for name := range p.Environments {
+		names = append(names, name)
 	}
-	require.NoError(t, os.WriteFile(file, txtar.Format(archive), 0o644))
+	slices.Sort(names)
+	return names
 }

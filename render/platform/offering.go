@@ -1,7 +1,6 @@
 package platform
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -109,19 +108,4 @@ func (d *document) constraint(field, value string) *semver.Constraints {
 		return nil
 	}
 	return c
-}
-
-// published lists the versions that there are to choose from.
-func (o *Offering) published() string {
-	var names []string
-	for _, v := range o.Versions {
-		switch v.Lifecycle {
-		case Withdrawn:
-		case Experimental:
-			names = append(names, fmt.Sprintf("%s (experimental)", v.Number))
-		default:
-			names = append(names, v.Number.String())
-		}
-	}
-	return list(names)
 }

@@ -30,7 +30,7 @@ func decodePolicy(d *document, name string) *Policy {
 			d.expression(index("spec.validations", i)+".expression", "", v.Expression, policyScope(), cel.BoolType)
 			p.Validations = append(p.Validations, Validation{Expression: v.Expression, Message: v.Message})
 		}
-		d.doesNotActYet("kind")
+		d.warn("kind", notYet, "a Policy is checked, but does not act yet")
 	}
 	d.name(name, maxLabel)
 	p.Broken = d.broken()

@@ -1,6 +1,9 @@
 package platform
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // requestFile is a request as its file says it, before any offering or environment is looked at.
 type requestFile struct {
@@ -31,16 +34,13 @@ func decodeRequest(d *document, key RequestKey, data []byte) *requestFile {
 
 func checkTeam(d *document, team string) {
 	if wrong := wrongName(team, maxLabel); wrong != "" {
-		d.report(nil, "", "name", "the team's directory "+team+" "+wrong)
+		d.add(Problem{File: d.path, Rule: "name", Message: fmt.Sprintf("the team's folder %q %s", shorten(team), wrong)})
 	} else if reservedNamespace(team) {
-		d.report(nil, "", "reserved", "no team may be called "+team+": default, kube-* and transom-* are namespaces of Kubernetes and Transom")
+		d.add(Problem{File: d.path, Rule: "reserved", Message: fmt.Sprintf("no team may be called %q: default, kube-* and transom-* are namespaces of Kubernetes and Transom", team)})
 	}
 }
 
 func checkRequest(d *document, s RequestSpec) {
-	if s.Offering == "" && d.has("spec.offering") {
-		d.problem("spec.offering", "required", "is required")
-	}
 	if d.has("spec.version") {
 		d.constraint("spec.version", s.Version)
 	}
@@ -48,7 +48,7 @@ func checkRequest(d *document, s RequestSpec) {
 		d.problem("spec.environments", "required", "must name at least one environment; delete the file to remove the request everywhere")
 	}
 	if s.Adopt {
-		d.problem("spec.adopt", "does-not-act-yet", "adopting objects that Transom did not create comes later; remove the field")
+		d.problem("spec.adopt", notYet, "adopting objects that Transom did not create comes later; remove the field")
 	}
 	d.doesNotActYet("spec.bindings")
 	for _, env := range sortedKeys(s.Environments) {
@@ -67,7 +67,7 @@ func checkRequest(d *document, s RequestSpec) {
 // that the Problem costs anything. What is left and blocks breaks the whole request.
 func attribute(problems []Problem, s RequestSpec, wrong map[string]bool) (out []Problem, whole bool) {
 	for _, p := range problems {
-		if env := environmentOf(p.Field, s); env != "" {
+		if env := environmentOf(p.Field, asAny(s.Environments)); env != "" {
 			p.Environment = env
 			wrong[env] = wrong[env] || !p.Warning
 		} else {
@@ -78,13 +78,13 @@ func attribute(problems []Problem, s RequestSpec, wrong map[string]bool) (out []
 	return out, whole
 }
 
-func environmentOf(field string, s RequestSpec) string {
+// environmentOf names the environment whose override a field is in, or none.
+func environmentOf(field string, environments map[string]any) string {
 	rest, ok := strings.CutPrefix(field, "spec.environments.")
 	if !ok {
 		return ""
 	}
-	env := longestKey(asAny(s.Environments), rest)
-	return env
+	return longestKey(environments, rest)
 }
 
 func asAny[V any](m map[string]V) map[string]any {

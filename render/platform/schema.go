@@ -98,9 +98,22 @@ func checkSchema(props *apiextensions.JSONSchemaProps) []fieldError {
 	var wrong []fieldError
 	for _, err := range crdvalidation.ValidateCustomResourceDefinition(context.Background(), crd) {
 		at := strings.TrimPrefix(strings.TrimPrefix(err.Field, schemaRoot), ".")
-		wrong = append(wrong, fieldError{namedSteps(at), "schema", err.ErrorBody()})
+		wrong = append(wrong, fieldError{namedSteps(at), "schema", schemaError(err)})
 	}
 	return wrong
+}
+
+// schemaError says an API server's complaint in one line, without the value that it repeats.
+func schemaError(err *field.Error) string {
+	text, _, _ := strings.Cut(strings.TrimPrefix(err.Detail, "compilation failed: "), "\n")
+	text = strings.TrimPrefix(text, "ERROR: <input>:")
+	switch err.Type {
+	case field.ErrorTypeRequired:
+		return strings.TrimSuffix("is required: "+text, ": ")
+	case field.ErrorTypeNotSupported:
+		return fmt.Sprintf("%s is not one of the %s", describeValue(normalise(err.BadValue)), text)
+	}
+	return or(text, err.ErrorBody())
 }
 
 // namedSteps turns properties[storage] into properties.storage and leaves list indexes as they are.
@@ -169,8 +182,7 @@ func (s *Schema) fieldError(err *field.Error, value map[string]any) fieldError {
 	case err.Type == field.ErrorTypeTypeInvalid:
 		e.message = s.wrongType(path, value, err)
 	case err.Type == field.ErrorTypeNotSupported:
-		e.message = describeValue(normalise(err.BadValue)) + " is not one of the " + strings.TrimPrefix(err.Detail, "supported values: ")
-		e.message = strings.Replace(e.message, "one of the ", "one of ", 1)
+		e.message = fmt.Sprintf("%s is not one of the %s", describeValue(normalise(err.BadValue)), err.Detail)
 	case strings.Contains(err.Detail, " in body "):
 		_, rule, _ := strings.Cut(err.Detail, " in body ")
 		e.message = describeValue(normalise(err.BadValue)) + " " + rule + s.describe(path)

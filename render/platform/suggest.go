@@ -16,7 +16,7 @@ func suggest(name string, known []string) string {
 
 // closest returns the known name at the smallest edit distance from name, if that is small enough to be a slip.
 func closest(name string, known []string) string {
-	best, limit := "", max(1, min(3, len(name)/3))
+	best, limit := "", min(3, (len(name)+1)/3)
 	for _, k := range slices.Sorted(slices.Values(known)) {
 		if d := distance(strings.ToLower(name), strings.ToLower(k), limit); d <= limit && k != name {
 			best, limit = k, d-1

@@ -195,7 +195,7 @@ func (w *walker) place(f *file) {
 		t.policies[name] = f
 	case parts[0] == "decisions" && n == 3 && yaml:
 		t.decisions[f.path] = f
-	case f.opaque:
+	case f.opaque, len(parts) == 4 && parts[0] == "offerings" && parts[3] == "version.yaml":
 	default:
 		w.misplaced(f.path, parts)
 	}
@@ -236,8 +236,8 @@ var places = map[string]string{
 // misplaced warns of a file that means nothing where it is. A request that only lost its extension is not taken for
 // absent: renaming a file must not delete a database.
 func (w *walker) misplaced(name string, parts []string) {
-	stem, extension := strings.TrimSuffix(name, path.Ext(name)), strings.ToLower(path.Ext(name))
-	if extension == ".yml" || extension == ".yaml" {
+	stem := strings.TrimSuffix(name, path.Ext(name))
+	if isYAML(name) && path.Ext(name) != ".yaml" {
 		w.warn(name, "misplaced", fmt.Sprintf("means nothing here; rename it to %s.yaml", path.Base(stem)))
 		if parts[0] == "requests" && len(parts) == 3 {
 			w.tree.opaque = append(w.tree.opaque, stem+".yaml")

@@ -1,19 +1,10 @@
 package platform
 
 import (
-	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
-	"io/fs"
 	"path"
-	"slices"
-	"strings"
 
 	"github.com/Masterminds/semver/v3"
 	"github.com/google/cel-go/cel"
-	"go.yaml.in/yaml/v3"
-	"golang.org/x/tools/txtar"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -50,17 +41,20 @@ func decodeVersion(d *document, offering string, number *semver.Version, files [
 	if ok {
 		s := o.Spec
 		v.contract(d, s)
-		v.expressions(d, s)
+		v.expressions(d, s, files)
 		v.objects(d, s)
 		d.doesNotActYet("spec.bindings", "spec.placement")
 	}
-	checkComponent(d, dir, files)
+	d.kustomization(dir, files)
 	return v
 }
 
 // contract decodes what a request can give and where it can be placed.
 func (v *Version) contract(d *document, s versionSpec) {
 	schema, wrong := compileSchema(s.Parameters)
+	if d.wrongBelow("spec.parameters") {
+		wrong = nil // a schema that could not be read whole says nothing about itself
+	}
 	for _, w := range wrong {
 		d.problem(join("spec.parameters", w.field), w.rule, "%s", w.message)
 	}
@@ -81,7 +75,7 @@ func (v *Version) contract(d *document, s versionSpec) {
 }
 
 // expressions compiles all CEL that is evaluated per instance.
-func (v *Version) expressions(d *document, s versionSpec) {
+func (v *Version) expressions(d *document, s versionSpec, files []*file) {
 	names := inputsScope()
 	if v.Parameters != nil {
 		if known, open := v.Parameters.properties(); !open {
@@ -105,6 +99,7 @@ func (v *Version) expressions(d *document, s versionSpec) {
 		}
 	}
 	for i, c := range s.Components {
+		d.component(index("spec.components", i)+".path", v.Dir, c.Path, files)
 		component := Component{Path: c.Path}
 		if c.When != "" {
 			component.When = d.expression(index("spec.components", i)+".when", c.Path, c.When, names, cel.BoolType)
@@ -147,56 +142,11 @@ func (v *Version) objects(d *document, s versionSpec) {
 		case !h.Applied && h.Healthy == "":
 			d.problem(field, "required", "must have either healthy, an expression, or applied: true")
 		}
-		for name, source := range map[string]string{"healthy": h.Healthy, "failed": h.Failed} {
-			if source != "" {
-				d.expression(field+"."+name, name, source, objectScope(), cel.BoolType)
-			}
+		if h.Healthy != "" {
+			d.expression(field+".healthy", "healthy", h.Healthy, objectScope(), cel.BoolType)
 		}
-	}
-}
-
-// directory makes a file system and a digest of a version's or an overlay's files.
-func directory(dir string, files []*file) (fs.FS, string) {
-	hash, archive := sha256.New(), new(txtar.Archive)
-	files = slices.SortedFunc(slices.Values(files), func(a, b *file) int { return cmp.Compare(a.path, b.path) })
-	for _, f := range files {
-		name := strings.TrimPrefix(f.path, dir+"/")
-		sum := sha256.Sum256(f.data)
-		fmt.Fprintf(hash, "%x %q\n", sum, name)
-		archive.Files = append(archive.Files, txtar.File{Name: name, Data: f.data})
-	}
-	fsys, err := txtar.FS(archive)
-	if err != nil {
-		// The names come from a file system, which cannot hold a file and a directory of one name.
-		panic(err)
-	}
-	return fsys, "sha256:" + hex.EncodeToString(hash.Sum(nil))
-}
-
-// checkComponent checks that a directory is a Kustomize Component, and its nested ones; what they say is rendering's
-// business.
-func checkComponent(d *document, dir string, files []*file) {
-	at := path.Join(dir, "kustomization.yaml")
-	i := slices.IndexFunc(files, func(f *file) bool { return f.path == at })
-	if i < 0 {
-		d.add(Problem{File: dir, Rule: "kustomization", Message: "has no kustomization.yaml"})
-		return
-	}
-	docs, problems := ScanYAML(at, files[i].data, YAMLOptions{})
-	for _, p := range problems {
-		d.add(p)
-	}
-	if len(docs) == 0 || docs[0].Kind != yaml.MappingNode {
-		if len(problems) == 0 {
-			d.add(Problem{File: at, Rule: "kustomization", Message: "must be a Kustomize Component"})
+		if h.Failed != "" {
+			d.expression(field+".failed", "failed", h.Failed, objectScope(), cel.BoolType)
 		}
-		return
-	}
-	k := &document{path: at, root: docs[0]}
-	if k.text("kind") != "Component" || k.text("apiVersion") != "kustomize.config.k8s.io/v1alpha1" {
-		k.problem("kind", "kustomization", "must be a Component of kustomize.config.k8s.io/v1alpha1, not %s", orNothing(k.text("kind")))
-	}
-	for _, p := range k.problems {
-		d.add(p)
 	}
 }

@@ -1,0 +1,88 @@
+package platform
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+	"golang.org/x/tools/txtar"
+)
+
+// A version and an overlay are directories of Kustomize. Only their outline is looked at here; what the files say is
+// rendering's business.
+
+// directory makes a file system and a digest of a directory's files.
+func directory(dir string, files []*file) (fs.FS, string) {
+	hash, archive := sha256.New(), new(txtar.Archive)
+	files = slices.SortedFunc(slices.Values(files), func(a, b *file) int { return cmp.Compare(a.path, b.path) })
+	for _, f := range files {
+		if f.opaque {
+			continue
+		}
+		name := strings.TrimPrefix(f.path, dir+"/")
+		sum := sha256.Sum256(f.data)
+		fmt.Fprintf(hash, "%x %q\n", sum, name)
+		archive.Files = append(archive.Files, txtar.File{Name: name, Data: f.data})
+	}
+	fsys, err := txtar.FS(archive)
+	if err != nil {
+		// The names come from a file system, which cannot hold a file and a directory of one name.
+		panic(err)
+	}
+	return fsys, "sha256:" + hex.EncodeToString(hash.Sum(nil))
+}
+
+// component checks a version's optional component: its path and what is there.
+func (d *document) component(field, dir, name string, files []*file) {
+	at := path.Join(dir, name)
+	switch {
+	case name == "":
+	case !localPath(name):
+		d.problem(field, "path", "%q must be a path inside %s", shorten(name), dir)
+	case !slices.ContainsFunc(files, func(f *file) bool { return strings.HasPrefix(f.path, at+"/") }):
+		d.problem(field, "path", "there is no directory %s%s", at, suggest(name, componentsOf(dir, files)))
+	default:
+		d.kustomization(at, files)
+	}
+}
+
+// componentsOf lists the directories below dir that have a kustomization.yaml.
+func componentsOf(dir string, files []*file) (names []string) {
+	for _, f := range files {
+		if name, ok := strings.CutSuffix(strings.TrimPrefix(f.path, dir+"/"), "/kustomization.yaml"); ok {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// kustomization checks that a directory is a Kustomize Component.
+func (d *document) kustomization(dir string, files []*file) {
+	i := slices.IndexFunc(files, func(f *file) bool { return f.path == dir+"/kustomization.yaml" })
+	if i < 0 {
+		if !d.opaque {
+			d.add(Problem{File: dir, Rule: "kustomization", Message: "has no kustomization.yaml"})
+		}
+		return
+	}
+	k := open(files[i])
+	if k.root != nil && (k.text("kind") != "Component" || k.text("apiVersion") != "kustomize.config.k8s.io/v1alpha1") {
+		k.problem("kind", "kustomization", "must be a Component of kustomize.config.k8s.io/v1alpha1, not %s", kindOf(k.root))
+	}
+	for _, p := range k.problems {
+		d.add(p)
+	}
+	d.opaque = d.opaque || k.opaque
+}
+
+// kindOf names what a kustomization says it is.
+func kindOf(root *yaml.Node) string {
+	k := &document{root: root}
+	return strings.TrimSpace(or(k.text("kind"), "missing") + " of " + or(k.text("apiVersion"), "nothing"))
+}

@@ -1,0 +1,91 @@
+package platform
+
+import "fmt"
+
+// merged is a request's parameters in one environment, which depend on nothing but its file and the version.
+type merged struct {
+	file    *requestFile
+	version string // its digest
+
+	parameters map[string]any
+	release    string
+	problems   []Problem
+}
+
+// mergeParameters merges, defaults and validates a request's parameters in one environment.
+func mergeParameters(f *requestFile, env string, v *Version) *merged {
+	spec := f.request.Spec
+	m := &merged{file: f, version: v.Digest}
+	m.parameters = v.Parameters.Default(mergePatch(spec.Parameters, spec.Environments[env].Parameters))
+	d := f.document(env)
+	for _, wrong := range v.Parameters.validate(m.parameters) {
+		f.problem(d, f.parameter(env, wrong.field), wrong.rule, "%s", wrong.message)
+	}
+	m.problems = d.problems
+	if !broken(m.problems) {
+		m.release = release(f.request, v)
+	}
+	return m
+}
+
+// parameter says where a file sets a merged parameter: in the environment's override, or in the request's own where
+// that has more of its path.
+func (f *requestFile) parameter(env, field string) string {
+	own, override := f.request.Spec.Parameters, f.request.Spec.Environments[env].Parameters
+	base := "spec.parameters"
+	if n := depth(override, field); n >= depth(own, field) && n > 0 || field == "" && len(override) > 0 {
+		base = "spec.environments." + env + ".parameters"
+	}
+	if field == "" {
+		return base
+	}
+	return join(base, field)
+}
+
+// depth says how many characters of a path a value follows.
+func depth(value map[string]any, path string) int {
+	for at := len(path); at > 0; at-- {
+		if at < len(path) && path[at] != '.' && path[at] != '[' {
+			continue
+		}
+		if _, ok := lookup(value, path[:at]); ok {
+			return at
+		}
+	}
+	return 0
+}
+
+// release is the digest of a request's content with a version. A hold belongs to no release.
+func release(r *Request, v *Version) string {
+	spec := r.Spec
+	spec.Environments = make(map[string]RequestEnvironment, len(r.Spec.Environments))
+	for name, e := range r.Spec.Environments {
+		e.Hold = false
+		spec.Environments[name] = e
+	}
+	return Digest(map[string]any{
+		"team": r.Key.Team, "name": r.Key.Name, "request": spec, "version": v.Number.String(), "versionDigest": v.Digest,
+	})
+}
+
+// document starts a list of Problems of a request in one environment.
+func (f *requestFile) document(env string) *document {
+	return &document{path: f.request.File, request: &f.request.Key, environment: env}
+}
+
+// problem reports a mistake in a request that needed more than its file to find.
+func (f *requestFile) problem(d *document, field, rule, format string, args ...any) {
+	p := f.position(d, field)
+	p.Rule, p.Message = rule, fmt.Sprintf(format, args...)
+	d.add(p)
+}
+
+// position finds a field in the file, which is parsed again for it: most files have no Problem, and trees are large.
+func (f *requestFile) position(d *document, field string) Problem {
+	if d.root == nil {
+		again := &document{path: d.path}
+		again.parse(f.data)
+		d.root = again.root
+	}
+	return d.make(nil, field, "", "")
+}
