@@ -132,11 +132,10 @@ func (a *agent) assignments() []*assignment {
 	})
 }
 
-// event queues an instance, or a team, because something about its objects happened on the cluster.
+// event queues an instance because something about its objects happened on the cluster.
 func (a *agent) event(o apply.Owner) { a.queue.AddAfter(o, settle) }
 
-// everything is what the queue holds for a sweep of all instances of an environment, as an owner without a request is
-// one of a team's.
+// everything is what the queue holds for a sweep of all instances of an environment.
 func everything(environment string) apply.Owner { return apply.Owner{Environment: environment} }
 
 // linked tells how the cluster is doing, if that changed, and queues everything for a new connection: what happened
@@ -188,7 +187,7 @@ func (a *agent) work(ctx context.Context, o apply.Owner) {
 		return
 	}
 	do := a.pass
-	if o.Request == "" {
+	if o == everything(o.Environment) {
 		do = a.sweep
 	}
 	limited, cancel := context.WithTimeout(conn.ctx, passLimit)
@@ -231,24 +230,18 @@ func (a *agent) pass(ctx context.Context, conn *connection, as *assignment, o ap
 	return result, err
 }
 
-// sweep queues the instances of a team, because its namespace changed, or of the whole environment: those that have a
-// placement here, and those that only have an inventory, which is what is left of instances that were removed while
-// nobody looked.
+// sweep queues all instances of an environment: those that have a placement here, and those that only have an
+// inventory, which is what is left of instances that were removed while nobody looked.
 func (a *agent) sweep(ctx context.Context, conn *connection, as *assignment, o apply.Owner) (*Result, error) {
 	for _, placed := range as.owners() {
-		if o.Team == "" || o.Team == placed.Team {
-			a.queue.Add(placed)
-		}
-	}
-	if o.Team != "" {
-		return nil, nil
+		a.queue.Add(placed)
 	}
 	present, err := conn.Owners(ctx, as.environment)
 	if err != nil {
 		return nil, err
 	}
 	for _, p := range present {
-		if p.Request != "" && !as.places(p) {
+		if p.Request != "" && !as.places(p) { // a namespace stays
 			a.queue.Add(p)
 		}
 	}

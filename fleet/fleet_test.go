@@ -180,10 +180,6 @@ func TestAnEventIsAnsweredAndABurstIsOne(t *testing.T) {
 		h.after(100 * time.Millisecond)
 		require.Equal(h, []pass{{owner: dev("web"), revision: revision(dev("web"), "1")}}, a.take())
 
-		a.happen(apply.Owner{Environment: "dev", Team: "payments"})
-		h.after(100 * time.Millisecond)
-		require.Len(h, a.take(), 2, "a namespace concerns all of its team")
-
 		a.happen(apply.Owner{Environment: "elsewhere", Team: "payments", Request: "web"})
 		h.after(100 * time.Millisecond)
 		require.Empty(h, a.take())

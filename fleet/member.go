@@ -24,7 +24,7 @@ type dialer func(ctx context.Context, cluster string, tell events) (member, erro
 
 // events are what a member calls when something happens on its cluster. They do not block.
 type events struct {
-	instance func(apply.Owner) // something about its objects; an owner without a request is a team's namespace
+	instance func(apply.Owner) // something about its objects
 	doubt    func()            // the cluster may have gone away
 }
 

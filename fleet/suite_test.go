@@ -1,0 +1,253 @@
+package fleet_test
+
+import (
+	"context"
+	"fmt"
+	"hash/fnv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	corev1 "k8s.io/client-go/kubernetes/typed/core/v1"
+
+	"transom.dev/fleet"
+	"transom.dev/fleet/apply"
+	"transom.dev/render/platform"
+)
+
+// site is a cluster called a that a fleet of the suite works on, looked at from outside.
+type site interface {
+	wire(f *fleet.Fleet)
+	holds(o apply.Owner) string // the revision, empty if nothing of the instance is there
+	damage(o apply.Owner)       // somebody deletes its objects
+}
+
+// The suite holds the fake cluster to what a real API server and apply do.
+func TestFakeAndRealClusterBehaveAlike(t *testing.T) {
+	t.Run("fake", func(t *testing.T) {
+		suite(t, func(*testing.T) site { return fakeSite{newFakeCluster("uid-fake")} })
+	})
+	t.Run("real", func(t *testing.T) {
+		suite(t, func(t *testing.T) site { return realSite{t: t, dir: kubeconfigs(t)} })
+	})
+}
+
+func suite(t *testing.T, open func(*testing.T) site) {
+	for name, test := range map[string]func(*tour){
+		"applied, changed, removed": func(h *tour) {
+			web, db := h.owner("web"), h.owner("db")
+			h.deploy(commit(place(web, "1", "a"), place(db, "1", "a")), h.active())
+			h.until(web, "1")
+			h.until(db, "1")
+			h.deploy(commit(place(web, "2", "a"), place(db, "1", "a")), h.active())
+			h.until(web, "2")
+			h.deploy(commit(place(web, "2", "a")), h.active())
+			h.until(db, "")
+			require.NotEmpty(h, h.holds(web))
+		},
+		"orphans are pruned after a restart": func(h *tour) {
+			web, db := h.owner("web"), h.owner("db")
+			h.deploy(commit(place(web, "1", "a"), place(db, "1", "a")), h.active())
+			h.until(db, "1")
+			h.until(web, "1")
+			h.restart()
+			h.deploy(commit(place(web, "1", "a")), h.active())
+			h.until(db, "")
+			require.NotEmpty(h, h.holds(web))
+		},
+		"what somebody deletes comes back": func(h *tour) {
+			web := h.owner("web")
+			h.deploy(commit(place(web, "1", "a")), h.active())
+			h.until(web, "1")
+			h.rested(web)
+			h.damage(web)
+			h.until(web, "1")
+		},
+		"an unpinned or another cluster is not written, a paused one only read": func(h *tour) {
+			web := h.owner("web")
+			state := commit(place(web, "1", "a"))
+			identity := h.active()[0].UID
+			h.deploy(state, []fleet.Cluster{{Name: "a", State: platform.ClusterActive}})
+			h.deploy(state, []fleet.Cluster{{Name: "a", State: platform.ClusterActive, UID: "another"}})
+			require.Eventually(h, func() bool { return h.cluster().Problem != "" }, patience, tick)
+			require.Empty(h, h.holds(web))
+			require.Empty(h, h.seen(web))
+
+			h.deploy(state, []fleet.Cluster{{Name: "a", State: platform.ClusterPaused, UID: identity}})
+			require.Eventually(h, func() bool { return len(h.seen(web)) > 0 }, patience, tick)
+			require.True(h, h.seen(web)[0].Observed)
+			require.NoError(h, h.seen(web)[0].Err)
+			require.Empty(h, h.holds(web))
+			h.deploy(state, h.active())
+			h.until(web, "1")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := &tour{T: t, site: open(t)}
+			h.start()
+			t.Cleanup(func() { h.stop() })
+			test(h)
+		})
+	}
+}
+
+const (
+	patience = 30 * time.Second
+	tick     = 5 * time.Millisecond
+)
+
+// tour is one test of the suite: a fleet in real time at a site, with an environment of its own.
+type tour struct {
+	*testing.T
+	site
+	fleet *fleet.Fleet
+	stop  func()
+
+	mu      sync.Mutex
+	status  fleet.ClusterResult
+	results []fleet.Result
+}
+
+func (h *tour) start() {
+	h.fleet = &fleet.Fleet{
+		Report: func(r fleet.Result) {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			h.results = append(h.results, r)
+		},
+		ReportCluster: func(r fleet.ClusterResult) {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			h.status = r
+		},
+	}
+	h.wire(h.fleet)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = h.fleet.Run(ctx)
+	}()
+	h.stop = func() {
+		cancel()
+		<-ended
+	}
+}
+
+// restart ends the fleet and starts one that knows nothing.
+func (h *tour) restart() {
+	h.stop()
+	h.start()
+}
+
+func (h *tour) environment() string {
+	name := fnv.New32a()
+	_, _ = name.Write([]byte(h.Name()))
+	return fmt.Sprintf("env-%08x", name.Sum32())
+}
+
+func (h *tour) owner(request string) apply.Owner {
+	return apply.Owner{Environment: h.environment(), Team: "team-" + h.environment(), Request: request}
+}
+
+func (h *tour) deploy(t tree, clusters []fleet.Cluster) {
+	h.Helper()
+	require.NoError(h, h.fleet.Deploy(fleet.Target{
+		Environment: h.environment(), Commit: "c0ffee", Snapshot: t, Clusters: clusters,
+	}))
+}
+
+// active are the settings that pin the cluster, whose identity is learnt as a daemon would.
+func (h *tour) active() []fleet.Cluster {
+	if h.cluster().UID == "" {
+		h.deploy(commit(), []fleet.Cluster{{Name: "a", State: platform.ClusterActive}})
+	}
+	require.Eventually(h, func() bool { return h.cluster().UID != "" }, patience, tick)
+	return []fleet.Cluster{{Name: "a", State: platform.ClusterActive, UID: h.cluster().UID}}
+}
+
+func (h *tour) cluster() fleet.ClusterResult {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.status
+}
+
+func (h *tour) seen(o apply.Owner) []fleet.Result {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var seen []fleet.Result
+	for _, r := range h.results {
+		if r.Team == o.Team && r.Request == o.Request {
+			seen = append(seen, r)
+		}
+	}
+	return seen
+}
+
+// until waits until the cluster holds the instance with that value, or nothing of it.
+func (h *tour) until(o apply.Owner, value string) {
+	h.Helper()
+	want := ""
+	if value != "" {
+		want = revision(o, value)
+	}
+	require.Eventually(h, func() bool { return h.holds(o) == want }, patience, tick, "%s %q: %+v %+v", o, value, h.cluster(), h.seen(o))
+}
+
+// rested waits until nothing is left to do for the instance.
+func (h *tour) rested(o apply.Owner) {
+	require.Eventually(h, func() bool {
+		seen := h.seen(o)
+		return len(seen) > 0 && seen[len(seen)-1].Settled && seen[len(seen)-1].Health == apply.Healthy
+	}, patience, tick)
+}
+
+type fakeSite struct{ *fakeCluster }
+
+func (s fakeSite) wire(f *fleet.Fleet) {
+	fleet.DialWith(f, func(_ context.Context, _ string, event func(apply.Owner), doubt func()) (fleet.Member, error) {
+		return s.connect(event, doubt)
+	})
+}
+
+func (s fakeSite) holds(o apply.Owner) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.held[o]
+}
+
+func (s fakeSite) damage(o apply.Owner) {
+	s.set(func(c *fakeCluster) { c.held[o] = "" })
+	s.happen(o)
+}
+
+type realSite struct {
+	t   *testing.T
+	dir string
+}
+
+func (s realSite) wire(f *fleet.Fleet) { f.Connect = fleet.Kubeconfigs(s.dir) }
+
+func (s realSite) settings(o apply.Owner) corev1.ConfigMapInterface {
+	config, err := fleet.Kubeconfigs(s.dir)(s.t.Context(), "a")
+	require.NoError(s.t, err)
+	client, err := corev1.NewForConfig(config)
+	require.NoError(s.t, err)
+	return client.ConfigMaps(o.Team)
+}
+
+func (s realSite) holds(o apply.Owner) string {
+	found, err := s.settings(o).Get(s.t.Context(), o.Request+"-settings", metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return ""
+	}
+	require.NoError(s.t, err)
+	return revision(o, found.Data["value"])
+}
+
+func (s realSite) damage(o apply.Owner) {
+	require.NoError(s.t, s.settings(o).Delete(s.t.Context(), o.Request+"-settings", metav1.DeleteOptions{}))
+}
