@@ -1,7 +1,10 @@
 package kustomize
 
 import (
+	stdjson "encoding/json"
+	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -85,18 +88,42 @@ func (g *guard) strictly(name string, root *yaml.Node, into any) bool {
 		mistakes = append(mistakes, err)
 	}
 	for _, mistake := range mistakes {
-		g.misfit(name, root, mistake.Error())
+		g.misfit(name, root, mistake)
 	}
 	return len(mistakes) == 0
 }
 
 // misfit reports a decoding error at the place that it names, such as `unknown field "patches[0].PATH"`.
-func (g *guard) misfit(name string, root *yaml.Node, text string) {
-	field, ok := strings.CutPrefix(text, `unknown field "`)
-	if !ok {
-		g.report(name, root, "", "type", "%s", strings.TrimPrefix(text, "json: "))
-		return
+func (g *guard) misfit(name string, root *yaml.Node, mistake error) {
+	field, rule, message := "", "type", strings.TrimPrefix(mistake.Error(), "json: ")
+	var wrong *stdjson.UnmarshalTypeError
+	if errors.As(mistake, &wrong) {
+		field, message = wrong.Field, fmt.Sprintf("is %s; it must be %s", nameOf[wrong.Value], kindOf(wrong.Type))
+	} else if unknown, ok := strings.CutPrefix(message, `unknown field "`); ok {
+		field, rule, message = strings.TrimSuffix(unknown, `"`), "unknown-field", "unknown field"
 	}
-	field = strings.TrimSuffix(field, `"`)
-	g.report(name, lookupKey(root, splitField(field)), field, "unknown-field", "unknown field")
+	at := root
+	if n := lookupKey(root, splitField(field)); n != nil {
+		at = n
+	}
+	g.report(name, at, field, rule, "%s", message)
+}
+
+// nameOf are JSON's names of types, for people.
+var nameOf = map[string]string{
+	"object": "a mapping", "array": "a list", "string": "a string", "number": "a number", "bool": "a boolean",
+}
+
+func kindOf(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Slice:
+		return "a list"
+	case reflect.Map, reflect.Struct, reflect.Pointer:
+		return "a mapping"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.String:
+		return "a string"
+	}
+	return "a number"
 }

@@ -1,10 +1,19 @@
 package kustomize_test
 
 import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/tools/txtar"
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+	"sigs.k8s.io/yaml"
 
 	"transom.dev/render/internal/kustomize"
 )
@@ -21,7 +30,9 @@ func tree(files map[string]string) kustomize.Tree {
 func wrapper(inputs map[string]any, trees ...kustomize.Tree) kustomize.Wrapper {
 	w := kustomize.Wrapper{
 		Inputs: inputs, Trees: trees, Prefix: "shop-", Namespace: "payments",
-		Labels:   map[string]string{"app.kubernetes.io/managed-by": "transom", "transom.dev/team": "payments", "transom.dev/request": "shop"},
+		Labels: map[string]string{
+			"app.kubernetes.io/managed-by": "transom", "transom.dev/team": "payments", "transom.dev/request": "shop",
+		},
 		Identity: map[string]string{"transom.dev/team": "payments", "transom.dev/request": "shop"},
 	}
 	for _, t := range trees {
@@ -30,78 +41,185 @@ func wrapper(inputs map[string]any, trees ...kustomize.Tree) kustomize.Wrapper {
 	return w
 }
 
-func TestBuildLabels(t *testing.T) {
-	out, err := kustomize.Build(wrapper(map[string]any{"parameters": map[string]any{"image": "1e3", "replicas": 3}}, tree(map[string]string{
-		"kustomization.yaml": `
-apiVersion: kustomize.config.k8s.io/v1alpha1
-kind: Component
-resources: [all.yaml]
-replacements:
-- source: {kind: Inputs, fieldPath: parameters.image}
-  targets: [{select: {kind: Deployment}, fieldPaths: [spec.template.spec.containers.0.image]}]
-- source: {kind: Inputs, fieldPath: parameters.replicas}
-  targets: [{select: {kind: Deployment}, fieldPaths: [spec.replicas]}]
-`,
-		"all.yaml": `
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: web}
-spec:
-  replicas: 1
-  selector: {matchLabels: {app: web}}
-  template:
-    metadata: {labels: {app: web}}
-    spec:
-      serviceAccountName: web
-      affinity: {podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{labelSelector: {matchLabels: {app: web}}, topologyKey: x}]}}
-      containers: [{name: web, image: nginx}]
----
-apiVersion: v1
-kind: Service
-metadata: {name: web}
-spec: {selector: {app: web}, ports: [{port: 80}]}
----
-apiVersion: v1
-kind: Service
-metadata: {name: external}
-spec: {type: ExternalName, externalName: example.com}
----
-apiVersion: v1
-kind: ServiceAccount
-metadata: {name: web}
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: RoleBinding
-metadata: {name: web}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: web}
-subjects:
-- {kind: ServiceAccount, name: web}
-- {kind: ServiceAccount, name: default}
-- {kind: ServiceAccount, name: other}
-- {kind: ServiceAccount, name: other, namespace: kube-system}
----
-apiVersion: batch/v1
-kind: CronJob
-metadata: {name: backup}
-spec: {schedule: '* * * * *', jobTemplate: {spec: {template: {spec: {containers: []}}}}}
----
-apiVersion: policy/v1
-kind: PodDisruptionBudget
-metadata: {name: web}
-spec: {selector: {}}
----
-apiVersion: networking.k8s.io/v1
-kind: NetworkPolicy
-metadata: {name: web}
-spec: {podSelector: {}, ingress: [{from: [{podSelector: {matchLabels: {app: x}}}]}]}
-`})))
+// TestBuildGolden wraps the files of each archive in testdata/build; want.yaml is what comes out.
+func TestBuildGolden(t *testing.T) {
+	files, err := filepath.Glob("testdata/build/*.txtar")
 	require.NoError(t, err)
-	t.Log(string(out))
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			w, want := archived(t, file)
+			got, err := kustomize.Build(w)
+			require.NoError(t, err)
+			if *update {
+				rewriteWant(t, file, got)
+				return
+			}
+			require.Equal(t, want, string(got))
+			require.Equal(t, want, string(onDisk(t, w)), "kustomize build on the wrapper's files")
+		})
+	}
+}
+
+func archived(t *testing.T, file string) (w kustomize.Wrapper, want string) {
+	archive, err := txtar.ParseFile(file)
+	require.NoError(t, err)
+	files, inputs := map[string]string{}, map[string]any{}
+	for _, f := range archive.Files {
+		switch f.Name {
+		case "inputs":
+			require.NoError(t, yaml.Unmarshal(f.Data, &inputs))
+		case "want.yaml":
+			want = string(f.Data)
+		default:
+			files[f.Name] = string(f.Data)
+		}
+	}
+	version := tree(files)
+	require.Empty(t, kustomize.Guard(version))
+	return wrapper(inputs, version), want
+}
+
+func rewriteWant(t *testing.T, file string, want []byte) {
+	archive, err := txtar.ParseFile(file)
+	require.NoError(t, err)
+	out := &txtar.Archive{Comment: archive.Comment}
+	for _, f := range archive.Files {
+		if f.Name != "want.yaml" {
+			out.Files = append(out.Files, f)
+		}
+	}
+	out.Files = append(out.Files, txtar.File{Name: "want.yaml", Data: want})
+	require.NoError(t, os.WriteFile(file, txtar.Format(out), 0o644))
+}
+
+// onDisk writes the wrapper beside its trees, as a platform repository has them, and runs plain Kustomize there.
+func onDisk(t *testing.T, w kustomize.Wrapper) []byte {
+	dir := t.TempDir()
+	files, err := w.Files()
+	require.NoError(t, err)
+	for name, content := range files {
+		write(t, filepath.Join(dir, kustomize.Dir, name), content)
+	}
+	for _, tree := range w.Trees {
+		require.NoError(t, fs.WalkDir(tree.Files, ".", func(name string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() {
+				return err
+			}
+			content, err := fs.ReadFile(tree.Files, name)
+			write(t, filepath.Join(dir, tree.Dir, name), content)
+			return err
+		}))
+	}
+	options := krusty.MakeDefaultOptions()
+	options.Reorder = krusty.ReorderOptionUnspecified // as the command does without --reorder
+	result, err := krusty.MakeKustomizer(options).Run(filesys.MakeFsOnDisk(), filepath.Join(dir, kustomize.Dir))
+	require.NoError(t, err)
+	out, err := result.AsYaml()
+	require.NoError(t, err)
+	return out
+}
+
+func write(t *testing.T, file string, content []byte) {
+	require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
+	require.NoError(t, os.WriteFile(file, content, 0o644))
+}
+
+// TestConcurrentBuildsAreRight guards against Kustomize's process-global state: many builds at once, of different
+// things, give what each gives alone.
+func TestConcurrentBuildsAreRight(t *testing.T) {
+	files, err := filepath.Glob("testdata/build/*.txtar")
+	require.NoError(t, err)
+	var group sync.WaitGroup
+	for range 4 {
+		for _, file := range files {
+			w, want := archived(t, file)
+			group.Go(func() {
+				got, err := kustomize.Build(w)
+				if err != nil || string(got) != want {
+					t.Errorf("%s: differs when built concurrently: %v", file, err)
+				}
+			})
+		}
+	}
+	group.Wait()
+}
+
+// TestLookAlikesStayStrings takes strings that some YAML reads as something else through the inputs, a replacement,
+// and Kustomize's own round trip.
+func TestLookAlikesStayStrings(t *testing.T) {
+	for _, value := range []string{
+		"y", "n", "on", "off", "yes", "no", "NO", "true", "False", "null", "~", "Null", "NULL",
+		"0o17", "017", "0x1F", "0b11", "1e3", "1_000", "1:30", "+1", ".5", "-.inf", ".nan", "12345678901234567890",
+		"2026-01-01", "2026-01-01T00:00:00Z", "<<", "=", "!!str x", "&a", "*a", "{{.x}}", "${x}", "$(x)", "{}", "[]", "- a",
+		"a: b", "a #b", "#a", "'", `"`, `\`, "%a", "@a", "`a`", "|", ">", "?", " a", "a ", "\ta", "a\n", "\na", "a\n\n\nb", "a\r\nb", "\r",
+		"a\u0085b", "a\u2028b", "a\u2029b", "\ufeffa", "\u0000", "\u0007", "é", "日本", "\U0001F600", "a\u00a0b", "---", "...", "--- a",
+	} {
+		w := wrapper(map[string]any{"parameters": map[string]any{"value": value}}, tree(map[string]string{
+			"kustomization.yaml": component + `
+resources: [a.yaml]
+replacements:
+- source: {kind: Inputs, fieldPath: parameters.value}
+  targets: [{select: {kind: ConfigMap}, fieldPaths: [data.plain, data.quoted]}]
+`,
+			"a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {plain: text, quoted: \"text\"}\n",
+		}))
+		skeleton, err := kustomize.Analyse(w)
+		require.NoError(t, err)
+		problems, err := skeleton.Coerced(w.Inputs)
+		require.NoError(t, err)
+		if len(problems) > 0 {
+			require.Contains(t, problems[0].Message, "would not carry", "%q", value)
+			t.Logf("%q is refused", value)
+			continue
+		}
+		out, err := kustomize.Build(w)
+		require.NoError(t, err, "%q", value)
+		var object struct{ Data map[string]any }
+		require.NoError(t, yaml.Unmarshal(out, &object), "%q", value)
+		require.Equal(t, map[string]any{"plain": value, "quoted": value}, object.Data, "%q", value)
+	}
+}
+
+// TestInputsAreLiteral reads the Inputs object back: every string as it was, every key, every type.
+func TestInputsAreLiteral(t *testing.T) {
+	inputs := map[string]any{
+		"parameters": map[string]any{
+			"y": "y", "no": "no", "null": "null", "1": "1", "a.b/c": "\r\u0085\u2028", "": "",
+			"int": int64(3), "big": int64(9007199254740993), "float": 1.5, "bool": true, "none": nil,
+			"list": []any{"0o17", int64(17), []any{}}, "map": map[string]any{}, "text": "a\nb\n",
+		},
+		"namespace": "on",
+	}
+	files, err := wrapper(inputs).Files()
+	require.NoError(t, err)
+	var read map[string]any
+	require.NoError(t, yaml.Unmarshal(files["inputs.yaml"], &read))
+	require.Equal(t, "on", read["namespace"])
+	again, err := wrapper(map[string]any{"parameters": read["parameters"], "namespace": read["namespace"]}).Files()
+	require.NoError(t, err)
+	require.NotContains(t, string(files["inputs.yaml"]), "namespace: on")
+	require.Contains(t, string(files["inputs.yaml"]), "big: 9007199254740993\n")
+	require.Contains(t, string(files["inputs.yaml"]), `"a.b/c"`[1:6])
+	require.Contains(t, string(files["inputs.yaml"]), `"\r\N\L"`)
+	require.Equal(t, strings.Count(string(files["inputs.yaml"]), "\n"), strings.Count(string(again["inputs.yaml"]), "\n"))
+}
+
+func TestWrapperIsData(t *testing.T) {
+	w := wrapper(nil, tree(nil))
+	w.Labels = map[string]string{"transom.dev/team": "on"}
+	w.Prefix, w.Namespace = "on-", "on"
+	text, err := w.YAML()
+	require.NoError(t, err)
+	require.Contains(t, string(text), "namespace: \"on\"\n")
+	require.Contains(t, string(text), "transom.dev/team: \"on\"\n")
 }
 
 func BenchmarkBuild(b *testing.B) {
-	w := wrapper(map[string]any{}, tree(map[string]string{"kustomization.yaml": "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nresources: [a.yaml]\n",
-		"a.yaml": "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {selector: {a: b}}\n"}))
+	w := wrapper(map[string]any{}, tree(map[string]string{
+		"kustomization.yaml": component + "resources: [a.yaml]\n",
+		"a.yaml":             "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {selector: {a: b}}\n",
+	}))
 	for b.Loop() {
 		_, err := kustomize.Build(w)
 		require.NoError(b, err)

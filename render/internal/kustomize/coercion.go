@@ -2,10 +2,13 @@ package kustomize
 
 import (
 	"fmt"
+	"reflect"
+	"slices"
 	"strings"
 
 	"sigs.k8s.io/kustomize/kyaml/kio"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
+	k8syaml "sigs.k8s.io/yaml"
 
 	"transom.dev/render/platform"
 )
@@ -49,7 +52,8 @@ func (t target) coerces(value *yaml.RNode) string {
 	from := typeOf(value.YNode())
 	if t.split || t.write.Source.Options != nil && t.write.Source.Options.Delimiter != "" {
 		if t.field != nil && typeOf(t.field.YNode()) != "a string" {
-			return t.says(from, typeOf(t.field.YNode()))
+			return fmt.Sprintf("%s of %s is %s, of which no part can be replaced; quote it",
+				t.path, t.object, typeOf(t.field.YNode()))
 		}
 		return ""
 	}
@@ -62,17 +66,14 @@ func (t target) coerces(value *yaml.RNode) string {
 		written.Tag, written.Style = t.field.YNode().Tag, t.field.YNode().Style
 		to = typeOf(t.field.YNode())
 	}
-	read, ok := reread(written)
 	switch {
-	case ok && from == "an integer" && to == "a number":
+	case from == "an integer" && to == "a number", sameAfterwards(value.YNode(), written):
 		return ""
-	case !ok, typeOf(read) != from:
-		return t.says(from, to)
-	case read.Value != value.YNode().Value:
-		return fmt.Sprintf("%s has a character that Kustomize loses on the way to %s of %s",
-			strings.Join(t.source, "."), t.path, t.object)
+	case from == to:
+		return fmt.Sprintf("%s is text that Kustomize would not carry to %s of %s unchanged; it has a character "+
+			"that YAML takes for something else", strings.Join(t.source, "."), t.path, t.object)
 	}
-	return ""
+	return t.says(from, to)
 }
 
 func (t target) structured(value *yaml.RNode, from string) string {
@@ -95,22 +96,37 @@ func (t target) says(from, to string) string {
 		source, from, t.path, t.object, to)
 }
 
-// reread writes a node as YAML and reads it back, as Kustomize does before it prints.
-func reread(n *yaml.Node) (*yaml.Node, bool) {
-	text, err := yaml.NewRNode(&yaml.Node{Kind: yaml.SequenceNode, Content: []*yaml.Node{n}}).String()
+// sameAfterwards reports whether a value, written into a node and taken through YAML as Kustomize does before it
+// prints, is still the same value of the same type.
+func sameAfterwards(value, written *yaml.Node) bool {
+	text, err := yaml.NewRNode(&yaml.Node{Kind: yaml.SequenceNode, Content: []*yaml.Node{written}}).String()
 	if err != nil {
-		return nil, false
+		return false
 	}
 	back, err := yaml.Parse(text)
 	if err != nil || len(back.YNode().Content) != 1 {
-		return nil, false
+		return false
 	}
-	read := back.YNode().Content[0]
-	var value any
-	if err := read.Decode(&value); err != nil {
-		return nil, false
+	var before, after any
+	if value.Decode(&before) != nil || back.YNode().Content[0].Decode(&after) != nil {
+		return false
 	}
-	return read, true
+	return reflect.DeepEqual(before, after) && readable(after)
+}
+
+// readable reports whether a string is the same once Kustomize has printed it and somebody has read that.
+func readable(value any) bool {
+	text, isString := value.(string)
+	if !isString {
+		return true
+	}
+	printed, err := k8syaml.Marshal([]string{text})
+	if err != nil {
+		return false
+	}
+	var one, two []string
+	return k8syaml.Unmarshal(printed, &one) == nil && slices.Equal(one, []string{text}) &&
+		yaml.Unmarshal(printed, &two) == nil && slices.Equal(two, []string{text})
 }
 
 func typeOf(n *yaml.Node) string {

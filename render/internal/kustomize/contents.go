@@ -62,7 +62,9 @@ func (g *guard) hasKustomization(k *kustomization, field, p, target string) {
 	}
 	if !g.isFile(path.Join(target, kustomizationFile)) {
 		g.reportField(k, field, "missing", "no %s in %q", kustomizationFile, p)
+		return
 	}
+	g.listings = append(g.listings, listing{from: k, field: field, target: target})
 }
 
 // contains reports whether the directory is the kustomization's own or one above it.

@@ -29,6 +29,7 @@ func Guard(t Tree) []platform.Problem {
 	if len(g.problems) == 0 && !g.isFile(kustomizationFile) {
 		g.report(kustomizationFile, nil, "", "missing", "there is none; add one of kind Component")
 	}
+	g.cycles()
 	slices.SortFunc(g.problems, platform.Problem.Compare)
 	return g.problems
 }
@@ -36,6 +37,7 @@ func Guard(t Tree) []platform.Problem {
 type guard struct {
 	tree     Tree
 	scanned  map[string]bool // files already scanned as resources or patches
+	listings []listing
 	problems []platform.Problem
 }
 

@@ -42,6 +42,10 @@ func Analyse(w Wrapper) (*Skeleton, error) {
 	if err != nil {
 		return nil, err
 	}
+	affixes, err := affixes(w.Trees)
+	if err != nil {
+		return nil, err
+	}
 	s := &Skeleton{}
 	for i, dir := range w.Components {
 		writes, err := replacementsOf(w.Trees, dir)
@@ -58,7 +62,7 @@ func Analyse(w Wrapper) (*Skeleton, error) {
 			return nil, err
 		}
 		for _, write := range writes {
-			s.match(write, stage)
+			s.match(write, stage, affixes)
 		}
 		if last {
 			s.addObjects(stage, w.Trees)

@@ -2,7 +2,9 @@ package kustomize
 
 import (
 	"fmt"
+	"io/fs"
 	"path"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -96,13 +98,13 @@ func expand(trees []Tree, dir string, r types.ReplacementField) ([]types.Replace
 }
 
 // match finds the fields that a write fills in the objects of its stage.
-func (s *Skeleton) match(w *write, stage resmap.ResMap) {
+func (s *Skeleton) match(w *write, stage resmap.ResMap, affixes []string) {
 	for _, selector := range w.Targets {
 		if selector == nil || selector.Select == nil {
 			s.problem(w, "target", "a target without select; say which object it is in")
 			continue
 		}
-		objects, err := selected(selector, stage)
+		objects, err := selected(selector, stage, affixes)
 		if err != nil {
 			s.problem(w, "target", err.Error())
 			continue
@@ -135,15 +137,15 @@ func describe(s *types.Selector) string {
 	return "{" + strings.Join(parts, ", ") + "}"
 }
 
-func selected(selector *types.TargetSelector, stage resmap.ResMap) ([]*resource.Resource, error) {
+func selected(selector *types.TargetSelector, stage resmap.ResMap, affixes []string) ([]*resource.Resource, error) {
 	compiled, err := types.NewTargetSelectorRegex(selector)
 	if err != nil {
 		return nil, err
 	}
 	var found []*resource.Resource
 	for _, r := range stage.Resources() {
-		id := r.CurId()
-		if !compiled.Selects(id) || compiled.RejectsAny([]resid.ResId{id}) {
+		ids := idsOf(r, affixes)
+		if !slices.ContainsFunc(ids, compiled.Selects) || compiled.RejectsAny(ids) {
 			continue
 		}
 		ok, err := labelled(selector, r)
@@ -155,6 +157,50 @@ func selected(selector *types.TargetSelector, stage resmap.ResMap) ([]*resource.
 		}
 	}
 	return found, nil
+}
+
+// idsOf are the ids by which Kustomize knows an object: its own, and those from before a kustomization gave it a prefix
+// or suffix.
+func idsOf(r *resource.Resource, affixes []string) []resid.ResId {
+	ids := []resid.ResId{r.CurId()}
+	for _, affix := range affixes {
+		for _, id := range ids {
+			for _, name := range []string{strings.TrimPrefix(id.Name, affix), strings.TrimSuffix(id.Name, affix)} {
+				if before := id; name != id.Name {
+					before.Name = name
+					ids = append(ids, before)
+				}
+			}
+		}
+	}
+	return ids
+}
+
+// affixes lists the prefixes and suffixes that the kustomizations of the trees give.
+func affixes(trees []Tree) ([]string, error) {
+	var found []string
+	for _, t := range trees {
+		err := fs.WalkDir(t.Files, ".", func(name string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() || entry.Name() != kustomizationFile {
+				return err
+			}
+			content, err := fs.ReadFile(t.Files, name)
+			if err != nil {
+				return err
+			}
+			var k types.Kustomization
+			if err := k.Unmarshal(content); err != nil {
+				return nil // below tests/, which is no part of a build
+			}
+			found = append(found, k.NamePrefix, k.NameSuffix)
+			return nil
+		})
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", t.Dir, err)
+		}
+	}
+	slices.Sort(found)
+	return slices.DeleteFunc(slices.Compact(found), func(s string) bool { return s == "" }), nil
 }
 
 func labelled(t *types.TargetSelector, r *resource.Resource) (bool, error) {
