@@ -31,7 +31,7 @@ func Open(dir string) (*Checkout, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: open the Git repository: %w", dir, err)
 	}
-	c := &Checkout{dir: dir, within: ".", repo: repo}
+	c := &Checkout{dir: dir, repo: repo}
 	if c.within, err = c.pathWithin(); err != nil {
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
@@ -41,9 +41,6 @@ func Open(dir string) (*Checkout, error) {
 
 func (c *Checkout) pathWithin() (string, error) {
 	work, err := c.repo.Worktree()
-	if errors.Is(err, git.ErrIsBareRepository) {
-		return ".", nil
-	}
 	if err != nil {
 		return "", err
 	}

@@ -80,26 +80,42 @@ func ReadCredentials(file string) (Credentials, error) {
 		return Credentials{}, fmt.Errorf("%s: more than one YAML document; put all entries under one credentials:", file)
 	}
 	for i, c := range document.Credentials {
-		if c == nil {
-			return Credentials{}, fmt.Errorf("%s: credentials[%d]: empty; remove it", file, i)
-		}
 		if err := c.load(filepath.Dir(file)); err != nil {
 			return Credentials{}, fmt.Errorf("%s: credentials[%d]: %w", file, i, err)
+		}
+		for j, earlier := range document.Credentials[:i] {
+			if earlier.prefix == c.prefix {
+				return Credentials{}, fmt.Errorf("%s: credentials[%d]: %s is in credentials[%d] already; keep one", file, i, c.prefix, j)
+			}
 		}
 	}
 	return Credentials{document.Credentials}, nil
 }
 
-// quotedValue is how YAML errors quote what they could not decode.
-var quotedValue = regexp.MustCompile("`[^`]*`?")
+// What the YAML decoder says, without Go's types, and without the values that it quotes.
+var decoderWords = []struct {
+	said *regexp.Regexp
+	mean string
+}{
+	{regexp.MustCompile("`[^`]*`?"), "(value not shown)"},
+	{regexp.MustCompile(`^yaml: (unmarshal errors:)?\s*`), ""},
+	{regexp.MustCompile(` in type gitrepo\.credential$`),
+		"; known are url, username, password, token, caFile, privateKeyFile and knownHostsFile"},
+	{regexp.MustCompile(` in type struct.*$`), "; known is credentials"},
+	{regexp.MustCompile(` into .*$`), ": not of this form"},
+}
 
 func withoutValues(err error) string {
-	return quotedValue.ReplaceAllString(err.Error(), "(value not shown)")
+	text := err.Error()
+	for _, w := range decoderWords {
+		text = w.said.ReplaceAllString(text, w.mean)
+	}
+	return printable(text)
 }
 
 // load checks an entry and reads the files it names.
 func (c *credential) load(dir string) (err error) {
-	if c.URL == "" {
+	if c == nil || c.URL == "" {
 		return errors.New("url: required: the beginning of the addresses that the entry is for")
 	}
 	if c.prefix, err = parseEndpoint(c.URL); err != nil {
@@ -185,7 +201,7 @@ func within(dir, file string) string {
 func (c Credentials) find(e endpoint) *credential {
 	found := &credential{}
 	for _, entry := range c.entries {
-		if e.under(entry.prefix) && (found.URL == "" || len(entry.prefix.path) > len(found.prefix.path)) {
+		if e.under(entry.prefix) && (found.URL == "" || entry.prefix.longer(found.prefix)) {
 			found = entry
 		}
 	}

@@ -44,6 +44,7 @@ func parseEndpoint(raw string) (endpoint, error) {
 			"git credentials file", u)
 	}
 	if u.RawQuery != "" || u.Fragment != "" {
+		u.RawQuery, u.Fragment = "", ""
 		return endpoint{}, fmt.Errorf("%s: a repository's address has no ? or #", u)
 	}
 	if u.Scheme == "file" {
@@ -132,4 +133,10 @@ func (e endpoint) under(prefix endpoint) bool {
 	}
 	p, whole := strings.Trim(prefix.path, "/"), path.Clean("/" + e.path)[1:]
 	return p == "" || whole == p || strings.HasPrefix(whole, p+"/")
+}
+
+// longer says whether e, a prefix of the same address as other, says more of it.
+func (e endpoint) longer(other endpoint) bool {
+	a, b := strings.Trim(e.path, "/"), strings.Trim(other.path, "/")
+	return len(a) > len(b) || (len(a) == len(b) && e.user != "" && other.user == "")
 }
