@@ -1,9 +1,11 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // enter makes ready what an instance's objects need: the team's namespace and the inventory, which lists an object
@@ -140,12 +142,47 @@ func (p *pass) need(d *desired) (bool, string) {
 func (p *pass) taken(d *desired) (bool, string) {
 	own := ownEntry(d.live.entries)
 	missing := uncovered(fieldSet(own), p.asked(d))
-	if missing == nil {
+	switch {
+	case missing == nil:
 		d.watch.passed(key{d.object.Namespace, d.object.Name}, d.live)
 		return false, ""
-	}
-	if own == nil {
+	case own == nil:
 		return true, "it was no longer applied by " + manager
 	}
-	return true, fmt.Sprintf("%s had changed %s", taker(d.live.entries, missing), missing)
+	who, did := cmp.Or(taker(d.live.entries, missing), "somebody"), "changed"
+	if who == "somebody" {
+		did = "removed"
+	}
+	if !d.live.claims.allow(time.Now()) {
+		d.fault = fmt.Sprintf("%s keeps changing %s. It is corrected more and more seldom: make it stop, leave the field "+
+			"out of the version, or list it under the version's spec.ignore", who, missing)
+		d.again = true
+		return false, ""
+	}
+	return true, fmt.Sprintf("%s had %s %s", who, did, missing)
+}
+
+// claims counts how often fields of an object were claimed back, so that a fight with a controller that wants
+// something else is lost rather than fought at full speed.
+type claims struct {
+	count int
+	last  time.Time
+}
+
+const (
+	freeClaims  = 3
+	claimsReset = 15 * time.Minute
+)
+
+// allow lets the first few through, and then ever fewer: after 8 s, 16 s, … up to five minutes.
+func (c claims) allow(now time.Time) bool {
+	since := now.Sub(c.last)
+	return c.count < freeClaims || since > min(time.Second<<min(c.count, 20), 5*time.Minute)
+}
+
+func (c claims) next(now time.Time) claims {
+	if now.Sub(c.last) > claimsReset {
+		return claims{1, now}
+	}
+	return claims{c.count + 1, now}
 }

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -221,6 +222,9 @@ func answered(err error) bool {
 		return false
 	}
 	code := status.Status().Code
+	if strings.HasPrefix(status.Status().Message, "failed to create typed patch object") {
+		return true // an object that does not fit its schema is answered with 500
+	}
 	return code >= 400 && code < 500 && code != http.StatusUnauthorized && code != http.StatusTooManyRequests &&
 		code != http.StatusRequestTimeout
 }

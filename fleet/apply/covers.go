@@ -187,24 +187,13 @@ func sameScalar(a, b any) bool {
 	return reflect.DeepEqual(a, b)
 }
 
-// taker names the manager that took the field at path, and says how the field reads. Where nobody owns the field any
-// more it was removed, most likely by whoever wrote last.
+// taker names the manager that took the field at path; empty if nobody owns it, because it was removed.
 func taker(entries []metav1.ManagedFieldsEntry, at path) string {
-	var last *metav1.ManagedFieldsEntry
+	own := ownEntry(entries)
 	for i := range entries {
-		e := &entries[i]
-		if e.Subresource == "status" || e == ownEntry(entries) {
-			continue
-		}
-		if at.in(fieldSet(e)) {
+		if e := &entries[i]; e != own && e.Subresource != "status" && at.in(fieldSet(e)) {
 			return e.Manager
 		}
-		if last == nil || (e.Time != nil && (last.Time == nil || last.Time.Before(e.Time))) {
-			last = e
-		}
 	}
-	if last == nil {
-		return "someone"
-	}
-	return last.Manager
+	return ""
 }

@@ -171,10 +171,10 @@ func (r *rig) quiet() {
 
 // recorder keeps what a Cluster asks the API server, but for its watches and discovery.
 type recorder struct {
-	mu    sync.Mutex
-	calls []string
-	body  func(*http.Request) // sees every request, if set
-	fail  func(*http.Request) error
+	mu     sync.Mutex
+	calls  []string
+	fail   func(*http.Request) error // may stand in the way of a request
+	answer func(*http.Response)      // sees every answer
 }
 
 func (r *recorder) wrap(next http.RoundTripper) http.RoundTripper {
@@ -191,7 +191,11 @@ func (r *recorder) wrap(next http.RoundTripper) http.RoundTripper {
 				}
 			}
 		}
-		return next.RoundTrip(request)
+		response, err := next.RoundTrip(request)
+		if err == nil && r.answer != nil {
+			r.answer(response)
+		}
+		return response, err
 	})
 }
 

@@ -1,9 +1,29 @@
 package apply
 
 import (
+	"context"
 	"maps"
+	"slices"
 	"strings"
+
+	"transom.dev/render/platform"
 )
+
+func (p *pass) ignores(d *desired) bool {
+	return slices.ContainsFunc(p.in.Ignore, func(i platform.Ignore) bool {
+		return i.Group == d.object.Group && i.Kind == d.object.Kind
+	})
+}
+
+// remember reads an object's field sets anew where they were dropped and the version lets others own fields of it.
+func (p *pass) remember(ctx context.Context, d *desired) error {
+	if d.live == nil || d.live.entries != nil || !p.ignores(d) {
+		return nil
+	}
+	var err error
+	d.live, err = p.fetch(ctx, d.kind, d.object)
+	return err
+}
 
 // asked is what is applied of a desired object: all of it, but for the fields that the version lets others own and
 // that others do own now.

@@ -63,6 +63,9 @@ func (p *pass) run(ctx context.Context) error {
 	if err := p.retireFirst(ctx); err != nil {
 		return fmt.Errorf("prune: %w", err)
 	}
+	if len(p.waiting) > 0 {
+		return p.judge(ctx)
+	}
 	if err := p.enter(ctx); err != nil {
 		return fmt.Errorf("prepare: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -13,6 +14,9 @@ import (
 // patch applies one object with one request. Ours are forced, bound to the UID that ownership was read from; what is
 // believed not to be there is not forced, so that an object which somebody makes in this very moment is not taken.
 func (p *pass) patch(ctx context.Context, d *desired, reason string) error {
+	if err := p.remember(ctx, d); err != nil {
+		return err
+	}
 	content := p.asked(d)
 	if d.live != nil {
 		content = withUID(content, d.live.uid)
@@ -40,6 +44,9 @@ func (p *pass) patch(ctx context.Context, d *desired, reason string) error {
 
 func (p *pass) patched(d *desired, after *live, reason string) {
 	before := d.live
+	if reason != "" {
+		after.claims = before.claims.next(time.Now())
+	}
 	d.live = d.watch.answered(key{d.object.Namespace, d.object.Name}, after)
 	switch {
 	case before == nil:

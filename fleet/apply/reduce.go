@@ -32,6 +32,7 @@ type live struct {
 	fields  uint64
 	covered uint64
 	entries []metav1.ManagedFieldsEntry
+	claims  claims // of fields that others took
 
 	// body is what health needs of the object; nil where metadata says all. It is of resourceVersion bodyVersion,
 	// which is older than version while a PATCH of ours has been answered but not yet seen by the watch.
@@ -85,6 +86,9 @@ func (l *live) succeed(old *live) {
 	if old == nil || old.uid != l.uid {
 		return
 	}
+	if l.claims == (claims{}) {
+		l.claims = old.claims
+	}
 	if old.digest == l.digest {
 		l.covered = old.covered
 	}
@@ -99,8 +103,9 @@ func (l *live) succeed(old *live) {
 // seen says whether the watch has seen the object as it is after our last PATCH.
 func (l *live) seen() bool { return l.bodyVersion == l.version }
 
-// neverWhole are the built-in kinds that have a rule of their own or none at all in kstatus, and of which health
-// needs no more than metadata: once they are applied they are healthy.
+// needsStatus are the built-in kinds that kstatus judges by their status, with the fields of spec that this reads.
+// All other built-in kinds are healthy once applied, so that their metadata says all: some have no status, and of
+// some it says nothing about them, such as that of an autoscaler or of a disruption budget.
 var needsStatus = map[schema.GroupKind][]string{
 	{Group: "apps", Kind: "Deployment"}:                               {"replicas", "selector", "progressDeadlineSeconds"},
 	{Group: "apps", Kind: "StatefulSet"}:                              {"replicas", "selector", "updateStrategy"},
