@@ -2,7 +2,6 @@ package reconciler
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -45,11 +44,17 @@ type identities struct {
 	uid map[string]string
 }
 
-// all returns what is known, as a copy.
-func (i *identities) all() map[string]string {
+// of returns the identities of the environment's clusters that are known.
+func (i *identities) of(p *platform.Platform, e *platform.Environment) map[string]string {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return maps.Clone(i.uid)
+	known := map[string]string{}
+	for name, uid := range i.uid {
+		if c := p.Clusters[name]; c != nil && selects(e, c) {
+			known[name] = uid
+		}
+	}
+	return known
 }
 
 // learn reports whether uid is news.

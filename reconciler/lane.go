@@ -30,7 +30,8 @@ type lane struct {
 	// Of the goroutine that runs passes; caches of what Git holds.
 	url  string // of the state repository that repo is
 	repo StateRepo
-	last *held // what the branch held when this lane last saw or moved it
+	last *held  // what the branch held when this lane last saw or moved it
+	done inputs // of the last pass that succeeded
 }
 
 // lanes owns a goroutine per environment.

@@ -35,14 +35,20 @@ func (r *Reconciler) Reconcile(ctx context.Context, p *platform.Platform, l *lan
 		if err != nil {
 			return fmt.Errorf("fetch the state of %s: %w", l.name, err)
 		}
+		pins := r.identities.of(p, e)
+		if l.done.same(p, held, pins) {
+			return nil
+		}
 		frozen, err := r.accept(ctx, p, l.name, held)
 		if err != nil {
 			return errors.Join(fmt.Errorf("accept platform commit %s for %s: %w", p.Commit, l.name, err), r.deploy(p, e, held))
 		}
 		if frozen != "" {
-			return errors.Join(r.deploy(p, e, held), r.recordFrozen(p, e, held, frozen))
+			r.recordFrozen(p, e, held, frozen)
+			l.done = inputs{p, held.head.Commit, pins}
+			return r.deploy(p, e, held)
 		}
-		held.base.Pins = r.identities.all()
+		held.base.Pins = pins
 		state, err := l.renderer.Render(p, l.name, held.base)
 		if err != nil {
 			return fmt.Errorf("render %s: %w", l.name, err)
@@ -58,8 +64,21 @@ func (r *Reconciler) Reconcile(ctx context.Context, p *platform.Platform, l *lan
 			return fmt.Errorf("deploy %s: %w", l.name, err)
 		}
 		r.record(p, e, held, state)
+		l.done = inputs{p, held.head.Commit, pins}
 		return nil
 	}
+}
+
+// inputs are all that a pass over an environment depends on.
+type inputs struct {
+	platform *platform.Platform
+	head     string
+	pins     map[string]string
+}
+
+// same says that a pass with these inputs was done, so that another would find nothing to do.
+func (i inputs) same(p *platform.Platform, h *held, pins map[string]string) bool {
+	return i.platform == p && i.head == h.head.Commit && maps.Equal(i.pins, pins)
 }
 
 // held is what an environment's state repository holds.

@@ -19,12 +19,11 @@ func (r *Reconciler) record(p *platform.Platform, e *platform.Environment, h *he
 }
 
 // recordFrozen tells status that the environment does not follow the platform.
-func (r *Reconciler) recordFrozen(p *platform.Platform, e *platform.Environment, h *held, why string) error {
+func (r *Reconciler) recordFrozen(p *platform.Platform, e *platform.Environment, h *held, why string) {
 	seen := r.environment(p, e, h)
 	seen.Frozen = why
 	r.Board.Reconciled(seen, instances(p, e, h, nil))
 	r.Logger.Warn("environment frozen", "environment", e.Name, "err", why)
-	return nil
 }
 
 func (r *Reconciler) environment(p *platform.Platform, e *platform.Environment, h *held) status.Environment {

@@ -51,6 +51,7 @@ per environment, and applies that to a fleet of Kubernetes clusters.`,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
+		newServe(),
 		newCheck(),
 		newRender(),
 		newPlan(),
