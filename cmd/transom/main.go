@@ -52,6 +52,7 @@ per environment, and applies that to a fleet of Kubernetes clusters.`,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
 		newServe(),
+		newServe(),
 		newCheck(),
 		newRender(),
 		newPlan(),
