@@ -96,7 +96,7 @@ func compile(source string, names scope, want *cel.Type) (*Expression, error) {
 	if got := checked.OutputType(); want != cel.DynType && !got.IsExactType(want) && !got.IsExactType(cel.DynType) {
 		return nil, fmt.Errorf("must result in %s, not in %s", want, got)
 	}
-	program, err := env.Program(checked, cel.CustomDecoratorV2(sortFolds(checked.NativeRep())))
+	program, err := env.Program(checked, cel.CustomDecoratorV2(sortRanges(checked.NativeRep())))
 	if err != nil {
 		return nil, err
 	}
@@ -111,6 +111,9 @@ func compileError(issues *cel.Issues, names scope) error {
 		text = unknownName(strings.TrimSuffix(name, "'"), names)
 	}
 	text, _, _ = strings.Cut(text, " expecting ")
+	if strings.HasPrefix(text, "expected type ") {
+		text += "; a list or map has values of one type: write dyn() around each"
+	}
 	if first.Location.Line() > 1 || first.Location.Column() > 0 {
 		return fmt.Errorf("%s (line %d, column %d of the expression)", text, first.Location.Line(), first.Location.Column()+1)
 	}

@@ -1,14 +1,18 @@
 package platform
 
 // Instance is one request in one environment, resolved: an exact version, parameters merged, defaulted and
-// validated, and the clusters it is placed on.
+// validated, and the clusters it is placed on. It is shared between the Platforms of one Loader as long as nothing of
+// it changes: whoever reads it must not change it.
 type Instance struct {
 	Request     *Request
 	Environment *Environment
 	Offering    *Offering
 	Version     *Version
 	Parameters  map[string]any
-	Clusters    []*Cluster // sorted by name; draining clusters are not among them
+
+	// Clusters that it is placed on, sorted by name. Draining ones are not among them, nor are Broken ones, whose
+	// placements stay as they are.
+	Clusters []*Cluster
 
 	// Release is the digest of the request's content with this version: sha256:<hex>.
 	Release string

@@ -128,7 +128,7 @@ type Health struct {
 type Ignore struct {
 	Group  string   `json:"group"`
 	Kind   string   `json:"kind" decode:"required"`
-	Fields []string `json:"fields" decode:"required"`
+	Fields []string `json:"fields" decode:"required"` // such as spec.replicas
 }
 
 // Request is a developer's file: which offering and version, which parameters, which environments.

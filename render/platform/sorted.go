@@ -22,8 +22,6 @@ func (a sortedAdapter) NativeToValue(value any) ref.Val {
 		return sortedMap{types.NewStringInterfaceMap(a, v)}
 	case map[string]string:
 		return sortedMap{types.NewStringStringMap(a, v)}
-	case map[ref.Val]ref.Val:
-		return sortedMap{types.NewRefValMap(a, v)}
 	case []any:
 		return types.NewDynamicList(a, v)
 	default:
@@ -67,31 +65,46 @@ func compareKeys(a, b ref.Val) int {
 	return 0
 }
 
-// sortFolds makes maps that a comprehension results in sorted ones: cel-go builds those without the adapter.
-func sortFolds(a *ast.AST) interpreter.InterpretableDecoratorV2 {
-	folds := map[int64]bool{}
+// sortRanges sorts what a comprehension ranges over where no adapter saw it: literals, and what other comprehensions
+// result in.
+func sortRanges(a *ast.AST) interpreter.InterpretableDecoratorV2 {
+	ranges := map[int64]bool{}
 	for _, e := range ast.MatchDescendants(ast.NavigateAST(a), ast.KindMatcher(ast.ComprehensionKind)) {
-		folds[e.ID()] = true
+		ranges[e.AsComprehension().IterRange().ID()] = true
 	}
 	return func(i interpreter.InterpretableV2) (interpreter.InterpretableV2, error) {
-		_, isAttribute := i.(interpreter.InterpretableAttribute)
-		if isAttribute || !folds[i.ID()] {
+		if !ranges[i.ID()] {
 			return i, nil
 		}
-		return sortedFold{i}, nil
+		if attribute, ok := i.(interpreter.InterpretableAttribute); ok {
+			return sortedAttribute{attribute}, nil
+		}
+		return sortedValue{i}, nil
 	}
 }
 
-type sortedFold struct{ interpreter.InterpretableV2 }
+type sortedValue struct{ interpreter.InterpretableV2 }
 
 // Exec implements interpreter.InterpretableV2.
-func (s sortedFold) Exec(frame *interpreter.ExecutionFrame) ref.Val {
+func (s sortedValue) Exec(frame *interpreter.ExecutionFrame) ref.Val {
 	return sorted(s.InterpretableV2.Exec(frame))
 }
 
 // Eval implements interpreter.Interpretable.
-func (s sortedFold) Eval(vars interpreter.Activation) ref.Val {
+func (s sortedValue) Eval(vars interpreter.Activation) ref.Val {
 	return sorted(s.InterpretableV2.Eval(vars))
+}
+
+type sortedAttribute struct{ interpreter.InterpretableAttribute }
+
+// Exec implements interpreter.InterpretableV2.
+func (s sortedAttribute) Exec(frame *interpreter.ExecutionFrame) ref.Val {
+	return sorted(s.InterpretableAttribute.Exec(frame))
+}
+
+// Eval implements interpreter.Interpretable.
+func (s sortedAttribute) Eval(vars interpreter.Activation) ref.Val {
+	return sorted(s.InterpretableAttribute.Eval(vars))
 }
 
 func sorted(value ref.Val) ref.Val {

@@ -2,6 +2,7 @@ package platform
 
 import (
 	"path"
+	"strings"
 
 	"github.com/Masterminds/semver/v3"
 	"github.com/google/cel-go/cel"
@@ -132,6 +133,13 @@ func (v *Version) objects(d *document, s versionSpec) {
 	for i, k := range s.Kinds {
 		if scope, known := BuiltinScope(k.Group, k.Kind); known && k.Scope != "" && scope != k.Scope {
 			d.problem(index("spec.kinds", i)+".scope", "value", "%s is a kind of Kubernetes and %s; remove the entry", k.Kind, scope)
+		}
+	}
+	for i, ignore := range s.Ignore {
+		for j, f := range ignore.Fields {
+			if f == "" || strings.ContainsAny(f, "[]/ *") || strings.HasPrefix(f, ".") || strings.HasSuffix(f, ".") {
+				d.problem(index(index("spec.ignore", i)+".fields", j), "value", "%q is no path of field names such as spec.replicas", shorten(f))
+			}
 		}
 	}
 	for i, h := range s.Health {

@@ -1,0 +1,77 @@
+package platform_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"transom.dev/render/platform"
+)
+
+func release() *platform.Release {
+	return &platform.Release{
+		Key:    platform.RequestKey{Team: "on", Name: "y"},
+		Digest: platform.Digest("x"),
+		Request: &platform.RequestSpec{
+			Offering: "postgres", Version: "1",
+			Parameters: map[string]any{
+				"int": int64(9007199254740993), "float": 0.1, "text": "1e3", "no": "no", "null": nil, "date": "2027-01-01",
+				"octal": "0o17", "multi": "a\nb\n", "empty": "", "map": map[string]any{"b": int64(1), "a": []any{true, "true"}},
+				"colon": "a: b #c", "tab": "a\tb", "unicode": "ä\u2028😀", "big": 1e300, "small": -1.5e-7,
+			},
+			Environments: map[string]platform.RequestEnvironment{"dev": {}, "prod": {Version: "1.5", Parameters: map[string]any{"int": nil}}},
+		},
+		Offering: "postgres", Version: "1.5.0", VersionDigest: platform.Digest("y"), Commit: "0123456789", File: "requests/on/y.yaml",
+		Clusters: map[string]platform.ReleasePlacement{"b": {Revision: "r", RenderKey: "k", Namespace: "on"}, "a": {Revision: "r", RenderKey: "k"}},
+		Outputs:  map[string]any{"host": "x.y.svc", "port": int64(5432)},
+		Scope:    platform.Namespaced,
+		Health:   []platform.Health{{Group: "g", Kind: "K", Healthy: "status.ready"}},
+		Ignore:   []platform.Ignore{{Group: "apps", Kind: "Deployment", Fields: []string{"spec.replicas"}}},
+		Deletion: platform.DeletionDelete,
+	}
+}
+
+func TestReleaseSurvivesItsFile(t *testing.T) {
+	want := release()
+	data := want.Encode()
+	got, err := platform.DecodeRelease(data)
+	require.NoError(t, err, string(data))
+	require.Equal(t, want, got)
+	for range 20 {
+		require.Equal(t, data, got.Encode())
+	}
+	tombstone := &platform.Release{Key: want.Key, Digest: want.Digest, Absent: true, Offering: "postgres", Deletion: platform.DeletionRetain}
+	got, err = platform.DecodeRelease(tombstone.Encode())
+	require.NoError(t, err)
+	require.Equal(t, tombstone, got)
+}
+
+func TestFleetSurvivesItsFile(t *testing.T) {
+	want := &platform.Fleet{Platform: "12345678", Clusters: map[string]string{"on": "6ba7b810-9dad-11d1-80b4-00c04fd430c8", "a": "0"}}
+	got, err := platform.DecodeFleet(want.Encode())
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+	got, err = platform.DecodeFleet((&platform.Fleet{}).Encode())
+	require.NoError(t, err)
+	require.Equal(t, &platform.Fleet{}, got)
+}
+
+func TestRecordsOfOthersAreNotBelieved(t *testing.T) {
+	for _, data := range []string{
+		"", "hello", "kind: Release\n", "a: &a [*a]\n", string((&platform.Fleet{}).Encode()),
+		string(release().Encode()) + "more: fields\n",
+	} {
+		_, err := platform.DecodeRelease([]byte(data))
+		require.ErrorContains(t, err, "decode Release", data)
+	}
+}
+
+func TestDigestIsOfContent(t *testing.T) {
+	type b struct {
+		Z int    `json:"z"`
+		A string `json:"a"`
+	}
+	require.Equal(t, platform.Digest(map[string]any{"a": "<x>", "z": int64(1)}), platform.Digest(b{Z: 1, A: "<x>"}))
+	require.NotEqual(t, platform.Digest(map[string]any{"a": int64(9007199254740993)}), platform.Digest(map[string]any{"a": int64(9007199254740992)}))
+	require.Equal(t, "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a", platform.Digest(map[string]any{}))
+}

@@ -1,0 +1,150 @@
+package platform_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"transom.dev/render/platform"
+)
+
+func TestHealthExpressionsReadTheObject(t *testing.T) {
+	e, err := platform.CompileHealth(`kind == "Cluster" && metadata.namespace == "a" && status.ready == spec.instances`)
+	require.NoError(t, err)
+	object := map[string]any{
+		"apiVersion": "x/v1", "kind": "Cluster", "metadata": map[string]any{"namespace": "a"},
+		"spec": map[string]any{"instances": int64(3)}, "status": map[string]any{"ready": int64(3)}, "other": "ignored",
+	}
+	healthy, err := e.Eval(object)
+	require.NoError(t, err)
+	require.Equal(t, true, healthy)
+}
+
+func TestMissingKeysAreToldFromOtherErrors(t *testing.T) {
+	for source, missing := range map[string]bool{
+		`status.ready`:                                true, // no status at all
+		`metadata.labels.tier == "x"`:                 true,
+		`metadata.labels["tier"] == "x"`:              true,
+		`spec.list[3] == 1`:                           true,
+		`spec.conditions.filter(c, true)[0].ok`:       true,
+		`spec.name > 3`:                               false,
+		`spec.list[0] / 0 == 1`:                       false,
+		`spec.name.matches(spec.pattern)`:             false,
+		`has(status.ready) && status.ready`:           false,
+		`status.conditions.exists(c, c.type == "R1")`: true,
+	} {
+		e, err := platform.CompileHealth(source)
+		require.NoError(t, err, source)
+		_, err = e.Eval(map[string]any{"metadata": map[string]any{"labels": map[string]any{}}, "spec": map[string]any{
+			"list": []any{int64(1)}, "name": "x", "pattern": "(", "conditions": []any{},
+		}})
+		require.Equal(t, missing, platform.IsNoSuchKey(err), "%s: %v", source, err)
+	}
+}
+
+func TestHealthMustBeBoolean(t *testing.T) {
+	_, err := platform.CompileHealth(`"yes"`)
+	require.EqualError(t, err, "must result in bool, not in string")
+	_, err = platform.CompileHealth(`sttus.ready`)
+	require.ErrorContains(t, err, `did you mean "status"?`)
+	_, err = platform.CompileHealth(`parameters.ready`)
+	require.ErrorContains(t, err, `there is no "parameters" here`)
+}
+
+// Each expression is one that ranges over a map of many keys, in all the ways that there are.
+func TestExpressionsSeeMapsSorted(t *testing.T) {
+	var pairs []string
+	for i := range 40 {
+		pairs = append(pairs, fmt.Sprintf("k%02d: %d", i, i))
+	}
+	literal := "{" + strings.ReplaceAll(strings.Join(pairs, ", "), "k", "'k")
+	literal = strings.ReplaceAll(literal, ": ", "': ") + "}"
+	p := load(t, map[string]string{"offerings/postgres/1.5.0/version.yaml": version(`
+  parameters: {type: object, x-kubernetes-preserve-unknown-fields: true}
+  computed:
+    keys: 'parameters.free.map(k, k)'
+    filtered: 'parameters.free.filter(k, k > "k10")'
+    pairs: 'parameters.free.transformList(k, v, k + string(v))'
+    folded: 'parameters.free.transformMap(k, v, v * 2).map(k, k)'
+    inverted: 'parameters.free.transformMapEntry(k, v, {"x" + k: v}).transformList(k, v, k)'
+    literal: '` + strings.ReplaceAll(literal, "'", "''") + `.map(k, k)'
+    either: '(parameters.free.size() > 3 ? ` + strings.ReplaceAll(literal, "'", "''") + ` : {}).map(k, k)'
+    nested: '[parameters.free].map(m, m.map(k, k))'
+    labels: 'cluster.labels.map(k, k)'
+    values: 'environment.values.deep[0].map(k, k)'
+`),
+		"requests/payments/orders-db.yaml": request("{free: {" + strings.Join(pairs, ", ") + "}}"),
+		"clusters/dev.yaml":                "apiVersion: transom.dev/v1alpha1\nkind: Cluster\nmetadata: {name: dev, labels: {environment: dev, z: a, y: a, x: a, w: a, a: a}}\nspec: {}\n",
+		"environments/dev.yaml":            environment("dev") + "  values: {deep: [{" + strings.Join(pairs, ", ") + "}]}\n",
+	})
+	i := instance(t, p, "dev", "payments/orders-db")
+	first, problems := i.Inputs(i.Clusters[0], nil)
+	require.Empty(t, problems)
+	require.Equal(t, []any{"a", "environment", "w", "x", "y", "z"}, first.Computed["labels"])
+	keys := first.Computed["keys"].([]any)
+	require.Len(t, keys, 40)
+	require.IsIncreasing(t, texts(keys))
+	require.Equal(t, keys, first.Computed["folded"])
+	require.Equal(t, keys, first.Computed["literal"])
+	require.Equal(t, keys, first.Computed["either"])
+	require.Equal(t, keys, first.Computed["values"])
+	require.Equal(t, []any{keys}, first.Computed["nested"])
+	require.IsIncreasing(t, texts(first.Computed["pairs"].([]any)))
+	require.IsIncreasing(t, texts(first.Computed["inverted"].([]any)))
+	for range 50 {
+		again, _ := i.Inputs(i.Clusters[0], nil)
+		require.Equal(t, first, again)
+	}
+}
+
+func texts(list []any) (out []string) {
+	for _, v := range list {
+		out = append(out, v.(string))
+	}
+	return out
+}
+
+func TestExpressionsMayNameTheNamespace(t *testing.T) {
+	p := load(t, map[string]string{"offerings/postgres/1.5.0/version.yaml": version(`
+  parameters: {type: object, properties: {storage: {type: string}}}
+  computed:
+    plain: 'namespace'
+    text: '"namespace" + '' namespace '' + r"\namespace" + namespace'
+    twice: 'namespace + "." + namespace // the namespace'
+    selected: '{"namespace": namespace}.namespace'
+`)})
+	i := instance(t, p, "dev", "payments/orders-db")
+	in, problems := i.Inputs(i.Clusters[0], nil)
+	require.Empty(t, problems)
+	require.Equal(t, map[string]any{
+		"plain": "payments", "text": `namespace namespace \namespacepayments`, "twice": "payments.payments", "selected": "payments",
+	}, in.Computed)
+}
+
+func TestExpressionsResultInPlainValues(t *testing.T) {
+	p := load(t, map[string]string{"offerings/postgres/1.5.0/version.yaml": version(`
+  parameters: {type: object, properties: {storage: {type: string}}}
+  computed:
+    whole: '1 + 2'
+    real: '1.5'
+    both: '[dyn(1), dyn("a"), dyn(true), dyn(null), dyn({"a": [1u]})]'
+    when: 'timestamp("2027-01-01T00:00:00Z")'
+    keyed: '{1: "a"}'
+    none: 'environment.values.domain'
+    costly: '[1,2,3,4,5,6,7,8,9].map(a, [1,2,3,4,5,6,7,8,9].map(b, [1,2,3,4,5,6,7,8,9].map(c, [1,2,3,4,5,6,7,8,9].map(d, [1,2,3,4,5,6,7,8,9].map(e, [1,2,3,4,5,6,7,8,9].map(f, a))))))'
+`)})
+	i := instance(t, p, "dev", "payments/orders-db")
+	in, problems := i.Inputs(i.Clusters[0], nil)
+	require.Equal(t, map[string]any{
+		"whole": int64(3), "real": 1.5, "both": []any{int64(1), "a", true, nil, map[string]any{"a": []any{int64(1)}}},
+	}, in.Computed)
+	require.Equal(t, `offerings/postgres/1.5.0/version.yaml:13:5: spec.computed.costly: operation cancelled: actual cost limit exceeded
+offerings/postgres/1.5.0/version.yaml:11:5: spec.computed.keyed: results in a map with a key of type int; keys must be strings
+offerings/postgres/1.5.0/version.yaml:12:5: spec.computed.none: no such key: domain
+offerings/postgres/1.5.0/version.yaml:10:5: spec.computed.when: results in a google.protobuf.Timestamp, which has no form in YAML; use string()
+`, lines(problems))
+	require.Equal(t, "dev", problems[0].Environment)
+	require.Equal(t, "payments/orders-db", problems[0].Request.String())
+}

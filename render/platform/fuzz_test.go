@@ -1,0 +1,77 @@
+package platform_test
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/tools/txtar"
+
+	"transom.dev/render/platform"
+)
+
+// Whatever a file says, loading ends, the request is there or broken, and its neighbour goes on.
+func FuzzRequest(f *testing.F) {
+	cases, err := filepath.Glob("testdata/*.txtar")
+	require.NoError(f, err)
+	for _, name := range cases {
+		archive, err := txtar.ParseFile(name)
+		require.NoError(f, err)
+		for _, file := range archive.Files {
+			if strings.HasPrefix(file.Name, "requests/") && strings.HasSuffix(file.Name, ".yaml") {
+				f.Add(file.Data)
+			}
+		}
+	}
+	base, err := txtar.ParseFile("testdata/base.txtar")
+	require.NoError(f, err)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		fsys := fstest.MapFS{}
+		for _, file := range base.Files {
+			fsys[file.Name] = &fstest.MapFile{Data: file.Data}
+		}
+		fsys["requests/payments/orders-db.yaml"] = &fstest.MapFile{Data: data}
+		p, err := platform.Load(fsys)
+		require.NoError(t, err)
+		key := platform.RequestKey{Team: "payments", Name: "orders-db"}
+		require.Contains(t, p.Requests, key)
+		require.Len(t, neighbours(p), 2)
+		for _, problem := range p.Problems {
+			require.NotEmpty(t, problem.Message)
+			require.NotContains(t, problem.String(), "\n")
+		}
+	})
+}
+
+func neighbours(p *platform.Platform) (out []*platform.Instance) {
+	for _, env := range []string{"dev", "prod"} {
+		for _, i := range p.Instances(env) {
+			if i.Request.Key.Team == "search" {
+				out = append(out, i)
+			}
+		}
+	}
+	return out
+}
+
+// No file makes the scan crash or run long, and what passes stands for a bounded tree.
+func FuzzScanYAML(f *testing.F) {
+	for _, seed := range []string{
+		"a: &a [*a]\n", "a: &a {b: *a}\n", "a: &a [x,x]\nb: [*a,*a]\n", "{{[]}}", "- - - -", "a: |\n  b\n", "? a\n: b\n", "--- !!binary x\n...\n",
+		"%YAML 1.1\n---\na: b\n", "\ufeffa: b", "a: 'b", "a:\n\tb", "<<: {a: b}", "a: b\n---\nc: d",
+	} {
+		f.Add([]byte(seed), true, true)
+		f.Add([]byte(seed), false, false)
+	}
+	f.Fuzz(func(t *testing.T, data []byte, documents, aliases bool) {
+		docs, problems := platform.ScanYAML("f", data, platform.YAMLOptions{Documents: documents, Aliases: aliases})
+		if len(problems) > 0 {
+			require.Empty(t, docs)
+		}
+		if !documents {
+			require.LessOrEqual(t, len(docs), 1)
+		}
+	})
+}

@@ -1,0 +1,213 @@
+package platform_test
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/tools/txtar"
+
+	"transom.dev/render/platform"
+)
+
+// snapshot is a file system that knows its blobs' ids, as a Git snapshot does, and counts what is read.
+type snapshot struct {
+	fstest.MapFS
+	reads map[string]int
+}
+
+func (s snapshot) ReadFile(name string) ([]byte, error) {
+	s.reads[name]++
+	return s.MapFS.ReadFile(name)
+}
+
+func (s snapshot) Blobs(dir string) (map[string]string, error) {
+	ids := map[string]string{}
+	for name, f := range s.MapFS {
+		if strings.HasPrefix(name, dir+"/") {
+			ids[name] = fmt.Sprintf("%x", sha256.Sum256(f.Data))
+		}
+	}
+	return ids, nil
+}
+
+func TestReloadKeepsWhatDidNotChangeAndReadsWhatDid(t *testing.T) {
+	fsys := snapshot{repository(t, &txtar.Archive{}), map[string]int{}}
+	l := &platform.Loader{}
+	before, err := l.Load(fsys)
+	require.NoError(t, err)
+	clear(fsys.reads)
+
+	const file = "requests/payments/orders-db.yaml"
+	fsys.MapFS[file] = &fstest.MapFile{Data: []byte(request("{storage: 30Gi}"))}
+	after, err := l.Load(fsys)
+	require.NoError(t, err)
+	require.Equal(t, map[string]int{file: 1}, fsys.reads)
+	require.Same(t, instance(t, before, "dev", "search/index"), instance(t, after, "dev", "search/index"))
+	require.Equal(t, "20Gi", instance(t, before, "dev", "payments/orders-db").Parameters["storage"])
+	require.Equal(t, "30Gi", instance(t, after, "dev", "payments/orders-db").Parameters["storage"])
+}
+
+// Whatever happens to the files, a Loader that has seen it all says what one does that sees the end only.
+func TestReloadEqualsLoad(t *testing.T) {
+	archives := []*txtar.Archive{{}}
+	for _, name := range []string{"whole", "withdrawn", "deprecated", "unknown-environment", "environment-broken", "version-broken", "symlink", "symlink-team", "draining", "not-yet", "misplaced", "cluster-broken", "renamed-to-yml", "environment-state-twice"} {
+		archive, err := txtar.ParseFile("testdata/" + name + ".txtar")
+		require.NoError(t, err)
+		archives = append(archives, archive)
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	l := &platform.Loader{}
+	fsys := repository(t, archives[0])
+	for range 300 {
+		other := repository(t, archives[random.IntN(len(archives))])
+		for name := range union(fsys, other) {
+			if random.IntN(3) == 0 {
+				delete(fsys, name)
+				if f := other[name]; f != nil {
+					fsys[name] = f
+				}
+			}
+		}
+		got, err := l.Load(fsys)
+		require.NoError(t, err)
+		want, err := platform.Load(fsys)
+		require.NoError(t, err)
+		require.Equal(t, lines(want.Problems), lines(got.Problems))
+		require.Equal(t, outcome(want), outcome(got))
+		for _, env := range environments(want) {
+			require.Equal(t, releases(want, env), releases(got, env))
+		}
+	}
+}
+
+func union(a, b fstest.MapFS) map[string]bool {
+	names := map[string]bool{}
+	for name := range a {
+		names[name] = true
+	}
+	for name := range b {
+		names[name] = true
+	}
+	return names
+}
+
+func releases(p *platform.Platform, env string) (out []string) {
+	for _, i := range p.Instances(env) {
+		var clusters []string
+		for _, c := range i.Clusters {
+			clusters = append(clusters, c.Name)
+		}
+		out = append(out, fmt.Sprint(i.Request.Key, i.Release, i.Version.Digest, i.Version.Lifecycle, i.Parameters, clusters))
+	}
+	return out
+}
+
+// failing breaks one path.
+type failing struct {
+	fs.FS
+	path string
+}
+
+var errDisk = errors.New("input/output error")
+
+func (f failing) Open(name string) (fs.File, error) {
+	if name == f.path {
+		return nil, errDisk
+	}
+	return f.FS.Open(name)
+}
+
+func TestLoadConcludesNothingFromWhatItCannotRead(t *testing.T) {
+	for _, path := range []string{".", "requests", "requests/payments", "requests/payments/orders-db.yaml", "offerings/postgres/1.5.0"} {
+		_, err := platform.Load(failing{repository(t, &txtar.Archive{}), path})
+		require.ErrorIs(t, err, errDisk, path)
+	}
+}
+
+// large is a platform of n requests of 50 teams in three environments.
+func large(t testing.TB, n int) fstest.MapFS {
+	base, err := txtar.ParseFile("testdata/base.txtar")
+	require.NoError(t, err)
+	fsys := fstest.MapFS{}
+	for _, f := range base.Files {
+		if !strings.HasPrefix(f.Name, "requests/") {
+			fsys[f.Name] = &fstest.MapFile{Data: f.Data}
+		}
+	}
+	fsys["environments/staging.yaml"] = &fstest.MapFile{Data: []byte(environment("staging"))}
+	fsys["clusters/staging.yaml"] = &fstest.MapFile{Data: []byte(strings.ReplaceAll(string(fsys["clusters/dev.yaml"].Data), "dev", "staging"))}
+	for i := range n {
+		fsys[fmt.Sprintf("requests/team-%d/db-%d.yaml", i%50, i)] = &fstest.MapFile{Data: []byte(fmt.Sprintf(`apiVersion: transom.dev/v1alpha1
+kind: Request
+metadata: {name: db-%d}
+spec:
+  offering: postgres
+  version: "1"
+  parameters: {storage: %dGi}
+  environments:
+    dev: {}
+    staging: {}
+    prod: {parameters: {replicas: 3, highAvailability: true}}
+`, i, i%90+10))}
+	}
+	return fsys
+}
+
+// listing serves directories and ids from memory, so that benchmarks measure loading and not the file system.
+type listing struct {
+	snapshot
+	dirs map[string][]fs.DirEntry
+	ids  map[string]map[string]string
+}
+
+func (l listing) ReadDir(name string) ([]fs.DirEntry, error) {
+	if _, ok := l.dirs[name]; !ok {
+		entries, err := l.MapFS.ReadDir(name)
+		if err != nil {
+			return nil, err
+		}
+		l.dirs[name] = entries
+	}
+	return l.dirs[name], nil
+}
+
+func (l listing) Blobs(dir string) (map[string]string, error) { return l.ids[dir], nil }
+
+func BenchmarkReloadAfterOneChange(b *testing.B) {
+	for _, n := range []int{1000, 10000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			fsys := listing{snapshot{large(b, n), map[string]int{}}, map[string][]fs.DirEntry{}, map[string]map[string]string{}}
+			for _, dir := range []string{"requests", "offerings", "environments", "clusters"} {
+				fsys.ids[dir], _ = fsys.snapshot.Blobs(dir)
+			}
+			const file = "requests/team-7/db-7.yaml"
+			original := string(fsys.MapFS[file].Data)
+			l := &platform.Loader{}
+			_, err := l.Load(fsys)
+			require.NoError(b, err)
+			for i := 0; b.Loop(); i++ {
+				fsys.MapFS[file] = &fstest.MapFile{Data: []byte(strings.Replace(original, "storage: 17", fmt.Sprintf("storage: 1%d", i%9000), 1))}
+				fsys.ids["requests"][file] = fmt.Sprint(i)
+				p, err := l.Load(fsys)
+				require.NoError(b, err)
+				require.Len(b, p.Instances("prod"), n)
+			}
+		})
+	}
+}
+
+func BenchmarkFirstLoad(b *testing.B) {
+	fsys := large(b, 1000)
+	for b.Loop() {
+		p, err := platform.Load(fsys)
+		require.NoError(b, err)
+		require.Len(b, p.Instances("prod"), 1000)
+	}
+}

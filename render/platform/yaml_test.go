@@ -1,0 +1,69 @@
+package platform_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"transom.dev/render/platform"
+)
+
+func TestScanFindsWhatParsersStumbleOver(t *testing.T) {
+	bomb := "a0: &a0 [x, x, x, x, x, x, x, x, x]\n"
+	for i := 1; i < 12; i++ {
+		bomb += fmt.Sprintf("a%d: &a%d [%s]\n", i, i, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*a%d, ", i-1), 9), ", "))
+	}
+	aliases := platform.YAMLOptions{Aliases: true, Documents: true}
+	for name, c := range map[string]struct {
+		data  string
+		allow platform.YAMLOptions
+		want  string
+	}{
+		"cycle":             {"a: &a [*a]\n", aliases, `f:1:8: alias "a" refers to what it is part of`},
+		"cycle in a key":    {"&a {*a : b}\n", aliases, `f:1:5: alias "a" refers to what it is part of`},
+		"cycle of two":      {"a: &a {b: &b {c: *a}}\nd: *b\n", aliases, `f:1:18: alias "a" refers to what it is part of`},
+		"bomb":              {bomb, aliases, "aliases expand to too much; write out what they stand for"},
+		"bomb not allowed":  {"a: &a [x]\nb: *a\n", platform.YAMLOptions{}, `f:1:4: anchor "a"; anchors and aliases are not allowed here`},
+		"size":              {strings.Repeat("#", platform.MaxFileSize+1), aliases, "f: is 1048577 bytes long; the limit is 1048576 (1 MiB)"},
+		"depth of flow":     {strings.Repeat("[", 70) + strings.Repeat("]", 70), aliases, "f:1:66: is nested deeper than 64 levels"},
+		"depth of blocks":   {strings.Repeat("- ", 70) + "x", aliases, "f:1:131: is nested deeper than 64 levels"},
+		"depth by alias":    {"a: &a " + strings.Repeat("[", 40) + strings.Repeat("]", 40) + "\nb: " + strings.Repeat("[", 40) + "*a" + strings.Repeat("]", 40), aliases, "f:1:31: is nested deeper than 64 levels"},
+		"depth past parser": {strings.Repeat("[", 20000), aliases, "f:1: is not YAML: exceeded max depth of 10000"},
+		"not UTF-8":         {"a: b\nc: d\xffe\n", aliases, "f:2:5: is not UTF-8 text"},
+		"UTF-16":            {"\xff\xfea\x00", aliases, "f:1:1: is not UTF-8 text"},
+		"control character": {"a: \x01\n", aliases, "f:1: is not YAML: control characters are not allowed"},
+		"tab":               {"a:\n\tb: c\n", aliases, "f:2: is not YAML: found character that cannot start any token"},
+		"duplicate":         {"a: 1\nb: 2\na: 3\n", aliases, `f:3:1: duplicate key "a"; it is already on line 1`},
+		"duplicate inside":  {"a: [{b: 1, \"b\": 2}]\n", aliases, `f:1:12: duplicate key "b"; it is already on line 1`},
+		"documents":         {"a: 1\n---\nb: 2\n", platform.YAMLOptions{}, "f:3:1: a second document; write one object per file"},
+	} {
+		docs, problems := platform.ScanYAML("f", []byte(c.data), c.allow)
+		require.Empty(t, docs, name)
+		require.NotEmpty(t, problems, name)
+		require.Contains(t, lines(problems), c.want, name)
+	}
+}
+
+func TestScanLetsPass(t *testing.T) {
+	for name, c := range map[string]struct {
+		data  string
+		allow platform.YAMLOptions
+		docs  int
+	}{
+		"BOM":             {"\ufeffa: b\n", platform.YAMLOptions{}, 1},
+		"CRLF":            {"a: b\r\nc:\r\n- d\r\n", platform.YAMLOptions{}, 1},
+		"documents":       {"a: b\n---\nc: d\n", platform.YAMLOptions{Documents: true}, 2},
+		"empty documents": {"---\na: b\n---\n# only this\n---\n", platform.YAMLOptions{}, 1},
+		"nothing":         {"", platform.YAMLOptions{}, 0},
+		"comments":        {"# a\n# b\n", platform.YAMLOptions{}, 0},
+		"aliases":         {"a: &a {b: c}\nd: *a\ne: {<<: *a}\n", platform.YAMLOptions{Aliases: true}, 1},
+		"64 levels":       {strings.Repeat("[", 64) + strings.Repeat("]", 64), platform.YAMLOptions{}, 1},
+		"many nodes":      {"a: [" + strings.Repeat("x,", 100_000) + "]", platform.YAMLOptions{}, 1},
+	} {
+		docs, problems := platform.ScanYAML("f", []byte(c.data), c.allow)
+		require.Empty(t, lines(problems), name)
+		require.Len(t, docs, c.docs, name)
+	}
+}
