@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"strings"
 
 	"transom.dev/render/platform"
 )
@@ -117,13 +116,4 @@ func manifestFile(cluster string, k platform.RequestKey) string {
 
 func teamNamespaceFile(cluster, team string) string {
 	return path.Join(clustersDir, cluster, team, namespaceFile)
-}
-
-// placementOf is the inverse of manifestFile.
-func placementOf(name string) (cluster string, k platform.RequestKey, ok bool) {
-	parts := strings.Split(name, "/")
-	if len(parts) != 4 || parts[0] != clustersDir || parts[3] == namespaceFile {
-		return "", platform.RequestKey{}, false
-	}
-	return parts[1], platform.RequestKey{Team: parts[2], Name: strings.TrimSuffix(parts[3], ".yaml")}, true
 }

@@ -39,7 +39,7 @@ func (c *candidate) broken() bool {
 	return slices.ContainsFunc(c.problems, func(p platform.Problem) bool { return !p.Warning })
 }
 
-// add reports Problems as the candidate's own.
+// add reports Problems as the candidate's own, each once: most concern all of its clusters.
 func (c *candidate) add(problems ...platform.Problem) {
 	k := c.key()
 	for _, p := range problems {
@@ -47,7 +47,9 @@ func (c *candidate) add(problems ...platform.Problem) {
 		if p.File == "" {
 			p.File = c.instance.Request.File
 		}
-		c.problems = append(c.problems, p)
+		if !slices.ContainsFunc(c.problems, func(known platform.Problem) bool { return known.String() == p.String() }) {
+			c.problems = append(c.problems, p)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"transom.dev/render/internal/kustomize"
@@ -17,25 +18,35 @@ type skeleton struct {
 // examine looks at what the wrapper would overwrite in silence, before Kustomize does: namespaces, scopes, subjects,
 // and values that would change their type.
 func (p *pass) examine(i *platform.Instance, w kustomize.Wrapper) []platform.Problem {
-	s := p.renderer.analyse(w)
-	if s.err != nil {
-		return []platform.Problem{{File: kustomizationOf(i.Version), Rule: "build", Message: s.err.Error()}}
-	}
-	problems := append([]platform.Problem{}, s.Problems...)
-	for _, o := range s.Objects {
+	file := kustomizationOf(i.Version)
+	objects, problems := p.renderer.skeleton(file, w)
+	for _, o := range objects {
 		problems = append(problems, p.examineObject(i.Version, o)...)
 	}
 	if i.Version.Scope != platform.ClusterScoped {
-		problems = append(problems, foreignSubjects(s.Objects)...)
+		problems = append(problems, foreignSubjects(objects)...)
+	}
+	return attribute(problems, file)
+}
+
+// skeleton returns the objects of a wrapper's components, and what is wrong with writing its inputs into them.
+func (r *Renderer) skeleton(file string, w kustomize.Wrapper) ([]kustomize.Object, []platform.Problem) {
+	s := r.analyse(w)
+	if s.err != nil {
+		return nil, []platform.Problem{buildProblem(file, s.err)}
 	}
 	coerced, err := s.Coerced(w.Inputs)
 	if err != nil {
-		return append(problems, platform.Problem{Rule: "inputs", Message: err.Error()})
+		return nil, []platform.Problem{{File: file, Rule: "inputs", Message: err.Error()}}
 	}
-	problems = append(problems, coerced...)
+	return s.Objects, slices.Concat(s.Problems, coerced)
+}
+
+// attribute gives Problems without a file the one that they belong to.
+func attribute(problems []platform.Problem, file string) []platform.Problem {
 	for n := range problems {
 		if problems[n].File == "" {
-			problems[n].File = kustomizationOf(i.Version)
+			problems[n].File = file
 		}
 	}
 	return problems

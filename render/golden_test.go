@@ -21,11 +21,12 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the want/ files of testdata")
 
-// TestRenderGolden renders each archive of testdata. Its files are a platform; those below before/ are what the
-// platform had before (an empty one: nothing), whose state is the base. Below want/ is what changes, per environment,
-// with what is removed in want/ENVIRONMENT/removed and every Problem in want/problems.
+// TestRenderGolden renders each archive of testdata/golden. Its files are put over those of testdata/common.txtar (an
+// empty one removes) and are a platform then; those below before/ are what it had before, whose state is the base.
+// Below want/ is what changes, per environment, with what is removed in want/ENVIRONMENT/removed and every Problem in
+// want/problems.
 func TestRenderGolden(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txtar")
+	files, err := filepath.Glob("testdata/golden/*.txtar")
 	require.NoError(t, err)
 	require.NotEmpty(t, files)
 	for _, file := range files {
@@ -67,7 +68,7 @@ func golden(t *testing.T, file string) {
 }
 
 func split(a *txtar.Archive) (now, before fstest.MapFS, want map[string]string, input []txtar.File) {
-	now, want = fstest.MapFS{}, map[string]string{}
+	now, want = common(), map[string]string{}
 	earlier := map[string][]byte{}
 	for _, f := range a.Files {
 		if strings.HasPrefix(f.Name, "want/") {
@@ -79,19 +80,36 @@ func split(a *txtar.Archive) (now, before fstest.MapFS, want map[string]string, 
 			earlier[name] = f.Data
 			continue
 		}
-		now[f.Name] = &fstest.MapFile{Data: f.Data}
+		put(now, f.Name, f.Data)
 	}
 	if len(earlier) == 0 {
 		return now, nil, want, input
 	}
 	before = maps.Clone(now)
 	for name, data := range earlier {
-		delete(before, name)
-		if len(data) > 0 {
-			before[name] = &fstest.MapFile{Data: data}
-		}
+		put(before, name, data)
 	}
 	return now, before, want, input
+}
+
+// common is the platform that every archive is put over.
+func common() fstest.MapFS {
+	archive, err := txtar.ParseFile("testdata/common.txtar")
+	if err != nil {
+		panic(err)
+	}
+	files := fstest.MapFS{}
+	for _, f := range archive.Files {
+		put(files, f.Name, f.Data)
+	}
+	return files
+}
+
+func put(files fstest.MapFS, name string, data []byte) {
+	delete(files, name)
+	if len(data) > 0 {
+		files[name] = &fstest.MapFile{Data: data}
+	}
 }
 
 func load(t testing.TB, fsys fs.FS) *platform.Platform {

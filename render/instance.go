@@ -1,6 +1,7 @@
 package render
 
 import (
+	"errors"
 	"fmt"
 	"path"
 
@@ -151,7 +152,7 @@ func (p *pass) render(c *candidate, placed *placement) {
 	}
 	manifest, err := kustomize.Build(w)
 	if err != nil {
-		c.report(kustomizationOf(c.instance.Version), "build", "%v", err)
+		c.add(buildProblem(kustomizationOf(c.instance.Version), err))
 		return
 	}
 	objects, err := parseObjects(manifest)
@@ -165,6 +166,15 @@ func (p *pass) render(c *candidate, placed *placement) {
 	}
 	placed.manifest, placed.revision = manifest, Revision(manifest)
 	p.renderer.objects.put(placed.revision, objects)
+}
+
+// buildProblem is what Kustomize says, about the kustomization that it says it of.
+func buildProblem(file string, err error) platform.Problem {
+	var failure *kustomize.Failure
+	if errors.As(err, &failure) && failure.File() != "" {
+		file = failure.File()
+	}
+	return platform.Problem{File: file, Rule: "build", Message: err.Error()}
 }
 
 func kustomizationOf(v *platform.Version) string { return path.Join(v.Dir, "kustomization.yaml") }

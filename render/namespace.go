@@ -71,7 +71,7 @@ func (p *pass) buildNamespace(name, team string, inputs map[string]any) ([]byte,
 		"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": name, "labels": labels},
 	})
 	if err != nil {
-		return nil, []platform.Problem{{File: p.environment.File, Rule: "build", Message: err.Error()}}
+		return nil, []platform.Problem{buildProblem(p.environment.File, err)}
 	}
 	if len(p.environment.Namespace.Components) == 0 {
 		return object, nil
@@ -83,14 +83,32 @@ func (p *pass) buildNamespace(name, team string, inputs map[string]any) ([]byte,
 		w.Trees = append(w.Trees, overlayTree(overlay))
 		w.Components = append(w.Components, overlay.Dir)
 	}
+	if problems := p.examineNamespace(w); len(problems) > 0 {
+		return nil, problems
+	}
 	manifest, err := kustomize.Build(w)
 	if err != nil {
-		return nil, []platform.Problem{{File: p.environment.File, Field: "spec.namespace.components", Rule: "build", Message: err.Error()}}
+		return nil, []platform.Problem{buildProblem(p.environment.File, err)}
 	}
 	if problems := p.namespaceProblems(name, manifest); len(problems) > 0 {
 		return nil, problems
 	}
 	return manifest, nil
+}
+
+// examineNamespace looks at what the wrapper would overwrite in silence.
+func (p *pass) examineNamespace(w kustomize.Wrapper) []platform.Problem {
+	objects, problems := p.renderer.skeleton(p.environment.File, w)
+	for _, o := range objects {
+		if o.Namespace != "" {
+			problems = append(problems, platform.Problem{
+				File: o.File, Line: o.Line, Field: "metadata.namespace", Rule: "namespace",
+				Message: fmt.Sprintf("%s %s is put into namespace %q; remove it, because it goes into each team's",
+					o.Kind, o.Name, o.Namespace),
+			})
+		}
+	}
+	return attribute(problems, p.environment.File)
 }
 
 // namespaceProblems holds a namespace file to the output rules. It contains the one namespace and objects inside it.

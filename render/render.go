@@ -60,6 +60,7 @@ type pass struct {
 	changes    map[string][]byte
 	touched    map[platform.RequestKey]bool
 	problems   []platform.Problem
+	gone       []string // clusters that are let go
 
 	defined     []platform.Kind // by any version of the platform; filled once
 	definedOnce sync.Once
@@ -103,6 +104,7 @@ func (p *pass) state() *State {
 		Changes:     p.changes,
 		Releases:    p.releases,
 		Fleet:       p.fleet,
+		LetGo:       p.gone,
 		Touched:     slices.SortedFunc(maps.Keys(p.touched), platform.RequestKey.Compare),
 		Problems:    p.problems,
 	}

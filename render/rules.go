@@ -7,10 +7,9 @@ import (
 	"k8s.io/apimachinery/pkg/api/validation/path"
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"transom.dev/render/internal/kustomize"
 	"transom.dev/render/platform"
 )
-
-const maxObjects = 1000
 
 // Annotations that rendering knows.
 const (
@@ -27,8 +26,8 @@ func (p *pass) outputProblems(i *platform.Instance, namespace string, objects []
 	if len(objects) == 0 {
 		check.report(check.file, "empty", "renders no objects; list some under resources")
 	}
-	if len(objects) > maxObjects {
-		check.report(check.file, "too-many", "renders %d objects; at most %d are applied", len(objects), maxObjects)
+	if len(objects) > kustomize.MaxObjects {
+		check.report(check.file, "too-many", "renders %d objects; at most %d are applied", len(objects), kustomize.MaxObjects)
 	}
 	seen := map[objectID]bool{}
 	for _, o := range objects {
@@ -99,7 +98,11 @@ func invalidName(id objectID) string {
 	default:
 		wrong = validation.IsDNS1123Subdomain(id.name)
 	}
-	return strings.Join(wrong, "; ")
+	if len(wrong) == 0 {
+		return ""
+	}
+	rule, _, _ := strings.Cut(wrong[0], " (e.g.")
+	return rule
 }
 
 // secret allows a Secret without values only: what is in the state repository is no secret.

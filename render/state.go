@@ -21,6 +21,9 @@ type State struct {
 	// Touched are the requests whose release or manifests changed, sorted.
 	Touched []platform.RequestKey
 
+	// LetGo are the clusters whose file is gone, sorted: the state forgets them, and nothing on them is touched.
+	LetGo []string
+
 	// Problems are those of rendering, each with its Environment and, where it is one request's, its Request. What
 	// has one keeps all that it has in the base.
 	Problems []platform.Problem

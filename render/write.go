@@ -31,6 +31,7 @@ func (p *pass) letGo() error {
 		if err := p.removeAll(path.Join(clustersDir, cluster.Name())); err != nil {
 			return fmt.Errorf("render %s: %w", p.environment.Name, err)
 		}
+		p.gone = append(p.gone, cluster.Name())
 	}
 	return nil
 }

@@ -41,20 +41,24 @@ func Build(w Wrapper) ([]byte, error) {
 	return result.AsYaml()
 }
 
-// run is Kustomize. A panic of it is an error of what it was given.
+// run is Kustomize. What it fails with, a panic included, is a Failure.
 func run(tree filesys.FileSystem, dir string) (result resmap.ResMap, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			result, err = nil, fmt.Errorf("kustomize gave up: %v", r)
+			result, err = nil, &Failure{Message: fmt.Sprintf("Kustomize gave up: %v", r)}
 		}
 	}()
 	loadSchema()
 	// Reorder stays unset: sorting is the wrapper's sortOptions, and krusty complains if told twice.
-	return krusty.MakeKustomizer(&krusty.Options{
+	result, err = krusty.MakeKustomizer(&krusty.Options{
 		Reorder:          krusty.ReorderOptionUnspecified,
 		LoadRestrictions: types.LoadRestrictionsRootOnly,
 		PluginConfig:     types.DisabledPluginConfig(),
 	}).Run(tree, dir)
+	if err != nil {
+		return nil, explain(err)
+	}
+	return result, nil
 }
 
 // copyTree writes the tree's files to where the platform repository has them, kustomizations rewritten, and without the

@@ -33,6 +33,7 @@ func (g *guard) contents(k *kustomization) {
 	for i, r := range k.spec.Replacements {
 		g.replacement(k, field("replacements", i), r)
 	}
+	g.objects += len(k.spec.ConfigMapGenerator)
 	for i, c := range k.spec.ConfigMapGenerator {
 		g.configMap(k, field("configMapGenerator", i), c)
 	}
@@ -45,7 +46,7 @@ func (g *guard) resource(k *kustomization, field, p string) {
 	case g.isDir(target):
 		g.hasKustomization(k, field, p, target)
 	default:
-		g.parsed(k, field, p, target)
+		g.objects += g.parsed(k, field, p, target)
 	}
 }
 
@@ -137,13 +138,17 @@ func (g *guard) data(k *kustomization, field, p string) {
 	}
 }
 
-// parsed checks a file that Kustomize parses: objects or patches, in any number of documents.
-func (g *guard) parsed(k *kustomization, field, p, target string) {
-	if !g.isRegular(k, field, p, target) || g.scanned[target] {
-		return
+// parsed checks a file that Kustomize parses: objects or patches, in any number of documents, which it returns.
+func (g *guard) parsed(k *kustomization, field, p, target string) (documents int) {
+	if !g.isRegular(k, field, p, target) {
+		return 0
 	}
-	g.scanned[target] = true
-	g.scan(target, platform.YAMLOptions{Documents: true, Aliases: true})
+	documents, scanned := g.scanned[target]
+	if !scanned {
+		documents = len(g.scan(target, platform.YAMLOptions{Documents: true, Aliases: true}))
+		g.scanned[target] = documents
+	}
+	return documents
 }
 
 func (g *guard) isRegular(k *kustomization, field, p, target string) bool {

@@ -17,11 +17,14 @@ const (
 	testsDir          = "tests" // golden cases of a version: no part of its digest, so no build may read them
 )
 
+// MaxObjects is how many objects one build may have. The time that Kustomize takes grows with their square.
+const MaxObjects = 1000
+
 // Guard returns whatever in the tree must not reach Kustomize: every kustomization in it is held to an allow-list of
 // fields and to local paths inside the tree, and every file that Kustomize would parse is scanned first. An empty
 // result means that a build of the tree reads nothing else, whatever the kustomizations say.
 func Guard(t Tree) []platform.Problem {
-	g := &guard{tree: t, scanned: map[string]bool{}}
+	g := &guard{tree: t, scanned: map[string]int{}}
 	err := fs.WalkDir(t.Files, ".", g.visit)
 	if err != nil {
 		g.report(".", nil, "", "unreadable", "%v", err)
@@ -30,13 +33,17 @@ func Guard(t Tree) []platform.Problem {
 		g.report(kustomizationFile, nil, "", "missing", "there is none; add one of kind Component")
 	}
 	g.cycles()
+	if g.objects > MaxObjects {
+		g.report(kustomizationFile, nil, "", "too-many", "lists %d objects; at most %d are applied", g.objects, MaxObjects)
+	}
 	slices.SortFunc(g.problems, platform.Problem.Compare)
 	return g.problems
 }
 
 type guard struct {
 	tree     Tree
-	scanned  map[string]bool // files already scanned as resources or patches
+	scanned  map[string]int // documents of the files already scanned as resources or patches
+	objects  int            // listed by all kustomizations together
 	listings []listing
 	problems []platform.Problem
 }

@@ -1,0 +1,60 @@
+package kustomize
+
+import (
+	"path"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// A Failure is what Kustomize says about a build, without the layers that it wraps around it.
+type Failure struct {
+	Dir     string // the directory in the platform repository whose kustomization it concerns; empty: unknown
+	Message string
+}
+
+func (f *Failure) Error() string { return f.Message }
+
+var (
+	inDirectory = regexp.MustCompile(`^(?:recursed accumulation|recursed merging|couldn't make target) (?:of|from|for) path '/?([^']*)': `)
+	quoted      = regexp.MustCompile(`^(?:accumulateDirectory|loader\.New):? ("(?:[^"\\]|\\.)*")`)
+	asFile      = regexp.MustCompile(`(?s)^accumulation err='(?:accumulating|merging) resources from '([^']*)': (.*)': must build at directory: .*$`)
+	asDirectory = regexp.MustCompile(`(?s)^accumulation err='accumulating resources from '[^']*': '[^']*' must resolve to a file': (.*)$`)
+)
+
+// explain takes the layers off: each adds a prefix, quotes what is inside once more, or tells what else was tried.
+func explain(err error) *Failure {
+	f := &Failure{Message: err.Error()}
+	for {
+		before := f.Message
+		for _, layer := range []string{"accumulating components: ", "accumulating resources: "} {
+			f.Message = strings.TrimPrefix(f.Message, layer)
+		}
+		if m := inDirectory.FindStringSubmatch(f.Message); m != nil {
+			f.Dir, f.Message = m[1], f.Message[len(m[0]):]
+		}
+		if m := quoted.FindStringSubmatch(f.Message); m != nil {
+			if text, err := strconv.Unquote(m[1]); err == nil {
+				f.Message = text
+			}
+		}
+		if m := asFile.FindStringSubmatch(f.Message); m != nil {
+			f.Message = m[1] + ": " + m[2]
+		} else if m := asDirectory.FindStringSubmatch(f.Message); m != nil {
+			f.Message = m[1]
+		}
+		if f.Message == before {
+			break
+		}
+	}
+	f.Message = strings.TrimSpace(f.Message)
+	return f
+}
+
+// File is the kustomization that the failure concerns, or the empty string.
+func (f *Failure) File() string {
+	if f.Dir == "" || f.Dir == Dir {
+		return ""
+	}
+	return path.Join(f.Dir, kustomizationFile)
+}

@@ -1,0 +1,176 @@
+package render
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/pmezard/go-difflib/difflib"
+	"sigs.k8s.io/yaml"
+)
+
+// An Action is what a change does to an object.
+type Action string
+
+// The actions of a plan.
+const (
+	Added   Action = "added"
+	Changed Action = "changed"
+	Removed Action = "removed"
+	LetGo   Action = "let go" // of a whole cluster: nothing on it is touched any more
+)
+
+// A Change is one object of one cluster that a State adds, changes or removes; for a cluster that is let go it names
+// only the cluster.
+type Change struct {
+	Environment string `json:"environment"`
+	Cluster     string `json:"cluster"`
+	Team        string `json:"team,omitempty"`
+	Request     string `json:"request,omitempty"` // empty: the team's namespace
+
+	APIVersion string `json:"apiVersion,omitempty"`
+	Kind       string `json:"kind,omitempty"`
+	Namespace  string `json:"namespace,omitempty"`
+	Name       string `json:"name,omitempty"`
+
+	Action Action `json:"action"`
+	Diff   string `json:"diff,omitempty"` // lines that begin with '-', '+' or ' ', and "@@" between distant ones
+}
+
+// Plan says what the State changes on its clusters, object by object, sorted. No value of a Secret is in it.
+func Plan(before *Base, after *State) ([]Change, error) {
+	var changes []Change
+	for _, cluster := range after.LetGo {
+		changes = append(changes, Change{Environment: after.Environment, Cluster: cluster, Action: LetGo})
+	}
+	for _, file := range slices.Sorted(maps.Keys(after.Changes)) {
+		parts := strings.Split(file, "/")
+		if len(parts) != 4 || parts[0] != clustersDir || slices.Contains(after.LetGo, parts[1]) {
+			continue
+		}
+		was, err := before.read(file)
+		if err != nil {
+			return nil, fmt.Errorf("plan %s: %w", after.Environment, err)
+		}
+		in := Change{Environment: after.Environment, Cluster: parts[1], Team: parts[2]}
+		if parts[3] != namespaceFile {
+			in.Request = strings.TrimSuffix(parts[3], path.Ext(parts[3]))
+		}
+		found, err := planFile(in, was, after.Changes[file])
+		if err != nil {
+			return nil, fmt.Errorf("plan %s: %s: %w", after.Environment, file, err)
+		}
+		changes = append(changes, found...)
+	}
+	return changes, nil
+}
+
+// planFile compares two contents of one manifest file.
+func planFile(in Change, was, is []byte) ([]Change, error) {
+	before, err := documents(was)
+	if err != nil {
+		return nil, err
+	}
+	after, err := documents(is)
+	if err != nil {
+		return nil, err
+	}
+	var changes []Change
+	for _, id := range sortedIDs(before, after) {
+		old, had := before[id]
+		new, has := after[id]
+		c := in
+		c.Action = Changed
+		c.APIVersion, c.Kind, c.Namespace, c.Name = new.apiVersion, id.kind, id.namespace, id.name
+		switch {
+		case !had:
+			c.Action = Added
+		case !has:
+			c.Action, c.APIVersion = Removed, old.apiVersion
+		case old.text == new.text:
+			continue
+		}
+		c.Diff = diff(mask(old, new, "***"), mask(new, old, "*** (differs)"))
+		changes = append(changes, c)
+	}
+	return changes, nil
+}
+
+// A document is one object of a manifest as it is written there.
+type document struct {
+	apiVersion string
+	secret     bool
+	text       string
+}
+
+func documents(manifest []byte) (map[objectID]document, error) {
+	found := map[objectID]document{}
+	for _, text := range bytes.Split(manifest, []byte("\n---\n")) {
+		objects, err := parseObjects(text)
+		if err != nil {
+			return nil, err
+		}
+		for _, o := range objects {
+			apiVersion := strings.TrimPrefix(o.id.group+"/"+o.version, "/")
+			found[o.id] = document{apiVersion, o.id.kind == "Secret" && o.id.group == "", strings.TrimSpace(string(text)) + "\n"}
+		}
+	}
+	return found, nil
+}
+
+func sortedIDs(a, b map[objectID]document) []objectID {
+	all := maps.Clone(a)
+	maps.Copy(all, b)
+	return slices.SortedFunc(maps.Keys(all), func(x, y objectID) int {
+		return cmp.Or(
+			cmp.Compare(x.kind, y.kind), cmp.Compare(x.namespace, y.namespace),
+			cmp.Compare(x.name, y.name), cmp.Compare(x.group, y.group))
+	})
+}
+
+// mask hides the values of a Secret; where one differs from the other side's it says so with the given text.
+func mask(d, other document, differs string) string {
+	if !d.secret {
+		return d.text
+	}
+	var object, compared map[string]any
+	if yaml.Unmarshal([]byte(d.text), &object) != nil || yaml.Unmarshal([]byte(other.text), &compared) != nil {
+		return "(a Secret that cannot be read)\n"
+	}
+	for _, field := range []string{"data", "stringData"} {
+		values, _ := object[field].(map[string]any)
+		others, _ := compared[field].(map[string]any)
+		for key, value := range values {
+			values[key] = "***"
+			if was, there := others[key]; there && was != value {
+				values[key] = differs
+			}
+		}
+	}
+	masked, err := yaml.Marshal(object)
+	if err != nil {
+		return "(a Secret that cannot be written)\n"
+	}
+	return string(masked)
+}
+
+// diff is a unified diff without its file header.
+func diff(before, after string) string {
+	text, err := difflib.GetUnifiedDiffString(difflib.UnifiedDiff{
+		A: lines(before), B: lines(after), Context: 3,
+	})
+	if err != nil {
+		return err.Error()
+	}
+	return text
+}
+
+// lines splits text after each newline; every text here ends with one.
+func lines(text string) []string {
+	split := strings.SplitAfter(text, "\n")
+	return split[:len(split)-1]
+}
