@@ -93,6 +93,10 @@ func (r *rig) label(o apply.Owner, namespace, manifests string) []byte {
 		}
 		maps.Copy(labels, u.GetLabels())
 		u.SetLabels(labels)
+		if pods, ok, _ := unstructured.NestedStringMap(u.Object, "spec", "template", "metadata", "labels"); ok {
+			maps.Copy(pods, map[string]string{"transom.dev/team": o.Team, "transom.dev/request": o.Request})
+			require.NoError(r, unstructured.SetNestedStringMap(u.Object, pods, "spec", "template", "metadata", "labels"))
+		}
 		if u.GetNamespace() == "" {
 			u.SetNamespace(namespace)
 		}

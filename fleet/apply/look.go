@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -72,14 +73,24 @@ func (p *pass) see(ctx context.Context, d *desired) error {
 	}
 	var err error
 	d.live, err = p.fetch(ctx, d.kind, d.object)
+	if errors.Is(err, errUnserved) {
+		d.kind = nil
+		p.waitFor(d)
+		return nil
+	}
 	return err
 }
 
-// fetch reads an object's metadata from the API server; nil if it does not exist.
+// fetch reads an object's metadata from the API server; nil if it does not exist. That the server does not serve the
+// kind at all, as while its CRD changes, says nothing about the object: it is errUnserved.
 func (c *Cluster) fetch(ctx context.Context, k *kind, o Object) (*live, error) {
 	var found *live
 	err := c.ask(ctx, func(ctx context.Context) error {
 		m, err := c.objects(k, o.Namespace).Get(ctx, o.Name, metav1.GetOptions{})
+		if apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse) && apierrors.IsNotFound(err) {
+			c.kinds.forget(k)
+			return errUnserved
+		}
 		if apierrors.IsNotFound(err) {
 			return nil
 		}

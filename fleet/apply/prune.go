@@ -161,6 +161,8 @@ func (p *pass) retireOne(ctx context.Context, o Object) (outcome, string, error)
 	}
 	there, err := p.fetch(ctx, k, o)
 	switch {
+	case errors.Is(err, errUnserved):
+		return p.retireUnserved(ctx, o)
 	case err != nil:
 		return pending, "", err
 	case there == nil:
@@ -191,7 +193,6 @@ func (p *pass) remove(ctx context.Context, k *kind, o Object, l *live) (outcome,
 	})
 	switch {
 	case apierrors.IsNotFound(err):
-		return ended, "", nil
 	case apierrors.IsConflict(err):
 		return pending, "", nil // it changed since it was read: the next pass reads it again
 	case err != nil && answered(err):
@@ -200,6 +201,9 @@ func (p *pass) remove(ctx context.Context, k *kind, o Object, l *live) (outcome,
 		return pending, "", fmt.Errorf("delete %s: %w", o, err)
 	}
 	there, err := p.fetch(ctx, k, o)
+	if errors.Is(err, errUnserved) {
+		return pending, "", nil
+	}
 	if err != nil || (there != nil && there.uid == l.uid) {
 		return pending, "", err
 	}
