@@ -3,6 +3,7 @@ package fleet_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -107,10 +108,11 @@ func TestClusterThatGoesAwayIsNoticedAndComesBack(t *testing.T) {
 
 func TestClusterThatNeverAnswersIsGivenUpOnAndAskedAgain(t *testing.T) {
 	simulate(t, []string{"a"}, func(h *harness) {
-		silent := true
+		var silent atomic.Bool
+		silent.Store(true)
 		a := h.clusters["a"]
 		fleet.DialWith(h.fleet, func(ctx context.Context, _ string, event func(apply.Owner), doubt func()) (fleet.Member, error) {
-			if silent {
+			if silent.Load() {
 				<-ctx.Done()
 				return nil, ctx.Err()
 			}
@@ -119,7 +121,7 @@ func TestClusterThatNeverAnswersIsGivenUpOnAndAskedAgain(t *testing.T) {
 		h.deploy(commit(place(dev("web"), "1", "a")), pinned("a"))
 		h.after(time.Minute)
 		require.Equal(h, "no answer within 30s", h.statusOf("a").Err)
-		silent = false
+		silent.Store(false)
 		h.after(time.Minute)
 		require.Contains(h, a.holds(), "payments/web")
 	})

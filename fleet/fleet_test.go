@@ -3,6 +3,7 @@ package fleet_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -153,15 +154,15 @@ func TestOneInstancesFailureStopsNobody(t *testing.T) {
 
 func TestWhatIsNotSettledIsLookedAtAgainSoon(t *testing.T) {
 	simulate(t, []string{"a"}, func(h *harness) {
-		settled := false
+		var settled atomic.Bool
 		h.clusters["a"].on = func(context.Context, apply.Instance) (apply.Result, error) {
-			return apply.Result{Health: apply.Progressing, Settled: settled}, nil
+			return apply.Result{Health: apply.Progressing, Settled: settled.Load()}, nil
 		}
 		h.deploy(commit(place(dev("web"), "1", "a")), pinned("a"))
 		h.clusters["a"].take()
 		h.after(time.Second)
 		require.NotEmpty(h, h.clusters["a"].take())
-		settled = true
+		settled.Store(true)
 		h.after(time.Minute)
 		require.NotEmpty(h, h.clusters["a"].take())
 		h.after(5 * time.Minute)
