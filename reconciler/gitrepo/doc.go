@@ -22,8 +22,8 @@
 // anew when anything about it is wrong, and may be deleted while it is in use. Content is checked against its id as
 // it is read, so a damaged disk leads to an error or a new mirror, never to a file that seems to be gone.
 //
-// Every conversation with a server ends: when the context does, when the server is silent for longer than
-// Remote.Timeout, and at the latest after ten times that.
+// Every conversation with a server ends: when the context does, when nothing moves for longer than Remote.Timeout, and
+// at the latest after ten times that for a push, forty times for a fetch.
 //
 // # How it is done
 //

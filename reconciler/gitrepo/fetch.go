@@ -10,20 +10,25 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/transport"
 )
 
-// Fetch returns the branch as it is now. It takes one round trip if nothing is new, and else one more for the pack
-// of what is. A repository or branch without commits is an empty Snapshot, whose Commit is "": whether that may be
+// Fetch returns the branch as it is now. It takes one round trip if nothing is new, or a look at a file if the
+// repository is local, and else one round trip more for the pack of what is new. A repository or branch without commits is an empty Snapshot, whose Commit is "": whether that may be
 // so is for the caller to judge. Where the branch was rewound, the Snapshot is of the commit it was rewound to.
 func (r *Remote) Fetch(ctx context.Context) (*Snapshot, error) {
 	release, err := r.acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
+	last := r.last.Load()
+	if r.stillAt(last) {
+		release()
+		return last, nil
+	}
 	head, err := r.update(ctx)
 	release()
 	if err != nil {
 		return nil, err
 	}
-	if last := r.last.Load(); last != nil && last.Commit == head.String() {
+	if last != nil && last.Commit == head.String() {
 		return last, nil
 	}
 	s, err := r.snapshot(head)
@@ -32,6 +37,11 @@ func (r *Remote) Fetch(ctx context.Context) (*Snapshot, error) {
 	}
 	r.last.Store(s)
 	return s, nil
+}
+
+// stillAt says whether the branch can be seen to be at last without a conversation.
+func (r *Remote) stillAt(last *Snapshot) bool {
+	return last != nil && r.mirror.Load() != nil && r.endpoint.local() && looseHead(r.endpoint, r.ref).String() == last.Commit
 }
 
 // update brings the mirror to the head of the branch, which it returns. The caller has the turn. A mirror that
@@ -69,7 +79,7 @@ func (r *Remote) discard() {
 // download asks the server for the head and for what the mirror m does not have of it. Where m is nil, everything
 // goes into a new mirror, which takes the old one's place once it is whole.
 func (r *Remote) download(ctx context.Context, m *mirror) (head plumbing.Hash, err error) {
-	err = r.fetching(ctx, func(ctx context.Context, s fetching) error {
+	err = r.fetching(ctx, func(ctx context.Context, s fetcher) error {
 		adv, err := s.AdvertisedReferencesContext(ctx)
 		if errors.Is(err, transport.ErrEmptyRemoteRepository) {
 			return nil
@@ -100,7 +110,7 @@ func (r *Remote) download(ctx context.Context, m *mirror) (head plumbing.Hash, e
 }
 
 // receive adds to m what it lacks of head.
-func (r *Remote) receive(ctx context.Context, s fetching, adv *packp.AdvRefs, m *mirror, head plumbing.Hash) error {
+func (r *Remote) receive(ctx context.Context, s fetcher, adv *packp.AdvRefs, m *mirror, head plumbing.Hash) error {
 	req := newFetchRequest(adv, head, m.head(r.ref))
 	response, err := s.UploadPack(ctx, req)
 	if err != nil {

@@ -91,6 +91,11 @@ type watchedTransport struct {
 
 // RoundTrip implements http.RoundTripper.
 func (t *watchedTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Body != nil {
+		watched := *req
+		watched.Body = closing{t.dog.reader(req.Body), req.Body}
+		req = &watched
+	}
 	res, err := t.base.RoundTrip(req)
 	if err != nil {
 		return nil, err
@@ -100,12 +105,15 @@ func (t *watchedTransport) RoundTrip(req *http.Request) (*http.Response, error) 
 	if res.StatusCode >= http.StatusMultipleChoices {
 		body = io.LimitReader(body, errorPage)
 	}
-	t.last = struct {
-		io.Reader
-		io.Closer
-	}{body, res.Body}
+	t.last = closing{body, res.Body}
 	res.Body = t.last
 	return res, nil
+}
+
+// closing reads from one and closes the other.
+type closing struct {
+	io.Reader
+	io.Closer
 }
 
 // dial opens a connection that ends with ctx, whoever reads from it.

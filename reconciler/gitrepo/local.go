@@ -6,10 +6,13 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/go-git/go-git/v5/plumbing"
 )
 
 // openLocal runs git on a repository of this machine, so that its hooks, its locks and its checks are Git's own.
@@ -40,7 +43,7 @@ func openLocal(ctx context.Context, dog *watchdog, service string, e endpoint) (
 	}
 	// A hook that git started may hold the pipe open after git has gone.
 	release := context.AfterFunc(ctx, func() { _ = out.Close() })
-	return &stream{in: in, out: dog.reader(out), errors: said, end: func() error {
+	return &stream{in: dog.writer(in), out: dog.reader(out), errors: said, end: func() error {
 		release()
 		_ = out.Close()
 		return cmd.Wait()
@@ -53,4 +56,19 @@ func gitEnvironment() []string {
 	return slices.DeleteFunc(os.Environ(), func(v string) bool {
 		return strings.HasPrefix(v, "GIT_") && !strings.HasPrefix(v, "GIT_CONFIG_") && !strings.HasPrefix(v, "GIT_EXEC_PATH=")
 	})
+}
+
+// looseHead reads a branch of a repository of this machine from the file that Git keeps it in while it moves. If that
+// does not tell, as when the branch was packed away, it is the zero id.
+func looseHead(e endpoint, ref plumbing.ReferenceName) plumbing.Hash {
+	for _, dir := range []string{e.path, filepath.Join(e.path, ".git")} {
+		content, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(ref.String())))
+		if err != nil {
+			continue
+		}
+		if id, err := parseID(strings.TrimSpace(string(content))); err == nil {
+			return id
+		}
+	}
+	return plumbing.ZeroHash
 }

@@ -59,7 +59,7 @@ func (r *Remote) push(ctx context.Context, a advance) error {
 
 // send has the conversation. sent says whether the server may have acted.
 func (r *Remote) send(ctx context.Context, a advance) (sent bool, refusal *RejectedError, err error) {
-	err = r.pushing(ctx, func(ctx context.Context, s pushing) error {
+	err = r.pushing(ctx, func(ctx context.Context, s pusher) error {
 		adv, err := s.AdvertisedReferencesContext(ctx)
 		switch {
 		case errors.Is(err, transport.ErrEmptyRemoteRepository):
@@ -133,7 +133,7 @@ func (r *Remote) settle(ctx context.Context, a advance, refusal *RejectedError, 
 
 // ask returns where the branch is.
 func (r *Remote) ask(ctx context.Context) (head plumbing.Hash, err error) {
-	err = r.fetching(ctx, func(ctx context.Context, s fetching) error {
+	err = r.fetching(ctx, func(ctx context.Context, s fetcher) error {
 		adv, err := s.AdvertisedReferencesContext(ctx)
 		if err != nil && !errors.Is(err, transport.ErrEmptyRemoteRepository) {
 			return err
@@ -154,7 +154,7 @@ func (r *Remote) keep(a advance) {
 		r.begin(a)
 		return
 	}
-	if m == nil {
+	if m == nil || !m.has(a.from) {
 		return
 	}
 	if m.makeRoom() != nil || m.add(bytes.NewReader(a.pack)) != nil || m.setHead(r.ref, a.to) != nil {

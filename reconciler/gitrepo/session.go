@@ -18,14 +18,14 @@ type session interface {
 	Close() error
 }
 
-// A fetching session can ask for objects.
-type fetching interface {
+// A fetcher can ask for objects.
+type fetcher interface {
 	session
 	UploadPack(ctx context.Context, req *packp.UploadPackRequest) (*packp.UploadPackResponse, error)
 }
 
-// A pushing session can send objects and move branches.
-type pushing interface {
+// A pusher can send objects and move branches.
+type pusher interface {
 	session
 	ReceivePack(ctx context.Context, req *packp.ReferenceUpdateRequest) (*packp.ReportStatus, error)
 }
@@ -34,11 +34,17 @@ type pushing interface {
 // seconds while it packs objects or runs hooks.
 const patience = 30 * time.Second
 
-// talks is how many times its patience a whole conversation may take.
-const talks = 10
+// How many times that a whole conversation may take. A first fetch may be long, a push is not.
+const (
+	fetchLasts = 40
+	pushLasts  = 10
+)
 
-// errSilent is the cause of a conversation that ended because nothing came.
-var errSilent = errors.New("no answer")
+// Why a watchdog ended a conversation.
+var (
+	errSilent = errors.New("no answer")
+	errSlow   = errors.New("no end")
+)
 
 // A watchdog ends a conversation when nothing has moved for a while, so that neither a hanging server nor one that
 // is merely slow decides how long somebody waits.
@@ -48,9 +54,9 @@ type watchdog struct {
 }
 
 // watch returns a context that ends with errSilent when the watchdog has seen nothing for the length of silence, or
-// after talks times that. stop must be called.
-func watch(ctx context.Context, silence time.Duration) (context.Context, *watchdog, func()) {
-	ctx, end := context.WithTimeoutCause(ctx, talks*silence, errSilent)
+// after lasts times that. stop must be called.
+func watch(ctx context.Context, silence time.Duration, lasts int) (context.Context, *watchdog, func()) {
+	ctx, end := context.WithTimeoutCause(ctx, time.Duration(lasts)*silence, errSlow)
 	ctx, cancel := context.WithCancelCause(ctx)
 	timer := time.AfterFunc(silence, func() { cancel(errSilent) })
 	return ctx, &watchdog{timer, silence}, func() {
@@ -64,6 +70,26 @@ func watch(ctx context.Context, silence time.Duration) (context.Context, *watchd
 func (w *watchdog) reader(r io.Reader) io.Reader { return watchedReader{r, w} }
 
 func (w *watchdog) moved() { w.timer.Reset(w.silence) }
+
+// writer is w, each byte of which that is taken is a sign of life.
+func (w *watchdog) writer(to io.WriteCloser) io.WriteCloser { return watchedWriter{to, w} }
+
+type watchedWriter struct {
+	io.WriteCloser
+	dog *watchdog
+}
+
+// Write passes p on in parts, as a large one may take long.
+func (w watchedWriter) Write(p []byte) (written int, err error) {
+	const part = 64 << 10
+	for len(p) > 0 && err == nil {
+		var n int
+		n, err = w.WriteCloser.Write(p[:min(part, len(p))])
+		written, p = written+n, p[n:]
+		w.dog.moved()
+	}
+	return written, err
+}
 
 type watchedReader struct {
 	io.Reader
@@ -79,21 +105,25 @@ func (r watchedReader) Read(p []byte) (int, error) {
 }
 
 // fetching opens a conversation with git-upload-pack, calls f with it and closes it.
-func (r *Remote) fetching(ctx context.Context, f func(context.Context, fetching) error) error {
+func (r *Remote) fetching(ctx context.Context, f func(context.Context, fetcher) error) error {
 	return r.converse(ctx, transport.UploadPackServiceName, func(ctx context.Context, s session) error {
-		return f(ctx, s.(fetching))
+		return f(ctx, s.(fetcher))
 	})
 }
 
 // pushing opens a conversation with git-receive-pack, calls f with it and closes it.
-func (r *Remote) pushing(ctx context.Context, f func(context.Context, pushing) error) error {
+func (r *Remote) pushing(ctx context.Context, f func(context.Context, pusher) error) error {
 	return r.converse(ctx, transport.ReceivePackServiceName, func(ctx context.Context, s session) error {
-		return f(ctx, s.(pushing))
+		return f(ctx, s.(pusher))
 	})
 }
 
 func (r *Remote) converse(ctx context.Context, service string, f func(context.Context, session) error) error {
-	ctx, dog, stop := watch(ctx, r.patience())
+	lasts := fetchLasts
+	if service == transport.ReceivePackServiceName {
+		lasts = pushLasts
+	}
+	ctx, dog, stop := watch(ctx, r.patience(), lasts)
 	defer stop()
 	s, err := r.open(ctx, dog, service)
 	if err == nil {
@@ -110,9 +140,11 @@ func (r *Remote) converse(ctx context.Context, service string, f func(context.Co
 		return err
 	}
 	if ctx.Err() != nil && !errors.Is(err, ErrRaced) {
-		err = context.Cause(ctx)
-		if errors.Is(err, errSilent) {
-			err = fmt.Errorf("%w for %s; is the server well, and reachable from here?", errSilent, r.patience())
+		switch err = context.Cause(ctx); {
+		case errors.Is(err, errSilent):
+			err = fmt.Errorf("%w for %s; is the server well, and reachable from here?", err, r.patience())
+		case errors.Is(err, errSlow):
+			err = fmt.Errorf("%w after %s; does a hook on the server hang?", err, time.Duration(lasts)*r.patience())
 		}
 	}
 	return r.access.explain(r.endpoint, err)

@@ -107,7 +107,7 @@ func (s *Snapshot) Stat(name string) (fs.FileInfo, error) {
 }
 
 // Blobs returns the blob id of every file below dir by its path from the root: equal ids are equal bytes, in all
-// Snapshots of all repositories. The map is shared between calls and must not be changed. Where dir is as it was, no
+// Snapshots of all repositories. A symbolic link, submodule or executable file has an id that no plain file has. The map is shared between calls and must not be changed. Where dir is as it was, no
 // time is spent; a dir that does not exist has no files.
 func (s *Snapshot) Blobs(dir string) (map[string]string, error) {
 	e, err := s.find("list", dir)

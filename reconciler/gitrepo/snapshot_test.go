@@ -44,7 +44,13 @@ func TestSnapshotShowsWhatIsNoPlainFile(t *testing.T) {
 	require.Equal(t, map[string]fs.FileMode{
 		".": fs.ModeDir | 0o555, "run.sh": 0o555, "plain": 0o444, "link": fs.ModeSymlink | 0o777, "module": fs.ModeIrregular,
 	}, modes)
-	_, err := s.ReadFile("link")
+	blobs, err := s.Blobs(".")
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{
+		"run.sh": "100755:" + b.git("rev-parse", "main:run.sh"), "plain": b.git("rev-parse", "main:plain"),
+		"link": "120000:" + b.git("rev-parse", "main:link"), "module": "160000:0123456789012345678901234567890123456789",
+	}, blobs)
+	_, err = s.ReadFile("link")
 	require.EqualError(t, err, "read link: is a symbolic link, which is not followed")
 	_, err = s.ReadFile("link/passwd")
 	require.ErrorIs(t, err, fs.ErrNotExist)

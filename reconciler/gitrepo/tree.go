@@ -131,6 +131,14 @@ type place struct {
 	id  plumbing.Hash
 }
 
+// blobID is e's id. What is no plain file has its mode before it, so that it is never equal to a plain one.
+func (e entry) blobID() string {
+	if e.mode == filemode.Regular {
+		return e.id.String()
+	}
+	return fmt.Sprintf("%o:%s", uint32(e.mode), e.id)
+}
+
 // listing maps the path of every entry below dir that is no directory to its id. The map is shared.
 func (o *objects) listing(dir string, id plumbing.Hash) (map[string]string, error) {
 	if l, ok := o.listings.get(place{dir, id}); ok {
@@ -144,7 +152,7 @@ func (o *objects) listing(dir string, id plumbing.Hash) (map[string]string, erro
 	for _, e := range t.entries {
 		name := path.Join(dir, e.name)
 		if !e.isDir() {
-			l[name] = e.id.String()
+			l[name] = e.blobID()
 			continue
 		}
 		below, err := o.listing(name, e.id)
