@@ -65,8 +65,11 @@ func single[T any](p *Platform, f *file, decode func(*document) T) T {
 }
 
 // open starts reading a file.
-func open(f *file) *document {
-	d := &document{path: f.path, opaque: f.opaque}
+func open(f *file) *document { return openFor(f, nil) }
+
+// openFor is open for the file of a request, whose every Problem names it.
+func openFor(f *file, request *RequestKey) *document {
+	d := &document{path: f.path, opaque: f.opaque, request: request}
 	if !f.opaque {
 		d.parse(f.data)
 	}
@@ -273,7 +276,7 @@ func (l *Loader) loadRequests(p *Platform) {
 	p.keys = make([]RequestKey, 0, len(p.tree.requests))
 	for key, f := range p.tree.requests {
 		if f.decoded == nil {
-			f.decoded = decodeRequest(open(f), key, f.data)
+			f.decoded = decodeRequest(openFor(f, &key), key, f.data)
 		}
 		made := f.decoded.(*requestFile)
 		p.Requests[key] = made.request

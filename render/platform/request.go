@@ -18,7 +18,6 @@ type requestFile struct {
 // decodeRequest reads requests/<team>/<name>.yaml.
 func decodeRequest(d *document, key RequestKey, data []byte) *requestFile {
 	r := &Request{Key: key, File: d.path}
-	d.request = &r.Key
 	o, ok := read[RequestSpec](d, "Request", key.Name)
 	if ok {
 		r.Spec = o.Spec
