@@ -115,25 +115,25 @@ func (e *explanation) text(w io.Writer, p paint) {
 	}
 	fmt.Fprintf(w, "%s on %s\n", p.bold(title), where)
 	if e.Object != nil {
-		fmt.Fprintf(w, "   %s of request %s\n", p.faint("part     "), e.Request)
+		fmt.Fprintf(w, "├─ %s %s\n", p.faint("part of  "), e.Request)
 	}
-	rung(w, p, "state", e.State)
+	rung(w, p, "state", e.State, branch(false))
 	if e.Release != nil {
-		fmt.Fprintf(w, "└─ %s %s  %s, release %s\n", p.faint("release  "), e.ReleaseFile, e.Release.Offering+" "+e.Release.Version, short(e.Release.Digest))
+		fmt.Fprintf(w, "├─ %s %s  %s, release %s\n", p.faint("release  "), e.ReleaseFile, e.Release.Offering+" "+e.Release.Version, short(e.Release.Digest))
 	}
-	rung(w, p, "platform", e.Platform)
-	rung(w, p, "request", e.RequestFile)
+	rung(w, p, "platform", e.Platform, branch(false))
+	rung(w, p, "request", e.RequestFile, branch(true))
 }
 
 // rung prints a file and the commit that made it what it is.
-func rung(w io.Writer, p paint, name string, o web.Origin) {
-	fmt.Fprintf(w, "└─ %s %s  commit %s", p.faint(fmt.Sprintf("%-9s", name)), o.File, p.yellow(short(o.Commit)))
+func rung(w io.Writer, p paint, name string, o web.Origin, l limb) {
+	fmt.Fprintf(w, "%s%s %s  commit %s", l.lead, p.faint(fmt.Sprintf("%-9s", name)), o.File, p.yellow(short(o.Commit)))
 	if o.URL != "" {
 		fmt.Fprintf(w, " of %s", o.URL)
 	}
 	fmt.Fprintln(w)
 	if o.Subject != "" || o.Author != "" {
-		fmt.Fprintf(w, "   %9s %s\n", "", o.Subject)
-		fmt.Fprintf(w, "   %9s %s\n", "", p.faint(o.Author+" at "+o.When.Local().Format(time.DateTime)))
+		fmt.Fprintf(w, "%s%9s %s\n", l.below, "", o.Subject)
+		fmt.Fprintf(w, "%s%9s %s\n", l.below, "", p.faint(o.Author+" at "+o.When.Local().Format(time.DateTime)))
 	}
 }

@@ -35,7 +35,10 @@ func (o *statusOptions) follow(cmd *cobra.Command, team, request string) error {
 		query.Set("commit", o.commit)
 	}
 	line := newLiveLine(cmd.ErrOrStderr())
-	w := waiting{started: time.Now(), named: request, tell: line.show}
+	w := waiting{started: time.Now(), tell: line.show}
+	if request != "" {
+		w.named = team + "/" + request
+	}
 	err := w.until(ctx, func(ctx context.Context) (p web.Progress, err error) {
 		return p, o.client.get(ctx, "/api/v1/progress", query, &p)
 	})
@@ -56,7 +59,7 @@ func (o *statusOptions) follow(cmd *cobra.Command, team, request string) error {
 // waiting is what is remembered from one answer to the next.
 type waiting struct {
 	started time.Time
-	named   string // the request that is waited for, if it is one
+	named   string // TEAM/REQUEST, if one is waited for
 	tell    func(string)
 
 	last        web.Progress
@@ -187,6 +190,7 @@ func (v verdict) text(p paint) func(io.Writer) {
 			return
 		case !v.Reconciled:
 			fmt.Fprintf(out, "%s %s: %s after %.0f s\n", p.red("✗"), summary(v.Progress), v.Reason, v.Seconds)
+			return
 		default:
 			fmt.Fprintf(out, "%s %s is not healthy at commit %s: %s; %d of %s healthy after %.0f s\n",
 				p.red("✗"), v.Environment, at, v.Reason, v.Healthy, count(v.Total, "placement"), v.Seconds)
