@@ -105,13 +105,6 @@ func (r *Reconciler) load(ctx context.Context, loader *platform.Loader) (*platfo
 	return p, nil
 }
 
-// Latest returns the platform that was loaded last, or nil.
-func (r *Reconciler) Latest() *platform.Platform {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.latest
-}
-
 // Ready says whether the platform was loaded and every environment of it was reconciled once; the error says what is
 // still missing.
 func (r *Reconciler) Ready() error {

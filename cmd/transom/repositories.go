@@ -10,6 +10,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -22,16 +23,29 @@ type repositories struct {
 	data        string
 	platform    string // URL or absolute path
 	credentials gitrepo.Credentials
+
+	mu      sync.Mutex
+	remotes map[string]*gitrepo.Remote // by URL and branch: a mirror belongs to one of them
 }
 
-// open returns the branch of a repository. Nothing is contacted yet.
-func (r *repositories) open(remote, branch string) (*gitrepo.Remote, error) {
+// open returns the branch of a repository, the same one each time. Nothing is contacted yet.
+func (r *repositories) open(remote, branch string) *gitrepo.Remote {
 	if branch == "" {
 		branch = "main"
 	}
-	sum := sha256.Sum256([]byte(remote + "#" + branch))
+	name := remote + "#" + branch
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if known := r.remotes[name]; known != nil {
+		return known
+	}
+	sum := sha256.Sum256([]byte(name))
 	dir := filepath.Join(r.data, "git", hex.EncodeToString(sum[:8]))
-	return &gitrepo.Remote{URL: remote, Branch: branch, Dir: dir, Credentials: r.credentials}, nil
+	if r.remotes == nil {
+		r.remotes = map[string]*gitrepo.Remote{}
+	}
+	r.remotes[name] = &gitrepo.Remote{URL: remote, Branch: branch, Dir: dir, Credentials: r.credentials}
+	return r.remotes[name]
 }
 
 // resolve makes a state repository's URL absolute: one that begins with ./ or ../ is relative to the platform's, as

@@ -105,25 +105,21 @@ func serve(ctx context.Context, o serveOptions, stderr io.Writer) error {
 	latch := trigger.New()
 	board := status.NewBoard(time.Now)
 	repositories := &repositories{data: o.data, platform: o.platform, credentials: credentials}
-	source, err := repositories.open(o.platform, o.branch)
-	if err != nil {
-		return fmt.Errorf("open platform %s: %w", o.platform, err)
-	}
+	source := repositories.open(o.platform, o.branch)
 	r := &reconciler.Reconciler{
 		PlatformURL: o.platform, Platform: source, Board: board, Trigger: latch, Logger: logger, Now: time.Now,
 	}
+	traces := &tracer{board: board, platform: source}
 	f := &fleet.Fleet{Connect: fleet.Kubeconfigs(o.kubeconfigs), Report: r.Placed, ReportCluster: r.ClusterSeen}
 	r.Fleet = f
 
 	group, ctx := errgroup.WithContext(ctx)
 	watch := func(url string) { watchRepository(ctx, group, url, latch, logger) }
 	r.OpenState = func(e *platform.Environment) (reconciler.StateRepo, error) {
-		url := repositories.resolve(e.State.URL)
-		repo, err := repositories.open(url, e.State.Branch)
-		if err == nil {
-			watch(url)
-		}
-		return repo, err
+		repo := repositories.open(repositories.resolve(e.State.URL), e.State.Branch)
+		traces.opened(e.Name, repo)
+		watch(repo.URL)
+		return repo, nil
 	}
 	latch.Fire("start")
 	watch(o.platform)
@@ -137,6 +133,7 @@ func serve(ctx context.Context, o serveOptions, stderr io.Writer) error {
 			Includes: func(ctx context.Context, head, commit string) (bool, error) {
 				return source.IsAncestor(ctx, commit, head)
 			},
+			Explain: traces.explain,
 		}))
 	})
 	logger.Info("serving", "platform", o.platform, "console", "http://"+listener.Addr().String())
