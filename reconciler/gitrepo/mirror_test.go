@@ -2,6 +2,7 @@ package gitrepo_test
 
 import (
 	"bytes"
+	"compress/zlib"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -258,4 +259,25 @@ func eachPackInPlace(t *testing.T, dir string) {
 		require.NoError(t, os.Chmod(p, 0o600))
 		require.NoError(t, os.Truncate(p, 0))
 	}
+}
+
+// A tree that is readable but not the right one would look like files that were removed.
+func TestContentThatDoesNotMatchItsNameIsNotBelieved(t *testing.T) {
+	b, r := grown(t)
+	loose := func(id, content string) {
+		var packed bytes.Buffer
+		w := zlib.NewWriter(&packed)
+		_, err := w.Write([]byte(content))
+		require.NoError(t, err)
+		require.NoError(t, w.Close())
+		write(t, r.Dir, filepath.Join("objects", id[:2], id[2:]), packed.String())
+	}
+	loose(b.git("rev-parse", "main^{tree}"), "tree 0\x00")
+	// With the commit as a file of its own, the packs are not looked at first.
+	commit := b.git("cat-file", "commit", "main") + "\n"
+	loose(b.head(), fmt.Sprintf("commit %d\x00%s", len(commit), commit))
+
+	again := b.remote()
+	again.Dir = r.Dir
+	requireGrown(t, fetch(t, again))
 }
