@@ -14,22 +14,19 @@ import (
 type candidate struct {
 	instance   *platform.Instance
 	base       *platform.Release // nil: new here
-	placements []*placement      // sorted by cluster
+	evaluation *evaluation
+	placements []*placement // sorted by cluster
 	kept       map[string]platform.ReleasePlacement
-	outputs    map[string]any
 	problems   []platform.Problem
 }
 
 // A placement is an instance on one cluster.
 type placement struct {
-	cluster   *platform.Cluster
-	inputs    platform.Inputs
-	key       string // the render key
-	revision  string
-	wrapper   *kustomize.Wrapper
-	manifest  []byte // nil where the base's bytes are carried over
-	carried   bool
-	namespace string // empty for a cluster-scoped version
+	evaluated
+	revision string
+	carried  bool               // the base's bytes still hold
+	wrapper  *kustomize.Wrapper // of what is not carried
+	manifest []byte             // of what is not carried
 }
 
 func (c *candidate) key() platform.RequestKey { return c.instance.Request.Key }
@@ -63,21 +60,33 @@ func (p *pass) prepare(c *candidate) {
 	if c.broken() {
 		return
 	}
-	p.keepUnreadable(c)
-	for _, cluster := range c.instance.Clusters {
-		if cluster.Broken {
-			continue
-		}
-		p.place(c, cluster)
+	if c.evaluation == nil {
+		c.evaluation = evaluate(c.instance)
 	}
+	c.add(c.evaluation.problems...)
 	if c.broken() {
 		return
 	}
-	for _, placement := range c.placements {
-		if !placement.carried {
-			p.render(c, placement)
+	p.keepUnreadable(c)
+	for _, e := range c.evaluation.placements {
+		c.place(e)
+	}
+	for _, placed := range c.placements {
+		if !placed.carried {
+			p.render(c, placed)
 		}
 	}
+}
+
+// place decides whether the base's bytes still hold on a cluster.
+func (c *candidate) place(e evaluated) *placement {
+	placed := &placement{evaluated: e}
+	if c.base != nil {
+		before := c.base.Clusters[e.cluster.Name]
+		placed.carried, placed.revision = before.RenderKey == e.key, before.Revision
+	}
+	c.placements = append(c.placements, placed)
+	return placed
 }
 
 // keepUnreadable carries over the placements on clusters whose file cannot be read: what runs there stays.
@@ -93,47 +102,27 @@ func (p *pass) keepUnreadable(c *candidate) {
 	}
 }
 
-// place evaluates the instance for one cluster and decides whether the base's bytes still hold.
-func (p *pass) place(c *candidate, cluster *platform.Cluster) {
-	inputs, problems := c.instance.Inputs(cluster, nil)
-	c.add(problems...)
-	if len(problems) > 0 {
-		return
-	}
-	if c.outputs == nil {
-		outputs, problems := c.instance.Outputs(inputs)
-		c.add(problems...)
-		c.outputs = outputs
-	}
-	placed := &placement{cluster: cluster, inputs: inputs, key: renderKey(c.instance, inputs)}
-	if c.instance.Version.Scope != platform.ClusterScoped {
-		placed.namespace = inputs.Namespace
-	}
-	if c.base != nil {
-		before := c.base.Clusters[cluster.Name]
-		placed.carried = before.RenderKey == placed.key
-		placed.revision = before.Revision
-	}
-	c.placements = append(c.placements, placed)
-}
-
-// renderKey is the digest of all that a placement's bytes depend on. The version's digest covers its version.yaml,
-// and with it the condition of every component.
-func renderKey(i *platform.Instance, in platform.Inputs) string {
-	overlays := []string{}
-	for _, overlay := range i.Environment.Overlays {
-		overlays = append(overlays, overlay.Digest)
-	}
-	return platform.Digest(map[string]any{
-		"inputs":   in.Map(),
-		"offering": i.Offering.Name,
-		"version":  i.Version.Digest,
-		"overlays": overlays,
-	})
-}
-
 // release is the record of a candidate that succeeded: the base's own where nothing in it changes.
 func (p *pass) release(c *candidate) *platform.Release {
+	if c.base != nil && c.base == c.evaluation.recorded && c.carried() {
+		return c.base
+	}
+	r := p.record(c)
+	if c.base != nil && sameRelease(c.base, r) {
+		r = c.base
+	}
+	if len(c.kept) == 0 {
+		c.evaluation.recorded = r
+	}
+	return r
+}
+
+// carried reports whether the candidate keeps all its bytes, and nothing else.
+func (c *candidate) carried() bool {
+	return len(c.kept) == 0 && !slices.ContainsFunc(c.placements, func(p *placement) bool { return !p.carried })
+}
+
+func (p *pass) record(c *candidate) *platform.Release {
 	i := c.instance
 	r := &platform.Release{
 		Key:           c.key(),
@@ -145,7 +134,7 @@ func (p *pass) release(c *candidate) *platform.Release {
 		Commit:        p.platform.Commit,
 		File:          i.Request.File,
 		Clusters:      map[string]platform.ReleasePlacement{},
-		Outputs:       c.outputs,
+		Outputs:       c.evaluation.outputs,
 		Scope:         i.Version.Scope,
 		Health:        i.Version.Health,
 		Ignore:        i.Version.Ignore,
@@ -158,14 +147,8 @@ func (p *pass) release(c *candidate) *platform.Release {
 			Revision: placed.revision, RenderKey: placed.key, Namespace: placed.namespace,
 		}
 	}
-	if c.base == nil {
-		return r
-	}
-	if c.base.Digest == r.Digest {
+	if c.base != nil && c.base.Digest == r.Digest {
 		r.Commit = c.base.Commit
-	}
-	if sameRelease(c.base, r) {
-		return c.base
 	}
 	return r
 }

@@ -24,7 +24,7 @@ var update = flag.Bool("update", false, "rewrite the want/ files of testdata")
 // TestRenderGolden renders each archive of testdata/golden. Its files are put over those of testdata/common.txtar (an
 // empty one removes) and are a platform then; those below before/ are what it had before, whose state is the base.
 // Below want/ is what changes, per environment, with what is removed in want/ENVIRONMENT/removed and every Problem in
-// want/problems.
+// want/problems; the files in which loading found mistakes are in want/broken.
 func TestRenderGolden(t *testing.T) {
 	files, err := filepath.Glob("testdata/golden/*.txtar")
 	require.NoError(t, err)
@@ -51,7 +51,10 @@ func golden(t *testing.T, file string) {
 	}
 	got := map[string]string{}
 	p := load(t, now)
-	problems := problemsOf(p.Problems)
+	if files := brokenFiles(p.Problems); len(files) > 0 {
+		got["want/broken"] = strings.Join(files, "\n") + "\n"
+	}
+	var problems []string
 	for _, environment := range slices.Sorted(maps.Keys(p.Environments)) {
 		state := renderAll(t, p, environment, bases[environment])
 		problems = append(problems, problemsOf(state.Problems)...)
@@ -153,6 +156,17 @@ func record(got map[string]string, environment string, state *render.State) {
 		slices.Sort(removed)
 		got["want/"+environment+"/removed"] = strings.Join(removed, "")
 	}
+}
+
+func brokenFiles(problems []platform.Problem) []string {
+	var files []string
+	for _, p := range problems {
+		if !p.Warning {
+			files = append(files, p.File)
+		}
+	}
+	slices.Sort(files)
+	return slices.Compact(files)
 }
 
 func problemsOf(problems []platform.Problem) []string {

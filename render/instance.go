@@ -49,19 +49,19 @@ func Instance(p *platform.Platform, environment string, k platform.RequestKey, c
 }
 
 func (p *pass) show(c *candidate, cluster string) (Rendered, []platform.Problem) {
-	for _, member := range c.instance.Clusters {
-		if cluster != "" && member.Name != cluster {
+	c.add(p.renderer.guard(versionTree(c.instance.Version))...)
+	c.evaluation = evaluate(c.instance)
+	c.add(c.evaluation.problems...)
+	if c.broken() {
+		return Rendered{}, c.problems
+	}
+	for _, e := range c.evaluation.placements {
+		if cluster != "" && e.cluster.Name != cluster {
 			continue
 		}
-		rendered := Rendered{Cluster: member.Name}
-		c.add(p.renderer.guard(versionTree(c.instance.Version))...)
-		p.place(c, member)
-		if c.broken() {
-			return rendered, c.problems
-		}
-		placed := c.placements[0]
+		placed := c.place(e)
 		p.render(c, placed)
-		rendered.Manifest = placed.manifest
+		rendered := Rendered{Cluster: e.cluster.Name, Manifest: placed.manifest}
 		if placed.wrapper != nil {
 			rendered.Wrapper, _ = placed.wrapper.Files()
 		}

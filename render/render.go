@@ -18,6 +18,8 @@ type Renderer struct {
 	kinds      cache[[]platform.Kind]    // defined by a version's CustomResourceDefinitions, by its digest
 	objects    cache[[]object]           // by revision
 	namespaces cache[renderedNamespace]  // by digest of a namespace's inputs and components
+
+	evaluations map[string]map[*platform.Instance]*evaluation // by environment
 }
 
 // Render returns what the environment's state becomes with this platform. It fails only where the base cannot be
@@ -114,8 +116,9 @@ func (p *pass) state() *State {
 func (p *pass) resolve() {
 	for _, instance := range p.platform.Instances(p.environment.Name) {
 		p.candidates = append(p.candidates, &candidate{
-			instance: instance,
-			base:     p.base.Releases[instance.Request.Key],
+			instance:   instance,
+			base:       p.base.Releases[instance.Request.Key],
+			evaluation: p.renderer.evaluations[p.environment.Name][instance],
 		})
 	}
 }
@@ -123,6 +126,21 @@ func (p *pass) resolve() {
 // build evaluates and renders the candidates, in parallel. Each works on its own; what they share is the caches.
 func (p *pass) build() {
 	parallel(len(p.candidates), func(i int) { p.prepare(p.candidates[i]) })
+	p.renderer.remember(p.environment.Name, p.candidates)
+}
+
+// remember keeps the evaluations of an environment's present instances, and no others.
+func (r *Renderer) remember(environment string, candidates []*candidate) {
+	if r.evaluations == nil {
+		r.evaluations = map[string]map[*platform.Instance]*evaluation{}
+	}
+	present := make(map[*platform.Instance]*evaluation, len(candidates))
+	for _, c := range candidates {
+		if c.evaluation != nil {
+			present[c.instance] = c.evaluation
+		}
+	}
+	r.evaluations[environment] = present
 }
 
 // keepBroken carries over the releases of requests that exist but cannot be rendered.

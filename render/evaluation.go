@@ -1,0 +1,63 @@
+package render
+
+import (
+	"transom.dev/render/platform"
+)
+
+// An evaluation is what an instance comes to before anything is built: its inputs and render key for each cluster.
+// It depends on nothing but the instance, so it is kept for as long as a reload of the platform keeps that.
+type evaluation struct {
+	placements []evaluated // sorted by cluster
+	outputs    map[string]any
+	problems   []platform.Problem
+
+	// recorded is the base's record that was found to be the instance's own, with nothing to change.
+	recorded *platform.Release
+}
+
+type evaluated struct {
+	cluster   *platform.Cluster
+	inputs    platform.Inputs
+	key       string
+	namespace string // empty for a cluster-scoped version
+}
+
+// evaluate computes an instance's inputs on every cluster that it can be rendered for.
+func evaluate(i *platform.Instance) *evaluation {
+	e := &evaluation{}
+	for _, cluster := range i.Clusters {
+		if cluster.Broken {
+			continue
+		}
+		inputs, problems := i.Inputs(cluster, nil)
+		if len(problems) > 0 {
+			e.problems = append(e.problems, problems...)
+			continue
+		}
+		if len(e.placements) == 0 {
+			e.outputs, problems = i.Outputs(inputs)
+			e.problems = append(e.problems, problems...)
+		}
+		placed := evaluated{cluster: cluster, inputs: inputs, key: renderKey(i, inputs)}
+		if i.Version.Scope != platform.ClusterScoped {
+			placed.namespace = inputs.Namespace
+		}
+		e.placements = append(e.placements, placed)
+	}
+	return e
+}
+
+// renderKey is the digest of all that a placement's bytes depend on. The version's digest covers its version.yaml,
+// and with it the condition of every component.
+func renderKey(i *platform.Instance, in platform.Inputs) string {
+	overlays := []string{}
+	for _, overlay := range i.Environment.Overlays {
+		overlays = append(overlays, overlay.Digest)
+	}
+	return platform.Digest(map[string]any{
+		"inputs":   in.Map(),
+		"offering": i.Offering.Name,
+		"version":  i.Version.Digest,
+		"overlays": overlays,
+	})
+}
