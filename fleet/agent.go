@@ -78,7 +78,7 @@ func (a *agent) run(ctx, passes context.Context) {
 	working.SetLimit(cmp.Or(a.fleet.Concurrency, 8))
 	for a.link.wait(ctx) {
 		o, done := a.queue.Get()
-		if done || ctx.Err() != nil {
+		if done {
 			return
 		}
 		working.Go(func() error {

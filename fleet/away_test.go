@@ -134,6 +134,10 @@ func TestReconnectTakesTheNewWayAtOnce(t *testing.T) {
 		a.set(func(c *fakeCluster) { c.away = errors.New("no kubeconfig") })
 		h.deploy(commit(place(dev("web"), "1", "a")), pinned("a"))
 		h.after(10 * time.Minute)
+		dialed := a.dials
+		h.fleet.Reconnect("a") // in vain: somebody still tries, so it is asked again soon
+		h.after(5 * time.Second)
+		require.GreaterOrEqual(h, a.dials, dialed+3)
 		a.set(func(c *fakeCluster) { c.away = nil })
 		h.fleet.Reconnect("a")
 		synctest.Wait()

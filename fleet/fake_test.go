@@ -21,6 +21,7 @@ type fakeCluster struct {
 	passes   []pass                                                      // in the order they began
 	on       func(context.Context, apply.Instance) (apply.Result, error) // instead of doing it; nil result and error: do it
 	dials    int
+	misused  bool // a session was closed during a pass
 	sessions map[*session]bool
 }
 
@@ -43,6 +44,7 @@ type session struct {
 	*fakeCluster
 	event func(apply.Owner)
 	doubt func()
+	busy  int // passes under way
 }
 
 func (c *fakeCluster) connect(event func(apply.Owner), doubt func()) (fleet.Member, error) {
@@ -75,7 +77,9 @@ func (s *session) pass(ctx context.Context, in apply.Instance, observed bool) (a
 	s.mu.Lock()
 	s.passes = append(s.passes, pass{in.Owner, in.Revision, in.Absent, observed})
 	on := s.on
+	s.busy++
 	s.mu.Unlock()
+	defer s.set(func(*fakeCluster) { s.busy-- })
 	if on != nil {
 		if result, err := on(ctx, in); err != nil || result.Health != "" {
 			return result, err
@@ -110,6 +114,7 @@ func (s *session) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.sessions, s)
+	s.misused = s.misused || s.busy > 0
 }
 
 // set changes something about the cluster.

@@ -152,6 +152,21 @@ func TestOneInstancesFailureStopsNobody(t *testing.T) {
 	})
 }
 
+func TestAChangedInstanceIsNotHeldUpByItsFailures(t *testing.T) {
+	simulate(t, []string{"a"}, func(h *harness) {
+		a := h.clusters["a"]
+		a.on = func(context.Context, apply.Instance) (apply.Result, error) {
+			return apply.Result{}, errors.New("admission webhook is down")
+		}
+		h.deploy(commit(place(dev("web"), "1", "a")), pinned("a"))
+		h.after(5 * time.Minute)
+		a.take()
+		h.deploy(commit(place(dev("web"), "2", "a")), pinned("a"))
+		h.after(2 * time.Second)
+		require.GreaterOrEqual(h, len(a.take()), 3)
+	})
+}
+
 func TestWhatIsNotSettledIsLookedAtAgainSoon(t *testing.T) {
 	simulate(t, []string{"a"}, func(h *harness) {
 		var settled atomic.Bool

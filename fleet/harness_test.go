@@ -53,6 +53,9 @@ func simulate(t *testing.T, clusters []string, test func(h *harness)) {
 		defer func() {
 			stop()
 			<-h.ended
+			for name, c := range h.clusters {
+				require.False(t, c.misused, "a connection to %s was closed while it was in use", name)
+			}
 		}()
 		test(h)
 	})
