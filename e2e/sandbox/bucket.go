@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"sync"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -51,33 +52,38 @@ func followBuckets(ctx context.Context, client dynamic.NamespaceableResourceInte
 		return fmt.Errorf("watch buckets: %w", err)
 	}
 	defer changes.Stop()
+
+	var settling sync.WaitGroup
+	defer settling.Wait()
 	for _, bucket := range list.Items {
-		settleLater(ctx, client, &bucket)
+		settling.Go(func() { settle(ctx, client, &bucket) })
 	}
 	for change := range changes.ResultChan() {
 		if bucket, ok := change.Object.(*unstructured.Unstructured); ok && change.Type != watch.Deleted {
-			settleLater(ctx, client, bucket)
+			settling.Go(func() { settle(ctx, client, bucket) })
 		}
 	}
 	return nil
 }
 
-// settleLater writes a bucket's status once the bucket would have been made, if the status is not of this generation
-// already.
-func settleLater(ctx context.Context, client dynamic.NamespaceableResourceInterface, bucket *unstructured.Unstructured) {
+// settle writes a bucket's status once the bucket would have been made, unless it is of this generation already.
+func settle(ctx context.Context, client dynamic.NamespaceableResourceInterface, bucket *unstructured.Unstructured) {
 	observed, _, _ := unstructured.NestedInt64(bucket.Object, "status", "observedGeneration")
 	if observed == bucket.GetGeneration() {
 		return
 	}
-	time.AfterFunc(bucketDelay, func() {
-		status, err := json.Marshal(map[string]any{"status": bucketStatus(bucket)})
-		if err != nil {
-			return
-		}
-		// A lost write shows as a bucket that is not ready, which is what a person would look at.
-		_, _ = client.Namespace(bucket.GetNamespace()).Patch(ctx, bucket.GetName(), types.MergePatchType, status,
-			metav1.PatchOptions{FieldManager: "bucket-controller"}, "status")
-	})
+	select {
+	case <-ctx.Done():
+		return
+	case <-time.After(bucketDelay):
+	}
+	status, err := json.Marshal(map[string]any{"status": bucketStatus(bucket)})
+	if err != nil {
+		return // cannot be: it is made of strings and numbers
+	}
+	// The bucket may be gone by now. If it is the API server that is gone, so is the watch, and all begins anew.
+	_, _ = client.Namespace(bucket.GetNamespace()).Patch(ctx, bucket.GetName(), types.MergePatchType, status,
+		metav1.PatchOptions{FieldManager: "bucket-controller"}, "status")
 }
 
 // bucketStatus is what becomes of a bucket: it is there, unless its region is nowhere.

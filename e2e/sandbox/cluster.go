@@ -52,9 +52,8 @@ type cluster struct {
 }
 
 // prepare makes what outlives a stop: credentials, kubeconfig, stages. It needs no other process.
-func (c *cluster) prepare(etcdURL string) (err error) {
-	c.etcdURL = etcdURL
-	if c.credentials, err = newCredentials(c.layout.clusterData(c.name)); err != nil {
+func (c *cluster) prepare() (err error) {
+	if c.credentials, err = newCredentials(c.layout.clusterData(c.name), c.name); err != nil {
 		return err
 	}
 	kubeconfig, err := c.credentials.kubeconfig(c.name, url("https", c.apiPort))
@@ -72,15 +71,16 @@ func (c *cluster) prepare(etcdURL string) (err error) {
 	return c.credentials.write(map[string][]byte{"kubeconfig": kubeconfig, "stages.yaml": stages})
 }
 
-// start brings the whole cluster up and returns once pods would run on it.
+// start brings the whole cluster up and returns once pods would run on it. It also mends a cluster that has failed.
 func (c *cluster) start(ctx context.Context) error {
 	c.change.Lock()
 	defer c.change.Unlock()
 	if c.is(Ready) {
 		return nil
 	}
-	c.set(Starting, "")
 	began := time.Now()
+	c.takeDown() // what an ended component has left
+	c.set(Starting, "")
 	if err := c.bringUp(ctx, began); err != nil {
 		c.takeDown()
 		c.set(Failed, err.Error())
@@ -96,7 +96,7 @@ func (c *cluster) bringUp(ctx context.Context, began time.Time) error {
 	if err != nil {
 		return fmt.Errorf("make a client: %w", err)
 	}
-	server, err := c.run(apiServer, apiServerFlags(c.name, c.etcdURL, c.apiPort, c.credentials)...)
+	server, err := c.run(apiServer, apiServerFlags(c.name, c.etcdURL, c.apiPort, !c.apiOnly, c.credentials)...)
 	if err != nil {
 		return err
 	}

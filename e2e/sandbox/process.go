@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -93,6 +92,20 @@ func (p *process) exited() error {
 	return fmt.Errorf("%s ended by itself (%s); the end of %s:\n%s", p.component, how, p.logFile, tail(p.logFile))
 }
 
+// bind is a context that ends with the process, which is then its cause.
+func (p *process) bind(ctx context.Context) context.Context {
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() {
+		select {
+		case <-p.done:
+			cancel(p.exited())
+		case <-ctx.Done():
+			cancel(nil)
+		}
+	}()
+	return ctx
+}
+
 const (
 	pollInterval = 50 * time.Millisecond
 	startTimeout = 3 * time.Minute // a machine that compiles beside us can be that slow
@@ -111,7 +124,7 @@ func (p *process) await(ctx context.Context, probe func(context.Context) error) 
 		case <-p.done:
 			return p.exited()
 		case <-ctx.Done():
-			return fmt.Errorf("wait for %s: %w", p.component, errors.Join(ctx.Err(), err))
+			return fmt.Errorf("wait for %s: %w; at last: %w", p.component, context.Cause(ctx), err)
 		case <-time.After(pollInterval):
 		}
 	}

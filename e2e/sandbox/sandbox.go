@@ -24,9 +24,23 @@ type sandbox struct {
 	clusters []*cluster
 }
 
-// start brings everything up, clusters in parallel, and returns when all of them are ready.
-func (s *sandbox) start(ctx context.Context, names []string) error {
+// run brings everything up, serves the control socket and returns once ctx is done and everything is down again.
+func (s *sandbox) run(ctx context.Context, names []string, control net.Listener) error {
+	defer s.down()
 	began := time.Now()
+	if err := s.startEtcd(ctx); err != nil {
+		return err
+	}
+	ctx = s.etcd.bind(ctx)
+	if err := s.startClusters(ctx, names); err != nil {
+		return err
+	}
+	s.report("ready after %s: kubectl --kubeconfig %s get namespaces", since(began), s.layout.kubeconfig(names[0]))
+	return s.serve(ctx, control)
+}
+
+// startClusters starts clusters in parallel and returns when all of them are ready.
+func (s *sandbox) startClusters(ctx context.Context, names []string) error {
 	for _, name := range names {
 		c, err := s.newCluster(name)
 		if err != nil {
@@ -34,28 +48,21 @@ func (s *sandbox) start(ctx context.Context, names []string) error {
 		}
 		s.clusters = append(s.clusters, c)
 	}
-	if err := s.startEtcd(ctx); err != nil {
-		return err
-	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(max(4, runtime.NumCPU())) // twenty at once would only starve each other
 	for _, c := range s.clusters {
 		group.Go(func() error {
-			if err := c.prepare(s.etcdURL); err != nil {
-				return err
+			if err := c.prepare(); err != nil {
+				return fmt.Errorf("cluster %s: %w", c.name, err)
 			}
 			return c.start(ctx)
 		})
 	}
-	if err := group.Wait(); err != nil {
-		return err
-	}
-	s.report("ready after %s: kubectl --kubeconfig %s get namespaces", since(began), s.layout.kubeconfig(names[0]))
-	return nil
+	return group.Wait()
 }
 
 func (s *sandbox) newCluster(name string) (*cluster, error) {
-	c := &cluster{name: name, apiOnly: s.apiOnly, layout: s.layout, launch: s.launch, report: s.report, state: Starting}
+	c := &cluster{name: name, apiOnly: s.apiOnly, layout: s.layout, launch: s.launch, report: s.report, etcdURL: s.etcdURL, state: Starting}
 	var err error
 	if c.apiPort, err = s.ports.next(); err != nil {
 		return nil, err
@@ -90,7 +97,7 @@ func (s *sandbox) startEtcd(ctx context.Context) error {
 	})
 }
 
-// down ends everything. It is the only end that a started sandbox has.
+// down ends everything that was started.
 func (s *sandbox) down() {
 	for _, c := range s.clusters {
 		c.stop()

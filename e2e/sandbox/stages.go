@@ -23,7 +23,7 @@ var failingTags = []string{"broken", "crash", "slow"}
 // stages is kwok's configuration: how nodes, pods and volumes move from state to state.
 func stages() ([]byte, error) {
 	podReady, err := restrict(podfast.DefaultPodReady, map[string]any{
-		"key":      `.spec.containers[].image | split(":") | last`,
+		"key":      `.spec.containers[].image | capture(":(?<tag>[^:/]+)$") | .tag`,
 		"operator": "NotIn",
 		"values":   failingTags,
 	})

@@ -47,11 +47,11 @@ spec.region "nowhere" fails.`,
 	}
 	dirFlag(cmd, &u.dir)
 	cmd.Flags().StringSliceVar(&u.clusters, "clusters", []string{"dev"}, "names of the clusters")
-	cmd.Flags().BoolVar(&u.apiOnly, "api-only", false, "API servers alone: nothing runs pods")
+	cmd.Flags().BoolVar(&u.apiOnly, "api-only", false, "API servers alone: nothing runs pods, everything is allowed")
 	return cmd
 }
 
-// run starts the sandbox, serves its control socket and returns once everything is down again.
+// run starts the sandbox and returns once it was told to end, or could not go on, and everything is down again.
 func (u up) run(ctx context.Context, stdout io.Writer) error {
 	if err := u.check(); err != nil {
 		return err
@@ -66,14 +66,10 @@ func (u up) run(ctx context.Context, stdout io.Writer) error {
 		return err
 	}
 	defer control.Close()
-	defer s.down()
-	if err := s.start(ctx, u.clusters); err != nil {
-		if ctx.Err() != nil {
-			return nil // told to end while it was starting
-		}
+	if err := s.run(ctx, u.clusters, control); ctx.Err() == nil {
 		return err
 	}
-	return s.serve(ctx, control)
+	return nil // told to end, whatever that interrupted
 }
 
 var clusterName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
