@@ -1,6 +1,7 @@
 package platform_test
 
 import (
+	"bytes"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -14,26 +15,17 @@ import (
 
 // Whatever a file says, loading ends, the request is there or broken, and its neighbour goes on.
 func FuzzRequest(f *testing.F) {
-	cases, err := filepath.Glob("testdata/*.txtar")
-	require.NoError(f, err)
-	for _, name := range cases {
-		archive, err := txtar.ParseFile(name)
-		require.NoError(f, err)
-		for _, file := range archive.Files {
-			if strings.HasPrefix(file.Name, "requests/") && strings.HasSuffix(file.Name, ".yaml") {
-				f.Add(file.Data)
-			}
-		}
-	}
+	seed(f, "requests/", ".yaml")
 	base, err := txtar.ParseFile("testdata/base.txtar")
 	require.NoError(f, err)
+	fsys := fstest.MapFS{}
+	for _, file := range base.Files {
+		fsys[file.Name] = &fstest.MapFile{Data: file.Data}
+	}
+	l := &platform.Loader{}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		fsys := fstest.MapFS{}
-		for _, file := range base.Files {
-			fsys[file.Name] = &fstest.MapFile{Data: file.Data}
-		}
 		fsys["requests/payments/orders-db.yaml"] = &fstest.MapFile{Data: data}
-		p, err := platform.Load(fsys)
+		p, err := l.Load(fsys)
 		require.NoError(t, err)
 		key := platform.RequestKey{Team: "payments", Name: "orders-db"}
 		require.Contains(t, p.Requests, key)
@@ -43,6 +35,43 @@ func FuzzRequest(f *testing.F) {
 			require.NotContains(t, problem.String(), "\n")
 		}
 	})
+}
+
+// Whatever a version says, loading ends, and requests of another version go on.
+func FuzzVersion(f *testing.F) {
+	seed(f, "offerings/", "version.yaml")
+	base, err := txtar.ParseFile("testdata/base.txtar")
+	require.NoError(f, err)
+	fsys := fstest.MapFS{}
+	for _, file := range base.Files {
+		fsys[file.Name] = &fstest.MapFile{Data: bytes.ReplaceAll(file.Data, []byte(`version: "1"`), []byte(`version: "1.4"`))}
+	}
+	l := &platform.Loader{}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		fsys["offerings/postgres/1.5.0/version.yaml"] = &fstest.MapFile{Data: data}
+		p, err := l.Load(fsys)
+		require.NoError(t, err)
+		require.Len(t, neighbours(p), 2)
+		for _, problem := range p.Problems {
+			require.NotEmpty(t, problem.Message)
+			require.NotContains(t, problem.String(), "\n")
+		}
+	})
+}
+
+// seed adds the files of all cases that have a prefix and a suffix.
+func seed(f *testing.F, prefix, suffix string) {
+	cases, err := filepath.Glob("testdata/*.txtar")
+	require.NoError(f, err)
+	for _, name := range cases {
+		archive, err := txtar.ParseFile(name)
+		require.NoError(f, err)
+		for _, file := range archive.Files {
+			if strings.HasPrefix(file.Name, prefix) && strings.HasSuffix(file.Name, suffix) {
+				f.Add(file.Data)
+			}
+		}
+	}
 }
 
 func neighbours(p *platform.Platform) (out []*platform.Instance) {
