@@ -52,7 +52,9 @@ per environment, and applies that to a fleet of Kubernetes clusters.`,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
 		newServe(),
+		newDemo(),
 		newServe(),
+		newDemo(),
 		newCheck(),
 		newRender(),
 		newPlan(),

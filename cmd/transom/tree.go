@@ -144,9 +144,10 @@ func (t *tree) calm(in status.Instance) bool {
 }
 
 func (t *tree) placement(p status.Placement, l limb) {
+	shown := t.objects(p)
 	why := p.Message
-	if len(p.Problems) > 0 {
-		why = ""
+	if len(p.Problems) > 0 || slices.ContainsFunc(shown, func(o status.Object) bool { return o.Message != "" }) {
+		why = "" // what follows says it
 	}
 	line := l.lead + p.Cluster + "  "
 	if p.Stage != status.Healthy && p.Stage != status.Applied {
@@ -160,16 +161,21 @@ func (t *tree) placement(p status.Placement, l limb) {
 	for _, problem := range p.Problems {
 		fmt.Fprintf(t.w, "%s%s %s: %s\n", l.below, t.paint.red("! Problem"), problem.Object, problem.Message)
 	}
+	for i, o := range shown {
+		limb := branch(i == len(shown)-1).under(l)
+		fmt.Fprintf(t.w, "%s%s %s  %s\n", limb.lead, o.Kind, o.Name, t.health(o.Health, o.Message))
+	}
+}
+
+// objects are those of a placement that are worth a line.
+func (t *tree) objects(p status.Placement) []status.Object {
 	var shown []status.Object
 	for _, o := range p.Objects {
 		if t.open || o.Health != "Healthy" {
 			shown = append(shown, o)
 		}
 	}
-	for i, o := range shown {
-		limb := branch(i == len(shown)-1).under(l)
-		fmt.Fprintf(t.w, "%s%s %s  %s\n", limb.lead, o.Kind, o.Name, t.health(o.Health, o.Message))
-	}
+	return shown
 }
 
 func (t *tree) outputs(in status.Instance, l limb) {

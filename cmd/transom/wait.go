@@ -34,15 +34,15 @@ func (o *statusOptions) follow(cmd *cobra.Command, team, request string) error {
 	if o.commit != "" {
 		query.Set("commit", o.commit)
 	}
-	line := newLiveLine(cmd.ErrOrStderr())
-	w := waiting{started: time.Now(), tell: line.show}
+	screen := newScreen(cmd.ErrOrStderr())
+	w := waiting{started: time.Now(), tell: func(line string) { screen.show(line) }}
 	if request != "" {
 		w.named = team + "/" + request
 	}
 	err := w.until(ctx, func(ctx context.Context) (p web.Progress, err error) {
 		return p, o.client.get(ctx, "/api/v1/progress", query, &p)
 	})
-	line.end()
+	screen.end()
 	if err != nil {
 		return err
 	}

@@ -92,9 +92,14 @@ function happened(message) {
   const feed = byId("events");
   const who = e.request ? `${e.request.team}/${e.request.name}` : "";
   const where = e.cluster || e.environment || (who ? "" : "platform");
-  feed.prepend(element("li", {}, ago(e.at),
+  const about = `${where} ${who}`;
+  for (const step of [...feed.children].slice(0, 50)) { // of many steps on the way, where it ended is what matters
+    if (who && step.dataset.about === about && step.dataset.step) step.remove();
+  }
+  const onTheWay = /^(Applied, Progressing|committed)/.test(e.message);
+  feed.prepend(element("li", { "data-about": about, "data-step": onTheWay }, ago(e.at),
     element("span", { class: "about" }, who ? element("b", {}, who) : "", who && where ? " on " : "", where),
-    element("span", { class: "what" }, e.message)));
+    element("span", { class: "what", title: e.message }, e.message)));
   while (feed.children.length > feedLimit) feed.lastChild.remove();
 }
 

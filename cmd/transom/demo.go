@@ -1,0 +1,194 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"transom.dev/render/platform"
+)
+
+// demoOptions are the flags of demo.
+type demoOptions struct {
+	check   bool
+	dir     string
+	example string
+	sandbox string
+	listen  string
+	timeout time.Duration
+}
+
+func newDemo() *cobra.Command {
+	var o demoOptions
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Run everything here: a fleet of real control planes, a sample platform, the daemon",
+		Long: `Run everything here: start a local fleet of real Kubernetes control planes, put the sample platform into Git
+repositories, run the daemon, and show how every request becomes healthy on every cluster. Then it says what to try,
+prints what happens, and goes on until Ctrl-C. Nothing is left behind, unless --dir says where to keep it.
+
+With --check nobody has to watch: it changes, adds, breaks and removes requests and deletes an object by hand, looks
+at the API servers and at what status says each time, prints what it saw with times, and exits with 0 or 1.`,
+		Example: `  transom demo
+  transom demo --check
+  transom demo --dir /tmp/demo --listen 127.0.0.1:8080`,
+		Args: atMost(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			err := o.run(cmd.Context(), cmd.OutOrStdout())
+			if cmd.Context().Err() != nil && !o.check {
+				return nil // Ctrl-C is how it ends
+			}
+			return err
+		},
+	}
+	f := cmd.Flags()
+	f.BoolVar(&o.check, "check", false, "check everything unattended and end")
+	f.StringVar(&o.dir, "dir", "", "keep everything in this directory, which must be empty or new; left out, a temporary one")
+	f.StringVar(&o.example, "example", "", "the platform to run; left out, examples/acme")
+	f.StringVar(&o.sandbox, "sandbox", "", "the sandbox binary; left out, the one beside this binary")
+	f.StringVar(&o.listen, "listen", defaultListen, "address of the console; left out and taken, any free one")
+	f.DurationVar(&o.timeout, "timeout", 5*time.Minute, "how long --check waits for any one thing")
+	return cmd
+}
+
+// demo is what runs.
+type demo struct {
+	demoOptions
+	out      io.Writer
+	paint    paint
+	screen   *screen
+	platform *platform.Platform
+	repos    *demoRepositories
+	client   client
+	began    time.Time
+}
+
+// run is the whole demo: everything that it starts has ended when it returns.
+func (o demoOptions) run(ctx context.Context, out io.Writer) (err error) {
+	d := &demo{demoOptions: o, out: out, paint: painter(out), screen: newScreen(out), began: time.Now()}
+	if err := d.find(); err != nil {
+		return err
+	}
+	remove, err := d.directory()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, remove()) }()
+
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	fleet, err := d.startFleet(ctx, cancel)
+	if err != nil {
+		return err
+	}
+	defer fleet.stop()
+	if d.repos, err = d.seed(ctx); err != nil {
+		return err
+	}
+	daemon, err := d.startDaemon(ctx, cancel)
+	if err != nil {
+		return err
+	}
+	defer daemon.stop()
+	if err := d.converge(ctx); err != nil {
+		return d.failed(ctx, err)
+	}
+	if o.check {
+		return d.failed(ctx, d.checkAll(ctx))
+	}
+	d.tour()
+	d.follow(ctx)
+	d.say("\ntaking everything down")
+	return d.failed(ctx, nil)
+}
+
+// failed prefers the reason why everything ends, such as a daemon that died, over what came of it.
+func (d *demo) failed(ctx context.Context, err error) error {
+	d.screen.end()
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return err
+}
+
+// find makes sure of all that the demo needs before anything is started.
+func (d *demo) find() (err error) {
+	if d.example, err = findExample(d.example); err != nil {
+		return err
+	}
+	if d.platform, err = loadTree(d.example); err != nil {
+		return err
+	}
+	d.sandbox, err = findSandbox(d.sandbox)
+	return err
+}
+
+// findExample looks for the sample platform where the repository is, or where the binary was built in it.
+func findExample(given string) (string, error) {
+	if given != "" {
+		return given, nil
+	}
+	places := []string{"."}
+	if binary, err := os.Executable(); err == nil {
+		places = append(places, filepath.Join(filepath.Dir(binary), ".."))
+	}
+	for _, place := range places {
+		dir := filepath.Join(place, "examples", "acme")
+		if info, err := os.Stat(dir); err == nil && info.IsDir() {
+			return dir, nil
+		}
+	}
+	return "", errors.New("the sample platform examples/acme is not here: run this in Transom's repository, or give --example")
+}
+
+func findSandbox(given string) (string, error) {
+	if given == "" {
+		binary, err := os.Executable()
+		if err != nil {
+			return "", fmt.Errorf("find the sandbox: %w", err)
+		}
+		given = filepath.Join(filepath.Dir(binary), "sandbox")
+	}
+	file, err := filepath.Abs(given)
+	if err == nil {
+		_, err = os.Stat(file)
+	}
+	if err != nil {
+		return "", fmt.Errorf("no sandbox at %s: build it with \"make build\", or give --sandbox", given)
+	}
+	return file, nil
+}
+
+// directory makes the directory that everything lives in, and returns what removes it again.
+func (d *demo) directory() (remove func() error, err error) {
+	if d.dir == "" {
+		if d.dir, err = os.MkdirTemp("", "transom-demo-"); err != nil {
+			return nil, fmt.Errorf("make a directory for the demo: %w", err)
+		}
+		return func() error { return os.RemoveAll(d.dir) }, nil
+	}
+	if d.dir, err = filepath.Abs(d.dir); err != nil {
+		return nil, fmt.Errorf("find --dir: %w", err)
+	}
+	if err := os.MkdirAll(d.dir, 0o755); err != nil {
+		return nil, fmt.Errorf("make --dir: %w", err)
+	}
+	if entries, err := os.ReadDir(d.dir); err != nil || len(entries) > 0 {
+		return nil, fmt.Errorf("--dir %s is not empty: give an empty or a new directory", d.dir)
+	}
+	return func() error { return nil }, nil
+}
+
+func (d *demo) say(format string, args ...any) { fmt.Fprintf(d.out, format+"\n", args...) }
+
+// took is a line of what was seen, with the time that it took.
+func (d *demo) took(since time.Time, format string, args ...any) {
+	d.screen.end()
+	d.say("%s %5.1f s  %s", d.paint.green("✓"), time.Since(since).Seconds(), fmt.Sprintf(format, args...))
+}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"text/template"
+)
+
+// tour is what the demo says once everything is healthy. Every line can be pasted.
+var tour = template.Must(template.New("tour").Parse(`
+Everything runs. The console: {{.Console}}
+
+  See what runs       {{.Transom}} status{{.Server}}
+                      kubectl --kubeconfig {{.Kubeconfig}} get all -A -l app.kubernetes.io/managed-by=transom
+  Change something    git clone {{.Platform}} my-platform && cd my-platform
+                      # edit requests/payments/checkout.yaml, then:
+                      {{.Transom}} plan && git commit -am "checkout: a change" && git push
+  Break something     give it an image tagged :broken (never starts), :crash or :slow, and look at
+                      {{.Transom}} status payments/checkout{{.Server}}
+  Ask why             {{.Transom}} explain payments/checkout --environment prod{{.Server}}
+  Take a cluster away {{.Sandbox}} stop {{.Cluster}} --dir {{.Fleet}}
+  and bring it back   {{.Sandbox}} start {{.Cluster}} --dir {{.Fleet}}
+
+Everything is in {{.Dir}}; the daemon's log is {{.Log}}.
+What happens is printed here. Ctrl-C ends it all.
+
+`))
+
+// tour says what to try.
+func (d *demo) tour() {
+	clusters := d.clusters()
+	last := clusters[len(clusters)-1]
+	server := ""
+	if d.client.server != defaultServer {
+		server = " --server " + d.client.server
+	}
+	must(tour.Execute(d.out, map[string]string{
+		"Console": d.client.server, "Server": server, "Platform": d.repos.platform, "Dir": d.dir, "Log": d.daemonLog(),
+		"Transom": ourselves(), "Sandbox": fromHere(d.sandbox), "Fleet": d.fleetDir(), "Cluster": last, "Kubeconfig": d.kubeconfig(last),
+	}))
+}
+
+// ourselves is how a person runs this binary.
+func ourselves() string {
+	binary, err := os.Executable()
+	if err != nil {
+		return "transom"
+	}
+	return fromHere(binary)
+}
+
+// fromHere is a path as a person in the working directory would write it.
+func fromHere(file string) string {
+	dir, err := os.Getwd()
+	if err != nil {
+		return file
+	}
+	if near, err := filepath.Rel(dir, file); err == nil && filepath.IsLocal(near) {
+		return near
+	}
+	return file
+}
