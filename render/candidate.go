@@ -57,6 +57,7 @@ func (c *candidate) report(file, rule, format string, args ...any) {
 // prepare finds out what the candidate's placements depend on, and builds those whose render key changed.
 func (p *pass) prepare(c *candidate) {
 	c.add(p.renderer.guard(versionTree(c.instance.Version))...)
+	p.keepTaken(c)
 	if c.broken() {
 		return
 	}

@@ -16,8 +16,8 @@ type skeleton struct {
 }
 
 // examine looks at what the wrapper would overwrite in silence, before Kustomize does: namespaces, scopes, subjects,
-// and values that would change their type.
-func (p *pass) examine(i *platform.Instance, w kustomize.Wrapper) []platform.Problem {
+// and values that would change their type. It returns the objects as they are before.
+func (p *pass) examine(i *platform.Instance, w kustomize.Wrapper) ([]kustomize.Object, []platform.Problem) {
 	file := kustomizationOf(i.Version)
 	objects, problems := p.renderer.skeleton(file, w)
 	for _, o := range objects {
@@ -26,7 +26,7 @@ func (p *pass) examine(i *platform.Instance, w kustomize.Wrapper) []platform.Pro
 	if i.Version.Scope != platform.ClusterScoped {
 		problems = append(problems, foreignSubjects(objects)...)
 	}
-	return attribute(problems, file)
+	return objects, attribute(problems, file)
 }
 
 // skeleton returns the objects of a wrapper's components, and what is wrong with writing its inputs into them.

@@ -133,7 +133,8 @@ func renderAll(t testing.TB, p *platform.Platform, environment string, base *ren
 
 // commit applies changes to a state's files.
 func commit(files fstest.MapFS, changes map[string][]byte) fstest.MapFS {
-	after := maps.Clone(files)
+	after := fstest.MapFS{}
+	maps.Copy(after, files)
 	for name, content := range changes {
 		delete(after, name)
 		if content != nil {

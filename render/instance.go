@@ -146,8 +146,9 @@ func (p *pass) render(c *candidate, placed *placement) {
 	}
 	w := wrap(c.instance, placed, components)
 	placed.wrapper = &w
-	if problems := p.examine(c.instance, w); len(problems) > 0 {
-		c.add(problems...)
+	sources, problems := p.examine(c.instance, w)
+	c.add(problems...)
+	if len(problems) > 0 {
 		return
 	}
 	manifest, err := kustomize.Build(w)
@@ -163,6 +164,9 @@ func (p *pass) render(c *candidate, placed *placement) {
 	if problems := p.outputProblems(c.instance, placed.namespace, objects); len(problems) > 0 {
 		c.add(problems...)
 		return
+	}
+	if w.Prefix != "" {
+		c.add(unprefixed(kustomizationOf(c.instance.Version), sources, manifest)...)
 	}
 	placed.manifest, placed.revision = manifest, Revision(manifest)
 	p.renderer.objects.put(placed.revision, objects)

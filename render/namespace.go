@@ -15,15 +15,23 @@ import (
 // instances keep what they have: objects must not be committed before their namespace.
 func (p *pass) settleNamespaces() {
 	users := map[string][]*candidate{} // by file
+	teams := p.teamsOfNamespaces()
 	for _, c := range p.candidates {
 		if c.broken() {
 			continue
 		}
 		for _, placed := range c.placements {
-			if placed.namespace != "" {
-				file := teamNamespaceFile(placed.cluster.Name, c.key().Team)
-				users[file] = append(users[file], c)
+			if placed.namespace == "" {
+				continue
 			}
+			cluster, team := placed.cluster.Name, c.key().Team
+			if owner := teams.owner(cluster, placed.namespace, team); owner != team {
+				c.report(p.environment.File, "shared-namespace", "gives team %s the namespace %s of team %s on %s; "+
+					"make spec.namespace.name differ between teams", team, placed.namespace, owner, cluster)
+				break
+			}
+			file := teamNamespaceFile(cluster, team)
+			users[file] = append(users[file], c)
 		}
 	}
 	for _, file := range slices.Sorted(maps.Keys(users)) {
@@ -35,6 +43,30 @@ func (p *pass) settleNamespaces() {
 			c.add(problems...)
 		}
 	}
+}
+
+// teamsOfNamespaces says whose each namespace is: of the team that has it in the base, else of the first that asks.
+func (p *pass) teamsOfNamespaces() owners {
+	teams := owners{}
+	for _, k := range slices.SortedFunc(maps.Keys(p.base.Releases), platform.RequestKey.Compare) {
+		for cluster, placed := range p.base.Releases[k].Clusters {
+			if placed.Namespace != "" {
+				teams.owner(cluster, placed.Namespace, k.Team)
+			}
+		}
+	}
+	return teams
+}
+
+// owners are the teams of namespaces, by cluster and namespace.
+type owners map[[2]string]string
+
+func (o owners) owner(cluster, namespace, team string) string {
+	key := [2]string{cluster, namespace}
+	if o[key] == "" {
+		o[key] = team
+	}
+	return o[key]
 }
 
 // namespace renders the namespace file of a candidate's team. All of the team's candidates have the same.

@@ -55,6 +55,7 @@ type pass struct {
 	environment *platform.Environment
 	base        *Base
 
+	taken      taken
 	candidates []*candidate      // the environment's instances, sorted by request
 	namespaces map[string][]byte // files to have, by path
 	releases   map[platform.RequestKey]*platform.Release
@@ -77,7 +78,7 @@ func (r *Renderer) begin(p *platform.Platform, environment string, base *Base) (
 		base = &Base{}
 	}
 	return &pass{
-		renderer: r, platform: p, environment: env, base: base,
+		renderer: r, platform: p, environment: env, base: base, taken: takenVersions(base),
 		releases:   map[platform.RequestKey]*platform.Release{},
 		changes:    map[string][]byte{},
 		namespaces: map[string][]byte{},

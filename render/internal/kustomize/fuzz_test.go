@@ -1,0 +1,56 @@
+package kustomize_test
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/tools/txtar"
+
+	"transom.dev/render/internal/kustomize"
+)
+
+// FuzzGuard feeds any text as a kustomization and as a resource. What the guard passes, Kustomize must survive: an
+// error is fine, a crash or a hang is not.
+func FuzzGuard(f *testing.F) {
+	for _, dir := range []string{"guard", "build", "analyse"} {
+		files, err := filepath.Glob("testdata/" + dir + "/*.txtar")
+		require.NoError(f, err)
+		for _, file := range files {
+			archive, err := txtar.ParseFile(file)
+			require.NoError(f, err)
+			seed := map[string]string{}
+			for _, one := range archive.Files {
+				seed[one.Name] = string(one.Data)
+			}
+			f.Add(seed["kustomization.yaml"], seed["a.yaml"])
+		}
+	}
+	f.Add(component+"resources: [a.yaml]\n", "a: &a [*a]\n")
+	f.Add(component+"resources: [a.yaml]\n", "kind: List\napiVersion: v1\nitems: [{}, null, 3]\n")
+	f.Add(component+"resources: [a.yaml]\npatches: [{path: a.yaml, target: {name: '(('}}]\n", "- {op: add, path: /a}\n")
+	f.Fuzz(func(t *testing.T, kustomization, resource string) {
+		version := tree(map[string]string{"kustomization.yaml": kustomization, "a.yaml": resource})
+		problems := kustomize.Guard(version)
+		for _, p := range problems {
+			require.NotEmpty(t, p.Message)
+			require.True(t, strings.HasPrefix(p.File, version.Dir), p.File)
+		}
+		if len(problems) > 0 {
+			return
+		}
+		w := wrapper(map[string]any{"parameters": map[string]any{"a": "b"}}, version)
+		if s, err := kustomize.Analyse(w); err == nil {
+			_, err := s.Coerced(w.Inputs)
+			require.NoError(t, err)
+		}
+		first, err := kustomize.Build(w)
+		if err != nil {
+			return
+		}
+		again, err := kustomize.Build(w)
+		require.NoError(t, err)
+		require.Equal(t, string(first), string(again))
+	})
+}

@@ -1,0 +1,56 @@
+package render
+
+import (
+	"fmt"
+
+	"github.com/Masterminds/semver/v3"
+
+	"transom.dev/render/platform"
+)
+
+// A taken version is one that a Release file of the environment names, by its digest.
+type taken map[string]map[string]bool // by OFFERING@VERSION
+
+func takenVersions(base *Base) taken {
+	t := taken{}
+	for _, release := range base.Releases {
+		if release.Absent {
+			continue
+		}
+		name := release.Offering + "@" + release.Version
+		if t[name] == nil {
+			t[name] = map[string]bool{}
+		}
+		t[name][release.VersionDigest] = true
+	}
+	return t
+}
+
+// keepTaken reports a version that was changed after the environment had taken it, and one that was removed from under
+// a request, which would otherwise go back to an older one by itself. What runs stays.
+func (p *pass) keepTaken(c *candidate) {
+	v := c.instance.Version
+	if digests := p.taken[v.String()]; len(digests) > 0 && !digests[v.Digest] {
+		c.report(v.Dir, "version-changed", "was changed after %s had taken it; restore it and publish the change as a new version",
+			p.environment.Name)
+		return
+	}
+	if c.base == nil || c.base.Absent || c.base.Offering != v.Offering {
+		return
+	}
+	ran, err := semver.StrictNewVersion(c.base.Version)
+	if err != nil || !v.Number.LessThan(ran) || published(c.instance.Offering, ran) {
+		return
+	}
+	c.report(fmt.Sprintf("offerings/%s/%s", v.Offering, ran), "version-removed", "was removed while %s runs it; restore it, "+
+		"and set its lifecycle to withdrawn in %s to move its requests to another version", p.environment.Name, c.instance.Offering.File)
+}
+
+func published(o *platform.Offering, number *semver.Version) bool {
+	for _, v := range o.Versions {
+		if v.Number.Equal(number) {
+			return true
+		}
+	}
+	return false
+}
