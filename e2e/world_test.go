@@ -247,6 +247,9 @@ func (w *world) healthy(commit string, instances int) error {
 		return fmt.Errorf("%d instances, want %d", len(s.Instances), instances)
 	}
 	for _, in := range s.Instances {
+		if len(in.Problems) > 0 || len(in.Placements) == 0 {
+			return fmt.Errorf("%s in %s: %v", in.Request, in.Environment, in.Problems)
+		}
 		for _, p := range in.Placements {
 			if p.Stage != status.Healthy {
 				return fmt.Errorf("%s in %s on %s: %s %s %s", in.Request, in.Environment, p.Cluster, p.Stage, p.Health, p.Message)

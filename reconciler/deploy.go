@@ -85,7 +85,7 @@ func (r *Reconciler) Placed(result fleet.Result) {
 	switch {
 	case result.Err != nil:
 		r.Board.Lost(result.Environment, key, result.Cluster, result.Err.Error())
-	case result.Absent && result.Settled && len(result.Problems) == 0:
+	case result.Absent && result.Settled && !result.Observed && len(result.Problems) == 0:
 		r.Board.Removed(result.Environment, key, result.Cluster)
 	default:
 		r.Board.Placed(result.Environment, key, placement(result))

@@ -87,8 +87,11 @@ func restore(h *held) (map[string][]byte, error) {
 	return changes, nil
 }
 
+// ownPath says whether a path is Transom's by its first segment: a file that somebody put where a directory of ours
+// was is in the way, too.
 func ownPath(path string) bool {
-	return path == "fleet.yaml" || strings.HasPrefix(path, "clusters/") || strings.HasPrefix(path, "releases/")
+	first, _, _ := strings.Cut(path, "/")
+	return first == "fleet.yaml" || first == "clusters" || first == "releases"
 }
 
 // accept says why the environment must not follow the platform, or nothing. A platform whose head does not continue
