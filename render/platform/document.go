@@ -21,7 +21,8 @@ type document struct {
 	path     string
 	root     *yaml.Node // a mapping; nil where the file could not be parsed
 	problems []Problem
-	opaque   bool // part of what the document is about cannot be looked into, as is reported elsewhere
+	source   []byte // parsed once a place is asked for, where root is not set: most files have no Problem, and trees are large
+	opaque   bool   // part of what the document is about cannot be looked into, as is reported elsewhere
 
 	// what every Problem of the file concerns
 	request     *RequestKey
@@ -151,13 +152,22 @@ func (d *document) report(at *yaml.Node, field, rule, message string) {
 
 func (d *document) make(at *yaml.Node, field, rule, message string) Problem {
 	p := Problem{File: d.path, Field: field, Rule: rule, Message: message}
-	if at == nil && d.root != nil {
+	if at == nil && d.tree() != nil {
 		at, _, _ = locate(d.root, field)
 	}
 	if at != nil {
 		p.Line, p.Column = at.Line, at.Column
 	}
 	return p
+}
+
+func (d *document) tree() *yaml.Node {
+	if d.root == nil && d.source != nil {
+		again := &document{path: d.path}
+		again.parse(d.source)
+		d.root, d.source = again.root, nil
+	}
+	return d.root
 }
 
 func (d *document) add(p Problem) {

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	_ "time/tzdata" // whether there is a time zone must not depend on the machine
 
 	"github.com/google/cel-go/cel"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -80,7 +81,10 @@ func decodeEnvironment(d *document, name string, overlays map[string][]*file) *E
 		e.gates(d, s)
 		e.rollout(d, s.Rollout)
 		e.Drift, e.Apply = or(s.Drift, "correct"), or(s.Apply, "server-side")
-		e.DeletionLimit = DeletionLimit{Instances: orInt(s.DeletionLimit.Instances, 5), Percent: orInt(s.DeletionLimit.Percent, 20)}
+		e.DeletionLimit = DeletionLimit{
+			Instances: d.count("spec.deletionLimit.instances", s.DeletionLimit.Instances, 5),
+			Percent:   d.count("spec.deletionLimit.percent", s.DeletionLimit.Percent, 20),
+		}
 		e.notYet(d)
 	}
 	d.name(name, maxLabel)
@@ -97,13 +101,16 @@ func (e *Environment) state(d *document, s environmentSpec) {
 	case strings.ContainsAny(url, " \t\n") || strings.HasPrefix(url, "-"):
 		d.problem("spec.state.url", "value", "is no URL or path of a Git repository")
 	}
-	if strings.HasPrefix(e.State.Branch, "-") || strings.ContainsAny(e.State.Branch, " \t\n~^:?*[\\") || strings.Contains(e.State.Branch, "..") {
+	if noBranch.MatchString(e.State.Branch) {
 		d.problem("spec.state.branch", "value", "is no name of a branch")
 	}
 }
 
 // hasPassword finds what must not be repeated in any message; a mere user, as in ssh://git@host, is fine.
 var hasPassword = regexp.MustCompile(`^([a-zA-Z][a-zA-Z0-9+.-]*)://([^/@]*:[^/@]*@)|^https?://[^/@]+@`)
+
+// noBranch finds what Git allows in no name of a branch.
+var noBranch = regexp.MustCompile(`^[-/]|[/.]$|\.\.|//|[\x00-\x20~^:?*[\\]`)
 
 func (e *Environment) gates(d *document, s environmentSpec) {
 	g := s.Gates
@@ -133,9 +140,9 @@ func (e *Environment) rollout(d *document, s rolloutSpec) {
 		ProgressDeadline: d.duration("spec.rollout.progressDeadline", s.ProgressDeadline, 10*time.Minute),
 		OnFailure:        or(s.OnFailure, "rollback"),
 		Instances: Instances{
-			First:         orInt(s.Instances.First, 1),
+			First:         d.count("spec.rollout.instances.first", s.Instances.First, 1),
 			MaxConcurrent: d.share("spec.rollout.instances.maxConcurrent", s.Instances.MaxConcurrent, "10%"),
-			MaxFailures:   orInt(s.Instances.MaxFailures, 1),
+			MaxFailures:   d.count("spec.rollout.instances.maxFailures", s.Instances.MaxFailures, 1),
 		},
 	}
 	seen := map[string]bool{}
@@ -212,9 +219,13 @@ func or(value, absent string) string {
 	return value
 }
 
-func orInt(value *int, absent int) int {
+// count reads a number that is not negative.
+func (d *document) count(field string, value *int, absent int) int {
 	if value == nil {
 		return absent
+	}
+	if *value < 0 {
+		d.problem(field, "value", "must not be negative")
 	}
 	return *value
 }

@@ -1,6 +1,7 @@
 package platform_test
 
 import (
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -149,7 +150,7 @@ spec:
 		"# a comment\n" + base,
 		"kind: Request\nspec: {environments: {prod: {}, dev: {}}, version: '1', offering: postgres, parameters: {replicas: 2, storage: 20Gi}}\nmetadata: {name: orders-db}\napiVersion: transom.dev/v1alpha1\n",
 		base[:len(base)-len("{dev: {}, prod: {}}\n")] + "{dev: {}, prod: {hold: true}}\n",
-		"\ufeff" + base,
+		"\ufeff" + base, strings.ReplaceAll(base, "\n", "\r\n"),
 	} {
 		require.Equal(t, same, of(map[string]string{file: content}))
 	}

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/Masterminds/semver/v3"
-	"k8s.io/apimachinery/pkg/labels"
 )
 
 // Loader loads one platform repository again and again. It keeps what it made of each file and of each request, so
@@ -76,6 +75,9 @@ func openFor(f *file, request *RequestKey) *document {
 	return d
 }
 
+// reopen starts a list of Problems that took more than the file to find.
+func reopen(f *file) *document { return &document{path: f.path, source: f.data} }
+
 func (l *Loader) loadClusters(p *Platform) {
 	p.Clusters = make(map[string]*Cluster, len(p.tree.clusters))
 	for name, f := range p.tree.clusters {
@@ -86,7 +88,18 @@ func (l *Loader) loadClusters(p *Platform) {
 func (l *Loader) loadPolicies(p *Platform) {
 	p.Policies = make(map[string]*Policy, len(p.tree.policies))
 	for name, f := range p.tree.policies {
-		p.Policies[name] = single(p, f, func(d *document) *Policy { return decodePolicy(d, name) })
+		made := single(p, f, func(d *document) *Policy { return decodePolicy(d, name) })
+		p.Policies[name] = made
+		for i, env := range made.Environments {
+			if p.Environments[env] == nil {
+				d := reopen(f)
+				d.problem(index("spec.match.environments", i), "unknown-environment", "no environment %q%s", shorten(env), orThereIs(env, p.Environments))
+				p.Problems = append(p.Problems, d.problems...)
+				wrong := *made
+				wrong.Broken = true
+				p.Policies[name] = &wrong
+			}
+		}
 	}
 }
 
@@ -102,98 +115,6 @@ func (l *Loader) loadDecisions(p *Platform) {
 			})
 		}
 	}
-}
-
-func (l *Loader) loadEnvironments(p *Platform) {
-	next := map[string]*loaded[*Environment]{}
-	p.Environments = make(map[string]*Environment, len(p.tree.environments))
-	for name, f := range p.tree.environments {
-		files := []*file{f}
-		for _, o := range sortedKeys(p.tree.overlays[name]) {
-			files = append(files, p.tree.overlays[name][o]...)
-		}
-		made := l.environments[name]
-		if made == nil || !slices.Equal(made.files, files) {
-			made = makeEnvironment(name, f, p.tree.overlays[name])
-			made.files = files
-		}
-		next[name] = made
-		p.Environments[name] = made.value
-		if p.tree.mayExist("clusters") || p.tree.incomplete("environments/"+name) {
-			p.Environments[name] = made.value.withhold()
-		}
-		p.Problems = append(p.Problems, made.problems...)
-	}
-	l.environments = next
-	checkEnvironments(p)
-	l.place(p)
-}
-
-func makeEnvironment(name string, f *file, overlays map[string][]*file) *loaded[*Environment] {
-	d := open(f)
-	d.environment = name
-	e := decodeEnvironment(d, name, overlays)
-	return &loaded[*Environment]{value: e, problems: d.problems}
-}
-
-// withhold returns the environment as one that keeps all it has.
-func (e *Environment) withhold() *Environment {
-	broken := *e
-	broken.Broken = true
-	return &broken
-}
-
-// checkEnvironments finds environments that would write to one place.
-func checkEnvironments(p *Platform) {
-	taken := map[StateRepository]string{}
-	for _, name := range sortedKeys(p.Environments) {
-		e := p.Environments[name]
-		if other, twice := taken[e.State]; twice && e.State.URL != "" {
-			d := open(p.tree.environments[name])
-			d.environment = name
-			d.problem("spec.state", "state", "is also the state repository of environment %s; give each its own repository or branch", other)
-			p.Problems = append(p.Problems, d.problems...)
-			p.Environments[name] = e.withhold()
-			continue
-		}
-		taken[e.State] = name
-	}
-}
-
-// place finds the clusters of each environment.
-func (l *Loader) place(p *Platform) {
-	next := &stages{environments: p.Environments, clusters: map[string][]*Cluster{}, opaque: p.tree.opaque}
-	for name, e := range p.Environments {
-		members, none := members(p, e)
-		if none {
-			d := open(p.tree.environments[name])
-			d.environment = name
-			d.warn("spec.clusters", "no-cluster", "selects no cluster")
-			p.Problems = append(p.Problems, d.problems...)
-		}
-		next.clusters[name] = members
-	}
-	if !next.equal(l.stages) {
-		l.stages = next
-	}
-}
-
-// members returns the clusters that an environment's instances are placed on, and whether its selector selects none
-// at all. What a broken cluster's labels are nobody knows.
-func members(p *Platform, e *Environment) (out []*Cluster, none bool) {
-	none = !e.Broken
-	for _, name := range sortedKeys(p.Clusters) {
-		c := p.Clusters[name]
-		if c.Broken {
-			none = false
-		} else if e.Clusters != nil && e.Clusters.Matches(labels.Set(c.Labels)) {
-			none = false
-			if c.State != ClusterDraining {
-				out = append(out, c)
-			}
-		}
-	}
-	return out, none
 }
 
 func (l *Loader) loadOfferings(p *Platform) {

@@ -77,11 +77,7 @@ func checkOffering(d *document, s offeringSpec) {
 // assemble makes an Offering of its file and its versions, each with its stage of life.
 func (f *offeringFile) assemble(versions []*Version) (*Offering, []Problem) {
 	o := *f.offering
-	d := &document{path: o.File}
-	if len(f.lifecycles) > 0 {
-		d.parse(f.data)
-		d.problems = nil
-	}
+	d := &document{path: o.File, source: f.data}
 	published := map[string]bool{}
 	for _, v := range versions {
 		number := v.Number.String()

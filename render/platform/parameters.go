@@ -1,7 +1,5 @@
 package platform
 
-import "fmt"
-
 // merged is a request's parameters in one environment, which depend on nothing but its file and the version.
 type merged struct {
 	file    *requestFile
@@ -19,7 +17,7 @@ func mergeParameters(f *requestFile, env string, v *Version) *merged {
 	m.parameters = v.Parameters.Default(mergePatch(spec.Parameters, spec.Environments[env].Parameters))
 	d := f.document(env)
 	for _, wrong := range v.Parameters.validate(m.parameters) {
-		f.problem(d, f.parameter(env, wrong.field), wrong.rule, "%s", wrong.message)
+		d.problem(f.parameter(env, wrong.field), wrong.rule, "%s", wrong.message)
 	}
 	m.problems = d.problems
 	if !broken(m.problems) {
@@ -70,22 +68,5 @@ func release(r *Request, v *Version) string {
 
 // document starts a list of Problems of a request in one environment.
 func (f *requestFile) document(env string) *document {
-	return &document{path: f.request.File, request: &f.request.Key, environment: env}
-}
-
-// problem reports a mistake in a request that needed more than its file to find.
-func (f *requestFile) problem(d *document, field, rule, format string, args ...any) {
-	p := f.position(d, field)
-	p.Rule, p.Message = rule, fmt.Sprintf(format, args...)
-	d.add(p)
-}
-
-// position finds a field in the file, which is parsed again for it: most files have no Problem, and trees are large.
-func (f *requestFile) position(d *document, field string) Problem {
-	if d.root == nil {
-		again := &document{path: d.path}
-		again.parse(f.data)
-		d.root = again.root
-	}
-	return d.make(nil, field, "", "")
+	return &document{path: f.request.File, source: f.data, request: &f.request.Key, environment: env}
 }

@@ -2,22 +2,8 @@ package platform
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 )
-
-// stages is everything outside a request and its offering that resolving it depends on. It stays the same value
-// from load to load as long as its content does.
-type stages struct {
-	environments map[string]*Environment
-	clusters     map[string][]*Cluster // that instances are placed on, by environment
-	opaque       []string
-}
-
-func (s *stages) equal(o *stages) bool {
-	return o != nil && slices.Equal(s.opaque, o.opaque) && maps.Equal(s.environments, o.environments) &&
-		maps.EqualFunc(s.clusters, o.clusters, slices.Equal)
-}
 
 // resolved is what became of one request in all its environments, with what it was resolved from: as long as that
 // stays the same, so does it.
@@ -98,19 +84,19 @@ func checkReferences(p *Platform, f *requestFile) []Problem {
 	o := p.Offerings[r.Spec.Offering]
 	switch {
 	case o == nil && p.tree.mayExist("offerings/"+r.Spec.Offering):
-		f.problem(d, "spec.offering", "broken", "offering %s has a Problem", r.Spec.Offering)
+		d.problem("spec.offering", "broken", "offering %s has a Problem", r.Spec.Offering)
 	case o == nil:
-		f.problem(d, "spec.offering", "unknown-offering", "no offering %q%s", shorten(r.Spec.Offering), orThereIs(r.Spec.Offering, p.Offerings))
+		d.problem("spec.offering", "unknown-offering", "no offering %q%s", shorten(r.Spec.Offering), orThereIs(r.Spec.Offering, p.Offerings))
 	case len(o.Teams) > 0 && !slices.Contains(o.Teams, r.Key.Team):
-		f.problem(d, "spec.offering", "team", "team %s may not request %s; it is for %s", r.Key.Team, o.Name, list(o.Teams))
+		d.problem("spec.offering", "team", "team %s may not request %s; it is for %s", r.Key.Team, o.Name, list(o.Teams))
 	case o.Broken:
-		f.problem(d, "spec.offering", "broken", "offering %s has a Problem; see %s", o.Name, o.File)
+		d.problem("spec.offering", "broken", "offering %s has a Problem; see %s", o.Name, o.File)
 	}
 	for _, env := range sortedKeys(r.Spec.Environments) {
 		if p.Environments[env] == nil && !p.tree.mayExist("environments/"+env+".yaml") {
-			at := f.position(d, "spec.environments."+env)
-			at.Field, at.Rule = "spec.environments", "unknown-environment"
-			at.Message = fmt.Sprintf("no environment %q%s", shorten(env), orThereIs(env, p.Environments))
+			message := fmt.Sprintf("no environment %q%s", shorten(env), orThereIs(env, p.Environments))
+			at := d.make(nil, "spec.environments."+env, "unknown-environment", message)
+			at.Field = "spec.environments"
 			d.add(at)
 		}
 	}

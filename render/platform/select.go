@@ -18,15 +18,13 @@ func selectVersion(d *document, f *requestFile, env string, o *Offering) *Versio
 	v, remark := match(o, want)
 	switch {
 	case v == nil:
-		f.problem(d, field, "unknown-version", "no published version of %s matches %q%s; published: %s", o.Name, shorten(want), remark, o.published())
+		d.problem(field, "unknown-version", "no published version of %s matches %q%s; published: %s", o.Name, shorten(want), remark, o.published())
 		return nil
 	case v.Broken:
-		f.problem(d, field, "broken", "%s has a Problem; see %s", v, v.Dir)
+		d.problem(field, "broken", "%s has a Problem; see %s", v, v.Dir)
 		return nil
 	case v.Lifecycle == Deprecated:
-		at := f.position(d, field)
-		at.Rule, at.Warning, at.Message = "deprecated", true, deprecation(v)
-		d.add(at)
+		d.warn(field, "deprecated", "%s", deprecation(v))
 	}
 	return v
 }

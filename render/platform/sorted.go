@@ -95,7 +95,9 @@ func (s sortedValue) Eval(vars interpreter.Activation) ref.Val {
 	return sorted(s.InterpretableV2.Eval(vars))
 }
 
-type sortedAttribute struct{ interpreter.InterpretableAttribute }
+type sortedAttribute struct {
+	interpreter.InterpretableAttribute
+}
 
 // Exec implements interpreter.InterpretableV2.
 func (s sortedAttribute) Exec(frame *interpreter.ExecutionFrame) ref.Val {

@@ -25,9 +25,9 @@ type file struct {
 
 // tree is all files of a snapshot that mean something, by what they mean.
 type tree struct {
-	offerings    map[string]*file              // by name
-	versions     map[string][]*file            // offerings/<offering>/<version> to its files
-	requests     map[RequestKey]*file          //
+	offerings    map[string]*file   // by name
+	versions     map[string][]*file // offerings/<offering>/<version> to its files
+	requests     map[RequestKey]*file
 	environments map[string]*file              // by name
 	overlays     map[string]map[string][]*file // by environment and name
 	clusters     map[string]*file              // by name
@@ -78,6 +78,10 @@ func (w *walker) top(e fs.DirEntry) error {
 	name := e.Name()
 	for _, f := range folders {
 		if name == f {
+			if e.Type().IsRegular() {
+				w.hide(name, "type", "must be a folder")
+				return nil
+			}
 			if e.IsDir() {
 				return w.folder(name)
 			}
