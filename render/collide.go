@@ -144,7 +144,9 @@ func (p *pass) objectsAt(file, revision string) ([]object, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
-	p.renderer.objects.put(revision, objects)
+	if Revision(manifest) == revision { // what others wrote over it is not remembered as ours
+		p.renderer.objects.put(revision, objects)
+	}
 	return objects, nil
 }
 

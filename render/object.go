@@ -15,7 +15,8 @@ type object struct {
 	id          objectID
 	version     string // of its API
 	annotations map[string]string
-	plaintext   bool // a Secret with values in it
+	plaintext   bool       // a Secret with values in it
+	subjects    []objectID // the ServiceAccounts that a binding names
 }
 
 // An objectID names an object of one cluster, whatever version of its API it is written in.
@@ -44,6 +45,7 @@ func parseObjects(manifest []byte) ([]object, error) {
 			} `yaml:"metadata"`
 			Data       yaml.Node `yaml:"data"`
 			StringData yaml.Node `yaml:"stringData"`
+			Subjects   yaml.Node `yaml:"subjects"`
 		}
 		err := decoder.Decode(&raw)
 		if errors.Is(err, io.EOF) {
@@ -61,6 +63,29 @@ func parseObjects(manifest []byte) ([]object, error) {
 			version:     version,
 			annotations: raw.Metadata.Annotations,
 			plaintext:   group == "" && raw.Kind == "Secret" && len(raw.Data.Content)+len(raw.StringData.Content) > 0,
+			subjects:    serviceAccounts(group, &raw.Subjects),
 		})
 	}
+}
+
+// serviceAccounts reads the subjects of a binding.
+func serviceAccounts(group string, subjects *yaml.Node) []objectID {
+	if group != "rbac.authorization.k8s.io" {
+		return nil
+	}
+	var list []struct {
+		Kind      string `yaml:"kind"`
+		Name      string `yaml:"name"`
+		Namespace string `yaml:"namespace"`
+	}
+	if err := subjects.Decode(&list); err != nil {
+		return nil // not a list of subjects: the API server refuses it
+	}
+	var accounts []objectID
+	for _, s := range list {
+		if s.Kind == "ServiceAccount" {
+			accounts = append(accounts, objectID{"", s.Kind, s.Namespace, s.Name})
+		}
+	}
+	return accounts
 }

@@ -38,11 +38,36 @@ func (p *pass) outputProblems(i *platform.Instance, namespace string, objects []
 		check.name(o)
 		check.secret(o)
 		check.annotations(o)
-		if namespace != "" && o.id.namespace != namespace {
-			check.report(check.file, "namespace", "renders %s outside the namespace %s", o.id, namespace)
-		}
+	}
+	if i.Version.Scope != platform.ClusterScoped {
+		check.contained(namespace, objects, func(o object) bool {
+			scope, known := p.scope(i.Version, o.id.group, o.id.kind)
+			return known && scope == scopeNamespaced
+		})
 	}
 	return check.problems
+}
+
+// contained checks once more, on what comes out, that nothing reaches outside the instance's namespace: a value may
+// have been written into a kind, a namespace or a subject.
+func (c *output) contained(namespace string, objects []object, namespaced func(object) bool) {
+	accounts := map[objectID]bool{{"", "ServiceAccount", namespace, "default"}: true}
+	for _, o := range objects {
+		accounts[o.id] = true
+	}
+	for _, o := range objects {
+		if o.id.namespace != namespace || !namespaced(o) {
+			c.report(c.file, "namespace", "renders %s outside the namespace %s", o.id, namespace)
+		}
+		for _, account := range o.subjects {
+			if account.namespace == "" {
+				account.namespace = namespace
+			}
+			if !accounts[account] {
+				c.report(c.file, "foreign-subject", "renders %s for the %s, which it does not render", o.id, account)
+			}
+		}
+	}
 }
 
 type output struct {

@@ -104,6 +104,9 @@ func definition(document *yaml.Node) (platform.Kind, bool) {
 
 // unknownKind is the Problem of a kind whose scope nobody knows.
 func unknownKind(v *platform.Version, group, kind string) string {
+	if group == "" {
+		return fmt.Sprintf("Kubernetes has no kind %s in its core group; correct apiVersion or kind", kind)
+	}
 	return fmt.Sprintf("neither Kubernetes nor this repository defines the kind %s of %s; "+
 		"add {group: %s, kind: %s, scope: Namespaced} or scope: Cluster to spec.kinds of %s",
 		kind, group, group, kind, path.Join(v.Dir, "version.yaml"))

@@ -1,0 +1,109 @@
+package kustomize
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+
+	"go.yaml.in/yaml/v3"
+	"sigs.k8s.io/kustomize/api/types"
+	k8syaml "sigs.k8s.io/yaml"
+
+	"transom.dev/render/platform"
+)
+
+// A write is one replacement as somebody wrote it.
+type write struct {
+	types.Replacement
+	overlay bool
+	place   platform.Problem // where it stands
+}
+
+// replacementsOf lists the replacements of a component and of the components that it lists, in the order in which
+// Kustomize runs them. Kustomizations under resources see no inputs, so theirs are their own.
+func replacementsOf(trees []Tree, dir string) ([]*write, error) {
+	file := path.Join(dir, kustomizationFile)
+	t, content, err := readIn(trees, file)
+	if err != nil {
+		return nil, err
+	}
+	var k types.Kustomization
+	if err := k.Unmarshal(content); err != nil {
+		return nil, fmt.Errorf("read %s: %w", file, err)
+	}
+	var writes []*write
+	for _, nested := range k.Components {
+		inner, err := replacementsOf(trees, path.Join(dir, nested))
+		if err != nil {
+			return nil, err
+		}
+		writes = append(writes, inner...)
+	}
+	var root yaml.Node
+	if err := yaml.Unmarshal(content, &root); err != nil {
+		return nil, fmt.Errorf("read %s: %w", file, err)
+	}
+	for i, r := range k.Replacements {
+		place := platform.Problem{File: file, Field: field("replacements", i)}
+		if n := lookup(root.Content[0], splitField(place.Field)...); n != nil {
+			place.Line, place.Column = n.Line, n.Column
+		}
+		list, err := expand(trees, dir, r)
+		if err != nil {
+			return nil, err
+		}
+		for _, one := range list {
+			writes = append(writes, &write{Replacement: one, overlay: t.Overlay, place: place})
+		}
+	}
+	return writes, nil
+}
+
+// expand reads the file that a replacement may be written in.
+func expand(trees []Tree, dir string, r types.ReplacementField) ([]types.Replacement, error) {
+	if r.Path == "" {
+		return []types.Replacement{r.Replacement}, nil
+	}
+	file := path.Join(dir, r.Path)
+	_, content, err := readIn(trees, file)
+	if err != nil {
+		return nil, err
+	}
+	var list []types.Replacement
+	if err := k8syaml.Unmarshal(content, &list); err == nil {
+		return list, nil
+	}
+	var one types.Replacement
+	if err := k8syaml.Unmarshal(content, &one); err != nil {
+		return nil, fmt.Errorf("read %s: %w", file, err)
+	}
+	return []types.Replacement{one}, nil
+}
+
+// affixes lists the prefixes and suffixes that the kustomizations of the trees give.
+func affixes(trees []Tree) ([]string, error) {
+	var found []string
+	for _, t := range trees {
+		err := fs.WalkDir(t.Files, ".", func(name string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() || entry.Name() != kustomizationFile {
+				return err
+			}
+			content, err := fs.ReadFile(t.Files, name)
+			if err != nil {
+				return err
+			}
+			var k types.Kustomization
+			if err := k.Unmarshal(content); err != nil {
+				return nil // below tests/, which is no part of a build
+			}
+			found = append(found, k.NamePrefix, k.NameSuffix)
+			return nil
+		})
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", t.Dir, err)
+		}
+	}
+	slices.Sort(found)
+	return slices.DeleteFunc(slices.Compact(found), func(s string) bool { return s == "" }), nil
+}
