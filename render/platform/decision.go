@@ -4,7 +4,6 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -132,7 +131,7 @@ func (c *Decision) checkSubject(d *document) {
 			}
 		}
 		if len(named) > 1 {
-			d.problem("spec."+named[1], "value", "names a second thing to hold beside %s; write one Hold for each", strings.Join(named[:1], ""))
+			d.problem("spec."+named[1], "value", "names a second thing to hold beside %s; write one Hold for each", named[0])
 		}
 		return
 	}

@@ -48,7 +48,7 @@ func (i *Instance) namespace(in Inputs) (string, []Problem) {
 	case wrongName(name, maxLabel) != "":
 		err = fmt.Errorf("results in %q, which %s", shorten(name), wrongName(name, maxLabel))
 	case reservedNamespace(name):
-		err = fmt.Errorf("results in %q; default, kube-* and transom-* are namespaces of Kubernetes and Transom", name)
+		err = fmt.Errorf("results in %q; %s", name, reserved)
 	default:
 		return name, nil
 	}

@@ -65,7 +65,7 @@ func TestReloadEqualsLoad(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	l := &platform.Loader{}
 	fsys := repository(t, archives[0])
-	for range 300 {
+	for range 100 {
 		other := repository(t, archives[random.IntN(len(archives))])
 		for name := range union(fsys, other) {
 			if random.IntN(3) == 0 {

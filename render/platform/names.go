@@ -24,6 +24,8 @@ func wrongName(name string, limit int) string {
 	return ""
 }
 
+const reserved = "default, kube-* and transom-* are namespaces of Kubernetes and Transom"
+
 // reservedNamespace says whether a team or namespace of this name is not for instances.
 func reservedNamespace(name string) bool {
 	return name == "default" || strings.HasPrefix(name, "kube-") || strings.HasPrefix(name, "transom-")

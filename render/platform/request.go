@@ -35,7 +35,8 @@ func checkTeam(d *document, team string) {
 	if wrong := wrongName(team, maxLabel); wrong != "" {
 		d.add(Problem{File: d.path, Rule: "name", Message: fmt.Sprintf("the team's folder %q %s", shorten(team), wrong)})
 	} else if reservedNamespace(team) {
-		d.add(Problem{File: d.path, Rule: "reserved", Message: fmt.Sprintf("no team may be called %q: default, kube-* and transom-* are namespaces of Kubernetes and Transom", team)})
+		message := fmt.Sprintf("no team may be called %q: %s", team, reserved)
+		d.add(Problem{File: d.path, Rule: "reserved", Message: message})
 	}
 }
 
