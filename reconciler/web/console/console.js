@@ -7,10 +7,12 @@ const chosen = new Set(); // verdicts that the matrix is narrowed to; none is al
 const feedLimit = 200;
 let status, tag, asking, askAgain;
 
-// refresh reads the status. Calls that come while one is under way become one more.
+// refresh reads the status. Calls that come while one is under way become one more, which waits the longer the longer
+// an answer takes: a page that looks at a large fleet must not keep the daemon busy.
 async function refresh() {
   if (asking) { askAgain = true; return; }
   asking = true;
+  const began = performance.now();
   try {
     const answer = await fetch("/api/v1/status?objects=none");
     if (!answer.ok) throw new Error(`/api/v1/status: ${answer.status}`);
@@ -22,6 +24,7 @@ async function refresh() {
   } catch (e) {
     connection("away", e.message);
   }
+  await new Promise((resolve) => setTimeout(resolve, 3 * (performance.now() - began)));
   asking = false;
   if (askAgain) { askAgain = false; refresh(); }
 }
@@ -94,7 +97,7 @@ function happened(message) {
   const where = e.cluster || e.environment || (who ? "" : "platform");
   const about = `${where} ${who}`;
   for (const step of [...feed.children].slice(0, 50)) { // of many steps on the way, where it ended is what matters
-    if (who && step.dataset.about === about && step.dataset.step) step.remove();
+    if (who && step.dataset.about === about && "step" in step.dataset) step.remove();
   }
   const onTheWay = /^(Applied, Progressing|committed)/.test(e.message);
   feed.prepend(element("li", { "data-about": about, "data-step": onTheWay }, ago(e.at),
