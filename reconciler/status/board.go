@@ -293,7 +293,7 @@ func (b *Board) Status() Status {
 		s.Environments = append(s.Environments, b.seen(*b.environments[name]))
 	}
 	for _, in := range b.instances {
-		s.Instances = append(s.Instances, in.copy())
+		s.Instances = append(s.Instances, b.known(in))
 	}
 	slices.SortFunc(s.Instances, func(x, y Instance) int {
 		return cmp.Or(x.Request.Compare(y.Request), strings.Compare(x.Environment, y.Environment))
@@ -314,10 +314,15 @@ func (b *Board) seen(e Environment) Environment {
 	return e
 }
 
-func (in *instance) copy() Instance {
+// known copies an instance. What a cluster said before it went away is no longer known to be so.
+func (b *Board) known(in *instance) Instance {
 	c := in.Instance
 	for _, name := range slices.Sorted(maps.Keys(in.placements)) {
-		c.Placements = append(c.Placements, *in.placements[name])
+		p := *in.placements[name]
+		if cluster, heard := b.clusters[name]; heard && !cluster.Reachable {
+			p.Health, p.Message = "Unknown", reachability(cluster)
+		}
+		c.Placements = append(c.Placements, p)
 	}
 	return c
 }

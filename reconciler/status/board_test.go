@@ -130,3 +130,14 @@ func TestForgottenEnvironmentIsGone(t *testing.T) {
 	require.Empty(t, b.Status().Environments)
 	require.Empty(t, b.Status().Instances)
 }
+
+func TestNothingIsKnownOfAClusterThatIsAway(t *testing.T) {
+	b, _ := newBoard()
+	b.Reconciled(committed("r1"))
+	b.Placed("dev", shop, status.Placement{Cluster: "one", Revision: "r1", Stage: status.Healthy, Health: "Healthy"})
+	b.ClusterSeen(status.Cluster{Name: "one", Message: "connection refused"})
+	require.Equal(t, "Unknown", placement(b).Health)
+	require.Equal(t, "not reachable: connection refused", placement(b).Message)
+	b.ClusterSeen(status.Cluster{Name: "one", Reachable: true})
+	require.Equal(t, "Healthy", placement(b).Health, "it is back, and nobody has heard otherwise")
+}
