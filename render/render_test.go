@@ -134,6 +134,22 @@ func TestCarriedBytesAreNotRead(t *testing.T) {
 	require.Empty(t, state.Changes)
 }
 
+// TestBytesStayWhileTheRenderKeyStays: bytes that another version of Transom rendered are carried over, because a new
+// binary alone changes nothing.
+func TestBytesStayWhileTheRenderKeyStays(t *testing.T) {
+	p := with(t, map[string][]byte{shopFile: request("shop", "  environments: {dev: {}}\n")})
+	repo := &repository{}
+	release := repo.render(t, p, "dev").Releases[shop]
+	earlier := []byte("# as it was written once\n" + string(repo.files["clusters/dev/payments/shop.yaml"].Data))
+	placed := release.Clusters["dev"]
+	placed.Revision = render.Revision(earlier)
+	release.Clusters["dev"] = placed
+	put(repo.files, "clusters/dev/payments/shop.yaml", earlier)
+	put(repo.files, "releases/payments/shop.yaml", release.Encode())
+	repo.renderer = render.Renderer{}
+	require.Empty(t, repo.render(t, p, "dev").Changes)
+}
+
 // TestNothingIsConcludedFromWhatCannotBeRead is why a snapshot that fails in one place fails as a whole.
 func TestNothingIsConcludedFromWhatCannotBeRead(t *testing.T) {
 	p := with(t, map[string][]byte{shopFile: request("shop", "  environments: {dev: {}}\n")})
