@@ -5,8 +5,8 @@
 //
 // Kustomize by itself fetches URLs, starts git, follows ../, reads keys in any case and can be driven into endless
 // recursion by a few bytes of YAML. So nothing reaches it that Guard has not passed, and it builds on an in-memory
-// tree that holds nothing else. What it would do in silence, and nobody wants, is found here too: Check knows the
-// type of every field that a replacement writes and the targets that match nothing.
+// tree that holds nothing else. What it would do in silence, and nobody wants, is found here too: a Skeleton knows
+// the type of every field that a replacement writes and the targets that match nothing.
 //
 // The package reads no disk, opens no connection, starts no process and logs nothing.
 package kustomize
