@@ -24,6 +24,7 @@ type Expression struct {
 	Source string
 
 	program cel.Program
+	reads   []bindingRead
 	at      Problem // where the expression is written
 }
 
@@ -100,7 +101,7 @@ func compile(source string, names scope, want *cel.Type) (*Expression, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Expression{Source: source, program: program}, nil
+	return &Expression{Source: source, program: program, reads: bindingReads(checked.NativeRep())}, nil
 }
 
 // compileError says the first thing that CEL found, with its place inside the expression.

@@ -10,6 +10,9 @@ type Instance struct {
 	Version     *Version
 	Parameters  map[string]any
 
+	// Bindings are the requests whose outputs it is given, by the name of the binding. They are in its environment.
+	Bindings map[string]RequestKey
+
 	// Clusters that it is placed on, sorted by name. Draining ones are not among them, nor are Broken ones, whose
 	// placements stay as they are.
 	Clusters []*Cluster

@@ -154,7 +154,14 @@ spec:
 	} {
 		require.Equal(t, same, of(map[string]string{file: content}))
 	}
-	require.NotEqual(t, same, of(map[string]string{file: base + "  bindings: {a: b}\n"}))
+	bindable := map[string]string{
+		file: base, "offerings/postgres/1.5.0/version.yaml": version("\n  bindings: {a: {offerings: [postgres]}}\n" +
+			"  parameters: {type: object, x-kubernetes-preserve-unknown-fields: true}\n"),
+		"requests/payments/b.yaml": strings.Replace(base, "orders-db", "b", 1),
+	}
+	unbound := of(bindable)
+	bindable[file] = base + "  bindings: {a: b}\n"
+	require.NotEqual(t, unbound, of(bindable))
 	require.NotEqual(t, same, of(map[string]string{file: base, "offerings/postgres/1.5.0/more.yaml": "a: b\n"}))
 	require.Equal(t, same, of(map[string]string{file: base, "offerings/postgres/1.5.0/tests/small/want.yaml": "a: b\n"}))
 	require.Equal(t, same, of(map[string]string{file: base, "offerings/postgres/1.5.0/README.md": "hello\n"}))

@@ -71,6 +71,8 @@ type Version struct {
 	Reversible bool
 	Ignore     []Ignore
 
+	reads map[string][]string // outputs that expressions read of each binding, sorted
+
 	// Broken says that the version has a Problem: what runs it stays, nothing new takes it.
 	Broken bool
 }

@@ -50,13 +50,11 @@ func checkRequest(d *document, s RequestSpec) {
 	if s.Adopt {
 		d.problem("spec.adopt", notYet, "adopting objects that Transom did not create comes later; remove the field")
 	}
-	d.doesNotActYet("spec.bindings")
 	for _, env := range sortedKeys(s.Environments) {
 		field := "spec.environments." + env
 		if d.has(field + ".version") {
 			d.constraint(field+".version", s.Environments[env].Version)
 		}
-		d.doesNotActYet(field + ".bindings")
 		if s.Environments[env].Hold {
 			d.doesNotActYet(field + ".hold")
 		}

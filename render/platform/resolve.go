@@ -40,8 +40,19 @@ func (l *Loader) resolve(p *Platform) {
 		}
 		next[key] = r
 		p.Requests[key] = r.request
-		p.Problems = append(p.Problems, r.problems...)
-		for env, in := range r.in {
+	}
+	l.resolved = next
+	p.settle(next)
+}
+
+// settle binds the requests to each other and says what is left of each.
+func (p *Platform) settle(resolved map[RequestKey]*resolved) {
+	b := &binder{platform: p, resolved: resolved}
+	b.findCycles()
+	for _, key := range p.keys {
+		resolutions, problems := b.bind(resolved[key])
+		p.Problems = append(p.Problems, problems...)
+		for env, in := range resolutions {
 			if in.instance != nil {
 				p.instances[env] = append(p.instances[env], in.instance)
 			} else if p.Environments[env] != nil {
@@ -49,7 +60,6 @@ func (l *Loader) resolve(p *Platform) {
 			}
 		}
 	}
-	l.resolved = next
 }
 
 // resolve resolves one request. What did not change since the last time is taken over from there.
@@ -119,18 +129,21 @@ func resolveIn(f *requestFile, env string, o *Offering, s *stages, known *merged
 	}
 	d := f.document(env)
 	v := selectVersion(d, f, env, o)
+	var clusters []*Cluster
 	if v != nil {
 		r.merged = known
 		if known == nil || known.file != f || known.version != v.Digest {
 			r.merged = mergeParameters(f, env, v)
 		}
 		d.problems = append(d.problems, r.merged.problems...)
+		checkBindings(d, f.request, env, v)
+		clusters = s.placement(d, env, v)
 	}
 	r.problems = d.problems
 	if v != nil && !broken(d.problems) {
 		r.instance = &Instance{
-			Request: f.request, Environment: e, Offering: o, Version: v, Clusters: s.clusters[env],
-			Parameters: r.merged.parameters, Release: r.merged.release,
+			Request: f.request, Environment: e, Offering: o, Version: v, Clusters: clusters,
+			Parameters: r.merged.parameters, Bindings: f.request.bound(env), Release: r.merged.release,
 		}
 	}
 	return r

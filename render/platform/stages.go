@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 
@@ -12,12 +13,15 @@ import (
 type stages struct {
 	environments map[string]*Environment
 	clusters     map[string][]*Cluster // that instances are placed on, by environment
+	draining     map[string][]*Cluster // that they would be placed on otherwise, by environment
+	unread       bool                  // there is a cluster of which nobody knows whether it belongs to an environment
 	opaque       []string
 }
 
 func (s *stages) equal(o *stages) bool {
 	return o != nil && slices.Equal(s.opaque, o.opaque) && maps.Equal(s.environments, o.environments) &&
-		maps.EqualFunc(s.clusters, o.clusters, slices.Equal)
+		maps.EqualFunc(s.clusters, o.clusters, slices.Equal) && maps.EqualFunc(s.draining, o.draining, slices.Equal) &&
+		s.unread == o.unread
 }
 
 func (l *Loader) loadEnvironments(p *Platform) {
@@ -100,36 +104,60 @@ func promotes(p *Platform, name, from string, seen []string) bool {
 
 // place finds the clusters of each environment.
 func (l *Loader) place(p *Platform) {
-	next := &stages{environments: p.Environments, clusters: map[string][]*Cluster{}, opaque: p.tree.opaque}
+	next := &stages{
+		environments: p.Environments, clusters: map[string][]*Cluster{}, draining: map[string][]*Cluster{}, opaque: p.tree.opaque,
+	}
+	for _, c := range p.Clusters {
+		next.unread = next.unread || c.Broken
+	}
 	for name, e := range p.Environments {
-		members, none := members(p, e)
-		if none {
+		next.members(p, e)
+		if !e.Broken && !next.unread && len(next.clusters[name])+len(next.draining[name]) == 0 {
 			d := reopen(p.tree.environments[name])
 			d.environment = name
 			d.warn("spec.clusters", "no-cluster", "selects no cluster")
 			p.Problems = append(p.Problems, d.problems...)
 		}
-		next.clusters[name] = members
 	}
 	if !next.equal(l.stages) {
 		l.stages = next
 	}
 }
 
-// members returns the clusters that an environment's instances are placed on, and whether its selector selects none
-// at all. What a broken cluster's labels are nobody knows.
-func members(p *Platform, e *Environment) (out []*Cluster, none bool) {
-	none = !e.Broken
+// members finds the clusters of an environment. What a broken cluster's labels are nobody knows.
+func (s *stages) members(p *Platform, e *Environment) {
 	for _, name := range sortedKeys(p.Clusters) {
 		c := p.Clusters[name]
-		if c.Broken {
-			none = false
-		} else if e.Clusters != nil && e.Clusters.Matches(labels.Set(c.Labels)) {
-			none = false
-			if c.State != ClusterDraining {
-				out = append(out, c)
-			}
+		switch {
+		case c.Broken, e.Clusters == nil, !e.Clusters.Matches(labels.Set(c.Labels)):
+		case c.State == ClusterDraining:
+			s.draining[e.Name] = append(s.draining[e.Name], c)
+		default:
+			s.clusters[e.Name] = append(s.clusters[e.Name], c)
 		}
 	}
-	return out, none
+}
+
+// placement returns the clusters of an environment that a version's instances are placed on. Where none ever could be,
+// it is a Problem of the request: the version is not for this environment.
+func (s *stages) placement(d *document, env string, v *Version) []*Cluster {
+	members := s.clusters[env]
+	if v.Placement == nil {
+		return members
+	}
+	placed := selected(v.Placement, members)
+	if len(placed) == 0 && len(members) > 0 && len(selected(v.Placement, s.draining[env])) == 0 && !s.unread {
+		at := d.make(nil, "spec.environments."+env, "placement", fmt.Sprintf("no cluster of %s matches what %s is placed on: %s", env, v, v.Placement))
+		d.add(at)
+	}
+	return placed
+}
+
+func selected(selector labels.Selector, clusters []*Cluster) (out []*Cluster) {
+	for _, c := range clusters {
+		if selector.Matches(labels.Set(c.Labels)) {
+			out = append(out, c)
+		}
+	}
+	return out
 }

@@ -44,7 +44,6 @@ func decodeVersion(d *document, offering string, number *semver.Version, files [
 		v.contract(d, s)
 		v.expressions(d, s, files)
 		v.objects(d, s)
-		d.doesNotActYet("spec.bindings", "spec.placement")
 	}
 	d.kustomization(dir, files)
 	return v
@@ -108,6 +107,7 @@ func (v *Version) expressions(d *document, s versionSpec, files []*file) {
 		v.Components = append(v.Components, component)
 	}
 	v.outputs(d, s, names)
+	v.reads = v.readsOf()
 }
 
 func (v *Version) outputs(d *document, s versionSpec, names scope) {

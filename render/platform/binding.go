@@ -1,0 +1,163 @@
+package platform
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// bound returns the requests that a request is bound to in an environment, by the name of the binding.
+func (r *Request) bound(env string) map[string]RequestKey {
+	own, override := r.Spec.Bindings, r.Spec.Environments[env].Bindings
+	if len(own)+len(override) == 0 {
+		return nil
+	}
+	out := make(map[string]RequestKey, len(own)+len(override))
+	for _, bindings := range []map[string]string{own, override} {
+		for name, request := range bindings {
+			out[name] = RequestKey{r.Key.Team, request}
+		}
+	}
+	return out
+}
+
+// BindingField says where a request's file binds a name in an environment.
+func (i *Instance) BindingField(name string) string {
+	return bindingField(i.Request, i.Environment.Name, name)
+}
+
+func bindingField(r *Request, env, name string) string {
+	if _, overridden := r.Spec.Environments[env].Bindings[name]; overridden {
+		return "spec.environments." + env + ".bindings." + name
+	}
+	return "spec.bindings." + name
+}
+
+// checkBindings holds what a request binds to what its version declares.
+func checkBindings(d *document, r *Request, env string, v *Version) {
+	bound := r.bound(env)
+	for _, name := range sortedKeys(bound) {
+		if _, declared := v.Bindings[name]; !declared {
+			d.problem(bindingField(r, env, name), "unknown-binding", "%s has no such binding%s", v, orThereIs(name, v.Bindings))
+		}
+	}
+	for _, name := range sortedKeys(v.Bindings) {
+		if _, given := bound[name]; !given && v.Bindings[name].Required {
+			d.problem("spec.bindings", "required", "%s needs a binding %s: the name of a request of team %s for %s",
+				v, name, r.Key.Team, strings.Join(v.Bindings[name].Offerings, " or "))
+		}
+	}
+}
+
+// A binder checks bindings between requests, which takes all of them.
+type binder struct {
+	platform *Platform
+	resolved map[RequestKey]*resolved
+	cycles   map[edge]string // bindings that go round in a circle, to what they go through
+}
+
+// bind returns a request's resolutions with those broken whose bindings are wrong, and its Problems.
+func (b *binder) bind(r *resolved) (map[string]*resolution, []Problem) {
+	in, wrong := r.in, false
+	for env, resolution := range r.in {
+		if resolution.instance == nil || len(resolution.instance.Bindings) == 0 {
+			continue
+		}
+		problems := b.check(r, resolution.instance)
+		if len(problems) == 0 {
+			continue
+		}
+		if !wrong {
+			in, wrong = maps.Clone(r.in), true
+		}
+		broken := *resolution
+		broken.instance = nil
+		broken.problems = slices.Concat(resolution.problems, problems)
+		in[env] = &broken
+	}
+	if !wrong {
+		return in, r.problems
+	}
+	return in, acrossEnvironments(in)
+}
+
+// check looks at what an instance is bound to: whether that is there, is what the version expects, and tells what the
+// version reads. What cannot be read itself is not guessed about: it may be all right.
+func (b *binder) check(r *resolved, i *Instance) []Problem {
+	d := r.file.document(i.Environment.Name)
+	for _, name := range sortedKeys(i.Bindings) {
+		field, key, env := i.BindingField(name), i.Bindings[name], i.Environment.Name
+		provider := b.resolved[key]
+		if provider == nil {
+			if !b.platform.tree.mayExist("requests/" + key.String() + ".yaml") {
+				d.problem(field, "unknown-request", "team %s has no request %q%s", key.Team, shorten(key.Name), b.orTheTeamHas(key))
+			}
+			continue
+		}
+		if provider.request.Broken {
+			continue
+		}
+		spec := provider.file.request.Spec
+		_, placed := spec.Environments[env]
+		switch allowed := i.Version.Bindings[name].Offerings; {
+		case !slices.Contains(allowed, spec.Offering):
+			d.problem(field, "binding", "%s is a request for %s; %s takes %s there", key, spec.Offering, i.Version, strings.Join(allowed, " or "))
+		case !placed:
+			d.problem(field, "binding", "%s is not in %s; add the environment to it", key, env)
+		default:
+			b.checkOutputs(d, field, i.Version.reads[name], provider.in[env].instance)
+			if cycle := b.cycles[edge{env, i.Request.Key, name}]; cycle != "" {
+				d.problem(field, "cycle", "is one of the bindings that go round in a circle, %s; remove one of them", cycle)
+			}
+		}
+	}
+	return d.problems
+}
+
+func (b *binder) checkOutputs(d *document, field string, reads []string, provider *Instance) {
+	if provider == nil {
+		return
+	}
+	for _, output := range reads {
+		if !provider.Version.puts(output) {
+			d.problem(field, "binding", "%s is %s, which has no output %q%s", provider.Request.Key, provider.Version, output,
+				suggest(output, provider.Version.outputNames()))
+		}
+	}
+}
+
+// orTheTeamHas ends a message with the request that was probably meant, or with the team's where they are few.
+func (b *binder) orTheTeamHas(key RequestKey) string {
+	var names []string
+	for _, k := range b.platform.keys {
+		if k.Team == key.Team {
+			names = append(names, k.Name)
+		}
+	}
+	hint := suggest(key.Name, names)
+	if hint == "" && len(names) <= 10 {
+		hint = "; there is " + list(names)
+	}
+	return hint
+}
+
+// Lacks names the outputs that the instance's version reads of a binding and that are not among these.
+func (i *Instance) Lacks(binding string, outputs map[string]any) (names []string) {
+	for _, name := range i.Version.reads[binding] {
+		if _, ok := outputs[name]; !ok {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func (v *Version) puts(output string) bool {
+	return slices.ContainsFunc(v.Outputs, func(e Expression) bool { return e.Name == output })
+}
+
+func (v *Version) outputNames() (names []string) {
+	for _, e := range v.Outputs {
+		names = append(names, e.Name)
+	}
+	return names
+}
