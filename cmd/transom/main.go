@@ -60,6 +60,8 @@ per environment, and applies that to a fleet of Kubernetes clusters.`,
 		newPlan(),
 		newStatus(),
 		newExplain(),
+		newCatalog(),
+		newUsage(),
 	)
 	return root
 }

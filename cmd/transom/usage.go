@@ -1,0 +1,264 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"transom.dev/render/platform"
+)
+
+func newUsage() *cobra.Command {
+	var o struct {
+		output output
+		in     platformDir
+		state  string
+	}
+	cmd := &cobra.Command{
+		Use:   "usage OFFERING",
+		Short: "Show who runs which version, and what keeps a version from being retired",
+		Long: `Show which team's request runs which version of an offering in which environment, and, for each version, what keeps
+it from being retired: requests that no other version would satisfy, and environments that run it still.
+
+The platform's work tree says what each request resolves to. With --state, state trees as they are, a directory per
+environment such as clones of the state repositories, say what runs there now.`,
+		Example: `  transom usage postgres
+  transom usage postgres --state ./state
+  transom usage web -o json | jq -r '.versions[] | select(.removable) | .version'`,
+		Args: exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.output.check(); err != nil {
+				return err
+			}
+			p, err := o.in.load()
+			if err != nil {
+				return err
+			}
+			offering, err := offeringNamed(p, args[0])
+			if err != nil {
+				return err
+			}
+			result, err := usageOf(p, offering, o.state)
+			if err != nil {
+				return err
+			}
+			w := cmd.OutOrStdout()
+			return o.output.print(w, result, func(w io.Writer) { result.text(w, painter(w)) })
+		},
+	}
+	o.output.flag(cmd)
+	o.in.flag(cmd)
+	cmd.Flags().StringVar(&o.state, "state", "", "read what runs from the state trees DIR/<environment>")
+	cmd.ValidArgsFunction = completeOfferings(&o.in)
+	return cmd
+}
+
+// instanceOf is one request in one environment that uses an offering.
+type instanceOf struct {
+	Request     platform.RequestKey `json:"request"`
+	Environment string              `json:"environment"`
+	Version     string              `json:"version"`              // what it resolves to; with a state, what runs
+	Constraint  string              `json:"constraint,omitempty"` // as its file says
+	Wanted      string              `json:"wanted,omitempty"`     // where that is another version than what runs
+	Otherwise   string              `json:"otherwise,omitempty"`  // what it would resolve to without this version
+}
+
+// instancesOf lists what resolves to an offering's versions, sorted by request and environment.
+func instancesOf(p *platform.Platform, o *platform.Offering) (all []instanceOf) {
+	for _, environment := range environments(p) {
+		for _, i := range p.Instances(environment) {
+			if i.Offering.Name != o.Name {
+				continue
+			}
+			spec := i.Request.Spec
+			constraint := cmp.Or(spec.Environments[environment].Version, spec.Version)
+			one := instanceOf{Request: i.Request.Key, Environment: environment, Version: i.Version.Number.String(), Constraint: constraint}
+			if other := without(o, i.Version).Match(constraint); other != nil {
+				one.Otherwise = other.Number.String()
+			}
+			all = append(all, one)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b instanceOf) int { return a.Request.Compare(b.Request) })
+	return all
+}
+
+// without is the offering as if a version had been withdrawn.
+func without(o *platform.Offering, v *platform.Version) *platform.Offering {
+	rest := *o
+	rest.Versions = slices.DeleteFunc(slices.Clone(o.Versions), func(x *platform.Version) bool { return x.Number.Equal(v.Number) })
+	return &rest
+}
+
+// offeringUsage is who uses an offering's versions.
+type offeringUsage struct {
+	Offering   string                `json:"offering"`
+	State      string                `json:"state,omitempty"` // where what runs was read; empty: what the platform resolves to
+	Versions   []versionUsage        `json:"versions"`
+	Unresolved []platform.RequestKey `json:"unresolved,omitempty"` // requests with a Problem: what they have stays
+}
+
+type versionUsage struct {
+	versionEntry
+	Instances    []instanceOf `json:"instances"`
+	Withdrawable bool         `json:"withdrawable"`      // withdrawing it breaks nobody
+	Removable    bool         `json:"removable"`         // nothing uses it
+	Blocked      []string     `json:"blocked,omitempty"` // what keeps it from being retired, and what to do about it
+}
+
+func usageOf(p *platform.Platform, o *platform.Offering, state string) (*offeringUsage, error) {
+	instances := instancesOf(p, o)
+	if state != "" {
+		running, err := runningOf(p, o, state, instances)
+		if err != nil {
+			return nil, err
+		}
+		instances = running
+	}
+	u := &offeringUsage{Offering: o.Name, State: state, Versions: []versionUsage{}, Unresolved: unresolved(p, o)}
+	known := entryOf(o).Versions
+	for _, i := range instances {
+		if !slices.ContainsFunc(known, func(v versionEntry) bool { return v.Version == i.Version }) {
+			known = append(known, versionEntry{Version: i.Version, Lifecycle: "removed"})
+		}
+	}
+	for _, v := range known {
+		use := versionUsage{versionEntry: v, Instances: []instanceOf{}}
+		for _, i := range instances {
+			if i.Version == v.Version {
+				use.Instances = append(use.Instances, i)
+			}
+		}
+		var stuck bool
+		use.Blocked, stuck = blocked(p, use.Instances)
+		use.Removable, use.Withdrawable = len(use.Instances) == 0, !stuck
+		u.Versions = append(u.Versions, use)
+	}
+	return u, nil
+}
+
+// runningOf puts what the state repositories hold over what the platform resolves to.
+func runningOf(p *platform.Platform, o *platform.Offering, state string, resolved []instanceOf) ([]instanceOf, error) {
+	trees, err := stateTrees(state)
+	if err != nil {
+		return nil, err
+	}
+	all := slices.Clone(resolved)
+	for _, environment := range environments(p) {
+		base, err := trees.of(environment)
+		if err != nil {
+			return nil, err
+		}
+		for key, release := range base.Releases {
+			if release.Offering != o.Name || release.Absent {
+				continue
+			}
+			n := slices.IndexFunc(all, func(i instanceOf) bool { return i.Request == key && i.Environment == environment })
+			switch {
+			case n < 0:
+				all = append(all, instanceOf{Request: key, Environment: environment, Version: release.Version})
+			case all[n].Version != release.Version:
+				all[n].Wanted, all[n].Version, all[n].Otherwise = all[n].Version, release.Version, ""
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b instanceOf) int {
+		return cmp.Or(a.Request.Compare(b.Request), strings.Compare(a.Environment, b.Environment))
+	})
+	return all, nil
+}
+
+// unresolved lists the requests for an offering that have a Problem somewhere.
+func unresolved(p *platform.Platform, o *platform.Offering) (all []platform.RequestKey) {
+	for key, r := range p.Requests {
+		inSome := r.Broken
+		for environment := range r.Spec.Environments {
+			inSome = inSome || p.Broken(environment, key)
+		}
+		if r.Spec.Offering == o.Name && inSome {
+			all = append(all, key)
+		}
+	}
+	slices.SortFunc(all, platform.RequestKey.Compare)
+	return all
+}
+
+// blocked says what keeps a version from being retired: edits that somebody has to make, without which a request would
+// be stuck, and rollouts to wait for.
+func blocked(p *platform.Platform, instances []instanceOf) (all []string, stuck bool) {
+	say := func(format string, args ...any) {
+		if line := fmt.Sprintf(format, args...); !slices.Contains(all, line) {
+			all = append(all, line)
+		}
+	}
+	for _, i := range instances {
+		file := fmt.Sprintf("requests/%s.yaml", i.Request)
+		switch {
+		case p.Requests[i.Request] == nil:
+			say("%s runs it for %s, which is no longer requested; wait until the removal has arrived", i.Environment, i.Request)
+		case i.Wanted != "":
+			say("%s runs it for %s, which resolves to %s; wait until that has arrived", i.Environment, i.Request, i.Wanted)
+		case i.Constraint == "":
+			say("%s runs it for %s, which cannot be resolved there; mend %s", i.Environment, i.Request, file)
+		case i.Otherwise == "":
+			stuck = true
+			say("%s: version %q matches no other published version; change it", file, i.Constraint)
+		}
+	}
+	return all, stuck
+}
+
+// text prints the versions, newest first.
+func (u *offeringUsage) text(w io.Writer, p paint) {
+	for n, v := range u.Versions {
+		if n > 0 {
+			fmt.Fprintln(w)
+		}
+		fmt.Fprintln(w, p.bold(u.Offering+"@"+v.brief()))
+		v.instances(w, p)
+		for _, line := range v.Blocked {
+			fmt.Fprintf(w, "  %s\n", p.yellow("blocks retirement: "+line))
+		}
+		switch {
+		case v.Removable:
+			fmt.Fprintf(w, "  %s\n", p.green("nothing uses it: it can be removed"))
+		case v.Withdrawable && len(v.Blocked) == 0:
+			fmt.Fprintf(w, "  %s\n", p.green("can be withdrawn, and removed once nothing runs it"))
+		}
+	}
+	for _, key := range u.Unresolved {
+		fmt.Fprintf(w, "\n%s\n", p.red(fmt.Sprintf("%s has a Problem, so what it runs is not known here; see \"transom check\"", key)))
+	}
+}
+
+// instances prints a line for the environments in which a request uses the version in the same way.
+func (v versionUsage) instances(w io.Writer, p paint) {
+	for rest := v.Instances; len(rest) > 0; {
+		first := rest[0]
+		var in []string
+		for len(rest) > 0 && first.like(rest[0]) {
+			in = append(in, rest[0].Environment)
+			rest = rest[1:]
+		}
+		line := fmt.Sprintf("  %s in %s", first.Request, strings.Join(in, ", "))
+		switch {
+		case first.Wanted != "":
+			line += p.yellow(fmt.Sprintf("  resolves to %s now", first.Wanted))
+		case first.Otherwise != "":
+			line += p.faint(fmt.Sprintf("  version %q, else %s", first.Constraint, first.Otherwise))
+		case first.Constraint != "":
+			line += p.faint(fmt.Sprintf("  version %q", first.Constraint))
+		}
+		fmt.Fprintln(w, line)
+	}
+}
+
+// like says whether two instances differ in nothing but their environment.
+func (i instanceOf) like(o instanceOf) bool {
+	o.Environment = i.Environment
+	return i == o
+}

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// scalarText writes a string as a YAML scalar on one line that every reader takes for that string: plain where it can
+// be, else quoted. In a flow collection commas and brackets end a plain scalar.
+func scalarText(s string, flow bool) string {
+	if isPlain(s, flow) {
+		return s
+	}
+	data, err := json.Marshal(s) // a JSON string is a YAML one in double quotes
+	if err != nil {
+		return `""`
+	}
+	quoted := strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&").Replace(string(data))
+	if !strings.Contains(quoted, `\`) {
+		return quoted
+	}
+	if single := "'" + strings.ReplaceAll(s, "'", "''") + "'"; isOneLine(s) {
+		return single
+	}
+	return quoted
+}
+
+// isPlain says whether a string can stand without quotes: YAML 1.2 and 1.1 must both read it as that string.
+func isPlain(s string, flow bool) bool {
+	if s == "" || !isOneLine(s) || strings.TrimSpace(s) != s || flow && strings.ContainsAny(s, ",[]{}") {
+		return false
+	}
+	if looksTyped(s) || strings.HasSuffix(s, ":") || strings.Contains(s, ": ") || strings.Contains(s, " #") {
+		return false
+	}
+	var n yaml.Node
+	if err := yaml.Unmarshal([]byte(s), &n); err != nil || len(n.Content) != 1 {
+		return false
+	}
+	v := n.Content[0]
+	return v.Kind == yaml.ScalarNode && v.Tag == "!!str" && v.Style == 0 && v.Value == s && v.Anchor == "" && v.LineComment == ""
+}
+
+// looksTyped finds the words and numbers of YAML 1.1 and of Kubernetes' tools that are no strings to some reader.
+func looksTyped(s string) bool {
+	switch strings.ToLower(s) {
+	case "y", "n", "yes", "no", "on", "off", "true", "false", "null", "~", "=", "<<", "---", "...":
+		return true
+	}
+	return strings.ContainsRune("0123456789+-.", rune(s[0])) && strings.Trim(s, "0123456789+-._eExXoOabcdefABCDEF:TZ ") == ""
+}
+
+func isOneLine(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool {
+		return r < ' ' || r == 0x7f || r == 0x85 || r == 0x2028 || r == 0x2029 || r == 0xfeff
+	})
+}
+
+func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// inlineYAML writes a generic value on one line.
+func inlineYAML(v any, flow bool) string {
+	switch v := v.(type) {
+	case string:
+		return scalarText(v, flow)
+	case map[string]any:
+		var entries []string
+		for _, name := range sortedNames(v) {
+			entries = append(entries, scalarText(name, true)+": "+inlineYAML(v[name], true))
+		}
+		return "{" + strings.Join(entries, ", ") + "}"
+	case []any:
+		var items []string
+		for _, item := range v {
+			items = append(items, inlineYAML(item, true))
+		}
+		return "[" + strings.Join(items, ", ") + "]"
+	}
+	data, err := json.Marshal(v)
+	if err != nil {
+		return "null"
+	}
+	return string(data)
+}

@@ -1,0 +1,45 @@
+package platform
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// OpenAPI returns the schema as a generic OpenAPI v3 object, for people and their tools to read.
+func (s *Schema) OpenAPI() map[string]any {
+	data, err := json.Marshal(s.structural.ToKubeOpenAPI())
+	if err != nil {
+		// It came from JSON and was compiled since.
+		panic(fmt.Sprintf("write a compiled schema: %v", err))
+	}
+	var out map[string]any
+	if err := json.Unmarshal(data, &out); err != nil {
+		panic(fmt.Sprintf("read a compiled schema: %v", err))
+	}
+	return out
+}
+
+// Match returns the version that a constraint means, as resolving a request does, or nil where none matches. It may
+// be Broken.
+func (o *Offering) Match(constraint string) *Version {
+	v, _ := match(o, constraint)
+	return v
+}
+
+// As returns the instance as it would be with another version of its offering: its request's parameters merged,
+// defaulted and validated for that one.
+func (i *Instance) As(v *Version) (*Instance, []Problem) {
+	spec := i.Request.Spec
+	other := *i
+	other.Version = v
+	other.Parameters = v.Parameters.Default(mergePatch(spec.Parameters, spec.Environments[i.Environment.Name].Parameters))
+	other.Release = release(i.Request, v)
+	var problems []Problem
+	for _, wrong := range v.Parameters.validate(other.Parameters) {
+		problems = append(problems, Problem{
+			File: i.Request.File, Field: join("spec.parameters", wrong.field), Rule: wrong.rule, Message: wrong.message,
+			Environment: i.Environment.Name, Request: &i.Request.Key,
+		})
+	}
+	return &other, problems
+}
