@@ -19,6 +19,15 @@ var loadSchema = sync.OnceFunc(func() { openapi.Schema() })
 
 // Build returns what `kustomize build` prints for the wrapper. It may be called concurrently.
 func Build(w Wrapper) ([]byte, error) {
+	result, err := accumulate(w)
+	if err != nil {
+		return nil, err
+	}
+	return result.AsYaml()
+}
+
+// accumulate lays the wrapper and its trees out in memory and has Kustomize build it.
+func accumulate(w Wrapper) (resmap.ResMap, error) {
 	files, err := w.Files()
 	if err != nil {
 		return nil, err
@@ -34,11 +43,7 @@ func Build(w Wrapper) ([]byte, error) {
 			return nil, err
 		}
 	}
-	result, err := run(tree, path.Join("/", Dir))
-	if err != nil {
-		return nil, err
-	}
-	return result.AsYaml()
+	return run(tree, path.Join("/", Dir))
 }
 
 // run is Kustomize. What it fails with, a panic included, is a Failure.

@@ -1,0 +1,213 @@
+package kustomize
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"sort"
+	"strings"
+	"sync"
+
+	"sigs.k8s.io/kustomize/api/resmap"
+)
+
+// maxTemplates bounds the templates of one program. Beyond it, instances are built the plain way.
+const maxTemplates = 128
+
+// A Program builds the instances of one set of components, with the same bytes as Build, and most of them much faster:
+// it runs Kustomize a few times on markers, sees where they go, and from then on fills in values. What it cannot prove
+// to be only copied goes the plain way. A Program is for wrappers that differ in inputs, prefix, namespace and the
+// values of labels only, and may be used concurrently.
+type Program struct {
+	facts  *facts
+	labels []string // keys
+	roots  []root
+	texts  []string // sorted, which no prefix may begin
+	why    error    // nothing is built by template
+
+	classes   sync.Map // by field
+	mu        sync.Mutex
+	templates map[string]*entry
+}
+
+// A root is a part of the inputs that replacements read.
+type root struct {
+	path  []string
+	field string
+}
+
+// An entry is the template of one shape. The first instance of a shape is built the plain way, for it may be the only
+// one.
+type entry struct {
+	mu       sync.Mutex
+	seen     bool
+	template *template
+	why      error
+}
+
+// Compile prepares building instances like the wrapper, whose trees have passed Guard.
+func Compile(w Wrapper) *Program {
+	p := &Program{labels: sortedKeys(w.Labels), templates: map[string]*entry{}}
+	if len(w.Resources) > 0 {
+		p.why = unproven("resources beside the inputs")
+		return p
+	}
+	if p.facts, p.why = gather(w); p.why == nil {
+		p.why = p.facts.copies()
+	}
+	if p.why != nil {
+		return p
+	}
+	p.roots = roots(p.facts.sources)
+	texts := p.facts.names
+	if p.facts.generated || p.facts.affixed {
+		texts = p.facts.constants
+	}
+	p.texts = sortedKeys(texts)
+	return p
+}
+
+// roots merges the paths that lie inside each other.
+func roots(sources [][]string) []root {
+	var found []root
+	for _, path := range sources {
+		if i := slices.IndexFunc(path, isIndex); i >= 0 {
+			path = path[:i]
+		}
+		if slices.Contains([]string{"apiVersion", "kind", "metadata"}, path[0]) {
+			continue
+		}
+		found = append(found, root{path, strings.Join(path, fieldSeparator)})
+	}
+	slices.SortFunc(found, func(a, b root) int { return strings.Compare(a.field, b.field) })
+	var merged []root
+	for _, r := range found {
+		inside := func(m root) bool { return m.field == r.field || strings.HasPrefix(r.field, m.field+fieldSeparator) }
+		if !slices.ContainsFunc(merged, inside) {
+			merged = append(merged, r)
+		}
+	}
+	return merged
+}
+
+// startsWith reports whether some text that Kustomize might take for a name begins with a prefix.
+func (p *Program) startsWith(prefix string) bool {
+	i := sort.SearchStrings(p.texts, prefix)
+	return i < len(p.texts) && strings.HasPrefix(p.texts[i], prefix)
+}
+
+func (p *Program) class(field string) class {
+	if c, ok := p.classes.Load(field); ok {
+		return c.(class)
+	}
+	c := p.facts.class(field)
+	p.classes.Store(field, c)
+	return c
+}
+
+// Build returns what the function Build returns for the wrapper.
+func (p *Program) Build(w Wrapper) ([]byte, error) {
+	out, _, err := p.build(w)
+	return out, err
+}
+
+// Why says what keeps an instance from being built by template; nil: nothing. The second call with instances of one
+// shape is the first that knows for sure.
+func (p *Program) Why(w Wrapper) error {
+	for range 2 {
+		_, why, err := p.build(w)
+		if err != nil || why == nil || !errors.Is(why, errFirst) {
+			return why
+		}
+	}
+	return nil
+}
+
+// errFirst says that nobody knows yet whether there will be another instance of the shape.
+var errFirst = unproven("first of its shape")
+
+func (p *Program) build(w Wrapper) (out []byte, why, err error) {
+	if p.why != nil {
+		out, err = Build(w)
+		return out, p.why, err
+	}
+	s, why := p.shape(&w, nil)
+	if why != nil {
+		out, err = Build(w)
+		return out, why, err
+	}
+	e, why := p.entry(s)
+	if why == nil {
+		out, why = e.print(s)
+	}
+	if why != nil {
+		out, err = Build(w)
+	}
+	return out, why, err
+}
+
+func (p *Program) entry(s *shape) (*entry, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	e := p.templates[string(s.key)]
+	if e == nil {
+		if len(p.templates) >= maxTemplates {
+			return nil, unproven("more than %d shapes of inputs", maxTemplates)
+		}
+		e = &entry{}
+		p.templates[string(s.key)] = e
+	}
+	return e, nil
+}
+
+// print fills in the values, having made the template where there is none yet.
+func (e *entry) print(s *shape) ([]byte, error) {
+	t, why := e.ready(s)
+	if why != nil {
+		return nil, why
+	}
+	return t.print(s)
+}
+
+func (e *entry) ready(s *shape) (*template, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.seen {
+		e.seen = true
+		return nil, errFirst
+	}
+	if e.template == nil && e.why == nil {
+		e.template, e.why = s.compile()
+	}
+	return e.template, e.why
+}
+
+// compile makes the template of a shape, and holds it against the plain build of its instance.
+func (s *shape) compile() (*template, error) {
+	var results [probes]resmap.ResMap
+	var marks [probes]markers
+	for i := range probes {
+		marks[i] = s.marked(i)
+		w, err := s.probe(marks[i])
+		if err != nil {
+			return nil, err
+		}
+		if results[i], err = accumulate(w); err != nil {
+			return nil, unproven("fails with other values: %v", err)
+		}
+	}
+	t, err := newTemplate(results, marks, s.values)
+	if err != nil {
+		return nil, err
+	}
+	want, err := Build(*s.wrapper)
+	if err != nil {
+		return nil, unproven("fails with these values: %v", err)
+	}
+	t.size = len(want)
+	got, err := t.print(s)
+	if err == nil && !bytes.Equal(want, got) {
+		return nil, unproven("does not print what Kustomize prints")
+	}
+	return t, nil
+}

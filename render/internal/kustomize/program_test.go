@@ -1,0 +1,121 @@
+package kustomize_test
+
+import (
+	"maps"
+	"os"
+	"path"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"transom.dev/render/internal/kustomize"
+	"transom.dev/render/platform"
+)
+
+// family is wrappers that one program builds.
+type family struct {
+	name     string
+	wrappers []kustomize.Wrapper
+}
+
+// examples are the wrappers of all instances of an example on all clusters, by what they share.
+func examples(t testing.TB, example string) []family {
+	p, err := platform.Load(os.DirFS(path.Join("../../../examples", example)))
+	require.NoError(t, err)
+	families := map[string]*family{}
+	for _, environment := range slices.Sorted(maps.Keys(p.Environments)) {
+		for _, i := range p.Instances(environment) {
+			for _, cluster := range i.Clusters {
+				inputs, problems := i.Inputs(cluster, nil)
+				require.Empty(t, problems)
+				w := wrapped(t, i, inputs)
+				key := environment
+				for _, c := range w.Components {
+					key += " " + c
+				}
+				if families[key] == nil {
+					families[key] = &family{name: key}
+				}
+				families[key].wrappers = append(families[key].wrappers, w)
+			}
+		}
+	}
+	var list []family
+	for _, key := range slices.Sorted(maps.Keys(families)) {
+		list = append(list, *families[key])
+	}
+	return list
+}
+
+// wrapped wraps an instance as rendering does.
+func wrapped(t testing.TB, i *platform.Instance, inputs platform.Inputs) kustomize.Wrapper {
+	components, problems := i.Components(inputs)
+	require.Empty(t, problems)
+	k, v := i.Request.Key, i.Version
+	w := kustomize.Wrapper{
+		Inputs:     inputs.Map(),
+		Trees:      []kustomize.Tree{{Dir: v.Dir, Files: v.Files, Digest: v.Digest}},
+		Components: []string{v.Dir},
+		Labels: map[string]string{
+			"app.kubernetes.io/managed-by": "transom", "transom.dev/team": k.Team, "transom.dev/request": k.Name,
+			"transom.dev/environment": i.Environment.Name, "transom.dev/offering": i.Offering.Name,
+		},
+	}
+	for _, c := range components {
+		w.Components = append(w.Components, path.Join(v.Dir, c))
+	}
+	for _, o := range i.Environment.Overlays {
+		w.Trees = append(w.Trees, kustomize.Tree{Dir: o.Dir, Files: o.Files, Digest: o.Digest, Overlay: true})
+		w.Components = append(w.Components, o.Dir)
+	}
+	if v.Scope != platform.ClusterScoped {
+		w.Namespace, w.Prefix = inputs.Namespace, k.Name+"-"
+		w.Identity = map[string]string{"transom.dev/team": k.Team, "transom.dev/request": k.Name}
+	}
+	return w
+}
+
+// TestExamplesAreCompiled builds every instance of the examples both ways, and wants all of them compiled.
+func TestExamplesAreCompiled(t *testing.T) {
+	for _, example := range []string{"minimal", "acme"} {
+		for _, f := range examples(t, example) {
+			t.Run(example+" "+f.name, func(t *testing.T) {
+				p := kustomize.Compile(f.wrappers[0])
+				for _, w := range f.wrappers {
+					require.NoError(t, p.Why(w))
+					want, err := kustomize.Build(w)
+					require.NoError(t, err)
+					got, err := p.Build(w)
+					require.NoError(t, err)
+					require.Equal(t, string(want), string(got))
+				}
+			})
+		}
+	}
+}
+
+// BenchmarkInstance builds the instances of the acme example in turn, one operation each.
+func BenchmarkInstance(b *testing.B) {
+	var wrappers []kustomize.Wrapper
+	var programs []*kustomize.Program
+	for _, f := range examples(b, "acme") {
+		p := kustomize.Compile(f.wrappers[0])
+		for _, w := range f.wrappers {
+			require.NoError(b, p.Why(w))
+			wrappers, programs = append(wrappers, w), append(programs, p)
+		}
+	}
+	b.Run("kustomize", func(b *testing.B) {
+		for n := 0; b.Loop(); n++ {
+			_, err := kustomize.Build(wrappers[n%len(wrappers)])
+			require.NoError(b, err)
+		}
+	})
+	b.Run("compiled", func(b *testing.B) {
+		for n := 0; b.Loop(); n++ {
+			_, err := programs[n%len(wrappers)].Build(wrappers[n%len(wrappers)])
+			require.NoError(b, err)
+		}
+	})
+}

@@ -1,0 +1,284 @@
+package kustomize
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// Values that a template has a gap for.
+const (
+	stringValue = 's'
+	intValue    = 'i'
+	boolValue   = 'b'
+)
+
+// Of some kinds only so many values can be told apart when a template is made; the others are part of it.
+const (
+	maxValues = 900
+	maxBools  = 1<<probes - 2
+)
+
+// maxInt is the largest number that JSON, which some patches pass values through, is sure to keep.
+const maxInt = 1 << 53
+
+// A value is one scalar of an instance that its template has gaps for.
+type value struct {
+	kind byte
+	text string
+}
+
+// A shape is all about an instance's inputs but the values: where two instances have the same key, Kustomize does the
+// same with both and only copies other values.
+type shape struct {
+	key    []byte
+	values []value
+
+	program *Program
+	wrapper *Wrapper
+	markers markers
+	inputs  any
+	bools   int
+	strict  []string // values that Kustomize compares with others
+}
+
+// shape takes a wrapper apart. The error is what keeps this instance from being built by template. With markers, the
+// shape's inputs become those that replacements read, with markers in place of the values.
+func (p *Program) shape(w *Wrapper, m markers) (*shape, error) {
+	s := &shape{program: p, wrapper: w, markers: m, key: make([]byte, 0, 64), values: make([]value, 0, 16)}
+	if err := s.frame(); err != nil {
+		return nil, err
+	}
+	for _, root := range p.roots {
+		v, ok := find(w.Inputs, root.path)
+		if !ok {
+			return nil, unproven("the inputs have no %s", strings.Join(root.path, "."))
+		}
+		marked, err := s.add(root.field, v)
+		if err != nil {
+			return nil, err
+		}
+		s.key = append(s.key, ';')
+		if m != nil {
+			s.inputs = place(s.inputs, root.path, marked)
+		}
+	}
+	if len(s.values) > maxValues {
+		return nil, unproven("more than %d values", maxValues)
+	}
+	return s, nil
+}
+
+var (
+	dnsPrefix = regexp.MustCompile(`^[a-z]([-a-z0-9]*[a-z0-9])?-$`)
+	dnsLabel  = regexp.MustCompile(`^[a-z]([-a-z0-9]*[a-z0-9])?$`)
+	labelText = regexp.MustCompile(`^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$`)
+)
+
+// frame adds what the wrapper puts around every object: its values come first, prefix and namespace always.
+func (s *shape) frame() error {
+	w, f := s.wrapper, s.program.facts
+	if w.Prefix != "" && !dnsPrefix.MatchString(w.Prefix) {
+		return unproven("prefix %q", w.Prefix)
+	}
+	if w.Namespace != "" && (!dnsLabel.MatchString(w.Namespace) || yamlWord(w.Namespace) || f.namespaces[w.Namespace]) {
+		return unproven("namespace %q", w.Namespace)
+	}
+	if w.Prefix != "" && s.program.startsWith(w.Prefix) {
+		return unproven("a name or text begins with the prefix %q", w.Prefix)
+	}
+	s.values = append(s.values, value{stringValue, w.Prefix}, value{stringValue, w.Namespace})
+	for _, key := range s.program.labels {
+		text := w.Labels[key]
+		if !labelText.MatchString(text) {
+			return unproven("label value %q", text)
+		}
+		if other, ok := w.Identity[key]; ok && other != text {
+			return unproven("two values of the label %s", key)
+		}
+		s.values = append(s.values, value{stringValue, text})
+	}
+	return nil
+}
+
+// add adds one value of the inputs, whose place is the field. It returns the value, with markers where there are any.
+func (s *shape) add(field string, v any) (any, error) {
+	switch v := v.(type) {
+	case nil:
+		s.key = append(s.key, 'n')
+		return v, nil
+	case string:
+		return s.addString(field, v)
+	case bool:
+		return s.addBool(field, v)
+	case map[string]any:
+		return s.addMap(field, v)
+	case []any:
+		return s.addList(field, v)
+	}
+	return s.addNumber(field, v)
+}
+
+func (s *shape) addMap(field string, m map[string]any) (any, error) {
+	marked := map[string]any{}
+	s.key = append(s.key, '{')
+	for _, key := range sortedKeys(m) {
+		if !plainKey(key) {
+			return nil, unproven("the key %q", key)
+		}
+		s.key = append(append(s.key, key...), ':')
+		item, err := s.add(joinField(field, key), m[key])
+		if err != nil {
+			return nil, err
+		}
+		marked[key] = item
+	}
+	s.key = append(s.key, '}')
+	return marked, nil
+}
+
+// plainKey reports whether a key is a string however it is written, and means nothing to Kustomize.
+func plainKey(key string) bool {
+	return labelText.MatchString(strings.ReplaceAll(key, "/", ".")) && isLetter(key[0]) && !yamlWord(key) &&
+		!strings.Contains(key, "kustomize") && !strings.Contains(key, "config.kubernetes.io")
+}
+
+func (s *shape) addList(field string, list []any) (any, error) {
+	marked := make([]any, len(list))
+	s.key = append(s.key, '[')
+	for i, item := range list {
+		item, err := s.add(field, item)
+		if err != nil {
+			return nil, err
+		}
+		marked[i] = item
+	}
+	s.key = append(s.key, ']')
+	return marked, nil
+}
+
+func (s *shape) addString(field, text string) (any, error) {
+	p, w := s.program, s.wrapper
+	f, c := p.facts, p.class(field)
+	switch {
+	case !utf8.ValidString(text):
+		return nil, unproven("text that is not UTF-8")
+	case field == "namespace" && text == w.Namespace && text != "":
+		s.key = append(s.key, 'N')
+		return s.markers.at(1, text), nil
+	case text == "", c.parsed, f.named(text), c.compared && f.constants[text], matched(c.matched, text), matched(f.images, text):
+		return s.literal(text), nil
+	case f.generated && strings.HasPrefix(text, w.Prefix) && f.names[text[len(w.Prefix):]]:
+		return nil, unproven("a value that is the name of an object")
+	}
+	for _, delimiter := range f.delimiters {
+		if strings.Contains(text, delimiter) {
+			return nil, unproven("a value with the delimiter %q", delimiter)
+		}
+	}
+	marker, err := s.gap(c, value{stringValue, text})
+	if matched(f.images, marker) {
+		return nil, unproven("images that match anything")
+	}
+	return marker, err
+}
+
+// gap adds a value that the template leaves open. Values that Kustomize compares must all differ.
+func (s *shape) gap(c class, v value) (marker string, err error) {
+	marker = s.markers.at(len(s.values), v.text)
+	if c.compared || len(c.matched) > 0 {
+		if v.text == s.wrapper.Namespace || slices.Contains(s.strict, v.text) {
+			return "", unproven("equal values where values are compared")
+		}
+		if s.markers != nil && matched(c.matched, marker) {
+			return "", unproven("a path that matches anything")
+		}
+		s.strict = append(s.strict, v.text)
+	}
+	s.key = append(s.key, v.kind)
+	s.values = append(s.values, v)
+	return marker, nil
+}
+
+// matched asks about the text as it is and as YAML may quote it.
+func matched(expressions []*regexp.Regexp, text string) bool {
+	return slices.ContainsFunc(expressions, func(r *regexp.Regexp) bool {
+		return r.MatchString(text) || r.MatchString(`"`+text+`"`) || r.MatchString(`'`+text+`'`)
+	})
+}
+
+// literal adds a value that becomes part of the template.
+func (s *shape) literal(v any) any {
+	s.key = fmt.Appendf(s.key, "=%T%q", v, fmt.Sprint(v))
+	return v
+}
+
+func (s *shape) addBool(field string, v bool) (any, error) {
+	c := s.program.class(field)
+	if s.bools == maxBools || c.parsed || c.compared || len(c.matched) > 0 {
+		return s.literal(v), nil
+	}
+	s.bools++
+	marker, err := s.gap(c, value{boolValue, strconv.FormatBool(v)})
+	return marker == "true", err
+}
+
+func (s *shape) addNumber(field string, v any) (any, error) {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	if text[0] != '-' && (text[0] < '0' || text[0] > '9') {
+		return nil, unproven("a value of type %T", v)
+	}
+	number := json.Number(text)
+	c := s.program.class(field)
+	n, err := strconv.ParseInt(string(number), 10, 64)
+	if err != nil || n < 0 || n > maxInt || strconv.FormatInt(n, 10) != string(number) ||
+		c.parsed || c.compared && s.program.facts.constants[string(number)] || matched(c.matched, string(number)) {
+		s.literal(number)
+		return v, nil
+	}
+	marker, err := s.gap(c, value{intValue, string(number)})
+	return json.Number(marker), err
+}
+
+// find follows a path of keys and indices.
+func find(v any, path []string) (any, bool) {
+	for _, step := range path {
+		switch c := v.(type) {
+		case map[string]any:
+			next, ok := c[step]
+			if !ok {
+				return nil, false
+			}
+			v = next
+		case []any:
+			i, err := strconv.Atoi(step)
+			if err != nil || i < 0 || i >= len(c) {
+				return nil, false
+			}
+			v = c[i]
+		default:
+			return nil, false
+		}
+	}
+	return v, true
+}
+
+// place puts a value at a path into what is there.
+func place(at any, path []string, v any) any {
+	if len(path) == 0 {
+		return v
+	}
+	m, ok := at.(map[string]any)
+	if !ok {
+		m = map[string]any{}
+	}
+	m[path[0]] = place(m[path[0]], path[1:], v)
+	return m
+}

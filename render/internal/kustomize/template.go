@@ -1,0 +1,384 @@
+package kustomize
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"sigs.k8s.io/kustomize/api/resmap"
+	kyaml "sigs.k8s.io/kustomize/kyaml/yaml"
+	"sigs.k8s.io/yaml"
+)
+
+// A template is what Kustomize prints for every instance of one shape, with gaps where their values go.
+type template struct {
+	documents []document
+	size      int // of what was printed last, about
+}
+
+type document struct {
+	texts  []string // around the gaps, one more than those
+	gaps   []gap
+	object *kyaml.RNode // as Kustomize has it before printing; nil: it cannot be printed again
+}
+
+// A gap is one scalar that depends on values.
+type gap struct {
+	parts  []part
+	quoted bool // it is a string; otherwise it is printed as it is
+	column int
+	path   []any // keys and indices in the object
+}
+
+// A part is text or a value of the shape.
+type part struct {
+	text  string
+	value int // -1: text
+}
+
+// errUnusual says that a value is beyond what a template prints by itself.
+var errUnusual = unproven("text that is written differently at different places")
+
+// newTemplate finds out how the results of probes depend on their markers. The error says what depends on them in a
+// way that cannot be proved.
+func newTemplate(results [probes]resmap.ResMap, m [probes]markers, values []value) (*template, error) {
+	t := &template{}
+	for n, r := range results[0].Resources() {
+		var objects [probes]any
+		for i, result := range results {
+			if result.Size() != results[0].Size() {
+				return nil, unproven("which objects there are depends on values")
+			}
+			content, err := result.Resources()[n].MarshalJSON()
+			if err != nil {
+				return nil, err
+			}
+			if objects[i], err = decodeJSON(content); err != nil {
+				return nil, err
+			}
+		}
+		if r.GetKind() == inputsKind {
+			return nil, unproven("the Inputs object is not dropped")
+		}
+		c := &comparison{markers: m, values: values, object: r.GetKind() + " " + r.OrgId().Name}
+		tokens, err := c.compare(objects, nil)
+		if err != nil {
+			return nil, err
+		}
+		d, err := c.document(tokens, &r.RNode)
+		if err != nil {
+			return nil, err
+		}
+		t.documents = append(t.documents, *d)
+	}
+	return t, nil
+}
+
+func decodeJSON(content []byte) (v any, err error) {
+	decoder := json.NewDecoder(bytes.NewReader(content))
+	decoder.UseNumber()
+	return v, decoder.Decode(&v)
+}
+
+// A comparison looks at one object in all probes at once.
+type comparison struct {
+	markers [probes]markers
+	values  []value
+	object  string
+	gaps    []gap
+}
+
+func (c *comparison) differs(path []any) error {
+	steps := make([]string, len(path))
+	for i, step := range path {
+		steps[i] = fmt.Sprint(step)
+	}
+	return unproven("%s: %s depends on values by more than copying", c.object, strings.Join(steps, "."))
+}
+
+// compare returns the object with a token in place of each gap.
+func (c *comparison) compare(v [probes]any, path []any) (any, error) {
+	switch first := v[0].(type) {
+	case map[string]any:
+		return c.compareMaps(first, v, path)
+	case []any:
+		return c.compareLists(first, v, path)
+	}
+	for _, other := range v[1:] {
+		if other != v[0] {
+			return c.gap(v, path)
+		}
+	}
+	return v[0], nil
+}
+
+func (c *comparison) compareMaps(first map[string]any, v [probes]any, path []any) (any, error) {
+	tokens := map[string]any{}
+	for _, key := range sortedKeys(first) {
+		var values [probes]any
+		for i := range v {
+			m, ok := v[i].(map[string]any)
+			if !ok || len(m) != len(first) {
+				return nil, c.differs(path)
+			}
+			if values[i], ok = m[key]; !ok {
+				return nil, c.differs(path)
+			}
+		}
+		token, err := c.compare(values, append(slices.Clone(path), key))
+		if err != nil {
+			return nil, err
+		}
+		tokens[key] = token
+	}
+	return tokens, nil
+}
+
+func (c *comparison) compareLists(first []any, v [probes]any, path []any) (any, error) {
+	tokens := make([]any, len(first))
+	for n := range first {
+		var values [probes]any
+		for i := range v {
+			list, ok := v[i].([]any)
+			if !ok || len(list) != len(first) {
+				return nil, c.differs(path)
+			}
+			values[i] = list[n]
+		}
+		token, err := c.compare(values, append(slices.Clone(path), n))
+		if err != nil {
+			return nil, err
+		}
+		tokens[n] = token
+	}
+	return tokens, nil
+}
+
+// gap explains a scalar that is not the same in all probes by their markers.
+func (c *comparison) gap(v [probes]any, path []any) (any, error) {
+	g := gap{path: path}
+	switch first := v[0].(type) {
+	case string:
+		g.quoted = true
+		g.parts = c.parts(first)
+	case json.Number:
+		g.parts = c.parts(first.String())
+	case bool:
+		g.parts = c.parts(strconv.FormatBool(first))
+	}
+	for i := range v {
+		text, ok := v[i].(string)
+		if !g.quoted {
+			text, ok = fmt.Sprint(v[i]), true
+		}
+		if !ok || join(g.parts, c.markers[i]) != text {
+			return c.boolean(v, path)
+		}
+	}
+	if !g.quoted && (len(g.parts) != 1 || c.values[g.parts[0].value].kind != intValue) {
+		return nil, c.differs(path)
+	}
+	c.gaps = append(c.gaps, g)
+	return token(len(c.gaps) - 1), nil
+}
+
+// parts finds the markers in a text of the first probe.
+func (c *comparison) parts(text string) []part {
+	var parts []part
+	from := 0
+	for at := 0; at < len(text); {
+		i := slices.IndexFunc(c.markers[0], func(m string) bool { return m != "" && strings.HasPrefix(text[at:], m) })
+		if i < 0 || c.values[i].kind == boolValue {
+			at++
+			continue
+		}
+		if at > from {
+			parts = append(parts, part{text[from:at], -1})
+		}
+		parts = append(parts, part{value: i})
+		at += len(c.markers[0][i])
+		from = at
+	}
+	if from < len(text) {
+		parts = append(parts, part{text[from:], -1})
+	}
+	return parts
+}
+
+// boolean explains a scalar by a boolean: each is true in another set of probes.
+func (c *comparison) boolean(v [probes]any, path []any) (any, error) {
+	for value := range c.values {
+		if c.values[value].kind != boolValue {
+			continue
+		}
+		g := gap{path: path, parts: []part{{value: value}}}
+		_, g.quoted = v[0].(string)
+		same := true
+		for i := range v {
+			_, quoted := v[i].(string)
+			same = same && quoted == g.quoted && fmt.Sprint(v[i]) == c.markers[i][value]
+		}
+		if same {
+			c.gaps = append(c.gaps, g)
+			return token(len(c.gaps) - 1), nil
+		}
+	}
+	return nil, c.differs(path)
+}
+
+func join(parts []part, m markers) string {
+	text := ""
+	for _, p := range parts {
+		if p.value < 0 {
+			text += p.text
+		} else {
+			text += m[p.value]
+		}
+	}
+	return text
+}
+
+// token is a plain word that no object holds, which marks a gap in printed text.
+func token(gap int) string { return fmt.Sprintf("zqgap%05dqz", gap) }
+
+// document prints the object with tokens and cuts it at them.
+func (c *comparison) document(tokens any, object *kyaml.RNode) (*document, error) {
+	content, err := json.Marshal(tokens)
+	if err != nil {
+		return nil, err
+	}
+	printed, err := yaml.JSONToYAML(content)
+	if err != nil {
+		return nil, err
+	}
+	d := &document{object: object.Copy()}
+	rest := string(printed)
+	for len(c.gaps) > len(d.gaps) {
+		before, after, found := strings.Cut(rest, "zqgap")
+		if !found || len(after) < 7 {
+			return nil, unproven("%s: a key depends on values", c.object)
+		}
+		n, err := strconv.Atoi(after[:5])
+		if err != nil || n >= len(c.gaps) {
+			return nil, unproven("%s: is printed unexpectedly", c.object)
+		}
+		g := c.gaps[n]
+		g.column = len(before) - 1 - strings.LastIndexByte(before, '\n')
+		if len(d.gaps) > 0 && !strings.Contains(before, "\n") {
+			return nil, unproven("%s: is printed unexpectedly", c.object)
+		}
+		d.texts, d.gaps, rest = append(d.texts, before), append(d.gaps, g), after[7:]
+	}
+	d.texts = append(d.texts, rest)
+	for i := range d.gaps {
+		if d.node(d.object.YNode(), d.gaps[i].path) == nil {
+			d.object = nil
+			break
+		}
+	}
+	return d, nil
+}
+
+// node finds the scalar of a gap in the object.
+func (d *document) node(n *kyaml.Node, path []any) *kyaml.Node {
+	for _, step := range path {
+		var next *kyaml.Node
+		switch step := step.(type) {
+		case string:
+			for i := 0; n.Kind == kyaml.MappingNode && i < len(n.Content); i += 2 {
+				if n.Content[i].Value == step {
+					next = n.Content[i+1]
+				}
+			}
+		case int:
+			if n.Kind == kyaml.SequenceNode && step < len(n.Content) {
+				next = n.Content[step]
+			}
+		}
+		if next == nil {
+			return nil
+		}
+		n = next
+	}
+	if n.Kind != kyaml.ScalarNode {
+		return nil
+	}
+	return n
+}
+
+// print fills the gaps with the values of a shape.
+func (t *template) print(s *shape) ([]byte, error) {
+	out := make([]byte, 0, t.size+t.size/4)
+	for i := range t.documents {
+		if i > 0 {
+			out = append(out, "---\n"...)
+		}
+		var err error
+		if out, err = t.documents[i].print(out, s); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func (d *document) print(out []byte, s *shape) ([]byte, error) {
+	before := len(out)
+	for i := range d.gaps {
+		out = append(out, d.texts[i]...)
+		g := &d.gaps[i]
+		text := g.text(s.values)
+		if s.program.facts.names[text] && len(g.parts) > 1 {
+			return nil, unproven("a value that is the name of an object")
+		}
+		if !g.quoted {
+			out = append(out, text...)
+			continue
+		}
+		if !simple(text, g.column) {
+			return d.reprint(out[:before], s)
+		}
+		var err error
+		if out, err = appendString(out, text); err != nil {
+			return nil, err
+		}
+	}
+	return append(out, d.texts[len(d.gaps)]...), nil
+}
+
+func (g *gap) text(values []value) string {
+	if len(g.parts) == 1 {
+		return values[g.parts[0].value].text
+	}
+	text := ""
+	for _, p := range g.parts {
+		if p.value < 0 {
+			text += p.text
+		} else {
+			text += values[p.value].text
+		}
+	}
+	return text
+}
+
+// reprint puts the values into the object and has Kustomize print it.
+func (d *document) reprint(out []byte, s *shape) ([]byte, error) {
+	if d.object == nil || s.program.facts.jsonPatches {
+		return nil, errUnusual
+	}
+	object := d.object.Copy()
+	for i := range d.gaps {
+		d.node(object.YNode(), d.gaps[i].path).Value = d.gaps[i].text(s.values)
+	}
+	content, err := object.MarshalJSON()
+	if err != nil {
+		return nil, err
+	}
+	printed, err := yaml.JSONToYAML(content)
+	if err != nil {
+		return nil, err
+	}
+	return append(out, printed...), nil
+}
