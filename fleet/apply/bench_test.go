@@ -28,20 +28,21 @@ const benchInstances = 400 // of five objects each
 // BenchmarkFirstApply applies 2,000 objects to an empty cluster, and compares with the ceiling: the same objects sent
 // by clients that do nothing else.
 func BenchmarkFirstApply(b *testing.B) {
-	config := apiOnly.config(b)
+	const objects = 5 * benchInstances
 	for run := range b.N {
-		objects := 5 * benchInstances
 		ceiling := 0.0
-		for _, connections := range []int{4, 8, 16} {
-			rate := float64(objects) / rawApply(b, config, fmt.Sprintf("raw-%d-%d-%d", time.Now().UnixNano()%1e6, run, connections), connections).Seconds()
-			b.Logf("raw, %d connections: %.0f objects/s", connections, rate)
-			ceiling = max(ceiling, rate)
+		for _, n := range []int{4, 8, 16} {
+			took := rawApply(b, fresh.config(b, fmt.Sprintf("raw-%d", n)), fmt.Sprintf("team-%d", run), n)
+			b.Logf("raw, %d connections: %.0f objects/s", n, objects/took.Seconds())
+			ceiling = max(ceiling, objects/took.Seconds())
 		}
-		for _, concurrency := range []int{8, 16, 32} {
-			rate := float64(objects) / firstApply(b, config, fmt.Sprintf("own-%d-%d-%d", time.Now().UnixNano()%1e6, run, concurrency), concurrency).Seconds()
-			b.Logf("apply, concurrency %d: %.0f objects/s, ratio %.2f", concurrency, rate, rate/ceiling)
-			b.ReportMetric(rate/ceiling, fmt.Sprintf("ratio-%d", concurrency))
+		best := 0.0
+		for _, n := range []int{8, 16} {
+			took := firstApply(b, fresh.config(b, fmt.Sprintf("own-%d", n)), fmt.Sprintf("team-%d", run), n)
+			b.Logf("apply, concurrency %d: %.0f objects/s", n, objects/took.Seconds())
+			best = max(best, objects/took.Seconds())
 		}
+		b.ReportMetric(best/ceiling, "first-apply-ceiling-ratio")
 	}
 }
 

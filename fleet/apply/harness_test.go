@@ -40,7 +40,7 @@ type rig struct {
 func newRig(t *testing.T, on *sandbox) *rig {
 	t.Helper()
 	t.Parallel()
-	r := &rig{T: t, config: on.config(t), team: teamOf(t.Name()), events: make(chan apply.Owner, 100_000)}
+	r := &rig{T: t, config: on.config(t, "a"), team: teamOf(t.Name()), events: make(chan apply.Owner, 100_000)}
 	var err error
 	r.kube, err = kubernetes.NewForConfig(r.config)
 	require.NoError(t, err)

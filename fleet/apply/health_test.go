@@ -118,7 +118,7 @@ func TestClaimPendingForItsFirstConsumerPasses(t *testing.T) {
 
 func TestKindsWithoutStatusAreHealthyOnceApplied(t *testing.T) {
 	r := newRig(t, &apiOnly)
-	result := r.healthy(r.instance("web", documents(configMap("web", "1"), service("web"),
+	in := r.instance("web", documents(configMap("web", "1"), service("web"),
 		"{apiVersion: v1, kind: ServiceAccount, metadata: {name: web}}",
 		"{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: web}, spec: {podSelector: {}}}",
 		"{apiVersion: policy/v1, kind: PodDisruptionBudget, metadata: {name: web}, spec: {maxUnavailable: 1, selector: {matchLabels: {a: b}}}}",
@@ -126,12 +126,16 @@ func TestKindsWithoutStatusAreHealthyOnceApplied(t *testing.T) {
 		"{apiVersion: batch/v1, kind: CronJob, metadata: {name: web}, spec: {schedule: '* * * * *', jobTemplate: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: a, image: b}]}}}}}}",
 		"{apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {name: web}, rules: [{apiGroups: [''], resources: [pods], verbs: [get]}]}",
 		"{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: web}, spec: {defaultBackend: {service: {name: web, port: {number: 80}}}}}",
-	)))
+		"{apiVersion: v1, kind: Secret, metadata: {name: web, annotations: {transom.dev/generate: password}}}",
+		"{apiVersion: v1, kind: ResourceQuota, metadata: {name: web}, spec: {hard: {pods: 10}}}",
+	))
+	result := r.healthy(in)
 	require.Empty(t, result.Problems)
-	require.Len(t, result.Objects, 9)
+	require.Len(t, result.Objects, 11)
 
 	r.connect() // and none of them is applied anew after a restart
-	r.pass(r.instance("web", configMap("web", "1")))
+	require.Empty(t, r.healthy(in).Changes)
+	require.Empty(t, writes(r.calls.take()))
 }
 
 func TestJobThatWouldRunAgainAndAgainIsRefused(t *testing.T) {

@@ -174,7 +174,10 @@ func (c *Cluster) updateInventory(ctx context.Context, o Owner, change func(map[
 			c.inventories.answered(m)
 			return nil
 		}
-		m.Data = map[string]string{inventoryData: text}
+		if m.Data == nil {
+			m.Data = map[string]string{}
+		}
+		m.Data[inventoryData] = text
 		updated, err := maps.Update(ctx, m, metav1.UpdateOptions{FieldManager: manager})
 		if err == nil {
 			c.inventories.answered(updated)

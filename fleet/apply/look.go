@@ -81,28 +81,34 @@ func (p *pass) see(ctx context.Context, d *desired) error {
 	return err
 }
 
-// fetch reads an object's metadata from the API server; nil if it does not exist. That the server does not serve the
-// kind at all, as while its CRD changes, says nothing about the object: it is errUnserved.
+// fetch reads an object's metadata from the API server; nil if it does not exist.
 func (c *Cluster) fetch(ctx context.Context, k *kind, o Object) (*live, error) {
 	var found *live
 	err := c.ask(ctx, func(ctx context.Context) error {
 		m, err := c.objects(k, o.Namespace).Get(ctx, o.Name, metav1.GetOptions{})
-		if apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse) && apierrors.IsNotFound(err) {
-			c.kinds.forget(k)
-			return errUnserved
-		}
-		if apierrors.IsNotFound(err) {
+		switch err := c.notServed(k, err); {
+		case apierrors.IsNotFound(err):
 			return nil
+		case err != nil:
+			return err
 		}
-		if err == nil {
-			found = reduceMeta(k.gvk.GroupKind(), m)
-		}
-		return err
+		found = reduceMeta(k.gvk.GroupKind(), m)
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", o, err)
 	}
 	return found, nil
+}
+
+// notServed tells apart that an object does not exist from that the server does not serve its kind at all, as while
+// a CRD changes. That says nothing about the object; it is errUnserved.
+func (c *Cluster) notServed(k *kind, err error) error {
+	if apierrors.IsNotFound(err) && apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse) {
+		c.kinds.forget(k)
+		return errUnserved
+	}
+	return err
 }
 
 // objects is the client for one kind's objects that speaks of metadata only, in and out.

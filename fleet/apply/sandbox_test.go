@@ -17,14 +17,18 @@ import (
 
 // The clusters that tests share. Each test has a namespace of its own on them.
 var (
-	apiOnly = sandbox{flags: []string{"--api-only"}}
-	whole   = sandbox{} // with controllers, a scheduler, and pods that become ready
+	apiOnly = sandbox{flags: []string{"--api-only", "--clusters", "a"}}
+	whole   = sandbox{flags: []string{"--clusters", "a"}} // with controllers, a scheduler, and pods that become ready
+
+	// A benchmark wants clusters that nobody used before.
+	fresh = sandbox{flags: []string{"--api-only", "--clusters", "raw-4,raw-8,raw-16,own-8,own-16"}}
 )
 
 func TestMain(m *testing.M) {
 	code := m.Run()
 	apiOnly.down()
 	whole.down()
+	fresh.down()
 	os.Exit(code)
 }
 
@@ -37,13 +41,13 @@ type sandbox struct {
 	err   error
 }
 
-func (s *sandbox) config(t testing.TB) *rest.Config {
+func (s *sandbox) config(t testing.TB, cluster string) *rest.Config {
 	t.Helper()
 	s.once.Do(func() { s.err = s.start() })
 	if s.err != nil {
 		t.Fatal(s.err)
 	}
-	config, err := clientcmd.BuildConfigFromFlags("", filepath.Join(s.dir, "kubeconfigs", "a.kubeconfig"))
+	config, err := clientcmd.BuildConfigFromFlags("", filepath.Join(s.dir, "kubeconfigs", cluster+".kubeconfig"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +66,7 @@ func (s *sandbox) start() (err error) {
 	if s.dir, err = os.MkdirTemp("", "transom-apply-"); err != nil {
 		return err
 	}
-	s.up = exec.Command(binary, append([]string{"up", "--dir", s.dir, "--clusters", "a"}, s.flags...)...)
+	s.up = exec.Command(binary, append([]string{"up", "--dir", s.dir}, s.flags...)...)
 	s.up.Stderr = os.Stderr
 	out, err := s.up.StdoutPipe()
 	if err != nil {

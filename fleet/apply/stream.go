@@ -41,7 +41,7 @@ type stream struct {
 	source  source
 	sink    sink
 	reached func(*stream, error) // told of every failure and of every end of one
-	unknown func(*stream)        // told once that the cluster does not serve the kind; the stream has ended
+	unknown func(*stream)        // told that the cluster does not serve the kind, and the stream ended; nil: try on
 
 	mu     sync.Mutex
 	synced bool
@@ -56,6 +56,8 @@ func newStream(name string, from source, to sink) *stream {
 
 // ready waits until the sink holds what the cluster has. It fails while the cluster cannot be watched.
 func (s *stream) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
 	for {
 		s.mu.Lock()
 		synced, err, turned := s.synced, s.err, s.turned
@@ -97,7 +99,7 @@ func (s *stream) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		if apierrors.IsNotFound(err) {
+		if apierrors.IsNotFound(err) && s.unknown != nil {
 			s.unknown(s)
 			return
 		}

@@ -10,6 +10,7 @@ import (
 
 	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -55,7 +56,8 @@ func (p *pass) why(d *desired, message string) string {
 	if failure := condition(d.live.body, "ReplicaFailure"); failure["status"] == "True" {
 		message = fmt.Sprintf("%s: %v: %v", message, failure["reason"], failure["message"])
 	}
-	if _, workload := d.live.body["spec"].(map[string]any)["selector"]; !workload && !custom(d.gvk.GroupKind()) {
+	spec, _ := d.live.body["spec"].(map[string]any)
+	if _, workload := spec["selector"]; !workload && !custom(d.gvk.GroupKind()) {
 		return message
 	}
 	p.begin(p.pods.stream)
@@ -68,14 +70,8 @@ func (p *pass) why(d *desired, message string) string {
 // worst describes the worst of an object's pods: those that its selector selects or that it owns.
 func (w *podWatch) worst(d *desired) string {
 	selects := labels.Nothing()
-	if spec, ok := d.live.body["spec"].(map[string]any); ok && !custom(d.gvk.GroupKind()) {
-		var s metav1.LabelSelector
-		raw, _ := spec["selector"].(map[string]any)
-		if runtime.DefaultUnstructuredConverter.FromUnstructured(raw, &s) == nil && raw != nil {
-			if selector, err := metav1.LabelSelectorAsSelector(&s); err == nil {
-				selects = selector
-			}
-		}
+	if !custom(d.gvk.GroupKind()) {
+		selects = podSelector(d.live.body)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -93,6 +89,20 @@ func (w *podWatch) worst(d *desired) string {
 		return ""
 	}
 	return "pod " + name + ": " + worst.why
+}
+
+// podSelector is the selector of a workload; it selects nothing if there is none.
+func podSelector(body map[string]any) labels.Selector {
+	raw, ok, _ := unstructured.NestedMap(body, "spec", "selector")
+	var s metav1.LabelSelector
+	if !ok || runtime.DefaultUnstructuredConverter.FromUnstructured(raw, &s) != nil {
+		return labels.Nothing()
+	}
+	selector, err := metav1.LabelSelectorAsSelector(&s)
+	if err != nil {
+		return labels.Nothing()
+	}
+	return selector
 }
 
 func (w *podWatch) reduce(object any) any {
@@ -190,8 +200,10 @@ func ailingContainer(c *v1.ContainerStatus, note func(severity int, text ...stri
 		}
 		note(severity, w.Reason, w.Message)
 	}
-	if t := c.State.Terminated; t != nil && t.ExitCode != 0 {
-		note(failed, t.Reason, cmp.Or(t.Message, fmt.Sprintf("exit code %d", t.ExitCode)))
+	for _, t := range []*v1.ContainerStateTerminated{c.State.Terminated, c.LastTerminationState.Terminated} {
+		if t != nil && t.ExitCode != 0 && !c.Ready {
+			note(failed, t.Reason, cmp.Or(t.Message, fmt.Sprintf("exit code %d", t.ExitCode)))
+		}
 	}
 }
 
