@@ -18,6 +18,7 @@ type candidate struct {
 	placements []*placement // sorted by cluster
 	kept       map[string]platform.ReleasePlacement
 	problems   []platform.Problem
+	prepared   bool
 }
 
 // A placement is an instance on one cluster.
@@ -56,13 +57,22 @@ func (c *candidate) report(file, rule, format string, args ...any) {
 
 // prepare finds out what the candidate's placements depend on, and builds those whose render key changed.
 func (p *pass) prepare(c *candidate) {
+	if c.prepared {
+		return
+	}
+	c.prepared = true
 	c.add(p.renderer.guard(versionTree(c.instance.Version))...)
 	p.keepTaken(c)
 	if c.broken() {
 		return
 	}
-	if c.evaluation == nil {
-		c.evaluation = evaluate(c.instance)
+	bound, waiting := p.bound(c)
+	if len(waiting) > 0 {
+		c.add(waiting...)
+		return
+	}
+	if c.evaluation == nil || !reflect.DeepEqual(c.evaluation.bindings, bound) {
+		c.evaluation = evaluate(c.instance, bound)
 	}
 	c.add(c.evaluation.problems...)
 	if c.broken() {

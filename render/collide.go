@@ -75,7 +75,7 @@ func (p *pass) writers(cluster string) []*writer {
 	byKey := map[platform.RequestKey]*writer{}
 	for k, release := range p.base.Releases {
 		placed, here := release.Clusters[cluster]
-		if here && !release.Absent && p.platform.Broken(p.environment.Name, k) {
+		if here && !release.Absent && (len(p.held[k]) > 0 || p.platform.Broken(p.environment.Name, k)) {
 			byKey[k] = &writer{key: k, file: release.File, now: placed, base: placed, released: true}
 		}
 	}

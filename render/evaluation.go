@@ -5,8 +5,10 @@ import (
 )
 
 // An evaluation is what an instance comes to before anything is built: its inputs and render key for each cluster.
-// It depends on nothing but the instance, so it is kept for as long as a reload of the platform keeps that.
+// It depends on nothing but the instance and what it is bound to, so it is kept for as long as a reload of the platform
+// keeps the one and a pass finds the same of the other.
 type evaluation struct {
+	bindings   map[string]map[string]any
 	placements []evaluated // sorted by cluster
 	outputs    map[string]any
 	problems   []platform.Problem
@@ -23,13 +25,13 @@ type evaluated struct {
 }
 
 // evaluate computes an instance's inputs on every cluster that it can be rendered for.
-func evaluate(i *platform.Instance) *evaluation {
-	e := &evaluation{}
+func evaluate(i *platform.Instance, bindings map[string]map[string]any) *evaluation {
+	e := &evaluation{bindings: bindings}
 	for _, cluster := range i.Clusters {
 		if cluster.Broken {
 			continue
 		}
-		inputs, problems := i.Inputs(cluster, nil)
+		inputs, problems := i.Inputs(cluster, bindings)
 		if len(problems) > 0 {
 			e.problems = append(e.problems, problems...)
 			continue

@@ -37,10 +37,9 @@ func Instance(p *platform.Platform, environment string, k platform.RequestKey, c
 	if !pass.overlaysAreSound() {
 		return Rendered{}, pass.problems
 	}
-	for _, instance := range p.Instances(environment) {
-		if instance.Request.Key == k {
-			return pass.show(&candidate{instance: instance}, cluster)
-		}
+	pass.resolve()
+	if c := pass.byKey[k]; c != nil {
+		return pass.show(c, cluster)
 	}
 	return Rendered{}, []platform.Problem{{
 		File: path.Join("requests", k.Team, k.Name+".yaml"), Rule: "not-found", Environment: environment, Request: &k,
@@ -50,8 +49,7 @@ func Instance(p *platform.Platform, environment string, k platform.RequestKey, c
 
 func (p *pass) show(c *candidate, cluster string) (Rendered, []platform.Problem) {
 	c.add(p.renderer.guard(versionTree(c.instance.Version))...)
-	c.evaluation = evaluate(c.instance)
-	c.add(c.evaluation.problems...)
+	c.add(p.alone(c)...)
 	if c.broken() {
 		return Rendered{}, c.problems
 	}
@@ -69,6 +67,24 @@ func (p *pass) show(c *candidate, cluster string) (Rendered, []platform.Problem)
 	}
 	c.report("", "not-found", "is not placed on %s", orAny(cluster))
 	return Rendered{}, c.problems
+}
+
+// alone evaluates a candidate and what it is bound to, and nothing else.
+func (p *pass) alone(c *candidate) []platform.Problem {
+	if c.evaluation != nil {
+		return c.evaluation.problems
+	}
+	for _, provider := range c.instance.Bindings {
+		if of := p.byKey[provider]; of != nil {
+			of.add(p.alone(of)...)
+		}
+	}
+	bound, waiting := p.bound(c)
+	if len(waiting) > 0 {
+		return waiting
+	}
+	c.evaluation = evaluate(c.instance, bound)
+	return c.evaluation.problems
 }
 
 func orAny(cluster string) string {

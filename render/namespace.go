@@ -14,6 +14,7 @@ import (
 // settleNamespaces renders the namespace of every team and cluster that an instance goes into. Where that fails, the
 // instances keep what they have: objects must not be committed before their namespace.
 func (p *pass) settleNamespaces() {
+	clear(p.namespaces)
 	users := map[string][]*candidate{} // by file
 	teams := p.teamsOfNamespaces()
 	for _, c := range p.candidates {

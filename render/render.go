@@ -30,10 +30,12 @@ func (r *Renderer) Render(p *platform.Platform, environment string, base *Base) 
 		return pass.unchanged(), err
 	}
 	pass.resolve()
-	pass.build()
-	pass.settleNamespaces()
-	if err := pass.settleCollisions(); err != nil {
-		return nil, err
+	for again := true; again; again = pass.unsettled() {
+		pass.build()
+		pass.settleNamespaces()
+		if err := pass.settleCollisions(); err != nil {
+			return nil, err
+		}
 	}
 	pass.keepBroken()
 	pass.removeAbsent()
@@ -56,8 +58,11 @@ type pass struct {
 	base        *Base
 
 	taken      taken
-	candidates []*candidate      // the environment's instances, sorted by request
-	namespaces map[string][]byte // files to have, by path
+	candidates []*candidate // the environment's instances, sorted by request
+	byKey      map[platform.RequestKey]*candidate
+	levels     [][]*candidate                                // providers before what is bound to them
+	held       map[platform.RequestKey][]platform.RequestKey // gone, but consumers stay that are bound to them
+	namespaces map[string][]byte                             // files to have, by path
 	releases   map[platform.RequestKey]*platform.Release
 	fleet      platform.Fleet
 	changes    map[string][]byte
@@ -83,6 +88,7 @@ func (r *Renderer) begin(p *platform.Platform, environment string, base *Base) (
 		changes:    map[string][]byte{},
 		namespaces: map[string][]byte{},
 		touched:    map[platform.RequestKey]bool{},
+		held:       map[platform.RequestKey][]platform.RequestKey{},
 	}, nil
 }
 
@@ -122,12 +128,22 @@ func (p *pass) resolve() {
 			evaluation: p.renderer.evaluations[p.environment.Name][instance],
 		})
 	}
+	p.order()
 }
 
-// build evaluates and renders the candidates, in parallel. Each works on its own; what they share is the caches.
+// build evaluates and renders the candidates, providers first and each level in parallel. Each works on its own; what
+// they share is the caches and the outputs of lower levels.
 func (p *pass) build() {
-	parallel(len(p.candidates), func(i int) { p.prepare(p.candidates[i]) })
+	for _, level := range p.levels {
+		parallel(len(level), func(i int) { p.prepare(level[i]) })
+	}
 	p.renderer.remember(p.environment.Name, p.candidates)
+}
+
+// unsettled reports whether something that went wrong after it was built changes what others were built with.
+func (p *pass) unsettled() bool {
+	rebound, held := p.rebind(), p.hold()
+	return rebound || held
 }
 
 // remember keeps the evaluations of an environment's present instances, and no others.
@@ -162,13 +178,17 @@ func (p *pass) keepBroken() {
 	}
 }
 
-// removeAbsent turns the releases of requests that are gone into tombstones.
+// removeAbsent turns the releases of requests that are gone into tombstones, but for those that others are bound to.
 func (p *pass) removeAbsent() {
 	for k, release := range p.base.Releases {
 		if p.releases[k] != nil {
 			continue
 		}
-		p.releases[k] = tombstone(release, p.platform.Commit)
+		if len(p.held[k]) > 0 {
+			p.keepHeld(k, release)
+		} else {
+			p.releases[k] = tombstone(release, p.platform.Commit)
+		}
 	}
 }
 

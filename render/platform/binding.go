@@ -21,6 +21,25 @@ func (r *Request) bound(env string) map[string]RequestKey {
 	return out
 }
 
+// Bindings returns what a release's request is bound to in an environment, by the name of the binding.
+func (r *Release) Bindings(environment string) map[string]RequestKey {
+	if r.Request == nil {
+		return nil
+	}
+	return (&Request{Key: r.Key, Spec: *r.Request}).bound(environment)
+}
+
+// At returns a Problem that stands at a field of a request's file, for the caller to say what is wrong there.
+func (p *Platform) At(k RequestKey, field string) Problem {
+	f, ok := p.tree.requests[k].decoded.(*requestFile)
+	if !ok {
+		return Problem{File: "requests/" + k.String() + ".yaml", Field: field, Request: &k}
+	}
+	problem := f.document("").make(nil, field, "", "")
+	problem.Request = &k
+	return problem
+}
+
 // BindingField says where a request's file binds a name in an environment.
 func (i *Instance) BindingField(name string) string {
 	return bindingField(i.Request, i.Environment.Name, name)
