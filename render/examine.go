@@ -12,7 +12,8 @@ import (
 // A skeleton is what examining a version's components once has found, for every instance with the same ones.
 type skeleton struct {
 	*kustomize.Skeleton
-	err error
+	program *kustomize.Program
+	err     error
 }
 
 // examine looks at what the wrapper would overwrite in silence, before Kustomize does: namespaces, scopes, subjects,
@@ -59,7 +60,7 @@ func (r *Renderer) analyse(w kustomize.Wrapper) *skeleton {
 	}
 	return r.skeletons.get(key, func() *skeleton {
 		s, err := kustomize.Analyse(w)
-		return &skeleton{s, err}
+		return &skeleton{s, kustomize.Compile(w), err}
 	})
 }
 

@@ -167,7 +167,7 @@ func (p *pass) render(c *candidate, placed *placement) {
 	if len(problems) > 0 {
 		return
 	}
-	manifest, err := kustomize.Build(w)
+	manifest, err := p.renderer.analyse(w).program.Build(w)
 	if err != nil {
 		c.add(buildProblem(kustomizationOf(c.instance.Version), err))
 		return

@@ -73,6 +73,7 @@ func gather(w Wrapper) (*facts, error) {
 			return nil, err
 		}
 	}
+	f.trees, f.visited = nil, nil
 	if f.jsonPatches { // which name fields by path
 		f.names, f.namespaces = f.constants, f.constants
 	}

@@ -91,16 +91,23 @@ func (s *shape) frame() error {
 	if w.Prefix != "" && s.program.startsWith(w.Prefix) {
 		return unproven("a name or text begins with the prefix %q", w.Prefix)
 	}
+	if len(w.Labels) != len(s.program.labels) {
+		return unproven("other labels than those compiled for")
+	}
+	s.key = fmt.Appendf(s.key, "%t%t;", w.Prefix != "", w.Namespace != "")
 	s.values = append(s.values, value{stringValue, w.Prefix}, value{stringValue, w.Namespace})
 	for _, key := range s.program.labels {
 		text := w.Labels[key]
 		if !labelText.MatchString(text) {
 			return unproven("label value %q", text)
 		}
-		if other, ok := w.Identity[key]; ok && other != text {
-			return unproven("two values of the label %s", key)
-		}
 		s.values = append(s.values, value{stringValue, text})
+	}
+	for _, key := range sortedKeys(w.Identity) {
+		if w.Identity[key] != w.Labels[key] {
+			return unproven("the identity %s is no label", key)
+		}
+		s.key = append(append(s.key, key...), ';')
 	}
 	return nil
 }
