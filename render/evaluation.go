@@ -15,6 +15,8 @@ type evaluation struct {
 
 	// recorded is the base's record that was found to be the instance's own, with nothing to change.
 	recorded *platform.Release
+
+	judged judgement
 }
 
 type evaluated struct {

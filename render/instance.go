@@ -59,6 +59,10 @@ func (p *pass) show(c *candidate, cluster string) (Rendered, []platform.Problem)
 		}
 		placed := c.place(e)
 		p.render(c, placed)
+		found, err := p.judgePlacement(c, placed, p.policies())
+		if c.add(found...); err != nil {
+			c.add(buildProblem(kustomizationOf(c.instance.Version), err))
+		}
 		rendered := Rendered{Cluster: e.cluster.Name, Manifest: placed.manifest}
 		if placed.wrapper != nil {
 			rendered.Wrapper, _ = placed.wrapper.Files()

@@ -1,7 +1,6 @@
 package render
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
 	"maps"
@@ -109,7 +108,7 @@ type document struct {
 
 func documents(manifest []byte) (map[objectID]document, error) {
 	found := map[objectID]document{}
-	for _, text := range bytes.Split(manifest, []byte("\n---\n")) {
+	for _, text := range splitDocuments(manifest) {
 		objects, err := parseObjects(text)
 		if err != nil {
 			return nil, err

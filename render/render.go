@@ -32,6 +32,9 @@ func (r *Renderer) Render(p *platform.Platform, environment string, base *Base) 
 	pass.resolve()
 	for again := true; again; again = pass.unsettled() {
 		pass.build()
+		if err := pass.judge(); err != nil {
+			return nil, err
+		}
 		pass.settleNamespaces()
 		if err := pass.settleCollisions(); err != nil {
 			return nil, err

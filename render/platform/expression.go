@@ -44,8 +44,12 @@ func objectScope() scope {
 	return scope{"apiVersion": nil, "kind": nil, "metadata": nil, "spec": nil, "status": nil}
 }
 
-// What a policy may name: one rendered object.
-func policyScope() scope { return scope{"object": nil} }
+// What a policy may name: one rendered object, and what it was rendered from.
+func policyScope() scope {
+	names := inputsScope()
+	names["object"] = nil
+	return names
+}
 
 func scopes() []scope { return []scope{inputsScope(), objectScope(), policyScope()} }
 

@@ -270,7 +270,7 @@ type Cluster struct {
 	Broken bool
 }
 
-// Policy is a set of CEL validations over rendered objects.
+// Policy is a set of CEL validations over every object that a request renders.
 type Policy struct {
 	Name         string
 	File         string
@@ -284,7 +284,7 @@ type Policy struct {
 
 // Validation is one rule of a Policy.
 type Validation struct {
-	Expression string
+	Expression *Expression
 	Message    string
 }
 

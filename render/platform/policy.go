@@ -1,6 +1,12 @@
 package platform
 
-import "github.com/google/cel-go/cel"
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/google/cel-go/cel"
+)
 
 type policySpec struct {
 	Match struct {
@@ -17,22 +23,115 @@ type policySpec struct {
 	Action string `decode:"required" oneof:"deny|warn"`
 }
 
+// maxValidations bounds what judging one object can cost, together with the cost limit of each expression.
+const maxValidations = 50
+
 // decodePolicy reads policies/<name>.yaml.
 func decodePolicy(d *document, name string) *Policy {
 	p := &Policy{Name: name, File: d.path}
 	o, ok := read[policySpec](d, "Policy", name)
 	if ok {
 		p.Environments, p.Action = o.Spec.Match.Environments, o.Spec.Action
-		for _, k := range o.Spec.Match.Kinds {
+		for i, k := range o.Spec.Match.Kinds {
+			d.policyKind(index("spec.match.kinds", i)+".kind", k.Group, k.Kind)
 			p.Kinds = append(p.Kinds, Kind{Group: k.Group, Kind: k.Kind})
 		}
-		for i, v := range o.Spec.Validations {
-			d.expression(index("spec.validations", i)+".expression", "", v.Expression, policyScope(), cel.BoolType)
-			p.Validations = append(p.Validations, Validation{Expression: v.Expression, Message: v.Message})
+		if len(o.Spec.Validations) > maxValidations {
+			d.problem("spec.validations", "too-many", "has %d validations and may have %d; split the policy", len(o.Spec.Validations), maxValidations)
 		}
-		d.warn("kind", notYet, "a Policy is checked, but does not act yet")
+		for i, v := range o.Spec.Validations {
+			field := index("spec.validations", i)
+			if e := d.expression(field+".expression", field, v.Expression, policyScope(), cel.BoolType); e != nil {
+				p.Validations = append(p.Validations, Validation{Expression: e, Message: v.Message})
+			}
+		}
 	}
 	d.name(name, maxLabel)
 	p.Broken = d.broken()
+	d.idle()
 	return p
 }
+
+// idle ends the first Problem of a policy with what it means: unlike a broken request, it has nothing to keep to.
+func (d *document) idle() {
+	var first *Problem
+	for i := range d.problems {
+		if p := &d.problems[i]; !p.Warning && (first == nil || p.Compare(*first) < 0) {
+			first = p
+		}
+	}
+	if first != nil {
+		first.Message += "; until this is mended the policy judges nothing"
+	}
+}
+
+// policyKind finds a kind that no object can be of, so that the policy would never act: most often one without its
+// group.
+func (d *document) policyKind(field, group, kind string) {
+	if _, known := BuiltinScope(group, kind); known || kind == "" || strings.Contains(group, ".") {
+		return
+	}
+	if elsewhere := groupOf(kind); elsewhere != "" {
+		d.problem(field, "unknown-kind", "Kubernetes has no kind %s in %s; it is in the group %s", shorten(kind), groupName(group), elsewhere)
+		return
+	}
+	d.problem(field, "unknown-kind", "Kubernetes has no kind %s in %s%s", shorten(kind), groupName(group),
+		suggest(kind, slices.Concat(namespacedKinds[group], clusterKinds[group])))
+}
+
+func groupName(group string) string {
+	if group == "" {
+		return "its core group"
+	}
+	return "the group " + shorten(group)
+}
+
+// groupOf returns a group of Kubernetes that has a kind.
+func groupOf(kind string) string {
+	for _, kinds := range []map[string][]string{namespacedKinds, clusterKinds} {
+		for _, group := range sortedKeys(kinds) {
+			if slices.Contains(kinds[group], kind) {
+				return group
+			}
+		}
+	}
+	return ""
+}
+
+// Denies says whether what does not pass the policy is kept out, or only warned of.
+func (p *Policy) Denies() bool { return p.Action == "deny" }
+
+// Judges says whether objects of an environment are held to the policy. A Broken one judges nothing.
+func (p *Policy) Judges(environment string) bool {
+	return !p.Broken && (len(p.Environments) == 0 || slices.Contains(p.Environments, environment))
+}
+
+// Matches says whether objects of a kind are held to the policy.
+func (p *Policy) Matches(group, kind string) bool {
+	return len(p.Kinds) == 0 || slices.ContainsFunc(p.Kinds, func(k Kind) bool { return k.Group == group && k.Kind == kind })
+}
+
+// Judge holds one rendered object to the policy. The variables are those of an Inputs object and object. It returns
+// the messages of the validations that the object does not pass, and a Problem for each that cannot be evaluated,
+// which begins with the name of the object.
+func (p *Policy) Judge(name string, vars map[string]any) (failed []string, problems []Problem) {
+	for _, v := range p.Validations {
+		result, err := v.Expression.Eval(vars)
+		passed, isBool := result.(bool)
+		if err == nil && !isBool {
+			err = fmt.Errorf("results in %s, not in a boolean", describeValue(result))
+		}
+		switch {
+		case err != nil:
+			problem := v.Expression.at
+			problem.Rule = "policy"
+			problem.Message = fmt.Sprintf("cannot judge the %s: %s: %s", name, oneLine(v.Expression.Source), err)
+			problems = append(problems, problem)
+		case !passed:
+			failed = append(failed, v.Message)
+		}
+	}
+	return failed, problems
+}
+
+func oneLine(source string) string { return strings.Join(strings.Fields(source), " ") }

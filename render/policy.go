@@ -1,0 +1,143 @@
+package render
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	utiljson "k8s.io/apimachinery/pkg/util/json"
+	"sigs.k8s.io/yaml"
+
+	"transom.dev/render/platform"
+)
+
+// judge holds every object of the candidates to the environment's policies. What enters with a new render key is
+// denied; what is there already, under a policy that came later, is only warned of.
+func (p *pass) judge() error {
+	policies := p.policies()
+	if len(policies) == 0 {
+		return nil
+	}
+	failures := make([]error, len(p.candidates))
+	parallel(len(p.candidates), func(i int) { failures[i] = p.judgeCandidate(p.candidates[i], policies) })
+	if err := errors.Join(failures...); err != nil {
+		return fmt.Errorf("render %s: %w", p.environment.Name, err)
+	}
+	return nil
+}
+
+// policies are those that judge in this environment, sorted by name.
+func (p *pass) policies() (judging []*platform.Policy) {
+	for _, name := range slices.Sorted(maps.Keys(p.platform.Policies)) {
+		if policy := p.platform.Policies[name]; policy.Judges(p.environment.Name) {
+			judging = append(judging, policy)
+		}
+	}
+	return judging
+}
+
+// A judgement is what policies say of a release that stays as it is, so that it is read and judged once.
+type judgement struct {
+	policies []*platform.Policy
+	release  *platform.Release
+	problems []platform.Problem
+}
+
+func (j *judgement) holds(release *platform.Release, policies []*platform.Policy) bool {
+	return j.release == release && slices.Equal(j.policies, policies)
+}
+
+func (p *pass) judgeCandidate(c *candidate, policies []*platform.Policy) error {
+	if c.broken() {
+		return nil
+	}
+	stays := c.base != nil && c.carried()
+	if stays && c.evaluation.judged.holds(c.base, policies) {
+		c.add(c.evaluation.judged.problems...)
+		return nil
+	}
+	var found []platform.Problem
+	for _, placed := range c.placements {
+		problems, err := p.judgePlacement(c, placed, policies)
+		if err != nil {
+			return err
+		}
+		found = append(found, problems...)
+	}
+	if stays {
+		c.evaluation.judged = judgement{policies, c.base, found}
+	}
+	c.add(found...)
+	return nil
+}
+
+func (p *pass) judgePlacement(c *candidate, placed *placement, policies []*platform.Policy) ([]platform.Problem, error) {
+	manifest := placed.manifest
+	if placed.carried {
+		var err error
+		if manifest, err = p.base.read(manifestFile(placed.cluster.Name, c.key())); err != nil {
+			return nil, err
+		}
+	}
+	var found []platform.Problem
+	variables := placed.inputs.Map()
+	for _, text := range splitDocuments(manifest) {
+		objects, err := parseObjects(text)
+		if err != nil || len(objects) != 1 {
+			continue // whoever wrote it, it was no rendering
+		}
+		id, object := objects[0].id, map[string]any(nil)
+		for _, policy := range policies {
+			if !policy.Matches(id.group, id.kind) {
+				continue
+			}
+			if object == nil {
+				if object, err = genericObject(text); err != nil {
+					return nil, fmt.Errorf("%s of %s on %s: %w", id, c.key(), placed.cluster.Name, err)
+				}
+				variables["object"] = object
+			}
+			found = append(found, judgeObject(policy, id, variables, placed.carried)...)
+		}
+	}
+	return found, nil
+}
+
+func judgeObject(policy *platform.Policy, id objectID, variables map[string]any, carried bool) []platform.Problem {
+	failed, problems := policy.Judge(id.String(), variables)
+	for _, message := range failed {
+		problem := platform.Problem{Rule: "policy"}
+		switch {
+		case !policy.Denies():
+			problem.Message = fmt.Sprintf("policy %s warns of the %s: %s", policy.Name, id, message)
+		case carried:
+			problem.Message = fmt.Sprintf("policy %s denies the %s, which stays as it is until it changes: %s", policy.Name, id, message)
+		default:
+			problem.Message = fmt.Sprintf("policy %s denies the %s: %s", policy.Name, id, message)
+		}
+		problems = append(problems, problem)
+	}
+	for i := range problems {
+		problems[i].Warning = carried || !policy.Denies()
+	}
+	return problems
+}
+
+// splitDocuments takes a manifest that Kustomize wrote apart; only text in column 0 can be a separator.
+func splitDocuments(manifest []byte) [][]byte { return bytes.Split(manifest, []byte("\n---\n")) }
+
+// genericObject reads an object with whole numbers as int64, as CEL sees it in an API server.
+func genericObject(text []byte) (map[string]any, error) {
+	converted, err := yaml.YAMLToJSON(text)
+	if err != nil {
+		return nil, errors.New(strings.TrimPrefix(err.Error(), "error converting YAML to JSON: "))
+	}
+	var object map[string]any
+	if err := utiljson.Unmarshal(converted, &object); err != nil {
+		return nil, err
+	}
+	return object, nil
+}
