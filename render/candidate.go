@@ -56,27 +56,27 @@ func (c *candidate) report(file, rule, format string, args ...any) {
 }
 
 // prepare finds out what the candidate's placements depend on, and builds those whose render key changed.
-func (p *pass) prepare(c *candidate) {
+func (p *pass) prepare(c *candidate) error {
 	if c.prepared {
-		return
+		return nil
 	}
 	c.prepared = true
 	c.add(p.renderer.guard(versionTree(c.instance.Version))...)
 	p.keepTaken(c)
 	if c.broken() {
-		return
+		return nil
 	}
 	bound, waiting := p.bound(c)
 	if len(waiting) > 0 {
 		c.add(waiting...)
-		return
+		return nil
 	}
 	if c.evaluation == nil || !reflect.DeepEqual(c.evaluation.bindings, bound) {
 		c.evaluation = evaluate(c.instance, bound)
 	}
 	c.add(c.evaluation.problems...)
 	if c.broken() {
-		return
+		return nil
 	}
 	p.keepUnreadable(c)
 	for _, e := range c.evaluation.placements {
@@ -87,6 +87,7 @@ func (p *pass) prepare(c *candidate) {
 			p.render(c, placed)
 		}
 	}
+	return p.judge(c)
 }
 
 // place decides whether the base's bytes still hold on a cluster.

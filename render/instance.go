@@ -59,7 +59,7 @@ func (p *pass) show(c *candidate, cluster string) (Rendered, []platform.Problem)
 		}
 		placed := c.place(e)
 		p.render(c, placed)
-		found, err := p.judgePlacement(c, placed, p.policies())
+		found, err := p.judgePlacement(c, placed, p.policies)
 		if c.add(found...); err != nil {
 			c.add(buildProblem(kustomizationOf(c.instance.Version), err))
 		}

@@ -14,29 +14,14 @@ import (
 	"transom.dev/render/platform"
 )
 
-// judge holds every object of the candidates to the environment's policies. What enters with a new render key is
-// denied; what is there already, under a policy that came later, is only warned of.
-func (p *pass) judge() error {
-	policies := p.policies()
-	if len(policies) == 0 {
-		return nil
-	}
-	failures := make([]error, len(p.candidates))
-	parallel(len(p.candidates), func(i int) { failures[i] = p.judgeCandidate(p.candidates[i], policies) })
-	if err := errors.Join(failures...); err != nil {
-		return fmt.Errorf("render %s: %w", p.environment.Name, err)
-	}
-	return nil
-}
-
-// policies are those that judge in this environment, sorted by name.
-func (p *pass) policies() (judging []*platform.Policy) {
-	for _, name := range slices.Sorted(maps.Keys(p.platform.Policies)) {
-		if policy := p.platform.Policies[name]; policy.Judges(p.environment.Name) {
-			judging = append(judging, policy)
+// judging lists the policies of an environment, sorted by name.
+func judging(p *platform.Platform, environment string) (policies []*platform.Policy) {
+	for _, name := range slices.Sorted(maps.Keys(p.Policies)) {
+		if policy := p.Policies[name]; policy.Judges(environment) {
+			policies = append(policies, policy)
 		}
 	}
-	return judging
+	return policies
 }
 
 // A judgement is what policies say of a release that stays as it is, so that it is read and judged once.
@@ -50,8 +35,11 @@ func (j *judgement) holds(release *platform.Release, policies []*platform.Policy
 	return j.release == release && slices.Equal(j.policies, policies)
 }
 
-func (p *pass) judgeCandidate(c *candidate, policies []*platform.Policy) error {
-	if c.broken() {
+// judge holds every object of a candidate to the environment's policies. What enters with a new render key is denied;
+// what is there already, under a policy that came later, is only warned of.
+func (p *pass) judge(c *candidate) error {
+	policies := p.policies
+	if c.broken() || len(policies) == 0 {
 		return nil
 	}
 	stays := c.base != nil && c.carried()

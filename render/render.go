@@ -1,6 +1,7 @@
 package render
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -31,8 +32,7 @@ func (r *Renderer) Render(p *platform.Platform, environment string, base *Base) 
 	}
 	pass.resolve()
 	for again := true; again; again = pass.unsettled() {
-		pass.build()
-		if err := pass.judge(); err != nil {
+		if err := pass.build(); err != nil {
 			return nil, err
 		}
 		pass.settleNamespaces()
@@ -59,6 +59,7 @@ type pass struct {
 	platform    *platform.Platform
 	environment *platform.Environment
 	base        *Base
+	policies    []*platform.Policy // of the environment, sorted by name
 
 	taken      taken
 	candidates []*candidate // the environment's instances, sorted by request
@@ -86,7 +87,7 @@ func (r *Renderer) begin(p *platform.Platform, environment string, base *Base) (
 		base = &Base{}
 	}
 	return &pass{
-		renderer: r, platform: p, environment: env, base: base, taken: takenVersions(base),
+		renderer: r, platform: p, environment: env, base: base, taken: takenVersions(base), policies: judging(p, environment),
 		releases:   map[platform.RequestKey]*platform.Release{},
 		changes:    map[string][]byte{},
 		namespaces: map[string][]byte{},
@@ -136,11 +137,16 @@ func (p *pass) resolve() {
 
 // build evaluates and renders the candidates, providers first and each level in parallel. Each works on its own; what
 // they share is the caches and the outputs of lower levels.
-func (p *pass) build() {
+func (p *pass) build() error {
 	for _, level := range p.levels {
-		parallel(len(level), func(i int) { p.prepare(level[i]) })
+		failures := make([]error, len(level))
+		parallel(len(level), func(i int) { failures[i] = p.prepare(level[i]) })
+		if err := errors.Join(failures...); err != nil {
+			return fmt.Errorf("render %s: %w", p.environment.Name, err)
+		}
 	}
 	p.renderer.remember(p.environment.Name, p.candidates)
+	return nil
 }
 
 // unsettled reports whether something that went wrong after it was built changes what others were built with.

@@ -125,7 +125,7 @@ func (p *Policy) Judge(name string, vars map[string]any) (failed []string, probl
 		case err != nil:
 			problem := v.Expression.at
 			problem.Rule = "policy"
-			problem.Message = fmt.Sprintf("cannot judge the %s: %s: %s", name, oneLine(v.Expression.Source), err)
+			problem.Message = fmt.Sprintf("cannot judge the %s: %s: %s", name, shorten(oneLine(v.Expression.Source)), err)
 			problems = append(problems, problem)
 		case !passed:
 			failed = append(failed, v.Message)

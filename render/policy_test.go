@@ -1,0 +1,53 @@
+package render_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"transom.dev/render"
+)
+
+const (
+	policyFile = "policies/brief.yaml"
+	brief      = "apiVersion: transom.dev/v1alpha1\nkind: Policy\nmetadata: {name: brief}\nspec:\n" +
+		"  validations: [{expression: 'size(object.data.text) < 3', message: be brief}]\n  action: deny\n"
+)
+
+// TestPolicyJudgesOnceWhatStays: a policy that comes later reads what runs, and then remembers what it found, pass
+// after pass.
+func TestPolicyJudgesOnceWhatStays(t *testing.T) {
+	files := map[string][]byte{shopFile: request("shop", "  environments: {dev: {}}\n")}
+	repo := &repository{}
+	repo.render(t, with(t, files), "dev")
+	files[policyFile] = []byte(brief)
+	p := with(t, files)
+	base, err := render.ReadBase(repo.files)
+	require.NoError(t, err)
+	state, err := repo.renderer.Render(p, "dev", base)
+	require.NoError(t, err)
+	require.Empty(t, state.Changes)
+	require.Len(t, state.Problems, 1)
+	require.Equal(t, "requests/payments/shop.yaml: warning: policy brief denies the ConfigMap payments/shop-note, which stays as it is until it changes: be brief",
+		state.Problems[0].String())
+	require.Equal(t, &shop, state.Problems[0].Request)
+	require.Equal(t, "dev", state.Problems[0].Environment)
+
+	base.Files = unreadable{base.Files}
+	again, err := repo.renderer.Render(p, "dev", base)
+	require.NoError(t, err)
+	require.Equal(t, state.Problems, again.Problems)
+
+	var fresh render.Renderer
+	_, err = fresh.Render(p, "dev", base)
+	require.ErrorContains(t, err, "render dev: read clusters/dev/payments/shop.yaml: must not be read", "nothing is concluded from what cannot be read")
+}
+
+// TestInstanceShowsWhatPoliciesSay, and the bytes beside it, so that an author sees what is wrong with them.
+func TestInstanceShowsWhatPoliciesSay(t *testing.T) {
+	p := with(t, map[string][]byte{shopFile: request("shop", "  environments: {dev: {}}\n"), policyFile: []byte(brief)})
+	shown, problems := render.Instance(p, "dev", shop, "")
+	require.Contains(t, string(shown.Manifest), "text: hello")
+	require.Len(t, problems, 1)
+	require.Equal(t, "requests/payments/shop.yaml: policy brief denies the ConfigMap payments/shop-note: be brief", problems[0].String())
+}
