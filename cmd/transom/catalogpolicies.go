@@ -103,7 +103,7 @@ func (l policyList) text(w io.Writer, p paint) {
 	for _, e := range l.Policies {
 		fmt.Fprintf(w, "  %s  %s, in %s, for %s\n", e.Name, e.Action, orAll(e.Environments, "environments"), orAll(e.Kinds, "kinds"))
 		for _, v := range e.Validations {
-			fmt.Fprintf(w, "    %s\n    %s\n", v.Message, p.faint(strings.Join(strings.Fields(v.Expression), " ")))
+			fmt.Fprintf(w, "    %s\n    %s\n", v.Message, p.faint(strings.Join(strings.Fields(v.Expression.Source), " ")))
 		}
 	}
 	if len(l.Policies) == 0 {
