@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
@@ -174,7 +175,12 @@ func TestAnInventoryThatCannotBeReadPrunesNothing(t *testing.T) {
 	_, err := r.kube.CoreV1().ConfigMaps("transom-system").Patch(t.Context(), "test."+r.team+".web", types.MergePatchType,
 		[]byte(`{"data":{"objects":"ConfigMap web-a\n"}}`), metav1.PatchOptions{})
 	require.NoError(t, err)
-	r.until(absent(in), func(result apply.Result) bool { return len(result.Problems) > 0 })
+	require.Eventually(t, func() bool { // the watch saw it
+		result, err := r.Observe(background, absent(in))
+		return err == nil && len(result.Problems) > 0
+	}, patience, 10*time.Millisecond)
+	result := r.pass(absent(in))
+	require.Contains(t, result.Problems[0].String(), `has the line "ConfigMap web-a"`)
 	require.True(t, r.exists("web-a"))
 }
 
