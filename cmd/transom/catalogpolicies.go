@@ -48,12 +48,17 @@ type policyList struct {
 }
 
 type policyEntry struct {
-	Name         string                `json:"name"`
-	File         string                `json:"file"`
-	Action       string                `json:"action"`
-	Environments []string              `json:"environments"` // empty: all
-	Kinds        []string              `json:"kinds"`        // empty: all
-	Validations  []platform.Validation `json:"validations"`
+	Name         string             `json:"name"`
+	File         string             `json:"file"`
+	Action       string             `json:"action"`
+	Environments []string           `json:"environments"` // empty: all
+	Kinds        []string           `json:"kinds"`        // empty: all
+	Validations  []policyValidation `json:"validations"`
+}
+
+type policyValidation struct {
+	Expression string `json:"expression"`
+	Message    string `json:"message"`
 }
 
 // builtInRule is a rule that no Policy file can lift. Its name is the rule of the Problem.
@@ -88,7 +93,10 @@ func policiesOf(p *platform.Platform) []policyEntry {
 		policy := p.Policies[name]
 		e := policyEntry{
 			Name: name, File: policy.File, Action: policy.Action, Environments: append([]string{}, policy.Environments...),
-			Kinds: []string{}, Validations: append([]platform.Validation{}, policy.Validations...),
+			Kinds: []string{}, Validations: []policyValidation{},
+		}
+		for _, v := range policy.Validations {
+			e.Validations = append(e.Validations, policyValidation{v.Expression.Source, v.Message})
 		}
 		for _, k := range policy.Kinds {
 			e.Kinds = append(e.Kinds, strings.TrimPrefix(k.Group+"/"+k.Kind, "/"))
@@ -103,7 +111,7 @@ func (l policyList) text(w io.Writer, p paint) {
 	for _, e := range l.Policies {
 		fmt.Fprintf(w, "  %s  %s, in %s, for %s\n", e.Name, e.Action, orAll(e.Environments, "environments"), orAll(e.Kinds, "kinds"))
 		for _, v := range e.Validations {
-			fmt.Fprintf(w, "    %s\n    %s\n", v.Message, p.faint(strings.Join(strings.Fields(v.Expression.Source), " ")))
+			fmt.Fprintf(w, "    %s\n    %s\n", v.Message, p.faint(strings.Join(strings.Fields(v.Expression), " ")))
 		}
 	}
 	if len(l.Policies) == 0 {
