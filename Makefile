@@ -1,0 +1,48 @@
+SHELL := bash -o pipefail
+.DEFAULT_GOAL := help
+
+# Linters are built from pinned sources, apart from the product's go.mod. A new version is a new file name.
+GOLANGCI_LINT := $(CURDIR)/bin/tools/golangci-lint-v2.15.0
+GOFUMPT := $(CURDIR)/bin/tools/gofumpt-v0.12.0
+SANDBOX := e2e/sandbox
+
+.PHONY: help build test lint fmt generate verify demo bench
+help: ## Show this text
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## Build bin/transom and bin/sandbox (the first time takes minutes: the sandbox is Kubernetes)
+	go build -o bin/transom ./cmd/transom
+	cd $(SANDBOX) && go build -ldflags="-s -w" -o $(CURDIR)/bin/sandbox .
+
+test: build ## Run every test, against the real binaries, real API servers and real Git
+	cd $(SANDBOX) && go test -count=1 -timeout 30m ./...
+	go test -count=1 -timeout 60m ./...
+
+lint: $(GOLANGCI_LINT) ## Check style and common mistakes
+	$(GOLANGCI_LINT) run ./...
+	cd $(SANDBOX) && $(GOLANGCI_LINT) run ./...
+
+fmt: $(GOFUMPT) ## Format all Go code
+	$(GOFUMPT) -w .
+
+generate: ## Rewrite the state that the examples show
+	go test ./examples -update
+
+verify: ## Check that go.mod files are tidy and that what is generated is true
+	go mod tidy -diff && cd $(SANDBOX) && go mod tidy -diff
+	go test -count=1 ./examples
+
+demo: build ## Four clusters, a platform and a daemon to play with; Ctrl-C ends it all
+	bin/transom demo
+
+bench: build ## Measure; ends with a figure a line: name value unit
+	@go test -run '^$$' -bench . -benchtime 1x -timeout 60m ./... | tee /dev/stderr | awk '$(FIGURES)'
+
+# A benchmark reports a figure as a metric whose unit is NAME:UNIT.
+FIGURES := /^Benchmark/ { for (i = 4; i <= NF; i += 2) if (split($$i, m, ":") == 2) all = all m[1] " " $$(i-1) " " m[2] "\n" } END { printf "\n%s", all }
+
+$(GOLANGCI_LINT):
+	GOBIN=$(@D)/build go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 && mv $(@D)/build/golangci-lint $@
+
+$(GOFUMPT):
+	GOBIN=$(@D)/build go install mvdan.cc/gofumpt@v0.12.0 && mv $(@D)/build/gofumpt $@

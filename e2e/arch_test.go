@@ -1,0 +1,261 @@
+package e2e_test
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The code map: which packages there are, and which of ours each may import. A package that earns its place is added
+// here, where a reviewer sees it.
+var arrows = map[string][]string{
+	"cmd/transom": {
+		"reconciler", "reconciler/gitrepo", "reconciler/promotion", "reconciler/trigger", "reconciler/status", "reconciler/web",
+		"render", "render/platform", "fleet", "fleet/apply",
+	},
+	"reconciler": {
+		"reconciler/gitrepo", "reconciler/promotion", "reconciler/trigger", "reconciler/status",
+		"render", "render/platform", "fleet", "fleet/apply", // what fleet reports is in apply's words
+	},
+	"reconciler/gitrepo":        {"render/platform"},
+	"reconciler/promotion":      {"render/platform"},
+	"reconciler/status":         {"render/platform"},
+	"reconciler/trigger":        {"render/platform"},
+	"reconciler/web":            {"reconciler/status", "render/platform"},
+	"render":                    {"render/internal/kustomize", "render/platform"},
+	"render/internal/kustomize": {"render/platform"},
+	"render/platform":           {},
+	"fleet":                     {"fleet/apply", "render/platform"},
+	"fleet/apply":               {"render/platform"},
+	"e2e":                       {},
+	"examples":                  {},
+}
+
+// The doors: who alone imports a library, and everything below it. Nobody, where there is none.
+var doors = []struct{ library, door string }{
+	{"sigs.k8s.io/kustomize", "render/internal/kustomize"},
+	{"github.com/go-git", "reconciler/gitrepo"},
+	{"github.com/fluxcd", "fleet/apply"},
+	{"github.com/fsnotify/fsnotify", "reconciler/trigger"},
+	{"github.com/lmittmann/tint", "cmd/transom"},
+	{"github.com/prometheus/client_golang", "reconciler/web"},
+	{"github.com/google/cel-go", "render/platform"},
+	{"github.com/spf13", "cmd/transom"},
+	{"testing", "cmd/transom"}, // fstest.MapFS, as a file system in memory
+	{"github.com/stretchr/testify", ""},
+}
+
+// Who logs; everybody else returns what there is to say.
+var loggers = []string{"cmd/transom", "reconciler"}
+
+// The pure packages: values and an fs.FS in, plain data out.
+var (
+	pure   = []string{"render", "render/platform", "render/internal/kustomize", "reconciler/promotion"}
+	impure = []string{"os", "net", "log", "syscall", "math/rand", "math/rand/v2", "crypto/rand", "k8s.io/client-go"}
+)
+
+// The top of the repository, but for dotfiles. bin is what "make build" makes; Git ignores it.
+var top = []string{"LICENSE", "Makefile", "README.md", "bin", "cmd", "e2e", "examples", "fleet", "go.mod", "go.sum", "reconciler", "render"}
+
+// Names that say nothing about what is inside.
+var empty = []string{"common", "config", "errors", "helpers", "models", "shared", "types", "util", "utils"}
+
+const module = "transom.dev/"
+
+func TestCodeKeepsToTheMap(t *testing.T) {
+	require.Empty(t, violations(t, os.DirFS("..")))
+}
+
+// violations are all places where the code of a repository leaves its map, sorted.
+func violations(t *testing.T, repository fs.FS) []string {
+	t.Helper()
+	found := strangers(t, repository)
+	documented := map[string]bool{}
+	err := fs.WalkDir(repository, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() {
+			return skip(repository, name)
+		}
+		if path.Ext(name) != ".go" {
+			return nil
+		}
+		source, err := fs.ReadFile(repository, name)
+		if err != nil {
+			return err
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, source, parser.ImportsOnly|parser.ParseComments)
+		if err != nil {
+			return err
+		}
+		pkg := path.Dir(name)
+		documented[pkg] = documented[pkg] || introduces(file)
+		if !strings.HasSuffix(name, "_test.go") {
+			for _, imported := range file.Imports {
+				found = append(found, wrong(name, pkg, imported)...)
+			}
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	for pkg := range documented {
+		found = append(found, unplaced(pkg, documented[pkg])...)
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
+}
+
+// skip leaves out folders whose Go files are not the product's: hidden ones, test data and other modules.
+func skip(repository fs.FS, dir string) error {
+	if dir == "." {
+		return nil
+	}
+	base := path.Base(dir)
+	_, err := fs.Stat(repository, path.Join(dir, "go.mod"))
+	if err == nil || base == "testdata" || strings.HasPrefix(base, ".") {
+		return fs.SkipDir
+	}
+	return nil
+}
+
+// strangers are entries of the top folder that nobody agreed on.
+func strangers(t *testing.T, repository fs.FS) []string {
+	t.Helper()
+	entries, err := fs.ReadDir(repository, ".")
+	require.NoError(t, err)
+	var found []string
+	for _, entry := range entries {
+		if !strings.HasPrefix(entry.Name(), ".") && !slices.Contains(top, entry.Name()) {
+			found = append(found, entry.Name()+": not a name of the top folder")
+		}
+	}
+	return found
+}
+
+// introduces says whether a file has the comment that every package has somewhere.
+func introduces(file *ast.File) bool {
+	text := file.Doc.Text()
+	return strings.HasPrefix(text, "Package "+file.Name.Name+" ") || file.Name.Name == "main" && strings.HasPrefix(text, "Command ")
+}
+
+// unplaced is what is wrong with a package as a whole.
+func unplaced(pkg string, documented bool) []string {
+	var found []string
+	if _, ok := arrows[pkg]; !ok {
+		found = append(found, pkg+": not on the code map")
+	}
+	if slices.Contains(empty, path.Base(pkg)) {
+		found = append(found, pkg+": a name that says nothing about what is inside")
+	}
+	if !documented {
+		found = append(found, pkg+": no package comment")
+	}
+	return found
+}
+
+// wrong is what is wrong with an import of a file that is no test.
+func wrong(name, pkg string, imported *ast.ImportSpec) []string {
+	library, err := strconv.Unquote(imported.Path.Value)
+	if err != nil {
+		return []string{fmt.Sprintf("%s: %v", name, err)}
+	}
+	if own, ok := strings.CutPrefix(library, module); ok {
+		if !slices.Contains(arrows[pkg], own) {
+			return []string{fmt.Sprintf("%s: %s must not import %s", name, pkg, own)}
+		}
+		return nil
+	}
+	var found []string
+	for _, d := range doors {
+		if within(library, d.library) && pkg != d.door {
+			found = append(found, fmt.Sprintf("%s: %s must not import %s; its one door is %q", name, pkg, library, d.door))
+		}
+	}
+	if within(library, "log") && !slices.Contains(loggers, pkg) {
+		found = append(found, fmt.Sprintf("%s: %s must not log", name, pkg))
+	}
+	if slices.Contains(pure, pkg) && slices.ContainsFunc(impure, func(of string) bool { return within(library, of) }) {
+		found = append(found, fmt.Sprintf("%s: %s is pure and must not import %s", name, pkg, library))
+	}
+	return found
+}
+
+// within says whether a library is a package or lies below it.
+func within(library, of string) bool {
+	return library == of || strings.HasPrefix(library, of+"/")
+}
+
+func TestCodeThatLeavesTheMapIsFound(t *testing.T) {
+	file := func(doc, pkg string, imports ...string) string {
+		text := doc + "package " + pkg + "\n"
+		for _, i := range imports {
+			text += "import _ " + strconv.Quote(i) + "\n"
+		}
+		return text
+	}
+	good := map[string]string{
+		"Makefile":                               "",
+		".github/x.go":                           "no Go at all",
+		"cmd/transom/main.go":                    file("// Command transom is.\n", "main", "transom.dev/reconciler", "github.com/lmittmann/tint", "log/slog"),
+		"fleet/fleet.go":                         file("// Package fleet is.\n", "fleet", "transom.dev/fleet/apply", "transom.dev/render/platform"),
+		"fleet/more.go":                          file("", "fleet", "context"),
+		"fleet/fleet_test.go":                    file("", "fleet_test", "transom.dev/render", "os", "log/slog", "github.com/stretchr/testify/require"),
+		"render/render.go":                       file("// Package render is.\n", "render", "transom.dev/render/internal/kustomize", "io/fs"),
+		"render/testdata/x.go":                   file("", "x", "transom.dev/fleet"),
+		"render/internal/kustomize/kustomize.go": file("// Package kustomize is.\n", "kustomize", "sigs.k8s.io/kustomize/api/krusty"),
+		"e2e/sandbox/go.mod":                     "module transom.dev/e2e/sandbox",
+		"e2e/sandbox/main.go":                    file("", "main", "k8s.io/kubernetes/cmd/kube-apiserver/app"),
+	}
+	require.Empty(t, violations(t, tree(good)))
+
+	for name, c := range map[string]struct {
+		file, source string
+		want         string
+	}{
+		"render sees fleet":                {"render/x.go", file("", "render", "transom.dev/fleet"), "render/x.go: render must not import fleet"},
+		"fleet sees render":                {"fleet/x.go", file("", "fleet", "transom.dev/render"), "fleet/x.go: fleet must not import render"},
+		"fleet sees the reconciler":        {"fleet/x.go", file("", "fleet", "transom.dev/reconciler"), "fleet/x.go: fleet must not import reconciler"},
+		"cmd goes past a door":             {"cmd/transom/x.go", file("", "main", "transom.dev/render/internal/kustomize"), "cmd/transom/x.go: cmd/transom must not import render/internal/kustomize"},
+		"kustomize elsewhere":              {"render/x.go", file("", "render", "sigs.k8s.io/kustomize/kyaml/yaml"), `render/x.go: render must not import sigs.k8s.io/kustomize/kyaml/yaml; its one door is "render/internal/kustomize"`},
+		"go-git elsewhere":                 {"fleet/x.go", file("", "fleet", "github.com/go-git/go-billy/v5"), `fleet/x.go: fleet must not import github.com/go-git/go-billy/v5; its one door is "reconciler/gitrepo"`},
+		"ssa elsewhere":                    {"fleet/x.go", file("", "fleet", "github.com/fluxcd/pkg/ssa"), `fleet/x.go: fleet must not import github.com/fluxcd/pkg/ssa; its one door is "fleet/apply"`},
+		"fsnotify elsewhere":               {"cmd/transom/x.go", file("", "main", "github.com/fsnotify/fsnotify"), `cmd/transom/x.go: cmd/transom must not import github.com/fsnotify/fsnotify; its one door is "reconciler/trigger"`},
+		"tint elsewhere":                   {"fleet/x.go", file("", "fleet", "github.com/lmittmann/tint"), `fleet/x.go: fleet must not import github.com/lmittmann/tint; its one door is "cmd/transom"`},
+		"testing in the product":           {"fleet/x.go", file("", "fleet", "github.com/stretchr/testify/require"), `fleet/x.go: fleet must not import github.com/stretchr/testify/require; its one door is ""`},
+		"a logger where none belongs":      {"fleet/x.go", file("", "fleet", "log/slog"), "fleet/x.go: fleet must not log"},
+		"a pure package that is not":       {"render/x.go", file("", "render", "os/exec"), "render/x.go: render is pure and must not import os/exec"},
+		"a new package":                    {"render/cache/x.go", file("// Package cache is.\n", "cache"), "render/cache: not on the code map"},
+		"a package called util":            {"fleet/util/x.go", file("// Package util is.\n", "util"), "fleet/util: a name that says nothing about what is inside"},
+		"a package without a comment":      {"fleet/apply/x.go", file("", "apply"), "fleet/apply: no package comment"},
+		"a comment that introduces nobody": {"fleet/apply/x.go", file("// Copyright\n", "apply"), "fleet/apply: no package comment"},
+		"a new top folder":                 {"pkg/x.txt", "", "pkg: not a name of the top folder"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			files := maps.Clone(good)
+			files[c.file] = c.source
+			require.Contains(t, violations(t, tree(files)), c.want)
+		})
+	}
+}
+
+// tree is a repository of files.
+func tree(files map[string]string) fstest.MapFS {
+	fsys := fstest.MapFS{}
+	for name, source := range files {
+		fsys[name] = &fstest.MapFile{Data: []byte(source)}
+	}
+	return fsys
+}
