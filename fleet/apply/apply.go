@@ -100,7 +100,7 @@ func (p *pass) hindered(set []*desired) string {
 		case d.fault != "":
 			return d.object.String()
 		case d.object.Kind == "CustomResourceDefinition" && d.live != nil:
-			if health, _ := kstatusHealth(d.live); !d.live.seen() || health != Healthy {
+			if !d.live.seen() || d.live.outlook.health != Healthy {
 				return d.object.String()
 			}
 		case d.kind != nil && (d.live == nil || d.live.deleting):

@@ -25,13 +25,8 @@ type storageClass struct {
 
 const storageClassAge = 10 * time.Minute
 
-// waitsForConsumer says whether a claim is pending only because no pod uses it yet.
-func (c *Cluster) waitsForConsumer(ctx context.Context, claim map[string]any) (bool, error) {
-	name, _, _ := unstructured.NestedString(claim, "spec", "storageClassName")
-	phase, _, _ := unstructured.NestedString(claim, "status", "phase")
-	if name == "" || phase != "Pending" {
-		return false, nil
-	}
+// bindsLate says whether claims of a class stay pending until a pod uses them.
+func (c *Cluster) bindsLate(ctx context.Context, name string) (bool, error) {
 	c.classes.mu.Lock()
 	defer c.classes.mu.Unlock()
 	if known := c.classes.byName[name]; time.Since(known.read) < storageClassAge {

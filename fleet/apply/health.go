@@ -6,10 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
-
 	"transom.dev/render/platform"
 )
 
@@ -50,21 +46,14 @@ func (p *pass) health(ctx context.Context, d *desired) (Health, string, error) {
 	return p.assess(ctx, d)
 }
 
-// assess reads the status of an object.
+// assess reads what was kept of an object's status.
 func (p *pass) assess(ctx context.Context, d *desired) (Health, string, error) {
-	health, message := Progressing, ""
-	switch gk := d.gvk.GroupKind(); {
-	case custom(gk):
+	health, message := d.live.outlook.health, d.live.outlook.message
+	if custom(d.gvk.GroupKind()) {
 		health, message = p.customHealth(d)
-	case gk.Kind == "APIService":
-		health, message = conditionHealth(d.live.body, "Available")
-	case gk.Group == "apps" && observedGeneration(d.live.body) < d.live.generation:
-		message = "its controller has not seen this revision yet"
-	default:
-		health, message = kstatusHealth(d.live)
 	}
-	if health != Healthy && d.gvk.GroupKind() == (schema.GroupKind{Kind: "PersistentVolumeClaim"}) {
-		waits, err := p.waitsForConsumer(ctx, d.live.body)
+	if class := d.live.outlook.class; class != "" {
+		waits, err := p.bindsLate(ctx, class)
 		if err != nil {
 			return Unknown, "", err
 		}
@@ -78,27 +67,12 @@ func (p *pass) assess(ctx context.Context, d *desired) (Health, string, error) {
 	return health, message, nil
 }
 
-func kstatusHealth(l *live) (Health, string) {
-	result, err := status.Compute(&unstructured.Unstructured{Object: l.body})
-	if err != nil {
-		return Unknown, err.Error()
-	}
-	switch result.Status {
-	case status.CurrentStatus:
-		return Healthy, ""
-	case status.FailedStatus:
-		return Failed, result.Message
-	case status.InProgressStatus, status.TerminatingStatus:
-		return Progressing, result.Message
-	}
-	return Unknown, result.Message
-}
-
 // customHealth judges a custom resource: by the version's own expressions, else by what most controllers report.
 func (p *pass) customHealth(d *desired) (Health, string) {
 	body := d.live.body
-	if seen, ok := observed(body); ok && seen < d.live.generation {
-		return Progressing, "its controller has not seen this revision yet"
+	seen, observes := observedGeneration(body)
+	if observes && seen < d.live.generation {
+		return Progressing, notSeen
 	}
 	for _, h := range p.in.Health {
 		if h.Group != d.object.Group || h.Kind != d.object.Kind {
@@ -109,9 +83,8 @@ func (p *pass) customHealth(d *desired) (Health, string) {
 		}
 		return p.byExpressions(d, h)
 	}
-	_, observes := observed(body)
-	if observes || hasCondition(body, "Ready") {
-		return kstatusHealth(d.live)
+	if observes || condition(body, "Ready") != nil {
+		return kstatusHealth(body)
 	}
 	if _, reports := body["status"]; !reports && young(d.live) {
 		d.again = true
@@ -165,38 +138,6 @@ func (r *rules) eval(source string, object map[string]any) (bool, error) {
 	result, err := rule.(*platform.Expression).Eval(object)
 	yes, _ := result.(bool)
 	return yes, err
-}
-
-func observed(body map[string]any) (int64, bool) {
-	generation, ok, _ := unstructured.NestedInt64(body, "status", "observedGeneration")
-	return generation, ok
-}
-
-func observedGeneration(body map[string]any) int64 {
-	generation, _ := observed(body)
-	return generation
-}
-
-func condition(body map[string]any, kind string) map[string]any {
-	status, _ := body["status"].(map[string]any)
-	conditions, _ := status["conditions"].([]any)
-	for _, c := range conditions {
-		if c, ok := c.(map[string]any); ok && c["type"] == kind {
-			return c
-		}
-	}
-	return nil
-}
-
-func hasCondition(body map[string]any, kind string) bool { return condition(body, kind) != nil }
-
-func conditionHealth(body map[string]any, kind string) (Health, string) {
-	c := condition(body, kind)
-	if c["status"] == "True" {
-		return Healthy, ""
-	}
-	message, _ := c["message"].(string)
-	return Progressing, message
 }
 
 // patience is how long a new custom resource may be without any status.

@@ -34,10 +34,12 @@ type live struct {
 	entries []metav1.ManagedFieldsEntry
 	claims  claims // of fields that others took
 
-	// body is what health needs of the object; nil where metadata says all. It is of resourceVersion bodyVersion,
-	// which is older than version while a PATCH of ours has been answered but not yet seen by the watch.
+	// What health needs: the outlook of a built-in kind, the body of a custom one, neither where metadata says all.
+	// They are of resourceVersion seenVersion, which is older than version while a PATCH of ours has been answered
+	// but not yet seen by the watch.
+	outlook     outlook
 	body        map[string]any
-	bodyVersion string
+	seenVersion string
 }
 
 // labelSet is what ownership is read from.
@@ -75,9 +77,14 @@ func reduceMeta(gk schema.GroupKind, m metav1.Object) *live {
 
 // reduceWhole also keeps what health needs.
 func reduceWhole(u *unstructured.Unstructured) *live {
-	l := reduceMeta(u.GroupVersionKind().GroupKind(), u)
-	l.body = reduceBody(u)
-	l.bodyVersion = l.version
+	gk := u.GroupVersionKind().GroupKind()
+	l := reduceMeta(gk, u)
+	l.seenVersion = l.version
+	if custom(gk) {
+		l.body = reduceBody(u)
+	} else {
+		l.outlook = outlookOf(u)
+	}
 	return l
 }
 
@@ -95,80 +102,48 @@ func (l *live) succeed(old *live) {
 	if l.covered != 0 && l.covered == l.fields {
 		l.entries = nil
 	}
-	if l.body == nil {
-		l.body, l.bodyVersion = old.body, old.bodyVersion
+	if l.seenVersion == "" {
+		l.outlook, l.body, l.seenVersion = old.outlook, old.body, old.seenVersion
 	}
 }
 
 // seen says whether the watch has seen the object as it is after our last PATCH.
-func (l *live) seen() bool { return l.bodyVersion == l.version }
+func (l *live) seen() bool { return l.seenVersion == l.version }
 
-// needsStatus are the built-in kinds that kstatus judges by their status, with the fields of spec that this reads.
-// All other built-in kinds are healthy once applied, so that their metadata says all: some have no status, and of
-// some it says nothing about them, such as that of an autoscaler or of a disruption budget.
-var needsStatus = map[schema.GroupKind][]string{
-	{Group: "apps", Kind: "Deployment"}:                               {"replicas", "selector", "progressDeadlineSeconds"},
-	{Group: "apps", Kind: "StatefulSet"}:                              {"replicas", "selector", "updateStrategy"},
-	{Group: "apps", Kind: "DaemonSet"}:                                {"selector", "updateStrategy"},
-	{Group: "apps", Kind: "ReplicaSet"}:                               {"replicas", "selector"},
-	{Group: "batch", Kind: "Job"}:                                     {"parallelism", "completions", "selector", "suspend"},
-	{Kind: "Pod"}:                                                     {},
-	{Kind: "PersistentVolumeClaim"}:                                   {"storageClassName"},
-	{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}: {},
-	{Group: "apiregistration.k8s.io", Kind: "APIService"}:             {},
+// reported are the built-in kinds that kstatus judges by their status. All other built-in kinds are healthy once
+// applied, so that their metadata says all: some have no status, and of some it says nothing about them, such as
+// that of an autoscaler or of a disruption budget.
+var reported = map[schema.GroupKind]bool{
+	{Group: "apps", Kind: "Deployment"}:                   true,
+	{Group: "apps", Kind: "StatefulSet"}:                  true,
+	{Group: "apps", Kind: "DaemonSet"}:                    true,
+	{Group: "apps", Kind: "ReplicaSet"}:                   true,
+	{Group: "batch", Kind: "Job"}:                         true,
+	{Kind: "Pod"}:                                         true,
+	{Kind: "PersistentVolumeClaim"}:                       true,
+	{Group: "apiregistration.k8s.io", Kind: "APIService"}: true,
+	crds.gvk.GroupKind():                                  true,
 }
 
 // custom says whether a kind is none of Kubernetes' own.
 func custom(gk schema.GroupKind) bool {
-	_, known := needsStatus[gk]
-	return !known && !scheme.Scheme.IsGroupRegistered(gk.Group)
+	return !reported[gk] && !scheme.Scheme.IsGroupRegistered(gk.Group)
 }
 
 // wantsWhole says whether health needs more of a kind than its metadata.
-func wantsWhole(gk schema.GroupKind) bool {
-	_, known := needsStatus[gk]
-	return known || custom(gk)
-}
+func wantsWhole(gk schema.GroupKind) bool { return reported[gk] || custom(gk) }
 
-// reduceBody keeps of a built-in kind the fields of spec that its rule reads, of a custom one all of spec, and of
-// both the status without the times at which nothing but time changed.
+// reduceBody keeps of a custom resource what a health expression may read, without the times at which nothing but
+// time changed.
 func reduceBody(u *unstructured.Unstructured) map[string]any {
-	body := map[string]any{
-		"apiVersion": u.GetAPIVersion(),
-		"kind":       u.GetKind(),
-		"metadata":   reduceMetadata(u),
+	body := maps.Clone(u.Object)
+	if metadata, ok := body["metadata"].(map[string]any); ok {
+		body["metadata"] = without(metadata, []string{"managedFields", "resourceVersion"})
 	}
-	gk := u.GroupVersionKind().GroupKind()
-	if spec, ok := u.Object["spec"].(map[string]any); ok {
-		if wanted, known := needsStatus[gk]; known {
-			maps.DeleteFunc(spec, func(field string, _ any) bool { return !slices.Contains(wanted, field) })
-		}
-		body["spec"] = spec
-	}
-	if status, ok := u.Object["status"].(map[string]any); ok {
+	if status, ok := body["status"].(map[string]any); ok {
 		dropTimes(status)
-		body["status"] = status
 	}
 	return body
-}
-
-func reduceMetadata(u *unstructured.Unstructured) map[string]any {
-	kept := map[string]any{}
-	metadata, _ := u.Object["metadata"].(map[string]any)
-	for _, field := range []string{"name", "namespace", "uid", "generation", "creationTimestamp", "deletionTimestamp", "labels"} {
-		if value, ok := metadata[field]; ok {
-			kept[field] = value
-		}
-	}
-	if annotations := u.GetAnnotations(); custom(u.GroupVersionKind().GroupKind()) && len(annotations) > 0 {
-		delete(annotations, "kubectl.kubernetes.io/last-applied-configuration")
-		own := map[string]any{}
-		for name, value := range annotations {
-			own[name] = value
-		}
-		kept["annotations"] = own
-	}
-	return kept
 }
 
 // dropTimes removes heartbeat times from conditions, so that a heartbeat is no event.

@@ -187,7 +187,8 @@ func (w *objectWatch) compare(old, l *live) {
 func (l *live) differs(old *live) bool {
 	return l.uid != old.uid || l.labels != old.labels || l.digest != old.digest || l.deleting != old.deleting ||
 		l.fields != old.fields || !slices.Equal(l.dataKeys, old.dataKeys) ||
-		(l.bodyVersion != old.bodyVersion && !reflect.DeepEqual(l.body, old.body)) || l.seen() != old.seen()
+		l.outlook != old.outlook || l.seen() != old.seen() ||
+		(l.seenVersion != old.seenVersion && !reflect.DeepEqual(l.body, old.body))
 }
 
 // older says whether resourceVersion a is surely before b.

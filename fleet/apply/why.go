@@ -10,7 +10,6 @@ import (
 
 	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -53,25 +52,21 @@ func newPodWatch(c *Cluster) *podWatch {
 
 // why adds to what an object's status says what ails the worst of its pods.
 func (p *pass) why(d *desired, message string) string {
-	if failure := condition(d.live.body, "ReplicaFailure"); failure["status"] == "True" {
-		message = fmt.Sprintf("%s: %v: %v", message, failure["reason"], failure["message"])
-	}
-	spec, _ := d.live.body["spec"].(map[string]any)
-	if _, workload := spec["selector"]; !workload && !custom(d.gvk.GroupKind()) {
+	if d.live.outlook.selector == "" && !custom(d.gvk.GroupKind()) {
 		return message
 	}
 	p.begin(p.pods.stream)
 	if worst := p.pods.worst(d); worst != "" {
-		message = strings.TrimPrefix(message+": "+worst, ": ")
+		return strings.TrimPrefix(message+": "+worst, ": ")
 	}
 	return message
 }
 
 // worst describes the worst of an object's pods: those that its selector selects or that it owns.
 func (w *podWatch) worst(d *desired) string {
-	selects := labels.Nothing()
-	if !custom(d.gvk.GroupKind()) {
-		selects = podSelector(d.live.body)
+	selects, err := labels.Parse(d.live.outlook.selector)
+	if err != nil || selects.Empty() {
+		selects = labels.Nothing()
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -89,20 +84,6 @@ func (w *podWatch) worst(d *desired) string {
 		return ""
 	}
 	return "pod " + name + ": " + worst.why
-}
-
-// podSelector is the selector of a workload; it selects nothing if there is none.
-func podSelector(body map[string]any) labels.Selector {
-	raw, ok, _ := unstructured.NestedMap(body, "spec", "selector")
-	var s metav1.LabelSelector
-	if !ok || runtime.DefaultUnstructuredConverter.FromUnstructured(raw, &s) != nil {
-		return labels.Nothing()
-	}
-	selector, err := metav1.LabelSelectorAsSelector(&s)
-	if err != nil {
-		return labels.Nothing()
-	}
-	return selector
 }
 
 func (w *podWatch) reduce(object any) any {

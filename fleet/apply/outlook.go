@@ -1,0 +1,100 @@
+package apply
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+)
+
+// outlook is what the status of a built-in kind comes to, at the generation it was read with.
+type outlook struct {
+	health   Health
+	message  string
+	selector string // of its pods, while it is not healthy
+	class    string // the storage class of a claim that is pending
+}
+
+// outlookOf judges by kstatus. It adds what kstatus leaves open: a workload whose controller has not yet seen this
+// generation has no health of its own, and pods that could not be created are named.
+func outlookOf(u *unstructured.Unstructured) outlook {
+	gk, body := u.GroupVersionKind().GroupKind(), u.Object
+	var o outlook
+	seen, _ := observedGeneration(body)
+	switch {
+	case gk.Kind == "APIService":
+		o.health, o.message = conditionHealth(body, "Available")
+	case gk.Group == "apps" && seen < u.GetGeneration():
+		o.health, o.message = Progressing, notSeen
+	default:
+		o.health, o.message = kstatusHealth(body)
+	}
+	if o.health == Healthy {
+		return o
+	}
+	if failure := condition(body, "ReplicaFailure"); failure["status"] == "True" {
+		o.message = fmt.Sprintf("%s: %v: %v", o.message, failure["reason"], failure["message"])
+	}
+	if gk.Group == "apps" || gk.Group == "batch" {
+		o.selector = podSelector(body)
+	}
+	if phase, _, _ := unstructured.NestedString(body, "status", "phase"); gk.Kind == "PersistentVolumeClaim" && phase == "Pending" {
+		o.class, _, _ = unstructured.NestedString(body, "spec", "storageClassName")
+	}
+	return o
+}
+
+const notSeen = "its controller has not seen this revision yet"
+
+func kstatusHealth(body map[string]any) (Health, string) {
+	result, err := status.Compute(&unstructured.Unstructured{Object: body})
+	if err != nil {
+		return Unknown, err.Error()
+	}
+	switch result.Status {
+	case status.CurrentStatus:
+		return Healthy, ""
+	case status.FailedStatus:
+		return Failed, result.Message
+	case status.InProgressStatus, status.TerminatingStatus:
+		return Progressing, result.Message
+	}
+	return Unknown, result.Message
+}
+
+// podSelector is the selector of a workload in its text form; empty if there is none.
+func podSelector(body map[string]any) string {
+	raw, ok, _ := unstructured.NestedMap(body, "spec", "selector")
+	var s metav1.LabelSelector
+	if !ok || runtime.DefaultUnstructuredConverter.FromUnstructured(raw, &s) != nil {
+		return ""
+	}
+	return metav1.FormatLabelSelector(&s)
+}
+
+func observedGeneration(body map[string]any) (int64, bool) {
+	generation, ok, _ := unstructured.NestedInt64(body, "status", "observedGeneration")
+	return generation, ok
+}
+
+func condition(body map[string]any, kind string) map[string]any {
+	conditions, _, _ := unstructured.NestedSlice(body, "status", "conditions")
+	for _, c := range conditions {
+		if c, ok := c.(map[string]any); ok && c["type"] == kind {
+			return c
+		}
+	}
+	return nil
+}
+
+func conditionHealth(body map[string]any, kind string) (Health, string) {
+	c := condition(body, kind)
+	if c["status"] == "True" {
+		return Healthy, ""
+	}
+	message, _ := c["message"].(string)
+	return Progressing, strings.TrimSuffix("not "+kind+": "+message, ": ")
+}
