@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -15,18 +16,14 @@ func scalarText(s string, flow bool) string {
 	if isPlain(s, flow) {
 		return s
 	}
-	data, err := json.Marshal(s) // a JSON string is a YAML one in double quotes
-	if err != nil {
-		return `""`
+	switch {
+	case !isOneLine(s):
+		return strconv.QuoteToASCII(s) // whose escapes are all YAML's too
+	case strings.ContainsAny(s, `"\`):
+		return "'" + strings.ReplaceAll(s, "'", "''") + "'"
+	default:
+		return `"` + s + `"`
 	}
-	quoted := strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&").Replace(string(data))
-	if !strings.Contains(quoted, `\`) {
-		return quoted
-	}
-	if single := "'" + strings.ReplaceAll(s, "'", "''") + "'"; isOneLine(s) {
-		return single
-	}
-	return quoted
 }
 
 // isPlain says whether a string can stand without quotes: YAML 1.2 and 1.1 must both read it as that string.

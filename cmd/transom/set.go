@@ -1,0 +1,272 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
+
+	"transom.dev/render"
+	"transom.dev/render/platform"
+)
+
+// setOptions are the flags of set.
+type setOptions struct {
+	output output
+	in     platformDir
+	check  bool
+	dryRun bool
+}
+
+func newSet() *cobra.Command {
+	var o setOptions
+	cmd := &cobra.Command{
+		Use:   "set TEAM/REQUEST PATH=VALUE...",
+		Short: "Edit a request in place, as a pipeline that ships a new image does",
+		Long: `Edit values of a request's file in place; comments, order and layout stay. A PATH begins below spec. The type of a
+VALUE is the parameter's: text is quoted where YAML would read something else, an object or list is given as YAML or
+JSON. In an environment's parameters, null takes back a parameter for that environment.
+
+The request is resolved and rendered with the edit first: an edit that gives it a Problem is refused and nothing is
+written. Nothing is committed.`,
+		Example: `  transom set payments/checkout parameters.image=registry.acme.example/payments/checkout:1.5.0
+  transom set payments/orders-db environments.prod.parameters.storage=200Gi
+  transom set search/api version=1.2 environments.prod.hold=true
+  transom set search/api 'parameters.env={LOG_LEVEL: debug}' -C ./platform
+  transom set search/api parameters.env.'"feature.x"'=on --dry-run`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) < 2 {
+				return misuse("%s takes %q, not %s", cmd.CommandPath(), cmd.Use, count(len(args), "argument"))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.output.check(); err != nil {
+				return err
+			}
+			key, err := platform.ParseRequestKey(args[0])
+			if err != nil {
+				return usageError{err}
+			}
+			result, err := o.set(key, args[1:])
+			if err != nil {
+				return err
+			}
+			w := cmd.OutOrStdout()
+			if err := o.output.print(w, result, result.text); err != nil {
+				return err
+			}
+			return tellProblems(cmd.ErrOrStderr(), result.Problems)
+		},
+	}
+	o.output.flag(cmd)
+	o.in.flag(cmd)
+	f := cmd.Flags()
+	f.BoolVar(&o.check, "check", true, "refuse an edit that gives the request a Problem")
+	f.BoolVar(&o.dryRun, "dry-run", false, "say what would be edited, and write nothing")
+	return cmd
+}
+
+// editing is what set did to a request's file.
+type editing struct {
+	File     string             `json:"file"`
+	Written  bool               `json:"written"`
+	Edits    []edit             `json:"edits"`
+	Problems []platform.Problem `json:"problems"` // that the edit would give the request, and then nothing is written
+}
+
+type edit struct {
+	Path string `json:"path"`
+	From any    `json:"from"`
+	To   any    `json:"to"`
+}
+
+func (o *setOptions) set(key platform.RequestKey, assignments []string) (*editing, error) {
+	p, err := o.in.load()
+	if err != nil {
+		return nil, err
+	}
+	request := p.Requests[key]
+	if request == nil {
+		return nil, fmt.Errorf("no request %s: there is no file requests/%s.yaml; \"transom new request %s\" starts one", key, key, key)
+	}
+	name := filepath.Join(o.in.dir, filepath.FromSlash(request.File))
+	before, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("edit %s: %w", key, err)
+	}
+	result := &editing{File: request.File, Edits: []edit{}, Problems: []platform.Problem{}}
+	after, err := result.apply(string(before), schemaFor(p, request), assignments)
+	if err != nil {
+		return nil, err
+	}
+	if o.check {
+		if err := o.examine(p, key, result, after); err != nil {
+			return nil, err
+		}
+	}
+	if o.dryRun || len(result.Problems) > 0 || after == string(before) {
+		return result, nil
+	}
+	if err := os.WriteFile(name, []byte(after), 0o644); err != nil {
+		return nil, fmt.Errorf("edit %s: %w", key, err)
+	}
+	result.Written = true
+	return result, nil
+}
+
+// schemaFor is the schema of a request: its offering's, or that of any request.
+func schemaFor(p *platform.Platform, r *platform.Request) map[string]any {
+	if o := p.Offerings[r.Spec.Offering]; o != nil {
+		return requestSchema(o)
+	}
+	return platform.JSONSchema("Request")
+}
+
+func (r *editing) apply(text string, schema map[string]any, assignments []string) (string, error) {
+	for _, assignment := range assignments {
+		path, written, ok := strings.Cut(assignment, "=")
+		if !ok {
+			return "", misuse("%q is no assignment; write PATH=VALUE", assignment)
+		}
+		path = strings.TrimPrefix(path, "spec.")
+		steps, err := parsePath(path)
+		if err != nil {
+			return "", usageError{err}
+		}
+		steps = append([]yamlStep{{key: "spec"}}, steps...)
+		value, err := typed(written, schemaAt(schema, steps))
+		if err != nil {
+			return "", fmt.Errorf("spec.%s: %w", path, err)
+		}
+		edited, before, err := setYAML(text, steps, value)
+		if err != nil {
+			return "", fmt.Errorf("%s: spec.%s: %w", r.File, path, err)
+		}
+		if edited != text {
+			r.Edits = append(r.Edits, edit{"spec." + path, before, value})
+		}
+		text = edited
+	}
+	return text, nil
+}
+
+// schemaAt follows a path into a schema; nil where that says nothing.
+func schemaAt(schema map[string]any, path []yamlStep) map[string]any {
+	for _, step := range path {
+		if several, ok := schema["anyOf"].([]any); ok { // as versions differ; the newest comes first
+			schema, _ = several[0].(map[string]any)
+		}
+		var next map[string]any
+		if step.key == "" {
+			next, _ = schema["items"].(map[string]any)
+		} else if next = propertyOf(schema, step.key); next == nil {
+			next, _ = schema["additionalProperties"].(map[string]any)
+		}
+		schema = next
+	}
+	if several, ok := schema["anyOf"].([]any); ok {
+		schema, _ = several[0].(map[string]any)
+	}
+	return schema
+}
+
+// typed reads a value from the command line as its schema wants it.
+func typed(written string, schema map[string]any) (any, error) {
+	kinds, several := schema["type"].([]any)
+	if !several {
+		kinds = []any{schema["type"]}
+	}
+	if slices.Contains(kinds, any("null")) && written == "null" {
+		return nil, nil
+	}
+	switch kinds[0] {
+	case "string":
+		return written, nil
+	case "integer":
+		if n, err := strconv.ParseInt(written, 10, 64); err == nil {
+			return n, nil
+		} else if slices.Contains(kinds, any("string")) {
+			return written, nil
+		}
+		return nil, fmt.Errorf("must be an integer, not %q", written)
+	case "number":
+		if n, err := strconv.ParseFloat(written, 64); err == nil {
+			return n, nil
+		}
+		return nil, fmt.Errorf("must be a number, not %q", written)
+	case "boolean":
+		if written == "true" || written == "false" {
+			return written == "true", nil
+		}
+		return nil, fmt.Errorf("must be true or false, not %q", written)
+	}
+	var value any
+	if err := yaml.Unmarshal([]byte(written), &value); err != nil {
+		return nil, fmt.Errorf("%q is no YAML: %w", written, err)
+	}
+	return value, nil
+}
+
+// examine finds the Problems that the edit would give the request.
+func (o *setOptions) examine(p *platform.Platform, key platform.RequestKey, result *editing, after string) error {
+	next, err := loadEdited(o.in.dir, map[string][]byte{result.File: []byte(after)})
+	if err != nil {
+		return fmt.Errorf("check the edit of %s: %w", key, err)
+	}
+	known := map[string]bool{}
+	for _, problem := range concerning(p, key) {
+		known[withoutPlace(problem)] = true
+	}
+	for _, problem := range concerning(next, key) {
+		if !known[withoutPlace(problem)] {
+			result.Problems = append(result.Problems, problem)
+		}
+	}
+	return nil
+}
+
+// concerning lists the Problems of one request, those of rendering it among them.
+func concerning(p *platform.Platform, key platform.RequestKey) (all []platform.Problem) {
+	file := "requests/" + key.String() + ".yaml"
+	for _, problem := range p.Problems {
+		if !problem.Warning && (problem.File == file || problem.Request != nil && *problem.Request == key) {
+			all = append(all, problem)
+		}
+	}
+	request := p.Requests[key]
+	for _, environment := range sortedNames(request.Spec.Environments) {
+		if p.Environments[environment] == nil || p.Broken(environment, key) {
+			continue
+		}
+		_, problems := render.Instance(p, environment, key, "")
+		for _, problem := range problems {
+			if !problem.Warning && problem.Rule != "not-found" {
+				all = append(all, problem)
+			}
+		}
+	}
+	return all
+}
+
+func (r *editing) text(w io.Writer) {
+	if len(r.Edits) == 0 {
+		fmt.Fprintf(w, "%s: nothing to edit, it says so already\n", r.File)
+	}
+	for _, e := range r.Edits {
+		from := "unset"
+		if e.From != nil {
+			from = inlineYAML(e.From, true)
+		}
+		fmt.Fprintf(w, "%s: %s: %s → %s\n", r.File, e.Path, from, inlineYAML(e.To, true))
+	}
+	if len(r.Problems) > 0 {
+		fmt.Fprintln(w, "nothing was written:")
+	}
+}
