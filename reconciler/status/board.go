@@ -320,7 +320,7 @@ func (b *Board) known(in *instance) Instance {
 	for _, name := range slices.Sorted(maps.Keys(in.placements)) {
 		p := *in.placements[name]
 		if cluster, heard := b.clusters[name]; heard && !cluster.Reachable {
-			p.Health, p.Message = "Unknown", reachability(cluster)
+			p.Health, p.Message = "Unknown", "cluster "+name+" is "+reachability(cluster)
 		}
 		c.Placements = append(c.Placements, p)
 	}

@@ -137,7 +137,7 @@ func TestNothingIsKnownOfAClusterThatIsAway(t *testing.T) {
 	b.Placed("dev", shop, status.Placement{Cluster: "one", Revision: "r1", Stage: status.Healthy, Health: "Healthy"})
 	b.ClusterSeen(status.Cluster{Name: "one", Message: "connection refused"})
 	require.Equal(t, "Unknown", placement(b).Health)
-	require.Equal(t, "not reachable: connection refused", placement(b).Message)
+	require.Equal(t, "cluster one is not reachable: connection refused", placement(b).Message)
 	b.ClusterSeen(status.Cluster{Name: "one", Reachable: true})
 	require.Equal(t, "Healthy", placement(b).Health, "it is back, and nobody has heard otherwise")
 }
