@@ -30,7 +30,7 @@ type facts struct {
 	namespaces map[string]bool // those below a key "namespace"
 	names      map[string]bool // of objects
 	images     []*regexp.Regexp
-	delimiters []string
+	delimiters string // characters
 
 	affixed     bool // a kustomization gives names a prefix or suffix
 	generated   bool // a kustomization generates ConfigMaps
@@ -309,7 +309,9 @@ func (f *facts) replacement(file string, r types.Replacement) error {
 		if selectsInputs(target.Select) {
 			return unproven("%s: a replacement selects the Inputs object", file)
 		}
-		f.options(target.Options)
+		if err := f.options(file, target.Options); err != nil {
+			return err
+		}
 		for _, s := range append(slices.Clone(target.Reject), target.Select) {
 			f.selectors = f.selectors || s.LabelSelector != "" || s.AnnotationSelector != ""
 		}
@@ -330,7 +332,9 @@ func (f *facts) source(file string, s *types.SourceSelector) (w writePath, err e
 	if s == nil {
 		return w, nil
 	}
-	f.options(s.Options)
+	if err := f.options(file, s.Options); err != nil {
+		return w, err
+	}
 	p, ok := inputsPath(s)
 	if !ok {
 		w.copied = true
@@ -353,10 +357,15 @@ func plainSource(file string, p []string) error {
 	return nil
 }
 
-func (f *facts) options(o *types.FieldOptions) {
-	if o != nil && o.Delimiter != "" {
-		f.delimiters = append(f.delimiters, o.Delimiter)
+func (f *facts) options(file string, o *types.FieldOptions) error {
+	if o == nil || o.Delimiter == "" {
+		return nil
 	}
+	if len(o.Delimiter) > 1 || isLetter(o.Delimiter[0]) || isIndex(o.Delimiter) {
+		return unproven("%s: the delimiter %q", file, o.Delimiter)
+	}
+	f.delimiters += o.Delimiter
+	return nil
 }
 
 func (f *facts) write(file, p string, w writePath) error {

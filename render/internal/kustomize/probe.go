@@ -54,10 +54,12 @@ func (s *shape) marked(probe int) markers {
 
 // allowed takes out of the hostile text what this program splits text at.
 func (s *shape) allowed(text string) string {
-	for _, delimiter := range s.program.facts.delimiters {
-		text = strings.ReplaceAll(text, delimiter, "")
-	}
-	return text
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune(s.program.facts.delimiters, r) {
+			return -1
+		}
+		return r
+	}, text)
 }
 
 // probe is the wrapper with markers in place of the values.

@@ -2,7 +2,6 @@ package kustomize
 
 import (
 	"bytes"
-	"errors"
 	"slices"
 	"sort"
 	"strings"
@@ -107,74 +106,57 @@ func (p *Program) class(field string) class {
 
 // Build returns what the function Build returns for the wrapper.
 func (p *Program) Build(w Wrapper) ([]byte, error) {
-	out, _, err := p.build(w)
-	return out, err
+	if out, why := p.build(&w, false); why == nil {
+		return out, nil
+	}
+	return Build(w)
 }
 
-// Why says what keeps an instance from being built by template; nil: nothing. The second call with instances of one
-// shape is the first that knows for sure.
+// Why says what keeps the wrapper from being built by template; nil: nothing. It makes the template where there is
+// none yet.
 func (p *Program) Why(w Wrapper) error {
-	for range 2 {
-		_, why, err := p.build(w)
-		if err != nil || why == nil || !errors.Is(why, errFirst) {
-			return why
-		}
-	}
-	return nil
+	_, why := p.build(&w, true)
+	return why
 }
 
-// errFirst says that nobody knows yet whether there will be another instance of the shape.
-var errFirst = unproven("first of its shape")
-
-func (p *Program) build(w Wrapper) (out []byte, why, err error) {
+func (p *Program) build(w *Wrapper, first bool) ([]byte, error) {
 	if p.why != nil {
-		out, err = Build(w)
-		return out, p.why, err
+		return nil, p.why
 	}
-	s, why := p.shape(&w, nil)
+	s, why := p.shape(w, nil)
 	if why != nil {
-		out, err = Build(w)
-		return out, why, err
+		return nil, why
 	}
-	e, why := p.entry(s)
-	if why == nil {
-		out, why = e.print(s)
-	}
-	if why != nil {
-		out, err = Build(w)
-	}
-	return out, why, err
-}
-
-func (p *Program) entry(s *shape) (*entry, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	e := p.templates[string(s.key)]
+	e := p.entry(s.key)
 	if e == nil {
-		if len(p.templates) >= maxTemplates {
-			return nil, unproven("more than %d shapes of inputs", maxTemplates)
-		}
-		e = &entry{}
-		p.templates[string(s.key)] = e
+		return nil, unproven("more than %d shapes of inputs", maxTemplates)
 	}
-	return e, nil
-}
-
-// print fills in the values, having made the template where there is none yet.
-func (e *entry) print(s *shape) ([]byte, error) {
-	t, why := e.ready(s)
+	t, why := e.ready(s, first)
 	if why != nil {
 		return nil, why
 	}
 	return t.print(s)
 }
 
-func (e *entry) ready(s *shape) (*template, error) {
+// entry finds the place of a shape's template, or nil where there are too many.
+func (p *Program) entry(key []byte) *entry {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	e := p.templates[string(key)]
+	if e == nil && len(p.templates) < maxTemplates {
+		e = &entry{}
+		p.templates[string(key)] = e
+	}
+	return e
+}
+
+// ready makes the template where there is none yet, for the second instance of a shape or when told to for the first.
+func (e *entry) ready(s *shape, first bool) (*template, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if !e.seen {
+	if !e.seen && !first {
 		e.seen = true
-		return nil, errFirst
+		return nil, unproven("the first of its shape")
 	}
 	if e.template == nil && e.why == nil {
 		e.template, e.why = s.compile()
@@ -196,7 +178,7 @@ func (s *shape) compile() (*template, error) {
 			return nil, unproven("fails with other values: %v", err)
 		}
 	}
-	t, err := newTemplate(results, marks, s.values)
+	t, err := s.newTemplate(results, marks)
 	if err != nil {
 		return nil, err
 	}

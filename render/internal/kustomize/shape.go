@@ -174,7 +174,7 @@ func (s *shape) addString(field, text string) (any, error) {
 	switch {
 	case !utf8.ValidString(text):
 		return nil, unproven("text that is not UTF-8")
-	case field == "namespace" && text == w.Namespace && text != "":
+	case field == "namespace" && text == w.Namespace && text != "" && !strings.ContainsAny(text, f.delimiters):
 		s.key = append(s.key, 'N')
 		return s.markers.at(1, text), nil
 	case text == "", c.parsed, f.named(text), c.compared && f.constants[text], matched(c.matched, text), matched(f.images, text):
@@ -182,16 +182,42 @@ func (s *shape) addString(field, text string) (any, error) {
 	case f.generated && strings.HasPrefix(text, w.Prefix) && f.names[text[len(w.Prefix):]]:
 		return nil, unproven("a value that is the name of an object")
 	}
-	for _, delimiter := range f.delimiters {
-		if strings.Contains(text, delimiter) {
-			return nil, unproven("a value with the delimiter %q", delimiter)
-		}
-	}
-	marker, err := s.gap(c, value{stringValue, text})
-	if matched(f.images, marker) {
+	if matched(f.images, s.markers.at(len(s.values), "")) {
 		return nil, unproven("images that match anything")
 	}
-	return marker, err
+	if strings.ContainsAny(text, f.delimiters) {
+		return s.pieces(c, text)
+	}
+	return s.gap(c, value{stringValue, text})
+}
+
+// pieces adds a string that replacements may split: each piece is a value of its own.
+func (s *shape) pieces(c class, text string) (marked string, err error) {
+	delimiters := s.program.facts.delimiters
+	if c.compared || len(c.matched) > 0 {
+		return "", unproven("a value with a delimiter where values are compared")
+	}
+	s.key = append(s.key, '(')
+	for text != "" {
+		end := strings.IndexAny(text, delimiters)
+		switch {
+		case end == 0:
+			s.key = append(s.key, text[0])
+			marked += text[:1]
+			text = text[1:]
+			continue
+		case end < 0:
+			end = len(text)
+		}
+		marker, err := s.gap(c, value{stringValue, text[:end]})
+		if err != nil {
+			return "", err
+		}
+		marked += marker
+		text = text[end:]
+	}
+	s.key = append(s.key, ')')
+	return marked, nil
 }
 
 // gap adds a value that the template leaves open. Values that Kustomize compares must all differ.

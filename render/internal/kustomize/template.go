@@ -29,6 +29,7 @@ type document struct {
 type gap struct {
 	parts  []part
 	quoted bool // it is a string; otherwise it is printed as it is
+	open   bool // it is a string only as long as it does not look like anything else
 	column int
 	path   []any // keys and indices in the object
 }
@@ -44,7 +45,7 @@ var errUnusual = unproven("text that is written differently at different places"
 
 // newTemplate finds out how the results of probes depend on their markers. The error says what depends on them in a
 // way that cannot be proved.
-func newTemplate(results [probes]resmap.ResMap, m [probes]markers, values []value) (*template, error) {
+func (s *shape) newTemplate(results [probes]resmap.ResMap, m [probes]markers) (*template, error) {
 	t := &template{}
 	for n, r := range results[0].Resources() {
 		var objects [probes]any
@@ -63,7 +64,7 @@ func newTemplate(results [probes]resmap.ResMap, m [probes]markers, values []valu
 		if r.GetKind() == inputsKind {
 			return nil, unproven("the Inputs object is not dropped")
 		}
-		c := &comparison{markers: m, values: values, object: r.GetKind() + " " + r.OrgId().Name}
+		c := &comparison{markers: m, values: s.values, rewritten: s.program.facts.jsonPatches, object: r.GetKind() + " " + r.OrgId().Name}
 		tokens, err := c.compare(objects, nil)
 		if err != nil {
 			return nil, err
@@ -85,10 +86,11 @@ func decodeJSON(content []byte) (v any, err error) {
 
 // A comparison looks at one object in all probes at once.
 type comparison struct {
-	markers [probes]markers
-	values  []value
-	object  string
-	gaps    []gap
+	markers   [probes]markers
+	values    []value
+	rewritten bool // a patch has written objects anew
+	object    string
+	gaps      []gap
 }
 
 func (c *comparison) differs(path []any) error {
@@ -170,11 +172,11 @@ func (c *comparison) gap(v [probes]any, path []any) (any, error) {
 		g.parts = c.parts(strconv.FormatBool(first))
 	}
 	for i := range v {
-		text, ok := v[i].(string)
-		if !g.quoted {
-			text, ok = fmt.Sprint(v[i]), true
+		_, ok := v[i].(string)
+		if digits, number := v[i].(json.Number); g.quoted && number && digits.String() == c.markers[i][max(g.parts[0].value, 0)] {
+			ok, g.open = true, true
 		}
-		if !ok || join(g.parts, c.markers[i]) != text {
+		if ok != g.quoted || join(g.parts, c.markers[i]) != fmt.Sprint(v[i]) {
 			return c.boolean(v, path)
 		}
 	}
@@ -273,13 +275,27 @@ func (c *comparison) document(tokens any, object *kyaml.RNode) (*document, error
 		d.texts, d.gaps, rest = append(d.texts, before), append(d.gaps, g), after[7:]
 	}
 	d.texts = append(d.texts, rest)
-	for i := range d.gaps {
-		if d.node(d.object.YNode(), d.gaps[i].path) == nil {
-			d.object = nil
-			break
-		}
+	if !c.scalars(d) {
+		d.object = nil
 	}
 	return d, nil
+}
+
+// scalars finds the nodes of the gaps, and whether each is sure to be a string.
+func (c *comparison) scalars(d *document) (found bool) {
+	found = true
+	for i := range d.gaps {
+		g := &d.gaps[i]
+		n := d.node(d.object.YNode(), g.path)
+		if n == nil {
+			found = false
+		}
+		// A patch by way of JSON settles what a scalar is, when it may have been nothing in particular before.
+		if n == nil || n.Tag != kyaml.NodeTagString || c.rewritten && len(g.parts) > 1 {
+			g.open = true
+		}
+	}
+	return found
 }
 
 // node finds the scalar of a gap in the object.
@@ -337,7 +353,7 @@ func (d *document) print(out []byte, s *shape) ([]byte, error) {
 			out = append(out, text...)
 			continue
 		}
-		if !simple(text, g.column) {
+		if !simple(text, g.column) || g.open && (!isLetter(text[0]) || yamlWord(text)) {
 			return d.reprint(out[:before], s)
 		}
 		var err error

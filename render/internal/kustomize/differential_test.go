@@ -1,0 +1,212 @@
+package kustomize_test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/stretchr/testify/require"
+	k8syaml "sigs.k8s.io/yaml"
+
+	"go.yaml.in/yaml/v3"
+
+	"transom.dev/render/internal/kustomize"
+)
+
+// A feature is one thing that a kustomization can do, of testdata/corpus/features.yaml.
+type feature struct {
+	name  string
+	plain bool // it always goes the plain way
+	files map[string]string
+	adds  map[string]any // to a kustomization
+}
+
+func features(t testing.TB) []feature {
+	content, err := os.ReadFile("testdata/corpus/features.yaml")
+	require.NoError(t, err)
+	var list []feature
+	decoder := yaml.NewDecoder(bytes.NewReader(content))
+	for {
+		var one struct {
+			Name  string
+			Plain bool
+			Files map[string]string
+			Adds  map[string]any `yaml:",inline"`
+		}
+		err := decoder.Decode(&one)
+		if errors.Is(err, io.EOF) {
+			return list
+		}
+		require.NoError(t, err)
+		list = append(list, feature{one.Name, one.Plain, one.Files, one.Adds})
+	}
+}
+
+// featured is a tree that does what all the features do.
+func featured(t testing.TB, dir string, resources map[string]string, features ...feature) kustomize.Tree {
+	files := maps.Clone(resources)
+	if files == nil {
+		files = map[string]string{}
+	}
+	k := map[string]any{"apiVersion": "kustomize.config.k8s.io/v1alpha1", "kind": "Component", "metadata": map[string]any{"name": "c"}}
+	if len(files) > 0 {
+		k["resources"] = []any{}
+		for _, name := range slices.Sorted(maps.Keys(files)) {
+			k["resources"] = append(k["resources"].([]any), name)
+		}
+	}
+	for _, f := range features {
+		maps.Copy(files, f.files)
+		for key, value := range f.adds {
+			if list, ok := value.([]any); ok && k[key] != nil {
+				k[key] = append(slices.Clone(k[key].([]any)), list...)
+			} else {
+				k[key] = value
+			}
+		}
+	}
+	content, err := k8syaml.Marshal(k)
+	require.NoError(t, err)
+	m := fstest.MapFS{"kustomization.yaml": {Data: content}}
+	for name, content := range files {
+		m[name] = &fstest.MapFile{Data: []byte(content)}
+	}
+	return kustomize.Tree{Dir: dir, Files: m, Digest: dir}
+}
+
+// offering puts some features into a version and others into an overlay that comes after it.
+func offering(t testing.TB, version, overlay []feature) kustomize.Wrapper {
+	objects, err := os.ReadFile("testdata/corpus/objects.yaml")
+	require.NoError(t, err)
+	trees := []kustomize.Tree{featured(t, "offerings/web/1.0.0", map[string]string{"objects.yaml": string(objects)}, version...)}
+	if len(overlay) > 0 {
+		trees = append(trees, featured(t, "environments/prod/overlay", nil, overlay...))
+	}
+	return wrapper(nil, trees...)
+}
+
+// An instance is what differs between wrappers of one program.
+type instance struct {
+	prefix, namespace string
+	parameters        map[string]any
+}
+
+func (i instance) of(w kustomize.Wrapper) kustomize.Wrapper {
+	w.Prefix, w.Namespace = i.prefix, i.namespace
+	w.Labels, w.Identity = maps.Clone(w.Labels), maps.Clone(w.Identity)
+	request := strings.TrimSuffix(i.prefix, "-")
+	for _, labels := range []map[string]string{w.Labels, w.Identity} {
+		labels["transom.dev/team"], labels["transom.dev/request"] = i.namespace, request
+	}
+	w.Inputs = map[string]any{
+		"parameters": i.parameters, "namespace": i.namespace, "request": map[string]any{"name": request, "team": i.namespace},
+	}
+	return w
+}
+
+func parameters(text, word, name, image string, count any, flag bool, env ...string) map[string]any {
+	list := []any{}
+	for _, name := range env {
+		list = append(list, map[string]any{"name": name, "value": text + name})
+	}
+	return map[string]any{
+		"text": text, "word": word, "name": name, "image": image, "count": count, "flag": flag, "other": !flag,
+		"env": list, "list": []any{word, "--" + name, text}, "map": map[string]any{"one": word, "two/b": name},
+	}
+}
+
+// instances are usual ones, and such whose values mean something to the features.
+func instances() []instance {
+	return []instance{
+		{"shop-", "payments", parameters("hello", "blue", "token", "registry/app:1", 3, true, "A", "B")},
+		{"cart-", "search", parameters("a longer text", "green", "other", "ghcr.io/x/y@sha256:0", 12, false, "C", "D")},
+		{"shop-", "payments", parameters("text", "app", "web", "app:2", 8080, true, "LOG_LEVEL", "ADDED")},
+		{"web-", "here", parameters("a: b", "shop-web", "shop-generated", "app", 9090, false, "A", "A")},
+		{"pre-", "elsewhere", parameters("{a: 1}\n", "no", "settings", "a:b:c/d", 1_000_000, false, "y", "X")},
+		{"on-", "team", parameters("  two\nlines  ", "1e3", "generated", "x", int64(1)<<60, true)},
+		{"e-", "s", parameters("", "0o17", "payments", "registry.example.com:5000/proxy:1", -1, true, "a b")},
+	}
+}
+
+// same builds an instance both ways, and wants the same. It returns why the program took the plain way.
+func same(t testing.TB, p *kustomize.Program, w kustomize.Wrapper) (why error) {
+	t.Helper()
+	why = p.Why(w)
+	if why != nil {
+		require.NotContains(t, why.Error(), "does not print what Kustomize prints")
+	}
+	want, wantErr := kustomize.Build(w)
+	got, err := p.Build(w)
+	if wantErr != nil {
+		require.Error(t, why)
+		require.EqualError(t, err, wantErr.Error())
+		return why
+	}
+	require.NoError(t, err)
+	require.Equal(t, string(want), string(got))
+	return why
+}
+
+// TestFeaturesAlone builds each feature with all instances, in the version and in an overlay.
+func TestFeaturesAlone(t *testing.T) {
+	for _, f := range features(t) {
+		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
+			for _, w := range []kustomize.Wrapper{offering(t, []feature{f}, nil), offering(t, nil, []feature{f})} {
+				p := kustomize.Compile(w)
+				for i, instance := range instances() {
+					why := same(t, p, instance.of(w))
+					if i < 2 {
+						require.Equal(t, f.plain, why != nil, "%v", why)
+					}
+					if len(w.Trees) > 1 && i == 2 || f.adds["replacements"] == nil && i == 3 {
+						break
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestFeaturesInPairs builds each feature with every other in the same version and in an overlay after it: many others
+// at once, and one by one where that does not go by template.
+func TestFeaturesInPairs(t *testing.T) {
+	list := slices.DeleteFunc(features(t), func(f feature) bool { return f.plain })
+	for i, f := range list {
+		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
+			var chunks [][]feature
+			for chunk := range slices.Chunk(list, 7) {
+				chunks = append(chunks, chunk)
+			}
+			for n, chunk := range chunks {
+				if together(t, f, chunk, n+i) == nil {
+					continue
+				}
+				for n, other := range chunk {
+					_ = together(t, f, []feature{other}, n+i)
+				}
+			}
+		})
+	}
+}
+
+// together builds a feature with others, of which n selects where they are and the instances.
+func together(t testing.TB, f feature, others []feature, n int) (why error) {
+	w := offering(t, []feature{f}, others)
+	if n%2 == 0 {
+		w = offering(t, append([]feature{f}, others...), nil)
+	}
+	p := kustomize.Compile(w)
+	list := instances()
+	if why := same(t, p, list[n%2].of(w)); why != nil {
+		return why
+	}
+	return same(t, p, list[2+n%(len(list)-2)].of(w))
+}
