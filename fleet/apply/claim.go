@@ -23,6 +23,10 @@ type storageClass struct {
 	read  time.Time
 }
 
+var storageClassResource = schema.GroupVersionResource{
+	Group: "storage.k8s.io", Version: "v1", Resource: "storageclasses",
+}
+
 const storageClassAge = 10 * time.Minute
 
 // bindsLate says whether claims of a class stay pending until a pod uses them.
@@ -34,8 +38,7 @@ func (c *Cluster) bindsLate(ctx context.Context, name string) (bool, error) {
 	}
 	var mode string
 	err := c.ask(ctx, func(ctx context.Context) error {
-		classes := c.dynamic.Resource(schema.GroupVersionResource{Group: "storage.k8s.io", Version: "v1", Resource: "storageclasses"})
-		class, err := classes.Get(ctx, name, metav1.GetOptions{})
+		class, err := c.dynamic.Resource(storageClassResource).Get(ctx, name, metav1.GetOptions{})
 		if apierrors.IsNotFound(err) {
 			return nil
 		}

@@ -67,7 +67,10 @@ func uncovered(set map[string]any, object map[string]any) path {
 		}
 		value := object[name]
 		if metadata, ok := value.(map[string]any); ok && name == "metadata" {
-			value = without(metadata, notApplied["metadata"])
+			if metadata = without(metadata, notApplied["metadata"]); len(metadata) == 0 {
+				continue
+			}
+			value = metadata
 		}
 		if missing := uncoveredField(set, name, value); missing != nil {
 			return missing

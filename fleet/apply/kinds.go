@@ -76,8 +76,8 @@ func (k *kinds) expire() {
 	k.refreshed = time.Time{}
 }
 
-// discovered asks the cluster anew, and says whether it answered for the kind's group and does not serve the kind.
-func (k *kinds) discovered(ctx context.Context, gk schema.GroupKind) (bool, error) {
+// lacks asks the cluster anew, and says whether it answered for the group of a kind and does not serve the kind.
+func (k *kinds) lacks(ctx context.Context, gk schema.GroupKind) (bool, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if err := k.refresh(ctx); err != nil {

@@ -41,7 +41,8 @@ func outlookOf(u *unstructured.Unstructured) outlook {
 	if gk.Group == "apps" || gk.Group == "batch" {
 		o.selector = podSelector(body)
 	}
-	if phase, _, _ := unstructured.NestedString(body, "status", "phase"); gk.Kind == "PersistentVolumeClaim" && phase == "Pending" {
+	phase, _, _ := unstructured.NestedString(body, "status", "phase")
+	if gk.Kind == "PersistentVolumeClaim" && phase == "Pending" {
 		o.class, _, _ = unstructured.NestedString(body, "spec", "storageClassName")
 	}
 	return o

@@ -30,9 +30,11 @@ func foreign(d *desired) string {
 	owner := d.live.labels.owner
 	switch {
 	case d.live.labels.managed && owner.Request != "":
-		return fmt.Sprintf("it belongs to %s of team %s in environment %s: %s", owner.Request, owner.Team, owner.Environment, remedy)
+		return fmt.Sprintf("it belongs to %s of team %s in environment %s: %s",
+			owner.Request, owner.Team, owner.Environment, remedy)
 	case d.live.labels.managed && owner.Team != "":
-		return fmt.Sprintf("it belongs to the namespace of team %s in environment %s: %s", owner.Team, owner.Environment, remedy)
+		return fmt.Sprintf("it belongs to the namespace of team %s in environment %s: %s",
+			owner.Team, owner.Environment, remedy)
 	}
 	return fmt.Sprintf("it exists and is not Transom's; it was made by %s: %s", maker(d.live.entries), remedy)
 }

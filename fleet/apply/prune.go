@@ -118,39 +118,44 @@ func (p *pass) retireInOrder(ctx context.Context, all []Object) error {
 	}))
 }
 
+// fate is one object's outcome. A reason with pending is a Problem.
+type fate struct {
+	object  Object
+	outcome outcome
+	reason  string
+}
+
 // retireSet retires objects side by side and returns those that may leave the inventory.
 func (p *pass) retireSet(ctx context.Context, set []Object) ([]Object, error) {
-	outcomes := make([]outcome, len(set))
-	reasons := make([]string, len(set))
-	indices := make([]int, len(set))
-	for i := range set {
-		indices[i] = i
+	fates := make([]*fate, len(set))
+	for i, o := range set {
+		fates[i] = &fate{object: o}
 	}
-	err := each(ctx, indices, func(ctx context.Context, i int) (err error) {
-		outcomes[i], reasons[i], err = p.retireOne(ctx, set[i])
+	err := each(ctx, fates, func(ctx context.Context, f *fate) (err error) {
+		f.outcome, f.reason, err = p.retireOne(ctx, f.object)
 		return err
 	})
 	var left []Object
-	for i, o := range set {
-		switch outcomes[i] {
-		case ended:
-			p.gone = append(p.gone, Change{Object: o, Action: Pruned, Reason: reasons[i]})
-			left = append(left, o)
-		case letGo:
-			p.gone = append(p.gone, Change{Object: o, Action: Kept, Reason: reasons[i]})
-			left = append(left, o)
-		case pending:
-			p.waiting = append(p.waiting, o)
+	for _, f := range fates {
+		switch {
+		case f.outcome == ended:
+			p.gone = append(p.gone, Change{Object: f.object, Action: Pruned, Reason: f.reason})
+			left = append(left, f.object)
+		case f.outcome == letGo:
+			p.gone = append(p.gone, Change{Object: f.object, Action: Kept, Reason: f.reason})
+			left = append(left, f.object)
+		case f.reason != "":
+			p.problems = append(p.problems, Problem{Object: f.object, Message: f.reason})
+			fallthrough
+		default:
+			p.waiting = append(p.waiting, f.object)
 			p.again = true
-			if reasons[i] != "" {
-				p.problems = append(p.problems, Problem{Object: o, Message: reasons[i]})
-			}
 		}
 	}
 	return left, err
 }
 
-// retireOne reads an object and deletes it if that may be, as it was read. A reason with pending is a Problem.
+// retireOne reads an object and deletes it if that may be, as it was read.
 func (p *pass) retireOne(ctx context.Context, o Object) (outcome, string, error) {
 	k, err := p.kinds.find(ctx, schema.GroupVersionKind{Group: o.Group, Kind: o.Kind})
 	if err != nil {
@@ -170,7 +175,8 @@ func (p *pass) retireOne(ctx context.Context, o Object) (outcome, string, error)
 	case there.labels.owner != p.in.Owner:
 		return letGo, "its labels do not name this instance any more", nil
 	case p.spares(o, there):
-		return letGo, fmt.Sprintf("it may hold what cannot be made again; it is pruned only with deletion: delete and the annotation %s: \"true\"", pruneAnnotation), nil
+		return letGo, "it may hold what cannot be made again; it is pruned only with deletion: delete and the annotation " +
+			pruneAnnotation + `: "true"`, nil
 	case there.deleting:
 		return pending, "", nil
 	}
@@ -224,8 +230,8 @@ func (p *pass) retireUnserved(ctx context.Context, o Object) (outcome, string, e
 }
 
 func (c *Cluster) kindGone(ctx context.Context, gk schema.GroupKind) (bool, error) {
-	discovered, err := c.kinds.discovered(ctx, gk)
-	if err != nil || !discovered {
+	lacks, err := c.kinds.lacks(ctx, gk)
+	if err != nil || !lacks {
 		return false, err
 	}
 	gone := true

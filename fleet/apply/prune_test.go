@@ -271,11 +271,11 @@ func TestTwoDaemonsLoseNothingOfAnInventory(t *testing.T) {
 	second := r.Cluster
 	one, two := r.instance("web", documents(configMap("web-a", "1"), configMap("web-b", "1"))),
 		r.instance("web", documents(configMap("web-a", "1"), configMap("web-c", "1")))
+	_, err := first.Observe(t.Context(), one) // so that both know the inventory as it is
+	require.NoError(t, err)
 	done := make(chan error)
-	go func() { _, err := first.Observe(background, one); done <- err }()
-	require.NoError(t, <-done)
 	go func() { _, err := first.Apply(background, one); done <- err }()
-	_, err := second.Apply(t.Context(), two)
+	_, err = second.Apply(t.Context(), two)
 	require.NoError(t, err)
 	require.NoError(t, <-done)
 	// Either of the two may have pruned what it alone did not want; nothing that is there is unlisted.

@@ -75,7 +75,8 @@ func causedFields(status metav1.Status) func(yield func(string) bool) {
 var (
 	// unchangeable are the words in which API servers, CEL rules and webhooks refuse the change of a field. The
 	// status does not tell such a refusal from others.
-	unchangeable = regexp.MustCompile(`immutable|may not (be )?change|cannot (be )?change|(updates|changes) to .*(is|are) (forbidden|not allowed)|is forbidden to change`)
+	unchangeable = regexp.MustCompile(`immutable|may not (be )?change|cannot (be )?change|` +
+		`(updates|changes) to .*(is|are) (forbidden|not allowed)`)
 
 	// invalidValue is how the API server repeats the value that it refuses before it says why.
 	invalidValue = regexp.MustCompile(`(?s)^Invalid value: .*: ([^:]*)$`)
