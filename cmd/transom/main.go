@@ -53,8 +53,6 @@ per environment, and applies that to a fleet of Kubernetes clusters.`,
 	root.AddCommand(
 		newServe(),
 		newDemo(),
-		newServe(),
-		newDemo(),
 		newCheck(),
 		newRender(),
 		newPlan(),
@@ -63,6 +61,7 @@ per environment, and applies that to a fleet of Kubernetes clusters.`,
 		newCatalog(),
 		newUsage(),
 		newSet(),
+		newNew(),
 	)
 	return root
 }

@@ -30,11 +30,12 @@ func exampleRequest(p *platform.Platform, o *platform.Offering, v *platform.Vers
 // constraintFor is the widest constraint that means this version now.
 func constraintFor(o *platform.Offering, v *platform.Version) string {
 	number := v.Number
-	for _, c := range []string{
-		fmt.Sprint(number.Major()),
-		fmt.Sprintf("%d.%d", number.Major(), number.Minor()),
-	} {
-		if found := o.Match(c); found != nil && found.Number.Equal(number) && number.Major() > 0 {
+	ranges := []string{fmt.Sprint(number.Major()), fmt.Sprintf("%d.%d", number.Major(), number.Minor())}
+	if number.Major() == 0 {
+		ranges = ranges[1:] // before 1.0.0 a minor version may break
+	}
+	for _, c := range ranges {
+		if found := o.Match(c); found != nil && found.Number.Equal(number) {
 			return c
 		}
 	}

@@ -1,0 +1,309 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/Masterminds/semver/v3"
+	"github.com/spf13/cobra"
+
+	"transom.dev/render/platform"
+)
+
+func newNew() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "new",
+		Short: "Start an offering, a version or a request",
+		Long: `Start an offering, a version or a request: write its files where they belong in a platform repository. What is
+written passes check, and no existing file is ever touched.`,
+		Example: `  transom new request payments/orders-db --offering postgres
+  transom new offering queue --title "Message queue" --owner platform
+  transom new version postgres 1.6.0`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return misuse("%s has no %q; it has offering, version and request", cmd.CommandPath(), args[0])
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newNewOffering(), newNewVersion(), newNewRequest())
+	return cmd
+}
+
+// scaffold is what new wrote.
+type scaffold struct {
+	Files    []string           `json:"files"`
+	Next     string             `json:"next"`
+	Problems []platform.Problem `json:"problems,omitempty"` // what is left to fill in
+
+	contents map[string][]byte
+}
+
+func (s *scaffold) add(name, content string) {
+	if s.contents == nil {
+		s.contents = map[string][]byte{}
+	}
+	s.contents[name] = []byte(content)
+}
+
+// write puts the files into the platform repository. It writes none where one of them exists.
+func (s *scaffold) write(dir string) error {
+	s.Files = sortedNames(s.contents)
+	for _, name := range s.Files {
+		if _, err := os.Lstat(filepath.Join(dir, filepath.FromSlash(name))); !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%s exists already; nothing was written", name)
+		}
+	}
+	for _, name := range s.Files {
+		if err := writeFile(filepath.Join(dir, filepath.FromSlash(name)), s.contents[name]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *scaffold) text(w io.Writer) {
+	for _, name := range s.Files {
+		fmt.Fprintf(w, "wrote %s\n", name)
+	}
+	for _, p := range s.Problems {
+		fmt.Fprintf(w, "to fill in: %s\n", p)
+	}
+	fmt.Fprintln(w, s.Next)
+}
+
+// platformFor loads the platform that something is added to; an empty directory is one that begins.
+func platformFor(dir string) (*platform.Platform, error) {
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return nil, fmt.Errorf("%s: there is no such directory", dir)
+	}
+	p, err := platform.Load(os.DirFS(dir))
+	if err != nil {
+		return nil, fmt.Errorf("load the platform in %s: %w", dir, err)
+	}
+	return p, nil
+}
+
+// refuse loads the platform with the scaffold and returns the first Problem that its files have, but for those that
+// are to be filled in.
+func (s *scaffold) refuse(dir string, toFill func(platform.Problem) bool) error {
+	p, err := loadEdited(dir, s.contents)
+	if err != nil {
+		return err
+	}
+	for _, problem := range p.Problems {
+		_, ours := s.contents[problem.File]
+		if problem.Warning || !ours && !slices.ContainsFunc(sortedNames(s.contents), func(f string) bool { return strings.HasPrefix(f, problem.File+"/") }) {
+			continue
+		}
+		if toFill == nil || !toFill(problem) {
+			return fmt.Errorf("%s\nnothing was written", problem)
+		}
+		s.Problems = append(s.Problems, problem)
+	}
+	return nil
+}
+
+func newNewOffering() *cobra.Command {
+	var o struct {
+		output             output
+		in                 platformDir
+		title, owner, desc string
+	}
+	cmd := &cobra.Command{
+		Use:   "offering NAME",
+		Short: "Start an offering with a first version",
+		Long: `Start an offering with a first version 0.1.0: a Deployment whose image a request gives. Replace it by what the
+offering is; "transom check" says what does not fit.`,
+		Example: `  transom new offering queue --title "Message queue" --owner platform
+  transom new offering queue -C ./platform`,
+		Args: exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.output.check(); err != nil {
+				return err
+			}
+			if _, err := platformFor(o.in.dir); err != nil {
+				return err
+			}
+			name := args[0]
+			s := &scaffold{Next: fmt.Sprintf("next: edit offerings/%s/0.1.0, then \"transom check\"; \"transom catalog %s\" shows what requests see", name, name)}
+			s.add(path.Join("offerings", name, "offering.yaml"), offeringFile(name, o.title, o.desc, o.owner))
+			s.firstVersion(name, "0.1.0")
+			return finish(cmd, &o.output, s, o.in.dir, nil)
+		},
+	}
+	o.output.flag(cmd)
+	o.in.flag(cmd)
+	f := cmd.Flags()
+	f.StringVar(&o.title, "title", "", "its name for people")
+	f.StringVar(&o.desc, "description", "", "what it is for")
+	f.StringVar(&o.owner, "owner", "", "who answers for it")
+	return cmd
+}
+
+func newNewVersion() *cobra.Command {
+	var o struct {
+		output output
+		in     platformDir
+		from   string
+	}
+	cmd := &cobra.Command{
+		Use:   "version OFFERING VERSION",
+		Short: "Start a version as a copy of another",
+		Long: `Start a version of an offering as a copy of its highest one, or of --from, tests included. Requests that its number
+matches move to it once it is merged; "transom plan" shows which. "lifecycle: experimental" in offering.yaml keeps them
+from it, but for those that name it exactly.`,
+		Example: `  transom new version postgres 1.6.0
+  transom new version postgres 1.4.3 --from 1.4.2`,
+		Args: exactly(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.output.check(); err != nil {
+				return err
+			}
+			p, err := o.in.load()
+			if err != nil {
+				return err
+			}
+			s, err := draftVersion(p, os.DirFS(o.in.dir), args[0], args[1], o.from)
+			if err != nil {
+				return err
+			}
+			return finish(cmd, &o.output, s, o.in.dir, nil)
+		},
+	}
+	o.output.flag(cmd)
+	o.in.flag(cmd)
+	cmd.Flags().StringVar(&o.from, "from", "", "the version to copy; absent: the highest")
+	cmd.ValidArgsFunction = completeOfferings(&o.in)
+	return cmd
+}
+
+func draftVersion(p *platform.Platform, files fs.FS, name, number, from string) (*scaffold, error) {
+	offering, err := offeringNamed(p, name)
+	if err != nil {
+		return nil, err
+	}
+	if v, err := semver.StrictNewVersion(number); err != nil || v.Metadata() != "" {
+		return nil, fmt.Errorf("%q is no version number such as 1.6.0", number)
+	}
+	s := &scaffold{Next: "next: edit it, then \"transom check\"; \"transom plan\" shows who would move to it"}
+	if len(offering.Versions) == 0 && from == "" {
+		s.firstVersion(name, number)
+		return s, nil
+	}
+	source := offering.Versions[max(0, len(offering.Versions)-1):]
+	if from != "" {
+		v, err := versionNamed(offering, from)
+		if err != nil {
+			return nil, err
+		}
+		source = []*platform.Version{v}
+	}
+	return s, s.copy(files, source[0].Dir, path.Join("offerings", name, number))
+}
+
+// copy adds every file below one directory to another.
+func (s *scaffold) copy(files fs.FS, from, to string) error {
+	err := fs.WalkDir(files, from, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		data, err := fs.ReadFile(files, name)
+		s.add(to+strings.TrimPrefix(name, from), string(data))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("copy %s: %w", from, err)
+	}
+	return nil
+}
+
+func newNewRequest() *cobra.Command {
+	var o struct {
+		output       output
+		in           platformDir
+		offering     string
+		version      string
+		environments []string
+	}
+	cmd := &cobra.Command{
+		Use:   "request TEAM/REQUEST --offering OFFERING",
+		Short: "Start a request from its offering's parameters",
+		Long: `Start a request from its offering's parameters: each with a comment that explains it, required ones with an example
+to replace, the others commented out with their defaults.`,
+		Example: `  transom new request payments/orders-db --offering postgres
+  transom new request payments/orders-db --offering postgres --version 1.4 -e dev -e staging`,
+		Args: exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.output.check(); err != nil {
+				return err
+			}
+			key, err := platform.ParseRequestKey(args[0])
+			if err != nil {
+				return usageError{err}
+			}
+			p, err := o.in.load()
+			if err != nil {
+				return err
+			}
+			if o.offering == "" {
+				return misuse("--offering says what is requested: one of %s", strings.Join(sortedNames(p.Offerings), ", "))
+			}
+			draft, err := draftRequest(p, key, o.offering, o.version, o.environments)
+			if err != nil {
+				return err
+			}
+			file := fmt.Sprintf("requests/%s.yaml", key)
+			s := &scaffold{Next: fmt.Sprintf("next: edit %s, then \"transom check\"; \"transom plan\" shows what it brings", file)}
+			s.add(file, draft.yaml())
+			return finish(cmd, &o.output, s, o.in.dir, func(p platform.Problem) bool { return strings.HasPrefix(p.Field, "spec.parameters") })
+		},
+	}
+	o.output.flag(cmd)
+	o.in.flag(cmd)
+	f := cmd.Flags()
+	f.StringVar(&o.offering, "offering", "", "what is requested")
+	f.StringVar(&o.version, "version", "", "a version or constraint; absent: the newest, and what succeeds it")
+	f.StringSliceVarP(&o.environments, "environment", "e", nil, "where it runs; absent: everywhere")
+	return cmd
+}
+
+func draftRequest(p *platform.Platform, key platform.RequestKey, offering, version string, in []string) (*requestDraft, error) {
+	o, err := offeringNamed(p, offering)
+	if err != nil {
+		return nil, err
+	}
+	v, err := versionNamed(o, "")
+	if err != nil {
+		return nil, err
+	}
+	constraint := version
+	if version == "" {
+		constraint = constraintFor(o, v)
+	} else if v = o.Match(version); v == nil {
+		return nil, fmt.Errorf("no published version of %s matches %q; \"transom catalog %s\" lists them", o.Name, version, o.Name)
+	}
+	if len(in) == 0 {
+		in = environments(p)
+	}
+	return &requestDraft{offering: o, version: v, constraint: constraint, name: key.Name, environments: in, comments: true}, nil
+}
+
+// finish checks a scaffold, writes it and says so.
+func finish(cmd *cobra.Command, o *output, s *scaffold, dir string, toFill func(platform.Problem) bool) error {
+	if err := s.refuse(dir, toFill); err != nil {
+		return err
+	}
+	if err := s.write(dir); err != nil {
+		return err
+	}
+	return o.print(cmd.OutOrStdout(), s, s.text)
+}
