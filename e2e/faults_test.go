@@ -300,3 +300,62 @@ func TestHandMadeChangesAreUndone(t *testing.T) {
 	w.eventually("the field is back", func() error { return w.color("one", "payments", "shop", "green") })
 	w.stop()
 }
+
+// TestKubeconfigsMayComeAndChange begins with a mounted Secret that lacks a cluster, adds it, and then rotates the other
+// one's to a token that does not work and back, as Kubernetes switches a mounted Secret: all files at once, by a link.
+func TestKubeconfigsMayComeAndChange(t *testing.T) {
+	w := newWorld(t, settings, bothClusters, "--api-only")
+	issued := w.keys
+	w.keys = t.TempDir()
+	mount := func(name string, files map[string]string) {
+		dir := filepath.Join(w.keys, name)
+		require.NoError(t, os.Mkdir(dir, 0o755))
+		for file, content := range files {
+			require.NoError(t, os.WriteFile(filepath.Join(dir, file), []byte(content), 0o600))
+			link := filepath.Join(w.keys, file)
+			if _, err := os.Lstat(link); err != nil {
+				require.NoError(t, os.Symlink(filepath.Join("..data", file), link))
+			}
+		}
+		require.NoError(t, os.Symlink(name, filepath.Join(w.keys, "..tmp")))
+		require.NoError(t, os.Rename(filepath.Join(w.keys, "..tmp"), filepath.Join(w.keys, "..data")))
+	}
+	key := func(cluster string) string {
+		data, err := os.ReadFile(filepath.Join(issued, cluster+".kubeconfig"))
+		require.NoError(t, err)
+		return string(data)
+	}
+	one, two := key("one"), key("two")
+	mount("..first", map[string]string{"one.kubeconfig": one})
+	w.start()
+	w.eventually("the known cluster is served", func() error { return w.color("one", "payments", "shop", "green") })
+	w.eventually("status says which file is missing", func() error { return w.clusterSays("two", "two.kubeconfig") })
+	mount("..second", map[string]string{"one.kubeconfig": one, "two.kubeconfig": two})
+	w.eventually("the added cluster is served", func() error { return w.color("two", "payments", "shop", "green") })
+
+	revoked := strings.Replace(one, "token: ", "token: revoked", 1)
+	require.NotEqual(t, one, revoked)
+	mount("..third", map[string]string{"one.kubeconfig": revoked, "two.kubeconfig": two})
+	w.eventually("status says that the token is refused", func() error { return w.clusterSays("one", "nauthorized") })
+	w.push("blue", map[string]string{"requests/payments/shop.yaml": request("shop", "blue")})
+	w.eventually("the other cluster moves on", func() error { return w.color("two", "payments", "shop", "blue") })
+	mount("..fourth", map[string]string{"one.kubeconfig": one, "two.kubeconfig": two})
+	w.live("shop", "blue")
+	w.stop()
+}
+
+// clusterSays returns an error unless what status says of a cluster contains text.
+func (w *world) clusterSays(cluster, text string) error {
+	s, err := w.status()
+	if err != nil {
+		return err
+	}
+	for _, e := range s.Environments {
+		for _, c := range e.Clusters {
+			if c.Name == cluster && strings.Contains(c.Message, text) {
+				return nil
+			}
+		}
+	}
+	return fmt.Errorf("no %q in %+v", text, s.Environments)
+}

@@ -36,6 +36,7 @@ type world struct {
 	dir    string
 	bin    string
 	fleet  string // directory of the sandbox
+	keys   string // directory of the kubeconfigs that the daemon is given
 	daemon *exec.Cmd
 	api    string
 	log    *bytes.Buffer
@@ -55,6 +56,7 @@ func newWorldFrom(t testing.TB, source fs.FS, clusters []string, sandboxFlags ..
 	t.Helper()
 	w := &world{t: t, dir: t.TempDir(), bin: binaries(t)}
 	w.fleet = startSandbox(t, w.bin, clusters, sandboxFlags...)
+	w.keys = filepath.Join(w.fleet, "kubeconfigs")
 	w.git(w.dir, "init", "-q", "--bare", "-b", "main", "platform.git")
 	w.git(w.dir, "clone", "-q", "platform.git", "platform")
 	w.git(w.clone(), "checkout", "-q", "-B", "main")
@@ -154,7 +156,7 @@ func (w *world) start() {
 	w.t.Helper()
 	w.log = &bytes.Buffer{}
 	w.daemon = exec.Command(filepath.Join(w.bin, "transom"), "serve", "--platform", filepath.Join(w.dir, "platform.git"),
-		"--kubeconfigs", filepath.Join(w.fleet, "kubeconfigs"), "--data", filepath.Join(w.dir, "data"),
+		"--kubeconfigs", w.keys, "--data", filepath.Join(w.dir, "data"),
 		"--listen", "127.0.0.1:0", "--log-format", "json", "--verbose")
 	stderr, err := w.daemon.StderrPipe()
 	require.NoError(w.t, err)
