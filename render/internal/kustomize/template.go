@@ -16,7 +16,8 @@ import (
 // A template is what Kustomize prints for every instance of one shape, with gaps where their values go.
 type template struct {
 	documents []document
-	size      int // of what was printed last, about
+	hashed    []int // documents whose hashes are the values after those of the shape
+	size      int   // of what is printed, about
 }
 
 type document struct {
@@ -47,12 +48,16 @@ var errUnusual = unproven("text that is written differently at different places"
 // way that cannot be proved.
 func (s *shape) newTemplate(results [probes]resmap.ResMap, m [probes]markers) (*template, error) {
 	t := &template{}
+	if results[1].Size() != results[0].Size() || results[2].Size() != results[0].Size() {
+		return nil, unproven("which objects there are depends on values")
+	}
+	if err := t.hashes(results, &m); err != nil {
+		return nil, err
+	}
+	values := append(slices.Clone(s.values), make([]value, len(t.hashed))...)
 	for n, r := range results[0].Resources() {
 		var objects [probes]any
 		for i, result := range results {
-			if result.Size() != results[0].Size() {
-				return nil, unproven("which objects there are depends on values")
-			}
 			content, err := result.Resources()[n].MarshalJSON()
 			if err != nil {
 				return nil, err
@@ -64,7 +69,7 @@ func (s *shape) newTemplate(results [probes]resmap.ResMap, m [probes]markers) (*
 		if r.GetKind() == inputsKind {
 			return nil, unproven("the Inputs object is not dropped")
 		}
-		c := &comparison{markers: m, values: s.values, rewritten: s.program.facts.jsonPatches, object: r.GetKind() + " " + r.OrgId().Name}
+		c := &comparison{markers: m, values: values, rewritten: s.program.facts.jsonPatches, object: r.GetKind() + " " + r.OrgId().Name}
 		tokens, err := c.compare(objects, nil)
 		if err != nil {
 			return nil, err
@@ -173,7 +178,7 @@ func (c *comparison) gap(v [probes]any, path []any) (any, error) {
 	}
 	for i := range v {
 		_, ok := v[i].(string)
-		if digits, number := v[i].(json.Number); g.quoted && number && digits.String() == c.markers[i][max(g.parts[0].value, 0)] {
+		if _, number := v[i].(json.Number); g.quoted && number && len(g.parts) == 1 {
 			ok, g.open = true, true
 		}
 		if ok != g.quoted || join(g.parts, c.markers[i]) != fmt.Sprint(v[i]) {
@@ -327,26 +332,29 @@ func (d *document) node(n *kyaml.Node, path []any) *kyaml.Node {
 
 // print fills the gaps with the values of a shape.
 func (t *template) print(s *shape) ([]byte, error) {
+	values, err := t.withHashes(s.values)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]byte, 0, t.size+t.size/4)
 	for i := range t.documents {
 		if i > 0 {
 			out = append(out, "---\n"...)
 		}
-		var err error
-		if out, err = t.documents[i].print(out, s); err != nil {
+		if out, err = t.documents[i].print(out, s.program.facts, values); err != nil {
 			return nil, err
 		}
 	}
 	return out, nil
 }
 
-func (d *document) print(out []byte, s *shape) ([]byte, error) {
+func (d *document) print(out []byte, f *facts, values []value) ([]byte, error) {
 	before := len(out)
 	for i := range d.gaps {
 		out = append(out, d.texts[i]...)
 		g := &d.gaps[i]
-		text := g.text(s.values)
-		if s.program.facts.names[text] && len(g.parts) > 1 {
+		text := g.text(values)
+		if f.names[text] && len(g.parts) > 1 {
 			return nil, unproven("a value that is the name of an object")
 		}
 		if !g.quoted {
@@ -354,7 +362,7 @@ func (d *document) print(out []byte, s *shape) ([]byte, error) {
 			continue
 		}
 		if !simple(text, g.column) || g.open && (!isLetter(text[0]) || yamlWord(text)) {
-			return d.reprint(out[:before], s)
+			return d.reprint(out[:before], f, values)
 		}
 		var err error
 		if out, err = appendString(out, text); err != nil {
@@ -379,14 +387,12 @@ func (g *gap) text(values []value) string {
 	return text
 }
 
-// reprint puts the values into the object and has Kustomize print it.
-func (d *document) reprint(out []byte, s *shape) ([]byte, error) {
-	if d.object == nil || s.program.facts.jsonPatches {
+// reprint has Kustomize print the object with the values. After a patch by way of JSON, that is not to be had: text out
+// of the ordinary may not have come through it as it was.
+func (d *document) reprint(out []byte, f *facts, values []value) ([]byte, error) {
+	object := d.filled(values)
+	if object == nil || f.jsonPatches {
 		return nil, errUnusual
-	}
-	object := d.object.Copy()
-	for i := range d.gaps {
-		d.node(object.YNode(), d.gaps[i].path).Value = d.gaps[i].text(s.values)
 	}
 	content, err := object.MarshalJSON()
 	if err != nil {
@@ -397,4 +403,18 @@ func (d *document) reprint(out []byte, s *shape) ([]byte, error) {
 		return nil, err
 	}
 	return append(out, printed...), nil
+}
+
+// filled is the object with the values in it, as far as there are any.
+func (d *document) filled(values []value) *kyaml.RNode {
+	if d.object == nil {
+		return nil
+	}
+	object := d.object.Copy()
+	for i := range d.gaps {
+		if g := &d.gaps[i]; !slices.ContainsFunc(g.parts, func(p part) bool { return p.value >= len(values) }) {
+			d.node(object.YNode(), g.path).Value = g.text(values)
+		}
+	}
+	return object
 }
