@@ -71,8 +71,7 @@ func decodeEnvironment(d *document, name string, overlays map[string][]*file) *E
 		e.state(d, s)
 		e.Clusters = d.selector("spec.clusters", s.Clusters)
 		if s.Namespace.Name != "" {
-			names := scope{"request": {"team"}, "environment": {"name", "values"}, "cluster": {"name", "labels"}}
-			e.Namespace.Name = d.expression("spec.namespace.name", "namespace", s.Namespace.Name, names, cel.StringType)
+			e.Namespace.Name = d.expression("spec.namespace.name", "namespace", s.Namespace.Name, placeScope(), cel.StringType)
 		}
 		e.Namespace.Components = d.overlays("spec.namespace.components", name, s.Namespace.Components, overlays)
 		e.Overlays = d.overlays("spec.components", name, s.Components, overlays)

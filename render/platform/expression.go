@@ -1,20 +1,13 @@
 package platform
 
 import (
-	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
-	"sync"
 
 	"github.com/google/cel-go/cel"
-	"github.com/google/cel-go/common/ast"
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
 	"github.com/google/cel-go/common/types/traits"
-	"k8s.io/apimachinery/pkg/util/version"
-	"k8s.io/apiserver/pkg/cel/environment"
 )
 
 // Expression is a compiled CEL expression with the libraries that Kubernetes has in its own. It is deterministic,
@@ -24,155 +17,56 @@ type Expression struct {
 	Source string
 
 	program cel.Program
+	names   *scope
+	result  *cel.Type // of a plain value
 	reads   []bindingRead
 	at      Problem // where the expression is written
 }
 
-// scope is a set of variables that an expression may name, each with its fields; nil: any field.
-type scope map[string][]string
-
-// The names of an Inputs object, as far as their fields are the same everywhere.
-func inputsScope() scope {
-	return scope{
-		"request": {"name", "team"}, "namespace": nil, "parameters": nil, "bindings": nil, "computed": nil,
-		"environment": {"name", "values"}, "cluster": {"name", "labels"},
-	}
-}
-
-// The top-level fields of a Kubernetes object.
-func objectScope() scope {
-	return scope{"apiVersion": nil, "kind": nil, "metadata": nil, "spec": nil, "status": nil}
-}
-
-// What a policy may name: one rendered object, and what it was rendered from.
-func policyScope() scope {
-	names := inputsScope()
-	names["object"] = nil
-	return names
-}
-
-func scopes() []scope { return []scope{inputsScope(), objectScope(), policyScope()} }
-
-// declared says whether a name is a variable of some expression, and not a type or function of CEL.
-func declared(name string) bool {
-	return slices.ContainsFunc(scopes(), func(s scope) bool { _, ok := s[name]; return ok })
-}
-
-// celVersion fixes which of Kubernetes' CEL libraries there are, so that updating a module changes no rendering.
-var celVersion = version.MajorMinor(1, 37)
-
-// celEnvironment makes the one environment of all expressions, which takes milliseconds: it declares every variable
-// that some expression may name, and compile checks which of them this one may.
-var celEnvironment = sync.OnceValues(func() (*cel.Env, error) {
-	base := environment.MustBaseEnvSet(celVersion).NewExpressionsEnv()
-	options := []cel.EnvOption{cel.CustomTypeAdapter(sortedAdapter{base.CELTypeAdapter()})}
-	for _, names := range scopes() {
-		for v := range names {
-			options = append(options, cel.Variable(hideNamespace(v), variableType(v)))
-		}
-	}
-	return base.Extend(options...)
-})
-
-func variableType(name string) *cel.Type {
-	switch name {
-	case "namespace", "apiVersion", "kind":
-		return cel.StringType
-	case "request":
-		return cel.MapType(cel.StringType, cel.StringType)
-	default:
-		return cel.MapType(cel.StringType, cel.DynType)
-	}
-}
-
-// compile checks an expression against what it may name and what it has to result in; cel.DynType: anything.
-func compile(source string, names scope, want *cel.Type) (*Expression, error) {
-	env, err := celEnvironment()
+// compile checks an expression against what it may name and what it has to result in; cel.DynType: any plain value.
+func compile(source string, names *scope, want *cel.Type) (*Expression, error) {
+	env, err := names.compiler()
 	if err != nil {
 		return nil, err
 	}
-	checked, issues := env.Compile(hideNamespace(source))
+	parsed, issues := env.Parse(hideNamespace(source))
 	if issues.Err() != nil {
-		return nil, compileError(issues, names)
+		return nil, names.compileError(issues, nil)
 	}
-	if err := checkNames(checked.NativeRep(), names); err != nil {
+	checked, issues := env.Check(parsed)
+	if issues.Err() != nil {
+		return nil, names.compileError(issues, parsed)
+	}
+	result, err := resultType(checked.OutputType(), want)
+	if err != nil {
 		return nil, err
 	}
-	if got := checked.OutputType(); want != cel.DynType && !got.IsExactType(want) && !got.IsExactType(cel.DynType) {
-		return nil, fmt.Errorf("must result in %s, not in %s", want, got)
+	if err := names.checkFiles(checked.NativeRep()); err != nil {
+		return nil, err
 	}
 	program, err := env.Program(checked, cel.CustomDecoratorV2(sortRanges(checked.NativeRep())))
 	if err != nil {
 		return nil, err
 	}
-	return &Expression{Source: source, program: program, reads: bindingReads(checked.NativeRep())}, nil
+	return &Expression{
+		Source: source, program: program, names: names, result: result, reads: bindingReads(checked.NativeRep()),
+	}, nil
 }
 
-// compileError says the first thing that CEL found, with its place inside the expression.
-func compileError(issues *cel.Issues, names scope) error {
-	first := issues.Errors()[0]
-	text := showNamespace(strings.TrimSuffix(first.Message, " (in container '')"))
-	if name, ok := strings.CutPrefix(text, "undeclared reference to '"); ok {
-		text = unknownName(strings.TrimSuffix(name, "'"), names)
+func resultType(got, want *cel.Type) (*cel.Type, error) {
+	if want == cel.DynType {
+		return plainType(got)
 	}
-	text, _, _ = strings.Cut(text, " expecting ")
-	if strings.HasPrefix(text, "expected type ") {
-		text += "; a list or map has values of one type: write dyn() around each"
+	if !got.IsExactType(want) && !got.IsExactType(cel.DynType) {
+		return nil, fmt.Errorf("must result in %s, not in %s", want, got)
 	}
-	if first.Location.Line() > 1 || first.Location.Column() > 0 {
-		return fmt.Errorf("%s (line %d, column %d of the expression)", text, first.Location.Line(), first.Location.Column()+1)
-	}
-	return errors.New(text)
-}
-
-func unknownName(name string, names scope) string {
-	known := slices.Sorted(maps.Keys(names))
-	if hint := suggest(name, known); hint != "" {
-		return fmt.Sprintf("there is no %q", name) + hint
-	}
-	return fmt.Sprintf("there is no %q here; there is %s", name, list(known))
-}
-
-// checkNames finds variables that this expression may not name and fields of variables that do not exist, which CEL
-// would only notice when it meets them.
-func checkNames(a *ast.AST, names scope) error {
-	root, local := ast.NavigateAST(a), map[string]bool{}
-	for _, c := range ast.MatchDescendants(root, ast.KindMatcher(ast.ComprehensionKind)) {
-		fold := c.AsComprehension()
-		local[fold.IterVar()], local[fold.IterVar2()], local[fold.AccuVar()] = true, true, true
-	}
-	for _, e := range ast.MatchDescendants(root, ast.KindMatcher(ast.IdentKind)) {
-		name := showNamespace(e.AsIdent())
-		if _, known := names[name]; declared(name) && !known && !local[name] {
-			return errors.New(unknownName(name, names))
-		}
-	}
-	for _, e := range ast.MatchDescendants(root, ast.KindMatcher(ast.SelectKind)) {
-		if operand := e.AsSelect().Operand(); operand.Kind() == ast.IdentKind && !local[operand.AsIdent()] {
-			if err := checkField(operand.AsIdent(), e.AsSelect().FieldName(), names); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func checkField(variable, field string, names scope) error {
-	known := names[variable]
-	if known == nil || slices.Contains(known, field) {
-		return nil
-	}
-	hint := suggest(field, known)
-	if hint == "" {
-		hint = "; there is " + list(known)
-	}
-	return fmt.Errorf("%s has no field %q%s", variable, field, hint)
+	return want, nil
 }
 
 // Eval evaluates the expression and returns JSON's types, with int64 and float64 apart. A variable that is not given
 // is empty.
 func (e *Expression) Eval(vars map[string]any) (any, error) {
-	value, _, err := e.program.Eval(activation(vars))
+	value, _, err := e.program.Eval(activation{e.names, vars})
 	if err != nil {
 		return nil, err
 	}
@@ -180,17 +74,17 @@ func (e *Expression) Eval(vars map[string]any) (any, error) {
 }
 
 // activation makes a program's variables of a generic object.
-type activation map[string]any
+type activation struct {
+	names *scope
+	vars  map[string]any
+}
 
 func (a activation) ResolveName(name string) (any, bool) {
 	name = showNamespace(name)
-	if v, ok := a[name]; ok && v != nil {
+	if v, ok := a.vars[name]; ok && v != nil {
 		return v, true
 	}
-	if variableType(name) == cel.StringType {
-		return "", true
-	}
-	return map[string]any{}, true
+	return a.names.empty(name), true
 }
 
 func (a activation) Parent() cel.Activation { return nil }

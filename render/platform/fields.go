@@ -24,7 +24,7 @@ func (d *document) name(name string, limit int) {
 }
 
 // expression compiles the CEL at a field; nil where it does not compile.
-func (d *document) expression(field, name, source string, names scope, want *cel.Type) *Expression {
+func (d *document) expression(field, name, source string, names *scope, want *cel.Type) *Expression {
 	e, err := compile(source, names, want)
 	if err != nil {
 		d.problem(field, "expression", "%s", err)

@@ -6,8 +6,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-
-	"github.com/Masterminds/semver/v3"
 )
 
 // Loader loads one platform repository again and again. It keeps what it made of each file and of each request, so
@@ -15,7 +13,7 @@ import (
 // zero value works. It is not safe for concurrent use; the Platforms that it returns are.
 type Loader struct {
 	files        map[string]*file
-	versions     map[string]*loaded[*Version]
+	versions     map[string]*versionFile
 	offerings    map[string]*loaded[*Offering]
 	environments map[string]*loaded[*Environment]
 	stages       *stages
@@ -158,39 +156,6 @@ func makeOffering(name string, f *file, versions []*Version) *loaded[*Offering] 
 	made := decodeOffering(d, name, f.data)
 	o, problems := made.assemble(versions)
 	return &loaded[*Offering]{value: o, problems: append(made.problems, problems...)}
-}
-
-// loadVersions returns every offering's versions.
-func (l *Loader) loadVersions(p *Platform) map[string][]*Version {
-	next, out := map[string]*loaded[*Version]{}, map[string][]*Version{}
-	for _, dir := range slices.Sorted(maps.Keys(p.tree.versions)) {
-		files := p.tree.versions[dir]
-		made := l.versions[dir]
-		if made == nil || !slices.Equal(made.files, files) {
-			made = makeVersion(p.tree, dir, files)
-			made.files = files
-		}
-		next[dir] = made
-		offering := path.Base(path.Dir(dir))
-		out[offering] = append(out[offering], made.value)
-		p.Problems = append(p.Problems, made.problems...)
-	}
-	l.versions = next
-	return out
-}
-
-func makeVersion(t *tree, dir string, files []*file) *loaded[*Version] {
-	d := &document{path: dir + "/version.yaml"}
-	if i := slices.IndexFunc(files, func(f *file) bool { return f.path == d.path }); i >= 0 {
-		d = open(files[i])
-	} else if !t.mayExist(dir) {
-		d.add(Problem{File: dir, Rule: "required", Message: "has no version.yaml"})
-	}
-	d.opaque = d.opaque || t.incomplete(dir)
-	number := semver.MustParse(path.Base(dir))
-	v := decodeVersion(d, path.Base(path.Dir(dir)), number, files)
-	v.Broken = d.broken()
-	return &loaded[*Version]{value: v, problems: d.problems}
 }
 
 func (l *Loader) loadRequests(p *Platform) {

@@ -19,6 +19,7 @@ func mergeParameters(f *requestFile, env string, v *Version) *merged {
 	for _, wrong := range v.Parameters.validate(m.parameters) {
 		d.problem(f.parameter(env, wrong.field), wrong.rule, "%s", wrong.message)
 	}
+	decimals(m.parameters, v.Parameters.structural)
 	m.problems = d.problems
 	if !broken(m.problems) {
 		m.release = release(f.request, v)

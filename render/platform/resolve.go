@@ -35,7 +35,7 @@ func (l *Loader) resolve(p *Platform) {
 	for _, key := range p.keys {
 		f := p.tree.requests[key].decoded.(*requestFile)
 		r := l.resolved[key]
-		if r == nil || r.file != f || r.stages != l.stages || r.offering != p.Offerings[f.request.Spec.Offering] {
+		if r == nil || r.file != f || r.stages != l.stages || r.offering != p.Offerings[f.request.Spec.Offering] || r.offering == nil {
 			r = resolve(p, f, l.stages, r)
 		}
 		next[key] = r

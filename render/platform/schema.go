@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
@@ -272,11 +271,4 @@ func unknownParameter(name string, known []string) string {
 		hint = "; there is " + list(known)
 	}
 	return "no such parameter" + hint
-}
-
-// properties names the parameters that there are, and says whether there can be others.
-func (s *Schema) properties() (names []string, open bool) {
-	names = sortedKeys(s.structural.Properties)
-	slices.Sort(names)
-	return names, s.structural.XPreserveUnknownFields || s.structural.AdditionalProperties != nil
 }

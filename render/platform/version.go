@@ -34,7 +34,7 @@ type versionSpec struct {
 }
 
 // decodeVersion reads offerings/<offering>/<number>/version.yaml and looks at the files beside it.
-func decodeVersion(d *document, offering string, number *semver.Version, files []*file) *Version {
+func decodeVersion(d *document, offering string, number *semver.Version, files []*file) (*Version, versionSpec) {
 	dir := path.Join("offerings", offering, number.String())
 	v := &Version{Offering: offering, Number: number, Dir: dir, Scope: Namespaced, Names: Prefixed, Reversible: true}
 	v.Files, v.Digest = directory(dir, files)
@@ -42,11 +42,14 @@ func decodeVersion(d *document, offering string, number *semver.Version, files [
 	if ok {
 		s := o.Spec
 		v.contract(d, s)
-		v.expressions(d, s, files)
+		v.expressions(d, s, nil)
+		for i, c := range s.Components {
+			d.component(index("spec.components", i)+".path", v.Dir, c.Path, files)
+		}
 		v.objects(d, s)
 	}
 	d.kustomization(dir, files)
-	return v
+	return v, o.Spec
 }
 
 // contract decodes what a request can give and where it can be placed.
@@ -74,32 +77,27 @@ func (v *Version) contract(d *document, s versionSpec) {
 	}
 }
 
-// expressions compiles all CEL that is evaluated per instance.
-func (v *Version) expressions(d *document, s versionSpec, files []*file) {
-	names := inputsScope()
-	if v.Parameters != nil {
-		if known, open := v.Parameters.properties(); !open {
-			names["parameters"] = append([]string{}, known...)
-		}
-	}
-	names["bindings"] = append([]string{}, sortedKeys(s.Bindings)...)
-	names["computed"] = append([]string{}, sortedKeys(s.Computed)...)
-	first := inputsScope()
-	for k := range first {
-		first[k] = names[k]
-	}
-	delete(first, "computed")
+// expressions compiles all CEL that is evaluated per instance. What bindings tell is known once all versions are read;
+// until then it may be anything.
+func (v *Version) expressions(d *document, s versionSpec, known offered) {
+	names := inputsScope().parameters(v.Parameters)
+	names.files = v.Files
+	names = names.bindings(s.Bindings, known)
+	v.Computed, v.Components, v.Outputs = nil, nil, nil
+	computed := map[string]*cel.Type{}
 	for _, name := range sortedKeys(s.Computed) {
 		field := "spec.computed." + name
 		if !identifier(name) {
 			d.problem(field, "name", "%q is no name that an expression can select; use letters, digits and _", shorten(name))
 		}
-		if e := d.expression(field, name, s.Computed[name], first, cel.DynType); e != nil {
+		computed[name] = cel.DynType
+		if e := d.expression(field, name, s.Computed[name], names, cel.DynType); e != nil {
 			v.Computed = append(v.Computed, *e)
+			computed[name] = e.result
 		}
 	}
+	names = names.with("computed", names.object("computed", computed))
 	for i, c := range s.Components {
-		d.component(index("spec.components", i)+".path", v.Dir, c.Path, files)
 		component := Component{Path: c.Path}
 		if c.When != "" {
 			component.When = d.expression(index("spec.components", i)+".when", c.Path, c.When, names, cel.BoolType)
@@ -110,7 +108,7 @@ func (v *Version) expressions(d *document, s versionSpec, files []*file) {
 	v.reads = v.readsOf()
 }
 
-func (v *Version) outputs(d *document, s versionSpec, names scope) {
+func (v *Version) outputs(d *document, s versionSpec, names *scope) {
 	seen := map[string]bool{}
 	for i, o := range s.Outputs {
 		field := index("spec.outputs", i)

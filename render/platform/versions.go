@@ -1,0 +1,175 @@
+package platform
+
+import (
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/Masterminds/semver/v3"
+	"github.com/google/cel-go/cel"
+)
+
+// versionFile is what was made of a version's directory: by itself, and held against what it can be bound to.
+type versionFile struct {
+	files    []*file
+	contract *file // version.yaml; nil where there is none
+	spec     versionSpec
+	alone    *Version
+	problems []Problem
+
+	known   string // what the offerings that it can be bound to put out, as it was held against it
+	version *Version
+	unbound []Problem // what is wrong between it and those
+}
+
+// offered is what offerings put out: the outputs of all their versions by name, with their types. One that differs
+// between versions may be anything, and of an offering that has a broken version nothing is known.
+type offered map[string]map[string]*cel.Type
+
+// loadVersions returns every offering's versions.
+func (l *Loader) loadVersions(p *Platform) map[string][]*Version {
+	next, outputs, out := map[string]*versionFile{}, offered{}, map[string][]*Version{}
+	for name := range p.tree.offerings {
+		outputs[name] = map[string]*cel.Type{}
+	}
+	dirs := slices.Sorted(maps.Keys(p.tree.versions))
+	for _, dir := range dirs {
+		made := l.versions[dir]
+		if files := p.tree.versions[dir]; made == nil || !slices.Equal(made.files, files) {
+			made = makeVersion(p.tree, dir, files)
+		}
+		next[dir] = made
+		outputs.add(made.alone)
+	}
+	for _, dir := range dirs {
+		made := next[dir]
+		made.hold(p.tree, outputs)
+		offering := path.Base(path.Dir(dir))
+		out[offering] = append(out[offering], made.version)
+		p.Problems = append(p.Problems, made.problems...)
+		p.Problems = append(p.Problems, made.unbound...)
+	}
+	l.versions = next
+	return out
+}
+
+func makeVersion(t *tree, dir string, files []*file) *versionFile {
+	made := &versionFile{files: files}
+	d := &document{path: dir + "/version.yaml"}
+	if i := slices.IndexFunc(files, func(f *file) bool { return f.path == d.path }); i >= 0 {
+		made.contract = files[i]
+		d = open(files[i])
+	} else if !t.mayExist(dir) {
+		d.add(Problem{File: dir, Rule: "required", Message: "has no version.yaml"})
+	}
+	d.opaque = d.opaque || t.incomplete(dir)
+	number := semver.MustParse(path.Base(dir))
+	made.alone, made.spec = decodeVersion(d, path.Base(path.Dir(dir)), number, files)
+	made.alone.Broken = d.broken()
+	made.problems = d.problems
+	made.version = made.alone
+	return made
+}
+
+// add adds the outputs of a version to those of its offering.
+func (o offered) add(v *Version) {
+	outputs, seen := o[v.Offering]
+	switch {
+	case v.Broken:
+		o[v.Offering] = nil
+		return
+	case !seen:
+		outputs = map[string]*cel.Type{}
+		o[v.Offering] = outputs
+	case outputs == nil:
+		return
+	}
+	for _, e := range v.Outputs {
+		t := outsideType(e.result)
+		if known := outputs[e.Name]; known != nil && !known.IsExactType(t) {
+			t = cel.DynType
+		}
+		outputs[e.Name] = t
+	}
+}
+
+// hold holds a version against what it can be bound to, again only where that changed.
+func (f *versionFile) hold(t *tree, known offered) {
+	if f.alone.Broken || len(f.alone.Bindings) == 0 {
+		return
+	}
+	relevant, text := offered{}, ""
+	for _, b := range f.alone.Bindings {
+		for _, offering := range b.Offerings {
+			if outputs, ok := known[offering]; ok {
+				relevant[offering] = outputs
+			} else if t.mayExist("offerings/" + offering) {
+				relevant[offering] = nil // nobody knows what it puts out
+			} else {
+				text = list(sortedKeys(known)) // which the Problem will say
+			}
+		}
+	}
+	if text += relevant.String(); f.known != text {
+		f.known = text
+		f.against(relevant, known)
+	}
+}
+
+func (f *versionFile) against(relevant, known offered) {
+	d := reopen(f.contract)
+	for _, name := range sortedKeys(f.spec.Bindings) {
+		for i, offering := range f.spec.Bindings[name].Offerings {
+			if _, ok := relevant[offering]; !ok {
+				d.problem(index("spec.bindings."+name+".offerings", i), "unknown-offering", "no offering %q%s", shorten(offering), orThereIs(offering, known))
+			}
+		}
+	}
+	v := *f.alone
+	if len(d.problems) == 0 {
+		v.expressions(d, f.spec, relevant)
+	}
+	v.Broken = d.broken()
+	f.version, f.unbound = &v, d.problems
+}
+
+// String is the same for the same.
+func (o offered) String() string {
+	var b strings.Builder
+	b.WriteString("known")
+	for _, offering := range sortedKeys(o) {
+		fmt.Fprintf(&b, " %s %t{", offering, o[offering] == nil)
+		for _, name := range sortedKeys(o[offering]) {
+			fmt.Fprintf(&b, "%s:%s ", name, o[offering][name])
+		}
+		b.WriteString("}")
+	}
+	return b.String()
+}
+
+// bindings declares what can be read of bindings: the outputs of any version of the offerings that are allowed.
+func (s *scope) bindings(declared map[string]Binding, known offered) *scope {
+	fields := map[string]*cel.Type{}
+	for name, binding := range declared {
+		fields[name] = s.binding(name, binding, known)
+	}
+	return s.with("bindings", s.object("bindings", fields))
+}
+
+func (s *scope) binding(name string, b Binding, known offered) *cel.Type {
+	outputs := map[string]*cel.Type{}
+	for _, offering := range b.Offerings {
+		if known[offering] == nil {
+			return anyMap
+		}
+		for output, t := range known[offering] {
+			if other := outputs[output]; other != nil && !other.IsExactType(t) {
+				t = cel.DynType
+			}
+			outputs[output] = t
+		}
+	}
+	return s.object("bindings."+name, outputs)
+}
