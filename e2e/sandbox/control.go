@@ -58,16 +58,12 @@ func (s *sandbox) serve(ctx context.Context, control net.Listener) error {
 	}))
 	mux.HandleFunc("POST /clusters/{name}/start", s.handle((*cluster).start))
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: time.Minute, BaseContext: func(net.Listener) context.Context { return ctx }}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(control) }()
-	select {
-	case err := <-served:
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
+	defer stop()
+	if err := server.Serve(control); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve control socket: %w", err)
-	case <-ctx.Done():
-		server.Close()
-		<-served
-		return context.Cause(ctx)
 	}
+	return context.Cause(ctx)
 }
 
 func (s *sandbox) handleStatus(w http.ResponseWriter, _ *http.Request) {

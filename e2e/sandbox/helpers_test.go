@@ -149,13 +149,12 @@ func eventually(t *testing.T, probe func() error) {
 // requireNothingLeft waits until no process is about dir any more.
 func requireNothingLeft(t *testing.T, dir string) {
 	t.Helper()
-	var left []string
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); {
-		if left = processesOf(dir); len(left) == 0 {
-			return
-		}
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(20 * time.Second); len(processesOf(dir)) > 0 && time.Now().Before(end); {
+		<-tick.C
 	}
-	require.Empty(t, left, "processes left")
+	require.Empty(t, processesOf(dir), "processes left")
 }
 
 // processesOf are the command lines of all processes that name dir.
