@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/pmezard/go-difflib/difflib"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
 )
 
@@ -17,10 +18,11 @@ type Action string
 
 // The actions of a plan.
 const (
-	Added   Action = "added"
-	Changed Action = "changed"
-	Removed Action = "removed"
-	LetGo   Action = "let go" // of a whole cluster: nothing on it is touched any more
+	Added    Action = "added"
+	Changed  Action = "changed"
+	Replaced Action = "replaced" // changed in a field that the API server does not let change
+	Removed  Action = "removed"
+	LetGo    Action = "let go" // of a whole cluster: nothing on it is touched any more
 )
 
 // A Change is one object of one cluster that a State adds, changes or removes; for a cluster that is let go it names
@@ -36,9 +38,19 @@ type Change struct {
 	Namespace  string `json:"namespace,omitempty"`
 	Name       string `json:"name,omitempty"`
 
-	Action Action `json:"action"`
-	Diff   string `json:"diff,omitempty"` // lines that begin with '-', '+' or ' ', and "@@" between distant ones
+	Action    Action   `json:"action"`
+	Immutable []string `json:"immutable,omitempty"` // of what is replaced: the fields that cannot change in place
+	Diff      string   `json:"diff,omitempty"`      // lines that begin with '-', '+' or ' ', and "@@" between distant ones
+
+	// What cautions need to know of an object that is removed.
+	holdsData bool // pods of it have claims
+	claimsGo  bool // and those are deleted with it
+	spared    bool // applying deletes it only where it is prunable
+	prunable  bool
 }
+
+// Object names what changes, as people know it: KIND NAMESPACE/NAME.
+func (c Change) Object() string { return objectID{"", c.Kind, c.Namespace, c.Name}.String() }
 
 // Plan says what the State changes on its clusters, object by object, sorted. No value of a Secret is in it.
 func Plan(before *Base, after *State) ([]Change, error) {
@@ -89,9 +101,13 @@ func planFile(in Change, was, is []byte) ([]Change, error) {
 		case !had:
 			c.Action = Added
 		case !has:
-			c.Action, c.APIVersion = Removed, old.apiVersion
+			c.remove(id, old)
 		case old.text == new.text:
 			continue
+		default:
+			if c.Immutable = unchangeable(id, old.object, new.object); len(c.Immutable) > 0 {
+				c.Action = Replaced
+			}
 		}
 		c.Diff = diff(mask(old, new, "***"), mask(new, old, "*** (differs)"))
 		changes = append(changes, c)
@@ -99,11 +115,31 @@ func planFile(in Change, was, is []byte) ([]Change, error) {
 	return changes, nil
 }
 
+// remove makes the change a removal, and looks at what that does to data.
+func (c *Change) remove(id objectID, old document) {
+	c.Action, c.APIVersion = Removed, old.apiVersion
+	if id.group == "apps" && id.kind == "StatefulSet" {
+		claims, _ := at(old.object, "spec.volumeClaimTemplates").([]any)
+		c.holdsData = len(claims) > 0
+		c.claimsGo = at(old.object, "spec.persistentVolumeClaimRetentionPolicy.whenDeleted") == "Delete"
+	}
+	annotations, _ := at(old.object, "metadata.annotations").(map[string]any)
+	c.spared = c.Request == "" || sparedKinds[strings.TrimPrefix(id.group+"/"+id.kind, "/")] || old.secret && annotations[annotationGenerate] != nil
+	c.prunable = c.Request != "" && annotations[annotationPrune] == "true"
+}
+
+// sparedKinds are those that applying does not delete by itself, because they may hold what cannot be made again.
+var sparedKinds = map[string]bool{
+	"Namespace": true, "PersistentVolume": true, "PersistentVolumeClaim": true,
+	"apiextensions.k8s.io/CustomResourceDefinition": true,
+}
+
 // A document is one object of a manifest as it is written there.
 type document struct {
 	apiVersion string
 	secret     bool
 	text       string
+	object     map[string]any
 }
 
 func documents(manifest []byte) (map[objectID]document, error) {
@@ -114,8 +150,16 @@ func documents(manifest []byte) (map[objectID]document, error) {
 			return nil, err
 		}
 		for _, o := range objects {
-			apiVersion := strings.TrimPrefix(o.id.group+"/"+o.version, "/")
-			found[o.id] = document{apiVersion, o.id.kind == "Secret" && o.id.group == "", strings.TrimSpace(string(text)) + "\n"}
+			object, err := genericObject(text)
+			if err != nil {
+				return nil, fmt.Errorf("read the %s: %w", o.id, err)
+			}
+			found[o.id] = document{
+				apiVersion: strings.TrimPrefix(o.id.group+"/"+o.version, "/"),
+				secret:     o.id.kind == "Secret" && o.id.group == "",
+				text:       strings.TrimSpace(string(text)) + "\n",
+				object:     object,
+			}
 		}
 	}
 	return found, nil
@@ -136,10 +180,7 @@ func mask(d, other document, differs string) string {
 	if !d.secret {
 		return d.text
 	}
-	var object, compared map[string]any
-	if yaml.Unmarshal([]byte(d.text), &object) != nil || yaml.Unmarshal([]byte(other.text), &compared) != nil {
-		return "(a Secret that cannot be read)\n"
-	}
+	object, compared := runtime.DeepCopyJSON(d.object), other.object
 	for _, field := range []string{"data", "stringData"} {
 		values, _ := object[field].(map[string]any)
 		others, _ := compared[field].(map[string]any)

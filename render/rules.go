@@ -15,6 +15,7 @@ import (
 const (
 	annotationGenerate     = "transom.dev/generate"
 	annotationGenerateKeys = "transom.dev/generate-keys"
+	annotationPrune        = "transom.dev/prune"
 )
 
 // laterAnnotations are read in a later version; until then, whoever writes one must not believe that it acts.

@@ -1,0 +1,90 @@
+package render
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"transom.dev/render/platform"
+)
+
+// A Move is a change of version that several requests of an environment make together: the blast radius of a version.
+type Move struct {
+	Offering string                `json:"offering"`
+	From     string                `json:"from"`
+	To       string                `json:"to"`
+	Requests []platform.RequestKey `json:"requests"` // that move, sorted
+	Stay     []platform.RequestKey `json:"stay"`     // of the same offering, that do not, sorted
+}
+
+// Moves says which requests of the environment change from one version of their offering to another.
+func Moves(before *Base, after *State) []Move {
+	type step struct{ offering, from, to string }
+	moving, users := map[step][]platform.RequestKey{}, map[string][]platform.RequestKey{}
+	for _, k := range slices.SortedFunc(maps.Keys(after.Releases), platform.RequestKey.Compare) {
+		now, was := after.Releases[k], before.Releases[k]
+		if now.Absent {
+			continue
+		}
+		users[now.Offering] = append(users[now.Offering], k)
+		if was != nil && !was.Absent && was.Offering == now.Offering && was.Version != now.Version {
+			s := step{now.Offering, was.Version, now.Version}
+			moving[s] = append(moving[s], k)
+		}
+	}
+	var moves []Move
+	for s, requests := range moving {
+		stay := slices.DeleteFunc(slices.Clone(users[s.offering]), func(k platform.RequestKey) bool { return slices.Contains(requests, k) })
+		moves = append(moves, Move{s.offering, s.from, s.to, requests, stay})
+	}
+	slices.SortFunc(moves, func(a, b Move) int {
+		return cmp.Or(cmp.Compare(a.Offering, b.Offering), cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To))
+	})
+	return moves
+}
+
+// A Rename is a request that is removed while another with the same content is added. Nothing but a person's intention
+// tells it from a removal and an addition, and that is how it is carried out.
+type Rename struct {
+	From platform.RequestKey `json:"from"`
+	To   platform.RequestKey `json:"to"`
+}
+
+// Renames finds the requests that look renamed, or moved to another team, sorted by their old names.
+func Renames(before *Base, after *State) []Rename {
+	added := map[string][]platform.RequestKey{} // by content
+	for _, k := range slices.SortedFunc(maps.Keys(after.Releases), platform.RequestKey.Compare) {
+		if was := before.Releases[k]; !after.Releases[k].Absent && (was == nil || was.Absent) {
+			content := contentOf(after.Releases[k])
+			added[content] = append(added[content], k)
+		}
+	}
+	var renames []Rename
+	for _, k := range slices.SortedFunc(maps.Keys(before.Releases), platform.RequestKey.Compare) {
+		now := after.Releases[k]
+		if before.Releases[k].Absent || now == nil || !now.Absent {
+			continue
+		}
+		content := contentOf(before.Releases[k])
+		if i := likeliest(k, added[content]); i >= 0 {
+			renames = append(renames, Rename{k, added[content][i]})
+			added[content] = slices.Delete(added[content], i, i+1)
+		}
+	}
+	return renames
+}
+
+func contentOf(r *platform.Release) string {
+	return platform.Digest([]any{r.Request, r.Offering, r.Version})
+}
+
+// likeliest prefers the same name in another team, then another name in the same team. -1: there is none.
+func likeliest(k platform.RequestKey, candidates []platform.RequestKey) int {
+	if i := slices.IndexFunc(candidates, func(c platform.RequestKey) bool { return c.Name == k.Name }); i >= 0 {
+		return i
+	}
+	if i := slices.IndexFunc(candidates, func(c platform.RequestKey) bool { return c.Team == k.Team }); i >= 0 {
+		return i
+	}
+	return len(candidates[:min(1, len(candidates))]) - 1
+}
