@@ -5,23 +5,39 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 )
 
 // output is the flag -o of all commands that print.
-type output struct{ format string }
+type output struct {
+	format string
+	also   string // a format that this command has beside text and json
+}
 
 func (o *output) flag(cmd *cobra.Command) {
-	cmd.Flags().StringVarP(&o.format, "output", "o", "text", "how to print: text or json")
-	must(cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp)))
+	cmd.Flags().StringVarP(&o.format, "output", "o", "text", "how to print: "+orList(o.formats()))
+	must(cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(o.formats(), cobra.ShellCompDirectiveNoFileComp)))
+}
+
+func (o *output) formats() []string {
+	if o.also != "" {
+		return []string{"text", o.also, "json"}
+	}
+	return []string{"text", "json"}
+}
+
+func orList(words []string) string {
+	return strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1]
 }
 
 // check refuses a format that does not exist, before anything is done.
 func (o *output) check() error {
-	if o.format != "text" && o.format != "json" {
-		return misuse("-o %s: it is text or json", o.format)
+	if !slices.Contains(o.formats(), o.format) {
+		return misuse("-o %s: it is %s", o.format, orList(o.formats()))
 	}
 	return nil
 }

@@ -34,6 +34,7 @@ func TestAPlanIsColouredLikeADiff(t *testing.T) {
 	gone := render.Change{Environment: "prod", Cluster: "east", Team: "store", Kind: "Namespace", Name: "store", Action: render.Removed}
 	left := render.Change{Environment: "prod", Cluster: "north", Action: render.LetGo}
 	p := planned{Base: "HEAD", Changes: []render.Change{change, west, gone, left}}
+	p.Environments = []plannedEnvironment{{Name: "prod", Digest: "sha256:abc", Changing: 1, Requests: 3}}
 	var out bytes.Buffer
 	p.text(&out, paint{on: true}, false)
 	text := out.String()
@@ -43,7 +44,7 @@ func TestAPlanIsColouredLikeADiff(t *testing.T) {
 
 	out.Reset()
 	p.text(&out, paint{}, false)
-	require.Equal(t, `prod
+	require.Equal(t, `prod  1 of 3 requests
   fleet
     let go, nothing is deleted on north
   store (the team's namespace)
@@ -54,7 +55,8 @@ func TestAPlanIsColouredLikeADiff(t *testing.T) {
          same
         -old
         +new
-compared with HEAD: objects 0 added, 2 changed, 1 removed on 3 clusters; 1 cluster let go
+plan of prod: sha256:abc
+compared with HEAD: objects 0 added, 2 changed, 0 replaced, 1 removed on 3 clusters; 1 cluster let go
 `, out.String())
 }
 

@@ -1,13 +1,9 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"testing/fstest"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -25,34 +21,39 @@ type planOptions struct {
 }
 
 func newPlan() *cobra.Command {
-	var o planOptions
+	o := planOptions{output: output{also: "markdown"}}
 	cmd := &cobra.Command{
 		Use:   "plan [DIR]",
 		Short: "Show what merging the work tree would change on every cluster",
-		Long: `Show what merging the work tree would change: objects added, changed and removed, per environment and cluster.
+		Long: `Show what merging the work tree would change: objects added, changed, replaced and removed, per environment and
+cluster, what moves to another version of an offering, and what deserves caution.
 
-The work tree, committed or not, is compared with what --base renders to, or, with --state, with state trees as they
-are: a directory per environment, such as clones of the state repositories. Values of Secrets are not shown.
-What has a Problem keeps what it has; such Problems are listed. Exits with 0, or, with --exit-code, with 2 when
-something changes.`,
+The work tree, committed or not, is compared with what the environments hold: with the state repositories where they
+are on this machine, beside the repository that DIR was cloned from; with --state, with state trees as they are, a
+directory per environment, such as clones of the state repositories; otherwise, or with --base, with what a revision
+or another directory renders to. What is compared below clusters/ is what the daemon commits, byte for byte.
+
+Values of Secrets are not shown. What has a Problem keeps what it has; such Problems are listed. -o markdown is one
+comment for a pull request. The digest of an environment's plan names exactly these changes, at whatever commit.
+Exits with 0, or, with --exit-code, with 2 when something changes.`,
 		Example: `  transom plan
   transom plan ./platform --base origin/main
   transom plan --state ./state --exit-code
+  transom plan --state ./state -o markdown | gh pr comment --body-file -
   transom plan -o json | jq '.changes[] | select(.action == "removed")'`,
 		Args: atMost(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := o.check(); err != nil {
+			if err := o.check(cmd); err != nil {
 				return err
 			}
 			result, err := o.plan(directory(args))
 			if err != nil {
 				return err
 			}
-			w := cmd.OutOrStdout()
-			if err := o.output.print(w, result, func(w io.Writer) { result.text(w, painter(w), o.verbose) }); err != nil {
+			if err := o.print(cmd.OutOrStdout(), result); err != nil {
 				return err
 			}
-			if o.exitCode && len(result.Changes) > 0 {
+			if o.exitCode && !result.empty() {
 				return changes
 			}
 			return nil
@@ -60,26 +61,48 @@ something changes.`,
 	}
 	o.output.flag(cmd)
 	f := cmd.Flags()
-	f.StringVar(&o.base, "base", "HEAD", "the Git revision to compare with")
-	f.StringVar(&o.state, "state", "", "compare with the state trees DIR/<environment> instead of a revision")
+	f.StringVar(&o.base, "base", "", "compare with what a Git revision or a directory renders to")
+	f.StringVar(&o.state, "state", "", "compare with the state trees DIR/<environment>")
 	f.BoolVar(&o.exitCode, "exit-code", false, "exit with 2 when something changes")
-	f.BoolVarP(&o.verbose, "verbose", "v", false, "show added and removed objects in full")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "show added and removed objects in full, and what is identical one by one")
 	cmd.MarkFlagsMutuallyExclusive("base", "state")
 	return cmd
 }
 
-func (o *planOptions) check() error {
-	if o.base == "" {
-		return misuse("--base is empty: it is a Git revision such as origin/main")
+func (o *planOptions) check(cmd *cobra.Command) error {
+	if o.base == "" && cmd.Flags().Changed("base") {
+		return misuse("--base is empty: it is a Git revision such as origin/main, or a directory")
 	}
 	return o.output.check()
 }
 
+func (o *planOptions) print(w io.Writer, result *planned) error {
+	if o.output.format == "markdown" {
+		_, err := io.WriteString(w, result.markdown())
+		return err
+	}
+	return o.output.print(w, result, func(w io.Writer) { result.text(w, painter(w), o.verbose) })
+}
+
 // planned is what a merge would do.
 type planned struct {
-	Base     string             `json:"base"` // what the work tree is compared with
-	Changes  []render.Change    `json:"changes"`
-	Problems []platform.Problem `json:"problems"` // what they concern keeps what it has
+	Base         string               `json:"base"`  // what the work tree is compared with
+	Notes        []string             `json:"notes"` // what the plan cannot know
+	Environments []plannedEnvironment `json:"environments"`
+	Changes      []render.Change      `json:"changes"`
+	Problems     []platform.Problem   `json:"problems"` // what they concern keeps what it has
+	Warnings     []platform.Problem   `json:"warnings"` // of rendering
+}
+
+// plannedEnvironment is what a merge would do to one environment as a whole.
+type plannedEnvironment struct {
+	Name     string           `json:"name"`
+	LetGo    bool             `json:"letGo,omitempty"`  // its file is removed: nothing is written to it any more
+	Digest   string           `json:"digest,omitempty"` // names the changes of its placements
+	Changing int              `json:"changing"`         // requests whose objects change
+	Requests int              `json:"requests"`         // that it has, before or after
+	Moves    []render.Move    `json:"moves"`
+	Cautions []render.Caution `json:"cautions"`
 }
 
 func (o *planOptions) plan(dir string) (*planned, error) {
@@ -87,88 +110,87 @@ func (o *planOptions) plan(dir string) (*planned, error) {
 	if err != nil {
 		return nil, err
 	}
-	base, err := o.before(dir)
+	var r render.Renderer
+	base, err := o.baseline(&r, dir, p)
 	if err != nil {
 		return nil, err
 	}
-	result := &planned{Base: base.name, Changes: []render.Change{}, Problems: []platform.Problem{}}
-	var r render.Renderer
+	result := &planned{Base: base.name, Notes: append([]string{}, base.notes...), Changes: []render.Change{}}
 	states := map[string]*render.State{}
 	for _, name := range environments(p) {
 		before, err := base.of(name)
 		if err != nil {
 			return nil, err
 		}
-		after, err := r.Render(p, name, before)
-		if err != nil {
+		if states[name], err = r.Render(p, name, before); err != nil {
 			return nil, err
 		}
-		found, err := render.Plan(before, after)
-		if err != nil {
+		if err := result.add(before, states[name]); err != nil {
 			return nil, err
 		}
-		states[name] = after
-		result.Changes = append(result.Changes, found...)
+		if note := stale(dir, name, before); note != "" {
+			result.Notes = append(result.Notes, note)
+		}
 	}
-	problems, _ := mistakes(p, states)
-	result.Problems = append(result.Problems, problems...)
+	for _, name := range base.letGo(p) {
+		result.Environments = append(result.Environments, plannedEnvironment{
+			Name: name, LetGo: true, Moves: []render.Move{}, Cautions: []render.Caution{},
+		})
+	}
+	result.tell(p, states)
 	return result, nil
 }
 
-// before is what the work tree is compared with: a name for people, and each environment's state.
-type before struct {
-	name string
-	of   func(environment string) (*render.Base, error)
-}
-
-func (o *planOptions) before(dir string) (*before, error) {
-	if o.state != "" {
-		return stateTrees(o.state)
-	}
-	p, err := loadRevision(dir, o.base)
+// add records what becomes of one environment.
+func (p *planned) add(before *render.Base, after *render.State) error {
+	found, err := render.Plan(before, after)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	name := o.base
-	if o.base != p.Commit {
-		name += " (" + short(p.Commit) + ")"
+	digest, err := render.PlanDigest(before, after)
+	if err != nil {
+		return fmt.Errorf("plan %s: %w", after.Environment, err)
 	}
-	var r render.Renderer
-	return &before{name, func(environment string) (*render.Base, error) {
-		if p.Environments[environment] == nil {
-			return &render.Base{}, nil
-		}
-		state, err := r.Render(p, environment, &render.Base{})
-		if err != nil {
-			return nil, err
-		}
-		return render.ReadBase(files(state.Changes))
-	}}, nil
+	p.Changes = append(p.Changes, found...)
+	p.Environments = append(p.Environments, plannedEnvironment{
+		Name: after.Environment, Digest: digest, Changing: changing(found), Requests: requestsOf(before, after),
+		Moves:    append([]render.Move{}, render.Moves(before, after)...),
+		Cautions: append([]render.Caution{}, render.Cautions(before, after, found)...),
+	})
+	return nil
 }
 
-// files is a state that was rendered from nothing, as the files that it becomes.
-func files(contents map[string][]byte) fs.FS {
-	m := fstest.MapFS{}
-	for name, content := range contents {
-		m[name] = &fstest.MapFile{Data: content}
+// changing counts the requests that changes are of.
+func changing(changes []render.Change) int {
+	requests := map[platform.RequestKey]bool{}
+	for _, c := range changes {
+		if c.Request != "" {
+			requests[platform.RequestKey{Team: c.Team, Name: c.Request}] = true
+		}
 	}
-	return m
+	return len(requests)
 }
 
-// stateTrees reads DIR/<environment>; an environment without a directory has no state yet.
-func stateTrees(dir string) (*before, error) {
-	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return nil, fmt.Errorf("--state %s: is no directory; it holds one state tree per environment", dir)
+// requestsOf counts the requests that an environment has before or after.
+func requestsOf(before *render.Base, after *render.State) int {
+	n := 0
+	for k, release := range after.Releases {
+		if was := before.Releases[k]; !release.Absent || was != nil && !was.Absent {
+			n++
+		}
 	}
-	return &before{dir, func(environment string) (*render.Base, error) {
-		own := filepath.Join(dir, environment)
-		if _, err := os.Stat(own); errors.Is(err, fs.ErrNotExist) {
-			return &render.Base{}, nil
-		}
-		base, err := render.ReadBase(os.DirFS(own))
-		if err != nil {
-			return nil, fmt.Errorf("read the state in %s: %w", own, err)
-		}
-		return base, nil
-	}}, nil
+	return n
+}
+
+// tell adds the Problems of the platform and of rendering it, and the Warnings of rendering.
+func (p *planned) tell(all *platform.Platform, states map[string]*render.State) {
+	problems, _ := mistakes(all, states)
+	_, warnings := mistakes(&platform.Platform{Environments: all.Environments}, states)
+	p.Problems = append([]platform.Problem{}, problems...)
+	p.Warnings = append([]platform.Problem{}, warnings...)
+}
+
+// empty says that merging changes nothing.
+func (p *planned) empty() bool {
+	return len(p.Changes) == 0 && !slices.ContainsFunc(p.Environments, func(e plannedEnvironment) bool { return e.LetGo })
 }

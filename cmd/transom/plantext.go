@@ -7,23 +7,95 @@ import (
 	"strings"
 
 	"transom.dev/render"
+	"transom.dev/render/platform"
 )
 
-// text prints a plan for people: environment, request, object, its diff. Clusters on which the same happens to an
-// object share one entry.
+// text prints a plan for people: what moves, then environment, request, object and its diff, and at the end what needs
+// attention. Clusters on which the same happens to an object share one entry, as do requests of which the same changes.
 func (p *planned) text(w io.Writer, paint paint, verbose bool) {
-	groups := group(p.Changes)
-	environment, owner := "", ""
-	for _, g := range groups {
-		if g.Environment != environment {
-			environment, owner = g.Environment, ""
-			fmt.Fprintf(w, "%s\n", paint.bold(environment))
+	for _, line := range p.moves() {
+		fmt.Fprintln(w, paint.bold(line))
+	}
+	environment := ""
+	all := blocks(p.Changes)
+	if !verbose {
+		all = folded(all)
+	}
+	for _, b := range all {
+		if b.environment != environment {
+			environment = b.environment
+			fmt.Fprintf(w, "%s%s\n", paint.bold(environment), paint.faint(p.share(environment)))
 		}
-		if g.owner() != owner {
-			owner = g.owner()
-			fmt.Fprintf(w, "  %s\n", owner)
+		b.text(w, paint, verbose)
+	}
+	for _, e := range p.Environments {
+		if e.LetGo {
+			fmt.Fprintf(w, "%s\n  %s\n", paint.bold(e.Name), paint.yellow(environmentLetGo))
 		}
-		g.text(w, paint, verbose)
+	}
+	p.attention(w, paint)
+	for _, e := range p.Environments {
+		if e.Digest != "" {
+			fmt.Fprintf(w, "plan of %s: %s\n", e.Name, e.Digest)
+		}
+	}
+	for _, note := range p.Notes {
+		fmt.Fprintln(w, paint.yellow(note))
+	}
+	fmt.Fprintf(w, "compared with %s: %s\n", p.Base, p.counts())
+}
+
+const environmentLetGo = "let go: its file is removed; its clusters keep what they run, and its state repository stays"
+
+// share says how many of an environment's requests change.
+func (p *planned) share(environment string) string {
+	for _, e := range p.Environments {
+		if e.Name == environment && e.Changing > 0 {
+			return fmt.Sprintf("  %d of %s", e.Changing, count(e.Requests, "request"))
+		}
+	}
+	return ""
+}
+
+// moves says in a line what each change of version moves, over all environments.
+func (p *planned) moves() (lines []string) {
+	type step struct{ offering, from, to string }
+	var order []step
+	moving, all, in := map[step][]string{}, map[step][]string{}, map[step][]string{}
+	for _, e := range p.Environments {
+		for _, m := range e.Moves {
+			s := step{m.Offering, m.From, m.To}
+			if moving[s] == nil {
+				order = append(order, s)
+			}
+			in[s] = append(in[s], e.Name)
+			moving[s] = union(moving[s], m.Requests)
+			all[s] = union(union(all[s], m.Requests), m.Stay)
+		}
+	}
+	for _, s := range order {
+		lines = append(lines, fmt.Sprintf("%s %s → %s moves %d of %s in %s: %s", s.offering, s.from, s.to,
+			len(moving[s]), count(len(all[s]), "request"), strings.Join(in[s], ", "), few(moving[s])))
+	}
+	return lines
+}
+
+func union(names []string, keys []platform.RequestKey) []string {
+	for _, k := range keys {
+		if !slices.Contains(names, k.String()) {
+			names = append(names, k.String())
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// attention prints cautions, Problems and Warnings.
+func (p *planned) attention(w io.Writer, paint paint) {
+	for _, e := range p.Environments {
+		for _, c := range e.Cautions {
+			fmt.Fprintln(w, paint.red("caution: ")+caution(e.Name, c))
+		}
 	}
 	if len(p.Problems) > 0 {
 		fmt.Fprintln(w, "Problems; what they concern keeps what it has:")
@@ -31,7 +103,23 @@ func (p *planned) text(w io.Writer, paint paint, verbose bool) {
 	for _, problem := range p.Problems {
 		fmt.Fprintf(w, "  %s\n", paint.red(problem.String()))
 	}
-	fmt.Fprintf(w, "compared with %s: %s\n", p.Base, p.counts())
+	const shown = 20
+	for i, warning := range p.Warnings {
+		if i == shown {
+			fmt.Fprintf(w, "and %s; transom check lists all\n", count(len(p.Warnings)-shown, "more Warning"))
+			break
+		}
+		fmt.Fprintln(w, paint.yellow(warning.String()))
+	}
+}
+
+// caution says what deserves it: DANGER in ENVIRONMENT: OWNER: what.
+func caution(environment string, c render.Caution) string {
+	owner := c.Team
+	if c.Request != "" {
+		owner += "/" + c.Request
+	}
+	return fmt.Sprintf("%s in %s: %s: %s", c.Danger, environment, owner, c.Message)
 }
 
 // counts says in one line what changes.
@@ -42,80 +130,75 @@ func (p *planned) counts() string {
 		counts[c.Action]++
 		clusters[c.Cluster] = true
 	}
-	if len(p.Changes) == 0 {
+	if p.empty() {
 		return "no changes"
 	}
 	var parts []string
-	for _, action := range []render.Action{render.Added, render.Changed, render.Removed} {
+	for _, action := range []render.Action{render.Added, render.Changed, render.Replaced, render.Removed} {
 		parts = append(parts, fmt.Sprintf("%d %s", counts[action], action))
 	}
 	text := "objects " + strings.Join(parts, ", ") + " on " + count(len(clusters), "cluster")
 	if n := counts[render.LetGo]; n > 0 {
 		text += fmt.Sprintf("; %s let go", count(n, "cluster"))
 	}
+	gone := 0
+	for _, e := range p.Environments {
+		if e.LetGo {
+			gone++
+		}
+	}
+	if gone > 0 {
+		text += fmt.Sprintf("; %s let go", count(gone, "environment"))
+	}
 	return text
 }
 
-// changeGroup is one change with all the clusters on which it is the same.
-type changeGroup struct {
-	render.Change
-	clusters []string
-}
-
-func group(all []render.Change) []*changeGroup {
-	type identity struct{ environment, team, request, apiVersion, kind, namespace, name, action, diff string }
-	var order []*changeGroup
-	known := map[identity]*changeGroup{}
-	for _, c := range all {
-		id := identity{c.Environment, c.Team, c.Request, c.APIVersion, c.Kind, c.Namespace, c.Name, string(c.Action), c.Diff}
-		g := known[id]
-		if g == nil {
-			g = &changeGroup{Change: c}
-			known[id] = g
-			order = append(order, g)
-		}
-		g.clusters = append(g.clusters, c.Cluster)
+func (b *changeBlock) text(w io.Writer, p paint, verbose bool) {
+	fmt.Fprintf(w, "  %s", b.owner)
+	if shared := b.shared(); shared != "" {
+		fmt.Fprint(w, p.faint(", "+shared))
 	}
-	slices.SortStableFunc(order, func(x, y *changeGroup) int {
-		if x.Environment != y.Environment {
-			return strings.Compare(x.Environment, y.Environment)
-		}
-		return strings.Compare(x.owner(), y.owner())
-	})
-	return order
+	fmt.Fprintln(w)
+	for _, g := range b.groups {
+		g.text(w, p, verbose)
+	}
+	if len(b.alike) > 0 {
+		fmt.Fprintf(w, "    %s\n", p.faint("the same for "+few(b.alike)))
+	}
 }
 
-// owner is whose objects a change is about.
-func (g *changeGroup) owner() string {
-	switch {
-	case g.Team == "":
-		return "fleet"
-	case g.Request == "":
-		return g.Team + " (the team's namespace)"
+// summary is one change in a line: a sign, the object, its clusters.
+func (g *changeGroup) summary() (sign, object, clusters string) {
+	clusters = " on " + strings.Join(g.clusters, ", ")
+	switch g.Action {
+	case render.Added:
+		return "+", g.Object(), clusters
+	case render.Removed:
+		return "-", g.Object(), clusters
+	case render.Replaced:
+		return "±", g.Object() + " (" + strings.Join(g.Immutable, ", ") + ")", clusters
+	case render.LetGo:
+		return "", "let go, nothing is deleted", clusters
 	default:
-		return g.Team + "/" + g.Request
+		return "~", g.Object(), clusters
 	}
 }
 
 func (g *changeGroup) text(w io.Writer, p paint, verbose bool) {
-	on := p.faint(" on " + strings.Join(g.clusters, ", "))
-	name := g.Name
-	if g.Namespace != "" {
-		name = g.Namespace + "/" + g.Name
+	colour := map[render.Action]func(string) string{render.Added: p.green, render.Removed: p.red, render.Replaced: p.red}[g.Action]
+	if colour == nil {
+		colour = p.yellow
 	}
-	switch g.Action {
-	case render.Added:
-		fmt.Fprintf(w, "    %s%s\n", p.green("+ "+g.Kind+" "+name), on)
-	case render.Removed:
-		fmt.Fprintf(w, "    %s%s\n", p.red("- "+g.Kind+" "+name), on)
-	case render.LetGo:
-		fmt.Fprintf(w, "    %s%s\n", p.yellow("let go, nothing is deleted"), on)
-	case render.Changed:
-		fmt.Fprintf(w, "    %s%s\n", p.yellow("~ "+g.Kind+" "+name), on)
-	}
-	if g.Action == render.Changed || verbose {
+	sign, object, clusters := g.summary()
+	fmt.Fprintf(w, "    %s%s\n", colour(strings.TrimSpace(sign+" "+object)), p.faint(clusters))
+	if g.showsDiff() || verbose {
 		g.diff(w, p)
 	}
+}
+
+// showsDiff says whether a diff tells more than that the object comes or goes.
+func (g *changeGroup) showsDiff() bool {
+	return g.Action == render.Changed || g.Action == render.Replaced
 }
 
 func (g *changeGroup) diff(w io.Writer, p paint) {

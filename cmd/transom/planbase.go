@@ -1,0 +1,185 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing/fstest"
+
+	"transom.dev/reconciler/gitrepo"
+	"transom.dev/render"
+	"transom.dev/render/platform"
+)
+
+// A baseline is what a plan compares with: each environment's state, as it is or as it should be.
+type baseline struct {
+	name         string   // for people
+	environments []string // that it knows, sorted
+	notes        []string // what it cannot know
+
+	of func(environment string) (*render.Base, error)
+}
+
+// baseline chooses what to compare with: what was asked for, else the state repositories that are on this machine, and
+// for the others what HEAD renders to.
+func (o *planOptions) baseline(r *render.Renderer, dir string, p *platform.Platform) (*baseline, error) {
+	switch {
+	case o.state != "":
+		return stateTrees(o.state)
+	case o.base != "":
+		return rendering(r, dir, o.base)
+	default:
+		return stateRepositories(r, dir, p)
+	}
+}
+
+// mayDiffer is what a comparison with a rendering cannot know.
+const mayDiffer = "what environments really run may differ: pass --state"
+
+// rendering is what the platform at a revision, or in another directory, comes to by itself.
+func rendering(r *render.Renderer, dir, base string) (*baseline, error) {
+	p, err := loadRevision(dir, base)
+	if err != nil {
+		if info, statErr := os.Stat(base); statErr != nil || !info.IsDir() {
+			return nil, err
+		}
+		if p, err = loadTree(base); err != nil {
+			return nil, err
+		}
+	}
+	name := "the rendering of " + base
+	if p.Commit != "" && base != p.Commit {
+		name += " (" + short(p.Commit) + ")"
+	}
+	return &baseline{name, environments(p), []string{mayDiffer}, func(environment string) (*render.Base, error) {
+		if p.Environments[environment] == nil {
+			return &render.Base{}, nil
+		}
+		state, err := r.Render(p, environment, &render.Base{})
+		if err != nil {
+			return nil, err
+		}
+		return render.ReadBase(files(state.Changes))
+	}}, nil
+}
+
+// files is a state that was rendered from nothing, as the files that it becomes.
+func files(contents map[string][]byte) fs.FS {
+	m := fstest.MapFS{}
+	for name, content := range contents {
+		m[name] = &fstest.MapFile{Data: content}
+	}
+	return m
+}
+
+// stateTrees reads DIR/<environment>; an environment without a directory has no state yet.
+func stateTrees(dir string) (*baseline, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("--state %s: is no directory; it holds one state tree per environment", dir)
+	}
+	b := &baseline{name: dir}
+	for _, entry := range entries {
+		if entry.IsDir() && !strings.HasPrefix(entry.Name(), ".") {
+			b.environments = append(b.environments, entry.Name())
+		}
+	}
+	b.of = func(environment string) (*render.Base, error) {
+		own := filepath.Join(dir, environment)
+		if _, err := os.Stat(own); errors.Is(err, fs.ErrNotExist) {
+			return &render.Base{}, nil
+		}
+		base, err := render.ReadBase(os.DirFS(own))
+		if err != nil {
+			return nil, fmt.Errorf("read the state in %s: %w", own, err)
+		}
+		return base, nil
+	}
+	return b, nil
+}
+
+// stateRepositories reads the state repositories that are on this machine, and nothing over a network.
+func stateRepositories(r *render.Renderer, dir string, p *platform.Platform) (*baseline, error) {
+	head, err := rendering(r, dir, "HEAD")
+	if err != nil {
+		return nil, err
+	}
+	checkout, err := gitrepo.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	found := map[string]*gitrepo.Snapshot{}
+	var read, other []string
+	for _, name := range environments(p) {
+		if found[name] = localState(checkout.Origin(), p.Environments[name].State); found[name] != nil {
+			read = append(read, name)
+		} else {
+			other = append(other, name)
+		}
+	}
+	if len(read) == 0 {
+		return head, nil
+	}
+	b := &baseline{name: "the state of " + strings.Join(read, ", "), environments: head.environments}
+	if len(other) > 0 {
+		b.name += " and, for " + strings.Join(other, ", ") + ", " + head.name
+		b.notes = []string{"what " + strings.Join(other, ", ") + " really runs may differ: pass --state"}
+	}
+	b.of = func(environment string) (*render.Base, error) {
+		state := found[environment]
+		if state == nil {
+			return head.of(environment)
+		}
+		base, err := render.ReadBase(state)
+		if err != nil {
+			return nil, fmt.Errorf("read the state of %s at %s: %w", environment, state.Commit, err)
+		}
+		return base, nil
+	}
+	return b, nil
+}
+
+// localState reads a state repository that is on this machine; nil: it is not, or there is none yet.
+func localState(origin string, s platform.StateRepository) *gitrepo.Snapshot {
+	if origin == "" && strings.HasPrefix(s.URL, ".") {
+		return nil
+	}
+	url := (&repositories{platform: origin}).resolve(s.URL)
+	if url == "" || !isLocal(url) {
+		return nil
+	}
+	snapshot, err := gitrepo.OpenBranch(strings.TrimPrefix(url, "file://"), s.Branch)
+	if err != nil {
+		return nil
+	}
+	return snapshot
+}
+
+// stale says that a state came from a platform commit that the work tree does not build on, or nothing: compared with
+// it, the work tree also undoes what others have merged since.
+func stale(dir, environment string, base *render.Base) string {
+	if base.Fleet.Platform == "" {
+		return ""
+	}
+	checkout, err := gitrepo.Open(dir)
+	if err != nil {
+		return ""
+	}
+	contains, err := checkout.Contains(base.Fleet.Platform)
+	if err != nil || contains {
+		return ""
+	}
+	return fmt.Sprintf("stale: %s runs platform commit %s, which this work tree does not build on; fetch and merge it, "+
+		"or this plan also shows what it would undo", environment, short(base.Fleet.Platform))
+}
+
+// letGo lists the environments of the baseline whose file is gone.
+func (b *baseline) letGo(p *platform.Platform) []string {
+	return slices.DeleteFunc(slices.Clone(b.environments), func(name string) bool {
+		return p.Environments[name] != nil || p.Broken(name, platform.RequestKey{})
+	})
+}
