@@ -154,8 +154,9 @@ func (p *Program) entry(key []byte) *entry {
 func (e *entry) ready(s *shape, first bool) (*template, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if !e.seen && !first {
-		e.seen = true
+	seen := e.seen || first
+	e.seen = true
+	if !seen {
 		return nil, unproven("the first of its shape")
 	}
 	if e.template == nil && e.why == nil {

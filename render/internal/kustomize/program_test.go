@@ -4,7 +4,9 @@ import (
 	"maps"
 	"os"
 	"path"
+	"runtime"
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -117,5 +119,17 @@ func BenchmarkInstance(b *testing.B) {
 			_, err := programs[n%len(wrappers)].Build(wrappers[n%len(wrappers)])
 			require.NoError(b, err)
 		}
+	})
+	b.Run("compiled-2", func(b *testing.B) {
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
+		var next atomic.Int64
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				n := int(next.Add(1)) % len(wrappers)
+				if _, err := programs[n].Build(wrappers[n]); err != nil {
+					b.Error(err)
+				}
+			}
+		})
 	})
 }

@@ -28,7 +28,7 @@ func simple(text string, column int) bool {
 
 // appendString prints a simple string as Kustomize's encoder does.
 func appendString(out []byte, text string) ([]byte, error) {
-	if obvious(text) {
+	if obvious(text) || quantity(text) {
 		return append(out, text...), nil
 	}
 	list, err := yaml.Marshal([]string{text})
@@ -54,6 +54,19 @@ func obvious(text string) bool {
 		}
 	}
 	return true
+}
+
+// quantity reports whether a string is a number with a unit, such as 20Gi or 250m, that no number is written with.
+func quantity(text string) bool {
+	digits := strings.TrimLeft(text, "0123456789")
+	if len(digits) == len(text) {
+		return false
+	}
+	switch digits {
+	case "m", "k", "M", "G", "T", "Ki", "Mi", "Gi", "Ti", "s", "h":
+		return true
+	}
+	return false
 }
 
 func isLetter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
