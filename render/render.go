@@ -133,6 +133,7 @@ func (p *pass) resolve() {
 		})
 	}
 	p.order()
+	p.oneVerbatim()
 }
 
 // build evaluates and renders the candidates, providers first and each level in parallel. Each works on its own; what
