@@ -18,11 +18,13 @@ func (f *Failure) Error() string { return f.Message }
 var (
 	inDirectory = regexp.MustCompile(`^(?:recursed accumulation|recursed merging|couldn't make target) (?:of|from|for) path '/?([^']*)': `)
 	quoted      = regexp.MustCompile(`^(?:accumulateDirectory|loader\.New):? ("(?:[^"\\]|\\.)*")`)
+	addressed   = regexp.MustCompile(`^(merging from generator) &\{0x[^}]*\}: `)
 	asFile      = regexp.MustCompile(`(?s)^accumulation err='(?:accumulating|merging) resources from '([^']*)': (.*)': must build at directory: .*$`)
 	asDirectory = regexp.MustCompile(`(?s)^accumulation err='accumulating resources from '[^']*': '[^']*' must resolve to a file': (.*)$`)
 )
 
-// explain takes the layers off: each adds a prefix, quotes what is inside once more, or tells what else was tried.
+// explain takes the layers off: each adds a prefix, quotes what is inside once more, tells what else was tried, or where
+// in memory something is.
 func explain(err error) *Failure {
 	f := &Failure{Message: err.Error()}
 	for {
@@ -38,6 +40,7 @@ func explain(err error) *Failure {
 				f.Message = text
 			}
 		}
+		f.Message = addressed.ReplaceAllString(f.Message, "$1: ")
 		if m := asFile.FindStringSubmatch(f.Message); m != nil {
 			f.Message = m[1] + ": " + m[2]
 		} else if m := asDirectory.FindStringSubmatch(f.Message); m != nil {

@@ -2,10 +2,12 @@ package kustomize
 
 import (
 	"bytes"
+	"maps"
 	"slices"
 	"sort"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"sigs.k8s.io/kustomize/api/resmap"
 )
@@ -24,9 +26,9 @@ type Program struct {
 	texts  []string // sorted, which no prefix may begin
 	why    error    // nothing is built by template
 
-	classes   sync.Map // by field
-	mu        sync.Mutex
-	templates map[string]*entry
+	classes sync.Map // by field
+	entries atomic.Pointer[map[string]*entry]
+	adding  sync.Mutex // entries: whoever adds one swaps the map for a larger one
 }
 
 // A root is a part of the inputs that replacements read.
@@ -38,15 +40,21 @@ type root struct {
 // An entry is the template of one shape. The first instance of a shape is built the plain way, for it may be the only
 // one.
 type entry struct {
-	mu       sync.Mutex
-	seen     bool
+	done   atomic.Pointer[compiled]
+	making sync.Mutex
+	seen   bool
+}
+
+// compiled is a template, or why there is none.
+type compiled struct {
 	template *template
 	why      error
 }
 
 // Compile prepares building instances like the wrapper, whose trees have passed Guard.
 func Compile(w Wrapper) *Program {
-	p := &Program{labels: sortedKeys(w.Labels), templates: map[string]*entry{}}
+	p := &Program{labels: sortedKeys(w.Labels)}
+	p.entries.Store(&map[string]*entry{})
 	if len(w.Resources) > 0 {
 		p.why = unproven("resources beside the inputs")
 		return p
@@ -140,29 +148,41 @@ func (p *Program) build(w *Wrapper, first bool) ([]byte, error) {
 
 // entry finds the place of a shape's template, or nil where there are too many.
 func (p *Program) entry(key []byte) *entry {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	e := p.templates[string(key)]
-	if e == nil && len(p.templates) < maxTemplates {
+	if e := (*p.entries.Load())[string(key)]; e != nil {
+		return e
+	}
+	p.adding.Lock()
+	defer p.adding.Unlock()
+	entries := *p.entries.Load()
+	e := entries[string(key)]
+	if e == nil && len(entries) < maxTemplates {
 		e = &entry{}
-		p.templates[string(key)] = e
+		entries = maps.Clone(entries)
+		entries[string(key)] = e
+		p.entries.Store(&entries)
 	}
 	return e
 }
 
 // ready makes the template where there is none yet, for the second instance of a shape or when told to for the first.
 func (e *entry) ready(s *shape, first bool) (*template, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	if c := e.done.Load(); c != nil {
+		return c.template, c.why
+	}
+	e.making.Lock()
+	defer e.making.Unlock()
+	if c := e.done.Load(); c != nil {
+		return c.template, c.why
+	}
 	seen := e.seen || first
 	e.seen = true
 	if !seen {
 		return nil, unproven("the first of its shape")
 	}
-	if e.template == nil && e.why == nil {
-		e.template, e.why = s.compile()
-	}
-	return e.template, e.why
+	c := &compiled{}
+	c.template, c.why = s.compile()
+	e.done.Store(c)
+	return c.template, c.why
 }
 
 // compile makes the template of a shape, and holds it against the plain build of its instance.
