@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"hash/fnv"
+	"io"
 	"maps"
 	"net/http"
 	"strings"
@@ -179,6 +180,7 @@ type recorder struct {
 	calls  []string
 	fail   func(*http.Request) error // may stand in the way of a request
 	answer func(*http.Response)      // sees every answer
+	gate   sync.RWMutex              // while it is locked, watches hear nothing
 }
 
 func (r *recorder) wrap(next http.RoundTripper) http.RoundTripper {
@@ -196,6 +198,9 @@ func (r *recorder) wrap(next http.RoundTripper) http.RoundTripper {
 			}
 		}
 		response, err := next.RoundTrip(request)
+		if err == nil && request.URL.Query().Get("watch") != "" {
+			response.Body = gated{response.Body, &r.gate}
+		}
 		if err == nil && r.answer != nil {
 			r.answer(response)
 		}
@@ -226,6 +231,19 @@ func writes(calls []string) []string {
 		}
 	}
 	return w
+}
+
+// gated is the body of a watch.
+type gated struct {
+	io.ReadCloser
+	gate *sync.RWMutex
+}
+
+func (g gated) Read(into []byte) (int, error) {
+	n, err := g.ReadCloser.Read(into)
+	g.gate.RLock()
+	defer g.gate.RUnlock()
+	return n, err
 }
 
 type roundTripper func(*http.Request) (*http.Response, error)

@@ -30,6 +30,20 @@ func TestHealthOfAnOlderRevisionDoesNotCount(t *testing.T) {
 	r.healthyAfter(one, func() { r.available("web") })
 }
 
+func TestHealthSeenBeforeAPatchDoesNotCount(t *testing.T) {
+	r := newRig(t, &apiOnly)
+	one := r.instance("web", deployment("web", "nginx:1"))
+	r.pass(one)
+	r.available("web")
+	r.healthy(one)
+	r.quiet()
+	r.calls.gate.Lock()
+	defer r.calls.gate.Unlock()
+	result := r.pass(r.instance("web", deployment("web", "nginx:2")))
+	require.Equal(t, apply.Progressing, result.Health)
+	require.Equal(t, "just applied", result.Objects[0].Message)
+}
+
 // healthyAfter is healthy once the instance was applied and something happened then.
 func (r *rig) healthyAfter(in apply.Instance, do func()) apply.Result {
 	r.Helper()
