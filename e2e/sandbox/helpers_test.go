@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -146,7 +148,7 @@ func eventually(t *testing.T, probe func() error) {
 	}
 }
 
-// requireNothingLeft waits until no process is about dir any more.
+// requireNothingLeft waits until no process is about dir any more, and ends those that stay.
 func requireNothingLeft(t *testing.T, dir string) {
 	t.Helper()
 	tick := time.NewTicker(50 * time.Millisecond)
@@ -154,37 +156,38 @@ func requireNothingLeft(t *testing.T, dir string) {
 	for end := time.Now().Add(20 * time.Second); len(processesOf(dir)) > 0 && time.Now().Before(end); {
 		<-tick.C
 	}
-	require.Empty(t, processesOf(dir), "processes left")
-}
-
-// processesOf are the command lines of all processes that name dir.
-func processesOf(dir string) []string {
-	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
-	var found []string
-	for _, file := range files {
-		line, err := os.ReadFile(file)
-		if err == nil && bytes.Contains(line, []byte(dir)) {
-			found = append(found, string(bytes.ReplaceAll(line, []byte{0}, []byte{' '})))
-		}
+	left := processesOf(dir)
+	for pid := range left {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
-	return found
+	require.Empty(t, left, "processes left")
 }
 
-// pids are the processes of a component that serve dir.
-func pids(t *testing.T, dir, component string) []int {
-	t.Helper()
-	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
-	require.NoError(t, err)
-	var found []int
+// processesOf are the command lines of all processes that name dir, by process id.
+func processesOf(dir string) map[int]string {
+	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	found := map[int]string{}
 	for _, file := range files {
 		line, err := os.ReadFile(file)
-		if err != nil || !bytes.Contains(line, []byte(dir)) || !bytes.Contains(line, []byte("\x00"+component+"\x00")) {
+		if err != nil || !bytes.Contains(line, []byte(dir)) {
 			continue
 		}
-		var pid int
-		_, err = fmt.Sscanf(file, "/proc/%d/cmdline", &pid)
-		require.NoError(t, err)
-		found = append(found, pid)
+		if pid, err := strconv.Atoi(path.Base(path.Dir(file))); err == nil {
+			found[pid] = string(bytes.ReplaceAll(line, []byte{0}, []byte{' '}))
+		}
 	}
 	return found
+}
+
+// componentOf is the one process that is a component and names dir.
+func componentOf(t *testing.T, dir, component string) int {
+	t.Helper()
+	var found []int
+	for pid, line := range processesOf(dir) {
+		if strings.Contains(line, " "+component+" ") {
+			found = append(found, pid)
+		}
+	}
+	require.Len(t, found, 1, "processes of %s", component)
+	return found[0]
 }

@@ -115,7 +115,7 @@ func TestNothingIsLeftWhenTheSandboxIsKilledWhileStarting(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "sandbox")
 	r := launch(t, dir, exec.Command(binary, "up", "--clusters=one,two", "--dir", dir))
 	eventually(t, func() error {
-		if len(pids(t, dir, "kube-apiserver")) == 0 {
+		if len(processesOf(dir)) < 3 {
 			return errors.New("no API server yet")
 		}
 		return nil
@@ -129,10 +129,9 @@ func TestNothingIsLeftWhenTheSandboxIsKilledWhileStarting(t *testing.T) {
 func TestACrashIsReportedAndStartMendsIt(t *testing.T) {
 	t.Parallel()
 	r := up(t, "--clusters=one,two", "--api-only")
-	servers := pids(t, filepath.Join(r.dir, "data", "clusters", "one"), "kube-apiserver")
-	require.Len(t, servers, 1)
+	server := componentOf(t, filepath.Join(r.dir, "data", "clusters", "one"), "kube-apiserver")
 
-	require.NoError(t, syscall.Kill(servers[0], syscall.SIGKILL))
+	require.NoError(t, syscall.Kill(server, syscall.SIGKILL))
 	r.waitFor(t, "one: kube-apiserver ended by itself (signal: killed); the end of "+r.dir+"/logs/one/kube-apiserver.log:")
 	require.Equal(t, map[string]string{"one": "failed", "two": "ready"}, states(t, r))
 
@@ -144,10 +143,8 @@ func TestACrashIsReportedAndStartMendsIt(t *testing.T) {
 func TestWithoutEtcdTheSandboxEnds(t *testing.T) {
 	t.Parallel()
 	r := up(t, "--clusters=one", "--api-only")
-	processes := pids(t, r.dir, "etcd")
-	require.Len(t, processes, 1)
 
-	require.NoError(t, syscall.Kill(processes[0], syscall.SIGKILL))
+	require.NoError(t, syscall.Kill(componentOf(t, r.dir, "etcd"), syscall.SIGKILL))
 	r.waitFor(t, "sandbox: etcd ended by itself (signal: killed)")
 	require.Error(t, r.cmd.Wait())
 }
