@@ -96,7 +96,7 @@ func (o *renderOptions) known(p *platform.Platform) error {
 		return fmt.Errorf("no environment %q; there are: %s", o.environment, strings.Join(environments(p), ", "))
 	case o.cluster != "" && p.Clusters[o.cluster] == nil:
 		return fmt.Errorf("no cluster %q; there are: %s", o.cluster, strings.Join(slices.Sorted(maps.Keys(p.Clusters)), ", "))
-	case o.request != "" && p.Requests[key] == nil:
+	case o.request != "" && p.Request(key) == nil:
 		return fmt.Errorf("no request %s: there is no file requests/%s.yaml", key, key)
 	}
 	return nil

@@ -92,7 +92,7 @@ func (o *setOptions) set(key platform.RequestKey, assignments []string) (*editin
 	if err != nil {
 		return nil, err
 	}
-	request := p.Requests[key]
+	request := p.Request(key)
 	if request == nil {
 		return nil, fmt.Errorf("no request %s: there is no file requests/%s.yaml; \"transom new request %s\" starts one", key, key, key)
 	}
@@ -240,7 +240,7 @@ func concerning(p *platform.Platform, key platform.RequestKey) (all []platform.P
 			all = append(all, problem)
 		}
 	}
-	request := p.Requests[key]
+	request := p.Request(key)
 	for _, environment := range sortedNames(request.Spec.Environments) {
 		if p.Environments[environment] == nil || p.Broken(environment, key) {
 			continue

@@ -174,13 +174,13 @@ func runningOf(p *platform.Platform, o *platform.Offering, state string, resolve
 
 // unresolved lists the requests for an offering that have a Problem somewhere.
 func unresolved(p *platform.Platform, o *platform.Offering) (all []platform.RequestKey) {
-	for key, r := range p.Requests {
+	for _, r := range p.Requests {
 		inSome := r.Broken
 		for environment := range r.Spec.Environments {
-			inSome = inSome || p.Broken(environment, key)
+			inSome = inSome || p.Broken(environment, r.Key)
 		}
 		if r.Spec.Offering == o.Name && inSome {
-			all = append(all, key)
+			all = append(all, r.Key)
 		}
 	}
 	slices.SortFunc(all, platform.RequestKey.Compare)
@@ -198,7 +198,7 @@ func blocked(p *platform.Platform, instances []instanceOf) (all []string, stuck 
 	for _, i := range instances {
 		file := fmt.Sprintf("requests/%s.yaml", i.Request)
 		switch {
-		case p.Requests[i.Request] == nil:
+		case p.Request(i.Request) == nil:
 			say("%s runs it for %s, which is no longer requested; wait until the removal has arrived", i.Environment, i.Request)
 		case i.Wanted != "":
 			say("%s runs it for %s, which resolves to %s; wait until that has arrived", i.Environment, i.Request, i.Wanted)

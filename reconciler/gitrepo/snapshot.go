@@ -171,6 +171,9 @@ func (d dirEntry) Type() fs.FileMode          { return d.e.fsMode().Type() }
 func (d dirEntry) Info() (fs.FileInfo, error) { return info(d), nil }
 func (d dirEntry) String() string             { return fs.FormatDirEntry(d) }
 
+// ID is what Blobs says of a file, and the same for a directory: equal ids are equal content, names and modes included.
+func (d dirEntry) ID() string { return d.e.blobID() }
+
 type info struct {
 	s *Snapshot
 	e entry

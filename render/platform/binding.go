@@ -31,11 +31,10 @@ func (r *Release) Bindings(environment string) map[string]RequestKey {
 
 // At returns a Problem that stands at a field of a request's file, for the caller to say what is wrong there.
 func (p *Platform) At(k RequestKey, field string) Problem {
-	f, ok := p.tree.requests[k].decoded.(*requestFile)
-	if !ok {
+	if p.Request(k) == nil {
 		return Problem{File: "requests/" + k.String() + ".yaml", Field: field, Request: &k}
 	}
-	problem := f.document("").make(nil, field, "", "")
+	problem := p.teams[k.Team].resolved[k].file.document("").make(nil, field, "", "")
 	problem.Request = &k
 	return problem
 }
@@ -68,10 +67,10 @@ func checkBindings(d *document, r *Request, env string, v *Version) {
 	}
 }
 
-// A binder checks bindings between requests, which takes all of them.
+// A binder checks bindings between requests, which takes all of their team.
 type binder struct {
 	platform *Platform
-	resolved map[RequestKey]*resolved
+	team     *team
 	cycles   map[edge]string // bindings that go round in a circle, to what they go through
 }
 
@@ -106,7 +105,7 @@ func (b *binder) check(r *resolved, i *Instance) []Problem {
 	d := r.file.document(i.Environment.Name)
 	for _, name := range sortedKeys(i.Bindings) {
 		field, key, env := i.BindingField(name), i.Bindings[name], i.Environment.Name
-		provider := b.resolved[key]
+		provider := b.team.resolved[key]
 		if provider == nil {
 			if !b.platform.tree.mayExist("requests/" + key.String() + ".yaml") {
 				d.problem(field, "unknown-request", "team %s has no request %q%s", key.Team, shorten(key.Name), b.orTheTeamHas(key))
@@ -148,10 +147,8 @@ func (b *binder) checkOutputs(d *document, field string, reads []string, provide
 // orTheTeamHas ends a message with the request that was probably meant, or with the team's where they are few.
 func (b *binder) orTheTeamHas(key RequestKey) string {
 	var names []string
-	for _, k := range b.platform.keys {
-		if k.Team == key.Team {
-			names = append(names, k.Name)
-		}
+	for _, request := range b.team.requests {
+		names = append(names, request.Key.Name)
 	}
 	hint := suggest(key.Name, names)
 	if hint == "" && len(names) <= 10 {

@@ -20,8 +20,9 @@ type edge struct {
 // that no tangle of requests takes longer than their number.
 func (b *binder) findCycles() {
 	w := &circler{binder: b, seen: map[edge]int{}}
-	for _, key := range b.platform.keys {
-		for env := range b.resolved[key].in {
+	for _, request := range b.team.requests {
+		key := request.Key
+		for env := range b.team.resolved[key].in {
 			if w.leadsOn(env, key) {
 				w.visit(env, key)
 			}
@@ -37,7 +38,7 @@ type circler struct {
 }
 
 func (b *binder) bindingsOf(env string, key RequestKey) map[string]RequestKey {
-	if r := b.resolved[key]; r != nil && r.in[env] != nil && r.in[env].instance != nil {
+	if r := b.team.resolved[key]; r != nil && r.in[env] != nil && r.in[env].instance != nil {
 		return r.in[env].instance.Bindings
 	}
 	return nil

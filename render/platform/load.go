@@ -9,7 +9,7 @@ import (
 )
 
 // Loader loads one platform repository again and again. It keeps what it made of each file and of each request, so
-// that a load costs what changed; where the file system is a Git snapshot, unchanged files are not even read. The
+// that a load costs what changed; where the file system is a Git snapshot, unchanged teams are not even listed. The
 // zero value works. It is not safe for concurrent use; the Platforms that it returns are.
 type Loader struct {
 	files        map[string]*file
@@ -17,7 +17,7 @@ type Loader struct {
 	offerings    map[string]*loaded[*Offering]
 	environments map[string]*loaded[*Environment]
 	stages       *stages
-	resolved     map[RequestKey]*resolved
+	last         *Platform
 }
 
 // loaded is what was made of several files, with what it was made of.
@@ -45,8 +45,8 @@ func (l *Loader) Load(fsys fs.FS) (*Platform, error) {
 	l.loadPolicies(p)
 	l.loadDecisions(p)
 	l.loadRequests(p)
-	l.resolve(p)
 	slices.SortStableFunc(p.Problems, Problem.Compare)
+	l.last = p
 	return p, nil
 }
 
@@ -156,19 +156,4 @@ func makeOffering(name string, f *file, versions []*Version) *loaded[*Offering] 
 	made := decodeOffering(d, name, f.data)
 	o, problems := made.assemble(versions)
 	return &loaded[*Offering]{value: o, problems: append(made.problems, problems...)}
-}
-
-func (l *Loader) loadRequests(p *Platform) {
-	p.Requests = make(map[RequestKey]*Request, len(p.tree.requests))
-	p.keys = make([]RequestKey, 0, len(p.tree.requests))
-	for key, f := range p.tree.requests {
-		if f.decoded == nil {
-			f.decoded = decodeRequest(openFor(f, &key), key, f.data)
-		}
-		made := f.decoded.(*requestFile)
-		p.Requests[key] = made.request
-		p.Problems = append(p.Problems, made.problems...)
-		p.keys = append(p.keys, key)
-	}
-	slices.SortFunc(p.keys, RequestKey.Compare)
 }

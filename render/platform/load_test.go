@@ -88,8 +88,8 @@ func lines(problems []platform.Problem) string {
 // outcome tells what is left of each request in each environment. Requests that are gone but may exist count too.
 func outcome(p *platform.Platform) string {
 	keys := []platform.RequestKey{{Team: "payments", Name: "orders-db"}}
-	for k := range p.Requests {
-		keys = append(keys, k)
+	for _, r := range p.Requests {
+		keys = append(keys, r.Key)
 	}
 	slices.SortFunc(keys, platform.RequestKey.Compare)
 	keys = slices.Compact(keys)

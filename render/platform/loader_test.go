@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"math/rand/v2"
+	"path"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -16,7 +19,8 @@ import (
 	"transom.dev/render/platform"
 )
 
-// snapshot is a file system that knows its blobs' ids, as a Git snapshot does, and counts what is read.
+// snapshot is a file system that knows an id for the content of each file and directory, as a Git snapshot does, and
+// counts what is read and listed.
 type snapshot struct {
 	fstest.MapFS
 	reads map[string]int
@@ -27,14 +31,29 @@ func (s snapshot) ReadFile(name string) ([]byte, error) {
 	return s.MapFS.ReadFile(name)
 }
 
-func (s snapshot) Blobs(dir string) (map[string]string, error) {
-	ids := map[string]string{}
-	for name, f := range s.MapFS {
-		if strings.HasPrefix(name, dir+"/") {
-			ids[name] = fmt.Sprintf("%x", sha256.Sum256(f.Data))
+func (s snapshot) ReadDir(name string) ([]fs.DirEntry, error) {
+	s.reads[name]++
+	entries, err := s.MapFS.ReadDir(name)
+	for i, e := range entries {
+		entries[i] = entry{e, s.MapFS, path.Join(name, e.Name())}
+	}
+	return entries, err
+}
+
+type entry struct {
+	fs.DirEntry
+	files fstest.MapFS
+	at    string
+}
+
+func (e entry) ID() string {
+	hash := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(e.files)) {
+		if name == e.at || strings.HasPrefix(name, e.at+"/") {
+			fmt.Fprintf(hash, "%s %v %x\n", strings.TrimPrefix(name, e.at), e.files[name].Mode, sha256.Sum256(e.files[name].Data))
 		}
 	}
-	return ids, nil
+	return fmt.Sprintf("%x", hash.Sum(nil))
 }
 
 func TestReloadKeepsWhatDidNotChangeAndReadsWhatDid(t *testing.T) {
@@ -48,7 +67,9 @@ func TestReloadKeepsWhatDidNotChangeAndReadsWhatDid(t *testing.T) {
 	fsys.MapFS[file] = &fstest.MapFile{Data: []byte(request("{storage: 30Gi}"))}
 	after, err := l.Load(fsys)
 	require.NoError(t, err)
-	require.Equal(t, map[string]int{file: 1}, fsys.reads)
+	require.Equal(t, 1, fsys.reads[file])
+	require.NotContains(t, fsys.reads, "requests/search")
+	require.NotContains(t, fsys.reads, "offerings/postgres/offering.yaml")
 	require.Same(t, instance(t, before, "dev", "search/index"), instance(t, after, "dev", "search/index"))
 	require.Equal(t, "20Gi", instance(t, before, "dev", "payments/orders-db").Parameters["storage"])
 	require.Equal(t, "30Gi", instance(t, after, "dev", "payments/orders-db").Parameters["storage"])
@@ -63,7 +84,7 @@ func TestReloadEqualsLoad(t *testing.T) {
 		archives = append(archives, archive)
 	}
 	random := rand.New(rand.NewPCG(1, 2))
-	l := &platform.Loader{}
+	l, git := &platform.Loader{}, &platform.Loader{}
 	fsys := repository(t, archives[0])
 	for range 100 {
 		other := repository(t, archives[random.IntN(len(archives))])
@@ -75,14 +96,16 @@ func TestReloadEqualsLoad(t *testing.T) {
 				}
 			}
 		}
-		got, err := l.Load(fsys)
-		require.NoError(t, err)
 		want, err := platform.Load(fsys)
 		require.NoError(t, err)
-		require.Equal(t, lines(want.Problems), lines(got.Problems))
-		require.Equal(t, outcome(want), outcome(got))
-		for _, env := range environments(want) {
-			require.Equal(t, releases(want, env), releases(got, env))
+		for l, fsys := range map[*platform.Loader]fs.FS{l: fsys, git: snapshot{fsys, map[string]int{}}} {
+			got, err := l.Load(fsys)
+			require.NoError(t, err)
+			require.Equal(t, lines(want.Problems), lines(got.Problems))
+			require.Equal(t, outcome(want), outcome(got))
+			for _, env := range environments(want) {
+				require.Equal(t, releases(want, env), releases(got, env))
+			}
 		}
 	}
 }
@@ -158,49 +181,6 @@ spec:
 `, i, i%90+10))}
 	}
 	return fsys
-}
-
-// listing serves directories and ids from memory, so that benchmarks measure loading and not the file system.
-type listing struct {
-	snapshot
-	dirs map[string][]fs.DirEntry
-	ids  map[string]map[string]string
-}
-
-func (l listing) ReadDir(name string) ([]fs.DirEntry, error) {
-	if _, ok := l.dirs[name]; !ok {
-		entries, err := l.MapFS.ReadDir(name)
-		if err != nil {
-			return nil, err
-		}
-		l.dirs[name] = entries
-	}
-	return l.dirs[name], nil
-}
-
-func (l listing) Blobs(dir string) (map[string]string, error) { return l.ids[dir], nil }
-
-func BenchmarkReloadAfterOneChange(b *testing.B) {
-	for _, n := range []int{1000, 10000} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			fsys := listing{snapshot{large(b, n), map[string]int{}}, map[string][]fs.DirEntry{}, map[string]map[string]string{}}
-			for _, dir := range []string{"requests", "offerings", "environments", "clusters"} {
-				fsys.ids[dir], _ = fsys.snapshot.Blobs(dir)
-			}
-			const file = "requests/team-7/db-7.yaml"
-			original := string(fsys.MapFS[file].Data)
-			l := &platform.Loader{}
-			_, err := l.Load(fsys)
-			require.NoError(b, err)
-			for i := 0; b.Loop(); i++ {
-				fsys.MapFS[file] = &fstest.MapFile{Data: []byte(strings.Replace(original, "storage: 17", fmt.Sprintf("storage: 1%d", i%9000), 1))}
-				fsys.ids["requests"][file] = fmt.Sprint(i)
-				p, err := l.Load(fsys)
-				require.NoError(b, err)
-				require.Len(b, p.Instances("prod"), n)
-			}
-		})
-	}
 }
 
 func BenchmarkFirstLoad(b *testing.B) {

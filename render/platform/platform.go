@@ -12,7 +12,7 @@ type Platform struct {
 	Commit string
 
 	Offerings    map[string]*Offering
-	Requests     map[RequestKey]*Request
+	Requests     []*Request // sorted by key
 	Environments map[string]*Environment
 	Clusters     map[string]*Cluster
 	Policies     map[string]*Policy
@@ -22,10 +22,13 @@ type Platform struct {
 	Problems []Problem
 
 	tree      *tree
-	keys      []RequestKey // of Requests, sorted
-	instances map[string][]*Instance
-	broken    map[string]map[RequestKey]bool
+	stages    *stages
+	teams     map[string]*team
+	instances map[string][]*Instance // by environment
 }
+
+// Request returns a request, or nil where there is none.
+func (p *Platform) Request(k RequestKey) *Request { return p.teams[k.Team].request(k.Name) }
 
 // Instances returns the instances of an environment that can be rendered, sorted by request. A broken environment
 // has none.
@@ -37,12 +40,12 @@ func (p *Platform) Broken(environment string, k RequestKey) bool {
 	if e := p.Environments[environment]; e == nil || e.Broken {
 		return e != nil || p.tree.mayExist("environments/"+environment+".yaml")
 	}
-	if r := p.Requests[k]; r == nil {
+	if r := p.Request(k); r == nil {
 		return p.tree.mayExist("requests/" + k.String() + ".yaml")
 	} else if r.Broken {
 		return true
 	}
-	return p.broken[environment][k]
+	return p.teams[k.Team].broken[environment][k]
 }
 
 // RequestKey names a request in its platform: the directory and the file below requests/.

@@ -24,44 +24,6 @@ type resolution struct {
 	problems []Problem
 }
 
-// resolve makes the instances of every request.
-func (l *Loader) resolve(p *Platform) {
-	p.instances, p.broken = map[string][]*Instance{}, map[string]map[RequestKey]bool{}
-	for name := range p.Environments {
-		p.instances[name] = make([]*Instance, 0, len(p.keys))
-		p.broken[name] = map[RequestKey]bool{}
-	}
-	next := make(map[RequestKey]*resolved, len(p.keys))
-	for _, key := range p.keys {
-		f := p.tree.requests[key].decoded.(*requestFile)
-		r := l.resolved[key]
-		if r == nil || r.file != f || r.stages != l.stages || r.offering != p.Offerings[f.request.Spec.Offering] || r.offering == nil {
-			r = resolve(p, f, l.stages, r)
-		}
-		next[key] = r
-		p.Requests[key] = r.request
-	}
-	l.resolved = next
-	p.settle(next)
-}
-
-// settle binds the requests to each other and says what is left of each.
-func (p *Platform) settle(resolved map[RequestKey]*resolved) {
-	b := &binder{platform: p, resolved: resolved}
-	b.findCycles()
-	for _, key := range p.keys {
-		resolutions, problems := b.bind(resolved[key])
-		p.Problems = append(p.Problems, problems...)
-		for env, in := range resolutions {
-			if in.instance != nil {
-				p.instances[env] = append(p.instances[env], in.instance)
-			} else if p.Environments[env] != nil {
-				p.broken[env][key] = true
-			}
-		}
-	}
-}
-
 // resolve resolves one request. What did not change since the last time is taken over from there.
 func resolve(p *Platform, f *requestFile, s *stages, last *resolved) *resolved {
 	r := &resolved{file: f, offering: p.Offerings[f.request.Spec.Offering], stages: s, request: f.request}

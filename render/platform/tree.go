@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/Masterminds/semver/v3"
@@ -25,9 +27,9 @@ type file struct {
 
 // tree is all files of a snapshot that mean something, by what they mean.
 type tree struct {
-	offerings    map[string]*file   // by name
-	versions     map[string][]*file // offerings/<offering>/<version> to its files
-	requests     map[RequestKey]*file
+	offerings    map[string]*file              // by name
+	versions     map[string][]*file            // offerings/<offering>/<version> to its files
+	teams        map[string]*teamFiles         // below requests/, by name
 	environments map[string]*file              // by name
 	overlays     map[string]map[string][]*file // by environment and name
 	clusters     map[string]*file              // by name
@@ -40,26 +42,47 @@ type tree struct {
 	problems []Problem
 }
 
-// blobs is what a Git snapshot can say about its files without reading them.
-type blobs interface {
-	Blobs(dir string) (map[string]string, error)
+// teamFiles is what is below requests/<team>. It is the same value in the next load if all of that is the same.
+type teamFiles struct {
+	id       string           // of the directory's content, where the file system knows one
+	files    map[string]*file // by path
+	requests map[string]*file // by name
+	opaque   []string
+	problems []Problem
+}
+
+// identified is a directory entry that knows an id for its content: what has the same id is not read again. Git knows
+// one for every file and directory.
+type identified interface {
+	ID() string
+}
+
+func idOf(e fs.DirEntry) string {
+	if known, ok := e.(identified); ok {
+		return known.ID()
+	}
+	return ""
 }
 
 // walker reads a snapshot into a tree, taking over from the last load what did not change.
 type walker struct {
 	fsys  fs.FS
-	known map[string]*file // of the last load
-	next  map[string]*file // of this one
-	ids   map[string]string
+	known map[string]*file      // of the last load
+	next  map[string]*file      // of this one
+	teams map[string]*teamFiles // of the last load
+	team  *teamFiles            // that it is in
 	tree  *tree
 }
 
 func (l *Loader) walk(fsys fs.FS) (*tree, error) {
 	w := &walker{fsys: fsys, known: l.files, next: make(map[string]*file, len(l.files)), tree: &tree{
-		offerings: map[string]*file{}, versions: map[string][]*file{}, requests: make(map[RequestKey]*file, len(l.files)),
+		offerings: map[string]*file{}, versions: map[string][]*file{}, teams: map[string]*teamFiles{},
 		environments: map[string]*file{}, overlays: map[string]map[string][]*file{}, clusters: map[string]*file{},
 		policies: map[string]*file{}, decisions: map[string]*file{},
 	}}
+	if l.last != nil {
+		w.teams = l.last.tree.teams
+	}
 	entries, err := fs.ReadDir(fsys, ".")
 	if err != nil {
 		return nil, fmt.Errorf("read the platform repository: %w", err)
@@ -82,9 +105,6 @@ func (w *walker) top(e fs.DirEntry) error {
 				w.hide(name, "type", "must be a folder")
 				return nil
 			}
-			if e.IsDir() {
-				return w.folder(name)
-			}
 			return w.entry(name, e)
 		}
 	}
@@ -94,18 +114,6 @@ func (w *walker) top(e fs.DirEntry) error {
 		w.warn(name, "misplaced", "means nothing here; the folders of a platform repository are "+list(folders))
 	}
 	return nil
-}
-
-func (w *walker) folder(name string) error {
-	w.ids = nil
-	if b, ok := w.fsys.(blobs); ok {
-		ids, err := b.Blobs(name)
-		if err != nil {
-			return fmt.Errorf("list %s: %w", name, err)
-		}
-		w.ids = ids
-	}
-	return w.directory(name)
 }
 
 func (w *walker) directory(dir string) error {
@@ -126,10 +134,12 @@ func (w *walker) directory(dir string) error {
 
 func (w *walker) entry(name string, e fs.DirEntry) error {
 	switch mode := e.Type(); {
+	case mode.IsDir() && path.Dir(name) == "requests":
+		return w.requestsOf(name, e)
 	case mode.IsDir():
 		return w.directory(name)
 	case mode.IsRegular():
-		return w.file(name)
+		return w.file(name, idOf(e))
 	case mode&fs.ModeSymlink != 0:
 		w.hide(name, "symlink", "is a symbolic link; commit what it points to")
 	case mode&fs.ModeIrregular != 0:
@@ -140,6 +150,30 @@ func (w *walker) entry(name string, e fs.DirEntry) error {
 	return nil
 }
 
+// requestsOf visits the folder of a team, unless it is the one of the last load.
+func (w *walker) requestsOf(dir string, e fs.DirEntry) error {
+	id, last := idOf(e), w.teams[path.Base(dir)]
+	now := last
+	if last == nil || id == "" || last.id != id {
+		if last == nil {
+			last = &teamFiles{}
+		}
+		now = &teamFiles{id: id, files: map[string]*file{}, requests: map[string]*file{}}
+		inside := &walker{fsys: w.fsys, known: last.files, next: now.files, team: now, tree: &tree{}}
+		if err := inside.directory(dir); err != nil {
+			return err
+		}
+		now.opaque, now.problems = inside.tree.opaque, inside.tree.problems
+		if maps.Equal(now.files, last.files) && slices.Equal(now.opaque, last.opaque) && slices.Equal(now.problems, last.problems) {
+			last.id, now = id, last
+		}
+	}
+	w.tree.teams[path.Base(dir)] = now
+	w.tree.opaque = append(w.tree.opaque, now.opaque...)
+	w.tree.problems = append(w.tree.problems, now.problems...)
+	return nil
+}
+
 // hide reports what cannot be looked into. It takes a place all the same.
 func (w *walker) hide(name, rule, message string) {
 	w.tree.opaque = append(w.tree.opaque, name)
@@ -147,8 +181,8 @@ func (w *walker) hide(name, rule, message string) {
 	w.place(&file{path: name, opaque: true})
 }
 
-func (w *walker) file(name string) error {
-	f, err := w.read(name)
+func (w *walker) file(name, id string) error {
+	f, err := w.read(name, id)
 	if err != nil {
 		return err
 	}
@@ -158,8 +192,8 @@ func (w *walker) file(name string) error {
 }
 
 // read returns the file of the last load if it still holds the same.
-func (w *walker) read(name string) (*file, error) {
-	id, old := w.ids[name], w.known[name]
+func (w *walker) read(name, id string) (*file, error) {
+	old := w.known[name]
 	if old != nil && id != "" && old.id == id {
 		return old, nil
 	}
@@ -188,7 +222,7 @@ func (w *walker) place(f *file) {
 			t.versions[dir] = append(t.versions[dir], f)
 		}
 	case parts[0] == "requests" && n == 3 && yaml:
-		t.requests[RequestKey{parts[1], name}] = f
+		w.team.requests[name] = f
 	case parts[0] == "environments" && n == 2 && yaml:
 		t.environments[name] = f
 	case parts[0] == "environments" && n > 3:

@@ -1,0 +1,102 @@
+package platform
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+)
+
+// A team is its requests, resolved and bound to each other; none is bound to another team's. As long as what it was
+// made of stays the same, so does it.
+type team struct {
+	files     *teamFiles
+	requests  []*Request // sorted by name
+	resolved  map[RequestKey]*resolved
+	instances map[string][]*Instance // by environment, sorted by request
+	broken    map[string]map[RequestKey]bool
+	problems  []Problem
+}
+
+// loadRequests resolves the requests of the teams that changed, or of all where something changed that they may all
+// depend on.
+func (l *Loader) loadRequests(p *Platform) {
+	p.teams, p.instances, p.stages = make(map[string]*team, len(p.tree.teams)), map[string][]*Instance{}, l.stages
+	kept := l.last != nil && l.last.stages == l.stages && maps.Equal(l.last.Offerings, p.Offerings)
+	for _, name := range sortedKeys(p.tree.teams) {
+		var made *team
+		if l.last != nil {
+			made = l.last.teams[name]
+		}
+		if files := p.tree.teams[name]; !kept || made == nil || made.files != files {
+			made = l.loadTeam(p, name, files, made)
+		}
+		p.teams[name] = made
+		p.Requests = append(p.Requests, made.requests...)
+		p.Problems = append(p.Problems, made.problems...)
+		for environment, instances := range made.instances {
+			p.instances[environment] = append(p.instances[environment], instances...)
+		}
+	}
+}
+
+// loadTeam resolves the requests of a team. What did not change since the last time is taken over from there.
+func (l *Loader) loadTeam(p *Platform, name string, files *teamFiles, last *team) *team {
+	t := &team{files: files, resolved: make(map[RequestKey]*resolved, len(files.requests))}
+	for _, request := range sortedKeys(files.requests) {
+		key := RequestKey{name, request}
+		f := decoded(files.requests[request], key)
+		var r *resolved
+		if last != nil {
+			r = last.resolved[key]
+		}
+		if r == nil || r.file != f || r.stages != l.stages || r.offering != p.Offerings[f.request.Spec.Offering] || r.offering == nil {
+			r = resolve(p, f, l.stages, r)
+		}
+		t.resolved[key] = r
+		t.requests = append(t.requests, r.request)
+		t.problems = append(t.problems, f.problems...)
+	}
+	t.settle(p)
+	return t
+}
+
+// decoded reads a request's file, once.
+func decoded(f *file, key RequestKey) *requestFile {
+	if f.decoded == nil {
+		f.decoded = decodeRequest(openFor(f, &key), key, f.data)
+	}
+	return f.decoded.(*requestFile)
+}
+
+// settle binds the requests to each other and says what is left of each.
+func (t *team) settle(p *Platform) {
+	t.instances, t.broken = map[string][]*Instance{}, map[string]map[RequestKey]bool{}
+	b := &binder{platform: p, team: t}
+	b.findCycles()
+	for _, request := range t.requests {
+		resolutions, problems := b.bind(t.resolved[request.Key])
+		t.problems = append(t.problems, problems...)
+		for env, in := range resolutions {
+			if in.instance != nil {
+				t.instances[env] = append(t.instances[env], in.instance)
+			} else if p.Environments[env] != nil {
+				if t.broken[env] == nil {
+					t.broken[env] = map[RequestKey]bool{}
+				}
+				t.broken[env][request.Key] = true
+			}
+		}
+	}
+}
+
+// request returns a request of the team, or nil.
+func (t *team) request(name string) *Request {
+	if t == nil {
+		return nil
+	}
+	i, found := slices.BinarySearchFunc(t.requests, name, func(r *Request, name string) int { return cmp.Compare(r.Key.Name, name) })
+	if !found {
+		return nil
+	}
+	return t.requests[i]
+}
