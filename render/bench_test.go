@@ -2,8 +2,13 @@ package render_test
 
 import (
 	"fmt"
+	"io/fs"
+	"runtime"
+	"runtime/metrics"
+	"slices"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -11,86 +16,139 @@ import (
 	"transom.dev/render/platform"
 )
 
-// BenchmarkRenderOneChange renders three environments of 1,000 requests after one of them changed, from the reload of
-// the platform on: the part of push-to-live that is not Git or a cluster.
-func BenchmarkRenderOneChange(b *testing.B) {
-	files := thousand()
-	var loader platform.Loader
-	environments := []string{"dev", "staging", "prod"}
-	renderers, bases := map[string]*render.Renderer{}, map[string]*render.Base{}
-	p := reload(b, &loader, files)
-	for _, environment := range environments {
-		renderers[environment] = &render.Renderer{}
-		state, err := renderers[environment].Render(p, environment, &render.Base{})
-		require.NoError(b, err)
-		require.Empty(b, state.Problems)
-		files := commit(fstest.MapFS{}, state.Changes)
-		bases[environment] = &render.Base{Releases: state.Releases, Fleet: state.Fleet, Files: files}
+// BenchmarkPlatform measures the part of push-to-live that is neither Git nor a cluster, on platforms of so many requests
+// in three environments.
+//
+//	cold         load the platform and render every instance, from nothing
+//	one-change   one request changed: load, render and plan
+//	new-version  an offering that a tenth of the requests use got a version: load, render and plan
+func BenchmarkPlatform(b *testing.B) {
+	for _, requests := range []int{1000, 10000} {
+		b.Run(fmt.Sprint(requests), func(b *testing.B) {
+			b.Run("cold", func(b *testing.B) { benchmarkCold(b, requests) })
+			b.Run("one-change", func(b *testing.B) {
+				benchmarkChange(b, requests, "one-change", 3, func(files *snapshot, n int) {
+					files.request(42, fmt.Sprintf("registry.example.com/shop:changed-%d", n))
+				})
+			})
+			b.Run("new-version", func(b *testing.B) {
+				benchmarkChange(b, requests, "new-version", 3*requests/10, func(files *snapshot, n int) {
+					files.publish(7, fmt.Sprintf("1.%d.0", n+1), fmt.Sprint("note ", n))
+				})
+			})
+		})
 	}
-	b.ResetTimer()
-	for n := 0; b.Loop(); n++ {
-		put(files, "requests/team-07/r042.yaml", request("r042", fmt.Sprintf(
-			"  parameters: {text: change-%d}\n  environments: {dev: {}, staging: {}, prod: {}}\n", n)))
-		p := reload(b, &loader, files)
-		for _, environment := range environments {
-			state, err := renderers[environment].Render(p, environment, bases[environment])
-			require.NoError(b, err)
-			require.Len(b, state.Touched, 1)
-			bases[environment].Releases, bases[environment].Fleet = state.Releases, state.Fleet
-			for name, content := range state.Changes {
-				put(bases[environment].Files.(fstest.MapFS), name, content)
+}
+
+func benchmarkCold(b *testing.B, requests int) {
+	files := generate(requests)
+	for b.Loop() {
+		peak := watchHeap()
+		start := time.Now()
+		w := &world{files: files}
+		require.Equal(b, 3*requests, w.pass(b))
+		b.ReportMetric(time.Since(start).Seconds(), fmt.Sprintf("platform-%d-cold:s", requests))
+		b.ReportMetric(peak()/(1<<20), fmt.Sprintf("platform-%d-cold-memory:MiB", requests))
+		runtime.KeepAlive(w)
+	}
+}
+
+// benchmarkChange reports the median of the passes.
+func benchmarkChange(b *testing.B, requests int, name string, touched int, change func(files *snapshot, n int)) {
+	w := &world{files: generate(requests), keep: true}
+	w.pass(b)
+	var took []time.Duration
+	n := 0
+	for b.Loop() {
+		for range 9 {
+			b.StopTimer()
+			change(w.files, n)
+			w.files.root.ID()
+			n++
+			runtime.GC()
+			b.StartTimer()
+			start := time.Now()
+			require.Equal(b, touched, w.pass(b))
+			took = append(took, time.Since(start))
+		}
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, fmt.Sprintf("platform-%d-%s:ms", requests, name))
+}
+
+// watchHeap samples what is on the heap, garbage included, until it is asked for the most that it saw.
+func watchHeap() (peak func() float64) {
+	runtime.GC()
+	done, most := make(chan struct{}), make(chan float64)
+	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	go func() {
+		var seen float64
+		for ticks := time.Tick(10 * time.Millisecond); ; {
+			metrics.Read(sample)
+			seen = max(seen, float64(sample[0].Value.Uint64()))
+			select {
+			case <-ticks:
+			case <-done:
+				most <- seen
+				return
 			}
 		}
+	}()
+	return func() float64 {
+		close(done)
+		return <-most
 	}
 }
 
-// BenchmarkRenderFirst renders an environment of 1,000 requests from nothing.
-func BenchmarkRenderFirst(b *testing.B) {
-	p := load(b, thousand())
-	for b.Loop() {
-		var r render.Renderer
-		state, err := r.Render(p, "dev", nil)
-		require.NoError(b, err)
-		require.Len(b, state.Releases, 1000)
-	}
+// A world is a platform repository, and the state of its environments as a daemon has it from pass to pass.
+type world struct {
+	files     *snapshot
+	keep      bool // the state's files, for plans
+	loader    platform.Loader
+	renderers map[string]*render.Renderer
+	bases     map[string]*render.Base
+	states    map[string]fstest.MapFS
 }
 
-// BenchmarkRenderAfterRestart renders it with empty caches on top of what is there.
-func BenchmarkRenderAfterRestart(b *testing.B) {
-	p := load(b, thousand())
-	var r render.Renderer
-	state, err := r.Render(p, "dev", nil)
-	require.NoError(b, err)
-	files := commit(fstest.MapFS{}, state.Changes)
-	for b.Loop() {
-		base, err := render.ReadBase(files)
-		require.NoError(b, err)
-		var r render.Renderer
-		state, err := r.Render(p, "dev", base)
-		require.NoError(b, err)
-		require.Empty(b, state.Changes)
-	}
-}
-
-func reload(b *testing.B, loader *platform.Loader, files fstest.MapFS) *platform.Platform {
-	b.Helper()
-	p, err := loader.Load(files)
-	require.NoError(b, err)
-	p.Commit = "c0ffee"
-	return p
-}
-
-// thousand is a platform of ten teams with a hundred requests each, in three environments.
-func thousand() fstest.MapFS {
-	files := common()
-	put(files, "environments/staging.yaml", []byte("apiVersion: transom.dev/v1alpha1\nkind: Environment\nmetadata: {name: staging}\n"+
-		"spec:\n  state: {url: https://git.example.com/state-staging.git, branch: main}\n  clusters: {matchLabels: {environment: dev}}\n"))
-	for team := range 10 {
-		for n := range 100 {
-			name := fmt.Sprintf("r%03d", n)
-			put(files, fmt.Sprintf("requests/team-%02d/%s.yaml", team, name),
-				request(name, "  environments: {dev: {}, staging: {}, prod: {}}\n"))
+// pass loads, renders, plans and commits all environments, and returns how many releases that touched.
+func (w *world) pass(t testing.TB) (touched int) {
+	t.Helper()
+	if w.bases == nil {
+		w.renderers, w.bases, w.states = map[string]*render.Renderer{}, map[string]*render.Base{}, map[string]fstest.MapFS{}
+		for _, environment := range environments {
+			w.states[environment] = fstest.MapFS{}
+			w.renderers[environment] = &render.Renderer{}
+			w.bases[environment] = &render.Base{Files: stateFiles{w.states[environment]}}
 		}
 	}
-	return files
+	p, err := w.loader.Load(w.files)
+	require.NoError(t, err)
+	require.Empty(t, p.Problems)
+	p.Commit = "c0ffee"
+	for _, environment := range environments {
+		base := w.bases[environment]
+		state, err := w.renderers[environment].Render(p, environment, base)
+		require.NoError(t, err)
+		require.Empty(t, state.Problems)
+		touched += len(state.Touched)
+		if w.keep {
+			_, err = render.Plan(base, state)
+			require.NoError(t, err)
+			for name, content := range state.Changes {
+				put(w.states[environment], name, content)
+			}
+		}
+		base.Releases, base.Fleet = state.Releases, state.Fleet
+	}
+	return touched
+}
+
+// stateFiles lists no more than the clusters, which is what a pass lists of a state.
+type stateFiles struct{ fstest.MapFS }
+
+func (s stateFiles) ReadDir(name string) ([]fs.DirEntry, error) {
+	if name == "clusters" {
+		return nil, nil
+	}
+	return s.MapFS.ReadDir(name)
 }
