@@ -34,8 +34,8 @@ var fixedFields = map[string][]fixedField{
 		{path: "spec.accessModes"}, {path: "spec.storageClassName"}, {path: "spec.selector"}, {path: "spec.volumeName"},
 		{path: "spec.volumeMode", absent: "Filesystem"}, {path: "spec.dataSource"}, {path: "spec.dataSourceRef"},
 	},
-	"Secret": {{path: "type", absent: "Opaque"}},
-	"rbac.authorization.k8s.io/RoleBinding":        {{path: "roleRef"}},
+	"Secret":                                {{path: "type", absent: "Opaque"}},
+	"rbac.authorization.k8s.io/RoleBinding": {{path: "roleRef"}},
 	"rbac.authorization.k8s.io/ClusterRoleBinding": {{path: "roleRef"}},
 	"storage.k8s.io/StorageClass": {
 		{path: "provisioner"}, {path: "parameters"}, {path: "reclaimPolicy", absent: "Delete"},
