@@ -41,10 +41,36 @@ func Instance(p *platform.Platform, environment string, k platform.RequestKey, c
 	if c := pass.byKey[k]; c != nil {
 		return pass.show(c, cluster)
 	}
-	return Rendered{}, []platform.Problem{{
+	return Rendered{}, []platform.Problem{notThere(environment, k)}
+}
+
+// InstanceAs is Instance with another version of the offering than the request resolves to.
+func InstanceAs(p *platform.Platform, environment string, k platform.RequestKey, cluster string, v *platform.Version) (Rendered, []platform.Problem) {
+	var r Renderer
+	pass, err := r.begin(p, environment, nil)
+	if err != nil {
+		return Rendered{}, []platform.Problem{{Rule: "not-found", Message: err.Error()}}
+	}
+	if !pass.overlaysAreSound() {
+		return Rendered{}, pass.problems
+	}
+	pass.resolve()
+	c := pass.byKey[k]
+	if c == nil {
+		return Rendered{}, []platform.Problem{notThere(environment, k)}
+	}
+	other, problems := c.instance.As(v)
+	if len(problems) > 0 {
+		return Rendered{}, problems
+	}
+	return pass.show(&candidate{instance: other}, cluster)
+}
+
+func notThere(environment string, k platform.RequestKey) platform.Problem {
+	return platform.Problem{
 		File: path.Join("requests", k.Team, k.Name+".yaml"), Rule: "not-found", Environment: environment, Request: &k,
 		Message: fmt.Sprintf("no valid request %s in %s", k, environment),
-	}}
+	}
 }
 
 func (p *pass) show(c *candidate, cluster string) (Rendered, []platform.Problem) {

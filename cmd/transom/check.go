@@ -14,6 +14,7 @@ import (
 type checkOptions struct {
 	output output
 	base   string
+	update bool
 }
 
 func newCheck() *cobra.Command {
@@ -22,13 +23,19 @@ func newCheck() *cobra.Command {
 		Use:   "check [DIR]",
 		Short: "Find every Problem of a platform repository before it is merged",
 		Long: `Find every Problem of a platform repository before it is merged: load it, resolve every request, and render every
-environment for every cluster, as the daemon will. Nothing is contacted.
+environment for every cluster, as the daemon will; then run the golden tests of offerings. Nothing is contacted.
+
+A golden test is a directory offerings/<offering>/<version>/tests/<case> with request.yaml, a Request, and want.yaml,
+the manifest that it renders to, which --update rewrites. environment.yaml and cluster.yaml, if they are there, stand
+for the platform's, and other files are requests that it can be bound to. What moving a case from the version before to
+this one would replace or remove is a Warning.
 
 Prints a line per Problem, then per Warning: where, what, and how to mend it. Exits with 1 if there is a Problem.
 With --base, only Problems count that the revision does not have; the others are listed as known.`,
 		Example: `  transom check
   transom check ./platform
   transom check --base origin/main
+  transom check --update && git diff
   transom check -o json | jq -r '.problems[].file'`,
 		Args: atMost(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -51,6 +58,7 @@ With --base, only Problems count that the revision does not have; the others are
 	}
 	o.output.flag(cmd)
 	cmd.Flags().StringVar(&o.base, "base", "", "a Git revision: its Problems are known and do not fail the check")
+	cmd.Flags().BoolVar(&o.update, "update", false, "rewrite want.yaml of golden tests to what they render to")
 	return cmd
 }
 
@@ -63,6 +71,8 @@ type checked struct {
 	Offerings    int                `json:"offerings"`
 	Environments int                `json:"environments"`
 	Clusters     int                `json:"clusters"`
+	Tests        int                `json:"tests"`
+	Rewritten    []string           `json:"rewritten,omitempty"` // golden files, by --update
 }
 
 func (o *checkOptions) check(dir string) (*checked, error) {
@@ -79,6 +89,12 @@ func (o *checkOptions) check(dir string) (*checked, error) {
 		Requests: len(p.Requests), Offerings: len(p.Offerings), Environments: len(p.Environments), Clusters: len(p.Clusters),
 	}
 	problems, warnings := mistakes(p, states)
+	goldens, err := testTree(p, dir, o.update)
+	if err != nil {
+		return nil, err
+	}
+	problems, warnings = merge(problems, goldens.problems), merge(warnings, goldens.warnings)
+	result.Tests, result.Rewritten = goldens.tests, goldens.rewritten
 	result.Warnings = append(result.Warnings, warnings...)
 	if o.base == "" {
 		result.Problems = append(result.Problems, problems...)
@@ -100,7 +116,11 @@ func (o *checkOptions) separate(dir string, result *checked, problems []platform
 	}
 	known := map[string]bool{}
 	old, _ := mistakes(base, states)
-	for _, problem := range old {
+	goldens, err := testRevision(base, dir, o.base)
+	if err != nil {
+		return err
+	}
+	for _, problem := range append(old, goldens.problems...) {
 		known[withoutPlace(problem)] = true
 	}
 	for _, problem := range problems {
@@ -120,6 +140,9 @@ func withoutPlace(p platform.Problem) string {
 
 // text prints a line per finding and counts below.
 func (c *checked) text(w io.Writer, p paint) {
+	for _, file := range c.Rewritten {
+		fmt.Fprintf(w, "rewrote %s\n", file)
+	}
 	for _, problem := range c.Problems {
 		fmt.Fprintln(w, p.red(problem.String()))
 	}
@@ -139,6 +162,9 @@ func (c *checked) text(w io.Writer, p paint) {
 	if len(c.Warnings) > 0 {
 		parts = append(parts, count(len(c.Warnings), "Warning"))
 	}
-	fmt.Fprintf(w, "%s, %s, %s, %s: %s\n", count(c.Requests, "request"), count(c.Offerings, "offering"),
-		count(c.Environments, "environment"), count(c.Clusters, "cluster"), strings.Join(parts, ", "))
+	whole := []string{count(c.Requests, "request"), count(c.Offerings, "offering"), count(c.Environments, "environment"), count(c.Clusters, "cluster")}
+	if c.Tests > 0 {
+		whole = append(whole, count(c.Tests, "golden test"))
+	}
+	fmt.Fprintf(w, "%s: %s\n", strings.Join(whole, ", "), strings.Join(parts, ", "))
 }

@@ -207,7 +207,32 @@ func draftVersion(p *platform.Platform, files fs.FS, name, number, from string) 
 		}
 		source = []*platform.Version{v}
 	}
-	return s, s.copy(files, source[0].Dir, path.Join("offerings", name, number))
+	if err := s.copy(files, source[0].Dir, path.Join("offerings", name, number)); err != nil {
+		return nil, err
+	}
+	s.retarget(number)
+	return s, nil
+}
+
+// retarget makes the requests of copied tests ask for the new version where they do not.
+func (s *scaffold) retarget(number string) {
+	version := semver.MustParse(number)
+	for name, content := range s.contents {
+		if ok, _ := path.Match("offerings/*/*/tests/*/request.yaml", name); !ok {
+			continue
+		}
+		want := fmt.Sprintf("%d.%d", version.Major(), version.Minor())
+		if version.Prerelease() != "" {
+			want = number
+		}
+		edited, before, err := setYAML(string(content), []yamlStep{{key: "spec"}, {key: "version"}}, want)
+		if err != nil {
+			continue // check says what is wrong with it
+		}
+		if constraint, err := semver.NewConstraint(text(before)); err != nil || !constraint.Check(version) {
+			s.contents[name] = []byte(edited)
+		}
+	}
 }
 
 // copy adds every file below one directory to another.

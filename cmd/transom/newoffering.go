@@ -66,6 +66,7 @@ spec:
       - name: app
         image: app
         ports: [{name: http, containerPort: 8080}]
+        resources: {requests: {cpu: 10m, memory: 64Mi}, limits: {memory: 64Mi}}
 `, "NAME", offering))
 	s.add(path.Join(dir, "service.yaml"), strings.ReplaceAll(`apiVersion: v1
 kind: Service

@@ -255,6 +255,15 @@ func concerning(p *platform.Platform, key platform.RequestKey) (all []platform.P
 	return all
 }
 
+// loadEdited loads the platform in a directory as if files in it had other contents.
+func loadEdited(dir string, files map[string][]byte) (*platform.Platform, error) {
+	tree, err := platform.Edited(os.DirFS(dir), files)
+	if err != nil {
+		return nil, err
+	}
+	return platform.Load(tree)
+}
+
 func (r *editing) text(w io.Writer) {
 	if len(r.Edits) == 0 {
 		fmt.Fprintf(w, "%s: nothing to edit, it says so already\n", r.File)

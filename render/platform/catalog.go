@@ -3,6 +3,7 @@ package platform
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 )
 
 // OpenAPI returns the schema as a generic OpenAPI v3 object, for people and their tools to read.
@@ -34,6 +35,8 @@ func (i *Instance) As(v *Version) (*Instance, []Problem) {
 	other.Version = v
 	other.Parameters = v.Parameters.Default(mergePatch(spec.Parameters, spec.Environments[i.Environment.Name].Parameters))
 	other.Release = release(i.Request, v)
+	other.Bindings = maps.Clone(i.Bindings)
+	maps.DeleteFunc(other.Bindings, func(name string, _ RequestKey) bool { _, declared := v.Bindings[name]; return !declared })
 	var problems []Problem
 	for _, wrong := range v.Parameters.validate(other.Parameters) {
 		problems = append(problems, Problem{

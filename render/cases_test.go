@@ -1,0 +1,201 @@
+package render_test
+
+import (
+	"path"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/tools/txtar"
+
+	"transom.dev/render"
+	"transom.dev/render/platform"
+)
+
+// upgraded is an offering whose second version changes what cannot change, and loses data.
+const upgraded = `
+-- offerings/store/offering.yaml --
+apiVersion: transom.dev/v1alpha1
+kind: Offering
+metadata: {name: store}
+spec: {teams: [elsewhere]}
+-- offerings/store/1.0.0/version.yaml --
+apiVersion: transom.dev/v1alpha1
+kind: Version
+metadata: {name: store}
+spec:
+  parameters: {type: object, properties: {size: {type: integer, default: 1}}}
+  outputs: [{name: host, value: request.name + "-store"}]
+-- offerings/store/1.0.0/kustomization.yaml --
+apiVersion: kustomize.config.k8s.io/v1alpha1
+kind: Component
+resources: [objects.yaml]
+replacements:
+- source: {kind: Inputs, fieldPath: parameters.size}
+  targets: [{select: {kind: StatefulSet}, fieldPaths: [spec.replicas]}]
+-- offerings/store/1.0.0/objects.yaml --
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: store}
+spec:
+  replicas: 1
+  serviceName: store
+  selector: {matchLabels: {app: store}}
+  template: {metadata: {labels: {app: store}}, spec: {containers: [{name: a, image: a}]}}
+  volumeClaimTemplates:
+  - {metadata: {name: data}, spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}
+  - {metadata: {name: log}, spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: shared}
+spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: store}
+spec: {clusterIP: None, ports: [{port: 80}]}
+-- offerings/store/1.0.0/tests/sized/request.yaml --
+apiVersion: transom.dev/v1alpha1
+kind: Request
+metadata: {name: mine}
+spec: {offering: store, version: "1", parameters: {size: 3}, environments: {lab: {}}}
+-- offerings/store/1.1.0/version.yaml --
+apiVersion: transom.dev/v1alpha1
+kind: Version
+metadata: {name: store}
+spec:
+  parameters: {type: object, properties: {size: {type: integer, default: 1}, zone: {type: string}}}
+  bindings: {log: {offerings: [store]}}
+  computed:
+    log: 'has(bindings.log) ? bindings.log.host : "none"'
+    zone: '"zone" in cluster.labels ? cluster.labels.zone : "none"'
+  outputs: [{name: host, value: request.name + "-store"}]
+-- offerings/store/1.1.0/kustomization.yaml --
+apiVersion: kustomize.config.k8s.io/v1alpha1
+kind: Component
+resources: [objects.yaml]
+replacements:
+- source: {kind: Inputs, fieldPath: parameters.size}
+  targets: [{select: {kind: StatefulSet}, fieldPaths: [spec.replicas]}]
+- source: {kind: Inputs, fieldPath: computed.log}
+  targets: [{select: {kind: Service}, fieldPaths: [metadata.annotations.log], options: {create: true}}]
+- source: {kind: Inputs, fieldPath: computed.zone}
+  targets: [{select: {kind: Service}, fieldPaths: [metadata.annotations.zone], options: {create: true}}]
+-- offerings/store/1.1.0/objects.yaml --
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: store}
+spec:
+  replicas: 1
+  serviceName: other
+  selector: {matchLabels: {app: store}}
+  template: {metadata: {labels: {app: store}}, spec: {containers: [{name: a, image: b}]}}
+  volumeClaimTemplates:
+  - {metadata: {name: data}, spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: store}
+spec: {ports: [{port: 80}]}
+-- offerings/store/1.1.0/tests/bound/request.yaml --
+apiVersion: transom.dev/v1alpha1
+kind: Request
+metadata: {name: mine}
+spec: {offering: store, version: "1", bindings: {log: logs}, environments: {lab: {}}}
+-- offerings/store/1.1.0/tests/bound/logs.yaml --
+apiVersion: transom.dev/v1alpha1
+kind: Request
+metadata: {name: logs}
+spec: {offering: store, version: "1", environments: {lab: {}}}
+-- offerings/store/1.1.0/tests/bound/cluster.yaml --
+apiVersion: transom.dev/v1alpha1
+kind: Cluster
+metadata: {name: edge, labels: {zone: a}}
+spec: {}
+`
+
+func casesOf(t *testing.T, changes string) map[string]*render.Case {
+	t.Helper()
+	files, err := txtar.FS(txtar.Parse([]byte(upgraded)))
+	require.NoError(t, err)
+	changed := map[string][]byte{}
+	for _, f := range txtar.Parse([]byte(changes)).Files {
+		changed[f.Name] = f.Data
+	}
+	edited, err := platform.Edited(files, changed)
+	require.NoError(t, err)
+	p, err := platform.Load(edited)
+	require.NoError(t, err)
+	cases, err := render.Cases(p, edited)
+	require.NoError(t, err)
+	byDir := map[string]*render.Case{}
+	for _, c := range cases {
+		byDir[path.Join(c.Version.Number.String(), c.Name)] = c
+	}
+	return byDir
+}
+
+func TestCasesRenderInAnEnvironmentOfTheirOwn(t *testing.T) {
+	cases := casesOf(t, "")
+	require.Len(t, cases, 2)
+	require.Contains(t, string(cases["1.0.0/sized"].Got), "replicas: 3")
+	require.Contains(t, string(cases["1.0.0/sized"].Got), "transom.dev/environment: lab")
+	require.Equal(t, "offerings/store/1.0.0/tests/sized/want.yaml", cases["1.0.0/sized"].WantFile())
+	require.Contains(t, string(cases["1.1.0/bound"].Got), "log: logs-store")
+	require.Contains(t, string(cases["1.1.0/bound"].Got), "zone: a")
+}
+
+func TestCasesSayWhereTheyDiffer(t *testing.T) {
+	got := string(casesOf(t, "")["1.0.0/sized"].Got)
+	same := casesOf(t, "-- offerings/store/1.0.0/tests/sized/want.yaml --\n"+got)["1.0.0/sized"]
+	require.Equal(t, got, string(same.Want))
+	for _, p := range same.Problems {
+		require.True(t, p.Warning, p)
+	}
+	other := casesOf(t, "-- offerings/store/1.0.0/tests/sized/want.yaml --\napiVersion: v1\nkind: Secret\n")["1.0.0/sized"]
+	require.Equal(t, `offerings/store/1.0.0/tests/sized/want.yaml:2: wants "kind: Secret", but store@1.0.0 renders "kind: Service"; `+
+		`mend the version, or rewrite this with transom check --update and review it`, other.Problems[0].String())
+}
+
+func TestUpgradesWarnOfWhatIsReplacedAndLost(t *testing.T) {
+	var said []string
+	for _, c := range casesOf(t, "") {
+		for _, p := range c.Problems {
+			if p.Warning {
+				said = append(said, p.String())
+			}
+		}
+	}
+	const at = "offerings/store/1.1.0/tests/bound/request.yaml: warning: moving from 1.0.0 to 1.1.0 "
+	require.ElementsMatch(t, []string{
+		at + "removes the PersistentVolumeClaim team/mine-shared and its data with it",
+		at + "changes spec.clusterIP of the Service team/mine-store, which Kubernetes refuses: the object has to be replaced",
+		at + "takes the volume log from the StatefulSet team/mine-store: its data is left behind",
+		at + "changes spec.serviceName, spec.volumeClaimTemplates of the StatefulSet team/mine-store, which Kubernetes refuses: the object has to be replaced",
+	}, said)
+}
+
+func TestCasesSayWhatIsWrongWithThem(t *testing.T) {
+	for name, c := range map[string]struct{ changes, problem string }{
+		"no request":       {"-- offerings/store/1.0.0/tests/odd/notes.yaml --\na: b\n", "offerings/store/1.0.0/tests/odd: has no request.yaml"},
+		"unknown field":    {oddCase("paramters: {}, environments: {lab: {}}"), "offerings/store/1.0.0/tests/odd/request.yaml:4:39: spec.paramters: unknown field; did you mean \"parameters\"?"},
+		"unknown value":    {oddCase("parameters: {sise: 1}, environments: {lab: {}}"), "offerings/store/1.0.0/tests/odd/request.yaml:4:52: spec.parameters.sise: no such parameter; did you mean \"size\"?"},
+		"other version":    {oddCase("environments: {lab: {version: \"2\"}}"), "offerings/store/1.0.0/tests/odd/request.yaml:4:60: spec.environments.lab.version: no published version of store matches \"2\"; published: 1.0.0"},
+		"no environment":   {oddCase("environments: {}"), "offerings/store/1.0.0/tests/odd/request.yaml: spec.environments must name at least one environment"},
+		"no name":          {"-- offerings/store/1.0.0/tests/odd/request.yaml --\nmetadata: {name: ../x}\nspec: {environments: {lab: {}}}\n", "offerings/store/1.0.0/tests/odd/request.yaml: metadata.name is required"},
+		"no YAML":          {"-- offerings/store/1.0.0/tests/odd/request.yaml --\na: *b\n", "offerings/store/1.0.0/tests/odd/request.yaml:1:4: alias to an unknown anchor \"b\""},
+		"broken neighbour": {oddCase("environments: {lab: {}}") + "-- offerings/store/1.0.0/tests/odd/cluster.yaml --\nmetadata: {}\n", "offerings/store/1.0.0/tests/odd/cluster.yaml: metadata.name is required"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			odd := casesOf(t, c.changes)["1.0.0/odd"]
+			require.NotEmpty(t, odd.Problems)
+			require.Equal(t, c.problem, odd.Problems[0].String())
+			require.Nil(t, odd.Got)
+		})
+	}
+}
+
+func oddCase(spec string) string {
+	return "-- offerings/store/1.0.0/tests/odd/request.yaml --\napiVersion: transom.dev/v1alpha1\nkind: Request\nmetadata: {name: odd}\n" +
+		"spec: {offering: store, version: \"1\", " + spec + "}\n"
+}

@@ -1,0 +1,165 @@
+package render
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"transom.dev/render/platform"
+)
+
+// A Case is a golden test of a version, the directory offerings/<offering>/<version>/tests/<case>:
+//
+//	request.yaml      a Request; its team is "team"
+//	want.yaml         the manifest that it renders to
+//	environment.yaml  optional: an Environment in place of the platform's, of which state and clusters may be left out
+//	cluster.yaml      optional: a Cluster in place of the platform's
+//	<name>.yaml       optional: further Requests of the team, for it to be bound to
+//
+// It is rendered in the first environment that the request names, on its first cluster. An environment that the
+// platform does not have is one without values, with a cluster named test.
+type Case struct {
+	Version *platform.Version
+	Name    string
+	Dir     string
+
+	Want     []byte             // what want.yaml holds; nil: there is none
+	Got      []byte             // what the request renders to; nil where it does not
+	Problems []platform.Problem // Warnings are of upgrades: from the version before to this one
+
+	loaded      *platform.Platform // in which the request is the only one
+	environment string
+	key         platform.RequestKey
+}
+
+// WantFile is where a case keeps what it wants.
+func (c *Case) WantFile() string { return path.Join(c.Dir, "want.yaml") }
+
+const (
+	testTeam    = "team"
+	testCluster = "test"
+)
+
+// Cases runs the golden tests of a platform's versions; the file system is the one that the platform was loaded from.
+// Versions that are broken or withdrawn are not tested.
+func Cases(p *platform.Platform, fsys fs.FS) ([]*Case, error) {
+	t := tester{platform: p, fsys: fsys}
+	for _, name := range slices.Sorted(maps.Keys(p.Offerings)) {
+		var previous []*Case
+		var last *platform.Version
+		for _, v := range p.Offerings[name].Versions {
+			if v.Broken || v.Lifecycle == platform.Withdrawn {
+				continue
+			}
+			cases, err := t.version(v)
+			if err != nil {
+				return nil, fmt.Errorf("test %s: %w", v, err)
+			}
+			if last != nil {
+				if err := upgrade(last, v, previous, cases); err != nil {
+					return nil, fmt.Errorf("test the upgrade to %s: %w", v, err)
+				}
+			}
+			previous, last = cases, v
+			t.cases = append(t.cases, cases...)
+		}
+	}
+	return t.cases, nil
+}
+
+type tester struct {
+	platform *platform.Platform
+	fsys     fs.FS
+	loader   platform.Loader
+	cases    []*Case
+}
+
+// version runs the cases of one version.
+func (t *tester) version(v *platform.Version) (cases []*Case, err error) {
+	tests := path.Join(v.Dir, "tests")
+	entries, err := fs.ReadDir(t.fsys, tests)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		if !e.IsDir() {
+			continue
+		}
+		c := &Case{Version: v, Name: e.Name(), Dir: path.Join(tests, e.Name())}
+		if err := t.run(c); err != nil {
+			return nil, err
+		}
+		cases = append(cases, c)
+	}
+	return cases, nil
+}
+
+// run loads a platform in which the case's request is the only one, renders it and compares.
+func (t *tester) run(c *Case) error {
+	files, err := t.read(c.Dir)
+	if err != nil {
+		return err
+	}
+	c.Want = files["want.yaml"]
+	s := setting{tester: t, Case: c, files: files, changes: map[string][]byte{"requests": nil, "decisions": nil, "policies": nil}, origin: map[string]string{}}
+	if !s.prepare() {
+		return nil
+	}
+	edited, err := platform.Edited(t.fsys, s.changes)
+	if err != nil {
+		return err
+	}
+	if c.loaded, err = t.loader.Load(edited); err != nil {
+		return err
+	}
+	s.render()
+	c.compare()
+	return nil
+}
+
+func (t *tester) read(dir string) (map[string][]byte, error) {
+	entries, err := fs.ReadDir(t.fsys, dir)
+	files := map[string][]byte{}
+	for _, e := range entries {
+		if e.Type().IsRegular() && strings.HasSuffix(e.Name(), ".yaml") && err == nil {
+			files[e.Name()], err = fs.ReadFile(t.fsys, path.Join(dir, e.Name()))
+		}
+	}
+	return files, err
+}
+
+// compare reports where the manifest is not the one that is wanted.
+func (c *Case) compare() {
+	if c.Got == nil || bytes.Equal(c.Got, c.Want) {
+		return
+	}
+	problem := platform.Problem{File: c.WantFile(), Rule: "test"}
+	if c.Want == nil {
+		problem.Message = "is missing; write it with transom check --update and review it"
+	} else {
+		want, got := strings.Split(string(c.Want), "\n"), strings.Split(string(c.Got), "\n")
+		n := 0
+		for n < len(want) && n < len(got) && want[n] == got[n] {
+			n++
+		}
+		problem.Line = n + 1
+		problem.Message = fmt.Sprintf("wants %s, but %s renders %s; mend the version, or rewrite this with transom check --update and review it",
+			lineAt(want, n), c.Version, lineAt(got, n))
+	}
+	c.Problems = append(c.Problems, problem)
+}
+
+func lineAt(lines []string, n int) string {
+	if n >= len(lines) || n == len(lines)-1 && lines[n] == "" {
+		return "its end"
+	}
+	return fmt.Sprintf("%q", strings.TrimSpace(lines[n]))
+}
