@@ -122,8 +122,11 @@ func rawApply(b *testing.B, config *rest.Config, prefix string, connections int)
 	}
 	calls := make(chan call, 5*benchInstances)
 	resources := []schema.GroupVersionResource{
-		{Version: "v1", Resource: "serviceaccounts"}, {Version: "v1", Resource: "configmaps"}, {Version: "v1", Resource: "services"},
-		{Group: "networking.k8s.io", Version: "v1", Resource: "networkpolicies"}, {Group: "apps", Version: "v1", Resource: "deployments"},
+		{Version: "v1", Resource: "serviceaccounts"},
+		{Version: "v1", Resource: "configmaps"},
+		{Version: "v1", Resource: "services"},
+		{Group: "networking.k8s.io", Version: "v1", Resource: "networkpolicies"},
+		{Group: "apps", Version: "v1", Resource: "deployments"},
 	}
 	for i := range benchInstances {
 		team, name := fmt.Sprintf("%s-%d", prefix, i%20), fmt.Sprintf("r%d", i)

@@ -70,18 +70,22 @@ func TestWhyNamesTheWorstPod(t *testing.T) {
 	r.pass(in)
 	r.deploymentStatus("web", appsv1.DeploymentStatus{ObservedGeneration: 1, Replicas: 1, UpdatedReplicas: 1})
 	r.podOf("web", "web-1", corev1.PodStatus{Phase: corev1.PodPending, ContainerStatuses: []corev1.ContainerStatus{
-		{Name: "app", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ContainerCreating"}}}}})
+		{Name: "app", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ContainerCreating"}}},
+	}})
 	r.podOf("web", "web-2", corev1.PodStatus{Phase: corev1.PodPending, ContainerStatuses: []corev1.ContainerStatus{
-		{Name: "app", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ErrImagePull", Message: "no such image"}}}}})
+		{Name: "app", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ErrImagePull", Message: "no such image"}}},
+	}})
 	r.podOf("other", "other-1", corev1.PodStatus{Phase: corev1.PodPending, ContainerStatuses: []corev1.ContainerStatus{
-		{Name: "app", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}}}}})
+		{Name: "app", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}}},
+	}})
 	const why = "Available: 0/1: pod web-2: ErrImagePull: no such image"
 	result := r.until(in, func(result apply.Result) bool { return result.Objects[0].Message == why })
 	require.Equal(t, apply.Progressing, result.Health)
 	require.Equal(t, "Deployment.apps "+r.team+"/web: "+why, result.Message)
 
 	r.podOf("web", "web-3", corev1.PodStatus{Phase: corev1.PodPending, Conditions: []corev1.PodCondition{
-		{Type: corev1.PodScheduled, Status: "False", Reason: "Unschedulable", Message: "no node has room"}}})
+		{Type: corev1.PodScheduled, Status: "False", Reason: "Unschedulable", Message: "no node has room"},
+	}})
 	require.NoError(t, r.kube.CoreV1().Pods(r.team).Delete(t.Context(), "web-2", metav1.DeleteOptions{GracePeriodSeconds: new(int64)}))
 	r.until(in, func(result apply.Result) bool {
 		return result.Objects[0].Message == "Available: 0/1: pod web-3: Unschedulable: no node has room"

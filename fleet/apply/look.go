@@ -126,8 +126,10 @@ func (p *pass) waitFor(d *desired) {
 		kind += "." + d.object.Group
 	}
 	d.again = true
-	d.status = ObjectStatus{Object: d.object, Health: Progressing,
-		Message: fmt.Sprintf("waiting for a CRD: the cluster serves no %s in version %s", kind, d.gvk.Version)}
+	d.status = ObjectStatus{
+		Object: d.object, Health: Progressing,
+		Message: fmt.Sprintf("waiting for a CRD: the cluster serves no %s in version %s", kind, d.gvk.Version),
+	}
 	p.await(p.in.Owner)
 	p.begin(p.arrivals.stream)
 }

@@ -21,24 +21,24 @@ func (p *pass) blame(d *desired, err error) error {
 	d.again = true
 	switch {
 	case apierrors.HasStatusCause(err, v1.NamespaceTerminatingCause):
-		d.status = p.later(d, "its namespace is being deleted")
+		d.status = later(d, "its namespace is being deleted")
 	case apierrors.IsConflict(err):
-		d.status = p.later(d, "somebody else wrote it at the same time")
+		d.status = later(d, "somebody else wrote it at the same time")
 	case apierrors.IsNotFound(err):
-		d.status = p.later(d, "the cluster serves neither its kind nor its namespace yet")
+		d.status = later(d, "the cluster serves neither its kind nor its namespace yet")
 	default:
 		d.fault = refusal(d, err)
 	}
 	return nil
 }
 
-func (p *pass) later(d *desired, message string) ObjectStatus {
+func later(d *desired, message string) ObjectStatus {
 	return ObjectStatus{Object: d.object, Health: Progressing, Message: message}
 }
 
 // refusal is what the API server answered, for a person. Of a Secret it says nothing that could hold a value.
 func refusal(d *desired, err error) string {
-	status, _ := statusOf(err)
+	status := statusOf(err)
 	if field, cause := immutable(status); d.live != nil && field != "" {
 		return fmt.Sprintf("%s cannot be changed once the object exists (%s). Nothing was deleted: give the object a "+
 			"new name, or publish a version that leaves the field as it was", field, cause)
@@ -51,12 +51,12 @@ func refusal(d *desired, err error) string {
 	return "the API server refused it: " + status.Message
 }
 
-func statusOf(err error) (metav1.Status, bool) {
+func statusOf(err error) metav1.Status {
 	var s apierrors.APIStatus
 	if errors.As(err, &s) {
-		return s.Status(), true
+		return s.Status()
 	}
-	return metav1.Status{Message: err.Error()}, false
+	return metav1.Status{Message: err.Error()}
 }
 
 func causedFields(status metav1.Status) func(yield func(string) bool) {
