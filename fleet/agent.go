@@ -74,7 +74,7 @@ func (a *agent) run(ctx, passes context.Context) {
 	defer a.queue.ShutDown()
 	defer context.AfterFunc(ctx, a.queue.ShutDown)()
 	var working errgroup.Group
-	defer working.Wait()
+	defer func() { _ = working.Wait() }() // its functions return no error
 	working.SetLimit(cmp.Or(a.fleet.Concurrency, 8))
 	for a.link.wait(ctx) {
 		o, done := a.queue.Get()

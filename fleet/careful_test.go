@@ -114,7 +114,8 @@ func TestOrphansArePruned(t *testing.T) {
 		require.Contains(h, a.held, elsewhere)
 		require.ElementsMatch(h, []pass{
 			{owner: dev("web"), revision: revision(dev("web"), "1")},
-			{owner: dev("gone"), absent: true}, {owner: dev("confirmed"), absent: true},
+			{owner: dev("gone"), absent: true},
+			{owner: dev("confirmed"), absent: true},
 		}, a.take())
 		for _, r := range h.reported() {
 			require.Equal(h, r.Request != "web", r.Absent)

@@ -2,7 +2,6 @@ package reconciler_test
 
 import (
 	"context"
-	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -72,7 +71,7 @@ func newSystem(t *testing.T) *system {
 		Fleet:       s.fleet,
 		Board:       status.NewBoard(time.Now),
 		Trigger:     trigger.New(),
-		Logger:      slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Logger:      slog.New(slog.DiscardHandler),
 		Now:         time.Now,
 	}
 	return s

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/api/validation/path"
+	"k8s.io/apimachinery/pkg/api/validate/content"
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"transom.dev/render/internal/kustomize"
@@ -120,7 +120,7 @@ func invalidName(id objectID) string {
 	case id.group == "" && id.kind == "Namespace":
 		wrong = validation.IsDNS1123Label(id.name)
 	case id.group == "rbac.authorization.k8s.io":
-		wrong = path.IsValidPathSegmentName(id.name)
+		wrong = content.IsPathSegmentName(id.name)
 	default:
 		wrong = validation.IsDNS1123Subdomain(id.name)
 	}

@@ -42,12 +42,6 @@ type refusal struct {
 
 func (r refusal) Error() string { return r.message }
 
-// notFound says whether the daemon knows nothing of what was asked for.
-func notFound(err error) bool {
-	var r refusal
-	return errors.As(err, &r) && r.code == http.StatusNotFound
-}
-
 // absent says that there is no daemon, as opposed to one that cannot answer.
 type absent struct{ error }
 

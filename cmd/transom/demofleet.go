@@ -121,7 +121,7 @@ func (d *demo) startDaemon(ctx context.Context, fail context.CancelCauseFunc) (*
 			fail(fmt.Errorf("the daemon ended: %w", err))
 		}
 	}()
-	for alive := (any)(nil); d.client.get(ctx, "/api/v1/events", nil, &alive) != nil; {
+	for alive := any(nil); d.client.get(ctx, "/api/v1/events", nil, &alive) != nil; {
 		select {
 		case <-ctx.Done():
 			daemon.stop()

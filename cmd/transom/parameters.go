@@ -92,10 +92,17 @@ func constraintsOf(schema map[string]any) (all []string) {
 		all = append(all, "one of "+strings.Join(names, ", "))
 	}
 	for _, c := range []struct{ field, format string }{
-		{"pattern", "matches %s"}, {"format", "format %s"}, {"minimum", "at least %s"}, {"maximum", "at most %s"},
-		{"multipleOf", "a multiple of %s"}, {"minLength", "at least %s characters"}, {"maxLength", "at most %s characters"},
-		{"minItems", "at least %s items"}, {"maxItems", "at most %s items"},
-		{"minProperties", "at least %s entries"}, {"maxProperties", "at most %s entries"},
+		{"pattern", "matches %s"},
+		{"format", "format %s"},
+		{"minimum", "at least %s"},
+		{"maximum", "at most %s"},
+		{"multipleOf", "a multiple of %s"},
+		{"minLength", "at least %s characters"},
+		{"maxLength", "at most %s characters"},
+		{"minItems", "at least %s items"},
+		{"maxItems", "at most %s items"},
+		{"minProperties", "at least %s entries"},
+		{"maxProperties", "at most %s entries"},
 	} {
 		value, set := schema[c.field]
 		if !set {

@@ -157,7 +157,7 @@ func newLogger(w io.Writer, format string, verbose bool) (*slog.Logger, error) {
 		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})), nil
 	case format == "text", format == "auto":
 		noColor := !terminal || os.Getenv("NO_COLOR") != ""
-		return slog.New(tint.NewHandler(w, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: noColor})), nil
+		return slog.New(tint.NewTextHandler(w, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: noColor})), nil
 	default:
 		return nil, fmt.Errorf("--log-format %q: choose text, json or auto", format)
 	}

@@ -48,7 +48,7 @@ func looksTyped(s string) bool {
 	case "y", "n", "yes", "no", "on", "off", "true", "false", "null", "~", "=", "<<", "---", "...":
 		return true
 	}
-	return strings.ContainsRune("0123456789+-.", rune(s[0])) && strings.Trim(s, "0123456789+-._eExXoOabcdefABCDEF:TZ ") == ""
+	return strings.ContainsRune("0123456789+-.", rune(s[0])) && strings.Trim(s, "0123456789+-._xXoOabcdefABCDEF:TZ ") == ""
 }
 
 func isOneLine(s string) bool {

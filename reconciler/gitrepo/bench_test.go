@@ -57,7 +57,7 @@ func BenchmarkFetchNothingNew(b *testing.B) {
 }
 
 func BenchmarkFetchOneNewCommit(b *testing.B) {
-	repo, r, s := stateRepository(b)
+	repo, r, _ := stateRepository(b)
 	other := repo.remote()
 	s, err := other.Fetch(context.Background())
 	require.NoError(b, err)

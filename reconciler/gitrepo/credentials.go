@@ -77,7 +77,7 @@ func ReadCredentials(file string) (Credentials, error) {
 		return Credentials{}, fmt.Errorf("%s: %s", file, withoutValues(err))
 	}
 	if err := d.Decode(new(any)); !errors.Is(err, io.EOF) {
-		return Credentials{}, fmt.Errorf("%s: more than one YAML document; put all entries under one credentials:", file)
+		return Credentials{}, fmt.Errorf("%s: more than one YAML document; put all entries into one list of credentials", file)
 	}
 	for i, c := range document.Credentials {
 		if err := c.load(filepath.Dir(file)); err != nil {
@@ -99,8 +99,10 @@ var decoderWords = []struct {
 }{
 	{regexp.MustCompile("`[^`]*`?"), "(value not shown)"},
 	{regexp.MustCompile(`^yaml: (unmarshal errors:)?\s*`), ""},
-	{regexp.MustCompile(` in type gitrepo\.credential$`),
-		"; known are url, username, password, token, caFile, privateKeyFile and knownHostsFile"},
+	{
+		regexp.MustCompile(` in type gitrepo\.credential$`),
+		"; known are url, username, password, token, caFile, privateKeyFile and knownHostsFile",
+	},
 	{regexp.MustCompile(` in type struct.*$`), "; known is credentials"},
 	{regexp.MustCompile(` into .*$`), ": not of this form"},
 }

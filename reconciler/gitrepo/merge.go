@@ -134,7 +134,7 @@ func (m *mirror) copyTo(all *memory.Storage, id plumbing.Hash) error {
 	}
 	for {
 		e, err := entries.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {

@@ -61,7 +61,8 @@ func TestExpressionsSeeMapsSorted(t *testing.T) {
 	}
 	literal := "{" + strings.ReplaceAll(strings.Join(pairs, ", "), "k", "'k")
 	literal = strings.ReplaceAll(literal, ": ", "': ") + "}"
-	p := load(t, map[string]string{"offerings/postgres/1.5.0/version.yaml": version(`
+	p := load(t, map[string]string{
+		"offerings/postgres/1.5.0/version.yaml": version(`
   parameters: {type: object, x-kubernetes-preserve-unknown-fields: true}
   computed:
     keys: 'parameters.free.map(k, k)'

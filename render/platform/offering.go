@@ -96,12 +96,9 @@ func (f *offeringFile) assemble(versions []*Version) (*Offering, []Problem) {
 	return &o, d.problems
 }
 
-// constraint compiles a semver constraint.
-func (d *document) constraint(field, value string) *semver.Constraints {
-	c, err := semver.NewConstraint(value)
-	if value == "" || err != nil {
+// constraint checks a semver constraint.
+func (d *document) constraint(field, value string) {
+	if _, err := semver.NewConstraint(value); value == "" || err != nil {
 		d.problem(field, "version", "%q is no version constraint; write one such as %q, %q or %q", shorten(value), "1", "~1.4", "1.4.2")
-		return nil
 	}
-	return c
 }

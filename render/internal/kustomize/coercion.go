@@ -76,7 +76,7 @@ func (t target) coerces(value *yaml.RNode) string {
 	return t.says(from, to)
 }
 
-func (t target) structured(value *yaml.RNode, from string) string {
+func (t target) structured(_ *yaml.RNode, from string) string {
 	if t.field == nil {
 		return ""
 	}

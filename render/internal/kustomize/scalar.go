@@ -13,7 +13,7 @@ const lineWidth = 80
 // way, and is printed on one line at the column.
 func simple(text string, column int) bool {
 	spaces := false
-	for i := 0; i < len(text); i++ {
+	for i := range len(text) {
 		c := text[i]
 		if c < ' ' || c > '~' {
 			return false

@@ -55,8 +55,13 @@ func (s *Skeleton) problem(w *write, rule, message string) {
 func describe(s *types.Selector) string {
 	var parts []string
 	for _, part := range []struct{ name, value string }{
-		{"group", s.Group}, {"version", s.Version}, {"kind", s.Kind}, {"name", s.Name}, {"namespace", s.Namespace},
-		{"labelSelector", s.LabelSelector}, {"annotationSelector", s.AnnotationSelector},
+		{"group", s.Group},
+		{"version", s.Version},
+		{"kind", s.Kind},
+		{"name", s.Name},
+		{"namespace", s.Namespace},
+		{"labelSelector", s.LabelSelector},
+		{"annotationSelector", s.AnnotationSelector},
 	} {
 		if part.value != "" {
 			parts = append(parts, part.name+": "+part.value)
