@@ -22,7 +22,7 @@ func TestCredentialsFileThatCannotBeUsed(t *testing.T) {
 		"credentials: [{url: 'https://h', token: [s3cret]}]":              "line 1: cannot unmarshal !!seq: not of this form",
 		"credentials: s3cret":                                             "line 1: cannot unmarshal !!str (value not shown): not of this form",
 		"credentials: [{url: 'https://h', token: s3cret, token: s3cret}]": `mapping key "token" already defined`,
-		"{}\n---\n{}":                                                                              "more than one YAML document; put all entries under one credentials:",
+		"{}\n---\n{}":                                                                              "more than one YAML document; put all entries into one list of credentials",
 		"credentials: [{token: s3cret}]":                                                           "credentials[0]: url: required",
 		"credentials: [null]":                                                                      "credentials[0]: url: required",
 		"credentials: [{url: /path, token: s3cret}]":                                               "credentials[0]: /path: url: a path needs no credential",
