@@ -151,7 +151,7 @@ func (r *Reconciler) commit(ctx context.Context, p *platform.Platform, l *lane, 
 	}
 	h.head, h.ours = snapshot, snapshot
 	h.abandons = false
-	h.base = &render.Base{Releases: state.Releases, Fleet: state.Fleet, Files: snapshot}
+	h.base.Advance(state, snapshot)
 	r.Logger.Info("state committed", "environment", l.name, "commit", snapshot.Commit,
 		"platform", p.Commit, "requests", len(state.Touched), "files", len(changes))
 	return nil

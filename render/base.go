@@ -18,6 +18,25 @@ type Base struct {
 	// Pins are the identities of clusters at first contact that Fleet does not record yet, by cluster. One that
 	// Fleet already pins is left alone: only the uid of the cluster's file changes a pin.
 	Pins map[string]string
+
+	index *index
+	taken *mark // the last State that Advance took in
+}
+
+// Advance makes the base what it is once the State is committed, as these files. The Renderer whose State it is then goes
+// on from there: what its next pass costs is what changed.
+func (b *Base) Advance(s *State, files fs.FS) {
+	if b.Releases == nil {
+		b.Releases = map[platform.RequestKey]*platform.Release{}
+	}
+	for k, release := range s.Releases {
+		if b.index != nil {
+			b.index.remove(b.Releases[k])
+			b.index.add(release)
+		}
+		b.Releases[k] = release
+	}
+	b.Fleet, b.Files, b.taken = s.Fleet, files, s.mark
 }
 
 const (

@@ -138,7 +138,7 @@ func (w *world) pass(t testing.TB) (touched int) {
 				put(w.states[environment], name, content)
 			}
 		}
-		base.Releases, base.Fleet = state.Releases, state.Fleet
+		base.Advance(state, base.Files)
 	}
 	return touched
 }

@@ -13,10 +13,8 @@ import (
 // order sorts the candidates into levels: each is bound to none but those of lower levels. Loading has refused every
 // cycle.
 func (p *pass) order() {
-	p.byKey = make(map[platform.RequestKey]*candidate, len(p.candidates))
-	for _, c := range p.candidates {
-		p.byKey[c.key()] = c
-	}
+	slices.SortFunc(p.candidates, func(a, b *candidate) int { return a.key().Compare(b.key()) })
+	p.levels = nil
 	levels := map[*candidate]int{}
 	for _, c := range p.candidates {
 		n := p.level(c, levels)
@@ -72,13 +70,25 @@ func (p *pass) bound(c *candidate) (map[string]map[string]any, []platform.Proble
 
 // outputs returns those of the release of a request that the environment runs after this pass.
 func (p *pass) outputs(k platform.RequestKey) (map[string]any, bool) {
-	if c := p.byKey[k]; c != nil && !c.broken() && c.evaluation != nil && len(c.evaluation.placements) > 0 {
-		return c.evaluation.outputs, true
+	if e := p.evaluationOf(k); e != nil && len(e.placements) > 0 {
+		return e.outputs, true
 	}
 	if release := p.base.Releases[k]; release != nil && !release.Absent {
 		return release.Outputs, true
 	}
 	return nil, false
+}
+
+// evaluationOf returns that of a request that has no Problem.
+func (p *pass) evaluationOf(k platform.RequestKey) *evaluation {
+	c, visited := p.byKey[k]
+	switch {
+	case !visited:
+		return p.memory.evaluation(p.instance(k))
+	case c == nil || c.broken():
+		return nil
+	}
+	return c.evaluation
 }
 
 func (p *pass) mustBeMended(k platform.RequestKey) bool {
@@ -89,9 +99,11 @@ func (p *pass) mustBeMended(k platform.RequestKey) bool {
 // rebind prepares anew what was given the outputs of a release that lost its way since, and reports whether there was
 // any.
 func (p *pass) rebind() (again bool) {
+	p.order() // with those that were visited since
+	again = slices.ContainsFunc(p.candidates, func(c *candidate) bool { return !c.prepared && !c.broken() })
 	for _, level := range p.levels[min(1, len(p.levels)):] {
 		for _, c := range level {
-			if c.broken() {
+			if c.broken() || !c.prepared {
 				continue
 			}
 			if bound, _ := p.bound(c); !reflect.DeepEqual(bound, c.evaluation.bindings) {
@@ -107,22 +119,25 @@ func (p *pass) rebind() (again bool) {
 // than before: a provider is removed only after its consumers moved off.
 func (p *pass) hold() (more bool) {
 	gone := map[platform.RequestKey]bool{}
-	for k, release := range p.base.Releases {
-		if !release.Absent && p.byKey[k] == nil && !p.platform.Broken(p.environment.Name, k) {
-			gone[k] = true
-		}
+	for _, k := range p.orphans {
+		gone[k] = !p.platform.Broken(p.environment.Name, k)
 	}
 	before := len(p.held)
-	for grown := len(gone) > 0; grown; {
+	for grown := true; grown; {
 		grown = false
-		for k, release := range p.base.Releases {
-			if release.Absent || gone[k] && p.held[k] == nil {
+		for _, provider := range p.orphans {
+			if !gone[provider] {
 				continue
 			}
-			for _, provider := range p.boundAfter(k, release) {
-				if gone[provider] && !slices.Contains(p.held[provider], k) {
-					p.held[provider] = append(p.held[provider], k)
-					grown = true
+			for k := range p.index.consumers[provider] {
+				if gone[k] && p.held[k] == nil || slices.Contains(p.held[provider], k) {
+					continue
+				}
+				for _, bound := range p.boundAfter(k, p.base.Releases[k]) {
+					if bound == provider && !slices.Contains(p.held[provider], k) {
+						p.held[provider] = append(p.held[provider], k)
+						grown = true
+					}
 				}
 			}
 		}
@@ -140,7 +155,6 @@ func (p *pass) boundAfter(k platform.RequestKey, base *platform.Release) map[str
 
 // keepHeld says of a request that is gone why it stays.
 func (p *pass) keepHeld(k platform.RequestKey, release *platform.Release) {
-	p.releases[k] = release
 	var consumers []string
 	for _, consumer := range slices.SortedFunc(slices.Values(p.held[k]), platform.RequestKey.Compare) {
 		consumers = append(consumers, consumer.String())

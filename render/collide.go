@@ -12,8 +12,8 @@ import (
 // A writer is a placement with respect to the objects of its cluster.
 type writer struct {
 	key       platform.RequestKey
-	file      string // of the request
-	candidate *candidate
+	file      string                    // of the request
+	candidate *candidate                // nil: not visited
 	now, base platform.ReleasePlacement // base is zero where it is new
 	manifest  []byte                    // of now; nil where it is the base's
 	released  bool                      // a Release file names it
@@ -24,26 +24,28 @@ func (w *writer) fresh() bool { return w.manifest != nil }
 // settleCollisions finds placements that would write one object of one cluster. One of the two gets a Problem and
 // keeps what it has, which may collide with a third, so it goes on until nothing does.
 func (p *pass) settleCollisions() error {
-	for {
-		settled := true
-		for _, cluster := range slices.Sorted(maps.Keys(p.platform.Clusters)) {
-			lost, err := p.settleCluster(cluster)
+	for settled := false; !settled; {
+		settled = true
+		visited := p.writers()
+		for _, cluster := range slices.Sorted(maps.Keys(visited)) {
+			lost, err := p.settleCluster(cluster, visited[cluster])
 			if err != nil {
 				return fmt.Errorf("render %s: %w", p.environment.Name, err)
 			}
 			settled = settled && !lost
 		}
-		if settled {
-			return nil
-		}
 	}
+	return nil
 }
 
 // settleCluster reports whether a candidate lost an object of the cluster to another.
-func (p *pass) settleCluster(cluster string) (lost bool, err error) {
-	writers := p.writers(cluster)
+func (p *pass) settleCluster(cluster string, visited []*writer) (lost bool, err error) {
+	writers, err := p.contested(cluster, visited)
+	if err != nil {
+		return false, err
+	}
 	owners := map[objectID]*writer{}
-	for _, w := range contested(writers) {
+	for _, w := range writers {
 		objects, err := p.objectsOf(cluster, w)
 		if err != nil {
 			return false, err
@@ -70,28 +72,37 @@ func (p *pass) settleCluster(cluster string) (lost bool, err error) {
 	return lost, nil
 }
 
-// writers lists what each request has on the cluster if nothing more goes wrong.
-func (p *pass) writers(cluster string) []*writer {
-	byKey := map[platform.RequestKey]*writer{}
-	for k, release := range p.base.Releases {
-		placed, here := release.Clusters[cluster]
-		if here && !release.Absent && (len(p.held[k]) > 0 || p.platform.Broken(p.environment.Name, k)) {
-			byKey[k] = &writer{key: k, file: release.File, now: placed, base: placed, released: true}
-		}
-	}
+// writers lists what the candidates have on each cluster if nothing more goes wrong.
+func (p *pass) writers() map[string][]*writer {
+	all := map[string][]*writer{}
 	for _, c := range p.candidates {
-		w := &writer{key: c.key(), file: c.instance.Request.File, candidate: c}
-		if c.base != nil {
-			w.released = !c.base.Absent
-			w.base = c.base.Clusters[cluster]
-		}
-		if w.now, w.manifest = c.on(cluster); w.now.Revision != "" {
-			byKey[w.key] = w
+		for _, cluster := range c.clusters() {
+			w := &writer{key: c.key(), file: c.instance.Request.File, candidate: c}
+			if c.base != nil {
+				w.released = !c.base.Absent
+				w.base = c.base.Clusters[cluster]
+			}
+			if w.now, w.manifest = c.on(cluster); w.now.Revision != "" && p.platform.Clusters[cluster] != nil {
+				all[cluster] = append(all[cluster], w)
+			}
 		}
 	}
-	writers := slices.Collect(maps.Values(byKey))
-	slices.SortFunc(writers, func(a, b *writer) int { return strings.Compare(a.file, b.file) })
-	return writers
+	return all
+}
+
+// clusters lists those that the candidate may have something on.
+func (c *candidate) clusters() (names []string) {
+	for _, placed := range c.placements {
+		names = append(names, placed.cluster.Name)
+	}
+	if c.base != nil {
+		for name := range c.base.Clusters {
+			if !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
 }
 
 // on returns what the candidate has on a cluster, and its bytes where they are new.
@@ -110,21 +121,39 @@ func (c *candidate) on(cluster string) (platform.ReleasePlacement, []byte) {
 	return c.kept[cluster], nil
 }
 
-// contested leaves out the writers that nothing new can collide with: those in namespaces that nothing fresh writes.
-func contested(writers []*writer) []*writer {
-	namespaces, anywhere := map[string]bool{}, false
-	for _, w := range writers {
-		if w.fresh() {
-			namespaces[w.now.Namespace] = true
-			anywhere = anywhere || w.now.Namespace == ""
+// contested returns the writers of the namespaces that something fresh is written to, sorted by file: where nothing is,
+// nothing new collides.
+func (p *pass) contested(cluster string, visited []*writer) ([]*writer, error) {
+	namespaces := map[string]bool{}
+	for _, w := range visited {
+		if !w.fresh() {
+			continue
+		}
+		namespaces[""], namespaces[w.now.Namespace] = true, true
+		if w.now.Namespace == "" {
+			objects, err := p.objectsOf(cluster, w)
+			if err != nil {
+				return nil, err
+			}
+			for _, o := range objects {
+				namespaces[o.id.namespace] = true
+			}
 		}
 	}
-	if anywhere {
-		return writers
+	writers := slices.DeleteFunc(visited, func(w *writer) bool { return !namespaces[w.now.Namespace] })
+	for namespace := range namespaces {
+		for k := range p.index.placed[place{cluster, namespace}] {
+			c, visited := p.byKey[k]
+			if c != nil || visited && !p.stays(k) {
+				continue
+			}
+			release := p.base.Releases[k]
+			placed := release.Clusters[cluster]
+			writers = append(writers, &writer{key: k, file: release.File, now: placed, base: placed, released: true})
+		}
 	}
-	return slices.DeleteFunc(writers, func(w *writer) bool {
-		return len(namespaces) == 0 || w.now.Namespace != "" && !namespaces[w.now.Namespace]
-	})
+	slices.SortFunc(writers, func(a, b *writer) int { return strings.Compare(a.file, b.file) })
+	return writers, nil
 }
 
 // objectsOf reads what a writer writes, from the base where it is not new.
@@ -175,13 +204,22 @@ func (p *pass) loser(cluster string, id objectID, a, b *writer) (loser, winner *
 	case a.file > b.file:
 		loser, winner = a, b
 	}
-	if loser.candidate == nil || loser.candidate.broken() {
+	if !p.canLose(loser) {
 		loser, winner = winner, loser
 	}
-	if loser.candidate == nil || loser.candidate.broken() {
+	if !p.canLose(loser) {
 		return nil, nil, nil
 	}
 	return loser, winner, nil
+}
+
+// canLose reports whether a writer has a way that is not what it has. One that was not visited is, now that it matters.
+func (p *pass) canLose(w *writer) bool {
+	if w.candidate == nil {
+		p.visit(w.key)
+		w.candidate = p.byKey[w.key]
+	}
+	return w.candidate != nil && !w.candidate.broken()
 }
 
 // holds reports whether a writer's base already has the object.

@@ -8,6 +8,7 @@ import (
 // It depends on nothing but the instance and what it is bound to, so it is kept for as long as a reload of the platform
 // keeps the one and a pass finds the same of the other.
 type evaluation struct {
+	instance   *platform.Instance
 	bindings   map[string]map[string]any
 	placements []evaluated // sorted by cluster
 	outputs    map[string]any
@@ -28,7 +29,7 @@ type evaluated struct {
 
 // evaluate computes an instance's inputs on every cluster that it can be rendered for.
 func evaluate(i *platform.Instance, bindings map[string]map[string]any) *evaluation {
-	e := &evaluation{bindings: bindings}
+	e := &evaluation{instance: i, bindings: bindings}
 	for _, cluster := range i.Clusters {
 		if cluster.Broken {
 			continue

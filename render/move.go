@@ -20,27 +20,43 @@ type Move struct {
 // Moves says which requests of the environment change from one version of their offering to another.
 func Moves(before *Base, after *State) []Move {
 	type step struct{ offering, from, to string }
-	moving, users := map[step][]platform.RequestKey{}, map[string][]platform.RequestKey{}
+	moving := map[step][]platform.RequestKey{}
 	for _, k := range slices.SortedFunc(maps.Keys(after.Releases), platform.RequestKey.Compare) {
 		now, was := after.Releases[k], before.Releases[k]
-		if now.Absent {
-			continue
-		}
-		users[now.Offering] = append(users[now.Offering], k)
-		if was != nil && !was.Absent && was.Offering == now.Offering && was.Version != now.Version {
+		if !now.Absent && was != nil && !was.Absent && was.Offering == now.Offering && was.Version != now.Version {
 			s := step{now.Offering, was.Version, now.Version}
 			moving[s] = append(moving[s], k)
 		}
 	}
 	var moves []Move
 	for s, requests := range moving {
-		stay := slices.DeleteFunc(slices.Clone(users[s.offering]), func(k platform.RequestKey) bool { return slices.Contains(requests, k) })
+		stay := slices.DeleteFunc(users(before, after, s.offering), func(k platform.RequestKey) bool {
+			_, moves := slices.BinarySearchFunc(requests, k, platform.RequestKey.Compare)
+			return moves
+		})
 		moves = append(moves, Move{s.offering, s.from, s.to, requests, stay})
 	}
 	slices.SortFunc(moves, func(a, b Move) int {
 		return cmp.Or(cmp.Compare(a.Offering, b.Offering), cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To))
 	})
 	return moves
+}
+
+// users lists the requests that the environment runs for an offering afterwards, sorted.
+func users(before *Base, after *State, offering string) (keys []platform.RequestKey) {
+	runs := func(r *platform.Release) bool { return r != nil && !r.Absent && r.Offering == offering }
+	for k, release := range before.Releases {
+		if after.Releases[k] == nil && runs(release) {
+			keys = append(keys, k)
+		}
+	}
+	for k, release := range after.Releases {
+		if runs(release) {
+			keys = append(keys, k)
+		}
+	}
+	slices.SortFunc(keys, platform.RequestKey.Compare)
+	return keys
 }
 
 // A Rename is a request that is removed while another with the same content is added. Nothing but a person's intention
@@ -60,12 +76,12 @@ func Renames(before *Base, after *State) []Rename {
 		}
 	}
 	var renames []Rename
-	for _, k := range slices.SortedFunc(maps.Keys(before.Releases), platform.RequestKey.Compare) {
-		now := after.Releases[k]
-		if before.Releases[k].Absent || now == nil || !now.Absent {
+	for _, k := range slices.SortedFunc(maps.Keys(after.Releases), platform.RequestKey.Compare) {
+		was := before.Releases[k]
+		if was == nil || was.Absent || !after.Releases[k].Absent {
 			continue
 		}
-		content := contentOf(before.Releases[k])
+		content := contentOf(was)
 		if i := likeliest(k, added[content]); i >= 0 {
 			renames = append(renames, Rename{k, added[content][i]})
 			added[content] = slices.Delete(added[content], i, i+1)

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -16,7 +17,7 @@ import (
 func (p *pass) settleNamespaces() {
 	clear(p.namespaces)
 	users := map[string][]*candidate{} // by file
-	teams := p.teamsOfNamespaces()
+	teams := owners{index: p.index, first: map[place]string{}}
 	for _, c := range p.candidates {
 		if c.broken() {
 			continue
@@ -26,7 +27,7 @@ func (p *pass) settleNamespaces() {
 				continue
 			}
 			cluster, team := placed.cluster.Name, c.key().Team
-			if owner := teams.owner(cluster, placed.namespace, team); owner != team {
+			if owner := teams.owner(place{cluster, placed.namespace}, team); owner != team {
 				c.report(p.environment.File, "shared-namespace", "gives team %s the namespace %s of team %s on %s; "+
 					"make spec.namespace.name differ between teams", team, placed.namespace, owner, cluster)
 				break
@@ -46,28 +47,17 @@ func (p *pass) settleNamespaces() {
 	}
 }
 
-// teamsOfNamespaces says whose each namespace is: of the team that has it in the base, else of the first that asks.
-func (p *pass) teamsOfNamespaces() owners {
-	teams := owners{}
-	for _, k := range slices.SortedFunc(maps.Keys(p.base.Releases), platform.RequestKey.Compare) {
-		for cluster, placed := range p.base.Releases[k].Clusters {
-			if placed.Namespace != "" {
-				teams.owner(cluster, placed.Namespace, k.Team)
-			}
-		}
-	}
-	return teams
+// owners say whose each namespace is: of the team that has it in the base, else of the first that asks.
+type owners struct {
+	index *index
+	first map[place]string
 }
 
-// owners are the teams of namespaces, by cluster and namespace.
-type owners map[[2]string]string
-
-func (o owners) owner(cluster, namespace, team string) string {
-	key := [2]string{cluster, namespace}
-	if o[key] == "" {
-		o[key] = team
+func (o owners) owner(at place, team string) string {
+	if o.first[at] == "" {
+		o.first[at] = cmp.Or(o.index.team(at), team)
 	}
-	return o[key]
+	return o.first[at]
 }
 
 // namespace renders the namespace file of a candidate's team. All of the team's candidates have the same.

@@ -39,13 +39,8 @@ func PlanDigest(before *Base, after *State) (string, error) {
 }
 
 func placementSteps(before *Base, after *State) (steps []step) {
-	keys := maps.Clone(before.Releases)
-	if keys == nil {
-		keys = map[platform.RequestKey]*platform.Release{}
-	}
-	maps.Copy(keys, after.Releases)
-	for k := range keys {
-		was, is := placementsOf(before.Releases[k]), placementsOf(after.Releases[k])
+	for k, release := range after.Releases {
+		was, is := placementsOf(before.Releases[k]), placementsOf(release)
 		clusters := maps.Clone(was)
 		maps.Copy(clusters, is)
 		for cluster := range clusters {

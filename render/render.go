@@ -20,7 +20,7 @@ type Renderer struct {
 	objects    cache[[]object]           // by revision
 	namespaces cache[renderedNamespace]  // by digest of a namespace's inputs and components
 
-	evaluations map[string]map[*platform.Instance]*evaluation // by environment
+	memories map[string]*memory // by environment
 }
 
 // Render returns what the environment's state becomes with this platform. It fails only where the base cannot be
@@ -50,7 +50,9 @@ func (r *Renderer) Render(p *platform.Platform, environment string, base *Base) 
 		return nil, err
 	}
 	pass.writeFleet()
-	return pass.state(), nil
+	state := pass.state()
+	pass.memory.remember(pass, state)
+	return state, nil
 }
 
 // A pass is one rendering of one environment.
@@ -61,13 +63,17 @@ type pass struct {
 	base        *Base
 	policies    []*platform.Policy // of the environment, sorted by name
 
-	taken      taken
-	candidates []*candidate // the environment's instances, sorted by request
-	byKey      map[platform.RequestKey]*candidate
+	index      *index  // of the base
+	memory     *memory // of the environment
+	continued  bool    // only what changed since the last pass is visited
+	instances  []*platform.Instance
+	byKey      map[platform.RequestKey]*candidate            // of what is visited; nil: there is no instance
+	candidates []*candidate                                  // the visited instances, sorted by request
+	orphans    []platform.RequestKey                         // visited, without an instance, and in the base
 	levels     [][]*candidate                                // providers before what is bound to them
 	held       map[platform.RequestKey][]platform.RequestKey // gone, but consumers stay that are bound to them
 	namespaces map[string][]byte                             // files to have, by path
-	releases   map[platform.RequestKey]*platform.Release
+	releases   map[platform.RequestKey]*platform.Release     // that differ from the base
 	fleet      platform.Fleet
 	changes    map[string][]byte
 	touched    map[platform.RequestKey]bool
@@ -87,7 +93,8 @@ func (r *Renderer) begin(p *platform.Platform, environment string, base *Base) (
 		base = &Base{}
 	}
 	return &pass{
-		renderer: r, platform: p, environment: env, base: base, taken: takenVersions(base), policies: judging(p, environment),
+		renderer: r, platform: p, environment: env, base: base, policies: judging(p, environment),
+		index: base.indexed(environment), memory: r.memory(environment), byKey: map[platform.RequestKey]*candidate{},
 		releases:   map[platform.RequestKey]*platform.Release{},
 		changes:    map[string][]byte{},
 		namespaces: map[string][]byte{},
@@ -104,7 +111,6 @@ func (p *pass) unchanged() *State {
 	return &State{
 		Environment: p.environment.Name,
 		Changes:     map[string][]byte{},
-		Releases:    maps.Clone(p.base.Releases),
 		Fleet:       p.base.Fleet,
 		Problems:    p.problems,
 	}
@@ -120,20 +126,8 @@ func (p *pass) state() *State {
 		LetGo:       p.gone,
 		Touched:     slices.SortedFunc(maps.Keys(p.touched), platform.RequestKey.Compare),
 		Problems:    p.problems,
+		mark:        new(mark),
 	}
-}
-
-// resolve makes a candidate of every instance that the environment can have.
-func (p *pass) resolve() {
-	for _, instance := range p.platform.Instances(p.environment.Name) {
-		p.candidates = append(p.candidates, &candidate{
-			instance:   instance,
-			base:       p.base.Releases[instance.Request.Key],
-			evaluation: p.renderer.evaluations[p.environment.Name][instance],
-		})
-	}
-	p.order()
-	p.oneVerbatim()
 }
 
 // build evaluates and renders the candidates, providers first and each level in parallel. Each works on its own; what
@@ -146,7 +140,7 @@ func (p *pass) build() error {
 			return fmt.Errorf("render %s: %w", p.environment.Name, err)
 		}
 	}
-	p.renderer.remember(p.environment.Name, p.candidates)
+	p.memory.keep(p)
 	return nil
 }
 
@@ -156,57 +150,33 @@ func (p *pass) unsettled() bool {
 	return rebound || held
 }
 
-// remember keeps the evaluations of an environment's present instances, and no others.
-func (r *Renderer) remember(environment string, candidates []*candidate) {
-	if r.evaluations == nil {
-		r.evaluations = map[string]map[*platform.Instance]*evaluation{}
-	}
-	present := make(map[*platform.Instance]*evaluation, len(candidates))
-	for _, c := range candidates {
-		if c.evaluation != nil {
-			present[c.instance] = c.evaluation
-		}
-	}
-	r.evaluations[environment] = present
-}
-
-// keepBroken carries over the releases of requests that exist but cannot be rendered.
+// keepBroken records what the candidates that succeeded come to. The others keep what they have.
 func (p *pass) keepBroken() {
 	for _, c := range p.candidates {
 		p.problems = append(p.problems, c.problems...)
-		switch {
-		case !c.broken():
-			p.releases[c.key()] = p.release(c)
-		case c.base != nil:
-			p.releases[c.key()] = c.base
+		if c.broken() {
+			continue
 		}
-	}
-	for k, release := range p.base.Releases {
-		if p.releases[k] == nil && p.platform.Broken(p.environment.Name, k) {
-			p.releases[k] = release
+		if release := p.release(c); release != c.base {
+			p.releases[c.key()] = release
 		}
 	}
 }
 
 // removeAbsent turns the releases of requests that are gone into tombstones, but for those that others are bound to.
 func (p *pass) removeAbsent() {
-	for k, release := range p.base.Releases {
-		if p.releases[k] != nil {
-			continue
-		}
-		if len(p.held[k]) > 0 {
-			p.keepHeld(k, release)
-		} else {
-			p.releases[k] = tombstone(release, p.platform.Commit)
+	for _, k := range p.orphans {
+		switch {
+		case len(p.held[k]) > 0:
+			p.keepHeld(k, p.base.Releases[k])
+		case !p.stays(k):
+			p.releases[k] = tombstone(p.base.Releases[k], p.platform.Commit)
 		}
 	}
 }
 
 // tombstone records a removal: it keeps what whoever prunes the objects must know.
 func tombstone(r *platform.Release, commit string) *platform.Release {
-	if r.Absent {
-		return r
-	}
 	return &platform.Release{
 		Key: r.Key,
 		Digest: platform.Digest(map[string]any{

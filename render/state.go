@@ -15,7 +15,7 @@ type State struct {
 	// Empty: there is nothing to commit.
 	Changes map[string][]byte
 
-	Releases map[platform.RequestKey]*platform.Release // after the change
+	Releases map[platform.RequestKey]*platform.Release // those that change; all others are as in the base
 	Fleet    platform.Fleet                            // after the change
 
 	// Touched are the requests whose release or manifests changed, sorted.
@@ -27,7 +27,12 @@ type State struct {
 	// Problems are those of rendering, each with its Environment and, where it is one request's, its Request. What
 	// has one keeps all that it has in the base.
 	Problems []platform.Problem
+
+	mark *mark
 }
+
+// A mark tells a State from every other.
+type mark struct{ _ byte }
 
 // Revision returns the name of a manifest file's content: sha256:<hex>.
 func Revision(manifest []byte) string {

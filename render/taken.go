@@ -8,29 +8,11 @@ import (
 	"transom.dev/render/platform"
 )
 
-// A taken version is one that a Release file of the environment names, by its digest.
-type taken map[string]map[string]bool // by OFFERING@VERSION
-
-func takenVersions(base *Base) taken {
-	t := taken{}
-	for _, release := range base.Releases {
-		if release.Absent {
-			continue
-		}
-		name := release.Offering + "@" + release.Version
-		if t[name] == nil {
-			t[name] = map[string]bool{}
-		}
-		t[name][release.VersionDigest] = true
-	}
-	return t
-}
-
 // keepTaken reports a version that was changed after the environment had taken it, and one that was removed from under
 // a request, which would otherwise go back to an older one by itself. What runs stays.
 func (p *pass) keepTaken(c *candidate) {
 	v := c.instance.Version
-	if digests := p.taken[v.String()]; len(digests) > 0 && !digests[v.Digest] {
+	if digests := p.index.versions[v.String()]; len(digests) > 0 && digests[v.Digest] == 0 {
 		c.report(v.Dir, "version-changed", "was changed after %s had taken it; restore it and publish the change as a new version",
 			p.environment.Name)
 		return

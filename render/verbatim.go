@@ -5,12 +5,11 @@ import "transom.dev/render/platform"
 // oneVerbatim leaves one request of each team to every offering whose objects keep their names: a second one would
 // write the same objects. The one that runs goes first, then the one whose path sorts earlier.
 func (p *pass) oneVerbatim() {
-	type use struct{ team, offering string }
 	first := map[use]platform.RequestKey{}
 	of := func(c *candidate) use { return use{c.key().Team, c.instance.Offering.Name} }
-	for k, release := range p.base.Releases {
-		if !release.Absent && p.byKey[k] == nil && p.platform.Broken(p.environment.Name, k) {
-			first[use{k.Team, release.Offering}] = k
+	for _, k := range p.orphans {
+		if p.platform.Broken(p.environment.Name, k) {
+			first[use{k.Team, p.base.Releases[k].Offering}] = k
 		}
 	}
 	for _, running := range []bool{true, false} {

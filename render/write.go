@@ -17,6 +17,14 @@ func (p *pass) letGo() error {
 	for k, release := range p.releases {
 		p.releases[k] = p.withoutGone(release)
 	}
+	if p.continued {
+		return nil // the last pass let go of all that are gone
+	}
+	for k, release := range p.base.Releases {
+		if left := p.withoutGone(release); left != release && p.releases[k] == nil {
+			p.releases[k] = left
+		}
+	}
 	if p.base.Files == nil {
 		return nil
 	}
@@ -78,9 +86,6 @@ func (p *pass) writeInstances() {
 	}
 	for k, release := range p.releases {
 		before := p.base.Releases[k]
-		if before == release {
-			continue
-		}
 		p.changes[releaseFile(k)] = release.Encode()
 		p.touched[k] = true
 		if before == nil {

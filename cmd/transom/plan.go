@@ -174,8 +174,13 @@ func changing(changes []render.Change) int {
 // requestsOf counts the requests that an environment has before or after.
 func requestsOf(before *render.Base, after *render.State) int {
 	n := 0
+	for _, release := range before.Releases {
+		if !release.Absent {
+			n++
+		}
+	}
 	for k, release := range after.Releases {
-		if was := before.Releases[k]; !release.Absent || was != nil && !was.Absent {
+		if was := before.Releases[k]; !release.Absent && (was == nil || was.Absent) {
 			n++
 		}
 	}

@@ -1,0 +1,97 @@
+package render
+
+import "transom.dev/render/platform"
+
+// An index finds, among the releases of a base, those that a pass over a few requests has to know about. Tombstones are
+// not in it.
+type index struct {
+	environment string
+	versions    map[string]map[string]int // OFFERING@VERSION to its digests, to how many releases name them
+	consumers   groups[platform.RequestKey]
+	users       groups[use]
+	placed      groups[place]
+}
+
+// A place is a namespace of a cluster; what is cluster-scoped is in the empty one.
+type place struct{ cluster, namespace string }
+
+// A use is an offering that a team has requested.
+type use struct{ team, offering string }
+
+// groups are requests by what they have in common.
+type groups[K comparable] map[K]map[platform.RequestKey]struct{}
+
+func (g groups[K]) add(in K, k platform.RequestKey) {
+	if g[in] == nil {
+		g[in] = map[platform.RequestKey]struct{}{}
+	}
+	g[in][k] = struct{}{}
+}
+
+func (g groups[K]) remove(in K, k platform.RequestKey) {
+	if delete(g[in], k); len(g[in]) == 0 {
+		delete(g, in)
+	}
+}
+
+// indexed returns the base's index, which Advance keeps true.
+func (b *Base) indexed(environment string) *index {
+	if b.index == nil || b.index.environment != environment {
+		b.index = &index{
+			environment: environment,
+			versions:    map[string]map[string]int{},
+			consumers:   groups[platform.RequestKey]{},
+			users:       groups[use]{},
+			placed:      groups[place]{},
+		}
+		for _, release := range b.Releases {
+			b.index.add(release)
+		}
+	}
+	return b.index
+}
+
+func (x *index) add(r *platform.Release) {
+	if r.Absent {
+		return
+	}
+	name := r.Offering + "@" + r.Version
+	if x.versions[name] == nil {
+		x.versions[name] = map[string]int{}
+	}
+	x.versions[name][r.VersionDigest]++
+	for _, provider := range r.Bindings(x.environment) {
+		x.consumers.add(provider, r.Key)
+	}
+	x.users.add(use{r.Key.Team, r.Offering}, r.Key)
+	for cluster, placed := range r.Clusters {
+		x.placed.add(place{cluster, placed.Namespace}, r.Key)
+	}
+}
+
+func (x *index) remove(r *platform.Release) {
+	if r == nil || r.Absent {
+		return
+	}
+	name := r.Offering + "@" + r.Version
+	if x.versions[name][r.VersionDigest]--; x.versions[name][r.VersionDigest] == 0 {
+		delete(x.versions[name], r.VersionDigest)
+	}
+	for _, provider := range r.Bindings(x.environment) {
+		x.consumers.remove(provider, r.Key)
+	}
+	x.users.remove(use{r.Key.Team, r.Offering}, r.Key)
+	for cluster, placed := range r.Clusters {
+		x.placed.remove(place{cluster, placed.Namespace}, r.Key)
+	}
+}
+
+// team says whose a place is: of the team that has it, and of the first of several; empty where nobody has it.
+func (x *index) team(at place) (team string) {
+	for k := range x.placed[at] {
+		if team == "" || k.Team < team {
+			team = k.Team
+		}
+	}
+	return team
+}
