@@ -349,27 +349,45 @@ func (t *template) print(s *shape) ([]byte, error) {
 }
 
 func (d *document) print(out []byte, f *facts, values []value) ([]byte, error) {
-	before := len(out)
+	straight, err := d.fits(f, values)
+	if err != nil {
+		return nil, err
+	}
+	if !straight {
+		return d.reprint(out, f, values)
+	}
 	for i := range d.gaps {
 		out = append(out, d.texts[i]...)
 		g := &d.gaps[i]
-		text := g.text(values)
-		if f.names[text] && len(g.parts) > 1 {
-			return nil, unproven("a value that is the name of an object")
-		}
-		if !g.quoted {
+		if text := g.text(values); !g.quoted {
 			out = append(out, text...)
-			continue
-		}
-		if !simple(text, g.column) || g.open && (!isLetter(text[0]) || yamlWord(text)) {
-			return d.reprint(out[:before], f, values)
-		}
-		var err error
-		if out, err = appendString(out, text); err != nil {
+		} else if out, err = appendString(out, text); err != nil {
 			return nil, err
 		}
 	}
 	return append(out, d.texts[len(d.gaps)]...), nil
+}
+
+// fits reports whether all values can be printed straight into the gaps. The error says that one of them may mean
+// something to Kustomize at its place.
+func (d *document) fits(f *facts, values []value) (straight bool, err error) {
+	straight = true
+	for i := range d.gaps {
+		g := &d.gaps[i]
+		if !g.quoted {
+			continue
+		}
+		text := g.text(values)
+		switch {
+		case len(g.parts) > 1 && f.names[text]:
+			return false, unproven("a value that is the name of an object")
+		case g.open && (!isLetter(text[0]) || yamlWord(text)):
+			return false, unproven("text that could be a number, where there was no field before")
+		case !simple(text, g.column):
+			straight = false
+		}
+	}
+	return straight, nil
 }
 
 func (g *gap) text(values []value) string {
