@@ -1,11 +1,13 @@
 package kustomize_test
 
 import (
+	"bytes"
 	"maps"
 	"os"
 	"path"
 	"runtime"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -132,4 +134,25 @@ func BenchmarkInstance(b *testing.B) {
 			}
 		})
 	})
+}
+
+// TestProgramsAreConcurrent has many builds of one program at once, while its templates are made.
+func TestProgramsAreConcurrent(t *testing.T) {
+	for _, f := range examples(t, "acme")[:4] {
+		p := kustomize.Compile(f.wrappers[0])
+		want, err := kustomize.Build(f.wrappers[0])
+		require.NoError(t, err)
+		var group sync.WaitGroup
+		for range 4 {
+			group.Go(func() {
+				for range 4 {
+					got, err := p.Build(f.wrappers[0])
+					if err != nil || !bytes.Equal(want, got) {
+						t.Errorf("%s: differs when built concurrently: %v", f.name, err)
+					}
+				}
+			})
+		}
+		group.Wait()
+	}
 }
