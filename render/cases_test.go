@@ -168,10 +168,10 @@ func TestUpgradesWarnOfWhatIsReplacedAndLost(t *testing.T) {
 	}
 	const at = "offerings/store/1.1.0/tests/bound/request.yaml: warning: moving from 1.0.0 to 1.1.0 "
 	require.ElementsMatch(t, []string{
-		at + "removes the PersistentVolumeClaim team/mine-shared and its data with it",
-		at + "changes spec.clusterIP of the Service team/mine-store, which Kubernetes refuses: the object has to be replaced",
+		at + "removes the PersistentVolumeClaim team/mine-shared: it is left behind, and nothing manages it any more",
+		at + "replaces the Service team/mine-store: spec.clusterIP cannot change in place",
 		at + "takes the volume log from the StatefulSet team/mine-store: its data is left behind",
-		at + "changes spec.serviceName, spec.volumeClaimTemplates of the StatefulSet team/mine-store, which Kubernetes refuses: the object has to be replaced",
+		at + "replaces the StatefulSet team/mine-store: spec.serviceName, spec.volumeClaimTemplates cannot change in place",
 	}, said)
 }
 

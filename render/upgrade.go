@@ -3,7 +3,6 @@ package render
 import (
 	"fmt"
 	"path"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -58,143 +57,59 @@ func (c *Case) as(v *platform.Version) []byte {
 // upgradeRemarks says what an upgrade from one manifest to the next one does that its authors should know: fields that
 // Kubernetes does not let change, objects that go, and data that goes or is left behind.
 func upgradeRemarks(before, after []byte) ([]string, error) {
-	old, err := genericObjects(before)
+	old, err := documents(before)
 	if err != nil {
 		return nil, err
 	}
-	now, err := genericObjects(after)
+	now, err := documents(after)
 	if err != nil {
 		return nil, err
 	}
 	var remarks []string
-	ids := func() (all []objectID) {
-		for id := range old {
-			all = append(all, id)
-		}
-		slices.SortFunc(all, func(a, b objectID) int { return strings.Compare(a.String(), b.String()) })
-		return all
-	}()
-	for _, id := range ids {
-		if now[id] == nil {
-			remarks = append(remarks, removal(id, old[id]))
+	say := func(format string, args ...any) { remarks = append(remarks, fmt.Sprintf(format, args...)) }
+	for _, id := range sortedIDs(old, nil) {
+		was, is := old[id].object, now[id].object
+		if is == nil {
+			say("removes the %s%s", id, dataOf(id, old[id]))
 			continue
 		}
-		for _, volume := range volumesLost(old[id], now[id]) {
-			remarks = append(remarks, fmt.Sprintf("takes the volume %s from the %s: its data is left behind", volume, id))
+		for _, volume := range claims(was) {
+			if !slices.Contains(claims(is), volume) {
+				say("takes the volume %s from the %s: its data is left behind", volume, id)
+			}
 		}
-		if fields := immutableChanges(id, old[id], now[id]); len(fields) > 0 {
-			remarks = append(remarks, fmt.Sprintf("changes %s of the %s, which Kubernetes refuses: the object has to be replaced",
-				strings.Join(fields, ", "), id))
+		if fields := unchangeable(id, was, is); len(fields) > 0 {
+			say("replaces the %s: %s cannot change in place", id, strings.Join(fields, ", "))
 		}
 	}
 	return remarks, nil
 }
 
-func genericObjects(manifest []byte) (map[objectID]map[string]any, error) {
-	found := map[objectID]map[string]any{}
-	for _, text := range splitDocuments(manifest) {
-		objects, err := parseObjects(text)
-		if err != nil {
-			return nil, err
-		}
-		if len(objects) != 1 {
-			continue
-		}
-		if found[objects[0].id], err = genericObject(text); err != nil {
-			return nil, err
-		}
+// dataOf says what becomes of the data of an object that is removed.
+func dataOf(id objectID, d document) string {
+	var c Change
+	c.Request = id.name // of some request, not of a team's namespace
+	switch c.remove(id, d); {
+	case c.holdsData && c.claimsGo:
+		return " and the claims of its pods with their data"
+	case c.holdsData:
+		return ": the claims of its pods stay with their data, but nothing uses them"
+	case c.spared && c.prunable:
+		return " with what is in it"
+	case c.spared:
+		return ": it is left behind, and nothing manages it any more"
 	}
-	return found, nil
+	return ""
 }
 
-func removal(id objectID, object map[string]any) string {
-	switch {
-	case id.group == "" && id.kind == "PersistentVolumeClaim":
-		return fmt.Sprintf("removes the %s and its data with it", id)
-	case id.kind == "StatefulSet" && len(volumeTemplates(object)) > 0:
-		return fmt.Sprintf("removes the %s: the data of its volumes is left behind", id)
-	}
-	return fmt.Sprintf("removes the %s", id)
-}
-
-// volumesLost names the volume claim templates that a StatefulSet no longer has.
-func volumesLost(before, after map[string]any) (lost []string) {
-	has := volumeTemplates(after)
-	for _, name := range volumeTemplates(before) {
-		if !slices.Contains(has, name) {
-			lost = append(lost, name)
-		}
-	}
-	return lost
-}
-
-func volumeTemplates(object map[string]any) (names []string) {
-	templates, _ := field(object, "spec", "volumeClaimTemplates").([]any)
+// claims names the volume claim templates of a StatefulSet.
+func claims(object map[string]any) (names []string) {
+	templates, _ := at(object, "spec.volumeClaimTemplates").([]any)
 	for _, t := range templates {
 		template, _ := t.(map[string]any)
-		if name, ok := field(template, "metadata", "name").(string); ok {
+		if name, ok := at(template, "metadata.name").(string); ok {
 			names = append(names, name)
 		}
 	}
 	return names
-}
-
-// immutable lists the fields that Kubernetes does not let change once an object is there, by group and kind.
-var immutable = map[string][]string{
-	"apps/Deployment":                       {"spec.selector"},
-	"apps/DaemonSet":                        {"spec.selector"},
-	"apps/ReplicaSet":                       {"spec.selector"},
-	"batch/Job":                             {"spec.selector", "spec.template", "spec.completionMode", "spec.manualSelector"},
-	"Service":                               {"spec.clusterIP", "spec.clusterIPs"},
-	"Secret":                                {"type"},
-	"rbac.authorization.k8s.io/RoleBinding": {"roleRef"},
-	"rbac.authorization.k8s.io/ClusterRoleBinding":  {"roleRef"},
-	"storage.k8s.io/StorageClass":                   {"provisioner", "parameters", "reclaimPolicy", "volumeBindingMode"},
-	"networking.k8s.io/IngressClass":                {"spec.controller"},
-	"scheduling.k8s.io/PriorityClass":               {"value"},
-	"apiextensions.k8s.io/CustomResourceDefinition": {"spec.group", "spec.scope", "spec.names.kind", "spec.names.plural"},
-}
-
-// mutable lists, for kinds whose spec is immutable as a whole, the fields of it that are not.
-var mutable = map[string][]string{
-	"apps/StatefulSet": {
-		"replicas", "ordinals", "template", "updateStrategy", "revisionHistoryLimit", "persistentVolumeClaimRetentionPolicy", "minReadySeconds",
-	},
-	"PersistentVolumeClaim": {"resources", "volumeAttributesClassName"},
-}
-
-// immutableChanges lists the fields that differ and cannot be changed in place.
-func immutableChanges(id objectID, before, after map[string]any) (changed []string) {
-	kind := strings.TrimPrefix(id.group+"/"+id.kind, "/")
-	fields := slices.Clone(immutable[kind])
-	if free, whole := mutable[kind]; whole {
-		for _, object := range []map[string]any{before, after} {
-			spec, _ := object["spec"].(map[string]any)
-			for name := range spec {
-				if !slices.Contains(free, name) && !slices.Contains(fields, "spec."+name) {
-					fields = append(fields, "spec."+name)
-				}
-			}
-		}
-	}
-	if before["immutable"] == true && id.group == "" && (id.kind == "ConfigMap" || id.kind == "Secret") {
-		fields = append(fields, "data", "binaryData", "immutable")
-	}
-	slices.Sort(fields)
-	for _, f := range fields {
-		path := strings.Split(f, ".")
-		if !reflect.DeepEqual(field(before, path...), field(after, path...)) {
-			changed = append(changed, f)
-		}
-	}
-	return changed
-}
-
-func field(object map[string]any, path ...string) any {
-	var at any = object
-	for _, name := range path {
-		m, _ := at.(map[string]any)
-		at = m[name]
-	}
-	return at
 }

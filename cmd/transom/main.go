@@ -62,6 +62,7 @@ per environment, and applies that to a fleet of Kubernetes clusters.`,
 		newUsage(),
 		newSet(),
 		newNew(),
+		newDiff(),
 	)
 	return root
 }

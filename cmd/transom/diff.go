@@ -1,0 +1,336 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"transom.dev/render"
+	"transom.dev/render/platform"
+)
+
+func newDiff() *cobra.Command {
+	var o struct {
+		output  output
+		in      platformDir
+		verbose bool
+	}
+	cmd := &cobra.Command{
+		Use:   "diff OFFERING@VERSION OFFERING@VERSION",
+		Short: "Show what one version of an offering changes against another",
+		Long: `Show what the second version changes against the first: parameters, computed values, components, bindings and outputs,
+the version's files, and what its objects become for every request that runs the first version now. Where none does, an
+example of a request shows it.
+
+"transom plan" shows what merging a new version does instead.`,
+		Example: `  transom diff postgres@1.4.2 postgres@1.5.0
+  transom diff web@1.0.0 web@1.1.0 -C ./platform -o json | jq '.contract'`,
+		Args: exactly(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.output.check(); err != nil {
+				return err
+			}
+			p, err := o.in.load()
+			if err != nil {
+				return err
+			}
+			result, err := diffVersions(p, o.in.dir, args[0], args[1])
+			if err != nil {
+				return err
+			}
+			w := cmd.OutOrStdout()
+			return o.output.print(w, result, func(w io.Writer) { result.text(w, painter(w), o.verbose) })
+		},
+	}
+	o.output.flag(cmd)
+	o.in.flag(cmd)
+	cmd.Flags().BoolVarP(&o.verbose, "verbose", "v", false, "show added and removed objects in full, and every request")
+	return cmd
+}
+
+// versionDiff is what a version changes against another.
+type versionDiff struct {
+	From     string             `json:"from"`
+	To       string             `json:"to"`
+	Contract []contractChange   `json:"contract"`
+	Files    []fileChange       `json:"files"`
+	Example  bool               `json:"example,omitempty"` // the objects are those of a made-up request
+	Objects  []render.Change    `json:"objects"`
+	Problems []platform.Problem `json:"problems"` // of requests with the second version
+}
+
+// contractChange is a change of what requests and their readers can rely on.
+type contractChange struct {
+	What   string        `json:"what"` // parameter, computed, component, binding, output or setting
+	Name   string        `json:"name"`
+	Action render.Action `json:"action"`
+	From   string        `json:"from,omitempty"`
+	To     string        `json:"to,omitempty"`
+}
+
+type fileChange struct {
+	Path   string        `json:"path"`
+	Action render.Action `json:"action"`
+}
+
+// versionOf finds OFFERING@VERSION.
+func versionOf(p *platform.Platform, name string) (*platform.Offering, *platform.Version, error) {
+	offering, number, ok := strings.Cut(name, "@")
+	if !ok || number == "" {
+		return nil, nil, misuse("%q is not of the form OFFERING@VERSION", name)
+	}
+	o, err := offeringNamed(p, offering)
+	if err != nil {
+		return nil, nil, err
+	}
+	v, err := versionNamed(o, number)
+	if err == nil && v.Broken {
+		err = fmt.Errorf("%s has a Problem; \"transom check\" says which", v)
+	}
+	return o, v, err
+}
+
+func diffVersions(p *platform.Platform, dir, first, second string) (*versionDiff, error) {
+	o, from, err := versionOf(p, first)
+	if err != nil {
+		return nil, err
+	}
+	other, to, err := versionOf(p, second)
+	if err != nil {
+		return nil, err
+	}
+	if o != other {
+		return nil, misuse("%s and %s are versions of different offerings", from, to)
+	}
+	d := &versionDiff{
+		From: from.String(), To: to.String(), Contract: contractChanges(from, to), Files: []fileChange{},
+		Objects: []render.Change{}, Problems: []platform.Problem{},
+	}
+	if d.Files, err = fileChanges(from.Files, to.Files); err != nil {
+		return nil, err
+	}
+	return d, d.objects(p, dir, o, from, to)
+}
+
+// contractChanges compares what two versions declare.
+func contractChanges(from, to *platform.Version) []contractChange {
+	all := []contractChange{}
+	old, now := declarations(from), declarations(to)
+	for _, what := range []string{"parameter", "computed", "component", "binding", "output", "setting"} {
+		names := map[string]bool{}
+		for _, side := range []map[string]string{old[what], now[what]} {
+			for name := range side {
+				names[name] = true
+			}
+		}
+		for _, name := range sortedNames(names) {
+			a, had := old[what][name]
+			b, has := now[what][name]
+			switch {
+			case !had:
+				all = append(all, contractChange{what, name, render.Added, "", b})
+			case !has:
+				all = append(all, contractChange{what, name, render.Removed, a, ""})
+			case a != b:
+				all = append(all, contractChange{what, name, render.Changed, a, b})
+			}
+		}
+	}
+	return all
+}
+
+// declarations says in words what a version declares, by what it is and its name.
+func declarations(v *platform.Version) map[string]map[string]string {
+	all := map[string]map[string]string{
+		"parameter": {}, "computed": {}, "component": {}, "binding": {}, "output": {},
+		"setting": {"scope": string(v.Scope), "names": string(v.Names), "reversible": fmt.Sprint(v.Reversible)},
+	}
+	parameters, rules := parametersOf(v)
+	for _, p := range parameters {
+		facts := []string{p.Type}
+		switch {
+		case p.Required:
+			facts = append(facts, "required")
+		case p.Default != nil:
+			facts = append(facts, "default "+inline(p.Default))
+		}
+		all["parameter"][p.Name] = strings.Join(append(facts, p.Constraints...), ", ")
+	}
+	for _, rule := range rules {
+		all["parameter"]["(rule) "+rule] = "over several parameters"
+	}
+	for _, e := range v.Computed {
+		all["computed"][e.Name] = e.Source
+	}
+	for _, c := range v.Components {
+		all["component"][c.Path] = "always"
+		if c.When != nil {
+			all["component"][c.Path] = "when " + c.When.Source
+		}
+	}
+	for name, b := range v.Bindings {
+		all["binding"][name] = fmt.Sprintf("of %s, required: %v", strings.Join(b.Offerings, " or "), b.Required)
+	}
+	for _, e := range v.Outputs {
+		all["output"][e.Name] = e.Source
+	}
+	if v.Placement != nil {
+		all["setting"]["placement"] = v.Placement.String()
+	}
+	return all
+}
+
+// fileChanges compares two directories, version.yaml apart, which the contract is about.
+func fileChanges(from, to fs.FS) ([]fileChange, error) {
+	old, err := contents(from)
+	if err != nil {
+		return nil, err
+	}
+	now, err := contents(to)
+	if err != nil {
+		return nil, err
+	}
+	all := []fileChange{}
+	for name, data := range old {
+		if other, there := now[name]; !there {
+			all = append(all, fileChange{name, render.Removed})
+		} else if !bytes.Equal(data, other) {
+			all = append(all, fileChange{name, render.Changed})
+		}
+	}
+	for name := range now {
+		if _, there := old[name]; !there {
+			all = append(all, fileChange{name, render.Added})
+		}
+	}
+	slices.SortFunc(all, func(a, b fileChange) int { return strings.Compare(a.Path, b.Path) })
+	return all, nil
+}
+
+func contents(fsys fs.FS) (map[string][]byte, error) {
+	all := map[string][]byte{}
+	err := fs.WalkDir(fsys, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || name == "version.yaml" {
+			return err
+		}
+		all[name], err = fs.ReadFile(fsys, name)
+		return err
+	})
+	return all, err
+}
+
+// objects compares what the two versions render to, for every request that runs the first, or for one that is made up.
+func (d *versionDiff) objects(p *platform.Platform, dir string, o *platform.Offering, from, to *platform.Version) error {
+	users := slices.DeleteFunc(instancesOf(p, o), func(i instanceOf) bool { return i.Version != from.Number.String() })
+	if len(users) == 0 {
+		var err error
+		if p, users, err = madeUp(p, dir, o, from); err != nil {
+			return err
+		}
+		d.Example = true
+	}
+	for _, u := range users {
+		if err := d.compare(p, u, from, to); err != nil {
+			return err
+		}
+	}
+	slices.SortStableFunc(d.Objects, func(a, b render.Change) int { return strings.Compare(a.Environment, b.Environment) })
+	return nil
+}
+
+// madeUp is a platform with one more request, as "new request" would write it, in the first environment.
+func madeUp(p *platform.Platform, dir string, o *platform.Offering, v *platform.Version) (*platform.Platform, []instanceOf, error) {
+	stages := environments(p)
+	if len(stages) == 0 {
+		return p, nil, nil
+	}
+	team := "example"
+	if len(o.Teams) > 0 {
+		team = o.Teams[0]
+	}
+	key := platform.RequestKey{Team: team, Name: "my-" + o.Name}
+	draft := requestDraft{offering: o, version: v, constraint: v.Number.String(), name: key.Name, environments: stages[:1]}
+	p, err := loadEdited(dir, map[string][]byte{"requests/" + key.String() + ".yaml": []byte(draft.yaml())})
+	return p, []instanceOf{{Request: key, Environment: stages[0]}}, err
+}
+
+// compare adds what changes for one instance on each of its clusters.
+func (d *versionDiff) compare(p *platform.Platform, u instanceOf, from, to *platform.Version) error {
+	for _, i := range p.Instances(u.Environment) {
+		if i.Request.Key != u.Request {
+			continue
+		}
+		before, after := map[string][]byte{}, map[string][]byte{}
+		for _, cluster := range i.Clusters {
+			old, problems := render.InstanceAs(p, u.Environment, u.Request, cluster.Name, from)
+			now, more := render.InstanceAs(p, u.Environment, u.Request, cluster.Name, to)
+			d.add(append(problems, more...))
+			if old.Manifest != nil && now.Manifest != nil {
+				file := path.Join("clusters", cluster.Name, u.Request.String()+".yaml")
+				before[file], after[file] = old.Manifest, now.Manifest
+			}
+		}
+		changes, err := render.Plan(&render.Base{Files: files(before)}, &render.State{Environment: u.Environment, Changes: after})
+		if err != nil {
+			return err
+		}
+		d.Objects = append(d.Objects, changes...)
+	}
+	return nil
+}
+
+func (d *versionDiff) add(problems []platform.Problem) {
+	for _, problem := range problems {
+		if !problem.Warning && !slices.ContainsFunc(d.Problems, func(p platform.Problem) bool { return p.String() == problem.String() }) {
+			d.Problems = append(d.Problems, problem)
+		}
+	}
+}
+
+func (d *versionDiff) text(w io.Writer, p paint, verbose bool) {
+	fmt.Fprintf(w, "%s → %s\n", p.bold(d.From), p.bold(d.To))
+	for _, c := range d.Contract {
+		name := c.What + " " + c.Name
+		switch c.Action {
+		case render.Added:
+			fmt.Fprintf(w, "  %s\n", p.green("+ "+name+": "+oneLine(c.To)))
+		case render.Removed:
+			fmt.Fprintf(w, "  %s\n", p.red("- "+name+": "+oneLine(c.From)))
+		default:
+			fmt.Fprintf(w, "  %s\n    %s\n    %s\n", p.yellow("~ "+name), p.red("- "+oneLine(c.From)), p.green("+ "+oneLine(c.To)))
+		}
+	}
+	signs := map[render.Action]string{render.Added: p.green("+"), render.Removed: p.red("-"), render.Changed: p.yellow("~")}
+	for _, f := range d.Files {
+		fmt.Fprintf(w, "  %s file %s\n", signs[f.Action], f.Path)
+	}
+	all := blocks(d.Objects)
+	if !verbose {
+		all = folded(all)
+	}
+	environment := ""
+	for _, b := range all {
+		if b.environment != environment {
+			environment = b.environment
+			fmt.Fprintf(w, "\n%s\n", p.bold(environment))
+		}
+		b.text(w, p, verbose)
+	}
+	for _, problem := range d.Problems {
+		fmt.Fprintf(w, "with %s: %s\n", d.To, p.red(problem.String()))
+	}
+	if len(d.Objects) == 0 && len(d.Problems) == 0 {
+		fmt.Fprintln(w, "no object changes")
+	}
+	if d.Example {
+		fmt.Fprintf(w, "no request runs %s: the objects are those of an example\n", d.From)
+	}
+}
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
