@@ -63,6 +63,7 @@ per environment, and applies that to a fleet of Kubernetes clusters.`,
 		newSet(),
 		newNew(),
 		newDiff(),
+		newExport(),
 	)
 	return root
 }
