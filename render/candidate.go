@@ -61,7 +61,7 @@ func (p *pass) prepare(c *candidate) error {
 		return nil
 	}
 	c.prepared = true
-	c.add(p.renderer.guard(versionTree(c.instance.Version))...)
+	c.add(p.renderer.sound(c.instance.Version)...)
 	p.keepTaken(c)
 	if c.broken() {
 		return nil

@@ -21,6 +21,9 @@ type Renderer struct {
 	namespaces cache[renderedNamespace]  // by digest of a namespace's inputs and components
 
 	memories map[string]*memory // by environment
+
+	contracts      map[string]contract // by a version's directory
+	contractsMutex sync.Mutex
 }
 
 // Render returns what the environment's state becomes with this platform. It fails only where the base cannot be

@@ -81,7 +81,8 @@ func environments(p *platform.Platform) []string {
 // mistakes gathers every Problem and Warning of a platform and of its rendering, each once, sorted. One mistake of an
 // offering shows in every environment, so what says the same of the same place is the same.
 func mistakes(p *platform.Platform, states map[string]*render.State) (problems, warnings []platform.Problem) {
-	all := slices.Clone(p.Problems)
+	var r render.Renderer
+	all := slices.Concat(p.Problems, r.Versions(p))
 	for _, name := range environments(p) {
 		if state := states[name]; state != nil {
 			all = append(all, state.Problems...)

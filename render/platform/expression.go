@@ -20,7 +20,8 @@ type Expression struct {
 	names   *scope
 	result  *cel.Type // of a plain value
 	reads   []bindingRead
-	at      Problem // where the expression is written
+	guards  []string // fields of the inputs that have a value wherever it is true
+	at      Problem  // where the expression is written
 }
 
 // compile checks an expression against what it may name and what it has to result in; cel.DynType: any plain value.
@@ -50,6 +51,7 @@ func compile(source string, names *scope, want *cel.Type) (*Expression, error) {
 	}
 	return &Expression{
 		Source: source, program: program, names: names, result: result, reads: bindingReads(checked.NativeRep()),
+		guards: guardsOf(checked.NativeRep().Expr()),
 	}, nil
 }
 

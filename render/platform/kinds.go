@@ -72,6 +72,7 @@ type Version struct {
 	Ignore     []Ignore
 
 	reads map[string][]string // outputs that expressions read of each binding, sorted
+	names *scope              // what there is to read of an instance
 
 	// Broken says that the version has a Problem: what runs it stays, nothing new takes it.
 	Broken bool

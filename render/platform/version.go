@@ -97,6 +97,7 @@ func (v *Version) expressions(d *document, s versionSpec, known offered) {
 		}
 	}
 	names = names.with("computed", names.object("computed", computed))
+	v.names = names
 	for i, c := range s.Components {
 		component := Component{Path: c.Path}
 		if c.When != "" {

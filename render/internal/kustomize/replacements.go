@@ -16,8 +16,9 @@ import (
 // A write is one replacement as somebody wrote it.
 type write struct {
 	types.Replacement
-	overlay bool
-	place   platform.Problem // where it stands
+	overlay   bool
+	component string           // of the wrapper that it is written in, or in a component of that
+	place     platform.Problem // where it stands
 }
 
 // replacementsOf lists the replacements of a component and of the components that it lists, in the order in which

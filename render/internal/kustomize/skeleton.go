@@ -19,7 +19,7 @@ import (
 // with the same components and overlays.
 type Skeleton struct {
 	Objects  []Object
-	Problems []platform.Problem // replacement targets that match nothing
+	Problems []platform.Problem // targets of replacements and patches that match nothing or what they must not
 
 	targets []target
 }
@@ -52,8 +52,12 @@ func Analyse(w Wrapper) (*Skeleton, error) {
 		if err != nil {
 			return nil, err
 		}
+		patches, err := patchesOf(w.Trees, dir)
+		if err != nil {
+			return nil, err
+		}
 		last := i == len(w.Components)-1
-		if len(writes) == 0 && !last {
+		if len(writes)+len(patches) == 0 && !last {
 			continue
 		}
 		// A component's replacements see what the components up to it have brought, and no more.
@@ -61,7 +65,11 @@ func Analyse(w Wrapper) (*Skeleton, error) {
 		if err != nil {
 			return nil, err
 		}
+		if err := s.patches(patches, w.Trees, w.Components[:i+1], affixes, stage); err != nil {
+			return nil, err
+		}
 		for _, write := range writes {
+			write.component = dir
 			s.match(write, stage, affixes)
 		}
 		if last {

@@ -37,6 +37,9 @@ func (s *Skeleton) match(w *write, stage resmap.ResMap, affixes []string) {
 			s.problem(w, "target", err.Error())
 			continue
 		}
+		if !w.overlay && len(selector.Reject) == 0 && matchesInputs(selector.Select) {
+			s.problem(w, "inputs", fmt.Sprintf("the target %s "+matchesInputsToo, describe(selector.Select)))
+		}
 		if len(objects) == 0 && !w.overlay {
 			s.problem(w, "no-target", fmt.Sprintf("the target %s matches no object", describe(selector.Select)))
 		}
@@ -46,11 +49,7 @@ func (s *Skeleton) match(w *write, stage resmap.ResMap, affixes []string) {
 	}
 }
 
-func (s *Skeleton) problem(w *write, rule, message string) {
-	p := w.place
-	p.Rule, p.Message = rule, message
-	s.Problems = append(s.Problems, p)
-}
+func (s *Skeleton) problem(w *write, rule, message string) { s.report(w.place, rule, message) }
 
 func describe(s *types.Selector) string {
 	var parts []string

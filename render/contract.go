@@ -1,0 +1,128 @@
+package render
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"transom.dev/render/internal/kustomize"
+	"transom.dev/render/platform"
+)
+
+// Versions returns what is wrong with the offerings' versions whether or not anybody requests them: what must not reach
+// Kustomize, and what no request could make right.
+func (r *Renderer) Versions(p *platform.Platform) (problems []platform.Problem) {
+	for _, offering := range p.Offerings {
+		for _, v := range offering.Versions {
+			if !v.Broken {
+				problems = append(problems, r.sound(v)...)
+			}
+		}
+	}
+	slices.SortFunc(problems, platform.Problem.Compare)
+	return problems
+}
+
+// sound returns what is wrong with a version for every request.
+func (r *Renderer) sound(v *platform.Version) []platform.Problem {
+	if wrong := r.guard(versionTree(v)); len(wrong) > 0 {
+		return wrong
+	}
+	return r.contract(v)
+}
+
+// contract holds what a version's replacements and patches do to what its schema and expressions promise. It depends on
+// nothing but the version and what that can be bound to, which is a new Version when it changes.
+func (r *Renderer) contract(v *platform.Version) []platform.Problem {
+	r.contractsMutex.Lock()
+	defer r.contractsMutex.Unlock()
+	known, ok := r.contracts[v.Dir]
+	if !ok || known.version != v {
+		known = contract{v, r.findContract(v)}
+		if r.contracts == nil {
+			r.contracts = map[string]contract{}
+		}
+		r.contracts[v.Dir] = known
+	}
+	return known.problems
+}
+
+// A contract is what was found about a version; there is one for each directory.
+type contract struct {
+	version  *platform.Version
+	problems []platform.Problem
+}
+
+func (r *Renderer) findContract(v *platform.Version) (problems []platform.Problem) {
+	whole := r.analyseVersion(v, v.Components...)
+	for n := range v.Components {
+		problems = append(problems, r.componentContract(v, v.Components[n], whole)...)
+	}
+	base := r.analyseVersion(v)
+	if base.err != nil {
+		return nil // some component may bring what is missing
+	}
+	problems = append(problems, base.Problems...)
+	problems = append(problems, readProblems(v, base.Skeleton, v.Dir, platform.Component{})...)
+	slices.SortFunc(problems, platform.Problem.Compare)
+	return slices.CompactFunc(problems, func(a, b platform.Problem) bool { return a.String() == b.String() })
+}
+
+// componentContract finds what is wrong with a component both by itself and among all the others: what one of these
+// brings may be what it needs.
+func (r *Renderer) componentContract(v *platform.Version, c platform.Component, whole *skeleton) (problems []platform.Problem) {
+	alone, dir := r.analyseVersion(v, c), path.Join(v.Dir, c.Path)
+	if alone.err != nil || whole.err != nil {
+		return nil
+	}
+	for _, problem := range alone.Problems {
+		if strings.HasPrefix(problem.File, dir+"/") && slices.Contains(whole.Problems, problem) {
+			problems = append(problems, problem)
+		}
+	}
+	return append(problems, readProblems(v, whole.Skeleton, dir, c)...)
+}
+
+func (r *Renderer) analyseVersion(v *platform.Version, components ...platform.Component) *skeleton {
+	w := kustomize.Wrapper{Trees: []kustomize.Tree{versionTree(v)}, Components: []string{v.Dir}}
+	for _, c := range components {
+		if dir := path.Join(v.Dir, c.Path); !slices.Contains(w.Components, dir) {
+			w.Components = append(w.Components, dir)
+		}
+	}
+	return r.analyse(w)
+}
+
+// readProblems holds what the replacements of one component read to the version's schema.
+func readProblems(v *platform.Version, s *kustomize.Skeleton, dir string, c platform.Component) (problems []platform.Problem) {
+	for _, read := range s.Reads() {
+		if read.Component != dir {
+			continue
+		}
+		field, p := v.Field(read.Source), read.Place
+		name := unguarded(read.Source, field.Optional, c)
+		switch {
+		case field.Wrong != "":
+			p.Rule, p.Message = "unknown-input", field.Wrong
+		case name != "":
+			p.Rule, p.Message = "optional-input", "reads "+name+", which a request may leave out; give it a default, require it, "+
+				"or write it in a component whose condition asks for it: has("+name+")"
+		case field.Type != "":
+			p.Rule, p.Message = "coercion", read.Mismatch(field.Type)
+		}
+		if p.Message != "" {
+			problems = append(problems, p)
+		}
+	}
+	return problems
+}
+
+// unguarded names what may have no value where a component is chosen, or nothing.
+func unguarded(source []string, optional []int, c platform.Component) string {
+	for _, n := range slices.Sorted(slices.Values(optional)) {
+		if !c.Guards(source[:n]) {
+			return strings.Join(source[:n], ".")
+		}
+	}
+	return ""
+}

@@ -1,0 +1,120 @@
+package kustomize
+
+import (
+	"fmt"
+	"path"
+
+	"go.yaml.in/yaml/v3"
+	"sigs.k8s.io/kustomize/api/resmap"
+	"sigs.k8s.io/kustomize/api/types"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+	k8syaml "sigs.k8s.io/yaml"
+
+	"transom.dev/render/platform"
+)
+
+// A targeted patch is one that says by a selector which objects it is for, and so can be for none in silence.
+type targetedPatch struct {
+	*types.Selector
+	place platform.Problem // where it stands
+}
+
+// patchesOf lists the targeted patches of a version's component and of the components that it lists.
+func patchesOf(trees []Tree, dir string) ([]targetedPatch, error) {
+	file := path.Join(dir, kustomizationFile)
+	t, content, err := readIn(trees, file)
+	if err != nil || t.Overlay {
+		return nil, err
+	}
+	var k types.Kustomization
+	if err := k.Unmarshal(content); err != nil {
+		return nil, fmt.Errorf("read %s: %w", file, err)
+	}
+	var patches []targetedPatch
+	for _, nested := range k.Components {
+		inner, err := patchesOf(trees, path.Join(dir, nested))
+		if err != nil {
+			return nil, err
+		}
+		patches = append(patches, inner...)
+	}
+	var root yaml.Node
+	if err := yaml.Unmarshal(content, &root); err != nil {
+		return nil, fmt.Errorf("read %s: %w", file, err)
+	}
+	for i, p := range k.Patches {
+		if p.Target == nil {
+			continue
+		}
+		place := platform.Problem{File: file, Field: field("patches", i)}
+		if n := lookup(root.Content[0], splitField(place.Field)...); n != nil {
+			place.Line, place.Column = n.Line, n.Column
+		}
+		patches = append(patches, targetedPatch{p.Target, place})
+	}
+	return patches, nil
+}
+
+// patches checks the targets of a component's patches, where the stage is what its objects come to. A patch may have
+// removed what it was for, so what is not there any more is looked for without patches.
+func (s *Skeleton) patches(patches []targetedPatch, trees []Tree, components, affixes []string, stage resmap.ResMap) error {
+	var before resmap.ResMap
+	for _, p := range patches {
+		if matchesInputs(p.Selector) {
+			s.report(p.place, "inputs", fmt.Sprintf("the target %s "+matchesInputsToo, describe(p.Selector)))
+			continue
+		}
+		found, err := selected(&types.TargetSelector{Select: p.Selector}, stage, affixes)
+		if err == nil && len(found) == 0 {
+			if before == nil {
+				if before, err = unpatched(trees, components); err != nil {
+					return err
+				}
+			}
+			found, err = selected(&types.TargetSelector{Select: p.Selector}, before, affixes)
+		}
+		switch {
+		case err != nil:
+			s.report(p.place, "target", err.Error())
+		case len(found) == 0:
+			s.report(p.place, "no-target", fmt.Sprintf("the target %s matches no object", describe(p.Selector)))
+		}
+	}
+	return nil
+}
+
+const matchesInputsToo = "matches the Inputs object, which is none of the version's; name a kind"
+
+// matchesInputs reports whether a selector would take the Inputs object for one of the version's.
+func matchesInputs(s *types.Selector) bool {
+	return s.LabelSelector == "" && s.AnnotationSelector == "" && selectsInputs(s)
+}
+
+func (s *Skeleton) report(place platform.Problem, rule, message string) {
+	place.Rule, place.Message = rule, message
+	s.Problems = append(s.Problems, place)
+}
+
+// unpatched builds a stage without any patch.
+func unpatched(trees []Tree, components []string) (resmap.ResMap, error) {
+	tree := filesys.MakeFsInMemory()
+	for _, t := range trees {
+		if err := copyTree(tree, t, withoutPatches); err != nil {
+			return nil, err
+		}
+	}
+	return buildStage(tree, components)
+}
+
+func withoutPatches(content []byte) ([]byte, error) {
+	content, err := withoutReplacements(content)
+	if err != nil {
+		return nil, err
+	}
+	var k types.Kustomization
+	if err := k.Unmarshal(content); err != nil {
+		return nil, err
+	}
+	k.Patches = nil
+	return k8syaml.Marshal(k)
+}

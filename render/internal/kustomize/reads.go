@@ -1,0 +1,55 @@
+package kustomize
+
+import (
+	"fmt"
+	"strings"
+
+	"transom.dev/render/platform"
+)
+
+// A Read is a field of the inputs on its way into a field of an object.
+type Read struct {
+	Component string           // the directory of the wrapper's component that it is written in
+	Source    []string         // the path in the inputs
+	Place     platform.Problem // where the replacement stands
+
+	target target
+}
+
+// Reads lists what the replacements of the versions among the trees read, in the order in which they run. An
+// environment's overlays meet instances of every version.
+func (s *Skeleton) Reads() []Read {
+	var reads []Read
+	for _, t := range s.targets {
+		if !t.write.overlay {
+			reads = append(reads, Read{t.write.component, t.source, t.write.place, t})
+		}
+	}
+	return reads
+}
+
+// Mismatch says what is wrong with a value of this type in the target, or nothing. Types are called what messages call
+// them: a string, an integer, a number, a boolean, a map or a list.
+func (r Read) Mismatch(from string) string {
+	t, to := r.target, ""
+	if t.field != nil {
+		to = typeOf(t.field.YNode())
+	}
+	switch parts := t.parts(); {
+	case parts && from != "a map" && from != "a list":
+		if to != "" && to != "a string" {
+			return fmt.Sprintf("%s of %s is %s, of which no part can be replaced; quote it", t.path, t.object, to)
+		}
+		return ""
+	case !parts && (to == "" || from == to || from == "an integer" && to == "a number"):
+		return ""
+	case parts:
+		return fmt.Sprintf("%s is %s, of which no part can be taken", strings.Join(t.source, "."), from)
+	}
+	return t.says(from, to)
+}
+
+// parts reports whether the replacement takes or fills a part of a string.
+func (t target) parts() bool {
+	return t.split || t.write.Source.Options != nil && t.write.Source.Options.Delimiter != ""
+}
