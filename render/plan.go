@@ -1,7 +1,9 @@
 package render
 
 import (
+	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"path"
@@ -58,35 +60,51 @@ func Plan(before *Base, after *State) ([]Change, error) {
 	for _, cluster := range after.LetGo {
 		changes = append(changes, Change{Environment: after.Environment, Cluster: cluster, Action: LetGo})
 	}
+	files := manifestFiles(after)
+	found, failures := make([][]Change, len(files)), make([]error, len(files))
+	parallel(len(files), func(i int) { found[i], failures[i] = planChange(before, after, files[i]) })
+	if err := errors.Join(failures...); err != nil {
+		return nil, fmt.Errorf("plan %s: %w", after.Environment, err)
+	}
+	return append(changes, slices.Concat(found...)...), nil
+}
+
+// manifestFiles are the changed files whose objects change, sorted.
+func manifestFiles(after *State) (files []string) {
 	for _, file := range slices.Sorted(maps.Keys(after.Changes)) {
 		parts := strings.Split(file, "/")
-		if len(parts) != 4 || parts[0] != clustersDir || slices.Contains(after.LetGo, parts[1]) {
-			continue
+		if len(parts) == 4 && parts[0] == clustersDir && !slices.Contains(after.LetGo, parts[1]) {
+			files = append(files, file)
 		}
-		was, err := before.read(file)
-		if err != nil {
-			return nil, fmt.Errorf("plan %s: %w", after.Environment, err)
-		}
-		in := Change{Environment: after.Environment, Cluster: parts[1], Team: parts[2]}
-		if parts[3] != namespaceFile {
-			in.Request = strings.TrimSuffix(parts[3], path.Ext(parts[3]))
-		}
-		found, err := planFile(in, was, after.Changes[file])
-		if err != nil {
-			return nil, fmt.Errorf("plan %s: %s: %w", after.Environment, file, err)
-		}
-		changes = append(changes, found...)
+	}
+	return files
+}
+
+func planChange(before *Base, after *State, file string) ([]Change, error) {
+	was, err := before.read(file)
+	if err != nil {
+		return nil, err
+	}
+	parts := strings.Split(file, "/")
+	in := Change{Environment: after.Environment, Cluster: parts[1], Team: parts[2]}
+	if parts[3] != namespaceFile {
+		in.Request = strings.TrimSuffix(parts[3], path.Ext(parts[3]))
+	}
+	changes, err := planFile(in, was, after.Changes[file])
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	return changes, nil
 }
 
-// planFile compares two contents of one manifest file.
+// planFile compares two contents of one manifest file. Most of its objects are the same, and need not be read.
 func planFile(in Change, was, is []byte) ([]Change, error) {
-	before, err := documents(was)
+	old, new := splitDocuments(was), splitDocuments(is)
+	before, err := documents(without(old, new))
 	if err != nil {
 		return nil, err
 	}
-	after, err := documents(is)
+	after, err := documents(without(new, old))
 	if err != nil {
 		return nil, err
 	}
@@ -142,24 +160,39 @@ type document struct {
 	object     map[string]any
 }
 
-func documents(manifest []byte) (map[objectID]document, error) {
+// without leaves out the texts that are also among others.
+func without(texts, others [][]byte) [][]byte {
+	same := make(map[string]bool, len(others))
+	for _, text := range others {
+		same[string(bytes.TrimSpace(text))] = true
+	}
+	return slices.DeleteFunc(slices.Clone(texts), func(text []byte) bool { return same[string(bytes.TrimSpace(text))] })
+}
+
+func documents(texts [][]byte) (map[objectID]document, error) {
 	found := map[objectID]document{}
-	for _, text := range splitDocuments(manifest) {
-		objects, err := parseObjects(text)
-		if err != nil {
-			return nil, err
+	for _, text := range texts {
+		if text = bytes.TrimSpace(text); len(text) == 0 {
+			continue
 		}
-		for _, o := range objects {
-			object, err := genericObject(text)
-			if err != nil {
-				return nil, fmt.Errorf("read the %s: %w", o.id, err)
-			}
-			found[o.id] = document{
-				apiVersion: strings.TrimPrefix(o.id.group+"/"+o.version, "/"),
-				secret:     o.id.kind == "Secret" && o.id.group == "",
-				text:       strings.TrimSpace(string(text)) + "\n",
-				object:     object,
-			}
+		object, err := genericObject(text)
+		if err != nil {
+			return nil, fmt.Errorf("read an object: %w", err)
+		}
+		apiVersion, _ := object["apiVersion"].(string)
+		group, _, grouped := strings.Cut(apiVersion, "/")
+		if !grouped {
+			group = ""
+		}
+		id := objectID{group: group}
+		id.kind, _ = object["kind"].(string)
+		id.namespace, _ = at(object, "metadata.namespace").(string)
+		id.name, _ = at(object, "metadata.name").(string)
+		found[id] = document{
+			apiVersion: apiVersion,
+			secret:     id.kind == "Secret" && id.group == "",
+			text:       string(text) + "\n",
+			object:     object,
 		}
 	}
 	return found, nil

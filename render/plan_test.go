@@ -64,5 +64,5 @@ func TestPlanShowsNoSecretValue(t *testing.T) {
 	require.NotContains(t, removed[0].Diff, "plain-before")
 	broken := &render.Base{Files: fstest.MapFS{file: {Data: []byte("{")}}}
 	_, err = render.Plan(broken, &render.State{Environment: "dev", Changes: map[string][]byte{file: nil}})
-	require.ErrorContains(t, err, "plan dev: clusters/dev/payments/shop.yaml: read object 1")
+	require.ErrorContains(t, err, "plan dev: clusters/dev/payments/shop.yaml: read an object")
 }

@@ -57,11 +57,11 @@ func (c *Case) as(v *platform.Version) []byte {
 // upgradeRemarks says what an upgrade from one manifest to the next one does that its authors should know: fields that
 // Kubernetes does not let change, objects that go, and data that goes or is left behind.
 func upgradeRemarks(before, after []byte) ([]string, error) {
-	old, err := documents(before)
+	old, err := documents(splitDocuments(before))
 	if err != nil {
 		return nil, err
 	}
-	now, err := documents(after)
+	now, err := documents(splitDocuments(after))
 	if err != nil {
 		return nil, err
 	}
