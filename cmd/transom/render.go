@@ -26,6 +26,7 @@ type renderOptions struct {
 	cluster     string
 	wrapper     bool
 	out         string
+	watching    bool
 }
 
 func newRender() *cobra.Command {
@@ -38,10 +39,13 @@ environment, as the daemon would commit them to empty state repositories. Nothin
 
 With --wrapper, print instead the Kustomization that one request is built from. Written with --out, beside copies of
 the directories that it names, "kustomize build" on it gives the same bytes.
+
+With --watch, render again whenever a file is saved, and print what that changed in place of the manifests.
 Problems go to stderr, and the exit code is 1 then.`,
 		Example: `  transom render --environment prod --request payments/orders-db
   transom render ./platform --environment dev --cluster dev | kubectl diff -f -
   transom render --out ./state
+  transom render --watch --environment dev --request search/api
   transom render -e prod --request payments/orders-db --wrapper --out /tmp/build && kubectl kustomize /tmp/build/wrapper`,
 		Args: atMost(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -55,6 +59,9 @@ Problems go to stderr, and the exit code is 1 then.`,
 			if err := o.known(p); err != nil {
 				return err
 			}
+			if o.watching {
+				return o.watch(cmd.Context(), directory(args), cmd.OutOrStdout())
+			}
 			if o.wrapper {
 				return o.printWrapper(p, cmd.OutOrStdout(), cmd.ErrOrStderr())
 			}
@@ -67,6 +74,7 @@ Problems go to stderr, and the exit code is 1 then.`,
 	f.StringVar(&o.request, "request", "", "only this request, as TEAM/REQUEST")
 	f.StringVar(&o.cluster, "cluster", "", "only this cluster")
 	f.BoolVar(&o.wrapper, "wrapper", false, "the Kustomization around a request, instead of what it builds")
+	f.BoolVar(&o.watching, "watch", false, "render again on save, and print what changed")
 	f.StringVar(&o.out, "out", "", "write files below this directory instead of printing them")
 	return cmd
 }
@@ -82,6 +90,8 @@ func (o *renderOptions) check() error {
 		return misuse("--wrapper needs --environment and --request: there is one for each")
 	case o.out != "" && !o.wrapper && (o.request != "" || o.cluster != ""):
 		return misuse("--out writes whole state trees: leave out --request and --cluster, or print them")
+	case o.watching && (o.wrapper || o.output.format == "json"):
+		return misuse("--watch prints changes as text: leave out --wrapper and -o json")
 	case o.out != "" && o.output.format == "json":
 		return misuse("--out writes files: leave out -o json")
 	}

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"transom.dev/reconciler/trigger"
+	"transom.dev/render"
+	"transom.dev/render/platform"
+)
+
+// watch renders a directory whenever something in it is saved, and prints what that changed.
+func (o *renderOptions) watch(ctx context.Context, dir string, stdout io.Writer) error {
+	latch := trigger.New()
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return trigger.Directory(ctx, dir, func() { latch.Fire("saved") }) })
+	group.Go(func() error {
+		w := watched{options: o, dir: dir, out: stdout, paint: painter(stdout)}
+		for {
+			if _, err := latch.Wait(ctx); err != nil {
+				return nil // interrupted, which is how a watch ends
+			}
+			w.again()
+		}
+	})
+	return group.Wait()
+}
+
+// watched is a directory with what it rendered to last.
+type watched struct {
+	options *renderOptions
+	dir     string
+	out     io.Writer
+	paint   paint
+
+	loader   platform.Loader
+	renderer render.Renderer
+	states   map[string]map[string][]byte // nil before the first time
+	said     []string                     // Problems
+}
+
+// again renders once more. What cannot be read now can be the next time: it is told, and the last state stays.
+func (w *watched) again() {
+	p, err := w.loader.Load(os.DirFS(w.dir))
+	if err != nil {
+		fmt.Fprintln(w.out, w.paint.red(err.Error()))
+		return
+	}
+	states, changes := map[string]*render.State{}, []render.Change{}
+	next, dirty := map[string]map[string][]byte{}, w.states == nil
+	for _, name := range environments(p) {
+		if w.options.environment != "" && w.options.environment != name {
+			continue
+		}
+		state, err := w.renderer.Render(p, name, &render.Base{})
+		if err != nil {
+			fmt.Fprintln(w.out, w.paint.red(err.Error()))
+			return
+		}
+		states[name], next[name] = state, w.kept(p, state)
+		changed := since(w.states[name], next[name])
+		found, err := render.Plan(&render.Base{Files: files(w.states[name])}, &render.State{Environment: name, Changes: changed})
+		if err != nil {
+			fmt.Fprintln(w.out, w.paint.red(err.Error()))
+			return
+		}
+		changes, dirty = append(changes, found...), dirty || len(changed) > 0
+	}
+	w.problems(p, states)
+	if w.states == nil {
+		fmt.Fprintf(w.out, "rendered %s; watching %s, Ctrl-C ends\n", count(len(next), "environment"), w.dir)
+	} else {
+		w.changes(slices.DeleteFunc(changes, func(c render.Change) bool { return !w.options.concerns(c) }))
+	}
+	w.states = next
+	if dirty { // else what is written below a watched directory would be written for ever
+		w.write(next)
+	}
+}
+
+// kept is a state with the last manifests of what cannot be rendered now: as in the daemon, that keeps what it has.
+func (w *watched) kept(p *platform.Platform, state *render.State) map[string][]byte {
+	wrong := map[platform.RequestKey]bool{}
+	for _, problem := range state.Problems {
+		if problem.Request != nil && !problem.Warning {
+			wrong[*problem.Request] = true
+		}
+	}
+	all := maps.Clone(state.Changes)
+	for name, content := range w.states[state.Environment] {
+		parts := strings.Split(strings.TrimSuffix(name, ".yaml"), "/")
+		if len(parts) != 4 || all[name] != nil {
+			continue
+		}
+		if key := (platform.RequestKey{Team: parts[2], Name: parts[3]}); wrong[key] || p.Broken(state.Environment, key) {
+			all[name] = content
+		}
+	}
+	return all
+}
+
+// since is what differs between two states: nil removes.
+func since(before, after map[string][]byte) map[string][]byte {
+	changed := map[string][]byte{}
+	for name, content := range after {
+		if old, there := before[name]; !there || !bytes.Equal(old, content) {
+			changed[name] = content
+		}
+	}
+	for name := range before {
+		if _, there := after[name]; !there {
+			changed[name] = nil
+		}
+	}
+	return changed
+}
+
+// concerns says whether a change is of what was asked for.
+func (o *renderOptions) concerns(c render.Change) bool {
+	return (o.cluster == "" || o.cluster == c.Cluster) && (o.request == "" || o.request == c.Team+"/"+c.Request)
+}
+
+func (w *watched) changes(all []render.Change) {
+	if len(all) == 0 {
+		fmt.Fprintln(w.out, w.paint.faint("no object changes"))
+		return
+	}
+	environment := ""
+	for _, b := range folded(blocks(all)) {
+		if b.environment != environment {
+			environment = b.environment
+			fmt.Fprintln(w.out, w.paint.bold(environment))
+		}
+		b.text(w.out, w.paint, true)
+	}
+}
+
+// problems tells those that were not told the last time, and how many are mended.
+func (w *watched) problems(p *platform.Platform, states map[string]*render.State) {
+	found, _ := mistakes(p, states)
+	var now []string
+	for _, problem := range w.options.concerning(found) {
+		now = append(now, problem.String())
+		if !slices.Contains(w.said, problem.String()) {
+			fmt.Fprintln(w.out, w.paint.red(problem.String()))
+		}
+	}
+	mended := slices.DeleteFunc(slices.Clone(w.said), func(s string) bool { return slices.Contains(now, s) })
+	if len(mended) > 0 {
+		fmt.Fprintln(w.out, w.paint.green(fmt.Sprintf("%s mended, %d left", count(len(mended), "Problem"), len(now))))
+	}
+	w.said = now
+}
+
+// write brings the state trees below --out up to date.
+func (w *watched) write(states map[string]map[string][]byte) {
+	if w.options.out == "" {
+		return
+	}
+	var rendered []renderedFile
+	named := map[string]*render.State{}
+	for _, name := range slices.Sorted(maps.Keys(states)) {
+		named[name] = nil
+		for _, file := range slices.Sorted(maps.Keys(states[name])) {
+			rendered = append(rendered, renderedFile{name, file, string(states[name][file])})
+		}
+	}
+	if err := w.options.deliver(rendered, named, w.out, io.Discard); err != nil {
+		fmt.Fprintln(w.out, w.paint.red(err.Error()))
+	}
+}

@@ -1,0 +1,71 @@
+package trigger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+// Directory calls fire after something in a directory or below it was written, added, removed or renamed, and nothing
+// has happened for a moment since, until ctx is done: an editor saves a file in several steps, and a checkout writes
+// many. What is in a folder whose name begins with a dot, such as .git, is not watched. Fire is called at once, too,
+// when the watch is in place, so that nothing that happened before is missed.
+func Directory(ctx context.Context, dir string, fire func()) error {
+	watcher, err := fsnotify.NewWatcher()
+	if err != nil {
+		return fmt.Errorf("watch %s: %w", dir, err)
+	}
+	defer func() { _ = watcher.Close() }()
+	if err := addVisible(watcher, dir); err != nil {
+		return fmt.Errorf("watch %s: %w", dir, err)
+	}
+	fire()
+	quiet := time.NewTimer(settleTime)
+	quiet.Stop()
+	defer quiet.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-watcher.Errors:
+			if !errors.Is(err, fsnotify.ErrEventOverflow) {
+				return fmt.Errorf("watch %s: %w", dir, err)
+			}
+			_ = addVisible(watcher, dir) // events were lost: of new directories too, maybe
+			quiet.Reset(settleTime)
+		case e := <-watcher.Events:
+			if e.Op == fsnotify.Chmod || hidden(e.Name) {
+				continue
+			}
+			if e.Has(fsnotify.Create) && isDir(e.Name) {
+				_ = addVisible(watcher, e.Name) // one that is gone again has nothing to watch
+			}
+			quiet.Reset(settleTime)
+		case <-quiet.C:
+			fire()
+		}
+	}
+}
+
+// addVisible watches a directory and all below it but what is hidden.
+func addVisible(watcher *fsnotify.Watcher, dir string) error {
+	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && path != dir:
+			return nil // gone since it was listed
+		case err != nil || !d.IsDir():
+			return err
+		case path != dir && hidden(path):
+			return filepath.SkipDir
+		}
+		return watcher.Add(path)
+	})
+}
+
+func hidden(path string) bool { return strings.HasPrefix(filepath.Base(path), ".") }
