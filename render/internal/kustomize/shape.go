@@ -53,6 +53,9 @@ func (p *Program) shape(w *Wrapper, m markers) (*shape, error) {
 	if err := s.frame(); err != nil {
 		return nil, err
 	}
+	if !written(w.Inputs) {
+		return nil, unproven("inputs that are not plain text, numbers, lists and maps")
+	}
 	for _, root := range p.roots {
 		v, ok := find(w.Inputs, root.path)
 		if !ok {
@@ -172,8 +175,6 @@ func (s *shape) addString(field, text string) (any, error) {
 	p, w := s.program, s.wrapper
 	f, c := p.facts, p.class(field)
 	switch {
-	case !utf8.ValidString(text):
-		return nil, unproven("text that is not UTF-8")
 	case field == "namespace" && text == w.Namespace && text != "" && !strings.ContainsAny(text, f.delimiters):
 		s.key = append(s.key, 'N')
 		return s.markers.at(1, text), nil
@@ -278,6 +279,33 @@ func (s *shape) addNumber(field string, v any) (any, error) {
 	}
 	marker, err := s.gap(c, value{intValue, string(number)})
 	return json.Number(marker), err
+}
+
+// written reports whether the inputs can be written as YAML for sure, those that nothing reads included.
+func written(v any) bool {
+	switch v := v.(type) {
+	case nil, bool, int, int64, json.Number:
+		return true
+	case float64:
+		return v-v == 0 // neither infinite nor not a number
+	case string:
+		return utf8.ValidString(v)
+	case []any:
+		for _, item := range v {
+			if !written(item) {
+				return false
+			}
+		}
+		return true
+	case map[string]any:
+		for key, item := range v {
+			if !utf8.ValidString(key) || !written(item) {
+				return false
+			}
+		}
+		return true
+	}
+	return false
 }
 
 // find follows a path of keys and indices.
