@@ -8,5 +8,7 @@
 // tree that holds nothing else. What it would do in silence, and nobody wants, is found here too: a Skeleton knows
 // the type of every field that a replacement writes and the targets that match nothing.
 //
+// A Program builds many instances of the same components, with the same bytes at a fraction of the time.
+//
 // The package reads no disk, opens no connection, starts no process and logs nothing.
 package kustomize
