@@ -166,6 +166,7 @@ func TestProgressSaysHowFarACommitHasCome(t *testing.T) {
 
 	require.False(t, getJSON[web.Progress](t, s, "/api/v1/progress?environment=dev&commit=c2").Reconciled)
 
+	b.ClusterSeen(status.Cluster{Name: "west", Reachable: true})
 	b.Placed("prod", shop, status.Placement{Cluster: "west", Stage: status.Healthy, Health: "Healthy", Revision: "sha256:shopwest"})
 	require.True(t, getJSON[web.Progress](t, s, "/api/v1/progress?environment=prod&commit=c2&team=store&request=shop").Done)
 
