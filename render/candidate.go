@@ -63,6 +63,7 @@ func (p *pass) prepare(c *candidate) error {
 	c.prepared = true
 	c.add(p.renderer.sound(c.instance.Version)...)
 	p.keepTaken(c)
+	c.add(p.platform.Transition(c.instance, c.base)...)
 	if c.broken() {
 		return nil
 	}

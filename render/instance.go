@@ -74,7 +74,7 @@ func notThere(environment string, k platform.RequestKey) platform.Problem {
 }
 
 func (p *pass) show(c *candidate, cluster string) (Rendered, []platform.Problem) {
-	c.add(p.renderer.guard(versionTree(c.instance.Version))...)
+	c.add(p.renderer.sound(c.instance.Version)...)
 	c.add(p.alone(c)...)
 	if c.broken() {
 		return Rendered{}, c.problems

@@ -118,7 +118,7 @@ metadata: {name: orders-db}
 spec: {offering: postgres, version: "` + constraint + `", parameters: {storage: 20Gi}, environments: {dev: {}}}
 `}
 		for _, number := range []string{"1.10.0", "2.0.0-rc.1"} {
-			files["offerings/postgres/"+number+"/version.yaml"] = version("\n  parameters: {type: object, properties: {storage: {type: string}}}\n")
+			files["offerings/postgres/"+number+"/version.yaml"] = version("\n  parameters: {type: object, x-kubernetes-preserve-unknown-fields: true}\n")
 			files["offerings/postgres/"+number+"/kustomization.yaml"] = component
 		}
 		p := load(t, files)

@@ -26,6 +26,7 @@ type loaded[T any] struct {
 	problems []Problem
 	files    []*file
 	versions []*Version
+	narrowed []narrowing
 }
 
 // Load reads a platform repository once.
@@ -45,6 +46,7 @@ func (l *Loader) Load(fsys fs.FS) (*Platform, error) {
 	l.loadPolicies(p)
 	l.loadDecisions(p)
 	l.loadRequests(p)
+	l.loadNarrowings(p)
 	slices.SortStableFunc(p.Problems, Problem.Compare)
 	l.last = p
 	return p, nil
@@ -155,5 +157,5 @@ func makeOffering(name string, f *file, versions []*Version) *loaded[*Offering] 
 	d := open(f)
 	made := decodeOffering(d, name, f.data)
 	o, problems := made.assemble(versions)
-	return &loaded[*Offering]{value: o, problems: append(made.problems, problems...)}
+	return &loaded[*Offering]{value: o, problems: append(made.problems, problems...), narrowed: narrowings(o.Versions)}
 }

@@ -1,0 +1,235 @@
+package platform
+
+import (
+	"fmt"
+	"slices"
+
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
+)
+
+// A narrowing is what a version's schema no longer allows that its predecessor's did. Within one major version whoever
+// follows the constraint "1" moves from the one to the other by a merge of somebody else.
+type narrowing struct {
+	version, before *Version
+	found           []fieldError // with fields of version.yaml
+}
+
+// narrowings compares each of an offering's versions with the highest one before it that promises the same and keeps to
+// it.
+func narrowings(versions []*Version) (out []narrowing) {
+	var before *Version
+	for _, v := range versions {
+		if v.Broken || v.Number.Prerelease() != "" || v.Lifecycle == Withdrawn || v.Lifecycle == Experimental {
+			continue
+		}
+		c := &comparison{}
+		if before != nil && samePromise(before, v) {
+			c.compare(place{"spec.parameters", "parameters"}, before.Parameters.structural, v.Parameters.structural)
+		}
+		if len(c.found) == 0 {
+			before = v
+		} else {
+			out = append(out, narrowing{v, before, c.found})
+		}
+	}
+	return out
+}
+
+// samePromise says whether semver promises that what was right for one version is right for the other. Before 1.0.0 a
+// minor version may break.
+func samePromise(a, b *Version) bool {
+	return a.Number.Major() == b.Number.Major() && (a.Number.Major() > 0 || a.Number.Minor() == b.Number.Minor())
+}
+
+// A comparison finds what one schema allows and another does not, as far as their fields say it. Rules in CEL are not
+// compared: which values they refuse cannot be told.
+type comparison struct{ found []fieldError }
+
+// A place is a part of a schema: as a field of version.yaml, and as what requests write there.
+type place struct{ field, parameter string }
+
+func (p place) property(name string) place {
+	return place{p.field + ".properties." + name, p.parameter + "." + name}
+}
+
+func (c *comparison) report(p place, keyword, format string, args ...any) {
+	field := p.field
+	if keyword != "" {
+		field = join(field, keyword)
+	}
+	c.found = append(c.found, fieldError{field: field, message: p.parameter + " " + fmt.Sprintf(format, args...)})
+}
+
+func (c *comparison) compare(p place, old, new *schema.Structural) {
+	if old == nil || new == nil || !c.types(p, old, new) {
+		return
+	}
+	if old.Nullable && !new.Nullable {
+		c.report(p, "", "may not be null any more")
+	}
+	c.values(p, limits(old), limits(new))
+	c.compare(place{p.field + ".items", p.parameter + "[]"}, old.Items, new.Items)
+	c.properties(p, old, new)
+	c.others(p, old, new)
+}
+
+func limits(s *schema.Structural) *schema.ValueValidation {
+	if s.ValueValidation == nil {
+		return &schema.ValueValidation{}
+	}
+	return s.ValueValidation
+}
+
+func (c *comparison) types(p place, old, new *schema.Structural) bool {
+	wider := old.Type == "integer" && new.Type == "number" || new.XIntOrString && (old.Type == "integer" || old.Type == "string")
+	if old.Type == new.Type && old.XIntOrString == new.XIntOrString || wider || new.Type == "" && new.XPreserveUnknownFields {
+		return true
+	}
+	c.report(p, "type", "is %s and was %s", schemaType(new), schemaType(old))
+	return false
+}
+
+func schemaType(s *schema.Structural) string {
+	if s.XIntOrString {
+		return "an integer or a string"
+	}
+	return or(schemaTypes[s.Type], "anything")
+}
+
+// properties compares the fields of objects.
+func (c *comparison) properties(p place, old, new *schema.Structural) {
+	for _, name := range sortedKeys(old.Properties) {
+		was := old.Properties[name]
+		if is, ok := new.Properties[name]; ok {
+			c.compare(p.property(name), &was, &is)
+		} else if !new.XPreserveUnknownFields && new.AdditionalProperties == nil {
+			c.report(p.property(name), "", "is gone")
+		}
+	}
+	for _, name := range sortedKeys(new.Properties) {
+		if property := new.Properties[name]; required(new, name) && !required(old, name) && property.Default.Object == nil {
+			c.report(p.property(name), "", "is required and has no default")
+		}
+	}
+}
+
+// others compares what objects may have beside the fields that are named.
+func (c *comparison) others(p place, old, new *schema.Structural) {
+	switch {
+	case new.XPreserveUnknownFields:
+	case old.XPreserveUnknownFields, old.AdditionalProperties != nil && new.AdditionalProperties == nil:
+		c.report(p, "", "takes no other fields than those that it names")
+	case old.AdditionalProperties != nil:
+		c.compare(place{p.field + ".additionalProperties", p.parameter + ".*"}, old.AdditionalProperties.Structural, new.AdditionalProperties.Structural)
+	}
+}
+
+// values compares what the two say about single values.
+func (c *comparison) values(p place, old, new *schema.ValueValidation) {
+	if new.Pattern != "" && new.Pattern != old.Pattern {
+		c.report(p, "pattern", "has another pattern, %s", new.Pattern)
+	}
+	if new.Format != "" && new.Format != old.Format {
+		c.report(p, "format", "has the format %s", new.Format)
+	}
+	if new.MultipleOf != nil && (old.MultipleOf == nil || *old.MultipleOf != *new.MultipleOf) {
+		c.report(p, "multipleOf", "must be a multiple of %v", *new.MultipleOf)
+	}
+	if new.UniqueItems && !old.UniqueItems {
+		c.report(p, "uniqueItems", "may not have an item twice")
+	}
+	c.enum(p, old.Enum, new.Enum)
+	bound(c, p, "minimum", old.Minimum, new.Minimum, 1, new.ExclusiveMinimum && !old.ExclusiveMinimum)
+	bound(c, p, "maximum", old.Maximum, new.Maximum, -1, new.ExclusiveMaximum && !old.ExclusiveMaximum)
+	bound(c, p, "minLength", old.MinLength, new.MinLength, 1, false)
+	bound(c, p, "maxLength", old.MaxLength, new.MaxLength, -1, false)
+	bound(c, p, "minItems", old.MinItems, new.MinItems, 1, false)
+	bound(c, p, "maxItems", old.MaxItems, new.MaxItems, -1, false)
+	bound(c, p, "minProperties", old.MinProperties, new.MinProperties, 1, false)
+	bound(c, p, "maxProperties", old.MaxProperties, new.MaxProperties, -1, false)
+}
+
+// bound reports a limit that allows less: a lower one (sign 1) that rose, or an upper one (sign -1) that fell.
+func bound[N int64 | float64](c *comparison, p place, name string, old, new *N, sign N, exclusive bool) {
+	switch {
+	case new == nil:
+	case old == nil:
+		c.report(p, name, "has the %s %v", name, *new)
+	case sign**new > sign**old:
+		c.report(p, name, "has the %s %v and had %v", name, *new, *old)
+	case exclusive && *new == *old:
+		c.report(p, name, "may not be %v itself", *new)
+	}
+}
+
+func (c *comparison) enum(p place, old, new []schema.JSON) {
+	if len(new) == 0 {
+		return
+	}
+	allowed := map[string]bool{}
+	for _, value := range new {
+		allowed[fmt.Sprint(value.Object)] = true
+	}
+	var gone []string
+	for _, value := range old {
+		if text := fmt.Sprint(value.Object); !allowed[text] {
+			gone = append(gone, text)
+		}
+	}
+	if len(old) == 0 {
+		c.report(p, "enum", "takes some values only")
+	} else if len(gone) > 0 {
+		c.report(p, "enum", "does not take %s", list(gone))
+	}
+}
+
+// loadNarrowings says what versions break that they must not, and names the requests concerned. It costs no more than
+// those: they are broken themselves, and the version is there for the others.
+func (l *Loader) loadNarrowings(p *Platform) {
+	for _, name := range sortedKeys(l.offerings) {
+		for _, n := range l.offerings[name].narrowed {
+			d := reopen(l.versions[n.version.Dir].contract)
+			next := n.version.Number.IncMajor()
+			if n.version.Number.Major() == 0 {
+				next = n.version.Number.IncMinor()
+			}
+			for _, wrong := range n.found {
+				d.problem(wrong.field, "narrowed", "%s, unlike in %s, and may not change so before %s", wrong.message, n.before.Number, &next)
+			}
+			slices.SortFunc(d.problems, Problem.Compare)
+			d.problems[0].Message += p.breaks(n.version)
+			p.Problems = append(p.Problems, d.problems...)
+		}
+	}
+}
+
+// breaks ends a message with the requests that a version would break.
+func (p *Platform) breaks(v *Version) string {
+	names := p.breaking(v)
+	switch n := len(names); {
+	case n == 0:
+		return ""
+	case n > 5:
+		names = append(names[:5], fmt.Sprintf("%d more", n-5))
+	}
+	return "; it would break " + list(names)
+}
+
+// breaking names the requests that would move to the version and are not valid there.
+func (p *Platform) breaking(v *Version) (names []string) {
+	o := p.Offerings[v.Offering]
+	for _, r := range p.Requests {
+		f := p.teams[r.Key.Team].resolved[r.Key].file
+		if f.request.Broken || f.request.Spec.Offering != v.Offering {
+			continue
+		}
+		for env, in := range f.request.Spec.Environments {
+			moves := o.Match(or(in.Version, f.request.Spec.Version)) == v
+			if moves && broken(mergeParameters(f, env, v).problems) {
+				names = append(names, r.Key.String())
+				break
+			}
+		}
+	}
+	return names
+}

@@ -1,0 +1,31 @@
+package platform
+
+import (
+	"context"
+
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
+	celconfig "k8s.io/apiserver/pkg/apis/cel"
+)
+
+// Transition holds an instance's parameters to the rules of its version's schema that ask for what was before, oldSelf:
+// the parameters of the release that its environment runs. A release of another offering, or whose parameters have other
+// types than the schema says now, was no step before this one.
+func (p *Platform) Transition(i *Instance, from *Release) []Problem {
+	s, env := i.Version.Parameters, i.Environment.Name
+	if s.rules == nil || from == nil || from.Absent || from.Request == nil || from.Offering != i.Offering.Name || from.Digest == i.Release {
+		return nil
+	}
+	old := s.Default(mergePatch(from.Request.Parameters, from.Request.Environments[env].Parameters))
+	decimals(old, s.structural)
+	if len(validation.ValidateCustomResource(nil, old, s.validator)) > 0 {
+		return nil
+	}
+	f := p.teams[i.Request.Key.Team].resolved[i.Request.Key].file
+	d := f.document(env)
+	errs, _ := s.rules.Validate(context.Background(), nil, s.structural, i.Parameters, old, celconfig.RuntimeCELCostBudget)
+	for _, err := range errs {
+		wrong := s.fieldError(err, i.Parameters)
+		d.problem(f.parameter(env, wrong.field), "transition", "%s (unlike in what %s runs)", wrong.message, env)
+	}
+	return d.problems
+}
