@@ -40,8 +40,10 @@ func TestPlanKnowsWhatCannotChangeInPlace(t *testing.T) {
 		{"apps/v1", "Deployment", "spec: {selector: {matchLabels: {a: b}}}", "spec: {selector: {matchLabels: {a: c}}}", "spec.selector"},
 		{"apps/v1", "Deployment", "spec: {replicas: 1}", "spec: {replicas: 2}", ""},
 		{"apps/v1", "DaemonSet", "spec: {selector: {matchLabels: {a: b}}}", "spec: {selector: {matchLabels: {a: c}}}", "spec.selector"},
-		{"apps/v1", "StatefulSet", "spec: {serviceName: a, volumeClaimTemplates: [1]}", "spec: {serviceName: b, volumeClaimTemplates: [2], podManagementPolicy: Parallel}",
-			"spec.serviceName spec.podManagementPolicy spec.volumeClaimTemplates"},
+		{
+			"apps/v1", "StatefulSet", "spec: {serviceName: a, volumeClaimTemplates: [1]}", "spec: {serviceName: b, volumeClaimTemplates: [2], podManagementPolicy: Parallel}",
+			"spec.serviceName spec.podManagementPolicy spec.volumeClaimTemplates",
+		},
 		{"apps/v1", "StatefulSet", "spec: {replicas: 1}", "spec: {replicas: 1, podManagementPolicy: OrderedReady, updateStrategy: {type: OnDelete}}", ""},
 		{"batch/v1", "Job", "spec: {template: {a: 1}}", "spec: {template: {a: 2}, parallelism: 3}", "spec.template"},
 		{"batch/v1", "CronJob", "spec: {jobTemplate: {a: 1}}", "spec: {jobTemplate: {a: 2}}", ""},
@@ -89,18 +91,24 @@ func TestCautionsKnowWhatRemovingDoesToData(t *testing.T) {
 		{"no data", object("v1", "ConfigMap", ""), "delete", []string{"deletion: deletes 1 object, on dev"}},
 		{"claims stay", object("apps/v1", "StatefulSet", claims), "delete", []string{
 			"data loss: StatefulSet x is deleted: the claims of its pods stay with their data, but nothing uses them, on dev",
-			"deletion: deletes 1 object, on dev"}},
+			"deletion: deletes 1 object, on dev",
+		}},
 		{"claims go", object("apps/v1", "StatefulSet", claims+"  persistentVolumeClaimRetentionPolicy: {whenDeleted: Delete}\n"), "delete", []string{
-			"data loss: StatefulSet x is deleted, and the claims of its pods with their data, on dev", "deletion: deletes 1 object, on dev"}},
+			"data loss: StatefulSet x is deleted, and the claims of its pods with their data, on dev", "deletion: deletes 1 object, on dev",
+		}},
 		{"no claims", object("apps/v1", "StatefulSet", ""), "delete", []string{"deletion: deletes 1 object, on dev"}},
 		{"a claim", object("v1", "PersistentVolumeClaim", ""), "delete", []string{
-			"data loss: PersistentVolumeClaim x is left behind: nothing manages or deletes it any more, on dev"}},
+			"data loss: PersistentVolumeClaim x is left behind: nothing manages or deletes it any more, on dev",
+		}},
 		{"a claim that may go", object("v1", "PersistentVolumeClaim", prunable), "delete", []string{
-			"data loss: PersistentVolumeClaim x is deleted with what is in it, on dev", "deletion: deletes 1 object, on dev"}},
+			"data loss: PersistentVolumeClaim x is deleted with what is in it, on dev", "deletion: deletes 1 object, on dev",
+		}},
 		{"a claim that is kept", object("v1", "PersistentVolumeClaim", prunable), "retain", []string{
-			"data loss: PersistentVolumeClaim x is left behind: nothing manages or deletes it any more, on dev"}},
+			"data loss: PersistentVolumeClaim x is left behind: nothing manages or deletes it any more, on dev",
+		}},
 		{"a generated secret", object("v1", "Secret", "  annotations: {transom.dev/generate: password}\n"), "delete", []string{
-			"data loss: Secret x is left behind: nothing manages or deletes it any more, on dev"}},
+			"data loss: Secret x is left behind: nothing manages or deletes it any more, on dev",
+		}},
 	} {
 		_, cautions := change(t, c.deletion, c.object, "")
 		var got []string

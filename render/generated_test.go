@@ -225,23 +225,6 @@ func (s *snapshot) Open(name string) (fs.File, error) {
 	return fstest.MapFS{path.Base(name): {Data: n.data}}.Open(path.Base(name))
 }
 
-// files lists the paths of all files.
-func (s *snapshot) files() map[string][]byte {
-	files := map[string][]byte{}
-	var walk func(dir string, n *node)
-	walk = func(dir string, n *node) {
-		for name, child := range n.children {
-			if at := path.Join(dir, name); child.IsDir() {
-				walk(at, child)
-			} else {
-				files[at] = child.data
-			}
-		}
-	}
-	walk("", &s.root)
-	return files
-}
-
 func (n *node) Name() string               { return n.name }
 func (n *node) IsDir() bool                { return n.children != nil }
 func (n *node) Info() (fs.FileInfo, error) { return nil, errors.ErrUnsupported }
