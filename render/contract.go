@@ -38,7 +38,7 @@ func (r *Renderer) contract(v *platform.Version) []platform.Problem {
 	defer r.contractsMutex.Unlock()
 	known, ok := r.contracts[v.Dir]
 	if !ok || known.version != v {
-		known = contract{v, r.findContract(v)}
+		known = contract{v, findContract(v)}
 		if r.contracts == nil {
 			r.contracts = map[string]contract{}
 		}
@@ -53,12 +53,12 @@ type contract struct {
 	problems []platform.Problem
 }
 
-func (r *Renderer) findContract(v *platform.Version) (problems []platform.Problem) {
-	whole := r.analyseVersion(v, v.Components...)
+func findContract(v *platform.Version) (problems []platform.Problem) {
+	whole := analyseVersion(v, v.Components...)
 	for n := range v.Components {
-		problems = append(problems, r.componentContract(v, v.Components[n], whole)...)
+		problems = append(problems, componentContract(v, v.Components[n], whole)...)
 	}
-	base := r.analyseVersion(v)
+	base := analyseVersion(v)
 	if base.err != nil {
 		return nil // some component may bring what is missing
 	}
@@ -70,8 +70,8 @@ func (r *Renderer) findContract(v *platform.Version) (problems []platform.Proble
 
 // componentContract finds what is wrong with a component both by itself and among all the others: what one of these
 // brings may be what it needs.
-func (r *Renderer) componentContract(v *platform.Version, c platform.Component, whole *skeleton) (problems []platform.Problem) {
-	alone, dir := r.analyseVersion(v, c), path.Join(v.Dir, c.Path)
+func componentContract(v *platform.Version, c platform.Component, whole *skeleton) (problems []platform.Problem) {
+	alone, dir := analyseVersion(v, c), path.Join(v.Dir, c.Path)
 	if alone.err != nil || whole.err != nil {
 		return nil
 	}
@@ -83,14 +83,17 @@ func (r *Renderer) componentContract(v *platform.Version, c platform.Component, 
 	return append(problems, readProblems(v, whole.Skeleton, dir, c)...)
 }
 
-func (r *Renderer) analyseVersion(v *platform.Version, components ...platform.Component) *skeleton {
+// analyseVersion looks at a version with some of its components. That is no instance's wrapper, so it is kept apart from
+// those.
+func analyseVersion(v *platform.Version, components ...platform.Component) *skeleton {
 	w := kustomize.Wrapper{Trees: []kustomize.Tree{versionTree(v)}, Components: []string{v.Dir}}
 	for _, c := range components {
 		if dir := path.Join(v.Dir, c.Path); !slices.Contains(w.Components, dir) {
 			w.Components = append(w.Components, dir)
 		}
 	}
-	return r.analyse(w)
+	s, err := kustomize.Analyse(w)
+	return &skeleton{Skeleton: s, err: err}
 }
 
 // readProblems holds what the replacements of one component read to the version's schema.
