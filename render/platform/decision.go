@@ -41,8 +41,8 @@ var (
 )
 
 // decodeDecision reads decisions/<environment>/<name>.yaml.
-func decodeDecision(d *document, environment, name string) *Decision {
-	c := &Decision{Name: name, File: d.path, Environment: environment}
+func decodeDecision(d *document, environment, name string, data []byte) *Decision {
+	c := &Decision{Name: name, File: d.path, Environment: environment, Digest: Digest(string(data))}
 	if d.root != nil {
 		c.Kind = d.text("kind")
 		if _, known := decisions[c.Kind]; !known {

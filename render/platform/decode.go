@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -44,6 +45,8 @@ func (d *decoder) value(n, at *yaml.Node, field string, out reflect.Value) {
 // special decodes the types of a parameter schema that stand for one of several shapes.
 func (d *decoder) special(n, at *yaml.Node, field string, out reflect.Value) bool {
 	switch v := out.Addr().Interface().(type) {
+	case *time.Time:
+		d.time(n, at, field, v)
 	case *apiextensionsv1.JSON:
 		v.Raw, _ = json.Marshal(d.generic(n, at, field))
 	case *apiextensionsv1.JSONSchemaPropsOrBool:
@@ -61,6 +64,17 @@ func (d *decoder) special(n, at *yaml.Node, field string, out reflect.Value) boo
 		return false
 	}
 	return true
+}
+
+// time decodes the RFC 3339 text that Transom writes into its records.
+func (d *decoder) time(n, at *yaml.Node, field string, out *time.Time) {
+	var text string
+	d.value(n, at, field, reflect.ValueOf(&text).Elem())
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		d.report(at, field, "value", fmt.Sprintf("must be an RFC 3339 time, not %q", shorten(text)))
+	}
+	*out = t.UTC()
 }
 
 func (d *decoder) structure(n, at *yaml.Node, field string, out reflect.Value) {

@@ -2,6 +2,7 @@ package platform_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -28,6 +29,23 @@ func release() *platform.Release {
 		Health:   []platform.Health{{Group: "g", Kind: "K", Healthy: "status.ready"}},
 		Ignore:   []platform.Ignore{{Group: "apps", Kind: "Deployment", Fields: []string{"spec.replicas"}}},
 		Deletion: platform.DeletionDelete,
+		Promotion: platform.Promotion{
+			Origin: platform.Digest("o"), PromotedFrom: []string{"dev", "staging"},
+			Gates: []platform.ReleaseGate{{Gate: "approval", Decision: "decisions/prod/a.yaml", Commit: "0", Author: "a <a@b>"}},
+			Rollout: &platform.ReleaseRollout{
+				Cause: "version", Group: "postgres@1.5.0", Pending: []string{"b"}, Stopped: "no: more",
+				Entered: time.Date(2027, 1, 2, 3, 4, 5, 678, time.UTC),
+			},
+			Proven: []platform.ReleaseProof{{
+				Digest: platform.Digest("p"), Request: &platform.RequestSpec{
+					Offering: "postgres", Version: "1", Environments: map[string]platform.RequestEnvironment{"dev": {}},
+				},
+				Offering: "postgres", Version: "1.4.2", Soaked: "30m0s", At: time.Date(2027, 1, 2, 0, 0, 0, 0, time.UTC),
+			}},
+			Ran:      []platform.ReleaseRan{{Digest: platform.Digest("q"), Version: "1.4.1", State: "89abcdef"}},
+			Rejected: []platform.ReleaseFailure{{Cluster: "a", RenderKey: "k2", Release: "r", Version: "1.5.0", Message: "no", Approvals: []string{"d"}}},
+			Admitted: []string{"k3"},
+		},
 	}
 }
 

@@ -295,6 +295,7 @@ type Decision struct {
 	Name        string
 	File        string
 	Environment string
+	Digest      string // sha256:<hex> of the file: deciding again is another decision
 
 	Request   *RequestKey
 	Release   string

@@ -1,5 +1,7 @@
 package platform
 
+import "time"
+
 // Release is the record releases/<team>/<request>.yaml of a state repository: what runs in that environment and
 // why. Rendering writes it; applying and status read it; its Git log is the audit trail.
 type Release struct {
@@ -16,6 +18,8 @@ type Release struct {
 	Clusters      map[string]ReleasePlacement `json:"clusters,omitempty"`
 	Outputs       map[string]any              `json:"outputs,omitempty"`
 
+	Promotion Promotion `json:"promotion,omitzero"`
+
 	// What applying needs to know of the version, the offering and the request.
 	Scope    Scope    `json:"scope,omitempty"`
 	Health   []Health `json:"health,omitempty"`
@@ -29,6 +33,77 @@ type ReleasePlacement struct {
 	Revision  string `json:"revision"`  // sha256:<hex> of the file clusters/<cluster>/<team>/<request>.yaml
 	RenderKey string `json:"renderKey"` // sha256:<hex> of what that file depends on
 	Namespace string `json:"namespace,omitempty"`
+
+	// Release and Version are what these bytes are of where that is not the record's own: the cluster's turn has not come.
+	Release string `json:"release,omitempty"`
+	Version string `json:"version,omitempty"`
+}
+
+// Promotion is what a Release file remembers of how its instance came to where it is and where it may go. Decisions are
+// made from nothing but these records, the platform's files and what clusters say, so they are the same after a restart.
+type Promotion struct {
+	// Origin is the release that brought the bytes that run here, where taking this one changed none of them.
+	Origin string `json:"origin,omitempty"`
+
+	PromotedFrom []string         `json:"promotedFrom,omitempty"` // environments that proved it, sorted
+	Gates        []ReleaseGate    `json:"gates,omitempty"`        // that it passed to enter
+	Rollout      *ReleaseRollout  `json:"rollout,omitempty"`      // nil: what runs was healthy in all waves
+	Proven       []ReleaseProof   `json:"proven,omitempty"`       // oldest first, bounded
+	Ran          []ReleaseRan     `json:"ran,omitempty"`          // that were healthy here in all waves before, oldest first, bounded
+	Rejected     []ReleaseFailure `json:"rejected,omitempty"`     // oldest first, bounded
+	Admitted     []string         `json:"admitted,omitempty"`     // render keys that the Approval of a plan admitted
+}
+
+// ReleaseGate is a gate that was passed.
+type ReleaseGate struct {
+	Gate     string `json:"gate"`               // soak, approval, window, hold, binding …
+	Figure   string `json:"figure,omitempty"`   // such as "30m0s in staging"
+	Decision string `json:"decision,omitempty"` // the decision's file, if a person opened it
+	Commit   string `json:"commit,omitempty"`   // the platform commit that brought that file
+	Author   string `json:"author,omitempty"`   // of that commit
+}
+
+// ReleaseRollout is a change on its way over the clusters of its environment.
+type ReleaseRollout struct {
+	Cause   string    `json:"cause"`             // release, version, environment, binding, rollback or pin
+	Group   string    `json:"group,omitempty"`   // what is rolled out over many instances together; empty: it moves alone
+	Entered time.Time `json:"entered"`           // when its first bytes were committed
+	Pending []string  `json:"pending,omitempty"` // clusters that it has not reached, sorted
+	Stopped string    `json:"stopped,omitempty"` // why it goes no further by itself
+}
+
+// ReleaseProof is a release that was healthy here on all counting clusters for so long.
+type ReleaseProof struct {
+	Digest        string       `json:"digest"`
+	Origin        string       `json:"origin,omitempty"`
+	Absent        bool         `json:"absent,omitempty"`
+	Request       *RequestSpec `json:"request,omitempty"`
+	Offering      string       `json:"offering"`
+	Version       string       `json:"version"`
+	VersionDigest string       `json:"versionDigest"`
+	Commit        string       `json:"commit"`
+	Soaked        string       `json:"soaked"` // a duration
+	At            time.Time    `json:"at"`
+}
+
+// ReleaseRan is a release that was healthy here in all waves, and the state commit that holds its records and bytes.
+type ReleaseRan struct {
+	Digest  string `json:"digest"`
+	Version string `json:"version"`
+	State   string `json:"state"`
+}
+
+// ReleaseFailure is a render key that failed here and is not taken again by itself.
+type ReleaseFailure struct {
+	Cluster   string    `json:"cluster"`
+	RenderKey string    `json:"renderKey"`
+	Release   string    `json:"release"`
+	Version   string    `json:"version"`
+	Group     string    `json:"group,omitempty"`
+	Object    string    `json:"object,omitempty"`
+	Message   string    `json:"message"`
+	At        time.Time `json:"at"`
+	Approvals []string  `json:"approvals,omitempty"` // digests of the Approvals that admitted it: a later one readmits it once
 }
 
 // Fleet is the record fleet.yaml of a state repository.
