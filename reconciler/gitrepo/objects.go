@@ -33,6 +33,8 @@ type objects struct {
 	contents *cache[plumbing.Hash, []byte]
 	trees    *cache[plumbing.Hash, *tree]
 	listings *cache[place, map[string]string]
+
+	generations generations
 }
 
 func newObjects(s source) *objects {
