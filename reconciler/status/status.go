@@ -32,12 +32,19 @@ type Environment struct {
 	Error       string             `json:"error,omitempty"`       // the last pass failed and is tried again
 	Problems    []platform.Problem `json:"problems,omitempty"`    // of rendering for it
 	Clusters    []Cluster          `json:"clusters,omitempty"`
+
+	PromotesFrom []string  `json:"promotesFrom,omitempty"`
+	Order        int       `json:"order"`               // how many environments come before it at most; the Board counts them
+	Next         time.Time `json:"next,omitzero"`       // when something can change here by itself
+	Deletions    string    `json:"deletions,omitempty"` // digest of the deletions that wait for an Approval
+	Plan         string    `json:"plan,omitempty"`      // digest of the environment change that waits for an Approval
 }
 
 // Cluster is what is known of one cluster of an environment.
 type Cluster struct {
 	Name      string    `json:"name"`
-	State     string    `json:"state"` // active, paused or draining
+	State     string    `json:"state"`          // active, paused or draining
+	Wave      string    `json:"wave,omitempty"` // of its environment's rollout
 	UID       string    `json:"uid,omitempty"`
 	Reachable bool      `json:"reachable"`
 	Message   string    `json:"message,omitempty"` // why it is not reachable, or is not written to
@@ -68,6 +75,17 @@ type Instance struct {
 	Outputs     map[string]any      `json:"outputs,omitempty"`
 	Problems    []platform.Problem  `json:"problems,omitempty"` // why what was merged is not what runs
 	Placements  []Placement         `json:"placements,omitempty"`
+	MergedAt    time.Time           `json:"mergedAt,omitzero"` // when the platform commit was made
+
+	PromotedFrom []string               `json:"promotedFrom,omitempty"`
+	Gates        []platform.ReleaseGate `json:"gates,omitempty"`     // that it passed
+	Candidate    *Candidate             `json:"candidate,omitempty"` // what it would take next
+	Waiting      []Gate                 `json:"waiting,omitempty"`   // why it does not take that yet
+	Skipped      int                    `json:"skipped,omitempty"`   // releases that newer ones overtook before they entered
+	Rollout      *Rollout               `json:"rollout,omitempty"`   // nil: what runs was healthy in all waves
+	Rejected     []Failure              `json:"rejected,omitempty"`  // oldest first
+	Proven       []Proof                `json:"proven,omitempty"`    // oldest first
+	Debts        []string               `json:"debts,omitempty"`     // decisions that bind it until they are removed
 }
 
 // Placement is one instance on one cluster.
@@ -78,6 +96,8 @@ type Placement struct {
 	Message     string          `json:"message,omitempty"`
 	Revision    string          `json:"revision,omitempty"`
 	StateCommit string          `json:"stateCommit,omitempty"`
+	Release     string          `json:"release,omitempty"` // where it is not the instance's own, as its wave is still to come
+	Version     string          `json:"version,omitempty"`
 	Objects     []Object        `json:"objects,omitempty"`
 	Problems    []ObjectProblem `json:"problems,omitempty"`
 	CommittedAt time.Time       `json:"committedAt,omitzero"`

@@ -2,6 +2,8 @@ package web
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
+
+	"transom.dev/reconciler/status"
 )
 
 var (
@@ -13,6 +15,10 @@ var (
 		"1 if nothing is committed for the environment until a person decides.", []string{"environment"}, nil)
 	reachable = prometheus.NewDesc("transom_cluster_reachable",
 		"1 if the cluster's API server answers.", []string{"environment", "cluster"}, nil)
+	waiting = prometheus.NewDesc("transom_waiting",
+		"Instances that wait for a gate.", []string{"environment", "gate"}, nil)
+	rollouts = prometheus.NewDesc("transom_rollouts",
+		"Instances whose rollout is under way, or stopped until a person decides.", []string{"environment", "state"}, nil)
 )
 
 // collector counts what a Board knows whenever it is asked, so that no figure can be stale.
@@ -20,7 +26,7 @@ type collector struct{ Board }
 
 // Describe is part of prometheus.Collector.
 func (c collector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{placements, problems, frozen, reachable} {
+	for _, d := range []*prometheus.Desc{placements, problems, frozen, reachable, waiting, rollouts} {
 		out <- d
 	}
 }
@@ -44,15 +50,36 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 			gauge(reachable, flag(k.Reachable), e.Name, k.Name)
 		}
 	}
-	type series struct{ environment, cluster, health string }
+	count(s, gauge)
+}
+
+// count tells how many placements there are by health, and how many instances wait for what.
+func count(s status.Status, gauge func(d *prometheus.Desc, value float64, labels ...string)) {
+	type series struct {
+		desc        *prometheus.Desc
+		environment string
+		first, last string
+	}
 	counts := map[series]int{}
 	for _, in := range s.Instances {
 		for _, at := range in.Placements {
-			counts[series{in.Environment, at.Cluster, at.Health}]++
+			counts[series{placements, in.Environment, at.Cluster, at.Health}]++
+		}
+		for _, g := range in.Waiting {
+			counts[series{waiting, in.Environment, g.Name, ""}]++
+		}
+		if in.Rollout != nil && in.Rollout.Stopped != "" {
+			counts[series{rollouts, in.Environment, "stopped", ""}]++
+		} else if in.Rollout != nil {
+			counts[series{rollouts, in.Environment, "moving", ""}]++
 		}
 	}
 	for k, n := range counts {
-		gauge(placements, float64(n), k.environment, k.cluster, k.health)
+		if k.last == "" {
+			gauge(k.desc, float64(n), k.environment, k.first)
+		} else {
+			gauge(k.desc, float64(n), k.environment, k.first, k.last)
+		}
 	}
 }
 

@@ -1,0 +1,86 @@
+package status
+
+import (
+	"fmt"
+
+	"transom.dev/render/platform"
+)
+
+// Placed says what a cluster holds of an instance. A report about another revision than the one that the state asks
+// for is old news and changes nothing.
+func (b *Board) Placed(environment string, request platform.RequestKey, p Placement) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	key := instanceKey{environment, request}
+	in := b.instances[key]
+	if in == nil {
+		return
+	}
+	old := in.placements[p.Cluster]
+	if old == nil || old.Revision != p.Revision {
+		return
+	}
+	b.stamp(old, &p)
+	if old.Stage != p.Stage || old.Health != p.Health || old.Message != p.Message {
+		b.record(Event{Environment: environment, Cluster: p.Cluster, Request: &key.request, Message: describe(p)})
+	}
+	p.Release, p.Version = old.Release, old.Version
+	in.placements[p.Cluster] = &p
+	b.live(in)
+	b.changed()
+}
+
+// stamp carries the times of old over to p and adds what p reached for the first time.
+func (b *Board) stamp(old, p *Placement) {
+	p.CommittedAt, p.AppliedAt, p.HealthyAt = old.CommittedAt, old.AppliedAt, old.HealthyAt
+	if p.AppliedAt.IsZero() && (p.Stage == Applied || p.Stage == Healthy) {
+		p.AppliedAt = b.now()
+	}
+	if p.HealthyAt.IsZero() && p.Stage == Healthy {
+		p.HealthyAt = b.now()
+	}
+}
+
+// Removed says that a cluster holds nothing of an instance any more.
+func (b *Board) Removed(environment string, request platform.RequestKey, cluster string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	key := instanceKey{environment, request}
+	in := b.instances[key]
+	if in == nil || in.placements[cluster] == nil || in.placements[cluster].Revision != "" {
+		return
+	}
+	delete(in.placements, cluster)
+	b.record(Event{Environment: environment, Cluster: cluster, Request: &key.request, Message: "removed"})
+	if in.Absent && len(in.placements) == 0 {
+		delete(b.instances, key)
+	}
+}
+
+// Lost says that a placement could not be looked at, and why. Its stage stays; its health is no longer known.
+func (b *Board) Lost(environment string, request platform.RequestKey, cluster, why string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	key := instanceKey{environment, request}
+	in := b.instances[key]
+	if in == nil || in.placements[cluster] == nil {
+		return
+	}
+	p := in.placements[cluster]
+	if p.Health == "Unknown" && p.Message == why {
+		return
+	}
+	p.Health, p.Message = "Unknown", why
+	b.record(Event{Environment: environment, Cluster: cluster, Request: &key.request, Message: describe(*p)})
+}
+
+func describe(p Placement) string {
+	text := fmt.Sprintf("%s, %s", p.Stage, p.Health)
+	if p.Stage == Healthy {
+		text = p.Health
+	}
+	if p.Message != "" {
+		text += ": " + p.Message
+	}
+	return text
+}

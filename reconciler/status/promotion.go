@@ -1,0 +1,86 @@
+package status
+
+import (
+	"time"
+
+	"transom.dev/render/platform"
+)
+
+// Gate is a gate that is closed: what is unmet, since when, and who or what opens it.
+type Gate struct {
+	Name   string    `json:"gate"` // health, soak, approval, window, hold, binding …
+	Reason string    `json:"reason"`
+	Since  time.Time `json:"since,omitzero"`
+	Opens  string    `json:"opens,omitempty"` // who or what opens it
+	At     time.Time `json:"at,omitzero"`     // when it opens by itself, where that is known
+}
+
+// Candidate is the newest content that an instance would take if its gates were open.
+type Candidate struct {
+	Release string `json:"release"`
+	Version string `json:"version,omitempty"`
+	Commit  string `json:"commit,omitempty"` // the platform commit that yielded it
+	Absent  bool   `json:"absent,omitempty"` // it removes the instance
+}
+
+// Rollout is a change on its way over the clusters of its environment.
+type Rollout struct {
+	Cause   string    `json:"cause"` // release, version, environment, binding, rollback or pin
+	Entered time.Time `json:"entered,omitzero"`
+	Pending []string  `json:"pending,omitempty"` // clusters that it has not reached, sorted
+	Stopped string    `json:"stopped,omitempty"` // why it goes no further by itself
+}
+
+// Failure is what failed here and is not taken again by itself.
+type Failure struct {
+	Release string    `json:"release"`
+	Version string    `json:"version,omitempty"`
+	Cluster string    `json:"cluster"`
+	Object  string    `json:"object,omitempty"`
+	Message string    `json:"message"`
+	At      time.Time `json:"at,omitzero"`
+}
+
+// Proof is a release that was healthy here on all counting clusters for so long.
+type Proof struct {
+	Release string    `json:"release"`
+	Version string    `json:"version,omitempty"`
+	Absent  bool      `json:"absent,omitempty"`
+	Soaked  string    `json:"soaked"` // a duration
+	At      time.Time `json:"at,omitzero"`
+}
+
+// Remember fills in what a Release file remembers of an instance's promotion.
+func (i *Instance) Remember(p platform.Promotion) {
+	i.PromotedFrom, i.Gates = p.PromotedFrom, p.Gates
+	i.Rollout, i.Rejected, i.Proven = nil, nil, nil
+	if r := p.Rollout; r != nil {
+		i.Rollout = &Rollout{r.Cause, r.Entered, r.Pending, r.Stopped}
+	}
+	for _, f := range p.Rejected {
+		i.Rejected = append(i.Rejected, Failure{f.Release, f.Version, f.Cluster, f.Object, f.Message, f.At})
+	}
+	for _, proof := range p.Proven {
+		i.Proven = append(i.Proven, Proof{proof.Digest, proof.Version, proof.Absent, proof.Soaked, proof.At})
+	}
+}
+
+// MilestoneKind says what came about.
+type MilestoneKind string
+
+// What is worth counting on an instance's way.
+const (
+	Entered  MilestoneKind = "Entered"  // new bytes were committed; Detail is the rollout's cause
+	Promoted MilestoneKind = "Promoted" // they came from another environment; Detail names it
+	Stopped  MilestoneKind = "Stopped"  // something failed here and goes no further by itself
+	Opened   MilestoneKind = "Opened"   // a gate, Detail, waits no more; Took is how long it did
+	Live     MilestoneKind = "Live"     // healthy on all clusters; Took is since it was merged
+)
+
+// Milestone is something that came about while the Board watched: what it is filled with at first is none.
+type Milestone struct {
+	Kind        MilestoneKind
+	Environment string
+	Detail      string
+	Took        time.Duration
+}

@@ -1,0 +1,88 @@
+package web
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"transom.dev/reconciler/status"
+)
+
+// Figures counts what came about while the daemon ran: the passes, and what releases went through. It is a
+// prometheus.Collector for Options.Collectors, and safe for concurrent use.
+type Figures struct {
+	passes     *prometheus.HistogramVec
+	lead       *prometheus.HistogramVec
+	waited     *prometheus.HistogramVec
+	releases   *prometheus.CounterVec
+	promotions *prometheus.CounterVec
+	failures   *prometheus.CounterVec
+	rollbacks  *prometheus.CounterVec
+}
+
+// long are the bounds of what takes from seconds to days.
+var long = []float64{1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 24 * 3600, 7 * 24 * 3600}
+
+// NewFigures returns figures that are all zero.
+func NewFigures() *Figures {
+	histogram := func(name, help string, bounds []float64, labels ...string) *prometheus.HistogramVec {
+		return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: bounds}, labels)
+	}
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+	}
+	return &Figures{
+		passes:     histogram("transom_pass_seconds", "How long a phase of a pass took.", prometheus.ExponentialBuckets(.001, 4, 9), "environment", "phase"),
+		lead:       histogram("transom_lead_seconds", "From the merge of a release until it was healthy on all its clusters.", long, "environment"),
+		waited:     histogram("transom_gate_wait_seconds", "How long a gate was waited for that opened.", long, "environment", "gate"),
+		releases:   counter("transom_releases_total", "Rollouts that entered the environment, by what caused them.", "environment", "cause"),
+		promotions: counter("transom_promotions_total", "Releases that entered the environment from another.", "environment", "from"),
+		failures:   counter("transom_failures_total", "Rollouts that failed.", "environment"),
+		rollbacks:  counter("transom_rollbacks_total", "Rollouts that went back to what was healthy before.", "environment"),
+	}
+}
+
+// Pass takes how long a phase of a pass over an environment took; phase "" is the whole pass.
+func (f *Figures) Pass(environment, phase string, took time.Duration) {
+	if phase == "" {
+		phase = "pass"
+	}
+	f.passes.WithLabelValues(environment, phase).Observe(took.Seconds())
+}
+
+// Milestone counts what came about. It is meant as status.Board's Milestones.
+func (f *Figures) Milestone(m status.Milestone) {
+	switch m.Kind {
+	case status.Entered:
+		f.releases.WithLabelValues(m.Environment, m.Detail).Inc()
+		if m.Detail == "rollback" {
+			f.rollbacks.WithLabelValues(m.Environment).Inc()
+		}
+	case status.Promoted:
+		f.promotions.WithLabelValues(m.Environment, m.Detail).Inc()
+	case status.Stopped:
+		f.failures.WithLabelValues(m.Environment).Inc()
+	case status.Opened:
+		f.waited.WithLabelValues(m.Environment, m.Detail).Observe(m.Took.Seconds())
+	case status.Live:
+		f.lead.WithLabelValues(m.Environment).Observe(m.Took.Seconds())
+	}
+}
+
+func (f *Figures) all() []prometheus.Collector {
+	return []prometheus.Collector{f.passes, f.lead, f.waited, f.releases, f.promotions, f.failures, f.rollbacks}
+}
+
+// Describe is part of prometheus.Collector.
+func (f *Figures) Describe(out chan<- *prometheus.Desc) {
+	for _, c := range f.all() {
+		c.Describe(out)
+	}
+}
+
+// Collect is part of prometheus.Collector.
+func (f *Figures) Collect(out chan<- prometheus.Metric) {
+	for _, c := range f.all() {
+		c.Collect(out)
+	}
+}
