@@ -52,21 +52,9 @@ func (c *Checkout) Contains(commit string) (bool, error) {
 // OpenBranch reads the head of a branch in a repository on this machine, in place: nothing is written, and no mirror
 // made. A branch without commits is an empty Snapshot.
 func OpenBranch(dir, branch string) (*Snapshot, error) {
-	repo, err := git.PlainOpenWithOptions(dir, &git.PlainOpenOptions{EnableDotGitCommonDir: true})
+	b, err := OpenHistory(dir, branch)
 	if err != nil {
-		return nil, fmt.Errorf("%s: open the Git repository: %w", dir, err)
+		return nil, err
 	}
-	ref, err := repo.Reference(plumbing.NewBranchReferenceName(branch), true)
-	if errors.Is(err, plumbing.ErrReferenceNotFound) {
-		return &Snapshot{}, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: read branch %s: %w", dir, branch, err)
-	}
-	o := newObjects(&onDisk{store: repo.Storer})
-	commit, err := o.commit(ref.Hash())
-	if err != nil {
-		return nil, fmt.Errorf("%s: read branch %s: %w", dir, branch, err)
-	}
-	return newSnapshot(o, ref.Hash(), commit.TreeHash), nil
+	return b.Head, nil
 }

@@ -80,9 +80,6 @@ func (r *Remote) Log(ctx context.Context, path string, limit int) ([]CommitInfo,
 	if err := r.start(); err != nil {
 		return nil, err
 	}
-	if !fs.ValidPath(path) {
-		return nil, fmt.Errorf("%s: log of %q: no path in a repository", r.endpoint, path)
-	}
 	head := r.last.Load()
 	if head == nil {
 		var err error
@@ -93,9 +90,20 @@ func (r *Remote) Log(ctx context.Context, path string, limit int) ([]CommitInfo,
 	if head.Commit == "" {
 		return nil, nil
 	}
-	var log []CommitInfo
-	err := r.objects.walkBack(ctx, plumbing.NewHash(head.Commit), func(c *object.Commit) ([]plumbing.Hash, error) {
-		same, err := r.objects.unchangedIn(c, path)
+	log, err := r.objects.log(ctx, plumbing.NewHash(head.Commit), path, limit)
+	if err != nil {
+		return nil, fmt.Errorf("%s: log of %q: %w", r.endpoint, path, err)
+	}
+	return log, nil
+}
+
+// log returns the commits below head that changed path.
+func (o *objects) log(ctx context.Context, head plumbing.Hash, path string, limit int) (log []CommitInfo, err error) {
+	if !fs.ValidPath(path) {
+		return nil, errors.New("no path in a repository")
+	}
+	err = o.walkBack(ctx, head, func(c *object.Commit) ([]plumbing.Hash, error) {
+		same, err := o.unchangedIn(c, path)
 		if err != nil {
 			return nil, err
 		}
@@ -107,10 +115,7 @@ func (r *Remote) Log(ctx context.Context, path string, limit int) ([]CommitInfo,
 		}
 		return c.ParentHashes, nil
 	})
-	if err != nil {
-		return nil, fmt.Errorf("%s: log of %s: %w", r.endpoint, path, err)
-	}
-	return log, nil
+	return log, err
 }
 
 // unchangedIn returns the first parent of c in which path is as in c. For a first commit that does not have path it

@@ -1,0 +1,90 @@
+package gitrepo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	pathpkg "path"
+
+	"github.com/go-git/go-git/v5"
+	"github.com/go-git/go-git/v5/plumbing"
+)
+
+// A Branch is a branch of a repository on this machine, read in place: nothing is written, no mirror made, and no git
+// is run. It stays at the commit that it was opened at.
+type Branch struct {
+	Head *Snapshot // whose Commit is "" where the branch has none yet
+
+	dir     string
+	objects *objects
+}
+
+// OpenHistory opens a branch of the repository, bare or not, in a directory.
+func OpenHistory(dir, branch string) (*Branch, error) {
+	repo, err := git.PlainOpenWithOptions(dir, &git.PlainOpenOptions{EnableDotGitCommonDir: true})
+	if err != nil {
+		return nil, fmt.Errorf("%s: open the Git repository: %w", dir, err)
+	}
+	b := &Branch{Head: &Snapshot{}, dir: dir, objects: newObjects(&onDisk{store: repo.Storer})}
+	ref, err := repo.Reference(plumbing.NewBranchReferenceName(branch), true)
+	if errors.Is(err, plumbing.ErrReferenceNotFound) {
+		return b, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: read branch %s: %w", dir, branch, err)
+	}
+	if b.Head, err = b.snapshot(ref.Hash()); err != nil {
+		return nil, fmt.Errorf("%s: read branch %s: %w", dir, branch, err)
+	}
+	return b, nil
+}
+
+// At returns the Snapshot of a commit.
+func (b *Branch) At(_ context.Context, commit string) (*Snapshot, error) {
+	id, err := parseID(commit)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", b.dir, err)
+	}
+	s, err := b.snapshot(id)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", b.dir, err)
+	}
+	return s, nil
+}
+
+// Log is what Remote.Log is.
+func (b *Branch) Log(ctx context.Context, path string, limit int) ([]CommitInfo, error) {
+	if b.Head.Commit == "" {
+		return nil, nil
+	}
+	log, err := b.objects.log(ctx, plumbing.NewHash(b.Head.Commit), path, limit)
+	if err != nil {
+		return nil, fmt.Errorf("%s: log of %q: %w", b.dir, path, err)
+	}
+	return log, nil
+}
+
+func (b *Branch) snapshot(id plumbing.Hash) (*Snapshot, error) {
+	c, err := b.objects.commit(id)
+	if err != nil {
+		return nil, err
+	}
+	return newSnapshot(b.objects, id, c.TreeHash), nil
+}
+
+// Log returns the commits that changed the file or directory path, the newest first, and at most limit of them. It
+// begins at what is checked out.
+func (c *Checkout) Log(ctx context.Context, path string, limit int) ([]CommitInfo, error) {
+	head, err := c.repo.Head()
+	if errors.Is(err, plumbing.ErrReferenceNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: read HEAD: %w", c.dir, err)
+	}
+	log, err := c.objects.log(ctx, head.Hash(), pathpkg.Join(c.within, path), limit)
+	if err != nil {
+		return nil, fmt.Errorf("%s: log of %q: %w", c.dir, path, err)
+	}
+	return log, nil
+}
