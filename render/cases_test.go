@@ -199,3 +199,22 @@ func oddCase(spec string) string {
 	return "-- offerings/store/1.0.0/tests/odd/request.yaml --\napiVersion: transom.dev/v1alpha1\nkind: Request\nmetadata: {name: odd}\n" +
 		"spec: {offering: store, version: \"1\", " + spec + "}\n"
 }
+
+// TestCasesAreJudgedByPolicies of the environment that they are rendered in.
+func TestCasesAreJudgedByPolicies(t *testing.T) {
+	policy := func(name, environment, action string) string {
+		return "-- policies/" + name + ".yaml --\napiVersion: transom.dev/v1alpha1\nkind: Policy\nmetadata: {name: " + name + "}\n" +
+			"spec:\n  match: {environments: [" + environment + "], kinds: [{group: apps, kind: StatefulSet}]}\n" +
+			"  validations: [{expression: object.spec.replicas < 3, message: fewer}]\n  action: " + action + "\n"
+	}
+	denied := casesOf(t, policy("small", "lab", "deny")+policy("elsewhere", "prod", "deny"))
+	require.Equal(t, []string{"offerings/store/1.0.0/tests/sized/request.yaml: policy small denies the StatefulSet team/mine-store: fewer"},
+		problemsOf(denied["1.0.0/sized"].Problems))
+	require.Nil(t, denied["1.0.0/sized"].Got, "what is denied is nothing to want")
+	require.NotNil(t, denied["1.1.0/bound"].Got)
+
+	warned := casesOf(t, policy("small", "lab", "warn"))["1.0.0/sized"]
+	require.Contains(t, problemsOf(warned.Problems),
+		"offerings/store/1.0.0/tests/sized/request.yaml: warning: policy small warns of the StatefulSet team/mine-store: fewer")
+	require.NotNil(t, warned.Got)
+}

@@ -21,8 +21,8 @@ import (
 //	cluster.yaml      optional: a Cluster in place of the platform's
 //	<name>.yaml       optional: further Requests of the team, for it to be bound to
 //
-// It is rendered in the first environment that the request names, on its first cluster. An environment that the
-// platform does not have is one without values, with a cluster named test.
+// It is rendered in the first environment that the request names, on its first cluster, and held to the policies that
+// judge there. An environment that the platform does not have is one without values, with a cluster named test.
 type Case struct {
 	Version *platform.Version
 	Name    string
@@ -30,7 +30,7 @@ type Case struct {
 
 	Want     []byte             // what want.yaml holds; nil: there is none
 	Got      []byte             // what the request renders to; nil where it does not
-	Problems []platform.Problem // Warnings are of upgrades: from the version before to this one
+	Problems []platform.Problem // Warnings are of policies, and of upgrades: from the version before to this one
 
 	loaded      *platform.Platform // in which the request is the only one
 	environment string
@@ -39,6 +39,10 @@ type Case struct {
 
 // WantFile is where a case keeps what it wants.
 func (c *Case) WantFile() string { return path.Join(c.Dir, "want.yaml") }
+
+func (c *Case) broken() bool {
+	return slices.ContainsFunc(c.Problems, func(p platform.Problem) bool { return !p.Warning })
+}
 
 const (
 	testTeam    = "team"
@@ -109,7 +113,7 @@ func (t *tester) run(c *Case) error {
 		return err
 	}
 	c.Want = files["want.yaml"]
-	s := setting{tester: t, Case: c, files: files, changes: map[string][]byte{"requests": nil, "decisions": nil, "policies": nil}, origin: map[string]string{}}
+	s := setting{tester: t, Case: c, files: files, changes: map[string][]byte{"requests": nil, "decisions": nil}, origin: map[string]string{}}
 	if !s.prepare() {
 		return nil
 	}

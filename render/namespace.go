@@ -38,8 +38,10 @@ func (p *pass) settleNamespaces() {
 	}
 	for _, file := range slices.Sorted(maps.Keys(users)) {
 		manifest, problems := p.namespace(users[file][0], file)
-		if len(problems) == 0 {
+		if !slices.ContainsFunc(problems, func(p platform.Problem) bool { return !p.Warning }) {
 			p.namespaces[file] = manifest
+			users[file][0].add(problems...) // Warnings are told once
+			continue
 		}
 		for _, c := range users[file] {
 			c.add(problems...)
@@ -78,7 +80,10 @@ func (p *pass) namespace(c *candidate, file string) ([]byte, []platform.Problem)
 		manifest, problems := p.buildNamespace(c.placements[i].namespace, c.key().Team, inputs)
 		return renderedNamespace{manifest, problems}
 	})
-	return made.manifest, made.problems
+	if len(made.problems) > 0 {
+		return nil, made.problems
+	}
+	return made.manifest, p.judgeNamespace(file, made.manifest, inputs)
 }
 
 type renderedNamespace struct {

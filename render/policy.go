@@ -70,8 +70,34 @@ func (p *pass) judgePlacement(c *candidate, placed *placement, policies []*platf
 			return nil, err
 		}
 	}
-	var found []platform.Problem
-	variables := placed.inputs.Map()
+	found, err := judgeManifest(policies, manifest, placed.inputs.Map(), placed.carried)
+	if err != nil {
+		return nil, fmt.Errorf("%s on %s: %w", c.key(), placed.cluster.Name, err)
+	}
+	return found, nil
+}
+
+// judgeNamespace holds a team's namespace on one cluster, and what else is in its file, to the environment's policies.
+// It has no request and no parameters. Where the base has these very bytes they stay, and are only warned of.
+func (p *pass) judgeNamespace(file string, manifest []byte, inputs map[string]any) []platform.Problem {
+	if len(p.policies) == 0 {
+		return nil
+	}
+	before, err := p.base.read(file)
+	if err != nil {
+		return nil // nothing is concluded: writing this file fails for the same reason
+	}
+	variables := maps.Clone(inputs)
+	variables["request"] = map[string]any{"team": inputs["request"].(map[string]any)["team"], "name": ""}
+	found, err := judgeManifest(p.policies, manifest, variables, bytes.Equal(before, manifest))
+	if err != nil {
+		found = append(found, buildProblem(p.environment.File, err))
+	}
+	return attribute(found, p.environment.File)
+}
+
+// judgeManifest holds every object of a manifest to policies; variables are what it was rendered from.
+func judgeManifest(policies []*platform.Policy, manifest []byte, variables map[string]any, stays bool) (found []platform.Problem, err error) {
 	for _, text := range splitDocuments(manifest) {
 		objects, err := parseObjects(text)
 		if err != nil || len(objects) != 1 {
@@ -84,11 +110,11 @@ func (p *pass) judgePlacement(c *candidate, placed *placement, policies []*platf
 			}
 			if object == nil {
 				if object, err = genericObject(text); err != nil {
-					return nil, fmt.Errorf("%s of %s on %s: %w", id, c.key(), placed.cluster.Name, err)
+					return nil, fmt.Errorf("%s: %w", id, err)
 				}
 				variables["object"] = object
 			}
-			found = append(found, judgeObject(policy, id, variables, placed.carried)...)
+			found = append(found, judgeObject(policy, id, variables, stays)...)
 		}
 	}
 	return found, nil

@@ -11,7 +11,7 @@ import (
 const (
 	policyFile = "policies/brief.yaml"
 	brief      = "apiVersion: transom.dev/v1alpha1\nkind: Policy\nmetadata: {name: brief}\nspec:\n" +
-		"  validations: [{expression: 'size(object.data.text) < 3', message: be brief}]\n  action: deny\n"
+		"  match: {kinds: [{kind: ConfigMap}]}\n  validations: [{expression: 'size(object.data.text) < 3', message: be brief}]\n  action: deny\n"
 )
 
 // TestPolicyJudgesOnceWhatStays: a policy that comes later reads what runs, and then remembers what it found, pass

@@ -179,14 +179,14 @@ func (s *setting) render() {
 	}
 	rendered, problems := Instance(s.loaded, s.environment, s.key, "")
 	for _, problem := range problems {
-		if problem.Warning {
-			continue
+		if problem.Warning && problem.Rule != "policy" {
+			continue // of the version; that is told where it is requested
 		}
 		problem.File = cmp.Or(s.origin[problem.File], problem.File)
 		problem.Request, problem.Environment = nil, ""
 		s.Problems = append(s.Problems, problem)
 	}
-	if len(s.Problems) == 0 {
+	if !s.broken() {
 		s.Got = rendered.Manifest
 	}
 }
