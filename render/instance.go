@@ -202,7 +202,12 @@ func (p *pass) render(c *candidate, placed *placement) {
 		c.add(buildProblem(kustomizationOf(c.instance.Version), err))
 		return
 	}
-	objects, err := parseObjects(manifest)
+	nodes, err := parseNodes(manifest)
+	if err != nil {
+		c.report(kustomizationOf(c.instance.Version), "build", "%v", err)
+		return
+	}
+	objects, err := describeObjects(nodes)
 	if err != nil {
 		c.report(kustomizationOf(c.instance.Version), "build", "%v", err)
 		return
@@ -212,7 +217,7 @@ func (p *pass) render(c *candidate, placed *placement) {
 		return
 	}
 	if w.Prefix != "" {
-		c.add(unprefixed(kustomizationOf(c.instance.Version), sources, manifest)...)
+		c.add(unprefixed(kustomizationOf(c.instance.Version), sources, nodes)...)
 	}
 	placed.manifest, placed.revision = manifest, Revision(manifest)
 	p.renderer.objects.put(placed.revision, objects)

@@ -32,9 +32,34 @@ func (id objectID) String() string {
 
 // parseObjects reads a manifest that Kustomize wrote.
 func parseObjects(manifest []byte) ([]object, error) {
-	var objects []object
+	nodes, err := parseNodes(manifest)
+	if err != nil {
+		return nil, err
+	}
+	return describeObjects(nodes)
+}
+
+// parseNodes reads a manifest that Kustomize wrote as YAML and no more.
+func parseNodes(manifest []byte) ([]*yaml.Node, error) {
+	var nodes []*yaml.Node
 	decoder := yaml.NewDecoder(bytes.NewReader(manifest))
 	for {
+		node := &yaml.Node{}
+		err := decoder.Decode(node)
+		if errors.Is(err, io.EOF) {
+			return nodes, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read object %d of the manifest: %w", len(nodes)+1, err)
+		}
+		nodes = append(nodes, node)
+	}
+}
+
+// describeObjects finds in each object what the rules need to know.
+func describeObjects(nodes []*yaml.Node) ([]object, error) {
+	var objects []object
+	for _, node := range nodes {
 		var raw struct {
 			APIVersion string `yaml:"apiVersion"`
 			Kind       string `yaml:"kind"`
@@ -47,11 +72,7 @@ func parseObjects(manifest []byte) ([]object, error) {
 			StringData yaml.Node `yaml:"stringData"`
 			Subjects   yaml.Node `yaml:"subjects"`
 		}
-		err := decoder.Decode(&raw)
-		if errors.Is(err, io.EOF) {
-			return objects, nil
-		}
-		if err != nil {
+		if err := node.Decode(&raw); err != nil {
 			return nil, fmt.Errorf("read object %d of the manifest: %w", len(objects)+1, err)
 		}
 		group, version, ok := strings.Cut(raw.APIVersion, "/")
@@ -66,6 +87,7 @@ func parseObjects(manifest []byte) ([]object, error) {
 			subjects:    serviceAccounts(group, &raw.Subjects),
 		})
 	}
+	return objects, nil
 }
 
 // serviceAccounts reads the subjects of a binding.

@@ -1,10 +1,7 @@
 package render
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
@@ -16,18 +13,13 @@ import (
 
 // unprefixed warns about text that equals the name that an object had before its prefix. Kustomize renames the
 // references that it knows; it does not reach into environment variables, arguments, ConfigMaps and custom kinds.
-func unprefixed(file string, objects []kustomize.Object, manifest []byte) []platform.Problem {
+func unprefixed(file string, objects []kustomize.Object, rendered []*yaml.Node) []platform.Problem {
 	names := map[string]string{} // to the kind
 	for _, o := range objects {
 		names[o.Name] = o.Kind
 	}
 	var warnings []platform.Problem
-	decoder := yaml.NewDecoder(bytes.NewReader(manifest))
-	for {
-		var document yaml.Node
-		if err := decoder.Decode(&document); errors.Is(err, io.EOF) || err != nil || len(document.Content) == 0 {
-			return warnings
-		}
+	for _, document := range rendered {
 		root := document.Content[0]
 		apiVersion, kind := valueOf(root, "apiVersion"), valueOf(root, "kind")
 		group, _, grouped := strings.Cut(apiVersion, "/")
@@ -43,6 +35,7 @@ func unprefixed(file string, objects []kustomize.Object, manifest []byte) []plat
 		}}
 		visit.node(root, nil)
 	}
+	return warnings
 }
 
 func valueOf(m *yaml.Node, key string) string {

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"maps"
 	"path"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/labels"
 
@@ -84,9 +85,10 @@ func (p *pass) writeInstances() {
 			p.touched[c.key()] = true
 		}
 	}
+	records := p.encoded()
 	for k, release := range p.releases {
 		before := p.base.Releases[k]
-		p.changes[releaseFile(k)] = release.Encode()
+		p.changes[releaseFile(k)] = records[k]
 		p.touched[k] = true
 		if before == nil {
 			continue
@@ -97,6 +99,18 @@ func (p *pass) writeInstances() {
 			}
 		}
 	}
+}
+
+// encoded are the Release files of what changed.
+func (p *pass) encoded() map[platform.RequestKey][]byte {
+	keys := slices.Collect(maps.Keys(p.releases))
+	encoded := make([][]byte, len(keys))
+	parallel(len(keys), func(n int) { encoded[n] = p.releases[keys[n]].Encode() })
+	records := make(map[platform.RequestKey][]byte, len(keys))
+	for n, k := range keys {
+		records[k] = encoded[n]
+	}
+	return records
 }
 
 func (c *candidate) revisionInBase(cluster string) string {

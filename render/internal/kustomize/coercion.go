@@ -3,6 +3,7 @@ package kustomize
 import (
 	"fmt"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -20,17 +21,19 @@ func (s *Skeleton) Coerced(inputs map[string]any) ([]platform.Problem, error) {
 	if len(s.targets) == 0 {
 		return nil, nil
 	}
-	text, err := marshalInputs(inputs)
-	if err != nil {
-		return nil, err
-	}
-	values, err := kio.FromBytes(text)
-	if err != nil || len(values) != 1 {
-		return nil, fmt.Errorf("read back the inputs: %w", err)
-	}
 	var problems []platform.Problem
+	var values *yaml.RNode
 	for _, t := range s.targets {
-		value, err := values[0].Pipe(yaml.Lookup(t.source...))
+		if t.plainly(inputs) {
+			continue
+		}
+		if values == nil {
+			var err error
+			if values, err = readBack(inputs); err != nil {
+				return nil, err
+			}
+		}
+		value, err := values.Pipe(yaml.Lookup(t.source...))
 		rule, message := "value", ""
 		if err != nil || value.IsNilOrEmpty() {
 			message = fmt.Sprintf("reads %s, which has no value here; give it a default that is not empty, "+
@@ -46,6 +49,47 @@ func (s *Skeleton) Coerced(inputs map[string]any) ([]platform.Problem, error) {
 	}
 	return problems, nil
 }
+
+// readBack takes the inputs through YAML, as Kustomize gets them.
+func readBack(inputs map[string]any) (*yaml.RNode, error) {
+	text, err := marshalInputs(inputs)
+	if err != nil {
+		return nil, err
+	}
+	values, err := kio.FromBytes(text)
+	if err != nil || len(values) != 1 {
+		return nil, fmt.Errorf("read back the inputs: %w", err)
+	}
+	return values[0], nil
+}
+
+// plainly reports whether the target takes its value as it is without a doubt, as most do: the two have one type, and
+// text is none that YAML could take for anything else.
+func (t target) plainly(inputs map[string]any) bool {
+	if t.split || t.write.Source.Options != nil || t.field == nil || t.field.YNode().Kind != yaml.ScalarNode {
+		return false
+	}
+	var value any = inputs
+	for _, step := range t.source {
+		m, ok := value.(map[string]any)
+		if !ok {
+			return false
+		}
+		value = m[step]
+	}
+	switch v := value.(type) {
+	case string:
+		return t.field.YNode().Tag == "!!str" && plain.MatchString(v)
+	case bool:
+		return t.field.YNode().Tag == "!!bool"
+	case int64:
+		return t.field.YNode().Tag == "!!int"
+	}
+	return false
+}
+
+// plain is text such as a name, an image, a host or a quantity. Six letters are more than any boolean or null has.
+var plain = regexp.MustCompile(`^(?:[A-Za-z]{6}|[A-Za-z]+[0-9./@_-])(?:[A-Za-z0-9.:/@_-]*[A-Za-z0-9])?$|^[1-9][0-9]*[A-Z][a-z]?$`)
 
 // coerces says what is wrong with writing the value into the target, or nothing.
 func (t target) coerces(value *yaml.RNode) string {
