@@ -28,9 +28,12 @@ type agent struct {
 	cluster string
 	queue   queue
 	link    *link
-	letGo   context.CancelFunc // nil until started; guarded by Fleet.mu
-	last    *agent             // whose place it takes; nil if there is none, or it never ran
-	ended   chan struct{}
+
+	checkpoints *checkpoints
+
+	letGo context.CancelFunc // nil until started; guarded by Fleet.mu
+	last  *agent             // whose place it takes; nil if there is none, or it never ran
+	ended chan struct{}
 
 	mu       sync.Mutex
 	assigned map[string]*assignment // by environment
@@ -42,7 +45,7 @@ type agent struct {
 
 func newAgent(f *Fleet, cluster string, last *agent) *agent {
 	a := &agent{
-		fleet: f, cluster: cluster, queue: newQueue(),
+		fleet: f, cluster: cluster, queue: newQueue(), checkpoints: newCheckpoints(),
 		ended: make(chan struct{}), assigned: map[string]*assignment{},
 	}
 	if last != nil && last.letGo != nil {
@@ -70,6 +73,10 @@ func (a *agent) run(ctx, passes context.Context) {
 	link.Go(func() { a.link.run(linked, passes) })
 	defer link.Wait()
 	defer unlink()
+
+	var checkpoints sync.WaitGroup
+	checkpoints.Go(func() { a.keepCheckpoints(ctx) })
+	defer checkpoints.Wait()
 
 	defer a.queue.ShutDown()
 	defer context.AfterFunc(ctx, a.queue.ShutDown)()

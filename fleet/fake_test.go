@@ -21,8 +21,10 @@ type fakeCluster struct {
 	passes   []pass                                                      // in the order they began
 	on       func(context.Context, apply.Instance) (apply.Result, error) // instead of doing it; nil result and error: do it
 	dials    int
+	written  []apply.Checkpoint
 	misused  bool // a session was closed during a pass
 	sessions map[*session]bool
+	soaked   map[apply.Owner]apply.Checkpoint // on the inventories
 }
 
 // pass is one Apply or Observe.
@@ -36,7 +38,7 @@ type pass struct {
 var errAway = errors.New("connection refused")
 
 func newFakeCluster(uid string) *fakeCluster {
-	return &fakeCluster{uid: uid, held: map[apply.Owner]string{}, sessions: map[*session]bool{}}
+	return &fakeCluster{uid: uid, held: map[apply.Owner]string{}, sessions: map[*session]bool{}, soaked: map[apply.Owner]apply.Checkpoint{}}
 }
 
 // session is one connection to a fakeCluster.
@@ -92,10 +94,28 @@ func (s *session) pass(ctx context.Context, in apply.Instance, observed bool) (a
 	}
 	if !observed && in.Absent {
 		delete(s.held, in.Owner)
+		delete(s.soaked, in.Owner)
 	} else if !observed {
 		s.held[in.Owner] = in.Revision
 	}
-	return apply.Result{Health: apply.Healthy, Settled: true}, nil
+	result := apply.Result{Health: apply.Healthy, Settled: true}
+	if soaked := s.soaked[in.Owner]; soaked.Revision == in.Revision {
+		result.Checkpoint = soaked
+	}
+	return result, nil
+}
+
+func (s *session) Checkpoint(ctx context.Context, o apply.Owner, checkpoint apply.Checkpoint) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := errors.Join(s.away, ctx.Err()); err != nil {
+		return err
+	}
+	if _, ok := s.held[o]; ok {
+		s.soaked[o] = checkpoint
+		s.written = append(s.written, checkpoint)
+	}
+	return nil
 }
 
 func (s *session) Owners(ctx context.Context, environment string) ([]apply.Owner, error) {

@@ -182,17 +182,22 @@ func (l *link) wait(ctx context.Context) bool {
 // use returns the connection, waiting for one if need be; false when ctx is done. Call release afterwards.
 func (l *link) use(ctx context.Context) (*connection, bool) {
 	for l.wait(ctx) {
-		l.mu.Lock()
-		c := l.conn
-		if c != nil {
-			c.users.Add(1)
-		}
-		l.mu.Unlock()
-		if c != nil {
+		if c, ok := l.current(); ok {
 			return c, true
 		}
 	}
 	return nil, false
+}
+
+// current returns the connection, false if there is none now. Call release afterwards.
+func (l *link) current() (*connection, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.conn == nil {
+		return nil, false
+	}
+	l.conn.users.Add(1)
+	return l.conn, true
 }
 
 func (c *connection) release() { c.users.Done() }

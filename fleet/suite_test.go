@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"hash/fnv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -21,8 +22,9 @@ import (
 // site is a cluster called a that a fleet of the suite works on, looked at from outside.
 type site interface {
 	wire(f *fleet.Fleet)
-	holds(o apply.Owner) string // the revision, empty if nothing of the instance is there
-	damage(o apply.Owner)       // somebody deletes its objects
+	holds(o apply.Owner) string     // the revision, empty if nothing of the instance is there
+	damage(o apply.Owner)           // somebody deletes its objects
+	remembers(o apply.Owner) string // the duration on its inventory
 }
 
 // The suite holds the fake cluster to what a real API server and apply do.
@@ -57,6 +59,26 @@ func suite(t *testing.T, open func(*testing.T) site) {
 			h.deploy(commit(place(web, "1", "a")), h.active())
 			h.until(db, "")
 			require.NotEmpty(h, h.holds(web))
+		},
+		"a checkpoint is given back for its revision, also after a restart": func(h *tour) {
+			web, db := h.owner("web"), h.owner("db")
+			h.deploy(commit(place(web, "1", "a")), h.active())
+			h.until(web, "1")
+			h.rested(web)
+			h.fleet.Checkpoint(h.environment(), "a", key(db), revision(db, "1"), time.Minute) // nothing is there
+			h.checkpoint(web, "1", 10*time.Minute)
+			h.checkpoint(web, "1", 12*time.Minute)
+			h.until(web, "1")
+			h.restart()
+			h.deploy(commit(place(web, "1", "a")), h.active())
+			require.Eventually(h, func() bool { return h.soaked(web) == 12*time.Minute }, patience, tick)
+
+			h.deploy(commit(place(web, "2", "a")), h.active())
+			h.until(web, "2")
+			h.rested(web)
+			require.Zero(h, h.soaked(web))
+			h.deploy(commit(), h.active())
+			h.until(web, "")
 		},
 		"what somebody deletes comes back": func(h *tour) {
 			web := h.owner("web")
@@ -205,6 +227,34 @@ func (h *tour) rested(o apply.Owner) {
 	}, patience, tick)
 }
 
+// checkpoint writes one and waits until a pass gives it back. Writing does not bring that pass.
+func (h *tour) checkpoint(o apply.Owner, value string, soaked time.Duration) {
+	h.Helper()
+	passes := len(h.seen(o))
+	h.fleet.Checkpoint(h.environment(), "a", key(o), revision(o, value), soaked)
+	require.Eventually(h, func() bool { return h.remembers(o) == soaked.String() }, patience, tick)
+	require.Len(h, h.seen(o), passes)
+	require.Eventually(h, func() bool {
+		h.damage(o)
+		return h.soaked(o) == soaked
+	}, patience, 100*tick)
+	h.until(o, value)
+	h.rested(o)
+}
+
+// soaked is what the last pass over an instance gave back.
+func (h *tour) soaked(o apply.Owner) time.Duration {
+	seen := h.seen(o)
+	if len(seen) == 0 {
+		return 0
+	}
+	return seen[len(seen)-1].Checkpoint.Soaked
+}
+
+func key(o apply.Owner) platform.RequestKey {
+	return platform.RequestKey{Team: o.Team, Name: o.Request}
+}
+
 type fakeSite struct{ *fakeCluster }
 
 func (s fakeSite) wire(f *fleet.Fleet) {
@@ -224,6 +274,12 @@ func (s fakeSite) damage(o apply.Owner) {
 	s.happen(o)
 }
 
+func (s fakeSite) remembers(o apply.Owner) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.soaked[o].Soaked.String()
+}
+
 type realSite struct {
 	t   *testing.T
 	dir string
@@ -231,12 +287,14 @@ type realSite struct {
 
 func (s realSite) wire(f *fleet.Fleet) { f.Connect = fleet.Kubeconfigs(s.dir) }
 
-func (s realSite) settings(o apply.Owner) corev1.ConfigMapInterface {
+func (s realSite) settings(o apply.Owner) corev1.ConfigMapInterface { return s.configMaps(o.Team) }
+
+func (s realSite) configMaps(namespace string) corev1.ConfigMapInterface {
 	config, err := fleet.Kubeconfigs(s.dir)(s.t.Context(), "a")
 	require.NoError(s.t, err)
 	client, err := corev1.NewForConfig(config)
 	require.NoError(s.t, err)
-	return client.ConfigMaps(o.Team)
+	return client.ConfigMaps(namespace)
 }
 
 func (s realSite) holds(o apply.Owner) string {
@@ -249,5 +307,16 @@ func (s realSite) holds(o apply.Owner) string {
 }
 
 func (s realSite) damage(o apply.Owner) {
-	require.NoError(s.t, s.settings(o).Delete(s.t.Context(), o.Request+"-settings", metav1.DeleteOptions{}))
+	err := s.settings(o).Delete(s.t.Context(), o.Request+"-settings", metav1.DeleteOptions{})
+	if !apierrors.IsNotFound(err) {
+		require.NoError(s.t, err)
+	}
+}
+
+func (s realSite) remembers(o apply.Owner) string {
+	name := o.Environment + "." + o.Team + "." + o.Request
+	found, err := s.configMaps("transom-system").Get(s.t.Context(), name, metav1.GetOptions{})
+	require.NoError(s.t, err)
+	_, soaked, _ := strings.Cut(found.Annotations["transom.dev/soaked"], " ")
+	return soaked
 }

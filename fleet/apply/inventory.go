@@ -20,13 +20,14 @@ const (
 	inventoryData   = "objects" // the key of an inventory's data: one object a line
 )
 
-// inventory is the record of what an instance may have created on a cluster: a ConfigMap that holds names and
-// nothing else. It lists an object from before its creation until after its end is confirmed, so that a daemon that
+// inventory is the record of what an instance may have created on a cluster: a ConfigMap whose data holds names and
+// nothing else; the last checkpoint is an annotation. It lists an object from before its creation until after its end is confirmed, so that a daemon that
 // dies in between leaves no orphan.
 type inventory struct {
-	version string
-	objects map[Object]bool
-	fault   string // why it cannot be read; then nothing may be concluded from it
+	version    string
+	objects    map[Object]bool
+	checkpoint Checkpoint
+	fault      string // why it cannot be read; then nothing may be concluded from it
 }
 
 // inventoryName cannot collide: none of the three holds a dot.
@@ -57,7 +58,10 @@ func parseLine(line string) (Object, bool) {
 }
 
 func readInventory(m *v1.ConfigMap) *inventory {
-	inv := &inventory{version: m.ResourceVersion, objects: map[Object]bool{}}
+	inv := &inventory{
+		version: m.ResourceVersion, objects: map[Object]bool{},
+		checkpoint: readCheckpoint(m.Annotations[soakedAnnotation]),
+	}
 	for line := range strings.Lines(m.Data[inventoryData]) {
 		o, ok := parseLine(strings.TrimSuffix(line, "\n"))
 		if !ok {

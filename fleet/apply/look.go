@@ -18,7 +18,7 @@ func (p *pass) look(ctx context.Context) error {
 		return err
 	}
 	if inv := p.inventories.get(p.in.Owner); inv != nil {
-		p.listed = inv.objects
+		p.listed, p.checkpoint = inv.objects, inv.checkpoint
 		if inv.fault != "" {
 			p.refuse("%s", inv.fault)
 		}

@@ -33,6 +33,7 @@ const (
 	generateKeysAnnotation = "transom.dev/generate-keys"
 	replaceAnnotation      = "transom.dev/replace"
 	stepAnnotation         = "transom.dev/step"
+	soakedAnnotation       = "transom.dev/soaked" // on inventories
 
 	manager           = "transom"
 	generatingManager = "transom-generate"
@@ -54,6 +55,7 @@ type desired struct {
 	status ObjectStatus
 	fault  string // what a person must mend
 	again  bool   // look again soon
+	stuck  bool   // a pod of this revision cannot start
 }
 
 // decode reads a state file, object by object, in the order of the file.

@@ -14,6 +14,7 @@ import (
 type outlook struct {
 	health   Health
 	message  string
+	behind   bool   // its controller has not seen this generation
 	selector string // of its pods, while it is not healthy
 	class    string // the storage class of a claim that is pending
 }
@@ -28,7 +29,7 @@ func outlookOf(u *unstructured.Unstructured) outlook {
 	case gk.Kind == "APIService":
 		o.health, o.message = conditionHealth(body, "Available")
 	case gk.Group == "apps" && seen < u.GetGeneration():
-		o.health, o.message = Progressing, notSeen
+		o.health, o.message, o.behind = Progressing, notSeen, true
 	default:
 		o.health, o.message = kstatusHealth(body)
 	}

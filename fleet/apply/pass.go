@@ -1,7 +1,6 @@
 package apply
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -21,6 +20,8 @@ type pass struct {
 	listed  map[Object]bool // by the inventory
 	gone    []Change        // pruned or let go
 	waiting []Object        // to be pruned, and still there
+
+	checkpoint Checkpoint // of the inventory, of whatever revision
 
 	problems []Problem // of the instance as a whole, or of what is pruned
 	again    bool
@@ -102,7 +103,7 @@ func each[T any](ctx context.Context, all []T, do func(context.Context, T) error
 
 // result puts together what the pass did and found.
 func (p *pass) result() Result {
-	r := Result{Health: Healthy, Problems: p.problems, Settled: !p.again}
+	r := Result{Problems: p.problems, Settled: !p.again}
 	for _, d := range p.all() {
 		if d.change != nil {
 			r.Changes = append(r.Changes, *d.change)
@@ -119,26 +120,60 @@ func (p *pass) result() Result {
 		r.Objects = append(r.Objects, d.status)
 	}
 	r.Changes = append(r.Changes, p.gone...)
-	r.Health, r.Message = worst(p.all())
-	if p.in.Absent && len(p.waiting) > 0 {
-		r.Health, r.Message = Progressing, p.waiting[0].String()+": waiting for its end"
+	if p.in.Revision != "" && p.checkpoint.Revision == p.in.Revision {
+		r.Checkpoint = p.checkpoint
 	}
-	if len(r.Problems) > 0 {
-		r.Settled = false
-		r.Health = cmp.Or(map[Health]Health{Healthy: Unknown, Progressing: Unknown}[r.Health], r.Health)
-		r.Message = cmp.Or(r.Message, r.Problems[0].String())
-	}
+	p.sumUp(&r)
 	return r
 }
 
-// worst is the health of the worst object and why it is so.
-func worst(all []*desired) (Health, string) {
-	badness := map[Health]int{Progressing: 1, Unknown: 2, Failed: 3}
-	health, message := Healthy, ""
-	for _, d := range all {
-		if badness[d.status.Health] > badness[health] {
-			health, message = d.status.Health, d.object.String()+": "+d.status.Message
+// sumUp says how the instance does as a whole, and names the worst object and why it is so.
+func (p *pass) sumUp(r *Result) {
+	r.Health = Healthy
+	for _, d := range p.all() {
+		r.Stuck = r.Stuck || d.stuck
+		if badness[d.status.Health] > badness[r.Health] {
+			r.Health = d.status.Health
 		}
 	}
-	return health, message
+	if d := worst(p.all()); d != nil {
+		r.Object, r.Message = d.object.String(), d.object.String()+": "+d.status.Message
+	}
+	if p.in.Absent && len(p.waiting) > 0 {
+		r.Health, r.Object = Progressing, p.waiting[0].String()
+		r.Message = r.Object + ": waiting for its end"
+	}
+	if len(r.Problems) == 0 {
+		return
+	}
+	r.Settled = false
+	if r.Health != Failed {
+		r.Health = Unknown
+	}
+	if r.Message == "" {
+		r.Message = r.Problems[0].String()
+		if of := r.Problems[0].Object; of != (Object{}) {
+			r.Object = of.String()
+		}
+	}
+}
+
+var badness = map[Health]int{Progressing: 1, Unknown: 2, Failed: 3}
+
+// worst is the object that ails most, nil if none does: one with a health that is bad for good before one that cannot
+// start, and that before all that may pass by itself.
+func worst(all []*desired) *desired {
+	var found *desired
+	rank := func(d *desired) int {
+		if d.stuck && d.status.Health != Failed {
+			return 2*badness[Unknown] + 1
+		}
+		return 2 * badness[d.status.Health]
+	}
+	for _, d := range all {
+		if rank(d) > 0 && (found == nil || rank(d) > rank(found)) {
+			found = d
+		}
+	}
+	return found
 }

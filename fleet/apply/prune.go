@@ -80,8 +80,7 @@ func (p *pass) retireFirst(ctx context.Context) error {
 // retire prunes what the inventory lists and nobody desires any more, once what replaces it is healthy. Until then a
 // watch, or the next look at what is not settled, brings the pass that goes on.
 func (p *pass) retire(ctx context.Context) error {
-	health, _ := worst(p.all())
-	if health != Healthy || p.stopped() || len(p.waiting) > 0 {
+	if worst(p.all()) != nil || p.stopped() || len(p.waiting) > 0 {
 		return nil
 	}
 	if err := p.retireInOrder(ctx, p.surplus()); err != nil {

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -31,6 +32,7 @@ type live struct {
 	// until that set was compared with the desired object; covered is the hash that passed.
 	fields  uint64
 	covered uint64
+	applied time.Time // when our manager last changed it, in whole seconds of the API server's clock
 	entries []metav1.ManagedFieldsEntry
 	claims  claims // of fields that others took
 
@@ -68,6 +70,9 @@ func reduceMeta(gk schema.GroupKind, m metav1.Object) *live {
 	}
 	if own := ownEntry(l.entries); own != nil {
 		l.fields = maphash.Bytes(seed, own.FieldsV1.GetRawBytes())
+		if own.Time != nil {
+			l.applied = own.Time.Time
+		}
 	}
 	if gk == (schema.GroupKind{Kind: "Secret"}) {
 		l.dataKeys = claimedKeys(l.entries)

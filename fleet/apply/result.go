@@ -80,8 +80,13 @@ type Result struct {
 	Unchanged int            `json:"unchanged"`
 	Objects   []ObjectStatus `json:"objects,omitempty"` // one per desired object, in the order of the state file
 	Health    Health         `json:"health"`            // the worst of them; with Problems at best Unknown
-	Message   string         `json:"message,omitempty"`
+	Message   string         `json:"message,omitempty"` // of the worst object, which it begins with
+	Object    string         `json:"object,omitempty"`  // the worst object, such as "Deployment.apps payments/web"
+	Stuck     bool           `json:"stuck,omitempty"`   // a pod of this revision crashes again and again, or cannot start as it is
 	Problems  []Problem      `json:"problems,omitempty"`
+
+	// Checkpoint is what was last remembered of this very revision on this cluster; zero if nothing was.
+	Checkpoint Checkpoint `json:"checkpoint,omitzero"`
 
 	// Settled says that nothing is left to do until a watch reports something through OnEvent. Otherwise the caller
 	// looks again: soon at first, then with backoff, for instance because a CRD is waited for, pruning is in

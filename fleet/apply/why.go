@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -22,8 +23,11 @@ const longestWhy = 400 // of what a pod says, in bytes
 type pod struct {
 	labels labels.Set
 	owners []types.UID
-	ill    int // how bad it is; 0 is well
+	made   time.Time // by the API server's clock
+	ill    int       // how bad it is; 0 is well
 	why    string
+	stuck  bool // no wait by itself gets it started
+	going  bool // it is being deleted
 }
 
 // podWatch holds the pods of all instances.
@@ -56,43 +60,52 @@ func (p *pass) why(d *desired, message string) string {
 		return message
 	}
 	p.begin(p.pods.stream)
-	if worst := p.pods.worst(d); worst != "" {
-		return strings.TrimPrefix(message+": "+worst, ": ")
+	name, worst := p.pods.worst(d)
+	if worst == nil {
+		return message
 	}
-	return message
+	d.stuck = worst.stuck && worst.current(d.live) && !d.live.outlook.behind
+	return strings.TrimPrefix(message+": pod "+name+": "+worst.why, ": ")
 }
 
-// worst describes the worst of an object's pods: those that its selector selects or that it owns.
-func (w *podWatch) worst(d *desired) string {
+// current says whether a pod is of a workload as it was last applied, rather than of a revision before.
+func (c *pod) current(l *live) bool { return !c.going && !c.made.Before(l.applied) }
+
+// worst finds the worst of an object's pods: those that its selector selects or that it owns. One of the revision
+// that was applied last tells more than any that was there before. It is nil if none ails.
+func (w *podWatch) worst(d *desired) (string, *pod) {
 	selects, err := labels.Parse(d.live.outlook.selector)
 	if err != nil || selects.Empty() {
 		selects = labels.Nothing()
 	}
+	rank := func(c *pod) int {
+		if c.current(d.live) {
+			return c.ill + stuck
+		}
+		return c.ill
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var name string
-	worst := &pod{}
+	var worst *pod
 	for n, candidate := range w.namespaces[d.object.Namespace] {
-		if !selects.Matches(candidate.labels) && !slices.Contains(candidate.owners, d.live.uid) {
+		if candidate.ill == 0 || !selects.Matches(candidate.labels) && !slices.Contains(candidate.owners, d.live.uid) {
 			continue
 		}
-		if candidate.ill > worst.ill || (candidate.ill == worst.ill && worst.ill > 0 && n < name) {
+		if worst == nil || rank(candidate) > rank(worst) || rank(candidate) == rank(worst) && n < name {
 			name, worst = n, candidate
 		}
 	}
-	if worst.ill == 0 {
-		return ""
-	}
-	return "pod " + name + ": " + worst.why
+	return name, worst
 }
 
 func (w *podWatch) reduce(object any) any {
 	full := object.(*v1.Pod)
-	p := &pod{labels: full.Labels}
+	p := &pod{labels: full.Labels, made: full.CreationTimestamp.Time, going: full.DeletionTimestamp != nil}
 	for _, o := range full.OwnerReferences {
 		p.owners = append(p.owners, o.UID)
 	}
-	p.ill, p.why = ailment(full)
+	p.ill, p.why, p.stuck = ailment(full)
 	return p
 }
 
@@ -105,7 +118,7 @@ func (w *podWatch) put(k key, value any) {
 	old := w.namespaces[k.namespace][k.name]
 	w.namespaces[k.namespace][k.name] = p
 	w.mu.Unlock()
-	if p.why != cmp.Or(old, &pod{}).why {
+	if before := cmp.Or(old, &pod{}); p.why != before.why || p.going != before.going {
 		w.tell(p)
 	}
 }
@@ -141,21 +154,22 @@ const (
 	stuck
 )
 
-// ailment says how bad a pod is off and why, in the words of the kubelet and the scheduler.
-func ailment(p *v1.Pod) (int, string) {
-	ill, why := 0, ""
+// ailment says how bad a pod is off and why, in the words of the kubelet and the scheduler, and whether a container
+// of it cannot start.
+func ailment(p *v1.Pod) (ill int, why string, cannotStart bool) {
+	if p.Status.Phase == v1.PodSucceeded {
+		return 0, "", false
+	}
 	note := func(severity int, text ...string) {
 		if severity > ill {
 			text = slices.DeleteFunc(text, func(s string) bool { return s == "" })
 			ill, why = severity, clip(strings.Join(text, ": "))
 		}
 	}
-	if p.Status.Phase == v1.PodSucceeded {
-		return 0, ""
-	}
 	for _, c := range slices.Concat(p.Status.InitContainerStatuses, p.Status.ContainerStatuses) {
 		ailingContainer(&c, note)
 	}
+	cannotStart = ill == stuck
 	if p.Status.Phase == v1.PodFailed {
 		note(failed, cmp.Or(p.Status.Reason, "Failed"), p.Status.Message)
 	}
@@ -170,9 +184,11 @@ func ailment(p *v1.Pod) (int, string) {
 	if p.Status.Phase == v1.PodPending {
 		note(starting, "Pending", p.Status.Message)
 	}
-	return ill, why
+	return ill, why, cannotStart
 }
 
+// ailingContainer tells of a container that waits for anything but its image or the containers before it, and of one
+// that ended badly. What ends again and again is stuck between two attempts only; while it runs, how it ended shows.
 func ailingContainer(c *v1.ContainerStatus, note func(severity int, text ...string)) {
 	if w := c.State.Waiting; w != nil {
 		severity := stuck

@@ -1,0 +1,64 @@
+package apply_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"transom.dev/fleet/apply"
+)
+
+func TestACheckpointOutlivesOtherWritesOfTheInventory(t *testing.T) {
+	r := newRig(t, &apiOnly)
+	in := r.instance("web", configMap("web-a", "1"))
+	in.Revision = "sha256:1"
+	require.NoError(t, r.Checkpoint(t.Context(), in.Owner, apply.Checkpoint{Revision: "sha256:1", Soaked: time.Hour}))
+	require.Zero(t, r.healthy(in).Checkpoint, "without an inventory there is nothing to remember it by")
+
+	soaked := apply.Checkpoint{Revision: "sha256:1", Soaked: 90 * time.Second}
+	require.NoError(t, r.Checkpoint(t.Context(), in.Owner, soaked))
+	require.Equal(t, soaked, r.pass(in).Checkpoint)
+	r.connect()
+	require.Equal(t, soaked, r.healthy(in).Checkpoint)
+
+	in.Manifests = r.label(in.Owner, r.team, documents(configMap("web-a", "1"), configMap("web-b", "1")))
+	require.Equal(t, soaked, r.healthy(in).Checkpoint)
+	require.Contains(t, r.inventory("web"), "web-b")
+	r.connect()
+	require.Equal(t, soaked, r.healthy(in).Checkpoint)
+	in.Revision = "sha256:2"
+	require.Zero(t, r.pass(in).Checkpoint)
+	require.Zero(t, r.healthy(absent(in)).Checkpoint)
+}
+
+func TestACheckpointIsNoReasonToLook(t *testing.T) {
+	r := newRig(t, &apiOnly)
+	in := r.instance("web", configMap("web-a", "1"))
+	r.healthy(in)
+	r.quiet()
+	require.NoError(t, r.Checkpoint(t.Context(), in.Owner, apply.Checkpoint{Revision: "sha256:1", Soaked: time.Hour}))
+	r.quiet()
+	require.NoError(t, r.Checkpoint(t.Context(), in.Owner, apply.Checkpoint{Revision: "sha256:1", Soaked: 2 * time.Hour}))
+	select {
+	case o := <-r.events:
+		require.Fail(t, "a pass is asked for", o.String())
+	case <-time.After(time.Second):
+	}
+}
+
+func TestACheckpointThatCannotBeReadSaysNothing(t *testing.T) {
+	r := newRig(t, &apiOnly)
+	in := r.instance("web", configMap("web-a", "1"))
+	in.Revision = "sha256:1"
+	r.healthy(in)
+	for _, text := range []string{"", "sha256:1", "sha256:1 soon", "sha256:1 -5m", " 5m", "sha256:1 5m later"} {
+		_, err := r.kube.CoreV1().ConfigMaps("transom-system").Patch(t.Context(), "test."+r.team+".web", types.MergePatchType,
+			[]byte(`{"metadata":{"annotations":{"transom.dev/soaked":"`+text+`"}}}`), metav1.PatchOptions{})
+		require.NoError(t, err)
+		r.connect()
+		require.Zero(t, r.healthy(in).Checkpoint, text)
+	}
+}

@@ -1,0 +1,102 @@
+package fleet_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"transom.dev/fleet/apply"
+	"transom.dev/render/platform"
+)
+
+func TestACheckpointHoldsUpNobodyAndOnlyTheLastIsWritten(t *testing.T) {
+	simulate(t, []string{"a", "b"}, func(h *harness) {
+		a, web := h.clusters["a"], dev("web")
+		h.deploy(commit(place(web, "1", "a", "b")), pinned("a", "b"))
+		a.take()
+		a.mu.Lock() // it is slow to answer
+		soak := func(cluster string, soaked time.Duration) {
+			h.fleet.Checkpoint("dev", cluster, key(web), revision(web, "1"), soaked)
+		}
+		soak("a", time.Minute)
+		for n := range 100 {
+			soak("a", time.Duration(n)*time.Minute)
+			soak("b", time.Duration(n)*time.Minute)
+		}
+		soak("nobody", time.Minute)
+		a.mu.Unlock()
+		synctest.Wait()
+		require.Equal(h, 99*time.Minute, a.soaked[web].Soaked)
+		require.Equal(h, 99*time.Minute, h.clusters["b"].soaked[web].Soaked)
+		require.LessOrEqual(h, len(a.written), 2)
+		require.Empty(h, a.take(), "no pass is made for it")
+	})
+}
+
+func TestACheckpointIsDroppedWhereNothingMayBeWritten(t *testing.T) {
+	web := dev("web")
+	for name, prepare := range map[string]func(*harness){
+		"unreachable": func(h *harness) { h.clusters["a"].lose() },
+		"paused": func(h *harness) {
+			paused := pinned("a")
+			paused[0].State = platform.ClusterPaused
+			h.deploy(commit(place(web, "1", "a")), paused)
+		},
+		"rebuilt": func(h *harness) {
+			h.clusters["a"].set(func(c *fakeCluster) { c.uid = "uid-new" })
+			h.fleet.Reconnect("a")
+		},
+		"another environment": func(h *harness) {
+			h.fleet.Checkpoint("prod", "a", key(web), revision(web, "1"), time.Minute)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			simulate(t, []string{"a"}, func(h *harness) {
+				a := h.clusters["a"]
+				h.deploy(commit(place(web, "1", "a")), pinned("a"))
+				prepare(h)
+				synctest.Wait()
+				if name != "another environment" {
+					h.fleet.Checkpoint("dev", "a", key(web), revision(web, "1"), time.Minute)
+				}
+				synctest.Wait()
+				a.set(func(c *fakeCluster) { c.away = nil })
+				h.after(time.Hour)
+				require.Empty(h, a.written)
+			})
+		})
+	}
+}
+
+func TestWhatWaitsIsWrittenBeforeTheFleetEnds(t *testing.T) {
+	simulate(t, []string{"a"}, func(h *harness) {
+		a, web := h.clusters["a"], dev("web")
+		h.deploy(commit(place(web, "1", "a")), pinned("a"))
+		h.fleet.Checkpoint("dev", "a", key(web), revision(web, "1"), time.Minute)
+		h.stop()
+		<-h.ended
+		require.Equal(h, time.Minute, a.soaked[web].Soaked)
+	})
+}
+
+func TestACheckpointIsWrittenDuringAPass(t *testing.T) {
+	simulate(t, []string{"a"}, func(h *harness) {
+		a, web, next := h.clusters["a"], dev("web"), make(chan struct{})
+		h.deploy(commit(place(web, "1", "a")), pinned("a"))
+		a.set(func(c *fakeCluster) {
+			c.on = func(context.Context, apply.Instance) (apply.Result, error) {
+				<-next
+				return apply.Result{}, nil
+			}
+		})
+		a.happen(web)
+		h.after(time.Second)
+		h.fleet.Checkpoint("dev", "a", key(web), revision(web, "1"), time.Minute)
+		synctest.Wait()
+		require.Equal(h, time.Minute, a.soaked[web].Soaked)
+		close(next)
+	})
+}
