@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"transom.dev/render"
 	"transom.dev/render/platform"
 )
 
@@ -15,6 +16,7 @@ type checkOptions struct {
 	output output
 	base   string
 	update bool
+	detail bool
 }
 
 func newCheck() *cobra.Command {
@@ -28,14 +30,17 @@ environment for every cluster, as the daemon will; then run the golden tests of 
 A golden test is a directory offerings/<offering>/<version>/tests/<case> with request.yaml, a Request, and want.yaml,
 the manifest that it renders to, which --update rewrites. environment.yaml and cluster.yaml, if they are there, stand
 for the platform's, and other files are requests that it can be bound to. What moving a case from the version before to
-this one would replace or remove is a Warning.
+this one would replace or remove is a Warning. Policies judge a case as they judge a request.
 
 Prints a line per Problem, then per Warning: where, what, and how to mend it. Exits with 1 if there is a Problem.
-With --base, only Problems count that the revision does not have; the others are listed as known.`,
+With --base, only Problems count that the revision does not have; the others are listed as known.
+With -v, says of each version how it is rendered: compiled, or, for what the compiler cannot prove, as Kustomize does it,
+and why. Both give the same bytes.`,
 		Example: `  transom check
   transom check ./platform
   transom check --base origin/main
   transom check --update && git diff
+  transom check -v
   transom check -o json | jq -r '.problems[].file'`,
 		Args: atMost(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -58,6 +63,7 @@ With --base, only Problems count that the revision does not have; the others are
 	}
 	o.output.flag(cmd)
 	cmd.Flags().StringVar(&o.base, "base", "", "a Git revision: its Problems are known and do not fail the check")
+	cmd.Flags().BoolVarP(&o.detail, "verbose", "v", false, "say of each version whether it is rendered compiled, and why not")
 	cmd.Flags().BoolVar(&o.update, "update", false, "rewrite want.yaml of golden tests to what they render to")
 	return cmd
 }
@@ -73,6 +79,8 @@ type checked struct {
 	Clusters     int                `json:"clusters"`
 	Tests        int                `json:"tests"`
 	Rewritten    []string           `json:"rewritten,omitempty"` // golden files, by --update
+
+	Versions []render.Compilation `json:"versions,omitempty"` // how each is rendered, by --verbose
 }
 
 func (o *checkOptions) check(dir string) (*checked, error) {
@@ -96,6 +104,11 @@ func (o *checkOptions) check(dir string) (*checked, error) {
 	problems, warnings = merge(problems, goldens.problems), merge(warnings, goldens.warnings)
 	result.Tests, result.Rewritten = goldens.tests, goldens.rewritten
 	result.Warnings = append(result.Warnings, warnings...)
+	if o.detail {
+		if result.Versions, err = render.Compilations(p); err != nil {
+			return nil, err
+		}
+	}
 	if o.base == "" {
 		result.Problems = append(result.Problems, problems...)
 		return result, nil
@@ -152,6 +165,9 @@ func (c *checked) text(w io.Writer, p paint) {
 	for _, warning := range c.Warnings {
 		fmt.Fprintln(w, p.yellow(warning.String()))
 	}
+	for _, v := range c.Versions {
+		compilation(w, p, v)
+	}
 	parts := []string{p.green("no Problems")}
 	if len(c.Problems) > 0 {
 		parts[0] = p.red(count(len(c.Problems), "Problem"))
@@ -167,4 +183,21 @@ func (c *checked) text(w io.Writer, p paint) {
 		whole = append(whole, count(c.Tests, "golden test"))
 	}
 	fmt.Fprintf(w, "%s: %s\n", strings.Join(whole, ", "), strings.Join(parts, ", "))
+}
+
+// compilation prints how a version is rendered.
+func compilation(w io.Writer, p paint, v render.Compilation) {
+	switch {
+	case v.Compiled > 0:
+		fmt.Fprintf(w, "%s: compiled for %s\n", v.Version, count(v.Compiled, "placement"))
+	case len(v.Plain) == 0:
+		fmt.Fprintf(w, "%s: compiled, once it is requested\n", v.Version)
+	}
+	for _, plain := range v.Plain {
+		if plain.Placements == 0 {
+			fmt.Fprintf(w, "%s: %s: %s\n", v.Version, p.yellow("not compiled"), plain.Why)
+			continue
+		}
+		fmt.Fprintf(w, "%s: %s for %s, the first %s: %s\n", v.Version, p.yellow("not compiled"), count(plain.Placements, "placement"), plain.First, plain.Why)
+	}
 }

@@ -127,6 +127,9 @@ func (p *Program) Why(w Wrapper) error {
 	return why
 }
 
+// Never says what keeps all wrappers from being built by template; nil: that depends on their inputs.
+func (p *Program) Never() error { return p.why }
+
 func (p *Program) build(w *Wrapper, first bool) ([]byte, error) {
 	if p.why != nil {
 		return nil, p.why

@@ -1,0 +1,106 @@
+package render
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"transom.dev/render/internal/kustomize"
+	"transom.dev/render/platform"
+)
+
+// A Compilation says how the placements of a version are rendered: by its compiled program, or the plain way, which gives
+// the same bytes and takes some hundred times as long.
+type Compilation struct {
+	Version  string  `json:"version"` // OFFERING@VERSION
+	Compiled int     `json:"compiled"`
+	Plain    []Plain `json:"plain"`
+}
+
+// Plain is what keeps placements from being compiled. Without placements, it keeps any request of the version from it.
+type Plain struct {
+	Why        string `json:"why"`
+	Placements int    `json:"placements"`
+	First      string `json:"first,omitempty"` // TEAM/REQUEST in ENVIRONMENT on CLUSTER
+}
+
+// Compilations looks at every version of a platform, sorted by offering and number. It renders nothing that is kept, so
+// that it may be asked beside a pass. What has a Problem counts for nothing.
+func Compilations(p *platform.Platform) ([]Compilation, error) {
+	t := tally{}
+	for _, name := range slices.Sorted(maps.Keys(p.Environments)) {
+		if err := t.environment(p, name); err != nil {
+			return nil, err
+		}
+	}
+	var r Renderer
+	var found []Compilation
+	for _, offering := range slices.Sorted(maps.Keys(p.Offerings)) {
+		for _, v := range p.Offerings[offering].Versions {
+			if v.Broken || len(r.guard(versionTree(v))) > 0 {
+				continue
+			}
+			found = append(found, t.version(v))
+		}
+	}
+	return found, nil
+}
+
+// A tally counts the placements of each version.
+type tally map[*platform.Version]*Compilation
+
+func (t tally) environment(p *platform.Platform, name string) error {
+	var r Renderer
+	pass, err := r.begin(p, name, nil)
+	if err != nil || pass.environment.Broken || !pass.overlaysAreSound() {
+		return err
+	}
+	pass.resolve()
+	for _, c := range pass.candidates {
+		c.add(r.sound(c.instance.Version)...)
+		c.add(pass.alone(c)...)
+		if c.broken() {
+			continue
+		}
+		for _, e := range c.evaluation.placements {
+			components, problems := c.instance.Components(e.inputs)
+			if len(problems) > 0 {
+				continue
+			}
+			w := wrap(c.instance, &placement{evaluated: e}, components)
+			why := r.analyse(w).program.Why(w)
+			t.count(c.instance.Version, why, fmt.Sprintf("%s in %s on %s", c.key(), name, e.cluster.Name))
+		}
+	}
+	return nil
+}
+
+func (t tally) count(v *platform.Version, why error, what string) {
+	if t[v] == nil {
+		t[v] = &Compilation{Version: v.String(), Plain: []Plain{}}
+	}
+	c := t[v]
+	if why == nil {
+		c.Compiled++
+		return
+	}
+	i := slices.IndexFunc(c.Plain, func(p Plain) bool { return p.Why == why.Error() })
+	if i < 0 {
+		i = len(c.Plain)
+		c.Plain = append(c.Plain, Plain{Why: why.Error(), First: what})
+	}
+	c.Plain[i].Placements++
+}
+
+// version returns the tally of a version. Of one that nobody requests, it says what would keep everybody.
+func (t tally) version(v *platform.Version) Compilation {
+	if c := t[v]; c != nil {
+		return *c
+	}
+	c := Compilation{Version: v.String(), Plain: []Plain{}}
+	w := kustomize.Wrapper{Trees: []kustomize.Tree{versionTree(v)}, Components: []string{v.Dir}}
+	if why := kustomize.Compile(w).Never(); why != nil {
+		c.Plain = append(c.Plain, Plain{Why: why.Error()})
+	}
+	return c
+}
