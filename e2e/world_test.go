@@ -2,7 +2,6 @@ package e2e_test
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -37,9 +36,12 @@ type world struct {
 	bin    string
 	fleet  string // directory of the sandbox
 	keys   string // directory of the kubeconfigs that the daemon is given
+	data   string // directory of the daemon's caches
+	flags  []string
 	daemon *exec.Cmd
 	api    string
-	log    *bytes.Buffer
+
+	meanwhile func() // if set: called again and again while the test waits for something
 }
 
 // newWorld starts a fleet and makes the bare repositories platform.git and state-<environment>.git, with the platform
@@ -54,9 +56,14 @@ func newWorld(t testing.TB, archive string, clusters []string, sandboxFlags ...s
 // newWorldFrom is newWorld for a platform in a directory.
 func newWorldFrom(t testing.TB, source fs.FS, clusters []string, sandboxFlags ...string) *world {
 	t.Helper()
-	w := &world{t: t, dir: t.TempDir(), bin: binaries(t)}
-	w.fleet = startSandbox(t, w.bin, clusters, sandboxFlags...)
-	w.keys = filepath.Join(w.fleet, "kubeconfigs")
+	return newWorldOn(t, startSandbox(t, binaries(t), clusters, sandboxFlags...), source)
+}
+
+// newWorldOn is newWorldFrom on a fleet that runs already.
+func newWorldOn(t testing.TB, fleet string, source fs.FS) *world {
+	t.Helper()
+	w := &world{t: t, dir: t.TempDir(), bin: binaries(t), fleet: fleet}
+	w.keys, w.data = filepath.Join(w.fleet, "kubeconfigs"), filepath.Join(w.dir, "data")
 	w.git(w.dir, "init", "-q", "--bare", "-b", "main", "platform.git")
 	w.git(w.dir, "clone", "-q", "platform.git", "platform")
 	w.git(w.clone(), "checkout", "-q", "-B", "main")
@@ -154,10 +161,11 @@ func (w *world) push(message string, files map[string]string) string {
 // start runs the daemon.
 func (w *world) start() {
 	w.t.Helper()
-	w.log = &bytes.Buffer{}
-	w.daemon = exec.Command(filepath.Join(w.bin, "transom"), "serve", "--platform", filepath.Join(w.dir, "platform.git"),
-		"--kubeconfigs", w.keys, "--data", filepath.Join(w.dir, "data"),
-		"--listen", "127.0.0.1:0", "--log-format", "json", "--verbose")
+	args := []string{
+		"serve", "--platform", filepath.Join(w.dir, "platform.git"), "--kubeconfigs", w.keys, "--data", w.data,
+		"--listen", "127.0.0.1:0", "--log-format", "json", "--verbose",
+	}
+	w.daemon = exec.Command(filepath.Join(w.bin, "transom"), append(args, w.flags...)...)
 	stderr, err := w.daemon.StderrPipe()
 	require.NoError(w.t, err)
 	require.NoError(w.t, w.daemon.Start())
@@ -166,7 +174,7 @@ func (w *world) start() {
 	select {
 	case w.api = <-addresses:
 	case <-time.After(deadline):
-		require.FailNow(w.t, "the daemon did not start", w.log.String())
+		require.FailNow(w.t, "the daemon did not start", w.lastLog())
 	}
 	daemon := w.daemon
 	w.t.Cleanup(func() { _ = daemon.Process.Kill() })
@@ -217,10 +225,18 @@ func (w *world) eventually(what string, check func() error) {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			log, _ := exec.Command("tail", "-n", "40", filepath.Join(w.dir, "daemon.log")).Output()
-			require.FailNow(w.t, what+": "+err.Error(), string(log))
+			require.FailNow(w.t, what+": "+err.Error(), w.lastLog())
+		}
+		if w.meanwhile != nil {
+			w.meanwhile()
 		}
 	}
+}
+
+// lastLog is the end of what the daemons logged.
+func (w *world) lastLog() string {
+	log, _ := exec.Command("tail", "-n", "40", filepath.Join(w.dir, "daemon.log")).Output()
+	return string(log)
 }
 
 // status asks the daemon what it knows.

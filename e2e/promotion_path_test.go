@@ -1,0 +1,112 @@
+package e2e_test
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"transom.dev/render/platform"
+)
+
+// What a Widget is in these stories: an image of the request with a build of the version.
+const (
+	first  = "good-1@1.0.0"
+	second = "good-2@1.0.0"
+	third  = "good-2@1.1.0"
+)
+
+// oneShop is a request that is everywhere.
+func oneShop(team string) files { return ask(team, "shop", "good-1", everywhere) }
+
+// happyPath takes a new request, another image and a new version up the whole ladder.
+func happyPath(l *ladder) {
+	l.becomes("shop", first, everyCluster...)
+	l.change("shop: good-2", ask(l.team, "shop", "good-2", everywhere))
+	l.becomes("shop", second, everyCluster...)
+	l.change("widget 1.1.0", version("widget", "1.1.0", "1.1.0", ""))
+	l.becomes("shop", third, everyCluster...)
+	l.climbed("shop", first, second, third)
+}
+
+// climbed requires that a request went up the ladder as these and nothing else, with every soak on the way, and that
+// the record in prod says how.
+func (l *ladder) climbed(request string, was ...string) {
+	l.t.Helper()
+	last := l.records("the rollout in prod is over", "prod", request, func(r *platform.Release) bool { return r.Promotion.Rollout == nil })
+	require.Equal(l.t, []string{"staging"}, last.Promotion.PromotedFrom)
+	soaked := func(g platform.ReleaseGate) bool { return g.Gate == "soak" && g.Figure != "" }
+	require.True(l.t, slices.ContainsFunc(last.Promotion.Gates, soaked), "the record has the soak with its figure: %+v", last.Promotion.Gates)
+	require.Empty(l.t, last.Promotion.Rejected)
+	require.Equal(l.t, l.record("staging", request).Digest, last.Digest, "prod runs exactly what staging runs")
+	l.once(request, everyCluster, was...)
+	for _, what := range was {
+		l.soaked(request, what, "dev", 2*time.Second, "staging")
+		l.soaked(request, what, "staging", 2*time.Second, "prod-1")
+		l.soaked(request, what, "prod-1", 2*time.Second, "prod-2")
+	}
+	l.sound(request)
+}
+
+// twoDaemons is the happy path with two daemons that know nothing of each other.
+func twoDaemons(l *ladder) {
+	other := l.twin()
+	happyPath(l)
+	other.stop()
+}
+
+// soakSurvivesRestarts restarts the daemon, each time without its data, before it ever sees a whole soak: what it saw
+// before adds up.
+func soakSurvivesRestarts(l *ladder) {
+	l.becomes("shop", first, everyCluster...)
+	l.change("a long soak", environment("staging", "  promotesFrom: [dev]\n  gates: {soak: 8s, grace: 1s}\n"+together))
+	l.change("shop: good-2", ask(l.team, "shop", "good-2", everywhere))
+	l.becomes("shop", second, "dev")
+	began := time.Now()
+	lives := 0
+	for ; len(l.saw("staging", "shop")) < 2; lives++ {
+		before := l.checkpoint("dev", "shop")
+		l.eventually("the soak goes on", func() error {
+			if now := l.checkpoint("dev", "shop"); now <= before && len(l.saw("staging", "shop")) < 2 {
+				return fmt.Errorf("the checkpoint is %s, as before; %s", now, l.why("staging", "shop"))
+			}
+			return nil
+		})
+		require.Less(l.t, l.checkpoint("dev", "shop")-before, 8*time.Second, "no life saw a whole soak")
+		l.kill()
+		l.forget()
+		l.start()
+	}
+	l.t.Logf("%d lives in %s", lives, time.Since(began).Round(time.Second))
+	require.Greater(l.t, lives, 1)
+	l.soaked("shop", second, "dev", 8*time.Second, "staging")
+	l.becomes("shop", second, everyCluster...)
+	l.once("shop", everyCluster, first, second)
+	l.sound("shop")
+}
+
+// dataDeleted deletes the daemon's data while a release is on its way and after it arrived.
+func dataDeleted(l *ladder) {
+	l.becomes("shop", first, everyCluster...)
+	l.change("shop: good-2", ask(l.team, "shop", "good-2", everywhere))
+	l.becomes("shop", second, "staging")
+	l.stop()
+	l.forget()
+	l.start()
+	l.becomes("shop", second, everyCluster...)
+	l.climbed("shop", first, second)
+	l.stop()
+	heads := map[string]string{}
+	for _, environment := range environmentOf {
+		heads[environment] = l.git(l.state(environment), "rev-parse", "main")
+	}
+	l.forget()
+	l.start()
+	commit := l.git(l.clone(), "rev-parse", "HEAD")
+	l.eventually("everything is healthy again", func() error { return l.healthy(commit, 3) })
+	for environment, head := range heads {
+		require.Equal(l.t, head, l.git(l.state(environment), "rev-parse", "main"), "nothing new was decided for %s", environment)
+	}
+	l.once("shop", everyCluster, first, second)
+}
