@@ -29,14 +29,22 @@ func (r *Release) Bindings(environment string) map[string]RequestKey {
 	return (&Request{Key: r.Key, Spec: *r.Request}).bound(environment)
 }
 
-// At returns a Problem that stands at a field of a request's file, for the caller to say what is wrong there.
-func (p *Platform) At(k RequestKey, field string) Problem {
-	if p.Request(k) == nil {
-		return Problem{File: "requests/" + k.String() + ".yaml", Field: field, Request: &k}
-	}
-	problem := p.teams[k.Team].resolved[k].file.document("").make(nil, field, "", "")
-	problem.Request = &k
+// At returns a Problem that stands at a field of an instance's file, for the caller to say what is wrong there. In
+// recorded content that the head has left behind no line has that field any more.
+func (p *Platform) At(i *Instance, field string) Problem {
+	problem := p.fileOf(i).document("").make(nil, field, "", "")
+	problem.Request = &i.Request.Key
 	return problem
+}
+
+// fileOf returns the file of an instance: the head's, with its text, where the instance is of that.
+func (p *Platform) fileOf(i *Instance) *requestFile {
+	if t := p.teams[i.Request.Key.Team]; t != nil {
+		if r := t.resolved[i.Request.Key]; r != nil && r.file.request == i.Request {
+			return r.file
+		}
+	}
+	return &requestFile{request: i.Request}
 }
 
 // BindingField says where a request's file binds a name in an environment.

@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -122,16 +123,31 @@ func (e *Environment) gates(d *document, s environmentSpec) {
 	}
 	for i, w := range s.Windows {
 		field := index("spec.windows", i)
-		if _, err := time.LoadLocation(w.TimeZone); err != nil || w.TimeZone == "Local" {
-			d.problem(field+".timeZone", "value", "there is no time zone %q", shorten(w.TimeZone))
+		if window, ok := d.window(field, w); ok {
+			e.Windows = append(e.Windows, window)
 		}
-		if n := len(strings.Fields(w.Cron)); n != 5 && w.Cron != "" {
-			d.problem(field+".cron", "value", "must have the five fields of cron (minute, hour, day, month, weekday), not %d", n)
-		}
-		e.Windows = append(e.Windows, Window{
-			Cron: w.Cron, Duration: d.duration(field+".duration", w.Duration, 0), TimeZone: w.TimeZone, Deny: w.Deny,
-		})
 	}
+}
+
+// window reads a time in which an environment may change, or may not.
+func (d *document) window(field string, w windowSpec) (Window, bool) {
+	duration, zone := d.duration(field+".duration", w.Duration, 0), w.TimeZone
+	if _, err := time.LoadLocation(zone); err != nil || zone == "Local" {
+		d.problem(field+".timeZone", "value", "there is no time zone %q", shorten(zone))
+		zone = ""
+	}
+	if w.Cron == "" {
+		return Window{}, false
+	}
+	if n := len(strings.Fields(w.Cron)); n != 5 {
+		d.problem(field+".cron", "value", "must have the five fields of cron (minute, hour, day, month, weekday), not %d", n)
+		return Window{}, false
+	}
+	window, err := NewWindow(w.Cron, duration, zone, w.Deny)
+	if err != nil {
+		d.problem(field+".cron", "value", "%q names no times: %s", shorten(w.Cron), errors.Unwrap(err))
+	}
+	return window, err == nil
 }
 
 func (e *Environment) rollout(d *document, s rolloutSpec) {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/Masterminds/semver/v3"
+	"github.com/robfig/cron/v3"
 	"k8s.io/apimachinery/pkg/labels"
 )
 
@@ -217,6 +218,9 @@ type Window struct {
 	Duration time.Duration
 	TimeZone string
 	Deny     bool
+
+	starts cron.Schedule
+	zone   *time.Location
 }
 
 // Rollout says in what order and how many at once a revision reaches clusters and instances.

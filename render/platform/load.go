@@ -17,6 +17,7 @@ type Loader struct {
 	offerings    map[string]*loaded[*Offering]
 	environments map[string]*loaded[*Environment]
 	stages       *stages
+	contents     *contents
 	last         *Platform
 }
 
@@ -39,7 +40,10 @@ func (l *Loader) Load(fsys fs.FS) (*Platform, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Platform{tree: t, Problems: slices.Clone(t.problems)}
+	if l.contents == nil {
+		l.contents = &contents{}
+	}
+	p := &Platform{tree: t, Problems: slices.Clone(t.problems), contents: l.contents}
 	l.loadClusters(p)
 	l.loadEnvironments(p)
 	l.loadOfferings(p)

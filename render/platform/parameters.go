@@ -56,14 +56,8 @@ func depth(value map[string]any, path string) int {
 
 // release is the digest of a request's content with a version. A hold belongs to no release.
 func release(r *Request, v *Version) string {
-	spec := r.Spec
-	spec.Environments = make(map[string]RequestEnvironment, len(r.Spec.Environments))
-	for name, e := range r.Spec.Environments {
-		e.Hold = false
-		spec.Environments[name] = e
-	}
 	return Digest(map[string]any{
-		"team": r.Key.Team, "name": r.Key.Name, "request": spec, "version": v.Number.String(), "versionDigest": v.Digest,
+		"team": r.Key.Team, "name": r.Key.Name, "request": r.Spec.Released(), "version": v.Number.String(), "versionDigest": v.Digest,
 	})
 }
 

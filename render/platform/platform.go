@@ -25,6 +25,7 @@ type Platform struct {
 	stages    *stages
 	teams     map[string]*team
 	instances map[string][]*Instance // by environment
+	contents  *contents
 }
 
 // Request returns a request, or nil where there is none.

@@ -37,6 +37,9 @@ type ReleasePlacement struct {
 	// Release and Version are what these bytes are of where that is not the record's own: the cluster's turn has not come.
 	Release string `json:"release,omitempty"`
 	Version string `json:"version,omitempty"`
+
+	// Joining says that the cluster joined later than the others and was never healthy yet: it counts nowhere.
+	Joining bool `json:"joining,omitempty"`
 }
 
 // Promotion is what a Release file remembers of how its instance came to where it is and where it may go. Decisions are
@@ -65,9 +68,10 @@ type ReleaseGate struct {
 
 // ReleaseRollout is a change on its way over the clusters of its environment.
 type ReleaseRollout struct {
-	Cause   string    `json:"cause"`             // release, version, environment, binding, rollback or pin
+	Cause   string    `json:"cause"`             // release, removal, version, environment, binding, rollback or pin
 	Group   string    `json:"group,omitempty"`   // what is rolled out over many instances together; empty: it moves alone
 	Entered time.Time `json:"entered"`           // when its first bytes were committed
+	Moved   []string  `json:"moved,omitempty"`   // clusters whose bytes it changed, sorted; what it is judged by
 	Pending []string  `json:"pending,omitempty"` // clusters that it has not reached, sorted
 	Stopped string    `json:"stopped,omitempty"` // why it goes no further by itself
 }

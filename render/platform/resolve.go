@@ -53,6 +53,20 @@ func resolve(p *Platform, f *requestFile, s *stages, last *resolved) *resolved {
 func checkReferences(p *Platform, f *requestFile) []Problem {
 	r := f.request
 	d := f.document("")
+	checkRequested(p, d, r)
+	for _, env := range sortedKeys(r.Spec.Environments) {
+		if p.Environments[env] == nil && !p.tree.mayExist("environments/"+env+".yaml") {
+			message := fmt.Sprintf("no environment %q%s", shorten(env), orThereIs(env, p.Environments))
+			at := d.make(nil, "spec.environments."+env, "unknown-environment", message)
+			at.Field = "spec.environments"
+			d.add(at)
+		}
+	}
+	return d.problems
+}
+
+// checkRequested checks that there is the offering that a request names, for its team.
+func checkRequested(p *Platform, d *document, r *Request) {
 	o := p.Offerings[r.Spec.Offering]
 	switch {
 	case o == nil && p.tree.mayExist("offerings/"+r.Spec.Offering):
@@ -64,15 +78,6 @@ func checkReferences(p *Platform, f *requestFile) []Problem {
 	case o.Broken:
 		d.problem("spec.offering", "broken", "offering %s has a Problem; see %s", o.Name, o.File)
 	}
-	for _, env := range sortedKeys(r.Spec.Environments) {
-		if p.Environments[env] == nil && !p.tree.mayExist("environments/"+env+".yaml") {
-			message := fmt.Sprintf("no environment %q%s", shorten(env), orThereIs(env, p.Environments))
-			at := d.make(nil, "spec.environments."+env, "unknown-environment", message)
-			at.Field = "spec.environments"
-			d.add(at)
-		}
-	}
-	return d.problems
 }
 
 func orThereIs[V any](name string, known map[string]V) string {
@@ -85,12 +90,16 @@ func orThereIs[V any](name string, known map[string]V) string {
 
 // resolveIn resolves a request in one environment.
 func resolveIn(f *requestFile, env string, o *Offering, s *stages, known *merged) *resolution {
-	e, r := s.environments[env], &resolution{}
-	if f.wrong[env] || e == nil || e.Broken {
-		return r
+	if e := s.environments[env]; f.wrong[env] || e == nil || e.Broken {
+		return &resolution{}
 	}
 	d := f.document(env)
-	v := selectVersion(d, f, env, o)
+	return resolveAs(d, f, env, selectVersion(d, f, env, o), o, s, known)
+}
+
+// resolveAs resolves a request in one environment with a version, none where there is none to take.
+func resolveAs(d *document, f *requestFile, env string, v *Version, o *Offering, s *stages, known *merged) *resolution {
+	r := &resolution{}
 	var clusters []*Cluster
 	if v != nil {
 		r.merged = known
@@ -104,7 +113,7 @@ func resolveIn(f *requestFile, env string, o *Offering, s *stages, known *merged
 	r.problems = d.problems
 	if v != nil && !broken(d.problems) {
 		r.instance = &Instance{
-			Request: f.request, Environment: e, Offering: o, Version: v, Clusters: clusters,
+			Request: f.request, Environment: s.environments[env], Offering: o, Version: v, Clusters: clusters,
 			Parameters: r.merged.parameters, Bindings: f.request.bound(env), Release: r.merged.release,
 		}
 	}

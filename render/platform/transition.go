@@ -20,7 +20,7 @@ func (p *Platform) Transition(i *Instance, from *Release) []Problem {
 	if len(validation.ValidateCustomResource(nil, old, s.validator)) > 0 {
 		return nil
 	}
-	f := p.teams[i.Request.Key.Team].resolved[i.Request.Key].file
+	f := p.fileOf(i)
 	d := f.document(env)
 	errs, _ := s.rules.Validate(context.Background(), nil, s.structural, i.Parameters, old, celconfig.RuntimeCELCostBudget)
 	for _, err := range errs {
