@@ -1,0 +1,262 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"transom.dev/render/platform"
+)
+
+// deciding are the flags of the verbs that write a decision. They write the file that a person would have written, and
+// nothing else: it decides once it is merged.
+type deciding struct {
+	output      output
+	in          platformDir
+	environment string
+	print       bool
+}
+
+func (d *deciding) flag(cmd *cobra.Command) {
+	d.output.flag(cmd)
+	d.in.flag(cmd)
+	cmd.Flags().StringVarP(&d.environment, "environment", "e", "", "the environment that is decided about (required)")
+	cmd.Flags().BoolVar(&d.print, "print", false, "print the file, and write nothing")
+	must(cmd.RegisterFlagCompletionFunc("environment", completeEnvironments(&d.in)))
+}
+
+func completeEnvironments(in *platformDir) cobra.CompletionFunc {
+	return func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		p, err := in.load()
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return environments(p), cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// begin checks what all deciding verbs need, and loads the platform.
+func (d *deciding) begin(cmd *cobra.Command) (*platform.Platform, error) {
+	if err := d.output.check(); err != nil {
+		return nil, err
+	}
+	if d.environment == "" {
+		return nil, misuse("%s needs --environment: say where it is decided", cmd.CommandPath())
+	}
+	p, err := d.in.load()
+	if err != nil {
+		return nil, fmt.Errorf("%w; run this in a clone of the platform repository, or name one with -C", err)
+	}
+	_, err = environmentNamed(p, d.environment)
+	return p, err
+}
+
+// decision is a file below decisions/ as a person would write it.
+type decision struct {
+	kind    string
+	name    string
+	comment string // what a reader of the file would ask next
+	about   string // what it does, as the subject of a commit
+	spec    []setting
+}
+
+// setting is a field of a decision's spec, its value as YAML.
+type setting struct{ name, yaml string }
+
+// set adds a field, unless it has no value.
+func (d *decision) set(name, value string) {
+	if value != "" {
+		d.spec = append(d.spec, setting{name, scalarText(value, false)})
+	}
+}
+
+func (d *decision) file(environment string) string {
+	return path.Join("decisions", environment, d.name+".yaml")
+}
+
+func (d *decision) yaml() string {
+	var b strings.Builder
+	if d.comment != "" {
+		fmt.Fprintf(&b, "# %s\n", d.comment)
+	}
+	fmt.Fprintf(&b, "apiVersion: %s\nkind: %s\nmetadata: {name: %s}\n", platform.APIVersion, d.kind, scalarText(d.name, true))
+	if len(d.spec) == 0 {
+		b.WriteString("spec: {}\n")
+		return b.String()
+	}
+	b.WriteString("spec:\n")
+	for _, s := range d.spec {
+		fmt.Fprintf(&b, "  %s: %s\n", s.name, s.yaml)
+	}
+	return b.String()
+}
+
+// fileName makes a readable DNS label of what a decision is about. Where it is too long, its end becomes a digest.
+func fileName(parts ...string) string {
+	name := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-' {
+			return r
+		}
+		return '-'
+	}, strings.ToLower(strings.Join(parts, "-")))
+	if len(name) <= 63 {
+		return strings.Trim(name, "-")
+	}
+	sum := sha256.Sum256([]byte(name))
+	return strings.Trim(name[:54], "-") + "-" + hex.EncodeToString(sum[:4])
+}
+
+// decided is what a deciding verb did.
+type decided struct {
+	Kind    string   `json:"kind"`
+	File    string   `json:"file"`
+	Content string   `json:"content"`
+	Written bool     `json:"written"`
+	Notes   []string `json:"notes,omitempty"` // what the decision alone does not bring about
+	Next    []string `json:"next"`            // commands that make it a decision
+
+	about   string
+	printed bool
+}
+
+// finish checks a decision as the daemon will, and writes or prints it.
+func (d *deciding) finish(cmd *cobra.Command, c *decision, notes []string) error {
+	result := &decided{
+		Kind: c.kind, File: c.file(d.environment), Content: c.yaml(), Notes: notes, Next: d.next(c),
+		about: c.about, printed: d.print,
+	}
+	s := &scaffold{}
+	s.add(result.File, result.Content)
+	if err := s.refuse(d.in.dir, nil); err != nil {
+		return err
+	}
+	if !d.print {
+		if err := d.write(result); err != nil {
+			return err
+		}
+	}
+	return d.output.print(cmd.OutOrStdout(), result, result.text)
+}
+
+// write puts the file into the clone. One that is there already and says the same is fine.
+func (d *deciding) write(result *decided) error {
+	name := filepath.Join(d.in.dir, filepath.FromSlash(result.File))
+	old, err := os.ReadFile(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		result.Written = true
+		return writeFile(name, []byte(result.Content))
+	case err != nil:
+		return fmt.Errorf("write %s: %w", result.File, err)
+	case !bytes.Equal(old, []byte(result.Content)):
+		return fmt.Errorf("%s exists already and says something else; edit it, or delete it first: nothing was written", result.File)
+	}
+	return nil
+}
+
+// next are the commands that make a file a decision.
+func (d *deciding) next(c *decision) []string {
+	file := c.file(d.environment)
+	return d.git("add "+file, c.about)
+}
+
+// git are the commands that record a change of the clone and share it.
+func (d *deciding) git(change, about string) []string {
+	git := "git "
+	if d.in.dir != "." {
+		git = "git -C " + d.in.dir + " "
+	}
+	return []string{git + change, fmt.Sprintf("%scommit -m %q", git, d.environment+": "+about), git + "push"}
+}
+
+func (r *decided) text(w io.Writer) {
+	switch {
+	case r.printed:
+		fmt.Fprint(w, r.Content)
+		return
+	case r.Written:
+		fmt.Fprintf(w, "wrote %s: %s\n", r.File, r.about)
+	default:
+		fmt.Fprintf(w, "%s is there already: %s\n", r.File, r.about)
+	}
+	for _, note := range r.Notes {
+		fmt.Fprintf(w, "note: %s\n", note)
+	}
+	fmt.Fprintln(w, "it decides once it is merged:")
+	for _, line := range r.Next {
+		fmt.Fprintf(w, "  %s\n", line)
+	}
+}
+
+// moment reads a point in time: RFC 3339, or how long from now.
+func moment(flag, value string, now time.Time) (string, error) {
+	if value == "" {
+		return "", nil
+	}
+	if d, err := time.ParseDuration(value); err == nil {
+		if d <= 0 {
+			return "", misuse("--%s %s: is not in the future", flag, value)
+		}
+		return now.Add(d).UTC().Round(time.Second).Format(time.RFC3339), nil
+	}
+	if _, err := time.Parse(time.RFC3339, value); err != nil {
+		return "", misuse("--%s %s: it is a time such as 2027-06-01T12:00:00Z, or how long from now, such as 4h", flag, value)
+	}
+	return value, nil
+}
+
+// subject is what a decision is about: a request, or an exact version of an offering.
+type subject struct {
+	request           *platform.RequestKey
+	offering, version string
+}
+
+// parseSubject reads TEAM/REQUEST or OFFERING@VERSION.
+func parseSubject(p *platform.Platform, text string) (subject, error) {
+	offering, version, at := strings.Cut(text, "@")
+	if !at {
+		key, err := platform.ParseRequestKey(text)
+		if err != nil {
+			return subject{}, misuse("%q is neither TEAM/REQUEST nor OFFERING@VERSION", text)
+		}
+		return subject{request: &key}, nil
+	}
+	o := p.Offerings[offering]
+	if o == nil {
+		there := sortedNames(p.Offerings)
+		return subject{}, fmt.Errorf("no offering %q%s; there are: %s", offering, slip(offering, there), strings.Join(there, ", "))
+	}
+	if version == "" {
+		return subject{}, misuse("%q lacks a version: write OFFERING@VERSION", text)
+	}
+	if _, err := versionNamed(o, version); err != nil {
+		return subject{}, err
+	}
+	return subject{offering: offering, version: version}, nil
+}
+
+func (s subject) String() string {
+	if s.request != nil {
+		return s.request.String()
+	}
+	return s.offering + " " + s.version
+}
+
+// parts name the subject in a file name.
+func (s subject) parts() []string {
+	if s.request != nil {
+		return []string{s.request.Team, s.request.Name}
+	}
+	return []string{s.offering, s.version}
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"transom.dev/render/platform"
+)
+
+// pinOptions are the flags of pin and rollback.
+type pinOptions struct {
+	deciding
+	known  known
+	client client
+	until  string
+	reason string
+	to     string
+}
+
+func (o *pinOptions) flag(cmd *cobra.Command) {
+	o.known.client, o.known.records = &o.client, records{client: &o.client, in: &o.in}
+	o.client.flag(cmd)
+	o.deciding.flag(cmd)
+	f := cmd.Flags()
+	f.StringVar(&o.until, "until", "", "when it ends, a time or a duration from now; left out, when the file is deleted")
+	f.StringVar(&o.reason, "reason", "", "why (required)")
+}
+
+func newPin() *cobra.Command {
+	var o pinOptions
+	cmd := &cobra.Command{
+		Use:   "pin TEAM/REQUEST DIGEST|VERSION | pin OFFERING@VERSION",
+		Short: "Make an environment run exactly one release or version",
+		Long: `Make an environment run exactly one release of a request, or one version of an offering: write the Pin that a person
+would have written. A Pin is its own approval, and shows as debt until its file is deleted.
+
+A release is named by its digest, the beginning of one, or a version that this environment or those above it have run.`,
+		Example: `  transom pin payments/orders-db 1.4.2 --environment prod --reason "1.5 is slow here"
+  transom pin payments/orders-db 3fb1c0d -e prod --until 48h --reason "until the fix is out"
+  transom pin postgres@1.4.2 -e prod --reason "1.5 is slow here"`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) < 1 || len(args) > 2 || (len(args) == 1) != strings.Contains(args[0], "@") {
+				return misuse("%s takes TEAM/REQUEST and a DIGEST or VERSION, or OFFERING@VERSION", cmd.CommandPath())
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			p, err := o.begin(cmd)
+			if err != nil {
+				return err
+			}
+			s, err := parseSubject(p, args[0])
+			if err != nil {
+				return err
+			}
+			if s.request == nil {
+				return o.write(cmd, s, nil, "pin")
+			}
+			release, err := o.choose(cmd.Context(), p, *s.request, args[1])
+			if err != nil {
+				return err
+			}
+			return o.write(cmd, s, release, "pin")
+		},
+	}
+	o.flag(cmd)
+	return cmd
+}
+
+// choose finds the release that a person means among those that the environment and those above it know.
+func (o *pinOptions) choose(ctx context.Context, p *platform.Platform, key platform.RequestKey, text string) (*knownRelease, error) {
+	if strings.HasPrefix(text, "sha256:") && len(text) == len("sha256:")+64 {
+		return &knownRelease{digest: text}, nil
+	}
+	var list []knownRelease
+	for _, name := range upwards(p, o.environment) {
+		r, err := o.known.record(ctx, name, key)
+		if err != nil {
+			return nil, err
+		}
+		if r != nil {
+			list = append(list, mentioned(r)...)
+		}
+	}
+	if len(list) == 0 {
+		return nil, noRequest(p, key)
+	}
+	release, err := pick(distinct(list), text)
+	if err != nil {
+		return nil, fmt.Errorf("%s in %s: %w", key, o.environment, err)
+	}
+	return release, nil
+}
+
+// distinct keeps the first of each release.
+func distinct(list []knownRelease) (kept []knownRelease) {
+	seen := map[string]bool{}
+	for _, k := range list {
+		if !seen[k.digest] {
+			kept = append(kept, k)
+		}
+		seen[k.digest] = true
+	}
+	return kept
+}
+
+// upwards lists an environment and all that it takes releases from, the nearest first.
+func upwards(p *platform.Platform, environment string) []string {
+	list, seen := []string{}, map[string]bool{}
+	for next := []string{environment}; len(next) > 0; next = next[1:] {
+		if e := p.Environments[next[0]]; e != nil && !seen[next[0]] {
+			list = append(list, next[0])
+			next = append(next, e.PromotesFrom...)
+		}
+		seen[next[0]] = true
+	}
+	return list
+}
+
+// write writes the Pin of a release, or, where there is none, of a version.
+func (o *pinOptions) write(cmd *cobra.Command, s subject, release *knownRelease, verb string) error {
+	if o.reason == "" {
+		return misuse("%s needs --reason: it shows as debt until it is removed", cmd.CommandPath())
+	}
+	until, err := moment("until", o.until, time.Now())
+	if err != nil {
+		return err
+	}
+	c := &decision{kind: "Pin", name: fileName(append([]string{"pin"}, s.parts()...)...), about: verb + " " + s.String()}
+	if release == nil {
+		c.name = fileName("pin", s.offering)
+		c.set("offering", s.offering)
+		c.set("version", s.version)
+	} else {
+		c.about, c.comment = fmt.Sprintf("%s %s to %s", verb, s, short(release.digest)), release.String()
+		c.set("request", s.request.String())
+		c.set("release", release.digest)
+	}
+	c.set("until", until)
+	c.set("reason", o.reason)
+	return o.finish(cmd, c, []string{"it shows as debt, and nothing newer is taken, until the file is deleted"})
+}

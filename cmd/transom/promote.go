@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"transom.dev/render/platform"
+)
+
+// promoteOptions are the flags of promote.
+type promoteOptions struct {
+	deciding
+	known     known
+	client    client
+	release   string
+	plan      string
+	deletions string
+	abandon   string
+	skip      []string
+	until     string
+	reason    string
+}
+
+func newPromote() *cobra.Command {
+	var o promoteOptions
+	cmd := &cobra.Command{
+		Use:   "promote [TEAM/REQUEST | OFFERING@VERSION] --environment ENVIRONMENT",
+		Short: "Approve what waits for an environment, or let it past a gate",
+		Long: `Approve what waits for an environment: write the Approval that a person would have written. It decides once it is
+merged, and CODEOWNERS says who may merge it.
+
+TEAM/REQUEST approves exactly the release that waits, as the daemon knows it, or, without one, the state repositories.
+OFFERING@VERSION approves that version step for every request. --plan approves a change of the environment, --deletions
+the deletions that wait, --abandon a rewritten platform history: status prints what to name.
+
+With --skip it writes an Override instead, which lets the release past soak, approval, window or hold, and shows as
+debt until it is removed. Health, waves and limits are never skipped.`,
+		Example: `  transom promote payments/orders-db --environment prod
+  transom promote postgres@1.5.0 --environment prod
+  transom promote --deletions sha256:… --environment prod
+  transom promote postgres@1.5.1 -e prod --skip soak,window --until 4h --reason "CVE-2026-1234"
+  transom promote payments/orders-db -e prod --print`,
+		Args: atMost(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args) },
+	}
+	o.known.client, o.known.records = &o.client, records{client: &o.client, in: &o.in}
+	o.client.flag(cmd)
+	o.flag(cmd)
+	f := cmd.Flags()
+	f.StringVar(&o.release, "release", "", "the release's digest, instead of the one that waits")
+	f.StringVar(&o.plan, "plan", "", "digest of the environment change to approve")
+	f.StringVar(&o.deletions, "deletions", "", "digest of the deletions to approve")
+	f.StringVar(&o.abandon, "abandon", "", "platform commit to leave behind")
+	f.StringSliceVar(&o.skip, "skip", nil, "gates to skip, by an Override: soak, approval, window, hold")
+	f.StringVar(&o.until, "until", "", "with --skip: when that ends, a time or a duration from now")
+	f.StringVar(&o.reason, "reason", "", "with --skip: why (required)")
+	return cmd
+}
+
+func (o *promoteOptions) run(cmd *cobra.Command, args []string) error {
+	if err := o.check(args); err != nil {
+		return err
+	}
+	p, err := o.begin(cmd)
+	if err != nil {
+		return err
+	}
+	if len(args) == 0 {
+		return o.finish(cmd, o.digest(), nil)
+	}
+	s, err := parseSubject(p, args[0])
+	if err != nil {
+		return err
+	}
+	until, err := moment("until", o.until, time.Now())
+	if err != nil {
+		return err
+	}
+	c, notes, err := o.decide(cmd.Context(), p, s)
+	if err != nil {
+		return err
+	}
+	if len(o.skip) > 0 {
+		c.spec = append(c.spec, setting{"skip", "[" + strings.Join(o.skip, ", ") + "]"})
+		c.set("until", until)
+		c.set("reason", o.reason)
+		notes = append(notes, "it shows as debt until the file is deleted")
+	}
+	return o.finish(cmd, c, notes)
+}
+
+// check finds what of a command line does not go together.
+func (o *promoteOptions) check(args []string) error {
+	named := len(args)
+	for _, digest := range []string{o.plan, o.deletions, o.abandon} {
+		if digest != "" {
+			named++
+		}
+	}
+	switch {
+	case named != 1:
+		return misuse("promote takes exactly one of TEAM/REQUEST, OFFERING@VERSION, --plan, --deletions and --abandon")
+	case len(o.skip) > 0 && len(args) == 0:
+		return misuse("--skip goes with TEAM/REQUEST or OFFERING@VERSION")
+	case len(o.skip) > 0 && o.reason == "":
+		return misuse("--skip needs --reason: whoever reads the file will ask")
+	case len(o.skip) == 0 && (o.until != "" || o.reason != ""):
+		return misuse("--until and --reason go with --skip: an Approval holds for what it names")
+	}
+	gates := []string{"soak", "approval", "window", "hold"}
+	for _, gate := range o.skip {
+		if !slices.Contains(gates, gate) {
+			return misuse("--skip %s: it is %s%s; health, waves and limits are never skipped", gate, orList(gates), slip(gate, gates))
+		}
+	}
+	return nil
+}
+
+// digest approves something that is named by its digest alone.
+func (o *promoteOptions) digest() *decision {
+	c := &decision{kind: "Approval"}
+	for _, named := range []struct{ field, value, about string }{
+		{"plan", o.plan, "approve the environment change"},
+		{"deletions", o.deletions, "approve the deletions"},
+		{"platform", o.abandon, "leave the platform commit"},
+	} {
+		if named.value != "" {
+			c.name, c.about = fileName(named.field, short(named.value)), named.about+" "+short(named.value)
+			c.set(named.field, named.value)
+		}
+	}
+	return c
+}
+
+// decide begins the Approval or Override of a release or version.
+func (o *promoteOptions) decide(ctx context.Context, p *platform.Platform, s subject) (*decision, []string, error) {
+	c, verb := &decision{kind: "Approval"}, "approve"
+	if len(o.skip) > 0 {
+		c.kind, verb = "Override", "skip "+strings.Join(o.skip, ", ")+" for"
+	}
+	if s.request == nil {
+		if o.release != "" {
+			return nil, nil, misuse("--release goes with TEAM/REQUEST")
+		}
+		c.name, c.about = o.fileFor(s.parts()), verb+" "+s.String()
+		c.set("offering", s.offering)
+		c.set("version", s.version)
+		return c, nil, nil
+	}
+	release, err := o.candidate(ctx, p, *s.request)
+	if err != nil {
+		return nil, nil, err
+	}
+	c.name, c.about = o.fileFor(append(s.parts(), short(release.digest))), fmt.Sprintf("%s %s of %s", verb, short(release.digest), s.request)
+	c.comment = release.String()
+	c.set("request", s.request.String())
+	c.set("release", release.digest)
+	return c, o.notes(release), nil
+}
+
+func (o *promoteOptions) fileFor(parts []string) string {
+	if len(o.skip) > 0 {
+		parts = append([]string{"skip"}, parts...)
+	}
+	return fileName(parts...)
+}
+
+func (o *promoteOptions) candidate(ctx context.Context, p *platform.Platform, key platform.RequestKey) (*knownRelease, error) {
+	if o.release == "" {
+		return o.known.next(ctx, p, o.environment, key)
+	}
+	if !strings.HasPrefix(o.release, "sha256:") || len(o.release) != len("sha256:")+64 {
+		return nil, misuse("--release %s: it is sha256: and 64 hexadecimal digits; \"transom status %s\" prints them with -o json", o.release, key)
+	}
+	return &knownRelease{digest: o.release}, nil
+}
+
+// notes say what else is waited for: an Approval opens none of it.
+func (o *promoteOptions) notes(release *knownRelease) (notes []string) {
+	for _, g := range release.waiting {
+		opened := g.Name == "approval" || g.Name == "unproven" || slices.Contains(o.skip, g.Name)
+		if !opened {
+			notes = append(notes, fmt.Sprintf("it also waits for %s: %s", g.Name, g.Reason))
+		}
+	}
+	return notes
+}

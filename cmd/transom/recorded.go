@@ -1,0 +1,198 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"path"
+	"slices"
+	"strings"
+
+	"transom.dev/reconciler/status"
+	"transom.dev/reconciler/web"
+	"transom.dev/render/platform"
+)
+
+// known finds out what a decision can be about: from the daemon, or, where there is none, from the state repositories.
+type known struct {
+	client  *client
+	records records
+}
+
+// knownRelease is a release that can be named in a decision.
+type knownRelease struct {
+	digest, offering, version, commit string
+	absent                            bool
+	waiting                           []status.Gate // what it waits for, where the daemon says so
+}
+
+func (k *knownRelease) String() string {
+	text := "release " + short(k.digest)
+	switch {
+	case k.absent:
+		text += ", the removal"
+	case k.offering != "":
+		text += ", " + k.offering + " " + k.version
+	}
+	if k.commit != "" {
+		text += ", of platform commit " + short(k.commit)
+	}
+	return text
+}
+
+// next is the release of a request that an environment would take if a person let it.
+func (k *known) next(ctx context.Context, p *platform.Platform, environment string, key platform.RequestKey) (*knownRelease, error) {
+	var s status.Status
+	err := k.client.get(ctx, "/api/v1/status", selection(key.Team, key.Name, ""), &s)
+	var away absent
+	switch {
+	case errors.As(err, &away):
+		return k.nextOf(ctx, p, environment, key)
+	case err != nil:
+		return nil, err
+	case len(s.Instances) == 0:
+		return nil, noRequest(p, key)
+	}
+	for _, in := range s.Instances {
+		if in.Environment != environment {
+			continue
+		}
+		if c := in.Candidate; c != nil {
+			return &knownRelease{c.Release, in.Offering, c.Version, c.Commit, c.Absent, in.Waiting}, nil
+		}
+		return nil, fmt.Errorf("nothing of %s waits for %s, which runs release %s, %s %s; --release names another",
+			key, environment, short(in.Release), in.Offering, in.Version)
+	}
+	return nil, fmt.Errorf("nothing of %s waits for %s: it is in %s only", key, environment, s.Instances[0].Environment)
+}
+
+// nextOf is next without a daemon: what an environment above runs and this one does not, or the head's own release.
+func (k *known) nextOf(ctx context.Context, p *platform.Platform, environment string, key platform.RequestKey) (*knownRelease, error) {
+	own, err := k.stored(ctx, environment, key)
+	if err != nil {
+		return nil, err
+	}
+	above := p.Environments[environment].PromotesFrom
+	for _, name := range above {
+		r, err := k.stored(ctx, name, key)
+		if err != nil {
+			return nil, err
+		}
+		if r != nil && (own == nil || r.Digest != own.Digest) {
+			return &knownRelease{digest: r.Digest, offering: r.Offering, version: r.Version, commit: r.Commit, absent: r.Absent}, nil
+		}
+	}
+	for _, i := range p.Instances(environment) {
+		if i.Request.Key == key && len(above) == 0 && (own == nil || own.Digest != i.Release) {
+			return &knownRelease{digest: i.Release, offering: i.Offering.Name, version: i.Version.Number.String()}, nil
+		}
+	}
+	if own == nil && p.Request(key) == nil {
+		return nil, noRequest(p, key)
+	}
+	return nil, fmt.Errorf("nothing of %s waits for %s, as its state repository and those above it (%s) say; --release names another",
+		key, environment, orNone(above))
+}
+
+func orNone(names []string) string {
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, ", ")
+}
+
+// noRequest says that nobody knows a request, and which was probably meant.
+func noRequest(p *platform.Platform, key platform.RequestKey) error {
+	var there []string
+	for _, r := range p.Requests {
+		there = append(there, r.Key.String())
+	}
+	return fmt.Errorf("no request %s: there is no file requests/%s.yaml%s", key, key, slip(key.String(), there))
+}
+
+// record is the Release file of a request in an environment; nil: it never had one.
+func (k *known) record(ctx context.Context, environment string, key platform.RequestKey) (*platform.Release, error) {
+	var trace web.Trace
+	err := k.client.get(ctx, "/api/v1/explain", selection(key.Team, key.Name, environment), &trace)
+	var away absent
+	var refused refusal
+	switch {
+	case errors.As(err, &away):
+		return k.stored(ctx, environment, key)
+	case errors.As(err, &refused) && refused.code == http.StatusNotFound:
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return trace.Release, nil
+}
+
+// stored reads a Release file at the head of an environment's state repository; nil: there is none.
+func (k *known) stored(ctx context.Context, environment string, key platform.RequestKey) (*platform.Release, error) {
+	state, err := k.records.open(ctx, environment)
+	if err != nil {
+		return nil, fmt.Errorf("no daemon at %s, and: %w", k.client.server, err)
+	}
+	return releaseIn(state.head, key)
+}
+
+// releaseIn reads a Release file of a state; nil: there is none.
+func releaseIn(state fs.FS, key platform.RequestKey) (*platform.Release, error) {
+	file := path.Join("releases", key.Team, key.Name+".yaml")
+	content, err := fs.ReadFile(state, file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", file, err)
+	}
+	r, err := platform.DecodeRelease(content)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return r, nil
+}
+
+// mentioned lists the releases that a Release file knows, the newest first, each once.
+func mentioned(r *platform.Release) (list []knownRelease) {
+	add := func(k knownRelease) {
+		if k.digest != "" && !slices.ContainsFunc(list, func(o knownRelease) bool { return o.digest == k.digest }) {
+			list = append(list, k)
+		}
+	}
+	add(knownRelease{digest: r.Digest, offering: r.Offering, version: r.Version, commit: r.Commit, absent: r.Absent})
+	for _, proof := range slices.Backward(r.Promotion.Proven) {
+		add(knownRelease{digest: proof.Digest, offering: proof.Offering, version: proof.Version, commit: proof.Commit, absent: proof.Absent})
+	}
+	for _, ran := range slices.Backward(r.Promotion.Ran) {
+		add(knownRelease{digest: ran.Digest, offering: r.Offering, version: ran.Version})
+	}
+	return list
+}
+
+// pick finds the release that a digest, the beginning of one, or a version names.
+func pick(list []knownRelease, text string) (*knownRelease, error) {
+	var found []knownRelease
+	for _, k := range list {
+		if k.version == text || strings.HasPrefix(k.digest, text) && len(text) > 10 || strings.HasPrefix(strings.TrimPrefix(k.digest, "sha256:"), text) && len(text) > 3 {
+			found = append(found, k)
+		}
+	}
+	if len(found) == 0 {
+		return nil, fmt.Errorf("no release %q; there are: %s", text, releaseNames(list))
+	}
+	if len(found) > 1 && found[0].version == found[1].version && found[0].version == text {
+		return nil, fmt.Errorf("several releases have version %s: %s; name one by its digest", text, releaseNames(found))
+	}
+	return &found[0], nil
+}
+
+func releaseNames(list []knownRelease) string {
+	var names []string
+	for _, k := range list {
+		names = append(names, fmt.Sprintf("%s (%s)", short(k.digest), k.version))
+	}
+	return orNone(names)
+}
