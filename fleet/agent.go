@@ -237,11 +237,11 @@ func (a *agent) pass(ctx context.Context, conn *connection, as *assignment, o ap
 	return result, err
 }
 
-// sweep queues all instances of an environment: those that have a placement here, and those that only have an
-// inventory, which is what is left of instances that were removed while nobody looked.
+// sweep queues all instances of an environment: those that have a placement here, those whose removal is recorded, and
+// those that only have an inventory, which is what is left of instances that were removed while nobody looked.
 func (a *agent) sweep(ctx context.Context, conn *connection, as *assignment, o apply.Owner) (*Result, error) {
-	for _, placed := range as.owners() {
-		a.queue.Add(placed)
+	for _, known := range slices.Concat(as.owners(), as.removed()) {
+		a.queue.Add(known)
 	}
 	present, err := conn.Owners(ctx, as.environment)
 	if err != nil {

@@ -3,6 +3,7 @@ package fleet_test
 import (
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -124,6 +125,49 @@ func TestOrphansArePruned(t *testing.T) {
 		h.after(time.Minute)
 		require.Empty(h, a.take(), "once gone they rest")
 	})
+}
+
+// Whoever waits for a removal waits for every cluster, and hears of it again after a restart, also where the daemon
+// ended after the last object was gone or where nothing ever was.
+func TestARemovalIsToldWhereNothingIsLeft(t *testing.T) {
+	simulate(t, []string{"a", "b"}, func(h *harness) {
+		web, gone := dev("web"), dev("gone")
+		unreadable := map[string][]byte{"releases/payments/broken.yaml": []byte("kind: {Release")}
+		h.deploy(commit(place(web, "1", "a", "b"), tombstone(gone), unreadable), pinned("a", "b"))
+		told := h.absences()
+		require.Equal(h, map[string]int{"a payments/gone": 1, "b payments/gone": 1}, told)
+
+		h.fleet.Reconnect("b")
+		synctest.Wait()
+		require.Equal(h, map[string]int{"b payments/gone": 1}, h.absences(), "once per connection")
+
+		h.deploy(commit(tombstone(web), tombstone(gone)), pinned("a", "b"))
+		require.Equal(h, map[string]int{"a payments/web": 1, "b payments/web": 1}, h.absences())
+		later := dev("elsewhere")
+		h.deploy(commit(tombstone(web), tombstone(gone), tombstone(later)), pinned("a", "b"))
+		require.Equal(h, map[string]int{"a payments/elsewhere": 1, "b payments/elsewhere": 1}, h.absences())
+		h.deploy(commit(tombstone(web)), pinned("a", "b"))
+		require.Empty(h, h.absences(), "what is forgotten is no news")
+	})
+}
+
+// absences counts the settled absences that were reported since, by cluster and instance.
+func (h *harness) absences() map[string]int {
+	told := map[string]int{}
+	for _, r := range h.reported() {
+		if r.Absent && r.Settled && r.Err == nil {
+			told[r.Cluster+" "+r.Team+"/"+r.Request]++
+		}
+	}
+	return told
+}
+
+// tombstone is the content of an instance whose removal is recorded.
+func tombstone(o apply.Owner) map[string][]byte {
+	release := &platform.Release{
+		Key: key(o), Digest: digest([]byte("absent")), Absent: true, Deletion: platform.DeletionDelete, Scope: platform.Namespaced,
+	}
+	return map[string][]byte{"releases/" + o.Team + "/" + o.Request + ".yaml": release.Encode()}
 }
 
 func TestUnreadableSnapshotDeletesNothing(t *testing.T) {

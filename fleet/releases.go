@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 
 	"transom.dev/render/platform"
@@ -12,6 +13,9 @@ import (
 type releases struct {
 	blobs   map[string]string // by path
 	decoded map[string]*decoded
+
+	mu   sync.Mutex
+	gone []string // those of removals, sorted; nil until they were all read
 }
 
 // decoded is one Release file, read when first needed.
@@ -61,7 +65,28 @@ func (r *releases) read(file string, readFile func(string) ([]byte, error)) (*pl
 	if err != nil {
 		return nil, fmt.Errorf("decode %s: %w", file, err)
 	}
-	release.Request, release.Outputs = nil, nil
+	release.Request, release.Outputs, release.Promotion = nil, nil, platform.Promotion{}
 	d.release = release
 	return release, nil
+}
+
+// removals lists the files that record a removal. One that cannot be read is none until it can be.
+func (r *releases) removals(readFile func(string) ([]byte, error)) []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.gone != nil {
+		return r.gone
+	}
+	gone, all := []string{}, true
+	for file := range r.blobs {
+		release, err := r.read(file, readFile)
+		if all = all && err == nil; err == nil && release.Absent {
+			gone = append(gone, file)
+		}
+	}
+	slices.Sort(gone)
+	if all {
+		r.gone = gone
+	}
+	return gone
 }

@@ -80,6 +80,20 @@ func suite(t *testing.T, open func(*testing.T) site) {
 			h.deploy(commit(), h.active())
 			h.until(web, "")
 		},
+		"a removal is settled once nothing is left, and again after a restart": func(h *tour) {
+			web := h.owner("web")
+			h.deploy(commit(place(web, "1", "a")), h.active())
+			h.until(web, "1")
+			h.deploy(commit(tombstone(web)), h.active())
+			require.Eventually(h, func() bool { return h.gone(web) }, patience, tick)
+			require.Empty(h, h.holds(web))
+			h.restart()
+			h.mu.Lock()
+			h.results = nil
+			h.mu.Unlock()
+			h.deploy(commit(tombstone(web)), h.active())
+			require.Eventually(h, func() bool { return h.gone(web) }, patience, tick)
+		},
 		"what somebody deletes comes back": func(h *tour) {
 			web := h.owner("web")
 			h.deploy(commit(place(web, "1", "a")), h.active())
@@ -240,6 +254,12 @@ func (h *tour) checkpoint(o apply.Owner, value string, soaked time.Duration) {
 	}, patience, 100*tick)
 	h.until(o, value)
 	h.rested(o)
+}
+
+// gone says whether the last pass over an instance confirmed that nothing of it is left.
+func (h *tour) gone(o apply.Owner) bool {
+	seen := h.seen(o)
+	return len(seen) > 0 && seen[len(seen)-1].Absent && seen[len(seen)-1].Settled && seen[len(seen)-1].Err == nil
 }
 
 // soaked is what the last pass over an instance gave back.

@@ -105,7 +105,7 @@ func (a *assignment) changed(prev *assignment, releaseFiles []string) []apply.Ow
 		}
 	}
 	for _, file := range releaseFiles {
-		if o, ok := a.releaseOwner(file); ok && a.places(o) {
+		if o, ok := a.releaseOwner(file); ok && (a.places(o) || a.removes(file)) {
 			owners[o] = true
 		}
 	}
@@ -123,6 +123,24 @@ func (a *assignment) changed(prev *assignment, releaseFiles []string) []apply.Ow
 func (a *assignment) places(o apply.Owner) bool {
 	_, ok := a.files[a.manifests(o)]
 	return ok
+}
+
+// removed lists every instance whose removal is recorded and that has no placement here. Its end is to be told here
+// even if nothing of it was ever there: whoever waits for the removal waits for every cluster.
+func (a *assignment) removed() []apply.Owner {
+	var owners []apply.Owner
+	for _, file := range a.releases.removals(a.readFile) {
+		if o, ok := a.releaseOwner(file); ok && !a.places(o) {
+			owners = append(owners, o)
+		}
+	}
+	return owners
+}
+
+// removes says whether a Release file records a removal.
+func (a *assignment) removes(file string) bool {
+	release, err := a.releases.read(file, a.readFile)
+	return err == nil && release.Absent
 }
 
 // instance reads what the cluster shall hold of an instance. Without manifests in the snapshot that is nothing, and

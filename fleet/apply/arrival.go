@@ -40,7 +40,7 @@ func (w *arrivalWatch) put(key, any) { w.arrived() }
 
 func (w *arrivalWatch) remove(key, string) { w.cluster.kinds.expire() }
 
-func (w *arrivalWatch) replace(map[key]any) { w.arrived() }
+func (w *arrivalWatch) replace(map[key]any, string) { w.arrived() }
 
 func (w *arrivalWatch) arrived() {
 	w.cluster.kinds.expire()

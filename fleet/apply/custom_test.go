@@ -172,6 +172,51 @@ func TestCustomResourceThatChangedIsNotHealthyUntilItsControllerSawIt(t *testing
 	r.healthy(two)
 }
 
+// Many controllers do not say which generation their status is about. What it says when the resource changes is about
+// what was there before.
+func TestCustomResourceWithoutGenerationsIsNotHealthyByAnOldStatus(t *testing.T) {
+	for name, c := range map[string]struct {
+		health      []platform.Health
+		before, now string
+	}{
+		"by the version": {[]platform.Health{{Healthy: "status.ready == 3"}}, `{"ready":3,"phase":"a"}`, `{"ready":3,"phase":"b"}`},
+		"ready": {nil, `{"conditions":[{"type":"Ready","status":"True"}]}`,
+			`{"conditions":[{"type":"Ready","status":"True","reason":"Again"}]}`},
+		"conditions say": {nil, `{"conditions":[{"type":"Ready","status":"True","observedGeneration":1}]}`,
+			`{"conditions":[{"type":"Ready","status":"True","observedGeneration":2}]}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, &apiOnly)
+			r.install("Namespaced")
+			one := r.applied(r.of(1, c.health...))
+			r.widgetStatus("web", c.before)
+			r.healthy(one)
+			r.afterThisSecond()
+
+			two := r.of(2, c.health...)
+			r.pass(two)
+			r.quiet()
+			result := r.pass(two)
+			require.Equal(t, apply.Progressing, result.Health)
+			require.Equal(t, "its controller has not seen this revision yet", result.Objects[0].Message)
+			r.afterThisSecond()
+			r.widgetStatus("web", c.now)
+			require.Empty(t, r.healthy(two).Changes)
+		})
+	}
+}
+
+func TestAControllerWithNothingNewToSayIsNotWaitedForForever(t *testing.T) {
+	r := newRig(t, &apiOnly)
+	r.install("Namespaced")
+	ready := platform.Health{Healthy: "status.ready == 3"}
+	one := r.applied(r.of(1, ready))
+	r.widgetStatus("web", `{"ready":3}`)
+	r.healthy(one)
+	r.afterThisSecond()
+	r.healthy(r.of(2, ready))
+}
+
 func TestResourcesThatWentWithTheirCRDAreForgotten(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	r.install("Namespaced")

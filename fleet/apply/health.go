@@ -74,14 +74,16 @@ func (p *pass) customHealth(d *desired) (Health, string) {
 	if observes && seen < d.live.generation {
 		return Progressing, notSeen
 	}
-	for _, h := range p.in.Health {
-		if h.Group != d.object.Group || h.Kind != d.object.Kind {
-			continue
-		}
-		if h.Applied {
-			return Healthy, ""
-		}
-		return p.byExpressions(d, h)
+	rule := p.rule(d)
+	if rule != nil && rule.Applied {
+		return Healthy, ""
+	}
+	if !observes && outdated(d.live) {
+		d.again = true
+		return Progressing, notSeen
+	}
+	if rule != nil {
+		return p.byExpressions(d, *rule)
 	}
 	if observes || condition(body, "Ready") != nil {
 		return kstatusHealth(body)
@@ -93,6 +95,26 @@ func (p *pass) customHealth(d *desired) (Health, string) {
 	d.fault = "its status has neither a Ready condition nor observedGeneration: the version must say when it is healthy; " +
 		"add an entry under spec.health, with applied: true if it has no health of its own"
 	return Unknown, d.fault
+}
+
+// rule is the version's health entry for an object's kind, nil if it has none.
+func (p *pass) rule(d *desired) *platform.Health {
+	for i := range p.in.Health {
+		if h := &p.in.Health[i]; h.Group == d.object.Group && h.Kind == d.object.Kind {
+			return h
+		}
+	}
+	return nil
+}
+
+// outdated says whether a custom resource that does not report observedGeneration says what was so before our last
+// PATCH: by its conditions' generation, else because nobody wrote its status since. That a controller has nothing new
+// to say cannot be told from that it has not looked yet, so after a while what it says counts.
+func outdated(l *live) bool {
+	if seen, says := conditionGeneration(l.body); says {
+		return seen < l.generation
+	}
+	return l.created.Time.Before(l.applied) && !l.reported.After(l.applied) && time.Since(l.applied) < patience
 }
 
 // byExpressions evaluates the version's health entry. A value that is not there yet is progress; any other error of
@@ -140,7 +162,7 @@ func (r *rules) eval(source string, object map[string]any) (bool, error) {
 	return yes, err
 }
 
-// patience is how long a new custom resource may be without any status.
+// patience is how long a custom resource may be without any status when it is new, or with that of before when it changed.
 const patience = 30 * time.Second
 
 func young(l *live) bool { return time.Since(l.created.Time) < patience }

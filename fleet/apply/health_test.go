@@ -2,6 +2,7 @@ package apply_test
 
 import (
 	"regexp"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -42,6 +43,41 @@ func TestHealthSeenBeforeAPatchDoesNotCount(t *testing.T) {
 	result := r.pass(r.instance("web", deployment("web", "nginx:2")))
 	require.Equal(t, apply.Progressing, result.Health)
 	require.Equal(t, "just applied", result.Objects[0].Message)
+}
+
+// The watch is held up, the revision is applied, and its controller, which is no faster, goes on to report the health of
+// the revision before. Whatever arrives late, none of it is the new revision's.
+func TestHealthThatArrivesLateDoesNotCount(t *testing.T) {
+	r := newRig(t, &apiOnly)
+	one, two := r.instance("web", deployment("web", "nginx:1")), r.instance("web", deployment("web", "nginx:2"))
+	r.pass(one)
+	r.quiet()
+	r.calls.gate.Lock()
+	hear := sync.OnceFunc(r.calls.gate.Unlock)
+	defer hear()
+	r.availableAt("web", 1) // not heard of before the revision is applied
+	require.Equal(t, apply.Progressing, r.pass(two).Health)
+	r.availableAt("web", 1)
+	for range 3 {
+		require.Equal(t, apply.Progressing, r.pass(two).Health)
+	}
+	hear()
+	result := r.until(two, func(result apply.Result) bool { return result.Objects[0].Message != "just applied" })
+	require.Equal(t, apply.Progressing, result.Health)
+	r.quiet()
+	result = r.pass(two)
+	require.Equal(t, apply.Progressing, result.Health)
+	require.Equal(t, "its controller has not seen this revision yet", result.Objects[0].Message)
+	r.availableAt("web", 2)
+	r.healthy(two)
+}
+
+func TestAListFromBeforeAWriteTakesNothingBack(t *testing.T) {
+	require.Equal(t, "12", apply.Relist("12", map[string]string{"web": "9"}, "10"))
+	require.Equal(t, "12", apply.Relist("12", nil, "10"), "it was created since")
+	require.Equal(t, "14", apply.Relist("12", map[string]string{"web": "14"}, "15"))
+	require.Equal(t, "9", apply.Relist("9", map[string]string{"web": "9"}, "10"))
+	require.Empty(t, apply.Relist("12", nil, "15"), "it was deleted since")
 }
 
 // healthyAfter is healthy once the instance was applied and something happened then.

@@ -204,6 +204,7 @@ func newInventoryWatch(c *Cluster) *inventoryWatch {
 	w.stream = newStream("inventories", source{
 		list: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 			o.LabelSelector = inventoryLabel
+			o.ResourceVersion = "" // as it is now: what no inventory lists is said to be gone
 			return c.core.ConfigMaps(systemNamespace).List(ctx, o)
 		},
 		watch: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
@@ -265,11 +266,17 @@ func (w *inventoryWatch) drop(k key) {
 	delete(w.byName, k)
 }
 
-func (w *inventoryWatch) replace(all map[key]any) {
+func (w *inventoryWatch) replace(all map[key]any, version string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	before := w.byName
 	w.byName = make(map[key]*inventory, len(all))
 	for k, value := range all {
 		w.byName[k] = value.(*inventory)
+	}
+	for k, old := range before {
+		if older(version, old.version) {
+			w.byName[k] = old
+		}
 	}
 }

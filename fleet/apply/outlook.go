@@ -82,6 +82,19 @@ func observedGeneration(body map[string]any) (int64, bool) {
 	return generation, ok
 }
 
+// conditionGeneration is the newest generation that a condition was written for; false if none says.
+func conditionGeneration(body map[string]any) (int64, bool) {
+	conditions, _, _ := unstructured.NestedSlice(body, "status", "conditions")
+	newest, says := int64(0), false
+	for _, c := range conditions {
+		c, _ := c.(map[string]any)
+		if generation, ok := c["observedGeneration"].(int64); ok {
+			newest, says = max(newest, generation), true
+		}
+	}
+	return newest, says
+}
+
 func condition(body map[string]any, kind string) map[string]any {
 	conditions, _, _ := unstructured.NestedSlice(body, "status", "conditions")
 	for _, c := range conditions {

@@ -139,8 +139,8 @@ func (p *pass) sumUp(r *Result) {
 	if d := worst(p.all()); d != nil {
 		r.Object, r.Message = d.object.String(), d.object.String()+": "+d.status.Message
 	}
-	if p.in.Absent && len(p.waiting) > 0 {
-		r.Health, r.Object = Progressing, p.waiting[0].String()
+	if left := p.left(); len(left) > 0 {
+		r.Settled, r.Health, r.Object = false, Progressing, left[0].String()
 		r.Message = r.Object + ": waiting for its end"
 	}
 	if len(r.Problems) == 0 {
@@ -156,6 +156,17 @@ func (p *pass) sumUp(r *Result) {
 			r.Object = of.String()
 		}
 	}
+}
+
+// left is what an instance that shall be gone still has on the cluster.
+func (p *pass) left() []Object {
+	switch {
+	case !p.in.Absent:
+		return nil
+	case !p.write:
+		return p.surplus()
+	}
+	return p.waiting
 }
 
 var badness = map[Health]int{Progressing: 1, Unknown: 2, Failed: 3}

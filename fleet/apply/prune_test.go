@@ -233,6 +233,21 @@ func TestPruningIsConfirmedBeforeItIsForgotten(t *testing.T) {
 	require.Empty(t, r.inventory("web"))
 }
 
+func TestARemovalThatIsOnlyObservedIsNotSettledWhileSomethingIsLeft(t *testing.T) {
+	r := newRig(t, &apiOnly)
+	in := r.instance("web", configMap("web-a", "1"))
+	r.healthy(in)
+	result, err := r.Observe(t.Context(), absent(in))
+	require.NoError(t, err)
+	require.False(t, result.Settled)
+	require.Equal(t, apply.Progressing, result.Health)
+	require.Equal(t, "ConfigMap "+r.team+"/web-a: waiting for its end", result.Message)
+	r.healthy(absent(in))
+	result, err = r.Observe(t.Context(), absent(in))
+	require.NoError(t, err)
+	require.True(t, result.Settled)
+}
+
 func TestPruneOrderFirstGoesBeforeWhatReplacesIt(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	r.healthy(r.instance("web", "{apiVersion: v1, kind: ConfigMap, metadata: {name: old, finalizers: [example.com/hold], annotations: {transom.dev/prune-order: first}}}"))
@@ -300,8 +315,14 @@ func (r *rig) available(name string) {
 	r.Helper()
 	d, err := r.kube.AppsV1().Deployments(r.team).Get(background, name, metav1.GetOptions{})
 	require.NoError(r, err)
+	r.availableAt(name, d.Generation)
+}
+
+// availableAt is available by a controller that has seen a generation.
+func (r *rig) availableAt(name string, generation int64) {
+	r.Helper()
 	r.deploymentStatus(name, appsv1.DeploymentStatus{
-		ObservedGeneration: d.Generation, Replicas: 1, UpdatedReplicas: 1, ReadyReplicas: 1, AvailableReplicas: 1,
+		ObservedGeneration: generation, Replicas: 1, UpdatedReplicas: 1, ReadyReplicas: 1, AvailableReplicas: 1,
 		Conditions: []appsv1.DeploymentCondition{
 			{Type: appsv1.DeploymentAvailable, Status: "True"},
 			{Type: appsv1.DeploymentProgressing, Status: "True", Reason: "NewReplicaSetAvailable"},

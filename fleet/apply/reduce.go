@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"bytes"
 	"hash/maphash"
 	"maps"
 	"slices"
@@ -41,6 +42,7 @@ type live struct {
 	// but not yet seen by the watch.
 	outlook     outlook
 	body        map[string]any
+	reported    time.Time // when somebody last changed the status of a custom one, as applied
 	seenVersion string
 }
 
@@ -86,7 +88,7 @@ func reduceWhole(u *unstructured.Unstructured) *live {
 	l := reduceMeta(gk, u)
 	l.seenVersion = l.version
 	if custom(gk) {
-		l.body = reduceBody(u)
+		l.body, l.reported = reduceBody(u), reportedAt(l.entries)
 	} else {
 		l.outlook = outlookOf(u)
 	}
@@ -108,7 +110,7 @@ func (l *live) succeed(old *live) {
 		l.entries = nil
 	}
 	if l.seenVersion == "" {
-		l.outlook, l.body, l.seenVersion = old.outlook, old.body, old.seenVersion
+		l.outlook, l.body, l.reported, l.seenVersion = old.outlook, old.body, old.reported, old.seenVersion
 	}
 }
 
@@ -172,6 +174,19 @@ func ownEntry(entries []metav1.ManagedFieldsEntry) *metav1.ManagedFieldsEntry {
 		}
 	}
 	return nil
+}
+
+// reportedAt is when the last of those who write a status changed something.
+func reportedAt(entries []metav1.ManagedFieldsEntry) time.Time {
+	var last time.Time
+	for i := range entries {
+		e := &entries[i]
+		writes := e.Subresource == "status" || e.FieldsV1 != nil && bytes.Contains(e.FieldsV1.GetRawBytes(), []byte(`"f:status"`))
+		if writes && e.Time != nil && e.Time.After(last) {
+			last = e.Time.Time
+		}
+	}
+	return last
 }
 
 // claimedKeys lists the data keys of a Secret that any manager claims: that is how they are known without a value.

@@ -24,7 +24,7 @@ type key struct{ namespace, name string }
 // sink takes what a stream sees, already reduced. Its methods are called by one goroutine at a time.
 type sink interface {
 	reduce(object any) any
-	replace(all map[key]any)
+	replace(all map[key]any, version string) // all there was at version; what is known from later stays
 	put(k key, value any)
 	remove(k key, version string)
 }
@@ -186,7 +186,7 @@ func (r reflected) Delete(object any) error {
 	return err
 }
 
-func (r reflected) Replace(objects []any, _ string) error {
+func (r reflected) Replace(objects []any, version string) error {
 	all := make(map[key]any, len(objects))
 	for _, object := range objects {
 		it, err := r.item(object)
@@ -195,7 +195,7 @@ func (r reflected) Replace(objects []any, _ string) error {
 		}
 		all[key{it.Namespace, it.Name}] = it.value
 	}
-	r.sink.replace(all)
+	r.sink.replace(all, version)
 	r.turn(nil)
 	return nil
 }

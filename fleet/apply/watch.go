@@ -78,7 +78,7 @@ func (c *Cluster) unserved(w *objectWatch) {
 	c.mu.Lock()
 	delete(c.watches, w.kind.gvk)
 	c.mu.Unlock()
-	w.replace(nil)
+	w.replace(nil, "")
 	w.turn(errUnserved)
 }
 
@@ -148,7 +148,8 @@ func (w *objectWatch) remove(k key, version string) {
 	w.compare(old, nil)
 }
 
-func (w *objectWatch) replace(all map[key]any) {
+// replace takes a list, which may come from a cache that is behind the answers to our own writes.
+func (w *objectWatch) replace(all map[key]any, version string) {
 	after := make(map[key]*live, len(all))
 	w.mu.Lock()
 	before := w.objects
@@ -156,6 +157,11 @@ func (w *objectWatch) replace(all map[key]any) {
 		l := value.(*live)
 		l.succeed(before[k])
 		after[k] = l
+	}
+	for k, old := range before {
+		if older(version, old.version) {
+			after[k] = old
+		}
 	}
 	w.objects = maps.Clone(after)
 	w.mu.Unlock()

@@ -133,7 +133,7 @@ func (w *podWatch) remove(k key, _ string) {
 	}
 }
 
-func (w *podWatch) replace(all map[key]any) {
+func (w *podWatch) replace(all map[key]any, _ string) {
 	w.mu.Lock()
 	w.namespaces = map[string]map[string]*pod{}
 	w.mu.Unlock()
