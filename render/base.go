@@ -36,6 +36,9 @@ func (b *Base) Advance(s *State, files fs.FS) {
 		}
 		b.Releases[k] = release
 	}
+	for _, k := range s.Forgotten {
+		delete(b.Releases, k) // the index has nothing of a tombstone
+	}
 	b.Fleet, b.Files, b.taken = s.Fleet, files, s.mark
 }
 

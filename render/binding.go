@@ -10,10 +10,11 @@ import (
 	"transom.dev/render/platform"
 )
 
-// order sorts the candidates into levels: each is bound to none but those of lower levels. Loading has refused every
-// cycle.
+// order sorts the candidates into levels: each is bound to none but those of lower levels.
 func (p *pass) order() {
+	p.breakCycles()
 	slices.SortFunc(p.candidates, func(a, b *candidate) int { return a.key().Compare(b.key()) })
+	slices.SortFunc(p.orphans, platform.RequestKey.Compare)
 	p.levels = nil
 	levels := map[*candidate]int{}
 	for _, c := range p.candidates {
@@ -32,6 +33,7 @@ func (p *pass) level(c *candidate, known map[*candidate]int) (n int) {
 	if n, ok := known[c]; ok {
 		return n
 	}
+	known[c] = 0 // ends a cycle, whose members all have a Problem
 	for _, provider := range c.instance.Bindings {
 		if of := p.byKey[provider]; of != nil {
 			n = max(n, 1+p.level(of, known))
@@ -41,26 +43,64 @@ func (p *pass) level(c *candidate, known map[*candidate]int) (n int) {
 	return n
 }
 
+// breakCycles refuses what is bound to itself in the end. Loading has refused every cycle of the head, but contents of
+// several ages may make one together.
+func (p *pass) breakCycles() {
+	if p.direction.Instances == nil {
+		return
+	}
+	for _, c := range p.candidates {
+		if len(c.instance.Bindings) > 0 && p.reaches(c, c.key(), map[*candidate]bool{}) {
+			c.report("", "cycle", "is bound to itself in %s, through what its bindings are bound to there", p.environment.Name)
+		}
+	}
+}
+
+func (p *pass) reaches(c *candidate, k platform.RequestKey, seen map[*candidate]bool) bool {
+	seen[c] = true
+	for _, provider := range c.instance.Bindings {
+		if provider == k {
+			return true
+		}
+		if of := p.byKey[provider]; of != nil && !seen[of] && p.reaches(of, k, seen) {
+			return true
+		}
+	}
+	return false
+}
+
 // bound returns the outputs that a candidate is given, by the name of the binding: of the releases that the environment
 // runs after this pass. Where there is none yet the candidate waits.
 func (p *pass) bound(c *candidate) (map[string]map[string]any, []platform.Problem) {
+	return running{p.platform, p.environment.Name, p.outputs, p.mustBeMended}.bound(c.instance)
+}
+
+// running is what an environment runs, as far as those that are bound to it care.
+type running struct {
+	platform    *platform.Platform
+	environment string
+	outputs     func(platform.RequestKey) (map[string]any, bool)
+	broken      func(platform.RequestKey) bool // has a Problem; nil: nobody knows
+}
+
+func (r running) bound(i *platform.Instance) (map[string]map[string]any, []platform.Problem) {
 	var problems []platform.Problem
 	wait := func(binding, format string, args ...any) {
-		problem := p.platform.At(c.key(), c.instance.BindingField(binding))
+		problem := r.platform.At(i, i.BindingField(binding))
 		problem.Rule, problem.Message = "binding", fmt.Sprintf(format, args...)
 		problems = append(problems, problem)
 	}
-	out := make(map[string]map[string]any, len(c.instance.Bindings))
-	for _, name := range slices.Sorted(maps.Keys(c.instance.Bindings)) {
-		key := c.instance.Bindings[name]
-		outputs, runs := p.outputs(key)
-		switch lacks := c.instance.Lacks(name, outputs); {
-		case !runs && p.mustBeMended(key):
-			wait(name, "waits for %s, which has a Problem and does not run in %s yet", key, p.environment.Name)
+	out := make(map[string]map[string]any, len(i.Bindings))
+	for _, name := range slices.Sorted(maps.Keys(i.Bindings)) {
+		key := i.Bindings[name]
+		outputs, runs := r.outputs(key)
+		switch lacks := i.Lacks(name, outputs); {
+		case !runs && r.broken != nil && r.broken(key):
+			wait(name, "waits for %s, which has a Problem and does not run in %s yet", key, r.environment)
 		case !runs:
-			wait(name, "waits for %s, which does not run in %s yet", key, p.environment.Name)
+			wait(name, "waits for %s, which does not run in %s yet", key, r.environment)
 		case len(lacks) > 0:
-			wait(name, "waits for %s: what %s runs of it has no output %s", key, p.environment.Name, strings.Join(lacks, ", "))
+			wait(name, "waits for %s: what %s runs of it has no output %s", key, r.environment, strings.Join(lacks, ", "))
 		default:
 			out[name] = outputs
 		}
@@ -70,6 +110,15 @@ func (p *pass) bound(c *candidate) (map[string]map[string]any, []platform.Proble
 
 // outputs returns those of the release of a request that the environment runs after this pass.
 func (p *pass) outputs(k platform.RequestKey) (map[string]any, bool) {
+	if restored := p.restored(k); restored != nil {
+		return restored.Outputs, !restored.Absent
+	}
+	if answer, answered := p.answer(k); answered {
+		if answer == nil || answer.Absent {
+			return nil, false
+		}
+		return answer.Outputs, true
+	}
 	if e := p.evaluationOf(k); e != nil && len(e.placements) > 0 {
 		return e.outputs, true
 	}
@@ -108,6 +157,7 @@ func (p *pass) rebind() (again bool) {
 			}
 			if bound, _ := p.bound(c); !reflect.DeepEqual(bound, c.evaluation.bindings) {
 				*c = candidate{instance: c.instance, base: c.base}
+				delete(p.answers, c.key())
 				again = true
 			}
 		}
@@ -118,26 +168,21 @@ func (p *pass) rebind() (again bool) {
 // hold finds the requests that are gone while something that stays is bound to them, and reports whether there are more
 // than before: a provider is removed only after its consumers moved off.
 func (p *pass) hold() (more bool) {
-	gone := map[platform.RequestKey]bool{}
-	for _, k := range p.orphans {
-		gone[k] = !p.platform.Broken(p.environment.Name, k)
+	if len(p.orphans) == 0 {
+		return false
 	}
+	bound := p.consumersAfter()
 	before := len(p.held)
 	for grown := true; grown; {
 		grown = false
 		for _, provider := range p.orphans {
-			if !gone[provider] {
+			if p.kept(provider) {
 				continue
 			}
-			for k := range p.index.consumers[provider] {
-				if gone[k] && p.held[k] == nil || slices.Contains(p.held[provider], k) {
-					continue
-				}
-				for _, bound := range p.boundAfter(k, p.base.Releases[k]) {
-					if bound == provider && !slices.Contains(p.held[provider], k) {
-						p.held[provider] = append(p.held[provider], k)
-						grown = true
-					}
+			for _, k := range bound[provider] {
+				if !p.goes(k) && !slices.Contains(p.held[provider], k) {
+					p.held[provider] = append(p.held[provider], k)
+					grown = true
 				}
 			}
 		}
@@ -145,12 +190,48 @@ func (p *pass) hold() (more bool) {
 	return len(p.held) > before
 }
 
-// boundAfter are the bindings of what the environment has of a request after this pass.
-func (p *pass) boundAfter(k platform.RequestKey, base *platform.Release) map[string]platform.RequestKey {
-	if c := p.byKey[k]; c != nil && !c.broken() {
-		return c.instance.Bindings
+// goes reports whether a request is removed by this pass, from every cluster.
+func (p *pass) goes(k platform.RequestKey) bool {
+	_, orphan := slices.BinarySearchFunc(p.orphans, k, platform.RequestKey.Compare)
+	if !orphan || p.stays(k) {
+		return false
 	}
-	return base.Bindings(p.environment.Name)
+	answer, answered := p.answer(k)
+	return !answered || answer.Absent && len(answer.Clusters) == 0
+}
+
+// consumersAfter are the requests, by what they are bound to if they stay.
+func (p *pass) consumersAfter() map[platform.RequestKey][]platform.RequestKey {
+	bound := map[platform.RequestKey][]platform.RequestKey{}
+	add := func(k platform.RequestKey, bindings map[string]platform.RequestKey) {
+		for _, provider := range bindings {
+			bound[provider] = append(bound[provider], k)
+		}
+	}
+	for _, c := range p.candidates {
+		answer, answered := p.answer(c.key())
+		if !c.broken() && !answered {
+			add(c.key(), c.instance.Bindings)
+			continue
+		}
+		if answered && answer != nil {
+			add(c.key(), answer.Bindings(p.environment.Name))
+		}
+		if c.base != nil && (!answered || !isWhole(c.next, answer)) {
+			add(c.key(), c.base.Bindings(p.environment.Name))
+		}
+	}
+	for k := range p.direction.Restore {
+		add(k, p.restored(k).Bindings(p.environment.Name))
+	}
+	for _, provider := range p.orphans {
+		for k := range p.index.consumers[provider] {
+			if p.byKey[k] == nil && p.restored(k) == nil {
+				bound[provider] = append(bound[provider], k)
+			}
+		}
+	}
+	return bound
 }
 
 // keepHeld says of a request that is gone why it stays.

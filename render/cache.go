@@ -5,15 +5,15 @@ import "sync"
 // cacheGeneration bounds a cache: it holds at most twice as many entries.
 const cacheGeneration = 1 << 15
 
-// A cache remembers results by a digest of all that they depend on. The zero value is empty and ready, and it may be
+// A cache remembers results by a digest of all that they depend on, or by what they are of. The zero value is empty and ready, and it may be
 // used concurrently. Old entries go when a generation is full and were not used during the whole next one.
-type cache[V any] struct {
+type cache[K comparable, V any] struct {
 	mu       sync.Mutex
-	new, old map[string]V
+	new, old map[K]V
 }
 
 // get returns the value of a key, from make where it is not known. Two callers may make the same value at once.
-func (c *cache[V]) get(key string, make func() V) V {
+func (c *cache[K, V]) get(key K, make func() V) V {
 	if v, ok := c.lookup(key); ok {
 		return v
 	}
@@ -22,7 +22,7 @@ func (c *cache[V]) get(key string, make func() V) V {
 	return v
 }
 
-func (c *cache[V]) lookup(key string) (V, bool) {
+func (c *cache[K, V]) lookup(key K) (V, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	v, ok := c.new[key]
@@ -35,18 +35,18 @@ func (c *cache[V]) lookup(key string) (V, bool) {
 	return v, ok
 }
 
-func (c *cache[V]) put(key string, v V) {
+func (c *cache[K, V]) put(key K, v V) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.store(key, v)
 }
 
-func (c *cache[V]) store(key string, v V) {
+func (c *cache[K, V]) store(key K, v V) {
 	if len(c.new) >= cacheGeneration {
 		c.old, c.new = c.new, nil
 	}
 	if c.new == nil {
-		c.new = map[string]V{}
+		c.new = map[K]V{}
 	}
 	c.new[key] = v
 }

@@ -19,6 +19,7 @@ type candidate struct {
 	kept       map[string]platform.ReleasePlacement
 	problems   []platform.Problem
 	prepared   bool
+	next       *platform.Release // what it comes to, once that was asked; base where nothing changes
 }
 
 // A placement is an instance on one cluster.
@@ -28,6 +29,7 @@ type placement struct {
 	carried  bool               // the base's bytes still hold
 	wrapper  *kustomize.Wrapper // of what is not carried
 	manifest []byte             // of what is not carried
+	warnings []platform.Problem // of what is not carried
 }
 
 func (c *candidate) key() platform.RequestKey { return c.instance.Request.Key }
@@ -120,7 +122,7 @@ func (p *pass) release(c *candidate) *platform.Release {
 	if c.base != nil && c.base == c.evaluation.recorded && c.carried() {
 		return c.base
 	}
-	r := p.record(c)
+	r := p.released(c)
 	if c.base != nil && sameRelease(c.base, r) {
 		r = c.base
 	}
@@ -135,12 +137,13 @@ func (c *candidate) carried() bool {
 	return len(c.kept) == 0 && !slices.ContainsFunc(c.placements, func(p *placement) bool { return !p.carried })
 }
 
-func (p *pass) record(c *candidate) *platform.Release {
+// released is the record of a candidate that succeeded as it is made.
+func (p *pass) released(c *candidate) *platform.Release {
 	i := c.instance
 	r := &platform.Release{
 		Key:           c.key(),
 		Digest:        i.Release,
-		Request:       releasedSpec(i.Request.Spec),
+		Request:       i.Request.Spec.Released(),
 		Offering:      i.Offering.Name,
 		Version:       i.Version.Number.String(),
 		VersionDigest: i.Version.Digest,
@@ -160,21 +163,13 @@ func (p *pass) record(c *candidate) *platform.Release {
 			Revision: placed.revision, RenderKey: placed.key, Namespace: placed.namespace,
 		}
 	}
-	if c.base != nil && c.base.Digest == r.Digest {
-		r.Commit = c.base.Commit
+	if c.base != nil {
+		r.Promotion = c.base.Promotion
+		if c.base.Digest == r.Digest {
+			r.Commit = c.base.Commit
+		}
 	}
 	return r
-}
-
-// releasedSpec is what a release records of a request: hold is read at the head and belongs to none.
-func releasedSpec(spec platform.RequestSpec) *platform.RequestSpec {
-	environments := make(map[string]platform.RequestEnvironment, len(spec.Environments))
-	for name, environment := range spec.Environments {
-		environment.Hold = false
-		environments[name] = environment
-	}
-	spec.Environments = environments
-	return &spec
 }
 
 // sameRelease compares records as files, where they are not different at first sight: decoding may have told an empty

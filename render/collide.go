@@ -13,7 +13,8 @@ import (
 type writer struct {
 	key       platform.RequestKey
 	file      string                    // of the request
-	candidate *candidate                // nil: not visited
+	candidate *candidate                // nil: not visited, or restored
+	restored  bool                      // it loses nothing
 	now, base platform.ReleasePlacement // base is zero where it is new
 	manifest  []byte                    // of now; nil where it is the base's
 	released  bool                      // a Release file names it
@@ -22,20 +23,20 @@ type writer struct {
 func (w *writer) fresh() bool { return w.manifest != nil }
 
 // settleCollisions finds placements that would write one object of one cluster. One of the two gets a Problem and
-// keeps what it has, which may collide with a third, so it goes on until nothing does.
-func (p *pass) settleCollisions() error {
-	for settled := false; !settled; {
+// keeps what it has, which may collide with a third, so it goes on until nothing does. It reports whether any did.
+func (p *pass) settleCollisions() (any bool, err error) {
+	for settled := false; !settled; any = any || !settled {
 		settled = true
 		visited := p.writers()
 		for _, cluster := range slices.Sorted(maps.Keys(visited)) {
 			lost, err := p.settleCluster(cluster, visited[cluster])
 			if err != nil {
-				return fmt.Errorf("render %s: %w", p.environment.Name, err)
+				return any, fmt.Errorf("render %s: %w", p.environment.Name, err)
 			}
 			settled = settled && !lost
 		}
 	}
-	return nil
+	return any, nil
 }
 
 // settleCluster reports whether a candidate lost an object of the cluster to another.
@@ -82,9 +83,16 @@ func (p *pass) writers() map[string][]*writer {
 				w.released = !c.base.Absent
 				w.base = c.base.Clusters[cluster]
 			}
-			if w.now, w.manifest = c.on(cluster); w.now.Revision != "" && p.platform.Clusters[cluster] != nil {
+			if w.now, w.manifest = p.on(c, cluster); w.now.Revision != "" && p.platform.Clusters[cluster] != nil {
 				all[cluster] = append(all[cluster], w)
 			}
+		}
+	}
+	for k := range p.direction.Restore {
+		release := p.restored(k)
+		for cluster, placed := range release.Clusters {
+			w := &writer{key: k, file: release.File, restored: true, released: true, now: placed, base: placementOf(p.base.Releases[k], cluster)}
+			all[cluster] = append(all[cluster], w)
 		}
 	}
 	return all
@@ -105,18 +113,20 @@ func (c *candidate) clusters() (names []string) {
 	return names
 }
 
-// on returns what the candidate has on a cluster, and its bytes where they are new.
-func (c *candidate) on(cluster string) (platform.ReleasePlacement, []byte) {
+// on returns what a candidate has on a cluster after this pass, and its bytes where they are new.
+func (p *pass) on(c *candidate, cluster string) (platform.ReleasePlacement, []byte) {
 	if c.broken() {
-		if c.base == nil {
-			return platform.ReleasePlacement{}, nil
-		}
-		return c.base.Clusters[cluster], nil
+		return placementOf(c.base, cluster), nil
 	}
+	answer, answered := p.answer(c.key())
+	admitted := placementOf(answer, cluster)
 	for _, placed := range c.placements {
-		if placed.cluster.Name == cluster {
+		if placed.cluster.Name == cluster && (!answered || admitted.RenderKey == placed.key) {
 			return platform.ReleasePlacement{Revision: placed.revision, Namespace: placed.namespace}, placed.manifest
 		}
+	}
+	if answered {
+		return admitted, nil
 	}
 	return c.kept[cluster], nil
 }
@@ -144,7 +154,7 @@ func (p *pass) contested(cluster string, visited []*writer) ([]*writer, error) {
 	for namespace := range namespaces {
 		for k := range p.index.placed[place{cluster, namespace}] {
 			c, visited := p.byKey[k]
-			if c != nil || visited && !p.stays(k) {
+			if c != nil || visited && !p.remains(k, cluster) {
 				continue
 			}
 			release := p.base.Releases[k]
@@ -154,6 +164,15 @@ func (p *pass) contested(cluster string, visited []*writer) ([]*writer, error) {
 	}
 	slices.SortFunc(writers, func(a, b *writer) int { return strings.Compare(a.file, b.file) })
 	return writers, nil
+}
+
+// remains says of a request without an instance whether it has something on a cluster after this pass.
+func (p *pass) remains(k platform.RequestKey, cluster string) bool {
+	if p.restored(k) != nil {
+		return false // it writes what is restored
+	}
+	answer, answered := p.answer(k)
+	return p.stays(k) || answered && placementOf(answer, cluster).Revision != ""
 }
 
 // objectsOf reads what a writer writes, from the base where it is not new.
@@ -215,7 +234,7 @@ func (p *pass) loser(cluster string, id objectID, a, b *writer) (loser, winner *
 
 // canLose reports whether a writer has a way that is not what it has. One that was not visited is, now that it matters.
 func (p *pass) canLose(w *writer) bool {
-	if w.candidate == nil {
+	if w.candidate == nil && !w.restored && !p.closing {
 		p.visit(w.key)
 		w.candidate = p.byKey[w.key]
 	}

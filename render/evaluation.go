@@ -17,6 +17,7 @@ type evaluation struct {
 	// recorded is the base's record that was found to be the instance's own, with nothing to change.
 	recorded *platform.Release
 
+	built  []*placement // of what was not admitted, so that it is not built in every pass
 	judged judgement
 }
 

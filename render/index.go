@@ -2,8 +2,8 @@ package render
 
 import "transom.dev/render/platform"
 
-// An index finds, among the releases of a base, those that a pass over a few requests has to know about. Tombstones are
-// not in it.
+// An index finds, among the releases of a base, those that a pass over a few requests has to know about. Of tombstones it
+// has only where something is left of them.
 type index struct {
 	environment string
 	versions    map[string]map[string]int // OFFERING@VERSION to its digests, to how many releases name them
@@ -52,6 +52,9 @@ func (b *Base) indexed(environment string) *index {
 }
 
 func (x *index) add(r *platform.Release) {
+	for cluster, placed := range r.Clusters {
+		x.placed.add(place{cluster, placed.Namespace}, r.Key)
+	}
 	if r.Absent {
 		return
 	}
@@ -64,13 +67,16 @@ func (x *index) add(r *platform.Release) {
 		x.consumers.add(provider, r.Key)
 	}
 	x.users.add(use{r.Key.Team, r.Offering}, r.Key)
-	for cluster, placed := range r.Clusters {
-		x.placed.add(place{cluster, placed.Namespace}, r.Key)
-	}
 }
 
 func (x *index) remove(r *platform.Release) {
-	if r == nil || r.Absent {
+	if r == nil {
+		return
+	}
+	for cluster, placed := range r.Clusters {
+		x.placed.remove(place{cluster, placed.Namespace}, r.Key)
+	}
+	if r.Absent {
 		return
 	}
 	name := r.Offering + "@" + r.Version
@@ -81,9 +87,6 @@ func (x *index) remove(r *platform.Release) {
 		x.consumers.remove(provider, r.Key)
 	}
 	x.users.remove(use{r.Key.Team, r.Offering}, r.Key)
-	for cluster, placed := range r.Clusters {
-		x.placed.remove(place{cluster, placed.Namespace}, r.Key)
-	}
 }
 
 // team says whose a place is: of the team that has it, and of the first of several; empty where nobody has it.

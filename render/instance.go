@@ -185,6 +185,13 @@ func wrap(i *platform.Instance, placed *placement, components []string) kustomiz
 // render builds one placement and holds what comes out to the output rules. It reports what is wrong with it as the
 // candidate's Problems, and leaves the manifest empty then.
 func (p *pass) render(c *candidate, placed *placement) {
+	for _, built := range c.evaluation.built {
+		if built.cluster == placed.cluster && built.manifest != nil {
+			placed.manifest, placed.revision, placed.warnings = built.manifest, built.revision, built.warnings
+			c.add(placed.warnings...)
+			return
+		}
+	}
 	components, problems := c.instance.Components(placed.inputs)
 	c.add(problems...)
 	if len(problems) > 0 {
@@ -217,7 +224,8 @@ func (p *pass) render(c *candidate, placed *placement) {
 		return
 	}
 	if w.Prefix != "" {
-		c.add(unprefixed(kustomizationOf(c.instance.Version), sources, nodes)...)
+		placed.warnings = unprefixed(kustomizationOf(c.instance.Version), sources, nodes)
+		c.add(placed.warnings...)
 	}
 	placed.manifest, placed.revision = manifest, Revision(manifest)
 	p.renderer.objects.put(placed.revision, objects)

@@ -11,7 +11,8 @@ import (
 // that it is of. The rest is for a pass that continues the last one: it visits what changed since and what had a Problem,
 // because everything else would come to what the base has.
 type memory struct {
-	evaluations map[platform.RequestKey]*evaluation // of the present instances
+	evaluations map[platform.RequestKey]*evaluation    // of the present instances
+	prospects   cache[*platform.Instance, *evaluation] // of those that were asked about
 
 	// What the last pass was given.
 	environment *platform.Environment
@@ -50,7 +51,8 @@ func (m *memory) remember(p *pass, state *State) {
 	m.base, m.taken, m.mark, m.unchanged = p.base, p.base.taken, state.mark, len(state.Changes) == 0
 	m.unsettled = nil
 	for k, c := range p.byKey {
-		if c == nil && p.stays(k) || c != nil && len(c.problems) > 0 {
+		lingers := c == nil && (p.stays(k) || p.restored(k) != nil)
+		if lingers || p.pending[k] || c != nil && len(c.problems) > 0 {
 			m.unsettled = append(m.unsettled, k)
 		}
 	}
@@ -78,7 +80,8 @@ func (m *memory) evaluation(i *platform.Instance) *evaluation {
 	if e := m.evaluations[i.Request.Key]; e != nil && e.instance == i {
 		return e
 	}
-	return nil
+	e, _ := m.prospects.lookup(i)
+	return e
 }
 
 // changed calls visit with the requests whose instances differ between two lists that are sorted by request.
@@ -107,7 +110,12 @@ func changed(before, after []*platform.Instance, visit func(platform.RequestKey)
 // resolve makes candidates of the instances that the environment can have; in a pass that continues the last one, of
 // those that may come to something else.
 func (p *pass) resolve() {
-	p.instances = p.platform.Instances(p.environment.Name)
+	if p.instances = p.direction.Instances; p.instances == nil {
+		p.instances = p.platform.Instances(p.environment.Name)
+	}
+	for k := range p.direction.Restore {
+		p.visit(k)
+	}
 	if p.continued = p.memory.continues(p); p.continued {
 		changed(p.memory.instances, p.instances, p.visit)
 		for _, k := range p.memory.unsettled {
@@ -131,12 +139,15 @@ func (p *pass) visit(k platform.RequestKey) {
 	if _, visited := p.byKey[k]; visited {
 		return
 	}
-	i := p.instance(k)
-	if p.byKey[k] = nil; i != nil {
-		c := &candidate{instance: i, base: p.base.Releases[k], evaluation: p.memory.evaluation(i)}
+	p.byKey[k] = nil
+	i, release := p.instance(k), p.had(k)
+	switch {
+	case p.restored(k) != nil:
+	case i != nil:
+		c := &candidate{instance: i, base: release, evaluation: p.memory.evaluation(i)}
 		p.byKey[k] = c
 		p.candidates = append(p.candidates, c)
-	} else if release := p.base.Releases[k]; release != nil && !release.Absent {
+	case release != nil && (!release.Absent || len(release.Clusters) > 0):
 		p.orphans = append(p.orphans, k)
 	}
 	for consumer := range p.index.consumers[k] {
@@ -159,6 +170,9 @@ func (p *pass) instance(k platform.RequestKey) *platform.Instance {
 }
 
 // stays says of a request without an instance whether the environment keeps what it has of it.
-func (p *pass) stays(k platform.RequestKey) bool {
-	return len(p.held[k]) > 0 || p.platform.Broken(p.environment.Name, k)
+func (p *pass) stays(k platform.RequestKey) bool { return len(p.held[k]) > 0 || p.kept(k) }
+
+// kept says of a request without an instance that nobody knows, or that it is said, that it stays.
+func (p *pass) kept(k platform.RequestKey) bool {
+	return p.direction.Keep[k] || p.platform.Broken(p.environment.Name, k)
 }

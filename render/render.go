@@ -14,11 +14,11 @@ import (
 // overlays and manifests by their digest. The zero value is ready. It serves one caller at a time and renders
 // instances in parallel inside.
 type Renderer struct {
-	guarded    cache[[]platform.Problem] // by digest of a version or overlay
-	skeletons  cache[*skeleton]          // by digest of version, components and overlays
-	kinds      cache[[]platform.Kind]    // defined by a version's CustomResourceDefinitions, by its digest
-	objects    cache[[]object]           // by revision
-	namespaces cache[renderedNamespace]  // by digest of a namespace's inputs and components
+	guarded    cache[string, []platform.Problem] // by digest of a version or overlay
+	skeletons  cache[string, *skeleton]          // by digest of version, components and overlays
+	kinds      cache[string, []platform.Kind]    // defined by a version's CustomResourceDefinitions, by its digest
+	objects    cache[string, []object]           // by revision
+	namespaces cache[string, renderedNamespace]  // by digest of a namespace's inputs and components
 
 	memories map[string]*memory // by environment
 
@@ -29,33 +29,61 @@ type Renderer struct {
 // Render returns what the environment's state becomes with this platform. It fails only where the base cannot be
 // read or the platform has no such environment; mistakes of people are Problems of the State.
 func (r *Renderer) Render(p *platform.Platform, environment string, base *Base) (*State, error) {
+	return r.Direct(p, environment, base, Direction{})
+}
+
+// Direct is Render for an environment that does not simply take what the platform's head comes to.
+func (r *Renderer) Direct(p *platform.Platform, environment string, base *Base, d Direction) (*State, error) {
 	pass, err := r.begin(p, environment, base)
-	if err != nil || pass.environment.Broken || !pass.overlaysAreSound() {
+	if err != nil || pass.environment.Broken {
 		return pass.unchanged(), err
 	}
+	pass.direction = d
+	if err := pass.restore(); err != nil {
+		return nil, err
+	}
+	if !pass.overlaysAreSound() {
+		return pass.keepAll()
+	}
 	pass.resolve()
-	for again := true; again; again = pass.unsettled() {
-		if err := pass.build(); err != nil {
-			return nil, err
-		}
-		pass.settleNamespaces()
-		if err := pass.settleCollisions(); err != nil {
-			return nil, err
-		}
-	}
-	pass.keepBroken()
-	pass.removeAbsent()
-	if err := pass.letGo(); err != nil {
+	if err := pass.settle(); err != nil {
 		return nil, err
 	}
-	pass.writeInstances()
-	if err := pass.writeNamespaces(); err != nil {
+	pass.conclude()
+	if err := pass.write(); err != nil {
 		return nil, err
 	}
-	pass.writeFleet()
 	state := pass.state()
 	pass.memory.remember(pass, state)
 	return state, nil
+}
+
+// write changes the files of what was concluded.
+func (p *pass) write() error {
+	if err := p.letGo(); err != nil {
+		return err
+	}
+	p.forget()
+	p.writeInstances()
+	p.writeRestored()
+	if err := p.writeNamespaces(); err != nil {
+		return err
+	}
+	p.writeFleet()
+	return nil
+}
+
+// keepAll renders nothing: the environment keeps what it has, but for what its direction records and restores.
+func (p *pass) keepAll() (*State, error) {
+	if len(p.direction.Records)+len(p.direction.Restore) == 0 {
+		return p.unchanged(), nil
+	}
+	p.continued = true // what was not looked at is not let go either
+	p.conclude()
+	if err := p.write(); err != nil {
+		return nil, err
+	}
+	return p.state(), nil
 }
 
 // A pass is one rendering of one environment.
@@ -64,6 +92,7 @@ type pass struct {
 	platform    *platform.Platform
 	environment *platform.Environment
 	base        *Base
+	direction   Direction
 	policies    []*platform.Policy // of the environment, sorted by name
 
 	index      *index  // of the base
@@ -75,6 +104,9 @@ type pass struct {
 	orphans    []platform.RequestKey                         // visited, without an instance, and in the base
 	levels     [][]*candidate                                // providers before what is bound to them
 	held       map[platform.RequestKey][]platform.RequestKey // gone, but consumers stay that are bound to them
+	answers    map[platform.RequestKey]*platform.Release     // to what was proposed
+	pending    map[platform.RequestKey]bool                  // proposed, and not admitted as a whole
+	closing    bool                                          // nothing is built any more
 	namespaces map[string][]byte                             // files to have, by path
 	releases   map[platform.RequestKey]*platform.Release     // that differ from the base
 	fleet      platform.Fleet
@@ -82,6 +114,7 @@ type pass struct {
 	touched    map[platform.RequestKey]bool
 	problems   []platform.Problem
 	gone       []string // clusters that are let go
+	forgotten  []platform.RequestKey
 
 	defined     []platform.Kind // by any version of the platform; filled once
 	definedOnce sync.Once
@@ -103,6 +136,8 @@ func (r *Renderer) begin(p *platform.Platform, environment string, base *Base) (
 		namespaces: map[string][]byte{},
 		touched:    map[platform.RequestKey]bool{},
 		held:       map[platform.RequestKey][]platform.RequestKey{},
+		answers:    map[platform.RequestKey]*platform.Release{},
+		pending:    map[platform.RequestKey]bool{},
 	}, nil
 }
 
@@ -127,6 +162,7 @@ func (p *pass) state() *State {
 		Releases:    p.releases,
 		Fleet:       p.fleet,
 		LetGo:       p.gone,
+		Forgotten:   p.forgotten,
 		Touched:     slices.SortedFunc(maps.Keys(p.touched), platform.RequestKey.Compare),
 		Problems:    p.problems,
 		mark:        new(mark),
@@ -147,39 +183,22 @@ func (p *pass) build() error {
 	return nil
 }
 
-// unsettled reports whether something that went wrong after it was built changes what others were built with.
+// unsettled reports whether something that went wrong after it was built, or was not admitted, changes what others were
+// built with.
 func (p *pass) unsettled() bool {
 	rebound, held := p.rebind(), p.hold()
 	return rebound || held
 }
 
-// keepBroken records what the candidates that succeeded come to. The others keep what they have.
-func (p *pass) keepBroken() {
-	for _, c := range p.candidates {
-		p.problems = append(p.problems, c.problems...)
-		if c.broken() {
-			continue
-		}
-		if release := p.release(c); release != c.base {
-			p.releases[c.key()] = release
-		}
+// tombstone records the removal of what the environment has of a request: it keeps what whoever prunes the objects must
+// know. A removal that is under way goes on.
+func (p *pass) tombstone(k platform.RequestKey) *platform.Release {
+	r := p.had(k)
+	if r.Absent {
+		rest := *r
+		rest.Clusters = nil
+		return &rest
 	}
-}
-
-// removeAbsent turns the releases of requests that are gone into tombstones, but for those that others are bound to.
-func (p *pass) removeAbsent() {
-	for _, k := range p.orphans {
-		switch {
-		case len(p.held[k]) > 0:
-			p.keepHeld(k, p.base.Releases[k])
-		case !p.stays(k):
-			p.releases[k] = tombstone(p.base.Releases[k], p.platform.Commit)
-		}
-	}
-}
-
-// tombstone records a removal: it keeps what whoever prunes the objects must know.
-func tombstone(r *platform.Release, commit string) *platform.Release {
 	return &platform.Release{
 		Key: r.Key,
 		Digest: platform.Digest(map[string]any{
@@ -189,8 +208,9 @@ func tombstone(r *platform.Release, commit string) *platform.Release {
 		Offering:      r.Offering,
 		Version:       r.Version,
 		VersionDigest: r.VersionDigest,
-		Commit:        commit,
+		Commit:        p.platform.Commit,
 		File:          r.File,
+		Promotion:     r.Promotion,
 		Scope:         r.Scope,
 		Deletion:      r.Deletion,
 	}

@@ -24,6 +24,9 @@ type State struct {
 	// LetGo are the clusters whose file is gone, sorted: the state forgets them, and nothing on them is touched.
 	LetGo []string
 
+	// Forgotten are the tombstones whose file goes, sorted.
+	Forgotten []platform.RequestKey
+
 	// Problems are those of rendering, each with its Environment and, where it is one request's, its Request. What
 	// has one keeps all that it has in the base.
 	Problems []platform.Problem

@@ -8,8 +8,8 @@ func (p *pass) oneVerbatim() {
 	first := map[use]platform.RequestKey{}
 	of := func(c *candidate) use { return use{c.key().Team, c.instance.Offering.Name} }
 	for _, k := range p.orphans {
-		if p.platform.Broken(p.environment.Name, k) {
-			first[use{k.Team, p.base.Releases[k].Offering}] = k
+		if p.kept(k) {
+			first[use{k.Team, p.had(k).Offering}] = k
 		}
 	}
 	for _, running := range []bool{true, false} {

@@ -21,7 +21,8 @@ func (p *pass) letGo() error {
 	if p.continued {
 		return nil // the last pass let go of all that are gone
 	}
-	for k, release := range p.base.Releases {
+	for k := range p.base.Releases {
+		release := p.had(k)
 		if left := p.withoutGone(release); left != release && p.releases[k] == nil {
 			p.releases[k] = left
 		}
@@ -78,8 +79,11 @@ func (p *pass) writeInstances() {
 			continue
 		}
 		for _, placed := range c.placements {
-			if placed.carried || c.revisionInBase(placed.cluster.Name) == placed.revision {
+			if placed.carried || placementOf(c.base, placed.cluster.Name).Revision == placed.revision {
 				continue
+			}
+			if _, fresh := p.on(c, placed.cluster.Name); fresh == nil {
+				continue // it was not admitted
 			}
 			p.changes[manifestFile(placed.cluster.Name, c.key())] = placed.manifest
 			p.touched[c.key()] = true
@@ -111,13 +115,6 @@ func (p *pass) encoded() map[platform.RequestKey][]byte {
 		records[k] = encoded[n]
 	}
 	return records
-}
-
-func (c *candidate) revisionInBase(cluster string) string {
-	if c.base == nil {
-		return ""
-	}
-	return c.base.Clusters[cluster].Revision
 }
 
 // writeFleet records the pins, and along with any change the platform commit that it came from.

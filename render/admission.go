@@ -1,0 +1,219 @@
+package render
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+
+	"transom.dev/render/platform"
+)
+
+// admissions bounds how often one pass asks what is admitted. Each answer may change what others were built with; after
+// the last one, what was built with something that did not come about stays as it is until the next pass.
+const admissions = 3
+
+// settle builds the candidates and has them admitted, until nothing was built with what does not come about.
+func (p *pass) settle() error {
+	for asked := 1; ; asked++ {
+		if err := p.settleBuilt(); err != nil {
+			return err
+		}
+		proposals := p.propose()
+		if p.direction.Admit == nil {
+			return nil
+		}
+		whole, err := p.admit(proposals)
+		if err != nil || whole {
+			return err
+		}
+		if asked == admissions {
+			return p.withdraw()
+		}
+		lost, err := p.settleCollisions()
+		if err != nil {
+			return err
+		}
+		if again := p.unsettled(); !again && !lost {
+			return nil
+		}
+	}
+}
+
+// settleBuilt builds the candidates, until what went wrong after that changes nothing that others were built with.
+func (p *pass) settleBuilt() error {
+	for again := true; again; again = p.unsettled() {
+		if err := p.build(); err != nil {
+			return err
+		}
+		p.settleNamespaces()
+		if _, err := p.settleCollisions(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// propose says what the candidates that have no Problem come to, and what is to be removed, sorted by request.
+func (p *pass) propose() (proposals []platform.Proposal) {
+	for _, c := range p.candidates {
+		if c.broken() {
+			continue
+		}
+		if c.next == nil {
+			c.next = p.release(c)
+		}
+		if c.next != c.base {
+			proposals = append(proposals, platform.Proposal{Base: c.base, Next: c.next, Instance: c.instance})
+		}
+	}
+	for _, k := range p.orphans {
+		if !p.stays(k) {
+			proposals = append(proposals, platform.Proposal{Base: p.had(k), Next: p.tombstone(k)})
+		}
+	}
+	slices.SortFunc(proposals, func(a, b platform.Proposal) int { return a.Next.Key.Compare(b.Next.Key) })
+	return proposals
+}
+
+// admit asks what is admitted, and reports whether everything is.
+func (p *pass) admit(proposals []platform.Proposal) (whole bool, err error) {
+	clear(p.answers)
+	if len(proposals) == 0 {
+		return true, nil
+	}
+	answers := p.direction.Admit(proposals)
+	if len(answers) != len(proposals) {
+		return false, fmt.Errorf("admit %d proposals of %s: there are %d answers", len(proposals), p.environment.Name, len(answers))
+	}
+	whole = true
+	for n, proposal := range proposals {
+		if err := checkAnswer(proposal, answers[n]); err != nil {
+			return false, fmt.Errorf("admit %s in %s: %w", proposal.Next.Key, p.environment.Name, err)
+		}
+		p.answers[proposal.Next.Key] = answers[n]
+		whole = whole && isWhole(proposal.Next, answers[n])
+	}
+	return whole, nil
+}
+
+// checkAnswer refuses what nobody has the bytes of.
+func checkAnswer(proposal platform.Proposal, answer *platform.Release) error {
+	if answer == nil {
+		if proposal.Base != nil {
+			return fmt.Errorf("the answer drops what runs")
+		}
+		return nil
+	}
+	for cluster, placed := range answer.Clusters {
+		next, base := placementOf(proposal.Next, cluster), placementOf(proposal.Base, cluster)
+		if placed.RenderKey == "" || !sameBytes(placed, next) && !sameBytes(placed, base) {
+			return fmt.Errorf("what it answers for %s is neither what is proposed there nor what is there", cluster)
+		}
+	}
+	for cluster := range proposal.Next.Clusters {
+		if placementOf(proposal.Base, cluster).Revision != "" && placementOf(answer, cluster).Revision == "" {
+			return fmt.Errorf("the answer drops what runs on %s", cluster)
+		}
+	}
+	return nil
+}
+
+func sameBytes(a, b platform.ReleasePlacement) bool {
+	return a.RenderKey == b.RenderKey && a.Revision == b.Revision && a.Namespace == b.Namespace
+}
+
+// isWhole reports whether an answer takes all of what was proposed.
+func isWhole(next, answer *platform.Release) bool {
+	return answer != nil && answer.Digest == next.Digest && answer.Absent == next.Absent &&
+		maps.EqualFunc(answer.Clusters, next.Clusters, sameBytes)
+}
+
+// answer returns what was admitted of a request that was proposed. Of one that has a Problem since, or that is held, it
+// is as if it never had been.
+func (p *pass) answer(k platform.RequestKey) (*platform.Release, bool) {
+	if c := p.byKey[k]; c != nil && c.broken() || len(p.held[k]) > 0 {
+		return nil, false
+	}
+	answer, answered := p.answers[k]
+	return answer, answered
+}
+
+// withdraw leaves out for this time what was built with something that does not come about, and what then collides. What
+// made the difference moves on in this pass, so the next one gets further.
+func (p *pass) withdraw() error {
+	p.closing = true
+	for again := true; again; {
+		again = false
+		for _, level := range p.levels {
+			for _, c := range level {
+				if answer, answered := p.answer(c.key()); !answered || answer == c.base {
+					continue
+				}
+				if bound, _ := p.bound(c); !reflect.DeepEqual(bound, c.evaluation.bindings) {
+					p.answers[c.key()] = c.base
+					again = true
+				}
+			}
+		}
+		lost, err := p.settleCollisions()
+		if err != nil {
+			return err
+		}
+		held := p.hold()
+		again = again || lost || held
+	}
+	return nil
+}
+
+// conclude records what becomes of every request that was visited, and what the direction says of others.
+func (p *pass) conclude() {
+	for _, c := range p.candidates {
+		p.problems = append(p.problems, c.problems...)
+		if !c.broken() && c.next != nil {
+			p.take(c.key(), c.next)
+			if c.evaluation.built = nil; p.pending[c.key()] {
+				c.evaluation.recorded, c.evaluation.built = nil, c.placements
+			} else if len(c.kept) == 0 && p.releases[c.key()] != nil {
+				c.evaluation.recorded = p.releases[c.key()]
+			}
+		}
+	}
+	for _, k := range p.orphans {
+		switch {
+		case len(p.held[k]) > 0:
+			p.keepHeld(k, p.had(k))
+		case !p.stays(k):
+			p.take(k, p.tombstone(k))
+		}
+	}
+	for k := range p.direction.Restore {
+		p.record(k, p.restored(k))
+	}
+	for k, release := range p.direction.Records {
+		if p.releases[k] == nil && p.restored(k) == nil {
+			p.record(k, release)
+		}
+	}
+}
+
+// take records what was admitted of a proposal, all of it where nobody was asked.
+func (p *pass) take(k platform.RequestKey, next *platform.Release) {
+	answer, answered := p.answer(k)
+	if !answered {
+		answer = next
+	}
+	if !isWhole(next, answer) {
+		p.pending[k] = true
+	}
+	p.record(k, answer)
+}
+
+// record makes a release the environment's, where that is a difference.
+func (p *pass) record(k platform.RequestKey, release *platform.Release) {
+	before := p.base.Releases[k]
+	if release == nil || release == before || before != nil && sameRelease(before, release) {
+		return
+	}
+	p.releases[k] = release
+}

@@ -1,0 +1,115 @@
+package render
+
+import (
+	"fmt"
+	"slices"
+
+	"transom.dev/render/platform"
+)
+
+// A Direction says what an environment is to become where that is not simply what the platform's head comes to: promotion
+// chooses it before rendering, and admits what came of it after. The zero value takes everything from the head at once.
+type Direction struct {
+	// Instances are rendered instead of the head's own, sorted by request. nil: the head's.
+	Instances []*platform.Instance
+
+	// Keep are requests that have no instance and stay as they are. Whatever else the environment has and has no
+	// instance of is removed, but for what the platform knows to be broken.
+	Keep map[platform.RequestKey]bool
+
+	// Records are the state's records as they are to be from now on, where they differ: another Promotion or Commit,
+	// and the same bytes. They are written whatever else becomes of the request, and are the Base of its proposal.
+	Records map[platform.RequestKey]*platform.Release
+
+	// Restore are requests that take exactly these records and bytes. They are not rendered and lose no collision.
+	Restore map[platform.RequestKey]Restoration
+
+	// Forget are tombstones whose file goes. What is no tombstone, or has something left on a cluster, stays.
+	Forget []platform.RequestKey
+
+	// Admit says of every proposal of the pass, sorted by request, which record the environment has from now on; nil
+	// admits all. An answer has, for each cluster, the entry of Next, whose new bytes are then written, or that of Base
+	// by its render key, whose bytes stay, or none: then nothing is there, or what is there goes. Base itself says that
+	// nothing is taken. Everything else in an answer is recorded as it is. What is not fully taken is proposed again in
+	// the next pass. Admit may be asked again in one pass, with what proposals came to in view of its last answers.
+	//
+	// Next carries Base's Promotion. Its Commit is Base's where the release is the same, and the platform's otherwise:
+	// who takes over what an older commit yielded says so in the answer.
+	Admit func([]platform.Proposal) []*platform.Release
+}
+
+// A Restoration is what an instance had at some earlier commit of the state.
+type Restoration struct {
+	Release   *platform.Release
+	Manifests map[string][]byte // by cluster; those that differ from what the state holds must be there
+}
+
+// restored returns the record that a request is given back, or nil.
+func (p *pass) restored(k platform.RequestKey) *platform.Release {
+	return p.direction.Restore[k].Release
+}
+
+// had returns the record of a request before this pass, as it is from now on if nothing else happens to it.
+func (p *pass) had(k platform.RequestKey) *platform.Release {
+	if r := p.direction.Records[k]; r != nil {
+		return r
+	}
+	return p.base.Releases[k]
+}
+
+// restore checks that all bytes to restore are the recorded ones, and learns what objects are in them.
+func (p *pass) restore() error {
+	for k, restoration := range p.direction.Restore {
+		if restoration.Release == nil {
+			return fmt.Errorf("render %s: restore %s: there is no record to restore", p.environment.Name, k)
+		}
+		for cluster, placed := range restoration.Release.Clusters {
+			manifest, given := restoration.Manifests[cluster]
+			switch {
+			case given && Revision(manifest) != placed.Revision:
+				return fmt.Errorf("render %s: restore %s on %s: the bytes are %s, and the record says %s",
+					p.environment.Name, k, cluster, Revision(manifest), placed.Revision)
+			case !given && placementOf(p.base.Releases[k], cluster).Revision != placed.Revision:
+				return fmt.Errorf("render %s: restore %s on %s: there are no bytes of revision %s",
+					p.environment.Name, k, cluster, placed.Revision)
+			case given:
+				if objects, err := parseObjects(manifest); err == nil {
+					p.renderer.objects.put(placed.Revision, objects)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func placementOf(r *platform.Release, cluster string) platform.ReleasePlacement {
+	if r == nil {
+		return platform.ReleasePlacement{}
+	}
+	return r.Clusters[cluster]
+}
+
+// writeRestored changes the manifests that differ from what the base has.
+func (p *pass) writeRestored() {
+	for k, restoration := range p.direction.Restore {
+		for cluster, placed := range restoration.Release.Clusters {
+			if p.platform.Clusters[cluster] != nil && placementOf(p.base.Releases[k], cluster).Revision != placed.Revision {
+				p.changes[manifestFile(cluster, k)] = restoration.Manifests[cluster]
+				p.touched[k] = true
+			}
+		}
+	}
+}
+
+// forget drops the tombstones that nobody needs any more.
+func (p *pass) forget() {
+	for _, k := range p.direction.Forget {
+		release := p.base.Releases[k]
+		if release == nil || !release.Absent || len(release.Clusters) > 0 || p.releases[k] != nil || p.instance(k) != nil {
+			continue
+		}
+		p.changes[releaseFile(k)] = nil
+		p.forgotten = append(p.forgotten, k)
+	}
+	slices.SortFunc(p.forgotten, platform.RequestKey.Compare)
+}
