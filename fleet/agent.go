@@ -103,7 +103,7 @@ func (a *agent) assign(next *assignment, releaseFiles []string) {
 	a.assigned[next.environment] = next
 	a.mu.Unlock()
 
-	if prev == nil || prev.cluster != next.cluster {
+	if prev == nil || prev.cluster != next.cluster || prev.reportDrift != next.reportDrift {
 		a.queue.Add(everything(next.environment))
 		a.link.tell()
 	}

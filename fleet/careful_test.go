@@ -1,6 +1,7 @@
 package fleet_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"testing/synctest"
@@ -81,6 +82,22 @@ func TestPausedClusterIsOnlyObserved(t *testing.T) {
 
 		h.deploy(commit(place(dev("web"), "2", "a")), pinned("a"))
 		require.Equal(h, map[string]string{"payments/web": revision(dev("web"), "2")}, a.holds())
+	})
+}
+
+func TestWhetherDriftIsOnlyReportedIsTheTargets(t *testing.T) {
+	simulate(t, []string{"a"}, func(h *harness) {
+		var reported []bool
+		h.clusters["a"].on = func(_ context.Context, in apply.Instance) (apply.Result, error) {
+			reported = append(reported, in.ReportDrift)
+			return apply.Result{}, nil
+		}
+		target := h.target(commit(place(dev("web"), "1", "a")), pinned("a"))
+		for _, target.ReportDrift = range []bool{false, true, true, false} {
+			require.NoError(h, h.fleet.Deploy(target))
+			synctest.Wait()
+		}
+		require.Equal(h, []bool{false, true, false}, reported)
 	})
 }
 

@@ -19,6 +19,8 @@ type Target struct {
 	Commit      string   // of the state repository; empty: nothing was committed yet, so nothing is known to be gone
 	Snapshot    Snapshot // of that commit; files are read when an instance is worked on, so it must stay readable
 	Clusters    []Cluster
+
+	ReportDrift bool // what others change of an unchanged revision is only reported: Result.Drift
 }
 
 // Cluster is one of an environment's clusters with the settings that applying obeys.
@@ -43,6 +45,7 @@ type assignment struct {
 	commit      string
 	snapshot    Snapshot
 	cluster     Cluster
+	reportDrift bool
 	files       map[string]string // blob ids below clusters/<cluster>
 	releases    *releases
 }
@@ -67,7 +70,7 @@ func (t Target) read(before *releases) (map[string]*assignment, *releases, error
 		}
 		assigned[c.Name] = &assignment{
 			environment: t.Environment, commit: t.Commit, snapshot: t.Snapshot,
-			cluster: c, files: files, releases: now,
+			cluster: c, reportDrift: t.ReportDrift, files: files, releases: now,
 		}
 	}
 	return assigned, now, nil
@@ -153,6 +156,7 @@ func (a *assignment) instance(o apply.Owner) (apply.Instance, error) {
 	in := apply.Instance{
 		Owner: o, Namespace: release.Clusters[a.cluster.Name].Namespace, Scope: release.Scope,
 		Health: release.Health, Ignore: release.Ignore, Deletion: release.Deletion, Adopt: release.Adopt,
+		ReportDrift: a.reportDrift,
 	}
 	if !a.places(o) {
 		in.Absent = true

@@ -142,24 +142,29 @@ func (p *pass) need(d *desired) (bool, string) {
 func (p *pass) taken(d *desired) (bool, string) {
 	own := ownEntry(d.live.entries)
 	missing := uncovered(fieldSet(own), p.asked(d))
-	switch {
-	case missing == nil:
+	if missing == nil {
 		d.watch.passed(key{d.object.Namespace, d.object.Name}, d.live)
 		return false, ""
-	case own == nil:
-		return true, "it was no longer applied by " + manager
 	}
 	who, did := cmp.Or(taker(d.live.entries, missing), "somebody"), "changed"
 	if who == "somebody" {
 		did = "removed"
 	}
-	if !d.live.claims.allow(time.Now()) {
+	reason := fmt.Sprintf("%s had %s %s", who, did, missing)
+	if own == nil {
+		reason = "it was no longer applied by " + manager
+	}
+	switch {
+	case p.in.ReportDrift:
+		d.drift = reason
+		return false, ""
+	case own != nil && !d.live.claims.allow(time.Now()):
 		d.fault = fmt.Sprintf("%s keeps changing %s. It is corrected more and more seldom: make it stop, leave the field "+
 			"out of the version, or list it under the version's spec.ignore", who, missing)
 		d.again = true
 		return false, ""
 	}
-	return true, fmt.Sprintf("%s had %s %s", who, did, missing)
+	return true, reason
 }
 
 // claims counts how often fields of an object were claimed back, so that a fight with a controller that wants

@@ -112,6 +112,54 @@ func TestIgnoredFieldThatNobodyTookStaysOurs(t *testing.T) {
 	}
 }
 
+func TestDriftThatIsOnlyReportedStays(t *testing.T) {
+	r := newRig(t, &apiOnly)
+	report := func(image string) apply.Instance {
+		in := r.instance("web", documents(deployment("web", image), configMap("web", "1")))
+		in.ReportDrift = true
+		return in
+	}
+	r.pass(report("nginx:1"))
+	r.available("web")
+	require.Empty(t, r.healthy(report("nginx:1")).Drift)
+	r.quiet()
+	r.edit("web", "kubectl-edit", `{"spec":{"replicas":7}}`)
+	r.available("web")
+	drift := []apply.Problem{{
+		Object:  apply.Object{Group: "apps", Kind: "Deployment", Namespace: r.team, Name: "web"},
+		Message: "kubectl-edit had changed spec.replicas",
+	}}
+	r.calls.take()
+	result := r.until(report("nginx:1"), func(result apply.Result) bool { return len(result.Drift) > 0 })
+	require.Equal(t, drift, result.Drift)
+	require.True(t, result.Settled)
+	require.Empty(t, result.Problems)
+	require.Empty(t, writes(r.calls.take()))
+	r.connect()
+	require.Equal(t, drift, r.pass(report("nginx:1")).Drift, "also after a restart")
+
+	// What is gone comes back, and a new revision takes every field.
+	require.NoError(t, r.kube.CoreV1().ConfigMaps(r.team).Delete(t.Context(), "web", metav1.DeleteOptions{}))
+	r.until(report("nginx:1"), func(result apply.Result) bool { return actions(result)["ConfigMap web"] == apply.Created })
+	require.Empty(t, r.pass(report("nginx:2")).Drift)
+	r.until(report("nginx:2"), func(apply.Result) bool { return r.replicas("web") == 1 })
+
+	// Once it is to be corrected, it is.
+	r.edit("web", "kubectl-edit", `{"spec":{"replicas":7}}`)
+	r.until(report("nginx:2"), func(result apply.Result) bool { return len(result.Drift) > 0 })
+	correct := report("nginx:2")
+	correct.ReportDrift = false
+	require.Equal(t, "kubectl-edit had changed spec.replicas", r.pass(correct).Changes[0].Reason)
+	require.Equal(t, int32(1), r.replicas("web"))
+}
+
+func (r *rig) replicas(name string) int32 {
+	r.Helper()
+	d, err := r.kube.AppsV1().Deployments(r.team).Get(background, name, metav1.GetOptions{})
+	require.NoError(r, err)
+	return *d.Spec.Replicas
+}
+
 func TestFightOverAFieldIsNotFoughtForEver(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	in := r.instance("web", deployment("web", "nginx:1"))

@@ -46,4 +46,8 @@ type Instance struct {
 	Ignore   []platform.Ignore
 	Deletion platform.Deletion
 	Adopt    bool // refused as a Problem: adoption does not act yet
+
+	// ReportDrift leaves fields that others took as they are while the object itself shall not change, and names them
+	// in Result.Drift. An object that is gone is made again all the same: it cannot be told from one that never was.
+	ReportDrift bool
 }

@@ -54,6 +54,7 @@ type desired struct {
 	change *Change
 	status ObjectStatus
 	fault  string // what a person must mend
+	drift  string // what others changed of it, where that is only reported
 	again  bool   // look again soon
 	stuck  bool   // a pod of this revision cannot start
 }

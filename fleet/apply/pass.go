@@ -111,6 +111,9 @@ func (p *pass) result() Result {
 		if d.fault != "" {
 			r.Problems = append(r.Problems, Problem{Object: d.object, Message: d.fault})
 		}
+		if d.drift != "" {
+			r.Drift = append(r.Drift, Problem{Object: d.object, Message: d.drift})
+		}
 		r.Settled = r.Settled && !d.again
 	}
 	for _, d := range p.objects {
@@ -144,6 +147,9 @@ func (p *pass) sumUp(r *Result) {
 		r.Message = r.Object + ": waiting for its end"
 	}
 	if len(r.Problems) == 0 {
+		if r.Message == "" && len(r.Drift) > 0 {
+			r.Object, r.Message = r.Drift[0].Object.String(), r.Drift[0].String()
+		}
 		return
 	}
 	r.Settled = false

@@ -85,6 +85,10 @@ type Result struct {
 	Stuck     bool           `json:"stuck,omitempty"`   // a pod of this revision crashes again and again, or cannot start as it is
 	Problems  []Problem      `json:"problems,omitempty"`
 
+	// Drift is what others changed and Instance.ReportDrift left as it is. It makes nothing unhealthy, but health is that
+	// of what they made of it.
+	Drift []Problem `json:"drift,omitempty"`
+
 	// Checkpoint is what was last remembered of this very revision on this cluster; zero if nothing was.
 	Checkpoint Checkpoint `json:"checkpoint,omitzero"`
 
