@@ -23,6 +23,7 @@ type statusOptions struct {
 	wait        bool
 	timeout     time.Duration
 	verbose     bool
+	offering    string
 }
 
 func newStatus() *cobra.Command {
@@ -33,11 +34,13 @@ func newStatus() *cobra.Command {
 		Long: `Show where every request stands: environment, cluster, object, state and why.
 
 What is healthy takes one line; anything else is opened down to the object that is the reason. Naming a request, or
---verbose, opens everything. With --wait the command follows one environment until --commit, or whatever is merged
+--verbose, opens everything: its path through the environments in promotion order, with the gates that it waits for, how
+far its rollout is, what failed, and the decisions that bind it. --offering shows version skew instead. With --wait the command follows one environment until --commit, or whatever is merged
 now, is live and healthy there; it exits with 1 if a person has to mend something, or at the timeout.`,
 		Example: `  transom status
   transom status payments
   transom status payments/orders-db --environment prod
+  transom status --offering postgres
   transom status -o json | jq '.instances[].placements[] | select(.health != "Healthy")'
 
   # In a pipeline, after the merge
@@ -48,8 +51,11 @@ now, is live and healthy there; it exits with 1 if a person has to mend somethin
 			if err != nil {
 				return err
 			}
-			if err := o.check(); err != nil {
+			if err := o.check(args); err != nil {
 				return err
+			}
+			if o.offering != "" {
+				return o.skew(cmd.Context(), cmd.OutOrStdout())
 			}
 			if o.wait {
 				return o.follow(cmd, team, request)
@@ -64,12 +70,15 @@ now, is live and healthy there; it exits with 1 if a person has to mend somethin
 	f.StringVar(&o.commit, "commit", "", "the platform commit to wait for; abbreviations are not known")
 	f.BoolVar(&o.wait, "wait", false, "wait until it is live and healthy in --environment")
 	f.DurationVar(&o.timeout, "timeout", 10*time.Minute, "how long to wait")
+	f.StringVar(&o.offering, "offering", "", "instead, which versions of this offering run where: desired, applied, healthy")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "open what is healthy too")
 	return cmd
 }
 
-func (o *statusOptions) check() error {
+func (o *statusOptions) check(args []string) error {
 	switch {
+	case o.offering != "" && (o.wait || len(args) > 0):
+		return misuse("--offering looks at a whole fleet: it goes with --environment and -o only")
 	case o.wait && o.environment == "":
 		return misuse("--wait needs --environment: say where it shall be healthy")
 	case o.commit != "" && !o.wait:

@@ -18,10 +18,14 @@ type tree struct {
 	paint paint
 	open  bool // down to the objects even where all is healthy
 	now   time.Time
+
+	wave      map[string]string // by ENVIRONMENT/CLUSTER
+	waveOrder map[string]int    // by ENVIRONMENT/WAVE
 }
 
 // status prints everything. Narrowed leaves out what concerns nobody in particular.
 func (t *tree) status(s status.Status, narrowed bool) {
+	t.learn(s.Environments)
 	t.platform(s.Platform)
 	for _, e := range s.Environments {
 		t.environment(e)
@@ -56,6 +60,13 @@ func (t *tree) platform(p status.Platform) {
 func (t *tree) environment(e status.Environment) {
 	if e.Frozen != "" {
 		fmt.Fprintf(t.w, "  %s frozen: %s\n", t.paint.bold(e.Name), t.paint.red(e.Frozen))
+	}
+	if e.Deletions != "" {
+		fmt.Fprintf(t.w, "  %s deletions wait: more than its deletionLimit; \"transom promote --deletions %s -e %s\" lets them through\n",
+			t.paint.bold(e.Name), e.Deletions, e.Name)
+	}
+	if e.Plan != "" {
+		fmt.Fprintf(t.w, "  %s a change of the environment waits; \"transom promote --plan %s -e %s\" approves it\n", t.paint.bold(e.Name), e.Plan, e.Name)
 	}
 	if e.Error != "" {
 		fmt.Fprintf(t.w, "  %s is tried again: %s\n", t.paint.bold(e.Name), t.paint.yellow(e.Error))
@@ -107,6 +118,9 @@ func (t *tree) instance(in status.Instance, l limb) {
 	if in.Version != "" {
 		head += "  " + in.Version
 	}
+	if t.open && in.Release != "" {
+		head += " " + t.paint.faint("("+short(in.Release)+")")
+	}
 	if in.Absent {
 		head += "  removed"
 	}
@@ -115,13 +129,14 @@ func (t *tree) instance(in status.Instance, l limb) {
 		for i, p := range in.Placements {
 			names[i] = p.Cluster
 		}
-		fmt.Fprintf(t.w, "%s%s  %s  %s\n", l.lead, head, t.health("Healthy", ""), t.paint.faint(strings.Join(names, ", ")))
+		fmt.Fprintf(t.w, "%s%s  %s  %s%s\n", l.lead, head, t.health("Healthy", ""), t.paint.faint(strings.Join(names, ", ")), t.pending(in))
 		return
 	}
 	fmt.Fprintf(t.w, "%s%s\n", l.lead, head)
 	for _, p := range in.Problems {
 		fmt.Fprintf(t.w, "%s%s\n", l.below, t.problem(p))
 	}
+	t.promotion(in, l)
 	for i, p := range in.Placements {
 		t.placement(p, branch(i == len(in.Placements)-1).under(l))
 	}
@@ -132,7 +147,7 @@ func (t *tree) instance(in status.Instance, l limb) {
 
 // calm says whether one line says all that matters of an instance.
 func (t *tree) calm(in status.Instance) bool {
-	if t.open || in.Absent || len(in.Problems) > 0 || len(in.Placements) == 0 {
+	if t.open || in.Absent || len(in.Problems) > 0 || len(in.Placements) == 0 || in.Rollout != nil && in.Rollout.Stopped != "" {
 		return false
 	}
 	for _, p := range in.Placements {
@@ -154,6 +169,9 @@ func (t *tree) placement(p status.Placement, l limb) {
 		line += string(p.Stage) + ", "
 	}
 	line += t.health(p.Health, why)
+	if p.Version != "" || p.Release != "" {
+		line += t.paint.faint("  still " + release(p.Version, p.Release))
+	}
 	if p.Stage == status.Healthy && !p.HealthyAt.IsZero() {
 		line += t.paint.faint("  since " + t.since(p.HealthyAt))
 	}

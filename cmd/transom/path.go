@@ -1,0 +1,219 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"transom.dev/reconciler/status"
+	"transom.dev/render/platform"
+)
+
+// shownFailures bounds how many rejected releases of an instance are told.
+const shownFailures = 3
+
+// promotion tells what an instance waits for, how far its rollout is, what failed and what binds it.
+func (t *tree) promotion(in status.Instance, l limb) {
+	lines := slices.Concat(t.candidate(in), t.rollout(in), t.failures(in))
+	for _, debt := range in.Debts {
+		lines = append(lines, t.paint.yellow("debt")+" "+debt)
+	}
+	if t.open {
+		lines = append(lines, t.passed(in)...)
+	}
+	for _, line := range lines {
+		fmt.Fprintf(t.w, "%s%s\n", l.below, line)
+	}
+}
+
+// candidate tells which release is next, and the gates that keep it waiting.
+func (t *tree) candidate(in status.Instance) []string {
+	if in.Candidate == nil && len(in.Waiting) == 0 {
+		return nil
+	}
+	what := "a change of the environment"
+	if c := in.Candidate; c != nil {
+		what = release(c.Version, c.Release)
+		if c.Absent {
+			what = "its removal " + t.paint.faint(short(c.Release))
+		}
+	}
+	line := t.paint.yellow("→") + " " + what + " waits"
+	if in.Skipped > 0 {
+		line += t.paint.faint(fmt.Sprintf(" (overtook %s)", count(in.Skipped, "release")))
+	}
+	lines := []string{line}
+	for _, g := range in.Waiting {
+		lines = append(lines, "  "+t.gate(g))
+	}
+	return lines
+}
+
+// gate says what is unmet, since when, who or what opens it, and when it opens by itself.
+func (t *tree) gate(g status.Gate) string {
+	text := t.paint.bold(g.Name) + ": " + g.Reason
+	if !g.Since.IsZero() {
+		text += t.paint.faint(", for " + t.since(g.Since))
+	}
+	switch {
+	case !g.At.IsZero():
+		text += fmt.Sprintf("; opens by itself in %s, at %s", t.until(g.At), g.At.Local().Format(time.DateTime))
+	case g.Opens != "":
+		text += "; opens: " + g.Opens
+	}
+	return text
+}
+
+// release is a version with the digest that it runs as.
+func release(version, digest string) string {
+	text := version
+	if digest != "" {
+		text = strings.TrimSpace(text + " (" + short(digest) + ")")
+	}
+	return text
+}
+
+// rollout tells how far a change has come, wave by wave.
+func (t *tree) rollout(in status.Instance) []string {
+	r := in.Rollout
+	if r == nil {
+		return nil
+	}
+	line := "rollout"
+	if r.Cause != "" {
+		line += " (" + r.Cause + ")"
+	}
+	if !r.Entered.IsZero() {
+		line += t.paint.faint(" for " + t.since(r.Entered))
+	}
+	line += ": " + strings.Join(t.waves(in), "; ")
+	lines := []string{line}
+	if r.Stopped != "" {
+		lines = append(lines, t.paint.red("stopped")+": "+r.Stopped)
+	}
+	return lines
+}
+
+// waves tells of each wave, in the order of the environment's clusters, which clusters have what is rolled out.
+func (t *tree) waves(in status.Instance) []string {
+	var order []string
+	parts := map[string][]string{}
+	for _, p := range in.Placements {
+		wave := t.wave[in.Environment+"/"+p.Cluster]
+		if parts[wave] == nil {
+			order = append(order, wave)
+		}
+		state := "has it"
+		switch {
+		case slices.Contains(in.Rollout.Pending, p.Cluster):
+			state = "waits"
+		case p.Stage == status.Healthy && p.Health == "Healthy":
+			state = "has it, healthy"
+		}
+		parts[wave] = append(parts[wave], p.Cluster+" "+state)
+	}
+	slices.SortStableFunc(order, func(x, y string) int { return t.waveOrder[in.Environment+"/"+x] - t.waveOrder[in.Environment+"/"+y] })
+	var text []string
+	for _, wave := range order {
+		line := strings.Join(parts[wave], ", ")
+		if wave != "" {
+			line = "wave " + wave + ": " + line
+		}
+		text = append(text, line)
+	}
+	return text
+}
+
+// failures tells what is not taken again by itself.
+func (t *tree) failures(in status.Instance) (lines []string) {
+	latest := in.Rejected[max(0, len(in.Rejected)-shownFailures):]
+	for _, f := range slices.Backward(latest) {
+		line := t.paint.red("✗ rejected") + " " + release(f.Version, f.Release) + ": " + f.String()
+		if !f.At.IsZero() {
+			line += t.paint.faint("  " + t.since(f.At) + " ago")
+		}
+		lines = append(lines, line)
+	}
+	if more := len(in.Rejected) - len(latest); more > 0 {
+		lines = append(lines, t.paint.faint(fmt.Sprintf("and %d earlier", more)))
+	}
+	return lines
+}
+
+// passed tells how what runs came here, and for how long it proved itself.
+func (t *tree) passed(in status.Instance) (lines []string) {
+	if len(in.PromotedFrom) > 0 {
+		lines = append(lines, t.paint.faint("promoted from "+strings.Join(in.PromotedFrom, ", ")))
+	}
+	for _, g := range in.Gates {
+		lines = append(lines, t.paint.faint("passed "+passedGate(g)))
+	}
+	for _, p := range slices.Backward(in.Proven) {
+		if p.Release == in.Release {
+			lines = append(lines, t.paint.faint("proven here: healthy for "+p.Soaked))
+			break
+		}
+	}
+	return lines
+}
+
+// passedGate says what opened a gate.
+func passedGate(g platform.ReleaseGate) string {
+	text := g.Gate
+	if g.Figure != "" {
+		text += ": " + g.Figure
+	}
+	if g.Decision != "" {
+		text += ", by " + g.Decision
+	}
+	if g.Author != "" {
+		text += " of " + g.Author
+	}
+	if g.Commit != "" {
+		text += " in " + short(g.Commit)
+	}
+	return text
+}
+
+// pending is what one line says of an instance that is healthy and not at its end.
+func (t *tree) pending(in status.Instance) string {
+	var parts []string
+	if in.Rollout != nil && len(in.Rollout.Pending) > 0 {
+		parts = append(parts, fmt.Sprintf("%d of %s to go", len(in.Rollout.Pending), count(len(in.Placements), "cluster")))
+	}
+	if len(in.Waiting) > 0 {
+		var gates []string
+		for _, g := range in.Waiting {
+			gates = append(gates, g.Name)
+		}
+		what := ""
+		if in.Candidate != nil && !in.Candidate.Absent {
+			what = in.Candidate.Version + " "
+		}
+		parts = append(parts, t.paint.yellow("→ ")+what+"waits for "+strings.Join(gates, ", "))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "  " + strings.Join(parts, "; ")
+}
+
+// until is how long it is to a time, as people say it.
+func (t *tree) until(at time.Time) string {
+	turned := tree{now: at}
+	return turned.since(t.now)
+}
+
+// learn remembers which wave a cluster belongs to, and in which order they come.
+func (t *tree) learn(environments []status.Environment) {
+	t.wave, t.waveOrder = map[string]string{}, map[string]int{}
+	for _, e := range environments {
+		for i, c := range e.Clusters {
+			t.wave[e.Name+"/"+c.Name] = c.Wave
+			if _, known := t.waveOrder[e.Name+"/"+c.Wave]; !known {
+				t.waveOrder[e.Name+"/"+c.Wave] = i
+			}
+		}
+	}
+}
