@@ -3,6 +3,7 @@ package kustomize_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"os"
@@ -136,23 +137,29 @@ func instances() []instance {
 	}
 }
 
-// same builds an instance both ways, and wants the same. It returns why the program took the plain way.
+// same builds an instance both ways, and wants the same. It returns why the program takes the plain way, which fallsBack
+// looks at.
 func same(t testing.TB, p *kustomize.Program, w kustomize.Wrapper) (why error) {
 	t.Helper()
-	why = p.Why(w)
-	if why != nil {
+	if why := p.Why(w); why != nil {
 		require.NotContains(t, why.Error(), "does not print what Kustomize prints")
-	}
-	want, wantErr := kustomize.Build(w)
-	got, err := p.Build(w)
-	if wantErr != nil {
-		require.Error(t, why)
-		require.EqualError(t, err, wantErr.Error())
 		return why
 	}
+	want, err := kustomize.Build(w)
+	require.NoError(t, err, "what fails is not compiled")
+	got, err := p.Build(w)
 	require.NoError(t, err)
 	require.Equal(t, string(want), string(got))
-	return why
+	return nil
+}
+
+// fallsBack builds an instance that is not compiled, and wants what Kustomize says, be it an error.
+func fallsBack(t testing.TB, p *kustomize.Program, w kustomize.Wrapper) {
+	t.Helper()
+	want, wantErr := kustomize.Build(w)
+	got, err := p.Build(w)
+	require.Equal(t, string(want), string(got))
+	require.Equal(t, fmt.Sprint(wantErr), fmt.Sprint(err))
 }
 
 // TestFeaturesAlone builds each feature with all instances, in the version and in an overlay.
@@ -167,6 +174,9 @@ func TestFeaturesAlone(t *testing.T) {
 					if i < 2 {
 						require.Equal(t, f.plain, why != nil, "%v", why)
 					}
+					if i == 0 && why != nil {
+						fallsBack(t, p, instance.of(w))
+					}
 					if len(w.Trees) > 1 && i == 2 || f.adds["replacements"] == nil && i == 3 {
 						break
 					}
@@ -176,48 +186,95 @@ func TestFeaturesAlone(t *testing.T) {
 	}
 }
 
-// TestFeaturesInPairs builds each feature with every other that comes after it, in the same version or in an overlay:
-// many others at once, but one by one those that rule out each other, and wherever it does not go by template.
+// TestFeaturesInPairs builds every two features together, in the same version or in a version and an overlay: in groups
+// that have every pair among them, but one by one those that rule out each other, and wherever a group does not go by
+// template.
 func TestFeaturesInPairs(t *testing.T) {
 	list := slices.DeleteFunc(features(t), func(f feature) bool { return f.plain })
-	const groups = 5
-	for i, f := range list {
-		t.Run(f.name, func(t *testing.T) {
+	for n, group := range covering(list, 10) {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			t.Parallel()
-			var others [groups][]feature
-			for j, other := range list[i+1:] {
-				if f.apart && other.apart {
-					_ = together(t, f, []feature{other}, i+j)
-				} else {
-					others[j%groups] = append(others[j%groups], other)
-				}
+			why := together(t, group, n)
+			if why == nil || len(group) == 2 {
+				return
 			}
-			for n, group := range others {
-				if why := together(t, f, group, n+i); why != nil {
-					t.Logf("one by one, for %v", why)
-					for j, other := range group {
-						_ = together(t, f, []feature{other}, n+i+j)
-					}
+			t.Logf("one by one, for %v", why)
+			for i, a := range group {
+				for j, b := range group[:i] {
+					_ = together(t, []feature{a, b}, n+i+j)
 				}
 			}
 		})
 	}
 }
 
-// together builds a feature with others, of which n selects where they are and the instances. It returns why a usual
-// instance does not go by template.
-func together(t testing.TB, f feature, others []feature, n int) (why error) {
-	w := offering(t, []feature{f}, others)
-	if n%2 == 0 {
-		w = offering(t, append([]feature{f}, others...), nil)
+// covering sorts features into groups of at most so many, such that every two are in one of them together. Two that rule
+// out each other are a group of their own.
+func covering(list []feature, size int) (groups [][]feature) {
+	met := map[[2]int]bool{}
+	pair := func(a, b int) [2]int { return [2]int{min(a, b), max(a, b)} }
+	for a := range list {
+		for b := range a {
+			if met[pair(a, b)] {
+				continue
+			}
+			group := []int{a, b}
+			for len(group) < size && !(list[a].apart && list[b].apart) {
+				best, most := -1, 0
+				for c := range list {
+					news := 0
+					for _, member := range group {
+						if c == member || list[c].apart && list[member].apart {
+							news = -size
+						} else if !met[pair(c, member)] {
+							news++
+						}
+					}
+					if news > most {
+						best, most = c, news
+					}
+				}
+				if best < 0 {
+					break
+				}
+				group = append(group, best)
+			}
+			var members []feature
+			for i, member := range group {
+				members = append(members, list[member])
+				for _, other := range group[:i] {
+					met[pair(member, other)] = true
+				}
+			}
+			groups = append(groups, members)
+		}
 	}
+	return groups
+}
+
+// together builds features of which n selects where they are and the instances: all in a version, or every other in an
+// overlay. It returns why a usual instance does not go by template.
+func together(t testing.TB, group []feature, n int) (why error) {
+	t.Helper()
+	version, overlay := group, []feature(nil)
+	if n%2 == 1 {
+		version = nil
+		for i, f := range group {
+			if i%2 == 0 {
+				version = append(version, f)
+			} else {
+				overlay = append(overlay, f)
+			}
+		}
+	}
+	w := offering(t, version, overlay)
 	p := kustomize.Compile(w)
 	list := instances()
 	if why := p.Why(list[n%2].of(w)); why != nil { // which compares it with the plain build
 		require.NotContains(t, why.Error(), "does not print what Kustomize prints")
 		return why
 	}
-	if len(others) > 1 {
+	if len(group) > 2 {
 		_ = same(t, p, list[2+n%(len(list)-2)].of(w))
 	}
 	return nil

@@ -1,5 +1,16 @@
 package kustomize_test
 
-import "flag"
+import (
+	"flag"
+	"os"
+	"runtime/debug"
+	"testing"
+)
 
 var update = flag.Bool("update", false, "rewrite the problems in testdata")
+
+// TestMain lets garbage grow: what is alive is Kustomize's schema, which the collector would go through every few builds.
+func TestMain(m *testing.M) {
+	debug.SetGCPercent(400)
+	os.Exit(m.Run())
+}

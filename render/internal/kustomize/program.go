@@ -27,6 +27,7 @@ type Program struct {
 	why    error    // nothing is built by template
 
 	classes sync.Map // by field
+	quotes  quotes
 	entries atomic.Pointer[map[string]*entry]
 	adding  sync.Mutex // entries: whoever adds one swaps the map for a larger one
 }

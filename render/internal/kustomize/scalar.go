@@ -2,6 +2,8 @@ package kustomize
 
 import (
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"sigs.k8s.io/yaml"
 )
@@ -26,31 +28,60 @@ func simple(text string, column int) bool {
 	return text[0] != ' ' && text[len(text)-1] != ' ' && column+2*len(text) < lineWidth
 }
 
-// appendString prints a simple string as Kustomize's encoder does.
-func appendString(out []byte, text string) ([]byte, error) {
-	if obvious(text) || quantity(text) {
+// append prints a simple string as Kustomize's encoder does.
+func (q *quotes) append(out []byte, text string) ([]byte, error) {
+	switch {
+	case obvious(text) || quantity(text):
 		return append(out, text...), nil
+	case strings.Trim(text, "0123456789") == "" && text != "":
+		return append(append(append(out, '"'), text...), '"'), nil // it would be a number
+	}
+	written, err := q.of(text)
+	return append(out, written...), err
+}
+
+// quotes remembers how the encoder writes text that it may have to quote: asking it takes longer than all the rest of an
+// instance, and the same few schedules, sizes and arguments come again and again. It may be used concurrently.
+type quotes struct {
+	known sync.Map
+	size  atomic.Int32
+}
+
+// maxQuotes bounds what a program remembers.
+const maxQuotes = 1024
+
+func (q *quotes) of(text string) (string, error) {
+	if written, ok := q.known.Load(text); ok {
+		return written.(string), nil
 	}
 	list, err := yaml.Marshal([]string{text})
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	return append(out, strings.TrimSuffix(strings.TrimPrefix(string(list), "- "), "\n")...), nil
+	written := strings.TrimSuffix(strings.TrimPrefix(string(list), "- "), "\n")
+	if q.size.Load() < maxQuotes {
+		q.size.Add(1)
+		q.known.Store(text, written)
+	}
+	return written, nil
 }
 
-// obvious reports whether a string needs no quotes at first sight: it begins with a letter, is no word of YAML, and has
-// no character that could mean anything.
+// obvious reports whether a simple string needs no quotes at first sight: it begins with a letter, is no word of YAML,
+// and neither a key nor a comment begins in it.
 func obvious(text string) bool {
 	if text == "" || !isLetter(text[0]) || yamlWord(text) {
 		return false
 	}
 	for i := 1; i < len(text); i++ {
-		c := text[i]
-		switch {
-		case isLetter(c), c >= '0' && c <= '9', c == '-', c == '_', c == '.', c == '/':
-		case c == ':' && i+1 < len(text) && text[i+1] != ' ':
-		default:
-			return false
+		switch text[i] {
+		case ':':
+			if i+1 == len(text) || text[i+1] == ' ' {
+				return false
+			}
+		case '#':
+			if text[i-1] == ' ' {
+				return false
+			}
 		}
 	}
 	return true

@@ -76,27 +76,27 @@ func (t *template) print(s *shape) ([]byte, error) {
 		if i > 0 {
 			out = append(out, "---\n"...)
 		}
-		if out, err = t.documents[i].print(out, s.program.facts, values); err != nil {
+		if out, err = t.documents[i].print(out, s.program, values); err != nil {
 			return nil, err
 		}
 	}
 	return out, nil
 }
 
-func (d *document) print(out []byte, f *facts, values []value) ([]byte, error) {
-	straight, err := d.fits(f, values)
+func (d *document) print(out []byte, p *Program, values []value) ([]byte, error) {
+	straight, err := d.fits(p.facts, values)
 	if err != nil {
 		return nil, err
 	}
 	if !straight {
-		return d.reprint(out, f, values)
+		return d.reprint(out, p.facts, values)
 	}
 	for i := range d.gaps {
 		out = append(out, d.texts[i]...)
 		g := &d.gaps[i]
 		if text := g.text(values); !g.quoted {
 			out = append(out, text...)
-		} else if out, err = appendString(out, text); err != nil {
+		} else if out, err = p.quotes.append(out, text); err != nil {
 			return nil, err
 		}
 	}
