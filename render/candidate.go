@@ -161,6 +161,7 @@ func (p *pass) released(c *candidate) *platform.Release {
 	for _, placed := range c.placements {
 		r.Clusters[placed.cluster.Name] = platform.ReleasePlacement{
 			Revision: placed.revision, RenderKey: placed.key, Namespace: placed.namespace,
+			Joining: placementOf(c.base, placed.cluster.Name).Joining,
 		}
 	}
 	if c.base != nil {
