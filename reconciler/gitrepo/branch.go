@@ -52,6 +52,15 @@ func (b *Branch) At(_ context.Context, commit string) (*Snapshot, error) {
 	return s, nil
 }
 
+// Show returns what a commit says about itself.
+func (b *Branch) Show(_ context.Context, commit string) (CommitInfo, error) {
+	info, err := b.objects.show(commit)
+	if err != nil {
+		return CommitInfo{}, fmt.Errorf("%s: %w", b.dir, err)
+	}
+	return info, nil
+}
+
 // Log is what Remote.Log is.
 func (b *Branch) Log(ctx context.Context, path string, limit int) ([]CommitInfo, error) {
 	if b.Head.Commit == "" {
@@ -87,4 +96,25 @@ func (c *Checkout) Log(ctx context.Context, path string, limit int) ([]CommitInf
 		return nil, fmt.Errorf("%s: log of %q: %w", c.dir, path, err)
 	}
 	return log, nil
+}
+
+// Show returns what a commit that the clone has says about itself.
+func (c *Checkout) Show(_ context.Context, commit string) (CommitInfo, error) {
+	info, err := c.objects.show(commit)
+	if err != nil {
+		return CommitInfo{}, fmt.Errorf("%s: %w; fetch it, with its history if the clone is shallow", c.dir, err)
+	}
+	return info, nil
+}
+
+func (o *objects) show(commit string) (CommitInfo, error) {
+	id, err := parseID(commit)
+	if err != nil {
+		return CommitInfo{}, err
+	}
+	c, err := o.commit(id)
+	if err != nil {
+		return CommitInfo{}, err
+	}
+	return infoOf(c), nil
 }
