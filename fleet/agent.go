@@ -218,12 +218,12 @@ func (a *agent) work(ctx context.Context, o apply.Owner) {
 // pass brings one instance closer to what it shall be.
 func (a *agent) pass(ctx context.Context, conn *connection, as *assignment, o apply.Owner) (*Result, error) {
 	in, err := as.instance(o)
-	if err == nil && in.Absent && as.commit == "" {
+	if err == nil && in.Absent && as.state.Commit == "" {
 		return nil, nil
 	}
 	result := &Result{
 		Environment: o.Environment, Cluster: a.cluster, Team: o.Team, Request: o.Request,
-		Commit: as.commit, Revision: in.Revision, Absent: in.Absent,
+		Commit: as.state.Commit, Revision: in.Revision, Absent: in.Absent,
 		Observed: as.cluster.State == platform.ClusterPaused,
 	}
 	if err != nil {

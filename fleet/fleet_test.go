@@ -54,7 +54,7 @@ func TestAnInstanceComesWithAllThatApplyingNeeds(t *testing.T) {
 		h.deploy(state, pinned("a"))
 
 		require.Equal(h, apply.Instance{
-			Owner: web, Revision: revision(web, "1"), Namespace: "shop",
+			Owner: web, Revision: revision(web, "1"), State: apply.State{Sequence: 1, Commit: "commit-1"}, Namespace: "shop",
 			NamespaceManifest: namespace(web), Manifests: configMap(web, "1"),
 			Scope: release.Scope, Health: release.Health, Ignore: release.Ignore, Deletion: release.Deletion, Adopt: true,
 		}, got)

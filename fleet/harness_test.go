@@ -101,7 +101,7 @@ func pinned(names ...string) []fleet.Cluster {
 func (h *harness) target(snapshot fleet.Snapshot, clusters []fleet.Cluster) fleet.Target {
 	h.commits++
 	return fleet.Target{
-		Environment: "dev", Commit: fmt.Sprintf("commit-%d", h.commits),
+		Environment: "dev", Commit: fmt.Sprintf("commit-%d", h.commits), Sequence: int64(h.commits),
 		Snapshot: snapshot, Clusters: clusters,
 	}
 }

@@ -20,6 +20,10 @@ type Target struct {
 	Snapshot    Snapshot // of that commit; files are read when an instance is worked on, so it must stay readable
 	Clusters    []Cluster
 
+	// Sequence orders the commits of the state repository: a later one has a higher. With it a daemon that is behind
+	// another prunes nothing that a later commit may have brought; 0 is unknown, and then it might.
+	Sequence int64
+
 	ReportDrift bool // what others change of an unchanged revision is only reported: Result.Drift
 }
 
@@ -42,7 +46,7 @@ type Snapshot interface {
 // An assignment is what one environment wants of one cluster. It is read-only once made.
 type assignment struct {
 	environment string
-	commit      string
+	state       apply.State
 	snapshot    Snapshot
 	cluster     Cluster
 	reportDrift bool
@@ -69,7 +73,8 @@ func (t Target) read(before *releases) (map[string]*assignment, *releases, error
 			return nil, nil, err
 		}
 		assigned[c.Name] = &assignment{
-			environment: t.Environment, commit: t.Commit, snapshot: t.Snapshot,
+			environment: t.Environment, snapshot: t.Snapshot,
+			state:   apply.State{Sequence: t.Sequence, Commit: t.Commit},
 			cluster: c, reportDrift: t.ReportDrift, files: files, releases: now,
 		}
 	}
@@ -154,7 +159,7 @@ func (a *assignment) instance(o apply.Owner) (apply.Instance, error) {
 		return apply.Instance{}, err
 	}
 	in := apply.Instance{
-		Owner: o, Namespace: release.Clusters[a.cluster.Name].Namespace, Scope: release.Scope,
+		Owner: o, State: a.state, Namespace: release.Clusters[a.cluster.Name].Namespace, Scope: release.Scope,
 		Health: release.Health, Ignore: release.Ignore, Deletion: release.Deletion, Adopt: release.Adopt,
 		ReportDrift: a.reportDrift,
 	}
@@ -169,7 +174,7 @@ func (a *assignment) instance(o apply.Owner) (apply.Instance, error) {
 	in.Revision = "sha256:" + hex.EncodeToString(sum[:])
 	if recorded := release.Clusters[a.cluster.Name].Revision; recorded != in.Revision {
 		return apply.Instance{}, fmt.Errorf("%s of state commit %q is %s, but %s records %q for it; nothing of it is applied"+
-			" until a commit of Transom makes them agree", a.manifests(o), a.commit, in.Revision, releaseFile(o), recorded)
+			" until a commit of Transom makes them agree", a.manifests(o), a.state.Commit, in.Revision, releaseFile(o), recorded)
 	}
 	if namespace := a.namespace(o); a.files[namespace] != "" {
 		in.NamespaceManifest, err = a.readFile(namespace)
@@ -180,7 +185,7 @@ func (a *assignment) instance(o apply.Owner) (apply.Instance, error) {
 func (a *assignment) readFile(file string) ([]byte, error) {
 	data, err := a.snapshot.ReadFile(file)
 	if err != nil {
-		return nil, fmt.Errorf("read %s of state commit %q: %w", file, a.commit, err)
+		return nil, fmt.Errorf("read %s of state commit %q: %w", file, a.state.Commit, err)
 	}
 	return data, nil
 }

@@ -26,7 +26,7 @@ func (p *pass) enter(ctx context.Context) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	return p.record(ctx, p.in.Owner, func(listed map[Object]bool) {
+	return p.record(ctx, p.in, func(listed map[Object]bool) {
 		for _, o := range missing {
 			listed[o] = true
 		}

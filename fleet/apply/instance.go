@@ -2,6 +2,7 @@ package apply
 
 import (
 	"cmp"
+	"strconv"
 	"strings"
 
 	"transom.dev/render/platform"
@@ -26,10 +27,33 @@ func (o Owner) Compare(p Owner) int {
 	)
 }
 
+// State is a commit of a state repository. A later one has a higher Sequence; 0 is unknown, and is older than nothing.
+type State struct {
+	Sequence int64
+	Commit   string
+}
+
+// String is the form of the annotation: SEQUENCE COMMIT.
+func (s State) String() string { return strconv.FormatInt(s.Sequence, 10) + " " + s.Commit }
+
+// readState is the zero State for what is not of the form.
+func readState(text string) State {
+	sequence, commit, _ := strings.Cut(text, " ")
+	n, err := strconv.ParseInt(sequence, 10, 64)
+	if err != nil {
+		return State{}
+	}
+	return State{Sequence: n, Commit: commit}
+}
+
+// outranks says whether s is surely later than t.
+func (s State) outranks(t State) bool { return t.Sequence != 0 && s.Sequence > t.Sequence }
+
 // Instance is what one cluster shall hold of one instance: plain values, read from a state snapshot.
 type Instance struct {
 	Owner
 	Revision  string // sha256:<hex> of Manifests
+	State     State  // that all of this was read from
 	Namespace string // of everything namespaced; of no effect for a cluster-scoped version
 
 	// NamespaceManifest is the team's _namespace.yaml: the Namespace and what the environment puts around it. It is

@@ -23,6 +23,9 @@ const (
 // inventory is the record of what an instance may have created on a cluster: a ConfigMap whose data holds names and
 // nothing else; the last checkpoint is an annotation. It lists an object from before its creation until after its end is confirmed, so that a daemon that
 // dies in between leaves no orphan.
+//
+// It names the latest state that it was written for, as an annotation. A daemon that works on an older one prunes
+// nothing that it lists: what it does not desire may be what a later state brought.
 type inventory struct {
 	version    string
 	objects    map[Object]bool
@@ -85,14 +88,15 @@ func writeObjects(objects map[Object]bool) string {
 
 // record changes which objects an owner's inventory lists. Whoever else writes it at the same time loses nothing:
 // each write is bound to the resourceVersion that it was read at. An inventory that lists nothing is removed.
-func (c *Cluster) record(ctx context.Context, o Owner, change func(listed map[Object]bool)) error {
+func (c *Cluster) record(ctx context.Context, in Instance, change func(listed map[Object]bool)) error {
+	o := in.Owner
 	absent := c.inventories.get(o) == nil
 	for range 10 {
 		write := c.updateInventory
 		if absent {
 			write = c.createInventory
 		}
-		err := write(ctx, o, change)
+		err := write(ctx, in, change)
 		switch {
 		case err == nil:
 			return nil
@@ -107,8 +111,8 @@ func (c *Cluster) record(ctx context.Context, o Owner, change func(listed map[Ob
 	return fmt.Errorf("write the inventory of %s: others keep changing it", o)
 }
 
-func (c *Cluster) createInventory(ctx context.Context, o Owner, change func(map[Object]bool)) error {
-	objects := map[Object]bool{}
+func (c *Cluster) createInventory(ctx context.Context, in Instance, change func(map[Object]bool)) error {
+	o, objects := in.Owner, map[Object]bool{}
 	if change(objects); len(objects) == 0 {
 		return nil
 	}
@@ -120,6 +124,7 @@ func (c *Cluster) createInventory(ctx context.Context, o Owner, change func(map[
 		ObjectMeta: metav1.ObjectMeta{Name: inventoryName(o), Namespace: systemNamespace, Labels: labels},
 		Data:       map[string]string{inventoryData: writeObjects(objects)},
 	}
+	sign(m, in.State)
 	err := c.postInventory(ctx, m)
 	if apierrors.IsNotFound(err) {
 		if err := c.createSystemNamespace(ctx); err != nil {
@@ -153,10 +158,10 @@ func (c *Cluster) createSystemNamespace(ctx context.Context) error {
 	})
 }
 
-func (c *Cluster) updateInventory(ctx context.Context, o Owner, change func(map[Object]bool)) error {
+func (c *Cluster) updateInventory(ctx context.Context, in Instance, change func(map[Object]bool)) error {
 	return c.ask(ctx, func(ctx context.Context) error {
 		maps := c.core.ConfigMaps(systemNamespace)
-		m, err := maps.Get(ctx, inventoryName(o), metav1.GetOptions{})
+		m, err := maps.Get(ctx, inventoryName(in.Owner), metav1.GetOptions{})
 		if err != nil {
 			return err
 		}
@@ -182,12 +187,36 @@ func (c *Cluster) updateInventory(ctx context.Context, o Owner, change func(map[
 			m.Data = map[string]string{}
 		}
 		m.Data[inventoryData] = text
+		sign(m, in.State)
 		updated, err := maps.Update(ctx, m, metav1.UpdateOptions{FieldManager: manager})
 		if err == nil {
 			c.inventories.answered(updated)
 		}
 		return err
 	})
+}
+
+// sign names the state that an inventory is written for, unless it names a later one.
+func sign(m *v1.ConfigMap, state State) {
+	if state.Sequence > readState(m.Annotations[stateAnnotation]).Sequence {
+		metav1.SetMetaDataAnnotation(&m.ObjectMeta, stateAnnotation, state.String())
+	}
+}
+
+// latest is the state that an owner's inventory names at this moment; zero without an inventory.
+func (c *Cluster) latest(ctx context.Context, o Owner) (State, error) {
+	var named State
+	err := c.ask(ctx, func(ctx context.Context) error {
+		m, err := c.core.ConfigMaps(systemNamespace).Get(ctx, inventoryName(o), metav1.GetOptions{})
+		if err == nil {
+			named = readState(m.Annotations[stateAnnotation])
+		}
+		return err
+	})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return State{}, fmt.Errorf("read the inventory of %s: %w", o, err)
+	}
+	return named, nil
 }
 
 // inventoryWatch holds every inventory of the cluster, by name.

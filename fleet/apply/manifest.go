@@ -34,6 +34,7 @@ const (
 	replaceAnnotation      = "transom.dev/replace"
 	stepAnnotation         = "transom.dev/step"
 	soakedAnnotation       = "transom.dev/soaked" // on inventories
+	stateAnnotation        = "transom.dev/state"  // on inventories
 
 	manager           = "transom"
 	generatingManager = "transom-generate"

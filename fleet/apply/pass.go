@@ -20,6 +20,7 @@ type pass struct {
 	listed  map[Object]bool // by the inventory
 	gone    []Change        // pruned or let go
 	waiting []Object        // to be pruned, and still there
+	later   string          // the commit of a later state, which pruning is left to
 
 	checkpoint Checkpoint // of the inventory, of whatever revision
 
@@ -145,6 +146,11 @@ func (p *pass) sumUp(r *Result) {
 	if left := p.left(); len(left) > 0 {
 		r.Settled, r.Health, r.Object = false, Progressing, left[0].String()
 		r.Message = r.Object + ": waiting for its end"
+	}
+	if p.later != "" && (p.in.Absent || r.Message == "") {
+		r.Object = p.waiting[0].String()
+		r.Message = fmt.Sprintf("%s: it is not pruned, because its inventory was written for state commit %s, which is "+
+			"later than %s", r.Object, p.later, p.in.State.Commit)
 	}
 	if len(r.Problems) == 0 {
 		if r.Message == "" && len(r.Drift) > 0 {

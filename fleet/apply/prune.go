@@ -95,7 +95,10 @@ func (p *pass) retire(ctx context.Context) error {
 // retireInOrder goes through sorted objects kind by kind, and no further while one of a kind is still there: what is
 // listed first may need what is listed later to come to its end. What ended or was let go leaves the inventory.
 func (p *pass) retireInOrder(ctx context.Context, all []Object) error {
-	var err error
+	yields, err := p.yield(ctx, all)
+	if err != nil || yields {
+		return err
+	}
 	var left []Object
 	for len(all) > 0 && err == nil && len(p.waiting) == 0 {
 		n := 1
@@ -110,11 +113,24 @@ func (p *pass) retireInOrder(ctx context.Context, all []Object) error {
 	if len(left) == 0 {
 		return err
 	}
-	return errors.Join(err, p.record(ctx, p.in.Owner, func(listed map[Object]bool) {
+	return errors.Join(err, p.record(ctx, p.in, func(listed map[Object]bool) {
 		for _, o := range left {
 			delete(listed, o)
 		}
 	}))
+}
+
+// yield leaves objects to whoever works on a later state than this pass does, and says whether there is somebody.
+func (p *pass) yield(ctx context.Context, all []Object) (bool, error) {
+	if len(all) == 0 || p.in.State.Sequence == 0 {
+		return false, nil
+	}
+	latest, err := p.latest(ctx, p.in.Owner)
+	if err != nil || !latest.outranks(p.in.State) {
+		return false, err
+	}
+	p.later, p.waiting, p.again = latest.Commit, all, true
+	return true, nil
 }
 
 // fate is one object's outcome. A reason with pending is a Problem.
