@@ -30,11 +30,13 @@ func newDemo() *cobra.Command {
 		Use:   "demo",
 		Short: "Run everything here: a fleet of real control planes, a sample platform, the daemon",
 		Long: `Run everything here: start a local fleet of real Kubernetes control planes, put the sample platform into Git
-repositories, run the daemon, and show how every request becomes healthy on every cluster. Then it says what to try,
-prints what happens, and goes on until Ctrl-C. Nothing is left behind, unless --dir says where to keep it.
+repositories, run the daemon, and show how every request becomes healthy on every cluster. Then it tells a story: a
+version is published, goes to staging by itself and to prod once a file approves it, wave by wave; a bad one is rolled
+back where it fails. Then it says what to try, prints what happens, and goes on until Ctrl-C. Nothing is left behind,
+unless --dir says where to keep it.
 
-With --check nobody has to watch: it changes, adds, breaks and removes requests and deletes an object by hand, looks
-at the API servers and at what status says each time, prints what it saw with times, and exits with 0 or 1.`,
+With --check nobody has to watch: beside the story, which is read off the API servers, it looks at everything on every
+cluster, deletes an object by hand, prints what it saw with times, and exits with 0 or 1.`,
 		Example: `  transom demo
   transom demo --check
   transom demo --dir /tmp/demo --listen 127.0.0.1:8080`,
@@ -96,11 +98,11 @@ func (o demoOptions) run(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 	defer daemon.stop()
-	if err := d.converge(ctx); err != nil {
+	if err := d.play(ctx); err != nil {
 		return d.failed(ctx, err)
 	}
 	if o.check {
-		return d.failed(ctx, d.checkAll(ctx))
+		return nil
 	}
 	d.tour()
 	d.follow(ctx)
@@ -108,11 +110,32 @@ func (o demoOptions) run(ctx context.Context, out io.Writer) (err error) {
 	return d.failed(ctx, nil)
 }
 
+// play is all that comes by itself: everything becomes healthy, a version goes from dev to prod, a bad one comes back.
+func (d *demo) play(ctx context.Context) error {
+	i, err := d.inspect()
+	if err != nil {
+		return err
+	}
+	if err := d.converge(ctx); err != nil {
+		return err
+	}
+	if err := i.tell(ctx); err != nil {
+		return err
+	}
+	if d.check {
+		return i.checkAll(ctx)
+	}
+	return nil
+}
+
 // failed prefers the reason why everything ends, such as a daemon that died, over what came of it.
 func (d *demo) failed(ctx context.Context, err error) error {
 	d.screen.end()
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
 		return cause
+	}
+	if err != nil && d.check {
+		d.lastWords()
 	}
 	return err
 }

@@ -4,40 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
-
-	"transom.dev/reconciler/status"
-	"transom.dev/reconciler/web"
 )
 
-// What the checks change. It is all of examples/acme, but for the request that they add.
-const (
-	checkedFile  = "requests/payments/checkout.yaml"
-	checkedImage = "registry.acme.example/payments/checkout"
-	addedFile    = "requests/search/suggestions.yaml"
-	addedRequest = `apiVersion: transom.dev/v1alpha1
-kind: Request
-metadata: {name: suggestions}
-spec:
-  offering: cache
-  version: "1"
-  environments: {dev: {}, staging: {}, prod: {}}
-`
-)
-
-var (
-	checkedDeployment = deployment{"payments", "checkout-web"}
-	addedDeployment   = deployment{"search", "suggestions-redis"}
-	deletedDeployment = deployment{"search", "results-redis"}
-)
+// deletedDeployment is what the checks delete by hand.
+var deletedDeployment = deployment{"search", "results-redis"}
 
 // deployment names one, and thereby the request that it belongs to.
 type deployment struct{ namespace, name string }
@@ -50,35 +27,23 @@ type inspector struct {
 	clients map[string]kubernetes.Interface
 }
 
-// checkAll is the unattended demo: each step changes something as a person would, and looks for it where it must show.
-func (d *demo) checkAll(ctx context.Context) error {
-	i, err := d.inspect()
-	if err != nil {
-		return err
-	}
+// checkAll is what the unattended demo looks at beside the story that it tells everybody.
+func (i *inspector) checkAll(ctx context.Context) error {
 	for _, step := range []struct {
 		name string
 		run  func(context.Context) error
 	}{
 		{"look at every cluster", i.everywhere},
-		{"change a request", i.change},
-		{"add a request", i.add},
-		{"remove a request", i.removeAdded},
-		{"break an image", i.breakImage},
-		{"mend it", i.mend},
 		{"delete an object by hand", i.deleteByHand},
 	} {
-		if d.screen.terminal {
-			d.screen.show("  " + step.name)
+		if i.screen.terminal {
+			i.screen.show("  " + step.name)
 		}
 		if err := step.run(ctx); err != nil {
-			d.screen.end()
-			d.say("%s          %s: %v", d.paint.red("✗"), step.name, err)
-			d.lastWords()
-			return unwell
+			return fmt.Errorf("%s: %w", step.name, err)
 		}
 	}
-	d.say("everything was seen, in %.0f s", time.Since(d.began).Seconds())
+	i.say("everything was seen, in %.0f s", time.Since(i.began).Seconds())
 	return nil
 }
 
@@ -103,56 +68,6 @@ func (i *inspector) on(ctx context.Context, cluster string, k deployment) (*apps
 		return nil, fmt.Errorf("%s: %w", cluster, err)
 	}
 	return found, nil
-}
-
-// live waits until a deployment is on every cluster as look wants it, and returns when it was on which.
-func (i *inspector) live(ctx context.Context, k deployment, look func(*appsv1.Deployment) error) (string, error) {
-	since, at := time.Now(), map[string]time.Duration{}
-	err := i.until(ctx, func(ctx context.Context) error {
-		var missing error
-		for _, cluster := range i.clusters() {
-			if at[cluster] > 0 {
-				continue
-			}
-			found, err := i.on(ctx, cluster, k)
-			if err == nil {
-				err = look(found)
-			}
-			if err != nil {
-				missing = errors.Join(missing, fmt.Errorf("%s on %s: %w", k, cluster, err))
-				continue
-			}
-			at[cluster] = time.Since(since)
-		}
-		return missing
-	})
-	var times []string
-	for _, cluster := range i.clusters() {
-		times = append(times, fmt.Sprintf("%s after %.1f s", cluster, at[cluster].Seconds()))
-	}
-	return strings.Join(times, ", "), err
-}
-
-// done waits until every environment says that a commit is live and healthy there.
-func (i *inspector) done(ctx context.Context, commit string) error {
-	return i.until(ctx, func(ctx context.Context) error {
-		for _, environment := range environments(i.platform) {
-			p, err := i.progressOf(ctx, environment, commit)
-			if err != nil {
-				return err
-			}
-			if !p.Done {
-				return errors.New(summary(p))
-			}
-		}
-		return nil
-	})
-}
-
-func (i *inspector) progressOf(ctx context.Context, environment, commit string) (p web.Progress, err error) {
-	query := selection("", "", environment)
-	query.Set("commit", commit)
-	return p, i.client.get(ctx, "/api/v1/progress", query, &p)
 }
 
 func image(want string) func(*appsv1.Deployment) error {
@@ -193,128 +108,6 @@ func (i *inspector) everywhere(ctx context.Context) error {
 	}
 	i.took(since, "the API servers agree: Deployments are available, %s", strings.Join(seen, ", "))
 	return nil
-}
-
-// deploy pushes what was edited and waits until a deployment is live as it should be and status says so too.
-func (i *inspector) deploy(ctx context.Context, message string, k deployment, look func(*appsv1.Deployment) error) error {
-	commit, err := i.repos.push(ctx, message)
-	if err != nil {
-		return err
-	}
-	since := time.Now()
-	times, err := i.live(ctx, k, look)
-	if err != nil {
-		return err
-	}
-	i.took(since, "%s: live on %s", message, times)
-	if err := i.done(ctx, commit); err != nil {
-		return err
-	}
-	i.took(since, "%s: status says healthy everywhere at commit %s", message, short(commit))
-	return nil
-}
-
-func (i *inspector) change(ctx context.Context) error {
-	if err := i.repos.edit(checkedFile, checkedImage+":1.4.0", checkedImage+":1.5.0"); err != nil {
-		return err
-	}
-	return i.deploy(ctx, "checkout: release 1.5.0", checkedDeployment, image(checkedImage+":1.5.0"))
-}
-
-func (i *inspector) add(ctx context.Context) error {
-	if err := i.repos.write(addedFile, addedRequest); err != nil {
-		return err
-	}
-	return i.deploy(ctx, "search: ask for a cache of suggestions", addedDeployment, available)
-}
-
-func (i *inspector) removeAdded(ctx context.Context) error {
-	if err := i.repos.remove(addedFile); err != nil {
-		return err
-	}
-	commit, err := i.repos.push(ctx, "search: no suggestions after all")
-	if err != nil {
-		return err
-	}
-	since := time.Now()
-	err = i.until(ctx, func(ctx context.Context) error {
-		for _, cluster := range i.clusters() {
-			if _, err := i.on(ctx, cluster, addedDeployment); !apierrors.IsNotFound(err) {
-				return errors.Join(fmt.Errorf("%s is still on %s", addedDeployment, cluster), err)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	i.took(since, "search: no suggestions after all: gone from %s", strings.Join(i.clusters(), ", "))
-	return i.done(ctx, commit)
-}
-
-// breakImage ships an image that cannot be pulled and waits until status says so, down to the pod, on every cluster.
-func (i *inspector) breakImage(ctx context.Context) error {
-	if err := i.repos.edit(checkedFile, checkedImage+":1.5.0", checkedImage+":broken"); err != nil {
-		return err
-	}
-	if _, err := i.repos.push(ctx, "checkout: release a broken image"); err != nil {
-		return err
-	}
-	since, why := time.Now(), map[string]string{}
-	err := i.until(ctx, func(ctx context.Context) error {
-		var s status.Status
-		if err := i.client.get(ctx, "/api/v1/status", selection("payments", "checkout", ""), &s); err != nil {
-			return err
-		}
-		for _, in := range s.Instances {
-			for _, p := range in.Placements {
-				if p.Health != "Healthy" && (strings.Contains(p.Message, "ErrImagePull") || strings.Contains(p.Message, "ImagePullBackOff")) {
-					why[p.Cluster] = p.Health + ": " + p.Message
-				}
-			}
-		}
-		for _, cluster := range i.clusters() {
-			if why[cluster] == "" {
-				return fmt.Errorf("status does not say why %s fails on %s", checkedDeployment, cluster)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	i.took(since, "checkout: release a broken image: status says why")
-	for _, cluster := range i.clusters() {
-		i.say("             %s: %s", cluster, why[cluster])
-	}
-	return i.neighbours(ctx)
-}
-
-// neighbours makes sure that nobody else is touched by what one request does.
-func (i *inspector) neighbours(ctx context.Context) error {
-	var s status.Status
-	if err := i.client.get(ctx, "/api/v1/status", selection("", "", ""), &s); err != nil {
-		return err
-	}
-	for _, in := range s.Instances {
-		unwell := slices.IndexFunc(in.Placements, func(p status.Placement) bool { return p.Health != "Healthy" })
-		if in.Request.String() != "payments/checkout" && unwell >= 0 {
-			return fmt.Errorf("%s on %s is not healthy either: %s", in.Request, in.Placements[unwell].Cluster, in.Placements[unwell].Message)
-		}
-	}
-	return nil
-}
-
-func (i *inspector) mend(ctx context.Context) error {
-	if _, err := i.repos.git(ctx, i.repos.clone, "revert", "--no-edit", "HEAD"); err != nil {
-		return err
-	}
-	if err := i.repos.edit(checkedFile, checkedImage+":1.5.0", checkedImage+":1.5.1"); err != nil {
-		return err
-	}
-	return i.deploy(ctx, "checkout: release 1.5.1", checkedDeployment, func(d *appsv1.Deployment) error {
-		return errors.Join(image(checkedImage+":1.5.1")(d), available(d))
-	})
 }
 
 // deleteByHand deletes a deployment past Transom and waits until it is back.

@@ -41,6 +41,11 @@ func (d *demo) seed(ctx context.Context) (*demoRepositories, error) {
 	if err := copyPlatform(r.clone, d.example); err != nil {
 		return nil, err
 	}
+	if hasStory(d.platform) {
+		if err := r.edit(prodFile, asksPeople, asksNobody); err != nil {
+			return nil, err
+		}
+	}
 	if _, err := r.git(ctx, r.clone, "checkout", "-q", "-B", "main"); err != nil {
 		return nil, err
 	}
@@ -82,7 +87,7 @@ func (r *demoRepositories) edit(file, old, replacement string) error {
 		return fmt.Errorf("edit %s: %w", file, err)
 	}
 	if !strings.Contains(string(content), old) {
-		return fmt.Errorf("edit %s: it does not contain %q; --check needs the platform examples/acme", file, old)
+		return fmt.Errorf("edit %s: it does not contain %q", file, old)
 	}
 	return writeFile(name, []byte(strings.Replace(string(content), old, replacement, 1)))
 }
@@ -91,9 +96,21 @@ func (r *demoRepositories) write(file, content string) error {
 	return writeFile(filepath.Join(r.clone, filepath.FromSlash(file)), []byte(content))
 }
 
-func (r *demoRepositories) remove(file string) error {
-	if err := os.Remove(filepath.Join(r.clone, filepath.FromSlash(file))); err != nil {
-		return fmt.Errorf("remove %s: %w", file, err)
+// copyVersion makes a version of an offering out of another one, without its tests, and edits files of it.
+func (r *demoRepositories) copyVersion(offering, from, to string, edits map[string][2]string) error {
+	dir := "offerings/" + offering + "/"
+	source := filepath.Join(r.clone, filepath.FromSlash(dir+from))
+	target := filepath.Join(r.clone, filepath.FromSlash(dir+to))
+	if err := os.CopyFS(target, os.DirFS(source)); err != nil {
+		return fmt.Errorf("copy %s%s: %w", dir, from, err)
+	}
+	if err := os.RemoveAll(filepath.Join(target, "tests")); err != nil {
+		return fmt.Errorf("copy %s%s: %w", dir, from, err)
+	}
+	for file, edit := range edits {
+		if err := r.edit(dir+to+"/"+file, edit[0], edit[1]); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -1,0 +1,353 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"transom.dev/reconciler/status"
+	"transom.dev/render/platform"
+)
+
+// What the story is about. It is all of examples/acme; another platform is shown without it.
+const (
+	toldOffering = "cache"
+	toldVersion  = "1.0.0"
+	goodVersion  = "1.1.0"
+	badVersion   = "1.2.0"
+	goodImage    = "registry.acme.example/platform/redis:7.4.3"
+	prodFile     = "environments/prod.yaml"
+	asksPeople   = "approval: required"
+	asksNobody   = "approval: none"
+)
+
+// told are the requests that follow the offering's newest version, and their deployments.
+var told = []deployment{{"payments", "sessions-redis"}, {"search", "results-redis"}}
+
+// request is the one that a told deployment belongs to.
+func (k deployment) request() platform.RequestKey {
+	return platform.RequestKey{Team: k.namespace, Name: strings.TrimSuffix(k.name, "-redis")}
+}
+
+// hasStory reports whether a platform is the one that the story is about.
+func hasStory(p *platform.Platform) bool {
+	for _, k := range told {
+		if !slices.ContainsFunc(p.Requests, func(r *platform.Request) bool { return r.Key == k.request() }) {
+			return false
+		}
+	}
+	prod := p.Environments["prod"]
+	return p.Environments["staging"] != nil && prod != nil && prod.Gates.Approval == "required" && p.Offerings[toldOffering] != nil
+}
+
+// tell tells how a version goes from dev to prod, and how a bad one comes back. Every line of it was seen on an API
+// server, in a state repository or in what status says.
+func (i *inspector) tell(ctx context.Context) error {
+	if !hasStory(i.platform) {
+		return nil
+	}
+	for _, chapter := range []struct {
+		title string
+		pages []func(context.Context) error
+	}{
+		{"From now on, prod asks a person", []func(context.Context) error{i.closeProd}},
+		{"A version goes from dev to prod", []func(context.Context) error{i.publishGood, i.upToProd(goodVersion), i.approve(goodVersion), i.waves}},
+		{"A bad version comes back by itself", []func(context.Context) error{i.publishBad, i.upToProd(badVersion), i.approve(badVersion), i.comesBack, i.neverSeen}},
+	} {
+		i.say("\n%s", i.paint.bold(chapter.title))
+		for _, page := range chapter.pages {
+			if err := page(ctx); err != nil {
+				return fmt.Errorf("%s: %w", strings.ToLower(chapter.title), err)
+			}
+		}
+	}
+	i.say("")
+	return nil
+}
+
+// closeProd makes prod what the example says it is. It began without approvals, or its first releases would have wanted
+// one each.
+func (i *inspector) closeProd(ctx context.Context) error {
+	if err := i.repos.edit(prodFile, asksNobody, asksPeople); err != nil {
+		return err
+	}
+	commit, err := i.repos.push(ctx, "prod: a person approves what enters")
+	if err != nil {
+		return err
+	}
+	i.say("Merged into %s: gates: {%s}. What runs there stays.", prodFile, asksPeople)
+	since := time.Now()
+	if err := i.watch(ctx, func(s status.Status) error {
+		for _, e := range s.Environments {
+			if e.Commit != commit {
+				return fmt.Errorf("%s has not seen commit %s yet", e.Name, short(commit))
+			}
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	i.took(since, "every environment knows")
+	return nil
+}
+
+func (i *inspector) publishGood(ctx context.Context) error {
+	err := i.repos.copyVersion(toldOffering, toldVersion, goodVersion, map[string][2]string{
+		"deployment.yaml": {"redis:7.4.2", "redis:7.4.3"},
+	})
+	if err != nil {
+		return err
+	}
+	i.say("The platform team merges %s/%s, with Redis 7.4.3. Two requests ask for version \"1\": %s and %s.",
+		toldOffering, goodVersion, told[0].request(), told[1].request())
+	_, err = i.repos.push(ctx, toldOffering+": publish "+goodVersion)
+	return err
+}
+
+// publishBad publishes a version whose prod differs: neither dev nor staging can find out.
+func (i *inspector) publishBad(ctx context.Context) error {
+	err := i.repos.copyVersion(toldOffering, goodVersion, badVersion, map[string][2]string{
+		"version.yaml":    {"  computed:\n", "  components:\n  - {path: components/metrics, when: 'environment.name == \"prod\"'}\n  computed:\n"},
+		"deployment.yaml": {"  replicas: 1\n", "  replicas: 1\n  progressDeadlineSeconds: 10\n"},
+	})
+	if err != nil {
+		return err
+	}
+	if err := i.repos.write(path.Join("offerings", toldOffering, badVersion, "components/metrics/kustomization.yaml"), metrics); err != nil {
+		return err
+	}
+	i.say("They merge %s/%s: in prod, a metrics sidecar. Its image was never pushed, which nobody notices: dev and staging have none.",
+		toldOffering, badVersion)
+	_, err = i.repos.push(ctx, toldOffering+": publish "+badVersion)
+	return err
+}
+
+// metrics is the Component that only prod gets. The sandbox starts no image of this tag.
+const metrics = `apiVersion: kustomize.config.k8s.io/v1alpha1
+kind: Component
+patches:
+- target: {kind: Deployment, name: redis}
+  patch: |
+    - op: add
+      path: /spec/template/spec/containers/-
+      value: {name: metrics, image: registry.acme.example/platform/redis-metrics:broken, resources: {limits: {memory: 32Mi}}}
+`
+
+// upToProd waits until a version is healthy in staging and waits for prod, and says why it waits.
+func (i *inspector) upToProd(version string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		for _, step := range []struct{ environment, how string }{
+			{"dev", "one consumer first, then the other"},
+			{"staging", "by itself, after its soak in dev"},
+		} {
+			since := time.Now()
+			if err := i.watch(ctx, func(s status.Status) error { return everyoneRuns(s, step.environment, version) }); err != nil {
+				return err
+			}
+			if err := i.agree(ctx, step.environment); err != nil {
+				return err
+			}
+			i.took(since, "%s runs %s %s: %s", step.environment, toldOffering, version, step.how)
+		}
+		since := time.Now()
+		var why status.Gate
+		if err := i.watch(ctx, func(s status.Status) (err error) { why, err = asked(s, version); return err }); err != nil {
+			return err
+		}
+		i.took(since, "prod waits at the gate %s: %s", why.Name, why.Reason)
+		return nil
+	}
+}
+
+// everyoneRuns returns an error unless both requests run a version in an environment, healthy on all clusters.
+func everyoneRuns(s status.Status, environment, version string) error {
+	for _, k := range told {
+		in := find(s, environment, k)
+		if in == nil || in.Version != version || in.Rollout != nil {
+			return fmt.Errorf("%s does not run %s in %s yet", k.request(), version, environment)
+		}
+		for _, p := range in.Placements {
+			if p.Stage != status.Healthy || p.Health != "Healthy" {
+				return fmt.Errorf("%s is not healthy on %s: %s", k.request(), p.Cluster, p.Message)
+			}
+		}
+	}
+	return nil
+}
+
+// asked returns the gate at which a version waits for a person in prod.
+func asked(s status.Status, version string) (status.Gate, error) {
+	for _, k := range told {
+		in := find(s, "prod", k)
+		if in == nil || in.Candidate == nil || in.Candidate.Version != version {
+			continue
+		}
+		for _, g := range in.Waiting {
+			if g.Name == "approval" {
+				return g, nil
+			}
+		}
+	}
+	return status.Gate{}, fmt.Errorf("%s %s does not wait for an approval in prod", toldOffering, version)
+}
+
+// find returns a told request in an environment; nil: it is not there.
+func find(s status.Status, environment string, k deployment) *status.Instance {
+	for n := range s.Instances {
+		if in := &s.Instances[n]; in.Environment == environment && in.Request == k.request() {
+			return in
+		}
+	}
+	return nil
+}
+
+// approve merges the file that admits a version to prod.
+func (i *inspector) approve(version string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		name := toldOffering + "-" + strings.ReplaceAll(version, ".", "-")
+		file := "decisions/prod/" + name + ".yaml"
+		text := fmt.Sprintf("apiVersion: %s\nkind: Approval\nmetadata: {name: %s}\nspec: {offering: %s, version: %s}\n",
+			platform.APIVersion, name, toldOffering, version)
+		if err := i.repos.write(file, text); err != nil {
+			return err
+		}
+		i.say("Somebody who may merges %s:", file)
+		for line := range strings.Lines(text) {
+			i.say("    %s", i.paint.faint(strings.TrimSuffix(line, "\n")))
+		}
+		_, err := i.repos.push(ctx, fmt.Sprintf("prod: approve %s %s", toldOffering, version))
+		return err
+	}
+}
+
+// waves waits for a version on prod's clusters, one wave after the other.
+func (i *inspector) waves(ctx context.Context) error {
+	for n, cluster := range []string{"prod-eu-1", "prod-us-1"} {
+		since := time.Now()
+		if err := i.watch(ctx, func(status.Status) error {
+			for _, k := range told {
+				found, err := i.on(ctx, cluster, k)
+				if err == nil {
+					err = errors.Join(image(goodImage)(found), available(found))
+				}
+				if err != nil {
+					return fmt.Errorf("%s on %s: %w", k, cluster, err)
+				}
+			}
+			return nil
+		}); err != nil {
+			return err
+		}
+		i.took(since, "%s runs %s %s: %s", cluster, toldOffering, goodVersion,
+			[]string{"the first wave", "the second wave, once the first had been healthy for its soak"}[n])
+	}
+	return i.watch(ctx, func(s status.Status) error { return everyoneRuns(s, "prod", goodVersion) })
+}
+
+// comesBack waits until the bad version failed in prod and what ran before runs again, and says why.
+func (i *inspector) comesBack(ctx context.Context) error {
+	since := time.Now()
+	var failed status.Failure
+	if err := i.watch(ctx, func(s status.Status) error {
+		for _, k := range told {
+			in := find(s, "prod", k)
+			if in != nil && len(in.Rejected) > 0 && in.Version == goodVersion && in.Rollout == nil {
+				failed = in.Rejected[len(in.Rejected)-1]
+				return nil
+			}
+		}
+		return fmt.Errorf("%s %s has not come back yet", toldOffering, badVersion)
+	}); err != nil {
+		return err
+	}
+	i.took(since, "it failed on %s, in the first wave: %s: %s", failed.Cluster, failed.Object, failed.Message)
+	if err := i.watch(ctx, func(s status.Status) error { return everyoneRuns(s, "prod", goodVersion) }); err != nil {
+		return err
+	}
+	i.took(since, "%s is back there, byte for byte, and healthy; %s is not tried again by itself", goodVersion, badVersion)
+	return i.agree(ctx, "prod")
+}
+
+// neverSeen makes sure that the second wave was never given the bad version.
+func (i *inspector) neverSeen(ctx context.Context) error {
+	since := time.Now()
+	repository := (&repositories{platform: i.repos.platform}).resolve(i.platform.Environments["prod"].State.URL)
+	for cluster, want := range map[string]bool{"prod-eu-1": true, "prod-us-1": false} {
+		commits, err := i.repos.git(ctx, repository, "log", "-S", ":broken", "--format=%h", "main", "--", "clusters/"+cluster)
+		if err != nil {
+			return err
+		}
+		if (commits != "") != want {
+			return fmt.Errorf("the history of %s's state has the bad version in %q", cluster, commits)
+		}
+	}
+	i.took(since, "prod-us-1, in the second wave, never saw it: its history in %s has no trace", repository)
+	return nil
+}
+
+// agree looks at the API servers of an environment: both deployments are available there, with the image that runs.
+func (i *inspector) agree(ctx context.Context, environment string) error {
+	for _, cluster := range i.clusters() {
+		if i.platform.Clusters[cluster].Labels["environment"] != environment {
+			continue
+		}
+		for _, k := range told {
+			found, err := i.on(ctx, cluster, k)
+			if err == nil {
+				err = errors.Join(image(goodImage)(found), available(found))
+			}
+			if err != nil {
+				return fmt.Errorf("status calls %s healthy on %s, but %w", k, cluster, err)
+			}
+		}
+	}
+	return nil
+}
+
+// watch shows where the told requests stand until check returns nil.
+func (i *inspector) watch(ctx context.Context, check func(status.Status) error) error {
+	shown := time.Now()
+	err := i.until(ctx, func(ctx context.Context) error {
+		var s status.Status
+		if err := i.client.get(ctx, "/api/v1/status", selection("", "", ""), &s); err != nil {
+			return err
+		}
+		if i.screen.terminal || time.Since(shown) > glanceEvery {
+			i.screen.show(i.standing(s)...)
+			shown = time.Now()
+		}
+		return check(s)
+	})
+	if i.screen.terminal {
+		i.screen.end()
+	}
+	return err
+}
+
+// standing is a line for each told request: what it runs in each environment, and what it waits for.
+func (i *inspector) standing(s status.Status) (lines []string) {
+	for _, k := range told {
+		line, wait := fmt.Sprintf("  %-18s", k.request()), ""
+		for _, environment := range []string{"dev", "staging", "prod"} {
+			in := find(s, environment, k)
+			if in == nil {
+				continue
+			}
+			line += fmt.Sprintf("  %s %s", environment, i.paint.bold(in.Version))
+			for _, p := range in.Placements {
+				if p.Health != "Healthy" && wait == "" && p.Message != "" {
+					wait = p.Cluster + ": " + p.Message
+				}
+			}
+			if len(in.Waiting) > 0 && wait == "" {
+				wait = environment + " waits: " + in.Waiting[0].Reason
+			}
+		}
+		lines = append(lines, line+"  "+i.paint.faint(wait))
+	}
+	return lines
+}
