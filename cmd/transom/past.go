@@ -17,6 +17,7 @@ import (
 // past is what a repository held at its commits.
 type past interface {
 	At(ctx context.Context, commit string) (*gitrepo.Snapshot, error)
+	Show(ctx context.Context, commit string) (gitrepo.CommitInfo, error)
 	Log(ctx context.Context, path string, limit int) ([]gitrepo.CommitInfo, error)
 }
 
@@ -117,6 +118,31 @@ func openPast(ctx context.Context, url, branch, credentials string) (*stateOf, e
 		return nil, err
 	}
 	return &stateOf{remote, url, head}, nil
+}
+
+// clonePast is the past of a person's clone.
+type clonePast struct{ *gitrepo.Checkout }
+
+// At is part of past.
+func (c clonePast) At(_ context.Context, commit string) (*gitrepo.Snapshot, error) {
+	return c.Checkout.At(commit)
+}
+
+// platformPast opens the platform repository: the clone in a directory, or, away from one, the daemon's.
+func (r *records) platformPast(ctx context.Context) (past, error) {
+	checkout, err := gitrepo.Open(r.in.dir)
+	if err == nil {
+		if _, err = r.in.load(); err == nil {
+			return clonePast{checkout}, nil
+		}
+	}
+	var s status.Status
+	query := selection("", "", "")
+	query.Set("objects", "none")
+	if asked := r.client.get(ctx, "/api/v1/status", query, &s); asked != nil {
+		return nil, fmt.Errorf("%w\n%w", err, asked)
+	}
+	return openPast(ctx, s.Platform.URL, "main", r.credentials)
 }
 
 // environmentNamed finds an environment, or says which there are.
