@@ -1,7 +1,7 @@
 package e2e_test
 
 import (
-	"fmt"
+	"errors"
 	"slices"
 
 	"github.com/stretchr/testify/require"
@@ -64,18 +64,12 @@ func (l *ladder) rolledBack(environment, bad string, requests ...string) (touche
 				return nil
 			}
 		}
-		in, err := l.instance(environment, requests[0])
-		if err != nil {
-			return err
-		}
-		return fmt.Errorf("so far it says %+v", in)
+		return errors.New(l.why(environment, requests[0]))
 	})
 	failure := l.record(environment, touched).Promotion.Rejected[0]
 	require.Contains(l.t, failure.Object, touched+"-widget", "the record names the object that failed")
 	require.NotEmpty(l.t, failure.Message)
-	in, err := l.instance(environment, touched)
-	require.NoError(l.t, err)
-	require.NotEmpty(l.t, in.Waiting, "status says why the new version does not enter")
+	l.waits(environment, touched, "rejected", "failed on")
 	return touched
 }
 
@@ -116,7 +110,7 @@ func twentyConsumers(l *ladder) {
 	for _, request := range requests {
 		l.becomes(request, bad, "dev")
 	}
-	l.waits("staging", requests[19], "", "widget@1.1.0")
+	l.waits("staging", requests[19], "rollout", "widget@1.1.0 failed")
 	l.change("widget 1.2.0", version("widget", "1.2.0", "1.2.0", ""))
 	for _, request := range requests {
 		l.becomes(request, "good-1@1.2.0", everyCluster...)

@@ -299,7 +299,7 @@ func (l *ladder) admit(environment, request, name string) {
 // digest waits until status has a digest in something that it says of an environment.
 func (l *ladder) digest(environment, what string, said func(status.Environment) string) (digest string) {
 	l.t.Helper()
-	l.eventually(what+" of "+environment+" waits", func() error {
+	l.eventually(environment+" says the digest of "+what, func() error {
 		s, err := l.status()
 		for _, e := range s.Environments {
 			if digest = digests.FindString(said(e)); e.Name == environment && digest != "" {
