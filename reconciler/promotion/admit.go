@@ -1,0 +1,216 @@
+package promotion
+
+import (
+	"maps"
+	"slices"
+
+	"transom.dev/render/platform"
+)
+
+// Admit says of every proposal what is recorded now: all of it, the part whose turn has come, or its Base, which is
+// nothing. Results are in the order of proposals.
+func (p *Pass) Admit(proposals []platform.Proposal) []*platform.Release {
+	out := make([]*platform.Release, len(proposals))
+	var changes []*change // of the environment, in releases that stay
+	for i, proposal := range proposals {
+		c := p.change(proposal)
+		switch m := p.moves[c.key]; {
+		case proposal.Next.Absent:
+			out[i] = p.admitRemoval(c, m)
+		case !runs(proposal.Base) || proposal.Base.Digest != proposal.Next.Digest:
+			out[i] = p.admitRelease(c, m)
+		default:
+			changes = append(changes, c)
+			c.at = i
+		}
+	}
+	p.admitChanges(changes, out)
+	return out
+}
+
+// A change is a proposal, taken apart by clusters. The lists are sorted.
+type change struct {
+	platform.Proposal
+	key platform.RequestKey
+	at  int // among the proposals
+
+	same   []string // keep their bytes
+	moving []string // get others
+	gone   []string // lose theirs
+}
+
+func (p *Pass) change(proposal platform.Proposal) *change {
+	c := &change{Proposal: proposal, key: proposal.Next.Key}
+	was := map[string]platform.ReleasePlacement{}
+	if proposal.Base != nil {
+		c.key, was = proposal.Base.Key, proposal.Base.Clusters
+	}
+	for _, cluster := range sortedKeys(proposal.Next.Clusters) {
+		before, there := was[cluster]
+		if there && before.RenderKey == proposal.Next.Clusters[cluster].RenderKey {
+			c.same = append(c.same, cluster)
+		} else {
+			c.moving = append(c.moving, cluster)
+		}
+	}
+	for _, cluster := range sortedKeys(was) {
+		if _, stays := proposal.Next.Clusters[cluster]; !stays {
+			c.gone = append(c.gone, cluster)
+		}
+	}
+	return c
+}
+
+// admitRemoval records that an instance is gone: pruning is still to be confirmed on every cluster that it was on.
+func (p *Pass) admitRemoval(c *change, m *move) *platform.Release {
+	if m == nil || !m.removal {
+		return c.Base
+	}
+	to := clone(c.Next)
+	to.Promotion = clone(c.Base).Promotion
+	to.Promotion.Origin, to.Promotion.Admitted = "", nil
+	to.Promotion.PromotedFrom, to.Promotion.Gates = m.from, m.gates
+	to.Promotion.Ran = p.left(c.Base)
+	to.Promotion.Rollout = &platform.ReleaseRollout{Cause: m.cause, Entered: p.view.Now.stamp(), Pending: c.gone}
+	p.standing(c.key).State = Removing
+	return to
+}
+
+// admitRelease lets a release enter, on the clusters whose turn it is.
+func (p *Pass) admitRelease(c *change, m *move) *platform.Release {
+	if m == nil || m.removal {
+		return c.Base
+	}
+	if len(c.moving)+len(c.gone) == 0 {
+		return p.adopt(c, m)
+	}
+	now, gate := p.reach(nil, c.Base, nil, c.moving)
+	if len(now) == 0 && len(c.moving) > 0 {
+		if gate != nil {
+			standing := p.standing(c.key)
+			standing.State, standing.Candidate = Waiting, &m.content
+			p.wait(c.key, *gate)
+		}
+		return c.Base
+	}
+	to := p.compose(c, now, p.mayGo(c))
+	to.Promotion.Origin, to.Promotion.Admitted = "", p.admitted(c)
+	to.Promotion.PromotedFrom, to.Promotion.Gates = m.from, m.gates
+	if m.group != "" {
+		to.Promotion.Gates = append(to.Promotion.Gates, platform.ReleaseGate{Gate: "rollout", Figure: m.group})
+	}
+	to.Promotion.Ran = p.left(c.Base)
+	to.Promotion.Rollout = p.rollout(m.cause, m.group, now, without(c.moving, now))
+	to.Commit = m.content.Commit
+	return to
+}
+
+// adopt takes a release that changes no bytes here: what ran stays what brought them.
+func (p *Pass) adopt(c *change, m *move) *platform.Release {
+	to := p.compose(c, nil, nil)
+	to.Promotion.Origin = origin(c.Base.Digest, c.Base.Promotion.Origin)
+	to.Promotion.PromotedFrom = m.from
+	to.Commit = m.content.Commit
+	p.standing(c.key).State = Settled
+	return to
+}
+
+// rollout is the record of one that enters; none where nothing moved that could fail.
+func (p *Pass) rollout(cause, group string, moved, pending []string) *platform.ReleaseRollout {
+	if len(moved)+len(pending) == 0 {
+		return nil
+	}
+	return &platform.ReleaseRollout{Cause: cause, Group: group, Entered: p.view.Now.stamp(), Moved: moved, Pending: pending}
+}
+
+// left adds what runs to what was healthy here, if it was, when it is left for something else.
+func (p *Pass) left(base *platform.Release) []platform.ReleaseRan {
+	if base == nil {
+		return nil
+	}
+	ran := slices.Clone(base.Promotion.Ran)
+	if base.Absent || base.Promotion.Rollout != nil || len(base.Clusters) == 0 {
+		return ran
+	}
+	if n := len(ran); n > 0 && ran[n-1].Digest == base.Digest {
+		ran = ran[:n-1]
+	}
+	ran = append(ran, platform.ReleaseRan{Digest: base.Digest, Version: base.Version, State: p.view.State})
+	return ran[max(len(ran)-maxRan, 0):]
+}
+
+// maxRan bounds what a record remembers to have been healthy.
+const maxRan = 10
+
+// compose makes the record of a proposal of which some clusters move now and some lose what they have: the others keep
+// what the base has there, and say of what release that is.
+func (p *Pass) compose(c *change, moving, leaving []string) *platform.Release {
+	to := clone(c.Next)
+	to.Key = c.key
+	if c.Base == nil {
+		to.Clusters = keep(to.Clusters, moving)
+		return to
+	}
+	to.Promotion = clone(c.Base).Promotion
+	for _, cluster := range c.same {
+		placed := to.Clusters[cluster]
+		placed.Joining = c.Base.Clusters[cluster].Joining
+		to.Clusters[cluster] = placed
+	}
+	for _, cluster := range without(slices.Concat(c.moving, c.gone), slices.Concat(moving, leaving)) {
+		placed, there := c.Base.Clusters[cluster]
+		if !there {
+			delete(to.Clusters, cluster)
+			continue
+		}
+		if placed.Release == "" && c.Base.Digest != to.Digest {
+			placed.Release, placed.Version = c.Base.Digest, c.Base.Version
+		}
+		to.Clusters[cluster] = placed
+	}
+	return to
+}
+
+func keep(placed map[string]platform.ReleasePlacement, clusters []string) map[string]platform.ReleasePlacement {
+	out := map[string]platform.ReleasePlacement{}
+	for _, c := range clusters {
+		out[c] = placed[c]
+	}
+	return out
+}
+
+// reach returns which of the clusters to move it is the turn of, without those that a person holds, and what they wait for.
+func (p *Pass) reach(rollout *platform.ReleaseRollout, base *platform.Release, moved, pending []string) (now []string, gate *Gate) {
+	now, gate = p.turn(base, moved, pending)
+	for _, cluster := range slices.Clone(now) {
+		if held := p.holdOf(cluster); held != nil {
+			now, gate = without(now, []string{cluster}), held
+		}
+	}
+	return now, gate
+}
+
+// mayGo returns the clusters that may lose what they have now.
+func (p *Pass) mayGo(c *change) []string {
+	if p.deletionsWait != nil && !p.lazy.deletions.admitted[c.key] {
+		if len(c.gone) > 0 {
+			p.wait(c.key, *p.deletionsWait)
+		}
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(c.gone), func(cluster string) bool { return p.holdOf(cluster) != nil })
+}
+
+// admitted are the render keys that enter with a release where every change needs an approval: what its later waves bring
+// is compared with them.
+func (p *Pass) admitted(c *change) (keys []string) {
+	if p.view.Environment.Gates.Approval != "required" {
+		return nil
+	}
+	for _, cluster := range c.moving {
+		keys = append(keys, c.Next.Clusters[cluster].RenderKey)
+	}
+	return keys
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

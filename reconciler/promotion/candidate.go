@@ -1,0 +1,295 @@
+package promotion
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+
+	"transom.dev/render/platform"
+)
+
+// A candidate is a release that an instance could have next, or its removal.
+type candidate struct {
+	content  Content
+	instance *platform.Instance
+	keys     map[string]string
+	removal  bool
+
+	cause   string
+	group   string
+	from    []string               // environments that proved it
+	passed  []platform.ReleaseGate // of its gates
+	closed  []Gate
+	restore *platform.ReleaseRan // a pin's, to bytes that ran here
+}
+
+// pick returns what an instance should have next, or nil, and the instance of what it has.
+func (p *Pass) pick(s *subject) (next *candidate, stay *platform.Instance) {
+	stay = p.current(s)
+	if p.view.Prospects.Broken(s.key) {
+		return nil, stay
+	}
+	if pin := p.pinOf(s); pin != nil {
+		return p.pinned(s, pin), stay
+	}
+	if s.head == nil {
+		return p.removal(s), stay
+	}
+	newest := true
+	for _, content := range p.contents(s) {
+		c := p.weigh(s, content)
+		if c == nil {
+			continue
+		}
+		if len(c.closed) == 0 {
+			return c, stay
+		}
+		if newest {
+			newest = false
+			p.standing(s.key).Candidate = &c.content
+			p.wait(s.key, c.closed...)
+		} else {
+			for _, g := range c.closed {
+				p.wake(g.At)
+			}
+		}
+	}
+	return nil, stay
+}
+
+// current returns the instance of what an instance has; nil where there is nothing, or it cannot be resolved any more:
+// then its last bytes stay.
+func (p *Pass) current(s *subject) *platform.Instance {
+	switch {
+	case !runs(s.base):
+		return nil
+	case s.head != nil && s.head.Release == s.base.Digest:
+		return s.head
+	}
+	i, problems := p.view.Prospects.Resolve(s.key, ContentOf(s.base))
+	if len(problems) > 0 {
+		p.wait(s.key, problem(problems))
+	}
+	return i
+}
+
+func problem(problems []platform.Problem) Gate {
+	return Gate{Name: "problem", Reason: problems[0].String(), Opens: "whoever mends it"}
+}
+
+// contents lists what an instance could have instead of what it has, the newest first: what the head yields, and what
+// any environment before this one runs or has proven, if it is newer here in the platform's history.
+func (p *Pass) contents(s *subject) []Content {
+	head := contentOfInstance(s.head, p.view.Platform.Commit)
+	if len(p.view.Environment.PromotesFrom) == 0 {
+		if s.base != nil && s.base.Digest == head.Digest {
+			return nil
+		}
+		return []Content{head}
+	}
+	known := map[string]Content{head.Digest: head}
+	place := "" // in history of what runs
+	if s.base != nil {
+		place = s.base.Commit
+	}
+	for _, up := range p.before(p.view.Environment.Name) {
+		for _, c := range p.yielded(s, up) {
+			if s.base != nil && c.Digest == s.base.Digest && p.view.Prospects.Older(place, c.Commit) {
+				place = c.Commit
+			}
+			if old, ok := known[c.Digest]; !ok || p.view.Prospects.Older(old.Commit, c.Commit) {
+				known[c.Digest] = c
+			}
+		}
+	}
+	return p.newer(s, known, place)
+}
+
+// newer keeps the contents that come after what an instance has, the newest first. What the head yields comes last of all
+// in history, so nothing is newer than what has it already.
+func (p *Pass) newer(s *subject, known map[string]Content, place string) (list []Content) {
+	if s.base != nil && s.base.Digest == s.head.Release {
+		p.forward(s, known)
+		return nil
+	}
+	for _, digest := range slices.Sorted(maps.Keys(known)) {
+		c := known[digest]
+		if s.base != nil && (digest == s.base.Digest || !p.view.Prospects.Older(place, c.Commit)) {
+			continue
+		}
+		list = append(list, c)
+	}
+	slices.SortStableFunc(list, func(a, b Content) int {
+		switch {
+		case p.view.Prospects.Older(b.Commit, a.Commit):
+			return -1
+		case p.view.Prospects.Older(a.Commit, b.Commit):
+			return 1
+		}
+		return cmp.Compare(a.Digest, b.Digest)
+	})
+	return list
+}
+
+// forward moves a release to the place in history where the head yields it again, if something in between would
+// otherwise pass for newer.
+func (p *Pass) forward(s *subject, known map[string]Content) {
+	for _, c := range known {
+		if c.Digest != s.base.Digest && p.view.Prospects.Older(s.base.Commit, c.Commit) {
+			s.edit().Commit = p.view.Platform.Commit
+			return
+		}
+	}
+}
+
+// before lists the environments that an environment takes releases from, directly or not, sorted.
+func (p *Pass) before(environment string) []string {
+	if p.lazy.before == nil {
+		seen := map[string]bool{}
+		var walk func(string)
+		walk = func(name string) {
+			e := p.view.Platform.Environments[name]
+			if e == nil {
+				return
+			}
+			for _, up := range e.PromotesFrom {
+				if !seen[up] {
+					seen[up] = true
+					walk(up)
+				}
+			}
+		}
+		walk(environment)
+		p.lazy.before = slices.Sorted(maps.Keys(seen))
+	}
+	return p.lazy.before
+}
+
+// yielded lists what an environment runs of a request and has proven, as far as it places the request here. A version
+// that the environment chose by an override of its own does not travel.
+func (p *Pass) yielded(s *subject, up string) (list []Content) {
+	r := p.view.Elsewhere[up][s.key]
+	if r == nil {
+		return nil
+	}
+	here := p.view.Environment.Name
+	add := func(c Content) {
+		if c.Spec == nil {
+			return
+		}
+		if _, placed := c.Spec.Environments[here]; placed && p.sameVersion(c.Spec, up) {
+			list = append(list, c)
+		}
+	}
+	if !r.Absent {
+		add(ContentOf(r))
+	}
+	for _, proof := range r.Promotion.Proven {
+		add(contentOfProof(s.key, proof))
+	}
+	return list
+}
+
+// sameVersion reports whether a request asks for the same version in another environment as in this one.
+func (p *Pass) sameVersion(spec *platform.RequestSpec, up string) bool {
+	return constraint(spec, up) == constraint(spec, p.view.Environment.Name)
+}
+
+func constraint(spec *platform.RequestSpec, environment string) string {
+	return cmp.Or(spec.Environments[environment].Version, spec.Version)
+}
+
+// weigh makes a candidate of a content: which of its gates are closed. One that changes nothing here has none. It returns
+// nil where the content is none for this environment.
+func (p *Pass) weigh(s *subject, content Content) *candidate {
+	c := &candidate{content: content, cause: "release"}
+	refuse := func(g Gate) *candidate {
+		c.closed = append(c.closed, g)
+		return c
+	}
+	var problems []platform.Problem
+	if s.head != nil && content.Digest == s.head.Release {
+		c.instance = s.head
+	} else if c.instance, problems = p.view.Prospects.Resolve(s.key, content); len(problems) > 0 {
+		return refuse(problem(problems))
+	}
+	if c.instance == nil || s.base != nil && c.instance.Release == s.base.Digest {
+		return nil
+	}
+	v := c.instance.Version
+	if v.Lifecycle == platform.Withdrawn {
+		return refuse(Gate{Name: "problem", Reason: fmt.Sprintf("%s is withdrawn", v), Opens: "a newer release"})
+	}
+	if g := p.binding(s, c.instance); g != nil {
+		return refuse(*g)
+	}
+	if c.keys, problems = p.view.Prospects.Keys(c.instance); len(problems) > 0 {
+		return refuse(problem(problems))
+	}
+	if runs(s.base) && unchanged(s.base, c.keys) {
+		return c
+	}
+	p.classify(s, c)
+	p.gates(s, c)
+	return c
+}
+
+// classify says whether a candidate brings a new version along: then all that do are one rollout.
+func (p *Pass) classify(s *subject, c *candidate) {
+	if runs(s.base) && s.base.VersionDigest != c.instance.Version.Digest {
+		c.cause, c.group = "version", "version:"+c.instance.Version.String()
+	}
+}
+
+// unchanged reports whether these are the render keys of what runs, everywhere.
+func unchanged(base *platform.Release, keys map[string]string) bool {
+	if len(keys) != len(base.Clusters) || base.Promotion.Rollout != nil && len(base.Promotion.Rollout.Pending) > 0 {
+		return false
+	}
+	for cluster, key := range keys {
+		if base.Clusters[cluster].RenderKey != key {
+			return false
+		}
+	}
+	return true
+}
+
+// gates finds out which gates of a candidate are closed, and what opened the others.
+func (p *Pass) gates(s *subject, c *candidate) {
+	i := c.instance
+	digest, offering, version := i.Release, i.Offering.Name, i.Version.Number.String()
+	skips := func(gate string) bool {
+		d := p.overridden(gate, s.key, digest, offering, version)
+		if d != nil {
+			c.passed = append(c.passed, p.by(gate, d))
+		}
+		return d != nil
+	}
+	matching := p.approvals(s, digest, offering, version, &i.Request.Spec)
+	p.proofs(s, c, matching, skips)
+	if g := p.protected(s, skips); g != nil {
+		c.closed = append(c.closed, *g)
+	}
+	if g := rejected(s.base, c.keys, matching); g != nil {
+		c.closed = append(c.closed, *g)
+	}
+	if g := p.stoppedGroup(c.group); g != nil {
+		c.closed = append(c.closed, *g)
+	}
+	if p.view.Environment.Gates.Approval == "required" && !slices.ContainsFunc(c.passed, isApproval) && !skips("approval") {
+		if len(matching) > 0 {
+			c.passed = append(c.passed, p.by("approval", matching[0]))
+		} else {
+			c.closed = append(c.closed, p.unapproved(s, digest, i.Version))
+		}
+	}
+	if g := p.hold(s, offering); g != nil && !skips("hold") {
+		c.closed = append(c.closed, *g)
+	}
+	if g := p.window(); g != nil && !skips("window") {
+		c.closed = append(c.closed, *g)
+	}
+}
+
+func isApproval(g platform.ReleaseGate) bool { return g.Gate == "approval" }

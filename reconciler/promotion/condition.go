@@ -1,0 +1,110 @@
+package promotion
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/labels"
+
+	"transom.dev/render/platform"
+)
+
+// A condition is what the clusters that count say of a release at exactly its revisions.
+type condition struct {
+	counting int
+	healthy  int
+	soaked   time.Duration // the least of any
+	worst    string        // the cluster that keeps it from being better
+	said     Observation   // by that cluster
+}
+
+// all reports whether every cluster that counts, and there are some, is healthy now.
+func (c condition) all() bool { return c.counting > 0 && c.healthy == c.counting }
+
+// why says what keeps it from being healthy.
+func (c condition) why() string {
+	switch {
+	case c.counting == 0:
+		return "no cluster counts"
+	case c.all():
+		return "is healthy"
+	case !c.said.known():
+		return c.worst + " does not say how it is"
+	}
+	return c.worst + ": " + c.said.text()
+}
+
+func (o Observation) text() string {
+	text := o.Health
+	if o.Object != "" {
+		text += " " + o.Object
+	}
+	if o.Message != "" {
+		text += ": " + o.Message
+	}
+	return text
+}
+
+// condition returns that of a release on some of its clusters; nil: all.
+func (v *View) condition(e *platform.Environment, r *platform.Release, on []string) (c condition) {
+	if on == nil {
+		on = slices.Sorted(maps.Keys(r.Clusters))
+	}
+	for _, cluster := range on {
+		placed, there := r.Clusters[cluster]
+		if !there || placed.Joining || !v.counts(e, cluster) {
+			continue
+		}
+		said := v.observe(e, r.Key, cluster, placed.Revision)
+		if c.counting == 0 || said.Soaked < c.soaked {
+			c.soaked = said.Soaked
+		}
+		c.counting++
+		if said.Health == Healthy {
+			c.healthy++
+		}
+		if c.counting == 1 || worse(said, c.said) {
+			c.worst, c.said = cluster, said
+		}
+	}
+	return c
+}
+
+func worse(a, b Observation) bool {
+	return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.Ailing, b.Ailing)) > 0
+}
+
+// rank orders observations by how much is wrong.
+func rank(o Observation) int {
+	return slices.Index([]string{Healthy, "", Unknown, Progressing, Failed}, o.Health)
+}
+
+// observe returns what a cluster says of exactly this revision; of any other it says nothing.
+func (v *View) observe(e *platform.Environment, k platform.RequestKey, cluster, revision string) Observation {
+	said := v.Observe(e.Name, k, cluster)
+	if said.Revision != revision {
+		return Observation{Health: Unknown}
+	}
+	return said
+}
+
+// counts reports whether a cluster counts in gates and deadlines: it is active, readable and of the environment.
+func (v *View) counts(e *platform.Environment, cluster string) bool {
+	c := v.Platform.Clusters[cluster]
+	return c != nil && !c.Broken && c.State == platform.ClusterActive && e.Clusters != nil && e.Clusters.Matches(labels.Set(c.Labels))
+}
+
+// short is a digest as people are shown it.
+func short(digest string) string {
+	if len(digest) > 19 {
+		return digest[:19]
+	}
+	return digest
+}
+
+func describe(c Content) string {
+	return fmt.Sprintf("%s of %s@%s", short(c.Digest), c.Offering, c.Version)
+}

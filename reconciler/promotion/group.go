@@ -1,0 +1,142 @@
+package promotion
+
+import (
+	"fmt"
+	"slices"
+
+	"transom.dev/render/platform"
+)
+
+// A group is a change that many instances make together: a new version, or what an environment puts in. The counts are
+// instances.
+type group struct {
+	flying  int // whose rollout is under way
+	healthy int // whose rollout is over
+	failed  int // that failed, with nobody having approved it since
+}
+
+// groups are those of the environment, by name; nil: not counted yet.
+type groups map[string]*group
+
+func (g groups) of(name string) *group {
+	if g[name] == nil {
+		g[name] = &group{}
+	}
+	return g[name]
+}
+
+// group counts who is in a group, from what records say after Choose has followed them.
+func (p *Pass) group(name string) *group {
+	if p.rollouts == nil {
+		p.rollouts = groups{}
+		for k, r := range p.view.Releases {
+			if now := p.Records[k]; now != nil {
+				r = now
+			}
+			if back, ok := p.Restore[k]; ok {
+				r = back.Release
+			}
+			p.count(r)
+		}
+	}
+	return p.rollouts.of(name)
+}
+
+func (p *Pass) count(r *platform.Release) {
+	rollout := r.Promotion.Rollout
+	if len(r.Promotion.Rejected) > 0 {
+		for _, name := range p.failedIn(r) {
+			p.rollouts.of(name).failed++
+		}
+	}
+	switch {
+	case rollout == nil:
+		for _, g := range r.Promotion.Gates {
+			if g.Gate == "rollout" {
+				p.rollouts.of(g.Figure).healthy++
+			}
+		}
+	case rollout.Group != "" && rollout.Stopped == "":
+		p.rollouts.of(rollout.Group).flying++
+	}
+}
+
+// failedIn lists the groups that an instance failed in, each once.
+func (p *Pass) failedIn(r *platform.Release) (names []string) {
+	for _, f := range r.Promotion.Rejected {
+		if f.Group != "" && !slices.Contains(names, f.Group) && !p.forgiven(r, f) {
+			names = append(names, f.Group)
+		}
+	}
+	return names
+}
+
+// forgiven reports whether a person has approved since what failed.
+func (p *Pass) forgiven(r *platform.Release, f platform.ReleaseFailure) bool {
+	for _, d := range p.decisions.approvals {
+		same := exactly(d, r.Key, f.Release) || d.Offering == r.Offering && d.Version == f.Version || d.Plan != "" && isEnvironment(f.Group)
+		if same && !slices.Contains(f.Approvals, d.Digest) {
+			return true
+		}
+	}
+	return false
+}
+
+// free returns how many more instances may enter a group now, when so many want to.
+func (g *group) free(limits platform.Instances, wanting int) int {
+	most := share(limits.MaxConcurrent, g.flying+g.healthy+g.failed+wanting)
+	if g.healthy < limits.First {
+		most = limits.First
+	}
+	if g.failed > 0 {
+		most = min(most, limits.MaxFailures-g.failed)
+	}
+	return max(most-g.flying, 0)
+}
+
+// stoppedGroup returns why nothing more enters a group, or nil.
+func (p *Pass) stoppedGroup(name string) *Gate {
+	if name == "" {
+		return nil
+	}
+	g, limits := p.group(name), p.view.Environment.Rollout.Instances
+	if g.failed == 0 || g.failed < limits.MaxFailures {
+		return nil
+	}
+	return &Gate{
+		Name: "rollout", Reason: fmt.Sprintf("%s failed in %d of the instances that it entered", name, g.failed),
+		Opens: "another version or change, or an Approval merged after the failure",
+	}
+}
+
+// admitGroups lets those enter whose turn it is among the instances that make a change together.
+func (p *Pass) admitGroups(queue []*subject) {
+	wanting := map[string]int{}
+	for _, s := range queue {
+		wanting[s.next.group]++
+	}
+	slices.SortFunc(queue, func(a, b *subject) int { return a.key.Compare(b.key) })
+	left := map[string]int{}
+	for name, n := range wanting {
+		left[name] = p.group(name).free(p.view.Environment.Rollout.Instances, n)
+	}
+	for _, s := range queue {
+		name := s.next.group
+		if left[name] > 0 {
+			left[name]--
+			p.enter(s, s.next)
+			continue
+		}
+		p.stay(s, s.stay)
+		p.standing(s.key).Candidate = &s.next.content
+		p.wait(s.key, p.queued(name))
+	}
+}
+
+func (p *Pass) queued(name string) Gate {
+	g := p.group(name)
+	return Gate{
+		Name: "rollout", Reason: fmt.Sprintf("waits for its turn in %s: %d under way, %d healthy, %d failed", name, g.flying, g.healthy, g.failed),
+		Opens: "the health of those that went before",
+	}
+}

@@ -1,0 +1,64 @@
+package promotion
+
+import "time"
+
+// Meter measures how long one placement was seen healthy, and how long not. Time that nobody watched neither counts nor
+// resets. The zero value has seen nothing. Times are readings of a monotonic clock, as durations since any fixed point.
+type Meter struct {
+	revision string
+	health   string
+	at       time.Duration // when health was last known to hold
+
+	soaked, ailing time.Duration
+}
+
+// Restore takes over what a checkpoint says was seen before this process began to watch. It changes nothing where
+// something about that revision was seen already.
+func (m *Meter) Restore(revision string, soaked time.Duration) {
+	if m.revision != revision {
+		*m = Meter{revision: revision, health: Unknown, soaked: soaked}
+	}
+}
+
+// Observe says that a placement's health at a revision is this from now on. The time since the last call counts as what
+// that call said.
+func (m *Meter) Observe(revision, health string, now, grace time.Duration) {
+	if m.revision != revision {
+		*m = Meter{revision: revision, health: Unknown}
+	}
+	m.pass(now, grace)
+	if health == Healthy {
+		m.ailing = 0
+	}
+	m.health = health
+	m.settle(grace)
+}
+
+// Read returns what was seen of a revision until now.
+func (m *Meter) Read(revision string, now, grace time.Duration) (soaked, ailing time.Duration) {
+	if m.revision != revision {
+		return 0, 0
+	}
+	m.pass(now, grace)
+	return m.soaked, m.ailing
+}
+
+// pass counts the time until now as what was last said.
+func (m *Meter) pass(now, grace time.Duration) {
+	elapsed := max(now-m.at, 0)
+	m.at = max(now, m.at)
+	switch m.health {
+	case Healthy:
+		m.soaked += elapsed
+	case Progressing, Failed:
+		m.ailing += elapsed
+	}
+	m.settle(grace)
+}
+
+// settle lets the soak break.
+func (m *Meter) settle(grace time.Duration) {
+	if m.health == Failed || m.health == Progressing && m.ailing > grace {
+		m.soaked = 0
+	}
+}

@@ -1,0 +1,40 @@
+package promotion
+
+import "time"
+
+// What an Observation's Health says.
+const (
+	Healthy     = "Healthy"
+	Progressing = "Progressing"
+	Failed      = "Failed"
+	Unknown     = "Unknown"
+)
+
+// Observation is what a cluster says of one instance. The zero value says nothing: it is Unknown.
+//
+// Of an instance that is being removed Revision is empty: Progressing while something is left, Healthy once pruning is
+// confirmed.
+type Observation struct {
+	Revision string // that it is about; about another than the recorded one it says nothing
+	Health   string
+	Stuck    bool // a pod cannot start and will not without a change
+
+	// Soaked is for how long it was seen healthy at this revision, and Ailing for how long it has been seen not to be.
+	Soaked, Ailing time.Duration
+
+	Object  string // the worst one
+	Message string // of it
+}
+
+// known reports whether somebody has looked.
+func (o Observation) known() bool {
+	return o.Health == Healthy || o.Health == Progressing || o.Health == Failed
+}
+
+// broke reports whether health is lost: failed, or not there for longer than grace.
+func (o Observation) broke(grace time.Duration) bool {
+	return o.Health == Failed || o.Health == Progressing && o.Ailing > grace
+}
+
+// hopeless reports whether what is still coming up will not get there by waiting.
+func (o Observation) hopeless() bool { return o.Health == Failed || o.Health == Progressing && o.Stuck }

@@ -1,0 +1,251 @@
+package promotion
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"transom.dev/render/platform"
+)
+
+// maxProven bounds the proofs that a record keeps.
+const maxProven = 10
+
+// proofs asks every upstream of a candidate for its proof. An upstream that saw no change proves nothing; where none is
+// left the release is unproven, and a person has to have approved exactly it.
+func (p *Pass) proofs(s *subject, c *candidate, matching []*platform.Decision, skips func(string) bool) {
+	if len(p.view.Environment.PromotesFrom) == 0 {
+		return
+	}
+	soak := p.view.Environment.Gates.Soak
+	if soak > 0 && skips("soak") {
+		soak = 0
+	}
+	waits := false
+	for _, up := range p.upstreams(p.view.Environment, &c.instance.Request.Spec, s.key) {
+		if p.vacuous(up, s, c) {
+			continue
+		}
+		figure, gate := p.proven(up, s.key, c.instance.Release, soak)
+		if gate != nil {
+			c.closed, waits = append(c.closed, *gate), true
+			continue
+		}
+		c.from = append(c.from, up)
+		c.passed = append(c.passed, platform.ReleaseGate{Gate: "soak", Figure: figure + " in " + up})
+	}
+	if len(c.from) > 0 || waits || p.view.Environment.Gates.Unproven == "allow" {
+		return
+	}
+	if len(matching) > 0 && exactly(matching[0], s.key, c.instance.Release) {
+		c.passed = append(c.passed, p.by("approval", matching[0]))
+		return
+	}
+	c.closed = append(c.closed, p.unproven(s.key, c.instance.Release))
+}
+
+func (p *Pass) unproven(k platform.RequestKey, digest string) Gate {
+	here := p.view.Environment.Name
+	return Gate{
+		Name: "approval", Reason: fmt.Sprintf("no environment before %s can prove %s", here, short(digest)),
+		Opens: fmt.Sprintf("an Approval in decisions/%s of {request: %s, release: %s}", here, k, digest),
+	}
+}
+
+// upstreams lists the nearest environments before e that place a request, sorted.
+func (p *Pass) upstreams(e *platform.Environment, spec *platform.RequestSpec, k platform.RequestKey) (list []string) {
+	for _, up := range e.PromotesFrom {
+		if _, placed := spec.Environments[up]; placed {
+			list = append(list, up)
+		} else if next := p.view.Platform.Environments[up]; next != nil {
+			list = append(list, p.upstreams(next, spec, k)...)
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// vacuous reports whether an upstream has nothing to say about a candidate: the candidate renders there what already ran
+// with what runs here, or the upstream runs a version of its own choice.
+func (p *Pass) vacuous(up string, s *subject, c *candidate) bool {
+	there := p.view.Elsewhere[up][s.key]
+	brought, known := originIn(there, c.instance.Release)
+	if !known {
+		return !p.sameVersion(&c.instance.Request.Spec, up)
+	}
+	if !runs(s.base) {
+		return false
+	}
+	ran, known := originIn(there, s.base.Digest)
+	return known && ran == brought
+}
+
+// originIn returns the release that brought the bytes of a release in an environment, if its record knows it.
+func originIn(r *platform.Release, digest string) (string, bool) {
+	if r == nil {
+		return "", false
+	}
+	if r.Digest == digest {
+		return origin(digest, r.Promotion.Origin), true
+	}
+	for _, proof := range slices.Backward(r.Promotion.Proven) {
+		if proof.Digest == digest {
+			return origin(digest, proof.Origin), true
+		}
+	}
+	return "", false
+}
+
+// proven returns for how long a release was healthy in an upstream, or why that does not suffice.
+func (p *Pass) proven(up string, k platform.RequestKey, digest string, soak time.Duration) (figure string, closed *Gate) {
+	e, r := p.view.Platform.Environments[up], p.view.Elsewhere[up][k]
+	switch {
+	case e == nil || p.view.Elsewhere[up] == nil:
+		return "", &Gate{Name: "health", Reason: "what " + up + " runs cannot be read", Opens: "its state repository"}
+	case r == nil:
+		return "", &Gate{Name: "health", Reason: up + " does not run it yet", Opens: up}
+	}
+	now := condition{}
+	if r.Digest == digest {
+		if now = p.view.condition(e, r, nil); now.said.broke(e.Gates.Grace) {
+			return "", &Gate{Name: "health", Reason: "is not healthy in " + up + " now: " + now.why(), Opens: "its health in " + up}
+		}
+	}
+	for _, proof := range slices.Backward(r.Promotion.Proven) {
+		if proof.Digest != digest {
+			continue
+		}
+		if soaked, err := time.ParseDuration(proof.Soaked); err == nil && soaked >= soak {
+			return proof.Soaked, nil
+		}
+	}
+	if r.Digest != digest {
+		return "", &Gate{Name: "health", Reason: fmt.Sprintf("%s runs %s", up, describe(ContentOf(r))), Opens: up}
+	}
+	return "", p.stillSoaking(e, r, now, soak)
+}
+
+func (p *Pass) stillSoaking(up *platform.Environment, r *platform.Release, now condition, soak time.Duration) *Gate {
+	switch {
+	case now.counting == 0:
+		return &Gate{Name: "health", Reason: up.Name + " has no cluster that counts: it proves nothing", Opens: "an active cluster in " + up.Name}
+	case r.Promotion.Rollout != nil && (r.Promotion.Rollout.Stopped != "" || len(r.Promotion.Rollout.Pending) > 0) || !now.all():
+		reason := "is not healthy everywhere in " + up.Name + " yet: " + now.why()
+		if r.Promotion.Rollout != nil && len(r.Promotion.Rollout.Pending) > 0 {
+			reason = "is not everywhere in " + up.Name + " yet: " + strings.Join(r.Promotion.Rollout.Pending, ", ")
+		}
+		return &Gate{Name: "health", Reason: reason, Opens: "its health in " + up.Name}
+	}
+	at := p.view.Now.in(max(soak-now.soaked, 0))
+	return &Gate{
+		Name: "soak", Reason: fmt.Sprintf("soaks in %s, %s of %s", up.Name, now.soaked.Round(time.Second), soak),
+		Since: p.view.Now.Wall.Add(-now.soaked), Opens: "its health for that long", At: at,
+	}
+}
+
+// downstream lists the environments that take releases from this one, directly or not, sorted by name.
+func (p *Pass) downstream() []*platform.Environment {
+	if p.lazy.downstream == nil {
+		p.lazy.downstream = []*platform.Environment{}
+		for _, e := range p.view.Platform.Environments {
+			if leads(p.view.Platform, p.view.Environment.Name, e) {
+				p.lazy.downstream = append(p.lazy.downstream, e)
+			}
+		}
+		slices.SortFunc(p.lazy.downstream, func(a, b *platform.Environment) int { return strings.Compare(a.Name, b.Name) })
+	}
+	return p.lazy.downstream
+}
+
+func leads(all *platform.Platform, from string, to *platform.Environment) bool {
+	return to != nil && slices.ContainsFunc(to.PromotesFrom, func(up string) bool { return up == from || leads(all, from, all.Environments[up]) })
+}
+
+// asks reports whether an environment waits for this one to prove what it runs of a request: it places the request or
+// still has it, and this one is its upstream.
+func (p *Pass) asks(e *platform.Environment, r *platform.Release) bool {
+	if r.Request == nil {
+		return false
+	}
+	if _, placed := r.Request.Environments[e.Name]; !placed && !runs(p.view.Elsewhere[e.Name][r.Key]) {
+		return false
+	}
+	return nearest(p.view.Platform, p.view.Environment.Name, e, r.Request)
+}
+
+// nearest reports whether one environment is an upstream of another for a request.
+func nearest(all *platform.Platform, from string, to *platform.Environment, spec *platform.RequestSpec) bool {
+	for _, up := range to.PromotesFrom {
+		if up == from {
+			return true
+		}
+		if _, placed := spec.Environments[up]; !placed && all.Environments[up] != nil && nearest(all, from, all.Environments[up], spec) {
+			return true
+		}
+	}
+	return false
+}
+
+// lacksProof reports whether some downstream environment waits for a longer soak of what runs here than is on record.
+func (p *Pass) lacksProof(r *platform.Release) bool {
+	need, asked := time.Duration(0), false
+	for _, e := range p.downstream() {
+		if p.asks(e, r) {
+			need, asked = max(need, e.Gates.Soak), true
+		}
+	}
+	if !asked {
+		return false
+	}
+	soaked, proven := soakedFor(r)
+	return !proven || soaked < need
+}
+
+// soakedFor returns the longest soak on record of what a record runs.
+func soakedFor(r *platform.Release) (time.Duration, bool) {
+	for _, proof := range slices.Backward(r.Promotion.Proven) {
+		if proof.Digest == r.Digest {
+			soaked, err := time.ParseDuration(proof.Soaked)
+			return soaked, err == nil
+		}
+	}
+	return 0, false
+}
+
+// prove records that what runs here was healthy for as long as some downstream environment asks.
+func (p *Pass) prove(s *subject) {
+	r := s.base
+	if r.Promotion.Rollout != nil || !p.lacksProof(r) {
+		return
+	}
+	now := p.view.condition(p.view.Environment, r, nil)
+	if !now.all() {
+		return
+	}
+	had, proven := soakedFor(r)
+	reached, found := time.Duration(0), false
+	for _, e := range p.downstream() {
+		switch soak := e.Gates.Soak; {
+		case !p.asks(e, r):
+		case soak > now.soaked:
+			p.wake(p.view.Now.in(soak - now.soaked))
+		case !proven || soak > had:
+			reached, found = max(reached, soak), true
+		}
+	}
+	if found {
+		s.record(reached)
+	}
+}
+
+// record adds a proof, or lengthens the one that there is.
+func (s *subject) record(soaked time.Duration) {
+	r := s.edit()
+	proofs := slices.DeleteFunc(r.Promotion.Proven, func(proof platform.ReleaseProof) bool { return proof.Digest == r.Digest })
+	proofs = append(proofs, platform.ReleaseProof{
+		Digest: r.Digest, Origin: r.Promotion.Origin, Absent: r.Absent, Request: r.Request, Offering: r.Offering,
+		Version: r.Version, VersionDigest: r.VersionDigest, Commit: r.Commit, Soaked: soaked.String(), At: s.view.Now.stamp(),
+	})
+	r.Promotion.Proven = proofs[max(len(proofs)-maxProven, 0):]
+}

@@ -1,0 +1,76 @@
+package promotion
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"transom.dev/render/platform"
+)
+
+// protected returns why what runs here is not replaced now, or nil. While it soaks for an environment that would take it,
+// or makes its way through waves, the newest waits until that is over, or until health breaks: so however often a request
+// changes, something gets through.
+func (p *Pass) protected(s *subject, skips func(string) bool) *Gate {
+	e, r := p.view.Environment, s.base
+	if !runs(r) || e.Gates.Replace == "newest" {
+		return nil
+	}
+	now := p.view.condition(e, r, nil)
+	if rollout := r.Promotion.Rollout; rollout != nil {
+		if rollout.Stopped != "" || rollout.Cause == "rollback" || p.lost(r, now) {
+			return nil
+		}
+		if len(rollout.Pending) > 0 {
+			return &Gate{Name: "rollout", Reason: "what runs here is still on its way to " + strings.Join(rollout.Pending, ", "), Opens: "its rollout, or its failure"}
+		}
+	}
+	if now.counting == 0 || p.lost(r, now) {
+		return nil
+	}
+	for _, d := range p.downstream() {
+		soaked, proven := soakedFor(r)
+		if !p.asks(d, r) || proven && soaked >= d.Gates.Soak || !p.wouldTake(d, s, r) {
+			continue
+		}
+		if d.Gates.Soak > 0 && skips("soak") {
+			return nil
+		}
+		g := &Gate{
+			Name: "soak", Reason: fmt.Sprintf("%s soaks here for %s, %s of %s", short(r.Digest), d.Name, now.soaked.Round(time.Second), d.Gates.Soak),
+			Opens: "its health for that long, or its failure",
+		}
+		if now.all() {
+			g.At = p.view.Now.in(max(d.Gates.Soak-now.soaked, 0))
+		}
+		return g
+	}
+	return nil
+}
+
+// lost reports whether what runs will not get healthy by waiting: it failed, cannot start, or was healthy and is not for
+// longer than grace.
+func (p *Pass) lost(r *platform.Release, now condition) bool {
+	said := now.said
+	if said.hopeless() {
+		return true
+	}
+	if r.Promotion.Rollout == nil {
+		return said.broke(p.view.Environment.Gates.Grace)
+	}
+	return said.broke(p.view.Environment.Rollout.ProgressDeadline)
+}
+
+// wouldTake reports whether an environment has use for the proof of what runs here: it does not run that yet, it is not
+// pinned to something else, and what runs here is more than the bytes that it has proof of.
+func (p *Pass) wouldTake(d *platform.Environment, s *subject, r *platform.Release) bool {
+	there := p.view.Elsewhere[d.Name][s.key]
+	if there == nil {
+		return true
+	}
+	if there.Digest == r.Digest || p.view.Prospects.Older(r.Commit, there.Commit) {
+		return false
+	}
+	ran, known := originIn(r, there.Digest)
+	return !known || ran != origin(r.Digest, r.Promotion.Origin)
+}

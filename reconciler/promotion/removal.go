@@ -1,0 +1,204 @@
+package promotion
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"transom.dev/render/platform"
+)
+
+// removal returns the removal of what runs of a request that the head does not ask for here any more, if its gates are
+// open; nil otherwise. Nothing goes that the head still asks for.
+func (p *Pass) removal(s *subject) *candidate {
+	if !runs(s.base) {
+		return nil
+	}
+	e, digest := p.view.Environment, tombstone(s.base)
+	c := &candidate{removal: true, cause: "removal", content: ContentOf(s.base)}
+	c.content.Digest = digest
+	skips := func(gate string) bool {
+		d := p.overridden(gate, s.key, digest, s.base.Offering, s.base.Version)
+		if d != nil {
+			c.passed = append(c.passed, p.by(gate, d))
+		}
+		return d != nil
+	}
+	approval := p.exact(s.key, digest)
+	p.gone(s, c, approval, skips)
+	switch {
+	case !p.confirms(s.base) && (e.Gates.Approval != "required" || slices.ContainsFunc(c.passed, isApproval)):
+	case approval != nil:
+		c.passed = append(c.passed, p.by("approval", approval))
+	case !p.confirms(s.base) && skips("approval"):
+	default:
+		c.closed = append(c.closed, Gate{
+			Name: "approval", Reason: "its removal needs an Approval",
+			Opens: fmt.Sprintf("an Approval in decisions/%s of {request: %s, release: %s}", e.Name, s.key, digest),
+		})
+	}
+	if g := p.hold(s, s.base.Offering); g != nil && !skips("hold") {
+		c.closed = append(c.closed, *g)
+	}
+	if g := p.window(); g != nil && !skips("window") {
+		c.closed = append(c.closed, *g)
+	}
+	if users := p.consumers(s.key); len(users) > 0 {
+		c.closed = append(c.closed, Gate{
+			Name: "binding", Reason: fmt.Sprintf("%s runs here and is bound to it", users[0]), Opens: "binding that to another request, or removing it too",
+		})
+	}
+	p.deleting(s, slices.Sorted(maps.Keys(s.base.Clusters)))
+	if len(c.closed) == 0 {
+		return c
+	}
+	standing := p.standing(s.key)
+	standing.Candidate, standing.Removal = &c.content, true
+	p.wait(s.key, c.closed...)
+	return nil
+}
+
+// confirms reports whether a person has to approve each removal of an offering.
+func (p *Pass) confirms(r *platform.Release) bool {
+	o := p.view.Platform.Offerings[r.Offering]
+	return r.Deletion == platform.DeletionConfirm || o != nil && o.Deletion == platform.DeletionConfirm
+}
+
+// gone asks the upstreams of what runs for a proof that it is not needed: they removed it and were well without it, or
+// have proven a release that does not place it here.
+func (p *Pass) gone(s *subject, c *candidate, approval *platform.Decision, skips func(string) bool) {
+	e := p.view.Environment
+	if len(e.PromotesFrom) == 0 || s.base.Request == nil {
+		return
+	}
+	soak := e.Gates.Soak
+	if soak > 0 && skips("soak") {
+		soak = 0
+	}
+	for _, up := range p.upstreams(e, s.base.Request, s.key) {
+		there := p.view.Elsewhere[up][s.key]
+		if there == nil && p.view.Elsewhere[up] != nil {
+			continue // it was never there, or is forgotten: nothing can be said
+		}
+		if gate := p.provenGone(up, there, s, soak); gate != nil {
+			c.closed = append(c.closed, *gate)
+			continue
+		}
+		c.from = append(c.from, up)
+	}
+	if len(c.from) > 0 || len(c.closed) > 0 || e.Gates.Unproven == "allow" {
+		return
+	}
+	if approval != nil {
+		c.passed = append(c.passed, p.by("approval", approval))
+		return
+	}
+	c.closed = append(c.closed, p.unproven(s.key, c.content.Digest))
+}
+
+func (p *Pass) provenGone(up string, there *platform.Release, s *subject, soak time.Duration) *Gate {
+	if there == nil {
+		return &Gate{Name: "health", Reason: "what " + up + " runs cannot be read", Opens: "its state repository"}
+	}
+	for _, proof := range there.Promotion.Proven {
+		placed := false
+		if proof.Request != nil {
+			_, placed = proof.Request.Environments[p.view.Environment.Name]
+		}
+		soaked, err := time.ParseDuration(proof.Soaked)
+		if !placed && err == nil && soaked >= soak && p.view.Prospects.Older(s.base.Commit, proof.Commit) {
+			return nil
+		}
+	}
+	if there.Absent {
+		return &Gate{Name: "health", Reason: "its removal from " + up + " is not confirmed for " + soak.String() + " yet", Opens: up}
+	}
+	return &Gate{Name: "health", Reason: up + " has not proven to be well without it", Opens: up}
+}
+
+// consumers lists what runs here and is bound to a request, sorted.
+func (p *Pass) consumers(k platform.RequestKey) []platform.RequestKey {
+	if p.lazy.consumers == nil {
+		p.lazy.consumers = map[platform.RequestKey][]platform.RequestKey{}
+		for consumer, r := range p.view.Releases {
+			if r.Absent && (r.Promotion.Rollout == nil || len(r.Promotion.Rollout.Pending) == 0) {
+				continue
+			}
+			for _, provider := range r.Bindings(p.view.Environment.Name) {
+				p.lazy.consumers[provider] = append(p.lazy.consumers[provider], consumer)
+			}
+		}
+	}
+	users := p.lazy.consumers[k]
+	slices.SortFunc(users, platform.RequestKey.Compare)
+	return users
+}
+
+// followRemoval waits until pruning is confirmed everywhere, and forgets a removal once nothing downstream runs what was
+// removed. It reports whether that decides the instance.
+func (p *Pass) followRemoval(s *subject) bool {
+	if s.base.Promotion.Rollout != nil {
+		p.confirm(s)
+	}
+	if s.head != nil {
+		return false
+	}
+	if s.base.Promotion.Rollout == nil && !p.neededBelow(s.key) {
+		p.Forget = append(p.Forget, s.key)
+		delete(p.Records, s.key)
+		return true
+	}
+	p.Keep[s.key] = true
+	return true
+}
+
+// confirm takes note of clusters where nothing is left.
+func (p *Pass) confirm(s *subject) {
+	e, need := p.view.Environment, p.soakOfRemoval(s.key)
+	p.standing(s.key).State = Removing
+	var left []string
+	soaked, counting := need, 0
+	for _, cluster := range s.base.Promotion.Rollout.Pending {
+		if !p.view.counts(e, cluster) {
+			continue
+		}
+		counting++
+		said := p.view.Observe(e.Name, s.key, cluster)
+		if said.Revision != "" || said.Health != Healthy || said.Soaked < need {
+			left = append(left, cluster)
+			soaked = min(soaked, said.Soaked)
+		}
+	}
+	if len(left) > 0 {
+		g := Gate{Name: "health", Reason: "is being removed from " + strings.Join(left, ", "), Opens: "pruning, confirmed"}
+		if need > 0 && soaked > 0 {
+			g.At = p.view.Now.in(need - soaked)
+		}
+		p.wait(s.key, g)
+		return
+	}
+	s.edit().Promotion.Rollout = nil
+	if p.neededBelow(s.key) {
+		s.record(need)
+	}
+}
+
+// soakOfRemoval is for how long downstream environments want a removal to be without harm.
+func (p *Pass) soakOfRemoval(k platform.RequestKey) (need time.Duration) {
+	for _, e := range p.downstream() {
+		if runs(p.view.Elsewhere[e.Name][k]) {
+			need = max(need, e.Gates.Soak)
+		}
+	}
+	return need
+}
+
+// neededBelow reports whether an environment that takes releases from this one runs a request still, or may.
+func (p *Pass) neededBelow(k platform.RequestKey) bool {
+	return slices.ContainsFunc(p.downstream(), func(e *platform.Environment) bool {
+		there, readable := p.view.Elsewhere[e.Name]
+		return !readable || runs(there[k])
+	})
+}

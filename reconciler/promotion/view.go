@@ -1,0 +1,263 @@
+package promotion
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"transom.dev/render/platform"
+)
+
+// View is all that a pass over one environment decides from. None of it is changed.
+type View struct {
+	Platform    *platform.Platform    // the head
+	Environment *platform.Environment // of the head; not Broken
+	Head        []*platform.Instance  // what the head asks for here, sorted by request
+	Prospects   Prospects
+
+	State    string                                    // the commit that the environment's state is at
+	Releases map[platform.RequestKey]*platform.Release // that it holds
+
+	// Elsewhere are the releases that the other environments hold, by name. One that is missing cannot be read:
+	// nothing is promoted from it, and nothing is forgotten for it.
+	Elsewhere map[string]map[platform.RequestKey]*platform.Release
+
+	// Observe returns what a cluster says of an instance, the same all through a pass.
+	Observe func(environment string, k platform.RequestKey, cluster string) Observation
+
+	// Merged returns the platform commit that brought a file, and its author; nil: nobody knows.
+	Merged func(file string) (commit, author string)
+
+	Now Clock
+}
+
+// Prospects answer what only rendering and Git know. The answers stay the same all through a pass.
+type Prospects interface {
+	// Broken says that a request has a Problem in this environment at the head.
+	Broken(k platform.RequestKey) bool
+
+	// Resolve makes an instance of this environment of a release; nil without Problems: the release does not place
+	// the request here.
+	Resolve(k platform.RequestKey, c Content) (*platform.Instance, []platform.Problem)
+
+	// Keys returns the render keys that an instance would have now, by cluster.
+	Keys(i *platform.Instance) (map[string]string, []platform.Problem)
+
+	// Older says that platform commit a comes before b in history.
+	Older(a, b string) bool
+
+	// Ran returns the record that a commit of this environment's state holds of a request.
+	Ran(state string, k platform.RequestKey) (*platform.Release, error)
+}
+
+// Pass is what one pass comes to. Choose fills the exported fields.
+type Pass struct {
+	Instances []*platform.Instance         // what runs here from now on, sorted by request
+	Keep      map[platform.RequestKey]bool // have no instance and stay as they are
+
+	// Records are the state's records with what they remember from now on. The bytes that they name are those of the
+	// state, but for a Restore.
+	Records map[platform.RequestKey]*platform.Release
+
+	Restore map[platform.RequestKey]Restoration // go back to bytes that ran; there is no instance for them
+	Forget  []platform.RequestKey               // tombstones whose file goes, sorted
+
+	Next      time.Time // when to look again though nothing was heard: the next time something can change by itself; zero: never
+	Deletions string    // the digest of the deletions that wait for an Approval, if they do
+
+	view      *View
+	standings map[platform.RequestKey]*Standing
+	moves     map[platform.RequestKey]*move // what Choose decided to change, for Admit
+	decisions decisions
+	rollouts  groups
+	lazy      lazy
+
+	deletionsWait *Gate              // why deletions wait
+	planGate      *Gate              // why what the environment changed waits
+	plan          *platform.Decision // that approved what the environment changed
+}
+
+// Restoration takes an instance back: Release is recorded, and on Clusters its bytes are those of the state commit State.
+type Restoration struct {
+	Release  *platform.Release
+	State    string
+	Clusters []string // sorted
+}
+
+// A move is a change of an instance that Choose decided.
+type move struct {
+	removal bool
+	cause   string
+	group   string
+	gates   []platform.ReleaseGate // that it passed
+	from    []string               // environments that proved it
+	content Content
+}
+
+// Choose decides which release every instance has from now on, and what became of what was under way.
+func (v *View) Choose() *Pass {
+	p := v.begin()
+	var queue []*subject // that want to enter a rollout over many instances
+	seen := 0
+	for _, head := range v.Head {
+		k := head.Request.Key
+		base := v.Releases[k]
+		if base != nil {
+			seen++
+		}
+		if p.rests(k, base, head) {
+			p.Instances = append(p.Instances, head)
+			continue
+		}
+		queue = p.choose(&subject{Pass: p, key: k, base: base, head: head}, queue)
+	}
+	if seen < len(v.Releases) {
+		queue = p.chooseOrphans(queue)
+	}
+	p.admitGroups(queue)
+	p.limitDeletions()
+	slices.SortFunc(p.Instances, func(a, b *platform.Instance) int { return a.Request.Key.Compare(b.Request.Key) })
+	slices.SortFunc(p.Forget, platform.RequestKey.Compare)
+	return p
+}
+
+func (v *View) begin() *Pass {
+	p := &Pass{
+		Instances: make([]*platform.Instance, 0, len(v.Head)),
+		Keep:      map[platform.RequestKey]bool{},
+		Records:   map[platform.RequestKey]*platform.Release{},
+		Restore:   map[platform.RequestKey]Restoration{},
+		view:      v,
+		standings: map[platform.RequestKey]*Standing{},
+		moves:     map[platform.RequestKey]*move{},
+	}
+	p.decisions = v.decide()
+	for _, at := range p.decisions.edges {
+		p.wake(at)
+	}
+	return p
+}
+
+// chooseOrphans goes through what the state holds and the head does not ask for.
+func (p *Pass) chooseOrphans(queue []*subject) []*subject {
+	asked := make(map[platform.RequestKey]bool, len(p.view.Head))
+	for _, head := range p.view.Head {
+		asked[head.Request.Key] = true
+	}
+	var orphans []platform.RequestKey
+	for k := range maps.Keys(p.view.Releases) {
+		if !asked[k] {
+			orphans = append(orphans, k)
+		}
+	}
+	slices.SortFunc(orphans, platform.RequestKey.Compare)
+	for _, k := range orphans {
+		queue = p.choose(&subject{Pass: p, key: k, base: p.view.Releases[k]}, queue)
+	}
+	return queue
+}
+
+// rests reports whether there is nothing to decide about an instance. Nearly all rest at nearly all times, so this is
+// what a pass costs.
+func (p *Pass) rests(k platform.RequestKey, base *platform.Release, head *platform.Instance) bool {
+	if base == nil || base.Digest != head.Release || base.Absent || base.Promotion.Rollout != nil ||
+		p.decisions.concern(k, base.Offering) || len(base.Clusters) != len(head.Clusters) {
+		return false
+	}
+	for _, c := range head.Clusters {
+		if placed, ok := base.Clusters[c.Name]; !ok || placed.Joining || placed.Release != "" {
+			return false
+		}
+	}
+	for _, up := range p.view.Environment.PromotesFrom {
+		if r := p.view.Elsewhere[up][k]; r != nil && r.Digest != base.Digest {
+			return false
+		}
+	}
+	return !p.lacksProof(base)
+}
+
+// A subject is a request of the environment on its way through a pass.
+type subject struct {
+	*Pass
+	key    platform.RequestKey
+	base   *platform.Release  // the record from now on; nil: nothing was ever here
+	head   *platform.Instance // what the head asks for; nil: nothing, or it is broken
+	edited bool               // base is a copy that may be changed
+
+	// What wants to enter, if it has to wait for its turn among others.
+	next *candidate
+	stay *platform.Instance
+}
+
+// edit returns the record to change.
+func (s *subject) edit() *platform.Release {
+	if !s.edited {
+		s.base, s.edited = clone(s.base), true
+		s.Records[s.key] = s.base
+	}
+	return s.base
+}
+
+// clone copies a record as far as this package changes it.
+func clone(r *platform.Release) *platform.Release {
+	c := *r
+	c.Clusters = maps.Clone(r.Clusters)
+	p := &c.Promotion
+	p.Gates, p.Proven, p.Ran = slices.Clone(p.Gates), slices.Clone(p.Proven), slices.Clone(p.Ran)
+	p.Rejected, p.Admitted = slices.Clone(p.Rejected), slices.Clone(p.Admitted)
+	if p.Rollout != nil {
+		rollout := *p.Rollout
+		rollout.Moved, rollout.Pending = slices.Clone(rollout.Moved), slices.Clone(rollout.Pending)
+		p.Rollout = &rollout
+	}
+	return &c
+}
+
+// choose decides about one instance, and puts it into the queue where that depends on the others.
+func (p *Pass) choose(s *subject, queue []*subject) []*subject {
+	p.noteDebts(s)
+	if s.base != nil && p.follow(s) {
+		return queue // it goes back to what ran, or is forgotten
+	}
+	next, stay := p.pick(s)
+	switch {
+	case next == nil:
+		p.stay(s, stay)
+	case next.group != "":
+		s.next, s.stay = next, stay
+		return append(queue, s)
+	default:
+		p.enter(s, next)
+	}
+	return queue
+}
+
+// stay keeps an instance at the release that it has.
+func (p *Pass) stay(s *subject, i *platform.Instance) {
+	switch {
+	case i != nil:
+		p.Instances = append(p.Instances, i)
+		p.deleting(s, p.leaving(s.base, i))
+	case s.base != nil:
+		p.Keep[s.key] = true
+	}
+}
+
+// enter gives an instance another release, or none.
+func (p *Pass) enter(s *subject, c *candidate) {
+	p.moves[s.key] = &move{
+		removal: c.removal, cause: c.cause, group: c.group, gates: c.passed, from: c.from, content: c.content,
+	}
+	if c.restore != nil {
+		p.restorePinned(s, c)
+		return
+	}
+	if !c.removal {
+		p.Instances = append(p.Instances, c.instance)
+		if runs(s.base) {
+			p.deleting(s, p.leaving(s.base, c.instance))
+		}
+	}
+	p.standing(s.key).State = Moving
+}

@@ -1,0 +1,70 @@
+package promotion
+
+import (
+	"fmt"
+	"time"
+
+	"transom.dev/render/platform"
+)
+
+// farthest is how many edges of windows are looked ahead to find when one opens.
+const farthest = 400
+
+// window returns why the environment may not change now, or nil. Where there are windows that allow, one of them has to be
+// on; one that denies must not.
+func (p *Pass) window() *Gate {
+	if p.lazy.window == nil {
+		p.lazy.window = new(*Gate)
+		windows := p.view.Environment.Windows
+		open := func(t time.Time) bool { return within(windows, t) }
+		if len(windows) > 0 && !p.view.Now.both(open) {
+			*p.lazy.window = p.shut(windows, open)
+		}
+	}
+	return *p.lazy.window
+}
+
+func within(windows []platform.Window, t time.Time) bool {
+	allows, inside := false, false
+	for _, w := range windows {
+		on := w.Contains(t)
+		if w.Deny && on {
+			return false
+		}
+		allows, inside = allows || !w.Deny, inside || !w.Deny && on
+	}
+	return inside || !allows
+}
+
+func (p *Pass) shut(windows []platform.Window, open func(time.Time) bool) *Gate {
+	now := p.view.Now
+	g := &Gate{Name: "window", Reason: "outside the windows of " + p.view.Environment.File, Opens: "time, or an Override that skips window"}
+	if skew := now.Jumped(); skew != 0 && open(now.Wall) {
+		g.Reason = fmt.Sprintf("the machine's clock was set by %s since Transom started: a window opens once both times are inside it", skew.Round(time.Second))
+		g.Opens = "time, or a restart"
+		g.At = now.Wall.Add(opening(windows, now.Steady, open).Sub(now.Steady))
+		return g
+	}
+	g.At = opening(windows, now.Wall, open)
+	if !g.At.IsZero() {
+		g.Reason += "; the next opens at " + g.At.Format(time.RFC3339)
+	}
+	return g
+}
+
+// opening returns the first time after t at which the windows are open; zero: none is in sight.
+func opening(windows []platform.Window, t time.Time, open func(time.Time) bool) time.Time {
+	for range farthest {
+		var next time.Time
+		for _, w := range windows {
+			if edge := w.Edge(t); !edge.IsZero() && (next.IsZero() || edge.Before(next)) {
+				next = edge
+			}
+		}
+		if next.IsZero() || open(next) {
+			return next
+		}
+		t = next
+	}
+	return t
+}
