@@ -36,6 +36,10 @@ type Direction struct {
 	// Next carries Base's Promotion. Its Commit is Base's where the release is the same, and the platform's otherwise:
 	// who takes over what an older commit yielded says so in the answer.
 	Admit func([]platform.Proposal) []*platform.Release
+
+	// AdmitNamespaces says whether namespaces that are there may change, all of the environment's or none, as they do
+	// when its components of namespaces do; nil: they may. The digest names exactly these changes.
+	AdmitNamespaces func(digest string) bool
 }
 
 // A Restoration is what an instance had at some earlier commit of the state.
@@ -50,11 +54,16 @@ func (p *pass) restored(k platform.RequestKey) *platform.Release {
 }
 
 // had returns the record of a request before this pass, as it is from now on if nothing else happens to it.
+// Clusters that are let go are not in it.
 func (p *pass) had(k platform.RequestKey) *platform.Release {
-	if r := p.direction.Records[k]; r != nil {
-		return r
+	r := p.direction.Records[k]
+	if r == nil {
+		r = p.base.Releases[k]
 	}
-	return p.base.Releases[k]
+	if r == nil || p.continued {
+		return r // the last pass let go of all that are gone
+	}
+	return p.withoutGone(r)
 }
 
 // restore checks that all bytes to restore are the recorded ones, and learns what objects are in them.

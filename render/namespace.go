@@ -36,6 +36,7 @@ func (p *pass) settleNamespaces() {
 			users[file] = append(users[file], c)
 		}
 	}
+	p.tenants = users
 	for _, file := range slices.Sorted(maps.Keys(users)) {
 		manifest, problems := p.namespace(users[file][0], file)
 		if !slices.ContainsFunc(problems, func(p platform.Problem) bool { return !p.Warning }) {
@@ -155,18 +156,4 @@ func (p *pass) namespaceProblems(name string, manifest []byte) []platform.Proble
 		}
 	}
 	return check.problems
-}
-
-// writeNamespaces changes the namespace files that differ. None is ever removed with the last instance in it.
-func (p *pass) writeNamespaces() error {
-	for file, manifest := range p.namespaces {
-		before, err := p.base.read(file)
-		if err != nil {
-			return fmt.Errorf("render %s: %w", p.environment.Name, err)
-		}
-		if string(before) != string(manifest) {
-			p.changes[file] = manifest
-		}
-	}
-	return nil
 }

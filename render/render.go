@@ -108,6 +108,7 @@ type pass struct {
 	pending    map[platform.RequestKey]bool                  // proposed, and not admitted as a whole
 	closing    bool                                          // nothing is built any more
 	namespaces map[string][]byte                             // files to have, by path
+	tenants    map[string][]*candidate                       // in each of them
 	releases   map[platform.RequestKey]*platform.Release     // that differ from the base
 	fleet      platform.Fleet
 	changes    map[string][]byte
