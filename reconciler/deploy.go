@@ -2,9 +2,11 @@ package reconciler
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"transom.dev/fleet"
 	"transom.dev/fleet/apply"
@@ -77,11 +79,33 @@ func (r *Reconciler) ClusterSeen(c fleet.ClusterResult) {
 	if r.identities.learn(c.Cluster, c.UID) {
 		r.Trigger.Fire("cluster " + c.Cluster + " answered")
 	}
+	if !c.Reachable {
+		why := fmt.Sprintf("cluster %s does not answer: %s", c.Cluster, c.Err)
+		for environment := range r.health.away(c.Cluster, why) {
+			r.wakeAround(environment, "cluster "+c.Cluster+" went away")
+		}
+	}
+}
+
+// burst is how long a lane waits for more news of health before it looks at it: it comes in bursts.
+const burst = 50 * time.Millisecond
+
+// wakeAround asks for a pass over the environments whose decisions depend on the health of one.
+func (r *Reconciler) wakeAround(environment, cause string) {
+	r.mu.Lock()
+	p := r.latest
+	r.mu.Unlock()
+	if p != nil {
+		r.lanes.wake(cause, burst, neighbours(p, environment)...)
+	}
 }
 
 // Placed takes what the fleet says of an instance on a cluster. It is meant as fleet.Fleet's Report.
 func (r *Reconciler) Placed(result fleet.Result) {
 	key := platform.RequestKey{Team: result.Team, Name: result.Request}
+	if r.health.placed(result) {
+		defer r.wakeAround(result.Environment, "health")
+	}
 	switch {
 	case result.Err != nil:
 		r.Board.Lost(result.Environment, key, result.Cluster, result.Err.Error())

@@ -3,6 +3,7 @@ package reconciler
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -128,8 +129,8 @@ type message struct {
 }
 
 // describe says what a commit does: its subject, a line per release, and the trailers that machines read.
-func describe(environment, commit string, state *render.State, healed int) *message {
-	m := &message{subject: subject(environment, state, healed)}
+func describe(environment, commit string, base *render.Base, state *render.State, healed int) *message {
+	m := &message{subject: subject(environment, base, state, healed)}
 	if healed > 0 {
 		m.summary = append(m.summary, fmt.Sprintf("Restores %d files that were changed by somebody else.", healed))
 	}
@@ -144,17 +145,17 @@ func describe(environment, commit string, state *render.State, healed int) *mess
 		}
 		m.trailers = append(m.trailers, fmt.Sprintf("%s: %s %s", releaseTrailer, key, release.Digest))
 		if i < summaryLines {
-			m.summary = append(m.summary, step(key, release))
+			m.summary = append(m.summary, step(base.Releases[key], release))
 		}
 	}
 	return m
 }
 
-func subject(environment string, state *render.State, healed int) string {
+func subject(environment string, base *render.Base, state *render.State, healed int) string {
 	switch {
 	case len(state.Touched) == 1 && state.Releases[state.Touched[0]] != nil:
 		key := state.Touched[0]
-		return environment + ": " + step(key, state.Releases[key])
+		return environment + ": " + step(base.Releases[key], state.Releases[key])
 	case len(state.Touched) > 0:
 		return fmt.Sprintf("%s: %d releases", environment, len(state.Touched))
 	case healed > 0:
@@ -164,11 +165,48 @@ func subject(environment string, state *render.State, healed int) string {
 	}
 }
 
-func step(key platform.RequestKey, release *platform.Release) string {
-	if release.Absent {
-		return "remove " + key.String()
+// step says in a line what a commit does to one release.
+func step(before, after *platform.Release) string {
+	rollout := after.Promotion.Rollout
+	switch {
+	case after.Absent && (before == nil || !before.Absent):
+		return "remove " + after.Key.String()
+	case before != nil && before.Digest == after.Digest && sameBytes(before, after):
+		return remembered(before.Promotion, after)
+	case rollout != nil && rollout.Cause == "rollback":
+		return fmt.Sprintf("roll %s back to %s %s", after.Key, after.Offering, after.Version)
+	case rollout != nil && len(rollout.Pending) > 0 && len(rollout.Moved) > 0:
+		return fmt.Sprintf("%s to %s %s on %s", after.Key, after.Offering, after.Version, strings.Join(rollout.Moved, ", "))
+	default:
+		return fmt.Sprintf("%s to %s %s", after.Key, after.Offering, after.Version)
 	}
-	return fmt.Sprintf("%s to %s %s", key, release.Offering, release.Version)
+}
+
+func sameBytes(a, b *platform.Release) bool {
+	return maps.EqualFunc(a.Clusters, b.Clusters, func(x, y platform.ReleasePlacement) bool { return x.Revision == y.Revision })
+}
+
+// remembered says what is new in a record of which nothing moved.
+func remembered(before platform.Promotion, after *platform.Release) string {
+	now := after.Promotion
+	switch {
+	case now.Rollout != nil && now.Rollout.Stopped != "" && (before.Rollout == nil || before.Rollout.Stopped == ""):
+		return fmt.Sprintf("stop %s at %s %s", after.Key, after.Offering, after.Version)
+	case latest(now).Soaked != "" && (latest(now).Digest != latest(before).Digest || latest(now).Soaked != latest(before).Soaked):
+		return fmt.Sprintf("%s proved %s %s for %s", after.Key, after.Offering, latest(now).Version, latest(now).Soaked)
+	case before.Rollout != nil && now.Rollout == nil:
+		return fmt.Sprintf("%s is healthy with %s %s", after.Key, after.Offering, after.Version)
+	default:
+		return fmt.Sprintf("record of %s", after.Key)
+	}
+}
+
+// latest is the proof that was added last, or a zero one.
+func latest(p platform.Promotion) platform.ReleaseProof {
+	if len(p.Proven) == 0 {
+		return platform.ReleaseProof{}
+	}
+	return p.Proven[len(p.Proven)-1]
 }
 
 // thank names the author of the platform commit, where it can be read.

@@ -26,34 +26,74 @@ type lane struct {
 
 	mu       sync.Mutex
 	platform *platform.Platform // what the next pass reconciles
+	waking   bool               // somebody asked for a pass that is about to be
 
 	// Of the goroutine that runs passes; caches of what Git holds.
 	url  string // of the state repository that repo is
 	repo StateRepo
-	last *held  // what the branch held when this lane last saw or moved it
-	done inputs // of the last pass that succeeded
+	last *held         // what the branch held when this lane last saw or moved it
+	done inputs        // of the last pass that succeeded
+	next time.Time     // when something can change by itself; zero: never
+	soak time.Duration // the longest that somebody asks for here
+
+	recorded *held                        // whose instances status was told
+	talked   map[platform.RequestKey]bool // of whom it was told more in the last pass than what state holds
+}
+
+// sleep is how long the lane rests if nothing wakes it. While something soaks its cluster is to remember it every tenth;
+// otherwise the machine's clock may be set meanwhile.
+func (l *lane) sleep(now time.Time) time.Duration {
+	longest := time.Minute
+	if l.soak > 0 {
+		longest = max(l.soak/10, time.Second)
+	}
+	return max(20*time.Millisecond, min(l.next.Sub(now), longest))
+}
+
+// wake asks for a pass once after has gone by; until then, others that ask are given the same pass.
+func (l *lane) wake(cause string, after time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.waking {
+		return
+	}
+	l.waking = true
+	time.AfterFunc(after, func() {
+		l.mu.Lock()
+		l.waking = false
+		l.mu.Unlock()
+		l.latch.Fire(cause)
+	})
 }
 
 // lanes owns a goroutine per environment.
 type lanes struct {
-	reconciler *Reconciler
-	byName     map[string]*lane
-	running    sync.WaitGroup
+	mu      sync.Mutex
+	byName  map[string]*lane
+	running sync.WaitGroup
 }
 
-// start gives every environment of p its pass, in lanes that it makes where there are none. An environment whose file
+// startLanes gives every environment of p its pass, in lanes that it makes where there are none. An environment whose file
 // is gone is let go: its clusters are no longer written to, and nothing is deleted.
-func (l *lanes) start(ctx context.Context, p *platform.Platform, causes []string) {
+func (r *Reconciler) startLanes(ctx context.Context, p *platform.Platform, causes []string) {
+	l := &r.lanes
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.byName == nil {
+		l.byName = map[string]*lane{}
+	}
 	for name, e := range p.Environments {
 		if e.Broken {
-			l.reconciler.Board.EnvironmentFailed(name, errBroken(e))
+			r.Board.EnvironmentFailed(name, errBroken(e))
 			continue
 		}
-		if l.byName[name] == nil {
-			l.byName[name] = &lane{name: name, latch: trigger.New()}
-			l.running.Go(func() { l.reconciler.runLane(ctx, l.byName[name]) })
+		known := l.byName[name]
+		if known == nil {
+			known = &lane{name: name, latch: trigger.New()}
+			l.byName[name] = known
+			l.running.Go(func() { r.runLane(ctx, known) })
 		}
-		l.byName[name].offer(p, causes)
+		known.offer(p, causes)
 	}
 	for name, known := range l.byName {
 		if p.Environments[name] == nil {
@@ -63,6 +103,17 @@ func (l *lanes) start(ctx context.Context, p *platform.Platform, causes []string
 }
 
 func (l *lanes) wait() { l.running.Wait() }
+
+// wake asks for a pass over each of these environments, after a moment: what wakes them comes in bursts.
+func (l *lanes) wake(cause string, after time.Duration, environments ...string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, name := range environments {
+		if known := l.byName[name]; known != nil {
+			known.wake(cause, after)
+		}
+	}
+}
 
 // offer makes p what the next pass reconciles and asks for that pass.
 func (l *lane) offer(p *platform.Platform, causes []string) {
@@ -81,7 +132,7 @@ func (l *lane) latest() *platform.Platform {
 // runLane runs passes until ctx is done. A pass that failed is tried again, later each time.
 func (r *Reconciler) runLane(ctx context.Context, l *lane) {
 	retry := firstRetry
-	again := time.AfterFunc(lastRetry, func() { l.latch.Fire("retry") })
+	again := time.AfterFunc(lastRetry, func() { l.latch.Fire("time") })
 	defer again.Stop()
 	again.Stop()
 	for {
@@ -101,6 +152,10 @@ func (r *Reconciler) runLane(ctx context.Context, l *lane) {
 			retry = min(2*retry, lastRetry)
 		default:
 			retry = firstRetry
+			again.Stop()
+			if !l.next.IsZero() {
+				again.Reset(l.sleep(r.Now()))
+			}
 			r.reconciled(l.name)
 			r.Logger.Debug("pass done", "environment", l.name, "cause", causes, "took", r.Now().Sub(started))
 		}
@@ -111,6 +166,8 @@ func (r *Reconciler) pass(ctx context.Context, l *lane) error {
 	p := l.latest()
 	if p.Environments[l.name] == nil {
 		r.Board.Forget(l.name)
+		r.states.forget(l.name)
+		r.health.forget(l.name)
 		return r.Fleet.Deploy(fleet.Target{Environment: l.name})
 	}
 	return r.Reconcile(ctx, p, l)

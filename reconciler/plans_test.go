@@ -1,6 +1,7 @@
 package reconciler_test
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"io/fs"
@@ -10,11 +11,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/tools/txtar"
 
+	"transom.dev/reconciler"
 	"transom.dev/reconciler/gitrepo"
+	"transom.dev/reconciler/status"
 	"transom.dev/render"
 	"transom.dev/render/platform"
 )
@@ -45,11 +49,14 @@ func planAndMerge(t *testing.T, file string) {
 	s.git(s.dir, "init", "-q", "--bare", "-b", "main", "state-prod.git")
 	s.replace(before)
 	first := s.commit("before")
+	s.fleet.says(s.Placed)
 	s.run()
 	s.Trigger.Fire("test")
 	for _, environment := range []string{"dev", "prod"} {
 		s.stands(environment, first)
+		s.rests(environment)
 	}
+	s.fleet.says(nil) // what is committed next is the first step, and no health lets a second follow
 
 	s.replace(after)
 	plans, mistakes := s.plan()
@@ -76,6 +83,27 @@ func planAndMerge(t *testing.T, file string) {
 		return
 	}
 	require.Equal(t, want, said.String())
+}
+
+// rests waits until nothing in an environment is under way.
+func (s *system) rests(environment string) {
+	s.t.Helper()
+	changed, end := s.Board.Subscribe()
+	defer end()
+	limit := time.After(time.Minute)
+	for {
+		moving := slices.ContainsFunc(s.Board.Status().Instances, func(in status.Instance) bool {
+			return in.Environment == environment && in.Rollout != nil
+		})
+		if !moving {
+			return
+		}
+		select {
+		case <-changed:
+		case <-limit:
+			require.FailNow(s.t, "not at rest", "%+v", s.Board.Status())
+		}
+	}
 }
 
 // situation is the platform before and after.
@@ -134,12 +162,17 @@ func (s *system) plan() (plans map[string]*plan, mistakes string) {
 		mistakes += problem.String() + "\n"
 	}
 	plans = map[string]*plan{"dev": nil, "prod": nil}
-	for environment := range p.Environments {
+	bases, elsewhere := map[string]*render.Base{}, map[string]map[platform.RequestKey]*platform.Release{}
+	for _, environment := range []string{"dev", "prod"} {
 		base, err := render.ReadBase(s.state(environment))
 		require.NoError(s.t, err)
-		plans[environment] = planned(s.t, p, environment, base)
+		bases[environment], elsewhere[environment] = base, base.Releases
+	}
+	for environment := range p.Environments {
+		p.Commit = ""
+		plans[environment] = s.planned(p, environment, bases[environment], elsewhere)
 		p.Commit = "0123456789012345678901234567890123456789"
-		again := planned(s.t, p, environment, base)
+		again := s.planned(p, environment, bases[environment], elsewhere)
 		require.Equal(s.t, plans[environment].digest, again.digest, "a plan's digest knows no commit")
 		p.Commit = ""
 	}
@@ -155,10 +188,15 @@ type plan struct {
 	digest   string
 }
 
-func planned(t *testing.T, p *platform.Platform, environment string, base *render.Base) *plan {
+func (s *system) planned(p *platform.Platform, environment string, base *render.Base, elsewhere map[string]map[platform.RequestKey]*platform.Release) *plan {
+	t := s.t
 	t.Helper()
-	var r render.Renderer
-	state, err := r.Render(p, environment, base)
+	state, _, err := reconciler.Preview(t.Context(), p, environment, base, reconciler.Sources{
+		State: s.state(environment).Commit, Elsewhere: elsewhere, Renderer: new(render.Renderer),
+		At: func(ctx context.Context, commit string) (fs.FS, error) {
+			return s.remote("state-"+environment).At(ctx, commit)
+		},
+	}, time.Now())
 	require.NoError(t, err)
 	changes, err := render.Plan(base, state)
 	require.NoError(t, err)

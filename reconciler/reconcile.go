@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
+	"time"
 
 	"transom.dev/reconciler/gitrepo"
+	"transom.dev/reconciler/promotion"
 	"transom.dev/render"
 	"transom.dev/render/platform"
 )
@@ -18,7 +21,9 @@ const races = 5
 //
 //	fetch    the head of its state repository
 //	accept   or freeze: is the platform a continuation of the one that the state came from?
-//	render   every request for every cluster, against what the state holds; what did not change is carried over
+//	choose   which release every instance has from now on: gates, rollouts, failures, people's decisions
+//	render   those, for every cluster, against what the state holds; what did not change is carried over
+//	admit    how much of what changed goes to which clusters now
 //	commit   the difference, on top of exactly the head that was read
 //	deploy   what is committed, never what is only in memory
 //	record   where everything stands
@@ -35,8 +40,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, p *platform.Platform, l *lan
 		if err != nil {
 			return fmt.Errorf("fetch the state of %s: %w", l.name, err)
 		}
-		pins := r.identities.of(p, e)
-		if l.done.same(p, held, pins) {
+		r.publish(p, l.name, held)
+		now := inputs{p, held.head.Commit, r.identities.of(p, e), r.states.around(p, l.name), r.health.heard(neighbours(p, l.name))}
+		if l.done.same(now) && (l.next.IsZero() || r.Now().Before(l.next)) {
 			return nil
 		}
 		frozen, err := r.accept(ctx, p, l.name, held)
@@ -45,13 +51,14 @@ func (r *Reconciler) Reconcile(ctx context.Context, p *platform.Platform, l *lan
 		}
 		if frozen != "" {
 			r.recordFrozen(p, e, held, frozen)
-			l.done = inputs{p, held.head.Commit, pins}
+			l.done, l.next = now, time.Time{}
 			return r.deploy(p, e, held)
 		}
-		held.base.Pins = pins
-		state, err := l.renderer.Render(p, l.name, held.base)
+		held.base.Pins = now.pins
+		chosen := r.choose(ctx, p, l, held, now.around)
+		state, err := r.render(ctx, p, l, held, chosen)
 		if err != nil {
-			return fmt.Errorf("render %s: %w", l.name, err)
+			return errors.Join(fmt.Errorf("render %s: %w", l.name, err), r.deploy(p, e, held))
 		}
 		err = r.commit(ctx, p, l, held, state)
 		if errors.Is(err, gitrepo.ErrRaced) && attempt < races {
@@ -63,9 +70,29 @@ func (r *Reconciler) Reconcile(ctx context.Context, p *platform.Platform, l *lan
 		if err := r.deploy(p, e, held); err != nil {
 			return fmt.Errorf("deploy %s: %w", l.name, err)
 		}
-		r.record(p, e, held, state)
-		l.done = inputs{p, held.head.Commit, pins}
+		r.publish(p, l.name, held)
+		r.record(ctx, p, l, held, state, chosen)
+		if l.done, l.next = now, chosen.Next; held.head.Commit != now.head {
+			r.lanes.wake("commit", 0, l.name) // what moved may be what others waited for
+		}
 		return nil
+	}
+}
+
+// render renders what was chosen, and commits to as much of it as is admitted.
+func (r *Reconciler) render(ctx context.Context, p *platform.Platform, l *lane, h *held, chosen *promotion.Pass) (*render.State, error) {
+	direction, err := Direction(ctx, chosen, atOf(l.repo))
+	if err != nil {
+		return nil, err
+	}
+	return l.renderer.Direct(p, l.name, h.base, direction)
+}
+
+// publish tells the lanes whose decisions depend on this one what it holds.
+func (r *Reconciler) publish(p *platform.Platform, environment string, h *held) {
+	if r.states.publish(environment, h) {
+		others := slices.DeleteFunc(neighbours(p, environment), func(name string) bool { return name == environment })
+		r.lanes.wake("state of "+environment, 0, others...)
 	}
 }
 
@@ -74,11 +101,14 @@ type inputs struct {
 	platform *platform.Platform
 	head     string
 	pins     map[string]string
+	around   map[string]committed // the states of its neighbours
+	heard    int                  // how much clusters have said of it and its neighbours
 }
 
-// same says that a pass with these inputs was done, so that another would find nothing to do.
-func (i inputs) same(p *platform.Platform, h *held, pins map[string]string) bool {
-	return i.platform == p && i.head == h.head.Commit && maps.Equal(i.pins, pins)
+// same says that a pass with these inputs was done, so that another would find nothing to do before some time has passed.
+func (i inputs) same(o inputs) bool {
+	return i.platform == o.platform && i.head == o.head && maps.Equal(i.pins, o.pins) && i.heard == o.heard &&
+		maps.EqualFunc(i.around, o.around, func(a, b committed) bool { return a.commit == b.commit })
 }
 
 // held is what an environment's state repository holds.
@@ -140,7 +170,7 @@ func (r *Reconciler) commit(ctx context.Context, p *platform.Platform, l *lane, 
 	if len(changes) == 0 {
 		return nil
 	}
-	message := describe(l.name, p.Commit, state, healed)
+	message := describe(l.name, p.Commit, h.base, state, healed)
 	message.thank(ctx, r.Platform, p.Commit)
 	snapshot, err := l.repo.Commit(ctx, h.head, gitrepo.Commit{
 		Message: message.String(), Changes: changes, Author: self, Committer: self, When: r.Now(),

@@ -21,6 +21,8 @@ type Source interface {
 	Fetch(ctx context.Context) (*gitrepo.Snapshot, error)
 	IsAncestor(ctx context.Context, ancestor, descendant string) (bool, error)
 	Show(ctx context.Context, commit string) (gitrepo.CommitInfo, error)
+	Log(ctx context.Context, path string, limit int) ([]gitrepo.CommitInfo, error)
+	Generation(ctx context.Context, commit string) (int, error)
 }
 
 // StateRepo is one environment's state repository.
@@ -34,6 +36,9 @@ type StateRepo interface {
 // Deployer takes what an environment's committed state asks of the fleet. *fleet.Fleet is one.
 type Deployer interface {
 	Deploy(t fleet.Target) error
+
+	// Checkpoint has an instance's inventory remember for how long a revision was seen healthy. It does not wait.
+	Checkpoint(environment, cluster string, k platform.RequestKey, revision string, soaked time.Duration)
 }
 
 // Reconciler holds the concrete parts. All fields but Logger are required and are not changed once it runs.
@@ -48,6 +53,9 @@ type Reconciler struct {
 	Now         func() time.Time
 
 	identities identities
+	states     states
+	lanes      lanes
+	health     ledger
 
 	mu     sync.Mutex
 	latest *platform.Platform
@@ -56,8 +64,8 @@ type Reconciler struct {
 
 // Run reconciles on every trigger until ctx is done, and returns when every lane has ended.
 func (r *Reconciler) Run(ctx context.Context) error {
-	lanes := &lanes{reconciler: r, byName: map[string]*lane{}}
-	defer lanes.wait()
+	r.health.begin(r.Now, r.Fleet.Checkpoint)
+	defer r.lanes.wait()
 	loader := &platform.Loader{}
 	for {
 		causes, err := r.Trigger.Wait(ctx)
@@ -73,7 +81,7 @@ func (r *Reconciler) Run(ctx context.Context) error {
 			r.Logger.Error("platform not loaded", "cause", causes, "err", err)
 			continue // the ticker tries again; the lanes keep what they have
 		}
-		lanes.start(ctx, p, causes)
+		r.startLanes(ctx, p, causes)
 	}
 }
 

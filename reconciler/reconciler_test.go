@@ -15,30 +15,68 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"transom.dev/fleet"
+	"transom.dev/fleet/apply"
 	"transom.dev/reconciler"
 	"transom.dev/reconciler/gitrepo"
 	"transom.dev/reconciler/status"
 	"transom.dev/reconciler/trigger"
+	"transom.dev/render"
 	"transom.dev/render/platform"
 )
 
-// deployments is a fleet that only remembers what it was told.
+// deployments is a fleet that only remembers what it was told, and where report is set, finds everything healthy at once.
 type deployments struct {
 	mu     sync.Mutex
 	latest map[string]fleet.Target
 	told   chan struct{}
+	report func(fleet.Result)
 }
 
 func (d *deployments) Deploy(t fleet.Target) error {
 	d.mu.Lock()
-	defer d.mu.Unlock()
 	d.latest[t.Environment] = t
+	report := d.report
+	d.mu.Unlock()
 	select {
 	case d.told <- struct{}{}:
 	default:
 	}
+	if report == nil {
+		return nil
+	}
+	return reportHealthy(t, report)
+}
+
+// reportHealthy says of everything that a target has on its clusters that it is there and well.
+func reportHealthy(t fleet.Target, report func(fleet.Result)) error {
+	for _, cluster := range t.Clusters {
+		files, err := t.Snapshot.Blobs("clusters/" + cluster.Name)
+		if err != nil {
+			return err
+		}
+		for file := range files {
+			content, err := t.Snapshot.ReadFile(file)
+			if err != nil {
+				return err
+			}
+			parts := strings.Split(strings.TrimSuffix(file, ".yaml"), "/")
+			report(fleet.Result{
+				Environment: t.Environment, Cluster: cluster.Name, Team: parts[2], Request: parts[3],
+				Revision: render.Revision(content), Result: apply.Result{Health: apply.Healthy, Settled: true},
+			})
+		}
+	}
 	return nil
 }
+
+// says sets what becomes of what is deployed from now on.
+func (d *deployments) says(report func(fleet.Result)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.report = report
+}
+
+func (d *deployments) Checkpoint(string, string, platform.RequestKey, string, time.Duration) {}
 
 func (d *deployments) of(environment string) fleet.Target {
 	d.mu.Lock()

@@ -1,34 +1,97 @@
 package reconciler
 
 import (
+	"context"
 	"fmt"
+	"maps"
 	"slices"
+	"time"
 
 	"k8s.io/apimachinery/pkg/labels"
 
+	"transom.dev/reconciler/promotion"
 	"transom.dev/reconciler/status"
 	"transom.dev/render"
 	"transom.dev/render/platform"
 )
 
-// record tells status where every instance of the environment stands after a pass.
-func (r *Reconciler) record(p *platform.Platform, e *platform.Environment, h *held, state *render.State) {
+// record tells status where the instances of the environment stand after a pass: all of them after the first, then those
+// about which there was something to say in this pass or the last.
+func (r *Reconciler) record(ctx context.Context, p *platform.Platform, l *lane, h *held, state *render.State, chosen *promotion.Pass) {
+	e := p.Environments[l.name]
 	seen := r.environment(p, e, h)
-	seen.Problems = state.Problems
-	r.Board.Reconciled(seen, instances(p, e, h, state.Problems))
+	seen.Problems, seen.Next = state.Problems, chosen.Next
+	standings := chosen.Standings()
+	talked := map[platform.RequestKey]bool{}
+	for k := range standings {
+		talked[k] = true
+	}
+	for _, problem := range slices.Concat(p.Problems, state.Problems) {
+		if problem.Request != nil {
+			talked[*problem.Request] = true
+		}
+	}
+	tell, about := r.Board.Updated, maps.Clone(talked)
+	maps.Copy(about, l.talked)
+	for _, k := range slices.Concat(state.Touched, chosen.Forget) {
+		about[k] = true
+	}
+	if l.recorded != h {
+		tell = r.Board.Reconciled
+		for k := range h.base.Releases {
+			about[k] = true
+		}
+	}
+	list := instances(p, e, h, state.Problems, about)
+	for i := range list {
+		list[i].MergedAt = r.mergedAt(ctx, list[i].Commit)
+		stand(&list[i], standings[list[i].Request])
+	}
+	tell(seen, list)
+	l.talked, l.recorded = talked, h
+}
+
+// stand says of an instance what it waits for.
+func stand(in *status.Instance, s *promotion.Standing) {
+	if s == nil {
+		return
+	}
+	in.Debts = s.Debts
+	for _, g := range s.Gates {
+		in.Waiting = append(in.Waiting, status.Gate(g))
+	}
+	if c := s.Candidate; c != nil {
+		in.Candidate = &status.Candidate{Release: c.Digest, Version: c.Version, Commit: c.Commit, Absent: s.Removal}
+	}
+}
+
+// mergedAt is when a platform commit was made; zero where that cannot be read.
+func (r *Reconciler) mergedAt(ctx context.Context, commit string) time.Time {
+	if commit == "" {
+		return time.Time{}
+	}
+	info, err := r.Platform.Show(ctx, commit)
+	if err != nil {
+		return time.Time{}
+	}
+	return info.When
 }
 
 // recordFrozen tells status that the environment does not follow the platform.
 func (r *Reconciler) recordFrozen(p *platform.Platform, e *platform.Environment, h *held, why string) {
 	seen := r.environment(p, e, h)
 	seen.Frozen = why
-	r.Board.Reconciled(seen, instances(p, e, h, nil))
+	all := map[platform.RequestKey]bool{}
+	for k := range h.base.Releases {
+		all[k] = true
+	}
+	r.Board.Reconciled(seen, instances(p, e, h, nil, all))
 	r.Logger.Warn("environment frozen", "environment", e.Name, "err", why)
 }
 
 func (r *Reconciler) environment(p *platform.Platform, e *platform.Environment, h *held) status.Environment {
 	seen := status.Environment{
-		Name: e.Name, StateURL: e.State.URL, Commit: p.Commit, StateCommit: h.ours.Commit,
+		Name: e.Name, StateURL: e.State.URL, Commit: p.Commit, StateCommit: h.ours.Commit, PromotesFrom: e.PromotesFrom,
 	}
 	for _, c := range members(p, e, h) {
 		seen.Clusters = append(seen.Clusters, status.Cluster{Name: c.Name, State: string(c.State), UID: c.UID})
@@ -36,11 +99,14 @@ func (r *Reconciler) environment(p *platform.Platform, e *platform.Environment, 
 	return seen
 }
 
-// instances lists what the state holds, and what the platform asks for but could not be rendered.
-func instances(p *platform.Platform, e *platform.Environment, h *held, rendering []platform.Problem) []status.Instance {
+// instances lists what the state holds of some requests, and what the platform asks for of them but could not be
+// rendered.
+func instances(p *platform.Platform, e *platform.Environment, h *held, rendering []platform.Problem, of map[platform.RequestKey]bool) []status.Instance {
 	byKey := map[platform.RequestKey]*status.Instance{}
-	for key, release := range h.base.Releases {
-		byKey[key] = runs(e.Name, key, release, h.ours.Commit)
+	for key := range of {
+		if release := h.base.Releases[key]; release != nil {
+			byKey[key] = runs(e.Name, key, release, h.ours.Commit)
+		}
 	}
 	for _, problem := range slices.Concat(p.Problems, rendering) {
 		key := problem.Request
@@ -55,8 +121,12 @@ func instances(p *platform.Platform, e *platform.Environment, h *held, rendering
 		}
 		byKey[*key].Problems = append(byKey[*key].Problems, problem)
 	}
-	list := make([]status.Instance, 0, len(byKey))
-	for _, in := range byKey {
+	list := make([]status.Instance, 0, len(of))
+	for key := range of {
+		in := byKey[key]
+		if in == nil {
+			in = &status.Instance{Environment: e.Name, Request: key, Absent: true}
+		}
 		list = append(list, *in)
 	}
 	return list
@@ -69,9 +139,10 @@ func runs(environment string, key platform.RequestKey, release *platform.Release
 		Release: release.Digest, Commit: release.Commit, File: release.File, Absent: release.Absent,
 		Outputs: release.Outputs,
 	}
+	in.Remember(release.Promotion)
 	for cluster, placed := range release.Clusters {
 		in.Placements = append(in.Placements, status.Placement{
-			Cluster: cluster, Revision: placed.Revision, StateCommit: commit,
+			Cluster: cluster, Revision: placed.Revision, StateCommit: commit, Release: placed.Release, Version: placed.Version,
 			Stage: status.Committed, Health: "Unknown", Message: "not looked at yet",
 		})
 	}

@@ -1,0 +1,212 @@
+package reconciler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"time"
+
+	"transom.dev/reconciler/promotion"
+	"transom.dev/render"
+	"transom.dev/render/platform"
+)
+
+// choose has promotion decide what the environment takes in this pass.
+func (r *Reconciler) choose(ctx context.Context, p *platform.Platform, l *lane, h *held, around map[string]committed) *promotion.Pass {
+	e := p.Environments[l.name]
+	patience := patienceOf(p, e)
+	l.soak = patience.soak
+	r.health.expect(l.name, patience)
+	elsewhere := map[string]map[platform.RequestKey]*platform.Release{}
+	for name, state := range around {
+		elsewhere[name] = state.releases
+	}
+	view := Outlook(ctx, p, l.name, h.base, Sources{
+		State: h.ours.Commit, Elsewhere: elsewhere, Renderer: &l.renderer,
+		Generation: r.Platform.Generation, At: atOf(l.repo),
+	})
+	steady := r.health.steady()
+	view.Now = r.health.clock()
+	view.Observe = func(environment string, k platform.RequestKey, cluster string) promotion.Observation {
+		return r.health.observe(environment, k, cluster, steady)
+	}
+	view.Merged = func(file string) (commit, author string) { return r.merged(ctx, file) }
+	return view.Choose()
+}
+
+// merged names the platform commit that brought a file, and its author, where they can be read.
+func (r *Reconciler) merged(ctx context.Context, file string) (commit, author string) {
+	log, err := r.Platform.Log(ctx, file, 1)
+	if err != nil || len(log) == 0 {
+		return "", ""
+	}
+	return log[0].Commit, fmt.Sprintf("%s <%s>", log[0].Author.Name, log[0].Author.Email)
+}
+
+// Sources are where a View of one environment gets what is not in the platform.
+type Sources struct {
+	State      string                                                  // the commit of the environment's state
+	Elsewhere  map[string]map[platform.RequestKey]*platform.Release    // what other environments hold
+	Renderer   *render.Renderer                                        //
+	Generation func(ctx context.Context, commit string) (int, error)   // of platform commits; nil: none is older
+	At         func(ctx context.Context, commit string) (fs.FS, error) // of the environment's state; nil: the past cannot be read
+}
+
+// Outlook is what promotion decides from in one environment, as far as Git knows: the caller adds what clusters say and
+// the time. The daemon and a plan look at a platform through it.
+func Outlook(ctx context.Context, p *platform.Platform, environment string, base *render.Base, s Sources) *promotion.View {
+	e := p.Environments[environment]
+	elsewhere := maps.Clone(s.Elsewhere)
+	delete(elsewhere, environment)
+	return &promotion.View{
+		Platform: p, Environment: e, Head: p.Instances(environment),
+		Prospects: &prospects{ctx: ctx, platform: p, environment: environment, base: base, sources: s},
+		State:     s.State, Releases: base.Releases, Elsewhere: elsewhere,
+		Observe: func(string, platform.RequestKey, string) promotion.Observation { return promotion.Observation{} },
+		Merged:  func(string) (commit, author string) { return "", "" },
+	}
+}
+
+// Preview is what a pass over an environment commits now, of what it would come to in time, if clusters said nothing.
+func Preview(ctx context.Context, p *platform.Platform, environment string, base *render.Base, s Sources, now time.Time) (*render.State, *promotion.Pass, error) {
+	view := Outlook(ctx, p, environment, base, s)
+	view.Now = promotion.Clock{Wall: now}
+	pass := view.Choose()
+	direction, err := Direction(ctx, pass, s.At)
+	if err != nil {
+		return nil, nil, err
+	}
+	state, err := s.Renderer.Direct(p, environment, base, direction)
+	return state, pass, err
+}
+
+// prospects answer promotion's questions out of the renderer and the mirrors. Their answers are good for one pass.
+type prospects struct {
+	ctx         context.Context //nolint:containedctx // it lives as long as one call of Choose
+	platform    *platform.Platform
+	environment string
+	base        *render.Base
+	sources     Sources
+}
+
+func (s *prospects) Broken(k platform.RequestKey) bool {
+	return s.platform.Broken(s.environment, k)
+}
+
+func (s *prospects) Resolve(k platform.RequestKey, c promotion.Content) (*platform.Instance, []platform.Problem) {
+	return s.platform.InstanceOf(s.environment, k, c.Spec, c.Version, c.VersionDigest, c.File)
+}
+
+func (s *prospects) Keys(i *platform.Instance) (map[string]string, []platform.Problem) {
+	return s.sources.Renderer.Keys(s.platform, s.environment, s.base, i)
+}
+
+// Older compares places in history. Of a commit that history does not have any more nobody can say that it is older.
+func (s *prospects) Older(a, b string) bool {
+	if a == b || s.sources.Generation == nil {
+		return false
+	}
+	first, err := s.sources.Generation(s.ctx, a)
+	if err != nil {
+		return false
+	}
+	second, err := s.sources.Generation(s.ctx, b)
+	return err == nil && first < second
+}
+
+func (s *prospects) Ran(state string, k platform.RequestKey) (*platform.Release, error) {
+	if s.sources.At == nil {
+		return nil, errors.New("the history of the state is not at hand")
+	}
+	past, err := s.sources.At(s.ctx, state)
+	if err != nil {
+		return nil, err
+	}
+	content, err := fs.ReadFile(past, path.Join("releases", k.Team, k.Name+".yaml"))
+	if err != nil {
+		return nil, err
+	}
+	return platform.DecodeRelease(content)
+}
+
+func atOf(repo StateRepo) func(context.Context, string) (fs.FS, error) {
+	return func(ctx context.Context, commit string) (fs.FS, error) { return repo.At(ctx, commit) }
+}
+
+// Direction has rendering follow a pass. The bytes that are restored come from the commits of the state that had them.
+func Direction(ctx context.Context, pass *promotion.Pass, at func(context.Context, string) (fs.FS, error)) (render.Direction, error) {
+	d := render.Direction{
+		Instances: pass.Instances, Keep: pass.Keep, Records: pass.Records, Forget: pass.Forget, Admit: pass.Admit,
+		Restore: map[platform.RequestKey]render.Restoration{},
+	}
+	for k, back := range pass.Restore {
+		past, err := at(ctx, back.State)
+		if err != nil {
+			return d, fmt.Errorf("read what %s was: %w", k, err)
+		}
+		restoration := render.Restoration{Release: back.Release, Manifests: map[string][]byte{}}
+		for _, cluster := range back.Clusters {
+			if restoration.Manifests[cluster], err = fs.ReadFile(past, path.Join("clusters", cluster, k.Team, k.Name+".yaml")); err != nil {
+				return d, fmt.Errorf("read what %s was at state commit %s: %w", k, back.State, err)
+			}
+		}
+		d.Restore[k] = restoration
+	}
+	return d, nil
+}
+
+// patienceOf says how soak is measured in an environment: with the least grace and the longest soak that an environment
+// asks for that promotes from it, or one of its own waves.
+func patienceOf(p *platform.Platform, e *platform.Environment) patience {
+	var of patience
+	for _, name := range slices.Sorted(maps.Keys(p.Environments)) {
+		down := p.Environments[name]
+		if !reaches(p, down, e.Name) {
+			continue
+		}
+		of.soak = max(of.soak, down.Gates.Soak)
+		if of.grace == 0 || down.Gates.Grace < of.grace {
+			of.grace = down.Gates.Grace
+		}
+	}
+	if of.grace == 0 {
+		of.grace = e.Gates.Grace
+	}
+	for _, w := range e.Rollout.Waves {
+		of.soak = max(of.soak, w.Soak)
+	}
+	return of
+}
+
+// reaches says whether releases of an environment get to another one, maybe through others that leave a request out.
+func reaches(p *platform.Platform, down *platform.Environment, up string) bool {
+	if down.Broken {
+		return false // maybe because it promotes in a circle
+	}
+	for _, name := range down.PromotesFrom {
+		if name == up {
+			return true
+		}
+		if from := p.Environments[name]; from != nil && reaches(p, from, up) {
+			return true
+		}
+	}
+	return false
+}
+
+// neighbours are the environments whose states and health an environment's decisions depend on: those that it promotes
+// from, and those that promote from it.
+func neighbours(p *platform.Platform, environment string) []string {
+	var names []string
+	for name, other := range p.Environments {
+		if name == environment || reaches(p, other, environment) || p.Environments[environment] != nil && reaches(p, p.Environments[environment], name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}

@@ -1,0 +1,209 @@
+package reconciler
+
+import (
+	"cmp"
+	"sync"
+	"time"
+
+	"transom.dev/fleet"
+	"transom.dev/fleet/apply"
+	"transom.dev/reconciler/promotion"
+	"transom.dev/render/platform"
+)
+
+// ledger is what clusters last said of every placement, and for how long each has been seen as it is. Of that only soak
+// survives the process: clusters keep it, in the inventories of the instances.
+type ledger struct {
+	mu         sync.Mutex
+	now        func() time.Time
+	checkpoint checkpoint
+	began      time.Time // fixed point of the steady clock
+	placements map[place]*seen
+	clusters   map[string]map[place]*seen // the same by cluster
+	patience   map[string]patience        // by environment
+	news       map[string]int             // by environment: how often something changed that may matter to a decision
+}
+
+// checkpoint has a cluster remember a soak.
+type checkpoint func(environment, cluster string, k platform.RequestKey, revision string, soaked time.Duration)
+
+// place names a placement.
+type place struct {
+	environment, cluster string
+	request              platform.RequestKey
+}
+
+// seen is what is known of a placement.
+type seen struct {
+	promotion.Observation
+	meter promotion.Meter
+	saved time.Duration // what its cluster was last asked to remember
+}
+
+// patience is how soak is measured in an environment: how long ill health is forgiven, and how much soak somebody may
+// ask for at most.
+type patience struct{ grace, soak time.Duration }
+
+// begin makes the ledger ready.
+func (l *ledger) begin(now func() time.Time, save checkpoint) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.now, l.checkpoint, l.began = now, save, now()
+	l.placements, l.clusters = map[place]*seen{}, map[string]map[place]*seen{}
+	l.patience, l.news = map[string]patience{}, map[string]int{}
+}
+
+// steady is the time since the ledger began, whatever the machine's clock is set to.
+func (l *ledger) steady() time.Duration { return l.now().Sub(l.began) }
+
+// clock is the time of a pass.
+func (l *ledger) clock() promotion.Clock {
+	now := l.now()
+	return promotion.Clock{Wall: now.Round(0), Steady: l.began.Round(0).Add(now.Sub(l.began))}
+}
+
+// expect says how soak is measured in an environment from now on.
+func (l *ledger) expect(environment string, p patience) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.patience[environment] = p
+}
+
+// placed takes what the fleet says of a placement and reports whether that may matter to a decision.
+func (l *ledger) placed(r fleet.Result) bool {
+	at := place{r.Environment, r.Cluster, platform.RequestKey{Team: r.Team, Name: r.Request}}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s, next := l.at(at), promotion.Observation{}
+	if next = observation(r, s.Observation); next.Revision != s.Revision {
+		s.saved = 0
+	}
+	if c := r.Checkpoint; c.Revision != "" && c.Revision == next.Revision {
+		s.meter.Restore(c.Revision, c.Soaked)
+		s.saved = max(s.saved, c.Soaked)
+	}
+	changed := s.Revision != next.Revision || s.Health != next.Health || s.Stuck != next.Stuck || s.Message != next.Message
+	left := s.Health == promotion.Healthy && next.Health != promotion.Healthy
+	s.Observation = next
+	s.meter.Observe(next.Revision, next.Health, l.steady(), l.patience[at.environment].grace)
+	l.save(at, s, left)
+	if changed {
+		l.news[at.environment]++
+	}
+	return changed
+}
+
+// observation is a fleet's result in the words of promotion. What a person must mend is ill health: it has the time
+// that any ill health has to go away, and not for ever.
+func observation(r fleet.Result, last promotion.Observation) promotion.Observation {
+	if r.Err != nil {
+		last.Health, last.Message = promotion.Unknown, r.Err.Error()
+		return last
+	}
+	o := promotion.Observation{
+		Revision: r.Revision, Health: string(r.Health), Stuck: r.Stuck, Object: r.Object, Message: r.Message,
+	}
+	switch {
+	case len(r.Problems) > 0:
+		o.Health, o.Object = promotion.Progressing, ""
+		if problem := r.Problems[0]; problem.Object != (apply.Object{}) {
+			o.Object = problem.Object.String()
+		}
+		o.Message = r.Problems[0].Message
+	case r.Absent && r.Settled && !r.Observed:
+		o.Health = promotion.Healthy
+	case r.Absent:
+		o.Health, o.Message = promotion.Progressing, cmp.Or(r.Message, "being removed")
+	}
+	return o
+}
+
+// at returns what is known of a placement, to be changed; the caller holds the lock.
+func (l *ledger) at(p place) *seen {
+	s := l.placements[p]
+	if s == nil {
+		s = &seen{}
+		l.placements[p] = s
+		if l.clusters[p.cluster] == nil {
+			l.clusters[p.cluster] = map[place]*seen{}
+		}
+		l.clusters[p.cluster][p] = s
+	}
+	return s
+}
+
+// away notes that a cluster does not answer: of what is there nobody knows anything until it does. It returns the
+// environments that this matters to.
+func (l *ledger) away(cluster, why string) map[string]bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	concerned := map[string]bool{}
+	for at, s := range l.clusters[cluster] {
+		if s.Health == promotion.Unknown && s.Message == why {
+			continue
+		}
+		left := s.Health == promotion.Healthy
+		s.Health, s.Message = promotion.Unknown, why
+		s.meter.Observe(s.Revision, promotion.Unknown, l.steady(), l.patience[at.environment].grace)
+		l.save(at, s, left)
+		concerned[at.environment] = true
+	}
+	for environment := range concerned {
+		l.news[environment]++
+	}
+	return concerned
+}
+
+// observe returns what is known of a placement at a time.
+func (l *ledger) observe(environment string, k platform.RequestKey, cluster string, now time.Duration) promotion.Observation {
+	at := place{environment, cluster, k}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := l.placements[at]
+	if s == nil {
+		return promotion.Observation{}
+	}
+	o := s.Observation
+	o.Soaked, o.Ailing = s.meter.Read(s.Revision, now, l.patience[environment].grace)
+	l.save(at, s, false)
+	return o
+}
+
+// save has the cluster remember what has soaked, if that became worth it: whenever health is left, and every tenth of
+// the longest soak that somebody may ask for. The caller holds the lock.
+func (l *ledger) save(at place, s *seen, left bool) {
+	wanted := l.patience[at.environment].soak
+	if wanted == 0 || s.Revision == "" || l.checkpoint == nil {
+		return
+	}
+	soaked, _ := s.meter.Read(s.Revision, l.steady(), l.patience[at.environment].grace)
+	if soaked == s.saved || s.saved >= wanted && soaked > s.saved {
+		return
+	}
+	if left || soaked < s.saved || soaked-s.saved >= wanted/10 {
+		s.saved = soaked
+		l.checkpoint(at.environment, at.cluster, at.request, s.Revision, soaked)
+	}
+}
+
+// forget drops what is known of an environment that the platform no longer has.
+func (l *ledger) forget(environment string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for at := range l.placements {
+		if at.environment == environment {
+			delete(l.placements, at)
+			delete(l.clusters[at.cluster], at)
+		}
+	}
+}
+
+// heard counts what was news of environments so far.
+func (l *ledger) heard(environments []string) (n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, e := range environments {
+		n += l.news[e]
+	}
+	return n
+}
