@@ -1,0 +1,113 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// verifyOptions are the flags of verify.
+type verifyOptions struct {
+	output  output
+	client  client
+	in      platformDir
+	records records
+}
+
+func newVerify() *cobra.Command {
+	var o verifyOptions
+	cmd := &cobra.Command{
+		Use:   "verify ENVIRONMENT[@COMMIT]",
+		Short: "Render a state again from what its records name, and compare",
+		Long: `Render a state commit again from what its Release files name, and compare it byte for byte: each request as it was
+recorded, with the exact version by its digest, and the environment as the platform commit of that pass has it. Bytes
+that an earlier commit brought, as those of a cluster whose wave is still to come, are verified through that commit.
+
+Without a commit, it is the state's head. Every file that differs is listed, and the exit code is 1. It needs the state
+repository and a clone of the platform with its history, and no daemon.`,
+		Example: `  transom verify prod
+  transom verify prod@3fb1c0d
+  transom verify prod -o json --state https://git.example.com/acme/state-prod.git`,
+		Args: exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args[0]) },
+	}
+	o.records = records{client: &o.client, in: &o.in}
+	o.client.flag(cmd)
+	o.output.flag(cmd)
+	o.in.flag(cmd)
+	o.records.flag(cmd)
+	return cmd
+}
+
+func (o *verifyOptions) run(cmd *cobra.Command, what string) error {
+	if err := o.output.check(); err != nil {
+		return err
+	}
+	ctx := cmd.Context()
+	environment, commit, _ := strings.Cut(what, "@")
+	state, err := o.records.open(ctx, environment)
+	if err != nil {
+		return err
+	}
+	if commit == "" {
+		commit = state.head.Commit
+	}
+	if commit, err = findCommit(ctx, state, commit); err != nil {
+		return fmt.Errorf("verify %s: %w", environment, err)
+	}
+	platform, err := o.records.platformPast(ctx)
+	if err != nil {
+		return err
+	}
+	screen := newScreen(cmd.ErrOrStderr())
+	v := verifier{environment: environment, state: state, platform: platform, tell: func(line string) { screen.show(line) }}
+	result, err := v.verify(ctx, commit)
+	screen.end()
+	if err != nil {
+		return fmt.Errorf("verify %s at %s: %w", environment, short(commit), err)
+	}
+	if err := o.output.print(cmd.OutOrStdout(), result, result.text(painter(cmd.OutOrStdout()))); err != nil {
+		return err
+	}
+	if len(result.Differences) > 0 {
+		return unwell
+	}
+	return nil
+}
+
+// verified is what came of a verification.
+type verified struct {
+	Environment string       `json:"environment"`
+	Commit      string       `json:"commit"`   // of the state
+	Platform    string       `json:"platform"` // the platform commit that it was rendered with
+	Files       int          `json:"files"`    // below clusters/
+	Earlier     int          `json:"earlier"`  // of these, verified through the commit that brought their bytes
+	Differences []difference `json:"differences"`
+}
+
+// difference is a file that is not what its records name.
+type difference struct {
+	File   string `json:"file"`
+	Reason string `json:"reason"`
+}
+
+func (v *verified) text(p paint) func(io.Writer) {
+	return func(w io.Writer) {
+		where := fmt.Sprintf("%s at %s", v.Environment, short(v.Commit))
+		if len(v.Differences) == 0 {
+			fmt.Fprintf(w, "%s %s: %s below clusters/ are, byte for byte, what its Release files name\n", p.green("✓"), where, count(v.Files, "file"))
+		} else {
+			fmt.Fprintf(w, "%s %s: %d of %s below clusters/ not verified\n", p.red("✗"), where, len(v.Differences), count(v.Files, "file"))
+		}
+		fmt.Fprintf(w, "  rendered with platform commit %s", short(v.Platform))
+		if v.Earlier > 0 {
+			fmt.Fprintf(w, "; %d through the commit that brought their bytes", v.Earlier)
+		}
+		fmt.Fprintln(w)
+		for _, d := range v.Differences {
+			fmt.Fprintf(w, "  %s: %s\n", d.File, d.Reason)
+		}
+	}
+}
