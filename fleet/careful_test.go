@@ -3,6 +3,8 @@ package fleet_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -188,12 +190,12 @@ func tombstone(o apply.Owner) map[string][]byte {
 }
 
 func TestUnreadableSnapshotDeletesNothing(t *testing.T) {
-	broken := errors.New("object not found")
+	broken := fmt.Errorf("object not found: %w", fs.ErrNotExist) // of something that the snapshot lists
 	web, db := dev("web"), dev("db")
 	state := commit(place(web, "1", "a"), place(db, "1", "a"))
 	held := map[string]string{"payments/web": revision(web, "1"), "payments/db": revision(db, "1")}
 
-	for _, dir := range []string{"releases", "clusters/a"} {
+	for _, dir := range []string{".", "releases", "releases/payments", "clusters", "clusters/a", "clusters/a/payments"} {
 		t.Run(dir, func(t *testing.T) {
 			simulate(t, []string{"a", "b"}, func(h *harness) {
 				h.deploy(state, pinned("a"))
@@ -201,7 +203,7 @@ func TestUnreadableSnapshotDeletesNothing(t *testing.T) {
 				next.unreadable = map[string]error{dir: broken}
 				err := h.fleet.Deploy(h.target(next, pinned("b", "a")))
 				require.ErrorIs(h, err, broken)
-				require.EqualError(h, err, `deploy dev: read `+dir+` of state commit "commit-2": object not found`)
+				require.EqualError(h, err, `deploy dev: read `+dir+` of state commit "commit-2": object not found: file does not exist`)
 				h.after(time.Hour)
 				require.Equal(h, held, h.clusters["a"].holds(), "the target before stays in force")
 				require.Zero(h, h.clusters["b"].dials)
@@ -226,7 +228,7 @@ func TestUnreadableSnapshotDeletesNothing(t *testing.T) {
 				results := h.reported()
 				require.NotEmpty(h, results)
 				require.ErrorIs(h, results[0].Err, broken)
-				require.EqualError(h, results[0].Err, `read `+file+` of state commit "commit-2": object not found`)
+				require.EqualError(h, results[0].Err, `read `+file+` of state commit "commit-2": object not found: file does not exist`)
 				require.False(h, results[0].Absent)
 
 				next.unreadable = nil

@@ -30,7 +30,7 @@ type Fleet struct {
 
 	mu       sync.Mutex
 	agents   map[string]*agent    // by cluster; one that was let go stays until another takes its place
-	releases map[string]*releases // by environment, of its current target
+	contents map[string]*contents // by environment, of its current target
 	start    func(*agent)         // nil unless running
 }
 
@@ -103,7 +103,7 @@ func (f *Fleet) begin(start func(*agent)) {
 func (f *Fleet) Deploy(t Target) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	before := f.releases[t.Environment]
+	before := f.contents[t.Environment]
 	assigned, now, err := t.read(before)
 	if err != nil {
 		return fmt.Errorf("deploy %s: %w", t.Environment, err)
@@ -113,14 +113,17 @@ func (f *Fleet) Deploy(t Target) error {
 			f.retire(a)
 		}
 	}
-	changed := before.changed(now)
+	var changed []string
+	if before != nil && now != nil {
+		changed = before.releases.differing(now.releases.listing)
+	}
 	for name, as := range assigned {
 		f.agent(name).assign(as, changed)
 	}
-	if f.releases == nil {
-		f.releases = map[string]*releases{}
+	if f.contents == nil {
+		f.contents = map[string]*contents{}
 	}
-	f.releases[t.Environment] = now
+	f.contents[t.Environment] = now
 	return nil
 }
 

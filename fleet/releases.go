@@ -8,11 +8,17 @@ import (
 	"transom.dev/render/platform"
 )
 
-// releases are the Release files of one target. Every cluster that has a placement needs the same one, and it grows
+// releases are the Release files of one target. Every cluster that has a placement needs the same one, and they grow
 // with their number, so each is decoded once and carried over to the next target while its blob stays.
 type releases struct {
-	blobs   map[string]string // by path
-	decoded map[string]*decoded
+	*listing
+	teams map[string]*teamReleases
+}
+
+// teamReleases are those of one team, shared by all targets that have the same.
+type teamReleases struct {
+	listing *teamListing
+	decoded map[string]*decoded // by path
 
 	mu   sync.Mutex
 	gone []string // those of removals, sorted; nil until they were all read
@@ -24,40 +30,65 @@ type decoded struct {
 	release *platform.Release
 }
 
+// listed is the listing of the releases of a target, which may be nil.
+func (r *releases) listed() *listing {
+	if r == nil {
+		return nil
+	}
+	return r.listing
+}
+
 // next makes the releases of a target that follows r, which may be nil.
-func (r *releases) next(blobs map[string]string) *releases {
-	n := &releases{blobs: blobs, decoded: make(map[string]*decoded, len(blobs))}
-	for file, id := range blobs {
-		if r != nil && r.blobs[file] == id {
-			n.decoded[file] = r.decoded[file]
-		} else {
+func (r *releases) next(l *listing) *releases {
+	if r == nil {
+		r = &releases{listing: &listing{}}
+	}
+	if l == r.listing {
+		return r
+	}
+	n := &releases{listing: l, teams: make(map[string]*teamReleases, len(l.teams))}
+	for team, files := range l.teams {
+		n.teams[team] = r.teams[team].next(files)
+	}
+	return n
+}
+
+// next makes those of a team that follow t, which may be nil.
+func (t *teamReleases) next(files *teamListing) *teamReleases {
+	if t == nil {
+		t = &teamReleases{listing: &teamListing{}}
+	}
+	if t.listing == files {
+		return t
+	}
+	n := &teamReleases{listing: files, decoded: make(map[string]*decoded, len(files.blobs))}
+	for file, id := range files.blobs {
+		if n.decoded[file] = t.decoded[file]; t.listing.blobs[file] != id {
 			n.decoded[file] = &decoded{}
 		}
 	}
 	return n
 }
 
-// changed lists the files that differ.
-func (r *releases) changed(next *releases) []string {
-	if r == nil || next == nil {
-		return nil
+// A readFile reads a file of a snapshot.
+type readFile func(name string) ([]byte, error)
+
+// read returns what a Release file of a team says; one that the snapshot does not have is an empty release.
+func (r *releases) read(team, file string, from readFile) (*platform.Release, error) {
+	if t := r.teams[team]; t != nil && t.decoded[file] != nil {
+		return t.decoded[file].read(file, from)
 	}
-	return differing(r.blobs, next.blobs)
+	return &platform.Release{}, nil
 }
 
-// read returns what a Release file says; a file that the snapshot does not have is an empty release. What applying
-// does not need is left out.
-func (r *releases) read(file string, readFile func(string) ([]byte, error)) (*platform.Release, error) {
-	d := r.decoded[file]
-	if d == nil {
-		return &platform.Release{}, nil
-	}
+// read leaves out what applying does not need.
+func (d *decoded) read(file string, from readFile) (*platform.Release, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.release != nil {
 		return d.release, nil
 	}
-	data, err := readFile(file)
+	data, err := from(file)
 	if err != nil {
 		return nil, err
 	}
@@ -71,22 +102,30 @@ func (r *releases) read(file string, readFile func(string) ([]byte, error)) (*pl
 }
 
 // removals lists the files that record a removal. One that cannot be read is none until it can be.
-func (r *releases) removals(readFile func(string) ([]byte, error)) []string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.gone != nil {
-		return r.gone
+func (r *releases) removals(from readFile) []string {
+	var gone []string
+	for _, t := range r.teams {
+		gone = append(gone, t.removals(from)...)
+	}
+	slices.Sort(gone)
+	return gone
+}
+
+func (t *teamReleases) removals(from readFile) []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.gone != nil {
+		return t.gone
 	}
 	gone, all := []string{}, true
-	for file := range r.blobs {
-		release, err := r.read(file, readFile)
+	for file, d := range t.decoded {
+		release, err := d.read(file, from)
 		if all = all && err == nil; err == nil && release.Absent {
 			gone = append(gone, file)
 		}
 	}
-	slices.Sort(gone)
 	if all {
-		r.gone = gone
+		t.gone = gone
 	}
 	return gone
 }

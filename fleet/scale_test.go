@@ -1,9 +1,14 @@
 package fleet_test
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"io/fs"
+	"maps"
+	"path"
 	"runtime"
-	"strings"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -43,6 +48,34 @@ func TestAThousandClustersOfAHundredInstances(t *testing.T) {
 	})
 }
 
+func TestDeployLooksOnlyIntoWhatChanged(t *testing.T) {
+	simulate(t, []string{"a", "b"}, func(h *harness) {
+		web, other := dev("web"), dev("other")
+		other.Team = "search"
+		base := commit(place(web, "1", "a", "b"), place(other, "1", "a", "b"))
+		h.deploy(index(base), pinned("a", "b"))
+
+		next := &counted{indexed: index(base.with(place(web, "2", "b")))}
+		h.deploy(next, pinned("a", "b"))
+		require.Equal(h, []string{"releases/payments", "clusters/b/payments"}, next.listed)
+		same := &counted{indexed: next.indexed}
+		h.deploy(same, pinned("b", "a"))
+		require.Empty(h, same.listed)
+		require.Equal(h, revision(web, "2"), h.clusters["b"].holds()["payments/web"])
+	})
+}
+
+// counted remembers what was listed.
+type counted struct {
+	indexed
+	listed []string
+}
+
+func (c *counted) Blobs(dir string) (map[string]string, error) {
+	c.listed = append(c.listed, dir)
+	return c.indexed.Blobs(dir)
+}
+
 func memory() uint64 {
 	runtime.GC()
 	var m runtime.MemStats
@@ -50,26 +83,36 @@ func memory() uint64 {
 	return m.HeapInuse + m.StackInuse
 }
 
-// indexed is a tree that knows its blobs by directory, as a Git repository does.
+// indexed is a tree that knows its directories by id, as a Git repository does.
 type indexed struct {
 	tree
-	blobs map[string]map[string]string
+	blobs map[string]map[string]string // by directory
+	dirs  map[string][]fs.DirEntry
 }
 
 func index(t tree) indexed {
 	blobs := map[string]map[string]string{}
 	for name, data := range t.files {
-		dir, rest, _ := strings.Cut(name, "/")
-		if dir == "clusters" {
-			cluster, _, _ := strings.Cut(rest, "/")
-			dir += "/" + cluster
+		id := digest(data)
+		for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
+			if blobs[dir] == nil {
+				blobs[dir] = map[string]string{}
+			}
+			blobs[dir][name] = id
 		}
-		if blobs[dir] == nil {
-			blobs[dir] = map[string]string{}
-		}
-		blobs[dir][name] = digest(data)
 	}
-	return indexed{tree: t, blobs: blobs}
+	dirs := map[string][]fs.DirEntry{}
+	for dir, files := range blobs {
+		id := sha256.New()
+		for _, name := range slices.Sorted(maps.Keys(files)) {
+			fmt.Fprintln(id, name, files[name])
+		}
+		above := path.Dir(dir)
+		dirs[above] = append(dirs[above], entry{name: path.Base(dir), dir: true, id: hex.EncodeToString(id.Sum(nil))})
+	}
+	return indexed{tree: t, blobs: blobs, dirs: dirs}
 }
 
 func (t indexed) Blobs(dir string) (map[string]string, error) { return t.blobs[dir], nil }
+
+func (t indexed) ReadDir(dir string) ([]fs.DirEntry, error) { return t.dirs[dir], nil }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"slices"
 	"strings"
 
 	"transom.dev/fleet/apply"
@@ -40,6 +41,36 @@ func (t tree) Blobs(dir string) (map[string]string, error) {
 	}
 	return blobs, nil
 }
+
+// ReadDir knows no ids, so that every directory is looked into at every Deploy.
+func (t tree) ReadDir(name string) ([]fs.DirEntry, error) {
+	if err := t.unreadable[name]; err != nil {
+		return nil, err
+	}
+	below := map[string]bool{} // by name, whether it is a directory
+	for file := range t.files {
+		if rest, ok := strings.CutPrefix("./"+file, "./"+strings.TrimPrefix(name+"/", "./")); ok {
+			first, _, dir := strings.Cut(rest, "/")
+			below[first] = dir
+		}
+	}
+	var entries []fs.DirEntry
+	for _, name := range slices.Sorted(maps.Keys(below)) {
+		entries = append(entries, entry{name: name, dir: below[name]})
+	}
+	return entries, nil
+}
+
+// entry is what fleet asks of one.
+type entry struct {
+	fs.DirEntry
+	name, id string
+	dir      bool
+}
+
+func (e entry) Name() string { return e.name }
+func (e entry) IsDir() bool  { return e.dir }
+func (e entry) ID() string   { return e.id }
 
 // with returns the next commit, which has the other files too; nil content removes one.
 func (t tree) with(changes map[string][]byte) tree {

@@ -34,15 +34,6 @@ type Cluster struct {
 	UID   string                // of its kube-system namespace, as pinned in fleet.yaml; empty: not pinned yet
 }
 
-// Snapshot is one commit of a state repository. It is used concurrently.
-type Snapshot interface {
-	ReadFile(name string) ([]byte, error)
-
-	// Blobs returns the blob id of every file below dir by its path from the root. It is called for every cluster at
-	// every Deploy. A directory that the commit does not have has none; an error means that nothing is known.
-	Blobs(dir string) (map[string]string, error)
-}
-
 // An assignment is what one environment wants of one cluster. It is read-only once made.
 type assignment struct {
 	environment string
@@ -50,49 +41,50 @@ type assignment struct {
 	snapshot    Snapshot
 	cluster     Cluster
 	reportDrift bool
-	files       map[string]string // blob ids below clusters/<cluster>
+	files       *listing // of clusters/<cluster>
 	releases    *releases
 }
 
-// read makes the assignments of a target by cluster, given the releases of the environment's target before. An error
-// means that a part of the snapshot cannot be read; then there are none, because what is missing from an assignment
-// is deleted.
-func (t Target) read(before *releases) (map[string]*assignment, *releases, error) {
+// contents is what a target's snapshot has, for the next target to start from.
+type contents struct {
+	releases *releases
+	clusters map[string]*listing // by name
+}
+
+// read makes the assignments of a target by cluster, given the contents of the environment's target before, which may
+// be nil. An error means that a part of the snapshot cannot be read; then there are none, because what is missing from
+// an assignment is deleted.
+func (t Target) read(before *contents) (map[string]*assignment, *contents, error) {
 	if len(t.Clusters) == 0 {
 		return nil, nil, nil
 	}
-	blobs, err := t.blobs("releases")
+	if before == nil {
+		before = &contents{}
+	}
+	now, err := reader{t}.contents(before)
 	if err != nil {
 		return nil, nil, err
 	}
-	now := before.next(blobs)
 	assigned := make(map[string]*assignment, len(t.Clusters))
 	for _, c := range t.Clusters {
-		files, err := t.blobs("clusters/" + c.Name)
-		if err != nil {
-			return nil, nil, err
-		}
 		assigned[c.Name] = &assignment{
 			environment: t.Environment, snapshot: t.Snapshot,
 			state:   apply.State{Sequence: t.Sequence, Commit: t.Commit},
-			cluster: c, reportDrift: t.ReportDrift, files: files, releases: now,
+			cluster: c, reportDrift: t.ReportDrift, files: now.clusters[c.Name], releases: now.releases,
 		}
 	}
 	return assigned, now, nil
 }
 
-func (t Target) blobs(dir string) (map[string]string, error) {
-	blobs, err := t.Snapshot.Blobs(dir)
-	if err != nil {
-		return nil, fmt.Errorf("read %s of state commit %q: %w", dir, t.Commit, err)
-	}
-	return blobs, nil
-}
-
 // owners lists every instance that has a placement here, in the order of their files.
 func (a *assignment) owners() []apply.Owner {
+	var files []string
+	for _, t := range a.files.teams {
+		files = slices.AppendSeq(files, maps.Keys(t.blobs))
+	}
+	slices.Sort(files)
 	var owners []apply.Owner
-	for _, file := range slices.Sorted(maps.Keys(a.files)) {
+	for _, file := range files {
 		if o, ok := a.owner(file); ok {
 			owners = append(owners, o)
 		}
@@ -105,7 +97,7 @@ func (a *assignment) owners() []apply.Owner {
 func (a *assignment) changed(prev *assignment, releaseFiles []string) []apply.Owner {
 	owners := map[apply.Owner]bool{}
 	teams := map[string]bool{}
-	for _, file := range differing(prev.files, a.files) {
+	for _, file := range prev.files.differing(a.files) {
 		if o, ok := a.owner(file); ok {
 			owners[o] = true
 		} else if path.Base(file) == namespaceFile {
@@ -113,7 +105,7 @@ func (a *assignment) changed(prev *assignment, releaseFiles []string) []apply.Ow
 		}
 	}
 	for _, file := range releaseFiles {
-		if o, ok := a.releaseOwner(file); ok && (a.places(o) || a.removes(file)) {
+		if o, ok := a.releaseOwner(file); ok && (a.places(o) || a.removes(o)) {
 			owners[o] = true
 		}
 	}
@@ -129,8 +121,7 @@ func (a *assignment) changed(prev *assignment, releaseFiles []string) []apply.Ow
 
 // places says whether the instance has manifests on this cluster.
 func (a *assignment) places(o apply.Owner) bool {
-	_, ok := a.files[a.manifests(o)]
-	return ok
+	return a.files.blob(o.Team, a.manifests(o)) != ""
 }
 
 // removed lists every instance whose removal is recorded and that has no placement here. Its end is to be told here
@@ -145,16 +136,16 @@ func (a *assignment) removed() []apply.Owner {
 	return owners
 }
 
-// removes says whether a Release file records a removal.
-func (a *assignment) removes(file string) bool {
-	release, err := a.releases.read(file, a.readFile)
+// removes says whether the Release file of an instance records its removal.
+func (a *assignment) removes(o apply.Owner) bool {
+	release, err := a.releases.read(o.Team, releaseFile(o), a.readFile)
 	return err == nil && release.Absent
 }
 
 // instance reads what the cluster shall hold of an instance. Without manifests in the snapshot that is nothing, and
 // the Release file, if there still is one, says how careful its removal must be.
 func (a *assignment) instance(o apply.Owner) (apply.Instance, error) {
-	release, err := a.releases.read(releaseFile(o), a.readFile)
+	release, err := a.releases.read(o.Team, releaseFile(o), a.readFile)
 	if err != nil {
 		return apply.Instance{}, err
 	}
@@ -176,7 +167,7 @@ func (a *assignment) instance(o apply.Owner) (apply.Instance, error) {
 		return apply.Instance{}, fmt.Errorf("%s of state commit %q is %s, but %s records %q for it; nothing of it is applied"+
 			" until a commit of Transom makes them agree", a.manifests(o), a.state.Commit, in.Revision, releaseFile(o), recorded)
 	}
-	if namespace := a.namespace(o); a.files[namespace] != "" {
+	if namespace := a.namespace(o); a.files.blob(o.Team, namespace) != "" {
 		in.NamespaceManifest, err = a.readFile(namespace)
 	}
 	return in, err
@@ -220,20 +211,4 @@ func (a *assignment) ownerBelow(dir, file string) (apply.Owner, bool) {
 		return apply.Owner{}, false
 	}
 	return apply.Owner{Environment: a.environment, Team: team, Request: request}, true
-}
-
-// differing lists the paths whose blob ids are not the same in both.
-func differing(a, b map[string]string) []string {
-	var paths []string
-	for p, id := range a {
-		if b[p] != id {
-			paths = append(paths, p)
-		}
-	}
-	for p := range b {
-		if _, ok := a[p]; !ok {
-			paths = append(paths, p)
-		}
-	}
-	return paths
 }
