@@ -42,8 +42,9 @@ var (
 
 // decodeDecision reads decisions/<environment>/<name>.yaml.
 func decodeDecision(d *document, environment, name string, data []byte) *Decision {
-	c := &Decision{Name: name, File: d.path, Environment: environment, Digest: Digest(string(data))}
-	if d.root != nil {
+	c := &Decision{Name: name, File: d.path, Environment: environment}
+	if d.root != nil { // else it may be of any size
+		c.Digest = Digest(string(data))
 		c.Kind = d.text("kind")
 		if _, known := decisions[c.Kind]; !known {
 			d.header("Approval", "Hold", "Pin", "Override")

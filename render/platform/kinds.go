@@ -299,7 +299,7 @@ type Decision struct {
 	Name        string
 	File        string
 	Environment string
-	Digest      string // sha256:<hex> of the file: deciding again is another decision
+	Digest      string // sha256:<hex> of the file: deciding again is another decision; empty where it is no object
 
 	Request   *RequestKey
 	Release   string

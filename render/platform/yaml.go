@@ -39,7 +39,6 @@ func ScanYAML(file string, data []byte, allow YAMLOptions) ([]*yaml.Node, []Prob
 	}
 	docs := s.parse(data)
 	for _, doc := range docs {
-		s.expanded = 0
 		s.node(doc, 0)
 	}
 	if len(docs) > 1 && !allow.Documents {
