@@ -129,6 +129,6 @@ func TestPushedRequestIsLiveAndRemovedRequestIsGone(t *testing.T) {
 		}
 		return err
 	})
-	require.Contains(t, w.git(w.dir+"/state-dev.git", "log", "-1", "--format=%s"), "remove payments/shop")
+	require.Contains(t, w.git(w.dir+"/state-dev.git", "log", "--format=%s"), "dev: remove payments/shop")
 	w.stop()
 }

@@ -158,6 +158,10 @@ func subject(environment string, base *render.Base, state *render.State, healed 
 		return environment + ": " + step(base.Releases[key], state.Releases[key])
 	case len(state.Touched) > 0:
 		return fmt.Sprintf("%s: %d releases", environment, len(state.Touched))
+	case len(state.Forgotten) == 1:
+		return fmt.Sprintf("%s: forget %s", environment, state.Forgotten[0])
+	case len(state.Forgotten) > 0:
+		return fmt.Sprintf("%s: forget %d removed requests", environment, len(state.Forgotten))
 	case healed > 0:
 		return environment + ": restore what was changed by somebody else"
 	default:
