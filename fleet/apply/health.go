@@ -114,7 +114,17 @@ func outdated(l *live) bool {
 	if seen, says := conditionGeneration(l.body); says {
 		return seen < l.generation
 	}
-	return l.created.Time.Before(l.applied) && !l.reported.After(l.applied) && time.Since(l.applied) < patience
+	return l.created.Time.Before(l.applied) && !l.reported.After(l.applied) && l.fresh()
+}
+
+// fresh says whether our last PATCH was a moment ago: by our own clock, or if we came later, by the API server's, which
+// may be anywhere.
+func (l *live) fresh() bool {
+	since := l.patched
+	if since.IsZero() {
+		since = l.applied
+	}
+	return time.Since(since).Abs() < patience
 }
 
 // byExpressions evaluates the version's health entry. A value that is not there yet is progress; any other error of

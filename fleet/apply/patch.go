@@ -46,6 +46,9 @@ func (p *pass) patch(ctx context.Context, d *desired, reason string) error {
 
 func (p *pass) patched(d *desired, after *live, reason string) {
 	before := d.live
+	if before == nil || before.version != after.version {
+		after.patched = time.Now()
+	}
 	if reason != "" {
 		after.claims = before.claims.next(time.Now())
 	}

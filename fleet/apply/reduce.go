@@ -34,6 +34,7 @@ type live struct {
 	fields  uint64
 	covered uint64
 	applied time.Time // when our manager last changed it, in whole seconds of the API server's clock
+	patched time.Time // the same by our own clock; zero if it was before this connection
 	entries []metav1.ManagedFieldsEntry
 	claims  claims // of fields that others took
 
@@ -108,6 +109,9 @@ func (l *live) succeed(old *live) {
 	}
 	if l.covered != 0 && l.covered == l.fields {
 		l.entries = nil
+	}
+	if l.patched.IsZero() && l.applied.Equal(old.applied) {
+		l.patched = old.patched
 	}
 	if l.seenVersion == "" {
 		l.outlook, l.body, l.reported, l.seenVersion = old.outlook, old.body, old.reported, old.seenVersion

@@ -30,7 +30,8 @@ func TestAStaleDaemonPrunesNothing(t *testing.T) {
 	require.Empty(t, result.Changes)
 	require.Equal(t, apply.Healthy, result.Health)
 	require.Equal(t, "ConfigMap "+r.team+"/web-b: it is not pruned, because its inventory was written for state commit new, "+
-		"which is later than old", result.Message)
+		"which is later than old. If there is no such commit any more, remove the annotation transom.dev/state from ConfigMap "+
+		"transom-system/test."+r.team+".web", result.Message)
 	require.True(t, r.exists("web-b"))
 
 	result = r.until(absent(at(1, r.instance("cache", "{}"))), yields)

@@ -1,0 +1,118 @@
+package apply
+
+import (
+	"cmp"
+	"fmt"
+)
+
+// result puts together what the pass did and found.
+func (p *pass) result() Result {
+	r := Result{Problems: p.problems, Settled: !p.again}
+	for _, d := range p.all() {
+		if d.change != nil {
+			r.Changes = append(r.Changes, *d.change)
+		}
+		if d.fault != "" {
+			r.Problems = append(r.Problems, Problem{Object: d.object, Message: d.fault})
+		}
+		if d.drift != "" {
+			r.Drift = append(r.Drift, Problem{Object: d.object, Message: d.drift})
+		}
+		r.Settled = r.Settled && !d.again
+	}
+	for _, d := range p.objects {
+		if d.change == nil && d.live != nil && d.fault == "" {
+			r.Unchanged++
+		}
+		r.Objects = append(r.Objects, d.status)
+	}
+	r.Changes = append(r.Changes, p.gone...)
+	if p.in.Revision != "" && p.checkpoint.Revision == p.in.Revision {
+		r.Checkpoint = p.checkpoint
+	}
+	p.sumUp(&r)
+	return r
+}
+
+// sumUp says how the instance does as a whole, and names the object that is to blame.
+func (p *pass) sumUp(r *Result) {
+	r.Health = Healthy
+	for _, d := range p.all() {
+		r.Stuck = r.Stuck || d.stuck
+		if badness[d.status.Health] > badness[r.Health] {
+			r.Health = d.status.Health
+		}
+	}
+	if left := p.left(); len(left) > 0 {
+		r.Settled, r.Health = false, Progressing
+		r.say(left[0], cmp.Or(p.yielded(), "waiting for its end"))
+	} else if d := worst(p.all()); d != nil {
+		r.say(d.object, d.status.Message)
+	}
+	if len(r.Problems) > 0 {
+		r.Settled = false
+		if r.Health != Failed {
+			r.Health = Unknown
+		}
+	}
+	if r.Message != "" {
+		return
+	}
+	switch {
+	case len(r.Problems) > 0:
+		r.say(r.Problems[0].Object, r.Problems[0].Message)
+	case p.yielded() != "":
+		r.say(p.waiting[0], p.yielded())
+	case len(r.Drift) > 0:
+		r.say(r.Drift[0].Object, r.Drift[0].Message)
+	}
+}
+
+// say names an object, if it is about one, and what about it.
+func (r *Result) say(of Object, message string) {
+	r.Message = Problem{Object: of, Message: message}.String()
+	if of != (Object{}) {
+		r.Object = of.String()
+	}
+}
+
+// yielded says why pruning is left to somebody else, if it is.
+func (p *pass) yielded() string {
+	if p.later == "" {
+		return ""
+	}
+	return fmt.Sprintf("it is not pruned, because its inventory was written for state commit %s, which is later than %s. "+
+		"If there is no such commit any more, remove the annotation %s from ConfigMap %s/%s",
+		p.later, p.in.State.Commit, stateAnnotation, systemNamespace, inventoryName(p.in.Owner))
+}
+
+// left is what an instance that shall be gone still has on the cluster.
+func (p *pass) left() []Object {
+	switch {
+	case !p.in.Absent:
+		return nil
+	case !p.write:
+		return p.surplus()
+	}
+	return p.waiting
+}
+
+var badness = map[Health]int{Progressing: 1, Unknown: 2, Failed: 3}
+
+// worst is the object that ails most, nil if none does: one with a health that is bad for good before one that cannot
+// start, and that before all that may pass by itself.
+func worst(all []*desired) *desired {
+	var found *desired
+	rank := func(d *desired) int {
+		if d.stuck && d.status.Health != Failed {
+			return 2*badness[Unknown] + 1
+		}
+		return 2 * badness[d.status.Health]
+	}
+	for _, d := range all {
+		if rank(d) > 0 && (found == nil || rank(d) > rank(found)) {
+			found = d
+		}
+	}
+	return found
+}
