@@ -14,8 +14,12 @@ import (
 func (r *Renderer) Versions(p *platform.Platform) (problems []platform.Problem) {
 	for _, offering := range p.Offerings {
 		for _, v := range offering.Versions {
-			if !v.Broken {
-				problems = append(problems, r.sound(v)...)
+			if v.Broken {
+				continue
+			}
+			wrong := r.sound(v)
+			if problems = append(problems, wrong...); len(wrong) == 0 {
+				problems = append(problems, r.contract(v).warnings...)
 			}
 		}
 	}
@@ -28,33 +32,46 @@ func (r *Renderer) sound(v *platform.Version) []platform.Problem {
 	if wrong := r.guard(versionTree(v)); len(wrong) > 0 {
 		return wrong
 	}
-	return r.contract(v)
+	return r.contract(v).problems
 }
 
 // contract holds what a version's replacements and patches do to what its schema and expressions promise. It depends on
 // nothing but the version and what that can be bound to, which is a new Version when it changes.
-func (r *Renderer) contract(v *platform.Version) []platform.Problem {
+func (r *Renderer) contract(v *platform.Version) contract {
 	r.contractsMutex.Lock()
 	defer r.contractsMutex.Unlock()
 	known, ok := r.contracts[v.Dir]
 	if !ok || known.version != v {
-		known = contract{v, findContract(v)}
+		known = findContract(v)
 		if r.contracts == nil {
 			r.contracts = map[string]contract{}
 		}
 		r.contracts[v.Dir] = known
 	}
-	return known.problems
+	return known
 }
 
 // A contract is what was found about a version; there is one for each directory.
 type contract struct {
 	version  *platform.Version
 	problems []platform.Problem
+	warnings []platform.Problem // that requests are told of when they are rendered
 }
 
-func findContract(v *platform.Version) (problems []platform.Problem) {
+func findContract(v *platform.Version) contract {
 	whole := analyseVersion(v, v.Components...)
+	return contract{v, contractProblems(v, whole), contractWarnings(v, whole)}
+}
+
+// contractWarnings finds the texts of a version that equal a name before its prefix, whatever a request says.
+func contractWarnings(v *platform.Version, whole *skeleton) []platform.Problem {
+	if whole.err != nil || v.Names == platform.Verbatim || v.Scope == platform.ClusterScoped {
+		return nil
+	}
+	return unprefixed(kustomizationOf(v), whole.Objects, whole.Texts)
+}
+
+func contractProblems(v *platform.Version, whole *skeleton) (problems []platform.Problem) {
 	for n := range v.Components {
 		problems = append(problems, componentContract(v, v.Components[n], whole)...)
 	}

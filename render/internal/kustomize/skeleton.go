@@ -5,11 +5,14 @@ import (
 	"io/fs"
 	"path"
 
+	"go.yaml.in/yaml/v3"
 	"sigs.k8s.io/kustomize/api/resmap"
+	"sigs.k8s.io/kustomize/api/resource"
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
+	"sigs.k8s.io/kustomize/kyaml/utils"
 	kyaml "sigs.k8s.io/kustomize/kyaml/yaml"
-	"sigs.k8s.io/yaml"
+	k8syaml "sigs.k8s.io/yaml"
 
 	"transom.dev/render/platform"
 )
@@ -20,6 +23,7 @@ import (
 type Skeleton struct {
 	Objects  []Object
 	Problems []platform.Problem // targets of replacements and patches that match nothing or what they must not
+	Texts    []*yaml.Node       // the objects as documents, empty where replacements write from the inputs
 
 	targets []target
 }
@@ -109,14 +113,14 @@ func withoutReplacements(content []byte) ([]byte, error) {
 		options.DisableNameSuffixHash = true
 		k.ConfigMapGenerator[i].Options = &options
 	}
-	return yaml.Marshal(k)
+	return k8syaml.Marshal(k)
 }
 
 func buildStage(tree filesys.FileSystem, components []string) (resmap.ResMap, error) {
 	w := Wrapper{Components: components}
 	k := w.kustomization()
 	k.BuildMetadata = []string{types.OriginAnnotations}
-	content, err := yaml.Marshal(k)
+	content, err := k8syaml.Marshal(k)
 	if err != nil {
 		return nil, fmt.Errorf("marshal the wrapper: %w", err)
 	}
@@ -145,7 +149,23 @@ func (s *Skeleton) addObjects(stage resmap.ResMap, trees []Tree) {
 		}
 		o.Line = lines[o.File][o.Kind+" "+o.Name]
 		s.Objects = append(s.Objects, o)
+		s.Texts = append(s.Texts, s.unwritten(r))
 	}
+}
+
+// unwritten is an object with nothing where inputs go.
+func (s *Skeleton) unwritten(r *resource.Resource) *yaml.Node {
+	object := r.RNode.Copy()
+	name := r.GetKind() + " " + r.GetName()
+	for _, t := range s.targets {
+		if t.object != name {
+			continue
+		}
+		for _, field := range matches(object, utils.SmarterPathSplitter(t.path, ".")) {
+			*field.YNode() = yaml.Node{Kind: yaml.ScalarNode}
+		}
+	}
+	return &yaml.Node{Kind: yaml.DocumentNode, Content: []*yaml.Node{object.YNode()}}
 }
 
 // objectLines finds the line on which each object of a file begins.
@@ -171,7 +191,7 @@ func originFile(annotation string) string {
 		Path         string `json:"path"`
 		ConfiguredIn string `json:"configuredIn"`
 	}
-	if err := yaml.Unmarshal([]byte(annotation), &origin); err != nil {
+	if err := k8syaml.Unmarshal([]byte(annotation), &origin); err != nil {
 		return ""
 	}
 	if origin.Path == "" {
