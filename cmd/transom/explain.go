@@ -1,9 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,27 +20,38 @@ import (
 type explainOptions struct {
 	client      client
 	output      output
+	in          platformDir
+	records     records
 	environment string
 	cluster     string
 	live        live
+	at          string
 }
 
 func newExplain() *cobra.Command {
 	var o explainOptions
 	cmd := &cobra.Command{
-		Use:   "explain KIND NAME --kubeconfig FILE | explain TEAM/REQUEST --environment ENVIRONMENT",
+		Use:   "explain KIND NAME --kubeconfig FILE | explain TEAM/REQUEST|FILE --environment ENVIRONMENT",
 		Short: "Trace what runs back to who asked for it",
-		Long: `Trace what runs back to who asked for it: live object, state commit, Release file, platform commit, request file.
+		Long: `Trace what runs back to who asked for it: live object, state commit, Release file with the gates that it passed,
+platform commit, request file and line, and the version of the offering.
 
 Given a kind and a name, the object is read from the cluster that the kubeconfig leads to; its labels say which request
-and environment it belongs to. Given TEAM/REQUEST, the question begins there.`,
+and environment it belongs to. Given TEAM/REQUEST, or a file of the environment's state repository, the question begins
+there. With --at it says what the environment, or a cluster of it, was to run at that time. Without a daemon the state
+repository and a clone of the platform are read.`,
 		Example: `  transom explain deployment shop -n storefront --kubeconfig ~/.kube/prod-eu-1
   transom explain postgresqls.example.com orders-db -n payments --kubeconfig ~/.kube/config --context prod
   transom explain storefront/shop --environment prod
-  transom explain storefront/shop --environment prod --cluster prod-eu-1 -o json`,
+  transom explain storefront/shop --environment prod --cluster prod-eu-1 -o json
+  transom explain clusters/prod-eu-1/storefront/shop.yaml --environment prod
+  transom explain --at 2026-11-22T10:00:00Z --environment prod --cluster prod-eu-1`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.output.check(); err != nil {
 				return err
+			}
+			if o.at != "" {
+				return o.then(cmd, args)
 			}
 			found, err := o.find(cmd.Context(), args)
 			if err != nil {
@@ -45,11 +60,15 @@ and environment it belongs to. Given TEAM/REQUEST, the question begins there.`,
 			return o.output.print(cmd.OutOrStdout(), found, func(w io.Writer) { found.text(w, painter(w)) })
 		},
 	}
+	o.records = records{client: &o.client, in: &o.in}
 	o.client.flag(cmd)
 	o.output.flag(cmd)
+	o.in.flag(cmd)
+	o.records.flag(cmd)
 	f := cmd.Flags()
 	f.StringVarP(&o.environment, "environment", "e", "", "the environment that a request is asked about")
 	f.StringVar(&o.cluster, "cluster", "", "the cluster that a request is asked about; left out, its first")
+	f.StringVar(&o.at, "at", "", "instead, what was to run at this time, such as 2026-11-22T10:00:00Z")
 	f.StringVarP(&o.live.namespace, "namespace", "n", "", "namespace of the live object; left out, the context's")
 	f.StringVar(&o.live.kubeconfig, "kubeconfig", "", "kubeconfig that leads to the live object's cluster (KUBECONFIG)")
 	f.StringVar(&o.live.context, "context", "", "context of the kubeconfig; left out, its current one")
@@ -65,14 +84,14 @@ type explanation struct {
 func (o *explainOptions) find(ctx context.Context, args []string) (*explanation, error) {
 	switch len(args) {
 	case 1:
-		key, err := platform.ParseRequestKey(args[0])
+		key, cluster, err := traced(args[0])
 		if err != nil {
-			return nil, misuse("%w; for a live object give KIND NAME", err)
+			return nil, err
 		}
 		if o.environment == "" {
 			return nil, misuse("explain %s needs --environment: say which one is asked about", key)
 		}
-		return o.trace(ctx, nil, o.environment, key, o.cluster)
+		return o.trace(ctx, nil, o.environment, key, cmp.Or(cluster, o.cluster))
 	case 2:
 		object, err := o.live.read(ctx, args[0], args[1])
 		if err != nil {
@@ -97,10 +116,51 @@ func (o *explainOptions) trace(ctx context.Context, object *liveObject, environm
 		query.Set("cluster", cluster)
 	}
 	found := &explanation{Object: object}
-	if err := o.client.get(ctx, "/api/v1/explain", query, &found.Trace); err != nil {
+	err := o.client.get(ctx, "/api/v1/explain", query, &found.Trace)
+	var away absent
+	if errors.As(err, &away) && o.environment != "" {
+		var unread error
+		if found.Trace, unread = o.offline(ctx, key, cluster); unread != nil {
+			return nil, fmt.Errorf("%w\n%w", err, unread)
+		}
+		return found, nil
+	}
+	if err != nil {
 		return nil, err
 	}
 	return found, nil
+}
+
+// offline follows a trace through the repositories themselves.
+func (o *explainOptions) offline(ctx context.Context, key platform.RequestKey, cluster string) (web.Trace, error) {
+	state, err := o.records.open(ctx, o.environment)
+	if err != nil {
+		return web.Trace{}, err
+	}
+	source, err := o.records.platformPast(ctx)
+	if err != nil {
+		return web.Trace{}, err
+	}
+	return follow(ctx, state.origins, state.head.Commit, source, web.Question{Environment: o.environment, Request: key, Cluster: cluster})
+}
+
+// traced reads TEAM/REQUEST, or the path of a manifest or Release file of a state repository.
+func traced(text string) (key platform.RequestKey, cluster string, err error) {
+	name, isFile := strings.CutSuffix(filepath.ToSlash(text), ".yaml")
+	parts := strings.Split(name, "/")
+	n := len(parts)
+	switch {
+	case isFile && n >= 4 && parts[n-4] == "clusters":
+		return platform.RequestKey{Team: parts[n-2], Name: parts[n-1]}, parts[n-3], nil
+	case isFile && n >= 3 && parts[n-3] == "releases":
+		return platform.RequestKey{Team: parts[n-2], Name: parts[n-1]}, "", nil
+	case isFile:
+		return key, "", misuse("%s is no file of a state repository: these are clusters/CLUSTER/TEAM/REQUEST.yaml and releases/TEAM/REQUEST.yaml", text)
+	}
+	if key, err = platform.ParseRequestKey(text); err != nil {
+		return key, "", misuse("%w; for a live object give KIND NAME", err)
+	}
+	return key, "", nil
 }
 
 // text prints the trace from what runs down to who asked for it.
@@ -118,16 +178,40 @@ func (e *explanation) text(w io.Writer, p paint) {
 		fmt.Fprintf(w, "├─ %s %s\n", p.faint("part of  "), e.Request)
 	}
 	rung(w, p, "state", e.State, branch(false))
-	if e.Release != nil {
-		fmt.Fprintf(w, "├─ %s %s  %s, release %s\n", p.faint("release  "), e.ReleaseFile, e.Release.Offering+" "+e.Release.Version, short(e.Release.Digest))
-	}
+	e.release(w, p)
 	rung(w, p, "platform", e.Platform, branch(false))
-	rung(w, p, "request", e.RequestFile, branch(true))
+	rung(w, p, "request", e.RequestFile, branch(e.Version.File == ""))
+	if e.Version.File != "" {
+		rung(w, p, "version", e.Version, branch(true))
+	}
+}
+
+// release prints the Release file, and how the release came to this environment.
+func (e *explanation) release(w io.Writer, p paint) {
+	if e.Release == nil {
+		return
+	}
+	r := e.Release
+	fmt.Fprintf(w, "├─ %s %s  %s, release %s\n", p.faint("release  "), e.ReleaseFile, r.Offering+" "+r.Version, short(r.Digest))
+	tell := func(format string, args ...any) { fmt.Fprintf(w, "│  %9s %s\n", "", fmt.Sprintf(format, args...)) }
+	if old := e.Earlier; old != nil {
+		tell("%s still has %s %s, release %s: its wave is to come", e.Cluster, old.Offering, old.Version, short(old.Digest))
+	}
+	if len(r.Promotion.PromotedFrom) > 0 {
+		tell("promoted from %s", strings.Join(r.Promotion.PromotedFrom, ", "))
+	}
+	for _, g := range r.Promotion.Gates {
+		tell("passed %s", passedGate(g))
+	}
 }
 
 // rung prints a file and the commit that made it what it is.
 func rung(w io.Writer, p paint, name string, o web.Origin, l limb) {
-	fmt.Fprintf(w, "%s%s %s  commit %s", l.lead, p.faint(fmt.Sprintf("%-9s", name)), o.File, p.yellow(short(o.Commit)))
+	file := o.File
+	if o.Line > 0 {
+		file = fmt.Sprintf("%s:%d", o.File, o.Line)
+	}
+	fmt.Fprintf(w, "%s%s %s  commit %s", l.lead, p.faint(fmt.Sprintf("%-9s", name)), file, p.yellow(short(o.Commit)))
 	if o.URL != "" {
 		fmt.Fprintf(w, " of %s", o.URL)
 	}

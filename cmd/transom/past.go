@@ -19,6 +19,7 @@ type past interface {
 	At(ctx context.Context, commit string) (*gitrepo.Snapshot, error)
 	Show(ctx context.Context, commit string) (gitrepo.CommitInfo, error)
 	Log(ctx context.Context, path string, limit int) ([]gitrepo.CommitInfo, error)
+	IsAncestor(ctx context.Context, ancestor, descendant string) (bool, error)
 }
 
 // records finds the state repositories of environments: as the platform repository in a directory names them, or, away
@@ -36,10 +37,15 @@ func (r *records) flag(cmd *cobra.Command) {
 	f.StringVar(&r.credentials, "git-credentials", "", "file with credentials for Git, by URL prefix")
 }
 
-// stateOf is an environment's state repository, and where it is.
-type stateOf struct {
+// origins is a repository's past, and where it is.
+type origins struct {
 	past
-	url  string
+	url string
+}
+
+// stateOf is an environment's state repository with its head.
+type stateOf struct {
+	origins
 	head *gitrepo.Snapshot
 }
 
@@ -102,7 +108,7 @@ func openPast(ctx context.Context, url, branch, credentials string) (*stateOf, e
 		if err != nil {
 			return nil, err
 		}
-		return &stateOf{b, url, b.Head}, nil
+		return &stateOf{origins{b, url}, b.Head}, nil
 	}
 	known, err := readCredentials(credentials)
 	if err != nil {
@@ -117,7 +123,7 @@ func openPast(ctx context.Context, url, branch, credentials string) (*stateOf, e
 	if err != nil {
 		return nil, err
 	}
-	return &stateOf{remote, url, head}, nil
+	return &stateOf{origins{remote, url}, head}, nil
 }
 
 // clonePast is the past of a person's clone.
@@ -129,20 +135,24 @@ func (c clonePast) At(_ context.Context, commit string) (*gitrepo.Snapshot, erro
 }
 
 // platformPast opens the platform repository: the clone in a directory, or, away from one, the daemon's.
-func (r *records) platformPast(ctx context.Context) (past, error) {
+func (r *records) platformPast(ctx context.Context) (origins, error) {
 	checkout, err := gitrepo.Open(r.in.dir)
 	if err == nil {
 		if _, err = r.in.load(); err == nil {
-			return clonePast{checkout}, nil
+			return origins{clonePast{checkout}, checkout.Origin()}, nil
 		}
 	}
 	var s status.Status
 	query := selection("", "", "")
 	query.Set("objects", "none")
 	if asked := r.client.get(ctx, "/api/v1/status", query, &s); asked != nil {
-		return nil, fmt.Errorf("%w\n%w", err, asked)
+		return origins{}, fmt.Errorf("%w\n%w", err, asked)
 	}
-	return openPast(ctx, s.Platform.URL, "main", r.credentials)
+	p, err := openPast(ctx, s.Platform.URL, "main", r.credentials)
+	if err != nil {
+		return origins{}, err
+	}
+	return p.origins, nil
 }
 
 // environmentNamed finds an environment, or says which there are.

@@ -98,3 +98,43 @@ func TestATraceLeadsFromManifestsToTheRequest(t *testing.T) {
 		require.ErrorIs(t, err, web.ErrNotFound)
 	}
 }
+
+// TestATraceOfAClusterWhoseWaveIsToCome is about the bytes that are there, not about the release that waits for it.
+func TestATraceOfAClusterWhoseWaveIsToCome(t *testing.T) {
+	source := repository(t)
+	asked := source("store: ask for a shop", map[string]string{
+		"requests/store/shop.yaml": "spec:\n  environments:\n    dev: {}\n    prod: {}\n", "offerings/web/1.0.0/version.yaml": "v",
+	})
+	first := head(t, asked)
+	second := head(t, source("web: publish 1.1.0", map[string]string{"offerings/web/1.1.0/version.yaml": "v"}))
+	record := func(digest, version, commit string, west platform.ReleasePlacement) string {
+		release := platform.Release{
+			Key: shop, Digest: digest, Offering: "web", Version: version, Commit: commit, File: "requests/store/shop.yaml",
+			Clusters: map[string]platform.ReleasePlacement{"west": west, "east": {Revision: "sha256:e" + version}},
+		}
+		return string(release.Encode())
+	}
+	state := repository(t)
+	state("prod: store/shop to web 1.0.0", map[string]string{
+		"releases/store/shop.yaml":      record("sha256:aa", "1.0.0", first, platform.ReleasePlacement{Revision: "sha256:w"}),
+		"clusters/east/store/shop.yaml": "e", "clusters/west/store/shop.yaml": "w",
+	})
+	repo := state("prod: store/shop to web 1.1.0", map[string]string{
+		"releases/store/shop.yaml":      record("sha256:bb", "1.1.0", second, platform.ReleasePlacement{Revision: "sha256:w", Release: "sha256:aa", Version: "1.0.0"}),
+		"clusters/east/store/shop.yaml": "e2",
+	})
+	explain := func(cluster string) web.Trace {
+		got, err := follow(t.Context(), origins{repo, repo.URL}, head(t, repo), origins{asked, asked.URL},
+			web.Question{Environment: "prod", Request: shop, Cluster: cluster})
+		require.NoError(t, err)
+		return got
+	}
+	moved, waits := explain("east"), explain("west")
+	require.Nil(t, moved.Earlier)
+	require.Equal(t, []string{second, "offerings/web/1.1.0/version.yaml"}, []string{moved.Platform.Commit, moved.Version.File})
+	require.Equal(t, "sha256:bb", waits.Release.Digest)
+	require.Equal(t, "sha256:aa", waits.Earlier.Digest)
+	require.Equal(t, "prod: store/shop to web 1.0.0", waits.State.Subject)
+	require.Equal(t, []string{first, "offerings/web/1.0.0/version.yaml"}, []string{waits.Platform.Commit, waits.Version.File})
+	require.Equal(t, 4, waits.RequestFile.Line, "the line that puts it into prod")
+}

@@ -17,8 +17,8 @@ import (
 // platformTrailer names the platform commit that a state commit followed.
 const platformTrailer = "Transom-Platform-Commit"
 
-// origins bounds how many commits are tried for the one that brought a file's bytes.
-const origins = 100
+// attempts bounds how many commits are tried for the one that brought a file's bytes.
+const attempts = 100
 
 // verifier renders states of one environment again.
 type verifier struct {
@@ -136,7 +136,7 @@ func (v *verifier) earlier(ctx context.Context, commit, file string, content []b
 	}
 	tried := 0
 	for _, info := range log {
-		if v.place[info.Commit] <= v.place[commit] || tried == origins {
+		if v.place[info.Commit] <= v.place[commit] || tried == attempts {
 			continue
 		}
 		snapshot, err := v.state.At(ctx, info.Commit)

@@ -59,18 +59,22 @@ func (r *Remote) IsAncestor(ctx context.Context, ancestor, descendant string) (b
 	if err != nil {
 		return false, fmt.Errorf("%s: %w", r.endpoint, err)
 	}
-	found := false
-	err = r.objects.walkBack(ctx, to, func(c *object.Commit) ([]plumbing.Hash, error) {
+	found, err := r.objects.isAncestor(ctx, from, to)
+	if err != nil {
+		return false, fmt.Errorf("%s: %w", r.endpoint, err)
+	}
+	return found, nil
+}
+
+func (o *objects) isAncestor(ctx context.Context, from, to plumbing.Hash) (found bool, err error) {
+	err = o.walkBack(ctx, to, func(c *object.Commit) ([]plumbing.Hash, error) {
 		if c.Hash == from {
 			found = true
 			return nil, errStop
 		}
 		return c.ParentHashes, nil
 	})
-	if err != nil {
-		return false, fmt.Errorf("%s: %w", r.endpoint, err)
-	}
-	return found, nil
+	return found, err
 }
 
 // Log returns the commits that changed the file or directory path, the newest first, and at most limit of them. It

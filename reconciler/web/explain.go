@@ -14,7 +14,8 @@ type Question struct {
 	Cluster     string
 }
 
-// Trace leads from what runs to who asked for it: state commit, Release file, platform commit, request file.
+// Trace leads from what runs to who asked for it: state commit, Release file with its gates, platform commit, request
+// file and line, and the files of the offering's version.
 type Trace struct {
 	Environment string              `json:"environment"`
 	Request     platform.RequestKey `json:"request"`
@@ -22,8 +23,14 @@ type Trace struct {
 	State       Origin              `json:"state"`             // the commit that last wrote the manifests, and their file
 	Release     *platform.Release   `json:"release,omitempty"` // as the state holds it now
 	ReleaseFile string              `json:"releaseFile"`       // its path in the state repository
-	Platform    Origin              `json:"platform"`          // the commit that yielded the release; its file is the version's
-	RequestFile Origin              `json:"requestFile"`       // the commit that last changed the request's file by then
+
+	// Earlier is the release whose bytes these are, where the cluster's turn for Release has not come. What follows is then
+	// about it.
+	Earlier *platform.Release `json:"earlier,omitempty"`
+
+	Platform    Origin `json:"platform"`         // the commit that yielded the release; its file is the version's directory
+	RequestFile Origin `json:"requestFile"`      // the commit that last changed the request's file by then, and its line
+	Version     Origin `json:"version,omitzero"` // the commit that last changed the version's directory by then, and its version.yaml
 }
 
 // Origin is a file of a repository and the commit that made it what it is.
@@ -31,6 +38,7 @@ type Origin struct {
 	URL     string    `json:"url,omitempty"`
 	Commit  string    `json:"commit"`
 	File    string    `json:"file"`
+	Line    int       `json:"line,omitempty"`   // from 1, where one says it
 	Author  string    `json:"author,omitempty"` // NAME <ADDRESS>
 	When    time.Time `json:"when,omitzero"`
 	Subject string    `json:"subject,omitempty"`
