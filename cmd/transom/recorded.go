@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -60,12 +61,25 @@ func (k *known) next(ctx context.Context, p *platform.Platform, environment stri
 			continue
 		}
 		if c := in.Candidate; c != nil {
-			return &knownRelease{c.Release, in.Offering, c.Version, c.Commit, c.Absent, in.Waiting}, nil
+			return &knownRelease{c.Release, cmp.Or(c.Offering, in.Offering), c.Version, c.Commit, c.Absent, in.Waiting}, nil
+		}
+		if in.Release == "" {
+			return nil, fmt.Errorf("%s: %s", key, problemOf(in))
 		}
 		return nil, fmt.Errorf("nothing of %s waits for %s, which runs release %s, %s %s; --release names another",
 			key, environment, short(in.Release), in.Offering, in.Version)
 	}
 	return nil, fmt.Errorf("nothing of %s waits for %s: it is in %s only", key, environment, s.Instances[0].Environment)
+}
+
+// problemOf says why nothing of a request is in an environment.
+func problemOf(in status.Instance) string {
+	for _, p := range in.Problems {
+		if !p.Warning {
+			return "cannot be released: " + p.String()
+		}
+	}
+	return "nothing of it waits for " + in.Environment
 }
 
 // nextOf is next without a daemon: what an environment above runs and this one does not, or the head's own release.

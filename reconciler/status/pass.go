@@ -60,6 +60,9 @@ func (b *Board) reconciled(e Environment, in Instance, watched bool) {
 	}
 	want := in.Placements
 	in.Placements = nil
+	if in.Release == "" && in.Candidate != nil {
+		in.Absent = false // it is not gone but has not come yet
+	}
 	if watched {
 		b.moved(key, old, &in)
 	}

@@ -17,10 +17,11 @@ type Gate struct {
 
 // Candidate is the newest content that an instance would take if its gates were open.
 type Candidate struct {
-	Release string `json:"release"`
-	Version string `json:"version,omitempty"`
-	Commit  string `json:"commit,omitempty"` // the platform commit that yielded it
-	Absent  bool   `json:"absent,omitempty"` // it removes the instance
+	Release  string `json:"release"`
+	Offering string `json:"offering,omitempty"`
+	Version  string `json:"version,omitempty"`
+	Commit   string `json:"commit,omitempty"` // the platform commit that yielded it
+	Absent   bool   `json:"absent,omitempty"` // it removes the instance
 }
 
 // Rollout is a change on its way over the clusters of its environment.

@@ -154,3 +154,18 @@ func TestReleaseFileIsRemembered(t *testing.T) {
 	require.Empty(t, in.Rollout)
 	require.Empty(t, in.Rejected)
 }
+
+func TestInstanceThatHasNotComeYetIsKnownByWhatItWaitsFor(t *testing.T) {
+	b, _ := newBoard()
+	e := status.Environment{Name: "prod", StateCommit: "s1"}
+	b.Reconciled(e, nil)
+	waits := status.Instance{
+		Environment: "prod", Request: shop, Absent: true,
+		Candidate: &status.Candidate{Release: "sha256:1", Version: "1.0.0"}, Waiting: []status.Gate{{Name: "approval"}},
+	}
+	b.Updated(e, []status.Instance{waits})
+	require.Equal(t, "approval", b.Status().Instances[0].Waiting[0].Name)
+	require.False(t, b.Status().Instances[0].Absent)
+	b.Updated(e, []status.Instance{{Environment: "prod", Request: shop, Absent: true}})
+	require.Empty(t, b.Status().Instances, "it was taken back before it came")
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"transom.dev/reconciler/status"
 	"transom.dev/render/platform"
@@ -17,7 +18,8 @@ type Progress struct {
 
 	// Reconciled says that Head includes Commit, so that what follows is about it.
 	Reconciled bool `json:"reconciled"`
-	// Done says that it is reconciled and that every placement is Healthy at the revision that was committed.
+	// Done says that it is reconciled, that every placement is Healthy at the revision that was committed, and that
+	// nothing waits to be promoted there.
 	Done bool `json:"done"`
 
 	Instances int `json:"instances"`
@@ -108,6 +110,7 @@ func (p *Progress) add(in *status.Instance) {
 			p.Failed = append(p.Failed, Reason{Request: &in.Request, Message: problem.String()})
 		}
 	}
+	p.promotion(in)
 	for _, at := range in.Placements {
 		p.Total++
 		if at.Stage == status.Healthy && at.Health == "Healthy" {
@@ -115,6 +118,24 @@ func (p *Progress) add(in *status.Instance) {
 			continue
 		}
 		p.place(in, at)
+	}
+}
+
+// promotion says what an instance waits for on its way here, and what stopped it.
+func (p *Progress) promotion(in *status.Instance) {
+	for _, g := range in.Waiting {
+		message := "waits for " + g.Name + ": " + g.Reason
+		if g.Opens != "" {
+			message += "; opens: " + g.Opens
+		}
+		p.Waiting = append(p.Waiting, Reason{Request: &in.Request, Message: message})
+	}
+	switch r := in.Rollout; {
+	case r == nil:
+	case r.Stopped != "":
+		p.Failed = append(p.Failed, Reason{Request: &in.Request, Message: "stopped: " + r.Stopped})
+	case len(r.Pending) > 0:
+		p.Waiting = append(p.Waiting, Reason{Request: &in.Request, Message: "is still to reach " + strings.Join(r.Pending, ", ")})
 	}
 }
 

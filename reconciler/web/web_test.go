@@ -193,6 +193,35 @@ func TestProgressNamesWhatHoldsTheWholeEnvironment(t *testing.T) {
 	require.False(t, p.Done)
 }
 
+func TestProgressIsNotDoneWhileSomethingWaitsToBePromoted(t *testing.T) {
+	b := status.NewBoard(clock())
+	in := status.Instance{Environment: "prod", Request: shop, Placements: []status.Placement{{Cluster: "east", Revision: "r"}}}
+	e := status.Environment{Name: "prod", Commit: "c1"}
+	progress := func(change func(*status.Instance)) web.Progress {
+		next := in
+		change(&next)
+		b.Reconciled(e, []status.Instance{next})
+		b.Placed("prod", shop, status.Placement{Cluster: "east", Stage: status.Healthy, Health: "Healthy", Revision: "r"})
+		return getJSON[web.Progress](t, serve(t, web.Options{Board: b}), "/api/v1/progress?environment=prod")
+	}
+	require.True(t, progress(func(*status.Instance) {}).Done)
+
+	p := progress(func(in *status.Instance) {
+		in.Waiting = []status.Gate{{Name: "approval", Reason: "nobody approved web 1.1.0", Opens: "an Approval"}}
+	})
+	require.False(t, p.Done)
+	require.Equal(t, "[store/shop: waits for approval: nobody approved web 1.1.0; opens: an Approval]", fmt.Sprint(p.Waiting))
+
+	p = progress(func(in *status.Instance) { in.Rollout = &status.Rollout{Pending: []string{"south", "west"}} })
+	require.False(t, p.Done)
+	require.Equal(t, "[store/shop: is still to reach south, west]", fmt.Sprint(p.Waiting))
+
+	p = progress(func(in *status.Instance) {
+		in.Rollout = &status.Rollout{Pending: []string{"west"}, Stopped: "the rollback failed, too"}
+	})
+	require.Equal(t, "[store/shop: stopped: the rollback failed, too]", fmt.Sprint(p.Failed), "a person decides")
+}
+
 func TestExplainAsksTheDaemon(t *testing.T) {
 	s := serve(t, web.Options{Board: board(), Explain: func(_ context.Context, q web.Question) (web.Trace, error) {
 		if q.Request != shop {
