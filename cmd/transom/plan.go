@@ -26,12 +26,15 @@ func newPlan() *cobra.Command {
 		Use:   "plan [DIR]",
 		Short: "Show what merging the work tree would change on every cluster",
 		Long: `Show what merging the work tree would change: objects added, changed, replaced and removed, per environment and
-cluster, what moves to another version of an offering, and what deserves caution.
+cluster, what moves to another version of an offering, and what deserves caution. What an environment takes at once is
+kept apart from what comes to it once promoted: an environment that promotes from others takes only its own changes at
+once, for the releases that it has. Each environment's gates, waves and rollout are listed where they matter.
 
 The work tree, committed or not, is compared with what the environments hold: with the state repositories where they
 are on this machine, beside the repository that DIR was cloned from; with --state, with state trees as they are, a
 directory per environment, such as clones of the state repositories; otherwise, or with --base, with what a revision
-or another directory renders to. What is compared below clusters/ is what the daemon commits, byte for byte.
+or another directory renders to, which cannot tell what is on its way to an environment or held back. What is compared
+below clusters/ is what the daemon commits, byte for byte, as far and as fast as gates and waves let it.
 
 Values of Secrets are not shown. What has a Problem keeps what it has; such Problems are listed. -o markdown is one
 comment for a pull request. The digest of an environment's plan names exactly these changes, at whatever commit.
@@ -90,6 +93,7 @@ type planned struct {
 	Notes        []string             `json:"notes"` // what the plan cannot know
 	Environments []plannedEnvironment `json:"environments"`
 	Changes      []render.Change      `json:"changes"`
+	Promoted     planStage            `json:"promoted"` // what it becomes downstream, on top of what it does at once
 	Problems     []platform.Problem   `json:"problems"` // what they concern keeps what it has
 	Warnings     []platform.Problem   `json:"warnings"` // of rendering
 }
@@ -99,11 +103,19 @@ type plannedEnvironment struct {
 	Name     string           `json:"name"`
 	LetGo    bool             `json:"letGo,omitempty"`  // its file is removed: nothing is written to it any more
 	Digest   string           `json:"digest,omitempty"` // names the changes of its placements
+	Passes   []string         `json:"passes,omitempty"` // what its changes pass on their way in
 	Changing int              `json:"changing"`         // requests whose objects change
 	Requests int              `json:"requests"`         // that it has, before or after
 	Moves    []render.Move    `json:"moves"`
 	Cautions []render.Caution `json:"cautions"`
+
+	// Of what is promoted.
+	OnTheirWay []platform.RequestKey `json:"onTheirWay,omitempty"` // that change to what was merged before: not listed
+	Unproven   []unproven            `json:"unproven,omitempty"`   // releases that no upstream environment proves
 }
+
+// now is what a merge does at once.
+func (p *planned) now() planStage { return planStage{p.Environments, p.Changes} }
 
 func (o *planOptions) plan(dir string) (*planned, error) {
 	p, err := loadTree(dir)
@@ -115,20 +127,27 @@ func (o *planOptions) plan(dir string) (*planned, error) {
 	if err != nil {
 		return nil, err
 	}
-	result := &planned{Base: base.name, Notes: append([]string{}, base.notes...), Changes: []render.Change{}}
-	states := map[string]*render.State{}
+	result := &planned{
+		Base: base.name, Notes: slices.Concat([]string{}, base.notes, unknown(base.rendered, p)), Changes: []render.Change{},
+		Promoted: planStage{[]plannedEnvironment{}, []render.Change{}},
+	}
+	all := &outlooks{platform: p, bases: map[string]*render.Base{}, of: map[string]*render.Outlook{}}
 	for _, name := range environments(p) {
-		before, err := base.of(name)
-		if err != nil {
+		if all.bases[name], err = base.of(name); err != nil {
 			return nil, err
 		}
-		if states[name], err = r.Render(p, name, before); err != nil {
+		if all.of[name], err = r.Outlook(p, name, all.bases[name]); err != nil {
 			return nil, err
 		}
-		if err := result.add(before, states[name]); err != nil {
+	}
+	if all.before, err = base.before(all); err != nil {
+		return nil, err
+	}
+	for _, name := range environments(p) {
+		if err := result.add(all, name); err != nil {
 			return nil, err
 		}
-		if note := stale(dir, name, before); note != "" {
+		if note := stale(dir, name, all.bases[name]); note != "" {
 			result.Notes = append(result.Notes, note)
 		}
 	}
@@ -137,27 +156,34 @@ func (o *planOptions) plan(dir string) (*planned, error) {
 			Name: name, LetGo: true, Moves: []render.Move{}, Cautions: []render.Caution{},
 		})
 	}
-	result.tell(p, states)
+	result.tell(all)
 	return result, nil
 }
 
-// add records what becomes of one environment.
-func (p *planned) add(before *render.Base, after *render.State) error {
-	found, err := render.Plan(before, after)
+// add records what becomes of one environment, at once and once promoted.
+func (p *planned) add(all *outlooks, name string) error {
+	e, base, outlook := all.platform.Environments[name], all.bases[name], all.of[name]
+	digest, err := render.PlanDigest(base, outlook.Now)
 	if err != nil {
+		return fmt.Errorf("plan %s: %w", name, err)
+	}
+	now := p.now()
+	if err := now.add(plannedEnvironment{Name: name, Digest: digest, Passes: all.passes(e, false, base, outlook.Now)}, base, outlook.Now); err != nil {
 		return err
 	}
-	digest, err := render.PlanDigest(before, after)
-	if err != nil {
-		return fmt.Errorf("plan %s: %w", after.Environment, err)
+	p.Environments, p.Changes = now.Environments, now.Changes
+	if outlook.Promoted == nil {
+		return nil
 	}
-	p.Changes = append(p.Changes, found...)
-	p.Environments = append(p.Environments, plannedEnvironment{
-		Name: after.Environment, Digest: digest, Changing: changing(found), Requests: requestsOf(before, after),
-		Moves:    append([]render.Move{}, render.Moves(before, after)...),
-		Cautions: append([]render.Caution{}, render.Cautions(before, after, found)...),
-	})
-	return nil
+	waiting := outlook.Anticipated(all.before)
+	if len(outlook.Promoted.Releases) > 0 && all.before == nil {
+		p.Notes = append(p.Notes, fmt.Sprintf("some of what comes to %s once promoted may be on its way already: "+
+			"the platform commit that was accepted last is not in this clone", name))
+	}
+	return p.Promoted.add(plannedEnvironment{
+		Name: name, Passes: all.passes(e, true, outlook.Entered, outlook.Promoted),
+		OnTheirWay: waiting, Unproven: all.unproven(e, waiting),
+	}, outlook.Entered, outlook.Promoted)
 }
 
 // changing counts the requests that changes are of.
@@ -188,14 +214,19 @@ func requestsOf(before *render.Base, after *render.State) int {
 }
 
 // tell adds the Problems of the platform and of rendering it, and the Warnings of rendering.
-func (p *planned) tell(all *platform.Platform, states map[string]*render.State) {
-	problems, _ := mistakes(all, states)
-	_, warnings := mistakes(&platform.Platform{Environments: all.Environments}, states)
+func (p *planned) tell(all *outlooks) {
+	states := map[string]*render.State{}
+	for name, outlook := range all.of {
+		states[name] = &render.State{Problems: outlook.Now.Problems}
+		if outlook.Promoted != nil {
+			states[name].Problems = slices.Concat(outlook.Now.Problems, outlook.Promoted.Problems)
+		}
+	}
+	problems, _ := mistakes(all.platform, states)
+	_, warnings := mistakes(&platform.Platform{Environments: all.platform.Environments}, states)
 	p.Problems = append([]platform.Problem{}, problems...)
 	p.Warnings = append([]platform.Problem{}, warnings...)
 }
 
-// empty says that merging changes nothing.
-func (p *planned) empty() bool {
-	return len(p.Changes) == 0 && !slices.ContainsFunc(p.Environments, func(e plannedEnvironment) bool { return e.LetGo })
-}
+// empty says that merging changes nothing, neither at once nor once promoted.
+func (p *planned) empty() bool { return p.now().empty() && p.Promoted.empty() }

@@ -20,8 +20,12 @@ type baseline struct {
 	name         string   // for people
 	environments []string // that it knows, sorted
 	notes        []string // what it cannot know
+	rendered     []string // environments whose state is not known, sorted
 
 	of func(environment string) (*render.Base, error)
+
+	// before finds the platform that the environments hold, or wait for; nil: it is not known.
+	before func(*outlooks) (*platform.Platform, error)
 }
 
 // baseline chooses what to compare with: what was asked for, else the state repositories that are on this machine, and
@@ -29,7 +33,11 @@ type baseline struct {
 func (o *planOptions) baseline(r *render.Renderer, dir string, p *platform.Platform) (*baseline, error) {
 	switch {
 	case o.state != "":
-		return stateTrees(o.state)
+		b, err := stateTrees(o.state)
+		if err == nil {
+			b.before = accepted(dir)
+		}
+		return b, err
 	case o.base != "":
 		return rendering(r, dir, o.base)
 	default:
@@ -55,7 +63,9 @@ func rendering(r *render.Renderer, dir, base string) (*baseline, error) {
 	if p.Commit != "" && base != p.Commit {
 		name += " (" + short(p.Commit) + ")"
 	}
-	return &baseline{name, environments(p), []string{mayDiffer}, func(environment string) (*render.Base, error) {
+	b := &baseline{name: name, environments: environments(p), notes: []string{mayDiffer}, rendered: environments(p)}
+	b.before = func(*outlooks) (*platform.Platform, error) { return p, nil }
+	b.of = func(environment string) (*render.Base, error) {
 		if p.Environments[environment] == nil {
 			return &render.Base{}, nil
 		}
@@ -64,7 +74,24 @@ func rendering(r *render.Renderer, dir, base string) (*baseline, error) {
 			return nil, err
 		}
 		return render.ReadBase(files(state.Changes))
-	}}, nil
+	}
+	return b, nil
+}
+
+// accepted loads the platform that an environment without another before it has accepted last, where this clone has it.
+func accepted(dir string) func(*outlooks) (*platform.Platform, error) {
+	return func(all *outlooks) (*platform.Platform, error) {
+		for _, name := range environments(all.platform) {
+			commit := all.bases[name].Fleet.Platform
+			if commit == "" || len(all.platform.Environments[name].PromotesFrom) > 0 {
+				continue
+			}
+			if p, err := loadRevision(dir, commit); err == nil {
+				return p, nil
+			}
+		}
+		return nil, nil // a plan without that knowledge is one all the same, and says so
+	}
 }
 
 // files is a state that was rendered from nothing, as the files that it becomes.
@@ -124,7 +151,7 @@ func stateRepositories(r *render.Renderer, dir string, p *platform.Platform) (*b
 	if len(read) == 0 {
 		return head, nil
 	}
-	b := &baseline{name: "the state of " + strings.Join(read, ", "), environments: head.environments}
+	b := &baseline{name: "the state of " + strings.Join(read, ", "), environments: head.environments, rendered: other, before: accepted(dir)}
 	if len(other) > 0 {
 		b.name += " and, for " + strings.Join(other, ", ") + ", " + head.name
 		b.notes = []string{"what " + strings.Join(other, ", ") + " really runs may differ: pass --state"}

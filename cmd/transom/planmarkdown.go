@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -9,7 +10,7 @@ import (
 const (
 	commentLimit = 65_536
 	commentHead  = 16_000 // at most, for what moves, cautions, Problems and Warnings
-	commentSpare = 1_000  // for saying what was cut, and for closing what is open
+	commentSpare = 1_100  // for saying what was cut or is promoted, and for closing what is open
 	blockLimit   = 12_000 // of one request, so that one alone does not use up the room of all
 )
 
@@ -18,8 +19,16 @@ const (
 func (p *planned) markdown() string {
 	head, foot := p.markdownHead(), p.markdownFoot()
 	body := &folder{room: commentLimit - commentSpare - len(head) - len(foot)}
-	for _, b := range folded(blocks(p.Changes)) {
-		body.add(b, p.share(b.environment))
+	now := p.now()
+	for _, b := range folded(blocks(now.Changes)) {
+		body.add(b, now.share(b.environment), now.of(b.environment).Passes)
+	}
+	body.close()
+	if len(p.Promoted.Changes) > 0 {
+		body.text.WriteString("**Once promoted:**\n\n")
+	}
+	for _, b := range folded(blocks(p.Promoted.Changes)) {
+		body.add(b, p.Promoted.share(b.environment), p.Promoted.of(b.environment).Passes)
 	}
 	body.close()
 	return head + body.text.String() + body.cut() + foot
@@ -32,7 +41,10 @@ func (p *planned) markdownHead() string {
 	for _, line := range p.moves() {
 		head.line("- " + line)
 	}
-	for _, e := range p.Environments {
+	for _, line := range p.waiting() {
+		head.line("- " + line)
+	}
+	for _, e := range slices.Concat(p.Environments, p.Promoted.Environments) {
 		if e.LetGo {
 			head.line("- **" + e.Name + "** " + environmentLetGo)
 		}
@@ -126,10 +138,13 @@ type folder struct {
 	brief, none int // blocks without their differences, and without anything
 }
 
-func (f *folder) add(b *changeBlock, share string) {
+func (f *folder) add(b *changeBlock, share string, passes []string) {
 	open := ""
 	if b.environment != f.environment {
 		open = fmt.Sprintf("<details><summary><b>%s</b>%s</summary>\n\n", b.environment, share)
+		if len(passes) > 0 {
+			open += strings.Join(passes, "; ") + "\n\n"
+		}
 		if f.environment != "" {
 			open = "</details>\n\n" + open
 		}
@@ -152,6 +167,7 @@ func (f *folder) close() {
 	if f.environment != "" {
 		f.text.WriteString("</details>\n\n")
 	}
+	f.environment = ""
 }
 
 // cut says what there was no room for.

@@ -10,30 +10,26 @@ import (
 	"transom.dev/render/platform"
 )
 
-// text prints a plan for people: what moves, then environment, request, object and its diff, and at the end what needs
-// attention. Clusters on which the same happens to an object share one entry, as do requests of which the same changes.
+// text prints a plan for people: what moves, what happens at once, what follows once promoted, and at the end what needs
+// attention.
 func (p *planned) text(w io.Writer, paint paint, verbose bool) {
 	for _, line := range p.moves() {
 		fmt.Fprintln(w, paint.bold(line))
 	}
-	environment := ""
-	all := blocks(p.Changes)
-	if !verbose {
-		all = folded(all)
-	}
-	for _, b := range all {
-		if b.environment != environment {
-			environment = b.environment
-			fmt.Fprintf(w, "%s%s\n", paint.bold(environment), paint.faint(p.share(environment)))
-		}
-		b.text(w, paint, verbose)
-	}
+	p.now().text(w, paint, verbose)
 	for _, e := range p.Environments {
 		if e.LetGo {
 			fmt.Fprintf(w, "%s\n  %s\n", paint.bold(e.Name), paint.yellow(environmentLetGo))
 		}
 	}
+	if len(p.Promoted.Changes) > 0 {
+		fmt.Fprintln(w, paint.bold("once promoted:"))
+		p.Promoted.text(w, paint, verbose)
+	}
 	p.attention(w, paint)
+	for _, line := range p.waiting() {
+		fmt.Fprintln(w, line)
+	}
 	for _, e := range p.Environments {
 		if e.Digest != "" {
 			fmt.Fprintf(w, "plan of %s: %s\n", e.Name, e.Digest)
@@ -45,24 +41,38 @@ func (p *planned) text(w io.Writer, paint paint, verbose bool) {
 	fmt.Fprintf(w, "compared with %s: %s\n", p.Base, p.counts())
 }
 
-const environmentLetGo = "let go: its file is removed; its clusters keep what they run, and its state repository stays"
+// counts says in one line what changes at once, and what follows once promoted.
+func (p *planned) counts() string {
+	switch now := p.now().counts(); {
+	case len(p.Promoted.Changes) == 0:
+		return now
+	default:
+		return now + "; once promoted " + p.Promoted.counts()
+	}
+}
 
-// share says how many of an environment's requests change.
-func (p *planned) share(environment string) string {
-	for _, e := range p.Environments {
-		if e.Name == environment && e.Changing > 0 {
-			return fmt.Sprintf("  %d of %s", e.Changing, count(e.Requests, "request"))
+// waiting says of what is promoted what is on its way already, and what nothing proves.
+func (p *planned) waiting() (lines []string) {
+	for _, e := range p.Promoted.Environments {
+		if len(e.OnTheirWay) > 0 {
+			lines = append(lines, fmt.Sprintf("on its way to %s already: %s", e.Name, few(union(nil, e.OnTheirWay))))
+		}
+		for _, u := range e.Unproven {
+			lines = append(lines, fmt.Sprintf("nothing before %s proves what %s/%s changes there: it waits for an Approval of release %s",
+				e.Name, u.Team, u.Request, u.Release))
 		}
 	}
-	return ""
+	return lines
 }
+
+const environmentLetGo = "let go: its file is removed; its clusters keep what they run, and its state repository stays"
 
 // moves says in a line what each change of version moves, over all environments.
 func (p *planned) moves() (lines []string) {
 	type step struct{ offering, from, to string }
 	var order []step
 	moving, all, in := map[step][]string{}, map[step][]string{}, map[step][]string{}
-	for _, e := range p.Environments {
+	for _, e := range slices.Concat(p.Environments, p.Promoted.Environments) {
 		for _, m := range e.Moves {
 			s := step{m.Offering, m.From, m.To}
 			if moving[s] == nil {
@@ -92,7 +102,7 @@ func union(names []string, keys []platform.RequestKey) []string {
 
 // attention prints cautions, Problems and Warnings.
 func (p *planned) attention(w io.Writer, paint paint) {
-	for _, e := range p.Environments {
+	for _, e := range slices.Concat(p.Environments, p.Promoted.Environments) {
 		for _, c := range e.Cautions {
 			fmt.Fprintln(w, paint.red("caution: ")+caution(e.Name, c))
 		}
@@ -120,37 +130,6 @@ func caution(environment string, c render.Caution) string {
 		owner += "/" + c.Request
 	}
 	return fmt.Sprintf("%s in %s: %s: %s", c.Danger, environment, owner, c.Message)
-}
-
-// counts says in one line what changes.
-func (p *planned) counts() string {
-	counts := map[render.Action]int{}
-	clusters := map[string]bool{}
-	for _, c := range p.Changes {
-		counts[c.Action]++
-		clusters[c.Cluster] = true
-	}
-	if p.empty() {
-		return "no changes"
-	}
-	var parts []string
-	for _, action := range []render.Action{render.Added, render.Changed, render.Replaced, render.Removed} {
-		parts = append(parts, fmt.Sprintf("%d %s", counts[action], action))
-	}
-	text := "objects " + strings.Join(parts, ", ") + " on " + count(len(clusters), "cluster")
-	if n := counts[render.LetGo]; n > 0 {
-		text += fmt.Sprintf("; %s let go", count(n, "cluster"))
-	}
-	gone := 0
-	for _, e := range p.Environments {
-		if e.LetGo {
-			gone++
-		}
-	}
-	if gone > 0 {
-		text += fmt.Sprintf("; %s let go", count(gone, "environment"))
-	}
-	return text
 }
 
 func (b *changeBlock) text(w io.Writer, p paint, verbose bool) {

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"transom.dev/render"
+	"transom.dev/render/platform"
+)
+
+// A planStage is what a merge does at once, or what that becomes once promoted.
+type planStage struct {
+	Environments []plannedEnvironment `json:"environments"`
+	Changes      []render.Change      `json:"changes"`
+}
+
+// add records what becomes of one environment.
+func (p *planStage) add(e plannedEnvironment, before *render.Base, after *render.State) error {
+	found, err := render.Plan(before, after)
+	if err != nil {
+		return err
+	}
+	found = slices.DeleteFunc(found, func(c render.Change) bool {
+		return slices.Contains(e.OnTheirWay, platform.RequestKey{Team: c.Team, Name: c.Request})
+	})
+	p.Changes = append(p.Changes, found...)
+	e.Changing, e.Requests = changing(found), requestsOf(before, after)
+	e.Moves = append([]render.Move{}, movesWithout(render.Moves(before, after), e.OnTheirWay)...)
+	e.Cautions = append([]render.Caution{}, render.Cautions(before, after, found)...)
+	e.Cautions = slices.DeleteFunc(e.Cautions, func(c render.Caution) bool {
+		return slices.Contains(e.OnTheirWay, platform.RequestKey{Team: c.Team, Name: c.Request})
+	})
+	p.Environments = append(p.Environments, e)
+	return nil
+}
+
+// movesWithout leaves requests out of moves, and moves of no request.
+func movesWithout(moves []render.Move, keys []platform.RequestKey) (left []render.Move) {
+	for _, m := range moves {
+		m.Requests = slices.DeleteFunc(slices.Clone(m.Requests), func(k platform.RequestKey) bool { return slices.Contains(keys, k) })
+		if len(m.Requests) > 0 {
+			left = append(left, m)
+		}
+	}
+	return left
+}
+
+// text prints the changes by environment, request and object. Clusters on which the same happens to an object share one
+// entry, as do requests of which the same changes.
+func (p planStage) text(w io.Writer, paint paint, verbose bool) {
+	environment := ""
+	all := blocks(p.Changes)
+	if !verbose {
+		all = folded(all)
+	}
+	for _, b := range all {
+		if b.environment != environment {
+			environment = b.environment
+			fmt.Fprintf(w, "%s%s\n", paint.bold(environment), paint.faint(p.share(environment)))
+			for _, step := range p.of(environment).Passes {
+				fmt.Fprintf(w, "  %s\n", paint.faint(step))
+			}
+		}
+		b.text(w, paint, verbose)
+	}
+}
+
+func (p planStage) of(environment string) (e plannedEnvironment) {
+	if i := slices.IndexFunc(p.Environments, func(e plannedEnvironment) bool { return e.Name == environment }); i >= 0 {
+		return p.Environments[i]
+	}
+	return plannedEnvironment{Name: environment}
+}
+
+// share says how many of an environment's requests change.
+func (p planStage) share(environment string) string {
+	if e := p.of(environment); e.Changing > 0 {
+		return fmt.Sprintf("  %d of %s", e.Changing, count(e.Requests, "request"))
+	}
+	return ""
+}
+
+// empty says that nothing changes.
+func (p planStage) empty() bool {
+	return len(p.Changes) == 0 && !slices.ContainsFunc(p.Environments, func(e plannedEnvironment) bool { return e.LetGo })
+}
+
+// counts says in one line what changes.
+func (p planStage) counts() string {
+	counts := map[render.Action]int{}
+	clusters := map[string]bool{}
+	for _, c := range p.Changes {
+		counts[c.Action]++
+		clusters[c.Cluster] = true
+	}
+	if p.empty() {
+		return "no changes"
+	}
+	var parts []string
+	for _, action := range []render.Action{render.Added, render.Changed, render.Replaced, render.Removed} {
+		parts = append(parts, fmt.Sprintf("%d %s", counts[action], action))
+	}
+	text := "objects " + strings.Join(parts, ", ") + " on " + count(len(clusters), "cluster")
+	if n := counts[render.LetGo]; n > 0 {
+		text += fmt.Sprintf("; %s let go", count(n, "cluster"))
+	}
+	gone := 0
+	for _, e := range p.Environments {
+		if e.LetGo {
+			gone++
+		}
+	}
+	if gone > 0 {
+		text += fmt.Sprintf("; %s let go", count(gone, "environment"))
+	}
+	return text
+}
