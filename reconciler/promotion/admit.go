@@ -105,10 +105,15 @@ func (p *Pass) admitRelease(c *change, m *move) *platform.Release {
 	return to
 }
 
-// adopt takes a release that changes no bytes here: what ran stays what brought them.
+// adopt takes a release that changes no bytes here: what ran stays what brought them. Where there is no cluster nothing ran,
+// so that a release which is here in name only is not taken for one that was healthy.
 func (p *Pass) adopt(c *change, m *move) *platform.Release {
 	to := p.compose(c, nil, nil)
-	to.Promotion.Origin = origin(c.Base.Digest, c.Base.Promotion.Origin)
+	if runs(c.Base) && len(c.Base.Clusters) > 0 {
+		to.Promotion.Origin = origin(c.Base.Digest, c.Base.Promotion.Origin)
+	} else {
+		to.Promotion.Origin, to.Promotion.Rollout = "", nil
+	}
 	to.Promotion.PromotedFrom = m.from
 	to.Commit = m.content.Commit
 	p.standing(c.key).State = Settled
@@ -152,6 +157,9 @@ func (p *Pass) compose(c *change, moving, leaving []string) *platform.Release {
 		return to
 	}
 	to.Promotion = clone(c.Base).Promotion
+	if to.Digest == c.Base.Digest {
+		to.Commit = c.Base.Commit
+	}
 	for _, cluster := range c.same {
 		placed := to.Clusters[cluster]
 		placed.Joining = c.Base.Clusters[cluster].Joining

@@ -18,6 +18,7 @@ type candidate struct {
 
 	cause   string
 	group   string
+	within  bool                   // the instance is in the group already, and has not to wait for its turn
 	from    []string               // environments that proved it
 	passed  []platform.ReleaseGate // of its gates
 	closed  []Gate
@@ -237,14 +238,18 @@ func (p *Pass) weigh(s *subject, content Content) *candidate {
 
 // classify says whether a candidate brings a new version along: then all that do are one rollout.
 func (p *Pass) classify(s *subject, c *candidate) {
-	if runs(s.base) && s.base.VersionDigest != c.instance.Version.Digest {
+	switch {
+	case !runs(s.base):
+	case s.base.VersionDigest != c.instance.Version.Digest:
 		c.cause, c.group = "version", "version:"+c.instance.Version.String()
+	case s.base.Promotion.Rollout != nil: // it is under way with that version already
+		c.group, c.within = s.base.Promotion.Rollout.Group, true
 	}
 }
 
 // unchanged reports whether these are the render keys of what runs, everywhere.
 func unchanged(base *platform.Release, keys map[string]string) bool {
-	if len(keys) != len(base.Clusters) || base.Promotion.Rollout != nil && len(base.Promotion.Rollout.Pending) > 0 {
+	if len(keys) == 0 || len(keys) != len(base.Clusters) || base.Promotion.Rollout != nil && len(base.Promotion.Rollout.Pending) > 0 {
 		return false
 	}
 	for cluster, key := range keys {
@@ -274,7 +279,7 @@ func (p *Pass) gates(s *subject, c *candidate) {
 	if g := rejected(s.base, c.keys, matching); g != nil {
 		c.closed = append(c.closed, *g)
 	}
-	if g := p.stoppedGroup(c.group); g != nil {
+	if g := p.stoppedGroup(c.group); g != nil && !c.within {
 		c.closed = append(c.closed, *g)
 	}
 	if p.view.Environment.Gates.Approval == "required" && !slices.ContainsFunc(c.passed, isApproval) && !skips("approval") {

@@ -150,12 +150,17 @@ func (p *Pass) renew(c *change, approved bool, wanting *int) *platform.Release {
 	gate, group := p.renewable(c, approved), ""
 	if gate == nil {
 		cause := "environment"
-		if p.rebound(c) {
+		if open := c.Base.Promotion.Rollout; open != nil && open.Cause == "version" {
+			cause = open.Cause // it is the same rollout still, with other bytes
+		} else if p.rebound(c) {
 			cause = "binding"
 		} else {
 			group = p.environmentGroup()
 		}
 		if gate = p.enterGroup(group, wanting); gate == nil {
+			if cause == "version" {
+				group = c.Base.Promotion.Rollout.Group
+			}
 			var now []string
 			if now, gate = p.reach(nil, c.Base, nil, c.moving); len(now) > 0 {
 				return p.renewed(c, cause, group, now, approved)

@@ -11,10 +11,11 @@ import (
 // them is forgotten to have failed.
 const maxRejected = 32
 
-// sick returns why a failure is the cluster's and not the release's, or nil: at least half of the neighbours that were
-// well there before the rollout, and have not changed since, are not well either.
-func (p *Pass) sick(s *subject, cluster string) *Gate {
-	e, since := p.view.Environment, p.view.Now.Wall.Sub(s.base.Promotion.Rollout.Entered)
+// sick returns why a failure is the cluster's and not the release's, or nil: at least half of the neighbours there that have
+// not changed are not well either. Those that have been ill for much longer say nothing about it.
+func (p *Pass) sick(s *subject, cluster string, ours Observation) *Gate {
+	e := p.view.Environment
+	before := ours.Ailing + e.Rollout.ProgressDeadline
 	neighbours, failing := 0, 0
 	for k, r := range p.view.Releases {
 		if k == s.key || r.Absent || r.Promotion.Rollout != nil {
@@ -26,7 +27,7 @@ func (p *Pass) sick(s *subject, cluster string) *Gate {
 		}
 		said := p.view.observe(e, k, cluster, placed.Revision)
 		ill := said.Health == Failed || said.Health == Progressing
-		if said.known() && !(ill && said.Ailing > since) {
+		if said.known() && !(ill && said.Ailing > before) {
 			neighbours++
 			if ill {
 				failing++

@@ -79,7 +79,7 @@ func (p *Pass) followRollout(s *subject) bool {
 		standing.State = Stopped
 		p.resume(s)
 	} else if cluster, said, failed := p.failing(s); failed {
-		if sick := p.sick(s, cluster); sick != nil {
+		if sick := p.sick(s, cluster, said); sick != nil {
 			p.wait(s.key, *sick)
 			return false
 		}

@@ -2,6 +2,7 @@ package promotion
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -66,10 +67,14 @@ func (p *Pass) upstreams(e *platform.Environment, spec *platform.RequestSpec, k 
 	return slices.Compact(list)
 }
 
-// vacuous reports whether an upstream has nothing to say about a candidate: the candidate renders there what already ran
-// with what runs here, or the upstream runs a version of its own choice.
+// vacuous reports whether an upstream has nothing to say about a candidate: it asks for the same there as what runs here, or
+// rendered the same, or the upstream runs a version of its own choice.
 func (p *Pass) vacuous(up string, s *subject, c *candidate) bool {
-	there := p.view.Elsewhere[up][s.key]
+	there, v := p.view.Elsewhere[up][s.key], c.instance.Version
+	if runs(s.base) && s.base.Request != nil && s.base.VersionDigest == v.Digest &&
+		reflect.DeepEqual(visible(s.base.Request, up), visible(&c.instance.Request.Spec, up)) {
+		return true
+	}
 	brought, known := originIn(there, c.instance.Release)
 	if !known {
 		return !p.sameVersion(&c.instance.Request.Spec, up)

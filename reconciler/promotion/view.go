@@ -224,7 +224,7 @@ func (p *Pass) choose(s *subject, queue []*subject) []*subject {
 	switch {
 	case next == nil:
 		p.stay(s, stay)
-	case next.group != "":
+	case next.group != "" && !next.within:
 		s.next, s.stay = next, stay
 		return append(queue, s)
 	default:

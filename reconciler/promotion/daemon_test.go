@@ -1,0 +1,311 @@
+package promotion_test
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"transom.dev/reconciler/promotion"
+	"transom.dev/render/platform"
+)
+
+func (w *world) wall() time.Time { return began.Add(w.clock + w.skew) }
+
+func (w *world) now() promotion.Clock {
+	return promotion.Clock{Wall: w.wall(), Steady: w.bootAt.Add(w.clock - w.booted)}
+}
+
+// restart forgets all that a daemon has in memory.
+func (w *world) restart() {
+	w.note("the daemon restarts")
+	w.booted, w.bootAt = w.clock, w.wall()
+	for _, s := range w.stages {
+		for _, on := range s.live {
+			on.meter = promotion.Meter{}
+			on.meter.Restore(on.revision, on.checkpoint)
+		}
+	}
+}
+
+// view is what the daemon knows of an environment.
+func (w *world) view(environment string) *promotion.View {
+	s := w.stages[environment]
+	elsewhere := make(map[string]map[platform.RequestKey]*platform.Release, len(w.stages))
+	for name, other := range w.stages {
+		if name != environment {
+			elsewhere[name] = other.releases
+		}
+	}
+	return &promotion.View{
+		Platform: w.platform, Environment: w.platform.Environments[environment], Head: w.asked(environment),
+		Prospects: prospects{w, environment}, State: s.id(), Releases: s.releases, Elsewhere: elsewhere,
+		Observe: w.observe, Now: w.now(),
+	}
+}
+
+func (s *stage) id() string { return fmt.Sprintf("%s-%d", s.name, s.commit) }
+
+// pass is one of the daemon over an environment. Where the race is lost nothing of it is committed.
+func (w *world) pass(environment string, raced bool) bool {
+	s := w.stages[environment]
+	p := w.view(environment).Choose()
+	proposals := w.render(s, p)
+	records := p.Admit(proposals)
+	s.last = p
+	if raced {
+		w.note("%s loses a race", environment)
+		return false
+	}
+	return w.commit(s, p, proposals, records)
+}
+
+// render proposes what the instances of a pass come to.
+func (w *world) render(s *stage, p *promotion.Pass) (list []platform.Proposal) {
+	has := make(map[platform.RequestKey]bool, len(p.Instances))
+	for _, i := range p.Instances {
+		k := i.Request.Key
+		has[k] = true
+		base := p.Records[k]
+		if base == nil {
+			base = s.releases[k]
+		}
+		next := record(i, prospects{w, s.name}, w.platform.Commit)
+		if base == nil || base.Absent || base.Digest != next.Digest || !sameKeys(base, next) {
+			list = append(list, platform.Proposal{Base: base, Next: next, Instance: i})
+		}
+	}
+	for _, k := range slices.SortedFunc(maps.Keys(s.releases), platform.RequestKey.Compare) {
+		if _, restored := p.Restore[k]; has[k] || p.Keep[k] || restored || slices.Contains(p.Forget, k) {
+			continue
+		}
+		base := p.Records[k]
+		if base == nil {
+			base = s.releases[k]
+		}
+		if base.Absent {
+			continue
+		}
+		list = append(list, platform.Proposal{Base: base, Next: &platform.Release{
+			Key: k, Digest: "gone:" + base.Digest, Absent: true, Offering: base.Offering, Version: base.Version, VersionDigest: base.VersionDigest,
+			Commit: w.platform.Commit, Deletion: base.Deletion,
+		}})
+	}
+	return list
+}
+
+func record(i *platform.Instance, p prospects, commit string) *platform.Release {
+	keys, _ := p.Keys(i)
+	r := &platform.Release{
+		Key: i.Request.Key, Digest: i.Release, Request: &i.Request.Spec, Offering: "web", Version: i.Version.Number.String(),
+		VersionDigest: i.Version.Digest, Commit: commit, Clusters: make(map[string]platform.ReleasePlacement, len(keys)),
+	}
+	for cluster, key := range keys {
+		r.Clusters[cluster] = platform.ReleasePlacement{Revision: "r " + key, RenderKey: key}
+	}
+	return r
+}
+
+func sameKeys(a, b *platform.Release) bool {
+	return maps.EqualFunc(a.Clusters, b.Clusters, func(x, y platform.ReleasePlacement) bool { return x.RenderKey == y.RenderKey })
+}
+
+// commit makes a state of what a pass decided, and has it applied.
+func (w *world) commit(s *stage, p *promotion.Pass, proposals []platform.Proposal, records []*platform.Release) bool {
+	next := maps.Clone(s.releases)
+	maps.Copy(next, p.Records)
+	for i, proposal := range proposals {
+		if records[i] != proposal.Base || records[i] != nil && p.Records[records[i].Key] != nil {
+			next[records[i].Key] = records[i]
+		}
+	}
+	for k, r := range p.Restore {
+		next[k] = r.Release
+	}
+	for _, k := range p.Forget {
+		delete(next, k)
+	}
+	if maps.EqualFunc(s.releases, next, func(a, b *platform.Release) bool { return a == b || reflect.DeepEqual(a, b) }) {
+		return false
+	}
+	s.history[s.id()] = s.releases
+	s.releases = next
+	s.commit++
+	if w.trace != nil {
+		w.tell(s)
+	}
+	if w.judge != nil {
+		w.judge.committed(s, p)
+	}
+	return true
+}
+
+// tell writes what an environment committed into the trace.
+func (w *world) tell(s *stage) {
+	before := s.history[fmt.Sprintf("%s-%d", s.name, s.commit-1)]
+	for _, k := range slices.SortedFunc(maps.Keys(s.releases), platform.RequestKey.Compare) {
+		if r := s.releases[k]; !reflect.DeepEqual(before[k], r) {
+			w.note("  %s commits %s", s.id(), tellRelease(r))
+		}
+	}
+}
+
+func tellRelease(r *platform.Release) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s @%s", r.Digest, r.Commit)
+	for _, c := range slices.Sorted(maps.Keys(r.Clusters)) {
+		fmt.Fprintf(&b, " %s=[%s]", c, r.Clusters[c].RenderKey)
+		if r.Clusters[c].Release != "" {
+			b.WriteString("(before)")
+		}
+		if r.Clusters[c].Joining {
+			b.WriteString("(joining)")
+		}
+	}
+	if o := r.Promotion.Rollout; o != nil {
+		fmt.Fprintf(&b, " rollout{%s %s moved %v pending %v %s}", o.Cause, o.Group, o.Moved, o.Pending, o.Stopped)
+	}
+	for _, proof := range r.Promotion.Proven {
+		fmt.Fprintf(&b, " proven{%s %s}", proof.Digest, proof.Soaked)
+	}
+	for _, f := range r.Promotion.Rejected {
+		fmt.Fprintf(&b, " rejected{%s}", f.RenderKey)
+	}
+	return b.String()
+}
+
+// apply makes reachable clusters what the state says.
+func (w *world) apply(s *stage) {
+	for k, r := range s.releases {
+		for cluster, at := range r.Clusters {
+			name := k.Name + "@" + cluster
+			on := s.live[name]
+			if c := w.platform.Clusters[cluster]; w.lost[cluster] || c != nil && c.State == platform.ClusterPaused {
+				continue
+			}
+			if on == nil || on.revision != at.Revision {
+				s.live[name] = &placed{key: k, cluster: cluster, revision: at.Revision, since: w.clock}
+			}
+		}
+	}
+	for k, r := range s.releases {
+		if !r.Absent || r.Promotion.Rollout == nil {
+			continue
+		}
+		for _, cluster := range r.Promotion.Rollout.Pending {
+			if name := k.Name + "@" + cluster; s.live[name] == nil && !w.lost[cluster] {
+				s.live[name] = &placed{key: k, cluster: cluster, since: w.clock}
+			}
+		}
+	}
+	for name, on := range s.live {
+		r := s.releases[on.key]
+		if w.lost[on.cluster] || on.revision == "" {
+			continue
+		}
+		if r != nil {
+			if _, stays := r.Clusters[on.cluster]; stays {
+				continue
+			}
+		}
+		s.live[name] = &placed{key: on.key, cluster: on.cluster, since: w.clock}
+	}
+}
+
+// health is what is true of a placement now.
+func (w *world) health(environment string, on *placed) (string, bool) {
+	if on.revision == "" {
+		return promotion.Healthy, false
+	}
+	if w.sick[on.cluster] || w.flapping[on.key.Name+"@"+on.cluster] > w.clock {
+		return promotion.Progressing, false
+	}
+	age := w.clock - on.since
+	switch f := w.faultOf(environment, on); {
+	case age < startup:
+		return promotion.Progressing, false
+	case f == fails || f == gutter && age > startup+time.Minute:
+		return promotion.Failed, false
+	case f == hangs:
+		return promotion.Progressing, false
+	case f == stuck:
+		return promotion.Progressing, true
+	}
+	return promotion.Healthy, false
+}
+
+func (w *world) faultOf(environment string, on *placed) fault {
+	if len(w.faults) == 0 {
+		return ""
+	}
+	words := strings.Fields(strings.TrimPrefix(on.revision, "r "))
+	for _, subject := range []string{words[0], words[1], words[2]} {
+		for _, name := range []string{subject, subject + "@" + environment, subject + "@" + on.cluster} {
+			if f := w.faults[name]; f != "" {
+				return f
+			}
+		}
+	}
+	return ""
+}
+
+// run lets time pass: clusters catch up, and the daemon watches those that answer.
+func (w *world) run(d time.Duration) {
+	for ; d > 0; d -= tick {
+		w.clock += tick
+		for _, name := range w.order {
+			s := w.stages[name]
+			w.apply(s)
+			for _, on := range s.live {
+				w.watch(name, on)
+			}
+		}
+		if w.judge != nil {
+			w.judge.watch()
+		}
+	}
+}
+
+func (w *world) watch(environment string, on *placed) {
+	health, _ := w.health(environment, on)
+	if w.lost[on.cluster] {
+		on.meter.Observe(on.revision, promotion.Unknown, w.clock-w.booted, grace)
+		return
+	}
+	if health == promotion.Healthy {
+		on.well, on.ill = on.well+tick, 0
+	} else if on.ill += tick; health == promotion.Failed || on.ill > grace {
+		on.well = 0
+	}
+	on.meter.Observe(on.revision, health, w.clock-w.booted, grace)
+	if soaked, _ := on.meter.Read(on.revision, w.clock-w.booted, grace); soaked >= on.checkpoint+tick || soaked < on.checkpoint {
+		on.checkpoint = soaked
+	}
+}
+
+// observe is what the daemon was told of a placement.
+func (w *world) observe(environment string, k platform.RequestKey, cluster string) promotion.Observation {
+	on := w.stages[environment].live[k.Name+"@"+cluster]
+	if on == nil || w.lost[cluster] {
+		return promotion.Observation{Health: promotion.Unknown}
+	}
+	health, stuck := w.health(environment, on)
+	soaked, ailing := on.meter.Read(on.revision, w.clock-w.booted, grace)
+	return promotion.Observation{Revision: on.revision, Health: health, Stuck: stuck, Soaked: soaked, Ailing: ailing, Object: "Deployment/" + k.Name, Message: "it is " + health}
+}
+
+// settle runs passes and time for so long, every environment at every tick.
+func (w *world) settle(d time.Duration) {
+	for end := w.clock + d; w.clock < end; {
+		w.run(tick)
+		w.passes()
+	}
+}
+
+func (w *world) passes() {
+	for _, name := range w.order {
+		w.pass(name, false)
+	}
+}

@@ -1,0 +1,396 @@
+package promotion_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"transom.dev/reconciler/promotion"
+	"transom.dev/render/platform"
+)
+
+// An oracle holds what is committed against the rules of promotion. It goes by what is true in the world, and by its own
+// reading of decisions, never by what the state machine calls a gate.
+type oracle struct {
+	*world
+	soaked    map[string]time.Duration   // longest time that a release was well on all clusters that count, by environment, request and digest
+	rendered  map[string]string          // what it rendered to there when it was whole
+	completed map[string]map[string]bool // what was ever whole and well, by environment and request
+	whole     map[string]string          // the last of these
+	rejected  map[string]int             // how many decisions there were when a render key was last rejected, by cluster and key
+	entries   map[string]int             // bytes that entered, by environment and request
+	rollbacks map[string]int
+	stepped   map[string]map[string]bool // requests that took a version as a step, by environment and version
+	broken    []string                   // rules
+}
+
+func newOracle(w *world) *oracle {
+	o := &oracle{
+		world: w, soaked: map[string]time.Duration{}, rendered: map[string]string{}, completed: map[string]map[string]bool{},
+		whole: map[string]string{}, rejected: map[string]int{}, entries: map[string]int{}, rollbacks: map[string]int{},
+		stepped: map[string]map[string]bool{},
+	}
+	w.judge = o
+	return o
+}
+
+func (o *oracle) breaks(rule string, args ...any) {
+	text := fmt.Sprintf(rule, args...)
+	o.broken = append(o.broken, text)
+	o.note("BROKEN: %s", text)
+}
+
+func at(parts ...string) string { return strings.Join(parts, "|") }
+
+// watch notes for how long everything was well at once.
+func (o *oracle) watch() {
+	for name, s := range o.stages {
+		for k, r := range s.releases {
+			id := at(name, k.Name, r.Digest)
+			if everywhereAtOnce(r) {
+				o.rendered[id] = rendering(r)
+			}
+			if least, whole := o.least(name, r); whole && least > o.soaked[id] {
+				o.soaked[id] = least
+			}
+		}
+	}
+}
+
+// everywhereAtOnce reports whether all clusters of a record have its bytes.
+func everywhereAtOnce(r *platform.Release) bool {
+	for _, p := range r.Clusters {
+		if p.Release != "" {
+			return false
+		}
+	}
+	return len(r.Clusters) > 0 && (r.Promotion.Rollout == nil || len(r.Promotion.Rollout.Pending) == 0)
+}
+
+// least is for how long a record is truly well on all of its clusters that count, and whether it is on all of them.
+func (o *oracle) least(environment string, r *platform.Release) (least time.Duration, whole bool) {
+	counting := 0
+	for cluster, p := range r.Clusters {
+		if p.Joining || o.platform.Clusters[cluster].State != platform.ClusterActive {
+			continue
+		}
+		on := o.stages[environment].live[r.Key.Name+"@"+cluster]
+		if on == nil || on.revision != p.Revision || on.well == 0 {
+			return 0, false
+		}
+		if counting == 0 || on.well < least {
+			least = on.well
+		}
+		counting++
+	}
+	return least, counting > 0 && everywhereAtOnce(r)
+}
+
+func rendering(r *platform.Release) string {
+	var b strings.Builder
+	for _, c := range slices.Sorted(maps.Keys(r.Clusters)) {
+		b.WriteString(r.Clusters[c].RenderKey + ";")
+	}
+	return b.String()
+}
+
+// committed judges a commit.
+func (o *oracle) committed(s *stage, p *promotion.Pass) {
+	o.watch()
+	before := s.history[fmt.Sprintf("%s-%d", s.name, s.commit-1)]
+	for k, was := range before {
+		if s.releases[k] == nil && !was.Absent {
+			o.breaks("%s forgets %s, which runs", s.name, k)
+		}
+	}
+	for k, is := range s.releases {
+		if was := before[k]; was != is {
+			o.judged(s, p, was, is)
+		}
+	}
+}
+
+func (o *oracle) judged(s *stage, p *promotion.Pass, was, is *platform.Release) {
+	k, id := is.Key, at(s.name, is.Key.Name)
+	changed, gone := differ(was, is)
+	o.failures(was, is)
+	o.over(s, was, p.Records[k])
+	if _, back := p.Restore[k]; back && is.Promotion.Rollout.Cause == "rollback" {
+		o.rollbacks[id]++
+		if o.whole[id] != is.Digest {
+			o.breaks("%s goes back to %s of %s, which was not the last that was healthy: %s", s.name, is.Digest, k, o.whole[id])
+		}
+		if o.rollbacks[id] > o.entries[id] {
+			o.breaks("%s goes back oftener than anything of %s entered", s.name, k)
+		}
+		return
+	}
+	pin := o.pin(s.name, is)
+	if len(changed)+len(gone) > 0 {
+		o.entries[id]++
+		if pin == nil {
+			o.untouchable(s, was, is, changed, gone)
+		}
+		o.again(s, was, is, changed, pin)
+		o.waves(s, was, is, changed)
+	}
+	if was != nil && !was.Absent && pin != nil && pin.Release == was.Digest && is.Digest != was.Digest {
+		o.breaks("%s moves %s from the pinned %s to %s", s.name, k, was.Digest, is.Digest)
+	}
+	if !is.Absent && (was == nil || was.Digest != is.Digest) && len(changed) > 0 && pin == nil {
+		o.entered(s, was, is)
+	}
+	if is.Absent && (was == nil || !was.Absent) && slices.ContainsFunc(o.asked(s.name), func(i *platform.Instance) bool { return i.Request.Key == k }) {
+		o.breaks("%s removes %s, which the head asks for", s.name, k)
+	}
+	if is.Absent {
+		for _, reached := range o.stepped {
+			delete(reached, k.Name)
+		}
+	}
+	if !is.Absent && is.Promotion.Rollout == nil && len(is.Clusters) > 0 {
+		o.whole[id] = is.Digest
+	}
+}
+
+// over holds the end of a rollout against what is true of the clusters that it moved.
+func (o *oracle) over(s *stage, was, ends *platform.Release) {
+	if ends == nil || ends.Absent || ends.Promotion.Rollout != nil || was == nil || was.Promotion.Rollout == nil {
+		return
+	}
+	o.whole[at(s.name, was.Key.Name)] = ends.Digest
+	for _, c := range was.Promotion.Rollout.Moved {
+		p, there := was.Clusters[c]
+		if !there || p.Joining || o.platform.Clusters[c].State != platform.ClusterActive {
+			continue
+		}
+		on := s.live[was.Key.Name+"@"+c]
+		if on == nil || on.revision != p.Revision {
+			o.breaks("%s says that %s is healthy in all waves, and %s does not have it", s.name, was.Digest, c)
+		} else if health, _ := o.health(s.name, on); health != promotion.Healthy {
+			o.breaks("%s says that %s is healthy in all waves, and %s is not", s.name, was.Digest, c)
+		}
+	}
+}
+
+// differ lists the clusters whose bytes change, and those that lose them.
+func differ(was, is *platform.Release) (changed, gone []string) {
+	for c, p := range is.Clusters {
+		if was == nil || was.Clusters[c].RenderKey != p.RenderKey {
+			changed = append(changed, c)
+		}
+	}
+	if was != nil {
+		for c := range was.Clusters {
+			if _, ok := is.Clusters[c]; !ok {
+				gone = append(gone, c)
+			}
+		}
+	}
+	slices.Sort(changed)
+	slices.Sort(gone)
+	return changed, gone
+}
+
+// decided finds a decision of a kind that is about a request.
+func (o *oracle) decided(environment, kind string, match func(*platform.Decision) bool) *platform.Decision {
+	for _, d := range o.platform.Decisions {
+		if d.Environment == environment && d.Kind == kind && match(d) {
+			return d
+		}
+	}
+	return nil
+}
+
+func names(d *platform.Decision, k platform.RequestKey) bool {
+	return d.Request != nil && *d.Request == k || d.Request == nil && d.Offering == "web"
+}
+
+func (o *oracle) pin(environment string, r *platform.Release) *platform.Decision {
+	return o.decided(environment, "Pin", func(d *platform.Decision) bool { return names(d, r.Key) })
+}
+
+func (o *oracle) skips(environment, gate string, r *platform.Release) bool {
+	return o.decided(environment, "Override", func(d *platform.Decision) bool {
+		return names(d, r.Key) && slices.Contains(d.Skip, gate) && (d.Release == "" || d.Release == r.Digest) && (d.Version == "" || d.Version == r.Version)
+	}) != nil
+}
+
+// untouchable holds a change of bytes against holds and windows.
+func (o *oracle) untouchable(s *stage, was, is *platform.Release, changed, gone []string) {
+	hold := o.decided(s.name, "Hold", func(d *platform.Decision) bool {
+		switch {
+		case d.Cluster != "":
+			return slices.Contains(changed, d.Cluster) || slices.Contains(gone, d.Cluster) && !is.Absent
+		case d.Team != "":
+			return d.Team == is.Key.Team
+		case d.Request != nil || d.Offering != "":
+			return names(d, is.Key)
+		}
+		return true
+	})
+	if hold != nil && (hold.Cluster != "" || !o.skips(s.name, "hold", is)) {
+		o.breaks("%s changes %s on %v%v past %s", s.name, is.Key, changed, gone, hold.File)
+	}
+	if r := o.requests[is.Key]; r != nil && r.hold[s.name] && slices.Contains(r.in, s.name) && !o.skips(s.name, "hold", is) && !o.world.broken[is.Key] {
+		o.breaks("%s changes %s past its own hold", s.name, is.Key)
+	}
+	for _, window := range o.platform.Environments[s.name].Windows {
+		now := o.now()
+		if window.Contains(now.Wall) && window.Contains(now.Steady) == !window.Deny {
+			continue
+		}
+		if !o.skips(s.name, "window", is) {
+			o.breaks("%s changes %s outside its window", s.name, is.Key)
+		}
+	}
+}
+
+// failures notes the render keys that were rejected since.
+func (o *oracle) failures(was, is *platform.Release) {
+	had := 0
+	if was != nil {
+		had = len(was.Promotion.Rejected)
+	}
+	for i, f := range is.Promotion.Rejected {
+		if i >= had {
+			o.rejected[at(f.Cluster, f.RenderKey)] = o.approvals
+		}
+	}
+}
+
+// again holds a change of bytes against what failed before: only a decision that was merged since lets it in.
+func (o *oracle) again(s *stage, was, is *platform.Release, changed []string, pin *platform.Decision) {
+	for _, c := range changed {
+		since, failed := o.rejected[at(c, is.Clusters[c].RenderKey)]
+		if !failed {
+			continue
+		}
+		later := func(d *platform.Decision) bool { return number(d) > since }
+		approved := o.decided(s.name, "Approval", func(d *platform.Decision) bool {
+			return later(d) && (d.Release == is.Digest || d.Version != "" && d.Version == is.Version || d.Plan != "")
+		})
+		if approved == nil && (pin == nil || !later(pin)) {
+			o.breaks("%s takes %s on %s again, which failed there", s.name, is.Clusters[c].RenderKey, c)
+		}
+	}
+}
+
+func number(d *platform.Decision) (n int) {
+	_, _ = fmt.Sscanf(d.Name, "d%d", &n)
+	return n
+}
+
+// waves holds the clusters that a rollout reaches against the waves before them.
+func (o *oracle) waves(s *stage, was, is *platform.Release, changed []string) {
+	all := o.platform.Environments[s.name].Rollout.Waves
+	if len(all) < 2 || is.Promotion.Rollout == nil || is.Promotion.Rollout.Cause == "pin" {
+		return
+	}
+	wave := func(c string) int {
+		if o.platform.Clusters[c].Labels["tier"] == "canary" {
+			return 0
+		}
+		return 1
+	}
+	for _, c := range changed {
+		if wave(c) == 0 || is.Clusters[c].Joining || !slices.Contains(is.Promotion.Rollout.Moved, c) {
+			continue
+		}
+		for _, first := range is.Promotion.Rollout.Moved {
+			if wave(first) != 0 || o.platform.Clusters[first].State != platform.ClusterActive || is.Clusters[first].Joining || is.Clusters[first].Revision == "" {
+				continue
+			}
+			on := s.live[is.Key.Name+"@"+first]
+			if on == nil || on.revision != is.Clusters[first].Revision || on.well < all[0].Soak {
+				o.breaks("%s reaches %s with %s before %s soaked", s.name, c, is.Digest, first)
+			}
+		}
+		for _, pending := range is.Promotion.Rollout.Pending {
+			if wave(pending) == 0 {
+				o.breaks("%s reaches %s with %s before %s", s.name, c, is.Digest, pending)
+			}
+		}
+	}
+}
+
+// entered holds a release that came by itself against proof, approval and history.
+func (o *oracle) entered(s *stage, was, is *platform.Release) {
+	e := o.platform.Environments[s.name]
+	if was != nil && !was.Absent && is.Commit <= was.Commit {
+		o.breaks("%s takes %s of %s after %s of %s by itself", s.name, is.Digest, is.Commit, was.Digest, was.Commit)
+	}
+	approved := o.approved(s.name, was, is)
+	if e.Gates.Approval == "required" && approved == nil && !o.skips(s.name, "approval", is) {
+		o.breaks("%s takes %s without an approval", s.name, is.Digest)
+	}
+	if was != nil && !was.Absent && was.Version != is.Version && is.Promotion.Rollout != nil {
+		o.step(s, is)
+	}
+	if len(e.PromotesFrom) == 0 {
+		return
+	}
+	proofs := 0
+	for _, up := range o.upstream(e, is.Request) {
+		id := at(up, is.Key.Name, is.Digest)
+		bytes, ran := o.rendered[id]
+		if was != nil && !was.Absent && ran && o.rendered[at(up, is.Key.Name, was.Digest)] == bytes {
+			continue
+		}
+		proofs++
+		need := e.Gates.Soak
+		if o.skips(s.name, "soak", is) {
+			need = 0
+		}
+		if !ran || o.soaked[id] < need {
+			o.breaks("%s takes %s, which was well in %s for %s", s.name, is.Digest, up, o.soaked[id])
+		}
+	}
+	if proofs == 0 && e.Gates.Unproven != "allow" && (approved == nil || approved.Release != is.Digest) {
+		o.breaks("%s takes the unproven %s without an approval of exactly it", s.name, is.Digest)
+	}
+}
+
+// upstream lists the nearest environments before one that a request is in.
+func (o *oracle) upstream(e *platform.Environment, spec *platform.RequestSpec) (list []string) {
+	for _, up := range e.PromotesFrom {
+		if _, placed := spec.Environments[up]; placed {
+			list = append(list, up)
+		} else {
+			list = append(list, o.upstream(o.platform.Environments[up], spec)...)
+		}
+	}
+	return list
+}
+
+// approved returns the Approval that admits a release, one of exactly it before one of its version.
+func (o *oracle) approved(environment string, was, is *platform.Release) *platform.Decision {
+	exact := o.decided(environment, "Approval", func(d *platform.Decision) bool {
+		return d.Request != nil && *d.Request == is.Key && d.Release == is.Digest
+	})
+	if exact != nil || was == nil || was.Absent || was.Version == is.Version {
+		return exact
+	}
+	same := fmt.Sprint(was.Request.Parameters, was.Request.Environments[environment].Parameters) ==
+		fmt.Sprint(is.Request.Parameters, is.Request.Environments[environment].Parameters)
+	return o.decided(environment, "Approval", func(d *platform.Decision) bool { return same && d.Version == is.Version })
+}
+
+// step counts the instances that a version which is bad everywhere reaches as a step from another.
+func (o *oracle) step(s *stage, is *platform.Release) {
+	if f := o.faults[is.Version]; f == "" || f == gutter {
+		return
+	}
+	id := at(s.name, is.Version)
+	if o.stepped[id] == nil {
+		o.stepped[id] = map[string]bool{}
+	}
+	o.stepped[id][is.Key.Name] = true
+	limits := o.platform.Environments[s.name].Rollout.Instances
+	approved := o.decided(s.name, "Approval", func(d *platform.Decision) bool { return d.Version == is.Version || d.Release != "" })
+	if len(o.stepped[id]) > max(limits.First, limits.MaxFailures) && approved == nil {
+		o.breaks("%s lets %s into %d instances, and it fails in all", s.name, is.Version, len(o.stepped[id]))
+	}
+}

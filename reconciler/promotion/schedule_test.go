@@ -1,0 +1,356 @@
+package promotion_test
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"transom.dev/reconciler/promotion"
+	"transom.dev/render/platform"
+)
+
+// An event is one thing that happens in a schedule. Its numbers are read when it happens, so that a schedule stays one when
+// events are dropped from it.
+type event struct {
+	kind    string
+	a, b, c int
+}
+
+// A schedule is a world and what happens in it.
+type schedule struct {
+	seed   uint64
+	events []event
+}
+
+// kinds are what can happen, each as often as it is listed.
+var kinds = strings.Fields(`
+	wait wait wait wait wait wait wait wait wait wait wait wait wait wait wait wait
+	bump bump bump bump own revert add remove narrow widen
+	good good bad withdraw
+	approve approve approve version hold hold unhold unhold pin unpin unpin override
+	flap flap flap lose regain regain restart restart jump race race race
+	put pause activate activate drain join breaks mends mends sick well well`)
+
+func plan(seed uint64) schedule {
+	r := rand.New(rand.NewPCG(seed, 4))
+	s := schedule{seed: seed}
+	for range 20 + r.IntN(25) {
+		s.events = append(s.events, event{kinds[r.IntN(len(kinds))], r.IntN(1 << 20), r.IntN(1 << 20), r.IntN(1 << 20)})
+	}
+	return s
+}
+
+// setting is the world of a schedule: the ladder, with gates and limits that depend on its seed.
+func (s schedule) setting() *world {
+	r := rand.New(rand.NewPCG(s.seed, 7))
+	w := ladder()
+	prod, staging := w.platform.Environments["prod"], w.platform.Environments["staging"]
+	if r.IntN(3) == 0 {
+		prod.Gates.Approval = "required"
+	}
+	if r.IntN(4) == 0 {
+		prod.Gates.Unproven = "allow"
+	}
+	if r.IntN(4) == 0 {
+		staging.Gates.Replace = "newest"
+	}
+	if r.IntN(4) == 0 {
+		window, _ := platform.NewWindow("0 * * * *", 40*time.Minute, "Europe/Berlin", false)
+		prod.Windows = []platform.Window{window}
+	}
+	if r.IntN(4) == 0 {
+		prod.Rollout.OnFailure = "stop"
+	}
+	prod.Rollout.Instances.First, prod.Rollout.Instances.MaxFailures = 1+r.IntN(2), 1+r.IntN(3)
+	for i := range 1 + r.IntN(5) {
+		w.requests[key(fmt.Sprintf("r%d", i))] = everywhere(1)
+	}
+	w.merge("the platform begins")
+	return w
+}
+
+// run plays a schedule, and returns the rules that it broke.
+func (s schedule) run(traced, finish bool) (broken, trace []string) {
+	w := s.setting()
+	if traced {
+		w.trace = []string{}
+	}
+	o := newOracle(w)
+	w.settle(200 * time.Second)
+	for _, e := range s.events {
+		w.happen(e)
+		if len(o.broken) > 0 {
+			return o.broken, w.trace
+		}
+		w.passes()
+	}
+	if finish && len(o.broken) == 0 {
+		w.finish()
+	}
+	return o.broken, w.trace
+}
+
+func pickOf[T any](list []T, n int) (found T, ok bool) {
+	if len(list) == 0 {
+		return found, false
+	}
+	return list[n%len(list)], true
+}
+
+func (w *world) names() []platform.RequestKey {
+	return slices.SortedFunc(maps.Keys(w.requests), platform.RequestKey.Compare)
+}
+
+func (w *world) happen(e event) {
+	k, known := pickOf(w.names(), e.a)
+	name, _ := pickOf(w.order, e.b)
+	cluster, _ := pickOf(slices.Sorted(maps.Keys(w.platform.Clusters)), e.c)
+	switch e.kind {
+	case "wait":
+		w.note("wait")
+		w.run(tick * time.Duration(1+e.a%12))
+	case "flap":
+		w.flapping[k.Name+"@"+cluster] = w.clock + tick*time.Duration(1+e.b%8)
+		w.note("%s is not healthy on %s for a while", k, cluster)
+	case "lose", "regain":
+		w.lost[cluster] = e.kind == "lose"
+		w.note("%s %s", e.kind, cluster)
+	case "sick", "well":
+		w.sick[cluster] = e.kind == "sick"
+		w.note("%s is %s", cluster, e.kind)
+	case "restart":
+		w.restart()
+	case "jump":
+		w.skew += []time.Duration{time.Hour, -time.Hour}[e.a%2]
+		w.note("the clock jumps")
+	case "race":
+		w.pass(name, true)
+	default:
+		if known || e.kind == "add" {
+			w.merged(e, k, name, cluster)
+		}
+	}
+}
+
+// merged is an event that changes the platform.
+func (w *world) merged(e event, k platform.RequestKey, name, cluster string) {
+	r := w.requests[k]
+	switch e.kind {
+	case "bump":
+		r.p++
+		w.merge("%s has p%d", k, r.p)
+	case "revert":
+		r.p = max(r.p-1, 1)
+		w.merge("%s goes back to p%d", k, r.p)
+	case "own":
+		r.own = map[string]int{name: e.c % 4}
+		w.merge("%s overrides in %s", k, name)
+	case "add":
+		k = key(fmt.Sprintf("r%d", e.c%7))
+		if w.requests[k] == nil {
+			w.requests[k] = everywhere(1 + e.b%3)
+			w.merge("%s is new", k)
+		}
+	case "remove":
+		delete(w.requests, k)
+		delete(w.broken, k)
+		w.merge("%s is removed", k)
+	case "narrow":
+		if len(r.in) > 1 {
+			r.in = without(r.in, name)
+			w.merge("%s is in %v", k, r.in)
+		}
+	case "widen":
+		r.in = []string{"dev", "staging", "prod"}
+		w.merge("%s is everywhere", k)
+	case "breaks", "mends":
+		w.broken[k] = e.kind == "breaks"
+		w.merge("%s: %s", k, e.kind)
+	case "put":
+		w.putIn[name]++
+		w.merge("%s puts in e%d", name, w.putIn[name])
+	case "pause", "activate", "drain":
+		w.platform.Clusters[cluster].State = map[string]platform.ClusterState{
+			"pause": platform.ClusterPaused, "activate": platform.ClusterActive, "drain": platform.ClusterDraining,
+		}[e.kind]
+		w.merge("%s %s", e.kind, cluster)
+	case "join":
+		if len(w.platform.Clusters) < 6 {
+			w.join(name, fmt.Sprintf("%s-%d", name, 3+len(w.platform.Clusters)))
+			w.merge("a cluster joins %s", name)
+		}
+	case "good", "bad", "withdraw":
+		w.offer(e, name, cluster)
+	default:
+		w.decideSomething(e, k, name, cluster)
+	}
+}
+
+func without(list []string, gone string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return s == gone })
+}
+
+func (w *world) offer(e event, name, cluster string) {
+	o := w.platform.Offerings["web"]
+	if e.kind == "withdraw" {
+		v := o.Versions[len(o.Versions)-1]
+		if len(o.Versions) > 1 && v.Lifecycle == platform.Active {
+			gone := *v
+			gone.Lifecycle = platform.Withdrawn
+			o.Versions[len(o.Versions)-1] = &gone
+			w.merge("%s is withdrawn", v)
+		}
+		return
+	}
+	if len(o.Versions) > 7 {
+		return
+	}
+	v := w.publish(fmt.Sprintf("1.%d.0", len(o.Versions)))
+	if e.kind == "bad" {
+		where := []string{"", "@" + name, "@" + cluster}[e.a%3]
+		w.faults[v.Number.String()+where] = []fault{fails, hangs, stuck, gutter}[e.b%4]
+		w.merge("%s is published, which %s%s", v, w.faults[v.Number.String()+where], where)
+		return
+	}
+	v.Reversible = e.a%8 != 0
+	w.merge("%s is published", v)
+}
+
+func (w *world) decideSomething(e event, k platform.RequestKey, name, cluster string) {
+	versions := w.platform.Offerings["web"].Versions
+	version := versions[e.c%len(versions)].Number.String()
+	switch e.kind {
+	case "approve":
+		w.approveWaiting(w.stages[name])
+	case "version":
+		w.decide("prod", platform.Decision{Kind: "Approval", Offering: "web", Version: versions[len(versions)-1].Number.String()})
+	case "hold":
+		if e.a%4 == 0 {
+			w.requests[k].hold = map[string]bool{name: true}
+			w.merge("%s holds itself in %s", k, name)
+			return
+		}
+		d := []platform.Decision{{}, {Request: &k}, {Cluster: cluster}, {Offering: "web"}, {Team: "shop"}}[e.c%5]
+		d.Kind = "Hold"
+		w.decide(name, d)
+	case "unhold", "unpin":
+		w.requests[k].hold = nil
+		kind := map[string]string{"unhold": "Hold", "unpin": "Pin"}[e.kind]
+		for _, d := range slices.Clone(w.platform.Decisions) {
+			if d.Kind == kind {
+				w.undecide(d)
+			}
+		}
+		w.merge("no %s", kind)
+	case "pin":
+		d := platform.Decision{Kind: "Pin", Offering: "web", Version: version}
+		if r := w.stages[name].releases[k]; e.a%2 == 0 && r != nil {
+			d = platform.Decision{Kind: "Pin", Request: &k, Release: r.Digest}
+			if ran := r.Promotion.Ran; len(ran) > 0 {
+				d.Release = ran[e.b%len(ran)].Digest
+			}
+		}
+		w.decide(name, d)
+	case "override":
+		skip := [][]string{{"soak"}, {"soak", "window"}, {"approval"}, {"hold"}}[e.a%4]
+		w.decide(name, platform.Decision{Kind: "Override", Offering: "web", Version: version, Skip: skip})
+	}
+}
+
+var asks = regexp.MustCompile(`\{(?:request: [^,]*, release|plan|deletions): ([^}]*)\}`)
+
+// approveWaiting merges every Approval that an environment's last pass asked for, as its gates say it.
+func (w *world) approveWaiting(s *stage) (any bool) {
+	if s.last == nil {
+		return false
+	}
+	standings := s.last.Standings()
+	for _, k := range slices.SortedFunc(maps.Keys(standings), platform.RequestKey.Compare) {
+		for _, g := range standings[k].Gates {
+			found := asks.FindStringSubmatch(g.Opens)
+			if found == nil {
+				continue
+			}
+			d := platform.Decision{Kind: "Approval", Request: &k, Release: found[1]}
+			switch {
+			case strings.Contains(g.Opens, "{plan:"):
+				d = platform.Decision{Kind: "Approval", Plan: found[1]}
+			case strings.Contains(g.Opens, "{deletions:"):
+				d = platform.Decision{Kind: "Approval", Deletions: found[1]}
+			}
+			if !slices.ContainsFunc(w.platform.Decisions, func(o *platform.Decision) bool {
+				return o.Environment == s.name && o.Release == d.Release && o.Plan == d.Plan && o.Deletions == d.Deletions && (d.Request == nil || o.Request != nil && *o.Request == k)
+			}) {
+				w.decide(s.name, d)
+				any = true
+			}
+		}
+	}
+	return any
+}
+
+// finish takes everything out of the way, and expects all that the head asks for to arrive.
+func (w *world) finish() {
+	w.note("everything is taken out of the way")
+	w.faults, w.lost, w.sick, w.flapping = map[string]fault{}, map[string]bool{}, map[string]bool{}, map[string]time.Duration{}
+	w.broken = map[platform.RequestKey]bool{}
+	w.platform.Decisions = nil
+	for _, c := range w.platform.Clusters {
+		c.State = platform.ClusterActive
+	}
+	for _, k := range w.names() {
+		r := w.requests[k]
+		r.p, r.own, r.hold, r.in = r.p+10, nil, nil, []string{"dev", "staging", "prod"}
+	}
+	w.publish("1.99.0")
+	w.merge("all requests ask for something new, and there is a version that nobody has failed with")
+	for end := w.clock + 3*time.Hour; w.clock < end; {
+		if w.arrived() {
+			return
+		}
+		w.run(tick)
+		w.passes()
+		for _, s := range w.stages {
+			w.approveWaiting(s)
+		}
+	}
+	w.judge.breaks("what the head asks for does not arrive: %s", w.late())
+}
+
+func (w *world) arrived() bool { return w.late() == "" }
+
+// late says what has not arrived yet.
+func (w *world) late() string {
+	for _, name := range w.order {
+		s, asked := w.stages[name], w.asked(name)
+		for _, i := range asked {
+			r := s.releases[i.Request.Key]
+			if r == nil || r.Digest != i.Release || r.Promotion.Rollout != nil || !sameKeys(r, record(i, prospects{w, name}, "")) {
+				return fmt.Sprintf("%s in %s: %s", i.Request.Key, name, standing(s, i.Request.Key))
+			}
+		}
+		for k, r := range s.releases {
+			if !r.Absent && !slices.ContainsFunc(asked, func(i *platform.Instance) bool { return i.Request.Key == k }) {
+				return fmt.Sprintf("the removal of %s from %s: %s", k, name, standing(s, k))
+			}
+		}
+	}
+	return ""
+}
+
+func standing(s *stage, k platform.RequestKey) string {
+	if s.last == nil || s.last.Standings()[k] == nil {
+		return "says nothing"
+	}
+	var b strings.Builder
+	for _, g := range s.last.Standings()[k].Gates {
+		fmt.Fprintf(&b, "[%s: %s (%s)] ", g.Name, g.Reason, g.Opens)
+	}
+	return s.last.Standings()[k].State + " " + b.String()
+}
+
+var _ = promotion.Waiting

@@ -1,0 +1,312 @@
+package promotion_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/Masterminds/semver/v3"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"transom.dev/reconciler/promotion"
+	"transom.dev/render/platform"
+)
+
+// A world is everything around the state machine, small enough to run through thousands of histories: a platform with one
+// offering, environments with their state, clusters that take what is committed and get healthy or not, and a daemon that
+// watches them. Digests and render keys are readable texts, so that a trace can be read.
+type world struct {
+	clock  time.Duration // true time since the world began
+	skew   time.Duration // by which the machine's clock is wrong
+	booted time.Duration // true time at which the daemon started
+	bootAt time.Time     // what the machine's clock said then
+
+	head      int // platform commits
+	platform  *platform.Platform
+	order     []string                         // environments, upstream first
+	requests  map[platform.RequestKey]*request // at the head
+	faults    map[string]fault                 // by version, by version@environment, by version@cluster; also p<parameter>
+	stages    map[string]*stage
+	lost      map[string]bool          // clusters that do not answer
+	sick      map[string]bool          // clusters on which nothing is healthy
+	flapping  map[string]time.Duration // placements that are not healthy until then
+	broken    map[platform.RequestKey]bool
+	putIn     map[string]int // what an environment puts into its instances
+	approvals int            // made, to tell one from another
+
+	asks  map[string][]*platform.Instance // at the head, by environment
+	trace []string
+	judge *oracle
+}
+
+// fault is how something is bad.
+type fault string
+
+const (
+	fails  fault = "fails"  // its health says so
+	hangs  fault = "hangs"  // it never gets healthy
+	stuck  fault = "stuck"  // a pod cannot start
+	gutter fault = "gutter" // it is healthy for a while, then fails
+)
+
+// A request is what a developer has merged.
+type request struct {
+	p      int            // a parameter
+	own    map[string]int // a parameter by environment
+	in     []string       // environments
+	hold   map[string]bool
+	pinned string // an exact version; empty: the newest of 1
+	binds  string // name of another request
+}
+
+// A stage is an environment with what its state repository and its clusters hold.
+type stage struct {
+	name     string
+	commit   int
+	releases map[platform.RequestKey]*platform.Release
+	history  map[string]map[platform.RequestKey]*platform.Release
+	live     map[string]*placed // by placement
+	last     *promotion.Pass
+}
+
+// placed is an instance on a cluster.
+type placed struct {
+	key      platform.RequestKey
+	cluster  string
+	revision string
+	since    time.Duration // it was applied
+
+	meter      promotion.Meter
+	checkpoint time.Duration
+
+	// What is true, whoever watches.
+	well time.Duration // for how long it has been healthy
+	ill  time.Duration // since when not
+}
+
+const (
+	tick    = 10 * time.Second
+	startup = 20 * time.Second
+	grace   = 30 * time.Second
+)
+
+var began = time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
+
+func newWorld() *world {
+	w := &world{
+		bootAt: began, requests: map[platform.RequestKey]*request{}, faults: map[string]fault{}, stages: map[string]*stage{},
+		lost: map[string]bool{}, sick: map[string]bool{}, flapping: map[string]time.Duration{},
+		broken: map[platform.RequestKey]bool{}, putIn: map[string]int{},
+		platform: &platform.Platform{
+			Offerings:    map[string]*platform.Offering{"web": {Name: "web", Deletion: platform.DeletionDelete}},
+			Environments: map[string]*platform.Environment{}, Clusters: map[string]*platform.Cluster{},
+		},
+	}
+	w.publish("1.0.0")
+	return w
+}
+
+// ladder is the world that most tests live in: dev, staging that asks for a minute of dev, and prod with a canary wave that
+// asks for three minutes of staging.
+func ladder() *world {
+	w := newWorld()
+	w.environment("dev", nil, func(*platform.Environment) {}, "dev-1")
+	w.environment("staging", []string{"dev"}, func(e *platform.Environment) { e.Gates.Soak = time.Minute }, "staging-1")
+	w.environment("prod", []string{"staging"}, func(e *platform.Environment) {
+		e.Gates.Soak = 3 * time.Minute
+		e.Rollout.Waves = []platform.Wave{
+			{Name: "canary", Clusters: labels.SelectorFromSet(labels.Set{"tier": "canary"}), Soak: time.Minute}, {Name: "rest"},
+		}
+	}, "prod-1", "prod-2")
+	w.platform.Clusters["prod-1"].Labels["tier"] = "canary"
+	return w
+}
+
+func (w *world) environment(name string, from []string, shape func(*platform.Environment), clusters ...string) {
+	e := &platform.Environment{
+		Name: name, File: "environments/" + name + ".yaml", PromotesFrom: from,
+		Clusters: labels.SelectorFromSet(labels.Set{"environment": name}),
+		Gates:    platform.Gates{Approval: "none", Grace: grace, Unproven: "approval", Replace: "oldest"},
+		Rollout: platform.Rollout{
+			Instances:        platform.Instances{First: 1, MaxConcurrent: "50%", MaxFailures: 1},
+			ProgressDeadline: 5 * time.Minute, OnFailure: "rollback",
+		},
+		DeletionLimit: platform.DeletionLimit{Instances: 5, Percent: 20},
+	}
+	shape(e)
+	w.platform.Environments[name] = e
+	w.order = append(w.order, name)
+	for _, c := range clusters {
+		w.join(name, c)
+	}
+	w.stages[name] = &stage{
+		name: name, releases: map[platform.RequestKey]*platform.Release{},
+		history: map[string]map[platform.RequestKey]*platform.Release{}, live: map[string]*placed{},
+	}
+}
+
+func (w *world) join(environment, cluster string) {
+	w.platform.Clusters[cluster] = &platform.Cluster{
+		Name: cluster, State: platform.ClusterActive, Labels: map[string]string{"environment": environment},
+	}
+}
+
+func (w *world) publish(number string) *platform.Version {
+	o := w.platform.Offerings["web"]
+	v := &platform.Version{Offering: "web", Number: semver.MustParse(number), Digest: "v" + number, Lifecycle: platform.Active, Reversible: true}
+	o.Versions = append(o.Versions, v)
+	return v
+}
+
+func key(name string) platform.RequestKey { return platform.RequestKey{Team: "shop", Name: name} }
+
+// merge is a commit of the platform.
+func (w *world) merge(say string, args ...any) {
+	w.head++
+	w.platform.Commit = w.at(w.head)
+	w.asks = map[string][]*platform.Instance{}
+	w.note("merge %s: "+say, append([]any{w.platform.Commit}, args...)...)
+}
+
+func (w *world) at(commit int) string { return fmt.Sprintf("c%04d", commit) }
+
+func (w *world) note(say string, args ...any) {
+	if w.trace != nil {
+		w.trace = append(w.trace, fmt.Sprintf("%6s  ", w.clock)+fmt.Sprintf(say, args...))
+	}
+}
+
+// decide merges a decision.
+func (w *world) decide(environment string, d platform.Decision) *platform.Decision {
+	w.approvals++
+	d.Environment, d.Name = environment, fmt.Sprintf("d%d", w.approvals)
+	d.File, d.Digest = fmt.Sprintf("decisions/%s/%s.yaml", environment, d.Name), fmt.Sprintf("sha256:d%d", w.approvals)
+	w.platform.Decisions = append(w.platform.Decisions, &d)
+	subject := d.Offering + "@" + d.Version
+	if d.Request != nil {
+		subject = d.Request.String() + " " + d.Release
+	}
+	w.merge("%s in %s of %s%s%s%s%v", d.Kind, environment, subject, d.Cluster, d.Plan, d.Deletions, d.Skip)
+	return &d
+}
+
+func (w *world) undecide(d *platform.Decision) {
+	w.platform.Decisions = slices.DeleteFunc(w.platform.Decisions, func(o *platform.Decision) bool { return o.Name == d.Name })
+	w.merge("%s is removed", d.File)
+}
+
+// spec is a request as a developer wrote it.
+func (r *request) spec() *platform.RequestSpec {
+	s := &platform.RequestSpec{Offering: "web", Version: "1", Parameters: map[string]any{"p": r.p}, Environments: map[string]platform.RequestEnvironment{}}
+	if r.pinned != "" {
+		s.Version = r.pinned
+	}
+	for _, e := range r.in {
+		own := platform.RequestEnvironment{Hold: r.hold[e]}
+		if n, ok := r.own[e]; ok {
+			own.Parameters = map[string]any{"own": n}
+		}
+		s.Environments[e] = own
+	}
+	if r.binds != "" {
+		s.Bindings = map[string]string{"to": r.binds}
+	}
+	return s
+}
+
+// digestOf names a release by its content.
+func digestOf(k platform.RequestKey, s *platform.RequestSpec, version string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s:%s:p%v", k.Name, version, s.Parameters["p"])
+	for _, e := range slices.Sorted(maps.Keys(s.Environments)) {
+		b.WriteString("," + e)
+		if own := s.Environments[e].Parameters["own"]; own != nil {
+			fmt.Fprintf(&b, "=%v", own)
+		}
+	}
+	return b.String()
+}
+
+// resolve makes an instance of content.
+func (w *world) resolve(environment string, k platform.RequestKey, s *platform.RequestSpec, v *platform.Version) *platform.Instance {
+	e := w.platform.Environments[environment]
+	i := &platform.Instance{
+		Request:     &platform.Request{Key: k, File: "requests/" + k.String() + ".yaml", Spec: *s},
+		Environment: e, Offering: w.platform.Offerings["web"], Version: v, Release: digestOf(k, s, v.Number.String()),
+	}
+	for provider, name := range s.Bindings {
+		i.Bindings = map[string]platform.RequestKey{provider: key(name)}
+	}
+	for _, name := range slices.Sorted(maps.Keys(w.platform.Clusters)) {
+		if c := w.platform.Clusters[name]; c.Labels["environment"] == environment && c.State != platform.ClusterDraining {
+			i.Clusters = append(i.Clusters, c)
+		}
+	}
+	return i
+}
+
+// newest is the version that a constraint resolves to at the head.
+func (w *world) newest(constraint string) *platform.Version {
+	for _, v := range slices.Backward(w.platform.Offerings["web"].Versions) {
+		if v.Lifecycle != platform.Withdrawn && (constraint == "1" || constraint == v.Number.String()) {
+			return v
+		}
+	}
+	return nil
+}
+
+// asked lists what the head asks for in an environment.
+func (w *world) asked(environment string) (list []*platform.Instance) {
+	if known, ok := w.asks[environment]; ok {
+		return known
+	}
+	defer func() { w.asks[environment] = list }()
+	for _, k := range slices.SortedFunc(maps.Keys(w.requests), platform.RequestKey.Compare) {
+		r := w.requests[k]
+		if !slices.Contains(r.in, environment) || w.broken[k] {
+			continue
+		}
+		s := r.spec()
+		if v := w.newest(s.Version); v != nil {
+			list = append(list, w.resolve(environment, k, s, v))
+		}
+	}
+	return list
+}
+
+// prospects answer for one environment of a world.
+type prospects struct {
+	*world
+	environment string
+}
+
+func (p prospects) Broken(k platform.RequestKey) bool { return p.broken[k] }
+
+func (p prospects) Resolve(k platform.RequestKey, c promotion.Content) (*platform.Instance, []platform.Problem) {
+	if _, placed := c.Spec.Environments[p.environment]; !placed {
+		return nil, nil
+	}
+	for _, v := range p.platform.Offerings["web"].Versions {
+		if v.Number.String() == c.Version && (c.VersionDigest == "" || c.VersionDigest == v.Digest) {
+			return p.resolve(p.environment, k, c.Spec, v), nil
+		}
+	}
+	return nil, []platform.Problem{{File: c.File, Message: "no such version " + c.Version}}
+}
+
+func (p prospects) Keys(i *platform.Instance) (map[string]string, []platform.Problem) {
+	keys := make(map[string]string, len(i.Clusters))
+	for _, c := range i.Clusters {
+		keys[c.Name] = fmt.Sprintf("%s p%v/%v e%d @%s %s", i.Version.Number, i.Request.Spec.Parameters["p"],
+			i.Request.Spec.Environments[p.environment].Parameters["own"], p.putIn[p.environment], c.Name, i.Request.Key.Name)
+	}
+	return keys, nil
+}
+
+func (p prospects) Older(a, b string) bool { return a < b }
+
+func (p prospects) Ran(state string, k platform.RequestKey) (*platform.Release, error) {
+	return p.stages[p.environment].history[state][k], nil
+}
