@@ -180,10 +180,14 @@ func TestCustomResourceWithoutGenerationsIsNotHealthyByAnOldStatus(t *testing.T)
 		before, now string
 	}{
 		"by the version": {[]platform.Health{{Healthy: "status.ready == 3"}}, `{"ready":3,"phase":"a"}`, `{"ready":3,"phase":"b"}`},
-		"ready": {nil, `{"conditions":[{"type":"Ready","status":"True"}]}`,
-			`{"conditions":[{"type":"Ready","status":"True","reason":"Again"}]}`},
-		"conditions say": {nil, `{"conditions":[{"type":"Ready","status":"True","observedGeneration":1}]}`,
-			`{"conditions":[{"type":"Ready","status":"True","observedGeneration":2}]}`},
+		"ready": {
+			nil, `{"conditions":[{"type":"Ready","status":"True"}]}`,
+			`{"conditions":[{"type":"Ready","status":"True","reason":"Again"}]}`,
+		},
+		"conditions say": {
+			nil, `{"conditions":[{"type":"Ready","status":"True","observedGeneration":1}]}`,
+			`{"conditions":[{"type":"Ready","status":"True","observedGeneration":2}]}`,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, &apiOnly)
