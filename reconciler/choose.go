@@ -8,7 +8,6 @@ import (
 	"maps"
 	"path"
 	"slices"
-	"time"
 
 	"transom.dev/reconciler/promotion"
 	"transom.dev/render"
@@ -69,19 +68,6 @@ func Outlook(ctx context.Context, p *platform.Platform, environment string, base
 		Observe: func(string, platform.RequestKey, string) promotion.Observation { return promotion.Observation{} },
 		Merged:  func(string) (commit, author string) { return "", "" },
 	}
-}
-
-// Preview is what a pass over an environment commits now, of what it would come to in time, if clusters said nothing.
-func Preview(ctx context.Context, p *platform.Platform, environment string, base *render.Base, s Sources, now time.Time) (*render.State, *promotion.Pass, error) {
-	view := Outlook(ctx, p, environment, base, s)
-	view.Now = promotion.Clock{Wall: now}
-	pass := view.Choose()
-	direction, err := Direction(ctx, pass, s.At)
-	if err != nil {
-		return nil, nil, err
-	}
-	state, err := s.Renderer.Direct(p, environment, base, direction)
-	return state, pass, err
 }
 
 // prospects answer promotion's questions out of the renderer and the mirrors. Their answers are good for one pass.

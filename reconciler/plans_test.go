@@ -1,7 +1,6 @@
 package reconciler_test
 
 import (
-	"context"
 	"flag"
 	"fmt"
 	"io/fs"
@@ -16,7 +15,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/tools/txtar"
 
-	"transom.dev/reconciler"
 	"transom.dev/reconciler/gitrepo"
 	"transom.dev/reconciler/status"
 	"transom.dev/render"
@@ -27,8 +25,8 @@ var update = flag.Bool("update", false, "rewrite what the archives of testdata w
 
 // TestPlanIsWhatIsCommitted is invariant 1. Each archive of testdata/plans is laid over testdata/platform.txtar (an
 // empty file removes one), for the platform before with its files below before/ on top. The daemon commits the one;
-// of the other, as a work tree, the plan is made and then merged. What the daemon commits below clusters/ is, byte for
-// byte, what the plan says; want is that plan, for people to review.
+// of the other, as a work tree, the plan is made and then merged. What the daemon commits below clusters/, until nothing
+// is under way any more, is byte for byte what the plan says; want is that plan, for people to review.
 func TestPlanIsWhatIsCommitted(t *testing.T) {
 	files, err := filepath.Glob("testdata/plans/*.txtar")
 	require.NoError(t, err)
@@ -56,7 +54,6 @@ func planAndMerge(t *testing.T, file string) {
 		s.stands(environment, first)
 		s.rests(environment)
 	}
-	s.fleet.says(nil) // what is committed next is the first step, and no health lets a second follow
 
 	s.replace(after)
 	plans, mistakes := s.plan()
@@ -67,6 +64,7 @@ func planAndMerge(t *testing.T, file string) {
 	for environment, state := range states {
 		if plans[environment] != nil {
 			s.stands(environment, merged)
+			s.rests(environment)
 		}
 		committed[environment] = differences(t, state, s.state(environment))
 	}
@@ -101,7 +99,7 @@ func (s *system) rests(environment string) {
 		select {
 		case <-changed:
 		case <-limit:
-			require.FailNow(s.t, "not at rest", "%+v", s.Board.Status())
+			require.FailNow(s.t, "not at rest", environment)
 		}
 	}
 }
@@ -162,17 +160,12 @@ func (s *system) plan() (plans map[string]*plan, mistakes string) {
 		mistakes += problem.String() + "\n"
 	}
 	plans = map[string]*plan{"dev": nil, "prod": nil}
-	bases, elsewhere := map[string]*render.Base{}, map[string]map[platform.RequestKey]*platform.Release{}
-	for _, environment := range []string{"dev", "prod"} {
+	for environment := range p.Environments {
 		base, err := render.ReadBase(s.state(environment))
 		require.NoError(s.t, err)
-		bases[environment], elsewhere[environment] = base, base.Releases
-	}
-	for environment := range p.Environments {
-		p.Commit = ""
-		plans[environment] = s.planned(p, environment, bases[environment], elsewhere)
+		plans[environment] = planned(s.t, p, environment, base)
 		p.Commit = "0123456789012345678901234567890123456789"
-		again := s.planned(p, environment, bases[environment], elsewhere)
+		again := planned(s.t, p, environment, base)
 		require.Equal(s.t, plans[environment].digest, again.digest, "a plan's digest knows no commit")
 		p.Commit = ""
 	}
@@ -188,16 +181,12 @@ type plan struct {
 	digest   string
 }
 
-func (s *system) planned(p *platform.Platform, environment string, base *render.Base, elsewhere map[string]map[platform.RequestKey]*platform.Release) *plan {
-	t := s.t
+func planned(t *testing.T, p *platform.Platform, environment string, base *render.Base) *plan {
 	t.Helper()
-	state, _, err := reconciler.Preview(t.Context(), p, environment, base, reconciler.Sources{
-		State: s.state(environment).Commit, Elsewhere: elsewhere, Renderer: new(render.Renderer),
-		At: func(ctx context.Context, commit string) (fs.FS, error) {
-			return s.remote("state-"+environment).At(ctx, commit)
-		},
-	}, time.Now())
+	var r render.Renderer
+	outlook, err := r.Outlook(p, environment, base)
 	require.NoError(t, err)
+	state := outlook.Now
 	changes, err := render.Plan(base, state)
 	require.NoError(t, err)
 	digest, err := render.PlanDigest(base, state)

@@ -47,9 +47,31 @@ func (d *deployments) Deploy(t fleet.Target) error {
 	return reportHealthy(t, report)
 }
 
-// reportHealthy says of everything that a target has on its clusters that it is there and well.
+// reportHealthy says of everything that a target has on its clusters that it is there and well, and of what was removed
+// that it is gone.
 func reportHealthy(t fleet.Target, report func(fleet.Result)) error {
+	if t.Snapshot == nil {
+		return nil // it was let go
+	}
+	releases, err := t.Snapshot.Blobs("releases")
+	if err != nil {
+		return err
+	}
 	for _, cluster := range t.Clusters {
+		for file := range releases {
+			content, err := t.Snapshot.ReadFile(file)
+			if err != nil {
+				return err
+			}
+			if r, err := platform.DecodeRelease(content); err != nil {
+				return err
+			} else if r.Absent {
+				report(fleet.Result{
+					Environment: t.Environment, Cluster: cluster.Name, Team: r.Key.Team, Request: r.Key.Name, Absent: true,
+					Result: apply.Result{Health: apply.Healthy, Settled: true},
+				})
+			}
+		}
 		files, err := t.Snapshot.Blobs("clusters/" + cluster.Name)
 		if err != nil {
 			return err
