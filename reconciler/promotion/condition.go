@@ -94,7 +94,11 @@ func (v *View) observe(e *platform.Environment, k platform.RequestKey, cluster, 
 // counts reports whether a cluster counts in gates and deadlines: it is active, readable and of the environment.
 func (v *View) counts(e *platform.Environment, cluster string) bool {
 	c := v.Platform.Clusters[cluster]
-	return c != nil && !c.Broken && c.State == platform.ClusterActive && e.Clusters != nil && e.Clusters.Matches(labels.Set(c.Labels))
+	return c != nil && c.State == platform.ClusterActive && selects(e, c)
+}
+
+func selects(e *platform.Environment, c *platform.Cluster) bool {
+	return !c.Broken && e.Clusters != nil && e.Clusters.Matches(labels.Set(c.Labels))
 }
 
 // short is a digest as people are shown it.

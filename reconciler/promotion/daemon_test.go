@@ -51,6 +51,9 @@ func (s *stage) id() string { return fmt.Sprintf("%s-%d", s.name, s.commit) }
 // pass is one of the daemon over an environment. Where the race is lost nothing of it is committed.
 func (w *world) pass(environment string, raced bool) bool {
 	s := w.stages[environment]
+	if w.judge != nil {
+		w.judge.watch()
+	}
 	p := w.view(environment).Choose()
 	proposals := w.render(s, p)
 	records := p.Admit(proposals)
@@ -72,7 +75,7 @@ func (w *world) render(s *stage, p *promotion.Pass) (list []platform.Proposal) {
 		if base == nil {
 			base = s.releases[k]
 		}
-		next := record(i, prospects{w, s.name}, w.platform.Commit)
+		next := w.make(i).record
 		if base == nil || base.Absent || base.Digest != next.Digest || !sameKeys(base, next) {
 			list = append(list, platform.Proposal{Base: base, Next: next, Instance: i})
 		}
@@ -94,18 +97,6 @@ func (w *world) render(s *stage, p *promotion.Pass) (list []platform.Proposal) {
 		}})
 	}
 	return list
-}
-
-func record(i *platform.Instance, p prospects, commit string) *platform.Release {
-	keys, _ := p.Keys(i)
-	r := &platform.Release{
-		Key: i.Request.Key, Digest: i.Release, Request: &i.Request.Spec, Offering: "web", Version: i.Version.Number.String(),
-		VersionDigest: i.Version.Digest, Commit: commit, Clusters: make(map[string]platform.ReleasePlacement, len(keys)),
-	}
-	for cluster, key := range keys {
-		r.Clusters[cluster] = platform.ReleasePlacement{Revision: "r " + key, RenderKey: key}
-	}
-	return r
 }
 
 func sameKeys(a, b *platform.Release) bool {

@@ -237,7 +237,7 @@ func (p *Pass) environmentGroup() string {
 		}
 		members := map[string]any{}
 		for name, c := range p.view.Platform.Clusters {
-			if !c.Broken && p.view.waveOf(name) >= 0 && p.view.counts(e, name) {
+			if selects(e, c) {
 				members[name] = c.Labels
 			}
 		}

@@ -145,7 +145,7 @@ func (o *oracle) judged(s *stage, p *promotion.Pass, was, is *platform.Release) 
 	if is.Absent && (was == nil || !was.Absent) && slices.ContainsFunc(o.asked(s.name), func(i *platform.Instance) bool { return i.Request.Key == k }) {
 		o.breaks("%s removes %s, which the head asks for", s.name, k)
 	}
-	if is.Absent {
+	if is.Absent || pin != nil { // a person took it away before it failed
 		for _, reached := range o.stepped {
 			delete(reached, k.Name)
 		}
@@ -157,7 +157,7 @@ func (o *oracle) judged(s *stage, p *promotion.Pass, was, is *platform.Release) 
 
 // over holds the end of a rollout against what is true of the clusters that it moved.
 func (o *oracle) over(s *stage, was, ends *platform.Release) {
-	if ends == nil || ends.Absent || ends.Promotion.Rollout != nil || was == nil || was.Promotion.Rollout == nil {
+	if ends == nil || ends.Absent || ends.Promotion.Rollout != nil || len(ends.Clusters) == 0 || was == nil || was.Promotion.Rollout == nil {
 		return
 	}
 	o.whole[at(s.name, was.Key.Name)] = ends.Digest
@@ -336,7 +336,7 @@ func (o *oracle) entered(s *stage, was, is *platform.Release) {
 	for _, up := range o.upstream(e, is.Request) {
 		id := at(up, is.Key.Name, is.Digest)
 		bytes, ran := o.rendered[id]
-		if was != nil && !was.Absent && ran && o.rendered[at(up, is.Key.Name, was.Digest)] == bytes {
+		if was != nil && !was.Absent && (asksSame(up, was, is) || ran && o.rendered[at(up, is.Key.Name, was.Digest)] == bytes) {
 			continue
 		}
 		proofs++
@@ -351,6 +351,14 @@ func (o *oracle) entered(s *stage, was, is *platform.Release) {
 	if proofs == 0 && e.Gates.Unproven != "allow" && (approved == nil || approved.Release != is.Digest) {
 		o.breaks("%s takes the unproven %s without an approval of exactly it", s.name, is.Digest)
 	}
+}
+
+// asksSame reports whether two releases ask for the same in an environment.
+func asksSame(environment string, a, b *platform.Release) bool {
+	ask := func(r *platform.Release) string {
+		return fmt.Sprint(r.Version, r.Request.Parameters, r.Request.Environments[environment].Parameters)
+	}
+	return ask(a) == ask(b)
 }
 
 // upstream lists the nearest environments before one that a request is in.

@@ -38,7 +38,7 @@ var kinds = strings.Fields(`
 func plan(seed uint64) schedule {
 	r := rand.New(rand.NewPCG(seed, 4))
 	s := schedule{seed: seed}
-	for range 20 + r.IntN(25) {
+	for range 15 + r.IntN(20) {
 		s.events = append(s.events, event{kinds[r.IntN(len(kinds))], r.IntN(1 << 20), r.IntN(1 << 20), r.IntN(1 << 20)})
 	}
 	return s
@@ -66,7 +66,7 @@ func (s schedule) setting() *world {
 		prod.Rollout.OnFailure = "stop"
 	}
 	prod.Rollout.Instances.First, prod.Rollout.Instances.MaxFailures = 1+r.IntN(2), 1+r.IntN(3)
-	for i := range 1 + r.IntN(5) {
+	for i := range []int{1, 1, 2, 2, 2, 5}[r.IntN(6)] {
 		w.requests[key(fmt.Sprintf("r%d", i))] = everywhere(1)
 	}
 	w.merge("the platform begins")
@@ -80,13 +80,20 @@ func (s schedule) run(traced, finish bool) (broken, trace []string) {
 		w.trace = []string{}
 	}
 	o := newOracle(w)
-	w.settle(200 * time.Second)
+	for range 4 {
+		w.run(50 * time.Second)
+		w.passes()
+	}
 	for _, e := range s.events {
 		w.happen(e)
 		if len(o.broken) > 0 {
 			return o.broken, w.trace
 		}
-		w.passes()
+		if e.kind == "wait" {
+			w.passes()
+		} else {
+			w.pass(w.order[e.c%len(w.order)], false)
+		}
 	}
 	if finish && len(o.broken) == 0 {
 		w.finish()
@@ -312,10 +319,10 @@ func (w *world) finish() {
 		if w.arrived() {
 			return
 		}
-		w.run(tick)
+		w.run(3 * tick)
 		w.passes()
-		for _, s := range w.stages {
-			w.approveWaiting(s)
+		for _, name := range w.order {
+			w.approveWaiting(w.stages[name])
 		}
 	}
 	w.judge.breaks("what the head asks for does not arrive: %s", w.late())
@@ -329,7 +336,7 @@ func (w *world) late() string {
 		s, asked := w.stages[name], w.asked(name)
 		for _, i := range asked {
 			r := s.releases[i.Request.Key]
-			if r == nil || r.Digest != i.Release || r.Promotion.Rollout != nil || !sameKeys(r, record(i, prospects{w, name}, "")) {
+			if r == nil || r.Digest != i.Release || r.Promotion.Rollout != nil || !sameKeys(r, w.make(i).record) {
 				return fmt.Sprintf("%s in %s: %s", i.Request.Key, name, standing(s, i.Request.Key))
 			}
 		}

@@ -37,6 +37,7 @@ type world struct {
 	approvals int            // made, to tell one from another
 
 	asks  map[string][]*platform.Instance // at the head, by environment
+	made  map[string]*made                // of the head, by environment and release
 	trace []string
 	judge *oracle
 }
@@ -166,7 +167,7 @@ func key(name string) platform.RequestKey { return platform.RequestKey{Team: "sh
 func (w *world) merge(say string, args ...any) {
 	w.head++
 	w.platform.Commit = w.at(w.head)
-	w.asks = map[string][]*platform.Instance{}
+	w.asks, w.made = map[string][]*platform.Instance{}, map[string]*made{}
 	w.note("merge %s: "+say, append([]any{w.platform.Commit}, args...)...)
 }
 
@@ -276,6 +277,34 @@ func (w *world) asked(environment string) (list []*platform.Instance) {
 	return list
 }
 
+// made is what a release comes to in an environment at this head.
+type made struct {
+	instance *platform.Instance
+	keys     map[string]string
+	record   *platform.Release
+}
+
+func (w *world) make(i *platform.Instance) *made {
+	id := i.Environment.Name + "|" + i.Release
+	if known := w.made[id]; known != nil {
+		return known
+	}
+	m := &made{instance: i, keys: make(map[string]string, len(i.Clusters))}
+	here, number := i.Environment.Name, i.Version.Number.String()
+	spec := i.Request.Spec
+	m.record = &platform.Release{
+		Key: i.Request.Key, Digest: i.Release, Request: &spec, Offering: "web", Version: number,
+		VersionDigest: i.Version.Digest, Commit: w.platform.Commit, Clusters: make(map[string]platform.ReleasePlacement, len(i.Clusters)),
+	}
+	for _, c := range i.Clusters {
+		key := fmt.Sprintf("%s p%v/%v e%d @%s %s", number, spec.Parameters["p"], spec.Environments[here].Parameters["own"], w.putIn[here], c.Name, i.Request.Key.Name)
+		m.keys[c.Name] = key
+		m.record.Clusters[c.Name] = platform.ReleasePlacement{Revision: "r " + key, RenderKey: key}
+	}
+	w.made[id] = m
+	return m
+}
+
 // prospects answer for one environment of a world.
 type prospects struct {
 	*world
@@ -288,21 +317,19 @@ func (p prospects) Resolve(k platform.RequestKey, c promotion.Content) (*platfor
 	if _, placed := c.Spec.Environments[p.environment]; !placed {
 		return nil, nil
 	}
+	if known := p.made[p.environment+"|"+c.Digest]; known != nil {
+		return known.instance, nil
+	}
 	for _, v := range p.platform.Offerings["web"].Versions {
 		if v.Number.String() == c.Version && (c.VersionDigest == "" || c.VersionDigest == v.Digest) {
-			return p.resolve(p.environment, k, c.Spec, v), nil
+			return p.make(p.resolve(p.environment, k, c.Spec, v)).instance, nil
 		}
 	}
 	return nil, []platform.Problem{{File: c.File, Message: "no such version " + c.Version}}
 }
 
 func (p prospects) Keys(i *platform.Instance) (map[string]string, []platform.Problem) {
-	keys := make(map[string]string, len(i.Clusters))
-	for _, c := range i.Clusters {
-		keys[c.Name] = fmt.Sprintf("%s p%v/%v e%d @%s %s", i.Version.Number, i.Request.Spec.Parameters["p"],
-			i.Request.Spec.Environments[p.environment].Parameters["own"], p.putIn[p.environment], c.Name, i.Request.Key.Name)
-	}
-	return keys, nil
+	return p.make(i).keys, nil
 }
 
 func (p prospects) Older(a, b string) bool { return a < b }
