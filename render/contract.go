@@ -43,7 +43,7 @@ func (r *Renderer) contract(v *platform.Version) contract {
 	known, ok := r.contracts[v.Dir]
 	if !ok || known.version != v {
 		known = findContract(v)
-		if r.contracts == nil {
+		if r.contracts == nil || len(r.contracts) >= cacheGeneration { // so many versions do not come and go often
 			r.contracts = map[string]contract{}
 		}
 		r.contracts[v.Dir] = known

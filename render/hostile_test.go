@@ -196,3 +196,50 @@ func hostileWorld(text string) fstest.MapFS {
 	}
 	return files
 }
+
+// TestTheLargestRequestIsRendered: a list as long as a file can have, written to where a patch merges it by name.
+func TestTheLargestRequestIsRendered(t *testing.T) {
+	var env strings.Builder
+	n := 0
+	for ; env.Len() < platform.MaxFileSize-1000; n++ {
+		fmt.Fprintf(&env, "{name: v%d, value: x%d},", n, n)
+	}
+	files := common()
+	for name, text := range map[string]string{
+		"version.yaml": "apiVersion: transom.dev/v1alpha1\nkind: Version\nmetadata: {name: note}\nspec:\n  parameters: {type: object, required: [env], properties: {env: " +
+			"{type: array, items: {type: object, properties: {name: {type: string}, value: {type: string}}}}}}\n",
+		"kustomization.yaml": `apiVersion: kustomize.config.k8s.io/v1alpha1
+kind: Component
+resources: [d.yaml]
+components: [after]
+replacements:
+- source: {kind: Inputs, fieldPath: parameters.env}
+  targets: [{select: {kind: Deployment}, fieldPaths: [spec.template.spec.containers.0.env]}]
+`,
+		"after/kustomization.yaml": `apiVersion: kustomize.config.k8s.io/v1alpha1
+kind: Component
+patches:
+- target: {kind: Deployment}
+  patch: |
+    apiVersion: apps/v1
+    kind: Deployment
+    metadata: {name: x}
+    spec: {template: {spec: {containers: [{name: a, env: [{name: extra, value: y}]}]}}}
+`,
+		"d.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\n" +
+			"spec: {selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: [{name: a, image: b, env: []}]}}}\n",
+	} {
+		put(files, "offerings/note/2.0.0/"+name, []byte(text))
+	}
+	put(files, "requests/payments/neighbour.yaml", neighbour)
+	put(files, shopFile, []byte("apiVersion: transom.dev/v1alpha1\nkind: Request\nmetadata: {name: shop}\nspec:\n  offering: note\n  version: 2.0.0\n"+
+		"  environments: {dev: {}}\n  parameters: {env: ["+env.String()+"]}\n"))
+	start := time.Now()
+	p := load(t, files)
+	require.Empty(t, p.Problems)
+	state := renderAll(t, p, "dev", nil)
+	require.Less(t, time.Since(start), 30*time.Second)
+	require.Empty(t, state.Problems)
+	require.Contains(t, state.Changes, "clusters/dev/payments/neighbour.yaml")
+	require.Equal(t, n, strings.Count(string(state.Changes["clusters/dev/payments/shop.yaml"]), "value: x"))
+}

@@ -70,9 +70,6 @@ func (p *Program) shape(w *Wrapper, m markers) (*shape, error) {
 			s.inputs = place(s.inputs, root.path, marked)
 		}
 	}
-	if len(s.values) > maxValues {
-		return nil, unproven("more than %d values", maxValues)
-	}
 	return s, nil
 }
 
@@ -223,6 +220,9 @@ func (s *shape) pieces(c class, text string) (marked string, err error) {
 
 // gap adds a value that the template leaves open. Values that Kustomize compares must all differ.
 func (s *shape) gap(c class, v value) (marker string, err error) {
+	if len(s.values) >= maxValues {
+		return "", unproven("more than %d values", maxValues)
+	}
 	marker = s.markers.at(len(s.values), v.text)
 	if c.compared || len(c.matched) > 0 {
 		if v.text == s.wrapper.Namespace || slices.Contains(s.strict, v.text) {
