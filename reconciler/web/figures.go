@@ -8,8 +8,8 @@ import (
 	"transom.dev/reconciler/status"
 )
 
-// Figures counts what came about while the daemon ran: the passes, and what releases went through. It is a
-// prometheus.Collector for Options.Collectors, and safe for concurrent use.
+// Figures counts what came about while the daemon ran: the passes, and what releases went through. It is safe
+// for concurrent use.
 type Figures struct {
 	passes     *prometheus.HistogramVec
 	lead       *prometheus.HistogramVec
@@ -69,20 +69,7 @@ func (f *Figures) Milestone(m status.Milestone) {
 	}
 }
 
-func (f *Figures) all() []prometheus.Collector {
+// Collectors are what /metrics shows of the figures, for Options.Collectors.
+func (f *Figures) Collectors() []prometheus.Collector {
 	return []prometheus.Collector{f.passes, f.lead, f.waited, f.releases, f.promotions, f.failures, f.rollbacks}
-}
-
-// Describe is part of prometheus.Collector.
-func (f *Figures) Describe(out chan<- *prometheus.Desc) {
-	for _, c := range f.all() {
-		c.Describe(out)
-	}
-}
-
-// Collect is part of prometheus.Collector.
-func (f *Figures) Collect(out chan<- prometheus.Metric) {
-	for _, c := range f.all() {
-		c.Collect(out)
-	}
 }

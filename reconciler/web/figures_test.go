@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"transom.dev/reconciler/status"
@@ -32,7 +31,7 @@ func TestMetricsCountWhatReleasesWentThrough(t *testing.T) {
 		Release: "one", Rollout: &status.Rollout{Cause: "rollback", Entered: at.Add(time.Second)},
 		Rejected: []status.Failure{{Release: "two", Message: "crashes", At: at}},
 	})
-	code, body := get(t, serve(t, web.Options{Board: b, Collectors: []prometheus.Collector{figures}}), "/metrics")
+	code, body := get(t, serve(t, web.Options{Board: b, Collectors: figures.Collectors()}), "/metrics")
 	require.Equal(t, http.StatusOK, code)
 	for _, line := range []string{
 		`transom_pass_seconds_count{environment="prod",phase="render"} 1`,

@@ -83,10 +83,11 @@ async function follow() {
   const query = new URLSearchParams({ team, request: name, environment });
   const [answer, traced] = await Promise.all([
     fetch(`/api/v1/status?${query}`), fetch(`/api/v1/explain?${query}${cluster ? `&cluster=${encodeURIComponent(cluster)}` : ""}`)]);
-  const instance = answer.ok ? (await answer.json()).instances[0] : undefined;
+  const known = answer.ok ? await answer.json() : { instances: [], environments: [] };
+  const instance = known.instances[0];
   if (!instance) { if (dialog.open) dialog.close(); return; }
   const placement = (instance.placements || []).find((p) => p.cluster === cluster);
-  detail(dialog, instance, placement, traced.ok ? await traced.json() : undefined);
+  detail(dialog, instance, placement, traced.ok ? await traced.json() : undefined, known.environments[0]);
   if (!dialog.open) dialog.showModal();
 }
 
@@ -99,7 +100,7 @@ function happened(message) {
   for (const step of [...feed.children].slice(0, 50)) { // of many steps on the way, where it ended is what matters
     if (who && step.dataset.about === about && "step" in step.dataset) step.remove();
   }
-  const onTheWay = /^(Applied, Progressing|committed)/.test(e.message);
+  const onTheWay = /^(Applied, Progressing|committed|took release)/.test(e.message);
   feed.prepend(element("li", { "data-about": about, "data-step": onTheWay }, ago(e.at),
     element("span", { class: "about" }, who ? element("b", {}, who) : "", who && where ? " on " : "", where),
     element("span", { class: "what", title: e.message }, e.message)));

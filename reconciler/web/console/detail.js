@@ -1,7 +1,8 @@
 import { ago, element, mark, short, verdict } from "./element.js";
+import { promotion } from "./promotion.js";
 
 // detail fills the dialog with all that is known of one instance, seen from one cluster.
-export function detail(dialog, instance, placement, trace) {
+export function detail(dialog, instance, placement, trace, environment) {
   const word = verdict(instance, placement);
   const { team, name } = instance.request;
   dialog.replaceChildren(element("div", {},
@@ -12,11 +13,12 @@ export function detail(dialog, instance, placement, trace) {
       placement?.message ? `: ${placement.message}` : ""),
     problems(instance, placement),
     placement ? steps(placement) : null,
+    promotion(instance, environment),
     facts(instance, placement),
     placement?.objects?.length ? objects(placement.objects) : null,
     trace ? origin(trace) : null,
     element("h3", {}, "On the command line"),
-    element("pre", {}, `transom status ${team}/${name}\ntransom explain ${team}/${name} --environment ${instance.environment}`)));
+    element("pre", {}, `transom status ${team}/${name}\n${["explain", "history"].map((verb) => `transom ${verb} ${team}/${name} --environment ${instance.environment}`).join("\n")}`)));
 }
 
 function problems(instance, placement) {
@@ -66,9 +68,9 @@ function objects(list) {
 
 // origin leads from what runs back to who asked for it.
 function origin(trace) {
-  const rungs = [["State", trace.state], ["Platform", trace.platform], ["Request", trace.requestFile]].filter(([, o]) => o?.commit);
+  const rungs = [["State", trace.state], ["Platform", trace.platform], ["Request", trace.requestFile], ["Version", trace.version]].filter(([, o]) => o?.commit);
   return [element("h3", {}, "Where it comes from"),
     element("ol", { class: "origin" }, rungs.map(([title, o]) =>
       element("li", {}, element("strong", {}, title), " ", element("code", {}, short(o.commit)), " ", o.subject || "",
-        element("div", { class: "quiet" }, [o.file, o.author].filter(Boolean).join(" · "), o.when ? [" · ", ago(o.when)] : ""))))];
+        element("div", { class: "quiet" }, [o.line ? `${o.file}:${o.line}` : o.file, o.author].filter(Boolean).join(" · "), o.when ? [" · ", ago(o.when)] : ""))))];
 }

@@ -28,26 +28,32 @@ export function refreshTimes(root) {
   }
 }
 
+// spell says how long ago a time was, or how long it is until then.
 function spell(date) {
-  const seconds = Math.max(0, Math.round((Date.now() - date.getTime()) / 1000));
-  if (seconds < 5) return "now";
-  if (seconds < 60) return `${seconds}s ago`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)}m ago`;
-  if (seconds < 86400) return `${Math.floor(seconds / 3600)}h ago`;
-  return `${Math.floor(seconds / 86400)}d ago`;
+  const seconds = Math.round((Date.now() - date.getTime()) / 1000);
+  if (seconds <= -5) return `in ${span(-seconds)}`;
+  return seconds < 5 ? "now" : `${span(seconds)} ago`;
+}
+
+function span(seconds) {
+  if (seconds < 60) return `${seconds}s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)}m`;
+  if (seconds < 86400) return `${Math.floor(seconds / 3600)}h`;
+  return `${Math.floor(seconds / 86400)}d`;
 }
 
 // verdict is the one word a placement, or an instance without one, gets: its health, or Problem, which outranks it.
 export function verdict(instance, placement) {
   const wrong = (list) => (list || []).some((p) => !p.warning);
   if (wrong(instance.problems) || (placement && wrong(placement.problems))) return "Problem";
-  return placement ? placement.health || "Unknown" : "Unknown";
+  if (placement) return placement.health || "Unknown";
+  return instance.waiting?.length ? "Waiting" : "Unknown";
 }
 
-export const verdicts = ["Healthy", "Progressing", "Failed", "Problem", "Unknown"];
+export const verdicts = ["Healthy", "Progressing", "Failed", "Problem", "Unknown", "Waiting"];
 
 // mark is a verdict's sign: a shape of its own, so that colour is never all there is.
 export function mark(word) {
-  const shapes = { Healthy: "✓", Progressing: "◔", Failed: "✕", Problem: "!", Unknown: "?" };
+  const shapes = { Healthy: "✓", Progressing: "◔", Failed: "✕", Problem: "!", Unknown: "?", Waiting: "→" };
   return element("span", { class: `mark ${word.toLowerCase()}`, "aria-hidden": "true" }, shapes[word] || "?");
 }

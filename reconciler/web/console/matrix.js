@@ -1,4 +1,5 @@
 import { element, mark, short, verdict } from "./element.js";
+import { next, stand } from "./promotion.js";
 
 const rowLimit = 300;
 
@@ -19,7 +20,7 @@ export function select(all, search, chosen) {
   const words = search.toLowerCase().split(/\s+/).filter(Boolean);
   return all.filter((row) => {
     const instances = [...row.environments.values()];
-    const text = [row.key, ...instances.map((i) => `${i.offering}@${i.version}`)].join(" ").toLowerCase();
+    const text = [row.key, ...instances.map((i) => `${i.offering || i.candidate?.offering}@${i.version}`)].join(" ").toLowerCase();
     if (!words.every((word) => text.includes(word))) return false;
     return chosen.size === 0 || instances.some((i) => verdictsOf(i).some((word) => chosen.has(word)));
   });
@@ -27,7 +28,8 @@ export function select(all, search, chosen) {
 
 export function verdictsOf(instance) {
   const placements = instance.placements || [];
-  return placements.length ? placements.map((p) => verdict(instance, p)) : [verdict(instance)];
+  if (placements.length === 0) return [verdict(instance)];
+  return [...placements.map((p) => verdict(instance, p)), ...(instance.waiting?.length ? ["Waiting"] : [])];
 }
 
 // draw fills the table and returns how many rows did not fit.
@@ -54,11 +56,13 @@ function head(columns) {
   const environments = columns.map((e) =>
     element("th", { colspan: e.clusters.length, scope: "colgroup", class: "environment edge" },
       element("span", { class: "name" }, e.name),
+      e.promotesFrom?.length ? element("span", { class: "from" }, `from ${e.promotesFrom.join(", ")}`) : null,
       e.frozen ? element("span", { class: "flag failed", title: e.frozen }, "frozen") : null,
+      e.deletions ? element("span", { class: "flag progressing", title: `more than the environment's deletionLimit; an Approval of ${e.deletions} lets them through` }, "deletions wait") : null,
       e.error ? element("span", { class: "flag progressing", title: e.error }, "retrying") : null,
       e.stateCommit ? element("code", { title: `state commit ${e.stateCommit}` }, short(e.stateCommit)) : null));
   const clusters = columns.flatMap((e) => e.clusters.map((c, i) =>
-    element("th", { scope: "col", class: i === 0 ? "cluster edge" : "cluster", title: c.message }, c.name, reach(c))));
+    element("th", { scope: "col", class: i === 0 ? "cluster edge" : "cluster", title: c.message }, c.name, c.wave ? element("span", { class: "from" }, c.wave) : null, reach(c))));
   return element("thead", {},
     element("tr", {}, element("th", { rowspan: 2, scope: "col", class: "corner" }, "Request"), environments),
     element("tr", {}, clusters));
@@ -73,11 +77,11 @@ function reach(cluster) {
 }
 
 function line(row, columns) {
-  const first = row.environments.values().next().value;
+  const instances = [...row.environments.values()];
   return element("tr", {},
     element("th", { scope: "row" },
       element("span", { class: "request" }, row.name),
-      element("span", { class: "offering" }, first.offering || "")),
+      element("span", { class: "offering" }, instances.map((i) => i.offering || i.candidate?.offering).find(Boolean) || "")),
     columns.flatMap((e) => cells(row, e)));
 }
 
@@ -85,12 +89,13 @@ function cells(row, environment) {
   const instance = row.environments.get(environment.name);
   const placed = new Map((instance?.placements || []).map((p) => [p.cluster, p]));
   if (instance && placed.size === 0) {
-    return [element("td", { class: "edge", colspan: environment.clusters.length }, cell(row, instance, undefined))];
+    return [element("td", { class: "edge", colspan: environment.clusters.length }, cell(row, instance, undefined), next(instance))];
   }
+  const first = environment.clusters.find((c) => placed.has(c.name))?.name;
   return environment.clusters.map((cluster, i) => {
     const placement = placed.get(cluster.name);
     return element("td", { class: i === 0 ? "edge" : null },
-      placement ? cell(row, instance, placement) : element("span", { class: "none", title: "not placed here" }, "·"));
+      placement ? [cell(row, instance, placement), cluster.name === first ? next(instance) : null] : element("span", { class: "none", title: "not placed here" }, "·"));
   });
 }
 
@@ -98,10 +103,11 @@ function cell(row, instance, placement) {
   const word = verdict(instance, placement);
   const why = reason(instance, placement);
   const where = [row.team, row.name, instance.environment, placement?.cluster].filter(Boolean).join("/");
-  const label = `${row.key} on ${placement?.cluster || instance.environment}: ${word}, ${instance.version || "no version"}`;
+  const label = `${row.key} on ${placement?.cluster || instance.environment}: ${word}, ${placement?.version || instance.version || "no version"}`;
   return element("a", { class: `cell ${word.toLowerCase()}`, href: `#/${where}`, "data-cell": where, title: why || word, "aria-label": why ? `${label}. ${why}` : label },
     mark(word),
-    element("span", { class: "version" }, instance.version || "–"),
+    element("span", { class: "version" }, placement?.version || instance.version || "–"),
+    stand(instance, placement),
     word === "Healthy" ? null : element("span", { class: "word" }, instance.absent ? "Removing" : word));
 }
 
@@ -111,5 +117,5 @@ export function reason(instance, placement) {
   if (problem) return `${problem.file}${problem.line ? `:${problem.line}` : ""}: ${problem.message}`;
   const object = placement?.problems?.[0];
   if (object) return `${object.object}: ${object.message}`;
-  return placement?.message || "";
+  return placement?.message || instance.rollout?.stopped || "";
 }

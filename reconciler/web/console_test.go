@@ -1,0 +1,147 @@
+package web_test
+
+import (
+	"context"
+	"fmt"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+
+	"transom.dev/reconciler/status"
+	"transom.dev/reconciler/web"
+	"transom.dev/render/platform"
+)
+
+// promoting is a board on which a release is proven in dev, in its first wave in staging, and waits for prod, where
+// another one was rejected.
+func promoting() *status.Board {
+	now := time.Now()
+	b := status.NewBoard(func() time.Time { return now.Add(-time.Hour) })
+	place := func(cluster, revision string) status.Placement {
+		return status.Placement{Cluster: cluster, Revision: revision, Stage: status.Committed, Health: "Unknown"}
+	}
+	instance := func(environment, version string, placements ...status.Placement) status.Instance {
+		return status.Instance{Environment: environment, Request: shop, Offering: "web", Version: version, Release: "sha256:" + version, Placements: placements}
+	}
+	prod := instance("prod", "1.1.0", place("east", "e"))
+	prod.Candidate = &status.Candidate{Release: "sha256:1.2.0", Version: "1.2.0"}
+	prod.Waiting = []status.Gate{
+		{Name: "soak", Reason: "12m of 2h in staging", Since: now.Add(-time.Hour), At: now.Add(2 * time.Hour)},
+		{Name: "approval", Reason: "nobody approved web 1.2.0", Since: now.Add(-time.Hour), Opens: "merge an Approval"},
+	}
+	prod.Rejected = []status.Failure{{Release: "sha256:bad", Version: "1.1.9", Cluster: "east", Object: "Deployment shop-web", Message: "CrashLoopBackOff", At: now}}
+	staging := instance("staging", "1.2.0", place("blue", "b"), place("green", "g"))
+	staging.Rollout = &status.Rollout{Cause: "version", Entered: now, Pending: []string{"green"}}
+	staging.Placements[1].Version = "1.1.0"
+	b.Reconciled(status.Environment{Name: "prod", StateCommit: "s1", PromotesFrom: []string{"staging"}, Clusters: []status.Cluster{{Name: "east", State: "active"}}},
+		[]status.Instance{prod, {
+			Environment: "prod", Request: cache, Candidate: &status.Candidate{Release: "sha256:2", Offering: "redis", Version: "7.0.0"},
+			Waiting: []status.Gate{{Name: "window", Reason: "closed"}},
+		}})
+	b.Reconciled(status.Environment{Name: "staging", PromotesFrom: []string{"dev"}, Clusters: []status.Cluster{
+		{Name: "blue", State: "active", Wave: "canary"}, {Name: "green", State: "active", Wave: "rest"},
+	}}, []status.Instance{staging})
+	b.Reconciled(status.Environment{Name: "dev", Clusters: []status.Cluster{{Name: "one", State: "active"}}}, []status.Instance{instance("dev", "1.2.0", place("one", "d"))})
+	for environment, clusters := range map[string][][2]string{"dev": {{"one", "d"}}, "staging": {{"blue", "b"}, {"green", "g"}}, "prod": {{"east", "e"}}} {
+		for _, c := range clusters {
+			b.ClusterSeen(status.Cluster{Name: c[0], Reachable: true})
+			b.Placed(environment, shop, status.Placement{Cluster: c[0], Revision: c[1], Stage: status.Healthy, Health: "Healthy"})
+		}
+	}
+	return b
+}
+
+// browser opens the console of a board and returns what evaluates JavaScript there until it says what is wanted.
+func browser(t *testing.T, b *status.Board) (eventually func(expression, want string)) {
+	t.Helper()
+	base, stop := context.WithCancel(t.Context())
+	s := httptest.NewUnstartedServer(web.Handler(web.Options{Board: b, Explain: func(_ context.Context, q web.Question) (web.Trace, error) {
+		return web.Trace{
+			Environment: q.Environment, Request: q.Request, Release: &platform.Release{},
+			RequestFile: web.Origin{Commit: "77de09f2c1ab", File: "requests/store/shop.yaml", Line: 9},
+		}, nil
+	}}))
+	s.Start()
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.WSURLReadTimeout(time.Minute))
+	allocator, closeAllocator := chromedp.NewExecAllocator(base, options...)
+	tab, closeTab := chromedp.NewContext(allocator)
+	t.Cleanup(func() {
+		closeTab()
+		closeAllocator()
+		stop()
+		s.CloseClientConnections() // the stream of events has no end of its own
+		s.Close()
+	})
+	_, err := chromedp.Run(tab, chromedp.Navigate(s.URL))
+	require.NoError(t, err, "the console's tests need chromium")
+	return func(expression, want string) {
+		t.Helper()
+		limit := time.After(time.Minute)
+		for again := time.Tick(50 * time.Millisecond); ; <-again {
+			got, err := chromedp.Run(tab, chromedp.Evaluate[string]("String("+expression+")"))
+			if err == nil && got == want {
+				return
+			}
+			select {
+			case <-limit:
+				require.NoError(t, err, expression)
+				require.Equal(t, want, got, expression)
+			default:
+			}
+		}
+	}
+}
+
+// all is the text of every element that a selector finds.
+func all(selector string) string {
+	return fmt.Sprintf(`[...document.querySelectorAll(%q)].map((e) => e.textContent.trim()).join("|")`, selector)
+}
+
+func TestConsoleShowsTheWayThroughEnvironments(t *testing.T) {
+	b := promoting()
+	eventually := browser(t, b)
+	eventually(all(".environment .name"), "dev|staging|prod")
+	eventually(all(".cluster"), "one|bluecanary|greenrest|east")
+	eventually(all(`[data-cell^="store/shop"] .version`), "1.2.0|1.2.0|1.1.0|1.1.0")
+	eventually(all(`[data-cell^="store/shop"] .flag`), "rolling out|waits for its wave")
+	eventually(`document.querySelector('[data-cell="store/shop/prod/east"] + .next').textContent.replace(/in .*$/, "in …")`, "→1.2.0 soak, approval in …")
+	eventually(all(`[data-cell="store/cache/prod"]`), "→–Waiting")
+	eventually(all(".count.waiting b"), "2")
+
+	eventually(`(location.hash = "#/store/shop/prod/east", document.querySelectorAll("#detail .gates strong").length)`, "2")
+	eventually(all("#detail .gates strong"), "soak|approval")
+	eventually(`document.querySelector("#detail .gates li:last-child").textContent.replace(/since .*? ·/, "since … ·")`,
+		"approval: nobody approved web 1.2.0since … · opens: merge an Approval")
+	eventually(`document.querySelector("#detail .problems span").textContent`, "east: Deployment shop-web: CrashLoopBackOff")
+	eventually(`document.querySelector("#detail .origin .quiet").textContent.split(" ")[0]`, "requests/store/shop.yaml:9")
+}
+
+func TestConsoleFollowsWhatHappens(t *testing.T) {
+	b := promoting()
+	eventually := browser(t, b)
+	eventually(all(`[data-cell="store/shop/prod/east"] .version`), "1.1.0")
+	prod := b.Status().Instances[len(b.Status().Instances)-1]
+	require.Equal(t, "prod", prod.Environment)
+	prod.Version, prod.Release, prod.Candidate, prod.Waiting = "1.2.0", "sha256:1.2.0", nil, nil
+	prod.Rollout = &status.Rollout{Cause: "rollback", Entered: time.Now()}
+	b.Updated(b.Status().Environments[2], []status.Instance{prod})
+	eventually(all(`[data-cell="store/shop/prod/east"] .version`), "1.2.0")
+	eventually(all(`[data-cell="store/shop/prod/east"] .flag`), "rolled back")
+	eventually(`[...document.querySelectorAll("#events .what")].some((e) => e.textContent.includes("took release"))`, "true")
+}
+
+func TestStatusTellsPromotionInItsWords(t *testing.T) {
+	_, body := get(t, serve(t, web.Options{Board: promoting()}), "/api/v1/status?team=store&request=shop&environment=prod")
+	for _, part := range []string{
+		`"promotesFrom":["staging"],"order":2`, `"candidate":{"release":"sha256:1.2.0","version":"1.2.0"}`,
+		`"waiting":[{"gate":"soak","reason":"12m of 2h in staging","since":"`, `"opens":"merge an Approval"`,
+		`"rejected":[{"release":"sha256:bad","version":"1.1.9","cluster":"east","object":"Deployment shop-web","message":"CrashLoopBackOff"`,
+	} {
+		require.Contains(t, body, part)
+	}
+	require.Equal(t, 1, strings.Count(body, `"environment":"prod"`))
+}
