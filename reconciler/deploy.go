@@ -2,6 +2,7 @@ package reconciler
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,9 +16,18 @@ import (
 )
 
 // deploy hands the fleet what is committed, with the settings of the clusters as plain values.
-func (r *Reconciler) deploy(p *platform.Platform, e *platform.Environment, h *held) error {
+func (r *Reconciler) deploy(ctx context.Context, p *platform.Platform, l *lane, h *held) error {
+	e := p.Environments[l.name]
+	sequence := 0
+	if h.ours.Commit != "" {
+		var err error
+		if sequence, err = l.repo.Generation(ctx, h.ours.Commit); err != nil {
+			return fmt.Errorf("deploy %s: %w", l.name, err)
+		}
+	}
 	return r.Fleet.Deploy(fleet.Target{
-		Environment: e.Name, Commit: h.ours.Commit, Snapshot: h.ours, Clusters: members(p, e, h),
+		Environment: e.Name, Commit: h.ours.Commit, Sequence: int64(sequence), Snapshot: h.ours,
+		Clusters: members(p, e, h), ReportDrift: e.Drift == "report",
 	})
 }
 

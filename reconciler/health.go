@@ -110,6 +110,8 @@ func observation(r fleet.Result, last promotion.Observation) promotion.Observati
 			o.Object = problem.Object.String()
 		}
 		o.Message = r.Problems[0].Message
+	case len(r.Drift) > 0 && r.Health == apply.Healthy:
+		o.Health, o.Message = promotion.Unknown, "what others changed is left alone: "+r.Drift[0].String()
 	case r.Absent && r.Settled && !r.Observed:
 		o.Health = promotion.Healthy
 	case r.Absent:

@@ -142,6 +142,9 @@ func (r *Reconciler) runLane(ctx context.Context, l *lane) {
 		}
 		started := r.Now()
 		err = r.pass(ctx, l)
+		if r.Took != nil {
+			r.Took(l.name, "", r.Now().Sub(started))
+		}
 		switch {
 		case ctx.Err() != nil:
 			return

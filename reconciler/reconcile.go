@@ -25,62 +25,77 @@ const races = 5
 //	render   those, for every cluster, against what the state holds; what did not change is carried over
 //	admit    how much of what changed goes to which clusters now
 //	commit   the difference, on top of exactly the head that was read
-//	deploy   what is committed, never what is only in memory
 //	record   where everything stands
+//	deploy   what is committed, never what is only in memory
 //
-// A commit that loses a race has written nothing: the pass begins again on the new head. Where a later phase fails,
-// what was committed before stays deployed.
+// A commit that loses a race has written nothing: the pass begins again on the new head. Where a phase fails, what was
+// committed before stays deployed.
 func (r *Reconciler) Reconcile(ctx context.Context, p *platform.Platform, l *lane) error {
 	e := p.Environments[l.name]
 	if err := l.open(r.OpenState, e); err != nil {
 		return fmt.Errorf("open the state of %s: %w", l.name, err)
 	}
 	for attempt := 1; ; attempt++ {
+		fetched := r.phase(l.name, "fetch")
 		held, err := l.fetch(ctx)
-		if err != nil {
+		if fetched(); err != nil {
 			return fmt.Errorf("fetch the state of %s: %w", l.name, err)
 		}
 		r.publish(p, l.name, held)
-		now := inputs{p, held.head.Commit, r.identities.of(p, e), r.states.around(p, l.name), r.health.heard(neighbours(p, l.name))}
-		if l.done.same(now) && (l.next.IsZero() || r.Now().Before(l.next)) {
+		now := r.inputs(p, e, held)
+		if l.done.same(now) && (l.next.IsZero() || l.soak == 0 && r.Now().Before(l.next)) {
 			return nil
 		}
-		frozen, err := r.accept(ctx, p, l.name, held)
-		if err != nil {
-			return errors.Join(fmt.Errorf("accept platform commit %s for %s: %w", p.Commit, l.name, err), r.deploy(p, e, held))
-		}
-		if frozen != "" {
-			r.recordFrozen(p, e, held, frozen)
-			l.done, l.next = now, time.Time{}
-			return r.deploy(p, e, held)
-		}
-		held.base.Pins = now.pins
-		chosen := r.choose(ctx, p, l, held, now.around)
-		state, err := r.render(ctx, p, l, held, chosen)
-		if err != nil {
-			return errors.Join(fmt.Errorf("render %s: %w", l.name, err), r.deploy(p, e, held))
-		}
-		err = r.commit(ctx, p, l, held, state)
+		err = r.advance(ctx, p, l, held, now)
 		if errors.Is(err, gitrepo.ErrRaced) && attempt < races {
 			continue
 		}
-		if err != nil {
-			return errors.Join(fmt.Errorf("commit the state of %s: %w", l.name, err), r.deploy(p, e, held))
-		}
-		if err := r.deploy(p, e, held); err != nil {
-			return fmt.Errorf("deploy %s: %w", l.name, err)
-		}
-		r.publish(p, l.name, held)
-		r.record(ctx, p, l, held, state, chosen)
-		if l.done, l.next = now, chosen.Next; held.head.Commit != now.head {
-			r.lanes.wake("commit", 0, l.name) // what moved may be what others waited for
-		}
+		deployed := r.phase(l.name, "deploy")
+		defer deployed()
+		return errors.Join(err, r.deploy(ctx, p, l, held))
+	}
+}
+
+// advance does what there is to do between reading the state and deploying it.
+func (r *Reconciler) advance(ctx context.Context, p *platform.Platform, l *lane, held *held, now inputs) error {
+	frozen, err := r.accept(ctx, p, l.name, held)
+	if err != nil {
+		return fmt.Errorf("accept platform commit %s for %s: %w", p.Commit, l.name, err)
+	}
+	if frozen != "" {
+		r.recordFrozen(p, p.Environments[l.name], held, frozen)
+		l.done, l.next = now, time.Time{}
 		return nil
 	}
+	held.base.Pins = now.pins
+	chosen := r.choose(ctx, p, l, held, now.around)
+	state, err := r.render(ctx, p, l, held, chosen)
+	if err != nil {
+		return fmt.Errorf("render %s: %w", l.name, err)
+	}
+	if err := r.commit(ctx, p, l, held, state); err != nil {
+		return fmt.Errorf("commit the state of %s: %w", l.name, err)
+	}
+	r.publish(p, l.name, held)
+	r.record(ctx, p, l, held, state, chosen)
+	if l.done, l.next = now, chosen.Next; held.head.Commit != now.head {
+		r.lanes.wake("commit", 0, l.name) // what moved may be what others waited for
+	}
+	return nil
+}
+
+// phase begins to measure a phase of a pass and returns what ends it.
+func (r *Reconciler) phase(environment, name string) (done func()) {
+	if r.Took == nil {
+		return func() {}
+	}
+	began := time.Now()
+	return func() { r.Took(environment, name, time.Since(began)) }
 }
 
 // render renders what was chosen, and commits to as much of it as is admitted.
 func (r *Reconciler) render(ctx context.Context, p *platform.Platform, l *lane, h *held, chosen *promotion.Pass) (*render.State, error) {
+	defer r.phase(l.name, "render")()
 	direction, err := Direction(ctx, chosen, atOf(l.repo))
 	if err != nil {
 		return nil, err
@@ -103,6 +118,10 @@ type inputs struct {
 	pins     map[string]string
 	around   map[string]committed // the states of its neighbours
 	heard    int                  // how much clusters have said of it and its neighbours
+}
+
+func (r *Reconciler) inputs(p *platform.Platform, e *platform.Environment, h *held) inputs {
+	return inputs{p, h.head.Commit, r.identities.of(p, e), r.states.around(p, e.Name), r.health.heard(neighbours(p, e.Name))}
 }
 
 // same says that a pass with these inputs was done, so that another would find nothing to do before some time has passed.
@@ -157,6 +176,7 @@ func (l *lane) fetch(ctx context.Context) (*held, error) {
 
 // commit writes what changed on top of the head, heals what others wrote, and makes held what the branch holds then.
 func (r *Reconciler) commit(ctx context.Context, p *platform.Platform, l *lane, h *held, state *render.State) error {
+	defer r.phase(l.name, "commit")()
 	changes, err := restore(h)
 	if err != nil {
 		return err

@@ -31,6 +31,7 @@ type StateRepo interface {
 	Commit(ctx context.Context, parent *gitrepo.Snapshot, c gitrepo.Commit) (*gitrepo.Snapshot, error)
 	Show(ctx context.Context, commit string) (gitrepo.CommitInfo, error)
 	At(ctx context.Context, commit string) (*gitrepo.Snapshot, error)
+	Generation(ctx context.Context, commit string) (int, error)
 }
 
 // Deployer takes what an environment's committed state asks of the fleet. *fleet.Fleet is one.
@@ -41,7 +42,7 @@ type Deployer interface {
 	Checkpoint(environment, cluster string, k platform.RequestKey, revision string, soaked time.Duration)
 }
 
-// Reconciler holds the concrete parts. All fields but Logger are required and are not changed once it runs.
+// Reconciler holds the concrete parts. All fields but Took are required, and none is changed once it runs.
 type Reconciler struct {
 	PlatformURL string
 	Platform    Source
@@ -51,6 +52,9 @@ type Reconciler struct {
 	Trigger     *trigger.Latch
 	Logger      *slog.Logger
 	Now         func() time.Time
+
+	// Took, if set, is told how long each phase of a pass over an environment took; the phase "" is all of it.
+	Took func(environment, phase string, took time.Duration)
 
 	identities identities
 	states     states

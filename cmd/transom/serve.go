@@ -103,11 +103,13 @@ func serve(ctx context.Context, o serveOptions, stderr io.Writer) error {
 	}
 
 	latch := trigger.New()
-	board := status.NewBoard(time.Now)
+	board, figures := status.NewBoard(time.Now), web.NewFigures()
+	board.Milestones = figures.Milestone
 	repositories := &repositories{data: o.data, platform: o.platform, credentials: credentials}
 	source := repositories.open(o.platform, o.branch)
 	r := &reconciler.Reconciler{
 		PlatformURL: o.platform, Platform: source, Board: board, Trigger: latch, Logger: logger, Now: time.Now,
+		Took: figures.Pass,
 	}
 	traces := &tracer{board: board, platform: source}
 	f := &fleet.Fleet{Connect: fleet.Kubeconfigs(o.kubeconfigs), Report: r.Placed, ReportCluster: r.ClusterSeen}
@@ -133,7 +135,7 @@ func serve(ctx context.Context, o serveOptions, stderr io.Writer) error {
 			Includes: func(ctx context.Context, head, commit string) (bool, error) {
 				return source.IsAncestor(ctx, commit, head)
 			},
-			Explain: traces.explain,
+			Explain: traces.explain, Collectors: figures.Collectors(),
 		}))
 	})
 	logger.Info("serving", "platform", o.platform, "console", "http://"+listener.Addr().String())
