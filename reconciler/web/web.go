@@ -35,9 +35,6 @@ type Options struct {
 	// cannot be asked.
 	Explain func(ctx context.Context, q Question) (Trace, error)
 
-	// Figures are exposed on /metrics, if there are any.
-	Figures *Figures
-
 	// Collectors are exposed on /metrics beside what the Board tells.
 	Collectors []prometheus.Collector
 }
@@ -79,9 +76,6 @@ func (s *server) ready(w http.ResponseWriter, _ *http.Request) error {
 func metrics(o Options) func(http.ResponseWriter, *http.Request) error {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collector{o.Board})
-	if o.Figures != nil {
-		registry.MustRegister(o.Figures)
-	}
 	registry.MustRegister(o.Collectors...)
 	h := promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 	return func(w http.ResponseWriter, r *http.Request) error {
