@@ -189,6 +189,8 @@ func (p *pass) retireOne(ctx context.Context, o Object) (outcome, string, error)
 		return ended, "", nil
 	case there.labels.owner != p.in.Owner:
 		return letGo, "its labels do not name this instance any more", nil
+	case p.in.Absent && p.in.Deletion == platform.DeletionRetain:
+		return letGo, "its offering retains what a removed request leaves", nil
 	case p.spares(o, there):
 		return letGo, "it may hold what cannot be made again; it is pruned only with deletion: delete and the annotation " +
 			pruneAnnotation + `: "true"`, nil

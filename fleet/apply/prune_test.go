@@ -98,14 +98,15 @@ func TestPruneSparesWhatIsNotOurs(t *testing.T) {
 }
 
 func TestPruneSparesWhatCannotBeMadeAgain(t *testing.T) {
-	precious := documents(claim("data", ""), secret("login", ""), claim("scratch", prunable), secret("token", prunable))
+	precious := documents(claim("data", ""), secret("login", ""), claim("scratch", prunable), secret("token", prunable), configMap("plain", "1"))
 	for name, c := range map[string]struct {
 		deletion platform.Deletion
 		kept     []string
 		pruned   []string
 	}{
-		"delete":  {platform.DeletionDelete, []string{"data", "login"}, []string{"scratch", "token"}},
-		"confirm": {platform.DeletionConfirm, []string{"data", "login", "scratch", "token"}, nil},
+		"delete":  {platform.DeletionDelete, []string{"data", "login"}, []string{"scratch", "token", "plain"}},
+		"confirm": {platform.DeletionConfirm, []string{"data", "login", "scratch", "token"}, []string{"plain"}},
+		"retain":  {platform.DeletionRetain, []string{"data", "login", "scratch", "token", "plain"}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, &apiOnly)

@@ -96,9 +96,6 @@ func (c *Decision) check(d *document) {
 			d.problem(index("spec.skip", i), "value", "must be one of %s, not %q%s", list(skippable), shorten(s), suggest(s, skippable))
 		}
 	}
-	if c.Platform == "" {
-		d.warn("kind", notYet, "this %s is checked, but does not act yet", c.Kind)
-	}
 }
 
 // checkApproval asks for exactly one of the things that can be approved.

@@ -178,10 +178,6 @@ func (e *Environment) rollout(d *document, s rolloutSpec) {
 
 // notYet warns of what this release of Transom reads and does not do.
 func (e *Environment) notYet(d *document) {
-	d.doesNotActYet("spec.promotesFrom", "spec.gates", "spec.windows", "spec.rollout", "spec.deletionLimit")
-	if e.Drift == "report" {
-		d.doesNotActYet("spec.drift")
-	}
 	if e.Apply == "external" {
 		d.doesNotActYet("spec.apply")
 	}

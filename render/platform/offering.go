@@ -50,9 +50,6 @@ func decodeOffering(d *document, name string, data []byte) *offeringFile {
 }
 
 func checkOffering(d *document, s offeringSpec) {
-	if s.Deletion == string(DeletionConfirm) || s.Deletion == string(DeletionRetain) {
-		d.doesNotActYet("spec.deletion")
-	}
 	for i, team := range s.Teams {
 		if wrong := wrongName(team, maxLabel); wrong != "" {
 			d.problem(index("spec.teams", i), "name", "%q %s", shorten(team), wrong)

@@ -55,9 +55,6 @@ func checkRequest(d *document, s RequestSpec) {
 		if d.has(field + ".version") {
 			d.constraint(field+".version", s.Environments[env].Version)
 		}
-		if s.Environments[env].Hold {
-			d.doesNotActYet(field + ".hold")
-		}
 	}
 }
 
