@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"transom.dev/render"
+	"transom.dev/render/platform"
 )
 
 const (
@@ -50,4 +51,31 @@ func TestInstanceShowsWhatPoliciesSay(t *testing.T) {
 	require.Contains(t, string(shown.Manifest), "text: hello")
 	require.Len(t, problems, 1)
 	require.Equal(t, "requests/payments/shop.yaml: policy brief denies the ConfigMap payments/shop-note: be brief", problems[0].String())
+}
+
+// TestPolicyStopsNoRollback: what ran before a policy came can be gone back to, and is then warned of.
+func TestPolicyStopsNoRollback(t *testing.T) {
+	text := func(text string) []byte {
+		return request("shop", "  parameters: {text: "+text+"}\n  environments: {dev: {}}\n")
+	}
+	repo := &repository{}
+	repo.render(t, with(t, map[string][]byte{shopFile: text("long")}), "dev")
+	ran, bytes := repo.released(t, shop), repo.manifest("dev", shop)
+	repo.render(t, with(t, map[string][]byte{shopFile: text("x")}), "dev")
+
+	p := with(t, map[string][]byte{shopFile: text("x"), policyFile: []byte(brief)})
+	state := repo.direct(t, p, "dev", render.Direction{Restore: map[platform.RequestKey]render.Restoration{
+		shop: {Release: ran, Manifests: map[string][]byte{"dev": []byte(bytes)}},
+	}})
+	require.Empty(t, state.Problems)
+	require.Equal(t, bytes, repo.manifest("dev", shop))
+
+	state = repo.render(t, with(t, map[string][]byte{shopFile: text("long"), policyFile: []byte(brief)}), "dev")
+	require.Len(t, state.Problems, 1)
+	require.True(t, state.Problems[0].Warning, state.Problems[0].String())
+
+	state = repo.render(t, with(t, map[string][]byte{shopFile: text("longer"), policyFile: []byte(brief)}), "dev")
+	require.Len(t, state.Problems, 1)
+	require.False(t, state.Problems[0].Warning, "what enters is denied")
+	require.Equal(t, bytes, repo.manifest("dev", shop))
 }
