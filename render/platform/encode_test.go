@@ -1,10 +1,14 @@
 package platform_test
 
 import (
+	"fmt"
+	"math"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"sigs.k8s.io/yaml"
 
 	"transom.dev/render/platform"
 )
@@ -18,7 +22,7 @@ func release() *platform.Release {
 			Parameters: map[string]any{
 				"int": int64(9007199254740993), "float": 0.1, "text": "1e3", "no": "no", "null": nil, "date": "2027-01-01",
 				"octal": "0o17", "multi": "a\nb\n", "empty": "", "map": map[string]any{"b": int64(1), "a": []any{true, "true"}},
-				"colon": "a: b #c", "tab": "a\tb", "unicode": "ä\u2028😀", "big": 1e300, "small": -1.5e-7,
+				"colon": "a: b #c", "tab": "a\tb", "unicode": "ä\u2028😀", "control": "a\u007fb\u0085c", "big": 1e300, "small": -1.5e-7,
 			},
 			Environments: map[string]platform.RequestEnvironment{"dev": {}, "prod": {Version: "1.5", Parameters: map[string]any{"int": nil}}},
 		},
@@ -47,6 +51,24 @@ func release() *platform.Release {
 			Admitted: []string{"k3"},
 		},
 	}
+}
+
+// TestRecordsAreWrittenAsKubernetesWritesYAML byte for byte, though by another way.
+func TestRecordsAreWrittenAsKubernetesWritesYAML(t *testing.T) {
+	odd := release()
+	delete(odd.Request.Parameters, "control") // which sigs.k8s.io/yaml cannot write
+	for n, text := range []string{
+		"", " ", "~", "null", "y", "0x1F", "1:20", "1_000", ".inf", "=", "<<", "- a", "? b", "{}", "[", "'", "\"", "\\", "<&>",
+		"a\r\nb", "\n", strings.Repeat("long words that are folded ", 12), strings.Repeat("x", 200), "2027-01-01T00:00:00Z", "\ufeff", "é\U0001F600",
+	} {
+		odd.Request.Parameters[text] = text
+		odd.Request.Parameters[fmt.Sprint("n", n)] = []any{map[string]any{text: []any{text, text}}, math.Pow(10, float64(n)), -int64(n) << 40, uint64(math.MaxUint64)}
+	}
+	want, err := yaml.Marshal(map[string]any{
+		"apiVersion": platform.APIVersion, "kind": "Release", "metadata": map[string]string{"name": "y", "team": "on"}, "spec": odd,
+	})
+	require.NoError(t, err)
+	require.Equal(t, string(want), string(odd.Encode()))
 }
 
 func TestReleaseSurvivesItsFile(t *testing.T) {
