@@ -84,8 +84,9 @@ func (p *Pass) admitRelease(c *change, m *move) *platform.Release {
 	if len(c.moving)+len(c.gone) == 0 {
 		return p.adopt(c, m)
 	}
+	leaving := p.mayGo(c)
 	now, gate := p.reach(nil, c.Base, nil, c.moving)
-	if len(now) == 0 && len(c.moving) > 0 {
+	if len(now) == 0 && (len(c.moving) > 0 || len(leaving) == 0) {
 		if gate != nil {
 			standing := p.standing(c.key)
 			standing.State, standing.Candidate = Waiting, &m.content
@@ -93,7 +94,7 @@ func (p *Pass) admitRelease(c *change, m *move) *platform.Release {
 		}
 		return c.Base
 	}
-	to := p.compose(c, now, p.mayGo(c))
+	to := p.compose(c, now, leaving)
 	to.Promotion.Origin, to.Promotion.Admitted = "", p.admitted(c)
 	to.Promotion.PromotedFrom, to.Promotion.Gates = m.from, m.gates
 	if m.group != "" {

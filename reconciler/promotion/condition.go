@@ -17,12 +17,13 @@ type condition struct {
 	counting int
 	healthy  int
 	soaked   time.Duration // the least of any
+	partial  bool          // a cluster has bytes of another release still
 	worst    string        // the cluster that keeps it from being better
 	said     Observation   // by that cluster
 }
 
 // all reports whether every cluster that counts, and there are some, is healthy now.
-func (c condition) all() bool { return c.counting > 0 && c.healthy == c.counting }
+func (c condition) all() bool { return c.counting > 0 && c.healthy == c.counting && !c.partial }
 
 // why says what keeps it from being healthy.
 func (c condition) why() string {
@@ -31,6 +32,8 @@ func (c condition) why() string {
 		return "no cluster counts"
 	case c.all():
 		return "is healthy"
+	case c.partial && c.healthy == c.counting:
+		return "is not everywhere yet"
 	case !c.said.known():
 		return c.worst + " does not say how it is"
 	}
@@ -56,6 +59,10 @@ func (v *View) condition(e *platform.Environment, r *platform.Release, on []stri
 	for _, cluster := range on {
 		placed, there := r.Clusters[cluster]
 		if !there || placed.Joining || !v.counts(e, cluster) {
+			continue
+		}
+		if placed.Release != "" {
+			c.partial = true
 			continue
 		}
 		said := v.observe(e, r.Key, cluster, placed.Revision)

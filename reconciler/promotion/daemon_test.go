@@ -24,7 +24,7 @@ func (w *world) restart() {
 	w.booted, w.bootAt = w.clock, w.wall()
 	for _, s := range w.stages {
 		for _, on := range s.live {
-			on.meter = promotion.Meter{}
+			on.meter, on.ill = promotion.Meter{}, 0
 			on.meter.Restore(on.revision, on.checkpoint)
 		}
 	}
@@ -259,6 +259,7 @@ func (w *world) run(d time.Duration) {
 	}
 }
 
+// watch looks at a placement once every tick. Who looks that seldom knows of a change up to a tick late.
 func (w *world) watch(environment string, on *placed) {
 	health, _ := w.health(environment, on)
 	if w.lost[on.cluster] {
@@ -267,7 +268,7 @@ func (w *world) watch(environment string, on *placed) {
 	}
 	if health == promotion.Healthy {
 		on.well, on.ill = on.well+tick, 0
-	} else if on.ill += tick; health == promotion.Failed || on.ill > grace {
+	} else if on.ill += tick; health == promotion.Failed || on.ill > grace+tick {
 		on.well = 0
 	}
 	on.meter.Observe(on.revision, health, w.clock-w.booted, grace)

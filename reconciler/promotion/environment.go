@@ -139,7 +139,9 @@ func (p *Pass) letGo(c *change, approved bool) *platform.Release {
 	if len(leaving) == 0 {
 		return p.noted(c, approved)
 	}
-	return p.keepAdmitted(p.compose(c, nil, leaving), c, approved)
+	to := p.compose(c, nil, leaving)
+	to.Promotion.Ran = p.left(c.Base) // with what is lost here
+	return p.keepAdmitted(to, c, approved)
 }
 
 // renew rolls out what the environment changed about a release that stays.

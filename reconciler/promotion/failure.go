@@ -71,6 +71,19 @@ func (p *Pass) fail(s *subject, cluster string, said Observation) bool {
 	return false
 }
 
+// overtake notes that what an instance of a group runs could not start, before something newer takes its place: else the
+// others of the group would not know.
+func (p *Pass) overtake(s *subject) {
+	if !runs(s.base) || s.base.Promotion.Rollout == nil || s.base.Promotion.Rollout.Group == "" || s.base.Promotion.Rollout.Stopped != "" {
+		return
+	}
+	now := p.view.condition(p.view.Environment, s.base, s.base.Promotion.Rollout.Moved)
+	if now.said.hopeless() && p.sick(s, now.worst, now.said) == nil {
+		s.edit()
+		p.reject(s, now.worst, now.said)
+	}
+}
+
 // reject records the render keys that are not taken again: those that ran, and those that were to come.
 func (p *Pass) reject(s *subject, cluster string, said Observation) {
 	r := s.base
@@ -140,6 +153,11 @@ func (p *Pass) back(s *subject) (reason string, target *platform.Release, state 
 	target, err := p.view.Prospects.Ran(ran.State, s.key)
 	if err != nil || target == nil || target.Absent {
 		return fmt.Sprintf("what ran before is not to be found in state commit %s", ran.State), nil, ""
+	}
+	if !slices.ContainsFunc(r.Promotion.Rollout.Moved, func(c string) bool {
+		return target.Clusters[c].Revision != "" && target.Clusters[c].RenderKey != r.Clusters[c].RenderKey
+	}) {
+		return "what ran there before was the same", nil, ""
 	}
 	return "", target, ran.State
 }

@@ -13,7 +13,7 @@ type Meter struct {
 }
 
 // Restore takes over what a checkpoint says was seen before this process began to watch. It changes nothing where
-// something about that revision was seen already.
+// something about that revision was seen already. How long it was ailing then is not known: its grace begins anew.
 func (m *Meter) Restore(revision string, soaked time.Duration) {
 	if m.revision != revision {
 		*m = Meter{revision: revision, health: Unknown, soaked: soaked}

@@ -246,6 +246,7 @@ func (p *Pass) stay(s *subject, i *platform.Instance) {
 
 // enter gives an instance another release, or none.
 func (p *Pass) enter(s *subject, c *candidate) {
+	p.overtake(s)
 	p.moves[s.key] = &move{
 		removal: c.removal, cause: c.cause, group: c.group, gates: c.passed, from: c.from, content: c.content,
 	}
