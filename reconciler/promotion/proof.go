@@ -128,7 +128,7 @@ func (p *Pass) proven(up string, k platform.RequestKey, digest string, soak time
 	if r.Digest != digest {
 		return "", &Gate{Name: "health", Reason: fmt.Sprintf("%s runs %s", up, describe(ContentOf(r))), Opens: up}
 	}
-	if soak == 0 && r.Promotion.Rollout == nil && now.all() {
+	if soak < p.view.Environment.Gates.Soak && r.Promotion.Rollout == nil && now.all() {
 		return "0s", nil // an Override skips the soak, and nobody records a proof of none
 	}
 	return "", p.stillSoaking(e, r, now, soak)
