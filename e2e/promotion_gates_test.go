@@ -130,7 +130,7 @@ func hold(l *ladder) {
 		l.waits("prod", request, "hold")
 	}
 	l.becomes("free", second, "prod-1")
-	l.waits("prod", "free", "hold", "prod-2")
+	l.waits("prod", "free", "hold", "second.yaml")
 	for _, request := range []string{"asked", "own", "offered"} {
 		require.Equal(l.t, []string{first}, l.saw("prod-1", request))
 	}

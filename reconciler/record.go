@@ -21,7 +21,8 @@ func (r *Reconciler) record(ctx context.Context, p *platform.Platform, l *lane, 
 	defer r.phase(l.name, "record")()
 	e := p.Environments[l.name]
 	seen := r.environment(p, e, h)
-	seen.Problems, seen.Next, seen.Deletions = state.Problems, chosen.Next, chosen.Deletions
+	seen.Problems, seen.Next = state.Problems, chosen.Next
+	seen.Deletions, seen.Plan = chosen.Deletions, chosen.Plan
 	standings := chosen.Standings()
 	talked := map[platform.RequestKey]bool{}
 	for k := range standings {

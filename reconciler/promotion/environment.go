@@ -72,6 +72,9 @@ func (p *Pass) goOn(c *change, approved bool) *platform.Release {
 	var pending []string
 	if under {
 		pending = intersect(c.moving, rollout.Pending)
+		if len(c.Base.Clusters) == 0 {
+			pending = c.moving // its clusters left, and others came
+		}
 	}
 	if len(joined)+len(pending) == 0 && (!under || p.broken(c.Base)) {
 		return nil
@@ -312,6 +315,7 @@ func (p *Pass) approvePlan(changes []*change) bool {
 			return true
 		}
 	}
+	p.Plan = digest
 	p.planGate = &Gate{
 		Name: "approval", Reason: fmt.Sprintf("%s changed what %d placements render to", e.File, len(steps)),
 		Opens: fmt.Sprintf("an Approval in decisions/%s of {plan: %s}", e.Name, digest),

@@ -64,6 +64,7 @@ type Pass struct {
 
 	Next      time.Time // when to look again though nothing was heard: the next time something can change by itself; zero: never
 	Deletions string    // the digest of the deletions that wait for an Approval, if they do
+	Plan      string    // the digest of the environment change that waits for an Approval, if one does; known once Admit has returned
 
 	view      *View
 	standings map[platform.RequestKey]*Standing
