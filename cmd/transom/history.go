@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"transom.dev/reconciler/gitrepo"
+	"transom.dev/reconciler/status"
 	"transom.dev/render/platform"
 )
 
@@ -219,7 +220,10 @@ func (e *historyEntry) advanced(before, after platform.Promotion) {
 			return o.RenderKey == f.RenderKey && o.Cluster == f.Cluster && o.At.Equal(f.At)
 		}
 		if !slices.ContainsFunc(before.Rejected, known) {
-			tell("rejected %s: %s", release(f.Version, f.Release), failureText(f))
+			text := status.Failure{Cluster: f.Cluster, Object: f.Object, Message: f.Message}.String()
+			if line := fmt.Sprintf("rejected %s: %s", release(f.Version, f.Release), text); !slices.Contains(e.Events, line) {
+				tell("%s", line)
+			}
 		}
 	}
 	for _, p := range after.Proven {
@@ -231,14 +235,6 @@ func (e *historyEntry) advanced(before, after platform.Promotion) {
 	if len(after.Admitted) > 0 && !slices.Equal(after.Admitted, before.Admitted) {
 		tell("admitted by the Approval of a plan")
 	}
-}
-
-func failureText(f platform.ReleaseFailure) string {
-	text := f.Message
-	if f.Object != "" {
-		text = f.Object + ": " + text
-	}
-	return f.Cluster + ": " + text
 }
 
 // revisions are a record's revisions by cluster, as a list that compares.

@@ -125,17 +125,24 @@ func (t *tree) waves(in status.Instance) []string {
 	return text
 }
 
-// failures tells what is not taken again by itself.
-func (t *tree) failures(in status.Instance) (lines []string) {
-	latest := in.Rejected[max(0, len(in.Rejected)-shownFailures):]
-	for _, f := range slices.Backward(latest) {
-		line := t.paint.red("✗ rejected") + " " + release(f.Version, f.Release) + ": " + f.String()
+// failures tells what is not taken again by itself, the newest first. One failure rejects a release on every cluster.
+func (t *tree) failures(in status.Instance) []string {
+	var lines, told []string
+	for _, f := range slices.Backward(in.Rejected) {
+		line := release(f.Version, f.Release) + ": " + f.String()
+		if slices.Contains(told, line) {
+			continue
+		}
+		if told = append(told, line); len(told) > shownFailures {
+			continue
+		}
+		line = t.paint.red("✗ rejected") + " " + line
 		if !f.At.IsZero() {
 			line += t.paint.faint("  " + t.since(f.At) + " ago")
 		}
 		lines = append(lines, line)
 	}
-	if more := len(in.Rejected) - len(latest); more > 0 {
+	if more := len(told) - len(lines); more > 0 {
 		lines = append(lines, t.paint.faint(fmt.Sprintf("and %d earlier", more)))
 	}
 	return lines

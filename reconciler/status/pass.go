@@ -152,9 +152,13 @@ func stopped(old, in *Instance) string {
 	return ""
 }
 
-// String says where a failure was and what it looked like.
+// String says where a failure was and what it looked like. A message that names the object names its cluster, too: what
+// failed on one is rejected on all.
 func (f Failure) String() string {
 	text := f.Message
+	if f.Object != "" && strings.Contains(text, f.Object) {
+		return text
+	}
 	if f.Object != "" {
 		text = f.Object + ": " + text
 	}

@@ -150,6 +150,8 @@ func TestReleaseFileIsRemembered(t *testing.T) {
 	require.Equal(t, &status.Rollout{Cause: "version", Entered: at, Pending: []string{"west"}}, in.Rollout)
 	require.Equal(t, []status.Proof{{Release: "sha256:1", Version: "1.0.0", Soaked: "30s", At: at}}, in.Proven)
 	require.Equal(t, "east: crashes", in.Rejected[0].String())
+	elsewhere := status.Failure{Cluster: "west", Object: "Deployment shop", Message: "east: Failed Deployment shop: crashes"}
+	require.Equal(t, "east: Failed Deployment shop: crashes", elsewhere.String(), "it failed there, and is rejected here")
 	in.Remember(platform.Promotion{})
 	require.Empty(t, in.Rollout)
 	require.Empty(t, in.Rejected)

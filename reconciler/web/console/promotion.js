@@ -15,7 +15,8 @@ function latest(instance) {
   return f ? describe(f) : "";
 }
 
-const describe = (f) => [f.cluster, f.object, f.message].filter(Boolean).join(": ");
+// A message that names the object names its cluster, too: what failed on one is rejected on all.
+const describe = (f) => (f.object && f.message.includes(f.object) ? f.message : [f.cluster, f.object, f.message].filter(Boolean).join(": "));
 
 // next is the release that waits to enter, with the gates that keep it out.
 export function next(instance) {
@@ -59,7 +60,11 @@ function rollout(instance, environment) {
 }
 
 function rejected(instance) {
-  const list = (instance.rejected || []).toReversed();
+  const told = new Set();
+  const list = (instance.rejected || []).toReversed().filter((f) => {
+    const key = `${f.release} ${describe(f)}`;
+    return !told.has(key) && told.add(key);
+  });
   if (list.length === 0) return null;
   return [element("h3", {}, "Rejected here"), element("ul", { class: "problems" }, list.map((f) => element("li", {},
     element("code", {}, `${f.version || ""} ${short(f.release)}`), element("span", {}, describe(f)), f.at ? [" ", ago(f.at)] : null)))];
