@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -38,6 +39,7 @@ func ScanYAML(file string, data []byte, allow YAMLOptions) ([]*yaml.Node, []Prob
 		return nil, s.problems
 	}
 	docs := s.parse(data)
+	s.breaks(data, docs)
 	for _, doc := range docs {
 		s.node(doc, 0)
 	}
@@ -114,6 +116,31 @@ func (s *yamlScan) parse(data []byte) (docs []*yaml.Node) {
 			docs = append(docs, doc.Content[0])
 		}
 	}
+}
+
+// hiddenBreak is what ends a line for YAML and, to whoever reviews a file, shows as nothing or as a space.
+var hiddenBreak = regexp.MustCompile("\r(?:[^\n]|$)|\u0085|\u2028|\u2029")
+
+// breaks reports a line break that nobody sees and that makes more of the file than one scalar: a key that seems part of
+// the text or comment before it. Inside of quotes, such a character is text as any other.
+func (s *yamlScan) breaks(data []byte, docs []*yaml.Node) {
+	at := hiddenBreak.FindIndex(data)
+	if at == nil || len(s.problems) > 0 {
+		return
+	}
+	seen := yamlScan{file: s.file}
+	visible := seen.parse(hiddenBreak.ReplaceAllFunc(data, func(found []byte) []byte { return bytes.Repeat([]byte("x"), len(found)) }))
+	if len(seen.problems) == 0 && slices.EqualFunc(docs, visible, sameShape) {
+		return
+	}
+	before, found := data[:at[0]], []rune(string(data[at[0]:at[1]]))[0]
+	line, column := 1+bytes.Count(before, []byte("\n")), 1+utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:])
+	s.add(line, column, "line-break", fmt.Sprintf("%U ends a line here, which no editor shows; break the line, or quote the text and escape it", found))
+}
+
+// sameShape says whether two trees differ in their scalars at most. It does not follow aliases.
+func sameShape(a, b *yaml.Node) bool {
+	return a.Kind == b.Kind && slices.EqualFunc(a.Content, b.Content, sameShape)
 }
 
 // emptyDocument says whether a document holds nothing at all, as one of only comments does.

@@ -36,6 +36,10 @@ func TestScanFindsWhatParsersStumbleOver(t *testing.T) {
 		"UTF-16":            {"\xff\xfea\x00", aliases, "f:1:1: is not UTF-8 text"},
 		"control character": {"a: \x01\n", aliases, "f:1: is not YAML: control characters are not allowed"},
 		"tab":               {"a:\n\tb: c\n", aliases, "f:2: is not YAML: found character that cannot start any token"},
+		"key after U+2028":  {"a: b\u2028c: d\n", aliases, "f:1:5: U+2028 ends a line here, which no editor shows; break the line, or quote the text and escape it"},
+		"key after U+0085":  {"a:\n  b: c\u0085  d: e\n", aliases, "f:2:7: U+0085 ends a line here"},
+		"key after U+2029":  {"a: b # c\u2029d: e\n", platform.YAMLOptions{}, "f:1:9: U+2029 ends a line here"},
+		"key after return":  {"a: b\rc: d\r\n", aliases, "f:1:5: U+000D ends a line here"},
 		"duplicate":         {"a: 1\nb: 2\na: 3\n", aliases, `f:3:1: duplicate key "a"; it is already on line 1`},
 		"duplicate inside":  {"a: [{b: 1, \"b\": 2}]\n", aliases, `f:1:12: duplicate key "b"; it is already on line 1`},
 		"documents":         {"a: 1\n---\nb: 2\n", platform.YAMLOptions{}, "f:3:1: a second document; write one object per file"},
@@ -60,6 +64,7 @@ func TestScanLetsPass(t *testing.T) {
 		"nothing":         {"", platform.YAMLOptions{}, 0},
 		"comments":        {"# a\n# b\n", platform.YAMLOptions{}, 0},
 		"aliases":         {"a: &a {b: c}\nd: *a\ne: {<<: *a}\n", platform.YAMLOptions{Aliases: true}, 1},
+		"hidden breaks":   {"a: \"b\u2028c\u0085d\re\"\nf: {g: h\u2028 i}\ni: |\n  j\u0085  k: l\n", platform.YAMLOptions{}, 1},
 		"64 levels":       {strings.Repeat("[", 64) + strings.Repeat("]", 64), platform.YAMLOptions{}, 1},
 		"many nodes":      {"a: [" + strings.Repeat("x,", 100_000) + "]", platform.YAMLOptions{}, 1},
 	} {
