@@ -6,7 +6,6 @@ import (
 	"reflect"
 	"slices"
 
-	"transom.dev/render/internal/kustomize"
 	"transom.dev/render/platform"
 )
 
@@ -27,7 +26,6 @@ type placement struct {
 	evaluated
 	revision string
 	carried  bool               // the base's bytes still hold
-	wrapper  *kustomize.Wrapper // of what is not carried
 	manifest []byte             // of what is not carried
 	warnings []platform.Problem // of what is not carried
 }

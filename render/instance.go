@@ -90,8 +90,8 @@ func (p *pass) show(c *candidate, cluster string) (Rendered, []platform.Problem)
 			c.add(buildProblem(kustomizationOf(c.instance.Version), err))
 		}
 		rendered := Rendered{Cluster: e.cluster.Name, Manifest: placed.manifest}
-		if placed.wrapper != nil {
-			rendered.Wrapper, _ = placed.wrapper.Files()
+		if components, problems := c.instance.Components(placed.inputs); len(problems) == 0 {
+			rendered.Wrapper, _ = wrap(c.instance, placed, components).Files()
 		}
 		return rendered, c.problems
 	}
@@ -198,7 +198,6 @@ func (p *pass) render(c *candidate, placed *placement) {
 		return
 	}
 	w := wrap(c.instance, placed, components)
-	placed.wrapper = &w
 	sources, problems := p.examine(c.instance, w)
 	c.add(problems...)
 	if len(problems) > 0 {

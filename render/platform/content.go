@@ -186,12 +186,19 @@ func (c *content) versionOf(d *document, environment string) *Version {
 }
 
 // Released is what a release records of a request: a hold is read at the head and belongs to none.
-func (s RequestSpec) Released() *RequestSpec {
-	environments := make(map[string]RequestEnvironment, len(s.Environments))
+func (s *RequestSpec) Released() *RequestSpec {
+	held := false
+	for _, environment := range s.Environments {
+		held = held || environment.Hold
+	}
+	if !held {
+		return s
+	}
+	released := *s
+	released.Environments = make(map[string]RequestEnvironment, len(s.Environments))
 	for name, environment := range s.Environments {
 		environment.Hold = false
-		environments[name] = environment
+		released.Environments[name] = environment
 	}
-	s.Environments = environments
-	return &s
+	return &released
 }
