@@ -99,6 +99,10 @@ func (p *Pass) over(s *subject) bool {
 	e, rollout := p.view.Environment, s.base.Promotion.Rollout
 	moved := slices.DeleteFunc(slices.Clone(rollout.Moved), func(c string) bool { _, there := s.base.Clusters[c]; return !there })
 	now := p.view.condition(e, s.base, moved)
+	if len(moved) < len(rollout.Moved) && len(s.base.Clusters) == 0 {
+		p.wait(s.key, Gate{Name: "rollout", Reason: "its clusters left before it was healthy anywhere", Opens: "a cluster"})
+		return false
+	}
 	if len(moved) > 0 && now.counting == 0 {
 		p.wait(s.key, Gate{Name: "rollout", Reason: "no cluster of " + strings.Join(moved, ", ") + " counts", Opens: "an active cluster"})
 		return false

@@ -104,11 +104,21 @@ func (o *oracle) committed(s *stage, p *promotion.Pass) {
 		if s.releases[k] == nil && !was.Absent {
 			o.breaks("%s forgets %s, which runs", s.name, k)
 		}
-	}
-	for k, is := range s.releases {
-		if was := before[k]; was != is {
-			o.judged(s, p, was, is)
+		if s.releases[k] == nil { // whoever asks for it again begins anew
+			maps.DeleteFunc(o.rejected, func(id string, _ int) bool { return strings.HasSuffix(id, " "+k.Name) })
 		}
+	}
+	changed := slices.DeleteFunc(slices.SortedFunc(maps.Keys(s.releases), platform.RequestKey.Compare),
+		func(k platform.RequestKey) bool { return before[k] == s.releases[k] })
+	for _, k := range changed {
+		if is := s.releases[k]; is.Absent || o.pin(s.name, is) != nil { // a person took it away before it failed
+			for _, reached := range o.stepped {
+				delete(reached, k.Name)
+			}
+		}
+	}
+	for _, k := range changed {
+		o.judged(s, p, before[k], s.releases[k])
 	}
 }
 
@@ -144,11 +154,6 @@ func (o *oracle) judged(s *stage, p *promotion.Pass, was, is *platform.Release) 
 	}
 	if is.Absent && (was == nil || !was.Absent) && slices.ContainsFunc(o.asked(s.name), func(i *platform.Instance) bool { return i.Request.Key == k }) {
 		o.breaks("%s removes %s, which the head asks for", s.name, k)
-	}
-	if is.Absent || pin != nil { // a person took it away before it failed
-		for _, reached := range o.stepped {
-			delete(reached, k.Name)
-		}
 	}
 	if !is.Absent && is.Promotion.Rollout == nil && len(is.Clusters) > 0 {
 		o.whole[id] = is.Digest

@@ -136,8 +136,9 @@ func (p *Pass) consumers(k platform.RequestKey) []platform.RequestKey {
 	return users
 }
 
-// followRemoval waits until pruning is confirmed everywhere, and forgets a removal once nothing downstream runs what was
-// removed. It reports whether that decides the instance.
+// followRemoval waits until pruning is confirmed everywhere, and forgets a removal once no other environment of its path runs
+// what was removed: until then its place in history and what failed keep older releases out. It reports whether that decides
+// the instance.
 func (p *Pass) followRemoval(s *subject) bool {
 	if s.base.Promotion.Rollout != nil {
 		p.confirm(s)
@@ -145,7 +146,7 @@ func (p *Pass) followRemoval(s *subject) bool {
 	if s.head != nil {
 		return false
 	}
-	if s.base.Promotion.Rollout == nil && !p.neededBelow(s.key) {
+	if s.base.Promotion.Rollout == nil && !p.neededBelow(s.key) && !p.runsBefore(s.key) {
 		p.Forget = append(p.Forget, s.key)
 		delete(p.Records, s.key)
 		return true
@@ -199,6 +200,14 @@ func (p *Pass) soakOfRemoval(k platform.RequestKey) (need time.Duration) {
 func (p *Pass) neededBelow(k platform.RequestKey) bool {
 	return slices.ContainsFunc(p.downstream(), func(e *platform.Environment) bool {
 		there, readable := p.view.Elsewhere[e.Name]
+		return !readable || runs(there[k])
+	})
+}
+
+// runsBefore reports whether an environment that this one takes releases from runs a request still, or may.
+func (p *Pass) runsBefore(k platform.RequestKey) bool {
+	return slices.ContainsFunc(p.before(p.view.Environment.Name), func(up string) bool {
+		there, readable := p.view.Elsewhere[up]
 		return !readable || runs(there[k])
 	})
 }

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/require"
 )
 
 var (
@@ -80,4 +82,12 @@ func shrink(s schedule) schedule {
 		}
 	}
 	return s
+}
+
+func TestSameHistorySameDecisions(t *testing.T) {
+	for seed := uint64(1); seed <= 150; seed++ {
+		_, once := plan(seed).run(true, false)
+		_, again := plan(seed).run(true, false)
+		require.Equal(t, once, again, "seed %d", seed)
+	}
 }
