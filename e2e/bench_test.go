@@ -43,6 +43,11 @@ func BenchmarkPushToLive(b *testing.B) {
 	})
 	b.Run("example", func(b *testing.B) {
 		w := newWorldFrom(b, os.DirFS("../examples/acme"), []string{"dev", "staging", "prod-eu-1", "prod-us-1"})
+		prod, err := os.ReadFile("../examples/acme/environments/prod.yaml")
+		require.NoError(b, err)
+		w.push("nobody has to approve", map[string]string{
+			"environments/prod.yaml": strings.Replace(string(prod), "approval: required", "approval: none", 1),
+		})
 		w.start()
 		commit := w.git(w.clone(), "rev-parse", "HEAD")
 		w.eventually("the example is healthy", func() error { return w.healthy(commit, -1) })

@@ -256,7 +256,7 @@ func (i *inspector) comesBack(ctx context.Context) error {
 		for _, k := range told {
 			in := find(s, "prod", k)
 			if in != nil && len(in.Rejected) > 0 && in.Version == goodVersion && in.Rollout == nil {
-				failed = in.Rejected[len(in.Rejected)-1]
+				failed = cause(in.Rejected)
 				return nil
 			}
 		}
@@ -264,12 +264,24 @@ func (i *inspector) comesBack(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
-	i.took(since, "it failed on %s, in the first wave: %s: %s", failed.Cluster, failed.Object, failed.Message)
+	i.took(since, "it failed on %s, in the first wave, and is not tried again by itself:", failed.Cluster)
+	i.say("           %s", i.paint.faint(strings.TrimPrefix(failed.Message, failed.Cluster+": ")))
+	since = time.Now()
 	if err := i.watch(ctx, func(s status.Status) error { return everyoneRuns(s, "prod", goodVersion) }); err != nil {
 		return err
 	}
-	i.took(since, "%s is back there, byte for byte, and healthy; %s is not tried again by itself", goodVersion, badVersion)
+	i.took(since, "%s is back there, byte for byte, and healthy", goodVersion)
 	return i.agree(ctx, "prod")
+}
+
+// cause is the failure on the cluster where it happened: what was still to come to others is rejected with it.
+func cause(failures []status.Failure) (failed status.Failure) {
+	for _, failed = range failures {
+		if strings.HasPrefix(failed.Message, failed.Cluster+":") {
+			break
+		}
+	}
+	return failed
 }
 
 // neverSeen makes sure that the second wave was never given the bad version.
