@@ -2,6 +2,8 @@
 //
 // In come flags, out goes an exit code: 0 when all is well, 1 for an error or for Problems, and 2 where --exit-code was
 // given and something would change. There is a file per command. A command either works on a directory by itself
-// (check, render, plan, and the authors' catalog, usage, diff, new, set and export) or asks a running daemon (status,
-// explain); serve is the daemon and wires its concrete parts.
+// (check, render, plan, and the authors' catalog, usage, diff, new, set and export), writes a decision that a person
+// merges (promote, hold, pin, rollback), asks a running daemon (status, explain), or reads what the repositories
+// themselves remember (history, verify, and explain where no daemon answers); serve is the daemon and wires its concrete
+// parts.
 package main

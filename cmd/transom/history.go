@@ -81,8 +81,10 @@ type historyEntry struct {
 	Gates        []platform.ReleaseGate `json:"gates,omitempty"`    // that it passed, if it entered
 	Platform     string                 `json:"platform,omitempty"` // the platform commit that yielded the release
 	Author       string                 `json:"author,omitempty"`   // of the platform commit that the pass followed
-	Merged       time.Time              `json:"merged,omitzero"`    // when the platform commit was made, where it can be read
+	Merged       time.Time              `json:"merged,omitzero"`    // when its request or version was last changed, if it entered here
 	Healthy      time.Time              `json:"healthy,omitzero"`   // when it was recorded healthy in all waves, if it entered here
+
+	file string // of the request
 }
 
 // read reads the log of a Release file, the newest change first.
@@ -153,6 +155,7 @@ func changeOf(before, after *platform.Release) *historyEntry {
 	}
 	e := &historyEntry{
 		Release: after.Digest, Offering: after.Offering, Version: after.Version, Absent: after.Absent, Platform: after.Commit, Events: []string{},
+		file: after.File,
 	}
 	old := before
 	if old == nil {
@@ -202,7 +205,7 @@ func (e *historyEntry) entered(before, after *platform.Release) {
 func (e *historyEntry) advanced(before, after platform.Promotion) {
 	tell := func(format string, args ...any) { e.Events = append(e.Events, fmt.Sprintf(format, args...)) }
 	r, old := after.Rollout, before.Rollout
-	if r != nil && old != nil && r.Entered.Equal(old.Entered) {
+	if r != nil && old != nil && r.Entered.Equal(old.Entered) && r.Cause == old.Cause {
 		for _, cluster := range old.Pending {
 			if !slices.Contains(r.Pending, cluster) {
 				tell("reached %s", cluster)
@@ -233,7 +236,7 @@ func (e *historyEntry) advanced(before, after platform.Promotion) {
 		}
 	}
 	if len(after.Admitted) > 0 && !slices.Equal(after.Admitted, before.Admitted) {
-		tell("admitted by the Approval of a plan")
+		tell("admitted by an Approval, for all its steps")
 	}
 }
 
@@ -245,15 +248,21 @@ func revisions(r *platform.Release) (list []string) {
 	return list
 }
 
-// merged adds when platform commits were made, as far as the platform repository is at hand and has them.
+// merged adds when what a release is of was merged, as far as the platform repository is at hand: the later of the last
+// changes of its request and of its version.
 func (o *historyOptions) merged(ctx context.Context, entries []*historyEntry) {
-	platform, err := o.records.platformPast(ctx)
+	source, err := o.records.platformPast(ctx)
 	if err != nil {
 		return
 	}
 	for _, e := range entries {
-		if info, err := platform.Show(ctx, e.Platform); err == nil {
-			e.Merged = info.When
+		if e.Cause == "" || e.Platform == "" {
+			continue
+		}
+		for _, file := range []string{e.file, path.Join("offerings", e.Offering, e.Version)} {
+			if change, err := lastChange(ctx, source, file, e.Platform); err == nil && change.When.After(e.Merged) {
+				e.Merged = change.When
+			}
 		}
 	}
 }

@@ -190,21 +190,32 @@ func (t *tree) pending(in status.Instance) string {
 		parts = append(parts, fmt.Sprintf("%d of %s to go", len(in.Rollout.Pending), count(len(in.Placements), "cluster")))
 	}
 	if len(in.Waiting) > 0 {
-		var gates []string
-		for _, g := range in.Waiting {
-			gates = append(gates, g.Name)
-		}
-		what := ""
-		if in.Candidate != nil && !in.Candidate.Absent {
-			what = in.Candidate.Version + " "
-		}
-		parts = append(parts, t.paint.yellow("→ ")+what+"waits for "+strings.Join(gates, ", "))
+		parts = append(parts, t.paint.yellow("→ ")+waitsInShort(in))
 	}
 	if len(parts) == 0 {
 		return ""
 	}
 	return "  " + strings.Join(parts, "; ")
 }
+
+// waitsInShort names what waits, and the gates.
+func waitsInShort(in status.Instance) string {
+	what := ""
+	if in.Candidate != nil && !in.Candidate.Absent {
+		what = in.Candidate.Version + " "
+	}
+	var gates []string
+	for _, g := range in.Waiting {
+		if g.Name == rejected {
+			return what + "is rejected"
+		}
+		gates = append(gates, g.Name)
+	}
+	return what + "waits for " + strings.Join(gates, ", ")
+}
+
+// rejected is the gate of what failed here before: no time opens it.
+const rejected = "rejected"
 
 // until is how long it is to a time, as people say it.
 func (t *tree) until(at time.Time) string {

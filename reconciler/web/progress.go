@@ -124,6 +124,10 @@ func (p *Progress) add(in *status.Instance) {
 // promotion says what an instance waits for on its way here, and what stopped it.
 func (p *Progress) promotion(in *status.Instance) {
 	for _, g := range in.Waiting {
+		if g.Name == "rejected" { // nothing but a person opens it
+			p.Failed = append(p.Failed, Reason{Request: &in.Request, Message: "rejected: " + g.Reason})
+			continue
+		}
 		message := "waits for " + g.Name + ": " + g.Reason
 		if g.Opens != "" {
 			message += "; opens: " + g.Opens

@@ -212,6 +212,11 @@ func TestProgressIsNotDoneWhileSomethingWaitsToBePromoted(t *testing.T) {
 	require.False(t, p.Done)
 	require.Equal(t, "[store/shop: waits for approval: nobody approved web 1.1.0; opens: an Approval]", fmt.Sprint(p.Waiting))
 
+	p = progress(func(in *status.Instance) {
+		in.Waiting = []status.Gate{{Name: "rejected", Reason: "failed on east: crashes"}}
+	})
+	require.Equal(t, "[store/shop: rejected: failed on east: crashes]", fmt.Sprint(p.Failed), "waiting would not help")
+
 	p = progress(func(in *status.Instance) { in.Rollout = &status.Rollout{Pending: []string{"south", "west"}} })
 	require.False(t, p.Done)
 	require.Equal(t, "[store/shop: is still to reach south, west]", fmt.Sprint(p.Waiting))
