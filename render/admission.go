@@ -9,8 +9,8 @@ import (
 	"transom.dev/render/platform"
 )
 
-// admissions bounds how often one pass asks what is admitted. Each answer may change what others were built with; after
-// the last one, what was built with something that did not come about stays as it is until the next pass.
+// admissions bounds how often one pass asks what is admitted. Each answer may change what others have to be built with;
+// after the last one, what was built with something that did not come about stays as it is until the next pass.
 const admissions = 3
 
 // settle builds the candidates and has them admitted, until nothing was built with what does not come about.
@@ -27,15 +27,9 @@ func (p *pass) settle() error {
 		if err != nil || whole {
 			return err
 		}
-		if asked == admissions {
-			return p.withdraw()
-		}
-		lost, err := p.settleCollisions()
-		if err != nil {
+		p.closing = asked == admissions
+		if err := p.withhold(); err != nil || p.closing || !p.unsettled() {
 			return err
-		}
-		if again := p.unsettled(); !again && !lost {
-			return nil
 		}
 	}
 }
@@ -139,15 +133,15 @@ func (p *pass) answer(k platform.RequestKey) (*platform.Release, bool) {
 	return answer, answered
 }
 
-// withdraw leaves out for this time what was built with something that does not come about, and what then collides. What
-// made the difference moves on in this pass, so the next one gets further.
-func (p *pass) withdraw() error {
-	p.closing = true
+// withhold leaves out for this time what was built with something that does not come about, and what then collides: a
+// consumer waits for its provider. One whose own content changes is built anew instead, unless that is over: what made the
+// difference moves on in this pass, so the next one gets further.
+func (p *pass) withhold() error {
 	for again := true; again; {
 		again = false
 		for _, level := range p.levels {
 			for _, c := range level {
-				if answer, answered := p.answer(c.key()); !answered || answer == c.base {
+				if answer, answered := p.answer(c.key()); !answered || answer == c.base || !p.closing && !c.stands() {
 					continue
 				}
 				if bound, _ := p.bound(c); !reflect.DeepEqual(bound, c.evaluation.bindings) {
@@ -164,6 +158,11 @@ func (p *pass) withdraw() error {
 		again = again || lost || held
 	}
 	return nil
+}
+
+// stands reports whether the candidate is of the release that runs, and changes for the sake of others only.
+func (c *candidate) stands() bool {
+	return c.base != nil && !c.base.Absent && c.next != nil && c.next.Digest == c.base.Digest
 }
 
 // conclude records what becomes of every request that was visited, and what the direction says of others.

@@ -425,3 +425,18 @@ func sound(t *testing.T, state fstest.MapFS) {
 		}
 	}
 }
+
+// TestConsumersThatOnlyFollowWaitForTheirProvider: what an Approval of a plan admitted is what is rendered in the end, and
+// nothing in between.
+func TestConsumersThatOnlyFollowWaitForTheirProvider(t *testing.T) {
+	repo := &repository{}
+	repo.render(t, bound(t, "old"), "prod")
+	asked := 0
+	d := render.Direction{Admit: func(proposals []platform.Proposal) (answers []*platform.Release) {
+		asked++
+		require.Len(t, proposals, 2)
+		return []*platform.Release{proposals[0].Base, proposals[1].Next}
+	}}
+	require.Empty(t, repo.direct(t, bound(t, "new"), "prod", d).Changes)
+	require.Equal(t, 1, asked)
+}

@@ -152,7 +152,7 @@ func (p *pass) rebind() (again bool) {
 	again = slices.ContainsFunc(p.candidates, func(c *candidate) bool { return !c.prepared && !c.broken() })
 	for _, level := range p.levels[min(1, len(p.levels)):] {
 		for _, c := range level {
-			if c.broken() || !c.prepared {
+			if answer, answered := p.answer(c.key()); c.broken() || !c.prepared || answered && answer == c.base {
 				continue
 			}
 			if bound, _ := p.bound(c); !reflect.DeepEqual(bound, c.evaluation.bindings) {
