@@ -260,3 +260,41 @@ func TestCommandLineFollowsARelease(t *testing.T) {
 		require.Contains(t, s.transom("verify", "prod@"+commit, "-C", s.clone()), "✓ prod at ", "every state that ever was can be rendered again")
 	}
 }
+
+// TestCommandLineRollsBackAndPins has a person go back to what ran before: with a Pin that the machine obeys past the
+// approval that everything else needs, and that shows as debt until it is deleted.
+func TestCommandLineRollsBackAndPins(t *testing.T) {
+	s := newStory(t)
+	s.merge("say hello")
+	s.approve()
+	s.becomes("prod", "the first release never settled", settled)
+	first := s.prod()
+	s.write("requests/demo/hello.yaml", `offering: app, version: "1", parameters: {image: "hello:two"}, environments: {dev: {}, staging: {}, prod: {}}`)
+	s.merge("say it again")
+	s.approve()
+	s.becomes("prod", "the second release never settled", func(in status.Instance) bool { return settled(in) && in.Release != first })
+	second := s.prod()
+
+	told := s.transom("rollback", "demo/hello", "-e", "prod", "--reason", "orders are lost", "-C", s.clone())
+	require.Contains(t, told, "wrote decisions/prod/pin-demo-hello.yaml: roll back demo/hello to ")
+	s.merge("go back")
+	s.becomes("prod", "the pin was not obeyed", func(in status.Instance) bool { return in.Release != second && len(in.Debts) > 0 && in.Rollout == nil })
+	require.Regexp(t, `(?m)debt .*pin-demo-hello`, s.transom("status", "demo/hello"))
+	require.Regexp(t, `rolled back to|took app 1.0.0 \([0-9a-f]{7}\), pin`, s.transom("history", "demo/hello", "-e", "prod", "-C", s.clone()))
+	require.Contains(t, s.transom("verify", "prod", "-C", s.clone()), "✓ prod at ")
+	require.NoError(t, os.Remove(filepath.Join(s.clone(), "decisions/prod/pin-demo-hello.yaml")))
+
+	require.Contains(t, s.transom("pin", "demo/hello", strings.TrimPrefix(second, "sha256:")[:7], "-e", "prod", "--reason", "it was not that", "-C", s.clone()), "wrote ")
+	s.merge("go forward")
+	s.becomes("prod", "the other pin was not obeyed", func(in status.Instance) bool { return in.Release == second && in.Rollout == nil })
+}
+
+// prod is the release that prod runs.
+func (s *story) prod() string {
+	for _, in := range s.board.Status().Instances {
+		if in.Environment == "prod" {
+			return in.Release
+		}
+	}
+	return ""
+}
