@@ -15,6 +15,7 @@ func TestScanFindsWhatParsersStumbleOver(t *testing.T) {
 	for i := 1; i < 12; i++ {
 		bomb += fmt.Sprintf("a%d: &a%d [%s]\n", i, i, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*a%d, ", i-1), 9), ", "))
 	}
+	small, _, _ := strings.Cut(bomb, "a5:")
 	aliases := platform.YAMLOptions{Aliases: true, Documents: true}
 	for name, c := range map[string]struct {
 		data  string
@@ -25,7 +26,7 @@ func TestScanFindsWhatParsersStumbleOver(t *testing.T) {
 		"cycle in a key":    {"&a {*a : b}\n", aliases, `f:1:5: alias "a" refers to what it is part of`},
 		"cycle of two":      {"a: &a {b: &b {c: *a}}\nd: *b\n", aliases, `f:1:18: alias "a" refers to what it is part of`},
 		"bomb":              {bomb, aliases, "aliases expand to too much; write out what they stand for"},
-		"bombs":             {strings.Repeat(bomb[:strings.Index(bomb, "a5:")]+"---\n", 3), aliases, "aliases expand to too much; write out what they stand for"},
+		"bombs":             {strings.Repeat(small+"---\n", 3), aliases, "aliases expand to too much; write out what they stand for"},
 		"bomb not allowed":  {"a: &a [x]\nb: *a\n", platform.YAMLOptions{}, `f:1:4: anchor "a"; anchors and aliases are not allowed here`},
 		"size":              {strings.Repeat("#", platform.MaxFileSize+1), aliases, "f: is 1048577 bytes long; the limit is 1048576 (1 MiB)"},
 		"depth of flow":     {strings.Repeat("[", 70) + strings.Repeat("]", 70), aliases, "f:1:66: is nested deeper than 64 levels"},

@@ -52,7 +52,7 @@ func TestNoFieldIsAWayOut(t *testing.T) {
 		"github.com/nobody/none", "HOST/repo.git", "../../../../etc/passwd", "/etc/passwd",
 	} {
 		text := strings.ReplaceAll(spelling, "HOST", address)
-		leaves(reflect.TypeFor[types.Kustomization](), "", text, func(name string, value any) {
+		leaves(reflect.TypeFor[types.Kustomization](), "", text, func(_ string, value any) {
 			fields := value.(map[string]any)
 			for key, field := range map[string]string{"apiVersion": "kustomize.config.k8s.io/v1alpha1", "kind": "Component"} {
 				if fields[key] == nil {
