@@ -105,6 +105,9 @@ func sameKeys(a, b *platform.Release) bool {
 
 // commit makes a state of what a pass decided, and has it applied.
 func (w *world) commit(s *stage, p *promotion.Pass, proposals []platform.Proposal, records []*platform.Release) bool {
+	if len(p.Records)+len(p.Restore)+len(p.Forget)+len(proposals) == 0 {
+		return false
+	}
 	next := maps.Clone(s.releases)
 	maps.Copy(next, p.Records)
 	for i, proposal := range proposals {
@@ -118,7 +121,9 @@ func (w *world) commit(s *stage, p *promotion.Pass, proposals []platform.Proposa
 	for _, k := range p.Forget {
 		delete(next, k)
 	}
-	if maps.EqualFunc(s.releases, next, func(a, b *platform.Release) bool { return a == b || reflect.DeepEqual(a, b) }) {
+	if len(s.releases) == len(next) && !slices.ContainsFunc(slices.Collect(maps.Keys(next)), func(k platform.RequestKey) bool {
+		return s.releases[k] != next[k] && !reflect.DeepEqual(s.releases[k], next[k])
+	}) {
 		return false
 	}
 	s.history[s.id()] = s.releases

@@ -189,7 +189,8 @@ func (p *Pass) confirm(s *subject) {
 // soakOfRemoval is for how long downstream environments want a removal to be without harm.
 func (p *Pass) soakOfRemoval(k platform.RequestKey) (need time.Duration) {
 	for _, e := range p.downstream() {
-		if runs(p.view.Elsewhere[e.Name][k]) {
+		there := p.view.Elsewhere[e.Name][k]
+		if runs(there) && there.Request != nil && nearest(p.view.Platform, p.view.Environment.Name, e, there.Request) {
 			need = max(need, e.Gates.Soak)
 		}
 	}

@@ -38,7 +38,7 @@ var kinds = strings.Fields(`
 func plan(seed uint64) schedule {
 	r := rand.New(rand.NewPCG(seed, 4))
 	s := schedule{seed: seed}
-	for range 15 + r.IntN(20) {
+	for range 12 + r.IntN(16) {
 		s.events = append(s.events, event{kinds[r.IntN(len(kinds))], r.IntN(1 << 20), r.IntN(1 << 20), r.IntN(1 << 20)})
 	}
 	return s

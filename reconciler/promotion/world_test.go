@@ -220,7 +220,7 @@ func (r *request) spec() *platform.RequestSpec {
 // digestOf names a release by its content.
 func digestOf(k platform.RequestKey, s *platform.RequestSpec, version string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s:%s:p%v", k.Name, version, s.Parameters["p"])
+	fmt.Fprintf(&b, "%s:%s:p%v%s", k.Name, version, s.Parameters["p"], s.Bindings["to"])
 	for _, e := range slices.Sorted(maps.Keys(s.Environments)) {
 		b.WriteString("," + e)
 		if own := s.Environments[e].Parameters["own"]; own != nil {

@@ -1,0 +1,410 @@
+package promotion_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"transom.dev/reconciler/promotion"
+	"transom.dev/render/platform"
+)
+
+// settled is a ladder on which these requests have arrived in prod; its trace is told where the test fails.
+func settled(t *testing.T, names ...string) *world {
+	w := ladder()
+	w.trace = []string{}
+	t.Cleanup(func() {
+		if t.Failed() {
+			for _, line := range w.trace {
+				t.Log(line)
+			}
+		}
+	})
+	for _, name := range names {
+		w.requests[key(name)] = everywhere(1)
+	}
+	w.merge("the platform begins")
+	w.settle(12 * time.Minute)
+	require.True(t, w.arrived(), w.late())
+	return w
+}
+
+// bump merges a change of a request.
+func (w *world) bump(name string) {
+	w.requests[key(name)].p++
+	w.merge("%s has p%d", name, w.requests[key(name)].p)
+}
+
+// until lets time pass until something is so.
+func (w *world) until(t *testing.T, is func() bool) {
+	for end := w.clock + time.Hour; !is(); w.settle(tick) {
+		require.Less(t, w.clock, end, "it does not come to that")
+	}
+}
+
+// gates are the names of the gates that an instance waits for.
+func (w *world) gates(environment, name string) (gates []string) {
+	if s := w.stages[environment].last.Standings()[key(name)]; s != nil {
+		for _, g := range s.Gates {
+			gates = append(gates, g.Name)
+		}
+	}
+	return gates
+}
+
+// has is the digest of what an environment runs.
+func (w *world) has(environment, name string) string {
+	if r := w.stages[environment].releases[key(name)]; r != nil && !r.Absent {
+		return r.Digest
+	}
+	return ""
+}
+
+func (w *world) environmentOf(name string) *platform.Environment {
+	return w.platform.Environments[name]
+}
+
+func TestVersionApprovalAdmitsTheVersionStepAlone(t *testing.T) {
+	w := settled(t, "same", "changed")
+	w.environmentOf("prod").Gates.Approval = "required"
+	w.environmentOf("prod").Rollout.Instances.First = 2
+	w.publish("1.1.0")
+	w.requests[key("changed")].p = 2
+	w.merge("1.1.0, and one request changes a parameter with it")
+	w.decide("prod", platform.Decision{Kind: "Approval", Offering: "web", Version: "1.1.0"})
+	w.settle(20 * time.Minute)
+	require.Equal(t, "1.1.0", w.version("prod", "same"))
+	require.Equal(t, "1.0.0", w.version("prod", "changed"), "its parameter was not approved")
+	require.Equal(t, []string{"approval"}, w.gates("prod", "changed"))
+
+	k := key("changed")
+	approval := w.decide("prod", platform.Decision{Kind: "Approval", Request: &k, Release: w.has("staging", "changed")})
+	w.passes()
+	require.Equal(t, "1.1.0", w.version("prod", "changed"))
+	require.Contains(t, w.stages["prod"].releases[k].Promotion.Gates, platform.ReleaseGate{Gate: "approval", Decision: approval.File})
+	w.undecide(approval)
+	w.settle(4 * time.Minute)
+	require.True(t, w.arrived(), "a used Approval may be deleted: %s", w.late())
+}
+
+func TestUnprovenReleaseNeedsAnApprovalOfExactlyIt(t *testing.T) {
+	w := settled(t, "a")
+	w.requests[key("a")].own = map[string]int{"prod": 7}
+	w.merge("a change of prod alone")
+	w.settle(5 * time.Minute)
+	require.NotEqual(t, w.has("staging", "a"), w.has("prod", "a"), "nothing before prod can prove it")
+	require.Equal(t, []string{"approval"}, w.gates("prod", "a"))
+	require.True(t, w.approveWaiting(w.stages["prod"]), "the gate says what to approve")
+	w.settle(3 * time.Minute)
+	require.True(t, w.arrived(), w.late())
+
+	w.environmentOf("prod").Gates.Unproven = "allow"
+	w.requests[key("a")].own = map[string]int{"prod": 8}
+	w.merge("another")
+	w.settle(3 * time.Minute)
+	require.True(t, w.arrived(), w.late())
+}
+
+func TestHoldsStopReleasesButNoRollback(t *testing.T) {
+	k := key("a")
+	for name, hold := range map[string]platform.Decision{
+		"environment": {}, "request": {Request: &k}, "offering": {Offering: "web"}, "team": {Team: "shop"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := settled(t, "a")
+			hold.Kind, hold.Until = "Hold", w.wall().Add(20*time.Minute)
+			w.decide("prod", hold)
+			before := w.has("prod", "a")
+			w.bump("a")
+			w.settle(10 * time.Minute)
+			require.Equal(t, before, w.has("prod", "a"))
+			require.Equal(t, []string{"hold"}, w.gates("prod", "a"))
+			require.Equal(t, hold.Until, w.stages["prod"].last.Next, "it opens by itself")
+			w.settle(15 * time.Minute)
+			require.True(t, w.arrived(), w.late())
+		})
+	}
+	t.Run("a failure under a hold goes back", func(t *testing.T) {
+		w := settled(t, "a")
+		before := w.has("prod", "a")
+		w.faults["p2/<nil>@prod"] = fails
+		w.bump("a")
+		w.until(t, func() bool { return w.has("prod", "a") != before })
+		w.decide("prod", platform.Decision{Kind: "Hold"})
+		w.settle(time.Minute)
+		require.Equal(t, before, w.has("prod", "a"))
+	})
+}
+
+func TestWindowOpensByBothClocks(t *testing.T) {
+	w := settled(t, "a")
+	window, err := platform.NewWindow("0 12 * * *", time.Hour, "UTC", false)
+	require.NoError(t, err)
+	w.environmentOf("prod").Windows = []platform.Window{window}
+	before := w.has("prod", "a")
+	w.bump("a")
+	w.settle(8 * time.Minute)
+	require.Equal(t, []string{"window"}, w.gates("prod", "a"))
+	require.Equal(t, time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC), w.stages["prod"].last.Next)
+	w.skew = 2 * time.Hour
+	w.settle(time.Minute)
+	require.Equal(t, before, w.has("prod", "a"), "a clock that jumps promotes nothing early")
+	w.skew = 0
+	w.run(began.Add(2 * time.Hour).Sub(w.wall()))
+	w.settle(3 * time.Minute)
+	require.True(t, w.arrived(), w.late())
+}
+
+func TestOverrideTakesAPatchPastSoakAndWindow(t *testing.T) {
+	w := settled(t, "a")
+	window, err := platform.NewWindow("0 23 * * *", time.Hour, "UTC", false)
+	require.NoError(t, err)
+	w.environmentOf("prod").Windows = []platform.Window{window}
+	w.publish("1.0.1")
+	w.merge("a security patch")
+	override := w.decide("prod", platform.Decision{Kind: "Override", Offering: "web", Version: "1.0.1", Skip: []string{"soak", "window"}})
+	w.settle(3 * time.Minute)
+	require.Equal(t, "1.0.1", w.version("prod", "a"), "staging has run it for less than three minutes")
+	require.NotEmpty(t, w.liveOn("prod", "prod-1", "a"))
+	require.Equal(t, []string{override.File}, w.stages["prod"].last.Standings()[key("a")].Debts)
+}
+
+func TestProdAdvancesWhenReleasesComeFasterThanTheSoak(t *testing.T) {
+	w := settled(t, "a")
+	arrivals := map[string]bool{}
+	for range 60 {
+		w.bump("a")
+		w.settle(time.Minute)
+		arrivals[w.has("prod", "a")] = true
+	}
+	require.Greater(t, len(arrivals), 5, "an hour of a release a minute, with soaks of one and three")
+}
+
+func TestFailureReturnsTheLastHealthyBytesAndRejectsTheNewOnes(t *testing.T) {
+	w := settled(t, "a")
+	before, bytes := w.has("prod", "a"), w.liveOn("prod", "prod-1", "a")
+	w.faults["p2/<nil>@prod"] = fails
+	w.bump("a")
+	w.settle(10 * time.Minute)
+	r := w.stages["prod"].releases[key("a")]
+	require.Equal(t, before, r.Digest)
+	require.Equal(t, bytes, w.liveOn("prod", "prod-1", "a"))
+	require.NotContains(t, w.liveOn("prod", "prod-2", "a"), "p2", "it never reached the second wave")
+	require.Len(t, r.Promotion.Rejected, 2, "what failed, and what was to come")
+	require.Contains(t, r.Promotion.Rejected[0].Message, "Deployment/a")
+	require.Equal(t, []string{"rejected"}, w.gates("prod", "a"))
+
+	delete(w.faults, "p2/<nil>@prod")
+	require.Equal(t, before, w.has("prod", "a"), "nothing is tried again by itself")
+	k := key("a")
+	w.decide("prod", platform.Decision{Kind: "Approval", Request: &k, Release: w.has("staging", "a")})
+	w.settle(4 * time.Minute)
+	require.True(t, w.arrived(), w.late())
+}
+
+func TestRollbackThatFailsTooStops(t *testing.T) {
+	w := settled(t, "a")
+	w.faults["p2/<nil>@prod"] = fails
+	before := w.has("prod", "a")
+	w.bump("a")
+	w.until(t, func() bool { return w.has("prod", "a") != before })
+	w.until(t, func() bool { return w.has("prod", "a") == before })
+	w.faults["p1/<nil>@prod"] = fails
+	w.settle(3 * time.Minute)
+	require.Contains(t, w.stages["prod"].releases[key("a")].Promotion.Rollout.Stopped, "the rollback failed too")
+	require.Equal(t, promotion.Stopped, w.stages["prod"].last.Standings()[key("a")].State)
+	state := w.stages["prod"].commit
+	w.settle(20 * time.Minute)
+	require.Equal(t, state, w.stages["prod"].commit, "nothing flaps")
+}
+
+func TestIrreversibleVersionStops(t *testing.T) {
+	w := settled(t, "a")
+	w.publish("1.1.0").Reversible = false
+	w.faults["1.1.0@prod"] = fails
+	w.merge("1.1.0")
+	w.settle(10 * time.Minute)
+	require.Equal(t, "1.1.0", w.version("prod", "a"))
+	require.Contains(t, w.stages["prod"].releases[key("a")].Promotion.Rollout.Stopped, "not reversible")
+	require.NotContains(t, w.liveOn("prod", "prod-2", "a"), "1.1.0")
+}
+
+func TestBadVersionTouchesFewOfManyInstances(t *testing.T) {
+	var names []string
+	for i := range 20 {
+		names = append(names, string(rune('a'+i)))
+	}
+	w := settled(t, names...)
+	w.environmentOf("dev").Rollout.Instances = platform.Instances{First: 2, MaxConcurrent: "50%", MaxFailures: 3}
+	w.publish("1.1.0")
+	w.faults["1.1.0"] = fails
+	w.merge("1.1.0")
+	touched := map[string]bool{}
+	for range 60 {
+		w.settle(tick)
+		for _, name := range names {
+			if w.version("dev", name) == "1.1.0" {
+				touched[name] = true
+			}
+		}
+	}
+	require.Len(t, touched, 3)
+	require.Equal(t, []string{"rollout"}, w.gates("dev", "t"), "and the others say why they wait")
+}
+
+func TestSickClusterIsToldFromASickVersion(t *testing.T) {
+	w := settled(t, "a", "b", "c")
+	before := w.has("prod", "a")
+	w.bump("a")
+	w.until(t, func() bool { return w.has("prod", "a") != before })
+	w.sick["prod-1"] = true
+	w.settle(10 * time.Minute)
+	require.Empty(t, w.stages["prod"].releases[key("a")].Promotion.Rejected)
+	require.Contains(t, w.gates("prod", "a"), "health")
+	w.sick["prod-1"] = false
+	w.settle(5 * time.Minute)
+	require.True(t, w.arrived(), w.late())
+}
+
+func TestLostClusterWaitsAndNeverFails(t *testing.T) {
+	w := settled(t, "a", "b")
+	w.lost["prod-1"] = true
+	w.bump("a")
+	w.settle(time.Hour)
+	r := w.stages["prod"].releases[key("a")]
+	require.Empty(t, r.Promotion.Rejected)
+	require.Equal(t, []string{"prod-2"}, r.Promotion.Rollout.Pending, "the second wave needs the first")
+	w.lost["prod-1"] = false
+	w.settle(5 * time.Minute)
+	require.True(t, w.arrived(), w.late())
+}
+
+func TestPausedAndJoiningClustersCountNowhere(t *testing.T) {
+	w := settled(t, "a")
+	w.platform.Clusters["staging-1"].State = platform.ClusterPaused
+	w.bump("a")
+	w.settle(10 * time.Minute)
+	require.NotEqual(t, w.has("dev", "a"), w.has("prod", "a"), "staging has no cluster that counts: it proves nothing")
+	require.Contains(t, w.gates("prod", "a"), "health")
+	w.join("staging", "staging-2")
+	w.faults["p2/<nil>@staging-2"] = hangs
+	w.platform.Clusters["staging-1"].State = platform.ClusterActive
+	w.merge("staging-1 is back, and staging-2 joins and is never healthy")
+	w.settle(10 * time.Minute)
+	require.Equal(t, w.has("dev", "a"), w.has("prod", "a"))
+}
+
+func TestRemovalLeavesDevFirstAndProdLast(t *testing.T) {
+	w := settled(t, "a", "b")
+	delete(w.requests, key("a"))
+	w.merge("a is removed")
+	w.passes()
+	require.Empty(t, w.has("dev", "a"))
+	require.NotEmpty(t, w.has("staging", "a"))
+	w.settle(3 * time.Minute)
+	require.Empty(t, w.has("staging", "a"))
+	require.NotEmpty(t, w.has("prod", "a"), "its removal soaks in staging")
+	w.settle(4 * time.Minute)
+	require.NotContains(t, w.stages["prod"].releases, key("a"))
+	w.settle(time.Minute)
+	require.NotContains(t, w.stages["dev"].releases, key("a"), "and is forgotten when nothing downstream runs it")
+}
+
+func TestConfirmedDeletionNeedsAnApprovalOfTheRemoval(t *testing.T) {
+	w := settled(t, "a")
+	w.platform.Offerings["web"].Deletion = platform.DeletionConfirm
+	delete(w.requests, key("a"))
+	w.merge("a is removed")
+	w.settle(5 * time.Minute)
+	require.NotEmpty(t, w.has("dev", "a"))
+	require.True(t, w.approveWaiting(w.stages["dev"]))
+	w.settle(time.Minute)
+	require.Empty(t, w.has("dev", "a"))
+	require.NotEmpty(t, w.has("staging", "a"), "each environment asks for its own")
+}
+
+func TestMassDeletionWaitsAlone(t *testing.T) {
+	w := settled(t, "a", "b", "c", "d")
+	w.environmentOf("dev").DeletionLimit = platform.DeletionLimit{Instances: 1, Percent: 20}
+	for _, name := range []string{"a", "b", "c"} {
+		delete(w.requests, key(name))
+	}
+	w.bump("d")
+	w.settle(time.Minute)
+	require.NotEmpty(t, w.has("dev", "a"))
+	require.Contains(t, w.has("dev", "d"), "p2", "all else goes on")
+	require.NotEmpty(t, w.stages["dev"].last.Deletions)
+	w.decide("dev", platform.Decision{Kind: "Approval", Deletions: w.stages["dev"].last.Deletions})
+	w.settle(time.Minute)
+	require.Empty(t, w.has("dev", "a")+w.has("dev", "b")+w.has("dev", "c"))
+}
+
+func TestProviderIsRemovedAfterItsConsumers(t *testing.T) {
+	w := settled(t, "consumer", "provider")
+	w.requests[key("consumer")].binds = "provider"
+	w.merge("it is bound")
+	w.settle(10 * time.Minute)
+	delete(w.requests, key("provider"))
+	w.merge("the provider is removed")
+	w.settle(time.Minute)
+	require.NotEmpty(t, w.has("dev", "provider"))
+	require.Contains(t, w.gates("dev", "provider"), "binding")
+	delete(w.requests, key("consumer"))
+	w.merge("and so is its consumer")
+	w.settle(2 * time.Minute)
+	require.Empty(t, w.has("dev", "consumer")+w.has("dev", "provider"))
+}
+
+func TestPinKeepsAnEnvironmentAtWhatItNames(t *testing.T) {
+	w := settled(t, "a")
+	before, bytes := w.has("prod", "a"), w.liveOn("prod", "prod-2", "a")
+	w.bump("a")
+	w.settle(12 * time.Minute)
+	require.True(t, w.arrived(), w.late())
+	k := key("a")
+	pin := w.decide("prod", platform.Decision{Kind: "Pin", Request: &k, Release: before})
+	w.decide("prod", platform.Decision{Kind: "Hold"})
+	w.settle(time.Minute)
+	require.Equal(t, before, w.has("prod", "a"), "a pin to what was healthy here is a rollback")
+	require.Equal(t, bytes, w.liveOn("prod", "prod-2", "a"))
+	require.Equal(t, []string{pin.File}, w.stages["prod"].last.Standings()[k].Debts)
+	w.bump("a")
+	w.settle(12 * time.Minute)
+	require.Equal(t, before, w.has("prod", "a"))
+}
+
+func TestEnvironmentChangeRollsOutInWavesAndByInstances(t *testing.T) {
+	w := settled(t, "a", "b", "c")
+	w.environmentOf("prod").Gates.Approval = "required"
+	w.putIn["prod"] = 1
+	w.merge("prod puts in something else")
+	w.settle(time.Minute)
+	require.Equal(t, []string{"approval"}, w.gates("prod", "a"))
+	require.NotContains(t, w.liveOn("prod", "prod-1", "a"), "e1")
+	require.True(t, w.approveWaiting(w.stages["prod"]), "the gate names the plan to approve")
+	w.passes()
+	w.run(tick)
+	require.Contains(t, w.liveOn("prod", "prod-1", "a"), "e1")
+	require.NotContains(t, w.liveOn("prod", "prod-2", "a"), "e1", "in waves")
+	require.NotContains(t, w.liveOn("prod", "prod-1", "b"), "e1", "the first instance first")
+	w.platform.Decisions = nil
+	w.merge("the used Approval is deleted")
+	w.settle(12 * time.Minute)
+	require.True(t, w.arrived(), w.late())
+}
+
+func TestHotFixInProdIsNotDowngradedByWhatStagingRuns(t *testing.T) {
+	w := settled(t, "a")
+	w.lost["staging-1"] = true
+	w.bump("a")
+	w.settle(2 * time.Minute)
+	fix := w.has("dev", "a")
+	k := key("a")
+	pin := w.decide("prod", platform.Decision{Kind: "Pin", Request: &k, Release: fix})
+	w.settle(3 * time.Minute)
+	require.Equal(t, fix, w.has("prod", "a"))
+	w.undecide(pin)
+	w.settle(10 * time.Minute)
+	require.Equal(t, fix, w.has("prod", "a"), "staging runs what is older")
+}
