@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"transom.dev/fleet"
 	"transom.dev/fleet/apply"
@@ -97,16 +96,13 @@ func (r *Reconciler) ClusterSeen(c fleet.ClusterResult) {
 	}
 }
 
-// burst is how long a lane waits for more news of health before it looks at it: it comes in bursts.
-const burst = 50 * time.Millisecond
-
 // wakeAround asks for a pass over the environments whose decisions depend on the health of one.
 func (r *Reconciler) wakeAround(environment, cause string) {
 	r.mu.Lock()
 	p := r.latest
 	r.mu.Unlock()
 	if p != nil {
-		r.lanes.wake(cause, burst, neighbours(p, environment)...)
+		r.lanes.listen(cause, neighbours(p, environment)...)
 	}
 }
 

@@ -24,9 +24,10 @@ type lane struct {
 	latch    *trigger.Latch
 	renderer render.Renderer
 
-	mu       sync.Mutex
-	platform *platform.Platform // what the next pass reconciles
-	waking   bool               // somebody asked for a pass that is about to be
+	mu        sync.Mutex
+	platform  *platform.Platform // what the next pass reconciles
+	waking    bool               // somebody asked for a pass that is about to be
+	committed time.Time          // when this lane did so last
 
 	// Of the goroutine that runs passes; caches of what Git holds.
 	url  string // of the state repository that repo is
@@ -40,6 +41,21 @@ type lane struct {
 	talked   map[platform.RequestKey]bool // of whom it was told more in the last pass than what state holds
 }
 
+// News of health comes in bursts. A lane waits that long for more of it, and longer after it has committed: a thousand
+// instances that become healthy one after the other are a few commits.
+const (
+	burst = 50 * time.Millisecond
+	pace  = time.Second
+)
+
+// listen asks for a pass because of news of health.
+func (l *lane) listen(cause string) {
+	l.mu.Lock()
+	after := max(burst, time.Until(l.committed.Add(pace)))
+	l.mu.Unlock()
+	l.wake(cause, after)
+}
+
 // sleep is how long the lane rests if nothing wakes it. While something soaks its cluster is to remember it every tenth;
 // otherwise the machine's clock may be set meanwhile.
 func (l *lane) sleep(now time.Time) time.Duration {
@@ -50,8 +66,13 @@ func (l *lane) sleep(now time.Time) time.Duration {
 	return max(20*time.Millisecond, min(l.next.Sub(now), longest))
 }
 
-// wake asks for a pass once after has gone by; until then, others that ask are given the same pass.
+// wake asks for a pass once after has gone by; until then, others that ask are given the same pass. It does not wait for
+// one that somebody else asked for later.
 func (l *lane) wake(cause string, after time.Duration) {
+	if after <= 0 {
+		l.latch.Fire(cause)
+		return
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.waking {
@@ -64,6 +85,13 @@ func (l *lane) wake(cause string, after time.Duration) {
 		l.mu.Unlock()
 		l.latch.Fire(cause)
 	})
+}
+
+// paced notes that the lane has committed.
+func (l *lane) paced() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.committed = time.Now()
 }
 
 // lanes owns a goroutine per environment.
@@ -103,6 +131,17 @@ func (r *Reconciler) startLanes(ctx context.Context, p *platform.Platform, cause
 }
 
 func (l *lanes) wait() { l.running.Wait() }
+
+// listen asks for a pass over each of these environments because of news of health.
+func (l *lanes) listen(cause string, environments ...string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, name := range environments {
+		if known := l.byName[name]; known != nil {
+			known.listen(cause)
+		}
+	}
+}
 
 // wake asks for a pass over each of these environments, after a moment: what wakes them comes in bursts.
 func (l *lanes) wake(cause string, after time.Duration, environments ...string) {

@@ -79,6 +79,7 @@ func (r *Reconciler) advance(ctx context.Context, p *platform.Platform, l *lane,
 	r.publish(p, l.name, held)
 	r.record(ctx, p, l, held, state, chosen)
 	if l.done, l.next = now, chosen.Next; held.head.Commit != now.head {
+		l.paced()
 		r.lanes.wake("commit", 0, l.name) // what moved may be what others waited for
 	}
 	return nil
