@@ -2,6 +2,7 @@ package reconciler
 
 import (
 	"cmp"
+	"strings"
 	"sync"
 	"time"
 
@@ -101,7 +102,8 @@ func observation(r fleet.Result, last promotion.Observation) promotion.Observati
 		return last
 	}
 	o := promotion.Observation{
-		Revision: r.Revision, Health: string(r.Health), Stuck: r.Stuck, Object: r.Object, Message: r.Message,
+		Revision: r.Revision, Health: string(r.Health), Stuck: r.Stuck,
+		Object: r.Object, Message: strings.TrimPrefix(r.Message, r.Object+": "),
 	}
 	switch {
 	case len(r.Problems) > 0:
