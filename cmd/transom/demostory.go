@@ -254,13 +254,12 @@ func (i *inspector) comesBack(ctx context.Context) error {
 	var failed status.Failure
 	if err := i.watch(ctx, func(s status.Status) error {
 		for _, k := range told {
-			in := find(s, "prod", k)
-			if in != nil && len(in.Rejected) > 0 && in.Version == goodVersion && in.Rollout == nil {
+			if in := find(s, "prod", k); in != nil && len(in.Rejected) > 0 {
 				failed = cause(in.Rejected)
 				return nil
 			}
 		}
-		return fmt.Errorf("%s %s has not come back yet", toldOffering, badVersion)
+		return fmt.Errorf("%s %s has not failed yet", toldOffering, badVersion)
 	}); err != nil {
 		return err
 	}
@@ -270,8 +269,37 @@ func (i *inspector) comesBack(ctx context.Context) error {
 	if err := i.watch(ctx, func(s status.Status) error { return everyoneRuns(s, "prod", goodVersion) }); err != nil {
 		return err
 	}
+	if err := errors.Join(i.agree(ctx, "prod"), i.sameBytes(ctx, failed.Cluster)); err != nil {
+		return err
+	}
 	i.took(since, "%s is back there, byte for byte, and healthy", goodVersion)
-	return i.agree(ctx, "prod")
+	return nil
+}
+
+// sameBytes makes sure that a cluster's state is what it was before the bad version: the last change undid the one before.
+func (i *inspector) sameBytes(ctx context.Context, cluster string) error {
+	file := fmt.Sprintf("clusters/%s/%s.yaml", cluster, told[0].request())
+	commits, err := i.repos.git(ctx, i.prod(), "log", "-3", "--format=%H", "main", "--", file)
+	if err != nil {
+		return err
+	}
+	var blobs []string
+	for _, commit := range strings.Fields(commits) {
+		blob, err := i.repos.git(ctx, i.prod(), "rev-parse", commit+":"+file)
+		if err != nil {
+			return err
+		}
+		blobs = append(blobs, blob)
+	}
+	if len(blobs) != 3 || blobs[0] != blobs[2] || blobs[0] == blobs[1] {
+		return fmt.Errorf("%s is not what it was before: %q", file, blobs)
+	}
+	return nil
+}
+
+// prod is where prod's state repository is.
+func (i *inspector) prod() string {
+	return (&repositories{platform: i.repos.platform}).resolve(i.platform.Environments["prod"].State.URL)
 }
 
 // cause is the failure on the cluster where it happened: what was still to come to others is rejected with it.
@@ -287,9 +315,8 @@ func cause(failures []status.Failure) (failed status.Failure) {
 // neverSeen makes sure that the second wave was never given the bad version.
 func (i *inspector) neverSeen(ctx context.Context) error {
 	since := time.Now()
-	repository := (&repositories{platform: i.repos.platform}).resolve(i.platform.Environments["prod"].State.URL)
 	for cluster, want := range map[string]bool{"prod-eu-1": true, "prod-us-1": false} {
-		commits, err := i.repos.git(ctx, repository, "log", "-S", ":broken", "--format=%h", "main", "--", "clusters/"+cluster)
+		commits, err := i.repos.git(ctx, i.prod(), "log", "-S", ":broken", "--format=%h", "main", "--", "clusters/"+cluster)
 		if err != nil {
 			return err
 		}
@@ -297,7 +324,7 @@ func (i *inspector) neverSeen(ctx context.Context) error {
 			return fmt.Errorf("the history of %s's state has the bad version in %q", cluster, commits)
 		}
 	}
-	i.took(since, "prod-us-1, in the second wave, never saw it: its history in %s has no trace", repository)
+	i.took(since, "prod-us-1, in the second wave, never saw it: its history in %s has no trace", i.prod())
 	return nil
 }
 

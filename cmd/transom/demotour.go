@@ -11,13 +11,18 @@ var tour = template.Must(template.New("tour").Parse(`
 Everything runs. The console: {{.Console}}
 
   See what runs       {{.Transom}} status{{.Server}}
+                      {{.Transom}} status payments/sessions{{.Server}}
                       kubectl --kubeconfig {{.Kubeconfig}} get all -A -l app.kubernetes.io/managed-by=transom
   Change something    git clone {{.Platform}} my-platform && cd my-platform
-                      # edit requests/payments/checkout.yaml, then:
+                      # edit requests/payments/checkout.yaml, say its image, then:
                       {{.Transom}} plan && git commit -am "checkout: a change" && git push
-  Break something     give it an image tagged :broken (never starts), :crash or :slow, and look at
+  Let it into prod    {{.Transom}} promote payments/checkout --environment prod{{.Server}}
+                      # writes the file that decides; commit and push it. So do hold, pin and rollback
+  Break something     give it an image tagged :broken (never starts), :crash or :slow: it ends in dev. Look at
                       {{.Transom}} status payments/checkout{{.Server}}
   Ask why             {{.Transom}} explain payments/checkout --environment prod{{.Server}}
+                      {{.Transom}} history payments/sessions --environment prod   # in the clone
+  Trust, but verify   {{.Transom}} verify prod   # in the clone: renders its state again, and compares
   Take a cluster away {{.Sandbox}} stop {{.Cluster}} --dir {{.Fleet}}
   and bring it back   {{.Sandbox}} start {{.Cluster}} --dir {{.Fleet}}
 
