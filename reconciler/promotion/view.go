@@ -70,6 +70,7 @@ type Pass struct {
 	standings map[platform.RequestKey]*Standing
 	moves     map[platform.RequestKey]*move // what Choose decided to change, for Admit
 	decisions decisions
+	upstream  []map[platform.RequestKey]*platform.Release // what the environments hold that this one takes releases from
 	rollouts  groups
 	lazy      lazy
 
@@ -132,6 +133,9 @@ func (v *View) begin() *Pass {
 		standings: map[platform.RequestKey]*Standing{},
 		moves:     map[platform.RequestKey]*move{},
 	}
+	for _, up := range v.Environment.PromotesFrom {
+		p.upstream = append(p.upstream, v.Elsewhere[up])
+	}
 	p.decisions = v.decide()
 	for _, at := range p.decisions.edges {
 		p.wake(at)
@@ -170,8 +174,8 @@ func (p *Pass) rests(k platform.RequestKey, base *platform.Release, head *platfo
 			return false
 		}
 	}
-	for _, up := range p.view.Environment.PromotesFrom {
-		if r := p.view.Elsewhere[up][k]; r != nil && r.Digest != base.Digest {
+	for _, up := range p.upstream {
+		if r := up[k]; r != nil && r.Digest != base.Digest {
 			return false
 		}
 	}
