@@ -181,7 +181,7 @@ type plan struct {
 	digest   string
 }
 
-func planned(t *testing.T, p *platform.Platform, environment string, base *render.Base) *plan {
+func planned(t testing.TB, p *platform.Platform, environment string, base *render.Base) *plan {
 	t.Helper()
 	var r render.Renderer
 	outlook, err := r.Outlook(p, environment, base)

@@ -109,14 +109,14 @@ func (d *deployments) of(environment string) fleet.Target {
 // system is a reconciler between real Git repositories and a fleet that remembers.
 type system struct {
 	*reconciler.Reconciler
-	t       *testing.T
+	t       testing.TB
 	dir     string
 	fleet   *deployments
 	stopped chan error
 	stop    context.CancelFunc
 }
 
-func newSystem(t *testing.T) *system {
+func newSystem(t testing.TB) *system {
 	t.Helper()
 	s := &system{t: t, dir: t.TempDir(), fleet: &deployments{latest: map[string]fleet.Target{}, told: make(chan struct{}, 1)}}
 	s.git(s.dir, "init", "-q", "--bare", "-b", "main", "platform.git")

@@ -1,0 +1,112 @@
+package reconciler_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// consumers is a platform whose one offering has so many requests, in one environment that lets a tenth of them change
+// at once.
+func consumers(n int) map[string][]byte {
+	files := map[string][]byte{
+		"environments/dev.yaml": []byte(document("Environment", "dev") + `spec:
+  state: {url: ../state-dev.git, branch: main}
+  clusters: {matchLabels: {environment: dev}}
+  rollout: {instances: {first: 1, maxConcurrent: 10%}}
+`),
+		"clusters/dev.yaml":            []byte(document("Cluster", "dev, labels: {environment: dev}") + "spec: {state: active}\n"),
+		"offerings/note/offering.yaml": []byte(document("Offering", "note") + "spec: {title: Note, description: A note., owner: platform}\n"),
+	}
+	for i := range n {
+		name := fmt.Sprintf("r%04d", i)
+		files["requests/payments/"+name+".yaml"] = []byte(document("Request", name) +
+			"spec:\n  offering: note\n  version: \"1\"\n  parameters: {text: hello}\n  environments: {dev: {}}\n")
+	}
+	publish(files, "1.0.0", "one")
+	return files
+}
+
+func publish(files map[string][]byte, version, edition string) {
+	dir := "offerings/note/" + version + "/"
+	files[dir+"version.yaml"] = []byte(document("Version", "note") + "spec: {parameters: {type: object, required: [text], properties: {text: {type: string}}}}\n")
+	files[dir+"kustomization.yaml"] = []byte(`apiVersion: kustomize.config.k8s.io/v1alpha1
+kind: Component
+resources: [note.yaml]
+replacements:
+- source: {kind: Inputs, fieldPath: parameters.text}
+  targets: [{select: {kind: ConfigMap}, fieldPaths: [data.text]}]
+`)
+	files[dir+"note.yaml"] = []byte("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: note}\ndata: {edition: " + edition + ", text: none}\n")
+}
+
+func document(kind, metadata string) string {
+	return "apiVersion: transom.dev/v1alpha1\nkind: " + kind + "\nmetadata: {name: " + metadata + "}\n"
+}
+
+// rollOut publishes a version under so many consumers and returns how many commits it took to reach all of them.
+func rollOut(t testing.TB, n int) (commits int) {
+	s := newSystem(t)
+	files := consumers(n)
+	s.replace(files)
+	s.fleet.says(s.Placed)
+	first := s.commit("before")
+	s.run()
+	s.Trigger.Fire("test")
+	s.stands("dev", first)
+	s.rests("dev")
+	require.Empty(t, s.Board.Status().Platform.Problems)
+	require.Empty(t, s.Board.Status().Environments[0].Problems)
+	before := s.commits("dev")
+	publish(files, "1.1.0", "two")
+	s.replace(files)
+	merged := s.commit("after")
+	s.Trigger.Fire("test")
+	s.stands("dev", merged)
+	s.rests("dev")
+	manifests, err := filepath.Glob(filepath.Join(s.checkout("dev"), "clusters/dev/payments/r*.yaml"))
+	require.NoError(t, err)
+	require.Len(t, manifests, n)
+	for _, file := range manifests {
+		content, err := os.ReadFile(file)
+		require.NoError(t, err)
+		require.Contains(t, string(content), "edition: two", file)
+	}
+	return s.commits("dev") - before
+}
+
+// commits counts those of an environment's state.
+func (s *system) commits(environment string) int {
+	s.t.Helper()
+	n, err := strconv.Atoi(strings.TrimSpace(s.git(s.dir+"/state-"+environment+".git", "rev-list", "--count", "main")))
+	require.NoError(s.t, err)
+	return n
+}
+
+// checkout is a work tree of an environment's state.
+func (s *system) checkout(environment string) string {
+	s.t.Helper()
+	dir := filepath.Join(s.t.TempDir(), environment)
+	s.git(s.dir, "clone", "-q", s.dir+"/state-"+environment+".git", dir)
+	return dir
+}
+
+// TestANewVersionIsACommitPerStep and not one per instance: of forty consumers one is first, then four at a time.
+func TestANewVersionIsACommitPerStep(t *testing.T) {
+	commits := rollOut(t, 40)
+	require.GreaterOrEqual(t, commits, 11, "one, and then ten steps for the rest")
+	require.Less(t, commits, 20, "most are of several instances")
+}
+
+// BenchmarkRollout is a new version under a thousand consumers: one is first, then a hundred at a time.
+func BenchmarkRollout(b *testing.B) {
+	const consumers, steps = 1000, 11
+	for b.Loop() {
+		b.ReportMetric(float64(rollOut(b, consumers))/steps, "rollout-1000-consumers:commits-per-step")
+	}
+}
