@@ -85,7 +85,7 @@ func (p *Pass) admitRelease(c *change, m *move) *platform.Release {
 		return p.adopt(c, m)
 	}
 	leaving := p.mayGo(c)
-	now, gate := p.reach(nil, c.Base, nil, c.moving)
+	now, gate := p.reach(c.Base, nil, c.moving)
 	if len(now) == 0 && (len(c.moving) > 0 || len(leaving) == 0) {
 		if gate != nil {
 			standing := p.standing(c.key)
@@ -189,7 +189,7 @@ func keep(placed map[string]platform.ReleasePlacement, clusters []string) map[st
 }
 
 // reach returns which of the clusters to move it is the turn of, without those that a person holds, and what they wait for.
-func (p *Pass) reach(rollout *platform.ReleaseRollout, base *platform.Release, moved, pending []string) (now []string, gate *Gate) {
+func (p *Pass) reach(base *platform.Release, moved, pending []string) (now []string, gate *Gate) {
 	now, gate = p.turn(base, moved, pending)
 	for _, cluster := range slices.Clone(now) {
 		if held := p.holdOf(cluster); held != nil {

@@ -98,7 +98,7 @@ func (p *Pass) goOn(c *change, approved bool) *platform.Release {
 	var now []string
 	if under {
 		var gate *Gate
-		if now, gate = p.reach(rollout, c.Base, rollout.Moved, pending); gate != nil {
+		if now, gate = p.reach(c.Base, rollout.Moved, pending); gate != nil {
 			p.wait(c.key, *gate)
 		}
 	}
@@ -167,7 +167,7 @@ func (p *Pass) renew(c *change, approved bool, wanting *int) *platform.Release {
 				group = c.Base.Promotion.Rollout.Group
 			}
 			var now []string
-			if now, gate = p.reach(nil, c.Base, nil, c.moving); len(now) > 0 {
+			if now, gate = p.reach(c.Base, nil, c.moving); len(now) > 0 {
 				return p.renewed(c, cause, group, now, approved)
 			}
 		}

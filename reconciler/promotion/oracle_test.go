@@ -141,10 +141,10 @@ func (o *oracle) judged(s *stage, p *promotion.Pass, was, is *platform.Release) 
 	if len(changed)+len(gone) > 0 {
 		o.entries[id]++
 		if pin == nil {
-			o.untouchable(s, was, is, changed, gone)
+			o.untouchable(s, is, changed, gone)
 		}
-		o.again(s, was, is, changed, pin)
-		o.waves(s, was, is, changed)
+		o.again(s, is, changed, pin)
+		o.waves(s, is, changed)
 	}
 	if was != nil && !was.Absent && pin != nil && pin.Release == was.Digest && is.Digest != was.Digest {
 		o.breaks("%s moves %s from the pinned %s to %s", s.name, k, was.Digest, is.Digest)
@@ -224,7 +224,7 @@ func (o *oracle) skips(environment, gate string, r *platform.Release) bool {
 }
 
 // untouchable holds a change of bytes against holds and windows.
-func (o *oracle) untouchable(s *stage, was, is *platform.Release, changed, gone []string) {
+func (o *oracle) untouchable(s *stage, is *platform.Release, changed, gone []string) {
 	hold := o.decided(s.name, "Hold", func(d *platform.Decision) bool {
 		switch {
 		case d.Cluster != "":
@@ -267,7 +267,7 @@ func (o *oracle) failures(was, is *platform.Release) {
 }
 
 // again holds a change of bytes against what failed before: only a decision that was merged since lets it in.
-func (o *oracle) again(s *stage, was, is *platform.Release, changed []string, pin *platform.Decision) {
+func (o *oracle) again(s *stage, is *platform.Release, changed []string, pin *platform.Decision) {
 	for _, c := range changed {
 		since, failed := o.rejected[at(c, is.Clusters[c].RenderKey)]
 		if !failed {
@@ -289,7 +289,7 @@ func number(d *platform.Decision) (n int) {
 }
 
 // waves holds the clusters that a rollout reaches against the waves before them.
-func (o *oracle) waves(s *stage, was, is *platform.Release, changed []string) {
+func (o *oracle) waves(s *stage, is *platform.Release, changed []string) {
 	all := o.platform.Environments[s.name].Rollout.Waves
 	if len(all) < 2 || is.Promotion.Rollout == nil || is.Promotion.Rollout.Cause == "pin" {
 		return

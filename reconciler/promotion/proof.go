@@ -24,7 +24,7 @@ func (p *Pass) proofs(s *subject, c *candidate, matching []*platform.Decision, s
 		soak = 0
 	}
 	waits := false
-	for _, up := range p.upstreams(p.view.Environment, &c.instance.Request.Spec, s.key) {
+	for _, up := range p.upstreams(p.view.Environment, &c.instance.Request.Spec) {
 		if p.vacuous(up, s, c) {
 			continue
 		}
@@ -55,12 +55,12 @@ func (p *Pass) unproven(k platform.RequestKey, digest string) Gate {
 }
 
 // upstreams lists the nearest environments before e that place a request, sorted.
-func (p *Pass) upstreams(e *platform.Environment, spec *platform.RequestSpec, k platform.RequestKey) (list []string) {
+func (p *Pass) upstreams(e *platform.Environment, spec *platform.RequestSpec) (list []string) {
 	for _, up := range e.PromotesFrom {
 		if _, placed := spec.Environments[up]; placed {
 			list = append(list, up)
 		} else if next := p.view.Platform.Environments[up]; next != nil {
-			list = append(list, p.upstreams(next, spec, k)...)
+			list = append(list, p.upstreams(next, spec)...)
 		}
 	}
 	slices.Sort(list)

@@ -77,7 +77,7 @@ func (p *Pass) gone(s *subject, c *candidate, approval *platform.Decision, skips
 	if soak > 0 && skips("soak") {
 		soak = 0
 	}
-	for _, up := range p.upstreams(e, s.base.Request, s.key) {
+	for _, up := range p.upstreams(e, s.base.Request) {
 		there := p.view.Elsewhere[up][s.key]
 		if there == nil && p.view.Elsewhere[up] != nil {
 			continue // it was never there, or is forgotten: nothing can be said

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"transom.dev/reconciler/promotion"
 	"transom.dev/render/platform"
 )
 
@@ -359,5 +358,3 @@ func standing(s *stage, k platform.RequestKey) string {
 	}
 	return s.last.Standings()[k].State + " " + b.String()
 }
-
-var _ = promotion.Waiting
