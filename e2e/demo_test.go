@@ -30,6 +30,10 @@ var story = []string{
 	"1.1.0 is back there, byte for byte, and healthy",
 	"prod-us-1, in the second wave, never saw it",
 	"the API servers agree",
+	"Deployment search/results-redis on prod-eu-1 is traced to the line that asked for it",
+	"requests/search/results.yaml:",
+	"verified: dev at",
+	"verified: prod at",
 	"was deleted by hand on dev: back after",
 	"everything was seen",
 }

@@ -49,11 +49,58 @@ func (l *ladder) climbed(request string, was ...string) {
 	l.sound(request)
 }
 
-// twoDaemons is the happy path with two daemons that know nothing of each other.
-func twoDaemons(l *ladder) {
-	other := l.twin()
-	happyPath(l)
-	other.stop()
+// withTwin tells a story to two daemons that know nothing of each other.
+func withTwin(tell func(*ladder)) func(*ladder) {
+	return func(l *ladder) {
+		other := l.twin()
+		tell(l)
+		other.stop()
+	}
+}
+
+// fasterThanSoaks pushes an image after the other, faster than any of them can soak: prod still gets one, and another,
+// each after its soaks, and none older than the one before.
+func fasterThanSoaks(l *ladder) {
+	pushed := 1
+	next := time.Now()
+	l.eventually("prod advances although images never rest", func() error {
+		if time.Now().After(next) {
+			pushed++
+			l.change(fmt.Sprintf("shop: image %d", pushed), ask(l.team, "shop", fmt.Sprintf("good-%d", pushed), everywhere))
+			next = time.Now().Add(500 * time.Millisecond)
+		}
+		if was := l.saw("prod-2", "shop"); len(was) < 3 {
+			return fmt.Errorf("of %d images prod saw %q; %s", pushed, was, l.why("prod", "shop"))
+		}
+		return nil
+	})
+	l.t.Logf("of %d images, dev saw %d, staging %d, prod %d", pushed, len(l.saw("dev", "shop")), len(l.saw("staging", "shop")), len(l.saw("prod-1", "shop")))
+	l.becomes("shop", what(fmt.Sprintf("good-%d", pushed), "1.0.0"), everyCluster...)
+	for _, was := range l.saw("prod-2", "shop") {
+		l.soaked("shop", was, "dev", 2*time.Second, "staging")
+		l.soaked("shop", was, "staging", 2*time.Second, "prod-1")
+		l.soaked("shop", was, "prod-1", 2*time.Second, "prod-2")
+	}
+	for _, cluster := range everyCluster {
+		is := func(image string) (n int) { _, _ = fmt.Sscanf(image, "good-%d@", &n); return n }
+		was := l.saw(cluster, "shop")
+		require.True(l.t, slices.IsSortedFunc(was, func(a, b string) int { return is(a) - is(b) }), "%s went back: %q", cluster, was)
+	}
+	l.sound("shop")
+}
+
+// slowRelease takes an image that is not healthy for long: the environment after it waits for as long, and goes on by
+// itself.
+func slowRelease(l *ladder) {
+	const slow = "slow-1@1.0.0"
+	l.becomes("shop", first, everyCluster...)
+	l.change("shop: slow-1", ask(l.team, "shop", "slow-1", everywhere))
+	l.becomes("shop", slow, "dev")
+	l.waits("staging", "shop", "health", "Progressing")
+	require.Equal(l.t, []string{first}, l.saw("staging", "shop"))
+	l.widgets.judge(l.t.Context(), "slow-1", "Ready")
+	l.becomes("shop", slow, everyCluster...)
+	l.climbed("shop", first, slow)
 }
 
 // soakSurvivesRestarts restarts the daemon, each time without its data, before it ever sees a whole soak: what it saw
