@@ -36,7 +36,8 @@ back where it fails. Then it says what to try, prints what happens, and goes on 
 unless --dir says where to keep it.
 
 With --check nobody has to watch: beside the story, which is read off the API servers, it looks at everything on every
-cluster, deletes an object by hand, prints what it saw with times, and exits with 0 or 1.`,
+cluster, explains a live object, verifies every environment's state, deletes an object by hand, prints what it saw with
+times, and exits with 0 or 1.`,
 		Example: `  transom demo
   transom demo --check
   transom demo --dir /tmp/demo --listen 127.0.0.1:8080`,

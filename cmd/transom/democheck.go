@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -34,6 +35,8 @@ func (i *inspector) checkAll(ctx context.Context) error {
 		run  func(context.Context) error
 	}{
 		{"look at every cluster", i.everywhere},
+		{"trace a live object", i.trace},
+		{"verify what state says", i.verify},
 		{"delete an object by hand", i.deleteByHand},
 	} {
 		if i.screen.terminal {
@@ -108,6 +111,46 @@ func (i *inspector) everywhere(ctx context.Context) error {
 	}
 	i.took(since, "the API servers agree: Deployments are available, %s", strings.Join(seen, ", "))
 	return nil
+}
+
+// trace goes from a live object, as a cluster has it, to the line of the request that it came from.
+func (i *inspector) trace(ctx context.Context) error {
+	since := time.Now()
+	text, err := i.command(ctx, "explain", "deployment", deletedDeployment.name, "--namespace", deletedDeployment.namespace,
+		"--kubeconfig", i.kubeconfig("prod-eu-1"), "--server", i.client.server)
+	if err != nil {
+		return err
+	}
+	for _, want := range []string{"clusters/prod-eu-1/search/results.yaml", "releases/search/results.yaml", "requests/search/results.yaml:"} {
+		if !strings.Contains(text, want) {
+			return fmt.Errorf("it does not lead to %s:\n%s", want, text)
+		}
+	}
+	i.took(since, "%s on prod-eu-1 is traced to the line that asked for it:", deletedDeployment)
+	i.say("%s", strings.TrimSpace(text))
+	return nil
+}
+
+// verify renders every environment's state again from what its Release files name, and compares it.
+func (i *inspector) verify(ctx context.Context) error {
+	for _, environment := range environments(i.platform) {
+		since := time.Now()
+		text, err := i.command(ctx, "verify", environment, "--directory", i.repos.clone)
+		if err != nil {
+			return fmt.Errorf("%s: %w:\n%s", environment, err, text)
+		}
+		_, result, _ := strings.Cut(text, "✓ ")
+		result, _, _ = strings.Cut(result, "\n")
+		i.took(since, "verified: %s", result)
+	}
+	return nil
+}
+
+// command runs a command line of this binary and returns what it printed.
+func (i *inspector) command(ctx context.Context, args ...string) (string, error) {
+	var out bytes.Buffer
+	err := run(ctx, args, strings.NewReader(""), &out, &out)
+	return out.String(), err
 }
 
 // deleteByHand deletes a deployment past Transom and waits until it is back.
