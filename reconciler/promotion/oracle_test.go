@@ -1,6 +1,7 @@
 package promotion_test
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -393,7 +394,7 @@ func (o *oracle) approved(environment string, was, is *platform.Release) *platfo
 
 // step counts the instances that a version which is bad everywhere reaches as a step from another.
 func (o *oracle) step(s *stage, is *platform.Release) {
-	if f := o.faults[is.Version]; f == "" || f == gutter {
+	if f := cmp.Or(o.faults[is.Version], o.faults[is.Version+"@"+s.name]); f == "" || f == gutter {
 		return
 	}
 	id := at(s.name, is.Version)

@@ -64,7 +64,10 @@ func (s schedule) setting() *world {
 	if r.IntN(4) == 0 {
 		prod.Rollout.OnFailure = "stop"
 	}
-	prod.Rollout.Instances.First, prod.Rollout.Instances.MaxFailures = 1+r.IntN(2), 1+r.IntN(3)
+	for _, name := range w.order {
+		limits := &w.platform.Environments[name].Rollout.Instances
+		limits.First, limits.MaxFailures = 1+r.IntN(2), 1+r.IntN(3)
+	}
 	for i := range []int{1, 1, 2, 2, 2, 5}[r.IntN(6)] {
 		w.requests[key(fmt.Sprintf("r%d", i))] = everywhere(1)
 	}
