@@ -38,7 +38,7 @@ environment. It ends at --until, or when its file is deleted: --remove says how.
   transom hold -e prod --offering postgres --until 24h --reason "1.6 leaks connections"
   transom hold -e prod --remove hold-postgres`,
 		Args: atMost(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args) },
+		RunE: o.run,
 	}
 	o.flag(cmd)
 	f := cmd.Flags()

@@ -46,7 +46,7 @@ debt until it is removed. Health, waves and limits are never skipped.`,
   transom promote postgres@1.5.1 -e prod --skip soak,window --until 4h --reason "CVE-2026-1234"
   transom promote payments/orders-db -e prod --print`,
 		Args: atMost(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args) },
+		RunE: o.run,
 	}
 	o.known.client, o.known.records = &o.client, records{client: &o.client, in: &o.in}
 	o.client.flag(cmd)
