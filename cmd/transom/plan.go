@@ -176,7 +176,7 @@ func (p *planned) add(all *outlooks, name string) error {
 		return nil
 	}
 	waiting := outlook.Anticipated(all.before)
-	if len(outlook.Promoted.Releases) > 0 && all.before == nil {
+	if len(outlook.Promoted.Releases) > 0 && len(base.Releases) > 0 && all.before == nil {
 		p.Notes = append(p.Notes, fmt.Sprintf("some of what comes to %s once promoted may be on its way already: "+
 			"the platform commit that was accepted last is not in this clone", name))
 	}
