@@ -1,0 +1,36 @@
+package promotion_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestFoundSchedules plays the histories that once broke a rule, shrunk, each named by what was wrong.
+func TestFoundSchedules(t *testing.T) {
+	for name, s := range map[string]schedule{
+		"a cluster that is held keeps the bytes of another release, which prove nothing": {8190, []event{
+			{"hold", 197206, 152265, 400712}, {"drain", 388480, 27559, 689460}, {"wait", 480443, 502342, 40542}, {"good", 662299, 775430, 126483},
+		}},
+		"an instance whose clusters left is healthy nowhere": {26208, []event{
+			{"bad", 530943, 487326, 425232}, {"drain", 25655, 586519, 701100}, {"activate", 272966, 761391, 459452}, {"revert", 1046585, 154749, 754308},
+		}},
+		"a pin brings back an older version under a newer request": {616, []event{
+			{"bad", 800496, 288886, 745310}, {"own", 323332, 380344, 130713}, {"pin", 808215, 189396, 906932}, {"wait", 371887, 587799, 1043396},
+		}},
+		"a removal is forgotten while staging runs what failed": {25875, []event{
+			{"sick", 931348, 424071, 332637}, {"wait", 346750, 696865, 883138}, {"wait", 796480, 952777, 448856}, {"wait", 951786, 564965, 413375},
+			{"wait", 853871, 945013, 879085}, {"narrow", 155151, 291269, 949152}, {"wait", 103026, 105548, 788085},
+			{"wait", 717844, 476556, 574945}, {"wait", 680799, 594405, 657028},
+		}},
+		"what healed and failed again goes back no further": {7115, []event{
+			{"bad", 320101, 198831, 691345}, {"wait", 368755, 1031911, 511690}, {"wait", 953201, 888378, 823047}, {"drain", 581288, 1000592, 675636},
+			{"activate", 709209, 325360, 793520}, {"wait", 376081, 181815, 55234}, {"wait", 776133, 145351, 852365},
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rules, trace := s.run(true, true)
+			require.Empty(t, rules, "%v", trace)
+		})
+	}
+}
