@@ -74,10 +74,10 @@ func everywhereAtOnce(r *platform.Release) bool {
 func (o *oracle) least(environment string, r *platform.Release) (least time.Duration, whole bool) {
 	counting := 0
 	for cluster, p := range r.Clusters {
-		if p.Joining || o.platform.Clusters[cluster].State != platform.ClusterActive {
-			continue
-		}
 		on := o.stages[environment].live[r.Key.Name+"@"+cluster]
+		if p.Joining && (on == nil || on.well == 0) || o.platform.Clusters[cluster].State != platform.ClusterActive {
+			continue // one that joined counts from when it is healthy
+		}
 		if on == nil || on.revision != p.Revision || on.well == 0 {
 			return 0, false
 		}
