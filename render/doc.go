@@ -2,7 +2,8 @@
 //
 // In go a platform.Platform and a Base, what an environment's state repository holds now. Out comes a State: the
 // files that change, the Release records after the change, and a Problem for whatever could not be rendered. Plan
-// says the same as objects added, changed and removed; Instance renders a single request for people to look at.
+// says the same as objects added, changed and removed; Instance renders a single request for people to look at. A
+// Direction takes the place of the platform's head where promotion chooses what an environment has, and admits it.
 //
 // Everything here is pure: values and an fs.FS in, no clock, network, disk, environment, logger or randomness, and
 // the same bytes on every machine. Bytes are carried over while their render key stays, so a platform of any size
