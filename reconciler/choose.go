@@ -128,7 +128,8 @@ func atOf(repo StateRepo) func(context.Context, string) (fs.FS, error) {
 func Direction(ctx context.Context, pass *promotion.Pass, at func(context.Context, string) (fs.FS, error)) (render.Direction, error) {
 	d := render.Direction{
 		Instances: pass.Instances, Keep: pass.Keep, Records: pass.Records, Forget: pass.Forget, Admit: pass.Admit,
-		Restore: map[platform.RequestKey]render.Restoration{},
+		AdmitNamespaces: pass.AdmitNamespaces,
+		Restore:         map[platform.RequestKey]render.Restoration{},
 	}
 	for k, back := range pass.Restore {
 		past, err := at(ctx, back.State)

@@ -25,7 +25,7 @@ func PlanDigest(before *Base, after *State) (string, error) {
 		}
 		proposals = append(proposals, platform.Proposal{Base: base, Next: release})
 	}
-	if digest := platform.PlanDigest(after.Environment, proposals); digest != "" {
+	if digest := platform.PlanDigest(after.Environment, platform.PlanSteps(proposals...)); digest != "" {
 		return digest, nil
 	}
 	changed := map[string][2]string{}

@@ -1,7 +1,6 @@
 package promotion
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -282,21 +281,12 @@ func intersect(a, b []string) []string {
 	return slices.DeleteFunc(slices.Clone(a), func(s string) bool { return !slices.Contains(b, s) })
 }
 
-// A step is what a plan does to one placement, as render.PlanDigest says it.
-type step struct {
-	Cluster string `json:"cluster"`
-	Team    string `json:"team"`
-	Request string `json:"request"`
-	Before  string `json:"before"`
-	After   string `json:"after"`
-}
-
 // approvePlan finds out whether a person approved what the environment changes, and otherwise what there is to approve.
 func (p *Pass) approvePlan(changes []*change) bool {
 	e := p.view.Environment
-	var steps []step
+	var steps []platform.PlanStep
 	for _, c := range changes {
-		for _, s := range p.steps(c) {
+		for _, s := range platform.PlanSteps(c.Proposal) {
 			if !slices.Contains(c.Base.Promotion.Admitted, mark(s)) {
 				steps = append(steps, s)
 			}
@@ -305,10 +295,7 @@ func (p *Pass) approvePlan(changes []*change) bool {
 	if len(steps) == 0 {
 		return false
 	}
-	slices.SortFunc(steps, func(a, b step) int {
-		return cmp.Or(cmp.Compare(a.Cluster, b.Cluster), cmp.Compare(a.Team, b.Team), cmp.Compare(a.Request, b.Request))
-	})
-	digest := platform.Digest(map[string]any{"environment": e.Name, "placements": steps})
+	digest := platform.PlanDigest(e.Name, steps)
 	for _, d := range p.decisions.approvals {
 		if d.Plan == digest {
 			p.plan = d
@@ -323,18 +310,8 @@ func (p *Pass) approvePlan(changes []*change) bool {
 	return false
 }
 
-func (p *Pass) steps(c *change) (steps []step) {
-	for _, cluster := range slices.Concat(c.moving, c.gone) {
-		steps = append(steps, step{
-			Cluster: cluster, Team: c.key.Team, Request: c.key.Name,
-			Before: c.Base.Clusters[cluster].RenderKey, After: c.Next.Clusters[cluster].RenderKey,
-		})
-	}
-	return steps
-}
-
 // mark is what a record remembers of an approved step: the render key that it leads to, or the one that goes.
-func mark(s step) string {
+func mark(s platform.PlanStep) string {
 	if s.After == "" {
 		return "-" + s.Before
 	}
@@ -346,7 +323,7 @@ func (p *Pass) covers(c *change, clusters []string, approved bool) bool {
 	if approved || p.view.Environment.Gates.Approval != "required" {
 		return true
 	}
-	for _, s := range p.steps(c) {
+	for _, s := range platform.PlanSteps(c.Proposal) {
 		if slices.Contains(clusters, s.Cluster) && !slices.Contains(c.Base.Promotion.Admitted, mark(s)) {
 			return false
 		}
@@ -365,7 +342,7 @@ func (p *Pass) noted(c *change, approved bool) *platform.Release {
 
 func (p *Pass) keepAdmitted(to *platform.Release, c *change, approved bool) *platform.Release {
 	if approved && p.view.Environment.Gates.Approval == "required" {
-		for _, s := range p.steps(c) {
+		for _, s := range platform.PlanSteps(c.Proposal) {
 			if !slices.Contains(to.Promotion.Admitted, mark(s)) {
 				to.Promotion.Admitted = append(to.Promotion.Admitted, mark(s))
 			}

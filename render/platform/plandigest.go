@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// planStep is what a plan does to one placement.
-type planStep struct {
+// PlanStep is what a plan does to one placement.
+type PlanStep struct {
 	Cluster string `json:"cluster"`
 	Team    string `json:"team"`
 	Request string `json:"request"`
@@ -15,27 +15,33 @@ type planStep struct {
 	After   string `json:"after"`  // render key; empty: it is removed
 }
 
-// PlanDigest names what proposals change in an environment, so that a person can approve exactly that: a digest over every
-// placement whose render key differs, with the keys before and after. It is the same at whatever commit that happens, and
-// empty where no placement changes.
-func PlanDigest(environment string, proposals []Proposal) string {
-	var steps []planStep
+// PlanSteps are what proposals do to every placement whose render key differs, sorted.
+func PlanSteps(proposals ...Proposal) (steps []PlanStep) {
 	for _, proposal := range proposals {
 		k, was, is := proposal.key(), placementsOf(proposal.Base), placementsOf(proposal.Next)
 		clusters := maps.Clone(was)
 		maps.Copy(clusters, is)
 		for cluster := range clusters {
-			if s := (planStep{cluster, k.Team, k.Name, was[cluster], is[cluster]}); s.Before != s.After {
+			if s := (PlanStep{cluster, k.Team, k.Name, was[cluster], is[cluster]}); s.Before != s.After {
 				steps = append(steps, s)
 			}
 		}
 	}
+	slices.SortFunc(steps, PlanStep.compare)
+	return steps
+}
+
+func (s PlanStep) compare(o PlanStep) int {
+	return cmp.Or(cmp.Compare(s.Cluster, o.Cluster), cmp.Compare(s.Team, o.Team), cmp.Compare(s.Request, o.Request))
+}
+
+// PlanDigest names these steps of an environment, so that a person can approve exactly that. It is the same at whatever
+// commit they happen, and empty where there are none.
+func PlanDigest(environment string, steps []PlanStep) string {
 	if len(steps) == 0 {
 		return ""
 	}
-	slices.SortFunc(steps, func(a, b planStep) int {
-		return cmp.Or(cmp.Compare(a.Cluster, b.Cluster), cmp.Compare(a.Team, b.Team), cmp.Compare(a.Request, b.Request))
-	})
+	steps = slices.SortedFunc(slices.Values(steps), PlanStep.compare)
 	return Digest(map[string]any{"environment": environment, "placements": steps})
 }
 
