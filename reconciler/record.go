@@ -46,12 +46,15 @@ func (r *Reconciler) record(ctx context.Context, p *platform.Platform, l *lane, 
 	}
 	list := instances(p, e, h, state.Problems, about)
 	for i := range list {
-		list[i].MergedAt = r.mergedAt(ctx, list[i].Commit)
+		list[i].MergedAt = r.mergedAt(ctx, &list[i], len(list) > few)
 		stand(&list[i], standings[list[i].Request])
 	}
 	tell(seen, list)
 	l.talked, l.recorded = talked, h
 }
+
+// few is how many instances of a pass are looked into one by one.
+const few = 20
 
 // stand says of an instance what it waits for.
 func stand(in *status.Instance, s *promotion.Standing) {
@@ -63,20 +66,48 @@ func stand(in *status.Instance, s *promotion.Standing) {
 		in.Waiting = append(in.Waiting, status.Gate(g))
 	}
 	if c := s.Candidate; c != nil {
-		in.Candidate = &status.Candidate{Release: c.Digest, Version: c.Version, Commit: c.Commit, Absent: s.Removal}
+		in.Candidate = &status.Candidate{
+			Release: c.Digest, Offering: c.Offering, Version: c.Version, Commit: c.Commit, Absent: s.Removal,
+		}
+		in.Skipped = s.Overtaken
 	}
 }
 
-// mergedAt is when a platform commit was made; zero where that cannot be read.
-func (r *Reconciler) mergedAt(ctx context.Context, commit string) time.Time {
-	if commit == "" {
-		return time.Time{}
+// mergedAt is when what a release is made of was merged: the later one of its request and its version. That walks through
+// history, so where many are asked about at once it is the commit that last yielded them. Zero: that cannot be read.
+func (r *Reconciler) mergedAt(ctx context.Context, in *status.Instance, many bool) (at time.Time) {
+	if in.Commit == "" {
+		return at
 	}
-	info, err := r.Platform.Show(ctx, commit)
+	if !many && in.Offering != "" {
+		for _, file := range []string{in.File, "offerings/" + in.Offering + "/" + in.Version} {
+			if changed := r.changedAt(ctx, file, in.Commit); changed.After(at) {
+				at = changed
+			}
+		}
+	}
+	if info, err := r.Platform.Show(ctx, in.Commit); err == nil && at.IsZero() {
+		return info.When
+	}
+	return at
+}
+
+// changedAt is when a file or directory was last changed before or at a commit; zero where that is long ago.
+func (r *Reconciler) changedAt(ctx context.Context, file, commit string) time.Time {
+	limit, err := r.Platform.Generation(ctx, commit)
 	if err != nil {
 		return time.Time{}
 	}
-	return info.When
+	log, err := r.Platform.Log(ctx, file, 20)
+	if err != nil {
+		return time.Time{}
+	}
+	for _, c := range log {
+		if n, err := r.Platform.Generation(ctx, c.Commit); err == nil && n <= limit {
+			return c.When
+		}
+	}
+	return time.Time{}
 }
 
 // recordFrozen tells status that the environment does not follow the platform.
@@ -96,7 +127,9 @@ func (r *Reconciler) environment(p *platform.Platform, e *platform.Environment, 
 		Name: e.Name, StateURL: e.State.URL, Commit: p.Commit, StateCommit: h.ours.Commit, PromotesFrom: e.PromotesFrom,
 	}
 	for _, c := range members(p, e, h) {
-		seen.Clusters = append(seen.Clusters, status.Cluster{Name: c.Name, State: string(c.State), UID: c.UID})
+		seen.Clusters = append(seen.Clusters, status.Cluster{
+			Name: c.Name, State: string(c.State), UID: c.UID, Wave: waveOf(e, p.Clusters[c.Name]),
+		})
 	}
 	return seen
 }
@@ -149,6 +182,19 @@ func runs(environment string, key platform.RequestKey, release *platform.Release
 		})
 	}
 	return in
+}
+
+// waveOf names the wave of a cluster; nothing where there is one for all.
+func waveOf(e *platform.Environment, c *platform.Cluster) (name string) {
+	for _, w := range e.Rollout.Waves {
+		switch {
+		case w.Clusters == nil && name == "":
+			name = w.Name
+		case w.Clusters != nil && c != nil && w.Clusters.Matches(labels.Set(c.Labels)):
+			return w.Name
+		}
+	}
+	return name
 }
 
 // selects says whether a cluster belongs to an environment by its labels.

@@ -33,6 +33,9 @@ func (t *tree) candidate(in status.Instance) []string {
 		return nil
 	}
 	what := "a change of the environment"
+	if in.Rollout != nil {
+		what = "its rollout"
+	}
 	if c := in.Candidate; c != nil {
 		what = release(c.Version, c.Release)
 		if c.Absent {

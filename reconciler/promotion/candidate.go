@@ -37,8 +37,8 @@ func (p *Pass) pick(s *subject) (next *candidate, stay *platform.Instance) {
 	if s.head == nil {
 		return p.removal(s), stay
 	}
-	newest := true
-	for _, content := range p.contents(s) {
+	newest, contents := true, p.contents(s)
+	for i, content := range contents {
 		c := p.weigh(s, content)
 		if c == nil {
 			continue
@@ -48,7 +48,7 @@ func (p *Pass) pick(s *subject) (next *candidate, stay *platform.Instance) {
 		}
 		if newest {
 			newest = false
-			p.standing(s.key).Candidate = &c.content
+			p.standing(s.key).Candidate, p.standing(s.key).Overtaken = &c.content, len(contents)-1-i
 			p.wait(s.key, c.closed...)
 		} else {
 			for _, g := range c.closed {

@@ -21,6 +21,7 @@ type Standing struct {
 	State     string
 	Candidate *Content // the newest that waits
 	Removal   bool     // what waits is that it goes
+	Overtaken int      // older releases that the candidate leaves behind
 	Gates     []Gate   // that are closed for it
 	Debts     []string // files of the pins and overrides in force, sorted
 }

@@ -37,7 +37,7 @@ function waits(instance) {
   const gates = instance.waiting || [];
   if (gates.length === 0) return null;
   const c = instance.candidate;
-  const what = !c ? "A change of the environment" : c.absent ? "Its removal" : `Release ${short(c.release)}, ${c.version},`;
+  const what = !c ? (instance.rollout ? "Its rollout" : "A change of the environment") : c.absent ? "Its removal" : `Release ${short(c.release)}, ${c.version},`;
   return [element("h3", {}, `${what} waits`), instance.skipped ? element("p", { class: "quiet" }, `It overtook ${instance.skipped} older.`) : null,
     element("ul", { class: "gates" }, gates.map((g) => element("li", {},
       element("strong", {}, g.gate), `: ${g.reason}`,
