@@ -27,6 +27,10 @@ var lookAlikes = []string{
 
 // hostileOffering writes a parameter to where values of requests usually go. The plain one has a patch that cannot be
 // compiled.
+// stalled is what no input may take: far beyond the seconds that it takes a busy machine, and far below what quadratic work
+// on these inputs comes to.
+const stalled = 5 * time.Minute
+
 func hostileOffering(plain bool) fstest.MapFS {
 	files, patches := common(), ""
 	if plain {
@@ -168,7 +172,7 @@ func TestHostileFilesCostNobodyElse(t *testing.T) {
 		for _, problem := range problems {
 			require.Less(t, len(problem.String()), 1000, what)
 		}
-		require.Less(t, took, 20*time.Second, what)
+		require.Less(t, took, stalled, what)
 		require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(1500<<20), what) // 50 MB in all places are 450 to begin with
 	}
 }
@@ -239,7 +243,7 @@ patches:
 	p := load(t, files)
 	require.Empty(t, p.Problems)
 	state := renderAll(t, p, "dev", nil)
-	require.Less(t, time.Since(start), 30*time.Second)
+	require.Less(t, time.Since(start), stalled)
 	require.Empty(t, state.Problems)
 	require.Contains(t, state.Changes, "clusters/dev/payments/neighbour.yaml")
 	require.Equal(t, n, strings.Count(string(state.Changes["clusters/dev/payments/shop.yaml"]), "value: x"))
