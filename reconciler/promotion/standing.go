@@ -1,6 +1,7 @@
 package promotion
 
 import (
+	"slices"
 	"time"
 
 	"transom.dev/render/platform"
@@ -39,11 +40,13 @@ func (p *Pass) standing(k platform.RequestKey) *Standing {
 // Standings returns those instances that are not simply at rest. It is complete once Admit has returned.
 func (p *Pass) Standings() map[platform.RequestKey]*Standing { return p.standings }
 
-// wait notes closed gates, and when to look again.
+// wait notes closed gates, each once, and when to look again.
 func (p *Pass) wait(k platform.RequestKey, gates ...Gate) {
 	s := p.standing(k)
 	for _, g := range gates {
-		s.Gates = append(s.Gates, g)
+		if !slices.Contains(s.Gates, g) {
+			s.Gates = append(s.Gates, g)
+		}
 		p.wake(g.At)
 	}
 	if len(gates) > 0 && s.State == Settled {
