@@ -92,6 +92,28 @@ func badInCanary(l *ladder) {
 	l.sound("shop")
 }
 
+// irreversible publishes a version that does not go back by itself: where it fails it stays, nobody else gets it, and it
+// waits for a person. The next version mends it.
+func irreversible(l *ladder) {
+	l.begins("shop")
+	l.change("widget 1.1.0", version("widget", "1.1.0", "bad-on-prod-1", "  reversible: false\n"))
+	const bad, good = "good-1@bad-on-prod-1", "good-1@1.2.0"
+	stopped := l.records("the rollout stops", "prod", "shop", func(r *platform.Release) bool {
+		return r.Promotion.Rollout != nil && r.Promotion.Rollout.Stopped != ""
+	})
+	require.Contains(l.t, stopped.Promotion.Rollout.Stopped, "widget@1.1.0 is not reversible")
+	l.follows(l.change("nothing to do with it", ask(l.team, "other", "good-1", everywhere)))
+	l.becomes("other", "good-1@bad-on-prod-1", "dev", "staging")
+	l.once("shop", []string{"prod-1"}, first, bad)
+	l.once("shop", []string{"prod-2"}, first)
+	l.change("widget 1.2.0", version("widget", "1.2.0", "1.2.0", ""))
+	l.becomes("shop", good, everyCluster...)
+	l.once("shop", []string{"prod-1"}, first, bad, good)
+	l.once("shop", []string{"prod-2"}, first, good)
+	l.becomes("other", good, everyCluster...)
+	l.sound("shop", "other")
+}
+
 // consumers are twenty requests of one offering.
 func consumers(team string) files {
 	return environment("staging", "  promotesFrom: [dev]\n  gates: {soak: 2s, grace: 1s}\n"+

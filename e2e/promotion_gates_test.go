@@ -41,7 +41,7 @@ func approval(l *ladder) {
 	l.follows(l.change("an Approval of the version", decide("Approval", "prod", "version-1-0-0", "offering: widget, version: 1.0.0")))
 	l.waits("prod", "shop", "approval")
 	require.Equal(t, []string{first}, l.saw("prod-1", "shop"), "the Approval of a version admits no other image")
-	l.admit("prod", "shop", "second")
+	l.writes("promote", l.team+"/shop", "--environment", "prod")
 	l.becomes("shop", second, prodClusters...)
 
 	l.change("widget 1.1.0", version("widget", "1.1.0", "1.1.0", ""))
@@ -171,10 +171,7 @@ func pin(l *ladder) {
 	l.becomes("shop", next, prodClusters...)
 	l.records("1.1.0 is healthy in all waves", "prod", "shop", func(r *platform.Release) bool { return r.Promotion.Rollout == nil })
 
-	ran := l.record("prod", "shop").Promotion.Ran
-	require.NotEmpty(t, ran)
-	back := decide("Pin", "prod", "shop", fmt.Sprintf("request: %s/shop, release: %q, reason: take it back", l.team, last(ran).Digest))
-	l.change("pin shop to what ran before", back)
+	l.writes("rollback", l.team+"/shop", "--environment", "prod", "--reason", "take it back")
 	l.becomes("shop", first, prodClusters...)
 	l.once("shop", []string{"dev", "staging"}, first, next)
 	l.once("shop", prodClusters, first, next, first)

@@ -179,7 +179,8 @@ func (l *ladder) committed(cluster, request string) (was []string) {
 	return was
 }
 
-// sound requires what holds at every end: histories are clean, and clusters saw what was committed, in that order.
+// sound requires what holds at every end: histories are clean, the state is what its Release files render to, and
+// clusters saw what was committed, in that order.
 func (l *ladder) sound(requests ...string) {
 	l.t.Helper()
 	for _, environment := range []string{"dev", "staging", "prod"} {
@@ -193,6 +194,7 @@ func (l *ladder) sound(requests ...string) {
 		for i := 1; i < len(trees); i++ {
 			require.NotEqual(l.t, trees[i-1], trees[i], "a commit of %s that changes nothing", environment)
 		}
+		l.transom("verify", environment, "--directory", l.clone())
 	}
 	for _, cluster := range everyCluster {
 		for _, request := range requests {
@@ -300,6 +302,13 @@ func (l *ladder) admit(environment, request, name string) {
 		return errors.New(l.why(environment, request))
 	})
 	l.change("approve "+name, decide("Approval", environment, name, fmt.Sprintf("request: %s/%s, release: %q", l.team, request, release)))
+}
+
+// writes runs a command that writes the file of a decision into the clone, and merges it.
+func (l *ladder) writes(args ...string) {
+	l.t.Helper()
+	l.transom(append(args, "--directory", l.clone())...)
+	l.push("transom "+strings.Join(args, " "), nil)
 }
 
 // digest waits until status has a digest in something that it says of an environment.

@@ -20,6 +20,7 @@ var scenarios = []scenario{
 	{"slow to become healthy", oneShop, slowRelease},
 	{"bad version stopped in staging", shopAndOthers, badInStaging},
 	{"bad version rolled back in the canary", oneShop, badInCanary},
+	{"irreversible version stops in the canary", oneShop, irreversible},
 	{"approval", askingPeople, approval},
 	{"window", oneShop, window},
 	{"hold", heldShops, hold},
