@@ -98,7 +98,7 @@ func (p *Pass) admitRelease(c *change, m *move) *platform.Release {
 	to.Promotion.Origin, to.Promotion.Admitted = "", p.admitted(c)
 	to.Promotion.PromotedFrom, to.Promotion.Gates = m.from, m.gates
 	if m.group != "" {
-		to.Promotion.Gates = append(to.Promotion.Gates, platform.ReleaseGate{Gate: "rollout", Figure: m.group})
+		to.Promotion.Gates = append(to.Promotion.Gates, platform.ReleaseGate{Gate: "rollout", Figure: called(m.group)})
 	}
 	to.Promotion.Ran = p.left(c.Base)
 	to.Promotion.Rollout = p.rollout(m.cause, m.group, now, without(c.moving, now))

@@ -88,7 +88,7 @@ func rejected(base *platform.Release, keys map[string]string, approvals []*platf
 			continue
 		}
 		return &Gate{
-			Name: "rejected", Reason: fmt.Sprintf("failed on %s: %s", f.Cluster, f.Message), Since: f.At,
+			Name: "rejected", Reason: "failed on " + f.Message, Since: f.At,
 			Opens: "a release that renders something else, or an Approval merged after the failure",
 		}
 	}

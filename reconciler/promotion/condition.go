@@ -35,7 +35,7 @@ func (c condition) why() string {
 	case c.partial && c.healthy == c.counting:
 		return "is not everywhere yet"
 	case !c.said.known():
-		return c.worst + " does not say how it is"
+		return c.worst + " has not said yet how it is"
 	}
 	return c.worst + ": " + c.said.text()
 }

@@ -210,7 +210,7 @@ func (p *Pass) renewed(c *change, cause, group string, now []string, approved bo
 	to.Promotion.Ran = p.left(c.Base)
 	to.Promotion.Gates = nil
 	if group != "" {
-		to.Promotion.Gates = []platform.ReleaseGate{{Gate: "rollout", Figure: group}}
+		to.Promotion.Gates = []platform.ReleaseGate{{Gate: "rollout", Figure: called(group)}}
 	}
 	to.Promotion.Rollout = p.rollout(cause, group, now, without(c.moving, now))
 	p.standing(c.key).State = Moving

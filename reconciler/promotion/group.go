@@ -3,6 +3,7 @@ package promotion
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"transom.dev/render/platform"
 )
@@ -94,6 +95,14 @@ func (g *group) free(limits platform.Instances, wanting int) int {
 	return max(most-g.flying, 0)
 }
 
+// called is a group as people know it.
+func called(group string) string {
+	if isEnvironment(group) {
+		return "the change of the environment"
+	}
+	return strings.TrimPrefix(group, "version:")
+}
+
 // stoppedGroup returns why nothing more enters a group, or nil.
 func (p *Pass) stoppedGroup(name string) *Gate {
 	if name == "" {
@@ -104,7 +113,7 @@ func (p *Pass) stoppedGroup(name string) *Gate {
 		return nil
 	}
 	return &Gate{
-		Name: "rollout", Reason: fmt.Sprintf("%s failed in %d of the instances that it entered", name, g.failed),
+		Name: "rollout", Reason: fmt.Sprintf("%s failed in %d of the instances that it entered", called(name), g.failed),
 		Opens: "another version or change, or an Approval merged after the failure",
 	}
 }
@@ -136,7 +145,7 @@ func (p *Pass) admitGroups(queue []*subject) {
 func (p *Pass) queued(name string) Gate {
 	g := p.group(name)
 	return Gate{
-		Name: "rollout", Reason: fmt.Sprintf("waits for its turn in %s: %d under way, %d healthy, %d failed", name, g.flying, g.healthy, g.failed),
+		Name: "rollout", Reason: fmt.Sprintf("waits for its turn with %s: %d under way, %d healthy, %d failed", called(name), g.flying, g.healthy, g.failed),
 		Opens: "the health of those that went before",
 	}
 }
