@@ -149,6 +149,9 @@ func (d *demo) find() (err error) {
 	if d.platform, err = loadTree(d.example); err != nil {
 		return err
 	}
+	if d.check && !hasStory(d.platform) {
+		return misuse("--check tells the story of examples/acme, and %s is another platform", d.example)
+	}
 	d.sandbox, err = findSandbox(d.sandbox)
 	return err
 }
