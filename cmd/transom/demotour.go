@@ -13,16 +13,18 @@ Everything runs. The console: {{.Console}}
   See what runs       {{.Transom}} status{{.Server}}
                       {{.Transom}} status payments/sessions{{.Server}}
                       kubectl --kubeconfig {{.Kubeconfig}} get all -A -l app.kubernetes.io/managed-by=transom
-  Change something    git clone {{.Platform}} my-platform && cd my-platform
-                      # edit requests/payments/checkout.yaml, say its image, then:
-                      {{.Transom}} plan && git commit -am "checkout: a change" && git push
-  Let it into prod    {{.Transom}} promote payments/checkout --environment prod{{.Server}}
+  Change something    git clone {{.Platform}} my-platform
+                      # edit my-platform/requests/payments/checkout.yaml, say its image, then:
+                      {{.Transom}} plan my-platform
+                      git -C my-platform commit -am "checkout: a change" && git -C my-platform push
+  Let it into prod    {{.Transom}} promote payments/checkout --environment prod -C my-platform{{.Server}}
                       # writes the file that decides; commit and push it. So do hold, pin and rollback
   Break something     give it an image tagged :broken (never starts), :crash or :slow: it ends in dev. Look at
                       {{.Transom}} status payments/checkout{{.Server}}
   Ask why             {{.Transom}} explain payments/checkout --environment prod{{.Server}}
-                      {{.Transom}} history payments/sessions --environment prod   # in the clone
-  Trust, but verify   {{.Transom}} verify prod   # in the clone: renders its state again, and compares
+                      {{.Transom}} history payments/sessions --environment prod -C my-platform
+  Trust, but verify   {{.Transom}} verify prod -C my-platform
+                      # renders its state again from what its Release files name, and compares
   Take a cluster away {{.Sandbox}} stop {{.Cluster}} --dir {{.Fleet}}
   and bring it back   {{.Sandbox}} start {{.Cluster}} --dir {{.Fleet}}
 
