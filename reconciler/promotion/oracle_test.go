@@ -1,7 +1,6 @@
 package promotion_test
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -200,95 +199,6 @@ func differ(was, is *platform.Release) (changed, gone []string) {
 	return changed, gone
 }
 
-// decided finds a decision of a kind that is about a request.
-func (o *oracle) decided(environment, kind string, match func(*platform.Decision) bool) *platform.Decision {
-	for _, d := range o.platform.Decisions {
-		if d.Environment == environment && d.Kind == kind && match(d) {
-			return d
-		}
-	}
-	return nil
-}
-
-func names(d *platform.Decision, k platform.RequestKey) bool {
-	return d.Request != nil && *d.Request == k || d.Request == nil && d.Offering == "web"
-}
-
-func (o *oracle) pin(environment string, r *platform.Release) *platform.Decision {
-	return o.decided(environment, "Pin", func(d *platform.Decision) bool { return names(d, r.Key) })
-}
-
-func (o *oracle) skips(environment, gate string, r *platform.Release) bool {
-	return o.decided(environment, "Override", func(d *platform.Decision) bool {
-		return names(d, r.Key) && slices.Contains(d.Skip, gate) && (d.Release == "" || d.Release == r.Digest) && (d.Version == "" || d.Version == r.Version)
-	}) != nil
-}
-
-// untouchable holds a change of bytes against holds and windows.
-func (o *oracle) untouchable(s *stage, is *platform.Release, changed, gone []string) {
-	hold := o.decided(s.name, "Hold", func(d *platform.Decision) bool {
-		switch {
-		case d.Cluster != "":
-			return slices.Contains(changed, d.Cluster) || slices.Contains(gone, d.Cluster) && !is.Absent
-		case d.Team != "":
-			return d.Team == is.Key.Team
-		case d.Request != nil || d.Offering != "":
-			return names(d, is.Key)
-		}
-		return true
-	})
-	if hold != nil && (hold.Cluster != "" || !o.skips(s.name, "hold", is)) {
-		o.breaks("%s changes %s on %v%v past %s", s.name, is.Key, changed, gone, hold.File)
-	}
-	if r := o.requests[is.Key]; r != nil && r.hold[s.name] && slices.Contains(r.in, s.name) && !o.skips(s.name, "hold", is) && !o.world.broken[is.Key] {
-		o.breaks("%s changes %s past its own hold", s.name, is.Key)
-	}
-	for _, window := range o.platform.Environments[s.name].Windows {
-		now := o.now()
-		if window.Contains(now.Wall) && window.Contains(now.Steady) == !window.Deny {
-			continue
-		}
-		if !o.skips(s.name, "window", is) {
-			o.breaks("%s changes %s outside its window", s.name, is.Key)
-		}
-	}
-}
-
-// failures notes the render keys that were rejected since.
-func (o *oracle) failures(was, is *platform.Release) {
-	had := 0
-	if was != nil {
-		had = len(was.Promotion.Rejected)
-	}
-	for i, f := range is.Promotion.Rejected {
-		if i >= had {
-			o.rejected[at(f.Cluster, f.RenderKey)] = o.approvals
-		}
-	}
-}
-
-// again holds a change of bytes against what failed before: only a decision that was merged since lets it in.
-func (o *oracle) again(s *stage, is *platform.Release, changed []string, pin *platform.Decision) {
-	for _, c := range changed {
-		since, failed := o.rejected[at(c, is.Clusters[c].RenderKey)]
-		if !failed {
-			continue
-		}
-		later := func(d *platform.Decision) bool { return number(d) > since }
-		approved := o.decided(s.name, "Approval", func(d *platform.Decision) bool {
-			return later(d) && (d.Release == is.Digest || d.Version != "" && d.Version == is.Version || d.Plan != "")
-		})
-		if approved == nil && (pin == nil || !later(pin)) {
-			o.breaks("%s takes %s on %s again, which failed there", s.name, is.Clusters[c].RenderKey, c)
-		}
-	}
-}
-
-func number(d *platform.Decision) (n int) {
-	_, _ = fmt.Sscanf(d.Name, "d%d", &n)
-	return n
-}
-
 // waves holds the clusters that a rollout reaches against the waves before them.
 func (o *oracle) waves(s *stage, is *platform.Release, changed []string) {
 	all := o.platform.Environments[s.name].Rollout.Waves
@@ -319,92 +229,5 @@ func (o *oracle) waves(s *stage, is *platform.Release, changed []string) {
 				o.breaks("%s reaches %s with %s before %s", s.name, c, is.Digest, pending)
 			}
 		}
-	}
-}
-
-// entered holds a release that came by itself against proof, approval and history.
-func (o *oracle) entered(s *stage, was, is *platform.Release) {
-	e := o.platform.Environments[s.name]
-	if was != nil && !was.Absent && is.Commit <= was.Commit {
-		o.breaks("%s takes %s of %s after %s of %s by itself", s.name, is.Digest, is.Commit, was.Digest, was.Commit)
-	}
-	approved := o.approved(s.name, was, is)
-	if e.Gates.Approval == "required" && approved == nil && !o.skips(s.name, "approval", is) {
-		o.breaks("%s takes %s without an approval", s.name, is.Digest)
-	}
-	if was != nil && !was.Absent && was.Version != is.Version && is.Promotion.Rollout != nil {
-		o.step(s, is)
-	}
-	if len(e.PromotesFrom) == 0 {
-		return
-	}
-	proofs := 0
-	for _, up := range o.upstream(e, is.Request) {
-		id := at(up, is.Key.Name, is.Digest)
-		bytes, ran := o.rendered[id]
-		if was != nil && !was.Absent && (asksSame(up, was, is) || ran && o.rendered[at(up, is.Key.Name, was.Digest)] == bytes) {
-			continue
-		}
-		proofs++
-		need := e.Gates.Soak
-		if o.skips(s.name, "soak", is) {
-			need = 0
-		}
-		if !ran || o.soaked[id] < need {
-			o.breaks("%s takes %s, which was well in %s for %s", s.name, is.Digest, up, o.soaked[id])
-		}
-	}
-	if proofs == 0 && e.Gates.Unproven != "allow" && (approved == nil || approved.Release != is.Digest) {
-		o.breaks("%s takes the unproven %s without an approval of exactly it", s.name, is.Digest)
-	}
-}
-
-// asksSame reports whether two releases ask for the same in an environment.
-func asksSame(environment string, a, b *platform.Release) bool {
-	ask := func(r *platform.Release) string {
-		return fmt.Sprint(r.Version, r.Request.Parameters, r.Request.Environments[environment].Parameters)
-	}
-	return ask(a) == ask(b)
-}
-
-// upstream lists the nearest environments before one that a request is in.
-func (o *oracle) upstream(e *platform.Environment, spec *platform.RequestSpec) (list []string) {
-	for _, up := range e.PromotesFrom {
-		if _, placed := spec.Environments[up]; placed {
-			list = append(list, up)
-		} else {
-			list = append(list, o.upstream(o.platform.Environments[up], spec)...)
-		}
-	}
-	return list
-}
-
-// approved returns the Approval that admits a release, one of exactly it before one of its version.
-func (o *oracle) approved(environment string, was, is *platform.Release) *platform.Decision {
-	exact := o.decided(environment, "Approval", func(d *platform.Decision) bool {
-		return d.Request != nil && *d.Request == is.Key && d.Release == is.Digest
-	})
-	if exact != nil || was == nil || was.Absent || was.Version == is.Version {
-		return exact
-	}
-	same := fmt.Sprint(was.Request.Parameters, was.Request.Environments[environment].Parameters) ==
-		fmt.Sprint(is.Request.Parameters, is.Request.Environments[environment].Parameters)
-	return o.decided(environment, "Approval", func(d *platform.Decision) bool { return same && d.Version == is.Version })
-}
-
-// step counts the instances that a version which is bad everywhere reaches as a step from another.
-func (o *oracle) step(s *stage, is *platform.Release) {
-	if f := cmp.Or(o.faults[is.Version], o.faults[is.Version+"@"+s.name]); f == "" || f == gutter {
-		return
-	}
-	id := at(s.name, is.Version)
-	if o.stepped[id] == nil {
-		o.stepped[id] = map[string]bool{}
-	}
-	o.stepped[id][is.Key.Name] = true
-	limits := o.platform.Environments[s.name].Rollout.Instances
-	approved := o.decided(s.name, "Approval", func(d *platform.Decision) bool { return d.Version == is.Version || d.Release != "" })
-	if len(o.stepped[id]) > max(limits.First, limits.MaxFailures) && approved == nil {
-		o.breaks("%s lets %s into %d instances, and it fails in all", s.name, is.Version, len(o.stepped[id]))
 	}
 }

@@ -1,0 +1,83 @@
+package promotion_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"transom.dev/reconciler/promotion"
+	"transom.dev/render/platform"
+)
+
+func TestFailureReturnsTheLastHealthyBytesAndRejectsTheNewOnes(t *testing.T) {
+	w := settled(t, "a")
+	before, bytes := w.has("prod", "a"), w.liveOn("prod", "prod-1", "a")
+	w.faults["p2/<nil>@prod"] = fails
+	w.bump("a")
+	w.settle(10 * time.Minute)
+	r := w.stages["prod"].releases[key("a")]
+	require.Equal(t, before, r.Digest)
+	require.Equal(t, bytes, w.liveOn("prod", "prod-1", "a"))
+	require.NotContains(t, w.liveOn("prod", "prod-2", "a"), "p2", "it never reached the second wave")
+	require.Len(t, r.Promotion.Rejected, 2, "what failed, and what was to come")
+	require.Contains(t, r.Promotion.Rejected[0].Message, "Deployment/a")
+	require.Equal(t, []string{"rejected"}, w.gates("prod", "a"))
+
+	delete(w.faults, "p2/<nil>@prod")
+	require.Equal(t, before, w.has("prod", "a"), "nothing is tried again by itself")
+	k := key("a")
+	w.decide("prod", platform.Decision{Kind: "Approval", Request: &k, Release: w.has("staging", "a")})
+	w.settle(4 * time.Minute)
+	require.True(t, w.arrived(), w.late())
+}
+
+func TestRollbackThatFailsTooStops(t *testing.T) {
+	w := settled(t, "a")
+	w.faults["p2/<nil>@prod"] = fails
+	before := w.has("prod", "a")
+	w.bump("a")
+	w.until(t, func() bool { return w.has("prod", "a") != before })
+	w.until(t, func() bool { return w.has("prod", "a") == before })
+	w.faults["p1/<nil>@prod"] = fails
+	w.settle(3 * time.Minute)
+	require.Contains(t, w.stages["prod"].releases[key("a")].Promotion.Rollout.Stopped, "the rollback failed too")
+	require.Equal(t, promotion.Stopped, w.stages["prod"].last.Standings()[key("a")].State)
+	state := w.stages["prod"].commit
+	w.settle(20 * time.Minute)
+	require.Equal(t, state, w.stages["prod"].commit, "nothing flaps")
+}
+
+func TestIrreversibleVersionStops(t *testing.T) {
+	w := settled(t, "a")
+	w.publish("1.1.0").Reversible = false
+	w.faults["1.1.0@prod"] = fails
+	w.merge("1.1.0")
+	w.settle(10 * time.Minute)
+	require.Equal(t, "1.1.0", w.version("prod", "a"))
+	require.Contains(t, w.stages["prod"].releases[key("a")].Promotion.Rollout.Stopped, "not reversible")
+	require.NotContains(t, w.liveOn("prod", "prod-2", "a"), "1.1.0")
+}
+
+func TestBadVersionTouchesFewOfManyInstances(t *testing.T) {
+	var names []string
+	for i := range 20 {
+		names = append(names, string(rune('a'+i)))
+	}
+	w := settled(t, names...)
+	w.environmentOf("dev").Rollout.Instances = platform.Instances{First: 2, MaxConcurrent: "50%", MaxFailures: 3}
+	w.publish("1.1.0")
+	w.faults["1.1.0"] = fails
+	w.merge("1.1.0")
+	touched := map[string]bool{}
+	for range 60 {
+		w.settle(tick)
+		for _, name := range names {
+			if w.version("dev", name) == "1.1.0" {
+				touched[name] = true
+			}
+		}
+	}
+	require.Len(t, touched, 3)
+	require.Equal(t, []string{"rollout"}, w.gates("dev", "t"), "and the others say why they wait")
+}

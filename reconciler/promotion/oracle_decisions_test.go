@@ -1,0 +1,97 @@
+package promotion_test
+
+import (
+	"fmt"
+	"slices"
+
+	"transom.dev/render/platform"
+)
+
+// decided finds a decision of a kind that is about a request.
+func (o *oracle) decided(environment, kind string, match func(*platform.Decision) bool) *platform.Decision {
+	for _, d := range o.platform.Decisions {
+		if d.Environment == environment && d.Kind == kind && match(d) {
+			return d
+		}
+	}
+	return nil
+}
+
+func names(d *platform.Decision, k platform.RequestKey) bool {
+	return d.Request != nil && *d.Request == k || d.Request == nil && d.Offering == "web"
+}
+
+func (o *oracle) pin(environment string, r *platform.Release) *platform.Decision {
+	return o.decided(environment, "Pin", func(d *platform.Decision) bool { return names(d, r.Key) })
+}
+
+func (o *oracle) skips(environment, gate string, r *platform.Release) bool {
+	return o.decided(environment, "Override", func(d *platform.Decision) bool {
+		return names(d, r.Key) && slices.Contains(d.Skip, gate) && (d.Release == "" || d.Release == r.Digest) && (d.Version == "" || d.Version == r.Version)
+	}) != nil
+}
+
+// untouchable holds a change of bytes against holds and windows.
+func (o *oracle) untouchable(s *stage, is *platform.Release, changed, gone []string) {
+	hold := o.decided(s.name, "Hold", func(d *platform.Decision) bool {
+		switch {
+		case d.Cluster != "":
+			return slices.Contains(changed, d.Cluster) || slices.Contains(gone, d.Cluster) && !is.Absent
+		case d.Team != "":
+			return d.Team == is.Key.Team
+		case d.Request != nil || d.Offering != "":
+			return names(d, is.Key)
+		}
+		return true
+	})
+	if hold != nil && (hold.Cluster != "" || !o.skips(s.name, "hold", is)) {
+		o.breaks("%s changes %s on %v%v past %s", s.name, is.Key, changed, gone, hold.File)
+	}
+	if r := o.requests[is.Key]; r != nil && r.hold[s.name] && slices.Contains(r.in, s.name) && !o.skips(s.name, "hold", is) && !o.world.broken[is.Key] {
+		o.breaks("%s changes %s past its own hold", s.name, is.Key)
+	}
+	for _, window := range o.platform.Environments[s.name].Windows {
+		now := o.now()
+		if window.Contains(now.Wall) && window.Contains(now.Steady) == !window.Deny {
+			continue
+		}
+		if !o.skips(s.name, "window", is) {
+			o.breaks("%s changes %s outside its window", s.name, is.Key)
+		}
+	}
+}
+
+// failures notes the render keys that were rejected since.
+func (o *oracle) failures(was, is *platform.Release) {
+	had := 0
+	if was != nil {
+		had = len(was.Promotion.Rejected)
+	}
+	for i, f := range is.Promotion.Rejected {
+		if i >= had {
+			o.rejected[at(f.Cluster, f.RenderKey)] = o.approvals
+		}
+	}
+}
+
+// again holds a change of bytes against what failed before: only a decision that was merged since lets it in.
+func (o *oracle) again(s *stage, is *platform.Release, changed []string, pin *platform.Decision) {
+	for _, c := range changed {
+		since, failed := o.rejected[at(c, is.Clusters[c].RenderKey)]
+		if !failed {
+			continue
+		}
+		later := func(d *platform.Decision) bool { return number(d) > since }
+		approved := o.decided(s.name, "Approval", func(d *platform.Decision) bool {
+			return later(d) && (d.Release == is.Digest || d.Version != "" && d.Version == is.Version || d.Plan != "")
+		})
+		if approved == nil && (pin == nil || !later(pin)) {
+			o.breaks("%s takes %s on %s again, which failed there", s.name, is.Clusters[c].RenderKey, c)
+		}
+	}
+}
+
+func number(d *platform.Decision) (n int) {
+	_, _ = fmt.Sscanf(d.Name, "d%d", &n)
+	return n
+}

@@ -1,0 +1,95 @@
+package promotion_test
+
+import (
+	"cmp"
+	"fmt"
+
+	"transom.dev/render/platform"
+)
+
+// entered holds a release that came by itself against proof, approval and history.
+func (o *oracle) entered(s *stage, was, is *platform.Release) {
+	e := o.platform.Environments[s.name]
+	if was != nil && !was.Absent && is.Commit <= was.Commit {
+		o.breaks("%s takes %s of %s after %s of %s by itself", s.name, is.Digest, is.Commit, was.Digest, was.Commit)
+	}
+	approved := o.approved(s.name, was, is)
+	if e.Gates.Approval == "required" && approved == nil && !o.skips(s.name, "approval", is) {
+		o.breaks("%s takes %s without an approval", s.name, is.Digest)
+	}
+	if was != nil && !was.Absent && was.Version != is.Version && is.Promotion.Rollout != nil {
+		o.step(s, is)
+	}
+	if len(e.PromotesFrom) == 0 {
+		return
+	}
+	proofs := 0
+	for _, up := range o.upstream(e, is.Request) {
+		id := at(up, is.Key.Name, is.Digest)
+		bytes, ran := o.rendered[id]
+		if was != nil && !was.Absent && (asksSame(up, was, is) || ran && o.rendered[at(up, is.Key.Name, was.Digest)] == bytes) {
+			continue
+		}
+		proofs++
+		need := e.Gates.Soak
+		if o.skips(s.name, "soak", is) {
+			need = 0
+		}
+		if !ran || o.soaked[id] < need {
+			o.breaks("%s takes %s, which was well in %s for %s", s.name, is.Digest, up, o.soaked[id])
+		}
+	}
+	if proofs == 0 && e.Gates.Unproven != "allow" && (approved == nil || approved.Release != is.Digest) {
+		o.breaks("%s takes the unproven %s without an approval of exactly it", s.name, is.Digest)
+	}
+}
+
+// asksSame reports whether two releases ask for the same in an environment.
+func asksSame(environment string, a, b *platform.Release) bool {
+	ask := func(r *platform.Release) string {
+		return fmt.Sprint(r.Version, r.Request.Parameters, r.Request.Environments[environment].Parameters)
+	}
+	return ask(a) == ask(b)
+}
+
+// upstream lists the nearest environments before one that a request is in.
+func (o *oracle) upstream(e *platform.Environment, spec *platform.RequestSpec) (list []string) {
+	for _, up := range e.PromotesFrom {
+		if _, placed := spec.Environments[up]; placed {
+			list = append(list, up)
+		} else {
+			list = append(list, o.upstream(o.platform.Environments[up], spec)...)
+		}
+	}
+	return list
+}
+
+// approved returns the Approval that admits a release, one of exactly it before one of its version.
+func (o *oracle) approved(environment string, was, is *platform.Release) *platform.Decision {
+	exact := o.decided(environment, "Approval", func(d *platform.Decision) bool {
+		return d.Request != nil && *d.Request == is.Key && d.Release == is.Digest
+	})
+	if exact != nil || was == nil || was.Absent || was.Version == is.Version {
+		return exact
+	}
+	same := fmt.Sprint(was.Request.Parameters, was.Request.Environments[environment].Parameters) ==
+		fmt.Sprint(is.Request.Parameters, is.Request.Environments[environment].Parameters)
+	return o.decided(environment, "Approval", func(d *platform.Decision) bool { return same && d.Version == is.Version })
+}
+
+// step counts the instances that a version which is bad everywhere reaches as a step from another.
+func (o *oracle) step(s *stage, is *platform.Release) {
+	if f := cmp.Or(o.faults[is.Version], o.faults[is.Version+"@"+s.name]); f == "" || f == gutter {
+		return
+	}
+	id := at(s.name, is.Version)
+	if o.stepped[id] == nil {
+		o.stepped[id] = map[string]bool{}
+	}
+	o.stepped[id][is.Key.Name] = true
+	limits := o.platform.Environments[s.name].Rollout.Instances
+	approved := o.decided(s.name, "Approval", func(d *platform.Decision) bool { return d.Version == is.Version || d.Release != "" })
+	if len(o.stepped[id]) > max(limits.First, limits.MaxFailures) && approved == nil {
+		o.breaks("%s lets %s into %d instances, and it fails in all", s.name, is.Version, len(o.stepped[id]))
+	}
+}
