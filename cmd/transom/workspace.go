@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
 	"os"
 	"slices"
+	"strings"
 
 	"transom.dev/reconciler/gitrepo"
 	"transom.dev/render"
@@ -74,8 +76,22 @@ func renderFresh(p *platform.Platform) (map[string]*render.State, error) {
 	return states, nil
 }
 
+// environments lists a platform's, in the order in which releases go through them.
 func environments(p *platform.Platform) []string {
-	return slices.Sorted(maps.Keys(p.Environments))
+	var before func(name string, seen []string) int
+	before = func(name string, seen []string) (n int) {
+		e := p.Environments[name]
+		if e == nil || slices.Contains(seen, name) {
+			return 0 // promotion in a circle is a Problem
+		}
+		for _, up := range e.PromotesFrom {
+			n = max(n, 1+before(up, append(seen, name)))
+		}
+		return n
+	}
+	return slices.SortedFunc(maps.Keys(p.Environments), func(a, b string) int {
+		return cmp.Or(cmp.Compare(before(a, nil), before(b, nil)), strings.Compare(a, b))
+	})
 }
 
 // mistakes gathers every Problem and Warning of a platform and of its rendering, each once, sorted. One mistake of an
