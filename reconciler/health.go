@@ -75,8 +75,9 @@ func (l *ledger) placed(r fleet.Result) bool {
 	at := place{r.Environment, r.Cluster, platform.RequestKey{Team: r.Team, Name: r.Request}}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s, next := l.at(at), promotion.Observation{}
-	if next = observation(r, s.Observation); next.Revision != s.Revision {
+	s := l.at(at)
+	next := observation(r, s.Observation)
+	if next.Revision != s.Revision {
 		s.saved = 0
 	}
 	if c := r.Checkpoint; c.Revision != "" && c.Revision == next.Revision {

@@ -50,8 +50,6 @@ func (r *Reconciler) Reconcile(ctx context.Context, p *platform.Platform, l *lan
 		if errors.Is(err, gitrepo.ErrRaced) && attempt < races {
 			continue
 		}
-		deployed := r.phase(l.name, "deploy")
-		defer deployed()
 		return errors.Join(err, r.deploy(ctx, p, l, held))
 	}
 }

@@ -83,8 +83,10 @@ func TestContentSaysWhyItCannotBeHad(t *testing.T) {
 
 // TestContentTakesTheVersionThatTheEnvironmentNames by itself, as the head does.
 func TestContentTakesTheVersionThatTheEnvironmentNames(t *testing.T) {
-	p := load(t, map[string]string{"offerings/postgres/1.6.0/version.yaml": version(" {parameters: {type: object, x-kubernetes-preserve-unknown-fields: true}}"),
-		"offerings/postgres/1.6.0/kustomization.yaml": "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n"})
+	p := load(t, map[string]string{
+		"offerings/postgres/1.6.0/version.yaml":       version(" {parameters: {type: object, x-kubernetes-preserve-unknown-fields: true}}"),
+		"offerings/postgres/1.6.0/kustomization.yaml": "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n",
+	})
 	head := instance(t, p, "dev", "payments/orders-db")
 	spec := *head.Request.Spec.Released()
 	spec.Environments = map[string]platform.RequestEnvironment{"dev": {Version: "1.6"}, "gone": {}}
