@@ -85,7 +85,7 @@ func (p *Pass) admitRelease(c *change, m *move) *platform.Release {
 		return p.adopt(c, m)
 	}
 	leaving := p.mayGo(c)
-	now, gate := p.reach(c.Base, nil, c.moving)
+	now, gate := p.reach(c.Next, c.Base, nil, c.moving)
 	if len(now) == 0 && (len(c.moving) > 0 || len(leaving) == 0) {
 		if gate != nil {
 			standing := p.standing(c.key)
@@ -97,9 +97,8 @@ func (p *Pass) admitRelease(c *change, m *move) *platform.Release {
 	to := p.compose(c, now, leaving)
 	to.Promotion.Origin, to.Promotion.Admitted = "", p.admitted(c)
 	to.Promotion.PromotedFrom, to.Promotion.Gates = m.from, m.gates
-	if m.group != "" {
-		to.Promotion.Gates = append(to.Promotion.Gates, platform.ReleaseGate{Gate: "rollout", Figure: called(m.group)})
-	}
+	to.Promotion.Gates = append(to.Promotion.Gates, groupsOf(c.Base, to, m.group)...)
+	readmit(to, c.Next, c.moving)
 	to.Promotion.Ran = p.left(c.Base)
 	to.Promotion.Rollout = p.rollout(m.cause, m.group, now, without(c.moving, now))
 	to.Commit = m.content.Commit
@@ -188,11 +187,12 @@ func keep(placed map[string]platform.ReleasePlacement, clusters []string) map[st
 	return out
 }
 
-// reach returns which of the clusters to move it is the turn of, without those that a person holds, and what they wait for.
-func (p *Pass) reach(base *platform.Release, moved, pending []string) (now []string, gate *Gate) {
+// reach returns which of the clusters to move to a release it is the turn of, without those that a person holds, and what
+// they wait for.
+func (p *Pass) reach(to, base *platform.Release, moved, pending []string) (now []string, gate *Gate) {
 	now, gate = p.turn(base, moved, pending)
 	for _, cluster := range slices.Clone(now) {
-		if held := p.holdOf(cluster); held != nil {
+		if held := p.holdOf(cluster, to); held != nil {
 			now, gate = without(now, []string{cluster}), held
 		}
 	}
@@ -207,7 +207,7 @@ func (p *Pass) mayGo(c *change) []string {
 		}
 		return nil
 	}
-	return slices.DeleteFunc(slices.Clone(c.gone), func(cluster string) bool { return p.holdOf(cluster) != nil })
+	return slices.DeleteFunc(slices.Clone(c.gone), func(cluster string) bool { return p.holdOf(cluster, c.Next) != nil })
 }
 
 // admitted are the render keys that enter with a release where every change needs an approval: what its later waves bring

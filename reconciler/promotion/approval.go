@@ -95,6 +95,14 @@ func rejected(base *platform.Release, keys map[string]string, approvals []*platf
 	return nil
 }
 
+// readmit forgets the failures of what enters now, since a person let it in again: once, and whatever becomes of the file in
+// which that was said.
+func readmit(to, next *platform.Release, clusters []string) {
+	to.Promotion.Rejected = slices.DeleteFunc(slices.Clone(to.Promotion.Rejected), func(f platform.ReleaseFailure) bool {
+		return slices.Contains(clusters, f.Cluster) && next.Clusters[f.Cluster].RenderKey == f.RenderKey
+	})
+}
+
 // readmitted reports whether an Approval came after a render key failed for the last time.
 func readmitted(base *platform.Release, f platform.ReleaseFailure, approvals []*platform.Decision) bool {
 	for _, later := range slices.Backward(base.Promotion.Rejected) {

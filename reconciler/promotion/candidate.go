@@ -28,11 +28,11 @@ type candidate struct {
 // pick returns what an instance should have next, or nil, and the instance of what it has.
 func (p *Pass) pick(s *subject) (next *candidate, stay *platform.Instance) {
 	stay = p.current(s)
-	if p.view.Prospects.Broken(s.key) {
-		return nil, stay
-	}
 	if pin := p.pinOf(s); pin != nil {
 		return p.pinned(s, pin), stay
+	}
+	if p.view.Prospects.Broken(s.key) {
+		return nil, stay
 	}
 	if s.head == nil {
 		return p.removal(s), stay
@@ -71,6 +71,9 @@ func (p *Pass) current(s *subject) *platform.Instance {
 	i, problems := p.view.Prospects.Resolve(s.key, ContentOf(s.base))
 	if len(problems) > 0 {
 		p.wait(s.key, problem(problems))
+	}
+	if i != nil && i.Release != s.base.Digest {
+		return nil // the environment resolves the version itself, and to another one by now
 	}
 	return i
 }
@@ -295,6 +298,25 @@ func (p *Pass) gates(s *subject, c *candidate) {
 	if g := p.window(); g != nil && !skips("window") {
 		c.closed = append(c.closed, *g)
 	}
+	if g := p.nowhere(s, c); g != nil {
+		c.closed = append(c.closed, *g)
+	}
+}
+
+// nowhere returns why a candidate could begin on none of its clusters, or nil. It must not take a place in a rollout from
+// instances that could.
+func (p *Pass) nowhere(s *subject, c *candidate) *Gate {
+	var moving []string
+	for _, cluster := range sortedKeys(c.keys) {
+		if s.base == nil || s.base.Clusters[cluster].RenderKey != c.keys[cluster] {
+			moving = append(moving, cluster)
+		}
+	}
+	to := &platform.Release{Key: s.key, Digest: c.instance.Release, Offering: c.instance.Offering.Name, Version: c.instance.Version.Number.String()}
+	if now, gate := p.reach(to, s.base, nil, moving); len(now) == 0 && len(moving) > 0 {
+		return gate
+	}
+	return nil
 }
 
 func isApproval(g platform.ReleaseGate) bool { return g.Gate == "approval" }

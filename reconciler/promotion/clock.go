@@ -34,6 +34,14 @@ func (c Clock) either(open func(time.Time) bool) bool {
 	return open(c.Wall) || c.Jumped() != 0 && open(c.Steady)
 }
 
+// past is when, on the machine's clock, a time is over by both; zero stays zero.
+func (c Clock) past(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return t.Add(max(c.Jumped(), 0))
+}
+
 // in is the time that d from now will be on the machine's clock.
 func (c Clock) in(d time.Duration) time.Time { return c.Wall.Add(d) }
 

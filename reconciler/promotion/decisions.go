@@ -28,7 +28,7 @@ func (v *View) decide() (d decisions) {
 			d.holds = append(d.holds, c)
 		case c.Kind == "Pin" && v.Now.either(inForce):
 			d.pins = append(d.pins, c)
-			d.edges = append(d.edges, c.Until)
+			d.edges = append(d.edges, v.Now.past(c.Until))
 		case c.Kind == "Override" && v.Now.both(inForce):
 			d.overrides = append(d.overrides, c)
 		}

@@ -105,6 +105,9 @@ func (p *Pass) limitDeletions() {
 		p.Deletions = ""
 		for k := range d.instances {
 			p.admitDeletion(k)
+			if m := p.moves[k]; m != nil {
+				m.gates = append(m.gates, p.by("approval", approval))
+			}
 		}
 	}
 	if gate == nil {

@@ -86,6 +86,10 @@ func (p *Pass) goOn(c *change, approved bool) *platform.Release {
 		p.wait(c.key, *frozen)
 		return c.Base
 	}
+	if len(pending) > 0 && p.withdrawn(c.Base) {
+		p.wait(c.key, Gate{Name: "rollout", Reason: fmt.Sprintf("%s@%s is withdrawn", c.Base.Offering, c.Base.Version), Opens: "a newer release"})
+		return p.letGo(c, approved)
+	}
 	if g := p.blocked(c, p.covers(c, slices.Concat(joined, pending), approved)); g != nil {
 		p.wait(c.key, *g)
 		return p.noted(c, approved)
@@ -97,16 +101,17 @@ func (p *Pass) goOn(c *change, approved bool) *platform.Release {
 	var now []string
 	if under {
 		var gate *Gate
-		if now, gate = p.reach(c.Base, rollout.Moved, pending); gate != nil {
+		if now, gate = p.reach(c.Next, c.Base, rollout.Moved, pending); gate != nil {
 			p.wait(c.key, *gate)
 		}
 	}
-	now = slices.Concat(now, slices.DeleteFunc(joined, func(cluster string) bool { return p.holdOf(cluster) != nil }))
+	now = slices.Concat(now, slices.DeleteFunc(joined, func(cluster string) bool { return p.holdOf(cluster, c.Next) != nil }))
 	leaving := p.mayGo(c)
 	if len(now)+len(leaving) == 0 {
 		return p.noted(c, approved)
 	}
 	to := p.compose(c, now, leaving)
+	readmit(to, c.Next, now)
 	for _, cluster := range now {
 		if slices.Contains(pending, cluster) {
 			to.Promotion.Rollout.Moved = append(to.Promotion.Rollout.Moved, cluster)
@@ -152,7 +157,11 @@ func (p *Pass) renew(c *change, approved bool, wanting *int) *platform.Release {
 		return p.letGo(c, approved)
 	}
 	gate, group := p.renewable(c, approved), ""
+	var now []string
 	if gate == nil {
+		now, gate = p.reach(c.Next, c.Base, nil, c.moving)
+	}
+	if len(now) > 0 {
 		cause := "environment"
 		if open := c.Base.Promotion.Rollout; open != nil && open.Cause == "version" {
 			cause = open.Cause // it is the same rollout still, with other bytes
@@ -165,10 +174,7 @@ func (p *Pass) renew(c *change, approved bool, wanting *int) *platform.Release {
 			if cause == "version" {
 				group = c.Base.Promotion.Rollout.Group
 			}
-			var now []string
-			if now, gate = p.reach(c.Base, nil, c.moving); len(now) > 0 {
-				return p.renewed(c, cause, group, now, approved)
-			}
+			return p.renewed(c, cause, group, now, approved)
 		}
 	}
 	if gate != nil {
@@ -208,10 +214,11 @@ func (p *Pass) enterGroup(name string, wanting *int) *Gate {
 func (p *Pass) renewed(c *change, cause, group string, now []string, approved bool) *platform.Release {
 	to := p.compose(c, now, p.mayGo(c))
 	to.Promotion.Ran = p.left(c.Base)
-	to.Promotion.Gates = nil
-	if group != "" {
-		to.Promotion.Gates = []platform.ReleaseGate{{Gate: "rollout", Figure: called(group)}}
+	to.Promotion.Gates = groupsOf(c.Base, to, group)
+	if approved && p.plan != nil {
+		to.Promotion.Gates = append(to.Promotion.Gates, p.by("approval", p.plan))
 	}
+	readmit(to, c.Next, c.moving)
 	to.Promotion.Rollout = p.rollout(cause, group, now, without(c.moving, now))
 	p.standing(c.key).State = Moving
 	return p.keepAdmitted(to, c, approved)

@@ -152,6 +152,7 @@ func (p *Pass) resume(s *subject) {
 			r = s.edit()
 			r.Promotion.Rollout.Stopped = ""
 			r.Promotion.Rollout.Entered = p.view.Now.stamp()
+			r.Promotion.Rejected = slices.DeleteFunc(r.Promotion.Rejected, func(f platform.ReleaseFailure) bool { return f.Release == r.Digest })
 			return
 		}
 	}

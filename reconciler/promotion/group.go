@@ -50,16 +50,31 @@ func (p *Pass) count(r *platform.Release) {
 			p.rollouts.of(name).failed++
 		}
 	}
-	switch {
-	case rollout == nil:
-		for _, g := range r.Promotion.Gates {
-			if g.Gate == "rollout" {
-				p.rollouts.of(g.Figure).healthy++
-			}
+	for _, g := range r.Promotion.Gates {
+		if g.Gate == "rollout" && (rollout == nil || rollout.Group != g.Figure) {
+			p.rollouts.of(g.Figure).healthy++
 		}
-	case rollout.Group != "" && rollout.Stopped == "":
+	}
+	if rollout != nil && rollout.Group != "" && rollout.Stopped == "" {
 		p.rollouts.of(rollout.Group).flying++
 	}
+}
+
+// groupsOf are the groups, by the names that group counts by, that an instance is in with what enters now: the one of the change, and that of the version which
+// it has already and was healthy with.
+func groupsOf(base, to *platform.Release, group string) (list []platform.ReleaseGate) {
+	if runs(base) && base.VersionDigest == to.VersionDigest && (base.Promotion.Rollout == nil || base.Promotion.Rollout.Stopped == "") {
+		for _, g := range base.Promotion.Gates {
+			if g.Gate == "rollout" && g.Figure != group && !isEnvironment(g.Figure) &&
+				(base.Promotion.Rollout == nil || base.Promotion.Rollout.Group != g.Figure) {
+				list = append(list, g)
+			}
+		}
+	}
+	if group != "" {
+		list = append(list, platform.ReleaseGate{Gate: "rollout", Figure: group})
+	}
+	return list
 }
 
 // failedIn lists the groups that an instance failed in, each once.

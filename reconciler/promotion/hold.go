@@ -13,7 +13,7 @@ func (p *Pass) hold(s *subject, offering string) *Gate {
 	for _, c := range p.decisions.holds {
 		whole := c.Request == nil && c.Team == "" && c.Offering == "" && c.Cluster == ""
 		if whole || about(c, s.key, offering) || c.Team == s.key.Team {
-			return held(c)
+			return p.held(c)
 		}
 	}
 	if s.head != nil && s.head.Request.Spec.Environments[p.view.Environment.Name].Hold {
@@ -26,18 +26,18 @@ func (p *Pass) hold(s *subject, offering string) *Gate {
 	return nil
 }
 
-// holdOf returns what holds a cluster back, or nil.
-func (p *Pass) holdOf(cluster string) *Gate {
+// holdOf returns what holds a cluster back from a release, or nil.
+func (p *Pass) holdOf(cluster string, r *platform.Release) *Gate {
 	for _, c := range p.decisions.holds {
-		if c.Cluster == cluster {
-			return held(c)
+		if c.Cluster == cluster && p.overridden("hold", r.Key, r.Digest, r.Offering, r.Version) == nil {
+			return p.held(c)
 		}
 	}
 	return nil
 }
 
-func held(c *platform.Decision) *Gate {
-	g := &Gate{Name: "hold", Reason: "held by " + c.File, Since: c.From, Opens: "whoever removes " + c.File, At: c.Until}
+func (p *Pass) held(c *platform.Decision) *Gate {
+	g := &Gate{Name: "hold", Reason: "held by " + c.File, Since: c.From, Opens: "whoever removes " + c.File, At: p.view.Now.past(c.Until)}
 	if c.Reason != "" {
 		g.Reason += ": " + c.Reason
 	}

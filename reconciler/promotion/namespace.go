@@ -6,7 +6,7 @@ package promotion
 func (p *Pass) AdmitNamespaces(digest string) bool {
 	for _, h := range p.decisions.holds {
 		if h.Request == nil && h.Team == "" && h.Offering == "" && h.Cluster == "" {
-			p.wake(h.Until)
+			p.wake(p.view.Now.past(h.Until))
 			return false
 		}
 	}

@@ -2,6 +2,7 @@ package promotion_test
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 
 	"transom.dev/render/platform"
@@ -36,7 +37,7 @@ func (o *oracle) untouchable(s *stage, is *platform.Release, changed, gone []str
 	hold := o.decided(s.name, "Hold", func(d *platform.Decision) bool {
 		switch {
 		case d.Cluster != "":
-			return slices.Contains(changed, d.Cluster) || slices.Contains(gone, d.Cluster) && !is.Absent
+			return slices.Contains(changed, d.Cluster) || slices.Contains(gone, d.Cluster)
 		case d.Team != "":
 			return d.Team == is.Key.Team
 		case d.Request != nil || d.Offering != "":
@@ -44,7 +45,7 @@ func (o *oracle) untouchable(s *stage, is *platform.Release, changed, gone []str
 		}
 		return true
 	})
-	if hold != nil && (hold.Cluster != "" || !o.skips(s.name, "hold", is)) {
+	if hold != nil && !o.skips(s.name, "hold", is) {
 		o.breaks("%s changes %s on %v%v past %s", s.name, is.Key, changed, gone, hold.File)
 	}
 	if r := o.requests[is.Key]; r != nil && r.hold[s.name] && slices.Contains(r.in, s.name) && !o.skips(s.name, "hold", is) && !o.world.broken[is.Key] {
@@ -61,31 +62,43 @@ func (o *oracle) untouchable(s *stage, is *platform.Release, changed, gone []str
 	}
 }
 
-// failures notes the render keys that were rejected since.
-func (o *oracle) failures(was, is *platform.Release) {
-	had := 0
+// failures notes the render keys that were rejected since, and those that are taken again, for which somebody has decided.
+func (o *oracle) failures(environment string, was, is *platform.Release) {
+	var had []platform.ReleaseFailure
 	if was != nil {
-		had = len(was.Promotion.Rejected)
+		had = was.Promotion.Rejected
 	}
-	for i, f := range is.Promotion.Rejected {
-		if i >= had {
+	same := func(list []platform.ReleaseFailure, f platform.ReleaseFailure) bool {
+		return slices.ContainsFunc(list, func(o platform.ReleaseFailure) bool { return reflect.DeepEqual(o, f) })
+	}
+	for _, f := range had {
+		since := o.rejected[at(f.Cluster, f.RenderKey)]
+		if !same(is.Promotion.Rejected, f) && o.readmits(environment, f.Release, f.Version, is.Key, since) {
+			delete(o.rejected, at(f.Cluster, f.RenderKey))
+		}
+	}
+	for _, f := range is.Promotion.Rejected {
+		if !same(had, f) {
 			o.rejected[at(f.Cluster, f.RenderKey)] = o.approvals
 		}
 	}
 }
 
+// readmits reports whether a person has decided since for something that failed.
+func (o *oracle) readmits(environment, release, version string, k platform.RequestKey, since int) bool {
+	return slices.ContainsFunc(o.platform.Decisions, func(d *platform.Decision) bool {
+		if d.Environment != environment || number(d) <= since {
+			return false
+		}
+		return d.Kind == "Approval" && (d.Release == release || d.Version != "" && d.Version == version || d.Plan != "") || d.Kind == "Pin" && names(d, k)
+	})
+}
+
 // again holds a change of bytes against what failed before: only a decision that was merged since lets it in.
-func (o *oracle) again(s *stage, is *platform.Release, changed []string, pin *platform.Decision) {
+func (o *oracle) again(s *stage, is *platform.Release, changed []string) {
 	for _, c := range changed {
 		since, failed := o.rejected[at(c, is.Clusters[c].RenderKey)]
-		if !failed {
-			continue
-		}
-		later := func(d *platform.Decision) bool { return number(d) > since }
-		approved := o.decided(s.name, "Approval", func(d *platform.Decision) bool {
-			return later(d) && (d.Release == is.Digest || d.Version != "" && d.Version == is.Version || d.Plan != "")
-		})
-		if approved == nil && (pin == nil || !later(pin)) {
+		if failed && !o.readmits(s.name, is.Digest, is.Version, is.Key, since) {
 			o.breaks("%s takes %s on %s again, which failed there", s.name, is.Clusters[c].RenderKey, c)
 		}
 	}

@@ -125,7 +125,7 @@ func (o *oracle) committed(s *stage, p *promotion.Pass) {
 func (o *oracle) judged(s *stage, p *promotion.Pass, was, is *platform.Release) {
 	k, id := is.Key, at(s.name, is.Key.Name)
 	changed, gone := differ(was, is)
-	o.failures(was, is)
+	o.failures(s.name, was, is)
 	o.over(s, was, p.Records[k])
 	if _, back := p.Restore[k]; back && is.Promotion.Rollout.Cause == "rollback" {
 		o.rollbacks[id]++
@@ -140,10 +140,10 @@ func (o *oracle) judged(s *stage, p *promotion.Pass, was, is *platform.Release) 
 	pin := o.pin(s.name, is)
 	if len(changed)+len(gone) > 0 {
 		o.entries[id]++
-		if pin == nil {
+		if _, back := p.Restore[k]; !back {
 			o.untouchable(s, is, changed, gone)
 		}
-		o.again(s, is, changed, pin)
+		o.again(s, is, changed)
 		o.waves(s, is, changed)
 	}
 	if was != nil && !was.Absent && pin != nil && pin.Release == was.Digest && is.Digest != was.Digest {

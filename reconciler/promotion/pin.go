@@ -25,7 +25,7 @@ func (p *Pass) pinned(s *subject, pin *platform.Decision) *candidate {
 		return nil
 	}
 	if ran := p.ranAs(s, pin); ran != nil {
-		return &candidate{cause: "pin", restore: ran, passed: []platform.ReleaseGate{p.by("pin", pin)}}
+		return &candidate{cause: "pin", restore: ran, passed: []platform.ReleaseGate{p.by("pin", pin)}} // as a rollback, which nothing holds
 	}
 	for _, content := range p.pinnable(s, pin) {
 		i, problems := p.view.Prospects.Resolve(s.key, content)
@@ -45,6 +45,10 @@ func (p *Pass) pinned(s *subject, pin *platform.Decision) *candidate {
 			p.wait(s.key, *rejected)
 			return nil
 		}
+		if closed := p.barred(s, i); len(closed) > 0 {
+			p.wait(s.key, closed...)
+			return nil
+		}
 		return c
 	}
 	p.wait(s.key, Gate{
@@ -52,6 +56,21 @@ func (p *Pass) pinned(s *subject, pin *platform.Decision) *candidate {
 		Opens: "whoever changes or removes " + pin.File,
 	})
 	return nil
+}
+
+// barred are the gates that are closed for what a pin asks for and never was healthy here. A pin is an approval, and nothing
+// else.
+func (p *Pass) barred(s *subject, i *platform.Instance) (closed []Gate) {
+	skips := func(gate string) bool {
+		return p.overridden(gate, s.key, i.Release, i.Offering.Name, i.Version.Number.String()) != nil
+	}
+	if g := p.hold(s, i.Offering.Name); g != nil && !skips("hold") {
+		closed = append(closed, *g)
+	}
+	if g := p.window(); g != nil && !skips("window") {
+		closed = append(closed, *g)
+	}
+	return closed
 }
 
 // since are the decisions that readmit what a pin asks for: the pin itself among them, once.

@@ -2,6 +2,7 @@ package promotion
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 // changes, something gets through.
 func (p *Pass) protected(s *subject, skips func(string) bool) *Gate {
 	e, r := p.view.Environment, s.base
-	if !runs(r) || e.Gates.Replace == "newest" {
+	if !runs(r) || e.Gates.Replace == "newest" || p.withdrawn(r) {
 		return nil
 	}
 	now := p.view.condition(e, r, nil)
@@ -21,7 +22,7 @@ func (p *Pass) protected(s *subject, skips func(string) bool) *Gate {
 		if rollout.Stopped != "" || rollout.Cause == "rollback" || p.lost(r, now) {
 			return nil
 		}
-		if len(rollout.Pending) > 0 {
+		if len(rollout.Pending) > 0 && p.current(s) != nil { // what cannot be resolved any more goes no further
 			return &Gate{Name: "rollout", Reason: "what runs here is still on its way to " + strings.Join(rollout.Pending, ", "), Opens: "its rollout, or its failure"}
 		}
 	}
@@ -48,6 +49,14 @@ func (p *Pass) protected(s *subject, skips func(string) bool) *Gate {
 	return nil
 }
 
+// withdrawn reports whether the version that a record names was withdrawn.
+func (p *Pass) withdrawn(r *platform.Release) bool {
+	o := p.view.Platform.Offerings[r.Offering]
+	return o != nil && slices.ContainsFunc(o.Versions, func(v *platform.Version) bool {
+		return v.Number.String() == r.Version && v.Lifecycle == platform.Withdrawn
+	})
+}
+
 // lost reports whether what runs will not get healthy by waiting: it failed, cannot start, or was healthy and is not for
 // longer than grace.
 func (p *Pass) lost(r *platform.Release, now condition) bool {
@@ -61,8 +70,8 @@ func (p *Pass) lost(r *platform.Release, now condition) bool {
 	return said.broke(p.view.Environment.Rollout.ProgressDeadline)
 }
 
-// wouldTake reports whether an environment has use for the proof of what runs here: it does not run that yet, it is not
-// pinned to something else, and what runs here is more than the bytes that it has proof of.
+// wouldTake reports whether an environment has use for the proof of what runs here: it does not run that yet, it has
+// nothing newer, and what runs here is more than the bytes that it has proof of.
 func (p *Pass) wouldTake(d *platform.Environment, s *subject, r *platform.Release) bool {
 	there := p.view.Elsewhere[d.Name][s.key]
 	if there == nil {

@@ -42,6 +42,11 @@ func (p *Pass) removal(s *subject) *candidate {
 	if g := p.hold(s, s.base.Offering); g != nil && !skips("hold") {
 		c.closed = append(c.closed, *g)
 	}
+	for _, cluster := range sortedKeys(s.base.Clusters) { // it leaves all of them at once
+		if g := p.holdOf(cluster, &platform.Release{Key: s.key, Digest: digest, Offering: s.base.Offering, Version: s.base.Version}); g != nil {
+			c.closed = append(c.closed, *g)
+		}
+	}
 	if g := p.window(); g != nil && !skips("window") {
 		c.closed = append(c.closed, *g)
 	}
@@ -126,14 +131,33 @@ func (p *Pass) consumers(k platform.RequestKey) []platform.RequestKey {
 			if r.Absent && (r.Promotion.Rollout == nil || len(r.Promotion.Rollout.Pending) == 0) {
 				continue
 			}
-			for _, provider := range r.Bindings(p.view.Environment.Name) {
-				p.lazy.consumers[provider] = append(p.lazy.consumers[provider], consumer)
+			for _, bound := range []*platform.Release{r, p.mayReturn(consumer, r)} {
+				if bound == nil {
+					continue
+				}
+				for _, provider := range bound.Bindings(p.view.Environment.Name) {
+					p.lazy.consumers[provider] = append(p.lazy.consumers[provider], consumer)
+				}
 			}
 		}
 	}
 	users := p.lazy.consumers[k]
 	slices.SortFunc(users, platform.RequestKey.Compare)
 	return users
+}
+
+// mayReturn is what a consumer still has on clusters that wait for their turn, and goes back to if its rollout fails; nil: it
+// has left that for good.
+func (p *Pass) mayReturn(k platform.RequestKey, r *platform.Release) *platform.Release {
+	ran := r.Promotion.Ran
+	if r.Absent || r.Promotion.Rollout == nil || len(ran) == 0 {
+		return nil
+	}
+	before, err := p.view.Prospects.Ran(ran[len(ran)-1].State, k)
+	if err != nil || before == nil || before.Absent {
+		return nil
+	}
+	return before
 }
 
 // followRemoval waits until pruning is confirmed everywhere, and forgets a removal once no other environment of its path runs

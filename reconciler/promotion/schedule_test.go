@@ -30,7 +30,7 @@ var kinds = strings.Fields(`
 	wait wait wait wait wait wait wait wait wait wait wait wait wait wait wait wait
 	bump bump bump bump own revert add remove narrow widen
 	good good bad withdraw
-	approve approve approve version hold hold unhold unhold pin unpin unpin override
+	approve approve approve version unapprove hold hold unhold unhold pin unpin unpin override
 	flap flap flap lose regain regain restart restart jump race race race
 	put pause activate activate drain join breaks mends mends sick well well`)
 
@@ -246,9 +246,9 @@ func (w *world) decideSomething(e event, k platform.RequestKey, name, cluster st
 		d := []platform.Decision{{}, {Request: &k}, {Cluster: cluster}, {Offering: "web"}, {Team: "shop"}}[e.c%5]
 		d.Kind = "Hold"
 		w.decide(name, d)
-	case "unhold", "unpin":
+	case "unhold", "unpin", "unapprove":
 		w.requests[k].hold = nil
-		kind := map[string]string{"unhold": "Hold", "unpin": "Pin"}[e.kind]
+		kind := map[string]string{"unhold": "Hold", "unpin": "Pin", "unapprove": "Approval"}[e.kind]
 		for _, d := range slices.Clone(w.platform.Decisions) {
 			if d.Kind == kind {
 				w.undecide(d)

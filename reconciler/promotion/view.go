@@ -166,7 +166,7 @@ func (p *Pass) chooseOrphans(queue []*subject) []*subject {
 // what a pass costs.
 func (p *Pass) rests(k platform.RequestKey, base *platform.Release, head *platform.Instance) bool {
 	if base == nil || base.Digest != head.Release || base.Absent || base.Promotion.Rollout != nil ||
-		p.decisions.concern(k, base.Offering) || len(base.Clusters) != len(head.Clusters) {
+		p.decisions.concern(k, base.Offering) || slices.Contains(base.Promotion.Admitted, deletionsAdmitted) || len(base.Clusters) != len(head.Clusters) {
 		return false
 	}
 	for _, c := range head.Clusters {
@@ -243,7 +243,12 @@ func (p *Pass) stay(s *subject, i *platform.Instance) {
 	switch {
 	case i != nil:
 		p.Instances = append(p.Instances, i)
-		p.deleting(s, p.leaving(s.base, i))
+		leaving := p.leaving(s.base, i)
+		p.deleting(s, leaving)
+		if len(leaving) == 0 && slices.Contains(s.base.Promotion.Admitted, deletionsAdmitted) {
+			admitted := &s.edit().Promotion.Admitted // nothing is to go any more
+			*admitted = without(*admitted, []string{deletionsAdmitted})
+		}
 	case s.base != nil:
 		p.Keep[s.key] = true
 	}

@@ -42,7 +42,9 @@ func (p *Pass) shut(windows []platform.Window, open func(time.Time) bool) *Gate 
 	if skew := now.Jumped(); skew != 0 && open(now.Wall) {
 		g.Reason = fmt.Sprintf("the machine's clock was set by %s since Transom started: a window opens once both times are inside it", skew.Round(time.Second))
 		g.Opens = "time, or a restart"
-		g.At = now.Wall.Add(opening(windows, now.Steady, open).Sub(now.Steady))
+		if at := opening(windows, now.Steady, open); !at.IsZero() {
+			g.At = now.Wall.Add(at.Sub(now.Steady))
+		}
 		return g
 	}
 	g.At = opening(windows, now.Wall, open)
