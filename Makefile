@@ -6,7 +6,7 @@ GOLANGCI_LINT := $(CURDIR)/bin/tools/golangci-lint-v2.15.0
 GOFUMPT := $(CURDIR)/bin/tools/gofumpt-v0.12.0
 SANDBOX := e2e/sandbox
 
-.PHONY: help build test lint fmt generate verify demo bench
+.PHONY: browser help build test lint fmt generate verify demo bench
 help: ## Show this text
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -14,9 +14,15 @@ build: ## Build bin/transom and bin/sandbox (the first time takes minutes: the s
 	go build -o bin/transom ./cmd/transom
 	cd $(SANDBOX) && go build -ldflags="-s -w" -o $(CURDIR)/bin/sandbox .
 
-test: build ## Run every test, against the real binaries, real API servers and real Git
+test: build browser ## Run every test, against the real binaries, real API servers and real Git
 	cd $(SANDBOX) && go test -count=1 -timeout 30m ./...
 	go test -count=1 -timeout 60m ./...
+
+# The console is looked at in Chromium.
+browser:
+	@command -v chromium >/dev/null || { apt-get update && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends chromium; } || \
+	  { echo "the tests of the console need chromium on the PATH; install it" >&2; exit 1; }
 
 lint: $(GOLANGCI_LINT) ## Check style and common mistakes
 	$(GOLANGCI_LINT) run ./...
