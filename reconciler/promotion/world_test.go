@@ -1,6 +1,7 @@
 package promotion_test
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -33,8 +34,9 @@ type world struct {
 	sick      map[string]bool          // clusters on which nothing is healthy
 	flapping  map[string]time.Duration // placements that are not healthy until then
 	broken    map[platform.RequestKey]bool
-	putIn     map[string]int // what an environment puts into its instances
-	approvals int            // made, to tell one from another
+	putIn     map[string]int    // what an environment puts into its instances
+	only      map[string]string // requests that have one cluster of their environment dev alone
+	approvals int               // made, to tell one from another
 
 	asks  map[string][]*platform.Instance // at the head, by environment
 	made  map[string]*made                // of the head, by environment and release
@@ -54,9 +56,10 @@ const (
 
 // A request is what a developer has merged.
 type request struct {
-	p      int            // a parameter
-	own    map[string]int // a parameter by environment
-	in     []string       // environments
+	p      int               // a parameter
+	own    map[string]int    // a parameter by environment
+	at     map[string]string // a version constraint by environment
+	in     []string          // environments
 	hold   map[string]bool
 	pinned string // an exact version; empty: the newest of 1
 	binds  string // name of another request
@@ -205,7 +208,7 @@ func (r *request) spec() *platform.RequestSpec {
 		s.Version = r.pinned
 	}
 	for _, e := range r.in {
-		own := platform.RequestEnvironment{Hold: r.hold[e]}
+		own := platform.RequestEnvironment{Hold: r.hold[e], Version: r.at[e]}
 		if n, ok := r.own[e]; ok {
 			own.Parameters = map[string]any{"own": n}
 		}
@@ -226,6 +229,7 @@ func digestOf(k platform.RequestKey, s *platform.RequestSpec, version string) st
 		if own := s.Environments[e].Parameters["own"]; own != nil {
 			fmt.Fprintf(&b, "=%v", own)
 		}
+		b.WriteString(s.Environments[e].Version)
 	}
 	return b.String()
 }
@@ -241,7 +245,8 @@ func (w *world) resolve(environment string, k platform.RequestKey, s *platform.R
 		i.Bindings = map[string]platform.RequestKey{provider: key(name)}
 	}
 	for _, name := range slices.Sorted(maps.Keys(w.platform.Clusters)) {
-		if c := w.platform.Clusters[name]; c.Labels["environment"] == environment && c.State != platform.ClusterDraining {
+		if c := w.platform.Clusters[name]; c.Labels["environment"] == environment && c.State != platform.ClusterDraining &&
+			(environment != "dev" || w.only[k.Name] == "" || w.only[k.Name] == name) {
 			i.Clusters = append(i.Clusters, c)
 		}
 	}
@@ -251,7 +256,7 @@ func (w *world) resolve(environment string, k platform.RequestKey, s *platform.R
 // newest is the version that a constraint resolves to at the head.
 func (w *world) newest(constraint string) *platform.Version {
 	for _, v := range slices.Backward(w.platform.Offerings["web"].Versions) {
-		if v.Lifecycle != platform.Withdrawn && (constraint == "1" || constraint == v.Number.String()) {
+		if v.Lifecycle != platform.Withdrawn && (strings.HasPrefix(v.Number.String()+".", constraint+".")) {
 			return v
 		}
 	}
@@ -270,7 +275,7 @@ func (w *world) asked(environment string) (list []*platform.Instance) {
 			continue
 		}
 		s := r.spec()
-		if v := w.newest(s.Version); v != nil {
+		if v := w.newest(cmp.Or(r.at[environment], s.Version)); v != nil {
 			list = append(list, w.resolve(environment, k, s, v))
 		}
 	}
@@ -317,8 +322,11 @@ func (p prospects) Resolve(k platform.RequestKey, c promotion.Content) (*platfor
 	if _, placed := c.Spec.Environments[p.environment]; !placed {
 		return nil, nil
 	}
-	if known := p.made[p.environment+"|"+c.Digest]; known != nil {
+	if known := p.made[p.environment+"|"+c.Digest]; known != nil && c.Spec.Environments[p.environment].Version == "" {
 		return known.instance, nil
+	}
+	if own := c.Spec.Environments[p.environment].Version; own != "" { // it is resolved anew, at the head
+		return p.make(p.resolve(p.environment, k, c.Spec, p.newest(own))).instance, nil
 	}
 	for _, v := range p.platform.Offerings["web"].Versions {
 		if v.Number.String() == c.Version && (c.VersionDigest == "" || c.VersionDigest == v.Digest) {

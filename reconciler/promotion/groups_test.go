@@ -1,0 +1,74 @@
+package promotion_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"transom.dev/render/platform"
+)
+
+// with counts the instances that an environment has at a version.
+func (w *world) with(environment, version string) (n int) {
+	for _, r := range w.stages[environment].releases {
+		if !r.Absent && r.Version == version {
+			n++
+		}
+	}
+	return n
+}
+
+func TestManyInstancesEnterOnceTheFirstIsHealthy(t *testing.T) {
+	w := settled(t, "a", "b", "c", "d", "e", "f", "g", "h")
+	w.publish("1.1.0")
+	w.merge("1.1.0")
+	w.passes()
+	require.Equal(t, 1, w.with("dev", "1.1.0"))
+	w.settle(4 * tick)
+	require.Equal(t, 5, w.with("dev", "1.1.0"), "one is healthy, and half of eight are under way")
+	w.restart()
+	w.passes()
+	require.Equal(t, 5, w.with("dev", "1.1.0"), "a restart counts the same")
+	w.bump("a")
+	w.until(t, func() bool { return w.has("dev", "a") == "a:1.1.0:p2,dev,prod,staging" })
+	require.Contains(t, w.stages["dev"].releases[key("a")].Promotion.Gates, platform.ReleaseGate{Gate: "rollout", Figure: "version:web@1.1.0"},
+		"and an instance that moves on still counts for the version")
+}
+
+func TestInstanceThatCannotBeginTakesNoPlaceInARollout(t *testing.T) {
+	for name, change := range map[string]func(*world){
+		"a version":               func(w *world) { w.publish("1.1.0") },
+		"a change of environment": func(w *world) { w.putIn["dev"] = 1 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := settled(t, "a")
+			w.join("dev", "dev-2")
+			w.only = map[string]string{"a": "dev-1", "b": "dev-2"}
+			w.requests[key("b")] = everywhere(1)
+			w.merge("a is on dev-1, and b on dev-2")
+			w.settle(12 * time.Minute)
+			before := w.liveOn("dev", "dev-2", "b")
+			w.decide("dev", platform.Decision{Kind: "Hold", Cluster: "dev-1"})
+			change(w)
+			w.merge("something for both")
+			w.settle(2 * time.Minute)
+			require.NotEqual(t, before, w.liveOn("dev", "dev-2", "b"), "one that is held delays only itself")
+			require.Contains(t, w.gates("dev", "a"), "hold")
+		})
+	}
+}
+
+func TestWithdrawnVersionGoesNoFurther(t *testing.T) {
+	w := settled(t, "a")
+	v := w.publish("1.1.0")
+	w.merge("1.1.0")
+	w.until(t, func() bool { return w.version("prod", "a") == "1.1.0" })
+	v.Lifecycle = platform.Withdrawn
+	w.merge("1.1.0 is withdrawn")
+	for range 60 {
+		w.settle(tick)
+		require.NotContains(t, w.liveOn("prod", "prod-2", "a"), "1.1.0")
+	}
+	require.Equal(t, "1.0.0", w.version("prod", "a"), "what the head yields instead does not wait for its end")
+}
