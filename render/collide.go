@@ -45,29 +45,29 @@ func (p *pass) settleCluster(cluster string, visited []*writer) (lost bool, err 
 	if err != nil {
 		return false, err
 	}
-	owners := map[objectID]*writer{}
+	owners := make(map[objectID]*writer, len(writers))
 	for _, w := range writers {
 		objects, err := p.objectsOf(cluster, w)
 		if err != nil {
 			return false, err
 		}
-		for _, o := range objects {
-			other := owners[o.id]
+		for _, id := range objects {
+			other := owners[id]
 			if other == nil {
-				owners[o.id] = w
+				owners[id] = w
 				continue
 			}
-			loser, winner, err := p.loser(cluster, o.id, other, w)
+			loser, winner, err := p.loser(cluster, id, other, w)
 			if err != nil {
 				return false, err
 			}
 			if loser == nil {
 				continue
 			}
-			owners[o.id] = winner
+			owners[id] = winner
 			lost = true
 			loser.candidate.report("", "collision", "on %s it would write the %s, which %s (%s) writes; rename one of the two requests",
-				cluster, o.id, winner.key, winner.file)
+				cluster, id, winner.key, winner.file)
 		}
 	}
 	return lost, nil
@@ -145,8 +145,8 @@ func (p *pass) contested(cluster string, visited []*writer) ([]*writer, error) {
 			if err != nil {
 				return nil, err
 			}
-			for _, o := range objects {
-				namespaces[o.id.namespace] = true
+			for _, id := range objects {
+				namespaces[id.namespace] = true
 			}
 		}
 	}
@@ -176,11 +176,11 @@ func (p *pass) remains(k platform.RequestKey, cluster string) bool {
 }
 
 // objectsOf reads what a writer writes, from the base where it is not new.
-func (p *pass) objectsOf(cluster string, w *writer) ([]object, error) {
+func (p *pass) objectsOf(cluster string, w *writer) ([]objectID, error) {
 	return p.objectsAt(manifestFile(cluster, w.key), w.now.Revision)
 }
 
-func (p *pass) objectsAt(file, revision string) ([]object, error) {
+func (p *pass) objectsAt(file, revision string) ([]objectID, error) {
 	if objects, known := p.renderer.objects.lookup(revision); known {
 		return objects, nil
 	}
@@ -192,10 +192,11 @@ func (p *pass) objectsAt(file, revision string) ([]object, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
+	ids := idsOf(objects)
 	if Revision(manifest) == revision { // what others wrote over it is not remembered as ours
-		p.renderer.objects.put(revision, objects)
+		p.renderer.objects.put(revision, ids)
 	}
-	return objects, nil
+	return ids, nil
 }
 
 // loser decides whose Problem it is that two writers meet: of the one that does not write the object already, then of
@@ -247,5 +248,5 @@ func (p *pass) holds(cluster string, id objectID, w *writer) (bool, error) {
 		return false, nil
 	}
 	objects, err := p.objectsAt(manifestFile(cluster, w.key), w.base.Revision)
-	return slices.ContainsFunc(objects, func(o object) bool { return o.id == id }), err
+	return slices.Contains(objects, id), err
 }

@@ -83,7 +83,7 @@ func (p *pass) restore() error {
 					p.environment.Name, k, cluster, placed.Revision)
 			case given:
 				if objects, err := parseObjects(manifest); err == nil {
-					p.renderer.objects.put(placed.Revision, objects)
+					p.renderer.objects.put(placed.Revision, idsOf(objects))
 				}
 			}
 		}

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"path"
@@ -226,8 +227,8 @@ func (p *pass) render(c *candidate, placed *placement) {
 		placed.warnings = unprefixed(kustomizationOf(c.instance.Version), sources, nodes)
 		c.add(placed.warnings...)
 	}
-	placed.manifest, placed.revision = manifest, Revision(manifest)
-	p.renderer.objects.put(placed.revision, objects)
+	placed.manifest, placed.revision = bytes.Clone(manifest), Revision(manifest) // without the room that its printer left
+	p.renderer.objects.put(placed.revision, idsOf(objects))
 }
 
 // buildProblem is what Kustomize says, about the kustomization that it says it of.

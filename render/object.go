@@ -58,7 +58,7 @@ func parseNodes(manifest []byte) ([]*yaml.Node, error) {
 
 // describeObjects finds in each object what the rules need to know.
 func describeObjects(nodes []*yaml.Node) ([]object, error) {
-	var objects []object
+	objects := make([]object, 0, len(nodes))
 	for _, node := range nodes {
 		var raw struct {
 			APIVersion string `yaml:"apiVersion"`
@@ -88,6 +88,15 @@ func describeObjects(nodes []*yaml.Node) ([]object, error) {
 		})
 	}
 	return objects, nil
+}
+
+// idsOf names the objects of a manifest: all of them that is remembered.
+func idsOf(objects []object) []objectID {
+	ids := make([]objectID, len(objects))
+	for n, o := range objects {
+		ids[n] = o.id
+	}
+	return ids
 }
 
 // serviceAccounts reads the subjects of a binding.

@@ -17,7 +17,7 @@ type Renderer struct {
 	guarded    cache[string, []platform.Problem] // by digest of a version or overlay
 	skeletons  cache[string, *skeleton]          // by digest of version, components and overlays
 	kinds      cache[string, []platform.Kind]    // defined by a version's CustomResourceDefinitions, by its digest
-	objects    cache[string, []object]           // by revision
+	objects    cache[string, []objectID]         // names of what a manifest has, by revision
 	namespaces cache[string, renderedNamespace]  // by digest of a namespace's inputs and components
 
 	memories map[string]*memory // by environment

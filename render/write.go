@@ -1,6 +1,7 @@
 package render
 
 import (
+	"bytes"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -105,11 +106,11 @@ func (p *pass) writeInstances() {
 	}
 }
 
-// encoded are the Release files of what changed.
+// encoded are the Release files of what changed, without the room that their printer left.
 func (p *pass) encoded() map[platform.RequestKey][]byte {
 	keys := slices.Collect(maps.Keys(p.releases))
 	encoded := make([][]byte, len(keys))
-	parallel(len(keys), func(n int) { encoded[n] = p.releases[keys[n]].Encode() })
+	parallel(len(keys), func(n int) { encoded[n] = bytes.Clone(p.releases[keys[n]].Encode()) })
 	records := make(map[platform.RequestKey][]byte, len(keys))
 	for n, k := range keys {
 		records[k] = encoded[n]
