@@ -45,8 +45,11 @@ func BenchmarkPushToLive(b *testing.B) {
 		w := newWorldFrom(b, os.DirFS("../examples/acme"), []string{"dev", "staging", "prod-eu-1", "prod-us-1"})
 		prod, err := os.ReadFile("../examples/acme/environments/prod.yaml")
 		require.NoError(b, err)
-		w.push("nobody has to approve", map[string]string{
+		dev, err := os.ReadFile("../examples/acme/environments/dev.yaml")
+		require.NoError(b, err)
+		w.push("nobody has to approve, and nothing soaks in peace", map[string]string{
 			"environments/prod.yaml": strings.Replace(string(prod), "approval: required", "approval: none", 1),
+			"environments/dev.yaml":  string(dev) + "  gates: {replace: newest}\n",
 		})
 		w.start()
 		commit := w.git(w.clone(), "rev-parse", "HEAD")
