@@ -276,7 +276,7 @@ func (p *Pass) gates(s *subject, c *candidate) {
 	}
 	matching := p.approvals(s, digest, offering, version, &i.Request.Spec)
 	p.proofs(s, c, matching, skips)
-	if g := p.protected(s, skips); g != nil {
+	if g := p.protected(s, c, skips); g != nil {
 		c.closed = append(c.closed, *g)
 	}
 	if g := rejected(s.base, c.keys, matching); g != nil {

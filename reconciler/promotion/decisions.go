@@ -20,16 +20,15 @@ func (v *View) decide() (d decisions) {
 		if c.Environment != v.Environment.Name || c.Broken {
 			continue
 		}
-		inForce := func(t time.Time) bool { return !t.Before(c.From) && (c.Until.IsZero() || t.Before(c.Until)) }
 		switch {
 		case c.Kind == "Approval":
 			d.approvals = append(d.approvals, c)
-		case c.Kind == "Hold" && v.Now.either(inForce):
+		case c.Kind == "Hold" && v.Now.either(during(c)):
 			d.holds = append(d.holds, c)
-		case c.Kind == "Pin" && v.Now.either(inForce):
+		case c.Kind == "Pin" && v.Now.either(during(c)):
 			d.pins = append(d.pins, c)
 			d.edges = append(d.edges, v.Now.past(c.Until))
-		case c.Kind == "Override" && v.Now.both(inForce):
+		case c.Kind == "Override" && v.inForce(c):
 			d.overrides = append(d.overrides, c)
 		}
 	}
@@ -38,6 +37,14 @@ func (v *View) decide() (d decisions) {
 	}
 	return d
 }
+
+// during is the time for which a decision says that it is in force.
+func during(c *platform.Decision) func(time.Time) bool {
+	return func(t time.Time) bool { return !t.Before(c.From) && (c.Until.IsZero() || t.Before(c.Until)) }
+}
+
+// inForce reports whether a decision that opens something is in force, whichever clock is right.
+func (v *View) inForce(c *platform.Decision) bool { return v.Now.both(during(c)) }
 
 // concern reports whether a pin or an override is about a request.
 func (d decisions) concern(k platform.RequestKey, offering string) bool {

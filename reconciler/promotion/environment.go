@@ -112,23 +112,28 @@ func (p *Pass) goOn(c *change, approved bool) *platform.Release {
 	}
 	to := p.compose(c, now, leaving)
 	readmit(to, c.Next, now)
+	reached(to, now, pending)
+	if len(now) > 0 {
+		p.standing(c.key).State = Moving
+	}
+	return p.keepAdmitted(to, c, approved)
+}
+
+// reached notes the clusters that have a release now: the next ones of its rollout, and those that joined.
+func reached(to *platform.Release, now, pending []string) {
 	for _, cluster := range now {
 		if slices.Contains(pending, cluster) {
 			to.Promotion.Rollout.Moved = append(to.Promotion.Rollout.Moved, cluster)
-		} else {
-			placed := to.Clusters[cluster]
-			placed.Joining = true
-			to.Clusters[cluster] = placed
+			continue
 		}
+		placed := to.Clusters[cluster]
+		placed.Joining = true
+		to.Clusters[cluster] = placed
 	}
 	if r := to.Promotion.Rollout; r != nil {
 		slices.Sort(r.Moved)
 		r.Pending = without(r.Pending, now)
 	}
-	if len(now) > 0 {
-		p.standing(c.key).State = Moving
-	}
-	return p.keepAdmitted(to, c, approved)
 }
 
 // broken reports whether what an open rollout brought will not get well by waiting, so that a change of the environment

@@ -12,7 +12,7 @@ import (
 // protected returns why what runs here is not replaced now, or nil. While it soaks for an environment that would take it,
 // or makes its way through waves, the newest waits until that is over, or until health breaks: so however often a request
 // changes, something gets through.
-func (p *Pass) protected(s *subject, skips func(string) bool) *Gate {
+func (p *Pass) protected(s *subject, c *candidate, skips func(string) bool) *Gate {
 	e, r := p.view.Environment, s.base
 	if !runs(r) || e.Gates.Replace == "newest" || p.withdrawn(r) {
 		return nil
@@ -31,7 +31,7 @@ func (p *Pass) protected(s *subject, skips func(string) bool) *Gate {
 	}
 	for _, d := range p.downstream() {
 		soaked, proven := soakedFor(r)
-		if !p.asks(d, r) || proven && soaked >= d.Gates.Soak || !p.wouldTake(d, s, r) {
+		if !p.asks(d, r) || proven && soaked >= d.Gates.Soak || !p.wouldTake(d, s, r) || p.hurries(d, s.key, c.instance) {
 			continue
 		}
 		if d.Gates.Soak > 0 && skips("soak") {
@@ -68,6 +68,15 @@ func (p *Pass) lost(r *platform.Release, now condition) bool {
 		return said.broke(p.view.Environment.Gates.Grace)
 	}
 	return said.broke(p.view.Environment.Rollout.ProgressDeadline)
+}
+
+// hurries reports whether a person lets a candidate into an environment without its soak, so that nothing older has to soak
+// for it any more.
+func (p *Pass) hurries(d *platform.Environment, k platform.RequestKey, i *platform.Instance) bool {
+	return slices.ContainsFunc(p.view.Platform.Decisions, func(c *platform.Decision) bool {
+		return c.Kind == "Override" && c.Environment == d.Name && !c.Broken && slices.Contains(c.Skip, "soak") && p.view.inForce(c) &&
+			means(c, k, i.Release, i.Offering.Name, i.Version.Number.String())
+	})
 }
 
 // wouldTake reports whether an environment has use for the proof of what runs here: it does not run that yet, it has

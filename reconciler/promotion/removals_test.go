@@ -69,3 +69,45 @@ func TestProviderIsRemovedAfterItsConsumers(t *testing.T) {
 	w.settle(2 * time.Minute)
 	require.Empty(t, w.has("dev", "consumer")+w.has("dev", "provider"))
 }
+
+func TestEnvironmentThatIsDroppedFromARequestIsARemovalThere(t *testing.T) {
+	w := settled(t, "a")
+	w.requests[key("a")].in = []string{"dev", "staging"}
+	w.merge("a is not in prod any more")
+	w.passes()
+	require.NotEmpty(t, w.has("prod", "a"), "staging has not taken that yet")
+	w.settle(8 * time.Minute)
+	require.Empty(t, w.has("prod", "a"))
+	require.NotEmpty(t, w.has("staging", "a"))
+	require.True(t, w.arrived(), w.late())
+}
+
+func TestProviderWaitsForWhatMayReturnToIt(t *testing.T) {
+	w := settled(t, "consumer", "other", "provider")
+	w.requests[key("consumer")].binds = "provider"
+	w.merge("it is bound")
+	w.settle(12 * time.Minute)
+	require.True(t, w.arrived(), w.late())
+	w.environmentOf("prod").Gates.Soak = 0
+	w.requests[key("consumer")].binds = "other"
+	w.requests[key("consumer")].p = 2
+	delete(w.requests, key("provider"))
+	w.merge("it is bound to another, and its provider is removed")
+	w.until(t, func() bool { return w.stages["prod"].releases[key("consumer")].Request.Bindings["to"] == "other" })
+	w.decide("prod", platform.Decision{Kind: "Hold", Cluster: "prod-2", Until: w.wall().Add(20 * time.Minute)})
+	w.settle(10 * time.Minute)
+	require.NotEmpty(t, w.has("prod", "provider"), "prod-2 has the bytes that are bound to it")
+	require.Contains(t, w.gates("prod", "provider"), "binding")
+	w.settle(20 * time.Minute)
+	require.Empty(t, w.has("prod", "provider"))
+}
+
+func TestRequestWithAProblemIsNotRemoved(t *testing.T) {
+	w := settled(t, "a")
+	w.broken[key("a")] = true
+	w.merge("a has a Problem")
+	w.settle(10 * time.Minute)
+	for _, environment := range w.order {
+		require.NotEmpty(t, w.has(environment, "a"))
+	}
+}
