@@ -86,6 +86,10 @@ func (p *Pass) admitRelease(c *change, m *move) *platform.Release {
 	}
 	leaving := p.mayGo(c)
 	now, gate := p.reach(c.Next, c.Base, nil, c.moving)
+	if m.queued && p.places[m.group] == 0 {
+		full := p.queued(m.group)
+		now, leaving, gate = nil, nil, &full
+	}
 	if len(now) == 0 && (len(c.moving) > 0 || len(leaving) == 0) {
 		if gate != nil {
 			standing := p.standing(c.key)
@@ -93,6 +97,9 @@ func (p *Pass) admitRelease(c *change, m *move) *platform.Release {
 			p.wait(c.key, *gate)
 		}
 		return c.Base
+	}
+	if m.queued {
+		p.places[m.group]--
 	}
 	to := p.compose(c, now, leaving)
 	to.Promotion.Origin, to.Promotion.Admitted = "", p.admitted(c)

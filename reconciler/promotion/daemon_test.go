@@ -76,6 +76,9 @@ func (w *world) render(s *stage, p *promotion.Pass) (list []platform.Proposal) {
 			base = s.releases[k]
 		}
 		next := w.make(i).record
+		if w.wrong[k.Name] && next.Version != "1.0.0" {
+			continue
+		}
 		if base == nil || base.Absent || base.Digest != next.Digest || !sameKeys(base, next) {
 			list = append(list, platform.Proposal{Base: base, Next: next, Instance: i})
 		}

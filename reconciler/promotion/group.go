@@ -133,6 +133,10 @@ func (p *Pass) stoppedGroup(name string) *Gate {
 	}
 }
 
+// spare is how many more instances than there are places are rendered where a group has none under way: the first of them
+// may turn out to have a Problem, and must not keep all others from it.
+const spare = 16
+
 // admitGroups lets those enter whose turn it is among the instances that make a change together.
 func (p *Pass) admitGroups(queue []*subject) {
 	wanting := map[string]int{}
@@ -140,14 +144,18 @@ func (p *Pass) admitGroups(queue []*subject) {
 		wanting[s.next.group]++
 	}
 	slices.SortFunc(queue, func(a, b *subject) int { return a.key.Compare(b.key) })
-	left := map[string]int{}
+	p.places = map[string]int{}
+	tries := map[string]int{}
 	for name, n := range wanting {
-		left[name] = p.group(name).free(p.view.Environment.Rollout.Instances, n)
+		p.places[name] = p.group(name).free(p.view.Environment.Rollout.Instances, n)
+		if tries[name] = p.places[name]; p.group(name).flying == 0 && tries[name] > 0 {
+			tries[name] += spare
+		}
 	}
 	for _, s := range queue {
 		name := s.next.group
-		if left[name] > 0 {
-			left[name]--
+		if tries[name] > 0 {
+			tries[name]--
 			p.enter(s, s.next)
 			continue
 		}

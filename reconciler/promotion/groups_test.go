@@ -72,3 +72,15 @@ func TestWithdrawnVersionGoesNoFurther(t *testing.T) {
 	}
 	require.Equal(t, "1.0.0", w.version("prod", "a"), "what the head yields instead does not wait for its end")
 }
+
+func TestInstanceThatCannotBeRenderedDelaysOnlyItself(t *testing.T) {
+	w := settled(t, "a", "b", "c", "d")
+	w.wrong = map[string]bool{"a": true, "b": true}
+	w.publish("1.1.0")
+	w.merge("1.1.0")
+	w.passes()
+	require.Equal(t, 1, w.with("dev", "1.1.0"), "the first that can")
+	w.settle(2 * time.Minute)
+	require.Equal(t, 2, w.with("dev", "1.1.0"))
+	require.Equal(t, "1.0.0", w.version("dev", "a"))
+}

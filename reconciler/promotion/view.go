@@ -72,6 +72,7 @@ type Pass struct {
 	decisions decisions
 	upstream  []map[platform.RequestKey]*platform.Release // what the environments hold that this one takes releases from
 	rollouts  groups
+	places    map[string]int // that are free in each of them
 	lazy      lazy
 
 	deletionsWait *Gate              // why deletions wait
@@ -91,6 +92,7 @@ type move struct {
 	removal bool
 	cause   string
 	group   string
+	queued  bool                   // enters only if its group has a place left
 	gates   []platform.ReleaseGate // that it passed
 	from    []string               // environments that proved it
 	content Content
@@ -258,7 +260,7 @@ func (p *Pass) stay(s *subject, i *platform.Instance) {
 func (p *Pass) enter(s *subject, c *candidate) {
 	p.overtake(s)
 	p.moves[s.key] = &move{
-		removal: c.removal, cause: c.cause, group: c.group, gates: c.passed, from: c.from, content: c.content,
+		removal: c.removal, cause: c.cause, group: c.group, queued: s.next == c, gates: c.passed, from: c.from, content: c.content,
 	}
 	if c.restore != nil {
 		p.restorePinned(s, c)

@@ -35,6 +35,7 @@ type world struct {
 	flapping  map[string]time.Duration // placements that are not healthy until then
 	broken    map[platform.RequestKey]bool
 	putIn     map[string]int    // what an environment puts into its instances
+	wrong     map[string]bool   // requests that cannot be rendered with a version but 1.0.0
 	only      map[string]string // requests that have one cluster of their environment dev alone
 	approvals int               // made, to tell one from another
 
