@@ -85,7 +85,22 @@ func (s *prospects) Broken(k platform.RequestKey) bool {
 }
 
 func (s *prospects) Resolve(k platform.RequestKey, c promotion.Content) (*platform.Instance, []platform.Problem) {
+	if c.VersionDigest == "" {
+		c.VersionDigest = s.published(c.Offering, c.Version)
+	}
 	return s.platform.InstanceOf(s.environment, k, c.Spec, c.Version, c.VersionDigest, c.File)
+}
+
+// published is the digest that a version has at the head: a person who names a version means that one.
+func (s *prospects) published(offering, version string) string {
+	if o := s.platform.Offerings[offering]; o != nil {
+		for _, v := range o.Versions {
+			if v.Number.String() == version {
+				return v.Digest
+			}
+		}
+	}
+	return ""
 }
 
 func (s *prospects) Keys(i *platform.Instance) (map[string]string, []platform.Problem) {
