@@ -37,6 +37,7 @@ type agent struct {
 
 	mu       sync.Mutex
 	assigned map[string]*assignment // by environment
+	doubted  map[apply.Owner]bool   // whose pass waits for the next assignment
 
 	// Used by the link's goroutine alone: the last report, and the connection it was about.
 	told ClusterResult
@@ -46,7 +47,7 @@ type agent struct {
 func newAgent(f *Fleet, cluster string, last *agent) *agent {
 	a := &agent{
 		fleet: f, cluster: cluster, queue: newQueue(), checkpoints: newCheckpoints(),
-		ended: make(chan struct{}), assigned: map[string]*assignment{},
+		ended: make(chan struct{}), assigned: map[string]*assignment{}, doubted: map[apply.Owner]bool{},
 	}
 	if last != nil && last.letGo != nil {
 		a.last = last
@@ -112,6 +113,29 @@ func (a *agent) assign(next *assignment, releaseFiles []string) {
 	}
 	for _, o := range next.changed(prev, releaseFiles) {
 		a.queue.AddUrgent(o)
+	}
+	a.settleDoubts(next.environment)
+}
+
+// settleDoubts queues the instances that waited for the environment's state.
+func (a *agent) settleDoubts(environment string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for o := range a.doubted {
+		if o.Environment == environment {
+			delete(a.doubted, o)
+			a.queue.AddUrgent(o)
+		}
+	}
+}
+
+// doubt has the state fetched that an instance waits for.
+func (a *agent) doubt(o apply.Owner) {
+	a.mu.Lock()
+	a.doubted[o] = true
+	a.mu.Unlock()
+	if a.fleet.Doubt != nil {
+		a.fleet.Doubt(o.Environment)
 	}
 }
 
@@ -207,6 +231,9 @@ func (a *agent) work(ctx context.Context, o apply.Owner) {
 	if result != nil {
 		result.Err, result.At = err, time.Now()
 		a.fleet.Report(*result)
+		if result.Doubted {
+			a.doubt(o)
+		}
 	}
 	if err != nil || result != nil && !result.Settled {
 		a.queue.AddRateLimited(o)

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"transom.dev/fleet"
 	"transom.dev/fleet/apply"
@@ -25,6 +26,7 @@ type fakeCluster struct {
 	misused  bool // a session was closed during a pass
 	sessions map[*session]bool
 	soaked   map[apply.Owner]apply.Checkpoint // on the inventories
+	others   map[apply.Owner]time.Time        // when another daemon wrote what is held
 }
 
 // pass is one Apply or Observe.
@@ -38,7 +40,8 @@ type pass struct {
 var errAway = errors.New("connection refused")
 
 func newFakeCluster(uid string) *fakeCluster {
-	return &fakeCluster{uid: uid, held: map[apply.Owner]string{}, sessions: map[*session]bool{}, soaked: map[apply.Owner]apply.Checkpoint{}}
+	return &fakeCluster{uid: uid, held: map[apply.Owner]string{}, sessions: map[*session]bool{}, soaked: map[apply.Owner]apply.Checkpoint{},
+		others: map[apply.Owner]time.Time{}}
 }
 
 // session is one connection to a fakeCluster.
@@ -91,6 +94,12 @@ func (s *session) pass(ctx context.Context, in apply.Instance, observed bool) (a
 	defer s.mu.Unlock()
 	if err := errors.Join(s.away, ctx.Err()); err != nil {
 		return apply.Result{}, err
+	}
+	if wrote := s.others[in.Owner]; !observed && !in.Absent && !in.Fetched.IsZero() && s.held[in.Owner] != in.Revision && wrote.After(in.Fetched) {
+		return apply.Result{Health: apply.Progressing, Doubted: true}, nil
+	}
+	if !observed {
+		delete(s.others, in.Owner)
 	}
 	if !observed && in.Absent {
 		delete(s.held, in.Owner)

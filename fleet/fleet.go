@@ -23,6 +23,10 @@ type Fleet struct {
 	Report        func(Result)
 	ReportCluster func(ClusterResult)
 
+	// Doubt, if set, is told that another daemon may have applied a later commit of an environment's state. What it
+	// wrote stays until the next Deploy says what a new fetch came to, even if that is the same. It must not block.
+	Doubt func(environment string)
+
 	// Concurrency bounds how many instances of one cluster are worked on at a time; 0 is 8.
 	Concurrency int
 

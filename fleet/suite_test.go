@@ -25,6 +25,8 @@ type site interface {
 	holds(o apply.Owner) string     // the revision, empty if nothing of the instance is there
 	damage(o apply.Owner)           // somebody deletes its objects
 	remembers(o apply.Owner) string // the duration on its inventory
+
+	overtake(o apply.Owner, value string) // another daemon applies a later state
 }
 
 // The suite holds the fake cluster to what a real API server and apply do.
@@ -102,6 +104,32 @@ func suite(t *testing.T, open func(*testing.T) site) {
 			h.damage(web)
 			h.until(web, "1")
 		},
+		"what another daemon applied stays until a later fetch": func(h *tour) {
+			web := h.owner("web")
+			state := fleet.Target{
+				Environment: h.environment(), Commit: "c0ffee", Snapshot: commit(place(web, "1", "a")), Clusters: h.active(), Fetched: time.Now(),
+			}
+			require.NoError(h, h.fleet.Deploy(state))
+			h.until(web, "1")
+			h.rested(web)
+			h.overtake(web, "2")
+			require.Eventually(h, func() bool { return h.doubts() > 1 }, patience, tick, "it asks until it is told")
+			require.Equal(h, revision(web, "2"), h.holds(web))
+			require.NoError(h, h.fleet.Deploy(state))
+			seen := h.doubts()
+			require.Eventually(h, func() bool { return h.doubts() > seen }, patience, tick, "nothing was fetched")
+			require.Equal(h, revision(web, "2"), h.holds(web))
+
+			state.Fetched = time.Now()
+			require.NoError(h, h.fleet.Deploy(state))
+			h.until(web, "1")
+			h.rested(web)
+			seen = h.doubts()
+			state.Snapshot = commit(place(web, "3", "a"))
+			require.NoError(h, h.fleet.Deploy(state))
+			h.until(web, "3")
+			require.Equal(h, seen, h.doubts(), "it wrote that itself")
+		},
 		"an unpinned or another cluster is not written, a paused one only read": func(h *tour) {
 			web := h.owner("web")
 			state := commit(place(web, "1", "a"))
@@ -145,10 +173,17 @@ type tour struct {
 	mu      sync.Mutex
 	status  fleet.ClusterResult
 	results []fleet.Result
+	doubted int
 }
 
 func (h *tour) start() {
 	h.fleet = &fleet.Fleet{
+		Doubt: func(environment string) {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			require.Equal(h, h.environment(), environment)
+			h.doubted++
+		},
 		Report: func(r fleet.Result) {
 			h.mu.Lock()
 			defer h.mu.Unlock()
@@ -209,6 +244,13 @@ func (h *tour) cluster() fleet.ClusterResult {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.status
+}
+
+// doubts counts how often the fleet asked for the state.
+func (h *tour) doubts() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.doubted
 }
 
 func (h *tour) seen(o apply.Owner) []fleet.Result {
@@ -300,6 +342,11 @@ func (s fakeSite) remembers(o apply.Owner) string {
 	return s.soaked[o].Soaked.String()
 }
 
+func (s fakeSite) overtake(o apply.Owner, value string) {
+	s.set(func(c *fakeCluster) { c.held[o], c.others[o] = revision(o, value), time.Now() })
+	s.happen(o)
+}
+
 type realSite struct {
 	t   *testing.T
 	dir string
@@ -339,4 +386,18 @@ func (s realSite) remembers(o apply.Owner) string {
 	require.NoError(s.t, err)
 	_, soaked, _ := strings.Cut(found.Annotations["transom.dev/soaked"], " ")
 	return soaked
+}
+
+func (s realSite) overtake(o apply.Owner, value string) {
+	config, err := fleet.Kubeconfigs(s.dir)(s.t.Context(), "a")
+	require.NoError(s.t, err)
+	other, err := apply.Connect(s.t.Context(), config, apply.Options{})
+	require.NoError(s.t, err)
+	defer other.Close()
+	result, err := other.Apply(s.t.Context(), apply.Instance{
+		Owner: o, Namespace: o.Team, NamespaceManifest: namespace(o), Scope: platform.Namespaced,
+		Manifests: configMap(o, value), Revision: revision(o, value),
+	})
+	require.NoError(s.t, err)
+	require.Len(s.t, result.Changes, 1, "%+v", result)
 }

@@ -8,6 +8,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"transom.dev/fleet/apply"
 	"transom.dev/render/platform"
@@ -24,6 +25,10 @@ type Target struct {
 	// another prunes nothing that a later commit may have brought; 0 is unknown, and then it might.
 	Sequence int64
 
+	// Fetched is when the fetch of that commit began. What somebody else applied since is not overwritten before the
+	// commit was fetched again, because it may be of a later one; zero: nobody else applies states.
+	Fetched time.Time
+
 	ReportDrift bool // what others change of an unchanged revision is only reported: Result.Drift
 }
 
@@ -38,6 +43,7 @@ type Cluster struct {
 type assignment struct {
 	environment string
 	state       apply.State
+	fetched     time.Time
 	snapshot    Snapshot
 	cluster     Cluster
 	reportDrift bool
@@ -69,7 +75,7 @@ func (t Target) read(before *contents) (map[string]*assignment, *contents, error
 	for _, c := range t.Clusters {
 		assigned[c.Name] = &assignment{
 			environment: t.Environment, snapshot: t.Snapshot,
-			state:   apply.State{Sequence: t.Sequence, Commit: t.Commit},
+			state: apply.State{Sequence: t.Sequence, Commit: t.Commit}, fetched: t.Fetched,
 			cluster: c, reportDrift: t.ReportDrift, files: now.clusters[c.Name], releases: now.releases,
 		}
 	}
@@ -150,7 +156,7 @@ func (a *assignment) instance(o apply.Owner) (apply.Instance, error) {
 		return apply.Instance{}, err
 	}
 	in := apply.Instance{
-		Owner: o, State: a.state, Namespace: release.Clusters[a.cluster.Name].Namespace, Scope: release.Scope,
+		Owner: o, State: a.state, Fetched: a.fetched, Namespace: release.Clusters[a.cluster.Name].Namespace, Scope: release.Scope,
 		Health: release.Health, Ignore: release.Ignore, Deletion: release.Deletion, Adopt: release.Adopt,
 		ReportDrift: a.reportDrift,
 	}

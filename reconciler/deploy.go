@@ -26,7 +26,7 @@ func (r *Reconciler) deploy(ctx context.Context, p *platform.Platform, l *lane, 
 		}
 	}
 	return r.Fleet.Deploy(fleet.Target{
-		Environment: e.Name, Commit: h.ours.Commit, Sequence: int64(sequence), Snapshot: h.ours,
+		Environment: e.Name, Commit: h.ours.Commit, Sequence: int64(sequence), Fetched: h.fetched, Snapshot: h.ours,
 		Clusters: members(p, e, h), ReportDrift: e.Drift == "report",
 	})
 }

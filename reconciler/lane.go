@@ -28,6 +28,7 @@ type lane struct {
 	platform  *platform.Platform // what the next pass reconciles
 	waking    bool               // somebody asked for a pass that is about to be
 	committed time.Time          // when this lane did so last
+	doubted   bool               // the fleet asks for what is committed now, even if that is the same
 
 	// Of the goroutine that runs passes; caches of what Git holds.
 	url  string // of the state repository that repo is
@@ -131,6 +132,29 @@ func (r *Reconciler) startLanes(ctx context.Context, p *platform.Platform, cause
 }
 
 func (l *lanes) wait() { l.running.Wait() }
+
+// Doubt has the fleet told anew what an environment's state is, once that was fetched. It is meant as fleet.Fleet's Doubt.
+func (r *Reconciler) Doubt(environment string) {
+	r.lanes.mu.Lock()
+	l := r.lanes.byName[environment]
+	r.lanes.mu.Unlock()
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	l.doubted = true
+	l.mu.Unlock()
+	l.latch.Fire("another daemon's writes")
+}
+
+// takeDoubt reports whether the fleet asked. What comes of it in vain, it asks again.
+func (l *lane) takeDoubt() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	doubted := l.doubted
+	l.doubted = false
+	return doubted
+}
 
 // listen asks for a pass over each of these environments because of news of health.
 func (l *lanes) listen(cause string, environments ...string) {

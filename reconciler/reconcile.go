@@ -35,6 +35,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, p *platform.Platform, l *lan
 	if err := l.open(r.OpenState, e); err != nil {
 		return fmt.Errorf("open the state of %s: %w", l.name, err)
 	}
+	doubted := l.takeDoubt()
 	for attempt := 1; ; attempt++ {
 		fetched := r.phase(l.name, "fetch")
 		held, err := l.fetch(ctx)
@@ -44,6 +45,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, p *platform.Platform, l *lan
 		r.publish(p, l.name, held)
 		now := r.inputs(p, e, held)
 		if l.done.same(now) && (l.next.IsZero() || l.soak == 0 && r.Now().Before(l.next)) {
+			if doubted {
+				return r.deploy(ctx, p, l, held)
+			}
 			return nil
 		}
 		err = r.advance(ctx, p, l, held, now)
@@ -135,6 +139,8 @@ type held struct {
 	ours *gitrepo.Snapshot // the last commit that Transom made: the one that is believed and deployed
 	base *render.Base      // the content of ours
 
+	fetched time.Time // when the fetch of head began
+
 	abandons bool // a person approved to leave the accepted platform commit behind: the new one is recorded at once
 }
 
@@ -154,11 +160,13 @@ func (l *lane) open(open func(*platform.Environment) (StateRepo, error), e *plat
 
 // fetch reads the state's head, and decodes it unless it is the one that this lane saw or made last.
 func (l *lane) fetch(ctx context.Context) (*held, error) {
+	began := time.Now()
 	head, err := l.repo.Fetch(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if l.last != nil && l.last.head.Commit == head.Commit {
+		l.last.fetched = began
 		return l.last, nil
 	}
 	ours, err := believed(ctx, l.repo, head)
@@ -169,7 +177,7 @@ func (l *lane) fetch(ctx context.Context) (*held, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read state commit %s: %w", ours.Commit, err)
 	}
-	l.last = &held{head: head, ours: ours, base: base}
+	l.last = &held{head: head, ours: ours, base: base, fetched: began}
 	return l.last, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"strconv"
 	"strings"
+	"time"
 
 	"transom.dev/render/platform"
 )
@@ -52,9 +53,10 @@ func (s State) outranks(t State) bool { return t.Sequence != 0 && s.Sequence > t
 // Instance is what one cluster shall hold of one instance: plain values, read from a state snapshot.
 type Instance struct {
 	Owner
-	Revision  string // sha256:<hex> of Manifests
-	State     State  // that all of this was read from
-	Namespace string // of everything namespaced; of no effect for a cluster-scoped version
+	Revision  string    // sha256:<hex> of Manifests
+	State     State     // that all of this was read from
+	Fetched   time.Time // when the reading of that state began, by our clock; zero: nobody else applies states
+	Namespace string    // of everything namespaced; of no effect for a cluster-scoped version
 
 	// NamespaceManifest is the team's _namespace.yaml: the Namespace and what the environment puts around it. It is
 	// applied first and never pruned. It is empty for a cluster-scoped version.

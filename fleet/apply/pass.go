@@ -21,6 +21,7 @@ type pass struct {
 	gone    []Change        // pruned or let go
 	waiting []Object        // to be pruned, and still there
 	later   string          // the commit of a later state, which pruning is left to
+	doubted bool            // somebody may have applied a later state
 
 	checkpoint Checkpoint // of the inventory, of whatever revision
 
@@ -59,7 +60,7 @@ func (p *pass) run(ctx context.Context) error {
 	if err := p.look(ctx); err != nil {
 		return fmt.Errorf("look at what is there: %w", err)
 	}
-	if p.stopped() || !p.write {
+	if p.stopped() || !p.write || p.doubts() {
 		return p.judge(ctx)
 	}
 	if err := p.retireFirst(ctx); err != nil {

@@ -23,6 +23,7 @@ type live struct {
 	created    metav1.Time
 	labels     labelSet
 	digest     string
+	arrived    time.Time // when a watch first saw that digest, by our clock; zero: we wrote it
 	deleting   bool
 	prunable   bool     // annotated so that even a kind that is spared may go
 	generated  bool     // a Secret whose values were made here
@@ -105,7 +106,7 @@ func (l *live) succeed(old *live) {
 		l.claims = old.claims
 	}
 	if old.digest == l.digest {
-		l.covered = old.covered
+		l.covered, l.arrived = old.covered, old.arrived
 	}
 	if l.covered != 0 && l.covered == l.fields {
 		l.entries = nil

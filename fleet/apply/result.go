@@ -92,6 +92,9 @@ type Result struct {
 	// Checkpoint is what was last remembered of this very revision on this cluster; zero if nothing was.
 	Checkpoint Checkpoint `json:"checkpoint,omitzero"`
 
+	// Doubted says that another daemon may have applied a later state, so that nothing was written: it is to be fetched.
+	Doubted bool `json:"doubted,omitempty"`
+
 	// Settled says that nothing is left to do until a watch reports something through OnEvent. Otherwise the caller
 	// looks again: soon at first, then with backoff, for instance because a CRD is waited for, pruning is in
 	// progress, or what refused an object can only be seen by trying again.

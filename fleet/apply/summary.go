@@ -7,7 +7,7 @@ import (
 
 // result puts together what the pass did and found.
 func (p *pass) result() Result {
-	r := Result{Problems: p.problems, Settled: !p.again}
+	r := Result{Problems: p.problems, Doubted: p.doubted, Settled: !p.again && !p.doubted}
 	for _, d := range p.all() {
 		if d.change != nil {
 			r.Changes = append(r.Changes, *d.change)

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"sync"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -83,11 +84,14 @@ func (c *Cluster) unserved(w *objectWatch) {
 }
 
 func (w *objectWatch) reduce(object any) any {
+	var l *live
 	if u, ok := object.(*unstructured.Unstructured); ok {
-		return reduceWhole(u)
+		l = reduceWhole(u)
+	} else {
+		l = reduceMeta(w.kind.gvk.GroupKind(), object.(metav1.Object))
 	}
-	m := object.(metav1.Object)
-	return reduceMeta(w.kind.gvk.GroupKind(), m)
+	l.arrived = time.Now()
+	return l
 }
 
 func (w *objectWatch) get(o Object) *live {
@@ -119,7 +123,7 @@ func (w *objectWatch) answered(k key, l *live) *live {
 		return old
 	}
 	l.succeed(old)
-	l.covered, l.entries = l.fields, nil
+	l.covered, l.entries, l.arrived = l.fields, nil, time.Time{}
 	w.objects[k] = l
 	return l
 }

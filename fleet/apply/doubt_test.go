@@ -1,0 +1,107 @@
+package apply_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"transom.dev/fleet/apply"
+)
+
+// fetched is an instance as a state has it that was fetched just now.
+func fetched(in apply.Instance) apply.Instance {
+	in.Fetched = time.Now()
+	return in
+}
+
+func (r *rig) value(name string) string {
+	r.Helper()
+	m, err := r.kube.CoreV1().ConfigMaps(r.team).Get(background, name, metav1.GetOptions{})
+	require.NoError(r, err)
+	return m.Data["value"]
+}
+
+func doubted(result apply.Result) bool { return result.Doubted }
+
+// Two daemons work on one cluster, and one of them has not fetched what the other has.
+func TestWhatAnotherDaemonAppliedStaysUntilTheStateWasFetchedAgain(t *testing.T) {
+	r := newRig(t, &apiOnly)
+	web := func(a, b string) apply.Instance {
+		return r.instance("web", documents(configMap("web-a", a), configMap("web-b", b)))
+	}
+	old := fetched(web("1", "1"))
+	behind := r.Cluster
+	r.healthy(old)
+	r.connect()
+	r.healthy(web("2", "1"))
+	r.Cluster = behind
+
+	result := r.until(old, doubted)
+	require.Empty(t, result.Changes)
+	require.False(t, result.Settled)
+	require.Equal(t, apply.Progressing, result.Health)
+	require.True(t, r.pass(old).Doubted, "until it is fetched")
+	next := web("1", "2") // of a state that was fetched before as well
+	next.Fetched = old.Fetched
+	require.Empty(t, r.pass(next).Changes, "nor is anything else of the instance written")
+	require.Equal(t, "2", r.value("web-a"))
+
+	require.Equal(t, map[string]apply.Action{"ConfigMap web-a": apply.Configured}, actions(r.pass(fetched(web("1", "1")))),
+		"a later fetch confirms what is wanted")
+	require.Equal(t, "1", r.value("web-a"))
+}
+
+func TestWhatAnotherDaemonAppliedIsUnchangedOnceItsStateWasFetched(t *testing.T) {
+	r := newRig(t, &apiOnly)
+	web := func(value string) apply.Instance { return r.instance("web", configMap("web", value)) }
+	old := fetched(web("1"))
+	behind := r.Cluster
+	r.healthy(old)
+	r.connect()
+	r.healthy(web("2"))
+	r.Cluster = behind
+	r.until(old, doubted)
+	r.calls.take()
+	require.Empty(t, r.healthy(fetched(web("2"))).Changes)
+	require.Empty(t, r.calls.take())
+}
+
+// What this daemon wrote itself, or found before it fetched, it writes over at once.
+func TestADaemonAloneDoubtsNothing(t *testing.T) {
+	r := newRig(t, &apiOnly)
+	before := time.Now()
+	for _, value := range []string{"1", "2", "3"} {
+		in := r.instance("web", configMap("web", value))
+		in.Fetched = before // as long as it lasts to apply one state, others are fetched and wait
+		result := r.pass(in)
+		require.False(t, result.Doubted)
+		require.NotEmpty(t, result.Changes)
+		require.Equal(t, value, r.value("web"))
+		r.quiet()
+	}
+}
+
+func TestADigestThatAPersonEditsIsCorrectedAfterOneFetch(t *testing.T) {
+	r := newRig(t, &apiOnly)
+	in := fetched(r.instance("web", configMap("web", "1")))
+	r.healthy(in)
+	r.quiet()
+	for _, edit := range []struct {
+		digest string
+		doubts bool
+	}{{`"none"`, true}, {"null", false}} {
+		_, err := r.kube.CoreV1().ConfigMaps(r.team).Patch(r.Context(), "web", types.MergePatchType,
+			[]byte(`{"metadata":{"annotations":{"transom.dev/digest":`+edit.digest+`}}}`), metav1.PatchOptions{FieldManager: "kubectl-edit"})
+		require.NoError(t, err)
+		r.told(in.Owner)
+		require.Equal(t, edit.doubts, r.pass(in).Doubted, edit.digest)
+		if edit.doubts {
+			require.Equal(t, map[string]apply.Action{"ConfigMap web": apply.Configured}, actions(r.pass(fetched(in))))
+		}
+		r.quiet()
+		require.Empty(t, r.pass(in).Changes)
+	}
+}
