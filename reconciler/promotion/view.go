@@ -247,7 +247,7 @@ func (p *Pass) stay(s *subject, i *platform.Instance) {
 		p.Instances = append(p.Instances, i)
 		leaving := p.leaving(s.base, i)
 		p.deleting(s, leaving)
-		if len(leaving) == 0 && slices.Contains(s.base.Promotion.Admitted, deletionsAdmitted) {
+		if s.head != nil && len(leaving) == 0 && slices.Contains(s.base.Promotion.Admitted, deletionsAdmitted) {
 			admitted := &s.edit().Promotion.Admitted // nothing is to go any more
 			*admitted = without(*admitted, []string{deletionsAdmitted})
 		}
