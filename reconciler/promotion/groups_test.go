@@ -65,12 +65,16 @@ func TestWithdrawnVersionGoesNoFurther(t *testing.T) {
 	w.merge("1.1.0")
 	w.until(t, func() bool { return w.version("prod", "a") == "1.1.0" })
 	v.Lifecycle = platform.Withdrawn
-	w.merge("1.1.0 is withdrawn")
+	w.lost["staging-1"] = true
+	w.bump("a")
 	for range 60 {
 		w.settle(tick)
 		require.NotContains(t, w.liveOn("prod", "prod-2", "a"), "1.1.0")
 	}
-	require.Equal(t, "1.0.0", w.version("prod", "a"), "what the head yields instead does not wait for its end")
+	require.Contains(t, w.gates("prod", "a"), "rollout", "what comes instead is not proven yet, and prod-2 keeps what it has")
+	w.lost["staging-1"] = false
+	w.settle(10 * time.Minute)
+	require.True(t, w.arrived(), "what the head yields instead does not wait for its end: %s", w.late())
 }
 
 func TestInstanceThatCannotBeRenderedDelaysOnlyItself(t *testing.T) {
