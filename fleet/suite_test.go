@@ -246,13 +246,6 @@ func (h *tour) cluster() fleet.ClusterResult {
 	return h.status
 }
 
-// doubts counts how often the fleet asked for the state.
-func (h *tour) doubts() int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.doubted
-}
-
 func (h *tour) seen(o apply.Owner) []fleet.Result {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -342,11 +335,6 @@ func (s fakeSite) remembers(o apply.Owner) string {
 	return s.soaked[o].Soaked.String()
 }
 
-func (s fakeSite) overtake(o apply.Owner, value string) {
-	s.set(func(c *fakeCluster) { c.held[o], c.others[o] = revision(o, value), time.Now() })
-	s.happen(o)
-}
-
 type realSite struct {
 	t   *testing.T
 	dir string
@@ -386,18 +374,4 @@ func (s realSite) remembers(o apply.Owner) string {
 	require.NoError(s.t, err)
 	_, soaked, _ := strings.Cut(found.Annotations["transom.dev/soaked"], " ")
 	return soaked
-}
-
-func (s realSite) overtake(o apply.Owner, value string) {
-	config, err := fleet.Kubeconfigs(s.dir)(s.t.Context(), "a")
-	require.NoError(s.t, err)
-	other, err := apply.Connect(s.t.Context(), config, apply.Options{})
-	require.NoError(s.t, err)
-	defer other.Close()
-	result, err := other.Apply(s.t.Context(), apply.Instance{
-		Owner: o, Namespace: o.Team, NamespaceManifest: namespace(o), Scope: platform.Namespaced,
-		Manifests: configMap(o, value), Revision: revision(o, value),
-	})
-	require.NoError(s.t, err)
-	require.Len(s.t, result.Changes, 1, "%+v", result)
 }
