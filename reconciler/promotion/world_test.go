@@ -257,7 +257,7 @@ func (w *world) resolve(environment string, k platform.RequestKey, s *platform.R
 // newest is the version that a constraint resolves to at the head.
 func (w *world) newest(constraint string) *platform.Version {
 	for _, v := range slices.Backward(w.platform.Offerings["web"].Versions) {
-		if v.Lifecycle != platform.Withdrawn && (strings.HasPrefix(v.Number.String()+".", constraint+".")) {
+		if v.Lifecycle != platform.Withdrawn && strings.HasPrefix(v.Number.String()+".", constraint+".") {
 			return v
 		}
 	}
