@@ -40,8 +40,10 @@ type pass struct {
 var errAway = errors.New("connection refused")
 
 func newFakeCluster(uid string) *fakeCluster {
-	return &fakeCluster{uid: uid, held: map[apply.Owner]string{}, sessions: map[*session]bool{}, soaked: map[apply.Owner]apply.Checkpoint{},
-		others: map[apply.Owner]time.Time{}}
+	return &fakeCluster{
+		uid: uid, held: map[apply.Owner]string{}, sessions: map[*session]bool{}, soaked: map[apply.Owner]apply.Checkpoint{},
+		others: map[apply.Owner]time.Time{},
+	}
 }
 
 // session is one connection to a fakeCluster.
