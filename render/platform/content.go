@@ -4,6 +4,8 @@ import (
 	"reflect"
 	"slices"
 	"sync"
+
+	"github.com/Masterminds/semver/v3"
 )
 
 // contents are the instances of content that state repositories have recorded. They are shared by the Platforms of one
@@ -152,7 +154,7 @@ func (c *content) own(p *Platform, environment string, k RequestKey) *Instance {
 		return nil
 	}
 	i := in.instance
-	if c.specs[0].Environments[environment].Version == "" && (i.Version.Number.String() != c.version || i.Version.Digest != c.versionDigest) {
+	if c.allows(environment) && (i.Version.Number.String() != c.version || i.Version.Digest != c.versionDigest) {
 		return nil
 	}
 	if !reflect.DeepEqual(i.Request.Spec.Released(), c.specs[0]) {
@@ -163,7 +165,7 @@ func (c *content) own(p *Platform, environment string, k RequestKey) *Instance {
 
 // versionOf returns the version that was recorded, or nil.
 func (c *content) versionOf(d *document, environment string) *Version {
-	if c.specs[0].Environments[environment].Version != "" {
+	if !c.allows(environment) {
 		return selectVersion(d, c.request, environment, c.offering)
 	}
 	for _, v := range c.offering.Versions {
@@ -183,6 +185,18 @@ func (c *content) versionOf(d *document, environment string) *Version {
 	d.problem("spec.version", "version-removed", "%s@%s was removed after it had been released; restore it, and set its lifecycle to withdrawn in %s "+
 		"to move its requests to another version", c.offering.Name, c.version, c.offering.File)
 	return nil
+}
+
+// allows says whether the environment takes the recorded version: it names no other range by an override, or one that the
+// version is in. What it has taken stays what it has, however many newer versions are published.
+func (c *content) allows(environment string) bool {
+	override := c.specs[0].Environments[environment].Version
+	if override == "" {
+		return true
+	}
+	constraint, err := semver.NewConstraint(override)
+	version, none := semver.StrictNewVersion(c.version)
+	return err == nil && none == nil && constraint.Check(version)
 }
 
 // Released is what a release records of a request: a hold is read at the head and belongs to none.

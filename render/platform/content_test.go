@@ -94,4 +94,9 @@ func TestContentTakesTheVersionThatTheEnvironmentNames(t *testing.T) {
 	require.Empty(t, problems)
 	require.Equal(t, "1.6.0", i.Version.Number.String())
 	require.NotEqual(t, head.Release, i.Release)
+
+	spec.Environments = map[string]platform.RequestEnvironment{"dev": {Version: "1"}}
+	i, problems = p.InstanceOf("dev", head.Request.Key, &spec, head.Version.Number.String(), head.Version.Digest, head.Request.File)
+	require.Empty(t, problems)
+	require.Equal(t, head.Version.Number.String(), i.Version.Number.String(), "what was taken stays, though 1.6.0 is published")
 }
