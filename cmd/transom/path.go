@@ -172,7 +172,7 @@ func (t *tree) passed(in status.Instance) (lines []string) {
 func passedGate(g platform.ReleaseGate) string {
 	text := g.Gate
 	if g.Figure != "" {
-		text += ": " + g.Figure
+		text += ": " + figure(g)
 	}
 	if g.Decision != "" {
 		text += ", by " + g.Decision
@@ -237,4 +237,15 @@ func (t *tree) learn(environments []status.Environment) {
 			}
 		}
 	}
+}
+
+// figure is a gate's figure in the words of people: of a rollout over many instances, the record has the group's name.
+func figure(g platform.ReleaseGate) string {
+	if g.Gate != "rollout" {
+		return g.Figure
+	}
+	if strings.HasPrefix(g.Figure, "environment:") {
+		return "of what the environment changed"
+	}
+	return "of " + strings.TrimPrefix(g.Figure, "version:")
 }

@@ -75,10 +75,13 @@ function debts(instance) {
   return [element("h3", {}, "Decisions that bind it"), element("ul", { class: "gates" }, instance.debts.map((d) => element("li", {}, d)))];
 }
 
+// Of a rollout over many instances, the record has the group's name.
+const figure = (g) => (g.gate !== "rollout" ? g.figure : g.figure?.startsWith("environment:") ? "of what the environment changed" : `of ${g.figure?.replace("version:", "")}`);
+
 function passed(instance) {
   const lines = [
     instance.promotedFrom?.length ? `promoted from ${instance.promotedFrom.join(", ")}` : "",
-    ...(instance.gates || []).map((g) => [g.gate, g.figure, g.decision && `by ${g.decision}`, g.author].filter(Boolean).join(", ")),
+    ...(instance.gates || []).map((g) => [g.gate, figure(g), g.decision && `by ${g.decision}`, g.author].filter(Boolean).join(", ")),
     ...(instance.proven || []).filter((p) => p.release === instance.release).slice(-1).map((p) => `proven here: healthy for ${p.soaked}`),
   ].filter(Boolean);
   if (lines.length === 0) return null;
