@@ -203,6 +203,17 @@ func (l *ledger) forget(environment string) {
 	}
 }
 
+// drop forgets a request that an environment has nothing of any more.
+func (l *ledger) drop(environment string, k platform.RequestKey) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for cluster, there := range l.clusters {
+		at := place{environment, cluster, k}
+		delete(there, at)
+		delete(l.placements, at)
+	}
+}
+
 // heard counts what was news of environments so far.
 func (l *ledger) heard(environments []string) (n int) {
 	l.mu.Lock()

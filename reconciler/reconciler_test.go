@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -30,6 +31,7 @@ type deployments struct {
 	latest map[string]fleet.Target
 	told   chan struct{}
 	report func(fleet.Result)
+	kept   map[string][]time.Duration // by environment
 }
 
 func (d *deployments) Deploy(t fleet.Target) error {
@@ -98,7 +100,22 @@ func (d *deployments) says(report func(fleet.Result)) {
 	d.report = report
 }
 
-func (d *deployments) Checkpoint(string, string, platform.RequestKey, string, time.Duration) {}
+// Checkpoint remembers what clusters are asked to.
+func (d *deployments) Checkpoint(environment, _ string, _ platform.RequestKey, _ string, soaked time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.kept == nil {
+		d.kept = map[string][]time.Duration{}
+	}
+	d.kept[environment] = append(d.kept[environment], soaked)
+}
+
+// soaked is what the clusters of an environment were asked to remember, oldest first.
+func (d *deployments) soaked(environment string) []time.Duration {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.kept[environment])
+}
 
 func (d *deployments) of(environment string) fleet.Target {
 	d.mu.Lock()

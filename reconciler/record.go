@@ -51,6 +51,9 @@ func (r *Reconciler) record(ctx context.Context, p *platform.Platform, l *lane, 
 	}
 	tell(seen, list)
 	l.talked, l.recorded = talked, h
+	for _, k := range state.Forgotten {
+		r.health.drop(l.name, k)
+	}
 }
 
 // few is how many instances of a pass are looked into one by one.
