@@ -30,22 +30,10 @@ type Rendered struct {
 // Instance renders one request for one cluster of an environment; an empty cluster is the first one. The error says
 // that the platform has no such thing; Problems say why it has no manifest.
 func Instance(p *platform.Platform, environment string, k platform.RequestKey, cluster string) (Rendered, []platform.Problem) {
-	var r Renderer
-	pass, err := r.begin(p, environment, nil)
-	if err != nil {
-		return Rendered{}, []platform.Problem{{Rule: "not-found", Message: err.Error()}}
-	}
-	if !pass.overlaysAreSound() {
-		return Rendered{}, pass.problems
-	}
-	pass.resolve()
-	if c := pass.byKey[k]; c != nil {
-		return pass.show(c, cluster)
-	}
-	return Rendered{}, []platform.Problem{notThere(environment, k)}
+	return InstanceAs(p, environment, k, cluster, nil)
 }
 
-// InstanceAs is Instance with another version of the offering than the request resolves to.
+// InstanceAs is Instance with another version of the offering than the request resolves to; nil: with that one.
 func InstanceAs(p *platform.Platform, environment string, k platform.RequestKey, cluster string, v *platform.Version) (Rendered, []platform.Problem) {
 	var r Renderer
 	pass, err := r.begin(p, environment, nil)
@@ -59,6 +47,9 @@ func InstanceAs(p *platform.Platform, environment string, k platform.RequestKey,
 	c := pass.byKey[k]
 	if c == nil {
 		return Rendered{}, []platform.Problem{notThere(environment, k)}
+	}
+	if v == nil {
+		return pass.show(c, cluster)
 	}
 	other, problems := c.instance.As(v)
 	if len(problems) > 0 {

@@ -235,7 +235,7 @@ func parseSubject(p *platform.Platform, text string) (subject, error) {
 	o := p.Offerings[offering]
 	if o == nil {
 		there := sortedNames(p.Offerings)
-		return subject{}, fmt.Errorf("no offering %q%s; there are: %s", offering, slip(offering, there), strings.Join(there, ", "))
+		return subject{}, fmt.Errorf("no offering %q%s; there are: %s", offering, platform.Suggest(offering, there), strings.Join(there, ", "))
 	}
 	if version == "" {
 		return subject{}, misuse("%q lacks a version: write OFFERING@VERSION", text)

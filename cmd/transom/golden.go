@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"slices"
 
-	"transom.dev/reconciler/gitrepo"
 	"transom.dev/render"
 	"transom.dev/render/platform"
 )
@@ -60,11 +59,7 @@ func testTree(p *platform.Platform, dir string, update bool) (*goldens, error) {
 
 // testRevision tests the offerings of a revision of the clone that a directory lies in.
 func testRevision(p *platform.Platform, dir, revision string) (*goldens, error) {
-	checkout, err := gitrepo.Open(dir)
-	if err != nil {
-		return nil, err
-	}
-	snapshot, err := checkout.At(revision)
+	snapshot, err := openRevision(dir, revision)
 	if err != nil {
 		return nil, err
 	}

@@ -109,7 +109,7 @@ func (o *holdOptions) subject(p *platform.Platform, args []string) (name, field,
 		return "everything", "", "", nil
 	}
 	if there := heldThings(p, field); field != "request" && !slices.Contains(there, value) {
-		return "", "", "", fmt.Errorf("no %s %q%s; there are: %s", field, value, slip(value, there), orNone(there))
+		return "", "", "", fmt.Errorf("no %s %q%s; there are: %s", field, value, platform.Suggest(value, there), orNone(there))
 	}
 	return strings.ReplaceAll(value, "/", "-"), field, value, nil
 }
@@ -137,7 +137,7 @@ func (o *holdOptions) end(cmd *cobra.Command) error {
 	file := path.Join("decisions", o.environment, strings.TrimSuffix(o.remove, ".yaml")+".yaml")
 	if _, err := os.Stat(filepath.Join(o.in.dir, filepath.FromSlash(file))); errors.Is(err, fs.ErrNotExist) {
 		there := o.decisions()
-		return fmt.Errorf("%s does not exist%s; there are: %s", file, slip(o.remove, there), orNone(there))
+		return fmt.Errorf("%s does not exist%s; there are: %s", file, platform.Suggest(o.remove, there), orNone(there))
 	}
 	result := &decided{Kind: "Hold", File: file, Next: o.git("rm "+file, "end "+o.remove)}
 	return o.output.print(cmd.OutOrStdout(), result, func(w io.Writer) {

@@ -161,7 +161,7 @@ func environmentNamed(p *platform.Platform, name string) (*platform.Environment,
 		return e, nil
 	}
 	there := environments(p)
-	return nil, fmt.Errorf("no environment %q%s; there are: %s", name, slip(name, there), strings.Join(there, ", "))
+	return nil, fmt.Errorf("no environment %q%s; there are: %s", name, platform.Suggest(name, there), strings.Join(there, ", "))
 }
 
 // findCommit completes an abbreviated commit of a repository.

@@ -115,7 +115,7 @@ func (o *promoteOptions) check(args []string) error {
 	gates := []string{"soak", "approval", "window", "hold"}
 	for _, gate := range o.skip {
 		if !slices.Contains(gates, gate) {
-			return misuse("--skip %s: it is %s%s; health, waves and limits are never skipped", gate, orList(gates), slip(gate, gates))
+			return misuse("--skip %s: it is %s%s; health, waves and limits are never skipped", gate, orList(gates), platform.Suggest(gate, gates))
 		}
 	}
 	return nil

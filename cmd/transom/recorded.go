@@ -123,7 +123,7 @@ func noRequest(p *platform.Platform, key platform.RequestKey) error {
 	for _, r := range p.Requests {
 		there = append(there, r.Key.String())
 	}
-	return fmt.Errorf("no request %s: there is no file requests/%s.yaml%s", key, key, slip(key.String(), there))
+	return fmt.Errorf("no request %s: there is no file requests/%s.yaml%s", key, key, platform.Suggest(key.String(), there))
 }
 
 // record is the Release file of a request in an environment; nil: it never had one.

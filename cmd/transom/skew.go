@@ -12,6 +12,7 @@ import (
 	"github.com/Masterminds/semver/v3"
 
 	"transom.dev/reconciler/status"
+	"transom.dev/render/platform"
 )
 
 // skew is how the versions of an offering lie over the fleet.
@@ -51,7 +52,7 @@ func (o *statusOptions) skew(ctx context.Context, w io.Writer) error {
 		}
 		slices.Sort(there)
 		there = slices.DeleteFunc(slices.Compact(there), func(name string) bool { return name == "" })
-		return fmt.Errorf("nothing requests offering %q%s; requested are: %s", o.offering, slip(o.offering, there), orNone(there))
+		return fmt.Errorf("nothing requests offering %q%s; requested are: %s", o.offering, platform.Suggest(o.offering, there), orNone(there))
 	}
 	return o.output.print(w, found, func(w io.Writer) { found.text(w, painter(w)) })
 }

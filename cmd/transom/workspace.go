@@ -44,13 +44,18 @@ func loadTree(dir string) (*platform.Platform, error) {
 	return p, nil
 }
 
-// loadRevision loads the platform that a directory held at a revision of the clone that it lies in.
-func loadRevision(dir, revision string) (*platform.Platform, error) {
+// openRevision opens a revision of the clone that a directory lies in, as that directory.
+func openRevision(dir, revision string) (*gitrepo.Snapshot, error) {
 	checkout, err := gitrepo.Open(dir)
 	if err != nil {
 		return nil, err
 	}
-	snapshot, err := checkout.At(revision)
+	return checkout.At(revision)
+}
+
+// loadRevision loads the platform that a directory held at a revision of the clone that it lies in.
+func loadRevision(dir, revision string) (*platform.Platform, error) {
+	snapshot, err := openRevision(dir, revision)
 	if err != nil {
 		return nil, err
 	}

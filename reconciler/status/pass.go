@@ -168,7 +168,7 @@ func (f Failure) String() string {
 	return text
 }
 
-// opened tells which gates an instance waits for now, and which it does not wait for any more.
+// opened tells which gates closed for an instance between two passes, and which opened.
 func (b *Board) opened(key instanceKey, before, after []Gate) {
 	waits := func(list []Gate, name string) bool {
 		return slices.ContainsFunc(list, func(g Gate) bool { return g.Name == name })

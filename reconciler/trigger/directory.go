@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"path/filepath"
 	"strings"
 	"time"
@@ -22,7 +21,7 @@ func Directory(ctx context.Context, dir string, fire func()) error {
 		return fmt.Errorf("watch %s: %w", dir, err)
 	}
 	defer func() { _ = watcher.Close() }()
-	if err := addVisible(watcher, dir); err != nil {
+	if err := addBelow(watcher, dir, hidden); err != nil {
 		return fmt.Errorf("watch %s: %w", dir, err)
 	}
 	fire()
@@ -37,35 +36,20 @@ func Directory(ctx context.Context, dir string, fire func()) error {
 			if !errors.Is(err, fsnotify.ErrEventOverflow) {
 				return fmt.Errorf("watch %s: %w", dir, err)
 			}
-			_ = addVisible(watcher, dir) // events were lost: of new directories too, maybe
+			_ = addBelow(watcher, dir, hidden) // events were lost: of new directories too, maybe
 			quiet.Reset(settleTime)
 		case e := <-watcher.Events:
 			if e.Op == fsnotify.Chmod || hidden(e.Name) {
 				continue
 			}
 			if e.Has(fsnotify.Create) && isDir(e.Name) {
-				_ = addVisible(watcher, e.Name) // one that is gone again has nothing to watch
+				_ = addBelow(watcher, e.Name, hidden) // one that is gone again has nothing to watch
 			}
 			quiet.Reset(settleTime)
 		case <-quiet.C:
 			fire()
 		}
 	}
-}
-
-// addVisible watches a directory and all below it but what is hidden.
-func addVisible(watcher *fsnotify.Watcher, dir string) error {
-	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		switch {
-		case errors.Is(err, fs.ErrNotExist) && path != dir:
-			return nil // gone since it was listed
-		case err != nil || !d.IsDir():
-			return err
-		case path != dir && hidden(path):
-			return filepath.SkipDir
-		}
-		return watcher.Add(path)
-	})
 }
 
 func hidden(path string) bool { return strings.HasPrefix(filepath.Base(path), ".") }

@@ -28,7 +28,7 @@ func Repository(ctx context.Context, dir string, fire func(cause string)) error 
 		return fmt.Errorf("watch %s: %w", dir, err)
 	}
 	heads := filepath.Join(dir, "refs", "heads")
-	if err := addBelow(watcher, heads); err != nil {
+	if err := addBelow(watcher, heads, nothing); err != nil {
 		return fmt.Errorf("watch %s: %w", heads, err)
 	}
 	moved := func(path string) bool {
@@ -45,7 +45,7 @@ func Repository(ctx context.Context, dir string, fire func(cause string)) error 
 			if !errors.Is(err, fsnotify.ErrEventOverflow) {
 				return fmt.Errorf("watch %s: %w", dir, err)
 			}
-			_ = addBelow(watcher, heads) // events were lost: of new directories too, maybe
+			_ = addBelow(watcher, heads, nothing) // events were lost: of new directories too, maybe
 			fire(dir)
 		case e := <-watcher.Events:
 			if !moved(e.Name) {
@@ -54,22 +54,29 @@ func Repository(ctx context.Context, dir string, fire func(cause string)) error 
 			// A new directory is a branch with a slash in its name. What is in it was perhaps written before it was
 			// watched, and one that is gone again has nothing to watch.
 			if e.Has(fsnotify.Create) && isDir(e.Name) {
-				_ = addBelow(watcher, e.Name)
+				_ = addBelow(watcher, e.Name, nothing)
 			}
 			fire(e.Name)
 		}
 	}
 }
 
-// addBelow watches a directory and all below it.
-func addBelow(watcher *fsnotify.Watcher, dir string) error {
+// addBelow watches a directory and all below it but what is to be left out.
+func addBelow(watcher *fsnotify.Watcher, dir string, leaveOut func(path string) bool) error {
 	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || !d.IsDir() {
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && path != dir:
+			return nil // gone since it was listed
+		case err != nil || !d.IsDir():
 			return err
+		case path != dir && leaveOut(path):
+			return filepath.SkipDir
 		}
 		return watcher.Add(path)
 	})
 }
+
+func nothing(string) bool { return false }
 
 func isDir(path string) bool {
 	info, err := os.Stat(path)

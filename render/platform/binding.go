@@ -147,7 +147,7 @@ func (b *binder) checkOutputs(d *document, field string, reads []string, provide
 	for _, output := range reads {
 		if !provider.Version.puts(output) {
 			d.problem(field, "binding", "%s is %s, which has no output %q%s", provider.Request.Key, provider.Version, output,
-				suggest(output, provider.Version.outputNames()))
+				Suggest(output, provider.Version.outputNames()))
 		}
 	}
 }
@@ -158,7 +158,7 @@ func (b *binder) orTheTeamHas(key RequestKey) string {
 	for _, request := range b.team.requests {
 		names = append(names, request.Key.Name)
 	}
-	hint := suggest(key.Name, names)
+	hint := Suggest(key.Name, names)
 	if hint == "" && len(names) <= 10 {
 		hint = "; there is " + list(names)
 	}

@@ -31,7 +31,7 @@ func (s *scope) compileError(issues *cel.Issues, tree *cel.Ast) error {
 }
 
 func (s *scope) unknownName(name string) string {
-	if hint := suggest(name, s.names()); hint != "" {
+	if hint := Suggest(name, s.names()); hint != "" {
 		return fmt.Sprintf("there is no %q", name) + hint
 	}
 	return fmt.Sprintf("there is no %q here; there is %s", name, list(s.names()))
@@ -53,7 +53,7 @@ func (s *scope) unknownField(a *ast.AST, id int64, field string) error {
 		if t := w.typeOf(operand); t != nil {
 			known = sortedKeys(s.objects[t.TypeName()])
 		}
-		hint := suggest(field, known)
+		hint := Suggest(field, known)
 		if hint == "" {
 			hint = "; there is " + list(known)
 		}

@@ -34,7 +34,7 @@ func readText(files fs.FS, name string) (string, error) {
 	info, err := fs.Stat(files, name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) || err == nil && info.IsDir():
-		return "", fmt.Errorf("there is no file %q in the version%s", shorten(name), suggest(name, allFiles(files)))
+		return "", fmt.Errorf("there is no file %q in the version%s", shorten(name), Suggest(name, allFiles(files)))
 	case err == nil && info.Size() > maxText:
 		return "", fmt.Errorf("file(%q) is larger than 256 KiB", shorten(name))
 	}

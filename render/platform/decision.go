@@ -93,7 +93,7 @@ func (c *Decision) check(d *document) {
 	}
 	for i, s := range c.Skip {
 		if !slices.Contains(skippable, s) {
-			d.problem(index("spec.skip", i), "value", "must be one of %s, not %q%s", list(skippable), shorten(s), suggest(s, skippable))
+			d.problem(index("spec.skip", i), "value", "must be one of %s, not %q%s", list(skippable), shorten(s), Suggest(s, skippable))
 		}
 	}
 }

@@ -88,7 +88,7 @@ func (d *decoder) structure(n, at *yaml.Node, field string, out reflect.Value) {
 		name := join(field, key.Value)
 		index, known := fields[key.Value]
 		if !known {
-			d.report(key, name, "unknown-field", "unknown field"+suggest(key.Value, sortedKeys(fields)))
+			d.report(key, name, "unknown-field", "unknown field"+Suggest(key.Value, sortedKeys(fields)))
 			continue
 		}
 		set[key.Value] = true
@@ -108,7 +108,7 @@ func (d *decoder) oneOf(f reflect.StructField, at *yaml.Node, field string, out 
 		return
 	}
 	if known := strings.Split(tag, "|"); !slices.Contains(known, out.String()) {
-		d.report(at, field, "value", fmt.Sprintf("must be one of %s, not %q", list(known), shorten(out.String()))+suggest(out.String(), known))
+		d.report(at, field, "value", fmt.Sprintf("must be one of %s, not %q", list(known), shorten(out.String()))+Suggest(out.String(), known))
 	}
 }
 

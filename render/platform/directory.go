@@ -46,7 +46,7 @@ func (d *document) component(field, dir, name string, files []*file) {
 	case !localPath(name):
 		d.problem(field, "path", "%q must be a path inside %s", shorten(name), dir)
 	case !slices.ContainsFunc(files, func(f *file) bool { return strings.HasPrefix(f.path, at+"/") }):
-		d.problem(field, "path", "there is no directory %s%s", at, suggest(name, componentsOf(dir, files)))
+		d.problem(field, "path", "there is no directory %s%s", at, Suggest(name, componentsOf(dir, files)))
 	default:
 		d.kustomization(at, files)
 	}

@@ -87,7 +87,7 @@ func (d *document) header(kinds ...string) bool {
 	case k == "":
 		d.problem("kind", "required", "is required; a file here is of kind %s", strings.Join(kinds, " or "))
 	default:
-		d.problem("kind", "kind", "must be %s here, not %q%s", strings.Join(kinds, " or "), shorten(k), suggest(k, kinds))
+		d.problem("kind", "kind", "must be %s here, not %q%s", strings.Join(kinds, " or "), shorten(k), Suggest(k, kinds))
 	}
 	return len(d.problems) == before
 }

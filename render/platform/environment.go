@@ -212,7 +212,7 @@ func (d *document) overlays(field, environment string, names []string, known map
 		case !localPath(name) || strings.Contains(name, "/"):
 			d.problem(at, "path", "%q must be the name of a directory in environments/%s", shorten(name), environment)
 		case len(files) == 0 && !d.opaque:
-			d.problem(at, "path", "there is no directory %s%s", dir, suggest(name, sortedKeys(known)))
+			d.problem(at, "path", "there is no directory %s%s", dir, Suggest(name, sortedKeys(known)))
 		default:
 			o := Overlay{Dir: dir}
 			o.Files, o.Digest = directory(dir, files)

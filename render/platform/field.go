@@ -33,7 +33,7 @@ func (v *Version) Field(path []string) Field {
 	}
 	t := v.inputs().variables[root]
 	if t == nil {
-		return Field{Wrong: fmt.Sprintf("there is no %q in the inputs", shorten(root)) + suggest(root, v.inputs().names())}
+		return Field{Wrong: fmt.Sprintf("there is no %q in the inputs", shorten(root)) + Suggest(root, v.inputs().names())}
 	}
 	f := v.inputs().field(t, root, rest)
 	if root == "bindings" && len(rest) > 0 && !v.Bindings[rest[0]].Required {
@@ -87,7 +87,7 @@ func typeName(t *cel.Type) string {
 }
 
 func noField(name, field string, known []string) string {
-	hint := suggest(field, known)
+	hint := Suggest(field, known)
 	if hint == "" {
 		hint = "; there is " + list(known)
 	}

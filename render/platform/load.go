@@ -116,7 +116,7 @@ func (l *Loader) loadDecisions(p *Platform) {
 		if p.Environments[environment] == nil {
 			p.Problems = append(p.Problems, Problem{
 				File: at, Rule: "unknown-environment",
-				Message: "no environment \"" + environment + "\"" + suggest(environment, sortedKeys(p.Environments)),
+				Message: "no environment \"" + environment + "\"" + Suggest(environment, sortedKeys(p.Environments)),
 			})
 		}
 	}

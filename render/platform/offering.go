@@ -87,7 +87,7 @@ func (f *offeringFile) assemble(versions []*Version) (*Offering, []Problem) {
 	slices.SortFunc(o.Versions, func(a, b *Version) int { return a.Number.Compare(b.Number) })
 	for _, number := range sortedKeys(f.lifecycles) {
 		if _, err := semver.StrictNewVersion(number); err == nil && !published[number] {
-			d.warn("spec.versions."+number, "unknown-version", "there is no directory offerings/%s/%s%s", o.Name, number, suggest(number, sortedKeys(published)))
+			d.warn("spec.versions."+number, "unknown-version", "there is no directory offerings/%s/%s%s", o.Name, number, Suggest(number, sortedKeys(published)))
 		}
 	}
 	return &o, d.problems

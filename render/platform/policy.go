@@ -76,7 +76,7 @@ func (d *document) policyKind(field, group, kind string) {
 		return
 	}
 	d.problem(field, "unknown-kind", "Kubernetes has no kind %s in %s%s", shorten(kind), groupName(group),
-		suggest(kind, slices.Concat(namespacedKinds[group], clusterKinds[group])))
+		Suggest(kind, slices.Concat(namespacedKinds[group], clusterKinds[group])))
 }
 
 func groupName(group string) string {

@@ -82,7 +82,7 @@ func checkRequested(p *Platform, d *document, r *Request) {
 
 func orThereIs[V any](name string, known map[string]V) string {
 	names := sortedKeys(known)
-	if hint := suggest(name, names); hint != "" {
+	if hint := Suggest(name, names); hint != "" {
 		return hint
 	}
 	return "; there is " + list(names)

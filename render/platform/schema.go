@@ -266,7 +266,7 @@ func unknownFields(path string, value any, s *schema.Structural) (wrong []fieldE
 }
 
 func unknownParameter(name string, known []string) string {
-	hint := suggest(name, known)
+	hint := Suggest(name, known)
 	if hint == "" {
 		hint = "; there is " + list(known)
 	}

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// suggest ends a message with the known name that was probably meant, or with nothing.
-func suggest(name string, known []string) string {
+// Suggest ends a message with the known name that was probably meant, or with nothing.
+func Suggest(name string, known []string) string {
 	if best := closest(name, known); best != "" {
 		return fmt.Sprintf("; did you mean %q?", best)
 	}

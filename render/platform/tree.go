@@ -108,7 +108,7 @@ func (w *walker) top(e fs.DirEntry) error {
 			return w.entry(name, e)
 		}
 	}
-	if hint := suggest(name, folders); hint != "" && !ignored(name) {
+	if hint := Suggest(name, folders); hint != "" && !ignored(name) {
 		w.warn(name, "misplaced", "means nothing here"+hint)
 	} else if isYAML(name) && !ignored(name) {
 		w.warn(name, "misplaced", "means nothing here; the folders of a platform repository are "+list(folders))
