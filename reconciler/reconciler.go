@@ -22,6 +22,7 @@ type Source interface {
 	IsAncestor(ctx context.Context, ancestor, descendant string) (bool, error)
 	Show(ctx context.Context, commit string) (gitrepo.CommitInfo, error)
 	Log(ctx context.Context, path string, limit int) ([]gitrepo.CommitInfo, error)
+	Changed(ctx context.Context, commit, path string) (gitrepo.CommitInfo, error)
 	Generation(ctx context.Context, commit string) (int, error)
 }
 

@@ -84,8 +84,8 @@ func (r *Reconciler) mergedAt(ctx context.Context, in *status.Instance, many boo
 	}
 	if !many && in.Offering != "" {
 		for _, file := range []string{in.File, "offerings/" + in.Offering + "/" + in.Version} {
-			if changed := r.changedAt(ctx, file, in.Commit); changed.After(at) {
-				at = changed
+			if change, err := r.Platform.Changed(ctx, in.Commit, file); err == nil && change.When.After(at) {
+				at = change.When
 			}
 		}
 	}
@@ -93,24 +93,6 @@ func (r *Reconciler) mergedAt(ctx context.Context, in *status.Instance, many boo
 		return info.When
 	}
 	return at
-}
-
-// changedAt is when a file or directory was last changed before or at a commit; zero where that is long ago.
-func (r *Reconciler) changedAt(ctx context.Context, file, commit string) time.Time {
-	limit, err := r.Platform.Generation(ctx, commit)
-	if err != nil {
-		return time.Time{}
-	}
-	log, err := r.Platform.Log(ctx, file, 20)
-	if err != nil {
-		return time.Time{}
-	}
-	for _, c := range log {
-		if n, err := r.Platform.Generation(ctx, c.Commit); err == nil && n <= limit {
-			return c.When
-		}
-	}
-	return time.Time{}
 }
 
 // recordFrozen tells status that the environment does not follow the platform.

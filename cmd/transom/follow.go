@@ -14,9 +14,6 @@ import (
 	"transom.dev/render/platform"
 )
 
-// depth bounds how many changes of a file a trace looks through for the one that a release has.
-const depth = 100
-
 // follow leads from an instance's manifests in a state commit to the commit that last changed its request.
 func follow(ctx context.Context, state origins, commit string, source origins, q web.Question) (web.Trace, error) {
 	trace := web.Trace{Environment: q.Environment, Request: q.Request}
@@ -136,20 +133,14 @@ func choose(release *platform.Release, cluster string) (string, error) {
 
 // lastChange finds the newest change of a file that commit includes.
 func lastChange(ctx context.Context, repo origins, file, commit string) (web.Origin, error) {
-	log, err := repo.Log(ctx, file, depth)
+	info, err := repo.Changed(ctx, commit, file)
 	if err != nil {
 		return web.Origin{}, err
 	}
-	for _, info := range log {
-		included, err := repo.IsAncestor(ctx, info.Commit, commit)
-		if err != nil {
-			return web.Origin{}, err
-		}
-		if included {
-			return origin(repo, file, info), nil
-		}
+	if info.Commit == "" {
+		return web.Origin{File: file, URL: repo.url}, nil
 	}
-	return web.Origin{File: file, URL: repo.url}, nil
+	return origin(repo, file, info), nil
 }
 
 func origin(repo origins, file string, info gitrepo.CommitInfo) web.Origin {

@@ -19,7 +19,7 @@ type past interface {
 	At(ctx context.Context, commit string) (*gitrepo.Snapshot, error)
 	Show(ctx context.Context, commit string) (gitrepo.CommitInfo, error)
 	Log(ctx context.Context, path string, limit int) ([]gitrepo.CommitInfo, error)
-	IsAncestor(ctx context.Context, ancestor, descendant string) (bool, error)
+	Changed(ctx context.Context, commit, path string) (gitrepo.CommitInfo, error)
 }
 
 // records finds the state repositories of environments: as the platform repository in a directory names them, or, away

@@ -61,6 +61,19 @@ func (b *Branch) Show(_ context.Context, commit string) (CommitInfo, error) {
 	return info, nil
 }
 
+// Changed is what Remote.Changed is.
+func (b *Branch) Changed(ctx context.Context, commit, path string) (CommitInfo, error) {
+	id, err := parseID(commit)
+	if err != nil {
+		return CommitInfo{}, fmt.Errorf("%s: %w", b.dir, err)
+	}
+	info, err := b.objects.changed(ctx, id, path)
+	if err != nil {
+		return CommitInfo{}, fmt.Errorf("%s: last change of %q: %w", b.dir, path, err)
+	}
+	return info, nil
+}
+
 // IsAncestor is what Remote.IsAncestor is.
 func (b *Branch) IsAncestor(ctx context.Context, ancestor, descendant string) (bool, error) {
 	return b.objects.continues(ctx, ancestor, descendant)
@@ -101,6 +114,19 @@ func (c *Checkout) Log(ctx context.Context, path string, limit int) ([]CommitInf
 		return nil, fmt.Errorf("%s: log of %q: %w", c.dir, path, err)
 	}
 	return log, nil
+}
+
+// Changed is what Remote.Changed is.
+func (c *Checkout) Changed(ctx context.Context, commit, path string) (CommitInfo, error) {
+	id, err := parseID(commit)
+	if err != nil {
+		return CommitInfo{}, fmt.Errorf("%s: %w", c.dir, err)
+	}
+	info, err := c.objects.changed(ctx, id, pathpkg.Join(c.within, path))
+	if err != nil {
+		return CommitInfo{}, fmt.Errorf("%s: last change of %q: %w; fetch it, with its history if the clone is shallow", c.dir, path, err)
+	}
+	return info, nil
 }
 
 // Show returns what a commit that the clone has says about itself.

@@ -101,6 +101,27 @@ func (r *Remote) Log(ctx context.Context, path string, limit int) ([]CommitInfo,
 	return log, nil
 }
 
+// Changed returns the commit that changed the file or directory path last, as of a commit; a zero one where none did.
+func (r *Remote) Changed(ctx context.Context, commit, path string) (CommitInfo, error) {
+	id, err := r.find(ctx, commit)
+	if err != nil {
+		return CommitInfo{}, err
+	}
+	info, err := r.objects.changed(ctx, id, path)
+	if err != nil {
+		return CommitInfo{}, fmt.Errorf("%s: last change of %q: %w", r.endpoint, path, err)
+	}
+	return info, nil
+}
+
+func (o *objects) changed(ctx context.Context, head plumbing.Hash, path string) (CommitInfo, error) {
+	log, err := o.log(ctx, head, path, 1)
+	if err != nil || len(log) == 0 {
+		return CommitInfo{}, err
+	}
+	return log[0], nil
+}
+
 // log returns the commits below head that changed path.
 func (o *objects) log(ctx context.Context, head plumbing.Hash, path string, limit int) (log []CommitInfo, err error) {
 	if !fs.ValidPath(path) {

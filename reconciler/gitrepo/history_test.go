@@ -51,6 +51,22 @@ func TestLogFollowsAPath(t *testing.T) {
 	require.Empty(t, log)
 }
 
+func TestLastChangeIsAsOfACommit(t *testing.T) {
+	b := newBare(t)
+	one := b.commit("one", map[string]string{"a": "1"})
+	two := b.commit("two", map[string]string{"b": "1"})
+	three := b.commit("three", map[string]string{"a": "2"})
+	r := b.remote()
+	fetch(t, r)
+	for _, c := range []struct{ commit, path, want string }{{two, "a", one}, {three, "a", three}, {three, "b", two}, {one, "b", ""}} {
+		info, err := r.Changed(context.Background(), c.commit, c.path)
+		require.NoError(t, err)
+		require.Equal(t, c.want, info.Commit)
+	}
+	_, err := r.Changed(context.Background(), "0123456789012345678901234567890123456789", "a")
+	require.Error(t, err)
+}
+
 func TestLogFollowsTheSideThatChanged(t *testing.T) {
 	b := newBare(t)
 	base := b.commit("base", map[string]string{"a": "1", "b": "1"})
