@@ -74,11 +74,6 @@ func (b *Branch) Changed(ctx context.Context, commit, path string) (CommitInfo, 
 	return info, nil
 }
 
-// IsAncestor is what Remote.IsAncestor is.
-func (b *Branch) IsAncestor(ctx context.Context, ancestor, descendant string) (bool, error) {
-	return b.objects.continues(ctx, ancestor, descendant)
-}
-
 // Log is what Remote.Log is.
 func (b *Branch) Log(ctx context.Context, path string, limit int) ([]CommitInfo, error) {
 	if b.Head.Commit == "" {
@@ -148,21 +143,4 @@ func (o *objects) show(commit string) (CommitInfo, error) {
 		return CommitInfo{}, err
 	}
 	return infoOf(c), nil
-}
-
-// IsAncestor is what Remote.IsAncestor is.
-func (c *Checkout) IsAncestor(ctx context.Context, ancestor, descendant string) (bool, error) {
-	return c.objects.continues(ctx, ancestor, descendant)
-}
-
-func (o *objects) continues(ctx context.Context, ancestor, descendant string) (bool, error) {
-	from, err := parseID(ancestor)
-	if err != nil {
-		return false, err
-	}
-	to, err := parseID(descendant)
-	if err != nil {
-		return false, err
-	}
-	return o.isAncestor(ctx, from, to)
 }

@@ -27,13 +27,6 @@ func TestBranchHasTheHistoryOfAFile(t *testing.T) {
 	info, err := s.Show(t.Context(), first)
 	require.NoError(t, err)
 	require.Equal(t, "first", info.Subject)
-	for pair, want := range map[[2]string]bool{
-		{first, s.Head.Commit}: true, {s.Head.Commit, first}: false, {first, first}: true,
-	} {
-		continues, err := s.IsAncestor(t.Context(), pair[0], pair[1])
-		require.NoError(t, err)
-		require.Equal(t, want, continues)
-	}
 	_, err = s.At(t.Context(), "0123456789012345678901234567890123456789")
 	require.Error(t, err)
 	_, err = s.Log(t.Context(), "../f", 2)
@@ -63,9 +56,6 @@ func TestCheckoutHasTheHistoryOfAFile(t *testing.T) {
 	info, err := c.Show(t.Context(), log[1].Commit)
 	require.NoError(t, err)
 	require.Equal(t, log[1], info)
-	continues, err := c.IsAncestor(t.Context(), log[1].Commit, log[0].Commit)
-	require.NoError(t, err)
-	require.True(t, continues)
 	_, err = c.Show(t.Context(), "0123456789012345678901234567890123456789")
 	require.ErrorContains(t, err, "fetch it, with its history if the clone is shallow")
 }
