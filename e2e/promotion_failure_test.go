@@ -50,7 +50,6 @@ func badInStaging(l *ladder) {
 			l.once(request, []string{"staging"}, first, "good-1@1.2.0")
 		}
 	}
-	l.sound(all...)
 }
 
 // rolledBack waits until one of the requests went back from something bad in an environment, and says so, and returns it.
@@ -89,7 +88,6 @@ func badInCanary(l *ladder) {
 	l.becomes("shop", "good-1@1.2.0", everyCluster...)
 	l.once("shop", []string{"prod-1"}, first, bad, first, "good-1@1.2.0")
 	l.once("shop", []string{"prod-2"}, first, "good-1@1.2.0")
-	l.sound("shop")
 }
 
 // irreversible publishes a version that does not go back by itself: where it fails it stays, nobody else gets it, and it
@@ -111,7 +109,6 @@ func irreversible(l *ladder) {
 	l.once("shop", []string{"prod-1"}, first, bad, good)
 	l.once("shop", []string{"prod-2"}, first, good)
 	l.becomes("other", good, everyCluster...)
-	l.sound("shop", "other")
 }
 
 // consumers are twenty requests of one offering.
@@ -147,5 +144,4 @@ func twentyConsumers(l *ladder) {
 	l.t.Logf("the bad version touched %d of %d in staging", touched, len(requests))
 	require.GreaterOrEqual(l.t, touched, 1)
 	require.LessOrEqual(l.t, touched, 2, "max(first, maxFailures)")
-	l.sound(requests...)
 }

@@ -43,7 +43,6 @@ func paused(l *ladder) {
 	l.change("go on with staging", state("staging", "active"))
 	l.becomes("shop", "good-3@1.0.0", everyCluster...)
 	l.once("shop", everyCluster, first, second, "good-3@1.0.0")
-	l.sound("shop")
 }
 
 // lost takes prod's canary away while a release is on its way: the environments before it go on, the second wave waits,
@@ -67,7 +66,6 @@ func lost(l *ladder) {
 	l.records("prod is done", "prod", "shop", func(r *platform.Release) bool { return r.Promotion.Rollout == nil })
 	require.Empty(t, l.record("prod", "shop").Promotion.Rejected)
 	l.once("shop", everyCluster, first, second)
-	l.sound("shop", "cart")
 }
 
 // removal takes a request away: dev loses it first and prod last, soaks in between, and no record of it stays.
@@ -89,7 +87,6 @@ func removal(l *ladder) {
 	})
 	l.once("shop", everyCluster, first, gone)
 	l.once("cart", everyCluster, first)
-	l.sound("shop", "cart")
 }
 
 // crowd is a dozen requests.
@@ -129,7 +126,6 @@ func massDeletion(l *ladder) {
 	}
 	l.once(kept[0], everyCluster, first, second)
 	l.once(kept[1], everyCluster, first)
-	l.sound(names...)
 }
 
 func last[E any](list []E) (e E) {

@@ -62,7 +62,6 @@ func approval(l *ladder) {
 	l.soaked("shop", "good-2@marked", "prod-1", 2*time.Second, "prod-2")
 	l.follows(l.change("used Approvals may go", decide("Approval", "prod", "first", "").without(), decide("Approval", "prod", "mark", "").without()))
 	l.once("shop", prodClusters, first, second, third, "good-2@marked")
-	l.sound("shop")
 }
 
 // window keeps prod closed, and then opens it at a full minute of Berlin's clocks, when nobody does anything.
@@ -94,7 +93,6 @@ func window(l *ladder) {
 	l.becomes("shop", second, prodClusters...)
 	require.False(l.t, l.since("prod-1", "shop", second).at.Before(opens), "it entered when the window had opened")
 	l.once("shop", prodClusters, first, second)
-	l.sound("shop")
 }
 
 // heldShops are requests that wait for different people.
@@ -152,7 +150,6 @@ func hold(l *ladder) {
 		decide("Hold", "prod", "everything", hold("", until.Add(-2*time.Second))), decide("Hold", "prod", "team", hold("team: "+l.team+",", until)))
 	l.becomes("free", "good-3@1.0.0", prodClusters...)
 	require.False(l.t, l.since("prod-1", "free", "good-3@1.0.0").at.Before(until), "it entered when the last hold had ended")
-	l.sound(requests...)
 }
 
 // pin keeps one request of prod at a version while another one moves on, and later takes it back to it.
@@ -176,7 +173,6 @@ func pin(l *ladder) {
 	l.once("shop", []string{"dev", "staging"}, first, next)
 	l.once("shop", prodClusters, first, next, first)
 	l.once("cart", everyCluster, first, next)
-	l.sound("shop", "cart")
 }
 
 // owes waits until status shows a decision as a debt.
@@ -212,7 +208,6 @@ func override(l *ladder) {
 	l.owes("prod", "shop", "decisions/prod/patch.yaml")
 	l.follows(l.change("no override", skip.without()))
 	l.once("shop", everyCluster, first, "good-1@1.1.0")
-	l.sound("shop")
 }
 
 // prodOnly asks for something in prod alone, and then for a parameter that only prod has: nothing proved either.
@@ -229,7 +224,6 @@ func prodOnly(l *ladder) {
 	l.once("shop", []string{"dev", "staging"}, first)
 	l.once("shop", prodClusters, first, "good-hot@1.0.0")
 	require.Empty(l.t, l.saw("dev", "lone"))
-	l.sound("lone", "shop")
 }
 
 // loneShop is one request everywhere and one in prod alone.

@@ -179,9 +179,9 @@ func (l *ladder) committed(cluster, request string) (was []string) {
 	return was
 }
 
-// sound requires what holds at every end: histories are clean, the state is what its Release files render to, and
-// clusters saw what was committed, in that order.
-func (l *ladder) sound(requests ...string) {
+// sound requires what holds at every end, when no daemon runs any more: histories are clean, the state is what its Release
+// files render to, and clusters saw what was committed, in that order.
+func (l *ladder) sound() {
 	l.t.Helper()
 	for _, environment := range []string{"dev", "staging", "prod"} {
 		dir := l.state(environment)
@@ -197,7 +197,7 @@ func (l *ladder) sound(requests ...string) {
 		l.transom("verify", environment, "--directory", l.clone())
 	}
 	for _, cluster := range everyCluster {
-		for _, request := range requests {
+		for _, request := range l.everyRequest() {
 			rest := l.committed(cluster, request)
 			for _, was := range l.saw(cluster, request) {
 				at := slices.Index(rest, was)
@@ -207,6 +207,17 @@ func (l *ladder) sound(requests ...string) {
 			}
 		}
 	}
+}
+
+// everyRequest is every request that the team ever merged.
+func (l *ladder) everyRequest() (names []string) {
+	l.t.Helper()
+	for _, file := range strings.Fields(l.git(l.clone(), "log", "--format=", "--name-only", "main", "--", "requests/"+l.team)) {
+		names = append(names, strings.TrimSuffix(filepath.Base(file), ".yaml"))
+	}
+	require.NotEmpty(l.t, names)
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // once requires that clusters saw a request's Widget as exactly these, one after the other: nothing else, nothing twice.

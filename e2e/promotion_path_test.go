@@ -46,7 +46,6 @@ func (l *ladder) climbed(request string, was ...string) {
 		l.soaked(request, what, "staging", 2*time.Second, "prod-1")
 		l.soaked(request, what, "prod-1", 2*time.Second, "prod-2")
 	}
-	l.sound(request)
 }
 
 // withTwin tells a story to two daemons that know nothing of each other.
@@ -86,7 +85,6 @@ func fasterThanSoaks(l *ladder) {
 		was := l.saw(cluster, "shop")
 		require.True(l.t, slices.IsSortedFunc(was, func(a, b string) int { return is(a) - is(b) }), "%s went back: %q", cluster, was)
 	}
-	l.sound("shop")
 }
 
 // slowRelease takes an image that is not healthy for long: the environment after it waits for as long, and goes on by
@@ -130,7 +128,6 @@ func soakSurvivesRestarts(l *ladder) {
 	l.soaked("shop", second, "dev", 8*time.Second, "staging")
 	l.becomes("shop", second, everyCluster...)
 	l.once("shop", everyCluster, first, second)
-	l.sound("shop")
 }
 
 // dataDeleted deletes the daemon's data while a release is on its way and after it arrived.

@@ -53,6 +53,7 @@ func TestPromotion(t *testing.T) {
 			l.start()
 			s.tell(l)
 			l.stop()
+			l.sound()
 		})
 	}
 }
@@ -74,6 +75,7 @@ func TestPromotionKilledOnTheWay(t *testing.T) {
 			s.tell(l)
 			l.meanwhile = nil
 			l.stop()
+			l.sound()
 		})
 	}
 }
