@@ -1,38 +1,68 @@
 package platform
 
 import (
+	"cmp"
 	"fmt"
+	"math"
+	"reflect"
 	"slices"
 
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
+	"k8s.io/utils/ptr"
 )
 
-// A narrowing is what a version's schema no longer allows that its predecessor's did. Within one major version whoever
+// A narrowing is what a version's schema no longer allows that one's before it did. Within one major version whoever
 // follows the constraint "1" moves from the one to the other by a merge of somebody else.
 type narrowing struct {
-	version, before *Version
-	found           []fieldError // with fields of version.yaml
+	version *Version
+	found   []fieldError // with fields of version.yaml
 }
 
-// narrowings compares each of an offering's versions with the highest one before it that promises the same and keeps to
-// it.
+// narrowings compares each of an offering's versions with those before it that promise the same, from any of which a
+// range may jump to it. Allowing at least as much is transitive, so a version stands for all before it that it keeps to,
+// and mostly only the last one is left to compare with. One that narrows stands for itself, beside those whose promise it
+// breaks: requests may have come to rely on what it brought.
 func narrowings(versions []*Version) (out []narrowing) {
-	var before *Version
+	var promised []narrowing // the newest first
 	for _, v := range versions {
-		if v.Broken || v.Number.Prerelease() != "" || v.Lifecycle == Withdrawn || v.Lifecycle == Experimental {
+		if v.Broken || !v.taken() {
 			continue
 		}
-		c := &comparison{}
-		if before != nil && samePromise(before, v) {
-			c.compare(place{"spec.parameters", "parameters"}, before.Parameters.structural, v.Parameters.structural)
-		}
-		if len(c.found) == 0 {
-			before = v
-		} else {
-			out = append(out, narrowing{v, before, c.found})
+		n := narrowing{version: v}
+		promised = slices.DeleteFunc(promised, func(before narrowing) bool {
+			return !samePromise(before.version, v) || n.keeps(before)
+		})
+		promised = slices.Insert(promised, 0, n)
+		if len(n.found) > 0 {
+			out = append(out, n)
 		}
 	}
 	return out
+}
+
+// keeps reports whether the version takes all that one before it took, and adds what it does not. To undo what that one
+// narrowed itself is no narrowing.
+func (n *narrowing) keeps(before narrowing) bool {
+	c := &comparison{}
+	c.compare(place{"spec.parameters", "parameters"}, before.version.Parameters.structural, n.version.Parameters.structural)
+	c.found = slices.DeleteFunc(c.found, func(wrong fieldError) bool { return has(before.found, wrong.field) })
+	known := n.found
+	for _, wrong := range c.found {
+		if !has(known, wrong.field) {
+			wrong.message += ", unlike in " + before.version.Number.String()
+			n.found = append(n.found, wrong)
+		}
+	}
+	return len(c.found) == 0
+}
+
+func has(found []fieldError, field string) bool {
+	return slices.ContainsFunc(found, func(e fieldError) bool { return e.field == field })
+}
+
+// taken says whether a range of versions may come to this one, or a request that follows a range be at it.
+func (v *Version) taken() bool {
+	return v.Number.Prerelease() == "" && v.Lifecycle != Withdrawn && v.Lifecycle != Experimental
 }
 
 // samePromise says whether semver promises that what was right for one version is right for the other. Before 1.0.0 a
@@ -61,16 +91,17 @@ func (c *comparison) report(p place, keyword, format string, args ...any) {
 }
 
 func (c *comparison) compare(p place, old, new *schema.Structural) {
-	if old == nil || new == nil || !c.types(p, old, new) {
+	if old == nil || new == nil || old == new || !c.types(p, old, new) {
 		return
 	}
 	if old.Nullable && !new.Nullable {
 		c.report(p, "", "may not be null any more")
 	}
 	c.values(p, limits(old), limits(new))
-	c.compare(place{p.field + ".items", p.parameter + "[]"}, old.Items, new.Items)
+	c.conditions(p, old, new)
+	c.items(p, old, new)
 	c.properties(p, old, new)
-	c.others(p, old, new)
+	c.required(p, old, new)
 }
 
 func limits(s *schema.Structural) *schema.ValueValidation {
@@ -96,32 +127,97 @@ func schemaType(s *schema.Structural) string {
 	return or(schemaTypes[s.Type], "anything")
 }
 
-// properties compares the fields of objects.
+// anything is the schema of a field about which nothing is said.
+var anything = &schema.Structural{Extensions: schema.Extensions{XPreserveUnknownFields: true}}
+
+// rest is the schema of the fields that an object may have beside those that are named; nil: it may have no others.
+func rest(s *schema.Structural) *schema.Structural {
+	switch {
+	case s.XPreserveUnknownFields, s.AdditionalProperties != nil && s.AdditionalProperties.Structural == nil:
+		return anything
+	case s.AdditionalProperties != nil:
+		return s.AdditionalProperties.Structural
+	}
+	return nil
+}
+
+// properties compares the fields of objects. What the one names may be among what the other allows beside.
 func (c *comparison) properties(p place, old, new *schema.Structural) {
+	oldRest, newRest := rest(old), rest(new)
 	for _, name := range sortedKeys(old.Properties) {
 		was := old.Properties[name]
 		if is, ok := new.Properties[name]; ok {
 			c.compare(p.property(name), &was, &is)
-		} else if !new.XPreserveUnknownFields && new.AdditionalProperties == nil {
+		} else if newRest == nil {
 			c.report(p.property(name), "", "is gone")
+		} else {
+			c.compare(place{p.field + ".additionalProperties", p.parameter + "." + name}, &was, newRest)
 		}
 	}
+	if oldRest == nil {
+		return
+	}
+	if newRest == nil {
+		c.report(p, "", "takes no other fields than those that it names")
+		return
+	}
 	for _, name := range sortedKeys(new.Properties) {
-		if property := new.Properties[name]; required(new, name) && !required(old, name) && property.Default.Object == nil {
+		if _, ok := old.Properties[name]; !ok {
+			is := new.Properties[name]
+			c.compare(p.property(name), oldRest, &is)
+		}
+	}
+	c.compare(place{p.field + ".additionalProperties", p.parameter + ".*"}, oldRest, newRest)
+}
+
+// required compares which fields must be written: what has a default need not be.
+func (c *comparison) required(p place, old, new *schema.Structural) {
+	for _, name := range slices.Sorted(slices.Values(limits(new).Required)) {
+		was, is := old.Properties[name], new.Properties[name]
+		if is.Default.Object == nil && (!required(old, name) || was.Default.Object != nil) {
 			c.report(p.property(name), "", "is required and has no default")
 		}
 	}
 }
 
-// others compares what objects may have beside the fields that are named.
-func (c *comparison) others(p place, old, new *schema.Structural) {
+// items compares lists.
+func (c *comparison) items(p place, old, new *schema.Structural) {
+	c.compare(place{p.field + ".items", p.parameter + "[]"}, old.Items, new.Items)
+	kind := func(s *schema.Structural) string { return *cmp.Or(s.XListType, ptr.To("atomic")) }
 	switch {
-	case new.XPreserveUnknownFields:
-	case old.XPreserveUnknownFields, old.AdditionalProperties != nil && new.AdditionalProperties == nil:
-		c.report(p, "", "takes no other fields than those that it names")
-	case old.AdditionalProperties != nil:
-		c.compare(place{p.field + ".additionalProperties", p.parameter + ".*"}, old.AdditionalProperties.Structural, new.AdditionalProperties.Structural)
+	case kind(new) == "atomic":
+	case kind(old) != kind(new):
+		c.report(p, "x-kubernetes-list-type", "is a %s and was not", kind(new))
+	case !slices.Equal(old.XListMapKeys, new.XListMapKeys):
+		c.report(p, "x-kubernetes-list-map-keys", "has other keys")
 	}
+}
+
+// conditions compares what is combined of other schemas. Whether two of them come to the same is not looked into.
+func (c *comparison) conditions(p place, old, new *schema.Structural) {
+	was, is := limits(old), limits(new)
+	if !among(was.AllOf, is.AllOf) {
+		c.report(p, "allOf", "must meet a further condition")
+	}
+	if len(is.AnyOf) > 0 && !new.XIntOrString && (len(was.AnyOf) == 0 || !among(is.AnyOf, was.AnyOf)) {
+		c.report(p, "anyOf", "must meet one of these conditions")
+	}
+	if len(is.OneOf) > 0 && !reflect.DeepEqual(was.OneOf, is.OneOf) {
+		c.report(p, "oneOf", "must meet one of these conditions")
+	}
+	if is.Not != nil && !reflect.DeepEqual(was.Not, is.Not) {
+		c.report(p, "not", "may not meet this condition")
+	}
+}
+
+// among says whether each of some conditions is one of all.
+func among(all, some []schema.NestedValueValidation) bool {
+	for _, condition := range some {
+		if !slices.ContainsFunc(all, func(other schema.NestedValueValidation) bool { return reflect.DeepEqual(condition, other) }) {
+			return false
+		}
+	}
+	return true
 }
 
 // values compares what the two say about single values.
@@ -132,7 +228,7 @@ func (c *comparison) values(p place, old, new *schema.ValueValidation) {
 	if new.Format != "" && new.Format != old.Format {
 		c.report(p, "format", "has the format %s", new.Format)
 	}
-	if new.MultipleOf != nil && (old.MultipleOf == nil || *old.MultipleOf != *new.MultipleOf) {
+	if new.MultipleOf != nil && (old.MultipleOf == nil || math.Mod(*old.MultipleOf, *new.MultipleOf) != 0) {
 		c.report(p, "multipleOf", "must be a multiple of %v", *new.MultipleOf)
 	}
 	if new.UniqueItems && !old.UniqueItems {
@@ -194,7 +290,7 @@ func (l *Loader) loadNarrowings(p *Platform) {
 				next = n.version.Number.IncMinor()
 			}
 			for _, wrong := range n.found {
-				d.problem(wrong.field, "narrowed", "%s, unlike in %s, and may not change so before %s", wrong.message, n.before.Number, &next)
+				d.problem(wrong.field, "narrowed", "%s, and may not change so before %s", wrong.message, &next)
 			}
 			slices.SortFunc(d.problems, Problem.Compare)
 			d.problems[0].Message += p.breaks(n.version)
