@@ -65,7 +65,7 @@ func (r *Reconciler) advance(ctx context.Context, p *platform.Platform, l *lane,
 		return fmt.Errorf("accept platform commit %s for %s: %w", p.Commit, l.name, err)
 	}
 	if frozen != "" {
-		r.recordFrozen(p, p.Environments[l.name], held, frozen)
+		r.recordFrozen(ctx, p, l, held, frozen)
 		l.done, l.next = now, time.Time{}
 		return nil
 	}

@@ -266,6 +266,20 @@ func TestPassWithoutAChangeCommitsNothing(t *testing.T) {
 	require.Equal(t, first.Commit, s.git(s.dir+"/state-dev.git", "rev-parse", "main"))
 }
 
+func TestStatusSaysWhatAStateCommitDid(t *testing.T) {
+	s := newSystem(t)
+	s.run()
+	s.Trigger.Fire("test")
+	s.stands("dev", s.git(s.clone(), "rev-parse", "HEAD"))
+	commit := s.git(s.dir+"/state-dev.git", "rev-parse", "main")
+	require.Equal(t, "dev: "+s.Board.Status().Environments[0].Did, s.git(s.dir+"/state-dev.git", "log", "-1", "--format=%s", "main"))
+	var said []string
+	for _, e := range s.Board.History() {
+		said = append(said, e.Message)
+	}
+	require.Contains(t, said, commit[:7]+": "+s.Board.Status().Environments[0].Did)
+}
+
 // stands waits until status says that an environment was reconciled with a platform commit.
 func (s *system) stands(environment, commit string) {
 	s.t.Helper()

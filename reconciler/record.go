@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/labels"
@@ -20,7 +21,7 @@ import (
 func (r *Reconciler) record(ctx context.Context, p *platform.Platform, l *lane, h *held, state *render.State, chosen *promotion.Pass) {
 	defer r.phase(l.name, "record")()
 	e := p.Environments[l.name]
-	seen := r.environment(p, e, h)
+	seen := r.environment(ctx, p, l, h)
 	seen.Problems, seen.Next = state.Problems, chosen.Next
 	seen.Deletions, seen.Plan = chosen.Deletions, chosen.Plan
 	standings := chosen.Standings()
@@ -96,8 +97,9 @@ func (r *Reconciler) mergedAt(ctx context.Context, in *status.Instance, many boo
 }
 
 // recordFrozen tells status that the environment does not follow the platform.
-func (r *Reconciler) recordFrozen(p *platform.Platform, e *platform.Environment, h *held, why string) {
-	seen := r.environment(p, e, h)
+func (r *Reconciler) recordFrozen(ctx context.Context, p *platform.Platform, l *lane, h *held, why string) {
+	e := p.Environments[l.name]
+	seen := r.environment(ctx, p, l, h)
 	seen.Frozen = why
 	all := map[platform.RequestKey]bool{}
 	for k := range h.base.Releases {
@@ -107,9 +109,13 @@ func (r *Reconciler) recordFrozen(p *platform.Platform, e *platform.Environment,
 	r.Logger.Warn("environment frozen", "environment", e.Name, "err", why)
 }
 
-func (r *Reconciler) environment(p *platform.Platform, e *platform.Environment, h *held) status.Environment {
+func (r *Reconciler) environment(ctx context.Context, p *platform.Platform, l *lane, h *held) status.Environment {
+	e := p.Environments[l.name]
 	seen := status.Environment{
 		Name: e.Name, StateURL: e.State.URL, Commit: p.Commit, StateCommit: h.ours.Commit, PromotesFrom: e.PromotesFrom,
+	}
+	if info, err := l.repo.Show(ctx, h.ours.Commit); err == nil {
+		seen.Did = strings.TrimPrefix(info.Subject, l.name+": ")
 	}
 	for _, c := range members(p, e, h) {
 		seen.Clusters = append(seen.Clusters, status.Cluster{

@@ -40,13 +40,21 @@ func (b *Board) Updated(e Environment, instances []Instance) {
 func (b *Board) pass(e Environment, instances []Instance) {
 	old := b.environments[e.Name]
 	if old == nil || old.StateCommit != e.StateCommit || old.Frozen != e.Frozen {
-		b.record(Event{Environment: e.Name, Message: cmp.Or(e.Frozen, "committed state "+short(e.StateCommit))})
+		b.record(Event{Environment: e.Name, Message: cmp.Or(e.Frozen, committed(e))})
 	}
 	b.environments[e.Name] = &e
 	watched := old != nil && old.StateCommit != ""
 	for i := range instances {
 		b.reconciled(e, instances[i], watched)
 	}
+}
+
+// committed is the event of a state commit.
+func committed(e Environment) string {
+	if e.Did == "" {
+		return "committed state " + short(e.StateCommit)
+	}
+	return short(e.StateCommit) + ": " + e.Did
 }
 
 // reconciled takes one instance of a pass; watched says that what is new of it came about now. The caller holds the

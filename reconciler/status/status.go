@@ -28,6 +28,7 @@ type Environment struct {
 	StateURL    string             `json:"stateURL,omitempty"`
 	Commit      string             `json:"commit,omitempty"`      // the platform commit it was last reconciled with
 	StateCommit string             `json:"stateCommit,omitempty"` // the head of its state that is deployed
+	Did         string             `json:"did,omitempty"`         // what that commit does, in a line
 	Frozen      string             `json:"frozen,omitempty"`      // why nothing is committed, and what ends it
 	Error       string             `json:"error,omitempty"`       // the last pass failed and is tried again
 	Problems    []platform.Problem `json:"problems,omitempty"`    // of rendering for it

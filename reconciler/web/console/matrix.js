@@ -60,7 +60,7 @@ function head(columns) {
       e.frozen ? element("span", { class: "flag failed", title: e.frozen }, "frozen") : null,
       e.deletions ? element("span", { class: "flag progressing", title: `more than the environment's deletionLimit; an Approval of ${e.deletions} lets them through` }, "deletions wait") : null,
       e.error ? element("span", { class: "flag progressing", title: e.error }, "retrying") : null,
-      e.stateCommit ? element("code", { title: `state commit ${e.stateCommit}` }, short(e.stateCommit)) : null));
+      e.stateCommit ? element("code", { title: `state commit ${e.stateCommit}\n${e.did || ""}` }, short(e.stateCommit)) : null));
   const clusters = columns.flatMap((e) => e.clusters.map((c, i) =>
     element("th", { scope: "col", class: i === 0 ? "cluster edge" : "cluster", title: c.message }, c.name, c.wave ? element("span", { class: "from" }, c.wave) : null, reach(c))));
   return element("thead", {},
