@@ -72,6 +72,7 @@ func (p *Pass) admitRemoval(c *change, m *move) *platform.Release {
 	to.Promotion.PromotedFrom, to.Promotion.Gates = m.from, m.gates
 	to.Promotion.Ran = p.left(c.Base)
 	to.Promotion.Rollout = &platform.ReleaseRollout{Cause: m.cause, Entered: p.view.Now.stamp(), Pending: c.gone}
+	p.leave(c.Base, to)
 	p.standing(c.key).State = Removing
 	return to
 }
@@ -109,6 +110,7 @@ func (p *Pass) admitRelease(c *change, m *move) *platform.Release {
 	to.Promotion.Ran = p.left(c.Base)
 	to.Promotion.Rollout = p.rollout(m.cause, m.group, now, without(c.moving, now))
 	to.Commit = m.content.Commit
+	p.leave(c.Base, to)
 	return to
 }
 
@@ -123,6 +125,7 @@ func (p *Pass) adopt(c *change, m *move) *platform.Release {
 	}
 	to.Promotion.PromotedFrom = m.from
 	to.Commit = m.content.Commit
+	p.leave(c.Base, to)
 	p.standing(c.key).State = Settled
 	return to
 }

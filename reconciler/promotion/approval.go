@@ -89,7 +89,7 @@ func rejected(base *platform.Release, keys map[string]string, approvals []*platf
 		}
 		return &Gate{
 			Name: "rejected", Reason: "failed on " + f.Message, Since: f.At,
-			Opens: "a release that renders something else, or an Approval merged after the failure",
+			Opens: "a newer release that renders something else, or an Approval merged after the failure",
 		}
 	}
 	return nil

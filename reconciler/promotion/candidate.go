@@ -107,6 +107,7 @@ func (p *Pass) contents(s *subject) []Content {
 			}
 		}
 	}
+	p.remember(s.base, known)
 	return p.newer(s, known, place)
 }
 
@@ -118,11 +119,9 @@ func (p *Pass) newer(s *subject, known map[string]Content, place string) (list [
 		return nil
 	}
 	for _, digest := range slices.Sorted(maps.Keys(known)) {
-		c := known[digest]
-		if s.base != nil && (digest == s.base.Digest || !p.view.Prospects.Older(place, c.Commit)) {
-			continue
+		if c := known[digest]; p.newerThan(s.base, place, c) {
+			list = append(list, c)
 		}
-		list = append(list, c)
 	}
 	slices.SortStableFunc(list, func(a, b Content) int {
 		switch {

@@ -192,6 +192,10 @@ func (p *Pass) restore(s *subject, target *platform.Release, state string, moved
 	if len(back) == 0 {
 		return false
 	}
+	if to.Digest == r.Digest {
+		to.Commit = r.Commit // the head may have yielded it again since
+	}
+	p.leave(r, to)
 	rollout.Entered, rollout.Moved = p.view.Now.stamp(), back
 	to.Promotion.Rollout, to.Promotion.Admitted, to.Promotion.Gates = &rollout, nil, nil
 	to.Promotion.Origin = target.Promotion.Origin

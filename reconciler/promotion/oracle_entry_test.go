@@ -13,6 +13,9 @@ func (o *oracle) entered(s *stage, was, is *platform.Release) {
 	if was != nil && !was.Absent && is.Commit <= was.Commit {
 		o.breaks("%s takes %s of %s after %s of %s by itself", s.name, is.Digest, is.Commit, was.Digest, was.Commit)
 	}
+	if is.Commit < o.farthest[at(s.name, is.Key.Name)] {
+		o.breaks("%s takes %s of %s by itself, and went back from %s before", s.name, is.Digest, is.Commit, o.farthest[at(s.name, is.Key.Name)])
+	}
 	approved := o.approved(s.name, was, is)
 	if e.Gates.Approval == "required" && approved == nil && !o.skips(s.name, "approval", is) {
 		o.breaks("%s takes %s without an approval", s.name, is.Digest)

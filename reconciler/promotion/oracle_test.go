@@ -20,6 +20,7 @@ type oracle struct {
 	completed map[string]map[string]bool // what was ever whole and well, by environment and request
 	whole     map[string]string          // the last of these
 	rejected  map[string]int             // how many decisions there were when a render key was last rejected, by cluster and key
+	farthest  map[string]string          // platform commit of the newest release that was ever here, by environment and request
 	entries   map[string]int             // bytes that entered, by environment and request
 	rollbacks map[string]int
 	stepped   map[string]map[string]bool // requests that took a version as a step, by environment and version
@@ -30,7 +31,7 @@ func newOracle(w *world) *oracle {
 	o := &oracle{
 		world: w, soaked: map[string]time.Duration{}, rendered: map[string]string{}, completed: map[string]map[string]bool{},
 		whole: map[string]string{}, rejected: map[string]int{}, entries: map[string]int{}, rollbacks: map[string]int{},
-		stepped: map[string]map[string]bool{},
+		stepped: map[string]map[string]bool{}, farthest: map[string]string{},
 	}
 	w.judge = o
 	return o
@@ -105,6 +106,7 @@ func (o *oracle) committed(s *stage, p *promotion.Pass) {
 			o.breaks("%s forgets %s, which runs", s.name, k)
 		}
 		if s.releases[k] == nil { // whoever asks for it again begins anew
+			delete(o.farthest, at(s.name, k.Name))
 			maps.DeleteFunc(o.rejected, func(id string, _ int) bool { return strings.HasSuffix(id, " "+k.Name) })
 		}
 	}
@@ -119,6 +121,7 @@ func (o *oracle) committed(s *stage, p *promotion.Pass) {
 	}
 	for _, k := range changed {
 		o.judged(s, p, before[k], s.releases[k])
+		o.farthest[at(s.name, k.Name)] = max(o.farthest[at(s.name, k.Name)], s.releases[k].Commit)
 	}
 }
 

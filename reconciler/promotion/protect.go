@@ -86,7 +86,7 @@ func (p *Pass) wouldTake(d *platform.Environment, s *subject, r *platform.Releas
 	if there == nil {
 		return true
 	}
-	if there.Digest == r.Digest || p.view.Prospects.Older(r.Commit, there.Commit) {
+	if there.Digest == r.Digest || p.view.Prospects.Older(r.Commit, p.place(there)) {
 		return false
 	}
 	ran, known := originIn(r, there.Digest)

@@ -113,7 +113,7 @@ func (p *Pass) provenGone(up string, there *platform.Release, s *subject, soak t
 			_, placed = proof.Request.Environments[p.view.Environment.Name]
 		}
 		soaked, err := time.ParseDuration(proof.Soaked)
-		if !placed && err == nil && soaked >= soak && p.view.Prospects.Older(s.base.Commit, proof.Commit) {
+		if !placed && err == nil && soaked >= soak && p.view.Prospects.Older(p.place(s.base), proof.Commit) {
 			return nil
 		}
 	}

@@ -53,6 +53,7 @@ type Promotion struct {
 	Rollout      *ReleaseRollout  `json:"rollout,omitempty"`      // nil: what runs was healthy in all waves
 	Proven       []ReleaseProof   `json:"proven,omitempty"`       // oldest first, bounded
 	Ran          []ReleaseRan     `json:"ran,omitempty"`          // that were healthy here in all waves before, oldest first, bounded
+	Left         *ReleaseLeft     `json:"left,omitempty"`         // set while what runs is older than what ran; nil: nothing newer was ever here
 	Rejected     []ReleaseFailure `json:"rejected,omitempty"`     // oldest first, bounded
 	Admitted     []string         `json:"admitted,omitempty"`     // render keys that the Approval of a plan admitted
 }
@@ -95,6 +96,13 @@ type ReleaseRan struct {
 	Digest  string `json:"digest"`
 	Version string `json:"version"`
 	State   string `json:"state"`
+}
+
+// ReleaseLeft is the newest release that was left for an older one, by a rollback or a Pin. Nothing that comes before it in
+// the platform's history enters by itself.
+type ReleaseLeft struct {
+	Release string `json:"release"`
+	Commit  string `json:"commit"` // the platform commit that yielded it
 }
 
 // ReleaseFailure is a render key that failed here and is not taken again by itself.
