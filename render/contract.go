@@ -75,6 +75,9 @@ func contractProblems(v *platform.Version, whole *skeleton) (problems []platform
 	for n := range v.Components {
 		problems = append(problems, componentContract(v, v.Components[n], whole)...)
 	}
+	if whole.err == nil {
+		problems = append(problems, annotationProblems(whole)...)
+	}
 	base := analyseVersion(v)
 	if base.err != nil {
 		return nil // some component may bring what is missing

@@ -2,6 +2,8 @@ package render
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/validate/content"
@@ -17,9 +19,6 @@ const (
 	annotationGenerateKeys = "transom.dev/generate-keys"
 	annotationPrune        = "transom.dev/prune"
 )
-
-// laterAnnotations are read in a later version; until then, whoever writes one must not believe that it acts.
-var laterAnnotations = []string{"transom.dev/step", "transom.dev/replace", "transom.dev/prune-order"}
 
 // outputProblems holds what Kustomize made to the output rules.
 func (p *pass) outputProblems(i *platform.Instance, namespace string, objects []object) []platform.Problem {
@@ -152,11 +151,12 @@ func (c *output) secret(o object) {
 	}
 }
 
+// annotations looks once more, on what comes out, at annotations that say how an object is applied: a value may have
+// been written into one.
 func (c *output) annotations(o object) {
-	for _, annotation := range laterAnnotations {
-		if value, ok := o.annotations[annotation]; ok {
-			c.report(c.file, "does-not-act-yet", "annotates the %s %s %s: %s, which does not act yet; remove it",
-				o.id.kind, o.id.name, annotation, value)
+	for _, annotation := range slices.Sorted(maps.Keys(o.annotations)) {
+		if wrong := misplaced(o.id, annotation, o.annotations[annotation]); wrong != "" {
+			c.report(c.file, "annotation", "annotates the %s %s %s: %s", o.id.kind, o.id.name, annotation, wrong)
 		}
 	}
 }

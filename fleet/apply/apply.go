@@ -60,7 +60,7 @@ func (p *pass) apply(ctx context.Context) error {
 		hold(p.objects, cause)
 		return nil
 	}
-	return p.applyInOrder(ctx, p.objects)
+	return p.applyByStep(ctx)
 }
 
 // applyInOrder goes from phase to phase, and no further once something stands in the way of the next.

@@ -22,13 +22,13 @@ func fieldSet(e *metav1.ManagedFieldsEntry) map[string]any {
 	return set
 }
 
-// step is one step of a path: how it reads, and which node of a field set it leads to.
-type step struct {
+// segment is one part of a path: how it reads, and which node of a field set it leads to.
+type segment struct {
 	text string
 	find func(node map[string]any) (map[string]any, bool)
 }
 
-type path []step
+type path []segment
 
 func (p path) String() string {
 	var b strings.Builder
@@ -89,7 +89,7 @@ func uncoveredField(set map[string]any, name string, value any) path {
 	if value == nil {
 		return nil // a null is not applied
 	}
-	field := fieldStep(name)
+	field := fieldSegment(name)
 	node, ok := field.find(set)
 	if !ok {
 		if inner, isMap := value.(map[string]any); isMap && len(inner) > 0 {
@@ -126,7 +126,7 @@ func uncoveredValue(node map[string]any, value any, none bool) path {
 }
 
 func uncoveredItem(node map[string]any, index int, item any) path {
-	at := itemStep(index, item)
+	at := itemSegment(index, item)
 	below, ok := at.find(node)
 	if !ok {
 		return path{at}
@@ -137,21 +137,21 @@ func uncoveredItem(node map[string]any, index int, item any) path {
 	return nil
 }
 
-func fieldStep(name string) step {
-	return step{text: "." + name, find: func(node map[string]any) (map[string]any, bool) {
+func fieldSegment(name string) segment {
+	return segment{text: "." + name, find: func(node map[string]any) (map[string]any, bool) {
 		below, ok := node["f:"+name].(map[string]any)
 		return below, ok
 	}}
 }
 
-// itemStep finds an item of a list by its keys or its value. A key that the item leaves out has its default.
-func itemStep(index int, item any) step {
+// itemSegment finds an item of a list by its keys or its value. A key that the item leaves out has its default.
+func itemSegment(index int, item any) segment {
 	text := fmt.Sprintf("[%d]", index)
 	fields, isMap := item.(map[string]any)
 	if name, ok := fields["name"].(string); ok {
 		text = "[name=" + name + "]"
 	}
-	return step{text: text, find: func(node map[string]any) (map[string]any, bool) {
+	return segment{text: text, find: func(node map[string]any) (map[string]any, bool) {
 		for name, below := range node {
 			keys, isKeys := strings.CutPrefix(name, "k:")
 			value, isValue := strings.CutPrefix(name, "v:")

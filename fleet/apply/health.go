@@ -9,10 +9,14 @@ import (
 	"transom.dev/render/platform"
 )
 
-// judge says how every desired object does. Only an object that is at its desired revision, as the watch has seen
+// judge says how objects do, unless it said so before in this pass. Only an object that is at its desired revision, as the watch has seen
 // it, is judged by its status: health that belongs to another revision does not count.
-func (p *pass) judge(ctx context.Context) error {
-	return each(ctx, p.all(), func(ctx context.Context, d *desired) error {
+func (p *pass) judge(ctx context.Context, set []*desired) error {
+	return each(ctx, set, func(ctx context.Context, d *desired) error {
+		if d.judged {
+			return nil
+		}
+		d.judged = true
 		if d.watch != nil {
 			if seen := d.watch.get(d.object); seen != nil && d.live != nil {
 				d.live = seen

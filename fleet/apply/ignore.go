@@ -50,7 +50,7 @@ func leaveToOthers(object, own map[string]any, field []string) map[string]any {
 	if !ok {
 		return object
 	}
-	node, owned := fieldStep(field[0]).find(own)
+	node, owned := fieldSegment(field[0]).find(own)
 	if owned && len(node) == 0 {
 		return object
 	}

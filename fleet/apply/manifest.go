@@ -47,6 +47,7 @@ type desired struct {
 	content map[string]any // with the digest annotation
 	digest  string
 	rank    int      // place in the order of kinds
+	step    int      // place in the instance's own order
 	keys    []string // of a generated Secret
 
 	kind   *kind // nil while the cluster does not serve it
@@ -54,6 +55,8 @@ type desired struct {
 	live   *live // nil: not there
 	change *Change
 	status ObjectStatus
+	judged bool   // status says how it does
+	held   bool   // it waits for objects of an earlier step
 	fault  string // what a person must mend
 	drift  string // what others changed of it, where that is only reported
 	again  bool   // look again soon
@@ -136,8 +139,14 @@ func (d *desired) labels() map[string]string {
 }
 
 func (d *desired) annotation(name string) string {
-	value, _, _ := unstructured.NestedString(d.content, "metadata", "annotations", name)
+	value, _ := d.annotated(name)
 	return value
+}
+
+// annotated also says whether the object has the annotation at all.
+func (d *desired) annotated(name string) (string, bool) {
+	value, ok, _ := unstructured.NestedString(d.content, "metadata", "annotations", name)
+	return value, ok
 }
 
 // ranks is fluxcd's order of kinds: what others need comes first. Kinds that it does not name are 0.
@@ -159,22 +168,23 @@ func rankOf(kind string) int { return ranks[kind] }
 // cluster's API itself is made of, then what workloads read, then all else, and last the webhooks, which could
 // refuse the rest while what answers them is not yet up.
 func phases(all []*desired) [][]*desired {
-	phase := func(d *desired) int {
-		switch {
-		case d.rank > 0:
-			return 3
-		case d.rank <= ranks["ClusterRoleBinding"]:
-			return 0
-		case d.rank <= ranks["LimitRange"]:
-			return 1
-		}
-		return 2
-	}
 	sets := make([][]*desired, 4)
 	for _, d := range all {
-		sets[phase(d)] = append(sets[phase(d)], d)
+		sets[phaseOf(d)] = append(sets[phaseOf(d)], d)
 	}
 	return slices.DeleteFunc(sets, func(set []*desired) bool { return len(set) == 0 })
+}
+
+func phaseOf(d *desired) int {
+	switch {
+	case d.rank > 0:
+		return 3
+	case d.rank <= ranks["ClusterRoleBinding"]:
+		return 0
+	case d.rank <= ranks["LimitRange"]:
+		return 1
+	}
+	return 2
 }
 
 func generatedKeys(list string) []string {

@@ -15,6 +15,7 @@ type outlook struct {
 	health   Health
 	message  string
 	behind   bool   // its controller has not seen this generation
+	running  bool   // a Job that is not complete, which is no ailment
 	selector string // of its pods, while it is not healthy
 	class    string // the storage class of a claim that is pending
 }
@@ -33,6 +34,7 @@ func outlookOf(u *unstructured.Unstructured) outlook {
 	default:
 		o.health, o.message = kstatusHealth(body)
 	}
+	o.running = gk.Group == "batch" && gk.Kind == "Job" && condition(body, "Complete")["status"] != "True"
 	if o.health == Healthy {
 		return o
 	}

@@ -22,6 +22,8 @@ type pass struct {
 	waiting []Object        // to be pruned, and still there
 	later   string          // the commit of a later state, which pruning is left to
 	doubted bool            // somebody may have applied a later state
+	blocker *desired        // what the objects of a later step wait for, nil if none do
+	blocked string          // what it keeps from going on
 
 	checkpoint Checkpoint // of the inventory, of whatever revision
 
@@ -61,13 +63,13 @@ func (p *pass) run(ctx context.Context) error {
 		return fmt.Errorf("look at what is there: %w", err)
 	}
 	if p.stopped() || !p.write || p.doubts() {
-		return p.judge(ctx)
+		return p.judge(ctx, p.all())
 	}
 	if err := p.retireFirst(ctx); err != nil {
 		return fmt.Errorf("prune: %w", err)
 	}
 	if len(p.waiting) > 0 {
-		return p.judge(ctx)
+		return p.judge(ctx, p.all())
 	}
 	if err := p.enter(ctx); err != nil {
 		return fmt.Errorf("prepare: %w", err)
@@ -75,7 +77,7 @@ func (p *pass) run(ctx context.Context) error {
 	if err := p.apply(ctx); err != nil {
 		return fmt.Errorf("apply: %w", err)
 	}
-	if err := p.judge(ctx); err != nil {
+	if err := p.judge(ctx, p.all()); err != nil {
 		return fmt.Errorf("judge: %w", err)
 	}
 	if err := p.retire(ctx); err != nil {

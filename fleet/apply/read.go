@@ -64,15 +64,15 @@ func (d *desired) isNamespace() bool { return d.object.Group == "" && d.object.K
 // admit says why an object may not be applied for an owner. Whether a kind is namespaced only the cluster knows;
 // place checks that.
 func (p *pass) admit(d *desired, owner Owner) {
-	labels := d.labels()
+	labels, unordered := d.labels(), d.readStep(owner)
 	switch {
 	case !owner.carries(labels) || labels[managedByLabel] != manager:
 		d.fault = fmt.Sprintf("it must carry the labels %s=%s, %s=%s, %s=%s and %s=%s; render it anew", managedByLabel, manager,
 			environmentLabel, owner.Environment, teamLabel, owner.Team, requestLabel, owner.Request)
 	case d.annotation(replaceAnnotation) != "":
 		d.fault = replaceAnnotation + " does not act yet; remove the annotation"
-	case d.annotation(stepAnnotation) != "":
-		d.fault = stepAnnotation + " does not act yet; remove the annotation"
+	case unordered != "":
+		d.fault = unordered
 	case d.annotation(generateAnnotation) != "" && d.annotation(generateAnnotation) != "password":
 		d.fault = fmt.Sprintf("%s: %q is not known; use \"password\"", generateAnnotation, d.annotation(generateAnnotation))
 	case d.keys != nil && (d.content["data"] != nil || d.content["stringData"] != nil):

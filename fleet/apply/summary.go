@@ -46,7 +46,9 @@ func (p *pass) sumUp(r *Result) {
 	if left := p.left(); len(left) > 0 {
 		r.Settled, r.Health = false, Progressing
 		r.say(left[0], cmp.Or(p.yielded(), "waiting for its end"))
-	} else if d := worst(p.all()); d != nil {
+	} else if d := worst(p.all()); d != nil && d == p.blocker {
+		r.say(d.object, d.status.Message+"; "+p.blocked)
+	} else if d != nil {
 		r.say(d.object, d.status.Message)
 	}
 	if len(r.Problems) > 0 {
@@ -100,11 +102,14 @@ func (p *pass) left() []Object {
 var badness = map[Health]int{Progressing: 1, Unknown: 2, Failed: 3}
 
 // worst is the object that ails most, nil if none does: one with a health that is bad for good before one that cannot
-// start, and that before all that may pass by itself.
+// start, that before all that may pass by itself, and last what only waits for others.
 func worst(all []*desired) *desired {
 	var found *desired
 	rank := func(d *desired) int {
-		if d.stuck && d.status.Health != Failed {
+		switch {
+		case d.held:
+			return 1
+		case d.stuck && d.status.Health != Failed:
 			return 2*badness[Unknown] + 1
 		}
 		return 2 * badness[d.status.Health]

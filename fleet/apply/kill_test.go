@@ -1,0 +1,85 @@
+package apply_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"transom.dev/fleet/apply"
+)
+
+var errKilled = errors.New("the daemon was killed")
+
+// killedAtEveryWrite brings instances from one content to another, each by a daemon that is killed after one write more
+// than the one before and another that is started then, until one comes to its end unharmed. It returns how many were
+// killed. The contents and the end are told the name of the instance.
+func (r *rig) killedAtEveryWrite(from, to func(name string) apply.Instance, end func(name string)) (killed int) {
+	r.Helper()
+	for ; ; killed++ {
+		name := fmt.Sprintf("web-%d", killed)
+		r.connect()
+		r.healthy(from(name))
+		survived := r.killedAfter(killed, to(name))
+		r.connect()
+		r.healthy(to(name))
+		end(name)
+		if survived {
+			return killed
+		}
+	}
+}
+
+// killedAfter makes passes by a daemon that is killed after a number of writes, and says whether it survived.
+func (r *rig) killedAfter(writes int, in apply.Instance) (survived bool) {
+	r.Helper()
+	r.calls.failing(func(request *http.Request) error {
+		if request.Method == http.MethodGet && writes > 0 {
+			return nil
+		}
+		if writes--; writes < 0 {
+			return errKilled
+		}
+		return nil
+	})
+	for {
+		result, err := r.Apply(r.Context(), in)
+		if err != nil {
+			require.ErrorIs(r, err, errKilled)
+			return false
+		}
+		if result.Health == apply.Healthy && result.Settled {
+			return true
+		}
+	}
+}
+
+// values is what the ConfigMaps of an instance hold, by name.
+func (r *rig) values(request string) map[string]string {
+	r.Helper()
+	all, err := r.kube.CoreV1().ConfigMaps(r.team).List(background, metav1.ListOptions{LabelSelector: "transom.dev/request=" + request})
+	require.NoError(r, err)
+	values := map[string]string{}
+	for _, m := range all.Items {
+		values[m.Name] = m.Data["value"]
+	}
+	return values
+}
+
+func TestKilledBetweenStepsTheSameEnd(t *testing.T) {
+	r := newRig(t, &apiOnly)
+	from := func(name string) apply.Instance {
+		return r.instance(name, documents(configMap(name+"-a", "1"), inStep("1", configMap(name+"-old", "1"))))
+	}
+	to := func(name string) apply.Instance {
+		return r.instance(name, documents(inStep("3", configMap(name+"-c", "2")), inStep("2", configMap(name+"-b", "2")), configMap(name+"-a", "2")))
+	}
+	killed := r.killedAtEveryWrite(from, to, func(name string) {
+		require.Equal(t, map[string]string{name + "-a": "2", name + "-b": "2", name + "-c": "2"}, r.values(name))
+		require.Empty(t, r.pass(to(name)).Changes)
+	})
+	require.Equal(t, 6, killed, "the inventory, three objects, what is pruned, and the inventory")
+}

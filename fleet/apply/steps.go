@@ -1,0 +1,118 @@
+package apply
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+)
+
+// readStep reads an object's step, and says why it cannot be obeyed.
+func (d *desired) readStep(owner Owner) (fault string) {
+	value, ok := d.annotated(stepAnnotation)
+	if !ok {
+		return ""
+	}
+	if owner.Request == "" {
+		return stepAnnotation + " orders the objects of an instance, and this is none; remove the annotation"
+	}
+	var err error
+	if d.step, err = strconv.Atoi(value); err != nil {
+		return fmt.Sprintf("%s: %q is no integer; write one, such as \"1\"", stepAnnotation, value)
+	}
+	return ""
+}
+
+// step is what is applied before the objects of a later step.
+type step struct {
+	number  int
+	objects []*desired
+}
+
+// steps groups objects by their step, in order. What the cluster's API itself is made of comes with the first, unless
+// it is annotated otherwise.
+func steps(all []*desired) []step {
+	byNumber := map[int][]*desired{}
+	var ground []*desired
+	for _, d := range all {
+		if _, annotated := d.annotated(stepAnnotation); !annotated && phaseOf(d) == 0 {
+			ground = append(ground, d)
+			continue
+		}
+		byNumber[d.step] = append(byNumber[d.step], d)
+	}
+	if len(byNumber) == 0 {
+		return []step{{objects: ground}}
+	}
+	var found []step
+	for _, number := range slices.Sorted(maps.Keys(byNumber)) {
+		found = append(found, step{number, byNumber[number]})
+	}
+	found[0].objects = append(ground, found[0].objects...)
+	return found
+}
+
+// applyByStep goes from step to step, and no further than to one that is not healthy. What of the later ones is at its
+// desired revision stays so all the same. Everything that a step waits for is seen by a watch, whose event brings the
+// pass that goes on, so that waiting costs nothing.
+func (p *pass) applyByStep(ctx context.Context) error {
+	all := steps(p.objects)
+	for i, s := range all {
+		if err := p.applyInOrder(ctx, s.objects); err != nil {
+			return err
+		}
+		if i == len(all)-1 {
+			return nil
+		}
+		ailing, err := p.unready(ctx, s)
+		if err != nil {
+			return err
+		}
+		if ailing != nil {
+			return p.applyHeld(ctx, s, ailing, all[i+1:])
+		}
+	}
+	return nil
+}
+
+// unready is the object of a step that the next one waits for most, nil if the next one may begin. A Job that runs is
+// healthy, but nothing may begin that needs it done.
+func (p *pass) unready(ctx context.Context, s step) (*desired, error) {
+	if err := p.judge(ctx, s.objects); err != nil {
+		return nil, err
+	}
+	if d := worst(s.objects); d != nil {
+		return d, nil
+	}
+	for _, d := range s.objects {
+		if d.live != nil && d.live.outlook.running {
+			return d, nil
+		}
+	}
+	return nil, nil
+}
+
+// applyHeld leaves out what the later steps would bring.
+func (p *pass) applyHeld(ctx context.Context, s step, ailing *desired, later []step) error {
+	p.blocker = ailing
+	p.blocked = fmt.Sprintf("step %d waits for it", later[0].number)
+	how := fmt.Sprintf("waits for %s of step %d: %s", ailing.object, s.number, cmp.Or(ailing.status.Message, "it is still running"))
+	if ailing.status.Health == Failed {
+		p.blocked = fmt.Sprintf("step %d is not applied", later[0].number)
+		how = fmt.Sprintf("is not applied, because %s of step %d failed: %s", ailing.object, s.number, ailing.status.Message)
+	}
+	var stays []*desired
+	for _, s := range later {
+		for _, d := range s.objects {
+			if d.live != nil && d.live.digest == d.digest {
+				stays = append(stays, d)
+			} else if d.fault == "" && d.kind != nil {
+				d.held, d.judged = true, true
+				d.status = ObjectStatus{Object: d.object, Health: Progressing, Message: fmt.Sprintf("step %d %s", s.number, how)}
+			}
+		}
+	}
+	return each(ctx, stays, p.put)
+}
