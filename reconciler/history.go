@@ -24,6 +24,9 @@ const (
 // summaryLines bounds how many releases and authors a commit message names.
 const summaryLines = 50
 
+// differenceLines bounds how many fields of one request it names.
+const differenceLines = 5
+
 // strangers bounds how many commits of others believed looks behind.
 const strangers = 1000
 
@@ -146,6 +149,7 @@ func describe(environment, commit string, base *render.Base, state *render.State
 		m.trailers = append(m.trailers, fmt.Sprintf("%s: %s %s", releaseTrailer, key, release.Digest))
 		if i < summaryLines {
 			m.summary = append(m.summary, step(base.Releases[key], release))
+			m.summary = append(m.summary, differences(environment, base.Releases[key], release)...)
 		}
 	}
 	return m
@@ -184,6 +188,20 @@ func step(before, after *platform.Release) string {
 	default:
 		return fmt.Sprintf("%s to %s %s", after.Key, after.Offering, after.Version)
 	}
+}
+
+// differences says, below a release's line, what its request asks for otherwise than before.
+func differences(environment string, before, after *platform.Release) (lines []string) {
+	if before == nil || before.Digest == after.Digest || before.Offering != after.Offering {
+		return nil
+	}
+	for i, d := range platform.Differences(environment, before.Request, after.Request) {
+		if i == differenceLines {
+			return append(lines, "  and more")
+		}
+		lines = append(lines, "  "+d.String())
+	}
+	return lines
 }
 
 func sameBytes(a, b *platform.Release) bool {

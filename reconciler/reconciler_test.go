@@ -2,6 +2,7 @@ package reconciler_test
 
 import (
 	"context"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -278,6 +279,29 @@ func TestStatusSaysWhatAStateCommitDid(t *testing.T) {
 		said = append(said, e.Message)
 	}
 	require.Contains(t, said, commit[:7]+": "+s.Board.Status().Environments[0].Did)
+}
+
+// TestWhatAReleaseChangesIsSaid, while it waits and in the commit that brings it.
+func TestWhatAReleaseChangesIsSaid(t *testing.T) {
+	s := newSystem(t)
+	s.fleet.says(s.Placed)
+	s.run()
+	s.Trigger.Fire("test")
+	s.stands("dev", s.git(s.clone(), "rev-parse", "HEAD"))
+	s.rests("dev")
+	ask := func(hold bool) {
+		request := fmt.Sprintf("spec:\n  offering: app\n  version: \"1\"\n  parameters: {image: \"hello:2\"}\n  environments: {dev: {hold: %t}}\n", hold)
+		require.NoError(t, os.WriteFile(filepath.Join(s.clone(), "requests/demo/hello.yaml"), []byte(document("Request", "hello")+request), 0o644))
+		head := s.commit("another image")
+		s.Trigger.Fire("test")
+		s.stands("dev", head)
+	}
+	ask(true)
+	in := s.Board.Status().Instances[0]
+	require.NotNil(t, in.Candidate)
+	require.Equal(t, []platform.Difference{{Field: "parameters.image", Before: "registry.acme.example/hello:1.0.0", After: "hello:2"}}, in.Candidate.Changes)
+	ask(false)
+	require.Contains(t, s.git(s.dir+"/state-dev.git", "log", "--format=%B", "main"), "\n  parameters.image: registry.acme.example/hello:1.0.0 → hello:2\n")
 }
 
 // stands waits until status says that an environment was reconciled with a platform commit.

@@ -48,7 +48,7 @@ func (r *Reconciler) record(ctx context.Context, p *platform.Platform, l *lane, 
 	list := instances(p, e, h, state.Problems, about)
 	for i := range list {
 		list[i].MergedAt = r.mergedAt(ctx, &list[i], len(list) > few)
-		stand(&list[i], standings[list[i].Request])
+		stand(&list[i], standings[list[i].Request], h.base.Releases[list[i].Request])
 	}
 	tell(seen, list)
 	l.talked, l.recorded = talked, h
@@ -60,8 +60,8 @@ func (r *Reconciler) record(ctx context.Context, p *platform.Platform, l *lane, 
 // few is how many instances of a pass are looked into one by one.
 const few = 20
 
-// stand says of an instance what it waits for.
-func stand(in *status.Instance, s *promotion.Standing) {
+// stand says of an instance what it waits for, and how that differs from what it has.
+func stand(in *status.Instance, s *promotion.Standing, has *platform.Release) {
 	if s == nil {
 		return
 	}
@@ -72,6 +72,9 @@ func stand(in *status.Instance, s *promotion.Standing) {
 	if c := s.Candidate; c != nil {
 		in.Candidate = &status.Candidate{
 			Release: c.Digest, Offering: c.Offering, Version: c.Version, Commit: c.Commit, Absent: s.Removal,
+		}
+		if has != nil && has.Offering == c.Offering {
+			in.Candidate.Changes = platform.Differences(in.Environment, has.Request, c.Spec)
 		}
 		in.Skipped = s.Overtaken
 	}

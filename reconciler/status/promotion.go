@@ -22,6 +22,8 @@ type Candidate struct {
 	Version  string `json:"version,omitempty"`
 	Commit   string `json:"commit,omitempty"` // the platform commit that yielded it
 	Absent   bool   `json:"absent,omitempty"` // it removes the instance
+
+	Changes []platform.Difference `json:"changes,omitempty"` // what the request asks for otherwise than what runs
 }
 
 // Rollout is a change on its way over the clusters of its environment.

@@ -28,7 +28,10 @@ func promoting() *status.Board {
 		return status.Instance{Environment: environment, Request: shop, Offering: "web", Version: version, Release: "sha256:" + version, Placements: placements}
 	}
 	prod := instance("prod", "1.1.0", place("east", "e"))
-	prod.Candidate = &status.Candidate{Release: "sha256:1.2.0", Version: "1.2.0"}
+	prod.Candidate = &status.Candidate{
+		Release: "sha256:1.2.0", Version: "1.2.0",
+		Changes: []platform.Difference{{Field: "parameters.image", Before: "shop:1", After: "shop:2"}},
+	}
 	prod.Waiting = []status.Gate{
 		{Name: "soak", Reason: "12m of 2h in staging", Since: now.Add(-time.Hour), At: now.Add(2 * time.Hour)},
 		{Name: "approval", Reason: "nobody approved web 1.2.0", Since: now.Add(-time.Hour), Opens: "merge an Approval"},
@@ -114,6 +117,7 @@ func TestConsoleShowsTheWayThroughEnvironments(t *testing.T) {
 
 	eventually(`(location.hash = "#/store/shop/prod/east", document.querySelectorAll("#detail .gates strong").length)`, "2")
 	eventually(all("#detail .gates strong"), "soak|approval")
+	eventually(all("#detail .changes code"), "parameters.image: shop:1 → shop:2")
 	eventually(`document.querySelector("#detail .gates li:last-child").textContent.replace(/since .*? ·/, "since … ·")`,
 		"approval: nobody approved web 1.2.0since … · opens: merge an Approval")
 	eventually(`document.querySelector("#detail .problems span").textContent`, "east: Deployment shop-web: CrashLoopBackOff")
@@ -137,7 +141,7 @@ func TestConsoleFollowsWhatHappens(t *testing.T) {
 func TestStatusTellsPromotionInItsWords(t *testing.T) {
 	_, body := get(t, serve(t, web.Options{Board: promoting()}), "/api/v1/status?team=store&request=shop&environment=prod")
 	for _, part := range []string{
-		`"promotesFrom":["staging"],"order":2`, `"candidate":{"release":"sha256:1.2.0","version":"1.2.0"}`,
+		`"promotesFrom":["staging"],"order":2`, `"candidate":{"release":"sha256:1.2.0","version":"1.2.0","changes":[{"field":"parameters.image","before":"shop:1","after":"shop:2"}]}`,
 		`"waiting":[{"gate":"soak","reason":"12m of 2h in staging","since":"`, `"opens":"merge an Approval"`,
 		`"rejected":[{"release":"sha256:bad","version":"1.1.9","cluster":"east","object":"Deployment shop-web","message":"CrashLoopBackOff"`,
 	} {

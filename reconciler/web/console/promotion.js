@@ -33,12 +33,15 @@ export function promotion(instance, environment) {
   return [waits(instance), rollout(instance, environment), rejected(instance), debts(instance), passed(instance)].flat();
 }
 
+const change = (d) => `${d.field}: ${!d.before ? d.after : !d.after ? `no longer ${d.before}` : `${d.before} → ${d.after}`}`;
+
 function waits(instance) {
   const gates = instance.waiting || [];
   if (gates.length === 0) return null;
   const c = instance.candidate;
   const what = !c ? (instance.rollout ? "Its rollout" : "A change of the environment") : c.absent ? "Its removal" : `Release ${short(c.release)}, ${c.version},`;
   return [element("h3", {}, `${what} waits`), instance.skipped ? element("p", { class: "quiet" }, `It overtook ${instance.skipped} older.`) : null,
+    c?.changes?.length ? element("ul", { class: "changes" }, c.changes.map((d) => element("li", {}, element("code", {}, change(d))))) : null,
     element("ul", { class: "gates" }, gates.map((g) => element("li", {},
       element("strong", {}, g.gate), `: ${g.reason}`,
       element("div", { class: "quiet" }, g.since ? ["since ", ago(g.since)] : "", g.opens ? ` · opens: ${g.opens}` : "",
