@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/stretchr/testify/require"
@@ -144,4 +145,30 @@ func twentyConsumers(l *ladder) {
 	l.t.Logf("the bad version touched %d of %d in staging", touched, len(requests))
 	require.GreaterOrEqual(l.t, touched, 1)
 	require.LessOrEqual(l.t, touched, 2, "max(first, maxFailures)")
+}
+
+// readmission approves a release that failed, and then, when it has failed again, once more: each Approval lets it in once.
+func readmission(l *ladder) {
+	const bad = "bad-on-prod-1-twice@1.0.0"
+	l.begins("shop")
+	l.change("shop: bad on the canary", ask(l.team, "shop", "bad-on-prod-1-twice", everywhere))
+	l.rolledBack("prod", bad, "shop")
+	failure := l.record("prod", "shop").Promotion.Rejected[0]
+	l.writes("promote", l.team+"/shop", "--environment", "prod")
+	l.eventually("it enters once more, and fails", func() error {
+		if was := l.saw("prod-1", "shop"); !slices.Equal(was, []string{first, bad, first, bad, first}) {
+			return fmt.Errorf("prod-1 saw %q; %s", was, l.why("prod", "shop"))
+		}
+		return nil
+	})
+	l.rolledBack("prod", bad, "shop")
+	l.follows(l.change("nothing to do with it", ask(l.team, "cart", "good-1", "{dev: {}}")))
+	l.waits("prod", "shop", "rejected")
+	l.once("shop", []string{"prod-1"}, first, bad, first, bad, first)
+
+	l.widgets.judge(l.t.Context(), "bad-on-prod-1-twice", "Ready")
+	l.change("another Approval", decide("Approval", "prod", "another", fmt.Sprintf("request: %s/shop, release: %q", l.team, failure.Release)))
+	l.becomes("shop", bad, everyCluster...)
+	l.once("shop", []string{"prod-1"}, first, bad, first, bad, first, bad)
+	l.once("shop", []string{"dev", "staging", "prod-2"}, first, bad)
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
@@ -253,11 +254,16 @@ func (l *ladder) restless(seed uint64, times int) {
 	}
 }
 
+// inventory is what a cluster lists of a request.
+func (l *ladder) inventory(cluster, request string) (*corev1.ConfigMap, error) {
+	name := fmt.Sprintf("%s.%s.%s", environmentOf[cluster], l.team, request)
+	return l.client(cluster).CoreV1().ConfigMaps("transom-system").Get(l.t.Context(), name, metav1.GetOptions{})
+}
+
 // checkpoint is the soak that a cluster remembers of a request.
 func (l *ladder) checkpoint(cluster, request string) time.Duration {
 	l.t.Helper()
-	name := fmt.Sprintf("%s.%s.%s", environmentOf[cluster], l.team, request)
-	inventory, err := l.client(cluster).CoreV1().ConfigMaps("transom-system").Get(l.t.Context(), name, metav1.GetOptions{})
+	inventory, err := l.inventory(cluster, request)
 	require.NoError(l.t, err)
 	_, figure, _ := strings.Cut(inventory.Annotations["transom.dev/soaked"], " ")
 	soaked, err := time.ParseDuration(figure)

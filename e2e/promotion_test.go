@@ -32,6 +32,13 @@ var scenarios = []scenario{
 	{"paused cluster", oneShop, paused},
 	{"lost cluster", oneShop, lost},
 	{"removal", twoShops, removal},
+	{"draining cluster", oneShop, draining},
+	{"joining cluster", withoutCanary, joining},
+	{"careful removal", careful, carefully},
+	{"environment dropped", oneShop, dropped},
+	{"consumer", slowDatabase, consumer},
+	{"provider removed last", database, providerLast},
+	{"readmission", oneShop, readmission},
 }
 
 // Of these the daemon's life is part.
@@ -49,7 +56,7 @@ func TestPromotion(t *testing.T) {
 	o := runWidgets(t, &world{t: t, fleet: fleet}, everyCluster)
 	for i, s := range slices.Concat(scenarios, lives) {
 		t.Run(s.name, func(t *testing.T) {
-			l := newLadder(t, fleet, o, fmt.Sprintf("team-%c", 'a'+i), s.platform)
+			l := newLadder(t, fleet, o, fmt.Sprintf("team-%d", i+1), s.platform)
 			l.start()
 			s.tell(l)
 			l.stop()
@@ -69,7 +76,7 @@ func TestPromotionKilledOnTheWay(t *testing.T) {
 	o := runWidgets(t, &world{t: t, fleet: fleet}, everyCluster)
 	for i, s := range scenarios {
 		t.Run(s.name, func(t *testing.T) {
-			l := newLadder(t, fleet, o, fmt.Sprintf("team-%c", 'a'+i), s.platform)
+			l := newLadder(t, fleet, o, fmt.Sprintf("team-%d", i+1), s.platform)
 			l.start()
 			l.restless(uint64(i)+1, kills)
 			s.tell(l)

@@ -59,8 +59,8 @@ type sighting struct {
 type widgetKey struct{ cluster, namespace, name string }
 
 // widgets is the operator of Widgets on all clusters of a fleet, and remembers everything that each of them ever was.
-// An image or a build makes a Widget Failed if its name begins with "bad" ("bad-on-CLUSTER": on that cluster), keeps it
-// Pending if it begins with "slow", and else makes it Ready, unless a test judged otherwise.
+// An image or a build makes a Widget Failed if its name begins with "bad", keeps it Pending if it begins with "slow"
+// ("bad-on-CLUSTER", "slow-on-CLUSTER": on that cluster), and else makes it Ready, unless a test judged otherwise.
 type widgets struct {
 	mu     sync.Mutex
 	seen   map[widgetKey][]sighting
@@ -194,7 +194,7 @@ func (o *widgets) observe(ctx context.Context, cluster string, widget *unstructu
 func (o *widgets) phase(cluster, image, build string) string {
 	phase := "Ready"
 	for _, part := range []string{image, build} {
-		where, only := strings.CutPrefix(part, "bad-on-")
+		_, where, only := strings.Cut(part, "-on-")
 		switch {
 		case o.judged[part] != "":
 			phase = o.judged[part]

@@ -1,0 +1,76 @@
+package e2e_test
+
+import (
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"transom.dev/render/platform"
+)
+
+// is a cluster of the ladder in a state, with a reason.
+func is(name, state string) files {
+	return cluster(name, ladderClusters[name], "state: "+state+", reason: repairs")
+}
+
+// draining empties prod's canary while a release that does not get well there is on its way: the second wave waits for it
+// no more. What it lost it has again once it is active.
+func draining(l *ladder) {
+	const slow = "slow-on-prod-1-for-ever@1.0.0"
+	l.begins("shop")
+	l.change("shop: slow on the canary", ask(l.team, "shop", "slow-on-prod-1-for-ever", everywhere))
+	l.becomes("shop", slow, "dev", "staging", "prod-1")
+	l.waits("prod", "shop", "rollout", "canary", "prod-1")
+	require.Equal(l.t, []string{first}, l.saw("prod-2", "shop"))
+
+	l.change("drain prod-1", is("prod-1", "draining"))
+	l.becomes("shop", gone, "prod-1")
+	l.becomes("shop", slow, "prod-2")
+	done := l.records("prod is done without it", "prod", "shop", func(r *platform.Release) bool { return r.Promotion.Rollout == nil })
+	require.NotContains(l.t, done.Clusters, "prod-1")
+	l.change("shop: good-2", ask(l.team, "shop", "good-2", everywhere))
+	l.becomes("shop", second, "dev", "staging", "prod-2")
+
+	l.change("prod-1 is back", is("prod-1", "active"))
+	l.becomes("shop", second, "prod-1")
+	l.records("it counts again", "prod", "shop", counting("prod-1"))
+	l.once("shop", []string{"dev", "staging", "prod-2"}, first, slow, second)
+	l.once("shop", []string{"prod-1"}, first, slow, gone, second)
+}
+
+// counting says whether a record has a cluster that no longer is one that joined and was never healthy.
+func counting(cluster string) func(*platform.Release) bool {
+	return func(r *platform.Release) bool {
+		placed, there := r.Clusters[cluster]
+		return there && !placed.Joining
+	}
+}
+
+// withoutCanary is a prod whose first wave has no cluster, and a request that is not well on the one to come.
+func withoutCanary(team string) files {
+	return cluster("prod-1", "", "").without().merged(ask(team, "shop", "slow-on-prod-1-at-first", everywhere))
+}
+
+// joining gives prod its canary: it gets what runs there at once, and is not waited for until it was healthy. From then
+// on it is what the second wave waits for.
+func joining(l *ladder) {
+	const had, next = "slow-on-prod-1-at-first@1.0.0", "slow-on-prod-1-at-first@1.1.0"
+	over := func(r *platform.Release) bool { return r.Promotion.Rollout == nil }
+	l.becomes("shop", had, "dev", "staging", "prod-2")
+	l.records("the rollout without a canary is over", "prod", "shop", over)
+	l.change("prod-1 joins", cluster("prod-1", ladderClusters["prod-1"], "state: active"))
+	l.becomes("shop", had, "prod-1")
+	require.Equal(l.t, []string{had}, l.saw("prod-2", "shop"))
+
+	l.change("widget 1.1.0", version("widget", "1.1.0", "1.1.0", ""))
+	l.becomes("shop", next, everyCluster...)
+	joined := l.records("prod is done although prod-1 is not healthy", "prod", "shop", over)
+	require.True(l.t, joined.Clusters["prod-1"].Joining)
+	l.widgets.judge(l.t.Context(), "slow-on-prod-1-at-first", "Ready")
+	l.records("prod-1 counts", "prod", "shop", counting("prod-1"))
+
+	l.change("shop: good-2", ask(l.team, "shop", "good-2", everywhere))
+	l.becomes("shop", third, everyCluster...)
+	l.soaked("shop", third, "prod-1", 2*time.Second, "prod-2")
+	l.once("shop", everyCluster, had, next, third)
+}
