@@ -24,11 +24,18 @@ func misplaced(id objectID, annotation, value string) string {
 		if _, err := strconv.Atoi(value); err != nil {
 			return fmt.Sprintf("%q is no integer; write one in quotes, such as \"1\"", value)
 		}
-	case annotationPruneOrder, annotationReplace:
+	case annotationPruneOrder:
+		if value != "first" {
+			return fmt.Sprintf("%q is not known; write first, or remove it: then the object goes once what replaces it is healthy", value)
+		}
+	case annotationReplace:
 		return fmt.Sprintf("%s does not act yet; remove it", value)
 	}
 	return ""
 }
+
+// ordering are the annotations that mean something within an instance only.
+var ordering = []string{annotationStep, annotationPruneOrder, annotationReplace}
 
 // annotationProblems finds what is wrong with the annotations of a version's objects as they are written, whatever a
 // request says.

@@ -142,7 +142,7 @@ func (p *pass) examineNamespace(w kustomize.Wrapper) []platform.Problem {
 
 // namespaceProblems holds a namespace file to the output rules. It contains the one namespace and objects inside it.
 func (p *pass) namespaceProblems(name string, manifest []byte) []platform.Problem {
-	check := output{file: p.environment.File, request: p.environment.File}
+	check := output{file: p.environment.File, request: p.environment.File, around: true}
 	objects, err := parseObjects(manifest)
 	if err != nil {
 		check.report(check.file, "build", "%v", err)

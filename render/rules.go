@@ -72,6 +72,7 @@ func (c *output) contained(namespace string, objects []object, namespaced func(o
 
 type output struct {
 	file, request string
+	around        bool // it is a namespace file rather than an instance's
 	problems      []platform.Problem
 }
 
@@ -155,7 +156,11 @@ func (c *output) secret(o object) {
 // been written into one.
 func (c *output) annotations(o object) {
 	for _, annotation := range slices.Sorted(maps.Keys(o.annotations)) {
-		if wrong := misplaced(o.id, annotation, o.annotations[annotation]); wrong != "" {
+		wrong := misplaced(o.id, annotation, o.annotations[annotation])
+		if c.around && slices.Contains(ordering, annotation) {
+			wrong = "it orders the objects of an instance, and what is around a namespace is none; remove it"
+		}
+		if wrong != "" {
 			c.report(c.file, "annotation", "annotates the %s %s %s: %s", o.id.kind, o.id.name, annotation, wrong)
 		}
 	}

@@ -83,3 +83,18 @@ func TestKilledBetweenStepsTheSameEnd(t *testing.T) {
 	})
 	require.Equal(t, 6, killed, "the inventory, three objects, what is pruned, and the inventory")
 }
+
+func TestKilledWhileSomethingGoesFirstTheSameEnd(t *testing.T) {
+	r := newRig(t, &apiOnly)
+	from := func(name string) apply.Instance {
+		return r.instance(name, documents(annotated(configMap(name+"-old", "1"), "transom.dev/prune-order: first"), configMap(name+"-a", "1")))
+	}
+	to := func(name string) apply.Instance {
+		return r.instance(name, documents(configMap(name+"-a", "2"), configMap(name+"-new", "2")))
+	}
+	killed := r.killedAtEveryWrite(from, to, func(name string) {
+		require.Equal(t, map[string]string{name + "-a": "2", name + "-new": "2"}, r.values(name))
+		require.Equal(t, "ConfigMap/"+r.team+"/"+name+"-a\nConfigMap/"+r.team+"/"+name+"-new\n", r.inventory(name))
+	})
+	require.Equal(t, 5, killed, "what goes first, the inventory, the inventory, and two objects")
+}

@@ -36,6 +36,8 @@ const (
 	soakedAnnotation       = "transom.dev/soaked" // on inventories
 	stateAnnotation        = "transom.dev/state"  // on inventories
 
+	pruneFirst = "first" // the one prune order there is
+
 	manager           = "transom"
 	generatingManager = "transom-generate"
 )

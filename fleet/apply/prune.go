@@ -33,15 +33,18 @@ const (
 	letGo                  // it stays, and is the instance's no more
 )
 
-// surplus is what the inventory lists and nobody desires any more.
+// surplus is what the inventory lists and nobody desires any more, but for what this pass pruned already.
 func (p *pass) surplus() []Object {
 	var all []Object
-	wanted := map[Object]bool{}
+	settled := map[Object]bool{}
 	for _, d := range p.objects {
-		wanted[d.object] = true
+		settled[d.object] = true
+	}
+	for _, c := range p.gone {
+		settled[c.Object] = true
 	}
 	for o := range p.listed {
-		if !wanted[o] {
+		if !settled[o] {
 			all = append(all, o)
 		}
 	}
@@ -51,7 +54,10 @@ func (p *pass) surplus() []Object {
 	return all
 }
 
-// retireFirst prunes what is annotated to go before what replaces it is applied, and holds the rest until it is gone.
+// retireFirst prunes what is annotated to go before what replaces it is applied, and holds the rest until its end is
+// confirmed. It goes by the annotation of the live object: that is what was last applied, so it is the word of the state
+// before without anybody having to keep that state, it is the same after a restart, and whoever must let something go
+// first that was not annotated can annotate it in the cluster.
 func (p *pass) retireFirst(ctx context.Context) error {
 	var first []Object
 	for _, o := range p.surplus() {

@@ -265,6 +265,34 @@ func TestPruneOrderFirstGoesBeforeWhatReplacesIt(t *testing.T) {
 	require.True(t, r.exists("new"))
 }
 
+func TestOnlyWhatIsAnnotatedGoesFirst(t *testing.T) {
+	r := newRig(t, &apiOnly)
+	r.healthy(r.instance("web", documents(annotated(configMap("old-a", "1"), "transom.dev/prune-order: first"), configMap("old-b", "1"))))
+	in := r.instance("web", deployment("web", "nginx:1"))
+	r.calls.take()
+	result := r.pass(in)
+	require.Equal(t, map[string]apply.Action{"ConfigMap old-a": apply.Pruned, "Deployment web": apply.Created}, actions(result))
+	require.Len(t, result.Changes, 2)
+	calls := writes(r.calls.take())
+	require.Equal(t, "DELETE /api/v1/namespaces/"+r.team+"/configmaps/old-a", calls[0])
+	require.Equal(t, "PATCH /apis/apps/v1/namespaces/"+r.team+"/deployments/web", calls[len(calls)-1])
+	require.True(t, r.exists("old-b"))
+	r.available("web")
+	r.healthy(in)
+	require.False(t, r.exists("old-b"))
+
+	r.healthy(r.instance("other", documents(annotated(configMap("old-c", "1"), "transom.dev/prune-order: first"))))
+	require.Len(t, r.healthy(r.instance("other", configMap("new-c", "1"))).Changes, 2, "it is told once that it was pruned")
+}
+
+func TestAnUnknownPruneOrderIsRefused(t *testing.T) {
+	r := newRig(t, &apiOnly)
+	result := r.pass(r.instance("web", annotated(configMap("web", "1"), "transom.dev/prune-order: last")))
+	require.Equal(t, "ConfigMap "+r.team+`/web: transom.dev/prune-order: "last" is not known; write "first", or remove the annotation`,
+		result.Problems[0].String())
+	require.Empty(t, writes(r.calls.take()))
+}
+
 func TestInventoryIsUntouchedWhenOnlyContentChanges(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	r.healthy(r.instance("web", configMap("web-a", "1")))

@@ -64,7 +64,7 @@ func (d *desired) isNamespace() bool { return d.object.Group == "" && d.object.K
 // admit says why an object may not be applied for an owner. Whether a kind is namespaced only the cluster knows;
 // place checks that.
 func (p *pass) admit(d *desired, owner Owner) {
-	labels, unordered := d.labels(), d.readStep(owner)
+	labels, unordered := d.labels(), d.readOrder(owner)
 	switch {
 	case !owner.carries(labels) || labels[managedByLabel] != manager:
 		d.fault = fmt.Sprintf("it must carry the labels %s=%s, %s=%s, %s=%s and %s=%s; render it anew", managedByLabel, manager,

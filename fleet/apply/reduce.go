@@ -69,7 +69,7 @@ func reduceMeta(gk schema.GroupKind, m metav1.Object) *live {
 		deleting:   m.GetDeletionTimestamp() != nil,
 		prunable:   annotations[pruneAnnotation] == "true",
 		generated:  annotations[generateAnnotation] != "",
-		pruneFirst: annotations[pruneOrderAnnotation] == "first",
+		pruneFirst: annotations[pruneOrderAnnotation] == pruneFirst,
 		entries:    m.GetManagedFields(),
 	}
 	if own := ownEntry(l.entries); own != nil {

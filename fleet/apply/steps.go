@@ -9,18 +9,22 @@ import (
 	"strconv"
 )
 
-// readStep reads an object's step, and says why it cannot be obeyed.
-func (d *desired) readStep(owner Owner) (fault string) {
-	value, ok := d.annotated(stepAnnotation)
-	if !ok {
-		return ""
-	}
-	if owner.Request == "" {
-		return stepAnnotation + " orders the objects of an instance, and this is none; remove the annotation"
-	}
-	var err error
-	if d.step, err = strconv.Atoi(value); err != nil {
-		return fmt.Sprintf("%s: %q is no integer; write one, such as \"1\"", stepAnnotation, value)
+// readOrder reads how an object is to be applied and pruned, and says why that cannot be obeyed.
+func (d *desired) readOrder(owner Owner) (fault string) {
+	for _, name := range []string{stepAnnotation, pruneOrderAnnotation} {
+		value, ok := d.annotated(name)
+		switch {
+		case !ok:
+		case owner.Request == "":
+			return name + " orders the objects of an instance, and this is none; remove the annotation"
+		case name == pruneOrderAnnotation && value != pruneFirst:
+			return fmt.Sprintf("%s: %q is not known; write %q, or remove the annotation", name, value, pruneFirst)
+		case name == stepAnnotation:
+			var err error
+			if d.step, err = strconv.Atoi(value); err != nil {
+				return fmt.Sprintf("%s: %q is no integer; write one, such as \"1\"", name, value)
+			}
+		}
 	}
 	return ""
 }
