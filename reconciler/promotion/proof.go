@@ -170,16 +170,14 @@ func leads(all *platform.Platform, from string, to *platform.Environment) bool {
 	return to != nil && slices.ContainsFunc(to.PromotesFrom, func(up string) bool { return up == from || leads(all, from, all.Environments[up]) })
 }
 
-// asks reports whether an environment waits for this one to prove what it runs of a request: it places the request or
-// still has it, and this one is its upstream.
+// asks reports whether an environment waits for this one to prove what it runs of a request: it places the request, and this
+// one is its upstream.
 func (p *Pass) asks(e *platform.Environment, r *platform.Release) bool {
 	if r.Request == nil {
 		return false
 	}
-	if _, placed := r.Request.Environments[e.Name]; !placed && !runs(p.view.Elsewhere[e.Name][r.Key]) {
-		return false
-	}
-	return nearest(p.view.Platform, p.view.Environment.Name, e, r.Request)
+	_, placed := r.Request.Environments[e.Name]
+	return placed && nearest(p.view.Platform, p.view.Environment.Name, e, r.Request)
 }
 
 // nearest reports whether one environment is an upstream of another for a request.

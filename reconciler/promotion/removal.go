@@ -16,7 +16,7 @@ func (p *Pass) removal(s *subject) *candidate {
 	if !runs(s.base) {
 		return nil
 	}
-	e, digest := p.view.Environment, tombstone(s.base)
+	digest := tombstone(s.base)
 	c := &candidate{removal: true, cause: "removal", content: ContentOf(s.base)}
 	c.content.Digest = digest
 	skips := func(gate string) bool {
@@ -26,19 +26,8 @@ func (p *Pass) removal(s *subject) *candidate {
 		}
 		return d != nil
 	}
-	approval := p.exact(s.key, digest)
-	p.gone(s, c, approval, skips)
-	switch {
-	case !p.confirms(s.base) && (e.Gates.Approval != "required" || slices.ContainsFunc(c.passed, isApproval)):
-	case approval != nil:
-		c.passed = append(c.passed, p.by("approval", approval))
-	case !p.confirms(s.base) && skips("approval"):
-	default:
-		c.closed = append(c.closed, Gate{
-			Name: "approval", Reason: "its removal needs an Approval",
-			Opens: fmt.Sprintf("an Approval in decisions/%s of {request: %s, release: %s}", e.Name, s.key, digest),
-		})
-	}
+	p.gone(s, c, skips)
+	p.confirmed(s, c, skips)
 	if g := p.hold(s, s.base.Offering); g != nil && !skips("hold") {
 		c.closed = append(c.closed, *g)
 	}
@@ -71,9 +60,43 @@ func (p *Pass) confirms(r *platform.Release) bool {
 	return r.Deletion == platform.DeletionConfirm || o != nil && o.Deletion == platform.DeletionConfirm
 }
 
-// gone asks the upstreams of what runs for a proof that it is not needed: they removed it and were well without it, or
-// have proven a release that does not place it here.
-func (p *Pass) gone(s *subject, c *candidate, approval *platform.Decision, skips func(string) bool) {
+// confirmed asks for the Approval of exactly this removal: where nothing before has proven it, where the offering has each
+// removal confirmed, and where a person approves all that changes here. One does for all of these.
+func (p *Pass) confirmed(s *subject, c *candidate, skips func(string) bool) {
+	e, confirms, unproven := p.view.Environment, p.confirms(s.base), p.unprovenRemoval(s, c)
+	var reason string
+	switch {
+	case unproven:
+		reason = "its removal needs an Approval: no environment before " + e.Name + " has been well without it"
+	case confirms:
+		reason = "its removal needs an Approval: removals of " + s.base.Offering + " are confirmed"
+	case e.Gates.Approval == "required":
+		reason = "its removal needs an Approval, as all that changes in " + e.Name
+	default:
+		return
+	}
+	if approval := p.exact(s.key, c.content.Digest); approval != nil {
+		c.passed = append(c.passed, p.by("approval", approval))
+		return
+	}
+	if !unproven && !confirms && skips("approval") {
+		return
+	}
+	c.closed = append(c.closed, Gate{
+		Name: "approval", Reason: reason,
+		Opens: fmt.Sprintf("an Approval in decisions/%s of {request: %s, release: %s}", e.Name, s.key, c.content.Digest),
+	})
+}
+
+// unprovenRemoval reports whether nothing before the environment says anything about a removal.
+func (p *Pass) unprovenRemoval(s *subject, c *candidate) bool {
+	e := p.view.Environment
+	return len(e.PromotesFrom) > 0 && s.base.Request != nil && e.Gates.Unproven != "allow" && len(c.from)+len(c.closed) == 0
+}
+
+// gone asks the upstreams of what runs for a proof that it is not needed: they removed it and were well without it. One that
+// took the request as it is without this environment, and keeps it, says nothing about that.
+func (p *Pass) gone(s *subject, c *candidate, skips func(string) bool) {
 	e := p.view.Environment
 	if len(e.PromotesFrom) == 0 || s.base.Request == nil {
 		return
@@ -84,8 +107,8 @@ func (p *Pass) gone(s *subject, c *candidate, approval *platform.Decision, skips
 	}
 	for _, up := range p.upstreams(e, s.base.Request) {
 		there := p.view.Elsewhere[up][s.key]
-		if there == nil && p.view.Elsewhere[up] != nil {
-			continue // it was never there, or is forgotten: nothing can be said
+		if there == nil && p.view.Elsewhere[up] != nil || p.keeps(there, s) {
+			continue
 		}
 		if gate := p.provenGone(up, there, s, soak); gate != nil {
 			c.closed = append(c.closed, *gate)
@@ -93,34 +116,31 @@ func (p *Pass) gone(s *subject, c *candidate, approval *platform.Decision, skips
 		}
 		c.from = append(c.from, up)
 	}
-	if len(c.from) > 0 || len(c.closed) > 0 || e.Gates.Unproven == "allow" {
-		return
+}
+
+// keeps reports whether an environment runs a release that is newer than what runs here, and is not for this environment.
+func (p *Pass) keeps(there *platform.Release, s *subject) bool {
+	if !runs(there) || there.Request == nil || !p.view.Prospects.Older(p.place(s.base), there.Commit) {
+		return false
 	}
-	if approval != nil {
-		c.passed = append(c.passed, p.by("approval", approval))
-		return
-	}
-	c.closed = append(c.closed, p.unproven(s.key, c.content.Digest))
+	_, placed := there.Request.Environments[p.view.Environment.Name]
+	return !placed
 }
 
 func (p *Pass) provenGone(up string, there *platform.Release, s *subject, soak time.Duration) *Gate {
-	if there == nil {
+	switch {
+	case p.view.Elsewhere[up] == nil:
 		return &Gate{Name: "health", Reason: "what " + up + " runs cannot be read", Opens: "its state repository"}
+	case runs(there):
+		return &Gate{Name: "health", Reason: up + " still runs what is for " + p.view.Environment.Name + " too", Opens: up}
 	}
 	for _, proof := range there.Promotion.Proven {
-		placed := false
-		if proof.Request != nil {
-			_, placed = proof.Request.Environments[p.view.Environment.Name]
-		}
 		soaked, err := time.ParseDuration(proof.Soaked)
-		if !placed && err == nil && soaked >= soak && p.view.Prospects.Older(p.place(s.base), proof.Commit) {
+		if proof.Digest == there.Digest && err == nil && soaked >= soak && p.view.Prospects.Older(p.place(s.base), proof.Commit) {
 			return nil
 		}
 	}
-	if there.Absent {
-		return &Gate{Name: "health", Reason: "its removal from " + up + " is not confirmed for " + soak.String() + " yet", Opens: up}
-	}
-	return &Gate{Name: "health", Reason: up + " has not proven to be well without it", Opens: up}
+	return &Gate{Name: "health", Reason: "its removal from " + up + " is not confirmed for " + soak.String() + " yet", Opens: up}
 }
 
 // consumers lists what runs here and is bound to a request, sorted.

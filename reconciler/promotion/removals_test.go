@@ -70,16 +70,68 @@ func TestProviderIsRemovedAfterItsConsumers(t *testing.T) {
 	require.Empty(t, w.has("dev", "consumer")+w.has("dev", "provider"))
 }
 
-func TestEnvironmentThatIsDroppedFromARequestIsARemovalThere(t *testing.T) {
+// TestRemovalPassesTheSameGatesHoweverItIsAskedFor by a file that is deleted, or an environment that is dropped from its list.
+// Where nothing before the environment goes without the request, its removal is unproven as any other change of it alone.
+func TestRemovalPassesTheSameGatesHoweverItIsAskedFor(t *testing.T) {
+	deleted := func(w *world) { delete(w.requests, key("a")) }
+	dropped := func(w *world) { w.requests[key("a")].in = []string{"dev", "staging"} }
+	changed := func(w *world) { w.requests[key("a")].in, w.requests[key("a")].p = []string{"dev", "staging"}, 2 }
+	fromStagingOn := func(w *world) { w.requests[key("a")].in = []string{"dev"} }
+	for name, c := range map[string]struct {
+		remove   func(*world)
+		gates    platform.Gates
+		override bool
+		reason   string // empty: nobody has to approve it in prod
+	}{
+		"deleted":                                 {remove: deleted},
+		"deleted where all is approved":           {remove: deleted, gates: platform.Gates{Approval: "required"}, reason: "as all that changes in prod"},
+		"deleted past an Override":                {remove: deleted, gates: platform.Gates{Approval: "required"}, override: true},
+		"dropped":                                 {remove: dropped, reason: "no environment before prod has been well without it"},
+		"dropped with a change":                   {remove: changed, reason: "no environment before prod has been well without it"},
+		"dropped where all is approved":           {remove: dropped, gates: platform.Gates{Approval: "required"}, reason: "no environment before prod has been well without it"},
+		"dropped past an Override":                {remove: dropped, override: true, reason: "no environment before prod has been well without it"},
+		"dropped where unproven is allowed":       {remove: dropped, gates: platform.Gates{Unproven: "allow"}},
+		"dropped, allowed, where all is approved": {remove: dropped, gates: platform.Gates{Unproven: "allow", Approval: "required"}, reason: "as all that changes in prod"},
+		"dropped from staging, too":               {remove: fromStagingOn},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := settled(t, "a")
+			had := w.has("prod", "a")
+			prod := w.environmentOf("prod")
+			prod.Gates.Approval, prod.Gates.Unproven = c.gates.Approval, c.gates.Unproven
+			w.environmentOf("staging").Gates.Unproven = "allow"
+			if c.override {
+				w.decide("prod", platform.Decision{Kind: "Override", Offering: "web", Skip: []string{"approval"}})
+			}
+			c.remove(w)
+			w.merge("a is not in prod any more")
+			w.pass("prod", false)
+			require.Equal(t, []string{"health"}, w.gates("prod", "a"), "nothing before has taken that yet")
+			w.settle(12 * time.Minute)
+			if c.reason != "" {
+				require.Equal(t, had, w.has("prod", "a"))
+				gates := w.stages["prod"].last.Standings()[key("a")].Gates
+				require.Len(t, gates, 1)
+				require.Contains(t, gates[0].Reason, "its removal needs an Approval")
+				require.Contains(t, gates[0].Reason, c.reason)
+				require.Contains(t, gates[0].Opens, "an Approval in decisions/prod of {request: shop/a, release: sha256:")
+				require.True(t, w.approveWaiting(w.stages["prod"]))
+				w.settle(time.Minute)
+			}
+			require.Empty(t, w.has("prod", "a"))
+			require.True(t, w.arrived(), w.late())
+		})
+	}
+}
+
+func TestRemovalThatIsUnderWayUpstreamIsWaitedFor(t *testing.T) {
 	w := settled(t, "a")
-	w.requests[key("a")].in = []string{"dev", "staging"}
-	w.merge("a is not in prod any more")
-	w.passes()
-	require.NotEmpty(t, w.has("prod", "a"), "staging has not taken that yet")
-	w.settle(8 * time.Minute)
-	require.Empty(t, w.has("prod", "a"))
+	delete(w.requests, key("a"))
+	w.merge("a is removed")
+	w.decide("staging", platform.Decision{Kind: "Hold"})
+	w.settle(10 * time.Minute)
 	require.NotEmpty(t, w.has("staging", "a"))
-	require.True(t, w.arrived(), w.late())
+	require.Equal(t, []string{"health"}, w.gates("prod", "a"), "nobody is asked to approve what staging will prove")
 }
 
 func TestProviderWaitsForWhatMayReturnToIt(t *testing.T) {
