@@ -30,11 +30,12 @@ type Case struct {
 
 	Want     []byte             // what want.yaml holds; nil: there is none
 	Got      []byte             // what the request renders to; nil where it does not
-	Problems []platform.Problem // Warnings are of policies, and of upgrades: from the version before to this one
+	Problems []platform.Problem // Warnings are of policies, and of upgrades: what moving it to a later version does
 
 	loaded      *platform.Platform // in which the request is the only one
 	environment string
 	key         platform.RequestKey
+	content     string // a digest of its files but want.yaml
 }
 
 // WantFile is where a case keeps what it wants.
@@ -53,9 +54,10 @@ const (
 // Versions that are broken or withdrawn are not tested.
 func Cases(p *platform.Platform, fsys fs.FS) ([]*Case, error) {
 	t := tester{platform: p, fsys: fsys}
+	var r Renderer
+	custom := r.custom(p)
 	for _, name := range slices.Sorted(maps.Keys(p.Offerings)) {
-		var previous []*Case
-		var last *platform.Version
+		u := upgrader{custom: custom, told: map[string]*platform.Version{}}
 		for _, v := range p.Offerings[name].Versions {
 			if v.Broken || v.Lifecycle == platform.Withdrawn {
 				continue
@@ -64,12 +66,9 @@ func Cases(p *platform.Platform, fsys fs.FS) ([]*Case, error) {
 			if err != nil {
 				return nil, fmt.Errorf("test %s: %w", v, err)
 			}
-			if last != nil {
-				if err := upgrade(last, v, previous, cases); err != nil {
-					return nil, fmt.Errorf("test the upgrade to %s: %w", v, err)
-				}
+			if err := u.move(v, cases); err != nil {
+				return nil, fmt.Errorf("test the upgrade to %s: %w", v, err)
 			}
-			previous, last = cases, v
 			t.cases = append(t.cases, cases...)
 		}
 	}
@@ -113,6 +112,7 @@ func (t *tester) run(c *Case) error {
 		return err
 	}
 	c.Want = files["want.yaml"]
+	c.content = contentOfCase(files)
 	s := setting{tester: t, Case: c, files: files, changes: map[string][]byte{"requests": nil, "decisions": nil}, origin: map[string]string{}}
 	if !s.prepare() {
 		return nil
@@ -138,6 +138,15 @@ func (t *tester) read(dir string) (map[string][]byte, error) {
 		}
 	}
 	return files, err
+}
+
+func contentOfCase(files map[string][]byte) string {
+	content := map[string]any{}
+	for name, text := range files {
+		content[name] = string(text)
+	}
+	delete(content, "want.yaml")
+	return platform.Digest(content)
 }
 
 // compare reports where the manifest is not the one that is wanted.

@@ -6,12 +6,16 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/resource"
+
+	"transom.dev/render/platform"
 )
 
-// A fixedField is one that an API server does not let change; absent is what it stands for where it is not written.
+// A fixedField is one that an API server does not let change; absent is what it stands for where it is not written. A
+// kept one may be added and taken away, as rules about an old value look only at what is there before and after.
 type fixedField struct {
 	path   string
 	absent any
+	kept   bool
 }
 
 // fixedFields are the fields that may not change in the lifetime of an object, by group and kind, from the validation
@@ -70,14 +74,19 @@ var frozenFields = map[string][]fixedField{
 }
 
 // unchangeable lists the fields in which two contents of one object differ though the API server allows no change.
-func unchangeable(id objectID, before, after map[string]any) (fields []string) {
+func unchangeable(id objectID, before, after map[string]any, custom fixing) (fields []string) {
 	kind := strings.TrimPrefix(id.group+"/"+id.kind, "/")
 	fixed := fixedFields[kind]
+	if _, builtin := platform.BuiltinScope(id.group, id.kind); !builtin && custom != nil {
+		apiVersion, _ := after["apiVersion"].(string)
+		fixed = custom(apiVersion, id.kind)
+	}
 	if frozen, _ := before["immutable"].(bool); frozen {
 		fixed = slices.Concat(fixed, frozenFields[kind])
 	}
 	for _, f := range fixed {
-		if !reflect.DeepEqual(f.in(before), f.in(after)) {
+		was, is := f.in(before), f.in(after)
+		if !reflect.DeepEqual(was, is) && (!f.kept || was != nil && is != nil) {
 			fields = append(fields, f.path)
 		}
 	}

@@ -90,7 +90,7 @@ func planChange(before *Base, after *State, file string) ([]Change, error) {
 	if parts[3] != namespaceFile {
 		in.Request = strings.TrimSuffix(parts[3], path.Ext(parts[3]))
 	}
-	changes, err := planFile(in, was, after.Changes[file])
+	changes, err := planFile(in, was, after.Changes[file], after.custom)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
@@ -98,7 +98,7 @@ func planChange(before *Base, after *State, file string) ([]Change, error) {
 }
 
 // planFile compares two contents of one manifest file. Most of its objects are the same, and need not be read.
-func planFile(in Change, was, is []byte) ([]Change, error) {
+func planFile(in Change, was, is []byte, custom fixing) ([]Change, error) {
 	old, new := splitDocuments(was), splitDocuments(is)
 	before, err := documents(without(old, new))
 	if err != nil {
@@ -123,7 +123,7 @@ func planFile(in Change, was, is []byte) ([]Change, error) {
 		case old.text == new.text:
 			continue
 		default:
-			if c.Immutable = unchangeable(id, old.object, new.object); len(c.Immutable) > 0 {
+			if c.Immutable = unchangeable(id, old.object, new.object, custom); len(c.Immutable) > 0 {
 				c.Action = Replaced
 			}
 		}

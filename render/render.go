@@ -17,6 +17,7 @@ type Renderer struct {
 	guarded    cache[string, []platform.Problem] // by digest of a version or overlay
 	skeletons  cache[string, *skeleton]          // by digest of version, components and overlays
 	kinds      cache[string, []platform.Kind]    // defined by a version's CustomResourceDefinitions, by its digest
+	fixed      cache[string, customFields]       // by a version's CustomResourceDefinitions, by its digest
 	objects    cache[string, []objectID]         // names of what a manifest has, by revision
 	namespaces cache[string, renderedNamespace]  // by digest of a namespace's inputs and components
 
@@ -167,6 +168,7 @@ func (p *pass) state() *State {
 		Touched:     slices.SortedFunc(maps.Keys(p.touched), platform.RequestKey.Compare),
 		Problems:    p.problems,
 		mark:        new(mark),
+		custom:      p.renderer.custom(p.platform),
 	}
 }
 

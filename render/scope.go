@@ -1,7 +1,6 @@
 package render
 
 import (
-	"bytes"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -71,13 +70,8 @@ func (r *Renderer) defined(v *platform.Version) []platform.Kind {
 }
 
 func definedIn(files fs.FS, name string) []platform.Kind {
-	content, err := fs.ReadFile(files, name)
-	if err != nil || !bytes.Contains(content, []byte("CustomResourceDefinition")) {
-		return nil
-	}
-	documents, _ := platform.ScanYAML(name, content, platform.YAMLOptions{Documents: true, Aliases: true})
 	var kinds []platform.Kind
-	for _, document := range documents {
+	for _, document := range definitionsIn(files, name) {
 		if kind, ok := definition(document); ok {
 			kinds = append(kinds, kind)
 		}

@@ -31,7 +31,8 @@ type State struct {
 	// has one keeps all that it has in the base.
 	Problems []platform.Problem
 
-	mark *mark
+	mark   *mark
+	custom fixing // by the platform's definitions of kinds; nil: nothing is known of them
 }
 
 // A mark tells a State from every other.

@@ -9,41 +9,111 @@ import (
 	"transom.dev/render/platform"
 )
 
-// upgrade warns of what moving the cases of two versions from the one to the other does. What cannot be rendered with
-// both says nothing: its request is not one that moves.
-func upgrade(from, to *platform.Version, before, after []*Case) error {
-	told := map[string]bool{}
-	for _, c := range slices.Concat(after, before) {
-		if c.Got == nil {
+// An upgrader moves golden cases along the versions of one offering, in ascending order, and warns of what that does.
+//
+// The cases of the versions before go from each version to the next: what a move over several does, one of its steps
+// does. The cases that a version brings are new to all before it, so they come from each of those. From a minor version
+// only the newest patch counts, with its cases: whoever follows a range has passed the others or is about to, and the
+// time that it takes stays in bounds. What cannot be rendered with both says nothing: its request is not one that moves.
+type upgrader struct {
+	custom  fixing
+	earlier []*platform.Version // from which requests may move to the next one, ascending
+	moving  []*moving           // the cases of those
+	told    map[string]*platform.Version
+}
+
+// A moving case is one of a version before.
+type moving struct {
+	*Case
+	at  *platform.Version // the newest that rendered it
+	was []byte
+}
+
+// move moves to a version that has these cases.
+func (u *upgrader) move(to *platform.Version, cases []*Case) error {
+	if n := len(u.earlier); n > 0 && u.earlier[n-1].Number.Major() != to.Number.Major() {
+		u.leave(u.earlier[n-1]) // another major version is a step that somebody takes by hand, from the last
+	}
+	said := map[string]bool{}
+	for _, c := range cases {
+		for _, from := range slices.Backward(u.earlier) {
+			if err := u.compare(c, from, to, c.as(from), c.Got, said); err != nil {
+				return err
+			}
+		}
+	}
+	for _, m := range u.moving {
+		if slices.ContainsFunc(cases, m.same) {
 			continue
 		}
-		old, now := c.Got, c.Got
-		if c.Version == to {
-			old = c.as(from)
-		} else {
-			now = c.as(to)
-		}
-		if old == nil || now == nil {
-			continue
-		}
-		remarks, err := upgradeRemarks(old, now)
-		if err != nil {
+		now := m.as(to)
+		if err := u.compare(m.Case, m.at, to, m.was, now, said); err != nil {
 			return err
 		}
-		for _, remark := range remarks {
-			if told[remark] {
-				continue
-			}
-			told[remark] = true
-			warning := platform.Problem{
-				File: path.Join(c.Dir, "request.yaml"), Rule: "upgrade", Warning: true,
-				Message: fmt.Sprintf("moving from %s to %s %s", from.Number, to.Number, remark),
-			}
-			c.Problems = append(c.Problems, warning)
+		if now != nil && followed(to) {
+			m.at, m.was = to, now
 		}
+	}
+	u.arrive(to, cases)
+	return nil
+}
+
+// leave keeps only one version, and the cases that it rendered.
+func (u *upgrader) leave(last *platform.Version) {
+	u.earlier = []*platform.Version{last}
+	u.moving = slices.DeleteFunc(u.moving, func(m *moving) bool { return m.at != last })
+}
+
+// arrive takes in a version that requests may move on from. The first ones stand in for such.
+func (u *upgrader) arrive(v *platform.Version, cases []*Case) {
+	if !followed(v) && slices.ContainsFunc(u.earlier, followed) {
+		return
+	}
+	gone := func(old *platform.Version) bool {
+		return old.Number.Major() != v.Number.Major() || old.Number.Minor() == v.Number.Minor()
+	}
+	u.earlier = append(slices.DeleteFunc(u.earlier, gone), v)
+	if len(cases) > 0 {
+		u.moving = slices.DeleteFunc(u.moving, func(m *moving) bool { return gone(m.Version) || slices.ContainsFunc(cases, m.same) })
+	}
+	for _, c := range cases {
+		if c.Got != nil {
+			u.moving = append(u.moving, &moving{Case: c, at: v, was: c.Got})
+		}
+	}
+}
+
+// followed says whether a range of versions may come to this one. A withdrawn one is not tested at all.
+func followed(v *platform.Version) bool {
+	return v.Number.Prerelease() == "" && v.Lifecycle != platform.Experimental
+}
+
+// compare warns of what moving a case does. What was said of this move is not said again, and of a longer one only what
+// no step of it was said to do.
+func (u *upgrader) compare(c *Case, from, to *platform.Version, before, after []byte, said map[string]bool) error {
+	if before == nil || after == nil {
+		return nil
+	}
+	remarks, err := upgradeRemarks(before, after, u.custom)
+	if err != nil {
+		return err
+	}
+	for _, remark := range remarks {
+		step := u.told[remark]
+		if said[remark] || step != nil && from != u.earlier[len(u.earlier)-1] && step.Number.GreaterThan(from.Number) {
+			continue
+		}
+		said[remark], u.told[remark] = true, to
+		c.Problems = append(c.Problems, platform.Problem{
+			File: path.Join(c.Dir, "request.yaml"), Rule: "upgrade", Warning: true,
+			Message: fmt.Sprintf("moving from %s to %s %s", from.Number, to.Number, remark),
+		})
 	}
 	return nil
 }
+
+// same reports whether another case renders the same request in the same setting.
+func (m *moving) same(other *Case) bool { return m.content == other.content }
 
 // as renders the case with another version of its offering; nil where that does not take it.
 func (c *Case) as(v *platform.Version) []byte {
@@ -56,7 +126,7 @@ func (c *Case) as(v *platform.Version) []byte {
 
 // upgradeRemarks says what an upgrade from one manifest to the next one does that its authors should know: fields that
 // Kubernetes does not let change, objects that go, and data that goes or is left behind.
-func upgradeRemarks(before, after []byte) ([]string, error) {
+func upgradeRemarks(before, after []byte, custom fixing) ([]string, error) {
 	old, err := documents(splitDocuments(before))
 	if err != nil {
 		return nil, err
@@ -78,7 +148,7 @@ func upgradeRemarks(before, after []byte) ([]string, error) {
 				say("takes the volume %s from the %s: its data is left behind", volume, id)
 			}
 		}
-		if fields := unchangeable(id, was, is); len(fields) > 0 {
+		if fields := unchangeable(id, was, is, custom); len(fields) > 0 {
 			say("replaces the %s: %s cannot change in place", id, strings.Join(fields, ", "))
 		}
 	}

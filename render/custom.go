@@ -1,0 +1,125 @@
+package render
+
+import (
+	"bytes"
+	"io/fs"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	"go.yaml.in/yaml/v3"
+
+	"transom.dev/render/platform"
+)
+
+// A customFields says which fields of custom kinds may not change, by API version and kind, as far as the
+// CustomResourceDefinitions of a platform's own offerings say so: with a rule that a field equals its old value. Where
+// several define a kind, the last one counts; which of them a cluster has is not known here.
+type customFields map[[2]string][]fixedField
+
+// A fixing looks up the fields of a custom kind that may not change.
+type fixing func(apiVersion, kind string) []fixedField
+
+// custom reads the CustomResourceDefinitions of a platform once something custom changes.
+func (r *Renderer) custom(p *platform.Platform) fixing {
+	fields := sync.OnceValue(func() customFields { return r.customFields(p) })
+	return func(apiVersion, kind string) []fixedField { return fields()[[2]string{apiVersion, kind}] }
+}
+
+// customFields reads the CustomResourceDefinitions of all versions.
+func (r *Renderer) customFields(p *platform.Platform) customFields {
+	all := customFields{}
+	for _, name := range slices.Sorted(maps.Keys(p.Offerings)) {
+		for _, v := range p.Offerings[name].Versions {
+			if len(r.defined(v)) > 0 {
+				maps.Copy(all, r.fixed.get(v.Digest, func() customFields { return customFieldsOf(v) }))
+			}
+		}
+	}
+	return all
+}
+
+func customFieldsOf(v *platform.Version) customFields {
+	found := customFields{}
+	_ = fs.WalkDir(v.Files, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || path.Ext(name) != ".yaml" {
+			return nil // what cannot be read defines nothing; the guard reports it
+		}
+		for _, document := range definitionsIn(v.Files, name) {
+			found.define(document)
+		}
+		return nil
+	})
+	return found
+}
+
+// definitionsIn reads the documents of a file that has a CustomResourceDefinition.
+func definitionsIn(files fs.FS, name string) []*yaml.Node {
+	content, err := fs.ReadFile(files, name)
+	if err != nil || !bytes.Contains(content, []byte("CustomResourceDefinition")) {
+		return nil
+	}
+	documents, _ := platform.ScanYAML(name, content, platform.YAMLOptions{Documents: true, Aliases: true})
+	return documents
+}
+
+// define adds what a CustomResourceDefinition says. What is not one, or not as an API server would take it, says nothing.
+func (f customFields) define(document *yaml.Node) {
+	kind, ok := definition(document)
+	if !ok {
+		return
+	}
+	text, err := yaml.Marshal(document)
+	if err != nil {
+		return
+	}
+	crd, err := genericObject(text)
+	if err != nil {
+		return
+	}
+	versions, _ := at(crd, "spec.versions").([]any)
+	for _, v := range versions {
+		version, _ := v.(map[string]any)
+		name, _ := version["name"].(string)
+		schema, _ := at(version, "schema.openAPIV3Schema").(map[string]any)
+		f[[2]string{kind.Group + "/" + name, kind.Kind}] = fixedByRules(nil, schema)
+	}
+}
+
+// fixedByRules finds the fields that the rules of a schema fix, sorted. Items of lists are left out: which of them was
+// which one before is not known here.
+func fixedByRules(steps []string, schema map[string]any) (fields []fixedField) {
+	rules, _ := schema["x-kubernetes-validations"].([]any)
+	for _, r := range rules {
+		rule, _ := r.(map[string]any)
+		text, _ := rule["rule"].(string)
+		if below, ok := unchanging(text); ok {
+			fields = append(fields, fixedField{path: strings.Join(slices.Concat(steps, below), "."), kept: true})
+		}
+	}
+	properties, _ := schema["properties"].(map[string]any)
+	for _, name := range slices.Sorted(maps.Keys(properties)) {
+		if property, ok := properties[name].(map[string]any); ok && !strings.Contains(name, ".") {
+			fields = append(fields, fixedByRules(append(slices.Clone(steps), name), property)...)
+		}
+	}
+	return fields
+}
+
+// unchangingRule is "self == oldSelf", or the same of a field below, either way round.
+var unchangingRule = regexp.MustCompile(`^\s*(self|oldSelf)((?:\.[A-Za-z_][A-Za-z0-9_]*)*)\s*==\s*(self|oldSelf)((?:\.[A-Za-z_][A-Za-z0-9_]*)*)\s*$`)
+
+// unchanging reports whether a rule says that a value, or a field below it, equals the old one.
+func unchanging(rule string) (below []string, ok bool) {
+	m := unchangingRule.FindStringSubmatch(rule)
+	if m == nil || m[1] == m[3] || m[2] != m[4] {
+		return nil, false
+	}
+	if m[2] != "" {
+		below = strings.Split(m[2][1:], ".")
+	}
+	return below, true
+}
