@@ -155,29 +155,52 @@ func TestLookAlikesStayStrings(t *testing.T) {
 		"a: b", "a #b", "#a", "'", `"`, `\`, "%a", "@a", "`a`", "|", ">", "?", " a", "a ", "\ta", "a\n", "\na", "a\n\n\nb", "a\r\nb", "\r",
 		"a\u0085b", "a\u2028b", "a\u2029b", "\ufeffa", "\u0000", "\u0007", "é", "日本", "\U0001F600", "a\u00a0b", "---", "...", "--- a",
 	} {
-		w := wrapper(map[string]any{"parameters": map[string]any{"value": value}}, tree(map[string]string{
+		w := wrapper(map[string]any{"parameters": map[string]any{"value": value, "map": map[string]any{"value": value}}}, tree(map[string]string{
 			"kustomization.yaml": component + `
 resources: [a.yaml]
 replacements:
 - source: {kind: Inputs, fieldPath: parameters.value}
-  targets: [{select: {kind: ConfigMap}, fieldPaths: [data.plain, data.quoted]}]
+  targets:
+  - {select: {kind: ConfigMap}, fieldPaths: [data.plain, data.quoted]}
+  - {select: {kind: ConfigMap}, fieldPaths: [data.part, data.all], options: {delimiter: /, index: 0}}
+- source: {kind: Inputs, fieldPath: parameters.map}
+  targets: [{select: {kind: ConfigMap}, fieldPaths: [more]}]
 `,
-			"a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {plain: text, quoted: \"text\"}\n",
+			"a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {plain: text, quoted: \"text\", part: text/b, all: text}\nmore: {value: text}\n",
 		}))
 		skeleton, err := kustomize.Analyse(w)
 		require.NoError(t, err)
 		problems, err := skeleton.Coerced(w.Inputs)
 		require.NoError(t, err)
 		if len(problems) > 0 {
-			require.Contains(t, problems[0].Message, "would not carry", "%q", value)
-			t.Logf("%q is refused", value)
+			require.Len(t, problems, 5, "%q", value)
+			for _, problem := range problems {
+				require.Contains(t, problem.Message, "would not carry", "%q", value)
+			}
+			require.Contains(t, value, "\u0085", "is refused")
 			continue
 		}
 		out, err := kustomize.Build(w)
 		require.NoError(t, err, "%q", value)
-		var object struct{ Data map[string]any }
+		var object struct{ Data, More map[string]any }
 		require.NoError(t, yaml.Unmarshal(out, &object), "%q", value)
-		require.Equal(t, map[string]any{"plain": value, "quoted": value}, object.Data, "%q", value)
+		require.Equal(t, map[string]any{"plain": value, "quoted": value, "part": value + "/b", "all": value}, object.Data, "%q", value)
+		require.Equal(t, map[string]any{"value": value}, object.More, "%q", value)
+	}
+}
+
+// TestKustomizePrintsOneCharacterAsAnother: as long as it does, text with it is refused.
+func TestKustomizePrintsOneCharacterAsAnother(t *testing.T) {
+	for _, field := range []string{"{plain: text}", `{plain: "text"}`, "{plain: 'text'}", "\n  plain: |-\n    text", "\n  plain: >-\n    text"} {
+		out, err := kustomize.Build(wrapper(map[string]any{"parameters": map[string]any{"value": "a\u0085b\u2028c"}}, tree(map[string]string{
+			"kustomization.yaml": component + "resources: [a.yaml]\nreplacements:\n- source: {kind: Inputs, fieldPath: parameters.value}\n" +
+				"  targets: [{select: {kind: ConfigMap}, fieldPaths: [data.plain]}]\n",
+			"a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: " + field + "\n",
+		})))
+		require.NoError(t, err)
+		var object struct{ Data map[string]any }
+		require.NoError(t, yaml.Unmarshal(out, &object))
+		require.Equal(t, map[string]any{"plain": "a b\u2028c"}, object.Data, field)
 	}
 }
 

@@ -94,6 +94,9 @@ var plain = regexp.MustCompile(`^(?:[A-Za-z]{6}|[A-Za-z]+[0-9./@_-])(?:[A-Za-z0-
 // coerces says what is wrong with writing the value into the target, or nothing.
 func (t target) coerces(value *yaml.RNode) string {
 	from := typeOf(value.YNode())
+	if !readableThroughout(value.YNode()) {
+		return t.changes()
+	}
 	if t.split || t.write.Source.Options != nil && t.write.Source.Options.Delimiter != "" {
 		if t.field != nil && typeOf(t.field.YNode()) != "a string" {
 			return fmt.Sprintf("%s of %s is %s, of which no part can be replaced; quote it",
@@ -102,7 +105,7 @@ func (t target) coerces(value *yaml.RNode) string {
 		return ""
 	}
 	if t.field != nil && t.field.YNode().Kind != yaml.ScalarNode || value.YNode().Kind != yaml.ScalarNode {
-		return t.structured(value, from)
+		return t.structured(from)
 	}
 	written := &yaml.Node{Kind: yaml.ScalarNode, Value: value.YNode().Value}
 	to := "a new field"
@@ -114,13 +117,17 @@ func (t target) coerces(value *yaml.RNode) string {
 	case from == "an integer" && to == "a number", sameAfterwards(value.YNode(), written):
 		return ""
 	case from == to:
-		return fmt.Sprintf("%s is text that Kustomize would not carry to %s of %s unchanged; it has a character "+
-			"that YAML takes for something else", strings.Join(t.source, "."), t.path, t.object)
+		return t.changes()
 	}
 	return t.says(from, to)
 }
 
-func (t target) structured(_ *yaml.RNode, from string) string {
+func (t target) changes() string {
+	return fmt.Sprintf("%s is text that Kustomize would not carry to %s of %s unchanged; it has a character "+
+		"that YAML takes for something else", strings.Join(t.source, "."), t.path, t.object)
+}
+
+func (t target) structured(from string) string {
 	if t.field == nil {
 		return ""
 	}
@@ -155,15 +162,17 @@ func sameAfterwards(value, written *yaml.Node) bool {
 	if value.Decode(&before) != nil || back.YNode().Content[0].Decode(&after) != nil {
 		return false
 	}
-	return reflect.DeepEqual(before, after) && readable(after)
+	return reflect.DeepEqual(before, after)
 }
 
 // readable reports whether a string is the same once Kustomize has printed it and somebody has read that.
-func readable(value any) bool {
-	text, isString := value.(string)
-	if !isString {
-		return true
-	}
+//
+// U+0085 is the one character that is not. Every YAML library on the way escapes it, but Kustomize prints an object by
+// writing it as JSON, and sigs.k8s.io/yaml reads that JSON with a YAML parser: to it U+0085 inside quotes is a line break,
+// folded to a space, while Go's JSON escapes U+2028 and U+2029 and not U+0085. No style and no tag reaches that place. A
+// stand-in character that is exchanged afterwards would, but then what is committed is not what "kustomize build" makes
+// of the wrapper, and the hash suffix of a generated ConfigMap is one of other content. So such text is refused, whole.
+func readable(text string) bool {
 	printed, err := k8syaml.Marshal([]string{text})
 	if err != nil {
 		return false
@@ -171,6 +180,14 @@ func readable(value any) bool {
 	var one, two []string
 	return k8syaml.Unmarshal(printed, &one) == nil && slices.Equal(one, []string{text}) &&
 		yaml.Unmarshal(printed, &two) == nil && slices.Equal(two, []string{text})
+}
+
+// readableThroughout reports whether all text of a value is readable, that in maps and lists too.
+func readableThroughout(n *yaml.Node) bool {
+	if n.Kind == yaml.ScalarNode {
+		return n.ShortTag() != "!!str" || readable(n.Value)
+	}
+	return !slices.ContainsFunc(n.Content, func(part *yaml.Node) bool { return !readableThroughout(part) })
 }
 
 func typeOf(n *yaml.Node) string {
