@@ -24,7 +24,9 @@ var arrows = map[string][]string{
 	"cmd/transom": {
 		"reconciler", "reconciler/gitrepo", "reconciler/promotion", "reconciler/trigger", "reconciler/status", "reconciler/web",
 		"render", "render/platform", "fleet", "fleet/apply",
+		"cmd/transom/internal/yamledit",
 	},
+	"cmd/transom/internal/yamledit": {},
 	"reconciler": {
 		"reconciler/gitrepo", "reconciler/promotion", "reconciler/trigger", "reconciler/status",
 		"render", "render/platform", "fleet", "fleet/apply", // what fleet reports is in apply's words

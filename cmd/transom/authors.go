@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -38,7 +39,7 @@ func offeringNamed(p *platform.Platform, name string) (*platform.Offering, error
 	if len(p.Offerings) == 0 {
 		return nil, fmt.Errorf("no offering %q: there are none; \"transom new offering %s\" starts one", name, name)
 	}
-	return nil, fmt.Errorf("no offering %q; there are: %s", name, strings.Join(sortedNames(p.Offerings), ", "))
+	return nil, fmt.Errorf("no offering %q; there are: %s", name, strings.Join(slices.Sorted(maps.Keys(p.Offerings)), ", "))
 }
 
 // versionNamed finds a published version, or, where no number is given, the one that a new request should take.
@@ -84,7 +85,7 @@ func completeOfferings(in *platformDir) cobra.CompletionFunc {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 		var names []cobra.Completion
-		for _, name := range sortedNames(p.Offerings) {
+		for _, name := range slices.Sorted(maps.Keys(p.Offerings)) {
 			names = append(names, cobra.CompletionWithDesc(name, p.Offerings[name].Title))
 		}
 		return names, cobra.ShellCompDirectiveNoFileComp

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -77,7 +78,7 @@ type versionEntry struct {
 
 func offeringsOf(p *platform.Platform) []offeringEntry {
 	all := []offeringEntry{}
-	for _, name := range sortedNames(p.Offerings) {
+	for _, name := range slices.Sorted(maps.Keys(p.Offerings)) {
 		all = append(all, entryOf(p.Offerings[name]))
 	}
 	return all

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -48,7 +49,7 @@ func describeOffering(p *platform.Platform, name, number string) (*offeringPage,
 	parameters, rules := parametersOf(v)
 	page.Parameters, page.Rules = append(page.Parameters, parameters...), rules
 	page.Users = append(page.Users, instancesOf(p, o)...)
-	for _, binding := range sortedNames(v.Bindings) {
+	for _, binding := range slices.Sorted(maps.Keys(v.Bindings)) {
 		b := v.Bindings[binding]
 		value := "a request of " + strings.Join(b.Offerings, " or ")
 		if b.Required {

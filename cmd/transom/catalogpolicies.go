@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -89,7 +91,7 @@ var builtInRules = []builtInRule{
 
 func policiesOf(p *platform.Platform) []policyEntry {
 	all := []policyEntry{}
-	for _, name := range sortedNames(p.Policies) {
+	for _, name := range slices.Sorted(maps.Keys(p.Policies)) {
 		policy := p.Policies[name]
 		e := policyEntry{
 			Name: name, File: policy.File, Action: policy.Action, Environments: append([]string{}, policy.Environments...),

@@ -8,14 +8,17 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"transom.dev/cmd/transom/internal/yamledit"
 	"transom.dev/render/platform"
 )
 
@@ -77,7 +80,7 @@ type setting struct{ name, yaml string }
 // set adds a field, unless it has no value.
 func (d *decision) set(name, value string) {
 	if value != "" {
-		d.spec = append(d.spec, setting{name, scalarText(value, false)})
+		d.spec = append(d.spec, setting{name, yamledit.Scalar(value, false)})
 	}
 }
 
@@ -90,7 +93,7 @@ func (d *decision) yaml() string {
 	if d.comment != "" {
 		fmt.Fprintf(&b, "# %s\n", d.comment)
 	}
-	fmt.Fprintf(&b, "apiVersion: %s\nkind: %s\nmetadata: {name: %s}\n", platform.APIVersion, d.kind, scalarText(d.name, true))
+	fmt.Fprintf(&b, "apiVersion: %s\nkind: %s\nmetadata: {name: %s}\n", platform.APIVersion, d.kind, yamledit.Scalar(d.name, true))
 	if len(d.spec) == 0 {
 		b.WriteString("spec: {}\n")
 		return b.String()
@@ -234,7 +237,7 @@ func parseSubject(p *platform.Platform, text string) (subject, error) {
 	}
 	o := p.Offerings[offering]
 	if o == nil {
-		there := sortedNames(p.Offerings)
+		there := slices.Sorted(maps.Keys(p.Offerings))
 		return subject{}, fmt.Errorf("no offering %q%s; there are: %s", offering, platform.Suggest(offering, there), strings.Join(there, ", "))
 	}
 	if version == "" {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -129,7 +130,7 @@ func contractChanges(from, to *platform.Version) []contractChange {
 				names[name] = true
 			}
 		}
-		for _, name := range sortedNames(names) {
+		for _, name := range slices.Sorted(maps.Keys(names)) {
 			a, had := old[what][name]
 			b, has := now[what][name]
 			switch {

@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -100,7 +102,7 @@ func writeSchemas(dir string, all map[string]map[string]any) (names []string, er
 			}
 		}
 	}
-	for _, name := range sortedNames(all) {
+	for _, name := range slices.Sorted(maps.Keys(all)) {
 		data, err := json.MarshalIndent(all[name], "", "  ")
 		if err != nil {
 			return nil, fmt.Errorf("write %s: %w", name, err)
@@ -129,14 +131,14 @@ func schemas(p *platform.Platform) map[string]map[string]any {
 	}
 	all["decision.json"] = decision
 	knowing(request, p)
-	for _, name := range sortedNames(p.Offerings) {
+	for _, name := range slices.Sorted(maps.Keys(p.Offerings)) {
 		file := "request-" + name + ".json"
 		all[file] = requestSchema(p.Offerings[name])
 		knowing(all[file], p)
 		its := map[string]any{"required": []any{"offering"}, "properties": map[string]any{"offering": map[string]any{"enum": []any{name}}}}
 		alternative(request, map[string]any{"spec": its}, file)
 	}
-	if names := sortedNames(p.Offerings); len(names) > 0 {
+	if names := slices.Sorted(maps.Keys(p.Offerings)); len(names) > 0 {
 		propertyOf(propertyOf(request, "spec"), "offering")["enum"] = values(names)
 	}
 	return all

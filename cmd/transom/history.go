@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -242,7 +243,7 @@ func (e *historyEntry) advanced(before, after platform.Promotion) {
 
 // revisions are a record's revisions by cluster, as a list that compares.
 func revisions(r *platform.Release) (list []string) {
-	for _, cluster := range sortedNames(r.Clusters) {
+	for _, cluster := range slices.Sorted(maps.Keys(r.Clusters)) {
 		list = append(list, cluster+" "+r.Clusters[cluster].Revision)
 	}
 	return list

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -96,7 +97,7 @@ func (o *holdOptions) subject(p *platform.Platform, args []string) (name, field,
 		}
 		named["request"] = key.String()
 	}
-	for _, f := range sortedNames(named) {
+	for _, f := range slices.Sorted(maps.Keys(named)) {
 		if named[f] == "" {
 			continue
 		}
@@ -118,9 +119,9 @@ func (o *holdOptions) subject(p *platform.Platform, args []string) (name, field,
 func heldThings(p *platform.Platform, field string) []string {
 	switch field {
 	case "offering":
-		return sortedNames(p.Offerings)
+		return slices.Sorted(maps.Keys(p.Offerings))
 	case "cluster":
-		return sortedNames(p.Clusters)
+		return slices.Sorted(maps.Keys(p.Clusters))
 	case "team":
 		var teams []string
 		for _, r := range p.Requests {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"github.com/Masterminds/semver/v3"
 	"github.com/spf13/cobra"
 
+	"transom.dev/cmd/transom/internal/yamledit"
 	"transom.dev/render/platform"
 )
 
@@ -56,7 +58,7 @@ func (s *scaffold) add(name, content string) {
 
 // write puts the files into the platform repository. It writes none where one of them exists.
 func (s *scaffold) write(dir string) error {
-	s.Files = sortedNames(s.contents)
+	s.Files = slices.Sorted(maps.Keys(s.contents))
 	for _, name := range s.Files {
 		if _, err := os.Lstat(filepath.Join(dir, filepath.FromSlash(name))); !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("%s exists already; nothing was written", name)
@@ -101,7 +103,7 @@ func (s *scaffold) refuse(dir string, toFill func(platform.Problem) bool) error 
 	}
 	for _, problem := range p.Problems {
 		_, ours := s.contents[problem.File]
-		if problem.Warning || !ours && !slices.ContainsFunc(sortedNames(s.contents), func(f string) bool { return strings.HasPrefix(f, problem.File+"/") }) {
+		if problem.Warning || !ours && !slices.ContainsFunc(slices.Sorted(maps.Keys(s.contents)), func(f string) bool { return strings.HasPrefix(f, problem.File+"/") }) {
 			continue
 		}
 		if toFill == nil || !toFill(problem) {
@@ -225,7 +227,7 @@ func (s *scaffold) retarget(number string) {
 		if version.Prerelease() != "" {
 			want = number
 		}
-		edited, before, err := setYAML(string(content), []yamlStep{{key: "spec"}, {key: "version"}}, want)
+		edited, before, err := yamledit.Set(string(content), yamledit.Path{{Key: "spec"}, {Key: "version"}}, want)
 		if err != nil {
 			continue // check says what is wrong with it
 		}
@@ -280,7 +282,7 @@ to replace, the others commented out with their defaults.`,
 				return err
 			}
 			if o.offering == "" {
-				return misuse("--offering says what is requested: one of %s", strings.Join(sortedNames(p.Offerings), ", "))
+				return misuse("--offering says what is requested: one of %s", strings.Join(slices.Sorted(maps.Keys(p.Offerings)), ", "))
 			}
 			draft, err := draftRequest(p, key, o.offering, o.version, o.environments)
 			if err != nil {

@@ -5,6 +5,7 @@ import (
 	"path"
 	"strings"
 
+	"transom.dev/cmd/transom/internal/yamledit"
 	"transom.dev/render/platform"
 )
 
@@ -12,15 +13,15 @@ func offeringFile(name, title, description, owner string) string {
 	if title == "" {
 		title = strings.ToUpper(name[:1]) + strings.ReplaceAll(name[1:], "-", " ")
 	}
-	lines := []string{"apiVersion: " + platform.APIVersion, "kind: Offering", "metadata: {name: " + scalarText(name, true) + "}", "spec:"}
-	lines = append(lines, "  title: "+scalarText(title, false))
+	lines := []string{"apiVersion: " + platform.APIVersion, "kind: Offering", "metadata: {name: " + yamledit.Scalar(name, true) + "}", "spec:"}
+	lines = append(lines, "  title: "+yamledit.Scalar(title, false))
 	if description != "" {
-		lines = append(lines, "  description: "+scalarText(description, false))
+		lines = append(lines, "  description: "+yamledit.Scalar(description, false))
 	} else {
 		lines = append(lines, "  # description: What it is, and what it is for.")
 	}
 	if owner != "" {
-		lines = append(lines, "  owner: "+scalarText(owner, false))
+		lines = append(lines, "  owner: "+yamledit.Scalar(owner, false))
 	} else {
 		lines = append(lines, "  # owner: who answers for it")
 	}
@@ -43,7 +44,7 @@ spec:
       replicas: {type: integer, description: How many run., minimum: 1, default: 1}
   outputs: # what others can be told; CEL over the names of Inputs
   - {name: host, value: '"%%s-%s.%%s.svc".format([request.name, namespace])'}
-`, platform.APIVersion, scalarText(offering, true), offering))
+`, platform.APIVersion, yamledit.Scalar(offering, true), offering))
 	s.add(path.Join(dir, "kustomization.yaml"), `apiVersion: kustomize.config.k8s.io/v1alpha1
 kind: Component
 resources: [deployment.yaml, service.yaml]

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 
+	"transom.dev/cmd/transom/internal/yamledit"
 	"transom.dev/render/platform"
 )
 
@@ -52,13 +53,13 @@ func (r *requestDraft) yaml() string {
 		fmt.Fprintf(&b, "# %s; \"transom catalog %s\" says more.\n", about, r.offering.Name)
 	}
 	fmt.Fprintf(&b, "apiVersion: %s\nkind: Request\nmetadata: {name: %s}\nspec:\n  offering: %s\n  version: %q\n",
-		platform.APIVersion, scalarText(r.name, true), scalarText(r.offering.Name, false), r.constraint)
+		platform.APIVersion, yamledit.Scalar(r.name, true), yamledit.Scalar(r.offering.Name, false), r.constraint)
 	if v := r.version.Parameters; v != nil {
 		r.parameters(&b, v.OpenAPI())
 	}
 	b.WriteString("  environments:\n")
 	for _, e := range r.environments {
-		fmt.Fprintf(&b, "    %s: {}\n", scalarText(e, false))
+		fmt.Fprintf(&b, "    %s: {}\n", yamledit.Scalar(e, false))
 	}
 	if len(r.environments) == 0 {
 		b.WriteString("    dev: {}\n")
@@ -71,16 +72,16 @@ func (r *requestDraft) parameters(b *strings.Builder, schema map[string]any) {
 	given := false
 	for _, name := range propertyNames(schema) {
 		property := propertyOf(schema, name)
-		key := scalarText(name, false)
+		key := yamledit.Scalar(name, false)
 		if r.comments {
 			lines = append(lines, "    # "+explain(property, isRequired(schema, name)))
 		}
 		switch {
 		case isRequired(schema, name) && property["default"] == nil:
 			given = true
-			lines = append(lines, "    "+key+": "+inlineYAML(sample(property), false))
+			lines = append(lines, "    "+key+": "+yamledit.Inline(sample(property), false))
 		case r.comments:
-			lines = append(lines, "    # "+key+": "+inlineYAML(sample(property), false))
+			lines = append(lines, "    # "+key+": "+yamledit.Inline(sample(property), false))
 		}
 	}
 	if len(lines) == 0 {

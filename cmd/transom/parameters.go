@@ -2,9 +2,11 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
+	"transom.dev/cmd/transom/internal/yamledit"
 	"transom.dev/render/platform"
 )
 
@@ -43,7 +45,7 @@ func propertiesOf(prefix string, schema map[string]any) (all []parameter) {
 func propertyNames(schema map[string]any) []string {
 	properties, _ := schema["properties"].(map[string]any)
 	var required, optional []string
-	for _, name := range sortedNames(properties) {
+	for _, name := range slices.Sorted(maps.Keys(properties)) {
 		if isRequired(schema, name) {
 			required = append(required, name)
 		} else {
@@ -150,4 +152,4 @@ func plain(v any) string {
 }
 
 // inline is a value on one line as a request would write it.
-func inline(v any) string { return inlineYAML(v, true) }
+func inline(v any) string { return yamledit.Inline(v, true) }

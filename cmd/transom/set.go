@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
 
+	"transom.dev/cmd/transom/internal/yamledit"
 	"transom.dev/render"
 	"transom.dev/render/platform"
 )
@@ -136,16 +138,16 @@ func (r *editing) apply(text string, schema map[string]any, assignments []string
 			return "", misuse("%q is no assignment; write PATH=VALUE", assignment)
 		}
 		path = strings.TrimPrefix(path, "spec.")
-		steps, err := parsePath(path)
+		steps, err := yamledit.ParsePath(path)
 		if err != nil {
 			return "", usageError{err}
 		}
-		steps = append([]yamlStep{{key: "spec"}}, steps...)
+		steps = append(yamledit.Path{{Key: "spec"}}, steps...)
 		value, err := typed(written, schemaAt(schema, steps))
 		if err != nil {
 			return "", fmt.Errorf("spec.%s: %w", path, err)
 		}
-		edited, before, err := setYAML(text, steps, value)
+		edited, before, err := yamledit.Set(text, steps, value)
 		if err != nil {
 			return "", fmt.Errorf("%s: spec.%s: %w", r.File, path, err)
 		}
@@ -158,15 +160,15 @@ func (r *editing) apply(text string, schema map[string]any, assignments []string
 }
 
 // schemaAt follows a path into a schema; nil where that says nothing.
-func schemaAt(schema map[string]any, path []yamlStep) map[string]any {
+func schemaAt(schema map[string]any, path yamledit.Path) map[string]any {
 	for _, step := range path {
 		if several, ok := schema["anyOf"].([]any); ok { // as versions differ; the newest comes first
 			schema, _ = several[0].(map[string]any)
 		}
 		var next map[string]any
-		if step.key == "" {
+		if step.Key == "" {
 			next, _ = schema["items"].(map[string]any)
-		} else if next = propertyOf(schema, step.key); next == nil {
+		} else if next = propertyOf(schema, step.Key); next == nil {
 			next, _ = schema["additionalProperties"].(map[string]any)
 		}
 		schema = next
@@ -241,7 +243,7 @@ func concerning(p *platform.Platform, key platform.RequestKey) (all []platform.P
 		}
 	}
 	request := p.Request(key)
-	for _, environment := range sortedNames(request.Spec.Environments) {
+	for _, environment := range slices.Sorted(maps.Keys(request.Spec.Environments)) {
 		if p.Environments[environment] == nil || p.Broken(environment, key) {
 			continue
 		}
@@ -271,9 +273,9 @@ func (r *editing) text(w io.Writer) {
 	for _, e := range r.Edits {
 		from := "unset"
 		if e.From != nil {
-			from = inlineYAML(e.From, true)
+			from = yamledit.Inline(e.From, true)
 		}
-		fmt.Fprintf(w, "%s: %s: %s → %s\n", r.File, e.Path, from, inlineYAML(e.To, true))
+		fmt.Fprintf(w, "%s: %s: %s → %s\n", r.File, e.Path, from, yamledit.Inline(e.To, true))
 	}
 	if len(r.Problems) > 0 {
 		fmt.Fprintln(w, "nothing was written:")

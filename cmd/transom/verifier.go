@@ -85,7 +85,7 @@ func (v *verifier) verify(ctx context.Context, commit string) (*verified, error)
 func recordsDiffer(base *render.Base, blobs map[string]string) []difference {
 	found := []difference{}
 	for _, key := range slices.SortedFunc(maps.Keys(base.Releases), platform.RequestKey.Compare) {
-		for _, cluster := range sortedNames(base.Releases[key].Clusters) {
+		for _, cluster := range slices.Sorted(maps.Keys(base.Releases[key].Clusters)) {
 			file := path.Join("clusters", cluster, key.Team, key.Name+".yaml")
 			if blobs[file] == "" {
 				found = append(found, difference{file, "is recorded in releases/" + key.String() + ".yaml, and missing"})

@@ -1,9 +1,16 @@
-package main
+// Package yamledit edits a value in the text of a YAML file, as a person would.
+//
+// In come the text, the path of a value and the value; out come the edited text, in which every comment, order, layout and
+// line end that the edit does not concern is as it was, to the byte, and what was there before. It never reformats and
+// never guesses: what comes out is read again, and where that is not exactly what was asked for, there is an error and no
+// text. It also writes single values as YAML that every reader takes for that value.
+package yamledit
 
 import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"strconv"
 	"strings"
@@ -11,21 +18,24 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// A yamlStep is one step of a path into a document: a key, or, where it is empty, an index of a list.
-type yamlStep struct {
-	key   string
-	index int
+// A Path leads to a value inside a document.
+type Path []Step
+
+// A Step is a key, or, where that is empty, an index of a list.
+type Step struct {
+	Key   string
+	Index int
 }
 
-// parsePath reads a path such as parameters.args[0] or labels."example.com/tier".
-func parsePath(path string) (steps []yamlStep, err error) {
+// ParsePath reads a path such as parameters.args[0] or labels."example.com/tier".
+func ParsePath(path string) (steps Path, err error) {
 	wrong := fmt.Errorf("%q is no path such as parameters.image, args[0] or labels.\"example.com/tier\"", path)
 	for rest := path; rest != ""; {
-		var step yamlStep
+		var step Step
 		switch rest[0] {
 		case '[':
 			number, after, closed := strings.Cut(rest[1:], "]")
-			if step.index, err = strconv.Atoi(number); err != nil || !closed || step.index < 0 {
+			if step.Index, err = strconv.Atoi(number); err != nil || !closed || step.Index < 0 {
 				return nil, wrong
 			}
 			rest = after
@@ -34,7 +44,7 @@ func parsePath(path string) (steps []yamlStep, err error) {
 			if !closed || name == "" {
 				return nil, wrong
 			}
-			step.key, rest = name, after
+			step.Key, rest = name, after
 		default:
 			end := strings.IndexAny(rest, ".[")
 			if end < 0 {
@@ -43,7 +53,7 @@ func parsePath(path string) (steps []yamlStep, err error) {
 			if end == 0 {
 				return nil, wrong
 			}
-			step.key, rest = rest[:end], rest[end:]
+			step.Key, rest = rest[:end], rest[end:]
 		}
 		steps = append(steps, step)
 		if after, dot := strings.CutPrefix(rest, "."); dot {
@@ -54,7 +64,7 @@ func parsePath(path string) (steps []yamlStep, err error) {
 			return nil, wrong
 		}
 	}
-	if len(steps) == 0 || steps[0].key == "" {
+	if len(steps) == 0 || steps[0].Key == "" {
 		return nil, wrong
 	}
 	return steps, nil
@@ -63,29 +73,29 @@ func parsePath(path string) (steps []yamlStep, err error) {
 // errLayout is a place in a file that cannot be edited without rewriting what is around it.
 var errLayout = errors.New("is written in a way that cannot be edited here; edit the file by hand")
 
-// A yamlEdit changes values in the text of a YAML file. All else stays as it is, to the byte.
-type yamlEdit struct {
+// A document is the text of a YAML file with its nodes.
+type document struct {
 	text    string
 	newline string
 	starts  []int // of lines
 	root    *yaml.Node
 }
 
-// setYAML sets the value at a path of a YAML document and returns the document and what was there before.
-func setYAML(text string, path []yamlStep, value any) (edited string, before any, err error) {
-	e, err := parseYAML(text)
+// Set sets the value at a path of a YAML document and returns the document and what was there before.
+func Set(text string, path Path, value any) (edited string, before any, err error) {
+	d, err := parse(text)
 	if err != nil {
 		return "", nil, err
 	}
 	var old, now any
-	if err := e.root.Decode(&old); err != nil {
+	if err := d.root.Decode(&old); err != nil {
 		return "", nil, fmt.Errorf("read the document: %w", err)
 	}
 	before, want, err := assign(old, path, value)
 	if err != nil {
 		return "", nil, err
 	}
-	if edited, err = e.set(path, value); err != nil {
+	if edited, err = d.set(path, value); err != nil {
 		return "", nil, err
 	}
 	// What comes out is read again: an edit that means anything else than what was asked for is none.
@@ -95,28 +105,28 @@ func setYAML(text string, path []yamlStep, value any) (edited string, before any
 	return edited, before, nil
 }
 
-func parseYAML(text string) (*yamlEdit, error) {
-	var document yaml.Node
-	if err := yaml.Unmarshal([]byte(text), &document); err != nil {
+func parse(text string) (*document, error) {
+	var node yaml.Node
+	if err := yaml.Unmarshal([]byte(text), &node); err != nil {
 		return nil, err
 	}
-	if len(document.Content) != 1 || document.Content[0].Kind != yaml.MappingNode {
+	if len(node.Content) != 1 || node.Content[0].Kind != yaml.MappingNode {
 		return nil, errors.New("is no YAML object")
 	}
-	e := &yamlEdit{text: text, newline: "\n", starts: []int{0}, root: document.Content[0]}
+	d := &document{text: text, newline: "\n", starts: []int{0}, root: node.Content[0]}
 	if strings.Contains(text, "\r\n") {
-		e.newline = "\r\n"
+		d.newline = "\r\n"
 	}
 	for i := range len(text) {
 		if text[i] == '\n' {
-			e.starts = append(e.starts, i+1)
+			d.starts = append(d.starts, i+1)
 		}
 	}
-	return e, nil
+	return d, nil
 }
 
 // assign sets a value in a generic copy and returns what was there.
-func assign(node any, path []yamlStep, value any) (before, after any, err error) {
+func assign(node any, path Path, value any) (before, after any, err error) {
 	if len(path) == 0 {
 		return node, value, nil
 	}
@@ -124,42 +134,40 @@ func assign(node any, path []yamlStep, value any) (before, after any, err error)
 	switch v := node.(type) {
 	case nil:
 		for _, step := range path {
-			if step.index > 0 {
-				return nil, nil, fmt.Errorf("there is no list yet; its first item is [0], not [%d]", step.index)
+			if step.Index > 0 {
+				return nil, nil, fmt.Errorf("there is no list yet; its first item is [0], not [%d]", step.Index)
 			}
 		}
 		return nil, nested(path, value), nil
 	case map[string]any:
-		if step.key == "" {
-			return nil, nil, fmt.Errorf("[%d]: there is an object, not a list", step.index)
+		if step.Key == "" {
+			return nil, nil, fmt.Errorf("[%d]: there is an object, not a list", step.Index)
 		}
-		out := make(map[string]any, len(v)+1)
-		for k, x := range v {
-			out[k] = x
-		}
-		before, out[step.key], err = assign(v[step.key], rest, value)
+		out := map[string]any{}
+		maps.Copy(out, v)
+		before, out[step.Key], err = assign(v[step.Key], rest, value)
 		return before, out, err
 	case []any:
-		if step.key != "" || step.index > len(v) {
+		if step.Key != "" || step.Index > len(v) {
 			return nil, nil, fmt.Errorf("there is a list of %d; give an index up to [%d]", len(v), len(v))
 		}
 		out := append([]any{}, v...)
-		if step.index == len(v) {
+		if step.Index == len(v) {
 			out = append(out, nil)
 		}
-		before, out[step.index], err = assign(out[step.index], rest, value)
+		before, out[step.Index], err = assign(out[step.Index], rest, value)
 		return before, out, err
 	}
-	return nil, nil, fmt.Errorf("there is %s, which has no fields", inlineYAML(node, true))
+	return nil, nil, fmt.Errorf("there is %s, which has no fields", Inline(node, true))
 }
 
 // nested is a value inside the objects and lists that a path leads through.
-func nested(path []yamlStep, value any) any {
+func nested(path Path, value any) any {
 	for i := len(path) - 1; i >= 0; i-- {
-		if path[i].key == "" {
+		if path[i].Key == "" {
 			value = []any{value}
 		} else {
-			value = map[string]any{path[i].key: value}
+			value = map[string]any{path[i].Key: value}
 		}
 	}
 	return value

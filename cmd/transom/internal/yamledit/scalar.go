@@ -1,4 +1,4 @@
-package main
+package yamledit
 
 import (
 	"encoding/json"
@@ -10,9 +10,9 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// scalarText writes a string as a YAML scalar on one line that every reader takes for that string: plain where it can
+// Scalar writes a string as a YAML scalar on one line that every reader takes for that string: plain where it can
 // be, else quoted. In a flow collection commas and brackets end a plain scalar.
-func scalarText(s string, flow bool) string {
+func Scalar(s string, flow bool) string {
 	if isPlain(s, flow) {
 		return s
 	}
@@ -57,23 +57,21 @@ func isOneLine(s string) bool {
 	})
 }
 
-func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
-
-// inlineYAML writes a generic value on one line.
-func inlineYAML(v any, flow bool) string {
+// Inline writes a generic value on one line.
+func Inline(v any, flow bool) string {
 	switch v := v.(type) {
 	case string:
-		return scalarText(v, flow)
+		return Scalar(v, flow)
 	case map[string]any:
 		var entries []string
-		for _, name := range sortedNames(v) {
-			entries = append(entries, scalarText(name, true)+": "+inlineYAML(v[name], true))
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			entries = append(entries, Scalar(name, true)+": "+Inline(v[name], true))
 		}
 		return "{" + strings.Join(entries, ", ") + "}"
 	case []any:
 		var items []string
 		for _, item := range v {
-			items = append(items, inlineYAML(item, true))
+			items = append(items, Inline(item, true))
 		}
 		return "[" + strings.Join(items, ", ") + "]"
 	}

@@ -1,11 +1,14 @@
-package main
+package yamledit_test
 
 import (
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
+
+	"transom.dev/cmd/transom/internal/yamledit"
 )
 
 const layered = `# A request.
@@ -57,10 +60,10 @@ func TestSetYAMLChangesNothingElse(t *testing.T) {
 		t.Run(c.path, func(t *testing.T) {
 			for _, newline := range []string{"\n", "\r\n"} {
 				dress := func(s string) string { return strings.ReplaceAll(s, "\n", newline) }
-				path, err := parsePath(c.path)
+				path, err := yamledit.ParsePath(c.path)
 				require.NoError(t, err)
 				require.Contains(t, layered, c.old)
-				edited, _, err := setYAML(dress(layered), path, c.value)
+				edited, _, err := yamledit.Set(dress(layered), path, c.value)
 				require.NoError(t, err)
 				require.Equal(t, dress(strings.Replace(layered, c.old, c.new, 1)), edited)
 			}
@@ -69,9 +72,9 @@ func TestSetYAMLChangesNothingElse(t *testing.T) {
 }
 
 func TestSetYAMLSaysWhatWasThere(t *testing.T) {
-	path, err := parsePath("spec.parameters.args")
+	path, err := yamledit.ParsePath("spec.parameters.args")
 	require.NoError(t, err)
-	edited, before, err := setYAML(layered, path, []any{int64(1), true, nil, 1.5})
+	edited, before, err := yamledit.Set(layered, path, []any{int64(1), true, nil, 1.5})
 	require.NoError(t, err)
 	require.Equal(t, []any{"--one", "--two"}, before)
 	require.Contains(t, edited, "args: [1, true, null, 1.5]\n")
@@ -86,13 +89,13 @@ func TestSetYAMLRefusesWhatItCannotEdit(t *testing.T) {
 		"- a\n":            "a",
 		"a: {b\n":          "a",
 	} {
-		steps, err := parsePath(path)
+		steps, err := yamledit.ParsePath(path)
 		require.NoError(t, err)
-		_, _, err = setYAML(file, steps, "new")
+		_, _, err = yamledit.Set(file, steps, "new")
 		require.Error(t, err, file)
 	}
 	for _, path := range []string{"", ".", "a.", "a..b", "[0]", `a."`, "a[x]", "a[-1]", `a."b"c`} {
-		_, err := parsePath(path)
+		_, err := yamledit.ParsePath(path)
 		require.Error(t, err, path)
 	}
 }
@@ -105,21 +108,21 @@ func FuzzSetYAML(f *testing.F) {
 	f.Add("\ufeffa: 'ü' #\n", "a", " # x")
 	f.Add("? a\n: b\n", "a", "---")
 	f.Fuzz(func(t *testing.T, file, path, value string) {
-		steps, err := parsePath(path)
-		if err != nil || len(file) > 4096 || !isOneLine(value) {
+		steps, err := yamledit.ParsePath(path)
+		if err != nil || len(file) > 4096 || !utf8.ValidString(value) {
 			return
 		}
-		edited, _, err := setYAML(file, steps, value)
+		edited, _, err := yamledit.Set(file, steps, value)
 		if err != nil {
 			return
 		}
 		var node any
 		require.NoError(t, yaml.Unmarshal([]byte(edited), &node))
 		for _, step := range steps {
-			if step.key != "" {
-				node = node.(map[string]any)[step.key]
+			if step.Key != "" {
+				node = node.(map[string]any)[step.Key]
 			} else {
-				node = node.([]any)[step.index]
+				node = node.([]any)[step.Index]
 			}
 		}
 		require.Equal(t, value, node)
@@ -133,9 +136,9 @@ func TestScalarTextIsReadAsTheStringThatItIs(t *testing.T) {
 		"a\tb", "a\nb", "\u0085", "\u2028", "é", "registry/app:1", "30 22 * * 1-5", "~1.0.0", "^1.1", "<2", "a<b>&c", "10Gi", ".5", "+1", "0.0.0.0/0",
 	} {
 		for _, flow := range []bool{false, true} {
-			text := "a: " + scalarText(s, flow) + "\n"
+			text := "a: " + yamledit.Scalar(s, flow) + "\n"
 			if flow {
-				text = "a: {b: [" + scalarText(s, true) + ", c]}\n"
+				text = "a: {b: [" + yamledit.Scalar(s, true) + ", c]}\n"
 			}
 			var node map[string]any
 			require.NoError(t, yaml.Unmarshal([]byte(text), &node), text)
@@ -146,6 +149,6 @@ func TestScalarTextIsReadAsTheStringThatItIs(t *testing.T) {
 			require.Equal(t, s, got, text)
 		}
 	}
-	require.Equal(t, "registry/app:1.0.0", scalarText("registry/app:1.0.0", true))
-	require.Equal(t, "~1.0.0", scalarText("~1.0.0", false))
+	require.Equal(t, "registry/app:1.0.0", yamledit.Scalar("registry/app:1.0.0", true))
+	require.Equal(t, "~1.0.0", yamledit.Scalar("~1.0.0", false))
 }
