@@ -7,6 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"transom.dev/render/platform"
 )
 
 // forgets waits until no environment has a record of a request.
@@ -61,20 +63,26 @@ func carefully(l *ladder) {
 	require.Equal(l.t, []string{first, gone}, l.saw("dev", "books"), "nobody brought it back")
 }
 
-// dropped takes a request out of the middle of the ladder, then out of its end, and places it everywhere again. What
-// stays where it is is not touched.
+// dropped takes prod off a request's list, which nothing can prove before, and places it there again; then it takes off the
+// environments before prod, which loses nothing by it.
 func dropped(l *ladder) {
 	l.begins("shop")
-	l.change("shop: not in staging", ask(l.team, "shop", "good-1", "{dev: {}, prod: {}}"))
-	l.becomes("shop", gone, "staging")
-	l.change("shop: good-2", ask(l.team, "shop", "good-2", "{dev: {}, prod: {}}"))
-	l.becomes("shop", second, "dev", "prod-1", "prod-2")
-	l.soaked("shop", second, "dev", 2*time.Second, "prod-1")
-	l.change("shop: in dev alone", ask(l.team, "shop", "good-2", "{dev: {}}"))
+	l.change("shop: not in prod", ask(l.team, "shop", "good-1", "{dev: {}, staging: {}}"))
+	l.waits("prod", "shop", "approval", "its removal needs an Approval", "decisions/prod")
+	require.Equal(l.t, []string{first}, l.saw("prod-1", "shop"))
+	l.admit("prod", "shop", "no-shop")
 	l.becomes("shop", gone, prodClusters...)
+
 	l.change("shop: everywhere", ask(l.team, "shop", "good-2", everywhere))
 	l.becomes("shop", second, everyCluster...)
-	l.once("shop", []string{"dev"}, first, second)
-	l.once("shop", []string{"staging"}, first, gone, second)
-	l.once("shop", prodClusters, first, second, gone, second)
+	l.soaked("shop", second, "staging", 2*time.Second, "prod-1")
+	l.records("the rollout in prod is over", "prod", "shop", func(r *platform.Release) bool { return r.Promotion.Rollout == nil })
+
+	l.change("shop: in prod alone", ask(l.team, "shop", "good-2", "{prod: {}}"))
+	l.becomes("shop", gone, "dev", "staging")
+	before, after := l.since("dev", "shop", gone), l.since("staging", "shop", gone)
+	require.GreaterOrEqual(l.t, after.at.Sub(before.at), 2*time.Second, "dev was well without it")
+	l.records("prod has what asks for prod alone", "prod", "shop", func(r *platform.Release) bool { return len(r.Request.Environments) == 1 })
+	l.once("shop", []string{"dev", "staging"}, first, second, gone)
+	l.once("shop", prodClusters, first, gone, second)
 }
