@@ -2,6 +2,8 @@ package render
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,8 +19,9 @@ const (
 	annotationReplace    = "transom.dev/replace"
 )
 
-// misplaced says what is wrong with an annotation of an object and what to do about it; empty if nothing is.
-func misplaced(id objectID, annotation, value string) string {
+// misplaced says what is wrong with one of an object's annotations and what to do about it; empty if nothing is.
+func misplaced(id objectID, annotations map[string]string, annotation string) string {
+	value := annotations[annotation]
 	switch annotation {
 	case annotationStep:
 		if _, err := strconv.Atoi(value); err != nil {
@@ -29,7 +32,12 @@ func misplaced(id objectID, annotation, value string) string {
 			return fmt.Sprintf("%q is not known; write first, or remove it: then the object goes once what replaces it is healthy", value)
 		}
 	case annotationReplace:
-		return fmt.Sprintf("%s does not act yet; remove it", value)
+		switch {
+		case value != "true":
+			return fmt.Sprintf("%q is not known; write \"true\", or remove it: then the object is never deleted to be made anew", value)
+		case sparedKinds[strings.TrimPrefix(id.group+"/"+id.kind, "/")] || annotations[annotationGenerate] != "":
+			return "it is never replaced, because it may hold what cannot be made again; remove the annotation"
+		}
 	}
 	return ""
 }
@@ -41,26 +49,33 @@ var ordering = []string{annotationStep, annotationPruneOrder, annotationReplace}
 // request says.
 func annotationProblems(s *skeleton) (problems []platform.Problem) {
 	for n, o := range s.Objects {
-		metadata := mappingOf(s.Texts[n].Content[0], "metadata")
-		annotations := mappingOf(metadata, "annotations")
 		group, _, grouped := strings.Cut(o.APIVersion, "/")
 		if !grouped {
 			group = ""
 		}
-		for i := 0; annotations != nil && i+1 < len(annotations.Content); i += 2 {
-			key, value := annotations.Content[i].Value, annotations.Content[i+1]
-			if value.ShortTag() == "!!null" {
-				continue // an input is written here
-			}
-			if wrong := misplaced(objectID{group, o.Kind, o.Namespace, o.Name}, key, value.Value); wrong != "" {
+		id, annotations := objectID{group, o.Kind, o.Namespace, o.Name}, writtenAnnotations(s.Texts[n].Content[0])
+		for _, name := range slices.Sorted(maps.Keys(annotations)) {
+			if wrong := misplaced(id, annotations, name); wrong != "" {
 				problems = append(problems, platform.Problem{
-					File: o.File, Line: o.Line, Field: "metadata.annotations." + key, Rule: "annotation",
+					File: o.File, Line: o.Line, Field: "metadata.annotations." + name, Rule: "annotation",
 					Message: fmt.Sprintf("%s %s: %s", o.Kind, o.Name, wrong),
 				})
 			}
 		}
 	}
 	return problems
+}
+
+// writtenAnnotations are those of an object into which no input is written.
+func writtenAnnotations(object *yaml.Node) map[string]string {
+	written := map[string]string{}
+	annotations := mappingOf(mappingOf(object, "metadata"), "annotations")
+	for i := 0; annotations != nil && i+1 < len(annotations.Content); i += 2 {
+		if value := annotations.Content[i+1]; value.ShortTag() != "!!null" {
+			written[annotations.Content[i].Value] = value.Value
+		}
+	}
+	return written
 }
 
 func mappingOf(n *yaml.Node, key string) *yaml.Node {

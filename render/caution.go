@@ -35,8 +35,8 @@ func Cautions(before *Base, after *State, changes []Change) []Caution {
 	for _, c := range changes {
 		switch c.Action {
 		case Replaced:
-			g.add(c, Replacement, fmt.Sprintf("%s must be replaced: %s cannot change in place, and the cluster refuses it until the object is deleted",
-				c.Object(), strings.Join(c.Immutable, ", ")))
+			g.add(c, Replacement, fmt.Sprintf("%s must be replaced: %s cannot change in place, %s",
+				c.Object(), strings.Join(c.Immutable, ", "), c.replacing()))
 		case Removed:
 			g.removal(c)
 		}
@@ -75,6 +75,20 @@ func (g *gathering) add(c Change, danger Danger, message string) {
 	if !slices.Contains(g.on[key], c.Cluster) {
 		g.on[key] = append(g.on[key], c.Cluster)
 	}
+}
+
+// replacing says what applying does about a change that the API server does not let it make.
+func (c Change) replacing() string {
+	const refused = "and the cluster refuses it until the object is deleted"
+	switch {
+	case c.spared:
+		return refused
+	case !c.remade:
+		return refused + "; annotated " + annotationReplace + `: "true", it would be deleted and created anew`
+	case c.claimsGo:
+		return refused + "; it is not, because the claims of its pods would go with it: retain those first"
+	}
+	return "so it is deleted, with what it owns, and created anew"
 }
 
 // removal cautions against what goes with an object. What applying spares is left behind instead.

@@ -72,11 +72,40 @@ func TestPlanKnowsWhatCannotChangeInPlace(t *testing.T) {
 			continue
 		}
 		require.Equal(t, render.Replaced, changes[0].Action)
-		require.Equal(t, []render.Caution{{
-			Danger: render.Replacement, Team: "payments", Request: "shop",
-			Message: c.kind + " x must be replaced: " + strings.Join(changes[0].Immutable, ", ") +
-				" cannot change in place, and the cluster refuses it until the object is deleted, on dev",
-		}}, cautions)
+		require.Len(t, cautions, 1)
+		require.Equal(t, render.Replacement, cautions[0].Danger)
+		require.Contains(t, cautions[0].Message, c.kind+" x must be replaced: "+strings.Join(changes[0].Immutable, ", ")+
+			" cannot change in place, and the cluster refuses it until the object is deleted")
+	}
+}
+
+// TestCautionsKnowWhatApplyingDoesAboutAReplacement holds what is said to what fleet/apply does.
+func TestCautionsKnowWhatApplyingDoesAboutAReplacement(t *testing.T) {
+	const replaceable = "  annotations: {transom.dev/replace: \"true\"}\n"
+	const refused = ", and the cluster refuses it until the object is deleted"
+	for _, c := range []struct{ before, after, want string }{
+		{
+			object("v1", "Service", "spec: {type: ClusterIP}\n"), object("v1", "Service", "spec: {clusterIP: None}\n"),
+			refused + `; annotated transom.dev/replace: "true", it would be deleted and created anew`,
+		},
+		{
+			object("v1", "Service", "spec: {type: ClusterIP}\n"), object("v1", "Service", replaceable+"spec: {clusterIP: None}\n"),
+			", so it is deleted, with what it owns, and created anew",
+		},
+		{
+			object("v1", "PersistentVolumeClaim", "spec: {storageClassName: a}\n"),
+			object("v1", "PersistentVolumeClaim", replaceable+"spec: {storageClassName: b}\n"), refused,
+		},
+		{
+			object("apps/v1", "StatefulSet", "spec: {serviceName: a, persistentVolumeClaimRetentionPolicy: {whenDeleted: Delete}}\n"),
+			object("apps/v1", "StatefulSet", replaceable+"spec: {serviceName: b}\n"),
+			refused + "; it is not, because the claims of its pods would go with it: retain those first",
+		},
+	} {
+		changes, cautions := change(t, "", c.before, c.after)
+		require.Len(t, cautions, 1)
+		require.Equal(t, changes[0].Object()+" must be replaced: "+strings.Join(changes[0].Immutable, ", ")+" cannot change in place"+
+			c.want+", on dev", cautions[0].Message)
 	}
 }
 

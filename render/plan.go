@@ -44,11 +44,12 @@ type Change struct {
 	Immutable []string `json:"immutable,omitempty"` // of what is replaced: the fields that cannot change in place
 	Diff      string   `json:"diff,omitempty"`      // lines that begin with '-', '+' or ' ', and "@@" between distant ones
 
-	// What cautions need to know of an object that is removed.
+	// What cautions need to know of an object that is removed or replaced.
 	holdsData bool // pods of it have claims
 	claimsGo  bool // and those are deleted with it
 	spared    bool // applying deletes it only where it is prunable
 	prunable  bool
+	remade    bool // annotated so that applying deletes it and makes it anew
 }
 
 // Object names what changes, as people know it: KIND NAMESPACE/NAME.
@@ -119,12 +120,14 @@ func planFile(in Change, was, is []byte, custom fixing) ([]Change, error) {
 		case !had:
 			c.Action = Added
 		case !has:
-			c.remove(id, old)
+			c.Action, c.APIVersion = Removed, old.apiVersion
+			c.lose(id, old)
 		case old.text == new.text:
 			continue
 		default:
 			if c.Immutable = unchangeable(id, old.object, new.object, custom); len(c.Immutable) > 0 {
-				c.Action = Replaced
+				c.Action, c.remade = Replaced, annotationsOf(new)[annotationReplace] == "true"
+				c.lose(id, old)
 			}
 		}
 		c.Diff = diff(mask(old, new, "***"), mask(new, old, "*** (differs)"))
@@ -133,17 +136,21 @@ func planFile(in Change, was, is []byte, custom fixing) ([]Change, error) {
 	return changes, nil
 }
 
-// remove makes the change a removal, and looks at what that does to data.
-func (c *Change) remove(id objectID, old document) {
-	c.Action, c.APIVersion = Removed, old.apiVersion
+// lose looks at what the end of an object does to data.
+func (c *Change) lose(id objectID, old document) {
 	if id.group == "apps" && id.kind == "StatefulSet" {
 		claims, _ := at(old.object, "spec.volumeClaimTemplates").([]any)
 		c.holdsData = len(claims) > 0
 		c.claimsGo = at(old.object, "spec.persistentVolumeClaimRetentionPolicy.whenDeleted") == "Delete"
 	}
-	annotations, _ := at(old.object, "metadata.annotations").(map[string]any)
+	annotations := annotationsOf(old)
 	c.spared = c.Request == "" || sparedKinds[strings.TrimPrefix(id.group+"/"+id.kind, "/")] || old.secret && annotations[annotationGenerate] != nil
 	c.prunable = c.Request != "" && annotations[annotationPrune] == "true"
+}
+
+func annotationsOf(d document) map[string]any {
+	annotations, _ := at(d.object, "metadata.annotations").(map[string]any)
+	return annotations
 }
 
 // sparedKinds are those that applying does not delete by itself, because they may hold what cannot be made again.

@@ -156,9 +156,9 @@ func (c *output) secret(o object) {
 // been written into one.
 func (c *output) annotations(o object) {
 	for _, annotation := range slices.Sorted(maps.Keys(o.annotations)) {
-		wrong := misplaced(o.id, annotation, o.annotations[annotation])
+		wrong := misplaced(o.id, o.annotations, annotation)
 		if c.around && slices.Contains(ordering, annotation) {
-			wrong = "it orders the objects of an instance, and what is around a namespace is none; remove it"
+			wrong = "it is for the objects of an instance, and what is around a namespace is none; remove it"
 		}
 		if wrong != "" {
 			c.report(c.file, "annotation", "annotates the %s %s %s: %s", o.id.kind, o.id.name, annotation, wrong)

@@ -159,7 +159,7 @@ func upgradeRemarks(before, after []byte, custom fixing) ([]string, error) {
 func dataOf(id objectID, d document) string {
 	var c Change
 	c.Request = id.name // of some request, not of a team's namespace
-	switch c.remove(id, d); {
+	switch c.lose(id, d); {
 	case c.holdsData && c.claimsGo:
 		return " and the claims of its pods with their data"
 	case c.holdsData:

@@ -203,6 +203,38 @@ func sign(m *v1.ConfigMap, state State) {
 	}
 }
 
+// claim has an owner's inventory name the state that a pass works on before it deletes something that the inventory goes
+// on listing. It returns the later state that the inventory names, if it does: then that pass must delete nothing.
+func (c *Cluster) claim(ctx context.Context, in Instance) (later State, err error) {
+	if in.State.Sequence == 0 {
+		return State{}, nil
+	}
+	err = c.ask(ctx, func(ctx context.Context) error {
+		maps := c.core.ConfigMaps(systemNamespace)
+		m, err := maps.Get(ctx, inventoryName(in.Owner), metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		named := readState(m.Annotations[stateAnnotation])
+		if named.outranks(in.State) {
+			later = named
+		}
+		if named.Sequence >= in.State.Sequence {
+			return nil
+		}
+		sign(m, in.State)
+		m, err = maps.Update(ctx, m, metav1.UpdateOptions{FieldManager: manager})
+		if err == nil {
+			c.inventories.answered(m)
+		}
+		return err
+	})
+	if err != nil {
+		return State{}, fmt.Errorf("claim the inventory of %s: %w", in.Owner, err)
+	}
+	return later, nil
+}
+
 // latest is the state that an owner's inventory names at this moment; zero without an inventory.
 func (c *Cluster) latest(ctx context.Context, o Owner) (State, error) {
 	var named State

@@ -98,3 +98,17 @@ func TestKilledWhileSomethingGoesFirstTheSameEnd(t *testing.T) {
 	})
 	require.Equal(t, 5, killed, "what goes first, the inventory, the inventory, and two objects")
 }
+
+func TestKilledBetweenDeleteAndCreateTheSameEnd(t *testing.T) {
+	r := newRig(t, &apiOnly)
+	content := func(sequence int64, value string) func(name string) apply.Instance {
+		return func(name string) apply.Instance {
+			return at(sequence, r.instance(name, documents(frozen(name+"-a", value), configMap(name+"-b", value))))
+		}
+	}
+	killed := r.killedAtEveryWrite(content(1, "1"), content(2, "2"), func(name string) {
+		require.Equal(t, map[string]string{name + "-a": "2", name + "-b": "2"}, r.values(name))
+		require.Equal(t, "ConfigMap/"+r.team+"/"+name+"-a\nConfigMap/"+r.team+"/"+name+"-b\n", r.inventory(name))
+	})
+	require.Equal(t, 6, killed, "one object, one that is refused, its trial, the inventory, its end, and it anew")
+}

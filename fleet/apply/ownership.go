@@ -7,9 +7,10 @@ import (
 )
 
 // owns says whether what is there of a desired object is this instance's.
-func (p *pass) owns(d *desired) bool {
-	owner := d.live.labels.owner
-	return owner == p.in.Owner || (p.listed[d.object] && d.live.belongs(p.in.Owner))
+func (p *pass) owns(d *desired) bool { return p.holds(d.object, d.live) }
+
+func (p *pass) holds(o Object, l *live) bool {
+	return l.labels.owner == p.in.Owner || (p.listed[o] && l.belongs(p.in.Owner))
 }
 
 // belongs says whether an object is an owner's: its labels say so, or we applied it and somebody removed labels since

@@ -114,8 +114,6 @@ func TestWhatDoesNotActYetIsRefused(t *testing.T) {
 	in := r.instance("web", configMap("web", "1"))
 	in.Adopt = true
 	require.Contains(t, r.pass(in).Problems[0].String(), "spec.adopt does not act yet")
-	in = r.instance("web", annotated(configMap("web", "1"), `transom.dev/replace: "true"`))
-	require.Contains(t, r.pass(in).Problems[0].String(), "transom.dev/replace does not act yet")
 	require.Empty(t, writes(r.calls.take()))
 }
 

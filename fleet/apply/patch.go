@@ -38,10 +38,18 @@ func (p *pass) patch(ctx context.Context, d *desired, reason string) error {
 		return err
 	})
 	if err != nil {
-		return p.blame(d, err)
+		return p.refused(ctx, d, err)
 	}
 	p.patched(d, after, reason)
 	return nil
+}
+
+// refused goes on from a write that the API server did not do.
+func (p *pass) refused(ctx context.Context, d *desired, err error) error {
+	if field, _ := immutable(statusOf(err)); field != "" && d.live != nil && p.owns(d) && d.replaceable() {
+		return p.replace(ctx, d, field)
+	}
+	return p.blame(d, err)
 }
 
 func (p *pass) patched(d *desired, after *live, reason string) {
@@ -54,6 +62,7 @@ func (p *pass) patched(d *desired, after *live, reason string) {
 	}
 	d.live = d.watch.answered(key{d.object.Namespace, d.object.Name}, after)
 	switch {
+	case before == nil && d.change != nil: // it was replaced
 	case before == nil:
 		d.change = &Change{Object: d.object, Action: Created}
 	case before.version != after.version:

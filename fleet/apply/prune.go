@@ -203,7 +203,7 @@ func (p *pass) retireOne(ctx context.Context, o Object) (outcome, string, error)
 	case there.deleting:
 		return pending, "", nil
 	}
-	return p.remove(ctx, k, o, there)
+	return p.remove(ctx, k, o, there, metav1.DeletePropagationBackground)
 }
 
 func (p *pass) spares(o Object, l *live) bool {
@@ -212,12 +212,11 @@ func (p *pass) spares(o Object, l *live) bool {
 }
 
 // remove deletes an object as it was read, and looks whether it is gone.
-func (p *pass) remove(ctx context.Context, k *kind, o Object, l *live) (outcome, string, error) {
-	background := metav1.DeletePropagationBackground
+func (p *pass) remove(ctx context.Context, k *kind, o Object, l *live, how metav1.DeletionPropagation) (outcome, string, error) {
 	err := p.ask(ctx, func(ctx context.Context) error {
 		return p.Cluster.objects(k, o.Namespace).Delete(ctx, o.Name, metav1.DeleteOptions{
 			Preconditions:     &metav1.Preconditions{UID: &l.uid, ResourceVersion: &l.version},
-			PropagationPolicy: &background,
+			PropagationPolicy: &how,
 		})
 	})
 	switch {

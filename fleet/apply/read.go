@@ -69,8 +69,6 @@ func (p *pass) admit(d *desired, owner Owner) {
 	case !owner.carries(labels) || labels[managedByLabel] != manager:
 		d.fault = fmt.Sprintf("it must carry the labels %s=%s, %s=%s, %s=%s and %s=%s; render it anew", managedByLabel, manager,
 			environmentLabel, owner.Environment, teamLabel, owner.Team, requestLabel, owner.Request)
-	case d.annotation(replaceAnnotation) != "":
-		d.fault = replaceAnnotation + " does not act yet; remove the annotation"
 	case unordered != "":
 		d.fault = unordered
 	case d.annotation(generateAnnotation) != "" && d.annotation(generateAnnotation) != "password":

@@ -36,19 +36,28 @@ func later(d *desired, message string) ObjectStatus {
 	return ObjectStatus{Object: d.object, Health: Progressing, Message: message}
 }
 
-// refusal is what the API server answered, for a person. Of a Secret it says nothing that could hold a value.
+// refusal is what the API server answered, for a person.
 func refusal(d *desired, err error) string {
-	status := statusOf(err)
-	if field, cause := immutable(status); d.live != nil && field != "" {
-		return fmt.Sprintf("%s cannot be changed once the object exists (%s). Nothing was deleted: give the object a "+
-			"new name, or publish a version that leaves the field as it was", field, cause)
+	field, cause := immutable(statusOf(err))
+	if d.live == nil || field == "" {
+		return "the API server refused it: " + said(d, err)
 	}
+	remedy := "give the object a new name, or publish a version that leaves the field as it was"
+	if !d.precious() {
+		remedy = "give the object a new name, publish a version that leaves the field as it was, or annotate it " +
+			replaceAnnotation + `: "true" to have it deleted and made anew`
+	}
+	return fmt.Sprintf("%s cannot be changed once the object exists (%s). Nothing was deleted: %s", field, cause, remedy)
+}
+
+// said is what the API server answered. Of a Secret it is nothing that could hold a value.
+func said(d *desired, err error) string {
+	status := statusOf(err)
 	if d.object.Group == "" && d.object.Kind == "Secret" {
 		fields := slices.Compact(slices.Sorted(causedFields(status)))
-		return strings.TrimSuffix(fmt.Sprintf("the API server refused it: %s %s", status.Reason,
-			strings.Join(fields, ", ")), " ")
+		return strings.TrimSuffix(fmt.Sprintf("%s %s", status.Reason, strings.Join(fields, ", ")), " ")
 	}
-	return "the API server refused it: " + status.Message
+	return status.Message
 }
 
 func statusOf(err error) metav1.Status {

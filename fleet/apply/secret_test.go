@@ -141,7 +141,8 @@ func TestImmutableFieldIsAProblem(t *testing.T) {
 	result := r.pass(r.instance("web", changed))
 	require.Len(t, result.Problems, 1)
 	require.Equal(t, "Deployment.apps "+r.team+"/web: spec.selector cannot be changed once the object exists (field is immutable). "+
-		"Nothing was deleted: give the object a new name, or publish a version that leaves the field as it was",
+		"Nothing was deleted: give the object a new name, publish a version that leaves the field as it was, or annotate it "+
+		`transom.dev/replace: "true" to have it deleted and made anew`,
 		result.Problems[0].String())
 	require.Equal(t, apply.Failed, result.Health)
 	after, err := r.kube.AppsV1().Deployments(r.team).Get(t.Context(), "web", metav1.GetOptions{})

@@ -9,16 +9,18 @@ import (
 	"strconv"
 )
 
-// readOrder reads how an object is to be applied and pruned, and says why that cannot be obeyed.
+// readOrder reads how an object is to be applied, pruned and replaced, and says why that cannot be obeyed.
 func (d *desired) readOrder(owner Owner) (fault string) {
-	for _, name := range []string{stepAnnotation, pruneOrderAnnotation} {
+	for _, name := range []string{stepAnnotation, pruneOrderAnnotation, replaceAnnotation} {
 		value, ok := d.annotated(name)
 		switch {
 		case !ok:
 		case owner.Request == "":
-			return name + " orders the objects of an instance, and this is none; remove the annotation"
+			return name + " is for the objects of an instance, and this is none's; remove the annotation"
 		case name == pruneOrderAnnotation && value != pruneFirst:
 			return fmt.Sprintf("%s: %q is not known; write %q, or remove the annotation", name, value, pruneFirst)
+		case name == replaceAnnotation && value != "true":
+			return fmt.Sprintf("%s: %q is not known; write \"true\", or remove the annotation", name, value)
 		case name == stepAnnotation:
 			var err error
 			if d.step, err = strconv.Atoi(value); err != nil {

@@ -201,7 +201,7 @@ func TestAStepThatCannotBeObeyedIsRefused(t *testing.T) {
 	in := r.instance("web", configMap("web", "1"))
 	in.NamespaceManifest = r.label(apply.Owner{Environment: "test", Team: r.team}, "",
 		"{apiVersion: v1, kind: Namespace, metadata: {name: "+r.team+", annotations: {transom.dev/step: \"1\"}}}")
-	require.Contains(t, r.pass(in).Problems[0].String(), "transom.dev/step orders the objects of an instance, and this is none")
+	require.Contains(t, r.pass(in).Problems[0].String(), "transom.dev/step is for the objects of an instance, and this is none's")
 	require.Empty(t, writes(r.calls.take()))
 }
 

@@ -1,0 +1,158 @@
+package apply
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// replaceable says whether the version lets an object be deleted and made anew where it cannot change in place.
+func (d *desired) replaceable() bool {
+	return d.annotation(replaceAnnotation) == "true" && !d.precious()
+}
+
+// precious says whether an object may hold what cannot be made again.
+func (d *desired) precious() bool {
+	return spared[schema.GroupKind{Group: d.object.Group, Kind: d.object.Kind}] || d.keys != nil
+}
+
+// replace deletes an object that cannot become in place what it shall be, and makes it anew. Before anything is
+// deleted, the API server says that it would take the new one. A daemon that dies in between leaves an object that is
+// desired and not there, which the next pass creates.
+func (p *pass) replace(ctx context.Context, d *desired, field string) error {
+	refused, err := p.tryNew(ctx, d)
+	if err != nil {
+		return err
+	}
+	if refused == "" {
+		refused, err = p.takesClaims(ctx, d)
+	}
+	if err != nil {
+		return err
+	}
+	if refused != "" {
+		d.fault = fmt.Sprintf("%s cannot be changed once the object exists, and it is not replaced: %s", field, refused)
+		d.again = true
+		return nil
+	}
+	gone, err := p.removeOld(ctx, d, field)
+	if err != nil || !gone {
+		return err
+	}
+	d.live = nil
+	return p.patch(ctx, d, "")
+}
+
+// tryNew says why the API server would refuse the object as a new one; empty if it would take it. It is asked to, as a
+// dry run, under a name that nothing has: all that it checks but for names it checks as it will then. What is asked of
+// it that the old object still has, such as the port of a node or the last of a quota, is refused.
+func (p *pass) tryNew(ctx context.Context, d *desired) (refused string, err error) {
+	name := trialName(d.object.Name, d.live.uid)
+	body, err := json.Marshal(bind(bind(d.content, "resourceVersion", "1"), "name", name))
+	if err != nil {
+		return "", fmt.Errorf("encode %s: %w", d.object, err)
+	}
+	force := true
+	err = p.ask(ctx, func(ctx context.Context) error {
+		_, err := p.Cluster.objects(d.kind, d.object.Namespace).Patch(ctx, name, types.ApplyPatchType, body, metav1.PatchOptions{
+			FieldManager: manager, Force: &force, FieldValidation: metav1.FieldValidationStrict, DryRun: []string{metav1.DryRunAll},
+		})
+		return err
+	})
+	switch {
+	case err == nil:
+		return "", nil
+	case answered(err):
+		return "the API server would refuse a new one: " + said(d, err), nil
+	}
+	return "", fmt.Errorf("%s: %w", d.object, err)
+}
+
+// trialName fits every kind that the name fits.
+func trialName(name string, uid types.UID) string {
+	const longest = 43 // with what is added, the 52 characters of a StatefulSet
+	return strings.TrimRight(name[:min(len(name), longest)], "-.:") + "-" + string(uid)[:8]
+}
+
+// takesClaims says whether the claims of a StatefulSet's pods, and the data in them, would go with it.
+func (p *pass) takesClaims(ctx context.Context, d *desired) (refused string, err error) {
+	if d.object.Group != "apps" || d.object.Kind != "StatefulSet" {
+		return "", nil
+	}
+	err = p.ask(ctx, func(ctx context.Context) error {
+		u, err := p.dynamic.Resource(d.kind.resource).Namespace(d.object.Namespace).Get(ctx, d.object.Name, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read %s: %w", d.object, err)
+		}
+		policy, _, _ := unstructured.NestedString(u.Object, "spec", "persistentVolumeClaimRetentionPolicy", "whenDeleted")
+		if policy == "Delete" {
+			refused = "the claims of its pods would go with it; set spec.persistentVolumeClaimRetentionPolicy.whenDeleted " +
+				"to Retain in a release before this one"
+		}
+		return nil
+	})
+	return refused, err
+}
+
+// removeOld deletes an object as it was read, if it still is what it was when its change was refused and nobody works on
+// a later state, and says whether it is gone. If it is not yet, a watch brings the pass that makes the new one.
+func (p *pass) removeOld(ctx context.Context, d *desired, field string) (gone bool, err error) {
+	latest, err := p.claim(ctx, p.in)
+	if err != nil {
+		return false, err
+	}
+	if latest != (State{}) {
+		d.again, d.status = true, later(d, "it is left to whoever works on state commit "+latest.Commit)
+		return false, nil
+	}
+	there, err := p.fetch(ctx, d.kind, d.object)
+	if err != nil || there == nil {
+		return there == nil, err
+	}
+	if there.uid != d.live.uid || there.digest != d.live.digest || !p.holds(d.object, there) {
+		d.again, d.status = true, later(d, "somebody else wrote it at the same time")
+		return false, nil
+	}
+	if there.deleting {
+		d.live = there
+		return false, nil
+	}
+	outcome, refused, err := p.remove(ctx, d.kind, d.object, there, propagation(d))
+	if err != nil || refused != "" {
+		d.fault, d.again = refused, true
+		return false, err
+	}
+	if outcome != ended {
+		if there, err = p.fetch(ctx, d.kind, d.object); err != nil {
+			return false, err
+		}
+		if there != nil && !there.deleting {
+			d.again, d.status = true, later(d, "somebody else wrote it at the same time")
+			return false, nil
+		}
+	}
+	d.change = &Change{Object: d.object, Action: Replaced, Reason: field + " cannot be changed in place"}
+	if d.live = there; outcome != ended && there != nil {
+		d.again = true
+		return false, nil
+	}
+	return true, nil
+}
+
+// propagation is how what an object owns goes with it. Two runs of a Job must not overlap, so a Job goes after its pods.
+func propagation(d *desired) metav1.DeletionPropagation {
+	if d.object.Group == "batch" && d.object.Kind == "Job" {
+		return metav1.DeletePropagationForeground
+	}
+	return metav1.DeletePropagationBackground
+}
