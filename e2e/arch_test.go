@@ -24,8 +24,10 @@ var arrows = map[string][]string{
 	"cmd/transom": {
 		"reconciler", "reconciler/gitrepo", "reconciler/promotion", "reconciler/trigger", "reconciler/status", "reconciler/web",
 		"render", "render/platform", "fleet", "fleet/apply",
-		"cmd/transom/internal/yamledit",
+		"cmd/transom/internal/client", "cmd/transom/internal/terminal", "cmd/transom/internal/yamledit",
 	},
+	"cmd/transom/internal/client":   {"reconciler/status", "reconciler/web"},
+	"cmd/transom/internal/terminal": {},
 	"cmd/transom/internal/yamledit": {},
 	"reconciler": {
 		"reconciler/gitrepo", "reconciler/promotion", "reconciler/trigger", "reconciler/status",

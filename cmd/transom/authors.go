@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/render/platform"
 )
 
@@ -25,7 +26,7 @@ func (d *platformDir) load() (*platform.Platform, error) { return loadTree(d.dir
 func exactly(n int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) != n {
-			return misuse("%s takes %q, not %s", cmd.CommandPath(), cmd.Use, count(len(args), "argument"))
+			return misuse("%s takes %q, not %s", cmd.CommandPath(), cmd.Use, terminal.Count(len(args), "argument"))
 		}
 		return nil
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/render/platform"
 )
 
@@ -31,9 +32,6 @@ offering: its versions and their lifecycle, parameters, outputs, an example requ
   transom catalog policies`,
 		Args: atMost(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := o.output.check(); err != nil {
-				return err
-			}
 			p, err := o.in.load()
 			if err != nil {
 				return err
@@ -47,7 +45,7 @@ offering: its versions and their lifecycle, parameters, outputs, an example requ
 			if err != nil {
 				return err
 			}
-			return o.output.print(w, one, func(w io.Writer) { one.text(w, painter(w)) })
+			return o.output.print(w, one, func(w io.Writer) { one.text(w, terminal.PaintFor(w)) })
 		},
 	}
 	o.output.flag(cmd)

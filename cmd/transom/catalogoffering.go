@@ -8,6 +8,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/render/platform"
 )
 
@@ -71,8 +72,8 @@ func describeOffering(p *platform.Platform, name, number string) (*offeringPage,
 	return page, nil
 }
 
-func (o *offeringPage) text(w io.Writer, p paint) {
-	fmt.Fprintf(w, "%s  %s\n", p.bold(o.Name), o.Title)
+func (o *offeringPage) text(w io.Writer, p terminal.Paint) {
+	fmt.Fprintf(w, "%s  %s\n", p.Bold(o.Name), o.Title)
 	if o.Description != "" {
 		fmt.Fprintf(w, "%s\n", strings.TrimSpace(o.Description))
 	}
@@ -82,15 +83,15 @@ func (o *offeringPage) text(w io.Writer, p paint) {
 	section(w, p, "Bindings", o.Bindings)
 	section(w, p, "Optional parts, and when they are there", o.Components)
 	section(w, p, "Outputs", o.Outputs)
-	fmt.Fprintf(w, "\n%s\n", p.bold("Example"))
+	fmt.Fprintf(w, "\n%s\n", p.Bold("Example"))
 	for line := range strings.Lines(o.Example) {
 		fmt.Fprintf(w, "  %s", line)
 	}
 	o.users(w, p)
 }
 
-func (o *offeringPage) versions(w io.Writer, p paint) {
-	fmt.Fprintf(w, "\n%s\n", p.bold("Versions"))
+func (o *offeringPage) versions(w io.Writer, p terminal.Paint) {
+	fmt.Fprintf(w, "\n%s\n", p.Bold("Versions"))
 	for _, v := range o.Versions {
 		line := v.brief()
 		if v.Reason != "" {
@@ -100,14 +101,14 @@ func (o *offeringPage) versions(w io.Writer, p paint) {
 			line += "; may be removed after " + v.RemoveAfter
 		}
 		if v.Lifecycle != string(platform.Active) || v.Problem {
-			line = p.yellow(line)
+			line = p.Yellow(line)
 		}
 		fmt.Fprintf(w, "  %s\n", line)
 	}
 }
 
-func (o *offeringPage) parameters(w io.Writer, p paint) {
-	fmt.Fprintf(w, "\n%s\n", p.bold("Parameters of "+o.Shown))
+func (o *offeringPage) parameters(w io.Writer, p terminal.Paint) {
+	fmt.Fprintf(w, "\n%s\n", p.Bold("Parameters of "+o.Shown))
 	if len(o.Parameters) == 0 {
 		fmt.Fprintln(w, "  none")
 	}
@@ -137,11 +138,11 @@ func splitOff(description string) []string {
 	return []string{strings.Join(strings.Fields(description), " ")}
 }
 
-func section(w io.Writer, p paint, title string, all []named) {
+func section(w io.Writer, p terminal.Paint, title string, all []named) {
 	if len(all) == 0 {
 		return
 	}
-	fmt.Fprintf(w, "\n%s\n", p.bold(title))
+	fmt.Fprintf(w, "\n%s\n", p.Bold(title))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, n := range all {
 		fmt.Fprintf(t, "  %s\t%s\n", n.Name, strings.Join(strings.Fields(n.Value), " "))
@@ -149,8 +150,8 @@ func section(w io.Writer, p paint, title string, all []named) {
 	_ = t.Flush()
 }
 
-func (o *offeringPage) users(w io.Writer, p paint) {
-	fmt.Fprintf(w, "\n%s\n", p.bold("Used by"))
+func (o *offeringPage) users(w io.Writer, p terminal.Paint) {
+	fmt.Fprintf(w, "\n%s\n", p.Bold("Used by"))
 	if len(o.Users) == 0 {
 		fmt.Fprintln(w, "  nobody yet")
 	}

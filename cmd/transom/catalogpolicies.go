@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/render/platform"
 )
 
@@ -26,16 +27,13 @@ What violates a rule whose action is deny is a Problem of that request; warn onl
   transom catalog policies -C ./platform -o json`,
 		Args: atMost(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := o.output.check(); err != nil {
-				return err
-			}
 			p, err := o.in.load()
 			if err != nil {
 				return err
 			}
 			all := policyList{Policies: policiesOf(p), BuiltIn: builtInRules}
 			w := cmd.OutOrStdout()
-			return o.output.print(w, all, func(w io.Writer) { all.text(w, painter(w)) })
+			return o.output.print(w, all, func(w io.Writer) { all.text(w, terminal.PaintFor(w)) })
 		},
 	}
 	o.output.flag(cmd)
@@ -108,18 +106,18 @@ func policiesOf(p *platform.Platform) []policyEntry {
 	return all
 }
 
-func (l policyList) text(w io.Writer, p paint) {
-	fmt.Fprintln(w, p.bold("Policies of this platform"))
+func (l policyList) text(w io.Writer, p terminal.Paint) {
+	fmt.Fprintln(w, p.Bold("Policies of this platform"))
 	for _, e := range l.Policies {
 		fmt.Fprintf(w, "  %s  %s, in %s, for %s\n", e.Name, e.Action, orAll(e.Environments, "environments"), orAll(e.Kinds, "kinds"))
 		for _, v := range e.Validations {
-			fmt.Fprintf(w, "    %s\n    %s\n", v.Message, p.faint(strings.Join(strings.Fields(v.Expression), " ")))
+			fmt.Fprintf(w, "    %s\n    %s\n", v.Message, p.Faint(strings.Join(strings.Fields(v.Expression), " ")))
 		}
 	}
 	if len(l.Policies) == 0 {
 		fmt.Fprintln(w, "  none: they would be in policies/")
 	}
-	fmt.Fprintf(w, "\n%s\n", p.bold("Built in"))
+	fmt.Fprintf(w, "\n%s\n", p.Bold("Built in"))
 	for _, r := range l.BuiltIn {
 		fmt.Fprintf(w, "  %s: %s\n", r.Rule, r.Says)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/render"
 	"transom.dev/render/platform"
 )
@@ -44,15 +45,12 @@ and why. Both give the same bytes.`,
   transom check -o json | jq -r '.problems[].file'`,
 		Args: atMost(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := o.output.check(); err != nil {
-				return err
-			}
 			result, err := o.check(directory(args))
 			if err != nil {
 				return err
 			}
 			w := cmd.OutOrStdout()
-			if err := o.output.print(w, result, func(w io.Writer) { result.text(w, painter(w)) }); err != nil {
+			if err := o.output.print(w, result, func(w io.Writer) { result.text(w, terminal.PaintFor(w)) }); err != nil {
 				return err
 			}
 			if len(result.Problems) > 0 {
@@ -152,52 +150,52 @@ func withoutPlace(p platform.Problem) string {
 }
 
 // text prints a line per finding and counts below.
-func (c *checked) text(w io.Writer, p paint) {
+func (c *checked) text(w io.Writer, p terminal.Paint) {
 	for _, file := range c.Rewritten {
 		fmt.Fprintf(w, "rewrote %s\n", file)
 	}
 	for _, problem := range c.Problems {
-		fmt.Fprintln(w, p.red(problem.String()))
+		fmt.Fprintln(w, p.Red(problem.String()))
 	}
 	for _, problem := range c.Known {
-		fmt.Fprintln(w, p.faint("known: "+problem.String()))
+		fmt.Fprintln(w, p.Faint("known: "+problem.String()))
 	}
 	for _, warning := range c.Warnings {
-		fmt.Fprintln(w, p.yellow(warning.String()))
+		fmt.Fprintln(w, p.Yellow(warning.String()))
 	}
 	for _, v := range c.Versions {
 		compilation(w, p, v)
 	}
-	parts := []string{p.green("no Problems")}
+	parts := []string{p.Green("no Problems")}
 	if len(c.Problems) > 0 {
-		parts[0] = p.red(count(len(c.Problems), "Problem"))
+		parts[0] = p.Red(terminal.Count(len(c.Problems), "Problem"))
 	}
 	if len(c.Known) > 0 {
 		parts = append(parts, fmt.Sprintf("%d known", len(c.Known)))
 	}
 	if len(c.Warnings) > 0 {
-		parts = append(parts, count(len(c.Warnings), "Warning"))
+		parts = append(parts, terminal.Count(len(c.Warnings), "Warning"))
 	}
-	whole := []string{count(c.Requests, "request"), count(c.Offerings, "offering"), count(c.Environments, "environment"), count(c.Clusters, "cluster")}
+	whole := []string{terminal.Count(c.Requests, "request"), terminal.Count(c.Offerings, "offering"), terminal.Count(c.Environments, "environment"), terminal.Count(c.Clusters, "cluster")}
 	if c.Tests > 0 {
-		whole = append(whole, count(c.Tests, "golden test"))
+		whole = append(whole, terminal.Count(c.Tests, "golden test"))
 	}
 	fmt.Fprintf(w, "%s: %s\n", strings.Join(whole, ", "), strings.Join(parts, ", "))
 }
 
 // compilation prints how a version is rendered.
-func compilation(w io.Writer, p paint, v render.Compilation) {
+func compilation(w io.Writer, p terminal.Paint, v render.Compilation) {
 	switch {
 	case v.Compiled > 0:
-		fmt.Fprintf(w, "%s: compiled for %s\n", v.Version, count(v.Compiled, "placement"))
+		fmt.Fprintf(w, "%s: compiled for %s\n", v.Version, terminal.Count(v.Compiled, "placement"))
 	case len(v.Plain) == 0:
 		fmt.Fprintf(w, "%s: compiled, once it is requested\n", v.Version)
 	}
 	for _, plain := range v.Plain {
 		if plain.Placements == 0 {
-			fmt.Fprintf(w, "%s: %s: %s\n", v.Version, p.yellow("not compiled"), plain.Why)
+			fmt.Fprintf(w, "%s: %s: %s\n", v.Version, p.Yellow("not compiled"), plain.Why)
 			continue
 		}
-		fmt.Fprintf(w, "%s: %s for %s, the first %s: %s\n", v.Version, p.yellow("not compiled"), count(plain.Placements, "placement"), plain.First, plain.Why)
+		fmt.Fprintf(w, "%s: %s for %s, the first %s: %s\n", v.Version, p.Yellow("not compiled"), terminal.Count(plain.Placements, "placement"), plain.First, plain.Why)
 	}
 }

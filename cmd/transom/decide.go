@@ -26,17 +26,18 @@ import (
 // nothing else: it decides once it is merged.
 type deciding struct {
 	output      output
-	in          platformDir
+	records     records
 	environment string
 	print       bool
 }
 
-func (d *deciding) flag(cmd *cobra.Command) {
+// flag adds the flags that all of them have, and those of what the verb reads.
+func (d *deciding) flag(cmd *cobra.Command, reads func(*cobra.Command)) {
 	d.output.flag(cmd)
-	d.in.flag(cmd)
+	reads(cmd)
 	cmd.Flags().StringVarP(&d.environment, "environment", "e", "", "the environment that is decided about (required)")
 	cmd.Flags().BoolVar(&d.print, "print", false, "print the file, and write nothing")
-	must(cmd.RegisterFlagCompletionFunc("environment", completeEnvironments(&d.in)))
+	must(cmd.RegisterFlagCompletionFunc("environment", completeEnvironments(&d.records.in)))
 }
 
 func completeEnvironments(in *platformDir) cobra.CompletionFunc {
@@ -51,13 +52,10 @@ func completeEnvironments(in *platformDir) cobra.CompletionFunc {
 
 // begin checks what all deciding verbs need, and loads the platform.
 func (d *deciding) begin(cmd *cobra.Command) (*platform.Platform, error) {
-	if err := d.output.check(); err != nil {
-		return nil, err
-	}
 	if d.environment == "" {
 		return nil, misuse("%s needs --environment: say where it is decided", cmd.CommandPath())
 	}
-	p, err := d.in.load()
+	p, err := d.records.in.load()
 	if err != nil {
 		return nil, fmt.Errorf("%w; run this in a clone of the platform repository, or name one with -C", err)
 	}
@@ -141,7 +139,7 @@ func (d *deciding) finish(cmd *cobra.Command, c *decision, notes []string) error
 	}
 	s := &scaffold{}
 	s.add(result.File, result.Content)
-	if err := s.refuse(d.in.dir, nil); err != nil {
+	if err := s.refuse(d.records.in.dir, nil); err != nil {
 		return err
 	}
 	if !d.print {
@@ -154,7 +152,7 @@ func (d *deciding) finish(cmd *cobra.Command, c *decision, notes []string) error
 
 // write puts the file into the clone. One that is there already and says the same is fine.
 func (d *deciding) write(result *decided) error {
-	name := filepath.Join(d.in.dir, filepath.FromSlash(result.File))
+	name := filepath.Join(d.records.in.dir, filepath.FromSlash(result.File))
 	old, err := os.ReadFile(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -177,8 +175,8 @@ func (d *deciding) next(c *decision) []string {
 // git are the commands that record a change of the clone and share it.
 func (d *deciding) git(change, about string) []string {
 	git := "git "
-	if d.in.dir != "." {
-		git = "git -C " + d.in.dir + " "
+	if d.records.in.dir != "." {
+		git = "git -C " + d.records.in.dir + " "
 	}
 	return []string{git + change, fmt.Sprintf("%scommit -m %q", git, d.environment+": "+about), git + "push"}
 }

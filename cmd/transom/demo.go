@@ -9,8 +9,11 @@ import (
 	"path/filepath"
 	"time"
 
+	"transom.dev/cmd/transom/internal/client"
+
 	"github.com/spf13/cobra"
 
+	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/render/platform"
 )
 
@@ -64,17 +67,17 @@ times, and exits with 0 or 1.`,
 type demo struct {
 	demoOptions
 	out      io.Writer
-	paint    paint
-	screen   *screen
+	paint    terminal.Paint
+	screen   *terminal.Screen
 	platform *platform.Platform
 	repos    *demoRepositories
-	client   client
+	client   client.Client
 	began    time.Time
 }
 
 // run is the whole demo: everything that it starts has ended when it returns.
 func (o demoOptions) run(ctx context.Context, out io.Writer) (err error) {
-	d := &demo{demoOptions: o, out: out, paint: painter(out), screen: newScreen(out), began: time.Now()}
+	d := &demo{demoOptions: o, out: out, paint: terminal.PaintFor(out), screen: terminal.NewScreen(out), began: time.Now()}
 	if err := d.find(); err != nil {
 		return err
 	}
@@ -131,7 +134,7 @@ func (d *demo) play(ctx context.Context) error {
 
 // failed prefers the reason why everything ends, such as a daemon that died, over what came of it.
 func (d *demo) failed(ctx context.Context, err error) error {
-	d.screen.end()
+	d.screen.End()
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
 		return cause
 	}
@@ -216,6 +219,6 @@ func (d *demo) say(format string, args ...any) { fmt.Fprintf(d.out, format+"\n",
 
 // took is a line of what was seen, with the time that it took.
 func (d *demo) took(since time.Time, format string, args ...any) {
-	d.screen.end()
-	d.say("%s %5.1f s  %s", d.paint.green("✓"), time.Since(since).Seconds(), fmt.Sprintf(format, args...))
+	d.screen.End()
+	d.say("%s %5.1f s  %s", d.paint.Green("✓"), time.Since(since).Seconds(), fmt.Sprintf(format, args...))
 }

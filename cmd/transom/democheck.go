@@ -39,8 +39,8 @@ func (i *inspector) checkAll(ctx context.Context) error {
 		{"verify what state says", i.verify},
 		{"delete an object by hand", i.deleteByHand},
 	} {
-		if i.screen.terminal {
-			i.screen.show("  " + step.name)
+		if i.screen.Live {
+			i.screen.Show("  " + step.name)
 		}
 		if err := step.run(ctx); err != nil {
 			return fmt.Errorf("%s: %w", step.name, err)
@@ -117,7 +117,7 @@ func (i *inspector) everywhere(ctx context.Context) error {
 func (i *inspector) trace(ctx context.Context) error {
 	since := time.Now()
 	text, err := i.command(ctx, "explain", "deployment", deletedDeployment.name, "--namespace", deletedDeployment.namespace,
-		"--kubeconfig", i.kubeconfig("prod-eu-1"), "--server", i.client.server)
+		"--kubeconfig", i.kubeconfig("prod-eu-1"), "--server", i.client.Server)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,10 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"transom.dev/cmd/transom/internal/client"
+
+	"transom.dev/cmd/transom/internal/terminal"
 )
 
 // defaultListen is where the console of serve and demo is.
@@ -59,7 +63,7 @@ func (d *demo) startFleet(ctx context.Context, fail context.CancelCauseFunc) (*p
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start the sandbox: %w", err)
 	}
-	d.screen.show(fmt.Sprintf("starting %s", count(len(clusters), "control plane")))
+	d.screen.Show(fmt.Sprintf("starting %s", terminal.Count(len(clusters), "control plane")))
 	ready := make(chan struct{})
 	fleet := &part{ended: make(chan struct{}), end: func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
@@ -93,7 +97,7 @@ func (d *demo) readSandbox(r io.Reader, ready chan<- struct{}) {
 			ready = nil
 			continue
 		}
-		d.screen.show(lines.Text())
+		d.screen.Show(lines.Text())
 	}
 }
 
@@ -107,7 +111,7 @@ func (d *demo) startDaemon(ctx context.Context, fail context.CancelCauseFunc) (*
 	if err != nil {
 		return nil, fmt.Errorf("write the daemon's log: %w", err)
 	}
-	d.client = client{server: "http://" + listen}
+	d.client = client.Client{Server: "http://" + listen}
 	ctx, cancel := context.WithCancel(ctx)
 	daemon := &part{ended: make(chan struct{}), end: cancel}
 	go func() {
@@ -121,7 +125,10 @@ func (d *demo) startDaemon(ctx context.Context, fail context.CancelCauseFunc) (*
 			fail(fmt.Errorf("the daemon ended: %w", err))
 		}
 	}()
-	for alive := any(nil); d.client.get(ctx, "/api/v1/events", nil, &alive) != nil; {
+	for {
+		if _, err := d.client.Events(ctx); err == nil {
+			return daemon, nil
+		}
 		select {
 		case <-ctx.Done():
 			daemon.stop()
@@ -129,7 +136,6 @@ func (d *demo) startDaemon(ctx context.Context, fail context.CancelCauseFunc) (*
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
-	return daemon, nil
 }
 
 func (d *demo) daemonLog() string { return filepath.Join(d.dir, "daemon.log") }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"transom.dev/cmd/transom/internal/client"
+
 	"transom.dev/reconciler/status"
 )
 
@@ -75,18 +77,18 @@ func (i *inspector) agree(ctx context.Context, environment string) error {
 func (i *inspector) watch(ctx context.Context, check func(status.Status) error) error {
 	shown := time.Now()
 	err := i.until(ctx, func(ctx context.Context) error {
-		var s status.Status
-		if err := i.client.get(ctx, "/api/v1/status", selection("", "", ""), &s); err != nil {
+		s, err := i.client.Status(ctx, client.Selection{})
+		if err != nil {
 			return err
 		}
-		if i.screen.terminal || time.Since(shown) > glanceEvery {
-			i.screen.show(i.standing(s)...)
+		if i.screen.Live || time.Since(shown) > glanceEvery {
+			i.screen.Show(i.standing(s)...)
 			shown = time.Now()
 		}
 		return check(s)
 	})
-	if i.screen.terminal {
-		i.screen.end()
+	if i.screen.Live {
+		i.screen.End()
 	}
 	return err
 }
@@ -100,7 +102,7 @@ func (i *inspector) standing(s status.Status) (lines []string) {
 			if in == nil {
 				continue
 			}
-			line += fmt.Sprintf("  %s %s", environment, i.paint.bold(in.Version))
+			line += fmt.Sprintf("  %s %s", environment, i.paint.Bold(in.Version))
 			for _, p := range in.Placements {
 				if p.Health != "Healthy" && wait == "" && p.Message != "" {
 					wait = p.Cluster + ": " + p.Message
@@ -110,7 +112,7 @@ func (i *inspector) standing(s status.Status) (lines []string) {
 				wait = environment + " waits: " + in.Waiting[0].Reason
 			}
 		}
-		lines = append(lines, line+"  "+i.paint.faint(wait))
+		lines = append(lines, line+"  "+i.paint.Faint(wait))
 	}
 	return lines
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/reconciler/status"
 	"transom.dev/render/platform"
 )
@@ -58,7 +59,7 @@ func (i *inspector) tell(ctx context.Context) error {
 		{"A version goes from dev to prod", []func(context.Context) error{i.publishGood, i.upToProd(goodVersion), i.approve(goodVersion), i.waves}},
 		{"A bad version comes back by itself", []func(context.Context) error{i.publishBad, i.upToProd(badVersion), i.approve(badVersion), i.comesBack, i.neverSeen}},
 	} {
-		i.say("\n%s", i.paint.bold(chapter.title))
+		i.say("\n%s", i.paint.Bold(chapter.title))
 		for _, page := range chapter.pages {
 			if err := page(ctx); err != nil {
 				return fmt.Errorf("%s: %w", strings.ToLower(chapter.title), err)
@@ -84,7 +85,7 @@ func (i *inspector) closeProd(ctx context.Context) error {
 	if err := i.watch(ctx, func(s status.Status) error {
 		for _, e := range s.Environments {
 			if e.Commit != commit {
-				return fmt.Errorf("%s has not seen commit %s yet", e.Name, short(commit))
+				return fmt.Errorf("%s has not seen commit %s yet", e.Name, terminal.Short(commit))
 			}
 		}
 		return nil
@@ -175,7 +176,7 @@ func (i *inspector) approve(version string) func(context.Context) error {
 		}
 		i.say("Somebody who may merges %s:", file)
 		for line := range strings.Lines(text) {
-			i.say("    %s", i.paint.faint(strings.TrimSuffix(line, "\n")))
+			i.say("    %s", i.paint.Faint(strings.TrimSuffix(line, "\n")))
 		}
 		_, err := i.repos.push(ctx, fmt.Sprintf("prod: approve %s %s", toldOffering, version))
 		return err
@@ -222,7 +223,7 @@ func (i *inspector) comesBack(ctx context.Context) error {
 		return err
 	}
 	i.took(since, "it failed on %s, in the first wave, and is not tried again by itself:", failed.Cluster)
-	i.say("           %s", i.paint.faint(strings.TrimPrefix(failed.Message, failed.Cluster+": ")))
+	i.say("           %s", i.paint.Faint(strings.TrimPrefix(failed.Message, failed.Cluster+": ")))
 	since = time.Now()
 	if err := i.watch(ctx, func(s status.Status) error { return everyoneRuns(s, "prod", goodVersion) }); err != nil {
 		return err

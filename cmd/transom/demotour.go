@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"text/template"
+
+	"transom.dev/cmd/transom/internal/client"
 )
 
 // tour is what the demo says once everything is healthy. Every line can be pasted.
@@ -38,11 +40,11 @@ func (d *demo) tour() {
 	clusters := d.clusters()
 	last := clusters[len(clusters)-1]
 	server := ""
-	if d.client.server != defaultServer {
-		server = " --server " + d.client.server
+	if d.client.Server != client.DefaultServer {
+		server = " --server " + d.client.Server
 	}
 	must(tour.Execute(d.out, map[string]string{
-		"Console": d.client.server, "Server": server, "Platform": d.repos.platform, "Dir": d.dir, "Log": d.daemonLog(),
+		"Console": d.client.Server, "Server": server, "Platform": d.repos.platform, "Dir": d.dir, "Log": d.daemonLog(),
 		"Transom": ourselves(), "Sandbox": fromHere(d.sandbox), "Fleet": d.fleetDir(), "Cluster": last, "Kubeconfig": d.kubeconfig(last),
 	}))
 }

@@ -9,6 +9,9 @@ import (
 	"strings"
 	"time"
 
+	"transom.dev/cmd/transom/internal/client"
+
+	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/reconciler/status"
 )
 
@@ -27,13 +30,13 @@ func (d *demo) converge(ctx context.Context) error {
 		total += want
 	}
 	err := d.until(ctx, func(ctx context.Context) error {
-		var s status.Status
-		if err := d.client.get(ctx, "/api/v1/status", selection("", "", ""), &s); err != nil {
+		s, err := d.client.Status(ctx, client.Selection{})
+		if err != nil {
 			return err
 		}
 		lines, missing := d.progress(s)
-		if d.screen.terminal || time.Since(shown) > glanceEvery {
-			d.screen.show(lines...)
+		if d.screen.Live || time.Since(shown) > glanceEvery {
+			d.screen.Show(lines...)
 			shown = time.Now()
 		}
 		return missing
@@ -41,8 +44,8 @@ func (d *demo) converge(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("become healthy: %w", err)
 	}
-	d.took(since, "healthy: %s of %s in %s on %s", count(total, "placement"), count(len(d.platform.Requests), "request"),
-		count(len(d.platform.Environments), "environment"), count(len(d.platform.Clusters), "cluster"))
+	d.took(since, "healthy: %s of %s in %s on %s", terminal.Count(total, "placement"), terminal.Count(len(d.platform.Requests), "request"),
+		terminal.Count(len(d.platform.Environments), "environment"), terminal.Count(len(d.platform.Clusters), "cluster"))
 	return nil
 }
 
@@ -65,7 +68,7 @@ func (d *demo) progress(s status.Status) (lines []string, missing error) {
 		line := fmt.Sprintf("  %-10s %s %d of %d healthy", name, bar(healthy, want[name]), healthy, want[name])
 		if healthy < want[name] {
 			why = cmp.Or(why, "waiting for its state")
-			line += "  " + d.paint.faint(why)
+			line += "  " + d.paint.Faint(why)
 			missing = errors.Join(missing, fmt.Errorf("%s: %d of %d healthy: %s", name, healthy, want[name], why))
 		}
 		lines = append(lines, line)
@@ -144,8 +147,8 @@ func (d *demo) follow(ctx context.Context) {
 	seen := time.Now()
 	var waiting []status.Event
 	_ = d.until(ctx, func(ctx context.Context) error {
-		var events []status.Event
-		if err := d.client.get(ctx, "/api/v1/events", selection("", "", ""), &events); err != nil {
+		events, err := d.client.Events(ctx)
+		if err != nil {
 			return err
 		}
 		for _, e := range events {
@@ -155,7 +158,7 @@ func (d *demo) follow(ctx context.Context) {
 			}
 		}
 		for len(waiting) > 0 && time.Since(waiting[0].At) > calm {
-			d.say("%s  %s  %s", d.paint.faint(waiting[0].At.Local().Format(time.TimeOnly)), about(waiting[0]), waiting[0].Message)
+			d.say("%s  %s  %s", d.paint.Faint(waiting[0].At.Local().Format(time.TimeOnly)), about(waiting[0]), waiting[0].Message)
 			waiting = waiting[1:]
 		}
 		return errors.New("there is always more to come")

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/render"
 	"transom.dev/render/platform"
 )
@@ -34,9 +35,6 @@ example of a request shows it.
   transom diff web@1.0.0 web@1.1.0 -C ./platform -o json | jq '.contract'`,
 		Args: exactly(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := o.output.check(); err != nil {
-				return err
-			}
 			p, err := o.in.load()
 			if err != nil {
 				return err
@@ -46,7 +44,7 @@ example of a request shows it.
 				return err
 			}
 			w := cmd.OutOrStdout()
-			return o.output.print(w, result, func(w io.Writer) { result.text(w, painter(w), o.verbose) })
+			return o.output.print(w, result, func(w io.Writer) { result.text(w, terminal.PaintFor(w), o.verbose) })
 		},
 	}
 	o.output.flag(cmd)
@@ -294,20 +292,20 @@ func (d *versionDiff) add(problems []platform.Problem) {
 	}
 }
 
-func (d *versionDiff) text(w io.Writer, p paint, verbose bool) {
-	fmt.Fprintf(w, "%s → %s\n", p.bold(d.From), p.bold(d.To))
+func (d *versionDiff) text(w io.Writer, p terminal.Paint, verbose bool) {
+	fmt.Fprintf(w, "%s → %s\n", p.Bold(d.From), p.Bold(d.To))
 	for _, c := range d.Contract {
 		name := c.What + " " + c.Name
 		switch c.Action {
 		case render.Added:
-			fmt.Fprintf(w, "  %s\n", p.green("+ "+name+": "+oneLine(c.To)))
+			fmt.Fprintf(w, "  %s\n", p.Green("+ "+name+": "+oneLine(c.To)))
 		case render.Removed:
-			fmt.Fprintf(w, "  %s\n", p.red("- "+name+": "+oneLine(c.From)))
+			fmt.Fprintf(w, "  %s\n", p.Red("- "+name+": "+oneLine(c.From)))
 		default:
-			fmt.Fprintf(w, "  %s\n    %s\n    %s\n", p.yellow("~ "+name), p.red("- "+oneLine(c.From)), p.green("+ "+oneLine(c.To)))
+			fmt.Fprintf(w, "  %s\n    %s\n    %s\n", p.Yellow("~ "+name), p.Red("- "+oneLine(c.From)), p.Green("+ "+oneLine(c.To)))
 		}
 	}
-	signs := map[render.Action]string{render.Added: p.green("+"), render.Removed: p.red("-"), render.Changed: p.yellow("~")}
+	signs := map[render.Action]string{render.Added: p.Green("+"), render.Removed: p.Red("-"), render.Changed: p.Yellow("~")}
 	for _, f := range d.Files {
 		fmt.Fprintf(w, "  %s file %s\n", signs[f.Action], f.Path)
 	}
@@ -319,12 +317,12 @@ func (d *versionDiff) text(w io.Writer, p paint, verbose bool) {
 	for _, b := range all {
 		if b.environment != environment {
 			environment = b.environment
-			fmt.Fprintf(w, "\n%s\n", p.bold(environment))
+			fmt.Fprintf(w, "\n%s\n", p.Bold(environment))
 		}
 		b.text(w, p, verbose)
 	}
 	for _, problem := range d.Problems {
-		fmt.Fprintf(w, "with %s: %s\n", d.To, p.red(problem.String()))
+		fmt.Fprintf(w, "with %s: %s\n", d.To, p.Red(problem.String()))
 	}
 	if len(d.Objects) == 0 && len(d.Problems) == 0 {
 		fmt.Fprintln(w, "no object changes")

@@ -10,17 +10,18 @@ import (
 	"strings"
 	"time"
 
+	"transom.dev/cmd/transom/internal/client"
+
 	"github.com/spf13/cobra"
 
+	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/reconciler/web"
 	"transom.dev/render/platform"
 )
 
 // explainOptions are the flags of explain.
 type explainOptions struct {
-	client      client
 	output      output
-	in          platformDir
 	records     records
 	environment string
 	cluster     string
@@ -47,9 +48,6 @@ repository and a clone of the platform are read.`,
   transom explain clusters/prod-eu-1/storefront/shop.yaml --environment prod
   transom explain --at 2026-11-22T10:00:00Z --environment prod --cluster prod-eu-1`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := o.output.check(); err != nil {
-				return err
-			}
 			if o.at != "" {
 				return o.then(cmd, args)
 			}
@@ -57,13 +55,10 @@ repository and a clone of the platform are read.`,
 			if err != nil {
 				return err
 			}
-			return o.output.print(cmd.OutOrStdout(), found, func(w io.Writer) { found.text(w, painter(w)) })
+			return o.output.print(cmd.OutOrStdout(), found, func(w io.Writer) { found.text(w, terminal.PaintFor(w)) })
 		},
 	}
-	o.records = records{client: &o.client, in: &o.in}
-	o.client.flag(cmd)
 	o.output.flag(cmd)
-	o.in.flag(cmd)
 	o.records.flag(cmd)
 	f := cmd.Flags()
 	f.StringVarP(&o.environment, "environment", "e", "", "the environment that a request is asked about")
@@ -111,24 +106,16 @@ func (o *explainOptions) find(ctx context.Context, args []string) (*explanation,
 }
 
 func (o *explainOptions) trace(ctx context.Context, object *liveObject, environment string, key platform.RequestKey, cluster string) (*explanation, error) {
-	query := selection(key.Team, key.Name, environment)
-	if cluster != "" {
-		query.Set("cluster", cluster)
-	}
-	found := &explanation{Object: object}
-	err := o.client.get(ctx, "/api/v1/explain", query, &found.Trace)
-	var away absent
+	trace, err := o.records.client.Explain(ctx, client.Selection{Team: key.Team, Request: key.Name, Environment: environment, Cluster: cluster})
+	var away client.Absent
 	if errors.As(err, &away) && o.environment != "" {
 		var unread error
-		if found.Trace, unread = o.offline(ctx, key, cluster); unread != nil {
+		if trace, unread = o.offline(ctx, key, cluster); unread != nil {
 			return nil, fmt.Errorf("%w\n%w", err, unread)
 		}
-		return found, nil
+		err = nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	return found, nil
+	return &explanation{object, trace}, err
 }
 
 // offline follows a trace through the repositories themselves.
@@ -164,7 +151,7 @@ func traced(text string) (key platform.RequestKey, cluster string, err error) {
 }
 
 // text prints the trace from what runs down to who asked for it.
-func (e *explanation) text(w io.Writer, p paint) {
+func (e *explanation) text(w io.Writer, p terminal.Paint) {
 	title := e.Request.String()
 	if e.Object != nil {
 		title = e.Object.String()
@@ -173,9 +160,9 @@ func (e *explanation) text(w io.Writer, p paint) {
 	if e.Cluster != "" {
 		where = e.Cluster + " in " + e.Environment
 	}
-	fmt.Fprintf(w, "%s on %s\n", p.bold(title), where)
+	fmt.Fprintf(w, "%s on %s\n", p.Bold(title), where)
 	if e.Object != nil {
-		fmt.Fprintf(w, "├─ %s %s\n", p.faint("part of  "), e.Request)
+		fmt.Fprintf(w, "├─ %s %s\n", p.Faint("part of  "), e.Request)
 	}
 	rung(w, p, "state", e.State, branch(false))
 	e.release(w, p)
@@ -187,15 +174,15 @@ func (e *explanation) text(w io.Writer, p paint) {
 }
 
 // release prints the Release file, and how the release came to this environment.
-func (e *explanation) release(w io.Writer, p paint) {
+func (e *explanation) release(w io.Writer, p terminal.Paint) {
 	if e.Release == nil {
 		return
 	}
 	r := e.Release
-	fmt.Fprintf(w, "├─ %s %s  %s, release %s\n", p.faint("release  "), e.ReleaseFile, r.Offering+" "+r.Version, short(r.Digest))
+	fmt.Fprintf(w, "├─ %s %s  %s, release %s\n", p.Faint("release  "), e.ReleaseFile, r.Offering+" "+r.Version, terminal.Short(r.Digest))
 	tell := func(format string, args ...any) { fmt.Fprintf(w, "│  %9s %s\n", "", fmt.Sprintf(format, args...)) }
 	if old := e.Earlier; old != nil {
-		tell("%s still has %s %s, release %s: its wave is to come", e.Cluster, old.Offering, old.Version, short(old.Digest))
+		tell("%s still has %s %s, release %s: its wave is to come", e.Cluster, old.Offering, old.Version, terminal.Short(old.Digest))
 	}
 	if len(r.Promotion.PromotedFrom) > 0 {
 		tell("promoted from %s", strings.Join(r.Promotion.PromotedFrom, ", "))
@@ -206,18 +193,18 @@ func (e *explanation) release(w io.Writer, p paint) {
 }
 
 // rung prints a file and the commit that made it what it is.
-func rung(w io.Writer, p paint, name string, o web.Origin, l limb) {
+func rung(w io.Writer, p terminal.Paint, name string, o web.Origin, l limb) {
 	file := o.File
 	if o.Line > 0 {
 		file = fmt.Sprintf("%s:%d", o.File, o.Line)
 	}
-	fmt.Fprintf(w, "%s%s %s  commit %s", l.lead, p.faint(fmt.Sprintf("%-9s", name)), file, p.yellow(short(o.Commit)))
+	fmt.Fprintf(w, "%s%s %s  commit %s", l.lead, p.Faint(fmt.Sprintf("%-9s", name)), file, p.Yellow(terminal.Short(o.Commit)))
 	if o.URL != "" {
 		fmt.Fprintf(w, " of %s", o.URL)
 	}
 	fmt.Fprintln(w)
 	if o.Subject != "" || o.Author != "" {
 		fmt.Fprintf(w, "%s%9s %s\n", l.below, "", o.Subject)
-		fmt.Fprintf(w, "%s%9s %s\n", l.below, "", p.faint(o.Author+" at "+o.When.Local().Format(time.DateTime)))
+		fmt.Fprintf(w, "%s%9s %s\n", l.below, "", p.Faint(o.Author+" at "+o.When.Local().Format(time.DateTime)))
 	}
 }

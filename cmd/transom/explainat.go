@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/reconciler/gitrepo"
 	"transom.dev/render"
 	"transom.dev/render/platform"
@@ -85,7 +86,7 @@ func (o *explainOptions) ran(ctx context.Context, at time.Time) (*ranThen, error
 	}
 	base, err := render.ReadBase(snapshot)
 	if err != nil {
-		return nil, fmt.Errorf("state commit %s: %w", short(log[i].Commit), err)
+		return nil, fmt.Errorf("state commit %s: %w", terminal.Short(log[i].Commit), err)
 	}
 	found := &ranThen{
 		Environment: o.environment, At: at, State: log[i].Commit, Committed: log[i].When,
@@ -116,7 +117,7 @@ func (r *ranThen) add(release *platform.Release) {
 
 func (r *ranThen) text(w io.Writer) {
 	fmt.Fprintf(w, "%s at %s: state %s, committed %s, of platform commit %s\n", r.Environment, r.At.Local().Format(time.DateTime),
-		short(r.State), r.Committed.Local().Format(time.DateTime), short(r.Platform))
+		terminal.Short(r.State), r.Committed.Local().Format(time.DateTime), terminal.Short(r.Platform))
 	if len(r.Placements) == 0 {
 		fmt.Fprintln(w, "nothing was to run there")
 		return
@@ -124,7 +125,7 @@ func (r *ranThen) text(w io.Writer) {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "CLUSTER\tREQUEST\tVERSION\tRELEASE\tREVISION\tPLATFORM")
 	for _, p := range r.Placements {
-		fmt.Fprintf(table, "%s\t%s\t%s %s\t%s\t%s\t%s\n", p.Cluster, p.Request, p.Offering, p.Version, short(p.Release), short(p.Revision), short(p.Commit))
+		fmt.Fprintf(table, "%s\t%s\t%s %s\t%s\t%s\t%s\n", p.Cluster, p.Request, p.Offering, p.Version, terminal.Short(p.Release), terminal.Short(p.Revision), terminal.Short(p.Commit))
 	}
 	_ = table.Flush() // w is the terminal or a pipe; what is lost of it is nobody's concern
 }

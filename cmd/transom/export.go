@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/render/platform"
 )
 
@@ -63,9 +64,6 @@ A schema says less than check does: it knows no CEL rules, no policies, and not 
   transom export jsonschema ./platform --out /tmp/schemas`,
 		Args: atMost(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := o.output.check(); err != nil {
-				return err
-			}
 			p, err := loadTree(directory(args))
 			if err != nil {
 				return err
@@ -80,7 +78,7 @@ A schema says less than check does: it knows no CEL rules, no policies, and not 
 			}
 			result := map[string]any{"directory": out, "files": names}
 			return o.output.print(cmd.OutOrStdout(), result, func(w io.Writer) {
-				fmt.Fprintf(w, "wrote %s to %s; \"transom export jsonschema --help\" says how editors find them\n", count(len(names), "schema"), out)
+				fmt.Fprintf(w, "wrote %s to %s; \"transom export jsonschema --help\" says how editors find them\n", terminal.Count(len(names), "schema"), out)
 			})
 		},
 	}

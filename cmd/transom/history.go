@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/reconciler/gitrepo"
 	"transom.dev/reconciler/status"
 	"transom.dev/render/platform"
@@ -20,8 +21,6 @@ import (
 // historyOptions are the flags of history.
 type historyOptions struct {
 	output      output
-	client      client
-	in          platformDir
 	records     records
 	environment string
 	limit       int
@@ -40,9 +39,6 @@ is the audit trail; no daemon is needed.`,
   transom history payments/orders-db -e prod --state https://git.example.com/acme/state-prod.git`,
 		Args: exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := o.output.check(); err != nil {
-				return err
-			}
 			key, err := platform.ParseRequestKey(args[0])
 			if err != nil {
 				return usageError{err}
@@ -54,13 +50,10 @@ is the audit trail; no daemon is needed.`,
 			if err != nil {
 				return err
 			}
-			return o.output.print(cmd.OutOrStdout(), entries, func(w io.Writer) { historyText(w, painter(w), entries) })
+			return o.output.print(cmd.OutOrStdout(), entries, func(w io.Writer) { historyText(w, terminal.PaintFor(w), entries) })
 		},
 	}
-	o.records = records{client: &o.client, in: &o.in}
-	o.client.flag(cmd)
 	o.output.flag(cmd)
-	o.in.flag(cmd)
 	o.records.flag(cmd)
 	f := cmd.Flags()
 	f.StringVarP(&o.environment, "environment", "e", "", "the environment (required)")
@@ -128,7 +121,7 @@ func entriesOf(ctx context.Context, state past, key platform.RequestKey, log []g
 		}
 		after, err := releaseIn(snapshot, key)
 		if err != nil {
-			return nil, fmt.Errorf("state commit %s: %w", short(commit.Commit), err)
+			return nil, fmt.Errorf("state commit %s: %w", terminal.Short(commit.Commit), err)
 		}
 		e := changeOf(before, after)
 		e.When, e.State, e.Author = commit.When, commit.Commit, strings.Join(commit.Trailer("Co-authored-by"), ", ")
@@ -268,11 +261,11 @@ func (o *historyOptions) merged(ctx context.Context, entries []*historyEntry) {
 	}
 }
 
-func historyText(w io.Writer, p paint, entries []*historyEntry) {
+func historyText(w io.Writer, p terminal.Paint, entries []*historyEntry) {
 	for _, e := range entries {
-		fmt.Fprintf(w, "%s  %s", p.faint(e.When.Local().Format(time.DateTime)), p.bold(e.Events[0]))
+		fmt.Fprintf(w, "%s  %s", p.Faint(e.When.Local().Format(time.DateTime)), p.Bold(e.Events[0]))
 		if e.Cause != "" && !e.Healthy.IsZero() && !e.Merged.IsZero() && e.Cause != "rollback" {
-			fmt.Fprintf(w, "%s", p.faint("  healthy "+e.Healthy.Sub(e.Merged).Round(time.Second).String()+" after its merge"))
+			fmt.Fprintf(w, "%s", p.Faint("  healthy "+e.Healthy.Sub(e.Merged).Round(time.Second).String()+" after its merge"))
 		}
 		fmt.Fprintln(w)
 		for _, event := range e.Events[1:] {
@@ -281,9 +274,9 @@ func historyText(w io.Writer, p paint, entries []*historyEntry) {
 		for _, g := range e.Gates {
 			fmt.Fprintf(w, "%21spassed %s\n", "", passedGate(g))
 		}
-		trail := "state " + p.yellow(short(e.State))
+		trail := "state " + p.Yellow(terminal.Short(e.State))
 		if e.Platform != "" {
-			trail += ", platform " + p.yellow(short(e.Platform))
+			trail += ", platform " + p.Yellow(terminal.Short(e.Platform))
 		}
 		if e.Author != "" {
 			trail += ", " + e.Author

@@ -41,7 +41,7 @@ environment. It ends at --until, or when its file is deleted: --remove says how.
 		Args: atMost(1),
 		RunE: o.run,
 	}
-	o.flag(cmd)
+	o.flag(cmd, o.records.in.flag)
 	f := cmd.Flags()
 	f.StringVar(&o.offering, "offering", "", "hold every request of this offering")
 	f.StringVar(&o.team, "team", "", "hold every request of this team")
@@ -136,7 +136,7 @@ func heldThings(p *platform.Platform, field string) []string {
 // end says how a hold is ended.
 func (o *holdOptions) end(cmd *cobra.Command) error {
 	file := path.Join("decisions", o.environment, strings.TrimSuffix(o.remove, ".yaml")+".yaml")
-	if _, err := os.Stat(filepath.Join(o.in.dir, filepath.FromSlash(file))); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(o.records.in.dir, filepath.FromSlash(file))); errors.Is(err, fs.ErrNotExist) {
 		there := o.decisions()
 		return fmt.Errorf("%s does not exist%s; there are: %s", file, platform.Suggest(o.remove, there), orNone(there))
 	}
@@ -151,7 +151,7 @@ func (o *holdOptions) end(cmd *cobra.Command) error {
 
 // decisions are the names of the files that decide about the environment.
 func (o *holdOptions) decisions() (names []string) {
-	files, _ := filepath.Glob(filepath.Join(o.in.dir, "decisions", o.environment, "*.yaml")) // the pattern is ours
+	files, _ := filepath.Glob(filepath.Join(o.records.in.dir, "decisions", o.environment, "*.yaml")) // the pattern is ours
 	for _, f := range files {
 		names = append(names, strings.TrimSuffix(filepath.Base(f), ".yaml"))
 	}

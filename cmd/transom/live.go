@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 
+	"transom.dev/cmd/transom/internal/client"
+
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -15,7 +17,6 @@ import (
 	"k8s.io/client-go/restmapper"
 	"k8s.io/client-go/tools/clientcmd"
 
-	"transom.dev/reconciler/status"
 	"transom.dev/render/platform"
 )
 
@@ -126,14 +127,14 @@ func resolveKind(discover discovery.DiscoveryInterface, kind string) (*meta.REST
 
 // locate names the cluster that an object was read from: the one with that identity.
 func (o *explainOptions) locate(ctx context.Context, object *liveObject) (string, error) {
-	var s status.Status
-	query := selection(object.Request.Team, object.Request.Name, object.Environment)
-	query.Set("objects", "none")
-	if err := o.client.get(ctx, "/api/v1/status", query, &s); err != nil {
+	s, err := o.records.client.Status(ctx, client.Selection{
+		Team: object.Request.Team, Request: object.Request.Name, Environment: object.Environment, Brief: true,
+	})
+	if err != nil {
 		return "", err
 	}
 	if len(s.Environments) == 0 {
-		return "", fmt.Errorf("%s belongs to environment %q, of which the daemon at %s knows nothing", object, object.Environment, o.client.server)
+		return "", fmt.Errorf("%s belongs to environment %q, of which the daemon at %s knows nothing", object, object.Environment, o.records.client.Server)
 	}
 	for _, c := range s.Environments[0].Clusters {
 		if c.UID == object.ClusterUID {

@@ -129,9 +129,6 @@ offering is; "transom check" says what does not fit.`,
   transom new offering queue -C ./platform`,
 		Args: exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := o.output.check(); err != nil {
-				return err
-			}
 			if _, err := platformFor(o.in.dir); err != nil {
 				return err
 			}
@@ -167,9 +164,6 @@ from it, but for those that name it exactly.`,
   transom new version postgres 1.4.3 --from 1.4.2`,
 		Args: exactly(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := o.output.check(); err != nil {
-				return err
-			}
 			p, err := o.in.load()
 			if err != nil {
 				return err
@@ -270,9 +264,6 @@ to replace, the others commented out with their defaults.`,
   transom new request payments/orders-db --offering postgres --version 1.4 -e dev -e staging`,
 		Args: exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := o.output.check(); err != nil {
-				return err
-			}
 			key, err := platform.ParseRequestKey(args[0])
 			if err != nil {
 				return usageError{err}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/reconciler/status"
 	"transom.dev/render/platform"
 )
@@ -17,7 +18,7 @@ const shownFailures = 3
 func (t *tree) promotion(in status.Instance, l limb) {
 	lines := slices.Concat(t.candidate(in), t.rollout(in), t.failures(in))
 	for _, debt := range in.Debts {
-		lines = append(lines, t.paint.yellow("debt")+" "+debt)
+		lines = append(lines, t.paint.Yellow("debt")+" "+debt)
 	}
 	if t.open {
 		lines = append(lines, t.passed(in)...)
@@ -39,12 +40,12 @@ func (t *tree) candidate(in status.Instance) []string {
 	if c := in.Candidate; c != nil {
 		what = release(c.Version, c.Release)
 		if c.Absent {
-			what = "its removal " + t.paint.faint(short(c.Release))
+			what = "its removal " + t.paint.Faint(terminal.Short(c.Release))
 		}
 	}
-	line := t.paint.yellow("→") + " " + what + " waits"
+	line := t.paint.Yellow("→") + " " + what + " waits"
 	if in.Skipped > 0 {
-		line += t.paint.faint(fmt.Sprintf(" (overtook %s)", count(in.Skipped, "release")))
+		line += t.paint.Faint(fmt.Sprintf(" (overtook %s)", terminal.Count(in.Skipped, "release")))
 	}
 	lines := []string{line}
 	for _, g := range in.Waiting {
@@ -55,9 +56,9 @@ func (t *tree) candidate(in status.Instance) []string {
 
 // gate says what is unmet, since when, who or what opens it, and when it opens by itself.
 func (t *tree) gate(g status.Gate) string {
-	text := t.paint.bold(g.Name) + ": " + g.Reason
+	text := t.paint.Bold(g.Name) + ": " + g.Reason
 	if !g.Since.IsZero() {
-		text += t.paint.faint(", for " + t.since(g.Since))
+		text += t.paint.Faint(", for " + t.since(g.Since))
 	}
 	switch {
 	case !g.At.IsZero():
@@ -72,7 +73,7 @@ func (t *tree) gate(g status.Gate) string {
 func release(version, digest string) string {
 	text := version
 	if digest != "" {
-		text = strings.TrimSpace(text + " (" + short(digest) + ")")
+		text = strings.TrimSpace(text + " (" + terminal.Short(digest) + ")")
 	}
 	return text
 }
@@ -88,12 +89,12 @@ func (t *tree) rollout(in status.Instance) []string {
 		line += " (" + r.Cause + ")"
 	}
 	if !r.Entered.IsZero() {
-		line += t.paint.faint(" for " + t.since(r.Entered))
+		line += t.paint.Faint(" for " + t.since(r.Entered))
 	}
 	line += ": " + strings.Join(t.waves(in), "; ")
 	lines := []string{line}
 	if r.Stopped != "" {
-		lines = append(lines, t.paint.red("stopped")+": "+r.Stopped)
+		lines = append(lines, t.paint.Red("stopped")+": "+r.Stopped)
 	}
 	return lines
 }
@@ -139,14 +140,14 @@ func (t *tree) failures(in status.Instance) []string {
 		if told = append(told, line); len(told) > shownFailures {
 			continue
 		}
-		line = t.paint.red("✗ rejected") + " " + line
+		line = t.paint.Red("✗ rejected") + " " + line
 		if !f.At.IsZero() {
-			line += t.paint.faint("  " + t.since(f.At) + " ago")
+			line += t.paint.Faint("  " + t.since(f.At) + " ago")
 		}
 		lines = append(lines, line)
 	}
 	if more := len(told) - len(lines); more > 0 {
-		lines = append(lines, t.paint.faint(fmt.Sprintf("and %d earlier", more)))
+		lines = append(lines, t.paint.Faint(fmt.Sprintf("and %d earlier", more)))
 	}
 	return lines
 }
@@ -154,14 +155,14 @@ func (t *tree) failures(in status.Instance) []string {
 // passed tells how what runs came here, and for how long it proved itself.
 func (t *tree) passed(in status.Instance) (lines []string) {
 	if len(in.PromotedFrom) > 0 {
-		lines = append(lines, t.paint.faint("promoted from "+strings.Join(in.PromotedFrom, ", ")))
+		lines = append(lines, t.paint.Faint("promoted from "+strings.Join(in.PromotedFrom, ", ")))
 	}
 	for _, g := range in.Gates {
-		lines = append(lines, t.paint.faint("passed "+passedGate(g)))
+		lines = append(lines, t.paint.Faint("passed "+passedGate(g)))
 	}
 	for _, p := range slices.Backward(in.Proven) {
 		if p.Release == in.Release {
-			lines = append(lines, t.paint.faint("proven here: healthy for "+p.Soaked))
+			lines = append(lines, t.paint.Faint("proven here: healthy for "+p.Soaked))
 			break
 		}
 	}
@@ -181,7 +182,7 @@ func passedGate(g platform.ReleaseGate) string {
 		text += " of " + g.Author
 	}
 	if g.Commit != "" {
-		text += " in " + short(g.Commit)
+		text += " in " + terminal.Short(g.Commit)
 	}
 	return text
 }
@@ -190,10 +191,10 @@ func passedGate(g platform.ReleaseGate) string {
 func (t *tree) pending(in status.Instance) string {
 	var parts []string
 	if in.Rollout != nil && len(in.Rollout.Pending) > 0 {
-		parts = append(parts, fmt.Sprintf("%d of %s to go", len(in.Rollout.Pending), count(len(in.Placements), "cluster")))
+		parts = append(parts, fmt.Sprintf("%d of %s to go", len(in.Rollout.Pending), terminal.Count(len(in.Placements), "cluster")))
 	}
 	if len(in.Waiting) > 0 {
-		parts = append(parts, t.paint.yellow("→ ")+waitsInShort(in))
+		parts = append(parts, t.paint.Yellow("→ ")+waitsInShort(in))
 	}
 	if len(parts) == 0 {
 		return ""

@@ -8,23 +8,20 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/render/platform"
 )
 
 // pinOptions are the flags of pin and rollback.
 type pinOptions struct {
 	deciding
-	known  known
-	client client
 	until  string
 	reason string
 	to     string
 }
 
 func (o *pinOptions) flag(cmd *cobra.Command) {
-	o.known.client, o.known.records = &o.client, records{client: &o.client, in: &o.in}
-	o.client.flag(cmd)
-	o.deciding.flag(cmd)
+	o.deciding.flag(cmd, o.records.flagsOfMany)
 	f := cmd.Flags()
 	f.StringVar(&o.until, "until", "", "when it ends, a time or a duration from now; left out, when the file is deleted")
 	f.StringVar(&o.reason, "reason", "", "why (required)")
@@ -78,7 +75,7 @@ func (o *pinOptions) choose(ctx context.Context, p *platform.Platform, key platf
 	}
 	var list []knownRelease
 	for _, name := range upwards(p, o.environment) {
-		r, err := o.known.record(ctx, name, key)
+		r, err := o.records.record(ctx, name, key)
 		if err != nil {
 			return nil, err
 		}
@@ -136,7 +133,7 @@ func (o *pinOptions) write(cmd *cobra.Command, s subject, release *knownRelease,
 		c.set("offering", s.offering)
 		c.set("version", s.version)
 	} else {
-		c.about, c.comment = fmt.Sprintf("%s %s to %s", verb, s, short(release.digest)), release.String()
+		c.about, c.comment = fmt.Sprintf("%s %s to %s", verb, s, terminal.Short(release.digest)), release.String()
 		c.set("request", s.request.String())
 		c.set("release", release.digest)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/render"
 	"transom.dev/render/platform"
 )
@@ -76,7 +77,7 @@ func (o *planOptions) check(cmd *cobra.Command) error {
 	if o.base == "" && cmd.Flags().Changed("base") {
 		return misuse("--base is empty: it is a Git revision such as origin/main, or a directory")
 	}
-	return o.output.check()
+	return nil
 }
 
 func (o *planOptions) print(w io.Writer, result *planned) error {
@@ -84,7 +85,7 @@ func (o *planOptions) print(w io.Writer, result *planned) error {
 		_, err := io.WriteString(w, result.markdown())
 		return err
 	}
-	return o.output.print(w, result, func(w io.Writer) { result.text(w, painter(w), o.verbose) })
+	return o.output.print(w, result, func(w io.Writer) { result.text(w, terminal.PaintFor(w), o.verbose) })
 }
 
 // planned is what a merge would do.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing/fstest"
 
+	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/reconciler/gitrepo"
 	"transom.dev/render"
 	"transom.dev/render/platform"
@@ -61,7 +62,7 @@ func rendering(r *render.Renderer, dir, base string) (*baseline, error) {
 	}
 	name := "the rendering of " + base
 	if p.Commit != "" && base != p.Commit {
-		name += " (" + short(p.Commit) + ")"
+		name += " (" + terminal.Short(p.Commit) + ")"
 	}
 	b := &baseline{name: name, environments: environments(p), notes: []string{mayDiffer}, rendered: environments(p)}
 	b.before = func(*outlooks) (*platform.Platform, error) { return p, nil }
@@ -201,7 +202,7 @@ func stale(dir, environment string, base *render.Base) string {
 		return ""
 	}
 	return fmt.Sprintf("stale: %s runs platform commit %s, which this work tree does not build on; fetch and merge it, "+
-		"or this plan also shows what it would undo", environment, short(base.Fleet.Platform))
+		"or this plan also shows what it would undo", environment, terminal.Short(base.Fleet.Platform))
 }
 
 // letGo lists the environments of the baseline whose file is gone.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"transom.dev/cmd/transom/internal/terminal"
 )
 
 // A forge takes comments of 65,536 characters. Counted are bytes, which are never fewer.
@@ -177,10 +179,10 @@ func (f *folder) cut() string {
 	}
 	var parts []string
 	if f.brief > 0 {
-		parts = append(parts, "the differences of "+count(f.brief, "request"))
+		parts = append(parts, "the differences of "+terminal.Count(f.brief, "request"))
 	}
 	if f.none > 0 {
-		parts = append(parts, "all about "+count(f.none, "request"))
+		parts = append(parts, "all about "+terminal.Count(f.none, "request"))
 	}
 	return "**Cut to fit one comment:** " + strings.Join(parts, ", and ") + ". `transom plan` shows it.\n\n"
 }

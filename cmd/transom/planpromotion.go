@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/render"
 	"transom.dev/render/platform"
 )
@@ -51,7 +52,7 @@ func (o *outlooks) passes(e *platform.Environment, promoted bool, before *render
 		if !strings.HasSuffix(at, "%") {
 			at = "at most " + at
 		}
-		steps = append(steps, fmt.Sprintf("%s first, then %s at a time", count(i.First, "request"), at))
+		steps = append(steps, fmt.Sprintf("%s first, then %s at a time", terminal.Count(i.First, "request"), at))
 	}
 	return steps
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/render"
 	"transom.dev/render/platform"
 )
@@ -49,7 +50,7 @@ func movesWithout(moves []render.Move, keys []platform.RequestKey) (left []rende
 
 // text prints the changes by environment, request and object. Clusters on which the same happens to an object share one
 // entry, as do requests of which the same changes.
-func (p planStage) text(w io.Writer, paint paint, verbose bool) {
+func (p planStage) text(w io.Writer, paint terminal.Paint, verbose bool) {
 	environment := ""
 	all := blocks(p.Changes)
 	if !verbose {
@@ -58,9 +59,9 @@ func (p planStage) text(w io.Writer, paint paint, verbose bool) {
 	for _, b := range all {
 		if b.environment != environment {
 			environment = b.environment
-			fmt.Fprintf(w, "%s%s\n", paint.bold(environment), paint.faint(p.share(environment)))
+			fmt.Fprintf(w, "%s%s\n", paint.Bold(environment), paint.Faint(p.share(environment)))
 			for _, step := range p.of(environment).Passes {
-				fmt.Fprintf(w, "  %s\n", paint.faint(step))
+				fmt.Fprintf(w, "  %s\n", paint.Faint(step))
 			}
 		}
 		b.text(w, paint, verbose)
@@ -77,7 +78,7 @@ func (p planStage) of(environment string) (e plannedEnvironment) {
 // share says how many of an environment's requests change.
 func (p planStage) share(environment string) string {
 	if e := p.of(environment); e.Changing > 0 {
-		return fmt.Sprintf("  %d of %s", e.Changing, count(e.Requests, "request"))
+		return fmt.Sprintf("  %d of %s", e.Changing, terminal.Count(e.Requests, "request"))
 	}
 	return ""
 }
@@ -102,9 +103,9 @@ func (p planStage) counts() string {
 	for _, action := range []render.Action{render.Added, render.Changed, render.Replaced, render.Removed} {
 		parts = append(parts, fmt.Sprintf("%d %s", counts[action], action))
 	}
-	text := "objects " + strings.Join(parts, ", ") + " on " + count(len(clusters), "cluster")
+	text := "objects " + strings.Join(parts, ", ") + " on " + terminal.Count(len(clusters), "cluster")
 	if n := counts[render.LetGo]; n > 0 {
-		text += fmt.Sprintf("; %s let go", count(n, "cluster"))
+		text += fmt.Sprintf("; %s let go", terminal.Count(n, "cluster"))
 	}
 	gone := 0
 	for _, e := range p.Environments {
@@ -113,7 +114,7 @@ func (p planStage) counts() string {
 		}
 	}
 	if gone > 0 {
-		text += fmt.Sprintf("; %s let go", count(gone, "environment"))
+		text += fmt.Sprintf("; %s let go", terminal.Count(gone, "environment"))
 	}
 	return text
 }

@@ -6,24 +6,25 @@ import (
 	"slices"
 	"strings"
 
+	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/render"
 	"transom.dev/render/platform"
 )
 
 // text prints a plan for people: what moves, what happens at once, what follows once promoted, and at the end what needs
 // attention.
-func (p *planned) text(w io.Writer, paint paint, verbose bool) {
+func (p *planned) text(w io.Writer, paint terminal.Paint, verbose bool) {
 	for _, line := range p.moves() {
-		fmt.Fprintln(w, paint.bold(line))
+		fmt.Fprintln(w, paint.Bold(line))
 	}
 	p.now().text(w, paint, verbose)
 	for _, e := range p.Environments {
 		if e.LetGo {
-			fmt.Fprintf(w, "%s\n  %s\n", paint.bold(e.Name), paint.yellow(environmentLetGo))
+			fmt.Fprintf(w, "%s\n  %s\n", paint.Bold(e.Name), paint.Yellow(environmentLetGo))
 		}
 	}
 	if len(p.Promoted.Changes) > 0 {
-		fmt.Fprintln(w, paint.bold("once promoted:"))
+		fmt.Fprintln(w, paint.Bold("once promoted:"))
 		p.Promoted.text(w, paint, verbose)
 	}
 	p.attention(w, paint)
@@ -36,7 +37,7 @@ func (p *planned) text(w io.Writer, paint paint, verbose bool) {
 		}
 	}
 	for _, note := range p.Notes {
-		fmt.Fprintln(w, paint.yellow(note))
+		fmt.Fprintln(w, paint.Yellow(note))
 	}
 	fmt.Fprintf(w, "compared with %s: %s\n", p.Base, p.counts())
 }
@@ -85,7 +86,7 @@ func (p *planned) moves() (lines []string) {
 	}
 	for _, s := range order {
 		lines = append(lines, fmt.Sprintf("%s %s → %s moves %d of %s in %s: %s", s.offering, s.from, s.to,
-			len(moving[s]), count(len(all[s]), "request"), strings.Join(in[s], ", "), few(moving[s])))
+			len(moving[s]), terminal.Count(len(all[s]), "request"), strings.Join(in[s], ", "), few(moving[s])))
 	}
 	return lines
 }
@@ -101,25 +102,25 @@ func union(names []string, keys []platform.RequestKey) []string {
 }
 
 // attention prints cautions, Problems and Warnings.
-func (p *planned) attention(w io.Writer, paint paint) {
+func (p *planned) attention(w io.Writer, paint terminal.Paint) {
 	for _, e := range slices.Concat(p.Environments, p.Promoted.Environments) {
 		for _, c := range e.Cautions {
-			fmt.Fprintln(w, paint.red("caution: ")+caution(e.Name, c))
+			fmt.Fprintln(w, paint.Red("caution: ")+caution(e.Name, c))
 		}
 	}
 	if len(p.Problems) > 0 {
 		fmt.Fprintln(w, "Problems; what they concern keeps what it has:")
 	}
 	for _, problem := range p.Problems {
-		fmt.Fprintf(w, "  %s\n", paint.red(problem.String()))
+		fmt.Fprintf(w, "  %s\n", paint.Red(problem.String()))
 	}
 	const shown = 20
 	for i, warning := range p.Warnings {
 		if i == shown {
-			fmt.Fprintf(w, "and %s; transom check lists all\n", count(len(p.Warnings)-shown, "more Warning"))
+			fmt.Fprintf(w, "and %s; transom check lists all\n", terminal.Count(len(p.Warnings)-shown, "more Warning"))
 			break
 		}
-		fmt.Fprintln(w, paint.yellow(warning.String()))
+		fmt.Fprintln(w, paint.Yellow(warning.String()))
 	}
 }
 
@@ -132,17 +133,17 @@ func caution(environment string, c render.Caution) string {
 	return fmt.Sprintf("%s in %s: %s: %s", c.Danger, environment, owner, c.Message)
 }
 
-func (b *changeBlock) text(w io.Writer, p paint, verbose bool) {
+func (b *changeBlock) text(w io.Writer, p terminal.Paint, verbose bool) {
 	fmt.Fprintf(w, "  %s", b.owner)
 	if shared := b.shared(); shared != "" {
-		fmt.Fprint(w, p.faint(", "+shared))
+		fmt.Fprint(w, p.Faint(", "+shared))
 	}
 	fmt.Fprintln(w)
 	for _, g := range b.groups {
 		g.text(w, p, verbose)
 	}
 	if len(b.alike) > 0 {
-		fmt.Fprintf(w, "    %s\n", p.faint("the same for "+few(b.alike)))
+		fmt.Fprintf(w, "    %s\n", p.Faint("the same for "+few(b.alike)))
 	}
 }
 
@@ -163,13 +164,13 @@ func (g *changeGroup) summary() (sign, object, clusters string) {
 	}
 }
 
-func (g *changeGroup) text(w io.Writer, p paint, verbose bool) {
-	colour := map[render.Action]func(string) string{render.Added: p.green, render.Removed: p.red, render.Replaced: p.red}[g.Action]
+func (g *changeGroup) text(w io.Writer, p terminal.Paint, verbose bool) {
+	colour := map[render.Action]func(string) string{render.Added: p.Green, render.Removed: p.Red, render.Replaced: p.Red}[g.Action]
 	if colour == nil {
-		colour = p.yellow
+		colour = p.Yellow
 	}
 	sign, object, clusters := g.summary()
-	fmt.Fprintf(w, "    %s%s\n", colour(strings.TrimSpace(sign+" "+object)), p.faint(clusters))
+	fmt.Fprintf(w, "    %s%s\n", colour(strings.TrimSpace(sign+" "+object)), p.Faint(clusters))
 	if g.showsDiff() || verbose {
 		g.diff(w, p)
 	}
@@ -180,16 +181,16 @@ func (g *changeGroup) showsDiff() bool {
 	return g.Action == render.Changed || g.Action == render.Replaced
 }
 
-func (g *changeGroup) diff(w io.Writer, p paint) {
+func (g *changeGroup) diff(w io.Writer, p terminal.Paint) {
 	for line := range strings.Lines(g.Diff) {
 		line = strings.TrimSuffix(line, "\n")
 		switch {
 		case strings.HasPrefix(line, "+"):
-			line = p.green(line)
+			line = p.Green(line)
 		case strings.HasPrefix(line, "-"):
-			line = p.red(line)
+			line = p.Red(line)
 		case strings.HasPrefix(line, "@@"):
-			line = p.faint(line)
+			line = p.Faint(line)
 		}
 		fmt.Fprintf(w, "        %s\n", line)
 	}

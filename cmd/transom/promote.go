@@ -9,14 +9,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/render/platform"
 )
 
 // promoteOptions are the flags of promote.
 type promoteOptions struct {
 	deciding
-	known     known
-	client    client
 	release   string
 	plan      string
 	deletions string
@@ -48,9 +47,7 @@ debt until it is removed. Health, waves and limits are never skipped.`,
 		Args: atMost(1),
 		RunE: o.run,
 	}
-	o.known.client, o.known.records = &o.client, records{client: &o.client, in: &o.in}
-	o.client.flag(cmd)
-	o.flag(cmd)
+	o.flag(cmd, o.records.flagsOfMany)
 	f := cmd.Flags()
 	f.StringVar(&o.release, "release", "", "the release's digest, instead of the one that waits")
 	f.StringVar(&o.plan, "plan", "", "digest of the environment change to approve")
@@ -115,7 +112,7 @@ func (o *promoteOptions) check(args []string) error {
 	gates := []string{"soak", "approval", "window", "hold"}
 	for _, gate := range o.skip {
 		if !slices.Contains(gates, gate) {
-			return misuse("--skip %s: it is %s%s; health, waves and limits are never skipped", gate, orList(gates), platform.Suggest(gate, gates))
+			return misuse("--skip %s: it is %s%s; health, waves and limits are never skipped", gate, terminal.OrList(gates), platform.Suggest(gate, gates))
 		}
 	}
 	return nil
@@ -130,7 +127,7 @@ func (o *promoteOptions) digest() *decision {
 		{"platform", o.abandon, "leave the platform commit"},
 	} {
 		if named.value != "" {
-			c.name, c.about = fileName(named.field, short(named.value)), named.about+" "+short(named.value)
+			c.name, c.about = fileName(named.field, terminal.Short(named.value)), named.about+" "+terminal.Short(named.value)
 			c.set(named.field, named.value)
 		}
 	}
@@ -156,7 +153,7 @@ func (o *promoteOptions) decide(ctx context.Context, p *platform.Platform, s sub
 	if err != nil {
 		return nil, nil, err
 	}
-	c.name, c.about = o.fileFor(append(s.parts(), short(release.digest))), fmt.Sprintf("%s %s of %s", verb, short(release.digest), s.request)
+	c.name, c.about = o.fileFor(append(s.parts(), terminal.Short(release.digest))), fmt.Sprintf("%s %s of %s", verb, terminal.Short(release.digest), s.request)
 	c.comment = release.String()
 	c.set("request", s.request.String())
 	c.set("release", release.digest)
@@ -172,7 +169,7 @@ func (o *promoteOptions) fileFor(parts []string) string {
 
 func (o *promoteOptions) candidate(ctx context.Context, p *platform.Platform, key platform.RequestKey) (*knownRelease, error) {
 	if o.release == "" {
-		return o.known.next(ctx, p, o.environment, key)
+		return o.records.next(ctx, p, o.environment, key)
 	}
 	if !strings.HasPrefix(o.release, "sha256:") || len(o.release) != len("sha256:")+64 {
 		return nil, misuse("--release %s: it is sha256: and 64 hexadecimal digits; \"transom status %s\" prints them with -o json", o.release, key)

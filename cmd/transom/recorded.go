@@ -11,16 +11,12 @@ import (
 	"slices"
 	"strings"
 
+	"transom.dev/cmd/transom/internal/client"
+
+	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/reconciler/status"
-	"transom.dev/reconciler/web"
 	"transom.dev/render/platform"
 )
-
-// known finds out what a decision can be about: from the daemon, or, where there is none, from the state repositories.
-type known struct {
-	client  *client
-	records records
-}
 
 // knownRelease is a release that can be named in a decision.
 type knownRelease struct {
@@ -30,7 +26,7 @@ type knownRelease struct {
 }
 
 func (k *knownRelease) String() string {
-	text := "release " + short(k.digest)
+	text := "release " + terminal.Short(k.digest)
 	switch {
 	case k.absent:
 		text += ", the removal"
@@ -38,19 +34,18 @@ func (k *knownRelease) String() string {
 		text += ", " + k.offering + " " + k.version
 	}
 	if k.commit != "" {
-		text += ", of platform commit " + short(k.commit)
+		text += ", of platform commit " + terminal.Short(k.commit)
 	}
 	return text
 }
 
 // next is the release of a request that an environment would take if a person let it.
-func (k *known) next(ctx context.Context, p *platform.Platform, environment string, key platform.RequestKey) (*knownRelease, error) {
-	var s status.Status
-	err := k.client.get(ctx, "/api/v1/status", selection(key.Team, key.Name, ""), &s)
-	var away absent
+func (r *records) next(ctx context.Context, p *platform.Platform, environment string, key platform.RequestKey) (*knownRelease, error) {
+	s, err := r.client.Status(ctx, client.Selection{Team: key.Team, Request: key.Name})
+	var away client.Absent
 	switch {
 	case errors.As(err, &away):
-		return k.nextOf(ctx, p, environment, key)
+		return r.nextOf(ctx, p, environment, key)
 	case err != nil:
 		return nil, err
 	case len(s.Instances) == 0:
@@ -67,7 +62,7 @@ func (k *known) next(ctx context.Context, p *platform.Platform, environment stri
 			return nil, fmt.Errorf("%s: %s", key, problemOf(in))
 		}
 		return nil, fmt.Errorf("nothing of %s waits for %s, which runs release %s, %s %s; --release names another",
-			key, environment, short(in.Release), in.Offering, in.Version)
+			key, environment, terminal.Short(in.Release), in.Offering, in.Version)
 	}
 	return nil, fmt.Errorf("nothing of %s waits for %s: it is in %s only", key, environment, s.Instances[0].Environment)
 }
@@ -83,19 +78,20 @@ func problemOf(in status.Instance) string {
 }
 
 // nextOf is next without a daemon: what an environment above runs and this one does not, or the head's own release.
-func (k *known) nextOf(ctx context.Context, p *platform.Platform, environment string, key platform.RequestKey) (*knownRelease, error) {
-	own, err := k.stored(ctx, environment, key)
+func (r *records) nextOf(ctx context.Context, p *platform.Platform, environment string, key platform.RequestKey) (*knownRelease, error) {
+	own, err := r.stored(ctx, environment, key)
 	if err != nil {
 		return nil, err
 	}
 	above := p.Environments[environment].PromotesFrom
 	for _, name := range above {
-		r, err := k.stored(ctx, name, key)
+		its, err := r.stored(ctx, name, key)
 		if err != nil {
 			return nil, err
 		}
-		if r != nil && (own == nil || r.Digest != own.Digest) {
-			return &knownRelease{digest: r.Digest, offering: r.Offering, version: r.Version, commit: r.Commit, absent: r.Absent}, nil
+		if its != nil && (own == nil || its.Digest != own.Digest) {
+			list := mentioned(its)
+			return &list[0], nil
 		}
 	}
 	for _, i := range p.Instances(environment) {
@@ -127,15 +123,14 @@ func noRequest(p *platform.Platform, key platform.RequestKey) error {
 }
 
 // record is the Release file of a request in an environment; nil: it never had one.
-func (k *known) record(ctx context.Context, environment string, key platform.RequestKey) (*platform.Release, error) {
-	var trace web.Trace
-	err := k.client.get(ctx, "/api/v1/explain", selection(key.Team, key.Name, environment), &trace)
-	var away absent
-	var refused refusal
+func (r *records) record(ctx context.Context, environment string, key platform.RequestKey) (*platform.Release, error) {
+	trace, err := r.client.Explain(ctx, client.Selection{Team: key.Team, Request: key.Name, Environment: environment})
+	var away client.Absent
+	var refused client.Refused
 	switch {
 	case errors.As(err, &away):
-		return k.stored(ctx, environment, key)
-	case errors.As(err, &refused) && refused.code == http.StatusNotFound:
+		return r.stored(ctx, environment, key)
+	case errors.As(err, &refused) && refused.Code == http.StatusNotFound:
 		return nil, nil
 	case err != nil:
 		return nil, err
@@ -144,10 +139,10 @@ func (k *known) record(ctx context.Context, environment string, key platform.Req
 }
 
 // stored reads a Release file at the head of an environment's state repository; nil: there is none.
-func (k *known) stored(ctx context.Context, environment string, key platform.RequestKey) (*platform.Release, error) {
-	state, err := k.records.open(ctx, environment)
+func (r *records) stored(ctx context.Context, environment string, key platform.RequestKey) (*platform.Release, error) {
+	state, err := r.open(ctx, environment)
 	if err != nil {
-		return nil, fmt.Errorf("no daemon at %s, and: %w", k.client.server, err)
+		return nil, fmt.Errorf("no daemon at %s, and: %w", r.client.Server, err)
 	}
 	return releaseIn(state.head, key)
 }
@@ -206,7 +201,7 @@ func pick(list []knownRelease, text string) (*knownRelease, error) {
 func releaseNames(list []knownRelease) string {
 	var names []string
 	for _, k := range list {
-		names = append(names, fmt.Sprintf("%s (%s)", short(k.digest), k.version))
+		names = append(names, fmt.Sprintf("%s (%s)", terminal.Short(k.digest), k.version))
 	}
 	return orNone(names)
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/render"
 	"transom.dev/render/platform"
 )
@@ -95,7 +96,7 @@ func (o *renderOptions) check() error {
 	case o.out != "" && o.output.format == "json":
 		return misuse("--out writes files: leave out -o json")
 	}
-	return o.output.check()
+	return nil
 }
 
 // known refuses names that the platform does not have.
@@ -184,7 +185,7 @@ func (o *renderOptions) deliver(files []renderedFile, states map[string]*render.
 			return err
 		}
 	}
-	fmt.Fprintf(stderr, "wrote %s below %s\n", count(len(files), "file"), o.out)
+	fmt.Fprintf(stderr, "wrote %s below %s\n", terminal.Count(len(files), "file"), o.out)
 	return nil
 }
 

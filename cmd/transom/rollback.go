@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/render/platform"
 )
 
@@ -44,7 +45,7 @@ another release that was healthy there, by its digest, the beginning of one, or 
 
 // back finds what a request goes back to in its environment.
 func (o *pinOptions) back(ctx context.Context, p *platform.Platform, key platform.RequestKey) (*knownRelease, error) {
-	r, err := o.known.record(ctx, o.environment, key)
+	r, err := o.records.record(ctx, o.environment, key)
 	switch {
 	case err != nil:
 		return nil, err
@@ -61,7 +62,7 @@ func (o *pinOptions) back(ctx context.Context, p *platform.Platform, key platfor
 	}
 	ran = distinct(ran)
 	if len(ran) == 0 {
-		return nil, fmt.Errorf("nothing ran healthy in %s before release %s of %s: there is nothing to go back to", o.environment, short(r.Digest), key)
+		return nil, fmt.Errorf("nothing ran healthy in %s before release %s of %s: there is nothing to go back to", o.environment, terminal.Short(r.Digest), key)
 	}
 	if o.to == "" {
 		return &ran[0], nil

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
 
+	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/cmd/transom/internal/yamledit"
 	"transom.dev/render"
 	"transom.dev/render/platform"
@@ -44,14 +45,11 @@ written. Nothing is committed.`,
   transom set search/api parameters.env.'"feature.x"'=on --dry-run`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) < 2 {
-				return misuse("%s takes %q, not %s", cmd.CommandPath(), cmd.Use, count(len(args), "argument"))
+				return misuse("%s takes %q, not %s", cmd.CommandPath(), cmd.Use, terminal.Count(len(args), "argument"))
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := o.output.check(); err != nil {
-				return err
-			}
 			key, err := platform.ParseRequestKey(args[0])
 			if err != nil {
 				return usageError{err}

@@ -9,8 +9,11 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"transom.dev/cmd/transom/internal/client"
+
 	"github.com/Masterminds/semver/v3"
 
+	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/reconciler/status"
 	"transom.dev/render/platform"
 )
@@ -35,10 +38,8 @@ type skewRow struct {
 
 // skew prints what versions of an offering are wanted, applied and healthy, by environment and cluster.
 func (o *statusOptions) skew(ctx context.Context, w io.Writer) error {
-	var s status.Status
-	query := selection("", "", o.environment)
-	query.Set("objects", "none")
-	if err := o.client.get(ctx, "/api/v1/status", query, &s); err != nil {
+	s, err := o.client.Status(ctx, client.Selection{Environment: o.environment, Brief: true})
+	if err != nil {
 		return err
 	}
 	if err := o.known(s, "", ""); err != nil {
@@ -54,7 +55,7 @@ func (o *statusOptions) skew(ctx context.Context, w io.Writer) error {
 		there = slices.DeleteFunc(slices.Compact(there), func(name string) bool { return name == "" })
 		return fmt.Errorf("nothing requests offering %q%s; requested are: %s", o.offering, platform.Suggest(o.offering, there), orNone(there))
 	}
-	return o.output.print(w, found, func(w io.Writer) { found.text(w, painter(w)) })
+	return o.output.print(w, found, func(w io.Writer) { found.text(w, terminal.PaintFor(w)) })
 }
 
 func skewOf(s status.Status, offering string) *skew {
@@ -133,8 +134,8 @@ func compareVersions(x, y string) int {
 	return a.Compare(b)
 }
 
-func (s *skew) text(w io.Writer, p paint) {
-	fmt.Fprintln(w, p.bold(s.Offering))
+func (s *skew) text(w io.Writer, p terminal.Paint) {
+	fmt.Fprintln(w, p.Bold(s.Offering))
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "ENVIRONMENT\tCLUSTER\tVERSION\tDESIRED\tAPPLIED\tHEALTHY\tWAITING")
 	for _, r := range s.Rows {

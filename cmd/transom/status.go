@@ -4,19 +4,21 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net/url"
 	"strings"
 	"time"
 
+	"transom.dev/cmd/transom/internal/client"
+
 	"github.com/spf13/cobra"
 
+	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/reconciler/status"
 	"transom.dev/render/platform"
 )
 
 // statusOptions are the flags of status.
 type statusOptions struct {
-	client      client
+	client      client.Client
 	output      output
 	environment string
 	commit      string
@@ -63,7 +65,7 @@ now, is live and healthy there; it exits with 1 if a person has to mend somethin
 			return o.show(cmd.Context(), cmd.OutOrStdout(), team, request)
 		},
 	}
-	o.client.flag(cmd)
+	serverFlag(cmd, &o.client)
 	o.output.flag(cmd)
 	f := cmd.Flags()
 	f.StringVarP(&o.environment, "environment", "e", "", "only this environment")
@@ -86,7 +88,7 @@ func (o *statusOptions) check(args []string) error {
 	case o.timeout <= 0:
 		return misuse("--timeout %s: it is a time to wait, such as 5m", o.timeout)
 	}
-	return o.output.check()
+	return nil
 }
 
 // parseTeam reads the argument TEAM[/REQUEST].
@@ -103,27 +105,16 @@ func parseTeam(args []string) (team, request string, err error) {
 	return args[0], "", nil
 }
 
-// selection is the query that narrows an answer of the API.
-func selection(team, request, environment string) url.Values {
-	q := url.Values{}
-	for name, value := range map[string]string{"team": team, "request": request, "environment": environment} {
-		if value != "" {
-			q.Set(name, value)
-		}
-	}
-	return q
-}
-
 func (o *statusOptions) show(ctx context.Context, w io.Writer, team, request string) error {
-	var s status.Status
-	if err := o.client.get(ctx, "/api/v1/status", selection(team, request, o.environment), &s); err != nil {
+	s, err := o.client.Status(ctx, client.Selection{Team: team, Request: request, Environment: o.environment})
+	if err != nil {
 		return err
 	}
 	if err := o.known(s, team, request); err != nil {
 		return err
 	}
 	return o.output.print(w, s, func(w io.Writer) {
-		t := tree{w: w, paint: painter(w), open: o.verbose || request != "", now: time.Now()}
+		t := tree{w: w, paint: terminal.PaintFor(w), open: o.verbose || request != "", now: time.Now()}
 		t.status(s, team != "" || o.environment != "")
 	})
 }
@@ -143,5 +134,5 @@ func (o *statusOptions) known(s status.Status, team, request string) error {
 	if o.environment != "" {
 		where = "in environment " + o.environment
 	}
-	return fmt.Errorf("no %s %s at commit %s", what, where, short(s.Platform.Commit))
+	return fmt.Errorf("no %s %s at commit %s", what, where, terminal.Short(s.Platform.Commit))
 }

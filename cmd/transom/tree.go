@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/reconciler/status"
 	"transom.dev/render/platform"
 )
@@ -15,7 +16,7 @@ import (
 // tree prints a status as people read it: request, environment, cluster, object; what is healthy in one line.
 type tree struct {
 	w     io.Writer
-	paint paint
+	paint terminal.Paint
 	open  bool // down to the objects even where all is healthy
 	now   time.Time
 
@@ -46,30 +47,30 @@ func (t *tree) status(s status.Status, narrowed bool) {
 }
 
 func (t *tree) platform(p status.Platform) {
-	line := t.paint.bold("platform") + " " + p.URL
+	line := t.paint.Bold("platform") + " " + p.URL
 	if p.Commit != "" {
-		line += " at " + short(p.Commit)
+		line += " at " + terminal.Short(p.Commit)
 	}
 	fmt.Fprintln(t.w, line)
 	if p.Error != "" {
-		fmt.Fprintf(t.w, "  %s\n", t.paint.red(p.Error))
+		fmt.Fprintf(t.w, "  %s\n", t.paint.Red(p.Error))
 	}
 }
 
 // environment tells what is unusual about an environment and its clusters; where nothing is, nothing is printed.
 func (t *tree) environment(e status.Environment) {
 	if e.Frozen != "" {
-		fmt.Fprintf(t.w, "  %s frozen: %s\n", t.paint.bold(e.Name), t.paint.red(e.Frozen))
+		fmt.Fprintf(t.w, "  %s frozen: %s\n", t.paint.Bold(e.Name), t.paint.Red(e.Frozen))
 	}
 	if e.Deletions != "" {
 		fmt.Fprintf(t.w, "  %s deletions wait: more than its deletionLimit; \"transom promote --deletions %s -e %s\" lets them through\n",
-			t.paint.bold(e.Name), e.Deletions, e.Name)
+			t.paint.Bold(e.Name), e.Deletions, e.Name)
 	}
 	if e.Plan != "" {
-		fmt.Fprintf(t.w, "  %s a change of the environment waits; \"transom promote --plan %s -e %s\" approves it\n", t.paint.bold(e.Name), e.Plan, e.Name)
+		fmt.Fprintf(t.w, "  %s a change of the environment waits; \"transom promote --plan %s -e %s\" approves it\n", t.paint.Bold(e.Name), e.Plan, e.Name)
 	}
 	if e.Error != "" {
-		fmt.Fprintf(t.w, "  %s is tried again: %s\n", t.paint.bold(e.Name), t.paint.yellow(e.Error))
+		fmt.Fprintf(t.w, "  %s is tried again: %s\n", t.paint.Bold(e.Name), t.paint.Yellow(e.Error))
 	}
 	for _, c := range e.Clusters {
 		switch {
@@ -78,9 +79,9 @@ func (t *tree) environment(e status.Environment) {
 			if !c.Since.IsZero() {
 				since = " for " + t.since(c.Since)
 			}
-			fmt.Fprintf(t.w, "  %s cluster %s is not reachable%s: %s\n", t.paint.bold(e.Name), c.Name, since, t.paint.red(orNothing(c.Message)))
+			fmt.Fprintf(t.w, "  %s cluster %s is not reachable%s: %s\n", t.paint.Bold(e.Name), c.Name, since, t.paint.Red(orNothing(c.Message)))
 		case c.State != "active":
-			fmt.Fprintf(t.w, "  %s cluster %s is %s\n", t.paint.bold(e.Name), c.Name, t.paint.yellow(c.State))
+			fmt.Fprintf(t.w, "  %s cluster %s is %s\n", t.paint.Bold(e.Name), c.Name, t.paint.Yellow(c.State))
 		}
 	}
 }
@@ -95,7 +96,7 @@ func orNothing(message string) string {
 // request prints the instances of one request.
 func (t *tree) request(instances []status.Instance) {
 	first := instances[0]
-	fmt.Fprintf(t.w, "\n%s  %s\n", t.paint.bold(first.Request.String()), t.paint.faint(first.Offering))
+	fmt.Fprintf(t.w, "\n%s  %s\n", t.paint.Bold(first.Request.String()), t.paint.Faint(first.Offering))
 	for i, in := range instances {
 		t.instance(in, branch(i == len(instances)-1))
 	}
@@ -119,7 +120,7 @@ func (t *tree) instance(in status.Instance, l limb) {
 		head += "  " + in.Version
 	}
 	if t.open && in.Release != "" {
-		head += " " + t.paint.faint("("+short(in.Release)+")")
+		head += " " + t.paint.Faint("("+terminal.Short(in.Release)+")")
 	}
 	if in.Absent {
 		head += "  removed"
@@ -129,7 +130,7 @@ func (t *tree) instance(in status.Instance, l limb) {
 		for i, p := range in.Placements {
 			names[i] = p.Cluster
 		}
-		fmt.Fprintf(t.w, "%s%s  %s  %s%s\n", l.lead, head, t.health("Healthy", ""), t.paint.faint(strings.Join(names, ", ")), t.pending(in))
+		fmt.Fprintf(t.w, "%s%s  %s  %s%s\n", l.lead, head, t.health("Healthy", ""), t.paint.Faint(strings.Join(names, ", ")), t.pending(in))
 		return
 	}
 	fmt.Fprintf(t.w, "%s%s\n", l.lead, head)
@@ -170,14 +171,14 @@ func (t *tree) placement(p status.Placement, l limb) {
 	}
 	line += t.health(p.Health, why)
 	if p.Version != "" || p.Release != "" {
-		line += t.paint.faint("  still " + release(p.Version, p.Release))
+		line += t.paint.Faint("  still " + release(p.Version, p.Release))
 	}
 	if p.Stage == status.Healthy && !p.HealthyAt.IsZero() {
-		line += t.paint.faint("  since " + t.since(p.HealthyAt))
+		line += t.paint.Faint("  since " + t.since(p.HealthyAt))
 	}
 	fmt.Fprintln(t.w, line)
 	for _, problem := range p.Problems {
-		fmt.Fprintf(t.w, "%s%s %s: %s\n", l.below, t.paint.red("! Problem"), problem.Object, problem.Message)
+		fmt.Fprintf(t.w, "%s%s %s: %s\n", l.below, t.paint.Red("! Problem"), problem.Object, problem.Message)
 	}
 	for i, o := range shown {
 		limb := branch(i == len(shown)-1).under(l)
@@ -198,7 +199,7 @@ func (t *tree) objects(p status.Placement) []status.Object {
 
 func (t *tree) outputs(in status.Instance, l limb) {
 	for _, name := range slices.Sorted(maps.Keys(in.Outputs)) {
-		fmt.Fprintf(t.w, "%s%s\n", l.below, t.paint.faint(fmt.Sprintf("%s = %v", name, in.Outputs[name])))
+		fmt.Fprintf(t.w, "%s%s\n", l.below, t.paint.Faint(fmt.Sprintf("%s = %v", name, in.Outputs[name])))
 	}
 }
 
@@ -207,13 +208,13 @@ func (t *tree) health(word, why string) string {
 	var text string
 	switch word {
 	case "Healthy":
-		text = t.paint.green("✓ Healthy")
+		text = t.paint.Green("✓ Healthy")
 	case "Progressing":
-		text = t.paint.yellow("◔ Progressing")
+		text = t.paint.Yellow("◔ Progressing")
 	case "Failed":
-		text = t.paint.red("✗ Failed")
+		text = t.paint.Red("✗ Failed")
 	default:
-		text = t.paint.faint("? " + word)
+		text = t.paint.Faint("? " + word)
 	}
 	if why != "" {
 		text += ": " + why
@@ -223,9 +224,9 @@ func (t *tree) health(word, why string) string {
 
 func (t *tree) problem(p platform.Problem) string {
 	if p.Warning {
-		return t.paint.yellow("! Warning ") + p.String()
+		return t.paint.Yellow("! Warning ") + p.String()
 	}
-	return t.paint.red("! Problem ") + p.String()
+	return t.paint.Red("! Problem ") + p.String()
 }
 
 // problems lists those that no instance above shows.
@@ -265,7 +266,7 @@ func (t *tree) footer(s status.Status) {
 		}
 	}
 	if total > 0 {
-		fmt.Fprintf(t.w, "\n%s: %s\n", count(total, "placement"), strings.Join(parts, ", "))
+		fmt.Fprintf(t.w, "\n%s: %s\n", terminal.Count(total, "placement"), strings.Join(parts, ", "))
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/render/platform"
 )
 
@@ -31,9 +32,6 @@ environment such as clones of the state repositories, say what runs there now.`,
   transom usage web -o json | jq -r '.versions[] | select(.removable) | .version'`,
 		Args: exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := o.output.check(); err != nil {
-				return err
-			}
 			p, err := o.in.load()
 			if err != nil {
 				return err
@@ -47,7 +45,7 @@ environment such as clones of the state repositories, say what runs there now.`,
 				return err
 			}
 			w := cmd.OutOrStdout()
-			return o.output.print(w, result, func(w io.Writer) { result.text(w, painter(w)) })
+			return o.output.print(w, result, func(w io.Writer) { result.text(w, terminal.PaintFor(w)) })
 		},
 	}
 	o.output.flag(cmd)
@@ -213,30 +211,30 @@ func blocked(p *platform.Platform, instances []instanceOf) (all []string, stuck 
 }
 
 // text prints the versions, newest first.
-func (u *offeringUsage) text(w io.Writer, p paint) {
+func (u *offeringUsage) text(w io.Writer, p terminal.Paint) {
 	for n, v := range u.Versions {
 		if n > 0 {
 			fmt.Fprintln(w)
 		}
-		fmt.Fprintln(w, p.bold(u.Offering+"@"+v.brief()))
+		fmt.Fprintln(w, p.Bold(u.Offering+"@"+v.brief()))
 		v.instances(w, p)
 		for _, line := range v.Blocked {
-			fmt.Fprintf(w, "  %s\n", p.yellow("blocks retirement: "+line))
+			fmt.Fprintf(w, "  %s\n", p.Yellow("blocks retirement: "+line))
 		}
 		switch {
 		case v.Removable:
-			fmt.Fprintf(w, "  %s\n", p.green("nothing uses it: it can be removed"))
+			fmt.Fprintf(w, "  %s\n", p.Green("nothing uses it: it can be removed"))
 		case v.Withdrawable && len(v.Blocked) == 0:
-			fmt.Fprintf(w, "  %s\n", p.green("can be withdrawn, and removed once nothing runs it"))
+			fmt.Fprintf(w, "  %s\n", p.Green("can be withdrawn, and removed once nothing runs it"))
 		}
 	}
 	for _, key := range u.Unresolved {
-		fmt.Fprintf(w, "\n%s\n", p.red(fmt.Sprintf("%s has a Problem, so what it runs is not known here; see \"transom check\"", key)))
+		fmt.Fprintf(w, "\n%s\n", p.Red(fmt.Sprintf("%s has a Problem, so what it runs is not known here; see \"transom check\"", key)))
 	}
 }
 
 // instances prints a line for the environments in which a request uses the version in the same way.
-func (v versionUsage) instances(w io.Writer, p paint) {
+func (v versionUsage) instances(w io.Writer, p terminal.Paint) {
 	for rest := v.Instances; len(rest) > 0; {
 		first := rest[0]
 		var in []string
@@ -247,11 +245,11 @@ func (v versionUsage) instances(w io.Writer, p paint) {
 		line := fmt.Sprintf("  %s in %s", first.Request, strings.Join(in, ", "))
 		switch {
 		case first.Wanted != "":
-			line += p.yellow(fmt.Sprintf("  resolves to %s now", first.Wanted))
+			line += p.Yellow(fmt.Sprintf("  resolves to %s now", first.Wanted))
 		case first.Otherwise != "":
-			line += p.faint(fmt.Sprintf("  version %q, else %s", first.Constraint, first.Otherwise))
+			line += p.Faint(fmt.Sprintf("  version %q, else %s", first.Constraint, first.Otherwise))
 		case first.Constraint != "":
-			line += p.faint(fmt.Sprintf("  version %q", first.Constraint))
+			line += p.Faint(fmt.Sprintf("  version %q", first.Constraint))
 		}
 		fmt.Fprintln(w, line)
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/reconciler/gitrepo"
 	"transom.dev/render"
 	"transom.dev/render/platform"
@@ -110,7 +111,7 @@ func recordDiffers(base *render.Base, file string, content []byte) string {
 	case !recorded:
 		return fmt.Sprintf("releases/%s.yaml does not name cluster %s", key, cluster)
 	case placed.Revision != render.Revision(content):
-		return fmt.Sprintf("its bytes are revision %s, and releases/%s.yaml records %s", short(render.Revision(content)), key, short(placed.Revision))
+		return fmt.Sprintf("its bytes are revision %s, and releases/%s.yaml records %s", terminal.Short(render.Revision(content)), key, terminal.Short(placed.Revision))
 	}
 	return ""
 }
@@ -191,7 +192,7 @@ func (v *verifier) again(ctx context.Context, commit string) (*again, error) {
 	if a.platform, err = v.followed(ctx, commit, base); err != nil {
 		return nil, err
 	}
-	v.tell(fmt.Sprintf("rendering %s of state commit %s with platform commit %s", count(len(base.Releases), "release"), short(commit), short(a.platform)))
+	v.tell(fmt.Sprintf("rendering %s of state commit %s with platform commit %s", terminal.Count(len(base.Releases), "release"), terminal.Short(commit), terminal.Short(a.platform)))
 	p, err := v.load(ctx, a.platform)
 	if err != nil {
 		return nil, err
@@ -242,15 +243,15 @@ func parent(info gitrepo.CommitInfo) string {
 func (v *verifier) load(ctx context.Context, commit string) (*platform.Platform, error) {
 	snapshot, err := v.platform.At(ctx, commit)
 	if err != nil {
-		return nil, fmt.Errorf("find platform commit %s: %w", short(commit), err)
+		return nil, fmt.Errorf("find platform commit %s: %w", terminal.Short(commit), err)
 	}
 	p, err := v.loader.Load(snapshot)
 	if err != nil {
-		return nil, fmt.Errorf("load platform commit %s: %w", short(commit), err)
+		return nil, fmt.Errorf("load platform commit %s: %w", terminal.Short(commit), err)
 	}
 	p.Commit = commit
 	if p.Environments[v.environment] == nil {
-		return nil, fmt.Errorf("platform commit %s has no environment %s", short(commit), v.environment)
+		return nil, fmt.Errorf("platform commit %s has no environment %s", terminal.Short(commit), v.environment)
 	}
 	return p, nil
 }

@@ -6,13 +6,13 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"transom.dev/cmd/transom/internal/terminal"
 )
 
 // verifyOptions are the flags of verify.
 type verifyOptions struct {
 	output  output
-	client  client
-	in      platformDir
 	records records
 }
 
@@ -33,18 +33,12 @@ repository and a clone of the platform with its history, and no daemon.`,
 		Args: exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args[0]) },
 	}
-	o.records = records{client: &o.client, in: &o.in}
-	o.client.flag(cmd)
 	o.output.flag(cmd)
-	o.in.flag(cmd)
 	o.records.flag(cmd)
 	return cmd
 }
 
 func (o *verifyOptions) run(cmd *cobra.Command, what string) error {
-	if err := o.output.check(); err != nil {
-		return err
-	}
 	ctx := cmd.Context()
 	environment, commit, _ := strings.Cut(what, "@")
 	state, err := o.records.open(ctx, environment)
@@ -61,14 +55,14 @@ func (o *verifyOptions) run(cmd *cobra.Command, what string) error {
 	if err != nil {
 		return err
 	}
-	screen := newScreen(cmd.ErrOrStderr())
-	v := verifier{environment: environment, state: state, platform: platform, tell: func(line string) { screen.show(line) }}
+	screen := terminal.NewScreen(cmd.ErrOrStderr())
+	v := verifier{environment: environment, state: state, platform: platform, tell: func(line string) { screen.Show(line) }}
 	result, err := v.verify(ctx, commit)
-	screen.end()
+	screen.End()
 	if err != nil {
-		return fmt.Errorf("verify %s at %s: %w", environment, short(commit), err)
+		return fmt.Errorf("verify %s at %s: %w", environment, terminal.Short(commit), err)
 	}
-	if err := o.output.print(cmd.OutOrStdout(), result, result.text(painter(cmd.OutOrStdout()))); err != nil {
+	if err := o.output.print(cmd.OutOrStdout(), result, result.text(terminal.PaintFor(cmd.OutOrStdout()))); err != nil {
 		return err
 	}
 	if len(result.Differences) > 0 {
@@ -93,15 +87,15 @@ type difference struct {
 	Reason string `json:"reason"`
 }
 
-func (v *verified) text(p paint) func(io.Writer) {
+func (v *verified) text(p terminal.Paint) func(io.Writer) {
 	return func(w io.Writer) {
-		where := fmt.Sprintf("%s at %s", v.Environment, short(v.Commit))
+		where := fmt.Sprintf("%s at %s", v.Environment, terminal.Short(v.Commit))
 		if len(v.Differences) == 0 {
-			fmt.Fprintf(w, "%s %s: %s below clusters/ are, byte for byte, what its Release files name\n", p.green("✓"), where, count(v.Files, "file"))
+			fmt.Fprintf(w, "%s %s: %s below clusters/ are, byte for byte, what its Release files name\n", p.Green("✓"), where, terminal.Count(v.Files, "file"))
 		} else {
-			fmt.Fprintf(w, "%s %s: %d of %s below clusters/ not verified\n", p.red("✗"), where, len(v.Differences), count(v.Files, "file"))
+			fmt.Fprintf(w, "%s %s: %d of %s below clusters/ not verified\n", p.Red("✗"), where, len(v.Differences), terminal.Count(v.Files, "file"))
 		}
-		fmt.Fprintf(w, "  rendered with platform commit %s", short(v.Platform))
+		fmt.Fprintf(w, "  rendered with platform commit %s", terminal.Short(v.Platform))
 		if v.Earlier > 0 {
 			fmt.Fprintf(w, "; %d through the commit that brought their bytes", v.Earlier)
 		}

@@ -7,8 +7,11 @@ import (
 	"io"
 	"time"
 
+	"transom.dev/cmd/transom/internal/client"
+
 	"github.com/spf13/cobra"
 
+	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/reconciler/web"
 )
 
@@ -30,24 +33,19 @@ type verdict struct {
 func (o *statusOptions) follow(cmd *cobra.Command, team, request string) error {
 	ctx, cancel := context.WithTimeout(cmd.Context(), o.timeout)
 	defer cancel()
-	query := selection(team, request, o.environment)
-	if o.commit != "" {
-		query.Set("commit", o.commit)
-	}
-	screen := newScreen(cmd.ErrOrStderr())
-	w := waiting{started: time.Now(), tell: func(line string) { screen.show(line) }}
+	about := client.Selection{Team: team, Request: request, Environment: o.environment, Commit: o.commit}
+	screen := terminal.NewScreen(cmd.ErrOrStderr())
+	w := waiting{started: time.Now(), tell: func(line string) { screen.Show(line) }}
 	if request != "" {
 		w.named = team + "/" + request
 	}
-	err := w.until(ctx, func(ctx context.Context) (p web.Progress, err error) {
-		return p, o.client.get(ctx, "/api/v1/progress", query, &p)
-	})
-	screen.end()
+	err := w.until(ctx, func(ctx context.Context) (web.Progress, error) { return o.client.Progress(ctx, about) })
+	screen.End()
 	if err != nil {
 		return err
 	}
 	result := verdict{Progress: w.last, Seconds: time.Since(w.started).Seconds(), Reason: w.reason}
-	if err := o.output.print(cmd.OutOrStdout(), result, result.text(painter(cmd.OutOrStdout()))); err != nil {
+	if err := o.output.print(cmd.OutOrStdout(), result, result.text(terminal.PaintFor(cmd.OutOrStdout()))); err != nil {
 		return err
 	}
 	if !w.done {
@@ -114,7 +112,7 @@ func (w *waiting) see(p web.Progress, now time.Time) bool {
 	}
 	if w.named != "" && p.Instances == 0 {
 		if w.done = w.seen; !w.done {
-			w.reason = fmt.Sprintf("%s has no request %s at commit %s", p.Environment, w.named, short(p.Head))
+			w.reason = fmt.Sprintf("%s has no request %s at commit %s", p.Environment, w.named, terminal.Short(p.Head))
 		}
 		return true
 	}
@@ -165,9 +163,9 @@ func summary(p web.Progress) string {
 		if p.Head == "" {
 			return p.Environment + " is not reconciled yet"
 		}
-		return fmt.Sprintf("%s is at commit %s, not yet at %s", p.Environment, short(p.Head), short(p.Commit))
+		return fmt.Sprintf("%s is at commit %s, not yet at %s", p.Environment, terminal.Short(p.Head), terminal.Short(p.Commit))
 	}
-	text := fmt.Sprintf("%s: %d of %s healthy", p.Environment, p.Healthy, count(p.Total, "placement"))
+	text := fmt.Sprintf("%s: %d of %s healthy", p.Environment, p.Healthy, terminal.Count(p.Total, "placement"))
 	for _, list := range [][]web.Reason{p.Failed, p.Waiting} {
 		if len(list) > 0 {
 			return text + "; " + list[0].String()
@@ -177,23 +175,23 @@ func summary(p web.Progress) string {
 }
 
 // text prints the verdict for people.
-func (v verdict) text(p paint) func(io.Writer) {
+func (v verdict) text(p terminal.Paint) func(io.Writer) {
 	return func(out io.Writer) {
-		at := short(v.Commit)
+		at := terminal.Short(v.Commit)
 		if at == "" {
-			at = short(v.Head)
+			at = terminal.Short(v.Head)
 		}
 		switch {
 		case v.Reason == "":
 			fmt.Fprintf(out, "%s %s is live and healthy at commit %s: %s, after %.1f s\n",
-				p.green("✓"), v.Environment, at, count(v.Total, "placement"), v.Seconds)
+				p.Green("✓"), v.Environment, at, terminal.Count(v.Total, "placement"), v.Seconds)
 			return
 		case !v.Reconciled:
-			fmt.Fprintf(out, "%s %s: %s after %.0f s\n", p.red("✗"), summary(v.Progress), v.Reason, v.Seconds)
+			fmt.Fprintf(out, "%s %s: %s after %.0f s\n", p.Red("✗"), summary(v.Progress), v.Reason, v.Seconds)
 			return
 		default:
 			fmt.Fprintf(out, "%s %s is not healthy at commit %s: %s; %d of %s healthy after %.0f s\n",
-				p.red("✗"), v.Environment, at, v.Reason, v.Healthy, count(v.Total, "placement"), v.Seconds)
+				p.Red("✗"), v.Environment, at, v.Reason, v.Healthy, terminal.Count(v.Total, "placement"), v.Seconds)
 		}
 		for _, r := range v.Failed {
 			fmt.Fprintf(out, "  %s\n", r)

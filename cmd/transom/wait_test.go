@@ -115,7 +115,7 @@ func TestADaemonThatRestartsIsWaitedFor(t *testing.T) {
 		case calls == 1:
 			return web.Progress{Environment: "dev"}, nil
 		case calls < 10:
-			return web.Progress{}, absent{context.DeadlineExceeded}
+			return web.Progress{}, context.DeadlineExceeded
 		default:
 			return web.Progress{Environment: "dev", Reconciled: true, Done: true}, nil
 		}

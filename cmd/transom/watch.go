@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/reconciler/trigger"
 	"transom.dev/render"
 	"transom.dev/render/platform"
@@ -23,7 +24,7 @@ func (o *renderOptions) watch(ctx context.Context, dir string, stdout io.Writer)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return trigger.Directory(ctx, dir, func() { latch.Fire("saved") }) })
 	group.Go(func() error {
-		w := watched{options: o, dir: dir, out: stdout, paint: painter(stdout)}
+		w := watched{options: o, dir: dir, out: stdout, paint: terminal.PaintFor(stdout)}
 		for {
 			if _, err := latch.Wait(ctx); err != nil {
 				return nil // interrupted, which is how a watch ends
@@ -39,7 +40,7 @@ type watched struct {
 	options *renderOptions
 	dir     string
 	out     io.Writer
-	paint   paint
+	paint   terminal.Paint
 
 	loader   platform.Loader
 	renderer render.Renderer
@@ -51,7 +52,7 @@ type watched struct {
 func (w *watched) again() {
 	p, err := w.loader.Load(os.DirFS(w.dir))
 	if err != nil {
-		fmt.Fprintln(w.out, w.paint.red(err.Error()))
+		fmt.Fprintln(w.out, w.paint.Red(err.Error()))
 		return
 	}
 	states, changes := map[string]*render.State{}, []render.Change{}
@@ -62,21 +63,21 @@ func (w *watched) again() {
 		}
 		state, err := w.renderer.Render(p, name, &render.Base{})
 		if err != nil {
-			fmt.Fprintln(w.out, w.paint.red(err.Error()))
+			fmt.Fprintln(w.out, w.paint.Red(err.Error()))
 			return
 		}
 		states[name], next[name] = state, w.kept(p, state)
 		changed := since(w.states[name], next[name])
 		found, err := render.Plan(&render.Base{Files: files(w.states[name])}, &render.State{Environment: name, Changes: changed})
 		if err != nil {
-			fmt.Fprintln(w.out, w.paint.red(err.Error()))
+			fmt.Fprintln(w.out, w.paint.Red(err.Error()))
 			return
 		}
 		changes, dirty = append(changes, found...), dirty || len(changed) > 0
 	}
 	w.problems(p, states)
 	if w.states == nil {
-		fmt.Fprintf(w.out, "rendered %s; watching %s, Ctrl-C ends\n", count(len(next), "environment"), w.dir)
+		fmt.Fprintf(w.out, "rendered %s; watching %s, Ctrl-C ends\n", terminal.Count(len(next), "environment"), w.dir)
 	} else {
 		w.changes(slices.DeleteFunc(changes, func(c render.Change) bool { return !w.options.concerns(c) }))
 	}
@@ -130,14 +131,14 @@ func (o *renderOptions) concerns(c render.Change) bool {
 
 func (w *watched) changes(all []render.Change) {
 	if len(all) == 0 {
-		fmt.Fprintln(w.out, w.paint.faint("no object changes"))
+		fmt.Fprintln(w.out, w.paint.Faint("no object changes"))
 		return
 	}
 	environment := ""
 	for _, b := range folded(blocks(all)) {
 		if b.environment != environment {
 			environment = b.environment
-			fmt.Fprintln(w.out, w.paint.bold(environment))
+			fmt.Fprintln(w.out, w.paint.Bold(environment))
 		}
 		b.text(w.out, w.paint, true)
 	}
@@ -150,12 +151,12 @@ func (w *watched) problems(p *platform.Platform, states map[string]*render.State
 	for _, problem := range w.options.concerning(found) {
 		now = append(now, problem.String())
 		if !slices.Contains(w.said, problem.String()) {
-			fmt.Fprintln(w.out, w.paint.red(problem.String()))
+			fmt.Fprintln(w.out, w.paint.Red(problem.String()))
 		}
 	}
 	mended := slices.DeleteFunc(slices.Clone(w.said), func(s string) bool { return slices.Contains(now, s) })
 	if len(mended) > 0 {
-		fmt.Fprintln(w.out, w.paint.green(fmt.Sprintf("%s mended, %d left", count(len(mended), "Problem"), len(now))))
+		fmt.Fprintln(w.out, w.paint.Green(fmt.Sprintf("%s mended, %d left", terminal.Count(len(mended), "Problem"), len(now))))
 	}
 	w.said = now
 }
@@ -174,6 +175,6 @@ func (w *watched) write(states map[string]map[string][]byte) {
 		}
 	}
 	if err := w.options.deliver(rendered, named, w.out, io.Discard); err != nil {
-		fmt.Fprintln(w.out, w.paint.red(err.Error()))
+		fmt.Fprintln(w.out, w.paint.Red(err.Error()))
 	}
 }

@@ -7,10 +7,12 @@ import (
 	"path/filepath"
 	"strings"
 
+	"transom.dev/cmd/transom/internal/client"
+
 	"github.com/spf13/cobra"
 
+	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/reconciler/gitrepo"
-	"transom.dev/reconciler/status"
 	"transom.dev/render/platform"
 )
 
@@ -25,16 +27,22 @@ type past interface {
 // records finds the state repositories of environments: as the platform repository in a directory names them, or, away
 // from one, as the daemon does.
 type records struct {
-	client      *client
-	in          *platformDir
-	state       string // instead of both
+	client      client.Client
+	in          platformDir
+	state       string // URL or path, instead of both
 	credentials string
 }
 
 func (r *records) flag(cmd *cobra.Command) {
-	f := cmd.Flags()
-	f.StringVar(&r.state, "state", "", "URL or path of the environment's state repository; left out, as the platform says")
-	f.StringVar(&r.credentials, "git-credentials", "", "file with credentials for Git, by URL prefix")
+	r.flagsOfMany(cmd)
+	cmd.Flags().StringVar(&r.state, "state", "", "URL or path of the environment's state repository; left out, as the platform says")
+}
+
+// flagsOfMany are those of commands that may ask about several environments.
+func (r *records) flagsOfMany(cmd *cobra.Command) {
+	serverFlag(cmd, &r.client)
+	r.in.flag(cmd)
+	cmd.Flags().StringVar(&r.credentials, "git-credentials", "", "file with credentials for Git, by URL prefix")
 }
 
 // origins is a repository's past, and where it is.
@@ -91,8 +99,8 @@ func (r *records) find(ctx context.Context, environment string) (url, branch str
 
 // ask has the daemon say where a state repository is.
 func (r *records) ask(ctx context.Context, environment string, instead error) (url, branch string, err error) {
-	var s status.Status
-	if err := r.client.get(ctx, "/api/v1/status", selection("", "", environment), &s); err != nil {
+	s, err := r.client.Status(ctx, client.Selection{Environment: environment, Brief: true})
+	if err != nil {
 		return "", "", fmt.Errorf("%w\n%w", instead, err)
 	}
 	if len(s.Environments) == 0 {
@@ -142,10 +150,8 @@ func (r *records) platformPast(ctx context.Context) (origins, error) {
 			return origins{clonePast{checkout}, checkout.Origin()}, nil
 		}
 	}
-	var s status.Status
-	query := selection("", "", "")
-	query.Set("objects", "none")
-	if asked := r.client.get(ctx, "/api/v1/status", query, &s); asked != nil {
+	s, asked := r.client.Status(ctx, client.Selection{Brief: true})
+	if asked != nil {
 		return origins{}, fmt.Errorf("%w\n%w", err, asked)
 	}
 	p, err := openPast(ctx, s.Platform.URL, "main", r.credentials)
@@ -177,7 +183,7 @@ func findCommit(ctx context.Context, repo past, commit string) (string, error) {
 	for _, c := range log {
 		if strings.HasPrefix(c.Commit, commit) {
 			if found != "" {
-				return "", fmt.Errorf("commit %s is ambiguous: %s or %s", commit, short(found), short(c.Commit))
+				return "", fmt.Errorf("commit %s is ambiguous: %s or %s", commit, terminal.Short(found), terminal.Short(c.Commit))
 			}
 			found = c.Commit
 		}

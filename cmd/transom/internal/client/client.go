@@ -1,0 +1,131 @@
+// Package client asks a running daemon over HTTP.
+//
+// In come the daemon's URL and what is asked about; out comes the answer in the words of status and web, or an error that
+// tells apart that there is no daemon, Absent, from one that refuses, Refused. It only reads.
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"transom.dev/reconciler/status"
+	"transom.dev/reconciler/web"
+)
+
+// DefaultServer is where serve listens unless told otherwise.
+const DefaultServer = "http://127.0.0.1:7460"
+
+// patience bounds one question to the daemon.
+const patience = 30 * time.Second
+
+// A Client asks the daemon at a URL.
+type Client struct{ Server string }
+
+// A Selection is what is asked about. What is left out narrows nothing.
+type Selection struct {
+	Team, Request, Environment, Cluster string
+
+	Commit string // of the platform: how far it has come
+	Brief  bool   // status without the objects
+}
+
+func (s Selection) query() string {
+	q := url.Values{}
+	for name, value := range map[string]string{
+		"team": s.Team, "request": s.Request, "environment": s.Environment, "cluster": s.Cluster, "commit": s.Commit,
+	} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	if s.Brief {
+		q.Set("objects", "none")
+	}
+	return q.Encode()
+}
+
+// Absent says that there is no daemon, as opposed to one that cannot answer.
+type Absent struct{ error }
+
+// Refused is an answer of the daemon that is no success.
+type Refused struct {
+	Code    int // of HTTP
+	message string
+}
+
+func (r Refused) Error() string { return r.message }
+
+// Status asks where instances stand.
+func (c Client) Status(ctx context.Context, about Selection) (s status.Status, err error) {
+	return s, c.get(ctx, "/api/v1/status", about, &s)
+}
+
+// Progress asks how far a commit has come in an environment.
+func (c Client) Progress(ctx context.Context, about Selection) (p web.Progress, err error) {
+	return p, c.get(ctx, "/api/v1/progress", about, &p)
+}
+
+// Explain asks where an instance comes from.
+func (c Client) Explain(ctx context.Context, about Selection) (t web.Trace, err error) {
+	return t, c.get(ctx, "/api/v1/explain", about, &t)
+}
+
+// Events asks what happened, the oldest first, as far back as the daemon remembers.
+func (c Client) Events(ctx context.Context) (list []status.Event, err error) {
+	return list, c.get(ctx, "/api/v1/events", Selection{}, &list)
+}
+
+// get asks for a path and decodes the answer into v.
+func (c Client) get(ctx context.Context, path string, about Selection, v any) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	base, err := url.Parse(strings.TrimSuffix(c.Server, "/"))
+	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
+		return fmt.Errorf("--server %s: it is a URL such as %s", c.Server, DefaultServer)
+	}
+	base = base.JoinPath(path)
+	base.RawQuery = about.query()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base.String(), nil)
+	if err != nil {
+		return fmt.Errorf("ask %s: %w", c.Server, err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return c.unanswered(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusOK {
+		return refused(resp)
+	}
+	if err := json.NewDecoder(resp.Body).Decode(v); err != nil {
+		return fmt.Errorf("read the answer of %s: %w; is it a transom daemon?", base, err)
+	}
+	return nil
+}
+
+func (c Client) unanswered(err error) error {
+	var connecting *net.OpError
+	if errors.As(err, &connecting) && connecting.Op == "dial" {
+		return Absent{fmt.Errorf("no daemon at %s: start one with \"transom serve\", or set --server or TRANSOM_SERVER", c.Server)}
+	}
+	return fmt.Errorf("ask the daemon: %w", err)
+}
+
+func refused(resp *http.Response) error {
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // what is missing of it is not worth another error
+	var told struct {
+		Error string `json:"error"`
+	}
+	if json.Unmarshal(body, &told) != nil || told.Error == "" {
+		told.Error = fmt.Sprintf("%s answered %s; is it a transom daemon?", resp.Request.URL, resp.Status)
+	}
+	return Refused{resp.StatusCode, told.Error}
+}
