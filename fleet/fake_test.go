@@ -97,9 +97,13 @@ func (s *session) pass(ctx context.Context, in apply.Instance, observed bool) (a
 	if err := errors.Join(s.away, ctx.Err()); err != nil {
 		return apply.Result{}, err
 	}
+	if in.External && !in.Absent && s.held[in.Owner] != in.Revision {
+		return apply.Result{Health: apply.Unknown, Settled: true}, nil
+	}
 	if wrote := s.others[in.Owner]; !observed && !in.Absent && !in.Fetched.IsZero() && s.held[in.Owner] != in.Revision && wrote.After(in.Fetched) {
 		return apply.Result{Health: apply.Progressing, Doubted: true}, nil
 	}
+	observed = observed || in.External
 	if !observed {
 		delete(s.others, in.Owner)
 	}

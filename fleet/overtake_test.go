@@ -33,5 +33,5 @@ func (s realSite) overtake(o apply.Owner, value string) {
 		Manifests: configMap(o, value), Revision: revision(o, value),
 	})
 	require.NoError(s.t, err)
-	require.Len(s.t, result.Changes, 1, "%+v", result)
+	require.NotEmpty(s.t, result.Changes, "%+v", result)
 }

@@ -104,6 +104,19 @@ func suite(t *testing.T, open func(*testing.T) site) {
 			h.damage(web)
 			h.until(web, "1")
 		},
+		"what another agent applies is looked at": func(h *tour) {
+			web := h.owner("web")
+			require.NoError(h, h.fleet.Deploy(fleet.Target{
+				Environment: h.environment(), Commit: "c0ffee", Snapshot: commit(place(web, "1", "a")), Clusters: h.active(), External: true,
+			}))
+			require.Eventually(h, func() bool {
+				seen := h.seen(web)
+				return len(seen) > 0 && seen[len(seen)-1].Health == apply.Unknown && seen[len(seen)-1].Err == nil
+			}, patience, tick)
+			require.Empty(h, h.holds(web))
+			h.overtake(web, "1")
+			h.rested(web)
+		},
 		"what another daemon applied stays until a later fetch": func(h *tour) {
 			web := h.owner("web")
 			state := fleet.Target{

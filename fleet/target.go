@@ -29,6 +29,7 @@ type Target struct {
 	// commit was fetched again, because it may be of a later one; zero: nobody else applies states.
 	Fetched time.Time
 
+	External    bool // another agent applies the state: its objects are looked at, and not written
 	ReportDrift bool // what others change of an unchanged revision is only reported: Result.Drift
 }
 
@@ -46,6 +47,7 @@ type assignment struct {
 	fetched     time.Time
 	snapshot    Snapshot
 	cluster     Cluster
+	external    bool
 	reportDrift bool
 	files       *listing // of clusters/<cluster>
 	releases    *releases
@@ -76,7 +78,7 @@ func (t Target) read(before *contents) (map[string]*assignment, *contents, error
 		assigned[c.Name] = &assignment{
 			environment: t.Environment, snapshot: t.Snapshot,
 			state: apply.State{Sequence: t.Sequence, Commit: t.Commit}, fetched: t.Fetched,
-			cluster: c, reportDrift: t.ReportDrift, files: now.clusters[c.Name], releases: now.releases,
+			cluster: c, external: t.External, reportDrift: t.ReportDrift, files: now.clusters[c.Name], releases: now.releases,
 		}
 	}
 	return assigned, now, nil
@@ -158,7 +160,7 @@ func (a *assignment) instance(o apply.Owner) (apply.Instance, error) {
 	in := apply.Instance{
 		Owner: o, State: a.state, Fetched: a.fetched, Namespace: release.Clusters[a.cluster.Name].Namespace, Scope: release.Scope,
 		Health: release.Health, Ignore: release.Ignore, Deletion: release.Deletion, Adopt: release.Adopt,
-		ReportDrift: a.reportDrift,
+		External: a.external, ReportDrift: a.reportDrift,
 	}
 	if !a.places(o) {
 		in.Absent = true

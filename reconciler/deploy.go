@@ -27,7 +27,7 @@ func (r *Reconciler) deploy(ctx context.Context, p *platform.Platform, l *lane, 
 	}
 	return r.Fleet.Deploy(fleet.Target{
 		Environment: e.Name, Commit: h.ours.Commit, Sequence: int64(sequence), Fetched: h.fetched, Snapshot: h.ours,
-		Clusters: members(p, e, h), ReportDrift: e.Drift == "report",
+		Clusters: members(p, e, h), External: e.External, ReportDrift: e.Drift == "report",
 	})
 }
 
@@ -148,6 +148,8 @@ func placement(result fleet.Result) status.Placement {
 		p.Message = cmp.Or(p.Problems[0].Message, p.Message)
 	case result.Health == apply.Healthy:
 		p.Stage = status.Healthy
+	case result.Health == apply.Unknown:
+		p.Stage = status.Committed
 	}
 	return p
 }

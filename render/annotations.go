@@ -31,6 +31,8 @@ func misplaced(id objectID, annotations map[string]string, annotation string) st
 		if value != "first" {
 			return fmt.Sprintf("%q is not known; write first, or remove it: then the object goes once what replaces it is healthy", value)
 		}
+	case annotationDigest:
+		return "is Transom's own; remove it"
 	case annotationReplace:
 		switch {
 		case value != "true":

@@ -60,10 +60,14 @@ func renderKey(i *platform.Instance, in platform.Inputs) string {
 	for _, overlay := range i.Environment.Overlays {
 		overlays = append(overlays, overlay.Digest)
 	}
-	return platform.Digest(map[string]any{
+	depends := map[string]any{
 		"inputs":   in.Map(),
 		"offering": i.Offering.Name,
 		"version":  i.Version.Digest,
 		"overlays": overlays,
-	})
+	}
+	if i.Environment.External {
+		depends["signed"] = true
+	}
+	return platform.Digest(depends)
 }

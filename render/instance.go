@@ -218,6 +218,12 @@ func (p *pass) render(c *candidate, placed *placement) {
 		placed.warnings = unprefixed(kustomizationOf(c.instance.Version), sources, nodes)
 		c.add(placed.warnings...)
 	}
+	if p.environment.External {
+		if manifest, err = sign(manifest); err != nil {
+			c.report(kustomizationOf(c.instance.Version), "build", "%v", err)
+			return
+		}
+	}
 	placed.manifest, placed.revision = bytes.Clone(manifest), Revision(manifest) // without the room that its printer left
 	p.renderer.objects.put(placed.revision, idsOf(objects))
 }

@@ -77,8 +77,15 @@ func (p *pass) namespace(c *candidate, file string) ([]byte, []platform.Problem)
 	for _, overlay := range p.environment.Namespace.Components {
 		digests = append(digests, overlay.Dir, overlay.Digest)
 	}
-	made := p.renderer.namespaces.get(platform.Digest([]any{inputs, digests}), func() renderedNamespace {
+	external := p.environment.External
+	made := p.renderer.namespaces.get(platform.Digest([]any{inputs, digests, external}), func() renderedNamespace {
 		manifest, problems := p.buildNamespace(c.placements[i].namespace, c.key().Team, inputs)
+		if external && len(problems) == 0 {
+			var err error
+			if manifest, err = sign(manifest); err != nil {
+				problems = []platform.Problem{buildProblem(p.environment.File, err)}
+			}
+		}
 		return renderedNamespace{manifest, problems}
 	})
 	if len(made.problems) > 0 {

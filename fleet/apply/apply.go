@@ -17,6 +17,11 @@ func (p *pass) enter(ctx context.Context) error {
 	if p.hindered(p.around) != "" {
 		return nil
 	}
+	return p.enlist(ctx)
+}
+
+// enlist has the inventory list all that is desired.
+func (p *pass) enlist(ctx context.Context) error {
 	var missing []Object
 	for _, d := range p.objects {
 		if !p.listed[d.object] {

@@ -37,11 +37,13 @@ func (p *pass) health(ctx context.Context, d *desired) (Health, string, error) {
 	case d.fault != "":
 		return Failed, d.fault, nil
 	case l == nil:
-		return Progressing, "not applied", nil
+		health, message := p.behind("not applied")
+		return health, message, nil
 	case l.deleting:
 		return Progressing, "is being deleted", nil
 	case l.digest != d.digest:
-		return Progressing, "the cluster has another revision of it", nil
+		health, message := p.behind("the cluster has another revision of it")
+		return health, message, nil
 	case !wantsWhole(d.gvk.GroupKind()):
 		return Healthy, "", nil
 	case !l.seen():

@@ -73,6 +73,10 @@ type Instance struct {
 	Deletion platform.Deletion
 	Adopt    bool // refused as a Problem: adoption does not act yet
 
+	// External says that another agent applies the manifests, whose objects then carry their digest themselves. Only the
+	// inventory and the values of generated Secrets are written.
+	External bool
+
 	// ReportDrift leaves fields that others took as they are while the object itself shall not change, and names them
 	// in Result.Drift. An object that is gone is made again all the same: it cannot be told from one that never was.
 	ReportDrift bool

@@ -48,7 +48,7 @@ func (p *pass) look(ctx context.Context) error {
 func (p *pass) find(ctx context.Context, d *desired) error {
 	err := p.see(ctx, d)
 	if err == nil && d.live != nil && !p.owns(d) {
-		d.fault = foreign(d)
+		p.disown(d)
 	}
 	return err
 }
@@ -56,9 +56,18 @@ func (p *pass) find(ctx context.Context, d *desired) error {
 func (p *pass) findAround(ctx context.Context, d *desired) error {
 	err := p.see(ctx, d)
 	if err == nil && d.live != nil && !d.live.belongs(Owner{Environment: p.in.Environment, Team: p.in.Team}) {
-		d.fault = foreign(d)
+		p.disown(d)
 	}
 	return err
+}
+
+// disown refuses what is somebody else's. Where another agent applies, that is its to decide: it has not applied ours yet.
+func (p *pass) disown(d *desired) {
+	if p.in.External {
+		d.live = nil
+		return
+	}
+	d.fault = foreign(d)
 }
 
 func (p *pass) see(ctx context.Context, d *desired) error {
@@ -126,10 +135,9 @@ func (p *pass) waitFor(d *desired) {
 		kind += "." + d.object.Group
 	}
 	d.again = true
-	d.status = ObjectStatus{
-		Object: d.object, Health: Progressing,
-		Message: fmt.Sprintf("waiting for a CRD: the cluster serves no %s in version %s", kind, d.gvk.Version),
-	}
+	d.status = ObjectStatus{Object: d.object}
+	d.status.Health, d.status.Message = p.behind(fmt.Sprintf("waiting for a CRD: the cluster serves no %s in version %s",
+		kind, d.gvk.Version))
 	p.await(p.in.Owner)
 	p.begin(p.arrivals.stream)
 }

@@ -48,6 +48,7 @@ type desired struct {
 	gvk     schema.GroupVersionKind
 	content map[string]any // with the digest annotation
 	digest  string
+	signed  string   // the digest that the manifest carries, as where another agent applies it
 	rank    int      // place in the order of kinds
 	step    int      // place in the instance's own order
 	keys    []string // of a generated Secret
@@ -121,6 +122,7 @@ func newDesired(u *unstructured.Unstructured) *desired {
 	if annotations == nil {
 		annotations = map[string]string{}
 	}
+	d.signed = annotations[digestAnnotation]
 	annotations[digestAnnotation] = d.digest
 	u.SetAnnotations(annotations)
 	return d

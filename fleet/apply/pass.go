@@ -62,7 +62,13 @@ func (p *pass) run(ctx context.Context) error {
 	if err := p.look(ctx); err != nil {
 		return fmt.Errorf("look at what is there: %w", err)
 	}
-	if p.stopped() || !p.write || p.doubts() {
+	if p.stopped() || !p.write {
+		return p.judge(ctx, p.all())
+	}
+	if p.in.External {
+		return p.follow(ctx)
+	}
+	if p.doubts() {
 		return p.judge(ctx, p.all())
 	}
 	if err := p.retireFirst(ctx); err != nil {

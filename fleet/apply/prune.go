@@ -200,7 +200,7 @@ func (p *pass) retireOne(ctx context.Context, o Object) (outcome, string, error)
 	case p.spares(o, there):
 		return letGo, "it may hold what cannot be made again; it is pruned only with deletion: delete and the annotation " +
 			pruneAnnotation + `: "true"`, nil
-	case there.deleting:
+	case there.deleting || p.in.External:
 		return pending, "", nil
 	}
 	return p.remove(ctx, k, o, there, metav1.DeletePropagationBackground)

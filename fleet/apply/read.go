@@ -44,6 +44,11 @@ func (p *pass) decode(what string, manifests []byte) []*desired {
 	if err != nil {
 		p.refuse("the %s of the state repository cannot be read: %v", what, err)
 	}
+	for _, d := range all {
+		if p.in.External && d.signed != "" {
+			d.digest = d.signed
+		}
+	}
 	return all
 }
 

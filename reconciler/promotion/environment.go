@@ -248,6 +248,9 @@ func (p *Pass) environmentGroup() string {
 	if p.lazy.group == "" {
 		e := p.view.Environment
 		puts := map[string]any{"values": e.Values, "overlays": digests(e.Overlays), "namespace": digests(e.Namespace.Components)}
+		if e.External {
+			puts["external"] = true
+		}
 		if e.Namespace.Name != nil {
 			puts["name"] = e.Namespace.Name.Source
 		}

@@ -137,15 +137,6 @@ func (d *document) warn(field, rule, format string, args ...any) {
 // notYet is the rule of what is loaded, validated and listed only.
 const notYet = "does-not-act-yet"
 
-// doesNotActYet warns of each field that is set but changes nothing in this release of Transom.
-func (d *document) doesNotActYet(fields ...string) {
-	for _, f := range fields {
-		if d.has(f) {
-			d.warn(f, notYet, "is checked, but does not act yet")
-		}
-	}
-}
-
 func (d *document) report(at *yaml.Node, field, rule, message string) {
 	d.add(d.make(at, field, rule, message))
 }

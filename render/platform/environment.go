@@ -80,12 +80,11 @@ func decodeEnvironment(d *document, name string, overlays map[string][]*file) *E
 		e.PromotesFrom = s.PromotesFrom
 		e.gates(d, s)
 		e.rollout(d, s.Rollout)
-		e.Drift, e.Apply = or(s.Drift, "correct"), or(s.Apply, "server-side")
+		e.Drift, e.External = or(s.Drift, "correct"), s.Apply == "external"
 		e.DeletionLimit = DeletionLimit{
 			Instances: d.count("spec.deletionLimit.instances", s.DeletionLimit.Instances, 5),
 			Percent:   d.count("spec.deletionLimit.percent", s.DeletionLimit.Percent, 20),
 		}
-		e.notYet(d)
 	}
 	d.name(name, maxLabel)
 	e.Broken = d.broken()
@@ -173,13 +172,6 @@ func (e *Environment) rollout(d *document, s rolloutSpec) {
 			MaxConcurrent: d.share(field+".maxConcurrent", w.MaxConcurrent, ""),
 			Soak:          d.duration(field+".soak", w.Soak, 0),
 		})
-	}
-}
-
-// notYet warns of what this release of Transom reads and does not do.
-func (e *Environment) notYet(d *document) {
-	if e.Apply == "external" {
-		d.doesNotActYet("spec.apply")
 	}
 }
 

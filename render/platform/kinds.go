@@ -178,7 +178,7 @@ type Environment struct {
 	Rollout       Rollout
 	Drift         string // correct or report
 	DeletionLimit DeletionLimit
-	Apply         string // server-side or external
+	External      bool // another agent applies the state
 
 	// Broken says that the file or an overlay has a Problem: the environment keeps all it has.
 	Broken bool
