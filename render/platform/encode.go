@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-
-	"go.yaml.in/yaml/v2"
 )
 
 // record is the shape of the files that Transom writes into state repositories.
@@ -32,7 +30,7 @@ func encode(kind string, metadata map[string]string, spec any) []byte {
 	plain, err := generic(record{APIVersion, kind, metadata, spec})
 	if err == nil {
 		var out []byte
-		if out, err = yaml.Marshal(plain); err == nil {
+		if out, err = marshalYAML(plain.(map[string]any)); err == nil {
 			return out
 		}
 	}

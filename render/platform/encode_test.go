@@ -3,6 +3,8 @@ package platform_test
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -69,6 +71,81 @@ func TestRecordsAreWrittenAsKubernetesWritesYAML(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.Equal(t, string(want), string(odd.Encode()))
+}
+
+// TestPlainRecordsAreWrittenAsKubernetesWritesYAML over random values, of which most have nothing out of the ordinary.
+func TestPlainRecordsAreWrittenAsKubernetesWritesYAML(t *testing.T) {
+	random := rand.New(rand.NewPCG(5, 9))
+	alphabets := []string{"abz", "ab19-", "0123456789", "0129.", "aB0.-/:_@", "0afe.+-", "a_-.A10", "yesno", "truefalsn", "ab c#:-\"'", "a,={}[]&*!|>%`~?\\"}
+	word := func() string {
+		alphabet := alphabets[random.IntN(4)]
+		if random.IntN(40) == 0 {
+			alphabet = alphabets[random.IntN(len(alphabets))]
+		}
+		text := make([]byte, random.IntN(9))
+		if random.IntN(200) == 0 {
+			text = make([]byte, 90+random.IntN(80))
+		}
+		for i := range text {
+			text[i] = alphabet[random.IntN(len(alphabet))]
+		}
+		return string(text)
+	}
+	var value func(depth int) any
+	value = func(depth int) any {
+		switch n := random.IntN(14); {
+		case n < 3 && depth > 0:
+			fields := map[string]any{}
+			for range random.IntN(5) {
+				fields[word()] = value(depth - 1)
+			}
+			return fields
+		case n == 3 && depth > 0:
+			items := []any{}
+			for range random.IntN(4) {
+				items = append(items, value(depth-1))
+			}
+			return items
+		case n == 4:
+			return random.Int64() >> random.IntN(64)
+		case n == 5:
+			return random.IntN(2) == 0
+		case n == 6 && random.IntN(9) == 0:
+			return nil
+		case n == 7 && random.IntN(9) == 0:
+			return random.Float64()
+		}
+		return word()
+	}
+	for range 20_000 {
+		record := &platform.Release{Outputs: map[string]any{word(): value(3), word(): value(2), "c" + word(): value(1)}}
+		got := string(record.Encode())
+		require.Equal(t, got, string(record.Encode()))
+		want := ""
+		for range 300 { // the library has several orders for some keys
+			data, err := yaml.Marshal(map[string]any{
+				"apiVersion": platform.APIVersion, "kind": "Release", "metadata": map[string]string{"name": "", "team": ""}, "spec": record,
+			})
+			require.NoError(t, err)
+			if want = string(data); want == got {
+				break
+			}
+		}
+		require.Equal(t, want, got)
+	}
+}
+
+// TestKeysHaveOneOrder where the library's comparison goes in a circle.
+func TestKeysHaveOneOrder(t *testing.T) {
+	keys := []string{"9", "10a", "1a", "20c", "2b", "3", "b", "a9", "a10", "a1b", "-"}
+	want := slices.Clone(keys)
+	platform.SortYAMLKeys(want)
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 100 {
+		random.Shuffle(len(keys), func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
+		platform.SortYAMLKeys(keys)
+		require.Equal(t, want, keys)
+	}
 }
 
 func TestReleaseSurvivesItsFile(t *testing.T) {

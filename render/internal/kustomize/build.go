@@ -17,13 +17,13 @@ import (
 // unlocked against those who read it. Filled, it is never written again: Guard lets no kustomization set another.
 var loadSchema = sync.OnceFunc(func() { openapi.Schema() })
 
-// Build returns what `kustomize build` prints for the wrapper. It may be called concurrently.
+// Build returns what `kustomize build` prints for the wrapper, in always the same order. It may be called concurrently.
 func Build(w Wrapper) ([]byte, error) {
 	result, err := accumulate(w)
 	if err != nil {
 		return nil, err
 	}
-	return result.AsYaml()
+	return printAll(result)
 }
 
 // accumulate lays the wrapper and its trees out in memory and has Kustomize build it.

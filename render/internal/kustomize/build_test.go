@@ -204,6 +204,33 @@ func TestKustomizePrintsOneCharacterAsAnother(t *testing.T) {
 	}
 }
 
+// TestKeysArePrintedInOneOrder: Kustomize prints some in an order that differs from build to build, because it compares
+// them in a circle. Ours is always the same one of its orders.
+func TestKeysArePrintedInOneOrder(t *testing.T) {
+	w := wrapper(map[string]any{"parameters": map[string]any{"value": "x"}}, tree(map[string]string{
+		"kustomization.yaml": component + "resources: [a.yaml]\n" +
+			"replacements: [{source: {kind: Inputs, fieldPath: parameters.value}, targets: [{select: {kind: ConfigMap}, fieldPaths: [data.9f]}]}]\n",
+		"a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {1a: a, 9f: b, 10ab: c, 20c: d, 2b: e}\n",
+	}))
+	first, err := kustomize.Build(w)
+	require.NoError(t, err)
+	program := kustomize.Compile(w)
+	for range 20 {
+		again, err := kustomize.Build(w)
+		require.NoError(t, err)
+		require.Equal(t, string(first), string(again))
+		compiled, err := program.Build(w)
+		require.NoError(t, err)
+		require.Equal(t, string(first), string(compiled))
+	}
+	others := map[string]bool{}
+	for range 200 {
+		others[string(onDisk(t, w))] = true
+	}
+	require.Contains(t, others, string(first))
+	require.Greater(t, len(others), 1, "Kustomize has one order by now; so may we, without a sort of our own")
+}
+
 // TestInputsAreLiteral reads the Inputs object back: every string as it was, every key, every type.
 func TestInputsAreLiteral(t *testing.T) {
 	inputs := map[string]any{

@@ -169,9 +169,10 @@ func sameAfterwards(value, written *yaml.Node) bool {
 //
 // U+0085 is the one character that is not. Every YAML library on the way escapes it, but Kustomize prints an object by
 // writing it as JSON, and sigs.k8s.io/yaml reads that JSON with a YAML parser: to it U+0085 inside quotes is a line break,
-// folded to a space, while Go's JSON escapes U+2028 and U+2029 and not U+0085. No style and no tag reaches that place. A
-// stand-in character that is exchanged afterwards would, but then what is committed is not what "kustomize build" makes
-// of the wrapper, and the hash suffix of a generated ConfigMap is one of other content. So such text is refused, whole.
+// folded to a space, while Go's JSON escapes U+2028 and U+2029 and not U+0085. No style and no tag reaches that place. To
+// escape it ourselves there, or to exchange a stand-in afterwards, would carry it; but then what is committed is not what
+// "kustomize build" makes of the wrapper, and whoever holds the two against each other finds them different for good. So
+// such text is refused, whole.
 func readable(text string) bool {
 	printed, err := k8syaml.Marshal([]string{text})
 	if err != nil {

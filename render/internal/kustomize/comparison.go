@@ -10,7 +10,6 @@ import (
 
 	"sigs.k8s.io/kustomize/api/resmap"
 	kyaml "sigs.k8s.io/kustomize/kyaml/yaml"
-	"sigs.k8s.io/yaml"
 )
 
 // newTemplate finds out how the results of probes depend on their markers. The error says what depends on them in a
@@ -226,7 +225,7 @@ func (c *comparison) document(tokens any, object *kyaml.RNode) (*document, error
 	if err != nil {
 		return nil, err
 	}
-	printed, err := yaml.JSONToYAML(content)
+	printed, err := printJSON(content)
 	if err != nil {
 		return nil, err
 	}

@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	kyaml "sigs.k8s.io/kustomize/kyaml/yaml"
-	"sigs.k8s.io/yaml"
 )
 
 // A template is what Kustomize prints for every instance of one shape, with gaps where their values go.
@@ -151,7 +150,7 @@ func (d *document) reprint(out []byte, f *facts, values []value) ([]byte, error)
 	if err != nil {
 		return nil, err
 	}
-	printed, err := yaml.JSONToYAML(content)
+	printed, err := printJSON(content)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,64 @@
+package kustomize
+
+import (
+	"bytes"
+	"fmt"
+
+	"go.yaml.in/yaml/v2"
+	"sigs.k8s.io/kustomize/api/resmap"
+
+	"transom.dev/render/platform"
+)
+
+// printAll prints objects as Kustomize does, but always in the same one of its orders.
+func printAll(objects resmap.ResMap) ([]byte, error) {
+	var out bytes.Buffer
+	for n, object := range objects.Resources() {
+		content, err := object.MarshalJSON()
+		if err != nil {
+			return nil, fmt.Errorf("print %s: %w", object.CurId(), err)
+		}
+		printed, err := printJSON(content)
+		if err != nil {
+			return nil, fmt.Errorf("print %s: %w", object.CurId(), err)
+		}
+		if n > 0 {
+			out.WriteString("---\n")
+		}
+		out.Write(printed)
+	}
+	return out.Bytes(), nil
+}
+
+// printJSON prints an object as sigs.k8s.io/yaml does, which Kustomize prints with: there, some keys come in an order
+// that differs from one time to the next.
+func printJSON(content []byte) ([]byte, error) {
+	var object yaml.MapSlice
+	if err := yaml.Unmarshal(content, &object); err != nil {
+		return nil, err
+	}
+	return yaml.Marshal(ordered(object))
+}
+
+// ordered sorts maps at any depth.
+func ordered(value any) any {
+	switch v := value.(type) {
+	case yaml.MapSlice:
+		keys, values := make([]string, len(v)), make(map[string]any, len(v))
+		for i, item := range v {
+			keys[i], _ = item.Key.(string) // as all keys of JSON are
+			values[keys[i]] = ordered(item.Value)
+		}
+		platform.SortYAMLKeys(keys)
+		sorted := make(yaml.MapSlice, len(v))
+		for i, key := range keys {
+			sorted[i] = yaml.MapItem{Key: key, Value: values[key]}
+		}
+		return sorted
+	case []any:
+		for i := range v {
+			v[i] = ordered(v[i])
+		}
+	}
+	return value
+}

@@ -1,0 +1,73 @@
+package platform
+
+import (
+	"slices"
+	"sort"
+	"unicode"
+)
+
+// SortYAMLKeys sorts the keys of a map as go.yaml.in/yaml/v2 prints them, which Kustomize prints with: digits by the
+// number that they are, and letters behind all else. By that, 1a is before 9, 9 before 10a, and 10a before 1a, so that
+// the library prints such keys in an order that depends on how they lie in memory. Here it is always the same one of
+// the orders that the library comes to.
+func SortYAMLKeys(keys []string) {
+	slices.Sort(keys)
+	sort.Sort(yamlKeys(keys))
+}
+
+type yamlKeys []string
+
+func (k yamlKeys) Len() int           { return len(k) }
+func (k yamlKeys) Swap(i, j int)      { k[i], k[j] = k[j], k[i] }
+func (k yamlKeys) Less(i, j int) bool { return yamlKeyLess([]rune(k[i]), []rune(k[j])) }
+
+// yamlKeyLess compares as the library does.
+func yamlKeyLess(a, b []rune) bool {
+	i := 0
+	for i < len(a) && i < len(b) && a[i] == b[i] {
+		i++
+	}
+	if i == len(a) || i == len(b) {
+		return len(a) < len(b)
+	}
+	switch first, second := unicode.IsLetter(a[i]), unicode.IsLetter(b[i]); {
+	case first && second:
+		return a[i] < b[i]
+	case first || second:
+		return second
+	}
+	var leading int64
+	if a[i] == '0' || b[i] == '0' {
+		leading = withinNumber(a[:i])
+	}
+	aEnd, aNumber := number64(a, i, leading)
+	bEnd, bNumber := number64(b, i, leading)
+	switch {
+	case aNumber != bNumber:
+		return aNumber < bNumber
+	case aEnd != bEnd:
+		return aEnd < bEnd
+	}
+	return a[i] < b[i]
+}
+
+// withinNumber is 1 where what was before is a number that a zero would go on with.
+func withinNumber(before []rune) int64 {
+	for _, r := range slices.Backward(before) {
+		if !unicode.IsDigit(r) {
+			break
+		}
+		if r != '0' {
+			return 1
+		}
+	}
+	return 0
+}
+
+// number64 reads the digits from i on, and says where they end.
+func number64(key []rune, i int, n int64) (end int, number int64) {
+	for ; i < len(key) && unicode.IsDigit(key[i]); i++ {
+		n = n*10 + int64(key[i]-'0')
+	}
+	return i, n
+}
