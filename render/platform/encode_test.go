@@ -76,7 +76,7 @@ func TestRecordsAreWrittenAsKubernetesWritesYAML(t *testing.T) {
 // TestPlainRecordsAreWrittenAsKubernetesWritesYAML over random values, of which most have nothing out of the ordinary.
 func TestPlainRecordsAreWrittenAsKubernetesWritesYAML(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 9))
-	alphabets := []string{"abz", "ab19-", "0123456789", "0129.", "aB0.-/:_@", "0afe.+-", "a_-.A10", "yesno", "truefalsn", "ab c#:-\"'", "a,={}[]&*!|>%`~?\\"}
+	alphabets := []string{"aB_z", "ab19-", "0123456789", "0129.", "aB0.-/:_@", "0afe.+-", "a_-.A10", "yesno", "truefalsn", "ab c#:-\"'", "a,={}[]&*!|>%`~?\\"}
 	word := func() string {
 		alphabet := alphabets[random.IntN(4)]
 		if random.IntN(40) == 0 {
@@ -117,7 +117,7 @@ func TestPlainRecordsAreWrittenAsKubernetesWritesYAML(t *testing.T) {
 		}
 		return word()
 	}
-	for range 20_000 {
+	for range 10_000 {
 		record := &platform.Release{Outputs: map[string]any{word(): value(3), word(): value(2), "c" + word(): value(1)}}
 		got := string(record.Encode())
 		require.Equal(t, got, string(record.Encode()))
