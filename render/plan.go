@@ -12,7 +12,8 @@ import (
 
 	"github.com/pmezard/go-difflib/difflib"
 	"k8s.io/apimachinery/pkg/runtime"
-	"sigs.k8s.io/yaml"
+
+	"transom.dev/render/platform"
 )
 
 // An Action is what a change does to an object.
@@ -231,7 +232,7 @@ func mask(d, other document, differs string) string {
 			}
 		}
 	}
-	masked, err := yaml.Marshal(object)
+	masked, err := platform.MarshalYAML(object)
 	if err != nil {
 		return "(a Secret that cannot be written)\n"
 	}

@@ -1,6 +1,7 @@
 package render_test
 
 import (
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -57,6 +58,13 @@ func TestPlanShowsNoSecretValue(t *testing.T) {
 	require.Len(t, changes, 1)
 	require.Equal(t, "@@ -1,9 +1,9 @@\n apiVersion: v1\n data:\n-  old: '***'\n+  old: '*** (differs)'\n   same: '***'\n"+
 		" kind: Secret\n metadata:\n   name: s\n stringData:\n-  text: '***'\n+  text: '*** (differs)'\n", changes[0].Diff)
+
+	circle := &render.Base{Files: fstest.MapFS{file: {Data: []byte(head + "data: {1a: YQ==, 9f: YQ==, 10ab: YQ==}\n")}}}
+	for range 30 { // keys that the YAML library prints in one order or another
+		changes, err := render.Plan(circle, &render.State{Changes: map[string][]byte{file: []byte(head + "data: {1a: YQ==, 9f: YQ==, 10ab: Yg==}\n")}})
+		require.NoError(t, err)
+		require.Equal(t, 1, strings.Count(changes[0].Diff, "\n-"), changes[0].Diff)
+	}
 
 	removed, err := render.Plan(base, &render.State{Changes: map[string][]byte{file: nil}})
 	require.NoError(t, err)

@@ -30,7 +30,7 @@ func encode(kind string, metadata map[string]string, spec any) []byte {
 	plain, err := generic(record{APIVersion, kind, metadata, spec})
 	if err == nil {
 		var out []byte
-		if out, err = marshalYAML(plain.(map[string]any)); err == nil {
+		if out, err = MarshalYAML(plain.(map[string]any)); err == nil {
 			return out
 		}
 	}

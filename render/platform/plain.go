@@ -7,11 +7,11 @@ import (
 	"go.yaml.in/yaml/v2"
 )
 
-// marshalYAML writes a value made of JSON's types as go.yaml.in/yaml/v2 does, in always the same order. Nearly all of a record is plain: names,
+// MarshalYAML writes a value made of JSON's types as go.yaml.in/yaml/v2 does, in always the same order. Nearly all of a record is plain: names,
 // digests, versions and quantities, for each of which the library's emitter copies hundreds of bytes. That is written
 // here, as far as nobody could doubt how the library writes it; where one key or text is out of the ordinary, the library
 // writes the whole record. A test holds the two against each other.
-func marshalYAML(v map[string]any) ([]byte, error) {
+func MarshalYAML(v map[string]any) ([]byte, error) {
 	w := plainWriter{out: make([]byte, 0, 1<<10)}
 	if w.mapping(v, 0); !w.odd && len(v) > 0 {
 		return w.out, nil
