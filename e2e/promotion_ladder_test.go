@@ -43,7 +43,8 @@ var (
 func (l *ladder) saw(cluster, request string) (was []string) {
 	for _, s := range l.sightings(cluster, request) {
 		was = append(was, s.what)
-		// A daemon that has not fetched yet may write back, for one pass, what the other one has just replaced.
+		// What was on its way to the cluster when the other daemon went on comes after that, and so does an object which a
+		// daemon finds gone and has not fetched yet that it shall be. Either lasts for one pass.
 		if n := len(was); l.twins && n >= 4 && slices.Equal(was[n-4:n-2], was[n-2:]) {
 			was = was[:n-2]
 		}
@@ -199,6 +200,9 @@ func (l *ladder) sound() {
 	}
 	for _, cluster := range everyCluster {
 		for _, request := range l.everyRequest() {
+			if late := len(l.sightings(cluster, request)) - len(l.saw(cluster, request)); late > 0 {
+				l.t.Logf("%d times %s saw of %s what was over: %+v", late/2, cluster, request, l.sightings(cluster, request))
+			}
 			rest := l.committed(cluster, request)
 			for _, was := range l.saw(cluster, request) {
 				at := slices.Index(rest, was)

@@ -45,6 +45,7 @@ var scenarios = []scenario{
 var lives = []scenario{
 	{"two daemons", oneShop, withTwin(happyPath)},
 	{"two daemons and a bad version", oneShop, withTwin(badInCanary)},
+	{"two daemons and a removal", twoShops, withTwin(removal)},
 	{"soak survives restarts", oneShop, soakSurvivesRestarts},
 	{"data deleted", oneShop, dataDeleted},
 }
