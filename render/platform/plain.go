@@ -121,7 +121,7 @@ func (w *plainWriter) text(s string) {
 	switch {
 	case plainWord(s) || plainVersion(s):
 		w.out = append(w.out, s...)
-	case s != "" && strings.Trim(s, "0123456789") == "":
+	case digits(s) > 0 && strings.Trim(s, "0123456789.") == "": // with one point at most
 		w.out = append(append(append(w.out, '"'), s...), '"') // it would be a number
 	default:
 		w.odd = w.odd || !w.quoted(s)
