@@ -1,6 +1,7 @@
 package kustomize_test
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -8,6 +9,7 @@ import (
 	"sync"
 	"testing"
 	"testing/fstest"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/tools/txtar"
@@ -204,6 +206,34 @@ func TestKustomizePrintsOneCharacterAsAnother(t *testing.T) {
 	}
 }
 
+// TestPrintsAsKustomizeDoes whatever text, numbers and structures there are.
+func TestPrintsAsKustomizeDoes(t *testing.T) {
+	texts := map[string]any{}
+	for n, text := range hostile {
+		if utf8.ValidString(text) && !strings.ContainsAny(text, "\u0000\u007f\u0085") {
+			texts[fmt.Sprintf("k%c%c", 'a'+n/26, 'a'+n%26)] = text
+		}
+	}
+	numbers := []any{0, -1, 1.5, 1e300, 1e-7, 123456789012345678, nil, true, []any{}, map[string]any{}, []any{[]any{1, "1"}, map[string]any{"a": []any{}}}}
+	thing, err := yaml.Marshal(map[string]any{
+		"apiVersion": "example.com/v1", "kind": "Thing", "metadata": map[string]any{"name": "a", "annotations": map[string]any{"b": "y"}},
+		"spec": map[string]any{"texts": texts, "numbers": numbers, "a10": 1, "a9": 2, "a": 3, "A": 4, "é": 5, "_": 6},
+	})
+	require.NoError(t, err)
+	w := wrapper(nil, tree(map[string]string{
+		"kustomization.yaml": component + "resources: [a.yaml, b.yaml]\n", "a.yaml": string(thing),
+		"b.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: b}\n",
+	}))
+	require.Equal(t, string(onDisk(t, w)), string(build(t, w)))
+}
+
+func build(t *testing.T, w kustomize.Wrapper) []byte {
+	t.Helper()
+	out, err := kustomize.Build(w)
+	require.NoError(t, err)
+	return out
+}
+
 // TestKeysArePrintedInOneOrder: Kustomize prints some in an order that differs from build to build, because it compares
 // them in a circle. Ours is always the same one of its orders.
 func TestKeysArePrintedInOneOrder(t *testing.T) {
@@ -212,13 +242,9 @@ func TestKeysArePrintedInOneOrder(t *testing.T) {
 			"replacements: [{source: {kind: Inputs, fieldPath: parameters.value}, targets: [{select: {kind: ConfigMap}, fieldPaths: [data.9f]}]}]\n",
 		"a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {1a: a, 9f: b, 10ab: c, 20c: d, 2b: e}\n",
 	}))
-	first, err := kustomize.Build(w)
-	require.NoError(t, err)
-	program := kustomize.Compile(w)
+	first, program := build(t, w), kustomize.Compile(w)
 	for range 20 {
-		again, err := kustomize.Build(w)
-		require.NoError(t, err)
-		require.Equal(t, string(first), string(again))
+		require.Equal(t, string(first), string(build(t, w)))
 		compiled, err := program.Build(w)
 		require.NoError(t, err)
 		require.Equal(t, string(first), string(compiled))

@@ -176,6 +176,8 @@ func TestFeaturesAlone(t *testing.T) {
 					}
 					if i == 0 && why != nil {
 						fallsBack(t, p, instance.of(w))
+					} else if i == 0 {
+						require.Equal(t, string(onDisk(t, instance.of(w))), string(build(t, instance.of(w))))
 					}
 					if len(w.Trees) > 1 && i == 2 || f.adds["replacements"] == nil && i == 3 {
 						break
