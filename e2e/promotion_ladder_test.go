@@ -264,16 +264,16 @@ func (l *ladder) inventory(cluster, request string) (*corev1.ConfigMap, error) {
 	return l.client(cluster).CoreV1().ConfigMaps("transom-system").Get(l.t.Context(), name, metav1.GetOptions{})
 }
 
-// checkpoint is the soak that a cluster remembers of a request.
+// checkpoint is the soak that a cluster remembers of what a request is there by now.
 func (l *ladder) checkpoint(cluster, request string) time.Duration {
 	l.t.Helper()
 	inventory, err := l.inventory(cluster, request)
 	require.NoError(l.t, err)
-	_, figure, _ := strings.Cut(inventory.Annotations["transom.dev/soaked"], " ")
-	soaked, err := time.ParseDuration(figure)
-	if figure == "" {
+	revision, figure, _ := strings.Cut(inventory.Annotations["transom.dev/soaked"], " ")
+	if revision != l.record(environmentOf[cluster], request).Clusters[cluster].Revision {
 		return 0
 	}
+	soaked, err := time.ParseDuration(figure)
 	require.NoError(l.t, err)
 	return soaked
 }
