@@ -167,12 +167,12 @@ func sameAfterwards(value, written *yaml.Node) bool {
 
 // readable reports whether a string is the same once Kustomize has printed it and somebody has read that.
 //
-// U+0085 is the one character that is not. Every YAML library on the way escapes it, but Kustomize prints an object by
-// writing it as JSON, and sigs.k8s.io/yaml reads that JSON with a YAML parser: to it U+0085 inside quotes is a line break,
-// folded to a space, while Go's JSON escapes U+2028 and U+2029 and not U+0085. No style and no tag reaches that place. To
-// escape it ourselves there, or to exchange a stand-in afterwards, would carry it; but then what is committed is not what
-// "kustomize build" makes of the wrapper, and whoever holds the two against each other finds them different for good. So
-// such text is refused, whole.
+// Every YAML library on the way escapes what it must, but Kustomize prints an object by writing it as JSON, and
+// sigs.k8s.io/yaml reads that JSON with a YAML parser. Go's JSON escapes U+2028 and U+2029, and neither U+0085, which
+// inside quotes is a line break to that parser, folded to a space, nor DEL, the other C1 controls and U+FFFE, at which it
+// fails. No style and no tag reaches that place. To escape them ourselves there, or to exchange a stand-in afterwards,
+// would carry them; but then what is committed is not what "kustomize build" makes of the wrapper, and whoever holds the
+// two against each other finds them different for good. So such text is refused, whole.
 func readable(text string) bool {
 	printed, err := k8syaml.Marshal([]string{text})
 	if err != nil {
