@@ -130,6 +130,7 @@ func (r *Renderer) begin(p *platform.Platform, environment string, base *Base) (
 	if base == nil {
 		base = &Base{}
 	}
+	r.skeletons.generation = skeletonGeneration
 	return &pass{
 		renderer: r, platform: p, environment: env, base: base, policies: judging(p, environment),
 		index: base.indexed(environment), memory: r.memory(environment), byKey: map[platform.RequestKey]*candidate{},

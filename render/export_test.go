@@ -1,0 +1,17 @@
+package render
+
+// Remembered says how many of so many entries a cache with a bound still has, and how many times one that is asked for
+// again and again was made.
+func Remembered(generation, entries int) (kept, made int) {
+	c := cache[int, bool]{generation: generation}
+	for n := range entries {
+		c.put(n, true)
+		c.get(-1, func() bool { made++; return true })
+	}
+	return len(c.new) + len(c.old), made
+}
+
+// SkeletonsKept is how many skeletons a Renderer has.
+func (r *Renderer) SkeletonsKept() (kept, bound int) {
+	return len(r.skeletons.new) + len(r.skeletons.old), 2 * r.skeletons.generation
+}
