@@ -22,13 +22,31 @@ import (
 // here, where a reviewer sees it.
 var arrows = map[string][]string{
 	"cmd/transom": {
+		"cmd/transom/internal/audit", "cmd/transom/internal/client", "cmd/transom/internal/demo", "cmd/transom/internal/plan",
+		"cmd/transom/internal/remote", "cmd/transom/internal/schema", "cmd/transom/internal/terminal", "cmd/transom/internal/tree",
+		"cmd/transom/internal/workspace", "cmd/transom/internal/yamledit",
 		"reconciler", "reconciler/gitrepo", "reconciler/promotion", "reconciler/trigger", "reconciler/status", "reconciler/web",
 		"render", "render/platform", "fleet", "fleet/apply",
-		"cmd/transom/internal/client", "cmd/transom/internal/terminal", "cmd/transom/internal/yamledit",
 	},
-	"cmd/transom/internal/client":   {"reconciler/status", "reconciler/web"},
-	"cmd/transom/internal/terminal": {},
-	"cmd/transom/internal/yamledit": {},
+	"cmd/transom/internal/audit": {
+		"cmd/transom/internal/remote", "cmd/transom/internal/terminal",
+		"reconciler/gitrepo", "reconciler/status", "reconciler/web", "render", "render/platform",
+	},
+	"cmd/transom/internal/client": {"reconciler/status", "reconciler/web"},
+	"cmd/transom/internal/demo": {
+		"cmd/transom/internal/client", "cmd/transom/internal/remote", "cmd/transom/internal/terminal", "cmd/transom/internal/workspace",
+		"reconciler/status", "render/platform",
+	},
+	"cmd/transom/internal/plan": {
+		"cmd/transom/internal/remote", "cmd/transom/internal/terminal", "cmd/transom/internal/workspace",
+		"reconciler/gitrepo", "render", "render/platform",
+	},
+	"cmd/transom/internal/remote":    {"reconciler/gitrepo"},
+	"cmd/transom/internal/schema":    {"cmd/transom/internal/workspace", "cmd/transom/internal/yamledit", "render/platform"},
+	"cmd/transom/internal/terminal":  {},
+	"cmd/transom/internal/tree":      {"cmd/transom/internal/terminal", "reconciler/status", "render/platform"},
+	"cmd/transom/internal/workspace": {"reconciler/gitrepo", "render", "render/platform"},
+	"cmd/transom/internal/yamledit":  {},
 	"reconciler": {
 		"reconciler/gitrepo", "reconciler/promotion", "reconciler/trigger", "reconciler/status",
 		"render", "render/platform", "fleet", "fleet/apply", // what fleet reports is in apply's words
@@ -57,7 +75,7 @@ var doors = []struct{ library, door string }{
 	{"github.com/prometheus/client_golang", "reconciler/web"},
 	{"github.com/google/cel-go", "render/platform"},
 	{"github.com/spf13", "cmd/transom"},
-	{"testing", "cmd/transom"}, // fstest.MapFS, as a file system in memory
+	{"testing", "cmd/transom/internal/plan"}, // fstest.MapFS, as a file system in memory
 	{"github.com/stretchr/testify", ""},
 }
 

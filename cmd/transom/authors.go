@@ -1,14 +1,13 @@
 package main
 
 import (
-	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"transom.dev/cmd/transom/internal/terminal"
+	"transom.dev/cmd/transom/internal/workspace"
 	"transom.dev/render/platform"
 )
 
@@ -20,7 +19,7 @@ func (d *platformDir) flag(cmd *cobra.Command) {
 	must(cmd.MarkFlagDirname("directory"))
 }
 
-func (d *platformDir) load() (*platform.Platform, error) { return loadTree(d.dir) }
+func (d *platformDir) load() (*platform.Platform, error) { return workspace.Load(d.dir) }
 
 // exactly is the argument rule of commands that take n arguments, named in their usage line.
 func exactly(n int) cobra.PositionalArgs {
@@ -30,52 +29,6 @@ func exactly(n int) cobra.PositionalArgs {
 		}
 		return nil
 	}
-}
-
-// offeringNamed finds an offering, or says which there are.
-func offeringNamed(p *platform.Platform, name string) (*platform.Offering, error) {
-	if o := p.Offerings[name]; o != nil {
-		return o, nil
-	}
-	if len(p.Offerings) == 0 {
-		return nil, fmt.Errorf("no offering %q: there are none; \"transom new offering %s\" starts one", name, name)
-	}
-	return nil, fmt.Errorf("no offering %q; there are: %s", name, strings.Join(slices.Sorted(maps.Keys(p.Offerings)), ", "))
-}
-
-// versionNamed finds a published version, or, where no number is given, the one that a new request should take.
-func versionNamed(o *platform.Offering, number string) (*platform.Version, error) {
-	if len(o.Versions) == 0 {
-		return nil, fmt.Errorf("%s has no version: \"transom new version %s 1.0.0\" starts one", o.Name, o.Name)
-	}
-	if number == "" {
-		return recommended(o), nil
-	}
-	var published []string
-	for _, v := range o.Versions {
-		if v.Number.String() == number {
-			return v, nil
-		}
-		published = append(published, v.Number.String())
-	}
-	return nil, fmt.Errorf("%s has no version %q; published: %s", o.Name, number, strings.Join(published, ", "))
-}
-
-// recommended is the highest active release of an offering, or what comes closest.
-func recommended(o *platform.Offering) *platform.Version {
-	for _, fits := range []func(*platform.Version) bool{
-		func(v *platform.Version) bool {
-			return v.Lifecycle == platform.Active && v.Number.Prerelease() == "" && !v.Broken
-		},
-		func(v *platform.Version) bool { return v.Lifecycle != platform.Withdrawn && !v.Broken },
-	} {
-		for _, v := range slices.Backward(o.Versions) {
-			if fits(v) {
-				return v
-			}
-		}
-	}
-	return o.Versions[len(o.Versions)-1]
 }
 
 // completeOfferings completes the name of an offering from the platform in a directory.
@@ -91,4 +44,12 @@ func completeOfferings(in *platformDir) cobra.CompletionFunc {
 		}
 		return names, cobra.ShellCompDirectiveNoFileComp
 	}
+}
+
+// directory is the argument DIR of the commands that work on a platform repository by themselves.
+func directory(args []string) string {
+	if len(args) == 0 {
+		return "."
+	}
+	return args[0]
 }

@@ -8,23 +8,26 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"transom.dev/cmd/transom/internal/schema"
 	"transom.dev/cmd/transom/internal/terminal"
+	"transom.dev/cmd/transom/internal/workspace"
+	"transom.dev/cmd/transom/internal/yamledit"
 	"transom.dev/render/platform"
 )
 
 // offeringPage is all about one offering, with the contract of one of its versions.
 type offeringPage struct {
 	offeringEntry
-	Description string       `json:"description,omitempty"`
-	Deletion    string       `json:"deletion"`
-	Shown       string       `json:"version"` // whose contract follows
-	Parameters  []parameter  `json:"parameters"`
-	Rules       []string     `json:"rules,omitempty"` // over several parameters
-	Bindings    []named      `json:"bindings,omitempty"`
-	Components  []named      `json:"components,omitempty"`
-	Outputs     []named      `json:"outputs"`
-	Example     string       `json:"example"`
-	Users       []instanceOf `json:"users"`
+	Description string             `json:"description,omitempty"`
+	Deletion    string             `json:"deletion"`
+	Shown       string             `json:"version"` // whose contract follows
+	Parameters  []schema.Parameter `json:"parameters"`
+	Rules       []string           `json:"rules,omitempty"` // over several parameters
+	Bindings    []named            `json:"bindings,omitempty"`
+	Components  []named            `json:"components,omitempty"`
+	Outputs     []named            `json:"outputs"`
+	Example     string             `json:"example"`
+	Users       []instanceOf       `json:"users"`
 }
 
 // named is something a version declares: an output with its expression, a component with its condition, a binding with
@@ -35,19 +38,19 @@ type named struct {
 }
 
 func describeOffering(p *platform.Platform, name, number string) (*offeringPage, error) {
-	o, err := offeringNamed(p, name)
+	o, err := workspace.OfferingNamed(p, name)
 	if err != nil {
 		return nil, err
 	}
-	v, err := versionNamed(o, number)
+	v, err := workspace.VersionNamed(o, number)
 	if err != nil {
 		return nil, err
 	}
 	page := &offeringPage{
 		offeringEntry: entryOf(o), Description: o.Description, Deletion: string(o.Deletion), Shown: v.Number.String(),
-		Parameters: []parameter{}, Outputs: []named{}, Users: []instanceOf{},
+		Parameters: []schema.Parameter{}, Outputs: []named{}, Users: []instanceOf{},
 	}
-	parameters, rules := parametersOf(v)
+	parameters, rules := schema.Parameters(v)
 	page.Parameters, page.Rules = append(page.Parameters, parameters...), rules
 	page.Users = append(page.Users, instancesOf(p, o)...)
 	for _, binding := range slices.Sorted(maps.Keys(v.Bindings)) {
@@ -68,7 +71,7 @@ func describeOffering(p *platform.Platform, name, number string) (*offeringPage,
 	for _, e := range v.Outputs {
 		page.Outputs = append(page.Outputs, named{e.Name, e.Source})
 	}
-	page.Example = exampleRequest(p, o, v)
+	page.Example = schema.Example(p, o, v)
 	return page, nil
 }
 
@@ -119,7 +122,7 @@ func (o *offeringPage) parameters(w io.Writer, p terminal.Paint) {
 		case one.Required:
 			about = "required"
 		case one.Default != nil:
-			about = "default " + inline(one.Default)
+			about = "default " + yamledit.Inline(one.Default, true)
 		}
 		explained := append(splitOff(one.Description), one.Constraints...)
 		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\n", one.Name, one.Type, about, strings.Join(explained, "; "))

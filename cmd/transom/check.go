@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"transom.dev/cmd/transom/internal/terminal"
+	"transom.dev/cmd/transom/internal/workspace"
 	"transom.dev/render"
 	"transom.dev/render/platform"
 )
@@ -82,11 +83,11 @@ type checked struct {
 }
 
 func (o *checkOptions) check(dir string) (*checked, error) {
-	p, err := loadTree(dir)
+	p, err := workspace.Load(dir)
 	if err != nil {
 		return nil, err
 	}
-	states, err := renderFresh(p)
+	states, err := workspace.RenderFresh(p)
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +95,7 @@ func (o *checkOptions) check(dir string) (*checked, error) {
 		Problems: []platform.Problem{}, Warnings: []platform.Problem{},
 		Requests: len(p.Requests), Offerings: len(p.Offerings), Environments: len(p.Environments), Clusters: len(p.Clusters),
 	}
-	problems, warnings := mistakes(p, states)
+	problems, warnings := workspace.Mistakes(p, states)
 	goldens, err := testTree(p, dir, o.update)
 	if err != nil {
 		return nil, err
@@ -117,16 +118,16 @@ func (o *checkOptions) check(dir string) (*checked, error) {
 // separate tells the Problems that the base has too from new ones. Lines move when a file is edited, so a Problem is
 // known by its file, field and text.
 func (o *checkOptions) separate(dir string, result *checked, problems []platform.Problem) error {
-	base, err := loadRevision(dir, o.base)
+	base, err := workspace.LoadRevision(dir, o.base)
 	if err != nil {
 		return err
 	}
-	states, err := renderFresh(base)
+	states, err := workspace.RenderFresh(base)
 	if err != nil {
 		return err
 	}
 	known := map[string]bool{}
-	old, _ := mistakes(base, states)
+	old, _ := workspace.Mistakes(base, states)
 	goldens, err := testRevision(base, dir, o.base)
 	if err != nil {
 		return err

@@ -18,6 +18,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"transom.dev/cmd/transom/internal/workspace"
 	"transom.dev/cmd/transom/internal/yamledit"
 	"transom.dev/render/platform"
 )
@@ -46,7 +47,7 @@ func completeEnvironments(in *platformDir) cobra.CompletionFunc {
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		return environments(p), cobra.ShellCompDirectiveNoFileComp
+		return workspace.Environments(p), cobra.ShellCompDirectiveNoFileComp
 	}
 }
 
@@ -59,7 +60,7 @@ func (d *deciding) begin(cmd *cobra.Command) (*platform.Platform, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w; run this in a clone of the platform repository, or name one with -C", err)
 	}
-	_, err = environmentNamed(p, d.environment)
+	_, err = workspace.EnvironmentNamed(p, d.environment)
 	return p, err
 }
 
@@ -157,7 +158,7 @@ func (d *deciding) write(result *decided) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		result.Written = true
-		return writeFile(name, []byte(result.Content))
+		return workspace.WriteFile(name, []byte(result.Content))
 	case err != nil:
 		return fmt.Errorf("write %s: %w", result.File, err)
 	case !bytes.Equal(old, []byte(result.Content)):
@@ -241,7 +242,7 @@ func parseSubject(p *platform.Platform, text string) (subject, error) {
 	if version == "" {
 		return subject{}, misuse("%q lacks a version: write OFFERING@VERSION", text)
 	}
-	if _, err := versionNamed(o, version); err != nil {
+	if _, err := workspace.VersionNamed(o, version); err != nil {
 		return subject{}, err
 	}
 	return subject{offering: offering, version: version}, nil

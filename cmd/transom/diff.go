@@ -12,7 +12,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"transom.dev/cmd/transom/internal/plan"
+	"transom.dev/cmd/transom/internal/schema"
 	"transom.dev/cmd/transom/internal/terminal"
+	"transom.dev/cmd/transom/internal/workspace"
+	"transom.dev/cmd/transom/internal/yamledit"
 	"transom.dev/render"
 	"transom.dev/render/platform"
 )
@@ -84,11 +88,11 @@ func versionOf(p *platform.Platform, name string) (*platform.Offering, *platform
 	if !ok || number == "" {
 		return nil, nil, misuse("%q is not of the form OFFERING@VERSION", name)
 	}
-	o, err := offeringNamed(p, offering)
+	o, err := workspace.OfferingNamed(p, offering)
 	if err != nil {
 		return nil, nil, err
 	}
-	v, err := versionNamed(o, number)
+	v, err := workspace.VersionNamed(o, number)
 	if err == nil && v.Broken {
 		err = fmt.Errorf("%s has a Problem; \"transom check\" says which", v)
 	}
@@ -150,14 +154,14 @@ func declarations(v *platform.Version) map[string]map[string]string {
 		"parameter": {}, "computed": {}, "component": {}, "binding": {}, "output": {},
 		"setting": {"scope": string(v.Scope), "names": string(v.Names), "reversible": fmt.Sprint(v.Reversible)},
 	}
-	parameters, rules := parametersOf(v)
+	parameters, rules := schema.Parameters(v)
 	for _, p := range parameters {
 		facts := []string{p.Type}
 		switch {
 		case p.Required:
 			facts = append(facts, "required")
 		case p.Default != nil:
-			facts = append(facts, "default "+inline(p.Default))
+			facts = append(facts, "default "+yamledit.Inline(p.Default, true))
 		}
 		all["parameter"][p.Name] = strings.Join(append(facts, p.Constraints...), ", ")
 	}
@@ -245,7 +249,7 @@ func (d *versionDiff) objects(p *platform.Platform, dir string, o *platform.Offe
 
 // madeUp is a platform with one more request, as "new request" would write it, in the first environment.
 func madeUp(p *platform.Platform, dir string, o *platform.Offering, v *platform.Version) (*platform.Platform, []instanceOf, error) {
-	stages := environments(p)
+	stages := workspace.Environments(p)
 	if len(stages) == 0 {
 		return p, nil, nil
 	}
@@ -254,8 +258,8 @@ func madeUp(p *platform.Platform, dir string, o *platform.Offering, v *platform.
 		team = o.Teams[0]
 	}
 	key := platform.RequestKey{Team: team, Name: "my-" + o.Name}
-	draft := requestDraft{offering: o, version: v, constraint: v.Number.String(), name: key.Name, environments: stages[:1]}
-	p, err := loadEdited(dir, map[string][]byte{"requests/" + key.String() + ".yaml": []byte(draft.yaml())})
+	draft := schema.Draft{Offering: o, Version: v, Constraint: v.Number.String(), Name: key.Name, Environments: stages[:1]}
+	p, err := workspace.LoadEdited(dir, map[string][]byte{"requests/" + key.String() + ".yaml": []byte(draft.YAML())})
 	return p, []instanceOf{{Request: key, Environment: stages[0]}}, err
 }
 
@@ -275,7 +279,7 @@ func (d *versionDiff) compare(p *platform.Platform, u instanceOf, from, to *plat
 				before[file], after[file] = old.Manifest, now.Manifest
 			}
 		}
-		changes, err := render.Plan(&render.Base{Files: files(before)}, &render.State{Environment: u.Environment, Changes: after})
+		changes, err := plan.Between(u.Environment, before, after)
 		if err != nil {
 			return err
 		}
@@ -309,18 +313,9 @@ func (d *versionDiff) text(w io.Writer, p terminal.Paint, verbose bool) {
 	for _, f := range d.Files {
 		fmt.Fprintf(w, "  %s file %s\n", signs[f.Action], f.Path)
 	}
-	all := blocks(d.Objects)
-	if !verbose {
-		all = folded(all)
-	}
-	environment := ""
-	for _, b := range all {
-		if b.environment != environment {
-			environment = b.environment
-			fmt.Fprintf(w, "\n%s\n", p.Bold(environment))
-		}
-		b.text(w, p, verbose)
-	}
+	plan.Listing{W: w, Paint: p, Apart: verbose, Full: verbose}.Print(d.Objects, func(environment string) {
+		fmt.Fprintf(w, "\n%s\n", p.Bold(environment))
+	})
 	for _, problem := range d.Problems {
 		fmt.Fprintf(w, "with %s: %s\n", d.To, p.Red(problem.String()))
 	}

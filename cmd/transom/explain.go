@@ -10,11 +10,12 @@ import (
 	"strings"
 	"time"
 
-	"transom.dev/cmd/transom/internal/client"
-
 	"github.com/spf13/cobra"
 
+	"transom.dev/cmd/transom/internal/audit"
+	"transom.dev/cmd/transom/internal/client"
 	"transom.dev/cmd/transom/internal/terminal"
+	"transom.dev/cmd/transom/internal/tree"
 	"transom.dev/reconciler/web"
 	"transom.dev/render/platform"
 )
@@ -128,7 +129,7 @@ func (o *explainOptions) offline(ctx context.Context, key platform.RequestKey, c
 	if err != nil {
 		return web.Trace{}, err
 	}
-	return follow(ctx, state.origins, state.head.Commit, source, web.Question{Environment: o.environment, Request: key, Cluster: cluster})
+	return audit.Trace(ctx, state.Repository, state.Head.Commit, source, web.Question{Environment: o.environment, Request: key, Cluster: cluster})
 }
 
 // traced reads TEAM/REQUEST, or the path of a manifest or Release file of a state repository.
@@ -164,12 +165,12 @@ func (e *explanation) text(w io.Writer, p terminal.Paint) {
 	if e.Object != nil {
 		fmt.Fprintf(w, "├─ %s %s\n", p.Faint("part of  "), e.Request)
 	}
-	rung(w, p, "state", e.State, branch(false))
+	rung(w, p, "state", e.State, tree.Branch(false))
 	e.release(w, p)
-	rung(w, p, "platform", e.Platform, branch(false))
-	rung(w, p, "request", e.RequestFile, branch(e.Version.File == ""))
+	rung(w, p, "platform", e.Platform, tree.Branch(false))
+	rung(w, p, "request", e.RequestFile, tree.Branch(e.Version.File == ""))
 	if e.Version.File != "" {
-		rung(w, p, "version", e.Version, branch(true))
+		rung(w, p, "version", e.Version, tree.Branch(true))
 	}
 }
 
@@ -188,23 +189,23 @@ func (e *explanation) release(w io.Writer, p terminal.Paint) {
 		tell("promoted from %s", strings.Join(r.Promotion.PromotedFrom, ", "))
 	}
 	for _, g := range r.Promotion.Gates {
-		tell("passed %s", passedGate(g))
+		tell("passed %s", tree.PassedGate(g))
 	}
 }
 
 // rung prints a file and the commit that made it what it is.
-func rung(w io.Writer, p terminal.Paint, name string, o web.Origin, l limb) {
+func rung(w io.Writer, p terminal.Paint, name string, o web.Origin, l tree.Limb) {
 	file := o.File
 	if o.Line > 0 {
 		file = fmt.Sprintf("%s:%d", o.File, o.Line)
 	}
-	fmt.Fprintf(w, "%s%s %s  commit %s", l.lead, p.Faint(fmt.Sprintf("%-9s", name)), file, p.Yellow(terminal.Short(o.Commit)))
+	fmt.Fprintf(w, "%s%s %s  commit %s", l.Lead, p.Faint(fmt.Sprintf("%-9s", name)), file, p.Yellow(terminal.Short(o.Commit)))
 	if o.URL != "" {
 		fmt.Fprintf(w, " of %s", o.URL)
 	}
 	fmt.Fprintln(w)
 	if o.Subject != "" || o.Author != "" {
-		fmt.Fprintf(w, "%s%9s %s\n", l.below, "", o.Subject)
-		fmt.Fprintf(w, "%s%9s %s\n", l.below, "", p.Faint(o.Author+" at "+o.When.Local().Format(time.DateTime)))
+		fmt.Fprintf(w, "%s%9s %s\n", l.Below, "", o.Subject)
+		fmt.Fprintf(w, "%s%9s %s\n", l.Below, "", p.Faint(o.Author+" at "+o.When.Local().Format(time.DateTime)))
 	}
 }

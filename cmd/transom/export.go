@@ -8,12 +8,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
+	"transom.dev/cmd/transom/internal/schema"
 	"transom.dev/cmd/transom/internal/terminal"
-	"transom.dev/render/platform"
+	"transom.dev/cmd/transom/internal/workspace"
 )
 
 func newExport() *cobra.Command {
@@ -64,7 +64,7 @@ A schema says less than check does: it knows no CEL rules, no policies, and not 
   transom export jsonschema ./platform --out /tmp/schemas`,
 		Args: atMost(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			p, err := loadTree(directory(args))
+			p, err := workspace.Load(directory(args))
 			if err != nil {
 				return err
 			}
@@ -72,7 +72,7 @@ A schema says less than check does: it knows no CEL rules, no policies, and not 
 			if out == "" {
 				out = filepath.Join(directory(args), schemasDir)
 			}
-			names, err := writeSchemas(out, schemas(p))
+			names, err := writeSchemas(out, schema.Files(p))
 			if err != nil {
 				return err
 			}
@@ -105,67 +105,10 @@ func writeSchemas(dir string, all map[string]map[string]any) (names []string, er
 		if err != nil {
 			return nil, fmt.Errorf("write %s: %w", name, err)
 		}
-		if err := writeFile(filepath.Join(dir, name), append(data, '\n')); err != nil {
+		if err := workspace.WriteFile(filepath.Join(dir, name), append(data, '\n')); err != nil {
 			return nil, err
 		}
 		names = append(names, name)
 	}
 	return names, nil
-}
-
-// schemas are those of a platform, by file name.
-func schemas(p *platform.Platform) map[string]map[string]any {
-	all := map[string]map[string]any{}
-	for _, kind := range platform.Kinds() {
-		all[strings.ToLower(kind)+".json"] = platform.JSONSchema(kind)
-	}
-	request := all["request.json"]
-	decision := map[string]any{
-		"$schema": request["$schema"], "title": "Decision", "type": "object", "required": []any{"kind"},
-		"properties": map[string]any{"kind": map[string]any{"enum": []any{"Approval", "Hold", "Override", "Pin"}}},
-	}
-	for _, kind := range []string{"Approval", "Hold", "Override", "Pin"} {
-		alternative(decision, map[string]any{"kind": map[string]any{"enum": []any{kind}}}, strings.ToLower(kind)+".json")
-	}
-	all["decision.json"] = decision
-	knowing(request, p)
-	for _, name := range slices.Sorted(maps.Keys(p.Offerings)) {
-		file := "request-" + name + ".json"
-		all[file] = requestSchema(p.Offerings[name])
-		knowing(all[file], p)
-		its := map[string]any{"required": []any{"offering"}, "properties": map[string]any{"offering": map[string]any{"enum": []any{name}}}}
-		alternative(request, map[string]any{"spec": its}, file)
-	}
-	if names := slices.Sorted(maps.Keys(p.Offerings)); len(names) > 0 {
-		propertyOf(propertyOf(request, "spec"), "offering")["enum"] = values(names)
-	}
-	return all
-}
-
-// alternative adds to a schema that what has these properties satisfies another one, in a file.
-func alternative(schema, properties map[string]any, file string) {
-	var required []any
-	for name := range properties {
-		required = append(required, name)
-	}
-	all, _ := schema["allOf"].([]any)
-	schema["allOf"] = append(all, map[string]any{
-		"if":   map[string]any{"required": required, "properties": properties},
-		"then": map[string]any{"$ref": file},
-	})
-}
-
-// knowing tells a schema of requests the platform's environments.
-func knowing(schema map[string]any, p *platform.Platform) {
-	if names := environments(p); len(names) > 0 {
-		propertyOf(propertyOf(schema, "spec"), "environments")["propertyNames"] = map[string]any{"enum": values(names)}
-	}
-}
-
-func values(names []string) []any {
-	all := make([]any, len(names))
-	for i, name := range names {
-		all[i] = name
-	}
-	return all
 }

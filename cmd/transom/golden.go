@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"transom.dev/cmd/transom/internal/workspace"
 	"transom.dev/render"
 	"transom.dev/render/platform"
 )
@@ -48,7 +49,7 @@ func testTree(p *platform.Platform, dir string, update bool) (*goldens, error) {
 		if c.Got == nil || bytes.Equal(c.Got, c.Want) {
 			continue
 		}
-		if err := writeFile(filepath.Join(dir, filepath.FromSlash(c.WantFile())), c.Got); err != nil {
+		if err := workspace.WriteFile(filepath.Join(dir, filepath.FromSlash(c.WantFile())), c.Got); err != nil {
 			return nil, err
 		}
 		g.rewritten = append(g.rewritten, c.WantFile())
@@ -59,7 +60,7 @@ func testTree(p *platform.Platform, dir string, update bool) (*goldens, error) {
 
 // testRevision tests the offerings of a revision of the clone that a directory lies in.
 func testRevision(p *platform.Platform, dir, revision string) (*goldens, error) {
-	snapshot, err := openRevision(dir, revision)
+	snapshot, err := workspace.OpenRevision(dir, revision)
 	if err != nil {
 		return nil, err
 	}

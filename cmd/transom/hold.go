@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"transom.dev/cmd/transom/internal/workspace"
 	"transom.dev/render/platform"
 )
 
@@ -93,7 +94,7 @@ func (o *holdOptions) subject(p *platform.Platform, args []string) (name, field,
 			return "", "", "", usageError{err}
 		}
 		if p.Request(key) == nil {
-			return "", "", "", noRequest(p, key)
+			return "", "", "", workspace.NoRequest(p, key)
 		}
 		named["request"] = key.String()
 	}

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"transom.dev/cmd/transom/internal/client"
-
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -17,6 +15,7 @@ import (
 	"k8s.io/client-go/restmapper"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"transom.dev/cmd/transom/internal/client"
 	"transom.dev/render/platform"
 )
 

@@ -15,6 +15,8 @@ import (
 	"github.com/Masterminds/semver/v3"
 	"github.com/spf13/cobra"
 
+	"transom.dev/cmd/transom/internal/schema"
+	"transom.dev/cmd/transom/internal/workspace"
 	"transom.dev/cmd/transom/internal/yamledit"
 	"transom.dev/render/platform"
 )
@@ -65,7 +67,7 @@ func (s *scaffold) write(dir string) error {
 		}
 	}
 	for _, name := range s.Files {
-		if err := writeFile(filepath.Join(dir, filepath.FromSlash(name)), s.contents[name]); err != nil {
+		if err := workspace.WriteFile(filepath.Join(dir, filepath.FromSlash(name)), s.contents[name]); err != nil {
 			return err
 		}
 	}
@@ -97,7 +99,7 @@ func platformFor(dir string) (*platform.Platform, error) {
 // refuse loads the platform with the scaffold and returns the first Problem that its files have, but for those that
 // are to be filled in.
 func (s *scaffold) refuse(dir string, toFill func(platform.Problem) bool) error {
-	p, err := loadEdited(dir, s.contents)
+	p, err := workspace.LoadEdited(dir, s.contents)
 	if err != nil {
 		return err
 	}
@@ -183,7 +185,7 @@ from it, but for those that name it exactly.`,
 }
 
 func draftVersion(p *platform.Platform, files fs.FS, name, number, from string) (*scaffold, error) {
-	offering, err := offeringNamed(p, name)
+	offering, err := workspace.OfferingNamed(p, name)
 	if err != nil {
 		return nil, err
 	}
@@ -197,7 +199,7 @@ func draftVersion(p *platform.Platform, files fs.FS, name, number, from string) 
 	}
 	source := offering.Versions[max(0, len(offering.Versions)-1):]
 	if from != "" {
-		v, err := versionNamed(offering, from)
+		v, err := workspace.VersionNamed(offering, from)
 		if err != nil {
 			return nil, err
 		}
@@ -225,7 +227,8 @@ func (s *scaffold) retarget(number string) {
 		if err != nil {
 			continue // check says what is wrong with it
 		}
-		if constraint, err := semver.NewConstraint(text(before)); err != nil || !constraint.Check(version) {
+		was, _ := before.(string)
+		if constraint, err := semver.NewConstraint(was); err != nil || !constraint.Check(version) {
 			s.contents[name] = []byte(edited)
 		}
 	}
@@ -281,7 +284,7 @@ to replace, the others commented out with their defaults.`,
 			}
 			file := fmt.Sprintf("requests/%s.yaml", key)
 			s := &scaffold{Next: fmt.Sprintf("next: edit %s, then \"transom check\"; \"transom plan\" shows what it brings", file)}
-			s.add(file, draft.yaml())
+			s.add(file, draft.YAML())
 			return finish(cmd, &o.output, s, o.in.dir, func(p platform.Problem) bool { return strings.HasPrefix(p.Field, "spec.parameters") })
 		},
 	}
@@ -294,25 +297,25 @@ to replace, the others commented out with their defaults.`,
 	return cmd
 }
 
-func draftRequest(p *platform.Platform, key platform.RequestKey, offering, version string, in []string) (*requestDraft, error) {
-	o, err := offeringNamed(p, offering)
+func draftRequest(p *platform.Platform, key platform.RequestKey, offering, version string, in []string) (*schema.Draft, error) {
+	o, err := workspace.OfferingNamed(p, offering)
 	if err != nil {
 		return nil, err
 	}
-	v, err := versionNamed(o, "")
+	v, err := workspace.VersionNamed(o, "")
 	if err != nil {
 		return nil, err
 	}
 	constraint := version
 	if version == "" {
-		constraint = constraintFor(o, v)
+		constraint = schema.ConstraintFor(o, v)
 	} else if v = o.Match(version); v == nil {
 		return nil, fmt.Errorf("no published version of %s matches %q; \"transom catalog %s\" lists them", o.Name, version, o.Name)
 	}
 	if len(in) == 0 {
-		in = environments(p)
+		in = workspace.Environments(p)
 	}
-	return &requestDraft{offering: o, version: v, constraint: constraint, name: key.Name, environments: in, comments: true}, nil
+	return &schema.Draft{Offering: o, Version: v, Constraint: constraint, Name: key.Name, Environments: in, Comments: true}, nil
 }
 
 // finish checks a scaffold, writes it and says so.

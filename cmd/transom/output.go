@@ -8,10 +8,9 @@ import (
 	"os"
 	"slices"
 
-	"transom.dev/cmd/transom/internal/client"
-
 	"github.com/spf13/cobra"
 
+	"transom.dev/cmd/transom/internal/client"
 	"transom.dev/cmd/transom/internal/terminal"
 )
 

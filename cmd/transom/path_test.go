@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"transom.dev/cmd/transom/internal/workspace"
 	"transom.dev/reconciler/status"
 	"transom.dev/reconciler/web"
 	"transom.dev/render/platform"
@@ -92,12 +93,6 @@ func TestStatusShowsTheWayThroughEnvironments(t *testing.T) {
 	}
 }
 
-func TestGateThatOpensByItselfSaysWhen(t *testing.T) {
-	now := time.Date(2026, 11, 22, 9, 0, 0, 0, time.Local)
-	line := (&tree{now: now}).gate(status.Gate{Name: "window", Reason: "closed", Since: now.Add(-time.Minute), At: now.Add(90 * time.Minute)})
-	require.Equal(t, "window: closed, for 1m; opens by itself in 1h, at 2026-11-22 10:30:00", line)
-}
-
 func TestSkewOfAnOfferingThatNobodyRequests(t *testing.T) {
 	_, stderr, code := transom(t, web.Options{Board: promoting()}, "status", "--offering", "wbe")
 	require.Equal(t, 1, code)
@@ -112,7 +107,7 @@ func clone(t *testing.T) string {
 		"environments/prod.yaml": "apiVersion: transom.dev/v1alpha1\nkind: Environment\nmetadata: {name: prod}\nspec:\n" +
 			"  state: {url: ../state.git}\n  clusters: {matchLabels: {environment: prod}}\n",
 	} {
-		require.NoError(t, writeFile(filepath.Join(dir, name), []byte(text)))
+		require.NoError(t, workspace.WriteFile(filepath.Join(dir, name), []byte(text)))
 	}
 	return dir
 }

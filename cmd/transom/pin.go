@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"transom.dev/cmd/transom/internal/terminal"
+	"transom.dev/cmd/transom/internal/workspace"
 	"transom.dev/render/platform"
 )
 
@@ -84,7 +85,7 @@ func (o *pinOptions) choose(ctx context.Context, p *platform.Platform, key platf
 		}
 	}
 	if len(list) == 0 {
-		return nil, noRequest(p, key)
+		return nil, workspace.NoRequest(p, key)
 	}
 	release, err := pick(distinct(list), text)
 	if err != nil {

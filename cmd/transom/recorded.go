@@ -5,15 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/http"
-	"path"
 	"slices"
 	"strings"
 
+	"transom.dev/cmd/transom/internal/audit"
 	"transom.dev/cmd/transom/internal/client"
-
 	"transom.dev/cmd/transom/internal/terminal"
+	"transom.dev/cmd/transom/internal/workspace"
 	"transom.dev/reconciler/status"
 	"transom.dev/render/platform"
 )
@@ -49,7 +48,7 @@ func (r *records) next(ctx context.Context, p *platform.Platform, environment st
 	case err != nil:
 		return nil, err
 	case len(s.Instances) == 0:
-		return nil, noRequest(p, key)
+		return nil, workspace.NoRequest(p, key)
 	}
 	for _, in := range s.Instances {
 		if in.Environment != environment {
@@ -100,7 +99,7 @@ func (r *records) nextOf(ctx context.Context, p *platform.Platform, environment 
 		}
 	}
 	if own == nil && p.Request(key) == nil {
-		return nil, noRequest(p, key)
+		return nil, workspace.NoRequest(p, key)
 	}
 	return nil, fmt.Errorf("nothing of %s waits for %s, as its state repository and those above it (%s) say; --release names another",
 		key, environment, orNone(above))
@@ -111,15 +110,6 @@ func orNone(names []string) string {
 		return "none"
 	}
 	return strings.Join(names, ", ")
-}
-
-// noRequest says that nobody knows a request, and which was probably meant.
-func noRequest(p *platform.Platform, key platform.RequestKey) error {
-	var there []string
-	for _, r := range p.Requests {
-		there = append(there, r.Key.String())
-	}
-	return fmt.Errorf("no request %s: there is no file requests/%s.yaml%s", key, key, platform.Suggest(key.String(), there))
 }
 
 // record is the Release file of a request in an environment; nil: it never had one.
@@ -144,24 +134,7 @@ func (r *records) stored(ctx context.Context, environment string, key platform.R
 	if err != nil {
 		return nil, fmt.Errorf("no daemon at %s, and: %w", r.client.Server, err)
 	}
-	return releaseIn(state.head, key)
-}
-
-// releaseIn reads a Release file of a state; nil: there is none.
-func releaseIn(state fs.FS, key platform.RequestKey) (*platform.Release, error) {
-	file := path.Join("releases", key.Team, key.Name+".yaml")
-	content, err := fs.ReadFile(state, file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", file, err)
-	}
-	r, err := platform.DecodeRelease(content)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	return r, nil
+	return audit.ReleaseIn(state.Head, key)
 }
 
 // mentioned lists the releases that a Release file knows, the newest first, each once.

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"transom.dev/cmd/transom/internal/terminal"
+	"transom.dev/cmd/transom/internal/workspace"
 	"transom.dev/render"
 	"transom.dev/render/platform"
 )
@@ -53,7 +54,7 @@ Problems go to stderr, and the exit code is 1 then.`,
 			if err := o.check(); err != nil {
 				return err
 			}
-			p, err := loadTree(directory(args))
+			p, err := workspace.Load(directory(args))
 			if err != nil {
 				return err
 			}
@@ -104,7 +105,7 @@ func (o *renderOptions) known(p *platform.Platform) error {
 	key, _ := platform.ParseRequestKey(o.request) // checked before
 	switch {
 	case o.environment != "" && p.Environments[o.environment] == nil:
-		return fmt.Errorf("no environment %q; there are: %s", o.environment, strings.Join(environments(p), ", "))
+		return fmt.Errorf("no environment %q; there are: %s", o.environment, strings.Join(workspace.Environments(p), ", "))
 	case o.cluster != "" && p.Clusters[o.cluster] == nil:
 		return fmt.Errorf("no cluster %q; there are: %s", o.cluster, strings.Join(slices.Sorted(maps.Keys(p.Clusters)), ", "))
 	case o.request != "" && p.Request(key) == nil:
@@ -124,7 +125,7 @@ func (o *renderOptions) render(p *platform.Platform, stdout, stderr io.Writer) e
 	var r render.Renderer
 	files := []renderedFile{}
 	states := map[string]*render.State{}
-	for _, name := range environments(p) {
+	for _, name := range workspace.Environments(p) {
 		if o.environment != "" && o.environment != name {
 			continue
 		}
@@ -139,7 +140,7 @@ func (o *renderOptions) render(p *platform.Platform, stdout, stderr io.Writer) e
 			}
 		}
 	}
-	problems, _ := mistakes(p, states)
+	problems, _ := workspace.Mistakes(p, states)
 	problems = o.concerning(problems)
 	if err := o.deliver(files, states, stdout, stderr); err != nil {
 		return err
@@ -181,7 +182,7 @@ func (o *renderOptions) deliver(files []renderedFile, states map[string]*render.
 		}
 	}
 	for _, file := range files {
-		if err := writeFile(filepath.Join(o.out, file.Environment, filepath.FromSlash(file.Path)), []byte(file.Content)); err != nil {
+		if err := workspace.WriteFile(filepath.Join(o.out, file.Environment, filepath.FromSlash(file.Path)), []byte(file.Content)); err != nil {
 			return err
 		}
 	}
@@ -208,16 +209,6 @@ func clearState(dir string) error {
 		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
 			return fmt.Errorf("write the state tree %s: %w", dir, err)
 		}
-	}
-	return nil
-}
-
-func writeFile(name string, content []byte) error {
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
-	}
-	if err := os.WriteFile(name, content, 0o644); err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
 	}
 	return nil
 }
@@ -251,7 +242,7 @@ func (o *renderOptions) printWrapper(p *platform.Platform, stdout, stderr io.Wri
 // writeWrapper writes the wrapper beside copies of the directories that it reads.
 func (o *renderOptions) writeWrapper(p *platform.Platform, rendered render.Rendered, key platform.RequestKey) error {
 	for name, content := range rendered.Wrapper {
-		if err := writeFile(filepath.Join(o.out, "wrapper", name), content); err != nil {
+		if err := workspace.WriteFile(filepath.Join(o.out, "wrapper", name), content); err != nil {
 			return err
 		}
 	}

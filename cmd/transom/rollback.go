@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"transom.dev/cmd/transom/internal/terminal"
+	"transom.dev/cmd/transom/internal/workspace"
 	"transom.dev/render/platform"
 )
 
@@ -50,7 +51,7 @@ func (o *pinOptions) back(ctx context.Context, p *platform.Platform, key platfor
 	case err != nil:
 		return nil, err
 	case r == nil && p.Request(key) == nil:
-		return nil, noRequest(p, key)
+		return nil, workspace.NoRequest(p, key)
 	case r == nil:
 		return nil, fmt.Errorf("%s has never been in %s: there is nothing to go back to", key, o.environment)
 	}

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/lmittmann/tint"
@@ -16,6 +17,8 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/term"
 
+	"transom.dev/cmd/transom/internal/client"
+	"transom.dev/cmd/transom/internal/remote"
 	"transom.dev/fleet"
 	"transom.dev/reconciler"
 	"transom.dev/reconciler/gitrepo"
@@ -69,7 +72,7 @@ relative to the platform's URL. Credentials for Git come from a file that only t
 	f.StringVar(&o.kubeconfigs, "kubeconfigs", "", "directory with <cluster>.kubeconfig files (required)")
 	f.StringVar(&o.data, "data", "", "directory for caches (required)")
 	f.StringVar(&o.credentials, "git-credentials", "", "file with credentials for Git, by URL prefix")
-	f.StringVar(&o.listen, "listen", "127.0.0.1:7460", "address of the console and the API")
+	f.StringVar(&o.listen, "listen", client.DefaultListen, "address of the console and the API")
 	f.DurationVar(&o.interval, "interval", time.Minute, "how often to look at the repositories without being told")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "log every pass")
 	f.StringVar(&o.logFormat, "log-format", "auto", "text, json, or auto: text on a terminal")
@@ -94,7 +97,7 @@ func serve(ctx context.Context, o serveOptions, stderr io.Writer) error {
 	if _, err := os.ReadDir(o.kubeconfigs); err != nil {
 		return fmt.Errorf("read --kubeconfigs: %w; it must be a directory with a <cluster>.kubeconfig for every cluster", err)
 	}
-	if o.platform, err = absolute(o.platform); err != nil {
+	if o.platform, err = remote.Absolute(o.platform); err != nil {
 		return err
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", o.listen)
@@ -105,8 +108,8 @@ func serve(ctx context.Context, o serveOptions, stderr io.Writer) error {
 	latch := trigger.New()
 	board, figures := status.NewBoard(time.Now), web.NewFigures()
 	board.Milestones = figures.Milestone
-	repositories := &repositories{data: o.data, platform: o.platform, credentials: credentials}
-	source := repositories.open(o.platform, o.branch)
+	repositories := &remote.Mirrors{Dir: o.data, Credentials: credentials}
+	source := repositories.Open(o.platform, o.branch)
 	r := &reconciler.Reconciler{
 		PlatformURL: o.platform, Platform: source, Board: board, Trigger: latch, Logger: logger, Now: time.Now,
 		Took: figures.Pass,
@@ -118,7 +121,7 @@ func serve(ctx context.Context, o serveOptions, stderr io.Writer) error {
 	group, ctx := errgroup.WithContext(ctx)
 	watch := func(url string) { watchRepository(ctx, group, url, latch, logger) }
 	r.OpenState = func(e *platform.Environment) (reconciler.StateRepo, error) {
-		repo := repositories.open(repositories.resolve(e.State.URL), e.State.Branch)
+		repo := repositories.Open(remote.Resolve(o.platform, e.State.URL), e.State.Branch)
 		traces.opened(e.Name, repo)
 		watch(repo.URL)
 		return repo, nil
@@ -184,4 +187,20 @@ func serveHTTP(ctx context.Context, listener net.Listener, handler http.Handler)
 		return fmt.Errorf("serve HTTP: %w", err)
 	}
 	return nil
+}
+
+// watchRepository fires the latch when a repository on this machine changes. Where watching fails the interval still
+// finds changes, so that it costs only time.
+func watchRepository(ctx context.Context, group *errgroup.Group, url string, latch *trigger.Latch, logger *slog.Logger) {
+	if !remote.IsLocal(url) {
+		return
+	}
+	dir := strings.TrimPrefix(url, "file://")
+	group.Go(func() error {
+		err := trigger.Repository(ctx, dir, latch.Fire)
+		if err != nil && ctx.Err() == nil {
+			logger.Warn("repository not watched: changes are found at the next interval", "repository", dir, "err", err)
+		}
+		return nil
+	})
 }

@@ -7,13 +7,13 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"go.yaml.in/yaml/v3"
 
+	"transom.dev/cmd/transom/internal/schema"
 	"transom.dev/cmd/transom/internal/terminal"
+	"transom.dev/cmd/transom/internal/workspace"
 	"transom.dev/cmd/transom/internal/yamledit"
 	"transom.dev/render"
 	"transom.dev/render/platform"
@@ -102,7 +102,7 @@ func (o *setOptions) set(key platform.RequestKey, assignments []string) (*editin
 		return nil, fmt.Errorf("edit %s: %w", key, err)
 	}
 	result := &editing{File: request.File, Edits: []edit{}, Problems: []platform.Problem{}}
-	after, err := result.apply(string(before), schemaFor(p, request), assignments)
+	after, err := result.apply(string(before), schema.For(p, request), assignments)
 	if err != nil {
 		return nil, err
 	}
@@ -121,15 +121,7 @@ func (o *setOptions) set(key platform.RequestKey, assignments []string) (*editin
 	return result, nil
 }
 
-// schemaFor is the schema of a request: its offering's, or that of any request.
-func schemaFor(p *platform.Platform, r *platform.Request) map[string]any {
-	if o := p.Offerings[r.Spec.Offering]; o != nil {
-		return requestSchema(o)
-	}
-	return platform.JSONSchema("Request")
-}
-
-func (r *editing) apply(text string, schema map[string]any, assignments []string) (string, error) {
+func (r *editing) apply(text string, of map[string]any, assignments []string) (string, error) {
 	for _, assignment := range assignments {
 		path, written, ok := strings.Cut(assignment, "=")
 		if !ok {
@@ -141,7 +133,7 @@ func (r *editing) apply(text string, schema map[string]any, assignments []string
 			return "", usageError{err}
 		}
 		steps = append(yamledit.Path{{Key: "spec"}}, steps...)
-		value, err := typed(written, schemaAt(schema, steps))
+		value, err := schema.Typed(written, schema.At(of, steps))
 		if err != nil {
 			return "", fmt.Errorf("spec.%s: %w", path, err)
 		}
@@ -157,66 +149,9 @@ func (r *editing) apply(text string, schema map[string]any, assignments []string
 	return text, nil
 }
 
-// schemaAt follows a path into a schema; nil where that says nothing.
-func schemaAt(schema map[string]any, path yamledit.Path) map[string]any {
-	for _, step := range path {
-		if several, ok := schema["anyOf"].([]any); ok { // as versions differ; the newest comes first
-			schema, _ = several[0].(map[string]any)
-		}
-		var next map[string]any
-		if step.Key == "" {
-			next, _ = schema["items"].(map[string]any)
-		} else if next = propertyOf(schema, step.Key); next == nil {
-			next, _ = schema["additionalProperties"].(map[string]any)
-		}
-		schema = next
-	}
-	if several, ok := schema["anyOf"].([]any); ok {
-		schema, _ = several[0].(map[string]any)
-	}
-	return schema
-}
-
-// typed reads a value from the command line as its schema wants it.
-func typed(written string, schema map[string]any) (any, error) {
-	kinds, several := schema["type"].([]any)
-	if !several {
-		kinds = []any{schema["type"]}
-	}
-	if slices.Contains(kinds, any("null")) && written == "null" {
-		return nil, nil
-	}
-	switch kinds[0] {
-	case "string":
-		return written, nil
-	case "integer":
-		if n, err := strconv.ParseInt(written, 10, 64); err == nil {
-			return n, nil
-		} else if slices.Contains(kinds, any("string")) {
-			return written, nil
-		}
-		return nil, fmt.Errorf("must be an integer, not %q", written)
-	case "number":
-		if n, err := strconv.ParseFloat(written, 64); err == nil {
-			return n, nil
-		}
-		return nil, fmt.Errorf("must be a number, not %q", written)
-	case "boolean":
-		if written == "true" || written == "false" {
-			return written == "true", nil
-		}
-		return nil, fmt.Errorf("must be true or false, not %q", written)
-	}
-	var value any
-	if err := yaml.Unmarshal([]byte(written), &value); err != nil {
-		return nil, fmt.Errorf("%q is no YAML: %w", written, err)
-	}
-	return value, nil
-}
-
 // examine finds the Problems that the edit would give the request.
 func (o *setOptions) examine(p *platform.Platform, key platform.RequestKey, result *editing, after string) error {
-	next, err := loadEdited(o.in.dir, map[string][]byte{result.File: []byte(after)})
+	next, err := workspace.LoadEdited(o.in.dir, map[string][]byte{result.File: []byte(after)})
 	if err != nil {
 		return fmt.Errorf("check the edit of %s: %w", key, err)
 	}
@@ -253,15 +188,6 @@ func concerning(p *platform.Platform, key platform.RequestKey) (all []platform.P
 		}
 	}
 	return all
-}
-
-// loadEdited loads the platform in a directory as if files in it had other contents.
-func loadEdited(dir string, files map[string][]byte) (*platform.Platform, error) {
-	tree, err := platform.Edited(os.DirFS(dir), files)
-	if err != nil {
-		return nil, err
-	}
-	return platform.Load(tree)
 }
 
 func (r *editing) text(w io.Writer) {

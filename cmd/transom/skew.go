@@ -9,10 +9,9 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"transom.dev/cmd/transom/internal/client"
-
 	"github.com/Masterminds/semver/v3"
 
+	"transom.dev/cmd/transom/internal/client"
 	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/reconciler/status"
 	"transom.dev/render/platform"

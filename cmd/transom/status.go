@@ -7,11 +7,11 @@ import (
 	"strings"
 	"time"
 
-	"transom.dev/cmd/transom/internal/client"
-
 	"github.com/spf13/cobra"
 
+	"transom.dev/cmd/transom/internal/client"
 	"transom.dev/cmd/transom/internal/terminal"
+	"transom.dev/cmd/transom/internal/tree"
 	"transom.dev/reconciler/status"
 	"transom.dev/render/platform"
 )
@@ -114,8 +114,8 @@ func (o *statusOptions) show(ctx context.Context, w io.Writer, team, request str
 		return err
 	}
 	return o.output.print(w, s, func(w io.Writer) {
-		t := tree{w: w, paint: terminal.PaintFor(w), open: o.verbose || request != "", now: time.Now()}
-		t.status(s, team != "" || o.environment != "")
+		t := tree.Printer{W: w, Paint: terminal.PaintFor(w), Open: o.verbose || request != "", Now: time.Now()}
+		t.Status(s, team != "" || o.environment != "")
 	})
 }
 

@@ -14,6 +14,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"transom.dev/cmd/transom/internal/audit"
+	"transom.dev/cmd/transom/internal/workspace"
 	"transom.dev/fleet"
 	"transom.dev/fleet/apply"
 	"transom.dev/reconciler"
@@ -39,7 +41,7 @@ func (c *cooperative) Deploy(t fleet.Target) error {
 		return err
 	}
 	for file := range blobs {
-		cluster, key, ok := manifestOf(file)
+		cluster, key, ok := audit.ManifestOf(file)
 		if !ok {
 			continue
 		}
@@ -105,7 +107,7 @@ func (s *story) write(name, spec string) {
 		metadata += ", labels: {" + labels[base] + "}"
 	}
 	text := "apiVersion: transom.dev/v1alpha1\nkind: " + kind + "\nmetadata: {" + metadata + "}\nspec: {" + spec + "}\n"
-	require.NoError(s.t, writeFile(filepath.Join(s.clone(), name), []byte(text)))
+	require.NoError(s.t, workspace.WriteFile(filepath.Join(s.clone(), name), []byte(text)))
 }
 
 func (s *story) git(dir string, args ...string) string {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 
+	"transom.dev/cmd/transom/internal/audit"
 	"transom.dev/reconciler/gitrepo"
 	"transom.dev/reconciler/status"
 	"transom.dev/reconciler/web"
@@ -42,7 +43,7 @@ func (t *tracer) explain(ctx context.Context, q web.Question) (web.Trace, error)
 	if repo == nil || commit == "" {
 		return web.Trace{}, fmt.Errorf("environment %q has no state that is deployed: %w", q.Environment, web.ErrNotFound)
 	}
-	return follow(ctx, origins{repo, repo.URL}, commit, origins{t.platform, t.platform.URL}, q)
+	return audit.Trace(ctx, audit.Repository{Past: repo, URL: repo.URL}, commit, audit.Repository{Past: t.platform, URL: t.platform.URL}, q)
 }
 
 // deployed is the state commit that an environment's clusters are to hold.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"transom.dev/cmd/transom/internal/audit"
 	"transom.dev/reconciler/gitrepo"
 	"transom.dev/reconciler/status"
 	"transom.dev/reconciler/web"
@@ -124,7 +125,7 @@ func TestATraceOfAClusterWhoseWaveIsToCome(t *testing.T) {
 		"clusters/east/store/shop.yaml": "e2",
 	})
 	explain := func(cluster string) web.Trace {
-		got, err := follow(t.Context(), origins{repo, repo.URL}, head(t, repo), origins{asked, asked.URL},
+		got, err := audit.Trace(t.Context(), audit.Repository{Past: repo, URL: repo.URL}, head(t, repo), audit.Repository{Past: asked, URL: asked.URL},
 			web.Question{Environment: "prod", Request: shop, Cluster: cluster})
 		require.NoError(t, err)
 		return got

@@ -9,7 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"transom.dev/cmd/transom/internal/plan"
 	"transom.dev/cmd/transom/internal/terminal"
+	"transom.dev/cmd/transom/internal/workspace"
 	"transom.dev/render/platform"
 )
 
@@ -36,7 +38,7 @@ environment such as clones of the state repositories, say what runs there now.`,
 			if err != nil {
 				return err
 			}
-			offering, err := offeringNamed(p, args[0])
+			offering, err := workspace.OfferingNamed(p, args[0])
 			if err != nil {
 				return err
 			}
@@ -67,7 +69,7 @@ type instanceOf struct {
 
 // instancesOf lists what resolves to an offering's versions, sorted by request and environment.
 func instancesOf(p *platform.Platform, o *platform.Offering) (all []instanceOf) {
-	for _, environment := range environments(p) {
+	for _, environment := range workspace.Environments(p) {
 		for _, i := range p.Instances(environment) {
 			if i.Offering.Name != o.Name {
 				continue
@@ -141,13 +143,13 @@ func usageOf(p *platform.Platform, o *platform.Offering, state string) (*offerin
 
 // runningOf puts what the state repositories hold over what the platform resolves to.
 func runningOf(p *platform.Platform, o *platform.Offering, state string, resolved []instanceOf) ([]instanceOf, error) {
-	trees, err := stateTrees(state)
+	trees, err := plan.StateTrees(state)
 	if err != nil {
 		return nil, err
 	}
 	all := slices.Clone(resolved)
-	for _, environment := range environments(p) {
-		base, err := trees.of(environment)
+	for _, environment := range workspace.Environments(p) {
+		base, err := trees.Of(environment)
 		if err != nil {
 			return nil, err
 		}

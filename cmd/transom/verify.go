@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"transom.dev/cmd/transom/internal/audit"
 	"transom.dev/cmd/transom/internal/terminal"
 )
 
@@ -46,9 +47,9 @@ func (o *verifyOptions) run(cmd *cobra.Command, what string) error {
 		return err
 	}
 	if commit == "" {
-		commit = state.head.Commit
+		commit = state.Head.Commit
 	}
-	if commit, err = findCommit(ctx, state, commit); err != nil {
+	if commit, err = audit.Commit(ctx, state, commit); err != nil {
 		return fmt.Errorf("verify %s: %w", environment, err)
 	}
 	platform, err := o.records.platformPast(ctx)
@@ -56,13 +57,13 @@ func (o *verifyOptions) run(cmd *cobra.Command, what string) error {
 		return err
 	}
 	screen := terminal.NewScreen(cmd.ErrOrStderr())
-	v := verifier{environment: environment, state: state, platform: platform, tell: func(line string) { screen.Show(line) }}
-	result, err := v.verify(ctx, commit)
+	v := audit.Verifier{Environment: environment, State: state, Platform: platform, Tell: func(line string) { screen.Show(line) }}
+	result, err := v.Verify(ctx, commit)
 	screen.End()
 	if err != nil {
 		return fmt.Errorf("verify %s at %s: %w", environment, terminal.Short(commit), err)
 	}
-	if err := o.output.print(cmd.OutOrStdout(), result, result.text(terminal.PaintFor(cmd.OutOrStdout()))); err != nil {
+	if err := o.output.print(cmd.OutOrStdout(), result, verifiedText(result, terminal.PaintFor(cmd.OutOrStdout()))); err != nil {
 		return err
 	}
 	if len(result.Differences) > 0 {
@@ -71,23 +72,8 @@ func (o *verifyOptions) run(cmd *cobra.Command, what string) error {
 	return nil
 }
 
-// verified is what came of a verification.
-type verified struct {
-	Environment string       `json:"environment"`
-	Commit      string       `json:"commit"`   // of the state
-	Platform    string       `json:"platform"` // the platform commit that it was rendered with
-	Files       int          `json:"files"`    // below clusters/
-	Earlier     int          `json:"earlier"`  // of these, verified through the commit that brought their bytes
-	Differences []difference `json:"differences"`
-}
-
-// difference is a file that is not what its records name.
-type difference struct {
-	File   string `json:"file"`
-	Reason string `json:"reason"`
-}
-
-func (v *verified) text(p terminal.Paint) func(io.Writer) {
+// verifiedText prints what came of a verification.
+func verifiedText(v *audit.Verified, p terminal.Paint) func(io.Writer) {
 	return func(w io.Writer) {
 		where := fmt.Sprintf("%s at %s", v.Environment, terminal.Short(v.Commit))
 		if len(v.Differences) == 0 {

@@ -7,10 +7,9 @@ import (
 	"io"
 	"time"
 
-	"transom.dev/cmd/transom/internal/client"
-
 	"github.com/spf13/cobra"
 
+	"transom.dev/cmd/transom/internal/client"
 	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/reconciler/web"
 )

@@ -12,7 +12,9 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"transom.dev/cmd/transom/internal/plan"
 	"transom.dev/cmd/transom/internal/terminal"
+	"transom.dev/cmd/transom/internal/workspace"
 	"transom.dev/reconciler/trigger"
 	"transom.dev/render"
 	"transom.dev/render/platform"
@@ -57,7 +59,7 @@ func (w *watched) again() {
 	}
 	states, changes := map[string]*render.State{}, []render.Change{}
 	next, dirty := map[string]map[string][]byte{}, w.states == nil
-	for _, name := range environments(p) {
+	for _, name := range workspace.Environments(p) {
 		if w.options.environment != "" && w.options.environment != name {
 			continue
 		}
@@ -68,7 +70,7 @@ func (w *watched) again() {
 		}
 		states[name], next[name] = state, w.kept(p, state)
 		changed := since(w.states[name], next[name])
-		found, err := render.Plan(&render.Base{Files: files(w.states[name])}, &render.State{Environment: name, Changes: changed})
+		found, err := plan.Between(name, w.states[name], changed)
 		if err != nil {
 			fmt.Fprintln(w.out, w.paint.Red(err.Error()))
 			return
@@ -134,19 +136,14 @@ func (w *watched) changes(all []render.Change) {
 		fmt.Fprintln(w.out, w.paint.Faint("no object changes"))
 		return
 	}
-	environment := ""
-	for _, b := range folded(blocks(all)) {
-		if b.environment != environment {
-			environment = b.environment
-			fmt.Fprintln(w.out, w.paint.Bold(environment))
-		}
-		b.text(w.out, w.paint, true)
-	}
+	plan.Listing{W: w.out, Paint: w.paint, Full: true}.Print(all, func(environment string) {
+		fmt.Fprintln(w.out, w.paint.Bold(environment))
+	})
 }
 
 // problems tells those that were not told the last time, and how many are mended.
 func (w *watched) problems(p *platform.Platform, states map[string]*render.State) {
-	found, _ := mistakes(p, states)
+	found, _ := workspace.Mistakes(p, states)
 	var now []string
 	for _, problem := range w.options.concerning(found) {
 		now = append(now, problem.String())

@@ -20,8 +20,11 @@ import (
 	"transom.dev/reconciler/web"
 )
 
-// DefaultServer is where serve listens unless told otherwise.
-const DefaultServer = "http://127.0.0.1:7460"
+// Where serve listens unless told otherwise.
+const (
+	DefaultListen = "127.0.0.1:7460"
+	DefaultServer = "http://" + DefaultListen
+)
 
 // patience bounds one question to the daemon.
 const patience = 30 * time.Second

@@ -23,3 +23,12 @@ func Short(hash string) string {
 func OrList(words []string) string {
 	return strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1]
 }
+
+// Release is a version with the digest that it runs as.
+func Release(version, digest string) string {
+	text := version
+	if digest != "" {
+		text = strings.TrimSpace(text + " (" + Short(digest) + ")")
+	}
+	return text
+}

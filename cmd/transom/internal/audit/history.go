@@ -1,0 +1,206 @@
+package audit
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"transom.dev/cmd/transom/internal/terminal"
+	"transom.dev/reconciler/gitrepo"
+	"transom.dev/reconciler/status"
+	"transom.dev/render/platform"
+)
+
+// Entry is one commit that changed a request's Release file.
+type Entry struct {
+	When         time.Time              `json:"when"`    // it was committed
+	State        string                 `json:"state"`   // the state commit
+	Release      string                 `json:"release"` // that the record is of from then on
+	Offering     string                 `json:"offering,omitempty"`
+	Version      string                 `json:"version,omitempty"`
+	Absent       bool                   `json:"absent,omitempty"`
+	Cause        string                 `json:"cause,omitempty"` // of the rollout, if one began
+	Events       []string               `json:"events"`          // what the commit did, in words
+	PromotedFrom []string               `json:"promotedFrom,omitempty"`
+	Gates        []platform.ReleaseGate `json:"gates,omitempty"`    // that it passed, if it entered
+	Platform     string                 `json:"platform,omitempty"` // the platform commit that yielded the release
+	Author       string                 `json:"author,omitempty"`   // of the platform commit that the pass followed
+	Merged       time.Time              `json:"merged,omitzero"`    // when its request or version was last changed, if it entered here
+	Healthy      time.Time              `json:"healthy,omitzero"`   // when it was recorded healthy in all waves, if it entered here
+
+	file string // of the request
+}
+
+// History reads the log of a request's Release file, the newest change first: at most newest entries, or, with 0, all.
+func History(ctx context.Context, state *State, environment string, key platform.RequestKey, newest int) ([]*Entry, error) {
+	limit := everything
+	if newest > 0 {
+		limit = newest + 1 // and the one before the last, to tell what that changed
+	}
+	log, err := state.Log(ctx, path.Join("releases", key.Team, key.Name+".yaml"), limit)
+	if err != nil {
+		return nil, err
+	}
+	if len(log) == 0 {
+		return nil, fmt.Errorf("%s has never been in %s: %s has no Release file of it", key, environment, state.URL)
+	}
+	entries, err := entriesOf(ctx, state, key, log)
+	if err != nil {
+		return nil, err
+	}
+	if len(entries) == limit {
+		entries = entries[:limit-1]
+	}
+	return entries, nil
+}
+
+// entriesOf tells what each commit of a log changed, given the newest first.
+func entriesOf(ctx context.Context, state Past, key platform.RequestKey, log []gitrepo.CommitInfo) ([]*Entry, error) {
+	var before *platform.Release
+	var entered *Entry // whose rollout is under way
+	entries := make([]*Entry, 0, len(log))
+	for _, commit := range slices.Backward(log) {
+		snapshot, err := state.At(ctx, commit.Commit)
+		if err != nil {
+			return nil, err
+		}
+		after, err := ReleaseIn(snapshot, key)
+		if err != nil {
+			return nil, fmt.Errorf("state commit %s: %w", terminal.Short(commit.Commit), err)
+		}
+		e := changeOf(before, after)
+		e.When, e.State, e.Author = commit.When, commit.Commit, strings.Join(commit.Trailer("Co-authored-by"), ", ")
+		switch {
+		case e.Cause != "":
+			entered = e
+		case entered != nil && after != nil && after.Promotion.Rollout == nil && before.Promotion.Rollout != nil:
+			entered.Healthy = e.When
+		}
+		before = after
+		entries = append(entries, e)
+	}
+	slices.Reverse(entries)
+	return entries, nil
+}
+
+// changeOf tells what changed between two records of a request; nil: there was none.
+func changeOf(before, after *platform.Release) *Entry {
+	if after == nil {
+		e := &Entry{Events: []string{"forgotten: nothing runs it any more"}}
+		if before != nil {
+			e.Release, e.Offering, e.Version, e.Absent = before.Digest, before.Offering, before.Version, true
+		}
+		return e
+	}
+	e := &Entry{
+		Release: after.Digest, Offering: after.Offering, Version: after.Version, Absent: after.Absent, Platform: after.Commit, Events: []string{},
+		file: after.File,
+	}
+	old := before
+	if old == nil {
+		old = &platform.Release{}
+	}
+	e.entered(old, after)
+	e.advanced(old.Promotion, after.Promotion)
+	if len(e.Events) == 0 && !slices.Equal(revisions(old), revisions(after)) {
+		e.Events = append(e.Events, "bytes changed with the same release")
+	}
+	if len(e.Events) == 0 {
+		e.Events = append(e.Events, "recorded")
+	}
+	return e
+}
+
+// entered tells whether a release or a rollout began.
+func (e *Entry) entered(before, after *platform.Release) {
+	r, old := after.Promotion.Rollout, before.Promotion.Rollout
+	began := r != nil && (old == nil || !old.Entered.Equal(r.Entered) || old.Cause != r.Cause)
+	if before.Digest == after.Digest && !began {
+		return
+	}
+	e.Cause = "release"
+	if r != nil {
+		e.Cause = r.Cause
+	}
+	e.PromotedFrom, e.Gates = after.Promotion.PromotedFrom, after.Promotion.Gates
+	text := "took " + terminal.Release(after.Offering+" "+after.Version, after.Digest)
+	switch {
+	case after.Absent:
+		text = "removed"
+	case e.Cause == "rollback":
+		text = "rolled back to " + terminal.Release(after.Offering+" "+after.Version, after.Digest)
+	case before.Digest == after.Digest:
+		text = "rendered anew: " + e.Cause
+	case e.Cause != "release":
+		text += ", " + e.Cause
+	}
+	if len(e.PromotedFrom) > 0 && e.Cause != "rollback" {
+		text += ", from " + strings.Join(e.PromotedFrom, ", ")
+	}
+	e.Events = append(e.Events, text)
+}
+
+// advanced tells what became of a rollout, and what was proven or failed.
+func (e *Entry) advanced(before, after platform.Promotion) {
+	tell := func(format string, args ...any) { e.Events = append(e.Events, fmt.Sprintf(format, args...)) }
+	r, old := after.Rollout, before.Rollout
+	if r != nil && old != nil && r.Entered.Equal(old.Entered) && r.Cause == old.Cause {
+		for _, cluster := range old.Pending {
+			if !slices.Contains(r.Pending, cluster) {
+				tell("reached %s", cluster)
+			}
+		}
+	}
+	if r != nil && r.Stopped != "" && (old == nil || old.Stopped != r.Stopped) {
+		tell("stopped: %s", r.Stopped)
+	}
+	if r == nil && old != nil && e.Cause == "" {
+		tell("healthy in all waves")
+	}
+	for _, f := range after.Rejected {
+		known := func(o platform.ReleaseFailure) bool {
+			return o.RenderKey == f.RenderKey && o.Cluster == f.Cluster && o.At.Equal(f.At)
+		}
+		if !slices.ContainsFunc(before.Rejected, known) {
+			text := status.Failure{Cluster: f.Cluster, Object: f.Object, Message: f.Message}.String()
+			if line := fmt.Sprintf("rejected %s: %s", terminal.Release(f.Version, f.Release), text); !slices.Contains(e.Events, line) {
+				tell("%s", line)
+			}
+		}
+	}
+	for _, p := range after.Proven {
+		known := func(o platform.ReleaseProof) bool { return o.Digest == p.Digest && o.Soaked == p.Soaked }
+		if !slices.ContainsFunc(before.Proven, known) {
+			tell("proven %s: healthy for %s", terminal.Release(p.Version, p.Digest), p.Soaked)
+		}
+	}
+	if len(after.Admitted) > 0 && !slices.Equal(after.Admitted, before.Admitted) {
+		tell("admitted by an Approval, for all its steps")
+	}
+}
+
+// revisions are a record's revisions by cluster, as a list that compares.
+func revisions(r *platform.Release) (list []string) {
+	for _, cluster := range slices.Sorted(maps.Keys(r.Clusters)) {
+		list = append(list, cluster+" "+r.Clusters[cluster].Revision)
+	}
+	return list
+}
+
+// Merged adds when what a release is of was merged: the later of the last changes of its request and of its version.
+func Merged(ctx context.Context, source Repository, entries []*Entry) {
+	for _, e := range entries {
+		if e.Cause == "" || e.Platform == "" {
+			continue
+		}
+		for _, file := range []string{e.file, path.Join("offerings", e.Offering, e.Version)} {
+			if change, err := lastChange(ctx, source, file, e.Platform); err == nil && change.When.After(e.Merged) {
+				e.Merged = change.When
+			}
+		}
+	}
+}

@@ -1,0 +1,324 @@
+package audit
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"transom.dev/cmd/transom/internal/terminal"
+	"transom.dev/reconciler/gitrepo"
+	"transom.dev/render"
+	"transom.dev/render/platform"
+)
+
+// platformTrailer names the platform commit that a state commit followed.
+const platformTrailer = "Transom-Platform-Commit"
+
+// attempts bounds how many commits are tried for the one that brought a file's bytes.
+const attempts = 100
+
+// Verified is what came of a verification.
+type Verified struct {
+	Environment string       `json:"environment"`
+	Commit      string       `json:"commit"`   // of the state
+	Platform    string       `json:"platform"` // the platform commit that it was rendered with
+	Files       int          `json:"files"`    // below clusters/
+	Earlier     int          `json:"earlier"`  // of these, verified through the commit that brought their bytes
+	Differences []Difference `json:"differences"`
+}
+
+// Difference is a file that is not what its records name.
+type Difference struct {
+	File   string `json:"file"`
+	Reason string `json:"reason"`
+}
+
+// Verifier renders states of one environment again.
+type Verifier struct {
+	Environment     string
+	State, Platform Past
+	Tell            func(string)
+
+	loader   platform.Loader
+	renderer render.Renderer
+	rendered map[string]*again // by state commit
+	place    map[string]int    // of commits in the state's history, 0 the newest
+}
+
+// again is a state commit, rendered again.
+type again struct {
+	platform string
+	base     *render.Base // as the commit has it
+	files    map[string][]byte
+	problems map[platform.RequestKey]string
+}
+
+// Verify compares the files below clusters/ of a state commit with what its Release files name.
+func (v *Verifier) Verify(ctx context.Context, commit string) (*Verified, error) {
+	snapshot, err := v.State.At(ctx, commit)
+	if err != nil {
+		return nil, err
+	}
+	now, err := v.again(ctx, commit)
+	if err != nil {
+		return nil, err
+	}
+	blobs, err := snapshot.Blobs("clusters")
+	if err != nil {
+		return nil, err
+	}
+	result := &Verified{Environment: v.Environment, Commit: commit, Platform: now.platform, Files: len(blobs), Differences: recordsDiffer(now.base, blobs)}
+	for i, file := range slices.Sorted(maps.Keys(blobs)) {
+		content, err := snapshot.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		if why := recordDiffers(now.base, file, content); why != "" {
+			result.Differences = append(result.Differences, Difference{file, why})
+			continue
+		}
+		if bytes.Equal(now.files[file], content) {
+			continue
+		}
+		v.Tell(fmt.Sprintf("comparing %s with earlier commits, %d of %d", file, i+1, len(blobs)))
+		earlier, err := v.earlier(ctx, commit, file, content)
+		if err != nil {
+			return nil, err
+		}
+		if earlier {
+			result.Earlier++
+		} else {
+			result.Differences = append(result.Differences, Difference{file, now.differs(file, content)})
+		}
+	}
+	return result, nil
+}
+
+// recordsDiffer lists the placements that are recorded and have no file.
+func recordsDiffer(base *render.Base, blobs map[string]string) []Difference {
+	found := []Difference{}
+	for _, key := range slices.SortedFunc(maps.Keys(base.Releases), platform.RequestKey.Compare) {
+		for _, cluster := range slices.Sorted(maps.Keys(base.Releases[key].Clusters)) {
+			file := path.Join("clusters", cluster, key.Team, key.Name+".yaml")
+			if blobs[file] == "" {
+				found = append(found, Difference{file, "is recorded in releases/" + key.String() + ".yaml, and missing"})
+			}
+		}
+	}
+	return found
+}
+
+// recordDiffers says how a file's bytes are not those that its Release file records, or nothing.
+func recordDiffers(base *render.Base, file string, content []byte) string {
+	cluster, key, ok := ManifestOf(file)
+	if !ok {
+		return ""
+	}
+	release := base.Releases[key]
+	if release == nil {
+		return "no Release file names it"
+	}
+	placed, recorded := release.Clusters[cluster]
+	switch {
+	case !recorded:
+		return fmt.Sprintf("releases/%s.yaml does not name cluster %s", key, cluster)
+	case placed.Revision != render.Revision(content):
+		return fmt.Sprintf("its bytes are revision %s, and releases/%s.yaml records %s", terminal.Short(render.Revision(content)), key, terminal.Short(placed.Revision))
+	}
+	return ""
+}
+
+// ManifestOf says which placement a file below clusters/ is of; a namespace is of none.
+func ManifestOf(file string) (cluster string, key platform.RequestKey, ok bool) {
+	parts := strings.Split(strings.TrimSuffix(file, ".yaml"), "/")
+	if len(parts) != 4 || parts[3] == "_namespace" {
+		return "", key, false
+	}
+	return parts[1], platform.RequestKey{Team: parts[2], Name: parts[3]}, true
+}
+
+// earlier says whether a commit up to this one brought exactly these bytes of a file, and they are what that commit's
+// own Release files name. So it is with a cluster whose wave is still to come, and with restored bytes.
+func (v *Verifier) earlier(ctx context.Context, commit, file string, content []byte) (bool, error) {
+	if err := v.places(ctx); err != nil {
+		return false, err
+	}
+	log, err := v.State.Log(ctx, file, everything)
+	if err != nil {
+		return false, err
+	}
+	tried := 0
+	for _, info := range log {
+		if v.place[info.Commit] <= v.place[commit] || tried == attempts {
+			continue
+		}
+		snapshot, err := v.State.At(ctx, info.Commit)
+		if err != nil {
+			return false, err
+		}
+		if had, err := snapshot.ReadFile(file); err != nil || !bytes.Equal(had, content) {
+			continue
+		}
+		tried++
+		then, err := v.again(ctx, info.Commit)
+		if err != nil {
+			return false, err
+		}
+		if bytes.Equal(then.files[file], content) && recordDiffers(then.base, file, content) == "" {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// places numbers the commits of the state, once.
+func (v *Verifier) places(ctx context.Context) error {
+	if v.place != nil {
+		return nil
+	}
+	log, err := v.State.Log(ctx, ".", everything)
+	if err != nil {
+		return err
+	}
+	v.place = make(map[string]int, len(log))
+	for i, c := range log {
+		v.place[c.Commit] = i
+	}
+	return nil
+}
+
+// again renders what the Release files of a state commit name, from nothing.
+func (v *Verifier) again(ctx context.Context, commit string) (*again, error) {
+	if known := v.rendered[commit]; known != nil {
+		return known, nil
+	}
+	snapshot, err := v.State.At(ctx, commit)
+	if err != nil {
+		return nil, err
+	}
+	base, err := render.ReadBase(snapshot)
+	if err != nil {
+		return nil, err
+	}
+	a := &again{base: base, problems: map[platform.RequestKey]string{}}
+	if a.platform, err = v.followed(ctx, commit, base); err != nil {
+		return nil, err
+	}
+	v.Tell(fmt.Sprintf("rendering %s of state commit %s with platform commit %s", terminal.Count(len(base.Releases), "release"), terminal.Short(commit), terminal.Short(a.platform)))
+	p, err := v.load(ctx, a.platform)
+	if err != nil {
+		return nil, err
+	}
+	state, err := v.renderer.Direct(p, v.Environment, &render.Base{}, render.Direction{Instances: a.instances(p, v.Environment)})
+	if err != nil {
+		return nil, err
+	}
+	a.files = state.Changes
+	for _, problem := range state.Problems {
+		if problem.Request != nil && !problem.Warning && a.problems[*problem.Request] == "" {
+			a.problems[*problem.Request] = problem.String()
+		}
+	}
+	if v.rendered == nil {
+		v.rendered = map[string]*again{}
+	}
+	v.rendered[commit] = a
+	return a, nil
+}
+
+// followed is the platform commit that a state commit followed: its trailer names it, and for a commit of somebody else
+// that of the newest one below it that has one.
+func (v *Verifier) followed(ctx context.Context, commit string, base *render.Base) (string, error) {
+	for at := commit; at != ""; {
+		info, err := v.State.Show(ctx, at)
+		if err != nil {
+			return "", err
+		}
+		if named := info.Trailer(platformTrailer); len(named) > 0 {
+			return named[0], nil
+		}
+		at = parent(info)
+	}
+	if base.Fleet.Platform == "" {
+		return "", fmt.Errorf("neither a trailer %s nor fleet.yaml says which platform commit it came from: is it a state repository?", platformTrailer)
+	}
+	return base.Fleet.Platform, nil
+}
+
+func parent(info gitrepo.CommitInfo) string {
+	if len(info.Parents) == 0 {
+		return ""
+	}
+	return info.Parents[0]
+}
+
+func (v *Verifier) load(ctx context.Context, commit string) (*platform.Platform, error) {
+	snapshot, err := v.Platform.At(ctx, commit)
+	if err != nil {
+		return nil, fmt.Errorf("find platform commit %s: %w", terminal.Short(commit), err)
+	}
+	p, err := v.loader.Load(snapshot)
+	if err != nil {
+		return nil, fmt.Errorf("load platform commit %s: %w", terminal.Short(commit), err)
+	}
+	p.Commit = commit
+	if p.Environments[v.Environment] == nil {
+		return nil, fmt.Errorf("platform commit %s has no environment %s", terminal.Short(commit), v.Environment)
+	}
+	return p, nil
+}
+
+// instances resolves what the Release files name, sorted by request.
+func (a *again) instances(p *platform.Platform, environment string) []*platform.Instance {
+	list := []*platform.Instance{} // not nil: that would be the head's
+	for _, key := range slices.SortedFunc(maps.Keys(a.base.Releases), platform.RequestKey.Compare) {
+		r := a.base.Releases[key]
+		if r.Absent {
+			continue
+		}
+		i, problems := p.InstanceOf(environment, key, r.Request, r.Version, r.VersionDigest, r.File)
+		if i != nil {
+			list = append(list, i)
+		}
+		for _, problem := range problems {
+			if !problem.Warning && a.problems[key] == "" {
+				a.problems[key] = problem.String()
+			}
+		}
+	}
+	return list
+}
+
+// differs says how a file is not what was rendered.
+func (a *again) differs(file string, content []byte) string {
+	_, key, isManifest := ManifestOf(file)
+	switch rendered, there := a.files[file]; {
+	case isManifest && a.problems[key] != "":
+		return "cannot be rendered again: " + a.problems[key]
+	case !there:
+		return "nothing that its Release files name renders it"
+	default:
+		return firstDifference(content, rendered)
+	}
+}
+
+// firstDifference shows the first line in which two files differ.
+func firstDifference(committed, rendered []byte) string {
+	have, want := strings.Split(string(committed), "\n"), strings.Split(string(rendered), "\n")
+	for i := range max(len(have), len(want)) {
+		line := func(of []string) string {
+			if i >= len(of) {
+				return "no more lines"
+			}
+			return fmt.Sprintf("%q", of[i])
+		}
+		if line(have) != line(want) {
+			return fmt.Sprintf("line %d: committed is %s, rendered is %s", i+1, line(have), line(want))
+		}
+	}
+	return "is the same text in other bytes"
+}

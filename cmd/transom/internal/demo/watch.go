@@ -1,0 +1,175 @@
+package demo
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"transom.dev/cmd/transom/internal/client"
+	"transom.dev/cmd/transom/internal/terminal"
+	"transom.dev/cmd/transom/internal/workspace"
+	"transom.dev/reconciler/status"
+)
+
+// lookEvery is how often the demo looks at what the daemon knows.
+const lookEvery = 150 * time.Millisecond
+
+// glanceEvery is how often it tells where nothing can be redrawn.
+const glanceEvery = 5 * time.Second
+
+// converge shows how everything becomes healthy, and returns once it is: every instance of the platform, in every
+// environment, on every cluster.
+func (d *Demo) converge(ctx context.Context) error {
+	since, shown := time.Now(), time.Now()
+	total := 0
+	for _, want := range d.expected() {
+		total += want
+	}
+	err := d.until(ctx, func(ctx context.Context) error {
+		s, err := d.client.Status(ctx, client.Selection{})
+		if err != nil {
+			return err
+		}
+		lines, missing := d.progress(s)
+		if d.screen.Live || time.Since(shown) > glanceEvery {
+			d.screen.Show(lines...)
+			shown = time.Now()
+		}
+		return missing
+	})
+	if err != nil {
+		return fmt.Errorf("become healthy: %w", err)
+	}
+	d.took(since, "healthy: %s of %s in %s on %s", terminal.Count(total, "placement"), terminal.Count(len(d.platform.Requests), "request"),
+		terminal.Count(len(d.platform.Environments), "environment"), terminal.Count(len(d.platform.Clusters), "cluster"))
+	return nil
+}
+
+// expected is how many placements each environment is to have.
+func (d *Demo) expected() map[string]int {
+	want := map[string]int{}
+	for _, name := range workspace.Environments(d.platform) {
+		for _, instance := range d.platform.Instances(name) {
+			want[name] += len(instance.Clusters)
+		}
+	}
+	return want
+}
+
+// progress is a line per environment, and what is missing still.
+func (d *Demo) progress(s status.Status) (lines []string, missing error) {
+	want := d.expected()
+	for _, name := range workspace.Environments(d.platform) {
+		healthy, why := tally(s, name)
+		line := fmt.Sprintf("  %-10s %s %d of %d healthy", name, bar(healthy, want[name]), healthy, want[name])
+		if healthy < want[name] {
+			why = cmp.Or(why, "waiting for its state")
+			line += "  " + d.paint.Faint(why)
+			missing = errors.Join(missing, fmt.Errorf("%s: %d of %d healthy: %s", name, healthy, want[name], why))
+		}
+		lines = append(lines, line)
+	}
+	return lines, missing
+}
+
+// tally counts an environment's healthy placements, and says why the first of the others is not.
+func tally(s status.Status, environment string) (healthy int, why string) {
+	for _, e := range s.Environments {
+		if e.Name == environment {
+			why = cmp.Or(e.Error, e.Frozen)
+		}
+	}
+	for _, in := range s.Instances {
+		if in.Environment != environment {
+			continue
+		}
+		for _, p := range in.Problems {
+			if !p.Warning {
+				why = cmp.Or(why, p.String())
+			}
+		}
+		for _, p := range in.Placements {
+			if p.Stage == status.Healthy && p.Health == "Healthy" {
+				healthy++
+				continue
+			}
+			why = cmp.Or(why, fmt.Sprintf("%s on %s: %s", in.Request, p.Cluster, cmp.Or(p.Message, string(p.Stage)+", "+p.Health)))
+		}
+	}
+	return healthy, why
+}
+
+func bar(n, of int) string {
+	const width = 20
+	full := width
+	if of > 0 {
+		full = width * min(n, of) / of
+	}
+	return strings.Repeat("█", full) + strings.Repeat("░", width-full)
+}
+
+// until asks again and again until the answer is nil. With --check it gives up after the timeout.
+func (d *Demo) until(ctx context.Context, ask func(context.Context) error) error {
+	if d.Check {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, d.Timeout)
+		defer cancel()
+	}
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	var last error
+	for {
+		err := ask(ctx)
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() == nil {
+			last = err
+		}
+		select {
+		case <-ctx.Done():
+			return cmp.Or(last, context.Cause(ctx))
+		case <-tick.C:
+		}
+	}
+}
+
+// calm is how long nothing must have happened to a request on a cluster before that is printed: of many steps on the
+// way, people want to read where it ended.
+const calm = time.Second
+
+// follow prints what happens until the end.
+func (d *Demo) follow(ctx context.Context) {
+	seen := time.Now()
+	var waiting []status.Event
+	_ = d.until(ctx, func(ctx context.Context) error {
+		events, err := d.client.Events(ctx)
+		if err != nil {
+			return err
+		}
+		for _, e := range events {
+			if e.At.After(seen) {
+				seen = e.At
+				waiting = append(slices.DeleteFunc(waiting, func(old status.Event) bool { return about(old) == about(e) }), e)
+			}
+		}
+		for len(waiting) > 0 && time.Since(waiting[0].At) > calm {
+			d.say("%s  %s  %s", d.paint.Faint(waiting[0].At.Local().Format(time.TimeOnly)), about(waiting[0]), waiting[0].Message)
+			waiting = waiting[1:]
+		}
+		return errors.New("there is always more to come")
+	})
+}
+
+// about names what an event is about.
+func about(e status.Event) string {
+	where := cmp.Or(e.Cluster, e.Environment, "platform")
+	if e.Request != nil {
+		return e.Request.String() + " on " + where
+	}
+	return where
+}

@@ -1,0 +1,211 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"transom.dev/cmd/transom/internal/terminal"
+)
+
+// A forge takes comments of 65,536 characters. Counted are bytes, which are never fewer.
+const (
+	commentLimit = 65_536
+	commentHead  = 16_000 // at most, for what moves, cautions, Problems and Warnings
+	commentSpare = 1_100  // for saying what was cut or is promoted, and for closing what is open
+	blockLimit   = 12_000 // of one request, so that one alone does not use up the room of all
+)
+
+// Markdown is the plan as one comment of a pull request: what matters first, and the differences folded. What does not
+// fit is left out, and the comment says so.
+func (p *Plan) Markdown() string {
+	head, foot := p.markdownHead(), p.markdownFoot()
+	body := &folder{room: commentLimit - commentSpare - len(head) - len(foot)}
+	now := p.now()
+	for _, b := range folded(blocks(now.Changes)) {
+		body.add(b, now.share(b.environment), now.of(b.environment).Passes)
+	}
+	body.close()
+	if len(p.Promoted.Changes) > 0 {
+		body.text.WriteString("**Once promoted:**\n\n")
+	}
+	for _, b := range folded(blocks(p.Promoted.Changes)) {
+		body.add(b, p.Promoted.share(b.environment), p.Promoted.of(b.environment).Passes)
+	}
+	body.close()
+	return head + body.text.String() + body.cut() + foot
+}
+
+func (p *Plan) markdownHead() string {
+	head := &clipped{limit: commentHead}
+	head.line("### Transom plan: " + p.counts())
+	head.line("")
+	for _, line := range p.moves() {
+		head.line("- " + line)
+	}
+	for _, line := range p.waiting() {
+		head.line("- " + line)
+	}
+	for _, e := range slices.Concat(p.Environments, p.Promoted.Environments) {
+		if e.LetGo {
+			head.line("- **" + e.Name + "** " + environmentLetGo)
+		}
+		for _, c := range e.Cautions {
+			head.line("- **caution:** " + caution(e.Name, c))
+		}
+	}
+	head.line("")
+	if len(p.Problems) > 0 {
+		head.line("**Problems**; what they concern keeps what it has:")
+		head.block(texts(p.Problems))
+	}
+	if len(p.Warnings) > 0 {
+		head.line("**Warnings**")
+		head.block(texts(p.Warnings))
+	}
+	return head.text.String()
+}
+
+func texts[T fmt.Stringer](all []T) []string {
+	lines := make([]string, len(all))
+	for i, one := range all {
+		lines[i] = one.String()
+	}
+	return lines
+}
+
+func (p *Plan) markdownFoot() string {
+	foot := &clipped{limit: commentHead / 2}
+	foot.line("Compared with " + p.Base + ".")
+	for _, note := range p.Notes {
+		foot.line("> " + note)
+	}
+	foot.line("")
+	for _, e := range p.Environments {
+		if e.Digest != "" {
+			foot.line("- plan of " + e.Name + ": `" + e.Digest + "`")
+		}
+	}
+	return foot.text.String()
+}
+
+// clipped is text up to a limit.
+type clipped struct {
+	text  strings.Builder
+	limit int
+	left  int // lines that did not fit
+}
+
+// line adds a line, or says once that there would be more.
+func (c *clipped) line(text string) {
+	const longest = 600
+	if len(text) > longest {
+		text = strings.ToValidUTF8(text[:longest], "") + "…"
+	}
+	if c.left > 0 || c.text.Len()+len(text) > c.limit-100 {
+		if c.left == 0 {
+			c.text.WriteString("\n… and more, which `transom plan` shows\n\n")
+		}
+		c.left++
+		return
+	}
+	c.text.WriteString(text + "\n")
+}
+
+// block adds lines as they are: what they quote of people's files means nothing in Markdown.
+func (c *clipped) block(lines []string) {
+	inner := &clipped{limit: c.limit - c.text.Len() - 200}
+	for _, line := range lines {
+		inner.line(line)
+	}
+	text := inner.text.String()
+	fence := fenceFor(text)
+	c.text.WriteString(fence + "\n" + text + fence + "\n\n")
+}
+
+// fenceFor is longer than any run of backquotes in a text.
+func fenceFor(text string) string {
+	fence := "```"
+	for strings.Contains(text, fence) {
+		fence += "`"
+	}
+	return fence
+}
+
+// folder writes blocks, folded, as far as there is room: in full, else in a line per object, else not at all.
+type folder struct {
+	text        strings.Builder
+	room        int
+	environment string
+	brief, none int // blocks without their differences, and without anything
+}
+
+func (f *folder) add(b *changeBlock, share string, passes []string) {
+	open := ""
+	if b.environment != f.environment {
+		open = fmt.Sprintf("<details><summary><b>%s</b>%s</summary>\n\n", b.environment, share)
+		if len(passes) > 0 {
+			open += strings.Join(passes, "; ") + "\n\n"
+		}
+		if f.environment != "" {
+			open = "</details>\n\n" + open
+		}
+	}
+	full := b.markdown(true)
+	text := full
+	if len(full) > blockLimit || f.text.Len()+len(open)+len(full) > f.room {
+		text = b.markdown(false)
+		if f.text.Len()+len(open)+len(text) > f.room || len(text) > blockLimit {
+			f.none++
+			return
+		}
+		f.brief++
+	}
+	f.text.WriteString(open + text)
+	f.environment = b.environment
+}
+
+func (f *folder) close() {
+	if f.environment != "" {
+		f.text.WriteString("</details>\n\n")
+	}
+	f.environment = ""
+}
+
+// cut says what there was no room for.
+func (f *folder) cut() string {
+	if f.brief+f.none == 0 {
+		return ""
+	}
+	var parts []string
+	if f.brief > 0 {
+		parts = append(parts, "the differences of "+terminal.Count(f.brief, "request"))
+	}
+	if f.none > 0 {
+		parts = append(parts, "all about "+terminal.Count(f.none, "request"))
+	}
+	return "**Cut to fit one comment:** " + strings.Join(parts, ", and ") + ". `transom plan` shows it.\n\n"
+}
+
+// Markdown is one owner's changes, folded.
+func (b *changeBlock) markdown(diffs bool) string {
+	var out strings.Builder
+	summary := b.owner
+	if shared := b.shared(); shared != "" {
+		summary += ", " + shared
+	}
+	fmt.Fprintf(&out, "<details><summary>%s</summary>\n\n", summary)
+	for _, g := range b.groups {
+		sign, object, clusters := g.summary()
+		fmt.Fprintf(&out, "- `%s`%s\n", strings.TrimSpace(sign+" "+object), clusters)
+		if diffs && g.showsDiff() {
+			fence := fenceFor(g.Diff)
+			fmt.Fprintf(&out, "\n%sdiff\n%s%s\n\n", fence, g.Diff, fence)
+		}
+	}
+	if len(b.alike) > 0 {
+		fmt.Fprintf(&out, "\nThe same for %s.\n", few(b.alike))
+	}
+	out.WriteString("\n</details>\n\n")
+	return out.String()
+}

@@ -1,0 +1,159 @@
+// Package plan says what merging a platform would change: on every cluster, at once and once promoted.
+//
+// In come a directory with a platform and what its environments hold or would render to; out comes a Plan, which prints as
+// text, as one comment of a pull request, or as JSON. It reads repositories on this machine only, and writes nothing.
+package plan
+
+import (
+	"fmt"
+	"slices"
+
+	"transom.dev/cmd/transom/internal/workspace"
+	"transom.dev/render"
+	"transom.dev/render/platform"
+)
+
+// Plan is what a merge would do.
+type Plan struct {
+	Base         string             `json:"base"`  // what the work tree is compared with
+	Notes        []string           `json:"notes"` // what the plan cannot know
+	Environments []Environment      `json:"environments"`
+	Changes      []render.Change    `json:"changes"`
+	Promoted     Stage              `json:"promoted"` // what it becomes downstream, on top of what it does at once
+	Problems     []platform.Problem `json:"problems"` // what they concern keeps what it has
+	Warnings     []platform.Problem `json:"warnings"` // of rendering
+}
+
+// Environment is what a merge would do to one environment as a whole.
+type Environment struct {
+	Name     string           `json:"name"`
+	LetGo    bool             `json:"letGo,omitempty"`  // its file is removed: nothing is written to it any more
+	Digest   string           `json:"digest,omitempty"` // names the changes of its placements
+	Passes   []string         `json:"passes,omitempty"` // what its changes pass on their way in
+	Changing int              `json:"changing"`         // requests whose objects change
+	Requests int              `json:"requests"`         // that it has, before or after
+	Moves    []render.Move    `json:"moves"`
+	Cautions []render.Caution `json:"cautions"`
+
+	// Of what is promoted.
+	OnTheirWay []platform.RequestKey `json:"onTheirWay,omitempty"` // that change to what was merged before: not listed
+	Unproven   []Unproven            `json:"unproven,omitempty"`   // releases that no upstream environment proves
+}
+
+// now is what a merge does at once.
+func (p *Plan) now() Stage { return Stage{p.Environments, p.Changes} }
+
+// Make compares the platform in a directory with what is there.
+func Make(dir string, with Against) (*Plan, error) {
+	p, err := workspace.Load(dir)
+	if err != nil {
+		return nil, err
+	}
+	var r render.Renderer
+	base, err := with.baseline(&r, dir, p)
+	if err != nil {
+		return nil, err
+	}
+	result := &Plan{
+		Base: base.name, Notes: slices.Concat([]string{}, base.notes, unknown(base.rendered, p)), Changes: []render.Change{},
+		Promoted: Stage{[]Environment{}, []render.Change{}},
+	}
+	all := &outlooks{platform: p, bases: map[string]*render.Base{}, of: map[string]*render.Outlook{}}
+	for _, name := range workspace.Environments(p) {
+		if all.bases[name], err = base.Of(name); err != nil {
+			return nil, err
+		}
+		if all.of[name], err = r.Outlook(p, name, all.bases[name]); err != nil {
+			return nil, err
+		}
+	}
+	if all.before, err = base.before(all); err != nil {
+		return nil, err
+	}
+	for _, name := range workspace.Environments(p) {
+		if err := result.add(all, name); err != nil {
+			return nil, err
+		}
+		if note := stale(dir, name, all.bases[name]); note != "" {
+			result.Notes = append(result.Notes, note)
+		}
+	}
+	for _, name := range base.letGo(p) {
+		result.Environments = append(result.Environments, Environment{
+			Name: name, LetGo: true, Moves: []render.Move{}, Cautions: []render.Caution{},
+		})
+	}
+	result.tell(all)
+	return result, nil
+}
+
+// add records what becomes of one environment, at once and once promoted.
+func (p *Plan) add(all *outlooks, name string) error {
+	e, base, outlook := all.platform.Environments[name], all.bases[name], all.of[name]
+	digest, err := render.PlanDigest(base, outlook.Now)
+	if err != nil {
+		return fmt.Errorf("plan %s: %w", name, err)
+	}
+	now := p.now()
+	if err := now.add(Environment{Name: name, Digest: digest, Passes: all.passes(e, false, base, outlook.Now)}, base, outlook.Now); err != nil {
+		return err
+	}
+	p.Environments, p.Changes = now.Environments, now.Changes
+	if outlook.Promoted == nil {
+		return nil
+	}
+	waiting := outlook.Anticipated(all.before)
+	if len(outlook.Promoted.Releases) > 0 && len(base.Releases) > 0 && all.before == nil {
+		p.Notes = append(p.Notes, fmt.Sprintf("some of what comes to %s once promoted may be on its way already: "+
+			"the platform commit that was accepted last is not in this clone", name))
+	}
+	return p.Promoted.add(Environment{
+		Name: name, Passes: all.passes(e, true, outlook.Entered, outlook.Promoted),
+		OnTheirWay: waiting, Unproven: all.unproven(e, waiting),
+	}, outlook.Entered, outlook.Promoted)
+}
+
+// changing counts the requests that changes are of.
+func changing(changes []render.Change) int {
+	requests := map[platform.RequestKey]bool{}
+	for _, c := range changes {
+		if c.Request != "" {
+			requests[platform.RequestKey{Team: c.Team, Name: c.Request}] = true
+		}
+	}
+	return len(requests)
+}
+
+// requestsOf counts the requests that an environment has before or after.
+func requestsOf(before *render.Base, after *render.State) int {
+	n := 0
+	for _, release := range before.Releases {
+		if !release.Absent {
+			n++
+		}
+	}
+	for k, release := range after.Releases {
+		if was := before.Releases[k]; !release.Absent && (was == nil || was.Absent) {
+			n++
+		}
+	}
+	return n
+}
+
+// tell adds the Problems of the platform and of rendering it, and the Warnings of rendering.
+func (p *Plan) tell(all *outlooks) {
+	states := map[string]*render.State{}
+	for name, outlook := range all.of {
+		states[name] = &render.State{Problems: outlook.Now.Problems}
+		if outlook.Promoted != nil {
+			states[name].Problems = slices.Concat(outlook.Now.Problems, outlook.Promoted.Problems)
+		}
+	}
+	problems, _ := workspace.Mistakes(all.platform, states)
+	_, warnings := workspace.Mistakes(&platform.Platform{Environments: all.platform.Environments}, states)
+	p.Problems = append([]platform.Problem{}, problems...)
+	p.Warnings = append([]platform.Problem{}, warnings...)
+}
+
+// Empty says that merging changes nothing, neither at once nor once promoted.
+func (p *Plan) Empty() bool { return p.now().empty() && p.Promoted.empty() }

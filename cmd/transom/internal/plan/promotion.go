@@ -1,0 +1,151 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"transom.dev/cmd/transom/internal/terminal"
+	"transom.dev/render"
+	"transom.dev/render/platform"
+)
+
+// Unproven is a release that no upstream environment can prove, so that it waits for an Approval of exactly itself.
+type Unproven struct {
+	Team    string `json:"team"`
+	Request string `json:"request"`
+	Release string `json:"release"`
+}
+
+// outlooks are what a platform means to its environments, with what those hold now.
+type outlooks struct {
+	platform *platform.Platform
+	before   *platform.Platform // that the environments hold or wait for; nil: nobody knows
+	bases    map[string]*render.Base
+	of       map[string]*render.Outlook
+}
+
+// passes lists what a change passes on its way into an environment, in the order in which it meets it.
+func (o *outlooks) passes(e *platform.Environment, promoted bool, before *render.Base, after *render.State) (steps []string) {
+	if promoted {
+		step := "once healthy in " + strings.Join(e.PromotesFrom, " and ")
+		if e.Gates.Soak > 0 {
+			step += " for " + e.Gates.Soak.String()
+		}
+		steps = append(steps, step)
+	}
+	if e.Gates.Approval == "required" {
+		steps = append(steps, "once approved")
+	}
+	if len(e.Windows) > 0 {
+		steps = append(steps, "while its windows are open")
+	}
+	if len(e.Rollout.Waves) > 1 {
+		var names []string
+		for _, wave := range e.Rollout.Waves {
+			names = append(names, wave.Name)
+		}
+		steps = append(steps, "wave by wave: "+strings.Join(names, ", then "))
+	}
+	if n, i := together(before, after), e.Rollout.Instances; n > i.First && n > 1 {
+		at := i.MaxConcurrent
+		if !strings.HasSuffix(at, "%") {
+			at = "at most " + at
+		}
+		steps = append(steps, fmt.Sprintf("%s first, then %s at a time", terminal.Count(i.First, "request"), at))
+	}
+	return steps
+}
+
+// together counts the requests of the largest group that a new version or an environment change rolls out over.
+func together(before *render.Base, after *render.State) (most int) {
+	groups := map[string]int{}
+	for k, release := range after.Releases {
+		was := before.Releases[k]
+		if release.Absent || was == nil || was.Absent {
+			continue
+		}
+		switch {
+		case was.VersionDigest != release.VersionDigest:
+			groups[release.Offering+"@"+release.Version]++
+		case was.Digest == release.Digest:
+			groups[""]++
+		}
+	}
+	for _, n := range groups {
+		most = max(most, n)
+	}
+	return most
+}
+
+// Unproven lists the releases that come to an environment once promoted and that nothing upstream proves: it has no such
+// request there, or its release changes nothing there.
+func (o *outlooks) unproven(e *platform.Environment, leave []platform.RequestKey) (all []Unproven) {
+	after := o.of[e.Name].Promoted
+	if e.Gates.Unproven == "allow" {
+		return nil
+	}
+	for _, k := range after.Touched {
+		release := after.Releases[k]
+		if release == nil || release.Absent || slices.Contains(leave, k) || !moves(o.of[e.Name].Entered.Releases[k], release) || o.proves(e, k, release) {
+			continue
+		}
+		all = append(all, Unproven{k.Team, k.Name, release.Digest})
+	}
+	return all
+}
+
+// proves says whether a release changes something in any of the nearest environments upstream that have the request, or
+// is what runs there.
+func (o *outlooks) proves(e *platform.Environment, k platform.RequestKey, release *platform.Release) bool {
+	for _, up := range e.PromotesFrom {
+		from, base := o.of[up], o.bases[up]
+		switch {
+		case from == nil:
+			return true // nobody knows
+		case release.Request.Environments == nil:
+		case !has(release.Request, up):
+			if upstream := o.platform.Environments[up]; upstream != nil && o.proves(upstream, k, release) {
+				return true
+			}
+			continue
+		}
+		if was := base.Releases[k]; was != nil && was.Digest == release.Digest {
+			return true
+		}
+		for _, state := range []*render.State{from.Now, from.Promoted} {
+			if state != nil && state.Releases[k] != nil && moves(base.Releases[k], state.Releases[k]) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func has(spec *platform.RequestSpec, environment string) bool {
+	_, placed := spec.Environments[environment]
+	return placed
+}
+
+// moves says whether a release changes bytes.
+func moves(was, is *platform.Release) bool {
+	if was == nil || len(was.Clusters) != len(is.Clusters) {
+		return true
+	}
+	for cluster, placed := range is.Clusters {
+		if was.Clusters[cluster].RenderKey != placed.RenderKey {
+			return true
+		}
+	}
+	return false
+}
+
+// unknown says what cannot be told of an environment whose state is not read.
+func unknown(names []string, p *platform.Platform) (notes []string) {
+	for _, name := range names {
+		if e := p.Environments[name]; e != nil && len(e.PromotesFrom) > 0 {
+			notes = append(notes, fmt.Sprintf("what is on its way to %s, or is held, pinned or rejected there, is not known: pass --state", name))
+		}
+	}
+	return notes
+}

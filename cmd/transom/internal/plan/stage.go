@@ -1,0 +1,112 @@
+package plan
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"transom.dev/cmd/transom/internal/terminal"
+	"transom.dev/render"
+	"transom.dev/render/platform"
+)
+
+// A Stage is what a merge does at once, or what that becomes once promoted.
+type Stage struct {
+	Environments []Environment   `json:"environments"`
+	Changes      []render.Change `json:"changes"`
+}
+
+// add records what becomes of one environment.
+func (p *Stage) add(e Environment, before *render.Base, after *render.State) error {
+	found, err := render.Plan(before, after)
+	if err != nil {
+		return err
+	}
+	found = slices.DeleteFunc(found, func(c render.Change) bool {
+		return slices.Contains(e.OnTheirWay, platform.RequestKey{Team: c.Team, Name: c.Request})
+	})
+	p.Changes = append(p.Changes, found...)
+	e.Changing, e.Requests = changing(found), requestsOf(before, after)
+	e.Moves = append([]render.Move{}, movesWithout(render.Moves(before, after), e.OnTheirWay)...)
+	e.Cautions = append([]render.Caution{}, render.Cautions(before, after, found)...)
+	e.Cautions = slices.DeleteFunc(e.Cautions, func(c render.Caution) bool {
+		return slices.Contains(e.OnTheirWay, platform.RequestKey{Team: c.Team, Name: c.Request})
+	})
+	p.Environments = append(p.Environments, e)
+	return nil
+}
+
+// movesWithout leaves requests out of moves, and moves of no request.
+func movesWithout(moves []render.Move, keys []platform.RequestKey) (left []render.Move) {
+	for _, m := range moves {
+		m.Requests = slices.DeleteFunc(slices.Clone(m.Requests), func(k platform.RequestKey) bool { return slices.Contains(keys, k) })
+		if len(m.Requests) > 0 {
+			left = append(left, m)
+		}
+	}
+	return left
+}
+
+// Text prints the changes by environment, request and object. Clusters on which the same happens to an object share one
+// entry, as do requests of which the same changes.
+func (p Stage) text(w io.Writer, paint terminal.Paint, verbose bool) {
+	all := Listing{W: w, Paint: paint, Apart: verbose, Full: verbose}
+	all.Print(p.Changes, func(environment string) {
+		fmt.Fprintf(w, "%s%s\n", paint.Bold(environment), paint.Faint(p.share(environment)))
+		for _, step := range p.of(environment).Passes {
+			fmt.Fprintf(w, "  %s\n", paint.Faint(step))
+		}
+	})
+}
+
+func (p Stage) of(environment string) (e Environment) {
+	if i := slices.IndexFunc(p.Environments, func(e Environment) bool { return e.Name == environment }); i >= 0 {
+		return p.Environments[i]
+	}
+	return Environment{Name: environment}
+}
+
+// share says how many of an environment's requests change.
+func (p Stage) share(environment string) string {
+	if e := p.of(environment); e.Changing > 0 {
+		return fmt.Sprintf("  %d of %s", e.Changing, terminal.Count(e.Requests, "request"))
+	}
+	return ""
+}
+
+// Empty says that nothing changes.
+func (p Stage) empty() bool {
+	return len(p.Changes) == 0 && !slices.ContainsFunc(p.Environments, func(e Environment) bool { return e.LetGo })
+}
+
+// counts says in one line what changes.
+func (p Stage) counts() string {
+	counts := map[render.Action]int{}
+	clusters := map[string]bool{}
+	for _, c := range p.Changes {
+		counts[c.Action]++
+		clusters[c.Cluster] = true
+	}
+	if p.empty() {
+		return "no changes"
+	}
+	var parts []string
+	for _, action := range []render.Action{render.Added, render.Changed, render.Replaced, render.Removed} {
+		parts = append(parts, fmt.Sprintf("%d %s", counts[action], action))
+	}
+	text := "objects " + strings.Join(parts, ", ") + " on " + terminal.Count(len(clusters), "cluster")
+	if n := counts[render.LetGo]; n > 0 {
+		text += fmt.Sprintf("; %s let go", terminal.Count(n, "cluster"))
+	}
+	gone := 0
+	for _, e := range p.Environments {
+		if e.LetGo {
+			gone++
+		}
+	}
+	if gone > 0 {
+		text += fmt.Sprintf("; %s let go", terminal.Count(gone, "environment"))
+	}
+	return text
+}

@@ -1,0 +1,221 @@
+package plan
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"transom.dev/cmd/transom/internal/terminal"
+	"transom.dev/render"
+	"transom.dev/render/platform"
+)
+
+// Text prints a plan for people: what moves, what happens at once, what follows once promoted, and at the end what needs
+// attention.
+func (p *Plan) Text(w io.Writer, paint terminal.Paint, verbose bool) {
+	for _, line := range p.moves() {
+		fmt.Fprintln(w, paint.Bold(line))
+	}
+	p.now().text(w, paint, verbose)
+	for _, e := range p.Environments {
+		if e.LetGo {
+			fmt.Fprintf(w, "%s\n  %s\n", paint.Bold(e.Name), paint.Yellow(environmentLetGo))
+		}
+	}
+	if len(p.Promoted.Changes) > 0 {
+		fmt.Fprintln(w, paint.Bold("once promoted:"))
+		p.Promoted.text(w, paint, verbose)
+	}
+	p.attention(w, paint)
+	for _, line := range p.waiting() {
+		fmt.Fprintln(w, line)
+	}
+	for _, e := range p.Environments {
+		if e.Digest != "" {
+			fmt.Fprintf(w, "plan of %s: %s\n", e.Name, e.Digest)
+		}
+	}
+	for _, note := range p.Notes {
+		fmt.Fprintln(w, paint.Yellow(note))
+	}
+	fmt.Fprintf(w, "compared with %s: %s\n", p.Base, p.counts())
+}
+
+// counts says in one line what changes at once, and what follows once promoted.
+func (p *Plan) counts() string {
+	switch now := p.now().counts(); {
+	case len(p.Promoted.Changes) == 0:
+		return now
+	default:
+		return now + "; once promoted " + p.Promoted.counts()
+	}
+}
+
+// waiting says of what is promoted what is on its way already, and what nothing proves.
+func (p *Plan) waiting() (lines []string) {
+	for _, e := range p.Promoted.Environments {
+		if len(e.OnTheirWay) > 0 {
+			lines = append(lines, fmt.Sprintf("on its way to %s already: %s", e.Name, few(union(nil, e.OnTheirWay))))
+		}
+		for _, u := range e.Unproven {
+			lines = append(lines, fmt.Sprintf("nothing before %s proves what %s/%s changes there: it waits for an Approval of release %s",
+				e.Name, u.Team, u.Request, u.Release))
+		}
+	}
+	return lines
+}
+
+const environmentLetGo = "let go: its file is removed; its clusters keep what they run, and its state repository stays"
+
+// moves says in a line what each change of version moves, over all environments.
+func (p *Plan) moves() (lines []string) {
+	type step struct{ offering, from, to string }
+	var order []step
+	moving, all, in := map[step][]string{}, map[step][]string{}, map[step][]string{}
+	for _, e := range slices.Concat(p.Environments, p.Promoted.Environments) {
+		for _, m := range e.Moves {
+			s := step{m.Offering, m.From, m.To}
+			if moving[s] == nil {
+				order = append(order, s)
+			}
+			in[s] = append(in[s], e.Name)
+			moving[s] = union(moving[s], m.Requests)
+			all[s] = union(union(all[s], m.Requests), m.Stay)
+		}
+	}
+	for _, s := range order {
+		lines = append(lines, fmt.Sprintf("%s %s → %s moves %d of %s in %s: %s", s.offering, s.from, s.to,
+			len(moving[s]), terminal.Count(len(all[s]), "request"), strings.Join(in[s], ", "), few(moving[s])))
+	}
+	return lines
+}
+
+func union(names []string, keys []platform.RequestKey) []string {
+	for _, k := range keys {
+		if !slices.Contains(names, k.String()) {
+			names = append(names, k.String())
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// attention prints cautions, Problems and Warnings.
+func (p *Plan) attention(w io.Writer, paint terminal.Paint) {
+	for _, e := range slices.Concat(p.Environments, p.Promoted.Environments) {
+		for _, c := range e.Cautions {
+			fmt.Fprintln(w, paint.Red("caution: ")+caution(e.Name, c))
+		}
+	}
+	if len(p.Problems) > 0 {
+		fmt.Fprintln(w, "Problems; what they concern keeps what it has:")
+	}
+	for _, problem := range p.Problems {
+		fmt.Fprintf(w, "  %s\n", paint.Red(problem.String()))
+	}
+	const shown = 20
+	for i, warning := range p.Warnings {
+		if i == shown {
+			fmt.Fprintf(w, "and %s; transom check lists all\n", terminal.Count(len(p.Warnings)-shown, "more Warning"))
+			break
+		}
+		fmt.Fprintln(w, paint.Yellow(warning.String()))
+	}
+}
+
+// caution says what deserves it: DANGER in ENVIRONMENT: OWNER: what.
+func caution(environment string, c render.Caution) string {
+	owner := c.Team
+	if c.Request != "" {
+		owner += "/" + c.Request
+	}
+	return fmt.Sprintf("%s in %s: %s: %s", c.Danger, environment, owner, c.Message)
+}
+
+// A Listing prints changes by environment, request and object.
+type Listing struct {
+	W     io.Writer
+	Paint terminal.Paint
+	Apart bool // requests of which the same changes are not joined
+	Full  bool // added and removed objects are shown in full
+}
+
+// Print prints changes, below the heading of each environment.
+func (l Listing) Print(changes []render.Change, heading func(environment string)) {
+	all := blocks(changes)
+	if !l.Apart {
+		all = folded(all)
+	}
+	environment := ""
+	for _, b := range all {
+		if b.environment != environment {
+			environment = b.environment
+			heading(environment)
+		}
+		b.text(l.W, l.Paint, l.Full)
+	}
+}
+
+func (b *changeBlock) text(w io.Writer, p terminal.Paint, verbose bool) {
+	fmt.Fprintf(w, "  %s", b.owner)
+	if shared := b.shared(); shared != "" {
+		fmt.Fprint(w, p.Faint(", "+shared))
+	}
+	fmt.Fprintln(w)
+	for _, g := range b.groups {
+		g.text(w, p, verbose)
+	}
+	if len(b.alike) > 0 {
+		fmt.Fprintf(w, "    %s\n", p.Faint("the same for "+few(b.alike)))
+	}
+}
+
+// summary is one change in a line: a sign, the object, its clusters.
+func (g *changeGroup) summary() (sign, object, clusters string) {
+	clusters = " on " + strings.Join(g.clusters, ", ")
+	switch g.Action {
+	case render.Added:
+		return "+", g.Object(), clusters
+	case render.Removed:
+		return "-", g.Object(), clusters
+	case render.Replaced:
+		return "±", g.Object() + " (" + strings.Join(g.Immutable, ", ") + ")", clusters
+	case render.LetGo:
+		return "", "let go, nothing is deleted", clusters
+	default:
+		return "~", g.Object(), clusters
+	}
+}
+
+func (g *changeGroup) text(w io.Writer, p terminal.Paint, verbose bool) {
+	colour := map[render.Action]func(string) string{render.Added: p.Green, render.Removed: p.Red, render.Replaced: p.Red}[g.Action]
+	if colour == nil {
+		colour = p.Yellow
+	}
+	sign, object, clusters := g.summary()
+	fmt.Fprintf(w, "    %s%s\n", colour(strings.TrimSpace(sign+" "+object)), p.Faint(clusters))
+	if g.showsDiff() || verbose {
+		g.diff(w, p)
+	}
+}
+
+// showsDiff says whether a diff tells more than that the object comes or goes.
+func (g *changeGroup) showsDiff() bool {
+	return g.Action == render.Changed || g.Action == render.Replaced
+}
+
+func (g *changeGroup) diff(w io.Writer, p terminal.Paint) {
+	for line := range strings.Lines(g.Diff) {
+		line = strings.TrimSuffix(line, "\n")
+		switch {
+		case strings.HasPrefix(line, "+"):
+			line = p.Green(line)
+		case strings.HasPrefix(line, "-"):
+			line = p.Red(line)
+		case strings.HasPrefix(line, "@@"):
+			line = p.Faint(line)
+		}
+		fmt.Fprintf(w, "        %s\n", line)
+	}
+}

@@ -1,0 +1,48 @@
+package plan_test
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"transom.dev/cmd/transom/internal/plan"
+	"transom.dev/cmd/transom/internal/terminal"
+	"transom.dev/render"
+)
+
+func TestAPlanIsColouredLikeADiff(t *testing.T) {
+	change := render.Change{
+		Environment: "prod", Cluster: "east", Team: "store", Request: "shop", Kind: "Deployment", Namespace: "store", Name: "shop-web",
+		Action: render.Changed, Diff: "@@ -1 +1 @@\n same\n-old\n+new\n",
+	}
+	west := change
+	west.Cluster = "west"
+	gone := render.Change{Environment: "prod", Cluster: "east", Team: "store", Kind: "Namespace", Name: "store", Action: render.Removed}
+	left := render.Change{Environment: "prod", Cluster: "north", Action: render.LetGo}
+	p := plan.Plan{Base: "HEAD", Changes: []render.Change{change, west, gone, left}}
+	p.Environments = []plan.Environment{{Name: "prod", Digest: "sha256:abc", Changing: 1, Requests: 3}}
+	var out bytes.Buffer
+	p.Text(&out, terminal.Paint{On: true}, false)
+	text := out.String()
+	for _, want := range []string{"\x1b[31m-old\x1b[0m", "\x1b[32m+new\x1b[0m", "\x1b[2m@@ -1 +1 @@\x1b[0m", "\x1b[31m- Namespace store\x1b[0m"} {
+		require.Contains(t, text, want)
+	}
+
+	out.Reset()
+	p.Text(&out, terminal.Paint{}, false)
+	require.Equal(t, `prod  1 of 3 requests
+  fleet
+    let go, nothing is deleted on north
+  store (the team's namespace)
+    - Namespace store on east
+  store/shop
+    ~ Deployment store/shop-web on east, west
+        @@ -1 +1 @@
+         same
+        -old
+        +new
+plan of prod: sha256:abc
+compared with HEAD: objects 0 added, 2 changed, 0 replaced, 1 removed on 3 clusters; 1 cluster let go
+`, out.String())
+}

@@ -1,0 +1,179 @@
+package schema
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"transom.dev/cmd/transom/internal/workspace"
+	"transom.dev/cmd/transom/internal/yamledit"
+	"transom.dev/render/platform"
+)
+
+// A Draft is a request file that is written from a version's schema: required parameters with a value that is
+// valid where one can be thought of, the others as comments.
+type Draft struct {
+	Offering     *platform.Offering
+	Version      *platform.Version
+	Constraint   string
+	Name         string
+	Environments []string
+	Comments     bool
+}
+
+// Example is how a request for a version may look.
+func Example(p *platform.Platform, o *platform.Offering, v *platform.Version) string {
+	draft := Draft{
+		Offering: o, Version: v, Constraint: ConstraintFor(o, v), Name: "my-" + o.Name, Environments: workspace.Environments(p),
+	}
+	return "# requests/TEAM/my-" + o.Name + ".yaml\n" + draft.YAML()
+}
+
+// ConstraintFor is the widest constraint that means this version now.
+func ConstraintFor(o *platform.Offering, v *platform.Version) string {
+	number := v.Number
+	ranges := []string{fmt.Sprint(number.Major()), fmt.Sprintf("%d.%d", number.Major(), number.Minor())}
+	if number.Major() == 0 {
+		ranges = ranges[1:] // before 1.0.0 a minor version may break
+	}
+	for _, c := range ranges {
+		if found := o.Match(c); found != nil && found.Number.Equal(number) {
+			return c
+		}
+	}
+	return number.String()
+}
+
+func (r *Draft) YAML() string {
+	var b strings.Builder
+	if r.Comments {
+		about := r.Offering.Name
+		if r.Offering.Title != "" {
+			about = r.Offering.Title
+		}
+		fmt.Fprintf(&b, "# %s; \"transom catalog %s\" says more.\n", about, r.Offering.Name)
+	}
+	fmt.Fprintf(&b, "apiVersion: %s\nkind: Request\nmetadata: {name: %s}\nspec:\n  offering: %s\n  version: %q\n",
+		platform.APIVersion, yamledit.Scalar(r.Name, true), yamledit.Scalar(r.Offering.Name, false), r.Constraint)
+	if v := r.Version.Parameters; v != nil {
+		r.parameters(&b, v.OpenAPI())
+	}
+	b.WriteString("  environments:\n")
+	for _, e := range r.Environments {
+		fmt.Fprintf(&b, "    %s: {}\n", yamledit.Scalar(e, false))
+	}
+	if len(r.Environments) == 0 {
+		b.WriteString("    dev: {}\n")
+	}
+	return b.String()
+}
+
+func (r *Draft) parameters(b *strings.Builder, schema map[string]any) {
+	var lines []string
+	given := false
+	for _, name := range propertyNames(schema) {
+		property := propertyOf(schema, name)
+		key := yamledit.Scalar(name, false)
+		if r.Comments {
+			lines = append(lines, "    # "+explain(property, isRequired(schema, name)))
+		}
+		switch {
+		case isRequired(schema, name) && property["default"] == nil:
+			given = true
+			lines = append(lines, "    "+key+": "+yamledit.Inline(sample(property), false))
+		case r.Comments:
+			lines = append(lines, "    # "+key+": "+yamledit.Inline(sample(property), false))
+		}
+	}
+	if len(lines) == 0 {
+		return
+	}
+	if given {
+		b.WriteString("  parameters:\n")
+	} else {
+		b.WriteString("  # parameters:\n")
+	}
+	for _, line := range lines {
+		b.WriteString(line + "\n")
+	}
+}
+
+// explain is what a comment says about a parameter.
+func explain(property map[string]any, required bool) string {
+	facts := []string{typeOf(property)}
+	if required {
+		facts = append(facts, "required")
+	}
+	facts = append(facts, constraintsOf(property)...)
+	about := strings.Join(strings.Fields(text(property["description"])), " ")
+	if about != "" {
+		about += " "
+	}
+	return about + "(" + strings.Join(facts, ", ") + ")"
+}
+
+// samples are strings that people write in such files; the first that a schema takes is an example.
+var samples = []string{
+	"example", "10Gi", "1Gi", "128Mi", "100m", "1", "registry.example.com/app:1.0.0", "registry.example.com/app", "1.0.0", "v1.0.0",
+	"0 4 * * *", "30m", "10s", "app.example.com", "https://example.com", "https://example.com/", "http://example.com",
+	"eu-central-1", "eu", "someone@example.com", "/data", "/", "true", "10.0.0.0/16", "10.0.0.1", "2027-06-01", "Europe/Berlin", "EXAMPLE", "Example",
+}
+
+// sample is a value that a schema takes, or, where none comes to mind, an empty one, of which check says what it lacks.
+func sample(schema map[string]any) any {
+	if value, ok := schema["default"]; ok {
+		return value
+	}
+	if value, ok := schema["example"]; ok {
+		return value
+	}
+	if values, ok := schema["enum"].([]any); ok && len(values) > 0 {
+		return values[0]
+	}
+	switch text(schema["type"]) {
+	case "integer", "number":
+		return sampleNumber(schema)
+	case "boolean":
+		return false
+	case "array":
+		items, _ := schema["items"].(map[string]any)
+		return []any{sample(items)}
+	case "object":
+		object := map[string]any{}
+		for _, name := range propertyNames(schema) {
+			if isRequired(schema, name) {
+				object[name] = sample(propertyOf(schema, name))
+			}
+		}
+		return object
+	}
+	return sampleString(schema)
+}
+
+func sampleNumber(schema map[string]any) any {
+	if least, ok := schema["minimum"].(float64); ok {
+		if schema["exclusiveMinimum"] == true {
+			least++
+		}
+		return least
+	}
+	if most, ok := schema["maximum"].(float64); ok && most < 1 {
+		return most
+	}
+	return 1
+}
+
+func sampleString(schema map[string]any) any {
+	pattern, err := regexp.Compile(text(schema["pattern"]))
+	if err != nil {
+		return ""
+	}
+	least, _ := schema["minLength"].(float64)
+	most, bounded := schema["maxLength"].(float64)
+	for _, s := range samples {
+		if pattern.MatchString(s) && float64(len(s)) >= least && (!bounded || float64(len(s)) <= most) {
+			return s
+		}
+	}
+	return ""
+}

@@ -1,0 +1,243 @@
+package tree
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"transom.dev/cmd/transom/internal/terminal"
+	"transom.dev/reconciler/status"
+	"transom.dev/render/platform"
+)
+
+// shownFailures bounds how many rejected releases of an instance are told.
+const shownFailures = 3
+
+// promotion tells what an instance waits for, how far its rollout is, what failed and what binds it.
+func (t *Printer) promotion(in status.Instance, l Limb) {
+	lines := slices.Concat(t.candidate(in), t.rollout(in), t.failures(in))
+	for _, debt := range in.Debts {
+		lines = append(lines, t.Paint.Yellow("debt")+" "+debt)
+	}
+	if t.Open {
+		lines = append(lines, t.passed(in)...)
+	}
+	for _, line := range lines {
+		fmt.Fprintf(t.W, "%s%s\n", l.Below, line)
+	}
+}
+
+// candidate tells which release is next, and the gates that keep it waiting.
+func (t *Printer) candidate(in status.Instance) []string {
+	if in.Candidate == nil && len(in.Waiting) == 0 {
+		return nil
+	}
+	what := "a change of the environment"
+	if in.Rollout != nil {
+		what = "its rollout"
+	}
+	if c := in.Candidate; c != nil {
+		what = terminal.Release(c.Version, c.Release)
+		if c.Absent {
+			what = "its removal " + t.Paint.Faint(terminal.Short(c.Release))
+		}
+	}
+	line := t.Paint.Yellow("→") + " " + what + " waits"
+	if in.Skipped > 0 {
+		line += t.Paint.Faint(fmt.Sprintf(" (overtook %s)", terminal.Count(in.Skipped, "release")))
+	}
+	lines := []string{line}
+	for _, g := range in.Waiting {
+		lines = append(lines, "  "+t.gate(g))
+	}
+	return lines
+}
+
+// gate says what is unmet, since when, who or what opens it, and when it opens by itself.
+func (t *Printer) gate(g status.Gate) string {
+	text := t.Paint.Bold(g.Name) + ": " + g.Reason
+	if !g.Since.IsZero() {
+		text += t.Paint.Faint(", for " + t.since(g.Since))
+	}
+	switch {
+	case !g.At.IsZero():
+		text += fmt.Sprintf("; opens by itself in %s, at %s", t.until(g.At), g.At.Local().Format(time.DateTime))
+	case g.Opens != "":
+		text += "; opens: " + g.Opens
+	}
+	return text
+}
+
+// rollout tells how far a change has come, wave by wave.
+func (t *Printer) rollout(in status.Instance) []string {
+	r := in.Rollout
+	if r == nil {
+		return nil
+	}
+	line := "rollout"
+	if r.Cause != "" {
+		line += " (" + r.Cause + ")"
+	}
+	if !r.Entered.IsZero() {
+		line += t.Paint.Faint(" for " + t.since(r.Entered))
+	}
+	line += ": " + strings.Join(t.waves(in), "; ")
+	lines := []string{line}
+	if r.Stopped != "" {
+		lines = append(lines, t.Paint.Red("stopped")+": "+r.Stopped)
+	}
+	return lines
+}
+
+// waves tells of each wave, in the order of the environment's clusters, which clusters have what is rolled out.
+func (t *Printer) waves(in status.Instance) []string {
+	var order []string
+	parts := map[string][]string{}
+	for _, p := range in.Placements {
+		wave := t.wave[in.Environment+"/"+p.Cluster]
+		if parts[wave] == nil {
+			order = append(order, wave)
+		}
+		state := "has it"
+		switch {
+		case slices.Contains(in.Rollout.Pending, p.Cluster):
+			state = "waits"
+		case p.Stage == status.Healthy && p.Health == "Healthy":
+			state = "has it, healthy"
+		}
+		parts[wave] = append(parts[wave], p.Cluster+" "+state)
+	}
+	slices.SortStableFunc(order, func(x, y string) int { return t.waveOrder[in.Environment+"/"+x] - t.waveOrder[in.Environment+"/"+y] })
+	var text []string
+	for _, wave := range order {
+		line := strings.Join(parts[wave], ", ")
+		if wave != "" {
+			line = "wave " + wave + ": " + line
+		}
+		text = append(text, line)
+	}
+	return text
+}
+
+// failures tells what is not taken again by itself, the newest first. One failure rejects a release on every cluster.
+func (t *Printer) failures(in status.Instance) []string {
+	var lines, told []string
+	for _, f := range slices.Backward(in.Rejected) {
+		line := terminal.Release(f.Version, f.Release) + ": " + f.String()
+		if slices.Contains(told, line) {
+			continue
+		}
+		if told = append(told, line); len(told) > shownFailures {
+			continue
+		}
+		line = t.Paint.Red("✗ rejected") + " " + line
+		if !f.At.IsZero() {
+			line += t.Paint.Faint("  " + t.since(f.At) + " ago")
+		}
+		lines = append(lines, line)
+	}
+	if more := len(told) - len(lines); more > 0 {
+		lines = append(lines, t.Paint.Faint(fmt.Sprintf("and %d earlier", more)))
+	}
+	return lines
+}
+
+// passed tells how what runs came here, and for how long it proved itself.
+func (t *Printer) passed(in status.Instance) (lines []string) {
+	if len(in.PromotedFrom) > 0 {
+		lines = append(lines, t.Paint.Faint("promoted from "+strings.Join(in.PromotedFrom, ", ")))
+	}
+	for _, g := range in.Gates {
+		lines = append(lines, t.Paint.Faint("passed "+PassedGate(g)))
+	}
+	for _, p := range slices.Backward(in.Proven) {
+		if p.Release == in.Release {
+			lines = append(lines, t.Paint.Faint("proven here: healthy for "+p.Soaked))
+			break
+		}
+	}
+	return lines
+}
+
+// PassedGate says what opened a gate.
+func PassedGate(g platform.ReleaseGate) string {
+	text := g.Gate
+	if g.Figure != "" {
+		text += ": " + figure(g)
+	}
+	if g.Decision != "" {
+		text += ", by " + g.Decision
+	}
+	if g.Author != "" {
+		text += " of " + g.Author
+	}
+	if g.Commit != "" {
+		text += " in " + terminal.Short(g.Commit)
+	}
+	return text
+}
+
+// pending is what one line says of an instance that is healthy and not at its end.
+func (t *Printer) pending(in status.Instance) string {
+	var parts []string
+	if in.Rollout != nil && len(in.Rollout.Pending) > 0 {
+		parts = append(parts, fmt.Sprintf("%d of %s to go", len(in.Rollout.Pending), terminal.Count(len(in.Placements), "cluster")))
+	}
+	if len(in.Waiting) > 0 {
+		parts = append(parts, t.Paint.Yellow("→ ")+waitsInShort(in))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "  " + strings.Join(parts, "; ")
+}
+
+// waitsInShort names what waits, and the gates.
+func waitsInShort(in status.Instance) string {
+	what := ""
+	if in.Candidate != nil && !in.Candidate.Absent {
+		what = in.Candidate.Version + " "
+	}
+	var gates []string
+	for _, g := range in.Waiting {
+		if g.Name == rejected {
+			return what + "is rejected"
+		}
+		gates = append(gates, g.Name)
+	}
+	return what + "waits for " + strings.Join(gates, ", ")
+}
+
+// rejected is the gate of what failed here before: no time opens it.
+const rejected = "rejected"
+
+// until is how long it is to a time, as people say it.
+func (t *Printer) until(at time.Time) string {
+	turned := Printer{Now: at}
+	return turned.since(t.Now)
+}
+
+// learn remembers which wave a cluster belongs to, and in which order they come.
+func (t *Printer) learn(environments []status.Environment) {
+	t.wave, t.waveOrder = map[string]string{}, map[string]int{}
+	for _, e := range environments {
+		for i, c := range e.Clusters {
+			t.wave[e.Name+"/"+c.Name] = c.Wave
+			if _, known := t.waveOrder[e.Name+"/"+c.Wave]; !known {
+				t.waveOrder[e.Name+"/"+c.Wave] = i
+			}
+		}
+	}
+}
+
+// figure is a gate's figure in the words of people: of a rollout over many instances, the record has the group's name.
+func figure(g platform.ReleaseGate) string {
+	if g.Gate != "rollout" {
+		return g.Figure
+	}
+	if strings.HasPrefix(g.Figure, "environment:") {
+		return "of what the environment changed"
+	}
+	return "of " + strings.TrimPrefix(g.Figure, "version:")
+}

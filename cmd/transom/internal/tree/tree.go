@@ -1,0 +1,292 @@
+// Package tree prints a status as people read it: request, environment, cluster, object, and on the way what waits for
+// which gate, how far a rollout is and what failed.
+//
+// In comes what the daemon knows and a moment to count from; out go lines, one for all that is healthy. It asks nobody and
+// decides nothing.
+package tree
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"transom.dev/cmd/transom/internal/terminal"
+	"transom.dev/reconciler/status"
+	"transom.dev/render/platform"
+)
+
+// A Printer prints a status as people read it: request, environment, cluster, object; what is healthy in one line.
+type Printer struct {
+	W     io.Writer
+	Paint terminal.Paint
+	Open  bool // down to the objects even where all is healthy
+	Now   time.Time
+
+	wave      map[string]string // by ENVIRONMENT/CLUSTER
+	waveOrder map[string]int    // by ENVIRONMENT/WAVE
+}
+
+// Status prints everything. Narrowed leaves out what concerns nobody in particular.
+func (t *Printer) Status(s status.Status, narrowed bool) {
+	t.learn(s.Environments)
+	t.platform(s.Platform)
+	for _, e := range s.Environments {
+		t.environment(e)
+	}
+	for i, from := 0, 0; i < len(s.Instances); from = i {
+		for i < len(s.Instances) && s.Instances[i].Request == s.Instances[from].Request {
+			i++
+		}
+		t.request(s.Instances[from:i])
+	}
+	if len(s.Instances) == 0 {
+		fmt.Fprintln(t.W, "\nno requests: merge one below requests/ and it appears here")
+	}
+	if !narrowed {
+		t.problems(s)
+	}
+	t.footer(s)
+}
+
+func (t *Printer) platform(p status.Platform) {
+	line := t.Paint.Bold("platform") + " " + p.URL
+	if p.Commit != "" {
+		line += " at " + terminal.Short(p.Commit)
+	}
+	fmt.Fprintln(t.W, line)
+	if p.Error != "" {
+		fmt.Fprintf(t.W, "  %s\n", t.Paint.Red(p.Error))
+	}
+}
+
+// environment tells what is unusual about an environment and its clusters; where nothing is, nothing is printed.
+func (t *Printer) environment(e status.Environment) {
+	if e.Frozen != "" {
+		fmt.Fprintf(t.W, "  %s frozen: %s\n", t.Paint.Bold(e.Name), t.Paint.Red(e.Frozen))
+	}
+	if e.Deletions != "" {
+		fmt.Fprintf(t.W, "  %s deletions wait: more than its deletionLimit; \"transom promote --deletions %s -e %s\" lets them through\n",
+			t.Paint.Bold(e.Name), e.Deletions, e.Name)
+	}
+	if e.Plan != "" {
+		fmt.Fprintf(t.W, "  %s a change of the environment waits; \"transom promote --plan %s -e %s\" approves it\n", t.Paint.Bold(e.Name), e.Plan, e.Name)
+	}
+	if e.Error != "" {
+		fmt.Fprintf(t.W, "  %s is tried again: %s\n", t.Paint.Bold(e.Name), t.Paint.Yellow(e.Error))
+	}
+	for _, c := range e.Clusters {
+		switch {
+		case !c.Reachable:
+			since := ""
+			if !c.Since.IsZero() {
+				since = " for " + t.since(c.Since)
+			}
+			fmt.Fprintf(t.W, "  %s cluster %s is not reachable%s: %s\n", t.Paint.Bold(e.Name), c.Name, since, t.Paint.Red(orNothing(c.Message)))
+		case c.State != "active":
+			fmt.Fprintf(t.W, "  %s cluster %s is %s\n", t.Paint.Bold(e.Name), c.Name, t.Paint.Yellow(c.State))
+		}
+	}
+}
+
+func orNothing(message string) string {
+	if message == "" {
+		return "it did not answer yet"
+	}
+	return message
+}
+
+// request prints the instances of one request.
+func (t *Printer) request(instances []status.Instance) {
+	first := instances[0]
+	fmt.Fprintf(t.W, "\n%s  %s\n", t.Paint.Bold(first.Request.String()), t.Paint.Faint(first.Offering))
+	for i, in := range instances {
+		t.instance(in, Branch(i == len(instances)-1))
+	}
+}
+
+// Limb is how a line of the tree is led in, and those below it.
+type Limb struct{ Lead, Below string }
+
+// Branch leads in one line of several, the last of them or not.
+func Branch(last bool) Limb {
+	if last {
+		return Limb{"└─ ", "   "}
+	}
+	return Limb{"├─ ", "│  "}
+}
+
+func (l Limb) under(o Limb) Limb { return Limb{o.Below + l.Lead, o.Below + l.Below} }
+
+func (t *Printer) instance(in status.Instance, l Limb) {
+	head := in.Environment
+	if in.Version != "" {
+		head += "  " + in.Version
+	}
+	if t.Open && in.Release != "" {
+		head += " " + t.Paint.Faint("("+terminal.Short(in.Release)+")")
+	}
+	if in.Absent {
+		head += "  removed"
+	}
+	if t.calm(in) {
+		names := make([]string, len(in.Placements))
+		for i, p := range in.Placements {
+			names[i] = p.Cluster
+		}
+		fmt.Fprintf(t.W, "%s%s  %s  %s%s\n", l.Lead, head, t.health("Healthy", ""), t.Paint.Faint(strings.Join(names, ", ")), t.pending(in))
+		return
+	}
+	fmt.Fprintf(t.W, "%s%s\n", l.Lead, head)
+	for _, p := range in.Problems {
+		fmt.Fprintf(t.W, "%s%s\n", l.Below, t.problem(p))
+	}
+	t.promotion(in, l)
+	for i, p := range in.Placements {
+		t.placement(p, Branch(i == len(in.Placements)-1).under(l))
+	}
+	if t.Open {
+		t.outputs(in, l)
+	}
+}
+
+// calm says whether one line says all that matters of an instance.
+func (t *Printer) calm(in status.Instance) bool {
+	if t.Open || in.Absent || len(in.Problems) > 0 || len(in.Placements) == 0 || in.Rollout != nil && in.Rollout.Stopped != "" {
+		return false
+	}
+	for _, p := range in.Placements {
+		if p.Stage != status.Healthy || p.Health != "Healthy" || len(p.Problems) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func (t *Printer) placement(p status.Placement, l Limb) {
+	shown := t.objects(p)
+	why := p.Message
+	if len(p.Problems) > 0 || slices.ContainsFunc(shown, func(o status.Object) bool { return o.Message != "" }) {
+		why = "" // what follows says it
+	}
+	line := l.Lead + p.Cluster + "  "
+	if p.Stage != status.Healthy && p.Stage != status.Applied {
+		line += string(p.Stage) + ", "
+	}
+	line += t.health(p.Health, why)
+	if p.Version != "" || p.Release != "" {
+		line += t.Paint.Faint("  still " + terminal.Release(p.Version, p.Release))
+	}
+	if p.Stage == status.Healthy && !p.HealthyAt.IsZero() {
+		line += t.Paint.Faint("  since " + t.since(p.HealthyAt))
+	}
+	fmt.Fprintln(t.W, line)
+	for _, problem := range p.Problems {
+		fmt.Fprintf(t.W, "%s%s %s: %s\n", l.Below, t.Paint.Red("! Problem"), problem.Object, problem.Message)
+	}
+	for i, o := range shown {
+		limb := Branch(i == len(shown)-1).under(l)
+		fmt.Fprintf(t.W, "%s%s %s  %s\n", limb.Lead, o.Kind, o.Name, t.health(o.Health, o.Message))
+	}
+}
+
+// objects are those of a placement that are worth a line.
+func (t *Printer) objects(p status.Placement) []status.Object {
+	var shown []status.Object
+	for _, o := range p.Objects {
+		if t.Open || o.Health != "Healthy" {
+			shown = append(shown, o)
+		}
+	}
+	return shown
+}
+
+func (t *Printer) outputs(in status.Instance, l Limb) {
+	for _, name := range slices.Sorted(maps.Keys(in.Outputs)) {
+		fmt.Fprintf(t.W, "%s%s\n", l.Below, t.Paint.Faint(fmt.Sprintf("%s = %v", name, in.Outputs[name])))
+	}
+}
+
+// health is a sign, the word, and why.
+func (t *Printer) health(word, why string) string {
+	var text string
+	switch word {
+	case "Healthy":
+		text = t.Paint.Green("✓ Healthy")
+	case "Progressing":
+		text = t.Paint.Yellow("◔ Progressing")
+	case "Failed":
+		text = t.Paint.Red("✗ Failed")
+	default:
+		text = t.Paint.Faint("? " + word)
+	}
+	if why != "" {
+		text += ": " + why
+	}
+	return text
+}
+
+func (t *Printer) problem(p platform.Problem) string {
+	if p.Warning {
+		return t.Paint.Yellow("! Warning ") + p.String()
+	}
+	return t.Paint.Red("! Problem ") + p.String()
+}
+
+// problems lists those that no instance above shows.
+func (t *Printer) problems(s status.Status) {
+	shown := map[string]bool{}
+	for _, in := range s.Instances {
+		for _, p := range in.Problems {
+			shown[p.String()] = true
+		}
+	}
+	all := s.Platform.Problems
+	for _, e := range s.Environments {
+		all = append(all, e.Problems...)
+	}
+	for _, p := range all {
+		if text := p.String(); !p.Warning && !shown[text] {
+			shown[text] = true
+			fmt.Fprintf(t.W, "\n%s\n", t.problem(p))
+		}
+	}
+}
+
+// footer counts.
+func (t *Printer) footer(s status.Status) {
+	counts := map[string]int{}
+	total := 0
+	for _, in := range s.Instances {
+		for _, p := range in.Placements {
+			counts[p.Health]++
+			total++
+		}
+	}
+	var parts []string
+	for _, health := range []string{"Failed", "Progressing", "Unknown", "Healthy"} {
+		if counts[health] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", counts[health], health))
+		}
+	}
+	if total > 0 {
+		fmt.Fprintf(t.W, "\n%s: %s\n", terminal.Count(total, "placement"), strings.Join(parts, ", "))
+	}
+}
+
+// since is a time span as people say it.
+func (t *Printer) since(at time.Time) string {
+	d := max(t.Now.Sub(at), 0)
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%dm", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%dh", int(d.Hours()))
+	default:
+		return fmt.Sprintf("%dd", int(d.Hours()/24))
+	}
+}

@@ -1,0 +1,74 @@
+package workspace
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"transom.dev/render/platform"
+)
+
+// OfferingNamed finds an offering, or says which there are.
+func OfferingNamed(p *platform.Platform, name string) (*platform.Offering, error) {
+	if o := p.Offerings[name]; o != nil {
+		return o, nil
+	}
+	if len(p.Offerings) == 0 {
+		return nil, fmt.Errorf("no offering %q: there are none; \"transom new offering %s\" starts one", name, name)
+	}
+	return nil, fmt.Errorf("no offering %q; there are: %s", name, strings.Join(slices.Sorted(maps.Keys(p.Offerings)), ", "))
+}
+
+// VersionNamed finds a published version, or, where no number is given, the one that a new request should take.
+func VersionNamed(o *platform.Offering, number string) (*platform.Version, error) {
+	if len(o.Versions) == 0 {
+		return nil, fmt.Errorf("%s has no version: \"transom new version %s 1.0.0\" starts one", o.Name, o.Name)
+	}
+	if number == "" {
+		return recommended(o), nil
+	}
+	var published []string
+	for _, v := range o.Versions {
+		if v.Number.String() == number {
+			return v, nil
+		}
+		published = append(published, v.Number.String())
+	}
+	return nil, fmt.Errorf("%s has no version %q; published: %s", o.Name, number, strings.Join(published, ", "))
+}
+
+// recommended is the highest active release of an offering, or what comes closest.
+func recommended(o *platform.Offering) *platform.Version {
+	for _, fits := range []func(*platform.Version) bool{
+		func(v *platform.Version) bool {
+			return v.Lifecycle == platform.Active && v.Number.Prerelease() == "" && !v.Broken
+		},
+		func(v *platform.Version) bool { return v.Lifecycle != platform.Withdrawn && !v.Broken },
+	} {
+		for _, v := range slices.Backward(o.Versions) {
+			if fits(v) {
+				return v
+			}
+		}
+	}
+	return o.Versions[len(o.Versions)-1]
+}
+
+// EnvironmentNamed finds an environment, or says which there are.
+func EnvironmentNamed(p *platform.Platform, name string) (*platform.Environment, error) {
+	if e := p.Environments[name]; e != nil {
+		return e, nil
+	}
+	there := Environments(p)
+	return nil, fmt.Errorf("no environment %q%s; there are: %s", name, platform.Suggest(name, there), strings.Join(there, ", "))
+}
+
+// NoRequest says that nobody knows a request, and which was probably meant.
+func NoRequest(p *platform.Platform, key platform.RequestKey) error {
+	var there []string
+	for _, r := range p.Requests {
+		there = append(there, r.Key.String())
+	}
+	return fmt.Errorf("no request %s: there is no file requests/%s.yaml%s", key, key, platform.Suggest(key.String(), there))
+}

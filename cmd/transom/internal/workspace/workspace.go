@@ -1,0 +1,144 @@
+// Package workspace is a platform repository as a person has it in a directory: as it is now, as it was at a revision of
+// the clone, or as it would be with an edit.
+//
+// In comes a directory; out come the platform, what it renders to from nothing with every Problem, and what a name in it
+// means, or which names there are. Nothing is contacted and, but for WriteFile, nothing written.
+package workspace
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"transom.dev/reconciler/gitrepo"
+	"transom.dev/render"
+	"transom.dev/render/platform"
+)
+
+// Load loads the platform in a directory, as it is now, committed or not.
+func Load(dir string) (*platform.Platform, error) {
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%s: there is no such directory", dir)
+	case err != nil:
+		return nil, fmt.Errorf("load the platform: %w", err)
+	case !info.IsDir():
+		return nil, fmt.Errorf("%s: is a file; give the directory of a platform repository", dir)
+	}
+	p, err := platform.Load(os.DirFS(dir))
+	if err != nil {
+		return nil, fmt.Errorf("load the platform in %s: %w", dir, err)
+	}
+	if len(p.Requests) == 0 && len(p.Offerings) == 0 && len(p.Environments) == 0 && len(p.Clusters) == 0 {
+		return nil, fmt.Errorf("%s: is no platform repository: it has none of offerings/, requests/, environments/, clusters/", dir)
+	}
+	return p, nil
+}
+
+// OpenRevision opens a revision of the clone that a directory lies in, as that directory.
+func OpenRevision(dir, revision string) (*gitrepo.Snapshot, error) {
+	checkout, err := gitrepo.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	return checkout.At(revision)
+}
+
+// LoadRevision loads the platform that a directory held at a revision of the clone that it lies in.
+func LoadRevision(dir, revision string) (*platform.Platform, error) {
+	snapshot, err := OpenRevision(dir, revision)
+	if err != nil {
+		return nil, err
+	}
+	p, err := platform.Load(snapshot)
+	if err != nil {
+		return nil, fmt.Errorf("load the platform of %s in %s: %w", revision, dir, err)
+	}
+	p.Commit = snapshot.Commit
+	return p, nil
+}
+
+// RenderFresh renders every environment of a platform as if none had any state.
+func RenderFresh(p *platform.Platform) (map[string]*render.State, error) {
+	var r render.Renderer
+	states := map[string]*render.State{}
+	for _, name := range Environments(p) {
+		state, err := r.Render(p, name, &render.Base{})
+		if err != nil {
+			return nil, err
+		}
+		states[name] = state
+	}
+	return states, nil
+}
+
+// Environments lists a platform's, in the order in which releases go through them.
+func Environments(p *platform.Platform) []string {
+	var before func(name string, seen []string) int
+	before = func(name string, seen []string) (n int) {
+		e := p.Environments[name]
+		if e == nil || slices.Contains(seen, name) {
+			return 0 // promotion in a circle is a Problem
+		}
+		for _, up := range e.PromotesFrom {
+			n = max(n, 1+before(up, append(seen, name)))
+		}
+		return n
+	}
+	return slices.SortedFunc(maps.Keys(p.Environments), func(a, b string) int {
+		return cmp.Or(cmp.Compare(before(a, nil), before(b, nil)), strings.Compare(a, b))
+	})
+}
+
+// Mistakes gathers every Problem and Warning of a platform and of its rendering, each once, sorted. One mistake of an
+// offering shows in every environment, so what says the same of the same place is the same.
+func Mistakes(p *platform.Platform, states map[string]*render.State) (problems, warnings []platform.Problem) {
+	var r render.Renderer
+	all := slices.Concat(p.Problems, r.Versions(p))
+	for _, name := range Environments(p) {
+		if state := states[name]; state != nil {
+			all = append(all, state.Problems...)
+		}
+	}
+	slices.SortStableFunc(all, platform.Problem.Compare)
+	told := map[string]bool{}
+	for _, problem := range all {
+		text := problem.String()
+		switch {
+		case told[text]:
+		case problem.Warning:
+			warnings = append(warnings, problem)
+		default:
+			problems = append(problems, problem)
+		}
+		told[text] = true
+	}
+	return problems, warnings
+}
+
+// LoadEdited loads the platform in a directory as if files in it had other contents.
+func LoadEdited(dir string, files map[string][]byte) (*platform.Platform, error) {
+	tree, err := platform.Edited(os.DirFS(dir), files)
+	if err != nil {
+		return nil, err
+	}
+	return platform.Load(tree)
+}
+
+// WriteFile writes a file with the directories that it lies in.
+func WriteFile(name string, content []byte) error {
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	if err := os.WriteFile(name, content, 0o644); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return nil
+}
