@@ -264,7 +264,7 @@ func TestKeysArePrintedInOneOrder(t *testing.T) {
 		}
 		require.Equal(t, more != "", program.Why(w) != nil, name)
 		others := map[string]bool{}
-		for range 300 {
+		for n := 0; n < 300 && (!others[string(first)] || len(others) < 2); n++ {
 			others[string(onDisk(t, w))] = true
 		}
 		require.Contains(t, others, string(first))
