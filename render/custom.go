@@ -115,7 +115,7 @@ var unchangingRule = regexp.MustCompile(`^\s*(self|oldSelf)((?:\.[A-Za-z_][A-Za-
 // unchanging reports whether a rule says that a value, or a field below it, equals the old one.
 func unchanging(rule string) (below []string, ok bool) {
 	m := unchangingRule.FindStringSubmatch(rule)
-	if m == nil || m[1] == m[3] || m[2] != m[4] {
+	if len(m) == 0 || m[1] == m[3] || m[2] != m[4] {
 		return nil, false
 	}
 	if m[2] != "" {

@@ -215,7 +215,7 @@ func (m *schemaMaker) varyObject(s map[string]any, depth int) {
 			s["required"] = []any{name}
 		}
 	case 3:
-		if property != nil && len(property) == 1 {
+		if len(property) == 1 {
 			switch property["type"] {
 			case "string":
 				property["default"] = "x"
