@@ -22,20 +22,25 @@ func (p *pass) enter(ctx context.Context) error {
 
 // enlist has the inventory list all that is desired.
 func (p *pass) enlist(ctx context.Context) error {
-	var missing []Object
-	for _, d := range p.objects {
-		if !p.listed[d.object] {
-			missing = append(missing, d.object)
-		}
-	}
-	if len(missing) == 0 {
+	if !slices.ContainsFunc(p.objects, p.unrecorded) {
 		return nil
 	}
-	return p.record(ctx, p.in, func(listed map[Object]bool) {
-		for _, o := range missing {
-			listed[o] = true
+	return p.record(ctx, p.in, func(inv *inventory) {
+		for _, d := range p.objects {
+			inv.objects[d.object] = true
+			if d.adopts {
+				inv.adopted[d.object] = true
+			} else if d.live == nil {
+				delete(inv.adopted, d.object) // it is made by nobody but us
+			}
 		}
 	})
+}
+
+// unrecorded says whether the inventory must be written before an object is.
+func (p *pass) unrecorded(d *desired) bool {
+	adopted := p.adopted[d.object]
+	return !p.listed[d.object] || d.adopts && !adopted || d.kind != nil && d.live == nil && adopted
 }
 
 // enterNamespace applies the namespace file. The team's instances come here at the same time; one of them writes.
@@ -135,7 +140,7 @@ func (p *pass) need(d *desired) (bool, string) {
 	case l.deleting:
 		d.again = true
 		return false, ""
-	case l.digest != d.digest:
+	case d.adopts || l.digest != d.digest:
 		return true, ""
 	case l.covered != 0 && l.covered == l.fields:
 		return false, ""

@@ -27,6 +27,9 @@ func (p *pass) judge(ctx context.Context, set []*desired) error {
 			return nil
 		}
 		health, message, err := p.health(ctx, d)
+		if health == Healthy && message == "" && (p.adopted[d.object] || d.change != nil && d.change.Action == Adopted) {
+			message = "adopted: it was there before"
+		}
 		d.status = ObjectStatus{Object: d.object, Health: health, Message: message}
 		return err
 	})

@@ -71,7 +71,10 @@ type Instance struct {
 	Health   []platform.Health
 	Ignore   []platform.Ignore
 	Deletion platform.Deletion
-	Adopt    bool // refused as a Problem: adoption does not act yet
+
+	// Adopt takes over objects that exist and are nobody's, rather than refuse them. What is another instance's, or is
+	// around the namespace, is refused all the same. It means nothing for what is the instance's already.
+	Adopt bool
 
 	// External says that another agent applies the manifests, whose objects then carry their digest themselves. Only the
 	// inventory and the values of generated Secrets are written.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -18,17 +19,19 @@ import (
 const (
 	systemNamespace = "transom-system"
 	inventoryData   = "objects" // the key of an inventory's data: one object a line
+	adoptedData     = "adopted" // those of them that others had made
 )
 
 // inventory is the record of what an instance may have created on a cluster: a ConfigMap whose data holds names and
-// nothing else; the last checkpoint is an annotation. It lists an object from before its creation until after its end is confirmed, so that a daemon that
-// dies in between leaves no orphan.
+// nothing else; the last checkpoint is an annotation. It lists an object from before its creation until after its end is
+// confirmed, so that a daemon that dies in between leaves no orphan.
 //
 // It names the latest state that it was written for, as an annotation. A daemon that works on an older one prunes
 // nothing that it lists: what it does not desire may be what a later state brought.
 type inventory struct {
 	version    string
 	objects    map[Object]bool
+	adopted    map[Object]bool // those that others had made
 	checkpoint Checkpoint
 	fault      string // why it cannot be read; then nothing may be concluded from it
 }
@@ -62,19 +65,34 @@ func parseLine(line string) (Object, bool) {
 
 func readInventory(m *v1.ConfigMap) *inventory {
 	inv := &inventory{
-		version: m.ResourceVersion, objects: map[Object]bool{},
+		version: m.ResourceVersion, objects: map[Object]bool{}, adopted: map[Object]bool{},
 		checkpoint: readCheckpoint(m.Annotations[soakedAnnotation]),
 	}
-	for line := range strings.Lines(m.Data[inventoryData]) {
-		o, ok := parseLine(strings.TrimSuffix(line, "\n"))
-		if !ok {
-			inv.fault = fmt.Sprintf("the inventory, ConfigMap %s/%s, has the line %q that is not of the form "+
-				"KIND.GROUP/NAMESPACE/NAME; mend it", m.Namespace, m.Name, strings.TrimSpace(line))
-			return inv
+	for name, objects := range map[string]map[Object]bool{inventoryData: inv.objects, adoptedData: inv.adopted} {
+		for line := range strings.Lines(m.Data[name]) {
+			o, ok := parseLine(strings.TrimSuffix(line, "\n"))
+			if !ok {
+				inv.fault = fmt.Sprintf("the inventory, ConfigMap %s/%s, has the line %q that is not of the form "+
+					"KIND.GROUP/NAMESPACE/NAME; mend it", m.Namespace, m.Name, strings.TrimSpace(line))
+				return inv
+			}
+			objects[o] = true
 		}
-		inv.objects[o] = true
 	}
 	return inv
+}
+
+// write puts what an inventory lists into its object, and says whether that changes it.
+func (inv *inventory) write(m *v1.ConfigMap) (changed bool) {
+	data := map[string]string{}
+	for name, objects := range map[string]map[Object]bool{inventoryData: inv.objects, adoptedData: inv.adopted} {
+		if text := writeObjects(objects); text != "" {
+			data[name] = text
+		}
+	}
+	changed = !maps.Equal(data, m.Data)
+	m.Data = data
+	return changed
 }
 
 func writeObjects(objects map[Object]bool) string {
@@ -88,7 +106,7 @@ func writeObjects(objects map[Object]bool) string {
 
 // record changes which objects an owner's inventory lists. Whoever else writes it at the same time loses nothing:
 // each write is bound to the resourceVersion that it was read at. An inventory that lists nothing is removed.
-func (c *Cluster) record(ctx context.Context, in Instance, change func(listed map[Object]bool)) error {
+func (c *Cluster) record(ctx context.Context, in Instance, change func(*inventory)) error {
 	o := in.Owner
 	absent := c.inventories.get(o) == nil
 	for range 10 {
@@ -111,9 +129,9 @@ func (c *Cluster) record(ctx context.Context, in Instance, change func(listed ma
 	return fmt.Errorf("write the inventory of %s: others keep changing it", o)
 }
 
-func (c *Cluster) createInventory(ctx context.Context, in Instance, change func(map[Object]bool)) error {
-	o, objects := in.Owner, map[Object]bool{}
-	if change(objects); len(objects) == 0 {
+func (c *Cluster) createInventory(ctx context.Context, in Instance, change func(*inventory)) error {
+	o, inv := in.Owner, &inventory{objects: map[Object]bool{}, adopted: map[Object]bool{}}
+	if change(inv); len(inv.objects) == 0 {
 		return nil
 	}
 	labels := map[string]string{
@@ -122,8 +140,8 @@ func (c *Cluster) createInventory(ctx context.Context, in Instance, change func(
 	}
 	m := &v1.ConfigMap{
 		ObjectMeta: metav1.ObjectMeta{Name: inventoryName(o), Namespace: systemNamespace, Labels: labels},
-		Data:       map[string]string{inventoryData: writeObjects(objects)},
 	}
+	inv.write(m)
 	sign(m, in.State)
 	err := c.postInventory(ctx, m)
 	if apierrors.IsNotFound(err) {
@@ -158,10 +176,10 @@ func (c *Cluster) createSystemNamespace(ctx context.Context) error {
 	})
 }
 
-func (c *Cluster) updateInventory(ctx context.Context, in Instance, change func(map[Object]bool)) error {
+func (c *Cluster) updateInventory(ctx context.Context, in Instance, change func(*inventory)) error {
 	return c.ask(ctx, func(ctx context.Context) error {
-		maps := c.core.ConfigMaps(systemNamespace)
-		m, err := maps.Get(ctx, inventoryName(in.Owner), metav1.GetOptions{})
+		all := c.core.ConfigMaps(systemNamespace)
+		m, err := all.Get(ctx, inventoryName(in.Owner), metav1.GetOptions{})
 		if err != nil {
 			return err
 		}
@@ -169,26 +187,21 @@ func (c *Cluster) updateInventory(ctx context.Context, in Instance, change func(
 		if inv.fault != "" {
 			return errors.New(inv.fault)
 		}
-		change(inv.objects)
-		text := writeObjects(inv.objects)
+		change(inv)
 		switch {
-		case text == "":
+		case len(inv.objects) == 0:
 			only := metav1.Preconditions{UID: &m.UID, ResourceVersion: &m.ResourceVersion}
-			err := maps.Delete(ctx, m.Name, metav1.DeleteOptions{Preconditions: &only})
+			err := all.Delete(ctx, m.Name, metav1.DeleteOptions{Preconditions: &only})
 			if err == nil {
 				c.inventories.drop(key{m.Namespace, m.Name})
 			}
 			return err
-		case text == m.Data[inventoryData]:
+		case !inv.write(m):
 			c.inventories.answered(m)
 			return nil
 		}
-		if m.Data == nil {
-			m.Data = map[string]string{}
-		}
-		m.Data[inventoryData] = text
 		sign(m, in.State)
-		updated, err := maps.Update(ctx, m, metav1.UpdateOptions{FieldManager: manager})
+		updated, err := all.Update(ctx, m, metav1.UpdateOptions{FieldManager: manager})
 		if err == nil {
 			c.inventories.answered(updated)
 		}
@@ -210,8 +223,8 @@ func (c *Cluster) claim(ctx context.Context, in Instance) (later State, err erro
 		return State{}, nil
 	}
 	err = c.ask(ctx, func(ctx context.Context) error {
-		maps := c.core.ConfigMaps(systemNamespace)
-		m, err := maps.Get(ctx, inventoryName(in.Owner), metav1.GetOptions{})
+		all := c.core.ConfigMaps(systemNamespace)
+		m, err := all.Get(ctx, inventoryName(in.Owner), metav1.GetOptions{})
 		if err != nil {
 			return err
 		}
@@ -223,7 +236,7 @@ func (c *Cluster) claim(ctx context.Context, in Instance) (later State, err erro
 			return nil
 		}
 		sign(m, in.State)
-		m, err = maps.Update(ctx, m, metav1.UpdateOptions{FieldManager: manager})
+		m, err = all.Update(ctx, m, metav1.UpdateOptions{FieldManager: manager})
 		if err == nil {
 			c.inventories.answered(m)
 		}

@@ -18,7 +18,7 @@ func (p *pass) look(ctx context.Context) error {
 		return err
 	}
 	if inv := p.inventories.get(p.in.Owner); inv != nil {
-		p.listed, p.checkpoint = inv.objects, inv.checkpoint
+		p.listed, p.adopted, p.checkpoint = inv.objects, inv.adopted, inv.checkpoint
 		if inv.fault != "" {
 			p.refuse("%s", inv.fault)
 		}
@@ -44,30 +44,36 @@ func (p *pass) look(ctx context.Context) error {
 	return each(ctx, p.objects, p.find)
 }
 
-// find reads what is there of a desired object, and refuses it if that belongs to somebody else.
+// find reads what is there of a desired object, and refuses it if that belongs to somebody else. What is nobody's is
+// taken over if the request says so.
 func (p *pass) find(ctx context.Context, d *desired) error {
 	err := p.see(ctx, d)
-	if err == nil && d.live != nil && !p.owns(d) {
-		p.disown(d)
+	if err != nil || d.live == nil || p.owns(d) {
+		return err
 	}
-	return err
+	unclaimed := d.live.unclaimed()
+	if d.adopts = unclaimed && p.in.Adopt && !p.in.External; d.adopts {
+		return nil
+	}
+	p.disown(d, unclaimed)
+	return nil
 }
 
 func (p *pass) findAround(ctx context.Context, d *desired) error {
 	err := p.see(ctx, d)
 	if err == nil && d.live != nil && !d.live.belongs(Owner{Environment: p.in.Environment, Team: p.in.Team}) {
-		p.disown(d)
+		p.disown(d, false)
 	}
 	return err
 }
 
 // disown refuses what is somebody else's. Where another agent applies, that is its to decide: it has not applied ours yet.
-func (p *pass) disown(d *desired) {
+func (p *pass) disown(d *desired, adoptable bool) {
 	if p.in.External {
 		d.live = nil
 		return
 	}
-	d.fault = foreign(d)
+	d.fault = foreign(d, adoptable)
 }
 
 func (p *pass) see(ctx context.Context, d *desired) error {

@@ -60,6 +60,7 @@ type desired struct {
 	status ObjectStatus
 	judged bool   // status says how it does
 	held   bool   // it waits for objects of an earlier step
+	adopts bool   // what is there is nobody's, and is taken over
 	fault  string // what a person must mend
 	drift  string // what others changed of it, where that is only reported
 	again  bool   // look again soon

@@ -25,9 +25,17 @@ func (l *live) belongs(o Owner) bool {
 		either(have.Request, o.Request)
 }
 
+// unclaimed says whether an object is no instance's, of this or any other Transom: no label of ours is on it, and nothing
+// of it was ever applied under our name, whoever removed the labels since.
+func (l *live) unclaimed() bool { return l.labels == (labelSet{}) && l.fields == 0 }
+
 // foreign says whose an object is that is not the instance's.
-func foreign(d *desired) string {
-	const remedy = "nothing of the instance is written; give one of the two another name, or remove what is there"
+func foreign(d *desired, adoptable bool) string {
+	remedy := "nothing of the instance is written; give one of the two another name, or remove what is there"
+	if adoptable {
+		remedy = "nothing of the instance is written; give one of the two another name, remove what is there, or take it over " +
+			"with adopt: true in the request"
+	}
 	owner := d.live.labels.owner
 	switch {
 	case d.live.labels.managed && owner.Request != "":

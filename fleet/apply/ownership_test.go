@@ -27,7 +27,8 @@ func TestForeignObjectIsRefusedBeforeAnyWrite(t *testing.T) {
 	require.False(t, result.Settled)
 	require.Len(t, result.Problems, 1)
 	require.Equal(t, "ConfigMap "+r.team+"/web-b: it exists and is not Transom's; it was made by kubectl-create: nothing of the "+
-		"instance is written; give one of the two another name, or remove what is there", result.Problems[0].String())
+		"instance is written; give one of the two another name, remove what is there, or take it over with adopt: true in the "+
+		"request", result.Problems[0].String())
 	require.Empty(t, r.inventory("web"))
 	_, err = r.kube.CoreV1().ConfigMaps(r.team).Get(t.Context(), "web-a", metav1.GetOptions{})
 	require.True(t, apierrors.IsNotFound(err))
@@ -107,14 +108,6 @@ func TestClusterScopedVersionNeedsNoNamespace(t *testing.T) {
 	result := r.healthy(in)
 	require.Empty(t, result.Problems)
 	require.Equal(t, "ClusterRole.rbac.authorization.k8s.io//"+r.team+"\n", r.inventory("roles"))
-}
-
-func TestWhatDoesNotActYetIsRefused(t *testing.T) {
-	r := newRig(t, &apiOnly)
-	in := r.instance("web", configMap("web", "1"))
-	in.Adopt = true
-	require.Contains(t, r.pass(in).Problems[0].String(), "spec.adopt does not act yet")
-	require.Empty(t, writes(r.calls.take()))
 }
 
 func TestStateWithoutOurLabelsIsRefused(t *testing.T) {

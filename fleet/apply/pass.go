@@ -18,6 +18,7 @@ type pass struct {
 	around  []*desired // what the environment puts around a team: the namespace file
 	objects []*desired
 	listed  map[Object]bool // by the inventory
+	adopted map[Object]bool // by the inventory: those that others had made
 	gone    []Change        // pruned or let go
 	waiting []Object        // to be pruned, and still there
 	later   string          // the commit of a later state, which pruning is left to

@@ -14,7 +14,7 @@ import (
 // patch applies one object with one request. Ours are forced, bound to the UID that ownership was read from. What is
 // believed not to be there may only be created: an object that exists has another resourceVersion than the first of
 // all, so that the API server refuses the request where somebody was faster (tried on v1.36, built-in kinds and
-// custom resources).
+// custom resources). What is adopted must be as it was read: nobody else may have taken it since.
 func (p *pass) patch(ctx context.Context, d *desired, reason string) error {
 	if err := p.remember(ctx, d); err != nil {
 		return err
@@ -22,6 +22,9 @@ func (p *pass) patch(ctx context.Context, d *desired, reason string) error {
 	content := bind(p.asked(d), "resourceVersion", "1")
 	if d.live != nil {
 		content = bind(p.asked(d), "uid", string(d.live.uid))
+	}
+	if d.adopts {
+		content = bind(content, "resourceVersion", d.live.version)
 	}
 	body, err := json.Marshal(content)
 	if err != nil {
@@ -53,7 +56,8 @@ func (p *pass) refused(ctx context.Context, d *desired, err error) error {
 }
 
 func (p *pass) patched(d *desired, after *live, reason string) {
-	before := d.live
+	before, adopts := d.live, d.adopts
+	d.adopts = false
 	if before == nil || before.version != after.version {
 		after.patched = time.Now()
 	}
@@ -65,6 +69,8 @@ func (p *pass) patched(d *desired, after *live, reason string) {
 	case before == nil && d.change != nil: // it was replaced
 	case before == nil:
 		d.change = &Change{Object: d.object, Action: Created}
+	case adopts:
+		d.change = &Change{Object: d.object, Action: Adopted, Reason: "it was made by " + maker(before.entries)}
 	case before.version != after.version:
 		d.change = &Change{Object: d.object, Action: Configured, Reason: reason}
 	}

@@ -119,9 +119,10 @@ func (p *pass) retireInOrder(ctx context.Context, all []Object) error {
 	if len(left) == 0 {
 		return err
 	}
-	return errors.Join(err, p.record(ctx, p.in, func(listed map[Object]bool) {
+	return errors.Join(err, p.record(ctx, p.in, func(inv *inventory) {
 		for _, o := range left {
-			delete(listed, o)
+			delete(inv.objects, o)
+			delete(inv.adopted, o)
 		}
 	}))
 }

@@ -10,10 +10,6 @@ import (
 // every object carries its owner's labels, and nothing lies outside the instance's namespace. It says whether there
 // is anything to go on with.
 func (p *pass) read() bool {
-	if p.in.Adopt {
-		p.refuse("spec.adopt does not act yet; remove it from the request")
-		return false
-	}
 	if !p.in.Absent {
 		p.objects = p.decode("manifests", p.in.Manifests)
 		if len(p.objects) == 0 && len(p.problems) == 0 {

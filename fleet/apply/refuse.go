@@ -43,7 +43,7 @@ func refusal(d *desired, err error) string {
 		return "the API server refused it: " + said(d, err)
 	}
 	remedy := "give the object a new name, or publish a version that leaves the field as it was"
-	if !d.precious() {
+	if !d.precious() && !d.adopts {
 		remedy = "give the object a new name, publish a version that leaves the field as it was, or annotate it " +
 			replaceAnnotation + `: "true" to have it deleted and made anew`
 	}

@@ -31,6 +31,7 @@ type Action string
 const (
 	Created    Action = "created"
 	Configured Action = "configured"
+	Adopted    Action = "adopted"  // configured for the first time: others had made it
 	Replaced   Action = "replaced" // deleted, and made anew in this pass or as soon as it is gone
 	Pruned     Action = "pruned"
 	Kept       Action = "kept" // let go: it left the inventory and stays in the cluster

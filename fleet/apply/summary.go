@@ -3,6 +3,7 @@ package apply
 import (
 	"cmp"
 	"fmt"
+	"strings"
 )
 
 // result puts together what the pass did and found.
@@ -67,7 +68,20 @@ func (p *pass) sumUp(r *Result) {
 		r.say(p.waiting[0], p.yielded())
 	case len(r.Drift) > 0:
 		r.say(r.Drift[0].Object, r.Drift[0].Message)
+	default:
+		r.Message = adoptions(r.Changes)
 	}
+}
+
+// adoptions says which objects a pass took over from whom, so that it is an event in whatever follows the results.
+func adoptions(changes []Change) string {
+	var all []string
+	for _, c := range changes {
+		if c.Action == Adopted {
+			all = append(all, fmt.Sprintf("adopted %s: %s", c.Object, c.Reason))
+		}
+	}
+	return strings.Join(all, "; ")
 }
 
 // say names an object, if it is about one, and what about it.

@@ -41,7 +41,7 @@ var descriptions = map[string]string{
 	"Request.spec.environments.*.version":    "Another semver constraint for this environment.",
 	"Request.spec.environments.*.bindings":   "Other bindings for this environment.",
 	"Request.spec.environments.*.hold":       "true stops new releases here.",
-	"Request.spec.adopt":                     "true takes over objects that already exist.",
+	"Request.spec.adopt":                     "true takes over objects that exist already and are no other request's; they are the request's from then on, and go with it.",
 
 	"Environment.spec.state":             "The Git repository that its rendered state is committed to.",
 	"Environment.spec.clusters":          "A Kubernetes label selector over the labels of clusters.",

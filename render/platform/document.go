@@ -134,9 +134,6 @@ func (d *document) warn(field, rule, format string, args ...any) {
 	d.add(p)
 }
 
-// notYet is the rule of what is loaded, validated and listed only.
-const notYet = "does-not-act-yet"
-
 func (d *document) report(at *yaml.Node, field, rule, message string) {
 	d.add(d.make(at, field, rule, message))
 }

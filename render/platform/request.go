@@ -47,9 +47,6 @@ func checkRequest(d *document, s RequestSpec) {
 	if d.has("spec.environments") && len(s.Environments) == 0 {
 		d.problem("spec.environments", "required", "must name at least one environment; delete the file to remove the request everywhere")
 	}
-	if s.Adopt {
-		d.problem("spec.adopt", notYet, "adopting objects that Transom did not create comes later; remove the field")
-	}
 	for _, env := range sortedKeys(s.Environments) {
 		field := "spec.environments." + env
 		if d.has(field + ".version") {

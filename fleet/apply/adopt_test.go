@@ -1,0 +1,181 @@
+package apply_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"transom.dev/fleet/apply"
+)
+
+// existing makes a ConfigMap as somebody else would.
+func (r *rig) existing(name string, labels map[string]string) *corev1.ConfigMap {
+	r.Helper()
+	m, err := r.kube.CoreV1().ConfigMaps(r.team).Create(background, &corev1.ConfigMap{
+		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels}, Data: map[string]string{"value": "theirs", "more": "theirs"},
+	}, metav1.CreateOptions{FieldManager: "kubectl-create"})
+	require.NoError(r, err)
+	return m
+}
+
+// adopting is an instance whose request takes over what exists.
+func (r *rig) adopting(request, manifests string) apply.Instance {
+	in := r.instance(request, manifests)
+	in.Adopt = true
+	return in
+}
+
+func TestWhatExistsIsAdoptedWhereTheRequestSaysSo(t *testing.T) {
+	r := newRig(t, &apiOnly)
+	r.pass(r.instance("first", configMap("first", "1"))) // so that the namespace is there
+	theirs := r.existing("web-b", map[string]string{"app.kubernetes.io/managed-by": "Helm"})
+	in := r.adopting("web", documents(configMap("web-a", "1"), configMap("web-b", "1")))
+	result := r.pass(in)
+	require.Equal(t, []apply.Change{
+		{Object: apply.Object{Kind: "ConfigMap", Namespace: r.team, Name: "web-a"}, Action: apply.Created},
+		{Object: apply.Object{Kind: "ConfigMap", Namespace: r.team, Name: "web-b"}, Action: apply.Adopted, Reason: "it was made by kubectl-create"},
+	}, result.Changes)
+	require.Equal(t, "adopted ConfigMap "+r.team+"/web-b: it was made by kubectl-create", result.Message)
+	require.Equal(t, apply.Healthy, result.Health)
+	ours, err := r.kube.CoreV1().ConfigMaps(r.team).Get(t.Context(), "web-b", metav1.GetOptions{})
+	require.NoError(t, err)
+	require.Equal(t, theirs.UID, ours.UID)
+	require.Equal(t, map[string]string{"value": "1", "more": "theirs"}, ours.Data)
+	require.Equal(t, "web", ours.Labels["transom.dev/request"])
+
+	// The record stays, also after a restart, and the flag changes nothing any more.
+	r.connect()
+	for _, again := range []apply.Instance{in, r.instance("web", documents(configMap("web-a", "1"), configMap("web-b", "1")))} {
+		result = r.healthy(again)
+		require.Empty(t, result.Changes)
+		require.Equal(t, "adopted: it was there before", result.Objects[1].Message)
+		require.Empty(t, result.Objects[0].Message)
+	}
+	require.Empty(t, writes(r.calls.take()))
+
+	// What is made anew is nobody's but ours, and what nobody wants any more goes as everything does.
+	require.NoError(t, r.kube.CoreV1().ConfigMaps(r.team).Delete(t.Context(), "web-b", metav1.DeleteOptions{}))
+	r.until(in, func(result apply.Result) bool { return actions(result)["ConfigMap web-b"] == apply.Created })
+	require.Empty(t, r.healthy(in).Objects[1].Message)
+	r.healthy(absent(in))
+	require.False(t, r.exists("web-b"))
+}
+
+func TestWhatMayBeAnotherInstancesIsNeverAdopted(t *testing.T) {
+	for name, labels := range map[string]map[string]string{
+		"managed":  {"app.kubernetes.io/managed-by": "transom"},
+		"labelled": {"transom.dev/team": "somebody"},
+		"both": {
+			"app.kubernetes.io/managed-by": "transom", "transom.dev/team": "somebody",
+			"transom.dev/request": "web", "transom.dev/environment": "test",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, &apiOnly)
+			r.pass(r.instance("first", configMap("first", "1")))
+			r.existing("web-b", labels)
+			r.calls.take()
+			result := r.pass(r.adopting("web", documents(configMap("web-a", "1"), configMap("web-b", "1"))))
+			require.Len(t, result.Problems, 1)
+			require.NotContains(t, result.Problems[0].Message, "adopt")
+			require.Empty(t, writes(r.calls.take()))
+			m, err := r.kube.CoreV1().ConfigMaps(r.team).Get(t.Context(), "web-b", metav1.GetOptions{})
+			require.NoError(t, err)
+			require.Equal(t, "theirs", m.Data["value"])
+		})
+	}
+}
+
+// Whoever removed the labels of an object that we applied made it nobody's in name only.
+func TestWhatWasAppliedForAnotherInstanceIsNeverAdopted(t *testing.T) {
+	r := newRig(t, &apiOnly)
+	r.healthy(r.instance("first", configMap("shared", "1")))
+	r.quiet()
+	_, err := r.kube.CoreV1().ConfigMaps(r.team).Patch(t.Context(), "shared", types.MergePatchType,
+		[]byte(`{"metadata":{"labels":null}}`), metav1.PatchOptions{FieldManager: "kubectl-label"})
+	require.NoError(t, err)
+	r.quiet()
+	result := r.pass(r.adopting("second", configMap("shared", "2")))
+	require.Len(t, result.Problems, 1)
+	require.NotContains(t, result.Problems[0].Message, "adopt: true")
+	require.Empty(t, result.Changes)
+}
+
+func TestANamespaceIsNeverAdopted(t *testing.T) {
+	r := newRig(t, &apiOnly)
+	_, err := r.kube.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: r.team}},
+		metav1.CreateOptions{FieldManager: "kubectl-create"})
+	require.NoError(t, err)
+	result := r.pass(r.adopting("web", configMap("web", "1")))
+	require.Len(t, result.Problems, 1)
+	require.NotContains(t, result.Problems[0].Message, "adopt")
+	require.Empty(t, writes(r.calls.take()))
+}
+
+// Somebody takes it between our read and our write.
+func TestWhatSomebodyElseTookMeanwhileIsNotAdopted(t *testing.T) {
+	r := newRig(t, &apiOnly)
+	r.pass(r.instance("first", configMap("first", "1")))
+	r.existing("web", nil)
+	first := r.Cluster
+	var once bool
+	calls := r.calls
+	r.connect()
+	second := r.Cluster
+	calls.failing(func(request *http.Request) error {
+		if request.Method == http.MethodPatch && !once {
+			once = true
+			_, err := second.Apply(background, r.adopting("second", configMap("web", "2")))
+			return err
+		}
+		return nil
+	})
+	result, err := first.Apply(t.Context(), r.adopting("web", configMap("web", "1")))
+	require.NoError(t, err)
+	require.True(t, once)
+	require.Empty(t, result.Changes)
+	require.Equal(t, map[string]string{"web": "2"}, r.values("second"))
+	r.Cluster = first
+	result = r.until(r.adopting("web", configMap("web", "1")), func(result apply.Result) bool { return len(result.Problems) > 0 })
+	require.Contains(t, result.Problems[0].Message, "it belongs to second of team")
+	r.Cluster = second
+	r.healthy(r.adopting("second", configMap("web", "2")))
+}
+
+// A field that cannot change in place is no reason to delete what others made.
+func TestWhatIsAdoptedIsNotReplaced(t *testing.T) {
+	r := newRig(t, &apiOnly)
+	r.pass(r.instance("first", configMap("first", "1")))
+	yes := true
+	_, err := r.kube.CoreV1().ConfigMaps(r.team).Create(t.Context(), &corev1.ConfigMap{
+		ObjectMeta: metav1.ObjectMeta{Name: "web"}, Immutable: &yes, Data: map[string]string{"value": "theirs"},
+	}, metav1.CreateOptions{FieldManager: "kubectl-create"})
+	require.NoError(t, err)
+	before := r.uid("web")
+	result := r.pass(r.adopting("web", frozen("web", "1")))
+	require.Contains(t, result.Problems[0].Message, "Nothing was deleted: give the object a new name, or publish")
+	require.Equal(t, before, r.uid("web"))
+}
+
+func TestKilledWhileAdoptingTheSameEnd(t *testing.T) {
+	r := newRig(t, &apiOnly)
+	from := func(name string) apply.Instance {
+		return r.instance(name, configMap(name+"-a", "1"))
+	}
+	r.pass(r.instance("first", configMap("first", "1")))
+	for n := range 5 {
+		r.existing([]string{"web-0-b", "web-1-b", "web-2-b", "web-3-b", "web-4-b"}[n], nil)
+	}
+	to := func(name string) apply.Instance {
+		return r.adopting(name, documents(configMap(name+"-a", "2"), configMap(name+"-b", "2")))
+	}
+	killed := r.killedAtEveryWrite(from, to, func(name string) {
+		require.Equal(t, map[string]string{name + "-a": "2", name + "-b": "2"}, r.values(name))
+		require.Equal(t, "adopted: it was there before", r.pass(to(name)).Objects[1].Message)
+	})
+	require.Equal(t, 3, killed, "the inventory and two objects")
+}
