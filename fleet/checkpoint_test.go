@@ -2,11 +2,13 @@ package fleet_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"transom.dev/fleet/apply"
 	"transom.dev/render/platform"
@@ -99,4 +101,18 @@ func TestACheckpointIsWrittenDuringAPass(t *testing.T) {
 		require.Equal(h, time.Minute, a.soaked[web].Soaked)
 		close(next)
 	})
+}
+
+func (s fakeSite) remembers(o apply.Owner) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.soaked[o].Soaked.String()
+}
+
+func (s realSite) remembers(o apply.Owner) string {
+	name := o.Environment + "." + o.Team + "." + o.Request
+	found, err := s.configMaps("transom-system").Get(s.t.Context(), name, metav1.GetOptions{})
+	require.NoError(s.t, err)
+	_, soaked, _ := strings.Cut(found.Annotations["transom.dev/soaked"], " ")
+	return soaked
 }

@@ -27,6 +27,7 @@ type fakeCluster struct {
 	sessions map[*session]bool
 	soaked   map[apply.Owner]apply.Checkpoint // on the inventories
 	others   map[apply.Owner]time.Time        // when another daemon wrote what is held
+	taken    map[apply.Owner]bool             // whose names somebody else's objects have
 }
 
 // pass is one Apply or Observe.
@@ -42,7 +43,7 @@ var errAway = errors.New("connection refused")
 func newFakeCluster(uid string) *fakeCluster {
 	return &fakeCluster{
 		uid: uid, held: map[apply.Owner]string{}, sessions: map[*session]bool{}, soaked: map[apply.Owner]apply.Checkpoint{},
-		others: map[apply.Owner]time.Time{},
+		others: map[apply.Owner]time.Time{}, taken: map[apply.Owner]bool{},
 	}
 }
 
@@ -104,8 +105,12 @@ func (s *session) pass(ctx context.Context, in apply.Instance, observed bool) (a
 		return apply.Result{Health: apply.Progressing, Doubted: true}, nil
 	}
 	observed = observed || in.External
+	if s.taken[in.Owner] && !in.Absent && !in.Adopt {
+		return apply.Result{Health: apply.Failed, Problems: []apply.Problem{{Message: "it is not Transom's; adopt: true takes it over"}}}, nil
+	}
 	if !observed {
 		delete(s.others, in.Owner)
+		delete(s.taken, in.Owner)
 	}
 	if !observed && in.Absent {
 		delete(s.held, in.Owner)

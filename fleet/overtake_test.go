@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	v1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"transom.dev/fleet"
 	"transom.dev/fleet/apply"
@@ -34,4 +36,15 @@ func (s realSite) overtake(o apply.Owner, value string) {
 	})
 	require.NoError(s.t, err)
 	require.NotEmpty(s.t, result.Changes, "%+v", result)
+}
+
+func (s fakeSite) occupy(o apply.Owner) {
+	s.set(func(c *fakeCluster) { c.taken[o] = true })
+}
+
+func (s realSite) occupy(o apply.Owner) {
+	_, err := s.settings(o).Create(s.t.Context(), &v1.ConfigMap{
+		ObjectMeta: metav1.ObjectMeta{Name: o.Request + "-settings"}, Data: map[string]string{"value": "theirs"},
+	}, metav1.CreateOptions{FieldManager: "kubectl-create"})
+	require.NoError(s.t, err)
 }

@@ -107,6 +107,19 @@ func place(o apply.Owner, value string, clusters ...string) map[string][]byte {
 	return files
 }
 
+// adopting is place for a request that takes over what exists.
+func adopting(o apply.Owner, value string, clusters ...string) map[string][]byte {
+	files := place(o, value, clusters...)
+	name := "releases/" + o.Team + "/" + o.Request + ".yaml"
+	release, err := platform.DecodeRelease(files[name])
+	if err != nil {
+		panic(err)
+	}
+	release.Key, release.Adopt = key(o), true
+	files[name] = release.Encode()
+	return files
+}
+
 func configMap(o apply.Owner, value string) []byte {
 	return fmt.Appendf(nil, `apiVersion: v1
 kind: ConfigMap

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"hash/fnv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -27,6 +26,7 @@ type site interface {
 	remembers(o apply.Owner) string // the duration on its inventory
 
 	overtake(o apply.Owner, value string) // another daemon applies a later state
+	occupy(o apply.Owner)                 // somebody makes an object of its name, in a namespace that is there
 }
 
 // The suite holds the fake cluster to what a real API server and apply do.
@@ -116,6 +116,22 @@ func suite(t *testing.T, open func(*testing.T) site) {
 			require.Empty(h, h.holds(web))
 			h.overtake(web, "1")
 			h.rested(web)
+		},
+		"what exists is refused, and taken over once the request says so": func(h *tour) {
+			db, web := h.owner("db"), h.owner("web")
+			h.deploy(commit(place(db, "1", "a")), h.active())
+			h.until(db, "1")
+			h.occupy(web)
+			h.deploy(commit(place(db, "1", "a"), place(web, "1", "a")), h.active())
+			require.Eventually(h, func() bool { return len(h.seen(web)) > 0 }, patience, tick)
+			require.Equal(h, apply.Failed, h.seen(web)[0].Health)
+			require.Contains(h, h.seen(web)[0].Problems[0].Message, "adopt: true")
+			require.NotEqual(h, revision(web, "1"), h.holds(web))
+			h.deploy(commit(place(db, "1", "a"), adopting(web, "1", "a")), h.active())
+			h.until(web, "1")
+			h.rested(web)
+			h.deploy(commit(place(db, "1", "a"), place(web, "2", "a")), h.active())
+			h.until(web, "2")
 		},
 		"what another daemon applied stays until a later fetch": func(h *tour) {
 			web := h.owner("web")
@@ -342,12 +358,6 @@ func (s fakeSite) damage(o apply.Owner) {
 	s.happen(o)
 }
 
-func (s fakeSite) remembers(o apply.Owner) string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.soaked[o].Soaked.String()
-}
-
 type realSite struct {
 	t   *testing.T
 	dir string
@@ -379,12 +389,4 @@ func (s realSite) damage(o apply.Owner) {
 	if !apierrors.IsNotFound(err) {
 		require.NoError(s.t, err)
 	}
-}
-
-func (s realSite) remembers(o apply.Owner) string {
-	name := o.Environment + "." + o.Team + "." + o.Request
-	found, err := s.configMaps("transom-system").Get(s.t.Context(), name, metav1.GetOptions{})
-	require.NoError(s.t, err)
-	_, soaked, _ := strings.Cut(found.Annotations["transom.dev/soaked"], " ")
-	return soaked
 }

@@ -4,13 +4,16 @@
 // Result: what was written, what each object's health is and why, and what a person must mend. In between lie the
 // rules of server-side apply: ownership is checked before the first write, the inventory is extended before anything
 // is created and shrunk only once pruning is confirmed, and one PATCH goes out per object that needs it. An object
-// needs it if its digest differs, if it is gone, or if someone took a field of it.
+// needs it if its digest differs, if it is gone, or if someone took a field of it. Annotations of the objects say what
+// else is to be obeyed: in which step they come, whether they go before what replaces them, and whether they may be
+// deleted and made anew where they cannot change in place.
 //
 // A Cluster learns what is there from one watch per kind in use, reduced on arrival. No Secret value ever enters
 // memory, but those that it generates and forgets. At rest nothing is called: watches report through
 // Options.OnEvent, and a pass over an instance that is as it should be asks the API server for nothing.
 //
 // The package never deletes what it could not read, never writes outside the instance's namespace unless the version
-// is cluster-scoped, and never writes over an object that is not the instance's own. It does not decide when to run,
+// is cluster-scoped, and never writes over an object that is not the instance's own, but for one that is nobody's and
+// that its request adopts. It does not decide when to run,
 // how often to retry, or which instances there are: that is fleet's.
 package apply
