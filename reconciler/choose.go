@@ -35,7 +35,31 @@ func (r *Reconciler) choose(ctx context.Context, p *platform.Platform, l *lane, 
 		return r.health.observe(environment, k, cluster, steady)
 	}
 	view.Merged = func(file string) (commit, author string) { return r.merged(ctx, file) }
+	view.Tried = l.tries.of(p.Commit)
 	return view.Choose()
+}
+
+// tries remembers in which order instances were tried in vain to be rendered at a platform commit, so that all get their
+// turn.
+type tries struct {
+	commit string
+	last   map[platform.RequestKey]int
+	n      int
+}
+
+// of returns the number of an instance's last try at a platform commit; 0: there was none.
+func (t *tries) of(commit string) func(platform.RequestKey) int {
+	if t.commit != commit {
+		*t = tries{commit: commit, last: map[platform.RequestKey]int{}}
+	}
+	return func(k platform.RequestKey) int { return t.last[k] }
+}
+
+func (t *tries) note(barren []platform.RequestKey) {
+	for _, k := range barren {
+		t.n++
+		t.last[k] = t.n
+	}
 }
 
 // merged names the platform commit that brought a file, and its author, where they can be read.

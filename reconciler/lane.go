@@ -38,6 +38,8 @@ type lane struct {
 	next time.Time     // when something can change by itself; zero: never
 	soak time.Duration // the longest that somebody asks for here
 
+	tries tries // to render what could not be
+
 	recorded *held                        // whose instances status was told
 	talked   map[platform.RequestKey]bool // of whom it was told more in the last pass than what state holds
 }

@@ -75,6 +75,7 @@ func (r *Reconciler) advance(ctx context.Context, p *platform.Platform, l *lane,
 	if err != nil {
 		return fmt.Errorf("render %s: %w", l.name, err)
 	}
+	l.tries.note(chosen.Barren())
 	if err := r.commit(ctx, p, l, held, state); err != nil {
 		return fmt.Errorf("commit the state of %s: %w", l.name, err)
 	}

@@ -3,13 +3,16 @@ package promotion
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"transom.dev/render/platform"
 )
 
 // Admit says of every proposal what is recorded now: all of it, the part whose turn has come, or its Base, which is
-// nothing. Results are in the order of proposals.
+// nothing. Results are in the order of proposals. Rendering may ask again, with what proposals came to in view of the last
+// answers: every call begins from what Choose came to, and the last one counts.
 func (p *Pass) Admit(proposals []platform.Proposal) []*platform.Release {
+	p.begin()
 	out := make([]*platform.Release, len(proposals))
 	var changes []*change // of the environment, in releases that stay
 	for i, proposal := range proposals {
@@ -26,6 +29,29 @@ func (p *Pass) Admit(proposals []platform.Proposal) []*platform.Release {
 	}
 	p.admitChanges(changes, out)
 	return out
+}
+
+// chosen is what Choose came to, as far as Admit changes it.
+type chosen struct {
+	places    map[string]int
+	standings map[platform.RequestKey]*Standing
+	next      time.Time
+	plan      string
+}
+
+// begin makes a pass what it was when Choose returned.
+func (p *Pass) begin() {
+	if p.chosen == nil {
+		p.chosen = &chosen{maps.Clone(p.places), p.standings, p.Next, p.Plan}
+	}
+	p.places, p.rollouts = maps.Clone(p.chosen.places), nil
+	p.Next, p.Plan, p.plan, p.planGate = p.chosen.next, p.chosen.plan, nil, nil
+	p.standings = make(map[platform.RequestKey]*Standing, len(p.chosen.standings))
+	for k, s := range p.chosen.standings {
+		now := *s
+		now.Gates = slices.Clone(s.Gates)
+		p.standings[k] = &now
+	}
 }
 
 // A change is a proposal, taken apart by clusters. The lists are sorted.
@@ -82,6 +108,7 @@ func (p *Pass) admitRelease(c *change, m *move) *platform.Release {
 	if m == nil || m.removal {
 		return c.Base
 	}
+	m.proposed = true
 	if len(c.moving)+len(c.gone) == 0 {
 		return p.adopt(c, m)
 	}
@@ -104,8 +131,7 @@ func (p *Pass) admitRelease(c *change, m *move) *platform.Release {
 	}
 	to := p.compose(c, now, leaving)
 	to.Promotion.Origin, to.Promotion.Admitted = "", p.admitted(c)
-	to.Promotion.PromotedFrom, to.Promotion.Gates = m.from, m.gates
-	to.Promotion.Gates = append(to.Promotion.Gates, groupsOf(c.Base, to, m.group)...)
+	to.Promotion.PromotedFrom, to.Promotion.Gates = m.from, slices.Concat(m.gates, groupsOf(c.Base, to, m.group))
 	readmit(to, c.Next, c.moving)
 	to.Promotion.Ran = p.left(c.Base)
 	to.Promotion.Rollout = p.rollout(m.cause, m.group, now, without(c.moving, now))

@@ -27,6 +27,7 @@ func (w *world) restart() {
 			on.meter, on.ill = promotion.Meter{}, 0
 			on.meter.Restore(on.revision, on.checkpoint)
 		}
+		s.tried = nil
 	}
 }
 
@@ -43,6 +44,7 @@ func (w *world) view(environment string) *promotion.View {
 		Platform: w.platform, Environment: w.platform.Environments[environment], Head: w.asked(environment),
 		Prospects: prospects{w, environment}, State: s.id(), Releases: s.releases, Elsewhere: elsewhere,
 		Observe: w.observe, Now: w.now(),
+		Tried: func(k platform.RequestKey) int { return s.tried[k] },
 	}
 }
 
@@ -58,6 +60,12 @@ func (w *world) pass(environment string, raced bool) bool {
 	proposals := w.render(s, p)
 	records := p.Admit(proposals)
 	s.last = p
+	for _, k := range p.Barren() {
+		if s.tries++; s.tried == nil {
+			s.tried = map[platform.RequestKey]int{}
+		}
+		s.tried[k] = s.tries
+	}
 	if raced {
 		w.note("%s loses a race", environment)
 		return false

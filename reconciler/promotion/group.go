@@ -1,6 +1,7 @@
 package promotion
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -133,22 +134,26 @@ func (p *Pass) stoppedGroup(name string) *Gate {
 	}
 }
 
-// spare is how many more instances than there are places are rendered where a group has none under way: the first of them
-// may turn out to have a Problem, and must not keep all others from it.
+// spare is how many more instances than there are places are rendered where some may turn out to have a Problem: they must
+// not keep all others from it, nor is everything to be rendered that waits.
 const spare = 16
 
-// admitGroups lets those enter whose turn it is among the instances that make a change together.
+// admitGroups lets those enter whose turn it is among the instances that make a change together. Those that could not be
+// rendered are tried again after all others, so that everybody's turn comes.
 func (p *Pass) admitGroups(queue []*subject) {
-	wanting := map[string]int{}
+	wanting, failing := map[string]int{}, map[string]bool{}
 	for _, s := range queue {
 		wanting[s.next.group]++
+		failing[s.next.group] = failing[s.next.group] || p.tried(s.key) > 0
 	}
-	slices.SortFunc(queue, func(a, b *subject) int { return a.key.Compare(b.key) })
-	p.places = map[string]int{}
+	slices.SortFunc(queue, func(a, b *subject) int {
+		return cmp.Or(cmp.Compare(p.tried(a.key), p.tried(b.key)), a.key.Compare(b.key))
+	})
+	p.places, p.untried = map[string]int{}, map[string]bool{}
 	tries := map[string]int{}
 	for name, n := range wanting {
 		p.places[name] = p.group(name).free(p.view.Environment.Rollout.Instances, n)
-		if tries[name] = p.places[name]; p.group(name).flying == 0 && tries[name] > 0 {
+		if tries[name] = p.places[name]; tries[name] > 0 && (p.group(name).flying == 0 || failing[name]) {
 			tries[name] += spare
 		}
 	}
@@ -162,7 +167,36 @@ func (p *Pass) admitGroups(queue []*subject) {
 		p.stay(s, s.stay)
 		p.standing(s.key).Candidate = &s.next.content
 		p.wait(s.key, p.queued(name))
+		p.untried[name] = p.untried[name] || p.places[name] > 0 && p.tried(s.key) == 0
 	}
+}
+
+func (p *Pass) tried(k platform.RequestKey) int {
+	if p.view.Tried == nil {
+		return 0
+	}
+	return p.view.Tried(k)
+}
+
+// Barren lists the instances that were to enter a rollout and could not be rendered, sorted, once Admit has returned: View.Tried
+// tells the next pass of them. Where none of a group could be, the others are to be tried at once.
+func (p *Pass) Barren() (keys []platform.RequestKey) {
+	came := map[string]bool{}
+	for k, m := range p.moves {
+		switch {
+		case m.queued && m.proposed:
+			came[m.group] = true
+		case m.queued:
+			keys = append(keys, k)
+		}
+	}
+	for name, more := range p.untried {
+		if more && !came[name] {
+			p.wake(p.view.Now.Wall)
+		}
+	}
+	slices.SortFunc(keys, platform.RequestKey.Compare)
+	return keys
 }
 
 func (p *Pass) queued(name string) Gate {

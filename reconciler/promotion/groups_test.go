@@ -1,6 +1,7 @@
 package promotion_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -75,6 +76,58 @@ func TestWithdrawnVersionGoesNoFurther(t *testing.T) {
 	w.lost["staging-1"] = false
 	w.settle(10 * time.Minute)
 	require.True(t, w.arrived(), "what the head yields instead does not wait for its end: %s", w.late())
+}
+
+// TestManyInstancesThatCannotBeRenderedStarveNoOthers though they are all before them by name, and only some are rendered in
+// every pass.
+func TestManyInstancesThatCannotBeRenderedStarveNoOthers(t *testing.T) {
+	var names []string
+	for i := range 60 {
+		names = append(names, fmt.Sprintf("r%02d", i))
+	}
+	w := settled(t, names...)
+	w.wrong = map[string]bool{}
+	for _, name := range names[:57] {
+		w.wrong[name] = true
+	}
+	w.publish("1.1.0")
+	w.merge("1.1.0")
+	dev := w.stages["dev"]
+	for range 4 {
+		require.Zero(t, w.with("dev", "1.1.0"))
+		w.passes()
+		require.LessOrEqual(t, len(dev.last.Barren()), 17)
+		require.Equal(t, w.with("dev", "1.1.0") == 0, dev.last.Next.Equal(w.wall()), "the next are tried at once")
+	}
+	require.Equal(t, "1.1.0", w.version("dev", "r57"), "the first that can, once those before it have been tried")
+	w.settle(5 * time.Minute)
+	require.Equal(t, 3, w.with("dev", "1.1.0"))
+	require.False(t, dev.last.Next.Equal(w.wall()), "and nobody tries for ever")
+
+	delete(w.wrong, "r03")
+	w.settle(5 * time.Minute)
+	require.Equal(t, "1.1.0", w.version("dev", "r03"), "who was tried in vain is tried again")
+}
+
+// TestAdmitAnswersTheSameWhenItIsAskedAgain as rendering does where something was built with what did not come about.
+func TestAdmitAnswersTheSameWhenItIsAskedAgain(t *testing.T) {
+	for name, change := range map[string]func(*world){
+		"a version":               func(w *world) { w.publish("1.1.0") },
+		"a change of environment": func(w *world) { w.putIn["dev"] = 1 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := settled(t, "a", "b", "c")
+			change(w)
+			w.merge("something for all")
+			p := w.view("dev").Choose()
+			proposals := w.render(w.stages["dev"], p)
+			once := p.Admit(proposals)
+			require.NotEqual(t, proposals[0].Base, once[0], "the first instance begins")
+			gates := p.Standings()[key("b")].Gates
+			require.Equal(t, once, p.Admit(proposals))
+			require.Equal(t, gates, p.Standings()[key("b")].Gates)
+		})
+	}
 }
 
 func TestInstanceThatCannotBeRenderedDelaysOnlyItself(t *testing.T) {

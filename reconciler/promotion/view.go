@@ -28,6 +28,11 @@ type View struct {
 	// Merged returns the platform commit that brought a file, and its author; nil: nobody knows.
 	Merged func(file string) (commit, author string)
 
+	// Tried orders the tries of rendering that came to nothing at this platform commit: it returns the number of an
+	// instance's last one, and 0 where there was none. nil: there was none of any. It may be forgotten at any time: it
+	// decides who is tried first, and nothing else.
+	Tried func(k platform.RequestKey) int
+
 	Now Clock
 }
 
@@ -72,7 +77,9 @@ type Pass struct {
 	decisions decisions
 	upstream  []map[platform.RequestKey]*platform.Release // what the environments hold that this one takes releases from
 	rollouts  groups
-	places    map[string]int // that are free in each of them
+	places    map[string]int  // that are free in each of them
+	untried   map[string]bool // groups of which some were not tried to be rendered yet
+	chosen    *chosen         // what Choose came to, for every call of Admit to begin from
 	lazy      lazy
 
 	deletionsWait *Gate              // why deletions wait
@@ -96,11 +103,13 @@ type move struct {
 	gates   []platform.ReleaseGate // that it passed
 	from    []string               // environments that proved it
 	content Content
+
+	proposed bool // it could be rendered
 }
 
 // Choose decides which release every instance has from now on, and what became of what was under way.
 func (v *View) Choose() *Pass {
-	p := v.begin()
+	p := v.open()
 	var queue []*subject // that want to enter a rollout over many instances
 	seen := 0
 	for _, head := range v.Head {
@@ -125,7 +134,7 @@ func (v *View) Choose() *Pass {
 	return p
 }
 
-func (v *View) begin() *Pass {
+func (v *View) open() *Pass {
 	p := &Pass{
 		Instances: make([]*platform.Instance, 0, len(v.Head)),
 		Keep:      map[platform.RequestKey]bool{},

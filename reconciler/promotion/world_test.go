@@ -74,6 +74,8 @@ type stage struct {
 	history  map[string]map[platform.RequestKey]*platform.Release
 	live     map[string]*placed // by placement
 	last     *promotion.Pass
+	tried    map[platform.RequestKey]int // in vain to be rendered
+	tries    int
 }
 
 // placed is an instance on a cluster.
@@ -171,6 +173,9 @@ func key(name string) platform.RequestKey { return platform.RequestKey{Team: "sh
 func (w *world) merge(say string, args ...any) {
 	w.head++
 	w.platform.Commit = w.at(w.head)
+	for _, s := range w.stages {
+		s.tried = nil
+	}
 	w.asks, w.made = map[string][]*platform.Instance{}, map[string]*made{}
 	w.note("merge %s: "+say, append([]any{w.platform.Commit}, args...)...)
 }
