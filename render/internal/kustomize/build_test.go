@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -212,6 +213,44 @@ func TestKustomizePrintsOneCharacterAsAnother(t *testing.T) {
 		})))
 		require.ErrorContains(t, err, "control characters are not allowed")
 	}
+}
+
+// TestKeysOfInputsStayStrings: each key of a map that is copied arrives as it is, or is refused; none is taken for a merge.
+func TestKeysOfInputsStayStrings(t *testing.T) {
+	for _, key := range append(slices.Clone(hostile), "$patch", "a/b", "a.b", "?a", "a?b: c", "x\\ny", "\u0080") {
+		more := map[string]any{key: "key", "deep": map[string]any{key: map[string]any{"a": "b"}}, "list": []any{map[string]any{key: key}}}
+		w := wrapper(map[string]any{"parameters": map[string]any{"map": more, "other": "text"}}, tree(map[string]string{
+			"kustomization.yaml": component + "resources: [a.yaml]\nreplacements:\n" +
+				"- {source: {kind: Inputs, fieldPath: parameters.map}, targets: [{select: {kind: Thing}, fieldPaths: [more]}]}\n",
+			"a.yaml": "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: a}\nmore: {value: text}\n",
+		}))
+		skeleton, err := kustomize.Analyse(w)
+		require.NoError(t, err)
+		problems, err := skeleton.Coerced(w.Inputs)
+		if err != nil || len(problems) > 0 {
+			require.Contains(t, []string{"<<", "a\u0085b", "\u007f", "\u0080", "\xff"}, key, "is refused")
+			continue
+		}
+		var object struct{ More map[string]any }
+		require.NoError(t, yaml.Unmarshal(build(t, w), &object), "%q", key)
+		require.Equal(t, more, object.More, "%q", key)
+	}
+}
+
+// TestNoInputIsMerged into those beside it, unseen by any schema.
+func TestNoInputIsMerged(t *testing.T) {
+	w := wrapper(map[string]any{"parameters": map[string]any{"<<": map[string]any{"text": "unseen"}, "other": "seen"}}, tree(map[string]string{
+		"kustomization.yaml": component + "resources: [a.yaml]\nreplacements:\n" +
+			"- {source: {kind: Inputs, fieldPath: parameters.text}, targets: [{select: {kind: ConfigMap}, fieldPaths: [data.a]}]}\n",
+		"a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {a: text}\n",
+	}))
+	skeleton, err := kustomize.Analyse(w)
+	require.NoError(t, err)
+	problems, err := skeleton.Coerced(w.Inputs)
+	require.NoError(t, err)
+	require.Len(t, problems, 1)
+	_, err = kustomize.Build(w)
+	require.ErrorContains(t, err, "missing")
 }
 
 // TestPrintsAsKustomizeDoes whatever text, numbers and structures there are.

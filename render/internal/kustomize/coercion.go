@@ -24,7 +24,8 @@ func (s *Skeleton) Coerced(inputs map[string]any) ([]platform.Problem, error) {
 	var problems []platform.Problem
 	var values *yaml.RNode
 	for _, t := range s.targets {
-		if t.plainly(inputs) {
+		given := valueAt(inputs, t.source)
+		if t.plainly(given) {
 			continue
 		}
 		if values == nil {
@@ -35,7 +36,9 @@ func (s *Skeleton) Coerced(inputs map[string]any) ([]platform.Problem, error) {
 		}
 		value, err := values.Pipe(yaml.Lookup(t.source...))
 		rule, message := "value", ""
-		if err != nil || value.IsNilOrEmpty() {
+		if merges(given) {
+			rule, message = "coercion", t.changes()
+		} else if err != nil || value.IsNilOrEmpty() {
 			message = fmt.Sprintf("reads %s, which has no value here; give it a default that is not empty, "+
 				"or write it in a component with a condition", strings.Join(t.source, "."))
 		} else {
@@ -65,17 +68,9 @@ func readBack(inputs map[string]any) (*yaml.RNode, error) {
 
 // plainly reports whether the target takes its value as it is without a doubt, as most do: the two have one type, and
 // text is none that YAML could take for anything else.
-func (t target) plainly(inputs map[string]any) bool {
+func (t target) plainly(value any) bool {
 	if t.split || t.write.Source.Options != nil || t.field == nil || t.field.YNode().Kind != yaml.ScalarNode {
 		return false
-	}
-	var value any = inputs
-	for _, step := range t.source {
-		m, ok := value.(map[string]any)
-		if !ok {
-			return false
-		}
-		value = m[step]
 	}
 	switch v := value.(type) {
 	case string:
@@ -84,6 +79,33 @@ func (t target) plainly(inputs map[string]any) bool {
 		return t.field.YNode().Tag == "!!bool"
 	case int64:
 		return t.field.YNode().Tag == "!!int"
+	}
+	return false
+}
+
+// valueAt is the value at a path of the inputs, or nothing; of a list it is the whole one, whichever element is meant.
+func valueAt(value any, path []string) any {
+	for _, step := range path {
+		if list, ok := value.([]any); ok {
+			return list
+		}
+		m, _ := value.(map[string]any)
+		value = m[step]
+	}
+	return value
+}
+
+// merges reports whether a value has a map with the key that Kustomize takes for a merge of what is below it, and loses.
+func merges(value any) bool {
+	switch v := value.(type) {
+	case map[string]any:
+		for key, below := range v {
+			if key == "<<" || merges(below) {
+				return true
+			}
+		}
+	case []any:
+		return slices.ContainsFunc(v, merges)
 	}
 	return false
 }

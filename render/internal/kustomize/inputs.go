@@ -116,9 +116,14 @@ func stringNode(s string) *yaml.Node {
 	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Style: yaml.DoubleQuotedStyle, Value: s}
 }
 
-// appendEntry quotes the key only where it would not be read back as that string.
+// appendEntry quotes the key only where it would not be read back as that string. The library knows where, but for a key
+// that it would take to merge what is below it: such a map would count as parameters that no schema has seen.
 func appendEntry(m *yaml.Node, key string, value *yaml.Node) {
-	m.Content = append(m.Content, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: key}, value)
+	node := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: key}
+	if key == "<<" {
+		node.Style = yaml.DoubleQuotedStyle
+	}
+	m.Content = append(m.Content, node, value)
 }
 
 func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }
