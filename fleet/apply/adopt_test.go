@@ -34,7 +34,10 @@ func TestWhatExistsIsAdoptedWhereTheRequestSaysSo(t *testing.T) {
 	r.pass(r.instance("first", configMap("first", "1"))) // so that the namespace is there
 	theirs := r.existing("web-b", map[string]string{"app.kubernetes.io/managed-by": "Helm"})
 	in := r.adopting("web", documents(configMap("web-a", "1"), configMap("web-b", "1")))
-	result := r.pass(in)
+	result, err := r.Observe(t.Context(), in)
+	require.NoError(t, err)
+	require.Equal(t, "not adopted", result.Objects[1].Message)
+	result = r.pass(in)
 	require.Equal(t, []apply.Change{
 		{Object: apply.Object{Kind: "ConfigMap", Namespace: r.team, Name: "web-a"}, Action: apply.Created},
 		{Object: apply.Object{Kind: "ConfigMap", Namespace: r.team, Name: "web-b"}, Action: apply.Adopted, Reason: "it was made by kubectl-create"},

@@ -44,6 +44,8 @@ func (p *pass) health(ctx context.Context, d *desired) (Health, string, error) {
 		return health, message, nil
 	case l.deleting:
 		return Progressing, "is being deleted", nil
+	case d.adopts:
+		return Progressing, "not adopted", nil
 	case l.digest != d.digest:
 		health, message := p.behind("the cluster has another revision of it")
 		return health, message, nil
