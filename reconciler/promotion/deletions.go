@@ -116,11 +116,7 @@ func (p *Pass) limitDeletions() {
 	p.deletionsWait = gate
 	for k, m := range p.moves {
 		if m.removal && !d.admitted[k] {
-			delete(p.moves, k)
-			p.Keep[k] = true
-			standing := p.standing(k)
-			standing.State, standing.Removal, standing.Candidate = Waiting, true, &m.content
-			p.wait(k, *gate)
+			p.stayRemoved(k, m, *gate)
 		}
 	}
 }

@@ -29,6 +29,12 @@ func TestFoundSchedules(t *testing.T) {
 			{"wait", 717844, 476556, 574945},
 			{"wait", 680799, 594405, 657028},
 		}},
+		"a provider goes while what is bound to it comes": {2305, []event{
+			{"bind", 536654, 890410, 861608}, {"narrow", 318113, 260823, 250029},
+		}},
+		"a removal from no cluster that counts proves nothing": {4150, []event{
+			{"remove", 556941, 876033, 107558}, {"drain", 381265, 190440, 1832}, {"mends", 772677, 127506, 536679}, {"mends", 360096, 97245, 1007808},
+		}},
 		"what healed and failed again goes back no further": {7115, []event{
 			{"bad", 320101, 198831, 691345},
 			{"wait", 368755, 1031911, 511690},

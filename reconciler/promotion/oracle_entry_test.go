@@ -3,6 +3,7 @@ package promotion_test
 import (
 	"cmp"
 	"fmt"
+	"slices"
 
 	"transom.dev/render/platform"
 )
@@ -15,6 +16,11 @@ func (o *oracle) entered(s *stage, was, is *platform.Release) {
 	}
 	if is.Commit < o.farthest[at(s.name, is.Key.Name)] {
 		o.breaks("%s takes %s of %s by itself, and went back from %s before", s.name, is.Digest, is.Commit, o.farthest[at(s.name, is.Key.Name)])
+	}
+	for _, provider := range is.Bindings(s.name) {
+		if r := s.releases[provider]; r == nil || r.Absent {
+			o.breaks("%s takes %s before %s, which it is bound to", s.name, is.Digest, provider)
+		}
 	}
 	approved := o.approved(s.name, was, is)
 	if e.Gates.Approval == "required" && approved == nil && !o.skips(s.name, "approval", is) {
@@ -30,6 +36,9 @@ func (o *oracle) entered(s *stage, was, is *platform.Release) {
 	for _, up := range o.upstream(e, is.Request) {
 		id := at(up, is.Key.Name, is.Digest)
 		bytes, ran := o.rendered[id]
+		if is.Request.Environments[up].Version != is.Request.Environments[s.name].Version && !remembers(o.stages[up].releases[is.Key], is.Digest) {
+			continue // it runs a version of its own choice, and no such pair
+		}
 		if was != nil && !was.Absent && (asksSame(up, was, is) || ran && o.rendered[at(up, is.Key.Name, was.Digest)] == bytes) {
 			continue
 		}
@@ -47,10 +56,15 @@ func (o *oracle) entered(s *stage, was, is *platform.Release) {
 	}
 }
 
+// remembers reports whether a record is of a release, or of its proof.
+func remembers(r *platform.Release, digest string) bool {
+	return r != nil && (r.Digest == digest || slices.ContainsFunc(r.Promotion.Proven, func(p platform.ReleaseProof) bool { return p.Digest == digest }))
+}
+
 // asksSame reports whether two releases ask for the same in an environment.
 func asksSame(environment string, a, b *platform.Release) bool {
 	ask := func(r *platform.Release) string {
-		return fmt.Sprint(r.Version, r.Request.Parameters, r.Request.Environments[environment].Parameters)
+		return fmt.Sprint(r.Version, r.Request.Parameters, r.Request.Environments[environment].Parameters, r.Request.Bindings)
 	}
 	return ask(a) == ask(b)
 }
@@ -75,8 +89,8 @@ func (o *oracle) approved(environment string, was, is *platform.Release) *platfo
 	if exact != nil || was == nil || was.Absent || was.Version == is.Version {
 		return exact
 	}
-	same := fmt.Sprint(was.Request.Parameters, was.Request.Environments[environment].Parameters) ==
-		fmt.Sprint(is.Request.Parameters, is.Request.Environments[environment].Parameters)
+	same := fmt.Sprint(was.Request.Parameters, was.Request.Environments[environment].Parameters, was.Request.Bindings) ==
+		fmt.Sprint(is.Request.Parameters, is.Request.Environments[environment].Parameters, is.Request.Bindings)
 	return o.decided(environment, "Approval", func(d *platform.Decision) bool { return same && d.Version == is.Version })
 }
 

@@ -75,7 +75,7 @@ func (o *oracle) least(environment string, r *platform.Release) (least time.Dura
 	counting := 0
 	for cluster, p := range r.Clusters {
 		on := o.stages[environment].live[r.Key.Name+"@"+cluster]
-		if p.Joining && (on == nil || on.well == 0) || o.platform.Clusters[cluster].State != platform.ClusterActive {
+		if p.Joining && (on == nil || on.well == 0) || !o.counts(environment, cluster) {
 			continue // one that joined counts from when it is healthy
 		}
 		if on == nil || on.revision != p.Revision || on.well == 0 {
@@ -87,6 +87,12 @@ func (o *oracle) least(environment string, r *platform.Release) (least time.Dura
 		counting++
 	}
 	return least, counting > 0 && everywhereAtOnce(r)
+}
+
+// counts reports whether a cluster is active and of an environment.
+func (o *oracle) counts(environment, cluster string) bool {
+	c := o.platform.Clusters[cluster]
+	return c.State == platform.ClusterActive && c.Labels["environment"] == environment
 }
 
 func rendering(r *platform.Release) string {
@@ -155,6 +161,9 @@ func (o *oracle) judged(s *stage, p *promotion.Pass, was, is *platform.Release) 
 	if !is.Absent && (was == nil || was.Digest != is.Digest) && len(changed) > 0 && pin == nil {
 		o.entered(s, was, is)
 	}
+	if is.Absent && was != nil && !was.Absent {
+		o.removed(s, was, is)
+	}
 	if is.Absent && (was == nil || !was.Absent) && slices.ContainsFunc(o.asked(s.name), func(i *platform.Instance) bool { return i.Request.Key == k }) {
 		o.breaks("%s removes %s, which the head asks for", s.name, k)
 	}
@@ -171,7 +180,7 @@ func (o *oracle) over(s *stage, was, ends *platform.Release) {
 	o.whole[at(s.name, was.Key.Name)] = ends.Digest
 	for _, c := range was.Promotion.Rollout.Moved {
 		p, there := was.Clusters[c]
-		if !there || p.Joining || o.platform.Clusters[c].State != platform.ClusterActive {
+		if !there || p.Joining || !o.counts(s.name, c) {
 			continue
 		}
 		on := s.live[was.Key.Name+"@"+c]
@@ -219,7 +228,7 @@ func (o *oracle) waves(s *stage, is *platform.Release, changed []string) {
 			continue
 		}
 		for _, first := range is.Promotion.Rollout.Moved {
-			if wave(first) != 0 || o.platform.Clusters[first].State != platform.ClusterActive || is.Clusters[first].Joining || is.Clusters[first].Revision == "" {
+			if wave(first) != 0 || !o.counts(s.name, first) || is.Clusters[first].Joining || is.Clusters[first].Revision == "" {
 				continue
 			}
 			on := s.live[is.Key.Name+"@"+first]

@@ -40,9 +40,7 @@ func (p *Pass) removal(s *subject) *candidate {
 		c.closed = append(c.closed, *g)
 	}
 	if users := p.consumers(s.key); len(users) > 0 {
-		c.closed = append(c.closed, Gate{
-			Name: "binding", Reason: fmt.Sprintf("%s runs here and is bound to it", users[0]), Opens: "binding that to another request, or removing it too",
-		})
+		c.closed = append(c.closed, boundTo(users[0]))
 	}
 	p.deleting(s, slices.Sorted(maps.Keys(s.base.Clusters)))
 	if len(c.closed) == 0 {
@@ -107,7 +105,7 @@ func (p *Pass) gone(s *subject, c *candidate, skips func(string) bool) {
 	}
 	for _, up := range p.upstreams(e, s.base.Request) {
 		there := p.view.Elsewhere[up][s.key]
-		if there == nil && p.view.Elsewhere[up] != nil || p.keeps(there, s) {
+		if there == nil && p.view.Elsewhere[up] != nil || p.keeps(there, s) || wentUnseen(there) {
 			continue
 		}
 		if gate := p.provenGone(up, there, s, soak); gate != nil {
@@ -116,6 +114,12 @@ func (p *Pass) gone(s *subject, c *candidate, skips func(string) bool) {
 		}
 		c.from = append(c.from, up)
 	}
+}
+
+// wentUnseen reports whether a removal is over that no cluster was there to prove.
+func wentUnseen(r *platform.Release) bool {
+	return r != nil && r.Absent && r.Promotion.Rollout == nil &&
+		!slices.ContainsFunc(r.Promotion.Proven, func(proof platform.ReleaseProof) bool { return proof.Digest == r.Digest })
 }
 
 // keeps reports whether an environment runs a release that is newer than what runs here, and is not for this environment.
@@ -166,6 +170,32 @@ func (p *Pass) consumers(k platform.RequestKey) []platform.RequestKey {
 	return users
 }
 
+// keepProviders keeps what would go while something bound to it comes in the same pass.
+func (p *Pass) keepProviders() {
+	for _, i := range p.Instances {
+		for _, provider := range i.Bindings {
+			if m := p.moves[provider]; m != nil && m.removal {
+				p.stayRemoved(provider, m, boundTo(i.Request.Key))
+			}
+		}
+	}
+}
+
+// stayRemoved calls off the removal of an instance for this pass.
+func (p *Pass) stayRemoved(k platform.RequestKey, m *move, why Gate) {
+	delete(p.moves, k)
+	p.Keep[k] = true
+	standing := p.standing(k)
+	standing.State, standing.Removal, standing.Candidate = Waiting, true, &m.content
+	p.wait(k, why)
+}
+
+func boundTo(consumer platform.RequestKey) Gate {
+	return Gate{
+		Name: "binding", Reason: fmt.Sprintf("%s runs here and is bound to it", consumer), Opens: "binding that to another request, or removing it too",
+	}
+}
+
 // mayReturn is what a consumer still has on clusters that wait for their turn, and goes back to if its rollout fails; nil: it
 // has left that for good.
 func (p *Pass) mayReturn(k platform.RequestKey, r *platform.Release) *platform.Release {
@@ -205,8 +235,12 @@ func (p *Pass) confirm(s *subject) {
 	p.standing(s.key).State = Removing
 	var left []string
 	soaked, counting := need, 0
+	var silent []string // are of the environment, and do not count now
 	for _, cluster := range s.base.Promotion.Rollout.Pending {
 		if !p.view.counts(e, cluster) {
+			if c := p.view.Platform.Clusters[cluster]; c != nil && (c.Broken || selects(e, c)) {
+				silent = append(silent, cluster)
+			}
 			continue
 		}
 		counting++
@@ -224,8 +258,12 @@ func (p *Pass) confirm(s *subject) {
 		p.wait(s.key, g)
 		return
 	}
+	if counting == 0 && len(silent) > 0 {
+		p.wait(s.key, Gate{Name: "health", Reason: "was removed from " + strings.Join(silent, ", ") + ", which does not count now", Opens: "an active cluster"})
+		return
+	}
 	s.edit().Promotion.Rollout = nil
-	if p.neededBelow(s.key) {
+	if counting > 0 && p.neededBelow(s.key) {
 		s.record(need)
 	}
 }

@@ -32,6 +32,7 @@ var kinds = strings.Fields(`
 	good good bad withdraw
 	approve approve approve version unapprove hold hold unhold unhold pin unpin unpin override
 	flap flap flap lose regain regain restart restart jump race race race
+	leap choose choose bind bind unbind leave
 	put pause activate activate drain join breaks mends mends sick well well`)
 
 func plan(seed uint64) schedule {
@@ -48,6 +49,11 @@ func (s schedule) setting() *world {
 	r := rand.New(rand.NewPCG(s.seed, 7))
 	w := ladder()
 	prod, staging := w.platform.Environments["prod"], w.platform.Environments["staging"]
+	if s.seed%5 == 2 { // a diamond
+		w.environment("load", []string{"dev"}, func(e *platform.Environment) { e.Gates.Soak = 30 * time.Second }, "load-1")
+		w.order = []string{"dev", "load", "staging", "prod"}
+		prod.PromotesFrom = []string{"load", "staging"}
+	}
 	if r.IntN(3) == 0 {
 		prod.Gates.Approval = "required"
 	}
@@ -69,7 +75,7 @@ func (s schedule) setting() *world {
 		limits.First, limits.MaxFailures = 1+r.IntN(2), 1+r.IntN(3)
 	}
 	for i := range []int{1, 1, 2, 2, 2, 5}[r.IntN(6)] {
-		w.requests[key(fmt.Sprintf("r%d", i))] = everywhere(1)
+		w.requests[key(fmt.Sprintf("r%d", i))] = w.all(1)
 	}
 	w.merge("the platform begins")
 	return w
@@ -161,10 +167,15 @@ func (w *world) merged(e event, k platform.RequestKey, name, cluster string) {
 	case "add":
 		k = key(fmt.Sprintf("r%d", e.c%7))
 		if w.requests[k] == nil {
-			w.requests[k] = everywhere(1 + e.b%3)
+			w.requests[k] = w.all(1 + e.b%3)
 			w.merge("%s is new", k)
 		}
 	case "remove":
+		for _, other := range w.requests {
+			if other.binds == k.Name {
+				other.binds = ""
+			}
+		}
 		delete(w.requests, k)
 		delete(w.broken, k)
 		w.merge("%s is removed", k)
@@ -174,8 +185,21 @@ func (w *world) merged(e event, k platform.RequestKey, name, cluster string) {
 			w.merge("%s is in %v", k, r.in)
 		}
 	case "widen":
-		r.in = []string{"dev", "staging", "prod"}
+		r.in = slices.Clone(w.order)
 		w.merge("%s is everywhere", k)
+	case "choose":
+		r.at = map[string]string{name: []string{"1", "1.0", "1.0.0"}[e.c%3]}
+		w.merge("%s chooses %v", k, r.at)
+	case "bind", "unbind":
+		r.binds = ""
+		if to, _ := pickOf(w.names(), e.c); e.kind == "bind" && to.Name < k.Name { // so there is no cycle
+			r.binds = to.Name
+		}
+		w.merge("%s is bound to %q", k, r.binds)
+	case "leave":
+		w.leave(cluster)
+	case "leap":
+		w.leap(k)
 	case "breaks", "mends":
 		w.broken[k] = e.kind == "breaks"
 		w.merge("%s: %s", k, e.kind)
@@ -197,6 +221,39 @@ func (w *world) merged(e event, k platform.RequestKey, name, cluster string) {
 	default:
 		w.decideSomething(e, k, name, cluster)
 	}
+}
+
+// all is a request in all environments.
+func (w *world) all(p int) *request { return &request{p: p, in: slices.Clone(w.order)} }
+
+// leave takes a cluster out of its environment, if another one stays.
+func (w *world) leave(cluster string) {
+	c := w.platform.Clusters[cluster]
+	stay := 0
+	for _, other := range w.platform.Clusters {
+		if other.Labels["environment"] == c.Labels["environment"] {
+			stay++
+		}
+	}
+	if stay > 1 {
+		c.Labels["environment"] = ""
+		w.merge("%s leaves", cluster)
+	}
+}
+
+// leap has prod held while what is before it proves two releases of a request, of which the newer fails there.
+func (w *world) leap(k platform.RequestKey) {
+	hold := w.decide("prod", platform.Decision{Kind: "Hold"})
+	for range 2 {
+		w.requests[k].p++
+		w.merge("%s has p%d", k, w.requests[k].p)
+		for range 6 {
+			w.run(time.Minute)
+			w.passes()
+		}
+	}
+	w.faults[fmt.Sprintf("p%d/%s@prod", w.requests[k].p, "<nil>")] = fails
+	w.undecide(hold)
 }
 
 func without(list []string, gone string) []string {
@@ -313,7 +370,8 @@ func (w *world) finish() {
 	}
 	for _, k := range w.names() {
 		r := w.requests[k]
-		r.p, r.own, r.hold, r.in = r.p+10, nil, nil, []string{"dev", "staging", "prod"}
+		r.p, r.own, r.hold, r.in = r.p+10, nil, nil, slices.Clone(w.order)
+		r.at = nil
 	}
 	w.publish("1.99.0")
 	w.merge("all requests ask for something new, and there is a version that nobody has failed with")

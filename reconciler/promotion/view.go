@@ -128,6 +128,7 @@ func (v *View) Choose() *Pass {
 		queue = p.chooseOrphans(queue)
 	}
 	p.admitGroups(queue)
+	p.keepProviders()
 	p.limitDeletions()
 	slices.SortFunc(p.Instances, func(a, b *platform.Instance) int { return a.Request.Key.Compare(b.Request.Key) })
 	slices.SortFunc(p.Forget, platform.RequestKey.Compare)

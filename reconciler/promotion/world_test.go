@@ -297,7 +297,7 @@ type made struct {
 
 func (w *world) make(i *platform.Instance) *made {
 	id := i.Environment.Name + "|" + i.Release
-	if known := w.made[id]; known != nil {
+	if known := w.made[id]; known != nil && len(i.Bindings) == 0 {
 		return known
 	}
 	m := &made{instance: i, keys: make(map[string]string, len(i.Clusters))}
@@ -308,12 +308,22 @@ func (w *world) make(i *platform.Instance) *made {
 		VersionDigest: i.Version.Digest, Commit: w.platform.Commit, Clusters: make(map[string]platform.ReleasePlacement, len(i.Clusters)),
 	}
 	for _, c := range i.Clusters {
-		key := fmt.Sprintf("%s p%v/%v e%d @%s %s", number, spec.Parameters["p"], spec.Environments[here].Parameters["own"], w.putIn[here], c.Name, i.Request.Key.Name)
+		key := fmt.Sprintf("%s p%v/%v e%d%s @%s %s", number, spec.Parameters["p"], spec.Environments[here].Parameters["own"], w.putIn[here], w.outputs(i), c.Name, i.Request.Key.Name)
 		m.keys[c.Name] = key
 		m.record.Clusters[c.Name] = platform.ReleasePlacement{Revision: "r " + key, RenderKey: key}
 	}
 	w.made[id] = m
 	return m
+}
+
+// outputs are what an instance is bound to has to offer: its parameter, as its environment has it.
+func (w *world) outputs(i *platform.Instance) (given string) {
+	for _, provider := range i.Bindings {
+		if r := w.stages[i.Environment.Name].releases[provider]; r != nil && !r.Absent {
+			given += fmt.Sprintf(" b%v", r.Request.Parameters["p"])
+		}
+	}
+	return given
 }
 
 // prospects answer for one environment of a world.
