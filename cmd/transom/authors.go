@@ -6,7 +6,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/cmd/transom/internal/workspace"
 	"transom.dev/render/platform"
 )
@@ -20,16 +19,6 @@ func (d *platformDir) flag(cmd *cobra.Command) {
 }
 
 func (d *platformDir) load() (*platform.Platform, error) { return workspace.Load(d.dir) }
-
-// exactly is the argument rule of commands that take n arguments, named in their usage line.
-func exactly(n int) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) != n {
-			return misuse("%s takes %q, not %s", cmd.CommandPath(), cmd.Use, terminal.Count(len(args), "argument"))
-		}
-		return nil
-	}
-}
 
 // completeOfferings completes the name of an offering from the platform in a directory.
 func completeOfferings(in *platformDir) cobra.CompletionFunc {

@@ -30,7 +30,7 @@ offering: its versions and their lifecycle, parameters, outputs, an example requ
   transom catalog postgres --version 1.4.2
   transom catalog -C ./platform -o json | jq -r '.[].name'
   transom catalog policies`,
-		Args: atMost(1),
+		Args: takes(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p, err := o.in.load()
 			if err != nil {

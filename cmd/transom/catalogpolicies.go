@@ -25,7 +25,7 @@ func newCatalogPolicies() *cobra.Command {
 What violates a rule whose action is deny is a Problem of that request; warn only shows.`,
 		Example: `  transom catalog policies
   transom catalog policies -C ./platform -o json`,
-		Args: atMost(0),
+		Args: takes(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p, err := o.in.load()
 			if err != nil {

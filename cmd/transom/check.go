@@ -44,7 +44,7 @@ and why. Both give the same bytes.`,
   transom check --update && git diff
   transom check -v
   transom check -o json | jq -r '.problems[].file'`,
-		Args: atMost(1),
+		Args: takes(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			result, err := o.check(directory(args))
 			if err != nil {

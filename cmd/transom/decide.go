@@ -8,11 +8,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"os"
 	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -234,10 +232,9 @@ func parseSubject(p *platform.Platform, text string) (subject, error) {
 		}
 		return subject{request: &key}, nil
 	}
-	o := p.Offerings[offering]
-	if o == nil {
-		there := slices.Sorted(maps.Keys(p.Offerings))
-		return subject{}, fmt.Errorf("no offering %q%s; there are: %s", offering, platform.Suggest(offering, there), strings.Join(there, ", "))
+	o, err := workspace.OfferingNamed(p, offering)
+	if err != nil {
+		return subject{}, err
 	}
 	if version == "" {
 		return subject{}, misuse("%q lacks a version: write OFFERING@VERSION", text)

@@ -31,7 +31,7 @@ times, and exits with 0 or 1.`,
 		Example: `  transom demo
   transom demo --check
   transom demo --dir /tmp/demo --listen 127.0.0.1:8080`,
-		Args: atMost(0),
+		Args: takes(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			err := d.Run(cmd.Context(), cmd.OutOrStdout())
 			if cmd.Context().Err() != nil && !d.Check {

@@ -37,7 +37,7 @@ example of a request shows it.
 "transom plan" shows what merging a new version does instead.`,
 		Example: `  transom diff postgres@1.4.2 postgres@1.5.0
   transom diff web@1.0.0 web@1.1.0 -C ./platform -o json | jq '.contract'`,
-		Args: exactly(2),
+		Args: takes(2, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p, err := o.in.load()
 			if err != nil {

@@ -6,4 +6,7 @@
 // merges (promote, hold, pin, rollback), asks a running daemon (status, explain), or reads what the repositories
 // themselves remember (history, verify, and explain where no daemon answers); serve is the daemon and wires its concrete
 // parts.
+//
+// What is more than a command is in internal, a package for each: workspace loads platforms, remote and client find
+// repositories and the daemon; plan, audit and schema compute; tree and terminal print; yamledit edits; demo shows it all.
 package main

@@ -17,15 +17,11 @@ import (
 )
 
 func newExport() *cobra.Command {
-	cmd := &cobra.Command{
+	return group(&cobra.Command{
 		Use:     "export",
 		Short:   "Write what other tools need to know of a platform",
 		Example: `  transom export jsonschema`,
-		Args:    atMost(0),
-		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.AddCommand(newExportJSONSchema())
-	return cmd
+	}, newExportJSONSchema())
 }
 
 // schemasDir is where the schemas of a platform repository lie; its dot keeps them out of the platform.
@@ -62,7 +58,7 @@ or by the first line of a file:
 A schema says less than check does: it knows no CEL rules, no policies, and not which version a request gets.`,
 		Example: `  transom export jsonschema
   transom export jsonschema ./platform --out /tmp/schemas`,
-		Args: atMost(1),
+		Args: takes(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p, err := workspace.Load(directory(args))
 			if err != nil {

@@ -33,7 +33,7 @@ is the audit trail; no daemon is needed.`,
 		Example: `  transom history payments/orders-db --environment prod
   transom history payments/orders-db -e prod --limit 0 -o json | jq '.[] | select(.cause == "rollback")'
   transom history payments/orders-db -e prod --state https://git.example.com/acme/state-prod.git`,
-		Args: exactly(1),
+		Args: takes(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			key, err := platform.ParseRequestKey(args[0])
 			if err != nil {

@@ -39,7 +39,7 @@ environment. It ends at --until, or when its file is deleted: --remove says how.
   transom hold payments/orders-db -e prod --reason "migration under way"
   transom hold -e prod --offering postgres --until 24h --reason "1.6 leaks connections"
   transom hold -e prod --remove hold-postgres`,
-		Args: atMost(1),
+		Args: takes(0, 1),
 		RunE: o.run,
 	}
 	o.flag(cmd, o.records.in.flag)
@@ -111,7 +111,7 @@ func (o *holdOptions) subject(p *platform.Platform, args []string) (name, field,
 		return "everything", "", "", nil
 	}
 	if there := heldThings(p, field); field != "request" && !slices.Contains(there, value) {
-		return "", "", "", fmt.Errorf("no %s %q%s; there are: %s", field, value, platform.Suggest(value, there), orNone(there))
+		return "", "", "", workspace.Unknown(field, value, there)
 	}
 	return strings.ReplaceAll(value, "/", "-"), field, value, nil
 }
@@ -138,8 +138,7 @@ func heldThings(p *platform.Platform, field string) []string {
 func (o *holdOptions) end(cmd *cobra.Command) error {
 	file := path.Join("decisions", o.environment, strings.TrimSuffix(o.remove, ".yaml")+".yaml")
 	if _, err := os.Stat(filepath.Join(o.records.in.dir, filepath.FromSlash(file))); errors.Is(err, fs.ErrNotExist) {
-		there := o.decisions()
-		return fmt.Errorf("%s does not exist%s; there are: %s", file, platform.Suggest(o.remove, there), orNone(there))
+		return workspace.Unknown("decision about "+o.environment, o.remove, o.decisions())
 	}
 	result := &decided{Kind: "Hold", File: file, Next: o.git("rm "+file, "end "+o.remove)}
 	return o.output.print(cmd.OutOrStdout(), result, func(w io.Writer) {

@@ -7,9 +7,13 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"transom.dev/cmd/transom/internal/terminal"
+	"transom.dev/render/platform"
 )
 
 func main() {
@@ -45,12 +49,18 @@ func newRoot() *cobra.Command {
 		Use:   "transom",
 		Short: "From merged request files to healthy objects on a fleet of Kubernetes clusters",
 		Long: `Transom renders what developers request from what the platform team offers, commits it to a state repository
-per environment, and applies that to a fleet of Kubernetes clusters.`,
+per environment, and applies that to a fleet of Kubernetes clusters.
+
+Exits with 0 when all is well, with 1 for an error or where there are Problems, and with 2 where --exit-code was given
+and something would change.`,
+		Example: `  transom demo
+  transom check ./platform
+  transom status payments/orders-db`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(
+	return group(root,
 		newServe(),
 		newDemo(),
 		newCheck(),
@@ -71,7 +81,6 @@ per environment, and applies that to a fleet of Kubernetes clusters.`,
 		newDiff(),
 		newExport(),
 	)
-	return root
 }
 
 // outcome is an exit code whose reason has been told.
@@ -104,12 +113,35 @@ func exitCode(err error) int {
 	}
 }
 
-// atMost is the argument rule of commands that take up to n arguments, named in their usage line.
-func atMost(n int) cobra.PositionalArgs {
+// takes is the argument rule of commands that take from least to most arguments, named in their usage line.
+func takes(least, most int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
-		if len(args) > n {
-			return misuse("%s takes %q, not %d arguments", cmd.CommandPath(), cmd.Use, len(args))
+		switch n := len(args); {
+		case n >= least && n <= most:
+			return nil
+		case most == 0:
+			return misuse("%s takes no arguments, not %d", cmd.CommandPath(), n)
+		default:
+			_, arguments, _ := strings.Cut(cmd.Use, " ")
+			arguments, _, _ = strings.Cut(arguments, " --")
+			return misuse("%s takes %s, not %s", cmd.CommandPath(), arguments, terminal.Count(n, "argument"))
 		}
-		return nil
 	}
+}
+
+// group makes a command one that only has commands: alone it prints its help.
+func group(cmd *cobra.Command, commands ...*cobra.Command) *cobra.Command {
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		var there []string
+		for _, c := range commands {
+			there = append(there, c.Name())
+		}
+		return misuse("%s has no command %q%s", cmd.CommandPath(), args[0], platform.Suggest(args[0], there))
+	}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	cmd.AddCommand(commands...)
+	return cmd
 }

@@ -22,7 +22,7 @@ import (
 )
 
 func newNew() *cobra.Command {
-	cmd := &cobra.Command{
+	return group(&cobra.Command{
 		Use:   "new",
 		Short: "Start an offering, a version or a request",
 		Long: `Start an offering, a version or a request: write its files where they belong in a platform repository. What is
@@ -30,16 +30,7 @@ written passes check, and no existing file is ever touched.`,
 		Example: `  transom new request payments/orders-db --offering postgres
   transom new offering queue --title "Message queue" --owner platform
   transom new version postgres 1.6.0`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return misuse("%s has no %q; it has offering, version and request", cmd.CommandPath(), args[0])
-			}
-			return nil
-		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.AddCommand(newNewOffering(), newNewVersion(), newNewRequest())
-	return cmd
+	}, newNewOffering(), newNewVersion(), newNewRequest())
 }
 
 // scaffold is what new wrote.
@@ -129,7 +120,7 @@ func newNewOffering() *cobra.Command {
 offering is; "transom check" says what does not fit.`,
 		Example: `  transom new offering queue --title "Message queue" --owner platform
   transom new offering queue -C ./platform`,
-		Args: exactly(1),
+		Args: takes(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if _, err := platformFor(o.in.dir); err != nil {
 				return err
@@ -164,7 +155,7 @@ matches move to it once it is merged; "transom plan" shows which. "lifecycle: ex
 from it, but for those that name it exactly.`,
 		Example: `  transom new version postgres 1.6.0
   transom new version postgres 1.4.3 --from 1.4.2`,
-		Args: exactly(2),
+		Args: takes(2, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p, err := o.in.load()
 			if err != nil {
@@ -191,6 +182,9 @@ func draftVersion(p *platform.Platform, files fs.FS, name, number, from string) 
 	}
 	if v, err := semver.StrictNewVersion(number); err != nil || v.Metadata() != "" {
 		return nil, fmt.Errorf("%q is no version number such as 1.6.0", number)
+	}
+	if slices.ContainsFunc(offering.Versions, func(v *platform.Version) bool { return v.Number.String() == number }) {
+		return nil, fmt.Errorf("%s has a version %s already; nothing was written", name, number)
 	}
 	s := &scaffold{Next: "next: edit it, then \"transom check\"; \"transom plan\" shows who would move to it"}
 	if len(offering.Versions) == 0 && from == "" {
@@ -265,7 +259,7 @@ func newNewRequest() *cobra.Command {
 to replace, the others commented out with their defaults.`,
 		Example: `  transom new request payments/orders-db --offering postgres
   transom new request payments/orders-db --offering postgres --version 1.4 -e dev -e staging`,
-		Args: exactly(1),
+		Args: takes(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			key, err := platform.ParseRequestKey(args[0])
 			if err != nil {

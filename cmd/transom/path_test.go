@@ -96,7 +96,7 @@ func TestStatusShowsTheWayThroughEnvironments(t *testing.T) {
 func TestSkewOfAnOfferingThatNobodyRequests(t *testing.T) {
 	_, stderr, code := transom(t, web.Options{Board: promoting()}, "status", "--offering", "wbe")
 	require.Equal(t, 1, code)
-	require.Contains(t, stderr, `nothing requests offering "wbe"; did you mean "web"?; requested are: web`)
+	require.Contains(t, stderr, `no requested offering "wbe"; did you mean "web"? There are: web`)
 }
 
 // clone is a platform repository that decisions can be written into.

@@ -41,7 +41,7 @@ Exits with 0, or, with --exit-code, with 2 when something changes.`,
   transom plan --state ./state --exit-code
   transom plan --state ./state -o markdown | gh pr comment --body-file -
   transom plan -o json | jq '.changes[] | select(.action == "removed")'`,
-		Args: atMost(1),
+		Args: takes(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if o.against.Base == "" && cmd.Flags().Changed("base") {
 				return misuse("--base is empty: it is a Git revision such as origin/main, or a directory")

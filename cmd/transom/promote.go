@@ -44,7 +44,7 @@ debt until it is removed. Health, waves and limits are never skipped.`,
   transom promote --deletions sha256:… --environment prod
   transom promote postgres@1.5.1 -e prod --skip soak,window --until 4h --reason "CVE-2026-1234"
   transom promote payments/orders-db -e prod --print`,
-		Args: atMost(1),
+		Args: takes(0, 1),
 		RunE: o.run,
 	}
 	o.flag(cmd, o.records.flagsOfMany)

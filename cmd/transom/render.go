@@ -49,7 +49,7 @@ Problems go to stderr, and the exit code is 1 then.`,
   transom render --out ./state
   transom render --watch --environment dev --request search/api
   transom render -e prod --request payments/orders-db --wrapper --out /tmp/build && kubectl kustomize /tmp/build/wrapper`,
-		Args: atMost(1),
+		Args: takes(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.check(); err != nil {
 				return err
@@ -105,11 +105,11 @@ func (o *renderOptions) known(p *platform.Platform) error {
 	key, _ := platform.ParseRequestKey(o.request) // checked before
 	switch {
 	case o.environment != "" && p.Environments[o.environment] == nil:
-		return fmt.Errorf("no environment %q; there are: %s", o.environment, strings.Join(workspace.Environments(p), ", "))
+		return workspace.Unknown("environment", o.environment, workspace.Environments(p))
 	case o.cluster != "" && p.Clusters[o.cluster] == nil:
-		return fmt.Errorf("no cluster %q; there are: %s", o.cluster, strings.Join(slices.Sorted(maps.Keys(p.Clusters)), ", "))
+		return workspace.Unknown("cluster", o.cluster, slices.Sorted(maps.Keys(p.Clusters)))
 	case o.request != "" && p.Request(key) == nil:
-		return fmt.Errorf("no request %s: there is no file requests/%s.yaml", key, key)
+		return workspace.NoRequest(p, key)
 	}
 	return nil
 }

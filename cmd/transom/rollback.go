@@ -22,7 +22,7 @@ have written. It is its own approval and counts as a rollback: no window and no 
 another release that was healthy there, by its digest, the beginning of one, or its version.`,
 		Example: `  transom rollback payments/orders-db --environment prod --reason "orders are lost"
   transom rollback payments/orders-db -e prod --to 1.4.2 --reason "orders are lost"`,
-		Args: exactly(1),
+		Args: takes(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p, err := o.begin(cmd)
 			if err != nil {

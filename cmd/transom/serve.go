@@ -61,8 +61,11 @@ relative to the platform's URL. Credentials for Git come from a file that only t
   # A platform on a forge, with credentials by URL prefix
   transom serve --platform https://git.example.com/acme/platform.git --git-credentials /etc/transom/git.yaml \
     --kubeconfigs /etc/transom/kubeconfigs --data /var/lib/transom --listen :7460`,
-		Args: cobra.NoArgs,
+		Args: takes(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.platform == "" || o.kubeconfigs == "" || o.data == "" {
+				return misuse("transom serve needs --platform, --kubeconfigs and --data")
+			}
 			return serve(cmd.Context(), o, cmd.ErrOrStderr())
 		},
 	}
@@ -76,11 +79,6 @@ relative to the platform's URL. Credentials for Git come from a file that only t
 	f.DurationVar(&o.interval, "interval", time.Minute, "how often to look at the repositories without being told")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "log every pass")
 	f.StringVar(&o.logFormat, "log-format", "auto", "text, json, or auto: text on a terminal")
-	for _, name := range []string{"platform", "kubeconfigs", "data"} {
-		if err := cmd.MarkFlagRequired(name); err != nil {
-			panic(err) // a flag that is not defined above
-		}
-	}
 	return cmd
 }
 
@@ -164,7 +162,7 @@ func newLogger(w io.Writer, format string, verbose bool) (*slog.Logger, error) {
 		noColor := !terminal || os.Getenv("NO_COLOR") != ""
 		return slog.New(tint.NewTextHandler(w, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: noColor})), nil
 	default:
-		return nil, fmt.Errorf("--log-format %q: choose text, json or auto", format)
+		return nil, misuse("--log-format %q: choose text, json or auto", format)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"transom.dev/cmd/transom/internal/schema"
-	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/cmd/transom/internal/workspace"
 	"transom.dev/cmd/transom/internal/yamledit"
 	"transom.dev/render"
@@ -43,12 +43,7 @@ written. Nothing is committed.`,
   transom set search/api version=1.2 environments.prod.hold=true
   transom set search/api 'parameters.env={LOG_LEVEL: debug}' -C ./platform
   transom set search/api parameters.env.'"feature.x"'=on --dry-run`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) < 2 {
-				return misuse("%s takes %q, not %s", cmd.CommandPath(), cmd.Use, terminal.Count(len(args), "argument"))
-			}
-			return nil
-		},
+		Args: takes(2, math.MaxInt),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			key, err := platform.ParseRequestKey(args[0])
 			if err != nil {

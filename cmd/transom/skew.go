@@ -13,8 +13,8 @@ import (
 
 	"transom.dev/cmd/transom/internal/client"
 	"transom.dev/cmd/transom/internal/terminal"
+	"transom.dev/cmd/transom/internal/workspace"
 	"transom.dev/reconciler/status"
-	"transom.dev/render/platform"
 )
 
 // skew is how the versions of an offering lie over the fleet.
@@ -52,7 +52,7 @@ func (o *statusOptions) skew(ctx context.Context, w io.Writer) error {
 		}
 		slices.Sort(there)
 		there = slices.DeleteFunc(slices.Compact(there), func(name string) bool { return name == "" })
-		return fmt.Errorf("nothing requests offering %q%s; requested are: %s", o.offering, platform.Suggest(o.offering, there), orNone(there))
+		return workspace.Unknown("requested offering", o.offering, there)
 	}
 	return o.output.print(w, found, func(w io.Writer) { found.text(w, terminal.PaintFor(w)) })
 }

@@ -37,8 +37,10 @@ func newStatus() *cobra.Command {
 
 What is healthy takes one line; anything else is opened down to the object that is the reason. Naming a request, or
 --verbose, opens everything: its path through the environments in promotion order, with the gates that it waits for, how
-far its rollout is, what failed, and the decisions that bind it. --offering shows version skew instead. With --wait the command follows one environment until --commit, or whatever is merged
-now, is live and healthy there; it exits with 1 if a person has to mend something, or at the timeout.`,
+far its rollout is, what failed, and the decisions that bind it. --offering shows version skew instead.
+
+With --wait the command follows one environment until --commit, or whatever is merged now, is live and healthy there; it
+exits with 1 if a person has to mend something, or at the timeout.`,
 		Example: `  transom status
   transom status payments
   transom status payments/orders-db --environment prod
@@ -47,7 +49,7 @@ now, is live and healthy there; it exits with 1 if a person has to mend somethin
 
   # In a pipeline, after the merge
   transom status payments/orders-db --commit "$(git rev-parse HEAD)" --environment dev --wait --timeout 5m`,
-		Args: atMost(1),
+		Args: takes(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			team, request, err := parseTeam(args)
 			if err != nil {

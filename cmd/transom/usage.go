@@ -32,7 +32,7 @@ environment such as clones of the state repositories, say what runs there now.`,
 		Example: `  transom usage postgres
   transom usage postgres --state ./state
   transom usage web -o json | jq -r '.versions[] | select(.removable) | .version'`,
-		Args: exactly(1),
+		Args: takes(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p, err := o.in.load()
 			if err != nil {

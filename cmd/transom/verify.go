@@ -31,7 +31,7 @@ repository and a clone of the platform with its history, and no daemon.`,
 		Example: `  transom verify prod
   transom verify prod@3fb1c0d
   transom verify prod -o json --state https://git.example.com/acme/state-prod.git`,
-		Args: exactly(1),
+		Args: takes(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args[0]) },
 	}
 	o.output.flag(cmd)

@@ -1,6 +1,7 @@
 package workspace
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -17,7 +18,7 @@ func OfferingNamed(p *platform.Platform, name string) (*platform.Offering, error
 	if len(p.Offerings) == 0 {
 		return nil, fmt.Errorf("no offering %q: there are none; \"transom new offering %s\" starts one", name, name)
 	}
-	return nil, fmt.Errorf("no offering %q; there are: %s", name, strings.Join(slices.Sorted(maps.Keys(p.Offerings)), ", "))
+	return nil, Unknown("offering", name, slices.Sorted(maps.Keys(p.Offerings)))
 }
 
 // VersionNamed finds a published version, or, where no number is given, the one that a new request should take.
@@ -60,8 +61,16 @@ func EnvironmentNamed(p *platform.Platform, name string) (*platform.Environment,
 	if e := p.Environments[name]; e != nil {
 		return e, nil
 	}
-	there := Environments(p)
-	return nil, fmt.Errorf("no environment %q%s; there are: %s", name, platform.Suggest(name, there), strings.Join(there, ", "))
+	return nil, Unknown("environment", name, Environments(p))
+}
+
+// Unknown says that nothing has a name, which one was probably meant, and which there are.
+func Unknown(what, name string, there []string) error {
+	all := cmp.Or(strings.Join(there, ", "), "none")
+	if meant := platform.Suggest(name, there); meant != "" {
+		return fmt.Errorf("no %s %q%s There are: %s", what, name, meant, all)
+	}
+	return fmt.Errorf("no %s %q; there are: %s", what, name, all)
 }
 
 // NoRequest says that nobody knows a request, and which was probably meant.
