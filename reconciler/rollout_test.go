@@ -4,11 +4,15 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"transom.dev/reconciler/status"
 )
 
 // consumers is a platform whose one offering has so many requests, in one environment that lets a tenth of them change
@@ -101,6 +105,60 @@ func TestANewVersionIsACommitPerStep(t *testing.T) {
 	commits := rollOut(t, 40)
 	require.GreaterOrEqual(t, commits, 11, "one, and then ten steps for the rest")
 	require.Less(t, commits, 20, "most are of several instances")
+}
+
+// runs waits until an environment has a request of payments at a version.
+func (s *system) runs(environment, request, version string) {
+	s.t.Helper()
+	changed, end := s.Board.Subscribe()
+	defer end()
+	limit := time.After(time.Minute)
+	for {
+		if slices.ContainsFunc(s.Board.Status().Instances, func(in status.Instance) bool {
+			return in.Environment == environment && in.Request.Name == request && in.Version == version
+		}) {
+			return
+		}
+		select {
+		case <-changed:
+		case <-limit:
+			require.FailNow(s.t, "not there", "%s is not at %s in %s: %v", request, version, environment, s.Board.Status().Environments[0].Problems)
+		}
+	}
+}
+
+// TestManyThatCannotBeRenderedKeepNoOtherFromAVersion though they all come before it by name, and are not rendered all at
+// once.
+func TestManyThatCannotBeRenderedKeepNoOtherFromAVersion(t *testing.T) {
+	s := newSystem(t)
+	files := consumers(40)
+	last := "requests/payments/r0039.yaml"
+	files[last] = []byte(strings.ReplaceAll(string(files[last]), "hello", "welcome"))
+	s.replace(files)
+	s.fleet.says(s.Placed)
+	first := s.commit("before")
+	s.run()
+	s.Trigger.Fire("test")
+	s.stands("dev", first)
+	s.rests("dev")
+	publish(files, "1.1.0", "two")
+	dir := "offerings/note/1.1.0/"
+	files[dir+"components/note/kustomization.yaml"], files[dir+"components/note/note.yaml"] = files[dir+"kustomization.yaml"], files[dir+"note.yaml"]
+	files[dir+"version.yaml"] = []byte(document("Version", "note") + `spec:
+  parameters: {type: object, required: [text], properties: {text: {type: string}}}
+  components: [{path: components/note, when: 'parameters.text != "hello"'}]
+`)
+	files[dir+"kustomization.yaml"] = []byte("apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\ncommonAnnotations: {example.com/edition: two}\n")
+	delete(files, dir+"note.yaml")
+	s.replace(files)
+	s.commit("a version that is empty for all but one")
+	s.Trigger.Fire("test")
+	s.runs("dev", "r0039", "1.1.0")
+	for name, edition := range map[string]string{"r0000": "one", "r0038": "one", "r0039": "two"} {
+		content, err := os.ReadFile(filepath.Join(s.checkout("dev"), "clusters/dev/payments", name+".yaml"))
+		require.NoError(t, err)
+		require.Contains(t, string(content), "edition: "+edition, name)
+	}
 }
 
 // BenchmarkRollout is a new version under a thousand consumers: one is first, then a hundred at a time.
