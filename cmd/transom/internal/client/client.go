@@ -64,6 +64,7 @@ type Refused struct {
 	message string
 }
 
+// Error is what the daemon said.
 func (r Refused) Error() string { return r.message }
 
 // Status asks where instances stand.

@@ -18,8 +18,8 @@ import (
 	"transom.dev/render/platform"
 )
 
-// A baseline is what a plan compares with: each environment's state, as it is or as it should be.
-type baseline struct {
+// A Baseline is what a plan compares with: each environment's state, as it is or as it should be.
+type Baseline struct {
 	name         string   // for people
 	environments []string // that it knows, sorted
 	notes        []string // what it cannot know
@@ -39,7 +39,7 @@ type Against struct {
 }
 
 // baseline chooses what to compare with.
-func (o Against) baseline(r *render.Renderer, dir string, p *platform.Platform) (*baseline, error) {
+func (o Against) baseline(r *render.Renderer, dir string, p *platform.Platform) (*Baseline, error) {
 	switch {
 	case o.State != "":
 		b, err := StateTrees(o.State)
@@ -58,7 +58,7 @@ func (o Against) baseline(r *render.Renderer, dir string, p *platform.Platform) 
 const mayDiffer = "what environments really run may differ: pass --state"
 
 // rendering is what the platform at a revision, or in another directory, comes to by itself.
-func rendering(r *render.Renderer, dir, base string) (*baseline, error) {
+func rendering(r *render.Renderer, dir, base string) (*Baseline, error) {
 	p, err := workspace.LoadRevision(dir, base)
 	if err != nil {
 		if info, statErr := os.Stat(base); statErr != nil || !info.IsDir() {
@@ -72,7 +72,7 @@ func rendering(r *render.Renderer, dir, base string) (*baseline, error) {
 	if p.Commit != "" && base != p.Commit {
 		name += " (" + terminal.Short(p.Commit) + ")"
 	}
-	b := &baseline{name: name, environments: workspace.Environments(p), notes: []string{mayDiffer}, rendered: workspace.Environments(p)}
+	b := &Baseline{name: name, environments: workspace.Environments(p), notes: []string{mayDiffer}, rendered: workspace.Environments(p)}
 	b.before = func(*outlooks) (*platform.Platform, error) { return p, nil }
 	b.Of = func(environment string) (*render.Base, error) {
 		if p.Environments[environment] == nil {
@@ -118,12 +118,12 @@ func files(contents map[string][]byte) fs.FS {
 }
 
 // StateTrees reads DIR/<environment>; an environment without a directory has no state yet.
-func StateTrees(dir string) (*baseline, error) {
+func StateTrees(dir string) (*Baseline, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, fmt.Errorf("--state %s: is no directory; it holds one state tree per environment", dir)
 	}
-	b := &baseline{name: dir}
+	b := &Baseline{name: dir}
 	for _, entry := range entries {
 		if entry.IsDir() && !strings.HasPrefix(entry.Name(), ".") {
 			b.environments = append(b.environments, entry.Name())
@@ -144,7 +144,7 @@ func StateTrees(dir string) (*baseline, error) {
 }
 
 // stateRepositories reads the state repositories that are on this machine, and nothing over a network.
-func stateRepositories(r *render.Renderer, dir string, p *platform.Platform) (*baseline, error) {
+func stateRepositories(r *render.Renderer, dir string, p *platform.Platform) (*Baseline, error) {
 	head, err := rendering(r, dir, "HEAD")
 	if err != nil {
 		return nil, err
@@ -165,7 +165,7 @@ func stateRepositories(r *render.Renderer, dir string, p *platform.Platform) (*b
 	if len(read) == 0 {
 		return head, nil
 	}
-	b := &baseline{name: "the state of " + strings.Join(read, ", "), environments: head.environments, rendered: other, before: accepted(dir)}
+	b := &Baseline{name: "the state of " + strings.Join(read, ", "), environments: head.environments, rendered: other, before: accepted(dir)}
 	if len(other) > 0 {
 		b.name += " and, for " + strings.Join(other, ", ") + ", " + head.name
 		b.notes = []string{"what " + strings.Join(other, ", ") + " really runs may differ: pass --state"}
@@ -219,7 +219,7 @@ func stale(dir, environment string, base *render.Base) string {
 }
 
 // letGo lists the environments of the baseline whose file is gone.
-func (b *baseline) letGo(p *platform.Platform) []string {
+func (b *Baseline) letGo(p *platform.Platform) []string {
 	return slices.DeleteFunc(slices.Clone(b.environments), func(name string) bool {
 		return p.Environments[name] != nil || p.Broken(name, platform.RequestKey{})
 	})

@@ -44,6 +44,7 @@ func ConstraintFor(o *platform.Offering, v *platform.Version) string {
 	return number.String()
 }
 
+// YAML is the file.
 func (r *Draft) YAML() string {
 	var b strings.Builder
 	if r.Comments {
