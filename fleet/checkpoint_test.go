@@ -116,3 +116,11 @@ func (s realSite) remembers(o apply.Owner) string {
 	_, soaked, _ := strings.Cut(found.Annotations["transom.dev/soaked"], " ")
 	return soaked
 }
+
+// quiet waits until no event brings another pass over an instance for a while, and counts them.
+func (h *tour) quiet(o apply.Owner) (passes int) {
+	for passes = -1; passes != len(h.seen(o)); <-time.After(100 * tick) {
+		passes = len(h.seen(o))
+	}
+	return passes
+}

@@ -305,14 +305,6 @@ func (h *tour) rested(o apply.Owner) {
 	}, patience, tick)
 }
 
-// quiet waits until no event brings another pass over an instance for a while, and counts them.
-func (h *tour) quiet(o apply.Owner) (passes int) {
-	for passes = -1; passes != len(h.seen(o)); <-time.After(100 * tick) {
-		passes = len(h.seen(o))
-	}
-	return passes
-}
-
 // checkpoint writes one and waits until a pass gives it back. Writing does not bring that pass.
 func (h *tour) checkpoint(o apply.Owner, value string, soaked time.Duration) {
 	h.Helper()
