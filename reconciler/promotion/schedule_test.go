@@ -38,7 +38,7 @@ var kinds = strings.Fields(`
 func plan(seed uint64) schedule {
 	r := rand.New(rand.NewPCG(seed, 4))
 	s := schedule{seed: seed}
-	for range 12 + r.IntN(16) {
+	for range 10 + r.IntN(14) {
 		s.events = append(s.events, event{kinds[r.IntN(len(kinds))], r.IntN(1 << 20), r.IntN(1 << 20), r.IntN(1 << 20)})
 	}
 	return s
