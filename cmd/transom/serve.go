@@ -88,14 +88,8 @@ func serve(ctx context.Context, o serveOptions, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	credentials, err := readCredentials(o.credentials)
+	credentials, err := o.prepare()
 	if err != nil {
-		return err
-	}
-	if _, err := os.ReadDir(o.kubeconfigs); err != nil {
-		return fmt.Errorf("read --kubeconfigs: %w; it must be a directory with a <cluster>.kubeconfig for every cluster", err)
-	}
-	if o.platform, err = remote.Absolute(o.platform); err != nil {
 		return err
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", o.listen)
@@ -145,6 +139,19 @@ func serve(ctx context.Context, o serveOptions, stderr io.Writer) error {
 	}
 	logger.Info("stopped")
 	return nil
+}
+
+// prepare reads what the flags name, before anything is started.
+func (o *serveOptions) prepare() (gitrepo.Credentials, error) {
+	credentials, err := readCredentials(o.credentials)
+	if err != nil {
+		return credentials, err
+	}
+	if _, err := os.ReadDir(o.kubeconfigs); err != nil {
+		return credentials, fmt.Errorf("read --kubeconfigs: %w; it must be a directory with a <cluster>.kubeconfig for every cluster", err)
+	}
+	o.platform, err = remote.Absolute(o.platform)
+	return credentials, err
 }
 
 // newLogger writes text for people on a terminal, and JSON for machines elsewhere.
