@@ -1,0 +1,71 @@
+package promotion_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"transom.dev/render/platform"
+)
+
+// finish takes everything out of the way, and expects all that the head asks for to arrive.
+func (w *world) finish() {
+	w.note("everything is taken out of the way")
+	w.faults, w.lost, w.sick, w.flapping = map[string]fault{}, map[string]bool{}, map[string]bool{}, map[string]time.Duration{}
+	w.broken = map[platform.RequestKey]bool{}
+	w.platform.Decisions = nil
+	for _, c := range w.platform.Clusters {
+		c.State = platform.ClusterActive
+	}
+	for _, k := range w.names() {
+		r := w.requests[k]
+		r.p, r.own, r.hold, r.in = r.p+10, nil, nil, slices.Clone(w.order)
+		r.at = nil
+	}
+	w.publish("1.99.0")
+	w.merge("all requests ask for something new, and there is a version that nobody has failed with")
+	for end := w.clock + 3*time.Hour; w.clock < end; {
+		if w.arrived() {
+			return
+		}
+		w.run(3 * tick)
+		w.passes()
+		for _, name := range w.order {
+			w.approveWaiting(w.stages[name])
+		}
+	}
+	w.judge.breaks("what the head asks for does not arrive: %s", w.late())
+}
+
+func (w *world) arrived() bool { return w.late() == "" }
+
+// late says what has not arrived yet.
+func (w *world) late() string {
+	for _, name := range w.order {
+		s, asked := w.stages[name], w.asked(name)
+		for _, i := range asked {
+			r := s.releases[i.Request.Key]
+			if r == nil || r.Digest != i.Release || r.Promotion.Rollout != nil || !sameKeys(r, w.make(i).record) {
+				return fmt.Sprintf("%s in %s: %s", i.Request.Key, name, standing(s, i.Request.Key))
+			}
+		}
+		for k, r := range s.releases {
+			if !r.Absent && !slices.ContainsFunc(asked, func(i *platform.Instance) bool { return i.Request.Key == k }) {
+				return fmt.Sprintf("the removal of %s from %s: %s", k, name, standing(s, k))
+			}
+		}
+	}
+	return ""
+}
+
+func standing(s *stage, k platform.RequestKey) string {
+	if s.last == nil || s.last.Standings()[k] == nil {
+		return "says nothing"
+	}
+	var b strings.Builder
+	for _, g := range s.last.Standings()[k].Gates {
+		fmt.Fprintf(&b, "[%s: %s (%s)] ", g.Name, g.Reason, g.Opens)
+	}
+	return s.last.Standings()[k].State + " " + b.String()
+}
