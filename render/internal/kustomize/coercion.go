@@ -36,12 +36,13 @@ func (s *Skeleton) Coerced(inputs map[string]any) ([]platform.Problem, error) {
 		}
 		value, err := values.Pipe(yaml.Lookup(t.source...))
 		rule, message := "value", ""
-		if merges(given) {
+		switch {
+		case merges(given):
 			rule, message = "coercion", t.changes()
-		} else if err != nil || value.IsNilOrEmpty() {
+		case err != nil || value.IsNilOrEmpty():
 			message = fmt.Sprintf("reads %s, which has no value here; give it a default that is not empty, "+
 				"or write it in a component with a condition", strings.Join(t.source, "."))
-		} else {
+		default:
 			rule, message = "coercion", t.coerces(value)
 		}
 		if message != "" {
