@@ -1,6 +1,7 @@
 package apply_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -104,4 +105,33 @@ func TestADigestThatAPersonEditsIsCorrectedAfterOneFetch(t *testing.T) {
 		r.quiet()
 		require.Empty(t, r.pass(in).Changes)
 	}
+}
+
+func TestWhatAnotherDaemonPrunedStaysGoneUntilTheStateWasFetchedAgain(t *testing.T) {
+	r := newRig(t, &apiOnly)
+	old := fetched(r.instance("web", configMap("web", "1")))
+	behind := r.Cluster
+	r.healthy(old)
+	r.connect()
+	r.healthy(absent(old))
+	r.Cluster = behind
+	require.Eventually(t, func() bool {
+		owners, err := r.Owners(t.Context(), "test")
+		return err == nil && !slices.Contains(owners, old.Owner)
+	}, patience, 10*time.Millisecond)
+
+	require.Empty(t, r.until(old, doubted).Changes)
+	require.False(t, r.exists("web"))
+	require.Equal(t, map[string]apply.Action{"ConfigMap web": apply.Created}, actions(r.healthy(fetched(old))),
+		"a later fetch confirms that it is wanted")
+}
+
+func TestWhatAPersonDeletesComesBackWithoutAFetch(t *testing.T) {
+	r := newRig(t, &apiOnly)
+	in := fetched(r.instance("web", configMap("web", "1")))
+	r.healthy(in)
+	r.quiet()
+	require.NoError(t, r.kube.CoreV1().ConfigMaps(r.team).Delete(background, "web", metav1.DeleteOptions{}))
+	r.told(in.Owner)
+	require.Equal(t, map[string]apply.Action{"ConfigMap web": apply.Created}, actions(r.pass(in)))
 }

@@ -23,6 +23,7 @@ type objectWatch struct {
 
 	mu      sync.Mutex
 	objects map[key]*live
+	lost    map[key]time.Time // when objects were deleted, by our clock; forgotten after a while
 }
 
 // watch returns the watch of a kind, and starts it if it is the first that wants it.
@@ -32,7 +33,7 @@ func (c *Cluster) watch(k *kind) *objectWatch {
 	if w := c.watches[k.gvk]; w != nil {
 		return w
 	}
-	w := &objectWatch{kind: k, changed: c.notify, objects: map[key]*live{}}
+	w := &objectWatch{kind: k, changed: c.notify, objects: map[key]*live{}, lost: map[key]time.Time{}}
 	w.stream = newStream(k.resource.String(), c.labelled(k), w)
 	w.unknown = func(*stream) { c.unserved(w) }
 	c.watches[k.gvk] = w
@@ -148,8 +149,26 @@ func (w *objectWatch) remove(k key, version string) {
 		return
 	}
 	delete(w.objects, k)
+	w.lose(k)
 	w.mu.Unlock()
 	w.compare(old, nil)
+}
+
+// lose notes that an object is gone; the caller holds the lock.
+func (w *objectWatch) lose(k key) {
+	now := time.Now()
+	maps.DeleteFunc(w.lost, func(_ key, at time.Time) bool { return now.Sub(at) > losses })
+	w.lost[k] = now
+}
+
+// losses is for how long deletions are remembered: longer than a daemon goes without fetching what was committed.
+const losses = time.Hour
+
+// lostSince says whether an object was deleted after a time, as far as this watch saw.
+func (w *objectWatch) lostSince(o Object, t time.Time) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.lost[key{o.Namespace, o.Name}].After(t)
 }
 
 // replace takes a list, which may come from a cache that is behind the answers to our own writes.
@@ -165,6 +184,11 @@ func (w *objectWatch) replace(all map[key]any, version string) {
 	for k, old := range before {
 		if older(version, old.version) {
 			after[k] = old
+		}
+	}
+	for k := range before {
+		if after[k] == nil {
+			w.lose(k)
 		}
 	}
 	w.objects = maps.Clone(after)
