@@ -31,7 +31,7 @@ environment for every cluster, as the daemon will; then run the golden tests of 
 
 A golden test is a directory offerings/<offering>/<version>/tests/<case> with request.yaml, a Request, and want.yaml,
 the manifest that it renders to, which --update rewrites. environment.yaml and cluster.yaml, if they are there, stand
-for the platform's, and other files are requests that it can be bound to. What moving a case from the version before to
+for the platform's, and other files are requests that it can be bound to. What moving a case from the versions before to
 this one would replace or remove is a Warning. Policies judge a case as they judge a request.
 
 Prints a line per Problem, then per Warning: where, what, and how to mend it. Exits with 1 if there is a Problem.

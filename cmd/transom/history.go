@@ -80,6 +80,9 @@ func historyText(w io.Writer, p terminal.Paint, entries []*audit.Entry) {
 			fmt.Fprintf(w, "%s", p.Faint("  healthy "+e.Healthy.Sub(e.Merged).Round(time.Second).String()+" after its merge"))
 		}
 		fmt.Fprintln(w)
+		for _, d := range e.Changes {
+			fmt.Fprintf(w, "%21s%s\n", "", d)
+		}
 		for _, event := range e.Events[1:] {
 			fmt.Fprintf(w, "%21s%s\n", "", event)
 		}

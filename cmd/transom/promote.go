@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -154,10 +156,27 @@ func (o *promoteOptions) decide(ctx context.Context, p *platform.Platform, s sub
 		return nil, nil, err
 	}
 	c.name, c.about = o.fileFor(append(s.parts(), terminal.Short(release.digest))), fmt.Sprintf("%s %s of %s", verb, terminal.Short(release.digest), s.request)
+	if release.failed && len(o.skip) == 0 {
+		c.name = unusedFile(p, o.environment, c.name)
+	}
 	c.comment = release.String()
 	c.set("request", s.request.String())
 	c.set("release", release.digest)
 	return c, o.notes(release), nil
+}
+
+// unusedFile is name, or that with a number: what failed is admitted again by an Approval that was not there before.
+func unusedFile(p *platform.Platform, environment, name string) string {
+	taken := func(name string) bool {
+		return slices.ContainsFunc(p.Decisions, func(d *platform.Decision) bool {
+			return d.File == path.Join("decisions", environment, name+".yaml")
+		})
+	}
+	free := name
+	for n := 2; taken(free); n++ {
+		free = fileName(name, strconv.Itoa(n))
+	}
+	return free
 }
 
 func (o *promoteOptions) fileFor(parts []string) string {
@@ -180,7 +199,7 @@ func (o *promoteOptions) candidate(ctx context.Context, p *platform.Platform, ke
 // notes say what else is waited for: an Approval opens none of it.
 func (o *promoteOptions) notes(release *knownRelease) (notes []string) {
 	for _, g := range release.waiting {
-		opened := g.Name == "approval" || g.Name == "unproven" || slices.Contains(o.skip, g.Name)
+		opened := g.Name == "approval" || g.Name == "unproven" || g.Name == "rejected" && len(o.skip) == 0 || slices.Contains(o.skip, g.Name)
 		if !opened {
 			notes = append(notes, fmt.Sprintf("it also waits for %s: %s", g.Name, g.Reason))
 		}

@@ -21,6 +21,7 @@ import (
 type knownRelease struct {
 	digest, offering, version, commit string
 	absent                            bool
+	failed                            bool          // it was rejected there, and only a new Approval admits it again
 	waiting                           []status.Gate // what it waits for, where the daemon says so
 }
 
@@ -55,7 +56,8 @@ func (r *records) next(ctx context.Context, p *platform.Platform, environment st
 			continue
 		}
 		if c := in.Candidate; c != nil {
-			return &knownRelease{c.Release, cmp.Or(c.Offering, in.Offering), c.Version, c.Commit, c.Absent, in.Waiting}, nil
+			failed := slices.ContainsFunc(in.Waiting, func(g status.Gate) bool { return g.Name == "rejected" })
+			return &knownRelease{c.Release, cmp.Or(c.Offering, in.Offering), c.Version, c.Commit, c.Absent, failed, in.Waiting}, nil
 		}
 		if in.Release == "" {
 			return nil, fmt.Errorf("%s: %s", key, problemOf(in))
@@ -89,8 +91,11 @@ func (r *records) nextOf(ctx context.Context, p *platform.Platform, environment 
 			return nil, err
 		}
 		if its != nil && (own == nil || its.Digest != own.Digest) {
-			list := mentioned(its)
-			return &list[0], nil
+			next := mentioned(its)[0]
+			next.failed = own != nil && slices.ContainsFunc(own.Promotion.Rejected, func(f platform.ReleaseFailure) bool {
+				return f.Release == next.digest
+			})
+			return &next, nil
 		}
 	}
 	for _, i := range p.Instances(environment) {

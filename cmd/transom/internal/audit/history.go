@@ -27,6 +27,7 @@ type Entry struct {
 	Events       []string               `json:"events"`          // what the commit did, in words
 	PromotedFrom []string               `json:"promotedFrom,omitempty"`
 	Gates        []platform.ReleaseGate `json:"gates,omitempty"`    // that it passed, if it entered
+	Changes      []platform.Difference  `json:"changes,omitempty"`  // what its request asks for otherwise than before, if it entered
 	Platform     string                 `json:"platform,omitempty"` // the platform commit that yielded the release
 	Author       string                 `json:"author,omitempty"`   // of the platform commit that the pass followed
 	Merged       time.Time              `json:"merged,omitzero"`    // when its request or version was last changed, if it entered here
@@ -48,7 +49,7 @@ func History(ctx context.Context, state *State, environment string, key platform
 	if len(log) == 0 {
 		return nil, fmt.Errorf("%s has never been in %s: %s has no Release file of it", key, environment, state.URL)
 	}
-	entries, err := entriesOf(ctx, state, key, log)
+	entries, err := entriesOf(ctx, state, environment, key, log)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +60,7 @@ func History(ctx context.Context, state *State, environment string, key platform
 }
 
 // entriesOf tells what each commit of a log changed, given the newest first.
-func entriesOf(ctx context.Context, state Past, key platform.RequestKey, log []gitrepo.CommitInfo) ([]*Entry, error) {
+func entriesOf(ctx context.Context, state Past, environment string, key platform.RequestKey, log []gitrepo.CommitInfo) ([]*Entry, error) {
 	var before *platform.Release
 	var entered *Entry // whose rollout is under way
 	entries := make([]*Entry, 0, len(log))
@@ -79,6 +80,9 @@ func entriesOf(ctx context.Context, state Past, key platform.RequestKey, log []g
 			entered = e
 		case entered != nil && after != nil && after.Promotion.Rollout == nil && before.Promotion.Rollout != nil:
 			entered.Healthy = e.When
+		}
+		if e.Cause != "" && before != nil && before.Offering == after.Offering {
+			e.Changes = platform.Differences(environment, before.Request, after.Request)
 		}
 		before = after
 		entries = append(entries, e)

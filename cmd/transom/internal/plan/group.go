@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -15,11 +16,16 @@ type changeGroup struct {
 	clusters []string
 }
 
+// group joins what is the same on several clusters, by owner, and environments as they come.
 func group(all []render.Change) []*changeGroup {
 	type identity struct{ environment, team, request, apiVersion, kind, namespace, name, action, diff string }
 	var order []*changeGroup
 	known := map[identity]*changeGroup{}
+	places := map[string]int{}
 	for _, c := range all {
+		if _, seen := places[c.Environment]; !seen {
+			places[c.Environment] = len(places)
+		}
 		id := identity{c.Environment, c.Team, c.Request, c.APIVersion, c.Kind, c.Namespace, c.Name, string(c.Action), c.Diff}
 		g := known[id]
 		if g == nil {
@@ -30,10 +36,7 @@ func group(all []render.Change) []*changeGroup {
 		g.clusters = append(g.clusters, c.Cluster)
 	}
 	slices.SortStableFunc(order, func(x, y *changeGroup) int {
-		if x.Environment != y.Environment {
-			return strings.Compare(x.Environment, y.Environment)
-		}
-		return strings.Compare(x.owner(), y.owner())
+		return cmp.Or(cmp.Compare(places[x.Environment], places[y.Environment]), strings.Compare(x.owner(), y.owner()))
 	})
 	return order
 }

@@ -95,7 +95,7 @@ func (p *Plan) add(all *outlooks, name string) error {
 		return fmt.Errorf("plan %s: %w", name, err)
 	}
 	now := p.now()
-	if err := now.add(Environment{Name: name, Digest: digest, Passes: all.passes(e, false, base, outlook.Now)}, base, outlook.Now); err != nil {
+	if err := now.add(Environment{Name: name, Digest: digest, Passes: all.passes(e, false, base, outlook.Now, nil)}, base, outlook.Now); err != nil {
 		return err
 	}
 	p.Environments, p.Changes = now.Environments, now.Changes
@@ -108,7 +108,7 @@ func (p *Plan) add(all *outlooks, name string) error {
 			"the platform commit that was accepted last is not in this clone", name))
 	}
 	return p.Promoted.add(Environment{
-		Name: name, Passes: all.passes(e, true, outlook.Entered, outlook.Promoted),
+		Name: name, Passes: all.passes(e, true, outlook.Entered, outlook.Promoted, waiting),
 		OnTheirWay: waiting, Unproven: all.unproven(e, waiting),
 	}, outlook.Entered, outlook.Promoted)
 }

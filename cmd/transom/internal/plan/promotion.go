@@ -26,7 +26,7 @@ type outlooks struct {
 }
 
 // passes lists what a change passes on its way into an environment, in the order in which it meets it.
-func (o *outlooks) passes(e *platform.Environment, promoted bool, before *render.Base, after *render.State) (steps []string) {
+func (o *outlooks) passes(e *platform.Environment, promoted bool, before *render.Base, after *render.State, leave []platform.RequestKey) (steps []string) {
 	if promoted {
 		step := "once healthy in " + strings.Join(e.PromotesFrom, " and ")
 		if e.Gates.Soak > 0 {
@@ -47,7 +47,7 @@ func (o *outlooks) passes(e *platform.Environment, promoted bool, before *render
 		}
 		steps = append(steps, "wave by wave: "+strings.Join(names, ", then "))
 	}
-	if n, i := together(before, after), e.Rollout.Instances; n > i.First && n > 1 {
+	if n, i := together(before, after, leave), e.Rollout.Instances; n > i.First && n > 1 {
 		at := i.MaxConcurrent
 		if !strings.HasSuffix(at, "%") {
 			at = "at most " + at
@@ -57,12 +57,13 @@ func (o *outlooks) passes(e *platform.Environment, promoted bool, before *render
 	return steps
 }
 
-// together counts the requests of the largest group that a new version or an environment change rolls out over.
-func together(before *render.Base, after *render.State) (most int) {
+// together counts the requests of the largest group that a new version or an environment change rolls out over, without
+// those that are on their way already.
+func together(before *render.Base, after *render.State, leave []platform.RequestKey) (most int) {
 	groups := map[string]int{}
 	for k, release := range after.Releases {
 		was := before.Releases[k]
-		if release.Absent || was == nil || was.Absent {
+		if release.Absent || was == nil || was.Absent || !moves(was, release) || slices.Contains(leave, k) {
 			continue
 		}
 		switch {

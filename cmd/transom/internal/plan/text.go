@@ -56,7 +56,7 @@ func (p *Plan) counts() string {
 func (p *Plan) waiting() (lines []string) {
 	for _, e := range p.Promoted.Environments {
 		if len(e.OnTheirWay) > 0 {
-			lines = append(lines, fmt.Sprintf("on its way to %s already: %s", e.Name, few(union(nil, e.OnTheirWay))))
+			lines = append(lines, fmt.Sprintf("waits for %s already: %s", e.Name, few(union(nil, e.OnTheirWay))))
 		}
 		for _, u := range e.Unproven {
 			lines = append(lines, fmt.Sprintf("nothing before %s proves what %s/%s changes there: it waits for an Approval of release %s",

@@ -46,3 +46,15 @@ plan of prod: sha256:abc
 compared with HEAD: objects 0 added, 2 changed, 0 replaced, 1 removed on 3 clusters; 1 cluster let go
 `, out.String())
 }
+
+func TestEnvironmentsReadInTheOrderOfPromotion(t *testing.T) {
+	at := func(environment string) render.Change {
+		return render.Change{
+			Environment: environment, Cluster: "c", Team: "store", Request: "shop", Kind: "ConfigMap", Name: "shop", Action: render.Added,
+		}
+	}
+	p := plan.Plan{Base: "HEAD", Changes: []render.Change{at("staging"), at("prod"), at("staging")}}
+	var out bytes.Buffer
+	p.Text(&out, terminal.Paint{}, false)
+	require.Regexp(t, `(?s)^staging\n.*prod\n`, out.String())
+}

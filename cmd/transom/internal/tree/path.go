@@ -48,6 +48,11 @@ func (t *Printer) candidate(in status.Instance) []string {
 		line += t.Paint.Faint(fmt.Sprintf(" (overtook %s)", terminal.Count(in.Skipped, "release")))
 	}
 	lines := []string{line}
+	if c := in.Candidate; c != nil {
+		for _, d := range c.Changes {
+			lines = append(lines, "  "+d.String())
+		}
+	}
 	for _, g := range in.Waiting {
 		lines = append(lines, "  "+t.gate(g))
 	}
@@ -124,6 +129,9 @@ func (t *Printer) waves(in status.Instance) []string {
 func (t *Printer) failures(in status.Instance) []string {
 	var lines, told []string
 	for _, f := range slices.Backward(in.Rejected) {
+		if isWaiting(in, f.Release) {
+			continue // its gate has told it
+		}
 		line := terminal.Release(f.Version, f.Release) + ": " + f.String()
 		if slices.Contains(told, line) {
 			continue
@@ -141,6 +149,12 @@ func (t *Printer) failures(in status.Instance) []string {
 		lines = append(lines, t.Paint.Faint(fmt.Sprintf("and %d earlier", more)))
 	}
 	return lines
+}
+
+// isWaiting says whether a release is what would come next, were it not rejected.
+func isWaiting(in status.Instance, release string) bool {
+	return in.Candidate != nil && in.Candidate.Release == release &&
+		slices.ContainsFunc(in.Waiting, func(g status.Gate) bool { return g.Name == rejected })
 }
 
 // passed tells how what runs came here, and for how long it proved itself.

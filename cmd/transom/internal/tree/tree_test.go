@@ -9,6 +9,7 @@ import (
 
 	"transom.dev/cmd/transom/internal/tree"
 	"transom.dev/reconciler/status"
+	"transom.dev/render/platform"
 )
 
 func TestGateThatOpensByItselfSaysWhen(t *testing.T) {
@@ -19,4 +20,24 @@ func TestGateThatOpensByItselfSaysWhen(t *testing.T) {
 		{Name: "window", Reason: "closed", Since: now.Add(-time.Minute), At: now.Add(90 * time.Minute)},
 	}}}}, true)
 	require.Contains(t, out.String(), "window: closed, for 1m; opens by itself in 1h, at 2026-11-22 10:30:00\n")
+}
+
+func TestWhatWaitsSaysWhatItChangesAndWhyItFailedOnce(t *testing.T) {
+	var out strings.Builder
+	p := tree.Printer{W: &out, Open: true, Now: time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)}
+	p.Status(status.Status{Instances: []status.Instance{{
+		Environment: "prod", Version: "1.1.0", Release: "sha256:aaaaaaaaa",
+		Candidate: &status.Candidate{Release: "sha256:bbbbbbbbb", Version: "1.1.0", Changes: []platform.Difference{
+			{Field: "parameters.image", Before: "shop:1", After: "shop:2"},
+		}},
+		Waiting: []status.Gate{{Name: "rejected", Reason: "failed on east: CrashLoopBackOff"}},
+		Rejected: []status.Failure{
+			{Release: "sha256:ccccccccc", Version: "1.0.9", Cluster: "west", Message: "ErrImagePull"},
+			{Release: "sha256:bbbbbbbbb", Version: "1.1.0", Cluster: "east", Message: "CrashLoopBackOff"},
+		},
+	}}}, true)
+	require.Contains(t, out.String(), "→ 1.1.0 (bbbbbbb) waits\n")
+	require.Contains(t, out.String(), "  parameters.image: shop:1 → shop:2\n")
+	require.Equal(t, 1, strings.Count(out.String(), "CrashLoopBackOff"), out.String())
+	require.Contains(t, out.String(), "✗ rejected 1.0.9 (ccccccc): west: ErrImagePull")
 }
