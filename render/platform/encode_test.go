@@ -55,7 +55,7 @@ func release() *platform.Release {
 	}
 }
 
-// TestRecordsAreWrittenAsKubernetesWritesYAML byte for byte, though by another way.
+// TestRecordsAreWrittenAsKubernetesWritesYAML byte for byte.
 func TestRecordsAreWrittenAsKubernetesWritesYAML(t *testing.T) {
 	odd := release()
 	delete(odd.Request.Parameters, "control") // which sigs.k8s.io/yaml cannot write
@@ -73,8 +73,8 @@ func TestRecordsAreWrittenAsKubernetesWritesYAML(t *testing.T) {
 	require.Equal(t, string(want), string(odd.Encode()))
 }
 
-// TestPlainRecordsAreWrittenAsKubernetesWritesYAML over random values, of which most have nothing out of the ordinary.
-func TestPlainRecordsAreWrittenAsKubernetesWritesYAML(t *testing.T) {
+// TestRecordsAreAlwaysWrittenInTheSameOfTheLibrarysOrders, over random values.
+func TestRecordsAreAlwaysWrittenInTheSameOfTheLibrarysOrders(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 9))
 	alphabets := []string{"aB_z", "ab19-", "0123456789", "0129.", "aB0.-/:_@", "0afe.+-", "a_-.A10", "yesno", "truefalsn", "ab c#:-\"'", "a,={}[]&*!|>%`~?\\"}
 	word := func() string {

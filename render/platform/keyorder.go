@@ -3,8 +3,42 @@ package platform
 import (
 	"slices"
 	"sort"
+	"strings"
 	"unicode"
+
+	"go.yaml.in/yaml/v2"
 )
+
+// MarshalYAML writes a value made of JSON's types as go.yaml.in/yaml/v2 does, in always the same order. The value is the
+// function's to change.
+func MarshalYAML(v map[string]any) ([]byte, error) { return yaml.Marshal(inYAMLOrder(v)) }
+
+// inYAMLOrder fixes the order of keys at any depth. Only where there are digits in them does the library have several.
+func inYAMLOrder(value any) any {
+	switch v := value.(type) {
+	case map[string]any:
+		digits := false
+		for key, inner := range v {
+			v[key] = inYAMLOrder(inner)
+			digits = digits || strings.ContainsFunc(key, unicode.IsDigit)
+		}
+		if !digits {
+			return v
+		}
+		keys := sortedKeys(v)
+		SortYAMLKeys(keys)
+		sorted := make(yaml.MapSlice, len(keys))
+		for i, key := range keys {
+			sorted[i] = yaml.MapItem{Key: key, Value: v[key]}
+		}
+		return sorted
+	case []any:
+		for i := range v {
+			v[i] = inYAMLOrder(v[i])
+		}
+	}
+	return value
+}
 
 // SortYAMLKeys sorts the keys of a map as go.yaml.in/yaml/v2 prints them, which Kustomize prints with: digits by the
 // number that they are, and letters behind all else. By that, 1a is before 9, 9 before 10a, and 10a before 1a, so that
