@@ -243,8 +243,9 @@ func TestCommandLineFollowsARelease(t *testing.T) {
 	s.becomes("prod", "the bad one never came back", func(in status.Instance) bool { return len(in.Rejected) > 0 && in.Rollout == nil })
 
 	told := s.transom("status", "demo/hello")
-	require.Regexp(t, `✗ rejected 1.0.0 \([0-9a-f]{7}\): east: .*Deployment.apps demo/hello-app: pod 0: CrashLoopBackOff`, told)
-	require.Equal(t, 1, strings.Count(told, "✗ rejected"), "it failed once: %s", told)
+	require.Regexp(t, `rejected: failed on east: .*Deployment.apps demo/hello-app: pod 0: CrashLoopBackOff`, told)
+	require.Equal(t, 1, strings.Count(told, "CrashLoopBackOff"), "it failed once: %s", told)
+	require.Contains(t, told, "parameters.image: hello:one → hello:bad")
 	history := s.transom("history", "demo/hello", "-e", "prod", "-C", s.clone())
 	for _, line := range []string{
 		`(?m)rolled back to app 1.0.0 \([0-9a-f]{7}\)$`, `rejected 1.0.0 \([0-9a-f]{7}\): east: .*Deployment.apps demo/hello-app: pod 0: CrashLoopBackOff`,
