@@ -297,11 +297,14 @@ func (h *tour) until(o apply.Owner, value string) {
 	require.Eventually(h, func() bool { return h.holds(o) == want }, patience, tick, "%s %q: %+v %+v", o, value, h.cluster(), h.seen(o))
 }
 
-// rested waits until nothing is left to do for the instance.
+// rested waits until a pass over what the cluster holds of the instance said that nothing is left to do.
 func (h *tour) rested(o apply.Owner) {
 	require.Eventually(h, func() bool {
 		seen := h.seen(o)
-		return len(seen) > 0 && seen[len(seen)-1].Settled && seen[len(seen)-1].Health == apply.Healthy
+		if len(seen) == 0 || !seen[len(seen)-1].Settled || seen[len(seen)-1].Health != apply.Healthy {
+			return false
+		}
+		return seen[len(seen)-1].Revision == h.holds(o) // and not of what was there before
 	}, patience, tick)
 }
 
