@@ -6,8 +6,6 @@ import (
 	"slices"
 
 	"go.yaml.in/yaml/v3"
-	"k8s.io/apimachinery/pkg/util/json"
-	sigs "sigs.k8s.io/yaml"
 
 	"transom.dev/render/platform"
 )
@@ -18,7 +16,7 @@ const annotationDigest = "transom.dev/digest"
 
 // sign has every object of a manifest that Kustomize wrote carry its digest. Nothing else changes.
 func sign(manifest []byte) ([]byte, error) {
-	documents := bytes.Split(manifest, []byte("\n---\n"))
+	documents := splitDocuments(manifest)
 	for n, document := range documents {
 		signed, err := signObject(document)
 		if err != nil {
@@ -30,12 +28,8 @@ func sign(manifest []byte) ([]byte, error) {
 }
 
 func signObject(document []byte) ([]byte, error) {
-	raw, err := sigs.YAMLToJSON(document)
+	object, err := genericObject(document)
 	if err != nil {
-		return nil, err
-	}
-	var object map[string]any
-	if err := json.Unmarshal(raw, &object); err != nil {
 		return nil, err
 	}
 	var node yaml.Node

@@ -9,9 +9,9 @@ import (
 	"go.yaml.in/yaml/v2"
 )
 
-// MarshalYAML writes a value made of JSON's types as go.yaml.in/yaml/v2 does, in always the same order. The value is the
-// function's to change.
-func MarshalYAML(v map[string]any) ([]byte, error) { return yaml.Marshal(inYAMLOrder(v)) }
+// MarshalYAML writes a value made of JSON's types as go.yaml.in/yaml/v2 does, in always the same order. Objects are
+// map[string]any or yaml.MapSlice. The value is the function's to change.
+func MarshalYAML(value any) ([]byte, error) { return yaml.Marshal(inYAMLOrder(value)) }
 
 // inYAMLOrder fixes the order of keys at any depth. Only where there are digits in them does the library have several.
 func inYAMLOrder(value any) any {
@@ -22,22 +22,32 @@ func inYAMLOrder(value any) any {
 			v[key] = inYAMLOrder(inner)
 			digits = digits || strings.ContainsFunc(key, unicode.IsDigit)
 		}
-		if !digits {
-			return v
+		if digits {
+			return inOrder(v)
 		}
-		keys := sortedKeys(v)
-		SortYAMLKeys(keys)
-		sorted := make(yaml.MapSlice, len(keys))
-		for i, key := range keys {
-			sorted[i] = yaml.MapItem{Key: key, Value: v[key]}
+	case yaml.MapSlice:
+		values := make(map[string]any, len(v))
+		for _, item := range v {
+			key, _ := item.Key.(string) // as all keys of JSON are
+			values[key] = inYAMLOrder(item.Value)
 		}
-		return sorted
+		return inOrder(values)
 	case []any:
 		for i := range v {
 			v[i] = inYAMLOrder(v[i])
 		}
 	}
 	return value
+}
+
+func inOrder(values map[string]any) yaml.MapSlice {
+	keys := sortedKeys(values)
+	SortYAMLKeys(keys)
+	sorted := make(yaml.MapSlice, len(keys))
+	for i, key := range keys {
+		sorted[i] = yaml.MapItem{Key: key, Value: values[key]}
+	}
+	return sorted
 }
 
 // SortYAMLKeys sorts the keys of a map as go.yaml.in/yaml/v2 prints them, which Kustomize prints with: digits by the

@@ -37,28 +37,5 @@ func printJSON(content []byte) ([]byte, error) {
 	if err := yaml.Unmarshal(content, &object); err != nil {
 		return nil, err
 	}
-	return yaml.Marshal(ordered(object))
-}
-
-// ordered sorts maps at any depth.
-func ordered(value any) any {
-	switch v := value.(type) {
-	case yaml.MapSlice:
-		keys, values := make([]string, len(v)), make(map[string]any, len(v))
-		for i, item := range v {
-			keys[i], _ = item.Key.(string) // as all keys of JSON are
-			values[keys[i]] = ordered(item.Value)
-		}
-		platform.SortYAMLKeys(keys)
-		sorted := make(yaml.MapSlice, len(v))
-		for i, key := range keys {
-			sorted[i] = yaml.MapItem{Key: key, Value: values[key]}
-		}
-		return sorted
-	case []any:
-		for i := range v {
-			v[i] = ordered(v[i])
-		}
-	}
-	return value
+	return platform.MarshalYAML(object)
 }
