@@ -113,7 +113,7 @@ func (r *Reconciler) load(ctx context.Context, loader *platform.Loader) (*platfo
 	r.mu.Lock()
 	r.latest = p
 	r.mu.Unlock()
-	r.Board.Loaded(r.PlatformURL, p.Commit, p.Problems)
+	r.Board.Loaded(r.PlatformURL, p)
 	r.Logger.Info("platform loaded", "commit", p.Commit, "requests", len(p.Requests), "problems", len(p.Problems))
 	return p, nil
 }

@@ -21,7 +21,7 @@ func promoting() *status.Board {
 	now := time.Now()
 	at := now.Add(-3*time.Hour - time.Minute)
 	b := status.NewBoard(func() time.Time { return at })
-	b.Loaded("https://git.example.com/platform.git", "9f2c1ab77de0", nil)
+	b.Loaded("https://git.example.com/platform.git", &platform.Platform{Commit: "9f2c1ab77de0"})
 	place := func(cluster, revision string) status.Placement {
 		return status.Placement{Cluster: cluster, Revision: revision, Stage: status.Committed, Health: "Unknown"}
 	}

@@ -61,11 +61,11 @@ func eventful() *status.Board {
 		File: "requests/search/indexer.yaml", Line: 6, Column: 3, Field: "spec.version", Rule: "version",
 		Message: `no published version of job matches "3"; published: 1.0.0`, Request: &indexer,
 	}
-	b.Loaded("https://git.example.com/platform.git", "9f2c1ab77de0", []platform.Problem{
+	b.Loaded("https://git.example.com/platform.git", &platform.Platform{Commit: "9f2c1ab77de0", Problems: []platform.Problem{
 		wrong,
 		{File: "offerings/cache/1.0.0/version.yaml", Line: 4, Rule: "x", Message: "is odd"},
 		{File: "environments/prod.yaml", Rule: "does-not-act-yet", Message: "acts later", Warning: true},
-	})
+	}})
 	instance := func(environment string, k platform.RequestKey, clusters ...string) status.Instance {
 		in := status.Instance{Environment: environment, Request: k, Offering: "web", Version: "1.1.0", Commit: "9f2c1ab77de0"}
 		for _, c := range clusters {
@@ -154,6 +154,35 @@ func TestStatusSaysWhatItDoesNotKnow(t *testing.T) {
 		require.Equal(t, want, stderr)
 		require.Equal(t, 1, code)
 	}
+}
+
+// TestStatusOfADaemonThatJustStarted says of nothing that it is not there before the daemon looked.
+func TestStatusOfADaemonThatJustStarted(t *testing.T) {
+	b := status.NewBoard(time.Now)
+	said := func(args ...string) string {
+		t.Helper()
+		stdout, stderr, code := transom(t, web.Options{Board: b}, append([]string{"status"}, args...)...)
+		if len(args) > 0 {
+			require.Empty(t, stdout)
+			require.Equal(t, 1, code)
+		}
+		return stdout + stderr
+	}
+	require.Contains(t, said(), "\nthe daemon has not loaded the platform yet\n")
+	require.Equal(t, "transom: the daemon has not loaded the platform yet: ask again in a moment\n", said("store/shop"))
+	require.Equal(t, "transom: the daemon has not loaded the platform yet: ask again in a moment\n", said("-e", "prod"))
+
+	b.Loaded("/srv/platform.git", &platform.Platform{
+		Commit: "9f2c1ab77de0", Environments: map[string]*platform.Environment{"dev": {}, "prod": {PromotesFrom: []string{"dev"}}},
+	})
+	const missing = "platform commit 9f2c1ab has yet to be taken in by "
+	require.Contains(t, said(), "\nnothing is known yet: "+missing+"dev, prod\n")
+	require.Equal(t, "transom: no request store/shop on the platform /srv/platform.git is known yet: "+missing+"dev, prod\n", said("store/shop"))
+	b.Reconciled(status.Environment{Name: "dev", Commit: "9f2c1ab77de0"}, nil)
+	require.Contains(t, said("store"), missing+"prod\n")
+	b.Reconciled(status.Environment{Name: "prod", Commit: "9f2c1ab77de0"}, nil)
+	require.Equal(t, "transom: no request store/shop on the platform /srv/platform.git at commit 9f2c1ab\n", said("store/shop"))
+	require.Contains(t, said(), "\nno requests: merge one")
 }
 
 func TestWhatIsNoDaemonIsToldApart(t *testing.T) {

@@ -86,14 +86,20 @@ func (b *Board) record(e Event) {
 	b.changed()
 }
 
-// Loaded says that the platform's head was loaded, with every Problem that it has.
-func (b *Board) Loaded(url, commit string, problems []platform.Problem) {
+// Loaded says that the platform's head was loaded, with every Problem that it has. Its environments are known from then
+// on, what they hold only when they were Reconciled.
+func (b *Board) Loaded(url string, p *platform.Platform) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	moved := b.platform.Commit != commit
-	b.platform = Platform{URL: url, Commit: commit, LoadedAt: b.now(), Problems: problems}
+	moved := b.platform.Commit != p.Commit
+	b.platform = Platform{URL: url, Commit: p.Commit, LoadedAt: b.now(), Problems: p.Problems}
+	for name, e := range p.Environments {
+		if b.environments[name] == nil {
+			b.environments[name] = &Environment{Name: name, StateURL: e.State.URL, PromotesFrom: e.PromotesFrom}
+		}
+	}
 	if moved {
-		b.record(Event{Message: "loaded platform commit " + short(commit)})
+		b.record(Event{Message: "loaded platform commit " + short(p.Commit)})
 	}
 	b.changed()
 }

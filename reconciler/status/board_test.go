@@ -103,12 +103,12 @@ func TestSubscriberGetsOneSignalForManyChanges(t *testing.T) {
 	changed, end := b.Subscribe()
 	for range 10 {
 		b.PlatformFailed("url", errors.New("away"))
-		b.Loaded("url", "c1", nil)
+		b.Loaded("url", &platform.Platform{Commit: "c1"})
 	}
 	<-changed
 	require.Empty(t, changed)
 	end()
-	b.Loaded("url", "c2", nil)
+	b.Loaded("url", &platform.Platform{Commit: "c2"})
 	require.Empty(t, changed)
 }
 

@@ -13,6 +13,17 @@ type Status struct {
 	Instances    []Instance    `json:"instances"`
 }
 
+// Behind names the environments that have not taken in the platform's head yet: what they will hold of it is not known.
+func (s Status) Behind() []string {
+	var behind []string
+	for _, e := range s.Environments {
+		if e.Commit != s.Platform.Commit {
+			behind = append(behind, e.Name)
+		}
+	}
+	return behind
+}
+
 // Platform is what is known of the platform repository.
 type Platform struct {
 	URL      string             `json:"url"`

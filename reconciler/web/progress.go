@@ -59,6 +59,9 @@ func (s *server) progress(w http.ResponseWriter, r *http.Request) error {
 	}
 	all := selected.of(s.Board.Status())
 	if len(all.Environments) == 0 {
+		if all.Platform.Commit == "" { // which environments there are is not known yet
+			return writeJSON(w, r, Progress{Environment: selected.environment, Commit: q.Get("commit")})
+		}
 		return refuse(http.StatusNotFound, "no environment %q", selected.environment)
 	}
 	e := all.Environments[0]

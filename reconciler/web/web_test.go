@@ -39,10 +39,10 @@ func clock() func() time.Time {
 // board knows one environment with two clusters, in which only shop on east is healthy.
 func board() *status.Board {
 	b := status.NewBoard(clock())
-	b.Loaded("https://git.example.com/platform.git", "c2", []platform.Problem{
+	b.Loaded("https://git.example.com/platform.git", &platform.Platform{Commit: "c2", Problems: []platform.Problem{
 		{File: "requests/search/api.yaml", Line: 5, Rule: "unknown-offering", Message: "no offering", Request: &api},
 		{File: "README.yaml", Rule: "misplaced", Message: "means nothing here", Warning: true},
-	})
+	}})
 	b.ClusterSeen(status.Cluster{Name: "east", Reachable: true})
 	b.ClusterSeen(status.Cluster{Name: "west", Message: "connection refused"})
 	place := func(k platform.RequestKey) status.Instance {
@@ -240,6 +240,24 @@ func TestExplainAsksTheDaemon(t *testing.T) {
 	code, body := get(t, s, "/api/v1/explain?environment=prod&team=store&request=none")
 	require.Equal(t, http.StatusNotFound, code)
 	require.JSONEq(t, `{"error": "store/none in prod: not found"}`, body)
+}
+
+// TestProgressBeforeThePlatformIsLoaded knows of no environment, and must not say that there is none.
+func TestProgressBeforeThePlatformIsLoaded(t *testing.T) {
+	b := status.NewBoard(clock())
+	s := serve(t, web.Options{Board: b})
+	for range 2 {
+		code, body := get(t, s, "/api/v1/progress?environment=prod&commit=c2")
+		require.Equal(t, http.StatusOK, code)
+		var p web.Progress
+		require.NoError(t, json.Unmarshal([]byte(body), &p))
+		require.Equal(t, "prod", p.Environment)
+		require.False(t, p.Reconciled)
+		require.False(t, p.Done)
+		b.Loaded("url", &platform.Platform{Commit: "c2", Environments: map[string]*platform.Environment{"prod": {}}})
+	}
+	code, _ := get(t, s, "/api/v1/progress?environment=qa")
+	require.Equal(t, http.StatusNotFound, code)
 }
 
 func TestErrorsAreJSONAndSayWhatIsWrong(t *testing.T) {

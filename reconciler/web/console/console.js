@@ -56,7 +56,8 @@ function showMatrix() {
   const selected = select(all, byId("search").value, chosen);
   const left = draw(byId("matrix"), status, selected);
   const text = left > 0 ? `${left} more: narrow the filter to see them.`
-    : all.length === 0 ? "No requests yet: merge one and it appears here."
+    : all.length === 0 ? status.environments.some((e) => e.commit !== status.platform.commit)
+      ? "The daemon has yet to read what its environments hold." : "No requests yet: merge one and it appears here."
       : selected.length === 0 ? "Nothing matches the filter." : "";
   byId("more").hidden = text === "";
   byId("more").textContent = text;
