@@ -13,6 +13,7 @@ import (
 
 	"transom.dev/cmd/transom/internal/client"
 	"transom.dev/cmd/transom/internal/terminal"
+	"transom.dev/cmd/transom/internal/tree"
 	"transom.dev/cmd/transom/internal/workspace"
 	"transom.dev/reconciler/status"
 )
@@ -46,6 +47,9 @@ func (o *statusOptions) skew(ctx context.Context, w io.Writer) error {
 	}
 	found := skewOf(s, o.offering)
 	if len(found.Rows) == 0 {
+		if unread := tree.Unread(s); unread != "" {
+			return fmt.Errorf("no request of offering %s known yet: %s", o.offering, unread)
+		}
 		var there []string
 		for _, in := range s.Instances {
 			there = append(there, in.Offering)

@@ -1,8 +1,8 @@
 package main
 
 import (
-	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -124,14 +124,14 @@ func (o *statusOptions) show(ctx context.Context, w io.Writer, team, request str
 
 // known says what of a question the daemon has never heard of.
 func (o *statusOptions) known(s status.Status, team, request string) error {
-	named := o.environment == "" || len(s.Environments) > 0
-	switch {
-	case named && (team == "" || len(s.Instances) > 0):
-		return nil
-	case s.Platform.Commit == "":
-		return fmt.Errorf("the daemon has not loaded the platform yet: %s", cmp.Or(s.Platform.Error, "ask again in a moment"))
-	case !named:
+	if o.environment != "" && len(s.Environments) == 0 {
+		if s.Platform.Commit == "" {
+			return errors.New(tree.Unread(s))
+		}
 		return fmt.Errorf("no environment %q on the platform %s", o.environment, s.Platform.URL)
+	}
+	if team == "" || len(s.Instances) > 0 {
+		return nil
 	}
 	what, where := "requests of team "+team, "on the platform "+s.Platform.URL
 	if request != "" {
@@ -140,8 +140,8 @@ func (o *statusOptions) known(s status.Status, team, request string) error {
 	if o.environment != "" {
 		where = "in environment " + o.environment
 	}
-	if behind := s.Behind(); len(behind) > 0 {
-		return fmt.Errorf("no %s %s is known yet: %s", what, where, tree.Behind(s.Platform.Commit, behind))
+	if unread := tree.Unread(s); unread != "" {
+		return fmt.Errorf("no %s known yet: %s", what, unread)
 	}
 	return fmt.Errorf("no %s %s at commit %s", what, where, terminal.Short(s.Platform.Commit))
 }

@@ -168,18 +168,20 @@ func TestStatusOfADaemonThatJustStarted(t *testing.T) {
 		}
 		return stdout + stderr
 	}
-	require.Contains(t, said(), "\nthe daemon has not loaded the platform yet\n")
-	require.Equal(t, "transom: the daemon has not loaded the platform yet: ask again in a moment\n", said("store/shop"))
-	require.Equal(t, "transom: the daemon has not loaded the platform yet: ask again in a moment\n", said("-e", "prod"))
+	const unloaded = "the daemon has not loaded the platform yet\n"
+	require.Contains(t, said(), "\n"+unloaded)
+	require.Equal(t, "transom: no request store/shop known yet: "+unloaded, said("store/shop"))
+	require.Equal(t, "transom: "+unloaded, said("-e", "prod"))
 
 	b.Loaded("/srv/platform.git", &platform.Platform{
 		Commit: "9f2c1ab77de0", Environments: map[string]*platform.Environment{"dev": {}, "prod": {PromotesFrom: []string{"dev"}}},
 	})
-	const missing = "platform commit 9f2c1ab has yet to be taken in by "
-	require.Contains(t, said(), "\nnothing is known yet: "+missing+"dev, prod\n")
-	require.Equal(t, "transom: no request store/shop on the platform /srv/platform.git is known yet: "+missing+"dev, prod\n", said("store/shop"))
+	const unread = "platform commit 9f2c1ab has yet to be taken in by "
+	require.Contains(t, said(), "\n"+unread+"dev, prod\n")
+	require.Equal(t, "transom: no request store/shop known yet: "+unread+"dev, prod\n", said("store/shop"))
+	require.Equal(t, "transom: no request of offering web known yet: "+unread+"dev, prod\n", said("--offering", "web"))
 	b.Reconciled(status.Environment{Name: "dev", Commit: "9f2c1ab77de0"}, nil)
-	require.Contains(t, said("store"), missing+"prod\n")
+	require.Equal(t, "transom: no requests of team store known yet: "+unread+"prod\n", said("store"))
 	b.Reconciled(status.Environment{Name: "prod", Commit: "9f2c1ab77de0"}, nil)
 	require.Equal(t, "transom: no request store/shop on the platform /srv/platform.git at commit 9f2c1ab\n", said("store/shop"))
 	require.Contains(t, said(), "\nno requests: merge one")

@@ -43,7 +43,11 @@ func (t *Printer) Status(s status.Status, narrowed bool) {
 		t.request(s.Instances[from:i])
 	}
 	if len(s.Instances) == 0 {
-		fmt.Fprintln(t.W, "\n"+empty(s))
+		why := Unread(s)
+		if why == "" {
+			why = "no requests: merge one below requests/ and it appears here"
+		}
+		fmt.Fprintln(t.W, "\n"+why)
 	}
 	if !narrowed {
 		t.problems(s)
@@ -51,20 +55,15 @@ func (t *Printer) Status(s status.Status, narrowed bool) {
 	t.footer(s)
 }
 
-// empty says why there is nothing to show.
-func empty(s status.Status) string {
+// Unread says what the daemon has yet to read before it can say of anything that it is not there. Empty: nothing.
+func Unread(s status.Status) string {
 	if s.Platform.Commit == "" {
 		return "the daemon has not loaded the platform yet"
 	}
 	if behind := s.Behind(); len(behind) > 0 {
-		return "nothing is known yet: " + Behind(s.Platform.Commit, behind)
+		return fmt.Sprintf("platform commit %s has yet to be taken in by %s", terminal.Short(s.Platform.Commit), strings.Join(behind, ", "))
 	}
-	return "no requests: merge one below requests/ and it appears here"
-}
-
-// Behind says which environments have not taken in a platform commit.
-func Behind(commit string, environments []string) string {
-	return fmt.Sprintf("platform commit %s has yet to be taken in by %s", terminal.Short(commit), strings.Join(environments, ", "))
+	return ""
 }
 
 func (t *Printer) platform(p status.Platform) {
