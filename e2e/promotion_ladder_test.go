@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
@@ -267,10 +269,14 @@ func (l *ladder) inventory(cluster, request string) (*corev1.ConfigMap, error) {
 // checkpoint is the soak that a cluster remembers of what a request is there by now.
 func (l *ladder) checkpoint(cluster, request string) time.Duration {
 	l.t.Helper()
+	record := l.record(environmentOf[cluster], request)
 	inventory, err := l.inventory(cluster, request)
+	if record == nil || apierrors.IsNotFound(err) {
+		return 0
+	}
 	require.NoError(l.t, err)
 	revision, figure, _ := strings.Cut(inventory.Annotations["transom.dev/soaked"], " ")
-	if revision != l.record(environmentOf[cluster], request).Clusters[cluster].Revision {
+	if revision != cmp.Or(record.Clusters[cluster].Revision, "removed") {
 		return 0
 	}
 	soaked, err := time.ParseDuration(figure)

@@ -102,32 +102,45 @@ func slowRelease(l *ladder) {
 }
 
 // soakSurvivesRestarts restarts the daemon, each time without its data, before it ever sees a whole soak: what it saw
-// before adds up.
+// before adds up, of a release and of a removal.
 func soakSurvivesRestarts(l *ladder) {
 	l.becomes("shop", first, everyCluster...)
 	l.change("a long soak", environment("staging", "  promotesFrom: [dev]\n  gates: {soak: 8s, grace: 1s}\n"+together))
 	l.change("shop: good-2", ask(l.team, "shop", "good-2", everywhere))
 	l.becomes("shop", second, "dev")
-	began := time.Now()
-	lives := 0
-	for ; len(l.saw("staging", "shop")) < 2; lives++ {
-		before := l.checkpoint("dev", "shop")
+	l.shortLives("shop", 8*time.Second)
+	l.soaked("shop", second, "dev", 8*time.Second, "staging")
+	l.becomes("shop", second, everyCluster...)
+
+	l.change("no shop", ask(l.team, "shop", "good-2", everywhere).without())
+	l.becomes("shop", gone, "dev")
+	l.shortLives("shop", 8*time.Second)
+	l.becomes("shop", gone, everyCluster...)
+	soak := l.since("staging", "shop", gone).at.Sub(l.since("dev", "shop", gone).at)
+	require.GreaterOrEqual(l.t, soak, 8*time.Second)
+	l.forgets("shop")
+	l.once("shop", everyCluster, first, second, gone)
+}
+
+// shortLives restarts the daemon without its data, in less than a soak each time, until staging follows dev.
+func (l *ladder) shortLives(request string, soak time.Duration) {
+	l.t.Helper()
+	began, lives, seen := time.Now(), 0, len(l.saw("staging", request))
+	for ; len(l.saw("staging", request)) == seen; lives++ {
+		before := l.checkpoint("dev", request)
 		l.eventually("the soak goes on", func() error {
-			if now := l.checkpoint("dev", "shop"); now < before+2*time.Second && len(l.saw("staging", "shop")) < 2 {
-				return fmt.Errorf("the checkpoint is %s after %s; %s", now, before, l.why("staging", "shop"))
+			if now := l.checkpoint("dev", request); now < before+soak/4 && len(l.saw("staging", request)) == seen {
+				return fmt.Errorf("the checkpoint is %s after %s; %s", now, before, l.why("staging", request))
 			}
 			return nil
 		})
-		require.Less(l.t, l.checkpoint("dev", "shop")-before, 8*time.Second, "no life saw a whole soak")
+		require.Less(l.t, l.checkpoint("dev", request)-before, soak, "no life saw a whole soak")
 		l.kill()
 		l.forget()
 		l.start()
 	}
 	l.t.Logf("%d lives in %s", lives, time.Since(began).Round(time.Second))
 	require.Greater(l.t, lives, 1)
-	l.soaked("shop", second, "dev", 8*time.Second, "staging")
-	l.becomes("shop", second, everyCluster...)
-	l.once("shop", everyCluster, first, second)
 }
 
 // dataDeleted deletes the daemon's data while a release is on its way and after it arrived.

@@ -130,6 +130,7 @@ func TestOrphansArePruned(t *testing.T) {
 
 		require.Equal(h, map[string]string{
 			"payments/web": revision(dev("web"), "1"), "payments/gone": "sha256:0", "payments/": "sha256:0", // gone: in prod
+			"payments/confirmed": "", // its removal is remembered
 		}, a.holds(), "other environments and namespaces are left alone")
 		require.Contains(h, a.held, elsewhere)
 		require.ElementsMatch(h, []pass{

@@ -112,14 +112,23 @@ func (s *session) pass(ctx context.Context, in apply.Instance, observed bool) (a
 		delete(s.others, in.Owner)
 		delete(s.taken, in.Owner)
 	}
-	if !observed && in.Absent {
-		delete(s.held, in.Owner)
-		delete(s.soaked, in.Owner)
-	} else if !observed {
+	result, revision := apply.Result{Health: apply.Healthy, Settled: true}, in.Revision
+	if before, ok := s.held[in.Owner]; in.Absent && ok && !observed {
+		s.held[in.Owner] = ""
+		if before != "" {
+			delete(s.soaked, in.Owner)
+		}
+		if !in.Recorded {
+			delete(s.held, in.Owner)
+			delete(s.soaked, in.Owner)
+		}
+	} else if !in.Absent && !observed {
 		s.held[in.Owner] = in.Revision
 	}
-	result := apply.Result{Health: apply.Healthy, Settled: true}
-	if soaked := s.soaked[in.Owner]; soaked.Revision == in.Revision {
+	if in.Absent && s.held[in.Owner] == "" {
+		revision = apply.Removed
+	}
+	if soaked := s.soaked[in.Owner]; soaked.Revision == revision {
 		result.Checkpoint = soaked
 	}
 	return result, nil

@@ -96,6 +96,38 @@ func suite(t *testing.T, open func(*testing.T) site) {
 			h.deploy(commit(tombstone(web)), h.active())
 			require.Eventually(h, func() bool { return h.gone(web) }, patience, tick)
 		},
+		"the soak of a removal is given back after a restart, and begins anew with the next removal": func(h *tour) {
+			web, never := h.owner("web"), h.owner("never")
+			remove := func(soaked time.Duration) {
+				h.Helper()
+				h.mu.Lock()
+				h.results = nil
+				h.mu.Unlock()
+				h.deploy(commit(tombstone(web), tombstone(never)), h.active())
+				require.Eventually(h, func() bool { return h.gone(web) && h.gone(never) }, patience, tick)
+				require.Equal(h, soaked, h.soaked(web))
+				require.Zero(h, h.soaked(never))
+			}
+			h.deploy(commit(place(web, "1", "a")), h.active())
+			h.until(web, "1")
+			h.rested(web)
+			remove(0)
+			for _, o := range []apply.Owner{never, web} {
+				h.fleet.Checkpoint(h.environment(), "a", key(o), apply.Removed, 10*time.Minute)
+			}
+			require.Eventually(h, func() bool { return h.remembers(web) == (10 * time.Minute).String() }, patience, tick)
+			h.restart()
+			remove(10 * time.Minute)
+
+			h.deploy(commit(place(web, "2", "a")), h.active())
+			h.until(web, "2")
+			h.rested(web)
+			h.restart()
+			remove(0)
+			h.restart()
+			h.deploy(commit(), h.active())
+			require.Eventually(h, func() bool { return h.remembers(web) == "" }, patience, tick, "nothing is left of it")
+		},
 		"what somebody deletes comes back": func(h *tour) {
 			web := h.owner("web")
 			h.deploy(commit(place(web, "1", "a")), h.active())

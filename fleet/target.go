@@ -163,7 +163,7 @@ func (a *assignment) instance(o apply.Owner) (apply.Instance, error) {
 		External: a.external, ReportDrift: a.reportDrift,
 	}
 	if !a.places(o) {
-		in.Absent = true
+		in.Absent, in.Recorded = true, release.Absent
 		return in, nil
 	}
 	if in.Manifests, err = a.readFile(a.manifests(o)); err != nil {

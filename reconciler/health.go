@@ -80,14 +80,14 @@ func (l *ledger) placed(r fleet.Result) bool {
 	if next.Revision != s.Revision {
 		s.saved = 0
 	}
-	if c := r.Checkpoint; c.Revision != "" && c.Revision == next.Revision {
+	if c := r.Checkpoint; c.Revision != "" && c.Revision == metered(next) {
 		s.meter.Restore(c.Revision, c.Soaked)
 		s.saved = max(s.saved, c.Soaked)
 	}
 	changed := s.Revision != next.Revision || s.Health != next.Health || s.Stuck != next.Stuck || s.Message != next.Message
 	left := s.Health == promotion.Healthy && next.Health != promotion.Healthy
 	s.Observation = next
-	s.meter.Observe(next.Revision, next.Health, l.steady(), l.patience[at.environment].grace)
+	s.meter.Observe(metered(next), next.Health, l.steady(), l.patience[at.environment].grace)
 	l.save(at, s, left)
 	if changed {
 		l.news[at.environment]++
@@ -123,6 +123,9 @@ func observation(r fleet.Result, last promotion.Observation) promotion.Observati
 	return o
 }
 
+// metered is what the soak of a placement is counted of: its revision, or that nothing is there.
+func metered(o promotion.Observation) string { return cmp.Or(o.Revision, apply.Removed) }
+
 // at returns what is known of a placement, to be changed; the caller holds the lock.
 func (l *ledger) at(p place) *seen {
 	s := l.placements[p]
@@ -149,7 +152,7 @@ func (l *ledger) away(cluster, why string) map[string]bool {
 		}
 		left := s.Health == promotion.Healthy
 		s.Health, s.Message = promotion.Unknown, why
-		s.meter.Observe(s.Revision, promotion.Unknown, l.steady(), l.patience[at.environment].grace)
+		s.meter.Observe(metered(s.Observation), promotion.Unknown, l.steady(), l.patience[at.environment].grace)
 		l.save(at, s, left)
 		concerned[at.environment] = true
 	}
@@ -169,7 +172,7 @@ func (l *ledger) observe(environment string, k platform.RequestKey, cluster stri
 		return promotion.Observation{}
 	}
 	o := s.Observation
-	o.Soaked, o.Ailing = s.meter.Read(s.Revision, now, l.patience[environment].grace)
+	o.Soaked, o.Ailing = s.meter.Read(metered(s.Observation), now, l.patience[environment].grace)
 	l.save(at, s, false)
 	return o
 }
@@ -178,16 +181,16 @@ func (l *ledger) observe(environment string, k platform.RequestKey, cluster stri
 // the longest soak that somebody may ask for. The caller holds the lock.
 func (l *ledger) save(at place, s *seen, left bool) {
 	wanted := l.patience[at.environment].soak
-	if wanted == 0 || s.Revision == "" || l.checkpoint == nil {
+	if wanted == 0 || l.checkpoint == nil {
 		return
 	}
-	soaked, _ := s.meter.Read(s.Revision, l.steady(), l.patience[at.environment].grace)
+	soaked, _ := s.meter.Read(metered(s.Observation), l.steady(), l.patience[at.environment].grace)
 	if soaked == s.saved || s.saved >= wanted && soaked > s.saved {
 		return
 	}
 	if left || soaked < s.saved || soaked-s.saved >= wanted/10 {
 		s.saved = soaked
-		l.checkpoint(at.environment, at.cluster, at.request, s.Revision, soaked)
+		l.checkpoint(at.environment, at.cluster, at.request, metered(s.Observation), soaked)
 	}
 }
 

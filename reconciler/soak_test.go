@@ -1,11 +1,15 @@
 package reconciler_test
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"transom.dev/fleet"
+	"transom.dev/fleet/apply"
 	"transom.dev/reconciler/status"
 )
 
@@ -13,18 +17,7 @@ import (
 // and once it suffices, a release is promoted.
 func TestSoakIsRememberedAsItGrows(t *testing.T) {
 	s := newSystem(t)
-	s.git(s.dir, "init", "-q", "--bare", "-b", "main", "state-prod.git")
-	files := consumers(1)
-	files["environments/prod.yaml"] = []byte(document("Environment", "prod") + `spec:
-  state: {url: ../state-prod.git, branch: main}
-  clusters: {matchLabels: {environment: prod}}
-  promotesFrom: [dev]
-  gates: {soak: 3s}
-`)
-	files["clusters/prod.yaml"] = []byte(document("Cluster", "prod, labels: {environment: prod}") + "spec: {state: active}\n")
-	files["requests/payments/r0000.yaml"] = []byte(document("Request", "r0000") +
-		"spec:\n  offering: note\n  version: \"1\"\n  parameters: {text: hello}\n  environments: {dev: {}, prod: {}}\n")
-	s.replace(files)
+	s.soaking("3s")
 	s.fleet.says(s.Placed)
 	s.commit("before")
 	s.run()
@@ -39,6 +32,46 @@ func TestSoakIsRememberedAsItGrows(t *testing.T) {
 		last = soaked
 	}
 	require.GreaterOrEqual(t, last, 2*time.Second)
+}
+
+// TestSoakIsTakenOver from clusters that remember it, of what runs and of what was removed.
+func TestSoakIsTakenOver(t *testing.T) {
+	s := newSystem(t)
+	s.soaking("1h")
+	s.fleet.says(func(r fleet.Result) {
+		r.Checkpoint = apply.Checkpoint{Revision: r.Revision, Soaked: 2 * time.Hour}
+		if r.Absent {
+			r.Checkpoint.Revision = apply.Removed
+		}
+		s.Placed(r)
+	})
+	s.commit("before")
+	s.run()
+	s.Trigger.Fire("test")
+	s.healthy("prod")
+	require.NoError(t, os.Remove(filepath.Join(s.clone(), "requests/payments/r0000.yaml")))
+	s.commit("no request")
+	s.Trigger.Fire("test")
+	s.deployed("prod", func(target fleet.Target) bool {
+		placed, err := target.Snapshot.Blobs("clusters/prod/payments")
+		return err != nil || placed["clusters/prod/payments/r0000.yaml"] == ""
+	})
+}
+
+// soaking has prod take a request's releases from dev after some soak.
+func (s *system) soaking(soak string) {
+	s.git(s.dir, "init", "-q", "--bare", "-b", "main", "state-prod.git")
+	files := consumers(1)
+	files["environments/prod.yaml"] = []byte(document("Environment", "prod") + `spec:
+  state: {url: ../state-prod.git, branch: main}
+  clusters: {matchLabels: {environment: prod}}
+  promotesFrom: [dev]
+  gates: {soak: ` + soak + `}
+`)
+	files["clusters/prod.yaml"] = []byte(document("Cluster", "prod, labels: {environment: prod}") + "spec: {state: active}\n")
+	files["requests/payments/r0000.yaml"] = []byte(document("Request", "r0000") +
+		"spec:\n  offering: note\n  version: \"1\"\n  parameters: {text: hello}\n  environments: {dev: {}, prod: {}}\n")
+	s.replace(files)
 }
 
 // healthy waits until something runs in an environment and all of it is well.

@@ -18,6 +18,9 @@ type Checkpoint struct {
 	Soaked   time.Duration `json:"soaked"`
 }
 
+// Removed stands for the revision of an Absent instance, once nothing of it is left.
+const Removed = "removed"
+
 // String is the form of the annotation: REVISION DURATION.
 func (c Checkpoint) String() string { return c.Revision + " " + c.Soaked.String() }
 

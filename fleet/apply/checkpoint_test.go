@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -32,6 +33,41 @@ func TestACheckpointOutlivesOtherWritesOfTheInventory(t *testing.T) {
 	in.Revision = "sha256:2"
 	require.Zero(t, r.pass(in).Checkpoint)
 	require.Zero(t, r.healthy(absent(in)).Checkpoint)
+}
+
+// TestARemovalIsRemembered has an inventory outlive what it listed for as long as the state records the removal.
+func TestARemovalIsRemembered(t *testing.T) {
+	r := newRig(t, &apiOnly)
+	in := r.instance("web", documents(configMap("web-a", "1"), configMap("web-b", "1")))
+	in.Revision = "sha256:1"
+	recorded := absent(in)
+	recorded.Revision, recorded.Recorded = "", true
+	removed := apply.Checkpoint{Revision: apply.Removed, Soaked: time.Hour}
+
+	r.healthy(recorded)
+	require.NoError(t, r.Checkpoint(t.Context(), in.Owner, removed))
+	require.Zero(t, r.healthy(recorded).Checkpoint, "nothing was ever there that could be remembered")
+
+	for range 2 {
+		r.healthy(in)
+		require.NoError(t, r.Checkpoint(t.Context(), in.Owner, removed))
+		require.Zero(t, r.pass(recorded).Checkpoint, "objects are there yet")
+		require.Zero(t, r.healthy(recorded).Checkpoint, "that was of another removal")
+		require.NoError(t, r.Checkpoint(t.Context(), in.Owner, removed))
+		r.connect()
+		require.Equal(t, removed, r.healthy(recorded).Checkpoint)
+		r.quiet()
+	}
+	owners, err := r.Owners(t.Context(), in.Environment)
+	require.NoError(t, err)
+	require.Contains(t, owners, in.Owner, "so that what has no other record is found")
+
+	r.healthy(absent(in))
+	owners, err = r.Owners(t.Context(), in.Environment)
+	require.NoError(t, err)
+	require.NotContains(t, owners, in.Owner)
+	_, err = r.kube.CoreV1().ConfigMaps("transom-system").Get(t.Context(), "test."+r.team+".web", metav1.GetOptions{})
+	require.True(t, apierrors.IsNotFound(err), "%v", err)
 }
 
 func TestACheckpointIsNoReasonToLook(t *testing.T) {

@@ -67,6 +67,10 @@ type Instance struct {
 	Manifests []byte
 	Absent    bool
 
+	// Recorded says of an Absent instance that its state records the removal. The inventory outlives what it listed for as
+	// long, so that the removal's soak can be remembered.
+	Recorded bool
+
 	Scope    platform.Scope
 	Health   []platform.Health
 	Ignore   []platform.Ignore

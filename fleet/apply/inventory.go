@@ -105,7 +105,8 @@ func writeObjects(objects map[Object]bool) string {
 }
 
 // record changes which objects an owner's inventory lists. Whoever else writes it at the same time loses nothing:
-// each write is bound to the resourceVersion that it was read at. An inventory that lists nothing is removed.
+// each write is bound to the resourceVersion that it was read at. An inventory that lists nothing is removed, unless it is to
+// remember a removal.
 func (c *Cluster) record(ctx context.Context, in Instance, change func(*inventory)) error {
 	o := in.Owner
 	absent := c.inventories.get(o) == nil
@@ -189,7 +190,7 @@ func (c *Cluster) updateInventory(ctx context.Context, in Instance, change func(
 		}
 		change(inv)
 		switch {
-		case len(inv.objects) == 0:
+		case len(inv.objects) == 0 && !in.Recorded:
 			only := metav1.Preconditions{UID: &m.UID, ResourceVersion: &m.ResourceVersion}
 			err := all.Delete(ctx, m.Name, metav1.DeleteOptions{Preconditions: &only})
 			if err == nil {
@@ -201,6 +202,9 @@ func (c *Cluster) updateInventory(ctx context.Context, in Instance, change func(
 			return nil
 		}
 		sign(m, in.State)
+		if len(inv.objects) == 0 {
+			delete(m.Annotations, soakedAnnotation) // of an earlier removal, perhaps
+		}
 		updated, err := all.Update(ctx, m, metav1.UpdateOptions{FieldManager: manager})
 		if err == nil {
 			c.inventories.answered(updated)

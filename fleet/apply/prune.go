@@ -92,9 +92,15 @@ func (p *pass) retire(ctx context.Context) error {
 	if err := p.retireInOrder(ctx, p.surplus()); err != nil {
 		return err
 	}
-	if p.in.Absent && len(p.waiting) == 0 {
-		p.part(p.in.Owner)
+	if !p.in.Absent || len(p.waiting) > 0 {
+		return nil
 	}
+	if !p.in.Recorded && p.inventories.get(p.in.Owner) != nil { // it stayed for a soak, which is over
+		if err := p.record(ctx, p.in, func(*inventory) {}); err != nil {
+			return err
+		}
+	}
+	p.part(p.in.Owner)
 	return nil
 }
 

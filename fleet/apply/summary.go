@@ -28,7 +28,11 @@ func (p *pass) result() Result {
 		r.Objects = append(r.Objects, d.status)
 	}
 	r.Changes = append(r.Changes, p.gone...)
-	if p.in.Revision != "" && p.checkpoint.Revision == p.in.Revision {
+	revision := p.in.Revision
+	if p.in.Absent && len(p.listed) == 0 {
+		revision = Removed
+	}
+	if revision != "" && p.checkpoint.Revision == revision {
 		r.Checkpoint = p.checkpoint
 	}
 	p.sumUp(&r)
