@@ -86,7 +86,7 @@ func (r *records) ask(ctx context.Context, environment string, instead error) (u
 		return "", "", fmt.Errorf("%w\n%w", instead, err)
 	}
 	if len(s.Environments) == 0 {
-		return "", "", fmt.Errorf("no environment %q on the platform %s", environment, s.Platform.URL)
+		return "", "", unknownEnvironment(ctx, r.client, environment)
 	}
 	return remote.Resolve(s.Platform.URL, s.Environments[0].StateURL), "main", nil
 }

@@ -42,7 +42,7 @@ func (o *statusOptions) skew(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := o.known(s, "", ""); err != nil {
+	if err := o.known(ctx, s, "", ""); err != nil {
 		return err
 	}
 	found := skewOf(s, o.offering)

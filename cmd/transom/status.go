@@ -113,7 +113,7 @@ func (o *statusOptions) show(ctx context.Context, w io.Writer, team, request str
 	if err != nil {
 		return err
 	}
-	if err := o.known(s, team, request); err != nil {
+	if err := o.known(ctx, s, team, request); err != nil {
 		return err
 	}
 	return o.output.print(w, s, func(w io.Writer) {
@@ -122,20 +122,18 @@ func (o *statusOptions) show(ctx context.Context, w io.Writer, team, request str
 	})
 }
 
-// known says what of a question the daemon has never heard of.
-func (o *statusOptions) known(s status.Status, team, request string) error {
+// known says what of a question the daemon has never heard of, and what was probably meant.
+func (o *statusOptions) known(ctx context.Context, s status.Status, team, request string) error {
 	if o.environment != "" && len(s.Environments) == 0 {
-		if s.Platform.Commit == "" {
-			return errors.New(tree.Unread(s))
-		}
-		return fmt.Errorf("no environment %q on the platform %s", o.environment, s.Platform.URL)
+		return unknownEnvironment(ctx, o.client, o.environment)
 	}
 	if team == "" || len(s.Instances) > 0 {
 		return nil
 	}
-	what, where := "requests of team "+team, "on the platform "+s.Platform.URL
+	named, what, where := team, "requests of team "+team, "on the platform "+s.Platform.URL
 	if request != "" {
-		what = "request " + team + "/" + request
+		named = team + "/" + request
+		what = "request " + named
 	}
 	if o.environment != "" {
 		where = "in environment " + o.environment
@@ -143,5 +141,38 @@ func (o *statusOptions) known(s status.Status, team, request string) error {
 	if unread := tree.Unread(s); unread != "" {
 		return fmt.Errorf("no %s known yet: %s", what, unread)
 	}
-	return fmt.Errorf("no %s %s at commit %s", what, where, terminal.Short(s.Platform.Commit))
+	return fmt.Errorf("no %s %s at commit %s%s", what, where, terminal.Short(s.Platform.Commit), o.near(ctx, named))
+}
+
+// near suggests the team or the request that was meant, of those where it was looked for.
+func (o *statusOptions) near(ctx context.Context, named string) string {
+	s, err := o.client.Status(ctx, client.Selection{Environment: o.environment, Brief: true})
+	if err != nil {
+		return "" // what is not there is not there all the same
+	}
+	var there []string
+	for _, in := range s.Instances {
+		if strings.Contains(named, "/") {
+			there = append(there, in.Request.String())
+		} else {
+			there = append(there, in.Request.Team)
+		}
+	}
+	return platform.Suggest(named, there)
+}
+
+// unknownEnvironment says that the daemon knows no environment of a name, and which was probably meant.
+func unknownEnvironment(ctx context.Context, c client.Client, name string) error {
+	s, err := c.Status(ctx, client.Selection{Brief: true})
+	if err != nil {
+		return err
+	}
+	if s.Platform.Commit == "" {
+		return errors.New(tree.Unread(s))
+	}
+	var there []string
+	for _, e := range s.Environments {
+		there = append(there, e.Name)
+	}
+	return fmt.Errorf("no environment %q on the platform %s%s", name, s.Platform.URL, platform.Suggest(name, there))
 }

@@ -145,13 +145,21 @@ func TestStatusAsJSONIsWhatTheDaemonSays(t *testing.T) {
 }
 
 func TestStatusSaysWhatItDoesNotKnow(t *testing.T) {
+	const there = " on the platform https://git.example.com/platform.git"
+	away := t.TempDir() // from any platform repository, so that the daemon is asked
 	for want, args := range map[string][]string{
-		"transom: no request store/none on the platform https://git.example.com/platform.git at commit 9f2c1ab\n": {"status", "store/none"},
-		"transom: no requests of team nobody in environment prod at commit 9f2c1ab\n":                             {"status", "nobody", "-e", "prod"},
-		"transom: no environment \"qa\" on the platform https://git.example.com/platform.git\n":                   {"status", "-e", "qa"},
+		"no request store/none" + there + " at commit 9f2c1ab":                                           {"status", "store/none"},
+		"no request store/shp" + there + ` at commit 9f2c1ab; did you mean "store/shop"?`:                {"status", "store/shp"},
+		`no request search/indexr in environment prod at commit 9f2c1ab; did you mean "search/indexer"?`: {"status", "search/indexr", "-e", "prod"},
+		"no request search/indexr in environment dev at commit 9f2c1ab":                                  {"status", "search/indexr", "-e", "dev"},
+		"no requests of team nobody in environment prod at commit 9f2c1ab":                               {"status", "nobody", "-e", "prod"},
+		`no requests of team stroe in environment dev at commit 9f2c1ab; did you mean "store"?`:          {"status", "stroe", "-e", "dev"},
+		`no environment "qa"` + there:                              {"status", "-e", "qa"},
+		`no environment "pord"` + there + `; did you mean "prod"?`: {"status", "--offering", "web", "-e", "pord"},
+		`no environment "prd"` + there + `; did you mean "prod"?`:  {"history", "store/shop", "-e", "prd", "-C", away},
 	} {
 		_, stderr, code := transom(t, web.Options{Board: eventful()}, args...)
-		require.Equal(t, want, stderr)
+		require.Equal(t, "transom: "+want+"\n", stderr)
 		require.Equal(t, 1, code)
 	}
 }
