@@ -115,7 +115,8 @@ func (r *Reconciler) recordFrozen(ctx context.Context, p *platform.Platform, l *
 func (r *Reconciler) environment(ctx context.Context, p *platform.Platform, l *lane, h *held) status.Environment {
 	e := p.Environments[l.name]
 	seen := status.Environment{
-		Name: e.Name, StateURL: e.State.URL, Commit: p.Commit, StateCommit: h.ours.Commit, PromotesFrom: e.PromotesFrom,
+		Name: e.Name, StateURL: e.State.URL, StateBranch: e.State.Branch,
+		Commit: p.Commit, StateCommit: h.ours.Commit, PromotesFrom: e.PromotesFrom,
 	}
 	if info, err := l.repo.Show(ctx, h.ours.Commit); err == nil {
 		seen.Did = strings.TrimPrefix(info.Subject, l.name+": ")

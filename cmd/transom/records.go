@@ -88,7 +88,8 @@ func (r *records) ask(ctx context.Context, environment string, instead error) (u
 	if len(s.Environments) == 0 {
 		return "", "", unknownEnvironment(ctx, r.client, environment)
 	}
-	return remote.Resolve(s.Platform.URL, s.Environments[0].StateURL), "main", nil
+	e := s.Environments[0]
+	return remote.Resolve(s.Platform.URL, e.StateURL), e.StateBranch, nil
 }
 
 // platformPast opens the platform repository: the clone in a directory, or, away from one, the daemon's.
@@ -107,7 +108,7 @@ func (r *records) platformPast(ctx context.Context) (audit.Repository, error) {
 	if err != nil {
 		return audit.Repository{}, err
 	}
-	p, err := audit.Open(ctx, s.Platform.URL, "main", credentials)
+	p, err := audit.Open(ctx, s.Platform.URL, s.Platform.Branch, credentials)
 	if err != nil {
 		return audit.Repository{}, err
 	}

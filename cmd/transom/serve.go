@@ -102,6 +102,7 @@ func serve(ctx context.Context, o serveOptions, stderr io.Writer) error {
 	board.Milestones = figures.Milestone
 	repositories := &remote.Mirrors{Dir: o.data, Credentials: credentials}
 	source := repositories.Open(o.platform, o.branch)
+	board.Branch = source.Branch
 	r := &reconciler.Reconciler{
 		PlatformURL: o.platform, Platform: source, Board: board, Trigger: latch, Logger: logger, Now: time.Now,
 		Took: figures.Pass,

@@ -15,6 +15,9 @@ const historyLength = 2000
 // Board holds the latest facts. The zero value is not usable; NewBoard makes one. It is safe for concurrent use and no
 // method blocks longer than a copy takes.
 type Board struct {
+	// Branch, if set before the Board is used, is the one that is followed of the platform repository.
+	Branch string
+
 	// Milestones, if set before the Board is used, is called with every Milestone as it comes about. It is called under
 	// the Board's lock: it must be quick, and must not call the Board.
 	Milestones func(Milestone)
@@ -95,7 +98,7 @@ func (b *Board) Loaded(url string, p *platform.Platform) {
 	b.platform = Platform{URL: url, Commit: p.Commit, LoadedAt: b.now(), Problems: p.Problems}
 	for name, e := range p.Environments {
 		if b.environments[name] == nil {
-			b.environments[name] = &Environment{Name: name, StateURL: e.State.URL, PromotesFrom: e.PromotesFrom}
+			b.environments[name] = &Environment{Name: name, StateURL: e.State.URL, StateBranch: e.State.Branch, PromotesFrom: e.PromotesFrom}
 		}
 	}
 	if moved {

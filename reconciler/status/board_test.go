@@ -112,6 +112,16 @@ func TestSubscriberGetsOneSignalForManyChanges(t *testing.T) {
 	require.Empty(t, changed)
 }
 
+func TestWhereStateIsIsKnownOnceThePlatformIsLoaded(t *testing.T) {
+	b, _ := newBoard()
+	b.Branch = "trunk"
+	state := platform.StateRepository{URL: "../state.git", Branch: "records"}
+	b.Loaded("url", &platform.Platform{Commit: "c1", Environments: map[string]*platform.Environment{"dev": {State: state}}})
+	s := b.Status()
+	require.Equal(t, []string{"url", "trunk"}, []string{s.Platform.URL, s.Platform.Branch})
+	require.Equal(t, []status.Environment{{Name: "dev", StateURL: "../state.git", StateBranch: "records"}}, s.Environments)
+}
+
 func TestClusterFactsReachEveryEnvironmentOfTheCluster(t *testing.T) {
 	b, _ := newBoard()
 	b.Reconciled(committed("r1"))

@@ -12,6 +12,7 @@ func (b *Board) Status() Status {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s := Status{Platform: b.platform, Environments: []Environment{}, Instances: []Instance{}}
+	s.Platform.Branch = b.Branch
 	order := map[string]int{}
 	for name := range b.environments {
 		order[name] = b.order(name, nil)

@@ -27,6 +27,7 @@ func (s Status) Behind() []string {
 // Platform is what is known of the platform repository.
 type Platform struct {
 	URL      string             `json:"url"`
+	Branch   string             `json:"branch,omitempty"` // that is followed
 	Commit   string             `json:"commit,omitempty"` // the head that was last loaded
 	LoadedAt time.Time          `json:"loadedAt,omitzero"`
 	Problems []platform.Problem `json:"problems,omitempty"` // Warnings among them
@@ -37,6 +38,7 @@ type Platform struct {
 type Environment struct {
 	Name        string             `json:"name"`
 	StateURL    string             `json:"stateURL,omitempty"`
+	StateBranch string             `json:"stateBranch,omitempty"`
 	Commit      string             `json:"commit,omitempty"`      // the platform commit it was last reconciled with
 	StateCommit string             `json:"stateCommit,omitempty"` // the head of its state that is deployed
 	Did         string             `json:"did,omitempty"`         // what that commit does, in a line
