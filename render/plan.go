@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"path"
 	"slices"
@@ -69,6 +70,11 @@ func Plan(before *Base, after *State) ([]Change, error) {
 		return nil, fmt.Errorf("plan %s: %w", after.Environment, err)
 	}
 	return append(changes, slices.Concat(found...)...), nil
+}
+
+// Between is Plan for files of an environment's state that are not those of one pass. What is nil in changed is removed.
+func (r *Renderer) Between(p *platform.Platform, environment string, before fs.FS, changed map[string][]byte) ([]Change, error) {
+	return Plan(&Base{Files: before}, &State{Environment: environment, Changes: changed, custom: r.custom(p)})
 }
 
 // manifestFiles are the changed files whose objects change, sorted.

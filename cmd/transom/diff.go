@@ -238,8 +238,9 @@ func (d *versionDiff) objects(p *platform.Platform, dir string, o *platform.Offe
 		}
 		d.Example = true
 	}
+	var r render.Renderer
 	for _, u := range users {
-		if err := d.compare(p, u, from, to); err != nil {
+		if err := d.compare(&r, p, u, from, to); err != nil {
 			return err
 		}
 	}
@@ -264,7 +265,7 @@ func madeUp(p *platform.Platform, dir string, o *platform.Offering, v *platform.
 }
 
 // compare adds what changes for one instance on each of its clusters.
-func (d *versionDiff) compare(p *platform.Platform, u instanceOf, from, to *platform.Version) error {
+func (d *versionDiff) compare(r *render.Renderer, p *platform.Platform, u instanceOf, from, to *platform.Version) error {
 	for _, i := range p.Instances(u.Environment) {
 		if i.Request.Key != u.Request {
 			continue
@@ -279,7 +280,7 @@ func (d *versionDiff) compare(p *platform.Platform, u instanceOf, from, to *plat
 				before[file], after[file] = old.Manifest, now.Manifest
 			}
 		}
-		changes, err := plan.Between(u.Environment, before, after)
+		changes, err := plan.Between(r, p, u.Environment, before, after)
 		if err != nil {
 			return err
 		}

@@ -70,7 +70,7 @@ func (w *watched) again() {
 		}
 		states[name], next[name] = state, w.kept(p, state)
 		changed := since(w.states[name], next[name])
-		found, err := plan.Between(name, w.states[name], changed)
+		found, err := plan.Between(&w.renderer, p, name, w.states[name], changed)
 		if err != nil {
 			fmt.Fprintln(w.out, w.paint.Red(err.Error()))
 			return

@@ -104,8 +104,8 @@ func accepted(dir string) func(*outlooks) (*platform.Platform, error) {
 }
 
 // Between is what files of an environment's state change over those that are there; nil removes one.
-func Between(environment string, before, changed map[string][]byte) ([]render.Change, error) {
-	return render.Plan(&render.Base{Files: files(before)}, &render.State{Environment: environment, Changes: changed})
+func Between(r *render.Renderer, p *platform.Platform, environment string, before, changed map[string][]byte) ([]render.Change, error) {
+	return r.Between(p, environment, files(before), changed)
 }
 
 // files is a state that was rendered from nothing, as the files that it becomes.
