@@ -1,6 +1,8 @@
 package e2e_test
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -71,8 +73,12 @@ spec:
 	waits := func(text string) {
 		t.Helper()
 		w.eventually("status says "+text, func() error {
-			if said := w.transom("status", "payments/shop"); !strings.Contains(said, text) {
-				return fmt.Errorf("%s", said)
+			said, err := w.ask("status", "payments/shop") // it fails as long as the daemon reads what there is
+			if err == nil && !strings.Contains(said, text) {
+				err = errors.New("it says something else")
+			}
+			if err != nil {
+				return fmt.Errorf("%w: %s", err, said)
 			}
 			return nil
 		})
@@ -86,12 +92,7 @@ spec:
 	commit := w.push("shop: blue", map[string]string{"requests/payments/shop.yaml": request("shop", "blue")})
 	w.eventually("the change is committed for dev", func() error {
 		s, err := w.status()
-		for _, e := range s.Environments {
-			if e.Commit != commit && err == nil {
-				err = fmt.Errorf("%s is at %s", e.Name, e.Commit)
-			}
-		}
-		return err
+		return cmp.Or(err, follows(s, commit))
 	})
 	require.NoError(t, w.color("one", "payments", "shop", "green"), "it is the agent's to apply")
 	require.NoError(t, w.color("two", "payments", "shop", "green"))

@@ -46,14 +46,20 @@ spec: {offering: vault, version: "1", environments: {dev: {}, prod: {}}}
 `,
 }
 
-// transom runs a command of the binary against this world's daemon and returns what it printed.
+// transom runs a command of the binary, which succeeds, against this world's daemon and returns what it printed.
 func (w *world) transom(args ...string) string {
 	w.t.Helper()
+	out, err := w.ask(args...)
+	require.NoError(w.t, err, "transom %s: %s", strings.Join(args, " "), out)
+	return out
+}
+
+// ask runs a command of the binary against this world's daemon and returns what it printed.
+func (w *world) ask(args ...string) (string, error) {
 	cmd := exec.Command(filepath.Join(w.bin, "transom"), args...)
 	cmd.Env = append(os.Environ(), "TRANSOM_SERVER="+w.api, "NO_COLOR=1")
 	out, err := cmd.CombinedOutput()
-	require.NoError(w.t, err, "transom %s: %s", strings.Join(args, " "), out)
-	return string(out)
+	return string(out), err
 }
 
 // TestWhatIsAppliedWasCommitted is invariant 2: every object of ours is in the state at the commit that status names,

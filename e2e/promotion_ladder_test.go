@@ -302,12 +302,7 @@ func (l *ladder) follows(commit string) {
 	l.t.Helper()
 	l.eventually("every environment follows "+commit, func() error {
 		s, err := l.status()
-		for _, e := range s.Environments {
-			if e.Commit != commit {
-				err = errors.Join(err, fmt.Errorf("%s is at %s: %s", e.Name, e.Commit, e.Error))
-			}
-		}
-		return err
+		return cmp.Or(err, follows(s, commit))
 	})
 }
 

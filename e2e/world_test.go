@@ -249,6 +249,14 @@ func (w *world) status() (s status.Status, err error) {
 	return s, json.NewDecoder(response.Body).Decode(&s)
 }
 
+// follows returns an error until the daemon took in a platform commit everywhere.
+func follows(s status.Status, commit string) error {
+	if behind := s.Behind(); s.Platform.Commit != commit || len(behind) > 0 {
+		return fmt.Errorf("the daemon is at %q and %q are behind, want %s: %+v", s.Platform.Commit, behind, commit, s.Environments)
+	}
+	return nil
+}
+
 // healthy returns an error until every instance is healthy on every cluster, at the platform commit; a
 // negative number of instances stands for any.
 func (w *world) healthy(commit string, instances int) error {
@@ -256,10 +264,8 @@ func (w *world) healthy(commit string, instances int) error {
 	if err != nil {
 		return err
 	}
-	for _, e := range s.Environments {
-		if e.Commit != commit {
-			return fmt.Errorf("%s is at %s: %s", e.Name, e.Commit, e.Error)
-		}
+	if err := follows(s, commit); err != nil {
+		return err
 	}
 	if instances >= 0 && len(s.Instances) != instances {
 		return fmt.Errorf("%d instances, want %d", len(s.Instances), instances)
