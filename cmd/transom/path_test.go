@@ -43,7 +43,7 @@ func promoting() *status.Board {
 	prod.Skipped = 2
 	prod.Waiting = []status.Gate{
 		{Name: "soak", Reason: "12m of 2h in staging", Since: at, Opens: "health in staging"},
-		{Name: "approval", Reason: "nobody approved web 1.2.0", Since: at, Opens: "merge an Approval: transom promote store/shop -e prod"},
+		{Name: "approval", Reason: "nobody approved web 1.2.0", Since: at, Opens: "an Approval in decisions/prod"},
 	}
 	prod.Rejected = []status.Failure{{
 		Release: "sha256:bad0000", Version: "1.1.9", Cluster: "east", Object: "Deployment shop-web", Message: "pod x: CrashLoopBackOff", At: at,

@@ -68,14 +68,13 @@ func full[V any](m map[string]V) map[string]V {
 	return m
 }
 
-func (p *Pass) unapproved(s *subject, digest string, v *platform.Version) Gate {
-	here := p.view.Environment.Name
-	return Gate{
-		Name:   "approval",
-		Reason: fmt.Sprintf("%s of %s needs an Approval", short(digest), v),
-		Opens: fmt.Sprintf("an Approval in decisions/%s of {request: %s, release: %s}, or of {offering: %s, version: %s} where nothing but the version differs",
-			here, s.key, digest, v.Offering, v.Number),
+func (p *Pass) unapproved(s *subject, i *platform.Instance) Gate {
+	v := i.Version
+	opens := fmt.Sprintf("an Approval in decisions/%s of {request: %s, release: %s}", p.view.Environment.Name, s.key, i.Release)
+	if p.versionStep(s.base, v.Offering, v.Number.String(), &i.Request.Spec) {
+		opens += fmt.Sprintf(", or of {offering: %s, version: %s}", v.Offering, v.Number)
 	}
+	return Gate{Name: "approval", Reason: fmt.Sprintf("%s of %s needs an Approval", short(i.Release), v), Opens: opens}
 }
 
 // rejected returns why render keys are not taken again: one of them failed here, and nobody has approved it since.

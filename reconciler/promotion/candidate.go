@@ -288,7 +288,7 @@ func (p *Pass) gates(s *subject, c *candidate) {
 		if len(matching) > 0 {
 			c.passed = append(c.passed, p.by("approval", matching[0]))
 		} else {
-			c.closed = append(c.closed, p.unapproved(s, digest, i.Version))
+			c.closed = append(c.closed, p.unapproved(s, i))
 		}
 	}
 	if g := p.hold(s, offering); g != nil && !skips("hold") {

@@ -71,6 +71,10 @@ func TestVersionApprovalAdmitsTheVersionStepAlone(t *testing.T) {
 	w.publish("1.1.0")
 	w.requests[key("changed")].p = 2
 	w.merge("1.1.0, and one request changes a parameter with it")
+	w.settle(20 * time.Minute)
+	opens := func(name string) string { return w.stages["prod"].last.Standings()[key(name)].Gates[0].Opens }
+	require.Contains(t, opens("same"), "}, or of {offering: web, version: 1.1.0}")
+	require.NotContains(t, opens("changed"), "offering", "that would not do")
 	w.decide("prod", platform.Decision{Kind: "Approval", Offering: "web", Version: "1.1.0"})
 	w.settle(20 * time.Minute)
 	require.Equal(t, "1.1.0", w.version("prod", "same"))

@@ -120,6 +120,7 @@ func TestConsoleShowsTheWayThroughEnvironments(t *testing.T) {
 	eventually(all("#detail .changes code"), "parameters.image: shop:1 → shop:2")
 	eventually(`document.querySelector("#detail .gates li:last-child").textContent.replace(/since .*? ·/, "since … ·")`,
 		"approval: nobody approved web 1.2.0since … · opens: merge an Approval")
+	eventually(all("#detail .promote"), "transom promote store/shop -e prod writes the Approval")
 	eventually(`document.querySelector("#detail .problems span").textContent`, "east: Deployment shop-web: CrashLoopBackOff")
 	eventually(`document.querySelector("#detail .origin .quiet").textContent.split(" ")[0]`, "requests/store/shop.yaml:9")
 }

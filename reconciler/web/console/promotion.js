@@ -45,7 +45,9 @@ function waits(instance) {
     element("ul", { class: "gates" }, gates.map((g) => element("li", {},
       element("strong", {}, g.gate), `: ${g.reason}`,
       element("div", { class: "quiet" }, g.since ? ["since ", ago(g.since)] : "", g.opens ? ` · opens: ${g.opens}` : "",
-        g.at ? [" · opens by itself ", ago(g.at)] : ""))))];
+        g.at ? [" · opens by itself ", ago(g.at)] : "")))),
+    c && gates.some((g) => g.gate === "approval" || g.gate === "rejected") ? element("p", { class: "quiet promote" },
+      element("code", {}, `transom promote ${instance.request.team}/${instance.request.name} -e ${instance.environment}`), " writes the Approval") : null];
 }
 
 function rollout(instance, environment) {

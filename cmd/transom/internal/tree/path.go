@@ -56,6 +56,10 @@ func (t *Printer) candidate(in status.Instance) []string {
 	for _, g := range in.Waiting {
 		lines = append(lines, "  "+t.gate(g))
 	}
+	approves := func(g status.Gate) bool { return g.Name == "approval" || g.Name == "rejected" }
+	if in.Candidate != nil && slices.ContainsFunc(in.Waiting, approves) {
+		lines = append(lines, fmt.Sprintf("  \"transom promote %s -e %s\" writes the Approval", in.Request, in.Environment))
+	}
 	return lines
 }
 
