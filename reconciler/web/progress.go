@@ -57,12 +57,13 @@ func (s *server) progress(w http.ResponseWriter, r *http.Request) error {
 	if selected.environment == "" {
 		return refuse(http.StatusBadRequest, "progress needs environment=")
 	}
-	all := selected.of(s.Board.Status())
+	known := s.Board.Status()
+	all := selected.of(known)
 	if len(all.Environments) == 0 {
 		if all.Platform.Commit == "" { // which environments there are is not known yet
 			return writeJSON(w, r, Progress{Environment: selected.environment, Commit: q.Get("commit")})
 		}
-		return refuse(http.StatusNotFound, "no environment %q", selected.environment)
+		return refuse(http.StatusNotFound, "no environment %q%s", selected.environment, suggest(selected.environment, known.Environments))
 	}
 	e := all.Environments[0]
 	reconciled, err := s.reconciled(r.Context(), e.Commit, q.Get("commit"))
@@ -72,6 +73,14 @@ func (s *server) progress(w http.ResponseWriter, r *http.Request) error {
 	p := progress(all, e, reconciled)
 	p.Commit = q.Get("commit")
 	return writeJSON(w, r, p)
+}
+
+func suggest(environment string, known []status.Environment) string {
+	var names []string
+	for _, e := range known {
+		names = append(names, e.Name)
+	}
+	return platform.Suggest(environment, names)
 }
 
 // reconciled says whether an environment that was last reconciled with head knows commit.

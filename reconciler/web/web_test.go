@@ -274,6 +274,7 @@ func TestErrorsAreJSONAndSayWhatIsWrong(t *testing.T) {
 		"/api/v1/events?limit=1":                         {400, `unknown parameter "limit"; known: ["team" "request" "environment"]`},
 		"/api/v1/progress":                               {400, "progress needs environment="},
 		"/api/v1/progress?environment=qa":                {404, `no environment "qa"`},
+		"/api/v1/progress?environment=prd":               {404, `no environment "prd"; did you mean "prod"?`},
 		"/api/v1/progress?environment=prod&commit=c0":    {500, "look for commit c0 below c2: mirror is gone"},
 		"/api/v1/progress?when=now":                      {400, `unknown parameter "when"; known: ["team" "request" "environment" "commit"]`},
 		"/api/v1/explain?team=a":                         {400, "explain needs environment=, team= and request="},
