@@ -36,12 +36,7 @@ func (t *Printer) Status(s status.Status, narrowed bool) {
 	for _, e := range s.Environments {
 		t.environment(e)
 	}
-	for i, from := 0, 0; i < len(s.Instances); from = i {
-		for i < len(s.Instances) && s.Instances[i].Request == s.Instances[from].Request {
-			i++
-		}
-		t.request(s.Instances[from:i])
-	}
+	t.requests(s.Instances)
 	if len(s.Instances) == 0 {
 		why := Unread(s)
 		if why == "" {
@@ -53,6 +48,36 @@ func (t *Printer) Status(s status.Status, narrowed bool) {
 		t.problems(s)
 	}
 	t.footer(s)
+}
+
+// few is how many requests are printed one by one although nothing is unusual about them.
+const few = 40
+
+// requests prints every request, or, of more than a few, those that are worth a look.
+func (t *Printer) requests(instances []status.Instance) {
+	var all [][]status.Instance
+	for _, in := range instances {
+		if n := len(all); n > 0 && all[n-1][0].Request == in.Request {
+			all[n-1] = append(all[n-1], in)
+		} else {
+			all = append(all, []status.Instance{in})
+		}
+	}
+	rest := func(of []status.Instance) bool {
+		return !slices.ContainsFunc(of, func(in status.Instance) bool { return !t.calm(in) || t.pending(in) != "" })
+	}
+	folded := 0
+	for _, of := range all {
+		if len(all) > few && rest(of) {
+			folded++
+			continue
+		}
+		t.request(of)
+	}
+	if folded > 0 {
+		fmt.Fprintf(t.W, "\n%s: healthy, and nothing waits %s\n", terminal.Count(folded, "request"),
+			t.Paint.Faint("(TEAM or TEAM/REQUEST narrows, --verbose lists all)"))
+	}
 }
 
 // Unread says what the daemon has yet to read before it can say of anything that it is not there. Empty: nothing.

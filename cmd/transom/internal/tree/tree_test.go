@@ -1,6 +1,8 @@
 package tree_test
 
 import (
+	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -40,4 +42,32 @@ func TestWhatWaitsSaysWhatItChangesAndWhyItFailedOnce(t *testing.T) {
 	require.Contains(t, out.String(), "  parameters.image: shop:1 → shop:2\n")
 	require.Equal(t, 1, strings.Count(out.String(), "CrashLoopBackOff"), out.String())
 	require.Contains(t, out.String(), "✗ rejected 1.0.9 (ccccccc): west: ErrImagePull")
+}
+
+func TestOfManyRequestsThoseAtRestAreCounted(t *testing.T) {
+	now := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+	var s status.Status
+	for i := range 41 {
+		for _, environment := range []string{"dev", "prod"} {
+			s.Instances = append(s.Instances, status.Instance{
+				Environment: environment, Request: platform.RequestKey{Team: "payments", Name: fmt.Sprintf("r%02d", i)}, Offering: "web",
+				Placements: []status.Placement{{Cluster: "one", Stage: status.Healthy, Health: "Healthy"}},
+			})
+		}
+	}
+	s.Platform.Commit = "9f2c1ab"
+	s.Instances[6].Placements[0].Health = "Failed"
+	s.Instances[11].Waiting = []status.Gate{{Name: "window", Reason: "closed"}}
+	print := func(s status.Status, open bool) []string {
+		var out strings.Builder
+		p := tree.Printer{W: &out, Open: open, Now: now}
+		p.Status(s, true)
+		return regexp.MustCompile(`(?m)^(payments/\S+|[0-9]+ requests:.*)`).FindAllString(out.String(), -1)
+	}
+	require.Equal(t, []string{
+		"payments/r03", "payments/r05", "39 requests: healthy, and nothing waits (TEAM or TEAM/REQUEST narrows, --verbose lists all)",
+	}, print(s, false))
+	require.Len(t, print(s, true), 41)
+	s.Instances = s.Instances[2:]
+	require.Len(t, print(s, false), 40, "a few are all listed")
 }
