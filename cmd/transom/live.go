@@ -127,7 +127,7 @@ func resolveKind(discover discovery.DiscoveryInterface, kind string) (*meta.REST
 // locate names the cluster that an object was read from: the one with that identity.
 func (o *explainOptions) locate(ctx context.Context, object *liveObject) (string, error) {
 	s, err := o.records.client.Status(ctx, client.Selection{
-		Team: object.Request.Team, Request: object.Request.Name, Environment: object.Environment, Brief: true,
+		Team: object.Request.Team, Request: object.Request.Name, Environment: object.Environment, Objects: "none",
 	})
 	if err != nil {
 		return "", err

@@ -81,7 +81,7 @@ func (r *records) find(ctx context.Context, environment string) (url, branch str
 
 // ask has the daemon say where a state repository is.
 func (r *records) ask(ctx context.Context, environment string, instead error) (url, branch string, err error) {
-	s, err := r.client.Status(ctx, client.Selection{Environment: environment, Brief: true})
+	s, err := r.client.Status(ctx, client.Selection{Environment: environment, Objects: "none"})
 	if err != nil {
 		return "", "", fmt.Errorf("%w\n%w", instead, err)
 	}
@@ -100,7 +100,7 @@ func (r *records) platformPast(ctx context.Context) (audit.Repository, error) {
 			return audit.Clone(checkout), nil
 		}
 	}
-	s, asked := r.client.Status(ctx, client.Selection{Brief: true})
+	s, asked := r.client.Status(ctx, client.Selection{Objects: "none"})
 	if asked != nil {
 		return audit.Repository{}, fmt.Errorf("%w\n%w", err, asked)
 	}

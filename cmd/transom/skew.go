@@ -38,7 +38,7 @@ type skewRow struct {
 
 // skew prints what versions of an offering are wanted, applied and healthy, by environment and cluster.
 func (o *statusOptions) skew(ctx context.Context, w io.Writer) error {
-	s, err := o.client.Status(ctx, client.Selection{Environment: o.environment, Brief: true})
+	s, err := o.client.Status(ctx, client.Selection{Environment: o.environment, Objects: "none"})
 	if err != nil {
 		return err
 	}

@@ -109,7 +109,11 @@ func parseTeam(args []string) (team, request string, err error) {
 }
 
 func (o *statusOptions) show(ctx context.Context, w io.Writer, team, request string) error {
-	s, err := o.client.Status(ctx, client.Selection{Team: team, Request: request, Environment: o.environment})
+	about, open := client.Selection{Team: team, Request: request, Environment: o.environment}, o.verbose || request != ""
+	if !open && o.output.String() == "text" {
+		about.Objects = "unhealthy" // no other is printed, and there may be a million
+	}
+	s, err := o.client.Status(ctx, about)
 	if err != nil {
 		return err
 	}
@@ -117,7 +121,7 @@ func (o *statusOptions) show(ctx context.Context, w io.Writer, team, request str
 		return err
 	}
 	return o.output.print(w, s, func(w io.Writer) {
-		t := tree.Printer{W: w, Paint: terminal.PaintFor(w), Open: o.verbose || request != "", Now: time.Now()}
+		t := tree.Printer{W: w, Paint: terminal.PaintFor(w), Open: open, Now: time.Now()}
 		t.Status(s, team != "" || o.environment != "")
 	})
 }
@@ -146,7 +150,7 @@ func (o *statusOptions) known(ctx context.Context, s status.Status, team, reques
 
 // near suggests the team or the request that was meant, of those where it was looked for.
 func (o *statusOptions) near(ctx context.Context, named string) string {
-	s, err := o.client.Status(ctx, client.Selection{Environment: o.environment, Brief: true})
+	s, err := o.client.Status(ctx, client.Selection{Environment: o.environment, Objects: "none"})
 	if err != nil {
 		return "" // what is not there is not there all the same
 	}
@@ -163,7 +167,7 @@ func (o *statusOptions) near(ctx context.Context, named string) string {
 
 // unknownEnvironment says that the daemon knows no environment of a name, and which was probably meant.
 func unknownEnvironment(ctx context.Context, c client.Client, name string) error {
-	s, err := c.Status(ctx, client.Selection{Brief: true})
+	s, err := c.Status(ctx, client.Selection{Objects: "none"})
 	if err != nil {
 		return err
 	}

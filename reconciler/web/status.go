@@ -77,22 +77,25 @@ func (s *server) status(w http.ResponseWriter, r *http.Request) error {
 	answer := selected.of(s.Board.Status())
 	switch objects := q.Get("objects"); objects {
 	case "", "all":
+	case "unhealthy":
+		leaveOut(answer.Instances, func(o status.Object) bool { return o.Health == "Healthy" })
 	case "none":
-		answer.Instances = withoutObjects(answer.Instances)
+		leaveOut(answer.Instances, func(status.Object) bool { return true })
 	default:
-		return refuse(http.StatusBadRequest, "objects=%s: it is all or none", objects)
+		return refuse(http.StatusBadRequest, "objects=%s: it is all, unhealthy or none", objects)
 	}
 	return writeJSON(w, r, answer)
 }
 
-func withoutObjects(instances []status.Instance) []status.Instance {
+// leaveOut drops objects from an answer, whose objects are the Board's too.
+func leaveOut(instances []status.Instance, dropped func(status.Object) bool) {
 	for i := range instances {
 		instances[i].Placements = slices.Clone(instances[i].Placements)
 		for j := range instances[i].Placements {
-			instances[i].Placements[j].Objects = nil
+			p := &instances[i].Placements[j]
+			p.Objects = slices.DeleteFunc(slices.Clone(p.Objects), dropped)
 		}
 	}
-	return instances
 }
 
 // writeJSON answers with v and an ETag over its bytes, so that a client that asks again pays only for what changed.

@@ -130,7 +130,15 @@ func TestStatusLeavesObjectsOutWhenAsked(t *testing.T) {
 	b := board()
 	s := serve(t, web.Options{Board: b})
 	require.NotContains(t, fmt.Sprint(getJSON[status.Status](t, s, "/api/v1/status?objects=none")), "Service")
+	require.NotContains(t, fmt.Sprint(getJSON[status.Status](t, s, "/api/v1/status?objects=unhealthy")), "Service")
 	require.Contains(t, fmt.Sprint(getJSON[status.Status](t, s, "/api/v1/status")), "Service", "the board keeps its objects")
+	b.Placed("prod", shop, status.Placement{
+		Cluster: "east", Stage: status.Applied, Health: "Progressing", Revision: "sha256:shopeast",
+		Objects: []status.Object{{Kind: "Service", Name: "shop", Health: "Healthy"}, {Kind: "Job", Name: "migrate", Health: "Progressing"}},
+	})
+	unhealthy := fmt.Sprint(getJSON[status.Status](t, s, "/api/v1/status?objects=unhealthy"))
+	require.Contains(t, unhealthy, "migrate")
+	require.NotContains(t, unhealthy, "Service")
 }
 
 func TestAnUnchangedStatusIsNotSentAgain(t *testing.T) {
@@ -270,7 +278,7 @@ func TestErrorsAreJSONAndSayWhatIsWrong(t *testing.T) {
 	}{
 		"/api/v1/status?enviroment=prod":                 {400, `unknown parameter "enviroment"; known: ["team" "request" "environment" "objects"]`},
 		"/api/v1/status?request=shop":                    {400, "request=shop needs team=: a request is named within its team"},
-		"/api/v1/status?objects=few":                     {400, "objects=few: it is all or none"},
+		"/api/v1/status?objects=few":                     {400, "objects=few: it is all, unhealthy or none"},
 		"/api/v1/events?limit=1":                         {400, `unknown parameter "limit"; known: ["team" "request" "environment"]`},
 		"/api/v1/progress":                               {400, "progress needs environment="},
 		"/api/v1/progress?environment=qa":                {404, `no environment "qa"`},

@@ -36,21 +36,19 @@ type Client struct{ Server string }
 type Selection struct {
 	Team, Request, Environment, Cluster string
 
-	Commit string // of the platform: how far it has come
-	Brief  bool   // status without the objects
+	Commit  string // of the platform: how far it has come
+	Objects string // of status: unhealthy or none of them; empty: all
 }
 
 func (s Selection) query() string {
 	q := url.Values{}
 	for name, value := range map[string]string{
 		"team": s.Team, "request": s.Request, "environment": s.Environment, "cluster": s.Cluster, "commit": s.Commit,
+		"objects": s.Objects,
 	} {
 		if value != "" {
 			q.Set(name, value)
 		}
-	}
-	if s.Brief {
-		q.Set("objects", "none")
 	}
 	return q.Encode()
 }
