@@ -64,7 +64,7 @@ func providerLast(l *ladder) {
 	l.becomes("db", gone, everyCluster...)
 	for _, cluster := range everyCluster {
 		last, app := l.since(cluster, "db", gone), l.since(cluster, "app", gone)
-		require.False(l.t, last.at.Before(app.at), "%s lost the application first", cluster)
+		require.False(l.t, last.at.Before(app.at), "%s lost the application first: %s is not before %s", cluster, app.at, last.at)
 	}
 	l.forgets("app")
 	l.forgets("db")

@@ -131,7 +131,7 @@ func (o *widgets) follow(ctx context.Context, cluster string) error {
 		case !ok:
 			return apierrors.FromObject(e.Object)
 		case e.Type == "DELETED":
-			o.remember(widgetKey{cluster, widget.GetNamespace(), widget.GetName()}, gone)
+			o.remember(widgetKey{cluster, widget.GetNamespace(), widget.GetName()}, gone, time.Now())
 		case e.Type == "ADDED" || e.Type == "MODIFIED":
 			o.observe(ctx, cluster, widget)
 		}
@@ -139,7 +139,7 @@ func (o *widgets) follow(ctx context.Context, cluster string) error {
 	return nil
 }
 
-// missing remembers that Widgets which were on a cluster are not any more.
+// missing remembers that Widgets which were on a cluster are not any more. In which order they went is not known.
 func (o *widgets) missing(cluster string, there map[widgetKey]bool) {
 	o.mu.Lock()
 	var lost []widgetKey
@@ -149,17 +149,18 @@ func (o *widgets) missing(cluster string, there map[widgetKey]bool) {
 		}
 	}
 	o.mu.Unlock()
+	now := time.Now()
 	for _, k := range lost {
-		o.remember(k, gone)
+		o.remember(k, gone, now)
 	}
 }
 
-func (o *widgets) remember(k widgetKey, what string) {
+func (o *widgets) remember(k widgetKey, what string, at time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	seen := o.seen[k]
 	if len(seen) == 0 || seen[len(seen)-1].what != what {
-		o.seen[k] = append(seen, sighting{what: what, at: time.Now()})
+		o.seen[k] = append(seen, sighting{what: what, at: at})
 	}
 	if what == gone {
 		delete(o.now, k)
@@ -171,7 +172,7 @@ func (o *widgets) observe(ctx context.Context, cluster string, widget *unstructu
 	k := widgetKey{cluster, widget.GetNamespace(), widget.GetName()}
 	image, _, _ := unstructured.NestedString(widget.Object, "spec", "image")
 	build, _, _ := unstructured.NestedString(widget.Object, "spec", "build")
-	o.remember(k, image+"@"+build)
+	o.remember(k, image+"@"+build, time.Now())
 	phase, _, _ := unstructured.NestedString(widget.Object, "status", "phase")
 	generation, _, _ := unstructured.NestedInt64(widget.Object, "status", "observedGeneration")
 	o.mu.Lock()
