@@ -25,9 +25,11 @@ func (r *Reconciler) deploy(ctx context.Context, p *platform.Platform, l *lane, 
 			return fmt.Errorf("deploy %s: %w", l.name, err)
 		}
 	}
+	clusters := members(p, e, h)
+	r.health.watch(e.Name, clusters)
 	return r.Fleet.Deploy(fleet.Target{
 		Environment: e.Name, Commit: h.ours.Commit, Sequence: int64(sequence), Fetched: h.fetched, Snapshot: h.ours,
-		Clusters: members(p, e, h), External: e.External, ReportDrift: e.Drift == "report",
+		Clusters: clusters, External: e.External, ReportDrift: e.Drift == "report",
 	})
 }
 

@@ -21,6 +21,7 @@ type ledger struct {
 	began      time.Time // fixed point of the steady clock
 	placements map[place]*seen
 	clusters   map[string]map[place]*seen // the same by cluster
+	members    map[string]map[string]bool // clusters by environment: of others nothing is known
 	patience   map[string]patience        // by environment
 	news       map[string]int             // by environment: how often something changed that may matter to a decision
 }
@@ -51,7 +52,7 @@ func (l *ledger) begin(now func() time.Time, save checkpoint) {
 	defer l.mu.Unlock()
 	l.now, l.checkpoint, l.began = now, save, now()
 	l.placements, l.clusters = map[place]*seen{}, map[string]map[place]*seen{}
-	l.patience, l.news = map[string]patience{}, map[string]int{}
+	l.members, l.patience, l.news = map[string]map[string]bool{}, map[string]patience{}, map[string]int{}
 }
 
 // steady is the time since the ledger began, whatever the machine's clock is set to.
@@ -75,6 +76,9 @@ func (l *ledger) placed(r fleet.Result) bool {
 	at := place{r.Environment, r.Cluster, platform.RequestKey{Team: r.Team, Name: r.Request}}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if !l.members[at.environment][at.cluster] {
+		return false // it was let go meanwhile
+	}
 	s := l.at(at)
 	next := observation(r, s.Observation)
 	if next.Revision != s.Revision {
@@ -194,16 +198,27 @@ func (l *ledger) save(at place, s *seen, left bool) {
 	}
 }
 
-// forget drops what is known of an environment that the platform no longer has.
-func (l *ledger) forget(environment string) {
+// watch says which clusters an environment has from now on. What is known of any other is forgotten, because nobody looks
+// there any more: when it comes back it says anew how it is, and what soaked there its inventories remember.
+func (l *ledger) watch(environment string, clusters []fleet.Cluster) {
+	members := map[string]bool{}
+	for _, c := range clusters {
+		members[c.Name] = true
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for at := range l.placements {
-		if at.environment == environment {
-			delete(l.placements, at)
-			delete(l.clusters[at.cluster], at)
+	for cluster := range l.members[environment] {
+		if members[cluster] {
+			continue
+		}
+		for at := range l.clusters[cluster] {
+			if at.environment == environment {
+				delete(l.placements, at)
+				delete(l.clusters[cluster], at)
+			}
 		}
 	}
+	l.members[environment] = members
 }
 
 // drop forgets a request that an environment has nothing of any more.

@@ -235,7 +235,7 @@ func (r *Reconciler) pass(ctx context.Context, l *lane) error {
 	if p.Environments[l.name] == nil {
 		r.Board.Forget(l.name)
 		r.states.forget(l.name)
-		r.health.forget(l.name)
+		r.health.watch(l.name, nil)
 		return r.Fleet.Deploy(fleet.Target{Environment: l.name})
 	}
 	return r.Reconcile(ctx, p, l)
