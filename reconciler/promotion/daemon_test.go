@@ -83,7 +83,8 @@ func (w *world) render(s *stage, p *promotion.Pass) (list []platform.Proposal) {
 		if base == nil {
 			base = s.releases[k]
 		}
-		next := w.make(i).record
+		base = w.letGo(base)
+		next := joining(w.make(i).record, base)
 		if w.wrong[k.Name] && next.Version != "1.0.0" {
 			continue
 		}
@@ -99,7 +100,7 @@ func (w *world) render(s *stage, p *promotion.Pass) (list []platform.Proposal) {
 		if base == nil {
 			base = s.releases[k]
 		}
-		if base.Absent {
+		if base = w.letGo(base); base.Absent {
 			continue
 		}
 		list = append(list, platform.Proposal{Base: base, Next: &platform.Release{
@@ -110,13 +111,30 @@ func (w *world) render(s *stage, p *promotion.Pass) (list []platform.Proposal) {
 	return list
 }
 
+// joining is a record that knows, as its base does, which clusters joined.
+func joining(next, base *platform.Release) *platform.Release {
+	if base == nil || base.Absent {
+		return next
+	}
+	for c, placed := range next.Clusters {
+		if base.Clusters[c].Joining {
+			known := *next
+			known.Clusters = maps.Clone(next.Clusters)
+			placed.Joining = true
+			known.Clusters[c] = placed
+			next = &known
+		}
+	}
+	return next
+}
+
 func sameKeys(a, b *platform.Release) bool {
 	return maps.EqualFunc(a.Clusters, b.Clusters, func(x, y platform.ReleasePlacement) bool { return x.RenderKey == y.RenderKey })
 }
 
 // commit makes a state of what a pass decided, and has it applied.
 func (w *world) commit(s *stage, p *promotion.Pass, proposals []platform.Proposal, records []*platform.Release) bool {
-	if len(p.Records)+len(p.Restore)+len(p.Forget)+len(proposals) == 0 {
+	if len(p.Records)+len(p.Restore)+len(p.Forget)+len(proposals)+len(w.away) == 0 {
 		return false
 	}
 	next := maps.Clone(s.releases)
@@ -131,6 +149,11 @@ func (w *world) commit(s *stage, p *promotion.Pass, proposals []platform.Proposa
 	}
 	for _, k := range p.Forget {
 		delete(next, k)
+	}
+	if len(w.away) > 0 {
+		for k, r := range next {
+			next[k] = w.letGo(r)
+		}
 	}
 	if len(s.releases) == len(next) && !slices.ContainsFunc(slices.Collect(maps.Keys(next)), func(k platform.RequestKey) bool {
 		return s.releases[k] != next[k] && !reflect.DeepEqual(s.releases[k], next[k])
@@ -189,7 +212,7 @@ func (w *world) apply(s *stage) {
 		for cluster, at := range r.Clusters {
 			name := k.Name + "@" + cluster
 			on := s.live[name]
-			if c := w.platform.Clusters[cluster]; w.lost[cluster] || c != nil && c.State == platform.ClusterPaused {
+			if c := w.platform.Clusters[cluster]; w.unwatched(cluster) || c != nil && c.State == platform.ClusterPaused {
 				continue
 			}
 			if on == nil || on.revision != at.Revision {
@@ -202,14 +225,14 @@ func (w *world) apply(s *stage) {
 			continue
 		}
 		for _, cluster := range r.Promotion.Rollout.Pending {
-			if name := k.Name + "@" + cluster; s.live[name] == nil && !w.lost[cluster] {
+			if name := k.Name + "@" + cluster; s.live[name] == nil && !w.unwatched(cluster) {
 				s.live[name] = &placed{key: k, cluster: cluster, since: w.clock}
 			}
 		}
 	}
 	for name, on := range s.live {
 		r := s.releases[on.key]
-		if w.lost[on.cluster] || on.revision == "" {
+		if w.unwatched(on.cluster) || on.revision == "" {
 			continue
 		}
 		if r != nil {
@@ -220,6 +243,9 @@ func (w *world) apply(s *stage) {
 		s.live[name] = &placed{key: on.key, cluster: on.cluster, since: w.clock}
 	}
 }
+
+// unwatched reports whether a cluster does not answer, or nobody asks it.
+func (w *world) unwatched(cluster string) bool { return w.lost[cluster] || w.away[cluster] != nil }
 
 // health is what is true of a placement now.
 func (w *world) health(environment string, on *placed) (string, bool) {
@@ -277,6 +303,9 @@ func (w *world) run(d time.Duration) {
 
 // watch looks at a placement once every tick. Who looks that seldom knows of a change up to a tick late.
 func (w *world) watch(environment string, on *placed) {
+	if w.away[on.cluster] != nil {
+		return
+	}
 	health, _ := w.health(environment, on)
 	if w.lost[on.cluster] {
 		on.meter.Observe(on.revision, promotion.Unknown, w.clock-w.booted, grace)
@@ -296,7 +325,7 @@ func (w *world) watch(environment string, on *placed) {
 // observe is what the daemon was told of a placement.
 func (w *world) observe(environment string, k platform.RequestKey, cluster string) promotion.Observation {
 	on := w.stages[environment].live[k.Name+"@"+cluster]
-	if on == nil || w.lost[cluster] {
+	if on == nil || w.unwatched(cluster) {
 		return promotion.Observation{Health: promotion.Unknown}
 	}
 	health, stuck := w.health(environment, on)

@@ -30,9 +30,10 @@ type world struct {
 	requests  map[platform.RequestKey]*request // at the head
 	faults    map[string]fault                 // by version, by version@environment, by version@cluster; also p<parameter>
 	stages    map[string]*stage
-	lost      map[string]bool          // clusters that do not answer
-	sick      map[string]bool          // clusters on which nothing is healthy
-	flapping  map[string]time.Duration // placements that are not healthy until then
+	lost      map[string]bool              // clusters that do not answer
+	away      map[string]*platform.Cluster // whose file is gone, as they were
+	sick      map[string]bool              // clusters on which nothing is healthy
+	flapping  map[string]time.Duration     // placements that are not healthy until then
 	broken    map[platform.RequestKey]bool
 	putIn     map[string]int    // what an environment puts into its instances
 	wrong     map[string]bool   // requests that cannot be rendered with a version but 1.0.0
@@ -104,7 +105,7 @@ var began = time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
 func newWorld() *world {
 	w := &world{
 		bootAt: began, requests: map[platform.RequestKey]*request{}, faults: map[string]fault{}, stages: map[string]*stage{},
-		lost: map[string]bool{}, sick: map[string]bool{}, flapping: map[string]time.Duration{},
+		lost: map[string]bool{}, away: map[string]*platform.Cluster{}, sick: map[string]bool{}, flapping: map[string]time.Duration{},
 		broken: map[platform.RequestKey]bool{}, putIn: map[string]int{},
 		platform: &platform.Platform{
 			Offerings:    map[string]*platform.Offering{"web": {Name: "web", Deletion: platform.DeletionDelete}},

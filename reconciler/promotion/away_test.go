@@ -1,0 +1,47 @@
+package promotion_test
+
+import (
+	"maps"
+	"slices"
+
+	"transom.dev/reconciler/promotion"
+	"transom.dev/render/platform"
+)
+
+// vanish deletes a cluster's file. What runs there stays, and nobody looks at it any more; the cluster itself remembers how
+// long it has soaked. One cluster of the world stays.
+func (w *world) vanish(cluster string) {
+	if len(w.platform.Clusters) < 2 {
+		return
+	}
+	w.away[cluster] = w.platform.Clusters[cluster]
+	delete(w.platform.Clusters, cluster)
+	for _, s := range w.stages {
+		for _, on := range s.live {
+			if on.cluster == cluster {
+				on.meter, on.ill = promotion.Meter{}, 0
+				on.meter.Restore(on.revision, on.checkpoint)
+			}
+		}
+	}
+	w.merge("the file of %s is deleted", cluster)
+}
+
+// comeBack adds a cluster's file again, as it was.
+func (w *world) comeBack(cluster string) {
+	w.platform.Clusters[cluster] = w.away[cluster]
+	delete(w.away, cluster)
+	w.merge("the file of %s is back", cluster)
+}
+
+// letGo is a record without the clusters whose file is gone. Rendering leaves them out of all that it records, whatever
+// promotion says of the rest.
+func (w *world) letGo(r *platform.Release) *platform.Release {
+	if r == nil || !slices.ContainsFunc(slices.Collect(maps.Keys(w.away)), func(c string) bool { _, there := r.Clusters[c]; return there }) {
+		return r
+	}
+	left := *r
+	left.Clusters = maps.Clone(r.Clusters)
+	maps.DeleteFunc(left.Clusters, func(c string, _ platform.ReleasePlacement) bool { return w.away[c] != nil })
+	return &left
+}
