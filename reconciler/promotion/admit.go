@@ -60,9 +60,10 @@ type change struct {
 	key platform.RequestKey
 	at  int // among the proposals
 
-	same   []string // keep their bytes
-	moving []string // get others
-	gone   []string // lose theirs
+	same    []string // keep their bytes
+	moving  []string // get others
+	joining []string // get their first, where the instance runs on others already and stays there
+	gone    []string // lose theirs
 }
 
 func (p *Pass) change(proposal platform.Proposal) *change {
@@ -73,9 +74,12 @@ func (p *Pass) change(proposal platform.Proposal) *change {
 	}
 	for _, cluster := range sortedKeys(proposal.Next.Clusters) {
 		before, there := was[cluster]
-		if there && before.RenderKey == proposal.Next.Clusters[cluster].RenderKey {
+		switch {
+		case there && before.RenderKey == proposal.Next.Clusters[cluster].RenderKey:
 			c.same = append(c.same, cluster)
-		} else {
+		case joins(proposal, cluster):
+			c.joining = append(c.joining, cluster)
+		default:
 			c.moving = append(c.moving, cluster)
 		}
 	}
@@ -85,6 +89,26 @@ func (p *Pass) change(proposal platform.Proposal) *change {
 		}
 	}
 	return c
+}
+
+// joins reports whether a cluster is new to an instance that runs on others and stays there. One that its rollout is on its
+// way to is not.
+func joins(p platform.Proposal, cluster string) bool {
+	if !runs(p.Base) {
+		return false
+	}
+	if _, there := p.Base.Clusters[cluster]; there {
+		return false
+	}
+	if rollout := p.Base.Promotion.Rollout; rollout != nil && slices.Contains(rollout.Pending, cluster) {
+		return false
+	}
+	for other := range p.Base.Clusters {
+		if _, stays := p.Next.Clusters[other]; stays {
+			return true
+		}
+	}
+	return false
 }
 
 // admitRemoval records that an instance is gone: pruning is still to be confirmed on every cluster that it was on.
@@ -109,8 +133,9 @@ func (p *Pass) admitRelease(c *change, m *move) *platform.Release {
 		return c.Base
 	}
 	m.proposed = true
+	joined := p.mayJoin(c)
 	if len(c.moving)+len(c.gone) == 0 {
-		return p.adopt(c, m)
+		return p.adopt(c, m, joined)
 	}
 	leaving := p.mayGo(c)
 	now, gate := p.reach(c.Next, c.Base, nil, c.moving)
@@ -129,10 +154,11 @@ func (p *Pass) admitRelease(c *change, m *move) *platform.Release {
 	if m.queued {
 		p.places[m.group]--
 	}
-	to := p.compose(c, now, leaving)
+	to := p.compose(c, slices.Concat(now, joined), leaving)
+	join(to, joined)
 	to.Promotion.Origin, to.Promotion.Admitted = "", p.admitted(c)
 	to.Promotion.PromotedFrom, to.Promotion.Gates = m.from, slices.Concat(m.gates, groupsOf(c.Base, to, m.group))
-	readmit(to, c.Next, c.moving)
+	readmit(to, c.Next, slices.Concat(c.moving, joined))
 	to.Promotion.Ran = p.left(c.Base)
 	to.Promotion.Rollout = p.rollout(m.cause, m.group, now, without(c.moving, now))
 	to.Commit = m.content.Commit
@@ -140,10 +166,11 @@ func (p *Pass) admitRelease(c *change, m *move) *platform.Release {
 	return to
 }
 
-// adopt takes a release that changes no bytes here: what ran stays what brought them. Where there is no cluster nothing ran,
-// so that a release which is here in name only is not taken for one that was healthy.
-func (p *Pass) adopt(c *change, m *move) *platform.Release {
-	to := p.compose(c, nil, nil)
+// adopt takes a release that changes no bytes that run here: what ran stays what brought them. Where there is no cluster
+// nothing ran, so that a release which is here in name only is not taken for one that was healthy.
+func (p *Pass) adopt(c *change, m *move, joined []string) *platform.Release {
+	to := p.compose(c, joined, nil)
+	join(to, joined)
 	if runs(c.Base) && len(c.Base.Clusters) > 0 {
 		to.Promotion.Origin = origin(c.Base.Digest, c.Base.Promotion.Origin)
 	} else {
@@ -201,7 +228,7 @@ func (p *Pass) compose(c *change, moving, leaving []string) *platform.Release {
 		placed.Joining = c.Base.Clusters[cluster].Joining
 		to.Clusters[cluster] = placed
 	}
-	for _, cluster := range without(slices.Concat(c.moving, c.gone), slices.Concat(moving, leaving)) {
+	for _, cluster := range without(slices.Concat(c.moving, c.joining, c.gone), slices.Concat(moving, leaving)) {
 		placed, there := c.Base.Clusters[cluster]
 		if !there {
 			delete(to.Clusters, cluster)
@@ -235,6 +262,26 @@ func (p *Pass) reach(to, base *platform.Release, moved, pending []string) (now [
 	return now, gate
 }
 
+// mayJoin returns the clusters that an instance may come to as one that joined: at once, because they count nowhere.
+func (p *Pass) mayJoin(c *change) []string {
+	return slices.DeleteFunc(slices.Clone(c.joining), func(cluster string) bool {
+		held := p.holdOf(cluster, c.Next)
+		if held != nil {
+			p.wait(c.key, *held)
+		}
+		return held != nil
+	})
+}
+
+// join has clusters count nowhere until they were healthy.
+func join(to *platform.Release, clusters []string) {
+	for _, cluster := range clusters {
+		placed := to.Clusters[cluster]
+		placed.Joining = true
+		to.Clusters[cluster] = placed
+	}
+}
+
 // mayGo returns the clusters that may lose what they have now.
 func (p *Pass) mayGo(c *change) []string {
 	if p.deletionsWait != nil && !p.lazy.deletions.admitted[c.key] {
@@ -252,7 +299,7 @@ func (p *Pass) admitted(c *change) (keys []string) {
 	if p.view.Environment.Gates.Approval != "required" {
 		return nil
 	}
-	for _, cluster := range c.moving {
+	for _, cluster := range slices.Concat(c.moving, c.joining) {
 		keys = append(keys, c.Next.Clusters[cluster].RenderKey)
 	}
 	return keys

@@ -50,3 +50,32 @@ func TestPausedAndJoiningClustersCountNowhere(t *testing.T) {
 	w.settle(10 * time.Minute)
 	require.Equal(t, w.has("dev", "a"), w.has("prod", "a"))
 }
+
+// TestClusterThatJoinsWithAReleaseCountsNowhere as one does that joins while nothing else changes.
+func TestClusterThatJoinsWithAReleaseCountsNowhere(t *testing.T) {
+	w := settled(t, "a")
+	w.join("dev", "dev-2")
+	w.faults["p2/<nil>@dev-2"] = fails
+	w.bump("a")
+	w.settle(10 * time.Minute)
+	r := w.stages["dev"].releases[key("a")]
+	require.Empty(t, r.Promotion.Rejected)
+	require.Contains(t, w.liveOn("dev", "dev-2", "a"), " p2/")
+	require.True(t, r.Clusters["dev-2"].Joining)
+	require.Equal(t, w.has("dev", "a"), w.has("prod", "a"))
+}
+
+// TestClusterThatJoinsAndIsHeldDelaysOnlyItself while the environment changes.
+func TestClusterThatJoinsAndIsHeldDelaysOnlyItself(t *testing.T) {
+	w := settled(t, "a")
+	w.decide("dev", platform.Decision{Kind: "Hold", Cluster: "dev-2"})
+	w.join("dev", "dev-2")
+	w.merge("dev-2 joins")
+	w.settle(time.Minute)
+	require.Equal(t, []string{"hold"}, w.gates("dev", "a"))
+	w.putIn["dev"]++
+	w.merge("dev puts in something else")
+	w.settle(time.Minute)
+	require.Contains(t, w.liveOn("dev", "dev-1", "a"), " e1 ")
+	require.Empty(t, w.liveOn("dev", "dev-2", "a"))
+}

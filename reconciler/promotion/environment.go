@@ -32,18 +32,6 @@ func (p *Pass) admitChanges(changes []*change, out []*platform.Release) {
 	}
 }
 
-// joining returns the clusters among those that move that are new to an instance which runs elsewhere already.
-func joining(c *change) (list []string) {
-	rollout := c.Base.Promotion.Rollout
-	for _, cluster := range c.moving {
-		_, there := c.Base.Clusters[cluster]
-		if !there && (rollout == nil || !slices.Contains(rollout.Pending, cluster)) && len(c.Base.Clusters) > 0 {
-			list = append(list, cluster)
-		}
-	}
-	return list
-}
-
 // blocked returns why bytes do not change now, whoever asks, or nil.
 func (p *Pass) blocked(c *change, admitted bool) *Gate {
 	s := &subject{Pass: p, key: c.key, base: c.Base, head: c.Instance}
@@ -67,7 +55,7 @@ func (p *Pass) blocked(c *change, admitted bool) *Gate {
 func (p *Pass) goOn(c *change, approved bool) *platform.Release {
 	rollout := c.Base.Promotion.Rollout
 	under := rollout != nil && rollout.Stopped == "" && rollout.Cause != "rollback"
-	joined := joining(c)
+	joined := p.mayJoin(c)
 	var pending []string
 	if under {
 		pending = intersect(c.moving, rollout.Pending)
@@ -105,7 +93,7 @@ func (p *Pass) goOn(c *change, approved bool) *platform.Release {
 			p.wait(c.key, *gate)
 		}
 	}
-	now = slices.Concat(now, slices.DeleteFunc(joined, func(cluster string) bool { return p.holdOf(cluster, c.Next) != nil }))
+	now = slices.Concat(now, joined)
 	leaving := p.mayGo(c)
 	if len(now)+len(leaving) == 0 {
 		return p.noted(c, approved)
@@ -121,17 +109,9 @@ func (p *Pass) goOn(c *change, approved bool) *platform.Release {
 
 // reached notes the clusters that have a release now: the next ones of its rollout, and those that joined.
 func reached(to *platform.Release, now, pending []string) {
-	for _, cluster := range now {
-		if slices.Contains(pending, cluster) {
-			to.Promotion.Rollout.Moved = append(to.Promotion.Rollout.Moved, cluster)
-			continue
-		}
-		placed := to.Clusters[cluster]
-		placed.Joining = true
-		to.Clusters[cluster] = placed
-	}
+	join(to, without(now, pending))
 	if r := to.Promotion.Rollout; r != nil {
-		slices.Sort(r.Moved)
+		r.Moved = slices.Sorted(slices.Values(slices.Concat(r.Moved, intersect(now, pending))))
 		r.Pending = without(r.Pending, now)
 	}
 }
