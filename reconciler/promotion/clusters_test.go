@@ -79,3 +79,17 @@ func TestClusterThatJoinsAndIsHeldDelaysOnlyItself(t *testing.T) {
 	require.Contains(t, w.liveOn("dev", "dev-1", "a"), " e1 ")
 	require.Empty(t, w.liveOn("dev", "dev-2", "a"))
 }
+
+// TestClusterThatComesBackWhileItsRolloutIsOpenIsInItOnce and counts once among those that move side by side.
+func TestClusterThatComesBackWhileItsRolloutIsOpenIsInItOnce(t *testing.T) {
+	w := settled(t, "a")
+	w.bump("a")
+	w.passes()
+	w.vanish("dev-1")
+	w.passes()
+	w.comeBack("dev-1")
+	w.passes()
+	require.Equal(t, []string{"dev-1"}, w.stages["dev"].releases[key("a")].Promotion.Rollout.Moved)
+	w.settle(10 * time.Minute)
+	require.True(t, w.arrived(), w.late())
+}

@@ -89,7 +89,7 @@ func (p *Pass) goOn(c *change, approved bool) *platform.Release {
 	var now []string
 	if under {
 		var gate *Gate
-		if now, gate = p.reach(c.Next, c.Base, rollout.Moved, pending); gate != nil {
+		if now, gate = p.reach(c.Next, c.Base, without(rollout.Moved, pending), pending); gate != nil {
 			p.wait(c.key, *gate)
 		}
 	}
@@ -111,7 +111,8 @@ func (p *Pass) goOn(c *change, approved bool) *platform.Release {
 func reached(to *platform.Release, now, pending []string) {
 	join(to, without(now, pending))
 	if r := to.Promotion.Rollout; r != nil {
-		r.Moved = slices.Sorted(slices.Values(slices.Concat(r.Moved, intersect(now, pending))))
+		next := intersect(now, pending) // one may have been moved before, left and come back
+		r.Moved = slices.Sorted(slices.Values(slices.Concat(without(r.Moved, next), next)))
 		r.Pending = without(r.Pending, now)
 	}
 }
