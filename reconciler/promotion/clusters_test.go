@@ -93,3 +93,20 @@ func TestClusterThatComesBackWhileItsRolloutIsOpenIsInItOnce(t *testing.T) {
 	w.settle(10 * time.Minute)
 	require.True(t, w.arrived(), w.late())
 }
+
+// TestWhatWasHealthyOnAClusterThatWasLetGoIsRemembered so that a failure after it is back does not go back further.
+func TestWhatWasHealthyOnAClusterThatWasLetGoIsRemembered(t *testing.T) {
+	w := settled(t, "a")
+	w.bump("a")
+	w.settle(12 * time.Minute)
+	require.True(t, w.arrived(), w.late())
+	had := w.has("dev", "a")
+	w.vanish("dev-1")
+	w.settle(time.Minute)
+	w.faults["p2/<nil>@dev-1"] = fails
+	w.comeBack("dev-1")
+	w.settle(10 * time.Minute)
+	r := w.stages["dev"].releases[key("a")]
+	require.Equal(t, had, r.Digest)
+	require.NotEmpty(t, r.Promotion.Rollout.Stopped, "there is nothing else to go back to")
+}

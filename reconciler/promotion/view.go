@@ -234,6 +234,7 @@ func clone(r *platform.Release) *platform.Release {
 // choose decides about one instance, and puts it into the queue where that depends on the others.
 func (p *Pass) choose(s *subject, queue []*subject) []*subject {
 	p.noteDebts(s)
+	p.deserted(s)
 	if s.base != nil && p.follow(s) {
 		return queue // it goes back to what ran, or is forgotten
 	}
@@ -248,6 +249,20 @@ func (p *Pass) choose(s *subject, queue []*subject) []*subject {
 		p.enter(s, next)
 	}
 	return queue
+}
+
+// deserted remembers what was healthy here when the files of all its clusters are gone: the record is let go of them, and
+// when one comes back it is no older release that a failure goes back to.
+func (p *Pass) deserted(s *subject) {
+	if s.base == nil || len(s.base.Clusters) == 0 || s.base.Promotion.Rollout != nil {
+		return
+	}
+	for cluster := range s.base.Clusters {
+		if p.view.Platform.Clusters[cluster] != nil {
+			return
+		}
+	}
+	s.edit().Promotion.Ran = p.left(s.base)
 }
 
 // stay keeps an instance at the release that it has.
