@@ -110,3 +110,37 @@ func TestWhatWasHealthyOnAClusterThatWasLetGoIsRemembered(t *testing.T) {
 	require.Equal(t, had, r.Digest)
 	require.NotEmpty(t, r.Promotion.Rollout.Stopped, "there is nothing else to go back to")
 }
+
+// TestRolloutWhoseClustersWereLetGoIsJudgedByWhatIsLeft and not taken for healthy.
+func TestRolloutWhoseClustersWereLetGoIsJudgedByWhatIsLeft(t *testing.T) {
+	w := settled(t, "a")
+	w.join("dev", "dev-2")
+	w.faults["p2/<nil>@dev"] = hangs
+	w.bump("a")
+	w.settle(time.Minute)
+	require.Equal(t, []string{"dev-1"}, w.stages["dev"].releases[key("a")].Promotion.Rollout.Moved)
+	w.vanish("dev-1")
+	w.settle(time.Minute)
+	require.NotNil(t, w.stages["dev"].releases[key("a")].Promotion.Rollout, "it was healthy nowhere")
+	w.faults = map[string]fault{}
+	w.settle(10 * time.Minute)
+	require.True(t, w.arrived(), w.late())
+}
+
+// TestStoppedRolloutGoesOnOnceApprovedThoughItsClusterWasLetGo since nobody can get well there any more.
+func TestStoppedRolloutGoesOnOnceApprovedThoughItsClusterWasLetGo(t *testing.T) {
+	w := settled(t, "a")
+	w.environmentOf("prod").Rollout.OnFailure = "stop"
+	w.faults["p2/<nil>@prod-1"] = fails
+	w.bump("a")
+	w.until(t, func() bool { return w.stages["prod"].releases[key("a")].Promotion.Rollout != nil })
+	w.settle(time.Minute)
+	require.NotEmpty(t, w.stages["prod"].releases[key("a")].Promotion.Rollout.Stopped)
+	w.vanish("prod-1")
+	w.settle(time.Minute)
+	require.NotContains(t, w.liveOn("prod", "prod-2", "a"), " p2/")
+	k := key("a")
+	w.decide("prod", platform.Decision{Kind: "Approval", Request: &k, Release: w.has("prod", "a")})
+	w.settle(5 * time.Minute)
+	require.True(t, w.arrived(), w.late())
+}

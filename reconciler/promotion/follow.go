@@ -97,9 +97,12 @@ func (p *Pass) followRollout(s *subject) bool {
 // over ends a rollout that reached all its clusters, once they are healthy and the last wave has soaked.
 func (p *Pass) over(s *subject) bool {
 	e, rollout := p.view.Environment, s.base.Promotion.Rollout
-	moved := slices.DeleteFunc(slices.Clone(rollout.Moved), func(c string) bool { _, there := s.base.Clusters[c]; return !there })
+	moved := p.judges(s)
+	if len(s.base.Promotion.Rollout.Pending) > 0 {
+		return false
+	}
 	now := p.view.condition(e, s.base, moved)
-	if len(moved) < len(rollout.Moved) && len(s.base.Clusters) == 0 {
+	if len(moved) == 0 && len(rollout.Moved) > 0 {
 		p.wait(s.key, Gate{Name: "rollout", Reason: "its clusters left before it was healthy anywhere", Opens: "a cluster"})
 		return false
 	}
@@ -115,6 +118,28 @@ func (p *Pass) over(s *subject) bool {
 	r.Promotion.Rollout, r.Promotion.Admitted = nil, nil
 	p.standing(s.key).State = Settled
 	return true
+}
+
+// judges lists the clusters that a rollout is judged by: those of them that it moved and that are still there. Where none
+// is, it is those that have what it brought, and where that is nowhere any more, it goes on to those that it left out.
+func (p *Pass) judges(s *subject) []string {
+	there := slices.DeleteFunc(slices.Clone(s.base.Promotion.Rollout.Moved), func(c string) bool { _, there := s.base.Clusters[c]; return !there })
+	if len(there) > 0 || len(s.base.Promotion.Rollout.Moved) == 0 {
+		return there
+	}
+	var before []string
+	for _, cluster := range sortedKeys(s.base.Clusters) {
+		switch {
+		case s.base.Clusters[cluster].Release == "":
+			there = append(there, cluster)
+		case p.view.counts(p.view.Environment, cluster):
+			before = append(before, cluster)
+		}
+	}
+	if len(there) == 0 && len(before) > 0 {
+		s.edit().Promotion.Rollout.Pending = before
+	}
+	return there
 }
 
 // failing returns the first cluster on which what a rollout brought has failed.
