@@ -2,7 +2,6 @@ package promotion_test
 
 import (
 	"maps"
-	"slices"
 
 	"transom.dev/reconciler/promotion"
 	"transom.dev/render/platform"
@@ -37,11 +36,16 @@ func (w *world) comeBack(cluster string) {
 // letGo is a record without the clusters whose file is gone. Rendering leaves them out of all that it records, whatever
 // promotion says of the rest.
 func (w *world) letGo(r *platform.Release) *platform.Release {
-	if r == nil || !slices.ContainsFunc(slices.Collect(maps.Keys(w.away)), func(c string) bool { _, there := r.Clusters[c]; return there }) {
-		return r
+	if r == nil {
+		return nil
 	}
-	left := *r
-	left.Clusters = maps.Clone(r.Clusters)
-	maps.DeleteFunc(left.Clusters, func(c string, _ platform.ReleasePlacement) bool { return w.away[c] != nil })
-	return &left
+	for c := range r.Clusters {
+		if w.away[c] != nil {
+			left := *r
+			left.Clusters = maps.Clone(r.Clusters)
+			maps.DeleteFunc(left.Clusters, func(c string, _ platform.ReleasePlacement) bool { return w.away[c] != nil })
+			return &left
+		}
+	}
+	return r
 }

@@ -66,6 +66,9 @@ func (w *world) pass(environment string, raced bool) bool {
 		}
 		s.tried[k] = s.tries
 	}
+	if w.judge != nil {
+		w.judge.deletes(s, p)
+	}
 	if raced {
 		w.note("%s loses a race", environment)
 		return false

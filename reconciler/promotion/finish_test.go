@@ -2,6 +2,7 @@ package promotion_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -15,6 +16,11 @@ func (w *world) finish() {
 	w.faults, w.lost, w.sick, w.flapping = map[string]fault{}, map[string]bool{}, map[string]bool{}, map[string]time.Duration{}
 	w.broken = map[platform.RequestKey]bool{}
 	w.platform.Decisions = nil
+	for _, c := range slices.Sorted(maps.Keys(w.away)) { // where another cluster is, it stays away for ever
+		if w.deserted(w.away[c].Labels["environment"]) {
+			w.comeBack(c)
+		}
+	}
 	for _, c := range w.platform.Clusters {
 		c.State = platform.ClusterActive
 	}
@@ -36,6 +42,16 @@ func (w *world) finish() {
 		}
 	}
 	w.judge.breaks("what the head asks for does not arrive: %s", w.late())
+}
+
+// deserted reports whether an environment has no cluster.
+func (w *world) deserted(environment string) bool {
+	for _, c := range w.platform.Clusters {
+		if c.Labels["environment"] == environment {
+			return false
+		}
+	}
+	return true
 }
 
 func (w *world) arrived() bool { return w.late() == "" }

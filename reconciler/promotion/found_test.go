@@ -44,6 +44,33 @@ func TestFoundSchedules(t *testing.T) {
 			{"wait", 376081, 181815, 55234},
 			{"wait", 776133, 145351, 852365},
 		}},
+		"a cluster that joins with a version counts nowhere": {49, []event{
+			{"good", 442957, 25377, 236047}, {"join", 181318, 888279, 909225},
+		}},
+		"a cluster that comes back while its rollout is open is in it once": {520, []event{
+			{"join", 787758, 683258, 452983},
+			{"add", 622585, 84464, 530626},
+			{"restart", 668221, 1000567, 789156},
+			{"wait", 399083, 275728, 81738},
+			{"drain", 917887, 495912, 978304},
+		}},
+		"what was healthy before its cluster was let go is not left for something older": {87066, []event{
+			{"wait", 227176, 652812, 294775},
+			{"bad", 248324, 549891, 310047},
+			{"wait", 861527, 958820, 259647},
+			{"wait", 740668, 498741, 924131},
+			{"vanish", 259009, 710670, 747259},
+			{"return", 1012463, 926832, 455117},
+			{"unapprove", 55778, 832594, 691984},
+			{"wait", 807731, 1022288, 937632},
+		}},
+		"a rollout whose clusters were let go was healthy nowhere": {48194, []event{
+			{"bad", 680643, 89589, 698054},
+			{"join", 831058, 784923, 791478},
+			{"vanish", 487361, 155480, 898840},
+			{"activate", 322643, 105239, 408660},
+			{"unpin", 428846, 511594, 72456},
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			rules, trace := s.run(true, true)

@@ -26,7 +26,7 @@ func (o *oracle) entered(s *stage, was, is *platform.Release) {
 	if e.Gates.Approval == "required" && approved == nil && !o.skips(s.name, "approval", is) {
 		o.breaks("%s takes %s without an approval", s.name, is.Digest)
 	}
-	if was != nil && !was.Absent && was.Version != is.Version && is.Promotion.Rollout != nil {
+	if was != nil && !was.Absent && len(was.Clusters) > 0 && was.Version != is.Version && is.Promotion.Rollout != nil {
 		o.step(s, is)
 	}
 	if len(e.PromotesFrom) == 0 {

@@ -50,7 +50,7 @@ func (o *oracle) watch() {
 	for name, s := range o.stages {
 		for k, r := range s.releases {
 			id := at(name, k.Name, r.Digest)
-			if everywhereAtOnce(r) {
+			if o.everywhereAtOnce(name, r) {
 				o.rendered[id] = rendering(r)
 			}
 			if least, whole := o.least(name, r); whole && least > o.soaked[id] {
@@ -60,10 +60,10 @@ func (o *oracle) watch() {
 	}
 }
 
-// everywhereAtOnce reports whether all clusters of a record have its bytes.
-func everywhereAtOnce(r *platform.Release) bool {
-	for _, p := range r.Clusters {
-		if p.Release != "" {
+// everywhereAtOnce reports whether all clusters of a record that count have its bytes.
+func (o *oracle) everywhereAtOnce(environment string, r *platform.Release) bool {
+	for c, p := range r.Clusters {
+		if p.Release != "" && o.counts(environment, c) {
 			return false
 		}
 	}
@@ -75,7 +75,7 @@ func (o *oracle) least(environment string, r *platform.Release) (least time.Dura
 	counting := 0
 	for cluster, p := range r.Clusters {
 		on := o.stages[environment].live[r.Key.Name+"@"+cluster]
-		if p.Joining && (on == nil || on.well == 0) || !o.counts(environment, cluster) {
+		if p.Joining && (on == nil || on.revision != p.Revision || on.well == 0) || !o.counts(environment, cluster) {
 			continue // one that joined counts from when it is healthy
 		}
 		if on == nil || on.revision != p.Revision || on.well == 0 {
@@ -86,13 +86,13 @@ func (o *oracle) least(environment string, r *platform.Release) (least time.Dura
 		}
 		counting++
 	}
-	return least, counting > 0 && everywhereAtOnce(r)
+	return least, counting > 0 && o.everywhereAtOnce(environment, r)
 }
 
 // counts reports whether a cluster is active and of an environment.
 func (o *oracle) counts(environment, cluster string) bool {
 	c := o.platform.Clusters[cluster]
-	return c.State == platform.ClusterActive && c.Labels["environment"] == environment
+	return c != nil && c.State == platform.ClusterActive && c.Labels["environment"] == environment
 }
 
 func rendering(r *platform.Release) string {
@@ -119,7 +119,9 @@ func (o *oracle) committed(s *stage, p *promotion.Pass) {
 	changed := slices.DeleteFunc(slices.SortedFunc(maps.Keys(s.releases), platform.RequestKey.Compare),
 		func(k platform.RequestKey) bool { return before[k] == s.releases[k] })
 	for _, k := range changed {
-		if is := s.releases[k]; is.Absent || o.pin(s.name, is) != nil { // a person took it away before it failed
+		is := s.releases[k]
+		chosen := !is.Absent && is.Request.Environments[s.name].Version != ""
+		if is.Absent || chosen || o.pin(s.name, is) != nil { // a person took it away before it failed
 			for _, reached := range o.stepped {
 				delete(reached, k.Name)
 			}
@@ -134,6 +136,8 @@ func (o *oracle) committed(s *stage, p *promotion.Pass) {
 func (o *oracle) judged(s *stage, p *promotion.Pass, was, is *platform.Release) {
 	k, id := is.Key, at(s.name, is.Key.Name)
 	changed, gone := differ(was, is)
+	gone = slices.DeleteFunc(gone, func(c string) bool { return o.away[c] != nil }) // it is let go: nothing is deleted
+	o.rollouts(s, was, is)
 	o.failures(s.name, was, is)
 	o.over(s, was, p.Records[k])
 	if _, back := p.Restore[k]; back && is.Promotion.Rollout.Cause == "rollback" {
@@ -154,6 +158,7 @@ func (o *oracle) judged(s *stage, p *promotion.Pass, was, is *platform.Release) 
 		}
 		o.again(s, is, changed)
 		o.waves(s, is, changed)
+		o.joins(s, was, is)
 	}
 	if was != nil && !was.Absent && pin != nil && pin.Release == was.Digest && is.Digest != was.Digest {
 		o.breaks("%s moves %s from the pinned %s to %s", s.name, k, was.Digest, is.Digest)
@@ -178,6 +183,7 @@ func (o *oracle) over(s *stage, was, ends *platform.Release) {
 		return
 	}
 	o.whole[at(s.name, was.Key.Name)] = ends.Digest
+	o.outlived(s, was, ends)
 	for _, c := range was.Promotion.Rollout.Moved {
 		p, there := was.Clusters[c]
 		if !there || p.Joining || !o.counts(s.name, c) {
@@ -218,7 +224,7 @@ func (o *oracle) waves(s *stage, is *platform.Release, changed []string) {
 		return
 	}
 	wave := func(c string) int {
-		if o.platform.Clusters[c].Labels["tier"] == "canary" {
+		if at := o.platform.Clusters[c]; at != nil && at.Labels["tier"] == "canary" {
 			return 0
 		}
 		return 1

@@ -32,7 +32,7 @@ var kinds = strings.Fields(`
 	good good bad withdraw
 	approve approve approve version unapprove hold hold unhold unhold pin unpin unpin override
 	flap flap flap lose regain regain restart restart jump race race race
-	leap choose choose bind bind unbind leave
+	leap choose choose bind bind unbind leave vanish vanish return return
 	put pause activate activate drain join breaks mends mends sick well well`)
 
 func plan(seed uint64) schedule {
@@ -198,6 +198,12 @@ func (w *world) merged(e event, k platform.RequestKey, name, cluster string) {
 		w.merge("%s is bound to %q", k, r.binds)
 	case "leave":
 		w.leave(cluster)
+	case "vanish":
+		w.vanish(cluster)
+	case "return":
+		if gone, any := pickOf(slices.Sorted(maps.Keys(w.away)), e.c); any {
+			w.comeBack(gone)
+		}
 	case "leap":
 		w.leap(k)
 	case "breaks", "mends":
@@ -212,8 +218,8 @@ func (w *world) merged(e event, k platform.RequestKey, name, cluster string) {
 		}[e.kind]
 		w.merge("%s %s", e.kind, cluster)
 	case "join":
-		if len(w.platform.Clusters) < 6 {
-			w.join(name, fmt.Sprintf("%s-%d", name, 3+len(w.platform.Clusters)))
+		if n := len(w.platform.Clusters) + len(w.away); n < 6 {
+			w.join(name, fmt.Sprintf("%s-%d", name, 3+n))
 			w.merge("a cluster joins %s", name)
 		}
 	case "good", "bad", "withdraw":

@@ -1,0 +1,78 @@
+package promotion_test
+
+import (
+	"slices"
+
+	"transom.dev/reconciler/promotion"
+	"transom.dev/render/platform"
+)
+
+// rollouts holds the lists of clusters in a record: each has a cluster once, and nothing that enters waits for one whose file
+// is gone.
+func (o *oracle) rollouts(s *stage, was, is *platform.Release) {
+	rollout := is.Promotion.Rollout
+	if rollout == nil {
+		return
+	}
+	all := slices.Sorted(slices.Values(slices.Concat(rollout.Moved, rollout.Pending)))
+	if len(slices.Compact(slices.Clone(all))) < len(all) {
+		o.breaks("%s has %s on %v and on its way to %v", s.name, is.Key, rollout.Moved, rollout.Pending)
+	}
+	if was != nil && was.Digest == is.Digest {
+		return
+	}
+	for _, c := range rollout.Pending {
+		if o.away[c] != nil {
+			o.breaks("%s waits with %s for %s, whose file is gone", s.name, is.Key, c)
+		}
+	}
+}
+
+// outlived holds the end of a rollout whose clusters all left against what is true of those that are left.
+func (o *oracle) outlived(s *stage, was, ends *platform.Release) {
+	moved := was.Promotion.Rollout.Moved
+	if len(moved) == 0 || slices.ContainsFunc(moved, func(c string) bool { _, there := ends.Clusters[c]; return there && o.away[c] == nil }) {
+		return
+	}
+	if _, well := o.least(s.name, ends); !well {
+		o.breaks("%s says that %s is healthy in all waves, and nothing that it moved is there", s.name, was.Digest)
+	}
+}
+
+// joins holds a cluster that comes to what runs on others against joining: until it was healthy it counts nowhere.
+func (o *oracle) joins(s *stage, was, is *platform.Release) {
+	if was == nil || was.Absent || was.Promotion.Rollout != nil {
+		return // on its way to its first clusters
+	}
+	stays := false
+	for c := range was.Clusters {
+		_, there := is.Clusters[c]
+		stays = stays || there && o.counts(s.name, c)
+	}
+	for c, placed := range is.Clusters {
+		if _, had := was.Clusters[c]; !had && stays && !placed.Joining {
+			o.breaks("%s has %s count on %s, which joined", s.name, is.Key, c)
+		}
+	}
+}
+
+// deletes holds deletions that wait for an Approval against what is to go: what is let go is not deleted.
+func (o *oracle) deletes(s *stage, p *promotion.Pass) {
+	if p.Deletions == "" {
+		return
+	}
+	asked, losing := map[platform.RequestKey][]*platform.Cluster{}, map[platform.RequestKey]bool{}
+	for _, i := range o.asked(s.name) {
+		asked[i.Request.Key] = i.Clusters
+	}
+	for k, r := range s.releases {
+		for c := range r.Clusters {
+			if o.away[c] == nil && !slices.Contains(asked[k], o.platform.Clusters[c]) {
+				losing[k] = true
+			}
+		}
+	}
+	if len(losing) <= o.platform.Environments[s.name].DeletionLimit.Instances {
+		o.breaks("%s waits for an Approval of deletions, and %d instances lose something", s.name, len(losing))
+	}
+}
