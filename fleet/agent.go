@@ -245,7 +245,7 @@ func (a *agent) work(ctx context.Context, o apply.Owner) {
 // pass brings one instance closer to what it shall be.
 func (a *agent) pass(ctx context.Context, conn *connection, as *assignment, o apply.Owner) (*Result, error) {
 	in, err := as.instance(o)
-	if err == nil && in.Absent && as.state.Commit == "" {
+	if err == nil && in.Absent && (as.state.Commit == "" || as.awaited[o] && !in.Recorded) {
 		return nil, nil
 	}
 	result := &Result{

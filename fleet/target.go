@@ -21,6 +21,10 @@ type Target struct {
 	Snapshot    Snapshot // of that commit; files are read when an instance is worked on, so it must stay readable
 	Clusters    []Cluster
 
+	// Awaited are, by cluster, instances that are to come to a cluster and that the snapshot does not have there yet. What
+	// is there of them, from before the cluster was let go, is left alone until they come.
+	Awaited map[string]map[apply.Owner]bool
+
 	// Sequence orders the commits of the state repository: a later one has a higher. With it a daemon that is behind
 	// another prunes nothing that a later commit may have brought; 0 is unknown, and then it might.
 	Sequence int64
@@ -51,6 +55,7 @@ type assignment struct {
 	reportDrift bool
 	files       *listing // of clusters/<cluster>
 	releases    *releases
+	awaited     map[apply.Owner]bool
 }
 
 // contents is what a target's snapshot has, for the next target to start from.
@@ -79,6 +84,7 @@ func (t Target) read(before *contents) (map[string]*assignment, *contents, error
 			environment: t.Environment, snapshot: t.Snapshot,
 			state: apply.State{Sequence: t.Sequence, Commit: t.Commit}, fetched: t.Fetched,
 			cluster: c, external: t.External, reportDrift: t.ReportDrift, files: now.clusters[c.Name], releases: now.releases,
+			awaited: t.Awaited[c.Name],
 		}
 	}
 	return assigned, now, nil

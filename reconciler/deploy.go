@@ -29,7 +29,7 @@ func (r *Reconciler) deploy(ctx context.Context, p *platform.Platform, l *lane, 
 	r.health.watch(e.Name, clusters)
 	return r.Fleet.Deploy(fleet.Target{
 		Environment: e.Name, Commit: h.ours.Commit, Sequence: int64(sequence), Fetched: h.fetched, Snapshot: h.ours,
-		Clusters: clusters, External: e.External, ReportDrift: e.Drift == "report",
+		Clusters: clusters, Awaited: awaited(p, e, h), External: e.External, ReportDrift: e.Drift == "report",
 	})
 }
 
@@ -50,6 +50,40 @@ func members(p *platform.Platform, e *platform.Environment, h *held) []fleet.Clu
 	}
 	slices.SortFunc(list, func(a, b fleet.Cluster) int { return strings.Compare(a.Name, b.Name) })
 	return list
+}
+
+// awaited are the instances that the platform asks for on a cluster, or may, and that run in the environment but are not there
+// yet, by cluster: a gate keeps them from a cluster whose file came back, or they cannot be rendered. Nothing goes that the head
+// asks for.
+func awaited(p *platform.Platform, e *platform.Environment, h *held) map[string]map[apply.Owner]bool {
+	all := map[string]map[apply.Owner]bool{}
+	await := func(k platform.RequestKey, clusters []*platform.Cluster) {
+		r := h.base.Releases[k]
+		for _, c := range clusters {
+			if r == nil || r.Absent || r.Clusters[c.Name].Revision != "" {
+				continue
+			}
+			if all[c.Name] == nil {
+				all[c.Name] = map[apply.Owner]bool{}
+			}
+			all[c.Name][apply.Owner{Environment: e.Name, Team: k.Team, Request: k.Name}] = true
+		}
+	}
+	for _, i := range p.Instances(e.Name) {
+		await(i.Request.Key, i.Clusters)
+	}
+	var selected []*platform.Cluster
+	for _, c := range p.Clusters {
+		if selects(e, c) && c.State != platform.ClusterDraining {
+			selected = append(selected, c)
+		}
+	}
+	for k, r := range h.base.Releases {
+		if len(r.Clusters) < len(selected) && p.Broken(e.Name, k) {
+			await(k, selected)
+		}
+	}
+	return all
 }
 
 // identities remembers which cluster answered with which UID.

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"transom.dev/fleet"
+	"transom.dev/fleet/apply"
 )
 
 // TestWhatAClusterSaidBeforeItWasLetGoIsForgotten so that nothing is healthy, nor soaks, on one that came back and has not
@@ -38,4 +39,35 @@ func TestWhatAClusterSaidBeforeItWasLetGoIsForgotten(t *testing.T) {
 	s.fleet.says(s.Placed)
 	require.NoError(t, s.fleet.Deploy(s.fleet.of("dev")))
 	s.rests("dev")
+}
+
+// TestWhatMayNotComeBackYetIsAwaited by the cluster whose file came back, so that nothing is deleted there: only the first of
+// the instances enters at once.
+func TestWhatMayNotComeBackYetIsAwaited(t *testing.T) {
+	s := newSystem(t)
+	s.replace(consumers(2))
+	s.commit("two")
+	s.fleet.says(s.Placed)
+	s.run()
+	s.Trigger.Fire("test")
+	s.stands("dev", s.git(s.clone(), "rev-parse", "HEAD"))
+	s.rests("dev")
+
+	require.NoError(t, os.Remove(filepath.Join(s.clone(), "clusters/dev.yaml")))
+	s.commit("no cluster")
+	s.Trigger.Fire("test")
+	require.Empty(t, s.deployed("dev", func(t fleet.Target) bool { return len(t.Clusters) == 0 }).Awaited)
+
+	s.fleet.says(nil)
+	s.git(s.clone(), "revert", "--no-edit", "HEAD")
+	s.git(s.clone(), "push", "-q", "origin", "HEAD:main")
+	s.Trigger.Fire("test")
+	target := s.deployed("dev", func(t fleet.Target) bool { return len(t.Clusters) > 0 })
+	require.Equal(t, map[string]map[apply.Owner]bool{
+		"dev": {{Environment: "dev", Team: "payments", Request: "r0001"}: true},
+	}, target.Awaited)
+
+	s.fleet.says(s.Placed)
+	require.NoError(t, s.fleet.Deploy(target))
+	s.deployed("dev", func(t fleet.Target) bool { return len(t.Awaited) == 0 })
 }
