@@ -74,3 +74,29 @@ func joining(l *ladder) {
 	l.soaked("shop", third, "prod-1", 2*time.Second, "prod-2")
 	l.once("shop", everyCluster, had, next, third)
 }
+
+// letGo deletes the file of staging's cluster and brings it back: nothing is deleted there, neither when it is let go nor when
+// it is back and only the first of its instances has come.
+func letGo(l *ladder) {
+	requests := []string{"shop", "cart"}
+	l.begins(requests...)
+	for range 2 {
+		l.change("no staging", cluster("staging", "", "").without())
+		for _, request := range requests {
+			l.records("staging has no cluster", "staging", request, func(r *platform.Release) bool { return len(r.Clusters) == 0 })
+		}
+		l.change("staging is back", cluster("staging", ladderClusters["staging"], "state: active"))
+		for _, request := range requests {
+			l.records("staging has its cluster", "staging", request, func(r *platform.Release) bool {
+				return len(r.Clusters) == 1 && r.Promotion.Rollout == nil
+			})
+		}
+	}
+	for _, request := range requests {
+		for _, cluster := range everyCluster {
+			require.Equal(l.t, []string{first}, l.saw(cluster, request), "%s of %s", request, cluster)
+		}
+	}
+	l.change("shop: good-2", ask(l.team, "shop", "good-2", everywhere))
+	l.becomes("shop", second, everyCluster...)
+}

@@ -34,6 +34,7 @@ var scenarios = []scenario{
 	{"removal", twoShops, removal},
 	{"draining cluster", oneShop, draining},
 	{"joining cluster", withoutCanary, joining},
+	{"cluster let go", twoShops, letGo},
 	{"careful removal", careful, carefully},
 	{"environment dropped", oneShop, dropped},
 	{"consumer", slowDatabase, consumer},
