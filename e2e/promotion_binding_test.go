@@ -64,7 +64,8 @@ func providerLast(l *ladder) {
 	l.becomes("db", gone, everyCluster...)
 	for _, cluster := range everyCluster {
 		last, app := l.since(cluster, "db", gone), l.since(cluster, "app", gone)
-		require.False(l.t, last.at.Before(app.at), "%s lost the application first: %s is not before %s", cluster, app.at, last.at)
+		require.False(l.t, last.at.Before(app.at), "%s lost the application first: %v, and not %v\n%s", cluster,
+			l.sightings(cluster, "app"), l.sightings(cluster, "db"), l.said("pruned"))
 	}
 	l.forgets("app")
 	l.forgets("db")

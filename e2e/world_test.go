@@ -239,6 +239,12 @@ func (w *world) lastLog() string {
 	return string(log)
 }
 
+// said is every line of the daemon's log with a word.
+func (w *world) said(word string) string {
+	log, _ := exec.Command("grep", "-F", word, filepath.Join(w.dir, "daemon.log")).Output()
+	return string(log)
+}
+
 // status asks the daemon what it knows.
 func (w *world) status() (s status.Status, err error) {
 	response, err := http.Get(w.api + "/api/v1/status")

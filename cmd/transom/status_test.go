@@ -201,7 +201,7 @@ func TestWhatIsNoDaemonIsToldApart(t *testing.T) {
 	t.Setenv("TRANSOM_SERVER", server.URL)
 	var out, told bytes.Buffer
 	require.Error(t, run(t.Context(), []string{"status"}, nil, &out, &told))
-	require.Equal(t, "transom: "+server.URL+"/api/v1/status answered 404 Not Found; is it a transom daemon?\n", told.String())
+	require.Equal(t, "transom: "+server.URL+"/api/v1/status?objects=unhealthy answered 404 Not Found; is it a transom daemon?\n", told.String())
 }
 
 func TestExplainPrintsTheWayBack(t *testing.T) {

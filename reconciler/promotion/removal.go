@@ -268,11 +268,12 @@ func (p *Pass) confirm(s *subject) {
 	}
 }
 
-// soakOfRemoval is for how long downstream environments want a removal to be without harm.
+// soakOfRemoval is for how long downstream environments want a removal to be without harm. One that cannot be read now may
+// want it.
 func (p *Pass) soakOfRemoval(k platform.RequestKey) (need time.Duration) {
 	for _, e := range p.downstream() {
-		there := p.view.Elsewhere[e.Name][k]
-		if runs(there) && there.Request != nil && nearest(p.view.Platform, p.view.Environment.Name, e, there.Request) {
+		state, readable := p.view.Elsewhere[e.Name]
+		if there := state[k]; !readable || runs(there) && there.Request != nil && nearest(p.view.Platform, p.view.Environment.Name, e, there.Request) {
 			need = max(need, e.Gates.Soak)
 		}
 	}

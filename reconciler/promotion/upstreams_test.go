@@ -53,6 +53,27 @@ func TestUpstreamThatCannotBeReadPromotesNothing(t *testing.T) {
 	require.Equal(t, w.has("prod", "a"), takes(unread))
 }
 
+// TestRemovalSoaksForDownstreamThatCannotBeRead yet, as right after a start: what was confirmed at once would prove nothing.
+func TestRemovalSoaksForDownstreamThatCannotBeRead(t *testing.T) {
+	w := settled(t, "a")
+	delete(w.requests, key("a"))
+	w.merge("no a")
+	w.passes()
+	w.run(time.Minute)
+	over := func(v *promotion.View) bool {
+		p := v.Choose()
+		p.Admit(nil)
+		r := p.Records[key("a")]
+		return r != nil && r.Promotion.Rollout == nil
+	}
+	require.False(t, over(w.view("dev")), "it soaks for staging")
+	unread := w.view("dev")
+	unread.Elsewhere = nil
+	require.False(t, over(unread))
+	w.run(10 * time.Minute)
+	require.True(t, over(w.view("dev")))
+}
+
 func TestVersionThatAnEnvironmentChoosesIsProvenWhereThatPairRan(t *testing.T) {
 	w := settled(t, "a")
 	w.publish("1.1.0")
