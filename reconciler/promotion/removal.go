@@ -196,11 +196,11 @@ func boundTo(consumer platform.RequestKey) Gate {
 	}
 }
 
-// mayReturn is what a consumer still has on clusters that wait for their turn, and goes back to if its rollout fails; nil: it
-// has left that for good.
+// mayReturn is what a consumer still has on clusters that wait for their turn, or for their pruning, and goes back to if its
+// rollout fails; nil: it has left that for good.
 func (p *Pass) mayReturn(k platform.RequestKey, r *platform.Release) *platform.Release {
 	ran := r.Promotion.Ran
-	if r.Absent || r.Promotion.Rollout == nil || len(ran) == 0 {
+	if r.Promotion.Rollout == nil || len(ran) == 0 {
 		return nil
 	}
 	before, err := p.view.Prospects.Ran(ran[len(ran)-1].State, k)

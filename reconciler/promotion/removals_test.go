@@ -66,6 +66,11 @@ func TestProviderIsRemovedAfterItsConsumers(t *testing.T) {
 	require.Contains(t, w.gates("dev", "provider"), "binding")
 	delete(w.requests, key("consumer"))
 	w.merge("and so is its consumer")
+	for range 3 {
+		w.pass("dev", false)
+	}
+	require.Empty(t, w.has("dev", "consumer"))
+	require.NotEmpty(t, w.has("dev", "provider"), "the consumer's pruning is not confirmed")
 	w.settle(2 * time.Minute)
 	require.Empty(t, w.has("dev", "consumer")+w.has("dev", "provider"))
 }
