@@ -11,22 +11,29 @@ import (
 	"transom.dev/fleet/apply"
 )
 
-// TestWhatAClusterSaidBeforeItWasLetGoIsForgotten so that nothing is healthy, nor soaks, on one that came back and has not
-// said anything yet.
-func TestWhatAClusterSaidBeforeItWasLetGoIsForgotten(t *testing.T) {
-	s := newSystem(t)
+// letGo runs what is there until it is healthy, and deletes the file of dev's only cluster. From then on no cluster says
+// anything.
+func (s *system) letGo() fleet.Target {
+	s.t.Helper()
 	s.fleet.says(s.Placed)
 	s.run()
 	s.Trigger.Fire("test")
 	s.stands("dev", s.git(s.clone(), "rev-parse", "HEAD"))
 	s.rests("dev")
 
-	require.NoError(t, os.Remove(filepath.Join(s.clone(), "clusters/dev.yaml")))
+	require.NoError(s.t, os.Remove(filepath.Join(s.clone(), "clusters/dev.yaml")))
 	s.commit("no cluster")
 	s.Trigger.Fire("test")
-	s.deployed("dev", func(t fleet.Target) bool { return len(t.Clusters) == 0 })
-
+	target := s.deployed("dev", func(t fleet.Target) bool { return len(t.Clusters) == 0 })
 	s.fleet.says(nil)
+	return target
+}
+
+// TestWhatAClusterSaidBeforeItWasLetGoIsForgotten so that nothing is healthy, nor soaks, on one that came back and has not
+// said anything yet.
+func TestWhatAClusterSaidBeforeItWasLetGoIsForgotten(t *testing.T) {
+	s := newSystem(t)
+	s.letGo()
 	head := s.push("it is back", "../examples/minimal")
 	s.Trigger.Fire("test")
 	s.stands("dev", head)
@@ -47,18 +54,7 @@ func TestWhatMayNotComeBackYetIsAwaited(t *testing.T) {
 	s := newSystem(t)
 	s.replace(consumers(2))
 	s.commit("two")
-	s.fleet.says(s.Placed)
-	s.run()
-	s.Trigger.Fire("test")
-	s.stands("dev", s.git(s.clone(), "rev-parse", "HEAD"))
-	s.rests("dev")
-
-	require.NoError(t, os.Remove(filepath.Join(s.clone(), "clusters/dev.yaml")))
-	s.commit("no cluster")
-	s.Trigger.Fire("test")
-	require.Empty(t, s.deployed("dev", func(t fleet.Target) bool { return len(t.Clusters) == 0 }).Awaited)
-
-	s.fleet.says(nil)
+	require.Empty(t, s.letGo().Awaited)
 	s.git(s.clone(), "revert", "--no-edit", "HEAD")
 	s.git(s.clone(), "push", "-q", "origin", "HEAD:main")
 	s.Trigger.Fire("test")
