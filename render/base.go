@@ -19,6 +19,9 @@ type Base struct {
 	// Fleet already pins is left alone: only the uid of the cluster's file changes a pin.
 	Pins map[string]string
 
+	// Identity is given to a state repository that has none yet, along with the next change; empty: it gets none.
+	Identity string
+
 	index *index
 	taken *mark // the last State that Advance took in
 }

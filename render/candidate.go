@@ -157,9 +157,13 @@ func (p *pass) released(c *candidate) *platform.Release {
 	}
 	maps.Copy(r.Clusters, c.kept)
 	for _, placed := range c.placements {
+		before := placementOf(c.base, placed.cluster.Name)
+		renderer := RendererID
+		if placed.carried {
+			renderer = before.Renderer
+		}
 		r.Clusters[placed.cluster.Name] = platform.ReleasePlacement{
-			Revision: placed.revision, RenderKey: placed.key, Namespace: placed.namespace,
-			Joining: placementOf(c.base, placed.cluster.Name).Joining,
+			Revision: placed.revision, RenderKey: placed.key, Namespace: placed.namespace, Renderer: renderer, Joining: before.Joining,
 		}
 	}
 	if c.base != nil {

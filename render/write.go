@@ -2,6 +2,7 @@ package render
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -118,14 +119,18 @@ func (p *pass) encoded() map[platform.RequestKey][]byte {
 	return records
 }
 
-// writeFleet records the pins, and along with any change the platform commit that it came from.
+// writeFleet records the pins, and along with any change the platform commit that it came from, the format and the identity.
 func (p *pass) writeFleet() {
-	p.fleet = platform.Fleet{Platform: p.base.Fleet.Platform, Clusters: p.pins()}
+	p.fleet = p.base.Fleet
+	p.fleet.Clusters = p.pins()
 	repinned := !maps.Equal(p.fleet.Clusters, p.base.Fleet.Clusters)
-	if len(p.changes) > 0 || repinned {
-		p.fleet.Platform = p.platform.Commit
+	if len(p.changes) == 0 && !repinned {
+		return
 	}
-	if repinned || p.fleet.Platform != p.base.Fleet.Platform {
+	before := p.base.Fleet
+	p.fleet.Platform, p.fleet.Format = p.platform.Commit, platform.Format
+	p.fleet.Identity = cmp.Or(before.Identity, p.base.Identity)
+	if repinned || p.fleet.Platform != before.Platform || p.fleet.Format != before.Format || p.fleet.Identity != before.Identity {
 		p.changes[fleetFile] = p.fleet.Encode()
 	}
 }

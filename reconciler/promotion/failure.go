@@ -181,7 +181,8 @@ func (p *Pass) restore(s *subject, target *platform.Release, state string, moved
 		switch {
 		case slices.Contains(moved, cluster) && before.Revision != "":
 			back = append(back, cluster)
-			placed = platform.ReleasePlacement{Revision: before.Revision, RenderKey: before.RenderKey, Namespace: before.Namespace}
+			placed = before
+			placed.Release, placed.Version, placed.Joining = "", "", false
 		case placed.RenderKey == before.RenderKey || placed.Release == target.Digest:
 			placed.Release, placed.Version = "", ""
 		case placed.Release == "":

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // record is the shape of the files that Transom writes into state repositories.
@@ -96,8 +98,18 @@ func DecodeRelease(data []byte) (*Release, error) {
 	return &o.Spec, nil
 }
 
-// DecodeFleet reads fleet.yaml as strictly as a person's file.
+// DecodeFleet reads fleet.yaml as strictly as a person's file. A file of a newer format is refused by that name, whatever
+// else is new in it.
 func DecodeFleet(data []byte) (*Fleet, error) {
+	var header struct {
+		Spec struct {
+			Format int `yaml:"format"`
+		} `yaml:"spec"`
+	}
+	if yaml.Unmarshal(data, &header) == nil && header.Spec.Format > Format {
+		return nil, fmt.Errorf("the state repository has format %d, and this Transom reads formats up to %d: "+
+			"run the newer Transom that wrote it", header.Spec.Format, Format)
+	}
 	var o struct {
 		APIVersion string `json:"apiVersion" decode:"required"`
 		Kind       string `decode:"required"`

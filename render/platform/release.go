@@ -34,6 +34,9 @@ type ReleasePlacement struct {
 	RenderKey string `json:"renderKey"` // sha256:<hex> of what that file depends on
 	Namespace string `json:"namespace,omitempty"`
 
+	// Renderer names the renderer that made these bytes. It is empty for state of format 1, which did not name it.
+	Renderer string `json:"renderer,omitempty"`
+
 	// Release and Version are what these bytes are of where that is not the record's own: the cluster's turn has not come.
 	Release string `json:"release,omitempty"`
 	Version string `json:"version,omitempty"`
@@ -118,8 +121,19 @@ type ReleaseFailure struct {
 	Approvals []string  `json:"approvals,omitempty"` // digests of the Approvals that admitted it: a later one readmits it once
 }
 
+// Format is the newest format of state repositories that this Transom reads, and the one that it writes. Format 2 names
+// the identity of the repository and the renderer of every manifest.
+const Format = 2
+
 // Fleet is the record fleet.yaml of a state repository.
 type Fleet struct {
+	// Format is that of the repository; zero is format 1. A change of it is no reason to commit: it is written along
+	// with another change.
+	Format int `json:"format,omitempty"`
+
+	// Identity is made once for each state repository, and tells it from every other. It is empty in format 1.
+	Identity string `json:"identity,omitempty"`
+
 	Platform string            `json:"platform"`           // last accepted platform commit
 	Clusters map[string]string `json:"clusters,omitempty"` // name to UID of its kube-system namespace
 }
