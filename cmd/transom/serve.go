@@ -39,6 +39,7 @@ type serveOptions struct {
 	data        string
 	credentials string
 	listen      string
+	hosts       []string
 	interval    time.Duration
 	verbose     bool
 	logFormat   string
@@ -60,7 +61,7 @@ relative to the platform's URL. Credentials for Git come from a file that only t
 
   # A platform on a forge, with credentials by URL prefix
   transom serve --platform https://git.example.com/acme/platform.git --git-credentials /etc/transom/git.yaml \
-    --kubeconfigs /etc/transom/kubeconfigs --data /var/lib/transom --listen :7460`,
+    --kubeconfigs /etc/transom/kubeconfigs --data /var/lib/transom --listen :7460 --host transom.acme.example`,
 		Args: takes(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.platform == "" || o.kubeconfigs == "" || o.data == "" {
@@ -76,6 +77,7 @@ relative to the platform's URL. Credentials for Git come from a file that only t
 	f.StringVar(&o.data, "data", "", "directory for caches (required)")
 	f.StringVar(&o.credentials, "git-credentials", "", "file with credentials for Git, by URL prefix")
 	f.StringVar(&o.listen, "listen", client.DefaultListen, "address of the console and the API")
+	f.StringSliceVar(&o.hosts, "host", nil, "name by which the console is asked for, beside localhost and this machine's addresses (repeatable)")
 	f.DurationVar(&o.interval, "interval", time.Minute, "how often to look at the repositories without being told")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "log every pass")
 	f.StringVar(&o.logFormat, "log-format", "auto", "text, json, or auto: text on a terminal")
@@ -131,15 +133,25 @@ func serve(ctx context.Context, o serveOptions, stderr io.Writer) error {
 			Includes: func(ctx context.Context, head, commit string) (bool, error) {
 				return source.IsAncestor(ctx, commit, head)
 			},
-			Explain: traces.explain, Collectors: figures.Collectors(),
+			Explain: traces.explain, Collectors: figures.Collectors(), Hosts: o.hosts,
 		}))
 	})
+	warnOfReaders(listener.Addr(), logger)
 	logger.Info("serving", "platform", o.platform, "console", "http://"+listener.Addr().String())
 	if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return err
 	}
 	logger.Info("stopped")
 	return nil
+}
+
+// warnOfReaders says who can read the console where that is not only this machine: there are no logins.
+func warnOfReaders(listening net.Addr, logger *slog.Logger) {
+	if at, ok := listening.(*net.TCPAddr); ok && !at.IP.IsLoopback() {
+		logger.Warn("anybody who reaches this address can read the console and the API: which request runs where, its parameters, "+
+			"outputs, decisions and their authors, and the names and messages of its objects. It shows no secret values and changes "+
+			"nothing. Put a proxy with a login before it, or listen on 127.0.0.1", "listen", at.String())
+	}
 }
 
 // prepare reads what the flags name, before anything is started.

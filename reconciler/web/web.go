@@ -35,6 +35,9 @@ type Options struct {
 	// cannot be asked.
 	Explain func(ctx context.Context, q Question) (Trace, error)
 
+	// Hosts are names by which the console and the API are asked for beside loopback names and the machine's addresses.
+	Hosts []string
+
 	// Collectors are exposed on /metrics beside what the Board tells.
 	Collectors []prometheus.Collector
 }
@@ -55,7 +58,7 @@ func Handler(o Options) http.Handler {
 	mux.Handle("/api/v1/explain", get(s.explain))
 	mux.Handle("/metrics", get(metrics(o)))
 	mux.Handle("/", get(console()))
-	return guarded(mux)
+	return guarded(answering(o.Hosts, mux))
 }
 
 type server struct{ Options }

@@ -1,0 +1,68 @@
+package web
+
+import (
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// answering lets only requests pass that name this machine: by a loopback name, by one of its addresses, or by one of
+// names. A page of another site that has its own name resolve to this machine could read every answer otherwise: a browser
+// takes it for that site's own. Health and metrics are asked for by any name, as monitoring does.
+func answering(names []string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host := hostOf(r.Host)
+		if !exempt[r.URL.Path] && !loopback(host) && !slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, host) }) &&
+			!ownAddress(host) {
+			writeError(w, http.StatusMisdirectedRequest, "this console does not go by the name "+printable(host)+
+				"; start transom serve with --host "+printable(host)+" if it should")
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+var exempt = map[string]bool{"/healthz": true, "/readyz": true, "/metrics": true}
+
+// hostOf is the name or address of HOST, HOST:PORT or [ADDRESS]:PORT.
+func hostOf(host string) string {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	return strings.TrimSuffix(strings.Trim(host, "[]"), ".")
+}
+
+// loopback says whether a name or address is this machine's whatever machine it is.
+func loopback(host string) bool {
+	name := strings.ToLower(host)
+	if name == "localhost" || strings.HasSuffix(name, ".localhost") {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+// ownAddress says whether an address is one of the machine's interfaces at this moment.
+func ownAddress(host string) bool {
+	ip := net.ParseIP(host)
+	if ip == nil {
+		return false
+	}
+	addresses, err := net.InterfaceAddrs()
+	return err == nil && slices.ContainsFunc(addresses, func(a net.Addr) bool {
+		of, ok := a.(*net.IPNet)
+		return ok && of.IP.Equal(ip)
+	})
+}
+
+// printable cuts a name that a client sent down to characters of names.
+func printable(host string) string {
+	host = strings.Map(func(r rune) rune {
+		if r == '.' || r == '-' || r == ':' || r == '_' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
+			return r
+		}
+		return '?'
+	}, host)
+	return host[:min(len(host), 253)]
+}
