@@ -34,7 +34,14 @@ func (c *candidate) key() platform.RequestKey { return c.instance.Request.Key }
 
 // broken reports whether a Problem keeps the candidate where it is.
 func (c *candidate) broken() bool {
-	return slices.ContainsFunc(c.problems, func(p platform.Problem) bool { return !p.Warning })
+	return slices.ContainsFunc(c.problems, blocks)
+}
+
+func blocks(p platform.Problem) bool { return !p.Warning }
+
+// takenAlready reports whether the environment runs this very version for the request.
+func (c *candidate) takenAlready() bool {
+	return c.base != nil && !c.base.Absent && c.base.VersionDigest == c.instance.Version.Digest
 }
 
 // add reports Problems as the candidate's own, each once: most concern all of its clusters.

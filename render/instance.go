@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 
 	"transom.dev/render/internal/kustomize"
 	"transom.dev/render/platform"
@@ -210,13 +211,14 @@ func (p *pass) render(c *candidate, placed *placement) {
 		c.report(kustomizationOf(c.instance.Version), "build", "%v", err)
 		return
 	}
-	if problems := p.outputProblems(c.instance, placed.namespace, objects); len(problems) > 0 {
-		c.add(problems...)
+	placed.warnings = p.outputProblems(c, placed.namespace, objects)
+	if c.add(placed.warnings...); slices.ContainsFunc(placed.warnings, blocks) {
 		return
 	}
 	if w.Prefix != "" {
-		placed.warnings = unprefixed(kustomizationOf(c.instance.Version), sources, nodes)
-		c.add(placed.warnings...)
+		unprefixed := unprefixed(kustomizationOf(c.instance.Version), sources, nodes)
+		placed.warnings = append(placed.warnings, unprefixed...)
+		c.add(unprefixed...)
 	}
 	if p.environment.External {
 		if manifest, err = sign(manifest); err != nil {

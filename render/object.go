@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -16,8 +17,14 @@ type object struct {
 	version     string // of its API
 	annotations map[string]string
 	plaintext   bool       // a Secret with values in it
-	subjects    []objectID // the ServiceAccounts that a binding names
+	subjects    []objectID // the ServiceAccounts that a binding names as such
+	named       []subject  // the ServiceAccounts that a binding names as a User or a Group
+	served      []string   // the fields of metadata in it that only an API server fills
+	reports     bool       // it has a status that says something
 }
+
+// A subject is a User or Group by whose name a binding reaches ServiceAccounts.
+type subject struct{ kind, name, namespace string } // namespace "": of all namespaces
 
 // An objectID names an object of one cluster, whatever version of its API it is written in.
 type objectID struct{ group, kind, namespace, name string }
@@ -67,7 +74,9 @@ func describeObjects(nodes []*yaml.Node) ([]object, error) {
 				Name        string            `yaml:"name"`
 				Namespace   string            `yaml:"namespace"`
 				Annotations map[string]string `yaml:"annotations"`
+				Served      servedFields      `yaml:",inline"`
 			} `yaml:"metadata"`
+			Status     yaml.Node `yaml:"status"`
 			Data       yaml.Node `yaml:"data"`
 			StringData yaml.Node `yaml:"stringData"`
 			Subjects   yaml.Node `yaml:"subjects"`
@@ -84,8 +93,11 @@ func describeObjects(nodes []*yaml.Node) ([]object, error) {
 			version:     version,
 			annotations: raw.Metadata.Annotations,
 			plaintext:   group == "" && raw.Kind == "Secret" && len(raw.Data.Content)+len(raw.StringData.Content) > 0,
-			subjects:    serviceAccounts(group, &raw.Subjects),
+			served:      raw.Metadata.Served.present(),
+			reports:     saysSomething(&raw.Status),
 		})
+		o := &objects[len(objects)-1]
+		o.subjects, o.named = subjectsOf(group, &raw.Subjects)
 	}
 	return objects, nil
 }
@@ -99,10 +111,68 @@ func idsOf(objects []object) []objectID {
 	return ids
 }
 
-// serviceAccounts reads the subjects of a binding.
-func serviceAccounts(group string, subjects *yaml.Node) []objectID {
+// servedFields are the fields of metadata that only an API server fills.
+type servedFields struct {
+	UID               yaml.Node `yaml:"uid"`
+	ResourceVersion   yaml.Node `yaml:"resourceVersion"`
+	ManagedFields     yaml.Node `yaml:"managedFields"`
+	DeletionTimestamp yaml.Node `yaml:"deletionTimestamp"`
+	OwnerReferences   []struct {
+		UID yaml.Node `yaml:"uid"`
+	} `yaml:"ownerReferences"`
+}
+
+// present names the fields that are there with a value.
+func (f *servedFields) present() (fields []string) {
+	for _, field := range []struct {
+		name string
+		node *yaml.Node
+	}{
+		{"uid", &f.UID},
+		{"resourceVersion", &f.ResourceVersion},
+		{"managedFields", &f.ManagedFields},
+		{"deletionTimestamp", &f.DeletionTimestamp},
+	} {
+		if saysSomething(field.node) {
+			fields = append(fields, field.name)
+		}
+	}
+	for i := range f.OwnerReferences {
+		if saysSomething(&f.OwnerReferences[i].UID) {
+			return append(fields, "ownerReferences with a uid")
+		}
+	}
+	return fields
+}
+
+// saysSomething reports whether anything but null, empty text and empty collections is below a node.
+func saysSomething(n *yaml.Node) bool {
+	switch n.Kind {
+	case yaml.ScalarNode:
+		return n.Tag != "!!null" && n.Value != ""
+	case yaml.MappingNode:
+		for i := 1; i < len(n.Content); i += 2 {
+			if saysSomething(n.Content[i]) {
+				return true
+			}
+		}
+		return false
+	default:
+		return slices.ContainsFunc(n.Content, saysSomething)
+	}
+}
+
+// The names by which Kubernetes authenticates ServiceAccounts as users and groups.
+const (
+	accountUser   = "system:serviceaccount:"  // NAMESPACE:NAME
+	accountGroup  = "system:serviceaccounts:" // NAMESPACE
+	accountGroups = "system:serviceaccounts"  // those of all namespaces
+)
+
+// subjectsOf reads the ServiceAccounts that a binding gives its rights to, however it names them.
+func subjectsOf(group string, subjects *yaml.Node) (accounts []objectID, named []subject) {
 	if group != "rbac.authorization.k8s.io" {
-		return nil
+		return nil, nil
 	}
 	var list []struct {
 		Kind      string `yaml:"kind"`
@@ -110,13 +180,22 @@ func serviceAccounts(group string, subjects *yaml.Node) []objectID {
 		Namespace string `yaml:"namespace"`
 	}
 	if err := subjects.Decode(&list); err != nil {
-		return nil // not a list of subjects: the API server refuses it
+		return nil, nil // not a list of subjects: the API server refuses it
 	}
-	var accounts []objectID
 	for _, s := range list {
-		if s.Kind == "ServiceAccount" {
+		user, isUser := strings.CutPrefix(s.Name, accountUser)
+		of, isGroup := strings.CutPrefix(s.Name, accountGroup)
+		switch {
+		case s.Kind == "ServiceAccount":
 			accounts = append(accounts, objectID{"", s.Kind, s.Namespace, s.Name})
+		case s.Kind == "User" && isUser:
+			namespace, _, _ := strings.Cut(user, ":")
+			named = append(named, subject{s.Kind, s.Name, namespace})
+		case s.Kind == "Group" && isGroup:
+			named = append(named, subject{s.Kind, s.Name, of})
+		case s.Kind == "Group" && s.Name == accountGroups:
+			named = append(named, subject{s.Kind, s.Name, ""})
 		}
 	}
-	return accounts
+	return accounts, named
 }

@@ -21,8 +21,9 @@ const (
 )
 
 // outputProblems holds what Kustomize made to the output rules.
-func (p *pass) outputProblems(i *platform.Instance, namespace string, objects []object) []platform.Problem {
-	check := output{file: kustomizationOf(i.Version), request: i.Request.File}
+func (p *pass) outputProblems(c *candidate, namespace string, objects []object) []platform.Problem {
+	i := c.instance
+	check := output{file: kustomizationOf(i.Version), request: i.Request.File, taken: c.takenAlready()}
 	if len(objects) == 0 {
 		check.report(check.file, "empty", "renders no objects; list some under resources")
 	}
@@ -38,7 +39,10 @@ func (p *pass) outputProblems(i *platform.Instance, namespace string, objects []
 		check.name(o)
 		check.secret(o)
 		check.annotations(o)
+		check.kind(o)
+		check.served(o)
 	}
+	check.reserved(p.environment, objects)
 	if i.Version.Scope != platform.ClusterScoped {
 		check.contained(namespace, objects, func(o object) bool {
 			scope, known := p.scope(i.Version, o.id.group, o.id.kind)
@@ -56,6 +60,7 @@ func (c *output) contained(namespace string, objects []object, namespaced func(o
 		accounts[o.id] = true
 	}
 	for _, o := range objects {
+		c.accounts(namespace, o)
 		if o.id.namespace != namespace || !namespaced(o) {
 			c.report(c.file, "namespace", "renders %s outside the namespace %s", o.id, namespace)
 		}
@@ -73,6 +78,7 @@ func (c *output) contained(namespace string, objects []object, namespaced func(o
 type output struct {
 	file, request string
 	around        bool // it is a namespace file rather than an instance's
+	taken         bool // the environment runs the version: rules that are newer than that warn
 	problems      []platform.Problem
 }
 

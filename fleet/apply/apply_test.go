@@ -6,8 +6,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
 
 	"transom.dev/fleet/apply"
+	"transom.dev/render/platform"
 )
 
 func TestApplyCreatesNamespaceInventoryAndObjects(t *testing.T) {
@@ -128,4 +130,35 @@ metadata: {name: ` + name + `}
 spec:
   selector: {app: ` + name + `}
   ports: [{port: 80, targetPort: 80, name: http}, {port: 53, protocol: UDP, name: dns}]`
+}
+
+// TestStatusIsNotApplied: a status and an empty creationTimestamp, as tools write them, are left out of what is applied. The
+// digest is of the manifest as it is in Git, so nothing that runs is written again for it.
+func TestStatusIsNotApplied(t *testing.T) {
+	r := newRig(t, &apiOnly)
+	plain := "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web, creationTimestamp: null}\ndata: {a: b}"
+	in := r.instance("web", plain+"\nstatus: {phase: Done}")
+	require.Empty(t, r.healthy(in).Problems, "the API server refuses a ConfigMap with a status")
+	live, err := r.kube.CoreV1().ConfigMaps(r.team).Get(t.Context(), "web", metav1.GetOptions{})
+	require.NoError(t, err)
+
+	without, err := r.digest(r.instance("web", plain))
+	require.NoError(t, err)
+	with, err := r.digest(in)
+	require.NoError(t, err)
+	require.NotEqual(t, without, with)
+	require.Equal(t, with, live.Annotations["transom.dev/digest"])
+
+	r.calls.take()
+	require.Equal(t, 1, r.pass(in).Unchanged)
+	require.Empty(t, writes(r.calls.take()))
+}
+
+// digest is that of the only object of an instance, as it is in its manifests.
+func (r *rig) digest(in apply.Instance) (string, error) {
+	var object map[string]any
+	if err := yaml.Unmarshal(in.Manifests, &object); err != nil {
+		return "", err
+	}
+	return platform.Digest(object), nil
 }

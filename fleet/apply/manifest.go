@@ -116,6 +116,7 @@ func newDesired(u *unstructured.Unstructured) *desired {
 		digest:  platform.Digest(u.Object),
 		rank:    rankOf(gvk.Kind),
 	}
+	leaveToServer(u)
 	annotations := u.GetAnnotations()
 	if annotations[generateAnnotation] != "" && gvk.Group == "" && gvk.Kind == "Secret" {
 		d.keys = generatedKeys(annotations[generateKeysAnnotation])
@@ -127,6 +128,16 @@ func newDesired(u *unstructured.Unstructured) *desired {
 	annotations[digestAnnotation] = d.digest
 	u.SetAnnotations(annotations)
 	return d
+}
+
+// leaveToServer drops what manifests that a tool wrote hold and only the cluster fills. The digest is of the manifest as it
+// is in Git, so that dropping it changes nothing that runs.
+func leaveToServer(u *unstructured.Unstructured) {
+	delete(u.Object, "status")
+	metadata, _, _ := unstructured.NestedMap(u.Object, "metadata")
+	if created, there := metadata["creationTimestamp"]; there && created == nil {
+		unstructured.RemoveNestedField(u.Object, "metadata", "creationTimestamp")
+	}
 }
 
 // carries says whether an object's labels name the owner.

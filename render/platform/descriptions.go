@@ -46,6 +46,7 @@ var descriptions = map[string]string{
 	"Environment.spec.state":             "The Git repository that its rendered state is committed to.",
 	"Environment.spec.clusters":          "A Kubernetes label selector over the labels of clusters.",
 	"Environment.spec.namespace.name":    "CEL over request.team, environment and cluster; absent: the team's name.",
+	"Environment.spec.reserved":          "What cluster-scoped offerings may have in default, kube-* and transom-*: kinds by namespace.",
 	"Environment.spec.values":            "What offerings read as environment.values.",
 	"Environment.spec.components":        "Directories beside this file with Kustomize Components for every instance.",
 	"Environment.spec.promotesFrom":      "The environments that a release must be healthy in first.",

@@ -23,6 +23,13 @@ type environmentSpec struct {
 		Name       string
 		Components []string
 	}
+	Reserved []struct {
+		Namespace string `decode:"required"`
+		Kinds     []struct {
+			Group string
+			Kind  string `decode:"required"`
+		} `decode:"required"`
+	}
 	Values       map[string]any
 	Components   []string
 	PromotesFrom []string
@@ -76,6 +83,12 @@ func decodeEnvironment(d *document, name string, overlays map[string][]*file) *E
 		}
 		e.Namespace.Components = d.overlays("spec.namespace.components", name, s.Namespace.Components, overlays)
 		e.Overlays = d.overlays("spec.components", name, s.Components, overlays)
+		for i, r := range s.Reserved {
+			e.reserve(d, index("spec.reserved", i), r.Namespace)
+			for _, k := range r.Kinds {
+				e.Reserved = append(e.Reserved, ReservedKind{Namespace: r.Namespace, Group: k.Group, Kind: k.Kind})
+			}
+		}
 		e.Values = s.Values
 		e.PromotesFrom = s.PromotesFrom
 		e.gates(d, s)
@@ -89,6 +102,13 @@ func decodeEnvironment(d *document, name string, overlays map[string][]*file) *E
 	d.name(name, maxLabel)
 	e.Broken = d.broken()
 	return e
+}
+
+// reserve checks that an entry opens a namespace that is closed otherwise.
+func (e *Environment) reserve(d *document, field, namespace string) {
+	if namespace != "" && !ReservedNamespace(namespace) {
+		d.problem(field+".namespace", "value", "%q is open to cluster-scoped offerings as it is; reserved are default, kube-* and transom-*", shorten(namespace))
+	}
 }
 
 func (e *Environment) state(d *document, s environmentSpec) {

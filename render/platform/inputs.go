@@ -47,7 +47,7 @@ func (i *Instance) namespace(in Inputs) (string, []Problem) {
 		err = fmt.Errorf("must result in a string, not in %s", describeValue(value))
 	case wrongName(name, maxLabel) != "":
 		err = fmt.Errorf("results in %q, which %s", shorten(name), wrongName(name, maxLabel))
-	case reservedNamespace(name):
+	case ReservedNamespace(name):
 		err = fmt.Errorf("results in %q; %s", name, reserved)
 	default:
 		return name, nil

@@ -170,6 +170,7 @@ type Environment struct {
 	State         StateRepository
 	Clusters      labels.Selector
 	Namespace     Namespace
+	Reserved      []ReservedKind
 	Values        map[string]any
 	Overlays      []Overlay // Components for every instance
 	PromotesFrom  []string
@@ -195,6 +196,10 @@ type Namespace struct {
 	Name       *Expression // nil: the team's name
 	Components []Overlay
 }
+
+// ReservedKind is a kind of objects in a reserved namespace that an environment leaves to cluster-scoped offerings. The
+// namespace itself is the kind Namespace.
+type ReservedKind struct{ Namespace, Group, Kind string }
 
 // Overlay is a directory environments/<environment>/<name> that holds a Kustomize Component.
 type Overlay struct {

@@ -26,8 +26,9 @@ func wrongName(name string, limit int) string {
 
 const reserved = "default, kube-* and transom-* are namespaces of Kubernetes and Transom"
 
-// reservedNamespace says whether a team or namespace of this name is not for instances.
-func reservedNamespace(name string) bool {
+// ReservedNamespace says whether a namespace of this name is Kubernetes' or Transom's own: it is no team's, and no offering
+// reaches into it unless the environment says so.
+func ReservedNamespace(name string) bool {
 	return name == "default" || strings.HasPrefix(name, "kube-") || strings.HasPrefix(name, "transom-")
 }
 

@@ -34,7 +34,7 @@ func decodeRequest(d *document, key RequestKey, data []byte) *requestFile {
 func checkTeam(d *document, team string) {
 	if wrong := wrongName(team, maxLabel); wrong != "" {
 		d.add(Problem{File: d.path, Rule: "name", Message: fmt.Sprintf("the team's folder %q %s", shorten(team), wrong)})
-	} else if reservedNamespace(team) {
+	} else if ReservedNamespace(team) {
 		message := fmt.Sprintf("no team may be called %q: %s", team, reserved)
 		d.add(Problem{File: d.path, Rule: "reserved", Message: message})
 	}
