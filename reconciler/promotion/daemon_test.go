@@ -24,7 +24,7 @@ func (w *world) restart() {
 	w.booted, w.bootAt = w.clock, w.wall()
 	for _, s := range w.stages {
 		for _, on := range s.live {
-			on.meter, on.ill = promotion.Meter{}, 0
+			on.meter, on.held, on.ill = promotion.Meter{}, promotion.Meter{}, 0
 			on.meter.Restore(on.revision, on.checkpoint)
 		}
 		s.tried = nil
@@ -258,6 +258,9 @@ func (w *world) health(environment string, on *placed) (string, bool) {
 	if w.sick[on.cluster] || w.flapping[on.key.Name+"@"+on.cluster] > w.clock {
 		return promotion.Progressing, false
 	}
+	if w.superseded(on) {
+		return promotion.Progressing, false
+	}
 	age := w.clock - on.since
 	switch f := w.faultOf(environment, on); {
 	case age < startup:
@@ -270,6 +273,12 @@ func (w *world) health(environment string, on *placed) (string, bool) {
 		return promotion.Progressing, true
 	}
 	return promotion.Healthy, false
+}
+
+// superseded reports whether nothing but a pod of a revision before keeps a placement from being healthy.
+func (w *world) superseded(on *placed) bool {
+	name := on.key.Name + "@" + on.cluster
+	return on.revision != "" && w.blocked[name] > w.clock && !w.sick[on.cluster] && w.flapping[name] <= w.clock
 }
 
 func (w *world) faultOf(environment string, on *placed) fault {
@@ -312,6 +321,7 @@ func (w *world) watch(environment string, on *placed) {
 	health, _ := w.health(environment, on)
 	if w.lost[on.cluster] {
 		on.meter.Observe(on.revision, promotion.Unknown, w.clock-w.booted, grace)
+		on.held.Observe(on.revision, promotion.Unknown, w.clock-w.booted, 0)
 		return
 	}
 	if health == promotion.Healthy {
@@ -320,6 +330,11 @@ func (w *world) watch(environment string, on *placed) {
 		on.well = 0
 	}
 	on.meter.Observe(on.revision, health, w.clock-w.booted, grace)
+	holding := health
+	if health == promotion.Progressing && !w.superseded(on) {
+		holding = promotion.Unknown
+	}
+	on.held.Observe(on.revision, holding, w.clock-w.booted, 0)
 	if soaked, _ := on.meter.Read(on.revision, w.clock-w.booted, grace); soaked >= on.checkpoint+tick || soaked < on.checkpoint {
 		on.checkpoint = soaked
 	}
@@ -333,8 +348,19 @@ func (w *world) observe(environment string, k platform.RequestKey, cluster strin
 	}
 	health, stuck := w.health(environment, on)
 	soaked, ailing := on.meter.Read(on.revision, w.clock-w.booted, grace)
-	return promotion.Observation{Revision: on.revision, Health: health, Stuck: stuck, Soaked: soaked, Ailing: ailing, Object: "Deployment/" + k.Name, Message: "it is " + health}
+	_, held := on.held.Read(on.revision, w.clock-w.booted, 0)
+	said := promotion.Observation{
+		Revision: on.revision, Health: health, Stuck: stuck, Soaked: soaked, Ailing: ailing, Held: held,
+		Object: "Deployment/" + k.Name, Message: "it is " + health,
+	}
+	if w.superseded(on) {
+		said.Superseded, said.Message = true, waitsForOld
+	}
+	return said
 }
+
+// waitsForOld is what a cluster says of a placement that waits for a pod of a revision before.
+const waitsForOld = "a pod still has the revision before"
 
 // settle runs passes and time for so long, every environment at every tick.
 func (w *world) settle(d time.Duration) {

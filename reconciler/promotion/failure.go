@@ -113,10 +113,14 @@ func (p *Pass) reject(s *subject, cluster string, said Observation) {
 		if keys[c] == "" {
 			continue
 		}
-		r.Promotion.Rejected = append(r.Promotion.Rejected, platform.ReleaseFailure{
+		failure := platform.ReleaseFailure{
 			Cluster: c, RenderKey: keys[c], Release: r.Digest, Version: r.Version, Group: r.Promotion.Rollout.Group,
 			Object: said.Object, Message: fmt.Sprintf("%s: %s", cluster, said.text()), At: p.view.Now.stamp(), Approvals: admitted,
-		})
+		}
+		if slices.Contains(r.Promotion.Rollout.Moved, c) {
+			failure.State = p.view.State
+		}
+		r.Promotion.Rejected = append(r.Promotion.Rejected, failure)
 	}
 	r.Promotion.Rejected = latest(r.Promotion.Rejected)
 }

@@ -1,6 +1,7 @@
 package promotion_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -46,6 +47,69 @@ func TestRollbackThatFailsTooStops(t *testing.T) {
 	state := w.stages["prod"].commit
 	w.settle(20 * time.Minute)
 	require.Equal(t, state, w.stages["prod"].commit, "nothing flaps")
+}
+
+// A pod of a revision that failed keeps its StatefulSet from going back, for longer than any deadline. Neither the rollback
+// nor what is merged next is blamed for it.
+func TestAPodOfARevisionBeforeRejectsNothing(t *testing.T) {
+	w := settled(t, "a")
+	before := w.has("prod", "a")
+	w.faults["p2/<nil>@prod"] = hangs
+	w.bump("a")
+	w.until(t, func() bool { return w.has("prod", "a") != before })
+	state := fmt.Sprintf("prod-%d", w.stages["prod"].commit)
+	w.until(t, func() bool { return len(w.stages["prod"].releases[key("a")].Promotion.Rejected) > 0 })
+	for _, cluster := range []string{"prod-1", "prod-2"} {
+		w.blocked["a@"+cluster] = w.clock + 40*time.Minute
+	}
+	w.settle(30 * time.Minute)
+	r := w.stages["prod"].releases[key("a")]
+	require.Equal(t, before, r.Digest)
+	require.Equal(t, promotion.RollingBack, w.stages["prod"].last.Standings()[key("a")].State, "it neither ended nor failed")
+	require.Empty(t, r.Promotion.Rollout.Stopped)
+	for _, f := range r.Promotion.Rejected {
+		require.Equal(t, f.Cluster == "prod-1", f.State != "", "the record says where the failed bytes are, where there were any")
+	}
+	require.GreaterOrEqual(t, r.Promotion.Rejected[0].State, state)
+	require.NotNil(t, r.Promotion.Left)
+	require.NotEmpty(t, r.Promotion.Left.State)
+
+	w.bump("a")
+	w.settle(9 * time.Minute)
+	require.Equal(t, w.has("staging", "a"), w.has("prod", "a"), "what comes next may take its place")
+	rejected := len(w.stages["prod"].releases[key("a")].Promotion.Rejected)
+	w.settle(15 * time.Minute)
+	require.True(t, w.arrived(), w.late())
+	require.Len(t, w.stages["prod"].releases[key("a")].Promotion.Rejected, rejected, "nothing was rejected for it")
+}
+
+// What waited for a pod of a revision before has its whole deadline once that is gone, and no more.
+func TestTheDeadlineRunsOnceTheOldPodIsGone(t *testing.T) {
+	w := settled(t, "a")
+	before := w.has("prod", "a")
+	w.faults["p2/<nil>@prod"] = hangs
+	w.blocked["a@prod-1"] = w.clock + time.Hour
+	w.bump("a")
+	w.settle(30 * time.Minute)
+	require.NotEqual(t, before, w.has("prod", "a"), "it is not its failure yet")
+	delete(w.blocked, "a@prod-1")
+	w.settle(4 * time.Minute)
+	require.NotEqual(t, before, w.has("prod", "a"), "it has five minutes of its own")
+	w.settle(2 * time.Minute)
+	require.Equal(t, before, w.has("prod", "a"))
+}
+
+// What waits for a pod of a revision before for longer than the deadline protects itself no longer from what is newer.
+func TestWhatWaitsForAnOldPodGivesWay(t *testing.T) {
+	w := settled(t, "a")
+	w.blocked["a@staging-1"] = w.clock + 2*time.Hour
+	w.bump("a")
+	w.settle(10 * time.Minute)
+	first := w.has("staging", "a")
+	w.bump("a")
+	w.settle(10 * time.Minute)
+	require.NotEqual(t, first, w.has("staging", "a"))
+	require.Empty(t, w.stages["staging"].releases[key("a")].Promotion.Rejected)
 }
 
 func TestIrreversibleVersionStops(t *testing.T) {

@@ -155,11 +155,12 @@ func (p *Pass) failing(s *subject) (cluster string, said Observation, failed boo
 		switch {
 		case said.Health == Failed:
 			return cluster, said, true
-		case said.Health == Progressing && said.Ailing >= deadline:
+		case said.Health == Progressing && said.Superseded: // it is other pods' failure; what they say next brings a pass
+		case said.Health == Progressing && said.Ailing-said.Held >= deadline:
 			said.Message = strings.TrimPrefix(fmt.Sprintf("%s; not healthy within %s", said.Message, deadline), "; ")
 			return cluster, said, true
 		case said.Health == Progressing:
-			p.wake(p.view.Now.in(deadline - said.Ailing))
+			p.wake(p.view.Now.in(deadline - said.Ailing + said.Held))
 		}
 	}
 	return "", Observation{}, false

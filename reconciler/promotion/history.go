@@ -17,7 +17,7 @@ func (p *Pass) leave(from, to *platform.Release) {
 	}
 	left := from.Promotion.Left
 	if left == nil || p.view.Prospects.Older(left.Commit, from.Commit) {
-		left = &platform.ReleaseLeft{Release: from.Digest, Commit: from.Commit}
+		left = &platform.ReleaseLeft{Release: from.Digest, Commit: from.Commit, State: p.view.State}
 	}
 	to.Promotion.Left = nil
 	if p.view.Prospects.Older(to.Commit, left.Commit) {

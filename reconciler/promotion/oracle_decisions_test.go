@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 
 	"transom.dev/render/platform"
 )
@@ -80,6 +81,9 @@ func (o *oracle) failures(environment string, was, is *platform.Release) {
 	for _, f := range is.Promotion.Rejected {
 		if !same(had, f) {
 			o.rejected[at(f.Cluster, f.RenderKey)] = o.approvals
+			if strings.Contains(f.Message, waitsForOld) {
+				o.breaks("%s rejects %s of %s for a pod of a revision before", environment, f.Release, is.Key)
+			}
 		}
 	}
 }

@@ -31,7 +31,7 @@ var kinds = strings.Fields(`
 	bump bump bump bump own revert add remove narrow widen
 	good good bad withdraw
 	approve approve approve version unapprove hold hold unhold unhold pin unpin unpin override
-	flap flap flap lose regain regain restart restart jump race race race
+	flap flap flap block block lose regain regain restart restart jump race race race
 	leap choose choose bind bind unbind leave vanish vanish return return
 	put pause activate activate drain join breaks mends mends sick well well`)
 
@@ -130,6 +130,9 @@ func (w *world) happen(e event) {
 		w.run(tick * time.Duration(1+e.a%12))
 	case "flap":
 		w.flapping[k.Name+"@"+cluster] = w.clock + tick*time.Duration(1+e.b%8)
+	case "block":
+		w.note("a pod of a revision before is in the way of %s on %s", k, cluster)
+		w.blocked[k.Name+"@"+cluster] = w.clock + tick*time.Duration(1+e.b%90)
 		w.note("%s is not healthy on %s for a while", k, cluster)
 	case "lose", "regain":
 		w.lost[cluster] = e.kind == "lose"

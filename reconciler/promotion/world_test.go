@@ -34,6 +34,7 @@ type world struct {
 	away      map[string]*platform.Cluster // whose file is gone, as they were
 	sick      map[string]bool              // clusters on which nothing is healthy
 	flapping  map[string]time.Duration     // placements that are not healthy until then
+	blocked   map[string]time.Duration     // placements in whose way a pod of a revision before is until then
 	broken    map[platform.RequestKey]bool
 	putIn     map[string]int    // what an environment puts into its instances
 	wrong     map[string]bool   // requests that cannot be rendered with a version but 1.0.0
@@ -87,6 +88,7 @@ type placed struct {
 	since    time.Duration // it was applied
 
 	meter      promotion.Meter
+	held       promotion.Meter
 	checkpoint time.Duration
 
 	// What is true, whoever watches.
@@ -105,7 +107,7 @@ var began = time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
 func newWorld() *world {
 	w := &world{
 		bootAt: began, requests: map[platform.RequestKey]*request{}, faults: map[string]fault{}, stages: map[string]*stage{},
-		lost: map[string]bool{}, away: map[string]*platform.Cluster{}, sick: map[string]bool{}, flapping: map[string]time.Duration{},
+		lost: map[string]bool{}, away: map[string]*platform.Cluster{}, sick: map[string]bool{}, flapping: map[string]time.Duration{}, blocked: map[string]time.Duration{},
 		broken: map[platform.RequestKey]bool{}, putIn: map[string]int{},
 		platform: &platform.Platform{
 			Offerings:    map[string]*platform.Offering{"web": {Name: "web", Deletion: platform.DeletionDelete}},

@@ -105,7 +105,8 @@ type ReleaseRan struct {
 // the platform's history enters by itself.
 type ReleaseLeft struct {
 	Release string `json:"release"`
-	Commit  string `json:"commit"` // the platform commit that yielded it
+	Commit  string `json:"commit"`          // the platform commit that yielded it
+	State   string `json:"state,omitempty"` // the state commit that held its bytes when it was left
 }
 
 // ReleaseFailure is a render key that failed here and is not taken again by itself.
@@ -117,6 +118,7 @@ type ReleaseFailure struct {
 	Group     string    `json:"group,omitempty"`
 	Object    string    `json:"object,omitempty"`
 	Message   string    `json:"message"`
+	State     string    `json:"state,omitempty"` // the state commit that held its bytes, if the cluster had them
 	At        time.Time `json:"at"`
 	Approvals []string  `json:"approvals,omitempty"` // digests of the Approvals that admitted it: a later one readmits it once
 }
