@@ -60,6 +60,8 @@ type Cluster struct {
 	classes     storageClasses
 	namespaces  locks // per team's namespace, so that its instances do not all write it
 
+	unstartedFor time.Duration // how long a pod must have been without a container before it may be deleted
+
 	mu      sync.Mutex
 	watches map[schema.GroupVersionKind]*objectWatch
 	known   map[string]map[Owner]bool // owners that a pass was made for, by team; true while they wait for a kind
@@ -109,6 +111,8 @@ func newCluster(opt Options) *Cluster {
 		broken:  map[*stream]error{},
 		started: map[*stream]bool{},
 		classes: storageClasses{byName: map[string]storageClass{}},
+
+		unstartedFor: unstartedFor,
 	}
 	c.inventories = newInventoryWatch(c)
 	c.pods = newPodWatch(c)

@@ -12,6 +12,10 @@
 // memory, but those that it generates and forgets. At rest nothing is called: watches report through
 // Options.OnEvent, and a pass over an instance that is as it should be asks the API server for nothing.
 //
+// An object is judged by the pods of its present revision. A pod of a revision before makes nothing fail; where it keeps a
+// StatefulSet from going on, which Kubernetes leaves to a person, status names it with the command that deletes it. One that
+// never started, of a revision that failed, is deleted here: unblock.go has the conditions.
+//
 // The package never deletes what it could not read, never writes outside the instance's namespace unless the version
 // is cluster-scoped, and never writes over an object that is not the instance's own, but for one that is nobody's and
 // that its request adopts. It does not decide when to run,

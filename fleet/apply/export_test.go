@@ -21,3 +21,9 @@ func Relist(known string, list map[string]string, asOf string) string {
 	}
 	return ""
 }
+
+// Impatient has a Cluster wait for so long only before it deletes a pod that never started. It is called before any pass.
+func (c *Cluster) Impatient(wait time.Duration) { c.unstartedFor = wait }
+
+// NoteDeletion is noteDeletion.
+var NoteDeletion = noteDeletion

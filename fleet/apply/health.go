@@ -72,10 +72,11 @@ func (p *pass) assess(ctx context.Context, d *desired) (Health, string, error) {
 			return Healthy, "waits for its first consumer", nil
 		}
 	}
-	if health != Healthy {
-		message = p.why(d, message)
+	if health == Healthy {
+		return health, message, nil
 	}
-	return health, message, nil
+	message, err := p.why(ctx, d, message)
+	return health, message, err
 }
 
 // customHealth judges a custom resource: by the version's own expressions, else by what most controllers report.

@@ -129,18 +129,20 @@ func TestWhyNamesTheWorstPod(t *testing.T) {
 }
 
 // podOf makes a pod as the controllers of a workload would.
-func (r *rig) podOf(app, name string, status corev1.PodStatus) {
+func (r *rig) podOf(app, name string, status corev1.PodStatus, label ...string) {
 	r.Helper()
 	if _, err := r.kube.CoreV1().ServiceAccounts(r.team).Get(background, "default", metav1.GetOptions{}); err != nil {
 		_, err := r.kube.CoreV1().ServiceAccounts(r.team).Create(background,
 			&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "default"}}, metav1.CreateOptions{})
 		require.NoError(r, err)
 	}
+	labels := map[string]string{"app": app, "transom.dev/team": r.team, "transom.dev/request": "web"}
+	if len(label) == 2 {
+		labels[label[0]] = label[1]
+	}
 	pod, err := r.kube.CoreV1().Pods(r.team).Create(background, &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{
-			"app": app, "transom.dev/team": r.team, "transom.dev/request": "web",
-		}},
-		Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "nginx"}}},
+		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels},
+		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "nginx"}}},
 	}, metav1.CreateOptions{})
 	require.NoError(r, err)
 	pod.Status = status

@@ -2,6 +2,7 @@ package apply
 
 import (
 	"cmp"
+	"context"
 	"strconv"
 	"strings"
 	"time"
@@ -83,6 +84,14 @@ type Instance struct {
 	// External says that another agent applies the manifests, whose objects then carry their digest themselves. Only the
 	// inventory and the values of generated Secrets are written.
 	External bool
+
+	// Superseded reads the manifests that this cluster had of revisions that failed here or were taken back, if their
+	// versions may be left without a person. A pod of one of them that never started may be deleted where it keeps a
+	// StatefulSet from coming to its present revision. It is only asked where there is such a pod; nil: none is deleted.
+	Superseded func(context.Context) ([][]byte, error)
+
+	// Reversible says that the version that runs may be left without a person; else no pod is deleted.
+	Reversible bool
 
 	// ReportDrift leaves fields that others took as they are while the object itself shall not change, and names them
 	// in Result.Drift. An object that is gone is made again all the same: it cannot be told from one that never was.

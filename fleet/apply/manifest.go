@@ -65,6 +65,9 @@ type desired struct {
 	drift  string // what others changed of it, where that is only reported
 	again  bool   // look again soon
 	stuck  bool   // a pod of this revision cannot start
+
+	superseded bool      // only pods of a revision before keep it from being healthy
+	obstacle   *obstacle // the pod among them that does
 }
 
 // decode reads a state file, object by object, in the order of the file.

@@ -18,6 +18,7 @@ type outlook struct {
 	running  bool   // a Job that is not complete, which is no ailment
 	selector string // of its pods, while it is not healthy
 	class    string // the storage class of a claim that is pending
+	rolling  rolling
 }
 
 // outlookOf judges by kstatus. It adds what kstatus leaves open: a workload whose controller has not yet seen this
@@ -43,6 +44,9 @@ func outlookOf(u *unstructured.Unstructured) outlook {
 	}
 	if gk.Group == "apps" || gk.Group == "batch" {
 		o.selector = podSelector(body)
+	}
+	if gk.Group == "apps" && !o.behind {
+		o.rolling = rollingOf(gk.Kind, body)
 	}
 	phase, _, _ := unstructured.NestedString(body, "status", "phase")
 	if gk.Kind == "PersistentVolumeClaim" && phase == "Pending" {

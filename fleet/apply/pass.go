@@ -87,6 +87,9 @@ func (p *pass) run(ctx context.Context) error {
 	if err := p.judge(ctx, p.all()); err != nil {
 		return fmt.Errorf("judge: %w", err)
 	}
+	if err := p.unblock(ctx); err != nil {
+		return fmt.Errorf("make way: %w", err)
+	}
 	if err := p.retire(ctx); err != nil {
 		return fmt.Errorf("prune: %w", err)
 	}

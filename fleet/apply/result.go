@@ -34,7 +34,8 @@ const (
 	Adopted    Action = "adopted"  // configured for the first time: others had made it
 	Replaced   Action = "replaced" // deleted, and made anew in this pass or as soon as it is gone
 	Pruned     Action = "pruned"
-	Kept       Action = "kept" // let go: it left the inventory and stays in the cluster
+	Kept       Action = "kept"    // let go: it left the inventory and stays in the cluster
+	Deleted    Action = "deleted" // a pod that was in the way, which its StatefulSet makes anew
 )
 
 // Change is one object that a pass wrote or let go.
@@ -87,6 +88,10 @@ type Result struct {
 	Stuck     bool           `json:"stuck,omitempty"`   // a pod of this revision crashes again and again, or cannot start as it is
 	Problems  []Problem      `json:"problems,omitempty"`
 
+	// Superseded says that nothing but pods of a revision before keeps the instance from being healthy. That is no failure
+	// of its own revision, however long it lasts.
+	Superseded bool `json:"superseded,omitempty"`
+
 	// Drift is what others changed and Instance.ReportDrift left as it is. It makes nothing unhealthy, but health is that
 	// of what they made of it.
 	Drift []Problem `json:"drift,omitempty"`
@@ -100,6 +105,10 @@ type Result struct {
 	// Settled says that nothing is left to do until a watch reports something through OnEvent. Otherwise the caller
 	// looks again: soon at first, then with backoff, for instance because a CRD is waited for, pruning is in
 	// progress, or what refused an object can only be seen by trying again.
-	Settled bool          `json:"settled"`
-	Took    time.Duration `json:"took"`
+	Settled bool `json:"settled"`
+
+	// LookAfter is when to look again at the latest although it is settled, because time alone decides something; 0: never.
+	LookAfter time.Duration `json:"-"`
+
+	Took time.Duration `json:"took"`
 }

@@ -10,6 +10,10 @@ import (
 func (p *pass) result() Result {
 	r := Result{Problems: p.problems, Doubted: p.doubted, Settled: !p.again && !p.doubted}
 	for _, d := range p.all() {
+		if d.obstacle != nil {
+			d.status.Message += "; " + d.obstacle.advice(d.object)
+			r.LookAfter = sooner(r.LookAfter, d.obstacle.due)
+		}
 		if d.change != nil {
 			r.Changes = append(r.Changes, *d.change)
 		}
@@ -48,6 +52,7 @@ func (p *pass) sumUp(r *Result) {
 			r.Health = d.status.Health
 		}
 	}
+	r.Superseded = superseded(p.all())
 	if left := p.left(); len(left) > 0 {
 		r.Settled, r.Health = false, Progressing
 		r.say(left[0], cmp.Or(p.yielded(), "waiting for its end"))

@@ -21,6 +21,7 @@ const longestWhy = 400 // of what a pod says, in bytes
 
 // pod is what is kept of a pod: whose it is and what ails it.
 type pod struct {
+	uid    types.UID
 	labels labels.Set
 	owners []types.UID
 	made   time.Time // by the API server's clock
@@ -28,6 +29,9 @@ type pod struct {
 	why    string
 	stuck  bool // no wait by itself gets it started
 	going  bool // it is being deleted
+
+	unstarted bool      // no container of it has ever started, nor will one without a change
+	since     time.Time // when the watch first saw it unstarted, by our clock
 }
 
 // podWatch holds the pods of all instances.
@@ -37,10 +41,11 @@ type podWatch struct {
 
 	mu         sync.Mutex
 	namespaces map[string]map[string]*pod
+	revisions  map[types.UID]known // the present ones of workloads
 }
 
 func newPodWatch(c *Cluster) *podWatch {
-	w := &podWatch{cluster: c, namespaces: map[string]map[string]*pod{}}
+	w := &podWatch{cluster: c, namespaces: map[string]map[string]*pod{}, revisions: map[types.UID]known{}}
 	w.stream = newStream("pods", source{
 		list: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 			o.LabelSelector = requestLabel
@@ -54,46 +59,58 @@ func newPodWatch(c *Cluster) *podWatch {
 	return w
 }
 
-// why adds to what an object's status says what ails the worst of its pods.
-func (p *pass) why(d *desired, message string) string {
+// why adds to what an object's status says what ails the worst of its pods. A pod of another revision than the present one is
+// told as such: it makes nothing stuck.
+func (p *pass) why(ctx context.Context, d *desired, message string) (string, error) {
 	if d.live.outlook.selector == "" && !custom(d.gvk.GroupKind()) {
-		return message
+		return message, nil
 	}
 	p.begin(p.pods.stream)
-	name, worst := p.pods.worst(d)
-	if worst == nil {
-		return message
+	ailing := p.pods.ailing(d)
+	if len(ailing) == 0 {
+		return message, nil
 	}
-	d.stuck = worst.stuck && worst.current(d.live) && !d.live.outlook.behind
-	return strings.TrimPrefix(message+": pod "+name+": "+worst.why, ": ")
+	mark, err := p.mark(ctx, d, ailing)
+	if err != nil {
+		return "", err
+	}
+	name, worst := worstPod(ailing, mark, d.live)
+	d.stuck = worst.stuck && mark.current(worst, d.live) && !d.live.outlook.behind
+	if !mark.superseded(worst) {
+		return strings.TrimPrefix(message+": pod "+name+": "+worst.why, ": "), nil
+	}
+	p.note(d, name, worst)
+	return strings.TrimPrefix(message+": pod "+name+" still has the revision before: "+worst.why, ": "), nil
 }
 
-// current says whether a pod is of a workload as it was last applied, rather than of a revision before.
-func (c *pod) current(l *live) bool { return !c.going && !c.made.Before(l.applied) }
-
-// worst finds the worst of an object's pods: those that its selector selects or that it owns. One of the revision
-// that was applied last tells more than any that was there before. It is nil if none ails.
-func (w *podWatch) worst(d *desired) (string, *pod) {
+// ailing are the pods of an object that ail: those that its selector selects or that it owns.
+func (w *podWatch) ailing(d *desired) map[string]*pod {
 	selects, err := labels.Parse(d.live.outlook.selector)
 	if err != nil || selects.Empty() {
 		selects = labels.Nothing()
 	}
-	rank := func(c *pod) int {
-		if c.current(d.live) {
-			return c.ill + stuck
-		}
-		return c.ill
-	}
+	all := map[string]*pod{}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	var name string
-	var worst *pod
-	for n, candidate := range w.namespaces[d.object.Namespace] {
-		if candidate.ill == 0 || !selects.Matches(candidate.labels) && !slices.Contains(candidate.owners, d.live.uid) {
-			continue
+	for name, p := range w.namespaces[d.object.Namespace] {
+		if p.ill > 0 && (selects.Matches(p.labels) || slices.Contains(p.owners, d.live.uid)) {
+			all[name] = p
 		}
-		if worst == nil || rank(candidate) > rank(worst) || rank(candidate) == rank(worst) && n < name {
-			name, worst = n, candidate
+	}
+	return all
+}
+
+// worstPod is the pod that ails most. One of the revision that was applied last tells more than any that was there before.
+func worstPod(ailing map[string]*pod, present mark, of *live) (name string, worst *pod) {
+	rank := func(p *pod) int {
+		if present.current(p, of) {
+			return p.ill + stuck
+		}
+		return p.ill
+	}
+	for n, p := range ailing {
+		if worst == nil || rank(p) > rank(worst) || rank(p) == rank(worst) && n < name {
+			name, worst = n, p
 		}
 	}
 	return name, worst
@@ -101,7 +118,10 @@ func (w *podWatch) worst(d *desired) (string, *pod) {
 
 func (w *podWatch) reduce(object any) any {
 	full := object.(*v1.Pod)
-	p := &pod{labels: full.Labels, made: full.CreationTimestamp.Time, going: full.DeletionTimestamp != nil}
+	p := &pod{
+		uid: full.UID, labels: full.Labels, made: full.CreationTimestamp.Time, going: full.DeletionTimestamp != nil,
+		unstarted: neverStarts(full), since: time.Now(),
+	}
 	for _, o := range full.OwnerReferences {
 		p.owners = append(p.owners, o.UID)
 	}
@@ -110,15 +130,24 @@ func (w *podWatch) reduce(object any) any {
 }
 
 func (w *podWatch) put(k key, value any) {
-	p := value.(*pod)
+	w.mu.Lock()
+	old := w.namespaces[k.namespace][k.name]
+	w.mu.Unlock()
+	w.keep(k, value.(*pod), old)
+}
+
+// keep stores a pod as it is now, given how it was seen last.
+func (w *podWatch) keep(k key, p, old *pod) {
+	if old != nil && old.uid == p.uid && old.unstarted {
+		p.since = old.since
+	}
 	w.mu.Lock()
 	if w.namespaces[k.namespace] == nil {
 		w.namespaces[k.namespace] = map[string]*pod{}
 	}
-	old := w.namespaces[k.namespace][k.name]
 	w.namespaces[k.namespace][k.name] = p
 	w.mu.Unlock()
-	if before := cmp.Or(old, &pod{}); p.why != before.why || p.going != before.going {
+	if before := cmp.Or(old, &pod{}); p.why != before.why || p.going != before.going || p.unstarted != before.unstarted {
 		w.tell(p)
 	}
 }
@@ -135,10 +164,11 @@ func (w *podWatch) remove(k key, _ string) {
 
 func (w *podWatch) replace(all map[key]any, _ string) {
 	w.mu.Lock()
+	before := w.namespaces
 	w.namespaces = map[string]map[string]*pod{}
 	w.mu.Unlock()
 	for k, value := range all {
-		w.put(k, value)
+		w.keep(k, value.(*pod), before[k.namespace][k.name])
 	}
 }
 

@@ -1,0 +1,226 @@
+package apply
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// Labels of pods that name the revision of their workload.
+const (
+	controllerRevisionLabel = "controller-revision-hash" // of StatefulSets and DaemonSets
+	podTemplateLabel        = "pod-template-hash"        // of Deployments, by way of their ReplicaSets
+
+	deploymentRevisionAnnotation = "deployment.kubernetes.io/revision" // of a ReplicaSet: higher is later
+)
+
+var (
+	replicaSets         = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "replicasets"}
+	controllerRevisions = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "controllerrevisions"}
+)
+
+// rolling is what a workload that is not healthy says about how its pods come to its present revision.
+type rolling struct {
+	revision   string // the label of pods of a StatefulSet's present revision; empty: not known
+	ordered    bool   // a StatefulSet's pod waits until the ones before it are ready
+	everywhere bool   // a StatefulSet replaces all of its pods by itself
+	lacking    bool   // some of its pods do not exist
+}
+
+func rollingOf(kind string, body map[string]any) rolling {
+	number := func(absent int64, path ...string) int64 {
+		if n, ok, _ := unstructured.NestedInt64(body, path...); ok {
+			return n
+		}
+		return absent
+	}
+	switch kind {
+	case "StatefulSet":
+		revision, _, _ := unstructured.NestedString(body, "status", "updateRevision")
+		policy, _, _ := unstructured.NestedString(body, "spec", "podManagementPolicy")
+		strategy, _, _ := unstructured.NestedString(body, "spec", "updateStrategy", "type")
+		return rolling{
+			revision: revision, ordered: policy == "OrderedReady",
+			everywhere: strategy == "RollingUpdate" && number(0, "spec", "updateStrategy", "rollingUpdate", "partition") == 0,
+			lacking:    number(0, "status", "replicas") < number(1, "spec", "replicas"),
+		}
+	case "DaemonSet":
+		return rolling{lacking: number(0, "status", "currentNumberScheduled") < number(0, "status", "desiredNumberScheduled")}
+	}
+	return rolling{}
+}
+
+// mark is the label that pods of a workload's present revision carry. The zero mark is not known: then the time at which a
+// pod was made tells.
+type mark struct{ label, value string }
+
+// on says whether a pod has the revision, and whether that can be told.
+func (m mark) on(p *pod) (has, known bool) {
+	value := p.labels[m.label]
+	return value == m.value, m.value != "" && value != ""
+}
+
+// current says whether a pod is of a workload as it was last applied, rather than of a revision before.
+func (m mark) current(p *pod, of *live) bool {
+	has, known := m.on(p)
+	if !known {
+		has = !p.made.Before(of.applied)
+	}
+	return has && !p.going
+}
+
+// superseded says whether a pod is certainly not of the present revision.
+func (m mark) superseded(p *pod) bool {
+	has, known := m.on(p)
+	return known && !has
+}
+
+// mark finds out what the pods of a workload's present revision are labelled with, where that matters to its ailing pods.
+func (p *pass) mark(ctx context.Context, d *desired, ailing map[string]*pod) (mark, error) {
+	if d.object.Group != "apps" || d.live.outlook.behind {
+		return mark{}, nil
+	}
+	label, newest := controllerRevisionLabel, p.newestControllerRevision
+	switch d.object.Kind {
+	case "StatefulSet":
+		return mark{label, d.live.outlook.rolling.revision}, nil
+	case "DaemonSet":
+	case "Deployment":
+		label, newest = podTemplateLabel, p.newestReplicaSet
+		stops := false
+		for _, one := range ailing {
+			stops = stops || one.stuck
+		}
+		if !stops {
+			return mark{}, nil // what is only on its way blames nobody
+		}
+	default:
+		return mark{}, nil
+	}
+	if value := p.pods.revisionOf(d.live); value != "" {
+		return mark{label, value}, nil
+	}
+	var value string
+	err := p.ask(ctx, func(ctx context.Context) (err error) {
+		value, err = newest(ctx, d)
+		return err
+	})
+	switch {
+	case err != nil && answered(err):
+		return mark{}, nil
+	case err != nil:
+		return mark{}, fmt.Errorf("read the revisions of %s: %w", d.object, err)
+	}
+	p.pods.learn(d.live, value)
+	return mark{label, value}, nil
+}
+
+// newestReplicaSet is the hash of the ReplicaSet that a Deployment has its pods in now; empty if there is none.
+func (p *pass) newestReplicaSet(ctx context.Context, d *desired) (hash string, err error) {
+	all, err := p.metadata.Resource(replicaSets).Namespace(d.object.Namespace).List(ctx,
+		metav1.ListOptions{LabelSelector: d.live.outlook.selector})
+	if err != nil {
+		return "", err
+	}
+	newest := int64(-1)
+	for i := range all.Items {
+		set := &all.Items[i]
+		n, err := strconv.ParseInt(set.Annotations[deploymentRevisionAnnotation], 10, 64)
+		if err == nil && n > newest && d.live.controls(set) {
+			newest, hash = n, set.Labels[podTemplateLabel]
+		}
+	}
+	return hash, nil
+}
+
+// newestControllerRevision is the hash of a DaemonSet's present revision; empty if there is none.
+func (p *pass) newestControllerRevision(ctx context.Context, d *desired) (hash string, err error) {
+	all, err := p.dynamic.Resource(controllerRevisions).Namespace(d.object.Namespace).List(ctx,
+		metav1.ListOptions{LabelSelector: d.live.outlook.selector})
+	if err != nil {
+		return "", err
+	}
+	newest := int64(-1)
+	for i := range all.Items {
+		u := &all.Items[i]
+		n, ok, _ := unstructured.NestedInt64(u.Object, "revision")
+		if ok && n > newest && d.live.controls(u) {
+			newest, hash = n, u.GetLabels()[controllerRevisionLabel]
+		}
+	}
+	return hash, nil
+}
+
+// controls says whether a live object is the controller of another.
+func (l *live) controls(m metav1.Object) bool {
+	owner := metav1.GetControllerOfNoCopy(m)
+	return owner != nil && owner.UID == l.uid
+}
+
+// known is the present revision of a workload at a generation.
+type known struct {
+	generation int64
+	value      string
+}
+
+const manyRevisions = 10_000 // of which none was forgotten although its workload may be gone
+
+// revisionOf is what was learned of a workload's present revision; empty: nothing.
+func (w *podWatch) revisionOf(l *live) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if k := w.revisions[l.uid]; k.generation == l.generation {
+		return k.value
+	}
+	return ""
+}
+
+func (w *podWatch) learn(l *live, value string) {
+	if value == "" {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.revisions) >= manyRevisions {
+		clear(w.revisions)
+	}
+	w.revisions[l.uid] = known{l.generation, value}
+}
+
+// note records that the worst of a workload's pods is one of a revision before. Only where such a pod can keep the workload
+// from going on it is to blame: a Deployment brings its new pods beside it.
+func (p *pass) note(d *desired, name string, worst *pod) {
+	rolling := d.live.outlook.rolling
+	if d.object.Group != "apps" || !slices.Contains(worst.owners, d.live.uid) {
+		return
+	}
+	switch d.object.Kind {
+	case "DaemonSet":
+		d.superseded = !rolling.lacking
+	case "StatefulSet":
+		d.superseded = !rolling.lacking || rolling.ordered
+		if !worst.going {
+			d.obstacle = &obstacle{name: name, pod: worst}
+		}
+	}
+}
+
+// superseded says whether nothing but pods of revisions before keeps objects from being healthy.
+func superseded(all []*desired) bool {
+	found := false
+	for _, d := range all {
+		if d.held || d.status.Health == Healthy {
+			continue
+		}
+		if !d.superseded {
+			return false
+		}
+		found = true
+	}
+	return found
+}

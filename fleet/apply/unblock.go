@@ -1,0 +1,327 @@
+package apply
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	v1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+const (
+	unstartedFor     = time.Minute // how long a pod must have been without a container before it may be deleted
+	deletionsPerHour = 3           // of pods of one StatefulSet
+
+	deletedPodsAnnotation = "transom.dev/deleted-pods" // on inventories: when pods were deleted, by StatefulSet
+)
+
+// obstacle is a pod of a revision before that keeps its StatefulSet from coming to the present one: the controller waits
+// for it to be ready before it replaces it, and it will not be. A person has to delete it, but for a pod that lost nothing
+// because nothing of it ever ran, and whose revision is known to be bad.
+type obstacle struct {
+	name string
+	pod  *pod
+	fate string        // what becomes of it; empty: a person has to delete it
+	why  string        // that is so
+	due  time.Duration // when to look again; 0: at the next event
+}
+
+// advice is what status says of an obstacle.
+func (o *obstacle) advice(of Object) string {
+	if o.fate != "" {
+		return o.fate
+	}
+	text := fmt.Sprintf("unless it gets ready, delete it: kubectl delete pod --namespace %s %s", of.Namespace, o.name)
+	if o.why != "" {
+		text += " (Transom leaves it, because " + o.why + ")"
+	}
+	return text
+}
+
+// unblock deletes pods of superseded revisions that nothing else would ever replace, where nothing can be lost by it.
+func (p *pass) unblock(ctx context.Context) error {
+	if p.stopped() {
+		return nil
+	}
+	for _, d := range p.objects {
+		if d.obstacle == nil {
+			continue
+		}
+		err := unblocking{p, d, d.obstacle}.do(ctx)
+		if err != nil && !answered(err) {
+			return fmt.Errorf("pod %s of %s: %w", d.obstacle.name, d.object, err)
+		}
+		if err != nil {
+			d.obstacle.fate, d.obstacle.why = "", err.Error()
+		}
+	}
+	return nil
+}
+
+// unblocking is the decision about one obstacle.
+type unblocking struct {
+	*pass
+	d *desired
+	o *obstacle
+}
+
+// do holds an obstacle against one condition after the other, the cheap ones first, and deletes it if all hold.
+func (u unblocking) do(ctx context.Context) error {
+	if u.o.why = u.forbidden(); u.o.why != "" {
+		return nil
+	}
+	failed, err := u.failedHere(ctx)
+	if err != nil || !failed {
+		u.o.why = cmp.Or(u.o.why, "its revision is not known to have failed here or to have been taken back")
+		return err
+	}
+	now := time.Now()
+	if wait := u.unstartedFor - min(now.Sub(u.o.pod.made), now.Sub(u.o.pod.since)); wait > 0 {
+		u.o.due = wait
+		u.o.fate = fmt.Sprintf("it is deleted when none of its containers has started for %s", u.unstartedFor)
+		return nil
+	}
+	version, same, err := u.unchanged(ctx)
+	if err != nil {
+		return err
+	}
+	if !same {
+		u.again, u.o.fate = true, "it is looked at again, because it changed meanwhile"
+		return nil
+	}
+	booked, err := u.book(ctx, now)
+	if err != nil || !booked {
+		return err
+	}
+	return u.remove(ctx, version)
+}
+
+// forbidden says why a pod is not deleted whatever became of its revision; empty if it may be.
+func (u unblocking) forbidden() string {
+	rolling := u.d.live.outlook.rolling
+	switch {
+	case u.in.ReportDrift:
+		return "this environment only reports drift"
+	case !u.in.Reversible:
+		return "the version that runs is not known to be reversible"
+	case !rolling.everywhere:
+		return "the StatefulSet does not replace all of its pods by itself"
+	case !rolling.ordered:
+		return "the StatefulSet does not start its pods in order"
+	case !u.o.pod.unstarted:
+		return "a container of it has started, or may start yet"
+	case u.pods.leaving(u.d):
+		return "another pod of the StatefulSet is being deleted"
+	}
+	return ""
+}
+
+// failedHere says whether the pod's revision comes from a manifest that failed here or was taken back. The controller copies
+// the annotations of a StatefulSet to the ControllerRevision that it makes of it: so the digest there names the manifest.
+func (u unblocking) failedHere(ctx context.Context) (bool, error) {
+	if u.in.Superseded == nil {
+		return false, nil
+	}
+	all, err := u.in.Superseded(ctx)
+	if err != nil {
+		u.o.why = err.Error()
+		return false, nil //nolint:nilerr // it is told in status: the pod stays
+	}
+	bad := map[string]bool{}
+	for _, manifests := range all {
+		objects, err := decode(manifests)
+		if err != nil {
+			continue // it was never applied
+		}
+		for _, before := range objects {
+			if before.object == u.d.object && before.digest != u.d.digest {
+				bad[before.digest] = true
+			}
+		}
+	}
+	if len(bad) == 0 {
+		return false, nil
+	}
+	var revision *unstructured.Unstructured
+	err = u.ask(ctx, func(ctx context.Context) (err error) {
+		revision, err = u.dynamic.Resource(controllerRevisions).Namespace(u.d.object.Namespace).Get(ctx,
+			u.o.pod.labels[controllerRevisionLabel], metav1.GetOptions{})
+		return err
+	})
+	if err != nil {
+		return false, err
+	}
+	return u.d.live.controls(revision) && bad[revision.GetAnnotations()[digestAnnotation]], nil
+}
+
+// unchanged reads the StatefulSet and the pod anew, and says at which resourceVersion the pod still is what it was seen to be.
+func (u unblocking) unchanged(ctx context.Context) (version string, same bool, err error) {
+	err = u.ask(ctx, func(ctx context.Context) error {
+		set, err := u.dynamic.Resource(u.d.kind.resource).Namespace(u.d.object.Namespace).Get(ctx, u.d.object.Name, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		l := reduceWhole(set)
+		if l.uid != u.d.live.uid || l.deleting || l.digest != u.d.digest || l.outlook.rolling != u.d.live.outlook.rolling {
+			return nil
+		}
+		now, err := u.core.Pods(u.d.object.Namespace).Get(ctx, u.o.name, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		revision := now.Labels[controllerRevisionLabel]
+		version = now.ResourceVersion
+		same = now.UID == u.o.pod.uid && l.controls(now) && neverStarts(now) &&
+			revision == u.o.pod.labels[controllerRevisionLabel] && revision != l.outlook.rolling.revision
+		return nil
+	})
+	if apierrors.IsNotFound(err) {
+		return "", false, nil
+	}
+	return version, same, err
+}
+
+// book has the inventory remember a deletion before it happens, so that the limit holds over restarts, and name the state
+// that it happens for. It says whether the pod may be deleted.
+func (u unblocking) book(ctx context.Context, now time.Time) (booked bool, err error) {
+	err = u.ask(ctx, func(ctx context.Context) error {
+		all := u.core.ConfigMaps(systemNamespace)
+		m, err := all.Get(ctx, inventoryName(u.in.Owner), metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		if named := readState(m.Annotations[stateAnnotation]); named.outranks(u.in.State) {
+			u.o.why = "it is left to whoever works on state commit " + named.Commit
+			return nil
+		}
+		noted, ok := noteDeletion(m.Annotations[deletedPodsAnnotation], u.d.object, now)
+		if !ok {
+			u.o.why = fmt.Sprintf("%d pods of the StatefulSet were deleted within the hour, and that did not help", deletionsPerHour)
+			u.o.due = 10 * time.Minute
+			return nil
+		}
+		metav1.SetMetaDataAnnotation(&m.ObjectMeta, deletedPodsAnnotation, noted)
+		sign(m, u.in.State)
+		m, err = all.Update(ctx, m, metav1.UpdateOptions{FieldManager: manager})
+		if err == nil {
+			u.inventories.answered(m)
+			booked = true
+		}
+		return err
+	})
+	if apierrors.IsConflict(err) {
+		u.again, u.o.fate = true, "it is looked at again, because its inventory changed meanwhile"
+		return false, nil
+	}
+	return booked, err
+}
+
+// noteDeletion adds a deletion to those that an annotation lists, without those of more than an hour ago. It is false if
+// there were too many, or if it cannot be read how many there were.
+func noteDeletion(text string, of Object, now time.Time) (noted string, ok bool) {
+	all := map[string][]time.Time{}
+	if text != "" && json.Unmarshal([]byte(text), &all) != nil {
+		return "", false
+	}
+	for set, times := range all {
+		times = slices.DeleteFunc(times, func(at time.Time) bool { return now.Sub(at) > time.Hour })
+		if all[set] = times; len(times) == 0 {
+			delete(all, set)
+		}
+	}
+	set := of.Namespace + "/" + of.Name
+	if len(all[set]) >= deletionsPerHour {
+		return "", false
+	}
+	all[set] = append(all[set], now.UTC().Truncate(time.Second))
+	raw, err := json.Marshal(all)
+	return string(raw), err == nil
+}
+
+// remove deletes the pod as it was read.
+func (u unblocking) remove(ctx context.Context, version string) error {
+	err := u.ask(ctx, func(ctx context.Context) error {
+		return u.core.Pods(u.d.object.Namespace).Delete(ctx, u.o.name, metav1.DeleteOptions{
+			Preconditions: &metav1.Preconditions{UID: &u.o.pod.uid, ResourceVersion: &version},
+		})
+	})
+	switch {
+	case apierrors.IsNotFound(err), apierrors.IsConflict(err):
+		u.again, u.o.fate = true, "it is looked at again, because it changed meanwhile"
+		return nil
+	case err != nil:
+		return err
+	}
+	u.pods.left(key{u.d.object.Namespace, u.o.name}, u.o.pod)
+	u.o.fate = "it was deleted, because none of its containers ever started and its revision failed here or was taken back"
+	u.gone = append(u.gone, Change{
+		Object: Object{Kind: "Pod", Namespace: u.d.object.Namespace, Name: u.o.name}, Action: Deleted,
+		Reason: fmt.Sprintf("%s cannot come to its present revision before: %s", u.d.object, u.o.pod.why),
+	})
+	return nil
+}
+
+// leaving says whether a pod of a StatefulSet is being deleted.
+func (w *podWatch) leaving(d *desired) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, p := range w.namespaces[d.object.Namespace] {
+		if p.going && slices.Contains(p.owners, d.live.uid) {
+			return true
+		}
+	}
+	return false
+}
+
+// left notes that a pod was deleted, before the watch says so.
+func (w *podWatch) left(k key, was *pod) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.namespaces[k.namespace][k.name] == was {
+		going := *was
+		going.going = true
+		w.namespaces[k.namespace][k.name] = &going
+	}
+}
+
+// startless are the reasons for which a container waits before it was ever made: its image, or its configuration.
+var startless = map[string]bool{
+	"ErrImagePull": true, "ImagePullBackOff": true, "InvalidImageName": true, "ErrImageNeverPull": true,
+	"ImageInspectError": true, "RegistryUnavailable": true, "SignatureValidationFailed": true,
+	"CreateContainerConfigError": true,
+}
+
+// neverStarts says whether no container of a pod has ever started, and none will while its image, its configuration or the
+// nodes are as they are.
+func neverStarts(p *v1.Pod) bool {
+	if p.Status.Phase != v1.PodPending || p.DeletionTimestamp != nil {
+		return false
+	}
+	waits := false
+	for _, c := range slices.Concat(p.Status.InitContainerStatuses, p.Status.ContainerStatuses, p.Status.EphemeralContainerStatuses) {
+		if c.State.Running != nil || c.State.Terminated != nil || c.LastTerminationState != (v1.ContainerState{}) ||
+			c.RestartCount > 0 || c.Ready || c.Started != nil && *c.Started {
+			return false
+		}
+		waits = waits || c.State.Waiting != nil && startless[c.State.Waiting.Reason]
+	}
+	for _, c := range p.Status.Conditions {
+		nowhere := c.Type == v1.PodScheduled && c.Status == v1.ConditionFalse && c.Reason == v1.PodReasonUnschedulable
+		waits = waits || nowhere && p.Spec.NodeName == ""
+	}
+	return waits
+}
+
+// sooner is the shorter of two waits; 0 is none.
+func sooner(a, b time.Duration) time.Duration {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
+}
