@@ -240,6 +240,9 @@ func (a *agent) work(ctx context.Context, o apply.Owner) {
 	} else {
 		a.queue.Forget(o)
 	}
+	if result != nil && result.LookAfter > 0 {
+		a.queue.AddAfter(o, result.LookAfter)
+	}
 }
 
 // pass brings one instance closer to what it shall be.

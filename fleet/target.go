@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -35,6 +36,12 @@ type Target struct {
 
 	External    bool // another agent applies the state: its objects are looked at, and not written
 	ReportDrift bool // what others change of an unchanged revision is only reported: Result.Drift
+
+	// Past reads an earlier commit of the state, to know a pod of a revision that failed; nil: none can be read.
+	Past func(ctx context.Context, commit string) (Snapshot, error)
+
+	// Reversible says whether a version may be left without a person; nil: none may.
+	Reversible func(offering, version string) bool
 }
 
 // Cluster is one of an environment's clusters with the settings that applying obeys.
@@ -56,6 +63,8 @@ type assignment struct {
 	files       *listing // of clusters/<cluster>
 	releases    *releases
 	awaited     map[apply.Owner]bool
+	past        func(ctx context.Context, commit string) (Snapshot, error)
+	reversible  func(offering, version string) bool
 }
 
 // contents is what a target's snapshot has, for the next target to start from.
@@ -84,7 +93,7 @@ func (t Target) read(before *contents) (map[string]*assignment, *contents, error
 			environment: t.Environment, snapshot: t.Snapshot,
 			state: apply.State{Sequence: t.Sequence, Commit: t.Commit}, fetched: t.Fetched,
 			cluster: c, external: t.External, reportDrift: t.ReportDrift, files: now.clusters[c.Name], releases: now.releases,
-			awaited: t.Awaited[c.Name],
+			awaited: t.Awaited[c.Name], past: t.Past, reversible: t.Reversible,
 		}
 	}
 	return assigned, now, nil
@@ -167,6 +176,7 @@ func (a *assignment) instance(o apply.Owner) (apply.Instance, error) {
 		Owner: o, State: a.state, Fetched: a.fetched, Namespace: release.Clusters[a.cluster.Name].Namespace, Scope: release.Scope,
 		Health: release.Health, Ignore: release.Ignore, Deletion: release.Deletion, Adopt: release.Adopt,
 		External: a.external, ReportDrift: a.reportDrift,
+		Superseded: a.superseded(o, release), Reversible: a.leaves(release.Offering, release.Version),
 	}
 	if !a.places(o) {
 		in.Absent, in.Recorded = true, release.Absent

@@ -30,6 +30,26 @@ func (r *Reconciler) deploy(ctx context.Context, p *platform.Platform, l *lane, 
 	return r.Fleet.Deploy(fleet.Target{
 		Environment: e.Name, Commit: h.ours.Commit, Sequence: int64(sequence), Fetched: h.fetched, Snapshot: h.ours,
 		Clusters: clusters, Awaited: awaited(p, e, h), External: e.External, ReportDrift: e.Drift == "report",
+		Past: past(l.repo), Reversible: func(offering, version string) bool { return reversible(p, offering, version) },
+	})
+}
+
+// past reads earlier commits of a state repository for the fleet.
+func past(repo StateRepo) func(context.Context, string) (fleet.Snapshot, error) {
+	return func(ctx context.Context, commit string) (fleet.Snapshot, error) {
+		snapshot, err := repo.At(ctx, commit)
+		if err != nil {
+			return nil, err
+		}
+		return snapshot, nil
+	}
+}
+
+// reversible says whether a version may be left without a person. Of one that the head does not have that is not known.
+func reversible(p *platform.Platform, offering, version string) bool {
+	o := p.Offerings[offering]
+	return o != nil && slices.ContainsFunc(o.Versions, func(v *platform.Version) bool {
+		return v.Number.String() == version && v.Reversible
 	})
 }
 

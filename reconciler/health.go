@@ -39,7 +39,8 @@ type place struct {
 type seen struct {
 	promotion.Observation
 	meter promotion.Meter
-	saved time.Duration // what its cluster was last asked to remember
+	held  promotion.Meter // of ill health that is only that of pods of a revision before
+	saved time.Duration   // what its cluster was last asked to remember
 }
 
 // patience is how soak is measured in an environment: how long ill health is forgiven, and how much soak somebody may
@@ -88,10 +89,12 @@ func (l *ledger) placed(r fleet.Result) bool {
 		s.meter.Restore(c.Revision, c.Soaked)
 		s.saved = max(s.saved, c.Soaked)
 	}
-	changed := s.Revision != next.Revision || s.Health != next.Health || s.Stuck != next.Stuck || s.Message != next.Message
+	changed := s.Revision != next.Revision || s.Health != next.Health || s.Stuck != next.Stuck ||
+		s.Superseded != next.Superseded || s.Message != next.Message
 	left := s.Health == promotion.Healthy && next.Health != promotion.Healthy
 	s.Observation = next
 	s.meter.Observe(metered(next), next.Health, l.steady(), l.patience[at.environment].grace)
+	s.held.Observe(metered(next), holding(next), l.steady(), 0)
 	l.save(at, s, left)
 	if changed {
 		l.news[at.environment]++
@@ -107,12 +110,12 @@ func observation(r fleet.Result, last promotion.Observation) promotion.Observati
 		return last
 	}
 	o := promotion.Observation{
-		Revision: r.Revision, Health: string(r.Health), Stuck: r.Stuck,
+		Revision: r.Revision, Health: string(r.Health), Stuck: r.Stuck, Superseded: r.Superseded,
 		Object: r.Object, Message: strings.TrimPrefix(r.Message, r.Object+": "),
 	}
 	switch {
 	case len(r.Problems) > 0:
-		o.Health, o.Object = promotion.Progressing, ""
+		o.Health, o.Object, o.Superseded = promotion.Progressing, "", false
 		if problem := r.Problems[0]; problem.Object != (apply.Object{}) {
 			o.Object = problem.Object.String()
 		}
@@ -125,6 +128,14 @@ func observation(r fleet.Result, last promotion.Observation) promotion.Observati
 		o.Health, o.Message = promotion.Progressing, cmp.Or(r.Message, "being removed")
 	}
 	return o
+}
+
+// holding is how the meter of held time takes an observation: it counts while only pods of a revision before are ill.
+func holding(o promotion.Observation) string {
+	if o.Health == promotion.Progressing && !o.Superseded {
+		return promotion.Unknown
+	}
+	return o.Health
 }
 
 // metered is what the soak of a placement is counted of: its revision, or that nothing is there.
@@ -157,6 +168,7 @@ func (l *ledger) away(cluster, why string) map[string]bool {
 		left := s.Health == promotion.Healthy
 		s.Health, s.Message = promotion.Unknown, why
 		s.meter.Observe(metered(s.Observation), promotion.Unknown, l.steady(), l.patience[at.environment].grace)
+		s.held.Observe(metered(s.Observation), promotion.Unknown, l.steady(), 0)
 		l.save(at, s, left)
 		concerned[at.environment] = true
 	}
@@ -177,6 +189,7 @@ func (l *ledger) observe(environment string, k platform.RequestKey, cluster stri
 	}
 	o := s.Observation
 	o.Soaked, o.Ailing = s.meter.Read(metered(s.Observation), now, l.patience[environment].grace)
+	_, o.Held = s.held.Read(metered(s.Observation), now, 0)
 	l.save(at, s, false)
 	return o
 }

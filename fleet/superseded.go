@@ -1,0 +1,93 @@
+package fleet
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+
+	"transom.dev/fleet/apply"
+	"transom.dev/render/platform"
+)
+
+// traces is the part of a promotion by which the manifests of revisions that failed or were taken back are found again.
+func traces(p platform.Promotion) (kept platform.Promotion) {
+	for _, f := range p.Rejected {
+		if f.State != "" {
+			kept.Rejected = append(kept.Rejected, platform.ReleaseFailure{Cluster: f.Cluster, RenderKey: f.RenderKey, State: f.State})
+		}
+	}
+	if p.Left != nil && p.Left.State != "" {
+		kept.Left = p.Left
+	}
+	return kept
+}
+
+// leaves says whether a version may be left without a person.
+func (a *assignment) leaves(offering, version string) bool {
+	return a.reversible != nil && a.reversible(offering, version)
+}
+
+// superseded returns what reads the manifests that the cluster had of an instance's revisions that failed there or were taken
+// back, as far as their versions may be left without a person; nil: the record knows of none.
+func (a *assignment) superseded(o apply.Owner, r *platform.Release) func(context.Context) ([][]byte, error) {
+	var wanted []supersededRevision
+	for _, f := range r.Promotion.Rejected {
+		if f.Cluster == a.cluster.Name {
+			wanted = append(wanted, supersededRevision{state: f.State, renderKey: f.RenderKey})
+		}
+	}
+	if left := r.Promotion.Left; left != nil {
+		wanted = append(wanted, supersededRevision{state: left.State, release: left.Release})
+	}
+	if a.past == nil || len(wanted) == 0 {
+		return nil
+	}
+	return func(ctx context.Context) ([][]byte, error) {
+		var all [][]byte
+		for _, w := range wanted {
+			manifests, err := a.readSuperseded(ctx, o, w)
+			if err != nil {
+				return nil, fmt.Errorf("read what %s had at state commit %s: %w", o, w.state, err)
+			}
+			if manifests != nil {
+				all = append(all, manifests)
+			}
+		}
+		return all, nil
+	}
+}
+
+// supersededRevision names a revision by a state commit that held it and by its render key or its release.
+type supersededRevision struct{ state, renderKey, release string }
+
+// readSuperseded returns the manifests of a revision; nil if the commit does not hold it, or its version may not be left.
+func (a *assignment) readSuperseded(ctx context.Context, o apply.Owner, w supersededRevision) ([]byte, error) {
+	past, err := a.past(ctx, w.state)
+	if err != nil {
+		return nil, err
+	}
+	data, err := past.ReadFile(releaseFile(o))
+	if err != nil {
+		return nil, err
+	}
+	then, err := platform.DecodeRelease(data)
+	if err != nil {
+		return nil, fmt.Errorf("decode %s: %w", releaseFile(o), err)
+	}
+	placed := then.Clusters[a.cluster.Name]
+	if placed.Revision == "" || w.renderKey != "" && placed.RenderKey != w.renderKey ||
+		w.release != "" && cmp.Or(placed.Release, then.Digest) != w.release ||
+		!a.leaves(then.Offering, cmp.Or(placed.Version, then.Version)) {
+		return nil, nil
+	}
+	manifests, err := past.ReadFile(a.manifests(o))
+	if err != nil {
+		return nil, err
+	}
+	if sum := sha256.Sum256(manifests); "sha256:"+hex.EncodeToString(sum[:]) != placed.Revision {
+		return nil, nil
+	}
+	return manifests, nil
+}
