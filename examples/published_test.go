@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -59,12 +60,22 @@ func TestPublishedBaseIsAnOfferingUnmodified(t *testing.T) {
 		files[name] = &fstest.MapFile{Data: []byte(content)}
 	}
 
-	p, err := platform.Load(files)
-	require.NoError(t, err)
-	require.Empty(t, p.Problems)
 	var r render.Renderer
-	state, err := r.Render(p, "dev", &render.Base{})
-	require.NoError(t, err)
+	rendered := func() *render.State {
+		p, err := platform.Load(files)
+		require.NoError(t, err)
+		require.Empty(t, p.Problems)
+		state, err := r.Render(p, "dev", &render.Base{})
+		require.NoError(t, err)
+		return state
+	}
+	state := rendered()
+	require.Len(t, state.Problems, 1, "kube-system is closed until the environment opens it")
+	_, line, found := strings.Cut(state.Problems[0].Message, "add to spec.reserved of environments/dev.yaml: ")
+	require.True(t, found, state.Problems[0])
+	environment := strings.Replace(string(files["environments/dev.yaml"].Data), "spec: {", "spec: {reserved: ["+strings.TrimPrefix(line, "- ")+"], ", 1)
+	files["environments/dev.yaml"] = &fstest.MapFile{Data: []byte(environment)}
+	state = rendered()
 	require.Empty(t, state.Problems)
 
 	manifests := string(state.Changes["clusters/dev/demo/metrics.yaml"])
