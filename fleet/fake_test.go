@@ -77,6 +77,17 @@ func (s *session) Apply(ctx context.Context, in apply.Instance) (apply.Result, e
 	return s.pass(ctx, in, false)
 }
 
+// Look says how the instance is that is as it shall be.
+func (s *session) Look(ctx context.Context, in apply.Instance) (apply.Result, error) {
+	s.mu.Lock()
+	due := s.on != nil || in.Absent || s.held[in.Owner] != in.Revision || s.taken[in.Owner]
+	s.mu.Unlock()
+	if due {
+		return apply.Result{}, apply.ErrRequests
+	}
+	return s.pass(ctx, in, false)
+}
+
 func (s *session) Observe(ctx context.Context, in apply.Instance) (apply.Result, error) {
 	return s.pass(ctx, in, true)
 }
