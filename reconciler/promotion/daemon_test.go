@@ -24,11 +24,17 @@ func (w *world) restart() {
 	w.booted, w.bootAt = w.clock, w.wall()
 	for _, s := range w.stages {
 		for _, on := range s.live {
-			on.meter, on.held, on.ill = promotion.Meter{}, promotion.Meter{}, 0
-			on.meter.Restore(on.revision, on.checkpoint)
+			on.forget()
 		}
 		s.tried = nil
 	}
+}
+
+// forget is what a daemon that starts knows of a placement.
+func (on *placed) forget() {
+	on.meter, on.held, on.ill = promotion.Meter{}, promotion.Meter{}, 0
+	on.said, on.stuck, on.behind, on.doubted, on.seenIll = "", false, false, false, 0
+	on.meter.Restore(on.revision, on.checkpoint)
 }
 
 // view is what the daemon knows of an environment.
@@ -318,10 +324,15 @@ func (w *world) watch(environment string, on *placed) {
 	if w.away[on.cluster] != nil {
 		return
 	}
-	health, _ := w.health(environment, on)
+	health, stuck := w.health(environment, on)
 	if w.lost[on.cluster] {
+		on.said, on.stuck = promotion.Unknown, false
 		on.meter.Observe(on.revision, promotion.Unknown, w.clock-w.booted, grace)
 		on.held.Observe(on.revision, promotion.Unknown, w.clock-w.booted, 0)
+		return
+	}
+	blind := w.isBlind(on.cluster)
+	if blind && !w.holds(on, health) {
 		return
 	}
 	if health == promotion.Healthy {
@@ -329,15 +340,52 @@ func (w *world) watch(environment string, on *placed) {
 	} else if on.ill += tick; health == promotion.Failed || on.ill > grace+tick {
 		on.well = 0
 	}
-	on.meter.Observe(on.revision, health, w.clock-w.booted, grace)
-	holding := health
-	if health == promotion.Progressing && !w.superseded(on) {
-		holding = promotion.Unknown
+	if !blind {
+		w.lookAt(on, health, stuck)
 	}
-	on.held.Observe(on.revision, holding, w.clock-w.booted, 0)
 	if soaked, _ := on.meter.Read(on.revision, w.clock-w.booted, grace); soaked >= on.checkpoint+tick || soaked < on.checkpoint {
 		on.checkpoint = soaked
 	}
+}
+
+// isBlind reports whether nobody looks at what happens on a cluster, though it is told that something does.
+func (w *world) isBlind(cluster string) bool { return w.blind[cluster] > w.clock }
+
+// holds reports whether what was seen last holds although nobody looks, because nothing has happened since.
+func (w *world) holds(on *placed, health string) bool {
+	switch {
+	case on.said == "" || on.doubted:
+		return false
+	case health != on.said || w.superseded(on) != on.behind:
+		on.doubted = true
+		on.meter.Doubt(w.clock-w.booted, grace)
+		on.held.Doubt(w.clock-w.booted, 0)
+		return false
+	}
+	on.seen()
+	return true
+}
+
+// seen counts a tick as what was said before it.
+func (on *placed) seen() {
+	if !on.doubted && !on.behind && (on.said == promotion.Progressing || on.said == promotion.Failed) {
+		on.seenIll += tick
+	}
+}
+
+// lookAt is a tick in which somebody looks.
+func (w *world) lookAt(on *placed, health string, stuck bool) {
+	on.seen()
+	if health == promotion.Healthy {
+		on.seenIll = 0
+	}
+	on.said, on.stuck, on.behind, on.doubted = health, stuck, w.superseded(on), false
+	on.meter.Observe(on.revision, health, w.clock-w.booted, grace)
+	holding := health
+	if health == promotion.Progressing && !on.behind {
+		holding = promotion.Unknown
+	}
+	on.held.Observe(on.revision, holding, w.clock-w.booted, 0)
 }
 
 // observe is what the daemon was told of a placement.
@@ -347,13 +395,20 @@ func (w *world) observe(environment string, k platform.RequestKey, cluster strin
 		return promotion.Observation{Health: promotion.Unknown}
 	}
 	health, stuck := w.health(environment, on)
+	behind := w.superseded(on)
+	if w.isBlind(cluster) {
+		health, stuck, behind = on.said, on.stuck, on.behind
+	}
+	if health == "" {
+		return promotion.Observation{Health: promotion.Unknown}
+	}
 	soaked, ailing := on.meter.Read(on.revision, w.clock-w.booted, grace)
 	_, held := on.held.Read(on.revision, w.clock-w.booted, 0)
 	said := promotion.Observation{
 		Revision: on.revision, Health: health, Stuck: stuck, Soaked: soaked, Ailing: ailing, Held: held,
 		Object: "Deployment/" + k.Name, Message: "it is " + health,
 	}
-	if w.superseded(on) {
+	if behind {
 		said.Superseded, said.Message = true, waitsForOld
 	}
 	return said
