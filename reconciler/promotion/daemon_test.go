@@ -379,7 +379,7 @@ func (w *world) lookAt(on *placed, health string, stuck bool) {
 	if health == promotion.Healthy {
 		on.seenIll = 0
 	}
-	on.said, on.stuck, on.behind, on.doubted = health, stuck, w.superseded(on), false
+	on.said, on.stuck, on.behind, on.doubted, on.lookedAt = health, stuck, w.superseded(on), false, w.wall()
 	on.meter.Observe(on.revision, health, w.clock-w.booted, grace)
 	holding := health
 	if health == promotion.Progressing && !on.behind {
@@ -405,7 +405,7 @@ func (w *world) observe(environment string, k platform.RequestKey, cluster strin
 	soaked, ailing := on.meter.Read(on.revision, w.clock-w.booted, grace)
 	_, held := on.held.Read(on.revision, w.clock-w.booted, 0)
 	said := promotion.Observation{
-		Revision: on.revision, Health: health, Stuck: stuck, Soaked: soaked, Ailing: ailing, Held: held,
+		Revision: on.revision, Health: health, Stuck: stuck, Soaked: soaked, Ailing: ailing, Held: held, At: on.lookedAt,
 		Object: "Deployment/" + k.Name, Message: "it is " + health,
 	}
 	if behind {

@@ -96,7 +96,8 @@ type placed struct {
 	behind     bool   // the same: only a pod of a revision before is in its way
 	doubted    bool   // something happened since
 
-	seenIll time.Duration // for how long, as far as somebody saw, it has not been healthy
+	lookedAt time.Time     // when somebody did
+	seenIll  time.Duration // for how long, as far as somebody saw, it has not been healthy
 
 	// What is true, whoever watches.
 	well time.Duration // for how long it has been healthy
