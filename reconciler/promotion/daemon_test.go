@@ -30,13 +30,6 @@ func (w *world) restart() {
 	}
 }
 
-// forget is what a daemon that starts knows of a placement.
-func (on *placed) forget() {
-	on.meter, on.held, on.ill = promotion.Meter{}, promotion.Meter{}, 0
-	on.said, on.stuck, on.behind, on.doubted, on.seenIll = "", false, false, false, 0
-	on.meter.Restore(on.revision, on.checkpoint)
-}
-
 // view is what the daemon knows of an environment.
 func (w *world) view(environment string) *promotion.View {
 	s := w.stages[environment]
@@ -346,46 +339,6 @@ func (w *world) watch(environment string, on *placed) {
 	if soaked, _ := on.meter.Read(on.revision, w.clock-w.booted, grace); soaked >= on.checkpoint+tick || soaked < on.checkpoint {
 		on.checkpoint = soaked
 	}
-}
-
-// isBlind reports whether nobody looks at what happens on a cluster, though it is told that something does.
-func (w *world) isBlind(cluster string) bool { return w.blind[cluster] > w.clock }
-
-// holds reports whether what was seen last holds although nobody looks, because nothing has happened since.
-func (w *world) holds(on *placed, health string) bool {
-	switch {
-	case on.said == "" || on.doubted:
-		return false
-	case health != on.said || w.superseded(on) != on.behind:
-		on.doubted = true
-		on.meter.Doubt(w.clock-w.booted, grace)
-		on.held.Doubt(w.clock-w.booted, 0)
-		return false
-	}
-	on.seen()
-	return true
-}
-
-// seen counts a tick as what was said before it.
-func (on *placed) seen() {
-	if !on.doubted && !on.behind && (on.said == promotion.Progressing || on.said == promotion.Failed) {
-		on.seenIll += tick
-	}
-}
-
-// lookAt is a tick in which somebody looks.
-func (w *world) lookAt(on *placed, health string, stuck bool) {
-	on.seen()
-	if health == promotion.Healthy {
-		on.seenIll = 0
-	}
-	on.said, on.stuck, on.behind, on.doubted, on.lookedAt = health, stuck, w.superseded(on), false, w.wall()
-	on.meter.Observe(on.revision, health, w.clock-w.booted, grace)
-	holding := health
-	if health == promotion.Progressing && !on.behind {
-		holding = promotion.Unknown
-	}
-	on.held.Observe(on.revision, holding, w.clock-w.booted, 0)
 }
 
 // observe is what the daemon was told of a placement.

@@ -43,20 +43,6 @@ func TestARejectionNamesWhatItIsMadeOn(t *testing.T) {
 		"last looked at "+w.wall().Format(time.RFC3339)+")", rejected()[0].Message)
 }
 
-func TestAnObserverThatIsLateRejectsNobody(t *testing.T) {
-	w := settled(t, "a")
-	before := w.has("prod", "a")
-	w.bump("a")
-	w.until(t, func() bool { return w.has("prod", "a") != before })
-	w.run(tick)
-	w.blind["prod-1"] = w.clock + time.Hour
-	w.settle(50 * time.Minute)
-	require.Empty(t, w.stages["prod"].releases[key("a")].Promotion.Rejected, "it came up long ago, and nobody has looked since")
-	require.NotEqual(t, before, w.has("prod", "a"))
-	w.settle(20 * time.Minute)
-	require.True(t, w.arrived(), w.late())
-}
-
 func TestRollbackThatFailsTooStops(t *testing.T) {
 	w := settled(t, "a")
 	w.faults["p2/<nil>@prod"] = fails
