@@ -3,13 +3,13 @@ package fleet
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/util/wait"
 
 	"transom.dev/fleet/apply"
@@ -20,13 +20,14 @@ const (
 	settle     = 50 * time.Millisecond // events come in bursts; one pass answers them all
 	passLimit  = 2 * time.Minute       // how long one pass may take
 	sweepEvery = 10 * time.Minute      // how often everything is looked at although nothing seems to have happened
+	lookers    = 4                     // how many instances of one cluster are looked at at a time, apart from those worked on
 )
 
 // An agent works for one cluster.
 type agent struct {
 	fleet   *Fleet
 	cluster string
-	queue   queue
+	queue   *queue
 	link    *link
 
 	checkpoints *checkpoints
@@ -46,9 +47,10 @@ type agent struct {
 
 func newAgent(f *Fleet, cluster string, last *agent) *agent {
 	a := &agent{
-		fleet: f, cluster: cluster, queue: newQueue(), checkpoints: newCheckpoints(),
+		fleet: f, cluster: cluster, checkpoints: newCheckpoints(),
 		ended: make(chan struct{}), assigned: map[string]*assignment{}, doubted: map[apply.Owner]bool{},
 	}
+	a.queue = newQueue(a.outdated)
 	if last != nil && last.letGo != nil {
 		a.last = last
 	}
@@ -79,20 +81,30 @@ func (a *agent) run(ctx, passes context.Context) {
 	checkpoints.Go(func() { a.keepCheckpoints(ctx) })
 	defer checkpoints.Wait()
 
-	defer a.queue.ShutDown()
-	defer context.AfterFunc(ctx, a.queue.ShutDown)()
-	var working errgroup.Group
-	defer func() { _ = working.Wait() }() // its functions return no error
-	working.SetLimit(cmp.Or(a.fleet.Concurrency, 8))
+	defer a.queue.close()
+	defer context.AfterFunc(ctx, a.queue.close)()
+	var looks sync.WaitGroup
+	looks.Go(func() { a.serve(ctx, lookers, a.queue.look, member.Look) })
+	defer looks.Wait()
+	a.serve(ctx, cmp.Or(a.fleet.Concurrency, 8), a.queue.work, member.Apply)
+}
+
+// serve takes instances from next, each once one of so many workers is free, until ctx is done and the passes under way
+// have ended.
+func (a *agent) serve(ctx context.Context, workers int, next func() (apply.Owner, bool), do passing) {
+	var working sync.WaitGroup
+	defer working.Wait()
+	busy := make(chan struct{}, workers)
 	for a.link.wait(ctx) {
-		o, done := a.queue.Get()
-		if done {
+		busy <- struct{}{}
+		o, ok := next()
+		if !ok {
 			return
 		}
-		working.Go(func() error {
-			defer a.queue.Done(o)
-			a.work(ctx, o)
-			return nil
+		working.Go(func() {
+			defer func() { <-busy }()
+			defer a.queue.done(o)
+			a.work(ctx, o, do)
 		})
 	}
 }
@@ -105,14 +117,20 @@ func (a *agent) assign(next *assignment, releaseFiles []string) {
 	a.mu.Unlock()
 
 	if prev == nil || prev.cluster != next.cluster || prev.external != next.external || prev.reportDrift != next.reportDrift {
-		a.queue.Add(everything(next.environment))
+		a.queue.add(everything(next.environment), due)
 		a.link.tell()
 	}
 	if prev == nil {
 		return
 	}
-	for _, o := range next.changed(prev, releaseFiles) {
-		a.queue.AddUrgent(o)
+	applied, recorded := next.changed(prev, releaseFiles)
+	for _, o := range applied {
+		a.queue.forget(o)
+		a.queue.add(o, changed)
+	}
+	for _, o := range recorded {
+		a.queue.forget(o)
+		a.queue.add(o, happened)
 	}
 	a.settleDoubts(next.environment)
 }
@@ -124,7 +142,8 @@ func (a *agent) settleDoubts(environment string) {
 	for o := range a.doubted {
 		if o.Environment == environment {
 			delete(a.doubted, o)
-			a.queue.AddUrgent(o)
+			a.queue.forget(o)
+			a.queue.add(o, changed)
 		}
 	}
 }
@@ -164,7 +183,17 @@ func (a *agent) assignments() []*assignment {
 }
 
 // event queues an instance because something about its objects happened on the cluster.
-func (a *agent) event(o apply.Owner) { a.queue.AddAfter(o, settle) }
+func (a *agent) event(o apply.Owner) {
+	a.queue.addAfter(o, happened, settle)
+	a.outdated(o)
+}
+
+// outdated tells that the last result of an instance may not hold any more.
+func (a *agent) outdated(o apply.Owner) {
+	if a.fleet.Outdated != nil {
+		a.fleet.Outdated(o.Environment, a.cluster, platform.RequestKey{Team: o.Team, Name: o.Request}, time.Now())
+	}
+}
 
 // everything is what the queue holds for a sweep of all instances of an environment.
 func everything(environment string) apply.Owner { return apply.Owner{Environment: environment} }
@@ -180,7 +209,7 @@ func (a *agent) linked(c *connection, err error) {
 	}
 	if c != nil && c != a.conn {
 		for _, as := range a.assignments() {
-			a.queue.Add(everything(as.environment))
+			a.queue.add(everything(as.environment), due)
 		}
 	}
 	a.conn = c
@@ -204,49 +233,59 @@ func (a *agent) identityProblem(uid string) string {
 	return ""
 }
 
+// passing is how a pass is made: by a method of member.
+type passing func(m member, ctx context.Context, in apply.Instance) (apply.Result, error)
+
 // work makes one pass over an instance, or a sweep. What is to be done is looked up once the cluster can be reached; an
 // environment that does not pin this very cluster does nothing here until it does.
-func (a *agent) work(ctx context.Context, o apply.Owner) {
+func (a *agent) work(ctx context.Context, o apply.Owner, do passing) {
 	conn, ok := a.link.use(ctx)
 	if !ok {
 		return
 	}
 	defer conn.release()
+	began := time.Now()
 	as := a.assignment(o.Environment)
 	if as == nil || as.cluster.UID != conn.uid {
-		a.queue.Forget(o)
+		a.queue.forget(o)
 		return
-	}
-	do := a.pass
-	if o == everything(o.Environment) {
-		do = a.sweep
 	}
 	limited, cancel := context.WithTimeout(conn.ctx, passLimit)
 	defer cancel()
-	result, err := do(limited, conn, as, o)
-	if err != nil && conn.lost() {
-		a.queue.Add(o) // it waits for the next connection: nothing is known about it, which is no failure
+	var result *Result
+	var err error
+	if o == everything(o.Environment) {
+		err = a.sweep(limited, conn, as, o)
+	} else {
+		result, err = a.pass(limited, conn, as, o, do)
+	}
+	switch {
+	case errors.Is(err, apply.ErrRequests):
+		a.queue.add(o, found)
+		return
+	case err != nil && conn.lost():
+		a.queue.add(o, due) // it waits for the next connection: nothing is known about it, which is no failure
 		return
 	}
 	if result != nil {
-		result.Err, result.At = err, time.Now()
+		result.Err, result.Began, result.At = err, began, time.Now()
 		a.fleet.Report(*result)
 		if result.Doubted {
 			a.doubt(o)
 		}
 	}
 	if err != nil || result != nil && !result.Settled {
-		a.queue.AddRateLimited(o)
+		a.queue.retry(o)
 	} else {
-		a.queue.Forget(o)
+		a.queue.forget(o)
 	}
 	if result != nil && result.LookAfter > 0 {
-		a.queue.AddAfter(o, result.LookAfter)
+		a.queue.addAfter(o, due, result.LookAfter)
 	}
 }
 
 // pass brings one instance closer to what it shall be.
-func (a *agent) pass(ctx context.Context, conn *connection, as *assignment, o apply.Owner) (*Result, error) {
+func (a *agent) pass(ctx context.Context, conn *connection, as *assignment, o apply.Owner, do passing) (*Result, error) {
 	in, err := as.instance(o)
 	if err == nil && in.Absent && (as.state.Commit == "" || as.awaited[o] && !in.Recorded) {
 		return nil, nil
@@ -259,29 +298,28 @@ func (a *agent) pass(ctx context.Context, conn *connection, as *assignment, o ap
 	if err != nil {
 		return result, err
 	}
-	do := conn.Apply
 	if result.Observed {
-		do = conn.Observe
+		do = member.Observe
 	}
-	result.Result, err = do(ctx, in)
+	result.Result, err = do(conn, ctx, in)
 	return result, err
 }
 
 // sweep queues all instances of an environment: those that have a placement here, those whose removal is recorded, and
 // those that only have an inventory, which is what is left of instances that were removed while nobody looked.
-func (a *agent) sweep(ctx context.Context, conn *connection, as *assignment, o apply.Owner) (*Result, error) {
+func (a *agent) sweep(ctx context.Context, conn *connection, as *assignment, o apply.Owner) error {
 	for _, known := range slices.Concat(as.owners(), as.removed()) {
-		a.queue.Add(known)
+		a.queue.add(known, due)
 	}
 	present, err := conn.Owners(ctx, as.environment)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, p := range present {
 		if p.Request != "" && !as.places(p) { // a namespace stays
-			a.queue.Add(p)
+			a.queue.add(p, due)
 		}
 	}
-	a.queue.AddAfter(o, wait.Jitter(sweepEvery, 0.3))
-	return nil, nil
+	a.queue.addAfter(o, due, wait.Jitter(sweepEvery, 0.3))
+	return nil
 }

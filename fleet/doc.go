@@ -8,15 +8,22 @@
 //
 // Every cluster has one agent, shared by all environments that name the cluster:
 //
+//	     watch events of the cluster ──▶ queue ──▶ looks (apply.Cluster.Look) ──▶ Report
+//	                                       │         │ requests are needed
+//	                                       │         ▼
 //	Deploy ──▶ what changed, by blob id ──▶ queue ──▶ passes (apply.Cluster.Apply) ──▶ Report
-//	                                         ▲ ▲ ▲
-//	     watch events of the cluster ────────┘ │ └──── again soon: errors, not settled yet
-//	                                         sweep: everything, when the cluster was (re)connected or pinned,
-//	                                         and now and then
+//	                                         ▲ ▲
+//	again soon: errors, not settled yet ─────┘ └──── sweep: everything, when the cluster was (re)connected or pinned,
+//	                                                 and now and then
 //
 // The queue carries names only. A pass looks up what its instance shall be when it starts, so any number of reasons
 // to look at an instance are one, and a target that was replaced is never applied late. A pushed change overtakes
 // the sweep.
+//
+// Passes may wait for the API server, and a mass change makes many. So what a watch reported is only looked at first, by
+// workers of its own: a look makes no request. Passes are made in turn for what changed, for what a look found to be done
+// and for what is due, so that neither health nor drift waits for the end of a mass change. Until an instance is looked
+// at, [Fleet.Outdated] tells whoever counts time that its last Result may not hold.
 //
 // An instance is taken away when the current snapshot of its environment, which was read in full, has no file for it
 // on that cluster, and for no other reason; a daemon that is behind another leaves that to it ([Target.Sequence]). The

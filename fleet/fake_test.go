@@ -28,6 +28,8 @@ type fakeCluster struct {
 	soaked   map[apply.Owner]apply.Checkpoint // on the inventories
 	others   map[apply.Owner]time.Time        // when another daemon wrote what is held
 	taken    map[apply.Owner]bool             // whose names somebody else's objects have
+	write    func(apply.Owner)                // before a pass changes what is held
+	health   func(apply.Owner) apply.Health   // of what is held; nil: healthy
 }
 
 // pass is one Apply or Observe.
@@ -77,6 +79,17 @@ func (s *session) Apply(ctx context.Context, in apply.Instance) (apply.Result, e
 	return s.pass(ctx, in, false)
 }
 
+// Look says how the instance is that is as it shall be.
+func (s *session) Look(ctx context.Context, in apply.Instance) (apply.Result, error) {
+	s.mu.Lock()
+	due := s.on != nil || in.Absent || s.held[in.Owner] != in.Revision || s.taken[in.Owner]
+	s.mu.Unlock()
+	if due {
+		return apply.Result{}, apply.ErrRequests
+	}
+	return s.pass(ctx, in, false)
+}
+
 func (s *session) Observe(ctx context.Context, in apply.Instance) (apply.Result, error) {
 	return s.pass(ctx, in, true)
 }
@@ -86,12 +99,17 @@ func (s *session) pass(ctx context.Context, in apply.Instance, observed bool) (a
 	s.passes = append(s.passes, pass{in.Owner, in.Revision, in.Absent, observed})
 	on := s.on
 	s.busy++
+	write := s.write
+	writes := write != nil && !observed && s.held[in.Owner] != in.Revision
 	s.mu.Unlock()
 	defer s.set(func(*fakeCluster) { s.busy-- })
 	if on != nil {
 		if result, err := on(ctx, in); err != nil || result.Health != "" {
 			return result, err
 		}
+	}
+	if writes {
+		write(in.Owner)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -127,6 +145,9 @@ func (s *session) pass(ctx context.Context, in apply.Instance, observed bool) (a
 	}
 	if in.Absent && s.held[in.Owner] == "" {
 		revision = apply.Removed
+	}
+	if s.health != nil {
+		result.Health = s.health(in.Owner)
 	}
 	if soaked := s.soaked[in.Owner]; soaked.Revision == revision {
 		result.Checkpoint = soaked

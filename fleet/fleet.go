@@ -9,6 +9,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"transom.dev/fleet/apply"
+	"transom.dev/render/platform"
 )
 
 // Fleet applies what environments shall be to their clusters, and keeps it so. Set the functions, start Run, and hand
@@ -23,11 +24,17 @@ type Fleet struct {
 	Report        func(Result)
 	ReportCluster func(ClusterResult)
 
+	// Outdated, if set, is told that since a time something happened to an instance that the pass of its last Result
+	// may not have seen, or that it is due to be tried again. A Result with a later Began tells how it is now. It is
+	// called often, also about instances that are none, and must not block.
+	Outdated func(environment, cluster string, k platform.RequestKey, at time.Time)
+
 	// Doubt, if set, is told that another daemon may have applied a later commit of an environment's state. What it
 	// wrote stays until the next Deploy says what a new fetch came to, even if that is the same. It must not block.
 	Doubt func(environment string)
 
-	// Concurrency bounds how many instances of one cluster are worked on at a time; 0 is 8.
+	// Concurrency bounds how many instances of one cluster are worked on at a time; 0 is 8. Those that no request has to
+	// be made for are looked at besides.
 	Concurrency int
 
 	dial dialer // what Run reaches clusters by; nil: apply.Connect
@@ -49,7 +56,8 @@ type Result struct {
 
 	apply.Result
 	Err error // the pass ended early and is tried again: the cluster refused or did not answer, or the state could not be read
-	At  time.Time
+
+	Began, At time.Time // when the pass began and ended
 }
 
 // ClusterResult is how one cluster is doing.

@@ -14,6 +14,7 @@ import (
 type member interface {
 	UID(ctx context.Context) (string, error) // asked anew each time
 	Apply(ctx context.Context, in apply.Instance) (apply.Result, error)
+	Look(ctx context.Context, in apply.Instance) (apply.Result, error)
 	Observe(ctx context.Context, in apply.Instance) (apply.Result, error)
 	Owners(ctx context.Context, environment string) ([]apply.Owner, error)
 	Checkpoint(ctx context.Context, o apply.Owner, checkpoint apply.Checkpoint) error

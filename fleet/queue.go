@@ -10,12 +10,69 @@ import (
 	"transom.dev/fleet/apply"
 )
 
-// A queue holds the instances of one cluster that are to be looked at. An instance is in it once, whatever the number
-// of reasons, is never worked on twice at a time, and comes again when it was added during its pass. Those added as
-// urgent go first.
+// A queue holds the instances of one cluster that want a pass. An instance is in it once, whatever the number of
+// reasons, is never worked on twice at a time, and comes again when it was added during its pass.
+//
+// There are two kinds of workers. Looks go to one kind, everything else to the other: a look makes no request, so it
+// never waits for passes that the API server holds up. Everything else stands in lines by reason, and each line has a
+// share of the workers, so that none waits for the end of another.
 type queue struct {
-	workqueue.TypedRateLimitingInterface[apply.Owner]
-	lanes *lanes
+	limiter workqueue.TypedRateLimiter[apply.Owner]
+	retried func(apply.Owner) // told when the time of a retry has come
+
+	mu      sync.Mutex
+	turned  *sync.Cond // something was added, or the queue closed
+	closed  bool
+	waiting map[apply.Owner]reason // exactly what is queued
+	working map[apply.Owner]reason // under way; what was added meanwhile
+	lines   [lines][]apply.Owner   // first in, first out; an entry whose instance waits in another line is void
+	turns   int                    // how often a worker took something that is no look
+	delayed map[apply.Owner]delays
+}
+
+// delays are those of one instance, by reason.
+type delays map[reason]*delay
+
+// delay adds an instance at a time.
+type delay struct {
+	at    time.Time
+	timer *time.Timer
+}
+
+// reason is a set of reasons for a pass.
+type reason int
+
+const (
+	changed  reason = 1 << iota // the state wants something else than before
+	happened                    // a watch saw something, or no more than the record changed: a look may do
+	found                       // a look found that something is to be done
+	due                         // a retry, or a sweep
+)
+
+// line is where an instance waits.
+type line int
+
+const (
+	looks   line = iota
+	touched      // changed, and something happened there: ahead of what is only changed
+	fresh        // changed
+	repairs      // found
+	others       // due
+	lines
+)
+
+func (r reason) line() line {
+	switch {
+	case r&changed != 0 && r&(happened|found) != 0:
+		return touched
+	case r&changed != 0:
+		return fresh
+	case r&found != 0:
+		return repairs
+	case r&happened != 0:
+		return looks
+	}
+	return others
 }
 
 // An instance that failed, or is not settled, is looked at again after a delay that grows from the first to the last.
@@ -24,97 +81,156 @@ const (
 	retryLast  = 30 * time.Second
 )
 
-func newQueue() queue {
-	l := &lanes{urgent: map[apply.Owner]bool{}, waiting: map[apply.Owner]lane{}}
-	base := workqueue.NewTypedWithConfig(workqueue.TypedQueueConfig[apply.Owner]{Queue: l})
-	delaying := workqueue.NewTypedDelayingQueueWithConfig(workqueue.TypedDelayingQueueConfig[apply.Owner]{Queue: base})
-	limiter := jittered{workqueue.NewTypedItemExponentialFailureRateLimiter[apply.Owner](retryFirst, retryLast)}
-	return queue{lanes: l, TypedRateLimitingInterface: workqueue.NewTypedRateLimitingQueueWithConfig(limiter,
-		workqueue.TypedRateLimitingQueueConfig[apply.Owner]{DelayingQueue: delaying})}
+func newQueue(retried func(apply.Owner)) *queue {
+	q := &queue{
+		limiter: workqueue.NewTypedItemExponentialFailureRateLimiter[apply.Owner](retryFirst, retryLast), retried: retried,
+		waiting: map[apply.Owner]reason{}, working: map[apply.Owner]reason{}, delayed: map[apply.Owner]delays{},
+	}
+	q.turned = sync.NewCond(&q.mu)
+	return q
 }
 
-// AddUrgent queues an instance ahead of all that are not urgent, and forgets its failures: what it failed with is not
-// what it shall be now.
-func (q queue) AddUrgent(o apply.Owner) {
-	q.Forget(o)
-	q.lanes.hurry(o)
-	q.Add(o)
+// add queues an instance for a reason.
+func (q *queue) add(o apply.Owner, why reason) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.put(o, why)
 }
 
-// jittered spreads retries, so that instances that failed together do not come back together.
-type jittered struct {
-	workqueue.TypedRateLimiter[apply.Owner]
-}
-
-func (j jittered) When(o apply.Owner) time.Duration {
-	return wait.Jitter(j.TypedRateLimiter.When(o), 0.3)
-}
-
-type lane int
-
-const (
-	slow lane = 1 + iota
-	fast
-)
-
-// lanes orders a queue: two lines first in, first out. It implements workqueue.Queue, whose lock covers all but
-// hurry.
-type lanes struct {
-	mu         sync.Mutex
-	urgent     map[apply.Owner]bool // to go into the fast lane, at once or when its pass is over
-	waiting    map[apply.Owner]lane // exactly what is queued; an entry of the slow lane that is not in here moved on
-	fast, slow []apply.Owner
-}
-
-func (l *lanes) hurry(o apply.Owner) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.urgent[o] = true
-}
-
-// Push queues an instance that is not queued.
-func (l *lanes) Push(o apply.Owner) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.urgent[o] {
-		l.fast, l.waiting[o] = append(l.fast, o), fast
-	} else {
-		l.slow, l.waiting[o] = append(l.slow, o), slow
+// put is add for a caller that holds the lock.
+func (q *queue) put(o apply.Owner, why reason) {
+	if q.closed {
+		return
+	}
+	if meanwhile, busy := q.working[o]; busy {
+		q.working[o] = meanwhile | why
+		return
+	}
+	before, queued := q.waiting[o]
+	after := before | why
+	q.waiting[o] = after
+	if to := after.line(); !queued || before.line() != to {
+		q.lines[to] = append(q.lines[to], o)
+		q.turned.Broadcast()
 	}
 }
 
-// Touch moves an instance that is queued and became urgent.
-func (l *lanes) Touch(o apply.Owner) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.urgent[o] && l.waiting[o] == slow {
-		l.fast, l.waiting[o] = append(l.fast, o), fast
+// addAfter is add after a delay. Of several for one reason the one that is over first counts.
+func (q *queue) addAfter(o apply.Owner, why reason, in time.Duration) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return
 	}
-}
-
-// Len counts what is queued.
-func (l *lanes) Len() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.waiting)
-}
-
-// Pop takes the next instance out; there is one.
-func (l *lanes) Pop() apply.Owner {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for {
-		var o apply.Owner
-		from := slow
-		if len(l.fast) > 0 {
-			from, o, l.fast = fast, l.fast[0], l.fast[1:]
-		} else {
-			o, l.slow = l.slow[0], l.slow[1:]
+	at, known := time.Now().Add(in), q.delayed[o][why]
+	switch {
+	case known == nil:
+		if q.delayed[o] == nil {
+			q.delayed[o] = delays{}
 		}
-		if l.waiting[o] == from {
-			delete(l.waiting, o)
-			delete(l.urgent, o)
-			return o
+		q.delayed[o][why] = &delay{at, time.AfterFunc(in, func() { q.arrive(o, why) })}
+	case at.Before(known.at):
+		known.at = at
+		known.timer.Reset(in)
+	}
+}
+
+// arrive adds an instance whose delay is over.
+func (q *queue) arrive(o apply.Owner, why reason) {
+	q.mu.Lock()
+	if delete(q.delayed[o], why); len(q.delayed[o]) == 0 {
+		delete(q.delayed, o)
+	}
+	q.put(o, why)
+	tell := why == due && !q.closed
+	q.mu.Unlock()
+	if tell {
+		q.retried(o)
+	}
+}
+
+// retry queues an instance again after a delay that grows with its failures. It is spread, so that instances that
+// failed together do not come back together.
+func (q *queue) retry(o apply.Owner) { q.addAfter(o, due, wait.Jitter(q.limiter.When(o), 0.3)) }
+
+// forget forgets the failures of an instance.
+func (q *queue) forget(o apply.Owner) { q.limiter.Forget(o) }
+
+// look takes the next instance that is only to be looked at; false once the queue is closed. Call done afterwards.
+func (q *queue) look() (apply.Owner, bool) {
+	return q.take(func() [lines]line { return [lines]line{looks} }, 1)
+}
+
+// work takes the next instance that is to be worked on; false once the queue is closed. Call done afterwards.
+func (q *queue) work() (apply.Owner, bool) { return q.take(q.turn, lines-1) }
+
+// turn is the order in which the lines are served next. What is new in the state goes first five times of eight, what was
+// found wrong on the cluster twice, and what is due once.
+func (q *queue) turn() [lines]line {
+	switch q.turns % 8 {
+	case 2, 6:
+		return [lines]line{repairs, touched, fresh, others}
+	case 4:
+		return [lines]line{others, touched, fresh, repairs}
+	}
+	return [lines]line{touched, fresh, repairs, others}
+}
+
+// take takes the next instance out of the first n of the lines that order gives.
+func (q *queue) take(order func() [lines]line, n line) (apply.Owner, bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for !q.closed {
+		all := order()
+		for _, from := range all[:n] {
+			if o, ok := q.pop(from); ok {
+				if from != looks {
+					q.turns++
+				}
+				return o, true
+			}
+		}
+		q.turned.Wait()
+	}
+	return apply.Owner{}, false
+}
+
+// pop takes the next instance out of a line, if there is one; the caller holds the lock.
+func (q *queue) pop(from line) (apply.Owner, bool) {
+	for len(q.lines[from]) > 0 {
+		o := q.lines[from][0]
+		q.lines[from] = q.lines[from][1:]
+		if why, queued := q.waiting[o]; queued && why.line() == from {
+			delete(q.waiting, o)
+			q.working[o] = 0
+			return o, true
 		}
 	}
+	q.lines[from] = nil
+	return apply.Owner{}, false
+}
+
+// done ends the work on an instance, and queues it again if it was added meanwhile.
+func (q *queue) done(o apply.Owner) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	meanwhile := q.working[o]
+	delete(q.working, o)
+	if meanwhile != 0 {
+		q.put(o, meanwhile)
+	}
+}
+
+// close ends the queue: nothing is added or taken any more.
+func (q *queue) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+	for _, those := range q.delayed {
+		for _, d := range those {
+			d.timer.Stop()
+		}
+	}
+	clear(q.delayed)
+	q.turned.Broadcast()
 }

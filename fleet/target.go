@@ -115,10 +115,11 @@ func (a *assignment) owners() []apply.Owner {
 	return owners
 }
 
-// changed lists the instances that a pass may find different from what prev wanted: those whose manifests, release or
-// namespace have another blob. Which Release files differ is the same for all clusters of a target.
-func (a *assignment) changed(prev *assignment, releaseFiles []string) []apply.Owner {
-	owners := map[apply.Owner]bool{}
+// changed lists the instances that a pass may find different from what prev wanted: those whose manifests or namespace
+// have another blob or that are to be removed, and apart from them those of which no more than the Release file differs.
+// Which Release files differ is the same for all clusters of a target.
+func (a *assignment) changed(prev *assignment, releaseFiles []string) (applied, recorded []apply.Owner) {
+	owners, records := map[apply.Owner]bool{}, map[apply.Owner]bool{}
 	teams := map[string]bool{}
 	for _, file := range prev.files.differing(a.files) {
 		if o, ok := a.owner(file); ok {
@@ -128,7 +129,12 @@ func (a *assignment) changed(prev *assignment, releaseFiles []string) []apply.Ow
 		}
 	}
 	for _, file := range releaseFiles {
-		if o, ok := a.releaseOwner(file); ok && (a.places(o) || a.removes(o)) {
+		o, ok := a.releaseOwner(file)
+		switch {
+		case !ok:
+		case a.places(o):
+			records[o] = true
+		case a.removes(o):
 			owners[o] = true
 		}
 	}
@@ -139,7 +145,8 @@ func (a *assignment) changed(prev *assignment, releaseFiles []string) []apply.Ow
 			}
 		}
 	}
-	return slices.SortedFunc(maps.Keys(owners), apply.Owner.Compare)
+	maps.DeleteFunc(records, func(o apply.Owner, _ bool) bool { return owners[o] })
+	return slices.SortedFunc(maps.Keys(owners), apply.Owner.Compare), slices.SortedFunc(maps.Keys(records), apply.Owner.Compare)
 }
 
 // places says whether the instance has manifests on this cluster.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"transom.dev/fleet"
 	"transom.dev/fleet/apply"
@@ -181,6 +182,12 @@ func (r *Reconciler) Placed(result fleet.Result) {
 		r.Logger.Info(string(change.Action), "environment", result.Environment, "team", result.Team,
 			"request", result.Request, "cluster", result.Cluster, "object", change.Object.String(), "cause", change.Reason)
 	}
+}
+
+// Outdated takes what the fleet says of an instance whose last result may not hold any more. It is meant as fleet.Fleet's
+// Outdated.
+func (r *Reconciler) Outdated(environment, cluster string, k platform.RequestKey, at time.Time) {
+	r.health.outdate(place{environment, cluster, k}, at)
 }
 
 // placement is a fleet's result in the words of status.

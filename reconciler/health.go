@@ -38,9 +38,10 @@ type place struct {
 // seen is what is known of a placement.
 type seen struct {
 	promotion.Observation
-	meter promotion.Meter
-	held  promotion.Meter // of ill health that is only that of pods of a revision before
-	saved time.Duration   // what its cluster was last asked to remember
+	meter    promotion.Meter
+	held     promotion.Meter // of ill health that is only that of pods of a revision before
+	saved    time.Duration   // what its cluster was last asked to remember
+	outdated time.Time       // since when the observation may not hold any more, by the fleet's clock; zero: it holds
 }
 
 // patience is how soak is measured in an environment: how long ill health is forgiven, and how much soak somebody may
@@ -95,11 +96,32 @@ func (l *ledger) placed(r fleet.Result) bool {
 	s.Observation = next
 	s.meter.Observe(metered(next), next.Health, l.steady(), l.patience[at.environment].grace)
 	s.held.Observe(metered(next), holding(next), l.steady(), 0)
+	if s.outdated.IsZero() || s.outdated.Before(r.Began) {
+		s.outdated = time.Time{}
+	} else {
+		s.doubt(l.steady(), l.patience[at.environment].grace)
+	}
 	l.save(at, s, left)
 	if changed {
 		l.news[at.environment]++
 	}
 	return changed
+}
+
+// outdate takes that something happened to a placement that nobody has looked at: until somebody has, no time counts.
+func (l *ledger) outdate(at place, since time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s := l.placements[at]; s != nil {
+		s.outdated = since
+		s.doubt(l.steady(), l.patience[at.environment].grace)
+	}
+}
+
+// doubt stops all that is counted of a placement until it is observed again.
+func (s *seen) doubt(now, grace time.Duration) {
+	s.meter.Doubt(now, grace)
+	s.held.Doubt(now, 0)
 }
 
 // observation is a fleet's result in the words of promotion. What a person must mend is ill health: it has the time
@@ -110,10 +132,12 @@ func observation(r fleet.Result, last promotion.Observation) promotion.Observati
 		return last
 	}
 	o := promotion.Observation{
-		Revision: r.Revision, Health: string(r.Health), Stuck: r.Stuck, Superseded: r.Superseded,
+		Revision: r.Revision, Health: string(r.Health), Stuck: r.Stuck, Superseded: r.Superseded, At: r.At,
 		Object: r.Object, Message: strings.TrimPrefix(r.Message, r.Object+": "),
 	}
 	switch {
+	case r.Doubted:
+		o.Health = promotion.Unknown // it is not applied before the state is fetched again
 	case len(r.Problems) > 0:
 		o.Health, o.Object, o.Superseded = promotion.Progressing, "", false
 		if problem := r.Problems[0]; problem.Object != (apply.Object{}) {

@@ -110,7 +110,7 @@ func serve(ctx context.Context, o serveOptions, stderr io.Writer) error {
 		Took: figures.Pass,
 	}
 	traces := &tracer{board: board, platform: source}
-	f := &fleet.Fleet{Connect: fleet.Kubeconfigs(o.kubeconfigs), Report: r.Placed, ReportCluster: r.ClusterSeen, Doubt: r.Doubt}
+	f := &fleet.Fleet{Connect: fleet.Kubeconfigs(o.kubeconfigs), Report: r.Placed, ReportCluster: r.ClusterSeen, Outdated: r.Outdated, Doubt: r.Doubt}
 	r.Fleet = f
 
 	group, ctx := errgroup.WithContext(ctx)

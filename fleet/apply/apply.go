@@ -48,6 +48,9 @@ func (p *pass) enterNamespace(ctx context.Context) error {
 	if !slices.ContainsFunc(p.around, p.unfinished) {
 		return nil
 	}
+	if err := asks(ctx); err != nil {
+		return err
+	}
 	defer p.namespaces.lock(p.in.Namespace)()
 	for _, d := range p.around {
 		if d.watch != nil {

@@ -185,6 +185,9 @@ func (c *Cluster) start(s *stream) {
 
 // ask makes one request: it waits for a free slot, and bounds the time the request may take.
 func (c *Cluster) ask(ctx context.Context, request func(context.Context) error) error {
+	if err := asks(ctx); err != nil {
+		return err
+	}
 	select {
 	case c.slots <- struct{}{}:
 		defer func() { <-c.slots }()

@@ -89,6 +89,9 @@ func (k *kinds) lacks(ctx context.Context, gk schema.GroupKind) (bool, error) {
 // refresh asks for all groups at once. Groups that could not be discovered, such as those of an aggregated API that
 // is down, keep what was known of them.
 func (k *kinds) refresh(ctx context.Context) error {
+	if err := asks(ctx); err != nil {
+		return err
+	}
 	groups, lists, err := k.client.ServerGroupsAndResourcesWithContext(ctx)
 	var partial *discovery.ErrGroupDiscoveryFailed
 	if err != nil && !errors.As(err, &partial) {

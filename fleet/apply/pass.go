@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -41,6 +42,27 @@ func (c *Cluster) Apply(ctx context.Context, in Instance) (Result, error) {
 // Observe is Apply without any write, for clusters that are paused.
 func (c *Cluster) Observe(ctx context.Context, in Instance) (Result, error) {
 	return c.pass(ctx, in, false)
+}
+
+// ErrRequests is the error of a Look that would have had to make a request.
+var ErrRequests = errors.New("requests to the cluster are needed")
+
+// Look is Apply as far as that gets without a request to the cluster: to the end where everything is as it shall be,
+// because watches have told so. It is quick however busy the cluster is. Where anything is to be asked or done it fails
+// with ErrRequests; then nothing was done, and nothing is known of how the instance is.
+func (c *Cluster) Look(ctx context.Context, in Instance) (Result, error) {
+	return c.pass(context.WithValue(ctx, looking{}, true), in, true)
+}
+
+// looking is the key of a context in which no request is made.
+type looking struct{}
+
+// asks fails in a Look.
+func asks(ctx context.Context) error {
+	if ctx.Value(looking{}) != nil {
+		return ErrRequests
+	}
+	return nil
 }
 
 func (c *Cluster) pass(ctx context.Context, in Instance, write bool) (Result, error) {

@@ -68,6 +68,9 @@ func (s *stream) ready(ctx context.Context) error {
 		if synced {
 			return nil
 		}
+		if err := asks(ctx); err != nil {
+			return err
+		}
 		select {
 		case <-turned:
 		case <-ctx.Done():

@@ -3,7 +3,6 @@ package promotion_test
 import (
 	"maps"
 
-	"transom.dev/reconciler/promotion"
 	"transom.dev/render/platform"
 )
 
@@ -18,8 +17,7 @@ func (w *world) vanish(cluster string) {
 	for _, s := range w.stages {
 		for _, on := range s.live {
 			if on.cluster == cluster {
-				on.meter, on.ill = promotion.Meter{}, 0
-				on.meter.Restore(on.revision, on.checkpoint)
+				on.forget()
 			}
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/labels"
@@ -49,6 +50,21 @@ func (o Observation) text() string {
 		text += ": " + o.Message
 	}
 	return text
+}
+
+// evidence is text with since when it has been so, as far as somebody watched, and when somebody looked last.
+func (o Observation) evidence() string {
+	var when []string
+	if o.Ailing > 0 {
+		when = append(when, "seen not to be healthy for "+o.Ailing.Round(time.Second).String())
+	}
+	if !o.At.IsZero() {
+		when = append(when, "last looked at "+o.At.UTC().Format(time.RFC3339))
+	}
+	if len(when) == 0 {
+		return o.text()
+	}
+	return o.text() + " (" + strings.Join(when, ", ") + ")"
 }
 
 // condition returns that of a release on some of its clusters; nil: all.

@@ -24,8 +24,7 @@ func (w *world) restart() {
 	w.booted, w.bootAt = w.clock, w.wall()
 	for _, s := range w.stages {
 		for _, on := range s.live {
-			on.meter, on.held, on.ill = promotion.Meter{}, promotion.Meter{}, 0
-			on.meter.Restore(on.revision, on.checkpoint)
+			on.forget()
 		}
 		s.tried = nil
 	}
@@ -318,10 +317,15 @@ func (w *world) watch(environment string, on *placed) {
 	if w.away[on.cluster] != nil {
 		return
 	}
-	health, _ := w.health(environment, on)
+	health, stuck := w.health(environment, on)
 	if w.lost[on.cluster] {
+		on.said, on.stuck = promotion.Unknown, false
 		on.meter.Observe(on.revision, promotion.Unknown, w.clock-w.booted, grace)
 		on.held.Observe(on.revision, promotion.Unknown, w.clock-w.booted, 0)
+		return
+	}
+	blind := w.isBlind(on.cluster)
+	if blind && !w.holds(on, health) {
 		return
 	}
 	if health == promotion.Healthy {
@@ -329,12 +333,9 @@ func (w *world) watch(environment string, on *placed) {
 	} else if on.ill += tick; health == promotion.Failed || on.ill > grace+tick {
 		on.well = 0
 	}
-	on.meter.Observe(on.revision, health, w.clock-w.booted, grace)
-	holding := health
-	if health == promotion.Progressing && !w.superseded(on) {
-		holding = promotion.Unknown
+	if !blind {
+		w.lookAt(on, health, stuck)
 	}
-	on.held.Observe(on.revision, holding, w.clock-w.booted, 0)
 	if soaked, _ := on.meter.Read(on.revision, w.clock-w.booted, grace); soaked >= on.checkpoint+tick || soaked < on.checkpoint {
 		on.checkpoint = soaked
 	}
@@ -347,13 +348,20 @@ func (w *world) observe(environment string, k platform.RequestKey, cluster strin
 		return promotion.Observation{Health: promotion.Unknown}
 	}
 	health, stuck := w.health(environment, on)
+	behind := w.superseded(on)
+	if w.isBlind(cluster) {
+		health, stuck, behind = on.said, on.stuck, on.behind
+	}
+	if health == "" {
+		return promotion.Observation{Health: promotion.Unknown}
+	}
 	soaked, ailing := on.meter.Read(on.revision, w.clock-w.booted, grace)
 	_, held := on.held.Read(on.revision, w.clock-w.booted, 0)
 	said := promotion.Observation{
-		Revision: on.revision, Health: health, Stuck: stuck, Soaked: soaked, Ailing: ailing, Held: held,
+		Revision: on.revision, Health: health, Stuck: stuck, Soaked: soaked, Ailing: ailing, Held: held, At: on.lookedAt,
 		Object: "Deployment/" + k.Name, Message: "it is " + health,
 	}
-	if w.superseded(on) {
+	if behind {
 		said.Superseded, said.Message = true, waitsForOld
 	}
 	return said

@@ -51,9 +51,9 @@ func (p *Pass) fail(s *subject, cluster string, said Observation) bool {
 	if !rollback {
 		p.reject(s, cluster, said)
 	}
-	why := fmt.Sprintf("failed on %s: %s", cluster, said.text())
+	why := fmt.Sprintf("failed on %s: %s", cluster, said.evidence())
 	if rollback {
-		why = "the rollback failed too, on " + cluster + ": " + said.text()
+		why = "the rollback failed too, on " + cluster + ": " + said.evidence()
 	}
 	reason, target, state := p.back(s)
 	if reason == "" {
@@ -115,7 +115,7 @@ func (p *Pass) reject(s *subject, cluster string, said Observation) {
 		}
 		failure := platform.ReleaseFailure{
 			Cluster: c, RenderKey: keys[c], Release: r.Digest, Version: r.Version, Group: r.Promotion.Rollout.Group,
-			Object: said.Object, Message: fmt.Sprintf("%s: %s", cluster, said.text()), At: p.view.Now.stamp(), Approvals: admitted,
+			Object: said.Object, Message: fmt.Sprintf("%s: %s", cluster, said.evidence()), At: p.view.Now.stamp(), Approvals: admitted,
 		}
 		if slices.Contains(r.Promotion.Rollout.Moved, c) {
 			failure.State = p.view.State

@@ -33,6 +33,16 @@ func TestFailureReturnsTheLastHealthyBytesAndRejectsTheNewOnes(t *testing.T) {
 	require.True(t, w.arrived(), w.late())
 }
 
+func TestARejectionNamesWhatItIsMadeOn(t *testing.T) {
+	w := settled(t, "a")
+	w.faults["p2/<nil>@prod"] = hangs
+	w.bump("a")
+	rejected := func() []platform.ReleaseFailure { return w.stages["prod"].releases[key("a")].Promotion.Rejected }
+	w.until(t, func() bool { return len(rejected()) > 0 })
+	require.Equal(t, "prod-1: Progressing Deployment/a: it is Progressing; not healthy within 5m0s (seen not to be healthy for 5m0s, "+
+		"last looked at "+w.wall().Format(time.RFC3339)+")", rejected()[0].Message)
+}
+
 func TestRollbackThatFailsTooStops(t *testing.T) {
 	w := settled(t, "a")
 	w.faults["p2/<nil>@prod"] = fails

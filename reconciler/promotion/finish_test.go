@@ -14,7 +14,7 @@ import (
 func (w *world) finish() {
 	w.note("everything is taken out of the way")
 	w.faults, w.lost, w.sick, w.flapping = map[string]fault{}, map[string]bool{}, map[string]bool{}, map[string]time.Duration{}
-	w.blocked = map[string]time.Duration{}
+	w.blocked, w.blind = map[string]time.Duration{}, map[string]time.Duration{}
 	w.broken = map[platform.RequestKey]bool{}
 	w.platform.Decisions = nil
 	for _, c := range slices.Sorted(maps.Keys(w.away)) { // where another cluster is, it stays away for ever

@@ -3,11 +3,13 @@ package promotion
 import "time"
 
 // Meter measures how long one placement was seen healthy, and how long not. Time that nobody watched neither counts nor
-// resets. The zero value has seen nothing. Times are readings of a monotonic clock, as durations since any fixed point.
+// resets: neither before the first look at a revision, nor while something that happened has not been looked at. The zero
+// value has seen nothing. Times are readings of a monotonic clock, as durations since any fixed point.
 type Meter struct {
 	revision string
 	health   string
 	at       time.Duration // when health was last known to hold
+	doubted  bool          // whether it holds still is not known
 
 	soaked, ailing time.Duration
 }
@@ -20,12 +22,26 @@ func (m *Meter) Restore(revision string, soaked time.Duration) {
 	}
 }
 
+// briefly is for how long an observation may be in doubt and count all the same, once the next one says the same.
+const briefly = 2 * time.Second
+
+// Doubt says that something happened that nobody has looked at yet: from now on it is not known whether what was last
+// observed holds. Nothing counts until the next observation. If that comes soon and says the same, it held.
+func (m *Meter) Doubt(now, grace time.Duration) {
+	m.pass(now, grace)
+	m.doubted = true
+}
+
 // Observe says that a placement's health at a revision is this from now on. The time since the last call counts as what
 // that call said.
 func (m *Meter) Observe(revision, health string, now, grace time.Duration) {
 	if m.revision != revision {
 		*m = Meter{revision: revision, health: Unknown}
 	}
+	if m.doubted && (health != m.health || now-m.at > briefly) {
+		m.at = max(now, m.at)
+	}
+	m.doubted = false
 	m.pass(now, grace)
 	if health == Healthy {
 		m.ailing = 0
@@ -45,6 +61,9 @@ func (m *Meter) Read(revision string, now, grace time.Duration) (soaked, ailing 
 
 // pass counts the time until now as what was last said.
 func (m *Meter) pass(now, grace time.Duration) {
+	if m.doubted {
+		return
+	}
 	elapsed := max(now-m.at, 0)
 	m.at = max(now, m.at)
 	switch m.health {

@@ -13,7 +13,7 @@ func TestMeterCountsWhatWasWatched(t *testing.T) {
 	const s = time.Second
 	type step struct {
 		at     time.Duration
-		health string
+		health string // empty: something happened
 	}
 	for name, c := range map[string]struct {
 		steps          []step
@@ -26,11 +26,21 @@ func TestMeterCountsWhatWasWatched(t *testing.T) {
 		"failed breaks it at once":               {[]step{{10 * s, promotion.Healthy}, {30 * s, promotion.Failed}, {31 * s, promotion.Healthy}}, 69 * s, 0},
 		"still coming up":                        {[]step{{10 * s, promotion.Progressing}}, 0, 90 * s},
 		"unknown does not end an ailment":        {[]step{{10 * s, promotion.Progressing}, {20 * s, promotion.Unknown}, {90 * s, promotion.Progressing}}, 0, 20 * s},
+		"what nobody looked at is not counted":   {[]step{{10 * s, promotion.Progressing}, {20 * s, ""}, {80 * s, promotion.Progressing}}, 0, 30 * s},
+		"until somebody does":                    {[]step{{10 * s, promotion.Progressing}, {20 * s, ""}}, 0, 10 * s},
+		"nor is it soak":                         {[]step{{10 * s, promotion.Healthy}, {20 * s, ""}, {90 * s, promotion.Healthy}}, 20 * s, 0},
+		"a look at once tells that it held":      {[]step{{10 * s, promotion.Progressing}, {20 * s, ""}, {21 * s, promotion.Progressing}}, 0, 90 * s},
+		"or that it did not":                     {[]step{{10 * s, promotion.Healthy}, {20 * s, ""}, {21 * s, promotion.Progressing}}, 0, 79 * s},
+		"what happens again changes nothing":     {[]step{{10 * s, promotion.Progressing}, {20 * s, ""}, {30 * s, ""}, {80 * s, promotion.Progressing}}, 0, 30 * s},
 		"a clock that stands still counts never": {[]step{{100 * s, promotion.Healthy}, {90 * s, promotion.Healthy}}, 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var m promotion.Meter
 			for _, step := range c.steps {
+				if step.health == "" {
+					m.Doubt(step.at, 30*s)
+					continue
+				}
 				m.Observe("r1", step.health, step.at, 30*s)
 			}
 			soaked, ailing := m.Read("r1", 100*s, 30*s)

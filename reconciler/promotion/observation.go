@@ -29,6 +29,8 @@ type Observation struct {
 
 	Object  string // the worst one
 	Message string // of it
+
+	At time.Time // when somebody looked last; zero: it is not known
 }
 
 // known reports whether somebody has looked.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"transom.dev/reconciler/promotion"
 	"transom.dev/render/platform"
 )
 
@@ -84,7 +85,24 @@ func (o *oracle) failures(environment string, was, is *platform.Release) {
 			if strings.Contains(f.Message, waitsForOld) {
 				o.breaks("%s rejects %s of %s for a pod of a revision before", environment, f.Release, is.Key)
 			}
+			o.unseen(environment, is.Key, f)
 		}
+	}
+}
+
+// unseen holds a rejection against what somebody saw: what did not fail, nor cannot start, was seen not to be healthy for as
+// long as it may take.
+func (o *oracle) unseen(environment string, k platform.RequestKey, f platform.ReleaseFailure) {
+	cluster, _, _ := strings.Cut(f.Message, ":")
+	on := o.stages[environment].live[k.Name+"@"+cluster]
+	if on == nil {
+		o.breaks("%s rejects %s, which is not on %s", environment, f.Release, cluster)
+		return
+	}
+	said := o.observe(environment, k, cluster)
+	limit := o.platform.Environments[environment].Rollout.ProgressDeadline
+	if said.Health != promotion.Failed && !said.Stuck && on.seenIll < limit {
+		o.breaks("%s rejects %s, which on %s was seen for %s of %s not to be healthy", environment, f.Release, cluster, on.seenIll, limit)
 	}
 }
 

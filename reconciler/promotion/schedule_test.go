@@ -33,7 +33,7 @@ var kinds = strings.Fields(`
 	approve approve approve version unapprove hold hold unhold unhold pin unpin unpin override
 	flap flap flap block block lose regain regain restart restart jump race race race
 	leap choose choose bind bind unbind leave vanish vanish return return
-	put pause activate activate drain join breaks mends mends sick well well`)
+	put pause activate activate drain join breaks mends mends sick well well late late late`)
 
 func plan(seed uint64) schedule {
 	r := rand.New(rand.NewPCG(seed, 4))
@@ -140,6 +140,9 @@ func (w *world) happen(e event) {
 	case "sick", "well":
 		w.sick[cluster] = e.kind == "sick"
 		w.note("%s is %s", cluster, e.kind)
+	case "late":
+		w.blind[cluster] = w.clock + tick*time.Duration(1+e.b%60)
+		w.note("nobody looks at %s until %s", cluster, w.blind[cluster])
 	case "restart":
 		w.restart()
 	case "jump":

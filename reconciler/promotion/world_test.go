@@ -35,6 +35,7 @@ type world struct {
 	sick      map[string]bool              // clusters on which nothing is healthy
 	flapping  map[string]time.Duration     // placements that are not healthy until then
 	blocked   map[string]time.Duration     // placements in whose way a pod of a revision before is until then
+	blind     map[string]time.Duration     // clusters on which nobody looks at what happens until then
 	broken    map[platform.RequestKey]bool
 	putIn     map[string]int    // what an environment puts into its instances
 	wrong     map[string]bool   // requests that cannot be rendered with a version but 1.0.0
@@ -90,6 +91,13 @@ type placed struct {
 	meter      promotion.Meter
 	held       promotion.Meter
 	checkpoint time.Duration
+	said       string // its health as somebody saw it last; empty: nobody did
+	stuck      bool   // what was said with it
+	behind     bool   // the same: only a pod of a revision before is in its way
+	doubted    bool   // something happened since
+
+	lookedAt time.Time     // when somebody did
+	seenIll  time.Duration // for how long, as far as somebody saw, it has not been healthy
 
 	// What is true, whoever watches.
 	well time.Duration // for how long it has been healthy
@@ -107,7 +115,8 @@ var began = time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
 func newWorld() *world {
 	w := &world{
 		bootAt: began, requests: map[platform.RequestKey]*request{}, faults: map[string]fault{}, stages: map[string]*stage{},
-		lost: map[string]bool{}, away: map[string]*platform.Cluster{}, sick: map[string]bool{}, flapping: map[string]time.Duration{}, blocked: map[string]time.Duration{},
+		lost: map[string]bool{}, blind: map[string]time.Duration{}, away: map[string]*platform.Cluster{}, sick: map[string]bool{},
+		flapping: map[string]time.Duration{}, blocked: map[string]time.Duration{},
 		broken: map[platform.RequestKey]bool{}, putIn: map[string]int{},
 		platform: &platform.Platform{
 			Offerings:    map[string]*platform.Offering{"web": {Name: "web", Deletion: platform.DeletionDelete}},

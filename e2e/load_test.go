@@ -1,0 +1,272 @@
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	clientappsv1 "k8s.io/client-go/kubernetes/typed/apps/v1"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/tools/clientcmd/api"
+	"k8s.io/client-go/util/flowcontrol"
+)
+
+// pages is a platform with one environment, one cluster, and an offering that is a Deployment.
+const pages = `
+-- offerings/page/offering.yaml --
+apiVersion: transom.dev/v1alpha1
+kind: Offering
+metadata: {name: page}
+spec: {title: Page, description: A deployment., owner: platform}
+-- offerings/page/1.0.0/version.yaml --
+apiVersion: transom.dev/v1alpha1
+kind: Version
+metadata: {name: page}
+spec: {parameters: {type: object, required: [color], properties: {color: {type: string}}}}
+-- offerings/page/1.0.0/kustomization.yaml --
+apiVersion: kustomize.config.k8s.io/v1alpha1
+kind: Component
+resources: [deployment.yaml]
+replacements:
+- source: {kind: Inputs, fieldPath: parameters.color}
+  targets: [{select: {kind: Deployment}, fieldPaths: [spec.template.metadata.annotations.color]}]
+-- offerings/page/1.0.0/deployment.yaml --
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: page}
+spec:
+  replicas: 1
+  selector: {matchLabels: {app: page}}
+  template:
+    metadata: {labels: {app: page}, annotations: {color: none}}
+    spec: {containers: [{name: page, image: page}]}
+-- environments/dev.yaml --
+apiVersion: transom.dev/v1alpha1
+kind: Environment
+metadata: {name: dev}
+spec:
+  state: {url: ../state-dev.git, branch: main}
+  clusters: {matchLabels: {environment: dev}}
+  rollout: {progressDeadline: DEADLINE, instances: {maxConcurrent: 100%}}
+-- clusters/one.yaml --
+apiVersion: transom.dev/v1alpha1
+kind: Cluster
+metadata: {name: one, labels: {environment: dev}}
+spec: {state: active}
+`
+
+// A throng is a daemon with many requests on one API server, whose writes can be held to a rate.
+type throng struct {
+	*world
+	many   int
+	calm   []string // requests beside the many
+	limit  atomic.Pointer[rate]
+	client clientappsv1.DeploymentInterface // past the limit
+}
+
+type rate struct{ flowcontrol.RateLimiter }
+
+// newThrong returns once everything is healthy.
+func newThrong(t testing.TB, many, calm int, progressDeadline string) *throng {
+	c := &throng{world: newWorld(t, strings.Replace(pages, "DEADLINE", progressDeadline, 1), []string{"one"}, "--api-only"), many: many}
+	config := c.config("one")
+	config.QPS = -1
+	apps, err := clientappsv1.NewForConfig(config)
+	require.NoError(t, err)
+	c.client = apps.Deployments("crowd")
+	c.proxy(config)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		c.control(ctx)
+	}()
+	t.Cleanup(func() { cancel(); <-ended })
+	for i := range calm {
+		c.calm = append(c.calm, fmt.Sprintf("calm-%d", i))
+	}
+	files := c.colored("green")
+	for _, name := range c.calm {
+		files["requests/crowd/"+name+".yaml"] = page(name, "green")
+	}
+	commit := c.push("everybody", files)
+	c.start()
+	c.eventually("everybody is healthy", func() error { return c.healthy(commit, many+calm) })
+	return c
+}
+
+// colored is a change of all the many requests.
+func (c *throng) colored(color string) map[string]string {
+	files := map[string]string{}
+	for i := range c.many {
+		name := fmt.Sprintf("page-%d", i)
+		files["requests/crowd/"+name+".yaml"] = page(name, color)
+	}
+	return files
+}
+
+func page(name, color string) string {
+	return strings.Replace(strings.Replace(request(name, color), "offering: settings", "offering: page", 1), "{dev: {}, prod: {}}", "{dev: {}}", 1)
+}
+
+// proxy has the daemon reach the cluster by way of a proxy that holds writes to the limit.
+func (c *throng) proxy(config *rest.Config) {
+	transport, err := rest.TransportFor(config)
+	require.NoError(c.t, err)
+	target, err := url.Parse(config.Host)
+	require.NoError(c.t, err)
+	forward := &httputil.ReverseProxy{
+		Transport: transport, FlushInterval: -1, Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) },
+		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) },
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if limit := c.limit.Load(); limit != nil && r.Method != http.MethodGet {
+			if limit.Wait(r.Context()) != nil {
+				return
+			}
+		}
+		forward.ServeHTTP(w, r)
+	}))
+	c.t.Cleanup(func() { server.CloseClientConnections(); server.Close() })
+	c.keys = c.t.TempDir()
+	require.NoError(c.t, clientcmd.WriteToFile(api.Config{
+		Clusters:       map[string]*api.Cluster{"one": {Server: server.URL}},
+		Contexts:       map[string]*api.Context{"one": {Cluster: "one"}},
+		CurrentContext: "one",
+	}, filepath.Join(c.keys, "one.kubeconfig")))
+}
+
+// hold has the API server take so many writes a second of the daemon's.
+func (c *throng) hold(writes float32) {
+	c.limit.Store(&rate{flowcontrol.NewTokenBucketRateLimiter(writes, 1)})
+}
+
+// control says of every deployment at once that it is available, as long as ctx is not done.
+func (c *throng) control(ctx context.Context) {
+	for ctx.Err() == nil {
+		events, err := c.client.Watch(ctx, metav1.ListOptions{})
+		if err != nil {
+			continue
+		}
+		for e := range events.ResultChan() {
+			if d, ok := e.Object.(*appsv1.Deployment); ok && d.Status.ObservedGeneration < d.Generation {
+				c.available(ctx, d)
+			}
+		}
+	}
+}
+
+func (c *throng) available(ctx context.Context, d *appsv1.Deployment) {
+	n := *d.Spec.Replicas
+	d.Status = appsv1.DeploymentStatus{
+		ObservedGeneration: d.Generation, Replicas: n, UpdatedReplicas: n, ReadyReplicas: n, AvailableReplicas: n,
+		Conditions: []appsv1.DeploymentCondition{
+			{Type: appsv1.DeploymentAvailable, Status: corev1.ConditionTrue},
+			{Type: appsv1.DeploymentProgressing, Status: corev1.ConditionTrue, Reason: "NewReplicaSetAvailable"},
+		},
+	}
+	_, _ = c.client.UpdateStatus(ctx, d, metav1.UpdateOptions{}) // where it lost a race, there is another event
+}
+
+// changed counts the deployments that have a colour.
+func (c *throng) changed(color string) (n int) {
+	all, err := c.client.List(c.t.Context(), metav1.ListOptions{})
+	require.NoError(c.t, err)
+	for _, d := range all.Items {
+		if d.Spec.Template.Annotations["color"] == color {
+			n++
+		}
+	}
+	return n
+}
+
+// drift scales a deployment by hand, and returns how long it takes until it is as it shall be.
+func (c *throng) drift(name string) time.Duration {
+	events, err := c.client.Watch(c.t.Context(), metav1.ListOptions{FieldSelector: "metadata.name=" + name + "-page"})
+	require.NoError(c.t, err)
+	defer events.Stop()
+	_, err = c.client.Patch(c.t.Context(), name+"-page", types.MergePatchType, []byte(`{"spec": {"replicas": 7}}`), metav1.PatchOptions{FieldManager: "somebody"})
+	require.NoError(c.t, err)
+	began, drifted := time.Now(), false
+	for {
+		select {
+		case e := <-events.ResultChan():
+			d, ok := e.Object.(*appsv1.Deployment)
+			require.True(c.t, ok)
+			switch drifted = drifted || *d.Spec.Replicas == 7; {
+			case drifted && *d.Spec.Replicas == 1:
+				return time.Since(began)
+			}
+		case <-time.After(deadline):
+			require.FailNow(c.t, "drift stays", name)
+		}
+	}
+}
+
+// rejections are the requests of which the state records that something was rejected.
+func (c *throng) rejections() []string {
+	found := exec.Command("git", "grep", "-l", "rejected:", "main", "--", "releases")
+	found.Dir = filepath.Join(c.dir, "state-dev.git")
+	out, _ := found.Output() // it fails where nothing is found
+	return strings.Fields(string(out))
+}
+
+// A change of more requests than an API server takes within their deadline rejects none of them, and meanwhile drift is
+// corrected.
+func TestNobodyIsRejectedUnseen(t *testing.T) {
+	c := newThrong(t, 300, 4, "2s")
+	c.hold(50)
+	commit := c.push("everybody is blue", c.colored("blue"))
+	c.eventually("the change is under way", func() error {
+		if c.changed("blue") == 0 {
+			return fmt.Errorf("nothing is blue")
+		}
+		return nil
+	})
+	for _, name := range c.calm {
+		c.drift(name)
+		require.Less(t, c.changed("blue"), c.many, "drift is not corrected before the change is over")
+	}
+	c.eventually("everybody is healthy", func() error { return c.healthy(commit, c.many+len(c.calm)) })
+	require.Empty(t, c.rejections())
+	require.Equal(t, c.many, c.changed("blue"))
+}
+
+// BenchmarkUnderLoad changes 2,000 requests in one merge on an API server that takes 50 writes a second, with a deadline
+// that is far shorter than that takes, while somebody changes things by hand.
+func BenchmarkUnderLoad(b *testing.B) {
+	c := newThrong(b, 2000, 20, "5s")
+	c.hold(50)
+	c.push("everybody is blue", c.colored("blue"))
+	c.eventually("the change is under way", func() error {
+		if c.changed("blue") == 0 {
+			return fmt.Errorf("nothing is blue")
+		}
+		return nil
+	})
+	var took []time.Duration
+	began := time.Now()
+	for i := 0; c.changed("blue") < c.many && time.Since(began) < deadline; i++ {
+		took = append(took, c.drift(c.calm[i%len(c.calm)]))
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(len(c.rejections())), "false-rejections:releases")
+	b.ReportMetric(milliseconds(took[len(took)*99/100]), "drift-under-load-p99:ms")
+	b.ReportMetric(0, "ns/op")
+}

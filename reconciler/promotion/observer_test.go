@@ -1,0 +1,71 @@
+package promotion_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"transom.dev/reconciler/promotion"
+)
+
+func TestAnObserverThatIsLateRejectsNobody(t *testing.T) {
+	w := settled(t, "a")
+	before := w.has("prod", "a")
+	w.bump("a")
+	w.until(t, func() bool { return w.has("prod", "a") != before })
+	w.run(tick)
+	w.blind["prod-1"] = w.clock + time.Hour
+	w.settle(50 * time.Minute)
+	require.Empty(t, w.stages["prod"].releases[key("a")].Promotion.Rejected, "it came up long ago, and nobody has looked since")
+	require.NotEqual(t, before, w.has("prod", "a"))
+	w.settle(20 * time.Minute)
+	require.True(t, w.arrived(), w.late())
+}
+
+// forget is what a daemon that starts knows of a placement.
+func (on *placed) forget() {
+	on.meter, on.held, on.ill = promotion.Meter{}, promotion.Meter{}, 0
+	on.said, on.stuck, on.behind, on.doubted, on.seenIll = "", false, false, false, 0
+	on.meter.Restore(on.revision, on.checkpoint)
+}
+
+// isBlind reports whether nobody looks at what happens on a cluster, though it is told that something does.
+func (w *world) isBlind(cluster string) bool { return w.blind[cluster] > w.clock }
+
+// holds reports whether what was seen last holds although nobody looks, because nothing has happened since.
+func (w *world) holds(on *placed, health string) bool {
+	switch {
+	case on.said == "" || on.doubted:
+		return false
+	case health != on.said || w.superseded(on) != on.behind:
+		on.doubted = true
+		on.meter.Doubt(w.clock-w.booted, grace)
+		on.held.Doubt(w.clock-w.booted, 0)
+		return false
+	}
+	on.seen()
+	return true
+}
+
+// seen counts a tick as what was said before it.
+func (on *placed) seen() {
+	if !on.doubted && !on.behind && (on.said == promotion.Progressing || on.said == promotion.Failed) {
+		on.seenIll += tick
+	}
+}
+
+// lookAt is a tick in which somebody looks.
+func (w *world) lookAt(on *placed, health string, stuck bool) {
+	on.seen()
+	if health == promotion.Healthy {
+		on.seenIll = 0
+	}
+	on.said, on.stuck, on.behind, on.doubted, on.lookedAt = health, stuck, w.superseded(on), false, w.wall()
+	on.meter.Observe(on.revision, health, w.clock-w.booted, grace)
+	holding := health
+	if health == promotion.Progressing && !on.behind {
+		holding = promotion.Unknown
+	}
+	on.held.Observe(on.revision, holding, w.clock-w.booted, 0)
+}
