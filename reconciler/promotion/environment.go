@@ -134,7 +134,7 @@ func (p *Pass) letGo(c *change, approved bool) *platform.Release {
 	}
 	to := p.compose(c, nil, leaving)
 	to.Promotion.Ran = p.left(c.Base) // with what is lost here
-	return p.keepAdmitted(to, c, approved)
+	return dropped(p.keepAdmitted(to, c, approved), c.Base, leaving)
 }
 
 // renew rolls out what the environment changed about a release that stays.

@@ -206,3 +206,11 @@ func last(r *platform.Release) (admitted []string) {
 	slices.Sort(admitted)
 	return admitted
 }
+
+// dropped is a record without what a person admitted about clusters that are left now.
+func dropped(to, base *platform.Release, leaving []string) *platform.Release {
+	for _, cluster := range leaving {
+		to.Promotion.Admitted = without(to.Promotion.Admitted, []string{mark(platform.PlanStep{Before: base.Clusters[cluster].RenderKey})})
+	}
+	return to
+}

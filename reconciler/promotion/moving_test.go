@@ -43,7 +43,7 @@ func (w *world) others(cluster string) (n int) {
 	return n
 }
 
-// placed publishes a version that is not for a cluster.
+// place publishes a version that is not for a cluster.
 func (w *world) place(number, cluster string) *platform.Version {
 	v := w.publish(number)
 	v.Placement = labels.NewSelector().Add(notIn("slot", []string{cluster}))
@@ -121,6 +121,6 @@ func (w *world) offerElsewhere(e event, cluster string) {
 
 // flee drains a cluster at once.
 func (w *world) flee(cluster string) {
-	w.platform.Clusters[cluster].State = platform.ClusterDraining
+	w.platform.Clusters[cluster].State, w.platform.Clusters[cluster].Now = platform.ClusterDraining, true
 	w.merge("%s drains at once", cluster)
 }

@@ -15,12 +15,10 @@ func (o *oracle) leaves(s *stage, p *promotion.Pass, was, is *platform.Release, 
 	if is.Absent || was == nil || was.Absent || len(gone) == 0 {
 		return
 	}
-	at := slices.IndexFunc(p.Instances, func(i *platform.Instance) bool { return i.Request.Key == is.Key })
-	if at < 0 {
-		o.breaks("%s takes %s from %v, and there is nothing that it is to be instead", s.name, is.Key, gone)
-		return
+	if _, back := p.Restore[is.Key]; back {
+		o.breaks("%s goes back to %s of %s and takes it from %v", s.name, is.Digest, is.Key, gone)
 	}
-	wanted := o.resolved(p.Instances[at])
+	wanted := o.wanted(p, is)
 	if len(wanted) == 0 {
 		return // it leaves all of them
 	}
@@ -50,15 +48,24 @@ func (o *oracle) leaves(s *stage, p *promotion.Pass, was, is *platform.Release, 
 	}
 }
 
-// resolved are the clusters that an instance is to be on, as the platform is now.
-func (o *oracle) resolved(i *platform.Instance) []*platform.Cluster {
+// wanted are the clusters that an instance is to be on, as the platform is now.
+func (o *oracle) wanted(p *promotion.Pass, is *platform.Release) []*platform.Cluster {
+	at := slices.IndexFunc(p.Instances, func(i *platform.Instance) bool { return i.Request.Key == is.Key })
+	if at < 0 {
+		return nil
+	}
+	i := p.Instances[at]
 	spec := i.Request.Spec
-	return o.resolve(i.Environment.Name, i.Request.Key, &spec, i.Version).Clusters
+	return o.resolve(i.Environment.Name, is.Key, &spec, i.Version).Clusters
 }
 
 // hurries reports whether a person said that a cluster is not to wait.
 func (o *oracle) hurries(environment string, is *platform.Release, cluster string) bool {
-	return o.skips(environment, "leave", is)
+	if o.skips(environment, "leave", is) {
+		return true
+	}
+	c := o.platform.Clusters[cluster]
+	return c.Now && c.State == platform.ClusterDraining && o.let[environment]
 }
 
 func (o *oracle) waveSoak(environment string, c *platform.Cluster) time.Duration {

@@ -25,6 +25,7 @@ type oracle struct {
 	entries   map[string]int                                  // bytes that entered, by environment and request
 	rollbacks map[string]int
 	stepped   map[string]map[string]bool // requests that took a version as a step, by environment and version
+	let       map[string]bool            // environments in which a person has approved deletions, ever
 	broken    []string                   // rules
 }
 
@@ -32,7 +33,7 @@ func newOracle(w *world) *oracle {
 	o := &oracle{
 		world: w, soaked: map[string]time.Duration{}, rendered: map[string]string{}, completed: map[string]map[string]bool{},
 		whole: map[string]string{}, rejected: map[string]int{}, entries: map[string]int{}, rollbacks: map[string]int{},
-		stepped: map[string]map[string]bool{}, farthest: map[string]string{}, clusters: map[string]map[string]platform.ReleasePlacement{},
+		stepped: map[string]map[string]bool{}, farthest: map[string]string{}, let: map[string]bool{}, clusters: map[string]map[string]platform.ReleasePlacement{},
 	}
 	w.judge = o
 	return o
@@ -48,6 +49,9 @@ func at(parts ...string) string { return strings.Join(parts, "|") }
 
 // watch notes for how long everything was well at once.
 func (o *oracle) watch() {
+	for _, d := range o.platform.Decisions {
+		o.let[d.Environment] = o.let[d.Environment] || d.Deletions != ""
+	}
 	for name, s := range o.stages {
 		for k, r := range s.releases {
 			id := at(name, k.Name, r.Digest)
@@ -161,7 +165,7 @@ func (o *oracle) judged(s *stage, p *promotion.Pass, was, is *platform.Release) 
 		}
 		o.again(s, is, changed)
 		o.waves(s, is, changed)
-		o.joins(s, was, is)
+		o.joins(s, p, was, is)
 	}
 	if was != nil && !was.Absent && pin != nil && pin.Release == was.Digest && is.Digest != was.Digest {
 		o.breaks("%s moves %s from the pinned %s to %s", s.name, k, was.Digest, is.Digest)

@@ -222,6 +222,7 @@ func (w *world) merged(e event, k platform.RequestKey, name, cluster string) {
 		w.platform.Clusters[cluster].State = map[string]platform.ClusterState{
 			"pause": platform.ClusterPaused, "activate": platform.ClusterActive, "drain": platform.ClusterDraining,
 		}[e.kind]
+		w.platform.Clusters[cluster].Now = false
 		w.merge("%s %s", e.kind, cluster)
 	case "join":
 		if n := len(w.platform.Clusters) + len(w.away); n < 6 {
