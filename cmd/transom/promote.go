@@ -111,7 +111,7 @@ func (o *promoteOptions) check(args []string) error {
 	case len(o.skip) == 0 && (o.until != "" || o.reason != ""):
 		return misuse("--until and --reason go with --skip: an Approval holds for what it names")
 	}
-	gates := []string{"soak", "approval", "window", "hold"}
+	gates := []string{"soak", "approval", "window", "hold", "leave"}
 	for _, gate := range o.skip {
 		if !slices.Contains(gates, gate) {
 			return misuse("--skip %s: it is %s%s; health, waves and limits are never skipped", gate, terminal.OrList(gates), platform.Suggest(gate, gates))

@@ -71,6 +71,9 @@ func TestFoundSchedules(t *testing.T) {
 			{"activate", 322643, 105239, 408660},
 			{"unpin", 428846, 511594, 72456},
 		}},
+		"a cluster that was to be left now and is active again is left last as any other": {1001570, []event{
+			{"place", 345253, 633658, 42298}, {"wait", 793754, 240841, 949604}, {"flee", 29292, 1021442, 736318},
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			rules, trace := s.run(true, true)

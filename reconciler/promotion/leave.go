@@ -31,16 +31,18 @@ func (p *Pass) depart(s *subject, i *platform.Instance) (leaving []string) {
 	}
 	d := &departure{}
 	p.departures[s.key] = d
-	switch version := i.Version.Number.String(); {
-	case len(p.staying(s.base, i)) == 0, p.overridden("leave", s.key, i.Release, i.Offering.Name, version) != nil:
+	if len(p.staying(s.base, i)) == 0 {
 		d.due = leaving
-	default:
-		if p.await(s, i, d); d.clause == "" {
-			d.due, d.well = leaving, true
-		}
+		p.deleting(s, leaving)
+		return leaving
+	}
+	if p.overridden("leave", s.key, i.Release, i.Offering.Name, i.Version.Number.String()) != nil {
+		d.due = leaving
+	} else if p.await(s, i, d); d.clause == "" {
+		d.due, d.well = leaving, true
 	}
 	p.deleting(s, d.due)
-	p.fleeing(s, without(leaving, d.due))
+	p.fleeing(s, leaving)
 	return leaving
 }
 
@@ -120,10 +122,10 @@ func (p *Pass) soakOf(cluster string) time.Duration {
 	return 0
 }
 
-// fleeing notes which of the clusters that wait are to be left at once, if a person approves that.
-func (p *Pass) fleeing(s *subject, waiting []string) {
-	for _, cluster := range waiting {
-		if !p.view.Platform.Clusters[cluster].Now {
+// fleeing notes which of the clusters are to be left at once, if a person approves that.
+func (p *Pass) fleeing(s *subject, leaving []string) {
+	for _, cluster := range leaving {
+		if c := p.view.Platform.Clusters[cluster]; !c.Now || c.State != platform.ClusterDraining {
 			continue
 		}
 		if p.lazy.flight == nil {
@@ -144,6 +146,9 @@ func (p *Pass) approveFlight() {
 	for _, gone := range p.lazy.fled {
 		k := platform.RequestKey{Team: gone.Team, Name: gone.Request}
 		s, d := p.lazy.flight[k], p.departures[k]
+		if slices.Contains(d.due, gone.Cluster) {
+			continue
+		}
 		if approval != nil {
 			p.admitDeletion(k)
 		} else if !slices.Contains(s.base.Promotion.Admitted, deletionsAdmitted) {
