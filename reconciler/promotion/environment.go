@@ -125,10 +125,14 @@ func (p *Pass) broken(r *platform.Release) bool {
 
 // letGo is the base without the clusters that may lose what they have.
 func (p *Pass) letGo(c *change, approved bool) *platform.Release {
-	if len(c.gone) == 0 || p.blocked(c, p.covers(c, c.gone, approved)) != nil {
+	if len(c.gone) == 0 {
 		return p.noted(c, approved)
 	}
 	leaving := p.mayGo(c)
+	if g := p.blocked(c, p.covers(c, c.gone, approved) || p.fled(c)); g != nil {
+		p.wait(c.key, *g)
+		return p.noted(c, approved)
+	}
 	if len(leaving) == 0 {
 		return p.noted(c, approved)
 	}

@@ -182,7 +182,21 @@ func (p *Pass) mayGo(c *change) []string {
 		}
 		return nil
 	}
-	return slices.DeleteFunc(due, func(cluster string) bool { return p.holdOf(cluster, c.Next) != nil })
+	return slices.DeleteFunc(due, func(cluster string) bool {
+		held := p.holdOf(cluster, c.Next)
+		if held != nil {
+			p.wait(c.key, *held)
+		}
+		return held != nil
+	})
+}
+
+// fled reports whether a person approved that an instance leaves exactly these clusters at once.
+func (p *Pass) fled(c *change) bool {
+	return slices.Contains(c.Base.Promotion.Admitted, deletionsAdmitted) && !slices.ContainsFunc(c.gone, func(cluster string) bool {
+		at := p.view.Platform.Clusters[cluster]
+		return at == nil || !at.Now || at.State != platform.ClusterDraining
+	})
 }
 
 // gate says what clusters wait for that an instance leaves.

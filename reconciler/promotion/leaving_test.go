@@ -87,6 +87,7 @@ func TestDrainingClusterWaitsForTheHealthOfTheOthers(t *testing.T) {
 // TestClusterThatDrainsNowWaitsForAnApprovalAlone and not for the health of others.
 func TestClusterThatDrainsNowWaitsForAnApprovalAlone(t *testing.T) {
 	w := judged(t, "a")
+	w.environmentOf("prod").Gates.Approval = "required"
 	w.sick["prod-1"] = true
 	w.flee("prod-2")
 	w.settle(time.Minute)
@@ -94,9 +95,9 @@ func TestClusterThatDrainsNowWaitsForAnApprovalAlone(t *testing.T) {
 	want := platform.DeletionsDigest("prod", []platform.DeletedPlacement{{Cluster: "prod-2", Team: "shop", Request: "a"}})
 	require.Equal(t, want, w.stages["prod"].last.Deletions)
 	require.Contains(t, w.gate("prod", "a", "leave").Opens, "an Approval of {deletions: "+want+"}")
-	require.True(t, w.approveWaiting(w.stages["prod"]))
+	w.decide("prod", platform.Decision{Kind: "Approval", Deletions: want})
 	w.settle(tick)
-	require.Empty(t, w.stages["prod"].releases[key("a")].Clusters["prod-2"])
+	require.Empty(t, w.stages["prod"].releases[key("a")].Clusters["prod-2"], "it is the approval of that change too")
 	w.settle(time.Minute)
 	require.Empty(t, w.liveOn("prod", "prod-2", "a"))
 	require.Empty(t, w.stages["prod"].last.Deletions)
