@@ -134,7 +134,7 @@ func (p *Pass) admitRelease(c *change, m *move) *platform.Release {
 	}
 	m.proposed = true
 	joined, leaving := p.mayJoin(c), p.mayGo(c)
-	if len(c.moving)+len(leaving) == 0 {
+	if len(c.moving)+len(leaving) == 0 && (len(c.gone) == 0 || len(c.Next.Clusters) > 0) {
 		return p.adopt(c, m, joined)
 	}
 	now, gate := p.reach(c.Next, c.Base, nil, c.moving)
