@@ -133,7 +133,10 @@ func (p *Pass) admitRelease(c *change, m *move) *platform.Release {
 		return c.Base
 	}
 	m.proposed = true
-	joined, leaving := p.mayJoin(c), p.mayGo(c)
+	joined, leaving := p.mayJoin(c), []string(nil)
+	if len(c.moving) == 0 || !m.queued || p.places[m.group] > 0 {
+		leaving = p.mayGo(c)
+	}
 	if len(c.moving)+len(leaving) == 0 && (len(c.gone) == 0 || len(c.Next.Clusters) > 0) {
 		return p.adopt(c, m, joined)
 	}

@@ -88,7 +88,7 @@ func (p *Pass) tooMany(d *deletions) (gate *Gate, approval *platform.Decision) {
 
 // limitDeletions makes the deletions of a pass wait where there are too many: all of them, and nothing else.
 func (p *Pass) limitDeletions() {
-	p.approveFlight()
+	p.approveUrgent()
 	d := p.lazy.deletions
 	if d == nil {
 		return

@@ -129,7 +129,7 @@ func (p *Pass) letGo(c *change, approved bool) *platform.Release {
 		return p.noted(c, approved)
 	}
 	leaving := p.mayGo(c)
-	if g := p.blocked(c, p.covers(c, c.gone, approved) || p.fled(c)); g != nil {
+	if g := p.blocked(c, p.covers(c, c.gone, approved) || p.urgent(c)); g != nil {
 		p.wait(c.key, *g)
 		return p.noted(c, approved)
 	}

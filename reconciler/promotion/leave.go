@@ -17,10 +17,10 @@ import (
 type departure struct {
 	due    []string // clusters that it may leave now, sorted
 	well   bool     // they are due because all others have what they are to have, and are well
-	asIs   bool     // the others stay as they are, whatever the environment puts in
-	clause string   // what the clusters that stay are waited for
+	stands bool     // the others keep their bytes, whatever the environment puts in
+	why    string   // the others are not well yet; empty: they are, or nobody asks
 	at     time.Time
-	flight string // digest of the deletions that a person may approve so that they do not wait; empty: there are none
+	digest string // of the deletions that a person may approve so that they do not wait; empty: there are none
 }
 
 // depart notes which clusters an instance is to leave when it becomes another one, and which of them now.
@@ -38,11 +38,11 @@ func (p *Pass) depart(s *subject, i *platform.Instance) (leaving []string) {
 	}
 	if p.overridden("leave", s.key, i.Release, i.Offering.Name, i.Version.Number.String()) != nil {
 		d.due = leaving
-	} else if p.await(s, i, d); d.clause == "" {
+	} else if p.await(s, i, d); d.why == "" {
 		d.due, d.well = leaving, true
 	}
 	p.deleting(s, d.due)
-	p.fleeing(s, leaving)
+	p.hurry(s, leaving)
 	return leaving
 }
 
@@ -66,10 +66,10 @@ func (p *Pass) staying(base *platform.Release, i *platform.Instance) (clusters [
 func (p *Pass) await(s *subject, i *platform.Instance, d *departure) {
 	keys, problems := p.view.Prospects.Keys(i)
 	if len(problems) > 0 {
-		d.clause = problems[0].String()
+		d.why = problems[0].String()
 		return
 	}
-	d.asIs = p.remains(s, i, keys)
+	d.stands = p.remains(s, i, keys)
 	counting := 0
 	for _, cluster := range p.staying(s.base, i) {
 		if !p.view.counts(p.view.Environment, cluster) {
@@ -77,22 +77,22 @@ func (p *Pass) await(s *subject, i *platform.Instance, d *departure) {
 		}
 		counting++
 		placed, there := s.base.Clusters[cluster]
-		if !there || placed.Release != "" || placed.RenderKey != keys[cluster] && !d.asIs {
-			d.clause = cluster + " does not have it yet"
+		if !there || placed.Release != "" || placed.RenderKey != keys[cluster] && !d.stands {
+			d.why = cluster + " does not have it yet"
 			return
 		}
 		said := p.view.observe(p.view.Environment, s.key, cluster, placed.Revision)
 		if said.Health != Healthy {
-			d.clause = cluster + " is not healthy: " + said.text()
+			d.why = cluster + " is not healthy: " + said.text()
 			return
 		}
 		if soak := p.soakOf(cluster); said.Soaked < soak {
-			d.clause = fmt.Sprintf("%s soaks, %s of %s", cluster, said.Soaked.Round(time.Second), soak)
+			d.why = fmt.Sprintf("%s soaks, %s of %s", cluster, said.Soaked.Round(time.Second), soak)
 			d.at = p.view.Now.in(soak - said.Soaked)
 		}
 	}
 	if counting == 0 {
-		d.clause = "no cluster that it stays on counts"
+		d.why = "no cluster that it stays on counts"
 	}
 }
 
@@ -122,37 +122,37 @@ func (p *Pass) soakOf(cluster string) time.Duration {
 	return 0
 }
 
-// fleeing notes which of the clusters are to be left at once, if a person approves that.
-func (p *Pass) fleeing(s *subject, leaving []string) {
+// hurry notes which of the clusters are to be left at once, if a person approves that.
+func (p *Pass) hurry(s *subject, leaving []string) {
 	for _, cluster := range leaving {
 		if c := p.view.Platform.Clusters[cluster]; !c.Now || c.State != platform.ClusterDraining {
 			continue
 		}
-		if p.lazy.flight == nil {
-			p.lazy.flight = map[platform.RequestKey]*subject{}
+		if p.lazy.urgentOf == nil {
+			p.lazy.urgentOf = map[platform.RequestKey]*subject{}
 		}
-		p.lazy.flight[s.key] = s
-		p.lazy.fled = append(p.lazy.fled, platform.DeletedPlacement{Cluster: cluster, Team: s.key.Team, Request: s.key.Name})
+		p.lazy.urgentOf[s.key] = s
+		p.lazy.urgent = append(p.lazy.urgent, platform.DeletedPlacement{Cluster: cluster, Team: s.key.Team, Request: s.key.Name})
 	}
 }
 
-// approveFlight lets those go that a person let go at once, and says otherwise what there is to approve.
-func (p *Pass) approveFlight() {
-	if len(p.lazy.fled) == 0 {
+// approveUrgent lets those go that a person let go at once, and says otherwise what there is to approve.
+func (p *Pass) approveUrgent() {
+	if len(p.lazy.urgent) == 0 {
 		return
 	}
-	digest := platform.DeletionsDigest(p.view.Environment.Name, p.lazy.fled)
+	digest := platform.DeletionsDigest(p.view.Environment.Name, p.lazy.urgent)
 	approval := p.decisions.ofDeletions(digest)
-	for _, gone := range p.lazy.fled {
+	for _, gone := range p.lazy.urgent {
 		k := platform.RequestKey{Team: gone.Team, Name: gone.Request}
-		s, d := p.lazy.flight[k], p.departures[k]
+		s, d := p.lazy.urgentOf[k], p.departures[k]
 		if slices.Contains(d.due, gone.Cluster) {
 			continue
 		}
 		if approval != nil {
 			p.admitDeletion(k)
 		} else if !slices.Contains(s.base.Promotion.Admitted, deletionsAdmitted) {
-			d.flight, p.Deletions = digest, digest
+			d.digest, p.Deletions = digest, digest
 			continue
 		}
 		d.due = append(d.due, gone.Cluster)
@@ -170,7 +170,7 @@ func (p *Pass) mayGo(c *change) []string {
 	}
 	due := intersect(c.gone, d.due)
 	first := func(cluster string) bool { return p.view.counts(p.view.Environment, cluster) }
-	if d.well && !d.asIs && slices.ContainsFunc(slices.Concat(c.joining, c.moving), first) {
+	if d.well && !d.stands && slices.ContainsFunc(slices.Concat(c.joining, c.moving), first) {
 		due = nil // rendering knows of more to do first than could be seen before
 	}
 	if last := without(c.gone, due); len(last) > 0 {
@@ -191,8 +191,8 @@ func (p *Pass) mayGo(c *change) []string {
 	})
 }
 
-// fled reports whether a person approved that an instance leaves exactly these clusters at once.
-func (p *Pass) fled(c *change) bool {
+// urgent reports whether a person approved that an instance leaves exactly these clusters at once.
+func (p *Pass) urgent(c *change) bool {
 	return slices.Contains(c.Base.Promotion.Admitted, deletionsAdmitted) && !slices.ContainsFunc(c.gone, func(cluster string) bool {
 		at := p.view.Platform.Clusters[cluster]
 		return at == nil || !at.Now || at.State != platform.ClusterDraining
@@ -205,11 +205,11 @@ func (d *departure) gate(last []string) Gate {
 		Name: "leave", Reason: "leaves " + strings.Join(last, ", ") + " last, after all others",
 		Opens: "their health, or an Override that skips leave", At: d.at,
 	}
-	if d.clause != "" {
-		g.Reason += ": " + d.clause
+	if d.why != "" {
+		g.Reason += ": " + d.why
 	}
-	if d.flight != "" {
-		g.Opens = fmt.Sprintf("their health, or an Approval of {deletions: %s}, because the cluster is to be left now", d.flight)
+	if d.digest != "" {
+		g.Opens = fmt.Sprintf("their health, or an Approval of {deletions: %s}, because the cluster is to be left now", d.digest)
 	}
 	return g
 }
