@@ -91,6 +91,11 @@ func (w *world) moves(e event, k platform.RequestKey, name, cluster string) {
 			d.Offering, d.Request = "", &k
 		}
 		w.decide(name, d)
+	case "rush":
+		if at := c.Labels["environment"]; at != "" {
+			w.decide(at, platform.Decision{Kind: "Override", Offering: "web", Skip: []string{"leave"}})
+			w.offerElsewhere(event{kind: "place", b: e.b}, cluster)
+		}
 	case "unhurry":
 		for _, d := range slices.Clone(w.platform.Decisions) {
 			if d.Kind == "Override" && slices.Contains(d.Skip, "leave") {

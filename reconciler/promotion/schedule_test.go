@@ -33,7 +33,7 @@ var kinds = strings.Fields(`
 	approve approve approve version unapprove hold hold unhold unhold pin unpin unpin override
 	flap flap flap block block lose regain regain restart restart jump race race race
 	leap choose choose bind bind unbind leave vanish vanish return return
-	place place everyplace slot slot unslot select select unselect flee hurry unhurry
+	place place everyplace slot slot unslot select select unselect flee hurry unhurry rush
 	put pause activate activate drain join breaks mends mends sick well well`)
 
 func plan(seed uint64) schedule {
@@ -208,7 +208,7 @@ func (w *world) merged(e event, k platform.RequestKey, name, cluster string) {
 		if gone, any := pickOf(slices.Sorted(maps.Keys(w.away)), e.c); any {
 			w.comeBack(gone)
 		}
-	case "place", "everyplace", "slot", "unslot", "select", "unselect", "flee", "hurry", "unhurry":
+	case "place", "everyplace", "slot", "unslot", "select", "unselect", "flee", "hurry", "unhurry", "rush":
 		w.moves(e, k, name, cluster)
 	case "leap":
 		w.leap(k)
