@@ -39,8 +39,12 @@ func (o *oracle) leaves(s *stage, p *promotion.Pass, was, is *platform.Release, 
 			o.breaks("%s takes %s from %v before %s has %s", s.name, is.Key, gone, c.Name, is.Digest)
 		case on == nil || on.revision != placed.Revision:
 			o.breaks("%s takes %s from %v before %s runs %s", s.name, is.Key, gone, c.Name, placed.Revision)
-		case on.well == 0 || on.well < o.waveSoak(s.name, c):
+		case on.well < o.waveSoak(s.name, c):
 			o.breaks("%s takes %s from %v when %s is well for %s", s.name, is.Key, gone, c.Name, on.well)
+		default:
+			if health, _ := o.health(s.name, on); health != promotion.Healthy {
+				o.breaks("%s takes %s from %v, and %s is %s", s.name, is.Key, gone, c.Name, health)
+			}
 		}
 	}
 	if counting == 0 {
