@@ -36,7 +36,7 @@ func (w *world) member(environment string, c *platform.Cluster) bool {
 func (w *world) others(cluster string) (n int) {
 	environment := w.platform.Clusters[cluster].Labels["environment"]
 	for name, other := range w.platform.Clusters {
-		if name != cluster && w.member(environment, other) {
+		if environment != "" && name != cluster && w.member(environment, other) {
 			n++
 		}
 	}
