@@ -86,16 +86,18 @@ func (o *oracle) spread(id string, r *platform.Release) {
 	o.whole[id], o.clusters[id] = r.Digest, maps.Clone(r.Clusters)
 }
 
-// wherever holds a rollback against the clusters on which what ran before was: it is on all of them again, as it was, that
-// the environment still has.
-func (o *oracle) wherever(s *stage, is *platform.Release) {
-	for c, was := range o.clusters[at(s.name, is.Key.Name)] {
+// wherever holds a rollback against the clusters on which what ran before was: it is on all of them again that the environment
+// still has, and as it was where the failure had moved it or had left.
+func (o *oracle) wherever(s *stage, was, is *platform.Release) {
+	for c, ran := range o.clusters[at(s.name, is.Key.Name)] {
 		on := o.platform.Clusters[c]
 		if on == nil || !o.member(s.name, on) || on.State == platform.ClusterDraining {
 			continue
 		}
-		if is.Clusters[c].RenderKey != was.RenderKey {
-			o.breaks("%s goes back to %s of %s, and %s has %q", s.name, is.Digest, is.Key, c, is.Clusters[c].RenderKey)
+		_, stayed := was.Clusters[c]
+		moved := !stayed || slices.Contains(was.Promotion.Rollout.Moved, c)
+		if has := is.Clusters[c].RenderKey; has == "" || moved && has != ran.RenderKey {
+			o.breaks("%s goes back to %s of %s, and %s has %q", s.name, is.Digest, is.Key, c, has)
 		}
 	}
 }

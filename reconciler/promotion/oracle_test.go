@@ -154,7 +154,7 @@ func (o *oracle) judged(s *stage, p *promotion.Pass, was, is *platform.Release) 
 		if o.rollbacks[id] > o.entries[id] {
 			o.breaks("%s goes back oftener than anything of %s entered", s.name, k)
 		}
-		o.wherever(s, is)
+		o.wherever(s, was, is)
 		return
 	}
 	pin := o.pin(s.name, is)
