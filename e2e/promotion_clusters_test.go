@@ -14,7 +14,7 @@ func is(name, state string) files {
 }
 
 // draining empties prod's canary while a release that does not get well there is on its way: the second wave waits for it
-// no more. What it lost it has again once it is active.
+// no more, and once that is well the canary is left. What it lost it has again once it is active.
 func draining(l *ladder) {
 	const slow = "slow-on-prod-1-for-ever@1.0.0"
 	l.begins("shop")
@@ -24,8 +24,8 @@ func draining(l *ladder) {
 	require.Equal(l.t, []string{first}, l.saw("prod-2", "shop"))
 
 	l.change("drain prod-1", is("prod-1", "draining"))
-	l.becomes("shop", gone, "prod-1")
 	l.becomes("shop", slow, "prod-2")
+	l.becomes("shop", gone, "prod-1")
 	done := l.records("prod is done without it", "prod", "shop", func(r *platform.Release) bool { return r.Promotion.Rollout == nil })
 	require.NotContains(l.t, done.Clusters, "prod-1")
 	l.change("shop: good-2", ask(l.team, "shop", "good-2", everywhere))
@@ -99,4 +99,34 @@ func letGo(l *ladder) {
 	}
 	l.change("shop: good-2", ask(l.team, "shop", "good-2", everywhere))
 	l.becomes("shop", second, everyCluster...)
+}
+
+// labelledShop is a request, and a label on prod's second cluster that versions can leave out.
+func labelledShop(team string) files {
+	return oneShop(team).merged(cluster("prod-2", ladderClusters["prod-2"]+", region: old", ""))
+}
+
+// narrowing publishes a version that is not for prod's last cluster and fails in the canary: the last cluster serves what it
+// had all the time, and all is as before. The next version is well, and leaves that cluster once the canary has soaked.
+func narrowing(l *ladder) {
+	const elsewhere = "  placement: {clusters: {matchExpressions: [{key: region, operator: NotIn, values: [old]}]}}\n"
+	const bad, good = "good-1@bad-on-prod-1", "good-1@1.2.0"
+	l.begins("shop")
+	before := l.record("prod", "shop").Clusters
+	l.change("widget 1.1.0", version("widget", "1.1.0", "bad-on-prod-1", elsewhere))
+	l.rolledBack("prod", bad, "shop")
+	l.becomes("shop", first, prodClusters...)
+	require.Equal(l.t, before, l.record("prod", "shop").Clusters)
+	l.once("shop", []string{"prod-1"}, first, bad, first)
+	l.once("shop", []string{"prod-2"}, first)
+
+	l.change("widget 1.2.0", version("widget", "1.2.0", "1.2.0", elsewhere))
+	l.becomes("shop", good, "dev", "staging", "prod-1")
+	l.waits("prod", "shop", "leave", "leaves prod-2 last", "prod-1")
+	l.becomes("shop", gone, "prod-2")
+	require.GreaterOrEqual(l.t, l.since("prod-2", "shop", gone).at.Sub(l.since("prod-1", "shop", good).healthy), 2*time.Second)
+	l.once("shop", []string{"prod-2"}, first, gone)
+	done := l.record("prod", "shop")
+	require.Nil(l.t, done.Promotion.Rollout)
+	require.NotContains(l.t, done.Clusters, "prod-2")
 }

@@ -33,6 +33,7 @@ var scenarios = []scenario{
 	{"lost cluster", oneShop, lost},
 	{"removal", twoShops, removal},
 	{"draining cluster", oneShop, draining},
+	{"cluster left by a version", labelledShop, narrowing},
 	{"joining cluster", withoutCanary, joining},
 	{"cluster let go", twoShops, letGo},
 	{"careful removal", careful, carefully},

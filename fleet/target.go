@@ -47,7 +47,7 @@ type Target struct {
 // Cluster is one of an environment's clusters with the settings that applying obeys.
 type Cluster struct {
 	Name  string
-	State platform.ClusterState // paused: only observed. A draining cluster has no files in the snapshot.
+	State platform.ClusterState // paused: only observed. A draining cluster has files in the snapshot until the others are well.
 	UID   string                // of its kube-system namespace, as pinned in fleet.yaml; empty: not pinned yet
 }
 

@@ -39,7 +39,7 @@ TEAM/REQUEST approves exactly the release that waits, as the daemon knows it, or
 OFFERING@VERSION approves that version step for every request. --plan approves a change of the environment, --deletions
 the deletions that wait, --abandon a rewritten platform history: status prints what to name.
 
-With --skip it writes an Override instead, which lets the release past soak, approval, window or hold, and shows as
+With --skip it writes an Override instead, which lets the release past soak, approval, window, hold or leave, and shows as
 debt until it is removed. Health, waves and limits are never skipped.`,
 		Example: `  transom promote payments/orders-db --environment prod
   transom promote postgres@1.5.0 --environment prod
@@ -55,7 +55,7 @@ debt until it is removed. Health, waves and limits are never skipped.`,
 	f.StringVar(&o.plan, "plan", "", "digest of the environment change to approve")
 	f.StringVar(&o.deletions, "deletions", "", "digest of the deletions to approve")
 	f.StringVar(&o.abandon, "abandon", "", "platform commit to leave behind")
-	f.StringSliceVar(&o.skip, "skip", nil, "gates to skip, by an Override: soak, approval, window, hold")
+	f.StringSliceVar(&o.skip, "skip", nil, "gates to skip, by an Override: soak, approval, window, hold, leave")
 	f.StringVar(&o.until, "until", "", "with --skip: when that ends, a time or a duration from now")
 	f.StringVar(&o.reason, "reason", "", "with --skip: why (required)")
 	return cmd
@@ -111,7 +111,7 @@ func (o *promoteOptions) check(args []string) error {
 	case len(o.skip) == 0 && (o.until != "" || o.reason != ""):
 		return misuse("--until and --reason go with --skip: an Approval holds for what it names")
 	}
-	gates := []string{"soak", "approval", "window", "hold"}
+	gates := []string{"soak", "approval", "window", "hold", "leave"}
 	for _, gate := range o.skip {
 		if !slices.Contains(gates, gate) {
 			return misuse("--skip %s: it is %s%s; health, waves and limits are never skipped", gate, terminal.OrList(gates), platform.Suggest(gate, gates))

@@ -133,11 +133,13 @@ func (p *Pass) admitRelease(c *change, m *move) *platform.Release {
 		return c.Base
 	}
 	m.proposed = true
-	joined := p.mayJoin(c)
-	if len(c.moving)+len(c.gone) == 0 {
+	joined, leaving := p.mayJoin(c), []string(nil)
+	if len(c.moving) == 0 || !m.queued || p.places[m.group] > 0 {
+		leaving = p.mayGo(c)
+	}
+	if len(c.moving)+len(leaving) == 0 && (len(c.gone) == 0 || len(c.Next.Clusters) > 0) {
 		return p.adopt(c, m, joined)
 	}
-	leaving := p.mayGo(c)
 	now, gate := p.reach(c.Next, c.Base, nil, c.moving)
 	if m.queued && p.places[m.group] == 0 {
 		full := p.queued(m.group)
@@ -156,7 +158,7 @@ func (p *Pass) admitRelease(c *change, m *move) *platform.Release {
 	}
 	to := p.compose(c, slices.Concat(now, joined), leaving)
 	join(to, joined)
-	to.Promotion.Origin, to.Promotion.Admitted = "", p.admitted(c)
+	to.Promotion.Origin, to.Promotion.Admitted = "", p.admitted(c, without(c.gone, leaving))
 	to.Promotion.PromotedFrom, to.Promotion.Gates = m.from, slices.Concat(m.gates, groupsOf(c.Base, to, m.group))
 	readmit(to, c.Next, slices.Concat(c.moving, joined))
 	to.Promotion.Ran = p.left(c.Base)
@@ -177,6 +179,9 @@ func (p *Pass) adopt(c *change, m *move, joined []string) *platform.Release {
 		to.Promotion.Origin, to.Promotion.Rollout = "", nil
 	}
 	to.Promotion.PromotedFrom = m.from
+	if len(c.gone) > 0 {
+		to.Promotion.Admitted = p.admitted(c, c.gone)
+	}
 	to.Commit = m.content.Commit
 	p.leave(c.Base, to)
 	p.standing(c.key).State = Settled
@@ -282,25 +287,20 @@ func join(to *platform.Release, clusters []string) {
 	}
 }
 
-// mayGo returns the clusters that may lose what they have now.
-func (p *Pass) mayGo(c *change) []string {
-	if p.deletionsWait != nil && !p.lazy.deletions.admitted[c.key] {
-		if len(c.gone) > 0 {
-			p.wait(c.key, *p.deletionsWait)
-		}
-		return nil
-	}
-	return slices.DeleteFunc(slices.Clone(c.gone), func(cluster string) bool { return p.holdOf(cluster, c.Next) != nil })
-}
-
 // admitted are the render keys that enter with a release where every change needs an approval: what its later waves bring
-// is compared with them.
-func (p *Pass) admitted(c *change) (keys []string) {
+// is compared with them, and which clusters it leaves last.
+func (p *Pass) admitted(c *change, last []string) (keys []string) {
+	if c.Base != nil && len(last) > 0 && slices.Contains(c.Base.Promotion.Admitted, deletionsAdmitted) {
+		keys = append(keys, deletionsAdmitted)
+	}
 	if p.view.Environment.Gates.Approval != "required" {
-		return nil
+		return keys
 	}
 	for _, cluster := range slices.Concat(c.moving, c.joining) {
 		keys = append(keys, c.Next.Clusters[cluster].RenderKey)
+	}
+	for _, cluster := range last {
+		keys = append(keys, mark(platform.PlanStep{Before: c.Base.Clusters[cluster].RenderKey}))
 	}
 	return keys
 }

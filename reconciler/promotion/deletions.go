@@ -1,7 +1,6 @@
 package promotion
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 
@@ -10,15 +9,9 @@ import (
 
 // deletions are the placements that the head wants gone.
 type deletions struct {
-	placements []deletion
+	placements []platform.DeletedPlacement
 	instances  map[platform.RequestKey]bool
 	admitted   map[platform.RequestKey]bool // by an Approval of deletions that is on record
-}
-
-type deletion struct {
-	Cluster string `json:"cluster"`
-	Team    string `json:"team"`
-	Request string `json:"request"`
 }
 
 // deleting notes that placements of an instance are to go.
@@ -32,7 +25,7 @@ func (p *Pass) deleting(s *subject, clusters []string) {
 		p.lazy.deletions = d
 	}
 	for _, c := range clusters {
-		d.placements = append(d.placements, deletion{c, s.key.Team, s.key.Name})
+		d.placements = append(d.placements, platform.DeletedPlacement{Cluster: c, Team: s.key.Team, Request: s.key.Name})
 		d.instances[s.key] = true
 	}
 	if slices.Contains(s.base.Promotion.Admitted, deletionsAdmitted) {
@@ -56,12 +49,13 @@ func (p *Pass) leaving(r *platform.Release, i *platform.Instance) (clusters []st
 	return clusters
 }
 
-// digest names the deletions that wait, for a person to approve.
-func (d *deletions) digest(environment string) string {
-	slices.SortFunc(d.placements, func(a, b deletion) int {
-		return cmp.Or(cmp.Compare(a.Cluster, b.Cluster), cmp.Compare(a.Team, b.Team), cmp.Compare(a.Request, b.Request))
-	})
-	return platform.Digest(map[string]any{"environment": environment, "deletions": d.placements})
+// ofDeletions returns the Approval of exactly these deletions, or nil.
+func (d decisions) ofDeletions(digest string) *platform.Decision {
+	i := slices.IndexFunc(d.approvals, func(a *platform.Decision) bool { return a.Deletions == digest })
+	if i < 0 {
+		return nil
+	}
+	return d.approvals[i]
 }
 
 // tooMany returns why deletions wait, and the Approval that lets them through if there is one.
@@ -80,13 +74,11 @@ func (p *Pass) tooMany(d *deletions) (gate *Gate, approval *platform.Decision) {
 	if wanted <= limit.Instances || 100*wanted <= limit.Percent*all {
 		return nil, nil
 	}
-	digest := d.digest(p.view.Environment.Name)
-	p.Deletions = digest
-	for _, a := range p.decisions.approvals {
-		if a.Deletions == digest {
-			return nil, a
-		}
+	digest := platform.DeletionsDigest(p.view.Environment.Name, d.placements)
+	if a := p.decisions.ofDeletions(digest); a != nil {
+		return nil, a
 	}
+	p.Deletions = digest
 	return &Gate{
 		Name:   "deletions",
 		Reason: fmt.Sprintf("%d of %d instances would lose placements at once", wanted, all),
@@ -96,13 +88,13 @@ func (p *Pass) tooMany(d *deletions) (gate *Gate, approval *platform.Decision) {
 
 // limitDeletions makes the deletions of a pass wait where there are too many: all of them, and nothing else.
 func (p *Pass) limitDeletions() {
+	p.approveUrgent()
 	d := p.lazy.deletions
 	if d == nil {
 		return
 	}
 	gate, approval := p.tooMany(d)
 	if approval != nil {
-		p.Deletions = ""
 		for k := range d.instances {
 			p.admitDeletion(k)
 			if m := p.moves[k]; m != nil {

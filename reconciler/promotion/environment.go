@@ -125,16 +125,20 @@ func (p *Pass) broken(r *platform.Release) bool {
 
 // letGo is the base without the clusters that may lose what they have.
 func (p *Pass) letGo(c *change, approved bool) *platform.Release {
-	if len(c.gone) == 0 || p.blocked(c, p.covers(c, c.gone, approved)) != nil {
+	if len(c.gone) == 0 {
 		return p.noted(c, approved)
 	}
 	leaving := p.mayGo(c)
+	if g := p.blocked(c, p.covers(c, c.gone, approved) || p.urgent(c)); g != nil {
+		p.wait(c.key, *g)
+		return p.noted(c, approved)
+	}
 	if len(leaving) == 0 {
 		return p.noted(c, approved)
 	}
 	to := p.compose(c, nil, leaving)
 	to.Promotion.Ran = p.left(c.Base) // with what is lost here
-	return p.keepAdmitted(to, c, approved)
+	return dropped(p.keepAdmitted(to, c, approved), c.Base, leaving)
 }
 
 // renew rolls out what the environment changed about a release that stays.

@@ -158,12 +158,32 @@ func (p *Pass) back(s *subject) (reason string, target *platform.Release, state 
 	if err != nil || target == nil || target.Absent {
 		return fmt.Sprintf("what ran before is not to be found in state commit %s", ran.State), nil, ""
 	}
-	if !slices.ContainsFunc(r.Promotion.Rollout.Moved, func(c string) bool {
-		return target.Clusters[c].Revision != "" && target.Clusters[c].RenderKey != r.Clusters[c].RenderKey
-	}) {
+	if !p.differs(r, target) {
 		return "what ran there before was the same", nil, ""
 	}
 	return "", target, ran.State
+}
+
+// differs reports whether something else ran before on clusters that a rollout moved, or on others than these.
+func (p *Pass) differs(r, target *platform.Release) bool {
+	elsewhere := func(cluster string) bool {
+		_, there := r.Clusters[cluster]
+		return there && !slices.Contains(r.Promotion.Rollout.Moved, cluster) || !there && p.returns(cluster)
+	}
+	return slices.ContainsFunc(r.Promotion.Rollout.Moved, func(cluster string) bool {
+		before, ran := target.Clusters[cluster]
+		if ran {
+			return before.RenderKey != r.Clusters[cluster].RenderKey
+		}
+		return slices.ContainsFunc(sortedKeys(target.Clusters), elsewhere)
+	})
+}
+
+// returns reports whether an instance that goes back to what ran may come back to a cluster that it left meanwhile: the
+// environment still has it, and nobody empties it.
+func (p *Pass) returns(cluster string) bool {
+	c := p.view.Platform.Clusters[cluster]
+	return c != nil && c.State != platform.ClusterDraining && selects(p.view.Environment, c)
 }
 
 // reversible reports whether the version that runs may be left by itself. Of one that nobody can read any more that is not
@@ -173,28 +193,40 @@ func (p *Pass) reversible(s *subject) bool {
 	return i != nil && i.Version.Reversible
 }
 
-// restore takes an instance back to a record and, on the clusters that moved since, to its bytes. It reports whether there
-// is any.
+// restore takes an instance back to a record: on the clusters that moved since to its bytes, and to the clusters that it left
+// since, which count again once they are healthy. What ran nowhere before stays where it is until these are well, and is left
+// then. It reports whether there is anything to go back to.
 func (p *Pass) restore(s *subject, target *platform.Release, state string, moved []string, rollout platform.ReleaseRollout) bool {
 	r := s.base
 	to := clone(target)
 	to.Key, to.Promotion, to.Clusters = s.key, clone(r).Promotion, map[string]platform.ReleasePlacement{}
-	var back []string
+	var back, bytes []string // of the record; and of any
 	for _, cluster := range sortedKeys(r.Clusters) {
 		placed, before := r.Clusters[cluster], target.Clusters[cluster]
 		switch {
 		case slices.Contains(moved, cluster) && before.Revision != "":
-			back = append(back, cluster)
 			placed = before
-			placed.Release, placed.Version, placed.Joining = "", "", false
-		case placed.RenderKey == before.RenderKey || placed.Release == target.Digest:
+			placed.Joining = false
+			if bytes = append(bytes, cluster); placed.Release == "" {
+				back = append(back, cluster)
+			}
+		case placed.RenderKey == before.RenderKey:
+			placed.Release, placed.Version = before.Release, before.Version
+		case placed.Release == target.Digest:
 			placed.Release, placed.Version = "", ""
 		case placed.Release == "":
 			placed.Release, placed.Version = r.Digest, r.Version
 		}
 		to.Clusters[cluster] = placed
 	}
-	if len(back) == 0 {
+	for _, cluster := range sortedKeys(target.Clusters) {
+		if _, there := r.Clusters[cluster]; !there && p.returns(cluster) {
+			placed := target.Clusters[cluster]
+			placed.Joining = true
+			bytes, to.Clusters[cluster] = append(bytes, cluster), placed
+		}
+	}
+	if !slices.ContainsFunc(sortedKeys(to.Clusters), func(c string) bool { return to.Clusters[c].RenderKey == target.Clusters[c].RenderKey }) {
 		return false
 	}
 	if to.Digest == r.Digest {
@@ -209,7 +241,7 @@ func (p *Pass) restore(s *subject, target *platform.Release, state string, moved
 	if p.view.Releases[s.key] == r {
 		delete(p.Records, s.key)
 	}
-	p.Restore[s.key] = Restoration{Release: to, State: state, Clusters: back}
+	p.Restore[s.key] = Restoration{Release: to, State: state, Clusters: slices.Sorted(slices.Values(bytes))}
 	p.standing(s.key).State = RollingBack
 	return true
 }

@@ -48,7 +48,7 @@ func (w *world) finish() {
 // deserted reports whether an environment has no cluster.
 func (w *world) deserted(environment string) bool {
 	for _, c := range w.platform.Clusters {
-		if c.Labels["environment"] == environment {
+		if w.member(environment, c) {
 			return false
 		}
 	}

@@ -115,7 +115,7 @@ func (p *Pass) over(s *subject) bool {
 		return false
 	}
 	r := s.edit()
-	r.Promotion.Rollout, r.Promotion.Admitted = nil, nil
+	r.Promotion.Rollout, r.Promotion.Admitted = nil, last(r)
 	p.standing(s.key).State = Settled
 	return true
 }

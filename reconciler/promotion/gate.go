@@ -4,7 +4,7 @@ import "time"
 
 // Gate is a gate that is closed: why something waits.
 type Gate struct {
-	Name   string    // health, soak, approval, window, hold, pin, binding, rollout, rejected, deletions or problem
+	Name   string    // health, soak, approval, window, hold, pin, binding, rollout, rejected, leave, deletions or problem
 	Reason string    // what is unmet
 	Since  time.Time // zero: not known from records
 	Opens  string    // who or what opens it

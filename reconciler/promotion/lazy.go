@@ -9,5 +9,7 @@ type lazy struct {
 	window     **Gate                  // why the environment may not change now
 	consumers  map[platform.RequestKey][]platform.RequestKey
 	deletions  *deletions
-	group      string // of what the environment puts in
+	urgent     []platform.DeletedPlacement      // that are to go at once, and wait for an Approval
+	urgentOf   map[platform.RequestKey]*subject // of these
+	group      string                           // of what the environment puts in
 }

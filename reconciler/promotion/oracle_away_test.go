@@ -1,6 +1,7 @@
 package promotion_test
 
 import (
+	"maps"
 	"slices"
 
 	"transom.dev/reconciler/promotion"
@@ -40,14 +41,15 @@ func (o *oracle) outlived(s *stage, was, ends *platform.Release) {
 }
 
 // joins holds a cluster that comes to what runs on others against joining: until it was healthy it counts nowhere.
-func (o *oracle) joins(s *stage, was, is *platform.Release) {
+func (o *oracle) joins(s *stage, p *promotion.Pass, was, is *platform.Release) {
 	if was == nil || was.Absent || was.Promotion.Rollout != nil {
 		return // on its way to its first clusters
 	}
 	stays := false
-	for c := range was.Clusters {
-		_, there := is.Clusters[c]
-		stays = stays || there && o.counts(s.name, c)
+	for _, c := range o.wanted(p, is) {
+		_, had := was.Clusters[c.Name]
+		_, there := is.Clusters[c.Name]
+		stays = stays || had && there && o.counts(s.name, c.Name)
 	}
 	for c, placed := range is.Clusters {
 		if _, had := was.Clusters[c]; !had && stays && !placed.Joining {
@@ -71,6 +73,9 @@ func (o *oracle) deletes(s *stage, p *promotion.Pass) {
 				losing[k] = true
 			}
 		}
+	}
+	if slices.ContainsFunc(slices.Collect(maps.Values(o.platform.Clusters)), func(c *platform.Cluster) bool { return c.Now }) {
+		return // of these each deletion is approved
 	}
 	if len(losing) <= o.platform.Environments[s.name].DeletionLimit.Instances {
 		o.breaks("%s waits for an Approval of deletions, and %d instances lose something", s.name, len(losing))

@@ -15,15 +15,17 @@ import (
 // reading of decisions, never by what the state machine calls a gate.
 type oracle struct {
 	*world
-	soaked    map[string]time.Duration   // longest time that a release was well on all clusters that count, by environment, request and digest
-	rendered  map[string]string          // what it rendered to there when it was whole
-	completed map[string]map[string]bool // what was ever whole and well, by environment and request
-	whole     map[string]string          // the last of these
-	rejected  map[string]int             // how many decisions there were when a render key was last rejected, by cluster and key
-	farthest  map[string]string          // platform commit of the newest release that was ever here, by environment and request
-	entries   map[string]int             // bytes that entered, by environment and request
+	soaked    map[string]time.Duration                        // longest time that a release was well on all clusters that count, by environment, request and digest
+	rendered  map[string]string                               // what it rendered to there when it was whole
+	completed map[string]map[string]bool                      // what was ever whole and well, by environment and request
+	whole     map[string]string                               // the last of these
+	clusters  map[string]map[string]platform.ReleasePlacement // that it was on
+	rejected  map[string]int                                  // how many decisions there were when a render key was last rejected, by cluster and key
+	farthest  map[string]string                               // platform commit of the newest release that was ever here, by environment and request
+	entries   map[string]int                                  // bytes that entered, by environment and request
 	rollbacks map[string]int
 	stepped   map[string]map[string]bool // requests that took a version as a step, by environment and version
+	let       map[string]bool            // environments in which a person has approved deletions, ever
 	broken    []string                   // rules
 }
 
@@ -31,7 +33,7 @@ func newOracle(w *world) *oracle {
 	o := &oracle{
 		world: w, soaked: map[string]time.Duration{}, rendered: map[string]string{}, completed: map[string]map[string]bool{},
 		whole: map[string]string{}, rejected: map[string]int{}, entries: map[string]int{}, rollbacks: map[string]int{},
-		stepped: map[string]map[string]bool{}, farthest: map[string]string{},
+		stepped: map[string]map[string]bool{}, farthest: map[string]string{}, let: map[string]bool{}, clusters: map[string]map[string]platform.ReleasePlacement{},
 	}
 	w.judge = o
 	return o
@@ -47,6 +49,9 @@ func at(parts ...string) string { return strings.Join(parts, "|") }
 
 // watch notes for how long everything was well at once.
 func (o *oracle) watch() {
+	for _, d := range o.platform.Decisions {
+		o.let[d.Environment] = o.let[d.Environment] || d.Deletions != ""
+	}
 	for name, s := range o.stages {
 		for k, r := range s.releases {
 			id := at(name, k.Name, r.Digest)
@@ -92,7 +97,7 @@ func (o *oracle) least(environment string, r *platform.Release) (least time.Dura
 // counts reports whether a cluster is active and of an environment.
 func (o *oracle) counts(environment, cluster string) bool {
 	c := o.platform.Clusters[cluster]
-	return c != nil && c.State == platform.ClusterActive && c.Labels["environment"] == environment
+	return c != nil && c.State == platform.ClusterActive && o.member(environment, c)
 }
 
 func rendering(r *platform.Release) string {
@@ -140,6 +145,7 @@ func (o *oracle) judged(s *stage, p *promotion.Pass, was, is *platform.Release) 
 	o.rollouts(s, was, is)
 	o.failures(s.name, was, is)
 	o.over(s, was, p.Records[k])
+	o.leaves(s, p, was, is, gone)
 	if _, back := p.Restore[k]; back && is.Promotion.Rollout.Cause == "rollback" {
 		o.rollbacks[id]++
 		if o.whole[id] != is.Digest {
@@ -148,6 +154,7 @@ func (o *oracle) judged(s *stage, p *promotion.Pass, was, is *platform.Release) 
 		if o.rollbacks[id] > o.entries[id] {
 			o.breaks("%s goes back oftener than anything of %s entered", s.name, k)
 		}
+		o.wherever(s, was, is)
 		return
 	}
 	pin := o.pin(s.name, is)
@@ -158,7 +165,7 @@ func (o *oracle) judged(s *stage, p *promotion.Pass, was, is *platform.Release) 
 		}
 		o.again(s, is, changed)
 		o.waves(s, is, changed)
-		o.joins(s, was, is)
+		o.joins(s, p, was, is)
 	}
 	if was != nil && !was.Absent && pin != nil && pin.Release == was.Digest && is.Digest != was.Digest {
 		o.breaks("%s moves %s from the pinned %s to %s", s.name, k, was.Digest, is.Digest)
@@ -173,7 +180,7 @@ func (o *oracle) judged(s *stage, p *promotion.Pass, was, is *platform.Release) 
 		o.breaks("%s removes %s, which the head asks for", s.name, k)
 	}
 	if !is.Absent && is.Promotion.Rollout == nil && len(is.Clusters) > 0 {
-		o.whole[id] = is.Digest
+		o.spread(id, is)
 	}
 }
 
@@ -182,7 +189,7 @@ func (o *oracle) over(s *stage, was, ends *platform.Release) {
 	if ends == nil || ends.Absent || ends.Promotion.Rollout != nil || len(ends.Clusters) == 0 || was == nil || was.Promotion.Rollout == nil {
 		return
 	}
-	o.whole[at(s.name, was.Key.Name)] = ends.Digest
+	o.spread(at(s.name, was.Key.Name), ends)
 	o.outlived(s, was, ends)
 	for _, c := range was.Promotion.Rollout.Moved {
 		p, there := was.Clusters[c]

@@ -200,7 +200,7 @@ func boundTo(consumer platform.RequestKey) Gate {
 // rollout fails; nil: it has left that for good.
 func (p *Pass) mayReturn(k platform.RequestKey, r *platform.Release) *platform.Release {
 	ran := r.Promotion.Ran
-	if r.Promotion.Rollout == nil || len(ran) == 0 {
+	if r.Promotion.Rollout == nil && !lags(r) || len(ran) == 0 {
 		return nil
 	}
 	before, err := p.view.Prospects.Ran(ran[len(ran)-1].State, k)
@@ -208,6 +208,16 @@ func (p *Pass) mayReturn(k platform.RequestKey, r *platform.Release) *platform.R
 		return nil
 	}
 	return before
+}
+
+// lags reports whether a cluster has bytes of another release still.
+func lags(r *platform.Release) bool {
+	for _, placed := range r.Clusters {
+		if placed.Release != "" {
+			return true
+		}
+	}
+	return false
 }
 
 // followRemoval waits until pruning is confirmed everywhere, and forgets a removal once no other environment of its path runs

@@ -10,8 +10,17 @@ import (
 )
 
 // settled is a ladder on which these requests have arrived in prod; its trace is told where the test fails.
-func settled(t *testing.T, names ...string) *world {
+func settled(t *testing.T, names ...string) *world { return settle(t, ladder(), names...) }
+
+// judged is settled, and held against the rules of promotion from its beginning until the test ends.
+func judged(t *testing.T, names ...string) *world {
 	w := ladder()
+	o := newOracle(w)
+	t.Cleanup(func() { require.Empty(t, o.broken) })
+	return settle(t, w, names...)
+}
+
+func settle(t *testing.T, w *world, names ...string) *world {
 	w.trace = []string{}
 	t.Cleanup(func() {
 		if t.Failed() {

@@ -33,6 +33,7 @@ var kinds = strings.Fields(`
 	approve approve approve version unapprove hold hold unhold unhold pin unpin unpin override
 	flap flap flap block block lose regain regain restart restart jump race race race
 	leap choose choose bind bind unbind leave vanish vanish return return
+	place place everyplace slot slot unslot select select unselect flee hurry unhurry rush
 	put pause activate activate drain join breaks mends mends sick well well late late late`)
 
 func plan(seed uint64) schedule {
@@ -210,6 +211,8 @@ func (w *world) merged(e event, k platform.RequestKey, name, cluster string) {
 		if gone, any := pickOf(slices.Sorted(maps.Keys(w.away)), e.c); any {
 			w.comeBack(gone)
 		}
+	case "place", "everyplace", "slot", "unslot", "select", "unselect", "flee", "hurry", "unhurry", "rush":
+		w.moves(e, k, name, cluster)
 	case "leap":
 		w.leap(k)
 	case "breaks", "mends":
@@ -222,6 +225,7 @@ func (w *world) merged(e event, k platform.RequestKey, name, cluster string) {
 		w.platform.Clusters[cluster].State = map[string]platform.ClusterState{
 			"pause": platform.ClusterPaused, "activate": platform.ClusterActive, "drain": platform.ClusterDraining,
 		}[e.kind]
+		w.platform.Clusters[cluster].Now = false
 		w.merge("%s %s", e.kind, cluster)
 	case "join":
 		if n := len(w.platform.Clusters) + len(w.away); n < 6 {
@@ -241,13 +245,7 @@ func (w *world) all(p int) *request { return &request{p: p, in: slices.Clone(w.o
 // leave takes a cluster out of its environment, if another one stays.
 func (w *world) leave(cluster string) {
 	c := w.platform.Clusters[cluster]
-	stay := 0
-	for _, other := range w.platform.Clusters {
-		if other.Labels["environment"] == c.Labels["environment"] {
-			stay++
-		}
-	}
-	if stay > 1 {
+	if w.others(cluster) > 0 {
 		c.Labels["environment"] = ""
 		w.merge("%s leaves", cluster)
 	}

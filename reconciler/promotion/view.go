@@ -82,9 +82,10 @@ type Pass struct {
 	chosen    *chosen         // what Choose came to, for every call of Admit to begin from
 	lazy      lazy
 
-	deletionsWait *Gate              // why deletions wait
-	planGate      *Gate              // why what the environment changed waits
-	plan          *platform.Decision // that approved what the environment changed
+	departures    map[platform.RequestKey]*departure // of instances that are to leave clusters
+	deletionsWait *Gate                              // why deletions wait
+	planGate      *Gate                              // why what the environment changed waits
+	plan          *platform.Decision                 // that approved what the environment changed
 }
 
 // Restoration takes an instance back: Release is recorded, and on Clusters its bytes are those of the state commit State.
@@ -144,6 +145,8 @@ func (v *View) open() *Pass {
 		view:      v,
 		standings: map[platform.RequestKey]*Standing{},
 		moves:     map[platform.RequestKey]*move{},
+
+		departures: map[platform.RequestKey]*departure{},
 	}
 	for _, up := range v.Environment.PromotesFrom {
 		p.upstream = append(p.upstream, v.Elsewhere[up])
@@ -270,8 +273,7 @@ func (p *Pass) stay(s *subject, i *platform.Instance) {
 	switch {
 	case i != nil:
 		p.Instances = append(p.Instances, i)
-		leaving := p.leaving(s.base, i)
-		p.deleting(s, leaving)
+		leaving := p.depart(s, i)
 		if s.head != nil && len(leaving) == 0 && slices.Contains(s.base.Promotion.Admitted, deletionsAdmitted) {
 			admitted := &s.edit().Promotion.Admitted // nothing is to go any more
 			*admitted = without(*admitted, []string{deletionsAdmitted})
@@ -294,7 +296,7 @@ func (p *Pass) enter(s *subject, c *candidate) {
 	if !c.removal {
 		p.Instances = append(p.Instances, c.instance)
 		if runs(s.base) {
-			p.deleting(s, p.leaving(s.base, c.instance))
+			p.depart(s, c.instance)
 		}
 	}
 	p.standing(s.key).State = Moving

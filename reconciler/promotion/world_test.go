@@ -38,6 +38,7 @@ type world struct {
 	blind     map[string]time.Duration     // clusters on which nobody looks at what happens until then
 	broken    map[platform.RequestKey]bool
 	putIn     map[string]int    // what an environment puts into its instances
+	passed    map[string]string // clusters that the selector of an environment passes over, by environment
 	wrong     map[string]bool   // requests that cannot be rendered with a version but 1.0.0
 	only      map[string]string // requests that have one cluster of their environment dev alone
 	approvals int               // made, to tell one from another
@@ -117,7 +118,7 @@ func newWorld() *world {
 		bootAt: began, requests: map[platform.RequestKey]*request{}, faults: map[string]fault{}, stages: map[string]*stage{},
 		lost: map[string]bool{}, blind: map[string]time.Duration{}, away: map[string]*platform.Cluster{}, sick: map[string]bool{},
 		flapping: map[string]time.Duration{}, blocked: map[string]time.Duration{},
-		broken: map[platform.RequestKey]bool{}, putIn: map[string]int{},
+		broken: map[platform.RequestKey]bool{}, putIn: map[string]int{}, passed: map[string]string{},
 		platform: &platform.Platform{
 			Offerings:    map[string]*platform.Offering{"web": {Name: "web", Deletion: platform.DeletionDelete}},
 			Environments: map[string]*platform.Environment{}, Clusters: map[string]*platform.Cluster{},
@@ -146,7 +147,7 @@ func ladder() *world {
 func (w *world) environment(name string, from []string, shape func(*platform.Environment), clusters ...string) {
 	e := &platform.Environment{
 		Name: name, File: "environments/" + name + ".yaml", PromotesFrom: from,
-		Clusters: labels.SelectorFromSet(labels.Set{"environment": name}),
+		Clusters: selector(name, nil),
 		Gates:    platform.Gates{Approval: "none", Grace: grace, Unproven: "approval", Replace: "oldest"},
 		Rollout: platform.Rollout{
 			Instances:        platform.Instances{First: 1, MaxConcurrent: "50%", MaxFailures: 1},
@@ -168,7 +169,7 @@ func (w *world) environment(name string, from []string, shape func(*platform.Env
 
 func (w *world) join(environment, cluster string) {
 	w.platform.Clusters[cluster] = &platform.Cluster{
-		Name: cluster, State: platform.ClusterActive, Labels: map[string]string{"environment": environment},
+		Name: cluster, State: platform.ClusterActive, Labels: map[string]string{"environment": environment, "slot": cluster},
 	}
 }
 
@@ -263,7 +264,8 @@ func (w *world) resolve(environment string, k platform.RequestKey, s *platform.R
 		i.Bindings = map[string]platform.RequestKey{provider: key(name)}
 	}
 	for _, name := range slices.Sorted(maps.Keys(w.platform.Clusters)) {
-		if c := w.platform.Clusters[name]; c.Labels["environment"] == environment && c.State != platform.ClusterDraining &&
+		if c := w.platform.Clusters[name]; w.member(environment, c) && c.State != platform.ClusterDraining &&
+			(v.Placement == nil || v.Placement.Matches(labels.Set(c.Labels))) &&
 			(environment != "dev" || w.only[k.Name] == "" || w.only[k.Name] == name) {
 			i.Clusters = append(i.Clusters, c)
 		}

@@ -2,6 +2,7 @@ package platform
 
 type clusterSpec struct {
 	State  string `json:"state" oneof:"active|paused|draining"`
+	Now    bool   `json:"now"`
 	Reason string `json:"reason"`
 	UID    string `json:"uid"`
 }
@@ -15,6 +16,9 @@ func decodeCluster(d *document, name string) *Cluster {
 		c.Reason, c.UID = o.Spec.Reason, o.Spec.UID
 		if o.Spec.State != "" {
 			c.State = ClusterState(o.Spec.State)
+		}
+		if c.Now = o.Spec.Now; c.Now && c.State != ClusterDraining {
+			d.problem("spec.now", "value", "means nothing for a cluster that is %s; it says of a draining one that what runs there does not wait for other clusters", c.State)
 		}
 	}
 	d.name(name, maxLabel)

@@ -32,7 +32,7 @@ var (
 		"Pin":      {"request", "release", "offering", "version", "until", "reason"},
 		"Override": {"request", "release", "offering", "version", "skip", "until", "reason"},
 	}
-	skippable = []string{"soak", "approval", "window", "hold"}
+	skippable = []string{"soak", "approval", "window", "hold", "leave"}
 )
 
 var (

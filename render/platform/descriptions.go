@@ -60,7 +60,8 @@ var descriptions = map[string]string{
 	"Environment.spec.apply":             "server-side (default), or external: another agent applies the state.",
 	"Environment.spec.rollout.onFailure": "rollback (default where the version is reversible) or stop.",
 
-	"Cluster.spec.state":  "active (default); paused: read, never written; draining: its placements are removed.",
+	"Cluster.spec.state":  "active (default); paused: read, never written; draining: its placements are removed, as the last step, once the clusters that they stay on are well.",
+	"Cluster.spec.now":    "true, of a draining cluster: its placements do not wait for other clusters; an Approval of their deletions lets them go.",
 	"Cluster.spec.reason": "Why it is not active.",
 	"Cluster.spec.uid":    "The UID of its kube-system namespace, to accept a rebuilt cluster.",
 

@@ -264,7 +264,7 @@ type ClusterState string
 const (
 	ClusterActive   ClusterState = "active"
 	ClusterPaused   ClusterState = "paused"   // read, never written
-	ClusterDraining ClusterState = "draining" // its placements are removed
+	ClusterDraining ClusterState = "draining" // its placements are removed, once the clusters that they stay on are well
 )
 
 // Cluster is a member of the fleet. How to reach it is not in Git.
@@ -273,6 +273,7 @@ type Cluster struct {
 	File   string
 	Labels map[string]string
 	State  ClusterState
+	Now    bool // of a draining one: its placements do not wait for other clusters, once a person approved their deletion
 	Reason string
 	UID    string // accepts a rebuilt cluster
 

@@ -23,14 +23,14 @@ func (p *Plan) Markdown() string {
 	body := &folder{room: commentLimit - commentSpare - len(head) - len(foot)}
 	now := p.now()
 	for _, b := range folded(blocks(now.Changes)) {
-		body.add(b, now.share(b.environment), now.of(b.environment).Passes)
+		body.add(b, now.share(b.environment), now.of(b.environment).steps())
 	}
 	body.close()
 	if len(p.Promoted.Changes) > 0 {
 		body.text.WriteString("**Once promoted:**\n\n")
 	}
 	for _, b := range folded(blocks(p.Promoted.Changes)) {
-		body.add(b, p.Promoted.share(b.environment), p.Promoted.of(b.environment).Passes)
+		body.add(b, p.Promoted.share(b.environment), p.Promoted.of(b.environment).steps())
 	}
 	body.close()
 	return head + body.text.String() + body.cut() + foot

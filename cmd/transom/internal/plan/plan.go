@@ -26,14 +26,15 @@ type Plan struct {
 
 // Environment is what a merge would do to one environment as a whole.
 type Environment struct {
-	Name     string           `json:"name"`
-	LetGo    bool             `json:"letGo,omitempty"`  // its file is removed: nothing is written to it any more
-	Digest   string           `json:"digest,omitempty"` // names the changes of its placements
-	Passes   []string         `json:"passes,omitempty"` // what its changes pass on their way in
-	Changing int              `json:"changing"`         // requests whose objects change
-	Requests int              `json:"requests"`         // that it has, before or after
-	Moves    []render.Move    `json:"moves"`
-	Cautions []render.Caution `json:"cautions"`
+	Name     string             `json:"name"`
+	LetGo    bool               `json:"letGo,omitempty"`  // its file is removed: nothing is written to it any more
+	Digest   string             `json:"digest,omitempty"` // names the changes of its placements
+	Passes   []string           `json:"passes,omitempty"` // what its changes pass on their way in
+	Leaves   []render.Departure `json:"leaves,omitempty"` // clusters that its requests leave last
+	Changing int                `json:"changing"`         // requests whose objects change
+	Requests int                `json:"requests"`         // that it has, before or after
+	Moves    []render.Move      `json:"moves"`
+	Cautions []render.Caution   `json:"cautions"`
 
 	// Of what is promoted.
 	OnTheirWay []platform.RequestKey `json:"onTheirWay,omitempty"` // that change to what was merged before: not listed
@@ -95,7 +96,9 @@ func (p *Plan) add(all *outlooks, name string) error {
 		return fmt.Errorf("plan %s: %w", name, err)
 	}
 	now := p.now()
-	if err := now.add(Environment{Name: name, Digest: digest, Passes: all.passes(e, false, base, outlook.Now, nil)}, base, outlook.Now); err != nil {
+	if err := now.add(Environment{
+		Name: name, Digest: digest, Passes: all.passes(e, false, base, outlook.Now, nil), Leaves: all.leaves(base, outlook.Now, nil),
+	}, base, outlook.Now); err != nil {
 		return err
 	}
 	p.Environments, p.Changes = now.Environments, now.Changes
@@ -109,7 +112,7 @@ func (p *Plan) add(all *outlooks, name string) error {
 	}
 	return p.Promoted.add(Environment{
 		Name: name, Passes: all.passes(e, true, outlook.Entered, outlook.Promoted, waiting),
-		OnTheirWay: waiting, Unproven: all.unproven(e, waiting),
+		Leaves: all.leaves(outlook.Entered, outlook.Promoted, waiting), OnTheirWay: waiting, Unproven: all.unproven(e, waiting),
 	}, outlook.Entered, outlook.Promoted)
 }
 

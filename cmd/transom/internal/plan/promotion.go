@@ -57,6 +57,34 @@ func (o *outlooks) passes(e *platform.Environment, promoted bool, before *render
 	return steps
 }
 
+// leaves lists the clusters that requests leave last, without the requests whose change is on its way already.
+func (o *outlooks) leaves(before *render.Base, after *render.State, onTheirWay []platform.RequestKey) []render.Departure {
+	all := render.Departures(o.platform, before, after)
+	for i := range all {
+		all[i].Requests = slices.DeleteFunc(all[i].Requests, func(k platform.RequestKey) bool { return slices.Contains(onTheirWay, k) })
+	}
+	return slices.DeleteFunc(all, func(d render.Departure) bool { return len(d.Requests) == 0 })
+}
+
+// last says which clusters requests leave last, when, and which Approval has those that are to be left now not wait.
+func (e Environment) last() (lines []string) {
+	for _, d := range e.Leaves {
+		leave, are := "leaves", "is"
+		if len(d.Requests) > 1 {
+			leave = "leave"
+		}
+		if len(d.After) > 1 {
+			are = "are"
+		}
+		lines = append(lines, fmt.Sprintf("%s %s %s last, after %s %s healthy and soaked",
+			few(union(nil, d.Requests)), leave, d.Cluster, strings.Join(d.After, ", "), are))
+	}
+	if digest := render.AtOnce(e.Name, e.Leaves); digest != "" {
+		lines = append(lines, fmt.Sprintf("now: true waits for no cluster once an Approval of {deletions: %s} is merged", digest))
+	}
+	return lines
+}
+
 // together counts the requests of the largest group that a new version or an environment change rolls out over, without
 // those that are on their way already.
 func together(before *render.Base, after *render.State, leave []platform.RequestKey) (most int) {

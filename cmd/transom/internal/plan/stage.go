@@ -54,7 +54,7 @@ func (p Stage) text(w io.Writer, paint terminal.Paint, verbose bool) {
 	all := Listing{W: w, Paint: paint, Apart: verbose, Full: verbose}
 	all.Print(p.Changes, func(environment string) {
 		fmt.Fprintf(w, "%s%s\n", paint.Bold(environment), paint.Faint(p.share(environment)))
-		for _, step := range p.of(environment).Passes {
+		for _, step := range p.of(environment).steps() {
 			fmt.Fprintf(w, "  %s\n", paint.Faint(step))
 		}
 	})
@@ -66,6 +66,9 @@ func (p Stage) of(environment string) (e Environment) {
 	}
 	return Environment{Name: environment}
 }
+
+// steps says what the changes of an environment pass on their way in, and which clusters are left last.
+func (e Environment) steps() []string { return slices.Concat(e.Passes, e.last()) }
 
 // share says how many of an environment's requests change.
 func (p Stage) share(environment string) string {

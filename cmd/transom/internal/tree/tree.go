@@ -108,7 +108,7 @@ func (t *Printer) environment(e status.Environment) {
 		fmt.Fprintf(t.W, "  %s frozen: %s\n", t.Paint.Bold(e.Name), t.Paint.Red(e.Frozen))
 	}
 	if e.Deletions != "" {
-		fmt.Fprintf(t.W, "  %s deletions wait: more than its deletionLimit; \"transom promote --deletions %s -e %s\" lets them through\n",
+		fmt.Fprintf(t.W, "  %s deletions wait for an Approval; \"transom promote --deletions %s -e %s\" lets them through\n",
 			t.Paint.Bold(e.Name), e.Deletions, e.Name)
 	}
 	if e.Plan != "" {
