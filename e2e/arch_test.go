@@ -45,7 +45,7 @@ var arrows = map[string][]string{
 	"cmd/transom/internal/schema":    {"cmd/transom/internal/workspace", "cmd/transom/internal/yamledit", "render/platform"},
 	"cmd/transom/internal/terminal":  {},
 	"cmd/transom/internal/tree":      {"cmd/transom/internal/terminal", "reconciler/status", "render/platform"},
-	"cmd/transom/internal/workspace": {"reconciler/gitrepo", "render", "render/platform"},
+	"cmd/transom/internal/workspace": {"cmd/transom/internal/remote", "reconciler/gitrepo", "render", "render/platform"},
 	"cmd/transom/internal/yamledit":  {},
 	"reconciler": {
 		"reconciler/gitrepo", "reconciler/promotion", "reconciler/trigger", "reconciler/status",

@@ -39,6 +39,7 @@ type agent struct {
 	mu       sync.Mutex
 	assigned map[string]*assignment // by environment
 	doubted  map[apply.Owner]bool   // whose pass waits for the next assignment
+	foreign  map[string]bool        // by environment: the last pass found that somebody else keeps it here
 
 	// Used by the link's goroutine alone: the last report, and the connection it was about.
 	told ClusterResult
@@ -48,7 +49,7 @@ type agent struct {
 func newAgent(f *Fleet, cluster string, last *agent) *agent {
 	a := &agent{
 		fleet: f, cluster: cluster, checkpoints: newCheckpoints(),
-		ended: make(chan struct{}), assigned: map[string]*assignment{}, doubted: map[apply.Owner]bool{},
+		ended: make(chan struct{}), assigned: map[string]*assignment{}, doubted: map[apply.Owner]bool{}, foreign: map[string]bool{},
 	}
 	a.queue = newQueue(a.outdated)
 	if last != nil && last.letGo != nil {
@@ -114,9 +115,10 @@ func (a *agent) assign(next *assignment, releaseFiles []string) {
 	a.mu.Lock()
 	prev := a.assigned[next.environment]
 	a.assigned[next.environment] = next
+	foreign := a.foreign[next.environment]
 	a.mu.Unlock()
 
-	if prev == nil || prev.cluster != next.cluster || prev.external != next.external || prev.reportDrift != next.reportDrift {
+	if prev == nil || foreign || !maps.EqualFunc(prev.pinned, next.pinned, slices.Equal) || prev.cluster != next.cluster || prev.external != next.external || prev.reportDrift != next.reportDrift {
 		a.queue.add(everything(next.environment), due)
 		a.link.tell()
 	}
@@ -156,6 +158,13 @@ func (a *agent) doubt(o apply.Owner) {
 	if a.fleet.Doubt != nil {
 		a.fleet.Doubt(o.Environment)
 	}
+}
+
+// found remembers whether somebody else keeps an environment on this cluster: then every new assignment is looked at.
+func (a *agent) found(environment string, foreign bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.foreign[environment] = foreign
 }
 
 // unassign forgets an environment and returns how many are left.
@@ -224,6 +233,10 @@ func (a *agent) linked(c *connection, err error) {
 
 func (a *agent) identityProblem(uid string) string {
 	for _, as := range a.assignments() {
+		if twin := as.twin(uid); twin != "" {
+			return fmt.Sprintf("cluster %s is the one that environment %s knows as %s already, by its identity %s, so nothing is written "+
+				"under the name %s; correct its kubeconfig, or remove clusters/%s.yaml", a.cluster, as.environment, twin, uid, a.cluster, a.cluster)
+		}
 		if pinned := as.cluster.UID; pinned != "" && pinned != uid {
 			return fmt.Sprintf("environment %s knows cluster %s as %s, but the one that answers is %s, so nothing is written;"+
 				" correct its kubeconfig, or if the cluster was rebuilt, accept it with spec.uid: %s in clusters/%s.yaml",
@@ -246,7 +259,7 @@ func (a *agent) work(ctx context.Context, o apply.Owner, do passing) {
 	defer conn.release()
 	began := time.Now()
 	as := a.assignment(o.Environment)
-	if as == nil || as.cluster.UID != conn.uid {
+	if as == nil || !as.writesTo(conn.uid) {
 		a.queue.forget(o)
 		return
 	}
@@ -269,6 +282,7 @@ func (a *agent) work(ctx context.Context, o apply.Owner, do passing) {
 	}
 	if result != nil {
 		result.Err, result.Began, result.At = err, began, time.Now()
+		a.found(o.Environment, result.Foreign != nil)
 		a.fleet.Report(*result)
 		if result.Doubted {
 			a.doubt(o)
@@ -287,7 +301,7 @@ func (a *agent) work(ctx context.Context, o apply.Owner, do passing) {
 // pass brings one instance closer to what it shall be.
 func (a *agent) pass(ctx context.Context, conn *connection, as *assignment, o apply.Owner, do passing) (*Result, error) {
 	in, err := as.instance(o)
-	if err == nil && in.Absent && (as.state.Commit == "" || as.awaited[o] && !in.Recorded) {
+	if err == nil && in.Absent && (as.state.Commit == "" || as.awaited[o] && !in.Recorded || as.shares(o)) {
 		return nil, nil
 	}
 	result := &Result{
@@ -302,6 +316,9 @@ func (a *agent) pass(ctx context.Context, conn *connection, as *assignment, o ap
 		do = member.Observe
 	}
 	result.Result, err = do(conn, ctx, in)
+	if result.Foreign != nil {
+		result.Message = result.Foreign.Of(a.cluster, o.Environment)
+	}
 	return result, err
 }
 

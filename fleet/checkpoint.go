@@ -71,8 +71,9 @@ func (a *agent) writeCheckpoint(o apply.Owner, checkpoint apply.Checkpoint) {
 	}
 	defer conn.release()
 	as := a.assignment(o.Environment)
-	if as == nil || as.cluster.UID != conn.uid || as.cluster.State == platform.ClusterPaused {
+	if as == nil || !as.writesTo(conn.uid) || as.cluster.State == platform.ClusterPaused {
 		return
 	}
-	_ = conn.Checkpoint(conn.ctx, o, checkpoint) // the next one says more
+	in := apply.Instance{Owner: o, State: as.state, Lineage: as.lineage}
+	_ = conn.Checkpoint(conn.ctx, in, checkpoint) // the next one says more
 }

@@ -30,6 +30,13 @@ type fakeCluster struct {
 	taken    map[apply.Owner]bool             // whose names somebody else's objects have
 	write    func(apply.Owner)                // before a pass changes what is held
 	health   func(apply.Owner) apply.Health   // of what is held; nil: healthy
+	fences   map[string]fence                 // by environment
+}
+
+// fence is the state commit that an environment was last written for.
+type fence struct {
+	commit string
+	at     time.Time
 }
 
 // pass is one Apply or Observe.
@@ -45,7 +52,7 @@ var errAway = errors.New("connection refused")
 func newFakeCluster(uid string) *fakeCluster {
 	return &fakeCluster{
 		uid: uid, held: map[apply.Owner]string{}, sessions: map[*session]bool{}, soaked: map[apply.Owner]apply.Checkpoint{},
-		others: map[apply.Owner]time.Time{}, taken: map[apply.Owner]bool{},
+		others: map[apply.Owner]time.Time{}, taken: map[apply.Owner]bool{}, fences: map[string]fence{},
 	}
 }
 
@@ -116,6 +123,9 @@ func (s *session) pass(ctx context.Context, in apply.Instance, observed bool) (a
 	if err := errors.Join(s.away, ctx.Err()); err != nil {
 		return apply.Result{}, err
 	}
+	if result, err := s.stand(ctx, in, observed); err != nil || result.Health != "" {
+		return result, err
+	}
 	if in.External && !in.Absent && s.held[in.Owner] != in.Revision {
 		return apply.Result{Health: apply.Unknown, Settled: true}, nil
 	}
@@ -155,9 +165,36 @@ func (s *session) pass(ctx context.Context, in apply.Instance, observed bool) (a
 	return result, nil
 }
 
-func (s *session) Checkpoint(ctx context.Context, o apply.Owner, checkpoint apply.Checkpoint) error {
+// stand is what comes of a pass whose state may not write here, and zero where it may: then that is noted.
+func (s *session) stand(ctx context.Context, in apply.Instance, observed bool) (apply.Result, error) {
+	if in.Lineage == nil || in.State.Commit == "" {
+		return apply.Result{}, nil
+	}
+	there := s.fences[in.Environment]
+	known, err := in.Lineage.Contains(ctx, there.commit)
+	takes := slices.Contains(in.Lineage.Takeover, there.commit)
+	guarded := slices.ContainsFunc(slices.Collect(maps.Keys(s.held)), func(o apply.Owner) bool { return o.Environment == in.Environment })
+	switch {
+	case err != nil:
+		return apply.Result{}, err
+	case guarded && there.commit != "" && !known && there.at.After(in.Fetched) && !in.Fetched.IsZero():
+		return apply.Result{Health: apply.Progressing, Doubted: true}, nil
+	case guarded && there.commit != "" && !known && !takes:
+		return apply.Result{Health: apply.Unknown, Foreign: &apply.Foreign{Commit: there.commit}, Settled: true}, nil
+	}
+	if revision := s.held[in.Owner]; !observed && (revision != in.Revision || takes && !known) {
+		s.fences[in.Environment] = fence{in.State.Commit, time.Now()}
+	}
+	return apply.Result{}, nil
+}
+
+func (s *session) Checkpoint(ctx context.Context, in apply.Instance, checkpoint apply.Checkpoint) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	o := in.Owner
+	if result, err := s.stand(ctx, in, true); err != nil || result.Health != "" {
+		return err
+	}
 	if err := errors.Join(s.away, ctx.Err()); err != nil {
 		return err
 	}

@@ -66,7 +66,7 @@ type ClusterResult struct {
 	UID       string // of the kube-system namespace of the cluster that answers; empty while unreachable
 	Reachable bool
 	Err       string    // why it cannot be reached
-	Problem   string    // what a person must fix: nothing is written for an environment that pins another identity
+	Problem   string    // what a person must fix: nothing is written for an environment that pins another identity or name
 	Since     time.Time // when it became reachable or unreachable
 }
 

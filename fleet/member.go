@@ -17,7 +17,7 @@ type member interface {
 	Look(ctx context.Context, in apply.Instance) (apply.Result, error)
 	Observe(ctx context.Context, in apply.Instance) (apply.Result, error)
 	Owners(ctx context.Context, environment string) ([]apply.Owner, error)
-	Checkpoint(ctx context.Context, o apply.Owner, checkpoint apply.Checkpoint) error
+	Checkpoint(ctx context.Context, in apply.Instance, checkpoint apply.Checkpoint) error
 	Close()
 }
 

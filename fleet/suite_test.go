@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -191,6 +192,42 @@ func suite(t *testing.T, open func(*testing.T) site) {
 			h.until(web, "3")
 			require.Equal(h, seen, h.doubts(), "it wrote that itself")
 		},
+		"what another state repository wrote stays, until a person has it taken over": func(h *tour) {
+			web, db := h.owner("web"), h.owner("db")
+			ours, theirs := []string{"ours-1"}, []string{"theirs-1", "theirs-2"}
+			h.deployOf(ours, commit(place(web, "1", "a")))
+			h.until(web, "1")
+			h.restart()
+			h.deployOf(theirs, commit(place(web, "2", "a"), place(db, "1", "a")))
+			require.Eventually(h, func() bool { return h.foreign(web) != "" && h.foreign(db) != "" }, patience, tick)
+			require.Equal(h, "ours-1", h.foreign(web))
+			require.Contains(h, h.last(web).Message, "cluster a was last written from state commit ours-1, which")
+			h.fleet.Checkpoint(h.environment(), "a", key(web), revision(web, "2"), time.Minute)
+			h.deployOf(theirs, commit(place(db, "1", "a")))
+			require.Eventually(h, func() bool { return h.foreign(db) != "" }, patience, tick)
+			require.Equal(h, revision(web, "1"), h.holds(web))
+			require.Empty(h, h.remembers(web))
+			require.Empty(h, h.holds(db))
+
+			h.deployOf(theirs, commit(place(db, "1", "a")), "ours-1")
+			h.until(web, "")
+			h.until(db, "1")
+			h.deployOf(append(theirs, "theirs-3"), commit(place(db, "2", "a")))
+			h.until(db, "2")
+		},
+		"a history that catches up goes on, and one that was set back does not": func(h *tour) {
+			web := h.owner("web")
+			h.deployOf([]string{"1", "2"}, commit(place(web, "1", "a")))
+			h.until(web, "1")
+			h.restart()
+			h.deployOf([]string{"1"}, commit(place(web, "2", "a")))
+			require.Eventually(h, func() bool { return h.foreign(web) != "" }, patience, tick)
+			h.deployOf([]string{"1", "2", "3"}, commit(place(web, "3", "a")))
+			h.until(web, "3")
+			h.deployOf([]string{"1", "2"}, commit())
+			require.Eventually(h, func() bool { return h.foreign(web) != "" }, patience, tick)
+			require.Equal(h, revision(web, "3"), h.holds(web))
+		},
 		"an unpinned or another cluster is not written, a paused one only read": func(h *tour) {
 			web := h.owner("web")
 			state := commit(place(web, "1", "a"))
@@ -290,6 +327,35 @@ func (h *tour) deploy(t tree, clusters []fleet.Cluster) {
 	require.NoError(h, h.fleet.Deploy(fleet.Target{
 		Environment: h.environment(), Commit: "c0ffee", Snapshot: t, Clusters: clusters,
 	}))
+}
+
+// deployOf deploys the last commit of a history, fetched after all that the test does.
+func (h *tour) deployOf(history []string, t tree, takeover ...string) {
+	h.Helper()
+	require.NoError(h, h.fleet.Deploy(fleet.Target{
+		Environment: h.environment(), Snapshot: t, Clusters: h.active(), Fetched: time.Now().Add(time.Hour),
+		Commit: history[len(history)-1], Sequence: int64(len(history)),
+		Lineage: &apply.Lineage{Takeover: takeover, Contains: func(_ context.Context, commit string) (bool, error) {
+			return slices.Contains(history, commit), nil
+		}},
+	}))
+}
+
+// last is what the last pass over an instance came to.
+func (h *tour) last(o apply.Owner) fleet.Result {
+	seen := h.seen(o)
+	if len(seen) == 0 {
+		return fleet.Result{}
+	}
+	return seen[len(seen)-1]
+}
+
+// foreign is the commit of others that the last pass over an instance found.
+func (h *tour) foreign(o apply.Owner) string {
+	if found := h.last(o).Foreign; found != nil {
+		return found.Commit
+	}
+	return ""
 }
 
 // active are the settings that pin the cluster, whose identity is learnt as a daemon would.

@@ -34,6 +34,10 @@ type Target struct {
 	// commit was fetched again, because it may be of a later one; zero: nobody else applies states.
 	Fetched time.Time
 
+	// Lineage is the history of that commit. Where a cluster was last written for a commit that it does not have, nothing of
+	// the environment is written; nil: nobody else keeps an environment of that name.
+	Lineage *apply.Lineage
+
 	External    bool // another agent applies the state: its objects are looked at, and not written
 	ReportDrift bool // what others change of an unchanged revision is only reported: Result.Drift
 
@@ -55,6 +59,7 @@ type Cluster struct {
 type assignment struct {
 	environment string
 	state       apply.State
+	lineage     *apply.Lineage
 	fetched     time.Time
 	snapshot    Snapshot
 	cluster     Cluster
@@ -65,6 +70,8 @@ type assignment struct {
 	awaited     map[apply.Owner]bool
 	past        func(ctx context.Context, commit string) (Snapshot, error)
 	reversible  func(offering, version string) bool
+	pinned      map[string][]string // names of the environment's clusters by identity, sorted
+	clusters    map[string]*listing // of all clusters/<cluster>, by name
 }
 
 // contents is what a target's snapshot has, for the next target to start from.
@@ -87,6 +94,13 @@ func (t Target) read(before *contents) (map[string]*assignment, *contents, error
 	if err != nil {
 		return nil, nil, err
 	}
+	pinned := map[string][]string{}
+	for _, c := range t.Clusters {
+		if c.UID != "" {
+			pinned[c.UID] = append(pinned[c.UID], c.Name)
+			slices.Sort(pinned[c.UID])
+		}
+	}
 	assigned := make(map[string]*assignment, len(t.Clusters))
 	for _, c := range t.Clusters {
 		assigned[c.Name] = &assignment{
@@ -94,6 +108,7 @@ func (t Target) read(before *contents) (map[string]*assignment, *contents, error
 			state: apply.State{Sequence: t.Sequence, Commit: t.Commit}, fetched: t.Fetched,
 			cluster: c, external: t.External, reportDrift: t.ReportDrift, files: now.clusters[c.Name], releases: now.releases,
 			awaited: t.Awaited[c.Name], past: t.Past, reversible: t.Reversible,
+			lineage: t.Lineage, pinned: pinned, clusters: now.clusters,
 		}
 	}
 	return assigned, now, nil
@@ -154,6 +169,25 @@ func (a *assignment) places(o apply.Owner) bool {
 	return a.files.blob(o.Team, a.manifests(o)) != ""
 }
 
+// writesTo says whether the environment writes to the cluster that answers, under this name.
+func (a *assignment) writesTo(uid string) bool { return a.cluster.UID == uid && a.twin(uid) == "" }
+
+// twin is another name that the environment knows the cluster of an identity by, and writes to it under; empty if there is
+// none. Of several names, that is the first.
+func (a *assignment) twin(uid string) string {
+	if names := a.pinned[uid]; len(names) > 0 && names[0] != a.cluster.Name {
+		return names[0]
+	}
+	return ""
+}
+
+// shares says whether the instance has manifests under another name of this very cluster. Then it is not gone from there.
+func (a *assignment) shares(o apply.Owner) bool {
+	return slices.ContainsFunc(a.pinned[a.cluster.UID], func(name string) bool {
+		return name != a.cluster.Name && a.clusters[name].blob(o.Team, "clusters/"+name+"/"+o.Team+"/"+o.Request+".yaml") != ""
+	})
+}
+
 // removed lists every instance whose removal is recorded and that has no placement here. Its end is to be told here
 // even if nothing of it was ever there: whoever waits for the removal waits for every cluster.
 func (a *assignment) removed() []apply.Owner {
@@ -180,7 +214,7 @@ func (a *assignment) instance(o apply.Owner) (apply.Instance, error) {
 		return apply.Instance{}, err
 	}
 	in := apply.Instance{
-		Owner: o, State: a.state, Fetched: a.fetched, Namespace: release.Clusters[a.cluster.Name].Namespace, Scope: release.Scope,
+		Owner: o, State: a.state, Lineage: a.lineage, Fetched: a.fetched, Namespace: release.Clusters[a.cluster.Name].Namespace, Scope: release.Scope,
 		Health: release.Health, Ignore: release.Ignore, Deletion: release.Deletion, Adopt: release.Adopt,
 		External: a.external, ReportDrift: a.reportDrift,
 		Superseded: a.superseded(o, release), Reversible: a.leaves(release.Offering, release.Version),

@@ -30,7 +30,7 @@ func (r *Reconciler) deploy(ctx context.Context, p *platform.Platform, l *lane, 
 	r.health.watch(e.Name, clusters)
 	return r.Fleet.Deploy(fleet.Target{
 		Environment: e.Name, Commit: h.ours.Commit, Sequence: int64(sequence), Fetched: h.fetched, Snapshot: h.ours,
-		Clusters: clusters, Awaited: awaited(p, e, h), External: e.External, ReportDrift: e.Drift == "report",
+		Lineage: lineage(p, l, h), Clusters: clusters, Awaited: awaited(p, e, h), External: e.External, ReportDrift: e.Drift == "report",
 		Past: past(l.repo), Reversible: func(offering, version string) bool { return reversible(p, offering, version) },
 	})
 }
@@ -142,7 +142,7 @@ func (i *identities) learn(cluster, uid string) bool {
 
 // ClusterSeen takes what the fleet says of a cluster. It is meant as fleet.Fleet's ReportCluster.
 func (r *Reconciler) ClusterSeen(c fleet.ClusterResult) {
-	r.Board.ClusterSeen(status.Cluster{Name: c.Cluster, UID: c.UID, Reachable: c.Reachable, Message: cmp.Or(c.Err, c.Problem)})
+	r.Board.ClusterSeen(status.Cluster{Name: c.Cluster, UID: c.UID, Reachable: c.Reachable, Message: c.Err, Problem: c.Problem})
 	if r.identities.learn(c.Cluster, c.UID) {
 		r.Trigger.Fire("cluster " + c.Cluster + " answered")
 	}
@@ -167,13 +167,14 @@ func (r *Reconciler) wakeAround(environment, cause string) {
 // Placed takes what the fleet says of an instance on a cluster. It is meant as fleet.Fleet's Report.
 func (r *Reconciler) Placed(result fleet.Result) {
 	key := platform.RequestKey{Team: result.Team, Name: result.Request}
+	r.estranged(result)
 	if r.health.placed(result) {
 		defer r.wakeAround(result.Environment, "health")
 	}
 	switch {
 	case result.Err != nil:
 		r.Board.Lost(result.Environment, key, result.Cluster, result.Err.Error())
-	case result.Absent && result.Settled && !result.Observed && len(result.Problems) == 0:
+	case result.Absent && result.Settled && !result.Observed && result.Foreign == nil && len(result.Problems) == 0:
 		r.Board.Removed(result.Environment, key, result.Cluster)
 	default:
 		r.Board.Placed(result.Environment, key, placement(result))
@@ -204,6 +205,9 @@ func placement(result fleet.Result) status.Placement {
 	}
 	for _, problem := range result.Problems {
 		p.Problems = append(p.Problems, status.ObjectProblem{Object: problem.Object.String(), Message: problem.Message})
+	}
+	if result.Foreign != nil {
+		p.Problems = append(p.Problems, status.ObjectProblem{Message: result.Message})
 	}
 	switch {
 	case len(p.Problems) > 0:

@@ -101,6 +101,9 @@ func ownPath(path string) bool {
 // accept says why the environment must not follow the platform, or nothing. A platform whose head does not continue
 // the commit that the state came from was rewound or rewritten: whatever it lacks may be missing by mistake.
 func (r *Reconciler) accept(ctx context.Context, p *platform.Platform, environment string, h *held) (frozen string, err error) {
+	if frozen, err := firstContact(p.Environments[environment].State, h); err != nil || frozen != "" {
+		return frozen, err
+	}
 	last := h.base.Fleet.Platform
 	if last == "" || last == p.Commit {
 		return "", nil

@@ -31,12 +31,13 @@ type lane struct {
 	doubted   bool               // the fleet asks for what is committed now, even if that is the same
 
 	// Of the goroutine that runs passes; caches of what Git holds.
-	url  string // of the state repository that repo is
-	repo StateRepo
-	last *held         // what the branch held when this lane last saw or moved it
-	done inputs        // of the last pass that succeeded
-	next time.Time     // when something can change by itself; zero: never
-	soak time.Duration // the longest that somebody asks for here
+	url      string // of the state repository that repo is
+	repo     StateRepo
+	identity string        // for a state repository that has none yet
+	last     *held         // what the branch held when this lane last saw or moved it
+	done     inputs        // of the last pass that succeeded
+	next     time.Time     // when something can change by itself; zero: never
+	soak     time.Duration // the longest that somebody asks for here
 
 	tries tries // to render what could not be
 

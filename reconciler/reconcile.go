@@ -1,6 +1,7 @@
 package reconciler
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -170,6 +171,7 @@ func (l *lane) fetch(ctx context.Context) (*held, error) {
 		l.last.fetched = began
 		return l.last, nil
 	}
+	l.identity = cmp.Or(l.identity, newIdentity())
 	ours, err := believed(ctx, l.repo, head)
 	if err != nil {
 		return nil, err
@@ -178,6 +180,7 @@ func (l *lane) fetch(ctx context.Context) (*held, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read state commit %s: %w", ours.Commit, err)
 	}
+	base.Identity = l.identity
 	l.last = &held{head: head, ours: ours, base: base, fetched: began}
 	return l.last, nil
 }

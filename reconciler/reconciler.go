@@ -1,6 +1,7 @@
 package reconciler
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -33,6 +34,7 @@ type StateRepo interface {
 	Show(ctx context.Context, commit string) (gitrepo.CommitInfo, error)
 	At(ctx context.Context, commit string) (*gitrepo.Snapshot, error)
 	Generation(ctx context.Context, commit string) (int, error)
+	Contains(ctx context.Context, head, commit string) (bool, error)
 }
 
 // Deployer takes what an environment's committed state asks of the fleet. *fleet.Fleet is one.
@@ -43,7 +45,7 @@ type Deployer interface {
 	Checkpoint(environment, cluster string, k platform.RequestKey, revision string, soaked time.Duration)
 }
 
-// Reconciler holds the concrete parts. All fields but Took are required, and none is changed once it runs.
+// Reconciler holds the concrete parts. All fields but Repository and Took are required, and none is changed once it runs.
 type Reconciler struct {
 	PlatformURL string
 	Platform    Source
@@ -53,6 +55,10 @@ type Reconciler struct {
 	Trigger     *trigger.Latch
 	Logger      *slog.Logger
 	Now         func() time.Time
+
+	// Repository, if set, gives every address of one repository the same spelling, state repositories' as the platform writes
+	// them among them, so that none is written to that is the platform's or another environment's.
+	Repository func(url string) string
 
 	// Took, if set, is told how long each phase of a pass over an environment took; the phase "" is all of it.
 	Took func(environment, phase string, took time.Duration)
@@ -71,7 +77,9 @@ type Reconciler struct {
 func (r *Reconciler) Run(ctx context.Context) error {
 	r.health.begin(r.Now, r.Fleet.Checkpoint)
 	defer r.lanes.wait()
-	loader := &platform.Loader{}
+	loader := &platform.Loader{
+		Repository: r.Repository, Own: []platform.StateRepository{{URL: r.PlatformURL, Branch: cmp.Or(r.Board.Branch, "main")}},
+	}
 	for {
 		causes, err := r.Trigger.Wait(ctx)
 		if err != nil {

@@ -251,6 +251,29 @@ func TestPins(t *testing.T) {
 	require.Empty(t, repo.render(t, gone, "dev").Fleet.Clusters, "a cluster that is let go has no pin")
 }
 
+// TestAClusterIsPinnedUnderOneName: two kubeconfigs reach the same cluster.
+func TestAClusterIsPinnedUnderOneName(t *testing.T) {
+	twin := func(spec string) map[string][]byte {
+		return map[string][]byte{"clusters/another.yaml": []byte("apiVersion: transom.dev/v1alpha1\nkind: Cluster\n" +
+			"metadata: {name: another, labels: {environment: dev}}\nspec: {" + spec + "}\n")}
+	}
+	const uid = "6f3f8e5e-5a5c-4a53-9d8f-1f6f1c1f0a11"
+	repo := &repository{pins: map[string]string{"dev": uid}}
+	repo.render(t, with(t, nil), "dev")
+	repo.pins = map[string]string{"dev": uid, "another": uid}
+	require.Equal(t, map[string]string{"dev": uid}, repo.render(t, with(t, twin("state: active")), "dev").Fleet.Clusters)
+	require.Equal(t, map[string]string{"dev": uid}, repo.render(t, with(t, twin("state: active, uid: "+uid)), "dev").Fleet.Clusters)
+
+	fresh := &repository{pins: map[string]string{"dev": uid, "another": uid}}
+	require.Equal(t, map[string]string{"another": uid}, fresh.render(t, with(t, twin("state: active")), "dev").Fleet.Clusters)
+
+	// It was renamed: what has no file any more is not in the way.
+	renamed := twin("state: active")
+	renamed["clusters/dev.yaml"] = nil
+	repo.pins = map[string]string{"another": uid}
+	require.Equal(t, map[string]string{"another": uid}, repo.render(t, with(t, renamed), "dev").Fleet.Clusters)
+}
+
 // TestOneBadInstanceDelaysOnlyItself renders a platform in which every second request is broken in its own way.
 func TestOneBadInstanceDelaysOnlyItself(t *testing.T) {
 	good := map[string][]byte{

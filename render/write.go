@@ -153,7 +153,32 @@ func (p *pass) pins() map[string]string {
 			pins[name] = pinned
 		}
 	}
+	p.unpinTwins(pins)
 	return pins
+}
+
+// unpinTwins leaves out a name that is new for a cluster that another name of the environment is pinned to: it is written to
+// under the name that it had, else under the first.
+func (p *pass) unpinTwins(pins map[string]string) {
+	had := func(name string) bool { return p.base.Fleet.Clusters[name] == pins[name] }
+	names := slices.Sorted(maps.Keys(pins))
+	slices.SortStableFunc(names, func(a, b string) int {
+		switch {
+		case had(a) == had(b):
+			return 0
+		case had(a):
+			return -1
+		}
+		return 1
+	})
+	known := map[string]bool{}
+	for _, name := range names {
+		uid := pins[name]
+		if known[uid] && !had(name) {
+			delete(pins, name)
+		}
+		known[uid] = true
+	}
 }
 
 func (p *pass) hasMember(c *platform.Cluster) bool {

@@ -35,8 +35,13 @@ func readCheckpoint(text string) Checkpoint {
 }
 
 // Checkpoint writes a checkpoint to the owner's inventory, in place of the one before. An owner without an inventory
-// has nothing that could soak: then nothing is written. It tells nobody through OnEvent.
-func (c *Cluster) Checkpoint(ctx context.Context, o Owner, checkpoint Checkpoint) error {
+// has nothing that could soak, and one on a cluster that somebody else writes to is not ours: then nothing is written. Of in,
+// Owner, State and Lineage are read. It tells nobody through OnEvent.
+func (c *Cluster) Checkpoint(ctx context.Context, in Instance, checkpoint Checkpoint) error {
+	o := in.Owner
+	if strange, _, err := c.strange(ctx, in); err != nil || strange != nil {
+		return err
+	}
 	body, err := json.Marshal(map[string]any{
 		"metadata": map[string]any{"annotations": map[string]string{soakedAnnotation: checkpoint.String()}},
 	})

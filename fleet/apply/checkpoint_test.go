@@ -16,11 +16,11 @@ func TestACheckpointOutlivesOtherWritesOfTheInventory(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	in := r.instance("web", configMap("web-a", "1"))
 	in.Revision = "sha256:1"
-	require.NoError(t, r.Checkpoint(t.Context(), in.Owner, apply.Checkpoint{Revision: "sha256:1", Soaked: time.Hour}))
+	require.NoError(t, r.Checkpoint(t.Context(), in, apply.Checkpoint{Revision: "sha256:1", Soaked: time.Hour}))
 	require.Zero(t, r.healthy(in).Checkpoint, "without an inventory there is nothing to remember it by")
 
 	soaked := apply.Checkpoint{Revision: "sha256:1", Soaked: 90 * time.Second}
-	require.NoError(t, r.Checkpoint(t.Context(), in.Owner, soaked))
+	require.NoError(t, r.Checkpoint(t.Context(), in, soaked))
 	require.Equal(t, soaked, r.pass(in).Checkpoint)
 	r.connect()
 	require.Equal(t, soaked, r.healthy(in).Checkpoint)
@@ -45,15 +45,15 @@ func TestARemovalIsRemembered(t *testing.T) {
 	removed := apply.Checkpoint{Revision: apply.Removed, Soaked: time.Hour}
 
 	r.healthy(recorded)
-	require.NoError(t, r.Checkpoint(t.Context(), in.Owner, removed))
+	require.NoError(t, r.Checkpoint(t.Context(), in, removed))
 	require.Zero(t, r.healthy(recorded).Checkpoint, "nothing was ever there that could be remembered")
 
 	for range 2 {
 		r.healthy(in)
-		require.NoError(t, r.Checkpoint(t.Context(), in.Owner, removed))
+		require.NoError(t, r.Checkpoint(t.Context(), in, removed))
 		require.Zero(t, r.pass(recorded).Checkpoint, "objects are there yet")
 		require.Zero(t, r.healthy(recorded).Checkpoint, "that was of another removal")
-		require.NoError(t, r.Checkpoint(t.Context(), in.Owner, removed))
+		require.NoError(t, r.Checkpoint(t.Context(), in, removed))
 		r.connect()
 		require.Equal(t, removed, r.healthy(recorded).Checkpoint)
 		r.quiet()
@@ -75,9 +75,9 @@ func TestACheckpointIsNoReasonToLook(t *testing.T) {
 	in := r.instance("web", configMap("web-a", "1"))
 	r.healthy(in)
 	r.quiet()
-	require.NoError(t, r.Checkpoint(t.Context(), in.Owner, apply.Checkpoint{Revision: "sha256:1", Soaked: time.Hour}))
+	require.NoError(t, r.Checkpoint(t.Context(), in, apply.Checkpoint{Revision: "sha256:1", Soaked: time.Hour}))
 	r.quiet()
-	require.NoError(t, r.Checkpoint(t.Context(), in.Owner, apply.Checkpoint{Revision: "sha256:1", Soaked: 2 * time.Hour}))
+	require.NoError(t, r.Checkpoint(t.Context(), in, apply.Checkpoint{Revision: "sha256:1", Soaked: 2 * time.Hour}))
 	select {
 	case o := <-r.events:
 		require.Fail(t, "a pass is asked for", o.String())

@@ -59,6 +59,7 @@ type Cluster struct {
 	arrivals    *arrivalWatch
 	classes     storageClasses
 	namespaces  locks // per team's namespace, so that its instances do not all write it
+	fences      locks // per environment, likewise
 
 	unstartedFor time.Duration // how long a pod must have been without a container before it may be deleted
 

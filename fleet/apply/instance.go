@@ -56,6 +56,7 @@ type Instance struct {
 	Owner
 	Revision  string    // sha256:<hex> of Manifests
 	State     State     // that all of this was read from
+	Lineage   *Lineage  // that State is of; nil: nobody else keeps the environment
 	Fetched   time.Time // when the reading of that state began, by our clock; zero: nobody else applies states
 	Namespace string    // of everything namespaced; of no effect for a cluster-scoped version
 

@@ -1,19 +1,17 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 
 	v1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/watch"
 )
 
 const (
@@ -26,14 +24,17 @@ const (
 // nothing else; the last checkpoint is an annotation. It lists an object from before its creation until after its end is
 // confirmed, so that a daemon that dies in between leaves no orphan.
 //
-// It names the latest state that it was written for, as an annotation. A daemon that works on an older one prunes
-// nothing that it lists: what it does not desire may be what a later state brought.
+// It names the latest state that it was written for, as annotations. A daemon that works on an older one, or on a state that
+// does not have that commit in its history, prunes nothing that it lists: what it does not desire may be what a later state,
+// or another installation's, brought. See Lineage.
 type inventory struct {
 	version    string
 	objects    map[Object]bool
 	adopted    map[Object]bool // those that others had made
 	checkpoint Checkpoint
-	fault      string // why it cannot be read; then nothing may be concluded from it
+	signature  signature
+	takeovers  []string // of a fence: the commits whose writes were taken over, oldest first
+	fault      string   // why it cannot be read; then nothing may be concluded from it
 }
 
 // inventoryName cannot collide: none of the three holds a dot.
@@ -66,7 +67,8 @@ func parseLine(line string) (Object, bool) {
 func readInventory(m *v1.ConfigMap) *inventory {
 	inv := &inventory{
 		version: m.ResourceVersion, objects: map[Object]bool{}, adopted: map[Object]bool{},
-		checkpoint: readCheckpoint(m.Annotations[soakedAnnotation]),
+		checkpoint: readCheckpoint(m.Annotations[soakedAnnotation]), signature: readSignature(m.Annotations),
+		takeovers: strings.Fields(m.Annotations[takeoversAnnotation]),
 	}
 	for name, objects := range map[string]map[Object]bool{inventoryData: inv.objects, adoptedData: inv.adopted} {
 		for line := range strings.Lines(m.Data[name]) {
@@ -107,13 +109,16 @@ func writeObjects(objects map[Object]bool) string {
 // record changes which objects an owner's inventory lists. Whoever else writes it at the same time loses nothing:
 // each write is bound to the resourceVersion that it was read at. An inventory that lists nothing is removed, unless it is to
 // remember a removal.
-func (c *Cluster) record(ctx context.Context, in Instance, change func(*inventory)) error {
+func (p *pass) record(ctx context.Context, in Instance, change func(*inventory)) error {
+	if err := p.fence(ctx); err != nil {
+		return err
+	}
 	o := in.Owner
-	absent := c.inventories.get(o) == nil
+	absent := p.inventories.get(o) == nil
 	for range 10 {
-		write := c.updateInventory
+		write := p.updateInventory
 		if absent {
-			write = c.createInventory
+			write = p.createInventory
 		}
 		err := write(ctx, in, change)
 		switch {
@@ -143,7 +148,7 @@ func (c *Cluster) createInventory(ctx context.Context, in Instance, change func(
 		ObjectMeta: metav1.ObjectMeta{Name: inventoryName(o), Namespace: systemNamespace, Labels: labels},
 	}
 	inv.write(m)
-	sign(m, in.State)
+	sign(m, in)
 	err := c.postInventory(ctx, m)
 	if apierrors.IsNotFound(err) {
 		if err := c.createSystemNamespace(ctx); err != nil {
@@ -188,6 +193,9 @@ func (c *Cluster) updateInventory(ctx context.Context, in Instance, change func(
 		if inv.fault != "" {
 			return errors.New(inv.fault)
 		}
+		if known, err := in.continues(ctx, inv.signature); err != nil || !known {
+			return cmp.Or(err, errOvertaken)
+		}
 		change(inv)
 		switch {
 		case len(inv.objects) == 0 && !in.Recorded:
@@ -201,7 +209,7 @@ func (c *Cluster) updateInventory(ctx context.Context, in Instance, change func(
 			c.inventories.answered(m)
 			return nil
 		}
-		sign(m, in.State)
+		sign(m, in)
 		if len(inv.objects) == 0 {
 			delete(m.Annotations, soakedAnnotation) // of an earlier removal, perhaps
 		}
@@ -214,10 +222,26 @@ func (c *Cluster) updateInventory(ctx context.Context, in Instance, change func(
 }
 
 // sign names the state that an inventory is written for, unless it names a later one.
-func sign(m *v1.ConfigMap, state State) {
-	if state.Sequence > readState(m.Annotations[stateAnnotation]).Sequence {
-		metav1.SetMetaDataAnnotation(&m.ObjectMeta, stateAnnotation, state.String())
+func sign(m *v1.ConfigMap, in Instance) {
+	if in.State.Sequence <= readState(m.Annotations[stateAnnotation]).Sequence && !in.bound() {
+		return
 	}
+	if m.Annotations == nil {
+		m.Annotations = map[string]string{}
+	}
+	in.signature().put(m.Annotations)
+}
+
+// put writes a signature into the annotations of an inventory.
+func (s signature) put(annotations map[string]string) {
+	annotations[stateAnnotation] = s.String()
+	if s.identity != "" {
+		annotations[identityAnnotation] = s.identity
+	}
+}
+
+func readSignature(annotations map[string]string) signature {
+	return signature{State: readState(annotations[stateAnnotation]), identity: annotations[identityAnnotation]}
 }
 
 // claim has an owner's inventory name the state that a pass works on before it deletes something that the inventory goes
@@ -232,14 +256,17 @@ func (c *Cluster) claim(ctx context.Context, in Instance) (later State, err erro
 		if err != nil {
 			return err
 		}
-		named := readState(m.Annotations[stateAnnotation])
+		named := readSignature(m.Annotations)
+		if known, err := in.continues(ctx, named); err != nil || !known {
+			return cmp.Or(err, errOvertaken)
+		}
 		if named.outranks(in.State) {
-			later = named
+			later = named.State
 		}
 		if named.Sequence >= in.State.Sequence {
 			return nil
 		}
-		sign(m, in.State)
+		sign(m, in)
 		m, err = all.Update(ctx, m, metav1.UpdateOptions{FieldManager: manager})
 		if err == nil {
 			c.inventories.answered(m)
@@ -252,109 +279,18 @@ func (c *Cluster) claim(ctx context.Context, in Instance) (later State, err erro
 	return later, nil
 }
 
-// latest is the state that an owner's inventory names at this moment; zero without an inventory.
-func (c *Cluster) latest(ctx context.Context, o Owner) (State, error) {
-	var named State
+// latest is the signature of an owner's inventory at this moment; zero without an inventory.
+func (c *Cluster) latest(ctx context.Context, o Owner) (signature, error) {
+	var named signature
 	err := c.ask(ctx, func(ctx context.Context) error {
 		m, err := c.core.ConfigMaps(systemNamespace).Get(ctx, inventoryName(o), metav1.GetOptions{})
 		if err == nil {
-			named = readState(m.Annotations[stateAnnotation])
+			named = readSignature(m.Annotations)
 		}
 		return err
 	})
 	if err != nil && !apierrors.IsNotFound(err) {
-		return State{}, fmt.Errorf("read the inventory of %s: %w", o, err)
+		return signature{}, fmt.Errorf("read the inventory of %s: %w", o, err)
 	}
 	return named, nil
-}
-
-// inventoryWatch holds every inventory of the cluster, by name.
-type inventoryWatch struct {
-	*stream
-	cluster *Cluster
-
-	mu     sync.Mutex
-	byName map[key]*inventory
-}
-
-func newInventoryWatch(c *Cluster) *inventoryWatch {
-	w := &inventoryWatch{cluster: c, byName: map[key]*inventory{}}
-	w.stream = newStream("inventories", source{
-		list: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-			o.LabelSelector = inventoryLabel
-			o.ResourceVersion = "" // as it is now: what no inventory lists is said to be gone
-			return c.core.ConfigMaps(systemNamespace).List(ctx, o)
-		},
-		watch: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-			o.LabelSelector = inventoryLabel
-			return c.core.ConfigMaps(systemNamespace).Watch(ctx, o)
-		},
-	}, w)
-	return w
-}
-
-func (w *inventoryWatch) reduce(object any) any { return readInventory(object.(*v1.ConfigMap)) }
-
-// get returns nil if the owner has no inventory.
-func (w *inventoryWatch) get(o Owner) *inventory {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.byName[key{systemNamespace, inventoryName(o)}]
-}
-
-func (w *inventoryWatch) owners(environment string) []Owner {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	var owners []Owner
-	for k := range w.byName {
-		if o := inventoryOwner(k.name); o.Environment == environment {
-			owners = append(owners, o)
-		}
-	}
-	return owners
-}
-
-func (w *inventoryWatch) answered(m *v1.ConfigMap) { w.put(key{m.Namespace, m.Name}, readInventory(m)) }
-
-func (w *inventoryWatch) put(k key, value any) {
-	inv := value.(*inventory)
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if old := w.byName[k]; old == nil || !older(inv.version, old.version) {
-		w.byName[k] = inv
-	}
-}
-
-// remove is called by the watch: if an inventory was removed by someone else, its owner writes it anew.
-func (w *inventoryWatch) remove(k key, version string) {
-	w.mu.Lock()
-	old := w.byName[k]
-	if old == nil || older(version, old.version) {
-		w.mu.Unlock()
-		return
-	}
-	delete(w.byName, k)
-	w.mu.Unlock()
-	w.cluster.notify(inventoryOwner(k.name))
-}
-
-func (w *inventoryWatch) drop(k key) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	delete(w.byName, k)
-}
-
-func (w *inventoryWatch) replace(all map[key]any, version string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	before := w.byName
-	w.byName = make(map[key]*inventory, len(all))
-	for k, value := range all {
-		w.byName[k] = value.(*inventory)
-	}
-	for k, old := range before {
-		if older(version, old.version) {
-			w.byName[k] = old
-		}
-	}
 }

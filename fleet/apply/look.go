@@ -23,6 +23,7 @@ func (p *pass) look(ctx context.Context) error {
 			p.refuse("%s", inv.fault)
 		}
 	}
+	defer p.claimed()
 	for i, d := range p.all() {
 		if d.fault != "" {
 			continue

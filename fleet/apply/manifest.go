@@ -33,8 +33,10 @@ const (
 	generateKeysAnnotation = "transom.dev/generate-keys"
 	replaceAnnotation      = "transom.dev/replace"
 	stepAnnotation         = "transom.dev/step"
-	soakedAnnotation       = "transom.dev/soaked" // on inventories
-	stateAnnotation        = "transom.dev/state"  // on inventories
+	soakedAnnotation       = "transom.dev/soaked"         // on inventories
+	stateAnnotation        = "transom.dev/state"          // on inventories
+	identityAnnotation     = "transom.dev/state-identity" // on inventories and namespaces
+	takeoversAnnotation    = "transom.dev/takeovers"      // on fences
 
 	pruneFirst = "first" // the one prune order there is
 

@@ -24,6 +24,7 @@ type pass struct {
 	waiting []Object        // to be pruned, and still there
 	later   string          // the commit of a later state, which pruning is left to
 	doubted bool            // somebody may have applied a later state
+	foreign *Foreign        // somebody else keeps the environment on this cluster
 	blocker *desired        // what the objects of a later step wait for, nil if none do
 	blocked string          // what it keeps from going on
 
@@ -69,7 +70,12 @@ func (c *Cluster) pass(ctx context.Context, in Instance, write bool) (Result, er
 	began := time.Now()
 	c.meet(in.Owner)
 	p := &pass{Cluster: c, in: in, write: write}
-	if err := p.run(ctx); err != nil {
+	err := p.run(ctx)
+	if errors.Is(err, errOvertaken) {
+		p.doubted = true
+		err = p.judge(ctx, p.all())
+	}
+	if err != nil {
 		return Result{}, fmt.Errorf("%s: %w", in.Owner, err)
 	}
 	result := p.result()
@@ -81,6 +87,9 @@ func (c *Cluster) pass(ctx context.Context, in Instance, write bool) (Result, er
 func (p *pass) run(ctx context.Context) error {
 	if !p.read() {
 		return nil
+	}
+	if goes, err := p.stand(ctx); err != nil || !goes {
+		return err
 	}
 	if err := p.look(ctx); err != nil {
 		return fmt.Errorf("look at what is there: %w", err)

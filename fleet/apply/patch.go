@@ -16,6 +16,9 @@ import (
 // all, so that the API server refuses the request where somebody was faster (tried on v1.36, built-in kinds and
 // custom resources). What is adopted must be as it was read: nobody else may have taken it since.
 func (p *pass) patch(ctx context.Context, d *desired, reason string) error {
+	if err := p.fence(ctx); err != nil {
+		return err
+	}
 	if err := p.remember(ctx, d); err != nil {
 		return err
 	}
@@ -26,7 +29,7 @@ func (p *pass) patch(ctx context.Context, d *desired, reason string) error {
 	if d.adopts {
 		content = bind(content, "resourceVersion", d.live.version)
 	}
-	body, err := json.Marshal(content)
+	body, err := json.Marshal(p.identified(d, content))
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", d.object, err)
 	}
@@ -53,6 +56,22 @@ func (p *pass) refused(ctx context.Context, d *desired, err error) error {
 		return p.replace(ctx, d, field)
 	}
 	return p.blame(d, err)
+}
+
+// identified adds to a Namespace whose it is. That is no part of what is desired: it is written only along with the rest.
+func (p *pass) identified(d *desired, content map[string]any) map[string]any {
+	if p.in.Lineage == nil || p.in.Lineage.Identity == "" || !d.isNamespace() {
+		return content
+	}
+	metadata, _ := content["metadata"].(map[string]any)
+	annotations, _ := metadata["annotations"].(map[string]any)
+	annotations = maps.Clone(annotations)
+	annotations[identityAnnotation] = p.in.Lineage.Identity
+	metadata = maps.Clone(metadata)
+	metadata["annotations"] = annotations
+	content = maps.Clone(content)
+	content["metadata"] = metadata
+	return content
 }
 
 func (p *pass) patched(d *desired, after *live, reason string) {

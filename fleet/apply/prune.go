@@ -139,7 +139,13 @@ func (p *pass) yield(ctx context.Context, all []Object) (bool, error) {
 		return false, nil
 	}
 	latest, err := p.latest(ctx, p.in.Owner)
-	if err != nil || !latest.outranks(p.in.State) {
+	if err != nil {
+		return false, err
+	}
+	if known, err := p.in.continues(ctx, latest); err != nil || !known {
+		return false, cmp.Or(err, errOvertaken)
+	}
+	if err := p.refence(ctx); err != nil || !latest.outranks(p.in.State) {
 		return false, err
 	}
 	p.later, p.waiting, p.again = latest.Commit, all, true

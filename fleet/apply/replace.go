@@ -107,6 +107,9 @@ func (p *pass) takesClaims(ctx context.Context, d *desired) (refused string, err
 // removeOld deletes an object as it was read, if it still is what it was when its change was refused and nobody works on
 // a later state, and says whether it is gone. If it is not yet, a watch brings the pass that makes the new one.
 func (p *pass) removeOld(ctx context.Context, d *desired, field string) (gone bool, err error) {
+	if err := p.refence(ctx); err != nil {
+		return false, err
+	}
 	latest, err := p.claim(ctx, p.in)
 	if err != nil {
 		return false, err

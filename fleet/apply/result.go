@@ -102,6 +102,10 @@ type Result struct {
 	// Doubted says that another daemon may have applied a later state, so that nothing was written: it is to be fetched.
 	Doubted bool `json:"doubted,omitempty"`
 
+	// Foreign is set where nothing of the environment is looked at or written on this cluster, because it was last written
+	// for a state commit that this state does not continue. A person decides how to go on.
+	Foreign *Foreign `json:"foreign,omitempty"`
+
 	// Settled says that nothing is left to do until a watch reports something through OnEvent. Otherwise the caller
 	// looks again: soon at first, then with backoff, for instance because a CRD is waited for, pruning is in
 	// progress, or what refused an object can only be seen by trying again.

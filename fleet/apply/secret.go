@@ -33,6 +33,9 @@ func (p *pass) generate(ctx context.Context, d *desired) error {
 	if len(missing) == 0 {
 		return nil
 	}
+	if err := p.fence(ctx); err != nil {
+		return err
+	}
 	values := map[string][]byte{}
 	for _, k := range missing {
 		values[k] = password()

@@ -8,6 +8,9 @@ import (
 
 // result puts together what the pass did and found.
 func (p *pass) result() Result {
+	if p.foreign != nil {
+		return Result{Foreign: p.foreign, Health: Unknown, Message: p.foreign.String(), Settled: true}
+	}
 	r := Result{Problems: p.problems, Doubted: p.doubted, Settled: !p.again && !p.doubted}
 	for _, d := range p.all() {
 		if d.obstacle != nil {

@@ -190,13 +190,20 @@ func (u unblocking) unchanged(ctx context.Context) (version string, same bool, e
 // book has the inventory remember a deletion before it happens, so that the limit holds over restarts, and name the state
 // that it happens for. It says whether the pod may be deleted.
 func (u unblocking) book(ctx context.Context, now time.Time) (booked bool, err error) {
+	if err := u.refence(ctx); err != nil {
+		return false, err
+	}
 	err = u.ask(ctx, func(ctx context.Context) error {
 		all := u.core.ConfigMaps(systemNamespace)
 		m, err := all.Get(ctx, inventoryName(u.in.Owner), metav1.GetOptions{})
 		if err != nil {
 			return err
 		}
-		if named := readState(m.Annotations[stateAnnotation]); named.outranks(u.in.State) {
+		named := readSignature(m.Annotations)
+		if known, err := u.in.continues(ctx, named); err != nil || !known {
+			return cmp.Or(err, errOvertaken)
+		}
+		if named.outranks(u.in.State) {
 			u.o.why = "it is left to whoever works on state commit " + named.Commit
 			return nil
 		}
@@ -207,7 +214,7 @@ func (u unblocking) book(ctx context.Context, now time.Time) (booked bool, err e
 			return nil
 		}
 		metav1.SetMetaDataAnnotation(&m.ObjectMeta, deletedPodsAnnotation, noted)
-		sign(m, u.in.State)
+		sign(m, u.in)
 		m, err = all.Update(ctx, m, metav1.UpdateOptions{FieldManager: manager})
 		if err == nil {
 			u.inventories.answered(m)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/go-git/go-git/v5"
@@ -79,6 +80,25 @@ func (c *Checkout) At(revision string) (*Snapshot, error) {
 		return nil, fmt.Errorf("%s: revision %q: %w", c.dir, revision, err)
 	}
 	return newSnapshot(c.objects, *id, e.id), nil
+}
+
+// Origins are the branches that the clone may come from: of each remote the one that its HEAD names, as far as the clone knows,
+// and of the clone itself. There are none where the directory asked for is not the clone's root.
+func (c *Checkout) Origins() (urls, branches []string) {
+	remotes, err := c.repo.Remotes()
+	if err != nil || c.within != "." {
+		return nil, nil
+	}
+	for _, remote := range remotes {
+		branch, name := "main", remote.Config().Name
+		if head, err := c.repo.Reference(plumbing.NewRemoteHEADReferenceName(name), false); err == nil && head.Type() == plumbing.SymbolicReference {
+			branch = strings.TrimPrefix(head.Target().String(), "refs/remotes/"+name+"/")
+		}
+		for _, url := range remote.Config().URLs {
+			urls, branches = append(urls, url), append(branches, branch)
+		}
+	}
+	return urls, branches
 }
 
 // onDisk reads a repository that others write to.

@@ -135,6 +135,31 @@ func (e endpoint) under(prefix endpoint) bool {
 	return p == "" || whole == p || strings.HasPrefix(whole, p+"/")
 }
 
+// Canonical is one spelling for all addresses of one repository: which scheme and user it is reached by makes no difference, nor
+// do a trailing slash, .git, the case of the host, the scheme's own port or symbolic links on this machine. It is for comparing,
+// not for reaching it. What is no address stays as it is.
+func Canonical(address string) string {
+	e, err := parseEndpoint(address)
+	if err != nil {
+		return address
+	}
+	p := path.Clean("/" + e.path)
+	if e.local() {
+		for _, there := range []string{p, p + ".git"} {
+			if resolved, err := filepath.EvalSymlinks(there); err == nil {
+				p = resolved
+				break
+			}
+		}
+		p = strings.TrimSuffix(p, "/.git")
+	}
+	host := e.host
+	if e.port != "" {
+		host = net.JoinHostPort(e.host, e.port)
+	}
+	return host + strings.TrimSuffix(p, ".git")
+}
+
 // longer says whether e, a prefix of the same address as other, says more of it.
 func (e endpoint) longer(other endpoint) bool {
 	a, b := strings.Trim(e.path, "/"), strings.Trim(other.path, "/")

@@ -35,6 +35,7 @@ type objects struct {
 	listings *cache[place, map[string]string]
 
 	generations generations
+	lineage     lineage
 }
 
 func newObjects(s source) *objects {

@@ -154,7 +154,7 @@ func (r *Remote) keep(a advance) {
 		r.begin(a)
 		return
 	}
-	if m == nil || !m.has(a.from) {
+	if m == nil || !a.from.IsZero() && !m.has(a.from) { // the pack of a first commit needs nothing
 		return
 	}
 	if m.makeRoom() != nil || m.add(bytes.NewReader(a.pack)) != nil || m.setHead(r.ref, a.to) != nil {

@@ -2,6 +2,7 @@ package status
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -28,10 +29,14 @@ type Board struct {
 	platform     Platform
 	environments map[string]*Environment
 	clusters     map[string]Cluster // by name, what the fleet last said
+	held         map[membership]string
 	instances    map[instanceKey]*instance
 	history      []Event
 	subscribers  map[chan struct{}]struct{}
 }
+
+// membership is a cluster of an environment.
+type membership struct{ environment, cluster string }
 
 type instanceKey struct {
 	environment string
@@ -50,6 +55,7 @@ func NewBoard(now func() time.Time) *Board {
 		now:          now,
 		environments: map[string]*Environment{},
 		clusters:     map[string]Cluster{},
+		held:         map[membership]string{},
 		instances:    map[instanceKey]*instance{},
 		subscribers:  map[chan struct{}]struct{}{},
 	}
@@ -145,12 +151,31 @@ func (b *Board) ClusterSeen(c Cluster) {
 	old, known := b.clusters[c.Name]
 	c.UID = cmp.Or(c.UID, old.UID)
 	c.Since = old.Since
+	c.Message = cmp.Or(c.Message, c.Problem)
 	if !known || old.Reachable != c.Reachable || old.Message != c.Message {
 		c.Since = b.now()
 		b.record(Event{Cluster: c.Name, Message: reachability(c)})
 	}
 	b.clusters[c.Name] = c
 	b.changed()
+}
+
+// Held says why nothing of an environment is written on a cluster until a person decides, or with "" that it is written. It
+// reports whether that is news.
+func (b *Board) Held(environment, cluster, why string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	of := membership{environment, cluster}
+	if b.held[of] == why {
+		return false
+	}
+	text := why
+	if b.held[of] = why; why == "" {
+		delete(b.held, of)
+		text = "the environment is written to the cluster again"
+	}
+	b.record(Event{Environment: environment, Cluster: cluster, Message: text})
+	return true
 }
 
 // Forget drops an environment that the platform no longer has.
@@ -161,6 +186,7 @@ func (b *Board) Forget(environment string) {
 		return
 	}
 	delete(b.environments, environment)
+	maps.DeleteFunc(b.held, func(of membership, _ string) bool { return of.environment == environment })
 	for key := range b.instances {
 		if key.environment == environment {
 			delete(b.instances, key)

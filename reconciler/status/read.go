@@ -54,6 +54,10 @@ func (b *Board) seen(e Environment) Environment {
 			fact.State, fact.Wave = c.State, c.Wave
 			clusters[i] = fact
 		}
+		if why := b.held[membership{e.Name, c.Name}]; why != "" {
+			clusters[i].Problem = why
+			clusters[i].Message = cmp.Or(clusters[i].Message, why)
+		}
 	}
 	e.Clusters = clusters
 	return e

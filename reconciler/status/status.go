@@ -62,6 +62,7 @@ type Cluster struct {
 	UID       string    `json:"uid,omitempty"`
 	Reachable bool      `json:"reachable"`
 	Message   string    `json:"message,omitempty"` // why it is not reachable, or is not written to
+	Problem   string    `json:"problem,omitempty"` // what a person must mend before the environment is written to it
 	Since     time.Time `json:"since,omitzero"`
 }
 

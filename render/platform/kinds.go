@@ -316,6 +316,7 @@ type Decision struct {
 	Plan      string
 	Deletions string
 	Platform  string
+	Takeover  string
 	Skip      []string
 	From      time.Time
 	Until     time.Time

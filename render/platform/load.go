@@ -12,6 +12,12 @@ import (
 // that a load costs what changed; where the file system is a Git snapshot, unchanged teams are not even listed. The
 // zero value works. It is not safe for concurrent use; the Platforms that it returns are.
 type Loader struct {
+	// Repository, if set, gives every address of one repository the same spelling. Otherwise addresses are compared as written.
+	Repository func(url string) string
+
+	// Own is where the platform itself is kept, as far as that is known: nothing else may be written there.
+	Own []StateRepository
+
 	files        map[string]*file
 	versions     map[string]*versionFile
 	offerings    map[string]*loaded[*Offering]

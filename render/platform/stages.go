@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/labels"
 )
@@ -45,7 +46,7 @@ func (l *Loader) loadEnvironments(p *Platform) {
 		p.Problems = append(p.Problems, made.problems...)
 	}
 	l.environments = next
-	checkEnvironments(p)
+	l.checkEnvironments(p)
 	l.place(p)
 }
 
@@ -63,17 +64,46 @@ func (e *Environment) withhold() *Environment {
 	return &broken
 }
 
+// branch is a branch of a repository in the one spelling that it has.
+func (l *Loader) branch(r StateRepository) StateRepository {
+	if l.Repository != nil && r.URL != "" {
+		r.URL = l.Repository(r.URL)
+	}
+	return r
+}
+
+// checkState finds what else is kept where an environment's state would be written: then nothing is.
+func (l *Loader) checkState(d *document, e *Environment, users map[StateRepository][]string) {
+	at := l.branch(e.State)
+	if e.State.URL == "" {
+		return
+	}
+	for _, own := range l.Own {
+		if l.branch(own) == at {
+			d.problem("spec.state", "state", "is the platform repository itself, on the branch that it is followed on; name another "+
+				"repository, or another branch of it")
+			return
+		}
+	}
+	others := slices.DeleteFunc(slices.Clone(users[at]), func(name string) bool { return name == e.Name })
+	if len(others) > 0 {
+		d.problem("spec.state", "state", "is also the state repository of environment %s; give each its own repository or branch",
+			strings.Join(others, " and "))
+	}
+}
+
 // checkEnvironments finds what is wrong between environments: two that would write to one place, and promotion from
 // one that does not exist or that waits for this one.
-func checkEnvironments(p *Platform) {
-	taken := map[StateRepository]string{}
+func (l *Loader) checkEnvironments(p *Platform) {
+	users := map[StateRepository][]string{}
+	for _, name := range sortedKeys(p.Environments) {
+		at := l.branch(p.Environments[name].State)
+		users[at] = append(users[at], name)
+	}
 	for _, name := range sortedKeys(p.Environments) {
 		e, d := p.Environments[name], reopen(p.tree.environments[name])
 		d.environment = name
-		if other, twice := taken[e.State]; twice && e.State.URL != "" {
-			d.problem("spec.state", "state", "is also the state repository of environment %s; give each its own repository or branch", other)
-		}
-		taken[e.State] = name
+		l.checkState(d, e, users)
 		for i, from := range e.PromotesFrom {
 			field := index("spec.promotesFrom", i)
 			switch {

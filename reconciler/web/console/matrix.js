@@ -72,6 +72,7 @@ function head(columns) {
 function reach(cluster) {
   if (!cluster.name) return null;
   if (!cluster.reachable) return element("span", { class: "flag failed" }, cluster.since || cluster.message ? "unreachable" : "connecting");
+  if (cluster.problem) return element("span", { class: "flag failed", title: cluster.problem }, "not written");
   if (cluster.state !== "active") return element("span", { class: "flag progressing" }, cluster.state);
   return null;
 }

@@ -125,6 +125,8 @@ func (t *Printer) environment(e status.Environment) {
 				since = " for " + t.since(c.Since)
 			}
 			fmt.Fprintf(t.W, "  %s cluster %s is not reachable%s: %s\n", t.Paint.Bold(e.Name), c.Name, since, t.Paint.Red(orNothing(c.Message)))
+		case c.Problem != "":
+			fmt.Fprintf(t.W, "  %s %s\n", t.Paint.Bold(e.Name), t.Paint.Red(c.Problem))
 		case c.State != "active":
 			fmt.Fprintf(t.W, "  %s cluster %s is %s\n", t.Paint.Bold(e.Name), c.Name, t.Paint.Yellow(c.State))
 		}

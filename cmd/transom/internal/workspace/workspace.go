@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 
+	"transom.dev/cmd/transom/internal/remote"
 	"transom.dev/reconciler/gitrepo"
 	"transom.dev/render"
 	"transom.dev/render/platform"
@@ -32,7 +33,7 @@ func Load(dir string) (*platform.Platform, error) {
 	case !info.IsDir():
 		return nil, fmt.Errorf("%s: is a file; give the directory of a platform repository", dir)
 	}
-	p, err := platform.Load(os.DirFS(dir))
+	p, err := loader(dir).Load(os.DirFS(dir))
 	if err != nil {
 		return nil, fmt.Errorf("load the platform in %s: %w", dir, err)
 	}
@@ -40,6 +41,26 @@ func Load(dir string) (*platform.Platform, error) {
 		return nil, fmt.Errorf("%s: is no platform repository: it has none of offerings/, requests/, environments/, clusters/", dir)
 	}
 	return p, nil
+}
+
+// loader knows where the clone that a directory is comes from, and reads state repositories' addresses as the daemon would that
+// follows that.
+func loader(dir string) *platform.Loader {
+	l, base := &platform.Loader{}, dir
+	if checkout, err := gitrepo.Open(dir); err == nil {
+		urls, branches := checkout.Origins()
+		for i, url := range urls {
+			l.Own = append(l.Own, platform.StateRepository{URL: url, Branch: branches[i]})
+		}
+		if len(urls) > 0 {
+			base = urls[0]
+		}
+	}
+	if absolute, err := remote.Absolute(base); err == nil {
+		base = absolute
+	}
+	l.Repository = func(url string) string { return gitrepo.Canonical(remote.Resolve(base, url)) }
+	return l
 }
 
 // OpenRevision opens a revision of the clone that a directory lies in, as that directory.
@@ -57,7 +78,7 @@ func LoadRevision(dir, revision string) (*platform.Platform, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := platform.Load(snapshot)
+	p, err := loader(dir).Load(snapshot)
 	if err != nil {
 		return nil, fmt.Errorf("load the platform of %s in %s: %w", revision, dir, err)
 	}
@@ -129,7 +150,7 @@ func LoadEdited(dir string, files map[string][]byte) (*platform.Platform, error)
 	if err != nil {
 		return nil, err
 	}
-	return platform.Load(tree)
+	return loader(dir).Load(tree)
 }
 
 // WriteFile writes a file with the directories that it lies in.

@@ -1,0 +1,228 @@
+package apply
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	v1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
+)
+
+// inventoryWatch holds every inventory of the cluster and every environment's fence, by name.
+type inventoryWatch struct {
+	*stream
+	cluster *Cluster
+
+	mu       sync.Mutex
+	byName   map[key]*inventory
+	signed   map[string]map[signature]signed // by environment
+	turned   map[string]int                  // by environment: how often a signature came or went
+	judged   map[string]verdict              // by environment: the last
+	expected map[string]signature            // by environment: what we signed its fence with last
+	held     map[string]int                  // by environment: its inventories
+	taken    map[Owner]bool                  // whose inventories name no commit and listed what the state has
+}
+
+func newInventoryWatch(c *Cluster) *inventoryWatch {
+	w := &inventoryWatch{
+		cluster: c, byName: map[key]*inventory{}, signed: map[string]map[signature]signed{}, turned: map[string]int{},
+		judged: map[string]verdict{}, expected: map[string]signature{}, held: map[string]int{}, taken: map[Owner]bool{},
+	}
+	w.stream = newStream("inventories", source{
+		list: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+			o.LabelSelector = inventoryLabel
+			o.ResourceVersion = "" // as it is now: what no inventory lists is said to be gone
+			return c.core.ConfigMaps(systemNamespace).List(ctx, o)
+		},
+		watch: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
+			o.LabelSelector = inventoryLabel
+			return c.core.ConfigMaps(systemNamespace).Watch(ctx, o)
+		},
+	}, w)
+	return w
+}
+
+func (w *inventoryWatch) reduce(object any) any { return readInventory(object.(*v1.ConfigMap)) }
+
+// get returns nil if the owner has no inventory.
+func (w *inventoryWatch) get(o Owner) *inventory { return w.at(key{systemNamespace, inventoryName(o)}) }
+
+// fence returns nil if the environment has none here.
+func (w *inventoryWatch) fence(environment string) *inventory { return w.at(fenceKey(environment)) }
+
+func (w *inventoryWatch) at(k key) *inventory {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.byName[k]
+}
+
+func (w *inventoryWatch) owners(environment string) []Owner {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var owners []Owner
+	for k := range w.byName {
+		if o := inventoryOwner(k.name); o.Environment == environment && o.Request != "" {
+			owners = append(owners, o)
+		}
+	}
+	return owners
+}
+
+// signatures are those of an environment, none where it has no inventory: then there is nothing that a fence could guard.
+func (w *inventoryWatch) signatures(environment string) map[signature]signed {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.held[environment] == 0 {
+		return nil
+	}
+	return maps.Clone(w.signed[environment])
+}
+
+// earliest lists the owners of an environment's inventories by how late the state is that they name.
+func (w *inventoryWatch) earliest(environment string) []Owner {
+	owners := w.owners(environment)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	sequence := map[Owner]int64{}
+	for _, o := range owners {
+		if inv := w.byName[key{systemNamespace, inventoryName(o)}]; inv != nil {
+			sequence[o] = inv.signature.Sequence
+		}
+	}
+	slices.SortFunc(owners, func(a, b Owner) int { return cmp.Or(cmp.Compare(sequence[a], sequence[b]), a.Compare(b)) })
+	return owners
+}
+
+// verdict is the last about an environment, and how often its signatures had changed by now.
+func (w *inventoryWatch) verdict(environment string) (last verdict, turned int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.judged[environment], w.turned[environment]
+}
+
+func (w *inventoryWatch) judge(environment string, v verdict) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.judged[environment] = v
+}
+
+// takes notes that an inventory that names no commit is the instance's, and tells whether it is.
+func (w *inventoryWatch) takes(o Owner, same bool) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.taken[o] = w.taken[o] || same
+	return w.taken[o]
+}
+
+// expect notes that an environment's fence is about to be signed like this.
+func (w *inventoryWatch) expect(environment string, s signature) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.expected[environment] = s
+}
+
+func (w *inventoryWatch) answered(m *v1.ConfigMap) { w.see(key{m.Namespace, m.Name}, readInventory(m)) }
+
+// put is called by the watch: a fence that somebody else signed concerns all instances of its environment.
+func (w *inventoryWatch) put(k key, value any) {
+	inv := value.(*inventory)
+	if news := w.see(k, inv); news && inventoryOwner(k.name).Request == "" && w.cluster.opt.OnEvent != nil {
+		w.cluster.opt.OnEvent(inventoryOwner(k.name))
+	}
+}
+
+// see takes an inventory in, and tells whether it has a signature that was neither there before nor expected.
+func (w *inventoryWatch) see(k key, inv *inventory) (news bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	old := w.byName[k]
+	if old != nil && older(inv.version, old.version) {
+		return false
+	}
+	w.set(k, inv)
+	return (old == nil || old.signature != inv.signature) && w.expected[inventoryOwner(k.name).Environment] != inv.signature
+}
+
+// set puts an inventory in place of the one before; either may be nil. The caller holds the lock.
+func (w *inventoryWatch) set(k key, inv *inventory) {
+	o := inventoryOwner(k.name)
+	environment := o.Environment
+	if there := w.byName[k] != nil; o.Request != "" && there != (inv != nil) {
+		if w.held[environment]++; there {
+			w.held[environment] -= 2
+		}
+		if w.held[environment] <= 1 {
+			w.turned[environment]++
+		}
+	}
+	if inv != nil {
+		w.count(environment, inv.signature, 1)
+	}
+	if old := w.byName[k]; old != nil {
+		w.count(environment, old.signature, -1)
+	}
+	if w.byName[k] = inv; inv == nil {
+		delete(w.byName, k)
+	}
+}
+
+func (w *inventoryWatch) count(environment string, s signature, by int) {
+	if s.Commit == "" {
+		return
+	}
+	all := w.signed[environment]
+	if all == nil {
+		all = map[signature]signed{}
+		w.signed[environment] = all
+	}
+	now, known := all[s]
+	if now.count += by; !known {
+		now.since = time.Now()
+	}
+	if all[s] = now; now.count == 0 {
+		delete(all, s)
+	}
+	if !known || now.count == 0 {
+		w.turned[environment]++
+	}
+}
+
+// remove is called by the watch: if an inventory was removed by someone else, its owner writes it anew.
+func (w *inventoryWatch) remove(k key, version string) {
+	w.mu.Lock()
+	old := w.byName[k]
+	if old == nil || older(version, old.version) {
+		w.mu.Unlock()
+		return
+	}
+	w.set(k, nil)
+	w.mu.Unlock()
+	w.cluster.notify(inventoryOwner(k.name))
+}
+
+func (w *inventoryWatch) drop(k key) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.set(k, nil)
+}
+
+func (w *inventoryWatch) replace(all map[key]any, version string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for k, value := range all {
+		if old := w.byName[k]; old == nil || older(old.version, version) {
+			w.set(k, value.(*inventory))
+		}
+	}
+	for k, old := range w.byName {
+		if all[k] == nil && !older(version, old.version) {
+			w.set(k, nil)
+		}
+	}
+}

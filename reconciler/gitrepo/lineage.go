@@ -1,0 +1,72 @@
+package gitrepo
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"sync"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/object"
+)
+
+// lineage remembers the whole history of the commit that was last asked about. Each costs a few dozen bytes.
+type lineage struct {
+	mu   sync.Mutex
+	head plumbing.Hash
+	all  map[plumbing.Hash]bool
+}
+
+// Contains is IsAncestor for whoever asks about many commits of one head after the other: a head is walked back from once, and
+// the next one only to the last.
+func (r *Remote) Contains(ctx context.Context, head, commit string) (bool, error) {
+	of, err := r.find(ctx, head)
+	if err != nil {
+		return false, err
+	}
+	id, err := parseID(commit)
+	if err != nil {
+		return false, nil //nolint:nilerr // no history has what is no commit
+	}
+	found, err := r.objects.contains(ctx, of, id)
+	if err != nil {
+		return false, fmt.Errorf("%s: %w", r.endpoint, err)
+	}
+	return found, nil
+}
+
+func (o *objects) contains(ctx context.Context, head, commit plumbing.Hash) (bool, error) {
+	l := &o.lineage
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.head != head {
+		since, continues, err := o.ancestors(ctx, head, l)
+		if err == nil && !continues && l.all != nil {
+			l.all = nil
+			since, _, err = o.ancestors(ctx, head, l)
+		}
+		if err != nil {
+			return false, err
+		}
+		if l.all == nil {
+			l.all = since
+		}
+		maps.Copy(l.all, since)
+		l.head = head
+	}
+	return l.all[commit], nil
+}
+
+// ancestors collects a commit and what it comes from, but for what is known, and says whether it comes from the known head.
+func (o *objects) ancestors(ctx context.Context, head plumbing.Hash, known *lineage) (since map[plumbing.Hash]bool, continues bool, err error) {
+	since = map[plumbing.Hash]bool{}
+	err = o.walkBack(ctx, head, func(c *object.Commit) ([]plumbing.Hash, error) {
+		if known.all[c.Hash] {
+			continues = continues || c.Hash == known.head
+			return nil, nil
+		}
+		since[c.Hash] = true
+		return c.ParentHashes, nil
+	})
+	return since, continues, err
+}
