@@ -33,6 +33,7 @@ type StateRepo interface {
 	Show(ctx context.Context, commit string) (gitrepo.CommitInfo, error)
 	At(ctx context.Context, commit string) (*gitrepo.Snapshot, error)
 	Generation(ctx context.Context, commit string) (int, error)
+	Signed(ctx context.Context, commit string) (gitrepo.Signed, error)
 }
 
 // Deployer takes what an environment's committed state asks of the fleet. *fleet.Fleet is one.
@@ -43,7 +44,7 @@ type Deployer interface {
 	Checkpoint(environment, cluster string, k platform.RequestKey, revision string, soaked time.Duration)
 }
 
-// Reconciler holds the concrete parts. All fields but Took are required, and none is changed once it runs.
+// Reconciler holds the concrete parts. All fields but Trust and Took are required, and none is changed once it runs.
 type Reconciler struct {
 	PlatformURL string
 	Platform    Source
@@ -53,6 +54,9 @@ type Reconciler struct {
 	Trigger     *trigger.Latch
 	Logger      *slog.Logger
 	Now         func() time.Time
+
+	// Trust says which commits of the state branches are believed.
+	Trust Trust
 
 	// Took, if set, is told how long each phase of a pass over an environment took; the phase "" is all of it.
 	Took func(environment, phase string, took time.Duration)

@@ -1,0 +1,114 @@
+package reconciler_test
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/pem"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/ssh"
+
+	"transom.dev/fleet"
+	"transom.dev/reconciler"
+	"transom.dev/reconciler/gitrepo"
+	"transom.dev/render"
+)
+
+// newKey makes a key to sign with.
+func newKey(t testing.TB) *gitrepo.SigningKey {
+	t.Helper()
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	require.NoError(t, err)
+	block, err := ssh.MarshalPrivateKey(private, "")
+	require.NoError(t, err)
+	file := filepath.Join(t.TempDir(), "key")
+	require.NoError(t, os.WriteFile(file, pem.EncodeToMemory(block), 0o600))
+	key, err := gitrepo.ReadSigningKey(file)
+	require.NoError(t, err)
+	return key
+}
+
+const helloFile = "clusters/dev/demo/hello.yaml"
+
+// forge puts a commit onto dev's state that says it is Transom's: with the committer and the trailers of the head, other
+// bytes in a file, and the sum of these bytes in the Release file.
+func (s *system) forge(edit func(content string) string) (commit string) {
+	s.t.Helper()
+	work := filepath.Join(s.t.TempDir(), "state")
+	s.git(s.dir, "clone", "-q", "state-dev.git", work)
+	read := func(name string) string {
+		content, err := os.ReadFile(filepath.Join(work, name))
+		require.NoError(s.t, err)
+		return string(content)
+	}
+	before := read(helloFile)
+	after := edit(before)
+	require.NotEqual(s.t, before, after)
+	record := strings.ReplaceAll(read("releases/demo/hello.yaml"), render.Revision([]byte(before)), render.Revision([]byte(after)))
+	require.NoError(s.t, os.WriteFile(filepath.Join(work, helloFile), []byte(after), 0o644))
+	require.NoError(s.t, os.WriteFile(filepath.Join(work, "releases/demo/hello.yaml"), []byte(record), 0o644))
+	s.git(work, "add", "-A")
+	cmd := exec.Command("git", "commit", "-q", "-m", s.git(work, "log", "-1", "--format=%B"))
+	cmd.Dir = work
+	cmd.Env = append(os.Environ(), "GIT_AUTHOR_NAME=Transom", "GIT_AUTHOR_EMAIL=transom@transom.dev",
+		"GIT_COMMITTER_NAME=Transom", "GIT_COMMITTER_EMAIL=transom@transom.dev", "GIT_CONFIG_GLOBAL=/dev/null")
+	out, err := cmd.CombinedOutput()
+	require.NoError(s.t, err, string(out))
+	s.git(work, "push", "-q", "origin", "HEAD:main")
+	return s.git(work, "rev-parse", "HEAD")
+}
+
+func evil(content string) string { return strings.ReplaceAll(content, "registry.acme.example", "registry.evil.example") }
+
+// place is a commit's place in dev's state.
+func (s *system) place(commit string) int64 {
+	n, err := strconv.ParseInt(s.git(s.dir+"/state-dev.git", "rev-list", "--count", commit), 10, 64)
+	require.NoError(s.t, err)
+	return n
+}
+
+// headFile is a file as dev's state has it at its head.
+func (s *system) headFile(name string) string { return s.git(s.dir+"/state-dev.git", "show", "main:"+name) }
+
+// begin has a daemon with this trust commit and deploy what the platform asks for.
+func begin(t *testing.T, trust reconciler.Trust) (*system, fleet.Target) {
+	t.Helper()
+	s := newSystem(t)
+	s.Trust = trust
+	s.fleet.says(s.Placed)
+	s.run()
+	s.Trigger.Fire("test")
+	s.stands("dev", s.git(s.clone(), "rev-parse", "HEAD"))
+	s.rests("dev")
+	return s, s.fleet.of("dev")
+}
+
+// TestForgedCommitIsRestoredFromGit, with a key: whatever it says of itself, and also by a daemon that starts on it.
+func TestForgedCommitIsRestoredFromGit(t *testing.T) {
+	trust := reconciler.Trust{Key: newKey(t)}
+	s, good := begin(t, trust)
+	before := s.headFile(helloFile)
+	forged := s.forge(evil)
+	s.Trigger.Fire("test")
+	s.deployed("dev", func(t fleet.Target) bool { return t.Sequence > s.place(forged) })
+	require.Equal(t, before, s.headFile(helloFile))
+	require.Equal(t, s.git(s.dir+"/state-dev.git", "rev-parse", good.Commit+":releases"), s.git(s.dir+"/state-dev.git", "rev-parse", "main:releases"))
+
+	s.stop()
+	forged = s.forge(evil)
+	other := s.twin()
+	other.Trust = trust
+	other.run()
+	other.Trigger.Fire("test")
+	target := other.deployed("dev", func(t fleet.Target) bool { return t.Sequence > s.place(forged) })
+	content, err := target.Snapshot.ReadFile(helloFile)
+	require.NoError(t, err)
+	require.Equal(t, before, strings.TrimSpace(string(content)))
+	require.Equal(t, before, s.headFile(helloFile))
+}
