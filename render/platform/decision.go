@@ -17,6 +17,7 @@ type decisionSpec struct {
 	Plan      string
 	Deletions string
 	Platform  string
+	State     string
 	Skip      []string
 	From      string
 	Until     string
@@ -25,9 +26,9 @@ type decisionSpec struct {
 
 // What a decision of each kind may say. Each Approval is one of its lists, whole; a Hold is any one subject or none.
 var (
-	approvals = [][]string{{"request", "release"}, {"offering", "version"}, {"plan"}, {"deletions"}, {"platform"}}
+	approvals = [][]string{{"request", "release"}, {"offering", "version"}, {"plan"}, {"deletions"}, {"platform"}, {"state"}}
 	decisions = map[string][]string{
-		"Approval": {"request", "release", "offering", "version", "plan", "deletions", "platform"},
+		"Approval": {"request", "release", "offering", "version", "plan", "deletions", "platform", "state"},
 		"Hold":     {"request", "offering", "team", "cluster", "from", "until", "reason"},
 		"Pin":      {"request", "release", "offering", "version", "until", "reason"},
 		"Override": {"request", "release", "offering", "version", "skip", "until", "reason"},
@@ -61,6 +62,7 @@ func decodeDecision(d *document, environment, name string, data []byte) *Decisio
 func (c *Decision) fill(d *document, s decisionSpec) {
 	c.Release, c.Offering, c.Version, c.Team, c.Cluster = s.Release, s.Offering, s.Version, s.Team, s.Cluster
 	c.Plan, c.Deletions, c.Platform, c.Skip, c.Reason = s.Plan, s.Deletions, s.Platform, s.Skip, s.Reason
+	c.State = s.State
 	c.From, c.Until = d.time("spec.from", s.From), d.time("spec.until", s.Until)
 	if s.Request != "" {
 		key, err := ParseRequestKey(s.Request)
@@ -88,8 +90,10 @@ func (c *Decision) check(d *document) {
 			d.problem("spec."+f, "value", "must be sha256: and 64 hexadecimal digits")
 		}
 	}
-	if c.Platform != "" && !commitID.MatchString(c.Platform) {
-		d.problem("spec.platform", "value", "must be a whole commit id")
+	for _, f := range []string{"platform", "state"} {
+		if v := d.text("spec." + f); v != "" && !commitID.MatchString(v) {
+			d.problem("spec."+f, "value", "must be a whole commit id")
+		}
 	}
 	for i, s := range c.Skip {
 		if !slices.Contains(skippable, s) {
@@ -115,7 +119,7 @@ func (c *Decision) checkApproval(d *document) {
 		}
 	}
 	if len(whole) != 1 || whole[0] == nil {
-		d.problem("spec", "value", "must name exactly one of: request and release; offering and version; plan; deletions; platform")
+		d.problem("spec", "value", "must name exactly one of: request and release; offering and version; plan; deletions; platform; state")
 	}
 }
 

@@ -315,6 +315,7 @@ type Decision struct {
 	Plan      string
 	Deletions string
 	Platform  string
+	State     string // a commit of the environment's state
 	Skip      []string
 	From      time.Time
 	Until     time.Time
