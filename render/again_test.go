@@ -11,6 +11,24 @@ import (
 	"transom.dev/render/platform"
 )
 
+// withProviders are an instance and all that it is bound to.
+func withProviders(all []*platform.Instance, k platform.RequestKey) (some []*platform.Instance) {
+	wanted := map[platform.RequestKey]bool{k: true}
+	for range all {
+		for _, i := range all {
+			for _, provider := range i.Bindings {
+				wanted[provider] = wanted[provider] || wanted[i.Request.Key]
+			}
+		}
+	}
+	for _, i := range all {
+		if wanted[i.Request.Key] {
+			some = append(some, i)
+		}
+	}
+	return some
+}
+
 // TestAgainComesToTheSameBytes, for every placement of an example with bindings, overlays, waves and namespaces.
 func TestAgainComesToTheSameBytes(t *testing.T) {
 	p, err := platform.Load(os.DirFS("../examples/acme"))
@@ -26,7 +44,7 @@ func TestAgainComesToTheSameBytes(t *testing.T) {
 				continue
 			}
 			k := platform.RequestKey{Team: parts[2], Name: parts[3]}
-			again, err := other.Again(p, name, p.Instances(name), nil, k, parts[1])
+			again, err := other.Again(p, name, withProviders(p.Instances(name), k), nil, k, parts[1])
 			require.NoError(t, err, file)
 			require.Equal(t, string(content), string(again.Manifest), file)
 			if again.Namespace != nil { // else it is cluster-scoped
