@@ -23,6 +23,7 @@ type pass struct {
 	waiting []Object        // to be pruned, and still there
 	later   string          // the commit of a later state, which pruning is left to
 	doubted bool            // somebody may have applied a later state
+	held    string          // why nothing may be written or deleted: it is not proven to be Transom's
 	blocker *desired        // what the objects of a later step wait for, nil if none do
 	blocked string          // what it keeps from going on
 
@@ -70,6 +71,12 @@ func (p *pass) run(ctx context.Context) error {
 		return p.follow(ctx)
 	}
 	if p.doubts() {
+		return p.judge(ctx, p.all())
+	}
+	if err := p.prove(ctx); err != nil {
+		return err
+	}
+	if p.held != "" {
 		return p.judge(ctx, p.all())
 	}
 	if err := p.retireFirst(ctx); err != nil {

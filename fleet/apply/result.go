@@ -102,6 +102,10 @@ type Result struct {
 	// Doubted says that another daemon may have applied a later state, so that nothing was written: it is to be fetched.
 	Doubted bool `json:"doubted,omitempty"`
 
+	// Held says why nothing was written or deleted: the state is not proven to be Transom's, and a person decides. Health is
+	// Unknown then.
+	Held string `json:"held,omitempty"`
+
 	// Settled says that nothing is left to do until a watch reports something through OnEvent. Otherwise the caller
 	// looks again: soon at first, then with backoff, for instance because a CRD is waited for, pruning is in
 	// progress, or what refused an object can only be seen by trying again.
