@@ -114,6 +114,8 @@ func observation(r fleet.Result, last promotion.Observation) promotion.Observati
 		Object: r.Object, Message: strings.TrimPrefix(r.Message, r.Object+": "),
 	}
 	switch {
+	case r.Held != "": // nothing of it was tried
+		o.Health, o.Object, o.Message = promotion.Unknown, "", r.Held
 	case len(r.Problems) > 0:
 		o.Health, o.Object, o.Superseded = promotion.Progressing, "", false
 		if problem := r.Problems[0]; problem.Object != (apply.Object{}) {

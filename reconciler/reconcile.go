@@ -76,7 +76,7 @@ func (r *Reconciler) advance(ctx context.Context, p *platform.Platform, l *lane,
 		return fmt.Errorf("render %s: %w", l.name, err)
 	}
 	l.tries.note(chosen.Barren())
-	if err := r.commit(ctx, p, l, held, state); err != nil {
+	if err := r.commit(ctx, p, l, held, state, chosen); err != nil {
 		return fmt.Errorf("commit the state of %s: %w", l.name, err)
 	}
 	r.publish(p, l.name, held)
@@ -183,7 +183,7 @@ func (l *lane) fetch(ctx context.Context, trust *Trust) (*held, error) {
 }
 
 // commit writes what changed on top of the head, heals what others wrote, and makes held what the branch holds then.
-func (r *Reconciler) commit(ctx context.Context, p *platform.Platform, l *lane, h *held, state *render.State) error {
+func (r *Reconciler) commit(ctx context.Context, p *platform.Platform, l *lane, h *held, state *render.State, chosen *promotion.Pass) error {
 	defer r.phase(l.name, "commit")()
 	changes, err := restore(h)
 	if err != nil {
@@ -215,6 +215,9 @@ func (r *Reconciler) commit(ctx context.Context, p *platform.Platform, l *lane, 
 	h.head, h.ours = snapshot, snapshot
 	h.abandons = false
 	h.base.Advance(state, snapshot)
+	if r.Trust.Key == nil {
+		l.evidence.pushed(state.Changes, chosen.Restore, snapshot)
+	}
 	r.Logger.Info("state committed", "environment", l.name, "commit", snapshot.Commit,
 		"platform", p.Commit, "requests", len(state.Touched), "files", len(changes))
 	return nil

@@ -24,6 +24,7 @@ type Source interface {
 	Log(ctx context.Context, path string, limit int) ([]gitrepo.CommitInfo, error)
 	Changed(ctx context.Context, commit, path string) (gitrepo.CommitInfo, error)
 	Generation(ctx context.Context, commit string) (int, error)
+	At(ctx context.Context, commit string) (*gitrepo.Snapshot, error)
 }
 
 // StateRepo is one environment's state repository.
@@ -34,6 +35,7 @@ type StateRepo interface {
 	At(ctx context.Context, commit string) (*gitrepo.Snapshot, error)
 	Generation(ctx context.Context, commit string) (int, error)
 	Signed(ctx context.Context, commit string) (gitrepo.Signed, error)
+	Log(ctx context.Context, path string, limit int) ([]gitrepo.CommitInfo, error)
 }
 
 // Deployer takes what an environment's committed state asks of the fleet. *fleet.Fleet is one.

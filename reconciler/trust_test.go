@@ -37,23 +37,37 @@ func newKey(t testing.TB) *gitrepo.SigningKey {
 
 const helloFile = "clusters/dev/demo/hello.yaml"
 
-// forge puts a commit onto dev's state that says it is Transom's: with the committer and the trailers of the head, other
-// bytes in a file, and the sum of these bytes in the Release file.
+const helloRecord = "releases/demo/hello.yaml"
+
+func revision(content string) string { return render.Revision([]byte(content)) }
+
+// forge puts a commit onto dev's state that says it is Transom's, with other bytes in a file, and the sum of these bytes in
+// the Release file.
 func (s *system) forge(edit func(content string) string) (commit string) {
+	s.t.Helper()
+	return s.forged(func(files map[string]string) {
+		before := files[helloFile]
+		files[helloFile] = edit(before)
+		files[helloRecord] = strings.ReplaceAll(files[helloRecord], revision(before), revision(files[helloFile]))
+	})
+}
+
+// forged puts a commit onto dev's state with the committer and the trailers of the head.
+func (s *system) forged(edit func(files map[string]string)) (commit string) {
 	s.t.Helper()
 	work := filepath.Join(s.t.TempDir(), "state")
 	s.git(s.dir, "clone", "-q", "state-dev.git", work)
-	read := func(name string) string {
+	files := map[string]string{}
+	for _, name := range []string{helloFile, helloRecord} {
 		content, err := os.ReadFile(filepath.Join(work, name))
 		require.NoError(s.t, err)
-		return string(content)
+		files[name] = string(content)
+		require.NoError(s.t, os.Remove(filepath.Join(work, name)))
 	}
-	before := read(helloFile)
-	after := edit(before)
-	require.NotEqual(s.t, before, after)
-	record := strings.ReplaceAll(read("releases/demo/hello.yaml"), render.Revision([]byte(before)), render.Revision([]byte(after)))
-	require.NoError(s.t, os.WriteFile(filepath.Join(work, helloFile), []byte(after), 0o644))
-	require.NoError(s.t, os.WriteFile(filepath.Join(work, "releases/demo/hello.yaml"), []byte(record), 0o644))
+	edit(files)
+	for name, content := range files {
+		require.NoError(s.t, os.WriteFile(filepath.Join(work, name), []byte(content), 0o644))
+	}
 	s.git(work, "add", "-A")
 	cmd := exec.Command("git", "commit", "-q", "-m", s.git(work, "log", "-1", "--format=%B"))
 	cmd.Dir = work

@@ -146,6 +146,19 @@ func (c *Checkout) Show(_ context.Context, commit string) (CommitInfo, error) {
 	return info, nil
 }
 
+// Signed says who signed a commit that the clone has.
+func (c *Checkout) Signed(_ context.Context, commit string) (Signed, error) {
+	id, err := parseID(commit)
+	if err != nil {
+		return Signed{}, fmt.Errorf("%s: %w", c.dir, err)
+	}
+	signed, err := c.objects.signed(id)
+	if err != nil {
+		return Signed{}, fmt.Errorf("%s: %w; fetch it, with its history if the clone is shallow", c.dir, err)
+	}
+	return signed, nil
+}
+
 func (o *objects) show(commit string) (CommitInfo, error) {
 	id, err := parseID(commit)
 	if err != nil {
