@@ -101,6 +101,7 @@ func TestKilledAnywhereTheSameEnd(t *testing.T) {
 	w.start()
 	commit := w.git(w.clone(), "rev-parse", "HEAD")
 	w.eventually("everything is healthy in the end", func() error { return w.healthy(commit, 2*len(requests)) })
+	require.Empty(t, w.said("state held back"), "what the process before committed is proven by rendering it again")
 	w.stop()
 	w.settled(requests)
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 )
 
 // scenario is a story of promotion, told on a fleet that all of them share. It owns its repositories, its team and its
@@ -64,6 +66,7 @@ func TestPromotion(t *testing.T) {
 			s.tell(l)
 			l.stop()
 			l.sound()
+			require.Empty(t, l.said("state held back"), "what another daemon committed is proven by rendering it again")
 		})
 	}
 }
@@ -86,6 +89,7 @@ func TestPromotionKilledOnTheWay(t *testing.T) {
 			l.meanwhile = nil
 			l.stop()
 			l.sound()
+			require.Empty(t, l.said("state held back"), "what the process before committed is proven by rendering it again")
 		})
 	}
 }

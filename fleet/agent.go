@@ -40,6 +40,7 @@ type agent struct {
 	assigned map[string]*assignment // by environment
 	doubted  map[apply.Owner]bool   // whose pass waits for the next assignment
 	foreign  map[string]bool        // by environment: the last pass found that somebody else keeps it here
+	held     map[apply.Owner]bool   // that wait for another proof
 
 	// Used by the link's goroutine alone: the last report, and the connection it was about.
 	told ClusterResult
@@ -50,6 +51,7 @@ func newAgent(f *Fleet, cluster string, last *agent) *agent {
 	a := &agent{
 		fleet: f, cluster: cluster, checkpoints: newCheckpoints(),
 		ended: make(chan struct{}), assigned: map[string]*assignment{}, doubted: map[apply.Owner]bool{}, foreign: map[string]bool{},
+		held: map[apply.Owner]bool{},
 	}
 	a.queue = newQueue(a.outdated)
 	if last != nil && last.letGo != nil {
@@ -134,20 +136,35 @@ func (a *agent) assign(next *assignment, releaseFiles []string) {
 		a.queue.forget(o)
 		a.queue.add(o, happened)
 	}
-	a.settleDoubts(next.environment)
+	a.resume(a.doubted, next.environment)
+	if prev.proof != next.proof {
+		a.resume(a.held, next.environment)
+	}
 }
 
-// settleDoubts queues the instances that waited for the environment's state.
-func (a *agent) settleDoubts(environment string) {
+// resume queues the instances that waited for the environment's state, or for another proof of it.
+func (a *agent) resume(waiting map[apply.Owner]bool, environment string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for o := range a.doubted {
+	for o := range waiting {
 		if o.Environment == environment {
-			delete(a.doubted, o)
+			delete(waiting, o)
 			a.queue.forget(o)
 			a.queue.add(o, changed)
 		}
 	}
+}
+
+// hold notes that an instance waits for another proof than a pass had.
+func (a *agent) hold(o apply.Owner, had Proof) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if now := a.assigned[o.Environment]; now != nil && now.proof != had {
+		a.queue.forget(o)
+		a.queue.add(o, changed)
+		return
+	}
+	a.held[o] = true
 }
 
 // doubt has the state fetched that an instance waits for.
@@ -286,6 +303,9 @@ func (a *agent) work(ctx context.Context, o apply.Owner, do passing) {
 		a.fleet.Report(*result)
 		if result.Doubted {
 			a.doubt(o)
+		}
+		if result.Held != "" {
+			a.hold(o, as.proof)
 		}
 	}
 	if err != nil || result != nil && !result.Settled {

@@ -38,6 +38,10 @@ type Target struct {
 	// the environment is written; nil: nobody else keeps an environment of that name.
 	Lineage *apply.Lineage
 
+	// Proof, if set, says which of what the cluster does not have of this very state already may be written. It stays the
+	// same as long as its answers do: with another one, what was held is looked at again. nil: all of it may.
+	Proof Proof
+
 	External    bool // another agent applies the state: its objects are looked at, and not written
 	ReportDrift bool // what others change of an unchanged revision is only reported: Result.Drift
 
@@ -47,6 +51,30 @@ type Target struct {
 	// Reversible says whether a version may be left without a person; nil: none may.
 	Reversible func(offering, version string) bool
 }
+
+// Proof says whether what a state has of instances on clusters is proven to be Transom's. It is used concurrently.
+type Proof interface {
+	// Held says why nothing of an instance may be written to a cluster or deleted there, or nothing.
+	Held(ctx context.Context, cluster string, o apply.Owner) (string, error)
+
+	// Rest is told that the cluster has all of the instance.
+	Rest(cluster string, o apply.Owner)
+}
+
+// instanceProof is the proof of one instance on one cluster.
+type instanceProof struct {
+	Proof
+	cluster string
+	owner   apply.Owner
+}
+
+// Held is part of apply.Proof.
+func (p instanceProof) Held(ctx context.Context) (string, error) {
+	return p.Proof.Held(ctx, p.cluster, p.owner)
+}
+
+// Rest is part of apply.Proof.
+func (p instanceProof) Rest() { p.Proof.Rest(p.cluster, p.owner) }
 
 // Cluster is one of an environment's clusters with the settings that applying obeys.
 type Cluster struct {
@@ -63,6 +91,7 @@ type assignment struct {
 	fetched     time.Time
 	snapshot    Snapshot
 	cluster     Cluster
+	proof       Proof
 	external    bool
 	reportDrift bool
 	files       *listing // of clusters/<cluster>
@@ -106,7 +135,7 @@ func (t Target) read(before *contents) (map[string]*assignment, *contents, error
 		assigned[c.Name] = &assignment{
 			environment: t.Environment, snapshot: t.Snapshot,
 			state: apply.State{Sequence: t.Sequence, Commit: t.Commit}, fetched: t.Fetched,
-			cluster: c, external: t.External, reportDrift: t.ReportDrift, files: now.clusters[c.Name], releases: now.releases,
+			cluster: c, proof: t.Proof, external: t.External, reportDrift: t.ReportDrift, files: now.clusters[c.Name], releases: now.releases,
 			awaited: t.Awaited[c.Name], past: t.Past, reversible: t.Reversible,
 			lineage: t.Lineage, pinned: pinned, clusters: now.clusters,
 		}
@@ -218,6 +247,9 @@ func (a *assignment) instance(o apply.Owner) (apply.Instance, error) {
 		Health: release.Health, Ignore: release.Ignore, Deletion: release.Deletion, Adopt: release.Adopt,
 		External: a.external, ReportDrift: a.reportDrift,
 		Superseded: a.superseded(o, release), Reversible: a.leaves(release.Offering, release.Version),
+	}
+	if a.proof != nil {
+		in.Proof = instanceProof{a.proof, a.cluster.Name, o}
 	}
 	if !a.places(o) {
 		in.Absent, in.Recorded = true, release.Absent

@@ -30,7 +30,8 @@ func (r *Reconciler) deploy(ctx context.Context, p *platform.Platform, l *lane, 
 	r.health.watch(e.Name, clusters)
 	return r.Fleet.Deploy(fleet.Target{
 		Environment: e.Name, Commit: h.ours.Commit, Sequence: int64(sequence), Fetched: h.fetched, Snapshot: h.ours,
-		Lineage: lineage(p, l, h), Clusters: clusters, Awaited: awaited(p, e, h), External: e.External, ReportDrift: e.Drift == "report",
+		Lineage: lineage(p, l, h), Proof: r.proofOf(p, l, h), Clusters: clusters, Awaited: awaited(p, e, h),
+		External: e.External, ReportDrift: e.Drift == "report",
 		Past: past(l.repo), Reversible: func(offering, version string) bool { return reversible(p, offering, version) },
 	})
 }
@@ -174,7 +175,7 @@ func (r *Reconciler) Placed(result fleet.Result) {
 	switch {
 	case result.Err != nil:
 		r.Board.Lost(result.Environment, key, result.Cluster, result.Err.Error())
-	case result.Absent && result.Settled && !result.Observed && result.Foreign == nil && len(result.Problems) == 0:
+	case result.Absent && result.Settled && !result.Observed && result.Foreign == nil && result.Held == "" && len(result.Problems) == 0:
 		r.Board.Removed(result.Environment, key, result.Cluster)
 	default:
 		r.Board.Placed(result.Environment, key, placement(result))
@@ -195,7 +196,7 @@ func (r *Reconciler) Outdated(environment, cluster string, k platform.RequestKey
 func placement(result fleet.Result) status.Placement {
 	p := status.Placement{
 		Cluster: result.Cluster, Revision: result.Revision, StateCommit: result.Commit,
-		Health: string(result.Health), Message: result.Message, Stage: status.Applied,
+		Health: string(result.Health), Message: result.Message, Stage: status.Applied, Held: result.Held,
 	}
 	for _, o := range result.Objects {
 		p.Objects = append(p.Objects, status.Object{
@@ -208,6 +209,10 @@ func placement(result fleet.Result) status.Placement {
 	}
 	if result.Foreign != nil {
 		p.Problems = append(p.Problems, status.ObjectProblem{Message: result.Message})
+	}
+	if result.Held != "" {
+		state := "state of " + platform.RequestKey{Team: result.Team, Name: result.Request}.String()
+		p.Problems = append(p.Problems, status.ObjectProblem{Object: state, Message: result.Held})
 	}
 	switch {
 	case len(p.Problems) > 0:

@@ -140,6 +140,8 @@ func observation(r fleet.Result, last promotion.Observation) promotion.Observati
 		o.Health = promotion.Unknown // it is not applied before the state is fetched again
 	case r.Foreign != nil:
 		o.Health, o.Message = promotion.Unknown, r.Message
+	case r.Held != "": // nothing of it was tried
+		o.Health, o.Object, o.Message = promotion.Unknown, "", r.Held
 	case len(r.Problems) > 0:
 		o.Health, o.Object, o.Superseded = promotion.Progressing, "", false
 		if problem := r.Problems[0]; problem.Object != (apply.Object{}) {

@@ -27,35 +27,7 @@ const summaryLines = 50
 // differenceLines bounds how many fields of one request it names.
 const differenceLines = 5
 
-// strangers bounds how many commits of others believed looks behind.
-const strangers = 1000
-
-// believed returns the newest commit on the branch that Transom made. What others put on top of it is neither applied
-// nor believed.
-func believed(ctx context.Context, repo StateRepo, head *gitrepo.Snapshot) (*gitrepo.Snapshot, error) {
-	commit := head.Commit
-	for range strangers {
-		if commit == "" {
-			return &gitrepo.Snapshot{}, nil
-		}
-		info, err := repo.Show(ctx, commit)
-		if err != nil {
-			return nil, err
-		}
-		if isOurs(info) {
-			break
-		}
-		commit = ""
-		if len(info.Parents) > 0 {
-			commit = info.Parents[0]
-		}
-	}
-	if commit == head.Commit {
-		return head, nil
-	}
-	return repo.At(ctx, commit)
-}
-
+// isOurs says whether a commit says of itself that it is Transom's, which anybody can write.
 func isOurs(c gitrepo.CommitInfo) bool {
 	return c.Committer.Email == self.Email && len(c.Trailer(platformTrailer)) > 0
 }

@@ -41,6 +41,9 @@ type lane struct {
 
 	tries tries // to render what could not be
 
+	evidence evidence // of what the state holds
+	proof    *proof   // of what is deployed; nil: there is none yet, or none is needed
+
 	recorded *held                        // whose instances status was told
 	talked   map[platform.RequestKey]bool // of whom it was told more in the last pass than what state holds
 }

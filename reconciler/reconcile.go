@@ -39,7 +39,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, p *platform.Platform, l *lan
 	doubted := l.takeDoubt()
 	for attempt := 1; ; attempt++ {
 		fetched := r.phase(l.name, "fetch")
-		held, err := l.fetch(ctx)
+		held, err := l.fetch(ctx, &r.Trust)
 		if fetched(); err != nil {
 			return fmt.Errorf("fetch the state of %s: %w", l.name, err)
 		}
@@ -77,7 +77,7 @@ func (r *Reconciler) advance(ctx context.Context, p *platform.Platform, l *lane,
 		return fmt.Errorf("render %s: %w", l.name, err)
 	}
 	l.tries.note(chosen.Barren())
-	if err := r.commit(ctx, p, l, held, state); err != nil {
+	if err := r.commit(ctx, p, l, held, state, chosen); err != nil {
 		return fmt.Errorf("commit the state of %s: %w", l.name, err)
 	}
 	r.publish(p, l.name, held)
@@ -138,7 +138,7 @@ func (i inputs) same(o inputs) bool {
 // held is what an environment's state repository holds.
 type held struct {
 	head *gitrepo.Snapshot // of the branch; the parent of what is committed next
-	ours *gitrepo.Snapshot // the last commit that Transom made: the one that is believed and deployed
+	ours *gitrepo.Snapshot // the last commit that is believed to be Transom's: it is deployed
 	base *render.Base      // the content of ours
 
 	fetched time.Time // when the fetch of head began
@@ -161,7 +161,7 @@ func (l *lane) open(open func(*platform.Environment) (StateRepo, error), e *plat
 }
 
 // fetch reads the state's head, and decodes it unless it is the one that this lane saw or made last.
-func (l *lane) fetch(ctx context.Context) (*held, error) {
+func (l *lane) fetch(ctx context.Context, trust *Trust) (*held, error) {
 	began := time.Now()
 	head, err := l.repo.Fetch(ctx)
 	if err != nil {
@@ -172,7 +172,7 @@ func (l *lane) fetch(ctx context.Context) (*held, error) {
 		return l.last, nil
 	}
 	l.identity = cmp.Or(l.identity, newIdentity())
-	ours, err := believed(ctx, l.repo, head)
+	ours, err := trust.believed(ctx, l.repo, l.name, head)
 	if err != nil {
 		return nil, err
 	}
@@ -186,7 +186,7 @@ func (l *lane) fetch(ctx context.Context) (*held, error) {
 }
 
 // commit writes what changed on top of the head, heals what others wrote, and makes held what the branch holds then.
-func (r *Reconciler) commit(ctx context.Context, p *platform.Platform, l *lane, h *held, state *render.State) error {
+func (r *Reconciler) commit(ctx context.Context, p *platform.Platform, l *lane, h *held, state *render.State, chosen *promotion.Pass) error {
 	defer r.phase(l.name, "commit")()
 	changes, err := restore(h)
 	if err != nil {
@@ -205,14 +205,22 @@ func (r *Reconciler) commit(ctx context.Context, p *platform.Platform, l *lane, 
 	message.thank(ctx, r.Platform, p.Commit)
 	snapshot, err := l.repo.Commit(ctx, h.head, gitrepo.Commit{
 		Message: message.String(), Changes: changes, Author: self, Committer: self, When: r.Now(),
+		Key: r.Trust.Key,
 	})
 	if err != nil {
 		l.last = nil
 		return err
 	}
+	if healed > 0 {
+		r.Logger.Warn("state restored: somebody else had written it", "environment", l.name, "theirs", h.head.Commit,
+			"believed", h.ours.Commit, "commit", snapshot.Commit, "files", healed)
+	}
 	h.head, h.ours = snapshot, snapshot
 	h.abandons = false
 	h.base.Advance(state, snapshot)
+	if r.Trust.Key == nil {
+		l.evidence.pushed(state.Changes, chosen.Restore, snapshot)
+	}
 	r.Logger.Info("state committed", "environment", l.name, "commit", snapshot.Commit,
 		"platform", p.Commit, "requests", len(state.Touched), "files", len(changes))
 	return nil

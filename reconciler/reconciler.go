@@ -25,6 +25,7 @@ type Source interface {
 	Log(ctx context.Context, path string, limit int) ([]gitrepo.CommitInfo, error)
 	Changed(ctx context.Context, commit, path string) (gitrepo.CommitInfo, error)
 	Generation(ctx context.Context, commit string) (int, error)
+	At(ctx context.Context, commit string) (*gitrepo.Snapshot, error)
 }
 
 // StateRepo is one environment's state repository.
@@ -35,6 +36,8 @@ type StateRepo interface {
 	At(ctx context.Context, commit string) (*gitrepo.Snapshot, error)
 	Generation(ctx context.Context, commit string) (int, error)
 	Contains(ctx context.Context, head, commit string) (bool, error)
+	Signed(ctx context.Context, commit string) (gitrepo.Signed, error)
+	Log(ctx context.Context, path string, limit int) ([]gitrepo.CommitInfo, error)
 }
 
 // Deployer takes what an environment's committed state asks of the fleet. *fleet.Fleet is one.
@@ -45,7 +48,7 @@ type Deployer interface {
 	Checkpoint(environment, cluster string, k platform.RequestKey, revision string, soaked time.Duration)
 }
 
-// Reconciler holds the concrete parts. All fields but Repository and Took are required, and none is changed once it runs.
+// Reconciler holds the concrete parts. All fields but Repository, Trust and Took are required, and none is changed once it runs.
 type Reconciler struct {
 	PlatformURL string
 	Platform    Source
@@ -59,6 +62,9 @@ type Reconciler struct {
 	// Repository, if set, gives every address of one repository the same spelling, state repositories' as the platform writes
 	// them among them, so that none is written to that is the platform's or another environment's.
 	Repository func(url string) string
+
+	// Trust says which commits of the state branches are believed.
+	Trust Trust
 
 	// Took, if set, is told how long each phase of a pass over an environment took; the phase "" is all of it.
 	Took func(environment, phase string, took time.Duration)

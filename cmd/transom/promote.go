@@ -23,6 +23,7 @@ type promoteOptions struct {
 	deletions string
 	abandon   string
 	takeover  string
+	state     string
 	skip      []string
 	until     string
 	reason    string
@@ -39,7 +40,8 @@ merged, and CODEOWNERS says who may merge it.
 TEAM/REQUEST approves exactly the release that waits, as the daemon knows it, or, without one, the state repositories.
 OFFERING@VERSION approves that version step for every request. --plan approves a change of the environment, --deletions
 the deletions that wait, --abandon a rewritten platform history, --takeover that what another installation or a lost state
-wrote to the clusters is this state's from now on: status prints what to name.
+wrote to the clusters is this state's from now on, --state a state commit whose bytes are held back: status prints what to
+name.
 
 With --skip it writes an Override instead, which lets the release past soak, approval, window, hold or leave, and shows as
 debt until it is removed. Health, waves and limits are never skipped.`,
@@ -58,6 +60,7 @@ debt until it is removed. Health, waves and limits are never skipped.`,
 	f.StringVar(&o.deletions, "deletions", "", "digest of the deletions to approve")
 	f.StringVar(&o.abandon, "abandon", "", "platform commit to leave behind")
 	f.StringVar(&o.takeover, "takeover", "", "foreign state commit whose writes to take over")
+	f.StringVar(&o.state, "state", "", "state commit to apply although it is not proven to be Transom's")
 	f.StringSliceVar(&o.skip, "skip", nil, "gates to skip, by an Override: soak, approval, window, hold, leave")
 	f.StringVar(&o.until, "until", "", "with --skip: when that ends, a time or a duration from now")
 	f.StringVar(&o.reason, "reason", "", "with --skip: why (required)")
@@ -99,14 +102,14 @@ func (o *promoteOptions) run(cmd *cobra.Command, args []string) error {
 // check finds what of a command line does not go together.
 func (o *promoteOptions) check(args []string) error {
 	named := len(args)
-	for _, digest := range []string{o.plan, o.deletions, o.abandon, o.takeover} {
+	for _, digest := range []string{o.plan, o.deletions, o.abandon, o.takeover, o.state} {
 		if digest != "" {
 			named++
 		}
 	}
 	switch {
 	case named != 1:
-		return misuse("promote takes exactly one of TEAM/REQUEST, OFFERING@VERSION, --plan, --deletions, --abandon and --takeover")
+		return misuse("promote takes exactly one of TEAM/REQUEST, OFFERING@VERSION, --plan, --deletions, --abandon, --takeover and --state")
 	case len(o.skip) > 0 && len(args) == 0:
 		return misuse("--skip goes with TEAM/REQUEST or OFFERING@VERSION")
 	case len(o.skip) > 0 && o.reason == "":
@@ -131,6 +134,7 @@ func (o *promoteOptions) digest() *decision {
 		{"deletions", o.deletions, "approve the deletions"},
 		{"platform", o.abandon, "leave the platform commit"},
 		{"takeover", o.takeover, "take over from state commit"},
+		{"state", o.state, "apply the state commit"},
 	} {
 		if named.value != "" {
 			c.name, c.about = fileName(named.field, terminal.Short(named.value)), named.about+" "+terminal.Short(named.value)

@@ -43,6 +43,7 @@ type serveOptions struct {
 	interval    time.Duration
 	verbose     bool
 	logFormat   string
+	trust       trustOptions
 }
 
 func newServe() *cobra.Command {
@@ -55,13 +56,24 @@ func newServe() *cobra.Command {
 The kubeconfig directory holds one <cluster>.kubeconfig for every cluster of the platform; files may be added, rotated
 or removed at any time. The data directory is a cache: it may be deleted whenever the daemon is stopped.
 The state repositories' URLs come from the platform's environment files; a relative one, such as ../state-dev.git, is
-relative to the platform's URL. Credentials for Git come from a file that only the operator can read.`,
+relative to the platform's URL. Credentials for Git come from a file that only the operator can read.
+
+With --state-key every state commit is signed, as git commit -S does with an SSH key, and one that is not signed with that
+key or one of --state-keys is never applied: what the last signed one has is restored. A branch that was written before
+needs --trust-state once, with the commit that the refusal names. To rotate a key, start with the new one and the old
+one's public key in --state-keys. Several daemons each list the others' keys.
+Without a key, who may push to a state branch may promote, remove and roll back what the platform repository has. Bytes that
+it does not render to, in commits that this process did not make, are held back until an Approval {state: COMMIT}.`,
 		Example: `  # A platform on this machine
   transom serve --platform /srv/git/platform.git --kubeconfigs ./kubeconfigs --data /var/lib/transom
 
   # A platform on a forge, with credentials by URL prefix
   transom serve --platform https://git.example.com/acme/platform.git --git-credentials /etc/transom/git.yaml \
-    --kubeconfigs /etc/transom/kubeconfigs --data /var/lib/transom --listen :7460 --host transom.acme.example`,
+    --kubeconfigs /etc/transom/kubeconfigs --data /var/lib/transom --listen :7460 --host transom.acme.example
+
+  # The same with signed state, and the key of before
+  ssh-keygen -t ed25519 -N '' -f state-key
+  transom serve --state-key state-key --state-keys state-key-of-2026.pub --platform …`,
 		Args: takes(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.platform == "" || o.kubeconfigs == "" || o.data == "" {
@@ -80,6 +92,7 @@ relative to the platform's URL. Credentials for Git come from a file that only t
 	f.StringSliceVar(&o.hosts, "host", nil, "name by which the console is asked for, beside localhost and this machine's addresses (repeatable)")
 	f.DurationVar(&o.interval, "interval", time.Minute, "how often to look at the repositories without being told")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "log every pass")
+	o.trust.flags(f)
 	f.StringVar(&o.logFormat, "log-format", "auto", "text, json, or auto: text on a terminal")
 	return cmd
 }
@@ -107,7 +120,8 @@ func serve(ctx context.Context, o serveOptions, stderr io.Writer) error {
 	board.Branch = source.Branch
 	r := &reconciler.Reconciler{
 		PlatformURL: o.platform, Platform: source, Board: board, Trigger: latch, Logger: logger, Now: time.Now,
-		Took: figures.Pass, Repository: func(url string) string { return gitrepo.Canonical(remote.Resolve(o.platform, url)) },
+		Took: figures.Pass, Trust: o.trust.read,
+		Repository: func(url string) string { return gitrepo.Canonical(remote.Resolve(o.platform, url)) },
 	}
 	traces := &tracer{board: board, platform: source}
 	f := &fleet.Fleet{Connect: fleet.Kubeconfigs(o.kubeconfigs), Report: r.Placed, ReportCluster: r.ClusterSeen, Outdated: r.Outdated, Doubt: r.Doubt}
@@ -162,6 +176,9 @@ func (o *serveOptions) prepare() (gitrepo.Credentials, error) {
 	}
 	if _, err := os.ReadDir(o.kubeconfigs); err != nil {
 		return credentials, fmt.Errorf("read --kubeconfigs: %w; it must be a directory with a <cluster>.kubeconfig for every cluster", err)
+	}
+	if o.trust.read, err = o.trust.trust(); err != nil {
+		return credentials, err
 	}
 	o.platform, err = remote.Absolute(o.platform)
 	return credentials, err

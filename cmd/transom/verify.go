@@ -26,6 +26,8 @@ func newVerify() *cobra.Command {
 recorded, with the exact version by its digest, and the environment as the platform commit of that pass has it. Bytes
 that an earlier commit brought, as those of a cluster whose wave is still to come, are verified through that commit.
 
+It also says which SSH key signed the commit; whether that is one to trust is for its reader to know.
+
 Without a commit, it is the state's head. Every file that differs is listed, and the exit code is 1. It needs the state
 repository and a clone of the platform with its history, and no daemon.`,
 		Example: `  transom verify prod
@@ -85,7 +87,7 @@ func verifiedText(v *audit.Verified, p terminal.Paint) func(io.Writer) {
 		if v.Earlier > 0 {
 			fmt.Fprintf(w, "; %d through the commit that brought their bytes", v.Earlier)
 		}
-		fmt.Fprintln(w)
+		fmt.Fprintf(w, "\n  %s\n", v.Signed)
 		for _, d := range v.Differences {
 			fmt.Fprintf(w, "  %s: %s\n", d.File, d.Reason)
 		}

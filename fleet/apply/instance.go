@@ -82,6 +82,9 @@ type Instance struct {
 	// around the namespace, is refused all the same. It means nothing for what is the instance's already.
 	Adopt bool
 
+	// Proof, if set, says whether what the state has may be written. nil: all of it may.
+	Proof Proof
+
 	// External says that another agent applies the manifests, whose objects then carry their digest themselves. Only the
 	// inventory and the values of generated Secrets are written.
 	External bool

@@ -25,6 +25,7 @@ type pass struct {
 	later   string          // the commit of a later state, which pruning is left to
 	doubted bool            // somebody may have applied a later state
 	foreign *Foreign        // somebody else keeps the environment on this cluster
+	held    string          // why nothing may be written or deleted: it is not proven to be Transom's
 	blocker *desired        // what the objects of a later step wait for, nil if none do
 	blocked string          // what it keeps from going on
 
@@ -101,6 +102,12 @@ func (p *pass) run(ctx context.Context) error {
 		return p.follow(ctx)
 	}
 	if p.doubts() {
+		return p.judge(ctx, p.all())
+	}
+	if err := p.prove(ctx); err != nil {
+		return err
+	}
+	if p.held != "" {
 		return p.judge(ctx, p.all())
 	}
 	if err := p.retireFirst(ctx); err != nil {

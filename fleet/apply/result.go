@@ -106,6 +106,10 @@ type Result struct {
 	// for a state commit that this state does not continue. A person decides how to go on.
 	Foreign *Foreign `json:"foreign,omitempty"`
 
+	// Held says why nothing was written or deleted: the state is not proven to be Transom's, and a person decides. Health is
+	// Unknown then.
+	Held string `json:"held,omitempty"`
+
 	// Settled says that nothing is left to do until a watch reports something through OnEvent. Otherwise the caller
 	// looks again: soon at first, then with backoff, for instance because a CRD is waited for, pruning is in
 	// progress, or what refused an object can only be seen by trying again.

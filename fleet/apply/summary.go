@@ -11,7 +11,7 @@ func (p *pass) result() Result {
 	if p.foreign != nil {
 		return Result{Foreign: p.foreign, Health: Unknown, Message: p.foreign.String(), Settled: true}
 	}
-	r := Result{Problems: p.problems, Doubted: p.doubted, Settled: !p.again && !p.doubted}
+	r := Result{Problems: p.problems, Doubted: p.doubted, Held: p.held, Settled: !p.again && !p.doubted}
 	for _, d := range p.all() {
 		if d.obstacle != nil {
 			d.status.Message += "; " + d.obstacle.advice(d.object)
@@ -63,6 +63,9 @@ func (p *pass) sumUp(r *Result) {
 		r.say(d.object, d.status.Message+"; "+p.blocked)
 	} else if d != nil {
 		r.say(d.object, d.status.Message)
+	}
+	if p.held != "" {
+		r.Settled, r.Health, r.Object, r.Message = false, Unknown, "", p.held
 	}
 	if len(r.Problems) > 0 {
 		r.Settled = false

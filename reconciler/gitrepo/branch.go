@@ -61,6 +61,19 @@ func (b *Branch) Show(_ context.Context, commit string) (CommitInfo, error) {
 	return info, nil
 }
 
+// Signed is what Remote.Signed is.
+func (b *Branch) Signed(_ context.Context, commit string) (Signed, error) {
+	id, err := parseID(commit)
+	if err != nil {
+		return Signed{}, fmt.Errorf("%s: %w", b.dir, err)
+	}
+	signed, err := b.objects.signed(id)
+	if err != nil {
+		return Signed{}, fmt.Errorf("%s: %w", b.dir, err)
+	}
+	return signed, nil
+}
+
 // Changed is what Remote.Changed is.
 func (b *Branch) Changed(ctx context.Context, commit, path string) (CommitInfo, error) {
 	id, err := parseID(commit)
@@ -131,6 +144,19 @@ func (c *Checkout) Show(_ context.Context, commit string) (CommitInfo, error) {
 		return CommitInfo{}, fmt.Errorf("%s: %w; fetch it, with its history if the clone is shallow", c.dir, err)
 	}
 	return info, nil
+}
+
+// Signed says who signed a commit that the clone has.
+func (c *Checkout) Signed(_ context.Context, commit string) (Signed, error) {
+	id, err := parseID(commit)
+	if err != nil {
+		return Signed{}, fmt.Errorf("%s: %w", c.dir, err)
+	}
+	signed, err := c.objects.signed(id)
+	if err != nil {
+		return Signed{}, fmt.Errorf("%s: %w; fetch it, with its history if the clone is shallow", c.dir, err)
+	}
+	return signed, nil
 }
 
 func (o *objects) show(commit string) (CommitInfo, error) {

@@ -23,6 +23,7 @@ type Commit struct {
 	Author    Signature
 	Committer Signature
 	When      time.Time
+	Key       *SigningKey // that signs it; nil: it is not signed
 }
 
 // A Signature names a person or a machine.
@@ -93,7 +94,18 @@ func (b *builder) commit(root plumbing.Hash, parent *Snapshot, c Commit) (plumbi
 	if err := made.Encode(encoded); err != nil {
 		return plumbing.ZeroHash, err
 	}
-	return b.made.SetEncodedObject(encoded)
+	if c.Key == nil {
+		return b.made.SetEncodedObject(encoded)
+	}
+	var err error
+	if made.PGPSignature, err = c.Key.sign(contentOf(encoded)); err != nil {
+		return plumbing.ZeroHash, err
+	}
+	signed := &plumbing.MemoryObject{}
+	if err := made.Encode(signed); err != nil {
+		return plumbing.ZeroHash, err
+	}
+	return b.made.SetEncodedObject(signed)
 }
 
 // share lets the repository's snapshots read what was made from memory.

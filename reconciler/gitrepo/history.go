@@ -48,6 +48,27 @@ func (r *Remote) Show(ctx context.Context, commit string) (CommitInfo, error) {
 	return infoOf(c), nil
 }
 
+// Signed says who signed a commit.
+func (r *Remote) Signed(ctx context.Context, commit string) (Signed, error) {
+	id, err := r.find(ctx, commit)
+	if err != nil {
+		return Signed{}, err
+	}
+	signed, err := r.objects.signed(id)
+	if err != nil {
+		return Signed{}, fmt.Errorf("%s: %w", r.endpoint, err)
+	}
+	return signed, nil
+}
+
+func (o *objects) signed(id plumbing.Hash) (Signed, error) {
+	content, err := o.content(plumbing.CommitObject, id)
+	if err != nil {
+		return Signed{}, err
+	}
+	return signedOf(content), nil
+}
+
 // IsAncestor says whether the branch went from ancestor to descendant without being rewound, which it also did if
 // they are the same. An ancestor that the remote repository does not have any more is none.
 func (r *Remote) IsAncestor(ctx context.Context, ancestor, descendant string) (bool, error) {

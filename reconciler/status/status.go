@@ -109,6 +109,7 @@ type Placement struct {
 	Stage       Stage           `json:"stage"`
 	Health      string          `json:"health"` // Healthy, Progressing, Failed or Unknown
 	Message     string          `json:"message,omitempty"`
+	Held        string          `json:"held,omitempty"` // why nothing of it is applied until a person decides; also among Problems
 	Revision    string          `json:"revision,omitempty"`
 	StateCommit string          `json:"stateCommit,omitempty"`
 	Release     string          `json:"release,omitempty"` // where it is not the instance's own, as its wave is still to come

@@ -17,6 +17,9 @@ var (
 		"1 if the cluster's API server answers.", []string{"environment", "cluster"}, nil)
 	waiting = prometheus.NewDesc("transom_waiting",
 		"Instances that wait for a gate.", []string{"environment", "gate"}, nil)
+	held = prometheus.NewDesc("transom_placements_held",
+		"Instances on clusters whose state is held back: it is not proven to be Transom's, and a person decides.",
+		[]string{"environment", "cluster"}, nil)
 	rollouts = prometheus.NewDesc("transom_rollouts",
 		"Instances whose rollout is under way, or stopped until a person decides.", []string{"environment", "state"}, nil)
 )
@@ -26,7 +29,7 @@ type collector struct{ Board }
 
 // Describe is part of prometheus.Collector.
 func (c collector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{placements, problems, frozen, reachable, waiting, rollouts} {
+	for _, d := range []*prometheus.Desc{placements, problems, frozen, reachable, waiting, held, rollouts} {
 		out <- d
 	}
 }
@@ -64,6 +67,9 @@ func count(s status.Status, gauge func(d *prometheus.Desc, value float64, labels
 	for _, in := range s.Instances {
 		for _, at := range in.Placements {
 			counts[series{placements, in.Environment, at.Cluster, at.Health}]++
+			if at.Held != "" {
+				counts[series{held, in.Environment, at.Cluster, ""}]++
+			}
 		}
 		for _, g := range in.Waiting {
 			counts[series{waiting, in.Environment, g.Name, ""}]++

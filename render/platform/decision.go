@@ -18,6 +18,7 @@ type decisionSpec struct {
 	Deletions string
 	Platform  string
 	Takeover  string
+	State     string
 	Skip      []string
 	From      string
 	Until     string
@@ -26,9 +27,9 @@ type decisionSpec struct {
 
 // What a decision of each kind may say. Each Approval is one of its lists, whole; a Hold is any one subject or none.
 var (
-	approvals = [][]string{{"request", "release"}, {"offering", "version"}, {"plan"}, {"deletions"}, {"platform"}, {"takeover"}}
+	approvals = [][]string{{"request", "release"}, {"offering", "version"}, {"plan"}, {"deletions"}, {"platform"}, {"takeover"}, {"state"}}
 	decisions = map[string][]string{
-		"Approval": {"request", "release", "offering", "version", "plan", "deletions", "platform", "takeover"},
+		"Approval": {"request", "release", "offering", "version", "plan", "deletions", "platform", "takeover", "state"},
 		"Hold":     {"request", "offering", "team", "cluster", "from", "until", "reason"},
 		"Pin":      {"request", "release", "offering", "version", "until", "reason"},
 		"Override": {"request", "release", "offering", "version", "skip", "until", "reason"},
@@ -61,7 +62,7 @@ func decodeDecision(d *document, environment, name string, data []byte) *Decisio
 
 func (c *Decision) fill(d *document, s decisionSpec) {
 	c.Release, c.Offering, c.Version, c.Team, c.Cluster = s.Release, s.Offering, s.Version, s.Team, s.Cluster
-	c.Plan, c.Deletions, c.Platform, c.Takeover = s.Plan, s.Deletions, s.Platform, s.Takeover
+	c.Plan, c.Deletions, c.Platform, c.Takeover, c.State = s.Plan, s.Deletions, s.Platform, s.Takeover, s.State
 	c.Skip, c.Reason = s.Skip, s.Reason
 	c.From, c.Until = d.time("spec.from", s.From), d.time("spec.until", s.Until)
 	if s.Request != "" {
@@ -90,7 +91,7 @@ func (c *Decision) check(d *document) {
 			d.problem("spec."+f, "value", "must be sha256: and 64 hexadecimal digits")
 		}
 	}
-	for _, f := range []string{"platform", "takeover"} {
+	for _, f := range []string{"platform", "takeover", "state"} {
 		if v := d.text("spec." + f); v != "" && !commitID.MatchString(v) {
 			d.problem("spec."+f, "value", "must be a whole commit id")
 		}
@@ -119,7 +120,7 @@ func (c *Decision) checkApproval(d *document) {
 		}
 	}
 	if len(whole) != 1 || whole[0] == nil {
-		d.problem("spec", "value", "must name exactly one of: request and release; offering and version; plan; deletions; platform; takeover")
+		d.problem("spec", "value", "must name exactly one of: request and release; offering and version; plan; deletions; platform; takeover; state")
 	}
 }
 

@@ -317,6 +317,7 @@ type Decision struct {
 	Deletions string
 	Platform  string
 	Takeover  string
+	State     string // a commit of the environment's state
 	Skip      []string
 	From      time.Time
 	Until     time.Time

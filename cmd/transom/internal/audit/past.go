@@ -27,6 +27,7 @@ type Past interface {
 	Show(ctx context.Context, commit string) (gitrepo.CommitInfo, error)
 	Log(ctx context.Context, path string, limit int) ([]gitrepo.CommitInfo, error)
 	Changed(ctx context.Context, commit, path string) (gitrepo.CommitInfo, error)
+	Signed(ctx context.Context, commit string) (gitrepo.Signed, error)
 }
 
 // Repository is a repository's past, and where it is.

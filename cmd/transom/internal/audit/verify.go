@@ -25,6 +25,7 @@ const attempts = 100
 type Verified struct {
 	Environment string       `json:"environment"`
 	Commit      string       `json:"commit"`   // of the state
+	Signed      string       `json:"signed"`   // by which key, or that it is not
 	Platform    string       `json:"platform"` // the platform commit that it was rendered with
 	Files       int          `json:"files"`    // below clusters/
 	Earlier     int          `json:"earlier"`  // of these, verified through the commit that brought their bytes
@@ -63,6 +64,10 @@ func (v *Verifier) Verify(ctx context.Context, commit string) (*Verified, error)
 	if err != nil {
 		return nil, err
 	}
+	signed, err := v.State.Signed(ctx, commit)
+	if err != nil {
+		return nil, err
+	}
 	now, err := v.again(ctx, commit)
 	if err != nil {
 		return nil, err
@@ -71,7 +76,7 @@ func (v *Verifier) Verify(ctx context.Context, commit string) (*Verified, error)
 	if err != nil {
 		return nil, err
 	}
-	result := &Verified{Environment: v.Environment, Commit: commit, Platform: now.platform, Files: len(blobs), Differences: recordsDiffer(now.base, blobs)}
+	result := &Verified{Environment: v.Environment, Commit: commit, Signed: signed.String(), Platform: now.platform, Files: len(blobs), Differences: recordsDiffer(now.base, blobs)}
 	for i, file := range slices.Sorted(maps.Keys(blobs)) {
 		content, err := snapshot.ReadFile(file)
 		if err != nil {

@@ -1,0 +1,50 @@
+package apply
+
+import (
+	"context"
+	"fmt"
+	"slices"
+)
+
+// Proof says whether what a state has of an instance on a cluster was Transom's to write. Its methods are called in passes,
+// by many goroutines at a time.
+type Proof interface {
+	// Held says why nothing may be written or deleted, or nothing. It is asked before anything is that the cluster does
+	// not have of this very state already. An error means that nobody knows yet.
+	Held(ctx context.Context) (string, error)
+
+	// Rest is told that the cluster has all of it: what was written for the instance before is these very bytes.
+	Rest()
+}
+
+// prove finds out whether anything may be written or deleted. What is at rest needs no proof: what of it others change is
+// mended at once.
+func (p *pass) prove(ctx context.Context) (err error) {
+	switch {
+	case p.in.Proof == nil:
+		return nil
+	case p.rests():
+		p.in.Proof.Rest()
+		return nil
+	case p.in.Absent && len(p.listed) == 0:
+		return nil
+	}
+	if p.held, err = p.in.Proof.Held(ctx); err != nil {
+		return fmt.Errorf("prove what is to be written: %w", err)
+	}
+	return nil
+}
+
+// rests says whether every object carries the digest of what is desired, and nothing is to be pruned. An inventory that
+// remembers a soak of the revision says of the instance's own objects that they did.
+func (p *pass) rests() bool {
+	if p.in.Absent {
+		return false
+	}
+	other := func(d *desired) bool { return d.live == nil || d.live.digest != d.digest }
+	if slices.ContainsFunc(p.around, other) {
+		return false
+	}
+	soaked := p.in.Revision != "" && p.checkpoint.Revision == p.in.Revision
+	return soaked || len(p.surplus()) == 0 && !slices.ContainsFunc(p.objects, other)
+}

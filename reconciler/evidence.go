@@ -1,0 +1,98 @@
+package reconciler
+
+import (
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+
+	"transom.dev/reconciler/gitrepo"
+	"transom.dev/reconciler/promotion"
+	"transom.dev/render/platform"
+)
+
+// evidence remembers which files of an environment's state are proven to be Transom's, by the blobs that they had: this
+// process rendered and pushed them, a cluster had all of it, or they were rendered again to the same bytes. It only saves
+// proving the same again, so that it may be lost.
+type evidence struct {
+	mu     sync.Mutex
+	proven map[string][]string // by path, the latest last; an empty blob stands for that there is no file
+	denied map[string]denial   // by path
+}
+
+// denial is why a file was not proven, with one platform.
+type denial struct {
+	blob, platform, why string
+}
+
+// blobsRemembered bounds how many blobs are remembered of one path. What is rolled back to is not far.
+const blobsRemembered = 4
+
+// has says whether a path was proven with a blob.
+func (e *evidence) has(file, blob string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Contains(e.proven[file], blob)
+}
+
+// prove notes that a path is proven with a blob. That it may be gone holds until it is there again.
+func (e *evidence) prove(file, blob string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.denied, file)
+	known := e.proven[file]
+	if n := len(known); n > 0 && known[n-1] == blob {
+		return
+	}
+	known = slices.DeleteFunc(slices.Clone(known), func(b string) bool { return b == blob || b == "" })
+	if e.proven == nil {
+		e.proven = map[string][]string{}
+	}
+	e.proven[file] = append(known[max(0, len(known)+1-blobsRemembered):], blob)
+}
+
+// deny notes why a path is not proven.
+func (e *evidence) deny(file string, d denial) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.denied == nil {
+		e.denied = map[string]denial{}
+	}
+	e.denied[file] = d
+}
+
+// why says why a path is not proven, if that is known with this platform.
+func (e *evidence) why(file, blob, commit string) string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if d := e.denied[file]; d.blob == blob && d.platform == commit {
+		return d.why
+	}
+	return ""
+}
+
+// pushed notes what this process rendered and committed, as the commit has it. What was restored to what it had been is
+// left out: it comes from commits that somebody else may have made.
+func (e *evidence) pushed(changes map[string][]byte, restored map[platform.RequestKey]promotion.Restoration, commit *gitrepo.Snapshot) {
+	for _, file := range slices.Sorted(maps.Keys(changes)) {
+		if _, back := restored[requestOf(file)]; back || !strings.HasPrefix(file, "clusters/") {
+			continue
+		}
+		blob := ""
+		if changes[file] != nil {
+			blobs, err := commit.Blobs(path.Dir(file))
+			if err != nil {
+				continue // it is proven again when somebody asks
+			}
+			blob = blobs[file]
+		}
+		e.prove(file, blob)
+	}
+}
+
+// requestOf names the request that a file below clusters/ is of.
+func requestOf(file string) platform.RequestKey {
+	dir, name := path.Split(file)
+	return platform.RequestKey{Team: path.Base(dir), Name: strings.TrimSuffix(name, ".yaml")}
+}

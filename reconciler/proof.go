@@ -1,0 +1,213 @@
+package reconciler
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"path"
+	"slices"
+
+	"transom.dev/fleet"
+	"transom.dev/fleet/apply"
+	"transom.dev/reconciler/gitrepo"
+	"transom.dev/render/platform"
+)
+
+// proof says which files of a state commit are proven to be Transom's where commits are not signed, so that anybody who may
+// push can write one that says it is. Bytes are proven that this process rendered and pushed, that a cluster had all of, that
+// come of rendering again what the platform had, or that a person approved. All else is held back: what the clusters have
+// stays, and the fleet is told why.
+//
+// Promotion and rollback are believed as the Release files have them: who may push to a state branch may promote.
+type proof struct {
+	reconciler  *Reconciler
+	environment string
+	repo        StateRepo
+	evidence    *evidence
+	prover      *prover
+	platform    *platform.Platform // as of the last pass
+	state       *gitrepo.Snapshot
+}
+
+// proofOf returns the proof of what a lane deploys. Where commits are signed none is needed.
+func (r *Reconciler) proofOf(p *platform.Platform, l *lane, h *held) fleet.Proof {
+	if r.Trust.Key != nil || h.ours.Commit == "" {
+		return nil
+	}
+	if l.proof != nil && l.proof.platform == p && l.proof.state.Commit == h.ours.Commit {
+		return l.proof
+	}
+	now := &proof{
+		reconciler: r, environment: l.name, repo: l.repo, evidence: &l.evidence, platform: p, state: h.ours,
+	}
+	if l.proof != nil && l.proof.platform == p {
+		now.prover = l.proof.prover
+	} else {
+		now.prover = &prover{source: r.Platform, environment: l.name, head: p}
+	}
+	l.proof = now
+	return now
+}
+
+// placed are the files that an instance on a cluster is written from.
+func (p *proof) placed(cluster string, o apply.Owner) (file, namespace string, blobs map[string]string, err error) {
+	dir := path.Join("clusters", cluster, o.Team)
+	blobs, err = p.state.Blobs(dir)
+	return path.Join(dir, o.Request+".yaml"), path.Join(dir, "_namespace.yaml"), blobs, err
+}
+
+// Rest is part of fleet.Proof.
+func (p *proof) Rest(cluster string, o apply.Owner) {
+	file, namespace, blobs, err := p.placed(cluster, o)
+	if err != nil || blobs[file] == "" {
+		return
+	}
+	p.evidence.prove(file, blobs[file])
+	if blobs[namespace] != "" {
+		p.evidence.prove(namespace, blobs[namespace])
+	}
+}
+
+// Held is part of fleet.Proof.
+func (p *proof) Held(ctx context.Context, cluster string, o apply.Owner) (string, error) {
+	file, namespace, blobs, err := p.placed(cluster, o)
+	if err != nil {
+		return "", err
+	}
+	c := claim{file: file, blob: blobs[file], cluster: cluster, request: platform.RequestKey{Team: o.Team, Name: o.Request}}
+	if c.blob != "" && blobs[namespace] != "" {
+		around := c
+		around.file, around.blob, around.namespace = namespace, blobs[namespace], true
+		if why, err := p.heldFile(ctx, around); why != "" || err != nil {
+			return why, err
+		}
+	}
+	return p.heldFile(ctx, c)
+}
+
+// claim is a file of the state that is to be proven.
+type claim struct {
+	file      string
+	blob      string // empty: there is none any more
+	cluster   string
+	request   platform.RequestKey // that it is asked for
+	namespace bool                // it is the file of the request's team
+}
+
+// heldFile says why a file is not proven, or nothing.
+func (p *proof) heldFile(ctx context.Context, c claim) (string, error) {
+	if p.evidence.has(c.file, c.blob) {
+		return "", nil
+	}
+	if why := p.evidence.why(c.file, c.blob, p.platform.Commit); why != "" {
+		return why, nil
+	}
+	p.prover.mu.Lock()
+	defer p.prover.mu.Unlock()
+	if p.evidence.has(c.file, c.blob) { // somebody else asked meanwhile
+		return "", nil
+	}
+	doubt, err := p.examine(ctx, c)
+	if err != nil {
+		return "", err
+	}
+	if doubt == nil {
+		p.evidence.prove(c.file, c.blob)
+		return "", nil
+	}
+	why := doubt.text(p.environment, c)
+	p.evidence.deny(c.file, denial{blob: c.blob, platform: p.platform.Commit, why: why})
+	p.reconciler.Logger.Warn("state held back", "environment", p.environment, "team", c.request.Team, "request", c.request.Name,
+		"cluster", c.cluster, "file", c.file, "commit", doubt.commit, "author", doubt.author, "cause", doubt.reason)
+	return why, nil
+}
+
+// doubt is why a file is not proven.
+type doubt struct {
+	commit, author string // that brought it, and who says to have written that
+	reason         string
+}
+
+func (d *doubt) text(environment string, c claim) string {
+	what := c.file
+	if c.blob == "" {
+		what = "the removal of " + what
+	}
+	return fmt.Sprintf("held back: %s in state commit %s by %s is not proven to be Transom's: %s. Nothing of it is applied, healed or "+
+		"pruned. If it is to be, merge decisions/%s/%s.yaml: an Approval with spec {state: %s}; else set the state branch back to "+
+		"the commit before", what, d.commit, d.author, d.reason, environment, "state-"+d.commit[:min(7, len(d.commit))], d.commit)
+}
+
+// depth bounds how many commits that changed a file are looked at for the one that its bytes were rendered for.
+const depth = 20
+
+// examine tries to prove a file: with what the state and the platform have now, then with what they had when the bytes were
+// committed. nil: it is proven.
+func (p *proof) examine(ctx context.Context, c claim) (*doubt, error) {
+	first, err := p.comes(ctx, c, p.state, p.platform)
+	if err != nil || first == "" {
+		return nil, err
+	}
+	log, err := p.repo.Log(ctx, c.file, depth)
+	if err != nil {
+		return nil, err
+	}
+	d := &doubt{reason: first}
+	for _, info := range log {
+		at, err := p.repo.At(ctx, info.Commit)
+		if err != nil {
+			return nil, err
+		}
+		if blobs, err := at.Blobs(path.Dir(c.file)); err != nil || blobs[c.file] != c.blob {
+			continue
+		}
+		if d.commit == "" {
+			d.commit, d.author = info.Commit, fmt.Sprintf("%s <%s>", info.Author.Name, info.Author.Email)
+		}
+		if p.approved(info.Commit) {
+			return nil, nil
+		}
+		why, err := p.cameThen(ctx, c, info, at)
+		if err != nil || why == "" {
+			return nil, err
+		}
+	}
+	d.commit = cmp.Or(d.commit, p.state.Commit)
+	d.author = cmp.Or(d.author, "somebody")
+	return d, nil
+}
+
+// approved says whether a person decided that what a state commit brought is to be applied.
+func (p *proof) approved(commit string) bool {
+	return slices.ContainsFunc(p.platform.Decisions, func(d *platform.Decision) bool {
+		return d.Kind == "Approval" && d.Environment == p.environment && d.State == commit && !d.Broken
+	})
+}
+
+// cameThen says why a file does not come of what there was at a commit that has the same, or nothing.
+func (p *proof) cameThen(ctx context.Context, c claim, info gitrepo.CommitInfo, at *gitrepo.Snapshot) (string, error) {
+	followed := info.Trailer(platformTrailer)
+	if len(followed) == 0 {
+		return "it names no platform commit", nil
+	}
+	then, err := p.prover.at(ctx, followed[0])
+	if err != nil || then == nil {
+		return "the platform's branch has no commit " + followed[0], err
+	}
+	return p.comes(ctx, c, at, then)
+}
+
+// comes says why a file does not come of what a state recorded and a platform was, or nothing.
+func (p *proof) comes(ctx context.Context, c claim, at *gitrepo.Snapshot, then *platform.Platform) (string, error) {
+	if c.blob == "" {
+		return p.prover.gone(ctx, c, at, then)
+	}
+	content, err := p.state.ReadFile(c.file)
+	if err != nil {
+		return "", err
+	}
+	if c.namespace {
+		return p.prover.surrounds(ctx, c, content, at, then)
+	}
+	return p.prover.renders(ctx, c, content, at, then)
+}

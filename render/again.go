@@ -1,0 +1,70 @@
+package render
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"transom.dev/render/platform"
+)
+
+// Again is a placement that was rendered once more.
+type Again struct {
+	Manifest  []byte
+	Namespace []byte // the file of its team's namespace; empty for a cluster-scoped version
+}
+
+// Again renders one placement from nothing but its instance and those that it is bound to, which are given sorted by
+// request, with the records that the environment had of them. Whether it would be admitted, what runs beside it and what the
+// environment has are not looked at: bytes that are the same can have come of these contents. The error says why there are
+// none.
+func (r *Renderer) Again(p *platform.Platform, environment string, instances []*platform.Instance,
+	records map[platform.RequestKey]*platform.Release, k platform.RequestKey, cluster string,
+) (Again, error) {
+	pass, err := r.begin(p, environment, &Base{Releases: records})
+	if err != nil {
+		return Again{}, err
+	}
+	if !pass.overlaysAreSound() {
+		return Again{}, said(pass.problems)
+	}
+	pass.direction.Instances = instances
+	pass.resolve()
+	c := pass.byKey[k]
+	if c == nil {
+		return Again{}, said([]platform.Problem{notThere(environment, k)})
+	}
+	c.add(r.guard(versionTree(c.instance.Version))...)
+	c.add(pass.alone(c)...)
+	if c.broken() {
+		return Again{}, said(c.problems)
+	}
+	at := slices.IndexFunc(c.evaluation.placements, func(e evaluated) bool { return e.cluster.Name == cluster })
+	if at < 0 {
+		return Again{}, fmt.Errorf("%s is not placed on %s", k, cluster)
+	}
+	placed := c.place(c.evaluation.placements[at])
+	if pass.render(c, placed); c.broken() {
+		return Again{}, said(c.problems)
+	}
+	again := Again{Manifest: placed.manifest}
+	if placed.namespace == "" {
+		return again, nil
+	}
+	namespace, problems := pass.namespace(c, teamNamespaceFile(cluster, k.Team))
+	if namespace == nil {
+		return Again{}, said(problems)
+	}
+	again.Namespace = namespace
+	return again, nil
+}
+
+// said is the first Problem that blocks, as an error.
+func said(problems []platform.Problem) error {
+	for _, p := range problems {
+		if !p.Warning {
+			return errors.New(p.String())
+		}
+	}
+	return errors.New("it cannot be rendered")
+}
