@@ -229,7 +229,7 @@ func everything(environment string) apply.Owner { return apply.Owner{Environment
 func (a *agent) linked(c *connection, err error) {
 	now := ClusterResult{Cluster: a.cluster}
 	if err != nil {
-		now.Err = err.Error()
+		now.Err = platform.Clean(err.Error())
 	} else {
 		now.Reachable, now.UID, now.Problem = true, c.uid, a.identityProblem(c.uid)
 	}
@@ -299,6 +299,7 @@ func (a *agent) work(ctx context.Context, o apply.Owner, do passing) {
 	}
 	if result != nil {
 		result.Err, result.Began, result.At = err, began, time.Now()
+		result.cleaned()
 		a.found(o.Environment, result.Foreign != nil)
 		a.fleet.Report(*result)
 		if result.Doubted {
@@ -319,12 +320,17 @@ func (a *agent) work(ctx context.Context, o apply.Owner, do passing) {
 }
 
 // pass brings one instance closer to what it shall be.
-func (a *agent) pass(ctx context.Context, conn *connection, as *assignment, o apply.Owner, do passing) (*Result, error) {
+func (a *agent) pass(ctx context.Context, conn *connection, as *assignment, o apply.Owner, do passing) (result *Result, err error) {
+	defer func() { // a fault that one instance brings to light is that instance's failure
+		if fault := recover(); fault != nil {
+			err = fmt.Errorf("a pass over it came upon a fault of Transom, which is worth a report: %v", fault)
+		}
+	}()
 	in, err := as.instance(o)
 	if err == nil && in.Absent && (as.state.Commit == "" || as.awaited[o] && !in.Recorded || as.shares(o)) {
 		return nil, nil
 	}
-	result := &Result{
+	result = &Result{
 		Environment: o.Environment, Cluster: a.cluster, Team: o.Team, Request: o.Request,
 		Commit: as.state.Commit, Revision: in.Revision, Absent: in.Absent,
 		Observed: as.cluster.State == platform.ClusterPaused,

@@ -152,6 +152,30 @@ func TestOneInstancesFailureStopsNobody(t *testing.T) {
 	})
 }
 
+// TestAFaultDuringAPassIsThatInstancesFailure: a panic is a failure like any other, and what it says cannot steer a terminal.
+func TestAFaultDuringAPassIsThatInstancesFailure(t *testing.T) {
+	simulate(t, []string{"a"}, func(h *harness) {
+		h.clusters["a"].on = func(_ context.Context, in apply.Instance) (apply.Result, error) {
+			if in.Request == "db" {
+				panic("nobody thought of that")
+			}
+			return apply.Result{Health: apply.Progressing, Message: "\x1b[2Jgone"}, nil
+		}
+		h.deploy(commit(place(dev("db"), "1", "a"), place(dev("web"), "1", "a")), pinned("a"))
+		for _, r := range h.reported() {
+			if r.Request == "db" {
+				require.ErrorContains(h, r.Err, "came upon a fault of Transom, which is worth a report: nobody thought of that")
+			} else {
+				require.NoError(h, r.Err)
+				require.Equal(h, "\ufffd[2Jgone", r.Message)
+			}
+		}
+		h.clusters["a"].set(func(c *fakeCluster) { c.on = nil })
+		h.after(time.Minute)
+		require.Contains(h, h.clusters["a"].holds(), "payments/db")
+	})
+}
+
 func TestAChangedInstanceIsNotHeldUpByItsFailures(t *testing.T) {
 	simulate(t, []string{"a"}, func(h *harness) {
 		a := h.clusters["a"]

@@ -16,7 +16,7 @@ import (
 
 // choose has promotion decide what the environment takes in this pass.
 func (r *Reconciler) choose(ctx context.Context, p *platform.Platform, l *lane, h *held, around map[string]committed) *promotion.Pass {
-	defer r.phase(l.name, "choose")()
+	defer r.phase(l, "choose")()
 	e := p.Environments[l.name]
 	patience := patienceOf(p, e)
 	l.soak = patience.soak

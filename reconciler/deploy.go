@@ -17,7 +17,7 @@ import (
 
 // deploy hands the fleet what is committed, with the settings of the clusters as plain values.
 func (r *Reconciler) deploy(ctx context.Context, p *platform.Platform, l *lane, h *held) error {
-	defer r.phase(l.name, "deploy")()
+	defer r.phase(l, "deploy")()
 	e := p.Environments[l.name]
 	sequence := 0
 	if h.ours.Commit != "" {

@@ -2,6 +2,8 @@ package reconciler
 
 import (
 	"context"
+	"fmt"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -23,6 +25,7 @@ type lane struct {
 	name     string
 	latch    *trigger.Latch
 	renderer render.Renderer
+	watchdog watchdog
 
 	mu        sync.Mutex
 	platform  *platform.Platform // what the next pass reconciles
@@ -125,6 +128,7 @@ func (r *Reconciler) startLanes(ctx context.Context, p *platform.Platform, cause
 		known := l.byName[name]
 		if known == nil {
 			known = &lane{name: name, latch: trigger.New()}
+			known.renderer.Stepped = func() { known.watchdog.stepped(r.Now()) }
 			l.byName[name] = known
 			l.running.Go(func() { r.runLane(ctx, known) })
 		}
@@ -210,7 +214,9 @@ func (r *Reconciler) runLane(ctx context.Context, l *lane) {
 			return
 		}
 		started := r.Now()
+		l.watchdog.begin(started)
 		err = r.pass(ctx, l)
+		l.watchdog.end()
 		if r.Took != nil {
 			r.Took(l.name, "", r.Now().Sub(started))
 		}
@@ -234,7 +240,16 @@ func (r *Reconciler) runLane(ctx context.Context, l *lane) {
 	}
 }
 
-func (r *Reconciler) pass(ctx context.Context, l *lane) error {
+// pass brings the environment up to date once. A fault of ours is the failure of this pass: it is told and tried again,
+// while the other environments go on.
+func (r *Reconciler) pass(ctx context.Context, l *lane) (err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			l.last, l.recorded = nil, nil
+			r.Logger.Error("fault", "environment", l.name, "err", fault, "stack", string(debug.Stack()))
+			err = fmt.Errorf("the pass came upon a fault of Transom, which is worth a report: %v", fault)
+		}
+	}()
 	p := l.latest()
 	if p.Environments[l.name] == nil {
 		r.Board.Forget(l.name)

@@ -38,7 +38,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, p *platform.Platform, l *lan
 	}
 	doubted := l.takeDoubt()
 	for attempt := 1; ; attempt++ {
-		fetched := r.phase(l.name, "fetch")
+		fetched := r.phase(l, "fetch")
 		held, err := l.fetch(ctx, &r.Trust)
 		if fetched(); err != nil {
 			return fmt.Errorf("fetch the state of %s: %w", l.name, err)
@@ -89,18 +89,21 @@ func (r *Reconciler) advance(ctx context.Context, p *platform.Platform, l *lane,
 	return nil
 }
 
-// phase begins to measure a phase of a pass and returns what ends it.
-func (r *Reconciler) phase(environment, name string) (done func()) {
-	if r.Took == nil {
-		return func() {}
-	}
+// phase begins a phase of a pass and returns a function that ends it.
+func (r *Reconciler) phase(l *lane, name string) (done func()) {
 	began := time.Now()
-	return func() { r.Took(environment, name, time.Since(began)) }
+	l.watchdog.enter(name, r.Now())
+	return func() {
+		l.watchdog.enter("", r.Now())
+		if r.Took != nil {
+			r.Took(l.name, name, time.Since(began))
+		}
+	}
 }
 
 // render renders what was chosen, and commits to as much of it as is admitted.
 func (r *Reconciler) render(ctx context.Context, p *platform.Platform, l *lane, h *held, chosen *promotion.Pass) (*render.State, error) {
-	defer r.phase(l.name, "render")()
+	defer r.phase(l, "render")()
 	direction, err := Direction(ctx, chosen, atOf(l.repo))
 	if err != nil {
 		return nil, err
@@ -187,7 +190,7 @@ func (l *lane) fetch(ctx context.Context, trust *Trust) (*held, error) {
 
 // commit writes what changed on top of the head, heals what others wrote, and makes held what the branch holds then.
 func (r *Reconciler) commit(ctx context.Context, p *platform.Platform, l *lane, h *held, state *render.State, chosen *promotion.Pass) error {
-	defer r.phase(l.name, "commit")()
+	defer r.phase(l, "commit")()
 	changes, err := restore(h)
 	if err != nil {
 		return err

@@ -3,10 +3,12 @@ package reconciler
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -132,13 +134,17 @@ func (r *Reconciler) load(ctx context.Context, loader *platform.Loader) (*platfo
 	return p, nil
 }
 
-// Ready says whether the platform was loaded and every environment of it was reconciled once; the error says what is
-// still missing.
+// Ready says whether the platform was loaded, every environment of it was reconciled once and no pass is stuck; the error
+// says what is in the way.
 func (r *Reconciler) Ready() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.latest == nil {
 		return fmt.Errorf("the platform %s is not loaded yet", r.PlatformURL)
+	}
+	if stuck := r.stuck(); len(stuck) > 0 {
+		slices.Sort(stuck)
+		return errors.New(strings.Join(stuck, "; "))
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.latest.Environments)) {
 		if !r.ready[name] && !r.latest.Environments[name].Broken {

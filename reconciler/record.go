@@ -19,7 +19,7 @@ import (
 // record tells status where the instances of the environment stand after a pass: all of them after the first, then those
 // about which there was something to say in this pass or the last.
 func (r *Reconciler) record(ctx context.Context, p *platform.Platform, l *lane, h *held, state *render.State, chosen *promotion.Pass) {
-	defer r.phase(l.name, "record")()
+	defer r.phase(l, "record")()
 	e := p.Environments[l.name]
 	seen := r.environment(ctx, p, l, h)
 	seen.Problems, seen.Next = state.Problems, chosen.Next

@@ -3,8 +3,11 @@ package render
 import (
 	"fmt"
 	"maps"
+	"path"
 	"reflect"
+	"runtime"
 	"slices"
+	"strings"
 
 	"transom.dev/render/platform"
 )
@@ -52,6 +55,7 @@ func (c *candidate) add(problems ...platform.Problem) {
 		if p.File == "" {
 			p.File = c.instance.Request.File
 		}
+		p = p.Cleaned()
 		if !slices.ContainsFunc(c.problems, func(known platform.Problem) bool { return known.String() == p.String() }) {
 			c.problems = append(c.problems, p)
 		}
@@ -60,6 +64,33 @@ func (c *candidate) add(problems ...platform.Problem) {
 
 func (c *candidate) report(file, rule, format string, args ...any) {
 	c.add(platform.Problem{File: file, Rule: rule, Message: fmt.Sprintf(format, args...)})
+}
+
+// recovered ends a panic while the candidate is prepared: a fault that one instance brings to light is that instance's
+// Problem, and no other's.
+func (c *candidate) recovered() {
+	if fault := recover(); fault != nil {
+		c.report("", "fault", "rendering it came upon a fault of Transom, which is worth a report: %v, at %s; "+
+			"it keeps what it has", fault, faultyLine())
+	}
+}
+
+// faultyLine is the line of code that panicked, seen from a deferred function.
+func faultyLine() string {
+	callers := make([]uintptr, 32)
+	frames := runtime.CallersFrames(callers[:runtime.Callers(2, callers)])
+	panicked := false
+	for {
+		frame, more := frames.Next()
+		inRuntime := strings.HasPrefix(frame.Function, "runtime.")
+		if panicked && !inRuntime {
+			return fmt.Sprintf("%s (%s:%d)", frame.Function, path.Base(frame.File), frame.Line)
+		}
+		panicked = panicked || inRuntime
+		if !more {
+			return "an unknown place"
+		}
+	}
 }
 
 // prepare finds out what the candidate's placements depend on, and builds those whose render key changed.

@@ -21,6 +21,9 @@ type Renderer struct {
 	objects    cache[string, []objectID]         // names of what a manifest has, by revision
 	namespaces cache[string, renderedNamespace]  // by digest of a namespace's inputs and components
 
+	// Stepped, if set, is called whenever an instance has been built or found to be carried over, on any goroutine.
+	Stepped func()
+
 	memories map[string]*memory // by environment
 
 	contracts      map[string]contract // by a version's directory
@@ -158,6 +161,9 @@ func (p *pass) unchanged() *State {
 }
 
 func (p *pass) state() *State {
+	for i := range p.problems {
+		p.problems[i] = p.problems[i].Cleaned()
+	}
 	slices.SortFunc(p.problems, platform.Problem.Compare)
 	return &State{
 		Environment: p.environment.Name,
@@ -178,7 +184,13 @@ func (p *pass) state() *State {
 func (p *pass) build() error {
 	for _, level := range p.levels {
 		failures := make([]error, len(level))
-		parallel(len(level), func(i int) { failures[i] = p.prepare(level[i]) })
+		parallel(len(level), func(i int) {
+			defer level[i].recovered()
+			failures[i] = p.prepare(level[i])
+			if p.renderer.Stepped != nil {
+				p.renderer.Stepped()
+			}
+		})
 		if err := errors.Join(failures...); err != nil {
 			return fmt.Errorf("render %s: %w", p.environment.Name, err)
 		}

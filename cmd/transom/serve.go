@@ -10,8 +10,10 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
+	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/lmittmann/tint"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -30,6 +32,12 @@ import (
 
 // drainTime bounds how long the HTTP server waits for requests in flight when the daemon ends.
 const drainTime = 5 * time.Second
+
+// endTime bounds how long the daemon takes to end once it was told to, whatever is under way: killing it loses nothing.
+const endTime = 20 * time.Second
+
+// memoryShare is how much of the memory that the machine or its control group allows the daemon lets its heap grow to.
+const memoryShare = 0.9
 
 // serveOptions are the flags of serve.
 type serveOptions struct {
@@ -107,6 +115,11 @@ func serve(ctx context.Context, o serveOptions, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	limitMemory(logger)
+	defer endWithin(ctx, endTime, func() {
+		logger.Error("not everything ended in time: the process ends where it is, which loses nothing", "after", endTime)
+		os.Exit(1)
+	})()
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", o.listen)
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w; choose another address with --listen", o.listen, err)
@@ -147,7 +160,7 @@ func serve(ctx context.Context, o serveOptions, stderr io.Writer) error {
 			Includes: func(ctx context.Context, head, commit string) (bool, error) {
 				return source.IsAncestor(ctx, commit, head)
 			},
-			Explain: traces.explain, Collectors: figures.Collectors(), Hosts: o.hosts,
+			Explain: traces.explain, Collectors: append(figures.Collectors(), web.Ages(r.Ages)), Hosts: o.hosts,
 		}))
 	})
 	warnOfReaders(listener.Addr(), logger)
@@ -157,6 +170,29 @@ func serve(ctx context.Context, o serveOptions, stderr io.Writer) error {
 	}
 	logger.Info("stopped")
 	return nil
+}
+
+// endWithin calls exit once ctx has been done for as long as limit, unless stop is called before.
+func endWithin(ctx context.Context, limit time.Duration, exit func()) (stop func()) {
+	stopped := make(chan struct{})
+	context.AfterFunc(ctx, func() {
+		select {
+		case <-stopped:
+		case <-time.After(limit):
+			exit()
+		}
+	})
+	return sync.OnceFunc(func() { close(stopped) })
+}
+
+// limitMemory has the garbage collector keep the process below the limit of its control group, which would end it. GOMEMLIMIT
+// in the environment takes precedence.
+func limitMemory(logger *slog.Logger) {
+	limit, err := memlimit.SetGoMemLimitWithOpts(memlimit.WithRatio(memoryShare), memlimit.WithProvider(memlimit.FromCgroup),
+		memlimit.WithLogger(slog.New(slog.DiscardHandler)))
+	if err == nil && limit > 0 {
+		logger.Info("memory limited", "bytes", limit)
+	}
 }
 
 // warnOfReaders says who can read the console where that is not only this machine: there are no logins.
@@ -211,7 +247,10 @@ func readCredentials(file string) (gitrepo.Credentials, error) {
 }
 
 func serveHTTP(ctx context.Context, listener net.Listener, handler http.Handler) error {
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, BaseContext: func(net.Listener) context.Context { return ctx }}
+	server := &http.Server{
+		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		BaseContext: func(net.Listener) context.Context { return ctx },
+	}
 	stop := context.AfterFunc(ctx, func() {
 		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 		defer cancel()

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing/object"
+
+	"transom.dev/render/platform"
 )
 
 // A Trailer is a line such as "Transom-Release: payments/orders-db sha256:…" in the last paragraph of a message.
@@ -13,14 +15,15 @@ type Trailer struct {
 	Value string
 }
 
+// infoOf reads a commit. Names and the subject are cleaned, because people are shown them; the message is as it is.
 func infoOf(c *object.Commit) CommitInfo {
 	subject, _, _ := strings.Cut(strings.TrimLeft(c.Message, "\n"), "\n")
 	info := CommitInfo{
 		Commit:    c.Hash.String(),
-		Author:    Signature{Name: c.Author.Name, Email: c.Author.Email},
-		Committer: Signature{Name: c.Committer.Name, Email: c.Committer.Email},
+		Author:    Signature{Name: platform.Clean(c.Author.Name), Email: platform.Clean(c.Author.Email)},
+		Committer: Signature{Name: platform.Clean(c.Committer.Name), Email: platform.Clean(c.Committer.Email)},
 		When:      c.Committer.When,
-		Subject:   subject,
+		Subject:   platform.Clean(subject),
 		Message:   c.Message,
 		Trailers:  trailersOf(c.Message),
 	}

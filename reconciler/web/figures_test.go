@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"transom.dev/reconciler/status"
@@ -55,4 +56,15 @@ func TestMetricsSayWhatIsWaitedFor(t *testing.T) {
 	})
 	_, body := get(t, serve(t, web.Options{Board: b}), "/metrics")
 	require.Contains(t, body, `transom_waiting{environment="prod",gate="approval"} 2`+"\n")
+}
+
+func TestMetricsShowThePassUnderWayAndMemory(t *testing.T) {
+	ages := web.Ages(func() map[string]time.Duration {
+		return map[string]time.Duration{"prod": 90 * time.Second, "dev": 0}
+	})
+	_, body := get(t, serve(t, web.Options{Board: board(), Collectors: []prometheus.Collector{ages}}), "/metrics")
+	require.Contains(t, body, `transom_pass_age_seconds{environment="prod"} 90`+"\n")
+	require.Contains(t, body, `transom_pass_age_seconds{environment="dev"} 0`+"\n")
+	require.Contains(t, body, "\nprocess_resident_memory_bytes ")
+	require.Contains(t, body, "\ngo_gc_gomemlimit_bytes ")
 }

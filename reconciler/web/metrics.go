@@ -1,6 +1,8 @@
 package web
 
 import (
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"transom.dev/reconciler/status"
@@ -23,6 +25,23 @@ var (
 	rollouts = prometheus.NewDesc("transom_rollouts",
 		"Instances whose rollout is under way, or stopped until a person decides.", []string{"environment", "state"}, nil)
 )
+
+// age is how long passes take that have not ended: a histogram of those that have cannot show one that never does.
+var age = prometheus.NewDesc("transom_pass_age_seconds",
+	"How long the pass under way has taken; 0 between passes.", []string{"environment"}, nil)
+
+// Ages shows how long the passes under way have taken, by environment, as *reconciler.Reconciler's Ages says.
+type Ages func() map[string]time.Duration
+
+// Describe is part of prometheus.Collector.
+func (a Ages) Describe(out chan<- *prometheus.Desc) { out <- age }
+
+// Collect is part of prometheus.Collector.
+func (a Ages) Collect(out chan<- prometheus.Metric) {
+	for environment, took := range a() {
+		out <- prometheus.MustNewConstMetric(age, prometheus.GaugeValue, took.Seconds(), environment)
+	}
+}
 
 // collector counts what a Board knows whenever it is asked, so that no figure can be stale.
 type collector struct{ Board }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"transom.dev/reconciler/status"
@@ -78,7 +79,7 @@ func (s *server) ready(w http.ResponseWriter, _ *http.Request) error {
 
 func metrics(o Options) func(http.ResponseWriter, *http.Request) error {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collector{o.Board})
+	registry.MustRegister(collector{o.Board}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	registry.MustRegister(o.Collectors...)
 	h := promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 	return func(w http.ResponseWriter, r *http.Request) error {

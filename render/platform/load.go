@@ -57,6 +57,9 @@ func (l *Loader) Load(fsys fs.FS) (*Platform, error) {
 	l.loadDecisions(p)
 	l.loadRequests(p)
 	l.loadNarrowings(p)
+	for i := range p.Problems {
+		p.Problems[i] = p.Problems[i].Cleaned()
+	}
 	slices.SortStableFunc(p.Problems, Problem.Compare)
 	l.last = p
 	return p, nil

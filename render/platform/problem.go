@@ -44,6 +44,12 @@ func (p Problem) String() string {
 	return b.String()
 }
 
+// Cleaned returns the Problem as a terminal, a log and a page may show it. Its text repeats what people wrote.
+func (p Problem) Cleaned() Problem {
+	p.File, p.Field, p.Message = Clean(p.File), Clean(p.Field), Clean(p.Message)
+	return p
+}
+
 // Compare orders Problems as a reader meets them: by file, line, column, environment and text.
 func (p Problem) Compare(o Problem) int {
 	return cmp.Or(

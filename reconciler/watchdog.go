@@ -1,0 +1,91 @@
+package reconciler
+
+import (
+	"fmt"
+	"sync"
+	"time"
+)
+
+// stuckAfter is how long a pass may compute without having finished with any instance before the daemon is not ready.
+const stuckAfter = time.Minute
+
+// A watchdog knows how far the pass under way is. Its zero value knows of none. It is safe for concurrent use.
+type watchdog struct {
+	mu    sync.Mutex
+	began time.Time // of the pass; zero: none is under way
+	step  time.Time // when something of it came to its end last
+	phase string    // that computes; empty: the pass waits for Git
+}
+
+func (w *watchdog) begin(now time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.began, w.step, w.phase = now, now, ""
+}
+
+func (w *watchdog) end() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.began, w.phase = time.Time{}, ""
+}
+
+// enter notes that a phase begins. Phases that wait for Git are bounded and told by themselves.
+func (w *watchdog) enter(phase string, now time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if phase == "fetch" || phase == "commit" {
+		phase = ""
+	}
+	w.step, w.phase = now, phase
+}
+
+// stepped notes that something came to its end.
+func (w *watchdog) stepped(now time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.step = now
+}
+
+// age is how long the pass under way has taken until now; zero where there is none.
+func (w *watchdog) age(now time.Time) time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.began.IsZero() {
+		return 0
+	}
+	return now.Sub(w.began)
+}
+
+// stuck says where a pass computes without coming to an end, or nothing.
+func (w *watchdog) stuck(now time.Time) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.began.IsZero() || w.phase == "" || now.Sub(w.step) < stuckAfter {
+		return ""
+	}
+	return fmt.Sprintf("phase %s has come to no end for %s", w.phase, now.Sub(w.step).Round(time.Second))
+}
+
+// Ages are how long the passes under way have taken, by environment; zero where none is.
+func (r *Reconciler) Ages() map[string]time.Duration {
+	ages, now := map[string]time.Duration{}, r.Now()
+	r.lanes.mu.Lock()
+	defer r.lanes.mu.Unlock()
+	for name, l := range r.lanes.byName {
+		ages[name] = l.watchdog.age(now)
+	}
+	return ages
+}
+
+// stuck says which environments' passes come to no end, sorted.
+func (r *Reconciler) stuck() (lines []string) {
+	now := r.Now()
+	r.lanes.mu.Lock()
+	defer r.lanes.mu.Unlock()
+	for name, l := range r.lanes.byName {
+		if why := l.watchdog.stuck(now); why != "" {
+			lines = append(lines, fmt.Sprintf("environment %s is stuck: %s", name, why))
+		}
+	}
+	return lines
+}

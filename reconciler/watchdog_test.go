@@ -1,0 +1,74 @@
+package reconciler_test
+
+import (
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"transom.dev/fleet"
+)
+
+// A fleet whose Deploy hangs, or panics, as often as it is told to.
+type faultyFleet struct {
+	*deployments
+	entered chan struct{}
+	leave   chan struct{}
+	panics  atomic.Int32
+}
+
+func (f *faultyFleet) Deploy(t fleet.Target) error {
+	if f.panics.Add(-1) >= 0 {
+		panic("nobody thought of that")
+	}
+	if f.leave != nil {
+		f.entered <- struct{}{}
+		<-f.leave
+	}
+	return f.deployments.Deploy(t)
+}
+
+// TestAPassThatComesToNoEndIsNotReady: who watches the daemon is told after a minute, and how long the pass has taken.
+func TestAPassThatComesToNoEndIsNotReady(t *testing.T) {
+	s := newSystem(t)
+	var ahead atomic.Int64
+	s.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	faulty := &faultyFleet{deployments: s.fleet, entered: make(chan struct{}), leave: make(chan struct{})}
+	s.Reconciler.Fleet = faulty
+	s.run()
+	s.Trigger.Fire("test")
+	<-faulty.entered
+	ahead.Store(int64(50 * time.Second))
+	require.EqualError(t, s.Ready(), "environment dev is not reconciled yet")
+	ahead.Store(int64(70 * time.Second))
+	require.ErrorContains(t, s.Ready(), "environment dev is stuck: phase deploy has come to no end for 1m1")
+	require.GreaterOrEqual(t, s.Ages()["dev"], 70*time.Second)
+	close(faulty.leave)
+	go func() {
+		for range faulty.entered {
+			continue
+		}
+	}()
+	require.Eventually(t, func() bool { return s.Ready() == nil }, time.Minute, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return s.Ages()["dev"] == 0 }, time.Minute, 10*time.Millisecond)
+}
+
+// TestAFaultEndsAPassAndNotTheDaemon: it is told, and the pass is tried again.
+func TestAFaultEndsAPassAndNotTheDaemon(t *testing.T) {
+	s := newSystem(t)
+	faulty := &faultyFleet{deployments: s.fleet}
+	faulty.panics.Store(1)
+	s.Reconciler.Fleet = faulty
+	s.run()
+	s.Trigger.Fire("test")
+	var told string
+	require.Eventually(t, func() bool {
+		for _, e := range s.Board.Status().Environments {
+			told = e.Error
+		}
+		return told != ""
+	}, time.Minute, time.Millisecond)
+	require.Contains(t, told, "came upon a fault of Transom, which is worth a report: nobody thought of that")
+	s.deployed("dev", func(t fleet.Target) bool { return t.Commit != "" })
+}
