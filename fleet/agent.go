@@ -104,7 +104,7 @@ func (a *agent) assign(next *assignment, releaseFiles []string) {
 	a.assigned[next.environment] = next
 	a.mu.Unlock()
 
-	if prev == nil || prev.cluster != next.cluster || prev.external != next.external || prev.reportDrift != next.reportDrift {
+	if prev == nil || prev.cluster != next.cluster || !prev.adoption.equal(next.adoption) || prev.external != next.external || prev.reportDrift != next.reportDrift {
 		a.queue.Add(everything(next.environment))
 		a.link.tell()
 	}

@@ -28,6 +28,9 @@ type fakeCluster struct {
 	soaked   map[apply.Owner]apply.Checkpoint // on the inventories
 	others   map[apply.Owner]time.Time        // when another daemon wrote what is held
 	taken    map[apply.Owner]bool             // whose names somebody else's objects have
+	laden    map[apply.Owner]bool             // and would lose something if they were taken over
+	adopted  map[apply.Owner]bool             // that were taken over
+	stays    map[apply.Owner]string           // revision of what was let go
 }
 
 // pass is one Apply or Observe.
@@ -44,6 +47,7 @@ func newFakeCluster(uid string) *fakeCluster {
 	return &fakeCluster{
 		uid: uid, held: map[apply.Owner]string{}, sessions: map[*session]bool{}, soaked: map[apply.Owner]apply.Checkpoint{},
 		others: map[apply.Owner]time.Time{}, taken: map[apply.Owner]bool{},
+		laden: map[apply.Owner]bool{}, adopted: map[apply.Owner]bool{}, stays: map[apply.Owner]string{},
 	}
 }
 
@@ -108,13 +112,22 @@ func (s *session) pass(ctx context.Context, in apply.Instance, observed bool) (a
 	if s.taken[in.Owner] && !in.Absent && !in.Adopt {
 		return apply.Result{Health: apply.Failed, Problems: []apply.Problem{{Message: "it is not Transom's; adopt: true takes it over"}}}, nil
 	}
+	if waits := (&apply.Adoption{Digest: digest([]byte(in.Request))}); s.laden[in.Owner] && !in.Absent && !slices.Contains(in.Approved, waits.Digest) {
+		return apply.Result{Health: apply.Unknown, Adoption: waits}, nil
+	}
 	if !observed {
+		s.adopted[in.Owner] = s.adopted[in.Owner] || s.taken[in.Owner]
+		delete(s.laden, in.Owner)
 		delete(s.others, in.Owner)
 		delete(s.taken, in.Owner)
 	}
 	result, revision := apply.Result{Health: apply.Healthy, Settled: true}, in.Revision
 	if before, ok := s.held[in.Owner]; in.Absent && ok && !observed {
 		s.held[in.Owner] = ""
+		if s.adopted[in.Owner] {
+			s.stays[in.Owner], s.adopted[in.Owner] = before, false
+			result.LetGo = []apply.Object{{Kind: "ConfigMap", Namespace: in.Team, Name: in.Request + "-settings"}}
+		}
 		if before != "" {
 			delete(s.soaked, in.Owner)
 		}

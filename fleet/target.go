@@ -34,6 +34,11 @@ type Target struct {
 	// commit was fetched again, because it may be of a later one; zero: nobody else applies states.
 	Fetched time.Time
 
+	// Adoptions are the digests of the adoptions that people approved, sorted, and AdoptNamespaces the namespaces that may be
+	// taken over where they exist and are nobody's.
+	Adoptions       []string
+	AdoptNamespaces []string
+
 	External    bool // another agent applies the state: its objects are looked at, and not written
 	ReportDrift bool // what others change of an unchanged revision is only reported: Result.Drift
 
@@ -60,11 +65,19 @@ type assignment struct {
 	cluster     Cluster
 	external    bool
 	reportDrift bool
+	adoption    adoption
 	files       *listing // of clusters/<cluster>
 	releases    *releases
 	awaited     map[apply.Owner]bool
 	past        func(ctx context.Context, commit string) (Snapshot, error)
 	reversible  func(offering, version string) bool
+}
+
+// adoption is what an environment lets be taken over.
+type adoption struct{ approved, namespaces []string }
+
+func (a adoption) equal(b adoption) bool {
+	return slices.Equal(a.approved, b.approved) && slices.Equal(a.namespaces, b.namespaces)
 }
 
 // contents is what a target's snapshot has, for the next target to start from.
@@ -94,6 +107,7 @@ func (t Target) read(before *contents) (map[string]*assignment, *contents, error
 			state: apply.State{Sequence: t.Sequence, Commit: t.Commit}, fetched: t.Fetched,
 			cluster: c, external: t.External, reportDrift: t.ReportDrift, files: now.clusters[c.Name], releases: now.releases,
 			awaited: t.Awaited[c.Name], past: t.Past, reversible: t.Reversible,
+			adoption: adoption{t.Adoptions, t.AdoptNamespaces},
 		}
 	}
 	return assigned, now, nil
@@ -175,6 +189,7 @@ func (a *assignment) instance(o apply.Owner) (apply.Instance, error) {
 	in := apply.Instance{
 		Owner: o, State: a.state, Fetched: a.fetched, Namespace: release.Clusters[a.cluster.Name].Namespace, Scope: release.Scope,
 		Health: release.Health, Ignore: release.Ignore, Deletion: release.Deletion, Adopt: release.Adopt,
+		Approved: a.adoption.approved, AdoptNamespaces: a.adoption.namespaces, OnRemoval: release.OnRemoval,
 		External: a.external, ReportDrift: a.reportDrift,
 		Superseded: a.superseded(o, release), Reversible: a.leaves(release.Offering, release.Version),
 	}

@@ -9,22 +9,32 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
+// mode says how far a pass may go.
+type mode struct {
+	write    bool
+	rehearse bool // the API server is asked what adopting would do, even where nothing is written
+}
+
 // pass is one look at one instance.
 type pass struct {
 	*Cluster
-	in    Instance
-	write bool
+	in Instance
+	mode
 
 	around  []*desired // what the environment puts around a team: the namespace file
 	objects []*desired
 	listed  map[Object]bool // by the inventory
 	adopted map[Object]bool // by the inventory: those that others had made
 	gone    []Change        // pruned or let go
-	waiting []Object        // to be pruned, and still there
-	later   string          // the commit of a later state, which pruning is left to
-	doubted bool            // somebody may have applied a later state
-	blocker *desired        // what the objects of a later step wait for, nil if none do
-	blocked string          // what it keeps from going on
+
+	admitted map[Object]string // by the inventory: effects of an adoption that began
+	adoption *Adoption         // that waits for a person; nil: none does
+
+	waiting []Object // to be pruned, and still there
+	later   string   // the commit of a later state, which pruning is left to
+	doubted bool     // somebody may have applied a later state
+	blocker *desired // what the objects of a later step wait for, nil if none do
+	blocked string   // what it keeps from going on
 
 	checkpoint Checkpoint // of the inventory, of whatever revision
 
@@ -35,18 +45,18 @@ type pass struct {
 // Apply makes one pass over an instance. An error means that the cluster could not be asked: nothing may be concluded
 // about the instance, and the caller tries again with backoff. What a person must mend is in Result.Problems.
 func (c *Cluster) Apply(ctx context.Context, in Instance) (Result, error) {
-	return c.pass(ctx, in, true)
+	return c.pass(ctx, in, mode{write: true, rehearse: true})
 }
 
 // Observe is Apply without any write, for clusters that are paused.
 func (c *Cluster) Observe(ctx context.Context, in Instance) (Result, error) {
-	return c.pass(ctx, in, false)
+	return c.pass(ctx, in, mode{})
 }
 
-func (c *Cluster) pass(ctx context.Context, in Instance, write bool) (Result, error) {
+func (c *Cluster) pass(ctx context.Context, in Instance, how mode) (Result, error) {
 	began := time.Now()
 	c.meet(in.Owner)
-	p := &pass{Cluster: c, in: in, write: write}
+	p := &pass{Cluster: c, in: in, mode: how}
 	if err := p.run(ctx); err != nil {
 		return Result{}, fmt.Errorf("%s: %w", in.Owner, err)
 	}
@@ -63,13 +73,19 @@ func (p *pass) run(ctx context.Context) error {
 	if err := p.look(ctx); err != nil {
 		return fmt.Errorf("look at what is there: %w", err)
 	}
-	if p.stopped() || !p.write {
+	if p.stopped() || !p.rehearse {
 		return p.judge(ctx, p.all())
 	}
-	if p.in.External {
+	if p.in.External && p.write {
 		return p.follow(ctx)
 	}
 	if p.doubts() {
+		return p.judge(ctx, p.all())
+	}
+	if err := p.tryAdoption(ctx); err != nil {
+		return fmt.Errorf("try to adopt: %w", err)
+	}
+	if !p.write || p.stopped() || p.holdsBack() {
 		return p.judge(ctx, p.all())
 	}
 	if err := p.retireFirst(ctx); err != nil {
