@@ -120,7 +120,7 @@ func (a *agent) assign(next *assignment, releaseFiles []string) {
 	foreign := a.foreign[next.environment]
 	a.mu.Unlock()
 
-	if prev == nil || foreign || !maps.EqualFunc(prev.pinned, next.pinned, slices.Equal) || prev.cluster != next.cluster || prev.external != next.external || prev.reportDrift != next.reportDrift {
+	if prev == nil || foreign || next.concernsAll(prev) {
 		a.queue.add(everything(next.environment), due)
 		a.link.tell()
 	}

@@ -30,6 +30,9 @@ type fakeCluster struct {
 	taken    map[apply.Owner]bool             // whose names somebody else's objects have
 	write    func(apply.Owner)                // before a pass changes what is held
 	health   func(apply.Owner) apply.Health   // of what is held; nil: healthy
+	laden    map[apply.Owner]bool             // and would lose something if they were taken over
+	adopted  map[apply.Owner]bool             // that were taken over
+	stays    map[apply.Owner]string           // revision of what was let go
 	fences   map[string]fence                 // by environment
 }
 
@@ -53,6 +56,7 @@ func newFakeCluster(uid string) *fakeCluster {
 	return &fakeCluster{
 		uid: uid, held: map[apply.Owner]string{}, sessions: map[*session]bool{}, soaked: map[apply.Owner]apply.Checkpoint{},
 		others: map[apply.Owner]time.Time{}, taken: map[apply.Owner]bool{}, fences: map[string]fence{},
+		laden: map[apply.Owner]bool{}, adopted: map[apply.Owner]bool{}, stays: map[apply.Owner]string{},
 	}
 }
 
@@ -136,13 +140,22 @@ func (s *session) pass(ctx context.Context, in apply.Instance, observed bool) (a
 	if s.taken[in.Owner] && !in.Absent && !in.Adopt {
 		return apply.Result{Health: apply.Failed, Problems: []apply.Problem{{Message: "it is not Transom's; adopt: true takes it over"}}}, nil
 	}
+	if waits := (&apply.Adoption{Digest: digest([]byte(in.Request))}); s.laden[in.Owner] && !in.Absent && !slices.Contains(in.Approved, waits.Digest) {
+		return apply.Result{Health: apply.Unknown, Adoption: waits}, nil
+	}
 	if !observed {
+		s.adopted[in.Owner] = s.adopted[in.Owner] || s.taken[in.Owner]
+		delete(s.laden, in.Owner)
 		delete(s.others, in.Owner)
 		delete(s.taken, in.Owner)
 	}
 	result, revision := apply.Result{Health: apply.Healthy, Settled: true}, in.Revision
 	if before, ok := s.held[in.Owner]; in.Absent && ok && !observed {
 		s.held[in.Owner] = ""
+		if s.adopted[in.Owner] {
+			s.stays[in.Owner], s.adopted[in.Owner] = before, false
+			result.LetGo = []apply.Object{{Kind: "ConfigMap", Namespace: in.Team, Name: in.Request + "-settings"}}
+		}
 		if before != "" {
 			delete(s.soaked, in.Owner)
 		}

@@ -38,13 +38,17 @@ func (s realSite) overtake(o apply.Owner, value string) {
 	require.NotEmpty(s.t, result.Changes, "%+v", result)
 }
 
-func (s fakeSite) occupy(o apply.Owner) {
-	s.set(func(c *fakeCluster) { c.taken[o] = true })
+func (s fakeSite) occupy(o apply.Owner, more ...string) {
+	s.set(func(c *fakeCluster) { c.taken[o], c.laden[o] = true, len(more) > 0 })
 }
 
-func (s realSite) occupy(o apply.Owner) {
+func (s realSite) occupy(o apply.Owner, more ...string) {
+	data := map[string]string{"value": "theirs"}
+	for _, name := range more {
+		data[name] = "theirs"
+	}
 	_, err := s.settings(o).Create(s.t.Context(), &v1.ConfigMap{
-		ObjectMeta: metav1.ObjectMeta{Name: o.Request + "-settings"}, Data: map[string]string{"value": "theirs"},
+		ObjectMeta: metav1.ObjectMeta{Name: o.Request + "-settings"}, Data: data,
 	}, metav1.CreateOptions{FieldManager: "kubectl-create"})
 	require.NoError(s.t, err)
 }

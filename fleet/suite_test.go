@@ -27,7 +27,7 @@ type site interface {
 	remembers(o apply.Owner) string // the duration on its inventory
 
 	overtake(o apply.Owner, value string) // another daemon applies a later state
-	occupy(o apply.Owner)                 // somebody makes an object of its name, in a namespace that is there
+	occupy(o apply.Owner, more ...string) // somebody makes an object of its name, in a namespace that is there, with more fields
 }
 
 // The suite holds the fake cluster to what a real API server and apply do.
@@ -165,6 +165,31 @@ func suite(t *testing.T, open func(*testing.T) site) {
 			h.rested(web)
 			h.deploy(commit(place(db, "1", "a"), place(web, "2", "a")), h.active())
 			h.until(web, "2")
+		},
+		"what would lose something waits until that is approved, and is let go at the end": func(h *tour) {
+			db, web := h.owner("db"), h.owner("web")
+			h.deploy(commit(place(db, "1", "a")), h.active())
+			h.until(db, "1")
+			h.occupy(web, "legacy")
+			state := fleet.Target{
+				Environment: h.environment(), Commit: "c0ffee", Snapshot: commit(place(db, "1", "a"), adopting(web, "1", "a")), Clusters: h.active(),
+			}
+			require.NoError(h, h.fleet.Deploy(state))
+			require.Eventually(h, func() bool { return len(h.seen(web)) > 0 }, patience, tick)
+			waits := h.seen(web)[0]
+			require.Equal(h, apply.Unknown, waits.Health)
+			require.Empty(h, waits.Problems)
+			require.NotEqual(h, revision(web, "1"), h.holds(web))
+			state.Adoptions = []string{waits.Adoption.Digest}
+			require.NoError(h, h.fleet.Deploy(state))
+			h.until(web, "1")
+			h.rested(web)
+			h.deploy(commit(place(db, "1", "a")), h.active())
+			require.Eventually(h, func() bool { return h.gone(web) }, patience, tick)
+			require.Equal(h, revision(web, "1"), h.holds(web), "it is there, and nobody's")
+			require.True(h, slices.ContainsFunc(h.seen(web), func(r fleet.Result) bool {
+				return len(r.LetGo) == 1 && r.LetGo[0].Name == "web-settings"
+			}))
 		},
 		"what another daemon applied stays until a later fetch": func(h *tour) {
 			web := h.owner("web")
@@ -451,6 +476,9 @@ func (s fakeSite) wire(f *fleet.Fleet) {
 func (s fakeSite) holds(o apply.Owner) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.held[o] == "" {
+		return s.stays[o]
+	}
 	return s.held[o]
 }
 

@@ -34,6 +34,10 @@ type Target struct {
 	// commit was fetched again, because it may be of a later one; zero: nobody else applies states.
 	Fetched time.Time
 
+	// Adoptions are the digests of the adoptions that people approved, sorted, and AdoptNamespaces the namespaces that may be
+	// taken over where they exist and are nobody's.
+	Adoptions       []string
+	AdoptNamespaces []string
 	// Lineage is the history of that commit. Where a cluster was last written for a commit that it does not have, nothing of
 	// the environment is written; nil: nobody else keeps an environment of that name.
 	Lineage *apply.Lineage
@@ -94,6 +98,7 @@ type assignment struct {
 	proof       Proof
 	external    bool
 	reportDrift bool
+	adoption    adoption
 	files       *listing // of clusters/<cluster>
 	releases    *releases
 	awaited     map[apply.Owner]bool
@@ -101,6 +106,19 @@ type assignment struct {
 	reversible  func(offering, version string) bool
 	pinned      map[string][]string // names of the environment's clusters by identity, sorted
 	clusters    map[string]*listing // of all clusters/<cluster>, by name
+}
+
+// adoption is what an environment lets be taken over.
+type adoption struct{ approved, namespaces []string }
+
+func (a adoption) equal(b adoption) bool {
+	return slices.Equal(a.approved, b.approved) && slices.Equal(a.namespaces, b.namespaces)
+}
+
+// concernsAll says whether an assignment wants something else of every instance than the one before it.
+func (a *assignment) concernsAll(prev *assignment) bool {
+	return !maps.EqualFunc(prev.pinned, a.pinned, slices.Equal) || prev.cluster != a.cluster || !prev.adoption.equal(a.adoption) ||
+		prev.external != a.external || prev.reportDrift != a.reportDrift
 }
 
 // contents is what a target's snapshot has, for the next target to start from.
@@ -137,7 +155,8 @@ func (t Target) read(before *contents) (map[string]*assignment, *contents, error
 			state: apply.State{Sequence: t.Sequence, Commit: t.Commit}, fetched: t.Fetched,
 			cluster: c, proof: t.Proof, external: t.External, reportDrift: t.ReportDrift, files: now.clusters[c.Name], releases: now.releases,
 			awaited: t.Awaited[c.Name], past: t.Past, reversible: t.Reversible,
-			lineage: t.Lineage, pinned: pinned, clusters: now.clusters,
+			adoption: adoption{t.Adoptions, t.AdoptNamespaces},
+			lineage:  t.Lineage, pinned: pinned, clusters: now.clusters,
 		}
 	}
 	return assigned, now, nil
@@ -245,6 +264,7 @@ func (a *assignment) instance(o apply.Owner) (apply.Instance, error) {
 	in := apply.Instance{
 		Owner: o, State: a.state, Lineage: a.lineage, Fetched: a.fetched, Namespace: release.Clusters[a.cluster.Name].Namespace, Scope: release.Scope,
 		Health: release.Health, Ignore: release.Ignore, Deletion: release.Deletion, Adopt: release.Adopt,
+		Approved: a.adoption.approved, AdoptNamespaces: a.adoption.namespaces, OnRemoval: release.OnRemoval,
 		External: a.external, ReportDrift: a.reportDrift,
 		Superseded: a.superseded(o, release), Reversible: a.leaves(release.Offering, release.Version),
 	}

@@ -32,6 +32,7 @@ func (r *Reconciler) deploy(ctx context.Context, p *platform.Platform, l *lane, 
 		Environment: e.Name, Commit: h.ours.Commit, Sequence: int64(sequence), Fetched: h.fetched, Snapshot: h.ours,
 		Lineage: lineage(p, l, h), Proof: r.proofOf(p, l, h), Clusters: clusters, Awaited: awaited(p, e, h),
 		External: e.External, ReportDrift: e.Drift == "report",
+		Adoptions: p.Adoptions(e.Name), AdoptNamespaces: e.Namespace.Adopt,
 		Past: past(l.repo), Reversible: func(offering, version string) bool { return reversible(p, offering, version) },
 	})
 }
@@ -176,13 +177,19 @@ func (r *Reconciler) Placed(result fleet.Result) {
 	case result.Err != nil:
 		r.Board.Lost(result.Environment, key, result.Cluster, result.Err.Error())
 	case result.Absent && result.Settled && !result.Observed && result.Foreign == nil && result.Held == "" && len(result.Problems) == 0:
-		r.Board.Removed(result.Environment, key, result.Cluster)
+		r.Board.Removed(result.Environment, key, result.Cluster, names(result.LetGo)...)
 	default:
 		r.Board.Placed(result.Environment, key, placement(result))
 	}
 	for _, change := range result.Changes {
-		r.Logger.Info(string(change.Action), "environment", result.Environment, "team", result.Team,
-			"request", result.Request, "cluster", result.Cluster, "object", change.Object.String(), "cause", change.Reason)
+		about := []any{
+			"environment", result.Environment, "team", result.Team,
+			"request", result.Request, "cluster", result.Cluster, "object", change.Object.String(), "cause", change.Reason,
+		}
+		if change.Before != "" {
+			about = append(about, "before", change.Before)
+		}
+		r.Logger.Info(string(change.Action), about...)
 	}
 }
 
@@ -192,11 +199,34 @@ func (r *Reconciler) Outdated(environment, cluster string, k platform.RequestKey
 	r.health.outdate(place{environment, cluster, k}, at)
 }
 
+func names(objects []apply.Object) (all []string) {
+	for _, o := range objects {
+		all = append(all, o.String())
+	}
+	return all
+}
+
+// adoption is what waits for a person, in the words of status.
+func adoption(result fleet.Result) *status.Adoption {
+	if result.Adoption == nil {
+		return nil
+	}
+	said := &status.Adoption{Digest: result.Adoption.Digest}
+	for _, e := range result.Adoption.Effects {
+		said.Effects = append(said.Effects, e.String())
+	}
+	for _, u := range result.Untried {
+		said.Untried = append(said.Untried, u.String())
+	}
+	return said
+}
+
 // placement is a fleet's result in the words of status.
 func placement(result fleet.Result) status.Placement {
 	p := status.Placement{
 		Cluster: result.Cluster, Revision: result.Revision, StateCommit: result.Commit,
 		Health: string(result.Health), Message: result.Message, Stage: status.Applied, Held: result.Held,
+		Adoption: adoption(result), LetGo: names(result.LetGo),
 	}
 	for _, o := range result.Objects {
 		p.Objects = append(p.Objects, status.Object{

@@ -192,6 +192,7 @@ func (p *pass) released(c *candidate) *platform.Release {
 		Ignore:        i.Version.Ignore,
 		Deletion:      i.Offering.Deletion,
 		Adopt:         i.Request.Spec.Adopt,
+		OnRemoval:     i.Request.Spec.OnRemoval,
 	}
 	maps.Copy(r.Clusters, c.kept)
 	for _, placed := range c.placements {

@@ -127,6 +127,9 @@ func (g *gathering) cautions() (all []Caution) {
 			if n := g.counts[key.key]; n != 1 {
 				message = fmt.Sprintf("deletes %d objects", n)
 			}
+			if r := g.before.Releases[key.key]; r != nil && r.Adopt && r.OnRemoval != platform.RemovalDelete {
+				message += ", but for what it adopted, which is let go"
+			}
 		}
 		all = append(all, Caution{key.danger, key.key.Team, key.key.Name, message + ", on " + strings.Join(g.on[key], ", ")})
 	}

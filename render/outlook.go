@@ -39,7 +39,7 @@ func (r *Renderer) Outlook(p *platform.Platform, environment string, base *Base)
 	}
 	now.Problems = append(now.Problems, problems...)
 	slices.SortFunc(now.Problems, platform.Problem.Compare)
-	entered, err := base.after(now)
+	entered, err := base.After(now)
 	if err != nil {
 		return nil, err
 	}
@@ -73,8 +73,8 @@ func standing(p *platform.Platform, environment string, base *Base) (d Direction
 	return d, problems
 }
 
-// after is the base once a State is committed, for somebody who does not commit it.
-func (b *Base) after(s *State) (*Base, error) {
+// After is the base once a State is committed, for somebody who does not commit it.
+func (b *Base) After(s *State) (*Base, error) {
 	if len(s.Changes) == 0 {
 		return b, nil
 	}

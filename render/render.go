@@ -229,5 +229,6 @@ func (p *pass) tombstone(k platform.RequestKey) *platform.Release {
 		Promotion:     r.Promotion,
 		Scope:         r.Scope,
 		Deletion:      r.Deletion,
+		OnRemoval:     r.OnRemoval,
 	}
 }

@@ -15,6 +15,9 @@ type planOptions struct {
 	against  plan.Against
 	exitCode bool
 	verbose  bool
+
+	live        bool
+	kubeconfigs string
 }
 
 func newPlan() *cobra.Command {
@@ -33,6 +36,11 @@ directory per environment, such as clones of the state repositories; otherwise, 
 or another directory renders to, which cannot tell what is on its way to an environment or held back. What is compared
 below clusters/ is what the daemon commits, byte for byte, as far and as fast as gates and waves let it.
 
+With --live, the clusters are asked what taking over would do, for every request with adopt: true and every namespace that
+an environment lets be taken over: the API servers dry-run all objects of the instance, and nothing is written. Listed are
+the objects that would be refused, and the fields that would go, with the digest that an Approval names. --kubeconfigs is
+a directory with <cluster>.kubeconfig files, as the daemon has.
+
 Values of Secrets are not shown. What has a Problem keeps what it has; such Problems are listed. -o markdown is one
 comment for a pull request. The digest of an environment's plan names exactly these changes, at whatever commit.
 Exits with 0, or, with --exit-code, with 2 when something changes.`,
@@ -40,15 +48,24 @@ Exits with 0, or, with --exit-code, with 2 when something changes.`,
   transom plan ./platform --base origin/main
   transom plan --state ./state --exit-code
   transom plan --state ./state -o markdown | gh pr comment --body-file -
+  transom plan --live --kubeconfigs ./kubeconfigs
   transom plan -o json | jq '.changes[] | select(.action == "removed")'`,
 		Args: takes(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if o.against.Base == "" && cmd.Flags().Changed("base") {
 				return misuse("--base is empty: it is a Git revision such as origin/main, or a directory")
 			}
+			if o.live != (o.kubeconfigs != "") {
+				return misuse("--live goes with --kubeconfigs: say how to reach the clusters")
+			}
 			result, err := plan.Make(directory(args), o.against)
 			if err != nil {
 				return err
+			}
+			if o.live {
+				if result.Adoptions, err = adoptions(cmd.Context(), result, o.kubeconfigs); err != nil {
+					return err
+				}
 			}
 			if err := o.print(cmd.OutOrStdout(), result); err != nil {
 				return err
@@ -63,6 +80,8 @@ Exits with 0, or, with --exit-code, with 2 when something changes.`,
 	f := cmd.Flags()
 	f.StringVar(&o.against.Base, "base", "", "compare with what a Git revision or a directory renders to")
 	f.StringVar(&o.against.State, "state", "", "compare with the state trees DIR/<environment>")
+	f.BoolVar(&o.live, "live", false, "ask the clusters what taking over existing objects would do")
+	f.StringVar(&o.kubeconfigs, "kubeconfigs", "", "with --live: directory with <cluster>.kubeconfig files")
 	f.BoolVar(&o.exitCode, "exit-code", false, "exit with 2 when something changes")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "show added and removed objects in full, and what is identical one by one")
 	cmd.MarkFlagsMutuallyExclusive("base", "state")

@@ -21,6 +21,7 @@ type promoteOptions struct {
 	release   string
 	plan      string
 	deletions string
+	adoption  string
 	abandon   string
 	takeover  string
 	state     string
@@ -39,9 +40,9 @@ merged, and CODEOWNERS says who may merge it.
 
 TEAM/REQUEST approves exactly the release that waits, as the daemon knows it, or, without one, the state repositories.
 OFFERING@VERSION approves that version step for every request. --plan approves a change of the environment, --deletions
-the deletions that wait, --abandon a rewritten platform history, --takeover that what another installation or a lost state
-wrote to the clusters is this state's from now on, --state a state commit whose bytes are held back: status prints what to
-name.
+the deletions that wait, --adoption what taking over existing objects takes from them, --abandon a rewritten platform
+history, --takeover that what another installation or a lost state wrote to the clusters is this state's from now on, --state
+a state commit whose bytes are held back: status prints what to name.
 
 With --skip it writes an Override instead, which lets the release past soak, approval, window, hold or leave, and shows as
 debt until it is removed. Health, waves and limits are never skipped.`,
@@ -58,6 +59,7 @@ debt until it is removed. Health, waves and limits are never skipped.`,
 	f.StringVar(&o.release, "release", "", "the release's digest, instead of the one that waits")
 	f.StringVar(&o.plan, "plan", "", "digest of the environment change to approve")
 	f.StringVar(&o.deletions, "deletions", "", "digest of the deletions to approve")
+	f.StringVar(&o.adoption, "adoption", "", "digest of the adoption to approve")
 	f.StringVar(&o.abandon, "abandon", "", "platform commit to leave behind")
 	f.StringVar(&o.takeover, "takeover", "", "foreign state commit whose writes to take over")
 	f.StringVar(&o.state, "state", "", "state commit to apply although it is not proven to be Transom's")
@@ -102,14 +104,14 @@ func (o *promoteOptions) run(cmd *cobra.Command, args []string) error {
 // check finds what of a command line does not go together.
 func (o *promoteOptions) check(args []string) error {
 	named := len(args)
-	for _, digest := range []string{o.plan, o.deletions, o.abandon, o.takeover, o.state} {
+	for _, digest := range []string{o.plan, o.deletions, o.adoption, o.abandon, o.takeover, o.state} {
 		if digest != "" {
 			named++
 		}
 	}
 	switch {
 	case named != 1:
-		return misuse("promote takes exactly one of TEAM/REQUEST, OFFERING@VERSION, --plan, --deletions, --abandon, --takeover and --state")
+		return misuse("promote takes exactly one of TEAM/REQUEST, OFFERING@VERSION, --plan, --deletions, --adoption, --abandon, --takeover and --state")
 	case len(o.skip) > 0 && len(args) == 0:
 		return misuse("--skip goes with TEAM/REQUEST or OFFERING@VERSION")
 	case len(o.skip) > 0 && o.reason == "":
@@ -132,6 +134,7 @@ func (o *promoteOptions) digest() *decision {
 	for _, named := range []struct{ field, value, about string }{
 		{"plan", o.plan, "approve the environment change"},
 		{"deletions", o.deletions, "approve the deletions"},
+		{"adoption", o.adoption, "approve the adoption"},
 		{"platform", o.abandon, "leave the platform commit"},
 		{"takeover", o.takeover, "take over from state commit"},
 		{"state", o.state, "apply the state commit"},

@@ -1,8 +1,12 @@
 package apply_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"net/http"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
@@ -12,14 +16,24 @@ import (
 	"transom.dev/fleet/apply"
 )
 
-// existing makes a ConfigMap as somebody else would.
+// existing makes a ConfigMap as somebody else would, whose more is another one's.
 func (r *rig) existing(name string, labels map[string]string) *corev1.ConfigMap {
 	r.Helper()
-	m, err := r.kube.CoreV1().ConfigMaps(r.team).Create(background, &corev1.ConfigMap{
-		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels}, Data: map[string]string{"value": "theirs", "more": "theirs"},
+	_, err := r.kube.CoreV1().ConfigMaps(r.team).Create(background, &corev1.ConfigMap{
+		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels}, Data: map[string]string{"value": "theirs"},
 	}, metav1.CreateOptions{FieldManager: "kubectl-create"})
 	require.NoError(r, err)
+	m, err := r.kube.CoreV1().ConfigMaps(r.team).Patch(background, name, types.MergePatchType,
+		[]byte(`{"data":{"more":"theirs"}}`), metav1.PatchOptions{FieldManager: "kubectl-edit"})
+	require.NoError(r, err)
 	return m
+}
+
+// entries are those of an object that a manager has, as JSON.
+func entries(of metav1.Object, manager string) string {
+	entries := slices.DeleteFunc(slices.Clone(of.GetManagedFields()), func(e metav1.ManagedFieldsEntry) bool { return e.Manager != manager })
+	text, _ := json.Marshal(entries)
+	return string(text)
 }
 
 // adopting is an instance whose request takes over what exists.
@@ -38,11 +52,13 @@ func TestWhatExistsIsAdoptedWhereTheRequestSaysSo(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "not adopted", result.Objects[1].Message)
 	result = r.pass(in)
+	origin := "it was made by kubectl-create; fields taken over from kubectl-create of " + theirs.CreationTimestamp.UTC().Format(time.RFC3339)
 	require.Equal(t, []apply.Change{
 		{Object: apply.Object{Kind: "ConfigMap", Namespace: r.team, Name: "web-a"}, Action: apply.Created},
-		{Object: apply.Object{Kind: "ConfigMap", Namespace: r.team, Name: "web-b"}, Action: apply.Adopted, Reason: "it was made by kubectl-create"},
+		{Object: apply.Object{Kind: "ConfigMap", Namespace: r.team, Name: "web-b"}, Action: apply.Adopted, Reason: origin, Before: result.Changes[1].Before},
 	}, result.Changes)
-	require.Equal(t, "adopted ConfigMap "+r.team+"/web-b: it was made by kubectl-create", result.Message)
+	require.Equal(t, "adopted ConfigMap "+r.team+"/web-b: "+origin, result.Message)
+	require.JSONEq(t, entries(theirs, "kubectl-create"), result.Changes[1].Before)
 	require.Equal(t, apply.Healthy, result.Health)
 	ours, err := r.kube.CoreV1().ConfigMaps(r.team).Get(t.Context(), "web-b", metav1.GetOptions{})
 	require.NoError(t, err)
@@ -108,15 +124,38 @@ func TestWhatWasAppliedForAnotherInstanceIsNeverAdopted(t *testing.T) {
 	require.Empty(t, result.Changes)
 }
 
-func TestANamespaceIsNeverAdopted(t *testing.T) {
+// An environment says which namespaces may be taken over; a request cannot.
+func TestANamespaceIsAdoptedWhereTheEnvironmentNamesIt(t *testing.T) {
 	r := newRig(t, &apiOnly)
-	_, err := r.kube.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: r.team}},
-		metav1.CreateOptions{FieldManager: "kubectl-create"})
+	theirs, err := r.kube.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+		Name: r.team, Labels: map[string]string{"theirs": "1"}, Annotations: map[string]string{"theirs": "1"},
+	}}, metav1.CreateOptions{FieldManager: "kubectl-create"})
 	require.NoError(t, err)
-	result := r.pass(r.adopting("web", configMap("web", "1")))
+	in := r.adopting("web", configMap("web", "1"))
+	in.AdoptNamespaces = []string{"another"}
+	result := r.pass(in)
 	require.Len(t, result.Problems, 1)
-	require.NotContains(t, result.Problems[0].Message, "adopt")
+	require.Contains(t, result.Problems[0].Message, "spec.namespace.adopt of the environment")
 	require.Empty(t, writes(r.calls.take()))
+
+	in = r.instance("web", configMap("web", "1"))
+	in.AdoptNamespaces = []string{r.team}
+	other := r.instance("other", configMap("other", "1"))
+	other.AdoptNamespaces = in.AdoptNamespaces
+	result = r.healthy(in)
+	require.Empty(t, r.pass(in).Changes)
+	require.Equal(t, apply.Created, actions(r.healthy(other))["ConfigMap other"])
+	ours, err := r.kube.CoreV1().Namespaces().Get(t.Context(), r.team, metav1.GetOptions{})
+	require.NoError(t, err)
+	require.Equal(t, theirs.UID, ours.UID)
+	require.Equal(t, "1", ours.Labels["theirs"])
+	require.Equal(t, "1", ours.Annotations["theirs"])
+	require.Equal(t, r.team, ours.Labels["transom.dev/team"])
+	r.healthy(absent(in))
+	r.healthy(absent(other))
+	_, err = r.kube.CoreV1().Namespaces().Get(t.Context(), r.team, metav1.GetOptions{})
+	require.NoError(t, err)
+	require.Equal(t, apply.Healthy, result.Health)
 }
 
 // Somebody takes it between our read and our write.
@@ -170,8 +209,8 @@ func TestKilledWhileAdoptingTheSameEnd(t *testing.T) {
 		return r.instance(name, configMap(name+"-a", "1"))
 	}
 	r.pass(r.instance("first", configMap("first", "1")))
-	for n := range 5 {
-		r.existing([]string{"web-0-b", "web-1-b", "web-2-b", "web-3-b", "web-4-b"}[n], nil)
+	for n := range 7 {
+		r.existing(fmt.Sprintf("web-%d-b", n), nil)
 	}
 	to := func(name string) apply.Instance {
 		return r.adopting(name, documents(configMap(name+"-a", "2"), configMap(name+"-b", "2")))
@@ -180,5 +219,5 @@ func TestKilledWhileAdoptingTheSameEnd(t *testing.T) {
 		require.Equal(t, map[string]string{name + "-a": "2", name + "-b": "2"}, r.values(name))
 		require.Equal(t, "adopted: it was there before", r.pass(to(name)).Objects[1].Message)
 	})
-	require.Equal(t, 3, killed, "the inventory and two objects")
+	require.Equal(t, 6, killed, "two objects tried, the inventory, what one inherits, and two objects")
 }

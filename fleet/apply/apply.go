@@ -26,8 +26,13 @@ func (p *pass) enlist(ctx context.Context) error {
 		return nil
 	}
 	return p.record(ctx, p.in, func(inv *inventory) {
+		inv.admitted = map[Object]string{}
 		for _, d := range p.objects {
 			inv.objects[d.object] = true
+			delete(inv.released, d.object)
+			if d.effect != nil {
+				inv.admitted[d.object] = d.admits()
+			}
 			if d.adopts {
 				inv.adopted[d.object] = true
 			} else if d.live == nil {
@@ -40,7 +45,7 @@ func (p *pass) enlist(ctx context.Context) error {
 // unrecorded says whether the inventory must be written before an object is.
 func (p *pass) unrecorded(d *desired) bool {
 	adopted := p.adopted[d.object]
-	return !p.listed[d.object] || d.adopts && !adopted || d.kind != nil && d.live == nil && adopted
+	return !p.listed[d.object] || d.adopts && !adopted || d.effect != nil && p.admitted[d.object] != d.admits() || d.kind != nil && d.live == nil && adopted
 }
 
 // enterNamespace applies the namespace file. The team's instances come here at the same time; one of them writes.
@@ -56,6 +61,7 @@ func (p *pass) enterNamespace(ctx context.Context) error {
 		if d.watch != nil {
 			if seen := d.watch.get(d.object); seen != nil {
 				d.live = seen
+				d.adopts = d.adopts && !p.ownsAround(d) // another instance may have taken it over
 			}
 		}
 	}

@@ -44,6 +44,8 @@ func (p *pass) health(ctx context.Context, d *desired) (Health, string, error) {
 		return health, message, nil
 	case l.deleting:
 		return Progressing, "is being deleted", nil
+	case d.adopts && p.adoption != nil:
+		return Unknown, "its adoption waits for an Approval", nil
 	case d.adopts:
 		return Progressing, "not adopted", nil
 	case l.digest != d.digest:

@@ -79,8 +79,18 @@ type Instance struct {
 	Deletion platform.Deletion
 
 	// Adopt takes over objects that exist and are nobody's, rather than refuse them. What is another instance's, or is
-	// around the namespace, is refused all the same. It means nothing for what is the instance's already.
+	// around the namespace, is refused all the same, and so is a Namespace that the environment does not name. It means
+	// nothing for what is the instance's already.
 	Adopt bool
+
+	// Approved are the digests of adoptions that people approved. What taking over would take from what is there waits for one.
+	Approved []string
+
+	// AdoptNamespaces are the namespaces that the environment lets be taken over where they exist and are nobody's.
+	AdoptNamespaces []string
+
+	// OnRemoval says what becomes of what was adopted once nobody desires it any more; by default it is let go.
+	OnRemoval platform.Removal
 
 	// Proof, if set, says whether what the state has may be written. nil: all of it may.
 	Proof Proof

@@ -16,8 +16,10 @@ import (
 
 const (
 	systemNamespace = "transom-system"
-	inventoryData   = "objects" // the key of an inventory's data: one object a line
-	adoptedData     = "adopted" // those of them that others had made
+	inventoryData   = "objects"  // the key of an inventory's data: one object a line
+	adoptedData     = "adopted"  // those of them that others had made
+	releasedData    = "released" // what was adopted and let go again
+	admittedData    = "admitted" // objects to be adopted, with what a person approved of that
 )
 
 // inventory is the record of what an instance may have created on a cluster: a ConfigMap whose data holds names and
@@ -31,6 +33,8 @@ type inventory struct {
 	version    string
 	objects    map[Object]bool
 	adopted    map[Object]bool // those that others had made
+	released   map[Object]bool // that were adopted, and are not the instance's any more
+	admitted   map[Object]string
 	checkpoint Checkpoint
 	signature  signature
 	takeovers  []string // of a fence: the commits whose writes were taken over, oldest first
@@ -64,13 +68,23 @@ func parseLine(line string) (Object, bool) {
 	return Object{Group: group, Kind: kind, Namespace: parts[1], Name: parts[2]}, true
 }
 
-func readInventory(m *v1.ConfigMap) *inventory {
-	inv := &inventory{
-		version: m.ResourceVersion, objects: map[Object]bool{}, adopted: map[Object]bool{},
-		checkpoint: readCheckpoint(m.Annotations[soakedAnnotation]), signature: readSignature(m.Annotations),
-		takeovers: strings.Fields(m.Annotations[takeoversAnnotation]),
+func newInventory() *inventory {
+	return &inventory{
+		objects: map[Object]bool{}, adopted: map[Object]bool{}, released: map[Object]bool{}, admitted: map[Object]string{},
 	}
-	for name, objects := range map[string]map[Object]bool{inventoryData: inv.objects, adoptedData: inv.adopted} {
+}
+
+// lists are the objects of each kind that an inventory has, by the key of their data.
+func (inv *inventory) lists() map[string]map[Object]bool {
+	return map[string]map[Object]bool{inventoryData: inv.objects, adoptedData: inv.adopted, releasedData: inv.released}
+}
+
+func readInventory(m *v1.ConfigMap) *inventory {
+	inv := newInventory()
+	inv.version, inv.checkpoint = m.ResourceVersion, readCheckpoint(m.Annotations[soakedAnnotation])
+	inv.signature, inv.takeovers = readSignature(m.Annotations), strings.Fields(m.Annotations[takeoversAnnotation])
+	inv.admitted = readAdmitted(m.Data[admittedData])
+	for name, objects := range inv.lists() {
 		for line := range strings.Lines(m.Data[name]) {
 			o, ok := parseLine(strings.TrimSuffix(line, "\n"))
 			if !ok {
@@ -87,10 +101,13 @@ func readInventory(m *v1.ConfigMap) *inventory {
 // write puts what an inventory lists into its object, and says whether that changes it.
 func (inv *inventory) write(m *v1.ConfigMap) (changed bool) {
 	data := map[string]string{}
-	for name, objects := range map[string]map[Object]bool{inventoryData: inv.objects, adoptedData: inv.adopted} {
+	for name, objects := range inv.lists() {
 		if text := writeObjects(objects); text != "" {
 			data[name] = text
 		}
+	}
+	if text := writeAdmitted(inv.admitted); text != "" {
+		data[admittedData] = text
 	}
 	changed = !maps.Equal(data, m.Data)
 	m.Data = data
@@ -136,7 +153,7 @@ func (p *pass) record(ctx context.Context, in Instance, change func(*inventory))
 }
 
 func (c *Cluster) createInventory(ctx context.Context, in Instance, change func(*inventory)) error {
-	o, inv := in.Owner, &inventory{objects: map[Object]bool{}, adopted: map[Object]bool{}}
+	o, inv := in.Owner, newInventory()
 	if change(inv); len(inv.objects) == 0 {
 		return nil
 	}

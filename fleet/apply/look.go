@@ -18,7 +18,7 @@ func (p *pass) look(ctx context.Context) error {
 		return err
 	}
 	if inv := p.inventories.get(p.in.Owner); inv != nil {
-		p.listed, p.adopted, p.checkpoint = inv.objects, inv.adopted, inv.checkpoint
+		p.listed, p.adopted, p.admitted, p.checkpoint = inv.objects, inv.adopted, inv.admitted, inv.checkpoint
 		if inv.fault != "" {
 			p.refuse("%s", inv.fault)
 		}
@@ -52,17 +52,24 @@ func (p *pass) find(ctx context.Context, d *desired) error {
 	if err != nil || d.live == nil || p.owns(d) {
 		return err
 	}
-	unclaimed := d.live.unclaimed()
-	if d.adopts = unclaimed && p.in.Adopt && !p.in.External; d.adopts {
+	if p.adopt(d, false) {
 		return nil
 	}
-	p.disown(d, unclaimed)
+	p.disown(d, d.live.unclaimed())
 	return nil
+}
+
+// adopt marks an object as one to be taken over, if it may be.
+func (p *pass) adopt(d *desired, around bool) bool {
+	if d.adopts = p.adoptable(d, around); d.adopts {
+		d.found = d.live.entries
+	}
+	return d.adopts
 }
 
 func (p *pass) findAround(ctx context.Context, d *desired) error {
 	err := p.see(ctx, d)
-	if err == nil && d.live != nil && !d.live.belongs(Owner{Environment: p.in.Environment, Team: p.in.Team}) {
+	if err == nil && d.live != nil && !p.ownsAround(d) && !p.adopt(d, true) {
 		p.disown(d, false)
 	}
 	return err

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/fluxcd/pkg/ssa"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
@@ -20,6 +21,7 @@ import (
 
 // Labels and annotations that the applier reads or writes.
 const (
+	ourPrefix        = "transom.dev/"
 	managedByLabel   = "app.kubernetes.io/managed-by"
 	teamLabel        = "transom.dev/team"
 	requestLabel     = "transom.dev/request"
@@ -63,6 +65,7 @@ type desired struct {
 	judged bool   // status says how it does
 	held   bool   // it waits for objects of an earlier step
 	adopts bool   // what is there is nobody's, and is taken over
+	unsure bool   // it changed while it was looked at, so that nothing of the instance is written
 	fault  string // what a person must mend
 	drift  string // what others changed of it, where that is only reported
 	again  bool   // look again soon
@@ -70,6 +73,12 @@ type desired struct {
 
 	superseded bool      // only pods of a revision before keep it from being healthy
 	obstacle   *obstacle // the pod among them that does
+
+	// Of what is adopted, and of what comes with it.
+	found     []metav1.ManagedFieldsEntry // its entries as they were
+	inherited []metav1.ManagedFieldsEntry // and once those of appliers are ours; nil: there are none
+	effect    *Effect                     // what a person decides about
+	untried   string                      // why the API server could not be asked before
 }
 
 // decode reads a state file, object by object, in the order of the file.

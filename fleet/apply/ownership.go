@@ -9,6 +9,11 @@ import (
 // owns says whether what is there of a desired object is this instance's.
 func (p *pass) owns(d *desired) bool { return p.holds(d.object, d.live) }
 
+// ownsAround says whether what is there of an object around the namespace is that of the team.
+func (p *pass) ownsAround(d *desired) bool {
+	return d.live.belongs(Owner{Environment: p.in.Environment, Team: p.in.Team})
+}
+
 func (p *pass) holds(o Object, l *live) bool {
 	return l.labels.owner == p.in.Owner || (p.listed[o] && l.belongs(p.in.Owner))
 }
@@ -35,6 +40,9 @@ func foreign(d *desired, adoptable bool) string {
 	if adoptable {
 		remedy = "nothing of the instance is written; give one of the two another name, remove what is there, or take it over " +
 			"with adopt: true in the request"
+	}
+	if d.object.Group == "" && d.object.Kind == "Namespace" && d.live.unclaimed() {
+		remedy = "nothing of the instance is written; remove it, or have it taken over by its name in spec.namespace.adopt of the environment"
 	}
 	owner := d.live.labels.owner
 	switch {

@@ -10,24 +10,34 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
+// mode says how far a pass may go.
+type mode struct {
+	write    bool
+	rehearse bool // the API server is asked what adopting would do, even where nothing is written
+}
+
 // pass is one look at one instance.
 type pass struct {
 	*Cluster
-	in    Instance
-	write bool
+	in Instance
+	mode
 
 	around  []*desired // what the environment puts around a team: the namespace file
 	objects []*desired
 	listed  map[Object]bool // by the inventory
 	adopted map[Object]bool // by the inventory: those that others had made
 	gone    []Change        // pruned or let go
-	waiting []Object        // to be pruned, and still there
-	later   string          // the commit of a later state, which pruning is left to
-	doubted bool            // somebody may have applied a later state
-	foreign *Foreign        // somebody else keeps the environment on this cluster
-	held    string          // why nothing may be written or deleted: it is not proven to be Transom's
-	blocker *desired        // what the objects of a later step wait for, nil if none do
-	blocked string          // what it keeps from going on
+
+	admitted map[Object]string // by the inventory: effects of an adoption that began
+	adoption *Adoption         // that waits for a person; nil: none does
+
+	waiting []Object // to be pruned, and still there
+	later   string   // the commit of a later state, which pruning is left to
+	doubted bool     // somebody may have applied a later state
+	foreign *Foreign // somebody else keeps the environment on this cluster
+	held    string   // why nothing may be written or deleted: it is not proven to be Transom's
+	blocker *desired // what the objects of a later step wait for, nil if none do
+	blocked string   // what it keeps from going on
 
 	checkpoint Checkpoint // of the inventory, of whatever revision
 
@@ -38,12 +48,12 @@ type pass struct {
 // Apply makes one pass over an instance. An error means that the cluster could not be asked: nothing may be concluded
 // about the instance, and the caller tries again with backoff. What a person must mend is in Result.Problems.
 func (c *Cluster) Apply(ctx context.Context, in Instance) (Result, error) {
-	return c.pass(ctx, in, true)
+	return c.pass(ctx, in, mode{write: true, rehearse: true})
 }
 
 // Observe is Apply without any write, for clusters that are paused.
 func (c *Cluster) Observe(ctx context.Context, in Instance) (Result, error) {
-	return c.pass(ctx, in, false)
+	return c.pass(ctx, in, mode{})
 }
 
 // ErrRequests is the error of a Look that would have had to make a request.
@@ -53,7 +63,7 @@ var ErrRequests = errors.New("requests to the cluster are needed")
 // because watches have told so. It is quick however busy the cluster is. Where anything is to be asked or done it fails
 // with ErrRequests; then nothing was done, and nothing is known of how the instance is.
 func (c *Cluster) Look(ctx context.Context, in Instance) (Result, error) {
-	return c.pass(context.WithValue(ctx, looking{}, true), in, true)
+	return c.pass(context.WithValue(ctx, looking{}, true), in, mode{write: true, rehearse: true})
 }
 
 // looking is the key of a context in which no request is made.
@@ -67,10 +77,10 @@ func asks(ctx context.Context) error {
 	return nil
 }
 
-func (c *Cluster) pass(ctx context.Context, in Instance, write bool) (Result, error) {
+func (c *Cluster) pass(ctx context.Context, in Instance, how mode) (Result, error) {
 	began := time.Now()
 	c.meet(in.Owner)
-	p := &pass{Cluster: c, in: in, write: write}
+	p := &pass{Cluster: c, in: in, mode: how}
 	err := p.run(ctx)
 	if errors.Is(err, errOvertaken) {
 		p.doubted = true
@@ -95,19 +105,27 @@ func (p *pass) run(ctx context.Context) error {
 	if err := p.look(ctx); err != nil {
 		return fmt.Errorf("look at what is there: %w", err)
 	}
-	if p.stopped() || !p.write {
+	if p.stopped() || !p.rehearse {
 		return p.judge(ctx, p.all())
 	}
-	if p.in.External {
+	if p.in.External && p.write {
 		return p.follow(ctx)
 	}
 	if p.doubts() {
 		return p.judge(ctx, p.all())
 	}
-	if err := p.prove(ctx); err != nil {
-		return err
+	if p.write {
+		if err := p.prove(ctx); err != nil {
+			return err
+		}
 	}
 	if p.held != "" {
+		return p.judge(ctx, p.all())
+	}
+	if err := p.tryAdoption(ctx); err != nil {
+		return fmt.Errorf("try to adopt: %w", err)
+	}
+	if !p.write || p.stopped() || p.holdsBack() {
 		return p.judge(ctx, p.all())
 	}
 	if err := p.retireFirst(ctx); err != nil {

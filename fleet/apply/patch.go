@@ -22,14 +22,12 @@ func (p *pass) patch(ctx context.Context, d *desired, reason string) error {
 	if err := p.remember(ctx, d); err != nil {
 		return err
 	}
-	content := bind(p.asked(d), "resourceVersion", "1")
-	if d.live != nil {
-		content = bind(p.asked(d), "uid", string(d.live.uid))
+	if d.adopts && d.inherited != nil {
+		if err := p.takeOverFields(ctx, d); err != nil {
+			return p.blame(d, err)
+		}
 	}
-	if d.adopts {
-		content = bind(content, "resourceVersion", d.live.version)
-	}
-	body, err := json.Marshal(p.identified(d, content))
+	body, err := json.Marshal(p.identified(d, p.bound(d)))
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", d.object, err)
 	}
@@ -88,8 +86,11 @@ func (p *pass) patched(d *desired, after *live, reason string) {
 	case before == nil && d.change != nil: // it was replaced
 	case before == nil:
 		d.change = &Change{Object: d.object, Action: Created}
+		if d.untried != "" {
+			d.change.Reason = "it could not be tried before: " + d.untried
+		}
 	case adopts:
-		d.change = &Change{Object: d.object, Action: Adopted, Reason: "it was made by " + maker(before.entries)}
+		d.change = &Change{Object: d.object, Action: Adopted, Reason: d.origin(), Before: d.before()}
 	case before.version != after.version:
 		d.change = &Change{Object: d.object, Action: Configured, Reason: reason}
 	}

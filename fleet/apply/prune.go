@@ -130,6 +130,11 @@ func (p *pass) retireInOrder(ctx context.Context, all []Object) error {
 			delete(inv.objects, o)
 			delete(inv.adopted, o)
 		}
+		for _, c := range p.gone {
+			if c.Reason == stays {
+				inv.released[c.Object] = true
+			}
+		}
 	}))
 }
 
@@ -206,6 +211,8 @@ func (p *pass) retireOne(ctx context.Context, o Object) (outcome, string, error)
 		return pending, "", err
 	case there == nil:
 		return ended, "", nil
+	case p.releases(o, there):
+		return p.release(ctx, k, o, there)
 	case there.labels.owner != p.in.Owner:
 		return letGo, "its labels do not name this instance any more", nil
 	case p.in.Absent && p.in.Deletion == platform.DeletionRetain:

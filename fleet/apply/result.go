@@ -43,6 +43,9 @@ type Change struct {
 	Object Object `json:"object"`
 	Action Action `json:"action"`
 	Reason string `json:"reason,omitempty"` // such as "kubectl-edit had changed spec.replicas"
+
+	// Before, of what was adopted, is the managed fields that were taken over, as JSON.
+	Before string `json:"before,omitempty"`
 }
 
 // Health is how an object, or the worst object of an instance, does.
@@ -95,6 +98,20 @@ type Result struct {
 	// Drift is what others changed and Instance.ReportDrift left as it is. It makes nothing unhealthy, but health is that
 	// of what they made of it.
 	Drift []Problem `json:"drift,omitempty"`
+
+	// Adoption is what a person has to approve before anything of the instance is written; nil: nothing. Health is Unknown
+	// then.
+	Adoption *Adoption `json:"adoption,omitempty"`
+
+	// Adopts counts the objects that are nobody's and would be taken over.
+	Adopts int `json:"adopts,omitempty"`
+
+	// Untried are objects of an adoption that the API server could not be asked about before, and why.
+	Untried []Problem `json:"untried,omitempty"`
+
+	// LetGo is what the instance had adopted and does not desire any more. It is still on the cluster, unless somebody else
+	// removed it since, and is nobody's.
+	LetGo []Object `json:"letGo,omitempty"`
 
 	// Checkpoint is what was last remembered of this very revision on this cluster; zero if nothing was.
 	Checkpoint Checkpoint `json:"checkpoint,omitzero"`

@@ -3,6 +3,7 @@ package apply
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -26,6 +27,12 @@ func (p *pass) result() Result {
 		if d.drift != "" {
 			r.Drift = append(r.Drift, Problem{Object: d.object, Message: d.drift})
 		}
+		if d.adopts {
+			r.Adopts++
+		}
+		if d.untried != "" {
+			r.Untried = append(r.Untried, Problem{d.object, "could not be tried: " + d.untried})
+		}
 		r.Settled = r.Settled && !d.again
 	}
 	for _, d := range p.objects {
@@ -35,6 +42,7 @@ func (p *pass) result() Result {
 		r.Objects = append(r.Objects, d.status)
 	}
 	r.Changes = append(r.Changes, p.gone...)
+	r.Adoption, r.LetGo = p.adoption, p.letGone()
 	revision := p.in.Revision
 	if p.in.Absent && len(p.listed) == 0 {
 		revision = Removed
@@ -73,6 +81,10 @@ func (p *pass) sumUp(r *Result) {
 			r.Health = Unknown
 		}
 	}
+	if a := r.Adoption; a != nil {
+		r.Settled, r.Health = false, Unknown
+		r.say(a.Effects[0].Object, a.message(p.in.Environment))
+	}
 	if r.Message != "" {
 		return
 	}
@@ -85,6 +97,9 @@ func (p *pass) sumUp(r *Result) {
 		r.say(r.Drift[0].Object, r.Drift[0].Message)
 	default:
 		r.Message = adoptions(r.Changes)
+		if let := slices.DeleteFunc(slices.Clone(p.gone), func(c Change) bool { return c.Reason != stays }); r.Message == "" && len(let) > 0 {
+			r.Message = partings(let)
+		}
 	}
 }
 
@@ -92,8 +107,11 @@ func (p *pass) sumUp(r *Result) {
 func adoptions(changes []Change) string {
 	var all []string
 	for _, c := range changes {
-		if c.Action == Adopted {
+		switch {
+		case c.Action == Adopted:
 			all = append(all, fmt.Sprintf("adopted %s: %s", c.Object, c.Reason))
+		case c.Action == Created && c.Reason != "":
+			all = append(all, fmt.Sprintf("created %s: %s", c.Object, c.Reason))
 		}
 	}
 	return strings.Join(all, "; ")

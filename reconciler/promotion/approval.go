@@ -54,9 +54,11 @@ func visible(spec *platform.RequestSpec, environment string) any {
 		parameters, override map[string]any
 		bindings, rebound    map[string]string
 		adopt                bool
+		onRemoval            platform.Removal
 	}
 	return seen{
 		full(spec.Parameters), full(own.Parameters), full(spec.Bindings), full(own.Bindings), spec.Adopt,
+		spec.OnRemoval,
 	}
 }
 

@@ -78,6 +78,25 @@ func TestRemovedInstanceStaysUntilItsClustersAreClean(t *testing.T) {
 	require.Empty(t, b.Status().Instances)
 }
 
+// What was adopted is let go with its request: it is shown for as long as the state records the removal.
+func TestWhatWasLetGoIsShownWhileTheRemovalIsThere(t *testing.T) {
+	b, _ := newBoard()
+	b.Reconciled(committed("r1"))
+	e, _ := committed("r2")
+	tombstone := []status.Instance{{Environment: "dev", Request: shop, Release: "sha256:gone", Absent: true}}
+	b.Reconciled(e, tombstone)
+	for range 2 {
+		b.Removed("dev", shop, "one", "ConfigMap payments/shop")
+		b.Updated(e, tombstone)
+		require.Equal(t, []string{"ConfigMap payments/shop"}, placement(b).LetGo)
+		require.Equal(t, "removed; what it had adopted is let go and stays: ConfigMap payments/shop", placement(b).Message)
+	}
+	history := b.History()
+	require.Equal(t, placement(b).Message, history[len(history)-1].Message)
+	b.Updated(e, []status.Instance{{Environment: "dev", Request: shop, Absent: true}})
+	require.Empty(t, b.Status().Instances)
+}
+
 func TestLostClusterIsUnknownAndKeepsItsStage(t *testing.T) {
 	b, _ := newBoard()
 	b.Reconciled(committed("r1"))

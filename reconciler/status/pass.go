@@ -76,6 +76,9 @@ func (b *Board) reconciled(e Environment, in Instance, watched bool) {
 	}
 	old.Instance = in
 	b.ask(key, old, want)
+	if in.Release == "" {
+		old.forgetLetGo()
+	}
 	if in.Absent && len(old.placements) == 0 && len(in.Problems) == 0 {
 		delete(b.instances, key)
 	}
@@ -222,6 +225,7 @@ func (b *Board) milestone(m Milestone) {
 // retire keeps an instance that its state no longer names until its placements are gone.
 func (b *Board) retire(key instanceKey, in *instance) {
 	in.Absent, in.Problems = true, nil
+	in.forgetLetGo()
 	for _, p := range in.placements {
 		leave(p)
 	}

@@ -2,6 +2,8 @@ package status
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"transom.dev/render/platform"
 )
@@ -41,8 +43,9 @@ func (b *Board) stamp(old, p *Placement) {
 	}
 }
 
-// Removed says that a cluster holds nothing of an instance any more.
-func (b *Board) Removed(environment string, request platform.RequestKey, cluster string) {
+// Removed says that a cluster holds nothing of an instance any more, but for what was adopted and let go. That is shown for as
+// long as the state records the removal.
+func (b *Board) Removed(environment string, request platform.RequestKey, cluster string, letGo ...string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	key := instanceKey{environment, request}
@@ -50,10 +53,34 @@ func (b *Board) Removed(environment string, request platform.RequestKey, cluster
 	if in == nil || in.placements[cluster] == nil || in.placements[cluster].Revision != "" {
 		return
 	}
+	if len(letGo) > 0 {
+		b.letGo(key, in, cluster, letGo)
+		return
+	}
 	delete(in.placements, cluster)
 	b.record(Event{Environment: environment, Cluster: cluster, Request: &key.request, Message: "removed"})
 	if in.Absent && len(in.placements) == 0 {
 		delete(b.instances, key)
+	}
+}
+
+// letGo keeps a placement of which nothing is left but what is nobody's now; the caller holds the lock.
+func (b *Board) letGo(key instanceKey, in *instance, cluster string, objects []string) {
+	old := in.placements[cluster]
+	if slices.Equal(old.LetGo, objects) {
+		return
+	}
+	message := "removed; what it had adopted is let go and stays: " + strings.Join(objects, ", ")
+	in.placements[cluster] = &Placement{Cluster: cluster, Stage: Healthy, Health: "Healthy", Message: message, LetGo: objects}
+	b.record(Event{Environment: key.environment, Cluster: cluster, Request: &key.request, Message: message})
+}
+
+// forgetLetGo drops the placements of a removal of which nothing is left.
+func (in *instance) forgetLetGo() {
+	for cluster, p := range in.placements {
+		if p.Revision == "" && len(p.LetGo) > 0 {
+			delete(in.placements, cluster)
+		}
 	}
 }
 

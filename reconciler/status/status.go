@@ -119,6 +119,15 @@ type Placement struct {
 	CommittedAt time.Time       `json:"committedAt,omitzero"`
 	AppliedAt   time.Time       `json:"appliedAt,omitzero"`
 	HealthyAt   time.Time       `json:"healthyAt,omitzero"`
+	Adoption    *Adoption       `json:"adoption,omitempty"` // that waits for an Approval; nothing is written until then
+	LetGo       []string        `json:"letGo,omitempty"`    // what was adopted and is the instance's no more, such as "ConfigMap payments/web"
+}
+
+// Adoption is what taking over objects would take from them.
+type Adoption struct {
+	Digest  string   `json:"digest"`            // that an Approval names
+	Effects []string `json:"effects"`           // an object each, with what it would lose
+	Untried []string `json:"untried,omitempty"` // objects that the API server could not be asked about
 }
 
 // Object is one object of a placement.

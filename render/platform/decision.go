@@ -19,6 +19,7 @@ type decisionSpec struct {
 	Platform  string
 	Takeover  string
 	State     string
+	Adoption  string
 	Skip      []string
 	From      string
 	Until     string
@@ -27,9 +28,11 @@ type decisionSpec struct {
 
 // What a decision of each kind may say. Each Approval is one of its lists, whole; a Hold is any one subject or none.
 var (
-	approvals = [][]string{{"request", "release"}, {"offering", "version"}, {"plan"}, {"deletions"}, {"platform"}, {"takeover"}, {"state"}}
+	approvals = [][]string{
+		{"request", "release"}, {"offering", "version"}, {"plan"}, {"deletions"}, {"adoption"}, {"platform"}, {"takeover"}, {"state"},
+	}
 	decisions = map[string][]string{
-		"Approval": {"request", "release", "offering", "version", "plan", "deletions", "platform", "takeover", "state"},
+		"Approval": {"request", "release", "offering", "version", "plan", "deletions", "adoption", "platform", "takeover", "state"},
 		"Hold":     {"request", "offering", "team", "cluster", "from", "until", "reason"},
 		"Pin":      {"request", "release", "offering", "version", "until", "reason"},
 		"Override": {"request", "release", "offering", "version", "skip", "until", "reason"},
@@ -62,7 +65,7 @@ func decodeDecision(d *document, environment, name string, data []byte) *Decisio
 
 func (c *Decision) fill(d *document, s decisionSpec) {
 	c.Release, c.Offering, c.Version, c.Team, c.Cluster = s.Release, s.Offering, s.Version, s.Team, s.Cluster
-	c.Plan, c.Deletions, c.Platform, c.Takeover, c.State = s.Plan, s.Deletions, s.Platform, s.Takeover, s.State
+	c.Plan, c.Deletions, c.Adoption, c.Platform, c.Takeover, c.State = s.Plan, s.Deletions, s.Adoption, s.Platform, s.Takeover, s.State
 	c.Skip, c.Reason = s.Skip, s.Reason
 	c.From, c.Until = d.time("spec.from", s.From), d.time("spec.until", s.Until)
 	if s.Request != "" {
@@ -86,7 +89,7 @@ func (c *Decision) check(d *document) {
 	} else {
 		c.checkSubject(d)
 	}
-	for _, f := range []string{"release", "plan", "deletions"} {
+	for _, f := range []string{"release", "plan", "deletions", "adoption"} {
 		if v := d.text("spec." + f); v != "" && !digestHex.MatchString(v) {
 			d.problem("spec."+f, "value", "must be sha256: and 64 hexadecimal digits")
 		}
@@ -120,7 +123,8 @@ func (c *Decision) checkApproval(d *document) {
 		}
 	}
 	if len(whole) != 1 || whole[0] == nil {
-		d.problem("spec", "value", "must name exactly one of: request and release; offering and version; plan; deletions; platform; takeover; state")
+		d.problem("spec", "value", "must name exactly one of: request and release; offering and version; plan; deletions; adoption; "+
+			"platform; takeover; state")
 	}
 }
 
@@ -156,4 +160,15 @@ func (d *document) time(field, value string) time.Time {
 		d.problem(field, "value", "must be an RFC 3339 time such as 2027-06-01T12:00:00Z, not %q", shorten(value))
 	}
 	return t
+}
+
+// Adoptions lists the digests of adoptions that people approved for an environment, sorted.
+func (p *Platform) Adoptions(environment string) (digests []string) {
+	for _, d := range p.Decisions {
+		if d.Environment == environment && d.Kind == "Approval" && !d.Broken && d.Adoption != "" {
+			digests = append(digests, d.Adoption)
+		}
+	}
+	slices.Sort(digests)
+	return slices.Compact(digests)
 }

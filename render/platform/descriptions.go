@@ -41,12 +41,14 @@ var descriptions = map[string]string{
 	"Request.spec.environments.*.version":    "Another semver constraint for this environment.",
 	"Request.spec.environments.*.bindings":   "Other bindings for this environment.",
 	"Request.spec.environments.*.hold":       "true stops new releases here.",
-	"Request.spec.adopt":                     "true takes over objects that exist already and are no other request's; they are the request's from then on, and go with it.",
+	"Request.spec.adopt":                     "true takes over objects that exist already and are no other request's. What would lose a field, or select other pods, waits for an Approval.",
+	"Request.spec.onRemoval":                 "What becomes of adopted objects that are dropped: keep (default) lets them go, delete deletes them.",
 
 	"Environment.spec.state":             "The Git repository that its rendered state is committed to.",
 	"Environment.spec.clusters":          "A Kubernetes label selector over the labels of clusters.",
 	"Environment.spec.namespace.name":    "CEL over request.team, environment and cluster; absent: the team's name.",
 	"Environment.spec.reserved":          "What cluster-scoped offerings may have in default, kube-* and transom-*: kinds by namespace.",
+	"Environment.spec.namespace.adopt":   "Namespaces that exist already and are nobody's, and may be taken over; none is ever deleted.",
 	"Environment.spec.values":            "What offerings read as environment.values.",
 	"Environment.spec.components":        "Directories beside this file with Kustomize Components for every instance.",
 	"Environment.spec.promotesFrom":      "The environments that a release must be healthy in first.",
@@ -59,6 +61,8 @@ var descriptions = map[string]string{
 	"Environment.spec.deletionLimit":     "When one pass would delete more than both, the deletions wait.",
 	"Environment.spec.apply":             "server-side (default), or external: another agent applies the state.",
 	"Environment.spec.rollout.onFailure": "rollback (default where the version is reversible) or stop.",
+
+	"Approval.spec.adoption": "The digest of an adoption that waits; status and \"transom plan --live\" print it.",
 
 	"Cluster.spec.state":  "active (default); paused: read, never written; draining: its placements are removed, as the last step, once the clusters that they stay on are well.",
 	"Cluster.spec.now":    "true, of a draining cluster: its placements do not wait for other clusters; an Approval of their deletions lets them go.",

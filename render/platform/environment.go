@@ -22,6 +22,7 @@ type environmentSpec struct {
 	Namespace struct {
 		Name       string
 		Components []string
+		Adopt      []string
 	}
 	Reserved []struct {
 		Namespace string `decode:"required"`
@@ -82,6 +83,7 @@ func decodeEnvironment(d *document, name string, overlays map[string][]*file) *E
 			e.Namespace.Name = d.expression("spec.namespace.name", "namespace", s.Namespace.Name, placeScope(), cel.StringType)
 		}
 		e.Namespace.Components = d.overlays("spec.namespace.components", name, s.Namespace.Components, overlays)
+		e.Namespace.Adopt = d.adoptable("spec.namespace.adopt", s.Namespace.Adopt)
 		e.Overlays = d.overlays("spec.components", name, s.Components, overlays)
 		for i, r := range s.Reserved {
 			e.reserve(d, index("spec.reserved", i), r.Namespace)
@@ -233,6 +235,16 @@ func (d *document) overlays(field, environment string, names []string, known map
 		}
 	}
 	return out
+}
+
+// adoptable reads the names of namespaces that may be taken over.
+func (d *document) adoptable(field string, names []string) []string {
+	for i, name := range names {
+		if wrong := wrongName(name, maxLabel); wrong != "" {
+			d.problem(index(field, i), "value", "%q %s", shorten(name), wrong)
+		}
+	}
+	return names
 }
 
 func or(value, absent string) string {

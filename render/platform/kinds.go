@@ -153,7 +153,17 @@ type RequestSpec struct {
 	Bindings     map[string]string             `json:"bindings,omitempty"`
 	Environments map[string]RequestEnvironment `json:"environments" decode:"required"`
 	Adopt        bool                          `json:"adopt,omitempty"`
+	OnRemoval    Removal                       `json:"onRemoval,omitempty" oneof:"keep|delete"`
 }
+
+// Removal says what becomes of an object that a request adopted, once its request or a later version drops it.
+type Removal string
+
+// The values of a request's onRemoval.
+const (
+	RemovalKeep   Removal = "keep" // it is let go: it stays, and is nobody's
+	RemovalDelete Removal = "delete"
+)
 
 // RequestEnvironment is what a request overrides in one environment.
 type RequestEnvironment struct {
@@ -195,6 +205,7 @@ type StateRepository struct {
 type Namespace struct {
 	Name       *Expression // nil: the team's name
 	Components []Overlay
+	Adopt      []string // namespaces that exist and are nobody's, and may be taken over
 }
 
 // ReservedKind is a kind of objects in a reserved namespace that an environment leaves to cluster-scoped offerings. The
@@ -318,6 +329,7 @@ type Decision struct {
 	Platform  string
 	Takeover  string
 	State     string // a commit of the environment's state
+	Adoption  string
 	Skip      []string
 	From      time.Time
 	Until     time.Time

@@ -26,6 +26,9 @@ type Release struct {
 	Ignore   []Ignore `json:"ignore,omitempty"`
 	Deletion Deletion `json:"deletion,omitempty"`
 	Adopt    bool     `json:"adopt,omitempty"`
+
+	// OnRemoval is that of the request that ran last; a removal keeps it.
+	OnRemoval Removal `json:"onRemoval,omitempty"`
 }
 
 // ReleasePlacement is what a release comes to on one cluster.

@@ -55,6 +55,9 @@ func (p *Plan) markdownHead() string {
 		}
 	}
 	head.line("")
+	for _, a := range p.Adoptions {
+		head.block(a.lines())
+	}
 	if len(p.Problems) > 0 {
 		head.line("**Problems**; what they concern keeps what it has:")
 		head.block(texts(p.Problems))

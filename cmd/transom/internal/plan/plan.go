@@ -22,6 +22,12 @@ type Plan struct {
 	Promoted     Stage              `json:"promoted"` // what it becomes downstream, on top of what it does at once
 	Problems     []platform.Problem `json:"problems"` // what they concern keeps what it has
 	Warnings     []platform.Problem `json:"warnings"` // of rendering
+
+	// Adoptions are what clusters said about taking over what exists there; nil: none was asked.
+	Adoptions []Adoption `json:"adoptions,omitempty"`
+
+	Platform *platform.Platform      `json:"-"`
+	After    map[string]*render.Base `json:"-"` // by environment, with all that comes to it
 }
 
 // Environment is what a merge would do to one environment as a whole.
@@ -57,7 +63,7 @@ func Make(dir string, with Against) (*Plan, error) {
 	}
 	result := &Plan{
 		Base: base.name, Notes: slices.Concat([]string{}, base.notes, unknown(base.rendered, p)), Changes: []render.Change{},
-		Promoted: Stage{[]Environment{}, []render.Change{}},
+		Promoted: Stage{[]Environment{}, []render.Change{}}, Platform: p, After: map[string]*render.Base{},
 	}
 	all := &outlooks{platform: p, bases: map[string]*render.Base{}, of: map[string]*render.Outlook{}}
 	for _, name := range workspace.Environments(p) {
@@ -91,6 +97,14 @@ func Make(dir string, with Against) (*Plan, error) {
 // add records what becomes of one environment, at once and once promoted.
 func (p *Plan) add(all *outlooks, name string) error {
 	e, base, outlook := all.platform.Environments[name], all.bases[name], all.of[name]
+	after, err := base.After(outlook.Now)
+	if err == nil && outlook.Promoted != nil {
+		after, err = outlook.Entered.After(outlook.Promoted)
+	}
+	if err != nil {
+		return err
+	}
+	p.After[name] = after
 	digest, err := render.PlanDigest(base, outlook.Now)
 	if err != nil {
 		return fmt.Errorf("plan %s: %w", name, err)

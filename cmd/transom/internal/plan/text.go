@@ -28,6 +28,7 @@ func (p *Plan) Text(w io.Writer, paint terminal.Paint, verbose bool) {
 		p.Promoted.text(w, paint, verbose)
 	}
 	p.attention(w, paint)
+	p.adoptions(w, paint)
 	for _, line := range p.waiting() {
 		fmt.Fprintln(w, line)
 	}

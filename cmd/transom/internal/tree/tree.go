@@ -25,6 +25,7 @@ type Printer struct {
 	Open  bool // down to the objects even where all is healthy
 	Now   time.Time
 
+	inside    string            // the environment of what is being printed
 	wave      map[string]string // by ENVIRONMENT/CLUSTER
 	waveOrder map[string]int    // by ENVIRONMENT/WAVE
 }
@@ -186,6 +187,7 @@ func (t *Printer) instance(in status.Instance, l Limb) {
 		fmt.Fprintf(t.W, "%s%s\n", l.Below, t.problem(p))
 	}
 	t.promotion(in, l)
+	t.inside = in.Environment
 	for i, p := range in.Placements {
 		t.placement(p, Branch(i == len(in.Placements)-1).under(l))
 	}
@@ -225,12 +227,27 @@ func (t *Printer) placement(p status.Placement, l Limb) {
 		line += t.Paint.Faint("  since " + t.since(p.HealthyAt))
 	}
 	fmt.Fprintln(t.W, line)
+	t.adoption(p, l)
 	for _, problem := range p.Problems {
 		fmt.Fprintf(t.W, "%s%s %s: %s\n", l.Below, t.Paint.Red("! Problem"), problem.Object, problem.Message)
 	}
 	for i, o := range shown {
 		limb := Branch(i == len(shown)-1).under(l)
 		fmt.Fprintf(t.W, "%s%s %s  %s\n", limb.Lead, o.Kind, o.Name, t.health(o.Health, o.Message))
+	}
+}
+
+// adoption tells what taking over objects would take from them, and what was let go.
+func (t *Printer) adoption(p status.Placement, l Limb) {
+	if a := p.Adoption; a != nil {
+		fmt.Fprintf(t.W, "%s%s; \"transom promote --adoption %s -e %s\" writes the Approval\n", l.Below,
+			t.Paint.Yellow("its adoption waits, and nothing is written"), a.Digest, t.inside)
+		for _, line := range slices.Concat(a.Effects, a.Untried) {
+			fmt.Fprintf(t.W, "%s  %s\n", l.Below, line)
+		}
+	}
+	if len(p.LetGo) > 0 && p.Revision != "" {
+		fmt.Fprintf(t.W, "%slet go: %s\n", l.Below, strings.Join(p.LetGo, ", "))
 	}
 }
 

@@ -1,0 +1,101 @@
+package apply
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"transom.dev/render/platform"
+)
+
+const stays = "it was there before it was adopted, and stays; nothing of it is Transom's any more"
+
+// releases says whether an object that nobody desires any more is let go rather than deleted: others had made it, and the
+// request that ran last did not say otherwise. The inventory remembers that from before the object was taken over.
+func (p *pass) releases(o Object, l *live) bool {
+	return p.adopted[o] && l.belongs(p.in.Owner) && !l.deleting && !p.in.External && p.in.OnRemoval != platform.RemovalDelete
+}
+
+// release lets an adopted object go: our labels and annotations leave its metadata, and our entry its managed fields.
+// Nothing else of it is touched. The one write is bound to the resourceVersion at which the object was read.
+func (p *pass) release(ctx context.Context, k *kind, o Object, l *live) (outcome, string, error) {
+	var read *metav1.PartialObjectMetadata
+	err := p.ask(ctx, func(ctx context.Context) (err error) {
+		read, err = p.Cluster.objects(k, o.Namespace).Get(ctx, o.Name, metav1.GetOptions{})
+		return err
+	})
+	if err == nil && (read.UID != l.uid || read.ResourceVersion != l.version) {
+		return pending, "", nil
+	}
+	if err == nil {
+		var body []byte
+		if body, err = json.Marshal(parting(read)); err != nil {
+			return pending, "", fmt.Errorf("encode %s: %w", o, err)
+		}
+		err = p.ask(ctx, func(ctx context.Context) error {
+			_, err := p.Cluster.objects(k, o.Namespace).Patch(ctx, o.Name, types.JSONPatchType, body, metav1.PatchOptions{FieldManager: manager})
+			return err
+		})
+	}
+	switch {
+	case err == nil:
+		return letGo, stays, nil
+	case apierrors.IsNotFound(err), apierrors.IsConflict(err):
+		return pending, "", nil // the next pass reads it again
+	case answered(err):
+		return pending, "the API server refused to let it go: " + err.Error(), nil
+	}
+	return pending, "", fmt.Errorf("let go of %s: %w", o, err)
+}
+
+// parting is the JSON patch that takes from an object all that made it ours.
+func parting(m *metav1.PartialObjectMetadata) []map[string]any {
+	ops := []map[string]any{{"op": "replace", "path": "/metadata/resourceVersion", "value": m.ResourceVersion}}
+	for _, name := range slices.Sorted(maps.Keys(m.Labels)) {
+		if strings.HasPrefix(name, ourPrefix) || name == managedByLabel && m.Labels[name] == manager {
+			ops = append(ops, map[string]any{"op": "remove", "path": "/metadata/labels/" + pointer(name)})
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(m.Annotations)) {
+		if strings.HasPrefix(name, ourPrefix) {
+			ops = append(ops, map[string]any{"op": "remove", "path": "/metadata/annotations/" + pointer(name)})
+		}
+	}
+	entries := slices.DeleteFunc(slices.Clone(m.ManagedFields), func(e metav1.ManagedFieldsEntry) bool {
+		return e.Subresource == "" && (e.Manager == manager || e.Manager == generatingManager)
+	})
+	if len(entries) == 0 {
+		entries = []metav1.ManagedFieldsEntry{{}} // the API server takes this for none, and an empty list for no change
+	}
+	return append(ops, map[string]any{"op": "replace", "path": "/metadata/managedFields", "value": entries})
+}
+
+// letGone is what the inventory remembers as let go, and what this pass let go itself, sorted.
+func (p *pass) letGone() []Object {
+	all := map[Object]bool{}
+	if inv := p.inventories.get(p.in.Owner); inv != nil {
+		maps.Copy(all, inv.released)
+	}
+	for _, c := range p.gone {
+		if c.Action == Kept && c.Reason == stays {
+			all[c.Object] = true
+		}
+	}
+	return slices.SortedFunc(maps.Keys(all), func(a, b Object) int { return strings.Compare(a.line(), b.line()) })
+}
+
+// partings says which objects a pass let go, so that it is an event in whatever follows the results.
+func partings(changes []Change) string {
+	var names []string
+	for _, c := range changes {
+		names = append(names, c.Object.String())
+	}
+	return "let go " + strings.Join(names, ", ") + ": " + stays
+}

@@ -1,0 +1,94 @@
+package apply
+
+import (
+	"context"
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// selecting are the kinds that work by which pods they select, and the field that says so.
+var selecting = map[schema.GroupKind]string{
+	{Kind: "Service"}: "selector",
+	{Group: "policy", Kind: "PodDisruptionBudget"}:      "selector",
+	{Group: "networking.k8s.io", Kind: "NetworkPolicy"}: "podSelector",
+}
+
+// selectorOf is what an object selects pods by; nil for a kind that selects none.
+func selectorOf(gk schema.GroupKind, object map[string]any) labels.Selector {
+	name, known := selecting[gk]
+	if !known {
+		return nil
+	}
+	fields, there, _ := unstructured.NestedMap(object, "spec", name)
+	if gk.Group == "" { // a Service, which without a selector has its endpoints from somebody else
+		values, _, _ := unstructured.NestedStringMap(object, "spec", name)
+		if len(values) == 0 {
+			return labels.Nothing()
+		}
+		return labels.SelectorFromSet(values)
+	}
+	if !there && gk.Kind != "NetworkPolicy" {
+		return labels.Nothing()
+	}
+	var selector metav1.LabelSelector
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(fields, &selector); err != nil {
+		return labels.Nothing()
+	}
+	parsed, err := metav1.LabelSelectorAsSelector(&selector)
+	if err != nil {
+		return labels.Nothing()
+	}
+	return parsed
+}
+
+func selectorText(s labels.Selector) string {
+	if _, selects := s.Requirements(); !selects {
+		return "nothing"
+	}
+	if s.Empty() {
+		return "all pods"
+	}
+	return s.String()
+}
+
+// selection compares by what an object selects pods, and counts them; nil where that does not change.
+func (p *pass) selection(ctx context.Context, d *desired, before, after map[string]any) (*Selection, error) {
+	was, is := selectorOf(d.gvk.GroupKind(), before), selectorOf(d.gvk.GroupKind(), after)
+	if was == nil || is == nil || selectorText(was) == selectorText(is) {
+		return nil, nil
+	}
+	s := &Selection{Before: selectorText(was), After: selectorText(is)}
+	var err error
+	if s.Pods, err = p.podsOf(ctx, d.object.Namespace, was); err != nil {
+		return nil, err
+	}
+	s.PodsAfter, err = p.podsOf(ctx, d.object.Namespace, is)
+	return s, err
+}
+
+// podsOf counts the pods of a namespace that a selector matches now.
+func (p *pass) podsOf(ctx context.Context, namespace string, s labels.Selector) (n int, err error) {
+	if _, selects := s.Requirements(); !selects {
+		return 0, nil
+	}
+	k, err := p.kinds.find(ctx, podKind)
+	if err != nil || k == nil {
+		return 0, err
+	}
+	err = p.ask(ctx, func(ctx context.Context) error {
+		all, err := p.Cluster.objects(k, namespace).List(ctx, metav1.ListOptions{LabelSelector: s.String()})
+		if err == nil {
+			n = len(all.Items)
+		}
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("count the pods in %s: %w", namespace, err)
+	}
+	return n, nil
+}

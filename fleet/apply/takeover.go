@@ -1,0 +1,217 @@
+package apply
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/client-go/util/csaupgrade"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+
+	"transom.dev/render/platform"
+)
+
+// appliers are the managers, by their exact name, of tools that apply whole objects from files. Whoever adopts such an object
+// comes after them: their fields become ours, so that a field goes once a later version drops it.
+var appliers = []string{"kubectl-client-side-apply", "kubectl-create", "kubectl-replace", "kubectl", "before-first-apply", "helm"}
+
+// lastApplied is kubectl's own memory of the file. It goes with kubectl's entry, and nobody loses anything by it.
+const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
+
+func isApplier(e *metav1.ManagedFieldsEntry) bool {
+	return e.Subresource == "" && slices.Contains(appliers, e.Manager)
+}
+
+// taken are the entries that are taken over, as they were.
+func (d *desired) taken() (old []metav1.ManagedFieldsEntry) {
+	for i := range d.found {
+		if d.inherited != nil && isApplier(&d.found[i]) {
+			old = append(old, d.found[i])
+		}
+	}
+	return old
+}
+
+// inherit returns an object's entries with those of appliers made ours, but for the fields that the version leaves to
+// others: these become nobody's, and stay. Without an applier it returns nil.
+func inherit(entries []metav1.ManagedFieldsEntry, left *fieldpath.Set) ([]metav1.ManagedFieldsEntry, error) {
+	var all metav1.PartialObjectMetadata
+	names := map[string]bool{}
+	for i := range entries {
+		e := *entries[i].DeepCopy() // csaupgrade writes into it
+		if isApplier(&e) {
+			e.Manager += "/" + string(e.Operation) // server-side appliers, too
+			e.Operation = metav1.ManagedFieldsOperationUpdate
+			names[e.Manager] = true
+		}
+		all.ManagedFields = append(all.ManagedFields, e)
+	}
+	if len(names) == 0 {
+		return nil, nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		if err := csaupgrade.UpgradeManagedFields(&all, sets.New(name), manager); err != nil {
+			return nil, err
+		}
+	}
+	own := ownEntry(all.ManagedFields)
+	raw, err := entrySet(own).RecursiveDifference(left).ToJSON()
+	if err != nil {
+		return nil, err
+	}
+	own.FieldsV1.SetRawBytes(raw)
+	return all.ManagedFields, nil
+}
+
+// leftToOthers is the set of fields of a desired object that the version leaves to others.
+func (p *pass) leftToOthers(d *desired) *fieldpath.Set {
+	set := fieldpath.NewSet()
+	for _, ignore := range p.in.Ignore {
+		if ignore.Group != d.object.Group || ignore.Kind != d.object.Kind {
+			continue
+		}
+		for _, field := range ignore.Fields {
+			var path fieldpath.Path
+			for name := range strings.SplitSeq(field, ".") {
+				path = append(path, fieldpath.FieldNameElement(name))
+			}
+			set.Insert(path)
+		}
+	}
+	return set
+}
+
+// entrySet is the set of fields that an entry owns; empty without an entry.
+func entrySet(e *metav1.ManagedFieldsEntry) *fieldpath.Set {
+	set := fieldpath.NewSet()
+	if e == nil || e.FieldsV1 == nil || set.FromJSON(bytes.NewReader(e.FieldsV1.GetRawBytes())) != nil {
+		return fieldpath.NewSet()
+	}
+	return set
+}
+
+// departing are the fields that would go from an object if it were applied once its entries are inherited, given its entries
+// after a dry run of applying it as they are. A field stays if it is applied, or if a manager that is no applier owns it.
+// Each path leads to the topmost field of which nothing stays, sorted.
+func departing(inherited, applied []metav1.ManagedFieldsEntry) []fieldpath.Path {
+	stays := fieldpath.NewSet()
+	for i := range applied {
+		if e := &applied[i]; !isApplier(e) {
+			stays = stays.Union(entrySet(e))
+		}
+	}
+	return missing(entrySet(ownEntry(inherited)), func(at fieldpath.Path) bool { return touches(stays, at) })
+}
+
+// missing lists the topmost paths of a set for which nothing is to be found elsewhere, but for kubectl's memory.
+func missing(set *fieldpath.Set, found func(fieldpath.Path) bool) []fieldpath.Path {
+	known := map[string]fieldpath.Path{}
+	for leaf := range set.Leaves().All() {
+		for n := 1; n <= len(leaf); n++ {
+			if at := leaf[:n]; !found(at) {
+				known[at.String()] = at.Copy()
+				break
+			}
+		}
+	}
+	delete(known, fieldpath.MakePathOrDie("metadata", "annotations", lastApplied).String())
+	var paths []fieldpath.Path
+	for _, name := range slices.Sorted(maps.Keys(known)) {
+		paths = append(paths, known[name])
+	}
+	return paths
+}
+
+// touches says whether a set has a path, something below it, or something above it as a whole.
+func touches(set *fieldpath.Set, at fieldpath.Path) bool {
+	for _, e := range at {
+		below := set.WithPrefix(e)
+		if below.Empty() {
+			return set.Members.Has(e)
+		}
+		set = below
+	}
+	return true
+}
+
+// field is how people write a path.
+func field(at fieldpath.Path) string { return strings.TrimPrefix(at.String(), ".") }
+
+// takeOverFields makes the entries of appliers ours before an object is applied for the first time. The write is bound to the
+// resourceVersion that the entries were read at. A daemon that dies after it leaves an object that is ours by its entries
+// and that the inventory lists as adopted: the next pass applies it, or lets it go.
+func (p *pass) takeOverFields(ctx context.Context, d *desired) error {
+	body, err := json.Marshal([]map[string]any{
+		{"op": "replace", "path": "/metadata/managedFields", "value": d.inherited},
+		{"op": "replace", "path": "/metadata/resourceVersion", "value": d.live.version},
+	})
+	if err != nil {
+		return fmt.Errorf("encode the managed fields of %s: %w", d.object, err)
+	}
+	return p.ask(ctx, func(ctx context.Context) error {
+		m, err := p.Cluster.objects(d.kind, d.object.Namespace).Patch(ctx, d.object.Name, types.JSONPatchType, body,
+			metav1.PatchOptions{FieldManager: manager})
+		if err == nil {
+			d.live = reduceMeta(d.gvk.GroupKind(), m)
+		}
+		return err
+	})
+}
+
+// origin says who had made an object that is adopted, and whose fields were taken over.
+func (d *desired) origin() string {
+	text := "it was made by " + maker(d.found)
+	var names []string
+	for _, e := range d.taken() {
+		name := e.Manager
+		if e.Time != nil {
+			name += " of " + e.Time.UTC().Format("2006-01-02T15:04:05Z")
+		}
+		names = append(names, name)
+	}
+	if len(names) > 0 {
+		text += "; fields taken over from " + strings.Join(names, ", ")
+	}
+	if d.untried != "" {
+		text += "; it could not be tried before: " + d.untried
+	}
+	return text
+}
+
+// before is the entries that were taken over as JSON, for the log: whoever wants them back can write them again.
+func (d *desired) before() string {
+	if len(d.taken()) == 0 {
+		return ""
+	}
+	text, err := json.Marshal(d.taken())
+	if err != nil {
+		return ""
+	}
+	return string(text)
+}
+
+// adoptable says whether what exists and is nobody's may be taken over: an object of the instance if its request says so,
+// a Namespace only if the environment names it.
+func (p *pass) adoptable(d *desired, around bool) bool {
+	if p.in.External || !d.live.unclaimed() {
+		return false
+	}
+	named := d.object.Group == "" && d.object.Kind == "Namespace" && slices.Contains(p.in.AdoptNamespaces, d.object.Name)
+	if d.object.Group == "" && d.object.Kind == "Namespace" && !named {
+		return false
+	}
+	return around && named || !around && p.in.Adopt
+}
+
+// outside says whether an object lies outside the namespace of the instance's team, where only a cluster-scoped version
+// reaches.
+func (p *pass) outside(d *desired) bool {
+	return p.in.Scope == platform.ClusterScoped && (d.object.Namespace == "" || d.object.Namespace != p.in.Namespace)
+}
