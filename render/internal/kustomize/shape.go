@@ -103,6 +103,9 @@ func (s *shape) frame() error {
 		}
 		s.values = append(s.values, value{stringValue, text})
 	}
+	if w.Rule != Selecting || len(w.Kept) > 0 {
+		s.key = fmt.Appendf(s.key, "%d%q;", w.Rule, w.Kept) // which prints maps in order
+	}
 	for _, key := range sortedKeys(w.Identity) {
 		if w.Identity[key] != w.Labels[key] {
 			return unproven("the identity %s is no label", key)
