@@ -41,6 +41,7 @@ type world struct {
 	daemon *exec.Cmd
 	api    string
 
+	etcdURL   string // where the sandbox's etcd is; "" until it is asked for
 	meanwhile func() // if set: called again and again while the test waits for something
 }
 

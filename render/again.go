@@ -15,7 +15,7 @@ type Again struct {
 }
 
 // Again renders one placement from nothing but its instance and those that it is bound to, which are given sorted by
-// request, with the records that the environment had of them. Whether it would be admitted, what runs beside it and what the
+// request, with the records that the environment has of them, by the rules of the renderer that these name. Whether it would be admitted, what runs beside it and what the
 // environment has are not looked at: bytes that are the same can have come of these contents. The error says why there are
 // none.
 func (r *Renderer) Again(p *platform.Platform, environment string, instances []*platform.Instance,
@@ -28,7 +28,7 @@ func (r *Renderer) Again(p *platform.Platform, environment string, instances []*
 	if !pass.overlaysAreSound() {
 		return Again{}, said(pass.problems)
 	}
-	pass.direction.Instances = instances
+	pass.direction.Instances, pass.direction.Made = instances, records
 	pass.resolve()
 	c := pass.byKey[k]
 	if c == nil {

@@ -31,6 +31,9 @@ type placement struct {
 	carried  bool               // the base's bytes still hold
 	manifest []byte             // of what is not carried
 	warnings []platform.Problem // of what is not carried
+
+	before    string // the base's revision
+	selectors string // that are not as the rule says, as the record has them
 }
 
 func (c *candidate) key() platform.RequestKey { return c.instance.Request.Key }
@@ -122,8 +125,11 @@ func (p *pass) prepare(c *candidate) error {
 		c.place(e)
 	}
 	for _, placed := range c.placements {
-		if !placed.carried {
-			p.render(c, placed)
+		if placed.carried {
+			continue
+		}
+		if err := p.render(c, placed); err != nil {
+			return err
 		}
 	}
 	return p.judge(c)
@@ -134,7 +140,10 @@ func (c *candidate) place(e evaluated) *placement {
 	placed := &placement{evaluated: e}
 	if c.base != nil {
 		before := c.base.Clusters[e.cluster.Name]
-		placed.carried, placed.revision = before.RenderKey == e.key, before.Revision
+		placed.carried, placed.revision, placed.before = before.RenderKey == e.key, before.Revision, before.Revision
+		if placed.carried {
+			placed.selectors = before.Selectors
+		}
 	}
 	c.placements = append(c.placements, placed)
 	return placed
@@ -202,7 +211,8 @@ func (p *pass) released(c *candidate) *platform.Release {
 			renderer = before.Renderer
 		}
 		r.Clusters[placed.cluster.Name] = platform.ReleasePlacement{
-			Revision: placed.revision, RenderKey: placed.key, Namespace: placed.namespace, Renderer: renderer, Joining: before.Joining,
+			Revision: placed.revision, RenderKey: placed.key, Namespace: placed.namespace, Renderer: renderer,
+			Selectors: placed.selectors, Joining: before.Joining,
 		}
 	}
 	if c.base != nil {

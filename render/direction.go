@@ -24,6 +24,10 @@ type Direction struct {
 	// Restore are requests that take exactly these records and bytes. They are not rendered and lose no collision.
 	Restore map[platform.RequestKey]Restoration
 
+	// Made are records whose bytes are to be made again as they were made: by the rules of the renderer, and with the
+	// selectors, that they name. What they do not name is made anew.
+	Made map[platform.RequestKey]*platform.Release
+
 	// Forget are tombstones whose file goes. What is no tombstone, or has something left on a cluster, stays.
 	Forget []platform.RequestKey
 

@@ -36,6 +36,7 @@ type Case struct {
 	environment string
 	key         platform.RequestKey
 	content     string // a digest of its files but want.yaml
+	first       bool   // it wants what the first renderer made
 }
 
 // WantFile is where a case keeps what it wants.
@@ -157,6 +158,10 @@ func (c *Case) compare() {
 	problem := platform.Problem{File: c.WantFile(), Rule: "test"}
 	if c.Want == nil {
 		problem.Message = "is missing; write it with transom check --update and review it"
+	} else if c.first {
+		problem.Warning = true
+		problem.Message = "wants what an earlier Transom made of it, which put the instance's labels into other selectors; " +
+			"rewrite this with transom check --update and review it"
 	} else {
 		want, got := strings.Split(string(c.Want), "\n"), strings.Split(string(c.Got), "\n")
 		n := 0

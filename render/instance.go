@@ -36,11 +36,19 @@ func Instance(p *platform.Platform, environment string, k platform.RequestKey, c
 
 // InstanceAs is Instance with another version of the offering than the request resolves to; nil: with that one.
 func InstanceAs(p *platform.Platform, environment string, k platform.RequestKey, cluster string, v *platform.Version) (Rendered, []platform.Problem) {
+	return instanceAs(p, environment, k, cluster, v, false)
+}
+
+// instanceAs is InstanceAs, and as the first renderer made it if so asked.
+func instanceAs(
+	p *platform.Platform, environment string, k platform.RequestKey, cluster string, v *platform.Version, first bool,
+) (Rendered, []platform.Problem) {
 	var r Renderer
 	pass, err := r.begin(p, environment, nil)
 	if err != nil {
 		return Rendered{}, []platform.Problem{{Rule: "not-found", Message: err.Error()}}
 	}
+	pass.first = first
 	if !pass.overlaysAreSound() {
 		return Rendered{}, pass.problems
 	}
@@ -77,7 +85,9 @@ func (p *pass) show(c *candidate, cluster string) (Rendered, []platform.Problem)
 			continue
 		}
 		placed := c.place(e)
-		p.render(c, placed)
+		if err := p.render(c, placed); err != nil {
+			c.add(buildProblem(kustomizationOf(c.instance.Version), err))
+		}
 		found, err := p.judgePlacement(c, placed, p.policies)
 		if c.add(found...); err != nil {
 			c.add(buildProblem(kustomizationOf(c.instance.Version), err))
@@ -147,7 +157,6 @@ func (p *pass) overlaysAreSound() bool {
 // wrap puts an instance on one cluster into the wrapper that Kustomize builds.
 func wrap(i *platform.Instance, placed *placement, components []string) kustomize.Wrapper {
 	k := i.Request.Key
-	identity := map[string]string{labelTeam: k.Team, labelRequest: k.Name}
 	w := kustomize.Wrapper{
 		Inputs:     placed.inputs.Map(),
 		Trees:      []kustomize.Tree{versionTree(i.Version)},
@@ -168,66 +177,81 @@ func wrap(i *platform.Instance, placed *placement, components []string) kustomiz
 	if i.Version.Scope == platform.ClusterScoped {
 		return w
 	}
-	w.Identity = identity
-	if i.Version.Names != platform.Verbatim {
+	w.Identity = map[string]string{labelTeam: k.Team, labelRequest: k.Name}
+	if i.Version.Names == platform.Verbatim {
+		w.Rule = kustomize.Nowhere // what runs under these names may be adopted, and no pod restarted for it
+	} else {
 		w.Prefix = k.Name + "-"
 	}
 	return w
 }
 
-// render builds one placement and holds what comes out to the output rules. It reports what is wrong with it as the
-// candidate's Problems, and leaves the manifest empty then.
-func (p *pass) render(c *candidate, placed *placement) {
+// built reports whether the last pass built the placement already, on what the base has now, and takes it over.
+func (c *candidate) built(placed *placement) bool {
 	for _, built := range c.evaluation.built {
-		if built.cluster == placed.cluster && built.manifest != nil {
+		if built.cluster == placed.cluster && built.manifest != nil && built.before == placed.before {
 			placed.manifest, placed.revision, placed.warnings = built.manifest, built.revision, built.warnings
+			placed.selectors = built.selectors
 			c.add(placed.warnings...)
-			return
+			return true
 		}
+	}
+	return false
+}
+
+// render builds one placement and holds what comes out to the output rules. It reports what is wrong with it as the
+// candidate's Problems, and leaves the manifest empty then. It fails only where the base cannot be read.
+func (p *pass) render(c *candidate, placed *placement) error {
+	if c.built(placed) {
+		return nil
 	}
 	components, problems := c.instance.Components(placed.inputs)
 	c.add(problems...)
 	if len(problems) > 0 {
-		return
+		return nil
 	}
 	w := wrap(c.instance, placed, components)
 	sources, problems := p.examine(c.instance, w)
 	c.add(problems...)
 	if len(problems) > 0 {
-		return
+		return nil
 	}
-	manifest, err := p.renderer.analyse(w).program.Build(w)
+	manifest, err := p.manifest(c, placed, w)
+	if unread := (unread{}); errors.As(err, &unread) {
+		return unread.error
+	}
 	if err != nil {
 		c.add(buildProblem(kustomizationOf(c.instance.Version), err))
-		return
+		return nil
 	}
 	nodes, err := parseNodes(manifest)
 	if err != nil {
 		c.report(kustomizationOf(c.instance.Version), "build", "%v", err)
-		return
+		return nil
 	}
 	objects, err := describeObjects(nodes)
 	if err != nil {
 		c.report(kustomizationOf(c.instance.Version), "build", "%v", err)
-		return
+		return nil
 	}
 	placed.warnings = p.outputProblems(c, placed.namespace, objects)
 	if c.add(placed.warnings...); slices.ContainsFunc(placed.warnings, blocks) {
-		return
+		return nil
 	}
 	if w.Prefix != "" {
-		unprefixed := unprefixed(kustomizationOf(c.instance.Version), sources, nodes)
-		placed.warnings = append(placed.warnings, unprefixed...)
-		c.add(unprefixed...)
+		placed.warnings = append(placed.warnings, unprefixed(kustomizationOf(c.instance.Version), sources, nodes)...)
 	}
+	placed.warnings = append(placed.warnings, idleSelectors(kustomizationOf(c.instance.Version), w.Prefix, sources, nodes)...)
+	c.add(placed.warnings...)
 	if p.environment.External {
 		if manifest, err = sign(manifest); err != nil {
 			c.report(kustomizationOf(c.instance.Version), "build", "%v", err)
-			return
+			return nil
 		}
 	}
 	placed.manifest, placed.revision = bytes.Clone(manifest), Revision(manifest) // without the room that its printer left
 	p.renderer.objects.put(placed.revision, idsOf(objects))
+	return nil
 }
 
 // buildProblem is what Kustomize says, about the kustomization that it says it of.

@@ -97,6 +97,7 @@ type pass struct {
 	environment *platform.Environment
 	base        *Base
 	direction   Direction
+	first       bool               // make everything as the first renderer did
 	policies    []*platform.Policy // of the environment, sorted by name
 
 	index      *index  // of the base

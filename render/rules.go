@@ -41,6 +41,7 @@ func (p *pass) outputProblems(c *candidate, namespace string, objects []object) 
 		check.annotations(o)
 		check.kind(o)
 		check.served(o)
+		check.selectors(o)
 	}
 	check.reserved(p.environment, objects)
 	if i.Version.Scope != platform.ClusterScoped {

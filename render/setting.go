@@ -1,6 +1,7 @@
 package render
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"io/fs"
@@ -188,5 +189,9 @@ func (s *setting) render() {
 	}
 	if !s.broken() {
 		s.Got = rendered.Manifest
+	}
+	if s.Got != nil && s.Want != nil && !bytes.Equal(s.Got, s.Want) {
+		first, _ := instanceAs(s.loaded, s.environment, s.key, "", nil, true)
+		s.first = bytes.Equal(first.Manifest, s.Want)
 	}
 }

@@ -26,7 +26,8 @@ func newVerify() *cobra.Command {
 recorded, with the exact version by its digest, and the environment as the platform commit of that pass has it. Bytes
 that an earlier commit brought, as those of a cluster whose wave is still to come, are verified through that commit.
 
-It also says which SSH key signed the commit; whether that is one to trust is for its reader to know.
+Bytes of a renderer that no Release file names, those of state of format 1, are rendered by its rules. It also says which SSH
+key signed the commit; whether that is one to trust is for its reader to know.
 
 Without a commit, it is the state's head. Every file that differs is listed, and the exit code is 1. It needs the state
 repository and a clone of the platform with its history, and no daemon.`,
@@ -86,6 +87,9 @@ func verifiedText(v *audit.Verified, p terminal.Paint) func(io.Writer) {
 		fmt.Fprintf(w, "  rendered with platform commit %s", terminal.Short(v.Platform))
 		if v.Earlier > 0 {
 			fmt.Fprintf(w, "; %d through the commit that brought their bytes", v.Earlier)
+		}
+		if v.First > 0 {
+			fmt.Fprintf(w, "; %d made by an earlier renderer, by the rules of that", v.First)
 		}
 		fmt.Fprintf(w, "\n  %s\n", v.Signed)
 		for _, d := range v.Differences {

@@ -245,6 +245,7 @@ func (c *cluster) status() Status {
 		Why:        c.why,
 		Server:     url("https", c.apiPort),
 		Kubeconfig: c.layout.kubeconfig(c.name),
+		Etcd:       c.etcdURL,
 	}
 }
 

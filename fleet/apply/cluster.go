@@ -56,6 +56,7 @@ type Cluster struct {
 
 	inventories *inventoryWatch
 	pods        *podWatch
+	strays      *podWatch
 	arrivals    *arrivalWatch
 	classes     storageClasses
 	namespaces  locks // per team's namespace, so that its instances do not all write it
@@ -116,7 +117,7 @@ func newCluster(opt Options) *Cluster {
 		unstartedFor: unstartedFor,
 	}
 	c.inventories = newInventoryWatch(c)
-	c.pods = newPodWatch(c)
+	c.pods, c.strays = newPodWatch(c, false), newPodWatch(c, true)
 	c.arrivals = newArrivalWatch(c)
 	return c
 }

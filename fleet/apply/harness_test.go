@@ -36,6 +36,7 @@ type rig struct {
 	team    string // and namespace, of this test alone
 	calls   *recorder
 	events  chan apply.Owner
+	bare    bool // pods have no labels of the instance
 }
 
 func newRig(t *testing.T, on *sandbox) *rig {
@@ -94,7 +95,7 @@ func (r *rig) label(o apply.Owner, namespace, manifests string) []byte {
 		}
 		maps.Copy(labels, u.GetLabels())
 		u.SetLabels(labels)
-		if pods, ok, _ := unstructured.NestedStringMap(u.Object, "spec", "template", "metadata", "labels"); ok {
+		if pods, ok, _ := unstructured.NestedStringMap(u.Object, "spec", "template", "metadata", "labels"); ok && !r.bare {
 			maps.Copy(pods, map[string]string{"transom.dev/team": o.Team, "transom.dev/request": o.Request})
 			require.NoError(r, unstructured.SetNestedStringMap(u.Object, pods, "spec", "template", "metadata", "labels"))
 		}

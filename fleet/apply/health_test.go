@@ -128,6 +128,27 @@ func TestWhyNamesTheWorstPod(t *testing.T) {
 	})
 }
 
+// TestWhyNamesAPodWithoutLabels: the template of a workload with verbatim names gives its pods no labels of the instance.
+func TestWhyNamesAPodWithoutLabels(t *testing.T) {
+	r := newRig(t, &apiOnly)
+	r.bare = true
+	in := r.instance("web", deployment("web", "nginx:1"))
+	r.pass(in)
+	r.deploymentStatus("web", appsv1.DeploymentStatus{ObservedGeneration: 1, Replicas: 1, UpdatedReplicas: 1})
+	waiting := func(reason string) corev1.PodStatus {
+		return corev1.PodStatus{Phase: corev1.PodPending, ContainerStatuses: []corev1.ContainerStatus{
+			{Name: "app", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: "no such image"}}},
+		}}
+	}
+	r.podOf("web", "web-1", waiting("ErrImagePull"))
+	r.podOf("other", "other-1", waiting("CrashLoopBackOff"))
+	r.until(in, func(result apply.Result) bool {
+		return result.Objects[0].Message == "Available: 0/1: pod web-1: ErrImagePull: no such image"
+	})
+	require.NoError(t, r.kube.CoreV1().Pods(r.team).Delete(t.Context(), "web-1", metav1.DeleteOptions{GracePeriodSeconds: new(int64)}))
+	r.until(in, func(result apply.Result) bool { return result.Objects[0].Message == "Available: 0/1" })
+}
+
 // podOf makes a pod as the controllers of a workload would.
 func (r *rig) podOf(app, name string, status corev1.PodStatus, label ...string) {
 	r.Helper()
@@ -137,6 +158,9 @@ func (r *rig) podOf(app, name string, status corev1.PodStatus, label ...string) 
 		require.NoError(r, err)
 	}
 	labels := map[string]string{"app": app, "transom.dev/team": r.team, "transom.dev/request": "web"}
+	if r.bare {
+		labels = map[string]string{"app": app}
+	}
 	if len(label) == 2 {
 		labels[label[0]] = label[1]
 	}

@@ -64,15 +64,15 @@ func (p *pass) selection(ctx context.Context, d *desired, before, after map[stri
 	}
 	s := &Selection{Before: selectorText(was), After: selectorText(is)}
 	var err error
-	if s.Pods, err = p.podsOf(ctx, d.object.Namespace, was); err != nil {
+	if s.Pods, err = p.countPods(ctx, d.object.Namespace, was); err != nil {
 		return nil, err
 	}
-	s.PodsAfter, err = p.podsOf(ctx, d.object.Namespace, is)
+	s.PodsAfter, err = p.countPods(ctx, d.object.Namespace, is)
 	return s, err
 }
 
-// podsOf counts the pods of a namespace that a selector matches now.
-func (p *pass) podsOf(ctx context.Context, namespace string, s labels.Selector) (n int, err error) {
+// countPods counts the pods of a namespace that a selector matches now.
+func (p *pass) countPods(ctx context.Context, namespace string, s labels.Selector) (n int, err error) {
 	if _, selects := s.Requirements(); !selects {
 		return 0, nil
 	}

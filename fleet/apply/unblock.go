@@ -116,7 +116,7 @@ func (u unblocking) forbidden() string {
 		return "the StatefulSet does not start its pods in order"
 	case !u.o.pod.unstarted:
 		return "a container of it has started, or may start yet"
-	case u.pods.leaving(u.d):
+	case slices.ContainsFunc(u.podsOf(u.d), func(w *podWatch) bool { return w.leaving(u.d) }):
 		return "another pod of the StatefulSet is being deleted"
 	}
 	return ""
@@ -265,7 +265,9 @@ func (u unblocking) remove(ctx context.Context, version string) error {
 	case err != nil:
 		return err
 	}
-	u.pods.left(key{u.d.object.Namespace, u.o.name}, u.o.pod)
+	for _, pods := range u.podsOf(u.d) {
+		pods.left(key{u.d.object.Namespace, u.o.name}, u.o.pod)
+	}
 	u.o.fate = "it was deleted, because none of its containers ever started and its revision failed here or was taken back"
 	u.gone = append(u.gone, Change{
 		Object: Object{Kind: "Pod", Namespace: u.d.object.Namespace, Name: u.o.name}, Action: Deleted,

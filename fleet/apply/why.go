@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -11,6 +12,7 @@ import (
 
 	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -34,25 +36,35 @@ type pod struct {
 	since     time.Time // when the watch first saw it unstarted, by our clock
 }
 
-// podWatch holds the pods of all instances.
+// podWatch holds pods: those with the labels of an instance, or those without.
 type podWatch struct {
 	*stream
 	cluster *Cluster
+	strays  bool // they have no labels of an instance, and only what ails is kept of them
 
 	mu         sync.Mutex
 	namespaces map[string]map[string]*pod
-	revisions  map[types.UID]known // the present ones of workloads
+	revisions  map[types.UID]known       // the present ones of workloads
+	concerned  map[string]map[Owner]bool // by namespace: whose workloads have stray pods there
 }
 
-func newPodWatch(c *Cluster) *podWatch {
-	w := &podWatch{cluster: c, namespaces: map[string]map[string]*pod{}, revisions: map[types.UID]known{}}
-	w.stream = newStream("pods", source{
+// newPodWatch watches the pods of instances, by their labels, or those that have none.
+func newPodWatch(c *Cluster, strays bool) *podWatch {
+	w := &podWatch{
+		cluster: c, strays: strays, namespaces: map[string]map[string]*pod{}, revisions: map[types.UID]known{},
+		concerned: map[string]map[Owner]bool{},
+	}
+	name, selector := "pods", requestLabel
+	if strays {
+		name, selector = "other pods", "!"+requestLabel
+	}
+	w.stream = newStream(name, source{
 		list: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-			o.LabelSelector = requestLabel
+			o.LabelSelector = selector
 			return c.core.Pods("").List(ctx, o)
 		},
 		watch: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-			o.LabelSelector = requestLabel
+			o.LabelSelector = selector
 			return c.core.Pods("").Watch(ctx, o)
 		},
 	}, w)
@@ -65,8 +77,11 @@ func (p *pass) why(ctx context.Context, d *desired, message string) (string, err
 	if d.live.outlook.selector == "" && !custom(d.gvk.GroupKind()) {
 		return message, nil
 	}
-	p.begin(p.pods.stream)
-	ailing := p.pods.ailing(d)
+	ailing := map[string]*pod{}
+	for _, pods := range p.podsOf(d) {
+		p.begin(pods.stream)
+		maps.Copy(ailing, pods.ailing(d))
+	}
 	if len(ailing) == 0 {
 		return message, nil
 	}
@@ -145,10 +160,12 @@ func (w *podWatch) keep(k key, p, old *pod) {
 	if w.namespaces[k.namespace] == nil {
 		w.namespaces[k.namespace] = map[string]*pod{}
 	}
-	w.namespaces[k.namespace][k.name] = p
+	if w.namespaces[k.namespace][k.name] = p; w.strays && p.ill == 0 && !p.going {
+		delete(w.namespaces[k.namespace], k.name)
+	}
 	w.mu.Unlock()
 	if before := cmp.Or(old, &pod{}); p.why != before.why || p.going != before.going || p.unstarted != before.unstarted {
-		w.tell(p)
+		w.tell(k, p)
 	}
 }
 
@@ -158,7 +175,7 @@ func (w *podWatch) remove(k key, _ string) {
 	delete(w.namespaces[k.namespace], k.name)
 	w.mu.Unlock()
 	if old != nil && old.why != "" {
-		w.tell(old)
+		w.tell(k, old)
 	}
 }
 
@@ -172,8 +189,34 @@ func (w *podWatch) replace(all map[key]any, _ string) {
 	}
 }
 
-func (w *podWatch) tell(p *pod) {
-	w.cluster.notifyRequest(p.labels[teamLabel], p.labels[requestLabel])
+func (w *podWatch) tell(k key, p *pod) {
+	if !w.strays {
+		w.cluster.notifyRequest(p.labels[teamLabel], p.labels[requestLabel])
+		return
+	}
+	w.mu.Lock()
+	owners := slices.Collect(maps.Keys(w.concerned[k.namespace]))
+	w.mu.Unlock()
+	for _, o := range owners {
+		w.cluster.notify(o)
+	}
+}
+
+// podsOf are the watches that see an object's pods. The template of a workload with verbatim names gives them no labels of
+// the instance, so all pods that have none are watched too, once such a workload is not healthy.
+func (p *pass) podsOf(d *desired) []*podWatch {
+	template, templated, _ := unstructured.NestedMap(d.content, "spec", "template")
+	_, labelled, _ := unstructured.NestedString(template, "metadata", "labels", requestLabel)
+	if !templated || labelled || custom(d.gvk.GroupKind()) {
+		return []*podWatch{p.pods}
+	}
+	p.strays.mu.Lock()
+	defer p.strays.mu.Unlock()
+	if p.strays.concerned[d.object.Namespace] == nil {
+		p.strays.concerned[d.object.Namespace] = map[Owner]bool{}
+	}
+	p.strays.concerned[d.object.Namespace][p.in.Owner] = true
+	return []*podWatch{p.pods, p.strays}
 }
 
 // How bad a pod's state is, from what passes by itself to what does not.

@@ -193,8 +193,8 @@ func (o *oracle) over(s *stage, was, ends *platform.Release) {
 	o.outlived(s, was, ends)
 	for _, c := range was.Promotion.Rollout.Moved {
 		p, there := was.Clusters[c]
-		if !there || p.Joining || !o.counts(s.name, c) {
-			continue
+		if !there || p.Joining || !o.counts(s.name, c) || o.isBlind(c) {
+			continue // what was seen last is believed until somebody looks
 		}
 		on := s.live[was.Key.Name+"@"+c]
 		if on == nil || on.revision != p.Revision {

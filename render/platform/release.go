@@ -40,6 +40,11 @@ type ReleasePlacement struct {
 	// Renderer names the renderer that made these bytes. It is empty for state of format 1, which did not name it.
 	Renderer string `json:"renderer,omitempty"`
 
+	// Selectors are those that cannot change and are not as rendering anew would have them, because their workload was
+	// made under another rule, such as "Deployment shop-web: identity, Job shop-migrate: as-written". As long as a
+	// revision has the object, its selector stays.
+	Selectors string `json:"selectors,omitempty"`
+
 	// Release and Version are what these bytes are of where that is not the record's own: the cluster's turn has not come.
 	Release string `json:"release,omitempty"`
 	Version string `json:"version,omitempty"`

@@ -23,12 +23,19 @@ func Build(w Wrapper) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	identity, err := w.identify(result)
+	if err != nil {
+		return nil, err
+	}
+	if err := identity.apply(result); err != nil {
+		return nil, err
+	}
 	return printAll(result)
 }
 
-// accumulate lays the wrapper and its trees out in memory and has Kustomize build it.
+// accumulate lays the wrapper and its trees out in memory and has Kustomize build it, without the identity.
 func accumulate(w Wrapper) (resmap.ResMap, error) {
-	files, err := w.Files()
+	files, err := w.files(w.kustomization())
 	if err != nil {
 		return nil, err
 	}

@@ -339,8 +339,9 @@ func TestWrapperIsData(t *testing.T) {
 	w := wrapper(nil, tree(nil))
 	w.Labels = map[string]string{"transom.dev/team": "on"}
 	w.Prefix, w.Namespace = "on-", "on"
-	text, err := w.YAML()
+	files, err := w.Files()
 	require.NoError(t, err)
+	text := files["kustomization.yaml"]
 	require.Contains(t, string(text), "namespace: \"on\"\n")
 	require.Contains(t, string(text), "transom.dev/team: \"on\"\n")
 }

@@ -14,11 +14,8 @@ import (
 
 // newTemplate finds out how the results of probes depend on their markers. The error says what depends on them in a
 // way that cannot be proved.
-func (s *shape) newTemplate(results [probes]resmap.ResMap, m [probes]markers) (*template, error) {
+func (s *shape) newTemplate(results [probes]resmap.ResMap, m [probes]markers, id *identity) (*template, error) {
 	t := &template{}
-	if results[1].Size() != results[0].Size() || results[2].Size() != results[0].Size() {
-		return nil, unproven("which objects there are depends on values")
-	}
 	if err := t.hashes(results, &m); err != nil {
 		return nil, err
 	}
@@ -37,7 +34,8 @@ func (s *shape) newTemplate(results [probes]resmap.ResMap, m [probes]markers) (*
 		if r.GetKind() == inputsKind {
 			return nil, unproven("the Inputs object is not dropped")
 		}
-		c := &comparison{markers: m, values: values, rewritten: s.program.facts.jsonPatches, object: r.GetKind() + " " + r.OrgId().Name}
+		patched := id.patched(n)
+		c := &comparison{markers: m, values: values, rewritten: patched || s.program.facts.jsonPatches, object: r.GetKind() + " " + r.OrgId().Name}
 		tokens, err := c.compare(objects, nil)
 		if err != nil {
 			return nil, err
@@ -45,6 +43,9 @@ func (s *shape) newTemplate(results [probes]resmap.ResMap, m [probes]markers) (*
 		d, err := c.document(tokens, &r.RNode)
 		if err != nil {
 			return nil, err
+		}
+		if patched {
+			d.object = nil // text out of the ordinary may not have come through the patch as it was
 		}
 		t.documents = append(t.documents, *d)
 	}

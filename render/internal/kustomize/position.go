@@ -36,6 +36,9 @@ func lookupKey(n *yaml.Node, path []string) *yaml.Node {
 }
 
 func child(n *yaml.Node, step string) (key, value *yaml.Node) {
+	if n == nil {
+		return nil, nil
+	}
 	switch n.Kind {
 	case yaml.MappingNode:
 		for i := 0; i < len(n.Content); i += 2 {

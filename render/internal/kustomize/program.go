@@ -144,10 +144,30 @@ func (p *Program) build(w *Wrapper, first bool) ([]byte, error) {
 		return nil, unproven("more than %d shapes of inputs", maxTemplates)
 	}
 	t, why := e.ready(s, first)
+	if why == nil && t.sight != nil {
+		t, why = p.variant(t, s, first)
+	}
 	if why != nil {
 		return nil, why
 	}
 	return t.print(s)
+}
+
+// variant is the template of the shape in which the identity goes where these values send it.
+func (p *Program) variant(t *template, s *shape, first bool) (*template, error) {
+	chosen := t.sight.chosen(s)
+	if chosen == t.chosen {
+		return t, nil
+	}
+	e := p.entry(append(s.key, chosen...))
+	if e == nil {
+		return nil, unproven("more than %d shapes of inputs", maxTemplates)
+	}
+	t, why := e.ready(s, first)
+	if why == nil && t.chosen != chosen {
+		return nil, unproven("where the identity goes depends on values by more than copying")
+	}
+	return t, why
 }
 
 // entry finds the place of a shape's template, or nil where there are too many.
@@ -191,8 +211,17 @@ func (e *entry) ready(s *shape, first bool) (*template, error) {
 
 // compile makes the template of a shape, and holds it against the plain build of its instance.
 func (s *shape) compile() (*template, error) {
+	real, err := accumulate(*s.wrapper)
+	if err != nil {
+		return nil, unproven("fails with these values: %v", err)
+	}
+	id, err := s.wrapper.identify(real)
+	if err != nil {
+		return nil, err
+	}
 	var results [probes]resmap.ResMap
 	var marks [probes]markers
+	var views [probes][]*view
 	for i := range probes {
 		marks[i] = s.marked(i)
 		w, err := s.probe(marks[i])
@@ -202,16 +231,31 @@ func (s *shape) compile() (*template, error) {
 		if results[i], err = accumulate(w); err != nil {
 			return nil, unproven("fails with other values: %v", err)
 		}
+		if results[i].Size() != real.Size() {
+			return nil, unproven("which objects there are depends on values")
+		}
+		views[i] = viewsOf(results[i], w.Prefix)
+		if err := id.of(w.Identity).apply(results[i]); err != nil {
+			return nil, err
+		}
 	}
-	t, err := s.newTemplate(results, marks)
+	t, err := s.newTemplate(results, marks, id)
 	if err != nil {
 		return nil, err
 	}
-	want, err := Build(*s.wrapper)
+	if id.chosen != "" {
+		if t.sight, err = s.newSight(views, marks); err != nil {
+			return nil, err
+		}
+	}
+	if err := id.apply(real); err != nil {
+		return nil, err
+	}
+	want, err := printAll(real)
 	if err != nil {
 		return nil, unproven("fails with these values: %v", err)
 	}
-	t.size = len(want)
+	t.chosen, t.size = id.chosen, len(want)
 	got, err := t.print(s)
 	if err == nil && !bytes.Equal(want, got) {
 		return nil, unproven("does not print what Kustomize prints")

@@ -103,6 +103,10 @@ func (s *shape) frame() error {
 		}
 		s.values = append(s.values, value{stringValue, text})
 	}
+	s.key = strconv.AppendInt(s.key, int64(w.Rule), 10)
+	for _, name := range sortedKeys(w.Kept) {
+		s.key = fmt.Appendf(s.key, "%s=%s;", name, w.Kept[name])
+	}
 	for _, key := range sortedKeys(w.Identity) {
 		if w.Identity[key] != w.Labels[key] {
 			return unproven("the identity %s is no label", key)

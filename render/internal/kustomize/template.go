@@ -11,6 +11,9 @@ type template struct {
 	documents []document
 	hashed    []int // documents whose hashes are the values after those of the shape
 	size      int   // of what is printed, about
+
+	chosen string // where the identity goes
+	sight  *sight // to see with other values; nil: it always goes there
 }
 
 type document struct {

@@ -6,7 +6,6 @@ import (
 	"path"
 
 	"sigs.k8s.io/kustomize/api/types"
-	"sigs.k8s.io/kustomize/kyaml/resid"
 	"sigs.k8s.io/yaml"
 )
 
@@ -36,18 +35,36 @@ type Wrapper struct {
 	Prefix    string            // before every name
 	Namespace string            // of every namespaced object; empty: they keep their own
 	Labels    map[string]string // on the metadata of every object
-	Identity  map[string]string // on selectors and pod templates too; empty: on none
+	Identity  map[string]string // on pod templates and in selectors too, as the rule says; empty: on none
+
+	// Rule says where the identity goes, and Kept of single objects, by KIND NAME without the prefix, where else.
+	Rule Rule
+	Kept map[string]Style
 }
 
-// Files returns the wrapper's own files, by their name below Dir.
+// Files returns the wrapper's own files, by their name below Dir. Plain Kustomize makes of them what Build returns. Where
+// the components do not build, nothing is known of selectors, and the identity is left out.
 func (w Wrapper) Files() (map[string][]byte, error) {
+	k := w.kustomization()
+	if result, err := accumulate(w); err == nil {
+		identity, err := w.identify(result)
+		if err != nil {
+			return nil, err
+		}
+		identity.addTo(&k, result)
+	}
+	return w.files(k)
+}
+
+// files are the wrapper's own files with that kustomization.
+func (w Wrapper) files(k types.Kustomization) (map[string][]byte, error) {
 	inputs, err := marshalInputs(w.Inputs)
 	if err != nil {
 		return nil, err
 	}
-	kustomization, err := w.YAML()
+	kustomization, err := yaml.Marshal(k)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("marshal the wrapper: %w", err)
 	}
 	files := map[string][]byte{"kustomization.yaml": kustomization, inputsFile: inputs}
 	for name, content := range w.Resources {
@@ -56,15 +73,7 @@ func (w Wrapper) Files() (map[string][]byte, error) {
 	return files, nil
 }
 
-// YAML returns the wrapper's kustomization.yaml.
-func (w Wrapper) YAML() ([]byte, error) {
-	out, err := yaml.Marshal(w.kustomization())
-	if err != nil {
-		return nil, fmt.Errorf("marshal the wrapper: %w", err)
-	}
-	return out, nil
-}
-
+// kustomization is the wrapper without the identity.
 func (w Wrapper) kustomization() types.Kustomization {
 	k := types.Kustomization{
 		TypeMeta:    types.TypeMeta{APIVersion: types.KustomizationVersion, Kind: types.KustomizationKind},
@@ -79,30 +88,5 @@ func (w Wrapper) kustomization() types.Kustomization {
 	if len(w.Labels) > 0 {
 		k.Labels = append(k.Labels, types.Label{Pairs: w.Labels})
 	}
-	if len(w.Identity) > 0 {
-		k.Labels = append(k.Labels, types.Label{Pairs: w.Identity, FieldSpecs: identityFields()})
-	}
 	return k
-}
-
-// identityFields are the places where two instances of one namespace would otherwise select each other's pods. They
-// are named one by one because Kustomize's includeSelectors also rewrites the peers of NetworkPolicies and affinity,
-// and gives Services without a selector one.
-func identityFields() []types.FieldSpec {
-	var fields []types.FieldSpec
-	add := func(group, kind, path string, create bool) {
-		fields = append(fields, types.FieldSpec{
-			Gvk: resid.Gvk{Group: group, Kind: kind}, Path: path, CreateIfNotPresent: create,
-		})
-	}
-	for _, kind := range []string{"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"} {
-		add("apps", kind, "spec/selector/matchLabels", true)
-		add("apps", kind, "spec/template/metadata/labels", true)
-	}
-	add("batch", "Job", "spec/template/metadata/labels", true)
-	add("batch", "CronJob", "spec/jobTemplate/spec/template/metadata/labels", true)
-	add("policy", "PodDisruptionBudget", "spec/selector/matchLabels", true)
-	add("networking.k8s.io", "NetworkPolicy", "spec/podSelector/matchLabels", true)
-	fields = append(fields, types.FieldSpec{Gvk: resid.Gvk{Version: "v1", Kind: "Service"}, Path: "spec/selector"})
-	return fields
 }

@@ -29,6 +29,7 @@ type Verified struct {
 	Platform    string       `json:"platform"` // the platform commit that it was rendered with
 	Files       int          `json:"files"`    // below clusters/
 	Earlier     int          `json:"earlier"`  // of these, verified through the commit that brought their bytes
+	First       int          `json:"first"`    // of these, made by the first renderer and rendered again by its rules
 	Differences []Difference `json:"differences"`
 }
 
@@ -86,7 +87,9 @@ func (v *Verifier) Verify(ctx context.Context, commit string) (*Verified, error)
 			result.Differences = append(result.Differences, Difference{file, why})
 			continue
 		}
+		first := now.first(file)
 		if bytes.Equal(now.files[file], content) {
+			result.First += first
 			continue
 		}
 		v.Tell(fmt.Sprintf("comparing %s with earlier commits, %d of %d", file, i+1, len(blobs)))
@@ -96,6 +99,7 @@ func (v *Verifier) Verify(ctx context.Context, commit string) (*Verified, error)
 		}
 		if earlier {
 			result.Earlier++
+			result.First += first
 		} else {
 			result.Differences = append(result.Differences, Difference{file, now.differs(file, content)})
 		}
@@ -196,7 +200,7 @@ func (v *Verifier) places(ctx context.Context) error {
 	return nil
 }
 
-// again renders what the Release files of a state commit name, from nothing.
+// again renders what the Release files of a state commit name, from nothing, as the renderer did that they name.
 func (v *Verifier) again(ctx context.Context, commit string) (*again, error) {
 	if known := v.rendered[commit]; known != nil {
 		return known, nil
@@ -218,7 +222,7 @@ func (v *Verifier) again(ctx context.Context, commit string) (*again, error) {
 	if err != nil {
 		return nil, err
 	}
-	state, err := v.renderer.Direct(p, v.Environment, &render.Base{}, render.Direction{Instances: a.instances(p, v.Environment)})
+	state, err := v.renderer.Direct(p, v.Environment, &render.Base{}, render.Direction{Instances: a.instances(p, v.Environment), Made: base.Releases})
 	if err != nil {
 		return nil, err
 	}
@@ -298,10 +302,31 @@ func (a *again) instances(p *platform.Platform, environment string) []*platform.
 	return list
 }
 
+// first counts a manifest that the first renderer made, which Release files do not name.
+func (a *again) first(file string) int {
+	if renderer, recorded := a.renderer(file); recorded && renderer == "" {
+		return 1
+	}
+	return 0
+}
+
+// renderer says which renderer made a manifest, as its Release file has it.
+func (a *again) renderer(file string) (name string, recorded bool) {
+	cluster, key, ok := ManifestOf(file)
+	if !ok || a.base.Releases[key] == nil {
+		return "", false
+	}
+	placed, recorded := a.base.Releases[key].Clusters[cluster]
+	return placed.Renderer, recorded
+}
+
 // differs says how a file is not what was rendered.
 func (a *again) differs(file string, content []byte) string {
 	_, key, isManifest := ManifestOf(file)
+	renderer, _ := a.renderer(file)
 	switch rendered, there := a.files[file]; {
+	case renderer != "" && renderer != render.RendererID:
+		return fmt.Sprintf("was made by renderer %q, and this is %q, which may come to other bytes: verify it with the Transom that made it", renderer, render.RendererID)
 	case isManifest && a.problems[key] != "":
 		return "cannot be rendered again: " + a.problems[key]
 	case !there:

@@ -1,0 +1,381 @@
+package kustomize
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+	"sigs.k8s.io/kustomize/api/filters/labels"
+	"sigs.k8s.io/kustomize/api/filters/patchjson6902"
+	"sigs.k8s.io/kustomize/api/resmap"
+	"sigs.k8s.io/kustomize/api/types"
+	"sigs.k8s.io/kustomize/kyaml/resid"
+	kyaml "sigs.k8s.io/kustomize/kyaml/yaml"
+	k8syaml "sigs.k8s.io/yaml"
+)
+
+// A Rule says where the identity of an instance goes, besides the metadata of its objects.
+type Rule int
+
+const (
+	// Selecting puts the identity onto the pod templates of workloads, and into a selector where that, as it is written,
+	// selects one of them: then two instances of one namespace do not select each other's pods, and what selects the pods
+	// of an operator, which nobody labels, goes on doing so. Selectors are those of workloads, Services, disruption
+	// budgets and network policies, those of anti-affinity and topology spread within the namespace, and those of
+	// PodMonitors, and of ServiceMonitors by the Services. Never the peer of a network policy, nor affinity: they are
+	// about others. A selector with labels of a pod template that gets no identity stays as it is written, and so does
+	// every selector of an object that is annotated transom.dev/selectors: as-written.
+	Selecting Rule = iota
+
+	// Nowhere leaves templates and selectors as they are written, so that a workload that runs may be adopted.
+	Nowhere
+
+	// Everywhere is the rule of the first renderer: all pod templates, and all selectors of workloads, Services, disruption
+	// budgets and network policies. What it made is still rendered again, to be verified.
+	Everywhere
+)
+
+// A Style says of one workload where the identity is in it, whatever the rule: what the API server lets nobody change stays
+// as it was made.
+type Style string
+
+// The styles of workloads. A selector stands for a Deployment, StatefulSet, DaemonSet or ReplicaSet; a Job has none of its
+// own, and its template cannot change either.
+const (
+	AsWritten    Style = "as-written" // not in the selector; of a Job, nowhere
+	WithIdentity Style = "identity"   // in the selector; of a Job, on the template and in what that selects
+	OnTemplate   Style = "template"   // of a Job, on the template only
+)
+
+// An identity is where the labels that make an instance its own go into one render: into some fields of all objects of a
+// kind, and by a patch into the fields of some. Kustomize does the same with both in the wrapper that is printed.
+type identity struct {
+	pairs   map[string]string
+	fields  []types.FieldSpec
+	patches []identityPatch
+	chosen  string // where it goes, as a word
+}
+
+// An identityPatch puts the identity into one object.
+type identityPatch struct {
+	object int
+	target types.Selector
+	paths  [][]string // to maps of labels
+}
+
+// identify decides where the identity goes into what the wrapper's components have come to.
+func (w *Wrapper) identify(m resmap.ResMap) (*identity, error) {
+	switch {
+	case len(w.Identity) == 0 || w.Rule == Nowhere && len(w.Kept) == 0:
+		return &identity{}, nil
+	case w.Rule == Everywhere:
+		return &identity{pairs: w.Identity, fields: everywhere()}, nil
+	}
+	views := viewsOf(m, w.Prefix)
+	return w.place(views, w.choose(views, asIs))
+}
+
+// viewsOf looks at all objects, which have the prefix by now.
+func viewsOf(m resmap.ResMap, prefix string) []*view {
+	views := make([]*view, m.Size())
+	for n, r := range m.Resources() {
+		views[n] = viewOf(r.YNode())
+		if kind := views[n].id(); kind != "ConfigMap" && kind != "Secret" { // whose names may end in a hash
+			views[n].name = strings.TrimPrefix(r.GetName(), prefix)
+		}
+	}
+	return views
+}
+
+// A choice says where the identity goes into one object.
+type choice struct {
+	template  bool
+	selectors []bool
+}
+
+// choose applies the rule. Texts of the views are what read makes of them.
+func (w *Wrapper) choose(views []*view, read func(string) string) []choice {
+	choices := make([]choice, len(views))
+	for n, v := range views {
+		if v.template == nil {
+			continue
+		}
+		choices[n].template = w.Rule == Selecting
+		switch style := w.Kept[v.kind+" "+v.name]; {
+		case style == "":
+		case v.workload():
+			choices[n].template = choices[n].template || style == WithIdentity
+		default:
+			choices[n].template = style != AsWritten
+		}
+	}
+	for n, v := range views {
+		choices[n].selectors = make([]bool, len(v.selectors))
+		style := Style("")
+		if v.template != nil {
+			style = w.Kept[v.kind+" "+v.name]
+		}
+		for i := range v.selectors {
+			s := &v.selectors[i]
+			ruled := w.Rule == Selecting || style == WithIdentity && !v.workload()
+			chosen := ruled && !s.fixed && read(s.any) != "true" && read(v.asWritten) != selectorsAsWritten && selectsIdentity(v, s, views, choices, read)
+			switch {
+			case style != "" && s.aim == atOwnPods:
+				chosen = style == WithIdentity && !s.fixed
+			case style != "" && !v.workload():
+				chosen = chosen && style == WithIdentity
+			}
+			choices[n].selectors[i] = chosen
+		}
+	}
+	return choices
+}
+
+// selectsIdentity reports whether a selector selects something that carries the identity, and does not name by labels what
+// carries none.
+func selectsIdentity(of *view, s *selector, views []*view, choices []choice, read func(string) string) bool {
+	if s.aim == atOwnPods {
+		return s.selects(of.labels, read)
+	}
+	found := false
+	for n, v := range views {
+		if !s.aim.meets(v) || !s.selects(v.labels, read) {
+			continue
+		}
+		if carries := !v.foreign && (v.template == nil || choices[n].template); carries {
+			found = true
+		} else if !s.empty() {
+			return false
+		}
+	}
+	return found
+}
+
+// A spot is a field of all objects of a kind that the identity may go into.
+type spot struct{ group, version, kind, path string }
+
+// place says how the identity gets to where it was chosen to go.
+func (w *Wrapper) place(views []*view, choices []choice) (*identity, error) {
+	var spots []spot
+	chosen, some := map[spot][]int{}, map[spot]bool{}
+	paths := map[spot]map[int][][]string{}
+	note := func(n int, path []string, yes bool) {
+		v := views[n]
+		at := spot{v.group, "", v.kind, fieldPath(path)}
+		if v.group == "" {
+			at.version = v.version
+		}
+		if paths[at] == nil {
+			spots, paths[at] = append(spots, at), map[int][][]string{}
+		}
+		if !yes {
+			some[at] = true
+			return
+		}
+		chosen[at] = append(chosen[at], n)
+		paths[at][n] = append(paths[at][n], path)
+	}
+	for n, v := range views {
+		if v.template != nil {
+			note(n, append(slices.Clone(v.template), "metadata", "labels"), choices[n].template)
+		}
+		for i, s := range v.selectors {
+			note(n, s.path, choices[n].selectors[i])
+		}
+	}
+	id := &identity{pairs: w.Identity, chosen: wordOf(choices)}
+	patched := map[int][][]string{}
+	for _, at := range spots {
+		switch {
+		case !some[at]:
+			id.fields = append(id.fields, types.FieldSpec{
+				Gvk: resid.Gvk{Group: at.group, Version: at.version, Kind: at.kind}, Path: at.path, CreateIfNotPresent: at.kind != "Service",
+			})
+		default:
+			for n, list := range paths[at] {
+				patched[n] = append(patched[n], list...)
+			}
+		}
+	}
+	if len(patched) == 0 {
+		return id, nil
+	}
+	affixes, err := affixes(w.Trees)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range sortedKeys(patched) {
+		if target, alone := targetOf(n, views, affixes); alone {
+			id.patches = append(id.patches, identityPatch{object: n, target: target, paths: patched[n]})
+		}
+	}
+	return id, nil
+}
+
+// wordOf tells choices from others.
+func wordOf(choices []choice) string {
+	word := []byte{}
+	bit := func(yes bool) {
+		if yes {
+			word = append(word, 'y')
+		} else {
+			word = append(word, 'n')
+		}
+	}
+	for _, c := range choices {
+		bit(c.template)
+		for _, s := range c.selectors {
+			bit(s)
+		}
+	}
+	return string(word)
+}
+
+// fieldPath is a path as Kustomize's field specifications have it, with [] for any place in a list.
+func fieldPath(path []string) string {
+	out := ""
+	for _, step := range path {
+		switch {
+		case isIndex(step):
+			out += "[]"
+		case out == "":
+			out = step
+		default:
+			out += "/" + step
+		}
+	}
+	return out
+}
+
+// targetOf selects an object by kind and name. What a patch cannot tell from another object, because the core group has no
+// name to ask for, or because Kustomize also goes by the name that the other one had before a component's prefix, keeps its
+// selectors as they are written.
+func targetOf(n int, views []*view, affixes []string) (target types.Selector, alone bool) {
+	v := views[n]
+	alone = !slices.ContainsFunc(views, func(other *view) bool {
+		return other != v && other.kind == v.kind && other.version == v.version && (v.group == "" || other.group == v.group) &&
+			mayHaveBeen(other.name, v.name, affixes)
+	})
+	return types.Selector{ResId: resid.ResId{
+		Gvk: resid.Gvk{Group: v.group, Version: v.version, Kind: v.kind}, Name: regexp.QuoteMeta(v.name),
+	}}, alone
+}
+
+// mayHaveBeen reports whether a name, without some affixes, is the other one.
+func mayHaveBeen(name, before string, affixes []string) bool {
+	return name == before || slices.ContainsFunc(affixes, func(affix string) bool {
+		for _, shorter := range []string{strings.TrimPrefix(name, affix), strings.TrimSuffix(name, affix)} {
+			if shorter != name && mayHaveBeen(shorter, before, affixes) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// of is the identity of another instance that goes to the same places.
+func (id *identity) of(pairs map[string]string) *identity {
+	other := *id
+	other.pairs = pairs
+	return &other
+}
+
+// patched reports whether the identity gets into an object by a patch.
+func (id *identity) patched(object int) bool {
+	return slices.ContainsFunc(id.patches, func(p identityPatch) bool { return p.object == object })
+}
+
+// apply does to objects what Kustomize does to them with the wrapper that is printed.
+func (id *identity) apply(m resmap.ResMap) error {
+	nodes := make([]*kyaml.RNode, m.Size())
+	for n, r := range m.Resources() {
+		nodes[n] = &r.RNode
+	}
+	for _, p := range id.patches {
+		patch := patchjson6902.Filter{Patch: id.patch(p, nodes[p.object].YNode())}
+		if _, err := patch.Filter(nodes[p.object : p.object+1]); err != nil {
+			return fmt.Errorf("give %s its identity: %w", nodes[p.object].GetName(), err)
+		}
+	}
+	if len(id.fields) == 0 {
+		return nil
+	}
+	if _, err := (labels.Filter{Labels: id.pairs, FsSlice: id.fields}).Filter(nodes); err != nil {
+		return fmt.Errorf("give an instance its identity: %w", err)
+	}
+	return nil
+}
+
+// addTo has a kustomization do the same. The objects are those that the identity was decided on.
+func (id *identity) addTo(k *types.Kustomization, m resmap.ResMap) {
+	if len(id.fields) > 0 {
+		k.Labels = append(k.Labels, types.Label{Pairs: id.pairs, FieldSpecs: id.fields})
+	}
+	for _, p := range id.patches {
+		target := p.target
+		k.Patches = append(k.Patches, types.Patch{Target: &target, Patch: id.patch(p, m.Resources()[p.object].YNode())})
+	}
+}
+
+// An operation is one of a JSON patch.
+type operation struct {
+	Op    string `json:"op"`
+	Path  string `json:"path"`
+	Value any    `json:"value"`
+}
+
+// patch is a JSON patch of one object as text.
+func (id *identity) patch(p identityPatch, object *yaml.Node) string {
+	var operations []operation
+	for _, path := range p.paths {
+		there := 0
+		for n := object; there < len(path); there++ {
+			if n = lookup(n, path[there]); n == nil || isNull(n) {
+				break
+			}
+		}
+		if there < len(path) {
+			var value any = id.pairs
+			for _, step := range slices.Backward(path[there+1:]) {
+				value = map[string]any{step: value}
+			}
+			operations = append(operations, operation{"add", pointer(path[:there+1]), value})
+			continue
+		}
+		for _, key := range sortedKeys(id.pairs) {
+			operations = append(operations, operation{"add", pointer(append(slices.Clone(path), key)), id.pairs[key]})
+		}
+	}
+	text, err := k8syaml.Marshal(operations)
+	if err != nil {
+		panic(err) // of text and maps of text
+	}
+	return string(text)
+}
+
+func pointer(path []string) string {
+	out := ""
+	for _, step := range path {
+		out += "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(step)
+	}
+	return out
+}
+
+// everywhere are the fields of the rule Everywhere.
+func everywhere() []types.FieldSpec {
+	var fields []types.FieldSpec
+	add := func(group, kind, path string) {
+		fields = append(fields, types.FieldSpec{Gvk: resid.Gvk{Group: group, Kind: kind}, Path: path, CreateIfNotPresent: true})
+	}
+	for _, kind := range []string{"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"} {
+		add("apps", kind, "spec/selector/matchLabels")
+		add("apps", kind, "spec/template/metadata/labels")
+	}
+	add("batch", "Job", "spec/template/metadata/labels")
+	add("batch", "CronJob", "spec/jobTemplate/spec/template/metadata/labels")
+	add("policy", "PodDisruptionBudget", "spec/selector/matchLabels")
+	add("networking.k8s.io", "NetworkPolicy", "spec/podSelector/matchLabels")
+	return append(fields, types.FieldSpec{Gvk: resid.Gvk{Version: "v1", Kind: "Service"}, Path: "spec/selector"})
+}
