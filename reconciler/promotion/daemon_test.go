@@ -218,7 +218,7 @@ func (w *world) apply(s *stage) {
 				continue
 			}
 			if on == nil || on.revision != at.Revision {
-				s.live[name] = &placed{key: k, cluster: cluster, revision: at.Revision, since: w.clock}
+				s.live[name] = &placed{key: k, cluster: cluster, revision: at.Revision, bound: r.Bindings(s.name), since: w.clock}
 			}
 		}
 	}

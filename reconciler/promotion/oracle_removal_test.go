@@ -1,6 +1,9 @@
 package promotion_test
 
 import (
+	"maps"
+	"slices"
+
 	"transom.dev/render/platform"
 )
 
@@ -12,6 +15,11 @@ func (o *oracle) removed(s *stage, was, is *platform.Release) {
 			if !r.Absent && provider == is.Key {
 				o.breaks("%s removes %s, which %s is bound to", s.name, is.Key, k)
 			}
+		}
+	}
+	for _, on := range s.live {
+		if on.revision != "" && on.key != is.Key && o.counts(s.name, on.cluster) && slices.Contains(slices.Collect(maps.Values(on.bound)), is.Key) {
+			o.breaks("%s removes %s, which %s on %s is bound to", s.name, is.Key, on.key, on.cluster)
 		}
 	}
 	e := o.platform.Environments[s.name]

@@ -41,6 +41,8 @@ func (p *Pass) removal(s *subject) *candidate {
 	}
 	if users := p.consumers(s.key); len(users) > 0 {
 		c.closed = append(c.closed, boundTo(users[0]))
+	} else if behind := p.behind(s.key); behind != nil {
+		c.closed = append(c.closed, *behind)
 	}
 	p.deleting(s, slices.Sorted(maps.Keys(s.base.Clusters)))
 	if len(c.closed) == 0 {
@@ -168,6 +170,38 @@ func (p *Pass) consumers(k platform.RequestKey) []platform.RequestKey {
 	users := p.lazy.consumers[k]
 	slices.SortFunc(users, platform.RequestKey.Compare)
 	return users
+}
+
+// behind is the gate of a removal while a cluster may still run what another request of the team had before its present
+// revision: a release that was left before it was healthy is in no record any more, and may have been bound to this one.
+func (p *Pass) behind(k platform.RequestKey) (gate *Gate) {
+	var first platform.RequestKey
+	for other, r := range p.view.Releases {
+		if other.Team != k.Team || other == k || gate != nil && first.Compare(other) < 0 {
+			continue
+		}
+		if cluster := p.unseen(other, r); cluster != "" {
+			first, gate = other, &Gate{
+				Name: "binding", Reason: fmt.Sprintf("%s may still run on %s what was bound to it", other, cluster),
+				Opens: "the present revision of that on " + cluster,
+			}
+		}
+	}
+	return gate
+}
+
+// unseen is the first cluster that was not seen yet with the revision that a rollout has put there; empty: there is none.
+func (p *Pass) unseen(k platform.RequestKey, r *platform.Release) string {
+	if r.Absent || r.Promotion.Rollout == nil {
+		return ""
+	}
+	for _, cluster := range r.Promotion.Rollout.Moved {
+		e := p.view.Environment
+		if p.view.counts(e, cluster) && p.view.Observe(e.Name, k, cluster).Revision != r.Clusters[cluster].Revision {
+			return cluster
+		}
+	}
+	return ""
 }
 
 // keepProviders keeps what would go while something bound to it comes in the same pass.

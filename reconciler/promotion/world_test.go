@@ -87,7 +87,8 @@ type placed struct {
 	key      platform.RequestKey
 	cluster  string
 	revision string
-	since    time.Duration // it was applied
+	bound    map[string]platform.RequestKey // by it
+	since    time.Duration                  // it was applied
 
 	meter      promotion.Meter
 	held       promotion.Meter
