@@ -105,19 +105,20 @@ func begin(t *testing.T, trust reconciler.Trust) (*system, fleet.Target) {
 	s.Trigger.Fire("test")
 	s.stands("dev", s.git(s.clone(), "rev-parse", "HEAD"))
 	s.rests("dev")
-	return s, s.fleet.of("dev")
+	head := s.git(s.dir+"/state-dev.git", "rev-parse", "main")
+	return s, s.deployed("dev", func(t fleet.Target) bool { return t.Commit == head })
 }
 
 // TestForgedCommitIsRestoredFromGit, with a key: whatever it says of itself, and also by a daemon that starts on it.
 func TestForgedCommitIsRestoredFromGit(t *testing.T) {
 	trust := reconciler.Trust{Key: newKey(t)}
-	s, good := begin(t, trust)
-	before := s.headFile(helloFile)
+	s, _ := begin(t, trust)
+	before, records := s.headFile(helloFile), s.git(s.dir+"/state-dev.git", "rev-parse", "main:releases")
 	forged := s.forge(evil)
 	s.Trigger.Fire("test")
 	s.deployed("dev", func(t fleet.Target) bool { return t.Sequence > s.place(forged) })
 	require.Equal(t, before, s.headFile(helloFile))
-	require.Equal(t, s.git(s.dir+"/state-dev.git", "rev-parse", good.Commit+":releases"), s.git(s.dir+"/state-dev.git", "rev-parse", "main:releases"))
+	require.Equal(t, records, s.git(s.dir+"/state-dev.git", "rev-parse", "main:releases"))
 
 	s.end()
 	forged = s.forge(evil)

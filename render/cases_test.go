@@ -2,6 +2,7 @@ package render_test
 
 import (
 	"path"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -155,6 +156,31 @@ func TestCasesSayWhereTheyDiffer(t *testing.T) {
 	other := casesOf(t, "-- offerings/store/1.0.0/tests/sized/want.yaml --\napiVersion: v1\nkind: Secret\n")["1.0.0/sized"]
 	require.Equal(t, `offerings/store/1.0.0/tests/sized/want.yaml:2: wants "kind: Secret", but store@1.0.0 renders "kind: Service"; `+
 		`mend the version, or rewrite this with transom check --update and review it`, other.Problems[0].String())
+}
+
+// TestCasesOfTheFirstRendererOnlyWarn: what was right before a new Transom is no mistake of anybody.
+func TestCasesOfTheFirstRendererOnlyWarn(t *testing.T) {
+	const operated = `
+-- offerings/store/1.0.0/kustomization.yaml --
+apiVersion: kustomize.config.k8s.io/v1alpha1
+kind: Component
+resources: [objects.yaml, operated.yaml]
+-- offerings/store/1.0.0/operated.yaml --
+apiVersion: v1
+kind: Service
+metadata: {name: operated}
+spec: {selector: {app: operated}, ports: [{port: 80}]}
+`
+	const want = "-- offerings/store/1.0.0/tests/sized/want.yaml --\n"
+	got := string(casesOf(t, operated)["1.0.0/sized"].Got)
+	first := strings.Replace(got, "    app: operated\n", "    app: operated\n    transom.dev/request: mine\n    transom.dev/team: team\n", 1)
+	require.NotEqual(t, got, first)
+	same := casesOf(t, operated+want+first)["1.0.0/sized"]
+	require.Equal(t, []string{"offerings/store/1.0.0/tests/sized/want.yaml: warning: wants what an earlier Transom made of it, which put the " +
+		"instance's labels into other selectors; rewrite this with transom check --update and review it"}, problemsOf(same.Problems))
+	require.Equal(t, got, string(same.Got))
+	other := casesOf(t, operated+want+first+"---\nkind: Else\n")["1.0.0/sized"]
+	require.False(t, other.Problems[0].Warning)
 }
 
 func TestUpgradesWarnOfWhatIsReplacedAndLost(t *testing.T) {

@@ -305,6 +305,12 @@ func (p *Pass) gates(s *subject, c *candidate) {
 // nowhere returns why a candidate could begin on none of its clusters, or nil. It must not take a place in a rollout from
 // instances that could.
 func (p *Pass) nowhere(s *subject, c *candidate) *Gate {
+	if len(c.keys) == 0 && runs(s.base) && len(s.base.Clusters) > 0 { // it would leave all that it has, and be nowhere
+		return &Gate{
+			Name: "rollout", Reason: fmt.Sprintf("no cluster that %s is for can take it now", c.instance.Version),
+			Opens: "an active cluster",
+		}
+	}
 	var moving []string
 	for _, cluster := range sortedKeys(c.keys) {
 		if s.base == nil || s.base.Clusters[cluster].RenderKey != c.keys[cluster] {

@@ -78,6 +78,17 @@ func TestFoundSchedules(t *testing.T) {
 			{"wait", 689218, 292255, 295455},
 			{"approve", 691721, 665941, 513076},
 		}},
+		"a version that is for no cluster now leaves none": {5017310, []event{
+			{"flee", 898724, 272268, 133189},
+			{"rush", 661579, 995848, 865126},
+			{"wait", 61521, 147068, 9082},
+			{"wait", 654260, 987438, 763666},
+			{"wait", 884275, 167511, 1005833},
+			{"wait", 878309, 841607, 638257},
+			{"wait", 89987, 625054, 972606},
+			{"activate", 587504, 619446, 345141},
+			{"wait", 740399, 348383, 633254},
+		}},
 		"a cluster that was to be left now and is active again is left last as any other": {1001570, []event{
 			{"place", 345253, 633658, 42298}, {"wait", 793754, 240841, 949604}, {"flee", 29292, 1021442, 736318},
 		}},

@@ -103,9 +103,8 @@ func (s *shape) frame() error {
 		}
 		s.values = append(s.values, value{stringValue, text})
 	}
-	s.key = strconv.AppendInt(s.key, int64(w.Rule), 10)
-	for _, name := range sortedKeys(w.Kept) {
-		s.key = fmt.Appendf(s.key, "%s=%s;", name, w.Kept[name])
+	if w.Rule != Selecting || len(w.Kept) > 0 {
+		s.key = fmt.Appendf(s.key, "%d%q;", w.Rule, w.Kept) // which prints maps in order
 	}
 	for _, key := range sortedKeys(w.Identity) {
 		if w.Identity[key] != w.Labels[key] {
