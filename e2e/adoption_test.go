@@ -22,7 +22,7 @@ import (
 	"transom.dev/reconciler/status"
 )
 
-// running is what runs in a cluster before Transom comes.
+// running is what runs in a cluster before Transom comes, and what its offering says of it, word for word.
 const running = `apiVersion: v1
 kind: ConfigMap
 metadata: {name: shop-config}
@@ -56,9 +56,6 @@ metadata: {name: extra}
 data: {keep: a, forgotten: b}
 `
 
-// offered is what its offering says of it, word for word.
-var offered = running[:strings.Index(running, "---")]
-
 func verbatim(name, number, manifests string) string {
 	dir := "offerings/" + name + "/" + number + "/"
 	return "-- " + dir + "version.yaml --\napiVersion: transom.dev/v1alpha1\nkind: Version\nmetadata: {name: " + name +
@@ -91,7 +88,7 @@ apiVersion: transom.dev/v1alpha1
 kind: Offering
 metadata: {name: extra}
 spec: {title: Extra}
-` + verbatim("shop", "1.0.0", offered) + verbatim("shop", "1.1.0", strings.Replace(offered, ", legacy: b", "", 1)) +
+` + verbatim("shop", "1.0.0", running) + verbatim("shop", "1.1.0", strings.Replace(running, ", legacy: b", "", 1)) +
 	verbatim("extra", "1.0.0", strings.Replace(extra, ", forgotten: b", "", 1))
 
 func adopts(offering, version string) string {

@@ -80,7 +80,7 @@ func (e etcd) call(method string, request, answer any) {
 
 // housekeeping are the keys of objects that API servers and controllers write for themselves.
 var housekeeping = []string{
-	"/apiregistration.k8s.io/", "/controllers/", "/csinodes/", "/endpointslices/", "/events/", "/flowschemas/", "/leases/",
+	"/apiregistration.k8s.io/", "/controllers/", "/csinodes/", "/endpointslices/", "/events/", "/flowschemas/", "/ipaddresses/", "/leases/",
 	"/masterleases/", "/minions/", "/peerserverleases/", "/prioritylevelconfigurations/", "/ranges/", "/services/endpoints/",
 }
 

@@ -126,7 +126,7 @@ func (l *ladder) runs(environment, cluster, request, version, gate string) {
 }
 
 // crowded is a generated platform of 75 requests on four clusters, of which one comes later: see liveCrowded.
-func crowded(t testing.TB) fs.FS {
+func crowded(testing.TB) fs.FS {
 	all := files{}
 	for _, f := range txtar.Parse([]byte(crowdOfferings)).Files {
 		all[f.Name] = string(f.Data)

@@ -209,8 +209,8 @@ func (c *throng) drift(name string) time.Duration {
 		case e := <-events.ResultChan():
 			d, ok := e.Object.(*appsv1.Deployment)
 			require.True(c.t, ok)
-			switch drifted = drifted || *d.Spec.Replicas == 7; {
-			case drifted && *d.Spec.Replicas == 1:
+			drifted = drifted || *d.Spec.Replicas == 7
+			if drifted && *d.Spec.Replicas == 1 {
 				return time.Since(began)
 			}
 		case <-time.After(deadline):

@@ -358,5 +358,16 @@ func newLadder(t *testing.T, fleet string, o *widgets, team string, platform fun
 	t.Helper()
 	w := newWorldOn(t, fleet, foundation().merged(platform(team)).tree())
 	w.flags = []string{"--interval", "1h"} // nothing happens because somebody looks: what comes by itself was planned
-	return &ladder{world: w, team: team, widgets: o}
+	l := &ladder{world: w, team: team, widgets: o}
+	l.vacate()
+	return l
+}
+
+// vacate takes from the clusters that an installation before this one kept environments of these names there: nothing would
+// be written otherwise.
+func (l *ladder) vacate() {
+	for _, cluster := range everyCluster {
+		all := l.client(cluster).CoreV1().ConfigMaps("transom-system")
+		require.NoError(l.t, all.DeleteCollection(l.t.Context(), metav1.DeleteOptions{}, metav1.ListOptions{}))
+	}
 }

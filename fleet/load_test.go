@@ -145,17 +145,17 @@ func TestEveryReasonHasAShareOfTheWorkers(t *testing.T) {
 		h.deploy(state.with(files), pinned("a"))
 		h.clusters["a"].happen(dev("app-099"))
 		h.after(90 * time.Second)
-		var tries, at int
+		tries, at := 0, -1
 		for i, p := range h.clusters["a"].take() {
-			switch p.owner {
-			case broken:
+			switch {
+			case p.owner == broken:
 				tries++
-			case dev("app-099"):
+			case p.owner == dev("app-099") && at < 0:
 				at = i
 			}
 		}
 		require.GreaterOrEqual(h, tries, 2, "what is due")
-		require.LessOrEqual(h, at, 2, "what is new where something happened goes first")
+		require.Contains(h, []int{0, 1, 2}, at, "what is new where something happened goes first")
 	})
 }
 

@@ -44,7 +44,10 @@ func (r *Renderer) Again(p *platform.Platform, environment string, instances []*
 		return Again{}, fmt.Errorf("%s is not placed on %s", k, cluster)
 	}
 	placed := c.place(c.evaluation.placements[at])
-	if pass.render(c, placed); c.broken() {
+	if err := pass.render(c, placed); err != nil {
+		return Again{}, err
+	}
+	if c.broken() {
 		return Again{}, said(c.problems)
 	}
 	again := Again{Manifest: placed.manifest}

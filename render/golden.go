@@ -156,13 +156,14 @@ func (c *Case) compare() {
 		return
 	}
 	problem := platform.Problem{File: c.WantFile(), Rule: "test"}
-	if c.Want == nil {
+	switch {
+	case c.Want == nil:
 		problem.Message = "is missing; write it with transom check --update and review it"
-	} else if c.first {
+	case c.first:
 		problem.Warning = true
 		problem.Message = "wants what an earlier Transom made of it, which put the instance's labels into other selectors; " +
 			"rewrite this with transom check --update and review it"
-	} else {
+	default:
 		want, got := strings.Split(string(c.Want), "\n"), strings.Split(string(c.Got), "\n")
 		n := 0
 		for n < len(want) && n < len(got) && want[n] == got[n] {

@@ -25,8 +25,11 @@ func TestAHeadContainsItsHistoryAlsoAfterItWasSetBack(t *testing.T) {
 		commit   string
 		contains []string
 	}{
-		{left, []string{base, left}}, {later, []string{base, left, later}}, {right, []string{base, right}},
-		{merge, []string{base, left, right, later, merge}}, {left, []string{base, left}},
+		{left, []string{base, left}},
+		{later, []string{base, left, later}},
+		{right, []string{base, right}},
+		{merge, []string{base, left, right, later, merge}},
+		{left, []string{base, left}},
 	} {
 		var contains []string
 		for _, commit := range []string{base, left, right, later, merge, "0123456789012345678901234567890123456789", "no commit"} {

@@ -132,7 +132,8 @@ func TestIdentityFollowsValues(t *testing.T) {
 replacements:
 - source: {kind: Inputs, fieldPath: parameters.app}
   targets: [{select: {kind: Service, name: operated}, fieldPaths: [spec.selector.app]}]
-`, "a.yaml": owned}))
+`, "a.yaml": owned,
+		}))
 		if p == nil {
 			p = kustomize.Compile(w)
 		}

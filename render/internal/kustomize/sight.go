@@ -33,7 +33,7 @@ func (s *shape) newSight(views [probes][]*view, m [probes]markers) (*sight, erro
 	n := -1
 	rewrite(found.views, func(string) string {
 		n++
-		if texts[0][n] == texts[1][n] && texts[0][n] == texts[2][n] {
+		if texts[0][n] == texts[1][n] && texts[1][n] == texts[2][n] {
 			return texts[0][n]
 		}
 		if _, err := c.gap([probes]any{texts[0][n], texts[1][n], texts[2][n]}, nil); err != nil {
