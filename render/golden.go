@@ -36,7 +36,7 @@ type Case struct {
 	environment string
 	key         platform.RequestKey
 	content     string // a digest of its files but want.yaml
-	first       bool   // it wants what the first renderer made
+	before      bool   // it wants what a renderer before made
 }
 
 // WantFile is where a case keeps what it wants.
@@ -159,9 +159,9 @@ func (c *Case) compare() {
 	switch {
 	case c.Want == nil:
 		problem.Message = "is missing; write it with transom check --update and review it"
-	case c.first:
+	case c.before:
 		problem.Warning = true
-		problem.Message = "wants what an earlier Transom made of it, which put the instance's labels into other selectors; " +
+		problem.Message = "wants what an earlier Transom made of it, which put the instance's labels into other selectors or left replicas beside what scales them; " +
 			"rewrite this with transom check --update and review it"
 	default:
 		want, got := strings.Split(string(c.Want), "\n"), strings.Split(string(c.Got), "\n")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strings"
 
 	"transom.dev/render/internal/kustomize"
 	"transom.dev/render/platform"
@@ -36,19 +37,19 @@ func Instance(p *platform.Platform, environment string, k platform.RequestKey, c
 
 // InstanceAs is Instance with another version of the offering than the request resolves to; nil: with that one.
 func InstanceAs(p *platform.Platform, environment string, k platform.RequestKey, cluster string, v *platform.Version) (Rendered, []platform.Problem) {
-	return instanceAs(p, environment, k, cluster, v, false)
+	return instanceAs(p, environment, k, cluster, v, nil)
 }
 
-// instanceAs is InstanceAs, and as the first renderer made it if so asked.
+// instanceAs is InstanceAs, and as a record says that it was made, unless that is nil.
 func instanceAs(
-	p *platform.Platform, environment string, k platform.RequestKey, cluster string, v *platform.Version, first bool,
+	p *platform.Platform, environment string, k platform.RequestKey, cluster string, v *platform.Version, made *platform.ReleasePlacement,
 ) (Rendered, []platform.Problem) {
 	var r Renderer
 	pass, err := r.begin(p, environment, nil)
 	if err != nil {
 		return Rendered{}, []platform.Problem{{Rule: "not-found", Message: err.Error()}}
 	}
-	pass.first = first
+	pass.made = made
 	if !pass.overlaysAreSound() {
 		return Rendered{}, pass.problems
 	}
@@ -162,10 +163,16 @@ func wrap(i *platform.Instance, placed *placement, components []string) kustomiz
 		Trees:      []kustomize.Tree{versionTree(i.Version)},
 		Components: []string{i.Version.Dir},
 		Namespace:  placed.namespace,
+		Unscaled:   map[string]bool{},
 		Labels: map[string]string{
 			labelManagedBy: managedBy, labelTeam: k.Team, labelRequest: k.Name,
 			labelEnvironment: i.Environment.Name, labelOffering: i.Offering.Name,
 		},
+	}
+	for _, ignore := range i.Version.Ignore {
+		if slices.Contains(ignore.Fields, platform.ReplicasField) {
+			w.Unscaled[strings.TrimPrefix(ignore.Group+"/"+ignore.Kind, "/")] = true
+		}
 	}
 	for _, component := range components {
 		w.Components = append(w.Components, path.Join(i.Version.Dir, component))
@@ -241,6 +248,7 @@ func (p *pass) render(c *candidate, placed *placement) error {
 	if w.Prefix != "" {
 		placed.warnings = append(placed.warnings, unprefixed(kustomizationOf(c.instance.Version), sources, nodes)...)
 	}
+	placed.warnings = append(placed.warnings, unscaled(&w, kustomizationOf(c.instance.Version), sources, nodes)...)
 	placed.warnings = append(placed.warnings, idleSelectors(kustomizationOf(c.instance.Version), w.Prefix, sources, nodes)...)
 	c.add(placed.warnings...)
 	if p.environment.External {

@@ -97,8 +97,8 @@ type pass struct {
 	environment *platform.Environment
 	base        *Base
 	direction   Direction
-	first       bool               // make everything as the first renderer did
-	policies    []*platform.Policy // of the environment, sorted by name
+	made        *platform.ReleasePlacement // make everything as this record says; nil: anew
+	policies    []*platform.Policy         // of the environment, sorted by name
 
 	index      *index  // of the base
 	memory     *memory // of the environment

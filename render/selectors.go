@@ -24,10 +24,8 @@ const (
 // differs from the rule, the placement's record says so.
 func (p *pass) manifest(c *candidate, placed *placement, w kustomize.Wrapper) ([]byte, error) {
 	program := p.renderer.analyse(w).program
-	if record, made := p.made(c, placed); made {
-		if record.Renderer == "" {
-			w.Rule = kustomize.Everywhere
-		}
+	if record, made := p.recorded(c, placed); made {
+		asRenderer(&w, record.Renderer)
 		placed.selectors, w.Kept = record.Selectors, keptStyles(record.Selectors, w.Prefix)
 		return program.Build(w)
 	}
@@ -52,10 +50,10 @@ func (p *pass) manifest(c *candidate, placed *placement, w kustomize.Wrapper) ([
 	return program.Build(w)
 }
 
-// made returns how a placement is to be made again, if it is.
-func (p *pass) made(c *candidate, placed *placement) (record platform.ReleasePlacement, made bool) {
-	if p.first {
-		return record, true
+// recorded returns how a placement is to be made again, if it is.
+func (p *pass) recorded(c *candidate, placed *placement) (record platform.ReleasePlacement, made bool) {
+	if p.made != nil {
+		return *p.made, true
 	}
 	if r := p.direction.Made[c.key()]; r != nil {
 		record, made = r.Clusters[placed.cluster.Name]

@@ -191,7 +191,9 @@ func (s *setting) render() {
 		s.Got = rendered.Manifest
 	}
 	if s.Got != nil && s.Want != nil && !bytes.Equal(s.Got, s.Want) {
-		first, _ := instanceAs(s.loaded, s.environment, s.key, "", nil, true)
-		s.first = bytes.Equal(first.Manifest, s.Want)
+		s.before = slices.ContainsFunc(renderersBefore, func(renderer string) bool {
+			before, _ := instanceAs(s.loaded, s.environment, s.key, "", nil, &platform.ReleasePlacement{Renderer: renderer})
+			return bytes.Equal(before.Manifest, s.Want)
+		})
 	}
 }

@@ -27,7 +27,11 @@ func (p *pass) patch(ctx context.Context, d *desired, reason string) error {
 			return p.blame(d, err)
 		}
 	}
-	body, err := json.Marshal(p.identified(d, p.bound(d)))
+	nulls, err := p.claimStale(ctx, d)
+	if err != nil {
+		return p.blame(d, err)
+	}
+	body, err := json.Marshal(cleared(p.identified(d, p.bound(d)), nulls))
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", d.object, err)
 	}

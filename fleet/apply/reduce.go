@@ -173,12 +173,15 @@ func dropTimes(status map[string]any) {
 // ownEntry is the entry of managedFields that our applies write.
 func ownEntry(entries []metav1.ManagedFieldsEntry) *metav1.ManagedFieldsEntry {
 	for i := range entries {
-		e := &entries[i]
-		if e.Manager == manager && e.Operation == metav1.ManagedFieldsOperationApply && e.Subresource == "" && e.FieldsV1 != nil {
-			return e
+		if isOwn(&entries[i]) {
+			return &entries[i]
 		}
 	}
 	return nil
+}
+
+func isOwn(e *metav1.ManagedFieldsEntry) bool {
+	return e.Manager == manager && e.Operation == metav1.ManagedFieldsOperationApply && e.Subresource == "" && e.FieldsV1 != nil
 }
 
 // reportedAt is when the last of those who write a status changed something.

@@ -84,7 +84,8 @@ func (p *pass) awaits(d *desired) string {
 
 // tryApply makes the dry run, and finds out what it would do to an object that is taken over.
 func (p *pass) tryApply(ctx context.Context, d *desired) error {
-	body, err := json.Marshal(p.bound(d))
+	nulls := slices.DeleteFunc(d.stale(), func(f filled) bool { return f.branch || f.shared })
+	body, err := json.Marshal(cleared(p.bound(d), nulls))
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", d.object, err)
 	}
@@ -140,6 +141,8 @@ func (p *pass) untaken(ctx context.Context, d *desired, err error) error {
 		return nil // it is replaced
 	case apierrors.IsBadRequest(err) && strings.Contains(err.Error(), "does not support dry run"):
 		d.untried = said(d, err)
+	case d.claimsFirst(err) != "":
+		d.untried = d.claimsFirst(err) + " is there of a strategy before, and goes first"
 	case apierrors.IsNotFound(err):
 		d.untried = "the cluster serves neither its kind nor its namespace yet"
 	case p.comesWith(d, err) != "":

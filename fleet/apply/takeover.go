@@ -148,9 +148,14 @@ func field(at fieldpath.Path) string { return strings.TrimPrefix(at.String(), ".
 // resourceVersion that the entries were read at. A daemon that dies after it leaves an object that is ours by its entries
 // and that the inventory lists as adopted: the next pass applies it, or lets it go.
 func (p *pass) takeOverFields(ctx context.Context, d *desired) error {
+	return p.writeEntries(ctx, d, d.inherited, d.live.version)
+}
+
+// writeEntries replaces the managed fields of an object that is at a resourceVersion.
+func (p *pass) writeEntries(ctx context.Context, d *desired, entries []metav1.ManagedFieldsEntry, version string) error {
 	body, err := json.Marshal([]map[string]any{
-		{"op": "replace", "path": "/metadata/managedFields", "value": d.inherited},
-		{"op": "replace", "path": "/metadata/resourceVersion", "value": d.live.version},
+		{"op": "replace", "path": "/metadata/managedFields", "value": entries},
+		{"op": "replace", "path": "/metadata/resourceVersion", "value": version},
 	})
 	if err != nil {
 		return fmt.Errorf("encode the managed fields of %s: %w", d.object, err)

@@ -50,7 +50,8 @@ const (
 )
 
 // An identity is where the labels that make an instance its own go into one render: into some fields of all objects of a
-// kind, and by a patch into the fields of some. Kustomize does the same with both in the wrapper that is printed.
+// kind, and by a patch into the fields of some. A patch also takes the replicas from what others scale. Kustomize does the
+// same with both in the wrapper that is printed.
 type identity struct {
 	pairs   map[string]string
 	fields  []types.FieldSpec
@@ -58,22 +59,27 @@ type identity struct {
 	chosen  string // where it goes, as a word
 }
 
-// An identityPatch puts the identity into one object.
+// An identityPatch puts the identity into one object, and takes what is not its own from it.
 type identityPatch struct {
-	object int
-	target types.Selector
-	paths  [][]string // to maps of labels
+	object   int
+	target   types.Selector
+	paths    [][]string // to maps of labels
+	unscaled bool       // it loses spec.replicas
 }
 
 // identify decides where the identity goes into what the wrapper's components have come to.
 func (w *Wrapper) identify(m resmap.ResMap) (*identity, error) {
+	unnamed := len(w.Identity) == 0 || w.Rule == Nowhere && len(w.Kept) == 0
 	switch {
-	case len(w.Identity) == 0 || w.Rule == Nowhere && len(w.Kept) == 0:
+	case unnamed && w.KeepReplicas:
 		return &identity{}, nil
 	case w.Rule == Everywhere:
 		return &identity{pairs: w.Identity, fields: everywhere()}, nil
 	}
 	views := viewsOf(m, w.Prefix)
+	if unnamed && len(w.Unscaled) == 0 && !slices.ContainsFunc(views, scales) {
+		return &identity{}, nil
+	}
 	return w.place(views, w.choose(views, asIs))
 }
 
@@ -89,17 +95,23 @@ func viewsOf(m resmap.ResMap, prefix string) []*view {
 	return views
 }
 
-// A choice says where the identity goes into one object.
+// A choice says where the identity goes into one object, and whether its replicas are left to others.
 type choice struct {
 	template  bool
 	selectors []bool
+	unscaled  bool
 }
 
 // choose applies the rule. Texts of the views are what read makes of them.
 func (w *Wrapper) choose(views []*view, read func(string) string) []choice {
 	choices := make([]choice, len(views))
+	if !w.KeepReplicas {
+		for n := range w.scaled(views, read) {
+			choices[n].unscaled = true
+		}
+	}
 	for n, v := range views {
-		if v.template == nil {
+		if v.template == nil || len(w.Identity) == 0 {
 			continue
 		}
 		choices[n].template = w.Rule == Selecting
@@ -119,7 +131,7 @@ func (w *Wrapper) choose(views []*view, read func(string) string) []choice {
 		}
 		for i := range v.selectors {
 			s := &v.selectors[i]
-			ruled := w.Rule == Selecting || style == WithIdentity && !v.workload()
+			ruled := w.Rule == Selecting && len(w.Identity) > 0 || style == WithIdentity && !v.workload()
 			chosen := ruled && !s.fixed && read(s.any) != "true" && read(v.asWritten) != selectorsAsWritten && selectsIdentity(v, s, views, choices, read)
 			switch {
 			case style != "" && s.aim == atOwnPods:
@@ -199,6 +211,11 @@ func (w *Wrapper) place(views []*view, choices []choice) (*identity, error) {
 			}
 		}
 	}
+	for n, c := range choices {
+		if _, there := patched[n]; c.unscaled && !there {
+			patched[n] = nil // no labels
+		}
+	}
 	if len(patched) == 0 {
 		return id, nil
 	}
@@ -208,7 +225,7 @@ func (w *Wrapper) place(views []*view, choices []choice) (*identity, error) {
 	}
 	for _, n := range sortedKeys(patched) {
 		if target, alone := targetOf(n, views, affixes); alone {
-			id.patches = append(id.patches, identityPatch{object: n, target: target, paths: patched[n]})
+			id.patches = append(id.patches, identityPatch{object: n, target: target, paths: patched[n], unscaled: choices[n].unscaled})
 		}
 	}
 	return id, nil
@@ -225,6 +242,7 @@ func wordOf(choices []choice) string {
 		}
 	}
 	for _, c := range choices {
+		bit(c.unscaled)
 		bit(c.template)
 		for _, s := range c.selectors {
 			bit(s)
@@ -323,12 +341,15 @@ func (id *identity) addTo(k *types.Kustomization, m resmap.ResMap) {
 type operation struct {
 	Op    string `json:"op"`
 	Path  string `json:"path"`
-	Value any    `json:"value"`
+	Value any    `json:"value,omitempty"`
 }
 
 // patch is a JSON patch of one object as text.
 func (id *identity) patch(p identityPatch, object *yaml.Node) string {
 	var operations []operation
+	if p.unscaled {
+		operations = append(operations, operation{Op: "remove", Path: "/spec/replicas"})
+	}
 	for _, path := range p.paths {
 		there := 0
 		for n := object; there < len(path); there++ {

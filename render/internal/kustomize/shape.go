@@ -106,6 +106,9 @@ func (s *shape) frame() error {
 	if w.Rule != Selecting || len(w.Kept) > 0 {
 		s.key = fmt.Appendf(s.key, "%d%q;", w.Rule, w.Kept) // which prints maps in order
 	}
+	if w.KeepReplicas || len(w.Unscaled) > 0 {
+		s.key = fmt.Appendf(s.key, "%t%q;", w.KeepReplicas, sortedKeys(w.Unscaled))
+	}
 	for _, key := range sortedKeys(w.Identity) {
 		if w.Identity[key] != w.Labels[key] {
 			return unproven("the identity %s is no label", key)

@@ -3,6 +3,7 @@ package kustomize
 import (
 	"maps"
 	"reflect"
+	"slices"
 )
 
 // A sight is what the rule looks at in every instance of a shape, with gaps where their values go.
@@ -77,7 +78,16 @@ func askedFor(views []*view) map[string]bool {
 
 // rewrite puts other texts into views, in always the same order.
 func rewrite(views []*view, by func(text string) string) {
+	scaling := slices.ContainsFunc(views, scales)
 	for _, v := range views {
+		if s := &v.scaling; scaling {
+			s.name, s.namespace = by(s.name), by(s.namespace)
+			if t := s.target; t != nil {
+				t.APIVersion, t.Kind, t.Name = by(t.APIVersion), by(t.Kind), by(t.Name)
+			}
+		} else {
+			s.name, s.namespace = "", ""
+		}
 		v.asWritten = by(v.asWritten)
 		for _, key := range sortedKeys(v.labels) {
 			v.labels[key] = by(v.labels[key])

@@ -34,6 +34,7 @@ type Object struct {
 
 	File     string    // in the platform repository; the kustomization's where it generates the object
 	Line     int       // in File; 0 where it is not written as such
+	Replicas bool      // it has spec.replicas
 	Subjects []Subject // of a RoleBinding or ClusterRoleBinding
 }
 
@@ -142,6 +143,7 @@ func (s *Skeleton) addObjects(stage resmap.ResMap, trees []Tree) {
 		o := Object{
 			APIVersion: r.GetApiVersion(), Kind: r.GetKind(), Namespace: r.GetNamespace(), Name: r.GetName(),
 			File:     originFile(r.GetAnnotations()["config.kubernetes.io/origin"]),
+			Replicas: lookup(r.YNode(), "spec", "replicas") != nil,
 			Subjects: subjects(&r.RNode),
 		}
 		if lines[o.File] == nil {

@@ -16,7 +16,8 @@ const (
 	selectorsAsWritten  = "as-written"
 )
 
-// A view is all of an object that decides where the identity goes: its labels and selectors as they are written.
+// A view is all of an object that decides where the identity goes, its labels and selectors as they are written, and whether
+// its replicas are left to others.
 type view struct {
 	group, version, kind string
 	name                 string // before the wrapper's prefix; filled where it matters
@@ -28,6 +29,7 @@ type view struct {
 
 	asWritten string // the annotation
 	selectors []selector
+	scaling   scaling
 }
 
 // A selector is one of an object's selectors.
@@ -70,15 +72,20 @@ var templates = map[string][]string{
 // viewOf looks at an object as it is written.
 func viewOf(object *yaml.Node) *view {
 	v := &view{kind: textAt(object, "kind")}
-	group, version, grouped := strings.Cut(textAt(object, "apiVersion"), "/")
-	if !grouped {
-		group, version = "", group
-	}
-	v.group, v.version = group, version
+	v.group, v.version = groupVersion(object)
 	v.asWritten = textAt(object, "metadata", "annotations", selectorsAnnotation)
+	v.scaling = scalingOf(object, v)
 	v.findPods(object)
 	v.findSelectors(object)
 	return v
+}
+
+func groupVersion(object *yaml.Node) (group, version string) {
+	group, version, grouped := strings.Cut(textAt(object, "apiVersion"), "/")
+	if !grouped {
+		return "", group
+	}
+	return group, version
 }
 
 // id is GROUP/KIND, without a slash for the core group.

@@ -40,6 +40,11 @@ type Wrapper struct {
 	// Rule says where the identity goes, and Kept of single objects, by KIND NAME without the prefix, where else.
 	Rule Rule
 	Kept map[string]Style
+
+	// Unscaled are the kinds, as GROUP/KIND, whose spec.replicas is left out because others fill it. What a Scaler of the
+	// render names has none either. KeepReplicas says that all objects have theirs, as before the third renderer.
+	Unscaled     map[string]bool
+	KeepReplicas bool
 }
 
 // Files returns the wrapper's own files, by their name below Dir. Plain Kustomize makes of them what Build returns. Where

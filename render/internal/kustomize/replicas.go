@@ -1,0 +1,87 @@
+package kustomize
+
+import (
+	"slices"
+
+	"go.yaml.in/yaml/v3"
+
+	"transom.dev/render/platform"
+)
+
+// A scaling is a view of what decides whether the replicas of an object are left to others. Names are whole.
+type scaling struct {
+	group, kind, namespace, name string
+
+	replicas bool // it has spec.replicas
+	target   *platform.ScaleTarget
+}
+
+func scalingOf(object *yaml.Node, v *view) scaling {
+	s := scaling{
+		group: v.group, kind: v.kind, namespace: textAt(object, "metadata", "namespace"), name: textAt(object, "metadata", "name"),
+		replicas: lookup(object, "spec", "replicas") != nil,
+	}
+	if scaler := platform.ScalerOf(v.group, v.kind); scaler != nil {
+		of := func(name string) string { return textAt(object, append(slices.Clone(scaler.Target), name)...) }
+		s.target = &platform.ScaleTarget{APIVersion: of("apiVersion"), Kind: of("kind"), Name: of("name")}
+	}
+	return s
+}
+
+// scaled says what scales each object that the render leaves to others: the place of a Scaler of the render, or -1 for the
+// version itself. Texts of the views are what read makes of them.
+func (w *Wrapper) scaled(views []*view, read func(string) string) map[int]int {
+	scaled := map[int]int{}
+	for n, v := range views {
+		if !v.scaling.replicas {
+			continue
+		}
+		if w.Unscaled[v.id()] {
+			scaled[n] = -1
+		}
+		for by, other := range views {
+			if other.scaling.target != nil && other.scaling.scales(&v.scaling, read) {
+				scaled[n] = by
+			}
+		}
+	}
+	return scaled
+}
+
+func (s *scaling) scales(of *scaling, read func(string) string) bool {
+	t := platform.ScaleTarget{APIVersion: read(s.target.APIVersion), Kind: read(s.target.Kind), Name: read(s.target.Name)}
+	return read(s.namespace) == read(of.namespace) && t.Names(of.group, of.kind, read(of.name))
+}
+
+// A Scaled is an object whose replicas are left to others.
+type Scaled struct {
+	Object int    // its place among the objects
+	By     string // KIND NAME of what scales it; empty: the version leaves its replicas to others
+}
+
+// Scaled finds the built objects whose replicas the wrapper leaves to others: those that have none any more.
+func (w *Wrapper) Scaled(objects []*yaml.Node) (all []Scaled) {
+	if w.KeepReplicas {
+		return nil
+	}
+	views := make([]*view, len(objects))
+	for n, object := range objects {
+		object = whole(object)
+		views[n] = &view{kind: textAt(object, "kind")}
+		views[n].group, views[n].version = groupVersion(object)
+		views[n].scaling = scalingOf(object, views[n])
+		views[n].scaling.replicas = !views[n].scaling.replicas
+	}
+	for n, by := range w.scaled(views, asIs) {
+		s := Scaled{Object: n}
+		if by >= 0 {
+			s.By = views[by].kind + " " + views[by].scaling.name
+		}
+		all = append(all, s)
+	}
+	slices.SortFunc(all, func(a, b Scaled) int { return a.Object - b.Object })
+	return all
+}
+
+// scales reports whether a view is of something that scales others.
+func scales(v *view) bool { return v.scaling.target != nil }
