@@ -238,7 +238,9 @@ func TestAStrategyIsFreeToDifferWhereItIsAdopted(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	r.pass(r.instance("first", configMap("first", "1")))
 	a := unions["deployment strategy"]
-	object := func(spec int) string { return strings.NewReplacer("NAME", "web", "SPEC", a.specs[spec]).Replace(a.object) }
+	object := func(spec int) string {
+		return strings.NewReplacer("NAME", "web", "SPEC", a.specs[spec]).Replace(a.object)
+	}
 	var u unstructured.Unstructured
 	require.NoError(t, yaml.Unmarshal([]byte(object(0)), &u.Object))
 	_, err := r.dynamic.Resource(a.resource).Namespace(r.team).Create(t.Context(), &u, metav1.CreateOptions{FieldManager: "kubectl-create"})

@@ -6,12 +6,14 @@ import (
 	"slices"
 	"strings"
 
-	"transom.dev/render/platform"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
+// ignores says whether a desired object has a field that is left to others.
 func (p *pass) ignores(d *desired) bool {
-	return slices.ContainsFunc(p.in.Ignore, func(i platform.Ignore) bool {
-		return i.Group == d.object.Group && i.Kind == d.object.Kind
+	return slices.ContainsFunc(p.theirs(d), func(field string) bool {
+		_, there, _ := unstructured.NestedFieldNoCopy(d.content, strings.Split(field, ".")...)
+		return there
 	})
 }
 
@@ -25,21 +27,16 @@ func (p *pass) remember(ctx context.Context, d *desired) error {
 	return err
 }
 
-// asked is what is applied of a desired object: all of it, but for the fields that the version lets others own and
-// that others do own now.
+// asked is what is applied of a desired object: all of it, but for the fields that the version lets others own, or
+// that its scaler sets, and that others do own now.
 func (p *pass) asked(d *desired) map[string]any {
 	content := d.content
 	if d.live == nil {
 		return content
 	}
 	own := fieldSet(ownEntry(d.live.entries))
-	for _, ignore := range p.in.Ignore {
-		if ignore.Group != d.object.Group || ignore.Kind != d.object.Kind {
-			continue
-		}
-		for _, field := range ignore.Fields {
-			content = leaveToOthers(content, own, strings.Split(field, "."))
-		}
+	for _, field := range p.theirs(d) {
+		content = leaveToOthers(content, own, strings.Split(field, "."))
 	}
 	return content
 }

@@ -69,7 +69,7 @@ func parting(m *metav1.PartialObjectMetadata) []map[string]any {
 		}
 	}
 	entries := slices.DeleteFunc(slices.Clone(m.ManagedFields), func(e metav1.ManagedFieldsEntry) bool {
-		return e.Subresource == "" && (e.Manager == manager || e.Manager == generatingManager)
+		return e.Subresource == "" && slices.Contains([]string{manager, generatingManager, handoverManager}, e.Manager)
 	})
 	if len(entries) == 0 {
 		entries = []metav1.ManagedFieldsEntry{{}} // the API server takes this for none, and an empty list for no change

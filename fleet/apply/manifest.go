@@ -144,16 +144,6 @@ func newDesired(u *unstructured.Unstructured) *desired {
 	return d
 }
 
-// leaveToServer drops what manifests that a tool wrote hold and only the cluster fills. The digest is of the manifest as it
-// is in Git, so that dropping it changes nothing that runs.
-func leaveToServer(u *unstructured.Unstructured) {
-	delete(u.Object, "status")
-	metadata, _, _ := unstructured.NestedMap(u.Object, "metadata")
-	if created, there := metadata["creationTimestamp"]; there && created == nil {
-		unstructured.RemoveNestedField(u.Object, "metadata", "creationTimestamp")
-	}
-}
-
 // carries says whether an object's labels name the owner.
 func (o Owner) carries(labels map[string]string) bool {
 	return o == ownerOf(labels)

@@ -24,9 +24,10 @@ type pass struct {
 
 	around  []*desired // what the environment puts around a team: the namespace file
 	objects []*desired
-	listed  map[Object]bool // by the inventory
-	adopted map[Object]bool // by the inventory: those that others had made
-	gone    []Change        // pruned or let go
+	scaled  map[Object]int64 // by something else of the instance, with its fewest replicas
+	listed  map[Object]bool  // by the inventory
+	adopted map[Object]bool  // by the inventory: those that others had made
+	gone    []Change         // pruned or let go
 
 	admitted map[Object]string // by the inventory: effects of an adoption that began
 	adoption *Adoption         // that waits for a person; nil: none does

@@ -19,6 +19,9 @@ func (p *pass) patch(ctx context.Context, d *desired, reason string) error {
 	if err := p.fence(ctx); err != nil {
 		return err
 	}
+	if err := p.handOver(ctx, d); err != nil {
+		return p.blame(d, err)
+	}
 	if err := p.remember(ctx, d); err != nil {
 		return err
 	}
@@ -49,6 +52,9 @@ func (p *pass) patch(ctx context.Context, d *desired, reason string) error {
 		return p.refused(ctx, d, err)
 	}
 	p.patched(d, after, reason)
+	if err := p.takeBack(ctx, d); err != nil {
+		return p.blame(d, err)
+	}
 	return nil
 }
 

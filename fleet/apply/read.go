@@ -28,6 +28,7 @@ func (p *pass) read() bool {
 		p.admit(d, p.in.Owner)
 	}
 	p.refuseDuplicates()
+	p.findScaled()
 	return len(p.problems) == 0
 }
 

@@ -28,6 +28,7 @@ type live struct {
 	prunable   bool     // annotated so that even a kind that is spared may go
 	generated  bool     // a Secret whose values were made here
 	pruneFirst bool     // must go before what replaces it is applied
+	handed     bool     // its replicas were handed over, and nobody took them yet
 	dataKeys   []string // of a Secret, without values
 
 	// fields is a hash of the field set that our manager's entry claims; 0 without an entry. entries is kept only
@@ -72,6 +73,7 @@ func reduceMeta(gk schema.GroupKind, m metav1.Object) *live {
 		pruneFirst: annotations[pruneOrderAnnotation] == pruneFirst,
 		entries:    m.GetManagedFields(),
 	}
+	l.handed = slices.ContainsFunc(l.entries, func(e metav1.ManagedFieldsEntry) bool { return e.Manager == handoverManager })
 	if own := ownEntry(l.entries); own != nil {
 		l.fields = maphash.Bytes(seed, own.FieldsV1.GetRawBytes())
 		if own.Time != nil {

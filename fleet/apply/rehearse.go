@@ -118,7 +118,7 @@ func (d *desired) secret() bool { return d.object.Group == "" && d.object.Kind =
 
 // bound is what is applied of an object, bound to what is known to be there.
 func (p *pass) bound(d *desired) map[string]any {
-	content := bind(p.asked(d), "resourceVersion", "1")
+	content := bind(p.begins(d, p.asked(d)), "resourceVersion", "1")
 	if d.live != nil {
 		content = bind(p.asked(d), "uid", string(d.live.uid))
 	}

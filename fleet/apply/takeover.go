@@ -73,17 +73,12 @@ func inherit(entries []metav1.ManagedFieldsEntry, left *fieldpath.Set) ([]metav1
 // leftToOthers is the set of fields of a desired object that the version leaves to others.
 func (p *pass) leftToOthers(d *desired) *fieldpath.Set {
 	set := fieldpath.NewSet()
-	for _, ignore := range p.in.Ignore {
-		if ignore.Group != d.object.Group || ignore.Kind != d.object.Kind {
-			continue
+	for _, field := range p.theirs(d) {
+		var path fieldpath.Path
+		for name := range strings.SplitSeq(field, ".") {
+			path = append(path, fieldpath.FieldNameElement(name))
 		}
-		for _, field := range ignore.Fields {
-			var path fieldpath.Path
-			for name := range strings.SplitSeq(field, ".") {
-				path = append(path, fieldpath.FieldNameElement(name))
-			}
-			set.Insert(path)
-		}
+		set.Insert(path)
 	}
 	return set
 }
