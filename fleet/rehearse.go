@@ -10,7 +10,7 @@ import (
 )
 
 // Rehearse asks the clusters of a target what taking over what exists there would do, and writes nothing. It looks at the
-// instances whose request adopts, and at one of each team whose namespace may be adopted. What keeps one cluster from
+// instances whose request adopts, at those that begin, and at one of each team whose namespace may be adopted. What keeps one cluster from
 // answering is in the Result of each instance there; an error means that the snapshot cannot be read.
 func Rehearse(ctx context.Context, t Target, connect func(ctx context.Context, cluster string) (*rest.Config, error)) ([]Result, error) {
 	assigned, _, err := t.read(nil)
@@ -19,7 +19,7 @@ func Rehearse(ctx context.Context, t Target, connect func(ctx context.Context, c
 	}
 	var all []Result
 	for _, c := range t.Clusters {
-		instances, err := assigned[c.Name].adopting()
+		instances, err := assigned[c.Name].adopting(t.Begins)
 		if err != nil {
 			return nil, err
 		}
@@ -31,14 +31,14 @@ func Rehearse(ctx context.Context, t Target, connect func(ctx context.Context, c
 }
 
 // adopting lists the instances that may take something over.
-func (a *assignment) adopting() (list []apply.Instance, err error) {
+func (a *assignment) adopting(begins func(apply.Owner) bool) (list []apply.Instance, err error) {
 	teams := map[string]bool{}
 	for _, o := range a.owners() {
 		in, err := a.instance(o)
 		if err != nil {
 			return nil, err
 		}
-		if in.Adopt || !teams[o.Team] && len(in.AdoptNamespaces) > 0 {
+		if in.Adopt || begins != nil && begins(o) || !teams[o.Team] && len(in.AdoptNamespaces) > 0 {
 			teams[o.Team] = true
 			list = append(list, in)
 		}

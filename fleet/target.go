@@ -38,6 +38,11 @@ type Target struct {
 	// taken over where they exist and are nobody's.
 	Adoptions       []string
 	AdoptNamespaces []string
+
+	// Begins says which instances Rehearse looks at although their requests adopt nothing: what was kept of an instance before
+	// may be theirs again. nil: none.
+	Begins func(apply.Owner) bool
+
 	// Lineage is the history of that commit. Where a cluster was last written for a commit that it does not have, nothing of
 	// the environment is written; nil: nobody else keeps an environment of that name.
 	Lineage *apply.Lineage

@@ -11,6 +11,7 @@ import (
 	"transom.dev/cmd/transom/internal/plan"
 	"transom.dev/cmd/transom/internal/workspace"
 	"transom.dev/fleet"
+	"transom.dev/fleet/apply"
 	"transom.dev/render"
 	"transom.dev/render/platform"
 )
@@ -21,7 +22,7 @@ func adoptions(ctx context.Context, p *plan.Plan, kubeconfigs string) (all []pla
 		e := p.Platform.Environments[name]
 		target := fleet.Target{
 			Environment: name, Snapshot: files{p.After[name].Files}, External: e.External,
-			Adoptions: p.Platform.Adoptions(name), AdoptNamespaces: e.Namespace.Adopt,
+			Adoptions: p.Platform.Adoptions(name), AdoptNamespaces: e.Namespace.Adopt, Begins: beginning(p),
 		}
 		if p.After[name].Files == nil {
 			continue
@@ -34,7 +35,7 @@ func adoptions(ctx context.Context, p *plan.Plan, kubeconfigs string) (all []pla
 			return nil, fmt.Errorf("ask the clusters of %s: %w", name, err)
 		}
 		for _, r := range results {
-			if r.Adopts > 0 || r.Err != nil || len(r.Problems) > 0 {
+			if r.Adopts > 0 || len(r.Resumes) > 0 || r.Err != nil || len(r.Problems) > 0 {
 				all = append(all, told(r))
 			}
 		}
@@ -51,6 +52,9 @@ func told(r fleet.Result) plan.Adoption {
 	for _, problem := range r.Problems {
 		a.Problems = append(a.Problems, problem.String())
 	}
+	for _, kept := range r.Resumes {
+		a.Resumes = append(a.Resumes, kept.String())
+	}
 	if r.Adoption != nil {
 		a.Digest = r.Adoption.Digest
 		for _, e := range r.Adoption.Effects {
@@ -61,6 +65,17 @@ func told(r fleet.Result) plan.Adoption {
 		a.Untried = append(a.Untried, u.String())
 	}
 	return a
+}
+
+// beginning says which instances get an object that they did not have.
+func beginning(p *plan.Plan) func(apply.Owner) bool {
+	begins := map[apply.Owner]bool{}
+	for _, c := range slices.Concat(p.Changes, p.Promoted.Changes) {
+		if c.Action == render.Added && c.Request != "" {
+			begins[apply.Owner{Environment: c.Environment, Team: c.Team, Request: c.Request}] = true
+		}
+	}
+	return func(o apply.Owner) bool { return begins[o] }
 }
 
 // placed lists the clusters on which a state has something, sorted.

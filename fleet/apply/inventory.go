@@ -74,8 +74,8 @@ func newInventory() *inventory {
 	}
 }
 
-// lists are the objects of each kind that an inventory has, by the key of their data.
-func (inv *inventory) lists() map[string]map[Object]bool {
+// parts are the objects of each kind that an inventory has, by the key of their data.
+func (inv *inventory) parts() map[string]map[Object]bool {
 	return map[string]map[Object]bool{inventoryData: inv.objects, adoptedData: inv.adopted, releasedData: inv.released}
 }
 
@@ -84,7 +84,7 @@ func readInventory(m *v1.ConfigMap) *inventory {
 	inv.version, inv.checkpoint = m.ResourceVersion, readCheckpoint(m.Annotations[soakedAnnotation])
 	inv.signature, inv.takeovers = readSignature(m.Annotations), strings.Fields(m.Annotations[takeoversAnnotation])
 	inv.admitted = readAdmitted(m.Data[admittedData])
-	for name, objects := range inv.lists() {
+	for name, objects := range inv.parts() {
 		for line := range strings.Lines(m.Data[name]) {
 			o, ok := parseLine(strings.TrimSuffix(line, "\n"))
 			if !ok {
@@ -101,7 +101,7 @@ func readInventory(m *v1.ConfigMap) *inventory {
 // write puts what an inventory lists into its object, and says whether that changes it.
 func (inv *inventory) write(m *v1.ConfigMap) (changed bool) {
 	data := map[string]string{}
-	for name, objects := range inv.lists() {
+	for name, objects := range inv.parts() {
 		if text := writeObjects(objects); text != "" {
 			data[name] = text
 		}

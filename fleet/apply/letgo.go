@@ -23,9 +23,9 @@ func (p *pass) releases(o Object, l *live) bool {
 	return p.adopted[o] && l.belongs(p.in.Owner) && !l.deleting && !p.in.External && p.in.OnRemoval != platform.RemovalDelete
 }
 
-// release lets an adopted object go: our labels and annotations leave its metadata, and our entry its managed fields.
-// Nothing else of it is touched. The one write is bound to the resourceVersion at which the object was read.
-func (p *pass) release(ctx context.Context, k *kind, o Object, l *live) (outcome, string, error) {
+// release lets an object go: our labels and annotations leave its metadata, but for those that it is to remember, and our
+// entry its managed fields. Nothing else of it is touched. The one write is bound to the resourceVersion at which the object was read.
+func (p *pass) release(ctx context.Context, k *kind, o Object, l *live, reason string, remembers map[string]string) (outcome, string, error) {
 	var read *metav1.PartialObjectMetadata
 	err := p.ask(ctx, func(ctx context.Context) (err error) {
 		read, err = p.Cluster.objects(k, o.Namespace).Get(ctx, o.Name, metav1.GetOptions{})
@@ -36,17 +36,17 @@ func (p *pass) release(ctx context.Context, k *kind, o Object, l *live) (outcome
 	}
 	if err == nil {
 		var body []byte
-		if body, err = json.Marshal(parting(read)); err != nil {
+		if body, err = json.Marshal(parting(read, remembers)); err != nil {
 			return pending, "", fmt.Errorf("encode %s: %w", o, err)
 		}
 		err = p.ask(ctx, func(ctx context.Context) error {
-			_, err := p.Cluster.objects(k, o.Namespace).Patch(ctx, o.Name, types.JSONPatchType, body, metav1.PatchOptions{FieldManager: manager})
+			_, err := p.Cluster.objects(k, o.Namespace).Patch(ctx, o.Name, types.JSONPatchType, body, metav1.PatchOptions{FieldManager: keepingManager})
 			return err
 		})
 	}
 	switch {
 	case err == nil:
-		return letGo, stays, nil
+		return letGo, reason, nil
 	case apierrors.IsNotFound(err), apierrors.IsConflict(err):
 		return pending, "", nil // the next pass reads it again
 	case answered(err):
@@ -55,8 +55,8 @@ func (p *pass) release(ctx context.Context, k *kind, o Object, l *live) (outcome
 	return pending, "", fmt.Errorf("let go of %s: %w", o, err)
 }
 
-// parting is the JSON patch that takes from an object all that made it ours.
-func parting(m *metav1.PartialObjectMetadata) []map[string]any {
+// parting is the JSON patch that takes from an object all that made it ours, and leaves it what it is to remember.
+func parting(m *metav1.PartialObjectMetadata, remembers map[string]string) []map[string]any {
 	ops := []map[string]any{{"op": "replace", "path": "/metadata/resourceVersion", "value": m.ResourceVersion}}
 	for _, name := range slices.Sorted(maps.Keys(m.Labels)) {
 		if strings.HasPrefix(name, ourPrefix) || name == managedByLabel && m.Labels[name] == manager {
@@ -67,6 +67,12 @@ func parting(m *metav1.PartialObjectMetadata) []map[string]any {
 		if strings.HasPrefix(name, ourPrefix) {
 			ops = append(ops, map[string]any{"op": "remove", "path": "/metadata/annotations/" + pointer(name)})
 		}
+	}
+	if len(remembers) > 0 && m.Annotations == nil {
+		ops = append(ops, map[string]any{"op": "add", "path": "/metadata/annotations", "value": map[string]string{}})
+	}
+	for _, name := range slices.Sorted(maps.Keys(remembers)) {
+		ops = append(ops, map[string]any{"op": "add", "path": "/metadata/annotations/" + pointer(name), "value": remembers[name]})
 	}
 	entries := slices.DeleteFunc(slices.Clone(m.ManagedFields), func(e metav1.ManagedFieldsEntry) bool {
 		return e.Subresource == "" && slices.Contains([]string{manager, generatingManager, handoverManager}, e.Manager)

@@ -52,10 +52,18 @@ func (p *pass) find(ctx context.Context, d *desired) error {
 	if err != nil || d.live == nil || p.owns(d) {
 		return err
 	}
+	if d.left, err = p.leftBehind(ctx, d.object, d.live); err != nil {
+		return err
+	}
+	if d.left && d.live.entries == nil {
+		if d.live, err = p.fetch(ctx, d.kind, d.object); err != nil || d.live == nil {
+			return err
+		}
+	}
 	if p.adopt(d, false) {
 		return nil
 	}
-	p.disown(d, d.live.unclaimed())
+	p.disown(d, d.live.unclaimed() || d.left)
 	return nil
 }
 

@@ -26,6 +26,7 @@ const (
 	teamLabel        = "transom.dev/team"
 	requestLabel     = "transom.dev/request"
 	environmentLabel = "transom.dev/environment"
+	offeringLabel    = "transom.dev/offering"
 	inventoryLabel   = "transom.dev/inventory"
 
 	digestAnnotation       = "transom.dev/digest"
@@ -65,6 +66,7 @@ type desired struct {
 	judged bool   // status says how it does
 	held   bool   // it waits for objects of an earlier step
 	adopts bool   // what is there is nobody's, and is taken over
+	left   bool   // what is there was left by a request that is gone
 	unsure bool   // it changed while it was looked at, so that nothing of the instance is written
 	fault  string // what a person must mend
 	drift  string // what others changed of it, where that is only reported

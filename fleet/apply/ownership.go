@@ -7,7 +7,9 @@ import (
 )
 
 // owns says whether what is there of a desired object is this instance's.
-func (p *pass) owns(d *desired) bool { return p.holds(d.object, d.live) }
+func (p *pass) owns(d *desired) bool {
+	return p.holds(d.object, d.live) && !p.another(d) || p.takesBack(d)
+}
 
 // ownsAround says whether what is there of an object around the namespace is that of the team.
 func (p *pass) ownsAround(d *desired) bool {
@@ -34,18 +36,21 @@ func (l *live) belongs(o Owner) bool {
 // of it was ever applied under our name, whoever removed the labels since.
 func (l *live) unclaimed() bool { return l.labels == (labelSet{}) && l.fields == 0 }
 
-// foreign says whose an object is that is not the instance's.
+// foreign says whose an object is that is not the instance's. What is there may hold data, so that it is never to be removed.
 func foreign(d *desired, adoptable bool) string {
-	remedy := "nothing of the instance is written; give one of the two another name, or remove what is there"
+	remedy := "nothing of the instance is written; give one of the two another name"
 	if adoptable {
-		remedy = "nothing of the instance is written; give one of the two another name, remove what is there, or take it over " +
-			"with adopt: true in the request"
+		remedy += ", or take it over with adopt: true in the request"
 	}
-	if d.object.Group == "" && d.object.Kind == "Namespace" && d.live.unclaimed() {
-		remedy = "nothing of the instance is written; remove it, or have it taken over by its name in spec.namespace.adopt of the environment"
+	if d.isNamespace() && (d.live.unclaimed() || d.left) {
+		remedy = "nothing of the instance is written; use another name, or have it taken over by its name in spec.namespace.adopt of the environment"
 	}
 	owner := d.live.labels.owner
 	switch {
+	case d.left:
+		return fmt.Sprintf("it was kept when %s of team %s was removed from environment %s: %s", owner.Request, owner.Team, owner.Environment, remedy)
+	case d.live.kept != nil && d.live.unclaimed():
+		return fmt.Sprintf("it was kept when a request was removed, %s: %s", d.live.kept, remedy)
 	case d.live.labels.managed && owner.Request != "":
 		return fmt.Sprintf("it belongs to %s of team %s in environment %s: %s",
 			owner.Request, owner.Team, owner.Environment, remedy)

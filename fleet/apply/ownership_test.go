@@ -27,7 +27,7 @@ func TestForeignObjectIsRefusedBeforeAnyWrite(t *testing.T) {
 	require.False(t, result.Settled)
 	require.Len(t, result.Problems, 1)
 	require.Equal(t, "ConfigMap "+r.team+"/web-b: it exists and is not Transom's; it was made by kubectl-create: nothing of the "+
-		"instance is written; give one of the two another name, remove what is there, or take it over with adopt: true in the "+
+		"instance is written; give one of the two another name, or take it over with adopt: true in the "+
 		"request", result.Problems[0].String())
 	require.Empty(t, r.inventory("web"))
 	_, err = r.kube.CoreV1().ConfigMaps(r.team).Get(t.Context(), "web-a", metav1.GetOptions{})

@@ -3,6 +3,7 @@ package apply
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"time"
@@ -52,7 +53,7 @@ func (p *pass) patch(ctx context.Context, d *desired, reason string) error {
 		return p.refused(ctx, d, err)
 	}
 	p.patched(d, after, reason)
-	if err := p.takeBack(ctx, d); err != nil {
+	if err := errors.Join(p.takeBack(ctx, d), p.unmark(ctx, d)); err != nil {
 		return p.blame(d, err)
 	}
 	return nil
@@ -84,6 +85,10 @@ func (p *pass) identified(d *desired, content map[string]any) map[string]any {
 
 func (p *pass) patched(d *desired, after *live, reason string) {
 	before, adopts := d.live, d.adopts
+	var back *kept
+	if before != nil && p.takesBack(d) {
+		back = before.kept
+	}
 	d.adopts = false
 	if before == nil || before.version != after.version {
 		after.patched = time.Now()
@@ -101,6 +106,8 @@ func (p *pass) patched(d *desired, after *live, reason string) {
 		}
 	case adopts:
 		d.change = &Change{Object: d.object, Action: Adopted, Reason: d.origin(), Before: d.before()}
+	case back != nil:
+		d.change = &Change{Object: d.object, Action: Resumed, Reason: back.resumes()}
 	case before.version != after.version:
 		d.change = &Change{Object: d.object, Action: Configured, Reason: reason}
 	}

@@ -212,14 +212,14 @@ func (p *pass) retireOne(ctx context.Context, o Object) (outcome, string, error)
 	case there == nil:
 		return ended, "", nil
 	case p.releases(o, there):
-		return p.release(ctx, k, o, there)
+		return p.release(ctx, k, o, there, stays, nil)
 	case there.labels.owner != p.in.Owner:
 		return letGo, "its labels do not name this instance any more", nil
 	case p.in.Absent && p.in.Deletion == platform.DeletionRetain:
-		return letGo, "its offering retains what a removed request leaves", nil
+		return p.keep(ctx, k, o, there, "its offering retains what a removed request leaves")
 	case p.spares(o, there):
-		return letGo, "it may hold what cannot be made again; it is pruned only with deletion: delete and the annotation " +
-			pruneAnnotation + `: "true"`, nil
+		return p.keep(ctx, k, o, there, "it may hold what cannot be made again; it is pruned only with deletion: delete and the annotation "+
+			pruneAnnotation+`: "true"`)
 	case there.deleting || p.in.External:
 		return pending, "", nil
 	}

@@ -22,6 +22,8 @@ type live struct {
 	generation int64
 	created    metav1.Time
 	labels     labelSet
+	offering   string // by its label
+	kept       *kept  // what it remembers of an instance that let it go; nil: nothing
 	digest     string
 	arrived    time.Time // when a watch first saw that digest, by our clock; zero: we wrote it
 	deleting   bool
@@ -66,6 +68,8 @@ func reduceMeta(gk schema.GroupKind, m metav1.Object) *live {
 		generation: m.GetGeneration(),
 		created:    m.GetCreationTimestamp(),
 		labels:     labelSet{ownerOf(m.GetLabels()), m.GetLabels()[managedByLabel] == manager},
+		offering:   m.GetLabels()[offeringLabel],
+		kept:       readKept(annotations),
 		digest:     annotations[digestAnnotation],
 		deleting:   m.GetDeletionTimestamp() != nil,
 		prunable:   annotations[pruneAnnotation] == "true",

@@ -218,7 +218,11 @@ func (p *pass) effects(ctx context.Context, d *desired, entries []metav1.Managed
 	if d.inherited, err = inherit(d.live.entries, p.leftToOthers(d)); err != nil {
 		return fmt.Errorf("read the managed fields of %s: %w", d.object, err)
 	}
-	gone := departing(d.inherited, entries)
+	inherited := d.inherited
+	if inherited == nil {
+		inherited = d.live.entries // ours, where a request that is gone left it
+	}
+	gone := departing(inherited, entries)
 	if d.secret() {
 		for _, at := range gone {
 			if name := *at[0].FieldName; name == "data" || name == "metadata" { // the rest has defaults

@@ -47,7 +47,6 @@ func (r *rig) deployment(name string) *appsv1.Deployment {
 	return d
 }
 
-
 // restsWith says that an instance costs nothing at rest, and has so many replicas.
 func (r *rig) restsWith(in apply.Instance, name string, replicas int) {
 	r.Helper()

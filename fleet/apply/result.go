@@ -32,6 +32,7 @@ const (
 	Created    Action = "created"
 	Configured Action = "configured"
 	Adopted    Action = "adopted"  // configured for the first time: others had made it
+	Resumed    Action = "resumed"  // configured again: it was kept when the request was removed
 	Replaced   Action = "replaced" // deleted, and made anew in this pass or as soon as it is gone
 	Pruned     Action = "pruned"
 	Kept       Action = "kept"    // let go: it left the inventory and stays in the cluster
@@ -105,6 +106,10 @@ type Result struct {
 
 	// Adopts counts the objects that are nobody's and would be taken over.
 	Adopts int `json:"adopts,omitempty"`
+
+	// Resumes are the objects that were kept when this very request was removed, and that are its again. Of a pass that
+	// writes, Changes has those that it took back.
+	Resumes []Problem `json:"resumes,omitempty"`
 
 	// Untried are objects of an adoption that the API server could not be asked about before, and why.
 	Untried []Problem `json:"untried,omitempty"`

@@ -42,6 +42,7 @@ func (p *pass) result() Result {
 		r.Objects = append(r.Objects, d.status)
 	}
 	r.Changes = append(r.Changes, p.gone...)
+	r.Resumes = p.resumed()
 	r.Adoption, r.LetGo = p.adoption, p.letGone()
 	revision := p.in.Revision
 	if p.in.Absent && len(p.listed) == 0 {
@@ -108,6 +109,8 @@ func adoptions(changes []Change) string {
 	var all []string
 	for _, c := range changes {
 		switch {
+		case c.Action == Resumed:
+			all = append(all, fmt.Sprintf("%s %s", c.Object, c.Reason))
 		case c.Action == Adopted:
 			all = append(all, fmt.Sprintf("adopted %s: %s", c.Object, c.Reason))
 		case c.Action == Created && c.Reason != "":

@@ -200,7 +200,7 @@ func (d *desired) before() string {
 // adoptable says whether what exists and is nobody's may be taken over: an object of the instance if its request says so,
 // a Namespace only if the environment names it.
 func (p *pass) adoptable(d *desired, around bool) bool {
-	if p.in.External || !d.live.unclaimed() {
+	if p.in.External || !d.live.unclaimed() && !d.left {
 		return false
 	}
 	named := d.object.Group == "" && d.object.Kind == "Namespace" && slices.Contains(p.in.AdoptNamespaces, d.object.Name)

@@ -16,6 +16,7 @@ type Adoption struct {
 	Request     string   `json:"request,omitempty"`
 	Digest      string   `json:"digest,omitempty"` // that an Approval names; empty: it waits for none
 	Effects     []string `json:"effects,omitempty"`
+	Resumes     []string `json:"resumes,omitempty"` // what was kept when the request was removed, and is its again
 	Untried     []string `json:"untried,omitempty"` // what the API server could not be asked about
 	Problems    []string `json:"problems,omitempty"`
 }
@@ -35,10 +36,12 @@ func (a Adoption) lines() (lines []string) {
 		lines = append(lines, "the adoption of "+a.where()+" would be refused, and nothing be written:")
 	case a.Digest != "":
 		lines = append(lines, fmt.Sprintf("the adoption of %s waits for an Approval in decisions/%s of {adoption: %s}:", a.where(), a.Environment, a.Digest))
+	case len(a.Resumes) > 0:
+		lines = append(lines, "caution: "+a.where()+" does not begin anew:")
 	default:
 		lines = append(lines, "the adoption of "+a.where()+" takes nothing from what is there")
 	}
-	for _, list := range [][]string{a.Problems, a.Effects, a.Untried} {
+	for _, list := range [][]string{a.Problems, a.Resumes, a.Effects, a.Untried} {
 		for _, line := range list {
 			lines = append(lines, "  "+line)
 		}
