@@ -16,6 +16,9 @@
 // StatefulSet from going on, which Kubernetes leaves to a person, status names it with the command that deletes it. One that
 // never started, of a revision that failed, is deleted here: unblock.go has the conditions.
 //
+// What others fill is left to them: replicas.go, filled.go and leave.go say which fields these are. What outlives its instance
+// because it holds data is let go, and found again: kept.go.
+//
 // The package never deletes what it could not read, never writes outside the instance's namespace unless the version
 // is cluster-scoped, and never writes over an object that is not the instance's own, but for one that is nobody's and
 // that its request adopts. It does not decide when to run,

@@ -78,7 +78,8 @@ type Instance struct {
 	Ignore   []platform.Ignore
 	Deletion platform.Deletion
 
-	// Adopt takes over objects that exist and are nobody's, rather than refuse them. What is another instance's, or is
+	// Adopt takes over objects that exist and are nobody's, rather than refuse them: also those that were kept when another
+	// request was removed. What is another instance's, or is
 	// around the namespace, is refused all the same, and so is a Namespace that the environment does not name. It means
 	// nothing for what is the instance's already.
 	Adopt bool

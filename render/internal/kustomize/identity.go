@@ -211,24 +211,7 @@ func (w *Wrapper) place(views []*view, choices []choice) (*identity, error) {
 			}
 		}
 	}
-	for n, c := range choices {
-		if _, there := patched[n]; c.unscaled && !there {
-			patched[n] = nil // no labels
-		}
-	}
-	if len(patched) == 0 {
-		return id, nil
-	}
-	affixes, err := affixes(w.Trees)
-	if err != nil {
-		return nil, err
-	}
-	for _, n := range sortedKeys(patched) {
-		if target, alone := targetOf(n, views, affixes); alone {
-			id.patches = append(id.patches, identityPatch{object: n, target: target, paths: patched[n], unscaled: choices[n].unscaled})
-		}
-	}
-	return id, nil
+	return id, w.patch(id, patched, views, choices)
 }
 
 // wordOf tells choices from others.
@@ -382,21 +365,4 @@ func pointer(path []string) string {
 		out += "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(step)
 	}
 	return out
-}
-
-// everywhere are the fields of the rule Everywhere.
-func everywhere() []types.FieldSpec {
-	var fields []types.FieldSpec
-	add := func(group, kind, path string) {
-		fields = append(fields, types.FieldSpec{Gvk: resid.Gvk{Group: group, Kind: kind}, Path: path, CreateIfNotPresent: true})
-	}
-	for _, kind := range []string{"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"} {
-		add("apps", kind, "spec/selector/matchLabels")
-		add("apps", kind, "spec/template/metadata/labels")
-	}
-	add("batch", "Job", "spec/template/metadata/labels")
-	add("batch", "CronJob", "spec/jobTemplate/spec/template/metadata/labels")
-	add("policy", "PodDisruptionBudget", "spec/selector/matchLabels")
-	add("networking.k8s.io", "NetworkPolicy", "spec/podSelector/matchLabels")
-	return append(fields, types.FieldSpec{Gvk: resid.Gvk{Version: "v1", Kind: "Service"}, Path: "spec/selector"})
 }

@@ -28,6 +28,18 @@ func scalingOf(object *yaml.Node, v *view) scaling {
 	return s
 }
 
+// rewrite puts other texts into what decides about an object, if anything scales, and none into the rest.
+func (s *scaling) rewrite(by func(text string) string, scaling bool) {
+	if !scaling || !s.replicas && s.target == nil {
+		s.name, s.namespace = "", ""
+		return
+	}
+	s.name, s.namespace = by(s.name), by(s.namespace)
+	if t := s.target; t != nil {
+		t.APIVersion, t.Kind, t.Name = by(t.APIVersion), by(t.Kind), by(t.Name)
+	}
+}
+
 // scaled says what scales each object that the render leaves to others: the place of a Scaler of the render, or -1 for the
 // version itself. Texts of the views are what read makes of them.
 func (w *Wrapper) scaled(views []*view, read func(string) string) map[int]int {
@@ -51,6 +63,28 @@ func (w *Wrapper) scaled(views []*view, read func(string) string) map[int]int {
 func (s *scaling) scales(of *scaling, read func(string) string) bool {
 	t := platform.ScaleTarget{APIVersion: read(s.target.APIVersion), Kind: read(s.target.Kind), Name: read(s.target.Name)}
 	return read(s.namespace) == read(of.namespace) && t.Names(of.group, of.kind, read(of.name))
+}
+
+// patch says which objects are patched: those that get the identity at these paths, and those that lose their replicas.
+func (w *Wrapper) patch(id *identity, paths map[int][][]string, views []*view, choices []choice) error {
+	for n, c := range choices {
+		if _, there := paths[n]; c.unscaled && !there {
+			paths[n] = nil // it gets nothing
+		}
+	}
+	if len(paths) == 0 {
+		return nil
+	}
+	affixes, err := affixes(w.Trees)
+	if err != nil {
+		return err
+	}
+	for _, n := range sortedKeys(paths) {
+		if target, alone := targetOf(n, views, affixes); alone {
+			id.patches = append(id.patches, identityPatch{object: n, target: target, paths: paths[n], unscaled: choices[n].unscaled})
+		}
+	}
+	return nil
 }
 
 // A Scaled is an object whose replicas are left to others.

@@ -55,6 +55,10 @@ func TestReplicasOfWhatIsScaledAreLeftOut(t *testing.T) {
 		"a ScaledObject":     {objects: twoWorkloads + scaler("keda.sh/v1alpha1", "ScaledObject", "name: shop-web"), fixed: []string{statefulSet}},
 		"a vertical one":     {objects: twoWorkloads + strings.ReplaceAll(scaler("autoscaling.k8s.io/v1", "VerticalPodAutoscaler", "apiVersion: apps/v1, kind: Deployment, name: shop-web"), "scaleTargetRef", "targetRef"), fixed: both},
 		"the version's word": {objects: twoWorkloads, change: func(w *kustomize.Wrapper) { w.Unscaled = map[string]bool{"apps/StatefulSet": true} }, fixed: []string{deployment}},
+		"beside a hashed name": {
+			objects: twoWorkloads + scaler("autoscaling/v2", "HorizontalPodAutoscaler", "apiVersion: apps/v1, kind: Deployment, name: web") + "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, annotations: {kustomize.config.k8s.io/needs-hash: \"true\"}}\n",
+			fixed:   []string{statefulSet},
+		},
 		"kept as it was": {
 			objects: twoWorkloads + scaler("autoscaling/v2", "HorizontalPodAutoscaler", "apiVersion: apps/v1, kind: Deployment, name: web"),
 			change:  func(w *kustomize.Wrapper) { w.KeepReplicas = true }, fixed: both,

@@ -80,14 +80,7 @@ func askedFor(views []*view) map[string]bool {
 func rewrite(views []*view, by func(text string) string) {
 	scaling := slices.ContainsFunc(views, scales)
 	for _, v := range views {
-		if s := &v.scaling; scaling {
-			s.name, s.namespace = by(s.name), by(s.namespace)
-			if t := s.target; t != nil {
-				t.APIVersion, t.Kind, t.Name = by(t.APIVersion), by(t.Kind), by(t.Name)
-			}
-		} else {
-			s.name, s.namespace = "", ""
-		}
+		v.scaling.rewrite(by, scaling)
 		v.asWritten = by(v.asWritten)
 		for _, key := range sortedKeys(v.labels) {
 			v.labels[key] = by(v.labels[key])
