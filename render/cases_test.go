@@ -244,3 +244,32 @@ func TestCasesAreJudgedByPolicies(t *testing.T) {
 		"offerings/store/1.0.0/tests/sized/request.yaml: warning: policy small warns of the StatefulSet team/mine-store: fewer")
 	require.NotNil(t, warned.Got)
 }
+
+// TestCasesOfTheSecondRendererOnlyWarn: replicas beside an autoscaler were right before they were left out.
+func TestCasesOfTheSecondRendererOnlyWarn(t *testing.T) {
+	const scaled = `
+-- offerings/store/1.0.0/kustomization.yaml --
+apiVersion: kustomize.config.k8s.io/v1alpha1
+kind: Component
+resources: [objects.yaml, scaled.yaml]
+-- offerings/store/1.0.0/scaled.yaml --
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: scaled}
+spec: {maxReplicas: 9, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: scaled}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: scaled}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: scaled}}
+  template: {metadata: {labels: {app: scaled}}, spec: {containers: [{name: a, image: a}]}}
+`
+	const want = "-- offerings/store/1.0.0/tests/sized/want.yaml --\n"
+	got := string(casesOf(t, scaled)["1.0.0/sized"].Got)
+	second := strings.Replace(got, "spec:\n  selector:\n    matchLabels:\n      app: scaled\n", "spec:\n  replicas: 2\n  selector:\n    matchLabels:\n      app: scaled\n", 1)
+	require.NotEqual(t, got, second)
+	require.Equal(t, []string{"offerings/store/1.0.0/tests/sized/want.yaml: warning: wants what an earlier Transom made of it, which left " +
+		"replicas beside what scales them; rewrite this with transom check --update and review it"}, problemsOf(casesOf(t, scaled+want+second)["1.0.0/sized"].Problems))
+}

@@ -36,7 +36,7 @@ type Case struct {
 	environment string
 	key         platform.RequestKey
 	content     string // a digest of its files but want.yaml
-	before      bool   // it wants what a renderer before made
+	before      string // it wants what a renderer before made, which did this; empty: it does not
 }
 
 // WantFile is where a case keeps what it wants.
@@ -159,9 +159,9 @@ func (c *Case) compare() {
 	switch {
 	case c.Want == nil:
 		problem.Message = "is missing; write it with transom check --update and review it"
-	case c.before:
+	case c.before != "":
 		problem.Warning = true
-		problem.Message = "wants what an earlier Transom made of it, which put the instance's labels into other selectors or left replicas beside what scales them; " +
+		problem.Message = "wants what an earlier Transom made of it, which " + c.before + "; " +
 			"rewrite this with transom check --update and review it"
 	default:
 		want, got := strings.Split(string(c.Want), "\n"), strings.Split(string(c.Got), "\n")

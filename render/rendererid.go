@@ -1,7 +1,6 @@
 package render
 
 import (
-	"slices"
 	"strings"
 
 	"transom.dev/render/internal/kustomize"
@@ -12,9 +11,12 @@ import (
 // them again takes a newer renderer's bytes for a change that somebody made. A test holds it to go.mod.
 const RendererID = "3 kustomize/v0.21.2"
 
-// renderersBefore are the numbers of the renderers whose bytes are still made again. The first, which records do not name, put
-// the identity into all selectors; up to the second, what others scale had replicas.
-var renderersBefore = []string{"", "2"}
+// renderersBefore are the renderers whose bytes are still made again, and what each was the last to do. Records do not name
+// the first.
+var renderersBefore = []struct{ number, did string }{
+	{"", "put the instance's labels into other selectors"},
+	{"2", "left replicas beside what scales them"},
+}
 
 // asRenderer has a wrapper build what a renderer made of it.
 func asRenderer(w *kustomize.Wrapper, renderer string) {
@@ -22,5 +24,5 @@ func asRenderer(w *kustomize.Wrapper, renderer string) {
 	if number == "" {
 		w.Rule = kustomize.Everywhere
 	}
-	w.KeepReplicas = slices.Contains(renderersBefore, number)
+	w.KeepReplicas = number == "" || number == "2"
 }

@@ -191,9 +191,11 @@ func (s *setting) render() {
 		s.Got = rendered.Manifest
 	}
 	if s.Got != nil && s.Want != nil && !bytes.Equal(s.Got, s.Want) {
-		s.before = slices.ContainsFunc(renderersBefore, func(renderer string) bool {
-			before, _ := instanceAs(s.loaded, s.environment, s.key, "", nil, &platform.ReleasePlacement{Renderer: renderer})
-			return bytes.Equal(before.Manifest, s.Want)
-		})
+		for _, renderer := range renderersBefore {
+			before, _ := instanceAs(s.loaded, s.environment, s.key, "", nil, &platform.ReleasePlacement{Renderer: renderer.number})
+			if bytes.Equal(before.Manifest, s.Want) {
+				s.before = renderer.did
+			}
+		}
 	}
 }

@@ -38,8 +38,9 @@ below clusters/ is what the daemon commits, byte for byte, as far and as fast as
 
 With --live, the clusters are asked what taking over would do, for every request with adopt: true and every namespace that
 an environment lets be taken over: the API servers dry-run all objects of the instance, and nothing is written. Listed are
-the objects that would be refused, and the fields that would go, with the digest that an Approval names. --kubeconfigs is
-a directory with <cluster>.kubeconfig files, as the daemon has.
+the objects that would be refused, and the fields that would go, with the digest that an Approval names, and the data that
+was kept when a request of the same name was removed and that it starts on. --kubeconfigs is a directory with
+<cluster>.kubeconfig files, as the daemon has.
 
 Values of Secrets are not shown. What has a Problem keeps what it has; such Problems are listed. -o markdown is one
 comment for a pull request. The digest of an environment's plan names exactly these changes, at whatever commit.
