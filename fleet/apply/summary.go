@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"transom.dev/render/platform"
 )
 
 // result puts together what the pass did and found.
@@ -44,7 +46,7 @@ func (p *pass) result() Result {
 	}
 	r.Changes = append(r.Changes, p.gone...)
 	r.Adoption, r.LetGo = p.adoption, p.letGone()
-	revision := p.in.Revision
+	revision := platform.ObservedAs(p.in.Revision, p.in.Anew)
 	if p.in.Absent && len(p.listed) == 0 {
 		revision = Removed
 	}

@@ -107,7 +107,7 @@ type Instance struct {
 type Placement struct {
 	Cluster     string          `json:"cluster"`
 	Stage       Stage           `json:"stage"`
-	Health      string          `json:"health"` // Healthy, Progressing, Failed or Unknown
+	Health      string          `json:"health"` // Healthy, Suspended, Progressing, Failed or Unknown
 	Message     string          `json:"message,omitempty"`
 	Held        string          `json:"held,omitempty"` // why nothing of it is applied until a person decides; also among Problems
 	Revision    string          `json:"revision,omitempty"`

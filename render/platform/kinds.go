@@ -55,6 +55,7 @@ type Version struct {
 	Dir         string // offerings/<offering>/<version>
 	Files       fs.FS  // rooted at Dir
 	Digest      string // sha256:<hex> over every file but tests/
+	Rendering   string // the same over what rendering reads: without what version.yaml says of health, ignore and outputs
 	Lifecycle   Lifecycle
 	Reason      string
 	RemoveAfter string // a date, YYYY-MM-DD

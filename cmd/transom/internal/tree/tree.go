@@ -276,6 +276,8 @@ func (t *Printer) health(word, why string) string {
 		text = t.Paint.Green("✓ Healthy")
 	case "Progressing":
 		text = t.Paint.Yellow("◔ Progressing")
+	case "Suspended":
+		text = t.Paint.Yellow("‖ Suspended")
 	case "Failed":
 		text = t.Paint.Red("✗ Failed")
 	default:
@@ -325,7 +327,7 @@ func (t *Printer) footer(s status.Status) {
 		}
 	}
 	var parts []string
-	for _, health := range []string{"Failed", "Progressing", "Unknown", "Healthy"} {
+	for _, health := range []string{"Failed", "Progressing", "Unknown", "Suspended", "Healthy"} {
 		if counts[health] > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", counts[health], health))
 		}
