@@ -129,7 +129,11 @@ func (t *Printer) environment(e status.Environment) {
 		case c.Problem != "":
 			fmt.Fprintf(t.W, "  %s %s\n", t.Paint.Bold(e.Name), t.Paint.Red(c.Problem))
 		case c.State != "active":
-			fmt.Fprintf(t.W, "  %s cluster %s is %s\n", t.Paint.Bold(e.Name), c.Name, t.Paint.Yellow(c.State))
+			why := ""
+			if c.Reason != "" {
+				why = ": " + c.Reason
+			}
+			fmt.Fprintf(t.W, "  %s cluster %s is %s%s\n", t.Paint.Bold(e.Name), c.Name, t.Paint.Yellow(c.State), why)
 		}
 	}
 }
