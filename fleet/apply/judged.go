@@ -7,6 +7,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
@@ -74,12 +75,7 @@ func (p *pass) readBody(ctx context.Context, d *desired) (*live, error) {
 	}
 	var whole *live
 	err := p.ask(ctx, func(ctx context.Context) error {
-		objects := p.dynamic.Resource(d.kind.resource)
-		get := objects.Get
-		if d.kind.namespaced {
-			get = objects.Namespace(d.object.Namespace).Get
-		}
-		u, err := get(ctx, d.object.Name, metav1.GetOptions{})
+		u, err := p.getWhole(ctx, d)
 		if err == nil {
 			whole = reduceJudged(u, d.live)
 		}
@@ -100,17 +96,31 @@ func (p *pass) readBody(ctx context.Context, d *desired) (*live, error) {
 	return whole, nil
 }
 
-// reduceJudged keeps of an object what a health expression may read. The values of a Secret are nobody's to read.
+// getWhole asks for an object as a health expression may read it: of a Secret that is its metadata, and no value.
+func (p *pass) getWhole(ctx context.Context, d *desired) (*unstructured.Unstructured, error) {
+	if d.gvk.GroupKind() == (schema.GroupKind{Kind: "Secret"}) {
+		m, err := p.Cluster.objects(d.kind, d.object.Namespace).Get(ctx, d.object.Name, metav1.GetOptions{})
+		if err != nil {
+			return nil, err
+		}
+		body, err := runtime.DefaultUnstructuredConverter.ToUnstructured(m)
+		u := &unstructured.Unstructured{Object: body}
+		u.SetGroupVersionKind(d.gvk)
+		return u, err
+	}
+	objects := p.dynamic.Resource(d.kind.resource)
+	if d.kind.namespaced {
+		return objects.Namespace(d.object.Namespace).Get(ctx, d.object.Name, metav1.GetOptions{})
+	}
+	return objects.Get(ctx, d.object.Name, metav1.GetOptions{})
+}
+
+// reduceJudged keeps of an object what a health expression may read.
 func reduceJudged(u *unstructured.Unstructured, seen *live) *live {
-	gk := u.GroupVersionKind().GroupKind()
-	l := reduceMeta(gk, u)
+	l := reduceMeta(u.GroupVersionKind().GroupKind(), u)
 	l.seenVersion, l.patched = l.version, seen.patched
 	l.reported = reportedAt(l.entries)
 	l.entries = nil
 	l.body = reduceBody(u)
-	if gk == (schema.GroupKind{Kind: "Secret"}) {
-		delete(l.body, "data")
-		delete(l.body, "stringData")
-	}
 	return l
 }

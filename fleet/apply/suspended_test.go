@@ -2,7 +2,9 @@ package apply_test
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -177,6 +179,21 @@ func TestAHealthEntryForABuiltinKindActs(t *testing.T) {
 
 	in.Health = []platform.Health{{Group: "apps", Kind: "Deployment", Applied: true}}
 	r.healthy(in)
+}
+
+func TestAHealthEntryForASecretReadsNoValue(t *testing.T) {
+	r := newRig(t, &apiOnly)
+	in := r.instance("web", "{apiVersion: v1, kind: Secret, metadata: {name: web, annotations: {transom.dev/generate: password}}}")
+	in.Health = []platform.Health{{Kind: "Secret", Healthy: `metadata.name == "web" && !has(metadata.nothing)`}}
+	var whole atomic.Bool
+	r.calls.failing(func(request *http.Request) error {
+		if strings.HasSuffix(request.URL.Path, "/secrets/web") && !strings.Contains(request.Header.Get("Accept"), "PartialObjectMetadata") {
+			whole.Store(whole.Load() || request.Method == http.MethodGet)
+		}
+		return nil
+	})
+	r.healthy(in)
+	require.False(t, whole.Load())
 }
 
 // TestAHealthEntryIsHeardOf: what its expression reads is told of although nothing else is judged by it.

@@ -120,7 +120,8 @@ type Kind struct {
 	Scope string `json:"scope" decode:"required" oneof:"Namespaced|Cluster"`
 }
 
-// Health says when an object of a kind that kstatus does not know is healthy.
+// Health says when an object of a kind is healthy: one that kstatus does not know, or a built-in one, of which it says so
+// instead of kstatus.
 type Health struct {
 	Group   string `json:"group"`
 	Kind    string `json:"kind" decode:"required"`
