@@ -332,7 +332,7 @@ func (a *agent) pass(ctx context.Context, conn *connection, as *assignment, o ap
 	}
 	result = &Result{
 		Environment: o.Environment, Cluster: a.cluster, Team: o.Team, Request: o.Request,
-		Commit: as.state.Commit, Revision: in.Revision, Absent: in.Absent,
+		Commit: as.state.Commit, Revision: in.Revision, Anew: in.Anew, Absent: in.Absent,
 		Observed: as.cluster.State == platform.ClusterPaused,
 	}
 	if err != nil {

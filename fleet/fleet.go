@@ -51,6 +51,7 @@ type Result struct {
 
 	Commit   string // of the state that the pass applied
 	Revision string // sha256:<hex> of the manifests; empty with Absent
+	Anew     string // that of the placement's record
 	Absent   bool   // the state has no such placement; with Settled, neither has the cluster
 	Observed bool   // the cluster is paused: nothing was written
 

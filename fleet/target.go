@@ -285,6 +285,7 @@ func (a *assignment) instance(o apply.Owner) (apply.Instance, error) {
 	}
 	sum := sha256.Sum256(in.Manifests)
 	in.Revision = "sha256:" + hex.EncodeToString(sum[:])
+	in.Anew = release.Clusters[a.cluster.Name].Anew
 	if recorded := release.Clusters[a.cluster.Name].Revision; recorded != in.Revision {
 		return apply.Instance{}, fmt.Errorf("%s of state commit %q is %s, but %s records %q for it; nothing of it is applied"+
 			" until a commit of Transom makes them agree", a.manifests(o), a.state.Commit, in.Revision, releaseFile(o), recorded)

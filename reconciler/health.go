@@ -132,7 +132,7 @@ func observation(r fleet.Result, last promotion.Observation) promotion.Observati
 		return last
 	}
 	o := promotion.Observation{
-		Revision: r.Revision, Health: string(r.Health), Stuck: r.Stuck, Superseded: r.Superseded, At: r.At,
+		Revision: platform.ObservedAs(r.Revision, r.Anew), Health: string(r.Health), Stuck: r.Stuck, Superseded: r.Superseded, At: r.At,
 		Object: r.Object, Message: strings.TrimPrefix(r.Message, r.Object+": "),
 	}
 	switch {

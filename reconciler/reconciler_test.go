@@ -85,9 +85,17 @@ func reportHealthy(t fleet.Target, report func(fleet.Result)) error {
 				return err
 			}
 			parts := strings.Split(strings.TrimSuffix(file, ".yaml"), "/")
+			anew := ""
+			if record, err := t.Snapshot.ReadFile("releases/" + parts[2] + "/" + parts[3] + ".yaml"); err == nil {
+				r, err := platform.DecodeRelease(record)
+				if err != nil {
+					return err
+				}
+				anew = r.Clusters[cluster.Name].Anew
+			}
 			report(fleet.Result{
 				Environment: t.Environment, Cluster: cluster.Name, Team: parts[2], Request: parts[3],
-				Revision: render.Revision(content), Result: apply.Result{Health: apply.Healthy, Settled: true},
+				Revision: render.Revision(content), Anew: anew, Result: apply.Result{Health: apply.Healthy, Settled: true},
 			})
 		}
 	}

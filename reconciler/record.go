@@ -122,8 +122,12 @@ func (r *Reconciler) environment(ctx context.Context, p *platform.Platform, l *l
 		seen.Did = strings.TrimPrefix(info.Subject, l.name+": ")
 	}
 	for _, c := range members(p, e, h) {
+		reason := ""
+		if of := p.Clusters[c.Name]; of != nil {
+			reason = of.Reason
+		}
 		seen.Clusters = append(seen.Clusters, status.Cluster{
-			Name: c.Name, State: string(c.State), UID: c.UID, Wave: waveOf(e, p.Clusters[c.Name]),
+			Name: c.Name, State: string(c.State), Reason: reason, UID: c.UID, Wave: waveOf(e, p.Clusters[c.Name]),
 		})
 	}
 	return seen

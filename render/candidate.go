@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"path"
@@ -212,7 +213,7 @@ func (p *pass) released(c *candidate) *platform.Release {
 		}
 		r.Clusters[placed.cluster.Name] = platform.ReleasePlacement{
 			Revision: placed.revision, RenderKey: placed.key, Namespace: placed.namespace, Renderer: renderer,
-			Selectors: placed.selectors, Joining: before.Joining,
+			Selectors: placed.selectors, Joining: before.Joining, Anew: c.anew(placed, before),
 		}
 	}
 	if c.base != nil {
@@ -222,6 +223,18 @@ func (p *pass) released(c *candidate) *platform.Release {
 		}
 	}
 	return r
+}
+
+// anew names the candidate's version where it brings bytes that another one had brought there before.
+func (c *candidate) anew(placed *placement, before platform.ReleasePlacement) string {
+	v := c.instance.Version
+	switch {
+	case c.base == nil || c.base.Absent || before.Revision == "" || before.Revision != placed.revision:
+		return ""
+	case cmp.Or(before.Version, c.base.Version) == v.Number.String() && c.base.Offering == v.Offering:
+		return before.Anew
+	}
+	return v.Number.String()
 }
 
 // sameRelease compares records as files, where they are not different at first sight: decoding may have told an empty

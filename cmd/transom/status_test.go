@@ -83,7 +83,7 @@ func eventful() *status.Board {
 		[]status.Instance{instance("dev", shop, "dev"), instance("dev", basket, "dev")})
 	b.Reconciled(status.Environment{
 		Name: "prod", Commit: "9f2c1ab77de0",
-		Clusters: []status.Cluster{{Name: "east", State: "active"}, {Name: "west", State: "active"}, {Name: "south", State: "paused"}},
+		Clusters: []status.Cluster{{Name: "east", State: "active"}, {Name: "west", State: "active"}, {Name: "south", State: "paused", Reason: "it moves to another rack"}},
 	}, []status.Instance{withOutputs, instance("prod", basket, "east"), broken})
 	for _, name := range []string{"dev", "east", "south"} {
 		b.ClusterSeen(status.Cluster{Name: name, Reachable: true})

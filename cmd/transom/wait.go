@@ -182,8 +182,15 @@ func (v verdict) text(p terminal.Paint) func(io.Writer) {
 		}
 		switch {
 		case v.Reason == "":
-			fmt.Fprintf(out, "%s %s is live and healthy at commit %s: %s, after %.1f s\n",
-				p.Green("✓"), v.Environment, at, terminal.Count(v.Total, "placement"), v.Seconds)
+			state, sign := "live and healthy", p.Green("✓")
+			if len(v.Suspended) > 0 {
+				state, sign = "live as asked, and suspended where it says so,", p.Yellow("‖")
+			}
+			fmt.Fprintf(out, "%s %s is %s at commit %s: %s, after %.1f s\n",
+				sign, v.Environment, state, at, terminal.Count(v.Total, "placement"), v.Seconds)
+			for _, r := range v.Suspended {
+				fmt.Fprintf(out, "  %s\n", r)
+			}
 			return
 		case !v.Reconciled:
 			fmt.Fprintf(out, "%s %s: %s after %.0f s\n", p.Red("✗"), summary(v.Progress), v.Reason, v.Seconds)

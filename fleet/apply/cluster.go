@@ -59,6 +59,7 @@ type Cluster struct {
 	strays      *podWatch
 	arrivals    *arrivalWatch
 	classes     storageClasses
+	judged      judged
 	namespaces  locks // per team's namespace, so that its instances do not all write it
 	fences      locks // per environment, likewise
 
@@ -113,11 +114,12 @@ func newCluster(opt Options) *Cluster {
 		broken:  map[*stream]error{},
 		started: map[*stream]bool{},
 		classes: storageClasses{byName: map[string]storageClass{}},
+		judged:  judged{kinds: map[Owner]map[schema.GroupKind]bool{}, bodies: map[Object]*live{}},
 
 		unstartedFor: unstartedFor,
 	}
 	c.inventories = newInventoryWatch(c)
-	c.pods, c.strays = newPodWatch(c, false), newPodWatch(c, true)
+	c.pods, c.strays = newPodWatch(c), newPods(c)
 	c.arrivals = newArrivalWatch(c)
 	return c
 }
@@ -260,6 +262,7 @@ func (c *Cluster) part(o Owner) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.known[o.Team], o)
+	delete(c.judged.kinds, o)
 }
 
 // notify tells that something about an owner's objects changed. What belongs to a team's namespace concerns every

@@ -19,6 +19,9 @@
 // What others fill is left to them: replicas.go, filled.go and leave.go say which fields these are. What outlives its instance
 // because it holds data is let go, and found again: kept.go.
 //
+// What is asked not to come to its revision by itself is Suspended (suspended.go). A version's health entry outranks all that is
+// known of a kind, custom or built-in; expressions read what the watch does not keep with one request per change of the object.
+//
 // The package never deletes what it could not read, never writes outside the instance's namespace unless the version
 // is cluster-scoped, and never writes over an object that is not the instance's own, but for one that is nobody's and
 // that its request adopts. It does not decide when to run,

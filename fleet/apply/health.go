@@ -51,12 +51,25 @@ func (p *pass) health(ctx context.Context, d *desired) (Health, string, error) {
 	case l.digest != d.digest:
 		health, message := p.behind("the cluster has another revision of it")
 		return health, message, nil
+	case p.rule(d) != nil && !custom(d.gvk.GroupKind()):
+		return p.byEntry(ctx, d)
+	case suspendedCronJob(d):
+		return Suspended, "is suspended: it starts no Job until spec.suspend is false", nil
 	case !wantsWhole(d.gvk.GroupKind()):
 		return Healthy, "", nil
 	case !l.seen():
 		return Progressing, "just applied", nil
 	}
 	return p.assess(ctx, d)
+}
+
+// byEntry judges an object of a built-in kind by the version's health entry, and says what ails its pods.
+func (p *pass) byEntry(ctx context.Context, d *desired) (Health, string, error) {
+	health, message, err := p.builtinHealth(ctx, d, p.rule(d).Applied)
+	if err == nil && health != Healthy && d.fault == "" {
+		message, err = p.why(ctx, d, message)
+	}
+	return health, message, err
 }
 
 // assess reads what was kept of an object's status.
@@ -75,6 +88,7 @@ func (p *pass) assess(ctx context.Context, d *desired) (Health, string, error) {
 		}
 	}
 	if health == Healthy {
+		p.strays.forget(d)
 		return health, message, nil
 	}
 	message, err := p.why(ctx, d, message)

@@ -1,9 +1,12 @@
 package apply_test
 
 import (
+	"fmt"
 	"regexp"
+	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
@@ -12,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"transom.dev/fleet/apply"
+	"transom.dev/render/platform"
 )
 
 func TestHealthOfAnOlderRevisionDoesNotCount(t *testing.T) {
@@ -140,13 +144,54 @@ func TestWhyNamesAPodWithoutLabels(t *testing.T) {
 			{Name: "app", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: "no such image"}}},
 		}}
 	}
+	live, err := r.kube.AppsV1().Deployments(r.team).Get(t.Context(), "web", metav1.GetOptions{})
+	require.NoError(t, err)
+	set, err := r.kube.AppsV1().ReplicaSets(r.team).Create(t.Context(), &appsv1.ReplicaSet{
+		ObjectMeta: metav1.ObjectMeta{
+			Name: "web", Labels: live.Spec.Selector.MatchLabels,
+			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(live, appsv1.SchemeGroupVersion.WithKind("Deployment"))},
+		},
+		Spec: appsv1.ReplicaSetSpec{Selector: live.Spec.Selector, Template: live.Spec.Template},
+	}, metav1.CreateOptions{})
+	require.NoError(t, err)
 	r.podOf("web", "web-1", waiting("ErrImagePull"))
+	r.podOf("web", "web-0", waiting("CrashLoopBackOff")) // the selector selects it, and it is nobody's
 	r.podOf("other", "other-1", waiting("CrashLoopBackOff"))
+	_, err = r.kube.CoreV1().Pods(r.team).Patch(t.Context(), "web-1", "application/merge-patch+json", []byte(fmt.Sprintf(
+		`{"metadata":{"ownerReferences":[{"apiVersion":"apps/v1","kind":"ReplicaSet","name":"web","uid":%q,"controller":true}]}}`, set.UID)),
+		metav1.PatchOptions{})
+	require.NoError(t, err)
+	r.calls.take()
+	began := time.Now()
 	r.until(in, func(result apply.Result) bool {
 		return result.Objects[0].Message == "Available: 0/1: pod web-1: ErrImagePull: no such image"
 	})
+	for range 20 {
+		require.Positive(t, r.pass(in).LookAfter)
+	}
+	lists := slices.DeleteFunc(r.calls.take(), func(call string) bool { return call != "GET /api/v1/namespaces/"+r.team+"/pods" })
+	require.LessOrEqual(t, len(lists), 1+int(time.Since(began)/(10*time.Second)), "at most every 10 s")
 	require.NoError(t, r.kube.CoreV1().Pods(r.team).Delete(t.Context(), "web-1", metav1.DeleteOptions{GracePeriodSeconds: new(int64)}))
 	r.until(in, func(result apply.Result) bool { return result.Objects[0].Message == "Available: 0/1" })
+
+	r.available("web")
+	r.healthy(in)
+	r.calls.take()
+	r.pass(in)
+	require.Empty(t, r.calls.take(), "nothing is listed while it is healthy")
+}
+
+// TestWholeClusterSeesWhatAilsAClusterScopedVersion, whose pods have no labels of the instance: it is seen to be stuck.
+func TestWholeClusterSeesWhatAilsAClusterScopedVersion(t *testing.T) {
+	r := newRig(t, &whole)
+	r.bare = true
+	in := r.instance("web", deployment("web", "nginx:broken"))
+	in.Scope = platform.ClusterScoped
+	in.Manifests = append(append(r.label(in.Owner, "", "{apiVersion: v1, kind: Namespace, metadata: {name: "+r.team+"}}"), []byte("---\n")...), in.Manifests...)
+	in.NamespaceManifest = nil
+	why := regexp.MustCompile(`^Deployment.apps ` + r.team + `/web: Available: 0/1: pod web-[a-z0-9-]+: ErrImagePull: rpc error`)
+	result := r.until(in, func(result apply.Result) bool { return why.MatchString(result.Message) && result.Stuck })
+	require.Equal(t, apply.Progressing, result.Health)
 }
 
 // podOf makes a pod as the controllers of a workload would.

@@ -55,6 +55,7 @@ func (s State) outranks(t State) bool { return t.Sequence != 0 && s.Sequence > t
 type Instance struct {
 	Owner
 	Revision  string    // sha256:<hex> of Manifests
+	Anew      string    // that of the placement's record: what was seen of Revision before it says nothing
 	State     State     // that all of this was read from
 	Lineage   *Lineage  // that State is of; nil: nobody else keeps the environment
 	Fetched   time.Time // when the reading of that state began, by our clock; zero: nobody else applies states

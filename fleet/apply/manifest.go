@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/fluxcd/pkg/ssa"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -72,6 +73,8 @@ type desired struct {
 	drift  string // what others changed of it, where that is only reported
 	again  bool   // look again soon
 	stuck  bool   // a pod of this revision cannot start
+
+	due time.Duration // when to look again at the latest, because nobody tells of its pods; 0: never
 
 	superseded bool      // only pods of a revision before keep it from being healthy
 	obstacle   *obstacle // the pod among them that does

@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
 // outlook is what the status of a built-in kind comes to, at the generation it was read with.
@@ -32,10 +33,19 @@ func outlookOf(u *unstructured.Unstructured) outlook {
 		o.health, o.message = conditionHealth(body, "Available")
 	case gk.Group == "apps" && seen < u.GetGeneration():
 		o.health, o.message, o.behind = Progressing, notSeen, true
+	case gk.Kind == "StatefulSet" && strategyOf(body) == "OnDelete":
+		o.health, o.message = statefulSetProgress(body)
 	default:
 		o.health, o.message = kstatusHealth(body)
 	}
-	o.running = gk.Group == "batch" && gk.Kind == "Job" && condition(body, "Complete")["status"] != "True"
+	if o.health != Failed && !o.behind && !done(gk, body) {
+		if waits, suspended := suspension(gk, body); suspended {
+			o.health, o.message = Suspended, waits
+		} else if gk.Kind == "StatefulSet" && o.health == Healthy {
+			o.message = leftBehind(body)
+		}
+	}
+	o.running = gk.Group == "batch" && gk.Kind == "Job" && !done(gk, body)
 	if o.health == Healthy {
 		return o
 	}
@@ -53,6 +63,11 @@ func outlookOf(u *unstructured.Unstructured) outlook {
 		o.class, _, _ = unstructured.NestedString(body, "spec", "storageClassName")
 	}
 	return o
+}
+
+// done says whether an object is a Job that has run to its end.
+func done(gk schema.GroupKind, body map[string]any) bool {
+	return gk.Group == "batch" && gk.Kind == "Job" && condition(body, "Complete")["status"] == "True"
 }
 
 const notSeen = "its controller has not seen this revision yet"

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+
+	"transom.dev/render/platform"
 )
 
 // Proof says whether what a state has of an instance on a cluster was Transom's to write. Its methods are called in passes,
@@ -45,6 +47,6 @@ func (p *pass) rests() bool {
 	if slices.ContainsFunc(p.around, other) {
 		return false
 	}
-	soaked := p.in.Revision != "" && p.checkpoint.Revision == p.in.Revision
+	soaked := p.in.Revision != "" && p.checkpoint.Revision == platform.ObservedAs(p.in.Revision, p.in.Anew)
 	return soaked || len(p.surplus()) == 0 && !slices.ContainsFunc(p.objects, other)
 }

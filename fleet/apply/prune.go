@@ -86,7 +86,7 @@ func (p *pass) retireFirst(ctx context.Context) error {
 // retire prunes what the inventory lists and nobody desires any more, once what replaces it is healthy. Until then a
 // watch, or the next look at what is not settled, brings the pass that goes on.
 func (p *pass) retire(ctx context.Context) error {
-	if worst(p.all()) != nil || p.stopped() || len(p.waiting) > 0 {
+	if slices.ContainsFunc(p.all(), needsBefore) || p.stopped() || len(p.waiting) > 0 {
 		return nil
 	}
 	if err := p.retireInOrder(ctx, p.surplus()); err != nil {
@@ -102,6 +102,14 @@ func (p *pass) retire(ctx context.Context) error {
 	}
 	p.part(p.in.Owner)
 	return nil
+}
+
+// needsBefore says whether an object may still need what it used before: it is not healthy, or its pods are those of before.
+func needsBefore(d *desired) bool {
+	if d.status.Health == Suspended && !d.held {
+		return leavesPods(d)
+	}
+	return worst([]*desired{d}) != nil
 }
 
 // retireInOrder goes through sorted objects kind by kind, and no further while one of a kind is still there: what is

@@ -55,6 +55,7 @@ type Health string
 // The values of Health, best first.
 const (
 	Healthy     Health = "Healthy"
+	Suspended   Health = "Suspended" // as it is asked to be, which is not to come to its revision by itself: it proves nothing
 	Progressing Health = "Progressing"
 	Unknown     Health = "Unknown"
 	Failed      Health = "Failed"

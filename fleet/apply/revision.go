@@ -33,24 +33,17 @@ type rolling struct {
 }
 
 func rollingOf(kind string, body map[string]any) rolling {
-	number := func(absent int64, path ...string) int64 {
-		if n, ok, _ := unstructured.NestedInt64(body, path...); ok {
-			return n
-		}
-		return absent
-	}
 	switch kind {
 	case "StatefulSet":
 		revision, _, _ := unstructured.NestedString(body, "status", "updateRevision")
 		policy, _, _ := unstructured.NestedString(body, "spec", "podManagementPolicy")
-		strategy, _, _ := unstructured.NestedString(body, "spec", "updateStrategy", "type")
 		return rolling{
 			revision: revision, ordered: policy == "OrderedReady",
-			everywhere: strategy == "RollingUpdate" && number(0, "spec", "updateStrategy", "rollingUpdate", "partition") == 0,
-			lacking:    number(0, "status", "replicas") < number(1, "spec", "replicas"),
+			everywhere: strategyOf(body) == "RollingUpdate" && partitionOf(body) == 0,
+			lacking:    number(body, 0, "status", "replicas") < number(body, 1, "spec", "replicas"),
 		}
 	case "DaemonSet":
-		return rolling{lacking: number(0, "status", "currentNumberScheduled") < number(0, "status", "desiredNumberScheduled")}
+		return rolling{lacking: number(body, 0, "status", "currentNumberScheduled") < number(body, 0, "status", "desiredNumberScheduled")}
 	}
 	return rolling{}
 }
@@ -214,7 +207,7 @@ func (p *pass) note(d *desired, name string, worst *pod) {
 func superseded(all []*desired) bool {
 	found := false
 	for _, d := range all {
-		if d.held || d.status.Health == Healthy {
+		if d.held || d.status.Health == Healthy || d.status.Health == Suspended {
 			continue
 		}
 		if !d.superseded {

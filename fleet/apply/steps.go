@@ -93,7 +93,7 @@ func (p *pass) unready(ctx context.Context, s step) (*desired, error) {
 		return d, nil
 	}
 	for _, d := range s.objects {
-		if d.live != nil && d.live.outlook.running {
+		if d.live != nil && d.live.outlook.running && p.rule(d) == nil {
 			return d, nil
 		}
 	}
@@ -109,6 +109,10 @@ func (p *pass) applyHeld(ctx context.Context, s step, ailing *desired, later []s
 		p.blocked = fmt.Sprintf("step %d is not applied", later[0].number)
 		how = fmt.Sprintf("is not applied, because %s of step %d failed: %s", ailing.object, s.number, ailing.status.Message)
 	}
+	waiting := Progressing
+	if ailing.status.Health == Suspended {
+		waiting = Suspended // for as long as that is
+	}
 	var stays []*desired
 	for _, s := range later {
 		for _, d := range s.objects {
@@ -116,7 +120,7 @@ func (p *pass) applyHeld(ctx context.Context, s step, ailing *desired, later []s
 				stays = append(stays, d)
 			} else if d.fault == "" && d.kind != nil {
 				d.held, d.judged = true, true
-				d.status = ObjectStatus{Object: d.object, Health: Progressing, Message: fmt.Sprintf("step %d %s", s.number, how)}
+				d.status = ObjectStatus{Object: d.object, Health: waiting, Message: fmt.Sprintf("step %d %s", s.number, how)}
 			}
 		}
 	}

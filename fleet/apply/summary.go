@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"transom.dev/render/platform"
 )
 
 // result puts together what the pass did and found.
@@ -18,6 +20,7 @@ func (p *pass) result() Result {
 			d.status.Message += "; " + d.obstacle.advice(d.object)
 			r.LookAfter = sooner(r.LookAfter, d.obstacle.due)
 		}
+		r.LookAfter = sooner(r.LookAfter, d.due)
 		if d.change != nil {
 			r.Changes = append(r.Changes, *d.change)
 		}
@@ -44,7 +47,7 @@ func (p *pass) result() Result {
 	r.Changes = append(r.Changes, p.gone...)
 	r.Resumes = p.resumed()
 	r.Adoption, r.LetGo = p.adoption, p.letGone()
-	revision := p.in.Revision
+	revision := platform.ObservedAs(p.in.Revision, p.in.Anew)
 	if p.in.Absent && len(p.listed) == 0 {
 		revision = Removed
 	}
@@ -149,7 +152,7 @@ func (p *pass) left() []Object {
 	return p.waiting
 }
 
-var badness = map[Health]int{Progressing: 1, Unknown: 2, Failed: 3}
+var badness = map[Health]int{Suspended: 1, Progressing: 2, Unknown: 3, Failed: 4}
 
 // worst is the object that ails most, nil if none does: one with a health that is bad for good before one that cannot
 // start, that before all that may pass by itself, and last what only waits for others.

@@ -19,7 +19,8 @@ import (
 type objectWatch struct {
 	*stream
 	kind    *kind
-	changed func(Owner) // an object of that owner is not as it was
+	changed func(Owner)      // an object of that owner is not as it was
+	judged  func(Owner) bool // an owner's version says itself when objects of the kind are healthy; nil: no owner's does
 
 	mu      sync.Mutex
 	objects map[key]*live
@@ -33,7 +34,8 @@ func (c *Cluster) watch(k *kind) *objectWatch {
 	if w := c.watches[k.gvk]; w != nil {
 		return w
 	}
-	w := &objectWatch{kind: k, changed: c.notify, objects: map[key]*live{}, lost: map[key]time.Time{}}
+	judged := func(o Owner) bool { return c.judgesBy(o, k.gvk.GroupKind()) }
+	w := &objectWatch{kind: k, changed: c.notify, judged: judged, objects: map[key]*live{}, lost: map[key]time.Time{}}
 	w.stream = newStream(k.resource.String(), c.labelled(k), w)
 	w.unknown = func(*stream) { c.unserved(w) }
 	c.watches[k.gvk] = w
@@ -210,7 +212,7 @@ func (w *objectWatch) compare(old, l *live) {
 		w.changed(l.labels.owner)
 	case l == nil:
 		w.changed(old.labels.owner)
-	case l.differs(old):
+	case l.differs(old), l.version != old.version && w.judged != nil && w.judged(l.labels.owner):
 		w.changed(l.labels.owner)
 		if old.labels.owner != l.labels.owner {
 			w.changed(old.labels.owner)

@@ -12,7 +12,6 @@ import (
 
 	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -36,35 +35,34 @@ type pod struct {
 	since     time.Time // when the watch first saw it unstarted, by our clock
 }
 
-// podWatch holds pods: those with the labels of an instance, or those without.
+// podWatch holds pods: those with the labels of an instance, which it watches, or those without, which are listed.
 type podWatch struct {
-	*stream
+	*stream // nil: they are listed, and only what ails is kept of them
 	cluster *Cluster
-	strays  bool // they have no labels of an instance, and only what ails is kept of them
 
 	mu         sync.Mutex
 	namespaces map[string]map[string]*pod
-	revisions  map[types.UID]known       // the present ones of workloads
-	concerned  map[string]map[Owner]bool // by namespace: whose workloads have stray pods there
+	revisions  map[types.UID]known     // the present ones of workloads
+	lists      map[types.UID]time.Time // when the pods of a workload were listed last
 }
 
-// newPodWatch watches the pods of instances, by their labels, or those that have none.
-func newPodWatch(c *Cluster, strays bool) *podWatch {
-	w := &podWatch{
-		cluster: c, strays: strays, namespaces: map[string]map[string]*pod{}, revisions: map[types.UID]known{},
-		concerned: map[string]map[Owner]bool{},
+// newPods holds pods that are listed.
+func newPods(c *Cluster) *podWatch {
+	return &podWatch{
+		cluster: c, namespaces: map[string]map[string]*pod{}, revisions: map[types.UID]known{}, lists: map[types.UID]time.Time{},
 	}
-	name, selector := "pods", requestLabel
-	if strays {
-		name, selector = "other pods", "!"+requestLabel
-	}
-	w.stream = newStream(name, source{
+}
+
+// newPodWatch watches the pods of instances, by their labels.
+func newPodWatch(c *Cluster) *podWatch {
+	w := newPods(c)
+	w.stream = newStream("pods", source{
 		list: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-			o.LabelSelector = selector
+			o.LabelSelector = requestLabel
 			return c.core.Pods("").List(ctx, o)
 		},
 		watch: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-			o.LabelSelector = selector
+			o.LabelSelector = requestLabel
 			return c.core.Pods("").Watch(ctx, o)
 		},
 	}, w)
@@ -78,8 +76,13 @@ func (p *pass) why(ctx context.Context, d *desired, message string) (string, err
 		return message, nil
 	}
 	ailing := map[string]*pod{}
+	if strayed(d) {
+		if err := p.listStrays(ctx, d); err != nil {
+			return "", err
+		}
+	}
+	p.begin(p.pods.stream)
 	for _, pods := range p.podsOf(d) {
-		p.begin(pods.stream)
 		maps.Copy(ailing, pods.ailing(d))
 	}
 	if len(ailing) == 0 {
@@ -90,7 +93,7 @@ func (p *pass) why(ctx context.Context, d *desired, message string) (string, err
 		return "", err
 	}
 	name, worst := worstPod(ailing, mark, d.live)
-	d.stuck = worst.stuck && mark.current(worst, d.live) && !d.live.outlook.behind
+	d.stuck = worst.stuck && mark.current(worst, d.live) && !d.live.outlook.behind && d.live.outlook.health != Suspended
 	if !mark.superseded(worst) {
 		return strings.TrimPrefix(message+": pod "+name+": "+worst.why, ": "), nil
 	}
@@ -98,10 +101,10 @@ func (p *pass) why(ctx context.Context, d *desired, message string) (string, err
 	return strings.TrimPrefix(message+": pod "+name+" still has the revision before: "+worst.why, ": "), nil
 }
 
-// ailing are the pods of an object that ail: those that its selector selects or that it owns.
+// ailing are the pods of an object that ail: those that its selector selects or that it owns. What was listed is its own.
 func (w *podWatch) ailing(d *desired) map[string]*pod {
 	selects, err := labels.Parse(d.live.outlook.selector)
-	if err != nil || selects.Empty() {
+	if err != nil || selects.Empty() || w.stream == nil {
 		selects = labels.Nothing()
 	}
 	all := map[string]*pod{}
@@ -160,12 +163,12 @@ func (w *podWatch) keep(k key, p, old *pod) {
 	if w.namespaces[k.namespace] == nil {
 		w.namespaces[k.namespace] = map[string]*pod{}
 	}
-	if w.namespaces[k.namespace][k.name] = p; w.strays && p.ill == 0 && !p.going {
+	if w.namespaces[k.namespace][k.name] = p; w.stream == nil && p.ill == 0 && !p.going {
 		delete(w.namespaces[k.namespace], k.name)
 	}
 	w.mu.Unlock()
-	if before := cmp.Or(old, &pod{}); p.why != before.why || p.going != before.going || p.unstarted != before.unstarted {
-		w.tell(k, p)
+	if before := cmp.Or(old, &pod{}); w.stream != nil && (p.why != before.why || p.going != before.going || p.unstarted != before.unstarted) {
+		w.tell(p)
 	}
 }
 
@@ -175,7 +178,7 @@ func (w *podWatch) remove(k key, _ string) {
 	delete(w.namespaces[k.namespace], k.name)
 	w.mu.Unlock()
 	if old != nil && old.why != "" {
-		w.tell(k, old)
+		w.tell(old)
 	}
 }
 
@@ -189,34 +192,14 @@ func (w *podWatch) replace(all map[key]any, _ string) {
 	}
 }
 
-func (w *podWatch) tell(k key, p *pod) {
-	if !w.strays {
-		w.cluster.notifyRequest(p.labels[teamLabel], p.labels[requestLabel])
-		return
-	}
-	w.mu.Lock()
-	owners := slices.Collect(maps.Keys(w.concerned[k.namespace]))
-	w.mu.Unlock()
-	for _, o := range owners {
-		w.cluster.notify(o)
-	}
-}
+func (w *podWatch) tell(p *pod) { w.cluster.notifyRequest(p.labels[teamLabel], p.labels[requestLabel]) }
 
-// podsOf are the watches that see an object's pods. The template of a workload with verbatim names gives them no labels of
-// the instance, so all pods that have none are watched too, once such a workload is not healthy.
+// podsOf is where an object's pods are known.
 func (p *pass) podsOf(d *desired) []*podWatch {
-	template, templated, _ := unstructured.NestedMap(d.content, "spec", "template")
-	_, labelled, _ := unstructured.NestedString(template, "metadata", "labels", requestLabel)
-	if !templated || labelled || custom(d.gvk.GroupKind()) {
-		return []*podWatch{p.pods}
+	if strayed(d) {
+		return []*podWatch{p.pods, p.strays}
 	}
-	p.strays.mu.Lock()
-	defer p.strays.mu.Unlock()
-	if p.strays.concerned[d.object.Namespace] == nil {
-		p.strays.concerned[d.object.Namespace] = map[Owner]bool{}
-	}
-	p.strays.concerned[d.object.Namespace][p.in.Owner] = true
-	return []*podWatch{p.pods, p.strays}
+	return []*podWatch{p.pods}
 }
 
 // How bad a pod's state is, from what passes by itself to what does not.

@@ -118,7 +118,7 @@ func (p *Pass) admitRemoval(c *change, m *move) *platform.Release {
 	}
 	to := clone(c.Next)
 	to.Promotion = clone(c.Base).Promotion
-	to.Promotion.Origin, to.Promotion.Admitted = "", nil
+	to.Promotion.Origin, to.Promotion.Unproven, to.Promotion.Admitted = "", "", nil
 	to.Promotion.PromotedFrom, to.Promotion.Gates = m.from, m.gates
 	to.Promotion.Ran = p.left(c.Base)
 	to.Promotion.Rollout = &platform.ReleaseRollout{Cause: m.cause, Entered: p.view.Now.stamp(), Pending: c.gone}
@@ -161,6 +161,7 @@ func (p *Pass) admitRelease(c *change, m *move) *platform.Release {
 	to.Promotion.Origin, to.Promotion.Admitted = "", p.admitted(c, without(c.gone, leaving))
 	to.Promotion.PromotedFrom, to.Promotion.Gates = m.from, slices.Concat(m.gates, groupsOf(c.Base, to, m.group))
 	readmit(to, c.Next, slices.Concat(c.moving, joined))
+	to.Promotion.Unproven = p.weakened(c)
 	to.Promotion.Ran = p.left(c.Base)
 	to.Promotion.Rollout = p.rollout(m.cause, m.group, now, without(c.moving, now))
 	to.Commit = m.content.Commit

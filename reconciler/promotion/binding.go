@@ -20,7 +20,7 @@ func (p *Pass) binding(s *subject, i *platform.Instance) *Gate {
 		if runs(s.base) {
 			continue
 		}
-		if now := p.view.condition(p.view.Environment, r, nil); now.counting > 0 && !now.all() {
+		if now := p.view.condition(p.view.Environment, r, nil); now.counting > 0 && !now.arrived() {
 			return &Gate{Name: "binding", Reason: fmt.Sprintf("%s is not healthy in %s yet: %s", provider, p.view.Environment.Name, now.why()), Opens: "the health of " + provider.String()}
 		}
 	}

@@ -17,7 +17,8 @@ import (
 type condition struct {
 	counting int
 	healthy  int
-	soaked   time.Duration // the least of any
+	idle     int           // that are suspended
+	soaked   time.Duration // the least of any that is not suspended
 	partial  bool          // a cluster has bytes of another release still
 	worst    string        // the cluster that keeps it from being better
 	said     Observation   // by that cluster
@@ -25,6 +26,23 @@ type condition struct {
 
 // all reports whether every cluster that counts, and there are some, is healthy now.
 func (c condition) all() bool { return c.counting > 0 && c.healthy == c.counting && !c.partial }
+
+// arrived reports whether every cluster that counts came as far as it is asked to come by itself.
+func (c condition) arrived() bool {
+	return c.counting > 0 && c.healthy+c.idle == c.counting && !c.partial
+}
+
+// suspended reports whether nothing is on its way on any cluster that has it, and some wait for somebody: what is asked for
+// does not bring it to its revision.
+func (c condition) suspended() bool { return c.said.Health == Suspended }
+
+// opens says what opens a gate that waits for health, which of what is suspended does not come.
+func (c condition) opens(health string) string {
+	if c.suspended() {
+		return "pods of that revision that were ready, or a version whose health entry says when it is healthy"
+	}
+	return health
+}
 
 // why says what keeps it from being healthy.
 func (c condition) why() string {
@@ -81,8 +99,10 @@ func (v *View) condition(e *platform.Environment, r *platform.Release, on []stri
 			c.partial = true
 			continue
 		}
-		said := v.observe(e, r.Key, cluster, placed.Revision)
-		if c.counting == 0 || said.Soaked < c.soaked {
+		said := v.observe(e, r.Key, cluster, placed)
+		if said.Health == Suspended {
+			c.idle++
+		} else if c.counting == c.idle || said.Soaked < c.soaked {
 			c.soaked = said.Soaked
 		}
 		c.counting++
@@ -102,13 +122,13 @@ func worse(a, b Observation) bool {
 
 // rank orders observations by how much is wrong.
 func rank(o Observation) int {
-	return slices.Index([]string{Healthy, "", Unknown, Progressing, Failed}, o.Health)
+	return slices.Index([]string{Healthy, Suspended, "", Unknown, Progressing, Failed}, o.Health)
 }
 
 // observe returns what a cluster says of exactly this revision; of any other it says nothing.
-func (v *View) observe(e *platform.Environment, k platform.RequestKey, cluster, revision string) Observation {
+func (v *View) observe(e *platform.Environment, k platform.RequestKey, cluster string, placed platform.ReleasePlacement) Observation {
 	said := v.Observe(e.Name, k, cluster)
-	if said.Revision != revision {
+	if said.Revision != placed.Observed() {
 		return Observation{Health: Unknown}
 	}
 	return said

@@ -1,6 +1,7 @@
 package promotion_test
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"reflect"
@@ -86,7 +87,7 @@ func (w *world) render(s *stage, p *promotion.Pass) (list []platform.Proposal) {
 			base = s.releases[k]
 		}
 		base = w.letGo(base)
-		next := joining(w.make(i).record, base)
+		next := anew(joining(w.make(i).record, base), base)
 		if w.wrong[k.Name] && next.Version != "1.0.0" {
 			continue
 		}
@@ -128,6 +129,29 @@ func joining(next, base *platform.Release) *platform.Release {
 		}
 	}
 	return next
+}
+
+// anew is a record that says, as rendering does, of which bytes its version is not the first to bring them.
+func anew(next, base *platform.Release) *platform.Release {
+	if base == nil || base.Absent {
+		return next
+	}
+	known := *next
+	known.Clusters = maps.Clone(next.Clusters)
+	for c, placed := range known.Clusters {
+		before := base.Clusters[c]
+		if before.Revision != placed.Revision {
+			continue
+		}
+		if placed.Anew = before.Anew; cmp.Or(before.Version, base.Version) != next.Version {
+			placed.Anew = next.Version
+		}
+		known.Clusters[c] = placed
+	}
+	if maps.Equal(known.Clusters, next.Clusters) {
+		return next
+	}
+	return &known
 }
 
 func sameKeys(a, b *platform.Release) bool {
@@ -217,8 +241,12 @@ func (w *world) apply(s *stage) {
 			if c := w.platform.Clusters[cluster]; w.unwatched(cluster) || c != nil && c.State == platform.ClusterPaused {
 				continue
 			}
-			if on == nil || on.revision != at.Revision {
-				s.live[name] = &placed{key: k, cluster: cluster, revision: at.Revision, bound: r.Bindings(s.name), since: w.clock}
+			if on == nil || on.revision != at.Observed() {
+				since := w.clock
+				if bytes, _, _ := strings.Cut(at.Observed(), "+"); on != nil && strings.HasPrefix(on.revision+"+", bytes+"+") {
+					since = on.since // the cluster has nothing to do
+				}
+				s.live[name] = &placed{key: k, cluster: cluster, revision: at.Observed(), version: cmp.Or(at.Version, r.Version), bound: r.Bindings(s.name), since: since}
 			}
 		}
 	}
@@ -270,6 +298,8 @@ func (w *world) health(environment string, on *placed) (string, bool) {
 		return promotion.Progressing, false
 	case f == stuck:
 		return promotion.Progressing, true
+	case f == sleeps && !on.woken:
+		return promotion.Suspended, false
 	}
 	return promotion.Healthy, false
 }
@@ -285,7 +315,7 @@ func (w *world) faultOf(environment string, on *placed) fault {
 		return ""
 	}
 	words := strings.Fields(strings.TrimPrefix(on.revision, "r "))
-	for _, subject := range []string{words[0], words[1], words[2]} {
+	for _, subject := range []string{on.version, words[1], words[2]} {
 		for _, name := range []string{subject, subject + "@" + environment, subject + "@" + on.cluster} {
 			if f := w.faults[name]; f != "" {
 				return f
@@ -330,6 +360,8 @@ func (w *world) watch(environment string, on *placed) {
 	}
 	if health == promotion.Healthy {
 		on.well, on.ill = on.well+tick, 0
+	} else if health == promotion.Suspended {
+		on.ill = 0
 	} else if on.ill += tick; health == promotion.Failed || on.ill > grace+tick {
 		on.well = 0
 	}

@@ -75,10 +75,18 @@ func (p *Pass) noteDebts(s *subject) {
 		for _, c := range list {
 			if about(c, s.key, offering) {
 				standing := p.standing(s.key)
-				standing.Debts = append(standing.Debts, c.File)
+				standing.Debts = append(standing.Debts, debt(c))
 			}
 		}
 	}
+}
+
+// debt names a decision that is to be removed one day, and why it was made.
+func debt(c *platform.Decision) string {
+	if c.Reason == "" {
+		return c.File
+	}
+	return c.File + ": " + c.Reason
 }
 
 // offering is that of what runs, or else of what the head asks for.

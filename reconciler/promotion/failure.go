@@ -25,7 +25,7 @@ func (p *Pass) sick(s *subject, cluster string, ours Observation) *Gate {
 		if !there || placed.Joining {
 			continue
 		}
-		said := p.view.observe(e, k, cluster, placed.Revision)
+		said := p.view.observe(e, k, cluster, placed)
 		ill := said.Health == Failed || said.Health == Progressing
 		if said.known() && !(ill && said.Ailing > before) {
 			neighbours++
@@ -235,7 +235,7 @@ func (p *Pass) restore(s *subject, target *platform.Release, state string, moved
 	p.leave(r, to)
 	rollout.Entered, rollout.Moved = p.view.Now.stamp(), back
 	to.Promotion.Rollout, to.Promotion.Admitted, to.Promotion.Gates = &rollout, nil, nil
-	to.Promotion.Origin = target.Promotion.Origin
+	to.Promotion.Origin, to.Promotion.Unproven = target.Promotion.Origin, target.Promotion.Unproven
 	s.base, s.edited = to, true
 	p.Records[s.key] = r
 	if p.view.Releases[s.key] == r {

@@ -29,7 +29,7 @@ func (p *Pass) follow(s *subject) bool {
 func (p *Pass) welcome(s *subject) {
 	for cluster, placed := range s.base.Clusters {
 		if placed.Joining && p.view.counts(p.view.Environment, cluster) &&
-			p.view.observe(p.view.Environment, s.key, cluster, placed.Revision).Health == Healthy {
+			p.view.observe(p.view.Environment, s.key, cluster, placed).Health == Healthy {
 			placed.Joining = false
 			s.edit().Clusters[cluster] = placed
 		}
@@ -151,7 +151,7 @@ func (p *Pass) failing(s *subject) (cluster string, said Observation, failed boo
 		if !there || placed.Joining || !p.view.counts(e, cluster) {
 			continue
 		}
-		said := p.view.observe(e, s.key, cluster, placed.Revision)
+		said := p.view.observe(e, s.key, cluster, placed)
 		switch {
 		case said.Health == Failed:
 			return cluster, said, true

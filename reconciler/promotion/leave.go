@@ -81,7 +81,7 @@ func (p *Pass) await(s *subject, i *platform.Instance, d *departure) {
 			d.why = cluster + " does not have it yet"
 			return
 		}
-		said := p.view.observe(p.view.Environment, s.key, cluster, placed.Revision)
+		said := p.view.observe(p.view.Environment, s.key, cluster, placed)
 		if said.Health != Healthy {
 			d.why = cluster + " is not healthy: " + said.text()
 			return

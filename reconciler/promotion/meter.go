@@ -43,7 +43,7 @@ func (m *Meter) Observe(revision, health string, now, grace time.Duration) {
 	}
 	m.doubted = false
 	m.pass(now, grace)
-	if health == Healthy {
+	if health == Healthy || health == Suspended {
 		m.ailing = 0
 	}
 	m.health = health

@@ -5,6 +5,7 @@ import "time"
 // What an Observation's Health says.
 const (
 	Healthy     = "Healthy"
+	Suspended   = "Suspended" // as it is asked to be, which is not to come to its revision by itself
 	Progressing = "Progressing"
 	Failed      = "Failed"
 	Unknown     = "Unknown"
@@ -15,7 +16,7 @@ const (
 // Of an instance that is being removed Revision is empty: Progressing while something is left, Healthy once pruning is
 // confirmed.
 type Observation struct {
-	Revision string // that it is about; about another than the recorded one it says nothing
+	Revision string // that it is about, as ReleasePlacement.Observed; about another than the recorded one it says nothing
 	Health   string
 	Stuck    bool // a pod cannot start and will not without a change
 
@@ -35,7 +36,7 @@ type Observation struct {
 
 // known reports whether somebody has looked.
 func (o Observation) known() bool {
-	return o.Health == Healthy || o.Health == Progressing || o.Health == Failed
+	return o.Health == Healthy || o.Health == Suspended || o.Health == Progressing || o.Health == Failed
 }
 
 // broke reports whether health is lost: failed, or not there for longer than grace.

@@ -58,7 +58,7 @@ func (on *placed) seen() {
 // lookAt is a tick in which somebody looks.
 func (w *world) lookAt(on *placed, health string, stuck bool) {
 	on.seen()
-	if health == promotion.Healthy {
+	if health == promotion.Healthy || health == promotion.Suspended {
 		on.seenIll = 0
 	}
 	on.said, on.stuck, on.behind, on.doubted, on.lookedAt = health, stuck, w.superseded(on), false, w.wall()

@@ -47,6 +47,13 @@ func (o *oracle) entered(s *stage, was, is *platform.Release) {
 		if o.skips(s.name, "soak", is) {
 			need = 0
 		}
+		doubtful := o.asleep(up, o.stages[up].releases[is.Key]) || o.weak[id]
+		if doubtful && (e.Gates.Unproven == "allow" || approved != nil && approved.Release == is.Digest) {
+			continue // a person knows that nothing is proven
+		}
+		if o.weak[id] {
+			o.breaks("%s takes %s, of which %s asks less than of what failed", s.name, is.Digest, up)
+		}
 		if !ran || o.soaked[id] < need {
 			o.breaks("%s takes %s, which was well in %s for %s", s.name, is.Digest, up, o.soaked[id])
 		}
@@ -96,7 +103,7 @@ func (o *oracle) approved(environment string, was, is *platform.Release) *platfo
 
 // step counts the instances that a version which is bad everywhere reaches as a step from another.
 func (o *oracle) step(s *stage, is *platform.Release) {
-	if f := cmp.Or(o.faults[is.Version], o.faults[is.Version+"@"+s.name]); f == "" || f == gutter {
+	if f := cmp.Or(o.faults[is.Version], o.faults[is.Version+"@"+s.name]); f == "" || f == gutter || f == sleeps {
 		return
 	}
 	id := at(s.name, is.Version)

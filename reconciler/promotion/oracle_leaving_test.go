@@ -37,7 +37,7 @@ func (o *oracle) leaves(s *stage, p *promotion.Pass, was, is *platform.Release, 
 		switch {
 		case !there || placed.Release != "":
 			o.breaks("%s takes %s from %v before %s has %s", s.name, is.Key, gone, c.Name, is.Digest)
-		case on == nil || on.revision != placed.Revision:
+		case on == nil || on.revision != placed.Observed():
 			o.breaks("%s takes %s from %v before %s runs %s", s.name, is.Key, gone, c.Name, placed.Revision)
 		case on.well < o.waveSoak(s.name, c):
 			o.breaks("%s takes %s from %v when %s is well for %s", s.name, is.Key, gone, c.Name, on.well)

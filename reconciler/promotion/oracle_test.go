@@ -25,6 +25,7 @@ type oracle struct {
 	entries   map[string]int                                  // bytes that entered, by environment and request
 	rollbacks map[string]int
 	stepped   map[string]map[string]bool // requests that took a version as a step, by environment and version
+	weak      map[string]bool            // releases that ask less of health than what failed with their bytes, by environment and request
 	let       map[string]bool            // environments in which a person has approved deletions, ever
 	broken    []string                   // rules
 }
@@ -33,7 +34,7 @@ func newOracle(w *world) *oracle {
 	o := &oracle{
 		world: w, soaked: map[string]time.Duration{}, rendered: map[string]string{}, completed: map[string]map[string]bool{},
 		whole: map[string]string{}, rejected: map[string]int{}, entries: map[string]int{}, rollbacks: map[string]int{},
-		stepped: map[string]map[string]bool{}, farthest: map[string]string{}, let: map[string]bool{}, clusters: map[string]map[string]platform.ReleasePlacement{},
+		stepped: map[string]map[string]bool{}, farthest: map[string]string{}, weak: map[string]bool{}, let: map[string]bool{}, clusters: map[string]map[string]platform.ReleasePlacement{},
 	}
 	w.judge = o
 	return o
@@ -80,10 +81,10 @@ func (o *oracle) least(environment string, r *platform.Release) (least time.Dura
 	counting := 0
 	for cluster, p := range r.Clusters {
 		on := o.stages[environment].live[r.Key.Name+"@"+cluster]
-		if p.Joining && (on == nil || on.revision != p.Revision || on.well == 0) || !o.counts(environment, cluster) {
+		if p.Joining && (on == nil || on.revision != p.Observed() || on.well == 0) || !o.counts(environment, cluster) {
 			continue // one that joined counts from when it is healthy
 		}
-		if on == nil || on.revision != p.Revision || on.well == 0 {
+		if on == nil || on.revision != p.Observed() || on.well == 0 {
 			return 0, false
 		}
 		if counting == 0 || on.well < least {
@@ -158,6 +159,7 @@ func (o *oracle) judged(s *stage, p *promotion.Pass, was, is *platform.Release) 
 		return
 	}
 	pin := o.pin(s.name, is)
+	o.weakens(s, p, was, is, changed)
 	if len(changed)+len(gone) > 0 {
 		o.entries[id]++
 		if _, back := p.Restore[k]; !back {
@@ -197,9 +199,9 @@ func (o *oracle) over(s *stage, was, ends *platform.Release) {
 			continue // what was seen last is believed until somebody looks
 		}
 		on := s.live[was.Key.Name+"@"+c]
-		if on == nil || on.revision != p.Revision {
+		if on == nil || on.revision != p.Observed() {
 			o.breaks("%s says that %s is healthy in all waves, and %s does not have it", s.name, was.Digest, c)
-		} else if health, _ := o.health(s.name, on); health != promotion.Healthy {
+		} else if health, _ := o.health(s.name, on); health != promotion.Healthy && health != promotion.Suspended {
 			o.breaks("%s says that %s is healthy in all waves, and %s is not", s.name, was.Digest, c)
 		}
 	}
@@ -245,7 +247,7 @@ func (o *oracle) waves(s *stage, is *platform.Release, changed []string) {
 				continue
 			}
 			on := s.live[is.Key.Name+"@"+first]
-			if on == nil || on.revision != is.Clusters[first].Revision || on.well < all[0].Soak {
+			if on == nil || on.revision != is.Clusters[first].Observed() || on.well < all[0].Soak {
 				o.breaks("%s reaches %s with %s before %s soaked", s.name, c, is.Digest, first)
 			}
 		}

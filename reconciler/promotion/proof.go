@@ -23,12 +23,16 @@ func (p *Pass) proofs(s *subject, c *candidate, matching []*platform.Decision, s
 	if soak > 0 && skips("soak") {
 		soak = 0
 	}
-	waits := false
+	waits, doubt := false, "" // why an upstream will not prove it by itself
 	for _, up := range p.upstreams(p.view.Environment, &c.instance.Request.Spec) {
 		if p.vacuous(up, s, c) {
 			continue
 		}
 		figure, gate := p.proven(up, s.key, c.instance.Release, soak)
+		if why := p.provesNothing(up, s.key, c.instance.Release); gate != nil && why != "" {
+			doubt = why
+			continue
+		}
 		if gate != nil {
 			c.closed, waits = append(c.closed, *gate), true
 			continue
@@ -36,14 +40,35 @@ func (p *Pass) proofs(s *subject, c *candidate, matching []*platform.Decision, s
 		c.from = append(c.from, up)
 		c.passed = append(c.passed, platform.ReleaseGate{Gate: "soak", Figure: figure + " in " + up})
 	}
-	if len(c.from) > 0 || waits || p.view.Environment.Gates.Unproven == "allow" {
+	if len(c.from) > 0 && doubt == "" || waits || p.view.Environment.Gates.Unproven == "allow" {
 		return
 	}
 	if len(matching) > 0 && exactly(matching[0], s.key, c.instance.Release) {
 		c.passed = append(c.passed, p.by("approval", matching[0]))
 		return
 	}
-	c.closed = append(c.closed, p.unproven(s.key, c.instance.Release))
+	g := p.unproven(s.key, c.instance.Release)
+	if doubt != "" {
+		g.Reason = doubt
+		g.Opens = "health in the environments before that proves it, or " + g.Opens
+	}
+	c.closed = append(c.closed, g)
+}
+
+// provesNothing says why an environment that runs a release will not prove it by itself: it is suspended there, or less is
+// asked of its health than of what failed. Empty: it may, or has not got it.
+func (p *Pass) provesNothing(up string, k platform.RequestKey, digest string) string {
+	e, r := p.view.Platform.Environments[up], p.view.Elsewhere[up][k]
+	if e == nil || r == nil || r.Digest != digest || r.Absent {
+		return ""
+	}
+	if now := p.view.condition(e, r, nil); now.suspended() {
+		return fmt.Sprintf("%s proves nothing of %s: %s", up, short(digest), now.why())
+	}
+	if why := r.Promotion.Unproven; why != "" {
+		return fmt.Sprintf("%s proves nothing of %s: %s", up, short(digest), why)
+	}
+	return ""
 }
 
 func (p *Pass) unproven(k platform.RequestKey, digest string) Gate {
@@ -128,7 +153,7 @@ func (p *Pass) proven(up string, k platform.RequestKey, digest string, soak time
 	if r.Digest != digest {
 		return "", &Gate{Name: "health", Reason: fmt.Sprintf("%s runs %s", up, describe(ContentOf(r))), Opens: up}
 	}
-	if soak < p.view.Environment.Gates.Soak && r.Promotion.Rollout == nil && now.all() {
+	if soak < p.view.Environment.Gates.Soak && r.Promotion.Rollout == nil && r.Promotion.Unproven == "" && now.all() {
 		return "0s", nil // an Override skips the soak, and nobody records a proof of none
 	}
 	return "", p.stillSoaking(e, r, now, soak)
@@ -222,7 +247,7 @@ func soakedFor(r *platform.Release) (time.Duration, bool) {
 // prove records that what runs here was healthy for as long as some downstream environment asks.
 func (p *Pass) prove(s *subject) {
 	r := s.base
-	if r.Promotion.Rollout != nil || !p.lacksProof(r) {
+	if r.Promotion.Rollout != nil || r.Promotion.Unproven != "" || !p.lacksProof(r) {
 		return
 	}
 	now := p.view.condition(p.view.Environment, r, nil)

@@ -2,6 +2,7 @@ package promotion
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -18,6 +19,9 @@ func (p *Pass) protected(s *subject, c *candidate, skips func(string) bool) *Gat
 		return nil
 	}
 	now := p.view.condition(e, r, nil)
+	if now.suspended() || r.Promotion.Unproven != "" || !now.all() && p.mends(s, c.instance) {
+		return nil // it soaks for nobody, or its own mend would wait for what it mends
+	}
 	if rollout := r.Promotion.Rollout; rollout != nil {
 		if rollout.Stopped != "" || rollout.Cause == "rollback" || p.lost(r, now) {
 			return nil
@@ -47,6 +51,17 @@ func (p *Pass) protected(s *subject, c *candidate, skips func(string) bool) *Gat
 		return g
 	}
 	return nil
+}
+
+// mends reports whether a candidate changes nothing of what runs here but how its health is judged, what is ignored or what it
+// has to offer, all of which its version says.
+func (p *Pass) mends(s *subject, i *platform.Instance) bool {
+	has := p.current(s)
+	if has == nil || has.Offering.Name != i.Offering.Name || has.Version.Digest == i.Version.Digest || i.Version.Rendering != has.Version.Rendering {
+		return false
+	}
+	here := p.view.Environment.Name
+	return reflect.DeepEqual(visible(&has.Request.Spec, here), visible(&i.Request.Spec, here))
 }
 
 // withdrawn reports whether the version that a record names was withdrawn.

@@ -197,7 +197,7 @@ func (p *Pass) unseen(k platform.RequestKey, r *platform.Release) string {
 	}
 	for _, cluster := range r.Promotion.Rollout.Moved {
 		e := p.view.Environment
-		if p.view.counts(e, cluster) && p.view.Observe(e.Name, k, cluster).Revision != r.Clusters[cluster].Revision {
+		if p.view.counts(e, cluster) && p.view.Observe(e.Name, k, cluster).Revision != r.Clusters[cluster].Observed() {
 			return cluster
 		}
 	}

@@ -175,11 +175,11 @@ func TestOverrideTakesAPatchPastSoakAndWindow(t *testing.T) {
 	w.environmentOf("prod").Windows = []platform.Window{window}
 	w.publish("1.0.1")
 	w.merge("a security patch")
-	override := w.decide("prod", platform.Decision{Kind: "Override", Offering: "web", Version: "1.0.1", Skip: []string{"soak", "window"}})
+	override := w.decide("prod", platform.Decision{Kind: "Override", Offering: "web", Version: "1.0.1", Skip: []string{"soak", "window"}, Reason: "a hole"})
 	w.settle(3 * time.Minute)
 	require.Equal(t, "1.0.1", w.version("prod", "a"), "staging has run it for less than three minutes")
 	require.NotEmpty(t, w.liveOn("prod", "prod-1", "a"))
-	require.Equal(t, []string{override.File}, w.stages["prod"].last.Standings()[key("a")].Debts)
+	require.Equal(t, []string{override.File + ": a hole"}, w.stages["prod"].last.Standings()[key("a")].Debts)
 }
 
 func TestProdAdvancesWhenReleasesComeFasterThanTheSoak(t *testing.T) {

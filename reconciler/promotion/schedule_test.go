@@ -29,7 +29,7 @@ type schedule struct {
 var kinds = strings.Fields(`
 	wait wait wait wait wait wait wait wait wait wait wait wait wait wait wait wait
 	bump bump bump bump own revert add remove narrow widen
-	good good bad withdraw
+	good good bad bad fix fix weak weak wake wake withdraw
 	approve approve approve version unapprove hold hold unhold unhold pin unpin unpin override
 	flap flap flap block block lose regain regain restart restart jump race race race
 	leap choose choose bind bind unbind leave vanish vanish return return
@@ -144,6 +144,8 @@ func (w *world) happen(e event) {
 	case "late":
 		w.blind[cluster] = w.clock + tick*time.Duration(1+e.b%60)
 		w.note("nobody looks at %s until %s", cluster, w.blind[cluster])
+	case "wake":
+		w.wake(cluster)
 	case "restart":
 		w.restart()
 	case "jump":
@@ -232,7 +234,7 @@ func (w *world) merged(e event, k platform.RequestKey, name, cluster string) {
 			w.join(name, fmt.Sprintf("%s-%d", name, 3+n))
 			w.merge("a cluster joins %s", name)
 		}
-	case "good", "bad", "withdraw":
+	case "good", "bad", "fix", "weak", "withdraw":
 		w.offer(e, name, cluster)
 	default:
 		w.decideSomething(e, k, name, cluster)
@@ -270,6 +272,28 @@ func without(list []string, gone string) []string {
 	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return s == gone })
 }
 
+// fix publishes a version that changes nothing but how health is judged, whatever ails the one before.
+func (w *world) fix(version, before string, weak bool) {
+	w.bytes[version] = w.bytesOf(before)
+	versions := w.platform.Offerings["web"].Versions
+	versions[len(versions)-1].Rendering = "b" + w.bytes[version]
+	w.rules[version] = []platform.Health{{Kind: "Thing", Healthy: "true"}}
+	if weak {
+		w.rules[version] = []platform.Health{{Kind: "Thing", Applied: true}}
+	}
+	w.merge("%s is published, which renders the bytes of %s, and is content: %v", version, before, weak)
+}
+
+// wake has the pods of a cluster deleted that wait for it.
+func (w *world) wake(cluster string) {
+	w.note("what is suspended on %s is woken", cluster)
+	for _, s := range w.stages {
+		for _, on := range s.live {
+			on.woken = on.woken || on.cluster == cluster
+		}
+	}
+}
+
 func (w *world) offer(e event, name, cluster string) {
 	o := w.platform.Offerings["web"]
 	if e.kind == "withdraw" {
@@ -285,10 +309,15 @@ func (w *world) offer(e event, name, cluster string) {
 	if len(o.Versions) > 7 {
 		return
 	}
+	before := o.Versions[len(o.Versions)-1].Number.String()
 	v := w.publish(fmt.Sprintf("1.%d.0", len(o.Versions)))
+	if e.kind == "fix" || e.kind == "weak" {
+		w.fix(v.Number.String(), before, e.kind == "weak")
+		return
+	}
 	if e.kind == "bad" {
 		where := []string{"", "@" + name, "@" + cluster}[e.a%3]
-		w.faults[v.Number.String()+where] = []fault{fails, hangs, stuck, gutter}[e.b%4]
+		w.faults[v.Number.String()+where] = []fault{fails, hangs, stuck, gutter, sleeps, sleeps}[e.b%6]
 		w.merge("%s is published, which %s%s", v, w.faults[v.Number.String()+where], where)
 		return
 	}

@@ -24,7 +24,7 @@ type Standing struct {
 	Removal   bool     // what waits is that it goes
 	Overtaken int      // older releases that the candidate leaves behind
 	Gates     []Gate   // that are closed for it
-	Debts     []string // files of the pins and overrides in force, sorted
+	Debts     []string // the pins and overrides in force, by file, with their reasons; sorted
 }
 
 // standing returns that of a request, to be filled.

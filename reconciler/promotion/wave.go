@@ -38,7 +38,8 @@ func (v *View) waveOf(cluster string) int {
 }
 
 // turn returns those of the clusters still to move whose turn it is, when others have moved, and what the rest wait for.
-// A wave begins when everything before it is healthy at its revision and has soaked.
+// A wave begins when everything before it is healthy at its revision and has soaked. What is suspended proves nothing to a
+// wave, but nothing waits for it where it is the last.
 func (p *Pass) turn(r *platform.Release, moved, pending []string) (now []string, gate *Gate) {
 	for i, w := range waves(p.view.Environment) {
 		in := func(clusters []string) (out []string) {
@@ -61,7 +62,13 @@ func (p *Pass) turn(r *platform.Release, moved, pending []string) (now []string,
 			}
 			return left[:min(free, len(left))], nil
 		}
-		if here.counting > 0 && (!here.all() || here.soaked < w.Soak) {
+		switch {
+		case here.counting == 0, len(pending) == 0 && here.arrived() && here.healthy == 0: // nothing comes after it that it has to prove
+		case here.all() || len(pending) == 0 && here.arrived():
+			if here.soaked < w.Soak {
+				return nil, p.soaking(w, here)
+			}
+		default:
 			return nil, p.soaking(w, here)
 		}
 	}
@@ -75,12 +82,12 @@ func (p *Pass) turn(r *platform.Release, moved, pending []string) (now []string,
 }
 
 func (p *Pass) coming(w platform.Wave, c condition) *Gate {
-	return &Gate{Name: "rollout", Reason: fmt.Sprintf("%d of wave %s on their way: %s", c.counting-c.healthy, name(w), c.why()), Opens: "their health"}
+	return &Gate{Name: "rollout", Reason: fmt.Sprintf("%d of wave %s on their way: %s", c.counting-c.healthy, name(w), c.why()), Opens: c.opens("their health")}
 }
 
 func (p *Pass) soaking(w platform.Wave, c condition) *Gate {
 	if !c.all() {
-		return &Gate{Name: "rollout", Reason: fmt.Sprintf("wave %s is not healthy: %s", name(w), c.why()), Opens: "its health"}
+		return &Gate{Name: "rollout", Reason: fmt.Sprintf("wave %s is not healthy: %s", name(w), c.why()), Opens: c.opens("its health")}
 	}
 	return &Gate{
 		Name: "rollout", Reason: fmt.Sprintf("wave %s soaks, %s of %s", name(w), c.soaked.Round(time.Second), w.Soak),

@@ -43,6 +43,9 @@ type world struct {
 	only      map[string]string // requests that have one cluster of their environment dev alone
 	approvals int               // made, to tell one from another
 
+	bytes map[string]string            // version whose bytes another version renders
+	rules map[string][]platform.Health // of health, by version
+
 	asks  map[string][]*platform.Instance // at the head, by environment
 	made  map[string]*made                // of the head, by environment and release
 	trace []string
@@ -57,6 +60,7 @@ const (
 	hangs  fault = "hangs"  // it never gets healthy
 	stuck  fault = "stuck"  // a pod cannot start
 	gutter fault = "gutter" // it is healthy for a while, then fails
+	sleeps fault = "sleeps" // it is suspended until somebody wakes it
 )
 
 // A request is what a developer has merged.
@@ -87,6 +91,7 @@ type placed struct {
 	key      platform.RequestKey
 	cluster  string
 	revision string
+	version  string                         // that its health is judged by
 	bound    map[string]platform.RequestKey // by it
 	since    time.Duration                  // it was applied
 
@@ -96,6 +101,7 @@ type placed struct {
 	said       string // its health as somebody saw it last; empty: nobody did
 	stuck      bool   // what was said with it
 	behind     bool   // the same: only a pod of a revision before is in its way
+	woken      bool   // what was suspended is not any more
 	doubted    bool   // something happened since
 
 	lookedAt time.Time     // when somebody did
@@ -119,6 +125,7 @@ func newWorld() *world {
 		bootAt: began, requests: map[platform.RequestKey]*request{}, faults: map[string]fault{}, stages: map[string]*stage{},
 		lost: map[string]bool{}, blind: map[string]time.Duration{}, away: map[string]*platform.Cluster{}, sick: map[string]bool{},
 		flapping: map[string]time.Duration{}, blocked: map[string]time.Duration{},
+		bytes: map[string]string{}, rules: map[string][]platform.Health{},
 		broken: map[platform.RequestKey]bool{}, putIn: map[string]int{}, passed: map[string]string{},
 		platform: &platform.Platform{
 			Offerings:    map[string]*platform.Offering{"web": {Name: "web", Deletion: platform.DeletionDelete}},
@@ -176,7 +183,7 @@ func (w *world) join(environment, cluster string) {
 
 func (w *world) publish(number string) *platform.Version {
 	o := w.platform.Offerings["web"]
-	v := &platform.Version{Offering: "web", Number: semver.MustParse(number), Digest: "v" + number, Lifecycle: platform.Active, Reversible: true}
+	v := &platform.Version{Offering: "web", Number: semver.MustParse(number), Digest: "v" + number, Rendering: "b" + number, Lifecycle: platform.Active, Reversible: true}
 	o.Versions = append(o.Versions, v)
 	return v
 }
@@ -320,12 +327,14 @@ func (w *world) make(i *platform.Instance) *made {
 	spec := i.Request.Spec
 	m.record = &platform.Release{
 		Key: i.Request.Key, Digest: i.Release, Request: &spec, Offering: "web", Version: number,
-		VersionDigest: i.Version.Digest, Commit: w.platform.Commit, Clusters: make(map[string]platform.ReleasePlacement, len(i.Clusters)),
+		VersionDigest: i.Version.Digest, Health: w.rules[number], Commit: w.platform.Commit, Clusters: make(map[string]platform.ReleasePlacement, len(i.Clusters)),
 	}
 	for _, c := range i.Clusters {
 		key := fmt.Sprintf("%s p%v/%v e%d%s @%s %s", number, spec.Parameters["p"], spec.Environments[here].Parameters["own"], w.putIn[here], w.outputs(i), c.Name, i.Request.Key.Name)
 		m.keys[c.Name] = key
-		m.record.Clusters[c.Name] = platform.ReleasePlacement{Revision: "r " + key, RenderKey: key}
+		m.record.Clusters[c.Name] = platform.ReleasePlacement{
+			Revision: "r " + cmp.Or(w.bytes[number], number) + strings.TrimPrefix(key, number), RenderKey: key,
+		}
 	}
 	w.made[id] = m
 	return m

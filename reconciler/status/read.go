@@ -51,7 +51,7 @@ func (b *Board) seen(e Environment) Environment {
 	clusters := slices.Clone(e.Clusters)
 	for i, c := range clusters {
 		if fact, ok := b.clusters[c.Name]; ok {
-			fact.State, fact.Wave = c.State, c.Wave
+			fact.State, fact.Reason, fact.Wave = c.State, c.Reason, c.Wave
 			clusters[i] = fact
 		}
 		if why := b.held[membership{e.Name, c.Name}]; why != "" {

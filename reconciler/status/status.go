@@ -57,8 +57,9 @@ type Environment struct {
 // Cluster is what is known of one cluster of an environment.
 type Cluster struct {
 	Name      string    `json:"name"`
-	State     string    `json:"state"`          // active, paused or draining
-	Wave      string    `json:"wave,omitempty"` // of its environment's rollout
+	State     string    `json:"state"`            // active, paused or draining
+	Reason    string    `json:"reason,omitempty"` // for its state, as its file gives it
+	Wave      string    `json:"wave,omitempty"`   // of its environment's rollout
 	UID       string    `json:"uid,omitempty"`
 	Reachable bool      `json:"reachable"`
 	Message   string    `json:"message,omitempty"` // why it is not reachable, or is not written to
@@ -107,7 +108,7 @@ type Instance struct {
 type Placement struct {
 	Cluster     string          `json:"cluster"`
 	Stage       Stage           `json:"stage"`
-	Health      string          `json:"health"` // Healthy, Progressing, Failed or Unknown
+	Health      string          `json:"health"` // Healthy, Suspended, Progressing, Failed or Unknown
 	Message     string          `json:"message,omitempty"`
 	Held        string          `json:"held,omitempty"` // why nothing of it is applied until a person decides; also among Problems
 	Revision    string          `json:"revision,omitempty"`

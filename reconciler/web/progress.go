@@ -18,8 +18,8 @@ type Progress struct {
 
 	// Reconciled says that Head includes Commit, so that what follows is about it.
 	Reconciled bool `json:"reconciled"`
-	// Done says that it is reconciled, that every placement is Healthy at the revision that was committed, and that
-	// nothing waits to be promoted there.
+	// Done says that it is reconciled, that every placement is Healthy at the revision that was committed, or Suspended,
+	// and that nothing waits to be promoted there.
 	Done bool `json:"done"`
 
 	Instances int `json:"instances"`
@@ -28,6 +28,9 @@ type Progress struct {
 
 	Waiting []Reason `json:"waiting,omitempty"` // what is not healthy yet
 	Failed  []Reason `json:"failed,omitempty"`  // what a person must mend
+
+	// Suspended are placements that came as far as they are asked to come by themselves, and what they wait for.
+	Suspended []Reason `json:"suspended,omitempty"`
 }
 
 // Reason says why an instance, or one placement of it, is not where it should be.
@@ -164,6 +167,9 @@ func (p *Progress) place(in *status.Instance, at status.Placement) {
 	}
 	switch {
 	case len(at.Problems) > 0:
+	case at.Health == "Suspended":
+		reason.Message = at.Message
+		p.Suspended = append(p.Suspended, reason)
 	case at.Health == "Failed":
 		reason.Message = "Failed: " + at.Message
 		p.Failed = append(p.Failed, reason)

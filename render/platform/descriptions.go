@@ -23,7 +23,7 @@ var descriptions = map[string]string{
 	"Version.spec.scope":                "Whether its objects live in the team's namespace (default) or in the cluster.",
 	"Version.spec.names":                "prefixed (default): object names begin with the request's name; verbatim: they stay.",
 	"Version.spec.kinds":                "Kinds that neither Kubernetes nor this repository defines.",
-	"Version.spec.health":               "When objects are healthy whose kinds do not say so by their conditions.",
+	"Version.spec.health":               "When objects are healthy: of kinds whose conditions do not say so, or of built-in kinds, instead of what their status says.",
 	"Version.spec.health[].healthy":     "CEL over the object's top-level fields.",
 	"Version.spec.health[].failed":      "CEL over the object's top-level fields.",
 	"Version.spec.health[].applied":     "Healthy once it is applied.",

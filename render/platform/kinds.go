@@ -55,6 +55,7 @@ type Version struct {
 	Dir         string // offerings/<offering>/<version>
 	Files       fs.FS  // rooted at Dir
 	Digest      string // sha256:<hex> over every file but tests/
+	Rendering   string // the same over what rendering reads: without what version.yaml says of health, ignore and outputs
 	Lifecycle   Lifecycle
 	Reason      string
 	RemoveAfter string // a date, YYYY-MM-DD
@@ -119,7 +120,8 @@ type Kind struct {
 	Scope string `json:"scope" decode:"required" oneof:"Namespaced|Cluster"`
 }
 
-// Health says when an object of a kind that kstatus does not know is healthy.
+// Health says when an object of a kind is healthy: one that kstatus does not know, or a built-in one, of which it says so
+// instead of kstatus.
 type Health struct {
 	Group   string `json:"group"`
 	Kind    string `json:"kind" decode:"required"`

@@ -49,8 +49,23 @@ type ReleasePlacement struct {
 	Release string `json:"release,omitempty"`
 	Version string `json:"version,omitempty"`
 
+	// Anew names the version that these bytes were taken for anew, after another version had brought them. What was seen of
+	// them before that says nothing of this version: its deadline and its soak begin at zero.
+	Anew string `json:"anew,omitempty"`
+
 	// Joining says that the cluster joined later than the others and was never healthy yet: it counts nowhere.
 	Joining bool `json:"joining,omitempty"`
+}
+
+// Observed names what is observed on the cluster: a revision, and the version that it was taken for anew.
+func (p ReleasePlacement) Observed() string { return ObservedAs(p.Revision, p.Anew) }
+
+// ObservedAs is ReleasePlacement.Observed of these.
+func ObservedAs(revision, anew string) string {
+	if anew == "" {
+		return revision
+	}
+	return revision + "+" + anew
 }
 
 // Promotion is what a Release file remembers of how its instance came to where it is and where it may go. Decisions are
@@ -66,6 +81,7 @@ type Promotion struct {
 	Ran          []ReleaseRan     `json:"ran,omitempty"`          // that were healthy here in all waves before, oldest first, bounded
 	Left         *ReleaseLeft     `json:"left,omitempty"`         // set while what runs is older than what ran; nil: nothing newer was ever here
 	Rejected     []ReleaseFailure `json:"rejected,omitempty"`     // oldest first, bounded
+	Unproven     string           `json:"unproven,omitempty"`     // why what runs proves nothing downstream although it is healthy; empty: it does
 	Admitted     []string         `json:"admitted,omitempty"`     // render keys that the Approval of a plan admitted
 }
 

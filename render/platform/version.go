@@ -2,6 +2,7 @@ package platform
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/Masterminds/semver/v3"
@@ -48,8 +49,16 @@ func decodeVersion(d *document, offering string, number *semver.Version, files [
 		}
 		v.objects(d, s)
 	}
+	v.Rendering = rendering(dir, files, o.Spec)
 	d.kustomization(dir, files)
 	return v, o.Spec
+}
+
+// rendering is the digest of what the manifests of a version depend on.
+func rendering(dir string, files []*file, s versionSpec) string {
+	_, others := directory(dir, slices.DeleteFunc(slices.Clone(files), func(f *file) bool { return f.path == path.Join(dir, "version.yaml") }))
+	s.Health, s.Ignore, s.Outputs, s.Reversible = nil, nil, nil, nil
+	return Digest(map[string]any{"files": others, "spec": s})
 }
 
 // contract decodes what a request can give and where it can be placed.

@@ -50,10 +50,10 @@ export function verdict(instance, placement) {
   return instance.waiting?.length ? "Waiting" : "Unknown";
 }
 
-export const verdicts = ["Healthy", "Progressing", "Failed", "Problem", "Unknown", "Waiting"];
+export const verdicts = ["Healthy", "Suspended", "Progressing", "Failed", "Problem", "Unknown", "Waiting"];
 
 // mark is a verdict's sign: a shape of its own, so that colour is never all there is.
 export function mark(word) {
-  const shapes = { Healthy: "✓", Progressing: "◔", Failed: "✕", Problem: "!", Unknown: "?", Waiting: "→" };
+  const shapes = { Healthy: "✓", Suspended: "‖", Progressing: "◔", Failed: "✕", Problem: "!", Unknown: "?", Waiting: "→" };
   return element("span", { class: `mark ${word.toLowerCase()}`, "aria-hidden": "true" }, shapes[word] || "?");
 }

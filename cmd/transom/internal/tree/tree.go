@@ -129,7 +129,11 @@ func (t *Printer) environment(e status.Environment) {
 		case c.Problem != "":
 			fmt.Fprintf(t.W, "  %s %s\n", t.Paint.Bold(e.Name), t.Paint.Red(c.Problem))
 		case c.State != "active":
-			fmt.Fprintf(t.W, "  %s cluster %s is %s\n", t.Paint.Bold(e.Name), c.Name, t.Paint.Yellow(c.State))
+			why := ""
+			if c.Reason != "" {
+				why = ": " + c.Reason
+			}
+			fmt.Fprintf(t.W, "  %s cluster %s is %s%s\n", t.Paint.Bold(e.Name), c.Name, t.Paint.Yellow(c.State), why)
 		}
 	}
 }
@@ -276,6 +280,8 @@ func (t *Printer) health(word, why string) string {
 		text = t.Paint.Green("✓ Healthy")
 	case "Progressing":
 		text = t.Paint.Yellow("◔ Progressing")
+	case "Suspended":
+		text = t.Paint.Yellow("‖ Suspended")
 	case "Failed":
 		text = t.Paint.Red("✗ Failed")
 	default:
@@ -325,7 +331,7 @@ func (t *Printer) footer(s status.Status) {
 		}
 	}
 	var parts []string
-	for _, health := range []string{"Failed", "Progressing", "Unknown", "Healthy"} {
+	for _, health := range []string{"Failed", "Progressing", "Unknown", "Suspended", "Healthy"} {
 		if counts[health] > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", counts[health], health))
 		}

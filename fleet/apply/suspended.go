@@ -1,0 +1,120 @@
+package apply
+
+import (
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// suspension says what a workload waits for whose manifest asks that it does not come to its present revision by itself: a
+// strategy that leaves pods of the revision before, a pause, or a suspended Job. It is false for a workload whose controller
+// still has something to do, and for one that has pods of the present revision which are not ready. The status must be of
+// the present generation.
+func suspension(gk schema.GroupKind, body map[string]any) (waits string, suspended bool) {
+	switch gk {
+	case schema.GroupKind{Group: "apps", Kind: "DaemonSet"}:
+		return daemonSetSuspension(body)
+	case schema.GroupKind{Group: "apps", Kind: "StatefulSet"}:
+		return statefulSetSuspension(body)
+	case schema.GroupKind{Group: "apps", Kind: "Deployment"}:
+		return deploymentSuspension(body)
+	case schema.GroupKind{Group: "batch", Kind: "Job"}:
+		on, _, _ := unstructured.NestedBool(body, "spec", "suspend")
+		return "is suspended: it runs once spec.suspend is false", on
+	}
+	return "", false
+}
+
+func daemonSetSuspension(body map[string]any) (string, bool) {
+	desired, there := number(body, 0, "status", "desiredNumberScheduled"), number(body, 0, "status", "currentNumberScheduled")
+	updated, available := number(body, 0, "status", "updatedNumberScheduled"), number(body, 0, "status", "numberAvailable")
+	if strategyOf(body) != "OnDelete" || there < desired || updated >= desired || updated > 0 && available < desired {
+		return "", false
+	}
+	return ofDeletion(desired-updated, desired), true
+}
+
+func statefulSetSuspension(body map[string]any) (string, bool) {
+	wanted, there := number(body, 1, "spec", "replicas"), number(body, 0, "status", "replicas")
+	updated, ready := number(body, 0, "status", "updatedReplicas"), number(body, 0, "status", "readyReplicas")
+	if there < wanted || updated >= wanted || updated > 0 && ready < wanted {
+		return "", false
+	}
+	if strategyOf(body) == "OnDelete" {
+		return ofDeletion(wanted-updated, wanted), true
+	}
+	partition := partitionOf(body)
+	return ofPartition(partition, wanted, wanted), partition >= wanted && updated == 0
+}
+
+// statefulSetProgress judges a StatefulSet whose pods people delete, of which kstatus says that it is always well.
+func statefulSetProgress(body map[string]any) (Health, string) {
+	wanted, there := number(body, 1, "spec", "replicas"), number(body, 0, "status", "replicas")
+	switch ready := number(body, 0, "status", "readyReplicas"); {
+	case there < wanted:
+		return Progressing, fmt.Sprintf("Replicas: %d/%d", there, wanted)
+	case ready < wanted:
+		return Progressing, fmt.Sprintf("Ready: %d/%d", ready, wanted)
+	case there > wanted:
+		return Progressing, fmt.Sprintf("Pending termination: %d", there-wanted)
+	}
+	return Healthy, ""
+}
+
+// leftBehind says of a healthy StatefulSet which of its pods its partition leaves at the revision before; empty: none.
+func leftBehind(body map[string]any) string {
+	wanted, updated := number(body, 1, "spec", "replicas"), number(body, 0, "status", "updatedReplicas")
+	if partition := partitionOf(body); partition > 0 && updated < wanted {
+		return ofPartition(partition, wanted-updated, wanted)
+	}
+	return ""
+}
+
+func deploymentSuspension(body map[string]any) (string, bool) {
+	paused, _, _ := unstructured.NestedBool(body, "spec", "paused")
+	wanted, there := number(body, 1, "spec", "replicas"), number(body, 0, "status", "replicas")
+	updated, available := number(body, 0, "status", "updatedReplicas"), number(body, 0, "status", "availableReplicas")
+	switch {
+	case !paused || updated >= wanted || updated > 0 && available < wanted:
+		return "", false
+	case there == 0:
+		return "is paused: it makes no pods until spec.paused is false", true
+	}
+	return fmt.Sprintf("is paused: %d of %d pods are of the revision before until spec.paused is false", there-updated, there), true
+}
+
+func ofDeletion(behind, all int64) string {
+	return fmt.Sprintf("waits for its pods to be deleted: %d of %d are of the revision before", behind, all)
+}
+
+func ofPartition(partition, behind, all int64) string {
+	return fmt.Sprintf("its partition of %d leaves %d of %d pods at the revision before", partition, behind, all)
+}
+
+func strategyOf(body map[string]any) string {
+	kind, _, _ := unstructured.NestedString(body, "spec", "updateStrategy", "type")
+	return kind
+}
+
+func partitionOf(body map[string]any) int64 {
+	return number(body, 0, "spec", "updateStrategy", "rollingUpdate", "partition")
+}
+
+// number reads a number of an object; absent is what it is where there is none.
+func number(body map[string]any, absent int64, path ...string) int64 {
+	if n, ok, _ := unstructured.NestedInt64(body, path...); ok {
+		return n
+	}
+	return absent
+}
+
+// suspendedCronJob says whether a manifest is that of a CronJob that shall start nothing. Its status says nothing about that.
+func suspendedCronJob(d *desired) bool {
+	on, _, _ := unstructured.NestedBool(d.content, "spec", "suspend")
+	return on && d.gvk.GroupKind() == schema.GroupKind{Group: "batch", Kind: "CronJob"}
+}
+
+// leavesPods says whether pods of a revision before may run on under an object that is suspended, so that what they use has
+// to stay. Those of a suspended Job or CronJob do not.
+func leavesPods(d *desired) bool { return d.gvk.Group != "batch" }

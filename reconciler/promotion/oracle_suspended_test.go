@@ -1,0 +1,58 @@
+package promotion_test
+
+import (
+	"slices"
+	"strings"
+
+	"transom.dev/reconciler/promotion"
+	"transom.dev/render/platform"
+)
+
+// asleep reports whether a release is suspended on some cluster that counts.
+func (o *oracle) asleep(environment string, r *platform.Release) bool {
+	if r == nil || r.Absent {
+		return false
+	}
+	for cluster, p := range r.Clusters {
+		on := o.stages[environment].live[r.Key.Name+"@"+cluster]
+		if on != nil && on.revision == p.Observed() && o.faultOf(environment, on) == sleeps && o.counts(environment, cluster) {
+			return true
+		}
+	}
+	return false
+}
+
+// weakens notes a release that brings bytes which failed, or were not healthy, and is content with less.
+func (o *oracle) weakens(s *stage, p *promotion.Pass, was, is *platform.Release, changed []string) {
+	if _, back := p.Restore[is.Key]; back || is.Absent || was == nil || was.Digest == is.Digest || len(changed) == 0 {
+		return
+	}
+	id := at(s.name, is.Key.Name, is.Digest)
+	if remembers(&platform.Release{Promotion: was.Promotion}, is.Digest) {
+		return // it was proven before
+	}
+	o.weak[id] = o.content(is.Version) && slices.ContainsFunc(changed, func(c string) bool {
+		bytes := is.Clusters[c].Revision
+		if ran := was.Clusters[c]; ran.Revision == bytes && ran.Release == "" && !o.content(was.Version) && !was.Absent {
+			said := o.observe(s.name, is.Key, c)
+			if o.counts(s.name, c) && !ran.Joining && (said.Revision != ran.Observed() || said.Health != promotion.Healthy) {
+				return true
+			}
+		}
+		return slices.ContainsFunc(was.Promotion.Rejected, func(f platform.ReleaseFailure) bool {
+			return f.Cluster == c && f.State != "" && !o.content(f.Version) && bytes == "r "+o.bytesOf(f.Version)+strings.TrimPrefix(f.RenderKey, f.Version)
+		})
+	})
+}
+
+// content reports whether a version asks for nothing but that it is applied.
+func (o *oracle) content(version string) bool {
+	return slices.ContainsFunc(o.rules[version], func(h platform.Health) bool { return h.Applied })
+}
+
+func (w *world) bytesOf(version string) string {
+	if same := w.bytes[version]; same != "" {
+		return same
+	}
+	return version
+}

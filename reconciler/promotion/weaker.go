@@ -1,0 +1,83 @@
+package promotion
+
+import (
+	"fmt"
+	"slices"
+
+	"transom.dev/render/platform"
+)
+
+// weakened says why what a release comes to here proves nothing downstream: it brings the very bytes of a release that failed
+// or is not healthy, and asks less of their health. Empty: it proves what it is seen to be.
+func (p *Pass) weakened(c *change) string {
+	if c.Base == nil {
+		return ""
+	}
+	if runs(c.Base) && sharesBytes(c.Base, c.Next) {
+		rollout, now := c.Base.Promotion.Rollout, p.view.condition(p.view.Environment, c.Base, nil)
+		if why := weaker(c.Base, c.Next); why != "" && (!now.all() || rollout != nil && rollout.Stopped != "") {
+			return why
+		}
+		if why := c.Base.Promotion.Unproven; why != "" && weaker(c.Next, c.Base) == "" {
+			return why
+		}
+	}
+	for _, f := range slices.Backward(c.Base.Promotion.Rejected) {
+		if f.State == "" {
+			continue
+		}
+		failed, err := p.view.Prospects.Ran(f.State, c.key)
+		if err != nil || failed == nil || failed.Digest != f.Release {
+			continue
+		}
+		if has := c.Next.Clusters[f.Cluster].Revision; has == "" || has != failed.Clusters[f.Cluster].Revision {
+			continue
+		}
+		if why := weaker(failed, c.Next); why != "" {
+			return why
+		}
+	}
+	return ""
+}
+
+// sharesBytes reports whether two records have the same bytes on some cluster.
+func sharesBytes(a, b *platform.Release) bool {
+	return slices.ContainsFunc(sortedKeys(b.Clusters), func(cluster string) bool {
+		return a.Clusters[cluster].Release == "" && a.Clusters[cluster].Revision == b.Clusters[cluster].Revision
+	})
+}
+
+// weaker says how one release asks less of health than another: an entry, or an expression of one, is gone, or being applied
+// is enough. Whether an expression that changed asks less cannot be told.
+func weaker(than, r *platform.Release) string {
+	for _, was := range than.Health {
+		is := entry(r.Health, was)
+		switch {
+		case is == nil:
+			return fmt.Sprintf("%s@%s has no health entry for %s, which %s has", r.Offering, r.Version, kindOf(was), than.Version)
+		case was.Failed != "" && is.Failed == "" && !is.Applied:
+			return fmt.Sprintf("%s@%s does not say when %s has failed, as %s does", r.Offering, r.Version, kindOf(was), than.Version)
+		}
+	}
+	for _, is := range r.Health {
+		if was := entry(than.Health, is); is.Applied && (was == nil || !was.Applied) {
+			return fmt.Sprintf("%s@%s asks nothing of %s but to be applied, unlike %s", r.Offering, r.Version, kindOf(is), than.Version)
+		}
+	}
+	return ""
+}
+
+func entry(all []platform.Health, of platform.Health) *platform.Health {
+	i := slices.IndexFunc(all, func(h platform.Health) bool { return h.Group == of.Group && h.Kind == of.Kind })
+	if i < 0 {
+		return nil
+	}
+	return &all[i]
+}
+
+func kindOf(h platform.Health) string {
+	if h.Group == "" {
+		return h.Kind
+	}
+	return h.Kind + "." + h.Group
+}
