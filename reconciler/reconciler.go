@@ -98,8 +98,8 @@ func (r *Reconciler) Run(ctx context.Context) error {
 			return nil
 		}
 		if err != nil {
-			r.Board.PlatformFailed(r.PlatformURL, err)
-			r.Logger.Error("platform not loaded", "cause", causes, "err", err)
+			r.Board.PlatformFailed(r.PlatformURL, err) // which is logged where it is news
+			r.Logger.Debug("platform not loaded", "cause", causes, "err", err)
 			continue // the ticker tries again; the lanes keep what they have
 		}
 		r.startLanes(ctx, p, causes)
@@ -119,6 +119,7 @@ func (r *Reconciler) load(ctx context.Context, loader *platform.Loader) (*platfo
 	latest := r.latest
 	r.mu.Unlock()
 	if latest != nil && latest.Commit == head.Commit {
+		r.Board.PlatformReached()
 		return latest, nil
 	}
 	p, err := loader.Load(head)

@@ -48,7 +48,7 @@ func (r *Reconciler) record(ctx context.Context, p *platform.Platform, l *lane, 
 	list := instances(p, e, h, state.Problems, about)
 	for i := range list {
 		list[i].MergedAt = r.mergedAt(ctx, &list[i], len(list) > few)
-		stand(&list[i], standings[list[i].Request], h.base.Releases[list[i].Request])
+		r.stand(ctx, &list[i], standings[list[i].Request], h.base.Releases[list[i].Request])
 	}
 	tell(seen, list)
 	l.talked, l.recorded = talked, h
@@ -61,7 +61,7 @@ func (r *Reconciler) record(ctx context.Context, p *platform.Platform, l *lane, 
 const few = 20
 
 // stand says of an instance what it waits for, and how that differs from what it has.
-func stand(in *status.Instance, s *promotion.Standing, has *platform.Release) {
+func (r *Reconciler) stand(ctx context.Context, in *status.Instance, s *promotion.Standing, has *platform.Release) {
 	if s == nil {
 		return
 	}
@@ -72,6 +72,9 @@ func stand(in *status.Instance, s *promotion.Standing, has *platform.Release) {
 	if c := s.Candidate; c != nil {
 		in.Candidate = &status.Candidate{
 			Release: c.Digest, Offering: c.Offering, Version: c.Version, Commit: c.Commit, Absent: s.Removal,
+		}
+		if info, err := r.Platform.Show(ctx, c.Commit); err == nil {
+			in.Candidate.MergedAt = info.When
 		}
 		if has != nil && has.Offering == c.Offering {
 			in.Candidate.Changes = platform.Differences(in.Environment, has.Request, c.Spec)
@@ -109,7 +112,6 @@ func (r *Reconciler) recordFrozen(ctx context.Context, p *platform.Platform, l *
 		all[k] = true
 	}
 	r.Board.Reconciled(seen, instances(p, e, h, nil, all))
-	r.Logger.Warn("environment frozen", "environment", e.Name, "err", why)
 }
 
 func (r *Reconciler) environment(ctx context.Context, p *platform.Platform, l *lane, h *held) status.Environment {

@@ -138,7 +138,7 @@ func serve(ctx context.Context, o serveOptions, stderr io.Writer) error {
 	}
 	traces := &tracer{board: board, platform: source}
 	f := &fleet.Fleet{Connect: fleet.Kubeconfigs(o.kubeconfigs), Report: r.Placed, ReportCluster: r.ClusterSeen, Outdated: r.Outdated, Doubt: r.Doubt}
-	r.Fleet = f
+	r.Fleet, board.Told = f, r.Told
 
 	group, ctx := errgroup.WithContext(ctx)
 	watch := func(url string) { watchRepository(ctx, group, url, latch, logger) }

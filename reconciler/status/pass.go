@@ -40,10 +40,17 @@ func (b *Board) Updated(e Environment, instances []Instance) {
 func (b *Board) pass(e Environment, instances []Instance) {
 	old := b.environments[e.Name]
 	if old == nil || old.StateCommit != e.StateCommit || old.Frozen != e.Frozen {
-		b.record(Event{Environment: e.Name, Message: cmp.Or(e.Frozen, committed(e))})
+		b.record(Event{Level: alarm(old != nil && old.Frozen != "", e.Frozen != ""), Environment: e.Name, Message: cmp.Or(e.Frozen, committed(e))})
 	}
 	b.environments[e.Name] = &e
-	watched := old != nil && old.StateCommit != ""
+	if old == nil {
+		old = &Environment{}
+	}
+	if old.Error != "" {
+		b.record(Event{Level: Warning, Environment: e.Name, Message: "passes over the environment succeed again"})
+	}
+	b.problems(e.Name, old.Problems, e.Problems)
+	watched := old.StateCommit != ""
 	for i := range instances {
 		b.reconciled(e, instances[i], watched)
 	}
@@ -71,6 +78,7 @@ func (b *Board) reconciled(e Environment, in Instance, watched bool) {
 	if in.Release == "" && in.Candidate != nil {
 		in.Absent = false // it is not gone but has not come yet
 	}
+	b.since(&old.Instance, &in, watched)
 	if watched {
 		b.moved(key, old, &in)
 	}
@@ -114,9 +122,9 @@ func (b *Board) ask(key instanceKey, in *instance, want []Placement) {
 
 // moved tells what came about between two passes; the caller holds the lock.
 func (b *Board) moved(key instanceKey, old *instance, in *Instance) {
-	tell := func(kind MilestoneKind, detail, message string) {
+	tell := func(level Level, kind MilestoneKind, detail, message string) {
 		b.milestone(Milestone{Kind: kind, Environment: key.environment, Detail: detail})
-		b.record(Event{Environment: key.environment, Request: &key.request, Message: message})
+		b.record(Event{Level: level, Environment: key.environment, Request: &key.request, Message: message})
 	}
 	b.opened(key, old.Waiting, in.Waiting)
 	if old.Release != in.Release || in.Rollout != nil && (old.Rollout == nil || !old.Rollout.Entered.Equal(in.Rollout.Entered)) {
@@ -124,16 +132,17 @@ func (b *Board) moved(key instanceKey, old *instance, in *Instance) {
 		if in.Rollout != nil {
 			cause = in.Rollout.Cause
 		}
-		if old.Release != in.Release && cause != "rollback" {
-			old.entered = in.Release
+		if old.Release != in.Release && cause != "rollback" && cause != "pin" {
+			old.entered = in.Release // a release that comes again was merged long ago
 		}
-		tell(Entered, cause, strings.TrimSpace(fmt.Sprintf("took release %s %s", short(in.Release), entrance(in, cause))))
+		level := alarm(cause == "rollback", false)
+		tell(level, Entered, cause, strings.TrimSpace(fmt.Sprintf("took release %s %s", short(in.Release), entrance(in, cause))))
 		if len(in.PromotedFrom) > 0 && old.Release != in.Release && cause != "rollback" {
 			b.milestone(Milestone{Kind: Promoted, Environment: key.environment, Detail: strings.Join(in.PromotedFrom, ", ")})
 		}
 	}
 	if why := stopped(&old.Instance, in); why != "" {
-		tell(Stopped, "", why)
+		tell(Error, Stopped, "", why)
 	}
 }
 

@@ -24,7 +24,8 @@ func (b *Board) Placed(environment string, request platform.RequestKey, p Placem
 	}
 	b.stamp(old, &p)
 	if old.Stage != p.Stage || old.Health != p.Health || old.Message != p.Message {
-		b.record(Event{Environment: environment, Cluster: p.Cluster, Request: &key.request, Message: describe(p)})
+		level := alarm(len(old.Problems) > 0 || old.Health == "Failed", len(p.Problems) > 0 || p.Health == "Failed")
+		b.record(Event{Level: level, Environment: environment, Cluster: p.Cluster, Request: &key.request, Message: describe(p)})
 	}
 	p.Release, p.Version = old.Release, old.Version
 	in.placements[p.Cluster] = &p
@@ -98,7 +99,11 @@ func (b *Board) Lost(environment string, request platform.RequestKey, cluster, w
 		return
 	}
 	p.Health, p.Message = "Unknown", why
-	b.record(Event{Environment: environment, Cluster: cluster, Request: &key.request, Message: describe(*p)})
+	var level Level
+	if b.clusters[cluster].Reachable {
+		level = Error
+	}
+	b.record(Event{Level: level, Environment: environment, Cluster: cluster, Request: &key.request, Message: describe(*p)})
 }
 
 func describe(p Placement) string {

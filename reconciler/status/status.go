@@ -146,9 +146,19 @@ type ObjectProblem struct {
 	Message string `json:"message"`
 }
 
+// Level is how much an Event matters to an operator.
+type Level string
+
+// The levels of what does not go as it was asked to. An Event without a level is the normal course of things.
+const (
+	Warning Level = "warning" // something waits for a person, was taken back, or is well again
+	Error   Level = "error"   // something failed
+)
+
 // Event is something that changed.
 type Event struct {
 	At          time.Time            `json:"at"`
+	Level       Level                `json:"level,omitempty"`
 	Environment string               `json:"environment,omitempty"`
 	Cluster     string               `json:"cluster,omitempty"`
 	Request     *platform.RequestKey `json:"request,omitempty"`
