@@ -189,6 +189,9 @@ func (r *Reconciler) Placed(result fleet.Result) {
 		if change.Before != "" {
 			about = append(about, "before", change.Before)
 		}
+		if change.Action == apply.Configured && change.Reason != "" && r.Corrected != nil {
+			r.Corrected(result.Environment, result.Cluster)
+		}
 		r.Logger.Info(string(change.Action), about...)
 	}
 }
@@ -236,6 +239,9 @@ func placement(result fleet.Result) status.Placement {
 	}
 	for _, problem := range result.Problems {
 		p.Problems = append(p.Problems, status.ObjectProblem{Object: problem.Object.String(), Message: problem.Message})
+	}
+	for _, drift := range result.Drift {
+		p.Drift = append(p.Drift, status.ObjectProblem{Object: drift.Object.String(), Message: drift.Message})
 	}
 	if result.Foreign != nil {
 		p.Problems = append(p.Problems, status.ObjectProblem{Message: result.Message})

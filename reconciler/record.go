@@ -120,6 +120,11 @@ func (r *Reconciler) environment(ctx context.Context, p *platform.Platform, l *l
 		Name: e.Name, StateURL: e.State.URL, StateBranch: e.State.Branch,
 		Commit: p.Commit, StateCommit: h.ours.Commit, PromotesFrom: e.PromotesFrom,
 	}
+	for _, d := range p.Decisions {
+		if d.Environment == e.Name && inForce(d, r.Now()) {
+			seen.Decisions = append(seen.Decisions, status.Decision{Kind: d.Kind, File: d.File, About: about(d), Reason: d.Reason, Until: d.Until})
+		}
+	}
 	if info, err := l.repo.Show(ctx, h.ours.Commit); err == nil {
 		seen.Did = strings.TrimPrefix(info.Subject, l.name+": ")
 	}

@@ -47,11 +47,21 @@ type Environment struct {
 	Problems    []platform.Problem `json:"problems,omitempty"`    // of rendering for it
 	Clusters    []Cluster          `json:"clusters,omitempty"`
 
-	PromotesFrom []string  `json:"promotesFrom,omitempty"`
-	Order        int       `json:"order"`               // how many environments come before it at most; the Board counts them
-	Next         time.Time `json:"next,omitzero"`       // when something can change here by itself
-	Deletions    string    `json:"deletions,omitempty"` // digest of the deletions that wait for an Approval
-	Plan         string    `json:"plan,omitempty"`      // digest of the environment change that waits for an Approval
+	PromotesFrom []string   `json:"promotesFrom,omitempty"`
+	Order        int        `json:"order"`               // how many environments come before it at most; the Board counts them
+	Next         time.Time  `json:"next,omitzero"`       // when something can change here by itself
+	Decisions    []Decision `json:"decisions,omitempty"` // the Holds, Pins and Overrides in force: somebody has to take them back one day
+	Deletions    string     `json:"deletions,omitempty"` // digest of the deletions that wait for an Approval
+	Plan         string     `json:"plan,omitempty"`      // digest of the environment change that waits for an Approval
+}
+
+// Decision is a Hold, a Pin or an Override that is in force.
+type Decision struct {
+	Kind   string    `json:"kind"`
+	File   string    `json:"file"`
+	About  string    `json:"about"` // such as "payments/shop" or "cluster eu-1"
+	Reason string    `json:"reason,omitempty"`
+	Until  time.Time `json:"until,omitzero"` // when it ends by itself
 }
 
 // Cluster is what is known of one cluster of an environment.
@@ -116,6 +126,7 @@ type Placement struct {
 	Version     string          `json:"version,omitempty"`
 	Objects     []Object        `json:"objects,omitempty"`
 	Problems    []ObjectProblem `json:"problems,omitempty"`
+	Drift       []ObjectProblem `json:"drift,omitempty"` // what others changed and is left alone, as its environment asks
 	CommittedAt time.Time       `json:"committedAt,omitzero"`
 	AppliedAt   time.Time       `json:"appliedAt,omitzero"`
 	HealthyAt   time.Time       `json:"healthyAt,omitzero"`
