@@ -229,7 +229,7 @@ func placement(result fleet.Result) status.Placement {
 	p := status.Placement{
 		Cluster: result.Cluster, Revision: result.Revision, StateCommit: result.Commit,
 		Health: string(result.Health), Message: result.Message, Stage: status.Applied, Held: result.Held,
-		Adoption: adoption(result), LetGo: names(result.LetGo),
+		Images: result.Images, Adoption: adoption(result), LetGo: names(result.LetGo),
 	}
 	for _, o := range result.Objects {
 		p.Objects = append(p.Objects, status.Object{
@@ -256,6 +256,9 @@ func placement(result fleet.Result) status.Placement {
 		p.Message = cmp.Or(p.Problems[0].Message, p.Message)
 	case result.Health == apply.Healthy:
 		p.Stage = status.Healthy
+		if soaked := result.Checkpoint; soaked.Soaked > 0 && soaked.Revision == result.Revision {
+			p.HealthyAt = result.At.Add(-soaked.Soaked)
+		}
 	case result.Health == apply.Unknown:
 		p.Stage = status.Committed
 	}

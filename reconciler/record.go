@@ -46,6 +46,7 @@ func (r *Reconciler) record(ctx context.Context, p *platform.Platform, l *lane, 
 		}
 	}
 	list := instances(p, e, h, state.Problems, about)
+	r.timed(list, state.Touched)
 	for i := range list {
 		list[i].MergedAt = r.mergedAt(ctx, &list[i], len(list) > few)
 		r.stand(ctx, &list[i], standings[list[i].Request], h.base.Releases[list[i].Request])
@@ -54,6 +55,21 @@ func (r *Reconciler) record(ctx context.Context, p *platform.Platform, l *lane, 
 	l.talked, l.recorded = talked, h
 	for _, k := range state.Forgotten {
 		r.health.drop(l.name, k)
+	}
+}
+
+// timed says of what this very pass committed that it was committed now. Since when the rest is there this process does not know.
+func (r *Reconciler) timed(list []status.Instance, touched []platform.RequestKey) {
+	now := map[platform.RequestKey]bool{}
+	for _, k := range touched {
+		now[k] = true
+	}
+	for _, in := range list {
+		for i := range in.Placements {
+			if now[in.Request] {
+				in.Placements[i].CommittedAt = r.Now()
+			}
+		}
 	}
 }
 
@@ -143,6 +159,7 @@ func instances(p *platform.Platform, e *platform.Environment, h *held, rendering
 	for key := range of {
 		if release := h.base.Releases[key]; release != nil {
 			byKey[key] = runs(e.Name, key, release, h.ours.Commit)
+			byKey[key].Display = shown(p, e.Name, release)
 		}
 	}
 	for _, problem := range slices.Concat(p.Problems, rendering) {
@@ -184,6 +201,20 @@ func runs(environment string, key platform.RequestKey, release *platform.Release
 		})
 	}
 	return in
+}
+
+// shown are the parameters of a release that its version has shown, as long as the platform has that version.
+func shown(p *platform.Platform, environment string, r *platform.Release) []platform.Shown {
+	o := p.Offerings[r.Offering]
+	if o == nil || r.Absent {
+		return nil
+	}
+	for _, v := range o.Versions {
+		if v.Number.String() == r.Version {
+			return v.Shown(r.Request, environment)
+		}
+	}
+	return nil
 }
 
 // waveOf names the wave of a cluster; nothing where there is one for all.

@@ -42,7 +42,7 @@ func (p *pass) result() Result {
 		r.Objects = append(r.Objects, d.status)
 	}
 	r.Changes = append(r.Changes, p.gone...)
-	r.Adoption, r.LetGo = p.adoption, p.letGone()
+	r.Adoption, r.LetGo, r.Images = p.adoption, p.letGone(), images(p.objects)
 	revision := p.in.Revision
 	if p.in.Absent && len(p.listed) == 0 {
 		revision = Removed

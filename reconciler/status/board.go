@@ -224,5 +224,10 @@ func (b *Board) Forget(environment string) {
 			delete(b.instances, key)
 		}
 	}
+	for name := range b.clusters {
+		if !b.watched(name) {
+			delete(b.clusters, name)
+		}
+	}
 	b.record(Event{Environment: environment, Message: "let go: the platform has no such environment any more"})
 }

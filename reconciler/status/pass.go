@@ -50,10 +50,31 @@ func (b *Board) pass(e Environment, instances []Instance) {
 		b.record(Event{Level: Warning, Environment: e.Name, Message: "passes over the environment succeed again"})
 	}
 	b.problems(e.Name, old.Problems, e.Problems)
+	b.letGoClusters(e.Name, old.Clusters)
 	watched := old.StateCommit != ""
 	for i := range instances {
 		b.reconciled(e, instances[i], watched)
 	}
+}
+
+// Problems says which Problems there are, of the platform and of rendering for an environment, where no more came of a pass: what
+// is mended is not shown any longer although the state cannot be written.
+func (b *Board) Problems(environment string, all, rendering []platform.Problem) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	e := b.environment(environment)
+	b.problems(environment, e.Problems, rendering)
+	e.Problems = rendering
+	there := map[string]bool{}
+	for _, p := range all {
+		there[p.String()] = true
+	}
+	for key, in := range b.instances {
+		if key.environment == environment {
+			in.Problems = slices.DeleteFunc(slices.Clone(in.Problems), func(p platform.Problem) bool { return !there[p.String()] })
+		}
+	}
+	b.changed()
 }
 
 // committed is the event of a state commit.
@@ -83,7 +104,7 @@ func (b *Board) reconciled(e Environment, in Instance, watched bool) {
 		b.moved(key, old, &in)
 	}
 	old.Instance = in
-	b.ask(key, old, want)
+	b.ask(key, old, want, watched)
 	if in.Release == "" {
 		old.forgetLetGo()
 	}
@@ -94,7 +115,7 @@ func (b *Board) reconciled(e Environment, in Instance, watched bool) {
 }
 
 // ask notes the placements that the state asks of an instance's clusters.
-func (b *Board) ask(key instanceKey, in *instance, want []Placement) {
+func (b *Board) ask(key instanceKey, in *instance, want []Placement, watched bool) {
 	asked := map[string]bool{}
 	for _, p := range want {
 		asked[p.Cluster] = true
@@ -104,7 +125,7 @@ func (b *Board) ask(key instanceKey, in *instance, want []Placement) {
 			known.Release, known.Version = p.Release, p.Version
 			continue
 		}
-		if p.CommittedAt.IsZero() {
+		if p.CommittedAt.IsZero() && watched {
 			p.CommittedAt = b.now()
 		}
 		in.placements[p.Cluster] = &p
@@ -114,7 +135,11 @@ func (b *Board) ask(key instanceKey, in *instance, want []Placement) {
 		})
 	}
 	for cluster, p := range in.placements {
-		if !asked[cluster] {
+		switch {
+		case asked[cluster]:
+		case !b.member(key.environment, cluster):
+			delete(in.placements, cluster) // it was let go: nobody looks there, and nothing goes there
+		default:
 			leave(p)
 		}
 	}

@@ -35,7 +35,14 @@ func (b *Board) Placed(environment string, request platform.RequestKey, p Placem
 
 // stamp carries the times of old over to p and adds what p reached for the first time.
 func (b *Board) stamp(old, p *Placement) {
+	remembered := p.HealthyAt
 	p.CommittedAt, p.AppliedAt, p.HealthyAt = old.CommittedAt, old.AppliedAt, old.HealthyAt
+	if old.CommittedAt.IsZero() { // it came about before the daemon was there to see it
+		if p.HealthyAt.IsZero() {
+			p.HealthyAt = remembered
+		}
+		return
+	}
 	if p.AppliedAt.IsZero() && (p.Stage == Applied || p.Stage == Healthy) {
 		p.AppliedAt = b.now()
 	}

@@ -98,6 +98,7 @@ type Instance struct {
 	File        string              `json:"file,omitempty"`   // the request's file
 	Absent      bool                `json:"absent,omitempty"` // removed; gone once no placement is left
 	Outputs     map[string]any      `json:"outputs,omitempty"`
+	Display     []platform.Shown    `json:"display,omitempty"`  // the parameters that its version marks to be shown
 	Problems    []platform.Problem  `json:"problems,omitempty"` // why what was merged is not what runs
 	Placements  []Placement         `json:"placements,omitempty"`
 	MergedAt    time.Time           `json:"mergedAt,omitzero"` // when the platform commit was made
@@ -126,7 +127,8 @@ type Placement struct {
 	Version     string          `json:"version,omitempty"`
 	Objects     []Object        `json:"objects,omitempty"`
 	Problems    []ObjectProblem `json:"problems,omitempty"`
-	Drift       []ObjectProblem `json:"drift,omitempty"` // what others changed and is left alone, as its environment asks
+	Images      []string        `json:"images,omitempty"` // of its containers, sorted
+	Drift       []ObjectProblem `json:"drift,omitempty"`  // what others changed and is left alone, as its environment asks
 	CommittedAt time.Time       `json:"committedAt,omitzero"`
 	AppliedAt   time.Time       `json:"appliedAt,omitzero"`
 	HealthyAt   time.Time       `json:"healthyAt,omitzero"`
