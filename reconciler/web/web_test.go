@@ -349,7 +349,10 @@ func TestMetricsCountWhatAnOperatorOwes(t *testing.T) {
 	b := board()
 	b.PlatformFailed("https://git.example.com/platform.git", errors.New("the token has expired"))
 	b.EnvironmentFailed("dev", errors.New("no answer"))
-	b.Updated(status.Environment{Name: "prod", Decisions: []status.Decision{{Kind: "Hold"}, {Kind: "Pin"}, {Kind: "Pin"}}}, nil)
+	b.Updated(status.Environment{
+		Name: "prod", Clusters: []status.Cluster{{Name: "east"}, {Name: "west"}},
+		Decisions: []status.Decision{{Kind: "Hold"}, {Kind: "Pin"}, {Kind: "Pin"}},
+	}, nil)
 	b.Placed("prod", shop, status.Placement{
 		Cluster: "east", Revision: "sha256:shopeast", Health: "Healthy", Drift: []status.ObjectProblem{{Object: "a"}, {Object: "b"}},
 	})
