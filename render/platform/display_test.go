@@ -45,7 +45,7 @@ func TestMarkedParametersAreShown(t *testing.T) {
 	require.False(t, v.Broken)
 	require.Equal(t, []string{"plan", "storage.size"}, v.Display)
 	spec := &platform.RequestSpec{Parameters: map[string]any{"plan": "large\x1b[31m"}}
-	require.Equal(t, []platform.Shown{{Name: "plan", Value: "large[31m"}, {Name: "storage.size", Value: "1Gi"}}, v.Shown(spec, "dev"))
+	require.Equal(t, []platform.Shown{{Name: "plan", Value: `"large\u001b[31m"`}, {Name: "storage.size", Value: "1Gi"}}, v.Shown(spec, "dev"))
 }
 
 func TestMarkOfNoParameterIsAProblem(t *testing.T) {
