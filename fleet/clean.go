@@ -11,6 +11,9 @@ func (r *Result) cleaned() {
 	for i := range r.Problems {
 		r.Problems[i].Message = platform.Clean(r.Problems[i].Message)
 	}
+	for i := range r.Images {
+		r.Images[i] = platform.Clean(r.Images[i])
+	}
 	for i := range r.Drift {
 		r.Drift[i].Message = platform.Clean(r.Drift[i].Message)
 	}

@@ -189,6 +189,9 @@ func (r *Reconciler) Placed(result fleet.Result) {
 		if change.Before != "" {
 			about = append(about, "before", change.Before)
 		}
+		if change.Action == apply.Configured && change.Reason != "" && r.Corrected != nil {
+			r.Corrected(result.Environment, result.Cluster)
+		}
 		r.Logger.Info(string(change.Action), about...)
 	}
 }
@@ -226,7 +229,7 @@ func placement(result fleet.Result) status.Placement {
 	p := status.Placement{
 		Cluster: result.Cluster, Revision: result.Revision, StateCommit: result.Commit,
 		Health: string(result.Health), Message: result.Message, Stage: status.Applied, Held: result.Held,
-		Adoption: adoption(result), LetGo: names(result.LetGo),
+		Images: result.Images, Adoption: adoption(result), LetGo: names(result.LetGo),
 	}
 	for _, o := range result.Objects {
 		p.Objects = append(p.Objects, status.Object{
@@ -236,6 +239,9 @@ func placement(result fleet.Result) status.Placement {
 	}
 	for _, problem := range result.Problems {
 		p.Problems = append(p.Problems, status.ObjectProblem{Object: problem.Object.String(), Message: problem.Message})
+	}
+	for _, drift := range result.Drift {
+		p.Drift = append(p.Drift, status.ObjectProblem{Object: drift.Object.String(), Message: drift.Message})
 	}
 	if result.Foreign != nil {
 		p.Problems = append(p.Problems, status.ObjectProblem{Message: result.Message})
@@ -250,6 +256,9 @@ func placement(result fleet.Result) status.Placement {
 		p.Message = cmp.Or(p.Problems[0].Message, p.Message)
 	case result.Health == apply.Healthy:
 		p.Stage = status.Healthy
+		if soaked := result.Checkpoint; soaked.Soaked > 0 && soaked.Revision == result.Revision {
+			p.HealthyAt = result.At.Add(-soaked.Soaked)
+		}
 	case result.Health == apply.Unknown:
 		p.Stage = status.Committed
 	}

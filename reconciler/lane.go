@@ -225,7 +225,7 @@ func (r *Reconciler) runLane(ctx context.Context, l *lane) {
 			return
 		case err != nil:
 			r.Board.EnvironmentFailed(l.name, err)
-			r.Logger.Error("pass failed", "environment", l.name, "cause", causes, "again", retry, "err", err)
+			r.Logger.Debug("pass failed", "environment", l.name, "cause", causes, "again", retry, "err", err)
 			again.Reset(retry)
 			retry = min(2*retry, lastRetry)
 		default:
@@ -235,6 +235,7 @@ func (r *Reconciler) runLane(ctx context.Context, l *lane) {
 				again.Reset(l.sleep(r.Now()))
 			}
 			r.reconciled(l.name)
+			r.Board.EnvironmentReached(l.name)
 			r.Logger.Debug("pass done", "environment", l.name, "cause", causes, "took", r.Now().Sub(started))
 		}
 	}

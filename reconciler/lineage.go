@@ -45,9 +45,7 @@ func (r *Reconciler) estranged(result fleet.Result) {
 	if result.Foreign != nil {
 		why = result.Message
 	}
-	if r.Board.Held(result.Environment, result.Cluster, why) && why != "" {
-		r.Logger.Warn("cluster held back", "environment", result.Environment, "cluster", result.Cluster, "commit", result.Foreign.Commit, "err", why)
-	}
+	r.Board.Held(result.Environment, result.Cluster, why)
 }
 
 // reservedPaths are what a state repository or a platform repository has at its top.

@@ -78,6 +78,7 @@ func (r *Reconciler) advance(ctx context.Context, p *platform.Platform, l *lane,
 	}
 	l.tries.note(chosen.Barren())
 	if err := r.commit(ctx, p, l, held, state, chosen); err != nil {
+		r.Board.Problems(l.name, slices.Concat(p.Problems, state.Problems), state.Problems)
 		return fmt.Errorf("commit the state of %s: %w", l.name, err)
 	}
 	r.publish(p, l.name, held)

@@ -28,6 +28,7 @@ type Source interface {
 	Changed(ctx context.Context, commit, path string) (gitrepo.CommitInfo, error)
 	Generation(ctx context.Context, commit string) (int, error)
 	At(ctx context.Context, commit string) (*gitrepo.Snapshot, error)
+	OtherBranches() []string
 }
 
 // StateRepo is one environment's state repository.
@@ -71,6 +72,9 @@ type Reconciler struct {
 	// Took, if set, is told how long each phase of a pass over an environment took; the phase "" is all of it.
 	Took func(environment, phase string, took time.Duration)
 
+	// Corrected, if set, is called whenever an object had been changed by others and was set back.
+	Corrected func(environment, cluster string)
+
 	identities identities
 	states     states
 	lanes      lanes
@@ -98,8 +102,8 @@ func (r *Reconciler) Run(ctx context.Context) error {
 			return nil
 		}
 		if err != nil {
-			r.Board.PlatformFailed(r.PlatformURL, err)
-			r.Logger.Error("platform not loaded", "cause", causes, "err", err)
+			r.Board.PlatformFailed(r.PlatformURL, err) // which is logged where it is news
+			r.Logger.Debug("platform not loaded", "cause", causes, "err", err)
 			continue // the ticker tries again; the lanes keep what they have
 		}
 		r.startLanes(ctx, p, causes)
@@ -113,12 +117,13 @@ func (r *Reconciler) load(ctx context.Context, loader *platform.Loader) (*platfo
 		return nil, fmt.Errorf("fetch platform %s: %w", r.PlatformURL, err)
 	}
 	if head.Commit == "" {
-		return nil, fmt.Errorf("platform %s has no commit on its branch yet: push one", r.PlatformURL)
+		return nil, noCommit(r.PlatformURL, cmp.Or(r.Board.Branch, "main"), r.Platform.OtherBranches())
 	}
 	r.mu.Lock()
 	latest := r.latest
 	r.mu.Unlock()
 	if latest != nil && latest.Commit == head.Commit {
+		r.Board.PlatformReached()
 		return latest, nil
 	}
 	p, err := loader.Load(head)
@@ -132,6 +137,15 @@ func (r *Reconciler) load(ctx context.Context, loader *platform.Loader) (*platfo
 	r.Board.Loaded(r.PlatformURL, p)
 	r.Logger.Info("platform loaded", "commit", p.Commit, "requests", len(p.Requests), "problems", len(p.Problems))
 	return p, nil
+}
+
+// noCommit says what to do about a platform repository without the branch that is followed.
+func noCommit(url, branch string, others []string) error {
+	if len(others) == 0 {
+		return fmt.Errorf("platform %s has no commit on its branch %s yet: push one", url, branch)
+	}
+	return fmt.Errorf("platform %s has no branch %s; it has %s: name the one to follow with --branch, or push %s",
+		url, branch, strings.Join(others, ", "), branch)
 }
 
 // Ready says whether the platform was loaded, every environment of it was reconciled once and no pass is stuck; the error

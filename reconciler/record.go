@@ -46,9 +46,10 @@ func (r *Reconciler) record(ctx context.Context, p *platform.Platform, l *lane, 
 		}
 	}
 	list := instances(p, e, h, state.Problems, about)
+	r.timed(list, state.Touched)
 	for i := range list {
 		list[i].MergedAt = r.mergedAt(ctx, &list[i], len(list) > few)
-		stand(&list[i], standings[list[i].Request], h.base.Releases[list[i].Request])
+		r.stand(ctx, &list[i], standings[list[i].Request], h.base.Releases[list[i].Request])
 	}
 	tell(seen, list)
 	l.talked, l.recorded = talked, h
@@ -57,11 +58,26 @@ func (r *Reconciler) record(ctx context.Context, p *platform.Platform, l *lane, 
 	}
 }
 
+// timed says of what this very pass committed that it was committed now. Since when the rest is there this process does not know.
+func (r *Reconciler) timed(list []status.Instance, touched []platform.RequestKey) {
+	now := map[platform.RequestKey]bool{}
+	for _, k := range touched {
+		now[k] = true
+	}
+	for _, in := range list {
+		for i := range in.Placements {
+			if now[in.Request] {
+				in.Placements[i].CommittedAt = r.Now()
+			}
+		}
+	}
+}
+
 // few is how many instances of a pass are looked into one by one.
 const few = 20
 
 // stand says of an instance what it waits for, and how that differs from what it has.
-func stand(in *status.Instance, s *promotion.Standing, has *platform.Release) {
+func (r *Reconciler) stand(ctx context.Context, in *status.Instance, s *promotion.Standing, has *platform.Release) {
 	if s == nil {
 		return
 	}
@@ -72,6 +88,9 @@ func stand(in *status.Instance, s *promotion.Standing, has *platform.Release) {
 	if c := s.Candidate; c != nil {
 		in.Candidate = &status.Candidate{
 			Release: c.Digest, Offering: c.Offering, Version: c.Version, Commit: c.Commit, Absent: s.Removal,
+		}
+		if info, err := r.Platform.Show(ctx, c.Commit); err == nil {
+			in.Candidate.MergedAt = info.When
 		}
 		if has != nil && has.Offering == c.Offering {
 			in.Candidate.Changes = platform.Differences(in.Environment, has.Request, c.Spec)
@@ -109,7 +128,6 @@ func (r *Reconciler) recordFrozen(ctx context.Context, p *platform.Platform, l *
 		all[k] = true
 	}
 	r.Board.Reconciled(seen, instances(p, e, h, nil, all))
-	r.Logger.Warn("environment frozen", "environment", e.Name, "err", why)
 }
 
 func (r *Reconciler) environment(ctx context.Context, p *platform.Platform, l *lane, h *held) status.Environment {
@@ -117,6 +135,11 @@ func (r *Reconciler) environment(ctx context.Context, p *platform.Platform, l *l
 	seen := status.Environment{
 		Name: e.Name, StateURL: e.State.URL, StateBranch: e.State.Branch,
 		Commit: p.Commit, StateCommit: h.ours.Commit, PromotesFrom: e.PromotesFrom,
+	}
+	for _, d := range p.Decisions {
+		if d.Environment == e.Name && inForce(d, r.Now()) {
+			seen.Decisions = append(seen.Decisions, status.Decision{Kind: d.Kind, File: d.File, About: about(d), Reason: d.Reason, Until: d.Until})
+		}
 	}
 	if info, err := l.repo.Show(ctx, h.ours.Commit); err == nil {
 		seen.Did = strings.TrimPrefix(info.Subject, l.name+": ")
@@ -140,6 +163,7 @@ func instances(p *platform.Platform, e *platform.Environment, h *held, rendering
 	for key := range of {
 		if release := h.base.Releases[key]; release != nil {
 			byKey[key] = runs(e.Name, key, release, h.ours.Commit)
+			byKey[key].Display = shown(p, e.Name, release)
 		}
 	}
 	for _, problem := range slices.Concat(p.Problems, rendering) {
@@ -181,6 +205,20 @@ func runs(environment string, key platform.RequestKey, release *platform.Release
 		})
 	}
 	return in
+}
+
+// shown are the parameters of a release that its version has shown, as long as the platform has that version.
+func shown(p *platform.Platform, environment string, r *platform.Release) []platform.Shown {
+	o := p.Offerings[r.Offering]
+	if o == nil || r.Absent {
+		return nil
+	}
+	for _, v := range o.Versions {
+		if v.Number.String() == r.Version {
+			return v.Shown(r.Request, environment)
+		}
+	}
+	return nil
 }
 
 // waveOf names the wave of a cluster; nothing where there is one for all.

@@ -80,6 +80,7 @@ and something would change.`,
 		newNew(),
 		newDiff(),
 		newExport(),
+		newVersion(),
 	)
 }
 

@@ -115,6 +115,11 @@ func serve(ctx context.Context, o serveOptions, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	release, err := claimData(o.data)
+	if err != nil {
+		return err
+	}
+	defer release()
 	limitMemory(logger)
 	defer endWithin(ctx, endTime, func() {
 		logger.Error("not everything ended in time: the process ends where it is, which loses nothing", "after", endTime)
@@ -133,12 +138,12 @@ func serve(ctx context.Context, o serveOptions, stderr io.Writer) error {
 	board.Branch = source.Branch
 	r := &reconciler.Reconciler{
 		PlatformURL: o.platform, Platform: source, Board: board, Trigger: latch, Logger: logger, Now: time.Now,
-		Took: figures.Pass, Trust: o.trust.read,
+		Took: figures.Pass, Corrected: figures.Corrected, Trust: o.trust.read,
 		Repository: func(url string) string { return gitrepo.Canonical(remote.Resolve(o.platform, url)) },
 	}
 	traces := &tracer{board: board, platform: source}
 	f := &fleet.Fleet{Connect: fleet.Kubeconfigs(o.kubeconfigs), Report: r.Placed, ReportCluster: r.ClusterSeen, Outdated: r.Outdated, Doubt: r.Doubt}
-	r.Fleet = f
+	r.Fleet, board.Told = f, r.Told
 
 	group, ctx := errgroup.WithContext(ctx)
 	watch := func(url string) { watchRepository(ctx, group, url, latch, logger) }
@@ -164,7 +169,7 @@ func serve(ctx context.Context, o serveOptions, stderr io.Writer) error {
 		}))
 	})
 	warnOfReaders(listener.Addr(), logger)
-	logger.Info("serving", "platform", o.platform, "console", "http://"+listener.Addr().String())
+	logger.Info("serving", "version", thisBuild().Version, "commit", thisBuild().Commit, "platform", o.platform, "console", "http://"+listener.Addr().String())
 	if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return err
 	}
@@ -206,6 +211,11 @@ func warnOfReaders(listening net.Addr, logger *slog.Logger) {
 
 // prepare reads what the flags name, before anything is started.
 func (o *serveOptions) prepare() (gitrepo.Credentials, error) {
+	for _, file := range []string{o.credentials, o.trust.key} {
+		if err := keptSecret(file); err != nil {
+			return gitrepo.Credentials{}, err
+		}
+	}
 	credentials, err := readCredentials(o.credentials)
 	if err != nil {
 		return credentials, err

@@ -24,6 +24,7 @@ type statusOptions struct {
 	environment string
 	commit      string
 	wait        bool
+	watch       bool
 	timeout     time.Duration
 	verbose     bool
 	offering    string
@@ -41,11 +42,13 @@ requests those that are at rest are counted. Naming a request, or --verbose, ope
 far its rollout is, what failed, and the decisions that bind it. --offering shows version skew instead.
 
 With --wait the command follows one environment until --commit, or whatever is merged now, is live and healthy there; it
-exits with 1 if a person has to mend something, or at the timeout.`,
+exits with 1 if a person has to mend something, or at the timeout. With --watch it shows the same as without it again and
+again: redrawn on a terminal, elsewhere once for each change.`,
 		Example: `  transom status
   transom status payments
   transom status payments/orders-db --environment prod
   transom status --offering postgres
+  transom status payments --watch
   transom status -o json | jq '.instances[].placements[] | select(.health != "Healthy")'
 
   # In a pipeline, after the merge
@@ -65,6 +68,9 @@ exits with 1 if a person has to mend something, or at the timeout.`,
 			if o.wait {
 				return o.follow(cmd, team, request)
 			}
+			if o.watch {
+				return o.watchStatus(cmd.Context(), cmd.OutOrStdout(), team, request)
+			}
 			return o.show(cmd.Context(), cmd.OutOrStdout(), team, request)
 		},
 	}
@@ -74,6 +80,7 @@ exits with 1 if a person has to mend something, or at the timeout.`,
 	f.StringVarP(&o.environment, "environment", "e", "", "only this environment")
 	f.StringVar(&o.commit, "commit", "", "the platform commit to wait for; abbreviations are not known")
 	f.BoolVar(&o.wait, "wait", false, "wait until it is live and healthy in --environment")
+	f.BoolVarP(&o.watch, "watch", "w", false, "show it again whenever it changes, until Ctrl-C")
 	f.DurationVar(&o.timeout, "timeout", 10*time.Minute, "how long to wait")
 	f.StringVar(&o.offering, "offering", "", "instead, which versions of this offering run where: desired, applied, healthy")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "open what is healthy too")
@@ -82,6 +89,8 @@ exits with 1 if a person has to mend something, or at the timeout.`,
 
 func (o *statusOptions) check(args []string) error {
 	switch {
+	case o.watch && (o.wait || o.offering != ""):
+		return misuse("--watch goes with neither --wait, which follows one commit, nor --offering")
 	case o.offering != "" && (o.wait || len(args) > 0):
 		return misuse("--offering looks at a whole fleet: it goes with --environment and -o only")
 	case o.wait && o.environment == "":
@@ -109,21 +118,35 @@ func parseTeam(args []string) (team, request string, err error) {
 }
 
 func (o *statusOptions) show(ctx context.Context, w io.Writer, team, request string) error {
-	about, open := client.Selection{Team: team, Request: request, Environment: o.environment}, o.verbose || request != ""
-	if !open && o.output.String() == "text" {
+	s, err := o.ask(ctx, team, request)
+	if err != nil {
+		return err
+	}
+	return o.output.print(w, s, o.text(w, s, team, request))
+}
+
+// ask asks the daemon for as much of the status as is printed.
+func (o *statusOptions) ask(ctx context.Context, team, request string) (status.Status, error) {
+	about := client.Selection{Team: team, Request: request, Environment: o.environment}
+	if !o.opens(request) && o.output.String() == "text" {
 		about.Objects = "unhealthy" // no other is printed, and there may be a million
 	}
 	s, err := o.client.Status(ctx, about)
 	if err != nil {
-		return err
+		return s, err
 	}
-	if err := o.known(ctx, s, team, request); err != nil {
-		return err
-	}
-	return o.output.print(w, s, func(w io.Writer) {
-		t := tree.Printer{W: w, Paint: terminal.PaintFor(w), Open: open, Now: time.Now()}
+	return s, o.known(ctx, s, team, request)
+}
+
+// opens reports whether what is healthy is shown with its objects.
+func (o *statusOptions) opens(request string) bool { return o.verbose || request != "" }
+
+// text prints a status for people, in the colours of the place where it will be seen.
+func (o *statusOptions) text(seen io.Writer, s status.Status, team, request string) func(io.Writer) {
+	return func(w io.Writer) {
+		t := tree.Printer{W: w, Paint: terminal.PaintFor(seen), Open: o.opens(request), Now: time.Now()}
 		t.Status(s, team != "" || o.environment != "")
-	})
+	}
 }
 
 // known says what of a question the daemon has never heard of, and what was probably meant.

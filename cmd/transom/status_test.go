@@ -71,6 +71,7 @@ func eventful() *status.Board {
 		for _, c := range clusters {
 			in.Placements = append(in.Placements, status.Placement{
 				Cluster: c, Stage: status.Committed, Health: "Unknown", Revision: "sha256:" + k.Name + c, Message: "not looked at yet",
+				CommittedAt: at,
 			})
 		}
 		return in

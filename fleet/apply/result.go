@@ -97,6 +97,9 @@ type Result struct {
 	// of its own revision, however long it lasts.
 	Superseded bool `json:"superseded,omitempty"`
 
+	// Images are those of the containers of the desired objects, sorted.
+	Images []string `json:"images,omitempty"`
+
 	// Drift is what others changed and Instance.ReportDrift left as it is. It makes nothing unhealthy, but health is that
 	// of what they made of it.
 	Drift []Problem `json:"drift,omitempty"`

@@ -46,7 +46,7 @@ func (p *pass) result() Result {
 	}
 	r.Changes = append(r.Changes, p.gone...)
 	r.Resumes = p.resumed()
-	r.Adoption, r.LetGo = p.adoption, p.letGone()
+	r.Adoption, r.LetGo, r.Images = p.adoption, p.letGone(), images(p.objects)
 	revision := platform.ObservedAs(p.in.Revision, p.in.Anew)
 	if p.in.Absent && len(p.listed) == 0 {
 		revision = Removed

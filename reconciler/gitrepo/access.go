@@ -28,6 +28,8 @@ type access struct {
 func (a *access) explain(e endpoint, err error) error {
 	text := err.Error()
 	switch {
+	case strings.Contains(text, "object-format=sha256"):
+		text = "the repository names its objects by SHA-256, which is not supported: use one that git init --object-format=sha1 makes"
 	case errors.Is(err, transport.ErrAuthenticationRequired) && a.credential.URL == "":
 		text = "authentication required; add an entry for it to the git credentials file"
 	case errors.Is(err, transport.ErrAuthenticationRequired):

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -32,6 +33,7 @@ type Remote struct {
 	turn     chan struct{} // holds one token: who has it talks to the server and changes the mirror
 	mirror   atomic.Pointer[mirror]
 	last     atomic.Pointer[Snapshot] // the head when it was last asked for
+	others   atomic.Pointer[[]string] // branches of a repository that does not have this one
 	ref      plumbing.ReferenceName   // of the branch, once known; belongs to who has the turn
 }
 
@@ -130,7 +132,36 @@ func (r *Remote) headOf(adv *packp.AdvRefs) plumbing.Hash {
 	if r.ref == "" {
 		r.ref = defaultBranch(adv)
 	}
-	return adv.References[r.ref.String()]
+	r.others.Store(nil)
+	head, there := adv.References[r.ref.String()]
+	if !there {
+		r.others.Store(branchesOf(adv))
+	}
+	return head
+}
+
+// mostBranches bounds how many branches of a repository are named.
+const mostBranches = 10
+
+// branchesOf lists the first branches that a server advertises, sorted.
+func branchesOf(adv *packp.AdvRefs) *[]string {
+	list := []string{}
+	for ref := range adv.References {
+		if branch, ok := strings.CutPrefix(ref, "refs/heads/"); ok {
+			list = append(list, printable(branch))
+		}
+	}
+	slices.Sort(list)
+	list = list[:min(len(list), mostBranches)]
+	return &list
+}
+
+// OtherBranches lists the first branches that the repository had when the last Fetch did not find this one.
+func (r *Remote) OtherBranches() []string {
+	if others := r.others.Load(); others != nil {
+		return *others
+	}
+	return nil
 }
 
 // defaultBranch is what the server's HEAD names. A server does not say that of an empty repository; main is as good

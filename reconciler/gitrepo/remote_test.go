@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -218,6 +219,7 @@ func TestBranchThatDoesNotExistYet(t *testing.T) {
 		r.Branch = "environments/prod"
 		s := fetch(t, r)
 		require.Empty(t, s.Commit)
+		require.Equal(t, []string{"main"}, r.OtherBranches())
 		s = commit(t, r, s, map[string][]byte{"g": []byte("prod")})
 		require.Equal(t, s.Commit, o.git("rev-parse", "environments/prod"))
 		require.Equal(t, main, o.head())
@@ -234,6 +236,19 @@ func TestNoSuchRepository(t *testing.T) {
 		_, err = r.Commit(context.Background(), &gitrepo.Snapshot{}, transom("ours", map[string][]byte{"f": nil, "g": []byte("g")}))
 		require.ErrorContains(t, err, "-not-there: ")
 	})
+}
+
+func TestRepositoryOfSHA256IsToldAsSuch(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "new.git")
+	for _, args := range [][]string{
+		{"init", "--quiet", "--object-format=sha256", dir},
+		{"-C", dir, "-c", "user.name=t", "-c", "user.email=t@example.com", "commit", "--quiet", "--allow-empty", "-m", "new"},
+	} {
+		out, err := exec.Command("git", args...).CombinedOutput()
+		require.NoError(t, err, "%s", out)
+	}
+	_, err := (&gitrepo.Remote{URL: dir, Branch: "main", Dir: t.TempDir()}).Fetch(t.Context())
+	require.ErrorContains(t, err, "names its objects by SHA-256, which is not supported")
 }
 
 func TestSnapshotIsAFileSystem(t *testing.T) {

@@ -121,6 +121,8 @@ func (p *Pass) admitRemoval(c *change, m *move) *platform.Release {
 	to.Promotion.Origin, to.Promotion.Unproven, to.Promotion.Admitted = "", "", nil
 	to.Promotion.PromotedFrom, to.Promotion.Gates = m.from, m.gates
 	to.Promotion.Ran = p.left(c.Base)
+	// An earlier removal of the same release has the same digest, and its proof says nothing about this one.
+	to.Promotion.Proven = slices.DeleteFunc(to.Promotion.Proven, func(proof platform.ReleaseProof) bool { return proof.Digest == to.Digest })
 	to.Promotion.Rollout = &platform.ReleaseRollout{Cause: m.cause, Entered: p.view.Now.stamp(), Pending: c.gone}
 	p.leave(c.Base, to)
 	p.standing(c.key).State = Removing

@@ -150,6 +150,9 @@ func (p *Pass) proven(up string, k platform.RequestKey, digest string, soak time
 			return proof.Soaked, nil
 		}
 	}
+	if f := rejectedThere(r, digest); f != nil && r.Digest != digest {
+		return "", &Gate{Name: "health", Reason: fmt.Sprintf("%s rejected it: %s", up, f.Message), Opens: "a release that " + up + " proves"}
+	}
 	if r.Digest != digest {
 		return "", &Gate{Name: "health", Reason: fmt.Sprintf("%s runs %s", up, describe(ContentOf(r))), Opens: up}
 	}
@@ -157,6 +160,16 @@ func (p *Pass) proven(up string, k platform.RequestKey, digest string, soak time
 		return "0s", nil // an Override skips the soak, and nobody records a proof of none
 	}
 	return "", p.stillSoaking(e, r, now, soak)
+}
+
+// rejectedThere is how a release failed in another environment; nil: it did not.
+func rejectedThere(r *platform.Release, digest string) *platform.ReleaseFailure {
+	for i, f := range slices.Backward(r.Promotion.Rejected) {
+		if f.Release == digest {
+			return &r.Promotion.Rejected[i]
+		}
+	}
+	return nil
 }
 
 func (p *Pass) stillSoaking(up *platform.Environment, r *platform.Release, now condition, soak time.Duration) *Gate {

@@ -25,6 +25,30 @@ func TestRemovalLeavesDevFirstAndProdLast(t *testing.T) {
 	require.NotContains(t, w.stages["dev"].releases, key("a"), "and is forgotten when nothing downstream runs it")
 }
 
+// TestEarlierRemovalProvesNothingOfALaterOne although both remove the same release, and have the same digest therefore.
+func TestEarlierRemovalProvesNothingOfALaterOne(t *testing.T) {
+	w := settled(t, "a")
+	hold := w.decide("staging", platform.Decision{Kind: "Hold"})
+	asked := w.requests[key("a")]
+	delete(w.requests, key("a"))
+	w.merge("a is removed")
+	w.settle(5 * time.Minute)
+	require.Empty(t, w.has("dev", "a"), "its removal soaks, and is proven")
+	w.requests[key("a")] = asked
+	w.merge("a is asked for again")
+	w.settle(5 * time.Minute)
+	require.NotEmpty(t, w.has("dev", "a"))
+	delete(w.requests, key("a"))
+	w.merge("a is removed again")
+	w.passes()
+	require.Empty(t, w.has("dev", "a"))
+	w.undecide(hold)
+	w.settle(20 * time.Second)
+	require.NotEmpty(t, w.has("staging", "a"), "the second removal has not soaked in dev yet")
+	w.settle(4 * time.Minute)
+	require.Empty(t, w.has("staging", "a"))
+}
+
 func TestConfirmedDeletionNeedsAnApprovalOfTheRemoval(t *testing.T) {
 	w := settled(t, "a")
 	w.platform.Offerings["web"].Deletion = platform.DeletionConfirm

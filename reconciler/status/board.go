@@ -23,6 +23,9 @@ type Board struct {
 	// the Board's lock: it must be quick, and must not call the Board.
 	Milestones func(Milestone)
 
+	// Told, if set before the Board is used, is called with every Event in the same way.
+	Told func(Event)
+
 	now func() time.Time
 
 	mu           sync.Mutex
@@ -92,6 +95,9 @@ func (b *Board) record(e Event) {
 	if len(b.history) > historyLength {
 		b.history = slices.Delete(b.history, 0, len(b.history)-historyLength)
 	}
+	if b.Told != nil {
+		b.Told(e)
+	}
 	b.changed()
 }
 
@@ -100,7 +106,8 @@ func (b *Board) record(e Event) {
 func (b *Board) Loaded(url string, p *platform.Platform) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	moved := b.platform.Commit != p.Commit
+	b.reached()
+	moved, before := b.platform.Commit != p.Commit, b.platform.Problems
 	b.platform = Platform{URL: url, Commit: p.Commit, LoadedAt: b.now(), Problems: p.Problems}
 	for name, e := range p.Environments {
 		if b.environments[name] == nil {
@@ -110,7 +117,22 @@ func (b *Board) Loaded(url string, p *platform.Platform) {
 	if moved {
 		b.record(Event{Message: "loaded platform commit " + short(p.Commit)})
 	}
+	b.problems("", before, p.Problems)
 	b.changed()
+}
+
+// PlatformReached says that the platform's head can be read, and is the one that was loaded last.
+func (b *Board) PlatformReached() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.reached()
+}
+
+func (b *Board) reached() {
+	if b.platform.Error != "" {
+		b.platform.Error = ""
+		b.record(Event{Level: Warning, Message: "the platform repository can be read again"})
+	}
 }
 
 // PlatformFailed says why the platform's head cannot be read now.
@@ -120,7 +142,7 @@ func (b *Board) PlatformFailed(url string, err error) {
 	b.platform.URL = url
 	if b.platform.Error != err.Error() {
 		b.platform.Error = err.Error()
-		b.record(Event{Message: err.Error()})
+		b.record(Event{Level: Error, Message: err.Error()})
 	}
 }
 
@@ -131,7 +153,17 @@ func (b *Board) EnvironmentFailed(name string, err error) {
 	e := b.environment(name)
 	if e.Error != err.Error() {
 		e.Error = err.Error()
-		b.record(Event{Environment: name, Message: err.Error()})
+		b.record(Event{Level: Error, Environment: name, Message: err.Error()})
+	}
+}
+
+// EnvironmentReached says that a pass over an environment succeeded, although it may have found nothing to do.
+func (b *Board) EnvironmentReached(name string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if e := b.environments[name]; e != nil && e.Error != "" {
+		e.Error = ""
+		b.record(Event{Level: Warning, Environment: name, Message: "passes over the environment succeed again"})
 	}
 }
 
@@ -154,7 +186,7 @@ func (b *Board) ClusterSeen(c Cluster) {
 	c.Message = cmp.Or(c.Message, c.Problem)
 	if !known || old.Reachable != c.Reachable || old.Message != c.Message {
 		c.Since = b.now()
-		b.record(Event{Cluster: c.Name, Message: reachability(c)})
+		b.record(Event{Level: alarm(known && (!old.Reachable || old.Problem != ""), !c.Reachable || c.Problem != ""), Cluster: c.Name, Message: reachability(c)})
 	}
 	b.clusters[c.Name] = c
 	b.changed()
@@ -169,12 +201,12 @@ func (b *Board) Held(environment, cluster, why string) bool {
 	if b.held[of] == why {
 		return false
 	}
-	text := why
+	level, text := Error, why
 	if b.held[of] = why; why == "" {
 		delete(b.held, of)
-		text = "the environment is written to the cluster again"
+		level, text = Warning, "the environment is written to the cluster again"
 	}
-	b.record(Event{Environment: environment, Cluster: cluster, Message: text})
+	b.record(Event{Level: level, Environment: environment, Cluster: cluster, Message: text})
 	return true
 }
 
@@ -190,6 +222,11 @@ func (b *Board) Forget(environment string) {
 	for key := range b.instances {
 		if key.environment == environment {
 			delete(b.instances, key)
+		}
+	}
+	for name := range b.clusters {
+		if !b.watched(name) {
+			delete(b.clusters, name)
 		}
 	}
 	b.record(Event{Environment: environment, Message: "let go: the platform has no such environment any more"})

@@ -54,7 +54,9 @@ func TestHealthStaysWhileTheRevisionStays(t *testing.T) {
 
 func TestStagesAreStampedOnce(t *testing.T) {
 	b, c := newBoard()
-	b.Reconciled(committed("r1"))
+	e, instances := committed("r1")
+	b.Reconciled(e, nil)
+	b.Reconciled(e, instances)
 	start := c.at
 	c.at = start.Add(time.Second)
 	b.Placed("dev", shop, status.Placement{Cluster: "one", Revision: "r1", Stage: status.Applied, Health: "Progressing"})
@@ -66,6 +68,55 @@ func TestStagesAreStampedOnce(t *testing.T) {
 	require.Equal(t, start, p.CommittedAt)
 	require.Equal(t, start.Add(time.Second), p.AppliedAt)
 	require.Equal(t, start.Add(2*time.Second), p.HealthyAt)
+}
+
+// TestTimesOfBeforeTheStartAreNotTheStarts: a daemon that finds a release running does not say that it came just now.
+func TestTimesOfBeforeTheStartAreNotTheStarts(t *testing.T) {
+	b, c := newBoard()
+	b.Reconciled(committed("r1"))
+	b.Placed("dev", shop, status.Placement{Cluster: "one", Revision: "r1", Stage: status.Healthy, Health: "Healthy"})
+	p := placement(b)
+	require.Zero(t, []time.Time{p.CommittedAt, p.AppliedAt, p.HealthyAt})
+	soaked := c.at.Add(-time.Hour)
+	for _, at := range []time.Time{soaked, c.at} {
+		b.Placed("dev", shop, status.Placement{Cluster: "one", Revision: "r1", Stage: status.Healthy, Health: "Healthy", HealthyAt: at})
+		require.Equal(t, soaked, placement(b).HealthyAt, "the cluster remembers for how long it soaked")
+	}
+	b.Reconciled(committed("r2"))
+	require.Equal(t, c.at, placement(b).CommittedAt, "from now on the daemon sees it")
+}
+
+// TestAClusterThatIsLetGoIsGone from status with what it said, also where what it said last is that it is away.
+func TestAClusterThatIsLetGoIsGone(t *testing.T) {
+	b, _ := newBoard()
+	b.Reconciled(committed("r1"))
+	b.ClusterSeen(status.Cluster{Name: "one", Message: "connection refused"})
+	b.Held("dev", "one", "another installation")
+	e, instances := committed("r1")
+	e.Clusters, instances[0].Placements = []status.Cluster{{Name: "renamed", State: "active"}}, []status.Placement{{Cluster: "renamed", Revision: "r1"}}
+	b.Updated(e, instances)
+	s := b.Status()
+	require.Len(t, s.Environments[0].Clusters, 1)
+	require.Empty(t, s.Environments[0].Clusters[0].Problem)
+	require.Len(t, s.Instances[0].Placements, 1)
+	require.Equal(t, "renamed", s.Instances[0].Placements[0].Cluster)
+	e.Clusters = nil
+	b.Updated(e, nil)
+	require.Empty(t, b.Status().Instances[0].Placements, "although nothing else of the instance is news")
+}
+
+func TestAMendedProblemIsGoneAlthoughTheStateCannotBeWritten(t *testing.T) {
+	b, _ := newBoard()
+	wrong := platform.Problem{File: "requests/payments/shop.yaml", Message: "no such offering", Request: &shop}
+	other := platform.Problem{File: "offerings/web/1.0.0/version.yaml", Message: "odd", Request: &shop}
+	e, instances := committed("r1")
+	e.Problems, instances[0].Problems = []platform.Problem{wrong, other}, []platform.Problem{wrong, other}
+	b.Reconciled(e, instances)
+	b.Problems("dev", []platform.Problem{other}, []platform.Problem{other})
+	b.EnvironmentFailed("dev", errors.New("refused by a hook"))
+	s := b.Status()
+	require.Equal(t, []platform.Problem{other}, s.Instances[0].Problems)
+	require.Equal(t, []platform.Problem{other}, s.Environments[0].Problems)
 }
 
 func TestRemovedInstanceStaysUntilItsClustersAreClean(t *testing.T) {

@@ -40,13 +40,41 @@ func (b *Board) Updated(e Environment, instances []Instance) {
 func (b *Board) pass(e Environment, instances []Instance) {
 	old := b.environments[e.Name]
 	if old == nil || old.StateCommit != e.StateCommit || old.Frozen != e.Frozen {
-		b.record(Event{Environment: e.Name, Message: cmp.Or(e.Frozen, committed(e))})
+		b.record(Event{Level: alarm(old != nil && old.Frozen != "", e.Frozen != ""), Environment: e.Name, Message: cmp.Or(e.Frozen, committed(e))})
 	}
 	b.environments[e.Name] = &e
-	watched := old != nil && old.StateCommit != ""
+	if old == nil {
+		old = &Environment{}
+	}
+	if old.Error != "" {
+		b.record(Event{Level: Warning, Environment: e.Name, Message: "passes over the environment succeed again"})
+	}
+	b.problems(e.Name, old.Problems, e.Problems)
+	b.letGoClusters(e.Name, old.Clusters)
+	watched := old.StateCommit != ""
 	for i := range instances {
 		b.reconciled(e, instances[i], watched)
 	}
+}
+
+// Problems says which Problems there are, of the platform and of rendering for an environment, where no more came of a pass: what
+// is mended is not shown any longer although the state cannot be written.
+func (b *Board) Problems(environment string, all, rendering []platform.Problem) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	e := b.environment(environment)
+	b.problems(environment, e.Problems, rendering)
+	e.Problems = rendering
+	there := map[string]bool{}
+	for _, p := range all {
+		there[p.String()] = true
+	}
+	for key, in := range b.instances {
+		if key.environment == environment {
+			in.Problems = slices.DeleteFunc(slices.Clone(in.Problems), func(p platform.Problem) bool { return !there[p.String()] })
+		}
+	}
+	b.changed()
 }
 
 // committed is the event of a state commit.
@@ -71,11 +99,12 @@ func (b *Board) reconciled(e Environment, in Instance, watched bool) {
 	if in.Release == "" && in.Candidate != nil {
 		in.Absent = false // it is not gone but has not come yet
 	}
+	b.since(&old.Instance, &in, watched)
 	if watched {
 		b.moved(key, old, &in)
 	}
 	old.Instance = in
-	b.ask(key, old, want)
+	b.ask(key, old, want, watched)
 	if in.Release == "" {
 		old.forgetLetGo()
 	}
@@ -86,7 +115,7 @@ func (b *Board) reconciled(e Environment, in Instance, watched bool) {
 }
 
 // ask notes the placements that the state asks of an instance's clusters.
-func (b *Board) ask(key instanceKey, in *instance, want []Placement) {
+func (b *Board) ask(key instanceKey, in *instance, want []Placement, watched bool) {
 	asked := map[string]bool{}
 	for _, p := range want {
 		asked[p.Cluster] = true
@@ -96,7 +125,7 @@ func (b *Board) ask(key instanceKey, in *instance, want []Placement) {
 			known.Release, known.Version = p.Release, p.Version
 			continue
 		}
-		if p.CommittedAt.IsZero() {
+		if p.CommittedAt.IsZero() && watched {
 			p.CommittedAt = b.now()
 		}
 		in.placements[p.Cluster] = &p
@@ -106,7 +135,11 @@ func (b *Board) ask(key instanceKey, in *instance, want []Placement) {
 		})
 	}
 	for cluster, p := range in.placements {
-		if !asked[cluster] {
+		switch {
+		case asked[cluster]:
+		case !b.member(key.environment, cluster):
+			delete(in.placements, cluster) // it was let go: nobody looks there, and nothing goes there
+		default:
 			leave(p)
 		}
 	}
@@ -114,9 +147,9 @@ func (b *Board) ask(key instanceKey, in *instance, want []Placement) {
 
 // moved tells what came about between two passes; the caller holds the lock.
 func (b *Board) moved(key instanceKey, old *instance, in *Instance) {
-	tell := func(kind MilestoneKind, detail, message string) {
+	tell := func(level Level, kind MilestoneKind, detail, message string) {
 		b.milestone(Milestone{Kind: kind, Environment: key.environment, Detail: detail})
-		b.record(Event{Environment: key.environment, Request: &key.request, Message: message})
+		b.record(Event{Level: level, Environment: key.environment, Request: &key.request, Message: message})
 	}
 	b.opened(key, old.Waiting, in.Waiting)
 	if old.Release != in.Release || in.Rollout != nil && (old.Rollout == nil || !old.Rollout.Entered.Equal(in.Rollout.Entered)) {
@@ -124,16 +157,17 @@ func (b *Board) moved(key instanceKey, old *instance, in *Instance) {
 		if in.Rollout != nil {
 			cause = in.Rollout.Cause
 		}
-		if old.Release != in.Release && cause != "rollback" {
-			old.entered = in.Release
+		if old.Release != in.Release && cause != "rollback" && cause != "pin" {
+			old.entered = in.Release // a release that comes again was merged long ago
 		}
-		tell(Entered, cause, strings.TrimSpace(fmt.Sprintf("took release %s %s", short(in.Release), entrance(in, cause))))
+		level := alarm(cause == "rollback", false)
+		tell(level, Entered, cause, strings.TrimSpace(fmt.Sprintf("took release %s %s", short(in.Release), entrance(in, cause))))
 		if len(in.PromotedFrom) > 0 && old.Release != in.Release && cause != "rollback" {
 			b.milestone(Milestone{Kind: Promoted, Environment: key.environment, Detail: strings.Join(in.PromotedFrom, ", ")})
 		}
 	}
 	if why := stopped(&old.Instance, in); why != "" {
-		tell(Stopped, "", why)
+		tell(Error, Stopped, "", why)
 	}
 }
 

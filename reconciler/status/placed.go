@@ -24,7 +24,8 @@ func (b *Board) Placed(environment string, request platform.RequestKey, p Placem
 	}
 	b.stamp(old, &p)
 	if old.Stage != p.Stage || old.Health != p.Health || old.Message != p.Message {
-		b.record(Event{Environment: environment, Cluster: p.Cluster, Request: &key.request, Message: describe(p)})
+		level := alarm(len(old.Problems) > 0 || old.Health == "Failed", len(p.Problems) > 0 || p.Health == "Failed")
+		b.record(Event{Level: level, Environment: environment, Cluster: p.Cluster, Request: &key.request, Message: describe(p)})
 	}
 	p.Release, p.Version = old.Release, old.Version
 	in.placements[p.Cluster] = &p
@@ -34,7 +35,14 @@ func (b *Board) Placed(environment string, request platform.RequestKey, p Placem
 
 // stamp carries the times of old over to p and adds what p reached for the first time.
 func (b *Board) stamp(old, p *Placement) {
+	remembered := p.HealthyAt
 	p.CommittedAt, p.AppliedAt, p.HealthyAt = old.CommittedAt, old.AppliedAt, old.HealthyAt
+	if old.CommittedAt.IsZero() { // it came about before the daemon was there to see it
+		if p.HealthyAt.IsZero() {
+			p.HealthyAt = remembered
+		}
+		return
+	}
 	if p.AppliedAt.IsZero() && (p.Stage == Applied || p.Stage == Healthy) {
 		p.AppliedAt = b.now()
 	}
@@ -98,7 +106,11 @@ func (b *Board) Lost(environment string, request platform.RequestKey, cluster, w
 		return
 	}
 	p.Health, p.Message = "Unknown", why
-	b.record(Event{Environment: environment, Cluster: cluster, Request: &key.request, Message: describe(*p)})
+	var level Level
+	if b.clusters[cluster].Reachable {
+		level = Error
+	}
+	b.record(Event{Level: level, Environment: environment, Cluster: cluster, Request: &key.request, Message: describe(*p)})
 }
 
 func describe(p Placement) string {

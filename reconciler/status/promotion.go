@@ -23,6 +23,8 @@ type Candidate struct {
 	Commit   string `json:"commit,omitempty"` // the platform commit that yielded it
 	Absent   bool   `json:"absent,omitempty"` // it removes the instance
 
+	MergedAt time.Time `json:"mergedAt,omitzero"` // when that commit was made
+
 	Changes []platform.Difference `json:"changes,omitempty"` // what the request asks for otherwise than what runs
 }
 

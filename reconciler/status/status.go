@@ -47,11 +47,21 @@ type Environment struct {
 	Problems    []platform.Problem `json:"problems,omitempty"`    // of rendering for it
 	Clusters    []Cluster          `json:"clusters,omitempty"`
 
-	PromotesFrom []string  `json:"promotesFrom,omitempty"`
-	Order        int       `json:"order"`               // how many environments come before it at most; the Board counts them
-	Next         time.Time `json:"next,omitzero"`       // when something can change here by itself
-	Deletions    string    `json:"deletions,omitempty"` // digest of the deletions that wait for an Approval
-	Plan         string    `json:"plan,omitempty"`      // digest of the environment change that waits for an Approval
+	PromotesFrom []string   `json:"promotesFrom,omitempty"`
+	Order        int        `json:"order"`               // how many environments come before it at most; the Board counts them
+	Next         time.Time  `json:"next,omitzero"`       // when something can change here by itself
+	Decisions    []Decision `json:"decisions,omitempty"` // the Holds, Pins and Overrides in force: somebody has to take them back one day
+	Deletions    string     `json:"deletions,omitempty"` // digest of the deletions that wait for an Approval
+	Plan         string     `json:"plan,omitempty"`      // digest of the environment change that waits for an Approval
+}
+
+// Decision is a Hold, a Pin or an Override that is in force.
+type Decision struct {
+	Kind   string    `json:"kind"`
+	File   string    `json:"file"`
+	About  string    `json:"about"` // such as "payments/shop" or "cluster eu-1"
+	Reason string    `json:"reason,omitempty"`
+	Until  time.Time `json:"until,omitzero"` // when it ends by itself
 }
 
 // Cluster is what is known of one cluster of an environment.
@@ -89,6 +99,7 @@ type Instance struct {
 	File        string              `json:"file,omitempty"`   // the request's file
 	Absent      bool                `json:"absent,omitempty"` // removed; gone once no placement is left
 	Outputs     map[string]any      `json:"outputs,omitempty"`
+	Display     []platform.Shown    `json:"display,omitempty"`  // the parameters that its version marks to be shown
 	Problems    []platform.Problem  `json:"problems,omitempty"` // why what was merged is not what runs
 	Placements  []Placement         `json:"placements,omitempty"`
 	MergedAt    time.Time           `json:"mergedAt,omitzero"` // when the platform commit was made
@@ -117,6 +128,8 @@ type Placement struct {
 	Version     string          `json:"version,omitempty"`
 	Objects     []Object        `json:"objects,omitempty"`
 	Problems    []ObjectProblem `json:"problems,omitempty"`
+	Images      []string        `json:"images,omitempty"` // of its containers, sorted
+	Drift       []ObjectProblem `json:"drift,omitempty"`  // what others changed and is left alone, as its environment asks
 	CommittedAt time.Time       `json:"committedAt,omitzero"`
 	AppliedAt   time.Time       `json:"appliedAt,omitzero"`
 	HealthyAt   time.Time       `json:"healthyAt,omitzero"`
@@ -147,9 +160,19 @@ type ObjectProblem struct {
 	Message string `json:"message"`
 }
 
+// Level is how much an Event matters to an operator.
+type Level string
+
+// The levels of what does not go as it was asked to. An Event without a level is the normal course of things.
+const (
+	Warning Level = "warning" // something waits for a person, was taken back, or is well again
+	Error   Level = "error"   // something failed
+)
+
 // Event is something that changed.
 type Event struct {
 	At          time.Time            `json:"at"`
+	Level       Level                `json:"level,omitempty"`
 	Environment string               `json:"environment,omitempty"`
 	Cluster     string               `json:"cluster,omitempty"`
 	Request     *platform.RequestKey `json:"request,omitempty"`

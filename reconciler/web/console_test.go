@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http/httptest"
 	"strings"
@@ -40,6 +41,7 @@ func promoting() *status.Board {
 	staging := instance("staging", "1.2.0", place("blue", "b"), place("green", "g"))
 	staging.Rollout = &status.Rollout{Cause: "version", Entered: now, Pending: []string{"green"}}
 	staging.Placements[1].Version = "1.1.0"
+	staging.Display = []platform.Shown{{Name: "size", Value: "large"}}
 	b.Reconciled(status.Environment{Name: "prod", StateCommit: "s1", PromotesFrom: []string{"staging"}, Clusters: []status.Cluster{{Name: "east", State: "active"}}},
 		[]status.Instance{prod, {
 			Environment: "prod", Request: cache, Candidate: &status.Candidate{Release: "sha256:2", Offering: "redis", Version: "7.0.0"},
@@ -48,11 +50,14 @@ func promoting() *status.Board {
 	b.Reconciled(status.Environment{Name: "staging", PromotesFrom: []string{"dev"}, Clusters: []status.Cluster{
 		{Name: "blue", State: "active", Wave: "canary"}, {Name: "green", State: "active", Wave: "rest"},
 	}}, []status.Instance{staging})
-	b.Reconciled(status.Environment{Name: "dev", Clusters: []status.Cluster{{Name: "one", State: "active"}}}, []status.Instance{instance("dev", "1.2.0", place("one", "d"))})
+	holds := []status.Decision{{Kind: "Hold", About: "all of dev", File: "decisions/dev/hold.yaml"}}
+	b.Reconciled(status.Environment{Name: "dev", Decisions: holds, Clusters: []status.Cluster{{Name: "one", State: "active"}}}, []status.Instance{instance("dev", "1.2.0", place("one", "d"))})
 	for environment, clusters := range map[string][][2]string{"dev": {{"one", "d"}}, "staging": {{"blue", "b"}, {"green", "g"}}, "prod": {{"east", "e"}}} {
 		for _, c := range clusters {
 			b.ClusterSeen(status.Cluster{Name: c[0], Reachable: true})
-			b.Placed(environment, shop, status.Placement{Cluster: c[0], Revision: c[1], Stage: status.Healthy, Health: "Healthy"})
+			b.Placed(environment, shop, status.Placement{
+				Cluster: c[0], Revision: c[1], Stage: status.Healthy, Health: "Healthy", Images: []string{"registry.example.com/a/shop:" + c[1]},
+			})
 		}
 	}
 	return b
@@ -123,6 +128,29 @@ func TestConsoleShowsTheWayThroughEnvironments(t *testing.T) {
 	eventually(all("#detail .promote"), "transom promote store/shop -e prod writes the Approval")
 	eventually(`document.querySelector("#detail .problems span").textContent`, "east: Deployment shop-web: CrashLoopBackOff")
 	eventually(`document.querySelector("#detail .origin .quiet").textContent.split(" ")[0]`, "requests/store/shop.yaml:9")
+}
+
+// TestConsoleIsNotCalmInAnAccident: the first screen says what is wrong, first and once, and which images run.
+func TestConsoleIsNotCalmInAnAccident(t *testing.T) {
+	b := promoting()
+	b.ClusterSeen(status.Cluster{Name: "one", Reachable: true, Problem: "cluster one answers with another identity"})
+	b.ClusterSeen(status.Cluster{Name: "green", Message: "connection refused"})
+	b.EnvironmentFailed("prod", errors.New("the token has expired"))
+	late := platform.RequestKey{Team: "store", Name: "till"}
+	b.Updated(status.Environment{Name: "dev", Clusters: []status.Cluster{{Name: "one", State: "active"}}}, []status.Instance{{
+		Environment: "dev", Request: late, Offering: "web", Version: "1.0.0", Release: "sha256:t",
+		Placements: []status.Placement{{Cluster: "one", Revision: "t", Stage: status.Committed}},
+		Candidate:  &status.Candidate{Release: "sha256:u", Version: "1.3.0"}, Waiting: []status.Gate{{Name: "rejected", Reason: "failed on one"}},
+	}})
+	b.Placed("dev", late, status.Placement{Cluster: "one", Revision: "t", Stage: status.Healthy, Health: "Healthy"})
+	eventually := browser(t, b)
+	eventually(all("#notice span"), "cluster one answers with another identity|cluster green is not reachable: connection refused|prod is tried again: the token has expired")
+	eventually(all(`[data-cell="store/shop/dev/one"] .shown`), "shop:d")
+	eventually(all(`[data-cell="store/shop/staging/blue"] .shown`), "size=large shop:b")
+	eventually(all(".count.rejected b"), "1")
+	eventually(`document.querySelector('[data-cell="store/till/dev/one"] + .next').textContent`, "✕1.3.0 rejected")
+	eventually(all("tbody .request"), "till|shop|cache")
+	eventually(`document.querySelectorAll("#events .error").length > 0`, "true")
 }
 
 func TestConsoleFollowsWhatHappens(t *testing.T) {

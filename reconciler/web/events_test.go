@@ -82,7 +82,7 @@ func TestEventsAreTheHistory(t *testing.T) {
 
 	narrowed := messages(getJSON[[]status.Event](t, s, "/api/v1/events?team=store&request=shop&environment=prod"))
 	require.Contains(t, narrowed, "Healthy")
-	require.Len(t, narrowed, len(b.History())-3, "without the other request's two and the other environment's")
+	require.Len(t, narrowed, len(b.History())-4, "without the other request's three and the other environment's")
 }
 
 func TestAStreamTellsWhatHappenedAndThenWhatHappens(t *testing.T) {

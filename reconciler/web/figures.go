@@ -18,6 +18,7 @@ type Figures struct {
 	promotions *prometheus.CounterVec
 	failures   *prometheus.CounterVec
 	rollbacks  *prometheus.CounterVec
+	corrected  *prometheus.CounterVec
 }
 
 // long are the bounds of what takes from seconds to days.
@@ -38,6 +39,7 @@ func NewFigures() *Figures {
 		releases:   counter("transom_releases_total", "Rollouts that entered the environment, by what caused them.", "environment", "cause"),
 		promotions: counter("transom_promotions_total", "Releases that entered the environment from another.", "environment", "from"),
 		failures:   counter("transom_failures_total", "Rollouts that failed.", "environment"),
+		corrected:  counter("transom_drift_corrected_total", "Objects that others had changed and that were set back.", "environment", "cluster"),
 		rollbacks:  counter("transom_rollbacks_total", "Rollouts that went back to what was healthy before.", "environment"),
 	}
 }
@@ -48,6 +50,11 @@ func (f *Figures) Pass(environment, phase string, took time.Duration) {
 		phase = "pass"
 	}
 	f.passes.WithLabelValues(environment, phase).Observe(took.Seconds())
+}
+
+// Corrected counts an object that others had changed. It is meant as reconciler.Reconciler's Corrected.
+func (f *Figures) Corrected(environment, cluster string) {
+	f.corrected.WithLabelValues(environment, cluster).Inc()
 }
 
 // Milestone counts what came about. It is meant as status.Board's Milestones.
@@ -71,5 +78,5 @@ func (f *Figures) Milestone(m status.Milestone) {
 
 // Collectors are what /metrics shows of the figures, for Options.Collectors.
 func (f *Figures) Collectors() []prometheus.Collector {
-	return []prometheus.Collector{f.passes, f.lead, f.waited, f.releases, f.promotions, f.failures, f.rollbacks}
+	return []prometheus.Collector{f.passes, f.lead, f.waited, f.releases, f.promotions, f.failures, f.rollbacks, f.corrected}
 }

@@ -18,6 +18,7 @@ func TestMetricsCountWhatReleasesWentThrough(t *testing.T) {
 	b.Milestones = figures.Milestone
 	figures.Pass("prod", "render", 20*time.Millisecond)
 	figures.Pass("prod", "", time.Second)
+	figures.Corrected("prod", "east")
 	at := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	pass := func(in status.Instance) {
 		in.Environment, in.Request = "prod", shop
@@ -43,6 +44,8 @@ func TestMetricsCountWhatReleasesWentThrough(t *testing.T) {
 		`transom_failures_total{environment="prod"} 1`,
 		`transom_gate_wait_seconds_count{environment="prod",gate="approval"} 1`,
 		`transom_rollouts{environment="prod",state="moving"} 1`,
+		`transom_gate_wait_seconds_count{environment="prod",gate="approval"} 1`,
+		`transom_drift_corrected_total{cluster="east",environment="prod"} 1`,
 	} {
 		require.Contains(t, body, line+"\n")
 	}

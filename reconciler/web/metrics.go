@@ -22,6 +22,14 @@ var (
 	held = prometheus.NewDesc("transom_placements_held",
 		"Instances on clusters whose state is held back: it is not proven to be Transom's, and a person decides.",
 		[]string{"environment", "cluster"}, nil)
+	loaded = prometheus.NewDesc("transom_platform_loaded",
+		"1 if the platform repository could be read when it was last looked at.", nil, nil)
+	reconciled = prometheus.NewDesc("transom_environment_reconciled",
+		"1 if the last pass over the environment succeeded: its state repository could be read and written.", []string{"environment"}, nil)
+	drift = prometheus.NewDesc("transom_drift",
+		"Objects that others changed and that are left alone, as their environment asks.", []string{"environment", "cluster"}, nil)
+	decisions = prometheus.NewDesc("transom_decisions",
+		"Holds, Pins and Overrides in force.", []string{"environment", "kind"}, nil)
 	rollouts = prometheus.NewDesc("transom_rollouts",
 		"Instances whose rollout is under way, or stopped until a person decides.", []string{"environment", "state"}, nil)
 )
@@ -48,7 +56,7 @@ type collector struct{ Board }
 
 // Describe is part of prometheus.Collector.
 func (c collector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{placements, problems, frozen, reachable, waiting, held, rollouts} {
+	for _, d := range []*prometheus.Desc{placements, problems, frozen, reachable, loaded, reconciled, waiting, held, drift, decisions, rollouts} {
 		out <- d
 	}
 }
@@ -66,8 +74,17 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 		}
 	}
 	gauge(problems, float64(wrong))
+	gauge(loaded, flag(s.Platform.Error == "" && s.Platform.Commit != ""))
 	for _, e := range s.Environments {
 		gauge(frozen, flag(e.Frozen != ""), e.Name)
+		gauge(reconciled, flag(e.Error == ""), e.Name)
+		kinds := map[string]int{"Hold": 0, "Pin": 0, "Override": 0}
+		for _, d := range e.Decisions {
+			kinds[d.Kind]++
+		}
+		for kind, n := range kinds {
+			gauge(decisions, float64(n), e.Name, kind)
+		}
 		for _, k := range e.Clusters {
 			gauge(reachable, flag(k.Reachable), e.Name, k.Name)
 		}
@@ -88,6 +105,9 @@ func count(s status.Status, gauge func(d *prometheus.Desc, value float64, labels
 			counts[series{placements, in.Environment, at.Cluster, at.Health}]++
 			if at.Held != "" {
 				counts[series{held, in.Environment, at.Cluster, ""}]++
+			}
+			if len(at.Drift) > 0 {
+				counts[series{drift, in.Environment, at.Cluster, ""}] += len(at.Drift)
 			}
 		}
 		for _, g := range in.Waiting {

@@ -337,7 +337,34 @@ func TestMetricsCountWhatTheBoardKnows(t *testing.T) {
 		`transom_cluster_reachable{cluster="west",environment="prod"} 0`,
 		`transom_environment_frozen{environment="prod"} 0`,
 		`transom_problems 1`,
+		`transom_platform_loaded 1`,
+		`transom_environment_reconciled{environment="prod"} 1`,
 		`more 0`,
+	} {
+		require.Contains(t, body, line+"\n")
+	}
+}
+
+func TestMetricsCountWhatAnOperatorOwes(t *testing.T) {
+	b := board()
+	b.PlatformFailed("https://git.example.com/platform.git", errors.New("the token has expired"))
+	b.EnvironmentFailed("dev", errors.New("no answer"))
+	b.Updated(status.Environment{
+		Name: "prod", Clusters: []status.Cluster{{Name: "east"}, {Name: "west"}},
+		Decisions: []status.Decision{{Kind: "Hold"}, {Kind: "Pin"}, {Kind: "Pin"}},
+	}, nil)
+	b.Placed("prod", shop, status.Placement{
+		Cluster: "east", Revision: "sha256:shopeast", Health: "Healthy", Drift: []status.ObjectProblem{{Object: "a"}, {Object: "b"}},
+	})
+	_, body := get(t, serve(t, web.Options{Board: b}), "/metrics")
+	for _, line := range []string{
+		`transom_platform_loaded 0`,
+		`transom_environment_reconciled{environment="dev"} 0`,
+		`transom_environment_reconciled{environment="prod"} 1`,
+		`transom_decisions{environment="prod",kind="Hold"} 1`,
+		`transom_decisions{environment="prod",kind="Pin"} 2`,
+		`transom_decisions{environment="prod",kind="Override"} 0`,
+		`transom_drift{cluster="east",environment="prod"} 2`,
 	} {
 		require.Contains(t, body, line+"\n")
 	}

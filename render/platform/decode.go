@@ -86,6 +86,10 @@ func (d *decoder) structure(n, at *yaml.Node, field string, out reflect.Value) {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		name := join(field, key.Value)
+		if key.Value == displayMark && out.Type() == reflect.TypeFor[apiextensionsv1.JSONSchemaProps]() {
+			d.display(value, key, field)
+			continue
+		}
 		index, known := fields[key.Value]
 		if !known {
 			d.report(key, name, "unknown-field", "unknown field"+Suggest(key.Value, sortedKeys(fields)))

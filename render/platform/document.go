@@ -18,11 +18,12 @@ const maxProblems = 50
 // document is one file of ours while it is read. Fields are named by paths such as spec.environments.prod.version or
 // spec.components[0].path, and a Problem stands where its field's key does.
 type document struct {
-	path     string
-	root     *yaml.Node // a mapping; nil where the file could not be parsed
-	problems []Problem
-	source   []byte // parsed once a place is asked for, where root is not set: most files have no Problem, and trees are large
-	opaque   bool   // part of what the document is about cannot be looked into, as is reported elsewhere
+	path      string
+	root      *yaml.Node // a mapping; nil where the file could not be parsed
+	problems  []Problem
+	source    []byte   // parsed once a place is asked for, where root is not set: most files have no Problem, and trees are large
+	displayed []string // parameters that are marked to be shown
+	opaque    bool     // part of what the document is about cannot be looked into, as is reported elsewhere
 
 	// what every Problem of the file concerns
 	request     *RequestKey

@@ -93,7 +93,11 @@ func (s *schemer) special(t reflect.Type, path string) map[string]any {
 		reflect.TypeFor[apiextensionsv1.JSONSchemaProps]():
 		if s.definitions[name] == nil {
 			s.definitions[name] = map[string]any{} // it refers to itself
-			s.definitions[name] = s.object(reflect.TypeFor[apiextensionsv1.JSONSchemaProps](), name)
+			schema := s.object(reflect.TypeFor[apiextensionsv1.JSONSchemaProps](), name)
+			schema["properties"].(map[string]any)[displayMark] = map[string]any{
+				"type": "boolean", "description": "Show the parameter's value wherever requests are listed",
+			}
+			s.definitions[name] = schema
 		}
 		return ref
 	}

@@ -61,6 +61,7 @@ type Version struct {
 	RemoveAfter string // a date, YYYY-MM-DD
 
 	Parameters *Schema
+	Display    []string     // the parameters that lists of requests show, such as storage.size
 	Computed   []Expression // sorted by name
 	Components []Component
 	Bindings   map[string]Binding

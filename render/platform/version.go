@@ -70,7 +70,7 @@ func (v *Version) contract(d *document, s versionSpec) {
 	for _, w := range wrong {
 		d.problem(join("spec.parameters", w.field), w.rule, "%s", w.message)
 	}
-	v.Parameters = schema
+	v.Parameters, v.Display = schema, d.displayed
 	v.Bindings = s.Bindings
 	for _, name := range sortedKeys(s.Bindings) {
 		if !identifier(name) {

@@ -5,6 +5,7 @@ import { at, detail } from "./detail.js";
 const byId = (id) => document.getElementById(id);
 const chosen = new Set(); // verdicts that the matrix is narrowed to; none is all
 const feedLimit = 200;
+const troubleLimit = 6;
 let status, tag, asking, askAgain;
 
 // refresh reads the status. Calls that come while one is under way become one more, which waits the longer the longer
@@ -32,9 +33,13 @@ async function refresh() {
 function show() {
   const { platform } = status;
   byId("platform").replaceChildren(platform.url || "", platform.commit ? " at " : "", element("code", { title: platform.commit }, (platform.commit || "").slice(0, 7)));
-  const troubles = [platform.error, ...status.environments.map((e) => e.frozen && `${e.name}: ${e.frozen}`)].filter(Boolean);
+  const troubles = [...new Set([platform.error, ...status.environments.flatMap((e) => [
+    e.frozen && `${e.name}: ${e.frozen}`, e.error && `${e.name} is tried again: ${e.error}`,
+    ...(e.clusters || []).map((c) => (!c.reachable ? c.message && `cluster ${c.name} is not reachable: ${c.message}` : c.problem)),
+  ])].filter(Boolean))];
   byId("notice").hidden = troubles.length === 0;
-  byId("notice").replaceChildren(...troubles.map((t) => element("span", {}, t)));
+  const told = troubles.length > troubleLimit ? [...troubles.slice(0, troubleLimit), `and ${troubles.length - troubleLimit} more: transom status has them`] : troubles;
+  byId("notice").replaceChildren(...told.map((t) => element("span", {}, t)));
   showCounts();
   showMatrix();
   showProblems();
@@ -102,7 +107,7 @@ function happened(message) {
     if (who && step.dataset.about === about && "step" in step.dataset) step.remove();
   }
   const onTheWay = /^(Applied, Progressing|committed|took release)/.test(e.message);
-  feed.prepend(element("li", { "data-about": about, "data-step": onTheWay }, ago(e.at),
+  feed.prepend(element("li", { class: e.level, "data-about": about, "data-step": onTheWay }, ago(e.at),
     element("span", { class: "about" }, who ? element("b", {}, who) : "", who && where ? " on " : "", where),
     element("span", { class: "what", title: e.message }, e.message)));
   while (feed.children.length > feedLimit) feed.lastChild.remove();

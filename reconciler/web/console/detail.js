@@ -12,6 +12,7 @@ export function detail(dialog, instance, placement, trace, environment) {
     element("p", { class: `why ${word.toLowerCase()}` }, element("strong", {}, instance.absent ? "Removing" : word),
       placement?.message ? `: ${placement.message}` : ""),
     problems(instance, placement),
+    adoption(instance, placement),
     placement ? steps(placement) : null,
     promotion(instance, environment),
     facts(instance, placement),
@@ -25,10 +26,21 @@ function problems(instance, placement) {
   const items = [
     ...(instance.problems || []).map((p) => [at(p), p.message]),
     ...(placement?.problems || []).map((p) => [p.object, p.message]),
+    ...(placement?.drift || []).map((p) => [p.object, `drift: ${p.message}`]),
   ];
   if (!items.length) return null;
   return element("ul", { class: "problems" }, items.map(([where, message]) =>
     element("li", {}, element("code", {}, where), element("span", {}, message))));
+}
+
+// adoption tells what taking over objects would take from them, and what was let go.
+function adoption(instance, placement) {
+  const waits = placement?.adoption, gone = placement?.letGo;
+  if (!waits && !gone?.length) return null;
+  return [waits ? [element("h3", {}, "Its adoption waits, and nothing is written"),
+    element("ul", { class: "changes" }, [...waits.effects, ...(waits.untried || [])].map((line) => element("li", {}, line))),
+    element("p", { class: "quiet promote" }, element("code", {}, `transom promote --adoption ${waits.digest} -e ${instance.environment}`), " writes the Approval")] : null,
+  gone?.length ? element("p", { class: "quiet" }, `Let go: ${gone.join(", ")}`) : null].flat();
 }
 
 export function at(problem) {
@@ -52,6 +64,8 @@ function facts(instance, placement) {
     ["Request", instance.file],
     ["Platform commit", short(instance.commit)],
     ["State commit", short(placement?.stateCommit)],
+    ["Images", placement?.images?.join(", ")],
+    ...(instance.display || []).map((p) => [p.name, p.value]),
     ["Revision", short(placement?.revision)],
     ["Release", short(instance.release)],
     ...outputs,

@@ -47,13 +47,27 @@ export function verdict(instance, placement) {
   const wrong = (list) => (list || []).some((p) => !p.warning);
   if (wrong(instance.problems) || (placement && wrong(placement.problems))) return "Problem";
   if (placement) return placement.health || "Unknown";
-  return instance.waiting?.length ? "Waiting" : "Unknown";
+  return waitingWord(instance) || "Unknown";
 }
 
-export const verdicts = ["Healthy", "Suspended", "Progressing", "Failed", "Problem", "Unknown", "Waiting"];
+// waitingWord is the word for the release that would enter next: Rejected if it failed here before, which no time mends.
+export function waitingWord(instance) {
+  const gates = instance.waiting || [];
+  if (gates.length === 0) return "";
+  return gates.some((g) => g.gate === "rejected") ? "Rejected" : "Waiting";
+}
+
+// image is an image as people tell it from others: its last name with its tag, or the beginning of its digest.
+export function image(full) {
+  const [name, digest] = full.split("@sha256:");
+  const last = name.slice(name.lastIndexOf("/") + 1);
+  return digest && !last.includes(":") ? `${last}@${digest.slice(0, 7)}` : last;
+}
+
+export const verdicts = ["Healthy", "Suspended", "Progressing", "Failed", "Problem", "Unknown", "Rejected", "Waiting"];
 
 // mark is a verdict's sign: a shape of its own, so that colour is never all there is.
 export function mark(word) {
-  const shapes = { Healthy: "✓", Suspended: "‖", Progressing: "◔", Failed: "✕", Problem: "!", Unknown: "?", Waiting: "→" };
+  const shapes = { Healthy: "✓", Suspended: "‖", Progressing: "◔", Failed: "✕", Problem: "!", Unknown: "?", Rejected: "✕", Waiting: "→" };
   return element("span", { class: `mark ${word.toLowerCase()}`, "aria-hidden": "true" }, shapes[word] || "?");
 }

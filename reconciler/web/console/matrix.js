@@ -1,4 +1,4 @@
-import { element, mark, short, verdict } from "./element.js";
+import { element, image, mark, short, verdict, waitingWord } from "./element.js";
 import { next, stand } from "./promotion.js";
 
 const rowLimit = 300;
@@ -12,7 +12,21 @@ export function rows(status) {
     if (!byRequest.has(key)) byRequest.set(key, { key, team, name, environments: new Map() });
     byRequest.get(key).environments.set(instance.environment, instance);
   }
-  return [...byRequest.values()];
+  return worstFirst([...byRequest.values()]);
+}
+
+const order = ["Problem", "Failed", "Rejected", "Unknown", "Progressing"];
+
+// worstFirst puts the rows that need somebody first, the teams that have them before other teams, and else keeps the order.
+function worstFirst(all) {
+  const rank = (word) => (order.includes(word) ? order.indexOf(word) : order.length);
+  const teams = new Map();
+  for (const row of all) {
+    row.rank = Math.min(...[...row.environments.values()].flatMap(verdictsOf).map(rank));
+    teams.set(row.team, Math.min(row.rank, teams.get(row.team) ?? order.length));
+  }
+  return all.map((row, i) => [row, i]).sort(([a, i], [b, j]) =>
+    teams.get(a.team) - teams.get(b.team) || (a.team < b.team ? -1 : a.team > b.team ? 1 : 0) || a.rank - b.rank || i - j).map(([row]) => row);
 }
 
 // select keeps the rows that the search and the chosen verdicts ask for.
@@ -29,7 +43,7 @@ export function select(all, search, chosen) {
 export function verdictsOf(instance) {
   const placements = instance.placements || [];
   if (placements.length === 0) return [verdict(instance)];
-  return [...placements.map((p) => verdict(instance, p)), ...(instance.waiting?.length ? ["Waiting"] : [])];
+  return [...placements.map((p) => verdict(instance, p)), waitingWord(instance)].filter(Boolean);
 }
 
 // draw fills the table and returns how many rows did not fit.
@@ -58,6 +72,8 @@ function head(columns) {
       element("span", { class: "name" }, e.name),
       e.promotesFrom?.length ? element("span", { class: "from" }, `from ${e.promotesFrom.join(", ")}`) : null,
       e.frozen ? element("span", { class: "flag failed", title: e.frozen }, "frozen") : null,
+      ...debts(e),
+      e.plan ? element("span", { class: "flag progressing", title: `transom promote --plan ${e.plan} -e ${e.name} approves it` }, "change waits") : null,
       e.deletions ? element("span", { class: "flag progressing", title: `more than the environment's deletionLimit; an Approval of ${e.deletions} lets them through` }, "deletions wait") : null,
       e.error ? element("span", { class: "flag progressing", title: e.error }, "retrying") : null,
       e.stateCommit ? element("code", { title: `state commit ${e.stateCommit}\n${e.did || ""}` }, short(e.stateCommit)) : null));
@@ -66,6 +82,15 @@ function head(columns) {
   return element("thead", {},
     element("tr", {}, element("th", { rowspan: 2, scope: "col", class: "corner" }, "Request"), environments),
     element("tr", {}, clusters));
+}
+
+// debts are the Holds, Pins and Overrides in force, a flag for each kind.
+function debts(environment) {
+  const kinds = Map.groupBy(environment.decisions || [], (d) => d.kind);
+  return [...kinds].map(([kind, list]) => element("span", {
+    class: "flag progressing",
+    title: list.map((d) => [`${d.kind} of ${d.about}`, d.reason, d.until && `until ${new Date(d.until).toLocaleString()}`, d.file].filter(Boolean).join(" · ")).join("\n"),
+  }, `${list.length} ${kind.toLowerCase()}${list.length > 1 ? "s" : ""}`));
 }
 
 // reach says in words what is unusual about a cluster; a cluster that is active and answers needs none.
@@ -108,8 +133,16 @@ function cell(row, instance, placement) {
   return element("a", { class: `cell ${word.toLowerCase()}`, href: `#/${where}`, "data-cell": where, title: why || word, "aria-label": why ? `${label}. ${why}` : label },
     mark(word),
     element("span", { class: "version" }, placement?.version || instance.version || "–"),
+    shown(instance, placement),
     stand(instance, placement),
     word === "Healthy" ? null : element("span", { class: "word" }, instance.absent ? "Removing" : word));
+}
+
+// shown is what the offering has shown of a request, and which images run.
+function shown(instance, placement) {
+  const images = placement?.images || [];
+  const text = [...(instance.display || []).map((p) => `${p.name}=${p.value}`), ...images.map(image)].join(" ");
+  return text ? element("span", { class: "shown", title: images.join("\n") }, text) : null;
 }
 
 // reason is the first thing a person would want to know of a placement that is not healthy.

@@ -1,4 +1,4 @@
-import { ago, element, mark, short } from "./element.js";
+import { ago, element, mark, short, waitingWord } from "./element.js";
 
 // stand is what a cell says of a rollout: that it is under way and has not reached this cluster, came back, or stopped.
 export function stand(instance, placement) {
@@ -24,7 +24,7 @@ export function next(instance) {
   if (gates.length === 0) return null;
   const what = instance.candidate ? (instance.candidate.absent ? "removal" : instance.candidate.version) : "change";
   return element("div", { class: "next", title: gates.map((g) => `${g.gate}: ${g.reason}`).join("\n") },
-    mark("Waiting"), element("span", { class: "version" }, what), " ", gates.map((g) => g.gate).join(", "),
+    mark(waitingWord(instance)), element("span", { class: "version" }, what), " ", gates.map((g) => g.gate).join(", "),
     gates.find((g) => g.at) ? [" ", ago(gates.find((g) => g.at).at)] : null);
 }
 

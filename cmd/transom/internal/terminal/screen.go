@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"golang.org/x/term"
@@ -40,6 +41,21 @@ func (s *Screen) Show(lines ...string) {
 		}
 	}
 	s.last = lines
+}
+
+// Fitting are as many of the lines as the terminal can redraw, and how many more there are.
+func (s *Screen) Fitting(lines []string) []string {
+	height := 24
+	if f, ok := s.W.(*os.File); ok {
+		if _, rows, err := term.GetSize(int(f.Fd())); err == nil && rows > 2 {
+			height = rows
+		}
+	}
+	if len(lines) < height {
+		return lines
+	}
+	cut := height - 2
+	return append(slices.Clone(lines[:cut]), fmt.Sprintf("… and %s", Count(len(lines)-cut, "more line")))
 }
 
 // End takes away what was drawn, so that a result can be printed in its place.

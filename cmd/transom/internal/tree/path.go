@@ -44,6 +44,9 @@ func (t *Printer) candidate(in status.Instance) []string {
 		}
 	}
 	line := t.Paint.Yellow("→") + " " + what + " waits"
+	if rejectedNow(in) {
+		line = t.Paint.Red("✗") + " " + what + " is rejected"
+	}
 	if in.Skipped > 0 {
 		line += t.Paint.Faint(fmt.Sprintf(" (overtook %s)", terminal.Count(in.Skipped, "release")))
 	}
@@ -202,7 +205,10 @@ func (t *Printer) pending(in status.Instance) string {
 	if in.Rollout != nil && len(in.Rollout.Pending) > 0 {
 		parts = append(parts, fmt.Sprintf("%d of %s to go", len(in.Rollout.Pending), terminal.Count(len(in.Placements), "cluster")))
 	}
-	if len(in.Waiting) > 0 {
+	switch {
+	case rejectedNow(in):
+		parts = append(parts, t.Paint.Red("✗ ")+waitsInShort(in))
+	case len(in.Waiting) > 0:
 		parts = append(parts, t.Paint.Yellow("→ ")+waitsInShort(in))
 	}
 	if len(parts) == 0 {
@@ -238,9 +244,10 @@ func (t *Printer) until(at time.Time) string {
 
 // learn remembers which wave a cluster belongs to, and in which order they come.
 func (t *Printer) learn(environments []status.Environment) {
-	t.wave, t.waveOrder = map[string]string{}, map[string]int{}
+	t.wave, t.waveOrder, t.away = map[string]string{}, map[string]int{}, map[string]bool{}
 	for _, e := range environments {
 		for i, c := range e.Clusters {
+			t.away[e.Name+"/"+c.Name] = !c.Reachable
 			t.wave[e.Name+"/"+c.Name] = c.Wave
 			if _, known := t.waveOrder[e.Name+"/"+c.Wave]; !known {
 				t.waveOrder[e.Name+"/"+c.Wave] = i

@@ -26,6 +26,8 @@ type Printer struct {
 	Now   time.Time
 
 	inside    string            // the environment of what is being printed
+	away      map[string]bool   // clusters that do not answer, which is told above all else
+	said      map[string]string // Problems that were printed, with the place that they stand at
 	wave      map[string]string // by ENVIRONMENT/CLUSTER
 	waveOrder map[string]int    // by ENVIRONMENT/WAVE
 }
@@ -33,6 +35,7 @@ type Printer struct {
 // Status prints everything. Narrowed leaves out what concerns nobody in particular.
 func (t *Printer) Status(s status.Status, narrowed bool) {
 	t.learn(s.Environments)
+	t.said = map[string]string{}
 	t.platform(s.Platform)
 	for _, e := range s.Environments {
 		t.environment(e)
@@ -67,6 +70,7 @@ func (t *Printer) requests(instances []status.Instance) {
 	rest := func(of []status.Instance) bool {
 		return !slices.ContainsFunc(of, func(in status.Instance) bool { return !t.calm(in) || t.pending(in) != "" })
 	}
+	slices.SortStableFunc(all, func(a, b []status.Instance) int { return severity(b) - severity(a) })
 	folded := 0
 	for _, of := range all {
 		if len(all) > few && rest(of) {
@@ -117,6 +121,9 @@ func (t *Printer) environment(e status.Environment) {
 	}
 	if e.Error != "" {
 		fmt.Fprintf(t.W, "  %s is tried again: %s\n", t.Paint.Bold(e.Name), t.Paint.Yellow(e.Error))
+	}
+	for _, d := range e.Decisions {
+		fmt.Fprintf(t.W, "  %s %s\n", t.Paint.Bold(e.Name), t.decision(d))
 	}
 	for _, c := range e.Clusters {
 		switch {
@@ -172,6 +179,9 @@ func (t *Printer) instance(in status.Instance, l Limb) {
 	if in.Version != "" {
 		head += "  " + in.Version
 	}
+	if about := shown(in); about != "" {
+		head += "  " + about
+	}
 	if t.Open && in.Release != "" {
 		head += " " + t.Paint.Faint("("+terminal.Short(in.Release)+")")
 	}
@@ -188,7 +198,7 @@ func (t *Printer) instance(in status.Instance, l Limb) {
 	}
 	fmt.Fprintf(t.W, "%s%s\n", l.Lead, head)
 	for _, p := range in.Problems {
-		fmt.Fprintf(t.W, "%s%s\n", l.Below, t.problem(p))
+		fmt.Fprintf(t.W, "%s%s\n", l.Below, t.once(in, p))
 	}
 	t.promotion(in, l)
 	t.inside = in.Environment
@@ -216,6 +226,9 @@ func (t *Printer) calm(in status.Instance) bool {
 func (t *Printer) placement(p status.Placement, l Limb) {
 	shown := t.objects(p)
 	why := p.Message
+	if t.away[t.inside+"/"+p.Cluster] {
+		shown, why = nil, "its cluster is not reachable" // why is told above, and how objects are nobody knows
+	}
 	if len(p.Problems) > 0 || slices.ContainsFunc(shown, func(o status.Object) bool { return o.Message != "" }) {
 		why = "" // what follows says it
 	}
@@ -234,6 +247,9 @@ func (t *Printer) placement(p status.Placement, l Limb) {
 	t.adoption(p, l)
 	for _, problem := range p.Problems {
 		fmt.Fprintf(t.W, "%s%s %s: %s\n", l.Below, t.Paint.Red("! Problem"), problem.Object, problem.Message)
+	}
+	for _, drift := range p.Drift {
+		fmt.Fprintf(t.W, "%s%s %s: %s\n", l.Below, t.Paint.Yellow("~ Drift"), drift.Object, drift.Message)
 	}
 	for i, o := range shown {
 		limb := Branch(i == len(shown)-1).under(l)
@@ -295,7 +311,7 @@ func (t *Printer) health(word, why string) string {
 
 func (t *Printer) problem(p platform.Problem) string {
 	if p.Warning {
-		return t.Paint.Yellow("! Warning ") + p.String()
+		return t.Paint.Yellow("! Warning ") + strings.Replace(p.String(), "warning: ", "", 1)
 	}
 	return t.Paint.Red("! Problem ") + p.String()
 }
@@ -308,16 +324,48 @@ func (t *Printer) problems(s status.Status) {
 			shown[p.String()] = true
 		}
 	}
-	all := s.Platform.Problems
+	var warnings []platform.Problem
+	all := slices.Clone(s.Platform.Problems)
 	for _, e := range s.Environments {
 		all = append(all, e.Problems...)
 	}
 	for _, p := range all {
-		if text := p.String(); !p.Warning && !shown[text] {
-			shown[text] = true
-			fmt.Fprintf(t.W, "\n%s\n", t.problem(p))
+		text := p.String()
+		if shown[text] {
+			continue
 		}
+		shown[text] = true
+		if p.Warning {
+			warnings = append(warnings, p)
+			continue
+		}
+		fmt.Fprintf(t.W, "\n%s\n", t.problem(p))
 	}
+	t.warnings(warnings)
+}
+
+// warnings are listed where all is opened, and otherwise counted by their rules.
+func (t *Printer) warnings(list []platform.Problem) {
+	if len(list) == 0 {
+		return
+	}
+	fmt.Fprintln(t.W)
+	if t.Open || len(list) <= 3 {
+		for _, p := range list {
+			fmt.Fprintln(t.W, t.problem(p))
+		}
+		return
+	}
+	counts := map[string]int{}
+	for _, p := range list {
+		counts[p.Rule]++
+	}
+	var rules []string
+	for _, rule := range slices.Sorted(maps.Keys(counts)) {
+		rules = append(rules, fmt.Sprintf("%d %s", counts[rule], rule))
+	}
+	fmt.Fprintf(t.W, "%s %s: %s %s\n", t.Paint.Yellow("!"), terminal.Count(len(list), "Warning"), strings.Join(rules, ", "),
+		t.Paint.Faint("(--verbose lists them)"))
 }
 
 // footer counts.

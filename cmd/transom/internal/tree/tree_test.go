@@ -38,7 +38,7 @@ func TestWhatWaitsSaysWhatItChangesAndWhyItFailedOnce(t *testing.T) {
 			{Release: "sha256:bbbbbbbbb", Version: "1.1.0", Cluster: "east", Message: "CrashLoopBackOff"},
 		},
 	}}}, true)
-	require.Contains(t, out.String(), "→ 1.1.0 (bbbbbbb) waits\n")
+	require.Contains(t, out.String(), "✗ 1.1.0 (bbbbbbb) is rejected\n")
 	require.Contains(t, out.String(), "  parameters.image: shop:1 → shop:2\n")
 	require.Equal(t, 1, strings.Count(out.String(), "CrashLoopBackOff"), out.String())
 	require.Contains(t, out.String(), "✗ rejected 1.0.9 (ccccccc): west: ErrImagePull")
@@ -70,4 +70,38 @@ func TestOfManyRequestsThoseAtRestAreCounted(t *testing.T) {
 	require.Len(t, print(s, true), 41)
 	s.Instances = s.Instances[2:]
 	require.Len(t, print(s, false), 40, "a few are all listed")
+}
+
+// TestOneCauseIsPrintedOnceAndTheWorstFirst: of a fault of a version that many requests run, the text stands once.
+func TestOneCauseIsPrintedOnceAndTheWorstFirst(t *testing.T) {
+	wrong := platform.Problem{File: "offerings/web/1.0.0/version.yaml", Line: 4, Message: "no such field"}
+	s := status.Status{Environments: []status.Environment{
+		{Name: "dev", Clusters: []status.Cluster{{Name: "one", State: "active", Message: "connection refused"}, {Name: "two", State: "active", Reachable: true}}},
+	}}
+	for i, health := range []string{"Healthy", "Unknown", "Failed"} {
+		in := status.Instance{Environment: "dev", Request: platform.RequestKey{Team: "payments", Name: fmt.Sprintf("r%d", i)}, Offering: "web", Placements: []status.Placement{{
+			Cluster: "two", Stage: status.Healthy, Health: health, Images: []string{"registry.example.com/a/shop:1.2", "redis@sha256:0123456789abcdef"},
+		}}}
+		if health == "Failed" {
+			in.Problems = []platform.Problem{wrong}
+		}
+		s.Instances = append(s.Instances, in)
+	}
+	other := s.Instances[2]
+	other.Request.Name = "r3"
+	away := status.Placement{Cluster: "one", Stage: status.Committed, Health: "Unknown", Message: "connection refused"}
+	away.Objects = []status.Object{{Kind: "Service", Name: "web", Health: "Healthy"}}
+	other.Placements = []status.Placement{away}
+	other.Display = []platform.Shown{{Name: "size", Value: "large"}}
+	s.Instances = append(s.Instances, other)
+	var out strings.Builder
+	p := tree.Printer{W: &out, Open: true, Now: time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)}
+	p.Status(s, false)
+	require.Equal(t, []string{"payments/r2", "payments/r3", "payments/r1", "payments/r0"}, regexp.MustCompile(`(?m)^payments/r\d`).FindAllString(out.String(), -1))
+	require.Equal(t, 1, strings.Count(out.String(), "no such field"))
+	require.Contains(t, out.String(), "! the same Problem as payments/r2\n")
+	require.Equal(t, 1, strings.Count(out.String(), "connection refused"))
+	require.NotContains(t, out.String(), "Service web  ✓ Healthy", "nobody knows that now")
+	require.Contains(t, out.String(), "dev  redis@0123456 shop:1.2\n")
+	require.Contains(t, out.String(), "dev  size=large\n")
 }

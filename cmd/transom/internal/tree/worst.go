@@ -1,0 +1,102 @@
+package tree
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"transom.dev/reconciler/status"
+	"transom.dev/render/platform"
+)
+
+// severity orders requests by how much they need somebody: the highest first.
+func severity(of []status.Instance) (worst int) {
+	for _, in := range of {
+		worst = max(worst, severityOf(in))
+	}
+	return worst
+}
+
+func severityOf(in status.Instance) int {
+	level := 0
+	for _, p := range in.Placements {
+		switch {
+		case len(p.Problems) > 0 || p.Health == "Failed":
+			level = max(level, 4)
+		case p.Health == "Unknown":
+			level = max(level, 2)
+		case p.Health != "Healthy":
+			level = max(level, 1)
+		}
+	}
+	switch {
+	case slices.ContainsFunc(in.Problems, func(p platform.Problem) bool { return !p.Warning }):
+		return 4
+	case in.Rollout != nil && in.Rollout.Stopped != "" || rejectedNow(in):
+		return max(level, 3)
+	default:
+		return level
+	}
+}
+
+// rejectedNow reports whether the release that an instance would take next failed here before.
+func rejectedNow(in status.Instance) bool {
+	return slices.ContainsFunc(in.Waiting, func(g status.Gate) bool { return g.Name == rejected })
+}
+
+// decision tells of a Hold, a Pin or an Override that is in force.
+func (t *Printer) decision(d status.Decision) string {
+	text := fmt.Sprintf("%s of %s", t.Paint.Yellow(strings.ToLower(d.Kind)), d.About)
+	if d.Reason != "" {
+		text += ": " + d.Reason
+	}
+	if !d.Until.IsZero() {
+		text += fmt.Sprintf(", for %s more", t.until(d.Until))
+	}
+	return text + t.Paint.Faint("  "+d.File)
+}
+
+// once prints a Problem in full the first time, and then where it stands.
+func (t *Printer) once(in status.Instance, p platform.Problem) string {
+	text, here := p.String(), in.Request.String()
+	first, told := t.said[text]
+	if !told {
+		t.said[text] = here
+		return t.problem(p)
+	}
+	if first == here {
+		return t.Paint.Red("!") + " the same Problem"
+	}
+	return t.Paint.Red("!") + " the same Problem as " + first
+}
+
+// shown is, of an instance, the parameters that its offering has shown and the images that run, without their registries.
+func shown(in status.Instance) string {
+	var parts []string
+	for _, p := range in.Display {
+		parts = append(parts, p.Name+"="+p.Value)
+	}
+	var images []string
+	for _, p := range in.Placements {
+		for _, image := range p.Images {
+			images = append(images, Image(image))
+		}
+	}
+	slices.Sort(images)
+	images = slices.Compact(images)
+	if more := len(images) - 3; more > 0 {
+		images = append(images[:3], fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(append(parts, images...), " ")
+}
+
+// Image is an image as people tell it from others: its last name with its tag, or the beginning of its digest.
+func Image(image string) string {
+	name, digest, pinned := strings.Cut(image, "@sha256:")
+	name = path.Base(name)
+	if pinned && !strings.Contains(name, ":") {
+		name += "@" + digest[:min(7, len(digest))]
+	}
+	return name
+}

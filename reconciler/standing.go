@@ -1,0 +1,39 @@
+package reconciler
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"transom.dev/render/platform"
+)
+
+// inForce reports whether a decision keeps something as it is until it is taken back.
+func inForce(d *platform.Decision, now time.Time) bool {
+	return slices.Contains([]string{"Hold", "Pin", "Override"}, d.Kind) && !d.Broken &&
+		(d.Until.IsZero() || now.Before(d.Until)) && !now.Before(d.From)
+}
+
+// about names the subject of a decision.
+func about(d *platform.Decision) string {
+	var parts []string
+	if d.Request != nil {
+		parts = append(parts, d.Request.String())
+	}
+	if d.Offering != "" {
+		parts = append(parts, "offering "+strings.TrimSuffix(d.Offering+"@"+d.Version, "@"))
+	}
+	if d.Team != "" {
+		parts = append(parts, "team "+d.Team)
+	}
+	if d.Cluster != "" {
+		parts = append(parts, "cluster "+d.Cluster)
+	}
+	if len(parts) == 0 {
+		parts = append(parts, "all of "+d.Environment)
+	}
+	if len(d.Skip) > 0 {
+		parts = append(parts, "skips "+strings.Join(d.Skip, ", "))
+	}
+	return strings.Join(parts, ", ")
+}

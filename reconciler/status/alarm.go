@@ -1,0 +1,85 @@
+package status
+
+import (
+	"fmt"
+	"time"
+
+	"transom.dev/render/platform"
+)
+
+// alarm is the level of an event after which something is ill, or not, in view of how it was before.
+func alarm(was, is bool) Level {
+	switch {
+	case is:
+		return Error
+	case was:
+		return Warning
+	default:
+		return ""
+	}
+}
+
+// problemEvents bounds how many Problems that came, and how many that went, have an event each. The console has them all.
+const problemEvents = 10
+
+// problems records which Problems came and which are mended; the caller holds the lock.
+func (b *Board) problems(environment string, before, after []platform.Problem) {
+	b.changes(environment, before, after, "mended: ")
+	b.changes(environment, after, before, "")
+}
+
+// changes records the Problems of a list that another does not have.
+func (b *Board) changes(environment string, list, other []platform.Problem, prefix string) {
+	known := map[string]bool{}
+	for _, p := range other {
+		if !p.Warning {
+			known[p.String()] = true
+		}
+	}
+	n := 0
+	for _, p := range list {
+		text := p.String()
+		if p.Warning || known[text] {
+			continue
+		}
+		known[text] = true
+		if n++; n <= problemEvents {
+			b.record(Event{Level: Warning, Environment: environment, Request: p.Request, Message: prefix + text})
+		}
+	}
+	if n > problemEvents {
+		b.record(Event{Level: Warning, Environment: environment, Message: fmt.Sprintf("%sand %d more Problems", prefix, n-problemEvents)})
+	}
+}
+
+// since says of every gate since when it has been waited for, where the one who decided did not: since the first pass in which
+// the same candidate waited for it. What waited before the daemon watched has done so since its candidate was merged, as
+// far as anybody can know.
+func (b *Board) since(old, in *Instance, watched bool) {
+	for i := range in.Waiting {
+		g := &in.Waiting[i]
+		if !g.Since.IsZero() {
+			continue
+		}
+		g.Since = b.now()
+		if !watched && in.Candidate != nil && !in.Candidate.MergedAt.IsZero() && in.Candidate.MergedAt.Before(g.Since) {
+			g.Since = in.Candidate.MergedAt
+		}
+		if before := waitedFor(old, in, g.Name); !before.IsZero() {
+			g.Since = before
+		}
+	}
+}
+
+// waitedFor is since when an instance has waited for a gate with the candidate that it has now; zero: it has not.
+func waitedFor(old, in *Instance, gate string) time.Time {
+	if old.Candidate == nil || in.Candidate == nil || old.Candidate.Release != in.Candidate.Release {
+		return time.Time{}
+	}
+	for _, g := range old.Waiting {
+		if g.Name == gate {
+			return g.Since
+		}
+	}
+	return time.Time{}
+}

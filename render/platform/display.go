@@ -1,0 +1,83 @@
+package platform
+
+import (
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// displayMark is the field of a parameter's schema that has its value shown wherever requests are listed. It is no part of
+// the dialect of a CRD, and stands beside its fields.
+const displayMark = "display"
+
+// display notes the parameter at field if it is marked.
+func (d *decoder) display(n, key *yaml.Node, field string) {
+	v, _ := scalar(n)
+	marked, ok := v.(bool)
+	if !ok {
+		d.report(key, join(field, displayMark), "type", "must be true or false, not "+describe(n))
+		return
+	}
+	parameter := parameterAt(field)
+	switch {
+	case !marked:
+	case parameter == "":
+		d.report(key, join(field, displayMark), "value", "is of a parameter that has a name, below properties")
+	default:
+		d.displayed = append(d.displayed, parameter)
+	}
+}
+
+// parameterAt is the path of a parameter, such as storage.size, by the place of its schema; empty: the schema is that of no
+// parameter with a name.
+func parameterAt(field string) string {
+	rest, below := strings.CutPrefix(field, "spec.parameters.")
+	parts := strings.Split(rest, ".")
+	if !below || len(parts)%2 != 0 {
+		return ""
+	}
+	var names []string
+	for i := 0; i < len(parts); i += 2 {
+		if parts[i] != "properties" {
+			return ""
+		}
+		names = append(names, parts[i+1])
+	}
+	return strings.Join(names, ".")
+}
+
+// A Shown is a parameter that its version marks to be shown, with its value in an environment.
+type Shown struct {
+	Name  string `json:"name"` // such as storage.size
+	Value string `json:"value"`
+}
+
+// mostShown bounds how many parameters are shown, and longestShown how long a value is in characters.
+const (
+	mostShown    = 8
+	longestShown = 60
+)
+
+// Shown lists the parameters of a request that its version marks with display: true, with their values in an environment, in the
+// order of the schema. One without a value is left out.
+func (v *Version) Shown(spec *RequestSpec, environment string) (list []Shown) {
+	if spec == nil || len(v.Display) == 0 {
+		return nil
+	}
+	all := v.Parameters.Default(mergePatch(spec.Parameters, spec.Environments[environment].Parameters))
+	for _, name := range v.Display[:min(len(v.Display), mostShown)] {
+		var value any = all
+		for part := range strings.SplitSeq(name, ".") {
+			inner, _ := value.(map[string]any)
+			value = inner[part]
+		}
+		if value != nil {
+			text := []rune(Clean(valueText(value)))
+			if len(text) > longestShown {
+				text = append(text[:longestShown], '…')
+			}
+			list = append(list, Shown{Name: name, Value: string(text)})
+		}
+	}
+	return list
+}
