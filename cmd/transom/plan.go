@@ -58,7 +58,7 @@ Exits with 0, or, with --exit-code, with 2 when something changes.`,
 			if o.live != (o.kubeconfigs != "") {
 				return misuse("--live goes with --kubeconfigs: say how to reach the clusters")
 			}
-			result, err := plan.Make(directory(args), o.against)
+			result, err := plan.Make(cmd.Context(), directory(args), o.against)
 			if err != nil {
 				return err
 			}

@@ -63,3 +63,16 @@ func (o *objects) generation(ctx context.Context, of plumbing.Hash) (int, error)
 	}
 	return g.known[of], nil
 }
+
+// Generation is what Remote.Generation is, of a commit that the clone has.
+func (c *Checkout) Generation(ctx context.Context, commit string) (int, error) {
+	id, err := parseID(commit)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", c.dir, err)
+	}
+	n, err := c.objects.generation(ctx, id)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", c.dir, err)
+	}
+	return n, nil
+}
