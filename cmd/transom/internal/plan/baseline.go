@@ -32,8 +32,8 @@ type Baseline struct {
 	// past reads the commit that an environment's state is at, and earlier ones; nil: there is nothing to read.
 	past func(environment string) (commit string, at func(context.Context, string) (fs.FS, error))
 
-	// before finds the platform that the environments hold, or wait for; nil: it is not known.
-	before func(*history, map[string]*render.Base) (*platform.Platform, error)
+	// before finds the platforms that may be what is merged already, the likeliest first; nil: it is not known.
+	before func(*history, map[string]*render.Base) ([]*platform.Platform, error)
 }
 
 // recorded is what an environment's state holds, and held.
@@ -89,7 +89,9 @@ func rendering(r *render.Renderer, dir, base string) (*Baseline, error) {
 		name += " (" + terminal.Short(p.Commit) + ")"
 	}
 	b := &Baseline{name: name, environments: workspace.Environments(p), notes: []string{mayDiffer}, rendered: workspace.Environments(p)}
-	b.before = func(*history, map[string]*render.Base) (*platform.Platform, error) { return p, nil }
+	b.before = func(*history, map[string]*render.Base) ([]*platform.Platform, error) {
+		return []*platform.Platform{p}, nil
+	}
 	b.Of = func(environment string) (*render.Base, error) {
 		if p.Environments[environment] == nil {
 			return &render.Base{}, nil
@@ -103,20 +105,29 @@ func rendering(r *render.Renderer, dir, base string) (*Baseline, error) {
 	return b, nil
 }
 
-// accepted loads the latest platform that an environment has accepted, of those that this clone has.
-func accepted(dir string) func(*history, map[string]*render.Base) (*platform.Platform, error) {
-	return func(past *history, bases map[string]*render.Base) (*platform.Platform, error) {
+// accepted loads the platforms that are merged already, as far as this clone knows: where its branch leaves the one of its
+// origin, and what an environment has accepted last. The latter is what there is to wait for where nothing is to be merged.
+func accepted(dir string) func(*history, map[string]*render.Base) ([]*platform.Platform, error) {
+	return func(past *history, bases map[string]*render.Base) (all []*platform.Platform, err error) {
 		latest, at := "", 0
 		for _, base := range bases {
-			n, _ := past.generation(context.Background(), base.Fleet.Platform)
-			if n > at {
+			if n, _ := past.generation(context.Background(), base.Fleet.Platform); n > at {
 				latest, at = base.Fleet.Platform, n
 			}
 		}
-		if latest == "" {
-			return nil, nil // a plan without that knowledge is one all the same, and says so
+		fork := past.fork()
+		for _, commit := range slices.Compact([]string{fork, latest}) {
+			var p *platform.Platform // a plan without that knowledge is one all the same, and says so
+			if commit != "" {
+				if p, err = workspace.LoadRevision(dir, commit); err != nil {
+					return nil, err
+				}
+			}
+			if p != nil || commit == latest {
+				all = append(all, p)
+			}
 		}
-		return workspace.LoadRevision(dir, latest)
+		return all, nil
 	}
 }
 

@@ -65,7 +65,7 @@ func (o *outlooks) decide(d *platform.Decision, change string) Decision {
 	told := Decision{File: d.File, Kind: d.Kind, Environment: d.Environment, Change: change}
 	now, earlier := o.of[d.Environment], o.earlier[d.Environment]
 	if change != "removed" {
-		for _, k := range sorted(now.Rest) {
+		for _, k := range sorted(now.Last.Releases) {
 			switch {
 			case lets(now.Soon[k], now.Before.Releases[k], d):
 				told.Enters = append(told.Enters, k)

@@ -55,13 +55,41 @@ func foresee(ctx context.Context, r *render.Renderer, dir string, p *platform.Pl
 	if all.of, err = f.All(ctx); err != nil {
 		return nil, err
 	}
-	if all.before, err = base.before(&past, bases); err != nil || all.before == nil {
-		return all, err
+	before, err := base.before(&past, bases)
+	if err != nil {
+		return nil, err
 	}
-	f.Platform, f.Order = as(all.before, behind), workspace.Environments(all.before)
-	f.Order = slices.DeleteFunc(f.Order, func(name string) bool { return bases[name] == nil })
-	all.earlier, err = f.All(ctx)
-	return all, err
+	for _, p := range before {
+		if err := all.compare(ctx, f, p); err != nil || all.differs() {
+			return all, err
+		}
+	}
+	return all, nil
+}
+
+// compare finds out what comes without this merge, if p is what is merged already.
+func (o *outlooks) compare(ctx context.Context, f *reconciler.Foresight, p *platform.Platform) (err error) {
+	if o.before, o.earlier = p, nil; p == nil {
+		return nil
+	}
+	own := *f
+	own.Platform, own.Order = as(p, behind), workspace.Environments(p)
+	own.Order = slices.DeleteFunc(own.Order, func(name string) bool { return f.States[name].Base == nil })
+	o.earlier, err = own.All(ctx)
+	return err
+}
+
+// differs says that something comes about because of this merge.
+func (o *outlooks) differs() bool {
+	for name, to := range o.of {
+		m := o.merged(name)
+		for _, k := range sorted(to.Last.Releases) {
+			if !m.same(k) {
+				return true
+			}
+		}
+	}
+	return slices.ContainsFunc(o.decisions(), Decision.acts) || len(o.of) != len(o.earlier)
 }
 
 // as is a platform as of the commit that it has, or of one that stands for it.
@@ -75,6 +103,22 @@ func as(p *platform.Platform, commit string) *platform.Platform {
 
 // history is the platform's, as far as a clone has it.
 type history struct{ clone *gitrepo.Checkout }
+
+// forks are the branches that a clone may have been made from.
+var forks = []string{"refs/remotes/origin/HEAD", "refs/remotes/origin/main", "refs/remotes/origin/master"}
+
+// fork is the commit at which what is checked out leaves the branch of its origin; empty: nobody knows.
+func (h *history) fork() string {
+	for _, branch := range forks {
+		if h.clone == nil {
+			break
+		}
+		if commit, err := h.clone.Fork(branch); err == nil {
+			return commit
+		}
+	}
+	return ""
+}
 
 // generation is a commit's place in history. One that the clone does not have comes before all that it has.
 func (h *history) generation(ctx context.Context, commit string) (int, error) {
