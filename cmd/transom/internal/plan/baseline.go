@@ -108,7 +108,7 @@ func rendering(r *render.Renderer, dir, base string) (*Baseline, error) {
 // accepted loads the platforms that are merged already, as far as this clone knows: where its branch leaves the one of its
 // origin, and what an environment has accepted last. The latter is what there is to wait for where nothing is to be merged.
 func accepted(dir string) func(*history, map[string]*render.Base) ([]*platform.Platform, error) {
-	return func(past *history, bases map[string]*render.Base) (all []*platform.Platform, err error) {
+	return func(past *history, bases map[string]*render.Base) (all []*platform.Platform, _ error) {
 		latest, at := "", 0
 		for _, base := range bases {
 			if n, _ := past.generation(context.Background(), base.Fleet.Platform); n > at {
@@ -117,10 +117,10 @@ func accepted(dir string) func(*history, map[string]*render.Base) ([]*platform.P
 		}
 		fork := past.fork()
 		for _, commit := range slices.Compact([]string{fork, latest}) {
-			var p *platform.Platform // a plan without that knowledge is one all the same, and says so
+			var p *platform.Platform
 			if commit != "" {
-				if p, err = workspace.LoadRevision(dir, commit); err != nil {
-					return nil, err
+				if loaded, err := workspace.LoadRevision(dir, commit); err == nil {
+					p = loaded // a plan without that knowledge is one all the same, and says so
 				}
 			}
 			if p != nil || commit == latest {
