@@ -39,7 +39,7 @@ var arrows = map[string][]string{
 	},
 	"cmd/transom/internal/plan": {
 		"cmd/transom/internal/remote", "cmd/transom/internal/terminal", "cmd/transom/internal/workspace",
-		"reconciler/gitrepo", "render", "render/platform",
+		"reconciler", "reconciler/gitrepo", "reconciler/promotion", "render", "render/platform", // a plan is the daemon's own passes
 	},
 	"cmd/transom/internal/remote":    {"reconciler/gitrepo"},
 	"cmd/transom/internal/schema":    {"cmd/transom/internal/workspace", "cmd/transom/internal/yamledit", "render/platform"},

@@ -1,6 +1,7 @@
 package reconciler_test
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"io/fs"
@@ -15,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/tools/txtar"
 
+	"transom.dev/reconciler"
 	"transom.dev/reconciler/gitrepo"
 	"transom.dev/reconciler/status"
 	"transom.dev/render"
@@ -160,14 +162,13 @@ func (s *system) plan() (plans map[string]*plan, mistakes string) {
 		mistakes += problem.String() + "\n"
 	}
 	plans = map[string]*plan{"dev": nil, "prod": nil}
-	for environment := range p.Environments {
-		base, err := render.ReadBase(s.state(environment))
-		require.NoError(s.t, err)
-		plans[environment] = planned(s.t, p, environment, base)
-		p.Commit = "0123456789012345678901234567890123456789"
-		again := planned(s.t, p, environment, base)
-		require.Equal(s.t, plans[environment].digest, again.digest, "a plan's digest knows no commit")
-		p.Commit = ""
+	var again map[string]*plan
+	for _, commit := range []string{"", "0123456789012345678901234567890123456789"} {
+		p.Commit = commit
+		plans, again = s.foreseen(p), plans
+	}
+	for environment, found := range plans {
+		require.Equal(s.t, again[environment].digest, found.digest, "a plan's digest knows no commit")
 	}
 	return plans, mistakes
 }
@@ -181,17 +182,38 @@ type plan struct {
 	digest   string
 }
 
-func planned(t testing.TB, p *platform.Platform, environment string, base *render.Base) *plan {
-	t.Helper()
-	var r render.Renderer
-	outlook, err := r.Outlook(p, environment, base)
-	require.NoError(t, err)
-	state := outlook.Now
-	changes, err := render.Plan(base, state)
-	require.NoError(t, err)
-	digest, err := render.PlanDigest(base, state)
-	require.NoError(t, err)
-	return &plan{state, changes, render.Moves(base, state), render.Cautions(base, state, changes), digest}
+// foreseen is what the daemon's own passes come to with a platform.
+func (s *system) foreseen(p *platform.Platform) map[string]*plan {
+	s.t.Helper()
+	f := reconciler.Foresight{
+		Platform: p, States: map[string]reconciler.Recorded{}, Renderer: &render.Renderer{}, Now: time.Now(),
+		Generation: func(_ context.Context, commit string) (int, error) {
+			if commit == p.Commit {
+				return 2, nil
+			}
+			return 1, nil
+		},
+	}
+	for _, environment := range []string{"dev", "prod"} {
+		if p.Environments[environment] == nil {
+			continue
+		}
+		base, err := render.ReadBase(s.state(environment))
+		require.NoError(s.t, err)
+		f.Order, f.States[environment] = append(f.Order, environment), reconciler.Recorded{Base: base}
+	}
+	all, err := f.All(s.t.Context())
+	require.NoError(s.t, err)
+	plans := map[string]*plan{}
+	for environment, to := range all {
+		changes, err := render.Plan(to.Before, to.Now)
+		require.NoError(s.t, err)
+		digest, err := render.PlanDigest(to.Before, to.Now)
+		require.NoError(s.t, err)
+		to.Now.Problems = to.Problems
+		plans[environment] = &plan{to.Now, changes, render.Moves(to.Before, to.Now), render.Cautions(to.Before, to.Now, changes), digest}
+	}
+	return plans
 }
 
 // files are the plan's bytes below clusters/.

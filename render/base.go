@@ -1,9 +1,11 @@
 package render
 
 import (
+	"embed"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 
 	"transom.dev/render/platform"
@@ -43,6 +45,33 @@ func (b *Base) Advance(s *State, files fs.FS) {
 		delete(b.Releases, k) // the index has nothing of a tombstone
 	}
 	b.Fleet, b.Files, b.taken = s.Fleet, files, s.mark
+}
+
+// After is the base once a State is committed, for somebody who does not commit it.
+func (b *Base) After(s *State) (*Base, error) {
+	if len(s.Changes) == 0 {
+		return b, nil
+	}
+	after := &Base{Releases: maps.Clone(b.Releases), Pins: b.Pins, Files: b.Files}
+	return after, after.Commit(s)
+}
+
+// Commit makes the base what it is once a State is committed, for somebody who does not commit it.
+func (b *Base) Commit(s *State) error {
+	files := b.Files
+	if files == nil {
+		files = embed.FS{}
+	}
+	changes := maps.Clone(s.Changes)
+	for _, cluster := range s.LetGo {
+		changes[clustersDir+"/"+cluster] = nil
+	}
+	edited, err := platform.Edited(files, changes)
+	if err != nil {
+		return fmt.Errorf("take in the state of %s: %w", s.Environment, err)
+	}
+	b.Advance(s, edited)
+	return nil
 }
 
 const (

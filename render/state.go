@@ -3,6 +3,9 @@ package render
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
+	"slices"
+	"strings"
 
 	"transom.dev/render/platform"
 )
@@ -37,6 +40,29 @@ type State struct {
 
 // A mark tells a State from every other.
 type mark struct{ _ byte }
+
+// Then is a State with the one that is made of what it comes to: what both do, as one, relative to the base of the first.
+func (s *State) Then(next *State) *State {
+	both := *next
+	both.Changes, both.Releases = map[string][]byte{}, map[platform.RequestKey]*platform.Release{}
+	for _, state := range []*State{s, next} {
+		maps.Copy(both.Changes, state.Changes)
+		maps.Copy(both.Releases, state.Releases)
+	}
+	for _, k := range next.Forgotten {
+		delete(both.Releases, k)
+	}
+	both.LetGo, both.Forgotten = joined(strings.Compare, s.LetGo, next.LetGo), joined(platform.RequestKey.Compare, s.Forgotten, next.Forgotten)
+	both.Touched = joined(platform.RequestKey.Compare, s.Touched, next.Touched)
+	return &both
+}
+
+// joined is what is in any of the lists, sorted.
+func joined[T comparable](compare func(T, T) int, lists ...[]T) []T {
+	all := slices.Concat(lists...)
+	slices.SortFunc(all, compare)
+	return slices.Compact(all)
+}
 
 // Revision returns the name of a manifest file's content: sha256:<hex>.
 func Revision(manifest []byte) string {

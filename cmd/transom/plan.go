@@ -30,6 +30,11 @@ cluster, what moves to another version of an offering, and what deserves caution
 kept apart from what comes to it once promoted: an environment that promotes from others takes only its own changes at
 once, for the releases that it has. Each environment's gates, waves and rollout are listed where they matter.
 
+The daemon's own passes are made, on copies of what the environments record, with the work tree and with what is merged
+already; the difference is the plan. So it says what a Pin, an Approval, an Override, a Hold or a rollback does, and
+what is held back, by which gate, and what opens that. What comes without this merge is told apart. What clusters say is
+not in Git: what was healthy when it was recorded is taken for healthy, and what comes for becoming so.
+
 The work tree, committed or not, is compared with what the environments hold: with the state repositories where they
 are on this machine, beside the repository that DIR was cloned from; with --state, with state trees as they are, a
 directory per environment, such as clones of the state repositories; otherwise, or with --base, with what a revision
@@ -59,7 +64,7 @@ Exits with 0, or, with --exit-code, with 2 when something changes.`,
 			if o.live != (o.kubeconfigs != "") {
 				return misuse("--live goes with --kubeconfigs: say how to reach the clusters")
 			}
-			result, err := plan.Make(directory(args), o.against)
+			result, err := plan.Make(cmd.Context(), directory(args), o.against)
 			if err != nil {
 				return err
 			}

@@ -63,3 +63,44 @@ func (o *objects) generation(ctx context.Context, of plumbing.Hash) (int, error)
 	}
 	return g.known[of], nil
 }
+
+// Generation is what Remote.Generation is, of a commit that the clone has.
+func (c *Checkout) Generation(ctx context.Context, commit string) (int, error) {
+	id, err := parseID(commit)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", c.dir, err)
+	}
+	n, err := c.objects.generation(ctx, id)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", c.dir, err)
+	}
+	return n, nil
+}
+
+// Fork returns the last commit that what is checked out and another revision of the clone have in common.
+func (c *Checkout) Fork(revision string) (string, error) {
+	head, err := c.repo.Head()
+	if err != nil {
+		return "", fmt.Errorf("%s: read HEAD: %w", c.dir, err)
+	}
+	id, err := c.repo.ResolveRevision(plumbing.Revision(revision))
+	if err != nil {
+		return "", fmt.Errorf("%s: no revision %q in this clone: %w", c.dir, revision, err)
+	}
+	ours, err := c.repo.CommitObject(head.Hash())
+	if err != nil {
+		return "", fmt.Errorf("%s: read HEAD: %w", c.dir, err)
+	}
+	theirs, err := c.repo.CommitObject(*id)
+	if err != nil {
+		return "", fmt.Errorf("%s: revision %q: %w", c.dir, revision, err)
+	}
+	common, err := ours.MergeBase(theirs)
+	if err != nil {
+		return "", fmt.Errorf("%s: find where HEAD leaves %q: %w", c.dir, revision, err)
+	}
+	if len(common) == 0 {
+		return "", fmt.Errorf("%s: HEAD and %q have no commit in common", c.dir, revision)
+	}
+	return common[0].Hash.String(), nil
+}

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,6 +14,7 @@ import (
 	"transom.dev/cmd/transom/internal/remote"
 	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/cmd/transom/internal/workspace"
+	"transom.dev/reconciler"
 	"transom.dev/reconciler/gitrepo"
 	"transom.dev/render"
 	"transom.dev/render/platform"
@@ -27,8 +29,22 @@ type Baseline struct {
 
 	Of func(environment string) (*render.Base, error)
 
-	// before finds the platform that the environments hold, or wait for; nil: it is not known.
-	before func(*outlooks) (*platform.Platform, error)
+	// past reads the commit that an environment's state is at, and earlier ones; nil: there is nothing to read.
+	past func(environment string) (commit string, at func(context.Context, string) (fs.FS, error))
+
+	// before finds the platforms that may be what is merged already, the likeliest first; nil: it is not known.
+	before func(*history, map[string]*render.Base) ([]*platform.Platform, error)
+}
+
+// recorded is what an environment's state holds, and held.
+func (b *Baseline) recorded(environment string) (state reconciler.Recorded, err error) {
+	if state.Base, err = b.Of(environment); err != nil {
+		return state, err
+	}
+	if b.past != nil {
+		state.Commit, state.At = b.past(environment)
+	}
+	return state, nil
 }
 
 // Against says what a plan compares with: what one of these names, else the state repositories that are on this machine,
@@ -73,7 +89,9 @@ func rendering(r *render.Renderer, dir, base string) (*Baseline, error) {
 		name += " (" + terminal.Short(p.Commit) + ")"
 	}
 	b := &Baseline{name: name, environments: workspace.Environments(p), notes: []string{mayDiffer}, rendered: workspace.Environments(p)}
-	b.before = func(*outlooks) (*platform.Platform, error) { return p, nil }
+	b.before = func(*history, map[string]*render.Base) ([]*platform.Platform, error) {
+		return []*platform.Platform{p}, nil
+	}
 	b.Of = func(environment string) (*render.Base, error) {
 		if p.Environments[environment] == nil {
 			return &render.Base{}, nil
@@ -87,19 +105,29 @@ func rendering(r *render.Renderer, dir, base string) (*Baseline, error) {
 	return b, nil
 }
 
-// accepted loads the platform that an environment without another before it has accepted last, where this clone has it.
-func accepted(dir string) func(*outlooks) (*platform.Platform, error) {
-	return func(all *outlooks) (*platform.Platform, error) {
-		for _, name := range workspace.Environments(all.platform) {
-			commit := all.bases[name].Fleet.Platform
-			if commit == "" || len(all.platform.Environments[name].PromotesFrom) > 0 {
-				continue
-			}
-			if p, err := workspace.LoadRevision(dir, commit); err == nil {
-				return p, nil
+// accepted loads the platforms that are merged already, as far as this clone knows: where its branch leaves the one of its
+// origin, and what an environment has accepted last. The latter is what there is to wait for where nothing is to be merged.
+func accepted(dir string) func(*history, map[string]*render.Base) ([]*platform.Platform, error) {
+	return func(past *history, bases map[string]*render.Base) (all []*platform.Platform, _ error) {
+		latest, at := "", 0
+		for _, base := range bases {
+			if n, _ := past.generation(context.Background(), base.Fleet.Platform); n > at {
+				latest, at = base.Fleet.Platform, n
 			}
 		}
-		return nil, nil // a plan without that knowledge is one all the same, and says so
+		fork := past.fork()
+		for _, commit := range slices.Compact([]string{fork, latest}) {
+			var p *platform.Platform
+			if commit != "" {
+				if loaded, err := workspace.LoadRevision(dir, commit); err == nil {
+					p = loaded // a plan without that knowledge is one all the same, and says so
+				}
+			}
+			if p != nil || commit == latest {
+				all = append(all, p)
+			}
+		}
+		return all, nil
 	}
 }
 
@@ -129,6 +157,9 @@ func StateTrees(dir string) (*Baseline, error) {
 			b.environments = append(b.environments, entry.Name())
 		}
 	}
+	b.past = func(environment string) (string, func(context.Context, string) (fs.FS, error)) {
+		return pastOf(filepath.Join(dir, environment))
+	}
 	b.Of = func(environment string) (*render.Base, error) {
 		own := filepath.Join(dir, environment)
 		if _, err := os.Stat(own); errors.Is(err, fs.ErrNotExist) {
@@ -153,7 +184,7 @@ func stateRepositories(r *render.Renderer, dir string, p *platform.Platform) (*B
 	if err != nil {
 		return nil, err
 	}
-	found := map[string]*gitrepo.Snapshot{}
+	found := map[string]*gitrepo.Branch{}
 	var read, other []string
 	for _, name := range workspace.Environments(p) {
 		if found[name] = localState(checkout.Origin(), p.Environments[name].State); found[name] != nil {
@@ -170,14 +201,21 @@ func stateRepositories(r *render.Renderer, dir string, p *platform.Platform) (*B
 		b.name += " and, for " + strings.Join(other, ", ") + ", " + head.name
 		b.notes = []string{"what " + strings.Join(other, ", ") + " really runs may differ: pass --state"}
 	}
+	b.past = func(environment string) (string, func(context.Context, string) (fs.FS, error)) {
+		state := found[environment]
+		if state == nil {
+			return "", nil
+		}
+		return state.Head.Commit, func(ctx context.Context, commit string) (fs.FS, error) { return state.At(ctx, commit) }
+	}
 	b.Of = func(environment string) (*render.Base, error) {
 		state := found[environment]
 		if state == nil {
 			return head.Of(environment)
 		}
-		base, err := render.ReadBase(state)
+		base, err := render.ReadBase(state.Head)
 		if err != nil {
-			return nil, fmt.Errorf("read the state of %s at %s: %w", environment, state.Commit, err)
+			return nil, fmt.Errorf("read the state of %s at %s: %w", environment, state.Head.Commit, err)
 		}
 		return base, nil
 	}
@@ -185,7 +223,7 @@ func stateRepositories(r *render.Renderer, dir string, p *platform.Platform) (*B
 }
 
 // localState reads a state repository that is on this machine; nil: it is not, or there is none yet.
-func localState(origin string, s platform.StateRepository) *gitrepo.Snapshot {
+func localState(origin string, s platform.StateRepository) *gitrepo.Branch {
 	if origin == "" && strings.HasPrefix(s.URL, ".") {
 		return nil
 	}
@@ -193,11 +231,11 @@ func localState(origin string, s platform.StateRepository) *gitrepo.Snapshot {
 	if url == "" || !remote.IsLocal(url) {
 		return nil
 	}
-	snapshot, err := gitrepo.OpenBranch(strings.TrimPrefix(url, "file://"), s.Branch)
+	branch, err := gitrepo.OpenHistory(strings.TrimPrefix(url, "file://"), s.Branch)
 	if err != nil {
 		return nil
 	}
-	return snapshot
+	return branch
 }
 
 // stale says that a state came from a platform commit that the work tree does not build on, or nothing: compared with

@@ -33,6 +33,13 @@ func (p *Plan) Markdown() string {
 		body.add(b, p.Promoted.share(b.environment), p.Promoted.of(b.environment).steps())
 	}
 	body.close()
+	if len(p.Held.Changes) > 0 {
+		body.text.WriteString("**Held back:**\n\n")
+	}
+	for _, b := range folded(blocks(p.Held.Changes)) {
+		body.add(b, p.Held.share(b.environment), p.Held.of(b.environment).steps())
+	}
+	body.close()
 	return head + body.text.String() + body.cut() + foot
 }
 
@@ -43,6 +50,9 @@ func (p *Plan) markdownHead() string {
 	for _, line := range p.moves() {
 		head.line("- " + line)
 	}
+	for _, d := range p.Decisions {
+		head.line("- " + d.line())
+	}
 	for _, line := range p.waiting() {
 		head.line("- " + line)
 	}
@@ -52,6 +62,11 @@ func (p *Plan) markdownHead() string {
 		}
 		for _, c := range e.Cautions {
 			head.line("- **caution:** " + caution(e.Name, c))
+		}
+	}
+	for _, e := range p.Held.Environments {
+		for _, c := range e.Cautions {
+			head.line("- **caution,** once it is not held any more: " + caution(e.Name, c))
 		}
 	}
 	head.line("")

@@ -5,6 +5,7 @@
 package plan
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
@@ -19,9 +20,13 @@ type Plan struct {
 	Notes        []string           `json:"notes"` // what the plan cannot know
 	Environments []Environment      `json:"environments"`
 	Changes      []render.Change    `json:"changes"`
-	Promoted     Stage              `json:"promoted"` // what it becomes downstream, on top of what it does at once
-	Problems     []platform.Problem `json:"problems"` // what they concern keeps what it has
-	Warnings     []platform.Problem `json:"warnings"` // of rendering
+	Promoted     Stage              `json:"promoted"`   // what it becomes downstream, on top of what it does at once
+	Held         Stage              `json:"held"`       // what stays as it is until a person or another release lets it go on
+	OnTheirWay   Stage              `json:"onTheirWay"` // what comes without this merge, as it was merged before
+	Decisions    []Decision         `json:"decisions"`  // that are merged, changed or removed
+	Waits        []Wait             `json:"waits"`      // why requests that this merge concerns do not go on by themselves
+	Problems     []platform.Problem `json:"problems"`   // what they concern keeps what it has
+	Warnings     []platform.Problem `json:"warnings"`   // of rendering
 
 	// Adoptions are what clusters said about taking over what exists there; nil: none was asked.
 	Adoptions []Adoption `json:"adoptions,omitempty"`
@@ -42,16 +47,15 @@ type Environment struct {
 	Moves    []render.Move      `json:"moves"`
 	Cautions []render.Caution   `json:"cautions"`
 
-	// Of what is promoted.
-	OnTheirWay []platform.RequestKey `json:"onTheirWay,omitempty"` // that change to what was merged before: not listed
-	Unproven   []Unproven            `json:"unproven,omitempty"`   // releases that no upstream environment proves
+	OnTheirWay []platform.RequestKey `json:"onTheirWay,omitempty"` // that change to what was merged before, sorted
+	Unproven   []Unproven            `json:"unproven,omitempty"`   // of what is promoted: releases that no upstream environment proves
 }
 
 // now is what a merge does at once.
 func (p *Plan) now() Stage { return Stage{p.Environments, p.Changes} }
 
 // Make compares the platform in a directory with what is there.
-func Make(dir string, with Against) (*Plan, error) {
+func Make(ctx context.Context, dir string, with Against) (*Plan, error) {
 	p, err := workspace.Load(dir)
 	if err != nil {
 		return nil, err
@@ -63,25 +67,18 @@ func Make(dir string, with Against) (*Plan, error) {
 	}
 	result := &Plan{
 		Base: base.name, Notes: slices.Concat([]string{}, base.notes, unknown(base.rendered, p)), Changes: []render.Change{},
-		Promoted: Stage{[]Environment{}, []render.Change{}}, Platform: p, After: map[string]*render.Base{},
+		Promoted: noStage(), Held: noStage(), OnTheirWay: noStage(), Decisions: []Decision{}, Waits: []Wait{},
+		Platform: p, After: map[string]*render.Base{},
 	}
-	all := &outlooks{platform: p, bases: map[string]*render.Base{}, of: map[string]*render.Outlook{}}
-	for _, name := range workspace.Environments(p) {
-		if all.bases[name], err = base.Of(name); err != nil {
-			return nil, err
-		}
-		if all.of[name], err = r.Outlook(p, name, all.bases[name]); err != nil {
-			return nil, err
-		}
-	}
-	if all.before, err = base.before(all); err != nil {
+	all, err := foresee(ctx, &r, dir, p, base)
+	if err != nil {
 		return nil, err
 	}
 	for _, name := range workspace.Environments(p) {
 		if err := result.add(all, name); err != nil {
 			return nil, err
 		}
-		if note := stale(dir, name, all.bases[name]); note != "" {
+		if note := stale(dir, name, all.of[name].Before); note != "" {
 			result.Notes = append(result.Notes, note)
 		}
 	}
@@ -90,44 +87,63 @@ func Make(dir string, with Against) (*Plan, error) {
 			Name: name, LetGo: true, Moves: []render.Move{}, Cautions: []render.Caution{},
 		})
 	}
+	result.Decisions = all.decisions()
 	result.tell(all)
 	return result, nil
 }
 
-// add records what becomes of one environment, at once and once promoted.
+// add records what becomes of one environment: at once, once promoted, and once nothing holds it any more.
 func (p *Plan) add(all *outlooks, name string) error {
-	e, base, outlook := all.platform.Environments[name], all.bases[name], all.of[name]
-	after, err := base.After(outlook.Now)
-	if err == nil && outlook.Promoted != nil {
-		after, err = outlook.Entered.After(outlook.Promoted)
-	}
+	e, to := all.platform.Environments[name], all.of[name]
+	p.After[name] = to.Last
+	digest, err := all.digest(name)
 	if err != nil {
 		return err
 	}
-	p.After[name] = after
-	digest, err := render.PlanDigest(base, outlook.Now)
+	merged, now := all.merged(name), p.now()
+	apart, err := now.add(Environment{
+		Name: name, Digest: digest, Passes: all.passes(e, false, to.Before, to.Now, merged.requests),
+		Leaves: all.leaves(to.Before, to.Now, merged.requests),
+	}, to.Before, to.Now, merged)
 	if err != nil {
-		return fmt.Errorf("plan %s: %w", name, err)
-	}
-	now := p.now()
-	if err := now.add(Environment{
-		Name: name, Digest: digest, Passes: all.passes(e, false, base, outlook.Now, nil), Leaves: all.leaves(base, outlook.Now, nil),
-	}, base, outlook.Now); err != nil {
 		return err
 	}
 	p.Environments, p.Changes = now.Environments, now.Changes
-	if outlook.Promoted == nil {
-		return nil
+	later, err := p.addPromoted(all, name, merged)
+	if err != nil {
+		return err
 	}
-	waiting := outlook.Anticipated(all.before)
-	if len(outlook.Promoted.Releases) > 0 && len(base.Releases) > 0 && all.before == nil {
+	waits := all.waits(name, merged.requests)
+	p.Waits = append(p.Waits, waits...)
+	held, err := p.Held.add(Environment{Name: name, Passes: withheld(waits)}, to.Later, to.Held, merged)
+	if err != nil {
+		return err
+	}
+	if apart = slices.Concat(apart, later, held); len(apart) > 0 {
+		p.OnTheirWay.Changes = append(p.OnTheirWay.Changes, apart...)
+		p.OnTheirWay.Environments = append(p.OnTheirWay.Environments, Environment{
+			Name: name, OnTheirWay: merged.requests, Changing: changing(apart), Requests: requestsOf(to.Before, to.Now),
+			Moves: []render.Move{}, Cautions: []render.Caution{},
+		})
+	}
+	return nil
+}
+
+// addPromoted records what comes to an environment from others.
+func (p *Plan) addPromoted(all *outlooks, name string, merged *merged) (apart []render.Change, err error) {
+	e, to := all.platform.Environments[name], all.of[name]
+	if len(e.PromotesFrom) == 0 {
+		return nil, nil
+	}
+	if len(to.Promoted.Releases) > 0 && len(to.Before.Releases) > 0 && all.earlier == nil {
 		p.Notes = append(p.Notes, fmt.Sprintf("some of what comes to %s once promoted may be on its way already: "+
 			"the platform commit that was accepted last is not in this clone", name))
 	}
 	return p.Promoted.add(Environment{
-		Name: name, Passes: all.passes(e, true, outlook.Entered, outlook.Promoted, waiting),
-		Leaves: all.leaves(outlook.Entered, outlook.Promoted, waiting), OnTheirWay: waiting, Unproven: all.unproven(e, waiting),
-	}, outlook.Entered, outlook.Promoted)
+		Name: name, Passes: all.passes(e, true, to.Entered, to.Promoted, merged.requests),
+		Leaves:     all.leaves(to.Entered, to.Promoted, merged.requests),
+		OnTheirWay: merged.requests, Unproven: all.unproven(name, merged.requests),
+	}, to.Entered, to.Promoted, merged)
 }
 
 // changing counts the requests that changes are of.
@@ -160,11 +176,8 @@ func requestsOf(before *render.Base, after *render.State) int {
 // tell adds the Problems of the platform and of rendering it, and the Warnings of rendering.
 func (p *Plan) tell(all *outlooks) {
 	states := map[string]*render.State{}
-	for name, outlook := range all.of {
-		states[name] = &render.State{Problems: outlook.Now.Problems}
-		if outlook.Promoted != nil {
-			states[name].Problems = slices.Concat(outlook.Now.Problems, outlook.Promoted.Problems)
-		}
+	for name, to := range all.of {
+		states[name] = &render.State{Problems: to.Problems}
 	}
 	problems, _ := workspace.Mistakes(all.platform, states)
 	_, warnings := workspace.Mistakes(&platform.Platform{Environments: all.platform.Environments}, states)
@@ -172,5 +185,7 @@ func (p *Plan) tell(all *outlooks) {
 	p.Warnings = append([]platform.Problem{}, warnings...)
 }
 
-// Empty says that merging changes nothing, neither at once nor once promoted.
-func (p *Plan) Empty() bool { return p.now().empty() && p.Promoted.empty() }
+// Empty says that merging changes nothing: not at once, not once promoted, and not what is kept or let go on.
+func (p *Plan) Empty() bool {
+	return p.now().empty() && p.Promoted.empty() && p.Held.empty() && !slices.ContainsFunc(p.Decisions, Decision.acts)
+}

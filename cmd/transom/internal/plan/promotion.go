@@ -17,24 +17,16 @@ type Unproven struct {
 	Release string `json:"release"`
 }
 
-// outlooks are what a platform means to its environments, with what those hold now.
-type outlooks struct {
-	platform *platform.Platform
-	before   *platform.Platform // that the environments hold or wait for; nil: nobody knows
-	bases    map[string]*render.Base
-	of       map[string]*render.Outlook
-}
-
 // passes lists what a change passes on its way into an environment, in the order in which it meets it.
 func (o *outlooks) passes(e *platform.Environment, promoted bool, before *render.Base, after *render.State, leave []platform.RequestKey) (steps []string) {
 	if promoted {
 		step := "once healthy in " + strings.Join(e.PromotesFrom, " and ")
-		if e.Gates.Soak > 0 {
+		if e.Gates.Soak > 0 && !o.hurried(e.Name, before, after, leave) {
 			step += " for " + e.Gates.Soak.String()
 		}
 		steps = append(steps, step)
 	}
-	if e.Gates.Approval == "required" {
+	if e.Gates.Approval == "required" && !o.approved(e.Name, before, after, leave) {
 		steps = append(steps, "once approved")
 	}
 	if len(e.Windows) > 0 {
@@ -107,53 +99,24 @@ func together(before *render.Base, after *render.State, leave []platform.Request
 	return most
 }
 
-// Unproven lists the releases that come to an environment once promoted and that nothing upstream proves: it has no such
-// request there, or its release changes nothing there.
-func (o *outlooks) unproven(e *platform.Environment, leave []platform.RequestKey) (all []Unproven) {
-	after := o.of[e.Name].Promoted
-	if e.Gates.Unproven == "allow" {
-		return nil
-	}
-	for _, k := range after.Touched {
-		release := after.Releases[k]
-		if release == nil || release.Absent || slices.Contains(leave, k) || !moves(o.of[e.Name].Entered.Releases[k], release) || o.proves(e, k, release) {
-			continue
+// unproven lists the releases that come to an environment once promoted and that no environment before it can prove.
+func (o *outlooks) unproven(name string, leave []platform.RequestKey) (all []Unproven) {
+	e, to := o.platform.Environments[name], o.of[name]
+	for _, k := range sorted(to.Standings) {
+		approvals := 0
+		for _, g := range to.Standings[k].Gates {
+			if g.Name == "approval" {
+				approvals++
+			}
 		}
-		all = append(all, Unproven{k.Team, k.Name, release.Digest})
+		if e.Gates.Approval == "required" {
+			approvals-- // that all needs
+		}
+		if c := to.Standings[k].Candidate; c != nil && !to.Standings[k].Removal && approvals > 0 && !slices.Contains(leave, k) {
+			all = append(all, Unproven{k.Team, k.Name, c.Digest})
+		}
 	}
 	return all
-}
-
-// proves says whether a release changes something in any of the nearest environments upstream that have the request, or
-// is what runs there.
-func (o *outlooks) proves(e *platform.Environment, k platform.RequestKey, release *platform.Release) bool {
-	for _, up := range e.PromotesFrom {
-		from, base := o.of[up], o.bases[up]
-		switch {
-		case from == nil:
-			return true // nobody knows
-		case release.Request.Environments == nil:
-		case !has(release.Request, up):
-			if upstream := o.platform.Environments[up]; upstream != nil && o.proves(upstream, k, release) {
-				return true
-			}
-			continue
-		}
-		if was := base.Releases[k]; was != nil && was.Digest == release.Digest {
-			return true
-		}
-		for _, state := range []*render.State{from.Now, from.Promoted} {
-			if state != nil && state.Releases[k] != nil && moves(base.Releases[k], state.Releases[k]) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-func has(spec *platform.RequestSpec, environment string) bool {
-	_, placed := spec.Environments[environment]
-	return placed
 }
 
 // moves says whether a release changes bytes.

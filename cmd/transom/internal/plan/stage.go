@@ -17,24 +17,33 @@ type Stage struct {
 	Changes      []render.Change `json:"changes"`
 }
 
-// add records what becomes of one environment.
-func (p *Stage) add(e Environment, before *render.Base, after *render.State) error {
-	found, err := render.Plan(before, after)
+// noStage is a stage in which nothing changes.
+func noStage() Stage { return Stage{[]Environment{}, []render.Change{}} }
+
+// add records what becomes of one environment, and returns the changes that are of what was merged before: these are not
+// listed.
+func (p *Stage) add(e Environment, before *render.Base, after *render.State, merged *merged) (apart []render.Change, err error) {
+	all, err := render.Plan(before, after)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	found = slices.DeleteFunc(found, func(c render.Change) bool {
-		return slices.Contains(e.OnTheirWay, platform.RequestKey{Team: c.Team, Name: c.Request})
-	})
+	found := []render.Change{}
+	for _, c := range all {
+		if merged.brings(c) {
+			apart = append(apart, c)
+		} else {
+			found = append(found, c)
+		}
+	}
 	p.Changes = append(p.Changes, found...)
 	e.Changing, e.Requests = changing(found), requestsOf(before, after)
-	e.Moves = append([]render.Move{}, movesWithout(render.Moves(before, after), e.OnTheirWay)...)
+	e.Moves = append([]render.Move{}, movesWithout(render.Moves(before, after), merged.requests)...)
 	e.Cautions = append([]render.Caution{}, render.Cautions(before, after, found)...)
 	e.Cautions = slices.DeleteFunc(e.Cautions, func(c render.Caution) bool {
-		return slices.Contains(e.OnTheirWay, platform.RequestKey{Team: c.Team, Name: c.Request})
+		return slices.Contains(merged.requests, platform.RequestKey{Team: c.Team, Name: c.Request})
 	})
 	p.Environments = append(p.Environments, e)
-	return nil
+	return apart, nil
 }
 
 // movesWithout leaves requests out of moves, and moves of no request.

@@ -27,10 +27,21 @@ func (p *Plan) Text(w io.Writer, paint terminal.Paint, verbose bool) {
 		fmt.Fprintln(w, paint.Bold("once promoted:"))
 		p.Promoted.text(w, paint, verbose)
 	}
+	if len(p.Held.Changes) > 0 {
+		fmt.Fprintln(w, paint.Bold(untilLetGoOn))
+		p.Held.text(w, paint, verbose)
+	}
 	p.attention(w, paint)
 	p.adoptions(w, paint)
+	for _, d := range p.Decisions {
+		fmt.Fprintln(w, d.line())
+	}
 	for _, line := range p.waiting() {
 		fmt.Fprintln(w, line)
+	}
+	if verbose && len(p.OnTheirWay.Changes) > 0 {
+		fmt.Fprintln(w, paint.Bold("already on its way, without this merge:"))
+		p.OnTheirWay.text(w, paint, verbose)
 	}
 	for _, e := range p.Environments {
 		if e.Digest != "" {
@@ -43,25 +54,39 @@ func (p *Plan) Text(w io.Writer, paint terminal.Paint, verbose bool) {
 	fmt.Fprintf(w, "compared with %s: %s\n", p.Base, p.counts())
 }
 
-// counts says in one line what changes at once, and what follows once promoted.
+// untilLetGoOn is the heading of what is held.
+const untilLetGoOn = "held back:"
+
+// counts says in one line what changes at once, what follows once promoted, and what is held back.
 func (p *Plan) counts() string {
-	switch now := p.now().counts(); {
-	case len(p.Promoted.Changes) == 0:
-		return now
-	default:
-		return now + "; once promoted " + p.Promoted.counts()
+	text := p.now().counts()
+	if len(p.Promoted.Changes) > 0 {
+		text += "; once promoted " + p.Promoted.counts()
 	}
+	if len(p.Held.Changes) > 0 {
+		text += "; held back " + p.Held.counts()
+	}
+	return text
 }
 
-// waiting says of what is promoted what is on its way already, and what nothing proves.
+// waiting says what is on its way already, what nothing proves, and what else waits for more than the steps of its
+// environment.
 func (p *Plan) waiting() (lines []string) {
-	for _, e := range p.Promoted.Environments {
+	for _, e := range p.OnTheirWay.Environments {
 		if len(e.OnTheirWay) > 0 {
-			lines = append(lines, fmt.Sprintf("waits for %s already: %s", e.Name, few(union(nil, e.OnTheirWay))))
+			lines = append(lines, fmt.Sprintf("already on its way to %s, without this merge: %s", e.Name, few(union(nil, e.OnTheirWay))))
 		}
+	}
+	for _, e := range p.Promoted.Environments {
 		for _, u := range e.Unproven {
 			lines = append(lines, fmt.Sprintf("nothing before %s proves what %s/%s changes there: it waits for an Approval of release %s",
 				e.Name, u.Team, u.Request, u.Release))
+		}
+	}
+	for _, w := range p.Waits {
+		told := slices.ContainsFunc(p.Held.Changes, func(c render.Change) bool { return c.Environment == w.Environment })
+		if !w.steps && !(w.holds && told) {
+			lines = append(lines, "waits in "+w.Environment+": "+w.line())
 		}
 	}
 	return lines
@@ -107,6 +132,11 @@ func (p *Plan) attention(w io.Writer, paint terminal.Paint) {
 	for _, e := range slices.Concat(p.Environments, p.Promoted.Environments) {
 		for _, c := range e.Cautions {
 			fmt.Fprintln(w, paint.Red("caution: ")+caution(e.Name, c))
+		}
+	}
+	for _, e := range p.Held.Environments {
+		for _, c := range e.Cautions {
+			fmt.Fprintln(w, paint.Yellow("caution, once it is not held any more: ")+caution(e.Name, c))
 		}
 	}
 	if len(p.Problems) > 0 {

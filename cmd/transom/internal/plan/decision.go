@@ -1,0 +1,157 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"transom.dev/reconciler"
+	"transom.dev/render/platform"
+)
+
+// A Decision is a file of decisions/ that a merge adds, changes or removes, with what that does.
+type Decision struct {
+	File        string `json:"file"`
+	Kind        string `json:"kind"`
+	Environment string `json:"environment"`
+	Change      string `json:"change"` // added, changed or removed
+
+	Enters []platform.RequestKey `json:"enters,omitempty"` // that change at once, because of it
+	Later  []platform.RequestKey `json:"later,omitempty"`  // that change because of it once what runs upstream is healthy
+	Holds  []platform.RequestKey `json:"holds,omitempty"`  // that stay as they are, because of it
+	Frees  []platform.RequestKey `json:"frees,omitempty"`  // that it held until now
+	Debts  []platform.RequestKey `json:"debts,omitempty"`  // that show it as debt until it is removed
+
+	to string // the release that a Pin takes requests to
+}
+
+// acts says that something does not happen as it would have without the decision.
+func (d Decision) acts() bool { return len(d.Enters)+len(d.Later)+len(d.Holds)+len(d.Frees) > 0 }
+
+// decisions lists those that the merge adds, changes or removes, sorted by file.
+func (o *outlooks) decisions() []Decision {
+	all := []Decision{}
+	if o.before == nil {
+		return all
+	}
+	was := map[string]*platform.Decision{}
+	for _, d := range o.before.Decisions {
+		was[d.File] = d
+	}
+	for _, d := range o.platform.Decisions {
+		before := was[d.File]
+		delete(was, d.File)
+		if d.Broken || o.of[d.Environment] == nil || before != nil && before.Digest == d.Digest {
+			continue
+		}
+		change := "added"
+		if before != nil {
+			change = "changed"
+		}
+		all = append(all, o.decide(d, change))
+	}
+	for _, d := range was {
+		if !d.Broken && o.of[d.Environment] != nil && o.earlier[d.Environment] != nil {
+			all = append(all, o.decide(d, "removed"))
+		}
+	}
+	slices.SortFunc(all, func(a, b Decision) int { return cmp.Compare(a.File, b.File) })
+	return all
+}
+
+// decide finds out what a decision does.
+func (o *outlooks) decide(d *platform.Decision, change string) Decision {
+	told := Decision{File: d.File, Kind: d.Kind, Environment: d.Environment, Change: change}
+	now, earlier := o.of[d.Environment], o.earlier[d.Environment]
+	if change != "removed" {
+		for _, k := range sorted(now.Last.Releases) {
+			switch {
+			case lets(now.Soon[k], now.Before.Releases[k], d):
+				told.Enters = append(told.Enters, k)
+			case lets(now.Rest[k], now.Before.Releases[k], d):
+				told.Later = append(told.Later, k)
+			}
+		}
+		for _, k := range sorted(now.Standings) {
+			if holds(now, earlier, k, d) {
+				told.Holds = append(told.Holds, k)
+			}
+			if slices.Contains(now.Standings[k].Debts, d.File) {
+				told.Debts = append(told.Debts, k)
+			}
+		}
+		told.to = pinnedTo(now, told, d)
+	}
+	if earlier != nil && change != "added" {
+		for _, k := range sorted(earlier.Standings) {
+			if holds(earlier, now, k, d) && !slices.Contains(told.Holds, k) {
+				told.Frees = append(told.Frees, k)
+			}
+		}
+	}
+	return told
+}
+
+// lets says that a record came about because of a decision, and did not stand like that before.
+func lets(is, was *platform.Release, d *platform.Decision) bool {
+	if is == nil || is == was || alike(is, was) {
+		return false
+	}
+	return slices.ContainsFunc(is.Promotion.Gates, func(g platform.ReleaseGate) bool { return g.Decision == d.File })
+}
+
+// holds says that a request does not go on because of a decision: a gate names it, or it is pinned to what it has and would
+// come to something else otherwise.
+func holds(f, otherwise *reconciler.Foreseen, k platform.RequestKey, d *platform.Decision) bool {
+	s := f.Standings[k]
+	for _, g := range s.Gates {
+		if strings.Contains(g.Reason, d.File) || strings.Contains(g.Opens, d.File) {
+			return true
+		}
+	}
+	return d.Kind == "Pin" && slices.Contains(s.Debts, d.File) && otherwise != nil &&
+		alike(f.Before.Releases[k], f.Last.Releases[k]) && !alike(otherwise.Last.Releases[k], f.Last.Releases[k])
+}
+
+// pinnedTo names what a Pin takes requests to.
+func pinnedTo(f *reconciler.Foreseen, told Decision, d *platform.Decision) string {
+	if d.Kind != "Pin" || len(told.Enters) == 0 {
+		return ""
+	}
+	r := f.Soon[told.Enters[0]]
+	if d.Request == nil {
+		return fmt.Sprintf("%s %s", r.Offering, r.Version)
+	}
+	return fmt.Sprintf("release %s of %s %s", short(r.Digest), r.Offering, r.Version)
+}
+
+// short is a digest as people are shown it.
+func short(digest string) string { return digest[:min(len(digest), len("sha256:")+12)] }
+
+// line says what a decision does.
+func (d Decision) line() string {
+	var does []string
+	add := func(keys []platform.RequestKey, format string) {
+		if len(keys) > 0 {
+			does = append(does, fmt.Sprintf(format, few(union(nil, keys))))
+		}
+	}
+	if d.to != "" {
+		add(d.Enters, "takes %s to "+d.to+" at once")
+	} else {
+		add(d.Enters, "lets in %s at once, while what was proven is healthy")
+	}
+	add(d.Later, "lets in %s once healthy upstream")
+	add(d.Holds, "holds %s as it is")
+	add(d.Frees, "lets %s go on again")
+	if len(does) == 0 {
+		does = append(does, "changes nothing now")
+	}
+	add(d.Debts, "shows as debt of %s until it is removed")
+	kind := strings.ToLower(d.Kind)
+	if d.Change != "added" {
+		kind += ", " + d.Change
+	}
+	return fmt.Sprintf("%s (%s): %s", d.File, kind, strings.Join(does, "; "))
+}

@@ -1,0 +1,266 @@
+package plan
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io/fs"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"transom.dev/cmd/transom/internal/workspace"
+	"transom.dev/reconciler"
+	"transom.dev/reconciler/gitrepo"
+	"transom.dev/reconciler/promotion"
+	"transom.dev/render"
+	"transom.dev/render/platform"
+)
+
+// outlooks are what the daemon makes of a platform in its environments, and of the one before it.
+type outlooks struct {
+	platform *platform.Platform
+	before   *platform.Platform // that is merged already; nil: nobody knows
+	of       map[string]*reconciler.Foreseen
+	earlier  map[string]*reconciler.Foreseen // what comes without this merge; nil: nobody knows
+}
+
+// ahead and behind stand for the commits of platforms that have none: the work tree, which comes after all others, and a
+// directory that it is compared with, which comes right before it.
+const (
+	ahead  = "the work tree"
+	behind = "the directory compared with"
+)
+
+// foresee has the daemon's own passes made over what the environments hold, with the platform and without it.
+func foresee(ctx context.Context, r *render.Renderer, dir string, p *platform.Platform, base *Baseline) (*outlooks, error) {
+	all := &outlooks{platform: p}
+	past := history{}
+	past.clone, _ = gitrepo.Open(dir) // without a clone nothing is known to be older than anything
+	f := &reconciler.Foresight{
+		Platform: as(p, ahead), States: map[string]reconciler.Recorded{}, Renderer: r, Order: workspace.Environments(p),
+		Generation: past.generation, Now: time.Now(),
+	}
+	bases := map[string]*render.Base{}
+	for _, name := range f.Order {
+		state, err := base.recorded(name)
+		if err != nil {
+			return nil, err
+		}
+		f.States[name], bases[name] = state, state.Base
+	}
+	var err error
+	if all.of, err = f.All(ctx); err != nil {
+		return nil, err
+	}
+	before, err := base.before(&past, bases)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range before {
+		if err := all.compare(ctx, f, p); err != nil || all.differs() {
+			return all, err
+		}
+	}
+	return all, nil
+}
+
+// compare finds out what comes without this merge, if p is what is merged already.
+func (o *outlooks) compare(ctx context.Context, f *reconciler.Foresight, p *platform.Platform) (err error) {
+	if o.before, o.earlier = p, nil; p == nil {
+		return nil
+	}
+	own := *f
+	own.Platform, own.Order = as(p, behind), workspace.Environments(p)
+	own.Order = slices.DeleteFunc(own.Order, func(name string) bool { return f.States[name].Base == nil })
+	o.earlier, err = own.All(ctx)
+	return err
+}
+
+// differs says that something comes about because of this merge.
+func (o *outlooks) differs() bool {
+	for name, to := range o.of {
+		m := o.merged(name)
+		for _, k := range sorted(to.Last.Releases) {
+			if !m.same(k) {
+				return true
+			}
+		}
+	}
+	return slices.ContainsFunc(o.decisions(), Decision.acts) || len(o.of) != len(o.earlier)
+}
+
+// as is a platform as of the commit that it has, or of one that stands for it.
+func as(p *platform.Platform, commit string) *platform.Platform {
+	own := *p
+	if own.Commit == "" {
+		own.Commit = commit
+	}
+	return &own
+}
+
+// history is the platform's, as far as a clone has it.
+type history struct{ clone *gitrepo.Checkout }
+
+// forks are the branches that a clone may have been made from.
+var forks = []string{"refs/remotes/origin/HEAD", "refs/remotes/origin/main", "refs/remotes/origin/master"}
+
+// fork is the commit at which what is checked out leaves the branch of its origin; empty: nobody knows.
+func (h *history) fork() string {
+	for _, branch := range forks {
+		if h.clone == nil {
+			break
+		}
+		if commit, err := h.clone.Fork(branch); err == nil {
+			return commit
+		}
+	}
+	return ""
+}
+
+// generation is a commit's place in history. One that the clone does not have comes before all that it has.
+func (h *history) generation(ctx context.Context, commit string) (int, error) {
+	switch commit {
+	case ahead:
+		return math.MaxInt, nil
+	case behind:
+		return math.MaxInt - 1, nil
+	}
+	if h.clone == nil {
+		return 0, nil
+	}
+	n, err := h.clone.Generation(ctx, commit)
+	if err != nil {
+		return 0, nil //nolint:nilerr // it is not there
+	}
+	return n, nil
+}
+
+// merged is what becomes of an environment without this merge.
+type merged struct {
+	requests []platform.RequestKey // that change, and to the same and on the same conditions with it
+	earlier  *reconciler.Foreseen  // nil: nothing is known
+	of       *reconciler.Foreseen
+}
+
+func (o *outlooks) merged(name string) *merged {
+	m := &merged{of: o.of[name], earlier: o.earlier[name]}
+	for _, k := range sorted(m.of.Last.Releases) {
+		if m.same(k) && !alike(m.of.Before.Releases[k], m.of.Last.Releases[k]) {
+			m.requests = append(m.requests, k)
+		}
+	}
+	return m
+}
+
+// same says that a merge is nothing to a request: it comes to the same, by the same steps, and waits for the same gates.
+func (m *merged) same(k platform.RequestKey) bool {
+	a, b := m.of, m.earlier
+	return b != nil && alike(a.Entered.Releases[k], b.Entered.Releases[k]) && alike(a.Later.Releases[k], b.Later.Releases[k]) &&
+		alike(a.Last.Releases[k], b.Last.Releases[k]) && slices.Equal(gates(a.Standings[k]), gates(b.Standings[k]))
+}
+
+// brings says that a change comes without this merge.
+func (m *merged) brings(c render.Change) bool {
+	switch {
+	case c.Request != "":
+		return slices.Contains(m.requests, platform.RequestKey{Team: c.Team, Name: c.Request})
+	case m.earlier == nil:
+		return false
+	case c.Team == "":
+		return slices.Contains(m.earlier.Now.LetGo, c.Cluster)
+	}
+	file := strings.Join([]string{"clusters", c.Cluster, c.Team, "_namespace.yaml"}, "/")
+	was, is := namespaceIn(m.earlier, file), namespaceIn(m.of, file)
+	return was != nil && bytes.Equal(was, is)
+}
+
+// namespaceIn is the last content that a file of a team's namespace comes to; nil: it does not change.
+func namespaceIn(f *reconciler.Foreseen, file string) (content []byte) {
+	for _, state := range []*render.State{f.Now, f.Promoted, f.Held} {
+		if changed, ok := state.Changes[file]; ok {
+			content = changed
+		}
+	}
+	return content
+}
+
+// alike says whether two records are of the same bytes.
+func alike(a, b *platform.Release) bool {
+	if a == nil || a.Absent || b == nil || b.Absent {
+		return (a == nil || a.Absent) && (b == nil || b.Absent)
+	}
+	return !moves(a, b)
+}
+
+// gates lists the gates that are closed for a standing, each once, sorted.
+func gates(s *promotion.Standing) (names []string) {
+	if s == nil {
+		return nil
+	}
+	for _, g := range s.Gates {
+		names = append(names, g.Name)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// digest names the changes of an environment's placements: as the daemon asks for their Approval, if it does.
+func (o *outlooks) digest(name string) (string, error) {
+	to := o.of[name]
+	if to.Plan != "" {
+		return to.Plan, nil
+	}
+	digest, err := render.PlanDigest(to.Before, to.Now)
+	if err != nil {
+		return "", fmt.Errorf("plan %s: %w", name, err)
+	}
+	return digest, nil
+}
+
+// changed lists the requests that change from one to the other, without those that leave.
+func changed(before *render.Base, after *render.State, leave []platform.RequestKey) (keys []platform.RequestKey) {
+	for _, k := range sorted(after.Releases) {
+		if !alike(before.Releases[k], after.Releases[k]) && !slices.Contains(leave, k) {
+			keys = append(keys, k)
+		}
+	}
+	return keys
+}
+
+// approved says that all that changes in a step has the Approvals that it needs.
+func (o *outlooks) approved(name string, before *render.Base, after *render.State, leave []platform.RequestKey) bool {
+	keys := changed(before, after, leave)
+	return len(keys) > 0 && !slices.ContainsFunc(keys, func(k platform.RequestKey) bool {
+		return slices.Contains(gates(o.of[name].Standings[k]), "approval")
+	})
+}
+
+// hurried says that an Override skips the soak of all that changes in a step.
+func (o *outlooks) hurried(name string, before *render.Base, after *render.State, leave []platform.RequestKey) bool {
+	keys := changed(before, after, leave)
+	return len(keys) > 0 && !slices.ContainsFunc(keys, func(k platform.RequestKey) bool {
+		r := o.of[name].Rest[k]
+		return r == nil || !slices.ContainsFunc(r.Promotion.Gates, func(g platform.ReleaseGate) bool { return g.Gate == "soak" && g.Decision != "" })
+	})
+}
+
+// sorted lists the requests of a map.
+func sorted[V any](m map[platform.RequestKey]V) []platform.RequestKey {
+	return slices.SortedFunc(maps.Keys(m), platform.RequestKey.Compare)
+}
+
+// pastOf reads earlier commits of a state that a clone in a directory has; nil: it is in none.
+func pastOf(dir string) (commit string, at func(context.Context, string) (fs.FS, error)) {
+	clone, err := gitrepo.Open(dir)
+	if err != nil {
+		return "", nil
+	}
+	head, err := clone.At("HEAD")
+	if err != nil {
+		return "", nil
+	}
+	return head.Commit, func(_ context.Context, commit string) (fs.FS, error) { return clone.At(commit) }
+}

@@ -1,0 +1,67 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"transom.dev/reconciler/promotion"
+	"transom.dev/render/platform"
+)
+
+// A Wait is a gate that is closed for requests of an environment even when all that runs is healthy and has soaked.
+type Wait struct {
+	Environment string                `json:"environment"`
+	Requests    []platform.RequestKey `json:"requests"` // sorted
+	Gate        string                `json:"gate"`
+	Reason      string                `json:"reason"`
+	Opens       string                `json:"opens"`
+	At          *time.Time            `json:"at,omitempty"` // when it opens by itself
+
+	steps bool // it is a step that all changes of the environment pass
+	holds bool // it keeps requests as they are: it is told with what it holds
+}
+
+// waits are those of an environment, without those of what was merged before.
+func (o *outlooks) waits(name string, leave []platform.RequestKey) (all []Wait) {
+	e, to := o.platform.Environments[name], o.of[name]
+	for _, k := range sorted(to.Standings) {
+		if slices.Contains(leave, k) {
+			continue
+		}
+		for _, g := range to.Standings[k].Gates {
+			same := func(w Wait) bool { return w.Gate == g.Name && w.Reason == g.Reason && w.Opens == g.Opens }
+			at := slices.IndexFunc(all, same)
+			if at < 0 {
+				at, all = len(all), append(all, waitOf(e, to.Standings[k], g))
+			}
+			all[at].Requests = append(all[at].Requests, k)
+		}
+	}
+	return all
+}
+
+func waitOf(e *platform.Environment, s *promotion.Standing, g promotion.Gate) Wait {
+	w := Wait{Environment: e.Name, Gate: g.Name, Reason: g.Reason, Opens: g.Opens}
+	if !g.At.IsZero() {
+		w.At = &g.At
+	}
+	w.steps = slices.Contains([]string{"approval", "health", "soak", "problem"}, g.Name) && (g.Name != "approval" || !s.Removal)
+	w.holds = !w.steps && g.Name != "window" && g.Name != "binding"
+	return w
+}
+
+// withheld are the lines that say what holds requests of an environment back.
+func withheld(waits []Wait) (lines []string) {
+	for _, w := range waits {
+		if w.holds {
+			lines = append(lines, w.line())
+		}
+	}
+	return lines
+}
+
+// line says who waits for what, and what opens that.
+func (w Wait) line() string {
+	return fmt.Sprintf("%s: %s; opened by %s", few(union(nil, w.Requests)), w.Reason, w.Opens)
+}

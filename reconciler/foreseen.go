@@ -1,0 +1,226 @@
+package reconciler
+
+import (
+	"maps"
+	"slices"
+
+	"transom.dev/reconciler/promotion"
+	"transom.dev/render"
+	"transom.dev/render/platform"
+)
+
+// Foreseen is what becomes of one environment, in three steps of which each is made of what the one before comes to. How
+// fast a step goes is left to waves and to rollouts over many instances, and when it begins to the windows and Approvals
+// that Standings tell of.
+type Foreseen struct {
+	Before *render.Base // what the environment has
+
+	// Now is what it takes without anything else being proven: its own changes, for the releases that it has, and the
+	// releases that a decision or what is on record lets in. One that promotes from no other takes what the head yields.
+	Now     *render.State
+	Entered *render.Base
+
+	// Promoted is what follows once environments before it have proven it, or a person has approved it unproven.
+	Promoted *render.State
+	Later    *render.Base
+
+	// Held is what follows once a person or another release lets it: what a Hold, a Pin, a failure or a limit of deletions
+	// keeps as it is, and removals that a person has to approve.
+	Held *render.State
+	Last *render.Base
+
+	Soon      map[platform.RequestKey]*platform.Release   // the records once it has taken what it takes at once, waves apart
+	Rest      map[platform.RequestKey]*platform.Release   // the records once nothing moves by itself any more
+	Standings map[platform.RequestKey]*promotion.Standing // what waits then
+	Plan      string                                      // the digest of its own changes that wait for an Approval; empty: none do
+	Problems  []platform.Problem
+}
+
+// Waits says that a request of the environment waits for more than its turn, the health of others and time.
+func (f *Foreseen) Waits(k platform.RequestKey) bool {
+	return f.Standings[k] != nil && len(f.Standings[k].Gates) > 0
+}
+
+// withheld are the gates that keep something as it is until somebody does more than the environment asks for anyway.
+var withheld = []string{"hold", "pin", "deletions", "rejected", "rollout"}
+
+// Holds says that a request stays as it is until a person or another release lets it go on.
+func (f *Foreseen) Holds(k platform.RequestKey) bool {
+	s := f.Standings[k]
+	return s != nil && slices.ContainsFunc(s.Gates, func(g promotion.Gate) bool {
+		return slices.Contains(withheld, g.Name) || s.Removal && g.Name == "approval"
+	})
+}
+
+func (f *Foresight) foresee(soon, rest *simulation, name string) (*Foreseen, error) {
+	to := &Foreseen{
+		Before: f.States[name].Base, Soon: soon.bases[name].Releases, Rest: rest.bases[name].Releases, Standings: rest.standings(name),
+	}
+	if pass := soon.passes[name]; pass != nil {
+		to.Plan = pass.Plan
+	}
+	g := &going{Foresight: f, name: name, to: to, head: f.Platform.Instances(name)}
+	now, err := g.step(soon.bases[name], g.now)
+	if err != nil {
+		return nil, err
+	}
+	to.Problems = append(now.Problems, g.problems...)
+	if to.Now = now; soon.states[name] != nil {
+		to.Now = soon.states[name].Then(now)
+	}
+	if to.Entered, err = soon.bases[name].After(now); err != nil {
+		return nil, err
+	}
+	if to.Promoted, err = g.step(to.Entered, g.promoted); err != nil {
+		return nil, err
+	}
+	if to.Later, err = to.Entered.After(to.Promoted); err != nil {
+		return nil, err
+	}
+	if to.Held, err = g.step(to.Later, g.all); err != nil {
+		return nil, err
+	}
+	if to.Last, err = to.Later.After(to.Held); err != nil {
+		return nil, err
+	}
+	to.Problems = once(slices.Concat(to.Problems, to.Promoted.Problems, to.Held.Problems))
+	return to, nil
+}
+
+// once is a list of Problems without those that are there already, sorted.
+func once(all []platform.Problem) (list []platform.Problem) {
+	slices.SortStableFunc(all, platform.Problem.Compare)
+	type identity struct {
+		text    string
+		request platform.RequestKey
+	}
+	told := map[identity]bool{}
+	for _, problem := range all {
+		id := identity{text: problem.String()}
+		if problem.Request != nil {
+			id.request = *problem.Request
+		}
+		if !told[id] {
+			told[id], list = true, append(list, problem)
+		}
+	}
+	return list
+}
+
+// going chooses what an environment renders in each step.
+type going struct {
+	*Foresight
+	name     string
+	to       *Foreseen
+	head     []*platform.Instance
+	problems []platform.Problem // of what it has and cannot have any more
+}
+
+// step renders what choose returns for each request: an instance, or that it stays as it is, or neither, and it goes.
+func (g *going) step(base *render.Base, choose func(platform.RequestKey) (*platform.Instance, bool)) (*render.State, error) {
+	if e := g.Platform.Environments[g.name]; e == nil || e.Broken {
+		return g.Renderer.Render(g.Platform, g.name, base)
+	}
+	d := render.Direction{Instances: []*platform.Instance{}, Keep: map[platform.RequestKey]bool{}}
+	all := map[platform.RequestKey]bool{}
+	for k := range base.Releases {
+		all[k] = true
+	}
+	for _, i := range g.head {
+		all[i.Request.Key] = true
+	}
+	for _, k := range slices.SortedFunc(maps.Keys(all), platform.RequestKey.Compare) {
+		switch i, stays := choose(k); {
+		case i != nil:
+			d.Instances = append(d.Instances, i)
+		case stays:
+			d.Keep[k] = true
+		}
+	}
+	return g.Renderer.Direct(g.Platform, g.name, base, d)
+}
+
+// now stays with the release that the environment has, or, where it promotes from no other, goes where nothing is to be
+// proven.
+func (g *going) now(k platform.RequestKey) (*platform.Instance, bool) {
+	switch {
+	case g.to.Holds(k):
+		return nil, true
+	case len(g.Platform.Environments[g.name].PromotesFrom) == 0:
+		return g.next(k)
+	}
+	i, stays := g.standing(k, g.to.Soon[k])
+	return i, stays
+}
+
+func (g *going) promoted(k platform.RequestKey) (*platform.Instance, bool) {
+	if g.to.Holds(k) {
+		return nil, true
+	}
+	return g.next(k)
+}
+
+func (g *going) all(k platform.RequestKey) (*platform.Instance, bool) { return g.next(k) }
+
+// next is what a request comes to: what waits, or else what the head yields, even where that cannot be rendered, so that its
+// Problems are told.
+func (g *going) next(k platform.RequestKey) (*platform.Instance, bool) {
+	s, r, head := g.to.Standings[k], g.to.Rest[k], g.headOf(k)
+	switch {
+	case g.to.Waits(k) && s.Removal:
+		return nil, false
+	case g.to.Waits(k) && s.Candidate != nil:
+		i, _ := g.resolve(k, *s.Candidate)
+		return i, i == nil
+	case head != nil && (r == nil || r.Digest != head.Release) && !g.pins(k, ""):
+		return head, false
+	case head == nil && g.Platform.Broken(g.name, k):
+		return nil, r != nil
+	}
+	return g.standing(k, r)
+}
+
+// standing is the instance of a record, and whether it stays as it is because it has none any more. What is pinned by its
+// release stays whatever the environment puts in.
+func (g *going) standing(k platform.RequestKey, r *platform.Release) (*platform.Instance, bool) {
+	if r == nil || r.Absent {
+		return nil, r != nil
+	}
+	if g.pins(k, r.Digest) {
+		return nil, true
+	}
+	i, problems := g.resolve(k, promotion.ContentOf(r))
+	for _, problem := range problems {
+		problem.Environment = g.name
+		g.problems = append(g.problems, problem)
+	}
+	if i == nil || i.Release != r.Digest { // where the environment chooses another version by itself, that is promoted
+		return nil, true
+	}
+	return i, false
+}
+
+// pins reports whether a Pin is in force for a request; with a release: one that names that.
+func (g *going) pins(k platform.RequestKey, release string) bool {
+	s := g.to.Standings[k]
+	return s != nil && slices.ContainsFunc(g.Platform.Decisions, func(d *platform.Decision) bool {
+		return d.Kind == "Pin" && slices.Contains(s.Debts, d.File) && (release == "" || d.Request != nil && d.Release == release)
+	})
+}
+
+// resolve is the instance of a content: the head's own where it is that.
+func (g *going) resolve(k platform.RequestKey, c promotion.Content) (*platform.Instance, []platform.Problem) {
+	if head := g.headOf(k); head != nil && head.Release == c.Digest {
+		return head, nil
+	}
+	return g.Platform.InstanceOf(g.name, k, c.Spec, c.Version, c.VersionDigest, c.File)
+}
+
+// headOf is what the platform asks for, or nil.
+func (g *going) headOf(k platform.RequestKey) *platform.Instance {
+	at, found := slices.BinarySearchFunc(g.head, k, func(i *platform.Instance, k platform.RequestKey) int { return i.Request.Key.Compare(k) })
+	if !found {
+		return nil
+	}
+	return g.head[at]
+}
