@@ -73,7 +73,7 @@ func (r *Remote) acquire(ctx context.Context) (release func(), err error) {
 	}
 }
 
-func (r *Remote) patience() time.Duration { return cmp.Or(r.Timeout, patience) }
+func (r *Remote) patience() time.Duration { return cmp.Or(r.Timeout, DefaultTimeout) }
 
 // String is the address and branch, free of secrets.
 func (r *Remote) String() string {

@@ -31,9 +31,9 @@ type pusher interface {
 	ReceivePack(ctx context.Context, req *packp.ReferenceUpdateRequest) (*packp.ReportStatus, error)
 }
 
-// patience is how long a server may be silent where Remote.Timeout says nothing. Git sends a sign of life every five
+// DefaultTimeout is how long a server may be silent where Remote.Timeout says nothing. Git sends a sign of life every five
 // seconds while it packs objects or runs hooks.
-const patience = 30 * time.Second
+const DefaultTimeout = 30 * time.Second
 
 // How many times that a whole conversation may take. A first fetch may be long, a push is not.
 const (
