@@ -221,7 +221,8 @@ func (c *Cluster) within(ctx context.Context, request func(context.Context) erro
 	bounded, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	err := plain(request(bounded))
-	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
+	var known *limitError
+	if err != nil && bounded.Err() != nil && ctx.Err() == nil && !errors.As(err, &known) {
 		return fmt.Errorf("no answer within %s (%w): is this the cluster's API server, and is it well? If it is, raise --cluster-timeout", limit, err)
 	}
 	return err

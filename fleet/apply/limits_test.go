@@ -1,6 +1,7 @@
 package apply_test
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 
 	"transom.dev/fleet/apply"
@@ -263,4 +265,57 @@ func (c *counted) Read(p []byte) (int, error) {
 	n, err := c.endless.Read(p)
 	c.read.Add(int64(n))
 	return n, err
+}
+
+// TestWatchIsReadInWhateverOrder has a watch that says everything twice, and what was before once more.
+func TestWatchIsReadInWhateverOrder(t *testing.T) {
+	r := newRig(t, &apiOnly)
+	config := rest.CopyConfig(r.config)
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return roundTripper(func(req *http.Request) (*http.Response, error) {
+			if !reads(req) || !watching(req) {
+				return next.RoundTrip(req)
+			}
+			req = req.Clone(req.Context())
+			req.Header.Set("Accept", "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1")
+			res, err := next.RoundTrip(req)
+			if err == nil {
+				res.Body = stuttering(res.Body)
+			}
+			return res, err
+		})
+	})
+	c, err := apply.Connect(t.Context(), config, apply.Options{OnEvent: func(o apply.Owner) { r.events <- o }})
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	r.Cluster = c
+	for i := range 10 {
+		value := fmt.Sprint(i)
+		in := r.instance("web", configMap("web", value))
+		r.healthy(in)
+		there, err := r.kube.CoreV1().ConfigMaps(r.team).Get(t.Context(), "web", metav1.GetOptions{})
+		require.NoError(t, err)
+		require.Equal(t, value, there.Data["value"])
+	}
+}
+
+// stuttering is a watch each of whose events comes twice, the one before in between.
+func stuttering(body io.ReadCloser) io.ReadCloser {
+	r, w := io.Pipe()
+	go func() {
+		defer func() { _ = body.Close() }()
+		before := ""
+		for lines := bufio.NewReader(body); ; {
+			event, err := lines.ReadString('\n')
+			if err != nil {
+				_ = w.CloseWithError(err)
+				return
+			}
+			if _, err := io.WriteString(w, event+before+event); err != nil {
+				return
+			}
+			before = event
+		}
+	}()
+	return r
 }
