@@ -37,6 +37,9 @@ type Fleet struct {
 	// be made for are looked at besides.
 	Concurrency int
 
+	// Limits bound what each cluster's API server answers.
+	Limits apply.Limits
+
 	dial dialer // what Run reaches clusters by; nil: apply.Connect
 
 	mu       sync.Mutex

@@ -2,10 +2,6 @@ package fleet
 
 import (
 	"context"
-	"fmt"
-
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	corev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 
 	"transom.dev/fleet/apply"
 )
@@ -31,21 +27,15 @@ type events struct {
 }
 
 // real is a member behind an API server.
-type real struct {
-	*apply.Cluster
-	namespaces corev1.NamespaceInterface
-}
+type real struct{ *apply.Cluster }
 
 func (f *Fleet) dialApply(ctx context.Context, cluster string, tell events) (member, error) {
 	config, err := f.Connect(ctx, cluster)
 	if err != nil {
 		return nil, err
 	}
-	client, err := corev1.NewForConfig(config)
-	if err != nil {
-		return nil, fmt.Errorf("read the connection settings of %s: %w", cluster, err)
-	}
 	c, err := apply.Connect(ctx, config, apply.Options{
+		Limits:  f.Limits,
 		OnEvent: tell.instance,
 		OnReachable: func(err error) {
 			if err != nil {
@@ -56,14 +46,8 @@ func (f *Fleet) dialApply(ctx context.Context, cluster string, tell events) (mem
 	if err != nil {
 		return nil, err
 	}
-	return real{Cluster: c, namespaces: client.Namespaces()}, nil
+	return real{c}, nil
 }
 
-// UID asks for the UID of the kube-system namespace, which lives as long as its cluster.
-func (r real) UID(ctx context.Context) (string, error) {
-	namespace, err := r.namespaces.Get(ctx, metav1.NamespaceSystem, metav1.GetOptions{})
-	if err != nil {
-		return "", err
-	}
-	return string(namespace.UID), nil
-}
+// UID asks the cluster who it is.
+func (r real) UID(ctx context.Context) (string, error) { return r.Identify(ctx) }

@@ -52,6 +52,7 @@ type serveOptions struct {
 	verbose     bool
 	logFormat   string
 	trust       trustOptions
+	outside     outsideOptions
 }
 
 func newServe() *cobra.Command {
@@ -71,7 +72,10 @@ key or one of --state-keys is never applied: what the last signed one has is res
 needs --trust-state once, with the commit that the refusal names. To rotate a key, start with the new one and the old
 one's public key in --state-keys. Several daemons each list the others' keys.
 Without a key, who may push to a state branch may promote, remove and roll back what the platform repository has. Bytes that
-it does not render to, in commits that this process did not make, are held back until an Approval {state: COMMIT}.`,
+it does not render to, in commits that this process did not make, are held back until an Approval {state: COMMIT}.
+
+What Git servers and API servers answer is bounded before it is read: the --git-… and --cluster-… flags. An answer that is over a
+limit is said in the status of its environment or cluster, with the flag to raise, and delays nobody else.`,
 		Example: `  # A platform on this machine
   transom serve --platform /srv/git/platform.git --kubeconfigs ./kubeconfigs --data /var/lib/transom
 
@@ -101,6 +105,7 @@ it does not render to, in commits that this process did not make, are held back 
 	f.DurationVar(&o.interval, "interval", time.Minute, "how often to look at the repositories without being told")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "log every pass")
 	o.trust.flags(f)
+	o.outside.flags(f)
 	f.StringVar(&o.logFormat, "log-format", "auto", "text, json, or auto: text on a terminal")
 	return cmd
 }
@@ -133,7 +138,7 @@ func serve(ctx context.Context, o serveOptions, stderr io.Writer) error {
 	latch := trigger.New()
 	board, figures := status.NewBoard(time.Now), web.NewFigures()
 	board.Milestones = figures.Milestone
-	repositories := &remote.Mirrors{Dir: o.data, Credentials: credentials}
+	repositories := &remote.Mirrors{Dir: o.data, Credentials: credentials, Limits: o.outside.git, Timeout: o.outside.gitTime}
 	source := repositories.Open(o.platform, o.branch)
 	board.Branch = source.Branch
 	r := &reconciler.Reconciler{
@@ -142,7 +147,10 @@ func serve(ctx context.Context, o serveOptions, stderr io.Writer) error {
 		Repository: func(url string) string { return gitrepo.Canonical(remote.Resolve(o.platform, url)) },
 	}
 	traces := &tracer{board: board, platform: source}
-	f := &fleet.Fleet{Connect: fleet.Kubeconfigs(o.kubeconfigs), Report: r.Placed, ReportCluster: r.ClusterSeen, Outdated: r.Outdated, Doubt: r.Doubt}
+	f := &fleet.Fleet{
+		Connect: fleet.Kubeconfigs(o.kubeconfigs), Limits: o.outside.cluster,
+		Report: r.Placed, ReportCluster: r.ClusterSeen, Outdated: r.Outdated, Doubt: r.Doubt,
+	}
 	r.Fleet, board.Told = f, r.Told
 
 	group, ctx := errgroup.WithContext(ctx)
@@ -222,6 +230,9 @@ func (o *serveOptions) prepare() (gitrepo.Credentials, error) {
 	}
 	if _, err := os.ReadDir(o.kubeconfigs); err != nil {
 		return credentials, fmt.Errorf("read --kubeconfigs: %w; it must be a directory with a <cluster>.kubeconfig for every cluster", err)
+	}
+	if err := o.outside.check(); err != nil {
+		return credentials, err
 	}
 	if o.trust.read, err = o.trust.trust(); err != nil {
 		return credentials, err

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	v1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -21,10 +22,7 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-const (
-	defaultConcurrency = 16
-	requestTimeout     = 30 * time.Second
-)
+const defaultConcurrency = 16
 
 // errUnserved is what a watch says of a kind that the cluster stopped serving.
 var errUnserved = errors.New("the cluster does not serve this kind any more")
@@ -33,6 +31,9 @@ var errUnserved = errors.New("the cluster does not serve this kind any more")
 type Options struct {
 	// Concurrency bounds the requests that are under way to the cluster at one time, over all its instances; 0 is 16.
 	Concurrency int
+
+	// Limits bound what the cluster answers.
+	Limits Limits
 
 	// OnEvent is called when a watch saw something about an object of that owner that a pass should look at. An
 	// owner is named only after its first Apply or Observe on this Cluster. It must not block.
@@ -81,28 +82,43 @@ func Connect(ctx context.Context, cfg *rest.Config, opt Options) (*Cluster, erro
 	cfg = rest.CopyConfig(cfg)
 	cfg.QPS = -1 // bounded by Concurrency and by the server's own priority and fairness
 	cfg.WarningHandlerWithContext = rest.NoWarnings{}
+	c := newCluster(opt)
+	cfg.Wrap(func(next http.RoundTripper) http.RoundTripper { return &boundTransport{next, c.opt.Limits} })
 	client, err := rest.HTTPClientFor(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
-	c := newCluster(opt)
 	if err := c.dial(cfg, client); err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	system, err := c.core.Namespaces().Get(ctx, metav1.NamespaceSystem, metav1.GetOptions{})
-	if err != nil {
+	if c.uid, err = c.Identify(ctx); err != nil {
 		return nil, fmt.Errorf("read the identity of the cluster: %w", err)
 	}
-	c.uid = string(system.UID)
 	if err := c.kinds.refresh(ctx); err != nil {
 		return nil, err
 	}
 	return c, nil
 }
 
+// Identify asks the cluster who it is: the UID of its kube-system namespace, which lives as long as the cluster.
+func (c *Cluster) Identify(ctx context.Context) (string, error) {
+	var system *v1.Namespace
+	err := c.within(ctx, func(ctx context.Context) (err error) {
+		ctx = spending(ctx, newBudget(c.opt.Limits.IdentityBytes, "--cluster-identity-bytes"))
+		system, err = c.core.Namespaces().Get(ctx, metav1.NamespaceSystem, metav1.GetOptions{})
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	if system.Name != metav1.NamespaceSystem || system.UID == "" {
+		return "", errors.New("the answer is not the namespace kube-system; is this the cluster's API server?")
+	}
+	return string(system.UID), nil
+}
+
 func newCluster(opt Options) *Cluster {
+	opt.Limits = opt.Limits.orDefault()
 	if opt.Concurrency <= 0 {
 		opt.Concurrency = defaultConcurrency
 	}
@@ -129,7 +145,7 @@ func (c *Cluster) dial(cfg *rest.Config, client *http.Client) error {
 	if err != nil {
 		return err
 	}
-	c.kinds = &kinds{client: disco}
+	c.kinds = &kinds{client: disco, limit: c.opt.Limits.DiscoveryBytes}
 	if c.metadata, err = metadata.NewForConfigAndClient(cfg, client); err != nil {
 		return err
 	}
@@ -183,7 +199,7 @@ func (c *Cluster) start(s *stream) {
 	c.started[s] = true
 	ctx, cancel := context.WithCancel(context.Background())
 	c.cancels = append(c.cancels, cancel)
-	s.reached = c.reached
+	s.reached, s.limits = c.reached, c.opt.Limits
 	c.running.Go(func() { s.run(ctx) })
 }
 
@@ -198,9 +214,20 @@ func (c *Cluster) ask(ctx context.Context, request func(context.Context) error) 
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	return c.within(ctx, request)
+}
+
+// within bounds the time that a request may take as a whole.
+func (c *Cluster) within(ctx context.Context, request func(context.Context) error) error {
+	limit := c.opt.Limits.Timeout
+	bounded, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	return request(ctx)
+	err := plain(request(bounded))
+	var known *limitError
+	if err != nil && bounded.Err() != nil && ctx.Err() == nil && !errors.As(err, &known) {
+		return fmt.Errorf("no answer within %s (%w): is this the cluster's API server, and is it well? If it is, raise --cluster-timeout", limit, err)
+	}
+	return err
 }
 
 // reached keeps count of the streams that get no answer, and tells when the first falls silent and the last is back.

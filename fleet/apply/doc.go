@@ -12,6 +12,9 @@
 // memory, but those that it generates and forgets. At rest nothing is called: watches report through
 // Options.OnEvent, and a pass over an instance that is as it should be asks the API server for nothing.
 //
+// What an API server answers is bounded by Options.Limits before it is parsed, and a watch is read no faster than its events
+// are reduced: the memory that a cluster takes is that of what is kept of its objects, and of one event or page.
+//
 // An object is judged by the pods of its present revision. A pod of a revision before makes nothing fail; where it keeps a
 // StatefulSet from going on, which Kubernetes leaves to a person, status names it with the command that deletes it. One that
 // never started, of a revision that failed, is deleted here: unblock.go has the conditions.

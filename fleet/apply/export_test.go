@@ -1,6 +1,14 @@
 package apply
 
-import "time"
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
 
 // Uncovered is uncovered over a field set in JSON, for tests; empty if all is covered.
 func Uncovered(set, object map[string]any) string { return uncovered(set, object).String() }
@@ -27,3 +35,52 @@ func (c *Cluster) Impatient(wait time.Duration) { c.unstartedFor = wait }
 
 // NoteDeletion is noteDeletion.
 var NoteDeletion = noteDeletion
+
+// Take has a watch of a kind take events, a JSON object each, as a stream hands them on. It says what went wrong: an object that
+// is known at an older version than was seen of it since it was last removed.
+func Take(gvk schema.GroupVersionKind, events []byte) error {
+	w := &objectWatch{kind: &kind{gvk: gvk}, changed: func(Owner) {}, objects: map[key]*live{}, lost: map[key]time.Time{}}
+	s := reflected{newStream("fuzz", source{}, w)}
+	newest := map[key]string{}
+	for decoder := json.NewDecoder(bytes.NewReader(events)); ; {
+		var event struct {
+			Type   string
+			Object map[string]any
+		}
+		if decoder.Decode(&event) != nil {
+			return nil
+		}
+		u := &unstructured.Unstructured{Object: event.Object}
+		u.SetGroupVersionKind(gvk)
+		k := key{u.GetNamespace(), u.GetName()}
+		if event.Type == "DELETED" {
+			_ = s.Delete(u)
+			if w.objects[k] == nil {
+				delete(newest, k)
+			}
+			continue
+		}
+		if err := s.Add(u); err != nil {
+			return err
+		}
+		if known := w.objects[k]; known == nil || older(known.version, newest[k]) || older(known.version, u.GetResourceVersion()) {
+			return fmt.Errorf("%v was seen at %s and at %s and is known as %+v", k, newest[k], u.GetResourceVersion(), known)
+		}
+		newest[k] = w.objects[k].version
+	}
+}
+
+// Frames are how long the longest event in what arrived is, and whether the last one has ended, read in parts of a size.
+func Frames(framed bool, arrived []byte, part int) (longest int64, within bool) {
+	var e events = &jsonEvents{}
+	if framed {
+		e = &framedEvents{}
+	}
+	for len(arrived) > 0 {
+		n := min(part, len(arrived))
+		var l int64
+		l, within = e.feed(arrived[:n])
+		longest, arrived = max(longest, l), arrived[n:]
+	}
+	return longest, within
+}

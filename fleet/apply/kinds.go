@@ -28,6 +28,7 @@ type kind struct {
 // kinds is what the cluster serves, as of its last discovery.
 type kinds struct {
 	client *discovery.DiscoveryClient
+	limit  int64 // of bytes
 
 	mu        sync.Mutex
 	served    map[schema.GroupVersionKind]*kind
@@ -92,10 +93,11 @@ func (k *kinds) refresh(ctx context.Context) error {
 	if err := asks(ctx); err != nil {
 		return err
 	}
+	ctx = spending(ctx, newBudget(k.limit, "--cluster-discovery-bytes"))
 	groups, lists, err := k.client.ServerGroupsAndResourcesWithContext(ctx)
 	var partial *discovery.ErrGroupDiscoveryFailed
 	if err != nil && !errors.As(err, &partial) {
-		return fmt.Errorf("discover the kinds of the cluster: %w", err)
+		return fmt.Errorf("discover the kinds of the cluster: %w", plain(err))
 	}
 	failed := map[string]bool{}
 	if partial != nil {

@@ -81,6 +81,7 @@ func (p *pass) countPods(ctx context.Context, namespace string, s labels.Selecto
 		return 0, err
 	}
 	err = p.ask(ctx, func(ctx context.Context) error {
+		ctx = spending(ctx, newBudget(p.opt.Limits.ListBytes, "--cluster-list-bytes"))
 		all, err := p.Cluster.objects(k, namespace).List(ctx, metav1.ListOptions{LabelSelector: s.String()})
 		if err == nil {
 			n = len(all.Items)

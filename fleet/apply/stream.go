@@ -10,8 +10,10 @@ import (
 	"github.com/go-logr/logr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/internalversion"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/tools/cache"
@@ -42,6 +44,9 @@ type stream struct {
 	sink    sink
 	reached func(*stream, error) // told of every failure and of every end of one
 	unknown func(*stream)        // told that the cluster does not serve the kind, and the stream ended; nil: try on
+	limits  Limits
+	budget  *budget // of the list under way; only run uses it
+	page    int64   // how many objects of a list are asked for at a time; less where so many are too large
 
 	mu     sync.Mutex
 	synced bool
@@ -56,7 +61,7 @@ func newStream(name string, from source, to sink) *stream {
 
 // ready waits until the sink holds what the cluster has. It fails while the cluster cannot be watched.
 func (s *stream) ready(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	ctx, cancel := context.WithTimeout(ctx, s.limits.Timeout+time.Second) // the stream itself knows more of why
 	defer cancel()
 	for {
 		s.mu.Lock()
@@ -96,9 +101,13 @@ func (s *stream) run(ctx context.Context) {
 	reflector := cache.NewReflectorWithOptions(s.listWatch(), nil, reflected{s}, cache.ReflectorOptions{
 		Name: s.name, TypeDescription: s.name, Logger: &quiet,
 	})
+	s.page = s.limits.PageObjects
+	reflector.WatchListPageSize = s.page
 	for pause := pauses(); ctx.Err() == nil; pauseFor(ctx, pause.Step()) {
 		begun := time.Now()
-		err := reflector.ListAndWatchWithContext(ctx)
+		s.budget = newBudget(s.limits.ListBytes, "--cluster-list-bytes")
+		s.budget.pages, s.budget.cut = true, s.turn
+		err := plain(reflector.ListAndWatchWithContext(spending(ctx, s.budget)))
 		if ctx.Err() != nil {
 			return
 		}
@@ -134,11 +143,11 @@ type refused struct{ error }
 
 func (s *stream) listWatch() *cache.ListWatch {
 	return &cache.ListWatch{
-		ListWithContextFunc: s.source.list,
+		ListWithContextFunc: s.list,
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
 			w, err := s.source.watch(ctx, o)
 			var status apierrors.APIStatus
-			if err != nil && !errors.As(err, &status) {
+			if err != nil && (!errors.As(err, &status) || apierrors.IsTooManyRequests(err)) {
 				return nil, refused{err}
 			}
 			return w, err
@@ -146,10 +155,58 @@ func (s *stream) listWatch() *cache.ListWatch {
 	}
 }
 
+// errNoList is an answer that could be taken for an empty list: nothing may be concluded from it.
+var errNoList = errors.New("the answer is no list; is this the cluster's API server?")
+
+// list returns one page of a list, reduced. A page that is too large is asked for again in smaller ones.
+func (s *stream) list(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+	if o.Continue == "" && o.ResourceVersion == "0" {
+		o.ResourceVersion = "" // a server answers that from a cache, and all at once however much it is
+	}
+	for left := s.budget.rest(); ; s.budget.restore(left) {
+		o.Limit = min(o.Limit, s.page)
+		page, err := s.source.list(ctx, o)
+		var limit *limitError
+		if errors.As(err, &limit) && limit.flag == answerFlag && o.Limit > 1 {
+			s.page = max(1, o.Limit/4)
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		return s.reduced(page)
+	}
+}
+
+// reduced is a page with what is kept of its objects.
+func (s *stream) reduced(page runtime.Object) (runtime.Object, error) {
+	about, err := meta.ListAccessor(page)
+	if err != nil || about.GetResourceVersion() == "" {
+		return nil, errNoList
+	}
+	list := &internalversion.List{ListMeta: metav1.ListMeta{
+		ResourceVersion: about.GetResourceVersion(), Continue: about.GetContinue(), RemainingItemCount: about.GetRemainingItemCount(),
+	}}
+	err = meta.EachListItem(page, func(object runtime.Object) error {
+		it, err := s.item(object)
+		list.Items = append(list.Items, it)
+		return err
+	})
+	return list, err
+}
+
 // item is a reduced object on its way through the reflector, which asks for nothing but its key.
 type item struct {
 	metav1.ObjectMeta
 	value any
+}
+
+// GetObjectKind is part of runtime.Object.
+func (*item) GetObjectKind() schema.ObjectKind { return schema.EmptyObjectKind }
+
+// DeepCopyObject is part of runtime.Object. What is reduced never changes.
+func (i *item) DeepCopyObject() runtime.Object {
+	return &item{ObjectMeta: *i.ObjectMeta.DeepCopy(), value: i.value}
 }
 
 func (s *stream) item(object any) (*item, error) {
@@ -199,6 +256,7 @@ func (r reflected) Replace(objects []any, version string) error {
 		all[key{it.Namespace, it.Name}] = it.value
 	}
 	r.sink.replace(all, version)
+	r.budget.settle()
 	r.turn(nil)
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"unicode"
 
+	"github.com/go-git/go-git/v5/plumbing/format/pktline"
 	"github.com/go-git/go-git/v5/plumbing/transport"
 )
 
@@ -36,6 +37,8 @@ func (a *access) explain(e endpoint, err error) error {
 		text = fmt.Sprintf("the credentials for %s are refused: %s", a.credential.prefix, text)
 	case errors.Is(err, transport.ErrAuthorizationFailed):
 		text = "these credentials may not do this here: " + text
+	case errors.Is(err, pktline.ErrInvalidPktLen):
+		text = "the answer is not that of a Git server; is the address right, and does a login or a proxy stand before it?"
 	case e.local() && errors.Is(err, fs.ErrNotExist):
 		text = "there is no such repository"
 	case errors.Is(err, transport.ErrRepositoryNotFound):

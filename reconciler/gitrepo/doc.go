@@ -24,6 +24,10 @@
 //
 // Every conversation with a server ends: when the context does, when nothing moves for longer than Remote.Timeout, and
 // at the latest after ten times that for a push, forty times for a fetch.
+// A server that sends less than 1 KiB a second where it has nothing to prepare is as good as one that sends nothing.
+//
+// Every answer is bounded by Remote.Limits. A pack is read to its end and checked, object by object, before go-git sees it:
+// how many objects there are and how long each is are known from what arrived, not from what a header says.
 //
 // # How it is done
 //

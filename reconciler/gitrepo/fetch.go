@@ -3,6 +3,7 @@ package gitrepo
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -112,13 +113,26 @@ func (r *Remote) download(ctx context.Context, m *mirror) (head plumbing.Hash, e
 // receive adds to m what it lacks of head.
 func (r *Remote) receive(ctx context.Context, s fetcher, adv *packp.AdvRefs, m *mirror, head plumbing.Hash) error {
 	req := newFetchRequest(adv, head, m.head(r.ref))
+	r.dog.relax()
 	response, err := s.UploadPack(ctx, req)
 	if err != nil {
 		return err
 	}
 	defer response.Close()
-	if err := m.add(packIn(response, req)); err != nil {
+	pack, err := inspect(packIn(response, req), m.dir, r.limits, r.dog.demand)
+	if err != nil {
 		return err
+	}
+	defer pack.close()
+	content, err := pack.content()
+	if err != nil {
+		return err
+	}
+	if err := m.add(content); err != nil {
+		return err
+	}
+	if !m.has(head) {
+		return fmt.Errorf("the pack does not have commit %s, which the branch is at", head)
 	}
 	return m.setHead(r.ref, head)
 }

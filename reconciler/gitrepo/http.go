@@ -7,11 +7,15 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing/transport"
 	githttp "github.com/go-git/go-git/v5/plumbing/transport/http"
 )
+
+// headerBytes is how long the header of an answer may be.
+const headerBytes = 256 << 10
 
 // errorPage is how much of a failed answer is read.
 const errorPage = 4 << 10
@@ -19,12 +23,12 @@ const errorPage = 4 << 10
 // openHTTP starts a session over https. Connections are kept between sessions, so that asking whether anything is
 // new takes one round trip. Redirects are followed for the first request only, and credentials never leave the host
 // that they are for: go-git sees to both.
-func (a *access) openHTTP(dog *watchdog, service string, e endpoint) (session, error) {
+func (a *access) openHTTP(dog *watchdog, service string, e endpoint, limits Limits) (session, error) {
 	base, err := a.transport()
 	if err != nil {
 		return nil, err
 	}
-	watched := &watchedTransport{base: base, dog: dog}
+	watched := &watchedTransport{base: base, dog: dog, limits: limits}
 	client := githttp.NewClient(&http.Client{Transport: watched})
 	ep, err := transport.NewEndpoint(e.String())
 	if err != nil {
@@ -75,18 +79,22 @@ func (a *access) transport() (*http.Transport, error) {
 			DialContext:         (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
 			TLSClientConfig:     config,
 			TLSHandshakeTimeout: 10 * time.Second,
-			IdleConnTimeout:     5 * time.Minute,
+			IdleConnTimeout:     2 * time.Minute,
 			ForceAttemptHTTP2:   true,
+
+			MaxResponseHeaderBytes: headerBytes,
 		}
 	})
 	return a.pool, a.poolErr
 }
 
-// watchedTransport shows the watchdog what arrives, and keeps an error page from filling the memory.
+// watchedTransport shows the watchdog what arrives, and keeps an answer without end from filling the memory. What it counts
+// is unpacked already, where the answer came compressed.
 type watchedTransport struct {
-	base http.RoundTripper
-	dog  *watchdog
-	last io.ReadCloser // the latest answer
+	base   http.RoundTripper
+	dog    *watchdog
+	limits Limits
+	last   io.ReadCloser // the latest answer
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -102,8 +110,13 @@ func (t *watchedTransport) RoundTrip(req *http.Request) (*http.Response, error) 
 	}
 	t.dog.moved()
 	body := t.dog.reader(res.Body)
-	if res.StatusCode >= http.StatusMultipleChoices {
+	switch {
+	case res.StatusCode >= http.StatusMultipleChoices:
 		body = io.LimitReader(body, errorPage)
+	case req.Method == http.MethodPost && strings.HasSuffix(req.URL.Path, "/"+transport.UploadPackServiceName):
+		body = &bounded{Reader: body, left: t.limits.packAnswerBytes(), excess: t.limits.tooMuchPack()}
+	default:
+		body = &bounded{Reader: body, left: t.limits.AnswerBytes, excess: t.limits.tooMuch()}
 	}
 	t.last = closing{body, res.Body}
 	res.Body = t.last

@@ -43,7 +43,7 @@ func openLocal(ctx context.Context, dog *watchdog, service string, e endpoint) (
 	}
 	// A hook that git started may hold the pipe open after git has gone.
 	release := context.AfterFunc(ctx, func() { _ = out.Close() })
-	return &stream{in: dog.writer(in), out: dog.reader(out), errors: said, end: func() error {
+	return &stream{in: dog.writer(in), out: &bounded{Reader: dog.reader(out)}, errors: said, end: func() error {
 		release()
 		_ = out.Close()
 		return cmd.Wait()

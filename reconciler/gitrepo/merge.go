@@ -23,6 +23,8 @@ const (
 	// mostMerged is how many bytes of packs are merged. More than that is better made anew from the remote, which
 	// packs its objects much tighter than they come one commit at a time.
 	mostMerged = 16 << 20
+	// mostUnpacked is how many bytes those may unpack to, which are in memory while they are merged.
+	mostUnpacked = 512 << 20
 )
 
 // makeRoom merges packs if there is no room for another one. Cloning anew every fifty commits would do as well, but
@@ -86,9 +88,9 @@ func (m *mirror) packFile(id plumbing.Hash, kind string) string {
 
 // merge writes one pack with what some have, and removes those. The caller holds the lock.
 func (m *mirror) merge(some []pack) error {
-	all := memory.NewStorage()
+	all, left := memory.NewStorage(), int64(mostUnpacked)
 	for _, p := range some {
-		if err := m.copyTo(all, p.id); err != nil {
+		if err := m.copyTo(all, p.id, &left); err != nil {
 			return err
 		}
 	}
@@ -118,8 +120,8 @@ func (m *mirror) merge(some []pack) error {
 	return nil
 }
 
-// copyTo puts the objects of one pack into memory.
-func (m *mirror) copyTo(all *memory.Storage, id plumbing.Hash) error {
+// copyTo puts the objects of one pack into memory, of which so many bytes are left.
+func (m *mirror) copyTo(all *memory.Storage, id plumbing.Hash, left *int64) error {
 	file, err := os.ReadFile(m.packFile(id, "idx"))
 	if err != nil {
 		return err
@@ -143,6 +145,9 @@ func (m *mirror) copyTo(all *memory.Storage, id plumbing.Hash) error {
 		o, err := m.store.EncodedObject(plumbing.AnyObject, e.Hash)
 		if err != nil {
 			return err
+		}
+		if *left -= o.Size(); *left < 0 {
+			return fmt.Errorf("packs that unpack to over %s are too many", sizeText(mostUnpacked))
 		}
 		content, err := readObject(m.store, o.Type(), e.Hash)
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -108,7 +109,8 @@ func errLost(kind plumbing.ObjectType, id plumbing.Hash) error {
 	return fmt.Errorf("%s %s is damaged here and gone from the remote repository", kind, id)
 }
 
-// add stores the objects of a pack, all or none. An error of pack itself is returned as it is.
+// add stores the objects of a pack, all or none. An error of pack itself is returned as it is, and so is that of a pack which
+// is none: the disk is not to blame.
 func (m *mirror) add(pack io.Reader) error {
 	m.mu.Lock()
 	w, err := m.store.PackfileWriter()
@@ -119,12 +121,29 @@ func (m *mirror) add(pack io.Reader) error {
 	noting := &notingReader{Reader: pack}
 	_, err = io.Copy(w, noting)
 	m.mu.Lock()
+	defer m.mu.Unlock()
 	closing := w.Close()
-	m.mu.Unlock()
-	if noting.err != nil {
+	if noting.err == nil && err == nil && closing == nil {
+		clear(m.lost) // what came may be what was not to be had
+		return nil
+	}
+	m.sweep()
+	var disk *fs.PathError
+	switch {
+	case noting.err != nil:
 		return noting.err
+	case err == nil && !errors.As(closing, &disk):
+		return fmt.Errorf("the pack is broken: %w", closing)
 	}
 	return m.damaged(errors.Join(err, closing))
+}
+
+// sweep removes what go-git leaves of a pack that it could not take. The caller holds the lock.
+func (m *mirror) sweep() {
+	left, _ := filepath.Glob(filepath.Join(m.dir, "objects", "pack", "tmp_pack_*"))
+	for _, file := range left {
+		_ = os.Remove(file)
+	}
 }
 
 // notingReader remembers whether it was the reading that failed.

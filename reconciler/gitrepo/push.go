@@ -73,6 +73,7 @@ func (r *Remote) send(ctx context.Context, a advance) (sent bool, refusal *Rejec
 		}
 		said := &tail{}
 		sent = true
+		r.dog.relax()
 		report, err := s.ReceivePack(ctx, r.updateRequest(adv, a, said))
 		if report == nil {
 			return errors.Join(errors.New("no report came back"), err)

@@ -24,11 +24,14 @@ type Remote struct {
 	Dir         string // a directory for the mirror, a cache of this Remote alone; may be deleted at any time
 	Credentials Credentials
 	Timeout     time.Duration // how long the server may be silent; 0 is 30 seconds
+	Limits      Limits        // of what the server answers
 
 	once     sync.Once
 	invalid  error // why URL or Branch cannot be used
 	endpoint endpoint
 	access   *access
+	limits   Limits
+	dog      *watchdog // of the conversation under way; belongs to who has the turn
 	objects  *objects
 	turn     chan struct{} // holds one token: who has it talks to the server and changes the mirror
 	mirror   atomic.Pointer[mirror]
@@ -40,7 +43,7 @@ type Remote struct {
 // start checks the fields, once.
 func (r *Remote) start() error {
 	r.once.Do(func() {
-		r.turn = make(chan struct{}, 1)
+		r.turn, r.limits = make(chan struct{}, 1), r.Limits.orDefault()
 		r.objects = newObjects(r)
 		if r.endpoint, r.invalid = parseEndpoint(r.URL); r.invalid != nil {
 			return
@@ -72,7 +75,7 @@ func (r *Remote) acquire(ctx context.Context) (release func(), err error) {
 	}
 }
 
-func (r *Remote) patience() time.Duration { return cmp.Or(r.Timeout, patience) }
+func (r *Remote) patience() time.Duration { return cmp.Or(r.Timeout, DefaultTimeout) }
 
 // String is the address and branch, free of secrets.
 func (r *Remote) String() string {

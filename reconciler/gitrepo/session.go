@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
@@ -30,9 +31,9 @@ type pusher interface {
 	ReceivePack(ctx context.Context, req *packp.ReferenceUpdateRequest) (*packp.ReportStatus, error)
 }
 
-// patience is how long a server may be silent where Remote.Timeout says nothing. Git sends a sign of life every five
+// DefaultTimeout is how long a server may be silent where Remote.Timeout says nothing. Git sends a sign of life every five
 // seconds while it packs objects or runs hooks.
-const patience = 30 * time.Second
+const DefaultTimeout = 30 * time.Second
 
 // How many times that a whole conversation may take. A first fetch may be long, a push is not.
 const (
@@ -40,17 +41,26 @@ const (
 	pushLasts  = 10
 )
 
+// slowest is how many bytes a second are taken for progress where a server has nothing left to prepare.
+const slowest = 1 << 10
+
 // Why a watchdog ended a conversation.
 var (
-	errSilent = errors.New("no answer")
-	errSlow   = errors.New("no end")
+	errSilent  = errors.New("no answer")
+	errTrickle = errors.New("next to nothing came")
+	errSlow    = errors.New("no end")
 )
 
 // A watchdog ends a conversation when nothing has moved for a while, so that neither a hanging server nor one that
-// is merely slow decides how long somebody waits.
+// is merely slow decides how long somebody waits. While a server prepares a pack or runs hooks each byte is a sign of life;
+// while it lists its branches, and once it sends a pack, there must be more of them.
 type watchdog struct {
 	timer   *time.Timer
 	silence time.Duration
+
+	mu     sync.Mutex
+	enough int // bytes that count as progress
+	came   int // bytes since there was progress last
 }
 
 // watch returns a context that ends with errSilent when the watchdog has seen nothing for the length of silence, or
@@ -58,9 +68,11 @@ type watchdog struct {
 func watch(ctx context.Context, silence time.Duration, lasts int) (context.Context, *watchdog, func()) {
 	ctx, end := context.WithTimeoutCause(ctx, time.Duration(lasts)*silence, errSlow)
 	ctx, cancel := context.WithCancelCause(ctx)
-	timer := time.AfterFunc(silence, func() { cancel(errSilent) })
-	return ctx, &watchdog{timer, silence}, func() {
-		timer.Stop()
+	dog := &watchdog{silence: silence}
+	dog.timer = time.AfterFunc(silence, func() { cancel(dog.why()) })
+	dog.demand()
+	return ctx, dog, func() {
+		dog.timer.Stop()
 		cancel(context.Canceled)
 		end()
 	}
@@ -70,6 +82,39 @@ func watch(ctx context.Context, silence time.Duration, lasts int) (context.Conte
 func (w *watchdog) reader(r io.Reader) io.Reader { return watchedReader{r, w} }
 
 func (w *watchdog) moved() { w.timer.Reset(w.silence) }
+
+// demand has the watchdog take less than slowest for silence from now on.
+func (w *watchdog) demand() { w.expect(int(w.silence.Seconds() * slowest)) }
+
+// relax has the watchdog take every byte for a sign of life from now on.
+func (w *watchdog) relax() { w.expect(1) }
+
+func (w *watchdog) expect(enough int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.enough, w.came = max(1, enough), 0
+	w.moved()
+}
+
+// arrived notes that n bytes came.
+func (w *watchdog) arrived(n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.came += n; w.came >= w.enough {
+		w.came = 0
+		w.moved()
+	}
+}
+
+// why is the reason to end a conversation in which there was no progress.
+func (w *watchdog) why() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.came > 0 {
+		return errTrickle
+	}
+	return errSilent
+}
 
 // writer is w, each byte of which that is taken is a sign of life.
 func (w *watchdog) writer(to io.WriteCloser) io.WriteCloser { return watchedWriter{to, w} }
@@ -99,7 +144,7 @@ type watchedReader struct {
 func (r watchedReader) Read(p []byte) (int, error) {
 	n, err := r.Reader.Read(p)
 	if n > 0 {
-		r.dog.moved()
+		r.dog.arrived(n)
 	}
 	return n, err
 }
@@ -125,6 +170,7 @@ func (r *Remote) converse(ctx context.Context, service string, f func(context.Co
 	}
 	ctx, dog, stop := watch(ctx, r.patience(), lasts)
 	defer stop()
+	r.dog = dog
 	s, err := r.open(ctx, dog, service)
 	if err == nil {
 		err = f(ctx, s)
@@ -143,6 +189,9 @@ func (r *Remote) converse(ctx context.Context, service string, f func(context.Co
 		switch err = context.Cause(ctx); {
 		case errors.Is(err, errSilent):
 			err = fmt.Errorf("%w for %s; is the server well, and reachable from here?", err, r.patience())
+		case errors.Is(err, errTrickle):
+			err = fmt.Errorf("%w for %s: less than 1 KiB a second; is the server well, and the way to it? If it is, raise --git-timeout",
+				err, r.patience())
 		case errors.Is(err, errSlow):
 			err = fmt.Errorf("%w after %s; does a hook on the server hang?", err, time.Duration(lasts)*r.patience())
 		}
@@ -153,10 +202,10 @@ func (r *Remote) converse(ctx context.Context, service string, f func(context.Co
 func (r *Remote) open(ctx context.Context, dog *watchdog, service string) (session, error) {
 	switch r.endpoint.scheme {
 	case "file":
-		return openLocal(ctx, dog, service, r.endpoint)
+		return bound(r.limits)(openLocal(ctx, dog, service, r.endpoint))
 	case "ssh":
-		return openSSH(ctx, dog, service, r.endpoint, r.access)
+		return bound(r.limits)(openSSH(ctx, dog, service, r.endpoint, r.access))
 	default:
-		return r.access.openHTTP(dog, service, r.endpoint)
+		return r.access.openHTTP(dog, service, r.endpoint, r.limits)
 	}
 }

@@ -48,7 +48,7 @@ func openSSH(ctx context.Context, dog *watchdog, service string, e endpoint, a *
 	if err := session.Start(service + " " + shellQuoted(e.path)); err != nil {
 		return nil, err
 	}
-	return &stream{in: dog.writer(in), out: dog.reader(out), errors: said, end: func() error {
+	return &stream{cut: func() { _ = client.Close() }, in: dog.writer(in), out: &bounded{Reader: dog.reader(out)}, errors: said, end: func() error {
 		// The rest of what it printed has come once the session has ended.
 		waited := session.Wait()
 		return errors.Join(waited, client.Close())

@@ -21,10 +21,24 @@ import (
 // bounded: the one waits for as long as a hook holds on to its output, the other has no deadline for its handshake.
 type stream struct {
 	in     io.WriteCloser
-	out    io.Reader
+	out    *bounded
+	limits Limits
 	errors *tail
 	end    func() error // waits for the other end; called once
+	cut    func()       // ends the connection first, where what is left of an answer would be waited for
 	asked  bool         // a request was sent, so there is nothing to say goodbye to
+}
+
+// bound has what the other end says fail where it is over the limits.
+func bound(limits Limits) func(*stream, error) (session, error) {
+	return func(s *stream, err error) (session, error) {
+		if err != nil {
+			return nil, err
+		}
+		s.limits = limits
+		s.out.allow(limits.AnswerBytes, limits.tooMuch())
+		return s, nil
+	}
 }
 
 func (s *stream) AdvertisedReferencesContext(context.Context) (*packp.AdvRefs, error) {
@@ -45,6 +59,7 @@ func (s *stream) UploadPack(_ context.Context, req *packp.UploadPackRequest) (*p
 	if err != nil {
 		return nil, err
 	}
+	s.out.allow(s.limits.packAnswerBytes(), s.limits.tooMuchPack())
 	if err := s.say(&b); err != nil {
 		return nil, s.failed(err)
 	}
@@ -61,10 +76,11 @@ func (s *stream) ReceivePack(_ context.Context, req *packp.ReferenceUpdateReques
 	if err := req.Encode(&b); err != nil {
 		return nil, err
 	}
+	s.out.allow(s.limits.AnswerBytes, s.limits.tooMuch())
 	if err := s.say(&b); err != nil {
 		return nil, s.failed(err)
 	}
-	out := s.out
+	out := io.Reader(s.out)
 	if req.Capabilities.Supports(capability.Sideband64k) {
 		demuxer := sideband.NewDemuxer(sideband.Sideband64k, out)
 		demuxer.Progress = req.Progress
@@ -89,6 +105,10 @@ func (s *stream) say(b *bytes.Buffer) error {
 
 // failed waits for the other end to finish, as what it printed last says more than err.
 func (s *stream) failed(err error) error {
+	var excess *excessError
+	if errors.As(err, &excess) {
+		return err // Close follows
+	}
 	s.hangUp()
 	if text := s.errors.String(); text != "" {
 		return &remoteError{text: text, cause: err}
@@ -101,6 +121,9 @@ func (s *stream) failed(err error) error {
 
 // Close takes leave, which matters to an end that was asked for nothing, and releases what the session holds.
 func (s *stream) Close() error {
+	if (s.asked || s.out.left <= 0) && s.end != nil && s.cut != nil {
+		s.cut()
+	}
 	s.hangUp()
 	return nil
 }

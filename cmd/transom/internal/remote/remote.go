@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"transom.dev/reconciler/gitrepo"
 )
@@ -22,6 +23,8 @@ import (
 type Mirrors struct {
 	Dir         string
 	Credentials gitrepo.Credentials
+	Limits      gitrepo.Limits // of what the servers answer
+	Timeout     time.Duration  // how long a server may be silent; 0 is gitrepo's default
 
 	mu      sync.Mutex
 	remotes map[string]*gitrepo.Remote // by URL and branch: a mirror belongs to one of them
@@ -41,7 +44,9 @@ func (m *Mirrors) Open(remote, branch string) *gitrepo.Remote {
 	if m.remotes == nil {
 		m.remotes = map[string]*gitrepo.Remote{}
 	}
-	m.remotes[name] = &gitrepo.Remote{URL: remote, Branch: branch, Dir: dir, Credentials: m.Credentials}
+	m.remotes[name] = &gitrepo.Remote{
+		URL: remote, Branch: branch, Dir: dir, Credentials: m.Credentials, Limits: m.Limits, Timeout: m.Timeout,
+	}
 	return m.remotes[name]
 }
 

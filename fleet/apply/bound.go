@@ -1,0 +1,185 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"sync/atomic"
+	"time"
+)
+
+// slowest is how many bytes a second an answer must have. An answer of that pace or more never runs out of time.
+const slowest = 16 << 10
+
+// answerFlag is the flag of AnswerBytes.
+const answerFlag = "--cluster-answer-bytes"
+
+// longestAdvice is for how long a server may ask to be left alone before a request is made again. Where it asks for more, the
+// request fails, and the pass that made it comes back later.
+const longestAdvice = 2 // seconds
+
+// boundTransport bounds every answer of an API server. It sits outside of http.Transport, so it counts what came compressed
+// as what it unpacks to.
+type boundTransport struct {
+	next   http.RoundTripper
+	limits Limits
+}
+
+// RoundTrip implements http.RoundTripper.
+func (t *boundTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	ctx, cancel := context.WithCancelCause(req.Context())
+	a := t.answerTo(req, cancel)
+	timer := time.AfterFunc(t.limits.Timeout, func() { cancel(a.late("has not begun")) })
+	res, err := t.next.RoundTrip(req.WithContext(ctx))
+	timer.Stop()
+	if err != nil {
+		err = a.ended(context.Cause(ctx), err)
+		cancel(nil)
+		return nil, err
+	}
+	if kind, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type")); kind == "text/html" && res.StatusCode < http.StatusMultipleChoices {
+		_ = res.Body.Close()
+		cancel(nil)
+		return nil, fmt.Errorf("the answer to %s is a page for people, as of a login or a proxy: is this the cluster's API server?", a.name)
+	}
+	a.body, a.ctx = res.Body, ctx
+	a.events = eventsOf(req, res)
+	res.Body = a
+	if seconds, err := strconv.Atoi(res.Header.Get("Retry-After")); err == nil && seconds > longestAdvice {
+		res.Header.Del("Retry-After")
+	}
+	return res, nil
+}
+
+// WrappedRoundTripper lets client-go find what is below.
+func (t *boundTransport) WrappedRoundTripper() http.RoundTripper { return t.next }
+
+func (t *boundTransport) answerTo(req *http.Request, cancel context.CancelCauseFunc) *answer {
+	a := &answer{
+		name: req.Method + " " + req.URL.Path, limits: t.limits, budget: budgetOf(req.Context()), cancel: cancel,
+		patience: t.limits.Timeout, left: t.limits.AnswerBytes, leftFlag: answerFlag, leftLimit: t.limits.AnswerBytes,
+	}
+	if watch := req.URL.Query().Get("watch"); watch != "" && watch != "false" && watch != "0" {
+		a.watches = true
+		a.left, a.leftFlag, a.leftLimit = t.limits.EventBytes, "--cluster-event-bytes", t.limits.EventBytes
+		if seconds, err := strconv.Atoi(req.URL.Query().Get("timeoutSeconds")); err == nil {
+			a.end = time.AfterFunc(time.Duration(seconds)*time.Second+t.limits.Timeout, func() { cancel(errOverdue) })
+		}
+	} else if a.budget != nil && !a.budget.pages {
+		a.left = -1
+	}
+	return a
+}
+
+// errOverdue ends a watch that the server should have ended.
+var errOverdue = errors.New("the watch has not ended when it should have")
+
+// answer is the body of an answer. It is read by one goroutine at a time.
+type answer struct {
+	name   string
+	limits Limits
+	budget *budget // nil: none
+	cancel context.CancelCauseFunc
+	ctx    context.Context
+	body   io.ReadCloser
+	end    *time.Timer // of a watch
+
+	watches  bool
+	events   events      // nil: the whole answer is one
+	within   atomic.Bool // something of an event has come, but not its end
+	patience time.Duration
+
+	left, leftLimit int64 // of this answer, or of one event; -1: the budget alone bounds it
+	leftFlag        string
+}
+
+// Read implements io.Reader. Time passes only while the server is waited for, not while what came is worked on.
+func (a *answer) Read(p []byte) (int, error) {
+	var timer *time.Timer
+	if !a.idle() {
+		timer = time.AfterFunc(a.patience, func() {
+			if !a.idle() {
+				a.cancel(a.late("comes too slowly, or not at all"))
+			}
+		})
+	}
+	began := time.Now()
+	n, err := a.body.Read(p)
+	if timer != nil {
+		timer.Stop()
+		a.patience -= time.Since(began)
+	}
+	a.patience = min(a.patience+time.Duration(n)*time.Second/slowest, a.limits.Timeout)
+	if excess := a.count(p[:n]); excess != nil {
+		a.cancel(excess)
+		return 0, a.ended(excess, excess)
+	}
+	if err != nil && err != io.EOF {
+		err = a.ended(context.Cause(a.ctx), err)
+	}
+	return n, err
+}
+
+// idle says whether nothing need come: it is a watch between two events, and it is past its first.
+func (a *answer) idle() bool {
+	return a.watches && !a.within.Load() && (a.budget == nil || !a.budget.open())
+}
+
+// count takes what came off what may come.
+func (a *answer) count(p []byte) error {
+	if len(p) > 0 && a.budget != nil && !a.budget.spend(len(p)) {
+		return &limitError{a.name, longerThan(a.budget.limit), a.budget.flag}
+	}
+	longest := int64(len(p))
+	if a.events != nil {
+		var within bool
+		longest, within = a.events.feed(p)
+		if a.within.Swap(within); !within {
+			a.patience = a.limits.Timeout
+		}
+		if longest > a.left {
+			return &limitError{a.name, "has an event that " + longerThan(a.leftLimit), a.leftFlag}
+		}
+		return nil
+	}
+	a.within.Store(len(p) > 0)
+	if a.left < 0 {
+		return nil
+	}
+	if a.left -= longest; a.left < 0 {
+		a.left = 0
+		return &limitError{a.name, longerThan(a.leftLimit), a.leftFlag}
+	}
+	return nil
+}
+
+// late is the error of an answer that takes too long.
+func (a *answer) late(how string) error {
+	return &limitError{a.name, fmt.Sprintf("%s within %s", how, a.limits.Timeout), "--cluster-timeout"}
+}
+
+// ended is the error of an answer: the limit that ended it, where one did.
+func (a *answer) ended(cause, err error) error {
+	var limit *limitError
+	if errors.As(cause, &limit) {
+		err = limit
+		if a.watches && a.budget != nil && a.budget.cut != nil {
+			a.budget.cut(limit)
+		}
+	}
+	return err
+}
+
+// Close implements io.Closer.
+func (a *answer) Close() error {
+	if a.end != nil {
+		a.end.Stop()
+	}
+	err := a.body.Close()
+	a.cancel(nil)
+	return err
+}
