@@ -275,4 +275,3 @@ func weight(n *yaml.Node) (nodes, bytes int64) {
 	}
 	return nodes, bytes
 }
-

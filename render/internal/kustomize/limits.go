@@ -41,6 +41,7 @@ var (
 	limitAffixes  = limit{"too-many", 100, "has %s different prefixes and suffixes", "name the objects in their own files"}
 
 	limitValues = limit{"growth", 16 << 20, "writes values of %s bytes into objects", "shorten the values, or write them to fewer places"}
+	limitMerges = limit{"growth", 25_000_000, "has lists that patches merge, holding %s items against each other", "shorten the lists"}
 	limitItems  = limit{"growth", 500_000, "writes values of %s fields and items into objects", "shorten the values, or write them to fewer places"}
 )
 

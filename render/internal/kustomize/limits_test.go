@@ -66,7 +66,7 @@ var bombs = []struct {
 		return with("a.yaml", fmt.Sprintf(configMap, "a")+"c: &c "+strings.Repeat("x", 10<<10)+"\nd: ["+strings.Repeat("*c,", 10_000)+"]\n")
 	}, "1.0.0/kustomization.yaml: comes to objects of 102,"},
 	{"fields behind aliases", func() map[string]string {
-		files, kustomization := map[string]string{}, component + "resources: ["
+		files, kustomization := map[string]string{}, component+"resources: ["
 		for n := range 20 {
 			name := fmt.Sprintf("a%d.yaml", n)
 			files[name] = fmt.Sprintf(configMap, fmt.Sprint("a", n)) + "c: &c [" + strings.Repeat("1,", 100) + "]\nd: [" + strings.Repeat("*c,", 500) + "]\n"

@@ -16,6 +16,7 @@ type trial struct {
 
 	looks, walks, copies, replaced int64
 	reads                          map[reading]int64 // how often the inputs' values are written
+	merges                         map[string]int64  // how often patches merge lists of the inputs
 }
 
 // A reading is a part of the inputs on its way into objects. Over is the part of the inputs that had been written before and
@@ -161,7 +162,7 @@ func (t *trial) plainly(dir string, k *types.Kustomization, acc *accumulation) {
 		}
 	}
 	affixed := k.NamePrefix != "" || k.NameSuffix != ""
-	const places = 3 // metadata, template and selector
+	const places = 3                             // metadata, template and selector
 	pairs := []map[string]string{k.CommonLabels} //nolint:staticcheck // published bases have it
 	for _, l := range k.Labels {
 		pairs = append(pairs, l.Pairs)

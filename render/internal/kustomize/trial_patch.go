@@ -3,6 +3,7 @@ package kustomize
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -65,9 +66,37 @@ func (t *trial) merge(patch *yaml.Node, acc *accumulation, takes func(*item) boo
 			continue
 		}
 		t.walks = plus(t.walks, plus(i.nodes, nodes))
+		t.lists(patch, nil, i)
 		acc.grow(i, nodes, bytes)
 		i.containers = plus(i.containers, images(patch))
 		i.wrote(writing{patch: patch, bytes: bytes})
+	}
+}
+
+// lists counts what merging the lists of a patch takes: Kustomize holds each item against all others.
+func (t *trial) lists(patch *yaml.Node, at []string, i *item) {
+	if patch = resolved(patch); patch == nil || t.walks > limitWalks.most {
+		return
+	}
+	switch patch.Kind {
+	case yaml.MappingNode:
+		for n := 0; n+1 < len(patch.Content); n += 2 {
+			t.lists(patch.Content[n+1], slices.Concat(at, []string{patch.Content[n].Value}), i)
+		}
+	case yaml.SequenceNode:
+		const dear = 10 // fields that are walked over in the time that two items are held against each other
+		items, from := i.itemsAt(at)
+		items = plus(items, int64(len(patch.Content)))
+		t.walks = plus(t.walks, times(dear, times(items, items)))
+		for source := range from {
+			if t.merges == nil {
+				t.merges = map[string]int64{}
+			}
+			t.merges[source]++
+		}
+		for _, c := range patch.Content {
+			t.lists(c, slices.Concat(at, []string{"*"}), i)
+		}
 	}
 }
 
@@ -117,4 +146,3 @@ func steps(pointer *yaml.Node) []string {
 	}
 	return strings.Split(strings.TrimPrefix(pointer.Value, "/"), "/")
 }
-

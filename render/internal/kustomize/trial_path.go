@@ -60,6 +60,31 @@ func (i *item) fieldsAt(at []string) (count int64, over []string) {
 	return max(count, 1), over
 }
 
+// itemsAt counts the items of the lists at a path of an object by now, but for those that come from the inputs: it says
+// which part of the inputs each is of.
+func (i *item) itemsAt(at []string) (count int64, from map[string]bool) {
+	for _, n := range i.nodesAt(i.root, at) {
+		count = plus(count, int64(len(n.Content)))
+	}
+	for _, w := range i.writes {
+		switch {
+		case w.patch != nil:
+			for _, n := range i.nodesAt(w.patch, at) {
+				count = plus(count, int64(len(n.Content)))
+			}
+		case overlap(w.path, at) && len(w.path) <= len(at):
+			count = plus(count, w.bytes/4)
+			for r := range w.reads {
+				if from == nil {
+					from = map[string]bool{}
+				}
+				from[r.source] = true
+			}
+		}
+	}
+	return count, from
+}
+
 func sizeOf(nodes []*yaml.Node) (size int64) {
 	for _, n := range nodes {
 		_, bytes := weight(n)

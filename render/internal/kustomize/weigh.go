@@ -4,7 +4,8 @@ import "strings"
 
 // A burden is how much a build of some components comes to that depends on the inputs.
 type burden struct {
-	reads map[reading]int64 // how often values of the inputs are written into objects
+	reads  map[reading]int64 // how often values of the inputs are written into objects
+	merges map[string]int64  // how often patches merge lists of the inputs
 }
 
 // weigh counts all that a build of the components comes to, before any of it is done, and fails where that is too much.
@@ -37,13 +38,14 @@ func (s *sources) weigh(components []string) (*burden, error) {
 	if run.failure != nil {
 		return nil, run.failure
 	}
-	return &burden{reads: run.reads}, nil
+	return &burden{run.reads, run.merges}, nil
 }
 
 // A readingTimes is a reading with its paths taken apart and how often it is made.
 type readingTimes struct {
 	source, over []string
 	times        int64
+	merges       int64 // by patches, of the list that it may be
 }
 
 // readings are the burden's, in an order of their own.
@@ -55,16 +57,23 @@ func (b *burden) readings() (all []readingTimes) {
 		}
 		all = append(all, one)
 	}
+	for source, n := range b.merges {
+		all = append(all, readingTimes{source: strings.Split(source, fieldSeparator), merges: n})
+	}
 	return all
 }
 
 // Outgrown says that the inputs' values, as often as they are written into objects, come to more than a build may have;
 // empty: they do not. It is for wrappers of the skeleton's components.
 func (s *Skeleton) Outgrown(inputs map[string]any) string {
-	var nodes, bytes int64
+	var nodes, bytes, merged int64
 	for _, r := range s.readings {
 		n, size := measure(valueAt(inputs, r.source))
 		number := r.times
+		if list, ok := valueAt(inputs, r.source).([]any); ok {
+			items := int64(len(list))
+			merged = plus(merged, times(r.merges, times(items, items)))
+		}
 		if r.over != nil {
 			fields, _ := measure(valueAt(inputs, r.over))
 			number = times(number, fields)
@@ -74,7 +83,10 @@ func (s *Skeleton) Outgrown(inputs map[string]any) string {
 	if message := limitValues.exceeded(bytes); message != "" {
 		return message
 	}
-	return limitItems.exceeded(nodes)
+	if message := limitItems.exceeded(nodes); message != "" {
+		return message
+	}
+	return limitMerges.exceeded(merged)
 }
 
 // measure counts the fields and items of a value and its bytes, about as JSON has them.
