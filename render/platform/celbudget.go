@@ -65,7 +65,10 @@ func bounded(i interpreter.InterpretableV2) (interpreter.InterpretableV2, error)
 		switch made.Function() {
 		case operators.Equals, operators.NotEquals:
 			return boundedOperands{made}, nil
-		case operators.Add, "strings.quote", "string", "bytes":
+		case operators.Add:
+			_, written := made.Args()[1].(interpreter.InterpretableConstructor)
+			return boundedSum{boundedResult{made}, written || constant(made.Args()[1:])}, nil
+		case "strings.quote", "string", "bytes":
 			return boundedResult{made}, nil
 		}
 	case interpreter.InterpretableConstructor:
@@ -83,6 +86,7 @@ func constant(values []interpreter.InterpretableV2) bool {
 	})
 }
 
+// within returns a value, or what is wrong with it.
 func within(value ref.Val, vars interpreter.Activation) ref.Val {
 	switch v := value.(type) {
 	case types.String:
@@ -93,11 +97,6 @@ func within(value ref.Val, vars interpreter.Activation) ref.Val {
 		if len(v) <= maxValue {
 			return value
 		}
-	case traits.Lister:
-		if size, ok := v.Size().(types.Int); ok && size > maxItems {
-			return types.NewErr("comes to %d items; at most %d", int64(size), maxItems)
-		}
-		return value // its items have been looked at when they were made
 	default:
 		return value
 	}
@@ -115,6 +114,34 @@ func (b boundedResult) Exec(frame *interpreter.ExecutionFrame) ref.Val {
 // Eval implements interpreter.Interpretable.
 func (b boundedResult) Eval(vars interpreter.Activation) ref.Val {
 	return within(b.InterpretableCall.Eval(vars), vars)
+}
+
+// boundedSum bounds what two values add up to. A list to which a loop adds one that is written out, item by item, is not
+// counted each time: how often a loop goes round has its own bound.
+type boundedSum struct {
+	boundedResult
+	written bool
+}
+
+// Exec implements interpreter.InterpretableV2.
+func (b boundedSum) Exec(frame *interpreter.ExecutionFrame) ref.Val {
+	return b.sum(b.boundedResult.Exec(frame))
+}
+
+// Eval implements interpreter.Interpretable.
+func (b boundedSum) Eval(vars interpreter.Activation) ref.Val {
+	return b.sum(b.boundedResult.Eval(vars))
+}
+
+func (b boundedSum) sum(value ref.Val) ref.Val {
+	list, ok := value.(traits.Lister)
+	if !ok || b.written {
+		return value
+	}
+	if size, ok := list.Size().(types.Int); ok && size > maxItems {
+		return types.NewErr("comes to %d items; at most %d", int64(size), maxItems)
+	}
+	return value // its items have been looked at when they were made
 }
 
 // boundedConstructor bounds a list or map that an expression writes out.
