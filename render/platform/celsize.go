@@ -90,7 +90,9 @@ func sizedFormat(args []ref.Val) error {
 	return nil
 }
 
-func sizedSets(args []ref.Val) error { return tooMany("pairs of items", pairs(args[0], args[1]), maxPairs) }
+func sizedSets(args []ref.Val) error {
+	return tooMany("pairs of items", pairs(args[0], args[1]), maxPairs)
+}
 
 // pairs counts what holding the items of a list against those of another goes through.
 func pairs(a, b ref.Val) int64 {

@@ -66,6 +66,9 @@ func (b *burden) readings() (all []readingTimes) {
 // Outgrown says that the inputs' values, as often as they are written into objects, come to more than a build may have;
 // empty: they do not. It is for wrappers of the skeleton's components.
 func (s *Skeleton) Outgrown(inputs map[string]any) string {
+	if message := limitKeys.exceeded(widest(inputs)); message != "" {
+		return message
+	}
 	var nodes, bytes, merged int64
 	for _, r := range s.readings {
 		n, size := measure(valueAt(inputs, r.source))
@@ -87,6 +90,22 @@ func (s *Skeleton) Outgrown(inputs map[string]any) string {
 		return message
 	}
 	return limitMerges.exceeded(merged)
+}
+
+// widest is the number of keys of the mapping that has the most.
+func widest(value any) (keys int64) {
+	switch v := value.(type) {
+	case map[string]any:
+		keys = int64(len(v))
+		for _, below := range v {
+			keys = max(keys, widest(below))
+		}
+	case []any:
+		for _, below := range v {
+			keys = max(keys, widest(below))
+		}
+	}
+	return keys
 }
 
 // measure counts the fields and items of a value and its bytes, about as JSON has them.
