@@ -12,6 +12,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"transom.dev/render/internal/kustomize"
 	"transom.dev/render/platform"
 )
 

@@ -36,13 +36,13 @@ var amplified = []struct {
 	},
 	{
 		"a list for many objects",
-		func() map[string]string { return map[string]string{"map.yaml": maps(400)} },
+		func() map[string]string { return map[string]string{"map.yaml": configMaps(400)} },
 		"{list: [" + strings.Repeat("{k: v},", 2000) + "]}",
 		[]string{shopFile + ": writes values of ", "fields and items into objects; at most 500,000"},
 	},
 	{
 		"a text for many objects",
-		func() map[string]string { return map[string]string{"map.yaml": maps(400)} },
+		func() map[string]string { return map[string]string{"map.yaml": configMaps(400)} },
 		"{list: [" + strings.Repeat("x", 60_000) + "]}",
 		[]string{shopFile + ": writes values of 24,", "bytes into objects; at most 16,777,216"},
 	},
@@ -96,7 +96,7 @@ const noteVersion = "apiVersion: transom.dev/v1alpha1\nkind: Version\nmetadata: 
 	"  parameters: {type: object, properties: {text: {type: string, default: text}, list: {type: array, default: [a], items: {x-kubernetes-preserve-unknown-fields: true}}, " +
 	"defaults: {type: array, items: {type: object, properties: {a: {type: string, default: 'a text of a hundred and some more characters, so that many of them come to very much in the end, as they do'}}}}}}\n"
 
-func maps(count int) string {
+func configMaps(count int) string {
 	text := ""
 	for n := range count {
 		text += fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: map%d}\ndata: {list: []}\n---\n", n)
@@ -119,7 +119,7 @@ func amplifying(version map[string]string, parameters string) fstest.MapFS {
 		"version.yaml": noteVersion,
 		"kustomization.yaml": noteComponent + "resources: [map.yaml]\nreplacements:\n" +
 			"- {source: {kind: Inputs, fieldPath: parameters.list}, targets: [{select: {kind: ConfigMap}, fieldPaths: [data.list]}]}\n",
-		"map.yaml": maps(1),
+		"map.yaml": configMaps(1),
 	} {
 		put(files, "offerings/note/2.0.0/"+name, []byte(text))
 	}

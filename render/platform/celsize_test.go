@@ -55,8 +55,8 @@ func TestValuesAreSizedBeforeTheyAllocate(t *testing.T) {
 		{doubled(`[1]`, `.map(x, {"a": x, "b": x})`, 40), "comes to more than 1000000 fields and items"},
 		{doubled(`[[1]]`, `.map(x, x + x)`, 40), "items; at most"},
 		{`lists.range(30).map(x, parameters.text)`, "results in more than 1048576 bytes"},
-		{`string(lists.range(100000).distinct().size())`, "pairs of items; at most 25000000"},
-		{`string(sets.contains(lists.range(100000), lists.range(100000)))`, "pairs of items; at most 25000000"},
+		{`string(lists.range(100000).distinct().size())`, ""},
+		{`string(sets.contains(lists.range(100000), lists.range(100000)))`, ""},
 		{`string(lists.range(5000).all(x, lists.range(5000).map(y, dyn([y])) == lists.range(5000).map(y, dyn([y]))))`, ""},
 	} {
 		var before, after runtime.MemStats

@@ -34,6 +34,11 @@ func (g *guard) contents(k *kustomization) {
 	for i, r := range k.spec.Replacements {
 		g.replacement(k, field("replacements", i), r)
 	}
+	for _, affix := range []string{k.spec.NamePrefix, k.spec.NameSuffix} {
+		if affix != "" {
+			g.affixes[affix] = true
+		}
+	}
 	g.objects += len(k.spec.ConfigMapGenerator)
 	for i, c := range k.spec.ConfigMapGenerator {
 		g.configMap(k, field("configMapGenerator", i), c)

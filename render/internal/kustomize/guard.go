@@ -26,7 +26,7 @@ const MaxObjects = 1000
 // fields and to local paths inside the tree, and every file that Kustomize would parse is scanned first. An empty
 // result means that a build of the tree reads nothing else, whatever the kustomizations say.
 func Guard(t Tree) []platform.Problem {
-	g := &guard{tree: t, scanned: map[string]int{}, reported: map[string]int{}}
+	g := &guard{tree: t, scanned: map[string]int{}, reported: map[string]int{}, affixes: map[string]bool{}}
 	err := fs.WalkDir(t.Files, ".", g.visit)
 	if err != nil {
 		g.report(".", nil, "", "unreadable", "%v", err)
@@ -38,6 +38,7 @@ func Guard(t Tree) []platform.Problem {
 	if g.objects > MaxObjects {
 		g.report(kustomizationFile, nil, "", "too-many", "lists %d objects; at most %d are applied", g.objects, MaxObjects)
 	}
+	g.over(kustomizationFile, limitAffixes, int64(len(g.affixes)))
 	g.over(".", limitFiles, g.files)
 	g.over(".", limitTree, g.bytes)
 	if len(g.problems) == 0 {
@@ -49,9 +50,10 @@ func Guard(t Tree) []platform.Problem {
 
 type guard struct {
 	tree     Tree
-	scanned  map[string]int // objects in the files already scanned as resources or patches
-	reported map[string]int // Problems of each file
-	objects  int            // listed by all kustomizations together
+	scanned  map[string]int  // objects in the files already scanned as resources or patches
+	reported map[string]int  // Problems of each file
+	objects  int             // listed by all kustomizations together
+	affixes  map[string]bool // prefixes and suffixes
 	files    int64
 	bytes    int64
 	listings []listing

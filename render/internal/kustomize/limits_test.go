@@ -138,6 +138,18 @@ var bombs = []struct {
 		files[strings.Repeat("d/", 60)+"a.yaml"] = fmt.Sprintf(configMap, "a")
 		return files
 	}, "kustomization.yaml: has a prefix, suffix, namespace, label or image of 5,000 bytes; at most 4,096"},
+	{"many prefixes", func() map[string]string {
+		files := objects(1)
+		for n := range 200 {
+			files[fmt.Sprintf("p%d/kustomization.yaml", n)] = fmt.Sprintf("%snamePrefix: p%d-\n", component, n)
+		}
+		return files
+	}, "1.0.0/kustomization.yaml: has 200 different prefixes and suffixes; at most 100"},
+	{"long lists merged", func() map[string]string {
+		files := with("d.yaml", "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec: {list: ["+strings.Repeat("{name: a},", 20_000)+"]}\n")
+		files["kustomization.yaml"] += "patches: [{target: {kind: Deployment}, patch: '{apiVersion: apps/v1, kind: Deployment, metadata: {name: d}, spec: {list: [{name: b}]}}'}]\n"
+		return files
+	}, "1.0.0/kustomization.yaml: walks over 4,00"},
 	{"replacements that feed each other", func() map[string]string {
 		files := objects(2)
 		var all strings.Builder
