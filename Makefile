@@ -6,7 +6,7 @@ GOLANGCI_LINT := $(CURDIR)/bin/tools/golangci-lint-v2.15.0
 GOFUMPT := $(CURDIR)/bin/tools/gofumpt-v0.12.0
 SANDBOX := e2e/sandbox
 
-.PHONY: browser help build test lint fmt generate verify demo bench
+.PHONY: browser help build test soak lint fmt generate verify demo bench
 help: ## Show this text
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -23,6 +23,10 @@ browser:
 	@command -v chromium >/dev/null || { apt-get update && \
 	  DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends chromium; } || \
 	  { echo "the tests of the console need chromium on the PATH; install it" >&2; exit 1; }
+
+soak: ## Fuzz every target for SOAK (10m each); what is found is kept in testdata/fuzz
+	@grep -roH --include='*_test.go' '^func Fuzz[A-Za-z]*' . | sed 's|/[^/]*:func | |' | \
+	  while read -r dir target; do echo "== $$target" && go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(or $(SOAK),10m) $$dir || exit 1; done
 
 lint: $(GOLANGCI_LINT) ## Check style and common mistakes
 	$(GOLANGCI_LINT) run ./...

@@ -106,6 +106,7 @@ func (p *pass) prepare(c *candidate) error {
 	c.add(p.renderer.sound(c.instance.Version)...)
 	p.keepTaken(c)
 	c.add(p.platform.Transition(c.instance, c.base)...)
+	c.longTexts()
 	if c.broken() {
 		return nil
 	}
@@ -134,6 +135,15 @@ func (p *pass) prepare(c *candidate) error {
 		}
 	}
 	return p.judge(c)
+}
+
+// longTexts reports the texts that are longer than they may be. Of a version that the environment runs for the request, they
+// are only warned of: it has run with them.
+func (c *candidate) longTexts() {
+	for _, problem := range c.instance.Long {
+		problem.Warning = c.takenAlready()
+		c.add(problem)
+	}
 }
 
 // place decides whether the base's bytes still hold on a cluster.

@@ -12,6 +12,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"transom.dev/render/internal/kustomize"
 	"transom.dev/render/platform"
 )
 
@@ -62,7 +63,7 @@ func definitionsIn(files fs.FS, name string) []*yaml.Node {
 	if err != nil || !bytes.Contains(content, []byte("CustomResourceDefinition")) {
 		return nil
 	}
-	documents, _ := platform.ScanYAML(name, content, platform.YAMLOptions{Documents: true, Aliases: true})
+	documents, _ := platform.ScanYAML(name, content, platform.YAMLOptions{Documents: true, Aliases: true, Size: kustomize.MaxFile})
 	return documents
 }
 

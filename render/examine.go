@@ -20,7 +20,7 @@ type skeleton struct {
 // and values that would change their type. It returns the objects as they are before.
 func (p *pass) examine(i *platform.Instance, w kustomize.Wrapper) ([]kustomize.Object, []platform.Problem) {
 	file := kustomizationOf(i.Version)
-	objects, problems := p.renderer.skeleton(file, w)
+	objects, problems := p.renderer.skeleton(file, i.Request.File, w)
 	for _, o := range objects {
 		problems = append(problems, p.examineObject(i.Version, o)...)
 	}
@@ -30,11 +30,15 @@ func (p *pass) examine(i *platform.Instance, w kustomize.Wrapper) ([]kustomize.O
 	return objects, attribute(problems, file)
 }
 
-// skeleton returns the objects of a wrapper's components, and what is wrong with writing its inputs into them.
-func (r *Renderer) skeleton(file string, w kustomize.Wrapper) ([]kustomize.Object, []platform.Problem) {
+// skeleton returns the objects of a wrapper's components, and what is wrong with writing its inputs into them. The files are
+// the kustomization, and the one that the inputs are of.
+func (r *Renderer) skeleton(file, inputs string, w kustomize.Wrapper) ([]kustomize.Object, []platform.Problem) {
 	s := r.analyse(w)
 	if s.err != nil {
 		return nil, []platform.Problem{buildProblem(file, s.err)}
+	}
+	if message := s.Outgrown(w.Inputs); message != "" {
+		return nil, []platform.Problem{{File: inputs, Rule: "growth", Message: message}}
 	}
 	coerced, err := s.Coerced(w.Inputs)
 	if err != nil {
@@ -60,7 +64,10 @@ func (r *Renderer) analyse(w kustomize.Wrapper) *skeleton {
 	}
 	return r.skeletons.get(key, func() *skeleton {
 		s, err := kustomize.Analyse(w)
-		return &skeleton{s, kustomize.Compile(w), err}
+		if err != nil {
+			return &skeleton{s, kustomize.Never(err), err}
+		}
+		return &skeleton{s, kustomize.Compile(w), nil}
 	})
 }
 

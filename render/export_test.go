@@ -15,3 +15,12 @@ func Remembered(generation, entries int) (kept, made int) {
 func (r *Renderer) SkeletonsKept() (kept, bound int) {
 	return len(r.skeletons.new) + len(r.skeletons.old), 2 * r.skeletons.generation
 }
+
+// JSONSize is how long an object is taken to be as JSON.
+func JSONSize(manifest []byte) int {
+	nodes, err := parseNodes(manifest)
+	if err != nil {
+		return -1
+	}
+	return jsonSize(nodes[0])
+}

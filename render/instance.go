@@ -77,6 +77,7 @@ func notThere(environment string, k platform.RequestKey) platform.Problem {
 
 func (p *pass) show(c *candidate, cluster string) (Rendered, []platform.Problem) {
 	c.add(p.renderer.sound(c.instance.Version)...)
+	c.longTexts()
 	c.add(p.alone(c)...)
 	if c.broken() {
 		return Rendered{}, c.problems
@@ -241,7 +242,7 @@ func (p *pass) render(c *candidate, placed *placement) error {
 		c.report(kustomizationOf(c.instance.Version), "build", "%v", err)
 		return nil
 	}
-	placed.warnings = p.outputProblems(c, placed.namespace, objects)
+	placed.warnings = append(p.outputProblems(c, placed.namespace, objects), sizeProblems(c, manifest, nodes, objects)...)
 	if c.add(placed.warnings...); slices.ContainsFunc(placed.warnings, blocks) {
 		return nil
 	}

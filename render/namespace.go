@@ -134,7 +134,7 @@ func (p *pass) buildNamespace(name, team string, inputs map[string]any) ([]byte,
 
 // examineNamespace looks at what the wrapper would overwrite in silence.
 func (p *pass) examineNamespace(w kustomize.Wrapper) []platform.Problem {
-	objects, problems := p.renderer.skeleton(p.environment.File, w)
+	objects, problems := p.renderer.skeleton(p.environment.File, p.environment.File, w)
 	for _, o := range objects {
 		if o.Namespace != "" {
 			problems = append(problems, platform.Problem{

@@ -98,6 +98,7 @@ func (p *pass) judgeNamespace(file string, manifest []byte, inputs map[string]an
 
 // judgeManifest holds every object of a manifest to policies; variables are what it was rendered from.
 func judgeManifest(policies []*platform.Policy, manifest []byte, variables map[string]any, stays bool) (found []platform.Problem, err error) {
+	budget := judgeBudget
 	for _, text := range splitDocuments(manifest) {
 		objects, err := parseObjects(text)
 		if err != nil || len(objects) != 1 {
@@ -114,14 +115,25 @@ func judgeManifest(policies []*platform.Policy, manifest []byte, variables map[s
 				}
 				variables["object"] = object
 			}
-			found = append(found, judgeObject(policy, id, variables, stays)...)
+			problems, cost := judgeObject(policy, id, variables, stays)
+			found = append(found, problems...)
+			if budget -= cost + judgeCost; budget < 0 {
+				return append(found, platform.Problem{
+					File: policy.File, Rule: "too-much-work", Warning: stays,
+					Message: fmt.Sprintf("judging all objects of one request takes more than %d steps of CEL, at the %s; narrow what the policies match", judgeBudget, id),
+				}), nil
+			}
 		}
 	}
 	return found, nil
 }
 
-func judgeObject(policy *platform.Policy, id objectID, variables map[string]any, carried bool) []platform.Problem {
-	failed, problems := policy.Judge(id.String(), variables)
+// judgeBudget is how many steps of CEL judging one manifest may take: a hundred times what one expression may. Each policy
+// that looks at an object takes some.
+const judgeBudget, judgeCost = int64(100_000_000), int64(20)
+
+func judgeObject(policy *platform.Policy, id objectID, variables map[string]any, carried bool) ([]platform.Problem, int64) {
+	failed, problems, cost := policy.Judge(id.String(), variables)
 	for _, message := range failed {
 		problem := platform.Problem{Rule: "policy"}
 		switch {
@@ -137,7 +149,7 @@ func judgeObject(policy *platform.Policy, id objectID, variables map[string]any,
 	for i := range problems {
 		problems[i].Warning = carried || !policy.Denies()
 	}
-	return problems
+	return problems, cost
 }
 
 // splitDocuments takes a manifest that Kustomize wrote apart; only text in column 0 can be a separator.

@@ -33,7 +33,14 @@ func (i *Instance) As(v *Version) (*Instance, []Problem) {
 	spec := i.Request.Spec
 	other := *i
 	other.Version = v
-	other.Parameters = v.Parameters.Default(mergePatch(spec.Parameters, spec.Environments[i.Environment.Name].Parameters))
+	given := mergePatch(spec.Parameters, spec.Environments[i.Environment.Name].Parameters)
+	if wrong := v.Parameters.outgrown(given); wrong != "" {
+		return nil, []Problem{{
+			File: i.Request.File, Field: "spec.parameters", Rule: "too-large", Message: wrong,
+			Environment: i.Environment.Name, Request: &i.Request.Key,
+		}}
+	}
+	other.Parameters = v.Parameters.Default(given)
 	other.Release = release(i.Request, v)
 	other.Bindings = maps.Clone(i.Bindings)
 	maps.DeleteFunc(other.Bindings, func(name string, _ RequestKey) bool { _, declared := v.Bindings[name]; return !declared })

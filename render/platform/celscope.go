@@ -101,7 +101,11 @@ var celVersion = version.MajorMinor(1, 37)
 // celEnvironment has the libraries and no variables. It is made once, because that takes a millisecond.
 var celEnvironment = sync.OnceValues(func() (*cel.Env, error) {
 	base := environment.MustBaseEnvSet(celVersion).NewExpressionsEnv()
-	return base.Extend(cel.CustomTypeAdapter(sortedAdapter{base.CELTypeAdapter()}))
+	options, err := sizedFunctions(base)
+	if err != nil {
+		return nil, err
+	}
+	return base.Extend(append(options, cel.CustomTypeAdapter(sortedAdapter{base.CELTypeAdapter()}))...)
 })
 
 // compiler returns the CEL environment of the scope.

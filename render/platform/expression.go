@@ -45,7 +45,7 @@ func compile(source string, names *scope, want *cel.Type) (*Expression, error) {
 	if err := names.checkFiles(checked.NativeRep()); err != nil {
 		return nil, err
 	}
-	program, err := env.Program(checked, cel.CustomDecoratorV2(sortRanges(checked.NativeRep())))
+	program, err := env.Program(checked, cel.CustomDecoratorV2(bounded), cel.CustomDecoratorV2(sortRanges(checked.NativeRep())))
 	if err != nil {
 		return nil, err
 	}
@@ -68,20 +68,41 @@ func resultType(got, want *cel.Type) (*cel.Type, error) {
 // Eval evaluates the expression and returns JSON's types, with int64 and float64 apart. A variable that is not given
 // is empty.
 func (e *Expression) Eval(vars map[string]any) (any, error) {
-	value, _, err := e.program.Eval(activation{e.names, vars})
+	value, _, err := e.eval(vars)
+	return value, err
+}
+
+// A spending is what evaluating came to: CEL's cost, and the bytes of the result as JSON.
+type spending struct{ cost, bytes int64 }
+
+func (e *Expression) eval(vars map[string]any) (any, spending, error) {
+	value, details, err := e.program.Eval(activation{e.names, vars, &budget{work: maxWork}})
 	if err != nil {
-		return nil, err
+		return nil, spending{}, err
 	}
-	return native(value)
+	m := meter{bytes: maxValue, nodes: maxItems}
+	if !m.value(value) {
+		return nil, spending{}, fmt.Errorf("results in more than %d bytes", maxValue)
+	}
+	spent := spending{bytes: maxValue - m.bytes}
+	if details != nil && details.ActualCost() != nil {
+		spent.cost = int64(min(*details.ActualCost(), 1<<62))
+	}
+	out, err := native(value)
+	return out, spent, err
 }
 
 // activation makes a program's variables of a generic object.
 type activation struct {
-	names *scope
-	vars  map[string]any
+	names  *scope
+	vars   map[string]any
+	budget *budget
 }
 
 func (a activation) ResolveName(name string) (any, bool) {
+	if name == budgetName {
+		return a.budget, true
+	}
 	name = showNamespace(name)
 	if v, ok := a.vars[name]; ok && v != nil {
 		return v, true

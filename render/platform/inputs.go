@@ -2,6 +2,8 @@ package platform
 
 import (
 	"fmt"
+
+	celconfig "k8s.io/apiserver/pkg/apis/cel"
 )
 
 // Inputs evaluates what rendering this instance for one cluster may read: its namespace and the version's computed
@@ -19,9 +21,12 @@ func (i *Instance) Inputs(c *Cluster, bindings map[string]map[string]any) (Input
 	if i.Version.Scope == Namespaced {
 		in.Namespace, problems = i.namespace(in)
 	}
-	vars := in.Map()
+	vars, total := in.Map(), spending{}
 	for _, e := range i.Version.Computed {
-		value, err := e.Eval(vars)
+		value, spent, err := e.eval(vars)
+		if err == nil {
+			err = total.add(spent)
+		}
 		if err != nil {
 			problems = append(problems, i.evaluation(e, err))
 			continue
@@ -29,6 +34,18 @@ func (i *Instance) Inputs(c *Cluster, bindings map[string]map[string]any) (Input
 		in.Computed[e.Name] = value
 	}
 	return in, problems
+}
+
+// add adds up what an instance's expressions come to, and fails where that is too much for all of them.
+func (s *spending) add(one spending) error {
+	s.cost, s.bytes = s.cost+one.cost, s.bytes+one.bytes
+	switch {
+	case s.bytes > maxTogether:
+		return fmt.Errorf("results in %d bytes together with the ones before it; all may come to %d", s.bytes, maxTogether)
+	case s.cost > celconfig.RuntimeCELCostBudget:
+		return fmt.Errorf("takes %d steps together with the ones before it; all may take %d", s.cost, celconfig.RuntimeCELCostBudget)
+	}
+	return nil
 }
 
 func (i *Instance) namespace(in Inputs) (string, []Problem) {
@@ -90,9 +107,12 @@ func (i *Instance) Outputs(in Inputs) (map[string]any, []Problem) {
 		return nil, nil
 	}
 	var problems []Problem
-	vars, out := in.Map(), map[string]any{}
+	vars, out, total := in.Map(), map[string]any{}, spending{}
 	for _, e := range i.Version.Outputs {
-		value, err := e.Eval(vars)
+		value, spent, err := e.eval(vars)
+		if err == nil {
+			err = total.add(spent)
+		}
 		if err != nil {
 			problems = append(problems, i.evaluation(e, err))
 			continue

@@ -17,6 +17,9 @@ type Instance struct {
 	// placements stay as they are.
 	Clusters []*Cluster
 
+	// Long are its texts that are longer than those of a new request may be.
+	Long []Problem
+
 	// Release is the digest of the request's content with this version: sha256:<hex>.
 	Release string
 }

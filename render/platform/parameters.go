@@ -8,19 +8,31 @@ type merged struct {
 	parameters map[string]any
 	release    string
 	problems   []Problem
+	long       []Problem // texts that are longer than a new request may have them
 }
 
 // mergeParameters merges, defaults and validates a request's parameters in one environment.
 func mergeParameters(f *requestFile, env string, v *Version) *merged {
 	spec := f.request.Spec
 	m := &merged{file: f, version: v.Digest}
-	m.parameters = v.Parameters.Default(mergePatch(spec.Parameters, spec.Environments[env].Parameters))
+	given := mergePatch(spec.Parameters, spec.Environments[env].Parameters)
 	d := f.document(env)
+	if wrong := v.Parameters.outgrown(given); wrong != "" {
+		d.problem("spec.parameters", "too-large", "%s", wrong)
+		m.parameters, m.problems = given, d.problems
+		return m
+	}
+	m.parameters = v.Parameters.Default(given)
 	for _, wrong := range v.Parameters.validate(m.parameters) {
 		d.problem(f.parameter(env, wrong.field), wrong.rule, "%s", wrong.message)
 	}
 	decimals(m.parameters, v.Parameters.structural)
 	m.problems = d.problems
+	long := f.document(env)
+	for _, wrong := range longTexts("", m.parameters, v.Parameters.structural) {
+		long.problem(f.parameter(env, wrong.field), wrong.rule, "%s", wrong.message)
+	}
+	m.long = long.problems
 	if !broken(m.problems) {
 		m.release = release(f.request, v)
 	}

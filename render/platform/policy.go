@@ -114,9 +114,12 @@ func (p *Policy) Matches(group, kind string) bool {
 // Judge holds one rendered object to the policy. The variables are those of an Inputs object and object. It returns
 // the messages of the validations that the object does not pass, and a Problem for each that cannot be evaluated,
 // which begins with the name of the object.
-func (p *Policy) Judge(name string, vars map[string]any) (failed []string, problems []Problem) {
+//
+// The cost is what CEL counted, in the steps of which one expression may take a million.
+func (p *Policy) Judge(name string, vars map[string]any) (failed []string, problems []Problem, cost int64) {
 	for _, v := range p.Validations {
-		result, err := v.Expression.Eval(vars)
+		result, spent, err := v.Expression.eval(vars)
+		cost += spent.cost
 		passed, isBool := result.(bool)
 		if err == nil && !isBool {
 			err = fmt.Errorf("results in %s, not in a boolean", describeValue(result))
@@ -131,7 +134,7 @@ func (p *Policy) Judge(name string, vars map[string]any) (failed []string, probl
 			failed = append(failed, v.Message)
 		}
 	}
-	return failed, problems
+	return failed, problems, cost
 }
 
 func oneLine(source string) string { return strings.Join(strings.Fields(source), " ") }

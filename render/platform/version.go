@@ -40,7 +40,7 @@ func decodeVersion(d *document, offering string, number *semver.Version, files [
 	v := &Version{Offering: offering, Number: number, Dir: dir, Scope: Namespaced, Names: Prefixed, Reversible: true}
 	v.Files, v.Digest = directory(dir, files)
 	o, ok := read[versionSpec](d, "Version", offering)
-	if ok {
+	if ok && d.few(o.Spec) {
 		s := o.Spec
 		v.contract(d, s)
 		v.expressions(d, s, nil)
@@ -59,6 +59,31 @@ func rendering(dir string, files []*file, s versionSpec) string {
 	_, others := directory(dir, slices.DeleteFunc(slices.Clone(files), func(f *file) bool { return f.path == path.Join(dir, "version.yaml") }))
 	s.Health, s.Ignore, s.Outputs, s.Reversible = nil, nil, nil, nil
 	return Digest(map[string]any{"files": others, "spec": s})
+}
+
+// maxListed is how many expressions, components and conditions a version may list of each.
+const maxListed = 1000
+
+// few reports lists that are so long that going through them, for each instance, takes long.
+func (d *document) few(s versionSpec) bool {
+	before := len(d.problems)
+	for _, list := range []struct {
+		field  string
+		length int
+	}{
+		{"spec.computed", len(s.Computed)},
+		{"spec.components", len(s.Components)},
+		{"spec.outputs", len(s.Outputs)},
+		{"spec.bindings", len(s.Bindings)},
+		{"spec.kinds", len(s.Kinds)},
+		{"spec.health", len(s.Health)},
+		{"spec.ignore", len(s.Ignore)},
+	} {
+		if list.length > maxListed {
+			d.problem(list.field, "too-many", "has %d entries; at most %d", list.length, maxListed)
+		}
+	}
+	return len(d.problems) == before
 }
 
 // contract decodes what a request can give and where it can be placed.

@@ -2,6 +2,7 @@ package platform
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -26,6 +27,7 @@ const (
 type YAMLOptions struct {
 	Documents bool // several documents
 	Aliases   bool // anchors and aliases, as long as they are neither cyclic nor expand to much
+	Size      int  // bytes that it may be long; 0: MaxFileSize
 }
 
 // ScanYAML parses a YAML file without expanding anything in it and returns its documents, or what is wrong with it:
@@ -66,9 +68,10 @@ type yamlScan struct {
 
 // bytes checks what can be said before parsing.
 func (s *yamlScan) bytes(data []byte) bool {
+	most := cmp.Or(s.allow.Size, MaxFileSize)
 	switch {
-	case len(data) > MaxFileSize:
-		s.add(0, 0, "size", fmt.Sprintf("is %d bytes long; the limit is %d (1 MiB)", len(data), MaxFileSize))
+	case len(data) > most:
+		s.add(0, 0, "size", fmt.Sprintf("is %d bytes long; the limit is %d (%d MiB)", len(data), most, most>>20))
 	case bytes.HasPrefix(data, []byte("version https://git-lfs.github.com/spec/")):
 		s.add(1, 1, "lfs", "is a Git LFS pointer; commit the file itself")
 	case !utf8.Valid(data):

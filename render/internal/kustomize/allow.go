@@ -87,7 +87,7 @@ func (g *guard) strictly(name string, root *yaml.Node, into any) bool {
 	if err != nil {
 		mistakes = append(mistakes, err)
 	}
-	for _, mistake := range mistakes {
+	for _, mistake := range mistakes[:min(len(mistakes), maxReported)] {
 		g.misfit(name, root, mistake)
 	}
 	return len(mistakes) == 0

@@ -6,6 +6,7 @@ import (
 	"path"
 	"sync"
 
+	jsonpatch "gopkg.in/evanphx/json-patch.v4"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/api/resmap"
 	"sigs.k8s.io/kustomize/api/types"
@@ -13,9 +14,13 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/openapi"
 )
 
-// loadSchema reads Kustomize's built-in OpenAPI schema, process-global state that it otherwise fills on first use,
-// unlocked against those who read it. Filled, it is never written again: Guard lets no kustomization set another.
-var loadSchema = sync.OnceFunc(func() { openapi.Schema() })
+// prepare fills process-global state, once: Kustomize's built-in OpenAPI schema, which it otherwise fills on first use,
+// unlocked against those who read it, and how much a JSON patch may copy. Neither is ever written again: Guard lets no
+// kustomization set another schema.
+var prepare = sync.OnceFunc(func() {
+	openapi.Schema()
+	jsonpatch.AccumulatedCopySizeLimit = copySizeLimit
+})
 
 // Build returns what `kustomize build` prints for the wrapper, in always the same order. It may be called concurrently.
 func Build(w Wrapper) ([]byte, error) {
@@ -60,7 +65,7 @@ func run(tree filesys.FileSystem, dir string) (result resmap.ResMap, err error) 
 			result, err = nil, &Failure{Message: fmt.Sprintf("Kustomize gave up: %v", r)}
 		}
 	}()
-	loadSchema()
+	prepare()
 	// Reorder stays unset: sorting is the wrapper's sortOptions, and krusty complains if told twice.
 	result, err = krusty.MakeKustomizer(&krusty.Options{
 		Reorder:          krusty.ReorderOptionUnspecified,

@@ -2,6 +2,7 @@ package kustomize
 
 import (
 	"fmt"
+	"io/fs"
 	"path"
 	"regexp"
 	"strings"
@@ -32,6 +33,11 @@ func (g *guard) contents(k *kustomization) {
 	}
 	for i, r := range k.spec.Replacements {
 		g.replacement(k, field("replacements", i), r)
+	}
+	for _, affix := range []string{k.spec.NamePrefix, k.spec.NameSuffix} {
+		if affix != "" {
+			g.affixes[affix] = true
+		}
 	}
 	g.objects += len(k.spec.ConfigMapGenerator)
 	for i, c := range k.spec.ConfigMapGenerator {
@@ -109,7 +115,10 @@ func (g *guard) replacement(k *kustomization, field string, r types.ReplacementF
 
 // inline checks a patch that is written into the kustomization as text.
 func (g *guard) inline(k *kustomization, field, text string) {
-	_, problems := platform.ScanYAML("", []byte(text), platform.YAMLOptions{Documents: true, Aliases: true})
+	documents, problems := platform.ScanYAML("", []byte(text), platform.YAMLOptions{Documents: true, Aliases: true})
+	for _, d := range documents {
+		g.keys(k.file, d)
+	}
 	for _, p := range problems {
 		g.reportField(k, field, p.Rule, "line %d: %s", p.Line, p.Message)
 	}
@@ -133,19 +142,24 @@ func (g *guard) configMap(k *kustomization, field string, c types.ConfigMapArgs)
 
 // data checks a file that Kustomize copies without parsing it.
 func (g *guard) data(k *kustomization, field, p string) {
-	if target, ok := g.local(k, field, p); ok {
-		g.isRegular(k, field, p, target)
+	target, ok := g.local(k, field, p)
+	if !ok || !g.isRegular(k, field, p, target) {
+		return
+	}
+	if info, err := fs.Stat(g.tree.Files, target); err == nil {
+		g.over(target, limitFile, info.Size())
 	}
 }
 
-// parsed checks a file that Kustomize parses: objects or patches, in any number of documents, which it returns.
+// parsed checks a file that Kustomize parses, and returns how many objects or patches there are in it.
 func (g *guard) parsed(k *kustomization, field, p, target string) (documents int) {
 	if !g.isRegular(k, field, p, target) {
 		return 0
 	}
 	documents, scanned := g.scanned[target]
 	if !scanned {
-		documents = len(g.scan(target, platform.YAMLOptions{Documents: true, Aliases: true}))
+		found := source{documents: g.scan(target, platform.YAMLOptions{Documents: true, Aliases: true, Size: MaxFile})}
+		documents = len(found.objects())
 		g.scanned[target] = documents
 	}
 	return documents
@@ -204,6 +218,9 @@ func looksRemote(p string) bool {
 func field(name string, i int) string { return fmt.Sprintf("%s[%d]", name, i) }
 
 func (g *guard) reportField(k *kustomization, field, rule, format string, args ...any) {
+	if g.reported[k.file] >= maxReported {
+		return
+	}
 	n := lookup(k.root, splitField(field)...)
 	g.report(k.file, n, field, rule, format, args...)
 }

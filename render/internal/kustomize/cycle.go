@@ -10,27 +10,34 @@ type listing struct {
 
 // cycles reports the listings that lead back to where they are: whoever follows them would never end.
 func (g *guard) cycles() {
-	done := map[string]bool{}
+	walk := cycleWalk{guard: g, from: map[string][]listing{}, open: map[string]bool{}, done: map[string]bool{}}
 	for _, l := range g.listings {
-		g.follow(path.Dir(l.from.file), map[string]bool{}, done)
+		dir := path.Dir(l.from.file)
+		walk.from[dir] = append(walk.from[dir], l)
+	}
+	for _, l := range g.listings {
+		walk.follow(path.Dir(l.from.file))
 	}
 }
 
-func (g *guard) follow(dir string, open, done map[string]bool) {
-	if done[dir] {
+type cycleWalk struct {
+	*guard
+	from       map[string][]listing // by directory
+	open, done map[string]bool      // directories
+}
+
+func (w *cycleWalk) follow(dir string) {
+	if w.done[dir] {
 		return
 	}
-	open[dir] = true
-	for _, l := range g.listings {
-		if path.Dir(l.from.file) != dir {
+	w.open[dir] = true
+	for _, l := range w.from[dir] {
+		if w.open[l.target] {
+			w.reportField(l.from, l.field, "cycle", "leads back to this kustomization")
 			continue
 		}
-		if open[l.target] {
-			g.reportField(l.from, l.field, "cycle", "leads back to this kustomization")
-			continue
-		}
-		g.follow(l.target, open, done)
+		w.follow(l.target)
 	}
-	delete(open, dir)
-	done[dir] = true
+	delete(w.open, dir)
+	w.done[dir] = true
 }

@@ -1,10 +1,12 @@
 package kustomize
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
 	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 	"sigs.k8s.io/kustomize/api/types"
@@ -24,7 +26,7 @@ const MaxObjects = 1000
 // fields and to local paths inside the tree, and every file that Kustomize would parse is scanned first. An empty
 // result means that a build of the tree reads nothing else, whatever the kustomizations say.
 func Guard(t Tree) []platform.Problem {
-	g := &guard{tree: t, scanned: map[string]int{}}
+	g := &guard{tree: t, scanned: map[string]int{}, reported: map[string]int{}, affixes: map[string]bool{}}
 	err := fs.WalkDir(t.Files, ".", g.visit)
 	if err != nil {
 		g.report(".", nil, "", "unreadable", "%v", err)
@@ -36,14 +38,24 @@ func Guard(t Tree) []platform.Problem {
 	if g.objects > MaxObjects {
 		g.report(kustomizationFile, nil, "", "too-many", "lists %d objects; at most %d are applied", g.objects, MaxObjects)
 	}
+	g.over(kustomizationFile, limitAffixes, int64(len(g.affixes)))
+	g.over(".", limitFiles, g.files)
+	g.over(".", limitTree, g.bytes)
+	if len(g.problems) == 0 {
+		g.weigh()
+	}
 	slices.SortFunc(g.problems, platform.Problem.Compare)
 	return g.problems
 }
 
 type guard struct {
 	tree     Tree
-	scanned  map[string]int // documents of the files already scanned as resources or patches
-	objects  int            // listed by all kustomizations together
+	scanned  map[string]int  // objects in the files already scanned as resources or patches
+	reported map[string]int  // Problems of each file
+	objects  int             // listed by all kustomizations together
+	affixes  map[string]bool // prefixes and suffixes
+	files    int64
+	bytes    int64
 	listings []listing
 	problems []platform.Problem
 }
@@ -56,6 +68,8 @@ func (g *guard) visit(name string, entry fs.DirEntry, err error) error {
 		return fs.SkipDir
 	case entry.IsDir():
 		return nil
+	case !g.counts(entry):
+		return nil
 	case !entry.Type().IsRegular():
 		g.report(name, nil, "", "not-a-file", "not a regular file; symlinks and submodules are not followed")
 	case entry.Name() == kustomizationFile:
@@ -64,6 +78,50 @@ func (g *guard) visit(name string, entry fs.DirEntry, err error) error {
 		g.report(name, nil, "", "kustomization-name", "rename it to %s", kustomizationFile)
 	}
 	return nil
+}
+
+// counts counts a file, and says whether it is still worth a look.
+func (g *guard) counts(entry fs.DirEntry) bool {
+	g.files++
+	if info, err := entry.Info(); err == nil {
+		g.bytes += info.Size()
+	}
+	return g.files <= limitFiles.most && g.bytes <= limitTree.most
+}
+
+// over reports a number of a file that is over its limit.
+func (g *guard) over(name string, l limit, n int64) {
+	if message := l.exceeded(n); message != "" {
+		g.report(name, nil, "", l.rule, "%s", message)
+	}
+}
+
+// weigh counts what building the tree comes to. A directory that no other lists is an optional component, or it is not
+// built: what it changes depends on the objects that others have brought.
+func (g *guard) weigh() {
+	s := newSources([]Tree{g.tree})
+	listed := map[string]bool{}
+	for _, l := range g.listings {
+		listed[l.target] = true
+	}
+	for _, l := range g.listings {
+		dir := path.Dir(l.from.file)
+		if listed[dir] || dir == "." {
+			continue
+		}
+		listed[dir] = true
+		if message := s.expand(path.Join(g.tree.Dir, dir)).exceeded(); message != "" {
+			g.report(l.from.file, nil, "", "too-much", "%s", message)
+		}
+	}
+	if _, err := s.weigh([]string{g.tree.Dir}); err != nil {
+		file := kustomizationFile
+		var failure *Failure
+		if errors.As(err, &failure) {
+			file = strings.TrimPrefix(failure.File(), g.tree.Dir+"/")
+		}
+		g.report(file, nil, "", "too-much", "%v", err)
+	}
 }
 
 // kustomization checks one file: as YAML, as a kustomization, field by field.
@@ -109,10 +167,26 @@ func (g *guard) scan(name string, allow platform.YAMLOptions) []*yaml.Node {
 	}
 	documents, problems := platform.ScanYAML(file, data, allow)
 	g.problems = append(g.problems, problems...)
+	for _, d := range documents {
+		g.keys(name, d)
+	}
 	if len(problems) == 0 && len(documents) == 0 {
 		g.report(name, nil, "", "empty", "is empty; fill it or remove it")
 	}
 	return documents
+}
+
+// keys reports a mapping of so many keys that Kustomize, which looks each up among all, takes long. Aliases are left alone:
+// what they stand for is in the file.
+func (g *guard) keys(name string, n *yaml.Node) {
+	if n.Kind == yaml.MappingNode {
+		if message := limitKeys.exceeded(int64(len(n.Content) / 2)); message != "" {
+			g.report(name, n, "", limitKeys.rule, "%s", message)
+		}
+	}
+	for _, c := range n.Content {
+		g.keys(name, c)
+	}
 }
 
 // identity checks apiVersion and kind: what is at the root is added to a wrapper, so it is a Component.
@@ -146,7 +220,13 @@ func (g *guard) isDir(name string) bool {
 	return err == nil && info.IsDir()
 }
 
+// maxReported is how many Problems of one file are reported: more help nobody, and each takes looking up its place.
+const maxReported = 50
+
 func (g *guard) report(name string, n *yaml.Node, field, rule, format string, args ...any) {
+	if g.reported[name]++; g.reported[name] > maxReported {
+		return
+	}
 	p := platform.Problem{
 		File: path.Join(g.tree.Dir, name), Field: field, Rule: rule, Message: fmt.Sprintf(format, args...),
 	}

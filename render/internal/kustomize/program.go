@@ -75,6 +75,9 @@ func Compile(w Wrapper) *Program {
 	return p
 }
 
+// Never returns a Program that builds nothing by template, because the components do not build at all.
+func Never(why error) *Program { return &Program{why: unproven("does not build: %v", why)} }
+
 // roots merges the paths that lie inside each other.
 func roots(sources [][]string) []root {
 	var found []root

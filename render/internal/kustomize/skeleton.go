@@ -25,7 +25,8 @@ type Skeleton struct {
 	Problems []platform.Problem // targets of replacements and patches that match nothing or what they must not
 	Texts    []*yaml.Node       // the objects as documents, empty where replacements write from the inputs
 
-	targets []target
+	targets  []target
+	readings []readingTimes
 }
 
 // An Object is one object of a skeleton, with the place that it comes from.
@@ -41,8 +42,13 @@ type Object struct {
 // A Subject is a ServiceAccount that a binding names.
 type Subject struct{ Namespace, Name string }
 
-// Analyse builds the skeleton of a wrapper, whose trees have passed Guard. Only its trees and components count.
+// Analyse builds the skeleton of a wrapper, whose trees have passed Guard. Only its trees and components count. It fails
+// where they come to more than the limits together, before anything is built.
 func Analyse(w Wrapper) (*Skeleton, error) {
+	weighed, err := weigh(w.Trees, w.Components)
+	if err != nil {
+		return nil, err
+	}
 	tree, err := skeletonTree(w.Trees)
 	if err != nil {
 		return nil, err
@@ -51,7 +57,7 @@ func Analyse(w Wrapper) (*Skeleton, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Skeleton{}
+	s := &Skeleton{readings: weighed.readings()}
 	for i, dir := range w.Components {
 		writes, err := replacementsOf(w.Trees, dir)
 		if err != nil {
@@ -177,7 +183,7 @@ func objectLines(trees []Tree, file string) map[string]int {
 	if err != nil {
 		return lines
 	}
-	documents, _ := platform.ScanYAML(file, content, platform.YAMLOptions{Documents: true, Aliases: true})
+	documents, _ := platform.ScanYAML(file, content, platform.YAMLOptions{Documents: true, Aliases: true, Size: MaxFile})
 	for _, document := range documents {
 		kind, name := lookup(document, "kind"), lookup(document, "metadata", "name")
 		if kind != nil && name != nil {

@@ -94,12 +94,14 @@ func selected(selector *types.TargetSelector, stage resmap.ResMap, affixes []str
 // idsOf are the ids by which Kustomize knows an object: its own, and those from before a kustomization gave it a prefix
 // or suffix.
 func idsOf(r *resource.Resource, affixes []string) []resid.ResId {
+	const most = 1000
 	ids := []resid.ResId{r.CurId()}
+	known := map[string]bool{ids[0].Name: true}
 	for _, affix := range affixes {
 		for _, id := range ids {
 			for _, name := range []string{strings.TrimPrefix(id.Name, affix), strings.TrimSuffix(id.Name, affix)} {
-				if before := id; name != id.Name {
-					before.Name = name
+				if before := id; !known[name] && len(ids) < most {
+					known[name], before.Name = true, name
 					ids = append(ids, before)
 				}
 			}

@@ -1,0 +1,148 @@
+package kustomize
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+	"sigs.k8s.io/kustomize/api/types"
+	"sigs.k8s.io/kustomize/kyaml/resid"
+)
+
+// patch makes one patch, of whichever form.
+func (t *trial) patch(dir string, n int, p types.Patch, acc *accumulation) {
+	text := t.sources.text(fmt.Sprintf("%s#%d", dir, n), p.Patch)
+	if p.Path != "" {
+		text = t.sources.file(path.Join(dir, p.Path))
+	}
+	for _, d := range text.documents {
+		switch d.Kind {
+		case yaml.SequenceNode:
+			t.operations(d, acc, targets(p.Target, d))
+		case yaml.MappingNode:
+			t.merge(d, acc, targets(p.Target, d))
+		}
+	}
+}
+
+// targets returns which objects a patch is for: those of its target, or the one that it looks like.
+func targets(s *types.Selector, patch *yaml.Node) func(*item) bool {
+	if s != nil {
+		return selects(s)
+	}
+	kind, name := resolved(lookup(patch, "kind")), resolved(lookup(patch, "metadata", "name"))
+	return func(i *item) bool {
+		return kind != nil && name != nil && i.kind == kind.Value && i.named(name.Value)
+	}
+}
+
+// selects returns which objects a selector may take. Whatever else than kinds and names it asks for, it only takes fewer.
+func selects(s *types.Selector) func(*item) bool {
+	compiled, err := types.NewSelectorRegex(s)
+	if err != nil {
+		return func(*item) bool { return false } // Kustomize fails
+	}
+	plain := strings.Trim(s.Name, "abcdefghijklmnopqrstuvwxyz0123456789-.^$") == ""
+	name := strings.Trim(s.Name, "^$")
+	onlyKind := types.Selector{ResId: resid.ResId{Gvk: resid.Gvk{Kind: s.Kind}}}
+	if kinds, err := types.NewSelectorRegex(&onlyKind); err == nil {
+		return func(i *item) bool {
+			if !kinds.MatchGvk(resid.Gvk{Kind: i.kind}) {
+				return false
+			}
+			return compiled.MatchName(i.name) || i.affixed && (!plain || i.named(name))
+		}
+	}
+	return func(*item) bool { return true }
+}
+
+// merge makes a strategic merge patch.
+func (t *trial) merge(patch *yaml.Node, acc *accumulation, takes func(*item) bool) {
+	nodes, bytes := weight(patch)
+	for _, i := range acc.items {
+		if !takes(i) {
+			continue
+		}
+		t.walks = plus(t.walks, plus(i.nodes, nodes))
+		t.lists(patch, nil, i)
+		acc.grow(i, nodes, bytes)
+		i.containers = plus(i.containers, images(patch))
+		i.wrote(writing{patch: patch, bytes: bytes})
+	}
+}
+
+// lists counts what merging the lists of a patch takes: Kustomize holds each item against all others.
+func (t *trial) lists(patch *yaml.Node, at []string, i *item) {
+	if patch = resolved(patch); patch == nil || t.walks > limitWalks.most {
+		return
+	}
+	switch patch.Kind {
+	case yaml.MappingNode:
+		for n := 0; n+1 < len(patch.Content); n += 2 {
+			t.lists(patch.Content[n+1], slices.Concat(at, []string{patch.Content[n].Value}), i)
+		}
+	case yaml.SequenceNode:
+		const dear = 10 // fields that are walked over in the time that two items are held against each other
+		items, from := i.itemsAt(at)
+		items = plus(items, int64(len(patch.Content)))
+		t.walks = plus(t.walks, times(dear, times(items, items)))
+		for source := range from {
+			if t.merges == nil {
+				t.merges = map[string]int64{}
+			}
+			t.merges[source]++
+		}
+		for _, c := range patch.Content {
+			t.lists(c, slices.Concat(at, []string{"*"}), i)
+		}
+	}
+}
+
+// operations makes a JSON patch. What an operation moves may be as much as the object has.
+func (t *trial) operations(patch *yaml.Node, acc *accumulation, takes func(*item) bool) {
+	for _, i := range acc.items {
+		if !takes(i) {
+			continue
+		}
+		t.walks = plus(t.walks, plus(i.nodes, times(int64(len(patch.Content)), 8)))
+		copied := int64(0)
+		for _, operation := range patch.Content {
+			t.operation(resolved(operation), i, acc, &copied)
+		}
+	}
+}
+
+func (t *trial) operation(o *yaml.Node, i *item, acc *accumulation, copied *int64) {
+	op, at, value := resolved(lookup(o, "op")), steps(lookup(o, "path")), lookup(o, "value")
+	if op == nil {
+		return
+	}
+	switch op.Value {
+	case "add", "replace":
+		nodes, bytes := weight(value)
+		acc.grow(i, nodes, bytes)
+		i.containers = plus(i.containers, images(value))
+		i.wrote(writing{path: at, bytes: bytes})
+	case "copy":
+		t.copies = plus(t.copies, 1)
+		from := steps(lookup(o, "from"))
+		bytes := max(0, min(i.sizeAt(from), copySizeLimit-*copied))
+		*copied += bytes
+		acc.grow(i, bytes/2, bytes)
+		i.containers = times(i.containers, 2)
+		i.wrote(writing{path: at, bytes: bytes, reads: i.readsAt(from)})
+	case "move":
+		from := steps(lookup(o, "from"))
+		i.wrote(writing{path: at, bytes: i.sizeAt(from), reads: i.readsAt(from)})
+	}
+}
+
+// steps are those of a JSON pointer.
+func steps(pointer *yaml.Node) []string {
+	if pointer = resolved(pointer); pointer == nil {
+		return nil
+	}
+	return strings.Split(strings.TrimPrefix(pointer.Value, "/"), "/")
+}

@@ -1,0 +1,111 @@
+package kustomize
+
+import (
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/kustomize/api/types"
+	"sigs.k8s.io/kustomize/kyaml/utils"
+)
+
+// replacements are those that one entry of a kustomization stands for.
+func (t *trial) replacements(dir string, r types.ReplacementField) []types.Replacement {
+	list, err := expand(t.sources.trees, dir, r)
+	if err != nil {
+		return nil // Kustomize fails
+	}
+	return list
+}
+
+// replacement makes one replacement: what it copies may be as large as what other replacements have written there.
+func (t *trial) replacement(r types.Replacement, acc *accumulation) {
+	bytes, reads := t.value(r, acc)
+	for _, target := range r.Targets {
+		if target == nil || target.Select == nil {
+			continue
+		}
+		takes := selects(target.Select)
+		paths := target.FieldPaths
+		if len(paths) == 0 {
+			paths = []string{types.DefaultReplacementFieldPath}
+		}
+		for _, i := range acc.items {
+			if !takes(i) {
+				continue
+			}
+			for _, path := range paths {
+				t.write(i, acc, utils.SmarterPathSplitter(path, "."), bytes, reads)
+			}
+		}
+	}
+}
+
+// value is how large the value of a replacement may be, and which of the inputs' values it may be or contain.
+func (t *trial) value(r types.Replacement, acc *accumulation) (bytes int64, reads map[reading]int64) {
+	if r.SourceValue != nil {
+		return int64(len(*r.SourceValue)), nil
+	}
+	if r.Source == nil {
+		return 0, nil
+	}
+	if path, ok := inputsPath(r.Source); ok {
+		reads = map[reading]int64{{source: strings.Join(path, fieldSeparator)}: 1}
+	}
+	at := utils.SmarterPathSplitter(r.Source.FieldPath, ".")
+	if r.Source.FieldPath == "" {
+		at = utils.SmarterPathSplitter(types.DefaultReplacementFieldPath, ".")
+	}
+	for _, i := range acc.items {
+		if r.Source.Kind != "" && r.Source.Kind != i.kind || r.Source.Name != "" && !i.named(r.Source.Name) {
+			continue
+		}
+		bytes = max(bytes, i.sizeAt(at))
+		for of, n := range i.readsAt(at) {
+			if reads == nil {
+				reads = map[reading]int64{}
+			}
+			reads[of] = max(reads[of], n)
+		}
+	}
+	return bytes, reads
+}
+
+// write writes a value to all fields at a path of an object.
+func (t *trial) write(i *item, acc *accumulation, at []string, bytes int64, reads map[reading]int64) {
+	if t.walks > limitWalks.most {
+		return
+	}
+	before := i.looked
+	fields, over := i.fieldsAt(at)
+	written := times(fields, bytes)
+	t.replaced = plus(t.replaced, written)
+	t.walks = plus(t.walks, plus(int64(len(at)), fields))
+	for n := 1; n < len(at); n++ { // inside of text, which is parsed and printed for it
+		if inside := i.nodesAt(i.root, at[:n]); len(inside) == 1 && len(inside[0].Content) == 0 {
+			t.walks = plus(t.walks, int64(len(inside[0].Value)))
+		}
+	}
+	t.walks = plus(t.walks, i.looked-before)
+	acc.grow(i, written/2, written)
+	w := writing{path: at, bytes: written}
+	slices.Sort(over)
+	for of, n := range reads {
+		if w.reads == nil {
+			w.reads = map[reading]int64{}
+		}
+		n = times(n, fields)
+		w.reads[of] = plus(w.reads[of], n)
+		if t.reads == nil {
+			t.reads = map[reading]int64{}
+		}
+		t.reads[of] = plus(t.reads[of], n)
+		for _, list := range slices.Compact(slices.Clone(over)) {
+			within := reading{of.source, list}
+			w.reads[within] = plus(w.reads[within], n)
+			t.reads[within] = plus(t.reads[within], n)
+		}
+	}
+	if written > 0 || len(w.reads) > 0 {
+		i.wrote(w)
+	}
+}

@@ -1,0 +1,110 @@
+package platform
+
+import (
+	"fmt"
+
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
+)
+
+// maxParameter is how many bytes a text of a parameter may have whose schema has no maxLength.
+const maxParameter = 64 << 10
+
+// outgrown says that a value comes to too much once the schema's defaults are filled in, each as often as there is room for
+// it; empty: it does not. It fills in none.
+func (s *Schema) outgrown(value map[string]any) string {
+	m := meter{bytes: maxTogether, nodes: maxItems}
+	if m.defaulted(value, s.structural) {
+		return ""
+	}
+	return fmt.Sprintf("come to more than %d bytes with the defaults of the schema; shorten them", maxTogether)
+}
+
+// defaulted takes a value with the defaults that it lacks.
+func (m *meter) defaulted(value any, of *schema.Structural) bool {
+	switch v := value.(type) {
+	case string:
+		return m.take(int64(len(v))+2, 1)
+	case []any:
+		enough := m.take(2, 1)
+		for i := 0; enough && i < len(v); i++ {
+			enough = m.defaulted(v[i], below(of, "")) && m.take(1, 0)
+		}
+		return enough
+	case map[string]any:
+		return m.take(2, 1) && m.fields(v, of)
+	}
+	return m.take(8, 1)
+}
+
+func (m *meter) fields(v map[string]any, of *schema.Structural) bool {
+	for name, field := range v {
+		if !m.take(int64(len(name))+4, 1) || !m.defaulted(field, below(of, name)) {
+			return false
+		}
+	}
+	if of == nil {
+		return true
+	}
+	for name, property := range of.Properties {
+		if _, set := v[name]; set || property.Default.Object == nil {
+			continue
+		}
+		if !m.take(int64(len(name))+4, 1) || !m.defaulted(property.Default.Object, &property) {
+			return false
+		}
+	}
+	return true
+}
+
+// below is the schema of a field, or of the items of a list; nil: none is known.
+func below(of *schema.Structural, name string) *schema.Structural {
+	switch {
+	case of == nil:
+		return nil
+	case of.Items != nil:
+		return of.Items
+	}
+	if property, ok := of.Properties[name]; ok {
+		return &property
+	}
+	if of.AdditionalProperties != nil {
+		return of.AdditionalProperties.Structural
+	}
+	return nil
+}
+
+// longTexts finds the texts that are longer than one may be whose schema does not say how long.
+func longTexts(path string, value any, of *schema.Structural) (long []fieldError) {
+	switch v := value.(type) {
+	case string:
+		said := of != nil && of.ValueValidation != nil && (of.ValueValidation.MaxLength != nil || len(of.ValueValidation.Enum) > 0)
+		if len(v) > maxParameter && !said {
+			long = append(long, fieldError{path, "too-long", fmt.Sprintf("is %d bytes long; at most %d, "+
+				"unless the schema of the version says maxLength, which may be up to %d", len(v), maxParameter, maxValue)})
+		}
+	case []any:
+		for i, item := range v {
+			if !plainly(item) {
+				long = append(long, longTexts(index(path, i), item, below(of, ""))...)
+			}
+		}
+	case map[string]any:
+		for _, name := range sortedKeys(v) {
+			if !plainly(v[name]) {
+				long = append(long, longTexts(join(path, name), v[name], below(of, name))...)
+			}
+		}
+	}
+	return long
+}
+
+// plainly says whether there can be no long text in a value.
+func plainly(value any) bool {
+	switch v := value.(type) {
+	case string:
+		return len(v) <= maxParameter
+	case []any, map[string]any:
+		return false
+	}
+	return true
+}
