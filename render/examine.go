@@ -58,10 +58,15 @@ func (r *Renderer) analyse(w kustomize.Wrapper) *skeleton {
 	for _, t := range w.Trees {
 		key += "\n" + t.Dir + " " + t.Digest
 	}
-	return r.skeletons.get(key, func() *skeleton {
-		s, err := kustomize.Analyse(w)
-		return &skeleton{s, kustomize.Compile(w), err}
-	})
+	if known, ok := r.skeletons.lookup(key); ok {
+		return known
+	}
+	analysed, err := kustomize.Analyse(w)
+	s := &skeleton{analysed, kustomize.Compile(w), err}
+	if !unfinished(err) {
+		r.skeletons.put(key, s)
+	}
+	return s
 }
 
 func (p *pass) examineObject(v *platform.Version, o kustomize.Object) []platform.Problem {
