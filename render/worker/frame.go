@@ -117,7 +117,7 @@ func (a response) documents() ([]*yaml.Node, error) {
 }
 
 // encodeNodes writes trees of nodes. A node that is met again is written as a reference, so that what is decoded shares
-// what the trees share; it counts as often as it is met. Places in files are left out: nobody asks a built object for them.
+// what the trees share; it counts as often as it is met.
 func encodeNodes(documents []*yaml.Node) ([]byte, error) {
 	e := encoder{seen: map[*yaml.Node]*visit{}}
 	e.number(len(documents))
@@ -187,6 +187,8 @@ func (e *encoder) node(n *yaml.Node, depth int) {
 	e.number(v.number)
 	e.number(int(n.Kind))
 	e.number(int(n.Style))
+	e.number(n.Line)
+	e.number(n.Column)
 	for _, text := range []string{n.Tag, n.Value, n.Anchor, n.HeadComment, n.LineComment, n.FootComment} {
 		e.text(text)
 	}
@@ -256,6 +258,7 @@ func (d *decoder) node(depth int) *yaml.Node {
 	n := &yaml.Node{}
 	d.seen = append(d.seen, n)
 	n.Kind, n.Style = yaml.Kind(d.number()), yaml.Style(d.number())
+	n.Line, n.Column = d.number(), d.number()
 	for _, text := range []*string{&n.Tag, &n.Value, &n.Anchor, &n.HeadComment, &n.LineComment, &n.FootComment} {
 		*text = d.text()
 	}
