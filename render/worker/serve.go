@@ -33,7 +33,7 @@ func Main() {
 
 // serve does jobs until standard input ends.
 func serve() error {
-	runtime.GOMAXPROCS(2) // one of them collects garbage
+	runtime.GOMAXPROCS(2)   // one of them collects garbage
 	debug.SetGCPercent(200) // what is alive is mostly Kustomize's schema
 	debug.SetMemoryLimit(memoryLimit * 3 / 4)
 	debug.SetMaxStack(memoryLimit / 4)

@@ -95,6 +95,9 @@ func (w Wrapper) build(files, own map[string][]byte) (objects, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(documents) > 10*MaxObjects { // what follows takes time with their square
+		return nil, &Failure{Message: fmt.Sprintf("comes to %d objects; at most %d are applied", len(documents), MaxObjects)}
+	}
 	result := make(objects, len(documents))
 	for n, document := range documents {
 		result[n] = &resource.Resource{RNode: *kyaml.NewRNode(document)}

@@ -19,6 +19,15 @@ type targetedPatch struct {
 
 // patchesOf lists the targeted patches of a version's component and of the components that it lists.
 func patchesOf(trees []Tree, dir string) ([]targetedPatch, error) {
+	return patchesBelow(trees, dir, map[string]bool{})
+}
+
+// patchesBelow leaves out components that were visited: they may be listed many times, by many.
+func patchesBelow(trees []Tree, dir string, visited map[string]bool) ([]targetedPatch, error) {
+	if visited[dir] {
+		return nil, nil
+	}
+	visited[dir] = true
 	file := path.Join(dir, kustomizationFile)
 	t, content, err := readIn(trees, file)
 	if err != nil || t.Overlay {
@@ -30,7 +39,7 @@ func patchesOf(trees []Tree, dir string) ([]targetedPatch, error) {
 	}
 	var patches []targetedPatch
 	for _, nested := range k.Components {
-		inner, err := patchesOf(trees, path.Join(dir, nested))
+		inner, err := patchesBelow(trees, path.Join(dir, nested), visited)
 		if err != nil {
 			return nil, err
 		}

@@ -97,8 +97,8 @@ func idsOf(r *resource.Resource, affixes []string) []resid.ResId {
 	for _, affix := range affixes {
 		for _, id := range ids {
 			for _, name := range []string{strings.TrimPrefix(id.Name, affix), strings.TrimSuffix(id.Name, affix)} {
-				if before := id; name != id.Name {
-					before.Name = name
+				before := id
+				if before.Name = name; !slices.Contains(ids, before) {
 					ids = append(ids, before)
 				}
 			}
