@@ -13,7 +13,7 @@ import (
 // executable is the binary of this process, even when another has taken its place on disk.
 const executable = "/proc/self/exe"
 
-// open are the descriptors that a worker has: its pipes and what the runtime opened before it was confined.
+// open is how many descriptors a worker may have: its three pipes.
 const open = 3
 
 // lifetime is the processor time in seconds after which the kernel ends a worker whatever it does. Long before, it is
@@ -88,8 +88,8 @@ func processorTime() int64 {
 // spacious says that the kernel has refused a worker namespaces of its own.
 var spacious atomic.Bool
 
-// start starts a worker, without network, other processes' memory and names where the kernel allows it. It is in a process
-// group of its own, so that a signal from a terminal ends it only with the process that started it.
+// start starts a worker, without network and without memory that others share where the kernel allows it. It is in a
+// process group of its own, so that a signal from a terminal ends it only with the process that started it.
 func start(command func() *exec.Cmd) (*exec.Cmd, error) {
 	if !spacious.Load() {
 		cmd := command()

@@ -26,7 +26,7 @@ const (
 )
 
 // A pool has the workers of this process. There are as many as processors, at most four, and at least two: one may be
-// busy with a job that nobody waits for.
+// busy with a job that nobody waits for. All of it ends with the process.
 type pool struct {
 	short limits // of what a pass waits for
 	whole limits
