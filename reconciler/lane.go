@@ -31,6 +31,7 @@ type lane struct {
 	platform  *platform.Platform // what the next pass reconciles
 	waking    bool               // somebody asked for a pass that is about to be
 	committed time.Time          // when this lane did so last
+	builds    int                // how often one was ready that no pass waited for
 	doubted   bool               // the fleet asks for what is committed now, even if that is the same
 
 	// Of the goroutine that runs passes; caches of what Git holds.
@@ -64,6 +65,14 @@ func (l *lane) listen(cause string) {
 	after := max(burst, time.Until(l.committed.Add(pace)))
 	l.mu.Unlock()
 	l.wake(cause, after)
+}
+
+// built asks for a pass because a build is ready that an earlier one did not wait for.
+func (l *lane) built() {
+	l.mu.Lock()
+	l.builds++
+	l.mu.Unlock()
+	l.listen("build")
 }
 
 // sleep is how long the lane rests if nothing wakes it. While something soaks its cluster is to remember it every tenth;
@@ -129,6 +138,7 @@ func (r *Reconciler) startLanes(ctx context.Context, p *platform.Platform, cause
 		if known == nil {
 			known = &lane{name: name, latch: trigger.New()}
 			known.renderer.Stepped = func() { known.watchdog.stepped(r.Now()) }
+			known.renderer.Ready = known.built
 			l.byName[name] = known
 			l.running.Go(func() { r.runLane(ctx, known) })
 		}

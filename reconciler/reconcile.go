@@ -44,7 +44,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, p *platform.Platform, l *lan
 			return fmt.Errorf("fetch the state of %s: %w", l.name, err)
 		}
 		r.publish(p, l.name, held)
-		now := r.inputs(p, e, held)
+		now := r.inputs(p, l, held)
 		if l.done.same(now) && (l.next.IsZero() || l.soak == 0 && r.Now().Before(l.next)) {
 			if doubted {
 				return r.deploy(ctx, p, l, held)
@@ -127,15 +127,22 @@ type inputs struct {
 	pins     map[string]string
 	around   map[string]committed // the states of its neighbours
 	heard    int                  // how much clusters have said of it and its neighbours
+	builds   int                  // that no pass waited for
 }
 
-func (r *Reconciler) inputs(p *platform.Platform, e *platform.Environment, h *held) inputs {
-	return inputs{p, h.head.Commit, r.identities.of(p, e), r.states.around(p, e.Name), r.health.heard(neighbours(p, e.Name))}
+func (r *Reconciler) inputs(p *platform.Platform, l *lane, h *held) inputs {
+	l.mu.Lock()
+	builds := l.builds
+	l.mu.Unlock()
+	return inputs{
+		p, h.head.Commit, r.identities.of(p, p.Environments[l.name]), r.states.around(p, l.name),
+		r.health.heard(neighbours(p, l.name)), builds,
+	}
 }
 
 // same says that a pass with these inputs was done, so that another would find nothing to do before some time has passed.
 func (i inputs) same(o inputs) bool {
-	return i.platform == o.platform && i.head == o.head && maps.Equal(i.pins, o.pins) && i.heard == o.heard &&
+	return i.platform == o.platform && i.head == o.head && maps.Equal(i.pins, o.pins) && i.heard == o.heard && i.builds == o.builds &&
 		maps.EqualFunc(i.around, o.around, func(a, b committed) bool { return a.commit == b.commit })
 }
 

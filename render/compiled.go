@@ -68,6 +68,7 @@ func (t tally) environment(p *platform.Platform, name string) error {
 				continue
 			}
 			w := wrap(c.instance, &placement{evaluated: e}, components)
+			w.Run = r.runner()
 			why := r.analyse(w).program.Why(w)
 			t.count(c.instance.Version, why, fmt.Sprintf("%s in %s on %s", c.key(), name, e.cluster.Name))
 		}

@@ -42,7 +42,10 @@ func (r *Renderer) contract(v *platform.Version) contract {
 	defer r.contractsMutex.Unlock()
 	known, ok := r.contracts[v.Dir]
 	if !ok || known.version != v {
-		known = findContract(v)
+		known = findContract(v, r.runner())
+		if known.unfinished {
+			return known
+		}
 		if r.contracts == nil || len(r.contracts) >= cacheGeneration { // so many versions do not come and go often
 			r.contracts = map[string]contract{}
 		}
@@ -56,11 +59,18 @@ type contract struct {
 	version  *platform.Version
 	problems []platform.Problem
 	warnings []platform.Problem // that requests are told of when they are rendered
+
+	unfinished bool // it may come out otherwise later
 }
 
-func findContract(v *platform.Version) contract {
-	whole := analyseVersion(v, v.Components...)
-	return contract{v, contractProblems(v, whole), contractWarnings(v, whole)}
+func findContract(v *platform.Version, run kustomize.Runner) contract {
+	a := versionAnalysis{version: v, run: run}
+	whole := a.of(v.Components...)
+	found := contract{version: v, problems: a.problems(whole), warnings: contractWarnings(v, whole)}
+	if a.unfinished != nil {
+		found.problems, found.unfinished = []platform.Problem{buildProblem(kustomizationOf(v), a.unfinished)}, true
+	}
+	return found
 }
 
 // contractWarnings finds the texts of a version that equal a name before its prefix, whatever a request says.
@@ -71,14 +81,15 @@ func contractWarnings(v *platform.Version, whole *skeleton) []platform.Problem {
 	return unprefixed(kustomizationOf(v), whole.Objects, whole.Texts)
 }
 
-func contractProblems(v *platform.Version, whole *skeleton) (problems []platform.Problem) {
+func (a *versionAnalysis) problems(whole *skeleton) (problems []platform.Problem) {
+	v := a.version
 	for n := range v.Components {
-		problems = append(problems, componentContract(v, v.Components[n], whole)...)
+		problems = append(problems, a.component(v.Components[n], whole)...)
 	}
 	if whole.err == nil {
 		problems = append(problems, annotationProblems(whole)...)
 	}
-	base := analyseVersion(v)
+	base := a.of()
 	if base.err != nil {
 		return nil // some component may bring what is missing
 	}
@@ -88,10 +99,11 @@ func contractProblems(v *platform.Version, whole *skeleton) (problems []platform
 	return slices.CompactFunc(problems, func(a, b platform.Problem) bool { return a.String() == b.String() })
 }
 
-// componentContract finds what is wrong with a component both by itself and among all the others: what one of these
+// component finds what is wrong with a component both by itself and among all the others: what one of these
 // brings may be what it needs.
-func componentContract(v *platform.Version, c platform.Component, whole *skeleton) (problems []platform.Problem) {
-	alone, dir := analyseVersion(v, c), path.Join(v.Dir, c.Path)
+func (a *versionAnalysis) component(c platform.Component, whole *skeleton) (problems []platform.Problem) {
+	v := a.version
+	alone, dir := a.of(c), path.Join(v.Dir, c.Path)
 	if alone.err != nil || whole.err != nil {
 		return nil
 	}
@@ -103,16 +115,26 @@ func componentContract(v *platform.Version, c platform.Component, whole *skeleto
 	return append(problems, readProblems(v, whole.Skeleton, dir, c)...)
 }
 
-// analyseVersion looks at a version with some of its components. That is no instance's wrapper, so it is kept apart from
+// A versionAnalysis looks at a version with some of its components. That is no instance's wrapper, so it is kept apart from
 // those.
-func analyseVersion(v *platform.Version, components ...platform.Component) *skeleton {
-	w := kustomize.Wrapper{Trees: []kustomize.Tree{versionTree(v)}, Components: []string{v.Dir}}
+type versionAnalysis struct {
+	version    *platform.Version
+	run        kustomize.Runner
+	unfinished error // nil: there is a result for whatever was asked
+}
+
+func (a *versionAnalysis) of(components ...platform.Component) *skeleton {
+	v := a.version
+	w := kustomize.Wrapper{Trees: []kustomize.Tree{versionTree(v)}, Components: []string{v.Dir}, Run: a.run}
 	for _, c := range components {
 		if dir := path.Join(v.Dir, c.Path); !slices.Contains(w.Components, dir) {
 			w.Components = append(w.Components, dir)
 		}
 	}
 	s, err := kustomize.Analyse(w)
+	if unfinished(err) {
+		a.unfinished = err
+	}
 	return &skeleton{Skeleton: s, err: err}
 }
 

@@ -8,4 +8,7 @@
 // Everything here is pure: values and an fs.FS in, no clock, network, disk, environment, logger or randomness, and
 // the same bytes on every machine. Bytes are carried over while their render key stays, so a platform of any size
 // costs what changed. What has a Problem keeps all it has: nothing is ever removed because it could not be read.
+//
+// Kustomize itself runs in the workers of package worker, where the binary has them. They end a build that takes too much;
+// it says nothing about its instance but that Problem, and is tried again.
 package render

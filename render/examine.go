@@ -62,13 +62,18 @@ func (r *Renderer) analyse(w kustomize.Wrapper) *skeleton {
 	for _, t := range w.Trees {
 		key += "\n" + t.Dir + " " + t.Digest
 	}
-	return r.skeletons.get(key, func() *skeleton {
-		s, err := kustomize.Analyse(w)
-		if err != nil {
-			return &skeleton{s, kustomize.Never(err), err}
-		}
-		return &skeleton{s, kustomize.Compile(w), nil}
-	})
+	if known, ok := r.skeletons.lookup(key); ok {
+		return known
+	}
+	analysed, err := kustomize.Analyse(w)
+	s := &skeleton{analysed, nil, err}
+	if s.program = kustomize.Never(err); err == nil {
+		s.program = kustomize.Compile(w)
+	}
+	if !unfinished(err) {
+		r.skeletons.put(key, s)
+	}
+	return s
 }
 
 func (p *pass) examineObject(v *platform.Version, o kustomize.Object) []platform.Problem {

@@ -10,6 +10,7 @@ import (
 
 	"transom.dev/render/internal/kustomize"
 	"transom.dev/render/platform"
+	"transom.dev/render/worker"
 )
 
 // Labels that every rendered object carries.
@@ -96,7 +97,9 @@ func (p *pass) show(c *candidate, cluster string) (Rendered, []platform.Problem)
 		}
 		rendered := Rendered{Cluster: e.cluster.Name, Manifest: placed.manifest}
 		if components, problems := c.instance.Components(placed.inputs); len(problems) == 0 {
-			rendered.Wrapper, _ = wrap(c.instance, placed, components).Files()
+			w := wrap(c.instance, placed, components)
+			w.Run = p.renderer.runner()
+			rendered.Wrapper, _ = w.Files()
 		}
 		return rendered, c.problems
 	}
@@ -154,6 +157,20 @@ func (p *pass) overlaysAreSound() bool {
 		}
 	}
 	return len(p.problems) == 0
+}
+
+// runner has Kustomize run in workers, whose results a pass waits for unless the renderer is told when they are there.
+func (r *Renderer) runner() kustomize.Runner {
+	if r.Ready == nil {
+		return worker.Run
+	}
+	return worker.Soon(r.Ready)
+}
+
+// unfinished reports whether an error is of a build that may come to something else later.
+func unfinished(err error) bool {
+	var u *kustomize.Unfinished
+	return errors.As(err, &u)
 }
 
 // wrap puts an instance on one cluster into the wrapper that Kustomize builds.
@@ -219,6 +236,7 @@ func (p *pass) render(c *candidate, placed *placement) error {
 		return nil
 	}
 	w := wrap(c.instance, placed, components)
+	w.Run = p.renderer.runner()
 	sources, problems := p.examine(c.instance, w)
 	c.add(problems...)
 	if len(problems) > 0 {

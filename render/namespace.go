@@ -78,16 +78,20 @@ func (p *pass) namespace(c *candidate, file string) ([]byte, []platform.Problem)
 		digests = append(digests, overlay.Dir, overlay.Digest)
 	}
 	external := p.environment.External
-	made := p.renderer.namespaces.get(platform.Digest([]any{inputs, digests, external}), func() renderedNamespace {
-		manifest, problems := p.buildNamespace(c.placements[i].namespace, c.key().Team, inputs)
-		if external && len(problems) == 0 {
+	key := platform.Digest([]any{inputs, digests, external})
+	made, known := p.renderer.namespaces.lookup(key)
+	if !known {
+		made = p.buildNamespace(c.placements[i].namespace, c.key().Team, inputs)
+		if external && len(made.problems) == 0 {
 			var err error
-			if manifest, err = sign(manifest); err != nil {
-				problems = []platform.Problem{buildProblem(p.environment.File, err)}
+			if made.manifest, err = sign(made.manifest); err != nil {
+				made.problems = []platform.Problem{buildProblem(p.environment.File, err)}
 			}
 		}
-		return renderedNamespace{manifest, problems}
-	})
+		if !made.unfinished {
+			p.renderer.namespaces.put(key, made)
+		}
+	}
 	if len(made.problems) > 0 {
 		return nil, made.problems
 	}
@@ -97,9 +101,11 @@ func (p *pass) namespace(c *candidate, file string) ([]byte, []platform.Problem)
 type renderedNamespace struct {
 	manifest []byte
 	problems []platform.Problem
+
+	unfinished bool // it may come out otherwise later
 }
 
-func (p *pass) buildNamespace(name, team string, inputs map[string]any) ([]byte, []platform.Problem) {
+func (p *pass) buildNamespace(name, team string, inputs map[string]any) renderedNamespace {
 	labels := map[string]string{
 		labelManagedBy: managedBy, labelTeam: team, labelEnvironment: p.environment.Name,
 	}
@@ -107,29 +113,37 @@ func (p *pass) buildNamespace(name, team string, inputs map[string]any) ([]byte,
 		"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": name, "labels": labels},
 	})
 	if err != nil {
-		return nil, []platform.Problem{buildProblem(p.environment.File, err)}
+		return p.noNamespace(err)
 	}
 	if len(p.environment.Namespace.Components) == 0 {
-		return object, nil
+		return renderedNamespace{manifest: object}
 	}
 	w := kustomize.Wrapper{
 		Inputs: inputs, Resources: map[string][]byte{"namespace.yaml": object}, Namespace: name, Labels: labels,
+		Run: p.renderer.runner(),
 	}
 	for _, overlay := range p.environment.Namespace.Components {
 		w.Trees = append(w.Trees, overlayTree(overlay))
 		w.Components = append(w.Components, overlay.Dir)
 	}
+	if s := p.renderer.analyse(w); unfinished(s.err) {
+		return p.noNamespace(s.err)
+	}
 	if problems := p.examineNamespace(w); len(problems) > 0 {
-		return nil, problems
+		return renderedNamespace{problems: problems}
 	}
 	manifest, err := kustomize.Build(w)
 	if err != nil {
-		return nil, []platform.Problem{buildProblem(p.environment.File, err)}
+		return p.noNamespace(err)
 	}
 	if problems := p.namespaceProblems(name, manifest); len(problems) > 0 {
-		return nil, problems
+		return renderedNamespace{problems: problems}
 	}
-	return manifest, nil
+	return renderedNamespace{manifest: manifest}
+}
+
+func (p *pass) noNamespace(err error) renderedNamespace {
+	return renderedNamespace{problems: []platform.Problem{buildProblem(p.environment.File, err)}, unfinished: unfinished(err)}
 }
 
 // examineNamespace looks at what the wrapper would overwrite in silence.

@@ -24,6 +24,10 @@ type Renderer struct {
 	// Stepped, if set, is called whenever an instance has been built or found to be carried over, on any goroutine.
 	Stepped func()
 
+	// Ready, if set, has passes not wait for a build that takes long. It is a Problem of its instance until then, which
+	// keeps what it has, and Ready is called, on any goroutine, when another pass may find what came of it.
+	Ready func()
+
 	memories map[string]*memory // by environment
 
 	contracts      map[string]contract // by a version's directory

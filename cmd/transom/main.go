@@ -14,9 +14,11 @@ import (
 
 	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/render/platform"
+	"transom.dev/render/worker"
 )
 
 func main() {
+	worker.Main()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()

@@ -67,6 +67,10 @@ or removed at any time. The data directory is a cache: it may be deleted wheneve
 The state repositories' URLs come from the platform's environment files; a relative one, such as ../state-dev.git, is
 relative to the platform's URL. Credentials for Git come from a file that only the operator can read.
 
+Kustomize runs in worker processes of the same binary: as many as processors, at least two and at most four, with up to
+512 MiB each. A build that needs more than that, or 8 s of processor time, is ended. It is a Problem of its instance, which
+keeps what it has, and is tried again after ten minutes, then after twice as long each time, and after a restart.
+
 With --state-key every state commit is signed, as git commit -S does with an SSH key, and one that is not signed with that
 key or one of --state-keys is never applied: what the last signed one has is restored. A branch that was written before
 needs --trust-state once, with the commit that the refusal names. To rotate a key, start with the new one and the old

@@ -7,10 +7,6 @@ import (
 	"sync"
 
 	jsonpatch "gopkg.in/evanphx/json-patch.v4"
-	"sigs.k8s.io/kustomize/api/krusty"
-	"sigs.k8s.io/kustomize/api/resmap"
-	"sigs.k8s.io/kustomize/api/types"
-	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/kustomize/kyaml/openapi"
 )
 
@@ -39,48 +35,23 @@ func Build(w Wrapper) ([]byte, error) {
 }
 
 // accumulate lays the wrapper and its trees out in memory and has Kustomize build it, without the identity.
-func accumulate(w Wrapper) (resmap.ResMap, error) {
+func accumulate(w Wrapper) (objects, error) {
 	files, err := w.files(w.kustomization())
 	if err != nil {
 		return nil, err
 	}
-	tree := filesys.MakeFsInMemory()
-	for name, content := range files {
-		if err := tree.WriteFile(path.Join("/", Dir, name), content); err != nil {
-			return nil, fmt.Errorf("write the wrapper's %s: %w", name, err)
-		}
-	}
+	tree := map[string][]byte{}
 	for _, t := range w.Trees {
 		if err := copyTree(tree, t, modernised); err != nil {
 			return nil, err
 		}
 	}
-	return run(tree, path.Join("/", Dir))
-}
-
-// run is Kustomize. What it fails with, a panic included, is a Failure.
-func run(tree filesys.FileSystem, dir string) (result resmap.ResMap, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			result, err = nil, &Failure{Message: fmt.Sprintf("Kustomize gave up: %v", r)}
-		}
-	}()
-	prepare()
-	// Reorder stays unset: sorting is the wrapper's sortOptions, and krusty complains if told twice.
-	result, err = krusty.MakeKustomizer(&krusty.Options{
-		Reorder:          krusty.ReorderOptionUnspecified,
-		LoadRestrictions: types.LoadRestrictionsRootOnly,
-		PluginConfig:     types.DisabledPluginConfig(),
-	}).Run(tree, dir)
-	if err != nil {
-		return nil, explain(err)
-	}
-	return result, nil
+	return w.build(tree, files)
 }
 
 // copyTree writes the tree's files to where the platform repository has them, kustomizations rewritten, and without the
 // tests, which no build may read.
-func copyTree(to filesys.FileSystem, t Tree, rewrite func(kustomization []byte) ([]byte, error)) error {
+func copyTree(to map[string][]byte, t Tree, rewrite func(kustomization []byte) ([]byte, error)) error {
 	return fs.WalkDir(t.Files, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return fmt.Errorf("read %s: %w", path.Join(t.Dir, name), err)
@@ -100,6 +71,7 @@ func copyTree(to filesys.FileSystem, t Tree, rewrite func(kustomization []byte) 
 				return fmt.Errorf("read %s: %w", path.Join(t.Dir, name), err)
 			}
 		}
-		return to.WriteFile(path.Join("/", t.Dir, name), content)
+		to[path.Join(t.Dir, name)] = content
+		return nil
 	})
 }

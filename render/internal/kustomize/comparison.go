@@ -8,13 +8,12 @@ import (
 	"strconv"
 	"strings"
 
-	"sigs.k8s.io/kustomize/api/resmap"
 	kyaml "sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
 // newTemplate finds out how the results of probes depend on their markers. The error says what depends on them in a
 // way that cannot be proved.
-func (s *shape) newTemplate(results [probes]resmap.ResMap, m [probes]markers, id *identity) (*template, error) {
+func (s *shape) newTemplate(results [probes]objects, m [probes]markers, id *identity) (*template, error) {
 	t := &template{}
 	if err := t.hashes(results, &m); err != nil {
 		return nil, err

@@ -18,6 +18,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"transom.dev/render/internal/kustomize"
+	"transom.dev/render/worker"
 )
 
 // A feature is one thing that a kustomization can do, of testdata/corpus/features.yaml.
@@ -138,26 +139,31 @@ func instances() []instance {
 }
 
 // same builds an instance both ways, and wants the same. It returns why the program takes the plain way, which fallsBack
-// looks at.
+// looks at. The program has workers run Kustomize, while it runs here for the plain build.
 func same(t testing.TB, p *kustomize.Program, w kustomize.Wrapper) (why error) {
 	t.Helper()
-	if why := p.Why(w); why != nil {
+	if why := p.Why(inWorker(w)); why != nil {
 		require.NotContains(t, why.Error(), "does not print what Kustomize prints")
 		return why
 	}
 	want, err := kustomize.Build(w)
 	require.NoError(t, err, "what fails is not compiled")
-	got, err := p.Build(w)
+	got, err := p.Build(inWorker(w))
 	require.NoError(t, err)
 	require.Equal(t, string(want), string(got))
 	return nil
+}
+
+func inWorker(w kustomize.Wrapper) kustomize.Wrapper {
+	w.Run = worker.Run
+	return w
 }
 
 // fallsBack builds an instance that is not compiled, and wants what Kustomize says, be it an error.
 func fallsBack(t testing.TB, p *kustomize.Program, w kustomize.Wrapper) {
 	t.Helper()
 	want, wantErr := kustomize.Build(w)
-	got, err := p.Build(w)
+	got, err := p.Build(inWorker(w))
 	require.Equal(t, string(want), string(got))
 	require.Equal(t, fmt.Sprint(wantErr), fmt.Sprint(err))
 }

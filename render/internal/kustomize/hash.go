@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"sigs.k8s.io/kustomize/api/hasher"
-	"sigs.k8s.io/kustomize/api/resmap"
 	"sigs.k8s.io/kustomize/api/resource"
 )
 
@@ -13,7 +12,7 @@ import (
 // object. Kustomize computes it last of all, so it is the hash of the object as it is printed.
 
 // hashes finds the objects whose hash depends on values, and adds the hashes to the markers of each probe.
-func (t *template) hashes(results [probes]resmap.ResMap, m *[probes]markers) error {
+func (t *template) hashes(results [probes]objects, m *[probes]markers) error {
 	for n, r := range results[0].Resources() {
 		var found [probes]string
 		for i, result := range results {

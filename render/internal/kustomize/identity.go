@@ -9,7 +9,6 @@ import (
 	"go.yaml.in/yaml/v3"
 	"sigs.k8s.io/kustomize/api/filters/labels"
 	"sigs.k8s.io/kustomize/api/filters/patchjson6902"
-	"sigs.k8s.io/kustomize/api/resmap"
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/resid"
 	kyaml "sigs.k8s.io/kustomize/kyaml/yaml"
@@ -68,7 +67,7 @@ type identityPatch struct {
 }
 
 // identify decides where the identity goes into what the wrapper's components have come to.
-func (w *Wrapper) identify(m resmap.ResMap) (*identity, error) {
+func (w *Wrapper) identify(m objects) (*identity, error) {
 	unnamed := len(w.Identity) == 0 || w.Rule == Nowhere && len(w.Kept) == 0
 	switch {
 	case unnamed && w.KeepReplicas:
@@ -84,7 +83,7 @@ func (w *Wrapper) identify(m resmap.ResMap) (*identity, error) {
 }
 
 // viewsOf looks at all objects, which have the prefix by now.
-func viewsOf(m resmap.ResMap, prefix string) []*view {
+func viewsOf(m objects, prefix string) []*view {
 	views := make([]*view, m.Size())
 	for n, r := range m.Resources() {
 		views[n] = viewOf(r.YNode())
@@ -289,7 +288,7 @@ func (id *identity) patched(object int) bool {
 }
 
 // apply does to objects what Kustomize does to them with the wrapper that is printed.
-func (id *identity) apply(m resmap.ResMap) error {
+func (id *identity) apply(m objects) error {
 	nodes := make([]*kyaml.RNode, m.Size())
 	for n, r := range m.Resources() {
 		nodes[n] = &r.RNode
@@ -310,7 +309,7 @@ func (id *identity) apply(m resmap.ResMap) error {
 }
 
 // addTo has a kustomization do the same. The objects are those that the identity was decided on.
-func (id *identity) addTo(k *types.Kustomization, m resmap.ResMap) {
+func (id *identity) addTo(k *types.Kustomization, m objects) {
 	if len(id.fields) > 0 {
 		k.Labels = append(k.Labels, types.Label{Pairs: id.pairs, FieldSpecs: id.fields})
 	}

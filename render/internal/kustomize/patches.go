@@ -5,9 +5,7 @@ import (
 	"path"
 
 	"go.yaml.in/yaml/v3"
-	"sigs.k8s.io/kustomize/api/resmap"
 	"sigs.k8s.io/kustomize/api/types"
-	"sigs.k8s.io/kustomize/kyaml/filesys"
 	k8syaml "sigs.k8s.io/yaml"
 
 	"transom.dev/render/platform"
@@ -21,6 +19,15 @@ type targetedPatch struct {
 
 // patchesOf lists the targeted patches of a version's component and of the components that it lists.
 func patchesOf(trees []Tree, dir string) ([]targetedPatch, error) {
+	return patchesBelow(trees, dir, map[string]bool{})
+}
+
+// patchesBelow leaves out components that were visited: they may be listed many times, by many.
+func patchesBelow(trees []Tree, dir string, visited map[string]bool) ([]targetedPatch, error) {
+	if visited[dir] {
+		return nil, nil
+	}
+	visited[dir] = true
 	file := path.Join(dir, kustomizationFile)
 	t, content, err := readIn(trees, file)
 	if err != nil || t.Overlay {
@@ -32,7 +39,7 @@ func patchesOf(trees []Tree, dir string) ([]targetedPatch, error) {
 	}
 	var patches []targetedPatch
 	for _, nested := range k.Components {
-		inner, err := patchesOf(trees, path.Join(dir, nested))
+		inner, err := patchesBelow(trees, path.Join(dir, nested), visited)
 		if err != nil {
 			return nil, err
 		}
@@ -57,8 +64,8 @@ func patchesOf(trees []Tree, dir string) ([]targetedPatch, error) {
 
 // patches checks the targets of a component's patches, where the stage is what its objects come to. A patch may have
 // removed what it was for, so what is not there any more is looked for without patches.
-func (s *Skeleton) patches(patches []targetedPatch, trees []Tree, components, affixes []string, stage resmap.ResMap) error {
-	var before resmap.ResMap
+func (s *Skeleton) patches(patches []targetedPatch, w Wrapper, components, affixes []string, stage objects) error {
+	var before objects
 	for _, p := range patches {
 		if matchesInputs(p.Selector) {
 			s.report(p.place, "inputs", fmt.Sprintf("the target %s "+matchesInputsToo, describe(p.Selector)))
@@ -67,7 +74,7 @@ func (s *Skeleton) patches(patches []targetedPatch, trees []Tree, components, af
 		found, err := selected(&types.TargetSelector{Select: p.Selector}, stage, affixes)
 		if err == nil && len(found) == 0 {
 			if before == nil {
-				if before, err = unpatched(trees, components); err != nil {
+				if before, err = w.unpatched(components); err != nil {
 					return err
 				}
 			}
@@ -96,14 +103,14 @@ func (s *Skeleton) report(place platform.Problem, rule, message string) {
 }
 
 // unpatched builds a stage without any patch.
-func unpatched(trees []Tree, components []string) (resmap.ResMap, error) {
-	tree := filesys.MakeFsInMemory()
-	for _, t := range trees {
+func (w Wrapper) unpatched(components []string) (objects, error) {
+	tree := map[string][]byte{}
+	for _, t := range w.Trees {
 		if err := copyTree(tree, t, withoutPatches); err != nil {
 			return nil, err
 		}
 	}
-	return buildStage(tree, components)
+	return w.stage(tree, components)
 }
 
 func withoutPatches(content []byte) ([]byte, error) {

@@ -5,15 +5,14 @@ import (
 	"fmt"
 
 	"go.yaml.in/yaml/v2"
-	"sigs.k8s.io/kustomize/api/resmap"
 
 	"transom.dev/render/platform"
 )
 
 // printAll prints objects as Kustomize does, but always in the same one of its orders.
-func printAll(objects resmap.ResMap) ([]byte, error) {
+func printAll(result objects) ([]byte, error) {
 	var out bytes.Buffer
-	for n, object := range objects.Resources() {
+	for n, object := range result.Resources() {
 		content, err := object.MarshalJSON()
 		if err != nil {
 			return nil, fmt.Errorf("print %s: %w", object.CurId(), err)

@@ -2,14 +2,13 @@ package kustomize
 
 import (
 	"bytes"
+	"errors"
 	"maps"
 	"slices"
 	"sort"
 	"strings"
 	"sync"
 	"sync/atomic"
-
-	"sigs.k8s.io/kustomize/api/resmap"
 )
 
 // maxTemplates bounds the templates of one program. Beyond it, instances are built the plain way.
@@ -208,21 +207,31 @@ func (e *entry) ready(s *shape, first bool) (*template, error) {
 	}
 	c := &compiled{}
 	c.template, c.why = s.compile()
-	e.done.Store(c)
+	if unfinished := (*Unfinished)(nil); !errors.As(c.why, &unfinished) {
+		e.done.Store(c)
+	}
 	return c.template, c.why
+}
+
+// unbuilt says why a build that failed keeps a shape from being compiled.
+func unbuilt(why string, err error) error {
+	if unfinished := (*Unfinished)(nil); errors.As(err, &unfinished) {
+		return err
+	}
+	return unproven("%s: %v", why, err)
 }
 
 // compile makes the template of a shape, and holds it against the plain build of its instance.
 func (s *shape) compile() (*template, error) {
 	real, err := accumulate(*s.wrapper)
 	if err != nil {
-		return nil, unproven("fails with these values: %v", err)
+		return nil, unbuilt("fails with these values", err)
 	}
 	id, err := s.wrapper.identify(real)
 	if err != nil {
 		return nil, err
 	}
-	var results [probes]resmap.ResMap
+	var results [probes]objects
 	var marks [probes]markers
 	var views [probes][]*view
 	for i := range probes {
@@ -232,7 +241,7 @@ func (s *shape) compile() (*template, error) {
 			return nil, err
 		}
 		if results[i], err = accumulate(w); err != nil {
-			return nil, unproven("fails with other values: %v", err)
+			return nil, unbuilt("fails with other values", err)
 		}
 		if results[i].Size() != real.Size() {
 			return nil, unproven("which objects there are depends on values")

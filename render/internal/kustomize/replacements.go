@@ -22,8 +22,17 @@ type write struct {
 }
 
 // replacementsOf lists the replacements of a component and of the components that it lists, in the order in which
-// Kustomize runs them. Kustomizations under resources see no inputs, so theirs are their own.
+// Kustomize first runs them. Kustomizations under resources see no inputs, so theirs are their own.
 func replacementsOf(trees []Tree, dir string) ([]*write, error) {
+	return replacementsBelow(trees, dir, map[string]bool{})
+}
+
+// replacementsBelow leaves out components that were visited: they may be listed many times, by many.
+func replacementsBelow(trees []Tree, dir string, visited map[string]bool) ([]*write, error) {
+	if visited[dir] {
+		return nil, nil
+	}
+	visited[dir] = true
 	file := path.Join(dir, kustomizationFile)
 	t, content, err := readIn(trees, file)
 	if err != nil {
@@ -35,7 +44,7 @@ func replacementsOf(trees []Tree, dir string) ([]*write, error) {
 	}
 	var writes []*write
 	for _, nested := range k.Components {
-		inner, err := replacementsOf(trees, path.Join(dir, nested))
+		inner, err := replacementsBelow(trees, path.Join(dir, nested), visited)
 		if err != nil {
 			return nil, err
 		}

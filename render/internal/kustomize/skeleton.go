@@ -6,10 +6,8 @@ import (
 	"path"
 
 	"go.yaml.in/yaml/v3"
-	"sigs.k8s.io/kustomize/api/resmap"
 	"sigs.k8s.io/kustomize/api/resource"
 	"sigs.k8s.io/kustomize/api/types"
-	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/kustomize/kyaml/utils"
 	kyaml "sigs.k8s.io/kustomize/kyaml/yaml"
 	k8syaml "sigs.k8s.io/yaml"
@@ -72,11 +70,11 @@ func Analyse(w Wrapper) (*Skeleton, error) {
 			continue
 		}
 		// A component's replacements see what the components up to it have brought, and no more.
-		stage, err := buildStage(tree, w.Components[:i+1])
+		stage, err := w.stage(tree, w.Components[:i+1])
 		if err != nil {
 			return nil, err
 		}
-		if err := s.patches(patches, w.Trees, w.Components[:i+1], affixes, stage); err != nil {
+		if err := s.patches(patches, w, w.Components[:i+1], affixes, stage); err != nil {
 			return nil, err
 		}
 		for _, write := range writes {
@@ -91,8 +89,8 @@ func Analyse(w Wrapper) (*Skeleton, error) {
 }
 
 // skeletonTree is the trees with every replacement taken out of every kustomization.
-func skeletonTree(trees []Tree) (filesys.FileSystem, error) {
-	tree := filesys.MakeFsInMemory()
+func skeletonTree(trees []Tree) (map[string][]byte, error) {
+	tree := map[string][]byte{}
 	for _, t := range trees {
 		if err := copyTree(tree, t, withoutReplacements); err != nil {
 			return nil, err
@@ -123,8 +121,9 @@ func withoutReplacements(content []byte) ([]byte, error) {
 	return k8syaml.Marshal(k)
 }
 
-func buildStage(tree filesys.FileSystem, components []string) (resmap.ResMap, error) {
-	w := Wrapper{Components: components}
+// stage builds some of the wrapper's components, with nothing around them.
+func (w Wrapper) stage(tree map[string][]byte, components []string) (objects, error) {
+	w = Wrapper{Components: components, Run: w.Run}
 	k := w.kustomization()
 	k.BuildMetadata = []string{types.OriginAnnotations}
 	content, err := k8syaml.Marshal(k)
@@ -135,15 +134,10 @@ func buildStage(tree filesys.FileSystem, components []string) (resmap.ResMap, er
 	if err != nil {
 		return nil, err
 	}
-	for name, content := range map[string][]byte{kustomizationFile: content, inputsFile: inputs} {
-		if err := tree.WriteFile(path.Join("/", Dir, name), content); err != nil {
-			return nil, fmt.Errorf("write the wrapper's %s: %w", name, err)
-		}
-	}
-	return run(tree, path.Join("/", Dir))
+	return w.build(tree, map[string][]byte{kustomizationFile: content, inputsFile: inputs})
 }
 
-func (s *Skeleton) addObjects(stage resmap.ResMap, trees []Tree) {
+func (s *Skeleton) addObjects(stage objects, trees []Tree) {
 	lines := map[string]map[string]int{} // by file and object
 	for _, r := range stage.Resources() {
 		o := Object{

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"sigs.k8s.io/kustomize/api/resmap"
 	"sigs.k8s.io/kustomize/api/resource"
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/resid"
@@ -26,7 +25,7 @@ type target struct {
 }
 
 // match finds the fields that a write fills in the objects of its stage.
-func (s *Skeleton) match(w *write, stage resmap.ResMap, affixes []string) {
+func (s *Skeleton) match(w *write, stage objects, affixes []string) {
 	for _, selector := range w.Targets {
 		if selector == nil || selector.Select == nil {
 			s.problem(w, "target", "a target without select; say which object it is in")
@@ -69,7 +68,7 @@ func describe(s *types.Selector) string {
 	return "{" + strings.Join(parts, ", ") + "}"
 }
 
-func selected(selector *types.TargetSelector, stage resmap.ResMap, affixes []string) ([]*resource.Resource, error) {
+func selected(selector *types.TargetSelector, stage objects, affixes []string) ([]*resource.Resource, error) {
 	compiled, err := types.NewTargetSelectorRegex(selector)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package kustomize
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -45,13 +46,19 @@ type Wrapper struct {
 	// render names has none either. KeepReplicas says that all objects have theirs, as before the third renderer.
 	Unscaled     map[string]bool
 	KeepReplicas bool
+
+	Run Runner // of Kustomize; nil: in this process
 }
 
 // Files returns the wrapper's own files, by their name below Dir. Plain Kustomize makes of them what Build returns. Where
 // the components do not build, nothing is known of selectors, and the identity is left out.
 func (w Wrapper) Files() (map[string][]byte, error) {
 	k := w.kustomization()
-	if result, err := accumulate(w); err == nil {
+	result, err := accumulate(w)
+	if unfinished := (*Unfinished)(nil); errors.As(err, &unfinished) {
+		return nil, err
+	}
+	if err == nil {
 		identity, err := w.identify(result)
 		if err != nil {
 			return nil, err

@@ -1,0 +1,106 @@
+package kustomize
+
+import (
+	"fmt"
+	"maps"
+	"path"
+
+	"go.yaml.in/yaml/v3"
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/api/resource"
+	"sigs.k8s.io/kustomize/api/types"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+	kyaml "sigs.k8s.io/kustomize/kyaml/yaml"
+)
+
+// A Job is one run of Kustomize: the directory Dir of a tree of files is built.
+type Job struct {
+	Subject string            // the component that is built first, such as offerings/postgres/1.5.0
+	Files   map[string][]byte // by path, without a leading slash
+}
+
+// A Runner does a job, and returns the objects as documents. It may be called concurrently. What Kustomize says against
+// the files is a *Failure; an *Unfinished says nothing about them.
+type Runner func(Job) ([]*yaml.Node, error)
+
+// An Unfinished is the error of a build that is still under way, or that was ended because it took too much. The same
+// build may succeed later, so nobody may remember it as the result.
+type Unfinished struct{ Message string }
+
+func (u *Unfinished) Error() string { return u.Message }
+
+// Run is the Runner that does a job in this process.
+func Run(j Job) ([]*yaml.Node, error) {
+	result, err := j.run()
+	if err != nil {
+		return nil, err
+	}
+	documents := make([]*yaml.Node, len(result))
+	for n, r := range result {
+		documents[n] = r.YNode()
+	}
+	return documents, nil
+}
+
+// Warm reads what the first job would otherwise read.
+func Warm() { prepare() }
+
+// objects are what a build comes to, in order.
+type objects []*resource.Resource
+
+// Resources and Size are called as Kustomize calls them.
+func (o objects) Resources() []*resource.Resource { return o }
+func (o objects) Size() int                       { return len(o) }
+
+// run is Kustomize. What it fails with, a panic included, is a Failure.
+func (j Job) run() (result objects, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			result, err = nil, &Failure{Message: fmt.Sprintf("Kustomize gave up: %v", r)}
+		}
+	}()
+	prepare()
+	tree := filesys.MakeFsInMemory()
+	for name, content := range j.Files {
+		if err := tree.WriteFile(path.Join("/", name), content); err != nil {
+			return nil, fmt.Errorf("write %s: %w", name, err)
+		}
+	}
+	// Reorder stays unset: sorting is the wrapper's sortOptions, and krusty complains if told twice.
+	built, err := krusty.MakeKustomizer(&krusty.Options{
+		Reorder:          krusty.ReorderOptionUnspecified,
+		LoadRestrictions: types.LoadRestrictionsRootOnly,
+		PluginConfig:     types.DisabledPluginConfig(),
+	}).Run(tree, path.Join("/", Dir))
+	if err != nil {
+		return nil, explain(err)
+	}
+	return built.Resources(), nil
+}
+
+// build adds the wrapper's own files to those of its trees and has the wrapper's runner build them.
+func (w Wrapper) build(files, own map[string][]byte) (objects, error) {
+	j := Job{Files: maps.Clone(files)}
+	for name, content := range own {
+		j.Files[path.Join(Dir, name)] = content
+	}
+	if len(w.Components) > 0 {
+		j.Subject = w.Components[0]
+	}
+	if w.Run == nil {
+		return j.run()
+	}
+	prepare() // which tells the scope of objects
+	documents, err := w.Run(j)
+	if err != nil {
+		return nil, err
+	}
+	if len(documents) > 10*MaxObjects { // what follows takes time with their square
+		return nil, &Failure{Message: fmt.Sprintf("comes to %d objects; at most %d are applied", len(documents), MaxObjects)}
+	}
+	result := make(objects, len(documents))
+	for n, document := range documents {
+		result[n] = &resource.Resource{RNode: *kyaml.NewRNode(document)}
+	}
+	return result, nil
+}

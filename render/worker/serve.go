@@ -1,0 +1,90 @@
+package worker
+
+import (
+	"bufio"
+	"errors"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"sync/atomic"
+
+	"transom.dev/render/internal/kustomize"
+)
+
+// argument is what a process of this binary is started with to be a worker.
+const argument = "worker-of-transom"
+
+// enabled says that this binary has workers.
+var enabled atomic.Bool
+
+// Main makes this process a worker, and does not return, if it was started as one. Otherwise jobs of this process run in
+// workers from now on. A main function, or a TestMain, calls it before anything else.
+func Main() {
+	if len(os.Args) == 2 && os.Args[1] == argument {
+		if err := serve(); err != nil {
+			os.Stderr.WriteString(err.Error())
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	keepInherited()
+	enabled.Store(true)
+}
+
+// serve does jobs until standard input ends.
+func serve() error {
+	runtime.GOMAXPROCS(2)   // one of them collects garbage
+	debug.SetGCPercent(200) // what is alive is mostly Kustomize's schema
+	debug.SetMemoryLimit(memoryLimit * 3 / 4)
+	debug.SetMaxStack(memoryLimit / 4)
+	kustomize.Warm()
+	if err := confine(); err != nil {
+		return err
+	}
+	requests := make(chan []byte)
+	go func() {
+		in := bufio.NewReader(os.Stdin)
+		for {
+			content, err := readFrame(in, maxRequest)
+			if err != nil {
+				os.Exit(0) // whoever started this process has ended, or wants it to end
+			}
+			requests <- content
+		}
+	}()
+	for content := range requests {
+		q, err := decodeRequest(content)
+		if err != nil {
+			return err
+		}
+		if err := allow(q.seconds); err != nil {
+			return err
+		}
+		a := do(q)
+		a.used = processorTime()
+		if err := writeFrame(os.Stdout, a.encode()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// do runs a job and encodes what comes of it.
+func do(q request) (a response) {
+	documents, err := kustomize.Run(kustomize.Job{Files: q.files})
+	if err == nil {
+		a.objects, err = encodeNodes(documents)
+	}
+	switch {
+	case err == nil:
+	case errors.As(err, &a.failure):
+		a.failure.Message = cut(a.failure.Message)
+	default:
+		a.message = cut(err.Error())
+	}
+	return a
+}
+
+func cut(message string) string {
+	return message[:min(len(message), maxMessage)]
+}
