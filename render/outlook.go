@@ -50,6 +50,18 @@ func (r *Renderer) Outlook(p *platform.Platform, environment string, base *Base)
 	return &Outlook{Now: now, Entered: entered, Promoted: promoted}, nil
 }
 
+// Problems are those of both, each once where it is of both, sorted.
+func (o *Outlook) Problems() []platform.Problem {
+	all := slices.Clone(o.Now.Problems)
+	if o.Promoted != nil {
+		all = append(all, o.Promoted.Problems...)
+	}
+	slices.SortStableFunc(all, platform.Problem.Compare)
+	return slices.CompactFunc(all, func(a, b platform.Problem) bool {
+		return a.String() == b.String() && a.Environment == b.Environment
+	})
+}
+
 // standing directs an environment to stay with the releases that it has.
 func standing(p *platform.Platform, environment string, base *Base) (d Direction, problems []platform.Problem) {
 	d = Direction{Instances: []*platform.Instance{}, Keep: map[platform.RequestKey]bool{}}

@@ -1,13 +1,15 @@
 // Package plan says what merging a platform would change: on every cluster, at once and once promoted.
 //
 // In come a directory with a platform and what its environments hold or would render to; out comes a Plan, which prints as
-// text, as one comment of a pull request, or as JSON. It reads repositories on this machine only, and writes nothing.
+// text, as one comment of a pull request, or as JSON. It writes nothing.
 package plan
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
+	"transom.dev/cmd/transom/internal/states"
 	"transom.dev/cmd/transom/internal/workspace"
 	"transom.dev/render"
 	"transom.dev/render/platform"
@@ -19,9 +21,11 @@ type Plan struct {
 	Notes        []string           `json:"notes"` // what the plan cannot know
 	Environments []Environment      `json:"environments"`
 	Changes      []render.Change    `json:"changes"`
-	Promoted     Stage              `json:"promoted"` // what it becomes downstream, on top of what it does at once
-	Problems     []platform.Problem `json:"problems"` // what they concern keeps what it has
-	Warnings     []platform.Problem `json:"warnings"` // of rendering
+	Promoted     Stage              `json:"promoted"`        // what it becomes downstream, on top of what it does at once
+	States       states.States      `json:"states"`          // at which environments somebody looked
+	Problems     []platform.Problem `json:"problems"`        // what they concern keeps what it has
+	Known        []platform.Problem `json:"known,omitempty"` // Problems that what is merged has too
+	Warnings     []platform.Problem `json:"warnings"`        // of rendering
 
 	// Adoptions are what clusters said about taking over what exists there; nil: none was asked.
 	Adoptions []Adoption `json:"adoptions,omitempty"`
@@ -51,18 +55,19 @@ type Environment struct {
 func (p *Plan) now() Stage { return Stage{p.Environments, p.Changes} }
 
 // Make compares the platform in a directory with what is there.
-func Make(dir string, with Against) (*Plan, error) {
+func Make(ctx context.Context, dir string, with Against) (*Plan, error) {
 	p, err := workspace.Load(dir)
 	if err != nil {
 		return nil, err
 	}
 	var r render.Renderer
-	base, err := with.baseline(&r, dir, p)
+	base, err := with.baseline(ctx, &r, dir, p)
 	if err != nil {
 		return nil, err
 	}
 	result := &Plan{
 		Base: base.name, Notes: slices.Concat([]string{}, base.notes, unknown(base.rendered, p)), Changes: []render.Change{},
+		States:   base.states,
 		Promoted: Stage{[]Environment{}, []render.Change{}}, Platform: p, After: map[string]*render.Base{},
 	}
 	all := &outlooks{platform: p, bases: map[string]*render.Base{}, of: map[string]*render.Outlook{}}
@@ -90,8 +95,7 @@ func Make(dir string, with Against) (*Plan, error) {
 			Name: name, LetGo: true, Moves: []render.Move{}, Cautions: []render.Caution{},
 		})
 	}
-	result.tell(all)
-	return result, nil
+	return result, result.tell(&r, dir, base, all)
 }
 
 // add records what becomes of one environment, at once and once promoted.
@@ -155,21 +159,6 @@ func requestsOf(before *render.Base, after *render.State) int {
 		}
 	}
 	return n
-}
-
-// tell adds the Problems of the platform and of rendering it, and the Warnings of rendering.
-func (p *Plan) tell(all *outlooks) {
-	states := map[string]*render.State{}
-	for name, outlook := range all.of {
-		states[name] = &render.State{Problems: outlook.Now.Problems}
-		if outlook.Promoted != nil {
-			states[name].Problems = slices.Concat(outlook.Now.Problems, outlook.Promoted.Problems)
-		}
-	}
-	problems, _ := workspace.Mistakes(all.platform, states)
-	_, warnings := workspace.Mistakes(&platform.Platform{Environments: all.platform.Environments}, states)
-	p.Problems = append([]platform.Problem{}, problems...)
-	p.Warnings = append([]platform.Problem{}, warnings...)
 }
 
 // Empty says that merging changes nothing, neither at once nor once promoted.
