@@ -36,19 +36,30 @@ func Instance(p *platform.Platform, environment string, k platform.RequestKey, c
 
 // InstanceAs is Instance with another version of the offering than the request resolves to; nil: with that one.
 func InstanceAs(p *platform.Platform, environment string, k platform.RequestKey, cluster string, v *platform.Version) (Rendered, []platform.Problem) {
-	return instanceAs(p, environment, k, cluster, v, false)
+	return instanceAs(p, environment, k, cluster, v, manner{})
 }
 
-// instanceAs is InstanceAs, and as the first renderer made it if so asked.
+// A manner is how an instance is rendered where that is not as it runs.
+type manner struct {
+	first    bool // as the first renderer made it
+	unsigned bool // as where Transom applies, whoever applies in the environment
+}
+
+// instanceAs is InstanceAs in a manner.
 func instanceAs(
-	p *platform.Platform, environment string, k platform.RequestKey, cluster string, v *platform.Version, first bool,
+	p *platform.Platform, environment string, k platform.RequestKey, cluster string, v *platform.Version, as manner,
 ) (Rendered, []platform.Problem) {
 	var r Renderer
 	pass, err := r.begin(p, environment, nil)
 	if err != nil {
 		return Rendered{}, []platform.Problem{{Rule: "not-found", Message: err.Error()}}
 	}
-	pass.first = first
+	pass.first = as.first
+	if as.unsigned {
+		own := *pass.environment
+		own.External = false
+		pass.environment = &own
+	}
 	if !pass.overlaysAreSound() {
 		return Rendered{}, pass.problems
 	}

@@ -178,7 +178,7 @@ func (s *setting) render() {
 	if len(s.Problems) > 0 {
 		return
 	}
-	rendered, problems := Instance(s.loaded, s.environment, s.key, "")
+	rendered, problems := instanceAs(s.loaded, s.environment, s.key, "", nil, manner{unsigned: true})
 	for _, problem := range problems {
 		if problem.Warning && problem.Rule != "policy" {
 			continue // of the version; that is told where it is requested
@@ -190,8 +190,13 @@ func (s *setting) render() {
 	if !s.broken() {
 		s.Got = rendered.Manifest
 	}
-	if s.Got != nil && s.Want != nil && !bytes.Equal(s.Got, s.Want) {
-		first, _ := instanceAs(s.loaded, s.environment, s.key, "", nil, true)
-		s.first = bytes.Equal(first.Manifest, s.Want)
+	if s.Got == nil || s.Want == nil || bytes.Equal(s.Got, s.Want) {
+		return
 	}
+	if signed, _ := Instance(s.loaded, s.environment, s.key, ""); bytes.Equal(signed.Manifest, s.Want) {
+		s.Got = s.Want // it was written where another agent applies
+		return
+	}
+	first, _ := instanceAs(s.loaded, s.environment, s.key, "", nil, manner{first: true, unsigned: true})
+	s.first = bytes.Equal(first.Manifest, s.Want)
 }
