@@ -23,8 +23,8 @@ import (
 var arrows = map[string][]string{
 	"cmd/transom": {
 		"cmd/transom/internal/audit", "cmd/transom/internal/client", "cmd/transom/internal/demo", "cmd/transom/internal/plan",
-		"cmd/transom/internal/remote", "cmd/transom/internal/schema", "cmd/transom/internal/terminal", "cmd/transom/internal/tree",
-		"cmd/transom/internal/workspace", "cmd/transom/internal/yamledit",
+		"cmd/transom/internal/remote", "cmd/transom/internal/schema", "cmd/transom/internal/states", "cmd/transom/internal/terminal",
+		"cmd/transom/internal/tree", "cmd/transom/internal/workspace", "cmd/transom/internal/yamledit",
 		"reconciler", "reconciler/gitrepo", "reconciler/promotion", "reconciler/trigger", "reconciler/status", "reconciler/web",
 		"render", "render/platform", "render/worker", "fleet", "fleet/apply",
 	},
@@ -38,11 +38,14 @@ var arrows = map[string][]string{
 		"reconciler/status", "render/platform",
 	},
 	"cmd/transom/internal/plan": {
-		"cmd/transom/internal/remote", "cmd/transom/internal/terminal", "cmd/transom/internal/workspace",
+		"cmd/transom/internal/states", "cmd/transom/internal/terminal", "cmd/transom/internal/workspace",
 		"reconciler", "reconciler/gitrepo", "reconciler/promotion", "render", "render/platform", // a plan is the daemon's own passes
 	},
 	"cmd/transom/internal/remote":    {"reconciler/gitrepo"},
 	"cmd/transom/internal/schema":    {"cmd/transom/internal/workspace", "cmd/transom/internal/yamledit", "render/platform"},
+	"cmd/transom/internal/states": {
+		"cmd/transom/internal/remote", "cmd/transom/internal/workspace", "reconciler/gitrepo", "render", "render/platform",
+	},
 	"cmd/transom/internal/terminal":  {},
 	"cmd/transom/internal/tree":      {"cmd/transom/internal/terminal", "reconciler/status", "render/platform"},
 	"cmd/transom/internal/workspace": {"cmd/transom/internal/remote", "reconciler/gitrepo", "render", "render/platform"},

@@ -30,3 +30,56 @@ func TestPinNamesAPublishedVersion(t *testing.T) {
 	s.replace(files)
 	require.Contains(t, edition(s.commit("pin")), "edition: one")
 }
+
+// TestPinOfAVersionWinsOverTheRangeOfAnEnvironment for a request that never ran that version, while another one does.
+func TestPinOfAVersionWinsOverTheRangeOfAnEnvironment(t *testing.T) {
+	s := newSystem(t)
+	files := consumers(2)
+	publish(files, "1.1.0", "two")
+	request := func(name, version string) []byte {
+		return []byte(document("Request", name) +
+			"spec:\n  offering: note\n  version: \"1\"\n  parameters: {text: hello}\n  environments: {dev: {version: \"" + version + "\"}}\n")
+	}
+	files["requests/payments/r0000.yaml"] = request("r0000", "~1.1")
+	files["requests/payments/r0001.yaml"] = request("r0001", "1.0.0")
+	s.replace(files)
+	s.fleet.says(s.Placed)
+	edition := func(commit string) string {
+		s.Trigger.Fire("test")
+		s.stands("dev", commit)
+		s.rests("dev")
+		content, err := os.ReadFile(filepath.Join(s.checkout("dev"), "clusters/dev/payments/r0000.yaml"))
+		require.NoError(t, err)
+		return string(content)
+	}
+	first := s.commit("before")
+	s.run()
+	require.Contains(t, edition(first), "edition: two")
+	files["decisions/dev/slow.yaml"] = []byte(document("Pin", "slow") + "spec: {offering: note, version: 1.0.0, reason: slow}\n")
+	s.replace(files)
+	require.Contains(t, edition(s.commit("pin")), "edition: one")
+	delete(files, "decisions/dev/slow.yaml")
+	s.replace(files)
+	require.Contains(t, edition(s.commit("unpin")), "edition: two")
+}
+
+// TestPinThatARequestCannotFollowSaysWhy rather than that nobody knows the version.
+func TestPinThatARequestCannotFollowSaysWhy(t *testing.T) {
+	s := newSystem(t)
+	files := consumers(1)
+	publish(files, "1.1.0", "two")
+	files["offerings/note/1.0.0/version.yaml"] = []byte(document("Version", "note") + "spec: {parameters: {type: object, properties: {text: {type: integer}}}}\n")
+	s.replace(files)
+	s.fleet.says(s.Placed)
+	first := s.commit("before")
+	s.run()
+	s.Trigger.Fire("test")
+	s.stands("dev", first)
+	files["decisions/dev/slow.yaml"] = []byte(document("Pin", "slow") + "spec: {offering: note, version: 1.0.0, reason: slow}\n")
+	s.replace(files)
+	pinned := s.commit("pin")
+	s.Trigger.Fire("test")
+	s.stands("dev", pinned)
+	require.Contains(t, s.Board.Status().Instances[0].Waiting[0].Reason,
+		"pinned by decisions/dev/slow.yaml to version 1.0.0, which it cannot have: requests/payments/r0000.yaml: spec.parameters.text: must be an integer")
+}

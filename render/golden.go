@@ -22,7 +22,8 @@ import (
 //	<name>.yaml       optional: further Requests of the team, for it to be bound to
 //
 // It is rendered in the first environment that the request names, on its first cluster, and held to the policies that
-// judge there. An environment that the platform does not have is one without values, with a cluster named test.
+// judge there. Who applies there makes no difference: what another agent needs to find in each object is in no case. An
+// environment that the platform does not have is one without values, with a cluster named test.
 type Case struct {
 	Version *platform.Version
 	Name    string

@@ -38,19 +38,30 @@ func Instance(p *platform.Platform, environment string, k platform.RequestKey, c
 
 // InstanceAs is Instance with another version of the offering than the request resolves to; nil: with that one.
 func InstanceAs(p *platform.Platform, environment string, k platform.RequestKey, cluster string, v *platform.Version) (Rendered, []platform.Problem) {
-	return instanceAs(p, environment, k, cluster, v, nil)
+	return instanceAs(p, environment, k, cluster, v, manner{})
 }
 
-// instanceAs is InstanceAs, and as a record says that it was made, unless that is nil.
+// A manner is how an instance is rendered where that is not as it runs.
+type manner struct {
+	made     *platform.ReleasePlacement // as a record says that it was made; nil: as it is made now
+	unsigned bool                       // as where Transom applies, whoever applies in the environment
+}
+
+// instanceAs is InstanceAs in a manner.
 func instanceAs(
-	p *platform.Platform, environment string, k platform.RequestKey, cluster string, v *platform.Version, made *platform.ReleasePlacement,
+	p *platform.Platform, environment string, k platform.RequestKey, cluster string, v *platform.Version, as manner,
 ) (Rendered, []platform.Problem) {
 	var r Renderer
 	pass, err := r.begin(p, environment, nil)
 	if err != nil {
 		return Rendered{}, []platform.Problem{{Rule: "not-found", Message: err.Error()}}
 	}
-	pass.made = made
+	pass.made = as.made
+	if as.unsigned {
+		own := *pass.environment
+		own.External = false
+		pass.environment = &own
+	}
 	if !pass.overlaysAreSound() {
 		return Rendered{}, pass.problems
 	}

@@ -178,7 +178,7 @@ func (s *setting) render() {
 	if len(s.Problems) > 0 {
 		return
 	}
-	rendered, problems := Instance(s.loaded, s.environment, s.key, "")
+	rendered, problems := instanceAs(s.loaded, s.environment, s.key, "", nil, manner{unsigned: true})
 	for _, problem := range problems {
 		if problem.Warning && problem.Rule != "policy" {
 			continue // of the version; that is told where it is requested
@@ -190,12 +190,18 @@ func (s *setting) render() {
 	if !s.broken() {
 		s.Got = rendered.Manifest
 	}
-	if s.Got != nil && s.Want != nil && !bytes.Equal(s.Got, s.Want) {
-		for _, renderer := range renderersBefore {
-			before, _ := instanceAs(s.loaded, s.environment, s.key, "", nil, &platform.ReleasePlacement{Renderer: renderer.number})
-			if bytes.Equal(before.Manifest, s.Want) {
-				s.before = renderer.did
-			}
+	if s.Got == nil || s.Want == nil || bytes.Equal(s.Got, s.Want) {
+		return
+	}
+	if signed, _ := Instance(s.loaded, s.environment, s.key, ""); bytes.Equal(signed.Manifest, s.Want) {
+		s.Got = s.Want // it was written where another agent applies
+		return
+	}
+	for _, renderer := range renderersBefore {
+		made := &platform.ReleasePlacement{Renderer: renderer.number}
+		before, _ := instanceAs(s.loaded, s.environment, s.key, "", nil, manner{made: made, unsigned: true})
+		if bytes.Equal(before.Manifest, s.Want) {
+			s.before = renderer.did
 		}
 	}
 }

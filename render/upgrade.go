@@ -117,7 +117,7 @@ func (m *moving) same(other *Case) bool { return m.content == other.content }
 
 // as renders the case with another version of its offering; nil where that does not take it.
 func (c *Case) as(v *platform.Version) []byte {
-	rendered, problems := InstanceAs(c.loaded, c.environment, c.key, "", v)
+	rendered, problems := instanceAs(c.loaded, c.environment, c.key, "", v, manner{unsigned: true})
 	if slices.ContainsFunc(problems, func(p platform.Problem) bool { return !p.Warning }) {
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"transom.dev/cmd/transom/internal/states"
 	"transom.dev/cmd/transom/internal/workspace"
 	"transom.dev/render/platform"
 )
@@ -41,4 +42,16 @@ func directory(args []string) string {
 		return "."
 	}
 	return args[0]
+}
+
+// statesHelp says where a command looks for what environments run.
+const statesHelp = `The state repositories that the platform names say what runs: those on this machine
+are read in place, those elsewhere are fetched as this machine's git fetches, with its credential helpers and ssh agent. With
+--state, state trees as they are say it, a directory per environment, such as clones of the state repositories.`
+
+// statesFlags adds the flags that say where to look for what environments run.
+func statesFlags(cmd *cobra.Command, from *states.From) {
+	cmd.Flags().StringVar(&from.Trees, "state", "", "read what runs from the state trees DIR/<environment>")
+	cmd.Flags().BoolVar(&from.Offline, "offline", false, "contact nothing: do not look at state repositories that are elsewhere")
+	cmd.MarkFlagsMutuallyExclusive("state", "offline")
 }

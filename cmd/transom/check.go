@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"transom.dev/cmd/transom/internal/states"
 	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/cmd/transom/internal/workspace"
 	"transom.dev/render"
@@ -19,6 +21,7 @@ type checkOptions struct {
 	base   string
 	update bool
 	detail bool
+	states states.From
 }
 
 func newCheck() *cobra.Command {
@@ -27,7 +30,11 @@ func newCheck() *cobra.Command {
 		Use:   "check [DIR]",
 		Short: "Find every Problem of a platform repository before it is merged",
 		Long: `Find every Problem of a platform repository before it is merged: load it, resolve every request, and render every
-environment for every cluster, as the daemon will; then run the golden tests of offerings. Nothing is contacted.
+environment for every cluster, as the daemon will; then run the golden tests of offerings.
+
+` + statesHelp + ` There, a version that an
+environment runs must not be changed or removed, and what runs is only warned of under a policy that came later. Where
+nobody looked, requests are rendered as if they were new, and the end of the output says so.
 
 A golden test is a directory offerings/<offering>/<version>/tests/<case> with request.yaml, a Request, and want.yaml,
 the manifest that it renders to, which --update rewrites. environment.yaml and cluster.yaml, if they are there, stand
@@ -46,7 +53,7 @@ and why. Both give the same bytes.`,
   transom check -o json | jq -r '.problems[].file'`,
 		Args: takes(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			result, err := o.check(directory(args))
+			result, err := o.check(cmd.Context(), directory(args))
 			if err != nil {
 				return err
 			}
@@ -61,6 +68,7 @@ and why. Both give the same bytes.`,
 		},
 	}
 	o.output.flag(cmd)
+	statesFlags(cmd, &o.states)
 	cmd.Flags().StringVar(&o.base, "base", "", "a Git revision: its Problems are known and do not fail the check")
 	cmd.Flags().BoolVarP(&o.detail, "verbose", "v", false, "say of each version whether it is rendered compiled, and why not")
 	cmd.Flags().BoolVar(&o.update, "update", false, "rewrite want.yaml of golden tests to what they render to")
@@ -72,6 +80,7 @@ type checked struct {
 	Problems     []platform.Problem `json:"problems"`
 	Known        []platform.Problem `json:"known,omitempty"` // Problems that the base has too
 	Warnings     []platform.Problem `json:"warnings"`
+	States       states.States      `json:"states"` // at which environments somebody looked
 	Requests     int                `json:"requests"`
 	Offerings    int                `json:"offerings"`
 	Environments int                `json:"environments"`
@@ -82,20 +91,25 @@ type checked struct {
 	Versions []render.Compilation `json:"versions,omitempty"` // how each is rendered, by --verbose
 }
 
-func (o *checkOptions) check(dir string) (*checked, error) {
+func (o *checkOptions) check(ctx context.Context, dir string) (*checked, error) {
 	p, err := workspace.Load(dir)
 	if err != nil {
 		return nil, err
 	}
-	states, err := workspace.RenderFresh(p)
+	running, err := o.states.Read(ctx, dir, p)
+	if err != nil {
+		return nil, err
+	}
+	var r render.Renderer
+	rendered, err := running.Render(&r, p)
 	if err != nil {
 		return nil, err
 	}
 	result := &checked{
-		Problems: []platform.Problem{}, Warnings: []platform.Problem{},
+		Problems: []platform.Problem{}, Warnings: []platform.Problem{}, States: running,
 		Requests: len(p.Requests), Offerings: len(p.Offerings), Environments: len(p.Environments), Clusters: len(p.Clusters),
 	}
-	problems, warnings := workspace.Mistakes(p, states)
+	problems, warnings := workspace.Mistakes(p, rendered)
 	goldens, err := testTree(p, dir, o.update)
 	if err != nil {
 		return nil, err
@@ -108,46 +122,34 @@ func (o *checkOptions) check(dir string) (*checked, error) {
 			return nil, err
 		}
 	}
-	if o.base == "" {
-		result.Problems = append(result.Problems, problems...)
-		return result, nil
+	if o.base != "" {
+		known, err := o.known(dir, running)
+		if err != nil {
+			return nil, err
+		}
+		problems, result.Known = workspace.Apart(problems, known)
 	}
-	return result, o.separate(dir, result, problems)
+	result.Problems = append(result.Problems, problems...)
+	return result, nil
 }
 
-// separate tells the Problems that the base has too from new ones. Lines move when a file is edited, so a Problem is
-// known by its file, field and text.
-func (o *checkOptions) separate(dir string, result *checked, problems []platform.Problem) error {
+// known are the Problems that the base has too, with what the environments run.
+func (o *checkOptions) known(dir string, running states.States) ([]platform.Problem, error) {
 	base, err := workspace.LoadRevision(dir, o.base)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	states, err := workspace.RenderFresh(base)
+	var r render.Renderer
+	rendered, err := running.Render(&r, base)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	known := map[string]bool{}
-	old, _ := workspace.Mistakes(base, states)
+	problems, _ := workspace.Mistakes(base, rendered)
 	goldens, err := testRevision(base, dir, o.base)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, problem := range append(old, goldens.problems...) {
-		known[withoutPlace(problem)] = true
-	}
-	for _, problem := range problems {
-		if known[withoutPlace(problem)] {
-			result.Known = append(result.Known, problem)
-		} else {
-			result.Problems = append(result.Problems, problem)
-		}
-	}
-	return nil
-}
-
-func withoutPlace(p platform.Problem) string {
-	p.Line, p.Column = 0, 0
-	return p.String()
+	return append(problems, goldens.problems...), nil
 }
 
 // text prints a line per finding and counts below.
@@ -166,6 +168,9 @@ func (c *checked) text(w io.Writer, p terminal.Paint) {
 	}
 	for _, v := range c.Versions {
 		compilation(w, p, v)
+	}
+	if unknown := c.States.Unknown(); unknown != "" {
+		fmt.Fprintln(w, p.Faint(unknown))
 	}
 	parts := []string{p.Green("no Problems")}
 	if len(c.Problems) > 0 {

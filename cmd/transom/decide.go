@@ -141,12 +141,31 @@ func (d *deciding) finish(cmd *cobra.Command, c *decision, notes []string) error
 	if err := s.refuse(d.records.in.dir, nil); err != nil {
 		return err
 	}
+	idle, err := d.idle(result)
+	if err != nil {
+		return err
+	}
+	result.Notes = append(result.Notes, idle...)
 	if !d.print {
 		if err := d.write(result); err != nil {
 			return err
 		}
 	}
 	return d.output.print(cmd.OutOrStdout(), result, result.text)
+}
+
+// idle says what a decision, once it is merged, does not decide.
+func (d *deciding) idle(result *decided) (notes []string, err error) {
+	p, err := workspace.LoadEdited(d.records.in.dir, map[string][]byte{result.File: []byte(result.Content)})
+	if err != nil {
+		return nil, fmt.Errorf("check %s: %w", result.File, err)
+	}
+	for _, problem := range p.IdlePins() {
+		if problem.File == result.File {
+			notes = append(notes, problem.Message)
+		}
+	}
+	return notes, nil
 }
 
 // write puts the file into the clone. One that is there already and says the same is fine.

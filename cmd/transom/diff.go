@@ -14,6 +14,7 @@ import (
 
 	"transom.dev/cmd/transom/internal/plan"
 	"transom.dev/cmd/transom/internal/schema"
+	"transom.dev/cmd/transom/internal/states"
 	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/cmd/transom/internal/workspace"
 	"transom.dev/cmd/transom/internal/yamledit"
@@ -26,13 +27,16 @@ func newDiff() *cobra.Command {
 		output  output
 		in      platformDir
 		verbose bool
+		from    states.From
 	}
 	cmd := &cobra.Command{
 		Use:   "diff OFFERING@VERSION OFFERING@VERSION",
 		Short: "Show what one version of an offering changes against another",
 		Long: `Show what the second version changes against the first: parameters, computed values, components, bindings and outputs,
-the version's files, and what its objects become for every request that runs the first version now. Where none does, an
-example of a request shows it.
+the version's files, and what its objects become for every request that runs the first version now, or that resolves to it.
+Where none does, an example of a request shows it.
+
+` + statesHelp + `
 
 "transom plan" shows what merging a new version does instead.`,
 		Example: `  transom diff postgres@1.4.2 postgres@1.5.0
@@ -43,7 +47,11 @@ example of a request shows it.
 			if err != nil {
 				return err
 			}
-			result, err := diffVersions(p, o.in.dir, args[0], args[1])
+			running, err := o.from.Read(cmd.Context(), o.in.dir, p)
+			if err != nil {
+				return err
+			}
+			result, err := diffVersions(p, o.in.dir, running, args[0], args[1])
 			if err != nil {
 				return err
 			}
@@ -53,6 +61,7 @@ example of a request shows it.
 	}
 	o.output.flag(cmd)
 	o.in.flag(cmd)
+	statesFlags(cmd, &o.from)
 	cmd.Flags().BoolVarP(&o.verbose, "verbose", "v", false, "show added and removed objects in full, and every request")
 	return cmd
 }
@@ -63,6 +72,8 @@ type versionDiff struct {
 	To       string             `json:"to"`
 	Contract []contractChange   `json:"contract"`
 	Files    []fileChange       `json:"files"`
+	Looked   bool               `json:"looked"` // at what every environment runs
+	States   states.States      `json:"states"`
 	Example  bool               `json:"example,omitempty"` // the objects are those of a made-up request
 	Objects  []render.Change    `json:"objects"`
 	Problems []platform.Problem `json:"problems"` // of requests with the second version
@@ -99,7 +110,7 @@ func versionOf(p *platform.Platform, name string) (*platform.Offering, *platform
 	return o, v, err
 }
 
-func diffVersions(p *platform.Platform, dir, first, second string) (*versionDiff, error) {
+func diffVersions(p *platform.Platform, dir string, running states.States, first, second string) (*versionDiff, error) {
 	o, from, err := versionOf(p, first)
 	if err != nil {
 		return nil, err
@@ -113,7 +124,7 @@ func diffVersions(p *platform.Platform, dir, first, second string) (*versionDiff
 	}
 	d := &versionDiff{
 		From: from.String(), To: to.String(), Contract: contractChanges(from, to), Files: []fileChange{},
-		Objects: []render.Change{}, Problems: []platform.Problem{},
+		Objects: []render.Change{}, Problems: []platform.Problem{}, Looked: len(running.Names(false)) == 0, States: running,
 	}
 	if d.Files, err = fileChanges(from.Files, to.Files); err != nil {
 		return nil, err
@@ -230,7 +241,7 @@ func contents(fsys fs.FS) (map[string][]byte, error) {
 
 // objects compares what the two versions render to, for every request that runs the first, or for one that is made up.
 func (d *versionDiff) objects(p *platform.Platform, dir string, o *platform.Offering, from, to *platform.Version) error {
-	users := slices.DeleteFunc(instancesOf(p, o), func(i instanceOf) bool { return i.Version != from.Number.String() })
+	users := slices.DeleteFunc(runningOf(o, d.States, instancesOf(p, o)), func(i instanceOf) bool { return i.Version != from.Number.String() })
 	if len(users) == 0 {
 		var err error
 		if p, users, err = madeUp(p, dir, o, from); err != nil {
@@ -324,8 +335,19 @@ func (d *versionDiff) text(w io.Writer, p terminal.Paint, verbose bool) {
 		fmt.Fprintln(w, "no object changes")
 	}
 	if d.Example {
-		fmt.Fprintf(w, "no request runs %s: the objects are those of an example\n", d.From)
+		fmt.Fprintf(w, "%s %s: the objects are those of an example\n", d.nobody(), d.From)
 	}
+	if unknown := d.States.Unknown(); unknown != "" {
+		fmt.Fprintln(w, p.Faint(unknown))
+	}
+}
+
+// nobody says how far it is known that no request runs the first version.
+func (d *versionDiff) nobody() string {
+	if d.Looked {
+		return "no request runs"
+	}
+	return "no request resolves to"
 }
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

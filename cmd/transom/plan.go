@@ -35,11 +35,10 @@ already; the difference is the plan. So it says what a Pin, an Approval, an Over
 what is held back, by which gate, and what opens that. What comes without this merge is told apart. What clusters say is
 not in Git: what was healthy when it was recorded is taken for healthy, and what comes for becoming so.
 
-The work tree, committed or not, is compared with what the environments hold: with the state repositories where they
-are on this machine, beside the repository that DIR was cloned from; with --state, with state trees as they are, a
-directory per environment, such as clones of the state repositories; otherwise, or with --base, with what a revision
-or another directory renders to, which cannot tell what is on its way to an environment or held back. What is compared
-below clusters/ is what the daemon commits, byte for byte, as far and as fast as gates and waves let it.
+The work tree, committed or not, is compared with what the environments hold. ` + statesHelp + ` What is
+compared below clusters/ is what the daemon commits, byte for byte, as far and as fast as gates and waves let it. For an
+environment at which nobody looked, and for all with --base, what a revision or another directory renders to stands in,
+which cannot tell what is on its way to an environment or held back.
 
 With --live, the clusters are asked what taking over would do, for every request with adopt: true and every namespace that
 an environment lets be taken over: the API servers dry-run all objects of the instance, and nothing is written. Listed are
@@ -47,9 +46,10 @@ the objects that would be refused, and the fields that would go, with the digest
 was kept when a request of the same name was removed and that it starts on. --kubeconfigs is a directory with
 <cluster>.kubeconfig files, as the daemon has.
 
-Values of Secrets are not shown. What has a Problem keeps what it has; such Problems are listed. -o markdown is one
+Values of Secrets are not shown. What has a Problem keeps what it has; such Problems are listed, those that what is merged
+has too as known: what --base names, else the branch that the clone follows, else what the environments accepted. -o markdown is one
 comment for a pull request. The digest of an environment's plan names exactly these changes, at whatever commit.
-Exits with 0, or, with --exit-code, with 2 when something changes.`,
+Exits with 1 where there is a new Problem, else with 0, or, with --exit-code, with 2 when something changes.`,
 		Example: `  transom plan
   transom plan ./platform --base origin/main
   transom plan --state ./state --exit-code
@@ -76,6 +76,9 @@ Exits with 0, or, with --exit-code, with 2 when something changes.`,
 			if err := o.print(cmd.OutOrStdout(), result); err != nil {
 				return err
 			}
+			if len(result.Problems) > 0 {
+				return unwell
+			}
 			if o.exitCode && !result.Empty() {
 				return changes
 			}
@@ -85,12 +88,13 @@ Exits with 0, or, with --exit-code, with 2 when something changes.`,
 	o.output.flag(cmd)
 	f := cmd.Flags()
 	f.StringVar(&o.against.Base, "base", "", "compare with what a Git revision or a directory renders to")
-	f.StringVar(&o.against.State, "state", "", "compare with the state trees DIR/<environment>")
+	statesFlags(cmd, &o.against.States)
 	f.BoolVar(&o.live, "live", false, "ask the clusters what taking over existing objects would do")
 	f.StringVar(&o.kubeconfigs, "kubeconfigs", "", "with --live: directory with <cluster>.kubeconfig files")
 	f.BoolVar(&o.exitCode, "exit-code", false, "exit with 2 when something changes")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "show added and removed objects in full, and what is identical one by one")
 	cmd.MarkFlagsMutuallyExclusive("base", "state")
+	cmd.MarkFlagsMutuallyExclusive("base", "offline")
 	return cmd
 }
 

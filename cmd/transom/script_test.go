@@ -2,6 +2,9 @@ package main
 
 import (
 	"errors"
+	"net/http"
+	"net/http/cgi"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -32,6 +35,7 @@ func TestScripts(t *testing.T) {
 			for name, value := range map[string]string{
 				"ACME": acme, "NO_COLOR": "1", "TRANSOM_SERVER": "", "GIT_CONFIG_GLOBAL": os.DevNull, "GIT_CONFIG_SYSTEM": os.DevNull,
 				"GIT_AUTHOR_NAME": "Ada", "GIT_AUTHOR_EMAIL": "ada@example.com",
+				"XDG_CACHE_HOME": filepath.Join(env.WorkDir, ".cache"), "FORGE": forge(env),
 				"GIT_COMMITTER_NAME": "Ada", "GIT_COMMITTER_EMAIL": "ada@example.com",
 			} {
 				env.Setenv(name, value)
@@ -40,6 +44,24 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"substitute": substitute, "exits": exits},
 	})
+}
+
+// forge serves the repositories below $WORK/forge to ada, whose password is lovelace.
+func forge(env *testscript.Env) string {
+	backend := &cgi.Handler{
+		Path: "/usr/bin/env", Args: []string{"git", "http-backend"},
+		Env: []string{"GIT_PROJECT_ROOT=" + filepath.Join(env.WorkDir, "forge"), "GIT_HTTP_EXPORT_ALL=1", "REMOTE_USER=ada"},
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if user, password, _ := r.BasicAuth(); user != "ada" || password != "lovelace" {
+			w.Header().Set("WWW-Authenticate", `Basic realm="forge"`)
+			http.Error(w, "who are you?", http.StatusUnauthorized)
+			return
+		}
+		backend.ServeHTTP(w, r)
+	}))
+	env.Defer(server.Close)
+	return server.URL
 }
 
 // substitute FILE OLD NEW replaces text in a file, where \n is a new line, and fails where the text is not there.

@@ -150,15 +150,7 @@ func (o *setOptions) examine(p *platform.Platform, key platform.RequestKey, resu
 	if err != nil {
 		return fmt.Errorf("check the edit of %s: %w", key, err)
 	}
-	known := map[string]bool{}
-	for _, problem := range concerning(p, key) {
-		known[withoutPlace(problem)] = true
-	}
-	for _, problem := range concerning(next, key) {
-		if !known[withoutPlace(problem)] {
-			result.Problems = append(result.Problems, problem)
-		}
-	}
+	result.Problems, _ = workspace.Apart(concerning(next, key), concerning(p, key))
 	return nil
 }
 

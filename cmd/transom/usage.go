@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"transom.dev/cmd/transom/internal/plan"
+	"transom.dev/cmd/transom/internal/states"
 	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/cmd/transom/internal/workspace"
 	"transom.dev/render/platform"
@@ -19,7 +19,7 @@ func newUsage() *cobra.Command {
 	var o struct {
 		output output
 		in     platformDir
-		state  string
+		from   states.From
 	}
 	cmd := &cobra.Command{
 		Use:   "usage OFFERING",
@@ -27,8 +27,8 @@ func newUsage() *cobra.Command {
 		Long: `Show which team's request runs which version of an offering in which environment, and, for each version, what keeps
 it from being retired: requests that no other version would satisfy, and environments that run it still.
 
-The platform's work tree says what each request resolves to. With --state, state trees as they are, a directory per
-environment such as clones of the state repositories, say what runs there now.`,
+The platform's work tree says what each request resolves to. ` + statesHelp + `
+Where nobody looked, the output says so, and no version counts as removable.`,
 		Example: `  transom usage postgres
   transom usage postgres --state ./state
   transom usage web -o json | jq -r '.versions[] | select(.removable) | .version'`,
@@ -42,17 +42,18 @@ environment such as clones of the state repositories, say what runs there now.`,
 			if err != nil {
 				return err
 			}
-			result, err := usageOf(p, offering, o.state)
+			running, err := o.from.Read(cmd.Context(), o.in.dir, p)
 			if err != nil {
 				return err
 			}
+			result := usageOf(p, offering, running)
 			w := cmd.OutOrStdout()
 			return o.output.print(w, result, func(w io.Writer) { result.text(w, terminal.PaintFor(w)) })
 		},
 	}
 	o.output.flag(cmd)
 	o.in.flag(cmd)
-	cmd.Flags().StringVar(&o.state, "state", "", "read what runs from the state trees DIR/<environment>")
+	statesFlags(cmd, &o.from)
 	cmd.ValidArgsFunction = completeOfferings(&o.in)
 	return cmd
 }
@@ -97,7 +98,8 @@ func without(o *platform.Offering, v *platform.Version) *platform.Offering {
 // offeringUsage is who uses an offering's versions.
 type offeringUsage struct {
 	Offering   string                `json:"offering"`
-	State      string                `json:"state,omitempty"` // where what runs was read; empty: what the platform resolves to
+	Looked     bool                  `json:"looked"` // at what every environment runs; else what it resolves to stands in
+	States     states.States         `json:"states"`
 	Versions   []versionUsage        `json:"versions"`
 	Unresolved []platform.RequestKey `json:"unresolved,omitempty"` // requests with a Problem: what they have stays
 }
@@ -106,20 +108,16 @@ type versionUsage struct {
 	versionEntry
 	Instances    []instanceOf `json:"instances"`
 	Withdrawable bool         `json:"withdrawable"`      // withdrawing it breaks nobody
-	Removable    bool         `json:"removable"`         // nothing uses it
+	Looked       bool         `json:"looked"`            // at what every environment runs
+	Removable    bool         `json:"removable"`         // nothing uses it, and somebody looked
 	Blocked      []string     `json:"blocked,omitempty"` // what keeps it from being retired, and what to do about it
 }
 
-func usageOf(p *platform.Platform, o *platform.Offering, state string) (*offeringUsage, error) {
-	instances := instancesOf(p, o)
-	if state != "" {
-		running, err := runningOf(p, o, state, instances)
-		if err != nil {
-			return nil, err
-		}
-		instances = running
+func usageOf(p *platform.Platform, o *platform.Offering, running states.States) *offeringUsage {
+	instances := runningOf(o, running, instancesOf(p, o))
+	u := &offeringUsage{
+		Offering: o.Name, Looked: len(running.Names(false)) == 0, States: running, Versions: []versionUsage{}, Unresolved: unresolved(p, o),
 	}
-	u := &offeringUsage{Offering: o.Name, State: state, Versions: []versionUsage{}, Unresolved: unresolved(p, o)}
 	known := entryOf(o).Versions
 	for _, i := range instances {
 		if !slices.ContainsFunc(known, func(v versionEntry) bool { return v.Version == i.Version }) {
@@ -127,7 +125,7 @@ func usageOf(p *platform.Platform, o *platform.Offering, state string) (*offerin
 		}
 	}
 	for _, v := range known {
-		use := versionUsage{versionEntry: v, Instances: []instanceOf{}}
+		use := versionUsage{versionEntry: v, Instances: []instanceOf{}, Looked: u.Looked}
 		for _, i := range instances {
 			if i.Version == v.Version {
 				use.Instances = append(use.Instances, i)
@@ -135,41 +133,61 @@ func usageOf(p *platform.Platform, o *platform.Offering, state string) (*offerin
 		}
 		var stuck bool
 		use.Blocked, stuck = blocked(p, use.Instances)
-		use.Removable, use.Withdrawable = len(use.Instances) == 0, !stuck
+		use.Removable, use.Withdrawable = len(use.Instances) == 0 && u.Looked, !stuck
 		u.Versions = append(u.Versions, use)
 	}
-	return u, nil
+	return u
 }
 
-// runningOf puts what the state repositories hold over what the platform resolves to.
-func runningOf(p *platform.Platform, o *platform.Offering, state string, resolved []instanceOf) ([]instanceOf, error) {
-	trees, err := plan.StateTrees(state)
-	if err != nil {
-		return nil, err
-	}
+// runningOf puts what the environments run over what the platform resolves to.
+func runningOf(o *platform.Offering, running states.States, resolved []instanceOf) []instanceOf {
 	all := slices.Clone(resolved)
-	for _, environment := range workspace.Environments(p) {
-		base, err := trees.Of(environment)
-		if err != nil {
-			return nil, err
+	for _, state := range running {
+		if !state.Looked {
+			continue
 		}
-		for key, release := range base.Releases {
+		for key, release := range state.Base.Releases {
 			if release.Offering != o.Name || release.Absent {
 				continue
 			}
-			n := slices.IndexFunc(all, func(i instanceOf) bool { return i.Request == key && i.Environment == environment })
-			switch {
-			case n < 0:
-				all = append(all, instanceOf{Request: key, Environment: environment, Version: release.Version})
-			case all[n].Version != release.Version:
-				all[n].Wanted, all[n].Version, all[n].Otherwise = all[n].Version, release.Version, ""
+			wanted, n := "", slices.IndexFunc(all, func(i instanceOf) bool { return i.Request == key && i.Environment == state.Environment })
+			if n >= 0 {
+				wanted = all[n].Version
+			}
+			for _, version := range versionsOn(release) {
+				one := instanceOf{Request: key, Environment: state.Environment, Version: version}
+				switch {
+				case n < 0:
+					all = append(all, one)
+				case version != wanted:
+					one.Constraint, one.Wanted = all[n].Constraint, wanted
+					all = append(all, one)
+				}
+			}
+			if n >= 0 && !slices.Contains(versionsOn(release), wanted) {
+				all = slices.Delete(all, n, n+1)
 			}
 		}
 	}
+	stage := func(environment string) int {
+		return slices.IndexFunc(running, func(s states.State) bool { return s.Environment == environment })
+	}
 	slices.SortStableFunc(all, func(a, b instanceOf) int {
-		return cmp.Or(a.Request.Compare(b.Request), strings.Compare(a.Environment, b.Environment))
+		return cmp.Or(a.Request.Compare(b.Request), cmp.Compare(stage(a.Environment), stage(b.Environment)), strings.Compare(a.Version, b.Version))
 	})
-	return all, nil
+	return all
+}
+
+// versionsOn lists the versions that a release's clusters run, of which some may not have moved yet, sorted.
+func versionsOn(r *platform.Release) []string {
+	versions := []string{r.Version}
+	for _, placed := range r.Clusters {
+		if placed.Version != "" && !slices.Contains(versions, placed.Version) {
+			versions = append(versions, placed.Version)
+		}
+	}
+	slices.Sort(versions)
+	return versions
 }
 
 // unresolved lists the requests for an offering that have a Problem somewhere.
@@ -226,12 +244,17 @@ func (u *offeringUsage) text(w io.Writer, p terminal.Paint) {
 		switch {
 		case v.Removable:
 			fmt.Fprintf(w, "  %s\n", p.Green("nothing uses it: it can be removed"))
+		case len(v.Instances) == 0:
+			fmt.Fprintf(w, "  %s\n", p.Yellow("nothing requests it; whether something runs it is not known"))
 		case v.Withdrawable && len(v.Blocked) == 0:
 			fmt.Fprintf(w, "  %s\n", p.Green("can be withdrawn, and removed once nothing runs it"))
 		}
 	}
 	for _, key := range u.Unresolved {
 		fmt.Fprintf(w, "\n%s\n", p.Red(fmt.Sprintf("%s has a Problem, so what it runs is not known here; see \"transom check\"", key)))
+	}
+	if unknown := u.States.Unknown(); unknown != "" {
+		fmt.Fprintf(w, "\n%s\n", p.Yellow(unknown))
 	}
 }
 

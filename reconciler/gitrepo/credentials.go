@@ -21,6 +21,9 @@ type Credentials struct {
 	entries []*credential // pointers, which fmt does not follow where it cannot call String
 }
 
+// None says that they know of no place.
+func (c Credentials) None() bool { return len(c.entries) == 0 }
+
 // String counts the entries, and shows none.
 func (c Credentials) String() string { return fmt.Sprintf("%d git credentials", len(c.entries)) }
 

@@ -2,6 +2,7 @@ package promotion
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"transom.dev/render/platform"
@@ -27,8 +28,12 @@ func (p *Pass) pinned(s *subject, pin *platform.Decision) *candidate {
 	if ran := p.ranAs(s, pin); ran != nil {
 		return &candidate{cause: "pin", restore: ran, passed: []platform.ReleaseGate{p.by("pin", pin)}} // as a rollback, which nothing holds
 	}
+	idle := "which nothing here knows"
 	for _, content := range p.pinnable(s, pin) {
 		i, problems := p.view.Prospects.Resolve(s.key, content)
+		if len(problems) > 0 && content.Digest == "" {
+			idle = "which it cannot have: " + problems[0].String()
+		}
 		if len(problems) > 0 || i == nil || !means(pin, s.key, i.Release, i.Offering.Name, i.Version.Number.String()) {
 			continue
 		}
@@ -52,7 +57,7 @@ func (p *Pass) pinned(s *subject, pin *platform.Decision) *candidate {
 		return c
 	}
 	p.wait(s.key, Gate{
-		Name: "pin", Reason: fmt.Sprintf("pinned by %s to %s, which nothing here knows", pin.File, pinName(pin)),
+		Name: "pin", Reason: fmt.Sprintf("pinned by %s to %s, %s", pin.File, pinName(pin), idle),
 		Opens: "whoever changes or removes " + pin.File,
 	})
 	return nil
@@ -119,8 +124,22 @@ func (p *Pass) pinnable(s *subject, pin *platform.Decision) (list []Content) {
 		}
 		c.Digest, c.Version, c.VersionDigest = "", pin.Version, ""
 		list = slices.Insert(list, 0, c)
+		if own := c.Spec.Environments[p.view.Environment.Name].Version; own != "" && own != pin.Version {
+			c.Spec = withVersion(c.Spec, p.view.Environment.Name, pin.Version)
+			list = slices.Insert(list, 1, c)
+		}
 	}
 	return list
+}
+
+// withVersion is a spec that asks for exactly one version in an environment, whatever range it asks for there.
+func withVersion(spec *platform.RequestSpec, environment, version string) *platform.RequestSpec {
+	asked := *spec
+	asked.Environments = maps.Clone(spec.Environments)
+	own := asked.Environments[environment]
+	own.Version = version
+	asked.Environments[environment] = own
+	return &asked
 }
 
 // frozen returns why the bytes of a release stay whatever the environment puts in: it was pinned, by its name.

@@ -115,7 +115,7 @@ func (b *binder) check(r *resolved, i *Instance) []Problem {
 		field, key, env := i.BindingField(name), i.Bindings[name], i.Environment.Name
 		provider := b.team.resolved[key]
 		if provider == nil {
-			if !b.platform.tree.mayExist("requests/" + key.String() + ".yaml") {
+			if !b.platform.tree.mayExist("requests/"+key.String()+".yaml") && !b.team.names(key.Name) {
 				d.problem(field, "unknown-request", "team %s has no request %q%s", key.Team, shorten(key.Name), b.orTheTeamHas(key))
 			}
 			continue

@@ -293,6 +293,8 @@ type Cluster struct {
 
 	// Broken says that the file has a Problem: the cluster's placements stay as they are.
 	Broken bool
+
+	stray bool // its file is elsewhere: it belongs to no environment, and what runs on it stays
 }
 
 // Policy is a set of CEL validations over every object that a request renders.

@@ -96,6 +96,11 @@ func (l *Loader) loadClusters(p *Platform) {
 	for name, f := range p.tree.clusters {
 		p.Clusters[name] = single(p, f, func(d *document) *Cluster { return decodeCluster(d, name) })
 	}
+	for name, at := range p.tree.strays {
+		if p.Clusters[name] == nil {
+			p.Clusters[name] = &Cluster{Name: name, File: at, State: ClusterActive, Broken: true, stray: true}
+		}
+	}
 }
 
 func (l *Loader) loadPolicies(p *Platform) {

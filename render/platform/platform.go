@@ -42,7 +42,7 @@ func (p *Platform) Broken(environment string, k RequestKey) bool {
 		return e != nil || p.tree.mayExist("environments/"+environment+".yaml")
 	}
 	if r := p.Request(k); r == nil {
-		return p.tree.mayExist("requests/" + k.String() + ".yaml")
+		return p.tree.mayExist("requests/"+k.String()+".yaml") || p.teams[k.Team].names(k.Name)
 	} else if r.Broken {
 		return true
 	}

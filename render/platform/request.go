@@ -9,6 +9,7 @@ import (
 type requestFile struct {
 	request  *Request
 	data     []byte // to find a field's place again
+	named    string // as it calls itself
 	problems []Problem
 
 	// wrong holds the environments whose overrides have a Problem: the request is broken there only.
@@ -25,7 +26,7 @@ func decodeRequest(d *document, key RequestKey, data []byte) *requestFile {
 	}
 	d.name(key.Name, maxRequestName)
 	checkTeam(d, key.Team)
-	f := &requestFile{request: r, data: data, wrong: map[string]bool{}}
+	f := &requestFile{request: r, data: data, named: o.Metadata.Name, wrong: map[string]bool{}}
 	f.problems, r.Broken = attribute(d.problems, r.Spec, f.wrong)
 	r.Broken = r.Broken || d.opaque
 	return f

@@ -28,12 +28,13 @@ type resolution struct {
 func resolve(p *Platform, f *requestFile, s *stages, last *resolved) *resolved {
 	r := &resolved{file: f, offering: p.Offerings[f.request.Spec.Offering], stages: s, request: f.request}
 	if f.request.Broken {
+		r.problems = f.beside(p, s)
 		return r
 	}
 	if wrong := checkReferences(p, f); len(wrong) > 0 {
 		broken := *f.request
 		broken.Broken = true
-		r.request, r.problems = &broken, wrong
+		r.request, r.problems = &broken, f.beside(p, s)
 		return r
 	}
 	r.in = make(map[string]*resolution, len(f.request.Spec.Environments))
@@ -54,6 +55,12 @@ func checkReferences(p *Platform, f *requestFile) []Problem {
 	r := f.request
 	d := f.document("")
 	checkRequested(p, d, r)
+	checkNamedEnvironments(p, d, r)
+	return d.problems
+}
+
+// checkNamedEnvironments checks that there are the environments that a request names.
+func checkNamedEnvironments(p *Platform, d *document, r *Request) {
 	for _, env := range sortedKeys(r.Spec.Environments) {
 		if p.Environments[env] == nil && !p.tree.mayExist("environments/"+env+".yaml") {
 			message := fmt.Sprintf("no environment %q%s", shorten(env), orThereIs(env, p.Environments))
@@ -62,7 +69,6 @@ func checkReferences(p *Platform, f *requestFile) []Problem {
 			d.add(at)
 		}
 	}
-	return d.problems
 }
 
 // checkRequested checks that there is the offering that a request names, for its team.
@@ -90,8 +96,11 @@ func orThereIs[V any](name string, known map[string]V) string {
 
 // resolveIn resolves a request in one environment.
 func resolveIn(f *requestFile, env string, o *Offering, s *stages, known *merged) *resolution {
-	if e := s.environments[env]; f.wrong[env] || e == nil || e.Broken {
+	switch e := s.environments[env]; {
+	case e == nil, e.Broken:
 		return &resolution{}
+	case f.wrong[env]:
+		return f.besideIn(env, o, s)
 	}
 	d := f.document(env)
 	return resolveAs(d, f, env, selectVersion(d, f, env, o), o, s, known)

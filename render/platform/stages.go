@@ -138,7 +138,7 @@ func (l *Loader) place(p *Platform) {
 		environments: p.Environments, clusters: map[string][]*Cluster{}, draining: map[string][]*Cluster{}, opaque: p.tree.opaque,
 	}
 	for _, c := range p.Clusters {
-		next.unread = next.unread || c.Broken
+		next.unread = next.unread || c.Broken && !c.stray
 	}
 	for name, e := range p.Environments {
 		next.members(p, e)

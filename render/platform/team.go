@@ -14,6 +14,7 @@ type team struct {
 	resolved  map[RequestKey]*resolved
 	instances map[string][]*Instance // by environment, sorted by request
 	broken    map[string]map[RequestKey]bool
+	named     map[string]bool // what files call themselves that have another name
 	problems  []Problem
 }
 
@@ -41,7 +42,7 @@ func (l *Loader) loadRequests(p *Platform) {
 
 // loadTeam resolves the requests of a team. What did not change since the last time is taken over from there.
 func (l *Loader) loadTeam(p *Platform, name string, files *teamFiles, last *team) *team {
-	t := &team{files: files, resolved: make(map[RequestKey]*resolved, len(files.requests))}
+	t := &team{files: files, resolved: make(map[RequestKey]*resolved, len(files.requests)), named: map[string]bool{}}
 	for _, request := range sortedKeys(files.requests) {
 		key := RequestKey{name, request}
 		f := decoded(files.requests[request], key)
@@ -53,6 +54,9 @@ func (l *Loader) loadTeam(p *Platform, name string, files *teamFiles, last *team
 			r = resolve(p, f, l.stages, r)
 		}
 		t.resolved[key] = r
+		if f.named != "" && f.named != request {
+			t.named[f.named] = true
+		}
 		t.requests = append(t.requests, r.request)
 		t.problems = append(t.problems, f.problems...)
 	}
@@ -88,6 +92,9 @@ func (t *team) settle(p *Platform) {
 		}
 	}
 }
+
+// names says whether a file of the team that has another name calls itself so: renaming a file must not delete a database.
+func (t *team) names(request string) bool { return t != nil && t.named[request] }
 
 // request returns a request of the team, or nil.
 func (t *team) request(name string) *Request {

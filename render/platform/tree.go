@@ -37,9 +37,11 @@ type tree struct {
 	decisions    map[string]*file              // by path
 
 	// opaque holds paths whose content cannot be known, such as a symbolic link's: everything that would be there may
-	// exist and is not to be taken for absent.
+	// exist and is not to be taken for absent. One that begins with anyTeam is a request of whatever team.
 	opaque   []string
 	problems []Problem
+
+	strays map[string]string // clusters whose file is elsewhere, by name: what runs on them stays
 }
 
 // teamFiles is what is below requests/<team>. It is the same value in the next load if all of that is the same.
@@ -48,6 +50,7 @@ type teamFiles struct {
 	files    map[string]*file // by path
 	requests map[string]*file // by name
 	opaque   []string
+	strays   map[string]string // as a tree's
 	problems []Problem
 }
 
@@ -108,9 +111,16 @@ func (w *walker) top(e fs.DirEntry) error {
 			return w.entry(name, e)
 		}
 	}
-	if hint := Suggest(name, folders); hint != "" && !ignored(name) {
+	hint, found := Suggest(name, folders), len(w.tree.problems)
+	if ignored(name) {
+		return nil
+	}
+	if err := w.foreign(e); err != nil || len(w.tree.problems) > found {
+		return err
+	}
+	if hint != "" {
 		w.warn(name, "misplaced", "means nothing here"+hint)
-	} else if isYAML(name) && !ignored(name) {
+	} else if isYAML(name) {
 		w.warn(name, "misplaced", "means nothing here; the folders of a platform repository are "+list(folders))
 	}
 	return nil
@@ -163,7 +173,7 @@ func (w *walker) requestsOf(dir string, e fs.DirEntry) error {
 		if err := inside.directory(dir); err != nil {
 			return err
 		}
-		now.opaque, now.problems = inside.tree.opaque, inside.tree.problems
+		now.opaque, now.problems, now.strays = inside.tree.opaque, inside.tree.problems, inside.tree.strays
 		if maps.Equal(now.files, last.files) && slices.Equal(now.opaque, last.opaque) && slices.Equal(now.problems, last.problems) {
 			last.id, now = id, last
 		}
@@ -171,6 +181,9 @@ func (w *walker) requestsOf(dir string, e fs.DirEntry) error {
 	w.tree.teams[path.Base(dir)] = now
 	w.tree.opaque = append(w.tree.opaque, now.opaque...)
 	w.tree.problems = append(w.tree.problems, now.problems...)
+	for name, at := range now.strays {
+		w.tree.keepCluster(name, at)
+	}
 	return nil
 }
 
@@ -235,7 +248,7 @@ func (w *walker) place(f *file) {
 		t.decisions[f.path] = f
 	case f.opaque, len(parts) == 4 && parts[0] == "offerings" && parts[3] == "version.yaml":
 	default:
-		w.misplaced(f.path, parts)
+		w.misplaced(f, parts)
 	}
 }
 
@@ -271,20 +284,6 @@ var places = map[string]string{
 	"requests":     "requests/<team>/<request>.yaml",
 }
 
-// misplaced warns of a file that means nothing where it is. A request that only lost its extension is not taken for
-// absent: renaming a file must not delete a database.
-func (w *walker) misplaced(name string, parts []string) {
-	stem := strings.TrimSuffix(name, path.Ext(name))
-	if isYAML(name) && path.Ext(name) != ".yaml" {
-		w.warn(name, "misplaced", fmt.Sprintf("means nothing here; rename it to %s.yaml", path.Base(stem)))
-		if parts[0] == "requests" && len(parts) == 3 {
-			w.tree.opaque = append(w.tree.opaque, stem+".yaml")
-		}
-		return
-	}
-	w.warn(name, "misplaced", "means nothing here; there is "+places[parts[0]])
-}
-
 func (w *walker) warn(name, rule, message string) {
 	w.tree.problems = append(w.tree.problems, Problem{File: name, Rule: rule, Message: message, Warning: true})
 }
@@ -292,7 +291,7 @@ func (w *walker) warn(name, rule, message string) {
 // mayExist says whether a path is, or is below, one that cannot be looked into.
 func (t *tree) mayExist(name string) bool {
 	for _, o := range t.opaque {
-		if name == o || strings.HasPrefix(name, o+"/") {
+		if name == o || strings.HasPrefix(name, o+"/") || strings.HasPrefix(o, anyTeam) && underTeam(name) == o[len(anyTeam):] {
 			return true
 		}
 	}

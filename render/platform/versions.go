@@ -97,7 +97,7 @@ func (o offered) add(v *Version) {
 
 // hold holds a version against what it can be bound to, again only where that changed.
 func (f *versionFile) hold(t *tree, known offered) {
-	if f.alone.Broken || len(f.alone.Bindings) == 0 {
+	if f.contract == nil || len(f.alone.Bindings) == 0 {
 		return
 	}
 	relevant, text := offered{}, ""
@@ -128,10 +128,10 @@ func (f *versionFile) against(relevant, known offered) {
 		}
 	}
 	v := *f.alone
-	if len(d.problems) == 0 {
+	if len(d.problems) == 0 && !f.alone.Broken {
 		v.expressions(d, f.spec, relevant)
 	}
-	v.Broken = d.broken()
+	v.Broken = f.alone.Broken || d.broken()
 	f.version, f.unbound = &v, d.problems
 }
 

@@ -6,6 +6,7 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,10 +43,18 @@ type State struct {
 	Head *gitrepo.Snapshot
 }
 
-// Open opens a repository: in place if it is on this machine, else through a mirror in the user's cache.
+// Open opens a repository: in place if it is on this machine, else through a mirror in the user's cache. Where no credentials
+// are given, this machine's git fetches it, with those that it has.
 func Open(ctx context.Context, url, branch string, credentials gitrepo.Credentials) (*State, error) {
-	if remote.IsLocal(url) {
-		b, err := gitrepo.OpenHistory(strings.TrimPrefix(url, "file://"), branch)
+	at, branch := strings.TrimPrefix(url, "file://"), cmp.Or(branch, "main")
+	if !remote.IsLocal(url) && credentials.None() {
+		var err error
+		if at, err = remote.Fetch(ctx, ".", url, branch, true); err != nil {
+			return nil, err
+		}
+	}
+	if remote.IsLocal(url) || credentials.None() {
+		b, err := gitrepo.OpenHistory(at, branch)
 		if err != nil {
 			return nil, err
 		}

@@ -2,16 +2,14 @@ package plan
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing/fstest"
 
-	"transom.dev/cmd/transom/internal/remote"
+	"transom.dev/cmd/transom/internal/states"
 	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/cmd/transom/internal/workspace"
 	"transom.dev/reconciler"
@@ -26,11 +24,10 @@ type Baseline struct {
 	environments []string // that it knows, sorted
 	notes        []string // what it cannot know
 	rendered     []string // environments whose state is not known, sorted
+	states       states.States
+	compared     *platform.Platform // whose rendering it is, where that was asked for; nil: it is of states
 
 	Of func(environment string) (*render.Base, error)
-
-	// past reads the commit that an environment's state is at, and earlier ones; nil: there is nothing to read.
-	past func(environment string) (commit string, at func(context.Context, string) (fs.FS, error))
 
 	// before finds the platforms that may be what is merged already, the likeliest first; nil: it is not known.
 	before func(*history, map[string]*render.Base) ([]*platform.Platform, error)
@@ -41,33 +38,39 @@ func (b *Baseline) recorded(environment string) (state reconciler.Recorded, err 
 	if state.Base, err = b.Of(environment); err != nil {
 		return state, err
 	}
-	if b.past != nil {
-		state.Commit, state.At = b.past(environment)
+	if known := b.states.Of(environment); known != nil {
+		state.Commit, state.At = known.Commit, known.At
 	}
 	return state, nil
 }
 
-// Against says what a plan compares with: what one of these names, else the state repositories that are on this machine,
-// and for the others what HEAD renders to.
+// Against says what a plan compares with: what Base names, else what the environments run, and where nobody looked at that,
+// what HEAD renders to.
 type Against struct {
-	Base  string // a Git revision, or a directory
-	State string // state trees, DIR/<environment>
+	Base   string // a Git revision, or a directory
+	States states.From
 }
 
 // baseline chooses what to compare with.
-func (o Against) baseline(r *render.Renderer, dir string, p *platform.Platform) (*Baseline, error) {
-	switch {
-	case o.State != "":
-		b, err := StateTrees(o.State)
-		if err == nil {
-			b.before = accepted(dir)
-		}
-		return b, err
-	case o.Base != "":
+func (o Against) baseline(ctx context.Context, r *render.Renderer, dir string, p *platform.Platform) (*Baseline, error) {
+	if o.Base != "" {
 		return rendering(r, dir, o.Base)
-	default:
-		return stateRepositories(r, dir, p)
 	}
+	known, err := o.States.Read(ctx, dir, p)
+	if err != nil {
+		return nil, err
+	}
+	b := &Baseline{}
+	if o.States.Trees != "" {
+		b, err = trees(dir, o.States.Trees, known)
+	} else {
+		b, err = looked(r, dir, p, known)
+	}
+	if err != nil {
+		return nil, err
+	}
+	b.states = known
+	return b, nil
 }
 
 // mayDiffer is what a comparison with a rendering cannot know.
@@ -89,6 +92,10 @@ func rendering(r *render.Renderer, dir, base string) (*Baseline, error) {
 		name += " (" + terminal.Short(p.Commit) + ")"
 	}
 	b := &Baseline{name: name, environments: workspace.Environments(p), notes: []string{mayDiffer}, rendered: workspace.Environments(p)}
+	for _, environment := range workspace.Environments(p) {
+		b.states = append(b.states, states.State{Environment: environment, Why: "--base"})
+	}
+	b.compared = p
 	b.before = func(*history, map[string]*render.Base) ([]*platform.Platform, error) {
 		return []*platform.Platform{p}, nil
 	}
@@ -145,97 +152,45 @@ func files(contents map[string][]byte) fs.FS {
 	return m
 }
 
-// StateTrees reads DIR/<environment>; an environment without a directory has no state yet.
-func StateTrees(dir string) (*Baseline, error) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, fmt.Errorf("--state %s: is no directory; it holds one state tree per environment", dir)
-	}
-	b := &Baseline{name: dir}
-	for _, entry := range entries {
-		if entry.IsDir() && !strings.HasPrefix(entry.Name(), ".") {
-			b.environments = append(b.environments, entry.Name())
-		}
-	}
-	b.past = func(environment string) (string, func(context.Context, string) (fs.FS, error)) {
-		return pastOf(filepath.Join(dir, environment))
-	}
-	b.Of = func(environment string) (*render.Base, error) {
-		own := filepath.Join(dir, environment)
-		if _, err := os.Stat(own); errors.Is(err, fs.ErrNotExist) {
-			return &render.Base{}, nil
-		}
-		base, err := render.ReadBase(os.DirFS(own))
-		if err != nil {
-			return nil, fmt.Errorf("read the state in %s: %w", own, err)
-		}
-		return base, nil
-	}
-	return b, nil
-}
-
-// stateRepositories reads the state repositories that are on this machine, and nothing over a network.
-func stateRepositories(r *render.Renderer, dir string, p *platform.Platform) (*Baseline, error) {
+// looked compares with what the environments run where somebody looked at it, and elsewhere with what HEAD renders to.
+func looked(r *render.Renderer, dir string, p *platform.Platform, known states.States) (*Baseline, error) {
+	read, other := known.Names(true), known.Names(false)
 	head, err := rendering(r, dir, "HEAD")
 	if err != nil {
 		return nil, err
 	}
-	checkout, err := gitrepo.Open(dir)
-	if err != nil {
-		return nil, err
-	}
-	found := map[string]*gitrepo.Branch{}
-	var read, other []string
-	for _, name := range workspace.Environments(p) {
-		if found[name] = localState(checkout.Origin(), p.Environments[name].State); found[name] != nil {
-			read = append(read, name)
-		} else {
-			other = append(other, name)
-		}
-	}
 	if len(read) == 0 {
+		head.notes = []string{known.Unknown()}
 		return head, nil
 	}
 	b := &Baseline{name: "the state of " + strings.Join(read, ", "), environments: head.environments, rendered: other, before: accepted(dir)}
 	if len(other) > 0 {
 		b.name += " and, for " + strings.Join(other, ", ") + ", " + head.name
-		b.notes = []string{"what " + strings.Join(other, ", ") + " really runs may differ: pass --state"}
-	}
-	b.past = func(environment string) (string, func(context.Context, string) (fs.FS, error)) {
-		state := found[environment]
-		if state == nil {
-			return "", nil
-		}
-		return state.Head.Commit, func(ctx context.Context, commit string) (fs.FS, error) { return state.At(ctx, commit) }
+		b.notes = []string{known.Unknown()}
 	}
 	b.Of = func(environment string) (*render.Base, error) {
-		state := found[environment]
-		if state == nil {
-			return head.Of(environment)
+		if base := known.Base(environment); base != nil {
+			return base, nil
 		}
-		base, err := render.ReadBase(state.Head)
-		if err != nil {
-			return nil, fmt.Errorf("read the state of %s at %s: %w", environment, state.Head.Commit, err)
-		}
-		return base, nil
+		return head.Of(environment)
 	}
 	return b, nil
 }
 
-// localState reads a state repository that is on this machine; nil: it is not, or there is none yet.
-func localState(origin string, s platform.StateRepository) *gitrepo.Branch {
-	if origin == "" && strings.HasPrefix(s.URL, ".") {
-		return nil
-	}
-	url := remote.Resolve(origin, s.URL)
-	if url == "" || !remote.IsLocal(url) {
-		return nil
-	}
-	branch, err := gitrepo.OpenHistory(strings.TrimPrefix(url, "file://"), s.Branch)
+// trees compares with state trees as they are. An environment without one has no state yet.
+func trees(dir, name string, known states.States) (*Baseline, error) {
+	entries, err := os.ReadDir(name)
 	if err != nil {
-		return nil
+		return nil, fmt.Errorf("--state %s: %w", name, err)
 	}
-	return branch
+	b := &Baseline{name: name, before: accepted(dir)}
+	for _, entry := range entries {
+		if entry.IsDir() && !strings.HasPrefix(entry.Name(), ".") {
+			b.environments = append(b.environments, entry.Name())
+		}
+	}
+	b.Of = func(environment string) (*render.Base, error) { return known.Base(environment), nil }
+	return b, nil
 }
 
 // stale says that a state came from a platform commit that the work tree does not build on, or nothing: compared with

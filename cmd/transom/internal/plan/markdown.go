@@ -77,6 +77,10 @@ func (p *Plan) markdownHead() string {
 		head.line("**Problems**; what they concern keeps what it has:")
 		head.block(texts(p.Problems))
 	}
+	if len(p.Known) > 0 {
+		head.line("**Problems that are merged already**")
+		head.block(texts(p.Known))
+	}
 	if len(p.Warnings) > 0 {
 		head.line("**Warnings**")
 		head.block(texts(p.Warnings))

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io/fs"
 	"maps"
 	"math"
 	"slices"
@@ -250,17 +249,4 @@ func (o *outlooks) hurried(name string, before *render.Base, after *render.State
 // sorted lists the requests of a map.
 func sorted[V any](m map[platform.RequestKey]V) []platform.RequestKey {
 	return slices.SortedFunc(maps.Keys(m), platform.RequestKey.Compare)
-}
-
-// pastOf reads earlier commits of a state that a clone in a directory has; nil: it is in none.
-func pastOf(dir string) (commit string, at func(context.Context, string) (fs.FS, error)) {
-	clone, err := gitrepo.Open(dir)
-	if err != nil {
-		return "", nil
-	}
-	head, err := clone.At("HEAD")
-	if err != nil {
-		return "", nil
-	}
-	return head.Commit, func(_ context.Context, commit string) (fs.FS, error) { return clone.At(commit) }
 }

@@ -1,7 +1,7 @@
 // Package plan says what merging a platform would change: on every cluster, at once and once promoted.
 //
 // In come a directory with a platform and what its environments hold or would render to; out comes a Plan, which prints as
-// text, as one comment of a pull request, or as JSON. It reads repositories on this machine only, and writes nothing.
+// text, as one comment of a pull request, or as JSON. It writes nothing.
 package plan
 
 import (
@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 
+	"transom.dev/cmd/transom/internal/states"
 	"transom.dev/cmd/transom/internal/workspace"
 	"transom.dev/render"
 	"transom.dev/render/platform"
@@ -20,13 +21,15 @@ type Plan struct {
 	Notes        []string           `json:"notes"` // what the plan cannot know
 	Environments []Environment      `json:"environments"`
 	Changes      []render.Change    `json:"changes"`
-	Promoted     Stage              `json:"promoted"`   // what it becomes downstream, on top of what it does at once
-	Held         Stage              `json:"held"`       // what stays as it is until a person or another release lets it go on
-	OnTheirWay   Stage              `json:"onTheirWay"` // what comes without this merge, as it was merged before
-	Decisions    []Decision         `json:"decisions"`  // that are merged, changed or removed
-	Waits        []Wait             `json:"waits"`      // why requests that this merge concerns do not go on by themselves
-	Problems     []platform.Problem `json:"problems"`   // what they concern keeps what it has
-	Warnings     []platform.Problem `json:"warnings"`   // of rendering
+	Promoted     Stage              `json:"promoted"`        // what it becomes downstream, on top of what it does at once
+	Held         Stage              `json:"held"`            // what stays as it is until a person or another release lets it go on
+	OnTheirWay   Stage              `json:"onTheirWay"`      // what comes without this merge, as it was merged before
+	States       states.States      `json:"states"`          // at which environments somebody looked
+	Decisions    []Decision         `json:"decisions"`       // that are merged, changed or removed
+	Waits        []Wait             `json:"waits"`           // why requests that this merge concerns do not go on by themselves
+	Problems     []platform.Problem `json:"problems"`        // what they concern keeps what it has
+	Known        []platform.Problem `json:"known,omitempty"` // Problems that what is merged has too
+	Warnings     []platform.Problem `json:"warnings"`        // of rendering
 
 	// Adoptions are what clusters said about taking over what exists there; nil: none was asked.
 	Adoptions []Adoption `json:"adoptions,omitempty"`
@@ -61,12 +64,13 @@ func Make(ctx context.Context, dir string, with Against) (*Plan, error) {
 		return nil, err
 	}
 	var r render.Renderer
-	base, err := with.baseline(&r, dir, p)
+	base, err := with.baseline(ctx, &r, dir, p)
 	if err != nil {
 		return nil, err
 	}
 	result := &Plan{
 		Base: base.name, Notes: slices.Concat([]string{}, base.notes, unknown(base.rendered, p)), Changes: []render.Change{},
+		States:   base.states,
 		Promoted: noStage(), Held: noStage(), OnTheirWay: noStage(), Decisions: []Decision{}, Waits: []Wait{},
 		Platform: p, After: map[string]*render.Base{},
 	}
@@ -88,8 +92,7 @@ func Make(ctx context.Context, dir string, with Against) (*Plan, error) {
 		})
 	}
 	result.Decisions = all.decisions()
-	result.tell(all)
-	return result, nil
+	return result, result.tell(&r, dir, base, all)
 }
 
 // add records what becomes of one environment: at once, once promoted, and once nothing holds it any more.
@@ -171,18 +174,6 @@ func requestsOf(before *render.Base, after *render.State) int {
 		}
 	}
 	return n
-}
-
-// tell adds the Problems of the platform and of rendering it, and the Warnings of rendering.
-func (p *Plan) tell(all *outlooks) {
-	states := map[string]*render.State{}
-	for name, to := range all.of {
-		states[name] = &render.State{Problems: to.Problems}
-	}
-	problems, _ := workspace.Mistakes(all.platform, states)
-	_, warnings := workspace.Mistakes(&platform.Platform{Environments: all.platform.Environments}, states)
-	p.Problems = append([]platform.Problem{}, problems...)
-	p.Warnings = append([]platform.Problem{}, warnings...)
 }
 
 // Empty says that merging changes nothing: not at once, not once promoted, and not what is kept or let go on.

@@ -145,6 +145,9 @@ func (p *Plan) attention(w io.Writer, paint terminal.Paint) {
 	for _, problem := range p.Problems {
 		fmt.Fprintf(w, "  %s\n", paint.Red(problem.String()))
 	}
+	for _, problem := range p.Known {
+		fmt.Fprintln(w, paint.Faint("known: "+problem.String()))
+	}
 	const shown = 20
 	for i, warning := range p.Warnings {
 		if i == shown {

@@ -122,7 +122,7 @@ func Environments(p *platform.Platform) []string {
 // offering shows in every environment, so what says the same of the same place is the same.
 func Mistakes(p *platform.Platform, states map[string]*render.State) (problems, warnings []platform.Problem) {
 	var r render.Renderer
-	all := slices.Concat(p.Problems, r.Versions(p))
+	all := slices.Concat(p.Problems, p.IdlePins(), r.Versions(p))
 	for _, name := range Environments(p) {
 		if state := states[name]; state != nil {
 			all = append(all, state.Problems...)

@@ -1,0 +1,71 @@
+package platform
+
+import "strings"
+
+// What is wrong with what a request names is told beside what is wrong with its own text, so that one slip hides nothing else.
+// Of a field that has a Problem, or that an unknown one was probably meant to be, nothing more is said.
+
+// beside finds the Problems of what a request names that is broken everywhere.
+func (f *requestFile) beside(p *Platform, s *stages) (problems []Problem) {
+	if f.request.Spec.Offering == "" && !f.doubtful("spec.offering") {
+		return nil // nothing of it could be read
+	}
+	d := f.document("")
+	if !f.doubtful("spec.offering") {
+		checkRequested(p, d, f.request)
+	}
+	offered := !d.broken() && !f.doubtful("spec.offering")
+	if !f.doubtful("spec.environments") {
+		checkNamedEnvironments(p, d, f.request)
+	}
+	if !offered {
+		return d.problems
+	}
+	in := map[string]*resolution{}
+	for env := range f.request.Spec.Environments {
+		if e := s.environments[env]; e != nil && !e.Broken {
+			in[env] = f.besideIn(env, p.Offerings[f.request.Spec.Offering], s)
+		}
+	}
+	return append(d.problems, acrossEnvironments(in)...)
+}
+
+// besideIn finds the Problems of what a request names in an environment in which it is broken.
+func (f *requestFile) besideIn(env string, o *Offering, s *stages) *resolution {
+	d, own := f.document(env), "spec.environments."+env
+	if f.doubtful("spec.version") || f.doubtful(own+".version") || f.doubtful(own) {
+		return &resolution{}
+	}
+	v := selectVersion(d, f, env, o)
+	if v == nil {
+		return &resolution{problems: d.problems}
+	}
+	if !f.doubtful("spec.parameters") && !f.doubtful(own+".parameters") {
+		d.problems = append(d.problems, mergeParameters(f, env, v).problems...)
+	}
+	if !f.doubtful("spec.bindings") && !f.doubtful(own+".bindings") {
+		checkBindings(d, f.request, env, v)
+	}
+	s.placement(d, env, v)
+	return &resolution{problems: d.problems}
+}
+
+// doubtful says whether a field could not be read as it was meant.
+func (f *requestFile) doubtful(field string) bool {
+	parent, name := "", field
+	if i := strings.LastIndexByte(field, '.'); i >= 0 {
+		parent, name = field[:i], field[i+1:]
+	}
+	for _, p := range f.problems {
+		if p.Warning || p.Field == "" {
+			continue
+		}
+		if p.Field == field || strings.HasPrefix(field, p.Field+".") || p.Rule != "unknown-field" && name != "environments" && strings.HasPrefix(p.Field, field+".") {
+			return true
+		}
+		if last, in := strings.CutPrefix(p.Field, parent+"."); in && p.Rule == "unknown-field" && closest(last, []string{name}) != "" {
+			return true
+		}
+	}
+	return false
+}

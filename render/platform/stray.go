@@ -1,0 +1,204 @@
+package platform
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/Masterminds/semver/v3"
+)
+
+// anyTeam is the beginning of the path of a request of which nobody can tell the team.
+const anyTeam = "requests/*/"
+
+// underTeam is what a path of a request has below its team's folder.
+func underTeam(name string) string {
+	rest, _ := strings.CutPrefix(name, "requests/")
+	_, file, _ := strings.Cut(rest, "/")
+	return file
+}
+
+// A stray is a file of ours at a place where it means nothing.
+type stray struct {
+	kind, name string
+	parts      []string // of its path, from the folder of ours that it is in or was meant to be in
+}
+
+// strayOf reads what a file says that it is. It returns false where that is none of our kinds.
+func strayOf(f *file, parts []string) (s stray, ok bool) {
+	if !isYAML(f.path) || !bytes.Contains(f.data, []byte(APIVersion)) {
+		return s, false
+	}
+	d := open(f)
+	s = stray{kind: d.text("kind"), name: d.text("metadata.name"), parts: parts}
+	if s.name == "" || !fs.ValidPath(s.name) || strings.ContainsAny(s.name, "/*") {
+		s.name = strings.TrimSuffix(path.Base(f.path), path.Ext(f.path))
+	}
+	return s, d.text("apiVersion") == APIVersion && s.place() != ""
+}
+
+// place is where the file belongs, as far as what it says and where it is tell; empty where its kind is none of ours.
+func (s stray) place() string {
+	within := func(folder, unknown string) string {
+		if s.parts[0] == folder && len(s.parts) > 2 {
+			return s.parts[1]
+		}
+		return unknown
+	}
+	switch s.kind {
+	case "Request":
+		return path.Join("requests", within("requests", "<team>"), s.name+".yaml")
+	case "Environment":
+		return path.Join("environments", s.name+".yaml")
+	case "Cluster":
+		return path.Join("clusters", s.name+".yaml")
+	case "Policy":
+		return path.Join("policies", s.name+".yaml")
+	case "Offering":
+		return path.Join("offerings", s.name, "offering.yaml")
+	case "Version":
+		number := "<version>"
+		if n := len(s.parts); n > 2 {
+			if _, err := semver.StrictNewVersion(s.parts[n-2]); err == nil {
+				number = s.parts[n-2]
+			}
+		}
+		return path.Join("offerings", s.name, number, "version.yaml")
+	case "Approval", "Hold", "Pin", "Override":
+		return path.Join("decisions", within("decisions", "<environment>"), s.name+".yaml")
+	}
+	return ""
+}
+
+// misplaced reports a file that means nothing where it is. One of our kinds is not taken for absent from its place: moving a
+// file must not delete a database. Nor is a request that only lost its extension, whatever else is in the file.
+func (w *walker) misplaced(f *file, parts []string) {
+	s, ours := strayOf(f, parts)
+	stem := strings.TrimSuffix(f.path, path.Ext(f.path))
+	renamed := isYAML(f.path) && path.Ext(f.path) != ".yaml"
+	if renamed && parts[0] == "requests" && len(parts) == 3 {
+		w.tree.opaque = append(w.tree.opaque, stem+".yaml")
+	}
+	switch {
+	case ours:
+		w.stray(f, s)
+	case renamed:
+		w.warn(f.path, "misplaced", fmt.Sprintf("means nothing here; rename it to %s.yaml", path.Base(stem)))
+	default:
+		w.warn(f.path, "misplaced", "means nothing here; there is "+places[parts[0]])
+	}
+}
+
+// stray reports a file of ours at a wrong place, and keeps what runs of it.
+func (w *walker) stray(f *file, s stray) {
+	right, p := s.place(), Problem{File: f.path, Rule: "misplaced"}
+	if _, err := fs.Stat(w.fsys, right); err == nil {
+		p.Message = fmt.Sprintf("is %s, which means nothing here; %s is there already: delete one of them", article(s.kind), right)
+		w.tree.problems = append(w.tree.problems, p)
+		return
+	}
+	stays := ""
+	switch s.kind {
+	case "Request":
+		stays = "; until then what it runs stays as it is"
+		w.tree.opaque = append(w.tree.opaque, strings.Replace(right, "/<team>/", "/*/", 1))
+		if key, err := ParseRequestKey(strings.TrimSuffix(strings.TrimPrefix(right, "requests/"), ".yaml")); err == nil && key.Team != "<team>" {
+			p.Request = &key
+		}
+	case "Environment":
+		stays = "; until then what it runs stays as it is"
+		w.tree.opaque = append(w.tree.opaque, right)
+	case "Cluster":
+		stays = "; until then what runs on it stays as it is"
+		w.tree.keepCluster(s.name, f.path)
+	}
+	p.Message = fmt.Sprintf("is %s, which means nothing here; move it to %s%s", article(s.kind), right, stays)
+	w.tree.problems = append(w.tree.problems, p)
+}
+
+func (t *tree) keepCluster(name, at string) {
+	if t.strays == nil {
+		t.strays = map[string]string{}
+	}
+	t.strays[name] = at
+}
+
+func article(kind string) string {
+	if strings.ContainsRune("AEIOU", rune(kind[0])) {
+		return "an " + kind
+	}
+	return "a " + kind
+}
+
+// foreign visits what is at the root and none of ours: a file, a folder whose name is a slip, or one that has our folders in
+// it, as after a move of the whole platform. Nothing else is looked into.
+func (w *walker) foreign(e fs.DirEntry) error {
+	name := e.Name()
+	switch {
+	case e.Type().IsRegular():
+		return w.foreignFile(name, idOf(e), []string{name})
+	case !e.IsDir():
+		return nil
+	}
+	if meant := closest(name, folders); meant != "" {
+		return w.foreignIn(name, []string{meant})
+	}
+	entries, err := fs.ReadDir(w.fsys, name)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", name, err)
+	}
+	for _, below := range entries {
+		if below.IsDir() && slices.Contains(folders, below.Name()) {
+			if err := w.foreignIn(name+"/"+below.Name(), []string{below.Name()}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// foreignIn visits a folder that stands for one of ours; parts are the path as it was meant.
+func (w *walker) foreignIn(dir string, parts []string) error {
+	entries, err := fs.ReadDir(w.fsys, dir)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", dir, err)
+	}
+	for _, e := range entries {
+		name, meant := dir+"/"+e.Name(), append(slices.Clone(parts), e.Name())
+		switch {
+		case ignored(e.Name()):
+		case e.IsDir():
+			err = w.foreignIn(name, meant)
+		case e.Type().IsRegular():
+			err = w.foreignFile(name, idOf(e), meant)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// foreignFile reports a file of ours outside our folders, unless its place is taken: then it is a copy, and an example.
+func (w *walker) foreignFile(name, id string, parts []string) error {
+	if !isYAML(name) {
+		return nil
+	}
+	f, err := w.read(name, id)
+	if err != nil {
+		return err
+	}
+	w.next[name] = f
+	s, ours := strayOf(f, parts)
+	if !ours {
+		return nil
+	}
+	if _, err := fs.Stat(w.fsys, s.place()); err == nil {
+		return nil
+	}
+	w.stray(f, s)
+	return nil
+}
