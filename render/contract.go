@@ -20,6 +20,7 @@ func (r *Renderer) Versions(p *platform.Platform) (problems []platform.Problem) 
 			wrong := r.sound(v)
 			if problems = append(problems, wrong...); len(wrong) == 0 {
 				problems = append(problems, r.contract(v).warnings...)
+				problems = append(problems, r.contract(v).refused...)
 			}
 		}
 	}
@@ -56,11 +57,20 @@ type contract struct {
 	version  *platform.Version
 	problems []platform.Problem
 	warnings []platform.Problem // that requests are told of when they are rendered
+	refused  []platform.Problem // that requests are told of when they are rendered: only a Warning for those that run it
 }
 
 func findContract(v *platform.Version) contract {
 	whole := analyseVersion(v, v.Components...)
-	return contract{v, contractProblems(v, whole), contractWarnings(v, whole)}
+	c := contract{version: v, warnings: contractWarnings(v, whole), refused: refusedAsWritten(v, whole)}
+	for _, problem := range contractProblems(v, whole) {
+		if problem.Rule == kustomize.RuleStructure {
+			c.refused = append(c.refused, problem)
+		} else {
+			c.problems = append(c.problems, problem)
+		}
+	}
+	return c
 }
 
 // contractWarnings finds the texts of a version that equal a name before its prefix, whatever a request says.
@@ -131,7 +141,7 @@ func readProblems(v *platform.Version, s *kustomize.Skeleton, dir string, c plat
 			p.Rule, p.Message = "optional-input", "reads "+name+", which a request may leave out; give it a default, require it, "+
 				"or write it in a component whose condition asks for it: has("+name+")"
 		case field.Type != "":
-			p.Rule, p.Message = "coercion", read.Mismatch(field.Type)
+			p.Rule, p.Message = read.Mismatch(field.Type)
 		}
 		if p.Message != "" {
 			problems = append(problems, p)

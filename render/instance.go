@@ -212,8 +212,10 @@ func (p *pass) render(c *candidate, placed *placement) error {
 	}
 	w := wrap(c.instance, placed, components)
 	sources, problems := p.examine(c.instance, w)
-	c.add(problems...)
-	if len(problems) > 0 {
+	for n := range problems {
+		problems[n].Warning = problems[n].Rule == kustomize.RuleStructure && c.takenAlready()
+	}
+	if c.add(problems...); slices.ContainsFunc(problems, blocks) {
 		return nil
 	}
 	manifest, err := p.manifest(c, placed, w)
@@ -234,7 +236,11 @@ func (p *pass) render(c *candidate, placed *placement) error {
 		c.report(kustomizationOf(c.instance.Version), "build", "%v", err)
 		return nil
 	}
-	placed.warnings = p.outputProblems(c, placed.namespace, objects)
+	placed.warnings = slices.Concat(problems, p.outputProblems(c, placed.namespace, objects))
+	for _, refused := range p.renderer.refused(w, nodes, kustomizationOf(c.instance.Version)) {
+		refused.Warning = c.takenAlready()
+		placed.warnings = append(placed.warnings, refused)
+	}
 	if c.add(placed.warnings...); slices.ContainsFunc(placed.warnings, blocks) {
 		return nil
 	}

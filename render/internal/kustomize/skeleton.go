@@ -26,6 +26,7 @@ type Skeleton struct {
 	Texts    []*yaml.Node       // the objects as documents, empty where replacements write from the inputs
 
 	targets []target
+	writes  []filled // by any replacement
 }
 
 // An Object is one object of a skeleton, with the place that it comes from.
