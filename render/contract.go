@@ -73,12 +73,14 @@ func findContract(v *platform.Version) contract {
 	return c
 }
 
-// contractWarnings finds the texts of a version that equal a name before its prefix, whatever a request says.
+// contractWarnings finds the texts of a version that equal a name before its prefix, and the keys of its env files that have
+// no value, whatever a request says.
 func contractWarnings(v *platform.Version, whole *skeleton) []platform.Problem {
+	warnings := kustomize.EnvFiles(versionTree(v))
 	if whole.err != nil || v.Names == platform.Verbatim || v.Scope == platform.ClusterScoped {
-		return nil
+		return warnings
 	}
-	return unprefixed(kustomizationOf(v), whole.Objects, whole.Texts)
+	return append(warnings, unprefixed(locatorIn(v, whole), "", kustomizationOf(v), whole.Texts)...)
 }
 
 func contractProblems(v *platform.Version, whole *skeleton) (problems []platform.Problem) {

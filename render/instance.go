@@ -7,6 +7,8 @@ import (
 	"path"
 	"slices"
 
+	"go.yaml.in/yaml/v3"
+
 	"transom.dev/render/internal/kustomize"
 	"transom.dev/render/platform"
 )
@@ -237,18 +239,9 @@ func (p *pass) render(c *candidate, placed *placement) error {
 		return nil
 	}
 	placed.warnings = slices.Concat(problems, p.outputProblems(c, placed.namespace, objects))
-	for _, refused := range p.renderer.refused(w, nodes, kustomizationOf(c.instance.Version)) {
-		refused.Warning = c.takenAlready()
-		placed.warnings = append(placed.warnings, refused)
-	}
-	if c.add(placed.warnings...); slices.ContainsFunc(placed.warnings, blocks) {
+	if !p.admissible(c, placed, w, sources, nodes) {
 		return nil
 	}
-	if w.Prefix != "" {
-		placed.warnings = append(placed.warnings, unprefixed(kustomizationOf(c.instance.Version), sources, nodes)...)
-	}
-	placed.warnings = append(placed.warnings, idleSelectors(kustomizationOf(c.instance.Version), w.Prefix, sources, nodes)...)
-	c.add(placed.warnings...)
 	if p.environment.External {
 		if manifest, err = sign(manifest); err != nil {
 			c.report(kustomizationOf(c.instance.Version), "build", "%v", err)
@@ -258,6 +251,25 @@ func (p *pass) render(c *candidate, placed *placement) error {
 	placed.manifest, placed.revision = bytes.Clone(manifest), Revision(manifest) // without the room that its printer left
 	p.renderer.objects.put(placed.revision, idsOf(objects))
 	return nil
+}
+
+// admissible reports whether all that is wrong with a placement's objects, as far as it is found and as it is found now, blocks
+// nothing.
+func (p *pass) admissible(c *candidate, placed *placement, w kustomize.Wrapper, sources []kustomize.Object, nodes []*yaml.Node) bool {
+	file := kustomizationOf(c.instance.Version)
+	l := &locator{skeleton: p.renderer.analyse(w).Skeleton, trees: w.Trees}
+	for _, problem := range refused(l, w.Prefix, file, nodes) {
+		problem.Warning = c.takenAlready()
+		placed.warnings = append(placed.warnings, problem)
+	}
+	if !slices.ContainsFunc(placed.warnings, blocks) {
+		if w.Prefix != "" {
+			placed.warnings = append(placed.warnings, unprefixed(l, w.Prefix, file, nodes)...)
+		}
+		placed.warnings = append(placed.warnings, idleSelectors(file, w.Prefix, sources, nodes)...)
+	}
+	c.add(placed.warnings...)
+	return !slices.ContainsFunc(placed.warnings, blocks)
 }
 
 // buildProblem is what Kustomize says, about the kustomization that it says it of.

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"io/fs"
 	"path"
 	"slices"
@@ -21,6 +22,24 @@ type locator struct {
 	trees     []kustomize.Tree
 	documents map[string][]*yaml.Node // by file
 	files     []string                // that may hold patches
+}
+
+// locatorIn finds it in a version's own files.
+func locatorIn(v *platform.Version, s *skeleton) *locator {
+	return &locator{skeleton: s.Skeleton, trees: []kustomize.Tree{versionTree(v)}}
+}
+
+// problem is a Fault of an object as a Problem. Of an object that is none of the skeleton's, at -1, the kustomization is told.
+func (l *locator) problem(at int, object *yaml.Node, kustomization string, f kinds.Fault) platform.Problem {
+	if at >= 0 {
+		p := l.place(at, f)
+		p.File = cmp.Or(p.File, kustomization)
+		return p
+	}
+	return platform.Problem{
+		File: kustomization, Field: f.Path.String(), Rule: f.Rule,
+		Message: valueOf(object, "kind") + " " + valueOf(mappingOf(object, "metadata"), "name") + ": " + f.Message,
+	}
 }
 
 // place completes a Problem with the file, line and column of a Fault in an object of the skeleton.
@@ -189,7 +208,7 @@ func find(n *yaml.Node, f kinds.Fault) *yaml.Node {
 	if n == nil || f.Value == nil {
 		return at
 	}
-	if n.Kind != f.Value.Kind || n.Kind == yaml.ScalarNode && f.Value.Tag != "" && n.Value != f.Value.Value && !sameNumber(n, f.Value) {
+	if n.Kind != f.Value.Kind || n.Kind == yaml.ScalarNode && n.Value != f.Value.Value && !sameNumber(n, f.Value) {
 		return nil
 	}
 	return n

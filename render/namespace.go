@@ -1,6 +1,7 @@
 package render
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"maps"
@@ -79,27 +80,36 @@ func (p *pass) namespace(c *candidate, file string) ([]byte, []platform.Problem)
 	}
 	external := p.environment.External
 	made := p.renderer.namespaces.get(platform.Digest([]any{inputs, digests, external}), func() renderedNamespace {
-		manifest, problems := p.buildNamespace(c.placements[i].namespace, c.key().Team, inputs)
+		manifest, refused, problems := p.buildNamespace(c.placements[i].namespace, c.key().Team, inputs)
 		if external && len(problems) == 0 {
 			var err error
 			if manifest, err = sign(manifest); err != nil {
 				problems = []platform.Problem{buildProblem(p.environment.File, err)}
 			}
 		}
-		return renderedNamespace{manifest, problems}
+		return renderedNamespace{manifest, refused, problems}
 	})
 	if len(made.problems) > 0 {
 		return nil, made.problems
 	}
-	return made.manifest, p.judgeNamespace(file, made.manifest, inputs)
+	found := p.judgeNamespace(file, made.manifest, inputs)
+	if len(made.refused) > 0 {
+		before, _ := p.base.read(file) // if it cannot be read, writing it fails for the same reason
+		for _, problem := range made.refused {
+			problem.Warning = bytes.Equal(before, made.manifest)
+			found = append(found, problem)
+		}
+	}
+	return made.manifest, found
 }
 
 type renderedNamespace struct {
 	manifest []byte
+	refused  []platform.Problem // that only warn of what is there already
 	problems []platform.Problem
 }
 
-func (p *pass) buildNamespace(name, team string, inputs map[string]any) ([]byte, []platform.Problem) {
+func (p *pass) buildNamespace(name, team string, inputs map[string]any) (manifest []byte, refusals, problems []platform.Problem) {
 	labels := map[string]string{
 		labelManagedBy: managedBy, labelTeam: team, labelEnvironment: p.environment.Name,
 	}
@@ -107,10 +117,10 @@ func (p *pass) buildNamespace(name, team string, inputs map[string]any) ([]byte,
 		"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": name, "labels": labels},
 	})
 	if err != nil {
-		return nil, []platform.Problem{buildProblem(p.environment.File, err)}
+		return nil, nil, []platform.Problem{buildProblem(p.environment.File, err)}
 	}
 	if len(p.environment.Namespace.Components) == 0 {
-		return object, nil
+		return object, nil, nil
 	}
 	w := kustomize.Wrapper{
 		Inputs: inputs, Resources: map[string][]byte{"namespace.yaml": object}, Namespace: name, Labels: labels,
@@ -120,16 +130,21 @@ func (p *pass) buildNamespace(name, team string, inputs map[string]any) ([]byte,
 		w.Components = append(w.Components, overlay.Dir)
 	}
 	if problems := p.examineNamespace(w); len(problems) > 0 {
-		return nil, problems
+		return nil, nil, problems
 	}
-	manifest, err := kustomize.Build(w)
+	manifest, err = kustomize.Build(w)
 	if err != nil {
-		return nil, []platform.Problem{buildProblem(p.environment.File, err)}
+		return nil, nil, []platform.Problem{buildProblem(p.environment.File, err)}
 	}
 	if problems := p.namespaceProblems(name, manifest); len(problems) > 0 {
-		return nil, problems
+		return nil, nil, problems
 	}
-	return manifest, nil
+	nodes, err := parseNodes(manifest)
+	if err != nil {
+		return nil, nil, []platform.Problem{buildProblem(p.environment.File, err)}
+	}
+	l := &locator{skeleton: p.renderer.analyse(w).Skeleton, trees: w.Trees}
+	return manifest, refused(l, "", p.environment.File, nodes), nil
 }
 
 // examineNamespace looks at what the wrapper would overwrite in silence.

@@ -7,7 +7,6 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"transom.dev/render/internal/kinds"
-	"transom.dev/render/internal/kustomize"
 	"transom.dev/render/platform"
 )
 
@@ -42,30 +41,19 @@ func groupOf(apiVersion string) (group, version string) {
 
 // refused holds the objects of a manifest to what the API server and the applier take. The Problems stand where people wrote
 // what is wrong.
-func (r *Renderer) refused(w kustomize.Wrapper, nodes []*yaml.Node, file string) (problems []platform.Problem) {
-	var l *locator
+func refused(l *locator, prefix, file string, nodes []*yaml.Node) (problems []platform.Problem) {
 	for _, document := range nodes {
 		object := document.Content[0]
 		faults := refusals(object)
 		if len(faults) == 0 {
 			continue
 		}
-		if l == nil {
-			l = &locator{skeleton: r.analyse(w).Skeleton, trees: w.Trees}
-		}
-		at := l.index(object, w.Prefix)
+		at := l.index(object, prefix)
 		for _, f := range faults {
-			if at < 0 {
-				problems = append(problems, platform.Problem{
-					File: file, Field: f.Path.String(), Rule: f.Rule,
-					Message: valueOf(object, "kind") + " " + valueOf(mappingOf(object, "metadata"), "name") + ": " + f.Message,
-				})
-				continue
-			}
-			problems = append(problems, l.place(at, f))
+			problems = append(problems, l.problem(at, object, file, f))
 		}
 	}
-	return attribute(problems, file)
+	return problems
 }
 
 // index finds a rendered object among those of the skeleton, or -1. Names of generated ones end in a hash.
@@ -92,19 +80,18 @@ func refusedAsWritten(v *platform.Version, whole *skeleton) (problems []platform
 		if s.err != nil {
 			continue
 		}
-		l := locator{skeleton: s.Skeleton, trees: []kustomize.Tree{versionTree(v)}}
+		l := locatorIn(v, s)
 		for n, text := range s.Texts {
 			for _, f := range refusals(text.Content[0]) {
 				if s == whole && f.Rule == "duplicate-entry" {
 					continue
 				}
 				if _, _, written := s.Written(n, plainSteps(f.Path)); !written {
-					problems = append(problems, l.place(n, f))
+					problems = append(problems, l.problem(n, text.Content[0], kustomizationOf(v), f))
 				}
 			}
 		}
 	}
-	problems = attribute(problems, kustomizationOf(v))
 	slices.SortFunc(problems, platform.Problem.Compare)
 	return slices.CompactFunc(problems, func(a, b platform.Problem) bool { return a.String() == b.String() })
 }

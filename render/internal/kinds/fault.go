@@ -23,6 +23,9 @@ type Step struct {
 	entry bool
 }
 
+// EntryStep leads to the entry of a list at an index.
+func EntryStep(index int) Step { return Step{Index: index, entry: true} }
+
 // Entry reports whether the step leads to an entry of a list.
 func (s Step) Entry() bool { return s.entry }
 
