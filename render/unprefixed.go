@@ -28,7 +28,7 @@ func unprefixed(l *locator, prefix, file string, rendered []*yaml.Node) (warning
 	for _, document := range rendered {
 		root := document.Content[0]
 		at := -2
-		visit := &textVisitor{custom: custom[valueOf(root, "kind")]}
+		visit := &textVisitor{custom: custom[valueOf(root, "kind")], renamed: prefix != ""}
 		visit.found = func(text *yaml.Node, parent *yaml.Node) {
 			of := meant(named[text.Value], custom, visit.path, parent)
 			if len(of) == 0 {
@@ -99,9 +99,10 @@ func valueOf(m *yaml.Node, key string) string {
 
 // A textVisitor finds the strings of an object that Kustomize takes for text.
 type textVisitor struct {
-	custom bool // a kind of which Kustomize knows no reference
-	path   kinds.Path
-	found  func(text, parent *yaml.Node)
+	custom  bool // a kind of which Kustomize knows no reference
+	renamed bool // Kustomize has renamed what it knows
+	path    kinds.Path
+	found   func(text, parent *yaml.Node)
 }
 
 func (v *textVisitor) node(n, parent *yaml.Node) {
@@ -142,7 +143,7 @@ func (v *textVisitor) isText(parent *yaml.Node) bool {
 	case len(path) > 2 && last.Name == "value" && path[len(path)-3].Name == "env":
 		return true
 	case last.Name == "name" && valueOf(parent, "kind") != "":
-		return first != "subjects" && first != "roleRef"
+		return v.renamed && first != "subjects" && first != "roleRef"
 	case last.Name == "secretName", last.Name == "name" && referred[list] == "Secret",
 		last.Name == "name" && len(path) > 2 && referred[path[len(path)-3].Name] == "Secret":
 		return true
