@@ -144,7 +144,7 @@ func (p *pass) buildNamespace(name, team string, inputs map[string]any) (manifes
 		return nil, nil, []platform.Problem{buildProblem(p.environment.File, err)}
 	}
 	l := &locator{skeleton: p.renderer.analyse(w).Skeleton, trees: w.Trees}
-	return manifest, refused(l, "", p.environment.File, nodes), nil
+	return manifest, refused(l, "", p.environment.File, nodes, nil), nil
 }
 
 // examineNamespace looks at what the wrapper would overwrite in silence.

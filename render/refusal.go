@@ -12,7 +12,7 @@ import (
 
 // refusals finds what an API server would refuse of an object, or the applier. All of these rules are newer than versions
 // that run.
-func refusals(object *yaml.Node) []kinds.Fault {
+func refusals(object *yaml.Node, custom schemas) []kinds.Fault {
 	apiVersion, kind := valueOf(object, "apiVersion"), valueOf(object, "kind")
 	group, version := groupOf(apiVersion)
 	if unserved := platform.Unserved(group, version, kind); unserved != "" {
@@ -21,6 +21,9 @@ func refusals(object *yaml.Node) []kinds.Fault {
 		}}
 	}
 	faults := kinds.Fields(apiVersion, kind, object)
+	if custom != nil && !platform.BuiltinGroup(group) {
+		faults = customRefusals(object, custom(apiVersion, kind))
+	}
 	faults = append(faults, kinds.Metadata(apiVersion, kind, object)...)
 	if ttl := mappingOf(mappingOf(object, "spec"), "ttlSecondsAfterFinished"); group == "batch" && kind == "Job" && ttl != nil && ttl.ShortTag() != "!!null" {
 		faults = append(faults, kinds.Fault{
@@ -41,10 +44,10 @@ func groupOf(apiVersion string) (group, version string) {
 
 // refused holds the objects of a manifest to what the API server and the applier take. The Problems stand where people wrote
 // what is wrong.
-func refused(l *locator, prefix, file string, nodes []*yaml.Node) (problems []platform.Problem) {
+func refused(l *locator, prefix, file string, nodes []*yaml.Node, custom schemas) (problems []platform.Problem) {
 	for _, document := range nodes {
 		object := document.Content[0]
-		faults := refusals(object)
+		faults := refusals(object, custom)
 		if len(faults) == 0 {
 			continue
 		}
@@ -82,7 +85,7 @@ func refusedAsWritten(v *platform.Version, whole *skeleton) (problems []platform
 		}
 		l := locatorIn(v, s)
 		for n, text := range s.Texts {
-			for _, f := range refusals(text.Content[0]) {
+			for _, f := range refusals(text.Content[0], nil) {
 				if s == whole && f.Rule == "duplicate-entry" {
 					continue
 				}

@@ -27,7 +27,8 @@ func newCheck() *cobra.Command {
 		Use:   "check [DIR]",
 		Short: "Find every Problem of a platform repository before it is merged",
 		Long: `Find every Problem of a platform repository before it is merged: load it, resolve every request, and render every
-environment for every cluster, as the daemon will; then run the golden tests of offerings. Nothing is contacted.
+environment for every cluster, as the daemon will; then run the golden tests of offerings. Nothing is contacted. Objects are
+held to the fields, types and lifecycle of the kinds of Kubernetes 1.37, and custom resources to the definitions of the repository.
 
 A golden test is a directory offerings/<offering>/<version>/tests/<case> with request.yaml, a Request, and want.yaml,
 the manifest that it renders to, which --update rewrites. environment.yaml and cluster.yaml, if they are there, stand
