@@ -146,7 +146,7 @@ func (v *textVisitor) isText(parent *yaml.Node) bool {
 		return v.renamed && first != "subjects" && first != "roleRef"
 	case last.Name == "secretName", last.Name == "name" && referred[list] == "Secret",
 		last.Name == "name" && len(path) > 2 && referred[path[len(path)-3].Name] == "Secret":
-		return true
+		return v.renamed
 	}
 	return first == "data" && len(path) == 2 || list == "args" || list == "command" || list == "volumeAttributes"
 }
