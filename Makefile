@@ -26,7 +26,7 @@ browser:
 
 soak: ## Fuzz every target for SOAK (10m each); what is found is kept in testdata/fuzz
 	@grep -roH --include='*_test.go' '^func Fuzz[A-Za-z]*' . | sed 's|/[^/]*:func | |' | \
-	  while read -r dir target; do echo "== $$target" && go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(or $(SOAK),10m) $$dir || exit 1; done
+	  while read -r dir target; do echo "== $$target" && go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(or $(SOAK),10m) -fuzzminimizetime 10x $$dir || exit 1; done
 
 lint: $(GOLANGCI_LINT) ## Check style and common mistakes
 	$(GOLANGCI_LINT) run ./...

@@ -20,6 +20,7 @@ func (r *Renderer) Versions(p *platform.Platform) (problems []platform.Problem) 
 			wrong := r.sound(v)
 			if problems = append(problems, wrong...); len(wrong) == 0 {
 				problems = append(problems, r.contract(v).warnings...)
+				problems = append(problems, r.contract(v).refused...)
 			}
 		}
 	}
@@ -59,6 +60,7 @@ type contract struct {
 	version  *platform.Version
 	problems []platform.Problem
 	warnings []platform.Problem // that requests are told of when they are rendered
+	refused  []platform.Problem // that requests are told of when they are rendered: only a Warning for those that run it
 
 	unfinished bool // it may come out otherwise later
 }
@@ -66,22 +68,32 @@ type contract struct {
 func findContract(v *platform.Version, run kustomize.Runner) contract {
 	a := versionAnalysis{version: v, run: run}
 	whole := a.of(v.Components...)
-	found := contract{version: v, problems: a.problems(whole), warnings: contractWarnings(v, whole)}
+	base := a.of()
+	c := contract{version: v, warnings: contractWarnings(v, whole), refused: refusedAsWritten(v, base, whole)}
+	for _, problem := range a.problems(base, whole) {
+		if problem.Rule == kustomize.RuleStructure {
+			c.refused = append(c.refused, problem)
+		} else {
+			c.problems = append(c.problems, problem)
+		}
+	}
 	if a.unfinished != nil {
-		found.problems, found.unfinished = []platform.Problem{buildProblem(kustomizationOf(v), a.unfinished)}, true
+		c.problems, c.unfinished = []platform.Problem{buildProblem(kustomizationOf(v), a.unfinished)}, true
 	}
-	return found
+	return c
 }
 
-// contractWarnings finds the texts of a version that equal a name before its prefix, whatever a request says.
+// contractWarnings finds the texts of a version that equal a name before its prefix, and the keys of its env files that have
+// no value, whatever a request says.
 func contractWarnings(v *platform.Version, whole *skeleton) []platform.Problem {
+	warnings := kustomize.EnvFiles(versionTree(v))
 	if whole.err != nil || v.Names == platform.Verbatim || v.Scope == platform.ClusterScoped {
-		return nil
+		return warnings
 	}
-	return unprefixed(kustomizationOf(v), whole.Objects, whole.Texts)
+	return append(warnings, unprefixed(locatorIn(v, whole), "", kustomizationOf(v), whole.Texts)...)
 }
 
-func (a *versionAnalysis) problems(whole *skeleton) (problems []platform.Problem) {
+func (a *versionAnalysis) problems(base, whole *skeleton) (problems []platform.Problem) {
 	v := a.version
 	for n := range v.Components {
 		problems = append(problems, a.component(v.Components[n], whole)...)
@@ -89,7 +101,6 @@ func (a *versionAnalysis) problems(whole *skeleton) (problems []platform.Problem
 	if whole.err == nil {
 		problems = append(problems, annotationProblems(whole)...)
 	}
-	base := a.of()
 	if base.err != nil {
 		return nil // some component may bring what is missing
 	}
@@ -153,7 +164,7 @@ func readProblems(v *platform.Version, s *kustomize.Skeleton, dir string, c plat
 			p.Rule, p.Message = "optional-input", "reads "+name+", which a request may leave out; give it a default, require it, "+
 				"or write it in a component whose condition asks for it: has("+name+")"
 		case field.Type != "":
-			p.Rule, p.Message = "coercion", read.Mismatch(field.Type)
+			p.Rule, p.Message = read.Mismatch(field.Type)
 		}
 		if p.Message != "" {
 			problems = append(problems, p)

@@ -45,16 +45,60 @@ func (r *Renderer) customFields(p *platform.Platform) customFields {
 
 func customFieldsOf(v *platform.Version) customFields {
 	found := customFields{}
+	for _, crd := range crdsOf(v) {
+		for _, version := range crd.versions {
+			name, _ := version["name"].(string)
+			schema, _ := at(version, "schema.openAPIV3Schema").(map[string]any)
+			found[[2]string{crd.Group + "/" + name, crd.Kind.Kind}] = fixedByRules(nil, schema)
+		}
+	}
+	return found
+}
+
+// A definedKind is a kind as a CustomResourceDefinition defines it.
+type definedKind struct {
+	platform.Kind
+	versions []map[string]any
+}
+
+// crdsOf reads the CustomResourceDefinitions in a version's files. What is not one, or not as an API server would take it,
+// says nothing.
+func crdsOf(v *platform.Version) (all []definedKind) {
 	_ = fs.WalkDir(v.Files, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || path.Ext(name) != ".yaml" {
 			return nil // what cannot be read defines nothing; the guard reports it
 		}
 		for _, document := range definitionsIn(v.Files, name) {
-			found.define(document)
+			if crd, ok := defineKind(document); ok {
+				all = append(all, crd)
+			}
 		}
 		return nil
 	})
-	return found
+	return all
+}
+
+func defineKind(document *yaml.Node) (definedKind, bool) {
+	kind, ok := definition(document)
+	if !ok {
+		return definedKind{}, false
+	}
+	text, err := yaml.Marshal(document)
+	if err != nil {
+		return definedKind{}, false
+	}
+	crd, err := genericObject(text)
+	if err != nil {
+		return definedKind{}, false
+	}
+	defined := definedKind{Kind: kind}
+	versions, _ := at(crd, "spec.versions").([]any)
+	for _, v := range versions {
+		if version, ok := v.(map[string]any); ok {
+			defined.versions = append(defined.versions, version)
+		}
+	}
+	return defined, true
 }
 
 // definitionsIn reads the documents of a file that has a CustomResourceDefinition.
@@ -65,29 +109,6 @@ func definitionsIn(files fs.FS, name string) []*yaml.Node {
 	}
 	documents, _ := platform.ScanYAML(name, content, platform.YAMLOptions{Documents: true, Aliases: true, Size: kustomize.MaxFile})
 	return documents
-}
-
-// define adds what a CustomResourceDefinition says. What is not one, or not as an API server would take it, says nothing.
-func (f customFields) define(document *yaml.Node) {
-	kind, ok := definition(document)
-	if !ok {
-		return
-	}
-	text, err := yaml.Marshal(document)
-	if err != nil {
-		return
-	}
-	crd, err := genericObject(text)
-	if err != nil {
-		return
-	}
-	versions, _ := at(crd, "spec.versions").([]any)
-	for _, v := range versions {
-		version, _ := v.(map[string]any)
-		name, _ := version["name"].(string)
-		schema, _ := at(version, "schema.openAPIV3Schema").(map[string]any)
-		f[[2]string{kind.Group + "/" + name, kind.Kind}] = fixedByRules(nil, schema)
-	}
 }
 
 // fixedByRules finds the fields that the rules of a schema fix, sorted. Items of lists are left out: which of them was

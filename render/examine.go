@@ -77,10 +77,7 @@ func (r *Renderer) analyse(w kustomize.Wrapper) *skeleton {
 }
 
 func (p *pass) examineObject(v *platform.Version, o kustomize.Object) []platform.Problem {
-	group, _, grouped := strings.Cut(o.APIVersion, "/")
-	if !grouped {
-		group = ""
-	}
+	group, version := groupOf(o.APIVersion)
 	problem := func(field, rule, format string, args ...any) []platform.Problem {
 		return []platform.Problem{{
 			File: o.File, Line: o.Line, Field: field, Rule: rule,
@@ -90,7 +87,7 @@ func (p *pass) examineObject(v *platform.Version, o kustomize.Object) []platform
 	scope, known := p.scope(v, group, o.Kind)
 	if !known {
 		return []platform.Problem{{
-			File: o.File, Line: o.Line, Field: "kind", Rule: "unknown-kind", Message: unknownKind(v, group, o.Kind),
+			File: o.File, Line: o.Line, Field: "kind", Rule: "unknown-kind", Message: unknownKind(v, group, version, o.Kind),
 		}}
 	}
 	if v.Scope == platform.ClusterScoped {

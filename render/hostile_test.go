@@ -43,13 +43,13 @@ func hostileOffering(plain bool) fstest.MapFS {
 replacements:
 - source: {kind: Inputs, fieldPath: parameters.text}
   targets:
-  - {select: {kind: ConfigMap}, fieldPaths: [data.text, metadata.labels.text, metadata.annotations.text]}
+  - {select: {kind: ConfigMap}, fieldPaths: [data.text, metadata.annotations.other, metadata.annotations.text]}
   - {select: {kind: Deployment}, fieldPaths: [spec.template.spec.containers.0.env.0.value]}
 `,
 		"objects.yaml": `
 apiVersion: v1
 kind: ConfigMap
-metadata: {name: map, labels: {text: text}, annotations: {text: text}}
+metadata: {name: map, annotations: {other: text, text: text}}
 data: {text: text}
 ---
 apiVersion: apps/v1
@@ -82,7 +82,7 @@ func hostileValues(t *testing.T, unmarshal func([]byte, any) error, manifest []b
 		require.NoError(t, unmarshal([]byte(document), &object))
 		if object["kind"] == "ConfigMap" {
 			metadata := object["metadata"].(map[string]any)
-			found = append(found, object["data"].(map[string]any)["text"], metadata["labels"].(map[string]any)["text"], metadata["annotations"].(map[string]any)["text"])
+			found = append(found, object["data"].(map[string]any)["text"], metadata["annotations"].(map[string]any)["other"], metadata["annotations"].(map[string]any)["text"])
 			continue
 		}
 		spec := object["spec"].(map[string]any)["template"].(map[string]any)["spec"].(map[string]any)
@@ -92,7 +92,7 @@ func hostileValues(t *testing.T, unmarshal func([]byte, any) error, manifest []b
 	return found
 }
 
-// TestLookAlikesArriveAsTheyAre in data, labels, annotations and environment variables, rendered compiled and plain and
+// TestLookAlikesArriveAsTheyAre in data, annotations and environment variables, rendered compiled and plain and
 // read by parsers of both YAMLs. What Kustomize could not carry unharmed is a Problem of that request.
 func TestLookAlikesArriveAsTheyAre(t *testing.T) {
 	for _, plain := range []bool{false, true} {

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"go.yaml.in/yaml/v3"
+
 	"transom.dev/render/internal/kustomize"
 	"transom.dev/render/platform"
 	"transom.dev/render/worker"
@@ -249,8 +251,10 @@ func (p *pass) render(c *candidate, placed *placement) error {
 	w := wrap(c.instance, placed, components)
 	w.Run = p.renderer.runner()
 	sources, problems := p.examine(c.instance, w)
-	c.add(problems...)
-	if len(problems) > 0 {
+	for n := range problems {
+		problems[n].Warning = problems[n].Rule == kustomize.RuleStructure && c.takenAlready()
+	}
+	if c.add(problems...); slices.ContainsFunc(problems, blocks) {
 		return nil
 	}
 	manifest, err := p.manifest(c, placed, w)
@@ -271,16 +275,10 @@ func (p *pass) render(c *candidate, placed *placement) error {
 		c.report(kustomizationOf(c.instance.Version), "build", "%v", err)
 		return nil
 	}
-	placed.warnings = append(p.outputProblems(c, placed.namespace, objects), sizeProblems(c, manifest, nodes, objects)...)
-	if c.add(placed.warnings...); slices.ContainsFunc(placed.warnings, blocks) {
+	placed.warnings = slices.Concat(problems, p.outputProblems(c, placed.namespace, objects), sizeProblems(c, manifest, nodes, objects))
+	if !p.admissible(c, placed, w, sources, nodes) {
 		return nil
 	}
-	if w.Prefix != "" {
-		placed.warnings = append(placed.warnings, unprefixed(kustomizationOf(c.instance.Version), sources, nodes)...)
-	}
-	placed.warnings = append(placed.warnings, unscaled(&w, kustomizationOf(c.instance.Version), sources, nodes)...)
-	placed.warnings = append(placed.warnings, idleSelectors(kustomizationOf(c.instance.Version), w.Prefix, sources, nodes)...)
-	c.add(placed.warnings...)
 	if p.environment.External {
 		if manifest, err = sign(manifest); err != nil {
 			c.report(kustomizationOf(c.instance.Version), "build", "%v", err)
@@ -290,6 +288,26 @@ func (p *pass) render(c *candidate, placed *placement) error {
 	placed.manifest, placed.revision = bytes.Clone(manifest), Revision(manifest) // without the room that its printer left
 	p.renderer.objects.put(placed.revision, idsOf(objects))
 	return nil
+}
+
+// admissible reports whether all that is wrong with a placement's objects, as far as it is found and as it is found now, blocks
+// nothing.
+func (p *pass) admissible(c *candidate, placed *placement, w kustomize.Wrapper, sources []kustomize.Object, nodes []*yaml.Node) bool {
+	file := kustomizationOf(c.instance.Version)
+	l := &locator{skeleton: p.renderer.analyse(w).Skeleton, trees: w.Trees}
+	for _, problem := range refused(l, w.Prefix, file, nodes, p.schemas(c.instance.Version)) {
+		problem.Warning = c.takenAlready()
+		placed.warnings = append(placed.warnings, problem)
+	}
+	if !slices.ContainsFunc(placed.warnings, blocks) {
+		if w.Prefix != "" {
+			placed.warnings = append(placed.warnings, unprefixed(l, w.Prefix, file, nodes)...)
+		}
+		placed.warnings = append(placed.warnings, unscaled(&w, file, sources, nodes)...)
+		placed.warnings = append(placed.warnings, idleSelectors(file, w.Prefix, sources, nodes)...)
+	}
+	c.add(placed.warnings...)
+	return !slices.ContainsFunc(placed.warnings, blocks)
 }
 
 // buildProblem is what Kustomize says, about the kustomization that it says it of.

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"maps"
@@ -95,11 +96,20 @@ func (p *pass) namespace(c *candidate, file string) ([]byte, []platform.Problem)
 	if len(made.problems) > 0 {
 		return nil, made.problems
 	}
-	return made.manifest, p.judgeNamespace(file, made.manifest, inputs)
+	found := p.judgeNamespace(file, made.manifest, inputs)
+	if len(made.refused) > 0 {
+		before, _ := p.base.read(file) // if it cannot be read, writing it fails for the same reason
+		for _, problem := range made.refused {
+			problem.Warning = bytes.Equal(before, made.manifest)
+			found = append(found, problem)
+		}
+	}
+	return made.manifest, found
 }
 
 type renderedNamespace struct {
 	manifest []byte
+	refused  []platform.Problem // that only warn of what is there already
 	problems []platform.Problem
 
 	unfinished bool // it may come out otherwise later
@@ -139,7 +149,12 @@ func (p *pass) buildNamespace(name, team string, inputs map[string]any) rendered
 	if problems := p.namespaceProblems(name, manifest); len(problems) > 0 {
 		return renderedNamespace{problems: problems}
 	}
-	return renderedNamespace{manifest: manifest}
+	nodes, err := parseNodes(manifest)
+	if err != nil {
+		return p.noNamespace(err)
+	}
+	l := &locator{skeleton: p.renderer.analyse(w).Skeleton, trees: w.Trees}
+	return renderedNamespace{manifest: manifest, refused: refused(l, "", p.environment.File, nodes, nil)}
 }
 
 func (p *pass) noNamespace(err error) renderedNamespace {

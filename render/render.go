@@ -18,6 +18,7 @@ type Renderer struct {
 	skeletons  cache[string, *skeleton]          // by digest of version, components and overlays
 	kinds      cache[string, []platform.Kind]    // defined by a version's CustomResourceDefinitions, by its digest
 	fixed      cache[string, customFields]       // by a version's CustomResourceDefinitions, by its digest
+	schemas    cache[string, customSchemas]      // by a version's CustomResourceDefinitions, by its digest
 	objects    cache[string, []objectID]         // names of what a manifest has, by revision
 	namespaces cache[string, renderedNamespace]  // by digest of a namespace's inputs and components
 

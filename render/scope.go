@@ -97,8 +97,11 @@ func definition(document *yaml.Node) (platform.Kind, bool) {
 }
 
 // unknownKind is the Problem of a kind whose scope nobody knows.
-func unknownKind(v *platform.Version, group, kind string) string {
-	if group == "" {
+func unknownKind(v *platform.Version, group, version, kind string) string {
+	switch unserved := platform.Unserved(group, version, kind); {
+	case unserved != "":
+		return unserved
+	case group == "":
 		return fmt.Sprintf("Kubernetes has no kind %s in its core group; correct apiVersion or kind", kind)
 	}
 	return fmt.Sprintf("neither Kubernetes nor this repository defines the kind %s of %s; "+

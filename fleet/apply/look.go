@@ -8,6 +8,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/metadata"
+
+	"transom.dev/render/platform"
 )
 
 // look finds out what is there: the inventory, the kinds, and of each object what the watch knows. Only an object
@@ -158,8 +160,16 @@ func (p *pass) waitFor(d *desired) {
 	}
 	d.again = true
 	d.status = ObjectStatus{Object: d.object}
-	d.status.Health, d.status.Message = p.behind(fmt.Sprintf("waiting for a CRD: the cluster serves no %s in version %s",
-		kind, d.gvk.Version))
+	message := fmt.Sprintf("the cluster serves no %s in version %s", kind, d.gvk.Version)
+	switch unserved := platform.Unserved(d.object.Group, d.gvk.Version, d.object.Kind); {
+	case unserved != "":
+		message += ": " + unserved
+	case platform.BuiltinGroup(d.object.Group):
+		message += ", which is a kind of Kubernetes itself: its API servers are too old, too new or have it switched off; write another apiVersion"
+	default:
+		message = "waiting for a CRD: " + message
+	}
+	d.status.Health, d.status.Message = p.behind(message)
 	p.await(p.in.Owner)
 	p.begin(p.arrivals.stream)
 }

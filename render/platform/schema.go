@@ -242,7 +242,7 @@ func (s *Schema) at(path string) *schema.Structural {
 
 // unknownFields finds what the schema does not name. An API server would drop it in silence.
 func unknownFields(path string, value any, s *schema.Structural) (wrong []fieldError) {
-	if s == nil || s.XPreserveUnknownFields {
+	if s == nil || s.XPreserveUnknownFields || s.XEmbeddedResource {
 		return nil
 	}
 	switch v := value.(type) {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"regexp"
+	"strings"
 	"sync"
 
 	jsonpatch "gopkg.in/evanphx/json-patch.v4"
@@ -49,17 +51,25 @@ func accumulate(w Wrapper) (objects, error) {
 	return w.build(tree, files)
 }
 
+// namable reports whether the in-memory tree takes a name. Guard lets no kustomization name a file that has another.
+func namable(name string) bool { return plainName.MatchString(name) && !strings.Contains(name, "..") }
+
+var plainName = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
+
 // copyTree writes the tree's files to where the platform repository has them, kustomizations rewritten, and without the
-// tests, which no build may read.
+// tests, which no build may read, nor files of names that no kustomization can name.
 func copyTree(to map[string][]byte, t Tree, rewrite func(kustomization []byte) ([]byte, error)) error {
 	return fs.WalkDir(t.Files, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return fmt.Errorf("read %s: %w", path.Join(t.Dir, name), err)
 		}
 		if entry.IsDir() {
-			if name == testsDir {
+			if name == testsDir || name != "." && !namable(entry.Name()) {
 				return fs.SkipDir
 			}
+			return nil
+		}
+		if !namable(entry.Name()) {
 			return nil
 		}
 		content, err := fs.ReadFile(t.Files, name)

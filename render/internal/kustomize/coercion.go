@@ -42,6 +42,8 @@ func (s *Skeleton) Coerced(inputs map[string]any) ([]platform.Problem, error) {
 		case err != nil || value.IsNilOrEmpty():
 			message = fmt.Sprintf("reads %s, which has no value here; give it a default that is not empty, "+
 				"or write it in a component with a condition", strings.Join(t.source, "."))
+		case t.field == nil && t.metadataText() && value.YNode().Kind != yaml.ScalarNode:
+			rule, message = RuleStructure, t.structureless(strings.Join(t.source, "."), typeOf(value.YNode()))
 		default:
 			rule, message = "coercion", t.coerces(value)
 		}

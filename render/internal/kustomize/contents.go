@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -174,7 +175,7 @@ func (g *guard) isRegular(k *kustomization, field, p, target string) bool {
 }
 
 // localPath is what a path may consist of: no scheme, user, port or query, so that nothing can take it for a remote.
-var localPath = regexp.MustCompile(`^[A-Za-z0-9._+-]+(/[A-Za-z0-9._+-]+)*/?$`)
+var localPath = regexp.MustCompile(`^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*/?$`)
 
 // local resolves a path against the kustomization's directory. It must stay inside the tree and outside its tests.
 func (g *guard) local(k *kustomization, field, p string) (target string, ok bool) {
@@ -184,7 +185,9 @@ func (g *guard) local(k *kustomization, field, p string) (target string, ok bool
 	case path.IsAbs(p):
 		g.reportField(k, field, "absolute", "%q is absolute; write it relative to this file", p)
 	case !localPath.MatchString(p):
-		g.reportField(k, field, "path", "%q is not a plain relative path; use letters, digits, '.', '_', '+', '-' and '/'", p)
+		g.reportField(k, field, "path", "%q is not a plain relative path; use letters, digits, '.', '_', '-' and '/'", p)
+	case slices.ContainsFunc(strings.Split(p, "/"), func(name string) bool { return name != ".." && strings.Contains(name, "..") }):
+		g.reportField(k, field, "path", "%q has two dots in a name; rename it", p)
 	default:
 		return g.inside(k, field, p)
 	}

@@ -37,8 +37,8 @@ func TestHostileValues(t *testing.T) {
 	}
 }
 
-// FuzzProgram takes one of 256 offerings of four features and a request with any values, and builds it both ways. A program
-// is made once: it is what values do to it that is looked for.
+// FuzzProgram takes one of 16 offerings of four features and a request with any values, and builds it both ways. A program is
+// made once: it is what values do to it that is looked for, and TestFeaturesInPairs has all pairs of features.
 func FuzzProgram(f *testing.F) {
 	list := features(f)
 	for i, text := range hostile {
@@ -52,18 +52,17 @@ func FuzzProgram(f *testing.F) {
 		wrapper kustomize.Wrapper
 		program *kustomize.Program
 	}
-	var made [256]*compiled // an execution is alone in its process
+	var made [16]*compiled // an execution is alone in its process
 	f.Fuzz(func(t *testing.T, which uint8, text, word, name, image string, count int64, flag bool) {
 		at := func(n int) feature { return list[n%len(list)] }
-		n := int(which)
+		n := int(which) % len(made)
 		if made[n] == nil {
-			w := offering(t, []feature{at(n), at(3*n + 1)}, []feature{at(5*n + 2), at(n/len(list) + 7*n)})
+			w := offering(t, []feature{at(n), at(3*n + 1)}, []feature{at(5*n + 2), at(7*n + 3)})
 			made[n] = &compiled{w, kustomize.Compile(w)}
 		}
 		w, p := made[n].wrapper, made[n].program
 		bounded(t, func() {
 			_ = same(t, p, instance{"shop-", "payments", parameters(text, word, name, image, count, flag, word, "B")}.of(w))
-			_ = same(t, p, instance{"cart-", "search", parameters(word, text, "other", image, count, !flag, name, "C")}.of(w))
 		})
 	})
 }

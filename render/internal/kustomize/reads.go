@@ -28,10 +28,17 @@ func (s *Skeleton) Reads() []Read {
 	return reads
 }
 
-// Mismatch says what is wrong with a value of this type in the target, or nothing. Types are called what messages call
+// Mismatch says what is wrong with a value of this type in the target, and by which rule, or nothing. Types are called what messages call
 // them: a string, an integer, a number, a boolean, a map or a list.
-func (r Read) Mismatch(from string) string {
-	t, to := r.target, ""
+func (r Read) Mismatch(from string) (rule, message string) {
+	if collection := from == "a map" || from == "a list"; collection && r.target.field == nil && r.target.metadataText() {
+		return RuleStructure, r.target.structureless(strings.Join(r.target.source, "."), from)
+	}
+	return "coercion", r.target.mismatch(from)
+}
+
+func (t target) mismatch(from string) string {
+	to := ""
 	if t.field != nil {
 		to = typeOf(t.field.YNode())
 	}

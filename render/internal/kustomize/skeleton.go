@@ -25,6 +25,7 @@ type Skeleton struct {
 
 	targets  []target
 	readings []readingTimes
+	writes   []filled // by any replacement
 }
 
 // An Object is one object of a skeleton, with the place that it comes from.

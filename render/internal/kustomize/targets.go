@@ -26,6 +26,10 @@ type target struct {
 
 // match finds the fields that a write fills in the objects of its stage.
 func (s *Skeleton) match(w *write, stage objects, affixes []string) {
+	from, known := s.origin(w, stage, affixes)
+	if !known {
+		return
+	}
 	for _, selector := range w.Targets {
 		if selector == nil || selector.Select == nil {
 			s.problem(w, "target", "a target without select; say which object it is in")
@@ -43,7 +47,7 @@ func (s *Skeleton) match(w *write, stage objects, affixes []string) {
 			s.problem(w, "no-target", fmt.Sprintf("the target %s matches no object", describe(selector.Select)))
 		}
 		for _, object := range objects {
-			s.fields(w, selector, object)
+			s.fields(w, selector, from, object)
 		}
 	}
 }
@@ -134,27 +138,66 @@ func hasLabels(s *types.Selector, r *resource.Resource) (bool, error) {
 	return labels && annotations, err
 }
 
-// fields records what stands at each field path of one object, where the value comes from the inputs.
-func (s *Skeleton) fields(w *write, selector *types.TargetSelector, object *resource.Resource) {
-	source, fromInputs := inputsPath(w.Source)
-	if !fromInputs {
-		return
-	}
+// fields records what stands at each field path of one object, where the value comes from the inputs, and judges what comes
+// from elsewhere.
+func (s *Skeleton) fields(w *write, selector *types.TargetSelector, from origin, object *resource.Resource) {
+	creates := selector.Options != nil && selector.Options.Create
 	for _, fieldPath := range selector.FieldPaths {
 		t := target{
-			write: w, source: source, path: fieldPath,
-			object: object.GetKind() + " " + object.GetName(),
+			write: w, source: from.path, path: fieldPath,
+			object: nameOfObject(object),
 			split:  selector.Options != nil && selector.Options.Delimiter != "",
 		}
-		nodes := fieldsAt(&object.RNode, utils.SmarterPathSplitter(fieldPath, "."))
-		if len(nodes) == 0 && selector.Options != nil && selector.Options.Create {
+		steps := utils.SmarterPathSplitter(fieldPath, ".")
+		nodes := fieldsAt(&object.RNode, steps)
+		absent := len(nodes) == 0 && !creates && !s.brought(t.object, steps)
+		if absent && !throughText(&object.RNode, steps) {
+			s.problem(w, "no-field", fmt.Sprintf("writes %s to %s of %s, which has no such field; write it there with a value "+
+				"of its type, or set options: {create: true}", from, fieldPath, t.object))
+		}
+		if from.inputs && len(nodes) == 0 && (creates || absent) {
 			s.targets = append(s.targets, t)
+		}
+		if len(nodes) == 0 && creates {
+			s.judge(t, from)
 		}
 		for _, n := range nodes {
 			t.field = n
-			s.targets = append(s.targets, t)
+			if s.judge(t, from); from.inputs {
+				s.targets = append(s.targets, t)
+			}
+		}
+		s.writes = append(s.writes, filled{t.object, steps})
+	}
+}
+
+func nameOfObject(r *resource.Resource) string { return r.GetKind() + " " + r.GetName() }
+
+// A filled field is one that a replacement writes, so that what is in it is not known from the objects alone.
+type filled struct {
+	object string
+	path   []string
+}
+
+// brought reports whether a replacement before may have made a field, or what it is in.
+func (s *Skeleton) brought(object string, path []string) bool {
+	return slices.ContainsFunc(s.writes, func(w filled) bool {
+		return w.object == object && (covers(w.path, path) || covers(path, w.path))
+	})
+}
+
+// throughText reports whether a path goes on inside text, which Kustomize then reads as YAML.
+func throughText(object *kyaml.RNode, path []string) bool {
+	for i := 1; i < len(path); i++ {
+		n, err := object.Pipe(kyaml.Lookup(path[:i]...))
+		if err != nil || n == nil {
+			return err != nil
+		}
+		if n.YNode().Kind == kyaml.ScalarNode && !isNull(n.YNode()) {
+			return true
 		}
 	}
+	return false
 }
 
 // inputsPath returns the path of a source in the inputs, if it is there.

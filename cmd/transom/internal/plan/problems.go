@@ -20,7 +20,7 @@ func (p *Plan) tell(r *render.Renderer, dir string, base *Baseline, all *outlook
 	if len(problems) == 0 {
 		return nil
 	}
-	before, err := merged(r, dir, base, all)
+	before, err := mergedProblems(r, dir, base, all)
 	if err != nil {
 		return err
 	}
@@ -29,9 +29,9 @@ func (p *Plan) tell(r *render.Renderer, dir string, base *Baseline, all *outlook
 	return nil
 }
 
-// merged are the Problems of what is merged: of the base that was asked for, of the branch that the clone follows, or of what
+// mergedProblems are the Problems of what is merged: of the base that was asked for, of the branch that the clone follows, or of what
 // the environments have accepted. There are none where nothing of that is in this clone.
-func merged(r *render.Renderer, dir string, base *Baseline, all *outlooks) ([]platform.Problem, error) {
+func mergedProblems(r *render.Renderer, dir string, base *Baseline, all *outlooks) ([]platform.Problem, error) {
 	before := base.compared
 	for _, revision := range []string{"refs/remotes/origin/HEAD", "refs/remotes/origin/main", "refs/remotes/origin/master"} {
 		if before != nil {

@@ -1,0 +1,148 @@
+package apply_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/yaml"
+
+	"transom.dev/render"
+	"transom.dev/render/platform"
+)
+
+const podSpec = "spec: {selector: {matchLabels: {app: a}}, template: {metadata: {labels: {app: a}}, spec: {containers: [{name: a, image: a%s}]}}}"
+
+// workload is a Deployment with something more in its container.
+func workload(more string) string {
+	return "{apiVersion: apps/v1, kind: Deployment, metadata: {name: x}, " + strings.Replace(podSpec, "%s", more, 1) + "}"
+}
+
+// refusedObjects are mistakes, and what check says of each. That an API server refuses each too is what makes them Problems.
+var refusedObjects = map[string]struct{ object, says string }{
+	"two variables of a name": {
+		workload(", env: [{name: L, value: a}, {name: L, value: b}]"),
+		`spec.template.spec.containers[0].env[1]: Deployment x: is the second entry with name "L", after entry 0`,
+	},
+	"two ports of a key": {
+		workload(", ports: [{containerPort: 80}, {containerPort: 80, protocol: TCP}]"),
+		`ports[1]: Deployment x: is the second entry with containerPort "80" and protocol "TCP"`,
+	},
+	"a number for text":         {workload(", env: [{name: P, value: 8080}]"), "is an integer (8080) and must be a string; quote it"},
+	"text for a list":           {workload(", args: a"), "is a string (a) and must be a list"},
+	"text for a number":         {workload(`, ports: [{containerPort: "80"}]`), "must be an integer; write 80 without quotes"},
+	"text for a boolean":        {workload(`, tty: "true"`), "must be true or false; write true without quotes"},
+	"a fraction":                {workload(", ports: [{containerPort: 80.5}]"), "is a number (80.5) and must be an integer"},
+	"a misspelt field":          {workload(", imagePullPolcy: Always"), `imagePullPolcy: Deployment x: unknown field; did you mean "imagePullPolicy"?`},
+	"no quantity":               {workload(", resources: {limits: {memory: 1 Gi}}"), `"1 Gi" is no quantity`},
+	"a label on a template":     {strings.Replace(workload(""), "labels: {app: a}", "labels: {app: a, v: a b}", 1), `"a b" is no value of a label`},
+	"a number as a label there": {strings.Replace(workload(""), "labels: {app: a}", "labels: {app: a, v: 1.10}", 1), "is a number (1.10) and must be a string"},
+	"a label":                   {"{apiVersion: v1, kind: ConfigMap, metadata: {name: x, labels: {v: '-a'}}}", `"-a" is no value of a label`},
+	"an annotation's key":       {"{apiVersion: v1, kind: ConfigMap, metadata: {name: x, annotations: {a b: c}}}", `"a b" cannot be a key`},
+	"large annotations": {
+		"{apiVersion: v1, kind: ConfigMap, metadata: {name: x, annotations: {a: " + strings.Repeat("a", 1<<18) + "}}}",
+		"come to 262145 bytes, and may have 262144 together",
+	},
+	"a key of a ConfigMap":    {"{apiVersion: v1, kind: ConfigMap, metadata: {name: x}, data: {a b: c}}", `"a b" cannot be a key`},
+	"binary data that is not": {"{apiVersion: v1, kind: ConfigMap, metadata: {name: x}, binaryData: {a: '?'}}", "is not base64"},
+	"a number in a ConfigMap": {"{apiVersion: v1, kind: ConfigMap, metadata: {name: x}, data: {a: 1}}", "is an integer (1) and must be a string"},
+	"a removed version": {
+		"{apiVersion: batch/v1beta1, kind: CronJob, metadata: {name: x}, spec: {schedule: '* * * * *'}}",
+		"batch/v1beta1 CronJob was removed in Kubernetes 1.25; use batch/v1",
+	},
+	"a removed group": {
+		"{apiVersion: extensions/v1beta1, kind: Ingress, metadata: {name: x}}",
+		"extensions/v1beta1 Ingress was removed in Kubernetes 1.22; use networking.k8s.io/v1",
+	},
+	"a version that never was": {"{apiVersion: apps/v2, kind: Deployment, metadata: {name: x}}", "Kubernetes has no apps/v2 Deployment; use apps/v1"},
+}
+
+// acceptedObjects are odd and no mistakes: what check refused here, an API server would have taken.
+var acceptedObjects = map[string]string{
+	"nulls":         "{apiVersion: v1, kind: ConfigMap, metadata: {name: x, creationTimestamp: null, labels: null, annotations: {}}, data: null, binaryData: {}}",
+	"empty values":  workload(", command: null, args: [], env: [], resources: {}, livenessProbe: null"),
+	"quantities":    workload(", resources: {limits: {cpu: 0.5e1, memory: '1073741824'}, requests: {cpu: 0.1, memory: 1024Mi}}"),
+	"ports":         workload(", ports: [{containerPort: 80}, {containerPort: 80, protocol: UDP}], livenessProbe: {httpGet: {port: http}}"),
+	"a whole float": workload(", ports: [{containerPort: 80.0}]"),
+	"a service":     "{apiVersion: v1, kind: Service, metadata: {name: x}, spec: {clusterIP: '', externalIPs: [], ports: [{port: 80, targetPort: 80, nodePort: 0}]}}",
+	"an odd key":    "{apiVersion: v1, kind: ConfigMap, metadata: {name: x, annotations: {EXAMPLE.com/A_b: 'any text'}}, data: {.a: b}}",
+}
+
+func TestMistakesInBuiltinKindsAreProblemsAndRefusedByTheAPIServer(t *testing.T) {
+	r := newRig(t, &apiOnly)
+	r.namespace()
+	for name, c := range refusedObjects {
+		require.Error(t, r.tried(c.object), name)
+		require.Contains(t, strings.Join(checked(t, c.object), "\n"), c.says, name)
+	}
+	for name, object := range acceptedObjects {
+		require.NoError(t, r.tried(object), name)
+		require.Empty(t, checked(t, object), name)
+	}
+}
+
+func TestKindsOfKubernetesAreNoCRDsToWaitFor(t *testing.T) {
+	r := newRig(t, &apiOnly)
+	result := r.pass(r.instance("web", "{apiVersion: batch/v1beta1, kind: CronJob, metadata: {name: web}, spec: {schedule: '* * * * *'}}"))
+	require.Contains(t, result.Message, "the cluster serves no CronJob.batch in version v1beta1: batch/v1beta1 CronJob was removed in Kubernetes 1.25; use batch/v1")
+	require.NotContains(t, result.Message, "CRD")
+}
+
+// namespace makes that of this test.
+func (r *rig) namespace() {
+	r.Helper()
+	_, err := r.kube.CoreV1().Namespaces().Create(r.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: r.team}}, metav1.CreateOptions{})
+	require.NoError(r, err)
+}
+
+// tried is what the API server says of applying an object, as we apply.
+func (r *rig) tried(object string) error {
+	r.Helper()
+	var u unstructured.Unstructured
+	require.NoError(r, yaml.Unmarshal([]byte(object), &u.Object))
+	body, err := json.Marshal(u.Object)
+	require.NoError(r, err)
+	resource, _ := meta.UnsafeGuessKindToResource(u.GroupVersionKind())
+	force := true
+	_, err = r.dynamic.Resource(resource).Namespace(r.team).Patch(r.Context(), "x", types.ApplyPatchType, body, metav1.PatchOptions{
+		FieldManager: "transom", Force: &force, FieldValidation: metav1.FieldValidationStrict, DryRun: []string{metav1.DryRunAll},
+	})
+	return err
+}
+
+// checked are the Problems of a platform with an offering of that object.
+func checked(t *testing.T, object string) (problems []string) {
+	t.Helper()
+	files := fstest.MapFS{}
+	for name, content := range map[string]string{
+		"clusters/dev.yaml": "{apiVersion: transom.dev/v1alpha1, kind: Cluster, metadata: {name: dev}, spec: {}}",
+		"environments/dev.yaml": "{apiVersion: transom.dev/v1alpha1, kind: Environment, metadata: {name: dev}, " +
+			"spec: {state: {url: ../state.git, branch: main}, clusters: {}}}",
+		"offerings/o/offering.yaml":            "{apiVersion: transom.dev/v1alpha1, kind: Offering, metadata: {name: o}, spec: {title: O}}",
+		"offerings/o/1.0.0/version.yaml":       "{apiVersion: transom.dev/v1alpha1, kind: Version, metadata: {name: o}, spec: {parameters: {type: object}}}",
+		"offerings/o/1.0.0/kustomization.yaml": "{apiVersion: kustomize.config.k8s.io/v1alpha1, kind: Component, resources: [x.yaml]}",
+		"offerings/o/1.0.0/x.yaml":             object,
+		"requests/a/b.yaml": "{apiVersion: transom.dev/v1alpha1, kind: Request, metadata: {name: b}, " +
+			"spec: {offering: o, version: 1.0.0, environments: {dev: {}}}}",
+	} {
+		files[name] = &fstest.MapFile{Data: []byte(content + "\n")}
+	}
+	p, err := platform.Load(files)
+	require.NoError(t, err)
+	require.Empty(t, p.Problems)
+	_, found := render.Instance(p, "dev", platform.RequestKey{Team: "a", Name: "b"}, "dev")
+	for _, problem := range found {
+		if !problem.Warning {
+			require.True(t, problem.File == "offerings/o/1.0.0/x.yaml" && problem.Line == 1, problem.String())
+			problems = append(problems, problem.String())
+		}
+	}
+	return problems
+}

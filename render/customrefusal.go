@@ -1,0 +1,93 @@
+package render
+
+import (
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"transom.dev/render/internal/kinds"
+	"transom.dev/render/platform"
+)
+
+// schemas looks up what a platform's own CustomResourceDefinitions say of a kind in a version, each in its own way.
+type schemas func(apiVersion, kind string) []*platform.Schema
+
+// customSchemas are the schemas of kinds, by API version and kind.
+type customSchemas map[[2]string]*platform.Schema
+
+// schemas are those that a version's objects are held to: of the definitions that it brings along, else of those of all others.
+func (p *pass) schemas(v *platform.Version) schemas {
+	return func(apiVersion, kind string) (found []*platform.Schema) {
+		key := [2]string{apiVersion, kind}
+		if own := p.renderer.schemasOf(v)[key]; own != nil {
+			return []*platform.Schema{own}
+		}
+		group, _ := groupOf(apiVersion)
+		if _, defined := scopeIn(p.definedAnywhere(), group, kind); !defined {
+			return nil
+		}
+		for _, offering := range p.platform.Offerings {
+			for _, other := range offering.Versions {
+				if s := p.renderer.schemasOf(other)[key]; s != nil {
+					found = append(found, s)
+				}
+			}
+		}
+		return found
+	}
+}
+
+func (r *Renderer) schemasOf(v *platform.Version) customSchemas {
+	if len(r.defined(v)) == 0 {
+		return nil
+	}
+	return r.schemas.get(v.Digest, func() customSchemas {
+		found := customSchemas{}
+		for _, crd := range crdsOf(v) {
+			for _, one := range crd.versions {
+				name, _ := one["name"].(string)
+				props, _ := at(one, "schema.openAPIV3Schema").(map[string]any)
+				if s := platform.CustomSchema(props); s != nil {
+					found[[2]string{crd.Group + "/" + name, crd.Kind.Kind}] = s
+				}
+			}
+		}
+		return found
+	})
+}
+
+// customRefusals finds what every schema of its kind refuses of a custom resource: which of them a cluster has is not known.
+func customRefusals(object *yaml.Node, of []*platform.Schema) (faults []kinds.Fault) {
+	for _, s := range of {
+		text, err := yaml.Marshal(object)
+		if err != nil {
+			return nil
+		}
+		content, err := genericObject(text)
+		if err != nil {
+			return nil
+		}
+		mistakes := s.Mistakes(content)
+		if len(mistakes) == 0 {
+			return nil
+		}
+		faults = nil
+		for _, m := range mistakes {
+			faults = append(faults, kinds.Fault{Path: pathOf(m.Field), Rule: "custom-resource", Message: m.Message})
+		}
+	}
+	return faults
+}
+
+// pathOf reads a path such as spec.zones[0].name.
+func pathOf(field string) (path kinds.Path) {
+	for _, name := range strings.FieldsFunc(field, func(r rune) bool { return r == '.' || r == '[' || r == ']' }) {
+		if i, err := strconv.Atoi(name); err == nil {
+			path = append(path, kinds.EntryStep(i))
+		} else {
+			path = append(path, kinds.Step{Name: name})
+		}
+	}
+	return path
+}

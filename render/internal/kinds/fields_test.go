@@ -1,0 +1,96 @@
+package kinds_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+
+	"transom.dev/render/internal/kinds"
+)
+
+func faults(t *testing.T, text string) []string {
+	t.Helper()
+	var n yaml.Node
+	require.NoError(t, yaml.Unmarshal([]byte(text), &n))
+	var meta struct {
+		APIVersion string `yaml:"apiVersion"`
+		Kind       string `yaml:"kind"`
+	}
+	require.NoError(t, n.Decode(&meta))
+	var all []string
+	for _, f := range kinds.Fields(meta.APIVersion, meta.Kind, n.Content[0]) {
+		all = append(all, f.Path.String()+": "+f.Message)
+	}
+	return all
+}
+
+func TestFieldsTypesAndDuplicatesAreFoundAtOnce(t *testing.T) {
+	require.Equal(t, []string{
+		`metadata.annotations.rev: is an integer (12) and must be a string; quote it`,
+		`metadata.annotations.on: is a boolean (true) and must be a string; quote it`,
+		`spec.replica: unknown field; did you mean "replicas"?`,
+		`spec.template.metadata.labels.version: is a number (1.10) and must be a string; quote it`,
+		`spec.template.spec.hostNetwork: is a string (true) and must be true or false; write true without quotes`,
+		`spec.template.spec.terminationGracePeriodSeconds: is a string (30) and must be an integer; write 30 without quotes`,
+		`spec.template.spec.containers[0].env[0].value: is an integer (8080) and must be a string; quote it`,
+		`spec.template.spec.containers[0].env[1]: is the second entry with name "PORT", after entry 0; keep one of them`,
+		`spec.template.spec.containers[0].args: is a string (a) and must be a list`,
+		`spec.template.spec.containers[0].resources.limits.memory: "1 Gi" is no quantity; write one such as 500m or 1Gi`,
+		`spec.template.spec.containers[0].ports[1]: is the second entry with containerPort "80" and protocol "TCP", after entry 0; keep one of them`,
+	}, faults(t, `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: app, annotations: {rev: 12, on: true}}
+spec:
+  replica: 2
+  template:
+    metadata: {labels: {version: 1.10}}
+    spec:
+      hostNetwork: "true"
+      terminationGracePeriodSeconds: "30"
+      containers:
+      - name: app
+        env: [{name: PORT, value: 8080}, {name: PORT, value: "1"}]
+        args: a
+        resources: {limits: {cpu: 0.5, memory: 1 Gi}}
+        ports: [{containerPort: 80}, {containerPort: 80, protocol: TCP}, {containerPort: 80, protocol: UDP}]
+        livenessProbe: {httpGet: {port: http}}
+`))
+}
+
+func TestNullsAndEmptyValuesPass(t *testing.T) {
+	require.Empty(t, faults(t, `
+apiVersion: v1
+kind: Service
+metadata: {name: app, creationTimestamp: null, annotations: {}, labels: null}
+spec: {clusterIP: "", externalIPs: [], selector: null, ports: [{port: 80, targetPort: 80, nodePort: 0}]}
+status: {loadBalancer: {}}
+`))
+	require.Empty(t, faults(t, "{apiVersion: example.com/v1, kind: Widget, spec: {anything: [1]}}"))
+}
+
+func BenchmarkFields(b *testing.B) {
+	var n yaml.Node
+	require.NoError(b, yaml.Unmarshal([]byte(`
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: app, labels: {a: b, c: d, e: f, g: h}}
+spec:
+  replicas: 2
+  selector: {matchLabels: {a: b, c: d, e: f}}
+  template:
+    metadata: {labels: {a: b, c: d, e: f}}
+    spec:
+      containers:
+      - name: app
+        image: nginx
+        env: [{name: PORT, value: "8080"}, {name: LEVEL, value: "1"}]
+        resources: {limits: {cpu: 0.5, memory: 1Gi}}
+        ports: [{containerPort: 80, name: http}]
+        livenessProbe: {httpGet: {port: http}}
+`), &n))
+	for b.Loop() {
+		kinds.Fields("apps/v1", "Deployment", n.Content[0])
+	}
+}

@@ -1,0 +1,82 @@
+package platform
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+
+	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting"
+)
+
+// A Mistake is one thing in a custom resource that its CustomResourceDefinition does not allow.
+type Mistake struct{ Field, Message string }
+
+// CustomSchema compiles an openAPIV3Schema of a CustomResourceDefinition; nil where it is not one that an API server takes.
+func CustomSchema(props map[string]any) *Schema {
+	text, err := json.Marshal(props)
+	if err != nil {
+		return nil
+	}
+	var v1 apiextensionsv1.JSONSchemaProps
+	if err := json.NewDecoder(bytes.NewReader(text)).Decode(&v1); err != nil {
+		return nil
+	}
+	internal := &apiextensions.JSONSchemaProps{}
+	if err := apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(&v1, internal, nil); err != nil {
+		return nil
+	}
+	s, err := newSchema(internal)
+	if err != nil || s.structural.Type != "object" {
+		return nil
+	}
+	if s.structural.Properties == nil {
+		s.structural.Properties = map[string]schema.Structural{}
+	}
+	for _, of := range []string{"apiVersion", "kind", "metadata"} {
+		known := s.structural.Properties[of]
+		known.XPreserveUnknownFields = true
+		s.structural.Properties[of] = known
+	}
+	return s
+}
+
+// Mistakes finds what an API server with this schema refuses of a custom resource, but for its status, which is not applied.
+func (s *Schema) Mistakes(object map[string]any) (mistakes []Mistake) {
+	defaulting.PruneNonNullableNullsWithoutDefaults(object, s.structural)
+	object = s.Default(object)
+	delete(object, "status")
+	for _, e := range s.validate(object) {
+		switch {
+		case e.field == "status" || strings.HasPrefix(e.message, "rule compile error"):
+			continue // the definition itself is refused for such a rule
+		case e.rule == "unknown-parameter":
+			e.message = "unknown field" + Suggest(lastStep(e.field), s.fieldsAround(e.field))
+		}
+		mistakes = append(mistakes, Mistake{e.field, e.message})
+	}
+	return mistakes
+}
+
+// fieldsAround are the fields that there are where an unknown one is written.
+func (s *Schema) fieldsAround(field string) []string {
+	parent := ""
+	if last := lastStep(field); len(field) > len(last) {
+		parent = field[:len(field)-len(last)-1]
+	}
+	if at := s.at(parent); at != nil {
+		return sortedKeys(at.Properties)
+	}
+	return nil
+}
+
+func lastStep(field string) string {
+	for i := len(field) - 1; i >= 0; i-- {
+		if field[i] == '.' {
+			return field[i+1:]
+		}
+	}
+	return field
+}

@@ -1,0 +1,99 @@
+package render
+
+import (
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"transom.dev/render/internal/kinds"
+	"transom.dev/render/platform"
+)
+
+// refusals finds what an API server would refuse of an object, or the applier. All of these rules are newer than versions
+// that run.
+func refusals(object *yaml.Node, custom schemas) []kinds.Fault {
+	apiVersion, kind := valueOf(object, "apiVersion"), valueOf(object, "kind")
+	group, version := groupOf(apiVersion)
+	if unserved := platform.Unserved(group, version, kind); unserved != "" {
+		return []kinds.Fault{{
+			Path: kinds.Path{{Name: "apiVersion"}}, Rule: "unserved-kind", Message: unserved, Value: mappingOf(object, "apiVersion"),
+		}}
+	}
+	faults := kinds.Fields(apiVersion, kind, object)
+	if custom != nil && !platform.BuiltinGroup(group) {
+		faults = customRefusals(object, custom(apiVersion, kind))
+	}
+	faults = append(faults, kinds.Metadata(apiVersion, kind, object)...)
+	if ttl := mappingOf(mappingOf(object, "spec"), "ttlSecondsAfterFinished"); group == "batch" && kind == "Job" && ttl != nil && ttl.ShortTag() != "!!null" {
+		faults = append(faults, kinds.Fault{
+			Path: kinds.Path{{Name: "spec"}, {Name: "ttlSecondsAfterFinished"}}, Rule: "expiring-job",
+			Message: "the cluster removes the Job once it is done, and it would be made again and run again, without end; remove the field",
+		})
+	}
+	return faults
+}
+
+func groupOf(apiVersion string) (group, version string) {
+	group, version, grouped := strings.Cut(apiVersion, "/")
+	if !grouped {
+		return "", apiVersion
+	}
+	return group, version
+}
+
+// refused holds the objects of a manifest to what the API server and the applier take. The Problems stand where people wrote
+// what is wrong.
+func refused(l *locator, prefix, file string, nodes []*yaml.Node, custom schemas) (problems []platform.Problem) {
+	for _, document := range nodes {
+		object := document.Content[0]
+		faults := refusals(object, custom)
+		if len(faults) == 0 {
+			continue
+		}
+		at := l.index(object, prefix)
+		for _, f := range faults {
+			problems = append(problems, l.problem(at, object, file, f))
+		}
+	}
+	return problems
+}
+
+// index finds a rendered object among those of the skeleton, or -1. Names of generated ones end in a hash.
+func (l *locator) index(object *yaml.Node, prefix string) int {
+	kind, name := valueOf(object, "kind"), strings.TrimPrefix(valueOf(mappingOf(object, "metadata"), "name"), prefix)
+	generated := -1
+	for n, o := range l.skeleton.Objects {
+		switch {
+		case o.Kind != kind || o.APIVersion != valueOf(object, "apiVersion"):
+		case o.Name == name:
+			return n
+		case strings.HasPrefix(name, o.Name+"-") && o.Line == 0:
+			generated = n
+		}
+	}
+	return generated
+}
+
+// refusedAsWritten finds what every request of a version would be refused for. What a request's values decide is looked at
+// where it is rendered; so is an entry that only some choice of components has twice.
+func refusedAsWritten(v *platform.Version, base, whole *skeleton) (problems []platform.Problem) {
+	for _, s := range []*skeleton{base, whole} {
+		if s.err != nil {
+			continue
+		}
+		l := locatorIn(v, s)
+		for n, text := range s.Texts {
+			for _, f := range refusals(text.Content[0], nil) {
+				if s == whole && f.Rule == "duplicate-entry" {
+					continue
+				}
+				if _, _, written := s.Written(n, plainSteps(f.Path)); !written {
+					problems = append(problems, l.problem(n, text.Content[0], kustomizationOf(v), f))
+				}
+			}
+		}
+	}
+	slices.SortFunc(problems, platform.Problem.Compare)
+	return slices.CompactFunc(problems, func(a, b platform.Problem) bool { return a.String() == b.String() })
+}
