@@ -21,29 +21,29 @@ import (
 const podSpec = "spec: {selector: {matchLabels: {app: a}}, template: {metadata: {labels: {app: a}}, spec: {containers: [{name: a, image: a%s}]}}}"
 
 // workload is a Deployment with something more in its container.
-func workload(more string) string {
+func mistaken(more string) string {
 	return "{apiVersion: apps/v1, kind: Deployment, metadata: {name: x}, " + strings.Replace(podSpec, "%s", more, 1) + "}"
 }
 
 // refusedObjects are mistakes, and what check says of each. That an API server refuses each too is what makes them Problems.
 var refusedObjects = map[string]struct{ object, says string }{
 	"two variables of a name": {
-		workload(", env: [{name: L, value: a}, {name: L, value: b}]"),
+		mistaken(", env: [{name: L, value: a}, {name: L, value: b}]"),
 		`spec.template.spec.containers[0].env[1]: Deployment x: is the second entry with name "L", after entry 0`,
 	},
 	"two ports of a key": {
-		workload(", ports: [{containerPort: 80}, {containerPort: 80, protocol: TCP}]"),
+		mistaken(", ports: [{containerPort: 80}, {containerPort: 80, protocol: TCP}]"),
 		`ports[1]: Deployment x: is the second entry with containerPort "80" and protocol "TCP"`,
 	},
-	"a number for text":         {workload(", env: [{name: P, value: 8080}]"), "is an integer (8080) and must be a string; quote it"},
-	"text for a list":           {workload(", args: a"), "is a string (a) and must be a list"},
-	"text for a number":         {workload(`, ports: [{containerPort: "80"}]`), "must be an integer; write 80 without quotes"},
-	"text for a boolean":        {workload(`, tty: "true"`), "must be true or false; write true without quotes"},
-	"a fraction":                {workload(", ports: [{containerPort: 80.5}]"), "is a number (80.5) and must be an integer"},
-	"a misspelt field":          {workload(", imagePullPolcy: Always"), `imagePullPolcy: Deployment x: unknown field; did you mean "imagePullPolicy"?`},
-	"no quantity":               {workload(", resources: {limits: {memory: 1 Gi}}"), `"1 Gi" is no quantity`},
-	"a label on a template":     {strings.Replace(workload(""), "labels: {app: a}", "labels: {app: a, v: a b}", 1), `"a b" is no value of a label`},
-	"a number as a label there": {strings.Replace(workload(""), "labels: {app: a}", "labels: {app: a, v: 1.10}", 1), "is a number (1.10) and must be a string"},
+	"a number for text":         {mistaken(", env: [{name: P, value: 8080}]"), "is an integer (8080) and must be a string; quote it"},
+	"text for a list":           {mistaken(", args: a"), "is a string (a) and must be a list"},
+	"text for a number":         {mistaken(`, ports: [{containerPort: "80"}]`), "must be an integer; write 80 without quotes"},
+	"text for a boolean":        {mistaken(`, tty: "true"`), "must be true or false; write true without quotes"},
+	"a fraction":                {mistaken(", ports: [{containerPort: 80.5}]"), "is a number (80.5) and must be an integer"},
+	"a misspelt field":          {mistaken(", imagePullPolcy: Always"), `imagePullPolcy: Deployment x: unknown field; did you mean "imagePullPolicy"?`},
+	"no quantity":               {mistaken(", resources: {limits: {memory: 1 Gi}}"), `"1 Gi" is no quantity`},
+	"a label on a template":     {strings.Replace(mistaken(""), "labels: {app: a}", "labels: {app: a, v: a b}", 1), `"a b" is no value of a label`},
+	"a number as a label there": {strings.Replace(mistaken(""), "labels: {app: a}", "labels: {app: a, v: 1.10}", 1), "is a number (1.10) and must be a string"},
 	"a label":                   {"{apiVersion: v1, kind: ConfigMap, metadata: {name: x, labels: {v: '-a'}}}", `"-a" is no value of a label`},
 	"an annotation's key":       {"{apiVersion: v1, kind: ConfigMap, metadata: {name: x, annotations: {a b: c}}}", `"a b" cannot be a key`},
 	"large annotations": {
@@ -67,10 +67,10 @@ var refusedObjects = map[string]struct{ object, says string }{
 // acceptedObjects are odd and no mistakes: what check refused here, an API server would have taken.
 var acceptedObjects = map[string]string{
 	"nulls":         "{apiVersion: v1, kind: ConfigMap, metadata: {name: x, creationTimestamp: null, labels: null, annotations: {}}, data: null, binaryData: {}}",
-	"empty values":  workload(", command: null, args: [], env: [], resources: {}, livenessProbe: null"),
-	"quantities":    workload(", resources: {limits: {cpu: 0.5e1, memory: '1073741824'}, requests: {cpu: 0.1, memory: 1024Mi}}"),
-	"ports":         workload(", ports: [{containerPort: 80}, {containerPort: 80, protocol: UDP}], livenessProbe: {httpGet: {port: http}}"),
-	"a whole float": workload(", ports: [{containerPort: 80.0}]"),
+	"empty values":  mistaken(", command: null, args: [], env: [], resources: {}, livenessProbe: null"),
+	"quantities":    mistaken(", resources: {limits: {cpu: 0.5e1, memory: '1073741824'}, requests: {cpu: 0.1, memory: 1024Mi}}"),
+	"ports":         mistaken(", ports: [{containerPort: 80}, {containerPort: 80, protocol: UDP}], livenessProbe: {httpGet: {port: http}}"),
+	"a whole float": mistaken(", ports: [{containerPort: 80.0}]"),
 	"a service":     "{apiVersion: v1, kind: Service, metadata: {name: x}, spec: {clusterIP: '', externalIPs: [], ports: [{port: 80, targetPort: 80, nodePort: 0}]}}",
 	"an odd key":    "{apiVersion: v1, kind: ConfigMap, metadata: {name: x, annotations: {EXAMPLE.com/A_b: 'any text'}}, data: {.a: b}}",
 }
