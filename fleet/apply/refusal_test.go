@@ -20,7 +20,7 @@ import (
 
 const podSpec = "spec: {selector: {matchLabels: {app: a}}, template: {metadata: {labels: {app: a}}, spec: {containers: [{name: a, image: a%s}]}}}"
 
-// workload is a Deployment with something more in its container.
+// mistaken is a Deployment with something more in its container.
 func mistaken(more string) string {
 	return "{apiVersion: apps/v1, kind: Deployment, metadata: {name: x}, " + strings.Replace(podSpec, "%s", more, 1) + "}"
 }
