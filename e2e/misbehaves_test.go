@@ -105,7 +105,7 @@ func hangUp(w http.ResponseWriter, reset bool, text string) {
 }
 
 // begin starts an answer.
-func begin(w http.ResponseWriter, req *http.Request, text string) {
+func begin(w http.ResponseWriter, _ *http.Request, text string) {
 	if w.Header().Get("Content-Type") == "" {
 		w.Header().Set("Content-Type", "application/json")
 	}

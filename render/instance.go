@@ -174,6 +174,9 @@ func (p *pass) overlaysAreSound() bool {
 
 // runner has Kustomize run in workers, whose results a pass waits for unless the renderer is told when they are there.
 func (r *Renderer) runner() kustomize.Runner {
+	if r.run != nil {
+		return r.run
+	}
 	if r.Ready == nil {
 		return worker.Run
 	}

@@ -160,13 +160,18 @@ func TestAmplifiersAreRefusedByNumber(t *testing.T) {
 
 // TestATakenLongTextGoesOn: of a version that runs, a text is only warned of that a new request may not have.
 func TestATakenLongTextGoesOn(t *testing.T) {
-	short := amplifying(nil, "{text: short}")
+	plain := map[string]string{
+		"kustomization.yaml": noteComponent + "resources: [map.yaml]\n",
+		"map.yaml":           "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: map}\ndata: {a: b}\n",
+	}
+	short := amplifying(plain, "{text: short}")
 	first := renderAll(t, load(t, short), "dev", nil)
+	require.Empty(t, first.Problems)
 	base, err := render.ReadBase(commit(nil, first.Changes))
 	require.NoError(t, err)
-	p := load(t, amplifying(nil, "{list: [b], text: "+strings.Repeat("x", 100<<10)+"}"))
+	p := load(t, amplifying(plain, "{list: [b], text: "+strings.Repeat("x", 100<<10)+"}"))
 	state := renderAll(t, p, "dev", base)
-	require.Contains(t, state.Changes, "clusters/dev/payments/shop.yaml")
+	require.Contains(t, state.Changes, "clusters/dev/payments/shop.yaml", state.Problems)
 	require.Len(t, state.Problems, 1)
 	require.True(t, state.Problems[0].Warning)
 	require.Equal(t, "too-long", state.Problems[0].Rule)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 
+	"transom.dev/render/internal/kustomize"
 	"transom.dev/render/platform"
 )
 
@@ -28,6 +29,8 @@ type Renderer struct {
 	// Ready, if set, has passes not wait for a build that takes long. It is a Problem of its instance until then, which
 	// keeps what it has, and Ready is called, on any goroutine, when another pass may find what came of it.
 	Ready func()
+
+	run kustomize.Runner // of builds, in tests; nil: a worker
 
 	memories map[string]*memory // by environment
 

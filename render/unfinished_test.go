@@ -2,14 +2,18 @@ package render
 
 import (
 	"fmt"
+	"maps"
 	"testing"
 	"testing/fstest"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
 	"golang.org/x/tools/txtar"
 
+	"transom.dev/render/internal/kustomize"
 	"transom.dev/render/platform"
+	"transom.dev/render/worker"
 )
 
 const (
@@ -17,7 +21,7 @@ const (
 	bombDir       = "offerings/bomb/1.0.0"
 )
 
-// bomb is a platform with a version that has 2^40 components, a request for it, and a neighbour.
+// bomb is a platform with a version whose builds are replaced by an endless one, a request for it, and a neighbour.
 func bomb(t *testing.T) (fstest.MapFS, *platform.Platform) {
 	archive, err := txtar.ParseFile("testdata/common.txtar")
 	require.NoError(t, err)
@@ -31,12 +35,8 @@ func bomb(t *testing.T) (fstest.MapFS, *platform.Platform) {
 	}
 	put("offerings/bomb/offering.yaml", head("Offering", "bomb")+"spec: {title: Bomb, description: Bomb., owner: platform}\n")
 	put(bombDir+"/version.yaml", head("Version", "bomb")+"spec: {}\n")
-	put(bombDir+"/kustomization.yaml", bombComponent+"resources: [a.yaml]\ncomponents: [c0]\n")
+	put(bombDir+"/kustomization.yaml", bombComponent+"resources: [a.yaml]\n")
 	put(bombDir+"/a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n")
-	for n := range 40 {
-		put(fmt.Sprintf("%s/c%d/kustomization.yaml", bombDir, n), bombComponent+fmt.Sprintf("components: [../c%d, ../c%d]\n", n+1, n+1))
-	}
-	put(bombDir+"/c40/kustomization.yaml", bombComponent+"labels: [{pairs: {a: b}}]\n")
 	for name, offering := range map[string]string{"victim": "bomb", "neighbour": "note"} {
 		put("requests/payments/"+name+".yaml", head("Request", name)+"spec: {offering: "+offering+", version: \"1\", environments: {dev: {}}}\n")
 	}
@@ -46,14 +46,21 @@ func bomb(t *testing.T) (fstest.MapFS, *platform.Platform) {
 	return files, p
 }
 
-// unguarded lets a renderer believe that all versions have passed Guard: there may be something that Guard does not know.
-func (r *Renderer) unguarded(p *platform.Platform) *Renderer {
-	for _, o := range p.Offerings {
-		for _, v := range o.Versions {
-			r.guarded.put(v.Dir+"\n"+v.Digest, nil)
+// endless is a Runner for which the bomb has 2^40 components: Guard counts those, but there may be something that it does not
+// know.
+func endless(run kustomize.Runner) kustomize.Runner {
+	return func(j kustomize.Job) ([]*yaml.Node, error) {
+		if j.Subject != bombDir {
+			return run(j)
 		}
+		files := maps.Clone(j.Files)
+		files[bombDir+"/kustomization.yaml"] = []byte(bombComponent + "resources: [a.yaml]\ncomponents: [c0]\n")
+		for n := range 40 {
+			files[fmt.Sprintf("%s/c%d/kustomization.yaml", bombDir, n)] = []byte(bombComponent + fmt.Sprintf("components: [../c%d, ../c%d]\n", n+1, n+1))
+		}
+		files[bombDir+"/c40/kustomization.yaml"] = []byte(bombComponent + "labels: [{pairs: {a: b}}]\n")
+		return run(kustomize.Job{Subject: j.Subject, Files: files})
 	}
-	return r
 }
 
 var (
@@ -64,7 +71,7 @@ var (
 // TestBuildWithoutEndIsAProblemOfItsVersion: it is ended, a Problem says so, and its neighbour is rendered.
 func TestBuildWithoutEndIsAProblemOfItsVersion(t *testing.T) {
 	_, p := bomb(t)
-	r := new(Renderer).unguarded(p)
+	r := &Renderer{run: endless(worker.Run)}
 	for range 2 { // the second time it is not tried
 		state, err := r.Render(p, "dev", nil)
 		require.NoError(t, err)
@@ -82,13 +89,13 @@ func TestBuildWithoutEndIsAProblemOfItsVersion(t *testing.T) {
 // TestNoPassWaitsForABuildWithoutEnd: the neighbour is rendered by the pass that meets it, and a revert by the next one, while
 // it is still under way.
 func TestNoPassWaitsForABuildWithoutEnd(t *testing.T) {
-	files, p := bomb(t)
+	files, _ := bomb(t)
 	put := func(name, text string) { files[name] = &fstest.MapFile{Data: []byte(text)} }
 	put(bombDir+"/a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: another}\n") // which nothing has tried yet
 	p, err := platform.Load(files)
 	require.NoError(t, err)
-	r := new(Renderer).unguarded(p)
-	r.Ready = func() {}
+	ready := func() {}
+	r := &Renderer{Ready: ready, run: endless(worker.Soon(ready))}
 	began := time.Now()
 	state, err := r.Render(p, "dev", nil)
 	require.NoError(t, err)
@@ -100,7 +107,7 @@ func TestNoPassWaitsForABuildWithoutEnd(t *testing.T) {
 	delete(files, "requests/payments/victim.yaml")
 	reverted, err := platform.Load(files)
 	require.NoError(t, err)
-	state, err = r.unguarded(reverted).Render(reverted, "dev", nil)
+	state, err = r.Render(reverted, "dev", nil)
 	require.NoError(t, err)
 	require.Empty(t, state.Problems)
 }

@@ -135,7 +135,7 @@ spec:
   names: {kind: Widget, plural: widgets}
   versions:
   - name: v1beta1
-    schema: {openAPIV3Schema: {type: object}}
+    schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
   - name: v1
     schema:
       openAPIV3Schema:

@@ -118,7 +118,7 @@ func (a *answer) Read(p []byte) (int, error) {
 		a.cancel(excess)
 		return 0, a.ended(excess, excess)
 	}
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		err = a.ended(context.Cause(a.ctx), err)
 	}
 	return n, err

@@ -88,41 +88,51 @@ var unions = map[string]alternatives{
 		resource: schema.GroupVersionResource{Group: "batch", Version: "v1", Resource: "cronjobs"},
 		object: "{apiVersion: batch/v1, kind: CronJob, metadata: {name: NAME}, spec: {schedule: 0 3 * * *, jobTemplate: {spec: {SPEC template: {spec: {restartPolicy: Never, " +
 			"containers: [{name: app, image: nginx}]}}}}}}",
-		specs: []string{"", "podFailurePolicy: {rules: [{action: Ignore, onExitCodes: {operator: In, values: [1]}}]},", "podReplacementPolicy: Failed,",
-			"completionMode: Indexed, completions: 2,", "completionMode: Indexed, completions: 2, backoffLimitPerIndex: 1,"},
+		specs: []string{
+			"", "podFailurePolicy: {rules: [{action: Ignore, onExitCodes: {operator: In, values: [1]}}]},", "podReplacementPolicy: Failed,",
+			"completionMode: Indexed, completions: 2,", "completionMode: Indexed, completions: 2, backoffLimitPerIndex: 1,",
+		},
 	},
 	"service": {
 		resource: schema.GroupVersionResource{Version: "v1", Resource: "services"},
 		object:   "{apiVersion: v1, kind: Service, metadata: {name: NAME}, spec: {SPEC}}",
-		specs: []string{"ports: [{port: 80}]", "ports: [{port: 80}], type: NodePort", "ports: [{port: 80}], type: LoadBalancer",
+		specs: []string{
+			"ports: [{port: 80}]", "ports: [{port: 80}], type: NodePort", "ports: [{port: 80}], type: LoadBalancer",
 			"ports: [{port: 80}], type: LoadBalancer, externalTrafficPolicy: Local", "ports: [{port: 80}], type: LoadBalancer, allocateLoadBalancerNodePorts: false",
 			"ports: [{port: 80}], type: NodePort, externalTrafficPolicy: Local", "ports: [{port: 80}], sessionAffinity: ClientIP",
 			"ports: [{port: 80}], sessionAffinity: ClientIP, sessionAffinityConfig: {clientIP: {timeoutSeconds: 5}}", "ports: [{port: 80}], internalTrafficPolicy: Local",
-			"type: ExternalName, externalName: a.example.com"},
+			"type: ExternalName, externalName: a.example.com",
+		},
 	},
 	"ingress": {
 		resource: schema.GroupVersionResource{Group: "networking.k8s.io", Version: "v1", Resource: "ingresses"},
 		object:   "{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: NAME}, spec: {SPEC}}",
-		specs: []string{"defaultBackend: {service: {name: a, port: {number: 80}}}", "defaultBackend: {service: {name: a, port: {name: http}}}",
+		specs: []string{
+			"defaultBackend: {service: {name: a, port: {number: 80}}}", "defaultBackend: {service: {name: a, port: {name: http}}}",
 			"defaultBackend: {resource: {apiGroup: g, kind: K, name: a}}",
 			"rules: [{host: a.example.com, http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: a, port: {number: 80}}}}]}}]",
-			"rules: [{host: a.example.com, http: {paths: [{path: /, pathType: Exact, backend: {resource: {apiGroup: g, kind: K, name: a}}}]}}]"},
+			"rules: [{host: a.example.com, http: {paths: [{path: /, pathType: Exact, backend: {resource: {apiGroup: g, kind: K, name: a}}}]}}]",
+		},
 	},
 	"network policy": {
 		resource: schema.GroupVersionResource{Group: "networking.k8s.io", Version: "v1", Resource: "networkpolicies"},
 		object:   "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: NAME}, spec: {podSelector: {}, SPEC}}",
-		specs: []string{"", "egress: [{}]", "ingress: [{}]", "policyTypes: [Egress]", "ingress: [{from: [{podSelector: {}}]}]",
-			"ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/8}}]}]"},
+		specs: []string{
+			"", "egress: [{}]", "ingress: [{}]", "policyTypes: [Egress]", "ingress: [{from: [{podSelector: {}}]}]",
+			"ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/8}}]}]",
+		},
 	},
 	"autoscaler": {
 		resource: schema.GroupVersionResource{Group: "autoscaling", Version: "v2", Resource: "horizontalpodautoscalers"},
 		object: "{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: NAME}, spec: {maxReplicas: 3, " +
 			"scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: a}, SPEC}}",
-		specs: []string{"", "minReplicas: 2", "metrics: [{type: Resource, resource: {name: memory, target: {type: Utilization, averageUtilization: 80}}}]",
+		specs: []string{
+			"", "minReplicas: 2", "metrics: [{type: Resource, resource: {name: memory, target: {type: Utilization, averageUtilization: 80}}}]",
 			"metrics: [{type: Resource, resource: {name: memory, target: {type: AverageValue, averageValue: 1Gi}}}]",
 			"metrics: [{type: External, external: {metric: {name: q}, target: {type: Value, value: 3}}}]",
 			"metrics: [{type: Pods, pods: {metric: {name: q}, target: {type: AverageValue, averageValue: 3}}}]",
-			"behavior: {scaleDown: {stabilizationWindowSeconds: 3}}", "behavior: {scaleUp: {selectPolicy: Disabled}}"},
+			"behavior: {scaleDown: {stabilizationWindowSeconds: 3}}", "behavior: {scaleUp: {selectPolicy: Disabled}}",
+		},
 	},
 	"budget": {
 		resource: schema.GroupVersionResource{Group: "policy", Version: "v1", Resource: "poddisruptionbudgets"},

@@ -102,16 +102,22 @@ func TestAnswersOverTheLimitsAreRefused(t *testing.T) {
 	}{
 		"a header of twelve bytes": {fetch: pack(packOf(t, 1<<32-1)), want: "the pack says that it has 4,294,967,295 objects; at most 2,000,000: " +
 			"is this the right server? If it is, raise --git-pack-objects"},
-		"a header that promises more": {fetch: pack(unsigned(packOf(t, 1_900_000, packed{3, 1, []byte("1")}))),
-			want: "the pack ends after 1 of the 1,900,000 objects that it says it has"},
-		"an object that unpacks": {limits: small, fetch: pack(packOf(t, 1, packed{3, len(zeros), zeros})),
-			want: "the pack has an object of 4Mi; at most 1Mi: is this the right server? If it is, raise --git-object-bytes"},
+		"a header that promises more": {
+			fetch: pack(unsigned(packOf(t, 1_900_000, packed{3, 1, []byte("1")}))),
+			want:  "the pack ends after 1 of the 1,900,000 objects that it says it has",
+		},
+		"an object that unpacks": {
+			limits: small, fetch: pack(packOf(t, 1, packed{3, len(zeros), zeros})),
+			want: "the pack has an object of 4Mi; at most 1Mi: is this the right server? If it is, raise --git-object-bytes",
+		},
 		"an object longer than it says": {limits: small, fetch: pack(packOf(t, 1, packed{3, 10, zeros})), want: "the pack is broken: "},
 		"a delta of much":               {fetch: pack(packOf(t, 1, packed{7, len(delta), delta})), want: "the pack has an object of 1Ti; at most 64Mi"},
 		"a delta of nothing":            {fetch: pack(packOf(t, 1, packed{7, 1, []byte{200}})), want: "a delta does not say what it makes"},
 		"a delta of what is not there":  {fetch: pack(packOf(t, 1, packed{7, 2, []byte{1, 1}})), want: "the pack is broken: reference delta not found"},
-		"a pack of something else": {fetch: pack(packOf(t, 1, packed{3, 1, []byte("1")})),
-			want: "the pack does not have commit "},
+		"a pack of something else": {
+			fetch: pack(packOf(t, 1, packed{3, 1, []byte("1")})),
+			want:  "the pack does not have commit ",
+		},
 		"a pack without end": {limits: endlessly, want: "the pack does not end; at most 1Ki", fetch: func(w http.ResponseWriter, req *http.Request) {
 			_, _ = io.WriteString(w, line("NAK\n")+line("\x01"+string(packOf(t, 900)[:12])))
 			for one := string(unsigned(packOf(t, 1, packed{3, 1, []byte("1")}))[12:]); req.Context().Err() == nil; {
@@ -123,19 +129,23 @@ func TestAnswersOverTheLimitsAreRefused(t *testing.T) {
 				_, _ = io.WriteString(w, line("ACK "+strings.Repeat("1", 40)+"\n"))
 			}
 		}},
-		"branches without end": {limits: small, want: "the answer does not end; at most 64Ki: is this the right server? If it is, raise --git-answer-bytes",
+		"branches without end": {
+			limits: small, want: "the answer does not end; at most 64Ki: is this the right server? If it is, raise --git-answer-bytes",
 			refs: func(w http.ResponseWriter, req *http.Request) {
 				w.Header().Set("Content-Type", "application/x-git-upload-pack-advertisement")
 				_, _ = io.WriteString(w, line("# service=git-upload-pack\n")+"0000"+line(strings.Repeat("1", 40)+" HEAD\x00 side-band-64k\n"))
 				for i := 0; req.Context().Err() == nil; i++ {
 					_, _ = fmt.Fprint(w, line(fmt.Sprintf("%040x refs/heads/b%d\n", i+1, i)))
 				}
-			}},
-		"branches one byte at a time": {want: "next to nothing came for 500ms: less than 1 KiB a second",
+			},
+		},
+		"branches one byte at a time": {
+			want: "next to nothing came for 500ms: less than 1 KiB a second",
 			refs: func(w http.ResponseWriter, req *http.Request) {
 				w.Header().Set("Content-Type", "application/x-git-upload-pack-advertisement")
 				trickle(w, req, line(strings.Repeat("1", 60_000)))
-			}},
+			},
+		},
 		"a pack one byte at a time": {want: "next to nothing came for 500ms", fetch: func(w http.ResponseWriter, req *http.Request) {
 			_, _ = io.WriteString(w, line("NAK\n")+line("\x01"+string(packOf(t, 900)[:12])))
 			trickle(w, req, line("\x01"+endless))

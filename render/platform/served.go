@@ -34,9 +34,9 @@ func Unserved(group, version, kind string) string {
 		}
 		if major, minor := removable.APILifecycleRemoved(); major != 1 || minor == 0 || minor > KubernetesMinor {
 			return ""
-		} else {
-			return fmt.Sprintf("%s %s was removed in Kubernetes 1.%d%s", apiVersion, kind, minor, instead(gvk, object))
 		}
+		_, minor := removable.APILifecycleRemoved()
+		return fmt.Sprintf("%s %s was removed in Kubernetes 1.%d%s", apiVersion, kind, minor, instead(gvk, object))
 	}
 	_, builtin := BuiltinScope(group, kind)
 	switch {

@@ -22,7 +22,7 @@ var enabled atomic.Bool
 func Main() {
 	if len(os.Args) == 2 && os.Args[1] == argument {
 		if err := serve(); err != nil {
-			os.Stderr.WriteString(err.Error())
+			_, _ = os.Stderr.WriteString(err.Error())
 			os.Exit(1)
 		}
 		os.Exit(0)

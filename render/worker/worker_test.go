@@ -320,5 +320,5 @@ func TestNodesThatComeToTooMuchAreRefused(t *testing.T) {
 	_, err = encodeNodes([]*yaml.Node{n})
 	require.ErrorContains(t, err, "contains itself")
 	var failure *kustomize.Failure
-	require.True(t, errors.As(err, &failure))
+	require.ErrorAs(t, err, &failure)
 }

@@ -94,8 +94,10 @@ func TestReplicasFollowValues(t *testing.T) {
 		target string
 		fixed  []string
 	}{
-		{"shop-web", []string{"Deployment shop-other"}}, {"shop-other", []string{"Deployment shop-web"}},
-		{"shop-none", []string{"Deployment shop-web", "Deployment shop-other"}}, {"shop-web", []string{"Deployment shop-other"}},
+		{"shop-web", []string{"Deployment shop-other"}},
+		{"shop-other", []string{"Deployment shop-web"}},
+		{"shop-none", []string{"Deployment shop-web", "Deployment shop-other"}},
+		{"shop-web", []string{"Deployment shop-other"}},
 	} {
 		w := wrapper(map[string]any{"computed": map[string]any{"target": c.target, "replicas": 3}}, tree(map[string]string{
 			"kustomization.yaml": component + `resources: [a.yaml]

@@ -28,7 +28,6 @@ type accumulation struct {
 	items  []*item
 	nodes  int64
 	bytes  int64
-	levels int64 // kustomizations that changed names
 }
 
 // An item is an object, as large as it may have become.

@@ -64,7 +64,7 @@ func (o Against) baseline(ctx context.Context, r *render.Renderer, dir string, p
 	if o.States.Trees != "" {
 		b, err = trees(dir, o.States.Trees, known)
 	} else {
-		b, err = looked(r, dir, p, known)
+		b, err = looked(r, dir, known)
 	}
 	if err != nil {
 		return nil, err
@@ -153,7 +153,7 @@ func files(contents map[string][]byte) fs.FS {
 }
 
 // looked compares with what the environments run where somebody looked at it, and elsewhere with what HEAD renders to.
-func looked(r *render.Renderer, dir string, p *platform.Platform, known states.States) (*Baseline, error) {
+func looked(r *render.Renderer, dir string, known states.States) (*Baseline, error) {
 	read, other := known.Names(true), known.Names(false)
 	head, err := rendering(r, dir, "HEAD")
 	if err != nil {
