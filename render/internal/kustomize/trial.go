@@ -25,9 +25,9 @@ type reading struct{ source, over string }
 
 // An accumulation is the objects that a kustomization has so far.
 type accumulation struct {
-	items  []*item
-	nodes  int64
-	bytes  int64
+	items []*item
+	nodes int64
+	bytes int64
 }
 
 // An item is an object, as large as it may have become.
