@@ -344,30 +344,6 @@ func (t *Printer) problems(s status.Status) {
 	t.warnings(warnings)
 }
 
-// warnings are listed where all is opened, and otherwise counted by their rules.
-func (t *Printer) warnings(list []platform.Problem) {
-	if len(list) == 0 {
-		return
-	}
-	fmt.Fprintln(t.W)
-	if t.Open || len(list) <= 3 {
-		for _, p := range list {
-			fmt.Fprintln(t.W, t.problem(p))
-		}
-		return
-	}
-	counts := map[string]int{}
-	for _, p := range list {
-		counts[p.Rule]++
-	}
-	var rules []string
-	for _, rule := range slices.Sorted(maps.Keys(counts)) {
-		rules = append(rules, fmt.Sprintf("%d %s", counts[rule], rule))
-	}
-	fmt.Fprintf(t.W, "%s %s: %s %s\n", t.Paint.Yellow("!"), terminal.Count(len(list), "Warning"), strings.Join(rules, ", "),
-		t.Paint.Faint("(--verbose lists them)"))
-}
-
 // footer counts.
 func (t *Printer) footer(s status.Status) {
 	counts := map[string]int{}

@@ -2,10 +2,12 @@ package tree
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
 
+	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/reconciler/status"
 	"transom.dev/render/platform"
 )
@@ -99,4 +101,28 @@ func Image(image string) string {
 		name += "@" + digest[:min(7, len(digest))]
 	}
 	return name
+}
+
+// warnings are listed where all is opened, and otherwise counted by their rules.
+func (t *Printer) warnings(list []platform.Problem) {
+	if len(list) == 0 {
+		return
+	}
+	fmt.Fprintln(t.W)
+	if t.Open || len(list) <= 3 {
+		for _, p := range list {
+			fmt.Fprintln(t.W, t.problem(p))
+		}
+		return
+	}
+	counts := map[string]int{}
+	for _, p := range list {
+		counts[p.Rule]++
+	}
+	var rules []string
+	for _, rule := range slices.Sorted(maps.Keys(counts)) {
+		rules = append(rules, fmt.Sprintf("%d %s", counts[rule], rule))
+	}
+	fmt.Fprintf(t.W, "%s %s: %s %s\n", t.Paint.Yellow("!"), terminal.Count(len(list), "Warning"), strings.Join(rules, ", "),
+		t.Paint.Faint("(--verbose lists them)"))
 }
