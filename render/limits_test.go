@@ -171,7 +171,7 @@ func TestATakenLongTextGoesOn(t *testing.T) {
 	require.NoError(t, err)
 	p := load(t, amplifying(plain, "{list: [b], text: "+strings.Repeat("x", 100<<10)+"}"))
 	state := renderAll(t, p, "dev", base)
-	require.Contains(t, state.Changes, "clusters/dev/payments/shop.yaml", state.Problems)
+	require.Contains(t, state.Changes, "releases/payments/shop.yaml", state.Problems)
 	require.Len(t, state.Problems, 1)
 	require.True(t, state.Problems[0].Warning)
 	require.Equal(t, "too-long", state.Problems[0].Rule)

@@ -75,13 +75,13 @@ func endless() kustomize.Job {
 
 // boundless doubles an object forty times.
 func boundless() kustomize.Job {
-	patch := "- {op: add, path: /data, value: {a: {b: c}}}\n"
+	doubles := "replacements:\n"
 	for range 40 {
-		patch += "- {op: copy, from: /data, path: /data/x}\n- {op: copy, from: /data, path: /data/y}\n"
+		doubles += "- {source: {kind: ConfigMap, fieldPath: data}, targets: [{select: {kind: ConfigMap}, " +
+			"fieldPaths: [data.x, data.y], options: {create: true}}]}\n"
 	}
 	return job("offerings/boundless/1.0.0", map[string]string{
-		"kustomization.yaml": component + "resources: [a.yaml]\npatches: [{path: p.yaml, target: {kind: ConfigMap}}]\n",
-		"a.yaml":             configMap, "p.yaml": patch,
+		"kustomization.yaml": component + "resources: [a.yaml]\n" + doubles, "a.yaml": configMap + "data: {a: b}\n",
 	})
 }
 
