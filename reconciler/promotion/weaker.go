@@ -15,7 +15,7 @@ func (p *Pass) weakened(c *change) string {
 	}
 	if runs(c.Base) && sharesBytes(c.Base, c.Next) {
 		rollout, now := c.Base.Promotion.Rollout, p.view.condition(p.view.Environment, c.Base, nil)
-		if why := weaker(c.Base, c.Next); why != "" && (!now.all() || rollout != nil && rollout.Stopped != "") {
+		if why := weaker(c.Base, c.Next); why != "" && (now.counting > 0 && !now.all() || rollout != nil && rollout.Stopped != "") {
 			return why
 		}
 		if why := c.Base.Promotion.Unproven; why != "" && weaker(c.Next, c.Base) == "" {

@@ -76,7 +76,7 @@ func TestTimesOfBeforeTheStartAreNotTheStarts(t *testing.T) {
 	b.Reconciled(committed("r1"))
 	b.Placed("dev", shop, status.Placement{Cluster: "one", Revision: "r1", Stage: status.Healthy, Health: "Healthy"})
 	p := placement(b)
-	require.Zero(t, []time.Time{p.CommittedAt, p.AppliedAt, p.HealthyAt})
+	require.Equal(t, []time.Time{{}, {}, {}}, []time.Time{p.CommittedAt, p.AppliedAt, p.HealthyAt})
 	soaked := c.at.Add(-time.Hour)
 	for _, at := range []time.Time{soaked, c.at} {
 		b.Placed("dev", shop, status.Placement{Cluster: "one", Revision: "r1", Stage: status.Healthy, Health: "Healthy", HealthyAt: at})

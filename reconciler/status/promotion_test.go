@@ -19,7 +19,9 @@ func pass(release string, change func(*status.Instance)) (status.Environment, []
 	if change != nil {
 		change(&in)
 	}
-	return status.Environment{Name: "prod", StateCommit: "s-" + release, PromotesFrom: []string{"dev"}}, []status.Instance{in}
+	return status.Environment{
+		Name: "prod", StateCommit: "s-" + release, PromotesFrom: []string{"dev"}, Clusters: []status.Cluster{{Name: "one", State: "active"}},
+	}, []status.Instance{in}
 }
 
 // milestones is a board that gathers what it tells.
