@@ -167,8 +167,8 @@ func (s *simulation) asRecorded(environment string, k platform.RequestKey, clust
 	if is == nil {
 		return promotion.Observation{}
 	}
-	said.Revision = is.Clusters[cluster].Revision
-	if was != nil && was.Promotion.Rollout == nil && was.Absent == is.Absent && was.Clusters[cluster].Revision == said.Revision {
+	said.Revision = is.Clusters[cluster].Observed()
+	if was != nil && was.Promotion.Rollout == nil && was.Absent == is.Absent && was.Clusters[cluster].Observed() == said.Revision {
 		said.Health = promotion.Healthy
 	}
 	return said
@@ -182,7 +182,7 @@ func (s *simulation) wellForLong(environment string, k platform.RequestKey, clus
 	if is == nil {
 		return promotion.Observation{}
 	}
-	return promotion.Observation{Revision: is.Clusters[cluster].Revision, Health: promotion.Healthy, Soaked: forLong}
+	return promotion.Observation{Revision: is.Clusters[cluster].Observed(), Health: promotion.Healthy, Soaked: forLong}
 }
 
 // standings are those of an environment's last pass; there are none of a broken one.

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
 )
 
@@ -33,11 +34,13 @@ func TestDataThatCannotBeWrittenIsRefused(t *testing.T) {
 }
 
 func TestSecretsThatEverybodyCanReadAreRefused(t *testing.T) {
+	var outside outsideOptions
+	outside.flags(pflag.NewFlagSet("serve", pflag.ContinueOnError))
 	file := filepath.Join(t.TempDir(), "git.yaml")
 	require.NoError(t, os.WriteFile(file, []byte("credentials: []\n"), 0o600))
 	for mode, fine := range map[os.FileMode]bool{0o600: true, 0o440: true, 0o644: false, 0o602: false} {
 		require.NoError(t, os.Chmod(file, mode))
-		_, err := (&serveOptions{platform: t.TempDir(), kubeconfigs: t.TempDir(), credentials: file}).prepare()
+		_, err := (&serveOptions{platform: t.TempDir(), kubeconfigs: t.TempDir(), credentials: file, outside: outside}).prepare()
 		if fine {
 			require.NoError(t, err, "%o", mode)
 		} else {

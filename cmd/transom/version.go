@@ -28,6 +28,8 @@ func newVersion() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Show the version, and what it renders with and writes",
+		Long: `Show the version of this binary and the commit that it was built from, the Kustomize that it renders with, the renderer
+that it names in Release files, and the format of state repositories that it writes: a newer one is refused.`,
 		Example: `  transom version
   transom version -o json | jq -r .format`,
 		Args: takes(0, 0),

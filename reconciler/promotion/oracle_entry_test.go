@@ -26,6 +26,9 @@ func (o *oracle) entered(s *stage, was, is *platform.Release) {
 	if e.Gates.Approval == "required" && approved == nil && !o.skips(s.name, "approval", is) {
 		o.breaks("%s takes %s without an approval", s.name, is.Digest)
 	}
+	if was != nil && was.Version != is.Version && is.Promotion.Rollout != nil && is.Promotion.Rollout.Cause != "rollback" {
+		delete(o.stepped[at(s.name, was.Version)], is.Key.Name) // it left for a newer one before anybody could know that it fails
+	}
 	if was != nil && !was.Absent && len(was.Clusters) > 0 && was.Version != is.Version && is.Promotion.Rollout != nil {
 		o.step(s, is)
 	}

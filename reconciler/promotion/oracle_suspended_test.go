@@ -24,10 +24,14 @@ func (o *oracle) asleep(environment string, r *platform.Release) bool {
 
 // weakens notes a release that brings bytes which failed, or were not healthy, and is content with less.
 func (o *oracle) weakens(s *stage, p *promotion.Pass, was, is *platform.Release, changed []string) {
-	if _, back := p.Restore[is.Key]; back || is.Absent || was == nil || was.Digest == is.Digest || len(changed) == 0 {
+	if _, back := p.Restore[is.Key]; back || is.Absent || was == nil || was.Digest == is.Digest {
 		return
 	}
 	id := at(s.name, is.Key.Name, is.Digest)
+	if len(changed) == 0 { // it is another release in its record alone
+		o.weak[id] = o.weak[at(s.name, is.Key.Name, was.Digest)]
+		return
+	}
 	if remembers(&platform.Release{Promotion: was.Promotion}, is.Digest) {
 		return // it was proven before
 	}

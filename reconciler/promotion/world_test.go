@@ -366,7 +366,11 @@ func (p prospects) Resolve(k platform.RequestKey, c promotion.Content) (*platfor
 		return known.instance, nil
 	}
 	if own := c.Spec.Environments[p.environment].Version; own != "" { // it is resolved anew, at the head
-		return p.make(p.resolve(p.environment, k, c.Spec, p.newest(own))).instance, nil
+		v := p.newest(own)
+		if v == nil {
+			return nil, []platform.Problem{{Message: "no version matches " + own}} // it was withdrawn
+		}
+		return p.make(p.resolve(p.environment, k, c.Spec, v)).instance, nil
 	}
 	for _, v := range p.platform.Offerings["web"].Versions {
 		if v.Number.String() == c.Version && (c.VersionDigest == "" || c.VersionDigest == v.Digest) {

@@ -98,7 +98,7 @@ function reach(cluster) {
   if (!cluster.name) return null;
   if (!cluster.reachable) return element("span", { class: "flag failed" }, cluster.since || cluster.message ? "unreachable" : "connecting");
   if (cluster.problem) return element("span", { class: "flag failed", title: cluster.problem }, "not written");
-  if (cluster.state !== "active") return element("span", { class: "flag progressing" }, cluster.state);
+  if (cluster.state !== "active") return element("span", { class: "flag progressing", title: cluster.reason }, cluster.state);
   return null;
 }
 

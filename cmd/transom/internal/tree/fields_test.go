@@ -44,7 +44,7 @@ var shownAt = map[string]seen{
 
 	"Cluster.Name": {"its line", "column"}, "Cluster.State": {"its line", "flag"}, "Cluster.Wave": {"rollout", "column"}, "Cluster.UID": {machine, machine},
 	"Cluster.Reachable": {"its line", "flag, notice"}, "Cluster.Message": {"its line", "notice"}, "Cluster.Problem": {"its line", "flag, notice"},
-	"Cluster.Since": {"its line", "flag: connecting"},
+	"Cluster.Reason": {"its line", "title of the flag"}, "Cluster.Since": {"its line", "flag: connecting"},
 
 	"Instance.Environment": {"branch", "column"}, "Instance.Request": {"heading", "row"}, "Instance.Offering": {"heading", "row"},
 	"Instance.Version": {"branch", "cell"}, "Instance.Release": {"branch, opened", "detail"}, "Instance.Commit": {explain, "detail"}, "Instance.File": {explain, "detail"},
