@@ -204,7 +204,7 @@ func (g *going) standing(k platform.RequestKey, r *platform.Release) (*platform.
 func (g *going) pins(k platform.RequestKey, release string) bool {
 	s := g.to.Standings[k]
 	return s != nil && slices.ContainsFunc(g.Platform.Decisions, func(d *platform.Decision) bool {
-		return d.Kind == "Pin" && slices.Contains(s.Debts, d.File) && (release == "" || d.Request != nil && d.Release == release)
+		return d.Kind == "Pin" && s.Owes(d.File) && (release == "" || d.Request != nil && d.Release == release)
 	})
 }
 

@@ -2,6 +2,7 @@ package promotion
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"transom.dev/render/platform"
@@ -25,6 +26,11 @@ type Standing struct {
 	Overtaken int      // older releases that the candidate leaves behind
 	Gates     []Gate   // that are closed for it
 	Debts     []string // the pins and overrides in force, by file, with their reasons; sorted
+}
+
+// Owes reports whether the decision in a file is a debt of the instance.
+func (s *Standing) Owes(file string) bool {
+	return s != nil && slices.ContainsFunc(s.Debts, func(debt string) bool { return debt == file || strings.HasPrefix(debt, file+": ") })
 }
 
 // standing returns that of a request, to be filled.

@@ -77,7 +77,7 @@ func (o *outlooks) decide(d *platform.Decision, change string) Decision {
 			if holds(now, earlier, k, d) {
 				told.Holds = append(told.Holds, k)
 			}
-			if slices.Contains(now.Standings[k].Debts, d.File) {
+			if now.Standings[k].Owes(d.File) {
 				told.Debts = append(told.Debts, k)
 			}
 		}
@@ -110,7 +110,7 @@ func holds(f, otherwise *reconciler.Foreseen, k platform.RequestKey, d *platform
 			return true
 		}
 	}
-	return d.Kind == "Pin" && slices.Contains(s.Debts, d.File) && otherwise != nil &&
+	return d.Kind == "Pin" && s.Owes(d.File) && otherwise != nil &&
 		alike(f.Before.Releases[k], f.Last.Releases[k]) && !alike(otherwise.Last.Releases[k], f.Last.Releases[k])
 }
 
