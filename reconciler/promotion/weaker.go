@@ -53,6 +53,7 @@ func weaker(than, r *platform.Release) string {
 	for _, was := range than.Health {
 		is := entry(r.Health, was)
 		switch {
+		case was.Applied: // nothing asks less
 		case is == nil:
 			return fmt.Sprintf("%s@%s has no health entry for %s, which %s has", r.Offering, r.Version, kindOf(was), than.Version)
 		case was.Failed != "" && is.Failed == "" && !is.Applied:
