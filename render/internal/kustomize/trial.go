@@ -14,7 +14,7 @@ type trial struct {
 	sources *sources
 	failure *Failure // the first limit that was exceeded
 
-	looks, walks, copies, replaced int64
+	looks, walks, copies, replaced, steps int64
 	reads                          map[reading]int64 // how often the inputs' values are written
 	merges                         map[string]int64  // how often patches merge lists of the inputs
 }
@@ -132,7 +132,8 @@ func (t *trial) change(dir string, k *types.Kustomization, acc *accumulation) {
 		}
 	}
 	t.looks = plus(t.looks, times(changes, objects))
-	if t.fail(dir, limitLooks.exceeded(t.looks)); t.failure != nil {
+	t.fail(dir, limitLooks.exceeded(t.looks))
+	if t.patterns(dir, k, acc); t.failure != nil {
 		return
 	}
 	for n, p := range k.Patches {
