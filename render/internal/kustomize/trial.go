@@ -15,8 +15,8 @@ type trial struct {
 	failure *Failure // the first limit that was exceeded
 
 	looks, walks, copies, replaced, steps int64
-	reads                          map[reading]int64 // how often the inputs' values are written
-	merges                         map[string]int64  // how often patches merge lists of the inputs
+	reads                                 map[reading]int64 // how often the inputs' values are written
+	merges                                map[string]int64  // how often patches merge lists of the inputs
 }
 
 // A reading is a part of the inputs on its way into objects. Over is the part of the inputs that had been written before and
