@@ -103,7 +103,7 @@ func amplifiers() []amplifier {
 }
 
 func manyCases() map[string]string {
-	files := map[string]string{"map.yaml": manyMaps(400)}
+	files := map[string]string{"map.yaml": manyMaps(100)}
 	for n := range 20 {
 		files[fmt.Sprintf("tests/c%d/request.yaml", n)] = fmt.Sprintf("apiVersion: transom.dev/v1alpha1\nkind: Request\nmetadata: {name: c%d}\nspec: {offering: tests, version: \"1\", environments: {dev: {}}}\n", n)
 	}
