@@ -187,6 +187,9 @@ func (l *lane) fetch(ctx context.Context, trust *Trust) (*held, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := ours.Bounded(); err != nil {
+		return nil, fmt.Errorf("read state commit %s: %w", ours.Commit, err)
+	}
 	base, err := render.ReadBase(ours)
 	if err != nil {
 		return nil, fmt.Errorf("read state commit %s: %w", ours.Commit, err)

@@ -1,7 +1,9 @@
 package render_test
 
 import (
+	"runtime"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -9,7 +11,7 @@ import (
 )
 
 // FuzzRender feeds any text as a request, a version and its kustomization and resource. Whatever they are, the
-// neighbour is rendered, everything is rendered the same again, and nothing crashes.
+// neighbour is rendered, everything is rendered the same again, nothing crashes, and it takes little time and memory.
 func FuzzRender(f *testing.F) {
 	good := common()
 	content := func(name string) string { return string(good["offerings/note/1.0.0/"+name].Data) }
@@ -22,8 +24,12 @@ func FuzzRender(f *testing.F) {
 		f.Add(plain, version, bad, resource)
 		f.Add(plain, version, kustomization, bad)
 	}
+	f.Add(plain, version, kustomization+"patches: [{target: {kind: ConfigMap, name: '((a|b){0,30}.{0,30}){0,30}'}, patch: '[{op: copy, from: /data, path: /data/x}]'}]\n", resource)
 	f.Add(string(request("shop", "  parameters: {text: \"\\r\\u0085\\u2028\"}\n  environments: {dev: {}}\n")), version, kustomization, resource)
 	f.Fuzz(func(t *testing.T, request, version, kustomization, resource string) {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		start := time.Now()
 		files := common()
 		put(files, shopFile, []byte(request))
 		put(files, "requests/payments/neighbour.yaml", neighbour)
@@ -39,6 +45,9 @@ func FuzzRender(f *testing.F) {
 		base, err := render.ReadBase(commit(nil, first.Changes))
 		require.NoError(t, err)
 		require.Empty(t, renderAll(t, p, "dev", base).Changes)
+		runtime.ReadMemStats(&after)
+		require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(2<<30), "memory of one execution")
+		require.Less(t, time.Since(start), stalled)
 	})
 }
 

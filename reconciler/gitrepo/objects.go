@@ -33,6 +33,7 @@ type objects struct {
 	contents *cache[plumbing.Hash, []byte]
 	trees    *cache[plumbing.Hash, *tree]
 	listings *cache[place, map[string]string]
+	extents  *cache[plumbing.Hash, extent]
 
 	generations generations
 	lineage     lineage
@@ -44,6 +45,7 @@ func newObjects(s source) *objects {
 		contents: newCache[plumbing.Hash, []byte](contentsInMemory),
 		trees:    newCache[plumbing.Hash, *tree](treesInMemory),
 		listings: newCache[place, map[string]string](listingsInMemory),
+		extents:  newCache[plumbing.Hash, extent](treesInMemory),
 	}
 }
 

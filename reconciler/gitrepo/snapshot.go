@@ -121,6 +121,9 @@ func (s *Snapshot) Blobs(dir string) (map[string]string, error) {
 	case e.id.IsZero():
 		return nil, nil
 	}
+	if err := s.objects.bounded(e.id); err != nil {
+		return nil, &fs.PathError{Op: "list", Path: dir, Err: err}
+	}
 	l, err := s.objects.listing(dir, e.id)
 	if err != nil {
 		return nil, &fs.PathError{Op: "list", Path: dir, Err: err}

@@ -166,6 +166,9 @@ func (w *walker) foreignIn(dir string, parts []string) error {
 	if err != nil {
 		return fmt.Errorf("read %s: %w", dir, err)
 	}
+	if err := w.count(len(entries), 0); err != nil || tooDeep(dir) {
+		return err
+	}
 	for _, e := range entries {
 		name, meant := dir+"/"+e.Name(), append(slices.Clone(parts), e.Name())
 		switch {

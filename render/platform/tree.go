@@ -2,6 +2,7 @@ package platform
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -47,6 +48,7 @@ type tree struct {
 // teamFiles is what is below requests/<team>. It is the same value in the next load if all of that is the same.
 type teamFiles struct {
 	id       string           // of the directory's content, where the file system knows one
+	extent   extent           // of all that is below it
 	files    map[string]*file // by path
 	requests map[string]*file // by name
 	opaque   []string
@@ -75,10 +77,13 @@ type walker struct {
 	teams map[string]*teamFiles // of the last load
 	team  *teamFiles            // that it is in
 	tree  *tree
+
+	whole  *extent // of what was read, and what did not have to be
+	folder *extent // of the team, version or overlay that it is in
 }
 
 func (l *Loader) walk(fsys fs.FS) (*tree, error) {
-	w := &walker{fsys: fsys, known: l.files, next: make(map[string]*file, len(l.files)), tree: &tree{
+	w := &walker{fsys: fsys, known: l.files, next: make(map[string]*file, len(l.files)), whole: &extent{}, tree: &tree{
 		offerings: map[string]*file{}, versions: map[string][]*file{}, teams: map[string]*teamFiles{},
 		environments: map[string]*file{}, overlays: map[string]map[string][]*file{}, clusters: map[string]*file{},
 		policies: map[string]*file{}, decisions: map[string]*file{},
@@ -131,6 +136,9 @@ func (w *walker) directory(dir string) error {
 	if err != nil {
 		return fmt.Errorf("read %s: %w", dir, err)
 	}
+	if err := w.count(len(entries), 0); err != nil {
+		return err
+	}
 	for _, e := range entries {
 		if ignored(e.Name()) {
 			continue
@@ -146,6 +154,10 @@ func (w *walker) entry(name string, e fs.DirEntry) error {
 	switch mode := e.Type(); {
 	case mode.IsDir() && path.Dir(name) == "requests":
 		return w.requestsOf(name, e)
+	case mode.IsDir() && countedApart(name):
+		return w.boundedDirectory(name)
+	case mode.IsDir() && tooDeep(name):
+		w.hide(name, "too-deep", fmt.Sprintf("is a folder in %d others: it is not looked into", maxDepth))
 	case mode.IsDir():
 		return w.directory(name)
 	case mode.IsRegular():
@@ -168,15 +180,16 @@ func (w *walker) requestsOf(dir string, e fs.DirEntry) error {
 		if last == nil {
 			last = &teamFiles{}
 		}
-		now = &teamFiles{id: id, files: map[string]*file{}, requests: map[string]*file{}}
-		inside := &walker{fsys: w.fsys, known: last.files, next: now.files, team: now, tree: &tree{}}
-		if err := inside.directory(dir); err != nil {
+		var err error
+		if now, err = w.readTeam(dir, last); err != nil {
 			return err
 		}
-		now.opaque, now.problems, now.strays = inside.tree.opaque, inside.tree.problems, inside.tree.strays
+		now.id = id
 		if maps.Equal(now.files, last.files) && slices.Equal(now.opaque, last.opaque) && slices.Equal(now.problems, last.problems) {
-			last.id, now = id, last
+			last.id, last.extent, now = id, now.extent, last
 		}
+	} else if err := w.count(now.extent.entries, now.extent.bytes); err != nil {
+		return err
 	}
 	w.tree.teams[path.Base(dir)] = now
 	w.tree.opaque = append(w.tree.opaque, now.opaque...)
@@ -185,6 +198,20 @@ func (w *walker) requestsOf(dir string, e fs.DirEntry) error {
 		w.tree.keepCluster(name, at)
 	}
 	return nil
+}
+
+// readTeam reads the folder of a team, of which the files of the last load are known.
+func (w *walker) readTeam(dir string, last *teamFiles) (*teamFiles, error) {
+	now := &teamFiles{files: map[string]*file{}, requests: map[string]*file{}}
+	inside := &walker{fsys: w.fsys, known: last.files, next: now.files, team: now, tree: &tree{}, whole: w.whole, folder: &now.extent}
+	err := inside.directory(dir)
+	if errors.Is(err, errFolderTooLarge) {
+		now = &teamFiles{extent: now.extent, files: map[string]*file{}, requests: map[string]*file{}}
+		inside.tree, err = &tree{}, nil
+		inside.hideTooLarge(dir)
+	}
+	now.opaque, now.problems, now.strays = inside.tree.opaque, inside.tree.problems, inside.tree.strays
+	return now, err
 }
 
 // hide reports what cannot be looked into. It takes a place all the same.
@@ -208,11 +235,14 @@ func (w *walker) file(name, id string) error {
 func (w *walker) read(name, id string) (*file, error) {
 	old := w.known[name]
 	if old != nil && id != "" && old.id == id {
-		return old, nil
+		return old, w.count(0, int64(len(old.data)))
 	}
 	data, err := fs.ReadFile(w.fsys, name)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	if err := w.count(0, int64(len(data))); err != nil {
+		return nil, err
 	}
 	if old != nil && bytes.Equal(old.data, data) {
 		old.id = id

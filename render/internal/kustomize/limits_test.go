@@ -102,6 +102,16 @@ var bombs = []struct {
 		files["p.yaml"] = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata: {x: " + strings.Repeat("x", 100<<10) + "}\n"
 		return files
 	}, "1.0.0/kustomization.yaml: comes to objects of 51,"},
+	{"a pattern of many steps", func() map[string]string {
+		files := objects(1)
+		files["kustomization.yaml"] += "patches: [{target: {kind: ConfigMap, name: '((a|b){0,30}.{0,30}){0,30}'}, patch: '[{op: add, path: /data/x, value: y}]'}]\n"
+		return files
+	}, "1.0.0/kustomization.yaml: has a pattern of "},
+	{"patterns for many objects", func() map[string]string {
+		files := objects(500)
+		files["kustomization.yaml"] += "patches: [" + strings.Repeat("{target: {kind: ConfigMap, name: '.{0,900}'}, patch: '[{op: add, path: /data/x, value: y}]'},", 500) + "]\n"
+		return files
+	}, "1.0.0/kustomization.yaml: holds names against patterns of "},
 	{"copies of copies", func() map[string]string {
 		files := objects(1)
 		files["kustomization.yaml"] += "patches: [{target: {kind: ConfigMap}, path: p.yaml}]\n"

@@ -14,9 +14,9 @@ type trial struct {
 	sources *sources
 	failure *Failure // the first limit that was exceeded
 
-	looks, walks, copies, replaced int64
-	reads                          map[reading]int64 // how often the inputs' values are written
-	merges                         map[string]int64  // how often patches merge lists of the inputs
+	looks, walks, copies, replaced, steps int64
+	reads                                 map[reading]int64 // how often the inputs' values are written
+	merges                                map[string]int64  // how often patches merge lists of the inputs
 }
 
 // A reading is a part of the inputs on its way into objects. Over is the part of the inputs that had been written before and
@@ -132,7 +132,8 @@ func (t *trial) change(dir string, k *types.Kustomization, acc *accumulation) {
 		}
 	}
 	t.looks = plus(t.looks, times(changes, objects))
-	if t.fail(dir, limitLooks.exceeded(t.looks)); t.failure != nil {
+	t.fail(dir, limitLooks.exceeded(t.looks))
+	if t.patterns(dir, k, acc); t.failure != nil {
 		return
 	}
 	for n, p := range k.Patches {

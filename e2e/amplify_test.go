@@ -1,0 +1,256 @@
+package e2e_test
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/tools/txtar"
+)
+
+// An amplifier makes very much of little: an offering of the team evil, and a request for it, by the path of each file. The
+// paths of a version are relative to it.
+type amplifier struct {
+	name       string
+	version    map[string]string
+	parameters string
+	platform   map[string]string // files elsewhere
+	says       string            // a part of what check says about it
+}
+
+const (
+	component   = "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n"
+	oneMap      = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: map}\ndata: {a: b}\n"
+	evilVersion = "apiVersion: transom.dev/v1alpha1\nkind: Version\nmetadata: {name: NAME}\nspec:\n" +
+		"  parameters: {type: object, properties: {text: {type: string, default: text}, any: {type: array, items: {x-kubernetes-preserve-unknown-fields: true}}}}\n"
+)
+
+// each repeats a line that has its number.
+func each(count int, line string) string {
+	var all strings.Builder
+	for n := range count {
+		all.WriteString(strings.ReplaceAll(line, "%d", strconv.Itoa(n)))
+	}
+	return all.String()
+}
+
+func kustomized(text string) map[string]string {
+	return map[string]string{"kustomization.yaml": component + "resources: [map.yaml]\n" + text}
+}
+
+// maps are so many small objects.
+func manyMaps(count int) string {
+	return each(count, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: map%d}\ndata: {a: b, ref: map%d}\n---\n")
+}
+
+// amplifiers are ways to make very much of little.
+func amplifiers() []amplifier {
+	components := kustomized("components: [c0]\n")
+	for n := range 30 {
+		components[fmt.Sprintf("c%d/kustomization.yaml", n)] = fmt.Sprintf("%scomponents: [../c%d, ../c%d]\n", component, n+1, n+1)
+	}
+	components["c30/kustomization.yaml"] = component + "namePrefix: x\n"
+	computed := func(expression string) map[string]string {
+		return map[string]string{"version.yaml": evilVersion + "  computed: {v: '" + expression + "'}\n"}
+	}
+	largeText := "{text: " + strings.Repeat("x", 60_000) + "}"
+	return []amplifier{
+		{name: "components", says: "offerings/components/1.0.0/kustomization.yaml: expands to 2,147,483,648 components; at most 10,000", version: components},
+		{name: "copies", says: "offerings/copies/1.0.0/kustomization.yaml: comes to objects of 524,300 fields and items; at most 500,000", version: kustomized("patches:\n- target: {kind: ConfigMap}\n  patch: |\n" +
+			each(40, "    - {op: copy, from: /data, path: /data/k%d}\n"))},
+		{name: "replacements", says: "offerings/replacements/1.0.0/kustomization.yaml: has replacements that copy ", version: kustomized("replacements:\n" + each(40,
+			"- {source: {kind: ConfigMap, fieldPath: data}, targets: [{select: {kind: ConfigMap}, fieldPaths: [data.k%d], options: {create: true}}]}\n"))},
+		{name: "replace", says: "offerings/replace/1.0.0/version.yaml:6:14: spec.computed.v: comes to 3600000000 bytes of text; at most 1048576", version: computed(`parameters.text.replace("x", parameters.text).replace("x", parameters.text)`), parameters: largeText},
+		{name: "concatenation", says: "offerings/concatenation/1.0.0/version.yaml:6:14: spec.computed.v: operation cancelled: actual cost limit exceeded", version: computed(strings.Repeat("[0,1,2,3,4,5,6,7,8,9].map(i, ", 12) + "parameters.text" + strings.Repeat(")", 12)), parameters: largeText},
+		{name: "format", says: "offerings/format/1.0.0/version.yaml:6:14: spec.computed.v: comes to more than 1048576 bytes of text", version: computed(`"` + strings.Repeat("%s", 1000) + `".format([` + strings.Repeat("parameters.text,", 999) + `parameters.text])`), parameters: largeText},
+		{name: "keys", says: "requests/evil/keys.yaml: has a mapping with 20,000 keys; at most 10,000", parameters: "{any: [{" + each(20_000, "k%d: v,") + "}]}"},
+		{name: "keys-of-a-file", says: "offerings/keys-of-a-file/1.0.0/map.yaml:4:7: has a mapping with 20,000 keys; at most 10,000", version: map[string]string{"map.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: map}\ndata: {" + each(20_000, "k%d: v,") + "}\n"}},
+		{name: "megabyte", says: "offerings/megabyte/1.0.0/kustomization.yaml", version: map[string]string{"version.yaml": strings.Replace(evilVersion, "object, ", "object, required: [any], ", 1), "map.yaml": manyMaps(500), "kustomization.yaml": component + "resources: [map.yaml]\nreplacements:\n" +
+			"- {source: {kind: Inputs, fieldPath: parameters.any}, targets: [{select: {kind: ConfigMap}, fieldPaths: [data.a]}]}\n"},
+			parameters: "{any: [" + strings.Repeat("xxxxxxx,", 125_000) + "]}"},
+		{name: "expressions", says: "offerings/expressions/1.0.0/kustomization.yaml: holds names against patterns of ", version: map[string]string{"map.yaml": manyMaps(990), "kustomization.yaml": component + "resources: [map.yaml]\npatches:\n" +
+			each(990, "- {target: {kind: ConfigMap, name: '((a|b|map)*.{0,30}){0,30}%d'}, patch: '[{op: add, path: /data/k, value: v}]'}\n")}},
+		// The guard does not know of this one: a worker is ended over it.
+		{name: "images-fewer", says: "offerings/images-fewer/1.0.0/kustomization.yaml: the build of offerings/images-fewer/1.0.0 needed more than 8 s of processor time", version: map[string]string{"map.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\n" +
+			"spec: {selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: [\n" + each(2500, "{name: c%d, image: i%d},\n") + "]}}}\n",
+			"kustomization.yaml": component + "resources: [map.yaml]\nimages:\n" + each(2500, "- {name: i%d, newTag: v1}\n")}},
+		{name: "generator", says: "offerings/generator/1.0.0/kustomization.yaml: lists 3000 objects; at most 1000", version: map[string]string{"kustomization.yaml": component + "configMapGenerator:\n" + each(3000, "- {name: g%d, literals: [a=b], options: {disableNameSuffixHash: true}}\n")}},
+		{name: "images", says: "offerings/images/1.0.0/kustomization.yaml: comes to objects of 18,099,974 bytes", version: map[string]string{"map.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\n" +
+			"spec: {selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: [\n" + each(3000, "{name: c%d, image: i%d},\n") + "]}}}\n",
+			"kustomization.yaml": component + "resources: [map.yaml]\nimages:\n" + each(3000, "- {name: i%d, newTag: v1}\n")}},
+		{name: "patterns", says: "offerings/patterns/1.0.0/kustomization.yaml: holds objects against patches, replacements and other changes 3,000,000 times", version: map[string]string{"map.yaml": manyMaps(1000), "kustomization.yaml": component + "resources: [map.yaml]\npatches:\n" +
+			each(3000, "- {target: {kind: ConfigMap, name: '(a|b|map)*.{0,900}%d'}, patch: '[{op: add, path: /data/k, value: v}]'}\n")}},
+		{name: "labels", says: "offerings/labels/1.0.0/kustomization.yaml: comes to objects of 32,772,780 bytes", version: map[string]string{"map.yaml": manyMaps(1000), "kustomization.yaml": component + "resources: [map.yaml]\nlabels:\n" +
+			each(1000, "- {pairs: {l%d: v}}\n")}},
+		{name: "aliases", says: "offerings/aliases/1.0.0/map.yaml", version: map[string]string{"map.yaml": oneMap + "x0: &x0 [a, a, a, a, a, a, a, a, a, a]\n" +
+			each(9, "y%d: &y%d [*x0, *x0, *x0, *x0, *x0, *x0, *x0, *x0, *x0, *x0]\n")}},
+		{name: "merges", says: "offerings/merges/1.0.0/kustomization.yaml: walks over 4,000,100,098 fields and items", version: map[string]string{"kustomization.yaml": component + "resources: [map.yaml]\npatches:\n- target: {kind: Deployment}\n  patch: |\n" +
+			"    apiVersion: apps/v1\n    kind: Deployment\n    metadata: {name: x}\n    spec: {template: {spec: {containers: [{name: a, env: [" + each(10_000, "{name: w%d, value: v},") + "]}]}}}\n",
+			"map.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\n" +
+				"spec: {selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: [{name: a, image: b, env: [" + each(10_000, "{name: v%d, value: v},") + "]}]}}}\n"}},
+		{name: "tests", says: "offerings/tests/1.0.0/tests/c", version: manyCases()},
+	}
+}
+
+func manyCases() map[string]string {
+	files := map[string]string{"map.yaml": manyMaps(100)}
+	for n := range 20 {
+		files[fmt.Sprintf("tests/c%d/request.yaml", n)] = fmt.Sprintf("apiVersion: transom.dev/v1alpha1\nkind: Request\nmetadata: {name: c%d}\nspec: {offering: tests, version: \"1\", environments: {dev: {}}}\n", n)
+	}
+	return files
+}
+
+// files are those of an amplifier, by their path in the platform.
+func (a amplifier) files() map[string]string {
+	files := map[string]string{}
+	at := "offerings/" + a.name + "/"
+	files[at+"offering.yaml"] = "apiVersion: transom.dev/v1alpha1\nkind: Offering\nmetadata: {name: " + a.name + "}\nspec: {title: Evil, description: Amplifies., owner: platform}\n"
+	files[at+"1.0.0/version.yaml"] = evilVersion
+	files[at+"1.0.0/kustomization.yaml"] = component + "resources: [map.yaml]\n"
+	files[at+"1.0.0/map.yaml"] = oneMap
+	for name, text := range a.version {
+		files[at+"1.0.0/"+name] = text
+	}
+	files[at+"1.0.0/version.yaml"] = strings.Replace(files[at+"1.0.0/version.yaml"], "NAME", a.name, 1)
+	files["requests/evil/"+a.name+".yaml"] = "apiVersion: transom.dev/v1alpha1\nkind: Request\nmetadata: {name: " + a.name + "}\nspec:\n" +
+		"  offering: " + a.name + "\n  version: \"1\"\n  environments: {dev: {}}\n  parameters: " + cmp.Or(a.parameters, "{}") + "\n"
+	for name, text := range a.platform {
+		files[name] = text
+	}
+	return files
+}
+
+// checked runs check on a platform with one amplifier, and requires that it ends soon and names the file.
+func (a amplifier) checked(t *testing.T, bin string) {
+	dir := t.TempDir()
+	fsys, err := txtar.FS(txtar.Parse([]byte(settings)))
+	require.NoError(t, err)
+	require.NoError(t, os.CopyFS(dir, fsys))
+	for name, text := range a.files() {
+		file := filepath.Join(dir, name)
+		require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o644))
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	began := time.Now()
+	out, err := exec.CommandContext(ctx, filepath.Join(bin, "transom"), "check", dir).CombinedOutput()
+	require.NoError(t, ctx.Err(), "check ends")
+	require.Error(t, err)
+	require.Contains(t, string(out), a.says)
+	t.Logf("%s: %s", a.name, time.Since(began))
+}
+
+func TestCheckOfWhatAmplifiesEndsSoon(t *testing.T) {
+	bin := binaries(t)
+	for _, a := range amplifiers() {
+		t.Run(a.name, func(t *testing.T) { a.checked(t, bin) })
+	}
+}
+
+// manyRequests are so many files that request nothing that there is.
+func manyRequests(count int) map[string]string {
+	files := map[string]string{}
+	for n := range count {
+		files[fmt.Sprintf("requests/many/r%d.yaml", n)] = request(fmt.Sprintf("r%d", n), "green")
+	}
+	return files
+}
+
+// nestedTree adds a commit to the platform in which requests/nested has 10^10 paths, and returns it.
+func (w *world) nestedTree() string {
+	dir := filepath.Join(w.dir, "platform.git")
+	mktree := func(entries string) string {
+		file := filepath.Join(w.t.TempDir(), "entries")
+		require.NoError(w.t, os.WriteFile(file, []byte(entries), 0o600))
+		return w.git(dir, "-c", "alias.tree=!git mktree <"+file, "tree")
+	}
+	blob := w.git(dir, "rev-parse", "main:requests/payments/shop.yaml")
+	tree := mktree("100644 blob " + blob + "\ta.yaml\n")
+	for range 10 {
+		tree = mktree(each(10, "040000 tree "+tree+"\td%d\n"))
+	}
+	requests := mktree(w.git(dir, "ls-tree", "main:requests") + "\n040000 tree " + tree + "\tnested\n")
+	var root []string
+	for _, line := range strings.Split(w.git(dir, "ls-tree", "main"), "\n") {
+		if !strings.HasSuffix(line, "\trequests") {
+			root = append(root, line)
+		}
+	}
+	all := mktree(strings.Join(root, "\n") + "\n040000 tree " + requests + "\trequests\n")
+	commit := w.git(dir, "commit-tree", "-p", "main", "-m", "nested", all)
+	w.git(dir, "update-ref", "refs/heads/main", commit)
+	return commit
+}
+
+// TestAmplifiersCostOnlyThemselves is invariant 6 for what is merged: all of it at once, along with a neighbour's change.
+func TestAmplifiersCostOnlyThemselves(t *testing.T) {
+	w := newWorld(t, settings, bothClusters, "--api-only")
+	w.start()
+	w.live("shop", "green")
+	began := time.Now()
+	before := w.push("blue", map[string]string{"requests/payments/shop.yaml": request("shop", "blue")})
+	w.live("shop", "blue")
+	usual := time.Since(began)
+	soon := 2*usual + 5*time.Second
+
+	memory := 0.0
+	w.meanwhile = func() { memory = max(memory, w.resident()) }
+	evil := map[string]string{"requests/payments/shop.yaml": request("shop", "red")}
+	for _, a := range amplifiers() {
+		maps.Copy(evil, a.files())
+	}
+	w.push("evil", evil)
+	commit := w.nestedTree()
+	began = time.Now()
+	w.live("shop", "red")
+	t.Logf("the neighbour is live after %s, before it was %s", time.Since(began), usual)
+	require.Less(t, time.Since(began), soon)
+	w.eventually("the runaway is ended", func() error { return w.tells("processor time") })
+	s, err := w.status()
+	require.NoError(t, err)
+	require.Equal(t, commit, s.Platform.Commit)
+
+	began = time.Now()
+	w.stop()
+	require.Less(t, time.Since(began), 20*time.Second, "SIGTERM ends it whatever runs")
+	w.start()
+	w.eventually("it is up again", func() error { _, err := w.status(); return err })
+
+	dir := filepath.Join(w.dir, "platform.git")
+	reverted := w.git(dir, "commit-tree", "-p", commit, "-m", "revert", before+"^{tree}")
+	began = time.Now()
+	w.git(dir, "update-ref", "refs/heads/main", reverted)
+	w.live("shop", "blue")
+	t.Logf("the revert is live after %s", time.Since(began))
+	require.Less(t, time.Since(began), soon)
+	w.eventually("all is well", func() error { return w.healthy(reverted, 2) })
+	require.Less(t, memory, float64(1<<30), "memory of the daemon")
+	t.Logf("at most %.0f MiB of memory", memory/(1<<20))
+	w.stop()
+	w.git(w.clone(), "pull", "-q", "origin", "main")
+	w.settled(map[string]string{"shop": "blue"})
+}
+
+// tells returns an error until some Problem has a text.
+func (w *world) tells(text string) error {
+	s, err := w.status()
+	if err != nil {
+		return err
+	}
+	all, err := json.Marshal(s)
+	if err == nil && !strings.Contains(string(all), text) {
+		err = fmt.Errorf("nothing says %q", text)
+	}
+	return err
+}

@@ -1,0 +1,61 @@
+package kustomize
+
+import (
+	"regexp/syntax"
+
+	"sigs.k8s.io/kustomize/api/types"
+)
+
+// patterns counts what holding the patterns of a kustomization's selectors against all objects takes: a regular expression
+// of a few characters may be of a million steps, for each character of each name.
+func (t *trial) patterns(dir string, k *types.Kustomization, acc *accumulation) {
+	var selectors []*types.Selector
+	for _, p := range k.Patches {
+		selectors = append(selectors, p.Target)
+	}
+	for _, r := range k.Replacements {
+		for _, one := range t.replacements(dir, r) {
+			for _, target := range one.Targets {
+				if target != nil {
+					selectors = append(append(selectors, target.Select), target.Reject...)
+				}
+			}
+		}
+	}
+	characters := int64(0)
+	for _, i := range acc.items {
+		characters += int64(len(i.kind) + len(i.name) + 1)
+	}
+	for _, s := range selectors {
+		if s == nil {
+			continue
+		}
+		for _, text := range []string{s.Group, s.Version, s.Kind, s.Name, s.Namespace} {
+			n := patternSteps(text)
+			t.fail(dir, limitPattern.exceeded(n))
+			t.steps = plus(t.steps, times(n, characters))
+		}
+	}
+	t.fail(dir, limitSteps.exceeded(t.steps))
+}
+
+// patternSteps is how many steps a regular expression has, with its repetitions written out; 0 where it is plain text or
+// none at all, which Kustomize says.
+func patternSteps(text string) int64 {
+	parsed, err := syntax.Parse(text, syntax.Perl)
+	if err != nil || parsed.Op == syntax.OpLiteral || parsed.Op == syntax.OpEmptyMatch {
+		return 0
+	}
+	return expressionSteps(parsed)
+}
+
+func expressionSteps(e *syntax.Regexp) int64 {
+	steps := int64(1 + len(e.Rune))
+	for _, sub := range e.Sub {
+		steps = plus(steps, expressionSteps(sub))
+	}
+	if e.Op == syntax.OpRepeat {
+		steps = times(steps, int64(max(e.Max, e.Min+1)))
+	}
+	return steps
+}

@@ -1,0 +1,74 @@
+package platform
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+)
+
+// How much a platform repository may hold. A Git tree of a few small objects can have 10^10 paths, as a directory may be
+// there under many names: entries and bytes are counted while they are read, and reading ends where a number is reached.
+const (
+	maxEntries       = 500_000   // files and folders, in all folders of ours
+	maxBytes         = 512 << 20 // of all files
+	maxFolderEntries = 100_000   // of a team, of a version or of an overlay
+	maxFolderBytes   = 64 << 20
+	maxDepth         = 100 // folders in each other
+)
+
+// An extent is how much was read.
+type extent struct {
+	entries int
+	bytes   int64
+}
+
+// errFolderTooLarge ends the reading of one folder. That folder is not looked into then, and everything else is.
+var errFolderTooLarge = errors.New("the folder is too large")
+
+// count adds to what was read, and fails where that is more than the folder or the platform may hold.
+func (w *walker) count(entries int, bytes int64) error {
+	for _, e := range []*extent{w.whole, w.folder} {
+		if e != nil {
+			e.entries, e.bytes = e.entries+entries, e.bytes+bytes
+		}
+	}
+	if w.whole.entries > maxEntries || w.whole.bytes > maxBytes {
+		return fmt.Errorf("its folders hold over %d,000 files and folders, or over %d MiB: nothing of it is taken in, and what runs stays as it is; "+
+			"look for a folder or file that is there again and again, and delete it", maxEntries/1000, maxBytes>>20)
+	}
+	if w.folder != nil && (w.folder.entries > maxFolderEntries || w.folder.bytes > maxFolderBytes) {
+		return errFolderTooLarge
+	}
+	return nil
+}
+
+// tooDeep says whether a folder is within too many others to be looked into.
+func tooDeep(dir string) bool { return strings.Count(dir, "/") >= maxDepth }
+
+// countedApart says whether the entries below a path are counted apart: those of a version or of an overlay. Those of a team are
+// by requestsOf.
+func countedApart(dir string) bool {
+	return strings.Count(dir, "/") == 2 && (strings.HasPrefix(dir, "offerings/") || strings.HasPrefix(dir, "environments/"))
+}
+
+// boundedDirectory visits a version or an overlay, and leaves none of its files behind where it holds too much.
+func (w *walker) boundedDirectory(dir string) error {
+	opaque, problems := len(w.tree.opaque), len(w.tree.problems)
+	w.folder = &extent{}
+	err := w.directory(dir)
+	w.folder = nil
+	if !errors.Is(err, errFolderTooLarge) {
+		return err
+	}
+	w.tree.opaque, w.tree.problems = w.tree.opaque[:opaque], w.tree.problems[:problems]
+	delete(w.tree.versions, dir)
+	delete(w.tree.overlays[path.Base(path.Dir(dir))], path.Base(dir))
+	w.hideTooLarge(dir)
+	return nil
+}
+
+func (w *walker) hideTooLarge(dir string) {
+	w.hide(dir, "too-large", fmt.Sprintf("holds over %d,000 files and folders, or over %d MiB: it is not looked into, and what runs of it stays as it is",
+		maxFolderEntries/1000, maxFolderBytes>>20))
+}
