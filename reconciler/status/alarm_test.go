@@ -141,6 +141,34 @@ func TestEveryGateSaysSinceWhen(t *testing.T) {
 	require.Equal(t, []status.Milestone{{Kind: status.Opened, Environment: "prod", Detail: "hold", Took: time.Minute}}, *told)
 }
 
+// TestARolloutSaysSinceWhenItWaits, although what it takes to the clusters has entered and is no candidate any longer.
+func TestARolloutSaysSinceWhenItWaits(t *testing.T) {
+	b, c, _ := milestones()
+	waits := func(in *status.Instance) { in.Waiting = []status.Gate{{Name: "rollout"}} }
+	since := func() time.Time { return b.Status().Instances[0].Waiting[0].Since }
+	start := c.at
+	b.Reconciled(pass("one", waits))
+	c.at = start.Add(time.Minute)
+	b.Reconciled(pass("one", waits))
+	require.Equal(t, start, since())
+	b.Reconciled(pass("two", waits))
+	require.Equal(t, c.at, since(), "another release waits for itself")
+}
+
+// TestNextIsTheSameTimeInEveryPass, so that a status that did not change is the same.
+func TestNextIsTheSameTimeInEveryPass(t *testing.T) {
+	b, c := newBoard()
+	e, instances := committed("r1")
+	for _, jitter := range []time.Duration{0, 150, -40} {
+		e.Next = c.at.Add(time.Minute + jitter)
+		b.Reconciled(e, instances)
+		require.Equal(t, c.at.Add(time.Minute), b.Status().Environments[0].Next)
+	}
+	e.Next = c.at.Add(2 * time.Minute)
+	b.Reconciled(e, instances)
+	require.Equal(t, e.Next, b.Status().Environments[0].Next)
+}
+
 // TestAPinTellsNothingOfLeadTime: a release that it brings back was merged long ago.
 func TestAPinTellsNothingOfLeadTime(t *testing.T) {
 	b, c, told := milestones()
