@@ -71,9 +71,9 @@ func (b *Board) since(old, in *Instance, watched bool) {
 	}
 }
 
-// waitedFor is since when an instance has waited for a gate with the candidate that it has now; zero: it has not.
+// waitedFor is since when an instance has waited for a gate with the release that is on its way now; zero: it has not.
 func waitedFor(old, in *Instance, gate string) time.Time {
-	if old.Candidate == nil || in.Candidate == nil || old.Candidate.Release != in.Candidate.Release {
+	if underway(old) != underway(in) {
 		return time.Time{}
 	}
 	for _, g := range old.Waiting {
@@ -82,4 +82,12 @@ func waitedFor(old, in *Instance, gate string) time.Time {
 		}
 	}
 	return time.Time{}
+}
+
+// underway is the release that an instance's gates are about: its candidate, or else the one that it takes to its clusters.
+func underway(in *Instance) string {
+	if in.Candidate != nil {
+		return in.Candidate.Release
+	}
+	return in.Release
 }

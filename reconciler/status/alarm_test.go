@@ -63,6 +63,15 @@ func TestFailuresAndRecoveriesAreToldOnce(t *testing.T) {
 			b.Held("dev", "one", "last written from elsewhere")
 			b.Held("dev", "one", "")
 		}, []string{"error last written from elsewhere", "warning the environment is written to the cluster again"}},
+		"another installation, with what it keeps from being written": {func(b *status.Board) {
+			b.Reconciled(committed("r1"))
+			b.Held("dev", "one", "last written from elsewhere")
+			held := status.Placement{Cluster: "one", Revision: "r1", Stage: status.Committed, Health: "Unknown", Message: "last written from elsewhere"}
+			held.Problems = []status.ObjectProblem{{Object: "cluster one", Message: "last written from elsewhere"}}
+			b.Placed("dev", shop, held)
+			b.Held("dev", "one", "")
+			b.Placed("dev", shop, status.Placement{Cluster: "one", Revision: "r1", Stage: status.Healthy, Health: "Healthy"})
+		}, []string{"error last written from elsewhere", "warning the environment is written to the cluster again"}},
 		"problems come and go": {func(b *status.Board) {
 			b.Loaded("url", &platform.Platform{Commit: "c1"})
 			b.Loaded("url", &platform.Platform{Commit: "c2", Problems: []platform.Problem{wrong, {File: "x", Message: "y", Warning: true}}})
@@ -139,6 +148,34 @@ func TestEveryGateSaysSinceWhen(t *testing.T) {
 	b.Reconciled(pass("one", waits("three", "approval")))
 	require.Equal(t, c.at, since(0), "another candidate waits for itself")
 	require.Equal(t, []status.Milestone{{Kind: status.Opened, Environment: "prod", Detail: "hold", Took: time.Minute}}, *told)
+}
+
+// TestARolloutSaysSinceWhenItWaits, although what it takes to the clusters has entered and is no candidate any longer.
+func TestARolloutSaysSinceWhenItWaits(t *testing.T) {
+	b, c, _ := milestones()
+	waits := func(in *status.Instance) { in.Waiting = []status.Gate{{Name: "rollout"}} }
+	since := func() time.Time { return b.Status().Instances[0].Waiting[0].Since }
+	start := c.at
+	b.Reconciled(pass("one", waits))
+	c.at = start.Add(time.Minute)
+	b.Reconciled(pass("one", waits))
+	require.Equal(t, start, since())
+	b.Reconciled(pass("two", waits))
+	require.Equal(t, c.at, since(), "another release waits for itself")
+}
+
+// TestNextIsTheSameTimeInEveryPass, so that a status that did not change is the same.
+func TestNextIsTheSameTimeInEveryPass(t *testing.T) {
+	b, c := newBoard()
+	e, instances := committed("r1")
+	for _, jitter := range []time.Duration{0, 150, -40} {
+		e.Next = c.at.Add(time.Minute + jitter)
+		b.Reconciled(e, instances)
+		require.Equal(t, c.at.Add(time.Minute), b.Status().Environments[0].Next)
+	}
+	e.Next = c.at.Add(2 * time.Minute)
+	b.Reconciled(e, instances)
+	require.Equal(t, e.Next, b.Status().Environments[0].Next)
 }
 
 // TestAPinTellsNothingOfLeadTime: a release that it brings back was merged long ago.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"transom.dev/render/platform"
 )
@@ -45,6 +46,9 @@ func (b *Board) pass(e Environment, instances []Instance) {
 	b.environments[e.Name] = &e
 	if old == nil {
 		old = &Environment{}
+	}
+	if e.Next.Sub(old.Next).Abs() < time.Second {
+		e.Next = old.Next // it is counted from the clock anew in each pass, and is the same time
 	}
 	if old.Error != "" {
 		b.record(Event{Level: Warning, Environment: e.Name, Message: "passes over the environment succeed again"})

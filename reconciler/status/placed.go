@@ -23,14 +23,21 @@ func (b *Board) Placed(environment string, request platform.RequestKey, p Placem
 		return
 	}
 	b.stamp(old, &p)
+	why := b.held[membership{environment, p.Cluster}]
+	p.withCluster = why != "" && p.Message == why
 	if old.Stage != p.Stage || old.Health != p.Health || old.Message != p.Message {
-		level := alarm(len(old.Problems) > 0 || old.Health == "Failed", len(p.Problems) > 0 || p.Health == "Failed")
+		level := alarm(old.ill(), p.ill())
 		b.record(Event{Level: level, Environment: environment, Cluster: p.Cluster, Request: &key.request, Message: describe(p)})
 	}
 	p.Release, p.Version = old.Release, old.Version
 	in.placements[p.Cluster] = &p
 	b.live(in)
 	b.changed()
+}
+
+// ill says whether a placement is an alarm of its own: that its whole cluster is held back is one of the cluster.
+func (p *Placement) ill() bool {
+	return !p.withCluster && (len(p.Problems) > 0 || p.Health == "Failed")
 }
 
 // stamp carries the times of old over to p and adds what p reached for the first time.

@@ -135,6 +135,8 @@ type Placement struct {
 	HealthyAt   time.Time       `json:"healthyAt,omitzero"`
 	Adoption    *Adoption       `json:"adoption,omitempty"` // that waits for an Approval; nothing is written until then
 	LetGo       []string        `json:"letGo,omitempty"`    // what was adopted and is the instance's no more, such as "ConfigMap payments/web"
+
+	withCluster bool // that its cluster is held back is all that is wrong
 }
 
 // Adoption is what taking over objects would take from them.

@@ -22,10 +22,10 @@ const lookEvery = 150 * time.Millisecond
 const glanceEvery = 5 * time.Second
 
 // converge shows how everything becomes healthy, and returns once it is: every instance of the platform, in every
-// environment, on every cluster.
+// environment, on every cluster. One that is suspended because its request says so is where it was asked to be.
 func (d *Demo) converge(ctx context.Context) error {
 	since, shown := time.Now(), time.Now()
-	total := 0
+	total, suspended := 0, ""
 	for _, want := range d.expected() {
 		total += want
 	}
@@ -35,6 +35,7 @@ func (d *Demo) converge(ctx context.Context) error {
 			return err
 		}
 		lines, missing := d.progress(s)
+		suspended = asAsked(s)
 		if d.screen.Live || time.Since(shown) > glanceEvery {
 			d.screen.Show(lines...)
 			shown = time.Now()
@@ -44,9 +45,19 @@ func (d *Demo) converge(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("become healthy: %w", err)
 	}
-	d.took(since, "healthy: %s of %s in %s on %s", terminal.Count(total, "placement"), terminal.Count(len(d.platform.Requests), "request"),
-		terminal.Count(len(d.platform.Environments), "environment"), terminal.Count(len(d.platform.Clusters), "cluster"))
+	d.took(since, "healthy: %s of %s in %s on %s%s", terminal.Count(total, "placement"), terminal.Count(len(d.platform.Requests), "request"),
+		terminal.Count(len(d.platform.Environments), "environment"), terminal.Count(len(d.platform.Clusters), "cluster"), suspended)
 	return nil
+}
+
+// asAsked names the instances that are suspended, as their requests ask.
+func asAsked(s status.Status) (text string) {
+	for _, in := range s.Instances {
+		if slices.ContainsFunc(in.Placements, func(p status.Placement) bool { return p.Health == "Suspended" }) {
+			text += fmt.Sprintf("; %s in %s is suspended, as it asks", in.Request, in.Environment)
+		}
+	}
+	return text
 }
 
 // expected is how many placements each environment is to have.
@@ -76,7 +87,8 @@ func (d *Demo) progress(s status.Status) (lines []string, missing error) {
 	return lines, missing
 }
 
-// tally counts an environment's healthy placements, and says why the first of the others is not.
+// tally counts an environment's placements that are healthy or suspended, as they were asked to be, and says why the first
+// of the others is not.
 func tally(s status.Status, environment string) (healthy int, why string) {
 	for _, e := range s.Environments {
 		if e.Name == environment {
@@ -93,7 +105,7 @@ func tally(s status.Status, environment string) (healthy int, why string) {
 			}
 		}
 		for _, p := range in.Placements {
-			if p.Stage == status.Healthy && p.Health == "Healthy" {
+			if p.Stage == status.Healthy && p.Health == "Healthy" || p.Health == "Suspended" && len(p.Problems) == 0 {
 				healthy++
 				continue
 			}

@@ -174,7 +174,7 @@ func (r *repositories) tree(ctx context.Context, e *platform.Environment, known 
 	}
 	relative := strings.HasPrefix(e.State.URL, ".")
 	if relative && r.origin == "" {
-		return nil, fmt.Errorf("its state repository is beside the platform's, and this is no clone of that: pass --state")
+		return nil, fmt.Errorf("state repositories beside the platform's are found from a clone of that: pass --state DIR")
 	}
 	url := remote.Resolve(r.origin, e.State.URL)
 	switch {
@@ -182,7 +182,7 @@ func (r *repositories) tree(ctx context.Context, e *platform.Environment, known 
 	case r.from.Offline:
 		return nil, errors.New("--offline")
 	case relative && !r.whole:
-		return nil, fmt.Errorf("its state repository is beside the platform's, and this is a part of another clone: pass --state")
+		return nil, fmt.Errorf("state repositories beside the platform's are found from a clone of that, and this is a part of another clone: pass --state DIR")
 	}
 	b, err := branch(ctx, r.dir, url, e.State.Branch)
 	if err != nil {
