@@ -33,7 +33,11 @@ func (r *Renderer) sound(v *platform.Version) []platform.Problem {
 	if wrong := r.guard(versionTree(v)); len(wrong) > 0 {
 		return wrong
 	}
-	return r.contract(v).problems
+	c := r.contract(v)
+	if len(c.problems) == 0 {
+		return nil
+	}
+	return slices.Concat(c.problems, c.refused) // a field that is misspelt is why others are not there
 }
 
 // contract holds what a version's replacements and patches do to what its schema and expressions promise. It depends on
