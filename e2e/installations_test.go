@@ -104,7 +104,7 @@ func TestOnlyOneInstallationWritesToACluster(t *testing.T) {
 		second.eventually("the second is told why", func() error { return second.held(environment, cluster, why) })
 		require.Equal(t, before[cluster], w.marks(cluster), "zero foreign writes")
 	}
-	require.Contains(t, second.said("cluster held back"), `"level":"WARN"`)
+	require.Contains(t, second.said("was last written from"), `"level":"ERROR"`)
 
 	// As long as they hold the same, a copy has nothing to write; then the first one goes on.
 	mirror.start()

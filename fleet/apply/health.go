@@ -53,8 +53,6 @@ func (p *pass) health(ctx context.Context, d *desired) (Health, string, error) {
 		return health, message, nil
 	case p.rule(d) != nil && !custom(d.gvk.GroupKind()):
 		return p.byEntry(ctx, d)
-	case suspendedCronJob(d):
-		return Suspended, "is suspended: it starts no Job until spec.suspend is false", nil
 	case !wantsWhole(d.gvk.GroupKind()):
 		return Healthy, "", nil
 	case !l.seen():

@@ -109,12 +109,6 @@ func number(body map[string]any, absent int64, path ...string) int64 {
 	return absent
 }
 
-// suspendedCronJob says whether a manifest is that of a CronJob that shall start nothing. Its status says nothing about that.
-func suspendedCronJob(d *desired) bool {
-	on, _, _ := unstructured.NestedBool(d.content, "spec", "suspend")
-	return on && d.gvk.GroupKind() == schema.GroupKind{Group: "batch", Kind: "CronJob"}
-}
-
 // leavesPods says whether pods of a revision before may run on under an object that is suspended, so that what they use has
-// to stay. Those of a suspended Job or CronJob do not.
+// to stay. Those of a suspended Job do not.
 func leavesPods(d *desired) bool { return d.gvk.Group != "batch" }
