@@ -75,29 +75,37 @@ func amplifiers() []amplifier {
 		{name: "format", says: "offerings/format/1.0.0/version.yaml:6:14: spec.computed.v: comes to more than 1048576 bytes of text", version: computed(`"` + strings.Repeat("%s", 1000) + `".format([` + strings.Repeat("parameters.text,", 999) + `parameters.text])`), parameters: largeText},
 		{name: "keys", says: "requests/evil/keys.yaml: has a mapping with 20,000 keys; at most 10,000", parameters: "{any: [{" + each(20_000, "k%d: v,") + "}]}"},
 		{name: "keys-of-a-file", says: "offerings/keys-of-a-file/1.0.0/map.yaml:4:7: has a mapping with 20,000 keys; at most 10,000", version: map[string]string{"map.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: map}\ndata: {" + each(20_000, "k%d: v,") + "}\n"}},
-		{name: "megabyte", says: "offerings/megabyte/1.0.0/kustomization.yaml", version: map[string]string{"version.yaml": strings.Replace(evilVersion, "object, ", "object, required: [any], ", 1), "map.yaml": manyMaps(500), "kustomization.yaml": component + "resources: [map.yaml]\nreplacements:\n" +
-			"- {source: {kind: Inputs, fieldPath: parameters.any}, targets: [{select: {kind: ConfigMap}, fieldPaths: [data.a]}]}\n"},
-			parameters: "{any: [" + strings.Repeat("xxxxxxx,", 125_000) + "]}"},
+		{
+			name: "megabyte", says: "offerings/megabyte/1.0.0/kustomization.yaml", version: map[string]string{"version.yaml": strings.Replace(evilVersion, "object, ", "object, required: [any], ", 1), "map.yaml": manyMaps(500), "kustomization.yaml": component + "resources: [map.yaml]\nreplacements:\n" +
+				"- {source: {kind: Inputs, fieldPath: parameters.any}, targets: [{select: {kind: ConfigMap}, fieldPaths: [data.a]}]}\n"},
+			parameters: "{any: [" + strings.Repeat("xxxxxxx,", 125_000) + "]}",
+		},
 		{name: "expressions", says: "offerings/expressions/1.0.0/kustomization.yaml: holds names against patterns of ", version: map[string]string{"map.yaml": manyMaps(990), "kustomization.yaml": component + "resources: [map.yaml]\npatches:\n" +
 			each(990, "- {target: {kind: ConfigMap, name: '((a|b|map)*.{0,30}){0,30}%d'}, patch: '[{op: add, path: /data/k, value: v}]'}\n")}},
 		// The guard does not know of this one: a worker is ended over it.
-		{name: "images-fewer", says: "offerings/images-fewer/1.0.0/kustomization.yaml: the build of offerings/images-fewer/1.0.0 needed more than 8 s of processor time", version: map[string]string{"map.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\n" +
-			"spec: {selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: [\n" + each(2500, "{name: c%d, image: i%d},\n") + "]}}}\n",
-			"kustomization.yaml": component + "resources: [map.yaml]\nimages:\n" + each(2500, "- {name: i%d, newTag: v1}\n")}},
+		{name: "images-fewer", says: "offerings/images-fewer/1.0.0/kustomization.yaml: the build of offerings/images-fewer/1.0.0 needed more than 8 s of processor time", version: map[string]string{
+			"map.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\n" +
+				"spec: {selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: [\n" + each(2500, "{name: c%d, image: i%d},\n") + "]}}}\n",
+			"kustomization.yaml": component + "resources: [map.yaml]\nimages:\n" + each(2500, "- {name: i%d, newTag: v1}\n"),
+		}},
 		{name: "generator", says: "offerings/generator/1.0.0/kustomization.yaml: lists 3000 objects; at most 1000", version: map[string]string{"kustomization.yaml": component + "configMapGenerator:\n" + each(3000, "- {name: g%d, literals: [a=b], options: {disableNameSuffixHash: true}}\n")}},
-		{name: "images", says: "offerings/images/1.0.0/kustomization.yaml: comes to objects of 18,099,974 bytes", version: map[string]string{"map.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\n" +
-			"spec: {selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: [\n" + each(3000, "{name: c%d, image: i%d},\n") + "]}}}\n",
-			"kustomization.yaml": component + "resources: [map.yaml]\nimages:\n" + each(3000, "- {name: i%d, newTag: v1}\n")}},
+		{name: "images", says: "offerings/images/1.0.0/kustomization.yaml: comes to objects of 18,099,974 bytes", version: map[string]string{
+			"map.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\n" +
+				"spec: {selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: [\n" + each(3000, "{name: c%d, image: i%d},\n") + "]}}}\n",
+			"kustomization.yaml": component + "resources: [map.yaml]\nimages:\n" + each(3000, "- {name: i%d, newTag: v1}\n"),
+		}},
 		{name: "patterns", says: "offerings/patterns/1.0.0/kustomization.yaml: holds objects against patches, replacements and other changes 3,000,000 times", version: map[string]string{"map.yaml": manyMaps(1000), "kustomization.yaml": component + "resources: [map.yaml]\npatches:\n" +
 			each(3000, "- {target: {kind: ConfigMap, name: '(a|b|map)*.{0,900}%d'}, patch: '[{op: add, path: /data/k, value: v}]'}\n")}},
 		{name: "labels", says: "offerings/labels/1.0.0/kustomization.yaml: comes to objects of 32,772,780 bytes", version: map[string]string{"map.yaml": manyMaps(1000), "kustomization.yaml": component + "resources: [map.yaml]\nlabels:\n" +
 			each(1000, "- {pairs: {l%d: v}}\n")}},
 		{name: "aliases", says: "offerings/aliases/1.0.0/map.yaml", version: map[string]string{"map.yaml": oneMap + "x0: &x0 [a, a, a, a, a, a, a, a, a, a]\n" +
 			each(9, "y%d: &y%d [*x0, *x0, *x0, *x0, *x0, *x0, *x0, *x0, *x0, *x0]\n")}},
-		{name: "merges", says: "offerings/merges/1.0.0/kustomization.yaml: walks over 4,000,100,098 fields and items", version: map[string]string{"kustomization.yaml": component + "resources: [map.yaml]\npatches:\n- target: {kind: Deployment}\n  patch: |\n" +
-			"    apiVersion: apps/v1\n    kind: Deployment\n    metadata: {name: x}\n    spec: {template: {spec: {containers: [{name: a, env: [" + each(10_000, "{name: w%d, value: v},") + "]}]}}}\n",
+		{name: "merges", says: "offerings/merges/1.0.0/kustomization.yaml: walks over 4,000,100,098 fields and items", version: map[string]string{
+			"kustomization.yaml": component + "resources: [map.yaml]\npatches:\n- target: {kind: Deployment}\n  patch: |\n" +
+				"    apiVersion: apps/v1\n    kind: Deployment\n    metadata: {name: x}\n    spec: {template: {spec: {containers: [{name: a, env: [" + each(10_000, "{name: w%d, value: v},") + "]}]}}}\n",
 			"map.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\n" +
-				"spec: {selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: [{name: a, image: b, env: [" + each(10_000, "{name: v%d, value: v},") + "]}]}}}\n"}},
+				"spec: {selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: [{name: a, image: b, env: [" + each(10_000, "{name: v%d, value: v},") + "]}]}}}\n",
+		}},
 	}
 }
 
@@ -147,15 +155,6 @@ func TestCheckOfWhatAmplifiesEndsSoon(t *testing.T) {
 	for _, a := range amplifiers() {
 		t.Run(a.name, func(t *testing.T) { a.checked(t, bin) })
 	}
-}
-
-// manyRequests are so many files that request nothing that there is.
-func manyRequests(count int) map[string]string {
-	files := map[string]string{}
-	for n := range count {
-		files[fmt.Sprintf("requests/many/r%d.yaml", n)] = request(fmt.Sprintf("r%d", n), "green")
-	}
-	return files
 }
 
 // nestedTree adds a commit to the platform in which requests/nested has 10^10 paths, and returns it.

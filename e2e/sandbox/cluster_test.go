@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 
@@ -60,6 +61,13 @@ func TestACluster(t *testing.T) {
 		quota.Spec.Hard = corev1.ResourceList{corev1.ResourcePods: resource.MustParse("1")}
 		_, err := client.CoreV1().ResourceQuotas(namespace).Create(t.Context(), quota, metav1.CreateOptions{})
 		require.NoError(t, err)
+		eventually(t, func() error { // a quota that nobody has counted yet admits everything
+			q, err := client.CoreV1().ResourceQuotas(namespace).Get(t.Context(), "pods", metav1.GetOptions{})
+			if err == nil && len(q.Status.Used) == 0 {
+				err = errors.New("nothing is counted yet")
+			}
+			return err
+		})
 		deploy(t, client, namespace, "web", "web:1")
 		eventually(t, func() error {
 			d, err := client.AppsV1().Deployments(namespace).Get(t.Context(), "web", metav1.GetOptions{})
