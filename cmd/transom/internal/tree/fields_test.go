@@ -131,6 +131,9 @@ func collect(of reflect.Type, fields map[string]reflect.StructField) {
 		return
 	}
 	for f := range of.Fields() {
+		if !f.IsExported() {
+			continue
+		}
 		name := of.Name() + "." + f.Name
 		if _, known := fields[name]; known {
 			return
