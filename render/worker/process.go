@@ -116,7 +116,7 @@ func (p *process) do(files map[string][]byte, l limits) (response, error) {
 // ended says which limit the worker met, from what is left of it.
 func (p *process) ended(l limits, took time.Duration, late bool) *ended {
 	said := p.stderr.String()
-	for _, sign := range []string{"out of memory", "cannot allocate memory", "stack overflow"} {
+	for _, sign := range []string{"out of memory", "cannot allocate memory", "stack overflow", "pthread_create failed"} {
 		if strings.Contains(said, sign) {
 			return &ended{fmt.Sprintf("needed more than %d MiB of memory", memoryLimit>>20), true}
 		}
