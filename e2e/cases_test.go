@@ -13,10 +13,11 @@ import (
 
 var updateCases = flag.Bool("update-cases", false, "rewrite what transom check is expected to say of testdata/cases")
 
-// cases are small platforms that once went wrong, and what each must come to: in check, and on a cluster.
+// cases are small platforms that once went wrong, each with its end: in check, and on a cluster.
 var cases = map[string]struct {
-	problems bool   // check refuses it
-	cluster  string // what it comes to there, where that is more than what check says
+	problems bool     // check refuses it
+	cluster  string   // its end there, where that is more than check says
+	beside   []string // files that are added, whose names no tool for source code likes
 }{
 	"adopt-all":     {cluster: "all adopted, endpoints never empty, no pod restarted; without the request all of it stays"},
 	"adopt-drop":    {cluster: "the dropped key is gone, as plan says"},
@@ -39,7 +40,7 @@ var cases = map[string]struct {
 	"strategy-two":  {cluster: "1.1.0 is applied"},
 	"sts-rollback":  {cluster: "rolled back to healthy; 1.2.0 is healthy and nothing is blamed on it"},
 	"svc-headless":  {cluster: "foretold in plan; healthy, and no write at rest"},
-	"uname":         {},
+	"uname":         {beside: []string{"offerings/uname/1.0.0/Größe.md", "offerings/uname/1.0.0/README (copy).md"}},
 	"webhook":       {cluster: "no fight: zero writes at rest; healthy"},
 }
 
@@ -95,6 +96,9 @@ func caseDir(t testing.TB, name string) string {
 			}
 			return os.WriteFile(to, content, 0o644)
 		}))
+	}
+	for _, file := range cases[name].beside {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, file), []byte("x\n"), 0o644))
 	}
 	return dir
 }
