@@ -103,7 +103,7 @@ func (p *pass) prepare(c *candidate) error {
 		return nil
 	}
 	c.prepared = true
-	c.add(p.renderer.sound(c.instance.Version)...)
+	c.add(p.sound(c)...)
 	p.keepTaken(c)
 	c.add(p.platform.Transition(c.instance, c.base)...)
 	c.longTexts()

@@ -4,6 +4,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"transom.dev/render/internal/kustomize"
 	"transom.dev/render/platform"
@@ -30,38 +31,40 @@ func (r *Renderer) Versions(p *platform.Platform) (problems []platform.Problem) 
 
 // sound returns what is wrong with a version for every request.
 func (r *Renderer) sound(v *platform.Version) []platform.Problem {
+	problems, _ := r.soundness(v)
+	return problems
+}
+
+// soundness is sound, and whether it may come out otherwise later.
+func (r *Renderer) soundness(v *platform.Version) (problems []platform.Problem, unfinished bool) {
 	if wrong := r.guard(versionTree(v)); len(wrong) > 0 {
-		return wrong
+		return wrong, false
 	}
 	c := r.contract(v)
 	if len(c.problems) == 0 {
-		return nil
+		return nil, false
 	}
-	return slices.Concat(c.problems, c.refused) // a field that is misspelt is why others are not there
+	return slices.Concat(c.problems, c.refused), c.unfinished // a field that is misspelt is why others are not there
 }
 
 // contract holds what a version's replacements and patches do to what its schema and expressions promise. It depends on
 // nothing but the version and what that can be bound to, which is a new Version when it changes.
 func (r *Renderer) contract(v *platform.Version) contract {
-	r.contractsMutex.Lock()
-	defer r.contractsMutex.Unlock()
-	known, ok := r.contracts[v.Dir]
-	if !ok || known.version != v {
-		known = findContract(v, r.runner())
-		if known.unfinished {
-			return known
-		}
-		if r.contracts == nil || len(r.contracts) >= cacheGeneration { // so many versions do not come and go often
-			r.contracts = map[string]contract{}
-		}
-		r.contracts[v.Dir] = known
+	once := r.contracts.of(v, func() *onceContract {
+		return &onceContract{find: sync.OnceValue(func() contract { return findContract(v, r.runner()) })}
+	})
+	found := once.find()
+	if found.unfinished {
+		r.contracts.drop(v, once)
 	}
-	return known
+	return found
 }
 
-// A contract is what was found about a version; there is one for each directory.
+// A onceContract finds the contract of a version once, however many ask for it at the same time.
+type onceContract struct{ find func() contract }
+
+// A contract holds the Problems and Warnings of a version.
 type contract struct {
-	version  *platform.Version
 	problems []platform.Problem
 	warnings []platform.Problem // that requests are told of when they are rendered
 	refused  []platform.Problem // that requests are told of when they are rendered: only a Warning for those that run it
@@ -73,7 +76,7 @@ func findContract(v *platform.Version, run kustomize.Runner) contract {
 	a := versionAnalysis{version: v, run: run}
 	whole := a.of(v.Components...)
 	base := a.of()
-	c := contract{version: v, warnings: contractWarnings(v, whole), refused: refusedAsWritten(v, base, whole)}
+	c := contract{warnings: contractWarnings(v, whole), refused: refusedAsWritten(v, base, whole)}
 	for _, problem := range a.problems(base, whole) {
 		if problem.Rule == kustomize.RuleStructure {
 			c.refused = append(c.refused, problem)

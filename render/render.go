@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"transom.dev/render/internal/kustomize"
 	"transom.dev/render/platform"
@@ -34,8 +35,8 @@ type Renderer struct {
 
 	memories map[string]*memory // by environment
 
-	contracts      map[string]contract // by a version's directory
-	contractsMutex sync.Mutex
+	contracts    perVersion[onceContract]
+	examinations perVersion[examination]
 }
 
 // Render returns what the environment's state becomes with this platform. It fails only where the base cannot be
@@ -119,6 +120,7 @@ type pass struct {
 	held       map[platform.RequestKey][]platform.RequestKey // gone, but consumers stay that are bound to them
 	answers    map[platform.RequestKey]*platform.Release     // to what was proposed
 	pending    map[platform.RequestKey]bool                  // proposed, and not admitted as a whole
+	examined   func() time.Time                              // until when the pass waits for examinations of versions
 	closing    bool                                          // nothing is built any more
 	namespaces map[string][]byte                             // files to have, by path
 	tenants    map[string][]*candidate                       // in each of them
@@ -153,6 +155,7 @@ func (r *Renderer) begin(p *platform.Platform, environment string, base *Base) (
 		held:       map[platform.RequestKey][]platform.RequestKey{},
 		answers:    map[platform.RequestKey]*platform.Release{},
 		pending:    map[platform.RequestKey]bool{},
+		examined:   sync.OnceValue(func() time.Time { return time.Now().Add(examiningTime) }),
 	}, nil
 }
 

@@ -3,6 +3,7 @@ package render
 import (
 	"fmt"
 	"maps"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -22,10 +23,10 @@ const (
 )
 
 // bomb is a platform with a version whose builds are replaced by an endless one, a request for it, and a neighbour.
-func bomb(t *testing.T) (fstest.MapFS, *platform.Platform) {
+func bomb(t *testing.T) (files fstest.MapFS, load func() *platform.Platform) {
 	archive, err := txtar.ParseFile("testdata/common.txtar")
 	require.NoError(t, err)
-	files := fstest.MapFS{}
+	files = fstest.MapFS{}
 	for _, f := range archive.Files {
 		files[f.Name] = &fstest.MapFile{Data: f.Data}
 	}
@@ -40,10 +41,26 @@ func bomb(t *testing.T) (fstest.MapFS, *platform.Platform) {
 	for name, offering := range map[string]string{"victim": "bomb", "neighbour": "note"} {
 		put("requests/payments/"+name+".yaml", head("Request", name)+"spec: {offering: "+offering+", version: \"1\", environments: {dev: {}}}\n")
 	}
-	p, err := platform.Load(files)
+	var loader platform.Loader // a version that stays as it is stays the same one
+	return files, func() *platform.Platform {
+		p, err := loader.Load(files)
+		require.NoError(t, err)
+		require.Empty(t, p.Problems)
+		return p
+	}
+}
+
+// familiar is a renderer that has seen the neighbour of the bomb, and the platform with both.
+func familiar(t *testing.T) (*Renderer, fstest.MapFS, func() *platform.Platform) {
+	files, load := bomb(t)
+	asked := files["requests/payments/victim.yaml"]
+	delete(files, "requests/payments/victim.yaml")
+	r := new(Renderer)
+	state, err := r.Render(load(), "dev", nil)
 	require.NoError(t, err)
-	require.Empty(t, p.Problems)
-	return files, p
+	require.Contains(t, state.Releases, neighbour)
+	files["requests/payments/victim.yaml"] = asked
+	return r, files, load
 }
 
 // endless is a Runner for which the bomb has 2^40 components: Guard counts those, but there may be something that it does not
@@ -70,8 +87,8 @@ var (
 
 // TestBuildWithoutEndIsAProblemOfItsVersion: it is ended, a Problem says so, and its neighbour is rendered.
 func TestBuildWithoutEndIsAProblemOfItsVersion(t *testing.T) {
-	_, p := bomb(t)
-	r := &Renderer{run: endless(worker.Run)}
+	_, load := bomb(t)
+	p, r := load(), &Renderer{run: endless(worker.Run)}
 	for range 2 { // the second time it is not tried
 		state, err := r.Render(p, "dev", nil)
 		require.NoError(t, err)
@@ -89,25 +106,69 @@ func TestBuildWithoutEndIsAProblemOfItsVersion(t *testing.T) {
 // TestNoPassWaitsForABuildWithoutEnd: the neighbour is rendered by the pass that meets it, and a revert by the next one, while
 // it is still under way.
 func TestNoPassWaitsForABuildWithoutEnd(t *testing.T) {
-	files, _ := bomb(t)
-	put := func(name, text string) { files[name] = &fstest.MapFile{Data: []byte(text)} }
-	put(bombDir+"/a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: another}\n") // which nothing has tried yet
-	p, err := platform.Load(files)
-	require.NoError(t, err)
-	ready := func() {}
-	r := &Renderer{Ready: ready, run: endless(worker.Soon(ready))}
+	r, files, load := familiar(t)
+	files[bombDir+"/a.yaml"].Data = []byte("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: another}\n") // which nothing has tried yet
+	r.Ready = func() {}
+	r.run = endless(worker.Soon(r.Ready))
 	began := time.Now()
-	state, err := r.Render(p, "dev", nil)
+	state, err := r.Render(load(), "dev", nil)
 	require.NoError(t, err)
 	require.Contains(t, state.Releases, neighbour)
 	require.Len(t, state.Problems, 1)
-	require.Contains(t, state.Problems[0].Message, "the build of "+bombDir+" takes longer than others; it goes on")
+	require.Regexp(t, "^(the build of "+bombDir+" takes longer than others; it|takes longer to examine than others; that) goes on", state.Problems[0].Message)
 	require.Less(t, time.Since(began), 30*time.Second)
 
 	delete(files, "requests/payments/victim.yaml")
-	reverted, err := platform.Load(files)
-	require.NoError(t, err)
-	state, err = r.Render(reverted, "dev", nil)
+	state, err = r.Render(load(), "dev", nil)
 	require.NoError(t, err)
 	require.Empty(t, state.Problems)
+}
+
+// TestNoPassWaitsForAVersionThatTakesLongToExamine: its requests keep what they have, the neighbour is rendered, and the
+// examination is over once for all.
+func TestNoPassWaitsForAVersionThatTakesLongToExamine(t *testing.T) {
+	r, _, load := familiar(t)
+	p := load()
+	goOn, ready, jobs := make(chan struct{}), make(chan struct{}, 1), atomic.Int64{}
+	r.Ready = func() { ready <- struct{}{} }
+	r.run = func(j kustomize.Job) ([]*yaml.Node, error) {
+		if j.Subject == bombDir {
+			jobs.Add(1)
+			<-goOn
+		}
+		return worker.Run(j)
+	}
+	for range 2 {
+		state, err := r.Render(p, "dev", nil)
+		require.NoError(t, err)
+		require.Contains(t, state.Releases, neighbour)
+		require.NotContains(t, state.Releases, victim)
+		require.Len(t, state.Problems, 1)
+		require.Equal(t, bombDir+"/kustomization.yaml: takes longer to examine than others; that goes on, and the request keeps what it has until then",
+			state.Problems[0].String())
+	}
+	require.EqualValues(t, 1, jobs.Load())
+	close(goOn)
+	<-ready
+	state, err := r.Render(p, "dev", nil)
+	require.NoError(t, err)
+	require.Empty(t, state.Problems)
+	require.Contains(t, state.Releases, victim)
+}
+
+// TestFaultOfAnExaminationIsAProblem of the requests of its version, and ends no daemon.
+func TestFaultOfAnExaminationIsAProblem(t *testing.T) {
+	r, _, load := familiar(t)
+	r.Ready = func() {}
+	r.run = func(j kustomize.Job) ([]*yaml.Node, error) {
+		if j.Subject == bombDir {
+			panic("boom")
+		}
+		return worker.Run(j)
+	}
+	state, err := r.Render(load(), "dev", nil)
+	require.NoError(t, err)
+	require.Contains(t, state.Releases, neighbour)
+	require.Len(t, state.Problems, 1)
+	require.Contains(t, state.Problems[0].Message, "examining it came upon a fault of Transom, which is worth a report: boom, at ")
 }

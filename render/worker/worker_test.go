@@ -26,12 +26,11 @@ func TestMain(m *testing.M) {
 	if os.Getenv(orphan) != "" {
 		p := newPool(whole(60))
 		go func() { _, _ = p.run(endless()) }()
-		for {
+		for range time.Tick(10 * time.Millisecond) {
 			if children := processes(os.Getpid()); len(children) > 0 {
 				fmt.Println(children[0])
 				select {}
 			}
-			time.Sleep(10 * time.Millisecond)
 		}
 	}
 	os.Exit(m.Run())
