@@ -30,8 +30,8 @@ type placement struct {
 	evaluated
 	revision string
 	carried  bool               // the base's bytes still hold
-	manifest []byte             // of what is not carried
-	warnings []platform.Problem // of what is not carried
+	manifest []byte             // empty where they are carried
+	warnings []platform.Problem // of bytes that are not carried
 
 	before    string // the base's revision
 	selectors string // that are not as the rule says, as the record has them

@@ -38,7 +38,7 @@ type Direction struct {
 	// the next pass. Admit may be asked again in one pass, with the proposals that follow from its last answers.
 	//
 	// Next carries Base's Promotion. Its Commit is Base's where the release is the same, and the platform's otherwise:
-	// who takes over what an older commit yielded says so in the answer.
+	// an Admit that takes a release over from an older commit says so in its answer.
 	Admit func([]platform.Proposal) []*platform.Release
 
 	// AdmitNamespaces says whether namespaces that are there may change, all of the environment's or none, as they do
