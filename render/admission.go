@@ -9,11 +9,12 @@ import (
 	"transom.dev/render/platform"
 )
 
-// admissions bounds how often one pass asks what is admitted. Each answer may change what others have to be built with;
-// after the last one, what was built with something that did not come about stays as it is until the next pass.
+// admissions bounds how often one pass asks which releases are admitted. Each answer may change the outputs that consumers
+// are built with; after the last one, an instance that was built with outputs that were not admitted stays as it is until
+// the next pass.
 const admissions = 3
 
-// settle builds the candidates and has them admitted, until nothing was built with what does not come about.
+// settle builds the candidates and has them admitted, until none was built with outputs that are not admitted.
 func (p *pass) settle() error {
 	for asked := 1; ; asked++ {
 		if err := p.settleBuilt(); err != nil {
@@ -34,7 +35,7 @@ func (p *pass) settle() error {
 	}
 }
 
-// settleBuilt builds the candidates, until what went wrong after that changes nothing that others were built with.
+// settleBuilt builds the candidates, until no Problem found after that changes the outputs that others were built with.
 func (p *pass) settleBuilt() error {
 	for again := true; again; again = p.unsettled() {
 		if err := p.build(); err != nil {
@@ -48,7 +49,7 @@ func (p *pass) settleBuilt() error {
 	return nil
 }
 
-// propose says what the candidates that have no Problem come to, and what is to be removed, sorted by request.
+// propose returns the new records of the candidates that have no Problem, and the removals, sorted by request.
 func (p *pass) propose() (proposals []platform.Proposal) {
 	for _, c := range p.candidates {
 		if c.broken() {
@@ -70,7 +71,7 @@ func (p *pass) propose() (proposals []platform.Proposal) {
 	return proposals
 }
 
-// admit asks what is admitted, and reports whether everything is.
+// admit asks which proposals are admitted, and reports whether all of them are.
 func (p *pass) admit(proposals []platform.Proposal) (whole bool, err error) {
 	clear(p.answers)
 	if len(proposals) == 0 {
@@ -91,7 +92,7 @@ func (p *pass) admit(proposals []platform.Proposal) (whole bool, err error) {
 	return whole, nil
 }
 
-// checkAnswer refuses what nobody has the bytes of.
+// checkAnswer refuses an answer with a placement whose bytes nobody has.
 func checkAnswer(proposal platform.Proposal, answer *platform.Release) error {
 	if answer == nil {
 		if proposal.Base != nil {
@@ -117,14 +118,14 @@ func sameBytes(a, b platform.ReleasePlacement) bool {
 	return a.RenderKey == b.RenderKey && a.Revision == b.Revision && a.Namespace == b.Namespace
 }
 
-// isWhole reports whether an answer takes all of what was proposed.
+// isWhole reports whether an answer takes all of the proposed record.
 func isWhole(next, answer *platform.Release) bool {
 	return answer != nil && answer.Digest == next.Digest && answer.Absent == next.Absent &&
 		maps.EqualFunc(answer.Clusters, next.Clusters, sameBytes)
 }
 
-// answer returns what was admitted of a request that was proposed. Of one that has a Problem since, or that is held, it
-// is as if it never had been.
+// answer returns the record that was admitted of a request that was proposed. A request that has a Problem since, or that is
+// held, counts as not proposed.
 func (p *pass) answer(k platform.RequestKey) (*platform.Release, bool) {
 	if c := p.byKey[k]; c != nil && c.broken() || len(p.held[k]) > 0 {
 		return nil, false
@@ -133,9 +134,9 @@ func (p *pass) answer(k platform.RequestKey) (*platform.Release, bool) {
 	return answer, answered
 }
 
-// withhold leaves out for this time what was built with something that does not come about, and what then collides: a
-// consumer waits for its provider. One whose own content changes is built anew instead, unless that is over: what made the
-// difference moves on in this pass, so the next one gets further.
+// withhold leaves out for this time the candidates that were built with outputs that are not admitted, and those that then
+// collide: a consumer waits for its provider. One whose own content changes is built anew instead, unless that is over: the
+// provider that made the difference moves on in this pass, so the next one gets further.
 func (p *pass) withhold() error {
 	for again := true; again; {
 		again = false
@@ -165,7 +166,7 @@ func (c *candidate) stands() bool {
 	return c.base != nil && !c.base.Absent && c.next != nil && c.next.Digest == c.base.Digest
 }
 
-// conclude records what becomes of every request that was visited, and what the direction says of others.
+// conclude records the outcome of every request that was visited, and the records that the direction has of others.
 func (p *pass) conclude() {
 	for _, c := range p.candidates {
 		p.problems = append(p.problems, c.problems...)
@@ -196,7 +197,7 @@ func (p *pass) conclude() {
 	}
 }
 
-// take records what was admitted of a proposal, all of it where nobody was asked.
+// take records the admitted part of a proposal, all of it where nobody was asked.
 func (p *pass) take(k platform.RequestKey, next *platform.Release) {
 	answer, answered := p.answer(k)
 	if !answered {

@@ -38,7 +38,7 @@ func TestNothingIsTakenThatIsNotAdmitted(t *testing.T) {
 	}}).Releases)
 }
 
-// TestAPassTakesTheClustersThatAreAdmitted wave by wave: the others keep their bytes and say what these are of.
+// TestAPassTakesTheClustersThatAreAdmitted wave by wave: the others keep their bytes and name the release that these are of.
 func TestAPassTakesTheClustersThatAreAdmitted(t *testing.T) {
 	repo := &repository{}
 	repo.render(t, with(t, texted("a")), "prod")
@@ -57,7 +57,7 @@ func TestAPassTakesTheClustersThatAreAdmitted(t *testing.T) {
 	require.Empty(t, repo.direct(t, next, "prod", render.Direction{}).Changes)
 }
 
-// TestWhatIsNotAdmittedIsProposedAgain also by a Renderer that visits what changed only.
+// TestWhatIsNotAdmittedIsProposedAgain also by a Renderer that visits changed requests only.
 func TestWhatIsNotAdmittedIsProposedAgain(t *testing.T) {
 	var r render.Renderer
 	files := fstest.MapFS{}
@@ -144,7 +144,7 @@ var (
 	consumer = platform.RequestKey{Team: "payments", Name: "r"}
 )
 
-// TestConsumersGetTheOutputsOfWhatIsAdmitted and not of what is only proposed.
+// TestConsumersGetTheOutputsOfWhatIsAdmitted and not of a release that is only proposed.
 func TestConsumersGetTheOutputsOfWhatIsAdmitted(t *testing.T) {
 	repo := &repository{}
 	next := bound(t, "new")
@@ -297,7 +297,7 @@ func TestKeysAreThoseOfRendering(t *testing.T) {
 }
 
 // TestDirectedPassAfterPassEqualsAFreshPass is TestPassAfterPassEqualsAFreshPass with promotion: contents from records,
-// requests that stay or are given back what they had, and admission by chance.
+// requests that stay or are given back an earlier release, and admission by chance.
 func TestDirectedPassAfterPassEqualsAFreshPass(t *testing.T) {
 	for seed := range uint64(3) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -426,7 +426,7 @@ func sound(t *testing.T, state fstest.MapFS) {
 	}
 }
 
-// TestConsumersThatOnlyFollowWaitForTheirProvider: what an Approval of a plan admitted is what is rendered in the end, and
+// TestConsumersThatOnlyFollowWaitForTheirProvider: the state that an Approval of a plan admitted is rendered in the end, and
 // nothing in between.
 func TestConsumersThatOnlyFollowWaitForTheirProvider(t *testing.T) {
 	repo := &repository{}

@@ -15,9 +15,9 @@ type Again struct {
 }
 
 // Again renders one placement from nothing but its instance and those that it is bound to, which are given sorted by
-// request, with the records that the environment has of them, by the rules of the renderer that these name. Whether it would be admitted, what runs beside it and what the
-// environment has are not looked at: bytes that are the same can have come of these contents. The error says why there are
-// none.
+// request, with the records that the environment has of them, by the rules of the renderer that these name. Whether it would
+// be admitted, which releases run beside it and which records the environment has are not looked at: bytes that are the same
+// can have come of these contents. The error says why there are none.
 func (r *Renderer) Again(p *platform.Platform, environment string, instances []*platform.Instance,
 	records map[platform.RequestKey]*platform.Release, k platform.RequestKey, cluster string,
 ) (Again, error) {

@@ -19,7 +19,7 @@ const (
 	annotationReplace    = "transom.dev/replace"
 )
 
-// misplaced says what is wrong with one of an object's annotations and what to do about it; empty if nothing is.
+// misplaced says why one of an object's annotations is wrong, with the remedy; empty if it is not.
 func misplaced(id objectID, annotations map[string]string, annotation string) string {
 	value := annotations[annotation]
 	switch annotation {
@@ -47,8 +47,8 @@ func misplaced(id objectID, annotations map[string]string, annotation string) st
 // ordering are the annotations that mean something within an instance only.
 var ordering = []string{annotationStep, annotationPruneOrder, annotationReplace}
 
-// annotationProblems finds what is wrong with the annotations of a version's objects as they are written, whatever a
-// request says.
+// annotationProblems finds the Problems of the annotations of a version's objects as they are written, whatever a request
+// says.
 func annotationProblems(s *skeleton) (problems []platform.Problem) {
 	for n, o := range s.Objects {
 		group, _, grouped := strings.Cut(o.APIVersion, "/")

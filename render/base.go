@@ -11,7 +11,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// A Base is what an environment's state repository holds now. The zero value is an empty one.
+// A Base is the content of an environment's state repository now. The zero value is an empty one.
 type Base struct {
 	Releases map[platform.RequestKey]*platform.Release
 	Fleet    platform.Fleet
@@ -28,8 +28,8 @@ type Base struct {
 	taken *mark // the last State that Advance took in
 }
 
-// Advance makes the base what it is once the State is committed, as these files. The Renderer whose State it is then goes
-// on from there: what its next pass costs is what changed.
+// Advance makes the base the one after the commit of the State, which has these files. The Renderer whose State it is then
+// goes on from there: its next pass costs in proportion to the changes.
 func (b *Base) Advance(s *State, files fs.FS) {
 	if b.Releases == nil {
 		b.Releases = map[platform.RequestKey]*platform.Release{}
@@ -56,7 +56,7 @@ func (b *Base) After(s *State) (*Base, error) {
 	return after, after.Commit(s)
 }
 
-// Commit makes the base what it is once a State is committed, for somebody who does not commit it.
+// Commit makes the base the one after the commit of a State, for a caller that does not commit it.
 func (b *Base) Commit(s *State) error {
 	files := b.Files
 	if files == nil {
@@ -82,7 +82,7 @@ const (
 )
 
 // ReadBase reads a snapshot of a state repository. It fails as a whole: where one file cannot be read, nothing may be
-// concluded about what runs.
+// concluded about the releases that run.
 func ReadBase(fsys fs.FS) (*Base, error) {
 	base := &Base{Releases: map[platform.RequestKey]*platform.Release{}, Files: fsys}
 	if err := base.readFleet(); err != nil {

@@ -78,7 +78,7 @@ func benchmarkChange(b *testing.B, w *world, requests int, name string, touched 
 	b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, fmt.Sprintf("platform-%d-%s:ms", requests, name))
 }
 
-// watchHeap samples what is on the heap, garbage included, until it is asked for the most that it saw.
+// watchHeap samples the bytes on the heap, garbage included, until it is asked for the most that it saw.
 func watchHeap() (peak func() float64) {
 	runtime.GC()
 	done, most := make(chan struct{}), make(chan float64)
@@ -147,7 +147,7 @@ func (w *world) pass(t testing.TB) (touched int) {
 	return touched
 }
 
-// stateFiles lists no more than the clusters, which is what a pass lists of a state.
+// stateFiles lists no more than the clusters, the only folder of a state that a pass lists.
 type stateFiles struct{ fstest.MapFS }
 
 func (s stateFiles) ReadDir(name string) ([]fs.DirEntry, error) {

@@ -43,8 +43,8 @@ func (p *pass) level(c *candidate, known map[*candidate]int) (n int) {
 	return n
 }
 
-// breakCycles refuses what is bound to itself in the end. Loading has refused every cycle of the head, but contents of
-// several ages may make one together.
+// breakCycles refuses instances that are bound to themselves in the end. Loading has refused every cycle of the head, but
+// contents of several ages may make one together.
 func (p *pass) breakCycles() {
 	if p.direction.Instances == nil {
 		return
@@ -75,7 +75,7 @@ func (p *pass) bound(c *candidate) (map[string]map[string]any, []platform.Proble
 	return running{p.platform, p.environment.Name, p.outputs, p.mustBeMended}.bound(c.instance)
 }
 
-// running is what an environment runs, as far as those that are bound to it care.
+// running are the releases that an environment runs, as far as consumers need to know of them.
 type running struct {
 	platform    *platform.Platform
 	environment string
@@ -145,8 +145,8 @@ func (p *pass) mustBeMended(k platform.RequestKey) bool {
 	return c != nil && c.broken() || p.platform.Broken(p.environment.Name, k)
 }
 
-// rebind prepares anew what was given the outputs of a release that lost its way since, and reports whether there was
-// any.
+// rebind prepares anew the candidates that were given outputs which their providers no longer have, and reports whether
+// there was any.
 func (p *pass) rebind() (again bool) {
 	p.order() // with those that were visited since
 	again = slices.ContainsFunc(p.candidates, func(c *candidate) bool { return !c.prepared && !c.broken() })
@@ -200,7 +200,7 @@ func (p *pass) goes(k platform.RequestKey) bool {
 	return !answered || answer.Absent && len(answer.Clusters) == 0
 }
 
-// consumersAfter are the requests, by what they are bound to if they stay.
+// consumersAfter are the requests, by the providers that they are bound to if they stay.
 func (p *pass) consumersAfter() map[platform.RequestKey][]platform.RequestKey {
 	bound := map[platform.RequestKey][]platform.RequestKey{}
 	add := func(k platform.RequestKey, bindings map[string]platform.RequestKey) {

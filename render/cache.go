@@ -12,8 +12,9 @@ const (
 	skeletonGeneration = 1 << 11
 )
 
-// A cache remembers results by a digest of all that they depend on, or by what they are of. The zero value is empty and ready, and it may be
-// used concurrently. Old entries go when a generation is full and were not used during the whole next one.
+// A cache remembers results by a digest of all that they depend on, or by the value that they are of. The zero value is
+// empty and ready, and it may be used concurrently. Old entries go when a generation is full and were not used during the
+// whole next one.
 type cache[K comparable, V any] struct {
 	mu         sync.Mutex
 	new, old   map[K]V

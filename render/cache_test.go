@@ -8,7 +8,7 @@ import (
 	"transom.dev/render"
 )
 
-// TestCachesAreBounded and keep what is in use.
+// TestCachesAreBounded and keep the entries in use.
 func TestCachesAreBounded(t *testing.T) {
 	kept, made := render.Remembered(10, 1000)
 	require.LessOrEqual(t, kept, 20)

@@ -22,7 +22,7 @@ type candidate struct {
 	kept       map[string]platform.ReleasePlacement
 	problems   []platform.Problem
 	prepared   bool
-	next       *platform.Release // what it comes to, once that was asked; base where nothing changes
+	next       *platform.Release // the record it comes to, once that was asked; base where nothing changes
 }
 
 // A placement is an instance on one cluster.
@@ -30,8 +30,8 @@ type placement struct {
 	evaluated
 	revision string
 	carried  bool               // the base's bytes still hold
-	manifest []byte             // of what is not carried
-	warnings []platform.Problem // of what is not carried
+	manifest []byte             // empty where they are carried
+	warnings []platform.Problem // of bytes that are not carried
 
 	before    string // the base's revision
 	selectors string // that are not as the rule says, as the record has them
@@ -97,7 +97,7 @@ func faultyLine() string {
 	}
 }
 
-// prepare finds out what the candidate's placements depend on, and builds those whose render key changed.
+// prepare evaluates the candidate's placements, and builds those whose render key changed.
 func (p *pass) prepare(c *candidate) error {
 	if c.prepared {
 		return nil
@@ -160,7 +160,7 @@ func (c *candidate) place(e evaluated) *placement {
 	return placed
 }
 
-// keepUnreadable carries over the placements on clusters whose file cannot be read: what runs there stays.
+// keepUnreadable carries over the placements on clusters whose file cannot be read: the objects there stay.
 func (p *pass) keepUnreadable(c *candidate) {
 	c.kept = map[string]platform.ReleasePlacement{}
 	if c.base == nil {

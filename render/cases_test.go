@@ -12,7 +12,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// upgraded is an offering whose second version changes what cannot change, and loses data.
+// upgraded is an offering whose second version changes fields that cannot change, and loses data.
 const upgraded = `
 -- offerings/store/offering.yaml --
 apiVersion: transom.dev/v1alpha1
@@ -158,7 +158,7 @@ func TestCasesSayWhereTheyDiffer(t *testing.T) {
 		`mend the version, or rewrite this with transom check --update and review it`, other.Problems[0].String())
 }
 
-// TestCasesOfTheFirstRendererOnlyWarn: what was right before a new Transom is no mistake of anybody.
+// TestCasesOfTheFirstRendererOnlyWarn: a case that was right before a new Transom is no mistake of anybody.
 func TestCasesOfTheFirstRendererOnlyWarn(t *testing.T) {
 	const operated = `
 -- offerings/store/1.0.0/kustomization.yaml --

@@ -12,24 +12,24 @@ import (
 // A Danger is a kind of caution.
 type Danger string
 
-// What a plan cautions against.
+// The dangers that a plan cautions against.
 const (
 	Replacement Danger = "replacement" // an object would have to be deleted and created anew
-	DataLoss    Danger = "data loss"   // what holds data goes, or is left behind
+	DataLoss    Danger = "data loss"   // an object that holds data goes, or is left behind
 	Deletion    Danger = "deletion"    // objects go
 	Renaming    Danger = "rename"      // a request goes and comes back under another name
 )
 
-// A Caution is what whoever merges a change should know beyond the difference itself.
+// A Caution tells whoever merges a change of a danger that the difference itself does not show.
 type Caution struct {
 	Danger  Danger `json:"danger"`
 	Team    string `json:"team"`
 	Request string `json:"request,omitempty"`
-	Message string `json:"message"` // a sentence that names what it is about
+	Message string `json:"message"` // a sentence that names the objects it is about
 }
 
-// Cautions says what is dangerous about the changes that Plan found between the same two: replacements first, then
-// lost data, deletions and renames.
+// Cautions lists the dangers of the changes that Plan found between the same two: replacements first, then lost data,
+// deletions and renames.
 func Cautions(before *Base, after *State, changes []Change) []Caution {
 	g := gathering{before: before, after: after}
 	for _, c := range changes {
@@ -77,7 +77,7 @@ func (g *gathering) add(c Change, danger Danger, message string) {
 	}
 }
 
-// replacing says what applying does about a change that the API server does not let it make.
+// replacing says how applying handles a change that the API server does not let it make.
 func (c Change) replacing() string {
 	const refused = "and the cluster refuses it until the object is deleted"
 	switch {
@@ -91,7 +91,7 @@ func (c Change) replacing() string {
 	return "so it is deleted, with what it owns, and created anew"
 }
 
-// removal cautions against what goes with an object. What applying spares is left behind instead.
+// removal cautions against the loss of an object and of its data. An object that applying spares is left behind instead.
 func (g *gathering) removal(c Change) {
 	key := platform.RequestKey{Team: c.Team, Name: c.Request}
 	switch {

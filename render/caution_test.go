@@ -79,7 +79,7 @@ func TestPlanKnowsWhatCannotChangeInPlace(t *testing.T) {
 	}
 }
 
-// TestCautionsKnowWhatApplyingDoesAboutAReplacement holds what is said to what fleet/apply does.
+// TestCautionsKnowWhatApplyingDoesAboutAReplacement compares the Caution with the behaviour of fleet/apply.
 func TestCautionsKnowWhatApplyingDoesAboutAReplacement(t *testing.T) {
 	const replaceable = "  annotations: {transom.dev/replace: \"true\"}\n"
 	const refused = ", and the cluster refuses it until the object is deleted"

@@ -22,8 +22,8 @@ type writer struct {
 
 func (w *writer) fresh() bool { return w.manifest != nil }
 
-// settleCollisions finds placements that would write one object of one cluster. One of the two gets a Problem and
-// keeps what it has, which may collide with a third, so it goes on until nothing does. It reports whether any did.
+// settleCollisions finds placements that would write one object of one cluster. One of the two gets a Problem and keeps the
+// release it has, which may collide with a third, so it goes on until nothing does. It reports whether any did.
 func (p *pass) settleCollisions() (any bool, err error) {
 	for settled := false; !settled; any = any || !settled {
 		settled = true
@@ -73,7 +73,7 @@ func (p *pass) settleCluster(cluster string, visited []*writer) (lost bool, err 
 	return lost, nil
 }
 
-// writers lists what the candidates have on each cluster if nothing more goes wrong.
+// writers lists the placements of the candidates on each cluster if nothing more goes wrong.
 func (p *pass) writers() map[string][]*writer {
 	all := map[string][]*writer{}
 	for _, c := range p.candidates {
@@ -113,7 +113,7 @@ func (c *candidate) clusters() (names []string) {
 	return names
 }
 
-// on returns what a candidate has on a cluster after this pass, and its bytes where they are new.
+// on returns a candidate's placement on a cluster after this pass, and its bytes where they are new.
 func (p *pass) on(c *candidate, cluster string) (platform.ReleasePlacement, []byte) {
 	if c.broken() {
 		return placementOf(c.base, cluster), nil
@@ -169,13 +169,13 @@ func (p *pass) contested(cluster string, visited []*writer) ([]*writer, error) {
 // remains says of a request without an instance whether it has something on a cluster after this pass.
 func (p *pass) remains(k platform.RequestKey, cluster string) bool {
 	if p.restored(k) != nil {
-		return false // it writes what is restored
+		return false // it writes the restored bytes
 	}
 	answer, answered := p.answer(k)
 	return p.stays(k) || answered && placementOf(answer, cluster).Revision != ""
 }
 
-// objectsOf reads what a writer writes, from the base where it is not new.
+// objectsOf reads the objects that a writer writes, from the base where they are not new.
 func (p *pass) objectsOf(cluster string, w *writer) ([]objectID, error) {
 	return p.objectsAt(manifestFile(cluster, w.key), w.now.Revision)
 }
@@ -193,15 +193,15 @@ func (p *pass) objectsAt(file, revision string) ([]objectID, error) {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	ids := idsOf(objects)
-	if Revision(manifest) == revision { // what others wrote over it is not remembered as ours
+	if Revision(manifest) == revision { // a file that others wrote over is not remembered as ours
 		p.renderer.objects.put(revision, ids)
 	}
 	return ids, nil
 }
 
 // loser decides whose Problem it is that two writers meet: of the one that does not write the object already, then of
-// the one that no Release file names yet, then of the one whose path sorts later. Neither loses where both already
-// keep what they have.
+// the one that no Release file names yet, then of the one whose path sorts later. Neither loses where both already keep the
+// release they have.
 func (p *pass) loser(cluster string, id objectID, a, b *writer) (loser, winner *writer, err error) {
 	aHolds, err := p.holds(cluster, id, a)
 	if err != nil {
@@ -233,7 +233,7 @@ func (p *pass) loser(cluster string, id objectID, a, b *writer) (loser, winner *
 	return loser, winner, nil
 }
 
-// canLose reports whether a writer has a way that is not what it has. One that was not visited is, now that it matters.
+// canLose reports whether a writer can give up its release of this pass. One that was not visited is, now that it matters.
 func (p *pass) canLose(w *writer) bool {
 	if w.candidate == nil && !w.restored && !p.closing {
 		p.visit(w.key)

@@ -17,7 +17,7 @@ type Compilation struct {
 	Plain    []Plain `json:"plain"`
 }
 
-// Plain is what keeps placements from being compiled. Without placements, it keeps any request of the version from it.
+// Plain is a reason why placements are not compiled. Without placements, it holds for any request of the version.
 type Plain struct {
 	Why        string `json:"why"`
 	Placements int    `json:"placements"`
@@ -25,7 +25,7 @@ type Plain struct {
 }
 
 // Compilations looks at every version of a platform, sorted by offering and number. It renders nothing that is kept, so
-// that it may be asked beside a pass. What has a Problem counts for nothing.
+// that it may be asked beside a pass. An instance that has a Problem is not counted.
 func Compilations(p *platform.Platform) ([]Compilation, error) {
 	t := tally{}
 	for _, name := range slices.Sorted(maps.Keys(p.Environments)) {
@@ -93,7 +93,7 @@ func (t tally) count(v *platform.Version, why error, what string) {
 	c.Plain[i].Placements++
 }
 
-// version returns the tally of a version. Of one that nobody requests, it says what would keep everybody.
+// version returns the tally of a version. Of one that nobody requests, it gives the reason that would hold for any request.
 func (t tally) version(v *platform.Version) Compilation {
 	if c := t[v]; c != nil {
 		return *c

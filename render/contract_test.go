@@ -10,7 +10,7 @@ import (
 	"transom.dev/render"
 )
 
-// TestVersionsAreHeldToTheirContractBeforeAnybodyRequestsThem needs no request for the version to find what is wrong.
+// TestVersionsAreHeldToTheirContractBeforeAnybodyRequestsThem needs no request for the version to find its Problems.
 func TestVersionsAreHeldToTheirContractBeforeAnybodyRequestsThem(t *testing.T) {
 	archive, err := txtar.ParseFile("testdata/contract.txtar")
 	require.NoError(t, err)

@@ -61,12 +61,12 @@ type definedKind struct {
 	versions []map[string]any
 }
 
-// crdsOf reads the CustomResourceDefinitions in a version's files. What is not one, or not as an API server would take it,
-// says nothing.
+// crdsOf reads the CustomResourceDefinitions in a version's files. A document that is none, or that an API server would
+// refuse, is passed over.
 func crdsOf(v *platform.Version) (all []definedKind) {
 	_ = fs.WalkDir(v.Files, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || path.Ext(name) != ".yaml" {
-			return nil // what cannot be read defines nothing; the guard reports it
+			return nil // a file that cannot be read defines nothing; the guard reports it
 		}
 		for _, document := range definitionsIn(v.Files, name) {
 			if crd, ok := defineKind(document); ok {

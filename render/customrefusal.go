@@ -10,7 +10,8 @@ import (
 	"transom.dev/render/platform"
 )
 
-// schemas looks up what a platform's own CustomResourceDefinitions say of a kind in a version, each in its own way.
+// schemas looks up the schemas that a platform's own CustomResourceDefinitions have of a kind in a version, which may
+// differ.
 type schemas func(apiVersion, kind string) []*platform.Schema
 
 // customSchemas are the schemas of kinds, by API version and kind.
@@ -57,7 +58,8 @@ func (r *Renderer) schemasOf(v *platform.Version) customSchemas {
 	})
 }
 
-// customRefusals finds what every schema of its kind refuses of a custom resource: which of them a cluster has is not known.
+// customRefusals finds the Faults of a custom resource that every schema of its kind refuses: which of them a cluster has is
+// not known.
 func customRefusals(object *yaml.Node, of []*platform.Schema) (faults []kinds.Fault) {
 	for _, s := range of {
 		text, err := yaml.Marshal(object)

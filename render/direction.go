@@ -7,14 +7,14 @@ import (
 	"transom.dev/render/platform"
 )
 
-// A Direction says what an environment is to become where that is not simply what the platform's head comes to: promotion
-// chooses it before rendering, and admits what came of it after. The zero value takes everything from the head at once.
+// A Direction describes the state that an environment is to have where that is not simply the one of the platform's head:
+// promotion chooses it before rendering, and admits the result after. The zero value takes everything from the head at once.
 type Direction struct {
 	// Instances are rendered instead of the head's own, sorted by request. nil: the head's.
 	Instances []*platform.Instance
 
 	// Keep are requests that have no instance and stay as they are. Whatever else the environment has and has no
-	// instance of is removed, but for what the platform knows to be broken.
+	// instance of is removed, but for requests that the platform knows to be broken.
 	Keep map[platform.RequestKey]bool
 
 	// Records are the state's records as they are to be from now on, where they differ: another Promotion or Commit,
@@ -25,20 +25,20 @@ type Direction struct {
 	Restore map[platform.RequestKey]Restoration
 
 	// Made are records whose bytes are to be made again as they were made: by the rules of the renderer, and with the
-	// selectors, that they name. What they do not name is made anew.
+	// selectors, that they name. Placements that they do not name are made anew.
 	Made map[platform.RequestKey]*platform.Release
 
-	// Forget are tombstones whose file goes. What is no tombstone, or has something left on a cluster, stays.
+	// Forget are tombstones whose file goes. A record that is no tombstone, or has something left on a cluster, stays.
 	Forget []platform.RequestKey
 
 	// Admit says of every proposal of the pass, sorted by request, which record the environment has from now on; nil
 	// admits all. An answer has, for each cluster, the entry of Next, whose new bytes are then written, or that of Base
-	// by its render key, whose bytes stay, or none: then nothing is there, or what is there goes. Base itself says that
-	// nothing is taken. Everything else in an answer is recorded as it is. What is not fully taken is proposed again in
-	// the next pass. Admit may be asked again in one pass, with what proposals came to in view of its last answers.
+	// by its render key, whose bytes stay, or none: then nothing is there, or the objects there go. Base itself says that
+	// nothing is taken. Everything else in an answer is recorded as it is. A proposal that is not fully taken is made again in
+	// the next pass. Admit may be asked again in one pass, with the proposals that follow from its last answers.
 	//
 	// Next carries Base's Promotion. Its Commit is Base's where the release is the same, and the platform's otherwise:
-	// who takes over what an older commit yielded says so in the answer.
+	// an Admit that takes a release over from an older commit says so in its answer.
 	Admit func([]platform.Proposal) []*platform.Release
 
 	// AdmitNamespaces says whether namespaces that are there may change, all of the environment's or none, as they do
@@ -46,10 +46,10 @@ type Direction struct {
 	AdmitNamespaces func(digest string) bool
 }
 
-// A Restoration is what an instance had at some earlier commit of the state.
+// A Restoration is the record and bytes of an instance at some earlier commit of the state.
 type Restoration struct {
 	Release   *platform.Release
-	Manifests map[string][]byte // by cluster; those that differ from what the state holds must be there
+	Manifests map[string][]byte // by cluster; those that differ from the state's own must be there
 }
 
 // restored returns the record that a request is given back, or nil.
@@ -70,7 +70,7 @@ func (p *pass) had(k platform.RequestKey) *platform.Release {
 	return p.withoutGone(r)
 }
 
-// restore checks that all bytes to restore are the recorded ones, and learns what objects are in them.
+// restore checks that all bytes to restore are the recorded ones, and learns which objects are in them.
 func (p *pass) restore() error {
 	for k, restoration := range p.direction.Restore {
 		if restoration.Release == nil {
@@ -102,7 +102,7 @@ func placementOf(r *platform.Release, cluster string) platform.ReleasePlacement 
 	return r.Clusters[cluster]
 }
 
-// writeRestored changes the manifests that differ from what the base has.
+// writeRestored changes the manifests that differ from the base's.
 func (p *pass) writeRestored() {
 	for k, restoration := range p.direction.Restore {
 		for cluster, placed := range restoration.Release.Clusters {

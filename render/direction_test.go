@@ -38,7 +38,7 @@ func (r *repository) manifest(cluster string, k platform.RequestKey) string {
 	return string(file.Data)
 }
 
-// only admits what the function says of each proposal.
+// only admits the record that the function returns for each proposal.
 func only(answer func(platform.Proposal) *platform.Release) render.Direction {
 	return render.Direction{Admit: func(proposals []platform.Proposal) (answers []*platform.Release) {
 		for _, proposal := range proposals {
@@ -50,7 +50,7 @@ func only(answer func(platform.Proposal) *platform.Release) render.Direction {
 
 func nothing(p platform.Proposal) *platform.Release { return p.Base }
 
-// on admits what is proposed on some clusters, and leaves the others with what they have.
+// on admits the proposed placements on some clusters, and leaves the others with those that they have.
 func on(clusters ...string) func(platform.Proposal) *platform.Release {
 	return func(p platform.Proposal) *platform.Release {
 		answer := *p.Next
@@ -78,7 +78,7 @@ func texted(text string) map[string][]byte {
 	return map[string][]byte{shopFile: request("shop", "  parameters: {text: "+text+"}\n  environments: {dev: {}, prod: {}}\n")}
 }
 
-// TestDirectRendersContentsFromRecords: what prod takes is what dev recorded, whatever the head says by now.
+// TestDirectRendersContentsFromRecords: prod takes the contents that dev recorded, whatever the head says by now.
 func TestDirectRendersContentsFromRecords(t *testing.T) {
 	dev, prod := &repository{}, &repository{}
 	dev.render(t, with(t, texted("first")), "dev")
@@ -109,8 +109,8 @@ func TestDirectKeepsWhatHasNoInstance(t *testing.T) {
 	require.Empty(t, repo.manifest("dev", shop))
 }
 
-// TestDirectWritesRecordsWithoutTouchingBytes: a proof is a change of the Release file and of nothing else, and what it
-// says is carried into the records that follow.
+// TestDirectWritesRecordsWithoutTouchingBytes: a proof is a change of the Release file and of nothing else, and is carried
+// into the records that follow.
 func TestDirectWritesRecordsWithoutTouchingBytes(t *testing.T) {
 	repo, p := &repository{}, with(t, texted("a"))
 	repo.render(t, p, "dev")
@@ -128,7 +128,7 @@ func TestDirectWritesRecordsWithoutTouchingBytes(t *testing.T) {
 	require.True(t, repo.released(t, shop).Absent)
 	require.Equal(t, proven.Promotion, repo.released(t, shop).Promotion)
 
-	// What has a Problem keeps its bytes, and its record is written all the same.
+	// A request that has a Problem keeps its bytes, and its record is written all the same.
 	repo = &repository{}
 	repo.render(t, with(t, texted("a")), "dev")
 	broken := with(t, map[string][]byte{shopFile: []byte("{")})

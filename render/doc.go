@@ -1,13 +1,14 @@
 // Package render turns a platform into the state of its environments.
 //
-// In go a platform.Platform and a Base, what an environment's state repository holds now. Out comes a State: the
-// files that change, the Release records after the change, and a Problem for whatever could not be rendered. Plan
-// says the same as objects added, changed and removed; Instance renders a single request for people to look at. A
-// Direction takes the place of the platform's head where promotion chooses what an environment has, and admits it.
+// In go a platform.Platform and a Base, the content of an environment's state repository now. Out comes a State: the files
+// that change, the Release records after the change, and a Problem for whatever could not be rendered. Plan says the same as
+// objects added, changed and removed; Instance renders a single request for people to look at. A Direction takes the place
+// of the platform's head where promotion chooses the releases of an environment, and admits them.
 //
 // Everything here is pure: values and an fs.FS in, no clock, network, disk, environment, logger or randomness, and
-// the same bytes on every machine. Bytes are carried over while their render key stays, so a platform of any size
-// costs what changed. What has a Problem keeps all it has: nothing is ever removed because it could not be read.
+// the same bytes on every machine. Bytes are carried over while their render key stays, so a pass over a platform of any
+// size costs in proportion to the changes. A request that has a Problem keeps all it has: nothing is ever removed because it
+// could not be read.
 //
 // Kustomize itself runs in the workers of package worker, where the binary has them. They end a build that takes too much;
 // it says nothing about its instance but that Problem, and is tried again.

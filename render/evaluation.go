@@ -4,8 +4,8 @@ import (
 	"transom.dev/render/platform"
 )
 
-// An evaluation is what an instance comes to before anything is built: its inputs and render key for each cluster.
-// It depends on nothing but the instance and what it is bound to, so it is kept for as long as a reload of the platform
+// An evaluation is the result of an instance before anything is built: its inputs and render key for each cluster. It
+// depends on nothing but the instance and the outputs it is bound to, so it is kept for as long as a reload of the platform
 // keeps the one and a pass finds the same of the other.
 type evaluation struct {
 	instance   *platform.Instance
@@ -17,7 +17,7 @@ type evaluation struct {
 	// recorded is the base's record that was found to be the instance's own, with nothing to change.
 	recorded *platform.Release
 
-	built  []*placement // of what was not admitted, so that it is not built in every pass
+	built  []*placement // of a release that was not admitted, so that it is not built in every pass
 	judged judgement
 }
 

@@ -9,15 +9,15 @@ import (
 	"transom.dev/render/platform"
 )
 
-// A skeleton is what examining a version's components once has found, for every instance with the same ones.
+// A skeleton is the result of examining a version's components once, for every instance with the same ones.
 type skeleton struct {
 	*kustomize.Skeleton
 	program *kustomize.Program
 	err     error
 }
 
-// examine looks at what the wrapper would overwrite in silence, before Kustomize does: namespaces, scopes, subjects,
-// and values that would change their type. It returns the objects as they are before.
+// examine looks at the fields that the wrapper would overwrite in silence, before Kustomize does: namespaces, scopes,
+// subjects, and values that would change their type. It returns the objects as they are before.
 func (p *pass) examine(i *platform.Instance, w kustomize.Wrapper) ([]kustomize.Object, []platform.Problem) {
 	file := kustomizationOf(i.Version)
 	objects, problems := p.renderer.skeleton(file, i.Request.File, w)
@@ -30,7 +30,7 @@ func (p *pass) examine(i *platform.Instance, w kustomize.Wrapper) ([]kustomize.O
 	return objects, attribute(problems, file)
 }
 
-// skeleton returns the objects of a wrapper's components, and what is wrong with writing its inputs into them. The files are
+// skeleton returns the objects of a wrapper's components, and the Problems of writing its inputs into them. The files are
 // the kustomization, and the one that the inputs are of.
 func (r *Renderer) skeleton(file, inputs string, w kustomize.Wrapper) ([]kustomize.Object, []platform.Problem) {
 	s := r.analyse(w)

@@ -22,25 +22,25 @@ import (
 //	<name>.yaml       optional: further Requests of the team, for it to be bound to
 //
 // It is rendered in the first environment that the request names, on its first cluster, and held to the policies that
-// judge there. Who applies there makes no difference: what another agent needs to find in each object is in no case. An
-// environment that the platform does not have is one without values, with a cluster named test.
+// judge there. Who applies there makes no difference: the annotations that another agent needs in each object are in no
+// case. An environment that the platform does not have is one without values, with a cluster named test.
 type Case struct {
 	Version *platform.Version
 	Name    string
 	Dir     string
 
-	Want     []byte             // what want.yaml holds; nil: there is none
-	Got      []byte             // what the request renders to; nil where it does not
-	Problems []platform.Problem // Warnings are of policies, and of upgrades: what moving it to a later version does
+	Want     []byte             // the content of want.yaml; nil: there is none
+	Got      []byte             // the bytes the request renders to; nil where it does not
+	Problems []platform.Problem // Warnings are of policies, and of upgrades: the effects of moving it to a later version
 
 	loaded      *platform.Platform // in which the request is the only one
 	environment string
 	key         platform.RequestKey
 	content     string // a digest of its files but want.yaml
-	before      string // it wants what a renderer before made, which did this; empty: it does not
+	before      string // it wants the bytes of a renderer before, which did this; empty: it does not
 }
 
-// WantFile is where a case keeps what it wants.
+// WantFile is the path of the bytes that a case wants.
 func (c *Case) WantFile() string { return path.Join(c.Dir, "want.yaml") }
 
 func (c *Case) broken() bool {

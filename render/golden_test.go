@@ -22,9 +22,9 @@ import (
 var update = flag.Bool("update", false, "rewrite the want/ files of testdata")
 
 // TestRenderGolden renders each archive of testdata/golden. Its files are put over those of testdata/common.txtar (an
-// empty one removes) and are a platform then; those below before/ are what it had before, whose state is the base.
-// Below want/ is what changes, per environment, with what is removed in want/ENVIRONMENT/removed and every Problem in
-// want/problems; the files in which loading found mistakes are in want/broken.
+// empty one removes) and are a platform then; those below before/ are the files it had before, whose state is the base.
+// Below want/ are the files that change, per environment, with the removed ones in want/ENVIRONMENT/removed and every
+// Problem in want/problems; the files in which loading found mistakes are in want/broken.
 func TestRenderGolden(t *testing.T) {
 	files, err := filepath.Glob("testdata/golden/*.txtar")
 	require.NoError(t, err)

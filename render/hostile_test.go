@@ -25,12 +25,12 @@ var lookAlikes = []string{
 	"${HOME}", "$(HOME)", "{{.x}}", "{{ .Values.x }}", " a", "a ", "\ta", "a\n", "\na", "a\n---\nb: c\n", "\r", "a\r\nb", "\u0085", "a\u2028b", "\u2028", "é", "",
 }
 
-// hostileOffering writes a parameter to where values of requests usually go. The plain one has a patch that cannot be
-// compiled.
-// stalled is what no input may take: far beyond the seconds that it takes a busy machine, and far below what quadratic work
-// on these inputs comes to.
+// stalled is the time that no input may take: far beyond the seconds that it takes a busy machine, and far below the time of
+// quadratic work on these inputs.
 const stalled = 5 * time.Minute
 
+// hostileOffering writes a parameter to where values of requests usually go. The plain one has a patch that cannot be
+// compiled.
 func hostileOffering(plain bool) fstest.MapFS {
 	files, patches := common(), ""
 	if plain {
@@ -93,7 +93,7 @@ func hostileValues(t *testing.T, unmarshal func([]byte, any) error, manifest []b
 }
 
 // TestLookAlikesArriveAsTheyAre in data, annotations and environment variables, rendered compiled and plain and
-// read by parsers of both YAMLs. What Kustomize could not carry unharmed is a Problem of that request.
+// read by parsers of both YAMLs. Text that Kustomize could not carry unharmed is a Problem of that request.
 func TestLookAlikesArriveAsTheyAre(t *testing.T) {
 	for _, plain := range []bool{false, true} {
 		files := hostileOffering(plain)

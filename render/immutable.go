@@ -10,8 +10,8 @@ import (
 	"transom.dev/render/platform"
 )
 
-// A fixedField is one that an API server does not let change; absent is what it stands for where it is not written. A
-// kept one may be added and taken away, as rules about an old value look only at what is there before and after.
+// A fixedField is one that an API server does not let change; absent is its value where it is not written. A kept one may be
+// added and taken away, as rules about an old value look only at fields that are there before and after.
 type fixedField struct {
 	path   string
 	absent any

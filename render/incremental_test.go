@@ -14,7 +14,7 @@ import (
 )
 
 // TestPassAfterPassEqualsAFreshPass edits a platform at random and renders it after each edit with one Renderer, which
-// visits what changed only, and with a new one, which visits everything. Whatever happened before, both say the same.
+// visits changed requests only, and with a new one, which visits everything. Whatever happened before, both say the same.
 func TestPassAfterPassEqualsAFreshPass(t *testing.T) {
 	for seed := range uint64(3) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {

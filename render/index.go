@@ -12,13 +12,13 @@ type index struct {
 	placed      groups[place]
 }
 
-// A place is a namespace of a cluster; what is cluster-scoped is in the empty one.
+// A place is a namespace of a cluster; a cluster-scoped object is in the empty one.
 type place struct{ cluster, namespace string }
 
 // A use is an offering that a team has requested.
 type use struct{ team, offering string }
 
-// groups are requests by what they have in common.
+// groups are requests by a key that they have in common.
 type groups[K comparable] map[K]map[platform.RequestKey]struct{}
 
 func (g groups[K]) add(in K, k platform.RequestKey) {

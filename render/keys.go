@@ -7,9 +7,9 @@ import (
 	"transom.dev/render/platform"
 )
 
-// Keys returns the render keys that an instance would have in its environment, by cluster, with the outputs of what it is
-// bound to as the base has them. It builds nothing. Problems say why there are none: what it is bound to does not run
-// there, or an expression fails.
+// Keys returns the render keys that an instance would have in its environment, by cluster, with the outputs of its providers
+// as the base has them. It builds nothing. Problems say why there are none: a provider does not run there, or an expression
+// fails.
 func (r *Renderer) Keys(p *platform.Platform, environment string, base *Base, i *platform.Instance) (map[string]string, []platform.Problem) {
 	if p.Environments[environment] == nil {
 		return nil, []platform.Problem{{Rule: "not-found", Message: fmt.Sprintf("the platform has no environment %s", environment)}}

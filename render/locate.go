@@ -15,7 +15,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// A locator finds where people wrote what is in an object: in the object's own file, in a patch, or in a replacement that
+// A locator finds where people wrote the fields of an object: in the object's own file, in a patch, or in a replacement that
 // writes it from the inputs.
 type locator struct {
 	skeleton  *kustomize.Skeleton
@@ -106,7 +106,7 @@ func (l *locator) read(file string) []*yaml.Node {
 	return documents
 }
 
-// patched finds the patch that brings what a Fault is about.
+// patched finds the patch that brings the field that a Fault is about.
 func (l *locator) patched(o kustomize.Object, f kinds.Fault) (file string, line, column int) {
 	for _, file := range l.yamlFiles() {
 		for _, document := range l.read(file) {

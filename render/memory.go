@@ -7,14 +7,14 @@ import (
 	"transom.dev/render/platform"
 )
 
-// A memory is what a Renderer knows of an environment from the passes before. An evaluation is as good as the instance
-// that it is of. The rest is for a pass that continues the last one: it visits what changed since and what had a Problem,
-// because everything else would come to what the base has.
+// A memory is the knowledge that a Renderer has of an environment from the passes before. An evaluation is as good as the
+// instance that it is of. The rest is for a pass that continues the last one: it visits the requests that changed since and
+// those that had a Problem, because all others would come to the records of the base.
 type memory struct {
 	evaluations map[platform.RequestKey]*evaluation    // of the present instances
 	prospects   cache[*platform.Instance, *evaluation] // of those that were asked about
 
-	// What the last pass was given.
+	// The arguments of the last pass.
 	environment *platform.Environment
 	clusters    map[string]*platform.Cluster
 	policies    []*platform.Policy
@@ -22,7 +22,7 @@ type memory struct {
 	base        *Base
 	taken       *mark // that the base had
 
-	// What came of it.
+	// The results of it.
 	mark      *mark
 	unchanged bool                  // there was nothing to commit
 	unsettled []platform.RequestKey // requests with Problems, and those in the base that have no instance
@@ -58,7 +58,7 @@ func (m *memory) remember(p *pass, state *State) {
 	}
 }
 
-// keep notes what instances were found to come to, and forgets those that are gone.
+// keep notes the evaluations of instances, and forgets those that are gone.
 func (m *memory) keep(p *pass) {
 	if !p.continued || m.evaluations == nil {
 		m.evaluations = make(map[platform.RequestKey]*evaluation, len(p.candidates))
@@ -72,7 +72,7 @@ func (m *memory) keep(p *pass) {
 	}
 }
 
-// evaluation returns what an instance was found to come to, or nil.
+// evaluation returns the noted evaluation of an instance, or nil.
 func (m *memory) evaluation(i *platform.Instance) *evaluation {
 	if i == nil {
 		return nil
@@ -133,8 +133,8 @@ func (p *pass) resolve() {
 	p.oneVerbatim()
 }
 
-// visit takes a request into the pass, with those whose outcome may depend on its: what is bound to it, and what shares
-// an offering with it of which each team has one.
+// visit takes a request into the pass, with those whose outcome may depend on its: requests that are bound to it, and those
+// that share an offering with it of which each team has one.
 func (p *pass) visit(k platform.RequestKey) {
 	if _, visited := p.byKey[k]; visited {
 		return
@@ -169,7 +169,7 @@ func (p *pass) instance(k platform.RequestKey) *platform.Instance {
 	return p.instances[n]
 }
 
-// stays says of a request without an instance whether the environment keeps what it has of it.
+// stays says of a request without an instance whether the environment keeps the record it has of it.
 func (p *pass) stays(k platform.RequestKey) bool { return len(p.held[k]) > 0 || p.kept(k) }
 
 // kept says of a request without an instance that nobody knows, or that it is said, that it stays.

@@ -14,7 +14,7 @@ import (
 )
 
 // settleNamespaces renders the namespace of every team and cluster that an instance goes into. Where that fails, the
-// instances keep what they have: objects must not be committed before their namespace.
+// instances keep the releases they have: objects must not be committed before their namespace.
 func (p *pass) settleNamespaces() {
 	clear(p.namespaces)
 	users := map[string][]*candidate{} // by file
@@ -109,7 +109,7 @@ func (p *pass) namespace(c *candidate, file string) ([]byte, []platform.Problem)
 
 type renderedNamespace struct {
 	manifest []byte
-	refused  []platform.Problem // that only warn of what is there already
+	refused  []platform.Problem // that only warn of a namespace that is there already
 	problems []platform.Problem
 
 	unfinished bool // it may come out otherwise later
@@ -161,7 +161,7 @@ func (p *pass) noNamespace(err error) renderedNamespace {
 	return renderedNamespace{problems: []platform.Problem{buildProblem(p.environment.File, err)}, unfinished: unfinished(err)}
 }
 
-// examineNamespace looks at what the wrapper would overwrite in silence.
+// examineNamespace looks at the fields that the wrapper would overwrite in silence.
 func (p *pass) examineNamespace(w kustomize.Wrapper) []platform.Problem {
 	objects, problems := p.renderer.skeleton(p.environment.File, p.environment.File, w)
 	for _, o := range objects {

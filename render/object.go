@@ -11,7 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// An object is what the rules need to know of a rendered object.
+// An object holds the fields of a rendered object that the rules look at.
 type object struct {
 	id          objectID
 	version     string // of its API
@@ -63,7 +63,7 @@ func parseNodes(manifest []byte) ([]*yaml.Node, error) {
 	}
 }
 
-// describeObjects finds in each object what the rules need to know.
+// describeObjects finds in each object the fields that the rules look at.
 func describeObjects(nodes []*yaml.Node) ([]object, error) {
 	objects := make([]object, 0, len(nodes))
 	for _, node := range nodes {

@@ -8,20 +8,21 @@ import (
 	"transom.dev/render/platform"
 )
 
-// An Outlook is what a platform means to one environment: what it takes now, and what follows once everything that the
-// platform's head yields has been promoted as far as there.
+// An Outlook is the effect of a platform on one environment: the changes that it takes now, and those that follow once
+// everything that the platform's head yields has been promoted as far as there.
 type Outlook struct {
-	// Now is what the environment takes without promotion. One that promotes from no other takes everything. Any other
-	// renders the releases that it has anew, as its own file, clusters and overlays are now. How fast that goes is left
+	// Now is the state that the environment takes without promotion. One that promotes from no other takes everything. Any
+	// other renders the releases that it has anew, as its own file, clusters and overlays are now. How fast that goes is left
 	// to gates and waves, and to a rollout over many instances.
 	Now *State
 
-	// Entered is what the environment has after Now; Promoted is what becomes of that. nil where nothing is promoted.
+	// Entered is the environment's base after Now; Promoted is the state that promotion makes of that. nil where nothing is
+	// promoted.
 	Entered  *Base
 	Promoted *State
 }
 
-// Outlook says what a platform means to an environment that has the base.
+// Outlook returns the effect of a platform on an environment that has the base.
 func (r *Renderer) Outlook(p *platform.Platform, environment string, base *Base) (*Outlook, error) {
 	e := p.Environments[environment]
 	if e == nil {

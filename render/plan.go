@@ -17,7 +17,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// An Action is what a change does to an object.
+// An Action is the effect of a change on an object.
 type Action string
 
 // The actions of a plan.
@@ -43,10 +43,10 @@ type Change struct {
 	Name       string `json:"name,omitempty"`
 
 	Action    Action   `json:"action"`
-	Immutable []string `json:"immutable,omitempty"` // of what is replaced: the fields that cannot change in place
+	Immutable []string `json:"immutable,omitempty"` // of an object that is replaced: the fields that cannot change in place
 	Diff      string   `json:"diff,omitempty"`      // lines that begin with '-', '+' or ' ', and "@@" between distant ones
 
-	// What cautions need to know of an object that is removed or replaced.
+	// These are for the cautions about an object that is removed or replaced.
 	holdsData bool // pods of it have claims
 	claimsGo  bool // and those are deleted with it
 	spared    bool // applying deletes it only where it is prunable
@@ -54,10 +54,10 @@ type Change struct {
 	remade    bool // annotated so that applying deletes it and makes it anew
 }
 
-// Object names what changes, as people know it: KIND NAMESPACE/NAME.
+// Object names the object that changes, as people know it: KIND NAMESPACE/NAME.
 func (c Change) Object() string { return objectID{"", c.Kind, c.Namespace, c.Name}.String() }
 
-// Plan says what the State changes on its clusters, object by object, sorted. No value of a Secret is in it.
+// Plan lists the changes of the State on its clusters, object by object, sorted. No value of a Secret is in it.
 func Plan(before *Base, after *State) ([]Change, error) {
 	var changes []Change
 	for _, cluster := range after.LetGo {
@@ -72,7 +72,8 @@ func Plan(before *Base, after *State) ([]Change, error) {
 	return append(changes, slices.Concat(found...)...), nil
 }
 
-// Between is Plan for files of an environment's state that are not those of one pass. What is nil in changed is removed.
+// Between is Plan for files of an environment's state that are not those of one pass. A file that is nil in changed is
+// removed.
 func (r *Renderer) Between(p *platform.Platform, environment string, before fs.FS, changed map[string][]byte) ([]Change, error) {
 	return Plan(&Base{Files: before}, &State{Environment: environment, Changes: changed, custom: r.custom(p)})
 }
@@ -143,7 +144,7 @@ func planFile(in Change, was, is []byte, custom fixing) ([]Change, error) {
 	return changes, nil
 }
 
-// lose looks at what the end of an object does to data.
+// lose finds out whether data is lost with an object.
 func (c *Change) lose(id objectID, old document) {
 	if id.group == "apps" && id.kind == "StatefulSet" {
 		claims, _ := at(old.object, "spec.volumeClaimTemplates").([]any)
@@ -160,7 +161,7 @@ func annotationsOf(d document) map[string]any {
 	return annotations
 }
 
-// sparedKinds are those that applying does not delete by itself, because they may hold what cannot be made again.
+// sparedKinds are those that applying does not delete by itself, because they may hold data that cannot be made again.
 var sparedKinds = map[string]bool{
 	"Namespace": true, "PersistentVolume": true, "PersistentVolumeClaim": true,
 	"apiextensions.k8s.io/CustomResourceDefinition": true,

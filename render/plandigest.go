@@ -8,9 +8,9 @@ import (
 	"transom.dev/render/platform"
 )
 
-// PlanDigest names what the State changes below clusters/, so that a person can approve exactly that: the digest that
-// platform.PlanDigest has of its placements, where any changes. What is let go of needs nobody's approval. Where only
-// existing namespaces change it is a digest over these.
+// PlanDigest names the changes of the State below clusters/, so that a person can approve exactly that: the digest that
+// platform.PlanDigest has of its placements, where any changes. A cluster that is let go of needs nobody's approval. Where
+// only existing namespaces change it is a digest over these.
 func PlanDigest(before *Base, after *State) (string, error) {
 	var proposals []platform.Proposal
 	for k, release := range after.Releases {

@@ -24,7 +24,7 @@ func judging(p *platform.Platform, environment string) (policies []*platform.Pol
 	return policies
 }
 
-// A judgement is what policies say of a release that stays as it is, so that it is read and judged once.
+// A judgement is the Problems by policies of a release that stays as it is, so that it is read and judged once.
 type judgement struct {
 	policies []*platform.Policy
 	release  *platform.Release
@@ -35,8 +35,8 @@ func (j *judgement) holds(release *platform.Release, policies []*platform.Policy
 	return j.release == release && slices.Equal(j.policies, policies)
 }
 
-// judge holds every object of a candidate to the environment's policies. What enters with a new render key is denied;
-// what is there already, under a policy that came later, is only warned of.
+// judge holds every object of a candidate to the environment's policies. A placement with a new render key is denied; one
+// that is there already, under a policy that came later, is only warned of.
 func (p *pass) judge(c *candidate) error {
 	policies := p.policies
 	if c.broken() || len(policies) == 0 {
@@ -77,7 +77,7 @@ func (p *pass) judgePlacement(c *candidate, placed *placement, policies []*platf
 	return found, nil
 }
 
-// judgeNamespace holds a team's namespace on one cluster, and what else is in its file, to the environment's policies.
+// judgeNamespace holds a team's namespace on one cluster, and the other objects in its file, to the environment's policies.
 // It has no request and no parameters. Where the base has these very bytes they stay, and are only warned of.
 func (p *pass) judgeNamespace(file string, manifest []byte, inputs map[string]any) []platform.Problem {
 	if len(p.policies) == 0 {
@@ -96,7 +96,7 @@ func (p *pass) judgeNamespace(file string, manifest []byte, inputs map[string]an
 	return attribute(found, p.environment.File)
 }
 
-// judgeManifest holds every object of a manifest to policies; variables are what it was rendered from.
+// judgeManifest holds every object of a manifest to policies; variables are the inputs it was rendered from.
 func judgeManifest(policies []*platform.Policy, manifest []byte, variables map[string]any, stays bool) (found []platform.Problem, err error) {
 	budget := judgeBudget
 	for _, text := range splitDocuments(manifest) {
@@ -128,7 +128,7 @@ func judgeManifest(policies []*platform.Policy, manifest []byte, variables map[s
 	return found, nil
 }
 
-// judgeBudget is how many steps of CEL judging one manifest may take: a hundred times what one expression may. Each policy
+// judgeBudget is how many steps of CEL judging one manifest may take: a hundred times those of one expression. Each policy
 // that looks at an object takes some.
 const judgeBudget, judgeCost = int64(100_000_000), int64(20)
 

@@ -15,8 +15,8 @@ const (
 		"  match: {kinds: [{kind: ConfigMap}]}\n  validations: [{expression: 'size(object.data.text) < 3', message: be brief}]\n  action: deny\n"
 )
 
-// TestPolicyJudgesOnceWhatStays: a policy that comes later reads what runs, and then remembers what it found, pass
-// after pass.
+// TestPolicyJudgesOnceWhatStays: a policy that comes later reads the manifests that run, and then remembers its findings,
+// pass after pass.
 func TestPolicyJudgesOnceWhatStays(t *testing.T) {
 	files := map[string][]byte{shopFile: request("shop", "  environments: {dev: {}}\n")}
 	repo := &repository{}
@@ -44,7 +44,7 @@ func TestPolicyJudgesOnceWhatStays(t *testing.T) {
 	require.ErrorContains(t, err, "render dev: read clusters/dev/payments/shop.yaml: must not be read", "nothing is concluded from what cannot be read")
 }
 
-// TestInstanceShowsWhatPoliciesSay, and the bytes beside it, so that an author sees what is wrong with them.
+// TestInstanceShowsWhatPoliciesSay, and the bytes beside it, so that an author sees the mistake in them.
 func TestInstanceShowsWhatPoliciesSay(t *testing.T) {
 	p := with(t, map[string][]byte{shopFile: request("shop", "  environments: {dev: {}}\n"), policyFile: []byte(brief)})
 	shown, problems := render.Instance(p, "dev", shop, "")
@@ -53,7 +53,7 @@ func TestInstanceShowsWhatPoliciesSay(t *testing.T) {
 	require.Equal(t, "requests/payments/shop.yaml: policy brief denies the ConfigMap payments/shop-note: be brief", problems[0].String())
 }
 
-// TestPolicyStopsNoRollback: what ran before a policy came can be gone back to, and is then warned of.
+// TestPolicyStopsNoRollback: a release that ran before a policy came can be gone back to, and is then warned of.
 func TestPolicyStopsNoRollback(t *testing.T) {
 	text := func(text string) []byte {
 		return request("shop", "  parameters: {text: "+text+"}\n  environments: {dev: {}}\n")

@@ -10,8 +10,8 @@ import (
 	"transom.dev/render/platform"
 )
 
-// reportNew reports a breach of a rule that is newer than versions that run. It only warns about those: what runs is
-// never stopped by a new binary.
+// reportNew reports a breach of a rule that is newer than versions that run. It only warns about those: a release that runs
+// is never stopped by a new binary.
 func (c *output) reportNew(file, rule, format string, args ...any) {
 	c.report(file, rule, format, args...)
 	c.problems[len(c.problems)-1].Warning = c.taken

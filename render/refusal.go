@@ -10,8 +10,8 @@ import (
 	"transom.dev/render/platform"
 )
 
-// refusals finds what an API server would refuse of an object, or the applier. All of these rules are newer than versions
-// that run.
+// refusals finds the Faults for which an API server, or the applier, would refuse an object. All of these rules are newer
+// than versions that run.
 func refusals(object *yaml.Node, custom schemas) []kinds.Fault {
 	apiVersion, kind := valueOf(object, "apiVersion"), valueOf(object, "kind")
 	group, version := groupOf(apiVersion)
@@ -42,8 +42,8 @@ func groupOf(apiVersion string) (group, version string) {
 	return group, version
 }
 
-// refused holds the objects of a manifest to what the API server and the applier take. The Problems stand where people wrote
-// what is wrong.
+// refused holds the objects of a manifest to the rules of the API server and the applier. The Problems stand where people
+// wrote the wrong field.
 func refused(l *locator, prefix, file string, nodes []*yaml.Node, custom schemas) (problems []platform.Problem) {
 	for _, document := range nodes {
 		object := document.Content[0]
@@ -75,8 +75,8 @@ func (l *locator) index(object *yaml.Node, prefix string) int {
 	return generated
 }
 
-// refusedAsWritten finds what every request of a version would be refused for. What a request's values decide is looked at
-// where it is rendered; so is an entry that only some choice of components has twice.
+// refusedAsWritten finds the Problems for which every request of a version would be refused. Those that depend on a
+// request's values are looked for where it is rendered; so is an entry that only some choice of components has twice.
 func refusedAsWritten(v *platform.Version, base, whole *skeleton) (problems []platform.Problem) {
 	for _, s := range []*skeleton{base, whole} {
 		if s.err != nil {

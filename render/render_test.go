@@ -267,7 +267,7 @@ func TestAClusterIsPinnedUnderOneName(t *testing.T) {
 	fresh := &repository{pins: map[string]string{"dev": uid, "another": uid}}
 	require.Equal(t, map[string]string{"another": uid}, fresh.render(t, with(t, twin("state: active")), "dev").Fleet.Clusters)
 
-	// It was renamed: what has no file any more is not in the way.
+	// It was renamed: a cluster that has no file any more is not in the way.
 	renamed := twin("state: active")
 	renamed["clusters/dev.yaml"] = nil
 	repo.pins = map[string]string{"another": uid}

@@ -11,14 +11,14 @@ import (
 // them again takes a newer renderer's bytes for a change that somebody made. A test holds it to go.mod.
 const RendererID = "3 kustomize/v0.21.2"
 
-// renderersBefore are the renderers whose bytes are still made again, and what each was the last to do. Records do not name
-// the first.
+// renderersBefore are the renderers whose bytes are still made again, and the behaviour that each was the last to have.
+// Records do not name the first.
 var renderersBefore = []struct{ number, did string }{
 	{"", "put the instance's labels into other selectors"},
 	{"2", "left replicas beside what scales them"},
 }
 
-// asRenderer has a wrapper build what a renderer made of it.
+// asRenderer has a wrapper build the bytes that a renderer made of it.
 func asRenderer(w *kustomize.Wrapper, renderer string) {
 	number, _, _ := strings.Cut(renderer, " ")
 	if number == "" {

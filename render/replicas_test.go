@@ -33,8 +33,8 @@ spec:
 	return files
 }
 
-// TestReplicasThatRunStay: what the renderers before made of a workload that is scaled stays until something else changes, and
-// is made again as it was.
+// TestReplicasThatRunStay: the manifest that the renderers before made of a workload that is scaled stays until something
+// else changes, and is made again as it was.
 func TestReplicasThatRunStay(t *testing.T) {
 	for name, renderer := range map[string]string{"the first": "", "the second": "2 kustomize/v0.21.2"} {
 		t.Run(name, func(t *testing.T) {

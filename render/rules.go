@@ -20,7 +20,7 @@ const (
 	annotationPrune        = "transom.dev/prune"
 )
 
-// outputProblems holds what Kustomize made to the output rules.
+// outputProblems holds the objects that Kustomize made to the output rules.
 func (p *pass) outputProblems(c *candidate, namespace string, objects []object) []platform.Problem {
 	i := c.instance
 	check := output{file: kustomizationOf(i.Version), request: i.Request.File, taken: c.takenAlready()}
@@ -53,7 +53,7 @@ func (p *pass) outputProblems(c *candidate, namespace string, objects []object) 
 	return check.problems
 }
 
-// contained checks once more, on what comes out, that nothing reaches outside the instance's namespace: a value may
+// contained checks once more, on the rendered objects, that nothing reaches outside the instance's namespace: a value may
 // have been written into a kind, a namespace or a subject.
 func (c *output) contained(namespace string, objects []object, namespaced func(object) bool) {
 	accounts := map[objectID]bool{{"", "ServiceAccount", namespace, "default"}: true}
@@ -138,7 +138,7 @@ func invalidName(id objectID) string {
 	return rule
 }
 
-// secret allows a Secret without values only: what is in the state repository is no secret.
+// secret allows a Secret without values only: a value in the state repository is no secret.
 func (c *output) secret(o object) {
 	if o.plaintext {
 		c.report(c.file, "plaintext-secret", "renders the Secret %s with values in it, which would be committed; "+
@@ -159,7 +159,7 @@ func (c *output) secret(o object) {
 	}
 }
 
-// annotations looks once more, on what comes out, at annotations that say how an object is applied: a value may have
+// annotations looks once more, on the rendered objects, at annotations that say how an object is applied: a value may have
 // been written into one.
 func (c *output) annotations(o object) {
 	for _, annotation := range slices.Sorted(maps.Keys(o.annotations)) {

@@ -60,7 +60,7 @@ func (r *Renderer) defined(v *platform.Version) []platform.Kind {
 		var kinds []platform.Kind
 		_ = fs.WalkDir(v.Files, ".", func(name string, entry fs.DirEntry, err error) error {
 			if err != nil || entry.IsDir() || path.Ext(name) != ".yaml" {
-				return nil // what cannot be read defines nothing; the guard reports it
+				return nil // a file that cannot be read defines nothing; the guard reports it
 			}
 			kinds = append(kinds, definedIn(v.Files, name)...)
 			return nil

@@ -19,9 +19,9 @@ const (
 	selectorsAsWritten  = "as-written"
 )
 
-// manifest builds a placement. What the API server lets nobody change, the selector of a workload and the template of a Job,
-// stays as the base's bytes have it, whatever the rule says by now, until a revision has the object no more. Where that
-// differs from the rule, the placement's record says so.
+// manifest builds a placement. A field that the API server lets nobody change, the selector of a workload or the template of
+// a Job, stays as the base's bytes have it, whatever the rule says by now, until a revision has the object no more. Where
+// that differs from the rule, the placement's record says so.
 func (p *pass) manifest(c *candidate, placed *placement, w kustomize.Wrapper) ([]byte, error) {
 	program := p.renderer.analyse(w).program
 	if record, made := p.recorded(c, placed); made {
@@ -102,7 +102,7 @@ func stylesOf(manifest []byte, namespace string) map[string]kustomize.Style {
 	return styles
 }
 
-// An outline is what the lines of a workload say of it.
+// An outline is read from the lines of a workload.
 type outline struct {
 	kind, name, namespace          string
 	inSelector, onTemplate, inSpec bool
@@ -138,7 +138,7 @@ func outlineOf(document []byte) (o outline) {
 	return o
 }
 
-// style is empty for what may be changed.
+// style is empty for a workload whose fields may be changed.
 func (o *outline) style() kustomize.Style {
 	switch o.kind {
 	case "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet":
@@ -181,8 +181,8 @@ func keptStyles(record, prefix string) map[string]kustomize.Style {
 	return styles
 }
 
-// idleSelectors warns about selectors that select nothing of what the version renders, where nothing else that it renders
-// could make that.
+// idleSelectors warns about selectors that select no object that the version renders, where no other object that it renders
+// could make one.
 func idleSelectors(file, prefix string, sources []kustomize.Object, rendered []*yaml.Node) (warnings []platform.Problem) {
 	for _, idle := range kustomize.IdleSelectors(rendered) {
 		object := rendered[idle.Object].Content[0]

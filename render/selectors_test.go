@@ -60,7 +60,7 @@ func keptPlatform(t *testing.T, version string, versions ...map[string][]byte) *
 	return with(t, files)
 }
 
-// first commits what the first renderer made of a platform.
+// first commits the state that the first renderer made of a platform.
 func (r *repository) first(t *testing.T, p *platform.Platform) {
 	made := map[platform.RequestKey]*platform.Release{shop: {Clusters: map[string]platform.ReleasePlacement{"dev": {}}}}
 	state, err := r.renderer.Direct(p, "dev", &render.Base{}, render.Direction{Made: made})
@@ -76,7 +76,7 @@ func (r *repository) first(t *testing.T, p *platform.Platform) {
 	}
 }
 
-// identities are the fields that hold the identity, as lines of the manifest with what they are below.
+// identities are the fields that hold the identity, as lines of the manifest with the fields they are below.
 func identities(manifest []byte) (found []string) {
 	var path [12]string
 	kind := ""
@@ -104,8 +104,9 @@ func (r *repository) release(t *testing.T) *platform.Release {
 	return base.Releases[shop]
 }
 
-// TestImmutableSelectorsAreKept: what the first renderer made under verbatim names has the identity where nobody can change
-// it, and keeps it there with every revision until the object is gone from one. What can be changed is made as it is written.
+// TestImmutableSelectorsAreKept: an object that the first renderer made under verbatim names has the identity where nobody
+// can change it, and keeps it there with every revision until the object is gone from one. A field that can be changed is
+// made as it is written.
 func TestImmutableSelectorsAreKept(t *testing.T) {
 	v1, v2 := kept("1.0.0", "names: verbatim", "", true), kept("1.1.0", "names: verbatim", ", annotations: {note: b}", true)
 	v3, v4 := kept("1.2.0", "names: verbatim", "", false), kept("1.3.0", "names: verbatim", ", annotations: {note: c}", true)
@@ -147,7 +148,8 @@ func TestSelectorsWithoutIdentityAreKept(t *testing.T) {
 	require.Equal(t, "Deployment shop-shop: as-written", state.Releases[shop].Clusters["dev"].Selectors)
 }
 
-// TestJobsAreKept: the template of a Job that the first renderer made is not changed by what goes into templates since.
+// TestJobsAreKept: the template of a Job that the first renderer made is not changed by the labels that go into templates
+// since.
 func TestJobsAreKept(t *testing.T) {
 	v1, v2 := kept("1.0.0", "", "", true), kept("1.1.0", "", ", annotations: {note: b}", true)
 	repo := &repository{}
@@ -175,8 +177,8 @@ func TestMadeAgain(t *testing.T) {
 	}
 }
 
-// TestSelectorsWithoutBytes: where the base has no bytes any more, its record says what was kept. Where they cannot be read,
-// nothing is rendered.
+// TestSelectorsWithoutBytes: where the base has no bytes any more, its record says which selectors were kept. Where they
+// cannot be read, nothing is rendered.
 func TestSelectorsWithoutBytes(t *testing.T) {
 	v1, v2, v3 := kept("1.0.0", "names: verbatim", "", true), kept("1.1.0", "names: verbatim", ", annotations: {note: b}", true), kept("1.2.0", "names: verbatim", "", true)
 	repo := &repository{}

@@ -35,7 +35,8 @@ func (s *setting) add(name, file string, data []byte) {
 	s.origin[name] = path.Join(s.Dir, file)
 }
 
-// prepare says what the setting differs in from the platform, and reports whether there is a request to render in it.
+// prepare lists the files in which the setting differs from the platform, and reports whether there is a request to render
+// in it.
 func (s *setting) prepare() bool {
 	data, there := s.files["request.yaml"]
 	if !there {
@@ -113,7 +114,7 @@ func (s *setting) onlyThisVersion() {
 		"apiVersion: %s\nkind: Offering\nmetadata: {name: %q}\nspec: {}\n", platform.APIVersion, offering.Name)
 }
 
-// places puts the case's environment and cluster in the place of the platform's, and makes what the platform lacks.
+// places puts the case's environment and cluster in the place of the platform's, and makes those that the platform lacks.
 func (s *setting) places(environments []string) {
 	made := false
 	for _, name := range environments {
@@ -145,7 +146,7 @@ func (s *setting) places(environments []string) {
 	}
 }
 
-// complete adds to an Environment what a test has no use for.
+// complete adds to an Environment the required fields that a test has no use for.
 func (s *setting) complete(data []byte) []byte {
 	var environment map[string]any
 	if err := sigsyaml.Unmarshal(data, &environment); err != nil {

@@ -11,7 +11,7 @@ import (
 )
 
 // annotationDigest tells at which revision an object is. Where Transom applies, applying adds it; where another agent does,
-// the manifest carries it, or nobody could tell what the agent has applied.
+// the manifest carries it, or nobody could tell which revision the agent has applied.
 const annotationDigest = "transom.dev/digest"
 
 // sign has every object of a manifest that Kustomize wrote carry its digest. Nothing else changes.

@@ -6,15 +6,15 @@ import (
 	"transom.dev/render/platform"
 )
 
-// Bounds of what is rendered, as compact JSON. An API server takes requests of 3 MiB and objects of 1.5 MiB, in which the
+// Bounds of rendered objects, as compact JSON. An API server takes requests of 3 MiB and objects of 1.5 MiB, in which the
 // applier's notes on fields must have room.
 const (
 	maxObjectSize    = 1_468_006 // 1.4 MiB
 	maxPlacementSize = 4 << 20
 )
 
-// sizeProblems reports objects, and a placement of objects, that are too large. What the environment runs already is only
-// warned of.
+// sizeProblems reports objects, and a placement of objects, that are too large. A release that the environment runs already
+// is only warned of.
 func sizeProblems(c *candidate, manifest []byte, nodes []*yaml.Node, objects []object) []platform.Problem {
 	if len(manifest) < maxObjectSize/4 {
 		return nil // JSON is never four times as long as YAML

@@ -10,7 +10,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// A State is what an environment's state repository becomes.
+// A State is the next content of an environment's state repository.
 type State struct {
 	Environment string
 
@@ -30,7 +30,7 @@ type State struct {
 	// Forgotten are the tombstones whose file goes, sorted.
 	Forgotten []platform.RequestKey
 
-	// Problems are those of rendering, each with its Environment and, where it is one request's, its Request. What
+	// Problems are those of rendering, each with its Environment and, where it is one request's, its Request. A request that
 	// has one keeps all that it has in the base.
 	Problems []platform.Problem
 
@@ -41,7 +41,7 @@ type State struct {
 // A mark tells a State from every other.
 type mark struct{ _ byte }
 
-// Then is a State with the one that is made of what it comes to: what both do, as one, relative to the base of the first.
+// Then joins a State with the one that follows it: the changes of both, as one State, relative to the base of the first.
 func (s *State) Then(next *State) *State {
 	both := *next
 	both.Changes, both.Releases = map[string][]byte{}, map[platform.RequestKey]*platform.Release{}
@@ -57,7 +57,7 @@ func (s *State) Then(next *State) *State {
 	return &both
 }
 
-// joined is what is in any of the lists, sorted.
+// joined has the elements of all the lists, sorted, each once.
 func joined[T comparable](compare func(T, T) int, lists ...[]T) []T {
 	all := slices.Concat(lists...)
 	slices.SortFunc(all, compare)

@@ -9,7 +9,7 @@ import (
 )
 
 // keepTaken reports a version that was changed after the environment had taken it, and one that was removed from under
-// a request, which would otherwise go back to an older one by itself. What runs stays.
+// a request, which would otherwise go back to an older one by itself. The release that runs stays.
 func (p *pass) keepTaken(c *candidate) {
 	v := c.instance.Version
 	if digests := p.index.versions[v.String()]; len(digests) > 0 && digests[v.Digest] == 0 {

@@ -100,7 +100,7 @@ func valueOf(m *yaml.Node, key string) string {
 // A textVisitor finds the strings of an object that Kustomize takes for text.
 type textVisitor struct {
 	custom  bool // a kind of which Kustomize knows no reference
-	renamed bool // Kustomize has renamed what it knows
+	renamed bool // Kustomize has renamed the references it knows
 	path    kinds.Path
 	found   func(text, parent *yaml.Node)
 }

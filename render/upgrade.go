@@ -9,12 +9,13 @@ import (
 	"transom.dev/render/platform"
 )
 
-// An upgrader moves golden cases along the versions of one offering, in ascending order, and warns of what that does.
+// An upgrader moves golden cases along the versions of one offering, in ascending order, and warns of the effects.
 //
-// The cases of the versions before go from each version to the next: what a move over several does, one of its steps
-// does. The cases that a version brings are new to all before it, so they come from each of those. From a minor version
-// only the newest patch counts, with its cases: whoever follows a range has passed the others or is about to, and the
-// time that it takes stays in bounds. What cannot be rendered with both says nothing: its request is not one that moves.
+// The cases of the versions before go from each version to the next: each effect of a move over several is an effect of one
+// of its steps. The cases that a version brings are new to all before it, so they come from each of those. From a minor
+// version only the newest patch counts, with its cases: whoever follows a range has passed the others or is about to, and
+// the time that it takes stays in bounds. A case that cannot be rendered with both is passed over: its request is not one
+// that moves.
 type upgrader struct {
 	custom  fixing
 	earlier []*platform.Version // from which requests may move to the next one, ascending
@@ -88,8 +89,8 @@ func followed(v *platform.Version) bool {
 	return v.Number.Prerelease() == "" && v.Lifecycle != platform.Experimental
 }
 
-// compare warns of what moving a case does. What was said of this move is not said again, and of a longer one only what
-// no step of it was said to do.
+// compare warns of the effects of moving a case. An effect of this move that was reported is not reported again, and of a
+// longer one only those are that no step of it was reported to have.
 func (u *upgrader) compare(c *Case, from, to *platform.Version, before, after []byte, said map[string]bool) error {
 	if before == nil || after == nil {
 		return nil
@@ -124,7 +125,7 @@ func (c *Case) as(v *platform.Version) []byte {
 	return rendered.Manifest
 }
 
-// upgradeRemarks says what an upgrade from one manifest to the next one does that its authors should know: fields that
+// upgradeRemarks lists the effects of an upgrade from one manifest to the next one that its authors should know: fields that
 // Kubernetes does not let change, objects that go, and data that goes or is left behind.
 func upgradeRemarks(before, after []byte, custom fixing) ([]string, error) {
 	old, err := documents(splitDocuments(before))
@@ -155,7 +156,7 @@ func upgradeRemarks(before, after []byte, custom fixing) ([]string, error) {
 	return remarks, nil
 }
 
-// dataOf says what becomes of the data of an object that is removed.
+// dataOf says whether the data of an object that is removed goes or stays.
 func dataOf(id objectID, d document) string {
 	var c Change
 	c.Request = id.name // of some request, not of a team's namespace

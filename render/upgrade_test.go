@@ -68,7 +68,7 @@ const (
 	headless = "apiVersion: v1\nkind: Service\nmetadata: {name: extra}\nspec: {clusterIP: None, ports: [{port: 80}]}"
 )
 
-// TestUpgradesTakeTheCasesOfAllMinorVersionsAlong: a range may jump over versions, and what a version does to a request
+// TestUpgradesTakeTheCasesOfAllMinorVersionsAlong: a range may jump over versions, and the effect of a version on a request
 // may show only in a case that a much earlier one brought.
 func TestUpgradesTakeTheCasesOfAllMinorVersionsAlong(t *testing.T) {
 	require.Equal(t, []string{
@@ -89,7 +89,8 @@ func TestUpgradesAreFromEveryMinorVersion(t *testing.T) {
 	}, ""))
 }
 
-// TestUpgradesPassOverWhatNoRangeComesTo: what an experimental version removes, the next that is none removes as well.
+// TestUpgradesPassOverWhatNoRangeComesTo: an object that an experimental version removes, the next that is none removes as
+// well.
 func TestUpgradesPassOverWhatNoRangeComesTo(t *testing.T) {
 	const removed = " removes the PersistentVolumeClaim team/mine-extra: it is left behind, and nothing manages it any more"
 	require.ElementsMatch(t, []string{
@@ -165,7 +166,7 @@ func TestRulesOfDefinitionsSayWhatCannotChange(t *testing.T) {
 		"{engine: b, size: 1, deep: {class: a}, zones: [a]}":    "spec.engine",
 		"{engine: b, size: 2, deep: {class: b}, zones: [a, b]}": "spec.deep.class, spec.engine, spec.zones",
 		"{engine: a, size: 2, deep: {class: a}, zones: [a]}":    "",
-		"{size: 2}": "", // rules about an old value look at what there still is
+		"{size: 2}": "", // rules about an old value look at fields that are still there
 	} {
 		said := upgrades(t, []box{{"1.0.0", widget("v1", before), map[string]string{"mine": "{extra: true}"}}, {"1.1.0", widget("v1", after), nil}}, operator)
 		if want == "" {

@@ -107,7 +107,7 @@ func (p *pass) writeInstances() {
 	}
 }
 
-// encoded are the Release files of what changed, without the room that their printer left.
+// encoded are the Release files that changed, without the room that their printer left.
 func (p *pass) encoded() map[platform.RequestKey][]byte {
 	keys := slices.Collect(maps.Keys(p.releases))
 	encoded := make([][]byte, len(keys))
@@ -135,7 +135,7 @@ func (p *pass) writeFleet() {
 	}
 }
 
-// pins are the identities of the environment's clusters: what their files accept, else what was pinned first.
+// pins are the identities of the environment's clusters: those that their files accept, else those that were pinned first.
 func (p *pass) pins() map[string]string {
 	pins := map[string]string{}
 	for name, cluster := range p.platform.Clusters {

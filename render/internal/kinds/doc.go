@@ -1,10 +1,10 @@
-// Package kinds holds rendered objects to what Kubernetes knows of its own kinds: which fields there are, of which type,
-// and by which of them the entries of a list are told apart, as the API server's server-side apply does. It goes by the
-// schema that client-go brings along.
+// Package kinds holds rendered objects to the schema that Kubernetes has of its own kinds: which fields there are, of which
+// type, and by which of them the entries of a list are told apart, as the API server's server-side apply does. It goes by
+// the schema that client-go brings along.
 //
-// In goes an object as YAML; out come Faults, each at a path in the object and with a remedy, all at once. What kind of
-// thing a value means to a controller is not looked at: an API server may still refuse what passes here, but what fails
-// here no API server of that version takes.
+// In goes an object as YAML; out come Faults, each at a path in the object and with a remedy, all at once. The meaning of a
+// value to a controller is not looked at: an API server may still refuse an object that passes here, but an object that
+// fails here no API server of that version takes.
 //
 // The package reads no disk, opens no connection and logs nothing.
 package kinds

@@ -11,7 +11,7 @@ import (
 type Fault struct {
 	Path    Path
 	Rule    string
-	Message string     // what is wrong and what to do about it; its subject is the field
+	Message string     // the mistake and its remedy; its subject is the field
 	Value   *yaml.Node // that is wrong; nil: the whole field
 }
 

@@ -128,7 +128,7 @@ func fieldsOf(m *schema.Map) []string {
 }
 
 func (w *walker) sequence(n *yaml.Node, list *schema.List) {
-	seen := map[string]int{} // by what tells entries apart
+	seen := map[string]int{} // by the keys that tell entries apart
 	for i, entry := range n.Content {
 		step := Step{Index: i, entry: true}
 		if list.ElementRelationship == schema.Associative && len(list.Keys) > 0 {

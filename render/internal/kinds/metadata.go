@@ -10,7 +10,8 @@ import (
 	utilvalidation "k8s.io/apimachinery/pkg/util/validation"
 )
 
-// templates are the paths at which kinds have the metadata of what they make, which an API server judges with them.
+// templates are the paths at which kinds have the metadata of the objects that they make, which an API server judges with
+// them.
 var templates = [][]string{
 	{"spec", "template", "metadata"},
 	{"spec", "jobTemplate", "metadata"},
@@ -40,7 +41,7 @@ func Metadata(apiVersion, name string, object *yaml.Node) []Fault {
 	return j.faults
 }
 
-// A judge collects what is wrong with text.
+// A judge collects the Faults of texts.
 type judge struct{ faults []Fault }
 
 func (j *judge) report(value *yaml.Node, rule, message string, path ...string) {
@@ -64,7 +65,7 @@ func below(n *yaml.Node, path ...string) *yaml.Node {
 	return n
 }
 
-// metadata judges the labels and annotations of an object or template. What is no text is judged by its type.
+// metadata judges the labels and annotations of an object or template. A value that is no text is judged by its type.
 func (j *judge) metadata(object *yaml.Node, path []string) {
 	metadata := below(object, path...)
 	if metadata == nil {
@@ -150,7 +151,7 @@ func simpleLabel(text string) bool {
 	return true
 }
 
-// rule is what apimachinery says without its examples and regular expressions.
+// rule is the message of apimachinery without its examples and regular expressions.
 func rule(message string) string {
 	message, _, _ = strings.Cut(message, " (e.g.")
 	return message

@@ -48,7 +48,7 @@ func unquote(n *yaml.Node, quoted bool) string {
 	return "; write " + n.Value + " without quotes"
 }
 
-// isText reports whether a scalar is text to whoever reads what is applied. YAML's timestamps are text there.
+// isText reports whether a scalar is text to whoever reads the applied manifest. YAML's timestamps are text there.
 func isText(n *yaml.Node) bool {
 	tag := n.ShortTag()
 	return tag == "!!str" || tag == "!!timestamp" || tag == "!!binary" || tag == "!!merge"
@@ -66,7 +66,7 @@ func isWhole(n *yaml.Node) bool {
 	return false
 }
 
-// written are the types whose text means something to the API server itself, and what judges it.
+// written are the types whose text means something to the API server itself, and the functions that judge it.
 var written = map[string]func(*yaml.Node) string{
 	"io.k8s.apimachinery.pkg.api.resource.Quantity":   quantity,
 	"io.k8s.apimachinery.pkg.util.intstr.IntOrString": intOrString,

@@ -28,7 +28,7 @@ var allowedFields = []string{
 	"configMapGenerator", "generatorOptions",
 }
 
-// refusedFields are the others, with what to do instead.
+// refusedFields are the others, with the remedy.
 var refusedFields = map[string]string{
 	"secretGenerator":             "puts secret values into Git; use a reference kind, or a Secret annotated transom.dev/generate",
 	"helmCharts":                  "starts helm; render the chart into files and list those",
@@ -73,7 +73,7 @@ func didYouMean(field string) string {
 	return ""
 }
 
-// strictly decodes with exact letter case and no unknown fields, at every level, and reports what does not fit.
+// strictly decodes with exact letter case and no unknown fields, at every level, and reports the fields that do not fit.
 func (g *guard) strictly(name string, root *yaml.Node, into any) bool {
 	text, err := yaml.Marshal(root)
 	if err == nil {

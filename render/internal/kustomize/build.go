@@ -20,7 +20,8 @@ var prepare = sync.OnceFunc(func() {
 	jsonpatch.AccumulatedCopySizeLimit = copySizeLimit
 })
 
-// Build returns what `kustomize build` prints for the wrapper, in always the same order. It may be called concurrently.
+// Build returns the bytes that `kustomize build` prints for the wrapper, in always the same order. It may be called
+// concurrently.
 func Build(w Wrapper) ([]byte, error) {
 	result, err := accumulate(w)
 	if err != nil {

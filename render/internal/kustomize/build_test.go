@@ -45,7 +45,7 @@ func wrapper(inputs map[string]any, trees ...kustomize.Tree) kustomize.Wrapper {
 	return w
 }
 
-// TestBuildGolden wraps the files of each archive in testdata/build; want.yaml is what comes out.
+// TestBuildGolden wraps the files of each archive in testdata/build; want.yaml is the result.
 func TestBuildGolden(t *testing.T) {
 	files, err := filepath.Glob("testdata/build/*.txtar")
 	require.NoError(t, err)
@@ -129,8 +129,8 @@ func write(t *testing.T, file string, content []byte) {
 	require.NoError(t, os.WriteFile(file, content, 0o644))
 }
 
-// TestConcurrentBuildsAreRight guards against Kustomize's process-global state: many builds at once, of different
-// things, give what each gives alone.
+// TestConcurrentBuildsAreRight guards against Kustomize's process-global state: many builds at once, of different wrappers,
+// give the bytes that each gives alone.
 func TestConcurrentBuildsAreRight(t *testing.T) {
 	files, err := filepath.Glob("testdata/build/*.txtar")
 	require.NoError(t, err)

@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// A class is what Kustomize does with a value besides copying it.
+// A class is the use that Kustomize makes of a value besides copying it.
 type class struct {
 	compared bool             // with other values
 	matched  []*regexp.Regexp // with expressions
 	parsed   bool             // as YAML
 }
 
-// class finds what happens to the value at a field of the inputs.
+// class finds the use of the value at a field of the inputs.
 func (f *facts) class(input string) class {
 	var c class
 	for _, w := range f.writes {
@@ -34,8 +34,8 @@ func (f *facts) class(input string) class {
 	return c
 }
 
-// refers reports whether Kustomize reads the field to tell objects apart: the namespace beside a name, and what a role
-// is bound to.
+// refers reports whether Kustomize reads the field to tell objects apart: the namespace beside a name, and the subjects and
+// role of a binding.
 func refers(place string) bool {
 	first, _, _ := strings.Cut(place, fieldSeparator)
 	_, last := splitLast(place)

@@ -98,7 +98,7 @@ func valueAt(value any, path []string) any {
 	return value
 }
 
-// merges reports whether a value has a map with the key that Kustomize takes for a merge of what is below it, and loses.
+// merges reports whether a value has a map with the key that Kustomize takes for a merge of the map below it, and loses.
 func merges(value any) bool {
 	switch v := value.(type) {
 	case map[string]any:
@@ -116,7 +116,7 @@ func merges(value any) bool {
 // plain is text such as a name, an image, a host or a quantity. Six letters are more than any boolean or null has.
 var plain = regexp.MustCompile(`^(?:[A-Za-z]{6}|[A-Za-z]+[0-9./@_-])(?:[A-Za-z0-9.:/@_-]*[A-Za-z0-9])?$|^[1-9][0-9]*[A-Z][a-z]?$`)
 
-// coerces says what is wrong with writing the value into the target, or nothing.
+// coerces says how the target would change the value that is written into it; empty if it would not.
 func (t target) coerces(value *yaml.RNode) string {
 	from := typeOf(value.YNode())
 	if !readableThroughout(value.YNode()) {
@@ -192,12 +192,12 @@ func sameAfterwards(value, written *yaml.Node) bool {
 
 // readable reports whether a string is the same once Kustomize has printed it and somebody has read that.
 //
-// Every YAML library on the way escapes what it must, but Kustomize prints an object by writing it as JSON, and
-// sigs.k8s.io/yaml reads that JSON with a YAML parser. Go's JSON escapes U+2028 and U+2029, and neither U+0085, which
+// Every YAML library on the way escapes the characters that it must, but Kustomize prints an object by writing it as JSON,
+// and sigs.k8s.io/yaml reads that JSON with a YAML parser. Go's JSON escapes U+2028 and U+2029, and neither U+0085, which
 // inside quotes is a line break to that parser, folded to a space, nor DEL, the other C1 controls and U+FFFE, at which it
 // fails. No style and no tag reaches that place. To escape them ourselves there, or to exchange a stand-in afterwards,
-// would carry them; but then what is committed is not what "kustomize build" makes of the wrapper, and whoever holds the
-// two against each other finds them different for good. So such text is refused, whole.
+// would carry them; but then the committed bytes are not those that "kustomize build" makes of the wrapper, and whoever
+// compares the two finds them different for good. So such text is refused, whole.
 func readable(text string) bool {
 	printed, err := k8syaml.Marshal([]string{text})
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	kyaml "sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
-// newTemplate finds out how the results of probes depend on their markers. The error says what depends on them in a
+// newTemplate finds out how the results of probes depend on their markers. The error names a part that depends on them in a
 // way that cannot be proved.
 func (s *shape) newTemplate(results [probes]objects, m [probes]markers, id *identity) (*template, error) {
 	t := &template{}
@@ -263,7 +263,7 @@ func (c *comparison) scalars(d *document) (found bool) {
 		if n == nil {
 			found = false
 		}
-		// A patch by way of JSON settles what a scalar is, when it may have been nothing in particular before.
+		// A patch by way of JSON settles the type of a scalar, which may have been open before.
 		if n == nil || n.Tag != kyaml.NodeTagString || c.rewritten && len(g.parts) > 1 {
 			g.open = true
 		}

@@ -174,7 +174,7 @@ func (g *guard) isRegular(k *kustomization, field, p, target string) bool {
 	return false
 }
 
-// localPath is what a path may consist of: no scheme, user, port or query, so that nothing can take it for a remote.
+// localPath matches the paths that are allowed: no scheme, user, port or query, so that nothing can take it for a remote.
 var localPath = regexp.MustCompile(`^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*/?$`)
 
 // local resolves a path against the kustomization's directory. It must stay inside the tree and outside its tests.

@@ -52,7 +52,7 @@ func features(t testing.TB) []feature {
 	}
 }
 
-// featured is a tree that does what all the features do.
+// featured is a tree that uses all the features.
 func featured(t testing.TB, dir string, resources map[string]string, features ...feature) kustomize.Tree {
 	files := maps.Clone(resources)
 	if files == nil {
@@ -95,7 +95,7 @@ func offering(t testing.TB, version, overlay []feature) kustomize.Wrapper {
 	return wrapper(nil, trees...)
 }
 
-// An instance is what differs between wrappers of one program.
+// An instance is the part that differs between wrappers of one program.
 type instance struct {
 	prefix, namespace string
 	parameters        map[string]any
@@ -159,7 +159,7 @@ func inWorker(w kustomize.Wrapper) kustomize.Wrapper {
 	return w
 }
 
-// fallsBack builds an instance that is not compiled, and wants what Kustomize says, be it an error.
+// fallsBack builds an instance that is not compiled, and wants the result of Kustomize, be it an error.
 func fallsBack(t testing.TB, p *kustomize.Program, w kustomize.Wrapper) {
 	t.Helper()
 	want, wantErr := kustomize.Build(w)

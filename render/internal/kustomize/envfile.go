@@ -18,7 +18,7 @@ func EnvFiles(t Tree) (warnings []platform.Problem) {
 	var files []string
 	_ = fs.WalkDir(t.Files, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || entry.Name() != kustomizationFile {
-			return nil // what cannot be read, the guard reports
+			return nil // the guard reports a file that cannot be read
 		}
 		content, err := fs.ReadFile(t.Files, name)
 		var k types.Kustomization

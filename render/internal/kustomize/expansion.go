@@ -12,8 +12,8 @@ import (
 	"transom.dev/render/platform"
 )
 
-// An expansion is what a directory comes to before anything changes objects: each file and directory counts as often as
-// Kustomize would go into it.
+// An expansion is the size of a directory's build before anything changes objects: each file and directory counts as often
+// as Kustomize would go into it.
 type expansion struct {
 	visits  int64 // of directories, itself included
 	levels  int64
@@ -107,7 +107,7 @@ func (s *sources) file(name string) *source {
 	return known
 }
 
-// text parses what a kustomization has as text, which is known by its place.
+// text parses the text of a field of a kustomization, which is known by its place.
 func (s *sources) text(place, text string) *source {
 	if known, read := s.files[place]; read {
 		return known
@@ -148,7 +148,7 @@ func (s *sources) isDirectory(dir string) bool {
 	return found
 }
 
-// expand counts what a directory comes to. A directory that lists itself counts once: Guard reports it.
+// expand counts the expansion of a directory. A directory that lists itself counts once: Guard reports it.
 func (s *sources) expand(dir string) expansion {
 	if known, done := s.expanded[dir]; done || s.open[dir] {
 		return known
@@ -254,7 +254,7 @@ func (s *sources) lines(name string) int64 {
 	return s.counted[name]
 }
 
-// resolved is a node or, of an alias, what that stands for.
+// resolved is a node or, of an alias, the node that it stands for.
 func resolved(n *yaml.Node) *yaml.Node {
 	for n != nil && n.Kind == yaml.AliasNode {
 		n = n.Alias
@@ -262,7 +262,7 @@ func resolved(n *yaml.Node) *yaml.Node {
 	return n
 }
 
-// weight counts the nodes below a node and their bytes as JSON, aliases as what they stand for.
+// weight counts the nodes below a node and their bytes as JSON, aliases as the nodes they stand for.
 func weight(n *yaml.Node) (nodes, bytes int64) {
 	n = resolved(n)
 	if n == nil {

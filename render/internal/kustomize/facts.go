@@ -13,8 +13,8 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/resid"
 )
 
-// facts are what the kustomizations of a wrapper do that matters to the values of its inputs: which of them they read,
-// where they write them, and where they look at a value instead of handing it on. Kustomize copies everything else.
+// facts are the uses that the kustomizations of a wrapper make of the values of its inputs: which of them they read, where
+// they write them, and where they look at a value instead of handing it on. Kustomize copies everything else.
 type facts struct {
 	trees   []Tree
 	visited map[string]bool
@@ -126,7 +126,7 @@ func (f *facts) kustomization(dir string) error {
 	return f.follow(dir, k)
 }
 
-// follow reads what a kustomization lists.
+// follow reads the files and directories that a kustomization lists.
 func (f *facts) follow(dir string, k types.Kustomization) error {
 	for _, component := range k.Components {
 		if err := f.kustomization(path.Join(dir, component)); err != nil {

@@ -10,7 +10,7 @@ import (
 	"sigs.k8s.io/kustomize/api/types"
 )
 
-// patch records what a patch compares.
+// patch records the fields that a patch compares.
 func (f *facts) patch(dir string, p types.Patch) error {
 	content := []byte(p.Patch)
 	if p.Path != "" {

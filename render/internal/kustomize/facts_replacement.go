@@ -9,7 +9,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/utils"
 )
 
-// replacement records what a replacement reads, writes and compares.
+// replacement records the fields that a replacement reads, writes and compares.
 func (f *facts) replacement(file string, r types.Replacement) error {
 	source, err := f.source(file, r.Source)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// A Failure is what Kustomize says about a build, without the layers that it wraps around it.
+// A Failure is the message of Kustomize about a build, without the layers that it wraps around it.
 type Failure struct {
 	Dir     string // the directory in the platform repository whose kustomization it concerns; empty: unknown
 	Message string
@@ -23,8 +23,8 @@ var (
 	asDirectory = regexp.MustCompile(`(?s)^accumulation err='accumulating resources from '[^']*': '[^']*' must resolve to a file': (.*)$`)
 )
 
-// explain takes the layers off: each adds a prefix, quotes what is inside once more, tells what else was tried, or where
-// in memory something is.
+// explain takes the layers off: each adds a prefix, quotes the inner message once more, tells of other attempts, or gives an
+// address in memory.
 func explain(err error) *Failure {
 	f := &Failure{Message: err.Error()}
 	for {

@@ -38,7 +38,7 @@ func TestHostileValues(t *testing.T) {
 }
 
 // FuzzProgram takes one of 16 offerings of four features and a request with any values, and builds it both ways. A program is
-// made once: it is what values do to it that is looked for, and TestFeaturesInPairs has all pairs of features.
+// made once: the effect of values on it is looked for, and TestFeaturesInPairs has all pairs of features.
 func FuzzProgram(f *testing.F) {
 	list := features(f)
 	for i, text := range hostile {

@@ -11,7 +11,7 @@ import (
 	"transom.dev/render/internal/kustomize"
 )
 
-// FuzzGuard feeds any text as a kustomization and as a resource. What the guard passes, Kustomize must survive: an
+// FuzzGuard feeds any text as a kustomization and as a resource. Kustomize must survive every tree that the guard passes: an
 // error is fine, a crash or a hang is not.
 func FuzzGuard(f *testing.F) {
 	for _, dir := range []string{"guard", "build", "analyse"} {

@@ -96,8 +96,8 @@ func (g *guard) over(name string, l limit, n int64) {
 	}
 }
 
-// weigh counts what building the tree comes to. A directory that no other lists is an optional component, or it is not
-// built: what it changes depends on the objects that others have brought.
+// weigh counts the work of building the tree. A directory that no other lists is an optional component, or it is not built:
+// its changes depend on the objects that others have brought.
 func (g *guard) weigh() {
 	s := newSources([]Tree{g.tree})
 	listed := map[string]bool{}
@@ -177,7 +177,7 @@ func (g *guard) scan(name string, allow platform.YAMLOptions) []*yaml.Node {
 }
 
 // keys reports a mapping of so many keys that Kustomize, which looks each up among all, takes long. Aliases are left alone:
-// what they stand for is in the file.
+// the nodes they stand for are in the file.
 func (g *guard) keys(name string, n *yaml.Node) {
 	if n.Kind == yaml.MappingNode {
 		if message := limitKeys.exceeded(int64(len(n.Content) / 2)); message != "" {
@@ -189,7 +189,7 @@ func (g *guard) keys(name string, n *yaml.Node) {
 	}
 }
 
-// identity checks apiVersion and kind: what is at the root is added to a wrapper, so it is a Component.
+// identity checks apiVersion and kind: the kustomization at the root is added to a wrapper, so it is a Component.
 func (g *guard) identity(name string, root *yaml.Node, apiVersion, kind string) {
 	dir := path.Dir(name)
 	if dir == "." && kind != "Component" {

@@ -15,7 +15,7 @@ import (
 
 const component = "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n"
 
-// TestGuardSaysExactly runs every archive of testdata/guard: the files of a tree, and what Guard says about it in
+// TestGuardSaysExactly runs every archive of testdata/guard: the files of a tree, and the Problems of Guard about it in
 // problems.
 func TestGuardSaysExactly(t *testing.T) {
 	files, err := filepath.Glob("testdata/guard/*.txtar")

@@ -20,8 +20,8 @@ type Rule int
 
 const (
 	// Selecting puts the identity onto the pod templates of workloads, and into a selector where that, as it is written,
-	// selects one of them: then two instances of one namespace do not select each other's pods, and what selects the pods
-	// of an operator, which nobody labels, goes on doing so. Selectors are those of workloads, Services, disruption
+	// selects one of them: then two instances of one namespace do not select each other's pods, and an object that selects the
+	// pods of an operator, which nobody labels, goes on doing so. Selectors are those of workloads, Services, disruption
 	// budgets and network policies, those of anti-affinity and topology spread within the namespace, and those of
 	// PodMonitors, and of ServiceMonitors by the Services. Never the peer of a network policy, nor affinity: they are
 	// about others. A selector with labels of a pod template that gets no identity stays as it is written, and so does
@@ -32,25 +32,25 @@ const (
 	Nowhere
 
 	// Everywhere is the rule of the first renderer: all pod templates, and all selectors of workloads, Services, disruption
-	// budgets and network policies. What it made is still rendered again, to be verified.
+	// budgets and network policies. Its manifests are still rendered again, to be verified.
 	Everywhere
 )
 
-// A Style says of one workload where the identity is in it, whatever the rule: what the API server lets nobody change stays
-// as it was made.
+// A Style says of one workload where the identity is in it, whatever the rule: a field that the API server lets nobody
+// change stays as it was made.
 type Style string
 
 // The styles of workloads. A selector stands for a Deployment, StatefulSet, DaemonSet or ReplicaSet; a Job has none of its
 // own, and its template cannot change either.
 const (
 	AsWritten    Style = "as-written" // not in the selector; of a Job, nowhere
-	WithIdentity Style = "identity"   // in the selector; of a Job, on the template and in what that selects
+	WithIdentity Style = "identity"   // in the selector; of a Job, on the template and in the selectors of its pod spec
 	OnTemplate   Style = "template"   // of a Job, on the template only
 )
 
 // An identity is where the labels that make an instance its own go into one render: into some fields of all objects of a
-// kind, and by a patch into the fields of some. A patch also takes the replicas from what others scale. Kustomize does the
-// same with both in the wrapper that is printed.
+// kind, and by a patch into the fields of some. A patch also takes the replicas from objects that others scale. Kustomize
+// does the same with both in the wrapper that is printed.
 type identity struct {
 	pairs   map[string]string
 	fields  []types.FieldSpec
@@ -58,7 +58,7 @@ type identity struct {
 	chosen  string // where it goes, as a word
 }
 
-// An identityPatch puts the identity into one object, and takes what is not its own from it.
+// An identityPatch puts the identity into one object, and takes spec.replicas from one that others scale.
 type identityPatch struct {
 	object   int
 	target   types.Selector
@@ -66,7 +66,7 @@ type identityPatch struct {
 	unscaled bool       // it loses spec.replicas
 }
 
-// identify decides where the identity goes into what the wrapper's components have come to.
+// identify decides where the identity goes into the objects of the wrapper's components.
 func (w *Wrapper) identify(m objects) (*identity, error) {
 	unnamed := len(w.Identity) == 0 || w.Rule == Nowhere && len(w.Kept) == 0
 	switch {
@@ -101,7 +101,7 @@ type choice struct {
 	unscaled  bool
 }
 
-// choose applies the rule. Texts of the views are what read makes of them.
+// choose applies the rule. The views' texts are taken as read returns them.
 func (w *Wrapper) choose(views []*view, read func(string) string) []choice {
 	choices := make([]choice, len(views))
 	if !w.KeepReplicas {
@@ -144,8 +144,8 @@ func (w *Wrapper) choose(views []*view, read func(string) string) []choice {
 	return choices
 }
 
-// selectsIdentity reports whether a selector selects something that carries the identity, and does not name by labels what
-// carries none.
+// selectsIdentity reports whether a selector selects pods that carry the identity, and does not name by labels pods that
+// carry none.
 func selectsIdentity(of *view, s *selector, views []*view, choices []choice, read func(string) string) bool {
 	if s.aim == atOwnPods {
 		return s.selects(of.labels, read)
@@ -249,9 +249,9 @@ func fieldPath(path []string) string {
 	return out
 }
 
-// targetOf selects an object by kind and name. What a patch cannot tell from another object, because the core group has no
-// name to ask for, or because Kustomize also goes by the name that the other one had before a component's prefix, keeps its
-// selectors as they are written.
+// targetOf selects an object by kind and name. An object that a patch cannot tell from another, because the core group has
+// no name to ask for, or because Kustomize also goes by the name that the other one had before a component's prefix, keeps
+// its selectors as they are written.
 func targetOf(n int, views []*view, affixes []string) (target types.Selector, alone bool) {
 	v := views[n]
 	alone = !slices.ContainsFunc(views, func(other *view) bool {
@@ -287,7 +287,7 @@ func (id *identity) patched(object int) bool {
 	return slices.ContainsFunc(id.patches, func(p identityPatch) bool { return p.object == object })
 }
 
-// apply does to objects what Kustomize does to them with the wrapper that is printed.
+// apply makes the changes to objects that Kustomize makes with the printed wrapper.
 func (id *identity) apply(m objects) error {
 	nodes := make([]*kyaml.RNode, m.Size())
 	for n, r := range m.Resources() {

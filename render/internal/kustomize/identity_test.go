@@ -155,7 +155,7 @@ func TestWrapperSaysItByKindOrByName(t *testing.T) {
 	require.NotContains(t, text, "includeSelectors")
 }
 
-// TestPatchesMeetOneObject: an object that a patch by kind and name cannot tell from another keeps what is written.
+// TestPatchesMeetOneObject: an object that a patch by kind and name cannot tell from another keeps its selectors as written.
 func TestPatchesMeetOneObject(t *testing.T) {
 	w := wrapper(map[string]any{}, tree(map[string]string{
 		"kustomization.yaml":      component + "resources: [a.yaml, base]\n",

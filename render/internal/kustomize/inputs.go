@@ -20,7 +20,7 @@ const (
 )
 
 // marshalInputs writes the Inputs object. Every string is double-quoted, so that none is read back as anything else:
-// `no`, `0o17`, `1e3` and `null` stay what the developer wrote.
+// `no`, `0o17`, `1e3` and `null` stay the strings that the developer wrote.
 func marshalInputs(fields map[string]any) ([]byte, error) {
 	root := &yaml.Node{Kind: yaml.MappingNode}
 	appendEntry(root, "apiVersion", stringNode(inputsAPIVersion))
@@ -117,7 +117,7 @@ func stringNode(s string) *yaml.Node {
 }
 
 // appendEntry quotes the key only where it would not be read back as that string. The library knows where, but for a key
-// that it would take to merge what is below it: such a map would count as parameters that no schema has seen.
+// that it would take to merge the map below it: such a map would count as parameters that no schema has seen.
 func appendEntry(m *yaml.Node, key string, value *yaml.Node) {
 	node := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: key}
 	if key == "<<" {

@@ -19,8 +19,8 @@ type Job struct {
 	Files   map[string][]byte // by path, without a leading slash
 }
 
-// A Runner does a job, and returns the objects as documents. It may be called concurrently. What Kustomize says against
-// the files is a *Failure; an *Unfinished says nothing about them.
+// A Runner does a job, and returns the objects as documents. It may be called concurrently. An error of Kustomize about the
+// files is a *Failure; an *Unfinished says nothing about them.
 type Runner func(Job) ([]*yaml.Node, error)
 
 // An Unfinished is the error of a build that is still under way, or that was ended because it took too much. The same
@@ -42,17 +42,17 @@ func Run(j Job) ([]*yaml.Node, error) {
 	return documents, nil
 }
 
-// Warm reads what the first job would otherwise read.
+// Warm reads the schemas that the first job would otherwise read.
 func Warm() { prepare() }
 
-// objects are what a build comes to, in order.
+// objects are the result of a build, in order.
 type objects []*resource.Resource
 
 // Resources and Size are called as Kustomize calls them.
 func (o objects) Resources() []*resource.Resource { return o }
 func (o objects) Size() int                       { return len(o) }
 
-// run is Kustomize. What it fails with, a panic included, is a Failure.
+// run is Kustomize. Every error of it, a panic included, is a Failure.
 func (j Job) run() (result objects, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -95,7 +95,7 @@ func (w Wrapper) build(files, own map[string][]byte) (objects, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(documents) > 10*MaxObjects { // what follows takes time with their square
+	if len(documents) > 10*MaxObjects { // the code below takes time with their square
 		return nil, &Failure{Message: fmt.Sprintf("comes to %d objects; at most %d are applied", len(documents), MaxObjects)}
 	}
 	result := make(objects, len(documents))

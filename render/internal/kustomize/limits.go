@@ -16,7 +16,7 @@ type limit struct {
 	remedy string
 }
 
-// The limits of one build. Each is several times what the largest published bases come to, and low enough that a build
+// The limits of one build. Each is several times the number of the largest published bases, and low enough that a build
 // within all of them ends in seconds and in less than a gigabyte.
 var (
 	limitFiles = limit{"too-many-files", 10_000, "has %s files", "publish what is built, and keep the rest elsewhere"}
@@ -53,7 +53,7 @@ const copySizeLimit = 1 << 20
 // MaxFile is how many bytes a file of an offering may have, but for our own kinds and kustomizations.
 const MaxFile = 4 << 20
 
-// exceeded says that a number is over the limit, and what to do; empty: it is not.
+// exceeded says that a number is over the limit, with the remedy; empty: it is not.
 func (l limit) exceeded(n int64) string {
 	if n <= l.most {
 		return ""
@@ -77,7 +77,7 @@ func grouped(n int64) string {
 	return b.String()
 }
 
-// plus and times count without running over: what is too much stays too much.
+// plus and times count without running over: a number that is too large stays too large.
 func plus(a, b int64) int64 {
 	if a > math.MaxInt64-b {
 		return math.MaxInt64

@@ -11,7 +11,8 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the problems in testdata")
 
-// TestMain lets garbage grow: what is alive is Kustomize's schema, which the collector would go through every few builds.
+// TestMain lets garbage grow: most of the live heap is Kustomize's schema, which the collector would go through every few
+// builds.
 func TestMain(m *testing.M) {
 	worker.Main()
 	debug.SetGCPercent(400)

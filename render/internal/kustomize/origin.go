@@ -30,8 +30,8 @@ func (o origin) String() string {
 	return "its sourceValue"
 }
 
-// origin finds where a replacement reads its value in the objects of its stage. What is wrong with that is reported, and then
-// it is not known.
+// origin finds where a replacement reads its value in the objects of its stage. A mistake in that is reported, and then it
+// is not known.
 func (s *Skeleton) origin(w *write, stage objects, affixes []string) (from origin, known bool) {
 	if w.Source == nil {
 		if w.SourceValue == nil {
@@ -88,7 +88,7 @@ func describeSource(id resid.ResId) string {
 }
 
 // judge holds a value of an object to the field that it is written to: Kustomize writes nothing of a map or list into a
-// scalar, and a scalar in place of a map or list. Among scalars it converts, which is what people use it for.
+// scalar, and a scalar in place of a map or list. Among scalars it converts, and people use it for that.
 func (s *Skeleton) judge(t target, from origin) {
 	if from.inputs || from.value == nil || t.field != nil && s.brought(t.object, utils.SmarterPathSplitter(t.path, ".")) {
 		return
@@ -120,7 +120,7 @@ func (s *Skeleton) judge(t target, from origin) {
 // values do not come from the inputs, or go into a new label or annotation. It is newer than versions that run.
 const RuleStructure = "structure"
 
-// structureless says what is wrong with writing a map or list into a new label or annotation.
+// structureless is the message about a map or list that is written into a new label or annotation.
 func (t target) structureless(source, from string) string {
 	return fmt.Sprintf("%s is %s, but %s of %s is a string, and Kustomize would write nothing; read a string",
 		source, from, t.path, t.object)

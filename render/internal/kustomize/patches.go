@@ -62,8 +62,8 @@ func patchesBelow(trees []Tree, dir string, visited map[string]bool) ([]targeted
 	return patches, nil
 }
 
-// patches checks the targets of a component's patches, where the stage is what its objects come to. A patch may have
-// removed what it was for, so what is not there any more is looked for without patches.
+// patches checks the targets of a component's patches, where the stage has the objects that it results in. A patch may have
+// removed the object it was for, so an object that is not there any more is looked for without patches.
 func (s *Skeleton) patches(patches []targetedPatch, w Wrapper, components, affixes []string, stage objects) error {
 	var before objects
 	for _, p := range patches {

@@ -8,10 +8,11 @@ import (
 )
 
 // probes is how often an instance's shape is built to see where its values go, each time with other markers for them:
-// plain words, text full of what means something in YAML, and digits that YAML takes for a number unless it is quoted.
+// plain words, text full of characters that mean something in YAML, and digits that YAML takes for a number unless it is
+// quoted.
 const probes = 3
 
-// markers are what stands for the values of a shape in one probe.
+// markers stand for the values of a shape in one probe.
 type markers []string
 
 // at is the marker of a value; without markers, the value.
@@ -52,7 +53,7 @@ func (s *shape) marked(probe int) markers {
 	return list
 }
 
-// allowed takes out of the hostile text what this program splits text at.
+// allowed takes out of the hostile text the delimiters of this program's replacements.
 func (s *shape) allowed(text string) string {
 	return strings.Map(func(r rune) rune {
 		if strings.ContainsRune(s.program.facts.delimiters, r) {

@@ -15,9 +15,9 @@ import (
 const maxTemplates = 128
 
 // A Program builds the instances of one set of components, with the same bytes as Build, and most of them much faster:
-// it runs Kustomize a few times on markers, sees where they go, and from then on fills in values. What it cannot prove
-// to be only copied goes the plain way. A Program is for wrappers that differ in inputs, prefix, namespace and the
-// values of labels only, and may be used concurrently.
+// it runs Kustomize a few times on markers, sees where they go, and from then on fills in values. An instance with a value
+// that it cannot prove to be only copied is built by Build. A Program is for wrappers that differ in inputs, prefix,
+// namespace and the values of labels only, and may be used concurrently.
 type Program struct {
 	facts  *facts
 	labels []string // keys
@@ -115,7 +115,7 @@ func (p *Program) class(field string) class {
 	return c
 }
 
-// Build returns what the function Build returns for the wrapper.
+// Build returns the bytes that the function Build returns for the wrapper.
 func (p *Program) Build(w Wrapper) ([]byte, error) {
 	if out, why := p.build(&w, false); why == nil {
 		return out, nil
@@ -123,14 +123,14 @@ func (p *Program) Build(w Wrapper) ([]byte, error) {
 	return Build(w)
 }
 
-// Why says what keeps the wrapper from being built by template; nil: nothing. It makes the template where there is
-// none yet.
+// Why is the reason that keeps the wrapper from being built by template; nil: there is none. It makes the template where
+// there is none yet.
 func (p *Program) Why(w Wrapper) error {
 	_, why := p.build(&w, true)
 	return why
 }
 
-// Never says what keeps all wrappers from being built by template; nil: that depends on their inputs.
+// Never is the reason that keeps all wrappers from being built by template; nil: that depends on their inputs.
 func (p *Program) Never() error { return p.why }
 
 func (p *Program) build(w *Wrapper, first bool) ([]byte, error) {

@@ -24,7 +24,7 @@ type family struct {
 	wrappers []kustomize.Wrapper
 }
 
-// examples are the wrappers of all instances of an example on all clusters, by what they share.
+// examples are the wrappers of all instances of an example on all clusters, by the program they share.
 func examples(t testing.TB, example string) []family {
 	p, err := platform.Load(os.DirFS(path.Join("../../../examples", example)))
 	require.NoError(t, err)

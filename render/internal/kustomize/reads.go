@@ -16,7 +16,7 @@ type Read struct {
 	target target
 }
 
-// Reads lists what the replacements of the versions among the trees read, in the order in which they run. An
+// Reads lists the inputs that the replacements of the versions among the trees read, in the order in which they run. An
 // environment's overlays meet instances of every version.
 func (s *Skeleton) Reads() []Read {
 	var reads []Read
@@ -28,8 +28,8 @@ func (s *Skeleton) Reads() []Read {
 	return reads
 }
 
-// Mismatch says what is wrong with a value of this type in the target, and by which rule, or nothing. Types are called what messages call
-// them: a string, an integer, a number, a boolean, a map or a list.
+// Mismatch says why a value of this type does not fit the target, and by which rule; empty if it fits. Types are named as
+// messages name them: a string, an integer, a number, a boolean, a map or a list.
 func (r Read) Mismatch(from string) (rule, message string) {
 	if collection := from == "a map" || from == "a list"; collection && r.target.field == nil && r.target.metadataText() {
 		return RuleStructure, r.target.structureless(strings.Join(r.target.source, "."), from)

@@ -42,7 +42,7 @@ func leaves(of reflect.Type, name, text string, visit func(name string, value an
 }
 
 // TestNoFieldIsAWayOut puts every spelling of something remote into every field that a kustomization of this Kustomize
-// has, one at a time. What the guard passes is built, and reaches nothing.
+// has, one at a time. A kustomization that the guard passes is built, and reaches nothing.
 func TestNoFieldIsAWayOut(t *testing.T) {
 	address, calls := trap(t)
 	started := marks(t)
@@ -101,8 +101,8 @@ func TestRemotesAreFoundAnywhere(t *testing.T) {
 	}
 }
 
-// TestNoOfferingChangesHowTheNextIsRead: what would change Kustomize's global state is refused, in whichever order
-// versions come, and what is built after it is built as it was before.
+// TestNoOfferingChangesHowTheNextIsRead: a version that would change Kustomize's global state is refused, in whichever order
+// versions come, and a version that is built after it is built as it was before.
 func TestNoOfferingChangesHowTheNextIsRead(t *testing.T) {
 	patched := wrapper(nil, tree(map[string]string{
 		"kustomization.yaml": component + "resources: [a.yaml]\npatches: [{path: p.yaml}]\n",

@@ -8,7 +8,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// A scaling is a view of what decides whether the replicas of an object are left to others. Names are whole.
+// A scaling is a view of the fields that decide whether the replicas of an object are left to others. Names are whole.
 type scaling struct {
 	group, kind, namespace, name string
 
@@ -28,7 +28,7 @@ func scalingOf(object *yaml.Node, v *view) scaling {
 	return s
 }
 
-// rewrite puts other texts into what decides about an object, if anything scales, and none into the rest.
+// rewrite puts other texts into the fields that decide about an object, if anything scales, and none into the rest.
 func (s *scaling) rewrite(by func(text string) string, scaling bool) {
 	if !scaling || !s.replicas && s.target == nil {
 		s.name, s.namespace = "", ""
@@ -40,8 +40,8 @@ func (s *scaling) rewrite(by func(text string) string, scaling bool) {
 	}
 }
 
-// scaled says what scales each object that the render leaves to others: the place of a Scaler of the render, or -1 for the
-// version itself. Texts of the views are what read makes of them.
+// scaled says who scales each object whose replicas the render leaves to others: the place of a Scaler of the render, or -1
+// for the version itself. The views' texts are taken as read returns them.
 func (w *Wrapper) scaled(views []*view, read func(string) string) map[int]int {
 	scaled := map[int]int{}
 	for n, v := range views {
@@ -90,7 +90,7 @@ func (w *Wrapper) patch(id *identity, paths map[int][][]string, views []*view, c
 // A Scaled is an object whose replicas are left to others.
 type Scaled struct {
 	Object int    // its place among the objects
-	By     string // KIND NAME of what scales it; empty: the version leaves its replicas to others
+	By     string // KIND NAME of the object that scales it; empty: the version leaves its replicas to others
 }
 
 // Scaled finds the built objects whose replicas the wrapper leaves to others: those that have none any more.

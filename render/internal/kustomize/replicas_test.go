@@ -87,7 +87,7 @@ func TestReplicasOfWhatIsScaledAreLeftOut(t *testing.T) {
 	}
 }
 
-// TestReplicasFollowValues: where a replacement says what is scaled, each instance is decided for itself, and compiled.
+// TestReplicasFollowValues: where a replacement names the scaled object, each instance is decided for itself, and compiled.
 func TestReplicasFollowValues(t *testing.T) {
 	p := (*kustomize.Program)(nil)
 	for n, c := range []struct {

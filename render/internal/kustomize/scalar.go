@@ -47,7 +47,7 @@ type quotes struct {
 	size  atomic.Int32
 }
 
-// maxQuotes bounds what a program remembers.
+// maxQuotes bounds the texts that a program remembers.
 const maxQuotes = 1024
 
 func (q *quotes) of(text string) (string, error) {

@@ -11,7 +11,8 @@ import (
 	"transom.dev/render/internal/kustomize"
 )
 
-// TestTextIsPrintedAsKustomizePrintsIt has a thousand values out of what means something to YAML, a hundred at a time.
+// TestTextIsPrintedAsKustomizePrintsIt has a thousand values out of characters that mean something to YAML, a hundred at a
+// time.
 func TestTextIsPrintedAsKustomizePrintsIt(t *testing.T) {
 	version := map[string]string{
 		"kustomization.yaml": component + "resources: [a.yaml]\nreplacements:\n" +

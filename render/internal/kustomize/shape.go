@@ -46,8 +46,8 @@ type shape struct {
 	strict  []string // values that Kustomize compares with others
 }
 
-// shape takes a wrapper apart. The error is what keeps this instance from being built by template. With markers, the
-// shape's inputs become those that replacements read, with markers in place of the values.
+// shape takes a wrapper apart. The error is the reason that keeps this instance from being built by template. With markers,
+// the shape's inputs become those that replacements read, with markers in place of the values.
 func (p *Program) shape(w *Wrapper, m markers) (*shape, error) {
 	s := &shape{program: p, wrapper: w, markers: m, key: make([]byte, 0, 64), values: make([]value, 0, 16)}
 	if err := s.frame(); err != nil {
@@ -79,7 +79,8 @@ var (
 	labelText = regexp.MustCompile(`^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$`)
 )
 
-// frame adds what the wrapper puts around every object: its values come first, prefix and namespace always.
+// frame adds the prefix, namespace and labels that the wrapper gives every object: their values come first, prefix and
+// namespace always.
 func (s *shape) frame() error {
 	w, f := s.wrapper, s.program.facts
 	if w.Prefix != "" && !dnsPrefix.MatchString(w.Prefix) {
@@ -337,7 +338,7 @@ func find(v any, path []string) (any, bool) {
 	return v, true
 }
 
-// place puts a value at a path into what is there.
+// place puts a value at a path into a tree of maps and lists.
 func place(at any, path []string, v any) any {
 	if len(path) == 0 {
 		return v

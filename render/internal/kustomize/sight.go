@@ -6,13 +6,13 @@ import (
 	"slices"
 )
 
-// A sight is what the rule looks at in every instance of a shape, with gaps where their values go.
+// A sight has the texts that the rule looks at in every instance of a shape, with gaps where their values go.
 type sight struct {
 	views []*view
 	gaps  map[string]gap // by the word that stands in their place
 }
 
-// newSight finds out how what the rule looks at depends on the markers of probes. There is none where it does not.
+// newSight finds out how the texts that the rule looks at depend on the markers of probes. There is none where they do not.
 func (s *shape) newSight(views [probes][]*view, m [probes]markers) (*sight, error) {
 	var texts [probes][]string
 	forget(views)

@@ -15,12 +15,12 @@ import (
 	"transom.dev/render/platform"
 )
 
-// A Skeleton is what a wrapper's components come to before any input is written into them and before the wrapper
+// A Skeleton is the analysis of a wrapper's components before any input is written into them and before the wrapper
 // overwrites names and namespaces in silence. It depends on no input, so it holds for every instance of a version
 // with the same components and overlays.
 type Skeleton struct {
 	Objects  []Object
-	Problems []platform.Problem // targets of replacements and patches that match nothing or what they must not
+	Problems []platform.Problem // targets of replacements and patches that match nothing or an object that they must not
 	Texts    []*yaml.Node       // the objects as documents, empty where replacements write from the inputs
 
 	targets  []target
@@ -70,7 +70,7 @@ func Analyse(w Wrapper) (*Skeleton, error) {
 		if len(writes)+len(patches) == 0 && !last {
 			continue
 		}
-		// A component's replacements see what the components up to it have brought, and no more.
+		// A component's replacements see the objects that the components up to it have brought, and no more.
 		stage, err := w.stage(tree, w.Components[:i+1])
 		if err != nil {
 			return nil, err

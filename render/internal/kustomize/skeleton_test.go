@@ -16,7 +16,7 @@ import (
 )
 
 // TestAnalyse analyses the version of each archive in testdata/analyse, with the components listed in the file
-// components and the environment overlay below overlay/. The file said is what it finds: objects, then Problems.
+// components and the environment overlay below overlay/. The file said has its findings: objects, then Problems.
 func TestAnalyse(t *testing.T) {
 	files, err := filepath.Glob("testdata/analyse/*.txtar")
 	require.NoError(t, err)

@@ -20,7 +20,7 @@ type target struct {
 	source []string // the path of the value in the inputs
 	object string   // for people
 	path   string
-	field  *kyaml.RNode // what stands there before; nil where the write creates it
+	field  *kyaml.RNode // the node there before; nil where the write creates it
 	split  bool         // the write replaces a part of a string
 }
 
@@ -138,8 +138,8 @@ func hasLabels(s *types.Selector, r *resource.Resource) (bool, error) {
 	return labels && annotations, err
 }
 
-// fields records what stands at each field path of one object, where the value comes from the inputs, and judges what comes
-// from elsewhere.
+// fields records the node at each field path of one object, where the value comes from the inputs, and judges a value that
+// comes from elsewhere.
 func (s *Skeleton) fields(w *write, selector *types.TargetSelector, from origin, object *resource.Resource) {
 	creates := selector.Options != nil && selector.Options.Create
 	for _, fieldPath := range selector.FieldPaths {
@@ -173,13 +173,13 @@ func (s *Skeleton) fields(w *write, selector *types.TargetSelector, from origin,
 
 func nameOfObject(r *resource.Resource) string { return r.GetKind() + " " + r.GetName() }
 
-// A filled field is one that a replacement writes, so that what is in it is not known from the objects alone.
+// A filled field is one that a replacement writes, so that its content is not known from the objects alone.
 type filled struct {
 	object string
 	path   []string
 }
 
-// brought reports whether a replacement before may have made a field, or what it is in.
+// brought reports whether a replacement before may have made a field, or one that it is in.
 func (s *Skeleton) brought(object string, path []string) bool {
 	return slices.ContainsFunc(s.writes, func(w filled) bool {
 		return w.object == object && (covers(w.path, path) || covers(path, w.path))

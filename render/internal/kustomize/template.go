@@ -6,11 +6,11 @@ import (
 	kyaml "sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
-// A template is what Kustomize prints for every instance of one shape, with gaps where their values go.
+// A template is the output of Kustomize for every instance of one shape, with gaps where their values go.
 type template struct {
 	documents []document
 	hashed    []int // documents whose hashes are the values after those of the shape
-	size      int   // of what is printed, about
+	size      int   // of the output, about
 
 	chosen string // where the identity goes
 	sight  *sight // to see with other values; nil: it always goes there
@@ -37,7 +37,7 @@ type part struct {
 	value int // -1: text
 }
 
-// errUnusual says that a value is beyond what a template prints by itself.
+// errUnusual says that a template cannot print a value by itself.
 var errUnusual = unproven("text that is written differently at different places")
 
 // node finds the scalar of a gap in the object.

@@ -9,7 +9,7 @@ import (
 )
 
 // A trial goes through a build as Kustomize would, in the same order, and only counts: how many objects each change looks
-// at, and how much they may grow. What it counts is never less than what a build does.
+// at, and how much they may grow. Its counts are never less than the work of a build.
 type trial struct {
 	sources *sources
 	failure *Failure // the first limit that was exceeded
@@ -42,7 +42,7 @@ type item struct {
 	looked     int64 // nodes that were looked at to find others
 }
 
-// A writing is what a change has put into an object: at a path, or as a patch that looks like the object.
+// A writing is a value that a change has put into an object: at a path, or as a patch that looks like the object.
 type writing struct {
 	path  []string // nil: anywhere
 	patch *yaml.Node

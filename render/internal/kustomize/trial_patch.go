@@ -73,7 +73,7 @@ func (t *trial) merge(patch *yaml.Node, acc *accumulation, takes func(*item) boo
 	}
 }
 
-// lists counts what merging the lists of a patch takes: Kustomize holds each item against all others.
+// lists counts the work of merging the lists of a patch: Kustomize holds each item against all others.
 func (t *trial) lists(patch *yaml.Node, at []string, i *item) {
 	if patch = resolved(patch); patch == nil || t.walks > limitWalks.most {
 		return
@@ -100,7 +100,7 @@ func (t *trial) lists(patch *yaml.Node, at []string, i *item) {
 	}
 }
 
-// operations makes a JSON patch. What an operation moves may be as much as the object has.
+// operations makes a JSON patch. The value that an operation moves may be as large as the object.
 func (t *trial) operations(patch *yaml.Node, acc *accumulation, takes func(*item) bool) {
 	for _, i := range acc.items {
 		if !takes(i) {

@@ -7,7 +7,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// sizeAt bounds the bytes of what is at a path of an object by now.
+// sizeAt bounds the bytes of the values that are at a path of an object by now.
 func (i *item) sizeAt(at []string) int64 {
 	size := sizeOf(i.nodesAt(i.root, at))
 	for _, w := range i.writes {

@@ -6,7 +6,7 @@ import (
 	"sigs.k8s.io/kustomize/api/types"
 )
 
-// patterns counts what holding the patterns of a kustomization's selectors against all objects takes: a regular expression
+// patterns counts the work of matching all objects against the patterns of a kustomization's selectors: a regular expression
 // of a few characters may be of a million steps, for each character of each name.
 func (t *trial) patterns(dir string, k *types.Kustomization, acc *accumulation) {
 	var selectors []*types.Selector

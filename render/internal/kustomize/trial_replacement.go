@@ -17,7 +17,8 @@ func (t *trial) replacements(dir string, r types.ReplacementField) []types.Repla
 	return list
 }
 
-// replacement makes one replacement: what it copies may be as large as what other replacements have written there.
+// replacement makes one replacement: the value it copies may be as large as those that other replacements have written
+// there.
 func (t *trial) replacement(r types.Replacement, acc *accumulation) {
 	bytes, reads := t.value(r, acc)
 	for _, target := range r.Targets {

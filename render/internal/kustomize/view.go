@@ -35,7 +35,7 @@ type view struct {
 // A selector is one of an object's selectors.
 type selector struct {
 	path  []string // to the labels in it; numbers are places in lists
-	aim   aim      // at what it selects
+	aim   aim      // at the kind of objects it selects
 	fixed bool     // it never gets the identity
 	any   string   // "true" where it looks into every namespace
 	some  bool     // it selects something; false is a selector that is not there
@@ -44,7 +44,7 @@ type selector struct {
 	expressions []expression
 }
 
-// An aim is what a selector is there to select.
+// An aim is the kind of objects that a selector is there to select.
 type aim int
 
 const (
@@ -200,7 +200,7 @@ func labelSelector(object *yaml.Node, path []string, everything bool) selector {
 // empty reports whether a selector asks for nothing, and so selects all.
 func (s *selector) empty() bool { return len(s.labels)+len(s.expressions) == 0 }
 
-// selects reports whether the selector selects labels as they are written. The texts of both are what read makes of them.
+// selects reports whether the selector selects labels as they are written. The texts of both are taken as read returns them.
 func (s *selector) selects(labels map[string]string, read func(string) string) bool {
 	if !s.some {
 		return false
@@ -235,11 +235,12 @@ func asIs(text string) string { return text }
 type Idle struct {
 	Object int    // its place among the objects
 	Field  string // such as spec.selector
-	Of     string // what it ought to select
+	Of     string // the kind of objects it ought to select
 }
 
 // IdleSelectors finds the selectors of Services, disruption budgets, network policies and monitors that select nothing of
-// their render. Where the render has an object of a kind that Kubernetes does not know, that may make what they select.
+// their render. Where the render has an object of a kind that Kubernetes does not know, that may make the objects that they
+// select.
 func IdleSelectors(objects []*yaml.Node) (idle []Idle) {
 	views := make([]*view, len(objects))
 	for n, object := range objects {
@@ -266,12 +267,12 @@ func IdleSelectors(objects []*yaml.Node) (idle []Idle) {
 	return idle
 }
 
-// watches reports whether the object only looks at what others make.
+// watches reports whether the object only looks at objects that others make.
 func watches(v *view) bool {
 	return v.group == "monitoring.coreos.com" && slices.Contains([]string{"PodMonitor", "ServiceMonitor", "PrometheusRule"}, v.kind)
 }
 
-// meets reports whether an object has what is selected.
+// meets reports whether an object is one that the selector aims at: a Service, or one that has pods.
 func (a aim) meets(v *view) bool {
 	if a == atServices {
 		return v.id() == "Service"

@@ -25,7 +25,7 @@ func (s *sources) weigh(components []string) (*burden, error) {
 	if message := all.exceeded(); message != "" {
 		return nil, &Failure{Dir: heaviest, Message: message}
 	}
-	stages := int64(len(components)) // of an analysis, each of which builds what the ones before it built
+	stages := int64(len(components)) // of an analysis, each of which builds the components of the ones before it again
 	for _, counted := range []string{limitStages.exceeded(times(stages, all.visits)), limitStageNodes.exceeded(times(stages, all.nodes))} {
 		if counted != "" {
 			return nil, &Failure{Dir: heaviest, Message: counted}

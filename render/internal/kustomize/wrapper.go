@@ -42,16 +42,16 @@ type Wrapper struct {
 	Rule Rule
 	Kept map[string]Style
 
-	// Unscaled are the kinds, as GROUP/KIND, whose spec.replicas is left out because others fill it. What a Scaler of the
-	// render names has none either. KeepReplicas says that all objects have theirs, as before the third renderer.
+	// Unscaled are the kinds, as GROUP/KIND, whose spec.replicas is left out because others fill it. An object that a Scaler of
+	// the render names has none either. KeepReplicas says that all objects have theirs, as before the third renderer.
 	Unscaled     map[string]bool
 	KeepReplicas bool
 
 	Run Runner // of Kustomize; nil: in this process
 }
 
-// Files returns the wrapper's own files, by their name below Dir. Plain Kustomize makes of them what Build returns. Where
-// the components do not build, nothing is known of selectors, and the identity is left out.
+// Files returns the wrapper's own files, by their name below Dir. Plain Kustomize makes of them the bytes that Build
+// returns. Where the components do not build, nothing is known of selectors, and the identity is left out.
 func (w Wrapper) Files() (map[string][]byte, error) {
 	k := w.kustomization()
 	result, err := accumulate(w)

@@ -20,7 +20,7 @@ func (s *Skeleton) Written(object int, path []string) (place platform.Problem, s
 	return place, source, ok
 }
 
-// covers reports whether a field path leads to a field or to what it is in. Steps into lists are taken to be the same.
+// covers reports whether a field path leads to a field or to one that it is in. Steps into lists are taken to be the same.
 func covers(path, field []string) bool {
 	if len(path) > len(field) {
 		return false
