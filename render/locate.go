@@ -96,7 +96,7 @@ func (l *locator) read(file string) []*yaml.Node {
 			continue
 		}
 		if content, err := fs.ReadFile(t.Files, inside); err == nil {
-			documents, _ = platform.ScanYAML(file, content, platform.YAMLOptions{Documents: true, Aliases: true})
+			documents, _ = platform.ScanYAML(file, content, platform.YAMLOptions{Documents: true, Aliases: true, Size: kustomize.MaxFile})
 		}
 	}
 	if l.documents == nil {

@@ -1,10 +1,12 @@
 package worker
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"os/signal"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -97,15 +99,22 @@ func start(command func() *exec.Cmd) (*exec.Cmd, error) {
 			Setpgid:    true,
 			Cloneflags: syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET | syscall.CLONE_NEWIPC | syscall.CLONE_NEWUTS,
 		}
-		if err := cmd.Start(); err == nil {
+		err := cmd.Start()
+		if err == nil {
 			return cmd, nil
 		}
+		if !forbidden(err) {
+			return nil, err
+		}
+		spacious.Store(true)
 	}
 	cmd := command()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	err := cmd.Start()
-	if err == nil {
-		spacious.Store(true)
-	}
-	return cmd, err
+	return cmd, cmd.Start()
+}
+
+// forbidden reports whether an error says that this process may not make namespaces, now or later.
+func forbidden(err error) bool {
+	return slices.ContainsFunc([]syscall.Errno{syscall.EPERM, syscall.EACCES, syscall.ENOSYS, syscall.EINVAL, syscall.ENOSPC, syscall.EUSERS},
+		func(no syscall.Errno) bool { return errors.Is(err, no) })
 }

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -26,6 +27,7 @@ type task struct {
 	tried bool          // it has had a short run
 
 	answer  *response // what came of it; nil: nothing yet
+	failed  string    // why no worker could be started for it last; empty: one was
 	refused string    // how it was ended last; empty: it was not
 	wait    time.Duration
 	until   time.Time // refused; or when the answer is forgotten
@@ -89,10 +91,14 @@ func (p *pool) ask(t *task, j kustomize.Job, ready func()) ([]*yaml.Node, error)
 			go p.background()
 		}
 	}
-	if t.refused != "" {
+	switch {
+	case t.refused != "":
 		return nil, unfinished(j, t.refused)
+	case t.failed != "":
+		return nil, &kustomize.Unfinished{Message: fmt.Sprintf("build %s: %s; it is tried again every minute", j.Subject, t.failed)}
+	default:
+		return nil, pending(j)
 	}
-	return nil, pending(j)
 }
 
 // background does tasks, one at a time, until there is none. Those that had no run yet come first and have a short one:
@@ -105,7 +111,7 @@ func (p *pool) background() {
 		}
 		var a response
 		var err error
-		how := &ended{}
+		var how *ended
 		for range times {
 			if a, err = p.once(t.job, l); !errors.As(err, &how) {
 				break
@@ -142,9 +148,10 @@ func (p *pool) done(t *task, a response, err error) {
 	case errors.As(err, &how):
 		p.refuse(t, how)
 	case err != nil: // there was no worker
-		t.due, t.until = false, time.Now().Add(time.Minute)
+		t.due, t.failed, t.until = false, err.Error(), time.Now().Add(time.Minute)
+		time.AfterFunc(time.Minute, t.ready)
 	default:
-		t.answer, t.refused, t.until = &a, "", time.Now().Add(keepTime)
+		t.answer, t.refused, t.failed, t.until = &a, "", "", time.Now().Add(keepTime)
 		t.due, t.job.Files = false, nil
 	}
 	go t.ready()

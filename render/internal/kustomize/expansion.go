@@ -56,6 +56,7 @@ type sources struct {
 	files          map[string]*source              // by path
 	expanded       map[string]expansion            // by directory
 	counted        map[string]int64                // lines, by path
+	replaced       map[string][]types.Replacement  // in files of their own, by path
 	open           map[string]bool                 // directories that are being expanded
 }
 
@@ -69,8 +70,22 @@ func newSources(trees []Tree) *sources {
 	return &sources{
 		trees: trees, kustomizations: map[string]*types.Kustomization{}, files: map[string]*source{},
 		expanded: map[string]expansion{}, open: map[string]bool{},
-		counted: map[string]int64{},
+		counted: map[string]int64{}, replaced: map[string][]types.Replacement{},
 	}
+}
+
+// replacements are those of a field of a kustomization, which may name a file.
+func (s *sources) replacements(dir string, r types.ReplacementField) []types.Replacement {
+	if r.Path == "" {
+		return []types.Replacement{r.Replacement}
+	}
+	name := path.Join(dir, r.Path)
+	list, read := s.replaced[name]
+	if !read {
+		list, _ = expand(s.trees, dir, r) // where it cannot be read Kustomize fails
+		s.replaced[name] = list
+	}
+	return list
 }
 
 // kustomization reads a directory's file; nil: it cannot be read.
@@ -176,6 +191,11 @@ func (s *sources) expand(dir string) expansion {
 	for _, p := range k.Patches {
 		if p.Path != "" {
 			e.bytes = plus(e.bytes, s.file(path.Join(dir, p.Path)).size)
+		}
+	}
+	for _, r := range k.Replacements {
+		if r.Path != "" {
+			e.bytes = plus(e.bytes, s.length(path.Join(dir, r.Path)))
 		}
 	}
 	e.levels++

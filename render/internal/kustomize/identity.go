@@ -252,27 +252,15 @@ func fieldPath(path []string) string {
 // targetOf selects an object by kind and name. An object that a patch cannot tell from another, because the core group has
 // no name to ask for, or because Kustomize also goes by the name that the other one had before a component's prefix, keeps
 // its selectors as they are written.
-func targetOf(n int, views []*view, affixes []string) (target types.Selector, alone bool) {
+func targetOf(n int, views []*view, former *formerNames) (target types.Selector, alone bool) {
 	v := views[n]
 	alone = !slices.ContainsFunc(views, func(other *view) bool {
 		return other != v && other.kind == v.kind && other.version == v.version && (v.group == "" || other.group == v.group) &&
-			mayHaveBeen(other.name, v.name, affixes)
+			former.had(other.name, v.name)
 	})
 	return types.Selector{ResId: resid.ResId{
 		Gvk: resid.Gvk{Group: v.group, Version: v.version, Kind: v.kind}, Name: regexp.QuoteMeta(v.name),
 	}}, alone
-}
-
-// mayHaveBeen reports whether a name, without some affixes, is the other one.
-func mayHaveBeen(name, before string, affixes []string) bool {
-	return name == before || slices.ContainsFunc(affixes, func(affix string) bool {
-		for _, shorter := range []string{strings.TrimPrefix(name, affix), strings.TrimSuffix(name, affix)} {
-			if shorter != name && mayHaveBeen(shorter, before, affixes) {
-				return true
-			}
-		}
-		return false
-	})
 }
 
 // of is the identity of another instance that goes to the same places.

@@ -79,8 +79,9 @@ func (w *Wrapper) patch(id *identity, paths map[int][][]string, views []*view, c
 	if err != nil {
 		return err
 	}
+	former := newFormerNames(affixes)
 	for _, n := range sortedKeys(paths) {
-		if target, alone := targetOf(n, views, affixes); alone {
+		if target, alone := targetOf(n, views, former); alone {
 			id.patches = append(id.patches, identityPatch{object: n, target: target, paths: paths[n], unscaled: choices[n].unscaled})
 		}
 	}

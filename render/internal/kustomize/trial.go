@@ -124,10 +124,12 @@ func (t *trial) change(dir string, k *types.Kustomization, acc *accumulation) {
 	objects := int64(len(acc.items))
 	changes := int64(len(k.Patches) + len(k.Images) + len(k.Replicas) + len(k.Labels))
 	for _, r := range k.Replacements {
-		changes++
-		for _, target := range r.Targets {
-			if target != nil {
-				changes += 1 + int64(len(target.FieldPaths))
+		for _, one := range t.sources.replacements(dir, r) {
+			changes++
+			for _, target := range one.Targets {
+				if target != nil {
+					changes += 1 + int64(len(target.FieldPaths))
+				}
 			}
 		}
 	}
@@ -141,7 +143,7 @@ func (t *trial) change(dir string, k *types.Kustomization, acc *accumulation) {
 	}
 	t.plainly(dir, k, acc)
 	for _, r := range k.Replacements {
-		for _, one := range t.replacements(dir, r) {
+		for _, one := range t.sources.replacements(dir, r) {
 			t.replacement(one, acc)
 		}
 	}

@@ -14,7 +14,7 @@ func (t *trial) patterns(dir string, k *types.Kustomization, acc *accumulation) 
 		selectors = append(selectors, p.Target)
 	}
 	for _, r := range k.Replacements {
-		for _, one := range t.replacements(dir, r) {
+		for _, one := range t.sources.replacements(dir, r) {
 			for _, target := range one.Targets {
 				if target != nil {
 					selectors = append(append(selectors, target.Select), target.Reject...)

@@ -8,15 +8,6 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/utils"
 )
 
-// replacements are those that one entry of a kustomization stands for.
-func (t *trial) replacements(dir string, r types.ReplacementField) []types.Replacement {
-	list, err := expand(t.sources.trees, dir, r)
-	if err != nil {
-		return nil // Kustomize fails
-	}
-	return list
-}
-
 // replacement makes one replacement: the value it copies may be as large as those that other replacements have written
 // there.
 func (t *trial) replacement(r types.Replacement, acc *accumulation) {
