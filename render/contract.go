@@ -10,8 +10,8 @@ import (
 	"transom.dev/render/platform"
 )
 
-// Versions returns what is wrong with the offerings' versions whether or not anybody requests them: what must not reach
-// Kustomize, and what no request could make right.
+// Versions returns the Problems of the offerings' versions whether or not anybody requests them: of files that must not reach
+// Kustomize, and of faults that no request could make right.
 func (r *Renderer) Versions(p *platform.Platform) (problems []platform.Problem) {
 	for _, offering := range p.Offerings {
 		for _, v := range offering.Versions {
@@ -29,7 +29,7 @@ func (r *Renderer) Versions(p *platform.Platform) (problems []platform.Problem) 
 	return problems
 }
 
-// sound returns what is wrong with a version for every request.
+// sound returns the Problems that a version has for every request.
 func (r *Renderer) sound(v *platform.Version) []platform.Problem {
 	problems, _ := r.soundness(v)
 	return problems
@@ -47,8 +47,8 @@ func (r *Renderer) soundness(v *platform.Version) (problems []platform.Problem, 
 	return slices.Concat(c.problems, c.refused), c.unfinished // a field that is misspelt is why others are not there
 }
 
-// contract holds what a version's replacements and patches do to what its schema and expressions promise. It depends on
-// nothing but the version and what that can be bound to, which is a new Version when it changes.
+// contract holds a version's replacements and patches to the promises of its schema and expressions. It depends on
+// nothing but the version and the offerings that it can be bound to; a change of those makes it a new Version.
 func (r *Renderer) contract(v *platform.Version) contract {
 	once := r.contracts.of(v, func() *onceContract {
 		return &onceContract{find: sync.OnceValue(func() contract { return findContract(v, r.runner()) })}
@@ -109,7 +109,7 @@ func (a *versionAnalysis) problems(base, whole *skeleton) (problems []platform.P
 		problems = append(problems, annotationProblems(whole)...)
 	}
 	if base.err != nil {
-		return nil // some component may bring what is missing
+		return nil // some component may bring the missing object
 	}
 	problems = append(problems, base.Problems...)
 	problems = append(problems, readProblems(v, base.Skeleton, v.Dir, platform.Component{})...)
@@ -117,8 +117,8 @@ func (a *versionAnalysis) problems(base, whole *skeleton) (problems []platform.P
 	return slices.CompactFunc(problems, func(a, b platform.Problem) bool { return a.String() == b.String() })
 }
 
-// component finds what is wrong with a component both by itself and among all the others: what one of these
-// brings may be what it needs.
+// component finds the Problems that a component has both by itself and among all the others: one of these may bring the
+// object that it needs.
 func (a *versionAnalysis) component(c platform.Component, whole *skeleton) (problems []platform.Problem) {
 	v := a.version
 	alone, dir := a.of(c), path.Join(v.Dir, c.Path)
@@ -156,7 +156,7 @@ func (a *versionAnalysis) of(components ...platform.Component) *skeleton {
 	return &skeleton{Skeleton: s, err: err}
 }
 
-// readProblems holds what the replacements of one component read to the version's schema.
+// readProblems holds the inputs that the replacements of one component read to the version's schema.
 func readProblems(v *platform.Version, s *kustomize.Skeleton, dir string, c platform.Component) (problems []platform.Problem) {
 	for _, read := range s.Reads() {
 		if read.Component != dir {
@@ -180,7 +180,7 @@ func readProblems(v *platform.Version, s *kustomize.Skeleton, dir string, c plat
 	return problems
 }
 
-// unguarded names what may have no value where a component is chosen, or nothing.
+// unguarded names an input that may have no value where a component is chosen; empty: there is none.
 func unguarded(source []string, optional []int, c platform.Component) string {
 	for _, n := range slices.Sorted(slices.Values(optional)) {
 		if !c.Guards(source[:n]) {

@@ -67,7 +67,7 @@ type examination struct {
 	finished bool
 }
 
-// sound returns what is wrong with a candidate's version for every request. Where passes do not wait for long builds, one does
+// sound returns the Problems that a candidate's version has for every request. Where passes do not wait for long builds, one does
 // not wait for a version either that its environment does not run and that takes long to examine: the Problem says so, and
 // Ready asks for another pass once the examination is done.
 func (p *pass) sound(c *candidate) []platform.Problem {

@@ -120,7 +120,7 @@ func (p *pass) show(c *candidate, cluster string) (Rendered, []platform.Problem)
 	return Rendered{}, c.problems
 }
 
-// alone evaluates a candidate and what it is bound to, and nothing else.
+// alone evaluates a candidate and its providers, and nothing else.
 func (p *pass) alone(c *candidate) []platform.Problem {
 	if c.evaluation != nil {
 		return c.evaluation.problems
@@ -154,7 +154,7 @@ func overlayTree(o platform.Overlay) kustomize.Tree {
 	return kustomize.Tree{Dir: o.Dir, Files: o.Files, Digest: o.Digest, Overlay: true}
 }
 
-// guard returns what in a tree must not reach Kustomize.
+// guard returns the Problems of a tree that must not reach Kustomize.
 func (r *Renderer) guard(t kustomize.Tree) []platform.Problem {
 	return r.guarded.get(t.Dir+"\n"+t.Digest, func() []platform.Problem { return kustomize.Guard(t) })
 }
@@ -220,14 +220,14 @@ func wrap(i *platform.Instance, placed *placement, components []string) kustomiz
 	}
 	w.Identity = map[string]string{labelTeam: k.Team, labelRequest: k.Name}
 	if i.Version.Names == platform.Verbatim {
-		w.Rule = kustomize.Nowhere // what runs under these names may be adopted, and no pod restarted for it
+		w.Rule = kustomize.Nowhere // running workloads of these names may be adopted, and no pod restarted for that
 	} else {
 		w.Prefix = k.Name + "-"
 	}
 	return w
 }
 
-// built reports whether the last pass built the placement already, on what the base has now, and takes it over.
+// built reports whether the last pass built the placement already, on the base of now, and takes the manifest over.
 func (c *candidate) built(placed *placement) bool {
 	for _, built := range c.evaluation.built {
 		if built.cluster == placed.cluster && built.manifest != nil && built.before == placed.before {
@@ -240,7 +240,7 @@ func (c *candidate) built(placed *placement) bool {
 	return false
 }
 
-// render builds one placement and holds what comes out to the output rules. It reports what is wrong with it as the
+// render builds one placement and holds its objects to the output rules. It reports their faults as the
 // candidate's Problems, and leaves the manifest empty then. It fails only where the base cannot be read.
 func (p *pass) render(c *candidate, placed *placement) error {
 	if c.built(placed) {
@@ -313,7 +313,7 @@ func (p *pass) admissible(c *candidate, placed *placement, w kustomize.Wrapper, 
 	return !slices.ContainsFunc(placed.warnings, blocks)
 }
 
-// buildProblem is what Kustomize says, about the kustomization that it says it of.
+// buildProblem is a message of Kustomize, about the kustomization that it names.
 func buildProblem(file string, err error) platform.Problem {
 	var failure *kustomize.Failure
 	if errors.As(err, &failure) && failure.File() != "" {

@@ -12,7 +12,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// A Renderer renders environments and remembers, in bounded caches, what it has already found out about versions,
+// A Renderer renders environments and remembers, in bounded caches, its findings about versions,
 // overlays and manifests by their digest. The zero value is ready. It serves one caller at a time and renders
 // instances in parallel inside.
 type Renderer struct {
@@ -21,14 +21,14 @@ type Renderer struct {
 	kinds      cache[string, []platform.Kind]    // defined by a version's CustomResourceDefinitions, by its digest
 	fixed      cache[string, customFields]       // by a version's CustomResourceDefinitions, by its digest
 	schemas    cache[string, customSchemas]      // by a version's CustomResourceDefinitions, by its digest
-	objects    cache[string, []objectID]         // names of what a manifest has, by revision
+	objects    cache[string, []objectID]         // names of a manifest's objects, by revision
 	namespaces cache[string, renderedNamespace]  // by digest of a namespace's inputs and components
 
 	// Stepped, if set, is called whenever an instance has been built or found to be carried over, on any goroutine.
 	Stepped func()
 
 	// Ready, if set, has passes not wait for a build that takes long. It is a Problem of its instance until then, which
-	// keeps what it has, and Ready is called, on any goroutine, when another pass may find what came of it.
+	// keeps its manifest, and Ready is called, on any goroutine, when another pass may find the result.
 	Ready func()
 
 	run kustomize.Runner // of builds, in tests; nil: a worker
@@ -39,13 +39,13 @@ type Renderer struct {
 	examinations perVersion[examination]
 }
 
-// Render returns what the environment's state becomes with this platform. It fails only where the base cannot be
+// Render returns the state that the environment comes to with this platform. It fails only where the base cannot be
 // read or the platform has no such environment; mistakes of people are Problems of the State.
 func (r *Renderer) Render(p *platform.Platform, environment string, base *Base) (*State, error) {
 	return r.Direct(p, environment, base, Direction{})
 }
 
-// Direct is Render for an environment that does not simply take what the platform's head comes to.
+// Direct is Render for an environment that does not simply take the releases of the platform's head.
 func (r *Renderer) Direct(p *platform.Platform, environment string, base *Base, d Direction) (*State, error) {
 	pass, err := r.begin(p, environment, base)
 	if err != nil || pass.environment.Broken {
@@ -71,7 +71,7 @@ func (r *Renderer) Direct(p *platform.Platform, environment string, base *Base, 
 	return state, nil
 }
 
-// write changes the files of what was concluded.
+// write changes the files of the concluded releases.
 func (p *pass) write() error {
 	if err := p.letGo(); err != nil {
 		return err
@@ -86,12 +86,12 @@ func (p *pass) write() error {
 	return nil
 }
 
-// keepAll renders nothing: the environment keeps what it has, but for what its direction records and restores.
+// keepAll renders nothing: the environment keeps its releases, but for those that its direction records and restores.
 func (p *pass) keepAll() (*State, error) {
 	if len(p.direction.Records)+len(p.direction.Restore) == 0 {
 		return p.unchanged(), nil
 	}
-	p.continued = true // what was not looked at is not let go either
+	p.continued = true // clusters that were not looked at are not let go either
 	p.conclude()
 	if err := p.write(); err != nil {
 		return nil, err
@@ -111,14 +111,14 @@ type pass struct {
 
 	index      *index  // of the base
 	memory     *memory // of the environment
-	continued  bool    // only what changed since the last pass is visited
+	continued  bool    // only requests that changed since the last pass are visited
 	instances  []*platform.Instance
-	byKey      map[platform.RequestKey]*candidate            // of what is visited; nil: there is no instance
+	byKey      map[platform.RequestKey]*candidate            // of the visited requests; nil: there is no instance
 	candidates []*candidate                                  // the visited instances, sorted by request
 	orphans    []platform.RequestKey                         // visited, without an instance, and in the base
-	levels     [][]*candidate                                // providers before what is bound to them
+	levels     [][]*candidate                                // providers before their consumers
 	held       map[platform.RequestKey][]platform.RequestKey // gone, but consumers stay that are bound to them
-	answers    map[platform.RequestKey]*platform.Release     // to what was proposed
+	answers    map[platform.RequestKey]*platform.Release     // to the proposals
 	pending    map[platform.RequestKey]bool                  // proposed, and not admitted as a whole
 	examined   func() time.Time                              // until when the pass waits for examinations of versions
 	closing    bool                                          // nothing is built any more
@@ -191,8 +191,8 @@ func (p *pass) state() *State {
 	}
 }
 
-// build evaluates and renders the candidates, providers first and each level in parallel. Each works on its own; what
-// they share is the caches and the outputs of lower levels.
+// build evaluates and renders the candidates, providers first and each level in parallel. Each works on its own; they
+// share the caches and the outputs of lower levels alone.
 func (p *pass) build() error {
 	for _, level := range p.levels {
 		failures := make([]error, len(level))
@@ -211,14 +211,14 @@ func (p *pass) build() error {
 	return nil
 }
 
-// unsettled reports whether something that went wrong after it was built, or was not admitted, changes what others were
+// unsettled reports whether a fault that was found after a build, or a refused admission, changes the inputs that others were
 // built with.
 func (p *pass) unsettled() bool {
 	rebound, held := p.rebind(), p.hold()
 	return rebound || held
 }
 
-// tombstone records the removal of what the environment has of a request: it keeps what whoever prunes the objects must
+// tombstone records the removal of a request's release from the environment: it keeps all that whoever prunes the objects must
 // know. A removal that is under way goes on.
 func (p *pass) tombstone(k platform.RequestKey) *platform.Release {
 	r := p.had(k)

@@ -124,7 +124,7 @@ func TestNoPassWaitsForABuildWithoutEnd(t *testing.T) {
 	require.Empty(t, state.Problems)
 }
 
-// TestNoPassWaitsForAVersionThatTakesLongToExamine: its requests keep what they have, the neighbour is rendered, and the
+// TestNoPassWaitsForAVersionThatTakesLongToExamine: its requests keep their manifests, the neighbour is rendered, and the
 // examination is over once for all.
 func TestNoPassWaitsForAVersionThatTakesLongToExamine(t *testing.T) {
 	r, _, load := familiar(t)

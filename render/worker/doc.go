@@ -2,7 +2,7 @@
 //
 // In goes a kustomize.Job, out come its objects, as if it had run in this process. Kustomize can be driven to work
 // without end and to use memory without bound by very little text; Guard refuses all that is known of that, by number.
-// What is not known meets a limit here: a job runs in a worker, a process of the same binary that is kept for the next
+// An amplifier that the guard does not know meets a limit here: a job runs in a worker, a process of the same binary that is kept for the next
 // job. A job that needs more memory or processor time than the limits allow ends its worker and nothing else. It is run
 // once more, and when that ends the same way, refused for a while: ten minutes, then twice as long each time, up to a
 // day. Nothing of that is on disk, so a restart forgets it.

@@ -13,7 +13,7 @@ import (
 	"transom.dev/render/internal/kustomize"
 )
 
-// Bounds of what goes through the pipes.
+// Bounds of the messages in the pipes.
 const (
 	maxRequest  = 64 << 20
 	maxObjects  = 24 << 20
@@ -28,7 +28,7 @@ type request struct {
 	files   map[string][]byte
 }
 
-// A response is what came of a job: documents, or one of the errors.
+// A response is the result of a job: documents, or one of the errors.
 type response struct {
 	used    int64 // microseconds of processor time, of the worker since it began
 	failure *kustomize.Failure
@@ -105,7 +105,7 @@ func decodeResponse(content []byte) (a response, err error) {
 	return a, d.err
 }
 
-// documents are what the objects decode to, or the error.
+// documents are the decoded objects, or the error.
 func (a response) documents() ([]*yaml.Node, error) {
 	switch {
 	case a.failure != nil:
@@ -116,8 +116,8 @@ func (a response) documents() ([]*yaml.Node, error) {
 	return decodeNodes(a.objects)
 }
 
-// encodeNodes writes trees of nodes. A node that is met again is written as a reference, so that what is decoded shares
-// what the trees share; it counts as often as it is met.
+// encodeNodes writes trees of nodes. A node that is met again is written as a reference, so that the decoded
+// trees share the same nodes; it counts as often as it is met.
 func encodeNodes(documents []*yaml.Node) ([]byte, error) {
 	e := encoder{seen: map[*yaml.Node]*visit{}}
 	e.number(len(documents))
@@ -207,7 +207,7 @@ func (e *encoder) count(bytes int) {
 	}
 }
 
-// A decoder reads what an encoder wrote. After an error it reads zeros.
+// A decoder reads the bytes of an encoder. After an error it reads zeros.
 type decoder struct {
 	in   []byte
 	err  error

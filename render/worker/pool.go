@@ -28,7 +28,7 @@ const (
 // A pool has the workers of this process. There are as many as processors, at most four, and at least two: one may be
 // busy with a job that nobody waits for. All of it ends with the process.
 type pool struct {
-	short limits // of what a pass waits for
+	short limits // of a job that a pass waits for
 	whole limits
 	wait  time.Duration // before a job is tried again that was refused for the first time
 	slots chan struct{} // one for each worker that has a job
@@ -69,7 +69,7 @@ func Soon(ready func()) kustomize.Runner {
 	}
 }
 
-// run does a job, unless it was refused not long ago. What shares its subject with a refused job may be like it, and has
+// run does a job, unless it was refused not long ago. A job that shares its subject with a refused one may be like it, and has
 // a short run only.
 func (p *pool) run(j kustomize.Job) ([]*yaml.Node, error) {
 	key, err := keyOf(j)
@@ -158,7 +158,7 @@ func keyOf(j kustomize.Job) (digest, error) {
 	return sha256.Sum256(content), nil
 }
 
-// result is what a Runner returns of a job that came to an end.
+// result is a Runner's answer for a job that came to an end.
 func result(j kustomize.Job, a response, err error) ([]*yaml.Node, error) {
 	if err != nil {
 		return nil, &kustomize.Unfinished{Message: fmt.Sprintf("build %s: %v", j.Subject, err)}

@@ -19,7 +19,7 @@ const memoryLimit = 512 << 20
 // replaced is how much processor time a worker uses before another takes its place.
 const replaced = 300 * time.Second
 
-// Limits are what one run of a job may take.
+// Limits are the bounds of one run of a job.
 type limits struct {
 	seconds int           // of processor time
 	wall    time.Duration // whatever the machine does: a last bound, far beyond the others
@@ -44,7 +44,7 @@ type process struct {
 	dead   bool          // it is about to end
 }
 
-// head keeps the beginning of what is written to it.
+// head keeps the beginning of the text that is written to it.
 type head struct {
 	mu   sync.Mutex
 	text []byte
@@ -113,7 +113,7 @@ func (p *process) do(files map[string][]byte, l limits) (response, error) {
 	return response{}, p.ended(l, p.cmd.ProcessState.UserTime()+p.cmd.ProcessState.SystemTime()-before, late.Load())
 }
 
-// ended says which limit the worker met, from what is left of it.
+// ended says which limit the worker met, from its exit and its last words.
 func (p *process) ended(l limits, took time.Duration, late bool) *ended {
 	said := p.stderr.String()
 	for _, sign := range []string{"out of memory", "cannot allocate memory", "stack overflow", "pthread_create failed"} {

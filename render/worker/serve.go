@@ -11,7 +11,7 @@ import (
 	"transom.dev/render/internal/kustomize"
 )
 
-// argument is what a process of this binary is started with to be a worker.
+// argument is the one argument that makes a process of this binary a worker.
 const argument = "worker-of-transom"
 
 // enabled says that this binary has workers.
@@ -34,7 +34,7 @@ func Main() {
 // serve does jobs until standard input ends.
 func serve() error {
 	runtime.GOMAXPROCS(2)   // one of them collects garbage
-	debug.SetGCPercent(200) // what is alive is mostly Kustomize's schema
+	debug.SetGCPercent(200) // most of the heap in use is Kustomize's schema
 	debug.SetMemoryLimit(memoryLimit * 3 / 4)
 	debug.SetMaxStack(memoryLimit / 4)
 	kustomize.Warm()
@@ -69,7 +69,7 @@ func serve() error {
 	return nil
 }
 
-// do runs a job and encodes what comes of it.
+// do runs a job and encodes its result.
 func do(q request) (a response) {
 	documents, err := kustomize.Run(kustomize.Job{Files: q.files})
 	if err == nil {

@@ -11,7 +11,7 @@ import (
 	"transom.dev/render/internal/kustomize"
 )
 
-// How long and how much of it is kept: what was done in the background and what was refused.
+// How long and how much is kept of the jobs that were done in the background, and of those that were refused.
 const (
 	keepTime  = 10 * time.Minute
 	keepBytes = 128 << 20
@@ -26,7 +26,7 @@ type task struct {
 	due   bool          // it is in the queue, or under way
 	tried bool          // it has had a short run
 
-	answer  *response // what came of it; nil: nothing yet
+	answer  *response // its result; nil: there is none yet
 	failed  string    // why no worker could be started for it last; empty: one was
 	refused string    // how it was ended last; empty: it was not
 	wait    time.Duration
@@ -77,7 +77,7 @@ func (p *pool) soon(j kustomize.Job, ready func()) ([]*yaml.Node, error) {
 	return p.ask(t, j, ready)
 }
 
-// ask returns what is known of a task, and has the background do what it is time for.
+// ask returns the result of a task, as far as there is one, and has the background do it when it is due.
 func (p *pool) ask(t *task, j kustomize.Job, ready func()) ([]*yaml.Node, error) {
 	t.ready = ready
 	if t.answer != nil {
@@ -135,7 +135,7 @@ func (p *pool) next() *task {
 	return t
 }
 
-// done notes what came of a task, and tells who asked for it.
+// done notes the result of a task, and tells who asked for it.
 func (p *pool) done(t *task, a response, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -174,7 +174,7 @@ func (p *pool) refuse(t *task, how *ended) {
 	p.tidy()
 }
 
-// tidy forgets what nobody has asked for in time, and the oldest answers of too many.
+// tidy forgets tasks that nobody has asked for in time, and the oldest answers of too many.
 func (p *pool) tidy() {
 	bytes, now := 0, time.Now()
 	for _, t := range p.tasks {

@@ -284,7 +284,7 @@ func zombies() (pids []int) {
 	return pids
 }
 
-// TestNodesComeBackAsTheyWere, with what they share.
+// TestNodesComeBackAsTheyWere, with the nodes that they share.
 func TestNodesComeBackAsTheyWere(t *testing.T) {
 	var document yaml.Node
 	require.NoError(t, yaml.Unmarshal([]byte("# head\na: &x {b: 'c', d: \"e\"} # line\nf: *x\ng: !!str 1\nh: |\n  i\n# foot\n"), &document))
@@ -305,7 +305,7 @@ func TestNodesComeBackAsTheyWere(t *testing.T) {
 	}
 }
 
-// TestNodesThatComeToTooMuchAreRefused, where what they share counts as often as it is met.
+// TestNodesThatComeToTooMuchAreRefused, where a shared node counts as often as it is met.
 func TestNodesThatComeToTooMuchAreRefused(t *testing.T) {
 	n := &yaml.Node{Kind: yaml.ScalarNode, Value: "a"}
 	for range 40 {
