@@ -182,6 +182,10 @@ func (c *content) versionOf(d *document, environment string) *Version {
 		}
 		return v
 	}
+	if c.versionDigest == "" { // somebody named it, and no record does
+		d.problem("spec.version", "unknown-version", "%s has no version %s; published: %s", c.offering.Name, c.version, c.offering.published())
+		return nil
+	}
 	d.problem("spec.version", "version-removed", "%s@%s was removed after it had been released; restore it, and set its lifecycle to withdrawn in %s "+
 		"to move its requests to another version", c.offering.Name, c.version, c.offering.File)
 	return nil
