@@ -107,8 +107,9 @@ func (b *binder) bind(r *resolved) (map[string]*resolution, []Problem) {
 	return in, acrossEnvironments(in)
 }
 
-// check looks at the requests that an instance is bound to: whether each is there, is of an offering that the version
-// expects, and has the outputs that the version reads. A request that cannot be read is not reported: it may be all right.
+// check looks at the requests that an instance is bound to: whether each is there and in the environment, is of an offering
+// that the version expects, and has the outputs that it reads. A request that cannot be read is not reported: it may be all
+// right.
 func (b *binder) check(r *resolved, i *Instance) []Problem {
 	d := r.file.document(i.Environment.Name)
 	for _, name := range sortedKeys(i.Bindings) {

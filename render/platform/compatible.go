@@ -11,8 +11,8 @@ import (
 	"k8s.io/utils/ptr"
 )
 
-// A narrowing is the list of values that the schema of an earlier version allowed and that of this version does not. Within
-// one major version whoever follows the constraint "1" moves from the one to the other by a merge of somebody else.
+// A narrowing lists the places where the schema of a version allows fewer values than that of one before it. Within one
+// major version whoever follows the constraint "1" moves from the one to the other by a merge of somebody else.
 type narrowing struct {
 	version *Version
 	found   []fieldError // with fields of version.yaml

@@ -27,8 +27,8 @@ const (
 	contentsGeneration = 1 << 15
 )
 
-// content is the resolution of one recorded release of a request in an environment. It is valid as long as the values that
-// it was resolved with: the environments with their clusters, and the offering.
+// content is the resolution of one recorded release of a request in an environment. It is valid for as long as the values
+// that it was resolved with are the same: the environments with their clusters, and the offering.
 type content struct {
 	specs                        []*RequestSpec // equal ones, as several records hold it
 	version, versionDigest, file string

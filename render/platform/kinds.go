@@ -55,7 +55,7 @@ type Version struct {
 	Dir         string // offerings/<offering>/<version>
 	Files       fs.FS  // rooted at Dir
 	Digest      string // sha256:<hex> over every file but tests/
-	Rendering   string // the same over the files and fields that rendering reads: without spec.health, spec.ignore and spec.outputs of version.yaml
+	Rendering   string // the same over all that rendering reads: without health, ignore, outputs and reversible of version.yaml
 	Lifecycle   Lifecycle
 	Reason      string
 	RemoveAfter string // a date, YYYY-MM-DD

@@ -15,7 +15,7 @@ type PlanStep struct {
 	After   string `json:"after"`  // render key; empty: it is removed
 }
 
-// PlanSteps are the changes of every placement whose render key differs, sorted.
+// PlanSteps are the changes that proposals make to every placement whose render key differs, sorted.
 func PlanSteps(proposals ...Proposal) (steps []PlanStep) {
 	for _, proposal := range proposals {
 		k, was, is := proposal.key(), placementsOf(proposal.Base), placementsOf(proposal.Next)

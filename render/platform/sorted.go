@@ -65,7 +65,7 @@ func compareKeys(a, b ref.Val) int {
 	return 0
 }
 
-// sortRanges sorts the map that a comprehension ranges over where no adapter saw it: literals, and the results of other
+// sortRanges sorts the maps that comprehensions range over where no adapter saw them: literals, and the results of other
 // comprehensions.
 func sortRanges(a *ast.AST) interpreter.InterpretableDecoratorV2 {
 	ranges := map[int64]bool{}

@@ -72,7 +72,8 @@ func decoded(f *file, key RequestKey) *requestFile {
 	return f.decoded.(*requestFile)
 }
 
-// settle binds the requests to each other and gathers the instances that result.
+// settle binds the requests to each other, and lists by environment the instances that result and the requests that are
+// broken.
 func (t *team) settle(p *Platform) {
 	t.instances, t.broken = map[string][]*Instance{}, map[string]map[RequestKey]bool{}
 	b := &binder{platform: p, team: t}
