@@ -140,10 +140,10 @@ type Placement struct {
 	withCluster bool // that its cluster is held back is all that is wrong
 }
 
-// Adoption is the list of fields that taking over objects would remove from them.
+// Adoption is the effects of taking over objects.
 type Adoption struct {
 	Digest  string   `json:"digest"`            // that an Approval names
-	Effects []string `json:"effects"`           // an object each, with the fields that it would lose
+	Effects []string `json:"effects"`           // one for each object, such as the fields that it would lose
 	Untried []string `json:"untried,omitempty"` // objects that the API server could not be asked about
 }
 
@@ -166,7 +166,8 @@ type ObjectProblem struct {
 // Level is how much an Event matters to an operator.
 type Level string
 
-// The levels of events that are not as they were asked to be. An Event without a level is the normal course of things.
+// The levels of events in which something does not go as it was asked to. An Event without a level is the normal course of
+// things.
 const (
 	Warning Level = "warning" // something waits for a person, was taken back, or is well again
 	Error   Level = "error"   // something failed

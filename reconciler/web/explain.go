@@ -33,7 +33,7 @@ type Trace struct {
 	Version     Origin `json:"version,omitzero"` // the commit that last changed the version's directory by then, and its version.yaml
 }
 
-// Origin is a file of a repository and the commit that last changed it.
+// Origin is a file of a repository and the commit that it comes from.
 type Origin struct {
 	URL     string    `json:"url,omitempty"`
 	Commit  string    `json:"commit"`

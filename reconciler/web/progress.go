@@ -26,10 +26,10 @@ type Progress struct {
 	Healthy   int `json:"healthy"` // placements
 	Total     int `json:"total"`   // placements
 
-	Waiting []Reason `json:"waiting,omitempty"` // placements that are not healthy yet
+	Waiting []Reason `json:"waiting,omitempty"` // instances and placements that are not healthy yet
 	Failed  []Reason `json:"failed,omitempty"`  // faults that a person must mend
 
-	// Suspended are placements that came as far as they are asked to come by themselves, and the event that each waits for.
+	// Suspended are placements that came as far as they are asked to come by themselves. Their messages say why they wait.
 	Suspended []Reason `json:"suspended,omitempty"`
 }
 

@@ -21,7 +21,7 @@ type Board interface {
 	Subscribe() (changed <-chan struct{}, end func())
 }
 
-// Options are the sources that the handler serves from. Only Board is required.
+// Options are the sources and the settings of the handler. Only Board is required.
 type Options struct {
 	Board Board
 

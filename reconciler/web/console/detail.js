@@ -33,7 +33,7 @@ function problems(instance, placement) {
     element("li", {}, element("code", {}, where), element("span", {}, message))));
 }
 
-// adoption shows the fields that taking over objects would remove from them, and the objects that were let go.
+// adoption shows the effects of taking over objects, and the objects that were let go.
 function adoption(instance, placement) {
   const waits = placement?.adoption, gone = placement?.letGo;
   if (!waits && !gone?.length) return null;

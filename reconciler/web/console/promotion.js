@@ -28,8 +28,8 @@ export function next(instance) {
     gates.find((g) => g.at) ? [" ", ago(gates.find((g) => g.at).at)] : null);
 }
 
-// promotion shows in full the gates that an instance waits for, how far its rollout is, its failures, its holds and pins,
-// and the gates that it passed.
+// promotion shows in full the gates that an instance waits for, how far its rollout is, its failures, its debts and the
+// gates that it passed.
 export function promotion(instance, environment) {
   return [waits(instance), rollout(instance, environment), rejected(instance), debts(instance), passed(instance)].flat();
 }

@@ -14,7 +14,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// Then is the list of placements that an environment was to run at a time.
+// Then is the placements that an environment was to run at a time, with the commits that they come from.
 type Then struct {
 	Environment string    `json:"environment"`
 	At          time.Time `json:"at"`

@@ -14,7 +14,7 @@ import (
 // shownFailures bounds how many rejected releases of an instance are told.
 const shownFailures = 3
 
-// promotion prints the gates that an instance waits for, how far its rollout is, its failures, and its holds and pins.
+// promotion prints the gates that an instance waits for, how far its rollout is, its failures and its debts.
 func (t *Printer) promotion(in status.Instance, l Limb) {
 	lines := slices.Concat(t.candidate(in), t.rollout(in), t.failures(in))
 	for _, debt := range in.Debts {
@@ -182,7 +182,7 @@ func (t *Printer) passed(in status.Instance) (lines []string) {
 	return lines
 }
 
-// PassedGate says who or which condition opened a gate.
+// PassedGate names a gate with the figure or the decision that opened it.
 func PassedGate(g platform.ReleaseGate) string {
 	text := g.Gate
 	if g.Figure != "" {

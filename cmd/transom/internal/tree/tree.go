@@ -85,8 +85,8 @@ func (t *Printer) requests(instances []status.Instance) {
 	}
 }
 
-// Unread names the repositories that the daemon has yet to read before it can say of anything that it is not there. Empty:
-// nothing.
+// Unread says which platform commit has yet to be read before the daemon can say of anything that it is not there; empty:
+// none.
 func Unread(s status.Status) string {
 	if s.Platform.Commit == "" {
 		return "the daemon has not loaded the platform yet"
@@ -258,7 +258,7 @@ func (t *Printer) placement(p status.Placement, l Limb) {
 	}
 }
 
-// adoption prints the fields that taking over objects would remove from them, and the objects that were let go.
+// adoption prints the effects of taking over objects, and the objects that were let go.
 func (t *Printer) adoption(p status.Placement, l Limb) {
 	if a := p.Adoption; a != nil {
 		fmt.Fprintf(t.W, "%s%s; \"transom promote --adoption %s -e %s\" writes the Approval\n", l.Below,
