@@ -148,7 +148,7 @@ func (e *Entry) entered(before, after *platform.Release) {
 	e.Events = append(e.Events, text)
 }
 
-// advanced adds the end of a rollout, and the releases that were proven or failed.
+// advanced adds the progress and the end of a rollout, and the releases that were proven or rejected.
 func (e *Entry) advanced(before, after platform.Promotion) {
 	tell := func(format string, args ...any) { e.Events = append(e.Events, fmt.Sprintf(format, args...)) }
 	r, old := after.Rollout, before.Rollout
