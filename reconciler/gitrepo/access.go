@@ -24,8 +24,8 @@ type access struct {
 	poolErr error
 }
 
-// explain turns what went wrong on the way into an error for an operator: where, what, and what to do. It carries no
-// secret, whatever the other end may have echoed.
+// explain turns an error of the connection into one for an operator: place, fault and remedy. It carries no secret, whatever
+// the other end may have echoed.
 func (a *access) explain(e endpoint, err error) error {
 	text := err.Error()
 	switch {
@@ -57,7 +57,7 @@ func (a *access) redact(text string) string {
 	return strings.NewReplacer(password, "***", sent, "***").Replace(text)
 }
 
-// An accessError keeps its cause for errors.Is only, as the cause's own text may hold what explain took out.
+// An accessError keeps its cause for errors.Is only, as the cause's own text may hold the secrets that explain took out.
 type accessError struct {
 	text  string
 	cause error
@@ -70,7 +70,7 @@ func (e *accessError) Is(target error) bool { return errors.Is(e.cause, target) 
 // longest is how many characters of another program's words an error repeats.
 const longest = 1000
 
-// colour is how terminals are told to change what they show.
+// colour is the escape sequences by which terminals change colours.
 var colour = regexp.MustCompile("\x1b\\[[0-9;?]*[A-Za-z]")
 
 // printable makes another program's words fit to show: one line, no control characters, not too long.

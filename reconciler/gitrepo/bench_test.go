@@ -28,7 +28,7 @@ func stateFile(cluster, team, request int) string {
 	return fmt.Sprintf("clusters/cluster-%d/team-%d/request-%d.yaml", cluster, team, request)
 }
 
-// manifest is about as long as what a small offering renders to.
+// manifest is about as long as the manifest of a small offering.
 func manifest(n, generation int) []byte {
 	var b []byte
 	for line := range 40 {

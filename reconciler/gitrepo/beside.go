@@ -19,7 +19,8 @@ func (c *Checkout) Origin() string {
 	return remote.Config().URLs[0]
 }
 
-// Contains says whether a commit is in the history of what is checked out. One that the clone does not have is not.
+// Contains says whether a commit is in the history of the commit that is checked out. One that the clone does not have is
+// not.
 func (c *Checkout) Contains(commit string) (bool, error) {
 	wanted, err := parseID(commit)
 	if err != nil {

@@ -52,7 +52,7 @@ func (b *Branch) At(_ context.Context, commit string) (*Snapshot, error) {
 	return s, nil
 }
 
-// Show returns what a commit says about itself.
+// Show returns the fields of a commit.
 func (b *Branch) Show(_ context.Context, commit string) (CommitInfo, error) {
 	info, err := b.objects.show(commit)
 	if err != nil {
@@ -61,7 +61,7 @@ func (b *Branch) Show(_ context.Context, commit string) (CommitInfo, error) {
 	return info, nil
 }
 
-// Signed is what Remote.Signed is.
+// Signed is as Remote.Signed.
 func (b *Branch) Signed(_ context.Context, commit string) (Signed, error) {
 	id, err := parseID(commit)
 	if err != nil {
@@ -74,7 +74,7 @@ func (b *Branch) Signed(_ context.Context, commit string) (Signed, error) {
 	return signed, nil
 }
 
-// Changed is what Remote.Changed is.
+// Changed is as Remote.Changed.
 func (b *Branch) Changed(ctx context.Context, commit, path string) (CommitInfo, error) {
 	id, err := parseID(commit)
 	if err != nil {
@@ -87,7 +87,7 @@ func (b *Branch) Changed(ctx context.Context, commit, path string) (CommitInfo, 
 	return info, nil
 }
 
-// Log is what Remote.Log is.
+// Log is as Remote.Log.
 func (b *Branch) Log(ctx context.Context, path string, limit int) ([]CommitInfo, error) {
 	if b.Head.Commit == "" {
 		return nil, nil
@@ -107,8 +107,8 @@ func (b *Branch) snapshot(id plumbing.Hash) (*Snapshot, error) {
 	return newSnapshot(b.objects, id, c.TreeHash), nil
 }
 
-// Log returns the commits that changed the file or directory path, the newest first, and at most limit of them. It
-// begins at what is checked out.
+// Log returns the commits that changed the file or directory path, the newest first, and at most limit of them. It begins at
+// the commit that is checked out.
 func (c *Checkout) Log(ctx context.Context, path string, limit int) ([]CommitInfo, error) {
 	head, err := c.repo.Head()
 	if errors.Is(err, plumbing.ErrReferenceNotFound) {
@@ -124,7 +124,7 @@ func (c *Checkout) Log(ctx context.Context, path string, limit int) ([]CommitInf
 	return log, nil
 }
 
-// Changed is what Remote.Changed is.
+// Changed is as Remote.Changed.
 func (c *Checkout) Changed(ctx context.Context, commit, path string) (CommitInfo, error) {
 	id, err := parseID(commit)
 	if err != nil {
@@ -137,7 +137,7 @@ func (c *Checkout) Changed(ctx context.Context, commit, path string) (CommitInfo
 	return info, nil
 }
 
-// Show returns what a commit that the clone has says about itself.
+// Show returns the fields of a commit that the clone has.
 func (c *Checkout) Show(_ context.Context, commit string) (CommitInfo, error) {
 	info, err := c.objects.show(commit)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/go-git/go-git/v5/storage/memory"
 )
 
-// A builder makes trees and commits out of what a repository has, and keeps what is new.
+// A builder makes trees and commits out of the objects that a repository has, and keeps the new ones.
 type builder struct {
 	base *objects
 	made *memory.Storage
@@ -19,7 +19,7 @@ type builder struct {
 
 func newBuilder(base *objects) *builder { return &builder{base: base, made: memory.NewStorage()} }
 
-// A change is what becomes of one path: a node of the tree of all changes.
+// A change is the new content of one path: a node of the tree of all changes.
 type change struct {
 	content []byte // of the file that is here afterwards; nil: none is
 	touched bool   // the change is about this very path
@@ -83,7 +83,7 @@ func (b *builder) tree(dir string, id plumbing.Hash, changes *change) (plumbing.
 	return b.add(plumbing.TreeObject, after.encode(), id)
 }
 
-// entry returns what old becomes; the zero id stands for nothing there.
+// entry returns the entry that old becomes; the zero id stands for none.
 func (b *builder) entry(name string, old entry, c *change) (entry, error) {
 	dir := entry{mode: filemode.Dir}
 	if old.isDir() {

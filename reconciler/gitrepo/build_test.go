@@ -66,7 +66,7 @@ func TestModesBecomePlain(t *testing.T) {
 	require.Empty(t, b.git("ls-tree", "main", "link"))
 }
 
-// odd commits what is neither a plain file nor a directory.
+// odd commits entries that are neither a plain file nor a directory.
 func odd(b *bare) {
 	work := b.t.TempDir()
 	sh := func(args ...string) { b.run("", append([]string{"-C", work}, args...)...) }

@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// A cache keeps the values used last, up to a total cost. What it holds is named by content, so nothing in it can be
-// out of date and dropping any of it costs time alone. It is safe for concurrent use.
+// A cache keeps the values used last, up to a total cost. Its values are named by content, so none can be out of date and
+// dropping any of them costs time alone. It is safe for concurrent use.
 type cache[K comparable, V any] struct {
 	capacity int // in the unit of the costs given to put
 

@@ -16,7 +16,7 @@ import (
 // commit is on the branch, so fetch and decide again.
 var ErrRaced = errors.New("the branch has moved meanwhile")
 
-// A Commit is what to change, and what to say about it.
+// A Commit is the changes to make, and the message and authors of the commit.
 type Commit struct {
 	Message   string
 	Changes   map[string][]byte // by path: the new content of a file; nil removes it, and directories left empty with it
@@ -37,9 +37,9 @@ type Signature struct {
 // If the changes change nothing, there is no commit and parent is returned. If the branch has no commit yet, it
 // begins with this one.
 //
-// The answer does not rest on what the server says, as that may be lost: short of a plain success, the branch is read
-// again. ErrRaced means that it moved elsewhere, a RejectedError that the server does not want the commit. After
-// any other error the commit may or may not be there; Fetch tells.
+// The result does not rest on the server's answer, as that may be lost: short of a plain success, the branch is read again.
+// ErrRaced means that it moved elsewhere, a RejectedError that the server does not want the commit. After any other error
+// the commit may or may not be there; Fetch tells.
 func (r *Remote) Commit(ctx context.Context, parent *Snapshot, c Commit) (*Snapshot, error) {
 	if err := r.start(); err != nil {
 		return nil, err
@@ -108,7 +108,7 @@ func (b *builder) commit(root plumbing.Hash, parent *Snapshot, c Commit) (plumbi
 	return b.made.SetEncodedObject(signed)
 }
 
-// share lets the repository's snapshots read what was made from memory.
+// share lets the repository's snapshots read the new objects from memory.
 func (b *builder) share() {
 	for id, o := range b.made.Objects {
 		content := contentOf(o)

@@ -16,7 +16,7 @@ import (
 	"golang.org/x/crypto/ssh/knownhosts"
 )
 
-// Credentials say how to log in where. The zero value knows of no place. What is secret in them cannot be printed.
+// Credentials say how to log in where. The zero value knows of no place. Their secrets cannot be printed.
 type Credentials struct {
 	entries []*credential // pointers, which fmt does not follow where it cannot call String
 }
@@ -95,7 +95,7 @@ func ReadCredentials(file string) (Credentials, error) {
 	return Credentials{document.Credentials}, nil
 }
 
-// What the YAML decoder says, without Go's types, and without the values that it quotes.
+// The replacements in the YAML decoder's errors: they remove Go's types, and the values that it quotes.
 var decoderWords = []struct {
 	said *regexp.Regexp
 	mean string

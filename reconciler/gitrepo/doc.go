@@ -18,16 +18,16 @@
 // somebody else was faster. When an answer is lost, the branch is read again and decides; no decision rests on the
 // text of an error.
 //
-// Nothing on the local disk matters. Below Dir is a bare repository with what the branch has, a mirror, which is made
-// anew when anything about it is wrong, and may be deleted while it is in use. Content is checked against its id as
-// it is read, so a damaged disk leads to an error or a new mirror, never to a file that seems to be gone.
+// Nothing on the local disk matters. Below Dir is a bare repository with the objects of the branch, a mirror, which is made
+// anew when anything about it is wrong, and may be deleted while it is in use. Content is checked against its id as it is
+// read, so a damaged disk leads to an error or a new mirror, never to a file that seems to be gone.
 //
 // Every conversation with a server ends: when the context does, when nothing moves for longer than Remote.Timeout, and
 // at the latest after ten times that for a push, forty times for a fetch.
 // A server that sends less than 1 KiB a second where it has nothing to prepare is as good as one that sends nothing.
 //
 // Every answer is bounded by Remote.Limits. A pack is read to its end and checked, object by object, before go-git sees it:
-// how many objects there are and how long each is are known from what arrived, not from what a header says.
+// how many objects there are and how long each is are known from the bytes that arrived, not from a header.
 //
 // # How it is done
 //
@@ -36,6 +36,6 @@
 // locks and checks are Git's own; https is go-git's client; ssh is golang.org/x/crypto/ssh with a private key and a
 // required known hosts file. Other schemes are refused, and so are addresses with credentials in them.
 //
-// What it never does: push to a branch it was not asked to, force, run anything but git, follow a symbolic link or
-// a submodule, or put a secret into an error.
+// It never pushes to a branch it was not asked to, forces a push, runs a program other than git, follows a symbolic link or
+// a submodule, or puts a secret into an error.
 package gitrepo

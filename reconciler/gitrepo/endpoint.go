@@ -101,7 +101,7 @@ func (e endpoint) checked() (endpoint, error) {
 // local says whether the repository is on this machine's disk.
 func (e endpoint) local() bool { return e.scheme == "file" }
 
-// address is what to dial.
+// address is the address to dial.
 func (e endpoint) address() string {
 	return net.JoinHostPort(e.host, cmp.Or(e.port, map[string]string{"https": "443", "http": "80", "ssh": "22"}[e.scheme]))
 }
@@ -137,7 +137,7 @@ func (e endpoint) under(prefix endpoint) bool {
 
 // Canonical is one spelling for all addresses of one repository: which scheme and user it is reached by makes no difference, nor
 // do a trailing slash, .git, the case of the host, the scheme's own port or symbolic links on this machine. It is for comparing,
-// not for reaching it. What is no address stays as it is.
+// not for reaching it. A text that is no address stays as it is.
 func Canonical(address string) string {
 	e, err := parseEndpoint(address)
 	if err != nil {

@@ -39,7 +39,7 @@ func TestATreeOfVeryManyPathsIsNotListed(t *testing.T) {
 		require.EqualError(t, err, c.want)
 		require.EqualError(t, s.Bounded(), c.want)
 		inner := "d0" + strings.Repeat("/d0", c.levels-3)
-		blobs, err := s.Blobs(inner) // what is within the limits is listed all the same
+		blobs, err := s.Blobs(inner) // a directory within the limits is listed all the same
 		if c.names == 1000 {
 			require.Error(t, err)
 			continue

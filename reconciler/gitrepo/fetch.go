@@ -12,8 +12,9 @@ import (
 )
 
 // Fetch returns the branch as it is now. It takes one round trip if nothing is new, or a look at a file if the
-// repository is local, and else one round trip more for the pack of what is new. A repository or branch without commits is an empty Snapshot, whose Commit is "": whether that may be
-// so is for the caller to judge. Where the branch was rewound, the Snapshot is of the commit it was rewound to.
+// repository is local, and else one round trip more for the pack of the new objects. A repository or branch without commits
+// is an empty Snapshot, whose Commit is "": whether that may be so is for the caller to judge. Where the branch was rewound,
+// the Snapshot is of the commit it was rewound to.
 func (r *Remote) Fetch(ctx context.Context) (*Snapshot, error) {
 	release, err := r.acquire(ctx)
 	if err != nil {
@@ -77,8 +78,8 @@ func (r *Remote) discard() {
 	}
 }
 
-// download asks the server for the head and for what the mirror m does not have of it. Where m is nil, everything
-// goes into a new mirror, which takes the old one's place once it is whole.
+// download asks the server for the head and for the objects of it that the mirror m does not have. Where m is nil,
+// everything goes into a new mirror, which takes the old one's place once it is whole.
 func (r *Remote) download(ctx context.Context, m *mirror) (head plumbing.Hash, err error) {
 	err = r.fetching(ctx, func(ctx context.Context, s fetcher) error {
 		adv, err := s.AdvertisedReferencesContext(ctx)
@@ -110,7 +111,7 @@ func (r *Remote) download(ctx context.Context, m *mirror) (head plumbing.Hash, e
 	return head, err
 }
 
-// receive adds to m what it lacks of head.
+// receive adds to m the objects of head that it lacks.
 func (r *Remote) receive(ctx context.Context, s fetcher, adv *packp.AdvRefs, m *mirror, head plumbing.Hash) error {
 	req := newFetchRequest(adv, head, m.head(r.ref))
 	r.dog.relax()

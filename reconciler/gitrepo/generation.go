@@ -8,8 +8,8 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 )
 
-// generations remembers how far commits are from the beginning of their history. A commit never moves, so what is known
-// stays true; each costs a few dozen bytes.
+// generations remembers how far commits are from the beginning of their history. A commit never moves, so a generation that
+// is known stays true; each costs a few dozen bytes.
 type generations struct {
 	mu    sync.Mutex
 	known map[plumbing.Hash]int
@@ -29,7 +29,8 @@ func (r *Remote) Generation(ctx context.Context, commit string) (int, error) {
 	return n, nil
 }
 
-// generation walks back to what is known. It keeps its own stack: histories are longer than goroutines' stacks should be.
+// generation walks back to the commits whose generation is known. It keeps its own stack: histories are longer than
+// goroutines' stacks should be.
 func (o *objects) generation(ctx context.Context, of plumbing.Hash) (int, error) {
 	g := &o.generations
 	g.mu.Lock()
@@ -64,7 +65,7 @@ func (o *objects) generation(ctx context.Context, of plumbing.Hash) (int, error)
 	return g.known[of], nil
 }
 
-// Generation is what Remote.Generation is, of a commit that the clone has.
+// Generation is as Remote.Generation, of a commit that the clone has.
 func (c *Checkout) Generation(ctx context.Context, commit string) (int, error) {
 	id, err := parseID(commit)
 	if err != nil {
@@ -77,7 +78,7 @@ func (c *Checkout) Generation(ctx context.Context, commit string) (int, error) {
 	return n, nil
 }
 
-// Fork returns the last commit that what is checked out and another revision of the clone have in common.
+// Fork returns the last commit that HEAD and another revision of the clone have in common.
 func (c *Checkout) Fork(revision string) (string, error) {
 	head, err := c.repo.Head()
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/object"
 )
 
-// A CommitInfo is what a commit says about itself.
+// A CommitInfo is the fields of a commit.
 type CommitInfo struct {
 	Commit    string
 	Parents   []string
@@ -35,7 +35,7 @@ func (c CommitInfo) Trailer(key string) []string {
 	return values
 }
 
-// Show returns what a commit says about itself.
+// Show returns the fields of a commit.
 func (r *Remote) Show(ctx context.Context, commit string) (CommitInfo, error) {
 	id, err := r.find(ctx, commit)
 	if err != nil {
@@ -190,7 +190,7 @@ func (o *objects) unchangedIn(c *object.Commit, path string) (*plumbing.Hash, er
 	return nil, nil
 }
 
-// idAt returns the id of what is at path, zero for nothing.
+// idAt returns the id of the object at path, zero for none.
 func (o *objects) idAt(c *object.Commit, path string) (plumbing.Hash, error) {
 	e, err := o.walk(c.TreeHash, path)
 	if errors.Is(err, fs.ErrNotExist) {

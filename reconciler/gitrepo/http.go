@@ -48,8 +48,8 @@ func (a *access) openHTTP(dog *watchdog, service string, e endpoint, limits Limi
 	return &httpPush{s, watched}, nil
 }
 
-// An httpPush reads to the end what the server answers: a post-receive hook may still be at work, and hanging up on
-// it would kill it.
+// An httpPush reads the server's answer to its end: a post-receive hook may still be at work, and hanging up on it would
+// kill it.
 type httpPush struct {
 	transport.ReceivePackSession
 	answers *watchedTransport
@@ -88,8 +88,8 @@ func (a *access) transport() (*http.Transport, error) {
 	return a.pool, a.poolErr
 }
 
-// watchedTransport shows the watchdog what arrives, and keeps an answer without end from filling the memory. What it counts
-// is unpacked already, where the answer came compressed.
+// watchedTransport shows the watchdog the bytes that arrive, and keeps an answer without end from filling the memory. The
+// bytes that it counts are unpacked already, where the answer came compressed.
 type watchedTransport struct {
 	base   http.RoundTripper
 	dog    *watchdog

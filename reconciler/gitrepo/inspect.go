@@ -48,7 +48,7 @@ func (s *spool) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// content returns what was written, from the start.
+// content returns the bytes that were written, from the start.
 func (s *spool) content() (io.Reader, error) {
 	if s.file == nil {
 		return &s.memory, nil
@@ -67,8 +67,8 @@ func (s *spool) close() {
 }
 
 // inspect reads a pack to its end and keeps it in a spool. The spool comes back only if the pack is within the limits and
-// holds as many objects, each as long, as its headers say: go-git makes room for what a header says before it reads on,
-// so a header of twelve bytes could ask for all the memory there is. started is called once the pack has begun.
+// holds as many objects, each as long, as its headers say: go-git allocates the size in a header before it reads on, so a
+// header of twelve bytes could ask for all the memory there is. started is called once the pack has begun.
 func inspect(pack io.Reader, dir string, limits Limits, started func()) (*spool, error) {
 	s := &spool{dir: dir}
 	in := &bounded{Reader: pack, left: limits.PackBytes, excess: limits.tooMuchPack()}
@@ -81,7 +81,7 @@ func inspect(pack io.Reader, dir string, limits Limits, started func()) (*spool,
 	in.Reader = io.MultiReader(bytes.NewReader(header[:n]), pack)
 	err = inspectObjects(packfile.NewScanner(io.TeeReader(in, s)), limits)
 	if err == nil {
-		_, err = io.Copy(s, in) // what the scanner has not read: it stops at the checksum
+		_, err = io.Copy(s, in) // the bytes that the scanner has not read: it stops at the checksum
 	}
 	if err != nil {
 		s.close()
@@ -121,7 +121,7 @@ func inspectObjects(scanner *packfile.Scanner, limits Limits) error {
 	return nil
 }
 
-// inspectObject returns how long the next object is, and what it becomes where it is a delta.
+// inspectObject returns the size of the next object; of a delta, that of its result where it is larger.
 func inspectObject(scanner *packfile.Scanner, limits Limits) (int64, error) {
 	header, err := scanner.NextObjectHeader()
 	if err != nil {
@@ -150,7 +150,8 @@ func inspectObject(scanner *packfile.Scanner, limits Limits) (int64, error) {
 	return size, nil
 }
 
-// brokenPack is what reading a pack failed with. What stopped the reading itself says more than the reader that it stopped.
+// brokenPack is the error with which reading a pack failed. The error that stopped the reading says more than that of the
+// parser.
 func brokenPack(err error) error {
 	var excess *excessError
 	var damaged *storageError
@@ -163,7 +164,7 @@ func brokenPack(err error) error {
 	return fmt.Errorf("the pack is broken: %w", err)
 }
 
-// startOf keeps the first bytes of what is written to it.
+// startOf keeps the first bytes that are written to it.
 type startOf struct {
 	kept [2 * binary.MaxVarintLen64]byte
 	n    int
@@ -175,8 +176,8 @@ func (s *startOf) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// deltaResult is how long the object is that a delta makes, as the delta says: two numbers come first, the length of what
-// it is made from and that.
+// deltaResult is how long the object is that a delta makes, as the delta says: two numbers come first, the length of the
+// base object and that of the result.
 func (s *startOf) deltaResult() (int64, error) {
 	_, n := binary.Uvarint(s.kept[:s.n])
 	if n <= 0 {

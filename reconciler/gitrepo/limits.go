@@ -49,14 +49,15 @@ func countText(n int64) string {
 	return strings.Join(append([]string{digits}, parts...), ",")
 }
 
-// An excessError says what of an answer is over its limit, and which flag of the daemon sets it.
+// An excessError says which part of an answer is over its limit, and which flag of the daemon sets the limit.
 type excessError struct{ what, limit, flag string }
 
 func (e *excessError) Error() string {
 	return fmt.Sprintf("%s; at most %s: is this the right server? If it is, raise %s", e.what, e.limit, e.flag)
 }
 
-// A bounded reader fails once more has been read than is left of what it may. Whoever owns the conversation sets that anew for each answer.
+// A bounded reader fails once the bytes that may be read are used up. The owner of the conversation sets their number anew
+// for each answer.
 type bounded struct {
 	io.Reader
 	left   int64

@@ -26,7 +26,7 @@ func (r *Remote) Contains(ctx context.Context, head, commit string) (bool, error
 	}
 	id, err := parseID(commit)
 	if err != nil {
-		return false, nil //nolint:nilerr // no history has what is no commit
+		return false, nil //nolint:nilerr // an id that is no commit's is in no history
 	}
 	found, err := r.objects.contains(ctx, of, id)
 	if err != nil {
@@ -57,7 +57,7 @@ func (o *objects) contains(ctx context.Context, head, commit plumbing.Hash) (boo
 	return l.all[commit], nil
 }
 
-// ancestors collects a commit and what it comes from, but for what is known, and says whether it comes from the known head.
+// ancestors collects a commit and its ancestors, but for known ones, and says whether the known head is among them.
 func (o *objects) ancestors(ctx context.Context, head plumbing.Hash, known *lineage) (since map[plumbing.Hash]bool, continues bool, err error) {
 	since = map[plumbing.Hash]bool{}
 	err = o.walkBack(ctx, head, func(c *object.Commit) ([]plumbing.Hash, error) {

@@ -50,8 +50,8 @@ func openLocal(ctx context.Context, dog *watchdog, service string, e endpoint) (
 	}}, nil
 }
 
-// gitEnvironment is this process's environment without what would point git at another repository, as it is set
-// within a hook, or change the protocol.
+// gitEnvironment is this process's environment without the variables that would point git at another repository, as they are
+// set within a hook, or change the protocol.
 func gitEnvironment() []string {
 	return slices.DeleteFunc(os.Environ(), func(v string) bool {
 		return strings.HasPrefix(v, "GIT_") && !strings.HasPrefix(v, "GIT_CONFIG_") && !strings.HasPrefix(v, "GIT_EXEC_PATH=")

@@ -52,7 +52,7 @@ type pack struct {
 	size int64
 }
 
-// packs returns what there is, the smallest first.
+// packs returns the packs of the mirror, the smallest first.
 func (m *mirror) packs() ([]pack, error) {
 	ids, err := m.store.ObjectPacks()
 	if err != nil {
@@ -86,7 +86,7 @@ func (m *mirror) packFile(id plumbing.Hash, kind string) string {
 	return filepath.Join(m.dir, "objects", "pack", "pack-"+id.String()+"."+kind)
 }
 
-// merge writes one pack with what some have, and removes those. The caller holds the lock.
+// merge writes one pack with the objects of some, and removes those. The caller holds the lock.
 func (m *mirror) merge(some []pack) error {
 	all, left := memory.NewStorage(), int64(mostUnpacked)
 	for _, p := range some {

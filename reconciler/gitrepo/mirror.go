@@ -19,9 +19,9 @@ import (
 // deltaBases is how many bytes of objects go-git keeps to resolve others from.
 const deltaBases = 16 * gitcache.MiByte
 
-// A mirror is a bare repository on this disk with what one branch has. It is a cache of the remote: objects are only
-// ever added as whole packs, so where it has a commit, it has all below it, and if it turns out otherwise it is
-// thrown away. It is safe for concurrent use, but for add, which the owner of the remote's lock calls.
+// A mirror is a bare repository on this disk with the objects of one branch. It is a cache of the remote: objects are only
+// ever added as whole packs, so where it has a commit, it has all below it, and if it turns out otherwise it is thrown away.
+// It is safe for concurrent use, but for add, which the owner of the remote's lock calls.
 type mirror struct {
 	dir string
 
@@ -63,7 +63,7 @@ func newMirror(dir string) (*mirror, error) {
 	return openMirror(dir)
 }
 
-// openMirror opens what an earlier process or call left at dir.
+// openMirror opens the mirror that an earlier process or call left at dir.
 func openMirror(dir string) (*mirror, error) {
 	m := &mirror{dir: dir, lost: map[plumbing.Hash]bool{}}
 	if _, err := os.Stat(filepath.Join(dir, "objects", "pack")); err != nil {
@@ -124,7 +124,7 @@ func (m *mirror) add(pack io.Reader) error {
 	defer m.mu.Unlock()
 	closing := w.Close()
 	if noting.err == nil && err == nil && closing == nil {
-		clear(m.lost) // what came may be what was not to be had
+		clear(m.lost) // the pack may have the objects that were missing
 		return nil
 	}
 	m.sweep()
@@ -138,7 +138,7 @@ func (m *mirror) add(pack io.Reader) error {
 	return m.damaged(errors.Join(err, closing))
 }
 
-// sweep removes what go-git leaves of a pack that it could not take. The caller holds the lock.
+// sweep removes the files that go-git leaves of a pack that it could not take. The caller holds the lock.
 func (m *mirror) sweep() {
 	left, _ := filepath.Glob(filepath.Join(m.dir, "objects", "pack", "tmp_pack_*"))
 	for _, file := range left {

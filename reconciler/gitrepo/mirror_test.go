@@ -15,7 +15,7 @@ import (
 	"transom.dev/reconciler/gitrepo"
 )
 
-// damages are what can happen to a mirror: by a kill, by a full or failing disk, by somebody who tidies up.
+// damages are the damages that can happen to a mirror: by a kill, by a full or failing disk, by somebody who tidies up.
 var damages = map[string]func(t *testing.T, dir string){
 	"deleted": func(t *testing.T, dir string) { require.NoError(t, os.RemoveAll(dir)) },
 	"emptied": func(t *testing.T, dir string) {

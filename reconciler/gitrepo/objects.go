@@ -19,7 +19,7 @@ type source interface {
 	read(kind plumbing.ObjectType, id plumbing.Hash) ([]byte, error)
 }
 
-// What one repository may keep in memory: contents in bytes, trees and listings in entries.
+// The most that one repository may keep in memory: contents in bytes, trees and listings in entries.
 const (
 	contentsInMemory = 64 << 20
 	treesInMemory    = 200_000
@@ -27,7 +27,7 @@ const (
 )
 
 // objects reads one repository's objects through caches that all of its snapshots share. Git names objects by
-// content, so what is in the caches stays true whatever becomes of the repository.
+// content, so the caches stay true whatever becomes of the repository.
 type objects struct {
 	source   source
 	contents *cache[plumbing.Hash, []byte]
@@ -107,8 +107,8 @@ func decodeCommit(id plumbing.Hash, content []byte) (*object.Commit, error) {
 	return c, nil
 }
 
-// readObject reads an object and checks that its content is what its id says, which neither Git's packs nor go-git
-// do: a damaged tree that still parses would look like files that were removed.
+// readObject reads an object and checks its content against its id, which neither Git's packs nor go-git do: a damaged tree
+// that still parses would look like files that were removed.
 func readObject(s storer.EncodedObjectStorer, kind plumbing.ObjectType, id plumbing.Hash) (content []byte, err error) {
 	encoded, err := s.EncodedObject(kind, id)
 	if err != nil {

@@ -17,8 +17,8 @@ import (
 // for the branch. Trying the same again will not help.
 type RejectedError struct {
 	Remote  string // the address
-	Status  string // what Git says about the branch, such as "pre-receive hook declined"
-	Message string // what the server's hook printed, one line
+	Status  string // Git's message about the branch, such as "pre-receive hook declined"
+	Message string // the output of the server's hook, one line
 }
 
 func (e *RejectedError) Error() string {
@@ -34,7 +34,7 @@ type advance struct {
 	pack     []byte
 }
 
-// push sends an advance and finds out what became of it.
+// push sends an advance and finds out whether it succeeded.
 func (r *Remote) push(ctx context.Context, a advance) error {
 	release, err := r.acquire(ctx)
 	if err != nil {
@@ -147,8 +147,8 @@ func (r *Remote) ask(ctx context.Context) (head plumbing.Hash, err error) {
 	return head, err
 }
 
-// keep adds what was pushed to the mirror, so that nothing needs to be fetched. A mirror that does not take it is left
-// to the next reader to make anew: the commit is on the branch all the same.
+// keep adds the objects that were pushed to the mirror, so that nothing needs to be fetched. A mirror that does not take it
+// is left to the next reader to make anew: the commit is on the branch all the same.
 func (r *Remote) keep(a advance) {
 	m := r.usable()
 	if m == nil && a.from.IsZero() {

@@ -24,7 +24,7 @@ type Remote struct {
 	Dir         string // a directory for the mirror, a cache of this Remote alone; may be deleted at any time
 	Credentials Credentials
 	Timeout     time.Duration // how long the server may be silent; 0 is 30 seconds
-	Limits      Limits        // of what the server answers
+	Limits      Limits        // of the server's answers
 
 	once     sync.Once
 	invalid  error // why URL or Branch cannot be used
@@ -85,7 +85,7 @@ func (r *Remote) String() string {
 	return strings.TrimSuffix(r.endpoint.String()+" "+r.Branch, " ")
 }
 
-// At returns the Snapshot of a commit, asking the server if the mirror does not have it. Only what the branch has or
+// At returns the Snapshot of a commit, asking the server if the mirror does not have it. Only commits that the branch has or
 // had can be found.
 func (r *Remote) At(ctx context.Context, commit string) (*Snapshot, error) {
 	id, err := r.find(ctx, commit)
@@ -130,7 +130,7 @@ func (r *Remote) snapshot(id plumbing.Hash) (*Snapshot, error) {
 	return newSnapshot(r.objects, id, c.TreeHash), nil
 }
 
-// headOf finds the branch among what the server advertises. Zero is a branch without commits.
+// headOf finds the branch among those that the server advertises. Zero is a branch without commits.
 func (r *Remote) headOf(adv *packp.AdvRefs) plumbing.Hash {
 	if r.ref == "" {
 		r.ref = defaultBranch(adv)
@@ -167,8 +167,8 @@ func (r *Remote) OtherBranches() []string {
 	return nil
 }
 
-// defaultBranch is what the server's HEAD names. A server does not say that of an empty repository; main is as good
-// a guess as any then.
+// defaultBranch is the branch that the server's HEAD names. A server does not say that of an empty repository; main is as
+// good a guess as any then.
 func defaultBranch(adv *packp.AdvRefs) plumbing.ReferenceName {
 	for _, symref := range adv.Capabilities.Get(capability.SymRef) {
 		if target, ok := strings.CutPrefix(symref, "HEAD:"); ok {

@@ -25,7 +25,7 @@ func newBare(t testing.TB) *bare {
 	return b
 }
 
-// git runs git on the repository and returns what it prints.
+// git runs git on the repository and returns its output.
 func (b *bare) git(args ...string) string {
 	return b.run("", append([]string{"-C", b.dir}, args...)...)
 }

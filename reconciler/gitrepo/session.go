@@ -14,7 +14,7 @@ import (
 
 // A session is one conversation with git-upload-pack or git-receive-pack on the other end, whatever carries it.
 type session interface {
-	// AdvertisedReferencesContext is the first thing the other end says: its branches and what it can do.
+	// AdvertisedReferencesContext is the first answer of the other end: its branches and its capabilities.
 	AdvertisedReferencesContext(ctx context.Context) (*packp.AdvRefs, error)
 	Close() error
 }

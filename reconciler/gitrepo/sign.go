@@ -15,7 +15,7 @@ import (
 const signatureNamespace = "git"
 
 // A SigningKey is an SSH private key that commits are signed with. The signature is the one that git commit -S makes with
-// gpg.format=ssh, so that git verify-commit accepts it. Neither it nor what it is made of can be printed.
+// gpg.format=ssh, so that git verify-commit accepts it. Neither it nor its parts can be printed.
 type SigningKey struct{ signer ssh.Signer }
 
 // String names the public key.
@@ -24,7 +24,7 @@ func (k *SigningKey) String() string { return k.Public().String() }
 // GoString is String: %#v shows no more.
 func (k *SigningKey) GoString() string { return k.String() }
 
-// Public is the key that verifies what this one signs.
+// Public is the key that verifies the signatures of this one.
 func (k *SigningKey) Public() PublicKey { return PublicKey{k.signer.PublicKey()} }
 
 // openTo are the permissions that the file of a private key must not have. Kubernetes gives the group of the process the
@@ -143,7 +143,7 @@ func (s Signed) String() string {
 // signatureHeader begins the lines of a commit's header that hold its signature.
 const signatureHeader = "gpgsig "
 
-// signedOf reads a commit as it is stored. What was signed is all of it but the signature.
+// signedOf reads a commit as it is stored. The signed content is all of it but the signature.
 func signedOf(commit []byte) Signed {
 	content, armored := splitSignature(commit)
 	if armored == nil {

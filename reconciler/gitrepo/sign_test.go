@@ -39,8 +39,8 @@ func readKey(t testing.TB, file string) *gitrepo.SigningKey {
 	return key
 }
 
-// TestSignedCommitIsVerified by Git itself, and with git's own signature the other way round. Where ssh-keygen is missing, which
-// Git asks, what is left is what this package says.
+// TestSignedCommitIsVerified by Git itself, and with git's own signature the other way round. Where ssh-keygen is missing,
+// which Git runs, only this package verifies it.
 func TestSignedCommitIsVerified(t *testing.T) {
 	origin := newBare(t)
 	remote := origin.remote()

@@ -12,9 +12,9 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 )
 
-// A Snapshot is the tree of one commit as a file system. It never changes and is safe for concurrent use; two
-// Snapshots of one repository share what their commits share. Nothing is followed: a symbolic link shows
-// fs.ModeSymlink, a submodule fs.ModeIrregular, and neither can be read. Files have no times.
+// A Snapshot is the tree of one commit as a file system. It never changes and is safe for concurrent use; two Snapshots of
+// one repository share the objects that their commits share. Nothing is followed: a symbolic link shows fs.ModeSymlink, a
+// submodule fs.ModeIrregular, and neither can be read. Files have no times.
 //
 // The zero value is the empty tree of a branch that has no commit yet.
 type Snapshot struct {
@@ -174,7 +174,7 @@ func (d dirEntry) Type() fs.FileMode          { return d.e.fsMode().Type() }
 func (d dirEntry) Info() (fs.FileInfo, error) { return info(d), nil }
 func (d dirEntry) String() string             { return fs.FormatDirEntry(d) }
 
-// ID is what Blobs says of a file, and the same for a directory: equal ids are equal content, names and modes included.
+// ID is the id that Blobs gives a file, and the same for a directory: equal ids are equal content, names and modes included.
 func (d dirEntry) ID() string { return d.e.blobID() }
 
 type info struct {

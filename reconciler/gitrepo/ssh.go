@@ -49,7 +49,7 @@ func openSSH(ctx context.Context, dog *watchdog, service string, e endpoint, a *
 		return nil, err
 	}
 	return &stream{cut: func() { _ = client.Close() }, in: dog.writer(in), out: &bounded{Reader: dog.reader(out)}, errors: said, end: func() error {
-		// The rest of what it printed has come once the session has ended.
+		// The rest of its output has come once the session has ended.
 		waited := session.Wait()
 		return errors.Join(waited, client.Close())
 	}}, nil

@@ -25,11 +25,11 @@ type stream struct {
 	limits Limits
 	errors *tail
 	end    func() error // waits for the other end; called once
-	cut    func()       // ends the connection first, where what is left of an answer would be waited for
+	cut    func()       // ends the connection first, where Close would wait for the rest of an answer
 	asked  bool         // a request was sent, so there is nothing to say goodbye to
 }
 
-// bound has what the other end says fail where it is over the limits.
+// bound makes reading the other end's answer fail where it is over the limits.
 func bound(limits Limits) func(*stream, error) (session, error) {
 	return func(s *stream, err error) (session, error) {
 		if err != nil {
@@ -90,7 +90,7 @@ func (s *stream) ReceivePack(_ context.Context, req *packp.ReferenceUpdateReques
 	if err := report.Decode(out); err != nil {
 		return nil, s.failed(err)
 	}
-	// What follows is a post-receive hook's output. Hanging up on it would kill the hook.
+	// The rest is a post-receive hook's output. Hanging up on it would kill the hook.
 	_, _ = io.Copy(io.Discard, s.out)
 	return report, nil
 }
@@ -103,7 +103,7 @@ func (s *stream) say(b *bytes.Buffer) error {
 	return s.in.Close()
 }
 
-// failed waits for the other end to finish, as what it printed last says more than err.
+// failed waits for the other end to finish, as its last output says more than err.
 func (s *stream) failed(err error) error {
 	var excess *excessError
 	if errors.As(err, &excess) {
@@ -119,7 +119,7 @@ func (s *stream) failed(err error) error {
 	return err
 }
 
-// Close takes leave, which matters to an end that was asked for nothing, and releases what the session holds.
+// Close takes leave, which matters to an end that was asked for nothing, and releases the resources of the session.
 func (s *stream) Close() error {
 	if (s.asked || s.out.left <= 0) && s.end != nil && s.cut != nil {
 		s.cut()
@@ -140,7 +140,7 @@ func (s *stream) hangUp() {
 	s.end = nil
 }
 
-// A tail keeps the end of what a server prints. It is safe for concurrent use.
+// A tail keeps the end of a server's output. It is safe for concurrent use.
 type tail struct {
 	mu   sync.Mutex
 	kept []byte
@@ -189,7 +189,7 @@ func packIn(response io.Reader, req *packp.UploadPackRequest) io.Reader {
 	}
 }
 
-// A remoteError is what the other end said, beside the technical cause.
+// A remoteError is the other end's message, beside the technical cause.
 type remoteError struct {
 	text  string
 	cause error

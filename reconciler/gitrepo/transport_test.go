@@ -100,7 +100,7 @@ func withPassword(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if _, given, _ := req.BasicAuth(); given != password {
 			w.Header().Set("WWW-Authenticate", `Basic realm="git"`)
-			// Some servers repeat what they were sent.
+			// Some servers repeat the request that they were sent.
 			http.Error(w, "not welcome: "+req.Header.Get("Authorization")+" "+given, http.StatusUnauthorized)
 			return
 		}

@@ -28,7 +28,7 @@ type entry struct {
 
 func (e entry) isDir() bool { return e.mode == filemode.Dir }
 
-// fsMode shows what is no plain file or directory as such, so that a reader can refuse it.
+// fsMode shows an entry that is no plain file or directory as such, so that a reader can refuse it.
 func (e entry) fsMode() fs.FileMode {
 	switch e.mode {
 	case filemode.Dir:
@@ -131,7 +131,7 @@ type place struct {
 	id  plumbing.Hash
 }
 
-// blobID is e's id. What is no plain file has its mode before it, so that it is never equal to a plain one.
+// blobID is e's id. That of an entry that is no plain file has the mode before it, so that it is never equal to a plain one.
 func (e entry) blobID() string {
 	if e.mode == filemode.Regular {
 		return e.id.String()

@@ -53,8 +53,8 @@ func (b *Board) changes(environment string, list, other []platform.Problem, pref
 }
 
 // since says of every gate since when it has been waited for, where the one who decided did not: since the first pass in which
-// the same candidate waited for it. What waited before the daemon watched has done so since its candidate was merged, as
-// far as anybody can know.
+// the same candidate waited for it. A candidate that waited before the daemon watched has waited since it was merged, as far
+// as anybody can know.
 func (b *Board) since(old, in *Instance, watched bool) {
 	for i := range in.Waiting {
 		g := &in.Waiting[i]

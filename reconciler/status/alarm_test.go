@@ -150,7 +150,8 @@ func TestEveryGateSaysSinceWhen(t *testing.T) {
 	require.Equal(t, []status.Milestone{{Kind: status.Opened, Environment: "prod", Detail: "hold", Took: time.Minute}}, *told)
 }
 
-// TestARolloutSaysSinceWhenItWaits, although what it takes to the clusters has entered and is no candidate any longer.
+// TestARolloutSaysSinceWhenItWaits, although the release that it takes to the clusters has entered and is no candidate any
+// longer.
 func TestARolloutSaysSinceWhenItWaits(t *testing.T) {
 	b, c, _ := milestones()
 	waits := func(in *status.Instance) { in.Waiting = []status.Gate{{Name: "rollout"}} }

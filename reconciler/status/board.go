@@ -31,7 +31,7 @@ type Board struct {
 	mu           sync.Mutex
 	platform     Platform
 	environments map[string]*Environment
-	clusters     map[string]Cluster // by name, what the fleet last said
+	clusters     map[string]Cluster // by name, as the fleet last reported them
 	held         map[membership]string
 	instances    map[instanceKey]*instance
 	history      []Event
@@ -52,7 +52,7 @@ type instance struct {
 	entered    string // the release that entered while the Board watched and was not healthy everywhere yet
 }
 
-// NewBoard returns an empty Board that stamps what it learns with now.
+// NewBoard returns an empty Board. The times of its records and events come from now.
 func NewBoard(now func() time.Time) *Board {
 	return &Board{
 		now:          now,
@@ -101,8 +101,8 @@ func (b *Board) record(e Event) {
 	b.changed()
 }
 
-// Loaded says that the platform's head was loaded, with every Problem that it has. Its environments are known from then
-// on, what they hold only when they were Reconciled.
+// Loaded says that the platform's head was loaded, with every Problem that it has. Its environments are known from then on,
+// their instances only when they were Reconciled.
 func (b *Board) Loaded(url string, p *platform.Platform) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

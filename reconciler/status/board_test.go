@@ -86,7 +86,7 @@ func TestTimesOfBeforeTheStartAreNotTheStarts(t *testing.T) {
 	require.Equal(t, c.at, placement(b).CommittedAt, "from now on the daemon sees it")
 }
 
-// TestAClusterThatIsLetGoIsGone from status with what it said, also where what it said last is that it is away.
+// TestAClusterThatIsLetGoIsGone from status with its messages, also where the last one is that it is away.
 func TestAClusterThatIsLetGoIsGone(t *testing.T) {
 	b, _ := newBoard()
 	b.Reconciled(committed("r1"))
@@ -129,7 +129,7 @@ func TestRemovedInstanceStaysUntilItsClustersAreClean(t *testing.T) {
 	require.Empty(t, b.Status().Instances)
 }
 
-// What was adopted is let go with its request: it is shown for as long as the state records the removal.
+// An adopted object is let go with its request: it is shown for as long as the state records the removal.
 func TestWhatWasLetGoIsShownWhileTheRemovalIsThere(t *testing.T) {
 	b, _ := newBoard()
 	b.Reconciled(committed("r1"))

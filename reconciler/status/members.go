@@ -8,7 +8,7 @@ func (b *Board) member(environment, cluster string) bool {
 	return e != nil && slices.ContainsFunc(e.Clusters, func(c Cluster) bool { return c.Name == cluster })
 }
 
-// letGoClusters forgets what is known of clusters that an environment had and has no more; the caller holds the lock.
+// letGoClusters drops the records of clusters that an environment had and has no more; the caller holds the lock.
 func (b *Board) letGoClusters(environment string, before []Cluster) {
 	for _, c := range before {
 		if b.member(environment, c.Name) {

@@ -10,8 +10,8 @@ import (
 	"transom.dev/render/platform"
 )
 
-// Reconciled says what a pass over an environment came to: the environment, and every instance with the placements
-// that its state asks for. Placements whose revision is the one that was known keep their health.
+// Reconciled takes the result of a pass over an environment: the environment, and every instance with the placements that
+// its state asks for. Placements whose revision is the one that was known keep their health.
 func (b *Board) Reconciled(e Environment, instances []Instance) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -37,7 +37,7 @@ func (b *Board) Updated(e Environment, instances []Instance) {
 	b.changed()
 }
 
-// pass takes what a pass came to; the caller holds the lock.
+// pass takes the result of a pass; the caller holds the lock.
 func (b *Board) pass(e Environment, instances []Instance) {
 	old := b.environments[e.Name]
 	if old == nil || old.StateCommit != e.StateCommit || old.Frozen != e.Frozen {
@@ -61,8 +61,8 @@ func (b *Board) pass(e Environment, instances []Instance) {
 	}
 }
 
-// Problems says which Problems there are, of the platform and of rendering for an environment, where no more came of a pass: what
-// is mended is not shown any longer although the state cannot be written.
+// Problems says which Problems there are, of the platform and of rendering for an environment, where a pass came no further:
+// a mended Problem is not shown any longer although the state cannot be written.
 func (b *Board) Problems(environment string, all, rendering []platform.Problem) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -89,8 +89,7 @@ func committed(e Environment) string {
 	return short(e.StateCommit) + ": " + e.Did
 }
 
-// reconciled takes one instance of a pass; watched says that what is new of it came about now. The caller holds the
-// lock.
+// reconciled takes one instance of a pass; watched says that the changes of it happened now. The caller holds the lock.
 func (b *Board) reconciled(e Environment, in Instance, watched bool) {
 	key := instanceKey{e.Name, in.Request}
 	old := b.instances[key]
@@ -149,7 +148,7 @@ func (b *Board) ask(key instanceKey, in *instance, want []Placement, watched boo
 	}
 }
 
-// moved tells what came about between two passes; the caller holds the lock.
+// moved records the changes between two passes; the caller holds the lock.
 func (b *Board) moved(key instanceKey, old *instance, in *Instance) {
 	tell := func(level Level, kind MilestoneKind, detail, message string) {
 		b.milestone(Milestone{Kind: kind, Environment: key.environment, Detail: detail})
@@ -187,7 +186,7 @@ func entrance(in *Instance, cause string) string {
 	}
 }
 
-// stopped says what failed since the last pass, or nothing.
+// stopped says which failure is new since the last pass; empty: none.
 func stopped(old, in *Instance) string {
 	if in.Rollout != nil && in.Rollout.Stopped != "" && (old.Rollout == nil || old.Rollout.Stopped != in.Rollout.Stopped) {
 		return "stopped: " + in.Rollout.Stopped
@@ -201,7 +200,7 @@ func stopped(old, in *Instance) string {
 	return ""
 }
 
-// String says where a failure was and what it looked like. A message that names the object names its cluster, too: what
+// String says where a failure was and how it showed. A message that names the object names its cluster, too: a release that
 // failed on one is rejected on all.
 func (f Failure) String() string {
 	text := f.Message
@@ -238,7 +237,7 @@ func (b *Board) opened(key instanceKey, before, after []Gate) {
 	}
 }
 
-// live tells once that what entered an instance while the Board watched is healthy wherever it belongs.
+// live records once that the release which entered an instance while the Board watched is healthy wherever it belongs.
 func (b *Board) live(in *instance) {
 	if in.entered == "" || in.entered != in.Release || in.Rollout != nil && len(in.Rollout.Pending) > 0 {
 		return

@@ -8,8 +8,8 @@ import (
 	"transom.dev/render/platform"
 )
 
-// Placed says what a cluster holds of an instance. A report about another revision than the one that the state asks
-// for is old news and changes nothing.
+// Placed takes a cluster's report about a placement. A report about another revision than the one that the state asks for is
+// old news and changes nothing.
 func (b *Board) Placed(environment string, request platform.RequestKey, p Placement) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -40,7 +40,7 @@ func (p *Placement) ill() bool {
 	return !p.withCluster && (len(p.Problems) > 0 || p.Health == "Failed")
 }
 
-// stamp carries the times of old over to p and adds what p reached for the first time.
+// stamp carries the times of old over to p and adds those of the stages that p reached for the first time.
 func (b *Board) stamp(old, p *Placement) {
 	remembered := p.HealthyAt
 	p.CommittedAt, p.AppliedAt, p.HealthyAt = old.CommittedAt, old.AppliedAt, old.HealthyAt
@@ -58,8 +58,8 @@ func (b *Board) stamp(old, p *Placement) {
 	}
 }
 
-// Removed says that a cluster holds nothing of an instance any more, but for what was adopted and let go. That is shown for as
-// long as the state records the removal.
+// Removed says that a cluster holds no object of an instance any more, but for adopted ones that were let go. These are
+// shown for as long as the state records the removal.
 func (b *Board) Removed(environment string, request platform.RequestKey, cluster string, letGo ...string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -79,7 +79,7 @@ func (b *Board) Removed(environment string, request platform.RequestKey, cluster
 	}
 }
 
-// letGo keeps a placement of which nothing is left but what is nobody's now; the caller holds the lock.
+// letGo keeps a placement of which no objects are left but those that are nobody's now; the caller holds the lock.
 func (b *Board) letGo(key instanceKey, in *instance, cluster string, objects []string) {
 	old := in.placements[cluster]
 	if slices.Equal(old.LetGo, objects) {

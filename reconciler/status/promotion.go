@@ -6,12 +6,12 @@ import (
 	"transom.dev/render/platform"
 )
 
-// Gate is a gate that is closed: what is unmet, since when, and who or what opens it.
+// Gate is a gate that is closed: the unmet condition, since when it is unmet, and who or which event opens it.
 type Gate struct {
 	Name   string    `json:"gate"` // health, soak, approval, window, hold, binding …
 	Reason string    `json:"reason"`
 	Since  time.Time `json:"since,omitzero"`
-	Opens  string    `json:"opens,omitempty"` // who or what opens it
+	Opens  string    `json:"opens,omitempty"` // who opens it, or which event does
 	At     time.Time `json:"at,omitzero"`     // when it opens by itself, where that is known
 }
 
@@ -25,7 +25,7 @@ type Candidate struct {
 
 	MergedAt time.Time `json:"mergedAt,omitzero"` // when that commit was made
 
-	Changes []platform.Difference `json:"changes,omitempty"` // what the request asks for otherwise than what runs
+	Changes []platform.Difference `json:"changes,omitempty"` // the fields of the request that differ from the release that runs
 }
 
 // Rollout is a change on its way over the clusters of its environment.
@@ -36,7 +36,7 @@ type Rollout struct {
 	Stopped string    `json:"stopped,omitempty"` // why it goes no further by itself
 }
 
-// Failure is what failed here and is not taken again by itself.
+// Failure is a release that failed here and is not taken again by itself.
 type Failure struct {
 	Release string    `json:"release"`
 	Version string    `json:"version,omitempty"`
@@ -55,7 +55,7 @@ type Proof struct {
 	At      time.Time `json:"at,omitzero"`
 }
 
-// Remember fills in what a Release file remembers of an instance's promotion.
+// Remember fills in an instance's promotion from the record in its Release file.
 func (i *Instance) Remember(p platform.Promotion) {
 	i.PromotedFrom, i.Gates = p.PromotedFrom, p.Gates
 	i.Rollout, i.Rejected, i.Proven = nil, nil, nil
@@ -70,10 +70,10 @@ func (i *Instance) Remember(p platform.Promotion) {
 	}
 }
 
-// MilestoneKind says what came about.
+// MilestoneKind is the kind of a Milestone.
 type MilestoneKind string
 
-// What is worth counting on an instance's way.
+// The steps on an instance's way that are worth counting.
 const (
 	Entered  MilestoneKind = "Entered"  // new bytes were committed; Detail is the rollout's cause
 	Promoted MilestoneKind = "Promoted" // they came from another environment; Detail names it
@@ -82,7 +82,7 @@ const (
 	Live     MilestoneKind = "Live"     // healthy on all clusters; Took is since it was merged
 )
 
-// Milestone is something that came about while the Board watched: what it is filled with at first is none.
+// Milestone is a step that happened while the Board watched: the records that it is filled with at first are none.
 type Milestone struct {
 	Kind        MilestoneKind
 	Environment string

@@ -10,7 +10,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// pass is what a pass over prod came to, in which shop runs a release on one cluster.
+// pass is the result of a pass over prod, in which shop runs a release on one cluster.
 func pass(release string, change func(*status.Instance)) (status.Environment, []status.Instance) {
 	in := status.Instance{
 		Environment: "prod", Request: shop, Offering: "web", Release: release,
@@ -24,7 +24,7 @@ func pass(release string, change func(*status.Instance)) (status.Environment, []
 	}, []status.Instance{in}
 }
 
-// milestones is a board that gathers what it tells.
+// milestones is a board whose milestones are gathered in a list.
 func milestones() (*status.Board, *clock, *[]status.Milestone) {
 	b, c := newBoard()
 	told := &[]status.Milestone{}

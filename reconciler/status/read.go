@@ -46,7 +46,7 @@ func (b *Board) order(name string, above []string) int {
 	return n
 }
 
-// seen adds to an environment's clusters what the fleet knows of them.
+// seen adds to an environment's clusters the facts that the fleet knows of them.
 func (b *Board) seen(e Environment) Environment {
 	clusters := slices.Clone(e.Clusters)
 	for i, c := range clusters {
@@ -63,7 +63,7 @@ func (b *Board) seen(e Environment) Environment {
 	return e
 }
 
-// known copies an instance. What a cluster said before it went away is no longer known to be so.
+// known copies an instance. A report that a cluster gave before it went away is no longer known to be true.
 func (b *Board) known(in *instance) Instance {
 	c := in.Instance
 	for _, name := range slices.Sorted(maps.Keys(in.placements)) {

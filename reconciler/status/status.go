@@ -13,7 +13,8 @@ type Status struct {
 	Instances    []Instance    `json:"instances"`
 }
 
-// Behind names the environments that have not taken in the platform's head yet: what they will hold of it is not known.
+// Behind names the environments that have not taken in the platform's head yet: which of its instances they will hold is not
+// known.
 func (s Status) Behind() []string {
 	var behind []string
 	for _, e := range s.Environments {
@@ -24,7 +25,7 @@ func (s Status) Behind() []string {
 	return behind
 }
 
-// Platform is what is known of the platform repository.
+// Platform is the status of the platform repository.
 type Platform struct {
 	URL      string             `json:"url"`
 	Branch   string             `json:"branch,omitempty"` // that is followed
@@ -34,15 +35,15 @@ type Platform struct {
 	Error    string             `json:"error,omitempty"`    // why the head cannot be read now
 }
 
-// Environment is what is known of one environment.
+// Environment is the status of one environment.
 type Environment struct {
 	Name        string             `json:"name"`
 	StateURL    string             `json:"stateURL,omitempty"`
 	StateBranch string             `json:"stateBranch,omitempty"`
 	Commit      string             `json:"commit,omitempty"`      // the platform commit it was last reconciled with
 	StateCommit string             `json:"stateCommit,omitempty"` // the head of its state that is deployed
-	Did         string             `json:"did,omitempty"`         // what that commit does, in a line
-	Frozen      string             `json:"frozen,omitempty"`      // why nothing is committed, and what ends it
+	Did         string             `json:"did,omitempty"`         // the changes of that commit, in a line
+	Frozen      string             `json:"frozen,omitempty"`      // why nothing is committed, and how to end that
 	Error       string             `json:"error,omitempty"`       // the last pass failed and is tried again
 	Problems    []platform.Problem `json:"problems,omitempty"`    // of rendering for it
 	Clusters    []Cluster          `json:"clusters,omitempty"`
@@ -64,7 +65,7 @@ type Decision struct {
 	Until  time.Time `json:"until,omitzero"` // when it ends by itself
 }
 
-// Cluster is what is known of one cluster of an environment.
+// Cluster is the status of one cluster of an environment.
 type Cluster struct {
 	Name      string    `json:"name"`
 	State     string    `json:"state"`            // active, paused or draining
@@ -73,7 +74,7 @@ type Cluster struct {
 	UID       string    `json:"uid,omitempty"`
 	Reachable bool      `json:"reachable"`
 	Message   string    `json:"message,omitempty"` // why it is not reachable, or is not written to
-	Problem   string    `json:"problem,omitempty"` // what a person must mend before the environment is written to it
+	Problem   string    `json:"problem,omitempty"` // the fault that a person must mend before the environment is written to it
 	Since     time.Time `json:"since,omitzero"`
 }
 
@@ -100,16 +101,16 @@ type Instance struct {
 	Absent      bool                `json:"absent,omitempty"` // removed; gone once no placement is left
 	Outputs     map[string]any      `json:"outputs,omitempty"`
 	Display     []platform.Shown    `json:"display,omitempty"`  // the parameters that its version marks to be shown
-	Problems    []platform.Problem  `json:"problems,omitempty"` // why what was merged is not what runs
+	Problems    []platform.Problem  `json:"problems,omitempty"` // why the merged request is not the one that runs
 	Placements  []Placement         `json:"placements,omitempty"`
 	MergedAt    time.Time           `json:"mergedAt,omitzero"` // when the platform commit was made
 
 	PromotedFrom []string               `json:"promotedFrom,omitempty"`
 	Gates        []platform.ReleaseGate `json:"gates,omitempty"`     // that it passed
-	Candidate    *Candidate             `json:"candidate,omitempty"` // what it would take next
+	Candidate    *Candidate             `json:"candidate,omitempty"` // the release that it would take next
 	Waiting      []Gate                 `json:"waiting,omitempty"`   // why it does not take that yet
 	Skipped      int                    `json:"skipped,omitempty"`   // releases that newer ones overtook before they entered
-	Rollout      *Rollout               `json:"rollout,omitempty"`   // nil: what runs was healthy in all waves
+	Rollout      *Rollout               `json:"rollout,omitempty"`   // nil: the release was healthy in all waves
 	Rejected     []Failure              `json:"rejected,omitempty"`  // oldest first
 	Proven       []Proof                `json:"proven,omitempty"`    // oldest first
 	Debts        []string               `json:"debts,omitempty"`     // decisions that bind it until they are removed
@@ -129,20 +130,20 @@ type Placement struct {
 	Objects     []Object        `json:"objects,omitempty"`
 	Problems    []ObjectProblem `json:"problems,omitempty"`
 	Images      []string        `json:"images,omitempty"` // of its containers, sorted
-	Drift       []ObjectProblem `json:"drift,omitempty"`  // what others changed and is left alone, as its environment asks
+	Drift       []ObjectProblem `json:"drift,omitempty"`  // fields that others changed and that are left alone, as its environment asks
 	CommittedAt time.Time       `json:"committedAt,omitzero"`
 	AppliedAt   time.Time       `json:"appliedAt,omitzero"`
 	HealthyAt   time.Time       `json:"healthyAt,omitzero"`
 	Adoption    *Adoption       `json:"adoption,omitempty"` // that waits for an Approval; nothing is written until then
-	LetGo       []string        `json:"letGo,omitempty"`    // what was adopted and is the instance's no more, such as "ConfigMap payments/web"
+	LetGo       []string        `json:"letGo,omitempty"`    // adopted objects that are the instance's no more, such as "ConfigMap payments/web"
 
 	withCluster bool // that its cluster is held back is all that is wrong
 }
 
-// Adoption is what taking over objects would take from them.
+// Adoption is the effects of taking over objects.
 type Adoption struct {
 	Digest  string   `json:"digest"`            // that an Approval names
-	Effects []string `json:"effects"`           // an object each, with what it would lose
+	Effects []string `json:"effects"`           // one for each object, such as the fields that it would lose
 	Untried []string `json:"untried,omitempty"` // objects that the API server could not be asked about
 }
 
@@ -165,7 +166,8 @@ type ObjectProblem struct {
 // Level is how much an Event matters to an operator.
 type Level string
 
-// The levels of what does not go as it was asked to. An Event without a level is the normal course of things.
+// The levels of events in which something does not go as it was asked to. An Event without a level is the normal course of
+// things.
 const (
 	Warning Level = "warning" // something waits for a person, was taken back, or is well again
 	Error   Level = "error"   // something failed

@@ -63,7 +63,7 @@ func promoting() *status.Board {
 	return b
 }
 
-// browser opens the console of a board and returns what evaluates JavaScript there until it says what is wanted.
+// browser opens the console of a board and returns a func that evaluates JavaScript there until it has the wanted result.
 func browser(t *testing.T, b *status.Board) (eventually func(expression, want string)) {
 	t.Helper()
 	base, stop := context.WithCancel(t.Context())
@@ -130,7 +130,7 @@ func TestConsoleShowsTheWayThroughEnvironments(t *testing.T) {
 	eventually(`document.querySelector("#detail .origin .quiet").textContent.split(" ")[0]`, "requests/store/shop.yaml:9")
 }
 
-// TestConsoleIsNotCalmInAnAccident: the first screen says what is wrong, first and once, and which images run.
+// TestConsoleIsNotCalmInAnAccident: the first screen shows the faults, first and once, and which images run.
 func TestConsoleIsNotCalmInAnAccident(t *testing.T) {
 	b := promoting()
 	b.ClusterSeen(status.Cluster{Name: "one", Reachable: true, Problem: "cluster one answers with another identity"})

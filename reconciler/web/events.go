@@ -39,15 +39,15 @@ func (s selection) events(all []status.Event) []status.Event {
 	return kept
 }
 
-// event says whether an event concerns the selection: a request's own, and what happened to the environment or cluster.
+// event says whether an event concerns the selection: a request's own, and those of the environment or cluster.
 func (s selection) event(e status.Event) bool {
 	return (e.Request == nil || s.matches(*e.Request)) &&
 		(s.environment == "" || e.Environment == "" || s.environment == e.Environment)
 }
 
 // stream sends history as it is made: an "event" for each entry, and one "status" after each burst of changes, whose
-// receiver asks for the status again. A client that names the last event it saw gets what it missed; any other starts
-// with all that is remembered.
+// receiver asks for the status again. A client that names the last event it saw gets the events that it missed; any other
+// starts with all that are remembered.
 func (s *server) stream(w http.ResponseWriter, r *http.Request, selected selection) error {
 	changed, end := s.Board.Subscribe()
 	defer end()
@@ -129,7 +129,7 @@ type cursor struct {
 
 func (c cursor) String() string { return fmt.Sprintf("%d-%d", c.nanos, c.told) }
 
-// parseCursor reads what String wrote; anything else is the beginning.
+// parseCursor reads the text of String; anything else is the beginning.
 func parseCursor(s string) cursor {
 	var c cursor
 	if _, err := fmt.Sscanf(s, "%d-%d", &c.nanos, &c.told); err != nil {

@@ -14,8 +14,8 @@ type Question struct {
 	Cluster     string
 }
 
-// Trace leads from what runs to who asked for it: state commit, Release file with its gates, platform commit, request
-// file and line, and the files of the offering's version.
+// Trace leads from the release that runs to the person who asked for it: state commit, Release file with its gates, platform
+// commit, request file and line, and the files of the offering's version.
 type Trace struct {
 	Environment string              `json:"environment"`
 	Request     platform.RequestKey `json:"request"`
@@ -24,8 +24,8 @@ type Trace struct {
 	Release     *platform.Release   `json:"release,omitempty"` // as the state holds it now
 	ReleaseFile string              `json:"releaseFile"`       // its path in the state repository
 
-	// Earlier is the release whose bytes these are, where the cluster's turn for Release has not come. What follows is then
-	// about it.
+	// Earlier is the release whose bytes these are, where the cluster's turn for Release has not come. The following fields
+	// are then about it.
 	Earlier *platform.Release `json:"earlier,omitempty"`
 
 	Platform    Origin `json:"platform"`         // the commit that yielded the release; its file is the version's directory
@@ -33,7 +33,7 @@ type Trace struct {
 	Version     Origin `json:"version,omitzero"` // the commit that last changed the version's directory by then, and its version.yaml
 }
 
-// Origin is a file of a repository and the commit that made it what it is.
+// Origin is a file of a repository and the commit that it comes from.
 type Origin struct {
 	URL     string    `json:"url,omitempty"`
 	Commit  string    `json:"commit"`

@@ -8,8 +8,7 @@ import (
 	"transom.dev/reconciler/status"
 )
 
-// Figures counts what came about while the daemon ran: the passes, and what releases went through. It is safe
-// for concurrent use.
+// Figures counts events while the daemon runs: the passes, and the milestones of releases. It is safe for concurrent use.
 type Figures struct {
 	passes     *prometheus.HistogramVec
 	lead       *prometheus.HistogramVec
@@ -21,7 +20,7 @@ type Figures struct {
 	corrected  *prometheus.CounterVec
 }
 
-// long are the bounds of what takes from seconds to days.
+// long are the bounds of durations from seconds to days.
 var long = []float64{1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 24 * 3600, 7 * 24 * 3600}
 
 // NewFigures returns figures that are all zero.
@@ -57,7 +56,7 @@ func (f *Figures) Corrected(environment, cluster string) {
 	f.corrected.WithLabelValues(environment, cluster).Inc()
 }
 
-// Milestone counts what came about. It is meant as status.Board's Milestones.
+// Milestone counts a milestone. It is meant as status.Board's Milestones.
 func (f *Figures) Milestone(m status.Milestone) {
 	switch m.Kind {
 	case status.Entered:
@@ -76,7 +75,7 @@ func (f *Figures) Milestone(m status.Milestone) {
 	}
 }
 
-// Collectors are what /metrics shows of the figures, for Options.Collectors.
+// Collectors are the collectors of the figures for /metrics, for Options.Collectors.
 func (f *Figures) Collectors() []prometheus.Collector {
 	return []prometheus.Collector{f.passes, f.lead, f.waited, f.releases, f.promotions, f.failures, f.rollbacks, f.corrected}
 }

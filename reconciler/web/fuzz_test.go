@@ -14,8 +14,8 @@ import (
 	"transom.dev/reconciler/web"
 )
 
-// Whatever is asked, there is an answer: what was asked for, in JSON, or what is wrong with the question. Nothing that is
-// asked comes back as something that a terminal or a browser acts on.
+// Whatever the request, there is an answer: the result in JSON, or the error of the request. Nothing that is asked comes
+// back as something that a terminal or a browser acts on.
 func FuzzQueries(f *testing.F) {
 	for _, ask := range [][2]string{
 		{"status", "team=store&request=shop&environment=prod&objects=none"},

@@ -51,7 +51,7 @@ func (a Ages) Collect(out chan<- prometheus.Metric) {
 	}
 }
 
-// collector counts what a Board knows whenever it is asked, so that no figure can be stale.
+// collector counts the records of a Board whenever it is asked, so that no figure can be stale.
 type collector struct{ Board }
 
 // Describe is part of prometheus.Collector.
@@ -92,7 +92,7 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	count(s, gauge)
 }
 
-// count tells how many placements there are by health, and how many instances wait for what.
+// count tells how many placements there are by health, and how many instances wait for each gate.
 func count(s status.Status, gauge func(d *prometheus.Desc, value float64, labels ...string)) {
 	type series struct {
 		desc        *prometheus.Desc

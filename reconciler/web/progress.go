@@ -16,7 +16,7 @@ type Progress struct {
 	Commit      string `json:"commit,omitempty"`
 	Head        string `json:"head,omitempty"` // the platform commit that the environment was last reconciled with
 
-	// Reconciled says that Head includes Commit, so that what follows is about it.
+	// Reconciled says that Head includes Commit, so that the following fields are about it.
 	Reconciled bool `json:"reconciled"`
 	// Done says that it is reconciled, that every placement is Healthy at the revision that was committed, or Suspended,
 	// and that nothing waits to be promoted there.
@@ -26,10 +26,10 @@ type Progress struct {
 	Healthy   int `json:"healthy"` // placements
 	Total     int `json:"total"`   // placements
 
-	Waiting []Reason `json:"waiting,omitempty"` // what is not healthy yet
-	Failed  []Reason `json:"failed,omitempty"`  // what a person must mend
+	Waiting []Reason `json:"waiting,omitempty"` // instances and placements that are not healthy yet
+	Failed  []Reason `json:"failed,omitempty"`  // faults that a person must mend
 
-	// Suspended are placements that came as far as they are asked to come by themselves, and what they wait for.
+	// Suspended are placements that came as far as they are asked to come by themselves. Their messages say why they wait.
 	Suspended []Reason `json:"suspended,omitempty"`
 }
 
@@ -136,7 +136,7 @@ func (p *Progress) add(in *status.Instance) {
 	}
 }
 
-// promotion says what an instance waits for on its way here, and what stopped it.
+// promotion adds the gates that an instance waits for on its way here, and the failure that stopped it.
 func (p *Progress) promotion(in *status.Instance) {
 	for _, g := range in.Waiting {
 		if g.Name == "rejected" { // nothing but a person opens it

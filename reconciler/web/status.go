@@ -37,7 +37,7 @@ func (s selection) matches(k platform.RequestKey) bool {
 	return (s.team == "" || s.team == k.Team) && (s.request == "" || s.request == k.Name)
 }
 
-// of narrows all that is known. It leaves what it is given alone, as parts of it may be shared.
+// of narrows a Status. It does not change its argument, as parts of it may be shared.
 func (s selection) of(all status.Status) status.Status {
 	out := status.Status{Platform: all.Platform, Environments: []status.Environment{}, Instances: []status.Instance{}}
 	out.Platform.Problems = s.problems(all.Platform.Problems)
@@ -98,7 +98,7 @@ func leaveOut(instances []status.Instance, dropped func(status.Object) bool) {
 	}
 }
 
-// writeJSON answers with v and an ETag over its bytes, so that a client that asks again pays only for what changed.
+// writeJSON answers with v and an ETag over its bytes, so that a client that asks again pays only for changes.
 func writeJSON(w http.ResponseWriter, r *http.Request, v any) error {
 	body, err := json.Marshal(v)
 	if err != nil {

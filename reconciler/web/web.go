@@ -14,14 +14,14 @@ import (
 	"transom.dev/reconciler/status"
 )
 
-// Board is what is known, as *status.Board keeps it.
+// Board is the status, as *status.Board keeps it.
 type Board interface {
 	Status() status.Status
 	History() []status.Event
 	Subscribe() (changed <-chan struct{}, end func())
 }
 
-// Options are what the handler serves. Only Board is required.
+// Options are the sources and the settings of the handler. Only Board is required.
 type Options struct {
 	Board Board
 
@@ -39,11 +39,11 @@ type Options struct {
 	// Hosts are names by which the console and the API are asked for beside loopback names and the machine's addresses.
 	Hosts []string
 
-	// Collectors are exposed on /metrics beside what the Board tells.
+	// Collectors are exposed on /metrics beside the figures of the Board.
 	Collectors []prometheus.Collector
 }
 
-// ErrNotFound says that what was asked for is not known; it becomes status 404.
+// ErrNotFound says that the object of a request is not known; it becomes status 404.
 var ErrNotFound = errors.New("not found")
 
 // Handler returns the console, the API, metrics and health. A stream of events ends with its request's context, so a

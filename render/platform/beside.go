@@ -2,10 +2,11 @@ package platform
 
 import "strings"
 
-// What is wrong with what a request names is told beside what is wrong with its own text, so that one slip hides nothing else.
-// Of a field that has a Problem, or that an unknown one was probably meant to be, nothing more is said.
+// Problems of the offering, version and environments that a request names are reported beside the Problems of its own text,
+// so that one mistake hides no other. Of a field that has a Problem, or that an unknown one was probably meant to be,
+// nothing more is said.
 
-// beside finds the Problems of what a request names that is broken everywhere.
+// beside finds, for a request that is broken in all environments, the Problems that come of the objects that it names.
 func (f *requestFile) beside(p *Platform, s *stages) (problems []Problem) {
 	if f.request.Spec.Offering == "" && !f.doubtful("spec.offering") {
 		return nil // nothing of it could be read
@@ -30,7 +31,7 @@ func (f *requestFile) beside(p *Platform, s *stages) (problems []Problem) {
 	return append(d.problems, acrossEnvironments(in)...)
 }
 
-// besideIn finds the Problems of what a request names in an environment in which it is broken.
+// besideIn finds, for a request that is broken in an environment, the Problems there that come of the objects that it names.
 func (f *requestFile) besideIn(env string, o *Offering, s *stages) *resolution {
 	d, own := f.document(env), "spec.environments."+env
 	if f.doubtful("spec.version") || f.doubtful(own+".version") || f.doubtful(own) {

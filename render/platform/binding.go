@@ -21,7 +21,7 @@ func (r *Request) bound(env string) map[string]RequestKey {
 	return out
 }
 
-// Bindings returns what a release's request is bound to in an environment, by the name of the binding.
+// Bindings returns the requests that a release's request is bound to in an environment, by the name of the binding.
 func (r *Release) Bindings(environment string) map[string]RequestKey {
 	if r.Request == nil {
 		return nil
@@ -29,8 +29,8 @@ func (r *Release) Bindings(environment string) map[string]RequestKey {
 	return (&Request{Key: r.Key, Spec: *r.Request}).bound(environment)
 }
 
-// At returns a Problem that stands at a field of an instance's file, for the caller to say what is wrong there. In
-// recorded content that the head has left behind no line has that field any more.
+// At returns a Problem that stands at a field of an instance's file, for the caller to add the message. In recorded content
+// that the head has left behind no line has that field any more.
 func (p *Platform) At(i *Instance, field string) Problem {
 	problem := p.fileOf(i).document("").make(nil, field, "", "")
 	problem.Request = &i.Request.Key
@@ -59,7 +59,7 @@ func bindingField(r *Request, env, name string) string {
 	return "spec.bindings." + name
 }
 
-// checkBindings holds what a request binds to what its version declares.
+// checkBindings checks the bindings of a request against those that its version declares.
 func checkBindings(d *document, r *Request, env string, v *Version) {
 	bound := r.bound(env)
 	for _, name := range sortedKeys(bound) {
@@ -79,7 +79,7 @@ func checkBindings(d *document, r *Request, env string, v *Version) {
 type binder struct {
 	platform *Platform
 	team     *team
-	cycles   map[edge]string // bindings that go round in a circle, to what they go through
+	cycles   map[edge]string // bindings that form a cycle, with the text of the cycle
 }
 
 // bind returns a request's resolutions with those broken whose bindings are wrong, and its Problems.
@@ -107,8 +107,9 @@ func (b *binder) bind(r *resolved) (map[string]*resolution, []Problem) {
 	return in, acrossEnvironments(in)
 }
 
-// check looks at what an instance is bound to: whether that is there, is what the version expects, and tells what the
-// version reads. What cannot be read itself is not guessed about: it may be all right.
+// check looks at the requests that an instance is bound to: whether each is there and in the environment, is of an offering
+// that the version expects, and has the outputs that it reads. A request that cannot be read is not reported: it may be all
+// right.
 func (b *binder) check(r *resolved, i *Instance) []Problem {
 	d := r.file.document(i.Environment.Name)
 	for _, name := range sortedKeys(i.Bindings) {

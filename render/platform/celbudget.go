@@ -10,17 +10,17 @@ import (
 	"github.com/google/cel-go/interpreter"
 )
 
-// budgetName is under what an evaluation finds its budget. No expression can name it.
+// budgetName is the variable that holds an evaluation's budget. No expression can name it.
 const budgetName = "@budget"
 
-// maxWork is how many fields and items one evaluation may go through to put values together and to compare them. What an
-// API server charges for that is only what is at their top, so that a list of lists of lists would be free.
+// maxWork is how many fields and items one evaluation may go through to put values together and to compare them. An API
+// server charges only for the top level of the values, so that a list of lists of lists would be free.
 const maxWork = 10_000_000
 
-// A budget is what is left for one evaluation.
+// A budget is the work that one evaluation may still do.
 type budget struct{ work int64 }
 
-// take charges a value, and says what is wrong with it: it is too large, or too much has been gone through.
+// take charges a value to the budget. It returns an error if the value is too large or the budget is spent, else nil.
 func (b *budget) take(value ref.Val) ref.Val {
 	switch v := value.(type) {
 	case types.String:
@@ -54,8 +54,8 @@ func budgetOf(vars interpreter.Activation) *budget {
 	return &budget{work: maxWork}
 }
 
-// bounded is a decorator that keeps all values on the way to a result within bounds: what is put together, and what is
-// compared.
+// bounded is a decorator that keeps all values on the way to a result within bounds: the values that are put together, and
+// those that are compared.
 func bounded(i interpreter.InterpretableV2) (interpreter.InterpretableV2, error) {
 	switch made := i.(type) {
 	case interpreter.InterpretableCall:
@@ -86,7 +86,7 @@ func constant(values []interpreter.InterpretableV2) bool {
 	})
 }
 
-// within returns a value, or what is wrong with it.
+// within returns a value, or an error if it is too large.
 func within(value ref.Val, vars interpreter.Activation) ref.Val {
 	switch v := value.(type) {
 	case types.String:
@@ -103,7 +103,7 @@ func within(value ref.Val, vars interpreter.Activation) ref.Val {
 	return budgetOf(vars).take(value)
 }
 
-// boundedResult bounds what a call results in.
+// boundedResult bounds the result of a call.
 type boundedResult struct{ interpreter.InterpretableCall }
 
 // Exec implements interpreter.InterpretableV2.
@@ -116,8 +116,8 @@ func (b boundedResult) Eval(vars interpreter.Activation) ref.Val {
 	return within(b.InterpretableCall.Eval(vars), vars)
 }
 
-// boundedSum bounds what two values add up to. A list to which a loop adds one that is written out, item by item, is not
-// counted each time: how often a loop goes round has its own bound.
+// boundedSum bounds the sum of two values. A list to which a loop adds one that is written out, item by item, is not counted
+// each time: how often a loop goes round has its own bound.
 type boundedSum struct {
 	boundedResult
 	written bool
@@ -167,7 +167,7 @@ func (b boundedConstructor) Eval(vars interpreter.Activation) ref.Val {
 	return value
 }
 
-// boundedOperands bounds what a comparison goes through.
+// boundedOperands bounds the fields and items that a comparison goes through.
 type boundedOperands struct{ interpreter.InterpretableCall }
 
 // Exec implements interpreter.InterpretableV2.

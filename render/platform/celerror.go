@@ -37,7 +37,7 @@ func (s *scope) unknownName(name string) string {
 	return fmt.Sprintf("there is no %q here; there is %s", name, list(s.names()))
 }
 
-// unknownField says what has no such field, and which field was probably meant.
+// unknownField names the value that has no such field, and the field that was probably meant.
 func (s *scope) unknownField(a *ast.AST, id int64, field string) error {
 	w := &typeWalker{scope: s, ranges: map[string]ast.Expr{}}
 	root := ast.NavigateAST(a)
@@ -65,7 +65,7 @@ func (s *scope) unknownField(a *ast.AST, id int64, field string) error {
 // A typeWalker finds the types of parts of an expression that has no types as a whole.
 type typeWalker struct {
 	*scope
-	ranges map[string]ast.Expr // what comprehensions range over, by their variables
+	ranges map[string]ast.Expr // the lists and maps that comprehensions range over, by their variables
 }
 
 func (w *typeWalker) typeOf(e ast.Expr) *cel.Type {

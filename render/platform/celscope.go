@@ -12,12 +12,12 @@ import (
 	"k8s.io/apiserver/pkg/cel/environment"
 )
 
-// scope is what an expression may name, with the types of it all: a field that no value can have is found before there
+// scope is the variables that an expression may name, with their types: a field that no value can have is found before there
 // is any value.
 type scope struct {
 	variables map[string]*cel.Type
 	objects   map[string]map[string]*cel.Type // the fields of object types, by the type's name
-	files     fs.FS                           // what file() reads; nil: there is no such function
+	files     fs.FS                           // the files that file() reads; nil: there is no such function
 
 	made *cel.Env // of this scope, once somebody asked
 }
@@ -42,7 +42,7 @@ func inputsScope() *scope {
 	return s
 }
 
-// placeScope has what the name of a namespace may depend on.
+// placeScope has the variables that the name of a namespace may depend on.
 func placeScope() *scope {
 	s := newScope()
 	s.variables["request"] = s.object("request", map[string]*cel.Type{"team": cel.StringType})
@@ -63,7 +63,7 @@ func objectScope() *scope {
 	return s
 }
 
-// policyScope has what a policy may name: one rendered object, and what it was rendered from.
+// policyScope has the variables of a policy: one rendered object, and the Inputs that it was rendered from.
 func policyScope() *scope {
 	s := inputsScope()
 	s.variables["computed"], s.variables["object"] = anyMap, anyMap
@@ -84,10 +84,10 @@ func (s *scope) with(name string, t *cel.Type) *scope {
 	return more
 }
 
-// names lists what can be named, sorted.
+// names lists the variables, sorted.
 func (s *scope) names() []string { return slices.Sorted(maps.Keys(s.variables)) }
 
-// empty is what a variable is where no value is given.
+// empty is the value of a variable for which none is given.
 func (s *scope) empty(name string) any {
 	if s.variables[name] == cel.StringType {
 		return ""

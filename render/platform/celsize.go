@@ -12,7 +12,7 @@ import (
 	"github.com/google/cel-go/common/types/traits"
 )
 
-// Bounds of what an expression may make. They hold for every value on the way to its result as well.
+// Bounds of the values that an expression may make. They hold for every value on the way to its result as well.
 const (
 	maxValue     = 1 << 20    // bytes of a text, and of a result as JSON
 	maxItems     = 1_000_000  // of a list, and fields and items of a value in all
@@ -21,8 +21,8 @@ const (
 	maxPrecision = 1000       // decimal places of a number
 )
 
-// sized are the functions whose result can be much larger than what it is made of, or which take much longer: each says
-// of its arguments, before it runs, what is too much.
+// sized are the functions whose result can be much larger than their arguments, or which take much longer than others: each
+// checks its arguments before the function runs, and returns an error if they are too much.
 var sized = map[string]func(args []ref.Val) error{
 	"replace":         sizedReplace,
 	"join":            sizedJoin,
@@ -94,7 +94,7 @@ func sizedSets(args []ref.Val) error {
 	return tooMany("pairs of items", pairs(args[0], args[1]), maxPairs)
 }
 
-// pairs counts what holding the items of a list against those of another goes through.
+// pairs counts the comparisons that comparing the items of a list with those of another takes.
 func pairs(a, b ref.Val) int64 {
 	list, ok := a.(traits.Sizer)
 	if !ok {
@@ -124,7 +124,8 @@ func nodesOf(value ref.Val) int64 {
 	return maxItems - m.nodes
 }
 
-// A meter counts what values come to, wherever the same value is part of another more than once.
+// A meter counts the bytes and the fields and items of values. A value that is part of another more than once counts each
+// time.
 type meter struct{ bytes, nodes int64 } // that are left
 
 func (m *meter) take(bytes, nodes int64) bool {

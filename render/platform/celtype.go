@@ -61,7 +61,7 @@ func (s *scope) objectSchema(name string, of *schema.Structural) *cel.Type {
 	return s.object(name, fields)
 }
 
-// plainType returns what a result's type is once it is a plain value, or says why it cannot be one.
+// plainType returns the type of a result once it is a plain value, or says why it cannot be one.
 func plainType(t *cel.Type) (*cel.Type, error) {
 	switch t.Kind() {
 	case types.StringKind, types.BoolKind, types.IntKind, types.DoubleKind, types.DynKind, types.AnyKind, types.StructKind:

@@ -11,8 +11,8 @@ import (
 	"k8s.io/utils/ptr"
 )
 
-// A narrowing is what a version's schema no longer allows that one's before it did. Within one major version whoever
-// follows the constraint "1" moves from the one to the other by a merge of somebody else.
+// A narrowing lists the places where the schema of a version allows fewer values than that of one before it. Within one
+// major version whoever follows the constraint "1" moves from the one to the other by a merge of somebody else.
 type narrowing struct {
 	version *Version
 	found   []fieldError // with fields of version.yaml
@@ -40,8 +40,8 @@ func narrowings(versions []*Version) (out []narrowing) {
 	return out
 }
 
-// keeps reports whether the version takes all that one before it took, and adds what it does not. To undo what that one
-// narrowed itself is no narrowing.
+// keeps reports whether the version takes all that one before it took, and records the values that it does not take. To undo
+// a narrowing of that version itself is no narrowing.
 func (n *narrowing) keeps(before narrowing) bool {
 	c := &comparison{}
 	c.compare(place{"spec.parameters", "parameters"}, before.version.Parameters.structural, n.version.Parameters.structural)
@@ -65,17 +65,17 @@ func (v *Version) taken() bool {
 	return v.Number.Prerelease() == "" && v.Lifecycle != Withdrawn && v.Lifecycle != Experimental
 }
 
-// samePromise says whether semver promises that what was right for one version is right for the other. Before 1.0.0 a
-// minor version may break.
+// samePromise says whether semver promises that parameters which are valid for one version are valid for the other. Before
+// 1.0.0 a minor version may break.
 func samePromise(a, b *Version) bool {
 	return a.Number.Major() == b.Number.Major() && (a.Number.Major() > 0 || a.Number.Minor() == b.Number.Minor())
 }
 
-// A comparison finds what one schema allows and another does not, as far as their fields say it. Rules in CEL are not
-// compared: which values they refuse cannot be told.
+// A comparison finds the values that one schema allows and another does not, as far as their fields say it. Rules in CEL are
+// not compared: which values they refuse cannot be told.
 type comparison struct{ found []fieldError }
 
-// A place is a part of a schema: as a field of version.yaml, and as what requests write there.
+// A place is a part of a schema: as a field of version.yaml, and as the parameter that requests write there.
 type place struct{ field, parameter string }
 
 func (p place) property(name string) place {
@@ -141,7 +141,8 @@ func rest(s *schema.Structural) *schema.Structural {
 	return nil
 }
 
-// properties compares the fields of objects. What the one names may be among what the other allows beside.
+// properties compares the fields of objects. A field that the one names may be among the additional properties that the
+// other allows.
 func (c *comparison) properties(p place, old, new *schema.Structural) {
 	oldRest, newRest := rest(old), rest(new)
 	for _, name := range sortedKeys(old.Properties) {
@@ -170,7 +171,7 @@ func (c *comparison) properties(p place, old, new *schema.Structural) {
 	c.compare(place{p.field + ".additionalProperties", p.parameter + ".*"}, oldRest, newRest)
 }
 
-// required compares which fields must be written: what has a default need not be.
+// required compares which fields must be written: a field with a default need not be.
 func (c *comparison) required(p place, old, new *schema.Structural) {
 	for _, name := range slices.Sorted(slices.Values(limits(new).Required)) {
 		was, is := old.Properties[name], new.Properties[name]
@@ -193,7 +194,7 @@ func (c *comparison) items(p place, old, new *schema.Structural) {
 	}
 }
 
-// conditions compares what is combined of other schemas. Whether two of them come to the same is not looked into.
+// conditions compares the schemas that are combined of others. Whether two of them allow the same values is not examined.
 func (c *comparison) conditions(p place, old, new *schema.Structural) {
 	was, is := limits(old), limits(new)
 	if !among(was.AllOf, is.AllOf) {
@@ -220,7 +221,7 @@ func among(all, some []schema.NestedValueValidation) bool {
 	return true
 }
 
-// values compares what the two say about single values.
+// values compares the constraints that the two put on single values.
 func (c *comparison) values(p place, old, new *schema.ValueValidation) {
 	if new.Pattern != "" && new.Pattern != old.Pattern {
 		c.report(p, "pattern", "has another pattern, %s", new.Pattern)
@@ -279,8 +280,8 @@ func (c *comparison) enum(p place, old, new []schema.JSON) {
 	}
 }
 
-// loadNarrowings says what versions break that they must not, and names the requests concerned. It costs no more than
-// those: they are broken themselves, and the version is there for the others.
+// loadNarrowings reports the versions that break a promise to earlier ones, and names the requests concerned. It costs no
+// more than those: they are broken themselves, and the version is there for the others.
 func (l *Loader) loadNarrowings(p *Platform) {
 	for _, name := range sortedKeys(l.offerings) {
 		for _, n := range l.offerings[name].narrowed {

@@ -15,7 +15,8 @@ type contents struct {
 	known map[string]*environmentContents
 }
 
-// environmentContents are those of one environment. What nobody asked for during a whole generation of requests goes.
+// environmentContents are those of one environment. Content that nobody asked for during a whole generation of requests is
+// dropped.
 type environmentContents struct {
 	mutex    sync.Mutex
 	new, old map[RequestKey][]*content // in the order of their arrival
@@ -26,8 +27,8 @@ const (
 	contentsGeneration = 1 << 15
 )
 
-// content is what one recorded release of a request comes to in an environment. It is as good as what it was resolved
-// with: the environments with their clusters, and the offering.
+// content is the resolution of one recorded release of a request in an environment. It is valid for as long as the values
+// that it was resolved with are the same: the environments with their clusters, and the offering.
 type content struct {
 	specs                        []*RequestSpec // equal ones, as several records hold it
 	version, versionDigest, file string
@@ -44,7 +45,7 @@ type content struct {
 // InstanceOf resolves recorded content in an environment, as the head says that environments, clusters and versions are:
 // the spec of a request, whose file it names for Problems, with the version of that number, which must still be the one
 // that was recorded. Where the spec names a version for this very environment, that wins. The lifecycle of the version is
-// not looked at, for what was released stays what it is.
+// not looked at, for a release stays as it was released.
 //
 // An instance comes without Problems; without an instance Problems say why, and where there are none the content does not
 // place the request in the environment. Content that is the head's own is the head's instance, and the same pointer comes
@@ -115,7 +116,7 @@ func (c *content) has(spec *RequestSpec) bool {
 	return true
 }
 
-// resolve finds out what the content comes to with this platform.
+// resolve resolves the content with this platform.
 func (c *content) resolve(p *Platform, environment string, k RequestKey) {
 	spec := c.specs[0]
 	c.stages, c.offering = p.stages, p.Offerings[spec.Offering]
@@ -144,7 +145,7 @@ func (c *content) resolve(p *Platform, environment string, k RequestKey) {
 }
 
 // own returns the head's instance where that is of this very content, before it is bound to the head's other requests:
-// what recorded content is bound to is what the environment runs.
+// recorded content is bound to the releases that the environment runs.
 func (c *content) own(p *Platform, environment string, k RequestKey) *Instance {
 	if p.teams[k.Team] == nil || p.teams[k.Team].resolved[k] == nil {
 		return nil
@@ -192,7 +193,7 @@ func (c *content) versionOf(d *document, environment string) *Version {
 }
 
 // allows says whether the environment takes the recorded version: it names no other range by an override, or one that the
-// version is in. What it has taken stays what it has, however many newer versions are published.
+// version is in. A version that it has taken stays, however many newer ones are published.
 func (c *content) allows(environment string) bool {
 	override := c.specs[0].Environments[environment].Version
 	if override == "" {
@@ -203,7 +204,7 @@ func (c *content) allows(environment string) bool {
 	return err == nil && none == nil && constraint.Check(version)
 }
 
-// Released is what a release records of a request: a hold is read at the head and belongs to none.
+// Released is the part of a request that a release records: a hold is read at the head and belongs to none.
 func (s *RequestSpec) Released() *RequestSpec {
 	held := false
 	for _, environment := range s.Environments {

@@ -8,7 +8,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// of asks for an instance of what a release of another instance would record.
+// of asks for an instance of the content that a release of another instance would record.
 func of(p *platform.Platform, environment string, i *platform.Instance) (*platform.Instance, []platform.Problem) {
 	return p.InstanceOf(environment, i.Request.Key, i.Request.Spec.Released(), i.Version.Number.String(), i.Version.Digest, i.Request.File)
 }

@@ -43,7 +43,8 @@ func CustomSchema(props map[string]any) *Schema {
 	return s
 }
 
-// Mistakes finds what an API server with this schema refuses of a custom resource, but for its status, which is not applied.
+// Mistakes finds the fields and values of a custom resource that an API server with this schema refuses, but for its status,
+// which is not applied.
 func (s *Schema) Mistakes(object map[string]any) (mistakes []Mistake) {
 	defaulting.PruneNonNullableNullsWithoutDefaults(object, s.structural)
 	object = s.Default(object)

@@ -44,7 +44,7 @@ func (b *binder) bindingsOf(env string, key RequestKey) map[string]RequestKey {
 	return nil
 }
 
-// leadsOn says whether what a request is bound to is bound itself; else it is in no cycle.
+// leadsOn says whether a request that is bound to has bindings itself; else it is in no cycle.
 func (b *binder) leadsOn(env string, key RequestKey) bool {
 	for _, provider := range b.bindingsOf(env, key) {
 		if len(b.bindingsOf(env, provider)) > 0 {

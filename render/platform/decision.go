@@ -26,7 +26,8 @@ type decisionSpec struct {
 	Reason    string
 }
 
-// What a decision of each kind may say. Each Approval is one of its lists, whole; a Hold is any one subject or none.
+// The fields that a decision of each kind may have. Each Approval is one of its lists, whole; a Hold is any one subject or
+// none.
 var (
 	approvals = [][]string{
 		{"request", "release"}, {"offering", "version"}, {"plan"}, {"deletions"}, {"adoption"}, {"platform"}, {"takeover"}, {"state"},
@@ -128,7 +129,7 @@ func (c *Decision) checkApproval(d *document) {
 	}
 }
 
-// checkSubject asks a Pin and an Override for what they are about; a Hold that names nothing holds the environment.
+// checkSubject checks that a Pin and an Override name their subject; a Hold that names nothing holds the environment.
 func (c *Decision) checkSubject(d *document) {
 	if c.Kind == "Hold" {
 		var named []string

@@ -13,9 +13,9 @@ import (
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 )
 
-// decoder fills Go values from a document's nodes and reports each thing that does not fit, without coercion. A
-// field is called what its json tag says, or its name with a small first letter. The tag decode:"required" is for
-// what must be there, oneof:"a|b" for strings of few values.
+// decoder fills Go values from a document's nodes and reports each thing that does not fit, without coercion. A field is
+// called as its json tag says, or by its name with a small first letter. The tag decode:"required" is for fields that must
+// be there, oneof:"a|b" for strings of few values.
 type decoder struct{ *document }
 
 // value decodes n into out. Problems stand at the node at: the key of n, or n itself in a list.
@@ -244,7 +244,7 @@ func (d *decoder) scalar(n, at *yaml.Node, field string, out reflect.Value) {
 	d.report(at, field, "type", fmt.Sprintf("must be %s, not %s%s", want, describe(n), remedy(n, v, out.Kind())))
 }
 
-// remedy says how to write a scalar so that it is what is wanted.
+// remedy says how to write a scalar so that it has the type that is wanted.
 func remedy(n *yaml.Node, v any, want reflect.Kind) string {
 	switch {
 	case want == reflect.String && n.Value != "" && v != nil:

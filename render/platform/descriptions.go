@@ -1,6 +1,6 @@
 package platform
 
-// descriptions is what an editor says about a field. The path of a map's entries ends with .*, of a list's with [].
+// descriptions has the text that an editor shows for a field. The path of a map's entries ends with .*, of a list's with [].
 var descriptions = map[string]string{
 	"Offering.spec.title":                  "Its name for people.",
 	"Offering.spec.description":            "What it is and what it is for.",

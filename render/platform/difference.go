@@ -40,7 +40,7 @@ func Differences(environment string, before, after *RequestSpec) []Difference {
 	return list
 }
 
-// asked is what a request sets for an environment.
+// asked has the fields that a request sets for an environment.
 func asked(environment string, spec *RequestSpec) map[string]any {
 	own := spec.Environments[environment]
 	bindings := map[string]any{}
@@ -72,7 +72,7 @@ func compare(field string, before, after any, list *[]Difference) {
 	}
 }
 
-// valueText is a value in a line: a string as it is, everything else as JSON; what is not there is empty.
+// valueText is a value in a line: a string as it is, everything else as JSON; an absent value is empty.
 func valueText(v any) string {
 	switch v := v.(type) {
 	case nil:
@@ -92,8 +92,8 @@ func valueText(v any) string {
 // telling is how long a value may be before it is shortened.
 const telling = 48
 
-// abbreviate leaves out what two long values begin with alike, up to a boundary such as the slash in an image's name, and
-// the end of what is still too long.
+// abbreviate leaves out the common beginning of two long values, up to a boundary such as the slash in an image's name, and
+// the end of a text that is still too long.
 func abbreviate(before, after string) (string, string) {
 	if len(before) > telling || len(after) > telling {
 		same := 0

@@ -21,8 +21,8 @@ func Digest(v any) string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// canonicalJSON goes through the generic form, because the fields of a struct come in the order they are declared. What is
-// generic already is written at once.
+// canonicalJSON goes through the generic form, because the fields of a struct come in the order they are declared. A value
+// that is generic already is written at once.
 func canonicalJSON(v any) ([]byte, error) {
 	raw, err := marshalJSON(v)
 	if err != nil || isGeneric(v) {
@@ -37,8 +37,8 @@ func canonicalJSON(v any) ([]byte, error) {
 	return marshalJSON(generic)
 }
 
-// isGeneric reports whether a value is made of nothing but what JSON has. Text that is no UTF-8 is not: it is replaced in
-// two different ways.
+// isGeneric reports whether a value is made of nothing but the types that JSON has. Text that is no UTF-8 is not: it is
+// replaced in two different ways.
 func isGeneric(v any) bool {
 	switch v := v.(type) {
 	case nil, bool, int, int64, float64:

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/tools/txtar"
 )
 
-// A version and an overlay are directories of Kustomize. Only their outline is looked at here; what the files say is
+// A version and an overlay are directories of Kustomize. Only their outline is looked at here; the content of the files is
 // rendering's business.
 
 // directory makes a file system and a digest of a directory's files.
@@ -38,7 +38,7 @@ func directory(dir string, files []*file) (fs.FS, string) {
 	return fsys, "sha256:" + hex.EncodeToString(hash.Sum(nil))
 }
 
-// component checks a version's optional component: its path and what is there.
+// component checks a version's optional component: its path and the directory there.
 func (d *document) component(field, dir, name string, files []*file) {
 	at := path.Join(dir, name)
 	switch {
@@ -81,7 +81,7 @@ func (d *document) kustomization(dir string, files []*file) {
 	d.opaque = d.opaque || k.opaque
 }
 
-// kindOf names what a kustomization says it is.
+// kindOf returns the kind that a kustomization says it is.
 func kindOf(root *yaml.Node) string {
 	k := &document{root: root}
 	return strings.TrimSpace(or(k.text("kind"), "missing") + " of " + or(k.text("apiVersion"), "nothing"))

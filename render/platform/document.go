@@ -12,7 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 )
 
-// maxProblems bounds what one file can say, so that a broken file cannot drown the rest.
+// maxProblems bounds how many Problems one file can have, so that those of the others are still seen.
 const maxProblems = 50
 
 // document is one file of ours while it is read. Fields are named by paths such as spec.environments.prod.version or
@@ -23,9 +23,9 @@ type document struct {
 	problems  []Problem
 	source    []byte   // parsed once a place is asked for, where root is not set: most files have no Problem, and trees are large
 	displayed []string // parameters that are marked to be shown
-	opaque    bool     // part of what the document is about cannot be looked into, as is reported elsewhere
+	opaque    bool     // part of the document's subject cannot be read, as is reported elsewhere
 
-	// what every Problem of the file concerns
+	// the subject of every Problem of the file
 	request     *RequestKey
 	environment string
 }
@@ -73,7 +73,7 @@ func read[S any](d *document, kind, name string) (o object[S], ok bool) {
 	return o, true
 }
 
-// header checks what has to be right before anything else of the file means something.
+// header checks the fields that must be right before anything else of the file means something.
 func (d *document) header(kinds ...string) bool {
 	before := len(d.problems)
 	switch v := d.text("apiVersion"); v {
@@ -123,12 +123,12 @@ func (d *document) labels(field string, values map[string]string) {
 	}
 }
 
-// problem reports what is wrong with a field at its key, or at the nearest thing around it that is there.
+// problem reports a Problem of a field at its key, or at the nearest field around it that is there.
 func (d *document) problem(field, rule, format string, args ...any) {
 	d.report(nil, field, rule, fmt.Sprintf(format, args...))
 }
 
-// warn is problem for what blocks nothing.
+// warn is problem for a Warning, which blocks nothing.
 func (d *document) warn(field, rule, format string, args ...any) {
 	p := d.make(nil, field, rule, fmt.Sprintf(format, args...))
 	p.Warning = true
@@ -169,7 +169,7 @@ func (d *document) add(p Problem) {
 	}
 }
 
-// said finds an earlier Problem of the same field: what was made of a field that could not be read says nothing.
+// said finds an earlier Problem of the same field: the value of a field that could not be read is not judged again.
 func (d *document) said(p Problem) bool {
 	return p.Field != "" && !p.Warning && slices.ContainsFunc(d.problems, func(o Problem) bool {
 		return o.Field == p.Field && o.Line == p.Line && !o.Warning
@@ -186,7 +186,7 @@ func (d *document) wrongBelow(field string) bool {
 	return slices.ContainsFunc(d.problems, func(p Problem) bool { return !p.Warning && strings.HasPrefix(p.Field, field) })
 }
 
-// broken says whether what the document is about cannot be used.
+// broken says whether the document's subject cannot be used.
 func (d *document) broken() bool { return d.opaque || broken(d.problems) }
 
 // broken says whether any Problem blocks.

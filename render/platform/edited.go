@@ -17,7 +17,7 @@ type edited struct {
 }
 
 // Edited returns a file system as it would be with some files written, before they are: a path with content is that
-// file, a path with nil hides the file or directory that is there. What is hidden can be written anew.
+// file, a path with nil hides the file or directory that is there. A path that is hidden can be written anew.
 func Edited(base fs.FS, changes map[string][]byte) (fs.FS, error) {
 	archive := new(txtar.Archive)
 	e := edited{base: base}
@@ -37,7 +37,7 @@ func (e edited) hides(name string) bool {
 	return slices.ContainsFunc(e.hidden, func(h string) bool { return name == h || strings.HasPrefix(name, h+"/") })
 }
 
-// Open opens what was written, else what is there.
+// Open opens the file that was written, else the one of the base.
 func (e edited) Open(name string) (fs.File, error) {
 	f, err := e.files.Open(name)
 	if errors.Is(err, fs.ErrNotExist) && !e.hides(name) {
@@ -46,7 +46,7 @@ func (e edited) Open(name string) (fs.File, error) {
 	return f, err
 }
 
-// ReadFile reads what was written, else what is there.
+// ReadFile reads the file that was written, else the one of the base.
 func (e edited) ReadFile(name string) ([]byte, error) {
 	data, err := fs.ReadFile(e.files, name)
 	if errors.Is(err, fs.ErrNotExist) && !e.hides(name) {

@@ -15,7 +15,7 @@ import (
 )
 
 // fieldsOf lists the paths of the fields of a kind that hold something themselves, by the types that its files are decoded
-// into. Below a parameters schema and a label selector is what others define.
+// into. The fields below a parameters schema and a label selector are defined by others.
 func fieldsOf(kind string) []string {
 	schema := platform.JSONSchema(kind)
 	definitions, _ := schema["definitions"].(map[string]any)
@@ -51,7 +51,7 @@ func fieldsOf(kind string) []string {
 	return slices.DeleteFunc(fields, func(f string) bool { return f == "apiVersion" || f == "kind" })
 }
 
-// effects names for each field of the files that people write what shows that it acts: a test, as FOLDER.TEST, or a script or
+// effects names for each field of the files that people write the proof that it acts: a test, as FOLDER.TEST, or a script or
 // golden case. No field is accepted and ignored, so one that is not here fails the test, and so does a name that nobody has.
 var effects = map[string]string{
 	"Approval: spec.adoption":  "fleet/apply.TestWhatWouldLoseAFieldWaitsForAnApproval",
@@ -205,7 +205,7 @@ func TestNoFieldIsAcceptedAndIgnored(t *testing.T) {
 	}
 }
 
-// TestAFieldThatNobodyKnowsIsFound: the walk comes to every field, also of lists and of what is found by name.
+// TestAFieldThatNobodyKnowsIsFound: the walk comes to every field, also of lists and of maps.
 func TestAFieldThatNobodyKnowsIsFound(t *testing.T) {
 	require.Subset(t, fieldsOf("Environment"), []string{"spec.rollout.waves[].soak", "spec.values", "spec.clusters"})
 	require.Contains(t, fieldsOf("Offering"), "spec.versions.*.removeAfter")

@@ -127,10 +127,11 @@ func (e *Environment) state(d *document, s environmentSpec) {
 	}
 }
 
-// hasPassword finds what must not be repeated in any message; a mere user, as in ssh://git@host, is fine.
+// hasPassword finds an address with a secret, which must not be repeated in any message; a mere user, as in ssh://git@host,
+// is fine.
 var hasPassword = regexp.MustCompile(`^([a-zA-Z][a-zA-Z0-9+.-]*)://([^/@]*:[^/@]*@)|^https?://[^/@]+@`)
 
-// noBranch finds what Git allows in no name of a branch.
+// noBranch finds the characters and sequences that Git allows in no name of a branch.
 var noBranch = regexp.MustCompile(`^[-/]|[/.]$|\.\.|//|[\x00-\x20~^:?*[\\]`)
 
 func (e *Environment) gates(d *document, s environmentSpec) {

@@ -11,7 +11,7 @@ import (
 )
 
 // Expression is a compiled CEL expression with the libraries that Kubernetes has in its own. It is deterministic,
-// costs at most what Kubernetes allows one call, and is safe for concurrent use.
+// costs at most as much as Kubernetes allows one call, and is safe for concurrent use.
 type Expression struct {
 	Name   string
 	Source string
@@ -24,7 +24,8 @@ type Expression struct {
 	at      Problem  // where the expression is written
 }
 
-// compile checks an expression against what it may name and what it has to result in; cel.DynType: any plain value.
+// compile checks an expression against the variables that it may name and the type of its result; cel.DynType: any plain
+// value.
 func compile(source string, names *scope, want *cel.Type) (*Expression, error) {
 	env, err := names.compiler()
 	if err != nil {
@@ -72,7 +73,7 @@ func (e *Expression) Eval(vars map[string]any) (any, error) {
 	return value, err
 }
 
-// A spending is what evaluating came to: CEL's cost, and the bytes of the result as JSON.
+// A spending is the cost of an evaluation: CEL's cost, and the bytes of the result as JSON.
 type spending struct{ cost, bytes int64 }
 
 func (e *Expression) eval(vars map[string]any) (any, spending, error) {

@@ -150,7 +150,7 @@ offerings/postgres/1.5.0/version.yaml:10:5: spec.computed.when: results in a goo
 	require.Equal(t, "payments/orders-db", problems[0].Request.String())
 }
 
-// What a schema says is what CEL sees, however the request writes it.
+// CEL sees the type that the schema says, however the request writes the value.
 func TestExpressionsSeeTheTypesOfTheSchema(t *testing.T) {
 	p := load(t, map[string]string{
 		"offerings/postgres/1.5.0/version.yaml": version(`

@@ -26,7 +26,7 @@ type extent struct {
 // errFolderTooLarge ends the reading of one folder. That folder is not looked into then, and everything else is.
 var errFolderTooLarge = errors.New("the folder is too large")
 
-// count adds to what was read, and fails where that is more than the folder or the platform may hold.
+// count adds to the extent that was read, and fails where it is more than the folder or the platform may hold.
 func (w *walker) count(entries int, bytes int64) error {
 	for _, e := range []*extent{w.whole, w.folder} {
 		if e != nil {

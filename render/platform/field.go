@@ -10,14 +10,14 @@ import (
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 )
 
-// Field is what a version says about one field of its Inputs, before there are any.
+// Field is the type and meaning that a version gives to one field of its Inputs, before there are any.
 type Field struct {
-	Wrong    string // what is wrong with naming it; empty: nothing
+	Wrong    string // why it cannot be named; empty: it can
 	Optional []int  // lengths of the beginnings of its path that a request may leave without a value
 	Type     string // as messages call it, such as "a string"; empty where it can be of several
 }
 
-// Field returns what is known of the field at a path of the Inputs object.
+// Field describes the field at a path of the Inputs object.
 func (v *Version) Field(path []string) Field {
 	root, rest := path[0], path[1:]
 	switch root {
@@ -42,7 +42,7 @@ func (v *Version) Field(path []string) Field {
 	return f
 }
 
-// inputs is the scope of what can be read of an instance once it is evaluated.
+// inputs is the scope of the fields that can be read of an instance once it is evaluated.
 func (v *Version) inputs() *scope {
 	if v.names == nil {
 		return inputsScope()

@@ -81,7 +81,7 @@ func FuzzDecision(f *testing.F) {
 	})
 }
 
-// Whatever a Release file says, reading it ends, and what was read is written and read again as the same.
+// Whatever a Release file says, reading it ends, and a record that was read is written and read again as the same.
 func FuzzRelease(f *testing.F) {
 	f.Add([]byte("apiVersion: transom.dev/v1alpha1\nkind: Release\nmetadata: {name: shop, team: payments}\nspec:\n" +
 		"  digest: sha256:a\n  offering: web\n  version: 1.0.0\n  versionDigest: sha256:b\n  commit: c\n  file: requests/payments/shop.yaml\n" +
@@ -127,7 +127,7 @@ func neighbours(p *platform.Platform) (out []*platform.Instance) {
 	return out
 }
 
-// No file makes the scan crash or run long, and what passes stands for a bounded tree.
+// No file makes the scan crash or run long, and a file that passes stands for a bounded tree.
 func FuzzScanYAML(f *testing.F) {
 	for _, seed := range []string{
 		"a: &a [*a]\n", "a: &a {b: *a}\n", "a: &a [x,x]\nb: [*a,*a]\n", "{{[]}}", "- - - -", "a: |\n  b\n", "? a\n: b\n", "--- !!binary x\n...\n",

@@ -6,8 +6,8 @@ import (
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
 )
 
-// Inputs evaluates what rendering this instance for one cluster may read: its namespace and the version's computed
-// values. The outputs of the instances that it is bound to come by the name of the binding.
+// Inputs evaluates the values that rendering this instance for one cluster may read: its namespace and the version's
+// computed values. The outputs of the instances that it is bound to come by the name of the binding.
 func (i *Instance) Inputs(c *Cluster, bindings map[string]map[string]any) (Inputs, []Problem) {
 	in := Inputs{
 		Request:     InputsRequest{Name: i.Request.Key.Name, Team: i.Request.Key.Team},
@@ -36,7 +36,7 @@ func (i *Instance) Inputs(c *Cluster, bindings map[string]map[string]any) (Input
 	return in, problems
 }
 
-// add adds up what an instance's expressions come to, and fails where that is too much for all of them.
+// add adds up the cost of an instance's expressions, and fails where that is too much for all of them together.
 func (s *spending) add(one spending) error {
 	s.cost, s.bytes = s.cost+one.cost, s.bytes+one.bytes
 	switch {
@@ -101,7 +101,7 @@ func (c Component) chosen(vars map[string]any) (bool, error) {
 	return chosen, nil
 }
 
-// Outputs evaluates what the instance tells those that are bound to it.
+// Outputs evaluates the values that the instance gives to those that are bound to it.
 func (i *Instance) Outputs(in Inputs) (map[string]any, []Problem) {
 	if len(i.Version.Outputs) == 0 {
 		return nil, nil

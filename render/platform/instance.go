@@ -24,7 +24,7 @@ type Instance struct {
 	Release string
 }
 
-// Inputs is all that rendering one instance for one cluster may read. CEL and Kustomize share its names: what CEL
+// Inputs is all that rendering one instance for one cluster may read. CEL and Kustomize share its names: the value that CEL
 // calls parameters.storage a Kustomize replacement reads at fieldPath parameters.storage.
 type Inputs struct {
 	Request     InputsRequest             `json:"request"`

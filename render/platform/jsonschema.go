@@ -27,7 +27,7 @@ var objects = map[string]reflect.Type{
 func Kinds() []string { return slices.Sorted(maps.Keys(objects)) }
 
 // JSONSchema returns the shape of a kind's files as a JSON Schema (draft 7), made of the types that they are decoded
-// into, or nil for an unknown kind. It says less than Load does: what a value means, only Load knows.
+// into, or nil for an unknown kind. It says less than Load does: the meaning of a value, only Load knows.
 func JSONSchema(kind string) map[string]any {
 	t, known := objects[kind]
 	if !known {
@@ -50,7 +50,7 @@ func JSONSchema(kind string) map[string]any {
 	return out
 }
 
-// schemer writes types as schemas, in step with decoder, which reads them. What refers to itself is a definition.
+// schemer writes types as schemas, in step with decoder, which reads them. A type that refers to itself is a definition.
 type schemer struct{ definitions map[string]any }
 
 // of returns the schema of a type at a path, by which its description is known.

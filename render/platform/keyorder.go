@@ -95,7 +95,7 @@ func yamlKeyLess(a, b []rune) bool {
 	return a[i] < b[i]
 }
 
-// withinNumber is 1 where what was before is a number that a zero would go on with.
+// withinNumber is 1 where the text before is a number that a zero would continue.
 func withinNumber(before []rune) int64 {
 	for _, r := range slices.Backward(before) {
 		if !unicode.IsDigit(r) {

@@ -27,7 +27,7 @@ type Offering struct {
 	Broken bool
 }
 
-// Deletion says what removing an instance does to what it owns.
+// Deletion says how removing an instance treats the objects that it owns.
 type Deletion string
 
 // The values of an offering's deletion.
@@ -55,7 +55,7 @@ type Version struct {
 	Dir         string // offerings/<offering>/<version>
 	Files       fs.FS  // rooted at Dir
 	Digest      string // sha256:<hex> over every file but tests/
-	Rendering   string // the same over what rendering reads: without what version.yaml says of health, ignore and outputs
+	Rendering   string // the same over all that rendering reads: without health, ignore, outputs and reversible of version.yaml
 	Lifecycle   Lifecycle
 	Reason      string
 	RemoveAfter string // a date, YYYY-MM-DD
@@ -75,9 +75,9 @@ type Version struct {
 	Ignore     []Ignore
 
 	reads map[string][]string // outputs that expressions read of each binding, sorted
-	names *scope              // what there is to read of an instance
+	names *scope              // the variables of an instance
 
-	// Broken says that the version has a Problem: what runs it stays, nothing new takes it.
+	// Broken says that the version has a Problem: instances that run it keep it, no other takes it.
 	Broken bool
 }
 
@@ -90,7 +90,7 @@ type Component struct {
 	When *Expression // nil: always
 }
 
-// Binding declares what a version can be given: the outputs of another request of the same team.
+// Binding declares a value that a version can be given: the outputs of another request of the same team.
 type Binding struct {
 	Offerings []string `decode:"required"`
 	Required  bool
@@ -144,11 +144,11 @@ type Request struct {
 	File string
 	Spec RequestSpec
 
-	// Broken says that the file has a Problem. A broken request is not absent: what it last had stays.
+	// Broken says that the file has a Problem. A broken request is not absent: the release that it last had stays.
 	Broken bool
 }
 
-// RequestSpec is what a developer writes, as decoded. Hold is read at the head and belongs to no release.
+// RequestSpec is the spec that a developer writes, as decoded. Hold is read at the head and belongs to no release.
 type RequestSpec struct {
 	Offering     string                        `json:"offering" decode:"required"`
 	Version      string                        `json:"version" decode:"required"`
@@ -159,7 +159,7 @@ type RequestSpec struct {
 	OnRemoval    Removal                       `json:"onRemoval,omitempty" oneof:"keep|delete"`
 }
 
-// Removal says what becomes of an object that a request adopted, once its request or a later version drops it.
+// Removal says whether an object that a request adopted is kept or deleted, once its request or a later version drops it.
 type Removal string
 
 // The values of a request's onRemoval.
@@ -168,7 +168,7 @@ const (
 	RemovalDelete Removal = "delete"
 )
 
-// RequestEnvironment is what a request overrides in one environment.
+// RequestEnvironment has the fields that a request overrides in one environment.
 type RequestEnvironment struct {
 	Parameters map[string]any    `json:"parameters,omitempty"` // a JSON merge patch
 	Version    string            `json:"version,omitempty"`
@@ -204,7 +204,7 @@ type StateRepository struct {
 	Branch string `json:"branch"`
 }
 
-// Namespace says what namespace an instance gets and which Components shape the Namespace object.
+// Namespace says which namespace an instance gets and which Components shape the Namespace object.
 type Namespace struct {
 	Name       *Expression // nil: the team's name
 	Components []Overlay
@@ -222,7 +222,7 @@ type Overlay struct {
 	Digest string // sha256:<hex> over its files
 }
 
-// Gates are what a release passes to enter an environment.
+// Gates are the conditions that a release must meet to enter an environment.
 type Gates struct {
 	Soak     time.Duration
 	Approval string // none or required
@@ -242,7 +242,7 @@ type Window struct {
 	zone   *time.Location
 }
 
-// Rollout says in what order and how many at once a revision reaches clusters and instances.
+// Rollout says in which order and how many at once a revision reaches clusters and instances.
 type Rollout struct {
 	Waves            []Wave
 	Instances        Instances
@@ -294,7 +294,7 @@ type Cluster struct {
 	// Broken says that the file has a Problem: the cluster's placements stay as they are.
 	Broken bool
 
-	stray bool // its file is elsewhere: it belongs to no environment, and what runs on it stays
+	stray bool // its file is elsewhere: it belongs to no environment, and its placements stay
 }
 
 // Policy is a set of CEL validations over every object that a request renders.

@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// Loader loads one platform repository again and again. It keeps what it made of each file and of each request, so
-// that a load costs what changed; where the file system is a Git snapshot, unchanged teams are not even listed. The
-// zero value works. It is not safe for concurrent use; the Platforms that it returns are.
+// Loader loads one platform repository again and again. It keeps the result for each file and each request, so that a load
+// costs only as much as changed; where the file system is a Git snapshot, unchanged teams are not even listed. The zero
+// value works. It is not safe for concurrent use; the Platforms that it returns are.
 type Loader struct {
 	// Repository, if set, gives every address of one repository the same spelling. Otherwise addresses are compared as written.
 	Repository func(url string) string
@@ -27,7 +27,7 @@ type Loader struct {
 	last         *Platform
 }
 
-// loaded is what was made of several files, with what it was made of.
+// loaded is a value that was made of several files, with those files.
 type loaded[T any] struct {
 	value    T
 	problems []Problem
@@ -40,7 +40,7 @@ type loaded[T any] struct {
 func Load(fsys fs.FS) (*Platform, error) { return new(Loader).Load(fsys) }
 
 // Load reads a platform repository. It fails only where the file system does, and then nothing may be concluded;
-// every mistake in the repository is in the Platform's Problems and costs only what it is in.
+// every mistake in the repository is in the Platform's Problems and costs only the file or field that it is in.
 func (l *Loader) Load(fsys fs.FS) (*Platform, error) {
 	t, err := l.walk(fsys)
 	if err != nil {
@@ -154,7 +154,7 @@ func (l *Loader) loadOfferings(p *Platform) {
 	l.offerings = next
 }
 
-// offeringNames finds offerings by their file, by their versions and by what cannot be looked into.
+// offeringNames finds offerings by their file, by their versions and by paths that cannot be read.
 func offeringNames(t *tree) []string {
 	names := map[string]bool{}
 	for name := range t.offerings {

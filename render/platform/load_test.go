@@ -20,8 +20,8 @@ import (
 var update = flag.Bool("update", false, "rewrite what the cases in testdata want")
 
 // Each archive is laid over base.txtar, a platform without a mistake: a file replaces or adds one, and "NAME removed",
-// "NAME symlink" and "NAME submodule" are what they say. The file want has the lines of the Problems, and what is then
-// left of each request in each environment: its version, or broken.
+// "NAME symlink" and "NAME submodule" do what they say. The file want has the lines of the Problems, and then the state of
+// each request in each environment: its version, or broken.
 func TestLoadSaysWhatIsWrongAndWhatGoesOn(t *testing.T) {
 	cases, err := filepath.Glob("testdata/*.txtar")
 	require.NoError(t, err)
@@ -85,7 +85,7 @@ func lines(problems []platform.Problem) string {
 	return b.String()
 }
 
-// outcome tells what is left of each request in each environment. Requests that are gone but may exist count too.
+// outcome tells the state of each request in each environment. Requests that are gone but may exist count too.
 func outcome(p *platform.Platform) string {
 	keys := []platform.RequestKey{{Team: "payments", Name: "orders-db"}}
 	for _, r := range p.Requests {

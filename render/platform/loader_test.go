@@ -19,8 +19,8 @@ import (
 	"transom.dev/render/platform"
 )
 
-// snapshot is a file system that knows an id for the content of each file and directory, as a Git snapshot does, and
-// counts what is read and listed.
+// snapshot is a file system that knows an id for the content of each file and directory, as a Git snapshot does, and counts
+// the files and directories that are read and listed.
 type snapshot struct {
 	fstest.MapFS
 	reads map[string]int

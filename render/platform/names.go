@@ -7,7 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 )
 
-// maxRequestName leaves room in Kubernetes' 63 characters for what an offering and its controllers append to a
+// maxRequestName leaves room in Kubernetes' 63 characters for the suffixes that an offering and its controllers append to a
 // request's name. It is the bound that Helm sets for the names of its releases.
 const maxRequestName = 53
 

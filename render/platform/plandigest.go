@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// PlanStep is what a plan does to one placement.
+// PlanStep is the change that a plan makes to one placement.
 type PlanStep struct {
 	Cluster string `json:"cluster"`
 	Team    string `json:"team"`
@@ -15,7 +15,7 @@ type PlanStep struct {
 	After   string `json:"after"`  // render key; empty: it is removed
 }
 
-// PlanSteps are what proposals do to every placement whose render key differs, sorted.
+// PlanSteps are the changes that proposals make to every placement whose render key differs, sorted.
 func PlanSteps(proposals ...Proposal) (steps []PlanStep) {
 	for _, proposal := range proposals {
 		k, was, is := proposal.key(), placementsOf(proposal.Base), placementsOf(proposal.Next)

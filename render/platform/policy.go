@@ -23,7 +23,7 @@ type policySpec struct {
 	Action string `decode:"required" oneof:"deny|warn"`
 }
 
-// maxValidations bounds what judging one object can cost, together with the cost limit of each expression.
+// maxValidations bounds the cost of judging one object, together with the cost limit of each expression.
 const maxValidations = 50
 
 // decodePolicy reads policies/<name>.yaml.
@@ -52,7 +52,7 @@ func decodePolicy(d *document, name string) *Policy {
 	return p
 }
 
-// idle ends the first Problem of a policy with what it means: unlike a broken request, it has nothing to keep to.
+// idle ends the first Problem of a policy with its consequence: unlike a broken request, it has nothing to keep to.
 func (d *document) idle() {
 	var first *Problem
 	for i := range d.problems {
@@ -98,7 +98,7 @@ func groupOf(kind string) string {
 	return ""
 }
 
-// Denies says whether what does not pass the policy is kept out, or only warned of.
+// Denies says whether an object that does not pass the policy is refused, or only warned of.
 func (p *Policy) Denies() bool { return p.Action == "deny" }
 
 // Judges says whether objects of an environment are held to the policy. A Broken one judges nothing.
@@ -115,7 +115,7 @@ func (p *Policy) Matches(group, kind string) bool {
 // the messages of the validations that the object does not pass, and a Problem for each that cannot be evaluated,
 // which begins with the name of the object.
 //
-// The cost is what CEL counted, in the steps of which one expression may take a million.
+// The cost is in the steps that CEL counts, of which one expression may take a million.
 func (p *Policy) Judge(name string, vars map[string]any) (failed []string, problems []Problem, cost int64) {
 	for _, v := range p.Validations {
 		result, spent, err := v.Expression.eval(vars)

@@ -14,10 +14,10 @@ type Problem struct {
 	Column  int    `json:"column,omitempty"` // from 1
 	Field   string `json:"field,omitempty"`  // such as spec.parameters.storage
 	Rule    string `json:"rule"`             // a stable name for machines, such as unknown-field
-	Message string `json:"message"`          // what is wrong and what to do about it
+	Message string `json:"message"`          // the mistake and its remedy
 	Warning bool   `json:"warning,omitempty"`
 
-	// What it concerns beside its file, where that is known.
+	// The subject beside the file, where that is known.
 	Environment string      `json:"environment,omitempty"`
 	Request     *RequestKey `json:"request,omitempty"`
 }
@@ -44,7 +44,7 @@ func (p Problem) String() string {
 	return b.String()
 }
 
-// Cleaned returns the Problem as a terminal, a log and a page may show it. Its text repeats what people wrote.
+// Cleaned returns the Problem as a terminal, a log and a page may show it. Its text repeats text that people wrote.
 func (p Problem) Cleaned() Problem {
 	p.File, p.Field, p.Message = Clean(p.File), Clean(p.Field), Clean(p.Message)
 	return p

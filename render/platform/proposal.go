@@ -1,9 +1,9 @@
 package platform
 
-// A Proposal is what an instance comes to in its environment if all of it moved now: what a state machine admits, in
-// part or as a whole, before anything is committed.
+// A Proposal is the release that an instance would have in its environment if all of it moved now. A state machine admits
+// it, in part or as a whole, before anything is committed.
 type Proposal struct {
-	Base *Release // what the state holds; nil: nothing yet
+	Base *Release // the record that the state holds; nil: none yet
 	Next *Release // with every placement as it was rendered; Absent for a removal
 
 	Instance *Instance // that was rendered; nil for a removal

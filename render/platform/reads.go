@@ -9,8 +9,8 @@ import (
 // bindingRead is an output that an expression reads, as bindings.<binding>.<output>.
 type bindingRead struct{ binding, output string }
 
-// bindingReads finds what an expression must be able to read of its bindings. An output that it asks for with has()
-// may be missing.
+// bindingReads finds the outputs that an expression must be able to read of its bindings. An output that it asks for with
+// has() may be missing.
 func bindingReads(a *ast.AST) (reads []bindingRead) {
 	optional := map[bindingRead]bool{}
 	for _, e := range ast.MatchDescendants(ast.NavigateAST(a), ast.KindMatcher(ast.SelectKind)) {
@@ -31,7 +31,7 @@ func bindingReads(a *ast.AST) (reads []bindingRead) {
 	return slices.DeleteFunc(reads, func(r bindingRead) bool { return optional[r] })
 }
 
-// readsOf gathers what all of a version's expressions read of its bindings.
+// readsOf gathers the outputs that all of a version's expressions read of its bindings.
 func (v *Version) readsOf() map[string][]string {
 	out := map[string][]string{}
 	add := func(e *Expression) {

@@ -2,7 +2,7 @@ package platform
 
 import "time"
 
-// Release is the record releases/<team>/<request>.yaml of a state repository: what runs in that environment and
+// Release is the record releases/<team>/<request>.yaml of a state repository: which release runs in that environment and
 // why. Rendering writes it; applying and status read it; its Git log is the audit trail.
 type Release struct {
 	Key RequestKey `json:"-"` // metadata: name, team
@@ -20,7 +20,7 @@ type Release struct {
 
 	Promotion Promotion `json:"promotion,omitzero"`
 
-	// What applying needs to know of the version, the offering and the request.
+	// The fields of the version, the offering and the request that applying needs.
 	Scope    Scope    `json:"scope,omitempty"`
 	Health   []Health `json:"health,omitempty"`
 	Ignore   []Ignore `json:"ignore,omitempty"`
@@ -31,10 +31,10 @@ type Release struct {
 	OnRemoval Removal `json:"onRemoval,omitempty"`
 }
 
-// ReleasePlacement is what a release comes to on one cluster.
+// ReleasePlacement is a release on one cluster.
 type ReleasePlacement struct {
 	Revision  string `json:"revision"`  // sha256:<hex> of the file clusters/<cluster>/<team>/<request>.yaml
-	RenderKey string `json:"renderKey"` // sha256:<hex> of what that file depends on
+	RenderKey string `json:"renderKey"` // sha256:<hex> of all that the file depends on
 	Namespace string `json:"namespace,omitempty"`
 
 	// Renderer names the renderer that made these bytes. It is empty for state of format 1, which did not name it.
@@ -45,19 +45,19 @@ type ReleasePlacement struct {
 	// revision has the object, its selector stays.
 	Selectors string `json:"selectors,omitempty"`
 
-	// Release and Version are what these bytes are of where that is not the record's own: the cluster's turn has not come.
+	// Release and Version name the release of these bytes where it is not the record's own: the cluster's turn has not come.
 	Release string `json:"release,omitempty"`
 	Version string `json:"version,omitempty"`
 
-	// Anew names the version that these bytes were taken for anew, after another version had brought them. What was seen of
-	// them before that says nothing of this version: its deadline and its soak begin at zero.
+	// Anew names the version that these bytes were taken for anew, after another version had brought them. Observations of
+	// them before that say nothing of this version: its deadline and its soak begin at zero.
 	Anew string `json:"anew,omitempty"`
 
 	// Joining says that the cluster joined later than the others and was never healthy yet: it counts nowhere.
 	Joining bool `json:"joining,omitempty"`
 }
 
-// Observed names what is observed on the cluster: a revision, and the version that it was taken for anew.
+// Observed names the subject of observations on the cluster: a revision, and the version that it was taken for anew.
 func (p ReleasePlacement) Observed() string { return ObservedAs(p.Revision, p.Anew) }
 
 // ObservedAs is ReleasePlacement.Observed of these.
@@ -68,20 +68,21 @@ func ObservedAs(revision, anew string) string {
 	return revision + "+" + anew
 }
 
-// Promotion is what a Release file remembers of how its instance came to where it is and where it may go. Decisions are
-// made from nothing but these records, the platform's files and what clusters say, so they are the same after a restart.
+// Promotion is the record, in a Release file, of how its instance came to its release and which it may take next. Decisions
+// are made from nothing but these records, the platform's files and the observations of clusters, so they are the same after
+// a restart.
 type Promotion struct {
 	// Origin is the release that brought the bytes that run here, where taking this one changed none of them.
 	Origin string `json:"origin,omitempty"`
 
 	PromotedFrom []string         `json:"promotedFrom,omitempty"` // environments that proved it, sorted
 	Gates        []ReleaseGate    `json:"gates,omitempty"`        // that it passed to enter
-	Rollout      *ReleaseRollout  `json:"rollout,omitempty"`      // nil: what runs was healthy in all waves
+	Rollout      *ReleaseRollout  `json:"rollout,omitempty"`      // nil: the release was healthy in all waves
 	Proven       []ReleaseProof   `json:"proven,omitempty"`       // oldest first, bounded
 	Ran          []ReleaseRan     `json:"ran,omitempty"`          // that were healthy here in all waves before, oldest first, bounded
-	Left         *ReleaseLeft     `json:"left,omitempty"`         // set while what runs is older than what ran; nil: nothing newer was ever here
+	Left         *ReleaseLeft     `json:"left,omitempty"`         // set while the release is older than one that ran here; nil: none newer was ever here
 	Rejected     []ReleaseFailure `json:"rejected,omitempty"`     // oldest first, bounded
-	Unproven     string           `json:"unproven,omitempty"`     // why what runs proves nothing downstream although it is healthy; empty: it does
+	Unproven     string           `json:"unproven,omitempty"`     // why the release proves nothing downstream although it is healthy; empty: it does
 	Admitted     []string         `json:"admitted,omitempty"`     // render keys that the Approval of a plan admitted
 }
 
@@ -97,9 +98,9 @@ type ReleaseGate struct {
 // ReleaseRollout is a change on its way over the clusters of its environment.
 type ReleaseRollout struct {
 	Cause   string    `json:"cause"`             // release, removal, version, environment, binding, rollback or pin
-	Group   string    `json:"group,omitempty"`   // what is rolled out over many instances together; empty: it moves alone
+	Group   string    `json:"group,omitempty"`   // the change that is rolled out over many instances together; empty: it moves alone
 	Entered time.Time `json:"entered"`           // when its first bytes were committed
-	Moved   []string  `json:"moved,omitempty"`   // clusters whose bytes it changed, sorted; what it is judged by
+	Moved   []string  `json:"moved,omitempty"`   // clusters whose bytes it changed, sorted; it is judged by these
 	Pending []string  `json:"pending,omitempty"` // clusters that it has not reached, sorted
 	Stopped string    `json:"stopped,omitempty"` // why it goes no further by itself
 }

@@ -57,7 +57,7 @@ func checkRequest(d *document, s RequestSpec) {
 }
 
 // attribute gives each Problem below spec.environments.<environment> to that environment, where it is the only one
-// that the Problem costs anything. What is left and blocks breaks the whole request.
+// that the Problem costs anything. Any other Problem that blocks breaks the whole request.
 func attribute(problems []Problem, s RequestSpec, wrong map[string]bool) (out []Problem, whole bool) {
 	for _, p := range problems {
 		if env := environmentOf(p.Field, asAny(s.Environments)); env != "" {

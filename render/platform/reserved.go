@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// CEL reserves the word namespace, which is what instances live in and what a rendering's Inputs call it. So that
-// expressions may say it all the same, the variable has another name of the same length inside, which keeps columns
-// right. (CEL reserves it for the variable only; metadata.namespace needs nothing.)
+// CEL reserves the word namespace, which instances live in and a rendering's Inputs have as a field. So that expressions may
+// say it all the same, the variable has another name of the same length inside, which keeps columns right. (CEL reserves it
+// for the variable only; metadata.namespace needs nothing.)
 const insideNamespace = "namespac_"
 
-// celTokens finds what an identifier must be told from: strings, raw ones first, comments, quoted fields, selections.
+// celTokens finds the tokens that are no identifiers: strings, raw ones first, comments, quoted fields, selections.
 var celTokens = regexp.MustCompile(`(?s)` + strings.Join([]string{
 	`\b(?:[rR][bB]?|[bB][rR])(?:""".*?"""|'''.*?'''|"[^"\n]*"|'[^'\n]*')`,
 	`"""(?:\\.|[^\\])*?"""|'''(?:\\.|[^\\])*?'''|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'`,

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// resolved is what became of one request in all its environments, with what it was resolved from: as long as that
-// stays the same, so does it.
+// resolved is the result of resolving one request in all its environments, with the values that it was resolved from: as
+// long as those stay the same, so does it.
 type resolved struct {
 	file     *requestFile
 	offering *Offering
@@ -24,7 +24,7 @@ type resolution struct {
 	problems []Problem
 }
 
-// resolve resolves one request. What did not change since the last time is taken over from there.
+// resolve resolves one request. Results that did not change since the last time are taken over.
 func resolve(p *Platform, f *requestFile, s *stages, last *resolved) *resolved {
 	r := &resolved{file: f, offering: p.Offerings[f.request.Spec.Offering], stages: s, request: f.request}
 	if f.request.Broken {
@@ -49,7 +49,7 @@ func resolve(p *Platform, f *requestFile, s *stages, last *resolved) *resolved {
 	return r
 }
 
-// checkReferences checks what a request names that is the same everywhere. A request that names an unknown
+// checkReferences checks the references of a request that are the same in all environments. A request that names an unknown
 // environment is broken in all: nobody can tell which of those that it does not name was meant.
 func checkReferences(p *Platform, f *requestFile) []Problem {
 	r := f.request
@@ -130,8 +130,8 @@ func resolveAs(d *document, f *requestFile, env string, v *Version, o *Offering,
 	return r
 }
 
-// acrossEnvironments says once what is wrong in all of a request's environments, and names the environment where a
-// mistake in what they share is one in some of them only.
+// acrossEnvironments reports a Problem once that a request has in all its environments, and names the environment where a
+// mistake in their common fields is one in some of them only.
 func acrossEnvironments(in map[string]*resolution) (out []Problem) {
 	type identity struct {
 		field, message string

@@ -10,7 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// The plain scalars of the YAML 1.2 core schema. What YAML 1.1 also took for a boolean (y, no, on) is a string.
+// The plain scalars of the YAML 1.2 core schema. A word that YAML 1.1 also took for a boolean (y, no, on) is a string.
 var (
 	plainInteger = regexp.MustCompile(`^[-+]?(0|[1-9][0-9]*)$`)
 	plainFloat   = regexp.MustCompile(`^[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9]+)?$`)
@@ -20,8 +20,8 @@ var (
 	ambiguous = regexp.MustCompile(`^[-+]?(0[0-9_]+|0b[01_]+|[1-9][0-9]*_[0-9_]+|0[oxX][0-9a-fA-F_]*_[0-9a-fA-F_]*|\.(inf|Inf|INF))$|^\.(nan|NaN|NAN)$`)
 )
 
-// scalar returns the value of a scalar node: string, int64, float64, bool or nil. The text says what is wrong with
-// one that has no clear value.
+// scalar returns the value of a scalar node: string, int64, float64, bool or nil. For one that has no clear value, the text
+// says why.
 func scalar(n *yaml.Node) (value any, wrong string) {
 	if n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
 		return n.Value, ""
@@ -69,7 +69,7 @@ func integer(digits string, base int) (any, string) {
 	return i, ""
 }
 
-// describe names a node's type and, for a scalar, its value: how a Problem says what it found.
+// describe names a node's type and, for a scalar, its value: a Problem names the value that was found so.
 func describe(n *yaml.Node) string {
 	switch n.Kind {
 	case yaml.MappingNode:

@@ -28,7 +28,7 @@ func ScalerOf(group, kind string) *Scaler {
 	return nil
 }
 
-// A ScaleTarget is a reference by which a Scaler names a workload. What it leaves out is that of a Deployment.
+// A ScaleTarget is a reference by which a Scaler names a workload. A field that it leaves out is that of a Deployment.
 type ScaleTarget struct{ APIVersion, Kind, Name string }
 
 // Names says whether the reference is to an object, whatever the version of its API.

@@ -34,7 +34,7 @@ type fieldError struct {
 	field, rule, message string
 }
 
-// compileSchema builds a Schema or says what is wrong with it; fields are relative to the schema.
+// compileSchema builds a Schema or returns its errors; fields are relative to the schema.
 func compileSchema(props *apiextensionsv1.JSONSchemaProps) (*Schema, []fieldError) {
 	if props == nil {
 		props = &apiextensionsv1.JSONSchemaProps{Type: "object"}
@@ -203,7 +203,7 @@ func (s *Schema) wrongType(path string, value map[string]any, err *field.Error) 
 	return fmt.Sprintf("must be %s%s, not %s", article, want, describeValue(node))
 }
 
-// describe appends what the schema says a field is for.
+// describe appends the description that the schema gives of a field.
 func (s *Schema) describe(path string) string {
 	if at := s.at(path); at != nil && at.Description != "" {
 		return ": " + at.Description
@@ -240,7 +240,7 @@ func (s *Schema) at(path string) *schema.Structural {
 	return at
 }
 
-// unknownFields finds what the schema does not name. An API server would drop it in silence.
+// unknownFields finds the fields that the schema does not name. An API server would drop them without a message.
 func unknownFields(path string, value any, s *schema.Structural) (wrong []fieldError) {
 	if s == nil || s.XPreserveUnknownFields || s.XEmbeddedResource {
 		return nil

@@ -65,8 +65,8 @@ func compareKeys(a, b ref.Val) int {
 	return 0
 }
 
-// sortRanges sorts what a comprehension ranges over where no adapter saw it: literals, and what other comprehensions
-// result in.
+// sortRanges sorts the maps that comprehensions range over where no adapter saw them: literals, and the results of other
+// comprehensions.
 func sortRanges(a *ast.AST) interpreter.InterpretableDecoratorV2 {
 	ranges := map[int64]bool{}
 	for _, e := range ast.MatchDescendants(ast.NavigateAST(a), ast.KindMatcher(ast.ComprehensionKind)) {

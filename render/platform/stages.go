@@ -72,7 +72,7 @@ func (l *Loader) branch(r StateRepository) StateRepository {
 	return r
 }
 
-// checkState finds what else is kept where an environment's state would be written: then nothing is.
+// checkState reports a state branch that is the platform's own, or another environment's: then no state is written there.
 func (l *Loader) checkState(d *document, e *Environment, users map[StateRepository][]string) {
 	at := l.branch(e.State)
 	if e.State.URL == "" {
@@ -92,8 +92,8 @@ func (l *Loader) checkState(d *document, e *Environment, users map[StateReposito
 	}
 }
 
-// checkEnvironments finds what is wrong between environments: two that would write to one place, and promotion from
-// one that does not exist or that waits for this one.
+// checkEnvironments finds conflicts between environments: two that would write to one place, and promotion from one that
+// does not exist or that waits for this one.
 func (l *Loader) checkEnvironments(p *Platform) {
 	users := map[StateRepository][]string{}
 	for _, name := range sortedKeys(p.Environments) {
@@ -120,7 +120,7 @@ func (l *Loader) checkEnvironments(p *Platform) {
 	}
 }
 
-// promotes says whether what enters an environment comes from another, directly or not.
+// promotes says whether the releases that enter an environment come from another, directly or not.
 func promotes(p *Platform, name, from string, seen []string) bool {
 	if name == from {
 		return true
@@ -154,7 +154,7 @@ func (l *Loader) place(p *Platform) {
 	}
 }
 
-// members finds the clusters of an environment. What a broken cluster's labels are nobody knows.
+// members finds the clusters of an environment. The labels of a broken cluster are unknown.
 func (s *stages) members(p *Platform, e *Environment) {
 	for _, name := range sortedKeys(p.Clusters) {
 		c := p.Clusters[name]

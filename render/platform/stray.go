@@ -14,7 +14,7 @@ import (
 // anyTeam is the beginning of the path of a request of which nobody can tell the team.
 const anyTeam = "requests/*/"
 
-// underTeam is what a path of a request has below its team's folder.
+// underTeam is the part of a request's path below its team's folder.
 func underTeam(name string) string {
 	rest, _ := strings.CutPrefix(name, "requests/")
 	_, file, _ := strings.Cut(rest, "/")
@@ -27,7 +27,7 @@ type stray struct {
 	parts      []string // of its path, from the folder of ours that it is in or was meant to be in
 }
 
-// strayOf reads what a file says that it is. It returns false where that is none of our kinds.
+// strayOf reads the kind and the name that a file gives itself. It returns false where that is none of our kinds.
 func strayOf(f *file, parts []string) (s stray, ok bool) {
 	if !isYAML(f.path) || !bytes.Contains(f.data, []byte(APIVersion)) {
 		return s, false
@@ -40,7 +40,7 @@ func strayOf(f *file, parts []string) (s stray, ok bool) {
 	return s, d.text("apiVersion") == APIVersion && s.place() != ""
 }
 
-// place is where the file belongs, as far as what it says and where it is tell; empty where its kind is none of ours.
+// place is where the file belongs, as far as its content and its path tell; empty where its kind is none of ours.
 func (s stray) place() string {
 	within := func(folder, unknown string) string {
 		if s.parts[0] == folder && len(s.parts) > 2 {
@@ -92,7 +92,7 @@ func (w *walker) misplaced(f *file, parts []string) {
 	}
 }
 
-// stray reports a file of ours at a wrong place, and keeps what runs of it.
+// stray reports a file of ours at a wrong place, and keeps the placements that it stands for.
 func (w *walker) stray(f *file, s stray) {
 	right, p := s.place(), Problem{File: f.path, Rule: "misplaced"}
 	if _, err := fs.Stat(w.fsys, right); err == nil {
@@ -133,8 +133,8 @@ func article(kind string) string {
 	return "a " + kind
 }
 
-// foreign visits what is at the root and none of ours: a file, a folder whose name is a slip, or one that has our folders in
-// it, as after a move of the whole platform. Nothing else is looked into.
+// foreign visits an entry of the root that is none of ours: a file, a folder whose name is a slip, or one that has our
+// folders in it, as after a move of the whole platform. Nothing else is looked into.
 func (w *walker) foreign(e fs.DirEntry) error {
 	name := e.Name()
 	switch {

@@ -6,15 +6,15 @@ import (
 	"slices"
 )
 
-// A team is its requests, resolved and bound to each other; none is bound to another team's. As long as what it was
-// made of stays the same, so does it.
+// A team is its requests, resolved and bound to each other; none is bound to another team's. As long as its files and
+// everything that they refer to stay the same, so does it.
 type team struct {
 	files     *teamFiles
 	requests  []*Request // sorted by name
 	resolved  map[RequestKey]*resolved
 	instances map[string][]*Instance // by environment, sorted by request
 	broken    map[string]map[RequestKey]bool
-	named     map[string]bool // what files call themselves that have another name
+	named     map[string]bool // the names that files give themselves where they differ from the file's name
 	problems  []Problem
 }
 
@@ -40,7 +40,7 @@ func (l *Loader) loadRequests(p *Platform) {
 	}
 }
 
-// loadTeam resolves the requests of a team. What did not change since the last time is taken over from there.
+// loadTeam resolves the requests of a team. Results that did not change since the last time are taken over.
 func (l *Loader) loadTeam(p *Platform, name string, files *teamFiles, last *team) *team {
 	t := &team{files: files, resolved: make(map[RequestKey]*resolved, len(files.requests)), named: map[string]bool{}}
 	for _, request := range sortedKeys(files.requests) {
@@ -72,7 +72,8 @@ func decoded(f *file, key RequestKey) *requestFile {
 	return f.decoded.(*requestFile)
 }
 
-// settle binds the requests to each other and says what is left of each.
+// settle binds the requests to each other, and lists by environment the instances that result and the requests that are
+// broken.
 func (t *team) settle(p *Platform) {
 	t.instances, t.broken = map[string][]*Instance{}, map[string]map[RequestKey]bool{}
 	b := &binder{platform: p, team: t}

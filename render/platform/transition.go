@@ -7,9 +7,9 @@ import (
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
 )
 
-// Transition holds an instance's parameters to the rules of its version's schema that ask for what was before, oldSelf:
-// the parameters of the release that its environment runs. A release of another offering, or whose parameters have other
-// types than the schema says now, was no step before this one.
+// Transition holds an instance's parameters to the rules of its version's schema that ask for the value before, oldSelf: the
+// parameters of the release that its environment runs. A release of another offering, or whose parameters have other types
+// than the schema says now, was no step before this one.
 func (p *Platform) Transition(i *Instance, from *Release) []Problem {
 	s, env := i.Version.Parameters, i.Environment.Name
 	if s.rules == nil || from == nil || from.Absent || from.Request == nil || from.Offering != i.Offering.Name || from.Digest == i.Release {

@@ -16,17 +16,18 @@ import (
 // The folders of a platform repository. Whatever else is in it is none of ours.
 var folders = []string{"clusters", "decisions", "environments", "offerings", "policies", "requests"}
 
-// file is one file of the snapshot and what was made of it. It is the same value in the next load if its bytes are.
+// file is one file of the snapshot and the value that was decoded from it. It is the same value in the next load if its
+// bytes are.
 type file struct {
 	path   string
 	id     string // the blob's id, where the file system knows one
 	data   []byte
-	opaque bool // not a regular file: there is something, and nobody knows what
+	opaque bool // not a regular file: its content is unknown
 
-	decoded any // by what the place means; nil until somebody asked
+	decoded any // as the kind that belongs at this path; nil until somebody asked
 }
 
-// tree is all files of a snapshot that mean something, by what they mean.
+// tree is all files of a snapshot that mean something, by kind.
 type tree struct {
 	offerings    map[string]*file              // by name
 	versions     map[string][]*file            // offerings/<offering>/<version> to its files
@@ -42,10 +43,10 @@ type tree struct {
 	opaque   []string
 	problems []Problem
 
-	strays map[string]string // clusters whose file is elsewhere, by name: what runs on them stays
+	strays map[string]string // clusters whose file is elsewhere, by name: their placements stay
 }
 
-// teamFiles is what is below requests/<team>. It is the same value in the next load if all of that is the same.
+// teamFiles is the files below requests/<team>. It is the same value in the next load if all of them are the same.
 type teamFiles struct {
 	id       string           // of the directory's content, where the file system knows one
 	extent   extent           // of all that is below it
@@ -56,7 +57,7 @@ type teamFiles struct {
 	problems []Problem
 }
 
-// identified is a directory entry that knows an id for its content: what has the same id is not read again. Git knows
+// identified is a directory entry that knows an id for its content: content with the same id is not read again. Git knows
 // one for every file and directory.
 type identified interface {
 	ID() string
@@ -69,7 +70,7 @@ func idOf(e fs.DirEntry) string {
 	return ""
 }
 
-// walker reads a snapshot into a tree, taking over from the last load what did not change.
+// walker reads a snapshot into a tree, taking over from the last load the files that did not change.
 type walker struct {
 	fsys  fs.FS
 	known map[string]*file      // of the last load
@@ -78,7 +79,7 @@ type walker struct {
 	team  *teamFiles            // that it is in
 	tree  *tree
 
-	whole  *extent // of what was read, and what did not have to be
+	whole  *extent // of the files that were read, and of those that did not have to be
 	folder *extent // of the team, version or overlay that it is in
 }
 
@@ -104,7 +105,7 @@ func (l *Loader) walk(fsys fs.FS) (*tree, error) {
 	return w.tree, nil
 }
 
-// top visits what is at the root. Of what is not ours only slips are reported.
+// top visits an entry of the root. Of entries that are not ours only those that look like a mistake are reported.
 func (w *walker) top(e fs.DirEntry) error {
 	name := e.Name()
 	for _, f := range folders {
@@ -214,7 +215,7 @@ func (w *walker) readTeam(dir string, last *teamFiles) (*teamFiles, error) {
 	return now, err
 }
 
-// hide reports what cannot be looked into. It takes a place all the same.
+// hide reports a path that cannot be read. The path counts as taken all the same.
 func (w *walker) hide(name, rule, message string) {
 	w.tree.opaque = append(w.tree.opaque, name)
 	w.tree.problems = append(w.tree.problems, Problem{File: name, Rule: rule, Message: message})
@@ -251,7 +252,7 @@ func (w *walker) read(name, id string) (*file, error) {
 	return &file{path: name, id: id, data: data}, nil
 }
 
-// place sorts a file by what its path means.
+// place sorts a file by the kind that its path stands for.
 func (w *walker) place(f *file) {
 	t, parts := w.tree, strings.Split(f.path, "/")
 	name, yaml := strings.CutSuffix(parts[len(parts)-1], ".yaml")

@@ -54,7 +54,7 @@ func decodeVersion(d *document, offering string, number *semver.Version, files [
 	return v, o.Spec
 }
 
-// rendering is the digest of what the manifests of a version depend on.
+// rendering is the digest of the files and fields that the manifests of a version depend on.
 func rendering(dir string, files []*file, s versionSpec) string {
 	_, others := directory(dir, slices.DeleteFunc(slices.Clone(files), func(f *file) bool { return f.path == path.Join(dir, "version.yaml") }))
 	s.Health, s.Ignore, s.Outputs, s.Reversible = nil, nil, nil, nil
@@ -86,7 +86,7 @@ func (d *document) few(s versionSpec) bool {
 	return len(d.problems) == before
 }
 
-// contract decodes what a request can give and where it can be placed.
+// contract decodes the parameters and bindings that a request can give and where it can be placed.
 func (v *Version) contract(d *document, s versionSpec) {
 	schema, wrong := compileSchema(s.Parameters)
 	if d.wrongBelow("spec.parameters") {
@@ -111,8 +111,8 @@ func (v *Version) contract(d *document, s versionSpec) {
 	}
 }
 
-// expressions compiles all CEL that is evaluated per instance. What bindings tell is known once all versions are read;
-// until then it may be anything.
+// expressions compiles all CEL that is evaluated per instance. The outputs of bindings are known once all versions are read;
+// until then they may be anything.
 func (v *Version) expressions(d *document, s versionSpec, known offered) {
 	names := inputsScope().parameters(v.Parameters)
 	names.files = v.Files
@@ -160,7 +160,7 @@ func (v *Version) outputs(d *document, s versionSpec, names *scope) {
 	}
 }
 
-// objects decodes what is said about the kinds of the version's objects.
+// objects decodes the fields about the kinds of the version's objects.
 func (v *Version) objects(d *document, s versionSpec) {
 	v.Kinds, v.Health, v.Ignore = s.Kinds, s.Health, s.Ignore
 	for i, k := range s.Kinds {

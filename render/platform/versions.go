@@ -11,7 +11,7 @@ import (
 	"github.com/google/cel-go/cel"
 )
 
-// versionFile is what was made of a version's directory: by itself, and held against what it can be bound to.
+// versionFile is the version of a directory: decoded by itself, and checked against the offerings that it can be bound to.
 type versionFile struct {
 	files    []*file
 	contract *file // version.yaml; nil where there is none
@@ -19,13 +19,13 @@ type versionFile struct {
 	alone    *Version
 	problems []Problem
 
-	known   string // what the offerings that it can be bound to put out, as it was held against it
+	known   string // the outputs of the offerings that it can be bound to, as they were when it was checked
 	version *Version
-	unbound []Problem // what is wrong between it and those
+	unbound []Problem // the Problems between it and those
 }
 
-// offered is what offerings put out: the outputs of all their versions by name, with their types. One that differs
-// between versions may be anything, and of an offering that has a broken version nothing is known.
+// offered is the outputs of offerings: those of all their versions by name, with their types. One that differs between
+// versions may be anything, and of an offering that has a broken version nothing is known.
 type offered map[string]map[string]*cel.Type
 
 // loadVersions returns every offering's versions.
@@ -95,7 +95,7 @@ func (o offered) add(v *Version) {
 	}
 }
 
-// hold holds a version against what it can be bound to, again only where that changed.
+// hold checks a version against the offerings that it can be bound to, again only where their outputs changed.
 func (f *versionFile) hold(t *tree, known offered) {
 	if f.contract == nil || len(f.alone.Bindings) == 0 {
 		return
@@ -106,7 +106,7 @@ func (f *versionFile) hold(t *tree, known offered) {
 			if outputs, ok := known[offering]; ok {
 				relevant[offering] = outputs
 			} else if t.mayExist("offerings/" + offering) {
-				relevant[offering] = nil // nobody knows what it puts out
+				relevant[offering] = nil // its outputs are unknown
 			} else {
 				text = list(sortedKeys(known)) // which the Problem will say
 			}
@@ -149,7 +149,7 @@ func (o offered) String() string {
 	return b.String()
 }
 
-// bindings declares what can be read of bindings: the outputs of any version of the offerings that are allowed.
+// bindings declares the fields that can be read of bindings: the outputs of any version of the offerings that are allowed.
 func (s *scope) bindings(declared map[string]Binding, known offered) *scope {
 	fields := map[string]*cel.Type{}
 	for name, binding := range declared {

@@ -20,7 +20,7 @@ const (
 	MaxFileSize = 1 << 20 // bytes
 	MaxDepth    = 64      // levels of nesting
 
-	maxExpandedNodes = 1 << 16 // what a file with aliases may stand for
+	maxExpandedNodes = 1 << 16 // nodes that a file with aliases may expand to
 )
 
 // YAMLOptions says what a YAML file may contain beyond one plain document.
@@ -30,10 +30,10 @@ type YAMLOptions struct {
 	Size      int  // bytes that it may be long; 0: MaxFileSize
 }
 
-// ScanYAML parses a YAML file without expanding anything in it and returns its documents, or what is wrong with it:
-// encoding, size, syntax, nesting, duplicate keys, aliases, tags and the number of documents. No input makes it run
-// long, crash or recurse without bound, so it is what must look at a file before anything else does. The documents
-// are only returned where there is no Problem; an empty file has none.
+// ScanYAML parses a YAML file without expanding anything in it and returns its documents, or its Problems: encoding, size,
+// syntax, nesting, duplicate keys, aliases, tags and the number of documents. No input makes it run long, crash or recurse
+// without bound, so it must look at a file before anything else does. The documents are only returned where there is no
+// Problem; an empty file has none.
 func ScanYAML(file string, data []byte, allow YAMLOptions) ([]*yaml.Node, []Problem) {
 	s := yamlScan{file: file, allow: allow}
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
@@ -66,7 +66,7 @@ type yamlScan struct {
 	exploding bool
 }
 
-// bytes checks what can be said before parsing.
+// bytes checks the properties that are known before parsing.
 func (s *yamlScan) bytes(data []byte) bool {
 	most := cmp.Or(s.allow.Size, MaxFileSize)
 	switch {
@@ -121,7 +121,7 @@ func (s *yamlScan) parse(data []byte) (docs []*yaml.Node) {
 	}
 }
 
-// hiddenBreak is what ends a line for YAML and, to whoever reviews a file, shows as nothing or as a space.
+// hiddenBreak is the characters that end a line for YAML and that a reviewer of the file sees as nothing or as a space.
 var hiddenBreak = regexp.MustCompile("\r(?:[^\n]|$)|\u0085|\u2028|\u2029")
 
 // breaks reports a line break that nobody sees and that makes more of the file than one scalar: a key that seems part of
@@ -156,7 +156,7 @@ var (
 	unknownAnchor = regexp.MustCompile(`^unknown anchor '(.*)' referenced$`)
 )
 
-// syntax reports what the parser said, whose text names at most a line.
+// syntax reports the parser's error, whose text names at most a line.
 func (s *yamlScan) syntax(data []byte, err error) {
 	text, line := strings.TrimPrefix(err.Error(), "yaml: "), 1
 	if m := syntaxLine.FindStringSubmatch(text); m != nil {
@@ -239,8 +239,7 @@ func (s *yamlScan) children(n *yaml.Node, depth int) {
 	}
 }
 
-// duplicates reports keys that a mapping has twice. Only plain keys are compared: what else a key can be is no
-// object's field.
+// duplicates reports keys that a mapping has twice. Only plain keys are compared: any other key is no field of an object.
 func (s *yamlScan) duplicates(n *yaml.Node) {
 	seen := make(map[string]int, len(n.Content)/2)
 	for i := 0; i+1 < len(n.Content); i += 2 {

@@ -81,7 +81,7 @@ function showProblems() {
     : [element("li", { class: "fine" }, mark("Healthy"), "None: all that is merged is valid.")]));
 }
 
-// follow opens what the address names: #/TEAM/REQUEST/ENVIRONMENT[/CLUSTER].
+// follow opens the instance or placement that the address names: #/TEAM/REQUEST/ENVIRONMENT[/CLUSTER].
 async function follow() {
   const dialog = byId("detail");
   const [, team, name, environment, cluster] = decodeURI(location.hash).split("/");
@@ -103,7 +103,7 @@ function happened(message) {
   const who = e.request ? `${e.request.team}/${e.request.name}` : "";
   const where = e.cluster || e.environment || (who ? "" : "platform");
   const about = `${where} ${who}`;
-  for (const step of [...feed.children].slice(0, 50)) { // of many steps on the way, where it ended is what matters
+  for (const step of [...feed.children].slice(0, 50)) { // of many steps on the way only the last one matters
     if (who && step.dataset.about === about && "step" in step.dataset) step.remove();
   }
   const onTheWay = /^(Applied, Progressing|committed|took release)/.test(e.message);

@@ -33,7 +33,7 @@ function problems(instance, placement) {
     element("li", {}, element("code", {}, where), element("span", {}, message))));
 }
 
-// adoption tells what taking over objects would take from them, and what was let go.
+// adoption shows the effects of taking over objects, and the objects that were let go.
 function adoption(instance, placement) {
   const waits = placement?.adoption, gone = placement?.letGo;
   if (!waits && !gone?.length) return null;
@@ -80,7 +80,7 @@ function objects(list) {
         element("span", { class: "quiet" }, [o.health === "Healthy" ? "" : o.health, o.message].filter(Boolean).join(": ")))))];
 }
 
-// origin leads from what runs back to who asked for it.
+// origin leads from the release that runs back to the person who asked for it.
 function origin(trace) {
   const rungs = [["State", trace.state], ["Platform", trace.platform], ["Request", trace.requestFile], ["Version", trace.version]].filter(([, o]) => o?.commit);
   return [element("h3", {}, "Where it comes from"),

@@ -93,7 +93,7 @@ function debts(environment) {
   }, `${list.length} ${kind.toLowerCase()}${list.length > 1 ? "s" : ""}`));
 }
 
-// reach says in words what is unusual about a cluster; a cluster that is active and answers needs none.
+// reach names the unusual state of a cluster; a cluster that is active and answers needs none.
 function reach(cluster) {
   if (!cluster.name) return null;
   if (!cluster.reachable) return element("span", { class: "flag failed" }, cluster.since || cluster.message ? "unreachable" : "connecting");
@@ -138,7 +138,7 @@ function cell(row, instance, placement) {
     word === "Healthy" ? null : element("span", { class: "word" }, instance.absent ? "Removing" : word));
 }
 
-// shown is what the offering has shown of a request, and which images run.
+// shown is the parameters that the offering marks to be shown, and the images that run.
 function shown(instance, placement) {
   const images = placement?.images || [];
   const text = [...(instance.display || []).map((p) => `${p.name}=${p.value}`), ...images.map(image)].join(" ");

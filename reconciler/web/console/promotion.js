@@ -1,6 +1,6 @@
 import { ago, element, mark, short, waitingWord } from "./element.js";
 
-// stand is what a cell says of a rollout: that it is under way and has not reached this cluster, came back, or stopped.
+// stand is the text of a cell about a rollout: that it is under way and has not reached this cluster, came back, or stopped.
 export function stand(instance, placement) {
   const rollout = instance.rollout;
   if (!rollout || !placement) return null;
@@ -15,7 +15,7 @@ function latest(instance) {
   return f ? describe(f) : "";
 }
 
-// A message that names the object names its cluster, too: what failed on one is rejected on all.
+// A message that names the object names its cluster, too: a release that failed on one is rejected on all.
 const describe = (f) => (f.object && f.message.includes(f.object) ? f.message : [f.cluster, f.object, f.message].filter(Boolean).join(": "));
 
 // next is the release that waits to enter, with the gates that keep it out.
@@ -28,7 +28,8 @@ export function next(instance) {
     gates.find((g) => g.at) ? [" ", ago(gates.find((g) => g.at).at)] : null);
 }
 
-// promotion tells in full what an instance waits for, how far its rollout is, what failed, what binds it and what it passed.
+// promotion shows in full the gates that an instance waits for, how far its rollout is, its failures, its debts and the
+// gates that it passed.
 export function promotion(instance, environment) {
   return [waits(instance), rollout(instance, environment), rejected(instance), debts(instance), passed(instance)].flat();
 }

@@ -24,10 +24,10 @@ type Entry struct {
 	Version      string                 `json:"version,omitempty"`
 	Absent       bool                   `json:"absent,omitempty"`
 	Cause        string                 `json:"cause,omitempty"` // of the rollout, if one began
-	Events       []string               `json:"events"`          // what the commit did, in words
+	Events       []string               `json:"events"`          // the changes of the commit, in words
 	PromotedFrom []string               `json:"promotedFrom,omitempty"`
 	Gates        []platform.ReleaseGate `json:"gates,omitempty"`    // that it passed, if it entered
-	Changes      []platform.Difference  `json:"changes,omitempty"`  // what its request asks for otherwise than before, if it entered
+	Changes      []platform.Difference  `json:"changes,omitempty"`  // the fields of its request that differ from before, if it entered
 	Platform     string                 `json:"platform,omitempty"` // the platform commit that yielded the release
 	Author       string                 `json:"author,omitempty"`   // of the platform commit that the pass followed
 	Merged       time.Time              `json:"merged,omitzero"`    // when its request or version was last changed, if it entered here
@@ -40,7 +40,7 @@ type Entry struct {
 func History(ctx context.Context, state *State, environment string, key platform.RequestKey, newest int) ([]*Entry, error) {
 	limit := everything
 	if newest > 0 {
-		limit = newest + 1 // and the one before the last, to tell what that changed
+		limit = newest + 1 // and the one before the last, to tell the changes of that
 	}
 	log, err := state.Log(ctx, path.Join("releases", key.Team, key.Name+".yaml"), limit)
 	if err != nil {
@@ -59,7 +59,7 @@ func History(ctx context.Context, state *State, environment string, key platform
 	return entries, nil
 }
 
-// entriesOf tells what each commit of a log changed, given the newest first.
+// entriesOf lists the changes of each commit of a log, given the newest first.
 func entriesOf(ctx context.Context, state Past, environment string, key platform.RequestKey, log []gitrepo.CommitInfo) ([]*Entry, error) {
 	var before *platform.Release
 	var entered *Entry // whose rollout is under way
@@ -91,7 +91,7 @@ func entriesOf(ctx context.Context, state Past, environment string, key platform
 	return entries, nil
 }
 
-// changeOf tells what changed between two records of a request; nil: there was none.
+// changeOf is the change between two records of a request; nil: there was none.
 func changeOf(before, after *platform.Release) *Entry {
 	if after == nil {
 		e := &Entry{Events: []string{"forgotten: nothing runs it any more"}}
@@ -148,7 +148,7 @@ func (e *Entry) entered(before, after *platform.Release) {
 	e.Events = append(e.Events, text)
 }
 
-// advanced tells what became of a rollout, and what was proven or failed.
+// advanced adds the progress and the end of a rollout, and the releases that were proven or rejected.
 func (e *Entry) advanced(before, after platform.Promotion) {
 	tell := func(format string, args ...any) { e.Events = append(e.Events, fmt.Sprintf(format, args...)) }
 	r, old := after.Rollout, before.Rollout
@@ -195,7 +195,7 @@ func revisions(r *platform.Release) (list []string) {
 	return list
 }
 
-// Merged adds when what a release is of was merged: the later of the last changes of its request and of its version.
+// Merged adds when the content of each release was merged: the later of the last changes of its request and of its version.
 func Merged(ctx context.Context, source Repository, entries []*Entry) {
 	for _, e := range entries {
 		if e.Cause == "" || e.Platform == "" {

@@ -1,5 +1,5 @@
-// Package audit reads what Git remembers: which commit asked for what runs, what has run before, and whether a state is
-// what its records name.
+// Package audit reads the history in Git: which commit asked for the release that runs, which releases ran before, and
+// whether a state has the files that its records name.
 //
 // In come the state repository of an environment and the platform's, as anything that can show its commits; out come traces,
 // histories and differences as plain data. No daemon is asked, nothing is fetched but by Open, and nothing written.
@@ -22,7 +22,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// Past is what a repository held at its commits.
+// Past is the content of a repository at its commits.
 type Past interface {
 	At(ctx context.Context, commit string) (*gitrepo.Snapshot, error)
 	Show(ctx context.Context, commit string) (gitrepo.CommitInfo, error)

@@ -14,7 +14,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// Then is what an environment was to run at a time.
+// Then is the placements that an environment was to run at a time, with the commits that they come from.
 type Then struct {
 	Environment string    `json:"environment"`
 	At          time.Time `json:"at"`
@@ -66,7 +66,7 @@ func At(ctx context.Context, state *State, environment string, at time.Time) (*T
 	return found, nil
 }
 
-// add lists the placements of a Release file. A cluster whose wave was still to come had what its entry says.
+// add lists the placements of a Release file. A cluster whose wave was still to come had the release that its entry names.
 func (r *Then) add(release *platform.Release) {
 	for cluster, placed := range release.Clusters {
 		on := RanOn{

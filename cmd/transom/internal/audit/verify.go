@@ -21,7 +21,7 @@ const platformTrailer = "Transom-Platform-Commit"
 // attempts bounds how many commits are tried for the one that brought a file's bytes.
 const attempts = 100
 
-// Verified is what came of a verification.
+// Verified is the result of a verification.
 type Verified struct {
 	Environment string       `json:"environment"`
 	Commit      string       `json:"commit"`   // of the state
@@ -33,7 +33,7 @@ type Verified struct {
 	Differences []Difference `json:"differences"`
 }
 
-// Difference is a file that is not what its records name.
+// Difference is a file that differs from the one that its records name.
 type Difference struct {
 	File   string `json:"file"`
 	Reason string `json:"reason"`
@@ -59,7 +59,7 @@ type again struct {
 	problems map[platform.RequestKey]string
 }
 
-// Verify compares the files below clusters/ of a state commit with what its Release files name.
+// Verify compares the files below clusters/ of a state commit with those that its Release files name.
 func (v *Verifier) Verify(ctx context.Context, commit string) (*Verified, error) {
 	snapshot, err := v.State.At(ctx, commit)
 	if err != nil {
@@ -150,8 +150,8 @@ func ManifestOf(file string) (cluster string, key platform.RequestKey, ok bool) 
 	return parts[1], platform.RequestKey{Team: parts[2], Name: parts[3]}, true
 }
 
-// earlier says whether a commit up to this one brought exactly these bytes of a file, and they are what that commit's
-// own Release files name. So it is with a cluster whose wave is still to come, and with restored bytes.
+// earlier says whether a commit up to this one brought exactly these bytes of a file, and that commit's own Release files
+// name them. So it is with a cluster whose wave is still to come, and with restored bytes.
 func (v *Verifier) earlier(ctx context.Context, commit, file string, content []byte) (bool, error) {
 	if err := v.places(ctx); err != nil {
 		return false, err
@@ -200,7 +200,8 @@ func (v *Verifier) places(ctx context.Context) error {
 	return nil
 }
 
-// again renders what the Release files of a state commit name, from nothing, as the renderer did that they name.
+// again renders the releases that the Release files of a state commit name, from nothing, as the renderer did that they
+// name.
 func (v *Verifier) again(ctx context.Context, commit string) (*again, error) {
 	if known := v.rendered[commit]; known != nil {
 		return known, nil
@@ -281,7 +282,7 @@ func (v *Verifier) load(ctx context.Context, commit string) (*platform.Platform,
 	return p, nil
 }
 
-// instances resolves what the Release files name, sorted by request.
+// instances resolves the releases that the Release files name, sorted by request.
 func (a *again) instances(p *platform.Platform, environment string) []*platform.Instance {
 	list := []*platform.Instance{} // not nil: that would be the head's
 	for _, key := range slices.SortedFunc(maps.Keys(a.base.Releases), platform.RequestKey.Compare) {
@@ -320,7 +321,7 @@ func (a *again) renderer(file string) (name string, recorded bool) {
 	return placed.Renderer, recorded
 }
 
-// differs says how a file is not what was rendered.
+// differs says how a file differs from the rendered one.
 func (a *again) differs(file string, content []byte) string {
 	_, key, isManifest := ManifestOf(file)
 	renderer, _ := a.renderer(file)

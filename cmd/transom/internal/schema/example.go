@@ -99,7 +99,7 @@ func (r *Draft) parameters(b *strings.Builder, schema map[string]any) {
 	}
 }
 
-// explain is what a comment says about a parameter.
+// explain is the text of the comment about a parameter.
 func explain(property map[string]any, required bool) string {
 	facts := []string{typeOf(property)}
 	if required {
@@ -120,7 +120,7 @@ var samples = []string{
 	"eu-central-1", "eu", "someone@example.com", "/data", "/", "true", "10.0.0.0/16", "10.0.0.1", "2027-06-01", "Europe/Berlin", "EXAMPLE", "Example",
 }
 
-// sample is a value that a schema takes, or, where none comes to mind, an empty one, of which check says what it lacks.
+// sample is a value that a schema takes, or, where none comes to mind, an empty one, whose missing parts check reports.
 func sample(schema map[string]any) any {
 	if value, ok := schema["default"]; ok {
 		return value

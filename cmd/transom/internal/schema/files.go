@@ -38,7 +38,7 @@ func Files(p *platform.Platform) map[string]map[string]any {
 	return all
 }
 
-// alternative adds to a schema that what has these properties satisfies another one, in a file.
+// alternative adds to a schema that an object with these properties satisfies another schema, in a file.
 func alternative(schema, properties map[string]any, file string) {
 	var required []any
 	for name := range properties {

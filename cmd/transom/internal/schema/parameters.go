@@ -1,5 +1,5 @@
-// Package schema says what a version of an offering lets a request say: as parameters in words, as an example of a request,
-// and as JSON Schemas, by which editors complete files and the command line types its values.
+// Package schema describes the fields that a version of an offering lets a request set: as parameters in words, as an
+// example of a request, and as JSON Schemas, by which editors complete files and the command line types its values.
 //
 // In come a platform and its offerings; out come plain data and text. It decides nothing: whether a request is right is
 // render/platform's to say.
@@ -15,7 +15,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// A Parameter is what a version lets a request say, as people look it up.
+// A Parameter is one field that a version lets a request set, as people look it up.
 type Parameter struct {
 	Name        string   `json:"name"` // such as storage, or database.host
 	Type        string   `json:"type"`
@@ -89,7 +89,7 @@ func typeOf(schema map[string]any) string {
 	return kind
 }
 
-// constraintsOf says what a value must satisfy beside its type.
+// constraintsOf lists the constraints of a value beside its type.
 func constraintsOf(schema map[string]any) (all []string) {
 	if values, ok := schema["enum"].([]any); ok {
 		var names []string

@@ -10,8 +10,8 @@ import (
 )
 
 // requestSchema is the JSON Schema of a request for an offering: that of every Request, with the parameters of the
-// offering's versions. A request names a range of versions, so what any of them takes is fine here; where they differ,
-// check knows which one it is.
+// offering's versions. A request names a range of versions, so a value that any of them takes is valid here; where they
+// differ, check knows which one it is.
 func requestSchema(o *platform.Offering) map[string]any {
 	schema := platform.JSONSchema("Request")
 	schema["title"] = "Request for " + o.Name
@@ -66,7 +66,8 @@ func somewhere(required []any) (all []any) {
 	return all
 }
 
-// either merges the parameters of two versions: what one of them takes. Required is what both ask for.
+// either merges the parameters of two versions: it allows the values that one of them takes. The required ones are those
+// that both ask for.
 func either(newer, older map[string]any) map[string]any {
 	if newer == nil {
 		return older
@@ -110,7 +111,8 @@ func propertiesOfBoth(a, b map[string]any) map[string]any {
 	return all
 }
 
-// strict turns an OpenAPI schema into a JSON Schema that refuses what Transom refuses: fields that it does not name.
+// strict turns an OpenAPI schema into a JSON Schema that refuses the fields that Transom refuses: those that it does not
+// name.
 func strict(schema map[string]any) map[string]any {
 	out := deep(schema, strict)
 	if schema["x-kubernetes-int-or-string"] == true {
@@ -138,7 +140,7 @@ func strict(schema map[string]any) map[string]any {
 	return out
 }
 
-// patchOf is the schema of a JSON merge patch over what a schema describes: nothing is required, null removes.
+// patchOf is the schema of a JSON merge patch over the values of a schema: nothing is required, null removes.
 func patchOf(schema map[string]any) map[string]any {
 	out := deep(schema, patchOf)
 	if items, ok := schema["items"]; ok {

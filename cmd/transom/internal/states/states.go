@@ -1,4 +1,4 @@
-// Package states reads what environments run.
+// Package states reads the releases that environments run.
 //
 // In come a platform and where to look: the state repositories that it names, wherever these are, or state trees in a
 // directory. Out comes a base for each environment, or why nobody looked. Nothing is written but mirrors in the user's cache.
@@ -27,7 +27,7 @@ type From struct {
 	Offline bool   // contact nothing: repositories elsewhere are not looked at
 }
 
-// A State is what an environment runs, as far as somebody looked.
+// A State is the state of an environment, as far as somebody looked.
 type State struct {
 	Environment string `json:"environment"`
 	Looked      bool   `json:"looked"`
@@ -43,8 +43,8 @@ type State struct {
 // States are those of all environments of a platform, in the order in which releases go through them.
 type States []State
 
-// Read looks at every environment of a platform that was loaded from a directory. What cannot be reached is no error: nobody
-// looked there. What is there and cannot be read is one.
+// Read looks at every environment of a platform that was loaded from a directory. A repository that cannot be reached is no
+// error: nobody looked there. A state that is there and cannot be read is one.
 func (f From) Read(ctx context.Context, dir string, p *platform.Platform) (States, error) {
 	if f.Trees != "" {
 		if info, err := os.Stat(f.Trees); err != nil || !info.IsDir() {
@@ -71,7 +71,7 @@ func (f From) Read(ctx context.Context, dir string, p *platform.Platform) (State
 	return all, nil
 }
 
-// Base is what an environment runs; nil where nobody looked.
+// Base is the base of an environment: the releases that it runs; nil where nobody looked.
 func (s States) Base(environment string) *render.Base {
 	if one := s.Of(environment); one != nil {
 		return one.Base
@@ -118,8 +118,8 @@ func runs(n int) string {
 	return "run"
 }
 
-// Render renders every environment of a platform: those at which somebody looked as what they run moves on, at once and once
-// promoted, and the others from nothing. Only the Problems of what comes out are of use.
+// Render renders every environment of a platform: those at which somebody looked from their base, as their releases move on
+// at once and once promoted, and the others from nothing. Only the Problems of the result are of use.
 func (s States) Render(r *render.Renderer, p *platform.Platform) (map[string]*render.State, error) {
 	out := map[string]*render.State{}
 	for _, name := range workspace.Environments(p) {
@@ -146,7 +146,7 @@ func (s States) Render(r *render.Renderer, p *platform.Platform) (map[string]*re
 type repositories struct {
 	from   From
 	dir    string // of the platform
-	origin string // what the platform is a clone of; empty: of nothing
+	origin string // the address that the platform was cloned from; empty: it is no clone
 	whole  bool   // the platform is all that is in the clone
 }
 
@@ -159,7 +159,7 @@ func (r *repositories) find() {
 	r.origin, r.whole = checkout.Origin(), len(own) > 0
 }
 
-// tree returns the files of an environment's state, and adds its history to what is known of it, or says why nobody looked.
+// tree returns the files of an environment's state, and adds its history to its State, or says why nobody looked.
 func (r *repositories) tree(ctx context.Context, e *platform.Environment, known *State) (fs.FS, error) {
 	if r.from.Trees != "" {
 		own := filepath.Join(r.from.Trees, e.Name)

@@ -78,7 +78,7 @@ var shownAt = map[string]seen{
 	"Shown.Name": {"branch", "cell"}, "Shown.Value": {"branch", "cell"},
 }
 
-// TestEveryFieldOfStatusIsShown or is left out on purpose: what is in the API alone helps nobody in an accident.
+// TestEveryFieldOfStatusIsShown or is left out on purpose: a field that is in the API alone helps nobody in an accident.
 func TestEveryFieldOfStatusIsShown(t *testing.T) {
 	code := sources(t, "*.go") + sources(t, "../terminal/*.go") + sources(t, "../../../../reconciler/status/promotion.go")
 	page := sources(t, "../../../../reconciler/web/console/*.js")

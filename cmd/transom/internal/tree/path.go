@@ -14,7 +14,7 @@ import (
 // shownFailures bounds how many rejected releases of an instance are told.
 const shownFailures = 3
 
-// promotion tells what an instance waits for, how far its rollout is, what failed and what binds it.
+// promotion prints the gates that an instance waits for, how far its rollout is, its failures and its debts.
 func (t *Printer) promotion(in status.Instance, l Limb) {
 	lines := slices.Concat(t.candidate(in), t.rollout(in), t.failures(in))
 	for _, debt := range in.Debts {
@@ -66,7 +66,7 @@ func (t *Printer) candidate(in status.Instance) []string {
 	return lines
 }
 
-// gate says what is unmet, since when, who or what opens it, and when it opens by itself.
+// gate prints the unmet condition of a gate, since when it is unmet, who opens it, and when it opens by itself.
 func (t *Printer) gate(g status.Gate) string {
 	text := t.Paint.Bold(g.Name) + ": " + g.Reason
 	if !g.Since.IsZero() {
@@ -102,7 +102,7 @@ func (t *Printer) rollout(in status.Instance) []string {
 	return lines
 }
 
-// waves tells of each wave, in the order of the environment's clusters, which clusters have what is rolled out.
+// waves tells of each wave, in the order of the environment's clusters, which clusters have the release that is rolled out.
 func (t *Printer) waves(in status.Instance) []string {
 	var order []string
 	parts := map[string][]string{}
@@ -132,7 +132,8 @@ func (t *Printer) waves(in status.Instance) []string {
 	return text
 }
 
-// failures tells what is not taken again by itself, the newest first. One failure rejects a release on every cluster.
+// failures prints the releases that are not taken again by themselves, the newest first. One failure rejects a release on
+// every cluster.
 func (t *Printer) failures(in status.Instance) []string {
 	var lines, told []string
 	for _, f := range slices.Backward(in.Rejected) {
@@ -158,13 +159,13 @@ func (t *Printer) failures(in status.Instance) []string {
 	return lines
 }
 
-// isWaiting says whether a release is what would come next, were it not rejected.
+// isWaiting says whether a release would come next, were it not rejected.
 func isWaiting(in status.Instance, release string) bool {
 	return in.Candidate != nil && in.Candidate.Release == release &&
 		slices.ContainsFunc(in.Waiting, func(g status.Gate) bool { return g.Name == rejected })
 }
 
-// passed tells how what runs came here, and for how long it proved itself.
+// passed prints how the release that runs came here, and for how long it proved itself.
 func (t *Printer) passed(in status.Instance) (lines []string) {
 	if len(in.PromotedFrom) > 0 {
 		lines = append(lines, t.Paint.Faint("promoted from "+strings.Join(in.PromotedFrom, ", ")))
@@ -181,7 +182,7 @@ func (t *Printer) passed(in status.Instance) (lines []string) {
 	return lines
 }
 
-// PassedGate says what opened a gate.
+// PassedGate names a gate with the figure or the decision that opened it.
 func PassedGate(g platform.ReleaseGate) string {
 	text := g.Gate
 	if g.Figure != "" {
@@ -199,7 +200,7 @@ func PassedGate(g platform.ReleaseGate) string {
 	return text
 }
 
-// pending is what one line says of an instance that is healthy and not at its end.
+// pending is the text of one line about an instance that is healthy and not at its end.
 func (t *Printer) pending(in status.Instance) string {
 	var parts []string
 	if in.Rollout != nil && len(in.Rollout.Pending) > 0 {
@@ -217,7 +218,7 @@ func (t *Printer) pending(in status.Instance) string {
 	return "  " + strings.Join(parts, "; ")
 }
 
-// waitsInShort names what waits, and the gates.
+// waitsInShort names the release that waits, and the gates.
 func waitsInShort(in status.Instance) string {
 	what := ""
 	if in.Candidate != nil && !in.Candidate.Absent {
@@ -233,7 +234,7 @@ func waitsInShort(in status.Instance) string {
 	return what + "waits for " + strings.Join(gates, ", ")
 }
 
-// rejected is the gate of what failed here before: no time opens it.
+// rejected is the gate of a release that failed here before: no time opens it.
 const rejected = "rejected"
 
 // until is how long it is to a time, as people say it.

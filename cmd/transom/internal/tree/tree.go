@@ -1,7 +1,7 @@
-// Package tree prints a status as people read it: request, environment, cluster, object, and on the way what waits for
-// which gate, how far a rollout is and what failed.
+// Package tree prints a status as people read it: request, environment, cluster, object, and on the way which release waits
+// for which gate, how far a rollout is and which failed.
 //
-// In comes what the daemon knows and a moment to count from; out go lines, one for all that is healthy. It asks nobody and
+// In come a status from the daemon and a moment to count from; out go lines, one for all that is healthy. It asks nobody and
 // decides nothing.
 package tree
 
@@ -18,21 +18,21 @@ import (
 	"transom.dev/render/platform"
 )
 
-// A Printer prints a status as people read it: request, environment, cluster, object; what is healthy in one line.
+// A Printer prints a status as people read it: request, environment, cluster, object; all that is healthy in one line.
 type Printer struct {
 	W     io.Writer
 	Paint terminal.Paint
 	Open  bool // down to the objects even where all is healthy
 	Now   time.Time
 
-	inside    string            // the environment of what is being printed
+	inside    string            // the environment of the instance that is being printed
 	away      map[string]bool   // clusters that do not answer, which is told above all else
 	said      map[string]string // Problems that were printed, with the place that they stand at
 	wave      map[string]string // by ENVIRONMENT/CLUSTER
 	waveOrder map[string]int    // by ENVIRONMENT/WAVE
 }
 
-// Status prints everything. Narrowed leaves out what concerns nobody in particular.
+// Status prints everything. Narrowed leaves out the lines that concern nobody in particular.
 func (t *Printer) Status(s status.Status, narrowed bool) {
 	t.learn(s.Environments)
 	t.said = map[string]string{}
@@ -85,7 +85,8 @@ func (t *Printer) requests(instances []status.Instance) {
 	}
 }
 
-// Unread says what the daemon has yet to read before it can say of anything that it is not there. Empty: nothing.
+// Unread says which platform commit has yet to be read before the daemon can say of anything that it is not there; empty:
+// none.
 func Unread(s status.Status) string {
 	if s.Platform.Commit == "" {
 		return "the daemon has not loaded the platform yet"
@@ -107,7 +108,7 @@ func (t *Printer) platform(p status.Platform) {
 	}
 }
 
-// environment tells what is unusual about an environment and its clusters; where nothing is, nothing is printed.
+// environment prints the unusual facts about an environment and its clusters; where there are none, it prints nothing.
 func (t *Printer) environment(e status.Environment) {
 	if e.Frozen != "" {
 		fmt.Fprintf(t.W, "  %s frozen: %s\n", t.Paint.Bold(e.Name), t.Paint.Red(e.Frozen))
@@ -230,7 +231,7 @@ func (t *Printer) placement(p status.Placement, l Limb) {
 		shown, why = nil, "its cluster is not reachable" // why is told above, and how objects are nobody knows
 	}
 	if len(p.Problems) > 0 || slices.ContainsFunc(shown, func(o status.Object) bool { return o.Message != "" }) {
-		why = "" // what follows says it
+		why = "" // the following lines say it
 	}
 	line := l.Lead + p.Cluster + "  "
 	if p.Stage != status.Healthy && p.Stage != status.Applied {
@@ -257,7 +258,7 @@ func (t *Printer) placement(p status.Placement, l Limb) {
 	}
 }
 
-// adoption tells what taking over objects would take from them, and what was let go.
+// adoption prints the effects of taking over objects, and the objects that were let go.
 func (t *Printer) adoption(p status.Placement, l Limb) {
 	if a := p.Adoption; a != nil {
 		fmt.Fprintf(t.W, "%s%s; \"transom promote --adoption %s -e %s\" writes the Approval\n", l.Below,
