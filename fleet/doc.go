@@ -1,4 +1,4 @@
-// Package fleet sees to it that every cluster holds the objects that the state repositories say.
+// Package fleet sees to it that every cluster holds the objects that the state repositories describe.
 //
 // The input is a [Target] per environment: a committed snapshot of its state repository and the settings of its
 // clusters as plain values. The output is a [Result] per placement and pass, and a [ClusterResult] whenever

@@ -59,8 +59,8 @@ func (p *pass) try(ctx context.Context, d *desired) error {
 	return p.tryBlind(ctx, d)
 }
 
-// awaits says why the API server cannot be asked about an object yet: its kind or its namespace comes with the instance itself;
-// empty if it can.
+// awaits says why the API server cannot be asked about an object yet: its kind is not served, or its CRD or its namespace comes
+// with the instance itself; empty if it can.
 func (p *pass) awaits(d *desired) string {
 	if d.kind == nil {
 		return "the cluster does not serve its kind yet"

@@ -104,8 +104,8 @@ type Result struct {
 	// unhealthy, but health is that of the objects as they are now.
 	Drift []Problem `json:"drift,omitempty"`
 
-	// Adoption lists the effects that a person has to approve before anything of the instance is written; nil: nothing. Health is Unknown
-	// then.
+	// Adoption lists the effects that a person has to approve before anything of the instance is written, and Health is
+	// Unknown then; nil: none.
 	Adoption *Adoption `json:"adoption,omitempty"`
 
 	// Adopts counts the objects that are nobody's and would be taken over.

@@ -24,7 +24,7 @@ var (
 	controllerRevisions = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "controllerrevisions"}
 )
 
-// rolling are the fields of a workload that is not healthy by which its pods come to its present revision.
+// rolling are the fields of a workload that is not healthy that say how its pods come to its present revision.
 type rolling struct {
 	revision   string // the label of pods of a StatefulSet's present revision; empty: not known
 	ordered    bool   // a StatefulSet's pod waits until the ones before it are ready
