@@ -112,7 +112,7 @@ func (a *agent) serve(ctx context.Context, workers int, next func() (apply.Owner
 	}
 }
 
-// assign replaces what an environment wants of the cluster and queues what that changes.
+// assign replaces the assignment of an environment and queues the instances that differ.
 func (a *agent) assign(next *assignment, releaseFiles []string) {
 	a.mu.Lock()
 	prev := a.assigned[next.environment]
@@ -221,11 +221,11 @@ func (a *agent) outdated(o apply.Owner) {
 	}
 }
 
-// everything is what the queue holds for a sweep of all instances of an environment.
+// everything is the entry of the queue for a sweep of all instances of an environment.
 func everything(environment string) apply.Owner { return apply.Owner{Environment: environment} }
 
-// linked tells how the cluster is doing, if that changed, and queues everything for a new connection: what happened
-// while there was none is unknown.
+// linked tells how the cluster is doing, if that changed, and queues everything for a new connection: the events
+// that happened while there was none are unknown.
 func (a *agent) linked(c *connection, err error) {
 	now := ClusterResult{Cluster: a.cluster}
 	if err != nil {
@@ -266,7 +266,7 @@ func (a *agent) identityProblem(uid string) string {
 // passing is how a pass is made: by a method of member.
 type passing func(m member, ctx context.Context, in apply.Instance) (apply.Result, error)
 
-// work makes one pass over an instance, or a sweep. What is to be done is looked up once the cluster can be reached; an
+// work makes one pass over an instance, or a sweep. The assignment is looked up once the cluster can be reached; an
 // environment that does not pin this very cluster does nothing here until it does.
 func (a *agent) work(ctx context.Context, o apply.Owner, do passing) {
 	conn, ok := a.link.use(ctx)
@@ -319,7 +319,7 @@ func (a *agent) work(ctx context.Context, o apply.Owner, do passing) {
 	}
 }
 
-// pass brings one instance closer to what it shall be.
+// pass brings one instance closer to its desired state.
 func (a *agent) pass(ctx context.Context, conn *connection, as *assignment, o apply.Owner, do passing) (result *Result, err error) {
 	defer func() { // a fault that one instance brings to light is that instance's failure
 		if fault := recover(); fault != nil {
@@ -349,7 +349,7 @@ func (a *agent) pass(ctx context.Context, conn *connection, as *assignment, o ap
 }
 
 // sweep queues all instances of an environment: those that have a placement here, those whose removal is recorded, and
-// those that only have an inventory, which is what is left of instances that were removed while nobody looked.
+// those that only have an inventory, because they were removed while nobody looked.
 func (a *agent) sweep(ctx context.Context, conn *connection, as *assignment, o apply.Owner) error {
 	for _, known := range slices.Concat(as.owners(), as.removed()) {
 		a.queue.add(known, due)

@@ -10,7 +10,7 @@ import (
 )
 
 // TestWhatIsAwaitedIsLeftAlone though the state does not have it on the cluster: the cluster was let go and is back, and
-// what it ran may not come yet.
+// the instance that it ran may not come yet.
 func TestWhatIsAwaitedIsLeftAlone(t *testing.T) {
 	simulate(t, []string{"a"}, func(h *harness) {
 		web, gone := dev("web"), dev("gone")

@@ -189,7 +189,7 @@ func TestClusterThatIsNamedAgainWaitsForTheLastPass(t *testing.T) {
 }
 
 func TestRunEndsAllGoroutines(t *testing.T) {
-	// The bubble of simulate fails a test that leaves a goroutine behind; what is checked here is when they end.
+	// The bubble of simulate fails a test that leaves a goroutine behind; this one checks when they end.
 	for name, c := range map[string]struct {
 		pass  func(context.Context, apply.Instance) (apply.Result, error)
 		away  bool

@@ -51,7 +51,7 @@ func (c *checkpoints) take() map[apply.Owner]apply.Checkpoint {
 	return taken
 }
 
-// keepCheckpoints writes until ctx is done, and then what waits by then.
+// keepCheckpoints writes until ctx is done, and then those that wait by then.
 func (a *agent) keepCheckpoints(ctx context.Context) {
 	for ctx.Err() == nil {
 		select {

@@ -2,7 +2,7 @@ package fleet
 
 import "transom.dev/render/platform"
 
-// cleaned makes the texts of a result fit to be shown: what pods, API servers and webhooks say is text from outside.
+// cleaned makes the texts of a result fit to be shown: the messages of pods, API servers and webhooks are text from outside.
 func (r *Result) cleaned() {
 	r.Message, r.Held = platform.Clean(r.Message), platform.Clean(r.Held)
 	for i := range r.Objects {

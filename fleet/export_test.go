@@ -6,7 +6,7 @@ import (
 	"transom.dev/fleet/apply"
 )
 
-// Member is what a fake has to be.
+// Member is the interface that a fake implements.
 type Member = member
 
 // DialWith makes a fleet reach its clusters by a fake.

@@ -13,11 +13,11 @@ import (
 )
 
 // fakeCluster is a cluster in memory: it holds instances whole and remembers who was worked on. It exists because a
-// thousand API servers do not fit a test; the suite in suite_test.go holds it to what a real one does.
+// thousand API servers do not fit a test; the suite in suite_test.go holds it to the behaviour of a real one.
 type fakeCluster struct {
 	mu       sync.Mutex
 	uid      string
-	away     error                                                       // what every call answers, if set
+	away     error                                                       // the error of every call, if set
 	held     map[apply.Owner]string                                      // revision by whose inventory is there
 	passes   []pass                                                      // in the order they began
 	on       func(context.Context, apply.Instance) (apply.Result, error) // instead of doing it; nil result and error: do it
@@ -26,13 +26,13 @@ type fakeCluster struct {
 	misused  bool // a session was closed during a pass
 	sessions map[*session]bool
 	soaked   map[apply.Owner]apply.Checkpoint // on the inventories
-	others   map[apply.Owner]time.Time        // when another daemon wrote what is held
+	others   map[apply.Owner]time.Time        // when another daemon wrote the held revision
 	taken    map[apply.Owner]bool             // whose names somebody else's objects have
-	write    func(apply.Owner)                // before a pass changes what is held
-	health   func(apply.Owner) apply.Health   // of what is held; nil: healthy
+	write    func(apply.Owner)                // before a pass changes held
+	health   func(apply.Owner) apply.Health   // of the held revision; nil: healthy
 	laden    map[apply.Owner]bool             // and would lose something if they were taken over
 	adopted  map[apply.Owner]bool             // that were taken over
-	stays    map[apply.Owner]string           // revision of what was let go
+	stays    map[apply.Owner]string           // revision of those that were let go
 	fences   map[string]fence                 // by environment
 }
 
@@ -178,7 +178,7 @@ func (s *session) pass(ctx context.Context, in apply.Instance, observed bool) (a
 	return result, nil
 }
 
-// stand is what comes of a pass whose state may not write here, and zero where it may: then that is noted.
+// stand is the result of a pass whose state may not write here, and zero where it may: then that is noted.
 func (s *session) stand(ctx context.Context, in apply.Instance, observed bool) (apply.Result, error) {
 	if in.Lineage == nil || in.State.Commit == "" {
 		return apply.Result{}, nil
@@ -253,7 +253,7 @@ func (c *fakeCluster) take() []pass {
 	return passes
 }
 
-// holds returns what the cluster holds, by TEAM/REQUEST.
+// holds returns the revisions that the cluster holds, by TEAM/REQUEST.
 func (c *fakeCluster) holds() map[string]string {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -12,11 +12,11 @@ import (
 	"transom.dev/render/platform"
 )
 
-// Fleet applies what environments shall be to their clusters, and keeps it so. Set the functions, start Run, and hand
+// Fleet applies the state of environments to their clusters, and keeps it so. Set the functions, start Run, and hand
 // over a Target whenever an environment has a new commit. All methods are safe for concurrent use.
 type Fleet struct {
 	// Connect says how to reach a cluster; it is asked again after Reconnect and whenever the cluster went away. Its
-	// error lands in status, so it says what to do.
+	// error lands in status, so it says how to mend it.
 	Connect func(ctx context.Context, cluster string) (*rest.Config, error)
 
 	// Report receives every pass over an instance, ReportCluster every change of a cluster. They are called by many
@@ -29,18 +29,19 @@ type Fleet struct {
 	// called often, also about instances that are none, and must not block.
 	Outdated func(environment, cluster string, k platform.RequestKey, at time.Time)
 
-	// Doubt, if set, is told that another daemon may have applied a later commit of an environment's state. What it
-	// wrote stays until the next Deploy says what a new fetch came to, even if that is the same. It must not block.
+	// Doubt, if set, is told that another daemon may have applied a later commit of an environment's state. The objects
+	// that it wrote stay until the next Deploy hands over the result of a new fetch, even if that is the same commit. It
+	// must not block.
 	Doubt func(environment string)
 
 	// Concurrency bounds how many instances of one cluster are worked on at a time; 0 is 8. Those that no request has to
 	// be made for are looked at besides.
 	Concurrency int
 
-	// Limits bound what each cluster's API server answers.
+	// Limits bound the answers of each cluster's API server.
 	Limits apply.Limits
 
-	dial dialer // what Run reaches clusters by; nil: apply.Connect
+	dial dialer // connects Run to clusters; nil: apply.Connect
 
 	mu       sync.Mutex
 	agents   map[string]*agent    // by cluster; one that was let go stays until another takes its place
@@ -48,7 +49,7 @@ type Fleet struct {
 	start    func(*agent)         // nil unless running
 }
 
-// Result is what one pass found and did.
+// Result says how one pass found an instance, and which objects it wrote.
 type Result struct {
 	Environment, Cluster, Team, Request string
 
@@ -70,7 +71,7 @@ type ClusterResult struct {
 	UID       string // of the kube-system namespace of the cluster that answers; empty while unreachable
 	Reachable bool
 	Err       string    // why it cannot be reached
-	Problem   string    // what a person must fix: nothing is written for an environment that pins another identity or name
+	Problem   string    // which fault a person must fix: nothing is written for an environment that pins another identity or name
 	Since     time.Time // when it became reachable or unreachable
 }
 
@@ -111,9 +112,9 @@ func (f *Fleet) begin(start func(*agent)) {
 	}
 }
 
-// Deploy hands over what an environment shall be from now on and does not wait for any cluster. What differs from the
-// environment's target before is queued at once, ahead of everything else; for a cluster that is new to the
-// environment, everything is. A cluster that is no longer among the target's is let go: nothing on it is touched.
+// Deploy hands over the target of an environment from now on and does not wait for any cluster. The instances that differ
+// from the environment's target before are queued at once, ahead of all others; for a cluster that is new to the
+// environment, all instances are. A cluster that is no longer among the target's is let go: nothing on it is touched.
 //
 // An error means that the snapshot could not be read, and that the target before stays in force.
 func (f *Fleet) Deploy(t Target) error {
@@ -170,8 +171,7 @@ func (f *Fleet) agent(cluster string) *agent {
 	return a
 }
 
-// Reconnect makes a new connection to a cluster, because the way to reach it changed. What the cluster shall hold
-// stays the same.
+// Reconnect makes a new connection to a cluster, because the way to reach it changed. The targets stay the same.
 func (f *Fleet) Reconnect(cluster string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

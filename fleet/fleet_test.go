@@ -152,7 +152,7 @@ func TestOneInstancesFailureStopsNobody(t *testing.T) {
 	})
 }
 
-// TestAFaultDuringAPassIsThatInstancesFailure: a panic is a failure like any other, and what it says cannot steer a terminal.
+// TestAFaultDuringAPassIsThatInstancesFailure: a panic is a failure like any other, and its text cannot steer a terminal.
 func TestAFaultDuringAPassIsThatInstancesFailure(t *testing.T) {
 	simulate(t, []string{"a"}, func(h *harness) {
 		h.clusters["a"].on = func(_ context.Context, in apply.Instance) (apply.Result, error) {

@@ -18,7 +18,8 @@ type Snapshot interface {
 	Blobs(dir string) (map[string]string, error)
 }
 
-// A listing is what a snapshot has below one directory, by team. It is read-only and shared by all that have the same.
+// A listing holds the files of a snapshot below one directory, by team. It is read-only and shared by all that have the
+// same.
 type listing struct {
 	id    string // empty: not known
 	teams map[string]*teamListing
@@ -77,12 +78,12 @@ func (t *teamListing) differing(other *teamListing) []string {
 	return paths
 }
 
-// A reader lists a target's snapshot, as far as it is not what it was before.
+// A reader lists a target's snapshot, as far as it is not the same as before.
 type reader struct {
 	Target
 }
 
-// contents lists what the target's clusters and releases have. Only directories that are listed above are looked into:
+// contents lists the files of the target's clusters and releases. Only directories that are listed above are looked into:
 // one that is missing is empty, and one that is there and cannot be read is an error, whatever the error says.
 func (r reader) contents(before *contents) (*contents, error) {
 	root, err := r.dirs(".")

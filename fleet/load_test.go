@@ -70,7 +70,7 @@ func add(files, more map[string][]byte) {
 	}
 }
 
-// slowServer takes a write at a time, and what is written is well half a second later.
+// slowServer takes a write at a time, and an object that is written is well half a second later.
 type slowServer struct {
 	*fakeCluster
 
@@ -116,8 +116,8 @@ func (s *slowServer) wrote(all []apply.Owner) (n int) {
 	return n
 }
 
-// No line waits for the end of another: while there is always something new in the state, what is due and what was found
-// wrong has its turn.
+// No line waits for the end of another: while there is always something new in the state, an instance that is due
+// and one that was found wrong have their turn.
 func TestEveryReasonHasAShareOfTheWorkers(t *testing.T) {
 	simulate(t, []string{"a"}, func(h *harness) {
 		state, crowd := commit(), many(100)
@@ -159,7 +159,7 @@ func TestEveryReasonHasAShareOfTheWorkers(t *testing.T) {
 	})
 }
 
-// Whoever counts time is told at once of what nobody has looked at, and later from when on a pass has seen it.
+// Whoever counts time is told at once of an event that nobody has looked at, and later from when on a pass has seen it.
 func TestWhatHappensIsToldBeforeItIsLookedAt(t *testing.T) {
 	simulate(t, []string{"a"}, func(h *harness) {
 		var told []time.Time

@@ -6,7 +6,7 @@ import (
 	"transom.dev/fleet/apply"
 )
 
-// A member is a cluster that answers: what an agent asks of it.
+// A member is a cluster that answers, with the requests that an agent makes of it.
 type member interface {
 	UID(ctx context.Context) (string, error) // asked anew each time
 	Apply(ctx context.Context, in apply.Instance) (apply.Result, error)
@@ -20,7 +20,7 @@ type member interface {
 // A dialer connects to a cluster.
 type dialer func(ctx context.Context, cluster string, tell events) (member, error)
 
-// events are what a member calls when something happens on its cluster. They do not block.
+// events are the functions that a member calls when something happens on its cluster. They do not block.
 type events struct {
 	instance func(apply.Owner) // something about its objects
 	doubt    func()            // the cluster may have gone away

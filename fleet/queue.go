@@ -24,7 +24,7 @@ type queue struct {
 	turned  *sync.Cond // something was added, or the queue closed
 	closed  bool
 	waiting map[apply.Owner]reason // exactly what is queued
-	working map[apply.Owner]reason // under way; what was added meanwhile
+	working map[apply.Owner]reason // under way, with the reasons that were added meanwhile
 	lines   [lines][]apply.Owner   // first in, first out; an entry whose instance waits in another line is void
 	turns   int                    // how often a worker took something that is no look
 	delayed map[apply.Owner]delays
@@ -54,7 +54,7 @@ type line int
 
 const (
 	looks   line = iota
-	touched      // changed, and something happened there: ahead of what is only changed
+	touched      // changed, and something happened there: ahead of those that only changed
 	fresh        // changed
 	repairs      // found
 	others       // due
@@ -164,8 +164,8 @@ func (q *queue) look() (apply.Owner, bool) {
 // work takes the next instance that is to be worked on; false once the queue is closed. Call done afterwards.
 func (q *queue) work() (apply.Owner, bool) { return q.take(q.turn, lines-1) }
 
-// turn is the order in which the lines are served next. What is new in the state goes first five times of eight, what was
-// found wrong on the cluster twice, and what is due once.
+// turn is the order in which the lines are served next. Instances that are new in the state go first five times of eight,
+// those that were found wrong on the cluster twice, and those that are due once.
 func (q *queue) turn() [lines]line {
 	switch q.turns % 8 {
 	case 2, 6:

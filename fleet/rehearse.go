@@ -9,9 +9,10 @@ import (
 	"transom.dev/fleet/apply"
 )
 
-// Rehearse asks the clusters of a target what taking over what exists there would do, and writes nothing. It looks at the
-// instances whose request adopts, at those that begin, and at one of each team whose namespace may be adopted. What keeps one cluster from
-// answering is in the Result of each instance there; an error means that the snapshot cannot be read.
+// Rehearse asks the clusters of a target how taking over the objects that exist there would change them, and writes
+// nothing. It looks at the instances whose request adopts, at those that begin, and at one of each team whose namespace
+// may be adopted. The error of a cluster that does not answer is in the Result of each instance there; an error means that
+// the snapshot cannot be read.
 func Rehearse(ctx context.Context, t Target, connect func(ctx context.Context, cluster string) (*rest.Config, error)) ([]Result, error) {
 	assigned, _, err := t.read(nil)
 	if err != nil {

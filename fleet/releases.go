@@ -73,7 +73,7 @@ func (t *teamReleases) next(files *teamListing) *teamReleases {
 // A readFile reads a file of a snapshot.
 type readFile func(name string) ([]byte, error)
 
-// read returns what a Release file of a team says; one that the snapshot does not have is an empty release.
+// read decodes a Release file of a team; one that the snapshot does not have is an empty release.
 func (r *releases) read(team, file string, from readFile) (*platform.Release, error) {
 	if t := r.teams[team]; t != nil && t.decoded[file] != nil {
 		return t.decoded[file].read(file, from)
@@ -81,7 +81,7 @@ func (r *releases) read(team, file string, from readFile) (*platform.Release, er
 	return &platform.Release{}, nil
 }
 
-// read leaves out what applying does not need.
+// read leaves out the fields that applying does not need.
 func (d *decoded) read(file string, from readFile) (*platform.Release, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -65,7 +65,7 @@ func TestDeployLooksOnlyIntoWhatChanged(t *testing.T) {
 	})
 }
 
-// counted remembers what was listed.
+// counted remembers the directories that were listed.
 type counted struct {
 	indexed
 	listed []string

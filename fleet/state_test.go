@@ -61,7 +61,7 @@ func (t tree) ReadDir(name string) ([]fs.DirEntry, error) {
 	return entries, nil
 }
 
-// entry is what fleet asks of one.
+// entry has the methods of a directory entry that fleet calls.
 type entry struct {
 	fs.DirEntry
 	name, id string
@@ -107,7 +107,7 @@ func place(o apply.Owner, value string, clusters ...string) map[string][]byte {
 	return files
 }
 
-// adopting is place for a request that takes over what exists.
+// adopting is place for a request that takes over objects that exist.
 func adopting(o apply.Owner, value string, clusters ...string) map[string][]byte {
 	files := place(o, value, clusters...)
 	name := "releases/" + o.Team + "/" + o.Request + ".yaml"

@@ -30,7 +30,7 @@ type site interface {
 	occupy(o apply.Owner, more ...string) // somebody makes an object of its name, in a namespace that is there, with more fields
 }
 
-// The suite holds the fake cluster to what a real API server and apply do.
+// The suite holds the fake cluster to the behaviour of a real API server and apply.
 func TestFakeAndRealClusterBehaveAlike(t *testing.T) {
 	t.Run("fake", func(t *testing.T) {
 		suite(t, func(*testing.T) site { return fakeSite{newFakeCluster("uid-fake")} })
@@ -366,7 +366,7 @@ func (h *tour) deployOf(history []string, t tree, takeover ...string) {
 	}))
 }
 
-// last is what the last pass over an instance came to.
+// last is the result of the last pass over an instance.
 func (h *tour) last(o apply.Owner) fleet.Result {
 	seen := h.seen(o)
 	if len(seen) == 0 {
@@ -420,14 +420,14 @@ func (h *tour) until(o apply.Owner, value string) {
 	require.Eventually(h, func() bool { return h.holds(o) == want }, patience, tick, "%s %q: %+v %+v", o, value, h.cluster(), h.seen(o))
 }
 
-// rested waits until a pass over what the cluster holds of the instance said that nothing is left to do.
+// rested waits until a pass over the revision that the cluster holds of the instance said that nothing is left to do.
 func (h *tour) rested(o apply.Owner) {
 	require.Eventually(h, func() bool {
 		seen := h.seen(o)
 		if len(seen) == 0 || !seen[len(seen)-1].Settled || seen[len(seen)-1].Health != apply.Healthy {
 			return false
 		}
-		return seen[len(seen)-1].Revision == h.holds(o) // and not of what was there before
+		return seen[len(seen)-1].Revision == h.holds(o) // and not of the revision before
 	}, patience, tick)
 }
 
@@ -452,7 +452,7 @@ func (h *tour) gone(o apply.Owner) bool {
 	return len(seen) > 0 && seen[len(seen)-1].Absent && seen[len(seen)-1].Settled && seen[len(seen)-1].Err == nil
 }
 
-// soaked is what the last pass over an instance gave back.
+// soaked is the checkpoint that the last pass over an instance gave back.
 func (h *tour) soaked(o apply.Owner) time.Duration {
 	seen := h.seen(o)
 	if len(seen) == 0 {

@@ -29,8 +29,8 @@ func (a *assignment) leaves(offering, version string) bool {
 	return a.reversible != nil && a.reversible(offering, version)
 }
 
-// superseded returns what reads the manifests that the cluster had of an instance's revisions that failed there or were taken
-// back, as far as their versions may be left without a person; nil: the record knows of none.
+// superseded returns a function that reads the manifests that the cluster had of an instance's revisions that failed there or
+// were taken back, as far as their versions may be left without a person; nil: the record knows of none.
 func (a *assignment) superseded(o apply.Owner, r *platform.Release) func(context.Context) ([][]byte, error) {
 	var wanted []supersededRevision
 	for _, f := range r.Promotion.Rejected {

@@ -98,7 +98,7 @@ func TestTheApplierMayReadWhatFailedOnItsCluster(t *testing.T) {
 	}
 }
 
-// takenBack has the record say that a release was left for what runs.
+// takenBack has the record say that a release was left for the one that runs.
 func takenBack(value string) func(*platform.Release) {
 	return func(r *platform.Release) {
 		r.Promotion.Rejected = nil

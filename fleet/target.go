@@ -15,23 +15,23 @@ import (
 	"transom.dev/render/platform"
 )
 
-// Target is what an environment shall be: a commit of its state repository and where it goes.
+// Target is the desired state of an environment: a commit of its state repository and the clusters that it goes to.
 type Target struct {
 	Environment string
 	Commit      string   // of the state repository; empty: nothing was committed yet, so nothing is known to be gone
 	Snapshot    Snapshot // of that commit; files are read when an instance is worked on, so it must stay readable
 	Clusters    []Cluster
 
-	// Awaited are, by cluster, instances that are to come to a cluster and that the snapshot does not have there yet. What
-	// is there of them, from before the cluster was let go, is left alone until they come.
+	// Awaited are, by cluster, instances that are to come to a cluster and that the snapshot does not have there yet. Their
+	// objects that are there from before the cluster was let go are left alone until they come.
 	Awaited map[string]map[apply.Owner]bool
 
 	// Sequence orders the commits of the state repository: a later one has a higher. With it a daemon that is behind
 	// another prunes nothing that a later commit may have brought; 0 is unknown, and then it might.
 	Sequence int64
 
-	// Fetched is when the fetch of that commit began. What somebody else applied since is not overwritten before the
-	// commit was fetched again, because it may be of a later one; zero: nobody else applies states.
+	// Fetched is when the fetch of that commit began. An instance that somebody else applied since is not overwritten before
+	// the commit was fetched again, because it may be of a later one; zero: nobody else applies states.
 	Fetched time.Time
 
 	// Adoptions are the digests of the adoptions that people approved, sorted, and AdoptNamespaces the namespaces that may be
@@ -39,20 +39,21 @@ type Target struct {
 	Adoptions       []string
 	AdoptNamespaces []string
 
-	// Begins says which instances Rehearse looks at although their requests adopt nothing: what was kept of an instance before
-	// may be theirs again. nil: none.
+	// Begins says which instances Rehearse looks at although their requests adopt nothing: objects that were kept of an
+	// instance before may be theirs again. nil: none.
 	Begins func(apply.Owner) bool
 
 	// Lineage is the history of that commit. Where a cluster was last written for a commit that it does not have, nothing of
 	// the environment is written; nil: nobody else keeps an environment of that name.
 	Lineage *apply.Lineage
 
-	// Proof, if set, says which of what the cluster does not have of this very state already may be written. It stays the
-	// same as long as its answers do: with another one, what was held is looked at again. nil: all of it may.
+	// Proof, if set, says of each instance whether the changes of this state that the cluster does not have yet may be
+	// written. It stays the same as long as its answers do: with another one, instances that were held are looked at again.
+	// nil: all may.
 	Proof Proof
 
 	External    bool // another agent applies the state: its objects are looked at, and not written
-	ReportDrift bool // what others change of an unchanged revision is only reported: Result.Drift
+	ReportDrift bool // fields of an unchanged revision that others change are only reported: Result.Drift
 
 	// Past reads an earlier commit of the state, to know a pod of a revision that failed; nil: none can be read.
 	Past func(ctx context.Context, commit string) (Snapshot, error)
@@ -61,7 +62,8 @@ type Target struct {
 	Reversible func(offering, version string) bool
 }
 
-// Proof says whether what a state has of instances on clusters is proven to be Transom's. It is used concurrently.
+// Proof says whether the files that a state has of instances on clusters are proven to be Transom's. It is used
+// concurrently.
 type Proof interface {
 	// Held says why nothing of an instance may be written to a cluster or deleted there, or nothing.
 	Held(ctx context.Context, cluster string, o apply.Owner) (string, error)
@@ -92,7 +94,7 @@ type Cluster struct {
 	UID   string                // of its kube-system namespace, as pinned in fleet.yaml; empty: not pinned yet
 }
 
-// An assignment is what one environment wants of one cluster. It is read-only once made.
+// An assignment is the part of a target that concerns one cluster. It is read-only once made.
 type assignment struct {
 	environment string
 	state       apply.State
@@ -113,7 +115,7 @@ type assignment struct {
 	clusters    map[string]*listing // of all clusters/<cluster>, by name
 }
 
-// adoption is what an environment lets be taken over.
+// adoption says which objects and namespaces an environment lets be taken over.
 type adoption struct{ approved, namespaces []string }
 
 func (a adoption) equal(b adoption) bool {
@@ -126,15 +128,15 @@ func (a *assignment) concernsAll(prev *assignment) bool {
 		prev.external != a.external || prev.reportDrift != a.reportDrift
 }
 
-// contents is what a target's snapshot has, for the next target to start from.
+// contents are the files of a target's snapshot, for the next target to start from.
 type contents struct {
 	releases *releases
 	clusters map[string]*listing // by name
 }
 
 // read makes the assignments of a target by cluster, given the contents of the environment's target before, which may
-// be nil. An error means that a part of the snapshot cannot be read; then there are none, because what is missing from
-// an assignment is deleted.
+// be nil. An error means that a part of the snapshot cannot be read; then there are none, because an instance that is
+// missing from an assignment is deleted.
 func (t Target) read(before *contents) (map[string]*assignment, *contents, error) {
 	if len(t.Clusters) == 0 {
 		return nil, nil, nil
@@ -183,7 +185,7 @@ func (a *assignment) owners() []apply.Owner {
 	return owners
 }
 
-// changed lists the instances that a pass may find different from what prev wanted: those whose manifests or namespace
+// changed lists the instances that a pass may find different from prev: those whose manifests or namespace
 // have another blob or that are to be removed, and apart from them those of which no more than the Release file differs.
 // Which Release files differ is the same for all clusters of a target.
 func (a *assignment) changed(prev *assignment, releaseFiles []string) (applied, recorded []apply.Owner) {
@@ -259,8 +261,8 @@ func (a *assignment) removes(o apply.Owner) bool {
 	return err == nil && release.Absent
 }
 
-// instance reads what the cluster shall hold of an instance. Without manifests in the snapshot that is nothing, and
-// the Release file, if there still is one, says how careful its removal must be.
+// instance reads the manifests and the record of an instance for this cluster. Without manifests in the snapshot it is
+// Absent, and the Release file, if there still is one, says how careful its removal must be.
 func (a *assignment) instance(o apply.Owner) (apply.Instance, error) {
 	release, err := a.releases.read(o.Team, releaseFile(o), a.readFile)
 	if err != nil {

@@ -23,7 +23,7 @@ func TestAClusterIsWrittenUnderOneNameOnly(t *testing.T) {
 			"the name b; correct its kubeconfig, or remove clusters/b.yaml", h.statusOf("b").Problem)
 		require.Empty(t, h.statusOf("a").Problem)
 
-		// State of before has both names pinned: what is there under the second one stays.
+		// State of before has both names pinned: the instance that is there under the second one stays.
 		h.clusters["a"].set(func(c *fakeCluster) { c.held[db] = revision(db, "1") })
 		unpinned.UID = "uid-a"
 		h.deploy(state, append(pinned("a"), unpinned))

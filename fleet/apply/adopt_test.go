@@ -36,7 +36,7 @@ func entries(of metav1.Object, manager string) string {
 	return string(text)
 }
 
-// adopting is an instance whose request takes over what exists.
+// adopting is an instance whose request takes over objects that exist.
 func (r *rig) adopting(request, manifests string) apply.Instance {
 	in := r.instance(request, manifests)
 	in.Adopt = true
@@ -76,7 +76,7 @@ func TestWhatExistsIsAdoptedWhereTheRequestSaysSo(t *testing.T) {
 	}
 	require.Empty(t, writes(r.calls.take()))
 
-	// What is made anew is nobody's but ours, and what nobody wants any more goes as everything does.
+	// An object that is made anew is nobody's but ours, and one that nobody wants any more goes as every other does.
 	require.NoError(t, r.kube.CoreV1().ConfigMaps(r.team).Delete(t.Context(), "web-b", metav1.DeleteOptions{}))
 	r.until(in, func(result apply.Result) bool { return actions(result)["ConfigMap web-b"] == apply.Created })
 	require.Empty(t, r.healthy(in).Objects[1].Message)
@@ -188,7 +188,7 @@ func TestWhatSomebodyElseTookMeanwhileIsNotAdopted(t *testing.T) {
 	r.healthy(r.adopting("second", configMap("web", "2")))
 }
 
-// A field that cannot change in place is no reason to delete what others made.
+// A field that cannot change in place is no reason to delete an object that others made.
 func TestWhatIsAdoptedIsNotReplaced(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	r.pass(r.instance("first", configMap("first", "1")))

@@ -8,13 +8,13 @@ import (
 	"transom.dev/render/platform"
 )
 
-// Adoption is what taking over the objects of an instance would do to them, where that is for a person to decide.
+// Adoption lists the effects that taking over the objects of an instance would have on them, where a person decides.
 type Adoption struct {
 	Digest  string   `json:"digest"` // names exactly these effects on these objects, on whatever cluster
 	Effects []Effect `json:"effects"`
 }
 
-// Effect is what taking over one object would do to it.
+// Effect says how taking over one object would change it.
 type Effect struct {
 	Object  Object     `json:"object"`
 	Outside bool       `json:"outside,omitempty"` // it lies outside the team's namespace
@@ -22,7 +22,7 @@ type Effect struct {
 	Selects *Selection `json:"selects,omitempty"` // nil: the same as before
 }
 
-// Selection is a change of what an object selects pods by.
+// Selection is a change of the selector by which an object selects pods.
 type Selection struct {
 	Before    string `json:"before"`
 	After     string `json:"after"`
@@ -30,7 +30,7 @@ type Selection struct {
 	PodsAfter int    `json:"podsAfter"` // of the pods that are there now
 }
 
-// String says what would become of an object.
+// String says how an object would change.
 func (e Effect) String() string {
 	var parts []string
 	if e.Outside {
@@ -45,7 +45,7 @@ func (e Effect) String() string {
 	return e.Object.String() + ": " + strings.Join(parts, "; ")
 }
 
-// named is an effect without what changes by itself.
+// named is an effect without the numbers that change by themselves.
 func (e Effect) named() map[string]any {
 	about := map[string]any{"object": e.Object.line(), "outside": e.Outside, "fields": e.Fields}
 	if e.Selects != nil {
@@ -54,7 +54,7 @@ func (e Effect) named() map[string]any {
 	return about
 }
 
-// admits is what the inventory remembers of an effect that a person approved: it is of that very object.
+// admits is the digest by which the inventory remembers an effect that a person approved: it is of that very object.
 func (d *desired) admits() string {
 	if d.effect == nil {
 		return ""
@@ -62,8 +62,8 @@ func (d *desired) admits() string {
 	return platform.Digest(map[string]any{"uid": string(d.live.uid), "effect": d.effect.named()})
 }
 
-// weigh puts together what a person has to decide about; nil if there is nothing, or if it was approved: all of it now, or
-// each of it before the first write of an adoption that was cut short.
+// weigh puts together the effects that a person has to decide about; nil if there are none, or if they were approved: all of
+// them now, or each of them before the first write of an adoption that was cut short.
 func (p *pass) weigh() *Adoption {
 	a := &Adoption{}
 	begun := true
@@ -92,7 +92,7 @@ func (p *pass) weigh() *Adoption {
 // shownEffects bounds a message; the Adoption has all.
 const shownEffects = 3
 
-// message says what waits, and what a person does about it.
+// message says which effects wait, and how a person approves them.
 func (a *Adoption) message(environment string) string {
 	var parts []string
 	for i, e := range a.Effects {
@@ -106,7 +106,8 @@ func (a *Adoption) message(environment string) string {
 		strings.Join(parts, "; "), environment, a.Digest)
 }
 
-// readAdmitted reads lines of an object and what a person approved of its adoption. What is not of that form admits nothing.
+// readAdmitted reads lines of an object and the digest of the effect that a person approved. A line of another form admits
+// nothing.
 func readAdmitted(text string) map[Object]string {
 	admitted := map[Object]string{}
 	for line := range strings.Lines(text) {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// enter makes ready what an instance's objects need: the team's namespace and the inventory, which lists an object
+// enter makes ready the team's namespace, which the instance's objects need, and the inventory, which lists an object
 // before it is created.
 func (p *pass) enter(ctx context.Context) error {
 	if err := p.enterNamespace(ctx); err != nil {
@@ -111,7 +111,7 @@ func (p *pass) put(ctx context.Context, d *desired) error {
 	return p.generate(ctx, d)
 }
 
-// hindered names what of a phase stands in the way of the next: an object that was refused, is being deleted, or is
+// hindered names the object of a phase that stands in the way of the next: one that was refused, is being deleted, or is
 // a CRD that the cluster does not serve yet.
 func (p *pass) hindered(set []*desired) string {
 	for _, d := range set {
@@ -157,7 +157,7 @@ func (p *pass) need(d *desired) (bool, string) {
 	return p.taken(d)
 }
 
-// taken compares our entry in managedFields with what is desired.
+// taken compares our entry in managedFields with the desired fields.
 func (p *pass) taken(d *desired) (bool, string) {
 	own := ownEntry(d.live.entries)
 	missing := uncovered(fieldSet(own), p.asked(d))

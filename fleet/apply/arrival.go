@@ -15,7 +15,7 @@ var crds = &kind{
 }
 
 // arrivalWatch sees CRDs come and change, whoever makes them, and lets those look again that wait for a kind. It
-// starts with the first that waits, and keeps nothing but what it last saw.
+// starts with the first that waits, and keeps none of them.
 type arrivalWatch struct {
 	*stream
 	cluster *Cluster

@@ -22,8 +22,8 @@ const answerFlag = "--cluster-answer-bytes"
 // request fails, and the pass that made it comes back later.
 const longestAdvice = 2 // seconds
 
-// boundTransport bounds every answer of an API server. It sits outside of http.Transport, so it counts what came compressed
-// as what it unpacks to.
+// boundTransport bounds every answer of an API server. It sits outside of http.Transport, so it counts the bytes of a
+// compressed answer as they are once unpacked.
 type boundTransport struct {
 	next   http.RoundTripper
 	limits Limits
@@ -55,7 +55,7 @@ func (t *boundTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
-// WrappedRoundTripper lets client-go find what is below.
+// WrappedRoundTripper lets client-go find the transport below.
 func (t *boundTransport) WrappedRoundTripper() http.RoundTripper { return t.next }
 
 func (t *boundTransport) answerTo(req *http.Request, cancel context.CancelCauseFunc) *answer {
@@ -97,7 +97,7 @@ type answer struct {
 	leftFlag        string
 }
 
-// Read implements io.Reader. Time passes only while the server is waited for, not while what came is worked on.
+// Read implements io.Reader. Time passes only while the server is waited for, not while the bytes that came are worked on.
 func (a *answer) Read(p []byte) (int, error) {
 	var timer *time.Timer
 	if !a.idle() {
@@ -129,7 +129,7 @@ func (a *answer) idle() bool {
 	return a.watches && !a.within.Load() && (a.budget == nil || !a.budget.open())
 }
 
-// count takes what came off what may come.
+// count subtracts the bytes that came from those that may come.
 func (a *answer) count(p []byte) error {
 	if len(p) > 0 && a.budget != nil && !a.budget.spend(len(p)) {
 		return &limitError{a.name, longerThan(a.budget.limit), a.budget.flag}

@@ -24,7 +24,7 @@ const Removed = "removed"
 // String is the form of the annotation: REVISION DURATION.
 func (c Checkpoint) String() string { return c.Revision + " " + c.Soaked.String() }
 
-// readCheckpoint is the zero Checkpoint for what is not of the form: what cannot be read was not observed.
+// readCheckpoint is the zero Checkpoint for a text that is not of the form: a time that cannot be read was not observed.
 func readCheckpoint(text string) Checkpoint {
 	revision, duration, _ := strings.Cut(text, " ")
 	soaked, err := time.ParseDuration(duration)

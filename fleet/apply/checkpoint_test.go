@@ -35,7 +35,7 @@ func TestACheckpointOutlivesOtherWritesOfTheInventory(t *testing.T) {
 	require.Zero(t, r.healthy(absent(in)).Checkpoint)
 }
 
-// TestARemovalIsRemembered has an inventory outlive what it listed for as long as the state records the removal.
+// TestARemovalIsRemembered has an inventory outlive the objects that it listed for as long as the state records the removal.
 func TestARemovalIsRemembered(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	in := r.instance("web", documents(configMap("web-a", "1"), configMap("web-b", "1")))

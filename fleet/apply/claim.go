@@ -12,7 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// storageClasses remembers for a while what was read of each class.
+// storageClasses remembers for a while how each class binds claims.
 type storageClasses struct {
 	mu     sync.Mutex
 	byName map[string]storageClass

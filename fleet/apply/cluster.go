@@ -24,15 +24,15 @@ import (
 
 const defaultConcurrency = 16
 
-// errUnserved is what a watch says of a kind that the cluster stopped serving.
+// errUnserved is the error of a watch whose kind the cluster stopped serving.
 var errUnserved = errors.New("the cluster does not serve this kind any more")
 
-// Options bound what a Cluster does and say whom it tells. The zero value works.
+// Options bound the requests of a Cluster and say whom it tells. The zero value works.
 type Options struct {
 	// Concurrency bounds the requests that are under way to the cluster at one time, over all its instances; 0 is 16.
 	Concurrency int
 
-	// Limits bound what the cluster answers.
+	// Limits bound the answers of the cluster.
 	Limits Limits
 
 	// OnEvent is called when a watch saw something about an object of that owner that a pass should look at. An
@@ -76,7 +76,7 @@ type Cluster struct {
 	running sync.WaitGroup
 }
 
-// Connect reads who the cluster is and what kinds it serves. Watches start later, with the first instance that
+// Connect reads the identity of the cluster and the kinds that it serves. Watches start later, with the first instance that
 // needs them, and end with Close.
 func Connect(ctx context.Context, cfg *rest.Config, opt Options) (*Cluster, error) {
 	cfg = rest.CopyConfig(cfg)
@@ -292,8 +292,8 @@ func (c *Cluster) part(o Owner) {
 	delete(c.judged.kinds, o)
 }
 
-// notify tells that something about an owner's objects changed. What belongs to a team's namespace concerns every
-// instance of the team.
+// notify tells that something about an owner's objects changed. A change around a team's namespace concerns
+// every instance of the team.
 func (c *Cluster) notify(o Owner) {
 	c.tell(o.Team, func(known Owner) bool {
 		return known == o || (o.Request == "" && known.Environment == o.Environment)

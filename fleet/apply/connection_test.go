@@ -101,7 +101,7 @@ func TestUnreachableClusterIsAnErrorAndComesBack(t *testing.T) {
 
 	wire.cut()
 	require.Error(t, <-reached)
-	require.Eventually(t, func() bool { // once all of its watches noticed, nothing is concluded from what they saw
+	require.Eventually(t, func() bool { // once all of its watches noticed, nothing is concluded from the objects that they saw
 		_, err := r.Apply(t.Context(), in)
 		return err != nil
 	}, patience, 10*time.Millisecond)

@@ -11,7 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// fieldSet reads an entry of managedFields. Its nodes are what the API server documents for FieldsV1: "f:<name>" is
+// fieldSet reads an entry of managedFields. Its nodes are those that the API server documents for FieldsV1: "f:<name>" is
 // a field, "k:<keys>" an item of a list by its keys, "v:<value>" an item of a set, "." the node itself, and an empty
 // node covers all that is below it.
 func fieldSet(e *metav1.ManagedFieldsEntry) map[string]any {
@@ -38,7 +38,7 @@ func (p path) String() string {
 	return strings.TrimPrefix(b.String(), ".")
 }
 
-// in says whether a field set owns what the path leads to.
+// in says whether a field set owns the field that the path leads to.
 func (p path) in(set map[string]any) bool {
 	for i, s := range p {
 		if len(set) == 0 {

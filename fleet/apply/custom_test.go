@@ -172,8 +172,8 @@ func TestCustomResourceThatChangedIsNotHealthyUntilItsControllerSawIt(t *testing
 	r.healthy(two)
 }
 
-// Many controllers do not say which generation their status is about. What it says when the resource changes is about
-// what was there before.
+// Many controllers do not say which generation their status is about. When the resource changes, their status is
+// still that of the resource before.
 func TestCustomResourceWithoutGenerationsIsNotHealthyByAnOldStatus(t *testing.T) {
 	for name, c := range map[string]struct {
 		health      []platform.Health

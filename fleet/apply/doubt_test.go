@@ -27,7 +27,7 @@ func (r *rig) value(name string) string {
 
 func doubted(result apply.Result) bool { return result.Doubted }
 
-// Two daemons work on one cluster, and one of them has not fetched what the other has.
+// Two daemons work on one cluster, and one of them has not fetched the commit that the other has.
 func TestWhatAnotherDaemonAppliedStaysUntilTheStateWasFetchedAgain(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	web := func(a, b string) apply.Instance {
@@ -70,7 +70,7 @@ func TestWhatAnotherDaemonAppliedIsUnchangedOnceItsStateWasFetched(t *testing.T)
 	require.Empty(t, r.calls.take())
 }
 
-// What this daemon wrote itself, or found before it fetched, it writes over at once.
+// An object that this daemon wrote itself, or found before it fetched, is written over at once.
 func TestADaemonAloneDoubtsNothing(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	before := time.Now()

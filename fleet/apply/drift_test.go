@@ -138,7 +138,7 @@ func TestDriftThatIsOnlyReportedStays(t *testing.T) {
 	r.connect()
 	require.Equal(t, drift, r.pass(report("nginx:1")).Drift, "also after a restart")
 
-	// What is gone comes back, and a new revision takes every field.
+	// An object that is gone comes back, and a new revision takes every field.
 	require.NoError(t, r.kube.CoreV1().ConfigMaps(r.team).Delete(t.Context(), "web", metav1.DeleteOptions{}))
 	r.until(report("nginx:1"), func(result apply.Result) bool { return actions(result)["ConfigMap web"] == apply.Created })
 	require.Empty(t, r.pass(report("nginx:2")).Drift)

@@ -6,10 +6,10 @@ import (
 	"net/http"
 )
 
-// events finds where the events of a watch begin and end in what arrives, without parsing them.
+// events finds where the events of a watch begin and end in the bytes that arrive, without parsing them.
 type events interface {
-	// feed takes what arrived next. It returns how long the longest event is that part of it belongs to, as far as that
-	// is known, and whether the last one has not ended.
+	// feed takes the bytes that arrived next. It returns how long the longest event is that some of them belong to, as far as
+	// that is known, and whether the last one has not ended.
 	feed(p []byte) (longest int64, within bool)
 }
 

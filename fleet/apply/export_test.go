@@ -36,7 +36,7 @@ func (c *Cluster) Impatient(wait time.Duration) { c.unstartedFor = wait }
 // NoteDeletion is noteDeletion.
 var NoteDeletion = noteDeletion
 
-// Take has a watch of a kind take events, a JSON object each, as a stream hands them on. It says what went wrong: an object that
+// Take has a watch of a kind take events, a JSON object each, as a stream hands them on. It names the fault: an object that
 // is known at an older version than was seen of it since it was last removed.
 func Take(gvk schema.GroupVersionKind, events []byte) error {
 	w := &objectWatch{kind: &kind{gvk: gvk}, changed: func(Owner) {}, objects: map[key]*live{}, lost: map[key]time.Time{}}
@@ -70,7 +70,7 @@ func Take(gvk schema.GroupVersionKind, events []byte) error {
 	}
 }
 
-// Frames are how long the longest event in what arrived is, and whether the last one has ended, read in parts of a size.
+// Frames are how long the longest event in the bytes that arrived is, and whether the last one has ended, read in parts of a size.
 func Frames(framed bool, arrived []byte, part int) (longest int64, within bool) {
 	var e events = &jsonEvents{}
 	if framed {

@@ -53,7 +53,7 @@ func (p *pass) fenced() bool {
 	return fence != nil && fence.signature.Commit == p.in.State.Commit
 }
 
-// refence is fence for what cannot be taken back: the fence is read anew.
+// refence is fence for writes that cannot be taken back: the fence is read anew.
 func (p *pass) refence(ctx context.Context) error {
 	if !p.in.bound() {
 		return nil
@@ -64,7 +64,7 @@ func (p *pass) refence(ctx context.Context) error {
 	return p.fence(ctx)
 }
 
-// raise writes the fence as it was last seen, and reads it if that is not how it is. What was taken over is added.
+// raise writes the fence as it was last seen, and reads it if that is not how it is. Commits that were taken over are added.
 func (p *pass) raise(ctx context.Context, taken []string) error {
 	fence := p.inventories.fence(p.in.Environment)
 	write := p.patchFence
@@ -143,8 +143,8 @@ func (p *pass) readFence(ctx context.Context) error {
 	return nil
 }
 
-// takeOver signs what others wrote of the environment as this state's: the inventories first, and the one that decides last,
-// so that what is interrupted goes on.
+// takeOver signs the inventories that others wrote of the environment as this state's: the fence, which decides, comes last, so
+// that a takeover that is interrupted goes on.
 func (p *pass) takeOver(ctx context.Context, from signature) error {
 	defer p.fences.lock(p.in.Environment)()
 	strange, _, err := p.strange(ctx, p.in)

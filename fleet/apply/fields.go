@@ -8,7 +8,7 @@ import (
 	"sigs.k8s.io/structured-merge-diff/v6/value"
 )
 
-// valueAt is what a path leads to in an object.
+// valueAt is the value that a path leads to in an object.
 func valueAt(object any, at fieldpath.Path) (any, bool) {
 	for _, e := range at {
 		if e.FieldName != nil {
@@ -30,7 +30,7 @@ func valueAt(object any, at fieldpath.Path) (any, bool) {
 	return object, true
 }
 
-// cut returns an object without what a path leads to. What it shares with the given one it leaves alone.
+// cut returns an object without the field that a path leads to. The parts that it shares with the given one are not changed.
 func cut(object any, at fieldpath.Path) any {
 	switch object := object.(type) {
 	case map[string]any:

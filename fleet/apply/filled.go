@@ -13,12 +13,12 @@ import (
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 )
 
-// A filled is a field that the API server fills by what else an object says, where the object leaves it out. Nobody owns it,
+// A filled is a field that the API server fills by the other fields of an object, where the object leaves it out. Nobody owns it,
 // so that it stays as it was filled when the object comes to say something else: a Deployment that becomes Recreate keeps the
 // parameters of RollingUpdate, and is refused. So it is taken away in the same step, and the API server fills it anew if it
 // has to.
 //
-// The table has what the types of k8s.io/api have of this kind; a test takes their unions from each form to each other.
+// The table has the fields of this kind that the types of k8s.io/api have; a test takes their unions from each form to each other.
 type filled struct {
 	parent []string // the path to the object that has the field; "*" is every item of a list
 	field  string
@@ -107,7 +107,7 @@ func (d *desired) claimsFirst(err error) string {
 	return ""
 }
 
-// cleared is what is applied of an object, with nulls.
+// cleared are the fields that are applied of an object, with nulls.
 func cleared(content map[string]any, nulls []filled) map[string]any {
 	for _, f := range nulls {
 		object, _ := f.clear(content, f.parent)

@@ -141,7 +141,7 @@ var unions = map[string]alternatives{
 	},
 }
 
-// specOf is the spec of an object as YAML, without what is allocated for each.
+// specOf is the spec of an object as YAML, without the fields that are allocated for each.
 func (r *rig) specOf(a alternatives, name string) string {
 	r.Helper()
 	u, err := r.dynamic.Resource(a.resource).Namespace(r.team).Get(background, name, metav1.GetOptions{})
@@ -163,7 +163,7 @@ func (r *rig) specOf(a alternatives, name string) string {
 	return string(text)
 }
 
-// Whatever an object was before, it comes to what it would be if it were made anew, in one write.
+// Whatever an object was before, it becomes the same as if it were made anew, in one write.
 func TestUnionsComeToWhatTheyWouldBeAnew(t *testing.T) {
 	for name, a := range unions {
 		t.Run(name, func(t *testing.T) {
@@ -215,7 +215,7 @@ func TestKilledWhileAStrategyChangesTheSameEnd(t *testing.T) {
 	require.Equal(t, 2, killed, "the claim and the object")
 }
 
-// What somebody else set by hand is in the way of the strategy as well, and goes with the branch.
+// A field that somebody else set by hand is in the way of the strategy as well, and goes with the branch.
 func TestAStrategyThatOthersTunedGoes(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	a := unions["deployment strategy"]
@@ -228,7 +228,7 @@ func TestAStrategyThatOthersTunedGoes(t *testing.T) {
 	require.Contains(t, r.specOf(a, "web"), "strategy:\n  type: Recreate\n")
 }
 
-// What a person set of a network policy is not filled by the API server, and stays.
+// A field that a person set of a network policy is not filled by the API server, and stays.
 func TestPolicyTypesThatOthersSetStay(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	a := unions["network policy"]
@@ -259,7 +259,7 @@ func TestAStrategyIsFreeToDifferWhereItIsAdopted(t *testing.T) {
 	in := r.adopting("web", object(1))
 	result := r.pass(in)
 	require.Empty(t, result.Problems)
-	in.Approved = []string{result.Adoption.Digest} // what would go cannot be asked for, and is shown as if all did
+	in.Approved = []string{result.Adoption.Digest} // which fields would go cannot be asked, so all are shown
 	result = r.pass(in)
 	require.Equal(t, map[string]apply.Action{"Deployment web": apply.Adopted}, actions(result))
 	require.Contains(t, r.specOf(a, "web"), "strategy:\n  type: Recreate\n")

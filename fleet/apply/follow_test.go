@@ -56,7 +56,7 @@ func (r *rig) objects(manifests []byte) (all []*unstructured.Unstructured) {
 	return all
 }
 
-// sync does what the other agent would.
+// sync applies an instance as the other agent would.
 func (r *rig) sync(in apply.Instance) {
 	r.Helper()
 	for _, u := range append(r.objects(in.NamespaceManifest), r.objects(in.Manifests)...) {

@@ -25,7 +25,7 @@ import (
 
 const patience = 60 * time.Second
 
-// rig is one test's connection to a cluster: the Cluster under test, with what it asks and tells on record, and
+// rig is one test's connection to a cluster: the Cluster under test, with its requests and events on record, and
 // clients that play other people.
 type rig struct {
 	*testing.T
@@ -117,7 +117,7 @@ func (r *rig) pass(in apply.Instance) apply.Result {
 	return result
 }
 
-// until makes passes, as fleet would, until one comes to what is wanted.
+// until makes passes, as fleet would, until one has the wanted result.
 func (r *rig) until(in apply.Instance, wanted func(apply.Result) bool) apply.Result {
 	r.Helper()
 	deadline := time.NewTimer(patience)
@@ -164,7 +164,7 @@ func (r *rig) told(o apply.Owner) {
 	}
 }
 
-// quiet waits until the watches have been silent for a while, and forgets what they told.
+// quiet waits until the watches have been silent for a while, and forgets the events that they told.
 func (r *rig) quiet() {
 	for {
 		select {
@@ -175,7 +175,7 @@ func (r *rig) quiet() {
 	}
 }
 
-// recorder keeps what a Cluster asks the API server, but for its watches and discovery.
+// recorder keeps the requests of a Cluster to the API server, but for its watches and discovery.
 type recorder struct {
 	mu     sync.Mutex
 	calls  []string
@@ -209,7 +209,7 @@ func (r *recorder) wrap(next http.RoundTripper) http.RoundTripper {
 	})
 }
 
-// take returns what was asked since the last take, lists of whole kinds left out.
+// take returns the requests since the last take, lists of whole kinds left out.
 func (r *recorder) take() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()

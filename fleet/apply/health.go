@@ -61,7 +61,7 @@ func (p *pass) health(ctx context.Context, d *desired) (Health, string, error) {
 	return p.assess(ctx, d)
 }
 
-// byEntry judges an object of a built-in kind by the version's health entry, and says what ails its pods.
+// byEntry judges an object of a built-in kind by the version's health entry, and adds the ailment of its pods.
 func (p *pass) byEntry(ctx context.Context, d *desired) (Health, string, error) {
 	health, message, err := p.builtinHealth(ctx, d, p.rule(d).Applied)
 	if err == nil && health != Healthy && d.fault == "" {
@@ -70,7 +70,7 @@ func (p *pass) byEntry(ctx context.Context, d *desired) (Health, string, error) 
 	return health, message, err
 }
 
-// assess reads what was kept of an object's status.
+// assess judges an object by its status, as the watch reduced it.
 func (p *pass) assess(ctx context.Context, d *desired) (Health, string, error) {
 	health, message := d.live.outlook.health, d.live.outlook.message
 	if custom(d.gvk.GroupKind()) {
@@ -93,7 +93,7 @@ func (p *pass) assess(ctx context.Context, d *desired) (Health, string, error) {
 	return health, message, err
 }
 
-// customHealth judges a custom resource: by the version's own expressions, else by what most controllers report.
+// customHealth judges a custom resource: by the version's own expressions, else by the fields that most controllers report.
 func (p *pass) customHealth(d *desired) (Health, string) {
 	body := d.live.body
 	seen, observes := observedGeneration(body)
@@ -133,9 +133,9 @@ func (p *pass) rule(d *desired) *platform.Health {
 	return nil
 }
 
-// outdated says whether a custom resource that does not report observedGeneration says what was so before our last
-// PATCH: by its conditions' generation, else because nobody wrote its status since. That a controller has nothing new
-// to say cannot be told from that it has not looked yet, so after a while what it says counts.
+// outdated says whether the status of a custom resource that does not report observedGeneration is from before our last
+// PATCH: by its conditions' generation, else because nobody wrote it since. That a controller has nothing new to say
+// cannot be told from that it has not looked yet, so after a while the status counts as it is.
 func outdated(l *live) bool {
 	if seen, says := conditionGeneration(l.body); says {
 		return seen < l.generation

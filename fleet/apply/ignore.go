@@ -27,7 +27,7 @@ func (p *pass) remember(ctx context.Context, d *desired) error {
 	return err
 }
 
-// asked is what is applied of a desired object: all of it, but for the fields that the version lets others own, or
+// asked are the fields that are applied of a desired object: all of them, but for those that the version lets others own, or
 // that its scaler sets, and that others do own now.
 func (p *pass) asked(d *desired) map[string]any {
 	content := d.content

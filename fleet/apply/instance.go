@@ -38,7 +38,7 @@ type State struct {
 // String is the form of the annotation: SEQUENCE COMMIT.
 func (s State) String() string { return strconv.FormatInt(s.Sequence, 10) + " " + s.Commit }
 
-// readState is the zero State for what is not of the form.
+// readState is the zero State for a text that is not of the form.
 func readState(text string) State {
 	sequence, commit, _ := strings.Cut(text, " ")
 	n, err := strconv.ParseInt(sequence, 10, 64)
@@ -51,17 +51,17 @@ func readState(text string) State {
 // outranks says whether s is surely later than t.
 func (s State) outranks(t State) bool { return t.Sequence != 0 && s.Sequence > t.Sequence }
 
-// Instance is what one cluster shall hold of one instance: plain values, read from a state snapshot.
+// Instance is the desired state of one instance on one cluster: plain values, read from a state snapshot.
 type Instance struct {
 	Owner
 	Revision  string    // sha256:<hex> of Manifests
-	Anew      string    // that of the placement's record: what was seen of Revision before it says nothing
+	Anew      string    // that of the placement's record: observations of Revision from before it count for nothing
 	State     State     // that all of this was read from
 	Lineage   *Lineage  // that State is of; nil: nobody else keeps the environment
 	Fetched   time.Time // when the reading of that state began, by our clock; zero: nobody else applies states
 	Namespace string    // of everything namespaced; of no effect for a cluster-scoped version
 
-	// NamespaceManifest is the team's _namespace.yaml: the Namespace and what the environment puts around it. It is
+	// NamespaceManifest is the team's _namespace.yaml: the Namespace and the objects that the environment puts around it. It is
 	// applied first and never pruned. It is empty for a cluster-scoped version.
 	NamespaceManifest []byte
 
@@ -70,8 +70,8 @@ type Instance struct {
 	Manifests []byte
 	Absent    bool
 
-	// Recorded says of an Absent instance that its state records the removal. The inventory outlives what it listed for as
-	// long, so that the removal's soak can be remembered.
+	// Recorded says of an Absent instance that its state records the removal. The inventory outlives the objects that it
+	// listed for as long, so that the removal's soak can be remembered.
 	Recorded bool
 
 	Scope    platform.Scope
@@ -80,21 +80,21 @@ type Instance struct {
 	Deletion platform.Deletion
 
 	// Adopt takes over objects that exist and are nobody's, rather than refuse them: also those that were kept when another
-	// request was removed. What is another instance's, or is
-	// around the namespace, is refused all the same, and so is a Namespace that the environment does not name. It means
-	// nothing for what is the instance's already.
+	// request was removed. An object that is another instance's, or is around the namespace, is refused all the same, and so
+	// is a Namespace that the environment does not name. It means nothing for the instance's own objects.
 	Adopt bool
 
-	// Approved are the digests of adoptions that people approved. What taking over would take from what is there waits for one.
+	// Approved are the digests of adoptions that people approved. Taking over an object that would lose something by it waits
+	// for one.
 	Approved []string
 
 	// AdoptNamespaces are the namespaces that the environment lets be taken over where they exist and are nobody's.
 	AdoptNamespaces []string
 
-	// OnRemoval says what becomes of what was adopted once nobody desires it any more; by default it is let go.
+	// OnRemoval says whether an adopted object is deleted once nobody desires it any more; by default it is let go.
 	OnRemoval platform.Removal
 
-	// Proof, if set, says whether what the state has may be written. nil: all of it may.
+	// Proof, if set, says whether the objects of the state may be written. nil: all may.
 	Proof Proof
 
 	// External says that another agent applies the manifests, whose objects then carry their digest themselves. Only the

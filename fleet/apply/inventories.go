@@ -24,9 +24,9 @@ type inventoryWatch struct {
 	signed   map[string]map[signature]signed // by environment
 	turned   map[string]int                  // by environment: how often a signature came or went
 	judged   map[string]verdict              // by environment: the last
-	expected map[string]signature            // by environment: what we signed its fence with last
+	expected map[string]signature            // by environment: the last signature that we gave its fence
 	held     map[string]int                  // by environment: its inventories
-	taken    map[Owner]bool                  // whose inventories name no commit and listed what the state has
+	taken    map[Owner]bool                  // whose inventories name no commit and listed the objects that the state has
 }
 
 func newInventoryWatch(c *Cluster) *inventoryWatch {
@@ -37,7 +37,7 @@ func newInventoryWatch(c *Cluster) *inventoryWatch {
 	w.stream = newStream("inventories", source{
 		list: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 			o.LabelSelector = inventoryLabel
-			o.ResourceVersion = "" // as it is now: what no inventory lists is said to be gone
+			o.ResourceVersion = "" // as it is now: an object that no inventory lists is said to be gone
 			return c.core.ConfigMaps(systemNamespace).List(ctx, o)
 		},
 		watch: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {

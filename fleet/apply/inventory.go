@@ -18,17 +18,17 @@ const (
 	systemNamespace = "transom-system"
 	inventoryData   = "objects"  // the key of an inventory's data: one object a line
 	adoptedData     = "adopted"  // those of them that others had made
-	releasedData    = "released" // what was adopted and let go again
-	admittedData    = "admitted" // objects to be adopted, with what a person approved of that
+	releasedData    = "released" // objects that were adopted and let go again
+	admittedData    = "admitted" // objects to be adopted, with the digest of the effect that a person approved
 )
 
-// inventory is the record of what an instance may have created on a cluster: a ConfigMap whose data holds names and
+// inventory is the record of the objects that an instance may have created on a cluster: a ConfigMap whose data holds names and
 // nothing else; the last checkpoint is an annotation. It lists an object from before its creation until after its end is
 // confirmed, so that a daemon that dies in between leaves no orphan.
 //
 // It names the latest state that it was written for, as annotations. A daemon that works on an older one, or on a state that
-// does not have that commit in its history, prunes nothing that it lists: what it does not desire may be what a later state,
-// or another installation's, brought. See Lineage.
+// does not have that commit in its history, prunes nothing that it lists: an object that it does not desire may have been
+// brought by a later state, or by another installation's. See Lineage.
 type inventory struct {
 	version    string
 	objects    map[Object]bool
@@ -98,7 +98,7 @@ func readInventory(m *v1.ConfigMap) *inventory {
 	return inv
 }
 
-// write puts what an inventory lists into its object, and says whether that changes it.
+// write puts the lines of an inventory into its ConfigMap, and says whether that changes it.
 func (inv *inventory) write(m *v1.ConfigMap) (changed bool) {
 	data := map[string]string{}
 	for name, objects := range inv.parts() {

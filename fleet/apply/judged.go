@@ -115,7 +115,7 @@ func (p *pass) getWhole(ctx context.Context, d *desired) (*unstructured.Unstruct
 	return objects.Get(ctx, d.object.Name, metav1.GetOptions{})
 }
 
-// reduceJudged keeps of an object what a health expression may read.
+// reduceJudged keeps the fields of an object that a health expression may read.
 func reduceJudged(u *unstructured.Unstructured, seen *live) *live {
 	l := reduceMeta(u.GroupVersionKind().GroupKind(), u)
 	l.seenVersion, l.patched = l.version, seen.patched

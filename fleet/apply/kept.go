@@ -14,8 +14,9 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// What holds data outlives its request. It is let go with the removal, so that it stands in nobody's way, and remembers in
-// annotations what it was of: the same request of the same offering takes it back, and anybody else adopts it.
+// An object that holds data outlives its request. It is let go with the removal, so that it stands in nobody's way, and names
+// the request and the offering that it was of in annotations: the same request of the same offering takes it back, and anybody
+// else adopts it.
 const (
 	keptFromAnnotation = "transom.dev/kept-from" // TEAM/REQUEST@COMMIT, of the state that does not desire it any more
 	keptOfAnnotation   = "transom.dev/kept-of"   // ENVIRONMENT/OFFERING
@@ -24,7 +25,7 @@ const (
 	keepingManager = "transom-kept" // of these annotations
 )
 
-// kept is what an object remembers of the instance that it was of.
+// kept is the instance that an object was of, as its annotations name it.
 type kept struct {
 	owner    Owner
 	offering string
@@ -72,7 +73,7 @@ func (p *pass) keep(ctx context.Context, k *kind, o Object, l *live, reason stri
 	})
 }
 
-// takesBack says whether what is there of a desired object was kept when this very request was removed.
+// takesBack says whether the live object of a desired one was kept when this very request was removed.
 func (p *pass) takesBack(d *desired) bool {
 	k := d.live.kept
 	return k != nil && !p.in.External && d.live.unclaimed() && k.owner == p.in.Owner && k.offering == d.labels()[offeringLabel]
@@ -87,7 +88,7 @@ func (k *kept) resumes() string {
 	return "starts on the data kept on " + on
 }
 
-// unmark takes from an object what it remembers, once it is an instance's again.
+// unmark removes the annotations of kept from an object, once it is an instance's again.
 func (p *pass) unmark(ctx context.Context, d *desired) error {
 	if d.live == nil || d.live.kept == nil {
 		return nil
@@ -139,7 +140,7 @@ func (p *pass) leftBehind(ctx context.Context, o Object, l *live) (bool, error) 
 // lists says whether an inventory may list something.
 func (inv *inventory) lists() bool { return inv != nil && (len(inv.objects) > 0 || inv.fault != "") }
 
-// another says whether what is there of a desired object, which holds data, was left by a request of the same name for another
+// another says whether the live object of a desired one, which holds data, was left by a request of the same name for another
 // offering.
 func (p *pass) another(d *desired) bool {
 	of := d.labels()[offeringLabel]

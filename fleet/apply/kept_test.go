@@ -122,7 +122,7 @@ func TestWhatWasKeptIsAdoptedByOthers(t *testing.T) {
 	}
 }
 
-// A daemon before this one left what it kept with the labels of the request that is gone.
+// A daemon before this one left the objects that it kept with the labels of the request that is gone.
 func TestWhatWasKeptWithItsLabelsIsAdoptedByOthers(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	old := r.offered("web", "database")

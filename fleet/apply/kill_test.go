@@ -60,7 +60,7 @@ func (r *rig) killedAfter(writes int, in apply.Instance) (survived bool) {
 	}
 }
 
-// values is what the ConfigMaps of an instance hold, by name.
+// values are the data of an instance's ConfigMaps, by name.
 func (r *rig) values(request string) map[string]string {
 	r.Helper()
 	all, err := r.kube.CoreV1().ConfigMaps(r.team).List(background, metav1.ListOptions{LabelSelector: "transom.dev/request=" + request})

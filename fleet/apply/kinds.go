@@ -25,7 +25,7 @@ type kind struct {
 	namespaced bool
 }
 
-// kinds is what the cluster serves, as of its last discovery.
+// kinds are those that the cluster serves, as of its last discovery.
 type kinds struct {
 	client *discovery.DiscoveryClient
 	limit  int64 // of bytes
@@ -88,7 +88,7 @@ func (k *kinds) lacks(ctx context.Context, gk schema.GroupKind) (bool, error) {
 }
 
 // refresh asks for all groups at once. Groups that could not be discovered, such as those of an aggregated API that
-// is down, keep what was known of them.
+// is down, keep the kinds that were known of them.
 func (k *kinds) refresh(ctx context.Context) error {
 	if err := asks(ctx); err != nil {
 		return err
@@ -142,7 +142,7 @@ func readKinds(groups []*metav1.APIGroup, lists []*metav1.APIResourceList,
 	return served, preferred
 }
 
-// readKind is nil for subresources and for what can be neither patched nor watched.
+// readKind is nil for subresources and for kinds that cannot be patched or cannot be watched.
 func readKind(gv schema.GroupVersion, r *metav1.APIResource) *kind {
 	if strings.Contains(r.Name, "/") || !slices.Contains(r.Verbs, "patch") || !slices.Contains(r.Verbs, "watch") {
 		return nil

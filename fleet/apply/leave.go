@@ -6,8 +6,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// leaveToServer drops what manifests that a tool wrote hold and only the cluster fills. The digest is of the manifest as it
-// is in Git, so that dropping it changes nothing that runs.
+// leaveToServer drops the fields that tools write into manifests and that only the cluster fills. The digest is of the
+// manifest as it is in Git, so that dropping them changes nothing that runs.
 func leaveToServer(u *unstructured.Unstructured) {
 	delete(u.Object, "status")
 	metadata, _, _ := unstructured.NestedMap(u.Object, "metadata")
@@ -38,7 +38,7 @@ var injectors = []string{
 	"service.beta.openshift.io/inject-cabundle",
 }
 
-// placeholders are what tools write where a controller is to fill in a CA bundle: nothing, or an empty line.
+// placeholders are the values that tools write where a controller is to fill in a CA bundle: nothing, or an empty line.
 var placeholders = []any{nil, "", "Cg=="}
 
 // leaveBundle drops the caBundle below a path, if others fill it.

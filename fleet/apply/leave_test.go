@@ -13,7 +13,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// clusterScoped is an instance of a cluster-scoped version, in whose objects NAME stands for what is this test's own.
+// clusterScoped is an instance of a cluster-scoped version, in whose objects NAME stands for the name that is this test's own.
 func (r *rig) clusterScoped(request, manifests string) apply.Instance {
 	in := r.instance(request, strings.ReplaceAll(manifests, "NAME", r.team))
 	in.Manifests = r.label(in.Owner, "", strings.ReplaceAll(manifests, "NAME", r.team))

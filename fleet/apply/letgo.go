@@ -55,7 +55,7 @@ func (p *pass) release(ctx context.Context, k *kind, o Object, l *live, reason s
 	return pending, "", fmt.Errorf("let go of %s: %w", o, err)
 }
 
-// parting is the JSON patch that takes from an object all that made it ours, and leaves it what it is to remember.
+// parting is the JSON patch that takes from an object all that made it ours, and leaves it the annotations by which it remembers.
 func parting(m *metav1.PartialObjectMetadata, remembers map[string]string) []map[string]any {
 	ops := []map[string]any{{"op": "replace", "path": "/metadata/resourceVersion", "value": m.ResourceVersion}}
 	for _, name := range slices.Sorted(maps.Keys(m.Labels)) {
@@ -83,7 +83,7 @@ func parting(m *metav1.PartialObjectMetadata, remembers map[string]string) []map
 	return append(ops, map[string]any{"op": "replace", "path": "/metadata/managedFields", "value": entries})
 }
 
-// letGone is what the inventory remembers as let go, and what this pass let go itself, sorted.
+// letGone lists the objects that the inventory remembers as let go, and those that this pass let go itself, sorted.
 func (p *pass) letGone() []Object {
 	all := map[Object]bool{}
 	if inv := p.inventories.get(p.in.Owner); inv != nil {

@@ -97,7 +97,7 @@ func (b *budget) spend(n int) bool {
 	return b.left >= 0
 }
 
-// restore gives back what an answer took that is asked for again in smaller parts.
+// restore gives back the bytes of an answer that is asked for again in smaller parts.
 func (b *budget) restore(left int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -110,7 +110,7 @@ func (b *budget) rest() int64 {
 	return b.left
 }
 
-// settle ends the budget: what was asked for has arrived, and what comes from now on is events, each reduced before the next is read.
+// settle ends the budget: the list has arrived, and all that comes from now on is events, each reduced before the next is read.
 func (b *budget) settle() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -124,7 +124,7 @@ func (b *budget) open() bool {
 	return !b.settled
 }
 
-// plain is a limitError without what client-go says around it; any other error is as it is.
+// plain is a limitError without the words of client-go around it; any other error is as it is.
 func plain(err error) error {
 	var limit *limitError
 	if errors.As(err, &limit) {

@@ -69,7 +69,7 @@ func inventories(req *http.Request) bool {
 	return req.Method == http.MethodGet && req.URL.Path == "/api/v1/namespaces/transom-system/configmaps"
 }
 
-// unsupported is what an older API server says of a watch that shall begin with what there is.
+// unsupported is the answer of an older API server to a watch that shall begin with the present objects.
 func unsupported(req *http.Request) *http.Response {
 	if req.URL.Query().Get("sendInitialEvents") == "" {
 		return nil
@@ -175,7 +175,7 @@ func TestAnswersOverTheLimitsAreRefused(t *testing.T) {
 			}
 			began := time.Now()
 			err := connect()
-			for err == nil && time.Since(began) < patience { // what there is was listed; what comes cannot be read
+			for err == nil && time.Since(began) < patience { // the objects were listed; the events cannot be read
 				_, err = cluster.Apply(t.Context(), in)
 			}
 			require.ErrorContains(t, err, c.want)
@@ -273,7 +273,7 @@ func (c *counted) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// TestWatchIsReadInWhateverOrder has a watch that says everything twice, and what was before once more.
+// TestWatchIsReadInWhateverOrder has a watch that sends every event twice, and an earlier one once more.
 func TestWatchIsReadInWhateverOrder(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	config := rest.CopyConfig(r.config)

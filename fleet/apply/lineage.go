@@ -16,7 +16,7 @@ import (
 // the environment is written or deleted there unless the history of the state at hand has every one of them.
 type Lineage struct {
 	Identity string   // of the state repository; empty: it has none yet
-	Takeover []string // commits that a person lets go: what was written for them is this state's from now on
+	Takeover []string // commits that a person lets go: the inventories written for them are this state's from now on
 
 	// Contains says whether a commit is State.Commit or an ancestor of it.
 	Contains func(ctx context.Context, commit string) (bool, error)
@@ -26,7 +26,7 @@ type Lineage struct {
 type Foreign struct {
 	Commit   string
 	Identity string // of the state repository that it is of, where that is known
-	Spent    bool   // a person let it go once, and what was written for it came back
+	Spent    bool   // a person let it go once, and it was written for again
 }
 
 // String says it without the cluster and the environment.
@@ -50,7 +50,7 @@ func (f Foreign) text(environment string) string {
 	return said + fmt.Sprintf("; continue with decisions/%s/takeover.yaml: an Approval with spec {takeover: %s}", environment, f.Commit)
 }
 
-// signature is what an inventory says of who wrote it.
+// signature names the state that an inventory was written for.
 type signature struct {
 	State
 	identity string
@@ -62,7 +62,7 @@ type signed struct {
 	since time.Time
 }
 
-// verdict is what came of comparing all signatures of an environment with a lineage.
+// verdict is the result of comparing all signatures of an environment with a lineage.
 type verdict struct {
 	lineage *Lineage
 	turned  int // of the signatures, by then
@@ -76,7 +76,7 @@ var errOvertaken = errors.New("the cluster was written to for a state commit tha
 // bound says whether an instance is written only where its lineage allows it.
 func (in Instance) bound() bool { return in.Lineage != nil && in.State.Commit != "" }
 
-// signature is what is written for an instance is signed with.
+// signature is the one that inventories written for an instance are signed with.
 func (in Instance) signature() signature {
 	s := signature{State: in.State}
 	if in.Lineage != nil {

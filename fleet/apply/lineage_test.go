@@ -204,7 +204,7 @@ func TestAPersonHasOneStateTakeOverFromAnother(t *testing.T) {
 	require.Empty(t, r.healthy(theirs.head(web)).Changes)
 	require.Empty(t, writes(r.calls.take()), "once")
 
-	// The first one is told, and what it takes back in its turn is not fought over for ever.
+	// The first one is told, and the cluster that it takes back in its turn is not fought over for ever.
 	r.Cluster = first
 	back := ours.and("ours-2")
 	r.until(back.head(db), foreign)

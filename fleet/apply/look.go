@@ -12,8 +12,8 @@ import (
 	"transom.dev/render/platform"
 )
 
-// look finds out what is there: the inventory, the kinds, and of each object what the watch knows. Only an object
-// that the watch does not know costs a call, because it could exist without our label.
+// look reads the inventory, the kinds, and each object as the watch knows it. Only an object that the watch does not know
+// costs a call, because it could exist without our label.
 func (p *pass) look(ctx context.Context) error {
 	p.begin(p.inventories.stream)
 	if err := p.inventories.ready(ctx); err != nil {
@@ -47,8 +47,8 @@ func (p *pass) look(ctx context.Context) error {
 	return each(ctx, p.objects, p.find)
 }
 
-// find reads what is there of a desired object, and refuses it if that belongs to somebody else. What is nobody's is
-// taken over if the request says so.
+// find reads the live object of a desired one, and refuses it if it belongs to somebody else. An object that is nobody's
+// is taken over if the request says so.
 func (p *pass) find(ctx context.Context, d *desired) error {
 	err := p.see(ctx, d)
 	if err != nil || d.live == nil || p.owns(d) {
@@ -85,7 +85,8 @@ func (p *pass) findAround(ctx context.Context, d *desired) error {
 	return err
 }
 
-// disown refuses what is somebody else's. Where another agent applies, that is its to decide: it has not applied ours yet.
+// disown refuses an object that is somebody else's. Where another agent applies, that is its to decide: it has not applied
+// ours yet.
 func (p *pass) disown(d *desired, adoptable bool) {
 	if p.in.External {
 		d.live = nil

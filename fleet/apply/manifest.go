@@ -48,7 +48,7 @@ const (
 	generatingManager = "transom-generate"
 )
 
-// desired is one object as the state repository has it, and what a pass learns of it.
+// desired is one object as the state repository has it, with all that a pass learns of it.
 type desired struct {
 	object  Object
 	gvk     schema.GroupVersionKind
@@ -66,11 +66,11 @@ type desired struct {
 	status ObjectStatus
 	judged bool   // status says how it does
 	held   bool   // it waits for objects of an earlier step
-	adopts bool   // what is there is nobody's, and is taken over
-	left   bool   // what is there was left by a request that is gone
+	adopts bool   // the object that is there is nobody's, and is taken over
+	left   bool   // the object that is there was left by a request that is gone
 	unsure bool   // it changed while it was looked at, so that nothing of the instance is written
-	fault  string // what a person must mend
-	drift  string // what others changed of it, where that is only reported
+	fault  string // the fault that a person must mend
+	drift  string // which of its fields others changed, where that is only reported
 	again  bool   // look again soon
 	stuck  bool   // a pod of this revision cannot start
 
@@ -79,10 +79,10 @@ type desired struct {
 	superseded bool      // only pods of a revision before keep it from being healthy
 	obstacle   *obstacle // the pod among them that does
 
-	// Of what is adopted, and of what comes with it.
+	// Of an object that is adopted, and of those that are tried with it.
 	found     []metav1.ManagedFieldsEntry // its entries as they were
 	inherited []metav1.ManagedFieldsEntry // and once those of appliers are ours; nil: there are none
-	effect    *Effect                     // what a person decides about
+	effect    *Effect                     // a person decides about it
 	untried   string                      // why the API server could not be asked before
 }
 
@@ -174,7 +174,7 @@ func (d *desired) annotated(name string) (string, bool) {
 	return value, ok
 }
 
-// ranks is fluxcd's order of kinds: what others need comes first. Kinds that it does not name are 0.
+// ranks is fluxcd's order of kinds: those that others need come first. Kinds that it does not name are 0.
 var ranks = func() map[string]int {
 	order := map[string]int{}
 	for i, kind := range ssa.ReconcileOrder.First {
@@ -189,9 +189,9 @@ var ranks = func() map[string]int {
 
 func rankOf(kind string) int { return ranks[kind] }
 
-// phases groups objects that may be applied side by side; each phase waits for the one before. First comes what the
-// cluster's API itself is made of, then what workloads read, then all else, and last the webhooks, which could
-// refuse the rest while what answers them is not yet up.
+// phases groups objects that may be applied side by side; each phase waits for the one before. First come the
+// kinds that make up the cluster's API itself, then those that workloads read, then all others, and last the webhooks, which
+// could refuse the rest while the pods that answer them are not yet up.
 func phases(all []*desired) [][]*desired {
 	sets := make([][]*desired, 4)
 	for _, d := range all {

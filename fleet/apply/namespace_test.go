@@ -32,7 +32,7 @@ func TestNamespaceFileIsAppliedFirstAndKeptRight(t *testing.T) {
 	require.Len(t, result.Objects, 1, "the namespace is not the instance's")
 	require.Equal(t, map[string]apply.Action{"ConfigMap api": apply.Created}, actions(r.healthy(api)))
 
-	// What is around the team concerns each of its instances; one of them puts it right.
+	// A change around the team concerns each of its instances; one of them puts it right.
 	r.quiet()
 	require.NoError(t, r.kube.CoreV1().ResourceQuotas(r.team).Delete(t.Context(), "team", metav1.DeleteOptions{}))
 	r.told(web.Owner)

@@ -11,7 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// outlook is what the status of a built-in kind comes to, at the generation it was read with.
+// outlook is the health that an object of a built-in kind has by its status, at the generation it was read with.
 type outlook struct {
 	health   Health
 	message  string
@@ -22,7 +22,7 @@ type outlook struct {
 	rolling  rolling
 }
 
-// outlookOf judges by kstatus. It adds what kstatus leaves open: a workload whose controller has not yet seen this
+// outlookOf judges by kstatus. It adds the cases that kstatus leaves open: a workload whose controller has not yet seen this
 // generation has no health of its own, and pods that could not be created are named.
 func outlookOf(u *unstructured.Unstructured) outlook {
 	gk, body := u.GroupVersionKind().GroupKind(), u.Object

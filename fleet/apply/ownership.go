@@ -6,12 +6,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// owns says whether what is there of a desired object is this instance's.
+// owns says whether the live object of a desired one is this instance's.
 func (p *pass) owns(d *desired) bool {
 	return p.holds(d.object, d.live) && !p.another(d) || p.takesBack(d)
 }
 
-// ownsAround says whether what is there of an object around the namespace is that of the team.
+// ownsAround says whether the live object of one around the namespace is that of the team.
 func (p *pass) ownsAround(d *desired) bool {
 	return d.live.belongs(Owner{Environment: p.in.Environment, Team: p.in.Team})
 }
@@ -36,7 +36,7 @@ func (l *live) belongs(o Owner) bool {
 // of it was ever applied under our name, whoever removed the labels since.
 func (l *live) unclaimed() bool { return l.labels == (labelSet{}) && l.fields == 0 }
 
-// foreign says whose an object is that is not the instance's. What is there may hold data, so that it is never to be removed.
+// foreign says whose an object is that is not the instance's. It may hold data, so that it is never to be removed.
 func foreign(d *desired, adoptable bool) string {
 	remedy := "nothing of the instance is written; give one of the two another name"
 	if adoptable {

@@ -13,7 +13,7 @@ import (
 // mode says how far a pass may go.
 type mode struct {
 	write    bool
-	rehearse bool // the API server is asked what adopting would do, even where nothing is written
+	rehearse bool // the API server is asked for the effects of adopting, even where nothing is written
 }
 
 // pass is one look at one instance.
@@ -22,7 +22,7 @@ type pass struct {
 	in Instance
 	mode
 
-	around  []*desired // what the environment puts around a team: the namespace file
+	around  []*desired // the objects that the environment puts around a team: the namespace file
 	objects []*desired
 	scaled  map[Object]int64 // by something else of the instance, with its fewest replicas
 	listed  map[Object]bool  // by the inventory
@@ -37,17 +37,17 @@ type pass struct {
 	doubted bool     // somebody may have applied a later state
 	foreign *Foreign // somebody else keeps the environment on this cluster
 	held    string   // why nothing may be written or deleted: it is not proven to be Transom's
-	blocker *desired // what the objects of a later step wait for, nil if none do
-	blocked string   // what it keeps from going on
+	blocker *desired // the object that those of a later step wait for, nil if none do
+	blocked string   // which step it keeps from going on
 
 	checkpoint Checkpoint // of the inventory, of whatever revision
 
-	problems []Problem // of the instance as a whole, or of what is pruned
+	problems []Problem // of the instance as a whole, or of objects that are pruned
 	again    bool
 }
 
 // Apply makes one pass over an instance. An error means that the cluster could not be asked: nothing may be concluded
-// about the instance, and the caller tries again with backoff. What a person must mend is in Result.Problems.
+// about the instance, and the caller tries again with backoff. The faults that a person must mend are in Result.Problems.
 func (c *Cluster) Apply(ctx context.Context, in Instance) (Result, error) {
 	return c.pass(ctx, in, mode{write: true, rehearse: true})
 }
@@ -95,7 +95,7 @@ func (c *Cluster) pass(ctx context.Context, in Instance, how mode) (Result, erro
 	return result, nil
 }
 
-// run is a pass from end to end. Each step leaves what it found in the pass; an error of any ends it.
+// run is a pass from end to end. Each step leaves its findings in the pass; an error of any ends it.
 func (p *pass) run(ctx context.Context) error {
 	if !p.read() {
 		return nil
@@ -153,7 +153,7 @@ func (p *pass) run(ctx context.Context) error {
 	return nil
 }
 
-// all is everything desired, what is around the team first.
+// all is everything desired, the objects around the team first.
 func (p *pass) all() []*desired { return append(slices.Clip(p.around), p.objects...) }
 
 // stopped says whether a person must mend something before anything may be written.

@@ -12,10 +12,10 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// patch applies one object with one request. Ours are forced, bound to the UID that ownership was read from. What is
-// believed not to be there may only be created: an object that exists has another resourceVersion than the first of
+// patch applies one object with one request. Ours are forced, bound to the UID that ownership was read from. An object
+// that is believed not to be there may only be created: one that exists has another resourceVersion than the first of
 // all, so that the API server refuses the request where somebody was faster (tried on v1.36, built-in kinds and
-// custom resources). What is adopted must be as it was read: nobody else may have taken it since.
+// custom resources). An object that is adopted must be as it was read: nobody else may have taken it since.
 func (p *pass) patch(ctx context.Context, d *desired, reason string) error {
 	if err := p.fence(ctx); err != nil {
 		return err
@@ -67,7 +67,7 @@ func (p *pass) refused(ctx context.Context, d *desired, err error) error {
 	return p.blame(d, err)
 }
 
-// identified adds to a Namespace whose it is. That is no part of what is desired: it is written only along with the rest.
+// identified adds to a Namespace whose it is. That is no part of the desired object: it is written only along with the rest.
 func (p *pass) identified(d *desired, content map[string]any) map[string]any {
 	if p.in.Lineage == nil || p.in.Lineage.Identity == "" || !d.isNamespace() {
 		return content
@@ -113,7 +113,7 @@ func (p *pass) patched(d *desired, after *live, reason string) {
 	}
 }
 
-// bind sets a field of an object's metadata that the API server compares with what is there.
+// bind sets a field of an object's metadata that the API server compares with the object that is there.
 func bind(content map[string]any, field, value string) map[string]any {
 	metadata, _ := content["metadata"].(map[string]any)
 	metadata = maps.Clone(metadata)

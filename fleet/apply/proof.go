@@ -8,19 +8,19 @@ import (
 	"transom.dev/render/platform"
 )
 
-// Proof says whether what a state has of an instance on a cluster was Transom's to write. Its methods are called in passes,
-// by many goroutines at a time.
+// Proof says whether the files that a state has of an instance on a cluster were Transom's to write. Its methods are called
+// in passes, by many goroutines at a time.
 type Proof interface {
 	// Held says why nothing may be written or deleted, or nothing. It is asked before anything is that the cluster does
 	// not have of this very state already. An error means that nobody knows yet.
 	Held(ctx context.Context) (string, error)
 
-	// Rest is told that the cluster has all of it: what was written for the instance before is these very bytes.
+	// Rest is told that the cluster has all of it: the files that were applied for the instance before are these very bytes.
 	Rest()
 }
 
-// prove finds out whether anything may be written or deleted. What is at rest needs no proof: what of it others change is
-// mended at once.
+// prove finds out whether anything may be written or deleted. An instance at rest needs no proof: fields of it that others
+// change are mended at once.
 func (p *pass) prove(ctx context.Context) (err error) {
 	switch {
 	case p.in.Proof == nil:
@@ -37,7 +37,7 @@ func (p *pass) prove(ctx context.Context) (err error) {
 	return nil
 }
 
-// rests says whether every object carries the digest of what is desired, and nothing is to be pruned. An inventory that
+// rests says whether every object carries the desired digest, and nothing is to be pruned. An inventory that
 // remembers a soak of the revision says of the instance's own objects that they did.
 func (p *pass) rests() bool {
 	if p.in.Absent {

@@ -22,8 +22,8 @@ type verdict struct {
 func (v *verdict) Held(context.Context) (string, error) { v.asked++; return v.held, v.err }
 func (v *verdict) Rest()                                { v.rests++ }
 
-// TestWhatIsNotProvenIsNotWritten: neither another revision, nor what it would have pruned, nor a removal. What is at rest
-// needs no proof, and is mended whoever changes it.
+// TestWhatIsNotProvenIsNotWritten: neither another revision, nor the objects that it would have pruned, nor a removal. An
+// instance at rest needs no proof, and is mended whoever changes it.
 func TestWhatIsNotProvenIsNotWritten(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	doubt := &verdict{held: "nobody knows who wrote it"}

@@ -16,7 +16,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// spared are the kinds that hold what cannot be made again.
+// spared are the kinds that hold data which cannot be made again.
 var spared = map[schema.GroupKind]bool{
 	{Kind: "Namespace"}:             true,
 	{Kind: "PersistentVolume"}:      true,
@@ -24,7 +24,7 @@ var spared = map[schema.GroupKind]bool{
 	crds.gvk.GroupKind():            true,
 }
 
-// outcome is what became of an object that nobody desires any more.
+// outcome says whether an object that nobody desires any more is gone, stays, or is not decided yet.
 type outcome int
 
 const (
@@ -33,7 +33,7 @@ const (
 	letGo                  // it stays, and is the instance's no more
 )
 
-// surplus is what the inventory lists and nobody desires any more, but for what this pass pruned already.
+// surplus lists the objects that the inventory has and nobody desires any more, but for those that this pass pruned already.
 func (p *pass) surplus() []Object {
 	var all []Object
 	settled := map[Object]bool{}
@@ -54,9 +54,9 @@ func (p *pass) surplus() []Object {
 	return all
 }
 
-// retireFirst prunes what is annotated to go before what replaces it is applied, and holds the rest until its end is
-// confirmed. It goes by the annotation of the live object: that is what was last applied, so it is the word of the state
-// before without anybody having to keep that state, it is the same after a restart, and whoever must let something go
+// retireFirst prunes the objects that are annotated to go before their replacements are applied, and holds the rest until
+// their end is confirmed. It goes by the annotation of the live object: that was last applied, so it is the word of the state
+// before without anybody having to keep that state, it is the same after a restart, and whoever must have an object go
 // first that was not annotated can annotate it in the cluster.
 func (p *pass) retireFirst(ctx context.Context) error {
 	var first []Object
@@ -83,8 +83,8 @@ func (p *pass) retireFirst(ctx context.Context) error {
 	return err
 }
 
-// retire prunes what the inventory lists and nobody desires any more, once what replaces it is healthy. Until then a
-// watch, or the next look at what is not settled, brings the pass that goes on.
+// retire prunes the objects that the inventory lists and nobody desires any more, once their replacements are healthy. Until
+// then a watch, or the next look at an instance that is not settled, brings the pass that goes on.
 func (p *pass) retire(ctx context.Context) error {
 	if slices.ContainsFunc(p.all(), needsBefore) || p.stopped() || len(p.waiting) > 0 {
 		return nil
@@ -104,7 +104,8 @@ func (p *pass) retire(ctx context.Context) error {
 	return nil
 }
 
-// needsBefore says whether an object may still need what it used before: it is not healthy, or its pods are those of before.
+// needsBefore says whether an object may still need the objects that it used before: it is not healthy, or its pods are those
+// of before.
 func needsBefore(d *desired) bool {
 	if d.status.Health == Suspended && !d.held {
 		return leavesPods(d)
@@ -112,8 +113,9 @@ func needsBefore(d *desired) bool {
 	return worst([]*desired{d}) != nil
 }
 
-// retireInOrder goes through sorted objects kind by kind, and no further while one of a kind is still there: what is
-// listed first may need what is listed later to come to its end. What ended or was let go leaves the inventory.
+// retireInOrder goes through sorted objects kind by kind, and no further while one of a kind is still there: an
+// object that is listed first may need one that is listed later to come to its end. Those that ended or were let go leave
+// the inventory.
 func (p *pass) retireInOrder(ctx context.Context, all []Object) error {
 	yields, err := p.yield(ctx, all)
 	if err != nil || yields {

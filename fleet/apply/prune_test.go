@@ -26,7 +26,7 @@ func (r *rig) exists(configMap string) bool {
 	return err == nil
 }
 
-// absent is what an instance becomes once its request is gone.
+// absent is an instance once its request is gone.
 func absent(in apply.Instance) apply.Instance {
 	in.Manifests, in.NamespaceManifest, in.Absent = nil, nil, true
 	return in
@@ -138,7 +138,7 @@ func claim(name, annotation string) string {
 		"spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}"
 }
 
-// unprotect does what the controller for the protection of claims does once no pod uses a claim.
+// unprotect plays the controller for the protection of claims, once no pod uses a claim.
 func (r *rig) unprotect() {
 	claims, err := r.kube.CoreV1().PersistentVolumeClaims(r.team).List(background, metav1.ListOptions{})
 	require.NoError(r, err)
@@ -322,7 +322,7 @@ func TestTwoDaemonsLoseNothingOfAnInventory(t *testing.T) {
 	_, err = second.Apply(t.Context(), two)
 	require.NoError(t, err)
 	require.NoError(t, <-done)
-	// Either of the two may have pruned what it alone did not want; nothing that is there is unlisted.
+	// Either of the two may have pruned the object that it alone did not want; nothing that is there is unlisted.
 	all, err := r.kube.CoreV1().ConfigMaps(r.team).List(t.Context(), metav1.ListOptions{LabelSelector: "transom.dev/request=web"})
 	require.NoError(t, err)
 	for _, m := range all.Items {

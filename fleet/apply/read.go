@@ -6,7 +6,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// read decodes what shall be and holds it to what the applier itself vouches for, whatever wrote the state file:
+// read decodes the manifests and holds them to the rules that the applier itself vouches for, whatever wrote the state file:
 // every object carries its owner's labels, and nothing lies outside the instance's namespace. It says whether there
 // is anything to go on with.
 func (p *pass) read() bool {

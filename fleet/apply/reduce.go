@@ -15,7 +15,7 @@ import (
 	"k8s.io/client-go/kubernetes/scheme"
 )
 
-// live is what is kept of an object of the cluster. It is never changed once it is in a watch's store.
+// live is an object of the cluster, reduced to the fields that are needed. It is never changed once it is in a watch's store.
 type live struct {
 	uid        types.UID
 	version    string // resourceVersion
@@ -23,13 +23,13 @@ type live struct {
 	created    metav1.Time
 	labels     labelSet
 	offering   string // by its label
-	kept       *kept  // what it remembers of an instance that let it go; nil: nothing
+	kept       *kept  // the instance that let it go, as it remembers; nil: none
 	digest     string
 	arrived    time.Time // when a watch first saw that digest, by our clock; zero: we wrote it
 	deleting   bool
 	prunable   bool     // annotated so that even a kind that is spared may go
 	generated  bool     // a Secret whose values were made here
-	pruneFirst bool     // must go before what replaces it is applied
+	pruneFirst bool     // must go before its replacement is applied
 	handed     bool     // its replicas were handed over, and nobody took them yet
 	dataKeys   []string // of a Secret, without values
 
@@ -42,7 +42,7 @@ type live struct {
 	entries []metav1.ManagedFieldsEntry
 	claims  claims // of fields that others took
 
-	// What health needs: the outlook of a built-in kind, the body of a custom one, neither where metadata says all.
+	// For health: the outlook of a built-in kind, the body of a custom one, neither where metadata says all.
 	// They are of resourceVersion seenVersion, which is older than version while a PATCH of ours has been answered
 	// but not yet seen by the watch.
 	outlook     outlook
@@ -51,7 +51,7 @@ type live struct {
 	seenVersion string
 }
 
-// labelSet is what ownership is read from.
+// labelSet are the labels that ownership is read from.
 type labelSet struct {
 	owner   Owner
 	managed bool // app.kubernetes.io/managed-by is ours
@@ -59,7 +59,7 @@ type labelSet struct {
 
 var seed = maphash.MakeSeed()
 
-// reduceMeta keeps what applying needs of an object's metadata.
+// reduceMeta keeps the metadata of an object that applying needs.
 func reduceMeta(gk schema.GroupKind, m metav1.Object) *live {
 	annotations := m.GetAnnotations()
 	l := &live{
@@ -90,7 +90,7 @@ func reduceMeta(gk schema.GroupKind, m metav1.Object) *live {
 	return l
 }
 
-// reduceWhole also keeps what health needs.
+// reduceWhole also keeps the fields that health needs.
 func reduceWhole(u *unstructured.Unstructured) *live {
 	gk := u.GroupVersionKind().GroupKind()
 	l := reduceMeta(gk, u)
@@ -103,7 +103,7 @@ func reduceWhole(u *unstructured.Unstructured) *live {
 	return l
 }
 
-// succeed carries over what was known of the object's last state: a field set that passed still passes.
+// succeed carries over the findings about the object's last state: a field set that passed still passes.
 func (l *live) succeed(old *live) {
 	if old == nil || old.uid != l.uid {
 		return
@@ -151,7 +151,7 @@ func custom(gk schema.GroupKind) bool {
 // wantsWhole says whether health needs more of a kind than its metadata.
 func wantsWhole(gk schema.GroupKind) bool { return reported[gk] || custom(gk) }
 
-// reduceBody keeps of a custom resource what a health expression may read, without the times at which nothing but
+// reduceBody keeps the fields of a custom resource that a health expression may read, without the times at which nothing but
 // time changed.
 func reduceBody(u *unstructured.Unstructured) map[string]any {
 	body := maps.Clone(u.Object)

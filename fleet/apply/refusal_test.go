@@ -25,7 +25,7 @@ func mistaken(more string) string {
 	return "{apiVersion: apps/v1, kind: Deployment, metadata: {name: x}, " + strings.Replace(podSpec, "%s", more, 1) + "}"
 }
 
-// refusedObjects are mistakes, and what check says of each. That an API server refuses each too is what makes them Problems.
+// refusedObjects are mistakes, and the Problem of check for each. That an API server refuses each too is what makes them Problems.
 var refusedObjects = map[string]struct{ object, says string }{
 	"two variables of a name": {
 		mistaken(", env: [{name: L, value: a}, {name: L, value: b}]"),
@@ -64,7 +64,7 @@ var refusedObjects = map[string]struct{ object, says string }{
 	"a version that never was": {"{apiVersion: apps/v2, kind: Deployment, metadata: {name: x}}", "Kubernetes has no apps/v2 Deployment; use apps/v1"},
 }
 
-// acceptedObjects are odd and no mistakes: what check refused here, an API server would have taken.
+// acceptedObjects are odd and no mistakes: an object that check refused here, an API server would have taken.
 var acceptedObjects = map[string]string{
 	"nulls":         "{apiVersion: v1, kind: ConfigMap, metadata: {name: x, creationTimestamp: null, labels: null, annotations: {}}, data: null, binaryData: {}}",
 	"empty values":  mistaken(", command: null, args: [], env: [], resources: {}, livenessProbe: null"),
@@ -102,7 +102,7 @@ func (r *rig) namespace() {
 	require.NoError(r, err)
 }
 
-// tried is what the API server says of applying an object, as we apply.
+// tried is the API server's answer to applying an object, as we apply.
 func (r *rig) tried(object string) error {
 	r.Helper()
 	var u unstructured.Unstructured

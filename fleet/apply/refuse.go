@@ -12,8 +12,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// blame sorts out why a write was refused: a cluster that cannot be asked now is an error, what time mends is left
-// for a later look, and all else is a person's to mend.
+// blame sorts out why a write was refused: a cluster that cannot be asked now is an error, a refusal that time mends is
+// left for a later look, and all else is a person's to mend.
 func (p *pass) blame(d *desired, err error) error {
 	if !answered(err) {
 		return fmt.Errorf("%s: %w", d.object, err)
@@ -36,7 +36,7 @@ func later(d *desired, message string) ObjectStatus {
 	return ObjectStatus{Object: d.object, Health: Progressing, Message: message}
 }
 
-// refusal is what the API server answered, for a person.
+// refusal is the API server's answer, for a person.
 func refusal(d *desired, err error) string {
 	field, cause := immutable(statusOf(err))
 	if d.live == nil || field == "" {
@@ -50,7 +50,7 @@ func refusal(d *desired, err error) string {
 	return fmt.Sprintf("%s cannot be changed once the object exists (%s). Nothing was deleted: %s", field, cause, remedy)
 }
 
-// said is what the API server answered. Of a Secret it is nothing that could hold a value.
+// said is the message of the API server's answer. Of a Secret it has nothing that could hold a value.
 func said(d *desired, err error) string {
 	status := statusOf(err)
 	if d.object.Group == "" && d.object.Kind == "Secret" {

@@ -20,15 +20,15 @@ import (
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 )
 
-// Rehearse is Observe that also says what adopting would do: the API server is asked about every object of the instance, as
+// Rehearse is Observe that also finds the effects of adopting: the API server is asked about every object of the instance, as
 // a dry run, and nothing is written.
 func (c *Cluster) Rehearse(ctx context.Context, in Instance) (Result, error) {
 	return c.pass(ctx, in, mode{rehearse: true})
 }
 
 // tryAdoption has the API server say, before the first write of an instance that takes something over, whether it would take
-// all of it, and finds out what that would take from what is there. It leaves faults with what would be refused, and an
-// adoption that waits for a person with the pass.
+// all of it, and finds out which fields the objects that are there would lose. It leaves faults with the objects that would be
+// refused, and an adoption that waits for a person with the pass.
 func (p *pass) tryAdoption(ctx context.Context) error {
 	if !slices.ContainsFunc(p.all(), func(d *desired) bool { return d.adopts }) {
 		return nil
@@ -59,7 +59,8 @@ func (p *pass) try(ctx context.Context, d *desired) error {
 	return p.tryBlind(ctx, d)
 }
 
-// awaits says what comes with the instance itself, so that the API server cannot be asked about an object yet.
+// awaits says why the API server cannot be asked about an object yet: its kind is not served, or its CRD or its namespace comes
+// with the instance itself; empty if it can.
 func (p *pass) awaits(d *desired) string {
 	if d.kind == nil {
 		return "the cluster does not serve its kind yet"
@@ -82,7 +83,7 @@ func (p *pass) awaits(d *desired) string {
 	return ""
 }
 
-// tryApply makes the dry run, and finds out what it would do to an object that is taken over.
+// tryApply makes the dry run, and finds out how it would change an object that is taken over.
 func (p *pass) tryApply(ctx context.Context, d *desired) error {
 	nulls := slices.DeleteFunc(d.stale(), func(f filled) bool { return f.branch || f.shared })
 	body, err := json.Marshal(cleared(p.bound(d), nulls))
@@ -116,7 +117,7 @@ func (p *pass) tryApply(ctx context.Context, d *desired) error {
 
 func (d *desired) secret() bool { return d.object.Group == "" && d.object.Kind == "Secret" }
 
-// bound is what is applied of an object, bound to what is known to be there.
+// bound are the fields that are applied of an object, bound to the object that is known to be there.
 func (p *pass) bound(d *desired) map[string]any {
 	content := bind(p.begins(d, p.asked(d)), "resourceVersion", "1")
 	if d.live != nil {
@@ -128,7 +129,7 @@ func (p *pass) bound(d *desired) map[string]any {
 	return content
 }
 
-// untaken sorts out why a dry run was refused: what the applying itself would get past is none of the object's faults.
+// untaken sorts out why a dry run was refused: a refusal that the applying itself would get past is no fault of the object.
 func (p *pass) untaken(ctx context.Context, d *desired, err error) error {
 	field, _ := immutable(statusOf(err))
 	switch {
@@ -168,8 +169,8 @@ func (p *pass) comesWith(d *desired, err error) string {
 	return ""
 }
 
-// tryBlind finds out what taking over an object would do to it where the API server cannot be asked. It may name fields
-// that stay, since what has a default is not known.
+// tryBlind finds out how taking over an object would change it where the API server cannot be asked. It may name fields
+// that stay, since it is not known which fields have a default.
 func (p *pass) tryBlind(ctx context.Context, d *desired) error {
 	if !d.adopts {
 		return nil
@@ -203,7 +204,7 @@ func (p *pass) tryBlind(ctx context.Context, d *desired) error {
 
 func (p *pass) isAround(d *desired) bool { return slices.Contains(p.around, d) }
 
-// effects finds out what taking over an object would do to it, given its entries after a dry run, and all of it where that
+// effects finds out how taking over an object would change it, given its entries after a dry run, and all of it where that
 // is no Secret.
 func (p *pass) effects(ctx context.Context, d *desired, entries []metav1.ManagedFieldsEntry, after *unstructured.Unstructured) error {
 	if !d.adopts {
@@ -211,7 +212,7 @@ func (p *pass) effects(ctx context.Context, d *desired, entries []metav1.Managed
 	}
 	e := &Effect{Object: d.object, Outside: p.outside(d)}
 	if p.isAround(d) || d.object.Group == "" && d.object.Kind == "Namespace" {
-		d.note(e) // what others say of a namespace stays
+		d.note(e) // fields that others own of a namespace stay
 		return nil
 	}
 	var err error
@@ -255,7 +256,7 @@ func (d *desired) note(e *Effect) {
 	}
 }
 
-// tryWithout has the API server say what an object would be without the fields that nobody would own any more: a field that
+// tryWithout has the API server say how an object would be without the fields that nobody would own any more: a field that
 // has a default comes back. It adds to the effect those that do not come back as they were, and returns the object; nil if
 // it would be refused, or is not known yet.
 func (p *pass) tryWithout(ctx context.Context, d *desired, before, after *unstructured.Unstructured, gone []fieldpath.Path, e *Effect,
@@ -287,7 +288,7 @@ func (p *pass) tryWithout(ctx context.Context, d *desired, before, after *unstru
 	return tried, nil
 }
 
-// difference is the JSON patch that makes one object of another, but for its status and for what the API server keeps.
+// difference is the JSON patch that makes one object of another, but for its status and for the fields that the API server keeps.
 func difference(from *unstructured.Unstructured, to map[string]any) []map[string]any {
 	ops := []map[string]any{{"op": "replace", "path": "/metadata/resourceVersion", "value": from.GetResourceVersion()}}
 	add := func(prefix string, from, to map[string]any, kept []string) {

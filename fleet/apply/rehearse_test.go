@@ -149,7 +149,7 @@ func TestWhatWouldLoseAFieldWaitsForAnApproval(t *testing.T) {
 	require.Len(t, d.Spec.Template.Spec.Containers[0].Env, 1)
 }
 
-// What a person approved is remembered before the first write, so that a daemon that dies goes on.
+// An effect that a person approved is remembered before the first write, so that a daemon that dies goes on.
 func TestAnApprovedAdoptionThatWasCutShortGoesOn(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	r.pass(r.instance("first", configMap("first", "1")))
@@ -209,7 +209,7 @@ func TestNothingIsAdoptedWhereOneObjectWouldBeRefused(t *testing.T) {
 	require.Equal(t, "kubectl-client-side-apply", m.ManagedFields[0].Manager)
 }
 
-// What another manager owns too stays, and so does what the version leaves to others.
+// A field that another manager owns too stays, and so does one that the version leaves to others.
 func TestWhatOthersOwnIsNoLoss(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	r.pass(r.instance("first", configMap("first", "1")))
@@ -239,7 +239,7 @@ func TestAdoptingOutsideTheTeamsNamespaceWaitsForAnApproval(t *testing.T) {
 	require.Equal(t, apply.Adopted, actions(r.pass(in))["ConfigMap config"])
 }
 
-// What comes with the instance cannot be tried, and does not stand in its way.
+// An object that needs another one of the same instance cannot be tried, and does not stand in its way.
 func TestWhatCannotBeTriedIsToldAndAdoptedAllTheSame(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	r.pass(r.instance("first", configMap("first", "1")))

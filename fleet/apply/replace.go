@@ -18,12 +18,12 @@ func (d *desired) replaceable() bool {
 	return d.annotation(replaceAnnotation) == "true" && !d.precious()
 }
 
-// precious says whether an object may hold what cannot be made again.
+// precious says whether an object may hold data that cannot be made again.
 func (d *desired) precious() bool {
 	return spared[schema.GroupKind{Group: d.object.Group, Kind: d.object.Kind}] || d.keys != nil
 }
 
-// replace deletes an object that cannot become in place what it shall be, and makes it anew. Before anything is
+// replace deletes an object that cannot be changed in place to the desired one, and makes it anew. Before anything is
 // deleted, the API server says that it would take the new one. A daemon that dies in between leaves an object that is
 // desired and not there, which the next pass creates.
 func (p *pass) replace(ctx context.Context, d *desired, field string) error {
@@ -51,8 +51,8 @@ func (p *pass) replace(ctx context.Context, d *desired, field string) error {
 }
 
 // tryNew says why the API server would refuse the object as a new one; empty if it would take it. It is asked to, as a
-// dry run, under a name that nothing has: all that it checks but for names it checks as it will then. What is asked of
-// it that the old object still has, such as the port of a node or the last of a quota, is refused.
+// dry run, under a name that nothing has: all that it checks but for names it checks as it will then. An object
+// that asks for something that the old one still has, such as the port of a node or the last of a quota, is refused.
 func (p *pass) tryNew(ctx context.Context, d *desired) (refused string, err error) {
 	name := trialName(d.object.Name, d.live.uid)
 	body, err := json.Marshal(bind(bind(d.content, "resourceVersion", "1"), "name", name))
@@ -77,7 +77,7 @@ func (p *pass) tryNew(ctx context.Context, d *desired) (refused string, err erro
 
 // trialName fits every kind that the name fits.
 func trialName(name string, uid types.UID) string {
-	const longest = 43 // with what is added, the 52 characters of a StatefulSet
+	const longest = 43 // with the suffix, the 52 characters of a StatefulSet
 	return strings.TrimRight(name[:min(len(name), longest)], "-.:") + "-" + string(uid)[:8]
 }
 
@@ -104,7 +104,7 @@ func (p *pass) takesClaims(ctx context.Context, d *desired) (refused string, err
 	return refused, err
 }
 
-// removeOld deletes an object as it was read, if it still is what it was when its change was refused and nobody works on
+// removeOld deletes an object as it was read, if it still is as it was when its change was refused and nobody works on
 // a later state, and says whether it is gone. If it is not yet, a watch brings the pass that makes the new one.
 func (p *pass) removeOld(ctx context.Context, d *desired, field string) (gone bool, err error) {
 	if err := p.refence(ctx); err != nil {
@@ -152,7 +152,7 @@ func (p *pass) removeOld(ctx context.Context, d *desired, field string) (gone bo
 	return true, nil
 }
 
-// propagation is how what an object owns goes with it. Two runs of a Job must not overlap, so a Job goes after its pods.
+// propagation is how the objects that an object owns go with it. Two runs of a Job must not overlap, so a Job goes after its pods.
 func propagation(d *desired) metav1.DeletionPropagation {
 	if d.object.Group == "batch" && d.object.Kind == "Job" {
 		return metav1.DeletePropagationForeground

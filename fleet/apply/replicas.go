@@ -129,7 +129,7 @@ func (p *pass) takeBack(ctx context.Context, d *desired) error {
 	return nil
 }
 
-// applyHandover applies what the manager of handovers owns of an object.
+// applyHandover applies the fields that the manager of handovers owns of an object.
 func (p *pass) applyHandover(ctx context.Context, d *desired, content map[string]any) error {
 	content["apiVersion"], content["kind"] = d.gvk.GroupVersion().String(), d.gvk.Kind
 	body, err := json.Marshal(content)

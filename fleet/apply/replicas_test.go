@@ -128,7 +128,7 @@ func TestReplicasThatAReleaseDropsStayWhereTheyAreScaled(t *testing.T) {
 	}
 }
 
-// What was handed over, and that nobody is to take over any more, goes as every field does.
+// A field that was handed over, and that nobody is to take over any more, goes as every field does.
 func TestAHandoverEndsWithTheScaler(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	r.pass(r.instance("web", documents(scaled("web", "nginx:1", 3), autoscaler("web"))))

@@ -12,7 +12,7 @@ type Object struct {
 	Name      string `json:"name"`
 }
 
-// String is the form "Deployment.apps payments/orders-db", without what is empty.
+// String is the form "Deployment.apps payments/orders-db", without the parts that are empty.
 func (o Object) String() string {
 	kind, name := o.Kind, o.Name
 	if o.Group != "" {
@@ -24,7 +24,7 @@ func (o Object) String() string {
 	return kind + " " + name
 }
 
-// Action is what a pass did to an object, in kubectl's words.
+// Action names the change that a pass made to an object, in kubectl's words.
 type Action string
 
 // The actions of a pass. Objects that were left alone are only counted.
@@ -45,7 +45,7 @@ type Change struct {
 	Action Action `json:"action"`
 	Reason string `json:"reason,omitempty"` // such as "kubectl-edit had changed spec.replicas"
 
-	// Before, of what was adopted, is the managed fields that were taken over, as JSON.
+	// Before, of an adopted object, is the managed fields that were taken over, as JSON.
 	Before string `json:"before,omitempty"`
 }
 
@@ -68,7 +68,7 @@ type ObjectStatus struct {
 	Message string `json:"message,omitempty"` // why, down to the worst pod
 }
 
-// Problem is what a person must mend before the instance can be as it should. Its text holds no secret value.
+// Problem is a fault that a person must mend before the instance can be as it should. Its text holds no secret value.
 type Problem struct {
 	Object  Object `json:"object"` // zero if it concerns the whole instance
 	Message string `json:"message"`
@@ -82,7 +82,7 @@ func (p Problem) String() string {
 	return p.Object.String() + ": " + p.Message
 }
 
-// Result is what one pass over one instance did and found.
+// Result says how one pass found one instance, and which objects it wrote.
 type Result struct {
 	Changes   []Change       `json:"changes,omitempty"` // in the order of the state file; pruned ones after
 	Unchanged int            `json:"unchanged"`
@@ -100,12 +100,12 @@ type Result struct {
 	// Images are those of the containers of the desired objects, sorted.
 	Images []string `json:"images,omitempty"`
 
-	// Drift is what others changed and Instance.ReportDrift left as it is. It makes nothing unhealthy, but health is that
-	// of what they made of it.
+	// Drift lists the objects that others changed and that Instance.ReportDrift left as they are. It makes nothing
+	// unhealthy, but health is that of the objects as they are now.
 	Drift []Problem `json:"drift,omitempty"`
 
-	// Adoption is what a person has to approve before anything of the instance is written; nil: nothing. Health is Unknown
-	// then.
+	// Adoption lists the effects that a person has to approve before anything of the instance is written, and Health is
+	// Unknown then; nil: none.
 	Adoption *Adoption `json:"adoption,omitempty"`
 
 	// Adopts counts the objects that are nobody's and would be taken over.
@@ -118,11 +118,11 @@ type Result struct {
 	// Untried are objects of an adoption that the API server could not be asked about before, and why.
 	Untried []Problem `json:"untried,omitempty"`
 
-	// LetGo is what the instance had adopted and does not desire any more. It is still on the cluster, unless somebody else
-	// removed it since, and is nobody's.
+	// LetGo are the objects that the instance had adopted and does not desire any more. They are still on the cluster, unless
+	// somebody else removed them since, and are nobody's.
 	LetGo []Object `json:"letGo,omitempty"`
 
-	// Checkpoint is what was last remembered of this very revision on this cluster; zero if nothing was.
+	// Checkpoint is the one that was last remembered of this very revision on this cluster; zero if nothing was.
 	Checkpoint Checkpoint `json:"checkpoint,omitzero"`
 
 	// Doubted says that another daemon may have applied a later state, so that nothing was written: it is to be fetched.
@@ -138,7 +138,7 @@ type Result struct {
 
 	// Settled says that nothing is left to do until a watch reports something through OnEvent. Otherwise the caller
 	// looks again: soon at first, then with backoff, for instance because a CRD is waited for, pruning is in
-	// progress, or what refused an object can only be seen by trying again.
+	// progress, or only another try can show whether a refused object would be taken now.
 	Settled bool `json:"settled"`
 
 	// LookAfter is when to look again at the latest although it is settled, because time alone decides something; 0: never.

@@ -24,7 +24,7 @@ var (
 	controllerRevisions = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "controllerrevisions"}
 )
 
-// rolling is what a workload that is not healthy says about how its pods come to its present revision.
+// rolling are the fields of a workload that is not healthy that say how its pods come to its present revision.
 type rolling struct {
 	revision   string // the label of pods of a StatefulSet's present revision; empty: not known
 	ordered    bool   // a StatefulSet's pod waits until the ones before it are ready
@@ -73,7 +73,7 @@ func (m mark) superseded(p *pod) bool {
 	return known && !has
 }
 
-// mark finds out what the pods of a workload's present revision are labelled with, where that matters to its ailing pods.
+// mark finds out which label the pods of a workload's present revision carry, where that matters to its ailing pods.
 func (p *pass) mark(ctx context.Context, d *desired, ailing map[string]*pod) (mark, error) {
 	if d.object.Group != "apps" || d.live.outlook.behind {
 		return mark{}, nil
@@ -90,7 +90,7 @@ func (p *pass) mark(ctx context.Context, d *desired, ailing map[string]*pod) (ma
 			stops = stops || one.stuck
 		}
 		if !stops {
-			return mark{}, nil // what is only on its way blames nobody
+			return mark{}, nil // pods that are only on their way blame nobody
 		}
 	default:
 		return mark{}, nil
@@ -163,7 +163,7 @@ type known struct {
 
 const manyRevisions = 10_000 // of which none was forgotten although its workload may be gone
 
-// revisionOf is what was learned of a workload's present revision; empty: nothing.
+// revisionOf is a workload's present revision as it was learned; empty: not known.
 func (w *podWatch) revisionOf(l *live) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -13,8 +13,8 @@ import (
 	"transom.dev/fleet/apply"
 )
 
-// A Deployment's old ReplicaSet makes a pod anew, for instance after an eviction: it is younger than what was applied last,
-// and not of it.
+// A Deployment's old ReplicaSet makes a pod anew, for instance after an eviction: it is younger than the
+// revision that was applied last, and not of it.
 func TestAYoungPodOfAnOldReplicaSetMakesNothingStuck(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	in := r.instance("web", deployment("web", "nginx:2"))

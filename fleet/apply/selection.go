@@ -18,7 +18,7 @@ var selecting = map[schema.GroupKind]string{
 	{Group: "networking.k8s.io", Kind: "NetworkPolicy"}: "podSelector",
 }
 
-// selectorOf is what an object selects pods by; nil for a kind that selects none.
+// selectorOf is the selector by which an object selects pods; nil for a kind that selects none.
 func selectorOf(gk schema.GroupKind, object map[string]any) labels.Selector {
 	name, known := selecting[gk]
 	if !known {
@@ -56,7 +56,7 @@ func selectorText(s labels.Selector) string {
 	return s.String()
 }
 
-// selection compares by what an object selects pods, and counts them; nil where that does not change.
+// selection compares an object's selectors before and after, and counts their pods; nil where they are the same.
 func (p *pass) selection(ctx context.Context, d *desired, before, after map[string]any) (*Selection, error) {
 	was, is := selectorOf(d.gvk.GroupKind(), before), selectorOf(d.gvk.GroupKind(), after)
 	if was == nil || is == nil || selectorText(was) == selectorText(is) {

@@ -39,7 +39,7 @@ func TestAStaleDaemonPrunesNothing(t *testing.T) {
 	require.Contains(t, result.Message, "which is later than old")
 	require.True(t, r.exists("cache"))
 
-	// What it adds all the same makes the inventory no older.
+	// An object that it adds all the same makes the inventory no older.
 	result = r.pass(at(1, r.instance("web", documents(one, configMap("web-c", "1")))))
 	require.Equal(t, map[string]apply.Action{"ConfigMap web-c": apply.Created}, actions(result))
 	require.True(t, r.exists("web-b"))
@@ -53,7 +53,7 @@ func TestAStaleDaemonPrunesNothing(t *testing.T) {
 	require.False(t, r.exists("cache"))
 }
 
-// What may be pruned is read from the inventory as it is now, and not as the watch, which may be behind, has it.
+// The objects that may be pruned are read from the inventory as it is now, and not as the watch, which may be behind, has it.
 func TestADaemonWhoseWatchIsBehindPrunesNothingThatALaterStateKept(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	two := documents(configMap("web-a", "1"), configMap("web-b", "1"))

@@ -31,14 +31,14 @@ func (d *desired) readOrder(owner Owner) (fault string) {
 	return ""
 }
 
-// step is what is applied before the objects of a later step.
+// step is a group of objects that are applied before those of a later step.
 type step struct {
 	number  int
 	objects []*desired
 }
 
-// steps groups objects by their step, in order. What the cluster's API itself is made of comes with the first, unless
-// it is annotated otherwise.
+// steps groups objects by their step, in order. The kinds that make up the cluster's API itself come with the first, unless
+// they are annotated otherwise.
 func steps(all []*desired) []step {
 	byNumber := map[int][]*desired{}
 	var ground []*desired
@@ -60,8 +60,8 @@ func steps(all []*desired) []step {
 	return found
 }
 
-// applyByStep goes from step to step, and no further than to one that is not healthy. What of the later ones is at its
-// desired revision stays so all the same. Everything that a step waits for is seen by a watch, whose event brings the
+// applyByStep goes from step to step, and no further than to one that is not healthy. Objects of later steps that are at
+// their desired revision stay so all the same. Everything that a step waits for is seen by a watch, whose event brings the
 // pass that goes on, so that waiting costs nothing.
 func (p *pass) applyByStep(ctx context.Context) error {
 	all := steps(p.objects)
@@ -100,7 +100,7 @@ func (p *pass) unready(ctx context.Context, s step) (*desired, error) {
 	return nil, nil
 }
 
-// applyHeld leaves out what the later steps would bring.
+// applyHeld leaves out the changes of the later steps.
 func (p *pass) applyHeld(ctx context.Context, s step, ailing *desired, later []step) error {
 	p.blocker = ailing
 	p.blocked = fmt.Sprintf("step %d waits for it", later[0].number)

@@ -94,7 +94,7 @@ func TestAStepWaitsForTheHealthOfTheOneBefore(t *testing.T) {
 	r.available("web")
 	r.healthy(in)
 
-	// What is unchanged and healthy delays nothing, and at rest nothing is called.
+	// An object that is unchanged and healthy delays nothing, and at rest nothing is called.
 	r.quiet()
 	r.calls.take()
 	require.Empty(t, r.pass(in).Changes)
@@ -178,7 +178,7 @@ func TestPruningWaitsForEveryStep(t *testing.T) {
 	require.True(t, r.exists("last"))
 }
 
-// What runs at its revision is kept as it is, whatever ails the steps before it.
+// An object at its revision is kept as it is, whatever ails the steps before it.
 func TestDriftOfALaterStepIsCorrectedAllTheSame(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	in := r.instance("web", documents(deployment("db", "nginx:1"), inStep("1", deployment("web", "nginx:1"))))

@@ -27,7 +27,7 @@ func strayed(d *desired) bool {
 	return templated && !labelled && !custom(d.gvk.GroupKind())
 }
 
-// listStrays brings what is known of a workload's pods up to date, if that is long enough ago.
+// listStrays lists a workload's pods anew, if the last list is long enough ago.
 func (p *pass) listStrays(ctx context.Context, d *desired) error {
 	wait := p.strays.dueIn(d.live.uid)
 	d.due = sooner(d.due, straysEvery)
@@ -100,7 +100,7 @@ func (w *podWatch) listed(d *desired, pods []v1.Pod) {
 	}
 }
 
-// forget drops what is known of the pods of a workload that is healthy.
+// forget drops the pods of a workload that is healthy.
 func (w *podWatch) forget(d *desired) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

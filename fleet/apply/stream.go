@@ -23,10 +23,10 @@ import (
 // key names an object within its kind.
 type key struct{ namespace, name string }
 
-// sink takes what a stream sees, already reduced. Its methods are called by one goroutine at a time.
+// sink takes the objects that a stream sees, already reduced. Its methods are called by one goroutine at a time.
 type sink interface {
 	reduce(object any) any
-	replace(all map[key]any, version string) // all there was at version; what is known from later stays
+	replace(all map[key]any, version string) // all there was at version; objects known from later stay
 	put(k key, value any)
 	remove(k key, version string)
 }
@@ -59,7 +59,7 @@ func newStream(name string, from source, to sink) *stream {
 	return &stream{name: name, source: from, sink: to, turned: make(chan struct{})}
 }
 
-// ready waits until the sink holds what the cluster has. It fails while the cluster cannot be watched.
+// ready waits until the sink holds the objects that the cluster has. It fails while the cluster cannot be watched.
 func (s *stream) ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.limits.Timeout+time.Second) // the stream itself knows more of why
 	defer cancel()
@@ -96,7 +96,7 @@ func (s *stream) turn(err error) {
 
 // run blocks until ctx ends or the cluster stops serving the kind.
 func (s *stream) run(ctx context.Context) {
-	quiet := logr.Discard() // what a stream has to say is in ready and reached
+	quiet := logr.Discard() // its errors are told by ready and reached
 	ctx = klog.NewContext(ctx, quiet)
 	reflector := cache.NewReflectorWithOptions(s.listWatch(), nil, reflected{s}, cache.ReflectorOptions{
 		Name: s.name, TypeDescription: s.name, Logger: &quiet,
@@ -138,7 +138,7 @@ func pauseFor(ctx context.Context, d time.Duration) {
 	}
 }
 
-// refused hides from the reflector what kind of error it was, because it would wait out some of them in silence.
+// refused hides the kind of an error from the reflector, because it would wait out some of them in silence.
 type refused struct{ error }
 
 func (s *stream) listWatch() *cache.ListWatch {
@@ -178,7 +178,7 @@ func (s *stream) list(ctx context.Context, o metav1.ListOptions) (runtime.Object
 	}
 }
 
-// reduced is a page with what is kept of its objects.
+// reduced is a page with its objects reduced.
 func (s *stream) reduced(page runtime.Object) (runtime.Object, error) {
 	about, err := meta.ListAccessor(page)
 	if err != nil || about.GetResourceVersion() == "" {
@@ -204,7 +204,7 @@ type item struct {
 // GetObjectKind is part of runtime.Object.
 func (*item) GetObjectKind() schema.ObjectKind { return schema.EmptyObjectKind }
 
-// DeepCopyObject is part of runtime.Object. What is reduced never changes.
+// DeepCopyObject is part of runtime.Object. A reduced object never changes.
 func (i *item) DeepCopyObject() runtime.Object {
 	return &item{ObjectMeta: *i.ObjectMeta.DeepCopy(), value: i.value}
 }

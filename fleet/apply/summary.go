@@ -9,7 +9,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// result puts together what the pass did and found.
+// result puts together the Result of the pass.
 func (p *pass) result() Result {
 	if p.foreign != nil {
 		return Result{Foreign: p.foreign, Health: Unknown, Message: p.foreign.String(), Settled: true}
@@ -123,7 +123,7 @@ func adoptions(changes []Change) string {
 	return strings.Join(all, "; ")
 }
 
-// say names an object, if it is about one, and what about it.
+// say sets the message, with the object that it is about, if it is about one.
 func (r *Result) say(of Object, message string) {
 	r.Message = Problem{Object: of, Message: message}.String()
 	if of != (Object{}) {
@@ -141,7 +141,7 @@ func (p *pass) yielded() string {
 		p.later, p.in.State.Commit, stateAnnotation, systemNamespace, inventoryName(p.in.Owner))
 }
 
-// left is what an instance that shall be gone still has on the cluster.
+// left are the objects that an instance which shall be gone still has on the cluster.
 func (p *pass) left() []Object {
 	switch {
 	case !p.in.Absent:
@@ -155,7 +155,7 @@ func (p *pass) left() []Object {
 var badness = map[Health]int{Suspended: 1, Progressing: 2, Unknown: 3, Failed: 4}
 
 // worst is the object that ails most, nil if none does: one with a health that is bad for good before one that cannot
-// start, that before all that may pass by itself, and last what only waits for others.
+// start, that before all that may pass by itself, and last those that only wait for others.
 func worst(all []*desired) *desired {
 	var found *desired
 	rank := func(d *desired) int {

@@ -7,7 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// suspension says what a workload waits for whose manifest asks that it does not come to its present revision by itself: a
+// suspension says why a workload waits whose manifest asks that it does not come to its present revision by itself: a
 // strategy that leaves pods of the revision before, a pause, or a suspended Job. It is false for a workload whose controller
 // still has something to do, and for one that has pods of the present revision which are not ready. The status must be of
 // the present generation.
@@ -101,7 +101,7 @@ func partitionOf(body map[string]any) int64 {
 	return number(body, 0, "spec", "updateStrategy", "rollingUpdate", "partition")
 }
 
-// number reads a number of an object; absent is what it is where there is none.
+// number reads a number of an object; absent is its value where there is none.
 func number(body map[string]any, absent int64, path ...string) int64 {
 	if n, ok, _ := unstructured.NestedInt64(body, path...); ok {
 		return n
@@ -109,6 +109,6 @@ func number(body map[string]any, absent int64, path ...string) int64 {
 	return absent
 }
 
-// leavesPods says whether pods of a revision before may run on under an object that is suspended, so that what they use has
-// to stay. Those of a suspended Job do not.
+// leavesPods says whether pods of a revision before may run on under an object that is suspended, so that the objects that
+// they use have to stay. Those of a suspended Job do not.
 func leavesPods(d *desired) bool { return d.gvk.Group != "batch" }

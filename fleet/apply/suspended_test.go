@@ -193,7 +193,7 @@ func TestAHealthEntryForASecretReadsNoValue(t *testing.T) {
 	require.False(t, whole.Load())
 }
 
-// TestAHealthEntryIsHeardOf: what its expression reads is told of although nothing else is judged by it.
+// TestAHealthEntryIsHeardOf: changes of the fields that its expression reads are told although nothing else is judged by them.
 func TestAHealthEntryIsHeardOf(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	in := r.instance("web", strings.Replace(service("web"), "spec:\n", "spec:\n  type: LoadBalancer\n", 1))

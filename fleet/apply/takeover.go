@@ -197,7 +197,7 @@ func (d *desired) before() string {
 	return string(text)
 }
 
-// adoptable says whether what exists and is nobody's may be taken over: an object of the instance if its request says so,
+// adoptable says whether an object that exists and is nobody's may be taken over: one of the instance if its request says so,
 // a Namespace only if the environment names it.
 func (p *pass) adoptable(d *desired, around bool) bool {
 	if p.in.External || !d.live.unclaimed() && !d.left {

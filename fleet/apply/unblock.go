@@ -27,12 +27,12 @@ const (
 type obstacle struct {
 	name string
 	pod  *pod
-	fate string        // what becomes of it; empty: a person has to delete it
+	fate string        // how it goes on with the pod; empty: a person has to delete it
 	why  string        // that is so
 	due  time.Duration // when to look again; 0: at the next event
 }
 
-// advice is what status says of an obstacle.
+// advice is the text of status about an obstacle.
 func (o *obstacle) advice(of Object) string {
 	if o.fate != "" {
 		return o.fate
@@ -160,7 +160,7 @@ func (u unblocking) failedHere(ctx context.Context) (bool, error) {
 	return u.d.live.controls(revision) && bad[revision.GetAnnotations()[digestAnnotation]], nil
 }
 
-// unchanged reads the StatefulSet and the pod anew, and says at which resourceVersion the pod still is what it was seen to be.
+// unchanged reads the StatefulSet and the pod anew, and says at which resourceVersion the pod still is as it was seen to be.
 func (u unblocking) unchanged(ctx context.Context) (version string, same bool, err error) {
 	err = u.ask(ctx, func(ctx context.Context) error {
 		set, err := u.dynamic.Resource(u.d.kind.resource).Namespace(u.d.object.Namespace).Get(ctx, u.d.object.Name, metav1.GetOptions{})

@@ -22,7 +22,7 @@ import (
 // plays, waits for that pod for ever. All conditions for deleting it hold; a test breaks one.
 type deadlock struct {
 	*rig
-	shape     string // of the StatefulSet's spec, beside what it needs
+	shape     string // of the StatefulSet's spec, beside the fields that it needs
 	bad, good apply.Instance
 	set       appsv1.StatefulSetStatus
 	pod       corev1.Pod
@@ -106,7 +106,7 @@ func (k *deadlock) makes(p corev1.Pod) {
 	require.NoError(k, err)
 }
 
-// comes makes passes until one comes to what is wanted.
+// comes makes passes until one has the wanted result.
 func (k *deadlock) comes(in apply.Instance, wanted func(apply.Result) bool) (result apply.Result) {
 	k.Helper()
 	require.Eventually(k, func() bool {
@@ -161,7 +161,7 @@ func (k *deadlock) annotateInventory(name, value string) {
 	require.NoError(k, err)
 }
 
-// Each case breaks one condition: the pod stays, and status says why and what a person may do.
+// Each case breaks one condition: the pod stays, and status says why and how a person may delete it.
 func TestAnyOtherPodIsNamedAndLeft(t *testing.T) {
 	const left = "delete it: kubectl delete pod --namespace "
 	started := waiting("ErrImagePull")

@@ -15,7 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 )
 
-// objectWatch holds what the cluster has of one kind and carries our label, reduced.
+// objectWatch holds the cluster's objects of one kind that carry our label, reduced.
 type objectWatch struct {
 	*stream
 	kind    *kind
@@ -43,7 +43,7 @@ func (c *Cluster) watch(k *kind) *objectWatch {
 	return w
 }
 
-// labelled selects what is ours, but for inventories, which have a watch of their own.
+// labelled selects our objects, but for inventories, which have a watch of their own.
 func (c *Cluster) labelled(k *kind) source {
 	const selector = managedByLabel + "=" + manager + ",!" + inventoryLabel
 	if wantsWhole(k.gvk.GroupKind()) {
@@ -76,7 +76,7 @@ func (c *Cluster) metadataOf(k *kind, selector string) source {
 	}
 }
 
-// unserved drops a watch whose kind the cluster does not serve any more, and lets the owners of what it held look.
+// unserved drops a watch whose kind the cluster does not serve any more, and lets the owners of its objects look.
 func (c *Cluster) unserved(w *objectWatch) {
 	c.kinds.forget(w.kind)
 	c.mu.Lock()
@@ -117,7 +117,7 @@ func (w *objectWatch) put(k key, value any) {
 	w.compare(old, l)
 }
 
-// answered records what the API server said to a write of ours, before the watch sees it.
+// answered records the API server's answer to a write of ours, before the watch sees it.
 func (w *objectWatch) answered(k key, l *live) *live {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -131,7 +131,7 @@ func (w *objectWatch) answered(k key, l *live) *live {
 	return l
 }
 
-// passed records that the field set of an object covers what is desired.
+// passed records that the field set of an object covers the desired fields.
 func (w *objectWatch) passed(k key, l *live) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -163,7 +163,7 @@ func (w *objectWatch) lose(k key) {
 	w.lost[k] = now
 }
 
-// losses is for how long deletions are remembered: longer than a daemon goes without fetching what was committed.
+// losses is for how long deletions are remembered: longer than a daemon goes without fetching new commits.
 const losses = time.Hour
 
 // lostSince says whether an object was deleted after a time, as far as this watch saw.

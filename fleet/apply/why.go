@@ -18,9 +18,9 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 )
 
-const longestWhy = 400 // of what a pod says, in bytes
+const longestWhy = 400 // of the message of a pod, in bytes
 
-// pod is what is kept of a pod: whose it is and what ails it.
+// pod is a pod, reduced to its owners and its ailment.
 type pod struct {
 	uid    types.UID
 	labels labels.Set
@@ -37,7 +37,7 @@ type pod struct {
 
 // podWatch holds pods: those with the labels of an instance, which it watches, or those without, which are listed.
 type podWatch struct {
-	*stream // nil: they are listed, and only what ails is kept of them
+	*stream // nil: they are listed, and only those that ail are kept
 	cluster *Cluster
 
 	mu         sync.Mutex
@@ -69,8 +69,8 @@ func newPodWatch(c *Cluster) *podWatch {
 	return w
 }
 
-// why adds to what an object's status says what ails the worst of its pods. A pod of another revision than the present one is
-// told as such: it makes nothing stuck.
+// why adds the ailment of an object's worst pod to the message of its status. A pod of another revision than the present one
+// is told as such: it makes nothing stuck.
 func (p *pass) why(ctx context.Context, d *desired, message string) (string, error) {
 	if d.live.outlook.selector == "" && !custom(d.gvk.GroupKind()) {
 		return message, nil
@@ -101,7 +101,7 @@ func (p *pass) why(ctx context.Context, d *desired, message string) (string, err
 	return strings.TrimPrefix(message+": pod "+name+" still has the revision before: "+worst.why, ": "), nil
 }
 
-// ailing are the pods of an object that ail: those that its selector selects or that it owns. What was listed is its own.
+// ailing are the pods of an object that ail: those that its selector selects or that it owns. Pods that were listed are its own.
 func (w *podWatch) ailing(d *desired) map[string]*pod {
 	selects, err := labels.Parse(d.live.outlook.selector)
 	if err != nil || selects.Empty() || w.stream == nil {
@@ -202,7 +202,7 @@ func (p *pass) podsOf(d *desired) []*podWatch {
 	return []*podWatch{p.pods}
 }
 
-// How bad a pod's state is, from what passes by itself to what does not.
+// How bad a pod's state is, from those that pass by themselves to those that do not.
 const (
 	starting = iota + 1
 	unready
@@ -244,7 +244,7 @@ func ailment(p *v1.Pod) (ill int, why string, cannotStart bool) {
 }
 
 // ailingContainer tells of a container that waits for anything but its image or the containers before it, and of one
-// that ended badly. What ends again and again is stuck between two attempts only; while it runs, how it ended shows.
+// that ended badly. A container that ends again and again is stuck between two attempts only; while it runs, how it ended shows.
 func ailingContainer(c *v1.ContainerStatus, note func(severity int, text ...string)) {
 	if w := c.State.Waiting; w != nil {
 		severity := stuck
