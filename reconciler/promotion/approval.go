@@ -96,8 +96,8 @@ func rejected(base *platform.Release, keys map[string]string, approvals []*platf
 	return nil
 }
 
-// readmit forgets the failures of the bytes that enter now, since a person let it in again: once, and whatever becomes of
-// the file in which that was said.
+// readmit forgets the failures of the bytes that enter now, since a person let them in again: once, also when the file in
+// which that was said is removed later.
 func readmit(to, next *platform.Release, clusters []string) {
 	to.Promotion.Rejected = slices.DeleteFunc(slices.Clone(to.Promotion.Rejected), func(f platform.ReleaseFailure) bool {
 		return slices.Contains(clusters, f.Cluster) && next.Clusters[f.Cluster].RenderKey == f.RenderKey

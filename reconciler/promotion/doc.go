@@ -1,11 +1,11 @@
-// Package promotion decides what every instance of an environment runs next. In come the platform's head, the records
-// that state repositories hold, the observations of clusters and the time; out come moves, and for each instance that does
-// not move the gates that are closed: which condition is unmet, who or which event opens the gate, and when it opens by
-// itself.
+// Package promotion decides which release every instance of an environment runs next. In come the platform's head, the
+// records that state repositories hold, the observations of clusters and the time; out come moves, and for each instance
+// that does not move the gates that are closed: which condition is unmet, who or which event opens the gate, and when it
+// opens by itself.
 //
 // A pass over one environment has two halves, with rendering between them:
 //
-//	pass := view.Choose()            // which release each instance has from now on, and which rollouts ended or failed, which releases are proven
+//	pass := view.Choose()            // which release each instance has from now on; which ended, failed or are proven
 //	...                              // render pass.Instances for the environment
 //	records := pass.Admit(proposals) // which of the rendered bytes are committed now, and on which clusters
 //
