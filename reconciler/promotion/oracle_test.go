@@ -17,7 +17,7 @@ type oracle struct {
 	*world
 	soaked    map[string]time.Duration                        // longest time that a release was well on all clusters that count, by environment, request and digest
 	rendered  map[string]string                               // its bytes there when it was whole
-	completed map[string]map[string]bool                      // releases that were ever whole and well, by environment and request
+	completed map[string]map[string]bool                      // releases ever whole and well, by environment and request
 	whole     map[string]string                               // the last of these
 	clusters  map[string]map[string]platform.ReleasePlacement // that it was on
 	rejected  map[string]int                                  // how many decisions there were when a render key was last rejected, by cluster and key

@@ -22,8 +22,8 @@ type Plan struct {
 	Environments []Environment      `json:"environments"`
 	Changes      []render.Change    `json:"changes"`
 	Promoted     Stage              `json:"promoted"`        // the changes downstream, on top of those at once
-	Held         Stage              `json:"held"`            // the changes that wait until a person or another release lets them go on
-	OnTheirWay   Stage              `json:"onTheirWay"`      // the changes that come without this merge, as they were merged before
+	Held         Stage              `json:"held"`            // changes that wait until a person or another release lets them
+	OnTheirWay   Stage              `json:"onTheirWay"`      // changes that come without this merge, merged before it
 	States       states.States      `json:"states"`          // at which environments somebody looked
 	Decisions    []Decision         `json:"decisions"`       // that are merged, changed or removed
 	Waits        []Wait             `json:"waits"`           // why requests that this merge concerns do not go on by themselves
@@ -51,7 +51,7 @@ type Environment struct {
 	Cautions []render.Caution   `json:"cautions"`
 
 	OnTheirWay []platform.RequestKey `json:"onTheirWay,omitempty"` // whose change was merged before, sorted
-	Unproven   []Unproven            `json:"unproven,omitempty"`   // releases that are promoted and that no upstream environment proves
+	Unproven   []Unproven            `json:"unproven,omitempty"`   // promoted releases that no upstream environment proves
 }
 
 // now is the stage of the changes at once.
