@@ -8,7 +8,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// Admit returns for every proposal the record of now: with all of the proposal, with the part whose turn has come, or its
+// Admit returns the record of every proposal as of now: all of the proposal, the part of it whose turn has come, or its
 // Base, which changes nothing. Results are in the order of proposals. Rendering may ask again, with proposals that it
 // changed in view of the last answers: every call begins from the decisions of Choose, and the last one counts.
 func (p *Pass) Admit(proposals []platform.Proposal) []*platform.Release {

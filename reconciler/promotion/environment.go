@@ -228,7 +228,7 @@ func (p *Pass) rebound(c *change) bool {
 	return false
 }
 
-// environmentGroup is the name of the group of the values, overlays and labels that the environment puts into its instances
+// environmentGroup is the name of the group for the values, overlays and labels that the environment puts into its instances
 // now.
 func (p *Pass) environmentGroup() string {
 	if p.lazy.group == "" {
