@@ -14,7 +14,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// choose has promotion decide what the environment takes in this pass.
+// choose has promotion decide which releases the environment takes in this pass.
 func (r *Reconciler) choose(ctx context.Context, p *platform.Platform, l *lane, h *held, around map[string]committed) *promotion.Pass {
 	defer r.phase(l, "choose")()
 	e := p.Environments[l.name]
@@ -71,17 +71,17 @@ func (r *Reconciler) merged(ctx context.Context, file string) (commit, author st
 	return log[0].Commit, fmt.Sprintf("%s <%s>", log[0].Author.Name, log[0].Author.Email)
 }
 
-// Sources are where a View of one environment gets what is not in the platform.
+// Sources are where a View of one environment gets the facts that are not in the platform.
 type Sources struct {
 	State      string                                                  // the commit of the environment's state
-	Elsewhere  map[string]map[platform.RequestKey]*platform.Release    // what other environments hold
+	Elsewhere  map[string]map[platform.RequestKey]*platform.Release    // the records of other environments
 	Renderer   *render.Renderer                                        //
 	Generation func(ctx context.Context, commit string) (int, error)   // of platform commits; nil: none is older
 	At         func(ctx context.Context, commit string) (fs.FS, error) // of the environment's state; nil: the past cannot be read
 }
 
-// Outlook is what promotion decides from in one environment, as far as Git knows: the caller adds what clusters say and
-// the time. The daemon and a plan look at a platform through it.
+// Outlook is the View that promotion decides from in one environment, as far as Git knows: the caller adds the observations
+// of clusters and the time. The daemon and a plan look at a platform through it.
 func Outlook(ctx context.Context, p *platform.Platform, environment string, base *render.Base, s Sources) *promotion.View {
 	e := p.Environments[environment]
 	elsewhere := maps.Clone(s.Elsewhere)

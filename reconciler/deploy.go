@@ -15,7 +15,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// deploy hands the fleet what is committed, with the settings of the clusters as plain values.
+// deploy hands the fleet the state commit, with the settings of the clusters as plain values.
 func (r *Reconciler) deploy(ctx context.Context, p *platform.Platform, l *lane, h *held) error {
 	defer r.phase(l, "deploy")()
 	e := p.Environments[l.name]
@@ -142,7 +142,7 @@ func (i *identities) learn(cluster, uid string) bool {
 	return true
 }
 
-// ClusterSeen takes what the fleet says of a cluster. It is meant as fleet.Fleet's ReportCluster.
+// ClusterSeen takes a result of the fleet about a cluster. It is meant as fleet.Fleet's ReportCluster.
 func (r *Reconciler) ClusterSeen(c fleet.ClusterResult) {
 	r.Board.ClusterSeen(status.Cluster{Name: c.Cluster, UID: c.UID, Reachable: c.Reachable, Message: c.Err, Problem: c.Problem})
 	if r.identities.learn(c.Cluster, c.UID) {
@@ -166,7 +166,7 @@ func (r *Reconciler) wakeAround(environment, cause string) {
 	}
 }
 
-// Placed takes what the fleet says of an instance on a cluster. It is meant as fleet.Fleet's Report.
+// Placed takes a result of the fleet about an instance on a cluster. It is meant as fleet.Fleet's Report.
 func (r *Reconciler) Placed(result fleet.Result) {
 	key := platform.RequestKey{Team: result.Team, Name: result.Request}
 	r.estranged(result)
@@ -196,7 +196,7 @@ func (r *Reconciler) Placed(result fleet.Result) {
 	}
 }
 
-// Outdated takes what the fleet says of an instance whose last result may not hold any more. It is meant as fleet.Fleet's
+// Outdated takes the news that the last result about an instance may not hold any more. It is meant as fleet.Fleet's
 // Outdated.
 func (r *Reconciler) Outdated(environment, cluster string, k platform.RequestKey, at time.Time) {
 	r.health.outdate(place{environment, cluster, k}, at)
@@ -209,7 +209,7 @@ func names(objects []apply.Object) (all []string) {
 	return all
 }
 
-// adoption is what waits for a person, in the words of status.
+// adoption is the adoption that waits for a person, in the words of status.
 func adoption(result fleet.Result) *status.Adoption {
 	if result.Adoption == nil {
 		return nil

@@ -17,7 +17,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// A fleet that meets what another daemon applied waits for what the state is now, even if that is what it was.
+// A fleet that meets objects which another daemon applied waits for the state as it is now, even if that has not changed.
 func TestDoubtIsAnsweredWithTheSameStateWhereNothingChanged(t *testing.T) {
 	s := newSystem(t)
 	s.run()

@@ -26,7 +26,7 @@ type denial struct {
 	blob, platform, why string
 }
 
-// blobsRemembered bounds how many blobs are remembered of one path. What is rolled back to is not far.
+// blobsRemembered bounds how many blobs are remembered of one path. A rollback does not go back far.
 const blobsRemembered = 4
 
 // has says whether a path was proven with a blob.
@@ -72,8 +72,8 @@ func (e *evidence) why(file, blob, commit string) string {
 	return ""
 }
 
-// pushed notes what this process rendered and committed, as the commit has it. What was restored to what it had been is
-// left out: it comes from commits that somebody else may have made.
+// pushed notes the files that this process rendered and committed, as the commit has them. The bytes that a restoration
+// brought back are left out: it comes from commits that somebody else may have made.
 func (e *evidence) pushed(changes map[string][]byte, restored map[platform.RequestKey]promotion.Restoration, commit *gitrepo.Snapshot) {
 	for _, file := range slices.Sorted(maps.Keys(changes)) {
 		if _, back := restored[requestOf(file)]; back || !strings.HasPrefix(file, "clusters/") {

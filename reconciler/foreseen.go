@@ -9,29 +9,31 @@ import (
 	"transom.dev/render/platform"
 )
 
-// Foreseen is what becomes of one environment, in three steps of which each is made of what the one before comes to. How
+// Foreseen is the future of one environment, in three steps of which each begins from the outcome of the one before. How
 // fast a step goes is left to waves and to rollouts over many instances, and when it begins to the windows and Approvals
 // that Standings tell of.
 type Foreseen struct {
-	Before *render.Base // what the environment has
+	Before *render.Base // the state that the environment has
 
-	// Now is what it takes without anything else being proven: its own changes, for the releases that it has, and the
-	// releases that a decision or what is on record lets in. One that promotes from no other takes what the head yields.
+	// Now holds the changes that it takes without anything else being proven: its own changes, for the releases that it has,
+	// and the releases that a decision or a proof on record lets in. One that promotes from no other takes the releases of
+	// the head.
 	Now     *render.State
 	Entered *render.Base
 
-	// Promoted is what follows once environments before it have proven it, or a person has approved it unproven.
+	// Promoted holds the changes that follow once environments before it have proven it, or a person has approved it
+	// unproven.
 	Promoted *render.State
 	Later    *render.Base
 
-	// Held is what follows once a person or another release lets it: what a Hold, a Pin, a failure or a limit of deletions
-	// keeps as it is, and removals that a person has to approve.
+	// Held holds the changes that follow once a person or another release lets them: those that a Hold, a Pin, a failure or
+	// a limit of deletions keeps back, and removals that a person has to approve.
 	Held *render.State
 	Last *render.Base
 
-	Soon      map[platform.RequestKey]*platform.Release   // the records once it has taken what it takes at once, waves apart
+	Soon      map[platform.RequestKey]*platform.Release   // the records once it has taken the changes of Now, waves apart
 	Rest      map[platform.RequestKey]*platform.Release   // the records once nothing moves by itself any more
-	Standings map[platform.RequestKey]*promotion.Standing // what waits then
+	Standings map[platform.RequestKey]*promotion.Standing // of the instances that wait then
 	Plan      string                                      // the digest of its own changes that wait for an Approval; empty: none do
 	Problems  []platform.Problem
 }
@@ -107,16 +109,16 @@ func once(all []platform.Problem) (list []platform.Problem) {
 	return list
 }
 
-// going chooses what an environment renders in each step.
+// going chooses the instances that an environment renders in each step.
 type going struct {
 	*Foresight
 	name     string
 	to       *Foreseen
 	head     []*platform.Instance
-	problems []platform.Problem // of what it has and cannot have any more
+	problems []platform.Problem // of releases that it has and cannot have any more
 }
 
-// step renders what choose returns for each request: an instance, or that it stays as it is, or neither, and it goes.
+// step renders the choice of choose for each request: an instance, or that it stays as it is, or neither, and it goes.
 func (g *going) step(base *render.Base, choose func(platform.RequestKey) (*platform.Instance, bool)) (*render.State, error) {
 	if e := g.Platform.Environments[g.name]; e == nil || e.Broken {
 		return g.Renderer.Render(g.Platform, g.name, base)
@@ -162,8 +164,8 @@ func (g *going) promoted(k platform.RequestKey) (*platform.Instance, bool) {
 
 func (g *going) all(k platform.RequestKey) (*platform.Instance, bool) { return g.next(k) }
 
-// next is what a request comes to: what waits, or else what the head yields, even where that cannot be rendered, so that its
-// Problems are told.
+// next is the instance that a request comes to: the one that waits, or else that of the head, even where that cannot be
+// rendered, so that its Problems are told.
 func (g *going) next(k platform.RequestKey) (*platform.Instance, bool) {
 	s, r, head := g.to.Standings[k], g.to.Rest[k], g.headOf(k)
 	switch {
@@ -180,8 +182,8 @@ func (g *going) next(k platform.RequestKey) (*platform.Instance, bool) {
 	return g.standing(k, r)
 }
 
-// standing is the instance of a record, and whether it stays as it is because it has none any more. What is pinned by its
-// release stays whatever the environment puts in.
+// standing is the instance of a record, and whether it stays as it is because it has none any more. A release that a Pin
+// names stays also when the environment changes.
 func (g *going) standing(k platform.RequestKey, r *platform.Release) (*platform.Instance, bool) {
 	if r == nil || r.Absent {
 		return nil, r != nil
@@ -216,7 +218,7 @@ func (g *going) resolve(k platform.RequestKey, c promotion.Content) (*platform.I
 	return g.Platform.InstanceOf(g.name, k, c.Spec, c.Version, c.VersionDigest, c.File)
 }
 
-// headOf is what the platform asks for, or nil.
+// headOf is the instance that the platform asks for, or nil.
 func (g *going) headOf(k platform.RequestKey) *platform.Instance {
 	at, found := slices.BinarySearchFunc(g.head, k, func(i *platform.Instance, k platform.RequestKey) int { return i.Request.Key.Compare(k) })
 	if !found {

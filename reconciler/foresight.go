@@ -13,11 +13,11 @@ import (
 	"transom.dev/render/platform"
 )
 
-// Foresight says what the daemon comes to with a platform that is not merged yet. It makes the daemon's own passes on
-// copies of what the states record: promotion chooses and admits, rendering renders, and nothing is written.
+// Foresight foresees the commits of the daemon with a platform that is not merged yet. It makes the daemon's own passes on
+// copies of the states' records: promotion chooses and admits, rendering renders, and nothing is written.
 //
-// What clusters say is not in Git, so it is assumed: what was healthy when it was recorded is healthy still, and what comes
-// becomes healthy and stays so for as long as any gate asks.
+// The observations of clusters are not in Git, so they are assumed: a release that was healthy when it was recorded is
+// healthy still, and one that comes becomes healthy and stays so for as long as any gate asks.
 type Foresight struct {
 	Platform   *platform.Platform // whose Commit is the one that it would be merged as
 	States     map[string]Recorded
@@ -27,17 +27,18 @@ type Foresight struct {
 	Now        time.Time
 }
 
-// Recorded is what an environment's state repository holds.
+// Recorded is the content of an environment's state repository.
 type Recorded struct {
 	Base   *render.Base
 	Commit string                                                  // of the state
 	At     func(ctx context.Context, commit string) (fs.FS, error) // nil: the past cannot be read
 }
 
-// rounds bounds the passes over each environment. Nothing needs as many: what is under way and what waits is in the records.
+// rounds bounds the passes over each environment. Nothing needs as many: the rollouts under way and the instances that wait
+// are in the records.
 const rounds = 50
 
-// All says what becomes of every environment.
+// All returns the future of every environment.
 func (f *Foresight) All(ctx context.Context) (map[string]*Foreseen, error) {
 	soon := f.begin(f.Platform)
 	soon.observe = soon.asRecorded
@@ -60,8 +61,8 @@ func (f *Foresight) All(ctx context.Context) (map[string]*Foreseen, error) {
 	return all, nil
 }
 
-// unhurried is a platform in whose environments nothing waits for its turn: what clusters and instances wait for is then
-// only the health of others, which is assumed.
+// unhurried is a platform in whose environments nothing waits for its turn: clusters and instances then wait only for the
+// health of others, which is assumed.
 func unhurried(p *platform.Platform) *platform.Platform {
 	free := *p
 	free.Environments = map[string]*platform.Environment{}
@@ -103,7 +104,7 @@ func (s *simulation) fork(p *platform.Platform) *simulation {
 	return next
 }
 
-// copied is a base that can be advanced while the other stays what it is.
+// copied is a base that can be advanced while the other stays as it is.
 func copied(b *render.Base) *render.Base {
 	return &render.Base{Releases: maps.Clone(b.Releases), Fleet: b.Fleet, Files: b.Files, Pins: b.Pins}
 }
@@ -129,7 +130,8 @@ func (s *simulation) settle(ctx context.Context) error {
 	return nil
 }
 
-// pass is what Reconciler.advance is, without a repository and a fleet. It reports whether there was anything to commit.
+// pass does the same as Reconciler.advance, without a repository and a fleet. It reports whether there was anything to
+// commit.
 func (s *simulation) pass(ctx context.Context, name string) (bool, error) {
 	base, elsewhere := s.bases[name], map[string]map[platform.RequestKey]*platform.Release{}
 	for other, b := range s.bases {
@@ -160,7 +162,7 @@ func (s *simulation) pass(ctx context.Context, name string) (bool, error) {
 	return true, base.Commit(state)
 }
 
-// asRecorded says of what an environment recorded as healthy that it is so still, and of all else that it is on its way.
+// asRecorded observes a release that its environment recorded as healthy as healthy still, and any other as on its way.
 func (s *simulation) asRecorded(environment string, k platform.RequestKey, cluster string) promotion.Observation {
 	said := promotion.Observation{Health: promotion.Progressing}
 	was, is := s.States[environment].Base.Releases[k], s.bases[environment].Releases[k]

@@ -12,7 +12,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// ledger is what clusters last said of every placement, and for how long each has been seen as it is. Of that only soak
+// ledger holds the last observation of every placement, and for how long each has been seen as it is. Of that only soak
 // survives the process: clusters keep it, in the inventories of the instances.
 type ledger struct {
 	mu         sync.Mutex
@@ -35,12 +35,12 @@ type place struct {
 	request              platform.RequestKey
 }
 
-// seen is what is known of a placement.
+// seen holds all that is known of a placement.
 type seen struct {
 	promotion.Observation
 	meter    promotion.Meter
 	held     promotion.Meter // of ill health that is only that of pods of a revision before
-	saved    time.Duration   // what its cluster was last asked to remember
+	saved    time.Duration   // the soak that its cluster was last asked to remember
 	outdated time.Time       // since when the observation may not hold any more, by the fleet's clock; zero: it holds
 }
 
@@ -57,7 +57,7 @@ func (l *ledger) begin(now func() time.Time, save checkpoint) {
 	l.members, l.patience, l.news = map[string]map[string]bool{}, map[string]patience{}, map[string]int{}
 }
 
-// steady is the time since the ledger began, whatever the machine's clock is set to.
+// steady is the time since the ledger began, however the machine's clock is set.
 func (l *ledger) steady() time.Duration { return l.now().Sub(l.began) }
 
 // clock is the time of a pass.
@@ -73,7 +73,7 @@ func (l *ledger) expect(environment string, p patience) {
 	l.patience[environment] = p
 }
 
-// placed takes what the fleet says of a placement and reports whether that may matter to a decision.
+// placed takes a result of the fleet about a placement and reports whether that may matter to a decision.
 func (l *ledger) placed(r fleet.Result) bool {
 	at := place{r.Environment, r.Cluster, platform.RequestKey{Team: r.Team, Name: r.Request}}
 	l.mu.Lock()
@@ -124,8 +124,8 @@ func (s *seen) doubt(now, grace time.Duration) {
 	s.held.Doubt(now, 0)
 }
 
-// observation is a fleet's result in the words of promotion. What a person must mend is ill health: it has the time
-// that any ill health has to go away, and not for ever.
+// observation is a fleet's result in the words of promotion. A Problem that a person must mend is ill health: it has the
+// time that any ill health has to go away, and not for ever.
 func observation(r fleet.Result, last promotion.Observation) promotion.Observation {
 	if r.Err != nil {
 		last.Health, last.Message = promotion.Unknown, r.Err.Error()
@@ -166,10 +166,10 @@ func holding(o promotion.Observation) string {
 	return o.Health
 }
 
-// metered is what the soak of a placement is counted of: its revision, or that nothing is there.
+// metered is the key by which the soak of a placement is counted: its revision, or the mark that nothing is there.
 func metered(o promotion.Observation) string { return cmp.Or(o.Revision, apply.Removed) }
 
-// at returns what is known of a placement, to be changed; the caller holds the lock.
+// at returns the entry of a placement, to be changed; the caller holds the lock.
 func (l *ledger) at(p place) *seen {
 	s := l.placements[p]
 	if s == nil {
@@ -183,7 +183,7 @@ func (l *ledger) at(p place) *seen {
 	return s
 }
 
-// away notes that a cluster does not answer: of what is there nobody knows anything until it does. It returns the
+// away notes that a cluster does not answer: the health of all its placements is unknown until it does. It returns the
 // environments that this matters to.
 func (l *ledger) away(cluster, why string) map[string]bool {
 	l.mu.Lock()
@@ -206,7 +206,7 @@ func (l *ledger) away(cluster, why string) map[string]bool {
 	return concerned
 }
 
-// observe returns what is known of a placement at a time.
+// observe returns the observation of a placement at a time.
 func (l *ledger) observe(environment string, k platform.RequestKey, cluster string, now time.Duration) promotion.Observation {
 	at := place{environment, cluster, k}
 	l.mu.Lock()
@@ -222,7 +222,7 @@ func (l *ledger) observe(environment string, k platform.RequestKey, cluster stri
 	return o
 }
 
-// save has the cluster remember what has soaked, if that became worth it: whenever health is left, and every tenth of
+// save has the cluster remember the soak, if that became worth it: whenever health is left, and every tenth of
 // the longest soak that somebody may ask for. The caller holds the lock.
 func (l *ledger) save(at place, s *seen, left bool) {
 	wanted := l.patience[at.environment].soak
@@ -239,8 +239,8 @@ func (l *ledger) save(at place, s *seen, left bool) {
 	}
 }
 
-// watch says which clusters an environment has from now on. What is known of any other is forgotten, because nobody looks
-// there any more: when it comes back it says anew how it is, and what soaked there its inventories remember.
+// watch says which clusters an environment has from now on. The entries of any other are forgotten, because nobody looks
+// there any more: when it comes back its placements are observed anew, and its inventories remember their soak.
 func (l *ledger) watch(environment string, clusters []fleet.Cluster) {
 	members := map[string]bool{}
 	for _, c := range clusters {
@@ -273,7 +273,7 @@ func (l *ledger) drop(environment string, k platform.RequestKey) {
 	}
 }
 
-// heard counts what was news of environments so far.
+// heard counts the news of environments so far.
 func (l *ledger) heard(environments []string) (n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

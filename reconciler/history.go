@@ -32,7 +32,7 @@ func isOurs(c gitrepo.CommitInfo) bool {
 	return c.Committer.Email == self.Email && len(c.Trailer(platformTrailer)) > 0
 }
 
-// restore returns what it takes to undo the commits that others put on top of ours, below the paths that are
+// restore returns the changes that undo the commits that others put on top of ours, below the paths that are
 // Transom's. Other files of the branch, such as a README, are theirs.
 func restore(h *held) (map[string][]byte, error) {
 	changes := map[string][]byte{}
@@ -71,7 +71,7 @@ func ownPath(path string) bool {
 }
 
 // accept says why the environment must not follow the platform, or nothing. A platform whose head does not continue
-// the commit that the state came from was rewound or rewritten: whatever it lacks may be missing by mistake.
+// the commit that the state came from was rewound or rewritten: every file that it lacks may be missing by mistake.
 func (r *Reconciler) accept(ctx context.Context, p *platform.Platform, environment string, h *held) (frozen string, err error) {
 	if frozen, err := firstContact(p.Environments[environment].State, h); err != nil || frozen != "" {
 		return frozen, err
@@ -106,7 +106,7 @@ type message struct {
 	trailers []string
 }
 
-// describe says what a commit does: its subject, a line per release, and the trailers that machines read.
+// describe makes the message of a commit: its subject, a line per release, and the trailers that machines read.
 func describe(environment, commit string, base *render.Base, state *render.State, healed int) *message {
 	m := &message{subject: subject(environment, base, state, healed)}
 	if healed > 0 {
@@ -148,7 +148,7 @@ func subject(environment string, base *render.Base, state *render.State, healed 
 	}
 }
 
-// step says in a line what a commit does to one release.
+// step describes in a line the change of a commit to one release.
 func step(before, after *platform.Release) string {
 	rollout := after.Promotion.Rollout
 	switch {
@@ -165,7 +165,7 @@ func step(before, after *platform.Release) string {
 	}
 }
 
-// differences says, below a release's line, what its request asks for otherwise than before.
+// differences lists, below a release's line, the fields of its request that changed.
 func differences(environment string, before, after *platform.Release) (lines []string) {
 	if before == nil || before.Digest == after.Digest || before.Offering != after.Offering {
 		return nil
@@ -183,7 +183,7 @@ func sameBytes(a, b *platform.Release) bool {
 	return maps.EqualFunc(a.Clusters, b.Clusters, func(x, y platform.ReleasePlacement) bool { return x.Revision == y.Revision })
 }
 
-// remembered says what is new in a record of which nothing moved.
+// remembered describes the news in a record of which nothing moved.
 func remembered(before platform.Promotion, after *platform.Release) string {
 	now := after.Promotion
 	switch {

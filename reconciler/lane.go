@@ -28,28 +28,28 @@ type lane struct {
 	watchdog watchdog
 
 	mu        sync.Mutex
-	platform  *platform.Platform // what the next pass reconciles
+	platform  *platform.Platform // that the next pass reconciles
 	waking    bool               // somebody asked for a pass that is about to be
 	committed time.Time          // when this lane did so last
 	builds    int                // how often one was ready that no pass waited for
-	doubted   bool               // the fleet asks for what is committed now, even if that is the same
+	doubted   bool               // the fleet asks for the present state commit, even if that is the same
 
-	// Of the goroutine that runs passes; caches of what Git holds.
+	// Of the goroutine that runs passes; caches of the content of Git.
 	url      string // of the state repository that repo is
 	repo     StateRepo
 	identity string        // for a state repository that has none yet
-	last     *held         // what the branch held when this lane last saw or moved it
+	last     *held         // the content of the branch when this lane last saw or moved it
 	done     inputs        // of the last pass that succeeded
 	next     time.Time     // when something can change by itself; zero: never
 	soak     time.Duration // the longest that somebody asks for here
 
-	tries tries // to render what could not be
+	tries tries // to render instances that could not be
 
-	evidence evidence // of what the state holds
-	proof    *proof   // of what is deployed; nil: there is none yet, or none is needed
+	evidence evidence // of the files of the state
+	proof    *proof   // of the state that is deployed; nil: there is none yet, or none is needed
 
 	recorded *held                        // whose instances status was told
-	talked   map[platform.RequestKey]bool // of whom it was told more in the last pass than what state holds
+	talked   map[platform.RequestKey]bool // of whom it was told more in the last pass than the state holds
 }
 
 // News of health comes in bursts. A lane waits that long for more of it, and longer after it has committed: a thousand
@@ -153,7 +153,7 @@ func (r *Reconciler) startLanes(ctx context.Context, p *platform.Platform, cause
 
 func (l *lanes) wait() { l.running.Wait() }
 
-// Doubt has the fleet told anew what an environment's state is, once that was fetched. It is meant as fleet.Fleet's Doubt.
+// Doubt has the fleet told anew of an environment's state, once that was fetched. It is meant as fleet.Fleet's Doubt.
 func (r *Reconciler) Doubt(environment string) {
 	r.lanes.mu.Lock()
 	l := r.lanes.byName[environment]
@@ -167,7 +167,7 @@ func (r *Reconciler) Doubt(environment string) {
 	l.latch.Fire("another daemon's writes")
 }
 
-// takeDoubt reports whether the fleet asked. What comes of it in vain, it asks again.
+// takeDoubt reports whether the fleet asked. Where the pass then fails, the fleet asks again.
 func (l *lane) takeDoubt() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -187,7 +187,7 @@ func (l *lanes) listen(cause string, environments ...string) {
 	}
 }
 
-// wake asks for a pass over each of these environments, after a moment: what wakes them comes in bursts.
+// wake asks for a pass over each of these environments, after a moment: such causes come in bursts.
 func (l *lanes) wake(cause string, after time.Duration, environments ...string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -198,7 +198,7 @@ func (l *lanes) wake(cause string, after time.Duration, environments ...string) 
 	}
 }
 
-// offer makes p what the next pass reconciles and asks for that pass.
+// offer makes p the platform that the next pass reconciles and asks for that pass.
 func (l *lane) offer(p *platform.Platform, causes []string) {
 	l.mu.Lock()
 	l.platform = p

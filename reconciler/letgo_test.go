@@ -11,7 +11,7 @@ import (
 	"transom.dev/fleet/apply"
 )
 
-// letGo runs what is there until it is healthy, and deletes the file of dev's only cluster. From then on no cluster says
+// letGo waits until all instances are healthy, and deletes the file of dev's only cluster. From then on no cluster says
 // anything.
 func (s *system) letGo() fleet.Target {
 	s.t.Helper()

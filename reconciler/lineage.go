@@ -21,7 +21,7 @@ func newIdentity() string {
 	return hex.EncodeToString(random)
 }
 
-// lineage is the history that an environment's state comes from, and what people let go of what others wrote.
+// lineage is the history that an environment's state comes from, and the commits of others that people took over.
 func lineage(p *platform.Platform, l *lane, h *held) *apply.Lineage {
 	repo, head := l.repo, h.ours.Commit
 	of := &apply.Lineage{Identity: h.base.Fleet.Identity}
@@ -48,11 +48,11 @@ func (r *Reconciler) estranged(result fleet.Result) {
 	r.Board.Held(result.Environment, result.Cluster, why)
 }
 
-// reservedPaths are what a state repository or a platform repository has at its top.
+// reservedPaths are the names that a state repository or a platform repository has at its top.
 var reservedPaths = []string{"clusters", "environments", "fleet.yaml", "offerings", "releases", "requests"}
 
-// firstContact says why a branch that has no commit of Transom's is not begun on, or nothing: it holds what may be somebody's
-// state or platform.
+// firstContact says why a branch that has no commit of Transom's is not begun on, or nothing: it may hold somebody's state
+// or platform.
 func firstContact(at platform.StateRepository, h *held) (refused string, err error) {
 	if h.ours.Commit != "" || h.head.Commit == "" {
 		return "", nil

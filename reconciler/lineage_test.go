@@ -96,7 +96,7 @@ func TestStateOfBeforeIsKnown(t *testing.T) {
 	require.Empty(t, target.Lineage.Identity)
 }
 
-// commitAsTransom commits what is staged with the committer and the trailer that a state commit has.
+// commitAsTransom commits the staged files with the committer and the trailer that a state commit has.
 func (s *system) commitAsTransom(dir, like string) string {
 	s.t.Helper()
 	message := s.git(dir, "log", "-1", "--format=%B", like)

@@ -27,8 +27,8 @@ var update = flag.Bool("update", false, "rewrite what the archives of testdata w
 
 // TestPlanIsWhatIsCommitted is invariant 1. Each archive of testdata/plans is laid over testdata/platform.txtar (an
 // empty file removes one), for the platform before with its files below before/ on top. The daemon commits the one;
-// of the other, as a work tree, the plan is made and then merged. What the daemon commits below clusters/, until nothing
-// is under way any more, is byte for byte what the plan says; want is that plan, for people to review.
+// of the other, as a work tree, the plan is made and then merged. The files that the daemon commits below clusters/, until
+// nothing is under way any more, are byte for byte those of the plan; want is that plan, for people to review.
 func TestPlanIsWhatIsCommitted(t *testing.T) {
 	files, err := filepath.Glob("testdata/plans/*.txtar")
 	require.NoError(t, err)
@@ -144,7 +144,7 @@ func (s *system) replace(files map[string][]byte) {
 	}
 }
 
-// state is what an environment's state repository holds.
+// state is the content of an environment's state repository.
 func (s *system) state(environment string) *gitrepo.Snapshot {
 	s.t.Helper()
 	snapshot, err := gitrepo.OpenBranch(filepath.Join(s.dir, "state-"+environment+".git"), "main")
@@ -152,8 +152,8 @@ func (s *system) state(environment string) *gitrepo.Snapshot {
 	return snapshot
 }
 
-// plan is what the work tree would do to each environment (nil: it has no such environment any more), and what is wrong
-// with the files themselves.
+// plan makes the plan of the work tree for each environment (nil: it has no such environment any more), and the mistakes in
+// the files themselves.
 func (s *system) plan() (plans map[string]*plan, mistakes string) {
 	s.t.Helper()
 	p, err := platform.Load(os.DirFS(s.clone()))
@@ -182,7 +182,7 @@ type plan struct {
 	digest   string
 }
 
-// foreseen is what the daemon's own passes come to with a platform.
+// foreseen is the outcome of the daemon's own passes with a platform.
 func (s *system) foreseen(p *platform.Platform) map[string]*plan {
 	s.t.Helper()
 	f := reconciler.Foresight{

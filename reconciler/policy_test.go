@@ -6,7 +6,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestPolicyThatComesLaterIsInStatus as a Warning of what runs, in the words of check and plan; what runs stays.
+// TestPolicyThatComesLaterIsInStatus as a Warning of the release that runs, in the words of check and plan; that release
+// stays.
 func TestPolicyThatComesLaterIsInStatus(t *testing.T) {
 	s := newSystem(t)
 	files := consumers(1)

@@ -14,9 +14,9 @@ import (
 )
 
 // proof says which files of a state commit are proven to be Transom's where commits are not signed, so that anybody who may
-// push can write one that says it is. Bytes are proven that this process rendered and pushed, that a cluster had all of, that
-// come of rendering again what the platform had, or that a person approved. All else is held back: what the clusters have
-// stays, and the fleet is told why.
+// push can write one that says it is. Bytes are proven that this process rendered and pushed, that a cluster had all of,
+// that come of rendering an earlier platform again, or that a person approved. All else is held back: the clusters keep
+// their objects, and the fleet is told why.
 //
 // Promotion and rollback are believed as the Release files have them: who may push to a state branch may promote.
 type proof struct {
@@ -29,7 +29,7 @@ type proof struct {
 	state       *gitrepo.Snapshot
 }
 
-// proofOf returns the proof of what a lane deploys. Where commits are signed none is needed.
+// proofOf returns the proof of the state that a lane deploys. Where commits are signed none is needed.
 func (r *Reconciler) proofOf(p *platform.Platform, l *lane, h *held) fleet.Proof {
 	if r.Trust.Key != nil || h.ours.Commit == "" {
 		return nil
@@ -141,7 +141,7 @@ func (d *doubt) text(environment string, c claim) string {
 // depth bounds how many commits that changed a file are looked at for the one that its bytes were rendered for.
 const depth = 20
 
-// examine tries to prove a file: with what the state and the platform have now, then with what they had when the bytes were
+// examine tries to prove a file: with the state and the platform of now, then with those of the time when the bytes were
 // committed. nil: it is proven.
 func (p *proof) examine(ctx context.Context, c claim) (*doubt, error) {
 	first, err := p.comes(ctx, c, p.state, p.platform)
@@ -177,14 +177,14 @@ func (p *proof) examine(ctx context.Context, c claim) (*doubt, error) {
 	return d, nil
 }
 
-// approved says whether a person decided that what a state commit brought is to be applied.
+// approved says whether a person decided that the files of a state commit are to be applied.
 func (p *proof) approved(commit string) bool {
 	return slices.ContainsFunc(p.platform.Decisions, func(d *platform.Decision) bool {
 		return d.Kind == "Approval" && d.Environment == p.environment && d.State == commit && !d.Broken
 	})
 }
 
-// cameThen says why a file does not come of what there was at a commit that has the same, or nothing.
+// cameThen says why a file does not come of the state and the platform at a commit that has the same file, or nothing.
 func (p *proof) cameThen(ctx context.Context, c claim, info gitrepo.CommitInfo, at *gitrepo.Snapshot) (string, error) {
 	followed := info.Trailer(platformTrailer)
 	if len(followed) == 0 {
@@ -197,7 +197,7 @@ func (p *proof) cameThen(ctx context.Context, c claim, info gitrepo.CommitInfo, 
 	return p.comes(ctx, c, at, then)
 }
 
-// comes says why a file does not come of what a state recorded and a platform was, or nothing.
+// comes says why a file does not come of the records of a state and of a platform, or nothing.
 func (p *proof) comes(ctx context.Context, c claim, at *gitrepo.Snapshot, then *platform.Platform) (string, error) {
 	if c.blob == "" {
 		return p.prover.gone(ctx, c, at, then)

@@ -30,7 +30,7 @@ func (s *system) sees(place int64) fleet.Target {
 }
 
 // TestForgedBytesAreHeldBack, without a key: by the daemon that was there before, by one that starts on them, and by one that
-// has committed something else on top of them since. What they leave alone needs no decision.
+// has committed something else on top of them since. A file that they leave alone needs no decision.
 func TestForgedBytesAreHeldBack(t *testing.T) {
 	s, good := begin(t, reconciler.Trust{})
 	require.Empty(t, s.held(good))
@@ -74,7 +74,7 @@ func (s *system) approve(commit string) {
 	s.commit("approve a state commit")
 }
 
-// TestWhatAnotherProcessCommittedIsProven by rendering it again, with what the platform was when it was committed.
+// TestWhatAnotherProcessCommittedIsProven by rendering it again, with the platform of the time when it was committed.
 func TestWhatAnotherProcessCommittedIsProven(t *testing.T) {
 	s, _ := begin(t, reconciler.Trust{})
 	s.end()
@@ -82,7 +82,7 @@ func TestWhatAnotherProcessCommittedIsProven(t *testing.T) {
 	require.Empty(t, s.held(other.sees(1)))
 	other.end()
 
-	// A hold keeps what runs while the request changes, and an overlay comes that would change its bytes.
+	// A hold keeps the release that runs while the request changes, and an overlay comes that would change its bytes.
 	head := s.git(s.clone(), "rev-parse", "HEAD")
 	request := document("Request", "hello") +
 		"spec: {offering: app, version: \"1\", parameters: {image: \"hello:2\"}, environments: {dev: {hold: true}}}\n"

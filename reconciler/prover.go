@@ -17,7 +17,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// prover renders again what state files are said to be. It goes by what the platform's branch has and had: a Release file
+// prover renders again the files of a state. It goes by the commits of the platform's branch: a Release file
 // only says which of that it is, because whoever wrote the bytes may have written it, too.
 type prover struct {
 	source      Source
@@ -86,8 +86,7 @@ type contents struct {
 	records   map[platform.RequestKey]*platform.Release
 }
 
-// renders says why rendering again what a state recorded of a request, with a platform, does not come to a manifest, or
-// nothing.
+// renders says why rendering a state's record of a request again, with a platform, does not come to a manifest, or nothing.
 func (p *prover) renders(ctx context.Context, c claim, manifest []byte, at fs.FS, then *platform.Platform) (string, error) {
 	of, why, err := p.recorded(ctx, c.request, at, then)
 	if err != nil || why != "" {
@@ -135,8 +134,8 @@ func (p *prover) surrounds(ctx context.Context, c claim, manifest []byte, at fs.
 	return "the platform renders another namespace", nil
 }
 
-// gone says why a placement must still be there, or nothing: neither what the platform asks for is placed there, nor what the
-// state records.
+// gone says why a placement must still be there, or nothing. It must where the platform asks for the instance there, and the
+// release that the state records, if it can be resolved, is placed there too.
 func (p *prover) gone(ctx context.Context, c claim, at fs.FS, then *platform.Platform) (string, error) {
 	asks := find(then.Instances(p.environment), c.request)
 	cluster := then.Clusters[c.cluster]
@@ -182,7 +181,7 @@ func on(i *platform.Instance, cluster string) bool {
 	return slices.ContainsFunc(i.Clusters, func(c *platform.Cluster) bool { return c.Name == cluster })
 }
 
-// recorded resolves what a state records of a request, and of those that it is bound to, with a platform. It says why that is
+// recorded resolves a state's records of a request, and of those that it is bound to, with a platform. It says why that is
 // nothing that the platform's people wrote.
 func (p *prover) recorded(ctx context.Context, k platform.RequestKey, at fs.FS, then *platform.Platform) (of contents, why string, err error) {
 	of.records = map[platform.RequestKey]*platform.Release{}
@@ -234,8 +233,8 @@ func recordIn(at fs.FS, k platform.RequestKey) (*platform.Release, error) {
 	return release, err
 }
 
-// asked says whether the platform ever asked for exactly what a Release file records: at its head, at the commit that is
-// rendered with, or at the one that the record names.
+// asked says whether the platform ever asked for exactly the spec that a Release file records: at its head, at the commit
+// that is rendered with, or at the one that the record names.
 func (p *prover) asked(ctx context.Context, k platform.RequestKey, release *platform.Release, then *platform.Platform) (bool, error) {
 	as := func(p *platform.Platform) bool {
 		r := p.Request(k)

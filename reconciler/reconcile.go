@@ -18,19 +18,19 @@ import (
 // races bounds how often one pass renders again because somebody else moved the state branch.
 const races = 5
 
-// Reconcile makes an environment's state what the platform asks for, and the fleet what the state says:
+// Reconcile brings an environment's state to the requests of the platform, and the fleet to the state:
 //
 //	fetch    the head of its state repository
 //	accept   or freeze: is the platform a continuation of the one that the state came from?
 //	choose   which release every instance has from now on: gates, rollouts, failures, people's decisions
-//	render   those, for every cluster, against what the state holds; what did not change is carried over
-//	admit    how much of what changed goes to which clusters now
+//	render   those, for every cluster, against the records of the state; bytes that did not change are carried over
+//	admit    how many of the changes go to which clusters now
 //	commit   the difference, on top of exactly the head that was read
 //	record   where everything stands
-//	deploy   what is committed, never what is only in memory
+//	deploy   the state commit, never bytes that are only in memory
 //
-// A commit that loses a race has written nothing: the pass begins again on the new head. Where a phase fails, what was
-// committed before stays deployed.
+// A commit that loses a race has written nothing: the pass begins again on the new head. Where a phase fails, the commit
+// before stays deployed.
 func (r *Reconciler) Reconcile(ctx context.Context, p *platform.Platform, l *lane) error {
 	e := p.Environments[l.name]
 	if err := l.open(r.OpenState, e); err != nil {
@@ -59,7 +59,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, p *platform.Platform, l *lan
 	}
 }
 
-// advance does what there is to do between reading the state and deploying it.
+// advance runs the phases between reading the state and deploying it.
 func (r *Reconciler) advance(ctx context.Context, p *platform.Platform, l *lane, held *held, now inputs) error {
 	frozen, err := r.accept(ctx, p, l.name, held)
 	if err != nil {
@@ -85,7 +85,7 @@ func (r *Reconciler) advance(ctx context.Context, p *platform.Platform, l *lane,
 	r.record(ctx, p, l, held, state, chosen)
 	if l.done, l.next = now, chosen.Next; held.head.Commit != now.head {
 		l.paced()
-		r.lanes.wake("commit", 0, l.name) // what moved may be what others waited for
+		r.lanes.wake("commit", 0, l.name) // another instance may have waited for this move
 	}
 	return nil
 }
@@ -102,7 +102,7 @@ func (r *Reconciler) phase(l *lane, name string) (done func()) {
 	}
 }
 
-// render renders what was chosen, and commits to as much of it as is admitted.
+// render renders the chosen instances, and commits to as many of their changes as are admitted.
 func (r *Reconciler) render(ctx context.Context, p *platform.Platform, l *lane, h *held, chosen *promotion.Pass) (*render.State, error) {
 	defer r.phase(l, "render")()
 	direction, err := Direction(ctx, chosen, atOf(l.repo))
@@ -112,7 +112,7 @@ func (r *Reconciler) render(ctx context.Context, p *platform.Platform, l *lane, 
 	return l.renderer.Direct(p, l.name, h.base, direction)
 }
 
-// publish tells the lanes whose decisions depend on this one what it holds.
+// publish tells this lane's records to the lanes whose decisions depend on them.
 func (r *Reconciler) publish(p *platform.Platform, environment string, h *held) {
 	if r.states.publish(environment, h) {
 		others := slices.DeleteFunc(neighbours(p, environment), func(name string) bool { return name == environment })
@@ -146,9 +146,9 @@ func (i inputs) same(o inputs) bool {
 		maps.EqualFunc(i.around, o.around, func(a, b committed) bool { return a.commit == b.commit })
 }
 
-// held is what an environment's state repository holds.
+// held is the content of an environment's state repository.
 type held struct {
-	head *gitrepo.Snapshot // of the branch; the parent of what is committed next
+	head *gitrepo.Snapshot // of the branch; the parent of the next commit
 	ours *gitrepo.Snapshot // the last commit that is believed to be Transom's: it is deployed
 	base *render.Base      // the content of ours
 
@@ -199,7 +199,8 @@ func (l *lane) fetch(ctx context.Context, trust *Trust) (*held, error) {
 	return l.last, nil
 }
 
-// commit writes what changed on top of the head, heals what others wrote, and makes held what the branch holds then.
+// commit writes the changes on top of the head, undoes the changes of others, and brings held to the new content of the
+// branch.
 func (r *Reconciler) commit(ctx context.Context, p *platform.Platform, l *lane, h *held, state *render.State, chosen *promotion.Pass) error {
 	defer r.phase(l, "commit")()
 	changes, err := restore(h)

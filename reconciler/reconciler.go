@@ -43,7 +43,7 @@ type StateRepo interface {
 	Log(ctx context.Context, path string, limit int) ([]gitrepo.CommitInfo, error)
 }
 
-// Deployer takes what an environment's committed state asks of the fleet. *fleet.Fleet is one.
+// Deployer deploys an environment's committed state to the fleet. *fleet.Fleet is one.
 type Deployer interface {
 	Deploy(t fleet.Target) error
 
@@ -104,7 +104,7 @@ func (r *Reconciler) Run(ctx context.Context) error {
 		if err != nil {
 			r.Board.PlatformFailed(r.PlatformURL, err) // which is logged where it is news
 			r.Logger.Debug("platform not loaded", "cause", causes, "err", err)
-			continue // the ticker tries again; the lanes keep what they have
+			continue // the ticker tries again; the lanes keep their platform
 		}
 		r.startLanes(ctx, p, causes)
 	}
@@ -139,7 +139,7 @@ func (r *Reconciler) load(ctx context.Context, loader *platform.Loader) (*platfo
 	return p, nil
 }
 
-// noCommit says what to do about a platform repository without the branch that is followed.
+// noCommit is the error, with its remedy, of a platform repository without the branch that is followed.
 func noCommit(url, branch string, others []string) error {
 	if len(others) == 0 {
 		return fmt.Errorf("platform %s has no commit on its branch %s yet: push one", url, branch)
@@ -149,7 +149,7 @@ func noCommit(url, branch string, others []string) error {
 }
 
 // Ready says whether the platform was loaded, every environment of it was reconciled once and no pass is stuck; the error
-// says what is in the way.
+// gives the reason why not.
 func (r *Reconciler) Ready() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

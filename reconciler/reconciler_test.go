@@ -26,7 +26,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// deployments is a fleet that only remembers what it was told, and where report is set, finds everything healthy at once.
+// deployments is a fleet that only remembers its targets, and where report is set, finds everything healthy at once.
 type deployments struct {
 	mu     sync.Mutex
 	latest map[string]fleet.Target
@@ -50,7 +50,7 @@ func (d *deployments) Deploy(t fleet.Target) error {
 	return reportHealthy(t, report)
 }
 
-// reportHealthy says of everything that a target has on its clusters that it is there and well, and of what was removed
+// reportHealthy says of everything that a target has on its clusters that it is there and well, and of a removed instance
 // that it is gone.
 func reportHealthy(t fleet.Target, report func(fleet.Result)) error {
 	if t.Snapshot == nil {
@@ -102,14 +102,14 @@ func reportHealthy(t fleet.Target, report func(fleet.Result)) error {
 	return nil
 }
 
-// says sets what becomes of what is deployed from now on.
+// says sets the report about every target that is deployed from now on.
 func (d *deployments) says(report func(fleet.Result)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.report = report
 }
 
-// Checkpoint remembers what clusters are asked to.
+// Checkpoint remembers the soak that clusters are asked to remember.
 func (d *deployments) Checkpoint(environment, _ string, _ platform.RequestKey, _ string, soaked time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -119,7 +119,7 @@ func (d *deployments) Checkpoint(environment, _ string, _ platform.RequestKey, _
 	d.kept[environment] = append(d.kept[environment], soaked)
 }
 
-// soaked is what the clusters of an environment were asked to remember, oldest first.
+// soaked lists the soaks that the clusters of an environment were asked to remember, oldest first.
 func (d *deployments) soaked(environment string) []time.Duration {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -235,8 +235,8 @@ func (s *system) deployed(environment string, ok func(fleet.Target) bool) fleet.
 	}
 }
 
-// TestReconcileDeploysCommittedState is invariant 2 on this side of the fleet: what is handed over can be read off the
-// state repository, at the commit that it names.
+// TestReconcileDeploysCommittedState is invariant 2 on this side of the fleet: every manifest that is handed over can be
+// read off the state repository, at the commit that it names.
 func TestReconcileDeploysCommittedState(t *testing.T) {
 	s := newSystem(t)
 	s.run()

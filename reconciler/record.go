@@ -58,7 +58,8 @@ func (r *Reconciler) record(ctx context.Context, p *platform.Platform, l *lane, 
 	}
 }
 
-// timed says of what this very pass committed that it was committed now. Since when the rest is there this process does not know.
+// timed sets the time of commit of the instances that this very pass committed. Since when the rest is there this process
+// does not know.
 func (r *Reconciler) timed(list []status.Instance, touched []platform.RequestKey) {
 	now := map[platform.RequestKey]bool{}
 	for _, k := range touched {
@@ -76,7 +77,7 @@ func (r *Reconciler) timed(list []status.Instance, touched []platform.RequestKey
 // few is how many instances of a pass are looked into one by one.
 const few = 20
 
-// stand says of an instance what it waits for, and how that differs from what it has.
+// stand adds to an instance the gates that it waits for, its candidate, and how that differs from the release that it has.
 func (r *Reconciler) stand(ctx context.Context, in *status.Instance, s *promotion.Standing, has *platform.Release) {
 	if s == nil {
 		return
@@ -99,7 +100,7 @@ func (r *Reconciler) stand(ctx context.Context, in *status.Instance, s *promotio
 	}
 }
 
-// mergedAt is when what a release is made of was merged: the later one of its request and its version. That walks through
+// mergedAt is when the sources of a release were merged: the later one of its request and its version. That walks through
 // history, so where many are asked about at once it is the commit that last yielded them. Zero: that cannot be read.
 func (r *Reconciler) mergedAt(ctx context.Context, in *status.Instance, many bool) (at time.Time) {
 	if in.Commit == "" {
@@ -156,7 +157,7 @@ func (r *Reconciler) environment(ctx context.Context, p *platform.Platform, l *l
 	return seen
 }
 
-// instances lists what the state holds of some requests, and what the platform asks for of them but could not be
+// instances lists the state's instances of some requests, and those that the platform asks for but that could not be
 // rendered.
 func instances(p *platform.Platform, e *platform.Environment, h *held, rendering []platform.Problem, of map[platform.RequestKey]bool) []status.Instance {
 	byKey := map[platform.RequestKey]*status.Instance{}
@@ -190,7 +191,7 @@ func instances(p *platform.Platform, e *platform.Environment, h *held, rendering
 	return list
 }
 
-// runs is what a Release file says of an instance.
+// runs is an instance as its Release file records it.
 func runs(environment string, key platform.RequestKey, release *platform.Release, commit string) *status.Instance {
 	in := &status.Instance{
 		Environment: environment, Request: key, Offering: release.Offering, Version: release.Version,

@@ -34,7 +34,7 @@ func TestSoakIsRememberedAsItGrows(t *testing.T) {
 	require.GreaterOrEqual(t, last, 2*time.Second)
 }
 
-// TestSoakIsTakenOver from clusters that remember it, of what runs and of what was removed.
+// TestSoakIsTakenOver from clusters that remember it, both of releases that run and of removals.
 func TestSoakIsTakenOver(t *testing.T) {
 	s := newSystem(t)
 	s.soaking("1h")

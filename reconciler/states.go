@@ -7,7 +7,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// states is what the lanes know of each other: the records that each environment's state holds, as of the last commit
+// states holds all that the lanes know of each other: the records that each environment's state holds, as of the last commit
 // that its own lane saw or made. A lane decides by nothing else of another environment but the health of its clusters.
 type states struct {
 	mu    sync.Mutex
@@ -20,7 +20,7 @@ type committed struct {
 	releases map[platform.RequestKey]*platform.Release
 }
 
-// publish notes what a lane holds and reports whether that is news to the others.
+// publish notes the records of a lane and reports whether that is news to the others.
 func (s *states) publish(environment string, h *held) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -41,7 +41,7 @@ func (s *states) forget(environment string) {
 	delete(s.known, environment)
 }
 
-// around returns what is known of the environments whose releases an environment's decisions depend on. One whose lane
+// around returns the known records of the environments whose releases an environment's decisions depend on. One whose lane
 // has not come that far is not among them.
 func (s *states) around(p *platform.Platform, environment string) map[string]committed {
 	s.mu.Lock()

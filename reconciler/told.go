@@ -3,7 +3,7 @@ package reconciler
 import "transom.dev/reconciler/status"
 
 // Told logs an event of the Board that an operator has to hear of, and with Debug any other. It is meant as status.Board's
-// Told: the Board tells once what stays as it is.
+// Told: the Board tells a fact once, as long as it does not change.
 func (r *Reconciler) Told(e status.Event) {
 	var about []any
 	add := func(name, value string) {

@@ -95,7 +95,7 @@ func (s *system) headFile(name string) string {
 	return s.git(s.dir+"/state-dev.git", "show", "main:"+name)
 }
 
-// begin has a daemon with this trust commit and deploy what the platform asks for.
+// begin has a daemon with this trust commit and deploy the requests of the platform.
 func begin(t *testing.T, trust reconciler.Trust) (*system, fleet.Target) {
 	t.Helper()
 	s := newSystem(t)
@@ -109,7 +109,8 @@ func begin(t *testing.T, trust reconciler.Trust) (*system, fleet.Target) {
 	return s, s.deployed("dev", func(t fleet.Target) bool { return t.Commit == head })
 }
 
-// TestForgedCommitIsRestoredFromGit, with a key: whatever it says of itself, and also by a daemon that starts on it.
+// TestForgedCommitIsRestoredFromGit, with a key: also when it names Transom as its author, and also by a daemon that starts
+// on it.
 func TestForgedCommitIsRestoredFromGit(t *testing.T) {
 	trust := reconciler.Trust{Key: newKey(t)}
 	s, _ := begin(t, trust)
@@ -140,7 +141,7 @@ func (s *system) end() {
 	s.stopped <- err // for who asks again
 }
 
-// start runs another daemon with this trust on the same repositories, and returns it and what ends it.
+// start runs another daemon with this trust on the same repositories, and returns it.
 func (s *system) start(trust reconciler.Trust) *system {
 	other := s.twin()
 	other.Trust = trust
@@ -168,7 +169,7 @@ func (s *system) says() string {
 	}
 }
 
-// ask changes what dev is asked for.
+// ask changes the image that dev is asked for.
 func (s *system) ask(image string) {
 	s.t.Helper()
 	request := document("Request", "hello") + "spec:\n  offering: app\n  version: \"1\"\n  parameters: {image: " + image + "}\n  environments: {dev: {}}\n"

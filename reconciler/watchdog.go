@@ -77,7 +77,7 @@ func (r *Reconciler) Ages() map[string]time.Duration {
 	return ages
 }
 
-// stuck says which environments' passes come to no end, sorted.
+// stuck lists the environments whose passes come to no end, in no order.
 func (r *Reconciler) stuck() (lines []string) {
 	now := r.Now()
 	r.lanes.mu.Lock()

@@ -16,7 +16,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// adoptions asks the clusters of a plan's environments what taking over would do there.
+// adoptions asks the clusters of a plan's environments for the effects of taking over objects there.
 func adoptions(ctx context.Context, p *plan.Plan, kubeconfigs string) (all []plan.Adoption, err error) {
 	for _, name := range workspace.Environments(p.Platform) {
 		e := p.Platform.Environments[name]
@@ -43,7 +43,7 @@ func adoptions(ctx context.Context, p *plan.Plan, kubeconfigs string) (all []pla
 	return all, nil
 }
 
-// told is what a cluster said, in the words of a plan.
+// told is the answer of a cluster, in the words of a plan.
 func told(r fleet.Result) plan.Adoption {
 	a := plan.Adoption{Environment: r.Environment, Cluster: r.Cluster, Team: r.Team, Request: r.Request}
 	if r.Err != nil {

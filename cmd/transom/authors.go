@@ -44,12 +44,12 @@ func directory(args []string) string {
 	return args[0]
 }
 
-// statesHelp says where a command looks for what environments run.
+// statesHelp says where a command looks for the states of environments.
 const statesHelp = `The state repositories that the platform names say what runs: those on this machine
 are read in place, those elsewhere are fetched as this machine's git fetches, with its credential helpers and ssh agent. With
 --state, state trees as they are say it, a directory per environment, such as clones of the state repositories.`
 
-// statesFlags adds the flags that say where to look for what environments run.
+// statesFlags adds the flags that say where to look for the states of environments.
 func statesFlags(cmd *cobra.Command, from *states.From) {
 	cmd.Flags().StringVar(&from.Trees, "state", "", "read what runs from the state trees DIR/<environment>")
 	cmd.Flags().BoolVar(&from.Offline, "offline", false, "contact nothing: do not look at state repositories that are elsewhere")

@@ -76,7 +76,7 @@ and why. Both give the same bytes.`,
 	return cmd
 }
 
-// checked is what check found.
+// checked is the result of check.
 type checked struct {
 	Problems     []platform.Problem `json:"problems"`
 	Known        []platform.Problem `json:"known,omitempty"` // Problems that the base has too
@@ -134,7 +134,7 @@ func (o *checkOptions) check(ctx context.Context, dir string) (*checked, error) 
 	return result, nil
 }
 
-// known are the Problems that the base has too, with what the environments run.
+// known are the Problems that the base has too, with the releases that the environments run.
 func (o *checkOptions) known(dir string, running states.States) ([]platform.Problem, error) {
 	base, err := workspace.LoadRevision(dir, o.base)
 	if err != nil {

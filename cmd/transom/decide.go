@@ -30,7 +30,7 @@ type deciding struct {
 	print       bool
 }
 
-// flag adds the flags that all of them have, and those of what the verb reads.
+// flag adds the flags that all of them have, and those of the places that the verb reads.
 func (d *deciding) flag(cmd *cobra.Command, reads func(*cobra.Command)) {
 	d.output.flag(cmd)
 	reads(cmd)
@@ -49,7 +49,7 @@ func completeEnvironments(in *platformDir) cobra.CompletionFunc {
 	}
 }
 
-// begin checks what all deciding verbs need, and loads the platform.
+// begin checks the flags that all deciding verbs need, and loads the platform.
 func (d *deciding) begin(cmd *cobra.Command) (*platform.Platform, error) {
 	if d.environment == "" {
 		return nil, misuse("%s needs --environment: say where it is decided", cmd.CommandPath())
@@ -66,8 +66,8 @@ func (d *deciding) begin(cmd *cobra.Command) (*platform.Platform, error) {
 type decision struct {
 	kind    string
 	name    string
-	comment string // what a reader of the file would ask next
-	about   string // what it does, as the subject of a commit
+	comment string // the answer to the next question of a reader
+	about   string // its effect, as the subject of a commit
 	spec    []setting
 }
 
@@ -102,7 +102,7 @@ func (d *decision) yaml() string {
 	return b.String()
 }
 
-// fileName makes a readable DNS label of what a decision is about. Where it is too long, its end becomes a digest.
+// fileName makes a readable DNS label of the subject of a decision. Where it is too long, its end becomes a digest.
 func fileName(parts ...string) string {
 	name := strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-' {
@@ -117,13 +117,13 @@ func fileName(parts ...string) string {
 	return strings.Trim(name[:54], "-") + "-" + hex.EncodeToString(sum[:4])
 }
 
-// decided is what a deciding verb did.
+// decided is the result of a deciding verb.
 type decided struct {
 	Kind    string   `json:"kind"`
 	File    string   `json:"file"`
 	Content string   `json:"content"`
 	Written bool     `json:"written"`
-	Notes   []string `json:"notes,omitempty"` // what the decision alone does not bring about
+	Notes   []string `json:"notes,omitempty"` // effects that the decision alone does not bring about
 	Next    []string `json:"next"`            // commands that make it a decision
 
 	about   string
@@ -154,7 +154,7 @@ func (d *deciding) finish(cmd *cobra.Command, c *decision, notes []string) error
 	return d.output.print(cmd.OutOrStdout(), result, result.text)
 }
 
-// idle says what a decision, once it is merged, does not decide.
+// idle notes the cases that a decision, once it is merged, does not decide.
 func (d *deciding) idle(result *decided) (notes []string, err error) {
 	p, err := workspace.LoadEdited(d.records.in.dir, map[string][]byte{result.File: []byte(result.Content)})
 	if err != nil {
@@ -235,7 +235,7 @@ func moment(flag, value string, now time.Time) (string, error) {
 	return value, nil
 }
 
-// subject is what a decision is about: a request, or an exact version of an offering.
+// subject is that of a decision: a request, or an exact version of an offering.
 type subject struct {
 	request           *platform.RequestKey
 	offering, version string

@@ -19,8 +19,8 @@ import (
 	"transom.dev/render"
 )
 
-// TestPlanSaysWhatDecisionsDo has a plan made of each kind of decision, and merges it: what the daemon then commits, object by
-// object with its differences, is what the plan said, and nothing is committed of what it said is held.
+// TestPlanSaysWhatDecisionsDo has a plan made of each kind of decision, and merges it: the daemon then commits the changes
+// of the plan, object by object with their differences, and none of those that the plan says are held.
 func TestPlanSaysWhatDecisionsDo(t *testing.T) {
 	s := newStory(t)
 	s.merge("say hello")
@@ -89,7 +89,7 @@ func (s *story) decide(name, kind, spec string) {
 
 func (s *story) remove(file string) { require.NoError(s.t, os.Remove(filepath.Join(s.clone(), file))) }
 
-// planned makes a plan of the work tree, which says all of these, merges it, and compares what is committed with it.
+// planned makes a plan of the work tree, which says all of these, merges it, and compares the commits with it.
 func (s *story) planned(what string, says ...string) *plan.Plan {
 	s.t.Helper()
 	text := s.transom("plan", s.clone())
@@ -112,7 +112,7 @@ func (s *story) planned(what string, says ...string) *plan.Plan {
 	return said
 }
 
-// comes is what a plan says is committed, as lines: at once, and what follows by health alone.
+// comes are the changes that a plan says are committed, as lines: at once, and later by health alone.
 func comes(p *plan.Plan) string {
 	waits := map[string]bool{}
 	for _, w := range p.Waits {
@@ -146,7 +146,7 @@ func (s *story) states() map[string]*gitrepo.Snapshot {
 	return states
 }
 
-// committed is what changed below clusters/ since, as lines.
+// committed are the changes below clusters/ since, as lines.
 func (s *story) committed(before map[string]*gitrepo.Snapshot) string {
 	p, err := workspace.Load(s.clone())
 	require.NoError(s.t, err)

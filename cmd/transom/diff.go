@@ -66,20 +66,20 @@ Where none does, an example of a request shows it.
 	return cmd
 }
 
-// versionDiff is what a version changes against another.
+// versionDiff holds the changes of a version against another.
 type versionDiff struct {
 	From     string             `json:"from"`
 	To       string             `json:"to"`
 	Contract []contractChange   `json:"contract"`
 	Files    []fileChange       `json:"files"`
-	Looked   bool               `json:"looked"` // at what every environment runs
+	Looked   bool               `json:"looked"` // at the state of every environment
 	States   states.States      `json:"states"`
 	Example  bool               `json:"example,omitempty"` // the objects are those of a made-up request
 	Objects  []render.Change    `json:"objects"`
 	Problems []platform.Problem `json:"problems"` // of requests with the second version
 }
 
-// contractChange is a change of what requests and their readers can rely on.
+// contractChange is a change of a field that requests and their readers can rely on.
 type contractChange struct {
 	What   string        `json:"what"` // parameter, computed, component, binding, output or setting
 	Name   string        `json:"name"`
@@ -132,7 +132,7 @@ func diffVersions(p *platform.Platform, dir string, running states.States, first
 	return d, d.objects(p, dir, o, from, to)
 }
 
-// contractChanges compares what two versions declare.
+// contractChanges compares the declarations of two versions.
 func contractChanges(from, to *platform.Version) []contractChange {
 	all := []contractChange{}
 	old, now := declarations(from), declarations(to)
@@ -159,7 +159,7 @@ func contractChanges(from, to *platform.Version) []contractChange {
 	return all
 }
 
-// declarations says in words what a version declares, by what it is and its name.
+// declarations puts the declarations of a version into words, by kind and name.
 func declarations(v *platform.Version) map[string]map[string]string {
 	all := map[string]map[string]string{
 		"parameter": {}, "computed": {}, "component": {}, "binding": {}, "output": {},
@@ -239,7 +239,7 @@ func contents(fsys fs.FS) (map[string][]byte, error) {
 	return all, err
 }
 
-// objects compares what the two versions render to, for every request that runs the first, or for one that is made up.
+// objects compares the objects of the two versions, for every request that runs the first, or for one that is made up.
 func (d *versionDiff) objects(p *platform.Platform, dir string, o *platform.Offering, from, to *platform.Version) error {
 	users := slices.DeleteFunc(runningOf(o, d.States, instancesOf(p, o)), func(i instanceOf) bool { return i.Version != from.Number.String() })
 	if len(users) == 0 {
@@ -275,7 +275,7 @@ func madeUp(p *platform.Platform, dir string, o *platform.Offering, v *platform.
 	return p, []instanceOf{{Request: key, Environment: stages[0]}}, err
 }
 
-// compare adds what changes for one instance on each of its clusters.
+// compare adds the changes for one instance on each of its clusters.
 func (d *versionDiff) compare(r *render.Renderer, p *platform.Platform, u instanceOf, from, to *platform.Version) error {
 	for _, i := range p.Instances(u.Environment) {
 		if i.Request.Key != u.Request {

@@ -151,7 +151,7 @@ func traced(text string) (key platform.RequestKey, cluster string, err error) {
 	return key, "", nil
 }
 
-// text prints the trace from what runs down to who asked for it.
+// text prints the trace from the object that runs down to the person who asked for it.
 func (e *explanation) text(w io.Writer, p terminal.Paint) {
 	title := e.Request.String()
 	if e.Object != nil {
@@ -193,7 +193,7 @@ func (e *explanation) release(w io.Writer, p terminal.Paint) {
 	}
 }
 
-// rung prints a file and the commit that made it what it is.
+// rung prints a file and the commit that changed it last.
 func rung(w io.Writer, p terminal.Paint, name string, o web.Origin, l tree.Limb) {
 	file := o.File
 	if o.Line > 0 {

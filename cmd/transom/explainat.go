@@ -14,7 +14,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// then prints what was to run at a time: what the state said, and its clusters were brought to.
+// then prints the placements that were to run at a time, by the state to which its clusters were brought then.
 func (o *explainOptions) then(cmd *cobra.Command, args []string) error {
 	at, err := time.Parse(time.RFC3339, o.at)
 	if err != nil {
@@ -45,7 +45,7 @@ func (o *explainOptions) then(cmd *cobra.Command, args []string) error {
 	return o.output.print(cmd.OutOrStdout(), found, func(w io.Writer) { ranText(w, found) })
 }
 
-// ranText prints what was to run at a time.
+// ranText prints the placements that were to run at a time.
 func ranText(w io.Writer, r *audit.Then) {
 	fmt.Fprintf(w, "%s at %s: state %s, committed %s, of platform commit %s\n", r.Environment, r.At.Local().Format(time.DateTime),
 		terminal.Short(r.State), r.Committed.Local().Format(time.DateTime), terminal.Short(r.Platform))
@@ -58,5 +58,5 @@ func ranText(w io.Writer, r *audit.Then) {
 	for _, p := range r.Placements {
 		fmt.Fprintf(table, "%s\t%s\t%s %s\t%s\t%s\t%s\n", p.Cluster, p.Request, p.Offering, p.Version, terminal.Short(p.Release), terminal.Short(p.Revision), terminal.Short(p.Commit))
 	}
-	_ = table.Flush() // w is the terminal or a pipe; what is lost of it is nobody's concern
+	_ = table.Flush() // w is the terminal or a pipe; nobody needs to know of lost output
 }

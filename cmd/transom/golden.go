@@ -12,7 +12,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// goldens is what the golden tests of offerings say.
+// goldens are the results of the golden tests of offerings.
 type goldens struct {
 	tests     int
 	rewritten []string
@@ -39,7 +39,7 @@ func testOfferings(p *platform.Platform, files fs.FS) (*goldens, []*render.Case,
 	return g, cases, nil
 }
 
-// testTree tests the offerings of a work tree. With update, what a test wants becomes what it renders to.
+// testTree tests the offerings of a work tree. With update, the rendering of a test becomes its wanted one.
 func testTree(p *platform.Platform, dir string, update bool) (*goldens, error) {
 	g, cases, err := testOfferings(p, os.DirFS(dir))
 	if err != nil || !update {

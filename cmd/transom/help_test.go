@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestEveryCommandExplainsItself: each says what it does, shows how, and prints JSON too, but for those that only start
-// something and those that only have commands.
+// TestEveryCommandExplainsItself: each says its purpose, shows an example, and prints JSON too, but for those that only
+// start something and those that only have commands.
 func TestEveryCommandExplainsItself(t *testing.T) {
 	var walk func(cmd *cobra.Command)
 	walk = func(cmd *cobra.Command) {

@@ -57,7 +57,7 @@ is the audit trail; no daemon is needed.`,
 	return cmd
 }
 
-// read reads what a request has run, and when that was merged where the platform repository is at hand.
+// read reads the releases that a request has run, and when they were merged where the platform repository is at hand.
 func (o *historyOptions) read(ctx context.Context, key platform.RequestKey) ([]*audit.Entry, error) {
 	state, err := o.records.open(ctx, o.environment)
 	if err != nil {

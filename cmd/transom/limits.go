@@ -11,7 +11,7 @@ import (
 	"transom.dev/reconciler/gitrepo"
 )
 
-// outsideOptions are the flags that bound what Git servers and API servers may answer. Their defaults fit all but the largest
+// outsideOptions are the flags that bound the answers of Git servers and API servers. Their defaults fit all but the largest
 // installations: an answer that is over one names the flag to raise.
 type outsideOptions struct {
 	git     gitrepo.Limits

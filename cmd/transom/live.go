@@ -22,7 +22,7 @@ import (
 // live says where a live object is read from.
 type live struct{ kubeconfig, context, namespace string }
 
-// liveObject is an object of a cluster, and what its labels say of where it comes from.
+// liveObject is an object of a cluster, and its origin by its labels.
 type liveObject struct {
 	Kind        string              `json:"kind"`
 	Namespace   string              `json:"namespace,omitempty"`
@@ -48,7 +48,7 @@ func (o *liveObject) foreign() error {
 	return fmt.Errorf("%s is not Transom's: it lacks the labels app.kubernetes.io/managed-by=transom and transom.dev/{environment,team,request}", o)
 }
 
-// read gets an object. The kind is what kubectl takes too: deployment, deployments.apps, Deployment.
+// read gets an object. The kind is one that kubectl takes too: deployment, deployments.apps, Deployment.
 func (l live) read(ctx context.Context, kind, name string) (*liveObject, error) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = l.kubeconfig
@@ -100,7 +100,7 @@ func labelled(object *unstructured.Unstructured, cluster string) *liveObject {
 	}
 }
 
-// resolveKind finds what the cluster calls a kind.
+// resolveKind finds the cluster's own name and scope of a kind.
 func resolveKind(discover discovery.DiscoveryInterface, kind string) (*meta.RESTMapping, error) {
 	groups, err := restmapper.GetAPIGroupResources(discover)
 	if err != nil {

@@ -20,13 +20,13 @@ import (
 func main() {
 	worker.Main()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the process, whatever it does
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(exitCode(err))
 }
 
-// run executes one command line. What it returns has been told on stderr already.
+// run executes one command line. An error that it returns has been told on stderr already.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	root := newRoot()
 	root.SetArgs(args)
@@ -92,7 +92,7 @@ type outcome int
 
 // The outcomes that are no error.
 const (
-	unwell  outcome = 1 // Problems, or what was waited for did not come about
+	unwell  outcome = 1 // Problems, or the awaited outcome did not come about
 	changes outcome = 2 // something would change, and --exit-code asked to be told
 )
 

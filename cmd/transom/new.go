@@ -33,11 +33,11 @@ written passes check, and no existing file is ever touched.`,
 	}, newNewOffering(), newNewVersion(), newNewRequest())
 }
 
-// scaffold is what new wrote.
+// scaffold is the result of new.
 type scaffold struct {
 	Files    []string           `json:"files"`
 	Next     string             `json:"next"`
-	Problems []platform.Problem `json:"problems,omitempty"` // what is left to fill in
+	Problems []platform.Problem `json:"problems,omitempty"` // fields that are left to fill in
 
 	contents map[string][]byte
 }
@@ -219,7 +219,7 @@ func (s *scaffold) retarget(number string) {
 		}
 		edited, before, err := yamledit.Set(string(content), yamledit.Path{{Key: "spec"}, {Key: "version"}}, want)
 		if err != nil {
-			continue // check says what is wrong with it
+			continue // check tells its Problem
 		}
 		was, _ := before.(string)
 		if constraint, err := semver.NewConstraint(was); err != nil || !constraint.Check(version) {

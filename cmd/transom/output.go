@@ -14,7 +14,7 @@ import (
 	"transom.dev/cmd/transom/internal/terminal"
 )
 
-// output is the flag -o of all commands that print: a pflag.Value that takes what there is.
+// output is the flag -o of all commands that print: a pflag.Value that takes the formats that there are.
 type output struct {
 	format string
 	also   string // a format that this command has beside text and json
@@ -62,7 +62,7 @@ func (o *output) print(w io.Writer, v any, text func(io.Writer)) error {
 	return nil
 }
 
-// must is for what only a defect of this program can break.
+// must is for calls that fail only by a defect of this program.
 func must(err error) {
 	if err != nil {
 		panic(err)

@@ -101,7 +101,7 @@ func (o *promoteOptions) run(cmd *cobra.Command, args []string) error {
 	return o.finish(cmd, c, notes)
 }
 
-// check finds what of a command line does not go together.
+// check finds the parts of a command line that do not go together.
 func (o *promoteOptions) check(args []string) error {
 	named := len(args)
 	for _, digest := range []string{o.plan, o.deletions, o.adoption, o.abandon, o.takeover, o.state} {
@@ -176,7 +176,8 @@ func (o *promoteOptions) decide(ctx context.Context, p *platform.Platform, s sub
 	return c, o.notes(release), nil
 }
 
-// unusedFile is name, or that with a number: what failed is admitted again by an Approval that was not there before.
+// unusedFile is name, or that with a number: a release that failed is admitted again by an Approval that was not there
+// before.
 func unusedFile(p *platform.Platform, environment, name string) string {
 	taken := func(name string) bool {
 		return slices.ContainsFunc(p.Decisions, func(d *platform.Decision) bool {
@@ -207,7 +208,7 @@ func (o *promoteOptions) candidate(ctx context.Context, p *platform.Platform, ke
 	return &knownRelease{digest: o.release}, nil
 }
 
-// notes say what else is waited for: an Approval opens none of it.
+// notes name the other gates that are closed: an Approval opens none of them.
 func (o *promoteOptions) notes(release *knownRelease) (notes []string) {
 	for _, g := range release.waiting {
 		opened := g.Name == "approval" || g.Name == "unproven" || g.Name == "rejected" && len(o.skip) == 0 || slices.Contains(o.skip, g.Name)

@@ -22,7 +22,7 @@ type knownRelease struct {
 	digest, offering, version, commit string
 	absent                            bool
 	failed                            bool          // it was rejected there, and only a new Approval admits it again
-	waiting                           []status.Gate // what it waits for, where the daemon says so
+	waiting                           []status.Gate // that it waits for, where the daemon says so
 }
 
 func (k *knownRelease) String() string {
@@ -78,7 +78,7 @@ func problemOf(in status.Instance) string {
 	return "nothing of it waits for " + in.Environment
 }
 
-// nextOf is next without a daemon: what an environment above runs and this one does not, or the head's own release.
+// nextOf is next without a daemon: the release that an environment above runs and this one does not, or the head's own.
 func (r *records) nextOf(ctx context.Context, p *platform.Platform, environment string, key platform.RequestKey) (*knownRelease, error) {
 	own, err := r.stored(ctx, environment, key)
 	if err != nil {

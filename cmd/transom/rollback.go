@@ -44,7 +44,7 @@ another release that was healthy there, by its digest, the beginning of one, or 
 	return cmd
 }
 
-// back finds what a request goes back to in its environment.
+// back finds the release that a request goes back to in its environment.
 func (o *pinOptions) back(ctx context.Context, p *platform.Platform, key platform.RequestKey) (*knownRelease, error) {
 	r, err := o.records.record(ctx, o.environment, key)
 	switch {

@@ -33,7 +33,8 @@ import (
 // drainTime bounds how long the HTTP server waits for requests in flight when the daemon ends.
 const drainTime = 5 * time.Second
 
-// endTime bounds how long the daemon takes to end once it was told to, whatever is under way: killing it loses nothing.
+// endTime bounds how long the daemon takes to end once it was told to, also in the middle of a pass: killing it loses
+// nothing.
 const endTime = 20 * time.Second
 
 // memoryShare is how much of the memory that the machine or its control group allows the daemon lets its heap grow to.
@@ -221,7 +222,7 @@ func warnOfReaders(listening net.Addr, logger *slog.Logger) {
 	}
 }
 
-// prepare reads what the flags name, before anything is started.
+// prepare reads the files that the flags name, before anything is started.
 func (o *serveOptions) prepare() (gitrepo.Credentials, error) {
 	for _, file := range []string{o.credentials, o.trust.key} {
 		if err := keptSecret(file); err != nil {

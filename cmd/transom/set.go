@@ -68,7 +68,7 @@ written. Nothing is committed.`,
 	return cmd
 }
 
-// editing is what set did to a request's file.
+// editing is the result of set on a request's file.
 type editing struct {
 	File     string             `json:"file"`
 	Written  bool               `json:"written"`

@@ -36,7 +36,7 @@ type skewRow struct {
 	Gates       []string `json:"gates,omitempty"`   // those gates
 }
 
-// skew prints what versions of an offering are wanted, applied and healthy, by environment and cluster.
+// skew prints which versions of an offering are wanted, applied and healthy, by environment and cluster.
 func (o *statusOptions) skew(ctx context.Context, w io.Writer) error {
 	s, err := o.client.Status(ctx, client.Selection{Environment: o.environment, Objects: "none"})
 	if err != nil {
@@ -148,5 +148,5 @@ func (s *skew) text(w io.Writer, p terminal.Paint) {
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%d\t%d\t\n", r.Environment, r.Cluster, r.Version, r.Desired, r.Applied, r.Healthy)
 	}
-	_ = table.Flush() // w is the terminal or a pipe; what is lost of it is nobody's concern
+	_ = table.Flush() // w is the terminal or a pipe; nobody needs to know of lost output
 }

@@ -139,7 +139,7 @@ func (o *statusOptions) ask(ctx context.Context, team, request string) (status.S
 	return s, o.known(ctx, s, team, request)
 }
 
-// opens reports whether what is healthy is shown with its objects.
+// opens reports whether healthy instances are shown with their objects.
 func (o *statusOptions) opens(request string) bool { return o.verbose || request != "" }
 
 // text prints a status for people, in the colours of the place where it will be seen.
@@ -150,7 +150,7 @@ func (o *statusOptions) text(seen io.Writer, s status.Status, team, request stri
 	}
 }
 
-// known says what of a question the daemon has never heard of, and what was probably meant.
+// known names the part of a question that the daemon has never heard of, and its probable meaning.
 func (o *statusOptions) known(ctx context.Context, s status.Status, team, request string) error {
 	if o.environment != "" && len(s.Environments) == 0 {
 		return unknownEnvironment(ctx, o.client, o.environment)
@@ -176,7 +176,7 @@ func (o *statusOptions) known(ctx context.Context, s status.Status, team, reques
 func (o *statusOptions) near(ctx context.Context, named string) string {
 	s, err := o.client.Status(ctx, client.Selection{Environment: o.environment, Objects: "none"})
 	if err != nil {
-		return "" // what is not there is not there all the same
+		return "" // the answer stays the same without a suggestion
 	}
 	var there []string
 	for _, in := range s.Instances {

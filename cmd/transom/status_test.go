@@ -41,7 +41,7 @@ func golden(t *testing.T, name, text string) {
 	require.Equal(t, string(want), text)
 }
 
-// transom runs a command line against a daemon that knows what the board knows.
+// transom runs a command line against a daemon that serves the board.
 func transom(t *testing.T, o web.Options, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	server := httptest.NewServer(web.Handler(o))

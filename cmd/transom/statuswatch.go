@@ -73,7 +73,7 @@ func (w *statusWatch) run(ctx context.Context) error {
 	}
 }
 
-// show draws on a terminal what is seen now, and prints elsewhere what is new.
+// show draws the present status on a terminal, and prints elsewhere the news.
 func (w *statusWatch) show(text string, content []byte) {
 	if w.screen != nil {
 		w.screen.Show(w.screen.Fitting(strings.Split(strings.TrimSuffix(text, "\n"), "\n"))...)

@@ -121,7 +121,7 @@ func (s *story) git(dir string, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// merge makes what is in the clone the platform's head.
+// merge makes the content of the clone the platform's head.
 func (s *story) merge(message string) {
 	s.t.Helper()
 	s.git(s.clone(), "add", "-A")
@@ -171,7 +171,7 @@ func (s *story) run() {
 	})
 }
 
-// transom runs a command line and returns what it prints.
+// transom runs a command line and returns its output.
 func (s *story) transom(args ...string) string {
 	s.t.Helper()
 	var out, told bytes.Buffer
@@ -220,7 +220,7 @@ func settled(in status.Instance) bool {
 	return len(in.Placements) > 0 && in.Rollout == nil && len(in.Waiting) == 0
 }
 
-// approve has the command line write the Approval of what waits for prod, and merges it.
+// approve has the command line write the Approval of the release that waits for prod, and merges it.
 func (s *story) approve() {
 	s.t.Helper()
 	s.becomes("prod", "it never waited for an approval", waitsFor("approval"))
@@ -264,7 +264,7 @@ func TestCommandLineFollowsARelease(t *testing.T) {
 	}
 }
 
-// TestCommandLineRollsBackAndPins has a person go back to what ran before: with a Pin that the machine obeys past the
+// TestCommandLineRollsBackAndPins has a person go back to the release before: with a Pin that the machine obeys past the
 // approval that everything else needs, and that shows as debt until it is deleted.
 func TestCommandLineRollsBackAndPins(t *testing.T) {
 	s := newStory(t)

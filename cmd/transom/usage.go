@@ -62,13 +62,13 @@ Where nobody looked, the output says so, and no version counts as removable.`,
 type instanceOf struct {
 	Request     platform.RequestKey `json:"request"`
 	Environment string              `json:"environment"`
-	Version     string              `json:"version"`              // what it resolves to; with a state, what runs
+	Version     string              `json:"version"`              // that it resolves to; with a state, the one that runs
 	Constraint  string              `json:"constraint,omitempty"` // as its file says
-	Wanted      string              `json:"wanted,omitempty"`     // where that is another version than what runs
-	Otherwise   string              `json:"otherwise,omitempty"`  // what it would resolve to without this version
+	Wanted      string              `json:"wanted,omitempty"`     // where that is another version than the one that runs
+	Otherwise   string              `json:"otherwise,omitempty"`  // that it would resolve to without this version
 }
 
-// instancesOf lists what resolves to an offering's versions, sorted by request and environment.
+// instancesOf lists the instances that resolve to an offering's versions, sorted by request and environment.
 func instancesOf(p *platform.Platform, o *platform.Offering) (all []instanceOf) {
 	for _, environment := range workspace.Environments(p) {
 		for _, i := range p.Instances(environment) {
@@ -98,19 +98,19 @@ func without(o *platform.Offering, v *platform.Version) *platform.Offering {
 // offeringUsage is who uses an offering's versions.
 type offeringUsage struct {
 	Offering   string                `json:"offering"`
-	Looked     bool                  `json:"looked"` // at what every environment runs; else what it resolves to stands in
+	Looked     bool                  `json:"looked"` // at the state of every environment; else the resolved versions stand in
 	States     states.States         `json:"states"`
 	Versions   []versionUsage        `json:"versions"`
-	Unresolved []platform.RequestKey `json:"unresolved,omitempty"` // requests with a Problem: what they have stays
+	Unresolved []platform.RequestKey `json:"unresolved,omitempty"` // requests with a Problem: they keep their release
 }
 
 type versionUsage struct {
 	versionEntry
 	Instances    []instanceOf `json:"instances"`
 	Withdrawable bool         `json:"withdrawable"`      // withdrawing it breaks nobody
-	Looked       bool         `json:"looked"`            // at what every environment runs
+	Looked       bool         `json:"looked"`            // at the state of every environment
 	Removable    bool         `json:"removable"`         // nothing uses it, and somebody looked
-	Blocked      []string     `json:"blocked,omitempty"` // what keeps it from being retired, and what to do about it
+	Blocked      []string     `json:"blocked,omitempty"` // the reasons why it cannot be retired, with remedies
 }
 
 func usageOf(p *platform.Platform, o *platform.Offering, running states.States) *offeringUsage {
@@ -139,7 +139,7 @@ func usageOf(p *platform.Platform, o *platform.Offering, running states.States) 
 	return u
 }
 
-// runningOf puts what the environments run over what the platform resolves to.
+// runningOf puts the versions that the environments run over those that the platform resolves to.
 func runningOf(o *platform.Offering, running states.States, resolved []instanceOf) []instanceOf {
 	all := slices.Clone(resolved)
 	for _, state := range running {
@@ -205,7 +205,7 @@ func unresolved(p *platform.Platform, o *platform.Offering) (all []platform.Requ
 	return all
 }
 
-// blocked says what keeps a version from being retired: edits that somebody has to make, without which a request would
+// blocked lists the reasons why a version cannot be retired: edits that somebody has to make, without which a request would
 // be stuck, and rollouts to wait for.
 func blocked(p *platform.Platform, instances []instanceOf) (all []string, stuck bool) {
 	say := func(format string, args ...any) {

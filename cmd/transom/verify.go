@@ -75,7 +75,7 @@ func (o *verifyOptions) run(cmd *cobra.Command, what string) error {
 	return nil
 }
 
-// verifiedText prints what came of a verification.
+// verifiedText prints the result of a verification.
 func verifiedText(v *audit.Verified, p terminal.Paint) func(io.Writer) {
 	return func(w io.Writer) {
 		where := fmt.Sprintf("%s at %s", v.Environment, terminal.Short(v.Commit))

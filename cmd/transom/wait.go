@@ -21,7 +21,7 @@ const pollEvery = 300 * time.Millisecond
 // controller that looked before its dependencies were there, is over it sooner.
 const settle = 15 * time.Second
 
-// verdict is how waiting ended: the last progress, and in words what came of it.
+// verdict is how waiting ended: the last progress, and the outcome in words.
 type verdict struct {
 	web.Progress
 	Seconds float64 `json:"seconds"`
@@ -53,7 +53,7 @@ func (o *statusOptions) follow(cmd *cobra.Command, team, request string) error {
 	return nil
 }
 
-// waiting is what is remembered from one answer to the next.
+// waiting holds the facts that are remembered from one answer to the next.
 type waiting struct {
 	started time.Time
 	named   string // TEAM/REQUEST, if one is waited for

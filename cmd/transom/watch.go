@@ -20,7 +20,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// watch renders a directory whenever something in it is saved, and prints what that changed.
+// watch renders a directory whenever something in it is saved, and prints the changes.
 func (o *renderOptions) watch(ctx context.Context, dir string, stdout io.Writer) error {
 	latch := trigger.New()
 	group, ctx := errgroup.WithContext(ctx)
@@ -37,7 +37,7 @@ func (o *renderOptions) watch(ctx context.Context, dir string, stdout io.Writer)
 	return group.Wait()
 }
 
-// watched is a directory with what it rendered to last.
+// watched is a directory with its last rendering.
 type watched struct {
 	options *renderOptions
 	dir     string
@@ -50,7 +50,7 @@ type watched struct {
 	said     []string                     // Problems
 }
 
-// again renders once more. What cannot be read now can be the next time: it is told, and the last state stays.
+// again renders once more. A file that cannot be read now can be the next time: the error is told, and the last state stays.
 func (w *watched) again() {
 	p, err := w.loader.Load(os.DirFS(w.dir))
 	if err != nil {
@@ -84,12 +84,13 @@ func (w *watched) again() {
 		w.changes(slices.DeleteFunc(changes, func(c render.Change) bool { return !w.options.concerns(c) }))
 	}
 	w.states = next
-	if dirty { // else what is written below a watched directory would be written for ever
+	if dirty { // else an output below a watched directory would be written for ever
 		w.write(next)
 	}
 }
 
-// kept is a state with the last manifests of what cannot be rendered now: as in the daemon, that keeps what it has.
+// kept is a state with the last manifests of instances that cannot be rendered now: as in the daemon, these keep their
+// bytes.
 func (w *watched) kept(p *platform.Platform, state *render.State) map[string][]byte {
 	wrong := map[platform.RequestKey]bool{}
 	for _, problem := range state.Problems {
@@ -110,7 +111,7 @@ func (w *watched) kept(p *platform.Platform, state *render.State) map[string][]b
 	return all
 }
 
-// since is what differs between two states: nil removes.
+// since are the differences between two states: nil removes.
 func since(before, after map[string][]byte) map[string][]byte {
 	changed := map[string][]byte{}
 	for name, content := range after {
@@ -126,7 +127,7 @@ func since(before, after map[string][]byte) map[string][]byte {
 	return changed
 }
 
-// concerns says whether a change is of what was asked for.
+// concerns says whether a change is of a request that was asked for.
 func (o *renderOptions) concerns(c render.Change) bool {
 	return (o.cluster == "" || o.cluster == c.Cluster) && (o.request == "" || o.request == c.Team+"/"+c.Request)
 }

@@ -8,9 +8,9 @@ import (
 	"transom.dev/render/platform"
 )
 
-// Admit says of every proposal what is recorded now: all of it, the part whose turn has come, or its Base, which is
-// nothing. Results are in the order of proposals. Rendering may ask again, with what proposals came to in view of the last
-// answers: every call begins from what Choose came to, and the last one counts.
+// Admit returns the record of every proposal as of now: all of the proposal, the part of it whose turn has come, or its
+// Base, which changes nothing. Results are in the order of proposals. Rendering may ask again, with proposals that it
+// changed in view of the last answers: every call begins from the decisions of Choose, and the last one counts.
 func (p *Pass) Admit(proposals []platform.Proposal) []*platform.Release {
 	p.begin()
 	out := make([]*platform.Release, len(proposals))
@@ -31,7 +31,7 @@ func (p *Pass) Admit(proposals []platform.Proposal) []*platform.Release {
 	return out
 }
 
-// chosen is what Choose came to, as far as Admit changes it.
+// chosen are the decisions of Choose, as far as Admit changes them.
 type chosen struct {
 	places    map[string]int
 	standings map[platform.RequestKey]*Standing
@@ -39,7 +39,7 @@ type chosen struct {
 	plan      string
 }
 
-// begin makes a pass what it was when Choose returned.
+// begin takes a pass back to its state when Choose returned.
 func (p *Pass) begin() {
 	if p.chosen == nil {
 		p.chosen = &chosen{maps.Clone(p.places), p.standings, p.Next, p.Plan}
@@ -171,8 +171,8 @@ func (p *Pass) admitRelease(c *change, m *move) *platform.Release {
 	return to
 }
 
-// adopt takes a release that changes no bytes that run here: what ran stays what brought them. Where there is no cluster
-// nothing ran, so that a release which is here in name only is not taken for one that was healthy.
+// adopt takes a release that changes no bytes that run here: the release that brought them stays recorded as their origin.
+// Where there is no cluster nothing ran, so that a release which is here in name only is not taken for one that was healthy.
 func (p *Pass) adopt(c *change, m *move, joined []string) *platform.Release {
 	to := p.compose(c, joined, nil)
 	join(to, joined)
@@ -199,7 +199,7 @@ func (p *Pass) rollout(cause, group string, moved, pending []string) *platform.R
 	return &platform.ReleaseRollout{Cause: cause, Group: group, Entered: p.view.Now.stamp(), Moved: moved, Pending: pending}
 }
 
-// left adds what runs to what was healthy here, if it was, when it is left for something else.
+// left adds the release that runs to those that were healthy here, if it was, when it is left for another one.
 func (p *Pass) left(base *platform.Release) []platform.ReleaseRan {
 	if base == nil {
 		return nil
@@ -215,11 +215,11 @@ func (p *Pass) left(base *platform.Release) []platform.ReleaseRan {
 	return ran[max(len(ran)-maxRan, 0):]
 }
 
-// maxRan bounds what a record remembers to have been healthy.
+// maxRan bounds the releases that a record remembers to have been healthy.
 const maxRan = 10
 
-// compose makes the record of a proposal of which some clusters move now and some lose what they have: the others keep
-// what the base has there, and say of what release that is.
+// compose makes the record of a proposal of which some clusters move now and some lose their bytes: the others keep the
+// bytes that the base has there, and name their release.
 func (p *Pass) compose(c *change, moving, leaving []string) *platform.Release {
 	to := clone(c.Next)
 	to.Key = c.key
@@ -258,8 +258,8 @@ func keep(placed map[string]platform.ReleasePlacement, clusters []string) map[st
 	return out
 }
 
-// reach returns which of the clusters to move to a release it is the turn of, without those that a person holds, and what
-// they wait for.
+// reach returns which of the clusters to move to a release it is the turn of, without those that a person holds, and the
+// gate that they wait for.
 func (p *Pass) reach(to, base *platform.Release, moved, pending []string) (now []string, gate *Gate) {
 	now, gate = p.turn(base, moved, pending)
 	for _, cluster := range slices.Clone(now) {
@@ -290,8 +290,8 @@ func join(to *platform.Release, clusters []string) {
 	}
 }
 
-// admitted are the render keys that enter with a release where every change needs an approval: what its later waves bring
-// is compared with them, and which clusters it leaves last.
+// admitted are the render keys that enter with a release where every change needs an approval: the bytes of its later waves
+// are compared with them, and which clusters it leaves last.
 func (p *Pass) admitted(c *change, last []string) (keys []string) {
 	if c.Base != nil && len(last) > 0 && slices.Contains(c.Base.Promotion.Admitted, deletionsAdmitted) {
 		keys = append(keys, deletionsAdmitted)

@@ -9,7 +9,7 @@ import (
 )
 
 // approvals returns the Approvals that admit a content of a request: of exactly that release first, then of its version
-// if that is all that differs from what runs.
+// if that is all that differs from the release that runs.
 func (p *Pass) approvals(s *subject, digest, offering, version string, spec *platform.RequestSpec) (list []*platform.Decision) {
 	for _, d := range p.decisions.approvals {
 		if exactly(d, s.key, digest) {
@@ -37,8 +37,8 @@ func (p *Pass) exact(k platform.RequestKey, digest string) *platform.Decision {
 	return p.decisions.approvals[i]
 }
 
-// versionStep reports whether a content differs in its version alone from what runs, as far as this environment can see.
-// Content that runs already counts: it was a step when it entered.
+// versionStep reports whether a content differs in its version alone from the release that runs, as far as this environment
+// can see. Content that runs already counts: it was a step when it entered.
 func (p *Pass) versionStep(base *platform.Release, offering, version string, spec *platform.RequestSpec) bool {
 	if !runs(base) || base.Offering != offering || base.Request == nil {
 		return false
@@ -47,7 +47,7 @@ func (p *Pass) versionStep(base *platform.Release, offering, version string, spe
 	return base.Version != version && reflect.DeepEqual(visible(base.Request, here), visible(spec, here))
 }
 
-// visible is what one environment sees of a request, but for the version.
+// visible is the part of a request that one environment sees, but for the version.
 func visible(spec *platform.RequestSpec, environment string) any {
 	own := spec.Environments[environment]
 	type seen struct {
@@ -96,8 +96,8 @@ func rejected(base *platform.Release, keys map[string]string, approvals []*platf
 	return nil
 }
 
-// readmit forgets the failures of what enters now, since a person let it in again: once, and whatever becomes of the file in
-// which that was said.
+// readmit forgets the failures of the bytes that enter now, since a person let them in again: once, also when the file in
+// which that was said is removed later.
 func readmit(to, next *platform.Release, clusters []string) {
 	to.Promotion.Rejected = slices.DeleteFunc(slices.Clone(to.Promotion.Rejected), func(f platform.ReleaseFailure) bool {
 		return slices.Contains(clusters, f.Cluster) && next.Clusters[f.Cluster].RenderKey == f.RenderKey

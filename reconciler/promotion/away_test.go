@@ -6,8 +6,8 @@ import (
 	"transom.dev/render/platform"
 )
 
-// vanish deletes a cluster's file. What runs there stays, and nobody looks at it any more; the cluster itself remembers how
-// long it has soaked. One cluster of the world stays.
+// vanish deletes a cluster's file. The instances there stay, and nobody looks at them any more; the cluster itself remembers
+// how long it has soaked. One cluster of the world stays.
 func (w *world) vanish(cluster string) {
 	if len(w.platform.Clusters) < 2 {
 		return
@@ -31,8 +31,8 @@ func (w *world) comeBack(cluster string) {
 	w.merge("the file of %s is back", cluster)
 }
 
-// letGo is a record without the clusters whose file is gone. Rendering leaves them out of all that it records, whatever
-// promotion says of the rest.
+// letGo is a record without the clusters whose file is gone. Rendering leaves them out of all that it records, whichever way
+// promotion decides about the rest.
 func (w *world) letGo(r *platform.Release) *platform.Release {
 	if r == nil {
 		return nil

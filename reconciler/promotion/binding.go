@@ -8,8 +8,8 @@ import (
 	"transom.dev/render/platform"
 )
 
-// binding returns what a release still waits for among what it is bound to, or nil: each has to run here, and to be healthy
-// before something that never ran here is applied for the first time.
+// binding returns the gate of the first provider that a release still waits for among those that it is bound to, or nil:
+// each has to run here, and to be healthy before something that never ran here is applied for the first time.
 func (p *Pass) binding(s *subject, i *platform.Instance) *Gate {
 	for _, name := range slices.Sorted(maps.Keys(i.Bindings)) {
 		provider := i.Bindings[name]

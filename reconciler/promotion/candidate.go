@@ -25,7 +25,7 @@ type candidate struct {
 	restore *platform.ReleaseRan // a pin's, to bytes that ran here
 }
 
-// pick returns what an instance should have next, or nil, and the instance of what it has.
+// pick returns the candidate that an instance should have next, or nil, and the instance of the release that it has.
 func (p *Pass) pick(s *subject) (next *candidate, stay *platform.Instance) {
 	stay = p.current(s)
 	if pin := p.pinOf(s); pin != nil {
@@ -59,8 +59,8 @@ func (p *Pass) pick(s *subject) (next *candidate, stay *platform.Instance) {
 	return nil, stay
 }
 
-// current returns the instance of what an instance has; nil where there is nothing, or it cannot be resolved any more:
-// then its last bytes stay.
+// current returns the instance of the release that a request has here; nil where there is nothing, or it cannot be resolved
+// any more: then its last bytes stay.
 func (p *Pass) current(s *subject) *platform.Instance {
 	switch {
 	case !runs(s.base):
@@ -82,8 +82,8 @@ func problem(problems []platform.Problem) Gate {
 	return Gate{Name: "problem", Reason: problems[0].String(), Opens: "whoever mends it"}
 }
 
-// contents lists what an instance could have instead of what it has, the newest first: what the head yields, and what
-// any environment before this one runs or has proven, if it is newer here in the platform's history.
+// contents lists the releases that an instance could have instead of its own, the newest first: that of the head, and those
+// that any environment before this one runs or has proven, if they are newer here in the platform's history.
 func (p *Pass) contents(s *subject) []Content {
 	head := contentOfInstance(s.head, p.view.Platform.Commit)
 	if len(p.view.Environment.PromotesFrom) == 0 {
@@ -93,7 +93,7 @@ func (p *Pass) contents(s *subject) []Content {
 		return []Content{head}
 	}
 	known := map[string]Content{head.Digest: head}
-	place := "" // in history of what runs
+	place := "" // in history of the release that runs
 	if s.base != nil {
 		place = s.base.Commit
 	}
@@ -111,8 +111,8 @@ func (p *Pass) contents(s *subject) []Content {
 	return p.newer(s, known, place)
 }
 
-// newer keeps the contents that come after what an instance has, the newest first. What the head yields comes last of all
-// in history, so nothing is newer than what has it already.
+// newer keeps the contents that come after the release of an instance, the newest first. The release of the head comes last
+// of all in history, so nothing is newer than an instance that has it already.
 func (p *Pass) newer(s *subject, known map[string]Content, place string) (list []Content) {
 	if s.base != nil && s.base.Digest == s.head.Release {
 		p.forward(s, known)
@@ -169,8 +169,8 @@ func (p *Pass) before(environment string) []string {
 	return p.lazy.before
 }
 
-// yielded lists what an environment runs of a request and has proven, as far as it places the request here. A version
-// that the environment chose by an override of its own does not travel.
+// yielded lists the releases that an environment runs of a request and has proven, as far as it places the request here. A
+// version that the environment chose by an override of its own does not travel.
 func (p *Pass) yielded(s *subject, up string) (list []Content) {
 	r := p.view.Elsewhere[up][s.key]
 	if r == nil {
@@ -249,7 +249,7 @@ func (p *Pass) classify(s *subject, c *candidate) {
 	}
 }
 
-// unchanged reports whether these are the render keys of what runs, everywhere.
+// unchanged reports whether these are the render keys of the release that runs, everywhere.
 func unchanged(base *platform.Release, keys map[string]string) bool {
 	if len(keys) == 0 || len(keys) != len(base.Clusters) || base.Promotion.Rollout != nil && len(base.Promotion.Rollout.Pending) > 0 {
 		return false
@@ -262,7 +262,7 @@ func unchanged(base *platform.Release, keys map[string]string) bool {
 	return true
 }
 
-// gates finds out which gates of a candidate are closed, and what opened the others.
+// gates finds out which gates of a candidate are closed, and which decisions and proofs opened the others.
 func (p *Pass) gates(s *subject, c *candidate) {
 	i := c.instance
 	digest, offering, version := i.Release, i.Offering.Name, i.Version.Number.String()

@@ -5,9 +5,9 @@ import "time"
 // maxSkew is how far the two clocks may be apart before neither is believed alone.
 const maxSkew = 2 * time.Second
 
-// Clock is the time of a pass, twice: as the machine says it is, and as the time at which the process started plus what
-// its monotonic clock has counted since. Where somebody set the machine's clock they differ, and what depends on the time
-// of day is open only if it is open by both.
+// Clock is the time of a pass, twice: as the machine says it is, and as the time at which the process started plus the time
+// that its monotonic clock has counted since. Where somebody set the machine's clock they differ, and a gate that depends on
+// the time of day is open only if it is open by both.
 type Clock struct {
 	Wall   time.Time
 	Steady time.Time // zero: the same as Wall

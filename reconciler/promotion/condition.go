@@ -13,7 +13,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// A condition is what the clusters that count say of a release at exactly its revisions.
+// A condition sums up the observations of a release at exactly its revisions, on the clusters that count.
 type condition struct {
 	counting int
 	healthy  int
@@ -32,11 +32,11 @@ func (c condition) arrived() bool {
 	return c.counting > 0 && c.healthy+c.idle == c.counting && !c.partial
 }
 
-// suspended reports whether nothing is on its way on any cluster that has it, and some wait for somebody: what is asked for
-// does not bring it to its revision.
+// suspended reports whether nothing is on its way on any cluster that has it, and some wait for somebody: the manifests that
+// are applied do not bring it to its revision.
 func (c condition) suspended() bool { return c.said.Health == Suspended }
 
-// opens says what opens a gate that waits for health, which of what is suspended does not come.
+// opens says who or which event opens a gate that waits for health, which does not come by itself while it is suspended.
 func (c condition) opens(health string) string {
 	if c.suspended() {
 		return "pods of that revision that were ready, or a version whose health entry says when it is healthy"
@@ -44,7 +44,7 @@ func (c condition) opens(health string) string {
 	return health
 }
 
-// why says what keeps it from being healthy.
+// why gives the reason why it is not healthy.
 func (c condition) why() string {
 	switch {
 	case c.counting == 0:
@@ -125,7 +125,7 @@ func rank(o Observation) int {
 	return slices.Index([]string{Healthy, Suspended, "", Unknown, Progressing, Failed}, o.Health)
 }
 
-// observe returns what a cluster says of exactly this revision; of any other it says nothing.
+// observe returns a cluster's observation of exactly this revision; of any other it says nothing.
 func (v *View) observe(e *platform.Environment, k platform.RequestKey, cluster string, placed platform.ReleasePlacement) Observation {
 	said := v.Observe(e.Name, k, cluster)
 	if said.Revision != placed.Observed() {

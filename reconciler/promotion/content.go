@@ -2,18 +2,18 @@ package promotion
 
 import "transom.dev/render/platform"
 
-// Content is a release apart from any environment: what travels from one to the next.
+// Content is a release apart from any environment, as it travels from one to the next.
 type Content struct {
 	Digest        string // of the release; empty: to be found out by resolving
 	Spec          *platform.RequestSpec
 	Offering      string
 	Version       string
-	VersionDigest string // empty: whatever the version is at the head
+	VersionDigest string // empty: that of the version at the head
 	Commit        string // the platform commit that yielded it
 	File          string
 }
 
-// ContentOf returns what a record is a record of. A tombstone has none: its Spec is nil.
+// ContentOf returns the release of a record as a Content. A tombstone has none: its Spec is nil.
 func ContentOf(r *platform.Release) Content {
 	return Content{
 		Digest: r.Digest, Spec: r.Request, Offering: r.Offering, Version: r.Version, VersionDigest: r.VersionDigest,

@@ -31,7 +31,7 @@ func (w *world) restart() {
 	}
 }
 
-// view is what the daemon knows of an environment.
+// view is all that the daemon knows of an environment.
 func (w *world) view(environment string) *promotion.View {
 	s := w.stages[environment]
 	elsewhere := make(map[string]map[platform.RequestKey]*platform.Release, len(w.stages))
@@ -76,7 +76,7 @@ func (w *world) pass(environment string, raced bool) bool {
 	return w.commit(s, p, proposals, records)
 }
 
-// render proposes what the instances of a pass come to.
+// render makes the proposals of the instances of a pass.
 func (w *world) render(s *stage, p *promotion.Pass) (list []platform.Proposal) {
 	has := make(map[platform.RequestKey]bool, len(p.Instances))
 	for _, i := range p.Instances {
@@ -158,7 +158,7 @@ func sameKeys(a, b *platform.Release) bool {
 	return maps.EqualFunc(a.Clusters, b.Clusters, func(x, y platform.ReleasePlacement) bool { return x.RenderKey == y.RenderKey })
 }
 
-// commit makes a state of what a pass decided, and has it applied.
+// commit makes a state of the decisions of a pass, and has it applied.
 func (w *world) commit(s *stage, p *promotion.Pass, proposals []platform.Proposal, records []*platform.Release) bool {
 	if len(p.Records)+len(p.Restore)+len(p.Forget)+len(proposals)+len(w.away) == 0 {
 		return false
@@ -198,7 +198,7 @@ func (w *world) commit(s *stage, p *promotion.Pass, proposals []platform.Proposa
 	return true
 }
 
-// tell writes what an environment committed into the trace.
+// tell writes the commit of an environment into the trace.
 func (w *world) tell(s *stage) {
 	before := s.history[fmt.Sprintf("%s-%d", s.name, s.commit-1)]
 	for _, k := range slices.SortedFunc(maps.Keys(s.releases), platform.RequestKey.Compare) {
@@ -232,7 +232,7 @@ func tellRelease(r *platform.Release) string {
 	return b.String()
 }
 
-// apply makes reachable clusters what the state says.
+// apply brings reachable clusters to the state.
 func (w *world) apply(s *stage) {
 	for k, r := range s.releases {
 		for cluster, at := range r.Clusters {
@@ -277,7 +277,7 @@ func (w *world) apply(s *stage) {
 // unwatched reports whether a cluster does not answer, or nobody asks it.
 func (w *world) unwatched(cluster string) bool { return w.lost[cluster] || w.away[cluster] != nil }
 
-// health is what is true of a placement now.
+// health is the true health of a placement now.
 func (w *world) health(environment string, on *placed) (string, bool) {
 	if on.revision == "" {
 		return promotion.Healthy, false
@@ -373,7 +373,7 @@ func (w *world) watch(environment string, on *placed) {
 	}
 }
 
-// observe is what the daemon was told of a placement.
+// observe is the observation of a placement that the daemon was told.
 func (w *world) observe(environment string, k platform.RequestKey, cluster string) promotion.Observation {
 	on := w.stages[environment].live[k.Name+"@"+cluster]
 	if on == nil || w.unwatched(cluster) {
@@ -399,7 +399,7 @@ func (w *world) observe(environment string, k platform.RequestKey, cluster strin
 	return said
 }
 
-// waitsForOld is what a cluster says of a placement that waits for a pod of a revision before.
+// waitsForOld is the message of a cluster about a placement that waits for a pod of a revision before.
 const waitsForOld = "a pod still has the revision before"
 
 // settle runs passes and time for so long, every environment at every tick.

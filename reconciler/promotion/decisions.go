@@ -89,7 +89,7 @@ func debt(c *platform.Decision) string {
 	return c.File + ": " + c.Reason
 }
 
-// offering is that of what runs, or else of what the head asks for.
+// offering is that of the release that runs, or else of the instance at the head.
 func (s *subject) offering() string {
 	switch {
 	case s.base != nil:

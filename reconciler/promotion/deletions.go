@@ -33,11 +33,11 @@ func (p *Pass) deleting(s *subject, clusters []string) {
 	}
 }
 
-// deletionsAdmitted is what a record remembers of an Approval of deletions that covered it.
+// deletionsAdmitted is the mark in a record that an Approval of deletions covered it.
 const deletionsAdmitted = "deletions"
 
 // leaving lists the clusters that an instance is to go from while it stays on others: they drain, left the selector, or
-// the version is not placed there. A cluster that cannot be read keeps what it has; one whose file is gone is let go.
+// the version is not placed there. A cluster that cannot be read keeps its placement; one whose file is gone is let go.
 func (p *Pass) leaving(r *platform.Release, i *platform.Instance) (clusters []string) {
 	for cluster := range r.Clusters {
 		c := p.view.Platform.Clusters[cluster]

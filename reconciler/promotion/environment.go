@@ -13,8 +13,8 @@ const environmental = "environment:"
 
 func isEnvironment(group string) bool { return strings.HasPrefix(group, environmental) }
 
-// admitChanges decides about releases that stay while what they render to changes: rollouts on their way to further
-// clusters, and what the environment, its overlays and its clusters changed.
+// admitChanges decides about releases that stay while their bytes change: rollouts on their way to further clusters, and
+// changes by the environment, its overlays and its clusters.
 func (p *Pass) admitChanges(changes []*change, out []*platform.Release) {
 	approved := p.approvePlan(changes)
 	var fresh []*change
@@ -50,8 +50,8 @@ func (p *Pass) blocked(c *change, admitted bool) *Gate {
 	return nil
 }
 
-// goOn lets an open rollout reach the next clusters, and clusters that joined have what runs. It returns nil where the
-// change is another one than that.
+// goOn lets an open rollout reach the next clusters, and clusters that joined have the release that runs. It returns nil
+// where the change is another one than that.
 func (p *Pass) goOn(c *change, approved bool) *platform.Release {
 	rollout := c.Base.Promotion.Rollout
 	under := rollout != nil && rollout.Stopped == "" && rollout.Cause != "rollback"
@@ -117,13 +117,13 @@ func reached(to *platform.Release, now, pending []string) {
 	}
 }
 
-// broken reports whether what an open rollout brought will not get well by waiting, so that a change of the environment
-// may mend it.
+// broken reports whether the objects that an open rollout brought will not get well by waiting, so that a change of the
+// environment may mend it.
 func (p *Pass) broken(r *platform.Release) bool {
 	return p.view.condition(p.view.Environment, r, nil).said.hopeless()
 }
 
-// letGo is the base without the clusters that may lose what they have.
+// letGo is the base without the clusters that may lose their bytes.
 func (p *Pass) letGo(c *change, approved bool) *platform.Release {
 	if len(c.gone) == 0 {
 		return p.noted(c, approved)
@@ -137,11 +137,11 @@ func (p *Pass) letGo(c *change, approved bool) *platform.Release {
 		return p.noted(c, approved)
 	}
 	to := p.compose(c, nil, leaving)
-	to.Promotion.Ran = p.left(c.Base) // with what is lost here
+	to.Promotion.Ran = p.left(c.Base) // with the release that is lost here
 	return dropped(p.keepAdmitted(to, c, approved), c.Base, leaving)
 }
 
-// renew rolls out what the environment changed about a release that stays.
+// renew rolls out a change that the environment makes to a release that stays.
 func (p *Pass) renew(c *change, approved bool, wanting *int) *platform.Release {
 	if len(c.moving) == 0 {
 		return p.letGo(c, approved)
@@ -214,7 +214,7 @@ func (p *Pass) renewed(c *change, cause, group string, now []string, approved bo
 	return p.keepAdmitted(to, c, approved)
 }
 
-// rebound reports whether a change comes from what an instance is bound to.
+// rebound reports whether a change comes from a request that an instance is bound to.
 func (p *Pass) rebound(c *change) bool {
 	if c.Instance == nil {
 		return false
@@ -228,7 +228,8 @@ func (p *Pass) rebound(c *change) bool {
 	return false
 }
 
-// environmentGroup names what the environment puts into its instances now.
+// environmentGroup is the name of the group for the values, overlays and labels that the environment puts into its instances
+// now.
 func (p *Pass) environmentGroup() string {
 	if p.lazy.group == "" {
 		e := p.view.Environment
@@ -259,7 +260,7 @@ func digests(overlays []platform.Overlay) []string {
 	return list
 }
 
-// approvalsFor are those that may readmit what an environment change renders.
+// approvalsFor are those that may readmit the bytes of an environment change.
 func (p *Pass) approvalsFor(c *change) []*platform.Decision {
 	s := &subject{Pass: p, key: c.key, base: c.Base}
 	list := p.approvalsOf(s, c.Base)
@@ -281,7 +282,8 @@ func intersect(a, b []string) []string {
 	return slices.DeleteFunc(slices.Clone(a), func(s string) bool { return !slices.Contains(b, s) })
 }
 
-// approvePlan finds out whether a person approved what the environment changes, and otherwise what there is to approve.
+// approvePlan finds out whether a person approved the changes of the environment, and otherwise sets the digest that there
+// is to approve.
 func (p *Pass) approvePlan(changes []*change) bool {
 	e := p.view.Environment
 	var steps []platform.PlanStep
@@ -310,7 +312,7 @@ func (p *Pass) approvePlan(changes []*change) bool {
 	return false
 }
 
-// mark is what a record remembers of an approved step: the render key that it leads to, or the one that goes.
+// mark is the entry of an approved step in a record: the render key that it leads to, or the one that goes.
 func mark(s platform.PlanStep) string {
 	if s.After == "" {
 		return "-" + s.Before
@@ -318,7 +320,7 @@ func mark(s platform.PlanStep) string {
 	return s.After
 }
 
-// covers reports whether an Approval covers what happens on these clusters: one that matches now, or one on record.
+// covers reports whether an Approval covers the changes on these clusters: one that matches now, or one on record.
 func (p *Pass) covers(c *change, clusters []string, approved bool) bool {
 	if approved || p.view.Environment.Gates.Approval != "required" {
 		return true
@@ -331,7 +333,7 @@ func (p *Pass) covers(c *change, clusters []string, approved bool) bool {
 	return true
 }
 
-// noted is the base, with what a person approved about it: that admits the later steps when the Approval itself does not
+// noted is the base, with the steps that a person approved: this admits the later steps when the Approval itself does not
 // match any more.
 func (p *Pass) noted(c *change, approved bool) *platform.Release {
 	if !approved || p.view.Environment.Gates.Approval != "required" {
@@ -351,13 +353,13 @@ func (p *Pass) keepAdmitted(to *platform.Release, c *change, approved bool) *pla
 	return to
 }
 
-// holdAtHead returns what holds an instance back, with the request's own file read at the head.
+// holdAtHead returns the gate that holds an instance back, with the request's own file read at the head.
 func (p *Pass) holdAtHead(s *subject) *Gate {
 	s.head = p.headOf(s.key)
 	return p.hold(s, s.base.Offering)
 }
 
-// headOf returns what the head asks for, or nil.
+// headOf returns the instance that the head asks for, or nil.
 func (p *Pass) headOf(k platform.RequestKey) *platform.Instance {
 	at, found := slices.BinarySearchFunc(p.view.Head, k, func(i *platform.Instance, k platform.RequestKey) int { return i.Request.Key.Compare(k) })
 	if !found {

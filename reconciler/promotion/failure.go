@@ -43,8 +43,8 @@ func (p *Pass) sick(s *subject, cluster string, ours Observation) *Gate {
 	}
 }
 
-// fail ends a rollout that failed on a cluster: what it rendered is rejected, and what ran before comes back where it can.
-// It reports whether the instance goes back.
+// fail ends a rollout that failed on a cluster: its render keys are rejected, and the release that ran before comes back
+// where it can. It reports whether the instance goes back.
 func (p *Pass) fail(s *subject, cluster string, said Observation) bool {
 	rollback := s.base.Promotion.Rollout.Cause == "rollback"
 	r := s.edit()
@@ -71,8 +71,8 @@ func (p *Pass) fail(s *subject, cluster string, said Observation) bool {
 	return false
 }
 
-// overtake notes that what an instance of a group runs could not start, before something newer takes its place: else the
-// others of the group would not know.
+// overtake notes that the release of an instance of a group could not start, before something newer takes its place: else
+// the others of the group would not know.
 func (p *Pass) overtake(s *subject) {
 	if !runs(s.base) || s.base.Promotion.Rollout == nil || s.base.Promotion.Rollout.Group == "" || s.base.Promotion.Rollout.Stopped != "" {
 		return
@@ -179,8 +179,8 @@ func (p *Pass) differs(r, target *platform.Release) bool {
 	})
 }
 
-// returns reports whether an instance that goes back to what ran may come back to a cluster that it left meanwhile: the
-// environment still has it, and nobody empties it.
+// returns reports whether an instance that goes back to an earlier release may come back to a cluster that it left
+// meanwhile: the environment still has it, and nobody empties it.
 func (p *Pass) returns(cluster string) bool {
 	c := p.view.Platform.Clusters[cluster]
 	return c != nil && c.State != platform.ClusterDraining && selects(p.view.Environment, c)
@@ -194,8 +194,8 @@ func (p *Pass) reversible(s *subject) bool {
 }
 
 // restore takes an instance back to a record: on the clusters that moved since to its bytes, and to the clusters that it left
-// since, which count again once they are healthy. What ran nowhere before stays where it is until these are well, and is left
-// then. It reports whether there is anything to go back to.
+// since, which count again once they are healthy. A placement on a cluster that the record does not name stays until these
+// are well, and is left then. It reports whether there is anything to go back to.
 func (p *Pass) restore(s *subject, target *platform.Release, state string, moved []string, rollout platform.ReleaseRollout) bool {
 	r := s.base
 	to := clone(target)

@@ -60,7 +60,7 @@ func TestRollbackThatFailsTooStops(t *testing.T) {
 }
 
 // A pod of a revision that failed keeps its StatefulSet from going back, for longer than any deadline. Neither the rollback
-// nor what is merged next is blamed for it.
+// nor the next release is blamed for it.
 func TestAPodOfARevisionBeforeRejectsNothing(t *testing.T) {
 	w := settled(t, "a")
 	before := w.has("prod", "a")
@@ -93,7 +93,7 @@ func TestAPodOfARevisionBeforeRejectsNothing(t *testing.T) {
 	require.Len(t, w.stages["prod"].releases[key("a")].Promotion.Rejected, rejected, "nothing was rejected for it")
 }
 
-// What waited for a pod of a revision before has its whole deadline once that is gone, and no more.
+// A release that waited for a pod of a revision before has its whole deadline once that is gone, and no more.
 func TestTheDeadlineRunsOnceTheOldPodIsGone(t *testing.T) {
 	w := settled(t, "a")
 	before := w.has("prod", "a")
@@ -109,7 +109,8 @@ func TestTheDeadlineRunsOnceTheOldPodIsGone(t *testing.T) {
 	require.Equal(t, before, w.has("prod", "a"))
 }
 
-// What waits for a pod of a revision before for longer than the deadline protects itself no longer from what is newer.
+// A release that waits for a pod of a revision before for longer than the deadline protects itself no longer from a newer
+// one.
 func TestWhatWaitsForAnOldPodGivesWay(t *testing.T) {
 	w := settled(t, "a")
 	w.blocked["a@staging-1"] = w.clock + 2*time.Hour

@@ -57,7 +57,7 @@ func (w *world) deserted(environment string) bool {
 
 func (w *world) arrived() bool { return w.late() == "" }
 
-// late says what has not arrived yet.
+// late names an instance that has not arrived yet.
 func (w *world) late() string {
 	for _, name := range w.order {
 		s, asked := w.stages[name], w.asked(name)

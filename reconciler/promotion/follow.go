@@ -8,8 +8,8 @@ import (
 	"transom.dev/render/platform"
 )
 
-// follow brings a record up to what clusters say: what joined, what a rollout came to, what is proven. It reports whether
-// that decides the instance for this pass.
+// follow brings a record up to the observations of clusters: which of them joined, how a rollout ended, which release is
+// proven. It reports whether that decides the instance for this pass.
 func (p *Pass) follow(s *subject) bool {
 	if s.base.Absent {
 		return p.followRemoval(s)
@@ -36,7 +36,7 @@ func (p *Pass) welcome(s *subject) {
 	}
 }
 
-// trim forgets clusters that a rollout has not to reach any more: they left, or come to what they have.
+// trim forgets clusters that a rollout has not to reach any more: they left, or have the bytes already.
 func (p *Pass) trim(s *subject) {
 	if len(s.base.Promotion.Rollout.Pending) == 0 {
 		return
@@ -67,7 +67,7 @@ func (p *Pass) trim(s *subject) {
 	r.Promotion.Rollout.Pending = left
 }
 
-// followRollout finds out whether a rollout failed or is over, and says otherwise what it waits for.
+// followRollout finds out whether a rollout failed or is over, and adds otherwise the gate that it waits for.
 func (p *Pass) followRollout(s *subject) bool {
 	rollout := s.base.Promotion.Rollout
 	standing := p.standing(s.key)
@@ -121,7 +121,7 @@ func (p *Pass) over(s *subject) bool {
 }
 
 // judges lists the clusters that a rollout is judged by: those of them that it moved and that are still there. Where none
-// is, it is those that have what it brought, and where that is nowhere any more, it goes on to those that it left out.
+// is, it is those that have its bytes, and where no cluster has them any more, it goes on to those that it left out.
 func (p *Pass) judges(s *subject) []string {
 	there := slices.DeleteFunc(slices.Clone(s.base.Promotion.Rollout.Moved), func(c string) bool { _, there := s.base.Clusters[c]; return !there })
 	if len(there) > 0 || len(s.base.Promotion.Rollout.Moved) == 0 {
@@ -142,7 +142,7 @@ func (p *Pass) judges(s *subject) []string {
 	return there
 }
 
-// failing returns the first cluster on which what a rollout brought has failed.
+// failing returns the first cluster on which the objects that a rollout brought have failed.
 func (p *Pass) failing(s *subject) (cluster string, said Observation, failed bool) {
 	e := p.view.Environment
 	deadline := e.Rollout.ProgressDeadline
@@ -155,7 +155,7 @@ func (p *Pass) failing(s *subject) (cluster string, said Observation, failed boo
 		switch {
 		case said.Health == Failed:
 			return cluster, said, true
-		case said.Health == Progressing && said.Superseded: // it is other pods' failure; what they say next brings a pass
+		case said.Health == Progressing && said.Superseded: // other pods fail; the next observation of them brings a pass
 		case said.Health == Progressing && said.Ailing-said.Held >= deadline:
 			said.Message = strings.TrimPrefix(fmt.Sprintf("%s; not healthy within %s", said.Message, deadline), "; ")
 			return cluster, said, true
@@ -166,7 +166,7 @@ func (p *Pass) failing(s *subject) (cluster string, said Observation, failed boo
 	return "", Observation{}, false
 }
 
-// resume lets a stopped rollout go on that a person approved since, once what it moved is healthy.
+// resume lets a stopped rollout go on that a person approved since, once the clusters that it moved are healthy.
 func (p *Pass) resume(s *subject) {
 	r := s.base
 	if !p.view.condition(p.view.Environment, r, r.Promotion.Rollout.Moved).all() || r.Request == nil {
@@ -184,7 +184,7 @@ func (p *Pass) resume(s *subject) {
 	}
 }
 
-// approvalsOf returns the Approvals that admit what runs: of exactly it, or of its version.
+// approvalsOf returns the Approvals that admit a release that runs: of exactly it, or of its version.
 func (p *Pass) approvalsOf(s *subject, r *platform.Release) (list []*platform.Decision) {
 	for _, d := range p.decisions.approvals {
 		if exactly(d, s.key, r.Digest) || d.Offering == r.Offering && d.Version == r.Version {

@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestFoundSchedules plays the histories that once broke a rule, shrunk, each named by what was wrong.
+// TestFoundSchedules plays the histories that once broke a rule, shrunk, each named by the fault that it found.
 func TestFoundSchedules(t *testing.T) {
 	for name, s := range map[string]schedule{
 		"a cluster that is held keeps the bytes of another release, which prove nothing": {8190, []event{

@@ -9,8 +9,8 @@ import (
 	"transom.dev/render/platform"
 )
 
-// A group is a change that many instances make together: a new version, or what an environment puts in. The counts are
-// instances.
+// A group is a change that many instances make together: a new version, or a change that an environment puts in. The counts
+// are instances.
 type group struct {
 	flying  int // whose rollout is under way
 	healthy int // whose rollout is over
@@ -27,7 +27,7 @@ func (g groups) of(name string) *group {
 	return g[name]
 }
 
-// group counts who is in a group, from what records say after Choose has followed them.
+// group counts the members of a group, from the records after Choose has followed them.
 func (p *Pass) group(name string) *group {
 	if p.rollouts == nil {
 		p.rollouts = groups{}
@@ -61,8 +61,8 @@ func (p *Pass) count(r *platform.Release) {
 	}
 }
 
-// groupsOf are the groups, by the names that group counts by, that an instance is in with what enters now: the one of the change, and that of the version which
-// it has already and was healthy with.
+// groupsOf are the groups, by the names that group counts by, that an instance is in with the release that enters now: the
+// one of the change, and that of the version which it has already and was healthy with.
 func groupsOf(base, to *platform.Release, group string) (list []platform.ReleaseGate) {
 	if runs(base) && base.VersionDigest == to.VersionDigest && (base.Promotion.Rollout == nil || base.Promotion.Rollout.Stopped == "") {
 		for _, g := range base.Promotion.Gates {
@@ -88,7 +88,7 @@ func (p *Pass) failedIn(r *platform.Release) (names []string) {
 	return names
 }
 
-// forgiven reports whether a person has approved since what failed.
+// forgiven reports whether a person has approved since the release or the change that failed.
 func (p *Pass) forgiven(r *platform.Release, f platform.ReleaseFailure) bool {
 	for _, d := range p.decisions.approvals {
 		same := exactly(d, r.Key, f.Release) || d.Offering == r.Offering && d.Version == f.Version || d.Plan != "" && isEnvironment(f.Group)

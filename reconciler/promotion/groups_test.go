@@ -109,7 +109,8 @@ func TestManyInstancesThatCannotBeRenderedStarveNoOthers(t *testing.T) {
 	require.Equal(t, "1.1.0", w.version("dev", "r03"), "who was tried in vain is tried again")
 }
 
-// TestAdmitAnswersTheSameWhenItIsAskedAgain as rendering does where something was built with what did not come about.
+// TestAdmitAnswersTheSameWhenItIsAskedAgain as rendering does where bytes were built with outputs of a release that did not
+// come about.
 func TestAdmitAnswersTheSameWhenItIsAskedAgain(t *testing.T) {
 	for name, change := range map[string]func(*world){
 		"a version":               func(w *world) { w.publish("1.1.0") },

@@ -2,7 +2,8 @@ package promotion
 
 import "transom.dev/render/platform"
 
-// place is how far a record has come in the platform's history: to what it runs, or to what it left for something older.
+// place is how far a record has come in the platform's history: to the release that it runs, or to the one that it left for
+// an older one.
 func (p *Pass) place(r *platform.Release) string {
 	if left := r.Promotion.Left; left != nil && p.view.Prospects.Older(r.Commit, left.Commit) {
 		return left.Commit
@@ -10,7 +11,8 @@ func (p *Pass) place(r *platform.Release) string {
 	return r.Commit
 }
 
-// leave notes in the record of what comes, where that is older than what it takes the place of, what is left.
+// leave notes in the record of a release that comes, where it is older than the one that it takes the place of, the release
+// that is left.
 func (p *Pass) leave(from, to *platform.Release) {
 	if from == nil {
 		return
@@ -25,7 +27,7 @@ func (p *Pass) leave(from, to *platform.Release) {
 	}
 }
 
-// newerThan reports whether a content comes after what a record runs, and not before what it left.
+// newerThan reports whether a content comes after the release that a record runs, and not before the one that it left.
 func (p *Pass) newerThan(r *platform.Release, place string, c Content) bool {
 	if r == nil {
 		return true
@@ -35,8 +37,8 @@ func (p *Pass) newerThan(r *platform.Release, place string, c Content) bool {
 		(left == nil || !p.view.Prospects.Older(c.Commit, left.Commit))
 }
 
-// remember gives what was left the place in history that it had here, where others know an earlier one: it may come back
-// itself, if its gates let it.
+// remember gives the release that was left the place in history that it had here, where others know an earlier one: it may
+// come back itself, if its gates let it.
 func (p *Pass) remember(r *platform.Release, known map[string]Content) {
 	if r == nil || r.Promotion.Left == nil {
 		return

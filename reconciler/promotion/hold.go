@@ -7,8 +7,8 @@ import (
 	"transom.dev/render/platform"
 )
 
-// hold returns what holds a request back as a whole, or nil: a Hold of the environment, its team, its offering or itself,
-// or the request's own file at the head. A Hold of a cluster holds that cluster's turn.
+// hold returns the gate that holds a request back as a whole, or nil: a Hold of the environment, its team, its offering or
+// itself, or the request's own file at the head. A Hold of a cluster holds that cluster's turn.
 func (p *Pass) hold(s *subject, offering string) *Gate {
 	for _, c := range p.decisions.holds {
 		whole := c.Request == nil && c.Team == "" && c.Offering == "" && c.Cluster == ""
@@ -26,7 +26,7 @@ func (p *Pass) hold(s *subject, offering string) *Gate {
 	return nil
 }
 
-// holdOf returns what holds a cluster back from a release, or nil.
+// holdOf returns the gate that holds a cluster back from a release, or nil.
 func (p *Pass) holdOf(cluster string, r *platform.Release) *Gate {
 	for _, c := range p.decisions.holds {
 		if c.Cluster == cluster && p.overridden("hold", r.Key, r.Digest, r.Offering, r.Version) == nil {

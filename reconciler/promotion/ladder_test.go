@@ -10,7 +10,7 @@ import (
 // everywhere is a request in all environments of the ladder.
 func everywhere(p int) *request { return &request{p: p, in: []string{"dev", "staging", "prod"}} }
 
-// version is what an environment runs of a request.
+// version is the version of a request that an environment runs.
 func (w *world) version(environment, name string) string {
 	r := w.stages[environment].releases[key(name)]
 	if r == nil || r.Absent {
@@ -19,7 +19,7 @@ func (w *world) version(environment, name string) string {
 	return r.Version
 }
 
-// parameter is what a cluster has live of a request.
+// liveOn is the revision of a request that a cluster has live.
 func (w *world) liveOn(environment, cluster, name string) string {
 	if on := w.stages[environment].live[name+"@"+cluster]; on != nil {
 		return on.revision

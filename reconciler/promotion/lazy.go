@@ -2,7 +2,7 @@ package promotion
 
 import "transom.dev/render/platform"
 
-// lazy is what a pass finds out once, when something asks for it.
+// lazy are the facts that a pass finds out once, when something asks for them.
 type lazy struct {
 	before     []string                // environments before this one
 	downstream []*platform.Environment // environments after this one
@@ -11,5 +11,5 @@ type lazy struct {
 	deletions  *deletions
 	urgent     []platform.DeletedPlacement      // that are to go at once, and wait for an Approval
 	urgentOf   map[platform.RequestKey]*subject // of these
-	group      string                           // of what the environment puts in
+	group      string                           // the name of the environment's own group of changes
 }

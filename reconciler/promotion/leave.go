@@ -9,15 +9,15 @@ import (
 	"transom.dev/render/platform"
 )
 
-// Clusters that an instance leaves while it stays on others, or comes to others, are its last wave: what runs there stays, as
-// it is, until all others have what they are to have and have been healthy for as long as their waves ask. So there is always
-// something that serves, and something to go back to.
+// Clusters that an instance leaves while it stays on others, or comes to others, are its last wave: their placements stay as
+// they are until all others have the bytes that they are to have and have been healthy for as long as their waves ask. So
+// there is always something that serves, and something to go back to.
 
-// A departure is what an instance is to leave.
+// A departure names the clusters that an instance is to leave.
 type departure struct {
 	due    []string // clusters that it may leave now, sorted
-	well   bool     // they are due because all others have what they are to have, and are well
-	stands bool     // the others keep their bytes, whatever the environment puts in
+	well   bool     // they are due because all others have their bytes, and are well
+	stands bool     // the others keep their bytes, also when the environment changes
 	why    string   // the others are not well yet; empty: they are, or nobody asks
 	at     time.Time
 	digest string // of the deletions that a person may approve so that they do not wait; empty: there are none
@@ -61,8 +61,9 @@ func (p *Pass) staying(base *platform.Release, i *platform.Instance) (clusters [
 	return clusters
 }
 
-// await finds out what an instance waits for on the clusters that it stays on or comes to, before it leaves others. Of those
-// that do not count nobody can say anything; one that joined counts here, because what it takes over may be what is left.
+// await finds out the reason why an instance has to wait for the clusters that it stays on or comes to, before it leaves
+// others. Of those that do not count nobody can say anything; one that joined counts here, because it may take over from the
+// cluster that is left.
 func (p *Pass) await(s *subject, i *platform.Instance, d *departure) {
 	keys, problems := p.view.Prospects.Keys(i)
 	if len(problems) > 0 {
@@ -96,8 +97,8 @@ func (p *Pass) await(s *subject, i *platform.Instance, d *departure) {
 	}
 }
 
-// remains reports whether an instance stays as it is though the environment puts in something else: a pin freezes it, or what
-// it would become has failed here. Then nothing is on its way that its last clusters would have to wait for.
+// remains reports whether an instance stays as it is though the environment puts in something else: a pin freezes it, or the
+// bytes that it would get have failed here. Then nothing is on its way that its last clusters would have to wait for.
 func (p *Pass) remains(s *subject, i *platform.Instance, keys map[string]string) bool {
 	if !runs(s.base) || s.base.Digest != i.Release {
 		return false
@@ -136,7 +137,7 @@ func (p *Pass) hurry(s *subject, leaving []string) {
 	}
 }
 
-// approveUrgent lets those go that a person let go at once, and says otherwise what there is to approve.
+// approveUrgent lets those go that a person let go at once, and sets otherwise the digest that there is to approve.
 func (p *Pass) approveUrgent() {
 	if len(p.lazy.urgent) == 0 {
 		return
@@ -162,7 +163,7 @@ func (p *Pass) approveUrgent() {
 	}
 }
 
-// mayGo returns the clusters that may lose what they have now, and says of the others what they wait for.
+// mayGo returns the clusters that may lose their bytes now, and adds the gate that the others wait for.
 func (p *Pass) mayGo(c *change) []string {
 	d := p.departures[c.key]
 	if d == nil || len(c.gone) == 0 {
@@ -199,7 +200,7 @@ func (p *Pass) urgent(c *change) bool {
 	})
 }
 
-// gate says what clusters wait for that an instance leaves.
+// gate is the gate that the clusters wait for that an instance leaves.
 func (d *departure) gate(last []string) Gate {
 	g := Gate{
 		Name: "leave", Reason: "leaves " + strings.Join(last, ", ") + " last, after all others",
@@ -214,8 +215,8 @@ func (d *departure) gate(last []string) Gate {
 	return g
 }
 
-// last is what a record remembers of what a person admitted when a rollout is over: the clusters that the instance has yet to
-// leave.
+// last are the approved steps that a record remembers when a rollout is over: those of the clusters that the instance has
+// yet to leave.
 func last(r *platform.Release) (admitted []string) {
 	for _, placed := range r.Clusters {
 		if m := mark(platform.PlanStep{Before: placed.RenderKey}); slices.Contains(r.Promotion.Admitted, m) {
@@ -226,7 +227,7 @@ func last(r *platform.Release) (admitted []string) {
 	return admitted
 }
 
-// dropped is a record without what a person admitted about clusters that are left now.
+// dropped is a record without the approved steps of the clusters that are left now.
 func dropped(to, base *platform.Release, leaving []string) *platform.Release {
 	for _, cluster := range leaving {
 		to.Promotion.Admitted = without(to.Promotion.Admitted, []string{mark(platform.PlanStep{Before: base.Clusters[cluster].RenderKey})})

@@ -45,7 +45,7 @@ func TestClusterThatAVersionLeavesGoesAfterTheOthersSoaked(t *testing.T) {
 	require.True(t, w.arrived(), w.late())
 }
 
-// TestClusterThatTakesOverIsWellBeforeAnotherIsLeft whatever moves an instance from one to the other.
+// TestClusterThatTakesOverIsWellBeforeAnotherIsLeft for every cause that moves an instance from one to the other.
 func TestClusterThatTakesOverIsWellBeforeAnotherIsLeft(t *testing.T) {
 	for name, move := range map[string]func(w *world){
 		"a label":    func(w *world) { w.platform.Clusters["dev-1"].Labels["environment"] = "" },
@@ -147,7 +147,7 @@ func TestLeavingIsApprovedWithTheRelease(t *testing.T) {
 	require.Empty(t, w.stages["prod"].releases[key("a")].Promotion.Admitted)
 }
 
-// TestDeletionLimitCountsWhatGoesNow and not what waits for its last wave.
+// TestDeletionLimitCountsWhatGoesNow and not the placements that wait for the last wave.
 func TestDeletionLimitCountsWhatGoesNow(t *testing.T) {
 	w := judged(t, "a", "b", "c")
 	w.environmentOf("prod").DeletionLimit = platform.DeletionLimit{Instances: 1, Percent: 10}
@@ -167,7 +167,7 @@ func TestDeletionLimitCountsWhatGoesNow(t *testing.T) {
 	require.Empty(t, w.liveOn("prod", "prod-2", "b"))
 }
 
-// gate is what an instance waits for at a gate.
+// gate is the reason why a gate is closed for an instance, and its opener.
 func (w *world) gate(environment, name, gate string) (found struct{ Reason, Opens string }) {
 	gates := w.stages[environment].last.Standings()[key(name)].Gates
 	var told []string

@@ -14,7 +14,7 @@ type Meter struct {
 	soaked, ailing time.Duration
 }
 
-// Restore takes over what a checkpoint says was seen before this process began to watch. It changes nothing where
+// Restore takes over the soak of a checkpoint, from before this process began to watch. It changes nothing where
 // something about that revision was seen already. How long it was ailing then is not known: its grace begins anew.
 func (m *Meter) Restore(revision string, soaked time.Duration) {
 	if m.revision != revision {
@@ -25,15 +25,15 @@ func (m *Meter) Restore(revision string, soaked time.Duration) {
 // briefly is for how long an observation may be in doubt and count all the same, once the next one says the same.
 const briefly = 2 * time.Second
 
-// Doubt says that something happened that nobody has looked at yet: from now on it is not known whether what was last
-// observed holds. Nothing counts until the next observation. If that comes soon and says the same, it held.
+// Doubt says that something happened that nobody has looked at yet: from now on it is not known whether the last observation
+// holds. Nothing counts until the next observation. If that comes soon and says the same, it held.
 func (m *Meter) Doubt(now, grace time.Duration) {
 	m.pass(now, grace)
 	m.doubted = true
 }
 
-// Observe says that a placement's health at a revision is this from now on. The time since the last call counts as what
-// that call said.
+// Observe says that a placement's health at a revision is this from now on. The time since the last call counts with the
+// health that that call gave.
 func (m *Meter) Observe(revision, health string, now, grace time.Duration) {
 	if m.revision != revision {
 		*m = Meter{revision: revision, health: Unknown}
@@ -50,7 +50,7 @@ func (m *Meter) Observe(revision, health string, now, grace time.Duration) {
 	m.settle(grace)
 }
 
-// Read returns what was seen of a revision until now.
+// Read returns how long a revision was seen healthy, and how long not, until now.
 func (m *Meter) Read(revision string, now, grace time.Duration) (soaked, ailing time.Duration) {
 	if m.revision != revision {
 		return 0, 0
@@ -59,7 +59,7 @@ func (m *Meter) Read(revision string, now, grace time.Duration) (soaked, ailing 
 	return m.soaked, m.ailing
 }
 
-// pass counts the time until now as what was last said.
+// pass counts the time until now with the health that was given last.
 func (m *Meter) pass(now, grace time.Duration) {
 	if m.doubted {
 		return

@@ -1,7 +1,7 @@
 package promotion
 
 // AdmitNamespaces says whether the namespaces of teams may change now, which they do when the environment or its components
-// of namespaces do. They are nobody's release: what keeps them is what keeps the environment as a whole. The digest names
+// of namespaces do. They are nobody's release: only a gate of the environment as a whole keeps them. The digest names
 // the change; where releases change with it, who approved the plan of these has approved the namespaces too.
 func (p *Pass) AdmitNamespaces(digest string) bool {
 	for _, h := range p.decisions.holds {

@@ -2,7 +2,7 @@ package promotion
 
 import "time"
 
-// What an Observation's Health says.
+// The values of an Observation's Health.
 const (
 	Healthy     = "Healthy"
 	Suspended   = "Suspended" // as it is asked to be, which is not to come to its revision by itself
@@ -11,7 +11,7 @@ const (
 	Unknown     = "Unknown"
 )
 
-// Observation is what a cluster says of one instance. The zero value says nothing: it is Unknown.
+// Observation is the health of one instance on a cluster, as last seen. The zero value says nothing: it is Unknown.
 //
 // Of an instance that is being removed Revision is empty: Progressing while something is left, Healthy once pruning is
 // confirmed.
@@ -44,5 +44,5 @@ func (o Observation) broke(grace time.Duration) bool {
 	return o.Health == Failed || o.Health == Progressing && o.Ailing > grace
 }
 
-// hopeless reports whether what is still coming up will not get there by waiting.
+// hopeless reports whether an instance that is not healthy yet will not get there by waiting.
 func (o Observation) hopeless() bool { return o.Health == Failed || o.Health == Progressing && o.Stuck }

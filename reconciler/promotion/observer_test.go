@@ -23,17 +23,17 @@ func TestAnObserverThatIsLateRejectsNobody(t *testing.T) {
 	require.True(t, w.arrived(), w.late())
 }
 
-// forget is what a daemon that starts knows of a placement.
+// forget leaves of a placement only the facts that a daemon knows when it starts.
 func (on *placed) forget() {
 	on.meter, on.held, on.ill = promotion.Meter{}, promotion.Meter{}, 0
 	on.said, on.stuck, on.behind, on.doubted, on.seenIll = "", false, false, false, 0
 	on.meter.Restore(on.revision, on.checkpoint)
 }
 
-// isBlind reports whether nobody looks at what happens on a cluster, though it is told that something does.
+// isBlind reports whether nobody looks at a cluster, though the daemon is told that something happens there.
 func (w *world) isBlind(cluster string) bool { return w.blind[cluster] > w.clock }
 
-// holds reports whether what was seen last holds although nobody looks, because nothing has happened since.
+// holds reports whether the last observation holds although nobody looks, because nothing has happened since.
 func (w *world) holds(on *placed, health string) bool {
 	switch {
 	case on.said == "" || on.doubted:
@@ -48,7 +48,7 @@ func (w *world) holds(on *placed, health string) bool {
 	return true
 }
 
-// seen counts a tick as what was said before it.
+// seen counts a tick with the health that was observed before it.
 func (on *placed) seen() {
 	if !on.doubted && !on.behind && (on.said == promotion.Progressing || on.said == promotion.Failed) {
 		on.seenIll += tick

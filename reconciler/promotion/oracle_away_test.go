@@ -29,7 +29,7 @@ func (o *oracle) rollouts(s *stage, was, is *platform.Release) {
 	}
 }
 
-// outlived holds the end of a rollout whose clusters all left against what is true of those that are left.
+// outlived holds the end of a rollout whose clusters all left against the true health on those that are left.
 func (o *oracle) outlived(s *stage, was, ends *platform.Release) {
 	moved := was.Promotion.Rollout.Moved
 	if len(moved) == 0 || slices.ContainsFunc(moved, func(c string) bool { _, there := ends.Clusters[c]; return there && o.away[c] == nil }) {
@@ -40,7 +40,8 @@ func (o *oracle) outlived(s *stage, was, ends *platform.Release) {
 	}
 }
 
-// joins holds a cluster that comes to what runs on others against joining: until it was healthy it counts nowhere.
+// joins holds a cluster that comes to an instance that runs on others against the rule of joining: until it was healthy it
+// counts nowhere.
 func (o *oracle) joins(s *stage, p *promotion.Pass, was, is *platform.Release) {
 	if was == nil || was.Absent || was.Promotion.Rollout != nil {
 		return // on its way to its first clusters
@@ -58,7 +59,8 @@ func (o *oracle) joins(s *stage, p *promotion.Pass, was, is *platform.Release) {
 	}
 }
 
-// deletes holds deletions that wait for an Approval against what is to go: what is let go is not deleted.
+// deletes holds deletions that wait for an Approval against the placements that are to go: a placement that is let go is not
+// deleted.
 func (o *oracle) deletes(s *stage, p *promotion.Pass) {
 	if p.Deletions == "" {
 		return

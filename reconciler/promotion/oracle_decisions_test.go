@@ -90,8 +90,8 @@ func (o *oracle) failures(environment string, was, is *platform.Release) {
 	}
 }
 
-// unseen holds a rejection against what somebody saw: what did not fail, nor cannot start, was seen not to be healthy for as
-// long as it may take.
+// unseen holds a rejection against the observations: a release that did not fail, and whose pods can start, was seen not to
+// be healthy for as long as it may take.
 func (o *oracle) unseen(environment string, k platform.RequestKey, f platform.ReleaseFailure) {
 	cluster, _, _ := strings.Cut(f.Message, ":")
 	on := o.stages[environment].live[k.Name+"@"+cluster]
@@ -116,7 +116,7 @@ func (o *oracle) readmits(environment, release, version string, k platform.Reque
 	})
 }
 
-// again holds a change of bytes against what failed before: only a decision that was merged since lets it in.
+// again holds a change of bytes against the bytes that failed before: only a decision that was merged since lets it in.
 func (o *oracle) again(s *stage, is *platform.Release, changed []string) {
 	for _, c := range changed {
 		since, failed := o.rejected[at(c, is.Clusters[c].RenderKey)]

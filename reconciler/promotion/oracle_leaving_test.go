@@ -9,8 +9,9 @@ import (
 	"transom.dev/render/platform"
 )
 
-// leaves holds what an instance leaves, while it stays on others or is to come to them, against these: before it goes from
-// anywhere all of them that count have what it is to have there, and have been well for as long as their wave asks.
+// leaves holds the clusters that an instance leaves, while it stays on others or is to come to them, against these others:
+// before it goes from anywhere all of them that count have the bytes that they are to have, and have been well for as long
+// as their wave asks.
 func (o *oracle) leaves(s *stage, p *promotion.Pass, was, is *platform.Release, gone []string) {
 	if is.Absent || was == nil || was.Absent || len(gone) == 0 {
 		return
@@ -86,8 +87,8 @@ func (o *oracle) spread(id string, r *platform.Release) {
 	o.whole[id], o.clusters[id] = r.Digest, maps.Clone(r.Clusters)
 }
 
-// wherever holds a rollback against the clusters on which what ran before was: it is on all of them again that the environment
-// still has, and as it was where the failure had moved it or had left.
+// wherever holds a rollback against the clusters on which the release before was: it is on all of them again that the
+// environment still has, and as it was where the failure had moved it or had left.
 func (o *oracle) wherever(s *stage, was, is *platform.Release) {
 	for c, ran := range o.clusters[at(s.name, is.Key.Name)] {
 		on := o.platform.Clusters[c]

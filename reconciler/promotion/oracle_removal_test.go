@@ -7,7 +7,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// removed holds a removal against approval, and against what is before the environment: something there has to have gone
+// removed holds a removal against approval, and against the environments before this one: one of them has to have gone
 // without the request for long enough.
 func (o *oracle) removed(s *stage, was, is *platform.Release) {
 	for k, r := range s.releases {

@@ -11,13 +11,13 @@ import (
 	"transom.dev/render/platform"
 )
 
-// An oracle holds what is committed against the rules of promotion. It goes by what is true in the world, and by its own
-// reading of decisions, never by what the state machine calls a gate.
+// An oracle holds commits against the rules of promotion. It goes by the truth of the world, and by its own reading of
+// decisions, never by the gates of the state machine.
 type oracle struct {
 	*world
 	soaked    map[string]time.Duration                        // longest time that a release was well on all clusters that count, by environment, request and digest
-	rendered  map[string]string                               // what it rendered to there when it was whole
-	completed map[string]map[string]bool                      // what was ever whole and well, by environment and request
+	rendered  map[string]string                               // its bytes there when it was whole
+	completed map[string]map[string]bool                      // releases ever whole and well, by environment and request
 	whole     map[string]string                               // the last of these
 	clusters  map[string]map[string]platform.ReleasePlacement // that it was on
 	rejected  map[string]int                                  // how many decisions there were when a render key was last rejected, by cluster and key
@@ -25,7 +25,7 @@ type oracle struct {
 	entries   map[string]int                                  // bytes that entered, by environment and request
 	rollbacks map[string]int
 	stepped   map[string]map[string]bool // requests that took a version as a step, by environment and version
-	weak      map[string]bool            // releases that ask less of health than what failed with their bytes, by environment and request
+	weak      map[string]bool            // releases that ask less of health than one that failed with their bytes, by environment and request
 	let       map[string]bool            // environments in which a person has approved deletions, ever
 	broken    []string                   // rules
 }
@@ -186,7 +186,7 @@ func (o *oracle) judged(s *stage, p *promotion.Pass, was, is *platform.Release) 
 	}
 }
 
-// over holds the end of a rollout against what is true of the clusters that it moved.
+// over holds the end of a rollout against the true health on the clusters that it moved.
 func (o *oracle) over(s *stage, was, ends *platform.Release) {
 	if ends == nil || ends.Absent || ends.Promotion.Rollout != nil || len(ends.Clusters) == 0 || was == nil || was.Promotion.Rollout == nil {
 		return
@@ -196,7 +196,7 @@ func (o *oracle) over(s *stage, was, ends *platform.Release) {
 	for _, c := range was.Promotion.Rollout.Moved {
 		p, there := was.Clusters[c]
 		if !there || p.Joining || !o.counts(s.name, c) || o.isBlind(c) {
-			continue // what was seen last is believed until somebody looks
+			continue // the last observation is believed until somebody looks
 		}
 		on := s.live[was.Key.Name+"@"+c]
 		if on == nil || on.revision != p.Observed() {

@@ -8,7 +8,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// pinOf returns the Pin that decides what an instance runs, or nil: one of the request before one of its offering.
+// pinOf returns the Pin that decides which release an instance runs, or nil: one of the request before one of its offering.
 func (p *Pass) pinOf(s *subject) *platform.Decision {
 	var found *platform.Decision
 	offering := s.offering()
@@ -63,8 +63,8 @@ func (p *Pass) pinned(s *subject, pin *platform.Decision) *candidate {
 	return nil
 }
 
-// barred are the gates that are closed for what a pin asks for and never was healthy here. A pin is an approval, and nothing
-// else.
+// barred are the gates that are closed for a release that a pin asks for and that never was healthy here. A pin is an
+// approval, and nothing else.
 func (p *Pass) barred(s *subject, i *platform.Instance) (closed []Gate) {
 	skips := func(gate string) bool {
 		return p.overridden(gate, s.key, i.Release, i.Offering.Name, i.Version.Number.String()) != nil
@@ -78,7 +78,7 @@ func (p *Pass) barred(s *subject, i *platform.Instance) (closed []Gate) {
 	return closed
 }
 
-// since are the decisions that readmit what a pin asks for: the pin itself among them, once.
+// since are the decisions that readmit the release that a pin asks for: the pin itself among them, once.
 func (p *Pass) since(s *subject, i *platform.Instance, pin *platform.Decision) []*platform.Decision {
 	return append(p.approvals(s, i.Release, i.Offering.Name, i.Version.Number.String(), &i.Request.Spec), pin)
 }
@@ -103,8 +103,8 @@ func (p *Pass) ranAs(s *subject, pin *platform.Decision) *platform.ReleaseRan {
 	return nil
 }
 
-// pinnable lists the contents that a pin may mean: what is known of the request, and where it names a version what runs
-// here, or else what the head asks for, with that.
+// pinnable lists the contents that a pin may mean: those that are known of the request, and where it names a version the
+// release that runs here, or else the one that the head asks for, with that version.
 func (p *Pass) pinnable(s *subject, pin *platform.Decision) (list []Content) {
 	if s.head != nil {
 		list = append(list, contentOfInstance(s.head, p.view.Platform.Commit))
@@ -132,7 +132,7 @@ func (p *Pass) pinnable(s *subject, pin *platform.Decision) (list []Content) {
 	return list
 }
 
-// withVersion is a spec that asks for exactly one version in an environment, whatever range it asks for there.
+// withVersion is a spec that asks for exactly one version in an environment, in place of the range that it asks for there.
 func withVersion(spec *platform.RequestSpec, environment, version string) *platform.RequestSpec {
 	asked := *spec
 	asked.Environments = maps.Clone(spec.Environments)
@@ -142,7 +142,7 @@ func withVersion(spec *platform.RequestSpec, environment, version string) *platf
 	return &asked
 }
 
-// frozen returns why the bytes of a release stay whatever the environment puts in: it was pinned, by its name.
+// frozen returns why the bytes of a release stay when the environment changes: a Pin names the release.
 func (p *Pass) frozen(k platform.RequestKey, r *platform.Release) *Gate {
 	for _, d := range p.decisions.pins {
 		if d.Request != nil && *d.Request == k && d.Release != "" && d.Release == r.Digest {

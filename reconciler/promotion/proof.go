@@ -56,7 +56,7 @@ func (p *Pass) proofs(s *subject, c *candidate, matching []*platform.Decision, s
 }
 
 // provesNothing says why an environment that runs a release will not prove it by itself: it is suspended there, or less is
-// asked of its health than of what failed. Empty: it may, or has not got it.
+// asked of its health than of a release that failed. Empty: it may, or has not got it.
 func (p *Pass) provesNothing(up string, k platform.RequestKey, digest string) string {
 	e, r := p.view.Platform.Environments[up], p.view.Elsewhere[up][k]
 	if e == nil || r == nil || r.Digest != digest || r.Absent {
@@ -92,8 +92,8 @@ func (p *Pass) upstreams(e *platform.Environment, spec *platform.RequestSpec) (l
 	return slices.Compact(list)
 }
 
-// vacuous reports whether an upstream has nothing to say about a candidate: it asks for the same there as what runs here, or
-// rendered the same, or the upstream runs a version of its own choice.
+// vacuous reports whether an upstream has nothing to say about a candidate: it asks for the same there as the release that
+// runs here, or rendered the same, or the upstream runs a version of its own choice.
 func (p *Pass) vacuous(up string, s *subject, c *candidate) bool {
 	there, v := p.view.Elsewhere[up][s.key], c.instance.Version
 	if runs(s.base) && s.base.Request != nil && s.base.VersionDigest == v.Digest &&
@@ -208,7 +208,7 @@ func leads(all *platform.Platform, from string, to *platform.Environment) bool {
 	return to != nil && slices.ContainsFunc(to.PromotesFrom, func(up string) bool { return up == from || leads(all, from, all.Environments[up]) })
 }
 
-// asks reports whether an environment waits for this one to prove what it runs of a request: it places the request, and this
+// asks reports whether an environment waits for this one to prove its release of a request: it places the request, and this
 // one is its upstream.
 func (p *Pass) asks(e *platform.Environment, r *platform.Release) bool {
 	if r.Request == nil {
@@ -231,7 +231,8 @@ func nearest(all *platform.Platform, from string, to *platform.Environment, spec
 	return false
 }
 
-// lacksProof reports whether some downstream environment waits for a longer soak of what runs here than is on record.
+// lacksProof reports whether some downstream environment waits for a longer soak of the release that runs here than is on
+// record.
 func (p *Pass) lacksProof(r *platform.Release) bool {
 	need, asked := time.Duration(0), false
 	for _, e := range p.downstream() {
@@ -246,7 +247,7 @@ func (p *Pass) lacksProof(r *platform.Release) bool {
 	return !proven || soaked < need
 }
 
-// soakedFor returns the longest soak on record of what a record runs.
+// soakedFor returns the longest soak that a record has of its own release.
 func soakedFor(r *platform.Release) (time.Duration, bool) {
 	for _, proof := range slices.Backward(r.Promotion.Proven) {
 		if proof.Digest == r.Digest {
@@ -257,7 +258,7 @@ func soakedFor(r *platform.Release) (time.Duration, bool) {
 	return 0, false
 }
 
-// prove records that what runs here was healthy for as long as some downstream environment asks.
+// prove records that the release that runs here was healthy for as long as some downstream environment asks.
 func (p *Pass) prove(s *subject) {
 	r := s.base
 	if r.Promotion.Rollout != nil || r.Promotion.Unproven != "" || !p.lacksProof(r) {

@@ -10,9 +10,9 @@ import (
 	"transom.dev/render/platform"
 )
 
-// protected returns why what runs here is not replaced now, or nil. While it soaks for an environment that would take it,
-// or makes its way through waves, the newest waits until that is over, or until health breaks: so however often a request
-// changes, something gets through.
+// protected returns why the release that runs here is not replaced now, or nil. While it soaks for an environment that would
+// take it, or makes its way through waves, the newest waits until that is over, or until health breaks: so however often a
+// request changes, something gets through.
 func (p *Pass) protected(s *subject, c *candidate, skips func(string) bool) *Gate {
 	e, r := p.view.Environment, s.base
 	if !runs(r) || e.Gates.Replace == "newest" || p.withdrawn(r) {
@@ -20,13 +20,13 @@ func (p *Pass) protected(s *subject, c *candidate, skips func(string) bool) *Gat
 	}
 	now := p.view.condition(e, r, nil)
 	if now.suspended() || r.Promotion.Unproven != "" || !now.all() && p.mends(s, c.instance) {
-		return nil // it soaks for nobody, or its own mend would wait for what it mends
+		return nil // it soaks for nobody, or its own mend would wait for the release that it mends
 	}
 	if rollout := r.Promotion.Rollout; rollout != nil {
 		if rollout.Stopped != "" || rollout.Cause == "rollback" || p.lost(r, now) {
 			return nil
 		}
-		if len(rollout.Pending) > 0 && p.current(s) != nil { // what cannot be resolved any more goes no further
+		if len(rollout.Pending) > 0 && p.current(s) != nil { // a release that cannot be resolved any more goes no further
 			return &Gate{Name: "rollout", Reason: "what runs here is still on its way to " + strings.Join(rollout.Pending, ", "), Opens: "its rollout, or its failure"}
 		}
 	}
@@ -53,8 +53,8 @@ func (p *Pass) protected(s *subject, c *candidate, skips func(string) bool) *Gat
 	return nil
 }
 
-// mends reports whether a candidate changes nothing of what runs here but how its health is judged, what is ignored or what it
-// has to offer, all of which its version says.
+// mends reports whether a candidate leaves the rendered bytes as they are and changes only the entries of its version on
+// health, on ignored fields and on outputs.
 func (p *Pass) mends(s *subject, i *platform.Instance) bool {
 	has := p.current(s)
 	if has == nil || has.Offering.Name != i.Offering.Name || has.Version.Digest == i.Version.Digest || i.Version.Rendering != has.Version.Rendering {
@@ -72,8 +72,8 @@ func (p *Pass) withdrawn(r *platform.Release) bool {
 	})
 }
 
-// lost reports whether what runs will not get healthy by waiting: it failed, cannot start, or was healthy and is not for
-// longer than grace.
+// lost reports whether the release that runs will not get healthy by waiting: it failed, cannot start, or was healthy and is
+// not for longer than grace.
 func (p *Pass) lost(r *platform.Release, now condition) bool {
 	said := now.said
 	if said.hopeless() {
@@ -94,8 +94,8 @@ func (p *Pass) hurries(d *platform.Environment, k platform.RequestKey, i *platfo
 	})
 }
 
-// wouldTake reports whether an environment has use for the proof of what runs here: it does not run that yet, it has
-// nothing newer, and what runs here is more than the bytes that it has proof of.
+// wouldTake reports whether an environment has use for the proof of the release that runs here: it does not run that yet, it
+// has nothing newer, and the release here has other bytes than the one that it has proof of.
 func (p *Pass) wouldTake(d *platform.Environment, s *subject, r *platform.Release) bool {
 	there := p.view.Elsewhere[d.Name][s.key]
 	if there == nil {

@@ -10,7 +10,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// removal returns the removal of what runs of a request that the head does not ask for here any more, if its gates are
+// removal returns the removal of the release of a request that the head does not ask for here any more, if its gates are
 // open; nil otherwise. Nothing goes that the head still asks for.
 func (p *Pass) removal(s *subject) *candidate {
 	if !runs(s.base) {
@@ -94,8 +94,8 @@ func (p *Pass) unprovenRemoval(s *subject, c *candidate) bool {
 	return len(e.PromotesFrom) > 0 && s.base.Request != nil && e.Gates.Unproven != "allow" && len(c.from)+len(c.closed) == 0
 }
 
-// gone asks the upstreams of what runs for a proof that it is not needed: they removed it and were well without it. One that
-// took the request as it is without this environment, and keeps it, says nothing about that.
+// gone asks the upstreams of the release that runs for a proof that it is not needed: they removed it and were well without
+// it. One that took the request as it is without this environment, and keeps it, says nothing about that.
 func (p *Pass) gone(s *subject, c *candidate, skips func(string) bool) {
 	e := p.view.Environment
 	if len(e.PromotesFrom) == 0 || s.base.Request == nil {
@@ -124,7 +124,8 @@ func wentUnseen(r *platform.Release) bool {
 		!slices.ContainsFunc(r.Promotion.Proven, func(proof platform.ReleaseProof) bool { return proof.Digest == r.Digest })
 }
 
-// keeps reports whether an environment runs a release that is newer than what runs here, and is not for this environment.
+// keeps reports whether an environment runs a release that is newer than the one that runs here, and is not for this
+// environment.
 func (p *Pass) keeps(there *platform.Release, s *subject) bool {
 	if !runs(there) || there.Request == nil || !p.view.Prospects.Older(p.place(s.base), there.Commit) {
 		return false
@@ -149,7 +150,7 @@ func (p *Pass) provenGone(up string, there *platform.Release, s *subject, soak t
 	return &Gate{Name: "health", Reason: "its removal from " + up + " is not confirmed for " + soak.String() + " yet", Opens: up}
 }
 
-// consumers lists what runs here and is bound to a request, sorted.
+// consumers lists the requests that run here and are bound to a request, sorted.
 func (p *Pass) consumers(k platform.RequestKey) []platform.RequestKey {
 	if p.lazy.consumers == nil {
 		p.lazy.consumers = map[platform.RequestKey][]platform.RequestKey{}
@@ -172,8 +173,8 @@ func (p *Pass) consumers(k platform.RequestKey) []platform.RequestKey {
 	return users
 }
 
-// behind is the gate of a removal while a cluster may still run what another request of the team had before its present
-// revision: a release that was left before it was healthy is in no record any more, and may have been bound to this one.
+// behind is the gate of a removal while a cluster may still run another request of the team at a revision before its present
+// one: a release that was left before it was healthy is in no record any more, and may have been bound to this one.
 func (p *Pass) behind(k platform.RequestKey) (gate *Gate) {
 	var first platform.RequestKey
 	for other, r := range p.view.Releases {
@@ -204,7 +205,7 @@ func (p *Pass) unseen(k platform.RequestKey, r *platform.Release) string {
 	return ""
 }
 
-// keepProviders keeps what would go while something bound to it comes in the same pass.
+// keepProviders keeps an instance that would go while something bound to it comes in the same pass.
 func (p *Pass) keepProviders() {
 	for _, i := range p.Instances {
 		for _, provider := range i.Bindings {
@@ -230,8 +231,8 @@ func boundTo(consumer platform.RequestKey) Gate {
 	}
 }
 
-// mayReturn is what a consumer still has on clusters that wait for their turn, or for their pruning, and goes back to if its
-// rollout fails; nil: it has left that for good.
+// mayReturn is the release that a consumer still has on clusters that wait for their turn, or for their pruning, and goes
+// back to if its rollout fails; nil: it has left that for good.
 func (p *Pass) mayReturn(k platform.RequestKey, r *platform.Release) *platform.Release {
 	ran := r.Promotion.Ran
 	if r.Promotion.Rollout == nil && !lags(r) || len(ran) == 0 {
@@ -254,9 +255,9 @@ func lags(r *platform.Release) bool {
 	return false
 }
 
-// followRemoval waits until pruning is confirmed everywhere, and forgets a removal once no other environment of its path runs
-// what was removed: until then its place in history and what failed keep older releases out. It reports whether that decides
-// the instance.
+// followRemoval waits until pruning is confirmed everywhere, and forgets a removal once no other environment of its path
+// runs the release that was removed: until then its place in history and its failures keep older releases out. It reports
+// whether that decides the instance.
 func (p *Pass) followRemoval(s *subject) bool {
 	if s.base.Promotion.Rollout != nil {
 		p.confirm(s)

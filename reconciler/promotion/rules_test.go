@@ -61,7 +61,7 @@ func (w *world) gates(environment, name string) (gates []string) {
 	return gates
 }
 
-// has is the digest of what an environment runs.
+// has is the digest of the release that an environment runs.
 func (w *world) has(environment, name string) string {
 	if r := w.stages[environment].releases[key(name)]; r != nil && !r.Absent {
 		return r.Digest

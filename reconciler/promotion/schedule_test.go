@@ -19,13 +19,13 @@ type event struct {
 	a, b, c int
 }
 
-// A schedule is a world and what happens in it.
+// A schedule is a world and the events in it.
 type schedule struct {
 	seed   uint64
 	events []event
 }
 
-// kinds are what can happen, each as often as it is listed.
+// kinds are the kinds of events, each as often as it is listed.
 var kinds = strings.Fields(`
 	wait wait wait wait wait wait wait wait wait wait wait wait wait wait wait wait
 	bump bump bump bump own revert add remove narrow widen
@@ -253,7 +253,7 @@ func (w *world) leave(cluster string) {
 	}
 }
 
-// leap has prod held while what is before it proves two releases of a request, of which the newer fails there.
+// leap has prod held while the environments before it prove two releases of a request, of which the newer fails there.
 func (w *world) leap(k platform.RequestKey) {
 	hold := w.decide("prod", platform.Decision{Kind: "Hold"})
 	for range 2 {
@@ -272,7 +272,7 @@ func without(list []string, gone string) []string {
 	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return s == gone })
 }
 
-// fix publishes a version that changes nothing but how health is judged, whatever ails the one before.
+// fix publishes a version that changes nothing but how health is judged, however the one before fares.
 func (w *world) fix(version, before string, weak bool) {
 	w.bytes[version] = w.bytesOf(before)
 	versions := w.platform.Offerings["web"].Versions

@@ -8,11 +8,11 @@ import (
 	"transom.dev/render/platform"
 )
 
-// What a Standing's State says.
+// The values of a Standing's State.
 const (
 	Waiting     = "Waiting"     // a candidate, or an environment change, is held up by Gates
 	Moving      = "Moving"      // a rollout is under way, or enters with this pass
-	RollingBack = "RollingBack" // what ran before is coming back
+	RollingBack = "RollingBack" // the release that ran before is coming back
 	Stopped     = "Stopped"     // a rollout goes no further by itself
 	Removing    = "Removing"    // pruning is not confirmed everywhere
 	Settled     = "Settled"     // nothing waits; it is only listed for its Debts
@@ -22,7 +22,7 @@ const (
 type Standing struct {
 	State     string
 	Candidate *Content // the newest that waits
-	Removal   bool     // what waits is that it goes
+	Removal   bool     // the change that waits is its removal
 	Overtaken int      // older releases that the candidate leaves behind
 	Gates     []Gate   // that are closed for it
 	Debts     []string // the pins and overrides in force, by file, with their reasons; sorted

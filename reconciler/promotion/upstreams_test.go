@@ -53,7 +53,8 @@ func TestUpstreamThatCannotBeReadPromotesNothing(t *testing.T) {
 	require.Equal(t, w.has("prod", "a"), takes(unread))
 }
 
-// TestRemovalSoaksForDownstreamThatCannotBeRead yet, as right after a start: what was confirmed at once would prove nothing.
+// TestRemovalSoaksForDownstreamThatCannotBeRead yet, as right after a start: a removal that was confirmed at once would
+// prove nothing.
 func TestRemovalSoaksForDownstreamThatCannotBeRead(t *testing.T) {
 	w := settled(t, "a")
 	delete(w.requests, key("a"))
@@ -112,8 +113,8 @@ func TestVersionThatBothEnvironmentsChooseIsPromoted(t *testing.T) {
 	require.Equal(t, []string{"staging"}, w.stages["prod"].releases[key("a")].Promotion.PromotedFrom)
 }
 
-// TestChosenVersionIsOvertakenOnItsWay where an environment resolves the version itself: what it resolved before cannot be
-// had any more, and must not keep out what comes after.
+// TestChosenVersionIsOvertakenOnItsWay where an environment resolves the version itself: the version that it resolved before
+// cannot be had any more, and must not keep out those that come after.
 func TestChosenVersionIsOvertakenOnItsWay(t *testing.T) {
 	w := settled(t, "a")
 	w.environmentOf("prod").Gates.Unproven = "allow"

@@ -12,7 +12,7 @@ import (
 type View struct {
 	Platform    *platform.Platform    // the head
 	Environment *platform.Environment // of the head; not Broken
-	Head        []*platform.Instance  // what the head asks for here, sorted by request
+	Head        []*platform.Instance  // that the head asks for here, sorted by request
 	Prospects   Prospects
 
 	State    string                                    // the commit that the environment's state is at
@@ -22,7 +22,7 @@ type View struct {
 	// nothing is promoted from it, and nothing is forgotten for it.
 	Elsewhere map[string]map[platform.RequestKey]*platform.Release
 
-	// Observe returns what a cluster says of an instance, the same all through a pass.
+	// Observe returns a cluster's observation of an instance, the same all through a pass.
 	Observe func(environment string, k platform.RequestKey, cluster string) Observation
 
 	// Merged returns the platform commit that brought a file, and its author; nil: nobody knows.
@@ -36,7 +36,7 @@ type View struct {
 	Now Clock
 }
 
-// Prospects answer what only rendering and Git know. The answers stay the same all through a pass.
+// Prospects answer questions whose answers only rendering and Git know. The answers stay the same all through a pass.
 type Prospects interface {
 	// Broken says that a request has a Problem in this environment at the head.
 	Broken(k platform.RequestKey) bool
@@ -55,13 +55,13 @@ type Prospects interface {
 	Ran(state string, k platform.RequestKey) (*platform.Release, error)
 }
 
-// Pass is what one pass comes to. Choose fills the exported fields.
+// Pass is the outcome of one pass. Choose fills the exported fields.
 type Pass struct {
-	Instances []*platform.Instance         // what runs here from now on, sorted by request
+	Instances []*platform.Instance         // that run here from now on, sorted by request
 	Keep      map[platform.RequestKey]bool // have no instance and stay as they are
 
-	// Records are the state's records with what they remember from now on. The bytes that they name are those of the
-	// state, but for a Restore.
+	// Records are the state's records, with the promotion facts that they remember from now on. The bytes that they name are
+	// those of the state, but for a Restore.
 	Records map[platform.RequestKey]*platform.Release
 
 	Restore map[platform.RequestKey]Restoration // go back to bytes that ran; there is no instance for them
@@ -73,19 +73,19 @@ type Pass struct {
 
 	view      *View
 	standings map[platform.RequestKey]*Standing
-	moves     map[platform.RequestKey]*move // what Choose decided to change, for Admit
+	moves     map[platform.RequestKey]*move // the changes that Choose decided, for Admit
 	decisions decisions
-	upstream  []map[platform.RequestKey]*platform.Release // what the environments hold that this one takes releases from
+	upstream  []map[platform.RequestKey]*platform.Release // the records of the environments that this one takes releases from
 	rollouts  groups
 	places    map[string]int  // that are free in each of them
 	untried   map[string]bool // groups of which some were not tried to be rendered yet
-	chosen    *chosen         // what Choose came to, for every call of Admit to begin from
+	chosen    *chosen         // the decisions of Choose, for every call of Admit to begin from
 	lazy      lazy
 
 	departures    map[platform.RequestKey]*departure // of instances that are to leave clusters
 	deletionsWait *Gate                              // why deletions wait
-	planGate      *Gate                              // why what the environment changed waits
-	plan          *platform.Decision                 // that approved what the environment changed
+	planGate      *Gate                              // why the change of the environment waits
+	plan          *platform.Decision                 // that approved the change of the environment
 }
 
 // Restoration takes an instance back: Release is recorded, and on Clusters its bytes are those of the state commit State.
@@ -108,7 +108,7 @@ type move struct {
 	proposed bool // it could be rendered
 }
 
-// Choose decides which release every instance has from now on, and what became of what was under way.
+// Choose decides which release every instance has from now on, and how the rollouts that were under way ended.
 func (v *View) Choose() *Pass {
 	p := v.open()
 	var queue []*subject // that want to enter a rollout over many instances
@@ -158,7 +158,7 @@ func (v *View) open() *Pass {
 	return p
 }
 
-// chooseOrphans goes through what the state holds and the head does not ask for.
+// chooseOrphans goes through the records that the state holds and the head does not ask for.
 func (p *Pass) chooseOrphans(queue []*subject) []*subject {
 	asked := make(map[platform.RequestKey]bool, len(p.view.Head))
 	for _, head := range p.view.Head {
@@ -177,8 +177,8 @@ func (p *Pass) chooseOrphans(queue []*subject) []*subject {
 	return queue
 }
 
-// rests reports whether there is nothing to decide about an instance. Nearly all rest at nearly all times, so this is
-// what a pass costs.
+// rests reports whether there is nothing to decide about an instance. Nearly all rest at nearly all times, so this is the
+// cost of a pass.
 func (p *Pass) rests(k platform.RequestKey, base *platform.Release, head *platform.Instance) bool {
 	if base == nil || base.Digest != head.Release || base.Absent || base.Promotion.Rollout != nil ||
 		p.decisions.concern(k, base.Offering) || slices.Contains(base.Promotion.Admitted, deletionsAdmitted) || len(base.Clusters) != len(head.Clusters) {
@@ -202,10 +202,10 @@ type subject struct {
 	*Pass
 	key    platform.RequestKey
 	base   *platform.Release  // the record from now on; nil: nothing was ever here
-	head   *platform.Instance // what the head asks for; nil: nothing, or it is broken
+	head   *platform.Instance // that the head asks for; nil: none, or it is broken
 	edited bool               // base is a copy that may be changed
 
-	// What wants to enter, if it has to wait for its turn among others.
+	// The candidate that wants to enter, if it has to wait for its turn among others.
 	next *candidate
 	stay *platform.Instance
 }
@@ -239,7 +239,7 @@ func (p *Pass) choose(s *subject, queue []*subject) []*subject {
 	p.noteDebts(s)
 	p.deserted(s)
 	if s.base != nil && p.follow(s) {
-		return queue // it goes back to what ran, or is forgotten
+		return queue // it goes back to an earlier release, or is forgotten
 	}
 	next, stay := p.pick(s)
 	switch {
@@ -254,8 +254,8 @@ func (p *Pass) choose(s *subject, queue []*subject) []*subject {
 	return queue
 }
 
-// deserted remembers what was healthy here when the files of all its clusters are gone: the record is let go of them, and
-// when one comes back it is no older release that a failure goes back to.
+// deserted remembers the release that was healthy here when the files of all its clusters are gone: the record is let go of
+// them, and when one comes back it is no older release that a failure goes back to.
 func (p *Pass) deserted(s *subject) {
 	if s.base == nil || len(s.base.Clusters) == 0 || s.base.Promotion.Rollout != nil {
 		return

@@ -37,9 +37,9 @@ func (v *View) waveOf(cluster string) int {
 	return rest
 }
 
-// turn returns those of the clusters still to move whose turn it is, when others have moved, and what the rest wait for.
-// A wave begins when everything before it is healthy at its revision and has soaked. What is suspended proves nothing to a
-// wave, but nothing waits for it where it is the last.
+// turn returns those of the clusters still to move whose turn it is, when others have moved, and the gate that the rest wait
+// for. A wave begins when everything before it is healthy at its revision and has soaked. A suspended placement proves
+// nothing to a wave, but the last wave does not wait for it.
 func (p *Pass) turn(r *platform.Release, moved, pending []string) (now []string, gate *Gate) {
 	for i, w := range waves(p.view.Environment) {
 		in := func(clusters []string) (out []string) {
@@ -115,7 +115,7 @@ func share(bound string, n int) int {
 	return number
 }
 
-// without returns list without what is in gone.
+// without returns list without the elements of gone.
 func without(list, gone []string) []string {
 	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return slices.Contains(gone, s) })
 }

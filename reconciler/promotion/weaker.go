@@ -7,8 +7,8 @@ import (
 	"transom.dev/render/platform"
 )
 
-// weakened says why what a release comes to here proves nothing downstream: it brings the very bytes of a release that failed
-// or is not healthy, and asks less of their health. Empty: it proves what it is seen to be.
+// weakened says why the health of a release here proves nothing downstream: it brings the very bytes of a release that
+// failed or is not healthy, and asks less of their health. Empty: its health is a proof.
 func (p *Pass) weakened(c *change) string {
 	if c.Base == nil {
 		return ""

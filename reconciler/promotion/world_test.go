@@ -16,13 +16,13 @@ import (
 )
 
 // A world is everything around the state machine, small enough to run through thousands of histories: a platform with one
-// offering, environments with their state, clusters that take what is committed and get healthy or not, and a daemon that
+// offering, environments with their state, clusters that take the commits and get healthy or not, and a daemon that
 // watches them. Digests and render keys are readable texts, so that a trace can be read.
 type world struct {
 	clock  time.Duration // true time since the world began
 	skew   time.Duration // by which the machine's clock is wrong
 	booted time.Duration // true time at which the daemon started
-	bootAt time.Time     // what the machine's clock said then
+	bootAt time.Time     // the reading of the machine's clock then
 
 	head      int // platform commits
 	platform  *platform.Platform
@@ -35,9 +35,9 @@ type world struct {
 	sick      map[string]bool              // clusters on which nothing is healthy
 	flapping  map[string]time.Duration     // placements that are not healthy until then
 	blocked   map[string]time.Duration     // placements in whose way a pod of a revision before is until then
-	blind     map[string]time.Duration     // clusters on which nobody looks at what happens until then
+	blind     map[string]time.Duration     // clusters at which nobody looks until then
 	broken    map[platform.RequestKey]bool
-	putIn     map[string]int    // what an environment puts into its instances
+	putIn     map[string]int    // the values that an environment puts into its instances
 	passed    map[string]string // clusters that the selector of an environment passes over, by environment
 	wrong     map[string]bool   // requests that cannot be rendered with a version but 1.0.0
 	only      map[string]string // requests that have one cluster of their environment dev alone
@@ -63,7 +63,7 @@ const (
 	sleeps fault = "sleeps" // it is suspended until somebody wakes it
 )
 
-// A request is what a developer has merged.
+// A request is a request file that a developer has merged.
 type request struct {
 	p      int               // a parameter
 	own    map[string]int    // a parameter by environment
@@ -74,7 +74,7 @@ type request struct {
 	binds  string // name of another request
 }
 
-// A stage is an environment with what its state repository and its clusters hold.
+// A stage is an environment with the content of its state repository and of its clusters.
 type stage struct {
 	name     string
 	commit   int
@@ -99,15 +99,15 @@ type placed struct {
 	held       promotion.Meter
 	checkpoint time.Duration
 	said       string // its health as somebody saw it last; empty: nobody did
-	stuck      bool   // what was said with it
+	stuck      bool   // as was observed with it
 	behind     bool   // the same: only a pod of a revision before is in its way
-	woken      bool   // what was suspended is not any more
+	woken      bool   // it was suspended and is not any more
 	doubted    bool   // something happened since
 
 	lookedAt time.Time     // when somebody did
 	seenIll  time.Duration // for how long, as far as somebody saw, it has not been healthy
 
-	// What is true, whoever watches.
+	// The truth, whoever watches.
 	well time.Duration // for how long it has been healthy
 	ill  time.Duration // since when not
 }
@@ -291,7 +291,7 @@ func (w *world) newest(constraint string) *platform.Version {
 	return nil
 }
 
-// asked lists what the head asks for in an environment.
+// asked lists the instances that the head asks for in an environment.
 func (w *world) asked(environment string) (list []*platform.Instance) {
 	if known, ok := w.asks[environment]; ok {
 		return known
@@ -310,7 +310,7 @@ func (w *world) asked(environment string) (list []*platform.Instance) {
 	return list
 }
 
-// made is what a release comes to in an environment at this head.
+// made is the rendering of a release in an environment at this head.
 type made struct {
 	instance *platform.Instance
 	keys     map[string]string
@@ -340,7 +340,7 @@ func (w *world) make(i *platform.Instance) *made {
 	return m
 }
 
-// outputs are what an instance is bound to has to offer: its parameter, as its environment has it.
+// outputs are those of the requests that an instance is bound to: their parameter, as its environment has it.
 func (w *world) outputs(i *platform.Instance) (given string) {
 	for _, provider := range i.Bindings {
 		if r := w.stages[i.Environment.Name].releases[provider]; r != nil && !r.Absent {

@@ -8,7 +8,7 @@ import (
 	"transom.dev/cmd/transom/internal/terminal"
 )
 
-// An Adoption is what a cluster said about taking over what exists there for an instance.
+// An Adoption is the answer of a cluster about taking over objects that exist there for an instance.
 type Adoption struct {
 	Environment string   `json:"environment"`
 	Cluster     string   `json:"cluster"`
@@ -16,8 +16,8 @@ type Adoption struct {
 	Request     string   `json:"request,omitempty"`
 	Digest      string   `json:"digest,omitempty"` // that an Approval names; empty: it waits for none
 	Effects     []string `json:"effects,omitempty"`
-	Resumes     []string `json:"resumes,omitempty"` // what was kept when the request was removed, and is its again
-	Untried     []string `json:"untried,omitempty"` // what the API server could not be asked about
+	Resumes     []string `json:"resumes,omitempty"` // objects that were kept when the request was removed, and are its again
+	Untried     []string `json:"untried,omitempty"` // objects that the API server could not be asked about
 	Problems    []string `json:"problems,omitempty"`
 }
 
@@ -49,7 +49,7 @@ func (a Adoption) lines() (lines []string) {
 	return lines
 }
 
-// adoptions prints what clusters said.
+// adoptions prints the answers of clusters.
 func (p *Plan) adoptions(w io.Writer, paint terminal.Paint) {
 	for _, a := range p.Adoptions {
 		lines := a.lines()

@@ -18,22 +18,22 @@ import (
 	"transom.dev/render/platform"
 )
 
-// A Baseline is what a plan compares with: each environment's state, as it is or as it should be.
+// A Baseline is the side that a plan compares with: each environment's state, as it is or as it should be.
 type Baseline struct {
 	name         string   // for people
 	environments []string // that it knows, sorted
-	notes        []string // what it cannot know
+	notes        []string // facts that it cannot know
 	rendered     []string // environments whose state is not known, sorted
 	states       states.States
 	compared     *platform.Platform // whose rendering it is, where that was asked for; nil: it is of states
 
 	Of func(environment string) (*render.Base, error)
 
-	// before finds the platforms that may be what is merged already, the likeliest first; nil: it is not known.
+	// before finds the platforms that may be merged already, the likeliest first; nil: it is not known.
 	before func(*history, map[string]*render.Base) ([]*platform.Platform, error)
 }
 
-// recorded is what an environment's state holds, and held.
+// recorded is the content of an environment's state, and its history.
 func (b *Baseline) recorded(environment string) (state reconciler.Recorded, err error) {
 	if state.Base, err = b.Of(environment); err != nil {
 		return state, err
@@ -44,14 +44,14 @@ func (b *Baseline) recorded(environment string) (state reconciler.Recorded, err 
 	return state, nil
 }
 
-// Against says what a plan compares with: what Base names, else what the environments run, and where nobody looked at that,
-// what HEAD renders to.
+// Against names the side that a plan compares with: Base, else the states of the environments, and where nobody looked at
+// these, the rendering of HEAD.
 type Against struct {
 	Base   string // a Git revision, or a directory
 	States states.From
 }
 
-// baseline chooses what to compare with.
+// baseline chooses the side to compare with.
 func (o Against) baseline(ctx context.Context, r *render.Renderer, dir string, p *platform.Platform) (*Baseline, error) {
 	if o.Base != "" {
 		return rendering(r, dir, o.Base)
@@ -73,10 +73,10 @@ func (o Against) baseline(ctx context.Context, r *render.Renderer, dir string, p
 	return b, nil
 }
 
-// mayDiffer is what a comparison with a rendering cannot know.
+// mayDiffer is the note of a comparison with a rendering, which knows no state.
 const mayDiffer = "what environments really run may differ: pass --state"
 
-// rendering is what the platform at a revision, or in another directory, comes to by itself.
+// rendering is the baseline of the platform at a revision, or in another directory, rendered without any state.
 func rendering(r *render.Renderer, dir, base string) (*Baseline, error) {
 	p, err := workspace.LoadRevision(dir, base)
 	if err != nil {
@@ -113,7 +113,7 @@ func rendering(r *render.Renderer, dir, base string) (*Baseline, error) {
 }
 
 // accepted loads the platforms that are merged already, as far as this clone knows: where its branch leaves the one of its
-// origin, and what an environment has accepted last. The latter is what there is to wait for where nothing is to be merged.
+// origin, and the commit that an environment has accepted last. Where nothing is to be merged, one waits for the latter.
 func accepted(dir string) func(*history, map[string]*render.Base) ([]*platform.Platform, error) {
 	return func(past *history, bases map[string]*render.Base) (all []*platform.Platform, _ error) {
 		latest, at := "", 0
@@ -138,7 +138,7 @@ func accepted(dir string) func(*history, map[string]*render.Base) ([]*platform.P
 	}
 }
 
-// Between is what files of an environment's state change over those that are there; nil removes one.
+// Between lists the changes that files of an environment's state make to those that are there; nil removes one.
 func Between(r *render.Renderer, p *platform.Platform, environment string, before, changed map[string][]byte) ([]render.Change, error) {
 	return r.Between(p, environment, files(before), changed)
 }
@@ -152,7 +152,8 @@ func files(contents map[string][]byte) fs.FS {
 	return m
 }
 
-// looked compares with what the environments run where somebody looked at it, and elsewhere with what HEAD renders to.
+// looked compares with the states of the environments where somebody looked at them, and elsewhere with the rendering of
+// HEAD.
 func looked(r *render.Renderer, dir string, known states.States) (*Baseline, error) {
 	read, other := known.Names(true), known.Names(false)
 	head, err := rendering(r, dir, "HEAD")
@@ -194,7 +195,7 @@ func trees(dir, name string, known states.States) (*Baseline, error) {
 }
 
 // stale says that a state came from a platform commit that the work tree does not build on, or nothing: compared with
-// it, the work tree also undoes what others have merged since.
+// it, the work tree also undoes the merges of others since.
 func stale(dir, environment string, base *render.Base) string {
 	if base.Fleet.Platform == "" {
 		return ""

@@ -10,7 +10,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// A Decision is a file of decisions/ that a merge adds, changes or removes, with what that does.
+// A Decision is a file of decisions/ that a merge adds, changes or removes, with its effects.
 type Decision struct {
 	File        string `json:"file"`
 	Kind        string `json:"kind"`
@@ -18,7 +18,7 @@ type Decision struct {
 	Change      string `json:"change"` // added, changed or removed
 
 	Enters []platform.RequestKey `json:"enters,omitempty"` // that change at once, because of it
-	Later  []platform.RequestKey `json:"later,omitempty"`  // that change because of it once what runs upstream is healthy
+	Later  []platform.RequestKey `json:"later,omitempty"`  // that change because of it once their releases upstream are healthy
 	Holds  []platform.RequestKey `json:"holds,omitempty"`  // that stay as they are, because of it
 	Frees  []platform.RequestKey `json:"frees,omitempty"`  // that it held until now
 	Debts  []platform.RequestKey `json:"debts,omitempty"`  // that show it as debt until it is removed
@@ -60,7 +60,7 @@ func (o *outlooks) decisions() []Decision {
 	return all
 }
 
-// decide finds out what a decision does.
+// decide finds out the effects of a decision.
 func (o *outlooks) decide(d *platform.Decision, change string) Decision {
 	told := Decision{File: d.File, Kind: d.Kind, Environment: d.Environment, Change: change}
 	now, earlier := o.of[d.Environment], o.earlier[d.Environment]
@@ -101,8 +101,8 @@ func lets(is, was *platform.Release, d *platform.Decision) bool {
 	return slices.ContainsFunc(is.Promotion.Gates, func(g platform.ReleaseGate) bool { return g.Decision == d.File })
 }
 
-// holds says that a request does not go on because of a decision: a gate names it, or it is pinned to what it has and would
-// come to something else otherwise.
+// holds says that a request does not go on because of a decision: a gate names it, or it is pinned to the release that it
+// has and would come to another one otherwise.
 func holds(f, otherwise *reconciler.Foreseen, k platform.RequestKey, d *platform.Decision) bool {
 	s := f.Standings[k]
 	for _, g := range s.Gates {
@@ -114,7 +114,7 @@ func holds(f, otherwise *reconciler.Foreseen, k platform.RequestKey, d *platform
 		alike(f.Before.Releases[k], f.Last.Releases[k]) && !alike(otherwise.Last.Releases[k], f.Last.Releases[k])
 }
 
-// pinnedTo names what a Pin takes requests to.
+// pinnedTo names the release that a Pin takes requests to.
 func pinnedTo(f *reconciler.Foreseen, told Decision, d *platform.Decision) string {
 	if d.Kind != "Pin" || len(told.Enters) == 0 {
 		return ""
@@ -129,7 +129,7 @@ func pinnedTo(f *reconciler.Foreseen, told Decision, d *platform.Decision) strin
 // short is a digest as people are shown it.
 func short(digest string) string { return digest[:min(len(digest), len("sha256:")+12)] }
 
-// line says what a decision does.
+// line tells the effects of a decision.
 func (d Decision) line() string {
 	var does []string
 	add := func(keys []platform.RequestKey, format string) {

@@ -16,7 +16,7 @@ type changeGroup struct {
 	clusters []string
 }
 
-// group joins what is the same on several clusters, by owner, and environments as they come.
+// group joins changes that are the same on several clusters, by owner, and environments as they come.
 func group(all []render.Change) []*changeGroup {
 	type identity struct{ environment, team, request, apiVersion, kind, namespace, name, action, diff string }
 	var order []*changeGroup
@@ -136,7 +136,7 @@ func (b *changeBlock) shared() string {
 	return fmt.Sprintf("1 of %d identical", len(b.alike)+1)
 }
 
-// few joins names, and counts what is over a dozen.
+// few joins names, and counts those over a dozen.
 func few(names []string) string {
 	const shown = 12
 	if len(names) <= shown {

@@ -11,13 +11,13 @@ import (
 // A forge takes comments of 65,536 characters. Counted are bytes, which are never fewer.
 const (
 	commentLimit = 65_536
-	commentHead  = 16_000 // at most, for what moves, cautions, Problems and Warnings
-	commentSpare = 1_100  // for saying what was cut or is promoted, and for closing what is open
+	commentHead  = 16_000 // at most, for moves, cautions, Problems and Warnings
+	commentSpare = 1_100  // for the lines about cuts and promotion, and for closing open elements
 	blockLimit   = 12_000 // of one request, so that one alone does not use up the room of all
 )
 
-// Markdown is the plan as one comment of a pull request: what matters first, and the differences folded. What does not
-// fit is left out, and the comment says so.
+// Markdown is the plan as one comment of a pull request: the important lines first, and the differences folded. Differences
+// that do not fit are left out, and the comment says so.
 func (p *Plan) Markdown() string {
 	head, foot := p.markdownHead(), p.markdownFoot()
 	body := &folder{room: commentLimit - commentSpare - len(head) - len(foot)}
@@ -134,7 +134,7 @@ func (c *clipped) line(text string) {
 	c.text.WriteString(text + "\n")
 }
 
-// block adds lines as they are: what they quote of people's files means nothing in Markdown.
+// block adds lines as they are: quotes of people's files mean nothing in Markdown.
 func (c *clipped) block(lines []string) {
 	inner := &clipped{limit: c.limit - c.text.Len() - 200}
 	for _, line := range lines {
@@ -194,7 +194,7 @@ func (f *folder) close() {
 	f.environment = ""
 }
 
-// cut says what there was no room for.
+// cut names the changes that there was no room for.
 func (f *folder) cut() string {
 	if f.brief+f.none == 0 {
 		return ""

@@ -34,7 +34,8 @@ func large(requests, lines, problems int) *plan.Plan {
 	return p
 }
 
-// TestMarkdownIsOneComment: whatever there is to say, a forge takes it, it is closed, and it says what is not in it.
+// TestMarkdownIsOneComment: however large a plan is, a forge takes it, it is closed, and it names the changes that are not
+// in it.
 func TestMarkdownIsOneComment(t *testing.T) {
 	for _, p := range []*plan.Plan{
 		large(1, 1, 0), large(1, 10_000, 0), large(3_000, 1, 0), large(100, 50, 100), large(3_000, 100, 3_000), {Base: "HEAD"},

@@ -18,12 +18,12 @@ import (
 	"transom.dev/render/platform"
 )
 
-// outlooks are what the daemon makes of a platform in its environments, and of the one before it.
+// outlooks are the daemon's foreseen passes with a platform in its environments, and with the one before it.
 type outlooks struct {
 	platform *platform.Platform
 	before   *platform.Platform // that is merged already; nil: nobody knows
 	of       map[string]*reconciler.Foreseen
-	earlier  map[string]*reconciler.Foreseen // what comes without this merge; nil: nobody knows
+	earlier  map[string]*reconciler.Foreseen // without this merge; nil: nobody knows
 }
 
 // ahead and behind stand for the commits of platforms that have none: the work tree, which comes after all others, and a
@@ -33,7 +33,7 @@ const (
 	behind = "the directory compared with"
 )
 
-// foresee has the daemon's own passes made over what the environments hold, with the platform and without it.
+// foresee has the daemon's own passes made over the states of the environments, with the platform and without it.
 func foresee(ctx context.Context, r *render.Renderer, dir string, p *platform.Platform, base *Baseline) (*outlooks, error) {
 	all := &outlooks{platform: p}
 	past := history{}
@@ -66,7 +66,7 @@ func foresee(ctx context.Context, r *render.Renderer, dir string, p *platform.Pl
 	return all, nil
 }
 
-// compare finds out what comes without this merge, if p is what is merged already.
+// compare foresees the environments without this merge, if p is the platform that is merged already.
 func (o *outlooks) compare(ctx context.Context, f *reconciler.Foresight, p *platform.Platform) (err error) {
 	if o.before, o.earlier = p, nil; p == nil {
 		return nil
@@ -106,7 +106,7 @@ type history struct{ clone *gitrepo.Checkout }
 // forks are the branches that a clone may have been made from.
 var forks = []string{"refs/remotes/origin/HEAD", "refs/remotes/origin/main", "refs/remotes/origin/master"}
 
-// fork is the commit at which what is checked out leaves the branch of its origin; empty: nobody knows.
+// fork is the commit at which the checkout leaves the branch of its origin; empty: nobody knows.
 func (h *history) fork() string {
 	for _, branch := range forks {
 		if h.clone == nil {
@@ -137,7 +137,7 @@ func (h *history) generation(ctx context.Context, commit string) (int, error) {
 	return n, nil
 }
 
-// merged is what becomes of an environment without this merge.
+// merged is the future of an environment without this merge.
 type merged struct {
 	requests []platform.RequestKey // that change, and to the same and on the same conditions with it
 	earlier  *reconciler.Foreseen  // nil: nothing is known

@@ -1,7 +1,7 @@
-// Package plan says what merging a platform would change: on every cluster, at once and once promoted.
+// Package plan lists the changes that merging a platform would make: on every cluster, at once and once promoted.
 //
-// In come a directory with a platform and what its environments hold or would render to; out comes a Plan, which prints as
-// text, as one comment of a pull request, or as JSON. It writes nothing.
+// In come a directory with a platform and the states of its environments, or renderings in their place; out comes a Plan,
+// which prints as text, as one comment of a pull request, or as JSON. It writes nothing.
 package plan
 
 import (
@@ -15,49 +15,49 @@ import (
 	"transom.dev/render/platform"
 )
 
-// Plan is what a merge would do.
+// Plan lists the effects of a merge.
 type Plan struct {
-	Base         string             `json:"base"`  // what the work tree is compared with
-	Notes        []string           `json:"notes"` // what the plan cannot know
+	Base         string             `json:"base"`  // the side that the work tree is compared with
+	Notes        []string           `json:"notes"` // facts that the plan cannot know
 	Environments []Environment      `json:"environments"`
 	Changes      []render.Change    `json:"changes"`
-	Promoted     Stage              `json:"promoted"`        // what it becomes downstream, on top of what it does at once
-	Held         Stage              `json:"held"`            // what stays as it is until a person or another release lets it go on
-	OnTheirWay   Stage              `json:"onTheirWay"`      // what comes without this merge, as it was merged before
+	Promoted     Stage              `json:"promoted"`        // the changes downstream, on top of those at once
+	Held         Stage              `json:"held"`            // changes that wait until a person or another release lets them
+	OnTheirWay   Stage              `json:"onTheirWay"`      // changes that come without this merge, merged before it
 	States       states.States      `json:"states"`          // at which environments somebody looked
 	Decisions    []Decision         `json:"decisions"`       // that are merged, changed or removed
 	Waits        []Wait             `json:"waits"`           // why requests that this merge concerns do not go on by themselves
-	Problems     []platform.Problem `json:"problems"`        // what they concern keeps what it has
-	Known        []platform.Problem `json:"known,omitempty"` // Problems that what is merged has too
+	Problems     []platform.Problem `json:"problems"`        // the objects that they concern stay as they are
+	Known        []platform.Problem `json:"known,omitempty"` // Problems that the merged platform has too
 	Warnings     []platform.Problem `json:"warnings"`        // of rendering
 
-	// Adoptions are what clusters said about taking over what exists there; nil: none was asked.
+	// Adoptions are the answers of clusters about taking over objects that exist there; nil: none was asked.
 	Adoptions []Adoption `json:"adoptions,omitempty"`
 
 	Platform *platform.Platform      `json:"-"`
 	After    map[string]*render.Base `json:"-"` // by environment, with all that comes to it
 }
 
-// Environment is what a merge would do to one environment as a whole.
+// Environment lists the effects of a merge on one environment as a whole.
 type Environment struct {
 	Name     string             `json:"name"`
 	LetGo    bool               `json:"letGo,omitempty"`  // its file is removed: nothing is written to it any more
 	Digest   string             `json:"digest,omitempty"` // names the changes of its placements
-	Passes   []string           `json:"passes,omitempty"` // what its changes pass on their way in
+	Passes   []string           `json:"passes,omitempty"` // the steps that its changes pass on their way in
 	Leaves   []render.Departure `json:"leaves,omitempty"` // clusters that its requests leave last
 	Changing int                `json:"changing"`         // requests whose objects change
 	Requests int                `json:"requests"`         // that it has, before or after
 	Moves    []render.Move      `json:"moves"`
 	Cautions []render.Caution   `json:"cautions"`
 
-	OnTheirWay []platform.RequestKey `json:"onTheirWay,omitempty"` // that change to what was merged before, sorted
-	Unproven   []Unproven            `json:"unproven,omitempty"`   // of what is promoted: releases that no upstream environment proves
+	OnTheirWay []platform.RequestKey `json:"onTheirWay,omitempty"` // whose change was merged before, sorted
+	Unproven   []Unproven            `json:"unproven,omitempty"`   // promoted releases that no upstream environment proves
 }
 
-// now is what a merge does at once.
+// now is the stage of the changes at once.
 func (p *Plan) now() Stage { return Stage{p.Environments, p.Changes} }
 
-// Make compares the platform in a directory with what is there.
+// Make compares the platform in a directory with its baseline.
 func Make(ctx context.Context, dir string, with Against) (*Plan, error) {
 	p, err := workspace.Load(dir)
 	if err != nil {
@@ -95,7 +95,7 @@ func Make(ctx context.Context, dir string, with Against) (*Plan, error) {
 	return result, result.tell(&r, dir, base, all)
 }
 
-// add records what becomes of one environment: at once, once promoted, and once nothing holds it any more.
+// add records the changes of one environment: at once, once promoted, and once nothing holds it any more.
 func (p *Plan) add(all *outlooks, name string) error {
 	e, to := all.platform.Environments[name], all.of[name]
 	p.After[name] = to.Last
@@ -132,7 +132,7 @@ func (p *Plan) add(all *outlooks, name string) error {
 	return nil
 }
 
-// addPromoted records what comes to an environment from others.
+// addPromoted records the changes that come to an environment from others.
 func (p *Plan) addPromoted(all *outlooks, name string, merged *merged) (apart []render.Change, err error) {
 	e, to := all.platform.Environments[name], all.of[name]
 	if len(e.PromotesFrom) == 0 {
@@ -176,7 +176,7 @@ func requestsOf(before *render.Base, after *render.State) int {
 	return n
 }
 
-// Empty says that merging changes nothing: not at once, not once promoted, and not what is kept or let go on.
+// Empty says that merging changes nothing: not at once, not once promoted, and nothing is held or let go on.
 func (p *Plan) Empty() bool {
 	return p.now().empty() && p.Promoted.empty() && p.Held.empty() && !slices.ContainsFunc(p.Decisions, Decision.acts)
 }

@@ -7,8 +7,8 @@ import (
 	"transom.dev/render/platform"
 )
 
-// tell adds the Problems of the platform and of rendering it, and the Warnings of rendering. Problems that what is merged
-// has too are known.
+// tell adds the Problems of the platform and of rendering it, and the Warnings of rendering. Problems that the merged
+// platform has too are known.
 func (p *Plan) tell(r *render.Renderer, dir string, base *Baseline, all *outlooks) error {
 	rendered := map[string]*render.State{}
 	for name, to := range all.of {
@@ -29,8 +29,8 @@ func (p *Plan) tell(r *render.Renderer, dir string, base *Baseline, all *outlook
 	return nil
 }
 
-// mergedProblems are the Problems of what is merged: of the base that was asked for, of the branch that the clone follows, or of what
-// the environments have accepted. There are none where nothing of that is in this clone.
+// mergedProblems are the Problems of the merged platform: of the base that was asked for, of the branch that the clone
+// follows, or of the commit that the environments have accepted. There are none where nothing of that is in this clone.
 func mergedProblems(r *render.Renderer, dir string, base *Baseline, all *outlooks) ([]platform.Problem, error) {
 	before := base.compared
 	for _, revision := range []string{"refs/remotes/origin/HEAD", "refs/remotes/origin/main", "refs/remotes/origin/master"} {

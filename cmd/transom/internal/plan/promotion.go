@@ -17,7 +17,7 @@ type Unproven struct {
 	Release string `json:"release"`
 }
 
-// passes lists what a change passes on its way into an environment, in the order in which it meets it.
+// passes lists the steps that a change passes on its way into an environment, in the order in which it meets it.
 func (o *outlooks) passes(e *platform.Environment, promoted bool, before *render.Base, after *render.State, leave []platform.RequestKey) (steps []string) {
 	if promoted {
 		step := "once healthy in " + strings.Join(e.PromotesFrom, " and ")
@@ -132,7 +132,7 @@ func moves(was, is *platform.Release) bool {
 	return false
 }
 
-// unknown says what cannot be told of an environment whose state is not read.
+// unknown notes the facts that are not known of an environment whose state is not read.
 func unknown(names []string, p *platform.Platform) (notes []string) {
 	for _, name := range names {
 		if e := p.Environments[name]; e != nil && len(e.PromotesFrom) > 0 {

@@ -11,7 +11,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// A Stage is what a merge does at once, or what that becomes once promoted.
+// A Stage holds the changes of a merge at once, or those that follow once promoted, or once let go on.
 type Stage struct {
 	Environments []Environment   `json:"environments"`
 	Changes      []render.Change `json:"changes"`
@@ -20,8 +20,7 @@ type Stage struct {
 // noStage is a stage in which nothing changes.
 func noStage() Stage { return Stage{[]Environment{}, []render.Change{}} }
 
-// add records what becomes of one environment, and returns the changes that are of what was merged before: these are not
-// listed.
+// add records the changes of one environment, and returns those that were merged before: these are not listed.
 func (p *Stage) add(e Environment, before *render.Base, after *render.State, merged *merged) (apart []render.Change, err error) {
 	all, err := render.Plan(before, after)
 	if err != nil {
@@ -76,7 +75,7 @@ func (p Stage) of(environment string) (e Environment) {
 	return Environment{Name: environment}
 }
 
-// steps says what the changes of an environment pass on their way in, and which clusters are left last.
+// steps lists the steps that the changes of an environment pass on their way in, and the clusters that are left last.
 func (e Environment) steps() []string { return slices.Concat(e.Passes, e.last()) }
 
 // share says how many of an environment's requests change.
@@ -92,7 +91,7 @@ func (p Stage) empty() bool {
 	return len(p.Changes) == 0 && !slices.ContainsFunc(p.Environments, func(e Environment) bool { return e.LetGo })
 }
 
-// counts says in one line what changes.
+// counts counts the changes in one line.
 func (p Stage) counts() string {
 	counts := map[render.Action]int{}
 	clusters := map[string]bool{}

@@ -11,8 +11,8 @@ import (
 	"transom.dev/render/platform"
 )
 
-// Text prints a plan for people: what moves, what happens at once, what follows once promoted, and at the end what needs
-// attention.
+// Text prints a plan for people: the moves, the changes at once, those that follow once promoted, and at the end the lines
+// that need attention.
 func (p *Plan) Text(w io.Writer, paint terminal.Paint, verbose bool) {
 	for _, line := range p.moves() {
 		fmt.Fprintln(w, paint.Bold(line))
@@ -54,10 +54,10 @@ func (p *Plan) Text(w io.Writer, paint terminal.Paint, verbose bool) {
 	fmt.Fprintf(w, "compared with %s: %s\n", p.Base, p.counts())
 }
 
-// untilLetGoOn is the heading of what is held.
+// untilLetGoOn is the heading of the changes that are held.
 const untilLetGoOn = "held back:"
 
-// counts says in one line what changes at once, what follows once promoted, and what is held back.
+// counts counts in one line the changes at once, those once promoted, and those that are held back.
 func (p *Plan) counts() string {
 	text := p.now().counts()
 	if len(p.Promoted.Changes) > 0 {
@@ -69,8 +69,8 @@ func (p *Plan) counts() string {
 	return text
 }
 
-// waiting says what is on its way already, what nothing proves, and what else waits for more than the steps of its
-// environment.
+// waiting lists the changes that are on their way already, those that nothing proves, and those that wait for more than the
+// steps of their environment.
 func (p *Plan) waiting() (lines []string) {
 	for _, e := range p.OnTheirWay.Environments {
 		if len(e.OnTheirWay) > 0 {
@@ -94,7 +94,7 @@ func (p *Plan) waiting() (lines []string) {
 
 const environmentLetGo = "let go: its file is removed; its clusters keep what they run, and its state repository stays"
 
-// moves says in a line what each change of version moves, over all environments.
+// moves tells in a line which requests each change of version moves, over all environments.
 func (p *Plan) moves() (lines []string) {
 	type step struct{ offering, from, to string }
 	var order []step
@@ -158,7 +158,7 @@ func (p *Plan) attention(w io.Writer, paint terminal.Paint) {
 	}
 }
 
-// caution says what deserves it: DANGER in ENVIRONMENT: OWNER: what.
+// caution is the text of one: DANGER in ENVIRONMENT: OWNER: message.
 func caution(environment string, c render.Caution) string {
 	owner := c.Team
 	if c.Request != "" {

@@ -19,10 +19,10 @@ type Wait struct {
 	At          *time.Time            `json:"at,omitempty"` // when it opens by itself
 
 	steps bool // it is a step that all changes of the environment pass
-	holds bool // it keeps requests as they are: it is told with what it holds
+	holds bool // it keeps requests as they are: it is told with the changes that it holds
 }
 
-// waits are those of an environment, without those of what was merged before.
+// waits are those of an environment, without those of requests whose change was merged before.
 func (o *outlooks) waits(name string, leave []platform.RequestKey) (all []Wait) {
 	e, to := o.platform.Environments[name], o.of[name]
 	for _, k := range sorted(to.Standings) {
@@ -51,7 +51,7 @@ func waitOf(e *platform.Environment, s *promotion.Standing, g promotion.Gate) Wa
 	return w
 }
 
-// withheld are the lines that say what holds requests of an environment back.
+// withheld are the lines about the gates that hold requests of an environment back.
 func withheld(waits []Wait) (lines []string) {
 	for _, w := range waits {
 		if w.holds {
@@ -61,7 +61,7 @@ func withheld(waits []Wait) (lines []string) {
 	return lines
 }
 
-// line says who waits for what, and what opens that.
+// line names the requests that wait, the reason, and the opener.
 func (w Wait) line() string {
 	return fmt.Sprintf("%s: %s; opened by %s", few(union(nil, w.Requests)), w.Reason, w.Opens)
 }
