@@ -11,6 +11,19 @@ func (r *Result) cleaned() {
 	for i := range r.Problems {
 		r.Problems[i].Message = platform.Clean(r.Problems[i].Message)
 	}
+	for i := range r.Untried {
+		r.Untried[i].Message = platform.Clean(r.Untried[i].Message)
+	}
+	if a := r.Adoption; a != nil {
+		for i := range a.Effects {
+			for n := range a.Effects[i].Fields {
+				a.Effects[i].Fields[n] = platform.Clean(a.Effects[i].Fields[n])
+			}
+		}
+	}
+	if r.Err != nil {
+		r.Err = cleanError{platform.Clean(r.Err.Error()), r.Err}
+	}
 	for i := range r.Images {
 		r.Images[i] = platform.Clean(r.Images[i])
 	}
@@ -21,3 +34,12 @@ func (r *Result) cleaned() {
 		r.Changes[i].Reason = platform.Clean(r.Changes[i].Reason)
 	}
 }
+
+// A cleanError is an error of a cluster whose text is fit to be shown.
+type cleanError struct {
+	text string
+	error
+}
+
+func (e cleanError) Error() string { return e.text }
+func (e cleanError) Unwrap() error { return e.error }

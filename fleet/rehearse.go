@@ -67,6 +67,7 @@ func rehearse(ctx context.Context, cluster string, instances []apply.Instance, c
 		if err == nil {
 			r.Result, r.Err = c.Rehearse(ctx, in)
 		}
+		r.cleaned()
 		results = append(results, r)
 	}
 	return results

@@ -212,17 +212,40 @@ func (w *inventoryWatch) drop(k key) {
 	w.set(k, nil)
 }
 
+// replace takes the whole list in. A list after the first one may tell of events that the watch missed.
 func (w *inventoryWatch) replace(all map[key]any, version string) {
+	removed, signed := w.list(all, version)
+	for _, o := range removed {
+		w.cluster.notify(o)
+	}
+	for _, o := range signed {
+		if w.cluster.opt.OnEvent != nil {
+			w.cluster.opt.OnEvent(o)
+		}
+	}
+}
+
+// list takes a list in, and tells the owners of inventories that are gone since the list before, and those of fences that
+// somebody else has signed since.
+func (w *inventoryWatch) list(all map[key]any, version string) (removed, signed []Owner) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	first := len(w.byName) == 0
 	for k, value := range all {
-		if old := w.byName[k]; old == nil || older(old.version, version) {
-			w.set(k, value.(*inventory))
+		old, inv, o := w.byName[k], value.(*inventory), inventoryOwner(k.name)
+		if old != nil && !older(old.version, version) {
+			continue
+		}
+		foreign := (old == nil || old.signature != inv.signature) && w.expected[o.Environment] != inv.signature
+		if w.set(k, inv); foreign && !first && o.Request == "" {
+			signed = append(signed, o)
 		}
 	}
 	for k, old := range w.byName {
 		if all[k] == nil && !older(version, old.version) {
 			w.set(k, nil)
+			removed = append(removed, inventoryOwner(k.name))
 		}
 	}
+	return removed, signed
 }

@@ -69,11 +69,13 @@ func (b *bounded) allow(n int64, excess *excessError) { b.left, b.excess = n, ex
 
 // Read implements io.Reader.
 func (b *bounded) Read(p []byte) (int, error) {
-	if b.left <= 0 {
+	if b.left < 0 || len(p) == 0 {
 		return 0, b.excess
 	}
-	n, err := b.Reader.Read(p[:min(int64(len(p)), b.left)])
-	b.left -= int64(n)
+	n, err := b.Reader.Read(p[:min(int64(len(p)), b.left+1)]) // one more tells an answer of just that length from a longer one
+	if b.left -= int64(n); b.left < 0 {
+		return n - 1, b.excess
+	}
 	return n, err
 }
 

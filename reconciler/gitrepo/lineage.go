@@ -42,14 +42,14 @@ func (o *objects) contains(ctx context.Context, head, commit plumbing.Hash) (boo
 	if l.head != head {
 		since, continues, err := o.ancestors(ctx, head, l)
 		if err == nil && !continues && l.all != nil {
-			l.all = nil
+			l.head, l.all = plumbing.ZeroHash, nil // whatever comes of the second walk, they belong together
 			since, _, err = o.ancestors(ctx, head, l)
 		}
 		if err != nil {
 			return false, err
 		}
 		if l.all == nil {
-			l.all = since
+			l.all = map[plumbing.Hash]bool{}
 		}
 		maps.Copy(l.all, since)
 		l.head = head

@@ -161,7 +161,14 @@ func (b *Board) EnvironmentFailed(name string, err error) {
 func (b *Board) EnvironmentReached(name string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if e := b.environments[name]; e != nil && e.Error != "" {
+	if e := b.environments[name]; e != nil {
+		b.succeeded(e, name)
+	}
+}
+
+// succeeded ends the error of an environment; the caller holds the lock.
+func (b *Board) succeeded(e *Environment, name string) {
+	if e.Error != "" {
 		e.Error = ""
 		b.record(Event{Level: Warning, Environment: name, Message: "passes over the environment succeed again"})
 	}

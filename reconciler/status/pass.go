@@ -50,9 +50,7 @@ func (b *Board) pass(e Environment, instances []Instance) {
 	if e.Next.Sub(old.Next).Abs() < time.Second {
 		e.Next = old.Next // it is counted from the clock anew in each pass, and is the same time
 	}
-	if old.Error != "" {
-		b.record(Event{Level: Warning, Environment: e.Name, Message: "passes over the environment succeed again"})
-	}
+	b.succeeded(old, e.Name)
 	b.problems(e.Name, old.Problems, e.Problems)
 	b.letGoClusters(e.Name, old.Clusters)
 	watched := old.StateCommit != ""

@@ -32,10 +32,10 @@ func Unserved(group, version, kind string) string {
 		if !ok {
 			return ""
 		}
-		if major, minor := removable.APILifecycleRemoved(); major != 1 || minor == 0 || minor > KubernetesMinor {
+		major, minor := removable.APILifecycleRemoved()
+		if major != 1 || minor == 0 || minor > KubernetesMinor {
 			return ""
 		}
-		_, minor := removable.APILifecycleRemoved()
 		return fmt.Sprintf("%s %s was removed in Kubernetes 1.%d%s", apiVersion, kind, minor, instead(gvk, object))
 	}
 	_, builtin := BuiltinScope(group, kind)
