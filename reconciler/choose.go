@@ -117,12 +117,8 @@ func (s *prospects) Resolve(k platform.RequestKey, c promotion.Content) (*platfo
 
 // published is the digest that a version has at the head: a person who names a version means that one.
 func (s *prospects) published(offering, version string) string {
-	if o := s.platform.Offerings[offering]; o != nil {
-		for _, v := range o.Versions {
-			if v.Number.String() == version {
-				return v.Digest
-			}
-		}
+	if v := s.platform.Offerings[offering].Version(version); v != nil {
+		return v.Digest
 	}
 	return ""
 }

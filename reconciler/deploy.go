@@ -50,10 +50,8 @@ func past(repo StateRepo) func(context.Context, string) (fleet.Snapshot, error) 
 
 // reversible says whether a version may be left without a person. Of one that the head does not have that is not known.
 func reversible(p *platform.Platform, offering, version string) bool {
-	o := p.Offerings[offering]
-	return o != nil && slices.ContainsFunc(o.Versions, func(v *platform.Version) bool {
-		return v.Number.String() == version && v.Reversible
-	})
+	v := p.Offerings[offering].Version(version)
+	return v != nil && v.Reversible
 }
 
 // members lists the clusters that an environment writes to: those it selects, and those that it had and has to leave.

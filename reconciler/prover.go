@@ -94,6 +94,8 @@ func (p *prover) renders(ctx context.Context, c claim, manifest []byte, at fs.FS
 	}
 	again, err := p.renderer.Again(then, p.environment, of.instances, of.records, c.request, c.cluster)
 	switch by := of.records[c.request].Clusters[c.cluster].Renderer; {
+	case render.Unfinished(err):
+		return "", fmt.Errorf("prove the state of %s: %w", c.request, err) // which says nothing about the state
 	case err != nil:
 		return "it cannot be rendered again: " + err.Error(), nil
 	case bytes.Equal(again.Manifest, manifest):
@@ -114,6 +116,9 @@ func (p *prover) surrounds(ctx context.Context, c claim, manifest []byte, at fs.
 	}
 	if why == "" {
 		again, err := p.renderer.Again(then, p.environment, of.instances, of.records, c.request, c.cluster)
+		if render.Unfinished(err) {
+			return "", fmt.Errorf("prove the state of %s: %w", c.request, err)
+		}
 		if err == nil && bytes.Equal(again.Namespace, manifest) {
 			return "", nil
 		}

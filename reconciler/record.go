@@ -210,16 +210,11 @@ func runs(environment string, key platform.RequestKey, release *platform.Release
 
 // shown are the parameters of a release that its version has shown, as long as the platform has that version.
 func shown(p *platform.Platform, environment string, r *platform.Release) []platform.Shown {
-	o := p.Offerings[r.Offering]
-	if o == nil || r.Absent {
+	v := p.Offerings[r.Offering].Version(r.Version)
+	if v == nil || r.Absent {
 		return nil
 	}
-	for _, v := range o.Versions {
-		if v.Number.String() == r.Version {
-			return v.Shown(r.Request, environment)
-		}
-	}
-	return nil
+	return v.Shown(r.Request, environment)
 }
 
 // waveOf names the wave of a cluster; nothing where there is one for all.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"transom.dev/render/internal/kustomize"
 	"transom.dev/render/platform"
 )
 
@@ -65,6 +66,9 @@ func (r *Renderer) Again(p *platform.Platform, environment string, instances []*
 // said is the first Problem that blocks, as an error.
 func said(problems []platform.Problem) error {
 	for _, p := range problems {
+		if !p.Warning && p.Rule == ruleUnfinished {
+			return &kustomize.Unfinished{Message: p.String()}
+		}
 		if !p.Warning {
 			return errors.New(p.String())
 		}

@@ -83,7 +83,7 @@ func (p *pass) sound(c *candidate) []platform.Problem {
 	case <-left.C:
 		if e.leave() {
 			return []platform.Problem{{
-				File: kustomizationOf(v), Rule: "build", Message: "takes longer to examine than others; that goes on, and the request keeps what it has until then",
+				File: kustomizationOf(v), Rule: ruleUnfinished, Message: "takes longer to examine than others; that goes on, and the request keeps what it has until then",
 			}}
 		}
 	}

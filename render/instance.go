@@ -183,6 +183,12 @@ func (r *Renderer) runner() kustomize.Runner {
 	return worker.Soon(r.Ready)
 }
 
+// ruleUnfinished is that of a Problem which may go away by itself: a build or an examination is under way, or was ended.
+const ruleUnfinished = "unfinished"
+
+// Unfinished reports whether an error of Again may go away by itself: a build is under way, or was ended over a limit.
+func Unfinished(err error) bool { return unfinished(err) }
+
 // unfinished reports whether an error is of a build that may come to something else later.
 func unfinished(err error) bool {
 	var u *kustomize.Unfinished
@@ -319,7 +325,11 @@ func buildProblem(file string, err error) platform.Problem {
 	if errors.As(err, &failure) && failure.File() != "" {
 		file = failure.File()
 	}
-	return platform.Problem{File: file, Rule: "build", Message: err.Error()}
+	rule := "build"
+	if unfinished(err) {
+		rule = ruleUnfinished
+	}
+	return platform.Problem{File: file, Rule: rule, Message: err.Error()}
 }
 
 func kustomizationOf(v *platform.Version) string { return path.Join(v.Dir, "kustomization.yaml") }

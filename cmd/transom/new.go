@@ -183,7 +183,7 @@ func draftVersion(p *platform.Platform, files fs.FS, name, number, from string) 
 	if v, err := semver.StrictNewVersion(number); err != nil || v.Metadata() != "" {
 		return nil, fmt.Errorf("%q is no version number such as 1.6.0", number)
 	}
-	if slices.ContainsFunc(offering.Versions, func(v *platform.Version) bool { return v.Number.String() == number }) {
+	if offering.Version(number) != nil {
 		return nil, fmt.Errorf("%s has a version %s already; nothing was written", name, number)
 	}
 	s := &scaffold{Next: "next: edit it, then \"transom check\"; \"transom plan\" shows who would move to it"}

@@ -1,6 +1,7 @@
 package promotion
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -78,7 +79,7 @@ func (p *Pass) tooMany(d *deletions) (gate *Gate, approval *platform.Decision) {
 	if a := p.decisions.ofDeletions(digest); a != nil {
 		return nil, a
 	}
-	p.Deletions = digest
+	p.Deletions = cmp.Or(p.Deletions, digest) // that of clusters to be left now is approved first
 	return &Gate{
 		Name:   "deletions",
 		Reason: fmt.Sprintf("%d of %d instances would lose placements at once", wanted, all),

@@ -66,10 +66,8 @@ func (p *Pass) mends(s *subject, i *platform.Instance) bool {
 
 // withdrawn reports whether the version that a record names was withdrawn.
 func (p *Pass) withdrawn(r *platform.Release) bool {
-	o := p.view.Platform.Offerings[r.Offering]
-	return o != nil && slices.ContainsFunc(o.Versions, func(v *platform.Version) bool {
-		return v.Number.String() == r.Version && v.Lifecycle == platform.Withdrawn
-	})
+	v := p.view.Platform.Offerings[r.Offering].Version(r.Version)
+	return v != nil && v.Lifecycle == platform.Withdrawn
 }
 
 // lost reports whether the release that runs will not get healthy by waiting: it failed, cannot start, or was healthy and is

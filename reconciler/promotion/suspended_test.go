@@ -79,6 +79,22 @@ func TestAWaveWaitsForWhatIsSuspendedInTheOneBefore(t *testing.T) {
 	require.Nil(t, w.stages["prod"].releases[key("a")].Promotion.Rollout, "prod-2 is the last: nothing waits for it")
 }
 
+// TestAWaveSoaksBesideWhatIsSuspended: its gate opens by itself, so that somebody looks when the time has come.
+func TestAWaveSoaksBesideWhatIsSuspended(t *testing.T) {
+	w := judged(t, "a")
+	w.environmentOf("prod").Rollout.Waves = []platform.Wave{{Soak: 20 * time.Minute}}
+	w.publish("1.1.0")
+	w.faults["1.1.0@prod-2"] = sleeps
+	w.merge("1.1.0 is published, which sleeps on prod-2")
+	w.until(t, func() bool { return w.version("prod", "a") == "1.1.0" })
+	w.settle(3 * time.Minute)
+	gate := w.stages["prod"].last.Standings()[key("a")].Gates[0]
+	require.Contains(t, gate.Reason, "wave of all clusters soaks, ")
+	require.False(t, gate.At.IsZero())
+	w.settle(20 * time.Minute)
+	require.Nil(t, w.stages["prod"].releases[key("a")].Promotion.Rollout)
+}
+
 func TestAFixOfHealthAloneBeginsAtZero(t *testing.T) {
 	w := judged(t, "a")
 	w.published("1.1.0", hangs)

@@ -69,7 +69,7 @@ func (p *Pass) turn(r *platform.Release, moved, pending []string) (now []string,
 				return nil, p.soaking(w, here)
 			}
 		default:
-			return nil, p.soaking(w, here)
+			return nil, p.unwell(w, here)
 		}
 	}
 	if len(pending) > 0 {
@@ -85,10 +85,11 @@ func (p *Pass) coming(w platform.Wave, c condition) *Gate {
 	return &Gate{Name: "rollout", Reason: fmt.Sprintf("%d of wave %s on their way: %s", c.counting-c.healthy, name(w), c.why()), Opens: c.opens("their health")}
 }
 
+func (p *Pass) unwell(w platform.Wave, c condition) *Gate {
+	return &Gate{Name: "rollout", Reason: fmt.Sprintf("wave %s is not healthy: %s", name(w), c.why()), Opens: c.opens("its health")}
+}
+
 func (p *Pass) soaking(w platform.Wave, c condition) *Gate {
-	if !c.all() {
-		return &Gate{Name: "rollout", Reason: fmt.Sprintf("wave %s is not healthy: %s", name(w), c.why()), Opens: c.opens("its health")}
-	}
 	return &Gate{
 		Name: "rollout", Reason: fmt.Sprintf("wave %s soaks, %s of %s", name(w), c.soaked.Round(time.Second), w.Soak),
 		Opens: "its health for that long", At: p.view.Now.in(w.Soak - c.soaked),

@@ -3,6 +3,7 @@ package platform
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"maps"
 )
 
@@ -18,6 +19,17 @@ func (s *Schema) OpenAPI() map[string]any {
 		panic(fmt.Sprintf("read a compiled schema: %v", err))
 	}
 	return out
+}
+
+// Version returns the version of a number; nil: there is none, or no offering.
+func (o *Offering) Version(number string) *Version {
+	if o == nil {
+		return nil
+	}
+	if i := slices.IndexFunc(o.Versions, func(v *Version) bool { return v.Number.String() == number }); i >= 0 {
+		return o.Versions[i]
+	}
+	return nil
 }
 
 // Match returns the version that a constraint means, as resolving a request does, or nil where none matches. It may

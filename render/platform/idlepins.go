@@ -30,12 +30,7 @@ func (p *Platform) idlePin(d *document, c *Decision) {
 		d.warn("spec.offering", "unknown-offering", "decides nothing: no offering %q%s", shorten(offering), orThereIs(offering, p.Offerings))
 		return
 	}
-	var pinned *Version
-	for _, v := range o.Versions {
-		if v.Number.String() == c.Version {
-			pinned = v
-		}
-	}
+	pinned := o.Version(c.Version)
 	if pinned == nil || pinned.Broken {
 		d.warn("spec.version", "unknown-version", "decides nothing: %s has no sound version %q; published: %s", o.Name, shorten(c.Version), o.published())
 		return

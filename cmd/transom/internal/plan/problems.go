@@ -33,7 +33,7 @@ func (p *Plan) tell(r *render.Renderer, dir string, base *Baseline, all *outlook
 // follows, or of the commit that the environments have accepted. There are none where nothing of that is in this clone.
 func mergedProblems(r *render.Renderer, dir string, base *Baseline, all *outlooks) ([]platform.Problem, error) {
 	before := base.compared
-	for _, revision := range []string{"refs/remotes/origin/HEAD", "refs/remotes/origin/main", "refs/remotes/origin/master"} {
+	for _, revision := range forks {
 		if before != nil {
 			break
 		}

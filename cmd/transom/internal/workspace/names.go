@@ -29,11 +29,11 @@ func VersionNamed(o *platform.Offering, number string) (*platform.Version, error
 	if number == "" {
 		return recommended(o), nil
 	}
+	if v := o.Version(number); v != nil {
+		return v, nil
+	}
 	var published []string
 	for _, v := range o.Versions {
-		if v.Number.String() == number {
-			return v, nil
-		}
 		published = append(published, v.Number.String())
 	}
 	return nil, fmt.Errorf("%s has no version %q; published: %s", o.Name, number, strings.Join(published, ", "))
