@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"transom.dev/fleet"
+	"transom.dev/reconciler/status"
 )
 
 // A fleet whose Deploy hangs, or panics, as often as it is told to.
@@ -64,8 +65,10 @@ func TestAFaultEndsAPassAndNotTheDaemon(t *testing.T) {
 	s.Trigger.Fire("test")
 	var told string
 	require.Eventually(t, func() bool {
-		for _, e := range s.Board.Status().Environments {
-			told = e.Error
+		for _, e := range s.Board.History() { // the status of the environment may be well again by now
+			if e.Environment == "dev" && e.Level == status.Error {
+				told = e.Message
+			}
 		}
 		return told != ""
 	}, time.Minute, time.Millisecond)

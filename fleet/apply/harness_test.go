@@ -42,6 +42,12 @@ type rig struct {
 func newRig(t *testing.T, on *sandbox) *rig {
 	t.Helper()
 	t.Parallel()
+	return newLoneRig(t, on)
+}
+
+// newLoneRig is newRig for a test beside which no other runs.
+func newLoneRig(t *testing.T, on *sandbox) *rig {
+	t.Helper()
 	r := &rig{T: t, config: on.config(t, "a"), team: teamOf(t.Name()), events: make(chan apply.Owner, 100_000)}
 	var err error
 	r.kube, err = kubernetes.NewForConfig(r.config)

@@ -224,7 +224,7 @@ func TestLargePagesAreAskedForInSmallerOnes(t *testing.T) {
 
 // TestWatchIsReadNoFasterThanItIsReduced sends more events than there is memory for.
 func TestWatchIsReadNoFasterThanItIsReduced(t *testing.T) {
-	r := newRig(t, &apiOnly)
+	r := newLoneRig(t, &apiOnly)
 	in := r.instance("web", configMap("web", "1"))
 	r.healthy(in)
 	config, before := rest.CopyConfig(r.config), heapMiB()

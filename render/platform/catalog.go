@@ -3,8 +3,8 @@ package platform
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"maps"
+	"slices"
 )
 
 // OpenAPI returns the schema as a generic OpenAPI v3 object, for people and their tools to read.

@@ -87,6 +87,14 @@ func processorTime() int64 {
 	return (usage.Utime.Nano() + usage.Stime.Nano()) / int64(time.Microsecond)
 }
 
+// peakMemory is the most memory that an ended process had in use, in bytes.
+func peakMemory(state *os.ProcessState) int64 {
+	if usage, ok := state.SysUsage().(*syscall.Rusage); ok {
+		return usage.Maxrss << 10
+	}
+	return 0
+}
+
 // spacious says that the kernel has refused a worker namespaces of its own.
 var spacious atomic.Bool
 

@@ -126,6 +126,8 @@ func (p *process) ended(l limits, took time.Duration, late bool) *ended {
 		return &ended{fmt.Sprintf("needed more than %d s of processor time", l.seconds), true}
 	case late:
 		return &ended{fmt.Sprintf("took longer than %.0f s", l.wall.Seconds()), true}
+	case peakMemory(p.cmd.ProcessState) >= memoryLimit/4*3: // without memory the Go runtime has other last words, too
+		return &ended{fmt.Sprintf("needed more than %d MiB of memory", memoryLimit>>20), true}
 	}
 	line, _, _ := strings.Cut(said, "\n")
 	return &ended{strings.TrimSpace(fmt.Sprintf("ended its worker: %s %s", p.cmd.ProcessState, line)), false}
