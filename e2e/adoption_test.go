@@ -56,12 +56,8 @@ metadata: {name: extra}
 data: {keep: a, forgotten: b}
 `
 
-func verbatim(name, number, manifests string) string {
-	dir := "offerings/" + name + "/" + number + "/"
-	return "-- " + dir + "version.yaml --\napiVersion: transom.dev/v1alpha1\nkind: Version\nmetadata: {name: " + name +
-		"}\nspec: {names: verbatim, parameters: {type: object}}\n" +
-		"-- " + dir + "kustomization.yaml --\napiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nresources: [all.yaml]\n" +
-		"-- " + dir + "all.yaml --\n" + manifests
+func verbatim(offering, number, manifests string) string {
+	return published(offering, number, ", names: verbatim", manifests)
 }
 
 var takenOver = `
@@ -92,8 +88,7 @@ spec: {title: Extra}
 	verbatim("extra", "1.0.0", strings.Replace(extra, ", forgotten: b", "", 1))
 
 func adopts(offering, version string) string {
-	return "apiVersion: transom.dev/v1alpha1\nkind: Request\nmetadata: {name: " + offering + "}\nspec: {offering: " + offering +
-		", version: \"" + version + "\", adopt: true, environments: {dev: {}}}\n"
+	return document("Request", offering, fmt.Sprintf("offering: %s, version: %q, adopt: true, environments: {dev: {}}", offering, version))
 }
 
 // TestWhatRunsIsAdoptedUpgradedAndLetGoUnharmed takes over what runs on a real cluster and gives it back.
@@ -145,20 +140,7 @@ func TestWhatRunsIsAdoptedUpgradedAndLetGoUnharmed(t *testing.T) {
 
 // waits returns an error unless the adoption of a request waits for the Approval of a digest.
 func (w *world) waits(request, digest string) error {
-	s, err := w.status()
-	if err != nil {
-		return err
-	}
-	for _, in := range s.Instances {
-		if in.Request.Name != request {
-			continue
-		}
-		i := slices.IndexFunc(in.Placements, func(p status.Placement) bool { return p.Adoption != nil && p.Adoption.Digest == digest })
-		if i >= 0 {
-			return nil
-		}
-	}
-	return fmt.Errorf("%+v", s.Instances)
+	return w.shows("dev", request, func(p status.Placement) bool { return p.Adoption != nil && p.Adoption.Digest == digest })
 }
 
 // others looks at objects that somebody else made in the namespace bugs.

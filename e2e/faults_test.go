@@ -13,8 +13,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
-	"transom.dev/render/platform"
 )
 
 var bothClusters = []string{"one", "two"}
@@ -243,11 +241,8 @@ func TestRewoundPlatformFreezesAndDeletesNothing(t *testing.T) {
 	for _, cluster := range bothClusters {
 		require.NoError(t, w.color(cluster, "payments", "second", "blue"), "nothing is deleted")
 	}
-	approval := "apiVersion: " + platform.APIVersion + "\nkind: Approval\nmetadata: {name: abandon}\nspec: {platform: %s}\n"
-	w.push("abandon", map[string]string{
-		"decisions/dev/abandon.yaml":  fmt.Sprintf(approval, accepted),
-		"decisions/prod/abandon.yaml": fmt.Sprintf(approval, accepted),
-	})
+	w.push("abandon", decide("Approval", "dev", "abandon", "platform: "+accepted).
+		merged(decide("Approval", "prod", "abandon", "platform: "+accepted)))
 	w.live("second", "")
 	w.push("the approval was used", map[string]string{"decisions/dev/abandon.yaml": "", "decisions/prod/abandon.yaml": ""})
 	w.push("third", map[string]string{"requests/payments/third.yaml": request("third", "red")})

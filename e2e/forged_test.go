@@ -3,7 +3,6 @@ package e2e_test
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -12,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"transom.dev/reconciler/status"
 )
 
 // forge pushes a commit to dev's state that says it is Transom's: with the committer and the message of the head, another
@@ -56,18 +57,7 @@ func (w *world) tryToForge(name, from, to string) (commit string, err error) {
 
 // holds returns an error until status says of a request in dev that a state commit is held back.
 func (w *world) holds(name, commit string) error {
-	s, err := w.status()
-	if err != nil {
-		return err
-	}
-	for _, in := range s.Instances {
-		for _, p := range in.Placements {
-			if in.Environment == "dev" && in.Request.Name == name && strings.Contains(p.Held, commit) {
-				return nil
-			}
-		}
-	}
-	return errors.New("it is not held back")
+	return w.shows("dev", name, func(p status.Placement) bool { return strings.Contains(p.Held, commit) })
 }
 
 // TestForgedStateIsNotApplied, without a key and with one, by the daemon that runs and by one that starts on it.
@@ -96,8 +86,7 @@ func TestForgedStateIsNotApplied(t *testing.T) {
 	w.live("shop", "blue")
 	meant := w.forge("shop", "blue", "meant")
 	w.eventually("this one is held back, too", func() error { return w.holds("shop", meant) })
-	w.push("it is meant", map[string]string{"decisions/dev/state.yaml": fmt.Sprintf(
-		"apiVersion: transom.dev/v1alpha1\nkind: Approval\nmetadata: {name: state}\nspec: {state: %s}\n", meant)})
+	w.push("it is meant", decide("Approval", "dev", "state", "state: "+meant))
 	w.eventually("it is applied", func() error { return w.color("one", "payments", "shop", "meant") })
 	w.push("green", map[string]string{"requests/payments/shop.yaml": request("shop", "green")})
 	w.live("shop", "green")

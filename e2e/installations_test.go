@@ -138,8 +138,7 @@ func TestOnlyOneInstallationWritesToACluster(t *testing.T) {
 	fence, err := w.client("two").CoreV1().ConfigMaps("transom-system").Get(t.Context(), "prod", metav1.GetOptions{})
 	require.NoError(t, err)
 	_, named, _ := strings.Cut(fence.Annotations["transom.dev/state"], " ")
-	second.push("take over prod", map[string]string{"decisions/prod/takeover.yaml": "apiVersion: transom.dev/v1alpha1\nkind: Approval\n" +
-		"metadata: {name: takeover}\nspec: {takeover: " + named + "}\n"})
+	second.push("take over prod", decide("Approval", "prod", "takeover", "takeover: "+named))
 	second.eventually("the second has taken over", func() error { return second.color("two", "payments", "shop", "violet") })
 	w.eventually("the first is told", func() error { return w.held("prod", "two", why) })
 	require.NoError(t, w.color("one", "payments", "shop", "blue"))

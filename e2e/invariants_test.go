@@ -15,6 +15,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 	"sigs.k8s.io/yaml"
+
+	"transom.dev/reconciler/status"
 )
 
 // vault is an offering with a generated Secret, added to settings.
@@ -182,21 +184,7 @@ func (w *world) create(cluster string, gvr schema.GroupVersionResource, namespac
 }
 
 func (w *world) hasObjectProblem(environment, name string) error {
-	s, err := w.status()
-	if err != nil {
-		return err
-	}
-	for _, in := range s.Instances {
-		if in.Environment != environment || in.Request.Name != name {
-			continue
-		}
-		for _, p := range in.Placements {
-			if len(p.Problems) > 0 {
-				return nil
-			}
-		}
-	}
-	return fmt.Errorf("no Problem on %s in %s", name, environment)
+	return w.shows(environment, name, func(p status.Placement) bool { return len(p.Problems) > 0 })
 }
 
 // TestLiveObjectLeadsToItsRequest is invariant 12.

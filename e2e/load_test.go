@@ -122,7 +122,7 @@ func (c *throng) colored(color string) map[string]string {
 }
 
 func page(name, color string) string {
-	return strings.Replace(strings.Replace(request(name, color), "offering: settings", "offering: page", 1), "{dev: {}, prod: {}}", "{dev: {}}", 1)
+	return document("Request", name, `offering: page, version: "1", parameters: {color: `+color+`}, environments: {dev: {}}`)
 }
 
 // proxy has the daemon reach the cluster by way of a proxy that holds writes to the limit.

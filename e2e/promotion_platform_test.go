@@ -147,8 +147,7 @@ spec:
 
 // decide is a decision of a kind in an environment; spec in flow style.
 func decide(kind, environment, name, spec string) files {
-	return files{"decisions/" + environment + "/" + name + ".yaml": fmt.Sprintf(
-		"apiVersion: transom.dev/v1alpha1\nkind: %s\nmetadata: {name: %s}\nspec: {%s}\n", kind, name, spec)}
+	return files{"decisions/" + environment + "/" + name + ".yaml": document(kind, name, spec)}
 }
 
 // without removes files.

@@ -1,9 +1,9 @@
 package e2e_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 
@@ -11,7 +11,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"transom.dev/reconciler/status"
-	"transom.dev/render/platform"
 )
 
 // databases is a platform of StatefulSets, of which version 1.1.0 has an image that cannot be pulled.
@@ -37,17 +36,7 @@ metadata: {name: db}
 spec: {title: A database}
 `
 	for number, image := range map[string]string{"1.0.0": "nginx:1", "1.1.0": "nginx:broken", "1.2.0": "nginx:3"} {
-		text += `-- offerings/db/` + number + `/version.yaml --
-apiVersion: transom.dev/v1alpha1
-kind: Version
-metadata: {name: db}
-spec: {parameters: {type: object}}
--- offerings/db/` + number + `/kustomization.yaml --
-apiVersion: kustomize.config.k8s.io/v1alpha1
-kind: Component
-resources: [db.yaml]
--- offerings/db/` + number + `/db.yaml --
-apiVersion: apps/v1
+		text += published("db", number, "", `apiVersion: apps/v1
 kind: StatefulSet
 metadata: {name: db}
 spec:
@@ -56,8 +45,8 @@ spec:
   selector: {matchLabels: {app: db}}
   template:
     metadata: {labels: {app: db}}
-    spec: {containers: [{name: app, image: "` + image + `"}]}
-`
+    spec: {containers: [{name: app, image: "`+image+`"}]}
+`)
 	}
 	for _, name := range []string{"patient", "hurried"} {
 		text += "-- requests/shop/" + name + ".yaml --\n" + wants(name, "1.0.0")
@@ -66,8 +55,7 @@ spec:
 }
 
 func wants(name, version string) string {
-	return fmt.Sprintf("apiVersion: transom.dev/v1alpha1\nkind: Request\nmetadata: {name: %s}\n"+
-		"spec: {offering: db, version: %q, environments: {dev: {}}}\n", name, version)
+	return document("Request", name, fmt.Sprintf("offering: db, version: %q, environments: {dev: {}}", version))
 }
 
 // TestARollbackOfAStatefulSetTakes although a pod of the bad version, which cannot start, keeps the StatefulSet from going
@@ -82,7 +70,7 @@ func TestARollbackOfAStatefulSetTakes(t *testing.T) {
 	})
 	w.eventually("1.1.0 is rolled back", func() error {
 		for _, name := range []string{"patient", "hurried"} {
-			if r := w.database(name); r.Version != "1.0.0" || len(r.Promotion.Rejected) != 1 {
+			if r := w.recorded("dev", "shop", name); r.Version != "1.0.0" || len(r.Promotion.Rejected) != 1 {
 				return fmt.Errorf("%s has %s", name, r.Version)
 			}
 		}
@@ -104,7 +92,7 @@ func TestARollbackOfAStatefulSetTakes(t *testing.T) {
 	w.push("1.2.0", map[string]string{"requests/shop/patient.yaml": wants("patient", "1.2.0")})
 	w.eventually("1.2.0 is healthy", func() error { return w.runs("1.2.0", "patient", "hurried") })
 	for _, name := range []string{"patient", "hurried"} {
-		failures := w.database(name).Promotion.Rejected
+		failures := w.recorded("dev", "shop", name).Promotion.Rejected
 		require.Len(t, failures, 1, "nothing is blamed on 1.0.0 or 1.2.0: %+v", failures)
 		require.Equal(t, "1.1.0", failures[0].Version)
 	}
@@ -119,7 +107,7 @@ func (w *world) runs(version string, names ...string) error {
 		if err != nil {
 			return err
 		}
-		r := w.database(name)
+		r := w.recorded("dev", "shop", name)
 		if p.Stage != status.Healthy || p.Version != version || r.Version != version || r.Promotion.Rollout != nil {
 			return fmt.Errorf("%s: %s is %s: %s", name, p.Version, p.Stage, p.Message)
 		}
@@ -136,26 +124,14 @@ func (w *world) runs(version string, names ...string) error {
 
 // placed is what the daemon says of a request on the one cluster.
 func (w *world) placed(name string) (*status.Placement, error) {
-	s, err := w.status()
+	in, err := w.standing("dev", name)
 	if err != nil {
 		return nil, err
 	}
-	i := slices.IndexFunc(s.Instances, func(in status.Instance) bool { return in.Request.Name == name })
-	if i < 0 || len(s.Instances[i].Placements) != 1 {
+	if len(in.Placements) != 1 {
 		return nil, fmt.Errorf("%s is not placed", name)
 	}
-	p := s.Instances[i].Placements[0]
-	if p.Version == "" {
-		p.Version = s.Instances[i].Version
-	}
+	p := in.Placements[0]
+	p.Version = cmp.Or(p.Version, in.Version)
 	return &p, nil
-}
-
-// database is the record of a request; an empty one if there is none.
-func (w *world) database(name string) *platform.Release {
-	w.t.Helper()
-	content := w.git(w.dir, "-C", "state-dev.git", "show", "main:releases/shop/"+name+".yaml")
-	r, err := platform.DecodeRelease([]byte(content))
-	require.NoError(w.t, err)
-	return r
 }

@@ -9,9 +9,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
-	"transom.dev/reconciler/status"
-	"transom.dev/render/platform"
 )
 
 // waiting is a platform of two environments, whose offerings do not roll out by themselves.
@@ -71,8 +68,7 @@ kind: Namespace
 metadata: {name: operators}
 `
 	for _, offering := range []string{"agent", "manual", "operator"} {
-		text += "-- offerings/" + offering + "/offering.yaml --\napiVersion: transom.dev/v1alpha1\nkind: Offering\nmetadata: {name: " + offering +
-			"}\nspec: {title: " + offering + "}\n"
+		text += "-- offerings/" + offering + "/offering.yaml --\n" + document("Offering", offering, "title: "+offering)
 	}
 	text += published("agent", "1.0.0", "", agent("nginx:1")) + published("agent", "1.1.0", "", agent("nginx:2")) +
 		published("manual", "1.0.0", "", job) +
@@ -83,18 +79,8 @@ metadata: {name: operators}
 		"-- requests/ops/operator.yaml --\n" + inBoth("operator", "1.0.0")
 }
 
-// published is a version of an offering with one file of manifests.
-func published(offering, number, more, manifests string) string {
-	at := "offerings/" + offering
-	return "-- " + at + "/" + number + "/version.yaml --\napiVersion: transom.dev/v1alpha1\nkind: Version\nmetadata: {name: " + offering +
-		"}\nspec: {parameters: {type: object}" + more + "}\n" +
-		"-- " + at + "/" + number + "/kustomization.yaml --\napiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nresources: [all.yaml]\n" +
-		"-- " + at + "/" + number + "/all.yaml --\n" + manifests
-}
-
 func inBoth(offering, version string) string {
-	return fmt.Sprintf("apiVersion: transom.dev/v1alpha1\nkind: Request\nmetadata: {name: %s}\n"+
-		"spec: {offering: %s, version: %q, environments: {dev: {}, prod: {}}}\n", offering, offering, version)
+	return document("Request", offering, fmt.Sprintf("offering: %s, version: %q, environments: {dev: {}, prod: {}}", offering, version))
 }
 
 // TestWhatDoesNotRollOutByItselfIsLetBe on real clusters: nothing is rolled back or rejected, status says what it waits for, and
@@ -147,20 +133,6 @@ func TestWhatDoesNotRollOutByItselfIsLetBe(t *testing.T) {
 	w.stop()
 }
 
-// standing is an instance of an environment in status.
-func (w *world) standing(environment, request string) (*status.Instance, error) {
-	s, err := w.status()
-	if err != nil {
-		return nil, err
-	}
-	for i := range s.Instances {
-		if in := &s.Instances[i]; in.Environment == environment && in.Request.Name == request {
-			return in, nil
-		}
-	}
-	return nil, fmt.Errorf("%s has no %s", environment, request)
-}
-
 // agrees returns an error until an instance has a version with a health on its cluster, and says why.
 func (w *world) agrees(environment, request, version, health, why string) error {
 	in, err := w.standing(environment, request)
@@ -171,12 +143,4 @@ func (w *world) agrees(environment, request, version, health, why string) error 
 		return fmt.Errorf("%s: %+v, %+v", in.Version, in.Placements, in.Waiting)
 	}
 	return nil
-}
-
-// recorded is the record of an instance at the head of its environment's state.
-func (w *world) recorded(environment, team, request string) *platform.Release {
-	w.t.Helper()
-	r, err := platform.DecodeRelease([]byte(w.git(w.dir, "-C", "state-"+environment+".git", "show", "main:releases/"+team+"/"+request+".yaml")))
-	require.NoError(w.t, err)
-	return r
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // settings is a platform whose one offering needs no controller: two clusters, two environments, one request.
-const settings = `
+var settings = `
 -- offerings/settings/offering.yaml --
 apiVersion: transom.dev/v1alpha1
 kind: Offering
@@ -64,17 +64,7 @@ kind: Cluster
 metadata: {name: two, labels: {environment: prod}}
 spec: {state: active}
 -- requests/payments/shop.yaml --
-` + shop
-
-const shop = `apiVersion: transom.dev/v1alpha1
-kind: Request
-metadata: {name: shop}
-spec:
-  offering: settings
-  version: "1"
-  parameters: {color: green}
-  environments: {dev: {}, prod: {}}
-`
+` + request("shop", "green")
 
 // color returns an error unless the config map of a request has a colour on a cluster; "" means that it is gone.
 func (w *world) color(cluster, namespace, request, want string) error {
@@ -94,15 +84,7 @@ func (w *world) color(cluster, namespace, request, want string) error {
 }
 
 func request(name, color string) string {
-	return fmt.Sprintf(`apiVersion: transom.dev/v1alpha1
-kind: Request
-metadata: {name: %s}
-spec:
-  offering: settings
-  version: "1"
-  parameters: {color: %s}
-  environments: {dev: {}, prod: {}}
-`, name, color)
+	return document("Request", name, `offering: settings, version: "1", parameters: {color: `+color+`}, environments: {dev: {}, prod: {}}`)
 }
 
 func TestPushedRequestIsLiveAndRemovedRequestIsGone(t *testing.T) {

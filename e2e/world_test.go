@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -24,6 +25,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"transom.dev/reconciler/status"
+	"transom.dev/render/platform"
 )
 
 // deadline bounds every wait. It is generous: a slow machine makes a test slow, never red.
@@ -159,6 +161,19 @@ func (w *world) push(message string, files map[string]string) string {
 	return w.git(w.clone(), "rev-parse", "HEAD")
 }
 
+// document is a file of a platform; spec is in flow style.
+func document(kind, name, spec string) string {
+	return fmt.Sprintf("apiVersion: transom.dev/v1alpha1\nkind: %s\nmetadata: {name: %s}\nspec: {%s}\n", kind, name, spec)
+}
+
+// published is a version of an offering with one file of manifests.
+func published(offering, number, more, manifests string) string {
+	at := "offerings/" + offering
+	return "-- " + at + "/" + number + "/version.yaml --\n" + document("Version", offering, "parameters: {type: object}"+more) +
+		"-- " + at + "/" + number + "/kustomization.yaml --\napiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nresources: [all.yaml]\n" +
+		"-- " + at + "/" + number + "/all.yaml --\n" + manifests
+}
+
 // start runs the daemon.
 func (w *world) start() {
 	w.t.Helper()
@@ -288,6 +303,40 @@ func (w *world) healthy(commit string, instances int) error {
 		}
 	}
 	return nil
+}
+
+// standing is an instance of an environment in status.
+func (w *world) standing(environment, request string) (*status.Instance, error) {
+	s, err := w.status()
+	if err != nil {
+		return nil, err
+	}
+	for i := range s.Instances {
+		if in := &s.Instances[i]; in.Environment == environment && in.Request.Name == request {
+			return in, nil
+		}
+	}
+	return nil, fmt.Errorf("%s has no %s", environment, request)
+}
+
+// shows returns an error until status has a placement of an instance that is as asked.
+func (w *world) shows(environment, request string, as func(status.Placement) bool) error {
+	in, err := w.standing(environment, request)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(in.Placements, as) {
+		return fmt.Errorf("%s in %s: %+v", request, environment, in.Placements)
+	}
+	return nil
+}
+
+// recorded is the record of an instance at the head of its environment's state.
+func (w *world) recorded(environment, team, request string) *platform.Release {
+	w.t.Helper()
+	r, err := platform.DecodeRelease([]byte(w.git(w.dir, "-C", "state-"+environment+".git", "show", "main:releases/"+team+"/"+request+".yaml")))
+	require.NoError(w.t, err)
+	return r
 }
 
 func (w *world) config(cluster string) *rest.Config {

@@ -19,12 +19,7 @@ func TestADeadlineRunsWhileSomebodyLooks(t *testing.T) {
 	var ahead atomic.Int64
 	s.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 	files := consumers(1)
-	s.replace(files)
-	s.fleet.says(s.Placed)
-	first := s.commit("before")
-	s.run()
-	s.Trigger.Fire("test")
-	s.stands("dev", first)
+	s.begins(files)
 	s.rests("dev")
 
 	var last atomic.Pointer[fleet.Result]
@@ -38,17 +33,11 @@ func TestADeadlineRunsWhileSomebodyLooks(t *testing.T) {
 	})
 	const request = "requests/payments/r0000.yaml"
 	files[request] = []byte(strings.ReplaceAll(string(files[request]), "hello", "welcome"))
-	s.replace(files)
-	changed := s.commit("another text")
-	s.Trigger.Fire("test")
-	s.stands("dev", changed)
+	s.merges("another text", files)
 	cause := func() string {
 		for range 2 { // once the second is begun, the first has told all it did
 			files["README.md"] = append(files["README.md"], '\n')
-			s.replace(files)
-			head := s.commit("words")
-			s.Trigger.Fire("test")
-			s.stands("dev", head)
+			s.merges("words", files)
 		}
 		return s.Board.Status().Instances[0].Rollout.Cause
 	}

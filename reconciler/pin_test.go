@@ -1,8 +1,6 @@
 package reconciler_test
 
 import (
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -13,22 +11,13 @@ func TestPinNamesAPublishedVersion(t *testing.T) {
 	s := newSystem(t)
 	files := consumers(1)
 	publish(files, "1.1.0", "two")
-	s.replace(files)
-	s.fleet.says(s.Placed)
-	edition := func(commit string) string {
-		s.Trigger.Fire("test")
-		s.stands("dev", commit)
-		s.rests("dev")
-		content, err := os.ReadFile(filepath.Join(s.checkout("dev"), "clusters/dev/payments/r0000.yaml"))
-		require.NoError(t, err)
-		return string(content)
-	}
-	first := s.commit("before")
-	s.run()
-	require.Contains(t, edition(first), "edition: two")
+	s.begins(files)
+	s.rests("dev")
+	require.Contains(t, s.manifest("r0000"), "edition: two")
 	files["decisions/dev/slow.yaml"] = []byte(document("Pin", "slow") + "spec: {request: payments/r0000, version: 1.0.0, reason: slow}\n")
-	s.replace(files)
-	require.Contains(t, edition(s.commit("pin")), "edition: one")
+	s.merges("pin", files)
+	s.rests("dev")
+	require.Contains(t, s.manifest("r0000"), "edition: one")
 }
 
 // TestPinOfAVersionWinsOverTheRangeOfAnEnvironment for a request that never ran that version, while another one does.
@@ -42,25 +31,17 @@ func TestPinOfAVersionWinsOverTheRangeOfAnEnvironment(t *testing.T) {
 	}
 	files["requests/payments/r0000.yaml"] = request("r0000", "~1.1")
 	files["requests/payments/r0001.yaml"] = request("r0001", "1.0.0")
-	s.replace(files)
-	s.fleet.says(s.Placed)
-	edition := func(commit string) string {
-		s.Trigger.Fire("test")
-		s.stands("dev", commit)
-		s.rests("dev")
-		content, err := os.ReadFile(filepath.Join(s.checkout("dev"), "clusters/dev/payments/r0000.yaml"))
-		require.NoError(t, err)
-		return string(content)
-	}
-	first := s.commit("before")
-	s.run()
-	require.Contains(t, edition(first), "edition: two")
+	s.begins(files)
+	s.rests("dev")
+	require.Contains(t, s.manifest("r0000"), "edition: two")
 	files["decisions/dev/slow.yaml"] = []byte(document("Pin", "slow") + "spec: {offering: note, version: 1.0.0, reason: slow}\n")
-	s.replace(files)
-	require.Contains(t, edition(s.commit("pin")), "edition: one")
+	s.merges("pin", files)
+	s.rests("dev")
+	require.Contains(t, s.manifest("r0000"), "edition: one")
 	delete(files, "decisions/dev/slow.yaml")
-	s.replace(files)
-	require.Contains(t, edition(s.commit("unpin")), "edition: two")
+	s.merges("unpin", files)
+	s.rests("dev")
+	require.Contains(t, s.manifest("r0000"), "edition: two")
 }
 
 // TestPinThatARequestCannotFollowSaysWhy rather than that nobody knows the version.
@@ -69,17 +50,9 @@ func TestPinThatARequestCannotFollowSaysWhy(t *testing.T) {
 	files := consumers(1)
 	publish(files, "1.1.0", "two")
 	files["offerings/note/1.0.0/version.yaml"] = []byte(document("Version", "note") + "spec: {parameters: {type: object, properties: {text: {type: integer}}}}\n")
-	s.replace(files)
-	s.fleet.says(s.Placed)
-	first := s.commit("before")
-	s.run()
-	s.Trigger.Fire("test")
-	s.stands("dev", first)
+	s.begins(files)
 	files["decisions/dev/slow.yaml"] = []byte(document("Pin", "slow") + "spec: {offering: note, version: 1.0.0, reason: slow}\n")
-	s.replace(files)
-	pinned := s.commit("pin")
-	s.Trigger.Fire("test")
-	s.stands("dev", pinned)
+	s.merges("pin", files)
 	require.Contains(t, s.Board.Status().Instances[0].Waiting[0].Reason,
 		"pinned by decisions/dev/slow.yaml to version 1.0.0, which it cannot have: requests/payments/r0000.yaml: spec.parameters.text: must be an integer")
 }

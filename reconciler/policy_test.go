@@ -11,18 +11,10 @@ import (
 func TestPolicyThatComesLaterIsInStatus(t *testing.T) {
 	s := newSystem(t)
 	files := consumers(1)
-	s.replace(files)
-	s.fleet.says(s.Placed)
-	first := s.commit("before")
-	s.run()
-	s.Trigger.Fire("test")
-	s.stands("dev", first)
+	s.begins(files)
 	files["policies/no-notes.yaml"] = []byte(document("Policy", "no-notes") +
 		"spec: {validations: [{expression: 'object.kind != \"ConfigMap\"', message: no notes}], action: deny}\n")
-	s.replace(files)
-	later := s.commit("policy")
-	s.Trigger.Fire("test")
-	s.stands("dev", later)
+	s.merges("policy", files)
 	environment := s.Board.Status().Environments[0]
 	require.Len(t, environment.Problems, 1)
 	require.True(t, environment.Problems[0].Warning)

@@ -53,25 +53,37 @@ func document(kind, metadata string) string {
 	return "apiVersion: transom.dev/v1alpha1\nkind: " + kind + "\nmetadata: {name: " + metadata + "}\n"
 }
 
-// rollOut publishes a version under so many consumers and returns how many commits it took to reach all of them.
-func rollOut(t testing.TB, n int) (commits int) {
-	s := newSystem(t)
-	files := consumers(n)
+// begins has the daemon begin with a platform, and waits until dev stands at it.
+func (s *system) begins(files map[string][]byte) {
+	s.t.Helper()
 	s.replace(files)
 	s.fleet.says(s.Placed)
 	first := s.commit("before")
 	s.run()
 	s.Trigger.Fire("test")
 	s.stands("dev", first)
+}
+
+// merges makes files the platform, and waits until dev stands at it.
+func (s *system) merges(message string, files map[string][]byte) {
+	s.t.Helper()
+	s.replace(files)
+	merged := s.commit(message)
+	s.Trigger.Fire("test")
+	s.stands("dev", merged)
+}
+
+// rollOut publishes a version under so many consumers and returns how many commits it took to reach all of them.
+func rollOut(t testing.TB, n int) (commits int) {
+	s := newSystem(t)
+	files := consumers(n)
+	s.begins(files)
 	s.rests("dev")
 	require.Empty(t, s.Board.Status().Platform.Problems)
 	require.Empty(t, s.Board.Status().Environments[0].Problems)
 	before := s.commits("dev")
 	publish(files, "1.1.0", "two")
-	s.replace(files)
-	merged := s.commit("after")
-	s.Trigger.Fire("test")
-	s.stands("dev", merged)
+	s.merges("after", files)
 	s.rests("dev")
 	manifests, err := filepath.Glob(filepath.Join(s.checkout("dev"), "clusters/dev/payments/r*.yaml"))
 	require.NoError(t, err)
@@ -98,6 +110,14 @@ func (s *system) checkout(environment string) string {
 	dir := filepath.Join(s.t.TempDir(), environment)
 	s.git(s.dir, "clone", "-q", s.dir+"/state-"+environment+".git", dir)
 	return dir
+}
+
+// manifest is what dev's state has for a request of payments.
+func (s *system) manifest(request string) string {
+	s.t.Helper()
+	content, err := os.ReadFile(filepath.Join(s.checkout("dev"), "clusters/dev/payments", request+".yaml"))
+	require.NoError(s.t, err)
+	return string(content)
 }
 
 // TestANewVersionIsACommitPerStep and not one per instance: of forty consumers one is first, then four at a time.
@@ -134,12 +154,7 @@ func TestManyThatCannotBeRenderedKeepNoOtherFromAVersion(t *testing.T) {
 	files := consumers(40)
 	last := "requests/payments/r0039.yaml"
 	files[last] = []byte(strings.ReplaceAll(string(files[last]), "hello", "welcome"))
-	s.replace(files)
-	s.fleet.says(s.Placed)
-	first := s.commit("before")
-	s.run()
-	s.Trigger.Fire("test")
-	s.stands("dev", first)
+	s.begins(files)
 	s.rests("dev")
 	publish(files, "1.1.0", "two")
 	dir := "offerings/note/1.1.0/"
@@ -155,9 +170,7 @@ func TestManyThatCannotBeRenderedKeepNoOtherFromAVersion(t *testing.T) {
 	s.Trigger.Fire("test")
 	s.runs("dev", "r0039", "1.1.0")
 	for name, edition := range map[string]string{"r0000": "one", "r0038": "one", "r0039": "two"} {
-		content, err := os.ReadFile(filepath.Join(s.checkout("dev"), "clusters/dev/payments", name+".yaml"))
-		require.NoError(t, err)
-		require.Contains(t, string(content), "edition: "+edition, name)
+		require.Contains(t, s.manifest(name), "edition: "+edition, name)
 	}
 }
 

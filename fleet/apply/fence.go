@@ -88,14 +88,7 @@ func (p *pass) createFence(ctx context.Context, _ *inventory, taken []string) er
 		Labels:      map[string]string{managedByLabel: manager, inventoryLabel: "environment", environmentLabel: p.in.Environment},
 		Annotations: p.annotations(nil, taken),
 	}}
-	err := p.postInventory(ctx, m)
-	if apierrors.IsNotFound(err) {
-		if err := p.createSystemNamespace(ctx); err != nil {
-			return err
-		}
-		err = p.postInventory(ctx, m)
-	}
-	return err
+	return p.postFirst(ctx, m)
 }
 
 func (p *pass) patchFence(ctx context.Context, fence *inventory, taken []string) error {

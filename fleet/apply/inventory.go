@@ -166,6 +166,11 @@ func (c *Cluster) createInventory(ctx context.Context, in Instance, change func(
 	}
 	inv.write(m)
 	sign(m, in)
+	return c.postFirst(ctx, m)
+}
+
+// postFirst creates what may be the first that we write to a cluster: its namespace, too, if that is not there.
+func (c *Cluster) postFirst(ctx context.Context, m *v1.ConfigMap) error {
 	err := c.postInventory(ctx, m)
 	if apierrors.IsNotFound(err) {
 		if err := c.createSystemNamespace(ctx); err != nil {

@@ -2,7 +2,6 @@ package apply
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -93,20 +92,13 @@ func (p *pass) unmark(ctx context.Context, d *desired) error {
 	if d.live == nil || d.live.kept == nil {
 		return nil
 	}
-	body, err := json.Marshal(map[string]any{"metadata": map[string]any{
+	if err := p.patchAs(ctx, d, keepingManager, types.MergePatchType, map[string]any{"metadata": map[string]any{
 		"uid": d.live.uid, "annotations": map[string]any{keptFromAnnotation: nil, keptOfAnnotation: nil, keptOnAnnotation: nil},
-	}})
-	if err != nil {
-		return fmt.Errorf("encode %s: %w", d.object, err)
-	}
-	return p.ask(ctx, func(ctx context.Context) error {
-		m, err := p.Cluster.objects(d.kind, d.object.Namespace).Patch(ctx, d.object.Name, types.MergePatchType, body,
-			metav1.PatchOptions{FieldManager: keepingManager})
-		if err == nil {
-			d.live = d.watch.answered(key{d.object.Namespace, d.object.Name}, reduceMeta(d.gvk.GroupKind(), m))
-		}
+	}}); err != nil {
 		return err
-	})
+	}
+	d.live = d.watch.answered(key{d.object.Namespace, d.object.Name}, d.live)
+	return nil
 }
 
 // leftBehind says whether an object that holds data was left by a request that is gone, as daemons before left it: with its labels.

@@ -59,6 +59,22 @@ func (p *pass) patch(ctx context.Context, d *desired, reason string) error {
 	return nil
 }
 
+// patchAs writes to an object that is there as a field manager, and has d.live be what it is then. What the write is bound to,
+// its content says.
+func (p *pass) patchAs(ctx context.Context, d *desired, by string, how types.PatchType, content any) error {
+	body, err := json.Marshal(content)
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", d.object, err)
+	}
+	return p.ask(ctx, func(ctx context.Context) error {
+		m, err := p.Cluster.objects(d.kind, d.object.Namespace).Patch(ctx, d.object.Name, how, body, metav1.PatchOptions{FieldManager: by})
+		if err == nil {
+			d.live = reduceMeta(d.gvk.GroupKind(), m)
+		}
+		return err
+	})
+}
+
 // refused goes on from a write that the API server did not do.
 func (p *pass) refused(ctx context.Context, d *desired, err error) error {
 	if field, _ := immutable(statusOf(err)); field != "" && d.live != nil && p.owns(d) && d.replaceable() {

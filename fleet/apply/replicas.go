@@ -2,8 +2,6 @@ package apply
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -132,16 +130,5 @@ func (p *pass) takeBack(ctx context.Context, d *desired) error {
 // applyHandover applies the fields that the manager of handovers owns of an object.
 func (p *pass) applyHandover(ctx context.Context, d *desired, content map[string]any) error {
 	content["apiVersion"], content["kind"] = d.gvk.GroupVersion().String(), d.gvk.Kind
-	body, err := json.Marshal(content)
-	if err != nil {
-		return fmt.Errorf("encode %s: %w", d.object, err)
-	}
-	return p.ask(ctx, func(ctx context.Context) error {
-		m, err := p.Cluster.objects(d.kind, d.object.Namespace).Patch(ctx, d.object.Name, types.ApplyPatchType, body,
-			metav1.PatchOptions{FieldManager: handoverManager})
-		if err == nil {
-			d.live = reduceMeta(d.gvk.GroupKind(), m)
-		}
-		return err
-	})
+	return p.patchAs(ctx, d, handoverManager, types.ApplyPatchType, content)
 }

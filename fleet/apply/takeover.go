@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -148,20 +147,9 @@ func (p *pass) takeOverFields(ctx context.Context, d *desired) error {
 
 // writeEntries replaces the managed fields of an object that is at a resourceVersion.
 func (p *pass) writeEntries(ctx context.Context, d *desired, entries []metav1.ManagedFieldsEntry, version string) error {
-	body, err := json.Marshal([]map[string]any{
+	return p.patchAs(ctx, d, manager, types.JSONPatchType, []map[string]any{
 		{"op": "replace", "path": "/metadata/managedFields", "value": entries},
 		{"op": "replace", "path": "/metadata/resourceVersion", "value": version},
-	})
-	if err != nil {
-		return fmt.Errorf("encode the managed fields of %s: %w", d.object, err)
-	}
-	return p.ask(ctx, func(ctx context.Context) error {
-		m, err := p.Cluster.objects(d.kind, d.object.Namespace).Patch(ctx, d.object.Name, types.JSONPatchType, body,
-			metav1.PatchOptions{FieldManager: manager})
-		if err == nil {
-			d.live = reduceMeta(d.gvk.GroupKind(), m)
-		}
-		return err
 	})
 }
 

@@ -2,6 +2,7 @@ package platform_test
 
 import (
 	"bytes"
+	"io/fs"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -16,68 +17,37 @@ import (
 // Whatever a file says, loading ends, the request is there or broken, and its neighbour goes on.
 func FuzzRequest(f *testing.F) {
 	seed(f, "requests/", ".yaml")
-	base, err := txtar.ParseFile("testdata/base.txtar")
-	require.NoError(f, err)
-	fsys := fstest.MapFS{}
-	for _, file := range base.Files {
-		fsys[file.Name] = &fstest.MapFile{Data: file.Data}
-	}
+	fsys := repository(f, &txtar.Archive{})
 	l := &platform.Loader{}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		fsys["requests/payments/orders-db.yaml"] = &fstest.MapFile{Data: data}
-		p, err := l.Load(fsys)
-		require.NoError(t, err)
-		key := platform.RequestKey{Team: "payments", Name: "orders-db"}
-		require.NotNil(t, p.Request(key))
-		require.Len(t, neighbours(p), 2)
-		for _, problem := range p.Problems {
-			require.NotEmpty(t, problem.Message)
-			require.NotContains(t, problem.String(), "\n")
-		}
+		p := loads(t, l, fsys)
+		require.NotNil(t, p.Request(platform.RequestKey{Team: "payments", Name: "orders-db"}))
 	})
 }
 
 // Whatever a version says, loading ends, and requests of another version go on.
 func FuzzVersion(f *testing.F) {
 	seed(f, "offerings/", "version.yaml")
-	base, err := txtar.ParseFile("testdata/base.txtar")
-	require.NoError(f, err)
-	fsys := fstest.MapFS{}
-	for _, file := range base.Files {
-		fsys[file.Name] = &fstest.MapFile{Data: bytes.ReplaceAll(file.Data, []byte(`version: "1"`), []byte(`version: "1.4"`))}
+	fsys := repository(f, &txtar.Archive{})
+	for _, file := range fsys {
+		file.Data = bytes.ReplaceAll(file.Data, []byte(`version: "1"`), []byte(`version: "1.4"`))
 	}
 	l := &platform.Loader{}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		fsys["offerings/postgres/1.5.0/version.yaml"] = &fstest.MapFile{Data: data}
-		p, err := l.Load(fsys)
-		require.NoError(t, err)
-		require.Len(t, neighbours(p), 2)
-		for _, problem := range p.Problems {
-			require.NotEmpty(t, problem.Message)
-			require.NotContains(t, problem.String(), "\n")
-		}
+		loads(t, l, fsys)
 	})
 }
 
 // Whatever a decision says, loading ends, and no request is the worse for it.
 func FuzzDecision(f *testing.F) {
 	seed(f, "decisions/", ".yaml")
-	base, err := txtar.ParseFile("testdata/base.txtar")
-	require.NoError(f, err)
-	fsys := fstest.MapFS{}
-	for _, file := range base.Files {
-		fsys[file.Name] = &fstest.MapFile{Data: file.Data}
-	}
+	fsys := repository(f, &txtar.Archive{})
 	l := &platform.Loader{}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		fsys["decisions/prod/any.yaml"] = &fstest.MapFile{Data: data}
-		p, err := l.Load(fsys)
-		require.NoError(t, err)
-		require.Len(t, neighbours(p), 2)
-		for _, problem := range p.Problems {
-			require.NotEmpty(t, problem.Message)
-			require.NotContains(t, problem.String(), "\n")
-		}
+		loads(t, l, fsys)
 	})
 }
 
@@ -114,6 +84,19 @@ func seed(f *testing.F, prefix, suffix string) {
 			}
 		}
 	}
+}
+
+// loads requires that a platform loads, that nobody else's requests are the worse for it, and that each Problem is one line.
+func loads(t *testing.T, l *platform.Loader, fsys fs.FS) *platform.Platform {
+	t.Helper()
+	p, err := l.Load(fsys)
+	require.NoError(t, err)
+	require.Len(t, neighbours(p), 2)
+	for _, problem := range p.Problems {
+		require.NotEmpty(t, problem.Message)
+		require.NotContains(t, problem.String(), "\n")
+	}
+	return p
 }
 
 func neighbours(p *platform.Platform) (out []*platform.Instance) {

@@ -43,7 +43,7 @@ func TestLoadSaysWhatIsWrongAndWhatGoesOn(t *testing.T) {
 }
 
 // repository lays an archive over the base.
-func repository(t *testing.T, archive *txtar.Archive) fstest.MapFS {
+func repository(t testing.TB, archive *txtar.Archive) fstest.MapFS {
 	t.Helper()
 	base, err := txtar.ParseFile("testdata/base.txtar")
 	require.NoError(t, err)
