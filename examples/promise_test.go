@@ -14,7 +14,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// TestMinimalIsUnderFortyLinesOfYAML counts what a person writes; the state beside it is rendered.
+// TestMinimalIsUnderFortyLinesOfYAML counts the lines that a person writes; the state beside it is rendered.
 func TestMinimalIsUnderFortyLinesOfYAML(t *testing.T) {
 	lines := 0
 	err := fs.WalkDir(os.DirFS("minimal"), ".", func(name string, entry fs.DirEntry, err error) error {

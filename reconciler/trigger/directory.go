@@ -13,7 +13,7 @@ import (
 
 // Directory calls fire after something in a directory or below it was written, added, removed or renamed, and nothing
 // has happened for a moment since, until ctx is done: an editor saves a file in several steps, and a checkout writes
-// many. What is in a folder whose name begins with a dot, such as .git, is not watched. Fire is called at once, too,
+// many. A file in a folder whose name begins with a dot, such as .git, is not watched. Fire is called at once, too,
 // when the watch is in place, so that nothing that happened before is missed.
 func Directory(ctx context.Context, dir string, fire func()) error {
 	watcher, err := fsnotify.NewWatcher()

@@ -53,7 +53,7 @@ func Kubeconfigs(ctx context.Context, dir string, changed func(cluster string)) 
 }
 
 // kubeconfigs digests the kubeconfigs of a directory by cluster. One that cannot be read counts as absent. Where one is
-// a link, what it leads to is watched too.
+// a link, its target is watched too.
 func kubeconfigs(dir string, watcher *fsnotify.Watcher) map[string][sha256.Size]byte {
 	digests := map[string][sha256.Size]byte{}
 	files, _ := filepath.Glob(filepath.Join(dir, "*.kubeconfig")) // the pattern is sound

@@ -14,7 +14,7 @@ import (
 	"transom.dev/reconciler/trigger"
 )
 
-// watchKubeconfigs returns what is said about a directory once its watch is known to be there.
+// watchKubeconfigs returns a directory's changes once its watch is known to be there.
 func watchKubeconfigs(t *testing.T, dir string) <-chan string {
 	said := watching(t, func(ctx context.Context, say func(string)) error { return trigger.Kubeconfigs(ctx, dir, say) })
 	probe, n := filepath.Join(dir, "probe.kubeconfig"), 0

@@ -51,7 +51,7 @@ func Repository(ctx context.Context, dir string, fire func(cause string)) error 
 			if !moved(e.Name) {
 				continue
 			}
-			// A new directory is a branch with a slash in its name. What is in it was perhaps written before it was
+			// A new directory is a branch with a slash in its name. Its files were perhaps written before it was
 			// watched, and one that is gone again has nothing to watch.
 			if e.Has(fsnotify.Create) && isDir(e.Name) {
 				_ = addBelow(watcher, e.Name, nothing)
@@ -61,7 +61,7 @@ func Repository(ctx context.Context, dir string, fire func(cause string)) error 
 	}
 }
 
-// addBelow watches a directory and all below it but what is to be left out.
+// addBelow watches a directory and all below it but the paths to be left out.
 func addBelow(watcher *fsnotify.Watcher, dir string, leaveOut func(path string) bool) error {
 	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		switch {

@@ -66,7 +66,7 @@ func TestEveryFiresAboutThatOften(t *testing.T) {
 	})
 }
 
-// watching runs a watch and returns a channel of what it says.
+// watching runs a watch and returns a channel of its messages.
 func watching(t *testing.T, watch func(context.Context, func(string)) error) <-chan string {
 	ctx, cancel := context.WithCancel(t.Context())
 	said, ended := make(chan string, 1000), make(chan error, 1)
@@ -78,7 +78,7 @@ func watching(t *testing.T, watch func(context.Context, func(string)) error) <-c
 	return said
 }
 
-// soon returns what is said next.
+// soon returns the next message.
 func soon(t *testing.T, said <-chan string) string {
 	t.Helper()
 	select {

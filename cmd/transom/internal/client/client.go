@@ -1,6 +1,6 @@
 // Package client asks a running daemon over HTTP.
 //
-// In come the daemon's URL and what is asked about; out comes the answer in the words of status and web, or an error that
+// In come the daemon's URL and the subject of the question; out comes the answer in the words of status and web, or an error that
 // tells apart that there is no daemon, Absent, from one that refuses, Refused. It only reads.
 package client
 
@@ -32,7 +32,7 @@ const patience = 30 * time.Second
 // A Client asks the daemon at a URL.
 type Client struct{ Server string }
 
-// A Selection is what is asked about. What is left out narrows nothing.
+// A Selection is the subject of a question. A field that is left out narrows nothing.
 type Selection struct {
 	Team, Request, Environment, Cluster string
 
@@ -62,7 +62,7 @@ type Refused struct {
 	message string
 }
 
-// Error is what the daemon said.
+// Error is the daemon's message.
 func (r Refused) Error() string { return r.message }
 
 // Status asks where instances stand.
@@ -80,7 +80,7 @@ func (c Client) Explain(ctx context.Context, about Selection) (t web.Trace, err 
 	return t, c.get(ctx, "/api/v1/explain", about, &t)
 }
 
-// Events asks what happened, the oldest first, as far back as the daemon remembers.
+// Events asks for the events, the oldest first, as far back as the daemon remembers.
 func (c Client) Events(ctx context.Context) (list []status.Event, err error) {
 	return list, c.get(ctx, "/api/v1/events", Selection{}, &list)
 }
@@ -122,7 +122,7 @@ func (c Client) unanswered(err error) error {
 }
 
 func refused(resp *http.Response) error {
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // what is missing of it is not worth another error
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // a message that was cut is not worth another error
 	var told struct {
 		Error string `json:"error"`
 	}

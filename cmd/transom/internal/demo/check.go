@@ -16,7 +16,7 @@ import (
 	"transom.dev/cmd/transom/internal/workspace"
 )
 
-// deletedDeployment is what the checks delete by hand.
+// deletedDeployment is the object that the checks delete by hand.
 var deletedDeployment = deployment{"search", "results-redis"}
 
 // deployment names one, and thereby the request that it belongs to.
@@ -30,7 +30,7 @@ type inspector struct {
 	clients map[string]kubernetes.Interface
 }
 
-// checkAll is what the unattended demo looks at beside the story that it tells everybody.
+// checkAll has the checks of the unattended demo, beside the story that it tells everybody.
 func (i *inspector) checkAll(ctx context.Context) error {
 	for _, step := range []struct {
 		name string
@@ -133,7 +133,7 @@ func (i *inspector) trace(ctx context.Context) error {
 	return nil
 }
 
-// verify renders every environment's state again from what its Release files name, and compares it.
+// verify renders every environment's state again from the contents that its Release files name, and compares it.
 func (i *inspector) verify(ctx context.Context) error {
 	for _, environment := range workspace.Environments(i.platform) {
 		since := time.Now()
@@ -148,7 +148,7 @@ func (i *inspector) verify(ctx context.Context) error {
 	return nil
 }
 
-// command runs a command line of this binary and returns what it printed.
+// command runs a command line of this binary and returns its output.
 func (i *inspector) command(ctx context.Context, args ...string) (string, error) {
 	var out bytes.Buffer
 	err := i.Transom(ctx, args, &out)

@@ -21,7 +21,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// A Demo is what runs, and how.
+// A Demo is a platform to run, and the way to run it.
 type Demo struct {
 	Check   bool          // look at everything, unattended, and end
 	Dir     string        // to keep everything in, empty or new; left out, a temporary one
@@ -30,7 +30,7 @@ type Demo struct {
 	Listen  string        // address of the console; left out, the usual one or any that is free
 	Timeout time.Duration // how long check waits for any one thing
 
-	// run executes a command line of Transom: the daemon, and what is asked of it.
+	// run executes a command line of Transom: the daemon, and questions to it.
 	Transom func(ctx context.Context, args []string, out io.Writer) error
 
 	out      io.Writer
@@ -101,7 +101,7 @@ func (d *Demo) alone(ctx context.Context) error {
 	return nil
 }
 
-// failed prefers the reason why everything ends, such as a daemon that died, over what came of it.
+// failed prefers the reason why everything ends, such as a daemon that died, over its consequences.
 func (d *Demo) failed(ctx context.Context, err error) error {
 	d.screen.End()
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
@@ -164,7 +164,7 @@ func findSandbox(given string) (string, error) {
 	return file, nil
 }
 
-// directory makes the directory that everything lives in, and returns what removes it again.
+// directory makes the directory that everything lives in, and returns a function that removes it again.
 func (d *Demo) directory() (remove func() error, err error) {
 	if d.Dir == "" {
 		if d.Dir, err = os.MkdirTemp("", "transom-demo-"); err != nil {
@@ -186,7 +186,7 @@ func (d *Demo) directory() (remove func() error, err error) {
 
 func (d *Demo) say(format string, args ...any) { fmt.Fprintf(d.out, format+"\n", args...) }
 
-// took is a line of what was seen, with the time that it took.
+// took is a line of an observation, with the time that it took.
 func (d *Demo) took(since time.Time, format string, args ...any) {
 	d.screen.End()
 	d.say("%s %5.1f s  %s", d.paint.Green("✓"), time.Since(since).Seconds(), fmt.Sprintf(format, args...))

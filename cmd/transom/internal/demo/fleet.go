@@ -81,7 +81,7 @@ func (d *Demo) startFleet(ctx context.Context, fail context.CancelCauseFunc) (*p
 	}
 }
 
-// readSandbox shows what the sandbox reports until it is ready, and then goes on reading, so that it never blocks.
+// readSandbox shows the sandbox's reports until it is ready, and then goes on reading, so that it never blocks.
 func (d *Demo) readSandbox(r io.Reader, ready chan<- struct{}) {
 	lines := bufio.NewScanner(r)
 	for lines.Scan() {
@@ -155,7 +155,7 @@ func freeAddress(ctx context.Context, wished string) (string, error) {
 	return "", failed
 }
 
-// tail keeps the end of what a process complains about.
+// tail keeps the end of a process's error output.
 type tail struct{ text []byte }
 
 func (t *tail) Write(p []byte) (int, error) {

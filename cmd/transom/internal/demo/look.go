@@ -93,7 +93,7 @@ func (i *inspector) watch(ctx context.Context, check func(status.Status) error) 
 	return err
 }
 
-// standing is a line for each told request: what it runs in each environment, and what it waits for.
+// standing is a line for each told request: the version in each environment, and the gates that it waits for.
 func (i *inspector) standing(s status.Status) (lines []string) {
 	for _, k := range told {
 		line, wait := fmt.Sprintf("  %-18s", k.request()), ""
@@ -117,7 +117,7 @@ func (i *inspector) standing(s status.Status) (lines []string) {
 	return lines
 }
 
-// sameBytes makes sure that a cluster's state is what it was before the bad version: the last change undid the one before.
+// sameBytes makes sure that a cluster's state is the one of before the bad version: the last change undid the one before.
 func (i *inspector) sameBytes(ctx context.Context, cluster string) error {
 	file := fmt.Sprintf("clusters/%s/%s.yaml", cluster, told[0].request())
 	commits, err := i.repos.git(ctx, i.prod(), "log", "-3", "--format=%H", "main", "--", file)
@@ -143,7 +143,7 @@ func (i *inspector) prod() string {
 	return remote.Resolve(i.repos.platform, i.platform.Environments["prod"].State.URL)
 }
 
-// cause is the failure on the cluster where it happened: what was still to come to others is rejected with it.
+// cause is the failure on the cluster where it happened: the clusters that were still to come are rejected with it.
 func cause(failures []status.Failure) (failed status.Failure) {
 	for _, failed = range failures {
 		if strings.HasPrefix(failed.Message, failed.Cluster+":") {

@@ -14,7 +14,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// What the story is about. It is all of examples/acme; another platform is shown without it.
+// The subjects of the story. All of them are of examples/acme; another platform is shown without it.
 const (
 	toldOffering = "cache"
 	toldVersion  = "1.0.0"
@@ -46,7 +46,7 @@ func hasStory(p *platform.Platform) bool {
 }
 
 // tell tells how a version goes from dev to prod, and how a bad one comes back. Every line of it was seen on an API
-// server, in a state repository or in what status says.
+// server, in a state repository or in status.
 func (i *inspector) tell(ctx context.Context) error {
 	if !hasStory(i.platform) {
 		return nil
@@ -70,7 +70,7 @@ func (i *inspector) tell(ctx context.Context) error {
 	return nil
 }
 
-// closeProd makes prod what the example says it is. It began without approvals, or its first releases would have wanted
+// closeProd gives prod the gates of the example. It began without approvals, or its first releases would have wanted
 // one each.
 func (i *inspector) closeProd(ctx context.Context) error {
 	if err := i.repos.edit(prodFile, asksNobody, asksPeople); err != nil {
@@ -207,7 +207,7 @@ func (i *inspector) waves(ctx context.Context) error {
 	return i.watch(ctx, func(s status.Status) error { return everyoneRuns(s, "prod", goodVersion) })
 }
 
-// comesBack waits until the bad version failed in prod and what ran before runs again, and says why.
+// comesBack waits until the bad version failed in prod and the release of before runs again, and says why.
 func (i *inspector) comesBack(ctx context.Context) error {
 	since := time.Now()
 	var failed status.Failure

@@ -8,7 +8,7 @@ import (
 	"transom.dev/cmd/transom/internal/client"
 )
 
-// tour is what the demo says once everything is healthy. Every line can be pasted.
+// tour is the demo's text once everything is healthy. Every line can be pasted.
 var tour = template.Must(template.New("tour").Parse(`
 Everything runs. The console: {{.Console}}
 
@@ -35,7 +35,7 @@ What happens is printed here. Ctrl-C ends it all.
 
 `))
 
-// tour says what to try.
+// tour names commands to try.
 func (d *Demo) tour() error {
 	clusters := d.clusters()
 	last := clusters[len(clusters)-1]

@@ -15,7 +15,7 @@ import (
 	"transom.dev/reconciler/status"
 )
 
-// lookEvery is how often the demo looks at what the daemon knows.
+// lookEvery is how often the demo asks the daemon for its status.
 const lookEvery = 150 * time.Millisecond
 
 // glanceEvery is how often it tells where nothing can be redrawn.
@@ -71,7 +71,7 @@ func (d *Demo) expected() map[string]int {
 	return want
 }
 
-// progress is a line per environment, and what is missing still.
+// progress is a line per environment, and the placements that are missing still.
 func (d *Demo) progress(s status.Status) (lines []string, missing error) {
 	want := d.expected()
 	for _, name := range workspace.Environments(d.platform) {
@@ -154,7 +154,7 @@ func (d *Demo) until(ctx context.Context, ask func(context.Context) error) error
 // way, people want to read where it ended.
 const calm = time.Second
 
-// follow prints what happens until the end.
+// follow prints the events until the end.
 func (d *Demo) follow(ctx context.Context) {
 	seen := time.Now()
 	var waiting []status.Event
@@ -177,7 +177,7 @@ func (d *Demo) follow(ctx context.Context) {
 	})
 }
 
-// about names what an event is about.
+// about names the subject of an event.
 func about(e status.Event) string {
 	where := cmp.Or(e.Cluster, e.Environment, "platform")
 	if e.Request != nil {

@@ -81,7 +81,7 @@ func settingsOf(ctx context.Context, dir string) (environment []string) {
 	cmd.Env = without(os.Environ())
 	listed, err := cmd.Output()
 	if err != nil {
-		return nil // no clone: what is set for the user and the machine counts
+		return nil // no clone: the settings of the user and the machine count
 	}
 	n := 0
 	for setting := range strings.SplitSeq(string(listed), "\x00") {

@@ -1,7 +1,7 @@
 // Package remote says where Git repositories are, and opens those that are elsewhere.
 //
 // In come URLs as platforms and people write them; out come absolute ones, and repositories with a mirror on this machine.
-// It contacts nothing by itself and reads nothing of what the repositories hold.
+// It contacts nothing by itself and reads none of the repositories' files.
 package remote
 
 import (
@@ -23,7 +23,7 @@ import (
 type Mirrors struct {
 	Dir         string
 	Credentials gitrepo.Credentials
-	Limits      gitrepo.Limits // of what the servers answer
+	Limits      gitrepo.Limits // of the servers' answers
 	Timeout     time.Duration  // how long a server may be silent; 0 is gitrepo's default
 
 	mu      sync.Mutex

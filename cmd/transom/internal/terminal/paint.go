@@ -15,25 +15,25 @@ func PaintFor(w io.Writer) Paint {
 	return Paint{isTerminal(w) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
 }
 
-// isTerminal says whether a person watches what is written to w.
+// isTerminal says whether a person watches the text that is written to w.
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// Green is for what is well.
+// Green is for healthy states.
 func (p Paint) Green(s string) string { return p.code("32", s) }
 
-// Yellow is for what is worth a look.
+// Yellow is for states that are worth a look.
 func (p Paint) Yellow(s string) string { return p.code("33", s) }
 
-// Red is for what is wrong.
+// Red is for faults.
 func (p Paint) Red(s string) string { return p.code("31", s) }
 
 // Bold is for a heading.
 func (p Paint) Bold(s string) string { return p.code("1", s) }
 
-// Faint is for what need not be read.
+// Faint is for text that need not be read.
 func (p Paint) Faint(s string) string { return p.code("2", s) }
 
 func (p Paint) code(code, s string) string {

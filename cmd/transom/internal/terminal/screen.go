@@ -1,7 +1,7 @@
-// Package terminal is what a person looks at: colours where they may be shown, lines that are redrawn in place, and
+// Package terminal is for text that a person looks at: colours where they may be shown, lines that are redrawn in place, and
 // numbers, hashes and choices in words.
 //
-// In come a writer and plain text. It knows nothing of what the text is about, and where nobody watches a terminal it adds
+// In come a writer and plain text. It knows nothing of the text's subject, and where nobody watches a terminal it adds
 // nothing: pipes and files get plain lines.
 package terminal
 
@@ -26,7 +26,7 @@ type Screen struct {
 // NewScreen returns a screen on w.
 func NewScreen(w io.Writer) *Screen { return &Screen{W: w, Live: isTerminal(w)} }
 
-// Show makes these lines what is seen.
+// Show makes these the visible lines.
 func (s *Screen) Show(lines ...string) {
 	if s.Live {
 		s.clear()
@@ -58,7 +58,7 @@ func (s *Screen) Fitting(lines []string) []string {
 	return append(slices.Clone(lines[:cut]), fmt.Sprintf("… and %s", Count(len(lines)-cut, "more line")))
 }
 
-// End takes away what was drawn, so that a result can be printed in its place.
+// End takes the drawn lines away, so that a result can be printed in its place.
 func (s *Screen) End() {
 	if s.Live {
 		s.clear()

@@ -1,7 +1,7 @@
 // Package workspace is a platform repository as a person has it in a directory: as it is now, as it was at a revision of
 // the clone, or as it would be with an edit.
 //
-// In comes a directory; out come the platform, what it renders to from nothing with every Problem, and what a name in it
+// In comes a directory; out come the platform, its rendering from nothing with every Problem, and the thing that a name in it
 // means, or which names there are. Nothing is contacted and, but for WriteFile, nothing written.
 package workspace
 
@@ -119,7 +119,7 @@ func Environments(p *platform.Platform) []string {
 }
 
 // Mistakes gathers every Problem and Warning of a platform and of its rendering, each once, sorted. One mistake of an
-// offering shows in every environment, so what says the same of the same place is the same.
+// offering shows in every environment, so two Problems with the same text and place are one.
 func Mistakes(p *platform.Platform, states map[string]*render.State) (problems, warnings []platform.Problem) {
 	var r render.Renderer
 	all := slices.Concat(p.Problems, p.IdlePins(), r.Versions(p))

@@ -1,8 +1,8 @@
 // Package yamledit edits a value in the text of a YAML file, as a person would.
 //
 // In come the text, the path of a value and the value; out come the edited text, in which every comment, order, layout and
-// line end that the edit does not concern is as it was, to the byte, and what was there before. It never reformats and
-// never guesses: what comes out is read again, and where that is not exactly what was asked for, there is an error and no
+// line end that the edit does not concern is as it was, to the byte, and the value of before. It never reformats and
+// never guesses: the result is read again, and where that is not exactly the requested value, there is an error and no
 // text. It also writes single values as YAML that every reader takes for that value.
 package yamledit
 
@@ -70,7 +70,7 @@ func ParsePath(path string) (steps Path, err error) {
 	return steps, nil
 }
 
-// errLayout is a place in a file that cannot be edited without rewriting what is around it.
+// errLayout is a place in a file that cannot be edited without rewriting the text around it.
 var errLayout = errors.New("is written in a way that cannot be edited here; edit the file by hand")
 
 // A document is the text of a YAML file with its nodes.
@@ -81,7 +81,7 @@ type document struct {
 	root    *yaml.Node
 }
 
-// Set sets the value at a path of a YAML document and returns the document and what was there before.
+// Set sets the value at a path of a YAML document and returns the document and the value of before.
 func Set(text string, path Path, value any) (edited string, before any, err error) {
 	d, err := parse(text)
 	if err != nil {
@@ -98,7 +98,7 @@ func Set(text string, path Path, value any) (edited string, before any, err erro
 	if edited, err = d.set(path, value); err != nil {
 		return "", nil, err
 	}
-	// What comes out is read again: an edit that means anything else than what was asked for is none.
+	// The result is read again: an edit that means anything else than the requested value is none.
 	if err := yaml.Unmarshal([]byte(edited), &now); err != nil || !same(now, want) {
 		return "", nil, errLayout
 	}
@@ -125,7 +125,7 @@ func parse(text string) (*document, error) {
 	return d, nil
 }
 
-// assign sets a value in a generic copy and returns what was there.
+// assign sets a value in a generic copy and returns the value of before.
 func assign(node any, path Path, value any) (before, after any, err error) {
 	if len(path) == 0 {
 		return node, value, nil

@@ -100,7 +100,7 @@ func TestSetYAMLRefusesWhatItCannotEdit(t *testing.T) {
 	}
 }
 
-// FuzzSetYAML edits whatever parses: the result has the new value there, or there is an error.
+// FuzzSetYAML edits every text that parses: the result has the new value there, or there is an error.
 func FuzzSetYAML(f *testing.F) {
 	f.Add(layered, "spec.parameters.image", "no")
 	f.Add("a: {b: [1, 2]} # x", "a.b[1]", "0o17")
