@@ -97,7 +97,7 @@ func (p *Pass) contents(s *subject) []Content {
 	if s.base != nil {
 		place = s.base.Commit
 	}
-	for _, up := range p.before(p.view.Environment.Name) {
+	for _, up := range p.view.Platform.Graph.Upstream(p.view.Environment.Name) {
 		for _, c := range p.yielded(s, up) {
 			if s.base != nil && c.Digest == s.base.Digest && p.view.Prospects.Older(place, c.Commit) {
 				place = c.Commit
@@ -144,29 +144,6 @@ func (p *Pass) forward(s *subject, known map[string]Content) {
 			return
 		}
 	}
-}
-
-// before lists the environments that an environment takes releases from, directly or not, sorted.
-func (p *Pass) before(environment string) []string {
-	if p.lazy.before == nil {
-		seen := map[string]bool{}
-		var walk func(string)
-		walk = func(name string) {
-			e := p.view.Platform.Environments[name]
-			if e == nil {
-				return
-			}
-			for _, up := range e.PromotesFrom {
-				if !seen[up] {
-					seen[up] = true
-					walk(up)
-				}
-			}
-		}
-		walk(environment)
-		p.lazy.before = slices.Sorted(maps.Keys(seen))
-	}
-	return p.lazy.before
 }
 
 // yielded lists the releases that an environment runs of a request and has proven, as far as it places the request here. A

@@ -4,7 +4,6 @@ import "transom.dev/render/platform"
 
 // lazy are the facts that a pass finds out once, when something asks for them.
 type lazy struct {
-	before     []string                // environments before this one
 	downstream []*platform.Environment // environments after this one
 	window     **Gate                  // why the environment may not change now
 	consumers  map[platform.RequestKey][]platform.RequestKey

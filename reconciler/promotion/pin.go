@@ -109,7 +109,7 @@ func (p *Pass) pinnable(s *subject, pin *platform.Decision) (list []Content) {
 	if s.head != nil {
 		list = append(list, contentOfInstance(s.head, p.view.Platform.Commit))
 	}
-	for _, up := range p.before(p.view.Environment.Name) {
+	for _, up := range p.view.Platform.Graph.Upstream(p.view.Environment.Name) {
 		list = append(list, p.yielded(s, up)...)
 	}
 	if pin.Release == "" && pin.Version != "" {

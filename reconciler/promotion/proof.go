@@ -24,7 +24,7 @@ func (p *Pass) proofs(s *subject, c *candidate, matching []*platform.Decision, s
 		soak = 0
 	}
 	waits, doubt := false, "" // why an upstream will not prove it by itself
-	for _, up := range p.upstreams(p.view.Environment, &c.instance.Request.Spec) {
+	for _, up := range p.view.Platform.Graph.Nearest(p.view.Environment.Name, &c.instance.Request.Spec) {
 		if p.vacuous(up, s, c) {
 			continue
 		}
@@ -77,19 +77,6 @@ func (p *Pass) unproven(k platform.RequestKey, digest string) Gate {
 		Name: "approval", Reason: fmt.Sprintf("no environment before %s can prove %s", here, short(digest)),
 		Opens: fmt.Sprintf("an Approval in decisions/%s of {request: %s, release: %s}", here, k, digest),
 	}
-}
-
-// upstreams lists the nearest environments before e that place a request, sorted.
-func (p *Pass) upstreams(e *platform.Environment, spec *platform.RequestSpec) (list []string) {
-	for _, up := range e.PromotesFrom {
-		if _, placed := spec.Environments[up]; placed {
-			list = append(list, up)
-		} else if next := p.view.Platform.Environments[up]; next != nil {
-			list = append(list, p.upstreams(next, spec)...)
-		}
-	}
-	slices.Sort(list)
-	return slices.Compact(list)
 }
 
 // vacuous reports whether an upstream has nothing to say about a candidate: it asks for the same there as the release that
@@ -194,18 +181,11 @@ func (p *Pass) stillSoaking(up *platform.Environment, r *platform.Release, now c
 func (p *Pass) downstream() []*platform.Environment {
 	if p.lazy.downstream == nil {
 		p.lazy.downstream = []*platform.Environment{}
-		for _, e := range p.view.Platform.Environments {
-			if leads(p.view.Platform, p.view.Environment.Name, e) {
-				p.lazy.downstream = append(p.lazy.downstream, e)
-			}
+		for _, name := range p.view.Platform.Graph.Downstream(p.view.Environment.Name) {
+			p.lazy.downstream = append(p.lazy.downstream, p.view.Platform.Environments[name])
 		}
-		slices.SortFunc(p.lazy.downstream, func(a, b *platform.Environment) int { return strings.Compare(a.Name, b.Name) })
 	}
 	return p.lazy.downstream
-}
-
-func leads(all *platform.Platform, from string, to *platform.Environment) bool {
-	return to != nil && slices.ContainsFunc(to.PromotesFrom, func(up string) bool { return up == from || leads(all, from, all.Environments[up]) })
 }
 
 // asks reports whether an environment waits for this one to prove its release of a request: it places the request, and this
@@ -215,20 +195,7 @@ func (p *Pass) asks(e *platform.Environment, r *platform.Release) bool {
 		return false
 	}
 	_, placed := r.Request.Environments[e.Name]
-	return placed && nearest(p.view.Platform, p.view.Environment.Name, e, r.Request)
-}
-
-// nearest reports whether one environment is an upstream of another for a request.
-func nearest(all *platform.Platform, from string, to *platform.Environment, spec *platform.RequestSpec) bool {
-	for _, up := range to.PromotesFrom {
-		if up == from {
-			return true
-		}
-		if _, placed := spec.Environments[up]; !placed && all.Environments[up] != nil && nearest(all, from, all.Environments[up], spec) {
-			return true
-		}
-	}
-	return false
+	return placed && p.view.Platform.Graph.Feeds(p.view.Environment.Name, e.Name, r.Request)
 }
 
 // lacksProof reports whether some downstream environment waits for a longer soak of the release that runs here than is on

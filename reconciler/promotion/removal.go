@@ -105,7 +105,7 @@ func (p *Pass) gone(s *subject, c *candidate, skips func(string) bool) {
 	if soak > 0 && skips("soak") {
 		soak = 0
 	}
-	for _, up := range p.upstreams(e, s.base.Request) {
+	for _, up := range p.view.Platform.Graph.Nearest(e.Name, s.base.Request) {
 		there := p.view.Elsewhere[up][s.key]
 		if there == nil && p.view.Elsewhere[up] != nil || p.keeps(there, s) || wentUnseen(there) {
 			continue
@@ -318,7 +318,7 @@ func (p *Pass) confirm(s *subject) {
 func (p *Pass) soakOfRemoval(k platform.RequestKey) (need time.Duration) {
 	for _, e := range p.downstream() {
 		state, readable := p.view.Elsewhere[e.Name]
-		if there := state[k]; !readable || runs(there) && there.Request != nil && nearest(p.view.Platform, p.view.Environment.Name, e, there.Request) {
+		if there := state[k]; !readable || runs(there) && there.Request != nil && p.view.Platform.Graph.Feeds(p.view.Environment.Name, e.Name, there.Request) {
 			need = max(need, e.Gates.Soak)
 		}
 	}
@@ -335,7 +335,7 @@ func (p *Pass) neededBelow(k platform.RequestKey) bool {
 
 // runsBefore reports whether an environment that this one takes releases from runs a request still, or may.
 func (p *Pass) runsBefore(k platform.RequestKey) bool {
-	return slices.ContainsFunc(p.before(p.view.Environment.Name), func(up string) bool {
+	return slices.ContainsFunc(p.view.Platform.Graph.Upstream(p.view.Environment.Name), func(up string) bool {
 		there, readable := p.view.Elsewhere[up]
 		return !readable || runs(there[k])
 	})

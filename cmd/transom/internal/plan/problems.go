@@ -15,7 +15,7 @@ func (p *Plan) tell(r *render.Renderer, dir string, base *Baseline, all *outlook
 		rendered[name] = &render.State{Problems: to.Problems}
 	}
 	problems, _ := workspace.Mistakes(all.platform, rendered)
-	_, warnings := workspace.Mistakes(&platform.Platform{Environments: all.platform.Environments}, rendered)
+	_, warnings := workspace.Mistakes(&platform.Platform{Environments: all.platform.Environments, Graph: all.platform.Graph}, rendered)
 	p.Problems, p.Warnings = append([]platform.Problem{}, problems...), append([]platform.Problem{}, warnings...)
 	if len(problems) == 0 {
 		return nil
