@@ -70,7 +70,6 @@ func (w *world) pass(environment string, raced bool) bool {
 	if w.judge != nil {
 		w.judge.deletes(s, p)
 	}
-	dumpPass(w, s, p.admission.Standings, p.admission.Next, p.admission.Plan, p.Deletions, p.admission.Unrendered) //DUMP
 	if raced {
 		w.note("%s loses a race", environment)
 		return false
