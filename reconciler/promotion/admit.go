@@ -136,12 +136,13 @@ func (a *admitter) admitRelease(c *change, m *move) (out admitted) {
 		out.record, out.state = a.takeUnchanged(c, m, joined), Settled
 		return out
 	}
-	now, gate := a.reach(refOf(c.Next), c.Base, nil, c.moving)
+	now, gate := a.waves.reach(refOf(c.Next), c.Base, nil, c.moving)
 	if !hasSlot {
 		full := a.groups.queued(m.group)
 		now, leaving, gate = nil, nil, &full
 	}
-	if len(now) == 0 && (len(c.moving) > 0 || len(leaving) == 0) {
+	leavesOnly := len(c.moving) == 0 && len(leaving) > 0
+	if len(now) == 0 && !leavesOnly {
 		if gate != nil {
 			out.wait(*gate)
 			out.state, out.candidate = Waiting, &m.content
@@ -190,11 +191,11 @@ func (a *admitter) takeUnchanged(c *change, m *move, joined []string) *platform.
 }
 
 // rollout is the record of one that enters; none where nothing moved that could fail.
-func (v *View) rollout(cause, group string, moved, left []string) *platform.ReleaseRollout {
+func (a *admitter) rollout(cause, group string, moved, left []string) *platform.ReleaseRollout {
 	if len(moved)+len(left) == 0 {
 		return nil
 	}
-	return &platform.ReleaseRollout{Cause: cause, Group: group, Entered: v.Now.stamp(), Moved: moved, Pending: left}
+	return &platform.ReleaseRollout{Cause: cause, Group: group, Entered: a.Now.stamp(), Moved: moved, Pending: left}
 }
 
 // admittedKeys are the render keys that enter with a release where every change needs an approval: the bytes of its later waves

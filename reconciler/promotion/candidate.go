@@ -27,8 +27,14 @@ type choice struct {
 	outcome
 }
 
+// A picker chooses the release that an instance has next.
+type picker struct {
+	*subject
+	groups *groups
+}
+
 // pick returns the candidate that an instance should have next, and the instance of the release that it has.
-func (s *subject) pick(g *groups) (out choice) {
+func (s picker) pick() (out choice) {
 	stay, broken := s.current()
 	out.stay = stay
 	out.wait(broken...)
@@ -47,7 +53,7 @@ func (s *subject) pick(g *groups) (out choice) {
 	default:
 		contents := s.contents()
 		for i, content := range contents {
-			if c := s.examine(content, g); c != nil {
+			if c := s.examine(content); c != nil {
 				out.offer(c, len(contents)-1-i)
 			}
 			if out.next != nil {
@@ -75,16 +81,16 @@ func (o *choice) offer(c *candidate, older int) {
 
 // examine makes a candidate of a release, and asks its gates. A release that changes nothing here has none. The candidate is nil
 // where the release is none for this environment.
-func (s *subject) examine(content Content, g *groups) *candidate {
+func (s picker) examine(content Content) *candidate {
 	c := &candidate{content: content, cause: causeRelease}
-	q := &question{subject: s, to: content.ReleaseRef, spec: content.Spec, groups: g}
+	q := &question{subject: s.subject, to: content.ReleaseRef, spec: content.Spec, groups: s.groups}
 	if s.head != nil && content.Digest == s.head.Release {
 		q.instance = s.head
 	} else {
 		q.instance, q.problems = s.Lookup.Resolve(s.key, content)
 	}
 	if len(q.problems) == 0 {
-		if q.instance == nil || s.base != nil && q.instance.Release == s.base.Digest {
+		if q.instance == nil || s.has(q.instance.Release) {
 			return nil
 		}
 		c.instance, q.to, q.spec = q.instance, refOfInstance(q.instance), &q.instance.Request.Spec
@@ -111,7 +117,7 @@ func (c *candidate) classify(base *platform.Release) {
 }
 
 // unchanged reports whether these are the render keys of the release that runs, everywhere.
-func (s *subject) unchanged(keys map[string]string) bool {
+func (s picker) unchanged(keys map[string]string) bool {
 	if !runs(s.base) || len(keys) == 0 || len(keys) != len(s.base.Clusters) || len(pending(s.base)) > 0 {
 		return false
 	}
@@ -121,4 +127,13 @@ func (s *subject) unchanged(keys map[string]string) bool {
 		}
 	}
 	return true
+}
+
+// remove returns the removal of the release of a request that the head does not ask for here any more, with its gates.
+func (s picker) remove() *candidate {
+	c := &candidate{removal: true, cause: causeRemoval, content: removalOf(s.base)}
+	q := &question{subject: s.subject, to: c.content.ReleaseRef}
+	q.ask(removal)
+	c.answer = q.answer
+	return c
 }

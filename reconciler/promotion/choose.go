@@ -2,7 +2,6 @@ package promotion
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 
 	"transom.dev/render/platform"
@@ -68,7 +67,7 @@ type queued struct {
 
 // Choose decides which release every instance has from now on, and how the rollouts that were under way ended.
 func (v *View) Choose() *Choice {
-	c := v.chooser()
+	c := newChooser(v)
 	seen := 0
 	for _, head := range v.Head {
 		k := head.Request.Key
@@ -99,7 +98,7 @@ func (v *View) Choose() *Choice {
 	return c.Choice
 }
 
-func (v *View) chooser() *chooser {
+func newChooser(v *View) *chooser {
 	c := &chooser{
 		Choice: &Choice{
 			Instances: make([]*platform.Instance, 0, len(v.Head)),
@@ -134,22 +133,6 @@ func (c *Choice) newGroups(f *facts) *groups {
 	})
 }
 
-// orphans lists the records that the state holds and the head does not ask for, sorted.
-func (v *View) orphans() []platform.RequestKey {
-	asked := make(map[platform.RequestKey]bool, len(v.Head))
-	for _, head := range v.Head {
-		asked[head.Request.Key] = true
-	}
-	var orphans []platform.RequestKey
-	for k := range maps.Keys(v.Releases) {
-		if !asked[k] {
-			orphans = append(orphans, k)
-		}
-	}
-	slices.SortFunc(orphans, platform.RequestKey.Compare)
-	return orphans
-}
-
 // choose decides about one instance, and puts it into the queue where that depends on the others.
 func (c *chooser) choose(k platform.RequestKey, base *platform.Release, head *platform.Instance) {
 	s := &subject{facts: c.facts, key: k, base: base, head: head, records: c.Records}
@@ -160,7 +143,7 @@ func (c *chooser) choose(k platform.RequestKey, base *platform.Release, head *pl
 	if base != nil && c.follow(s) {
 		return
 	}
-	picked := s.pick(c.groups)
+	picked := picker{s, c.groups}.pick()
 	if w := picked.waiting; w != nil {
 		standing := c.standings.of(k)
 		standing.Candidate, standing.Removal, standing.Overtaken = &w.content, w.removal, picked.overtaken
@@ -182,7 +165,7 @@ func (c *chooser) choose(k platform.RequestKey, base *platform.Release, head *pl
 // follow brings the record of an instance up to date, and reports whether that decides the instance: it goes back to an earlier
 // release, or its removal goes on.
 func (c *chooser) follow(s *subject) bool {
-	f := s.follow()
+	f := follower{s}.follow()
 	c.standings.record(s.key, f.outcome)
 	switch {
 	case f.back != nil:
@@ -224,7 +207,7 @@ func (c *chooser) stay(s *subject, i *platform.Instance) {
 
 // enter gives an instance another release, or none.
 func (c *chooser) enter(s *subject, next *candidate, queued bool) {
-	s.overtake()
+	follower{s}.overtake()
 	c.moves[s.key] = &move{candidate: next, queued: queued}
 	if next.restore != nil {
 		c.restorePinned(s, next)

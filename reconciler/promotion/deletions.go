@@ -55,13 +55,13 @@ func placementOn(cluster string, k platform.RequestKey) platform.DeletedPlacemen
 
 // depart has an instance leave clusters when it becomes another one, and reports whether it leaves any.
 func (d *deletions) depart(s *subject, i *platform.Instance) bool {
-	leaves := s.depart(i)
+	leaves := newDeparture(s, i)
 	if leaves == nil {
 		return false
 	}
 	d.departures[s.key] = leaves
 	d.add(s, leaves.due)
-	if len(s.staying(i)) == 0 {
+	if len(leaves.staying()) == 0 {
 		return true
 	}
 	for _, cluster := range leaves.leaving {

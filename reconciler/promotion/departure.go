@@ -15,6 +15,9 @@ import (
 
 // A departure names the clusters that an instance is to leave.
 type departure struct {
+	*subject
+	instance *platform.Instance // that it is to be
+
 	leaving []string // sorted
 	due     []string // those of them that it may leave now, sorted
 	well    bool     // they are due because all others have their bytes, and are well
@@ -24,17 +27,17 @@ type departure struct {
 	digest  string // of the deletions that a person may approve so that they do not wait; empty: there are none
 }
 
-// depart finds out which clusters an instance is to leave when it becomes another one, and which of them now; nil: none.
-func (s *subject) depart(i *platform.Instance) *departure {
-	d := &departure{leaving: s.leaving(i)}
+// newDeparture finds out which clusters an instance is to leave when it becomes another one, and which of them now; nil: none.
+func newDeparture(s *subject, i *platform.Instance) *departure {
+	d := &departure{subject: s, instance: i, leaving: leaving(s, i)}
 	if len(d.leaving) == 0 {
 		return nil
 	}
 	switch {
-	case len(s.staying(i)) == 0, s.people.override("leave", refOfInstance(i)) != nil:
+	case len(d.staying()) == 0, s.people.override("leave", refOfInstance(i)) != nil:
 		d.due = d.leaving
 	default:
-		if s.awaitOthers(i, d); d.why == "" {
+		if d.awaitOthers(); d.why == "" {
 			d.due, d.well = d.leaving, true
 		}
 	}
@@ -43,7 +46,7 @@ func (s *subject) depart(i *platform.Instance) *departure {
 
 // leaving lists the clusters that an instance is to go from while it stays on others: they drain, left the selector, or
 // the version is not placed there. A cluster that cannot be read keeps its placement; one whose file is gone is let go.
-func (s *subject) leaving(i *platform.Instance) (clusters []string) {
+func leaving(s *subject, i *platform.Instance) (clusters []string) {
 	for cluster := range s.base.Clusters {
 		c := s.Platform.Clusters[cluster]
 		if c != nil && !c.Broken && !slices.ContainsFunc(i.Clusters, func(placed *platform.Cluster) bool { return placed.Name == cluster }) {
@@ -56,12 +59,12 @@ func (s *subject) leaving(i *platform.Instance) (clusters []string) {
 
 // staying lists the clusters that an instance is to be on, sorted: those that it is placed on, and those whose file cannot be
 // read, where it stays.
-func (s *subject) staying(i *platform.Instance) (clusters []string) {
-	for _, c := range i.Clusters {
+func (d *departure) staying() (clusters []string) {
+	for _, c := range d.instance.Clusters {
 		clusters = append(clusters, c.Name)
 	}
-	for cluster := range s.base.Clusters {
-		if c := s.Platform.Clusters[cluster]; c != nil && c.Broken && !slices.Contains(clusters, cluster) {
+	for cluster := range d.base.Clusters {
+		if c := d.Platform.Clusters[cluster]; c != nil && c.Broken && !slices.Contains(clusters, cluster) {
 			clusters = append(clusters, cluster)
 		}
 	}
@@ -72,33 +75,33 @@ func (s *subject) staying(i *platform.Instance) (clusters []string) {
 // awaitOthers finds out the reason why an instance has to wait for the clusters that it stays on or comes to, before it leaves
 // others. Of those that do not count nobody can say anything; one that joined counts here, because it may take over from the
 // cluster that is left.
-func (s *subject) awaitOthers(i *platform.Instance, d *departure) {
-	keys, problems := s.Lookup.Keys(i)
+func (d *departure) awaitOthers() {
+	keys, problems := d.Lookup.Keys(d.instance)
 	if len(problems) > 0 {
 		d.why = problems[0].String()
 		return
 	}
-	d.stands = s.remains(i, keys)
+	d.stands = d.remains(keys)
 	counting := 0
-	for _, cluster := range s.staying(i) {
-		if !s.counts(s.Environment, cluster) {
+	for _, cluster := range d.staying() {
+		if !d.counts(d.Environment, cluster) {
 			continue
 		}
 		counting++
-		placed, there := s.base.Clusters[cluster]
+		placed, there := d.base.Clusters[cluster]
 		differs := placed.RenderKey != keys[cluster] && !d.stands
 		if !there || outdated(placed) || differs {
 			d.why = cluster + " does not have it yet"
 			return
 		}
-		said := s.observe(s.Environment, s.key, cluster, placed)
+		said := d.observe(d.Environment, d.key, cluster, placed)
 		if said.Health != Healthy {
 			d.why = cluster + " is not healthy: " + said.text()
 			return
 		}
-		if soak := s.soakOf(cluster); said.Soaked < soak {
+		if soak := d.waves.soakOf(cluster); said.Soaked < soak {
 			d.why = fmt.Sprintf("%s soaks, %s of %s", cluster, said.Soaked.Round(time.Second), soak)
-			d.at = s.Now.in(soak - said.Soaked)
+			d.at = d.Now.in(soak - said.Soaked)
 		}
 	}
 	if counting == 0 {
@@ -108,20 +111,20 @@ func (s *subject) awaitOthers(i *platform.Instance, d *departure) {
 
 // remains reports whether an instance stays as it is though the environment puts in something else: a pin freezes it, or the
 // bytes that it would get have failed here. Then nothing is on its way that its last clusters would have to wait for.
-func (s *subject) remains(i *platform.Instance, keys map[string]string) bool {
-	if !runs(s.base) || s.base.Digest != i.Release {
+func (d *departure) remains(keys map[string]string) bool {
+	if !runs(d.base) || d.base.Digest != d.instance.Release {
 		return false
 	}
-	if s.people.freeze(s.base) != nil {
+	if d.people.freeze(d.base) != nil {
 		return true
 	}
 	moving := map[string]string{}
 	for cluster, key := range keys {
-		if has, there := s.base.Clusters[cluster]; there && has.RenderKey != key {
+		if has, there := d.base.Clusters[cluster]; there && has.RenderKey != key {
 			moving[cluster] = key
 		}
 	}
-	return len(rejected(&question{subject: s, keys: moving, readmits: s.people.running(refOf(s.base))})) > 0
+	return len(rejected(&question{subject: d.subject, keys: moving, readmits: d.people.running(refOf(d.base))})) > 0
 }
 
 // gate is the gate of the clusters that an instance leaves last.
@@ -137,12 +140,6 @@ func (d *departure) gate(last []string) Gate {
 		g.Opens = fmt.Sprintf("their health, or an Approval of {deletions: %s}, because the cluster is to be left now", d.digest)
 	}
 	return g
-}
-
-// leavesNow reports whether a cluster is drained so that its placements are to be left at once, if a person approves that.
-func (v *View) leavesNow(cluster string) bool {
-	c := v.Platform.Clusters[cluster]
-	return c != nil && c.Now && c.State == platform.ClusterDraining
 }
 
 // admittedDepartures are the approved steps that a record remembers when a rollout is over: those of the clusters that the

@@ -14,7 +14,7 @@ type downstreams struct {
 	all  []*platform.Environment // sorted by name
 }
 
-func (v *View) downstreams() downstreams {
+func newDownstreams(v *View) downstreams {
 	d := downstreams{view: v}
 	for _, e := range v.Platform.Environments {
 		if leads(v.Platform, v.Environment.Name, e) {
@@ -59,12 +59,6 @@ func (d downstreams) asks(e *platform.Environment, r *platform.Release) bool {
 // mayRun reports whether any of them runs a request still, or may.
 func (d downstreams) mayRun(k platform.RequestKey) bool {
 	return slices.ContainsFunc(d.all, func(e *platform.Environment) bool { return d.view.mayRun(e.Name, k) })
-}
-
-// mayRun reports whether an environment runs a request, or may because its records cannot be read.
-func (v *View) mayRun(environment string, k platform.RequestKey) bool {
-	there, readable := v.Elsewhere[environment]
-	return !readable || runs(there[k])
 }
 
 // lacksProof reports whether some downstream environment waits for a longer soak of the release that runs here than is on
@@ -128,7 +122,7 @@ func (d downstreams) awaiting(r *platform.Release, candidate ReleaseRef, h histo
 func (d downstreams) skipsSoak(e *platform.Environment, candidate ReleaseRef) bool {
 	return slices.ContainsFunc(d.view.Platform.Decisions, func(o *platform.Decision) bool {
 		overrides := o.Kind == "Override" && o.Environment == e.Name && !o.Broken && slices.Contains(o.Skip, "soak")
-		return overrides && d.view.inForce(o) && means(o, candidate)
+		return overrides && inForce(o, d.view.Now) && means(o, candidate)
 	})
 }
 
@@ -164,7 +158,7 @@ func (d downstreams) soakOfRemoval(k platform.RequestKey) (need time.Duration) {
 const maxProven = 10
 
 // prove records that the release that runs here was healthy for as long as some downstream environment asks.
-func (s *subject) prove() (out outcome) {
+func (s follower) prove() (out outcome) {
 	r := s.base
 	if phaseOf(r) != settled || r.Promotion.Unproven != "" || !s.down.lacksProof(r) {
 		return out
@@ -182,7 +176,7 @@ func (s *subject) prove() (out outcome) {
 }
 
 // recordProof adds a proof, or lengthens the one that there is.
-func (s *subject) recordProof(soaked time.Duration) {
+func (s follower) recordProof(soaked time.Duration) {
 	r := s.edit()
 	proofs := slices.DeleteFunc(r.Promotion.Proven, func(proof platform.ReleaseProof) bool { return proof.Digest == r.Digest })
 	proofs = append(proofs, platform.ReleaseProof{

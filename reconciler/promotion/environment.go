@@ -82,7 +82,7 @@ func (a *admitter) advance(c *change, out admitted, joined, next []string) admit
 	var now []string
 	if phaseOf(c.Base).underWay() {
 		var gate *Gate
-		now, gate = a.reach(refOf(c.Next), c.Base, without(c.Base.Promotion.Rollout.Moved, next), next)
+		now, gate = a.waves.reach(refOf(c.Next), c.Base, without(c.Base.Promotion.Rollout.Moved, next), next)
 		out.wait(one(gate)...)
 	}
 	now = slices.Concat(now, joined)
@@ -152,7 +152,7 @@ func (a *admitter) renew(c *change, wanting int) (out admitted, grouped bool) {
 	gate := a.question(c, c.moving).first(renewal)
 	var now []string
 	if gate == nil {
-		now, gate = a.reach(refOf(c.Next), c.Base, nil, c.moving)
+		now, gate = a.waves.reach(refOf(c.Next), c.Base, nil, c.moving)
 	}
 	if len(now) > 0 {
 		cause, group := a.renewedBy(c)

@@ -13,7 +13,7 @@ const maxRejected = 32
 
 // sick returns the gate of a failure that is the cluster's and not the release's, or nil: at least half of the neighbours there
 // that have not changed are not healthy either. Those that have been ill for much longer say nothing about it.
-func (s *subject) sick(cluster string, ours Observation) *Gate {
+func (s follower) sick(cluster string, ours Observation) *Gate {
 	e := s.Environment
 	before := ours.Ailing + e.Rollout.ProgressDeadline
 	neighbours, failing := 0, 0
@@ -46,7 +46,7 @@ func (s *subject) sick(cluster string, ours Observation) *Gate {
 
 // fail ends a rollout that failed on a cluster: its render keys are rejected, and the release that ran before comes back
 // where it can.
-func (s *subject) fail(cluster string, said Observation) (f followed) {
+func (s follower) fail(cluster string, said Observation) (f followed) {
 	rollback := phaseOf(s.base) == rollingBack
 	r := s.edit()
 	why := fmt.Sprintf("failed on %s: %s", cluster, said.evidence())
@@ -75,7 +75,7 @@ func (s *subject) fail(cluster string, said Observation) (f followed) {
 
 // overtake rejects the release of an instance of a group that could not start, before something newer takes its turn: else the
 // others of the group would not know.
-func (s *subject) overtake() {
+func (s follower) overtake() {
 	if !phaseOf(s.base).underWay() || groupOf(s.base) == "" {
 		return
 	}
@@ -87,7 +87,7 @@ func (s *subject) overtake() {
 }
 
 // reject records the render keys that are not taken again: those that ran, and those that were to come.
-func (s *subject) reject(cluster string, said Observation) {
+func (s follower) reject(cluster string, said Observation) {
 	r := s.base
 	rollout := r.Promotion.Rollout
 	keys := map[string]string{}
@@ -139,7 +139,7 @@ type wayBack struct {
 	gates  []Gate // of the release that cannot be resolved any more
 }
 
-func (s *subject) back() wayBack {
+func (s follower) back() wayBack {
 	r, e := s.base, s.Environment
 	person := func(why string, args ...any) wayBack { return wayBack{person: fmt.Sprintf(why, args...)} }
 	switch {
@@ -171,7 +171,7 @@ func (s *subject) back() wayBack {
 }
 
 // pinForbids reports whether a Pin brought the release that runs, or asks for another one than that which was healthy before.
-func (s *subject) pinForbids(ran platform.ReleaseRan) bool {
+func (s follower) pinForbids(ran platform.ReleaseRan) bool {
 	if causeOf(s.base) == causePin {
 		return true
 	}
@@ -180,7 +180,7 @@ func (s *subject) pinForbids(ran platform.ReleaseRan) bool {
 }
 
 // differs reports whether something else ran before on clusters that a rollout moved, or on others than these.
-func (s *subject) differs(target *platform.Release) bool {
+func (s follower) differs(target *platform.Release) bool {
 	r := s.base
 	moved := r.Promotion.Rollout.Moved
 	elsewhere := func(cluster string) bool {
@@ -195,66 +195,4 @@ func (s *subject) differs(target *platform.Release) bool {
 		}
 		return slices.ContainsFunc(sortedKeys(target.Clusters), elsewhere)
 	})
-}
-
-// mayReturn reports whether an instance that goes back to an earlier release may come back to a cluster that it left
-// meanwhile: the environment still has it, and nobody empties it.
-func (v *View) mayReturn(cluster string) bool {
-	c := v.Platform.Clusters[cluster]
-	return c != nil && c.State != platform.ClusterDraining && selects(v.Environment, c)
-}
-
-// restore takes an instance back to a record: on the clusters that moved since to its bytes, and to the clusters that it left
-// since, which count again once they are healthy. A placement on a cluster that the record does not name stays until these
-// are well, and is left then. It returns nil where there is nothing to go back to.
-func (s *subject) restore(target *platform.Release, state string, moved []string, cause string) *Restoration {
-	r := s.base
-	to := clone(target)
-	to.Key, to.Promotion, to.Clusters = s.key, clone(r).Promotion, map[string]platform.ReleasePlacement{}
-	var back, bytes []string // of the record; and of any
-	for _, cluster := range sortedKeys(r.Clusters) {
-		placed, before := r.Clusters[cluster], target.Clusters[cluster]
-		if slices.Contains(moved, cluster) && before.Revision != "" {
-			placed = before
-			placed.Joining = false
-			if bytes = append(bytes, cluster); !outdated(placed) {
-				back = append(back, cluster)
-			}
-		} else {
-			placed = relabelled(placed, before, r, target)
-		}
-		to.Clusters[cluster] = placed
-	}
-	for _, cluster := range sortedKeys(target.Clusters) {
-		if _, there := r.Clusters[cluster]; !there && s.mayReturn(cluster) {
-			placed := target.Clusters[cluster]
-			placed.Joining = true
-			bytes, to.Clusters[cluster] = append(bytes, cluster), placed
-		}
-	}
-	if !slices.ContainsFunc(sortedKeys(to.Clusters), func(c string) bool { return to.Clusters[c].RenderKey == target.Clusters[c].RenderKey }) {
-		return nil
-	}
-	if to.Digest == r.Digest {
-		to.Commit = r.Commit // the head may have yielded it again since
-	}
-	s.history.recordLeft(r, to)
-	to.Promotion.Rollout = &platform.ReleaseRollout{Cause: cause, Entered: s.Now.stamp(), Moved: back}
-	to.Promotion.Admitted, to.Promotion.Gates = nil, nil
-	to.Promotion.Origin, to.Promotion.Unproven = target.Promotion.Origin, target.Promotion.Unproven
-	return &Restoration{Release: to, State: state, Clusters: slices.Sorted(slices.Values(bytes))}
-}
-
-// relabelled is a placement that keeps its bytes while its record goes back from a release to another: it names the release of
-// its bytes where that is another than the record's.
-func relabelled(placed, before platform.ReleasePlacement, from, to *platform.Release) platform.ReleasePlacement {
-	switch {
-	case placed.RenderKey == before.RenderKey:
-		placed.Release, placed.Version = before.Release, before.Version
-	case placed.Release == to.Digest:
-		placed.Release, placed.Version = "", ""
-	case placed.Release == "":
-		placed.Release, placed.Version = from.Digest, from.Version
-	}
-	return placed
 }

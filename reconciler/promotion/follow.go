@@ -8,6 +8,9 @@ import (
 	"transom.dev/render/platform"
 )
 
+// A follower brings the record of an instance up to the observations of clusters.
+type follower struct{ *subject }
+
 // A followed record is up to date with the observations of clusters.
 type followed struct {
 	outcome
@@ -18,7 +21,7 @@ type followed struct {
 
 // follow brings a record up to the observations of clusters: which of them joined, how a rollout or a removal ended, which
 // release is proven.
-func (s *subject) follow() followed {
+func (s follower) follow() followed {
 	if s.base.Absent {
 		return s.followRemoval()
 	}
@@ -34,7 +37,7 @@ func (s *subject) follow() followed {
 }
 
 // welcome lets clusters count that joined and are healthy now.
-func (s *subject) welcome() {
+func (s follower) welcome() {
 	for cluster, placed := range s.base.Clusters {
 		if placed.Joining && s.counts(s.Environment, cluster) && s.observe(s.Environment, s.key, cluster, placed).Health == Healthy {
 			placed.Joining = false
@@ -44,7 +47,7 @@ func (s *subject) welcome() {
 }
 
 // followRollout finds out whether a rollout failed or is over, and otherwise the gates that it waits for.
-func (s *subject) followRollout() (f followed) {
+func (s follower) followRollout() (f followed) {
 	if len(pending(s.base)) > 0 {
 		_, broken := s.current()
 		f.wait(broken...)
@@ -71,7 +74,7 @@ func (s *subject) followRollout() (f followed) {
 }
 
 // afterFailure waits for the cluster where a failure is the cluster's own, and ends the rollout otherwise.
-func (s *subject) afterFailure(f followed, found failure) followed {
+func (s follower) afterFailure(f followed, found failure) followed {
 	f.times = append(f.times, found.times...)
 	if sick := s.sick(found.cluster, found.said); sick != nil {
 		f.wait(*sick)
@@ -84,7 +87,7 @@ func (s *subject) afterFailure(f followed, found failure) followed {
 }
 
 // trim forgets clusters that a rollout has not to reach any more: they left, or have the bytes already.
-func (s *subject) trim() {
+func (s follower) trim() {
 	rollout := s.base.Promotion.Rollout
 	i, _ := s.current()
 	if i == nil {
@@ -115,7 +118,7 @@ func (s *subject) trim() {
 
 // finish ends a rollout that reached all its clusters, once they are healthy and the last wave has soaked. Otherwise it returns
 // the gate that the end waits for, if there is one.
-func (s *subject) finish() (gates []Gate, over bool) {
+func (s follower) finish() (gates []Gate, over bool) {
 	rollout := s.base.Promotion.Rollout
 	moved, next := s.judges()
 	if len(next) > 0 {
@@ -128,7 +131,7 @@ func (s *subject) finish() (gates []Gate, over bool) {
 	if len(moved) > 0 && s.condition(s.Environment, s.base, moved).counting == 0 {
 		return []Gate{{Name: "rollout", Reason: "no cluster of " + strings.Join(moved, ", ") + " counts", Opens: "an active cluster"}}, false
 	}
-	if _, gate := s.turn(s.base, moved, nil); gate != nil {
+	if _, gate := s.waves.turn(s.base, moved, nil); gate != nil {
 		return []Gate{*gate}, false
 	}
 	r := s.edit()
@@ -139,7 +142,7 @@ func (s *subject) finish() (gates []Gate, over bool) {
 // judges lists the clusters that a rollout is judged by: those of them that it moved and that are still there. Where none
 // is, it is those that have its bytes, and where no cluster has them any more, the rollout goes on next to those that it left
 // out.
-func (s *subject) judges() (moved, next []string) {
+func (s follower) judges() (moved, next []string) {
 	r := s.base
 	was := r.Promotion.Rollout.Moved
 	moved = slices.DeleteFunc(slices.Clone(was), func(c string) bool { _, there := r.Clusters[c]; return !there })
@@ -169,7 +172,7 @@ type failure struct {
 }
 
 // failing finds the first cluster on which the objects that a rollout brought have failed.
-func (s *subject) failing() (found failure) {
+func (s follower) failing() (found failure) {
 	e := s.Environment
 	deadline := e.Rollout.ProgressDeadline
 	for _, cluster := range s.base.Promotion.Rollout.Moved {
@@ -196,7 +199,7 @@ func (s *subject) failing() (found failure) {
 }
 
 // resume lets a stopped rollout go on that a person approved since, once the clusters that it moved are healthy.
-func (s *subject) resume() {
+func (s follower) resume() {
 	r := s.base
 	if !s.condition(s.Environment, r, r.Promotion.Rollout.Moved).all() || r.Request == nil {
 		return
@@ -215,7 +218,7 @@ func (s *subject) resume() {
 
 // followRemoval waits until pruning is confirmed everywhere, and forgets a removal once no other environment of its path
 // runs the release that was removed: until then its position in history and its failures keep older releases out.
-func (s *subject) followRemoval() (f followed) {
+func (s follower) followRemoval() (f followed) {
 	if phaseOf(s.base) == removing {
 		f.state = Removing
 		f.wait(s.confirm()...)
@@ -230,14 +233,14 @@ func (s *subject) followRemoval() (f followed) {
 }
 
 // confirm ends a removal once nothing is left on any cluster that counts, and returns the gate that it waits for otherwise.
-func (s *subject) confirm() []Gate {
+func (s follower) confirm() []Gate {
 	e, need := s.Environment, s.down.soakOfRemoval(s.key)
 	var left []string
 	soaked, counting := need, 0
 	var silent []string // are of the environment, and do not count now
 	for _, cluster := range pending(s.base) {
 		if !s.counts(e, cluster) {
-			if c := s.Platform.Clusters[cluster]; c != nil && (c.Broken || selects(e, c)) {
+			if s.mayBelong(cluster) {
 				silent = append(silent, cluster)
 			}
 			continue

@@ -124,7 +124,10 @@ func soakingForOthers(q *question) []Gate {
 		return nil
 	}
 	e := q.down.awaiting(r, q.to, q.history)
-	if e == nil || e.Gates.Soak > 0 && q.skips() {
+	if e == nil {
+		return nil
+	}
+	if e.Gates.Soak > 0 && q.skips() {
 		return nil
 	}
 	g := Gate{
@@ -220,7 +223,7 @@ func nowhereToBegin(q *question) []Gate {
 			moving = append(moving, cluster)
 		}
 	}
-	if now, gate := q.reach(q.to, q.base, nil, moving); len(now) == 0 && len(moving) > 0 {
+	if now, gate := q.waves.reach(q.to, q.base, nil, moving); len(now) == 0 && len(moving) > 0 {
 		return one(gate)
 	}
 	return nil

@@ -58,7 +58,8 @@ func unapprovedRemoval(q *question) []Gate {
 // confirmsRemoval reports whether a person has to approve each removal of an offering.
 func (q *question) confirmsRemoval() bool {
 	o := q.Platform.Offerings[q.base.Offering]
-	return q.base.Deletion == platform.DeletionConfirm || o != nil && o.Deletion == platform.DeletionConfirm
+	now := o != nil && o.Deletion == platform.DeletionConfirm
+	return q.base.Deletion == platform.DeletionConfirm || now
 }
 
 // heldOnClusters is closed for a removal while one of its clusters is held: the instance leaves all of them at once.
@@ -74,7 +75,7 @@ func boundTo(q *question) []Gate {
 	if users := q.consumers()[q.key]; len(users) > 0 {
 		return []Gate{boundConsumer(users[0])}
 	}
-	return one(q.boundUnseen(q.key))
+	return one(bindings{q.View}.unseenConsumer(q.key))
 }
 
 func boundConsumer(consumer platform.RequestKey) Gate {
@@ -83,18 +84,21 @@ func boundConsumer(consumer platform.RequestKey) Gate {
 	}
 }
 
-// boundConsumers lists, by request, the requests that run here and are bound to it, sorted.
-func (v *View) boundConsumers() map[platform.RequestKey][]platform.RequestKey {
+// bindings are the requests that are bound to others.
+type bindings struct{ view *View }
+
+// consumers lists, by request, the requests that run here and are bound to it, sorted.
+func (b bindings) consumers() map[platform.RequestKey][]platform.RequestKey {
 	users := map[platform.RequestKey][]platform.RequestKey{}
-	for consumer, r := range v.Releases {
+	for consumer, r := range b.view.Releases {
 		if !runs(r) && len(pending(r)) == 0 {
 			continue
 		}
-		for _, bound := range []*platform.Release{r, v.mayReturnTo(r)} {
+		for _, bound := range []*platform.Release{r, b.mayReturnTo(r)} {
 			if bound == nil {
 				continue
 			}
-			for _, provider := range bound.Bindings(v.Environment.Name) {
+			for _, provider := range bound.Bindings(b.view.Environment.Name) {
 				users[provider] = append(users[provider], consumer)
 			}
 		}
@@ -107,29 +111,29 @@ func (v *View) boundConsumers() map[platform.RequestKey][]platform.RequestKey {
 
 // mayReturnTo is the release that a consumer still has on clusters that wait for their turn, or for their pruning, and goes
 // back to if its rollout fails; nil: it has left that for good.
-func (v *View) mayReturnTo(r *platform.Release) *platform.Release {
+func (b bindings) mayReturnTo(r *platform.Release) *platform.Release {
 	ran := r.Promotion.Ran
 	changing := phaseOf(r).open() || partial(r)
 	if !changing || len(ran) == 0 {
 		return nil
 	}
-	before, err := v.Lookup.Ran(ran[len(ran)-1].State, r.Key)
+	before, err := b.view.Lookup.Ran(ran[len(ran)-1].State, r.Key)
 	if err != nil || !runs(before) {
 		return nil
 	}
 	return before
 }
 
-// boundUnseen is the gate of a removal while a cluster may still run another request of the team at a revision before its
+// unseenConsumer is the gate of a removal while a cluster may still run another request of the team at a revision before its
 // present one: a release that was left before it was healthy is in no record any more, and may have been bound to this one.
-func (v *View) boundUnseen(k platform.RequestKey) (gate *Gate) {
+func (b bindings) unseenConsumer(k platform.RequestKey) (gate *Gate) {
 	var first platform.RequestKey
-	for other, r := range v.Releases {
+	for other, r := range b.view.Releases {
 		later := gate != nil && first.Compare(other) < 0
 		if other.Team != k.Team || other == k || later {
 			continue
 		}
-		if cluster := v.unseen(other, r); cluster != "" {
+		if cluster := b.unseen(other, r); cluster != "" {
 			first, gate = other, &Gate{
 				Name: "binding", Reason: fmt.Sprintf("%s may still run on %s what was bound to it", other, cluster),
 				Opens: "the present revision of that on " + cluster,
@@ -140,24 +144,15 @@ func (v *View) boundUnseen(k platform.RequestKey) (gate *Gate) {
 }
 
 // unseen is the first cluster that was not seen yet with the revision that a rollout has put there; empty: there is none.
-func (v *View) unseen(k platform.RequestKey, r *platform.Release) string {
+func (b bindings) unseen(k platform.RequestKey, r *platform.Release) string {
 	if !runs(r) || !phaseOf(r).open() {
 		return ""
 	}
-	e := v.Environment
+	e := b.view.Environment
 	for _, cluster := range r.Promotion.Rollout.Moved {
-		if v.counts(e, cluster) && v.Observe(e.Name, k, cluster).Revision != r.Clusters[cluster].Observed() {
+		if b.view.counts(e, cluster) && b.view.Observe(e.Name, k, cluster).Revision != r.Clusters[cluster].Observed() {
 			return cluster
 		}
 	}
 	return ""
-}
-
-// remove returns the removal of the release of a request that the head does not ask for here any more, with its gates.
-func (s *subject) remove() *candidate {
-	c := &candidate{removal: true, cause: causeRemoval, content: removalOf(s.base)}
-	q := &question{subject: s, to: c.content.ReleaseRef}
-	q.ask(removal)
-	c.answer = q.answer
-	return c
 }

@@ -154,8 +154,7 @@ func groupsWith(base, to *platform.Release, group string) (list []platform.Relea
 
 // environmentGroup is the name of the group for the values, overlays and labels that the environment puts into its instances
 // now.
-func (v *View) environmentGroup() string {
-	e := v.Environment
+func environmentGroup(p *platform.Platform, e *platform.Environment) string {
 	puts := map[string]any{"values": e.Values, "overlays": digests(e.Overlays), "namespace": digests(e.Namespace.Components)}
 	if e.External {
 		puts["external"] = true
@@ -164,7 +163,7 @@ func (v *View) environmentGroup() string {
 		puts["name"] = e.Namespace.Name.Source
 	}
 	members := map[string]any{}
-	for name, c := range v.Platform.Clusters {
+	for name, c := range p.Clusters {
 		if selects(e, c) {
 			members[name] = c.Labels
 		}

@@ -99,10 +99,10 @@ func (h history) newestFirst(known map[string]Content) []Content {
 
 // contents lists the releases that an instance could have instead of its own, the newest first: that of the head, and those
 // that any environment before this one runs or has proven, if they are newer here in the platform's history.
-func (s *subject) contents() []Content {
+func (s picker) contents() []Content {
 	head := contentOfInstance(s.head, s.Platform.Commit)
 	if len(s.Environment.PromotesFrom) == 0 {
-		if s.base != nil && s.base.Digest == head.Digest {
+		if s.has(head.Digest) {
 			return nil
 		}
 		return []Content{head}
@@ -113,7 +113,7 @@ func (s *subject) contents() []Content {
 		position = s.base.Commit
 	}
 	for _, c := range s.up.yielded(s.key) {
-		if s.base != nil && c.Digest == s.base.Digest && s.history.older(position, c.Commit) {
+		if s.has(c.Digest) && s.history.older(position, c.Commit) {
 			position = c.Commit
 		}
 		if old, ok := known[c.Digest]; !ok || s.history.older(old.Commit, c.Commit) {
@@ -121,7 +121,7 @@ func (s *subject) contents() []Content {
 		}
 	}
 	s.history.restoreLeft(s.base, known)
-	if s.base != nil && s.base.Digest == s.head.Release { // the head's release comes last in history: nothing is newer
+	if s.has(s.head.Release) { // the head's release comes last in history: nothing is newer
 		s.moveForward(known)
 		return nil
 	}
@@ -131,7 +131,7 @@ func (s *subject) contents() []Content {
 
 // moveForward moves the release that runs to the position at which the head yields it again, if a release in between would
 // otherwise be taken for a newer one.
-func (s *subject) moveForward(known map[string]Content) {
+func (s picker) moveForward(known map[string]Content) {
 	for _, c := range known {
 		if c.Digest != s.base.Digest && s.history.older(s.base.Commit, c.Commit) {
 			s.edit().Commit = s.Platform.Commit

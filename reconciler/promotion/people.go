@@ -19,7 +19,7 @@ type people struct {
 	merged      func(file string) (commit, author string) // nil: nobody knows
 }
 
-func (v *View) decisions() *people {
+func newPeople(v *View) *people {
 	p := &people{environment: v.Environment.Name, clock: v.Now, merged: v.Merged}
 	for _, d := range v.Platform.Decisions {
 		if d.Environment != v.Environment.Name || d.Broken {
@@ -32,7 +32,7 @@ func (v *View) decisions() *people {
 			p.holds = append(p.holds, d)
 		case d.Kind == "Pin" && v.Now.either(during(d)):
 			p.pins = append(p.pins, d)
-		case d.Kind == "Override" && v.inForce(d):
+		case d.Kind == "Override" && inForce(d, v.Now):
 			p.overrides = append(p.overrides, d)
 		}
 	}
@@ -51,7 +51,7 @@ func during(d *platform.Decision) func(time.Time) bool {
 }
 
 // inForce reports whether a decision that opens something is in force, whichever clock is right.
-func (v *View) inForce(d *platform.Decision) bool { return v.Now.both(during(d)) }
+func inForce(d *platform.Decision, now Clock) bool { return now.both(during(d)) }
 
 // concern reports whether a Pin or an Override is about a request.
 func (p *people) concern(k platform.RequestKey, offering string) bool {

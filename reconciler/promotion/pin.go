@@ -10,7 +10,7 @@ import (
 
 // pinned returns the candidate of a Pin, which is its own approval, or the gates that are closed for it. There is neither where
 // the instance runs the release already.
-func (s *subject) pinned(pin *platform.Decision) (*candidate, []Gate) {
+func (s picker) pinned(pin *platform.Decision) (*candidate, []Gate) {
 	if runs(s.base) && means(pin, refOf(s.base)) {
 		return nil, nil
 	}
@@ -32,7 +32,7 @@ func (s *subject) pinned(pin *platform.Decision) (*candidate, []Gate) {
 		}
 		to, spec := refOfInstance(i), &i.Request.Spec
 		approvals := s.people.entering(to, versionAlone(s.base, to, spec, s.Environment.Name))
-		q := &question{subject: s, to: to, spec: spec, instance: i, readmits: append(approvals, pin)} // the Pin readmits once
+		q := &question{subject: s.subject, to: to, spec: spec, instance: i, readmits: append(approvals, pin)} // the Pin readmits once
 		if q.ask(pinning); len(q.closed) > 0 {
 			return nil, q.closed
 		}
@@ -52,7 +52,7 @@ func pinName(pin *platform.Decision) string {
 }
 
 // ranAs returns the last time that a pinned release was healthy here, if it was: it comes back as the bytes that ran.
-func (s *subject) ranAs(pin *platform.Decision) *platform.ReleaseRan {
+func (s picker) ranAs(pin *platform.Decision) *platform.ReleaseRan {
 	if s.base == nil || pin.Release == "" {
 		return nil
 	}
@@ -66,7 +66,7 @@ func (s *subject) ranAs(pin *platform.Decision) *platform.ReleaseRan {
 
 // pinnable lists the releases that a pin may mean: those that are known of the request, and where it names a version the
 // release that runs here, or else the one that the head asks for, with that version.
-func (s *subject) pinnable(pin *platform.Decision) (list []Content) {
+func (s picker) pinnable(pin *platform.Decision) (list []Content) {
 	if s.head != nil {
 		list = append(list, contentOfInstance(s.head, s.Platform.Commit))
 	}
@@ -100,18 +100,4 @@ func withVersion(spec *platform.RequestSpec, environment, version string) *platf
 	own.Version = version
 	asked.Environments[environment] = own
 	return &asked
-}
-
-// restorePinned brings back a release that was healthy here, because a person pinned it; nil: its bytes are not to be found.
-func (s *subject) restorePinned(c *candidate) *Restoration {
-	target, err := s.Lookup.Ran(c.restore.State, s.key)
-	if err != nil || !runs(target) || !runs(s.base) {
-		return nil
-	}
-	ran := s.history.ran(s.base)
-	back := s.restore(target, c.restore.State, sortedKeys(s.base.Clusters), causePin)
-	if back != nil {
-		back.Release.Promotion.Ran, back.Release.Promotion.Gates = ran, c.passed
-	}
-	return back
 }

@@ -46,6 +46,9 @@ func clone(r *platform.Release) *platform.Release {
 	return &c
 }
 
+// has reports whether a release is the one of the record.
+func (s *subject) has(digest string) bool { return s.base != nil && s.base.Digest == digest }
+
 // offering is that of the release that runs, or else of the instance at the head.
 func (s *subject) offering() string {
 	switch {

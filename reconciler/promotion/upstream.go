@@ -20,7 +20,7 @@ type upstreams struct {
 	direct  []map[platform.RequestKey]*platform.Release // the records of those right before this one
 }
 
-func (v *View) upstreams(h history) upstreams {
+func newUpstreams(v *View, h history) upstreams {
 	seen := map[string]bool{}
 	var walk func(string)
 	walk = func(name string) {

@@ -1,6 +1,7 @@
 package promotion
 
 import (
+	"maps"
 	"slices"
 	"sync"
 
@@ -61,6 +62,7 @@ type facts struct {
 	history history
 	up      upstreams
 	down    downstreams
+	waves   waves
 
 	window    func() *Gate                                         // closed while the environment may not change by the time of day
 	consumers func() map[platform.RequestKey][]platform.RequestKey // requests that are bound to a request
@@ -68,10 +70,13 @@ type facts struct {
 }
 
 func (v *View) facts() *facts {
+	p := newPeople(v)
 	h := history{older: v.Lookup.Older, state: v.State}
 	return &facts{
-		View: v, people: v.decisions(), history: h, up: v.upstreams(h), down: v.downstreams(),
-		window: sync.OnceValue(v.windowGate), consumers: sync.OnceValue(v.boundConsumers), ownGroup: sync.OnceValue(v.environmentGroup),
+		View: v, people: p, history: h, up: newUpstreams(v, h), down: newDownstreams(v), waves: waves{v, p},
+		window:    sync.OnceValue(func() *Gate { return windowGate(v.Environment, v.Now) }),
+		consumers: sync.OnceValue(bindings{v}.consumers),
+		ownGroup:  sync.OnceValue(func() string { return environmentGroup(v.Platform, v.Environment) }),
 	}
 }
 
@@ -121,4 +126,48 @@ func isWhole(base *platform.Release, head *platform.Instance) bool {
 		}
 	}
 	return true
+}
+
+// orphans lists the records that the state holds and the head does not ask for, sorted.
+func (v *View) orphans() []platform.RequestKey {
+	asked := make(map[platform.RequestKey]bool, len(v.Head))
+	for _, head := range v.Head {
+		asked[head.Request.Key] = true
+	}
+	var orphans []platform.RequestKey
+	for k := range maps.Keys(v.Releases) {
+		if !asked[k] {
+			orphans = append(orphans, k)
+		}
+	}
+	slices.SortFunc(orphans, platform.RequestKey.Compare)
+	return orphans
+}
+
+// mayReturn reports whether an instance that goes back to an earlier release may come back to a cluster that it left
+// meanwhile: the environment still has it, and nobody empties it.
+func (v *View) mayReturn(cluster string) bool {
+	c := v.Platform.Clusters[cluster]
+	return c != nil && c.State != platform.ClusterDraining && selects(v.Environment, c)
+}
+
+// mayBelong reports whether a cluster is of the environment, or may be because its file cannot be read.
+func (v *View) mayBelong(cluster string) bool {
+	c := v.Platform.Clusters[cluster]
+	if c == nil {
+		return false
+	}
+	return c.Broken || selects(v.Environment, c)
+}
+
+// leavesNow reports whether a cluster is drained so that its placements are to be left at once, if a person approves that.
+func (v *View) leavesNow(cluster string) bool {
+	c := v.Platform.Clusters[cluster]
+	return c != nil && c.Now && c.State == platform.ClusterDraining
+}
+
+// mayRun reports whether an environment runs a request, or may because its records cannot be read.
+func (v *View) mayRun(environment string, k platform.RequestKey) bool {
+	there, readable := v.Elsewhere[environment]
+	return !readable || runs(there[k])
 }

@@ -16,18 +16,24 @@ import (
 // everywhere is the one wave of an environment that names none.
 var everywhere = []platform.Wave{{}}
 
-func waves(e *platform.Environment) []platform.Wave {
+// waves say when it is the turn of a cluster.
+type waves struct {
+	*View
+	people *people
+}
+
+func wavesOf(e *platform.Environment) []platform.Wave {
 	if len(e.Rollout.Waves) == 0 {
 		return everywhere
 	}
 	return e.Rollout.Waves
 }
 
-// waveOf returns the index of a cluster's wave: the first that selects it, or else one without a selector. -1: none.
-func (v *View) waveOf(cluster string) int {
+// of returns the index of a cluster's wave: the first that selects it, or else one without a selector. -1: none.
+func (v waves) of(cluster string) int {
 	rest := -1
 	c := v.Platform.Clusters[cluster]
-	for i, w := range waves(v.Environment) {
+	for i, w := range wavesOf(v.Environment) {
 		switch {
 		case w.Clusters == nil && rest < 0:
 			rest = i
@@ -41,11 +47,11 @@ func (v *View) waveOf(cluster string) int {
 // turn returns those of the clusters still to move whose turn it is, when others have moved, and the gate that the rest wait
 // for. A wave begins when everything before it is healthy at its revision and has soaked. A suspended placement proves
 // nothing to a wave, but the last wave does not wait for it.
-func (v *View) turn(r *platform.Release, moved, pending []string) (now []string, gate *Gate) {
-	for i, w := range waves(v.Environment) {
+func (v waves) turn(r *platform.Release, moved, pending []string) (now []string, gate *Gate) {
+	for i, w := range wavesOf(v.Environment) {
 		in := func(clusters []string) (out []string) {
 			for _, c := range clusters {
-				if v.waveOf(c) == i {
+				if v.of(c) == i {
 					out = append(out, c)
 				}
 			}
@@ -78,7 +84,7 @@ func (v *View) turn(r *platform.Release, moved, pending []string) (now []string,
 
 // unfinished is the gate of a wave that has all its bytes and is not over yet, or nil. Of the last one nothing more has to be
 // proven than that it arrived.
-func (v *View) unfinished(w platform.Wave, here condition, last bool) *Gate {
+func (v waves) unfinished(w platform.Wave, here condition, last bool) *Gate {
 	arrived := last && here.arrived()
 	switch {
 	case here.counting == 0, arrived && here.healthy == 0:
@@ -101,10 +107,10 @@ func coming(w platform.Wave, c condition) *Gate {
 
 // reach returns which of the clusters that are to move to a release have their turn, without those that a person holds, and the
 // gate that the others wait for.
-func (f *facts) reach(to ReleaseRef, base *platform.Release, moved, pending []string) (now []string, gate *Gate) {
-	now, gate = f.turn(base, moved, pending)
+func (v waves) reach(to ReleaseRef, base *platform.Release, moved, pending []string) (now []string, gate *Gate) {
+	now, gate = v.turn(base, moved, pending)
 	for _, cluster := range slices.Clone(now) {
-		if held := f.people.holdOf(cluster, to); held != nil {
+		if held := v.people.holdOf(cluster, to); held != nil {
 			now, gate = without(now, []string{cluster}), held
 		}
 	}
@@ -144,9 +150,9 @@ func share(bound string, n int) int {
 }
 
 // soakOf is for how long the wave of a cluster soaks.
-func (v *View) soakOf(cluster string) time.Duration {
-	if i := v.waveOf(cluster); i >= 0 {
-		return waves(v.Environment)[i].Soak
+func (v waves) soakOf(cluster string) time.Duration {
+	if i := v.of(cluster); i >= 0 {
+		return wavesOf(v.Environment)[i].Soak
 	}
 	return 0
 }

@@ -14,8 +14,9 @@ func (d *decided) weakened(c *change) string {
 		return ""
 	}
 	if runs(c.Base) && sharesBytes(c.Base, c.Next) {
-		rollout, now := c.Base.Promotion.Rollout, d.condition(d.Environment, c.Base, nil)
-		if why := weaker(c.Base, c.Next); why != "" && (now.counting > 0 && !now.all() || rollout != nil && rollout.Stopped != "") {
+		now := d.condition(d.Environment, c.Base, nil)
+		unwell := now.counting > 0 && !now.all()
+		if why := weaker(c.Base, c.Next); why != "" && (unwell || phaseOf(c.Base) == stopped) {
 			return why
 		}
 		if why := c.Base.Promotion.Unproven; why != "" && weaker(c.Next, c.Base) == "" {

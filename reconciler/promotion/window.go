@@ -12,13 +12,13 @@ const farthest = 400
 
 // windowGate returns the reason why the environment may not change now, or nil. Where there are windows that allow, one of them
 // has to be on; one that denies must not.
-func (v *View) windowGate() *Gate {
-	windows := v.Environment.Windows
+func windowGate(e *platform.Environment, now Clock) *Gate {
+	windows := e.Windows
 	open := func(t time.Time) bool { return within(windows, t) }
-	if len(windows) == 0 || v.Now.both(open) {
+	if len(windows) == 0 || now.both(open) {
 		return nil
 	}
-	return shut(v.Environment.File, windows, v.Now, open)
+	return shut(e.File, windows, now, open)
 }
 
 func within(windows []platform.Window, t time.Time) bool {
@@ -55,9 +55,7 @@ func opening(windows []platform.Window, t time.Time, open func(time.Time) bool) 
 	for range farthest {
 		var next time.Time
 		for _, w := range windows {
-			if edge := w.Edge(t); !edge.IsZero() && (next.IsZero() || edge.Before(next)) {
-				next = edge
-			}
+			next = earliest(next, w.Edge(t))
 		}
 		if next.IsZero() || open(next) {
 			return next
