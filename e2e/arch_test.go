@@ -52,7 +52,7 @@ var arrows = map[string][]string{
 	"cmd/transom/internal/yamledit":  {},
 	"reconciler": {
 		"reconciler/gitrepo", "reconciler/promotion", "reconciler/trigger", "reconciler/status",
-		"render", "render/platform", "fleet", "fleet/apply", // what fleet reports is in apply's words
+		"render", "render/platform", "fleet", "fleet/apply", // fleet reports in apply's words
 	},
 	"reconciler/gitrepo":        {"render/platform"},
 	"reconciler/promotion":      {"render/platform"},
@@ -84,7 +84,7 @@ var doors = []struct{ library, door string }{
 	{"github.com/stretchr/testify", ""},
 }
 
-// Who logs; everybody else returns what there is to say.
+// The packages that log; all others return errors and events.
 var loggers = []string{"cmd/transom", "reconciler"}
 
 // The pure packages: values and an fs.FS in, plain data out.
@@ -94,10 +94,10 @@ var (
 	impure = []string{"os", "net", "log", "syscall", "math/rand", "math/rand/v2", "crypto/rand", "k8s.io/client-go"}
 )
 
-// The top of the repository, but for dotfiles. bin is what "make build" makes; Git ignores it.
+// The top of the repository, but for dotfiles. "make build" makes bin; Git ignores it.
 var top = []string{"LICENSE", "Makefile", "README.md", "bin", "cmd", "e2e", "examples", "fleet", "go.mod", "go.sum", "reconciler", "render"}
 
-// Names that say nothing about what is inside.
+// Names that say nothing about the content of a package.
 var empty = []string{"common", "config", "errors", "helpers", "models", "shared", "types", "util", "utils"}
 
 const module = "transom.dev/"
@@ -222,7 +222,7 @@ func introduces(file *ast.File) bool {
 	return strings.HasPrefix(text, "Package "+file.Name.Name+" ") || file.Name.Name == "main" && strings.HasPrefix(text, "Command ")
 }
 
-// unplaced is what is wrong with a package as a whole.
+// unplaced lists the faults of a package as a whole.
 func unplaced(pkg string, documented bool) []string {
 	var found []string
 	if _, ok := arrows[pkg]; !ok {
@@ -237,7 +237,7 @@ func unplaced(pkg string, documented bool) []string {
 	return found
 }
 
-// wrong is what is wrong with an import of a file that is no test.
+// wrong returns the fault of an import in a file that is no test.
 func wrong(name, pkg string, imported *ast.ImportSpec) []string {
 	library, err := strconv.Unquote(imported.Path.Value)
 	if err != nil {
