@@ -117,14 +117,6 @@ func full[V any](m map[string]V) map[string]V {
 	return m
 }
 
-// readmit forgets the failures of the bytes that enter now, since a person let them in again: once, also when the file in
-// which that was said is removed later.
-func readmit(to, next *platform.Release, clusters []string) {
-	to.Promotion.Rejected = slices.DeleteFunc(slices.Clone(to.Promotion.Rejected), func(f platform.ReleaseFailure) bool {
-		return slices.Contains(clusters, f.Cluster) && next.Clusters[f.Cluster].RenderKey == f.RenderKey
-	})
-}
-
 // readmitted reports whether an Approval came after a render key failed for the last time.
 func readmitted(base *platform.Release, f platform.ReleaseFailure, approvals []*platform.Decision) bool {
 	for _, later := range slices.Backward(base.Promotion.Rejected) {

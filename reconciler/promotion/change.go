@@ -104,3 +104,20 @@ func (c *change) keys(clusters []string) map[string]string {
 	}
 	return keys
 }
+
+// join has clusters count nowhere until they were healthy.
+func join(to *platform.Release, clusters []string) {
+	for _, cluster := range clusters {
+		placed := to.Clusters[cluster]
+		placed.Joining = true
+		to.Clusters[cluster] = placed
+	}
+}
+
+// readmit forgets the failures of the bytes that enter now, since a person let them in again: once, also when the file in
+// which that was said is removed later.
+func readmit(to, next *platform.Release, clusters []string) {
+	to.Promotion.Rejected = slices.DeleteFunc(slices.Clone(to.Promotion.Rejected), func(f platform.ReleaseFailure) bool {
+		return slices.Contains(clusters, f.Cluster) && next.Clusters[f.Cluster].RenderKey == f.RenderKey
+	})
+}

@@ -128,12 +128,3 @@ func partial(r *platform.Release) bool {
 	}
 	return false
 }
-
-// join has clusters count nowhere until they were healthy.
-func join(to *platform.Release, clusters []string) {
-	for _, cluster := range clusters {
-		placed := to.Clusters[cluster]
-		placed.Joining = true
-		to.Clusters[cluster] = placed
-	}
-}

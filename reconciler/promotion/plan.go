@@ -119,3 +119,23 @@ func (a *Admission) AdmitNamespaces(digest string) NamespaceAdmission {
 	}
 	return NamespaceAdmission{Gate: *g}
 }
+
+// admittedDepartures are the approved steps that a record remembers when a rollout is over: those of the clusters that the
+// instance has yet to leave.
+func admittedDepartures(r *platform.Release) (admitted []string) {
+	for _, placed := range r.Clusters {
+		if m := mark(platform.PlanStep{Before: placed.RenderKey}); slices.Contains(r.Promotion.Admitted, m) {
+			admitted = append(admitted, m)
+		}
+	}
+	slices.Sort(admitted)
+	return admitted
+}
+
+// withoutSteps is a record without the approved steps of the clusters that are left now.
+func withoutSteps(to, base *platform.Release, leaving []string) *platform.Release {
+	for _, cluster := range leaving {
+		to.Promotion.Admitted = without(to.Promotion.Admitted, []string{mark(platform.PlanStep{Before: base.Clusters[cluster].RenderKey})})
+	}
+	return to
+}
