@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"transom.dev/cmd/transom/internal/terminal"
+	"transom.dev/render/platform"
 )
 
 // output is the flag -o of all commands that print: a pflag.Value that takes the formats that there are.

@@ -28,11 +28,11 @@ func gears(t *testing.T, changes map[string]string) *platform.Platform {
 		"offerings/gear/1.0.0/version.yaml":       head + "kind: Version\nmetadata: {name: gear}\nspec: {}\n",
 		"offerings/gear/1.0.0/kustomization.yaml": component,
 		"offerings/gear/1.1.0/version.yaml": head + "kind: Version\nmetadata: {name: gear}\nspec:\n" +
-			"  parameters: {type: object, required: [teeth], properties: {teeth: {type: integer, minimum: 3, description: How many.}}}\n" +
+			"  parameters: {type: object, properties: {teeth: {type: integer, minimum: 3, default: 5, description: How many.}}}\n" +
 			"  outputs: [{name: host, value: request.name}]\n",
 		"offerings/gear/1.1.0/kustomization.yaml": component,
 
-		"requests/demo/any.yaml":   head + "kind: Request\nmetadata: {name: any}\nspec: {offering: gear, version: \"1\", parameters: {teeth: 5}, environments: {dev: {}, prod: {}}}\n",
+		"requests/demo/any.yaml":   head + "kind: Request\nmetadata: {name: any}\nspec: {offering: gear, version: \"1\", environments: {dev: {}, prod: {}}}\n",
 		"requests/demo/first.yaml": head + "kind: Request\nmetadata: {name: first}\nspec: {offering: gear, version: 1.0.0, environments: {prod: {}}}\n",
 	} {
 		add(name, content)
@@ -88,7 +88,7 @@ Versions
   1.0.0
 
 Parameters of 1.1.0
-  teeth  integer  required  How many; at least 3
+  teeth  integer  default 5  How many; at least 3
 
 Outputs
   host  request.name
@@ -101,8 +101,6 @@ Example
   spec:
     offering: gear
     version: "1"
-    parameters:
-      teeth: 3
     environments:
       dev: {}
       prod: {}

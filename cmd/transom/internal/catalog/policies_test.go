@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"transom.dev/cmd/transom/internal/catalog"
 	"transom.dev/render/platform"
 )
 

@@ -27,13 +27,13 @@ func gears(t *testing.T, user bool) string {
 
 		"offerings/gear/offering.yaml": head + "kind: Offering\nmetadata: {name: gear}\nspec: {}\n",
 		"offerings/gear/1.0.0/version.yaml": head + "kind: Version\nmetadata: {name: gear}\nspec:\n" +
-			"  parameters: {type: object, properties: {teeth: {type: integer, default: 3}, oil: {type: string}}}\n" +
+			"  parameters: {type: object, properties: {teeth: {type: integer, default: 3}}}\n" +
 			"  outputs: [{name: host, value: request.name}]\n",
 		"offerings/gear/1.0.0/kustomization.yaml": component,
 		"offerings/gear/1.0.0/map.yaml":           "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: gear}\ndata: {a: one}\n",
 		"offerings/gear/1.0.0/NOTES":              "old",
 		"offerings/gear/1.1.0/version.yaml": head + "kind: Version\nmetadata: {name: gear}\nspec:\n" +
-			"  parameters: {type: object, properties: {teeth: {type: integer, default: 5}}}\n" +
+			"  parameters: {type: object, properties: {teeth: {type: integer, default: 5}, oil: {type: string}}}\n" +
 			"  computed: {double: parameters.teeth * 2}\n  outputs: [{name: host, value: request.name}]\n",
 		"offerings/gear/1.1.0/kustomization.yaml": component,
 		"offerings/gear/1.1.0/map.yaml":           "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: gear}\ndata: {a: two}\n",
@@ -67,7 +67,7 @@ func TestADiffOfVersionsIsOfContractFilesAndObjects(t *testing.T) {
 	}}}}
 	d := versions(t, dir, runs)
 	require.Equal(t, []diff.Contract{
-		{What: "parameter", Name: "oil", Action: render.Removed, From: "string"},
+		{What: "parameter", Name: "oil", Action: render.Added, To: "string"},
 		{What: "parameter", Name: "teeth", Action: render.Changed, From: "integer, default 3", To: "integer, default 5"},
 		{What: "computed", Name: "double", Action: render.Added, To: "parameters.teeth * 2"},
 	}, d.Contract)
@@ -80,7 +80,7 @@ func TestADiffOfVersionsIsOfContractFilesAndObjects(t *testing.T) {
 	require.Len(t, d.Objects, 1)
 	require.Equal(t, []string{"dev", "one", "demo", "my"}, []string{d.Objects[0].Environment, d.Objects[0].Cluster, d.Objects[0].Team, d.Objects[0].Request})
 	require.Contains(t, d.Objects[0].Diff, "-  a: one\n+  a: two\n")
-	require.Contains(t, text(d), "gear@1.0.0 → gear@1.1.0\n  - parameter oil: string\n  ~ parameter teeth\n    - integer, default 3\n    + integer, default 5\n")
+	require.Contains(t, text(d), "gear@1.0.0 → gear@1.1.0\n  + parameter oil: string\n  ~ parameter teeth\n    - integer, default 3\n    + integer, default 5\n")
 }
 
 func TestARequestThatNobodyMadeShowsWhatTheObjectsBecome(t *testing.T) {

@@ -22,7 +22,7 @@ var (
 )
 
 // gears is a platform with two versions of the offering gear. One request takes any of them, one the first alone.
-func gears(t *testing.T) (*platform.Platform, *platform.Offering) {
+func gears(t *testing.T, without ...string) (*platform.Platform, *platform.Offering) {
 	t.Helper()
 	const head = "apiVersion: transom.dev/v1alpha1\n"
 	files := fstest.MapFS{}
@@ -42,6 +42,9 @@ func gears(t *testing.T) (*platform.Platform, *platform.Offering) {
 		"requests/demo/first.yaml": head + "kind: Request\nmetadata: {name: first}\nspec: {offering: gear, version: 1.0.0, environments: {dev: {}}}\n",
 	} {
 		files[name] = &fstest.MapFile{Data: []byte(content)}
+	}
+	for _, name := range without {
+		delete(files, name)
 	}
 	p, err := platform.Load(files)
 	require.NoError(t, err)
@@ -76,9 +79,8 @@ func TestWhatRunsTakesThePlaceOfWhatIsResolved(t *testing.T) {
 }
 
 func TestAVersionIsRemovableOnlyWhereSomebodyLookedEverywhere(t *testing.T) {
-	p, gear := gears(t)
+	p, gear := gears(t, "requests/demo/first.yaml")
 	moved := map[platform.RequestKey]*platform.Release{anyOf: {Offering: "gear", Version: "1.1.0"}}
-	p.Requests = p.Requests[:1] // any alone
 
 	u := usage.Of(p, gear, states.States{runs("dev", moved), {Environment: "prod", Why: "--offline"}})
 	require.False(t, u.Looked)
