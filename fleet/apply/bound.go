@@ -126,7 +126,8 @@ func (a *answer) Read(p []byte) (int, error) {
 
 // idle says whether nothing need come: it is a watch between two events, and it is past its first.
 func (a *answer) idle() bool {
-	return a.watches && !a.within.Load() && (a.budget == nil || !a.budget.open())
+	listed := a.budget == nil || !a.budget.open()
+	return a.watches && !a.within.Load() && listed
 }
 
 // count subtracts the bytes that came from those that may come.

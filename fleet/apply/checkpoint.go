@@ -48,8 +48,8 @@ func (c *Cluster) Checkpoint(ctx context.Context, in Instance, checkpoint Checkp
 	if err != nil {
 		return fmt.Errorf("encode the checkpoint of %s: %w", o, err)
 	}
-	err = c.ask(ctx, func(ctx context.Context) error {
-		written, err := c.core.ConfigMaps(systemNamespace).Patch(ctx, inventoryName(o), types.MergePatchType, body,
+	err = c.client.request(ctx, func(ctx context.Context) error {
+		written, err := c.client.core.ConfigMaps(systemNamespace).Patch(ctx, inventoryName(o), types.MergePatchType, body,
 			metav1.PatchOptions{FieldManager: manager})
 		if err == nil {
 			c.inventories.answered(written)

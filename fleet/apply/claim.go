@@ -30,14 +30,14 @@ var storageClassResource = schema.GroupVersionResource{
 const storageClassAge = 10 * time.Minute
 
 // bindsLate says whether claims of a class stay pending until a pod uses them.
-func (c *Cluster) bindsLate(ctx context.Context, name string) (bool, error) {
-	c.classes.mu.Lock()
-	defer c.classes.mu.Unlock()
-	if known := c.classes.byName[name]; time.Since(known.read) < storageClassAge {
+func (s *storageClasses) bindsLate(ctx context.Context, c *client, name string) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if known := s.byName[name]; time.Since(known.read) < storageClassAge {
 		return known.waits, nil
 	}
 	var mode string
-	err := c.ask(ctx, func(ctx context.Context) error {
+	err := c.request(ctx, func(ctx context.Context) error {
 		class, err := c.dynamic.Resource(storageClassResource).Get(ctx, name, metav1.GetOptions{})
 		if apierrors.IsNotFound(err) {
 			return nil
@@ -51,6 +51,6 @@ func (c *Cluster) bindsLate(ctx context.Context, name string) (bool, error) {
 		return false, fmt.Errorf("read StorageClass %s: %w", name, err)
 	}
 	waits := mode == "WaitForFirstConsumer"
-	c.classes.byName[name] = storageClass{waits: waits, read: time.Now()}
+	s.byName[name] = storageClass{waits: waits, read: time.Now()}
 	return waits, nil
 }

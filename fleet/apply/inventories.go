@@ -17,7 +17,8 @@ import (
 // inventoryWatch holds every inventory of the cluster and every environment's fence, by name.
 type inventoryWatch struct {
 	*stream
-	cluster *Cluster
+	client      *client
+	subscribers *subscribers
 
 	mu       sync.Mutex
 	byName   map[key]*inventory
@@ -29,9 +30,9 @@ type inventoryWatch struct {
 	taken    map[Owner]bool                  // whose inventories name no commit and listed the objects that the state has
 }
 
-func newInventoryWatch(c *Cluster) *inventoryWatch {
+func newInventoryWatch(c *client, s *subscribers) *inventoryWatch {
 	w := &inventoryWatch{
-		cluster: c, byName: map[key]*inventory{}, signed: map[string]map[signature]signed{}, turned: map[string]int{},
+		client: c, subscribers: s, byName: map[key]*inventory{}, signed: map[string]map[signature]signed{}, turned: map[string]int{},
 		judged: map[string]verdict{}, expected: map[string]signature{}, held: map[string]int{}, taken: map[Owner]bool{},
 	}
 	w.stream = newStream("inventories", source{
@@ -132,8 +133,8 @@ func (w *inventoryWatch) answered(m *v1.ConfigMap) { w.see(key{m.Namespace, m.Na
 // put is called by the watch: a fence that somebody else signed concerns all instances of its environment.
 func (w *inventoryWatch) put(k key, value any) {
 	inv := value.(*inventory)
-	if news := w.see(k, inv); news && inventoryOwner(k.name).Request == "" && w.cluster.opt.OnEvent != nil {
-		w.cluster.opt.OnEvent(inventoryOwner(k.name))
+	if news := w.see(k, inv); news && inventoryOwner(k.name).Request == "" {
+		w.subscribers.notifyEnvironment(inventoryOwner(k.name))
 	}
 }
 
@@ -146,7 +147,13 @@ func (w *inventoryWatch) see(k key, inv *inventory) (news bool) {
 		return false
 	}
 	w.set(k, inv)
-	return (old == nil || old.signature != inv.signature) && w.expected[inventoryOwner(k.name).Environment] != inv.signature
+	return w.isNews(k, old, inv)
+}
+
+// isNews says whether an inventory has a signature that was neither there before nor expected. The caller holds the lock.
+func (w *inventoryWatch) isNews(k key, old, inv *inventory) bool {
+	changed := old == nil || old.signature != inv.signature
+	return changed && w.expected[inventoryOwner(k.name).Environment] != inv.signature
 }
 
 // set puts an inventory in place of the one before; either may be nil. The caller holds the lock.
@@ -203,7 +210,7 @@ func (w *inventoryWatch) remove(k key, version string) {
 	}
 	w.set(k, nil)
 	w.mu.Unlock()
-	w.cluster.notify(inventoryOwner(k.name))
+	w.subscribers.notify(inventoryOwner(k.name))
 }
 
 func (w *inventoryWatch) drop(k key) {
@@ -216,12 +223,10 @@ func (w *inventoryWatch) drop(k key) {
 func (w *inventoryWatch) replace(all map[key]any, version string) {
 	removed, signed := w.list(all, version)
 	for _, o := range removed {
-		w.cluster.notify(o)
+		w.subscribers.notify(o)
 	}
 	for _, o := range signed {
-		if w.cluster.opt.OnEvent != nil {
-			w.cluster.opt.OnEvent(o)
-		}
+		w.subscribers.notifyEnvironment(o)
 	}
 }
 
@@ -236,7 +241,7 @@ func (w *inventoryWatch) list(all map[key]any, version string) (removed, signed 
 		if old != nil && !older(old.version, version) {
 			continue
 		}
-		foreign := (old == nil || old.signature != inv.signature) && w.expected[o.Environment] != inv.signature
+		foreign := w.isNews(k, old, inv)
 		if w.set(k, inv); foreign && !first && o.Request == "" {
 			signed = append(signed, o)
 		}

@@ -47,7 +47,8 @@ func leaveBundle(u *unstructured.Unstructured, within map[string]any, path ...st
 	fields, isMap := holder.(map[string]any)
 	annotations := u.GetAnnotations()
 	injected := slices.ContainsFunc(injectors, func(name string) bool { return annotations[name] != "" })
-	if there && isMap && (injected || slices.Contains(placeholders, fields["caBundle"])) {
+	filled := injected || slices.Contains(placeholders, fields["caBundle"])
+	if there && isMap && filled {
 		delete(fields, "caBundle")
 	}
 }

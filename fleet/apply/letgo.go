@@ -17,21 +17,21 @@ import (
 
 const stays = "it was there before it was adopted, and stays; nothing of it is Transom's any more"
 
-// releases says whether an object that nobody desires any more is let go rather than deleted: others had made it, and the
+// letsGo says whether an object that nobody desires any more is let go rather than deleted: others had made it, and the
 // request that ran last did not say otherwise. The inventory remembers that from before the object was taken over.
-func (p *pass) releases(o Object, l *live) bool {
-	return p.adopted[o] && l.belongs(p.in.Owner) && !l.deleting && !p.in.External && p.in.OnRemoval != platform.RemovalDelete
+func (p *pruning) letsGo(o Object, l *live) bool {
+	return p.inventory.adopted[o] && l.belongs(p.in.Owner) && !l.deleting && !p.in.External && p.in.OnRemoval != platform.RemovalDelete
 }
 
-// release lets an object go: our labels and annotations leave its metadata, but for those that it is to remember, and our
+// letGo lets an object go: our labels and annotations leave its metadata, but for those that it is to remember, and our
 // entry its managed fields. Nothing else of it is touched. The one write is bound to the resourceVersion at which the object was read.
-func (p *pass) release(ctx context.Context, k *kind, o Object, l *live, reason string, remembers map[string]string) (outcome, string, error) {
+func (p *pruning) letGo(ctx context.Context, k *kind, o Object, l *live, reason string, remembers map[string]string) (outcome, string, error) {
 	var read *metav1.PartialObjectMetadata
-	err := p.ask(ctx, func(ctx context.Context) (err error) {
-		read, err = p.Cluster.objects(k, o.Namespace).Get(ctx, o.Name, metav1.GetOptions{})
+	err := p.client.request(ctx, func(ctx context.Context) (err error) {
+		read, err = p.client.metadataOf(k, o.Namespace).Get(ctx, o.Name, metav1.GetOptions{})
 		return err
 	})
-	if err == nil && (read.UID != l.uid || read.ResourceVersion != l.version) {
+	if err == nil && !l.isAt(read) {
 		return pending, "", nil
 	}
 	if err == nil {
@@ -39,8 +39,8 @@ func (p *pass) release(ctx context.Context, k *kind, o Object, l *live, reason s
 		if body, err = json.Marshal(parting(read, remembers)); err != nil {
 			return pending, "", fmt.Errorf("encode %s: %w", o, err)
 		}
-		err = p.ask(ctx, func(ctx context.Context) error {
-			_, err := p.Cluster.objects(k, o.Namespace).Patch(ctx, o.Name, types.JSONPatchType, body, metav1.PatchOptions{FieldManager: keepingManager})
+		err = p.client.request(ctx, func(ctx context.Context) error {
+			_, err := p.client.metadataOf(k, o.Namespace).Patch(ctx, o.Name, types.JSONPatchType, body, metav1.PatchOptions{FieldManager: keepingManager})
 			return err
 		})
 	}
@@ -55,11 +55,17 @@ func (p *pass) release(ctx context.Context, k *kind, o Object, l *live, reason s
 	return pending, "", fmt.Errorf("let go of %s: %w", o, err)
 }
 
+// isAt says whether an object was read anew as it is known.
+func (l *live) isAt(m metav1.Object) bool {
+	return m.GetUID() == l.uid && m.GetResourceVersion() == l.version
+}
+
 // parting is the JSON patch that takes from an object all that made it ours, and leaves it the annotations by which it remembers.
 func parting(m *metav1.PartialObjectMetadata, remembers map[string]string) []map[string]any {
 	ops := []map[string]any{{"op": "replace", "path": "/metadata/resourceVersion", "value": m.ResourceVersion}}
 	for _, name := range slices.Sorted(maps.Keys(m.Labels)) {
-		if strings.HasPrefix(name, ourPrefix) || name == managedByLabel && m.Labels[name] == manager {
+		managed := name == managedByLabel && m.Labels[name] == manager
+		if managed || strings.HasPrefix(name, ourPrefix) {
 			ops = append(ops, map[string]any{"op": "remove", "path": "/metadata/labels/" + pointer(name)})
 		}
 	}
@@ -84,9 +90,9 @@ func parting(m *metav1.PartialObjectMetadata, remembers map[string]string) []map
 }
 
 // letGone lists the objects that the inventory remembers as let go, and those that this pass let go itself, sorted.
-func (p *pass) letGone() []Object {
+func (p *pruning) letGone() []Object {
 	all := map[Object]bool{}
-	if inv := p.inventories.get(p.in.Owner); inv != nil {
+	if inv := p.cluster.inventories.get(p.in.Owner); inv != nil {
 		maps.Copy(all, inv.released)
 	}
 	for _, c := range p.gone {

@@ -111,7 +111,7 @@ func (c *Cluster) strange(ctx context.Context, in Instance) (*signature, time.Ti
 		return nil, time.Time{}, nil
 	}
 	w := c.inventories
-	c.begin(w.stream)
+	c.watches.begin(w.stream)
 	if err := w.ready(ctx); err != nil {
 		return nil, time.Time{}, err
 	}
@@ -125,7 +125,8 @@ func (c *Cluster) strange(ctx context.Context, in Instance) (*signature, time.Ti
 		if err != nil {
 			return nil, time.Time{}, err
 		}
-		if !known && (now.foreign == nil || s.Sequence > now.foreign.Sequence) {
+		latest := now.foreign == nil || s.Sequence > now.foreign.Sequence
+		if latest && !known {
 			now.foreign, now.since = &s, at.since
 		}
 	}
@@ -133,57 +134,30 @@ func (c *Cluster) strange(ctx context.Context, in Instance) (*signature, time.Ti
 	return now.foreign, now.since, nil
 }
 
-// stand finds out whether the state at hand may write to the cluster, and says whether there is anything to look at. A
+// checkLineage finds out whether the state at hand may write to the cluster, and says whether there is anything to look at. A
 // foreign commit that became known after the state was fetched may be a later one of the same history: then the pass only
 // looks, and the state is to be fetched.
-func (p *pass) stand(ctx context.Context) (bool, error) {
+func (p *pass) checkLineage(ctx context.Context) (bool, error) {
 	if !p.in.bound() {
 		return true, nil
 	}
-	strange, since, err := p.strange(ctx, p.in)
+	strange, since, err := p.cluster.strange(ctx, p.in)
 	switch {
 	case err != nil:
 		return false, err
 	case strange == nil:
 		return true, nil
 	case !p.in.Fetched.IsZero() && since.After(p.in.Fetched):
-		p.doubted, p.write = true, false
+		p.overtaken, p.write = true, false
 		return true, nil
 	}
-	spent := slices.Contains(p.takeovers(), strange.Commit)
+	spent := slices.Contains(p.fence.takeovers(), strange.Commit)
 	if !spent && slices.Contains(p.in.Lineage.Takeover, strange.Commit) {
 		if !p.write {
 			return true, nil
 		}
-		return true, p.takeOver(ctx, *strange)
+		return true, p.fence.takeOver(ctx, *strange)
 	}
 	p.foreign = &Foreign{Commit: strange.Commit, Identity: strange.identity, Spent: spent}
 	return false, nil
-}
-
-// claimed refuses an inventory that names no state commit, as those of before there were any, unless it lists the very objects
-// that the state has: whose it is nobody can tell.
-func (p *pass) claimed() {
-	inv := p.inventories.get(p.in.Owner)
-	if !p.in.bound() || inv == nil || inv.signature.Commit != "" || len(inv.objects) == 0 {
-		return
-	}
-	same := len(p.objects) == len(inv.objects)
-	for _, d := range p.objects {
-		same = same && inv.objects[d.object]
-	}
-	if p.inventories.takes(p.in.Owner, same) {
-		return
-	}
-	p.refuse("ConfigMap %s/%s names no state commit, and does not list the objects that this state has, so it may be of another "+
-		"installation and nothing is written; if it is of this one, say so: kubectl -n %s annotate configmap %s '%s=%s'",
-		systemNamespace, inventoryName(p.in.Owner), systemNamespace, inventoryName(p.in.Owner), stateAnnotation, p.in.State)
-}
-
-// takeovers are the commits whose writes on this cluster were taken over before.
-func (p *pass) takeovers() []string {
-	if fence := p.inventories.fence(p.in.Environment); fence != nil {
-		return fence.takeovers
-	}
-	return nil
 }

@@ -195,7 +195,8 @@ func reportedAt(entries []metav1.ManagedFieldsEntry) time.Time {
 	var last time.Time
 	for i := range entries {
 		e := &entries[i]
-		writes := e.Subresource == "status" || e.FieldsV1 != nil && bytes.Contains(e.FieldsV1.GetRawBytes(), []byte(`"f:status"`))
+		inObject := e.FieldsV1 != nil && bytes.Contains(e.FieldsV1.GetRawBytes(), []byte(`"f:status"`))
+		writes := inObject || e.Subresource == "status"
 		if writes && e.Time != nil && e.Time.After(last) {
 			last = e.Time.Time
 		}

@@ -12,9 +12,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// blame sorts out why a write was refused: a cluster that cannot be asked now is an error, a refusal that time mends is
+// recordRefusal sorts out why a write was refused: a cluster that cannot be asked now is an error, a refusal that time mends is
 // left for a later look, and all else is a person's to mend.
-func (p *pass) blame(d *desired, err error) error {
+func recordRefusal(d *desired, err error) error {
 	if !answered(err) {
 		return fmt.Errorf("%s: %w", d.object, err)
 	}

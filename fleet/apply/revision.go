@@ -73,8 +73,8 @@ func (m mark) superseded(p *pod) bool {
 	return known && !has
 }
 
-// mark finds out which label the pods of a workload's present revision carry, where that matters to its ailing pods.
-func (p *pass) mark(ctx context.Context, d *desired, ailing map[string]*pod) (mark, error) {
+// presentRevision finds out which label the pods of a workload's present revision carry, where that matters to its ailing pods.
+func (p podDiagnosis) presentRevision(ctx context.Context, d *desired, ailing map[string]*pod) (mark, error) {
 	if d.object.Group != "apps" || d.live.outlook.behind {
 		return mark{}, nil
 	}
@@ -95,11 +95,11 @@ func (p *pass) mark(ctx context.Context, d *desired, ailing map[string]*pod) (ma
 	default:
 		return mark{}, nil
 	}
-	if value := p.pods.revisionOf(d.live); value != "" {
+	if value := p.cluster.pods.revisionOf(d.live); value != "" {
 		return mark{label, value}, nil
 	}
 	var value string
-	err := p.ask(ctx, func(ctx context.Context) (err error) {
+	err := p.client.request(ctx, func(ctx context.Context) (err error) {
 		value, err = newest(ctx, d)
 		return err
 	})
@@ -109,13 +109,13 @@ func (p *pass) mark(ctx context.Context, d *desired, ailing map[string]*pod) (ma
 	case err != nil:
 		return mark{}, fmt.Errorf("read the revisions of %s: %w", d.object, err)
 	}
-	p.pods.learn(d.live, value)
+	p.cluster.pods.learn(d.live, value)
 	return mark{label, value}, nil
 }
 
 // newestReplicaSet is the hash of the ReplicaSet that a Deployment has its pods in now; empty if there is none.
-func (p *pass) newestReplicaSet(ctx context.Context, d *desired) (hash string, err error) {
-	all, err := p.metadata.Resource(replicaSets).Namespace(d.object.Namespace).List(ctx,
+func (p podDiagnosis) newestReplicaSet(ctx context.Context, d *desired) (hash string, err error) {
+	all, err := p.client.metadata.Resource(replicaSets).Namespace(d.object.Namespace).List(ctx,
 		metav1.ListOptions{LabelSelector: d.live.outlook.selector})
 	if err != nil {
 		return "", err
@@ -132,8 +132,8 @@ func (p *pass) newestReplicaSet(ctx context.Context, d *desired) (hash string, e
 }
 
 // newestControllerRevision is the hash of a DaemonSet's present revision; empty if there is none.
-func (p *pass) newestControllerRevision(ctx context.Context, d *desired) (hash string, err error) {
-	all, err := p.dynamic.Resource(controllerRevisions).Namespace(d.object.Namespace).List(ctx,
+func (p podDiagnosis) newestControllerRevision(ctx context.Context, d *desired) (hash string, err error) {
+	all, err := p.client.dynamic.Resource(controllerRevisions).Namespace(d.object.Namespace).List(ctx,
 		metav1.ListOptions{LabelSelector: d.live.outlook.selector})
 	if err != nil {
 		return "", err
@@ -185,9 +185,9 @@ func (w *podWatch) learn(l *live, value string) {
 	w.revisions[l.uid] = known{l.generation, value}
 }
 
-// note records that the worst of a workload's pods is one of a revision before. Only where such a pod can keep the workload
+// blameSuperseded records that the worst of a workload's pods is one of a revision before. Only where such a pod can keep the workload
 // from going on it is to blame: a Deployment brings its new pods beside it.
-func (p *pass) note(d *desired, name string, worst *pod) {
+func (p podDiagnosis) blameSuperseded(d *desired, name string, worst *pod) {
 	rolling := d.live.outlook.rolling
 	if d.object.Group != "apps" || !slices.Contains(worst.owners, d.live.uid) {
 		return
@@ -207,7 +207,7 @@ func (p *pass) note(d *desired, name string, worst *pod) {
 func superseded(all []*desired) bool {
 	found := false
 	for _, d := range all {
-		if d.held || d.status.Health == Healthy || d.status.Health == Suspended {
+		if d.postponed || d.status.Health == Healthy || d.status.Health == Suspended {
 			continue
 		}
 		if !d.superseded {

@@ -27,9 +27,9 @@ func strayed(d *desired) bool {
 	return templated && !labelled && !custom(d.gvk.GroupKind())
 }
 
-// listStrays lists a workload's pods anew, if the last list is long enough ago.
-func (p *pass) listStrays(ctx context.Context, d *desired) error {
-	wait := p.strays.dueIn(d.live.uid)
+// listUnlabelled lists a workload's pods anew, if the last list is long enough ago.
+func (p podDiagnosis) listUnlabelled(ctx context.Context, d *desired) error {
+	wait := p.cluster.strays.dueIn(d.live.uid)
 	d.due = sooner(d.due, straysEvery)
 	if wait > 0 {
 		d.due = sooner(d.due, wait)
@@ -37,10 +37,10 @@ func (p *pass) listStrays(ctx context.Context, d *desired) error {
 	}
 	var pods *v1.PodList
 	owners := map[types.UID]bool{d.live.uid: true}
-	err := p.ask(ctx, func(ctx context.Context) (err error) {
+	err := p.client.request(ctx, func(ctx context.Context) (err error) {
 		selected := metav1.ListOptions{LabelSelector: d.live.outlook.selector, Limit: mostStrays}
 		if d.object.Kind == "Deployment" {
-			sets, err := p.metadata.Resource(replicaSets).Namespace(d.object.Namespace).List(ctx, selected)
+			sets, err := p.client.metadata.Resource(replicaSets).Namespace(d.object.Namespace).List(ctx, selected)
 			if err != nil {
 				return err
 			}
@@ -48,7 +48,7 @@ func (p *pass) listStrays(ctx context.Context, d *desired) error {
 				owners[sets.Items[i].UID] = d.live.controls(&sets.Items[i])
 			}
 		}
-		pods, err = p.core.Pods(d.object.Namespace).List(ctx, selected)
+		pods, err = p.client.core.Pods(d.object.Namespace).List(ctx, selected)
 		return err
 	})
 	switch {
@@ -57,7 +57,7 @@ func (p *pass) listStrays(ctx context.Context, d *desired) error {
 	case err != nil:
 		pods = &v1.PodList{} // who may not read them learns nothing of them
 	}
-	p.strays.listed(d, slices.DeleteFunc(pods.Items, func(one v1.Pod) bool {
+	p.cluster.strays.listed(d, slices.DeleteFunc(pods.Items, func(one v1.Pod) bool {
 		controller := metav1.GetControllerOfNoCopy(&one)
 		return controller == nil || !owners[controller.UID]
 	}))

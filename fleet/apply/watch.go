@@ -1,7 +1,6 @@
 package apply
 
 import (
-	"context"
 	"maps"
 	"reflect"
 	"slices"
@@ -10,80 +9,23 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
-	"k8s.io/apimachinery/pkg/watch"
 )
 
 // objectWatch holds the cluster's objects of one kind that carry our label, reduced.
 type objectWatch struct {
 	*stream
-	kind    *kind
-	changed func(Owner)      // an object of that owner is not as it was
-	judged  func(Owner) bool // an owner's version says itself when objects of the kind are healthy; nil: no owner's does
+	kind     *kind
+	changed  func(Owner)      // an object of that owner is not as it was
+	assessed func(Owner) bool // an owner's version says itself when objects of the kind are healthy
 
 	mu      sync.Mutex
 	objects map[key]*live
 	lost    map[key]time.Time // when objects were deleted, by our clock; forgotten after a while
 }
 
-// watch returns the watch of a kind, and starts it if it is the first that wants it.
-func (c *Cluster) watch(k *kind) *objectWatch {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if w := c.watches[k.gvk]; w != nil {
-		return w
-	}
-	judged := func(o Owner) bool { return c.judgesBy(o, k.gvk.GroupKind()) }
-	w := &objectWatch{kind: k, changed: c.notify, judged: judged, objects: map[key]*live{}, lost: map[key]time.Time{}}
-	w.stream = newStream(k.resource.String(), c.labelled(k), w)
-	w.unknown = func(*stream) { c.unserved(w) }
-	c.watches[k.gvk] = w
-	c.start(w.stream)
-	return w
-}
-
-// labelled selects our objects, but for inventories, which have a watch of their own.
-func (c *Cluster) labelled(k *kind) source {
-	const selector = managedByLabel + "=" + manager + ",!" + inventoryLabel
-	if wantsWhole(k.gvk.GroupKind()) {
-		objects := c.dynamic.Resource(k.resource)
-		return source{
-			list: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-				o.LabelSelector = selector
-				return objects.List(ctx, o)
-			},
-			watch: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-				o.LabelSelector = selector
-				return objects.Watch(ctx, o)
-			},
-		}
-	}
-	return c.metadataOf(k, selector)
-}
-
-func (c *Cluster) metadataOf(k *kind, selector string) source {
-	objects := c.metadata.Resource(k.resource)
-	return source{
-		list: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-			o.LabelSelector = selector
-			return objects.List(ctx, o)
-		},
-		watch: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-			o.LabelSelector = selector
-			return objects.Watch(ctx, o)
-		},
-	}
-}
-
-// unserved drops a watch whose kind the cluster does not serve any more, and lets the owners of its objects look.
-func (c *Cluster) unserved(w *objectWatch) {
-	c.kinds.forget(w.kind)
-	c.mu.Lock()
-	delete(c.watches, w.kind.gvk)
-	c.mu.Unlock()
-	w.replace(nil, "")
-	w.turn(errUnserved)
+func newObjectWatch(k *kind, changed func(Owner), assessed func(Owner) bool) *objectWatch {
+	return &objectWatch{kind: k, changed: changed, assessed: assessed, objects: map[key]*live{}, lost: map[key]time.Time{}}
 }
 
 func (w *objectWatch) reduce(object any) any {
@@ -212,7 +154,7 @@ func (w *objectWatch) compare(old, l *live) {
 		w.changed(l.labels.owner)
 	case l == nil:
 		w.changed(old.labels.owner)
-	case l.differs(old), l.version != old.version && w.judged != nil && w.judged(l.labels.owner):
+	case l.differs(old), l.version != old.version && w.assessed(l.labels.owner):
 		w.changed(l.labels.owner)
 		if old.labels.owner != l.labels.owner {
 			w.changed(old.labels.owner)

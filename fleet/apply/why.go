@@ -11,11 +11,8 @@ import (
 	"time"
 
 	v1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/watch"
 )
 
 const longestWhy = 400 // of the message of a pod, in bytes
@@ -37,8 +34,8 @@ type pod struct {
 
 // podWatch holds pods: those with the labels of an instance, which it watches, or those without, which are listed.
 type podWatch struct {
-	*stream // nil: they are listed, and only those that ail are kept
-	cluster *Cluster
+	*stream     // nil: they are listed, and only those that ail are kept
+	subscribers *subscribers
 
 	mu         sync.Mutex
 	namespaces map[string]map[string]*pod
@@ -47,48 +44,44 @@ type podWatch struct {
 }
 
 // newPods holds pods that are listed.
-func newPods(c *Cluster) *podWatch {
-	return &podWatch{
-		cluster: c, namespaces: map[string]map[string]*pod{}, revisions: map[types.UID]known{}, lists: map[types.UID]time.Time{},
-	}
+func newPods() *podWatch {
+	return &podWatch{namespaces: map[string]map[string]*pod{}, revisions: map[types.UID]known{}, lists: map[types.UID]time.Time{}}
 }
 
 // newPodWatch watches the pods of instances, by their labels.
-func newPodWatch(c *Cluster) *podWatch {
-	w := newPods(c)
-	w.stream = newStream("pods", source{
-		list: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-			o.LabelSelector = requestLabel
-			return c.core.Pods("").List(ctx, o)
-		},
-		watch: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-			o.LabelSelector = requestLabel
-			return c.core.Pods("").Watch(ctx, o)
-		},
-	}, w)
+func newPodWatch(c *client, s *subscribers) *podWatch {
+	w := newPods()
+	w.subscribers = s
+	w.stream = newStream("pods", selected(c.core.Pods(""), requestLabel), w)
 	return w
 }
 
-// why adds the ailment of an object's worst pod to the message of its status. A pod of another revision than the present one
+// podDiagnosis finds the pod that keeps a workload from being healthy.
+type podDiagnosis struct {
+	cluster *Cluster
+	client  *client
+}
+
+// explain adds the ailment of an object's worst pod to the message of its status. A pod of another revision than the present one
 // is told as such: it makes nothing stuck.
-func (p *pass) why(ctx context.Context, d *desired, message string) (string, error) {
+func (p podDiagnosis) explain(ctx context.Context, d *desired, message string) (string, error) {
 	if d.live.outlook.selector == "" && !custom(d.gvk.GroupKind()) {
 		return message, nil
 	}
 	ailing := map[string]*pod{}
 	if strayed(d) {
-		if err := p.listStrays(ctx, d); err != nil {
+		if err := p.listUnlabelled(ctx, d); err != nil {
 			return "", err
 		}
 	}
-	p.begin(p.pods.stream)
+	p.cluster.watches.begin(p.cluster.pods.stream)
 	for _, pods := range p.podsOf(d) {
 		maps.Copy(ailing, pods.ailing(d))
 	}
 	if len(ailing) == 0 {
 		return message, nil
 	}
-	mark, err := p.mark(ctx, d, ailing)
+	mark, err := p.presentRevision(ctx, d, ailing)
 	if err != nil {
 		return "", err
 	}
@@ -97,7 +90,7 @@ func (p *pass) why(ctx context.Context, d *desired, message string) (string, err
 	if !mark.superseded(worst) {
 		return strings.TrimPrefix(message+": pod "+name+": "+worst.why, ": "), nil
 	}
-	p.note(d, name, worst)
+	p.blameSuperseded(d, name, worst)
 	return strings.TrimPrefix(message+": pod "+name+" still has the revision before: "+worst.why, ": "), nil
 }
 
@@ -111,7 +104,8 @@ func (w *podWatch) ailing(d *desired) map[string]*pod {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for name, p := range w.namespaces[d.object.Namespace] {
-		if p.ill > 0 && (selects.Matches(p.labels) || slices.Contains(p.owners, d.live.uid)) {
+		its := selects.Matches(p.labels) || slices.Contains(p.owners, d.live.uid)
+		if its && p.ill > 0 {
 			all[name] = p
 		}
 	}
@@ -127,7 +121,7 @@ func worstPod(ailing map[string]*pod, present mark, of *live) (name string, wors
 		return p.ill
 	}
 	for n, p := range ailing {
-		if worst == nil || rank(p) > rank(worst) || rank(p) == rank(worst) && n < name {
+		if worst == nil || cmp.Or(cmp.Compare(rank(p), rank(worst)), strings.Compare(name, n)) > 0 {
 			name, worst = n, p
 		}
 	}
@@ -167,7 +161,9 @@ func (w *podWatch) keep(k key, p, old *pod) {
 		delete(w.namespaces[k.namespace], k.name)
 	}
 	w.mu.Unlock()
-	if before := cmp.Or(old, &pod{}); w.stream != nil && (p.why != before.why || p.going != before.going || p.unstarted != before.unstarted) {
+	before := cmp.Or(old, &pod{})
+	changed := p.why != before.why || p.going != before.going || p.unstarted != before.unstarted
+	if changed && w.stream != nil {
 		w.tell(p)
 	}
 }
@@ -192,14 +188,16 @@ func (w *podWatch) replace(all map[key]any, _ string) {
 	}
 }
 
-func (w *podWatch) tell(p *pod) { w.cluster.notifyRequest(p.labels[teamLabel], p.labels[requestLabel]) }
+func (w *podWatch) tell(p *pod) {
+	w.subscribers.notifyRequest(p.labels[teamLabel], p.labels[requestLabel])
+}
 
 // podsOf is where an object's pods are known.
-func (p *pass) podsOf(d *desired) []*podWatch {
+func (p podDiagnosis) podsOf(d *desired) []*podWatch {
 	if strayed(d) {
-		return []*podWatch{p.pods, p.strays}
+		return []*podWatch{p.cluster.pods, p.cluster.strays}
 	}
-	return []*podWatch{p.pods}
+	return []*podWatch{p.cluster.pods}
 }
 
 // How bad a pod's state is, from those that pass by themselves to those that do not.
