@@ -15,7 +15,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-const stays = "it was there before it was adopted, and stays; nothing of it is Transom's any more"
+const staysAdopted = "it was there before it was adopted, and stays; nothing of it is Transom's any more"
 
 // letsGo says whether an object that nobody desires any more is let go rather than deleted: others had made it, and the
 // request that ran last did not say otherwise. The inventory remembers that from before the object was taken over.
@@ -36,7 +36,7 @@ func (p *pruning) letGo(ctx context.Context, k *kind, o Object, l *live, reason 
 	}
 	if err == nil {
 		var body []byte
-		if body, err = json.Marshal(parting(read, remembers)); err != nil {
+		if body, err = json.Marshal(removalPatch(read, remembers)); err != nil {
 			return pending, "", fmt.Errorf("encode %s: %w", o, err)
 		}
 		err = p.client.request(ctx, func(ctx context.Context) error {
@@ -60,8 +60,8 @@ func (l *live) isAt(m metav1.Object) bool {
 	return m.GetUID() == l.uid && m.GetResourceVersion() == l.version
 }
 
-// parting is the JSON patch that takes from an object all that made it ours, and leaves it the annotations by which it remembers.
-func parting(m *metav1.PartialObjectMetadata, remembers map[string]string) []map[string]any {
+// removalPatch is the JSON patch that takes from an object all that made it ours, and leaves it the annotations by which it remembers.
+func removalPatch(m *metav1.PartialObjectMetadata, remembers map[string]string) []map[string]any {
 	ops := []map[string]any{{"op": "replace", "path": "/metadata/resourceVersion", "value": m.ResourceVersion}}
 	for _, name := range slices.Sorted(maps.Keys(m.Labels)) {
 		managed := name == managedByLabel && m.Labels[name] == manager
@@ -96,18 +96,18 @@ func (p *pruning) letGone() []Object {
 		maps.Copy(all, inv.released)
 	}
 	for _, c := range p.gone {
-		if c.Action == Kept && c.Reason == stays {
+		if c.Action == Kept && c.Reason == staysAdopted {
 			all[c.Object] = true
 		}
 	}
 	return slices.SortedFunc(maps.Keys(all), func(a, b Object) int { return strings.Compare(a.line(), b.line()) })
 }
 
-// partings says which objects a pass let go, so that it is an event in whatever follows the results.
-func partings(changes []Change) string {
+// letGoMessage says which objects a pass let go, so that it is an event in whatever follows the results.
+func letGoMessage(changes []Change) string {
 	var names []string
 	for _, c := range changes {
 		names = append(names, c.Object.String())
 	}
-	return "let go " + strings.Join(names, ", ") + ": " + stays
+	return "let go " + strings.Join(names, ", ") + ": " + staysAdopted
 }

@@ -80,13 +80,13 @@ func entrySet(e *metav1.ManagedFieldsEntry) *fieldpath.Set {
 // after a dry run of applying it as they are. A field stays if it is applied, or if a manager that is no applier owns it.
 // Each path leads to the topmost field of which nothing stays, sorted.
 func departing(inherited, applied []metav1.ManagedFieldsEntry) []fieldpath.Path {
-	stays := fieldpath.NewSet()
+	remaining := fieldpath.NewSet()
 	for i := range applied {
 		if e := &applied[i]; !isApplier(e) {
-			stays = stays.Union(entrySet(e))
+			remaining = remaining.Union(entrySet(e))
 		}
 	}
-	return missing(entrySet(ownEntry(inherited)), func(at fieldpath.Path) bool { return touches(stays, at) })
+	return missing(entrySet(ownEntry(inherited)), func(at fieldpath.Path) bool { return touches(remaining, at) })
 }
 
 // missing lists the topmost paths of a set for which nothing is to be found elsewhere, but for kubectl's memory.
