@@ -10,6 +10,7 @@ import (
 	"transom.dev/render/platform"
 )
 
+// TestAWaveTakesSoManyClustersAtATime keeps R53.
 func TestAWaveTakesSoManyClustersAtATime(t *testing.T) {
 	w := ladder()
 	w.join("prod", "prod-3")
@@ -27,6 +28,7 @@ func TestAWaveTakesSoManyClustersAtATime(t *testing.T) {
 	require.True(t, w.arrived(), w.late())
 }
 
+// TestAHoldSaysWhy keeps R33.
 func TestAHoldSaysWhy(t *testing.T) {
 	w := settled(t, "a")
 	w.decide("prod", platform.Decision{Kind: "Hold", Reason: "the books are closed"})
@@ -35,6 +37,7 @@ func TestAHoldSaysWhy(t *testing.T) {
 	require.Contains(t, w.stages["prod"].last.Standings()[key("a")].Gates[0].Reason, ": the books are closed")
 }
 
+// TestAPinEndsAtItsTime keeps R35 and R98.
 func TestAPinEndsAtItsTime(t *testing.T) {
 	w := settled(t, "a")
 	before, k := w.has("prod", "a"), key("a")

@@ -10,7 +10,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// finish takes everything out of the way, and expects all that the head asks for to arrive.
+// finish takes everything out of the way, and expects all that the head asks for to arrive. It checks R102.
 func (w *world) finish() {
 	w.note("everything is taken out of the way")
 	w.faults, w.lost, w.sick, w.flapping = map[string]fault{}, map[string]bool{}, map[string]bool{}, map[string]time.Duration{}

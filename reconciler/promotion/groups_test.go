@@ -20,6 +20,7 @@ func (w *world) with(environment, version string) (n int) {
 	return n
 }
 
+// TestManyInstancesEnterOnceTheFirstIsHealthy keeps R57, R58 and R60.
 func TestManyInstancesEnterOnceTheFirstIsHealthy(t *testing.T) {
 	w := settled(t, "a", "b", "c", "d", "e", "f", "g", "h")
 	w.publish("1.1.0")
@@ -37,6 +38,7 @@ func TestManyInstancesEnterOnceTheFirstIsHealthy(t *testing.T) {
 		"and an instance that moves on still counts for the version")
 }
 
+// TestInstanceThatCannotBeginTakesNoPlaceInARollout keeps R39 and R61.
 func TestInstanceThatCannotBeginTakesNoPlaceInARollout(t *testing.T) {
 	for name, change := range map[string]func(*world){
 		"a version":               func(w *world) { w.publish("1.1.0") },
@@ -60,6 +62,7 @@ func TestInstanceThatCannotBeginTakesNoPlaceInARollout(t *testing.T) {
 	}
 }
 
+// TestWithdrawnVersionGoesNoFurther keeps R9 and R29.
 func TestWithdrawnVersionGoesNoFurther(t *testing.T) {
 	w := settled(t, "a")
 	v := w.publish("1.1.0")
@@ -79,7 +82,7 @@ func TestWithdrawnVersionGoesNoFurther(t *testing.T) {
 }
 
 // TestManyInstancesThatCannotBeRenderedStarveNoOthers though they are all before them by name, and only some are rendered in
-// every pass.
+// every pass. It keeps R61 and R62.
 func TestManyInstancesThatCannotBeRenderedStarveNoOthers(t *testing.T) {
 	var names []string
 	for i := range 60 {
@@ -110,7 +113,7 @@ func TestManyInstancesThatCannotBeRenderedStarveNoOthers(t *testing.T) {
 }
 
 // TestAdmitAnswersTheSameWhenItIsAskedAgain as rendering does where bytes were built with outputs of a release that did not
-// come about.
+// come about. It keeps R82.
 func TestAdmitAnswersTheSameWhenItIsAskedAgain(t *testing.T) {
 	for name, change := range map[string]func(*world){
 		"a version":               func(w *world) { w.publish("1.1.0") },
@@ -131,6 +134,7 @@ func TestAdmitAnswersTheSameWhenItIsAskedAgain(t *testing.T) {
 	}
 }
 
+// TestInstanceThatCannotBeRenderedDelaysOnlyItself keeps R61.
 func TestInstanceThatCannotBeRenderedDelaysOnlyItself(t *testing.T) {
 	w := settled(t, "a", "b", "c", "d")
 	w.wrong = map[string]bool{"a": true, "b": true}

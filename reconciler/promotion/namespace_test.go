@@ -9,7 +9,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// TestNamespacesChangeAsTheEnvironmentMay although no release says anything of them.
+// TestNamespacesChangeAsTheEnvironmentMay although no release says anything of them. It keeps R80.
 func TestNamespacesChangeAsTheEnvironmentMay(t *testing.T) {
 	const digest = "sha256:namespaces"
 	w := settled(t, "web")

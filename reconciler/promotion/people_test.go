@@ -9,6 +9,7 @@ import (
 	"transom.dev/render/platform"
 )
 
+// TestPinToWhatNeverRanHereWaitsForHoldsAndWindows keeps R91 and R94.
 func TestPinToWhatNeverRanHereWaitsForHoldsAndWindows(t *testing.T) {
 	w := settled(t, "a")
 	before := w.has("prod", "a")
@@ -25,6 +26,7 @@ func TestPinToWhatNeverRanHereWaitsForHoldsAndWindows(t *testing.T) {
 	require.Equal(t, w.has("dev", "a"), w.has("prod", "a"), "it does not wait for soak and staging")
 }
 
+// TestPinTakesBackARequestThatIsBrokenAtTheHead keeps R7 and R91.
 func TestPinTakesBackARequestThatIsBrokenAtTheHead(t *testing.T) {
 	w := settled(t, "a")
 	before := w.has("prod", "a")
@@ -38,6 +40,7 @@ func TestPinTakesBackARequestThatIsBrokenAtTheHead(t *testing.T) {
 	require.Equal(t, before, w.has("prod", "a"))
 }
 
+// TestPinThatIsRemovedMovesNothingPastAGate keeps R98.
 func TestPinThatIsRemovedMovesNothingPastAGate(t *testing.T) {
 	w := settled(t, "a")
 	before := w.has("prod", "a")
@@ -52,6 +55,7 @@ func TestPinThatIsRemovedMovesNothingPastAGate(t *testing.T) {
 	require.Equal(t, []string{"approval"}, w.gates("prod", "a"))
 }
 
+// TestHoldOfAClusterKeepsWhatItHasThere keeps R33 and R45.
 func TestHoldOfAClusterKeepsWhatItHasThere(t *testing.T) {
 	w := settled(t, "a", "b")
 	hold := w.decide("prod", platform.Decision{Kind: "Hold", Cluster: "prod-2"})
@@ -72,6 +76,7 @@ func TestHoldOfAClusterKeepsWhatItHasThere(t *testing.T) {
 	require.True(t, w.arrived(), w.late())
 }
 
+// TestHoldIsInForceFromAndUntilItsTimes keeps R35 and R101.
 func TestHoldIsInForceFromAndUntilItsTimes(t *testing.T) {
 	w := settled(t, "a")
 	from, until := w.wall().Add(20*time.Minute), w.wall().Add(40*time.Minute)
@@ -96,6 +101,7 @@ func TestHoldIsInForceFromAndUntilItsTimes(t *testing.T) {
 	require.NotEqual(t, before, w.has("prod", "a"))
 }
 
+// TestOverrideEndsAtItsTime keeps R31, R35 and R40.
 func TestOverrideEndsAtItsTime(t *testing.T) {
 	w := settled(t, "a")
 	w.environmentOf("prod").Gates.Approval = "required"
@@ -111,6 +117,7 @@ func TestOverrideEndsAtItsTime(t *testing.T) {
 	require.Equal(t, []string{"approval"}, w.gates("prod", "a"))
 }
 
+// TestNewestReplacesWhatSoaksWhereAnEnvironmentSaysSo keeps R28.
 func TestNewestReplacesWhatSoaksWhereAnEnvironmentSaysSo(t *testing.T) {
 	for replace, want := range map[string]string{"oldest": "p2", "newest": "p3"} {
 		t.Run(replace, func(t *testing.T) {
@@ -125,6 +132,7 @@ func TestNewestReplacesWhatSoaksWhereAnEnvironmentSaysSo(t *testing.T) {
 	}
 }
 
+// TestSecurityPatchDoesNotWaitForWhatItsOverrideOvertakes keeps R30.
 func TestSecurityPatchDoesNotWaitForWhatItsOverrideOvertakes(t *testing.T) {
 	w := settled(t, "a")
 	w.environmentOf("staging").Gates.Soak = 0

@@ -9,6 +9,7 @@ import (
 	"transom.dev/render/platform"
 )
 
+// TestPinKeepsAnEnvironmentAtWhatItNames keeps R41, R92 and R93.
 func TestPinKeepsAnEnvironmentAtWhatItNames(t *testing.T) {
 	w := settled(t, "a")
 	before, bytes := w.has("prod", "a"), w.liveOn("prod", "prod-2", "a")
@@ -27,6 +28,7 @@ func TestPinKeepsAnEnvironmentAtWhatItNames(t *testing.T) {
 	require.Equal(t, before, w.has("prod", "a"))
 }
 
+// TestHotFixInProdIsNotDowngradedByWhatStagingRuns keeps R3 and R98.
 func TestHotFixInProdIsNotDowngradedByWhatStagingRuns(t *testing.T) {
 	w := settled(t, "a")
 	w.lost["staging-1"] = true

@@ -73,6 +73,7 @@ func (w *world) environmentOf(name string) *platform.Environment {
 	return w.platform.Environments[name]
 }
 
+// TestVersionApprovalAdmitsTheVersionStepAlone keeps R31 and R32.
 func TestVersionApprovalAdmitsTheVersionStepAlone(t *testing.T) {
 	w := settled(t, "same", "changed")
 	w.environmentOf("prod").Gates.Approval = "required"
@@ -100,6 +101,7 @@ func TestVersionApprovalAdmitsTheVersionStepAlone(t *testing.T) {
 	require.True(t, w.arrived(), "a used Approval may be deleted: %s", w.late())
 }
 
+// TestUnprovenReleaseNeedsAnApprovalOfExactlyIt keeps R13 and R14.
 func TestUnprovenReleaseNeedsAnApprovalOfExactlyIt(t *testing.T) {
 	w := settled(t, "a")
 	w.requests[key("a")].own = map[string]int{"prod": 7}
@@ -118,6 +120,7 @@ func TestUnprovenReleaseNeedsAnApprovalOfExactlyIt(t *testing.T) {
 	require.True(t, w.arrived(), w.late())
 }
 
+// TestHoldsStopReleasesButNoRollback keeps R33, R66 and R101.
 func TestHoldsStopReleasesButNoRollback(t *testing.T) {
 	k := key("a")
 	for name, hold := range map[string]platform.Decision{
@@ -149,6 +152,7 @@ func TestHoldsStopReleasesButNoRollback(t *testing.T) {
 	})
 }
 
+// TestWindowOpensByBothClocks keeps R34, R35 and R101.
 func TestWindowOpensByBothClocks(t *testing.T) {
 	w := settled(t, "a")
 	window, err := platform.NewWindow("0 12 * * *", time.Hour, "UTC", false)
@@ -168,6 +172,7 @@ func TestWindowOpensByBothClocks(t *testing.T) {
 	require.True(t, w.arrived(), w.late())
 }
 
+// TestOverrideTakesAPatchPastSoakAndWindow keeps R12, R34, R40 and R41.
 func TestOverrideTakesAPatchPastSoakAndWindow(t *testing.T) {
 	w := settled(t, "a")
 	window, err := platform.NewWindow("0 23 * * *", time.Hour, "UTC", false)
@@ -182,6 +187,7 @@ func TestOverrideTakesAPatchPastSoakAndWindow(t *testing.T) {
 	require.Equal(t, []string{override.File + ": a hole"}, w.stages["prod"].last.Standings()[key("a")].Debts)
 }
 
+// TestProdAdvancesWhenReleasesComeFasterThanTheSoak keeps R28.
 func TestProdAdvancesWhenReleasesComeFasterThanTheSoak(t *testing.T) {
 	w := settled(t, "a")
 	arrivals := map[string]bool{}
@@ -193,6 +199,7 @@ func TestProdAdvancesWhenReleasesComeFasterThanTheSoak(t *testing.T) {
 	require.Greater(t, len(arrivals), 5, "an hour of a release a minute, with soaks of one and three")
 }
 
+// TestEnvironmentChangeRollsOutInWavesAndByInstances keeps R57, R76 and R77.
 func TestEnvironmentChangeRollsOutInWavesAndByInstances(t *testing.T) {
 	w := settled(t, "a", "b", "c")
 	w.environmentOf("prod").Gates.Approval = "required"
