@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"transom.dev/render/platform"
 )
@@ -12,7 +13,7 @@ import (
 // result puts together the Result of the pass.
 func (p *pass) result() Result {
 	if p.foreign != nil {
-		return Result{Foreign: p.foreign, Health: Unknown, Message: p.foreign.String(), Settled: true}
+		return Result{Foreign: p.foreign, Health: Unknown, Message: p.foreign.String(), Settled: true, Took: time.Since(p.began)}
 	}
 	r := Result{
 		Problems: slices.Concat(p.problems, p.pruning.refused),
@@ -58,6 +59,7 @@ func (p *pass) result() Result {
 		r.Checkpoint = p.inventory.checkpoint
 	}
 	p.summarize(&r)
+	r.Took = time.Since(p.began)
 	return r
 }
 
