@@ -8,8 +8,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fluxcd/pkg/ssa"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 
 	"transom.dev/render/platform"
@@ -61,18 +63,21 @@ func (l *live) isAt(m metav1.Object) bool {
 }
 
 // removalPatch is the JSON patch that takes from an object all that made it ours, and leaves it the annotations by which it remembers.
-func removalPatch(m *metav1.PartialObjectMetadata, remembers map[string]string) []map[string]any {
-	ops := []map[string]any{{"op": "replace", "path": "/metadata/resourceVersion", "value": m.ResourceVersion}}
-	for _, name := range slices.Sorted(maps.Keys(m.Labels)) {
-		managed := name == managedByLabel && m.Labels[name] == manager
-		if managed || strings.HasPrefix(name, ourPrefix) {
-			ops = append(ops, map[string]any{"op": "remove", "path": "/metadata/labels/" + pointer(name)})
-		}
+func removalPatch(m *metav1.PartialObjectMetadata, remembers map[string]string) []any {
+	u := &unstructured.Unstructured{Object: map[string]any{}}
+	u.SetManagedFields(m.ManagedFields)
+	u.SetLabels(m.Labels)
+	u.SetAnnotations(m.Annotations)
+	labels := ourNames(m.Labels)
+	if m.Labels[managedByLabel] == manager {
+		labels = append(labels, managedByLabel)
 	}
-	for _, name := range slices.Sorted(maps.Keys(m.Annotations)) {
-		if strings.HasPrefix(name, ourPrefix) {
-			ops = append(ops, map[string]any{"op": "remove", "path": "/metadata/annotations/" + pointer(name)})
-		}
+	ops := []any{map[string]any{"op": "replace", "path": "/metadata/resourceVersion", "value": m.ResourceVersion}}
+	for _, op := range slices.Concat(
+		ssa.PatchRemoveLabels(u, labels), ssa.PatchRemoveAnnotations(u, ourNames(m.Annotations)),
+		ssa.PatchRemoveFieldsManagers(u, ourManagers()),
+	) {
+		ops = append(ops, op)
 	}
 	if len(remembers) > 0 && m.Annotations == nil {
 		ops = append(ops, map[string]any{"op": "add", "path": "/metadata/annotations", "value": map[string]string{}})
@@ -80,13 +85,22 @@ func removalPatch(m *metav1.PartialObjectMetadata, remembers map[string]string) 
 	for _, name := range slices.Sorted(maps.Keys(remembers)) {
 		ops = append(ops, map[string]any{"op": "add", "path": "/metadata/annotations/" + pointer(name), "value": remembers[name]})
 	}
-	entries := slices.DeleteFunc(slices.Clone(m.ManagedFields), func(e metav1.ManagedFieldsEntry) bool {
-		return e.Subresource == "" && slices.Contains([]string{manager, generatingManager, handoverManager}, e.Manager)
-	})
-	if len(entries) == 0 {
-		entries = []metav1.ManagedFieldsEntry{{}} // the API server takes this for none, and an empty list for no change
+	return ops
+}
+
+// ourManagers are the managers of fields that are ours, however they wrote.
+func ourManagers() (all []ssa.FieldManager) {
+	for _, name := range []string{manager, generatingManager, handoverManager} {
+		for _, how := range []metav1.ManagedFieldsOperationType{metav1.ManagedFieldsOperationApply, metav1.ManagedFieldsOperationUpdate} {
+			all = append(all, ssa.FieldManager{Name: name, ExactMatch: true, OperationType: how})
+		}
 	}
-	return append(ops, map[string]any{"op": "replace", "path": "/metadata/managedFields", "value": entries})
+	return all
+}
+
+// ourNames are the names of labels or annotations that are ours, sorted.
+func ourNames(values map[string]string) []string {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(values)), func(name string) bool { return !strings.HasPrefix(name, ourPrefix) })
 }
 
 // letGone lists the objects that the inventory remembers as let go, and those that this pass let go itself, sorted.
