@@ -22,9 +22,10 @@ import (
 // here, where a reviewer sees it.
 var arrows = map[string][]string{
 	"cmd/transom": {
-		"cmd/transom/internal/audit", "cmd/transom/internal/client", "cmd/transom/internal/demo", "cmd/transom/internal/plan",
-		"cmd/transom/internal/remote", "cmd/transom/internal/schema", "cmd/transom/internal/states", "cmd/transom/internal/terminal",
-		"cmd/transom/internal/tree", "cmd/transom/internal/workspace", "cmd/transom/internal/yamledit",
+		"cmd/transom/internal/audit", "cmd/transom/internal/catalog", "cmd/transom/internal/client", "cmd/transom/internal/demo",
+		"cmd/transom/internal/diff", "cmd/transom/internal/plan", "cmd/transom/internal/remote", "cmd/transom/internal/schema",
+		"cmd/transom/internal/skew", "cmd/transom/internal/states", "cmd/transom/internal/terminal", "cmd/transom/internal/tree",
+		"cmd/transom/internal/usage", "cmd/transom/internal/workspace", "cmd/transom/internal/yamledit",
 		"reconciler", "reconciler/gitrepo", "reconciler/trigger", "reconciler/status", "reconciler/web",
 		"render", "render/platform", "render/worker", "fleet", "fleet/apply",
 	},
@@ -32,10 +33,19 @@ var arrows = map[string][]string{
 		"cmd/transom/internal/remote", "cmd/transom/internal/terminal",
 		"reconciler/gitrepo", "reconciler/status", "reconciler/web", "render", "render/platform",
 	},
+	"cmd/transom/internal/catalog": {
+		"cmd/transom/internal/schema", "cmd/transom/internal/terminal", "cmd/transom/internal/workspace", "cmd/transom/internal/yamledit",
+		"render/platform",
+	},
 	"cmd/transom/internal/client": {"reconciler/status", "reconciler/web"},
 	"cmd/transom/internal/demo": {
 		"cmd/transom/internal/client", "cmd/transom/internal/remote", "cmd/transom/internal/terminal", "cmd/transom/internal/workspace",
 		"reconciler/status", "render/platform",
+	},
+	"cmd/transom/internal/diff": {
+		"cmd/transom/internal/catalog", "cmd/transom/internal/plan", "cmd/transom/internal/schema", "cmd/transom/internal/states",
+		"cmd/transom/internal/terminal", "cmd/transom/internal/usage", "cmd/transom/internal/workspace", "cmd/transom/internal/yamledit",
+		"render", "render/platform",
 	},
 	"cmd/transom/internal/plan": {
 		"cmd/transom/internal/states", "cmd/transom/internal/terminal", "cmd/transom/internal/workspace",
@@ -43,11 +53,15 @@ var arrows = map[string][]string{
 	},
 	"cmd/transom/internal/remote": {"reconciler/gitrepo"},
 	"cmd/transom/internal/schema": {"cmd/transom/internal/workspace", "cmd/transom/internal/yamledit", "render/platform"},
+	"cmd/transom/internal/skew":   {"cmd/transom/internal/terminal", "reconciler/status"},
 	"cmd/transom/internal/states": {
 		"cmd/transom/internal/remote", "cmd/transom/internal/workspace", "reconciler/gitrepo", "render", "render/platform",
 	},
-	"cmd/transom/internal/terminal":  {},
-	"cmd/transom/internal/tree":      {"cmd/transom/internal/terminal", "reconciler/status", "render/platform"},
+	"cmd/transom/internal/terminal": {},
+	"cmd/transom/internal/tree":     {"cmd/transom/internal/terminal", "reconciler/status", "render/platform"},
+	"cmd/transom/internal/usage": {
+		"cmd/transom/internal/catalog", "cmd/transom/internal/states", "cmd/transom/internal/terminal", "render/platform",
+	},
 	"cmd/transom/internal/workspace": {"cmd/transom/internal/remote", "reconciler/gitrepo", "render", "render/platform"},
 	"cmd/transom/internal/yamledit":  {},
 	"reconciler": {

@@ -1,8 +1,10 @@
-package main
+// Package skew says how the versions of an offering lie over the fleet.
+//
+// In comes a status from the daemon; out comes a Skew, which prints as text or as JSON. It asks nobody.
+package skew
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"io"
 	"slices"
@@ -11,21 +13,18 @@ import (
 
 	"github.com/Masterminds/semver/v3"
 
-	"transom.dev/cmd/transom/internal/client"
 	"transom.dev/cmd/transom/internal/terminal"
-	"transom.dev/cmd/transom/internal/tree"
-	"transom.dev/cmd/transom/internal/workspace"
 	"transom.dev/reconciler/status"
 )
 
-// skew is how the versions of an offering lie over the fleet.
-type skew struct {
-	Offering string    `json:"offering"`
-	Rows     []skewRow `json:"rows"`
+// A Skew lists the versions of an offering by environment and cluster.
+type Skew struct {
+	Offering string `json:"offering"`
+	Rows     []Row  `json:"rows"`
 }
 
-// skewRow is one version on one cluster.
-type skewRow struct {
+// A Row is one version on one cluster.
+type Row struct {
 	Environment string   `json:"environment"`
 	Cluster     string   `json:"cluster,omitempty"` // empty: nowhere yet
 	Version     string   `json:"version"`
@@ -36,38 +35,15 @@ type skewRow struct {
 	Gates       []string `json:"gates,omitempty"`   // those gates
 }
 
-// skew prints which versions of an offering are wanted, applied and healthy, by environment and cluster.
-func (o *statusOptions) skew(ctx context.Context, w io.Writer) error {
-	s, err := o.client.Status(ctx, client.Selection{Environment: o.environment, Objects: "none"})
-	if err != nil {
-		return err
-	}
-	if err := o.known(ctx, s, "", ""); err != nil {
-		return err
-	}
-	found := skewOf(s, o.offering)
-	if len(found.Rows) == 0 {
-		if unread := tree.Unread(s); unread != "" {
-			return fmt.Errorf("no request of offering %s known yet: %s", o.offering, unread)
-		}
-		var there []string
-		for _, in := range s.Instances {
-			there = append(there, in.Offering)
-		}
-		slices.Sort(there)
-		there = slices.DeleteFunc(slices.Compact(there), func(name string) bool { return name == "" })
-		return workspace.Unknown("requested offering", o.offering, there)
-	}
-	return o.output.print(w, found, func(w io.Writer) { found.text(w, terminal.PaintFor(w)) })
-}
-
-func skewOf(s status.Status, offering string) *skew {
-	type place struct{ environment, cluster, version string }
-	rows := map[place]*skewRow{}
-	at := func(environment, cluster, version string) *skewRow {
-		k := place{environment, cluster, version}
+// Of counts the instances of an offering by environment, cluster and version: environments in the order of the status, in
+// each the clusters by name, and behind them the versions that wait at its gates.
+func Of(s status.Status, offering string) *Skew {
+	type position struct{ environment, cluster, version string }
+	rows := map[position]*Row{}
+	at := func(environment, cluster, version string) *Row {
+		k := position{environment, cluster, version}
 		if rows[k] == nil {
-			rows[k] = &skewRow{Environment: environment, Cluster: cluster, Version: version}
+			rows[k] = &Row{Environment: environment, Cluster: cluster, Version: version}
 		}
 		return rows[k]
 	}
@@ -82,7 +58,7 @@ func skewOf(s status.Status, offering string) *skew {
 			at(in.Environment, "", c.Version).wait(in.Waiting)
 		}
 	}
-	found := &skew{Offering: offering}
+	found := &Skew{Offering: offering}
 	for _, row := range rows {
 		found.Rows = append(found.Rows, *row)
 	}
@@ -90,14 +66,14 @@ func skewOf(s status.Status, offering string) *skew {
 	for i, e := range s.Environments {
 		order[e.Name] = i
 	}
-	slices.SortFunc(found.Rows, func(x, y skewRow) int {
+	slices.SortFunc(found.Rows, func(x, y Row) int {
 		return cmp.Or(cmp.Compare(order[x.Environment], order[y.Environment]), strings.Compare(x.Environment, y.Environment),
 			orderLast(x.Cluster, y.Cluster), compareVersions(x.Version, y.Version))
 	})
 	return found
 }
 
-func (r *skewRow) count(p status.Placement) {
+func (r *Row) count(p status.Placement) {
 	if p.Revision == "" {
 		return // being removed
 	}
@@ -110,7 +86,7 @@ func (r *skewRow) count(p status.Placement) {
 	}
 }
 
-func (r *skewRow) wait(gates []status.Gate) {
+func (r *Row) wait(gates []status.Gate) {
 	r.Waiting++
 	for _, g := range gates {
 		if !slices.Contains(r.Gates, g.Name) {
@@ -137,7 +113,8 @@ func compareVersions(x, y string) int {
 	return a.Compare(b)
 }
 
-func (s *skew) text(w io.Writer, p terminal.Paint) {
+// Text prints a line for each version on each cluster, for people.
+func (s *Skew) Text(w io.Writer, p terminal.Paint) {
 	fmt.Fprintln(w, p.Bold(s.Offering))
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "ENVIRONMENT\tCLUSTER\tVERSION\tDESIRED\tAPPLIED\tHEALTHY\tWAITING")

@@ -1,4 +1,4 @@
-package main
+package catalog_test
 
 import (
 	"io/fs"
@@ -7,13 +7,16 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"transom.dev/cmd/transom/internal/catalog"
+	"transom.dev/render/platform"
 )
 
 // TestBuiltInRulesAreTheOnesThatAct: each is the rule of a Problem that rendering or loading can have, but for labels,
 // which are set and so cannot be wrong.
 func TestBuiltInRulesAreTheOnesThatAct(t *testing.T) {
 	var sources strings.Builder
-	render := os.DirFS("../../render")
+	render := os.DirFS("../../../../render")
 	err := fs.WalkDir(render, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
 			return err
@@ -23,7 +26,7 @@ func TestBuiltInRulesAreTheOnesThatAct(t *testing.T) {
 		return err
 	})
 	require.NoError(t, err)
-	for _, rule := range builtInRules {
+	for _, rule := range catalog.RulesOf(&platform.Platform{}).BuiltIn {
 		require.NotEmpty(t, rule.Says)
 		if rule.Rule != "labels" {
 			require.Contains(t, sources.String(), `"`+rule.Rule+`"`)

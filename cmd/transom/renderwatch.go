@@ -81,7 +81,7 @@ func (w *watched) again() {
 	if w.states == nil {
 		fmt.Fprintf(w.out, "rendered %s; watching %s, Ctrl-C ends\n", terminal.Count(len(next), "environment"), w.dir)
 	} else {
-		w.changes(slices.DeleteFunc(changes, func(c render.Change) bool { return !w.options.concerns(c) }))
+		w.changes(slices.DeleteFunc(changes, func(c render.Change) bool { return !w.options.isAbout(c.Cluster, c.Team+"/"+c.Request) }))
 	}
 	w.states = next
 	if dirty { // else an output below a watched directory would be written for ever
@@ -125,11 +125,6 @@ func since(before, after map[string][]byte) map[string][]byte {
 		}
 	}
 	return changed
-}
-
-// concerns says whether a change is of a request that was asked for.
-func (o *renderOptions) concerns(c render.Change) bool {
-	return (o.cluster == "" || o.cluster == c.Cluster) && (o.request == "" || o.request == c.Team+"/"+c.Request)
 }
 
 func (w *watched) changes(all []render.Change) {

@@ -1,4 +1,4 @@
-package main
+package catalog
 
 import (
 	"fmt"
@@ -10,72 +10,67 @@ import (
 
 	"transom.dev/cmd/transom/internal/schema"
 	"transom.dev/cmd/transom/internal/terminal"
-	"transom.dev/cmd/transom/internal/workspace"
 	"transom.dev/cmd/transom/internal/yamledit"
 	"transom.dev/render/platform"
 )
 
-// offeringPage is all about one offering, with the contract of one of its versions.
-type offeringPage struct {
-	offeringEntry
+// A Page describes one offering, with the contract of one of its versions.
+type Page struct {
+	Offering
 	Description string             `json:"description,omitempty"`
 	Deletion    string             `json:"deletion"`
 	Shown       string             `json:"version"` // whose contract follows
 	Parameters  []schema.Parameter `json:"parameters"`
 	Rules       []string           `json:"rules,omitempty"` // over several parameters
-	Bindings    []named            `json:"bindings,omitempty"`
-	Components  []named            `json:"components,omitempty"`
-	Outputs     []named            `json:"outputs"`
+	Bindings    []Named            `json:"bindings,omitempty"`
+	Components  []Named            `json:"components,omitempty"`
+	Outputs     []Named            `json:"outputs"`
 	Example     string             `json:"example"`
-	Users       []instanceOf       `json:"users"`
+	Users       []Instance         `json:"users"`
 }
 
-// named is something a version declares: an output with its expression, a component with its condition, a binding with
+// Named is something that a version declares: an output with its expression, a component with its condition, a binding with
 // the offerings that it takes.
-type named struct {
+type Named struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
 }
 
-func describeOffering(p *platform.Platform, name, number string) (*offeringPage, error) {
-	o, err := workspace.OfferingNamed(p, name)
-	if err != nil {
-		return nil, err
-	}
-	v, err := workspace.VersionNamed(o, number)
-	if err != nil {
-		return nil, err
-	}
-	page := &offeringPage{
-		offeringEntry: entryOf(o), Description: o.Description, Deletion: string(o.Deletion), Shown: v.Number.String(),
-		Parameters: []schema.Parameter{}, Outputs: []named{}, Users: []instanceOf{},
+// Describe makes the page of an offering with the contract of a version. Users are the instances of the offering.
+func Describe(p *platform.Platform, o *platform.Offering, v *platform.Version, users []Instance) *Page {
+	page := &Page{
+		Offering: offeringOf(o), Description: o.Description, Deletion: string(o.Deletion), Shown: v.Number.String(),
+		Parameters: []schema.Parameter{}, Outputs: []Named{}, Example: schema.Example(p, o, v), Users: append([]Instance{}, users...),
 	}
 	parameters, rules := schema.Parameters(v)
 	page.Parameters, page.Rules = append(page.Parameters, parameters...), rules
-	page.Users = append(page.Users, instancesOf(p, o)...)
-	for _, binding := range slices.Sorted(maps.Keys(v.Bindings)) {
-		b := v.Bindings[binding]
-		value := "a request of " + strings.Join(b.Offerings, " or ")
-		if b.Required {
-			value += ", required"
-		}
-		page.Bindings = append(page.Bindings, named{binding, value})
+	for _, name := range slices.Sorted(maps.Keys(v.Bindings)) {
+		page.Bindings = append(page.Bindings, Named{name, bindingValue(v.Bindings[name])})
 	}
 	for _, c := range v.Components {
 		when := "always"
 		if c.When != nil {
 			when = c.When.Source
 		}
-		page.Components = append(page.Components, named{c.Path, when})
+		page.Components = append(page.Components, Named{c.Path, when})
 	}
 	for _, e := range v.Outputs {
-		page.Outputs = append(page.Outputs, named{e.Name, e.Source})
+		page.Outputs = append(page.Outputs, Named{e.Name, e.Source})
 	}
-	page.Example = schema.Example(p, o, v)
-	return page, nil
+	return page
 }
 
-func (o *offeringPage) text(w io.Writer, p terminal.Paint) {
+// bindingValue says which offerings a binding takes, and whether a request must have it.
+func bindingValue(b platform.Binding) string {
+	value := "a request of " + strings.Join(b.Offerings, " or ")
+	if b.Required {
+		value += ", required"
+	}
+	return value
+}
+
+// Text prints the page for people.
+func (o *Page) Text(w io.Writer, p terminal.Paint) {
 	fmt.Fprintf(w, "%s  %s\n", p.Bold(o.Name), o.Title)
 	if o.Description != "" {
 		fmt.Fprintf(w, "%s\n", strings.TrimSpace(o.Description))
@@ -93,10 +88,10 @@ func (o *offeringPage) text(w io.Writer, p terminal.Paint) {
 	o.users(w, p)
 }
 
-func (o *offeringPage) versions(w io.Writer, p terminal.Paint) {
+func (o *Page) versions(w io.Writer, p terminal.Paint) {
 	fmt.Fprintf(w, "\n%s\n", p.Bold("Versions"))
 	for _, v := range o.Versions {
-		line := v.brief()
+		line := v.String()
 		if v.Reason != "" {
 			line += ": " + v.Reason
 		}
@@ -110,7 +105,7 @@ func (o *offeringPage) versions(w io.Writer, p terminal.Paint) {
 	}
 }
 
-func (o *offeringPage) parameters(w io.Writer, p terminal.Paint) {
+func (o *Page) parameters(w io.Writer, p terminal.Paint) {
 	fmt.Fprintf(w, "\n%s\n", p.Bold("Parameters of "+o.Shown))
 	if len(o.Parameters) == 0 {
 		fmt.Fprintln(w, "  none")
@@ -141,7 +136,7 @@ func splitOff(description string) []string {
 	return []string{strings.Join(strings.Fields(description), " ")}
 }
 
-func section(w io.Writer, p terminal.Paint, title string, all []named) {
+func section(w io.Writer, p terminal.Paint, title string, all []Named) {
 	if len(all) == 0 {
 		return
 	}
@@ -153,7 +148,7 @@ func section(w io.Writer, p terminal.Paint, title string, all []named) {
 	_ = t.Flush()
 }
 
-func (o *offeringPage) users(w io.Writer, p terminal.Paint) {
+func (o *Page) users(w io.Writer, p terminal.Paint) {
 	fmt.Fprintf(w, "\n%s\n", p.Bold("Used by"))
 	if len(o.Users) == 0 {
 		fmt.Fprintln(w, "  nobody yet")
@@ -161,7 +156,7 @@ func (o *offeringPage) users(w io.Writer, p terminal.Paint) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for all := o.Users; len(all) > 0; {
 		key := all[0].Request
-		n := slices.IndexFunc(all, func(i instanceOf) bool { return i.Request != key })
+		n := slices.IndexFunc(all, func(i Instance) bool { return i.Request != key })
 		if n < 0 {
 			n = len(all)
 		}

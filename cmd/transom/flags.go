@@ -8,6 +8,7 @@ import (
 
 	"transom.dev/cmd/transom/internal/states"
 	"transom.dev/cmd/transom/internal/workspace"
+	"transom.dev/reconciler/gitrepo"
 	"transom.dev/render/platform"
 )
 
@@ -54,4 +55,21 @@ func statesFlags(cmd *cobra.Command, from *states.From) {
 	cmd.Flags().StringVar(&from.Trees, "state", "", "read what runs from the state trees DIR/<environment>")
 	cmd.Flags().BoolVar(&from.Offline, "offline", false, "contact nothing: do not look at state repositories that are elsewhere")
 	cmd.MarkFlagsMutuallyExclusive("state", "offline")
+}
+
+func completeEnvironments(in *platformDir) cobra.CompletionFunc {
+	return func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		p, err := in.load()
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return workspace.Environments(p), cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+func readCredentials(file string) (gitrepo.Credentials, error) {
+	if file == "" {
+		return gitrepo.Credentials{}, nil
+	}
+	return gitrepo.ReadCredentials(file)
 }
