@@ -158,6 +158,9 @@ func (p *pass) bringToState(ctx context.Context) error {
 // object that a later fetch confirms is ours to correct, whoever wrote the other digest. An object that a person deletes is
 // still listed, and comes back at once.
 func (p *pass) findLaterState() bool {
+	if p.overtaken {
+		return true
+	}
 	p.overtaken = !p.in.Fetched.IsZero() && slices.ContainsFunc(p.all(), func(d *desired) bool {
 		l := d.live
 		if l == nil {
