@@ -265,13 +265,6 @@ func newLogger(w io.Writer, format string, verbose bool) (*slog.Logger, error) {
 	}
 }
 
-func readCredentials(file string) (gitrepo.Credentials, error) {
-	if file == "" {
-		return gitrepo.Credentials{}, nil
-	}
-	return gitrepo.ReadCredentials(file)
-}
-
 func serveHTTP(ctx context.Context, listener net.Listener, handler http.Handler) error {
 	server := &http.Server{
 		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,

@@ -169,7 +169,7 @@ func requestsOf(before *render.Base, after *render.State) int {
 		}
 	}
 	for k, release := range after.Releases {
-		if was := before.Releases[k]; !release.Absent && (was == nil || was.Absent) {
+		if gone(before.Releases[k]) && !release.Absent {
 			n++
 		}
 	}
