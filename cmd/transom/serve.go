@@ -154,7 +154,7 @@ func serve(ctx context.Context, o serveOptions, stderr io.Writer) error {
 	traces := &tracer{board: board, platform: source}
 	f := &fleet.Fleet{
 		Connect: fleet.Kubeconfigs(o.kubeconfigs), Limits: o.outside.cluster,
-		Report: r.Placed, ReportCluster: r.ClusterSeen, Outdated: r.Outdated, Doubt: r.Doubt,
+		Report: r.Placed, ReportCluster: r.ClusterSeen, Outdated: r.Outdated, Refetch: r.Refetch,
 	}
 	r.Fleet, board.Told = f, r.Told
 
