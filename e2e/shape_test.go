@@ -41,8 +41,7 @@ var (
 	}}
 	filesThatChange = limit{what: "files that change a large struct", most: 1, over: map[string]float64{
 		"fleet.agent":                       2,
-		"fleet/apply.Result":                3,
-		"fleet/apply.live":                  4,
+		"fleet/apply.Result":                2,
 		"reconciler.lane":                   5,
 		"reconciler/gitrepo.Remote":         2,
 		"reconciler/promotion.Pass":         14,

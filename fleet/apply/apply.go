@@ -91,7 +91,7 @@ func (a *application) unfinished(d *desired) bool {
 // apply writes the objects that need it.
 func (a *application) apply(ctx context.Context) error {
 	if cause := hindered(a.teamObjects); cause != "" {
-		hold(a.objects, cause)
+		postpone(a.objects, cause)
 		return nil
 	}
 	return a.applyByStep(ctx)
@@ -105,7 +105,7 @@ func (a *application) applyInOrder(ctx context.Context, all []*desired) error {
 			return err
 		}
 		if cause := hindered(set); cause != "" {
-			hold(slices.Concat(sets[i+1:]...), cause)
+			postpone(slices.Concat(sets[i+1:]...), cause)
 			return nil
 		}
 	}
@@ -120,7 +120,7 @@ func hindered(set []*desired) string {
 		case d.fault != "":
 			return d.object.String()
 		case d.object.Kind == "CustomResourceDefinition" && d.live != nil:
-			if !d.live.seen() || d.live.outlook.health != Healthy {
+			if !d.live.seen() || d.live.byStatus.health != Healthy {
 				return d.object.String()
 			}
 		case d.kind != nil && d.isAbsent():
@@ -130,8 +130,8 @@ func hindered(set []*desired) string {
 	return ""
 }
 
-// hold leaves objects for a later pass.
-func hold(all []*desired, cause string) {
+// postpone leaves objects for a later pass.
+func postpone(all []*desired, cause string) {
 	for _, d := range all {
 		if d.fault == "" && !d.isAtRevision() {
 			d.again = true

@@ -39,7 +39,7 @@ func readCheckpoint(text string) Checkpoint {
 // Owner, State and Lineage are read. It tells nobody through OnEvent.
 func (c *Cluster) Checkpoint(ctx context.Context, in Instance, checkpoint Checkpoint) error {
 	o := in.Owner
-	if strange, _, err := c.strange(ctx, in); err != nil || strange != nil {
+	if foreign, _, err := c.foreignSignature(ctx, in); err != nil || foreign != nil {
 		return err
 	}
 	body, err := json.Marshal(map[string]any{
@@ -52,7 +52,7 @@ func (c *Cluster) Checkpoint(ctx context.Context, in Instance, checkpoint Checkp
 		written, err := c.client.core.ConfigMaps(systemNamespace).Patch(ctx, inventoryName(o), types.MergePatchType, body,
 			metav1.PatchOptions{FieldManager: manager})
 		if err == nil {
-			c.inventories.answered(written)
+			c.inventories.putAnswer(written)
 		}
 		return err
 	})

@@ -40,7 +40,7 @@ type Cluster struct {
 	inventories *inventoryWatch
 	arrivals    *arrivalWatch
 	pods        *podWatch // with the labels of an instance
-	strays      *podWatch // without
+	unlabelled  *podWatch // without
 	health      healthCache
 	namespaces  locks // per team's namespace, so that its instances do not all write it
 	fences      locks // per environment, likewise
@@ -87,7 +87,7 @@ func newCluster(uid string, c *client, opt Options) *Cluster {
 		inventories: newInventoryWatch(c, subscribers),
 		arrivals:    newArrivalWatch(c, subscribers),
 		pods:        newPodWatch(c, subscribers),
-		strays:      newPods(),
+		unlabelled:  newPods(),
 		health:      newHealthCache(),
 
 		unstartedFor: unstartedFor,

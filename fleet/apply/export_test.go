@@ -4,10 +4,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 )
 
 // Uncovered is uncovered over a field set in JSON, for tests; empty if all is covered.
@@ -87,4 +91,25 @@ func Frames(framed bool, arrived []byte, part int) (longest int64, within bool) 
 		longest, arrived = max(longest, l), arrived[n:]
 	}
 	return longest, within
+}
+
+// Inherit is inherit over entries in JSON, with the path of one field that is left to others; empty without an applier.
+func Inherit(entries string, others ...string) (string, error) {
+	var all []metav1.ManagedFieldsEntry
+	if err := json.Unmarshal([]byte(entries), &all); err != nil {
+		return "", err
+	}
+	var path fieldpath.Path
+	for _, name := range others {
+		path = append(path, fieldpath.FieldNameElement(name))
+	}
+	inherited, err := inherit(all, fieldpath.NewSet(path))
+	if inherited == nil {
+		return "", err
+	}
+	slices.SortFunc(inherited, func(a, b metav1.ManagedFieldsEntry) int {
+		return strings.Compare(a.Manager+string(a.Operation), b.Manager+string(b.Operation))
+	})
+	text, err := json.Marshal(inherited)
+	return string(text), err
 }

@@ -32,7 +32,7 @@ type fence struct {
 
 // ensure has the environment's fence name the state commit that the pass works on.
 func (f *fence) ensure(ctx context.Context) error {
-	if !f.in.bound() || f.isCurrent() {
+	if !f.in.hasLineage() || f.isCurrent() {
 		return nil
 	}
 	defer f.cluster.fences.lock(f.in.Environment)()
@@ -40,11 +40,11 @@ func (f *fence) ensure(ctx context.Context) error {
 		if f.isCurrent() {
 			return nil
 		}
-		strange, _, err := f.cluster.strange(ctx, f.in)
+		foreign, _, err := f.cluster.foreignSignature(ctx, f.in)
 		if err != nil {
 			return err
 		}
-		if strange != nil {
+		if foreign != nil {
 			return errOvertaken
 		}
 		if err := f.write(ctx, nil); err != nil {
@@ -62,7 +62,7 @@ func (f *fence) isCurrent() bool {
 
 // ensureAnew is fence for writes that cannot be taken back: the fence is read anew.
 func (f *fence) ensureAnew(ctx context.Context) error {
-	if !f.in.bound() {
+	if !f.in.hasLineage() {
 		return nil
 	}
 	if err := f.read(ctx); err != nil {
@@ -78,7 +78,7 @@ func (f *fence) write(ctx context.Context, taken []string) error {
 	if fence == nil {
 		write = f.create
 	}
-	f.cluster.inventories.expect(f.in.Environment, f.in.signature())
+	f.cluster.inventories.expectSignature(f.in.Environment, f.in.signature())
 	err := write(ctx, fence, taken)
 	if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) || apierrors.IsNotFound(err) {
 		return f.read(ctx)
@@ -109,7 +109,7 @@ func (f *fence) patch(ctx context.Context, fence *inventory, taken []string) err
 		written, err := f.client.core.ConfigMaps(systemNamespace).Patch(ctx, f.in.Environment, types.MergePatchType, body,
 			metav1.PatchOptions{FieldManager: manager})
 		if err == nil {
-			f.cluster.inventories.answered(written)
+			f.cluster.inventories.putAnswer(written)
 		}
 		return err
 	})
@@ -129,7 +129,7 @@ func (f *fence) read(ctx context.Context) error {
 	err := f.client.request(ctx, func(ctx context.Context) error {
 		m, err := f.client.core.ConfigMaps(systemNamespace).Get(ctx, f.in.Environment, metav1.GetOptions{})
 		if err == nil {
-			f.cluster.inventories.answered(m)
+			f.cluster.inventories.putAnswer(m)
 		}
 		return err
 	})
@@ -147,8 +147,8 @@ func (f *fence) read(ctx context.Context) error {
 // that a takeover that is interrupted goes on.
 func (f *fence) takeOver(ctx context.Context, from signature) error {
 	defer f.cluster.fences.lock(f.in.Environment)()
-	strange, _, err := f.cluster.strange(ctx, f.in)
-	if err != nil || strange == nil {
+	foreign, _, err := f.cluster.foreignSignature(ctx, f.in)
+	if err != nil || foreign == nil {
 		return err // another pass was faster
 	}
 	for _, o := range f.cluster.inventories.earliest(f.in.Environment) {
@@ -159,7 +159,7 @@ func (f *fence) takeOver(ctx context.Context, from signature) error {
 	if err := f.write(ctx, []string{from.Commit}); err != nil {
 		return err
 	}
-	if strange, _, err = f.cluster.strange(ctx, f.in); err == nil && strange != nil {
+	if foreign, _, err = f.cluster.foreignSignature(ctx, f.in); err == nil && foreign != nil {
 		err = errOvertaken
 	}
 	return err
@@ -196,7 +196,7 @@ func (f *fence) resign(ctx context.Context, o Owner, from signature) error {
 		}
 		f.in.signature().put(m.Annotations)
 		if m, err = all.Update(ctx, m, metav1.UpdateOptions{FieldManager: manager}); err == nil {
-			f.cluster.inventories.answered(m)
+			f.cluster.inventories.putAnswer(m)
 		}
 		return err
 	})

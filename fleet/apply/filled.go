@@ -196,6 +196,6 @@ func (o fieldOwnership) claimField(ctx context.Context, d *desired, f *filled, t
 	if err := o.writeEntries(ctx, d, entries, there.GetResourceVersion()); err != nil {
 		return err
 	}
-	d.live.succeed(before)
+	d.live.carryOver(before)
 	return nil
 }

@@ -91,11 +91,11 @@ func (a assessment) assessByEntry(ctx context.Context, d *desired) (Health, stri
 
 // assessByStatus judges an object by its status, as the watch reduced it.
 func (a assessment) assessByStatus(ctx context.Context, d *desired) (Health, string, error) {
-	health, message := d.live.outlook.health, d.live.outlook.message
+	health, message := d.live.byStatus.health, d.live.byStatus.message
 	if custom(d.gvk.GroupKind()) {
 		health, message = a.assessCustom(d)
 	}
-	if class := d.live.outlook.class; class != "" {
+	if class := d.live.byStatus.class; class != "" {
 		waits, err := a.cluster.health.classes.bindsLate(ctx, a.client, class)
 		if err != nil {
 			return Unknown, "", err
@@ -105,7 +105,7 @@ func (a assessment) assessByStatus(ctx context.Context, d *desired) (Health, str
 		}
 	}
 	if health == Healthy {
-		a.cluster.strays.forget(d)
+		a.cluster.unlabelled.forgetPodsOf(d)
 		return health, message, nil
 	}
 	message, err := a.pods.explain(ctx, d, message)
@@ -123,7 +123,7 @@ func (a assessment) assessCustom(d *desired) (Health, string) {
 	if rule != nil && rule.Applied {
 		return Healthy, ""
 	}
-	if !observes && outdated(d.live) {
+	if !observes && precedesPatch(d.live) {
 		d.again = true
 		return Progressing, notSeen
 	}
@@ -142,10 +142,10 @@ func (a assessment) assessCustom(d *desired) (Health, string) {
 	return Unknown, d.fault
 }
 
-// outdated says whether the status of a custom resource that does not report observedGeneration is from before our last
+// precedesPatch says whether the status of a custom resource that does not report observedGeneration is from before our last
 // PATCH: by its conditions' generation, else because nobody wrote it since. That a controller has nothing new to say
 // cannot be told from that it has not looked yet, so after a while the status counts as it is.
-func outdated(l *live) bool {
+func precedesPatch(l *live) bool {
 	if seen, says := conditionGeneration(l.body); says {
 		return seen < l.generation
 	}

@@ -8,14 +8,16 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fluxcd/pkg/ssa"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 
 	"transom.dev/render/platform"
 )
 
-const stays = "it was there before it was adopted, and stays; nothing of it is Transom's any more"
+const staysAdopted = "it was there before it was adopted, and stays; nothing of it is Transom's any more"
 
 // letsGo says whether an object that nobody desires any more is let go rather than deleted: others had made it, and the
 // request that ran last did not say otherwise. The inventory remembers that from before the object was taken over.
@@ -36,7 +38,7 @@ func (p *pruning) letGo(ctx context.Context, k *kind, o Object, l *live, reason 
 	}
 	if err == nil {
 		var body []byte
-		if body, err = json.Marshal(parting(read, remembers)); err != nil {
+		if body, err = json.Marshal(removalPatch(read, remembers)); err != nil {
 			return pending, "", fmt.Errorf("encode %s: %w", o, err)
 		}
 		err = p.client.request(ctx, func(ctx context.Context) error {
@@ -60,19 +62,22 @@ func (l *live) isAt(m metav1.Object) bool {
 	return m.GetUID() == l.uid && m.GetResourceVersion() == l.version
 }
 
-// parting is the JSON patch that takes from an object all that made it ours, and leaves it the annotations by which it remembers.
-func parting(m *metav1.PartialObjectMetadata, remembers map[string]string) []map[string]any {
-	ops := []map[string]any{{"op": "replace", "path": "/metadata/resourceVersion", "value": m.ResourceVersion}}
-	for _, name := range slices.Sorted(maps.Keys(m.Labels)) {
-		managed := name == managedByLabel && m.Labels[name] == manager
-		if managed || strings.HasPrefix(name, ourPrefix) {
-			ops = append(ops, map[string]any{"op": "remove", "path": "/metadata/labels/" + pointer(name)})
-		}
+// removalPatch is the JSON patch that takes from an object all that made it ours, and leaves it the annotations by which it remembers.
+func removalPatch(m *metav1.PartialObjectMetadata, remembers map[string]string) []any {
+	u := &unstructured.Unstructured{Object: map[string]any{}}
+	u.SetManagedFields(m.ManagedFields)
+	u.SetLabels(m.Labels)
+	u.SetAnnotations(m.Annotations)
+	labels := ourNames(m.Labels)
+	if m.Labels[managedByLabel] == manager {
+		labels = append(labels, managedByLabel)
 	}
-	for _, name := range slices.Sorted(maps.Keys(m.Annotations)) {
-		if strings.HasPrefix(name, ourPrefix) {
-			ops = append(ops, map[string]any{"op": "remove", "path": "/metadata/annotations/" + pointer(name)})
-		}
+	ops := []any{map[string]any{"op": "replace", "path": "/metadata/resourceVersion", "value": m.ResourceVersion}}
+	for _, op := range slices.Concat(
+		ssa.PatchRemoveLabels(u, labels), ssa.PatchRemoveAnnotations(u, ourNames(m.Annotations)),
+		ssa.PatchRemoveFieldsManagers(u, ourManagers()),
+	) {
+		ops = append(ops, op)
 	}
 	if len(remembers) > 0 && m.Annotations == nil {
 		ops = append(ops, map[string]any{"op": "add", "path": "/metadata/annotations", "value": map[string]string{}})
@@ -80,13 +85,22 @@ func parting(m *metav1.PartialObjectMetadata, remembers map[string]string) []map
 	for _, name := range slices.Sorted(maps.Keys(remembers)) {
 		ops = append(ops, map[string]any{"op": "add", "path": "/metadata/annotations/" + pointer(name), "value": remembers[name]})
 	}
-	entries := slices.DeleteFunc(slices.Clone(m.ManagedFields), func(e metav1.ManagedFieldsEntry) bool {
-		return e.Subresource == "" && slices.Contains([]string{manager, generatingManager, handoverManager}, e.Manager)
-	})
-	if len(entries) == 0 {
-		entries = []metav1.ManagedFieldsEntry{{}} // the API server takes this for none, and an empty list for no change
+	return ops
+}
+
+// ourManagers are the managers of fields that are ours, however they wrote.
+func ourManagers() (all []ssa.FieldManager) {
+	for _, name := range []string{manager, generatingManager, handoverManager} {
+		for _, how := range []metav1.ManagedFieldsOperationType{metav1.ManagedFieldsOperationApply, metav1.ManagedFieldsOperationUpdate} {
+			all = append(all, ssa.FieldManager{Name: name, ExactMatch: true, OperationType: how})
+		}
 	}
-	return append(ops, map[string]any{"op": "replace", "path": "/metadata/managedFields", "value": entries})
+	return all
+}
+
+// ourNames are the names of labels or annotations that are ours, sorted.
+func ourNames(values map[string]string) []string {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(values)), func(name string) bool { return !strings.HasPrefix(name, ourPrefix) })
 }
 
 // letGone lists the objects that the inventory remembers as let go, and those that this pass let go itself, sorted.
@@ -96,18 +110,18 @@ func (p *pruning) letGone() []Object {
 		maps.Copy(all, inv.released)
 	}
 	for _, c := range p.gone {
-		if c.Action == Kept && c.Reason == stays {
+		if c.Action == Kept && c.Reason == staysAdopted {
 			all[c.Object] = true
 		}
 	}
 	return slices.SortedFunc(maps.Keys(all), func(a, b Object) int { return strings.Compare(a.line(), b.line()) })
 }
 
-// partings says which objects a pass let go, so that it is an event in whatever follows the results.
-func partings(changes []Change) string {
+// letGoMessage says which objects a pass let go, so that it is an event in whatever follows the results.
+func letGoMessage(changes []Change) string {
 	var names []string
 	for _, c := range changes {
 		names = append(names, c.Object.String())
 	}
-	return "let go " + strings.Join(names, ", ") + ": " + stays
+	return "let go " + strings.Join(names, ", ") + ": " + staysAdopted
 }

@@ -73,8 +73,8 @@ type verdict struct {
 // errOvertaken ends a pass that would write where somebody else has written meanwhile.
 var errOvertaken = errors.New("the cluster was written to for a state commit that this state does not contain")
 
-// bound says whether an instance is written only where its lineage allows it.
-func (in Instance) bound() bool { return in.Lineage != nil && in.State.Commit != "" }
+// hasLineage says whether an instance is written only where its lineage allows it.
+func (in Instance) hasLineage() bool { return in.Lineage != nil && in.State.Commit != "" }
 
 // signature is the one that inventories written for an instance are signed with.
 func (in Instance) signature() signature {
@@ -88,7 +88,7 @@ func (in Instance) signature() signature {
 // continues says whether a signature is of the history that the instance's state comes from. One without a commit is of
 // before there were any.
 func (in Instance) continues(ctx context.Context, s signature) (bool, error) {
-	if !in.bound() || s.Commit == "" {
+	if !in.hasLineage() || s.Commit == "" {
 		return true, nil
 	}
 	if own := in.Lineage.Identity; s.identity != "" && own != "" && s.identity != own {
@@ -104,10 +104,10 @@ func (in Instance) continues(ctx context.Context, s signature) (bool, error) {
 	return known, nil
 }
 
-// strange returns the latest signature of the instance's environment that its state does not continue, nil if there is none,
+// foreignSignature returns the latest signature of the instance's environment that its state does not continue, nil if there is none,
 // and since when it is known.
-func (c *Cluster) strange(ctx context.Context, in Instance) (*signature, time.Time, error) {
-	if !in.bound() {
+func (c *Cluster) foreignSignature(ctx context.Context, in Instance) (*signature, time.Time, error) {
+	if !in.hasLineage() {
 		return nil, time.Time{}, nil
 	}
 	w := c.inventories
@@ -130,7 +130,7 @@ func (c *Cluster) strange(ctx context.Context, in Instance) (*signature, time.Ti
 			now.foreign, now.since = &s, at.since
 		}
 	}
-	w.judge(in.Environment, now)
+	w.setVerdict(in.Environment, now)
 	return now.foreign, now.since, nil
 }
 
@@ -138,26 +138,26 @@ func (c *Cluster) strange(ctx context.Context, in Instance) (*signature, time.Ti
 // foreign commit that became known after the state was fetched may be a later one of the same history: then the pass only
 // looks, and the state is to be fetched.
 func (p *pass) checkLineage(ctx context.Context) (bool, error) {
-	if !p.in.bound() {
+	if !p.in.hasLineage() {
 		return true, nil
 	}
-	strange, since, err := p.cluster.strange(ctx, p.in)
+	foreign, since, err := p.cluster.foreignSignature(ctx, p.in)
 	switch {
 	case err != nil:
 		return false, err
-	case strange == nil:
+	case foreign == nil:
 		return true, nil
 	case !p.in.Fetched.IsZero() && since.After(p.in.Fetched):
 		p.overtaken, p.write = true, false
 		return true, nil
 	}
-	spent := slices.Contains(p.fence.takeovers(), strange.Commit)
-	if !spent && slices.Contains(p.in.Lineage.Takeover, strange.Commit) {
+	spent := slices.Contains(p.fence.takeovers(), foreign.Commit)
+	if !spent && slices.Contains(p.in.Lineage.Takeover, foreign.Commit) {
 		if !p.write {
 			return true, nil
 		}
-		return true, p.fence.takeOver(ctx, *strange)
+		return true, p.fence.takeOver(ctx, *foreign)
 	}
-	p.foreign = &Foreign{Commit: strange.Commit, Identity: strange.identity, Spent: spent}
+	p.foreign = &Foreign{Commit: foreign.Commit, Identity: foreign.identity, Spent: spent}
 	return false, nil
 }

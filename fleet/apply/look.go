@@ -141,7 +141,7 @@ func (r reader) waitForKind(d *desired) {
 // An inventory lists an object from before it is made, so that without one nobody keeps it.
 func (r reader) isLeftover(ctx context.Context, o Object, l *live) (bool, error) {
 	owner := l.labels.owner
-	precious := spared[schema.GroupKind{Group: o.Group, Kind: o.Kind}] || l.generated
+	precious := kindsWithData[schema.GroupKind{Group: o.Group, Kind: o.Kind}] || l.generated
 	if !precious || !l.labels.managed || owner.Environment == "" || owner.Team == "" || owner.Request == "" || l.deleting {
 		return false, nil
 	}
@@ -169,14 +169,14 @@ func (r reader) isLeftover(ctx context.Context, o Object, l *live) (bool, error)
 // that the state has: whose it is nobody can tell.
 func (r reader) requireSigned() {
 	inv := r.cluster.inventories.get(r.in.Owner)
-	if !r.in.bound() || inv == nil || inv.signature.Commit != "" || len(inv.objects) == 0 {
+	if !r.in.hasLineage() || inv == nil || inv.signature.Commit != "" || len(inv.objects) == 0 {
 		return
 	}
 	same := len(r.objects) == len(inv.objects)
 	for _, d := range r.objects {
 		same = same && inv.objects[d.object]
 	}
-	if r.cluster.inventories.takes(r.in.Owner, same) {
+	if r.cluster.inventories.recognize(r.in.Owner, same) {
 		return
 	}
 	r.refuse("ConfigMap %s/%s names no state commit, and does not list the objects that this state has, so it may be of another "+

@@ -153,7 +153,7 @@ func newDesired(u *unstructured.Unstructured) *desired {
 		digest:  platform.Digest(u.Object),
 		rank:    rankOf(gvk.Kind),
 	}}
-	leaveToServer(u)
+	dropServerFields(u)
 	annotations := u.GetAnnotations()
 	if annotations[generateAnnotation] != "" && gvk.Group == "" && gvk.Kind == "Secret" {
 		d.keys = generatedKeys(annotations[generateKeysAnnotation])

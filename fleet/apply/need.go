@@ -44,7 +44,7 @@ func (w writer) findDrift(d *desired) (bool, string) {
 	own := ownEntry(d.live.entries)
 	missing := uncovered(fieldSet(own), w.appliedFields(d))
 	if missing == nil {
-		d.watch.passed(key{d.object.Namespace, d.object.Name}, d.live)
+		d.watch.markCovered(key{d.object.Namespace, d.object.Name}, d.live)
 		return false, ""
 	}
 	who, did := cmp.Or(taker(d.live.entries, missing), "somebody"), "changed"
@@ -59,7 +59,7 @@ func (w writer) findDrift(d *desired) (bool, string) {
 	case w.in.ReportDrift:
 		d.drift = reason
 		return false, ""
-	case own != nil && !d.live.claims.allow(time.Now()):
+	case own != nil && !d.live.corrections.allow(time.Now()):
 		d.fault = fmt.Sprintf("%s keeps changing %s. It is corrected more and more seldom: make it stop, leave the field "+
 			"out of the version, or list it under the version's spec.ignore", who, missing)
 		d.again = true
@@ -68,27 +68,27 @@ func (w writer) findDrift(d *desired) (bool, string) {
 	return true, reason
 }
 
-// claims counts how often fields of an object were claimed back, so that a fight with a controller that wants
+// corrections counts how often fields of an object were claimed back, so that a fight with a controller that wants
 // something else is lost rather than fought at full speed.
-type claims struct {
+type corrections struct {
 	count int
 	last  time.Time
 }
 
 const (
-	freeClaims  = 3
-	claimsReset = 15 * time.Minute
+	freeCorrections  = 3
+	correctionsReset = 15 * time.Minute
 )
 
 // allow lets the first few through, and then ever fewer: after 8 s, 16 s, … up to five minutes.
-func (c claims) allow(now time.Time) bool {
+func (c corrections) allow(now time.Time) bool {
 	since := now.Sub(c.last)
-	return c.count < freeClaims || since > min(time.Second<<min(c.count, 20), 5*time.Minute)
+	return c.count < freeCorrections || since > min(time.Second<<min(c.count, 20), 5*time.Minute)
 }
 
-func (c claims) next(now time.Time) claims {
-	if now.Sub(c.last) > claimsReset {
-		return claims{1, now}
+func (c corrections) next(now time.Time) corrections {
+	if now.Sub(c.last) > correctionsReset {
+		return corrections{1, now}
 	}
-	return claims{c.count + 1, now}
+	return corrections{c.count + 1, now}
 }

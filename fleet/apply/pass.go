@@ -33,7 +33,6 @@ func (c *Cluster) Look(ctx context.Context, in Instance) (Result, error) {
 }
 
 func (c *Cluster) pass(ctx context.Context, in Instance, how mode) (Result, error) {
-	began := time.Now()
 	c.subscribers.add(in.Owner)
 	p := newPass(c, in, how)
 	err := p.run(ctx)
@@ -44,9 +43,7 @@ func (c *Cluster) pass(ctx context.Context, in Instance, how mode) (Result, erro
 	if err != nil {
 		return Result{}, fmt.Errorf("%s: %w", in.Owner, err)
 	}
-	result := p.result()
-	result.Took = time.Since(began)
-	return result, nil
+	return p.result(), nil
 }
 
 // mode says how far a pass may go.
@@ -65,6 +62,7 @@ type mode struct {
 type pass struct {
 	*target
 	mode
+	began time.Time
 
 	reader      reader
 	rehearsal   rehearsal
@@ -81,7 +79,7 @@ func newPass(c *Cluster, in Instance, how mode) *pass {
 	t := newTarget(c, in)
 	health := assessment{t, podDiagnosis{c, c.client}}
 	return &pass{
-		target: t, mode: how, health: health,
+		target: t, mode: how, began: time.Now(), health: health,
 		reader: reader{t}, rehearsal: rehearsal{t}, pruning: &pruning{target: t},
 		application: &application{target: t, writer: writer{t, fieldOwnership{t}}, health: health},
 	}
@@ -160,6 +158,9 @@ func (p *pass) bringToState(ctx context.Context) error {
 // object that a later fetch confirms is ours to correct, whoever wrote the other digest. An object that a person deletes is
 // still listed, and comes back at once.
 func (p *pass) findLaterState() bool {
+	if p.overtaken {
+		return true
+	}
 	p.overtaken = !p.in.Fetched.IsZero() && slices.ContainsFunc(p.all(), func(d *desired) bool {
 		l := d.live
 		if l == nil {

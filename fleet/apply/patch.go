@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -112,13 +111,8 @@ func (w writer) recordChange(d *desired, after *live, reason string) {
 		back = before.kept
 	}
 	d.adopts = false
-	if before == nil || before.version != after.version {
-		after.patched = time.Now()
-	}
-	if reason != "" {
-		after.claims = before.claims.next(time.Now())
-	}
-	d.live = d.watch.answered(key{d.object.Namespace, d.object.Name}, after)
+	after.recordWrite(before, reason != "")
+	d.live = d.watch.putAnswer(key{d.object.Namespace, d.object.Name}, after)
 	switch {
 	case before == nil && d.change != nil: // it was replaced
 	case before == nil:

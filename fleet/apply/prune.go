@@ -14,8 +14,8 @@ import (
 	"transom.dev/render/platform"
 )
 
-// spared are the kinds that hold data which cannot be made again.
-var spared = map[schema.GroupKind]bool{
+// kindsWithData are the kinds that hold data which cannot be made again.
+var kindsWithData = map[schema.GroupKind]bool{
 	{Kind: "Namespace"}:             true,
 	{Kind: "PersistentVolume"}:      true,
 	{Kind: "PersistentVolumeClaim"}: true,
@@ -86,7 +86,7 @@ func (p *pruning) pruneBeforeApply(ctx context.Context) error {
 	}
 	err := p.pruneInOrder(ctx, first)
 	if len(p.waiting) > 0 {
-		hold(p.objects, p.waiting[0].String()+" to be gone")
+		postpone(p.objects, p.waiting[0].String()+" to be gone")
 	}
 	return err
 }
@@ -149,7 +149,7 @@ func (p *pruning) pruneInOrder(ctx context.Context, all []Object) error {
 			delete(inv.adopted, o)
 		}
 		for _, c := range p.gone {
-			if c.Reason == stays {
+			if c.Reason == staysAdopted {
 				inv.released[c.Object] = true
 			}
 		}
@@ -229,7 +229,7 @@ func (p *pruning) pruneOne(ctx context.Context, o Object) (outcome, string, erro
 	case there == nil:
 		return ended, "", nil
 	case p.letsGo(o, there):
-		return p.letGo(ctx, k, o, there, stays, nil)
+		return p.letGo(ctx, k, o, there, staysAdopted, nil)
 	case there.labels.owner != p.in.Owner:
 		return letGo, "its labels do not name this instance any more", nil
 	case p.in.Absent && p.in.Deletion == platform.DeletionRetain:
@@ -244,7 +244,7 @@ func (p *pruning) pruneOne(ctx context.Context, o Object) (outcome, string, erro
 }
 
 func (p *pruning) keepsData(o Object, l *live) bool {
-	precious := spared[schema.GroupKind{Group: o.Group, Kind: o.Kind}] || l.generated
+	precious := kindsWithData[schema.GroupKind{Group: o.Group, Kind: o.Kind}] || l.generated
 	deletable := p.in.Deletion == platform.DeletionDelete && l.prunable
 	return precious && !deletable
 }

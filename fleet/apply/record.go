@@ -104,7 +104,7 @@ func (i *instanceInventory) update(ctx context.Context, change func(*inventory))
 			}
 			return err
 		case !inv.write(m):
-			i.all.answered(m)
+			i.all.putAnswer(m)
 			return nil
 		}
 		sign(m, i.in)
@@ -113,7 +113,7 @@ func (i *instanceInventory) update(ctx context.Context, change func(*inventory))
 		}
 		updated, err := all.Update(ctx, m, metav1.UpdateOptions{FieldManager: manager})
 		if err == nil {
-			i.all.answered(updated)
+			i.all.putAnswer(updated)
 		}
 		return err
 	})
@@ -144,7 +144,7 @@ func (i *instanceInventory) signForState(ctx context.Context) (later State, err 
 		sign(m, i.in)
 		m, err = all.Update(ctx, m, metav1.UpdateOptions{FieldManager: manager})
 		if err == nil {
-			i.all.answered(m)
+			i.all.putAnswer(m)
 		}
 		return err
 	})
@@ -186,7 +186,7 @@ func (w *inventoryWatch) create(ctx context.Context, m *v1.ConfigMap) error {
 	return w.client.request(ctx, func(ctx context.Context) error {
 		created, err := w.client.core.ConfigMaps(systemNamespace).Create(ctx, m, metav1.CreateOptions{FieldManager: manager})
 		if err == nil {
-			w.answered(created)
+			w.putAnswer(created)
 		}
 		return err
 	})

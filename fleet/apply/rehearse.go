@@ -127,7 +127,7 @@ func (r rehearsal) handleRefusal(ctx context.Context, d *desired, err error) err
 	case field != "" && d.live != nil && !d.adopts && r.owns(d) && d.replaceable():
 		return nil // it is replaced
 	case apierrors.IsBadRequest(err) && strings.Contains(err.Error(), "does not support dry run"):
-		d.untried = said(d, err)
+		d.untried = answerText(d, err)
 	case d.claimsFirst(err) != "":
 		d.untried = d.claimsFirst(err) + " is there of a strategy before, and goes first"
 	case apierrors.IsNotFound(err):
@@ -323,7 +323,7 @@ func (r rehearsal) readWhole(ctx context.Context, d *desired) (u *unstructured.U
 		return nil, fmt.Errorf("read %s: %w", d.object, err)
 	}
 	if err != nil || u.GetResourceVersion() != d.live.version {
-		d.again, d.unsure, d.status = true, true, later(d, "somebody else wrote it at the same time")
+		d.again, d.unsure, d.status = true, true, progressing(d, "somebody else wrote it at the same time")
 		return nil, nil
 	}
 	return u, nil

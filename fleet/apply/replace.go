@@ -20,7 +20,7 @@ func (m *manifest) replaceable() bool {
 
 // precious says whether an object may hold data that cannot be made again.
 func (m *manifest) precious() bool {
-	return spared[schema.GroupKind{Group: m.object.Group, Kind: m.object.Kind}] || m.keys != nil
+	return kindsWithData[schema.GroupKind{Group: m.object.Group, Kind: m.object.Kind}] || m.keys != nil
 }
 
 // replace deletes an object that cannot be changed in place to the desired one, and makes it anew. Before anything is
@@ -70,7 +70,7 @@ func (w writer) dryRunNew(ctx context.Context, d *desired) (refused string, err 
 	case err == nil:
 		return "", nil
 	case answered(err):
-		return "the API server would refuse a new one: " + said(d, err), nil
+		return "the API server would refuse a new one: " + answerText(d, err), nil
 	}
 	return "", fmt.Errorf("%s: %w", d.object, err)
 }
@@ -115,7 +115,7 @@ func (w writer) deleteOld(ctx context.Context, d *desired, field string) (gone b
 		return false, err
 	}
 	if latest != (State{}) {
-		d.again, d.status = true, later(d, "it is left to whoever works on state commit "+latest.Commit)
+		d.again, d.status = true, progressing(d, "it is left to whoever works on state commit "+latest.Commit)
 		return false, nil
 	}
 	there, err := w.client.readMetadata(ctx, d.kind, d.object)
@@ -123,7 +123,7 @@ func (w writer) deleteOld(ctx context.Context, d *desired, field string) (gone b
 		return there == nil, err
 	}
 	if there.uid != d.live.uid || there.digest != d.live.digest || !w.ownedByInstance(d.object, there) {
-		d.again, d.status = true, later(d, "somebody else wrote it at the same time")
+		d.again, d.status = true, progressing(d, "somebody else wrote it at the same time")
 		return false, nil
 	}
 	if there.deleting {
@@ -140,7 +140,7 @@ func (w writer) deleteOld(ctx context.Context, d *desired, field string) (gone b
 			return false, err
 		}
 		if there != nil && !there.deleting {
-			d.again, d.status = true, later(d, "somebody else wrote it at the same time")
+			d.again, d.status = true, progressing(d, "somebody else wrote it at the same time")
 			return false, nil
 		}
 	}

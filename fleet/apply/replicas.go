@@ -39,7 +39,7 @@ func (o fieldOwnership) handOverReplicas(ctx context.Context, d *desired) error 
 	}); err != nil {
 		return err
 	}
-	d.live.succeed(before)
+	d.live.carryOver(before)
 	return nil
 }
 
@@ -66,7 +66,7 @@ func (o fieldOwnership) endHandover(ctx context.Context, d *desired) error {
 	if err := o.applyHandover(ctx, d, map[string]any{"metadata": map[string]any{"name": d.object.Name, "uid": string(d.live.uid)}}); err != nil {
 		return err
 	}
-	d.live = d.watch.answered(key{d.object.Namespace, d.object.Name}, d.live)
+	d.live = d.watch.putAnswer(key{d.object.Namespace, d.object.Name}, d.live)
 	return nil
 }
 

@@ -59,7 +59,7 @@ func (w writer) generateValues(ctx context.Context, d *desired) error {
 	if err != nil {
 		return recordRefusal(d, err)
 	}
-	d.live = d.watch.answered(key{d.object.Namespace, d.object.Name}, after)
+	d.live = d.watch.putAnswer(key{d.object.Namespace, d.object.Name}, after)
 	if d.change == nil {
 		d.change = &Change{Object: d.object, Action: Configured, Reason: "generated " + strings.Join(missing, ", ")}
 	}

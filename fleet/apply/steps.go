@@ -93,7 +93,7 @@ func (a *application) unready(ctx context.Context, s step) (*desired, error) {
 		return d, nil
 	}
 	for _, d := range s.objects {
-		if d.live != nil && d.live.outlook.running && a.healthEntry(d) == nil {
+		if d.live != nil && d.live.byStatus.running && a.healthEntry(d) == nil {
 			return d, nil
 		}
 	}
@@ -113,16 +113,16 @@ func (a *application) postponeSteps(ctx context.Context, s step, ailing *desired
 	if ailing.status.Health == Suspended {
 		waiting = Suspended // for as long as that is
 	}
-	var stays []*desired
+	var unchanged []*desired
 	for _, s := range later {
 		for _, d := range s.objects {
 			if d.live != nil && d.live.digest == d.digest {
-				stays = append(stays, d)
+				unchanged = append(unchanged, d)
 			} else if d.fault == "" && d.kind != nil {
 				d.postponed, d.assessed = true, true
 				d.status = ObjectStatus{Object: d.object, Health: waiting, Message: fmt.Sprintf("step %d %s", s.number, how)}
 			}
 		}
 	}
-	return each(ctx, stays, a.writer.writeIfNeeded)
+	return each(ctx, unchanged, a.writer.writeIfNeeded)
 }

@@ -259,7 +259,7 @@ func (r reflected) Replace(objects []any, version string) error {
 		all[key{it.Namespace, it.Name}] = it.value
 	}
 	r.sink.replace(all, version)
-	r.budget.settle()
+	r.budget.finish()
 	r.turn(nil)
 	return nil
 }

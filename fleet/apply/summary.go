@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"transom.dev/render/platform"
 )
@@ -12,7 +13,7 @@ import (
 // result puts together the Result of the pass.
 func (p *pass) result() Result {
 	if p.foreign != nil {
-		return Result{Foreign: p.foreign, Health: Unknown, Message: p.foreign.String(), Settled: true}
+		return Result{Foreign: p.foreign, Health: Unknown, Message: p.foreign.String(), Settled: true, Took: time.Since(p.began)}
 	}
 	r := Result{
 		Problems: slices.Concat(p.problems, p.pruning.refused),
@@ -58,6 +59,7 @@ func (p *pass) result() Result {
 		r.Checkpoint = p.inventory.checkpoint
 	}
 	p.summarize(&r)
+	r.Took = time.Since(p.began)
 	return r
 }
 
@@ -73,11 +75,11 @@ func (p *pass) summarize(r *Result) {
 	r.Superseded = superseded(p.all())
 	if left := p.remaining(); len(left) > 0 {
 		r.Settled, r.Health = false, Progressing
-		r.say(left[0], cmp.Or(p.pruning.laterStateMessage(), "waiting for its end"))
+		r.setMessage(left[0], cmp.Or(p.pruning.laterStateMessage(), "waiting for its end"))
 	} else if d := worst(p.all()); d != nil && d == p.application.blocker {
-		r.say(d.object, d.status.Message+"; "+p.application.blocked)
+		r.setMessage(d.object, d.status.Message+"; "+p.application.blocked)
 	} else if d != nil {
-		r.say(d.object, d.status.Message)
+		r.setMessage(d.object, d.status.Message)
 	}
 	if p.unproven != "" {
 		r.Settled, r.Health, r.Object, r.Message = false, Unknown, "", p.unproven
@@ -90,28 +92,28 @@ func (p *pass) summarize(r *Result) {
 	}
 	if a := r.Adoption; a != nil {
 		r.Settled, r.Health = false, Unknown
-		r.say(a.Effects[0].Object, a.message(p.in.Environment))
+		r.setMessage(a.Effects[0].Object, a.message(p.in.Environment))
 	}
 	if r.Message != "" {
 		return
 	}
 	switch {
 	case len(r.Problems) > 0:
-		r.say(r.Problems[0].Object, r.Problems[0].Message)
+		r.setMessage(r.Problems[0].Object, r.Problems[0].Message)
 	case p.pruning.laterStateMessage() != "":
-		r.say(p.pruning.waiting[0], p.pruning.laterStateMessage())
+		r.setMessage(p.pruning.waiting[0], p.pruning.laterStateMessage())
 	case len(r.Drift) > 0:
-		r.say(r.Drift[0].Object, r.Drift[0].Message)
+		r.setMessage(r.Drift[0].Object, r.Drift[0].Message)
 	default:
-		r.Message = adoptions(r.Changes)
-		if let := slices.DeleteFunc(slices.Clone(p.pruning.gone), func(c Change) bool { return c.Reason != stays }); r.Message == "" && len(let) > 0 {
-			r.Message = partings(let)
+		r.Message = adoptionMessage(r.Changes)
+		if let := slices.DeleteFunc(slices.Clone(p.pruning.gone), func(c Change) bool { return c.Reason != staysAdopted }); r.Message == "" && len(let) > 0 {
+			r.Message = letGoMessage(let)
 		}
 	}
 }
 
-// adoptions says which objects a pass took over from whom, so that it is an event in whatever follows the results.
-func adoptions(changes []Change) string {
+// adoptionMessage says which objects a pass took over from whom, so that it is an event in whatever follows the results.
+func adoptionMessage(changes []Change) string {
 	var all []string
 	for _, c := range changes {
 		switch {
@@ -126,8 +128,8 @@ func adoptions(changes []Change) string {
 	return strings.Join(all, "; ")
 }
 
-// say sets the message, with the object that it is about, if it is about one.
-func (r *Result) say(of Object, message string) {
+// setMessage sets the message, with the object that it is about, if it is about one.
+func (r *Result) setMessage(of Object, message string) {
 	r.Message = Problem{Object: of, Message: message}.String()
 	if of != (Object{}) {
 		r.Object = of.String()

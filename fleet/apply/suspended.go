@@ -64,8 +64,8 @@ func statefulSetProgress(body map[string]any) (Health, string) {
 	return Healthy, ""
 }
 
-// leftBehind says of a healthy StatefulSet which of its pods its partition leaves at the revision before; empty: none.
-func leftBehind(body map[string]any) string {
+// ofOldRevision says of a healthy StatefulSet which of its pods its partition leaves at the revision before; empty: none.
+func ofOldRevision(body map[string]any) string {
 	wanted, updated := number(body, 1, "spec", "replicas"), number(body, 0, "status", "updatedReplicas")
 	if partition := partitionOf(body); partition > 0 && updated < wanted {
 		return ofPartition(partition, wanted-updated, wanted)

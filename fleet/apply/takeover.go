@@ -1,13 +1,13 @@
 package apply
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
 
+	"github.com/fluxcd/pkg/ssa"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
@@ -37,8 +37,10 @@ func (d *desired) taken() (old []metav1.ManagedFieldsEntry) {
 }
 
 // inherit returns an object's entries with those of appliers made ours, but for the fields that the version leaves to
-// others: these become nobody's, and stay. Without an applier it returns nil.
-func inherit(entries []metav1.ManagedFieldsEntry, left *fieldpath.Set) ([]metav1.ManagedFieldsEntry, error) {
+// others: these become nobody's, and stay. Without an applier it returns nil. It is csaupgrade that does it, and not ssa's
+// PatchReplaceFieldsManagers: that one leaves a second entry of ours where an applier's comes before it, and gives us fields by
+// the paths of another API version than ours.
+func inherit(entries []metav1.ManagedFieldsEntry, others *fieldpath.Set) ([]metav1.ManagedFieldsEntry, error) {
 	var all metav1.PartialObjectMetadata
 	names := map[string]bool{}
 	for i := range entries {
@@ -59,7 +61,7 @@ func inherit(entries []metav1.ManagedFieldsEntry, left *fieldpath.Set) ([]metav1
 		}
 	}
 	own := ownEntry(all.ManagedFields)
-	raw, err := entrySet(own).RecursiveDifference(left).ToJSON()
+	raw, err := entrySet(own).RecursiveDifference(others).ToJSON()
 	if err != nil {
 		return nil, err
 	}
@@ -69,24 +71,27 @@ func inherit(entries []metav1.ManagedFieldsEntry, left *fieldpath.Set) ([]metav1
 
 // entrySet is the set of fields that an entry owns; empty without an entry.
 func entrySet(e *metav1.ManagedFieldsEntry) *fieldpath.Set {
-	set := fieldpath.NewSet()
-	if e == nil || e.FieldsV1 == nil || set.FromJSON(bytes.NewReader(e.FieldsV1.GetRawBytes())) != nil {
+	if e == nil || e.FieldsV1 == nil {
 		return fieldpath.NewSet()
 	}
-	return set
+	set, err := ssa.FieldsToSet(*e.FieldsV1)
+	if err != nil {
+		return fieldpath.NewSet()
+	}
+	return &set
 }
 
 // departing are the fields that would go from an object if it were applied once its entries are inherited, given its entries
 // after a dry run of applying it as they are. A field stays if it is applied, or if a manager that is no applier owns it.
 // Each path leads to the topmost field of which nothing stays, sorted.
 func departing(inherited, applied []metav1.ManagedFieldsEntry) []fieldpath.Path {
-	stays := fieldpath.NewSet()
+	remaining := fieldpath.NewSet()
 	for i := range applied {
 		if e := &applied[i]; !isApplier(e) {
-			stays = stays.Union(entrySet(e))
+			remaining = remaining.Union(entrySet(e))
 		}
 	}
-	return missing(entrySet(ownEntry(inherited)), func(at fieldpath.Path) bool { return touches(stays, at) })
+	return missing(entrySet(ownEntry(inherited)), func(at fieldpath.Path) bool { return touches(remaining, at) })
 }
 
 // missing lists the topmost paths of a set for which nothing is to be found elsewhere, but for kubectl's memory.

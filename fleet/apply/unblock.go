@@ -106,7 +106,7 @@ func (u unblocking) do(ctx context.Context) (deleted []Change, err error) {
 
 // forbidden says why a pod is not deleted whatever became of its revision; empty if it may be.
 func (u unblocking) forbidden() string {
-	rolling := u.d.live.outlook.rolling
+	rolling := u.d.live.byStatus.rolling
 	switch {
 	case u.in.ReportDrift:
 		return "this environment only reports drift"
@@ -118,7 +118,7 @@ func (u unblocking) forbidden() string {
 		return "the StatefulSet does not start its pods in order"
 	case !u.o.pod.unstarted:
 		return "a container of it has started, or may start yet"
-	case slices.ContainsFunc(u.pods.podsOf(u.d), func(w *podWatch) bool { return w.leaving(u.d) }):
+	case slices.ContainsFunc(u.pods.podsOf(u.d), func(w *podWatch) bool { return w.isDeletingPodOf(u.d) }):
 		return "another pod of the StatefulSet is being deleted"
 	}
 	return ""
@@ -170,7 +170,7 @@ func (u unblocking) unchanged(ctx context.Context) (version string, same bool, e
 			return err
 		}
 		l := reduceWhole(set)
-		if l.uid != u.d.live.uid || l.deleting || l.digest != u.d.digest || l.outlook.rolling != u.d.live.outlook.rolling {
+		if l.uid != u.d.live.uid || l.deleting || l.digest != u.d.digest || l.byStatus.rolling != u.d.live.byStatus.rolling {
 			return nil
 		}
 		now, err := u.client.core.Pods(u.d.object.Namespace).Get(ctx, u.o.name, metav1.GetOptions{})
@@ -180,7 +180,7 @@ func (u unblocking) unchanged(ctx context.Context) (version string, same bool, e
 		revision := now.Labels[controllerRevisionLabel]
 		version = now.ResourceVersion
 		same = now.UID == u.o.pod.uid && l.controls(now) && neverStarts(now) &&
-			revision == u.o.pod.labels[controllerRevisionLabel] && revision != l.outlook.rolling.revision
+			revision == u.o.pod.labels[controllerRevisionLabel] && revision != l.byStatus.rolling.revision
 		return nil
 	})
 	if apierrors.IsNotFound(err) {
@@ -209,17 +209,17 @@ func (u unblocking) book(ctx context.Context, now time.Time) (booked bool, err e
 			u.o.why = "it is left to whoever works on state commit " + named.Commit
 			return nil
 		}
-		noted, ok := noteDeletion(m.Annotations[deletedPodsAnnotation], u.d.object, now)
+		text, ok := noteDeletion(m.Annotations[deletedPodsAnnotation], u.d.object, now)
 		if !ok {
 			u.o.why = fmt.Sprintf("%d pods of the StatefulSet were deleted within the hour, and that did not help", deletionsPerHour)
 			u.o.due = 10 * time.Minute
 			return nil
 		}
-		metav1.SetMetaDataAnnotation(&m.ObjectMeta, deletedPodsAnnotation, noted)
+		metav1.SetMetaDataAnnotation(&m.ObjectMeta, deletedPodsAnnotation, text)
 		sign(m, u.in)
 		m, err = all.Update(ctx, m, metav1.UpdateOptions{FieldManager: manager})
 		if err == nil {
-			u.cluster.inventories.answered(m)
+			u.cluster.inventories.putAnswer(m)
 			booked = true
 		}
 		return err
@@ -233,7 +233,7 @@ func (u unblocking) book(ctx context.Context, now time.Time) (booked bool, err e
 
 // noteDeletion adds a deletion to those that an annotation lists, without those of more than an hour ago. It is false if
 // there were too many, or if it cannot be read how many there were.
-func noteDeletion(text string, of Object, now time.Time) (noted string, ok bool) {
+func noteDeletion(text string, of Object, now time.Time) (next string, ok bool) {
 	all := map[string][]time.Time{}
 	if text != "" && json.Unmarshal([]byte(text), &all) != nil {
 		return "", false
@@ -268,7 +268,7 @@ func (u unblocking) remove(ctx context.Context, version string) (deleted []Chang
 		return nil, err
 	}
 	for _, pods := range u.pods.podsOf(u.d) {
-		pods.left(key{u.d.object.Namespace, u.o.name}, u.o.pod)
+		pods.markDeleting(key{u.d.object.Namespace, u.o.name}, u.o.pod)
 	}
 	u.o.fate = "it was deleted, because none of its containers ever started and its revision failed here or was taken back"
 	return []Change{{
@@ -277,26 +277,26 @@ func (u unblocking) remove(ctx context.Context, version string) (deleted []Chang
 	}}, nil
 }
 
-// leaving says whether a pod of a StatefulSet is being deleted.
-func (w *podWatch) leaving(d *desired) bool {
+// isDeletingPodOf says whether a pod of a StatefulSet is being deleted.
+func (w *podWatch) isDeletingPodOf(d *desired) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, p := range w.namespaces[d.object.Namespace] {
-		if p.going && slices.Contains(p.owners, d.live.uid) {
+		if p.deleting && slices.Contains(p.owners, d.live.uid) {
 			return true
 		}
 	}
 	return false
 }
 
-// left notes that a pod was deleted, before the watch says so.
-func (w *podWatch) left(k key, was *pod) {
+// markDeleting records that a pod was deleted, before the watch says so.
+func (w *podWatch) markDeleting(k key, was *pod) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.namespaces[k.namespace][k.name] == was {
-		going := *was
-		going.going = true
-		w.namespaces[k.namespace][k.name] = &going
+		next := *was
+		next.deleting = true
+		w.namespaces[k.namespace][k.name] = &next
 	}
 }
 

@@ -35,7 +35,7 @@ func (w *objectWatch) reduce(object any) any {
 	} else {
 		l = reduceMeta(w.kind.gvk.GroupKind(), object.(metav1.Object))
 	}
-	l.arrived = time.Now()
+	l.arrive()
 	return l
 }
 
@@ -53,35 +53,35 @@ func (w *objectWatch) put(k key, value any) {
 		w.mu.Unlock()
 		return
 	}
-	l.succeed(old)
+	l.carryOver(old)
 	w.objects[k] = l
 	w.mu.Unlock()
 	w.compare(old, l)
 }
 
-// answered records the API server's answer to a write of ours, before the watch sees it.
-func (w *objectWatch) answered(k key, l *live) *live {
+// putAnswer records the API server's answer to a write of ours, before the watch sees it.
+func (w *objectWatch) putAnswer(k key, l *live) *live {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	old := w.objects[k]
 	if old != nil && older(l.version, old.version) {
 		return old
 	}
-	l.succeed(old)
-	l.covered, l.entries, l.arrived = l.fields, nil, time.Time{}
+	l.carryOver(old)
+	l.write()
 	w.objects[k] = l
 	return l
 }
 
-// passed records that the field set of an object covers the desired fields.
-func (w *objectWatch) passed(k key, l *live) {
+// markCovered records that the field set of an object covers the desired fields.
+func (w *objectWatch) markCovered(k key, l *live) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.objects[k] != l {
 		return
 	}
 	next := *l
-	next.covered, next.entries = l.fields, nil
+	next.cover()
 	w.objects[k] = &next
 }
 
@@ -93,20 +93,20 @@ func (w *objectWatch) remove(k key, version string) {
 		return
 	}
 	delete(w.objects, k)
-	w.lose(k)
+	w.recordLoss(k)
 	w.mu.Unlock()
 	w.compare(old, nil)
 }
 
-// lose notes that an object is gone; the caller holds the lock.
-func (w *objectWatch) lose(k key) {
+// recordLoss records that an object is gone; the caller holds the lock.
+func (w *objectWatch) recordLoss(k key) {
 	now := time.Now()
-	maps.DeleteFunc(w.lost, func(_ key, at time.Time) bool { return now.Sub(at) > losses })
+	maps.DeleteFunc(w.lost, func(_ key, at time.Time) bool { return now.Sub(at) > lossesKept })
 	w.lost[k] = now
 }
 
-// losses is for how long deletions are remembered: longer than a daemon goes without fetching new commits.
-const losses = time.Hour
+// lossesKept is for how long deletions are remembered: longer than a daemon goes without fetching new commits.
+const lossesKept = time.Hour
 
 // lostSince says whether an object was deleted after a time, as far as this watch saw.
 func (w *objectWatch) lostSince(o Object, t time.Time) bool {
@@ -122,7 +122,7 @@ func (w *objectWatch) replace(all map[key]any, version string) {
 	before := w.objects
 	for k, value := range all {
 		l := value.(*live)
-		l.succeed(before[k])
+		l.carryOver(before[k])
 		after[k] = l
 	}
 	for k, old := range before {
@@ -132,7 +132,7 @@ func (w *objectWatch) replace(all map[key]any, version string) {
 	}
 	for k := range before {
 		if after[k] == nil {
-			w.lose(k)
+			w.recordLoss(k)
 		}
 	}
 	w.objects = maps.Clone(after)
@@ -165,7 +165,7 @@ func (w *objectWatch) compare(old, l *live) {
 func (l *live) differs(old *live) bool {
 	return l.uid != old.uid || l.labels != old.labels || l.digest != old.digest || l.deleting != old.deleting ||
 		l.fields != old.fields || !slices.Equal(l.dataKeys, old.dataKeys) ||
-		l.outlook != old.outlook || l.seen() != old.seen() ||
+		l.byStatus != old.byStatus || l.seen() != old.seen() ||
 		(l.seenVersion != old.seenVersion && !reflect.DeepEqual(l.body, old.body))
 }
 

@@ -19,14 +19,14 @@ const longestWhy = 400 // of the message of a pod, in bytes
 
 // pod is a pod, reduced to its owners and its ailment.
 type pod struct {
-	uid    types.UID
-	labels labels.Set
-	owners []types.UID
-	made   time.Time // by the API server's clock
-	ill    int       // how bad it is; 0 is well
-	why    string
-	stuck  bool // no wait by itself gets it started
-	going  bool // it is being deleted
+	uid      types.UID
+	labels   labels.Set
+	owners   []types.UID
+	made     time.Time // by the API server's clock
+	severity int       // how bad it is; 0 is well
+	why      string
+	stuck    bool // no wait by itself gets it started
+	deleting bool // it is being deleted
 
 	unstarted bool      // no container of it has ever started, nor will one without a change
 	since     time.Time // when the watch first saw it unstarted, by our clock
@@ -65,11 +65,11 @@ type podDiagnosis struct {
 // explain adds the ailment of an object's worst pod to the message of its status. A pod of another revision than the present one
 // is told as such: it makes nothing stuck.
 func (p podDiagnosis) explain(ctx context.Context, d *desired, message string) (string, error) {
-	if d.live.outlook.selector == "" && !custom(d.gvk.GroupKind()) {
+	if d.live.byStatus.selector == "" && !custom(d.gvk.GroupKind()) {
 		return message, nil
 	}
 	ailing := map[string]*pod{}
-	if strayed(d) {
+	if hasUnlabelledPods(d) {
 		if err := p.listUnlabelled(ctx, d); err != nil {
 			return "", err
 		}
@@ -86,7 +86,7 @@ func (p podDiagnosis) explain(ctx context.Context, d *desired, message string) (
 		return "", err
 	}
 	name, worst := worstPod(ailing, mark, d.live)
-	d.stuck = worst.stuck && mark.current(worst, d.live) && !d.live.outlook.behind && d.live.outlook.health != Suspended
+	d.stuck = worst.stuck && mark.current(worst, d.live) && !d.live.byStatus.behind && d.live.byStatus.health != Suspended
 	if !mark.superseded(worst) {
 		return strings.TrimPrefix(message+": pod "+name+": "+worst.why, ": "), nil
 	}
@@ -96,7 +96,7 @@ func (p podDiagnosis) explain(ctx context.Context, d *desired, message string) (
 
 // ailing are the pods of an object that ail: those that its selector selects or that it owns. Pods that were listed are its own.
 func (w *podWatch) ailing(d *desired) map[string]*pod {
-	selects, err := labels.Parse(d.live.outlook.selector)
+	selects, err := labels.Parse(d.live.byStatus.selector)
 	if err != nil || selects.Empty() || w.stream == nil {
 		selects = labels.Nothing()
 	}
@@ -105,7 +105,7 @@ func (w *podWatch) ailing(d *desired) map[string]*pod {
 	defer w.mu.Unlock()
 	for name, p := range w.namespaces[d.object.Namespace] {
 		its := selects.Matches(p.labels) || slices.Contains(p.owners, d.live.uid)
-		if its && p.ill > 0 {
+		if its && p.severity > 0 {
 			all[name] = p
 		}
 	}
@@ -116,9 +116,9 @@ func (w *podWatch) ailing(d *desired) map[string]*pod {
 func worstPod(ailing map[string]*pod, present mark, of *live) (name string, worst *pod) {
 	rank := func(p *pod) int {
 		if present.current(p, of) {
-			return p.ill + stuck
+			return p.severity + stuck
 		}
-		return p.ill
+		return p.severity
 	}
 	for n, p := range ailing {
 		if worst == nil || cmp.Or(cmp.Compare(rank(p), rank(worst)), strings.Compare(name, n)) > 0 {
@@ -131,13 +131,13 @@ func worstPod(ailing map[string]*pod, present mark, of *live) (name string, wors
 func (w *podWatch) reduce(object any) any {
 	full := object.(*v1.Pod)
 	p := &pod{
-		uid: full.UID, labels: full.Labels, made: full.CreationTimestamp.Time, going: full.DeletionTimestamp != nil,
+		uid: full.UID, labels: full.Labels, made: full.CreationTimestamp.Time, deleting: full.DeletionTimestamp != nil,
 		unstarted: neverStarts(full), since: time.Now(),
 	}
 	for _, o := range full.OwnerReferences {
 		p.owners = append(p.owners, o.UID)
 	}
-	p.ill, p.why, p.stuck = ailment(full)
+	p.severity, p.why, p.stuck = ailment(full)
 	return p
 }
 
@@ -145,11 +145,11 @@ func (w *podWatch) put(k key, value any) {
 	w.mu.Lock()
 	old := w.namespaces[k.namespace][k.name]
 	w.mu.Unlock()
-	w.keep(k, value.(*pod), old)
+	w.store(k, value.(*pod), old)
 }
 
-// keep stores a pod as it is now, given how it was seen last.
-func (w *podWatch) keep(k key, p, old *pod) {
+// store stores a pod as it is now, given how it was seen last.
+func (w *podWatch) store(k key, p, old *pod) {
 	if old != nil && old.uid == p.uid && old.unstarted {
 		p.since = old.since
 	}
@@ -157,12 +157,12 @@ func (w *podWatch) keep(k key, p, old *pod) {
 	if w.namespaces[k.namespace] == nil {
 		w.namespaces[k.namespace] = map[string]*pod{}
 	}
-	if w.namespaces[k.namespace][k.name] = p; w.stream == nil && p.ill == 0 && !p.going {
+	if w.namespaces[k.namespace][k.name] = p; w.stream == nil && p.severity == 0 && !p.deleting {
 		delete(w.namespaces[k.namespace], k.name)
 	}
 	w.mu.Unlock()
 	before := cmp.Or(old, &pod{})
-	changed := p.why != before.why || p.going != before.going || p.unstarted != before.unstarted
+	changed := p.why != before.why || p.deleting != before.deleting || p.unstarted != before.unstarted
 	if changed && w.stream != nil {
 		w.tell(p)
 	}
@@ -184,7 +184,7 @@ func (w *podWatch) replace(all map[key]any, _ string) {
 	w.namespaces = map[string]map[string]*pod{}
 	w.mu.Unlock()
 	for k, value := range all {
-		w.keep(k, value.(*pod), before[k.namespace][k.name])
+		w.store(k, value.(*pod), before[k.namespace][k.name])
 	}
 }
 
@@ -194,8 +194,8 @@ func (w *podWatch) tell(p *pod) {
 
 // podsOf is where an object's pods are known.
 func (p podDiagnosis) podsOf(d *desired) []*podWatch {
-	if strayed(d) {
-		return []*podWatch{p.cluster.pods, p.cluster.strays}
+	if hasUnlabelledPods(d) {
+		return []*podWatch{p.cluster.pods, p.cluster.unlabelled}
 	}
 	return []*podWatch{p.cluster.pods}
 }

@@ -16,12 +16,12 @@ import (
 // a shared cluster that would be nearly all pods. Those of one workload are listed by its own selector while it is not
 // healthy, and counted where the workload, or a ReplicaSet of it, is their controller.
 const (
-	straysEvery = 10 * time.Second
-	mostStrays  = 250 // of one workload
+	unlabelledEvery = 10 * time.Second
+	mostUnlabelled  = 250 // of one workload
 )
 
-// strayed says whether the template of a workload gives its pods no labels of the instance.
-func strayed(d *desired) bool {
+// hasUnlabelledPods says whether the template of a workload gives its pods no labels of the instance.
+func hasUnlabelledPods(d *desired) bool {
 	template, templated, _ := unstructured.NestedMap(d.content, "spec", "template")
 	_, labelled, _ := unstructured.NestedString(template, "metadata", "labels", requestLabel)
 	return templated && !labelled && !custom(d.gvk.GroupKind())
@@ -29,8 +29,8 @@ func strayed(d *desired) bool {
 
 // listUnlabelled lists a workload's pods anew, if the last list is long enough ago.
 func (p podDiagnosis) listUnlabelled(ctx context.Context, d *desired) error {
-	wait := p.cluster.strays.dueIn(d.live.uid)
-	d.due = sooner(d.due, straysEvery)
+	wait := p.cluster.unlabelled.dueIn(d.live.uid)
+	d.due = sooner(d.due, unlabelledEvery)
 	if wait > 0 {
 		d.due = sooner(d.due, wait)
 		return nil
@@ -38,7 +38,7 @@ func (p podDiagnosis) listUnlabelled(ctx context.Context, d *desired) error {
 	var pods *v1.PodList
 	owners := map[types.UID]bool{d.live.uid: true}
 	err := p.client.request(ctx, func(ctx context.Context) (err error) {
-		selected := metav1.ListOptions{LabelSelector: d.live.outlook.selector, Limit: mostStrays}
+		selected := metav1.ListOptions{LabelSelector: d.live.byStatus.selector, Limit: mostUnlabelled}
 		if d.object.Kind == "Deployment" {
 			sets, err := p.client.metadata.Resource(replicaSets).Namespace(d.object.Namespace).List(ctx, selected)
 			if err != nil {
@@ -57,7 +57,7 @@ func (p podDiagnosis) listUnlabelled(ctx context.Context, d *desired) error {
 	case err != nil:
 		pods = &v1.PodList{} // who may not read them learns nothing of them
 	}
-	p.cluster.strays.listed(d, slices.DeleteFunc(pods.Items, func(one v1.Pod) bool {
+	p.cluster.unlabelled.takeList(d, slices.DeleteFunc(pods.Items, func(one v1.Pod) bool {
 		controller := metav1.GetControllerOfNoCopy(&one)
 		return controller == nil || !owners[controller.UID]
 	}))
@@ -68,11 +68,11 @@ func (p podDiagnosis) listUnlabelled(ctx context.Context, d *desired) error {
 func (w *podWatch) dueIn(workload types.UID) time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return max(straysEvery-time.Since(w.lists[workload]), 0)
+	return max(unlabelledEvery-time.Since(w.lists[workload]), 0)
 }
 
-// listed takes the pods of a workload as they are now.
-func (w *podWatch) listed(d *desired, pods []v1.Pod) {
+// takeList takes the pods of a workload as they are now.
+func (w *podWatch) takeList(d *desired, pods []v1.Pod) {
 	now := map[string]*pod{}
 	for i := range pods {
 		one := w.reduce(&pods[i]).(*pod)
@@ -96,12 +96,12 @@ func (w *podWatch) listed(d *desired, pods []v1.Pod) {
 	w.lists[d.live.uid] = time.Now()
 	w.mu.Unlock()
 	for name, one := range now {
-		w.keep(key{d.object.Namespace, name}, one, before[name])
+		w.store(key{d.object.Namespace, name}, one, before[name])
 	}
 }
 
-// forget drops the pods of a workload that is healthy.
-func (w *podWatch) forget(d *desired) {
+// forgetPodsOf drops the pods of a workload that is healthy.
+func (w *podWatch) forgetPodsOf(d *desired) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if _, known := w.lists[d.live.uid]; !known {

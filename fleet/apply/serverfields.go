@@ -6,9 +6,9 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// leaveToServer drops the fields that tools write into manifests and that only the cluster fills. The digest is of the
+// dropServerFields drops the fields that tools write into manifests and that only the cluster fills. The digest is of the
 // manifest as it is in Git, so that dropping them changes nothing that runs.
-func leaveToServer(u *unstructured.Unstructured) {
+func dropServerFields(u *unstructured.Unstructured) {
 	delete(u.Object, "status")
 	metadata, _, _ := unstructured.NestedMap(u.Object, "metadata")
 	if created, there := metadata["creationTimestamp"]; there && created == nil {
@@ -23,12 +23,12 @@ func leaveToServer(u *unstructured.Unstructured) {
 		webhooks, _ := u.Object["webhooks"].([]any)
 		for _, webhook := range webhooks {
 			webhook, _ := webhook.(map[string]any)
-			leaveBundle(u, webhook, "clientConfig")
+			dropBundle(u, webhook, "clientConfig")
 		}
 	case crds.gvk.GroupKind().String():
-		leaveBundle(u, u.Object, "spec", "conversion", "webhook", "clientConfig")
+		dropBundle(u, u.Object, "spec", "conversion", "webhook", "clientConfig")
 	case "APIService.apiregistration.k8s.io":
-		leaveBundle(u, u.Object, "spec")
+		dropBundle(u, u.Object, "spec")
 	}
 }
 
@@ -41,8 +41,8 @@ var injectors = []string{
 // placeholders are the values that tools write where a controller is to fill in a CA bundle: nothing, or an empty line.
 var placeholders = []any{nil, "", "Cg=="}
 
-// leaveBundle drops the caBundle below a path, if others fill it.
-func leaveBundle(u *unstructured.Unstructured, within map[string]any, path ...string) {
+// dropBundle drops the caBundle below a path, if others fill it.
+func dropBundle(u *unstructured.Unstructured, within map[string]any, path ...string) {
 	holder, there, _ := unstructured.NestedFieldNoCopy(within, path...)
 	fields, isMap := holder.(map[string]any)
 	annotations := u.GetAnnotations()

@@ -44,7 +44,7 @@ const manyBodies = 10_000 // of which none was forgotten although its object may
 // assessBuiltin judges an object of a built-in kind by the version's health entry.
 func (a assessment) assessBuiltin(ctx context.Context, d *desired, applied bool) (Health, string, error) {
 	if applied {
-		if d.live.outlook.behind {
+		if d.live.byStatus.behind {
 			return Progressing, notSeen, nil
 		}
 		return Healthy, "", nil
@@ -77,7 +77,7 @@ func (a assessment) readBody(ctx context.Context, d *desired) (*live, error) {
 	err := a.client.request(ctx, func(ctx context.Context) error {
 		u, err := a.readWhole(ctx, d)
 		if err == nil {
-			whole = reduceJudged(u, d.live)
+			whole = reduceForEntry(u, d.live)
 		}
 		return err
 	})
@@ -104,14 +104,4 @@ func (a assessment) readWhole(ctx context.Context, d *desired) (*unstructured.Un
 		return u, err
 	}
 	return a.client.wholeOf(d.kind, d.object.Namespace).Get(ctx, d.object.Name, metav1.GetOptions{})
-}
-
-// reduceJudged keeps the fields of an object that a health expression may read.
-func reduceJudged(u *unstructured.Unstructured, seen *live) *live {
-	l := reduceMeta(u.GroupVersionKind().GroupKind(), u)
-	l.seenVersion, l.patched = l.version, seen.patched
-	l.reported = reportedAt(l.entries)
-	l.entries = nil
-	l.body = reduceBody(u)
-	return l
 }

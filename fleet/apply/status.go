@@ -11,8 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// outlook is the health that an object of a built-in kind has by its status, at the generation it was read with.
-type outlook struct {
+// statusHealth is the health that an object of a built-in kind has by its status, at the generation it was read with.
+type statusHealth struct {
 	health   Health
 	message  string
 	behind   bool   // its controller has not seen this generation
@@ -22,11 +22,11 @@ type outlook struct {
 	rolling  rolling
 }
 
-// outlookOf judges by kstatus. It adds the cases that kstatus leaves open: a workload whose controller has not yet seen this
+// healthByStatus judges by kstatus. It adds the cases that kstatus leaves open: a workload whose controller has not yet seen this
 // generation has no health of its own, and pods that could not be created are named.
-func outlookOf(u *unstructured.Unstructured) outlook {
+func healthByStatus(u *unstructured.Unstructured) statusHealth {
 	gk, body := u.GroupVersionKind().GroupKind(), u.Object
-	var o outlook
+	var o statusHealth
 	seen, _ := observedGeneration(body)
 	switch {
 	case gk.Kind == "APIService":
@@ -42,7 +42,7 @@ func outlookOf(u *unstructured.Unstructured) outlook {
 		if waits, suspended := suspension(gk, body); suspended {
 			o.health, o.message = Suspended, waits
 		} else if gk.Kind == "StatefulSet" && o.health == Healthy {
-			o.message = leftBehind(body)
+			o.message = ofOldRevision(body)
 		}
 	}
 	o.running = gk.Group == "batch" && gk.Kind == "Job" && !done(gk, body)
