@@ -14,7 +14,7 @@ func is(name, state string) files {
 }
 
 // draining empties prod's canary while a release that does not get well there is on its way: the second wave waits for it
-// no more, and once that is well the canary is left. What it lost it has again once it is active.
+// no more, and once that is well the canary is left. The canary has its placements again once it is active.
 func draining(l *ladder) {
 	const slow = "slow-on-prod-1-for-ever@1.0.0"
 	l.begins("shop")
@@ -51,8 +51,8 @@ func withoutCanary(team string) files {
 	return cluster("prod-1", "", "").without().merged(ask(team, "shop", "slow-on-prod-1-at-first", everywhere))
 }
 
-// joining gives prod its canary: it gets what runs there at once, and is not waited for until it was healthy. From then
-// on it is what the second wave waits for.
+// joining gives prod its canary: it gets the releases that run there at once, and is not waited for until it was healthy. From then
+// on the second wave waits for it.
 func joining(l *ladder) {
 	const had, next = "slow-on-prod-1-at-first@1.0.0", "slow-on-prod-1-at-first@1.1.0"
 	over := func(r *platform.Release) bool { return r.Promotion.Rollout == nil }
@@ -106,7 +106,7 @@ func labelledShop(team string) files {
 	return oneShop(team).merged(cluster("prod-2", ladderClusters["prod-2"]+", region: old", ""))
 }
 
-// narrowing publishes a version that is not for prod's last cluster and fails in the canary: the last cluster serves what it
+// narrowing publishes a version that is not for prod's last cluster and fails in the canary: the last cluster serves the release that it
 // had all the time, and all is as before. The next version is well, and leaves that cluster once the canary has soaked.
 func narrowing(l *ladder) {
 	const elsewhere = "  placement: {clusters: {matchExpressions: [{key: region, operator: NotIn, values: [old]}]}}\n"

@@ -10,7 +10,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// What a Widget is in these stories: an image of the request with a build of the version.
+// In these stories a Widget is an image of the request with a build of the version.
 const (
 	first  = "good-1@1.0.0"
 	second = "good-2@1.0.0"
@@ -101,7 +101,7 @@ func slowRelease(l *ladder) {
 	l.climbed("shop", first, slow)
 }
 
-// soakSurvivesRestarts restarts the daemon, each time without its data, before it ever sees a whole soak: what it saw
+// soakSurvivesRestarts restarts the daemon, each time without its data, before it ever sees a whole soak: the part that it saw
 // before adds up, of a release and of a removal.
 func soakSurvivesRestarts(l *ladder) {
 	l.becomes("shop", first, everyCluster...)

@@ -32,7 +32,7 @@ func careful(team string) files {
 }
 
 // carefully removes both: the one waits in every environment until a person approved that there, the other one is let go,
-// and what becomes of it then is nobody's business.
+// and nobody cares for it from then on.
 func carefully(l *ladder) {
 	l.begins("keys", "books")
 	l.change("neither of them", askFor("", "", l.team, "keys", "", "").without(), askFor("", "", l.team, "books", "", "").without())

@@ -131,7 +131,7 @@ func startSandbox(t testing.TB, bin string, clusters []string, flags ...string) 
 
 func (w *world) clone() string { return filepath.Join(w.dir, "platform") }
 
-// git runs a git command and returns what it printed.
+// git runs a git command and returns its output.
 func (w *world) git(dir string, args ...string) string {
 	w.t.Helper()
 	cmd := exec.Command("git", args...)
@@ -249,7 +249,7 @@ func (w *world) eventually(what string, check func() error) {
 	}
 }
 
-// lastLog is the end of what the daemons logged.
+// lastLog is the end of the daemons' log.
 func (w *world) lastLog() string {
 	log, _ := exec.Command("tail", "-n", "40", filepath.Join(w.dir, "daemon.log")).Output()
 	return string(log)
@@ -261,7 +261,7 @@ func (w *world) said(word string) string {
 	return string(log)
 }
 
-// status asks the daemon what it knows.
+// status asks the daemon for its status.
 func (w *world) status() (s status.Status, err error) {
 	response, err := http.Get(w.api + "/api/v1/status")
 	if err != nil {

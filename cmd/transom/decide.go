@@ -39,16 +39,6 @@ func (d *deciding) flag(cmd *cobra.Command, reads func(*cobra.Command)) {
 	must(cmd.RegisterFlagCompletionFunc("environment", completeEnvironments(&d.records.in)))
 }
 
-func completeEnvironments(in *platformDir) cobra.CompletionFunc {
-	return func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		p, err := in.load()
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		return workspace.Environments(p), cobra.ShellCompDirectiveNoFileComp
-	}
-}
-
 // begin checks the flags that all deciding verbs need, and loads the platform.
 func (d *deciding) begin(cmd *cobra.Command) (*platform.Platform, error) {
 	if d.environment == "" {
@@ -105,7 +95,7 @@ func (d *decision) yaml() string {
 // fileName makes a readable DNS label of the subject of a decision. Where it is too long, its end becomes a digest.
 func fileName(parts ...string) string {
 	name := strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-' {
+		if strings.ContainsRune("abcdefghijklmnopqrstuvwxyz0123456789-", r) {
 			return r
 		}
 		return '-'

@@ -40,7 +40,9 @@ func (o *explainOptions) then(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	found.Placements = slices.DeleteFunc(found.Placements, func(r audit.RanOn) bool {
-		return o.cluster != "" && r.Cluster != o.cluster || only != nil && r.Request != *only
+		otherCluster := o.cluster != "" && r.Cluster != o.cluster
+		otherRequest := only != nil && r.Request != *only
+		return otherCluster || otherRequest
 	})
 	return o.output.print(cmd.OutOrStdout(), found, func(w io.Writer) { ranText(w, found) })
 }

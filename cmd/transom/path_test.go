@@ -34,7 +34,7 @@ func promoting() *status.Board {
 	staging.PromotedFrom = []string{"dev"}
 	staging.Gates = []platform.ReleaseGate{
 		{Gate: "soak", Figure: "30m0s in dev"},
-		{Gate: "approval", Decision: "decisions/staging/web-1-2-0.yaml", Commit: "77de0aa12345", Author: "Ada <ada@example.com>"},
+		{Gate: "approval", Decision: "decisions/staging/web-1-2-0.yaml", Commit: "77de0aa12345", Author: "Developer <developer@example.com>"},
 	}
 	staging.Rollout = &status.Rollout{Cause: "version", Entered: at, Pending: []string{"green"}}
 	staging.Placements[1].Release, staging.Placements[1].Version = "sha256:aa11bb2", "1.1.0"

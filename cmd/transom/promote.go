@@ -109,6 +109,7 @@ func (o *promoteOptions) check(args []string) error {
 			named++
 		}
 	}
+	explained := o.until != "" || o.reason != ""
 	switch {
 	case named != 1:
 		return misuse("promote takes exactly one of TEAM/REQUEST, OFFERING@VERSION, --plan, --deletions, --adoption, --abandon, --takeover and --state")
@@ -116,7 +117,7 @@ func (o *promoteOptions) check(args []string) error {
 		return misuse("--skip goes with TEAM/REQUEST or OFFERING@VERSION")
 	case len(o.skip) > 0 && o.reason == "":
 		return misuse("--skip needs --reason: whoever reads the file will ask")
-	case len(o.skip) == 0 && (o.until != "" || o.reason != ""):
+	case len(o.skip) == 0 && explained:
 		return misuse("--until and --reason go with --skip: an Approval holds for what it names")
 	}
 	gates := []string{"soak", "approval", "window", "hold", "leave"}
@@ -211,10 +212,21 @@ func (o *promoteOptions) candidate(ctx context.Context, p *platform.Platform, ke
 // notes name the other gates that are closed: an Approval opens none of them.
 func (o *promoteOptions) notes(release *knownRelease) (notes []string) {
 	for _, g := range release.waiting {
-		opened := g.Name == "approval" || g.Name == "unproven" || g.Name == "rejected" && len(o.skip) == 0 || slices.Contains(o.skip, g.Name)
-		if !opened {
+		if !o.opens(g.Name) {
 			notes = append(notes, fmt.Sprintf("it also waits for %s: %s", g.Name, g.Reason))
 		}
 	}
 	return notes
+}
+
+// opens says whether the decision opens a gate.
+func (o *promoteOptions) opens(gate string) bool {
+	switch gate {
+	case "approval", "unproven":
+		return true
+	case "rejected":
+		return len(o.skip) == 0
+	default:
+		return slices.Contains(o.skip, gate)
+	}
 }

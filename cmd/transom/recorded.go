@@ -84,13 +84,14 @@ func (r *records) nextOf(ctx context.Context, p *platform.Platform, environment 
 	if err != nil {
 		return nil, err
 	}
+	isOwn := func(digest string) bool { return own != nil && own.Digest == digest }
 	above := p.Environments[environment].PromotesFrom
 	for _, name := range above {
 		its, err := r.stored(ctx, name, key)
 		if err != nil {
 			return nil, err
 		}
-		if its != nil && (own == nil || its.Digest != own.Digest) {
+		if its != nil && !isOwn(its.Digest) {
 			next := mentioned(its)[0]
 			next.failed = own != nil && slices.ContainsFunc(own.Promotion.Rejected, func(f platform.ReleaseFailure) bool {
 				return f.Release == next.digest
@@ -99,7 +100,7 @@ func (r *records) nextOf(ctx context.Context, p *platform.Platform, environment 
 		}
 	}
 	for _, i := range p.Instances(environment) {
-		if i.Request.Key == key && len(above) == 0 && (own == nil || own.Digest != i.Release) {
+		if i.Request.Key == key && len(above) == 0 && !isOwn(i.Release) {
 			return &knownRelease{digest: i.Release, offering: i.Offering.Name, version: i.Version.Number.String()}, nil
 		}
 	}
@@ -159,11 +160,18 @@ func mentioned(r *platform.Release) (list []knownRelease) {
 	return list
 }
 
+// hasName says whether a text names a release: by its version, its digest, or a beginning of that which is long enough.
+func (k *knownRelease) hasName(text string) bool {
+	begins := len(text) > 10 && strings.HasPrefix(k.digest, text)
+	beginsBare := len(text) > 3 && strings.HasPrefix(strings.TrimPrefix(k.digest, "sha256:"), text)
+	return k.version == text || begins || beginsBare
+}
+
 // pick finds the release that a digest, the beginning of one, or a version names.
 func pick(list []knownRelease, text string) (*knownRelease, error) {
 	var found []knownRelease
 	for _, k := range list {
-		if k.version == text || strings.HasPrefix(k.digest, text) && len(text) > 10 || strings.HasPrefix(strings.TrimPrefix(k.digest, "sha256:"), text) && len(text) > 3 {
+		if k.hasName(text) {
 			found = append(found, k)
 		}
 	}
@@ -182,4 +190,16 @@ func releaseNames(list []knownRelease) string {
 		names = append(names, fmt.Sprintf("%s (%s)", terminal.Short(k.digest), k.version))
 	}
 	return orNone(names)
+}
+
+// distinct keeps the first of each release.
+func distinct(list []knownRelease) (kept []knownRelease) {
+	seen := map[string]bool{}
+	for _, k := range list {
+		if !seen[k.digest] {
+			kept = append(kept, k)
+		}
+		seen[k.digest] = true
+	}
+	return kept
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"maps"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -87,12 +86,15 @@ func (o *renderOptions) check() error {
 			return misuse("--request: %w", err)
 		}
 	}
+	complete := o.request != "" && o.environment != ""
+	narrowed := o.request != "" || o.cluster != ""
+	asData := o.wrapper || o.output.format == "json"
 	switch {
-	case o.wrapper && (o.request == "" || o.environment == ""):
+	case o.wrapper && !complete:
 		return misuse("--wrapper needs --environment and --request: there is one for each")
-	case o.out != "" && !o.wrapper && (o.request != "" || o.cluster != ""):
+	case o.out != "" && !o.wrapper && narrowed:
 		return misuse("--out writes whole state trees: leave out --request and --cluster, or print them")
-	case o.watching && (o.wrapper || o.output.format == "json"):
+	case o.watching && asData:
 		return misuse("--watch prints changes as text: leave out --wrapper and -o json")
 	case o.out != "" && o.output.format == "json":
 		return misuse("--out writes files: leave out -o json")
@@ -157,8 +159,13 @@ func (o *renderOptions) selects(file string) bool {
 	if len(parts) != 4 || parts[0] != "clusters" {
 		return false
 	}
-	return (o.cluster == "" || o.cluster == parts[1]) &&
-		(o.request == "" || o.request+".yaml" == path.Join(parts[2], parts[3]))
+	return o.isAbout(parts[1], parts[2]+"/"+strings.TrimSuffix(parts[3], ".yaml"))
+}
+
+// isAbout says whether a request on a cluster is asked for.
+func (o *renderOptions) isAbout(cluster, request string) bool {
+	matches := func(asked, name string) bool { return asked == "" || asked == name }
+	return matches(o.cluster, cluster) && matches(o.request, request)
 }
 
 // concerning keeps the Problems of the request that is asked for, and those of nobody in particular.
@@ -256,19 +263,6 @@ func (o *renderOptions) writeWrapper(p *platform.Platform, rendered render.Rende
 				return fmt.Errorf("copy %s: %w", tree.Dir, err)
 			}
 		}
-	}
-	return nil
-}
-
-// tellProblems prints Problems, and is an outcome if there are any.
-func tellProblems(stderr io.Writer, problems []platform.Problem) error {
-	wrong := false
-	for _, problem := range problems {
-		fmt.Fprintln(stderr, problem)
-		wrong = wrong || !problem.Warning
-	}
-	if wrong {
-		return unwell
 	}
 	return nil
 }

@@ -158,7 +158,11 @@ func (o *setOptions) examine(p *platform.Platform, key platform.RequestKey, resu
 func concerning(p *platform.Platform, key platform.RequestKey) (all []platform.Problem) {
 	file := "requests/" + key.String() + ".yaml"
 	for _, problem := range p.Problems {
-		if !problem.Warning && (problem.File == file || problem.Request != nil && *problem.Request == key) {
+		if problem.Warning {
+			continue
+		}
+		isOfRequest := problem.Request != nil && *problem.Request == key
+		if problem.File == file || isOfRequest {
 			all = append(all, problem)
 		}
 	}

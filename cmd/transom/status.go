@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -64,7 +63,7 @@ again: redrawn on a terminal, elsewhere once for each change.`,
 				return err
 			}
 			if o.offering != "" {
-				return o.skew(cmd.Context(), cmd.OutOrStdout())
+				return o.showSkew(cmd.Context(), cmd.OutOrStdout())
 			}
 			if o.wait {
 				return o.follow(cmd, team, request)
@@ -89,10 +88,12 @@ again: redrawn on a terminal, elsewhere once for each change.`,
 }
 
 func (o *statusOptions) check(args []string) error {
+	isOther := o.wait || o.offering != ""
+	narrowed := o.wait || len(args) > 0
 	switch {
-	case o.watch && (o.wait || o.offering != ""):
+	case o.watch && isOther:
 		return misuse("--watch goes with neither --wait, which follows one commit, nor --offering")
-	case o.offering != "" && (o.wait || len(args) > 0):
+	case o.offering != "" && narrowed:
 		return misuse("--offering looks at a whole fleet: it goes with --environment and -o only")
 	case o.wait && o.environment == "":
 		return misuse("--wait needs --environment: say where it shall be healthy")
@@ -187,20 +188,4 @@ func (o *statusOptions) near(ctx context.Context, named string) string {
 		}
 	}
 	return platform.Suggest(named, there)
-}
-
-// unknownEnvironment says that the daemon knows no environment of a name, and which was probably meant.
-func unknownEnvironment(ctx context.Context, c client.Client, name string) error {
-	s, err := c.Status(ctx, client.Selection{Objects: "none"})
-	if err != nil {
-		return err
-	}
-	if s.Platform.Commit == "" {
-		return errors.New(tree.Unread(s))
-	}
-	var there []string
-	for _, e := range s.Environments {
-		there = append(there, e.Name)
-	}
-	return fmt.Errorf("no environment %q on the platform %s%s", name, s.Platform.URL, platform.Suggest(name, there))
 }

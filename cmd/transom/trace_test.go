@@ -30,9 +30,9 @@ func repository(t *testing.T) func(subject string, changes map[string]string) *g
 		for name, text := range changes {
 			contents[name] = []byte(text)
 		}
-		ada := gitrepo.Signature{Name: "Ada", Email: "ada@example.com"}
+		developer := gitrepo.Signature{Name: "Developer", Email: "developer@example.com"}
 		_, err = remote.Commit(t.Context(), head, gitrepo.Commit{
-			Message: subject, Changes: contents, Author: ada, Committer: ada, When: time.Unix(1e9, 0),
+			Message: subject, Changes: contents, Author: developer, Committer: developer, When: time.Unix(1e9, 0),
 		})
 		require.NoError(t, err)
 		return remote
@@ -75,7 +75,7 @@ func TestATraceLeadsFromManifestsToTheRequest(t *testing.T) {
 	require.Equal(t, "east", got.Cluster, "its first")
 	require.Equal(t, "sha256:aa", got.Release.Digest)
 	require.Equal(t, web.Origin{
-		URL: repo.URL, Commit: committed, File: "clusters/east/store/shop.yaml", Author: "Ada <ada@example.com>",
+		URL: repo.URL, Commit: committed, File: "clusters/east/store/shop.yaml", Author: "Developer <developer@example.com>",
 		When: got.State.When, Subject: "prod: store/shop to web 1.1.0",
 	}, got.State, "the commit that wrote the manifests, not the newest")
 	require.Equal(t, []string{yielded, "offerings/web/1.1.0"}, []string{got.Platform.Commit, got.Platform.File})

@@ -155,7 +155,9 @@ func itemSegment(index int, item any) segment {
 		for name, below := range node {
 			keys, isKeys := strings.CutPrefix(name, "k:")
 			value, isValue := strings.CutPrefix(name, "v:")
-			if (isKeys && isMap && keyed(keys, fields)) || (isValue && !isMap && sameJSON(value, item)) {
+			byKeys := isKeys && isMap && keyed(keys, fields)
+			byValue := isValue && !isMap && sameJSON(value, item)
+			if byKeys || byValue {
 				inner, ok := below.(map[string]any)
 				return inner, ok
 			}

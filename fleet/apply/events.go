@@ -52,7 +52,8 @@ func (e *jsonEvents) feed(p []byte) (longest int64, within bool) {
 		case c == '}' || c == ']':
 			e.depth--
 		}
-		if e.depth <= 0 && !e.quoted && (c == '}' || c == '\n') {
+		ends := c == '}' || c == '\n'
+		if ends && e.depth <= 0 && !e.quoted {
 			longest = max(longest, e.size)
 			e.size, e.depth = 0, 0
 		}

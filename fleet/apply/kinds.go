@@ -90,7 +90,7 @@ func (k *kinds) lacks(ctx context.Context, gk schema.GroupKind) (bool, error) {
 // refresh asks for all groups at once. Groups that could not be discovered, such as those of an aggregated API that
 // is down, keep the kinds that were known of them.
 func (k *kinds) refresh(ctx context.Context) error {
-	if err := asks(ctx); err != nil {
+	if err := mayRequest(ctx); err != nil {
 		return err
 	}
 	ctx = spending(ctx, newBudget(k.limit, "--cluster-discovery-bytes"))

@@ -7,95 +7,95 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/metadata"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"transom.dev/render/platform"
 )
 
-// look reads the inventory, the kinds, and each object as the watch knows it. Only an object that the watch does not know
+// reader finds the live objects of the desired ones, and refuses those that are somebody else's.
+type reader struct{ *target }
+
+// readObjects reads the inventory, the kinds, and each object as the watch knows it. Only an object that the watch does not know
 // costs a call, because it could exist without our label.
-func (p *pass) look(ctx context.Context) error {
-	p.begin(p.inventories.stream)
-	if err := p.inventories.ready(ctx); err != nil {
+func (r reader) readObjects(ctx context.Context) error {
+	r.cluster.watches.begin(r.cluster.inventories.stream)
+	if err := r.cluster.inventories.ready(ctx); err != nil {
 		return err
 	}
-	if inv := p.inventories.get(p.in.Owner); inv != nil {
-		p.listed, p.adopted, p.admitted, p.checkpoint = inv.objects, inv.adopted, inv.admitted, inv.checkpoint
-		if inv.fault != "" {
-			p.refuse("%s", inv.fault)
-		}
+	if fault := r.inventory.read(); fault != "" {
+		r.refuse("%s", fault)
 	}
-	defer p.claimed()
-	for i, d := range p.all() {
+	defer r.requireSigned()
+	for i, d := range r.all() {
 		if d.fault != "" {
 			continue
 		}
-		found, err := p.kinds.find(ctx, d.gvk)
+		found, err := r.client.kinds.find(ctx, d.gvk)
 		if err != nil {
 			return err
 		}
 		if found == nil {
-			p.waitFor(d)
+			r.waitForKind(d)
 			continue
 		}
-		d.kind, d.watch = found, p.watch(found)
-		p.place(d, i < len(p.around))
+		d.kind, d.watch = found, r.cluster.watches.of(found)
+		r.checkScope(d, i < len(r.teamObjects))
 	}
-	if err := each(ctx, p.around, p.findAround); err != nil {
+	if err := each(ctx, r.teamObjects, r.readTeamObject); err != nil {
 		return err
 	}
-	return each(ctx, p.objects, p.find)
+	return each(ctx, r.objects, r.readObject)
 }
 
-// find reads the live object of a desired one, and refuses it if it belongs to somebody else. An object that is nobody's
+// readObject reads the live object of a desired one, and refuses it if it belongs to somebody else. An object that is nobody's
 // is taken over if the request says so.
-func (p *pass) find(ctx context.Context, d *desired) error {
-	err := p.see(ctx, d)
-	if err != nil || d.live == nil || p.owns(d) {
+func (r reader) readObject(ctx context.Context, d *desired) error {
+	err := r.readLive(ctx, d)
+	if err != nil || d.live == nil || r.owns(d) {
 		return err
 	}
-	if d.left, err = p.leftBehind(ctx, d.object, d.live); err != nil {
+	if d.leftover, err = r.isLeftover(ctx, d.object, d.live); err != nil {
 		return err
 	}
-	if d.left && d.live.entries == nil {
-		if d.live, err = p.fetch(ctx, d.kind, d.object); err != nil || d.live == nil {
+	if d.leftover && d.live.entries == nil {
+		if d.live, err = r.client.readMetadata(ctx, d.kind, d.object); err != nil || d.live == nil {
 			return err
 		}
 	}
-	if p.adopt(d, false) {
+	if r.markAdopted(d, false) {
 		return nil
 	}
-	p.disown(d, d.live.unclaimed() || d.left)
+	r.refuseForeign(d, d.live.unclaimed() || d.leftover)
 	return nil
 }
 
-// adopt marks an object as one to be taken over, if it may be.
-func (p *pass) adopt(d *desired, around bool) bool {
-	if d.adopts = p.adoptable(d, around); d.adopts {
+// markAdopted marks an object as one to be taken over, if it may be.
+func (r reader) markAdopted(d *desired, around bool) bool {
+	if d.adopts = r.adoptable(d, around); d.adopts {
 		d.found = d.live.entries
 	}
 	return d.adopts
 }
 
-func (p *pass) findAround(ctx context.Context, d *desired) error {
-	err := p.see(ctx, d)
-	if err == nil && d.live != nil && !p.ownsAround(d) && !p.adopt(d, true) {
-		p.disown(d, false)
+func (r reader) readTeamObject(ctx context.Context, d *desired) error {
+	err := r.readLive(ctx, d)
+	if err == nil && d.live != nil && !r.ownedByTeam(d) && !r.markAdopted(d, true) {
+		r.refuseForeign(d, false)
 	}
 	return err
 }
 
-// disown refuses an object that is somebody else's. Where another agent applies, that is its to decide: it has not applied
+// refuseForeign refuses an object that is somebody else's. Where another agent applies, that is its to decide: it has not applied
 // ours yet.
-func (p *pass) disown(d *desired, adoptable bool) {
-	if p.in.External {
+func (r reader) refuseForeign(d *desired, adoptable bool) {
+	if r.in.External {
 		d.live = nil
 		return
 	}
 	d.fault = foreign(d, adoptable)
 }
 
-func (p *pass) see(ctx context.Context, d *desired) error {
+func (r reader) readLive(ctx context.Context, d *desired) error {
 	if d.fault != "" || d.kind == nil {
 		return nil
 	}
@@ -106,55 +106,17 @@ func (p *pass) see(ctx context.Context, d *desired) error {
 		return nil
 	}
 	var err error
-	d.live, err = p.fetch(ctx, d.kind, d.object)
+	d.live, err = r.client.readMetadata(ctx, d.kind, d.object)
 	if errors.Is(err, errUnserved) {
 		d.kind = nil
-		p.waitFor(d)
+		r.waitForKind(d)
 		return nil
 	}
 	return err
 }
 
-// fetch reads an object's metadata from the API server; nil if it does not exist.
-func (c *Cluster) fetch(ctx context.Context, k *kind, o Object) (*live, error) {
-	var found *live
-	err := c.ask(ctx, func(ctx context.Context) error {
-		m, err := c.objects(k, o.Namespace).Get(ctx, o.Name, metav1.GetOptions{})
-		switch err := c.notServed(k, err); {
-		case apierrors.IsNotFound(err):
-			return nil
-		case err != nil:
-			return err
-		}
-		found = reduceMeta(k.gvk.GroupKind(), m)
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", o, err)
-	}
-	return found, nil
-}
-
-// notServed tells apart that an object does not exist from that the server does not serve its kind at all, as while
-// a CRD changes. That says nothing about the object; it is errUnserved.
-func (c *Cluster) notServed(k *kind, err error) error {
-	if apierrors.IsNotFound(err) && apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse) {
-		c.kinds.forget(k)
-		return errUnserved
-	}
-	return err
-}
-
-// objects is the client for one kind's objects that speaks of metadata only, in and out.
-func (c *Cluster) objects(k *kind, namespace string) metadata.ResourceInterface {
-	if k.namespaced {
-		return c.metadata.Resource(k.resource).Namespace(namespace)
-	}
-	return c.metadata.Resource(k.resource)
-}
-
-// waitFor leaves an object for later because the cluster does not serve its kind, or not in that version.
-func (p *pass) waitFor(d *desired) {
+// waitForKind leaves an object for later because the cluster does not serve its kind, or not in that version.
+func (r reader) waitForKind(d *desired) {
 	kind := d.object.Kind
 	if d.object.Group != "" {
 		kind += "." + d.object.Group
@@ -170,7 +132,54 @@ func (p *pass) waitFor(d *desired) {
 	default:
 		message = "waiting for a CRD: " + message
 	}
-	d.status.Health, d.status.Message = p.behind(message)
-	p.await(p.in.Owner)
-	p.begin(p.arrivals.stream)
+	d.status.Health, d.status.Message = r.behind(message)
+	r.cluster.subscribers.waitForKind(r.in.Owner)
+	r.cluster.watches.begin(r.cluster.arrivals.stream)
+}
+
+// isLeftover says whether an object that holds data was left by a request that is gone, as daemons before left it: with its labels.
+// An inventory lists an object from before it is made, so that without one nobody keeps it.
+func (r reader) isLeftover(ctx context.Context, o Object, l *live) (bool, error) {
+	owner := l.labels.owner
+	precious := kindsWithData[schema.GroupKind{Group: o.Group, Kind: o.Kind}] || l.generated
+	if !precious || !l.labels.managed || owner.Environment == "" || owner.Team == "" || owner.Request == "" || l.deleting {
+		return false, nil
+	}
+	if owner == r.in.Owner {
+		return true, nil
+	}
+	if inv := r.cluster.inventories.get(owner); inv.lists() || r.cluster.subscribers.has(owner) {
+		return false, nil
+	}
+	var inv *inventory
+	err := r.client.request(ctx, func(ctx context.Context) error {
+		m, err := r.client.core.ConfigMaps(systemNamespace).Get(ctx, inventoryName(owner), metav1.GetOptions{})
+		if err == nil {
+			inv = readInventory(m)
+		}
+		return err
+	})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return false, fmt.Errorf("read the inventory of %s: %w", owner, err)
+	}
+	return !inv.lists(), nil
+}
+
+// requireSigned refuses an inventory that names no state commit, as those of before there were any, unless it lists the very objects
+// that the state has: whose it is nobody can tell.
+func (r reader) requireSigned() {
+	inv := r.cluster.inventories.get(r.in.Owner)
+	if !r.in.hasLineage() || inv == nil || inv.signature.Commit != "" || len(inv.objects) == 0 {
+		return
+	}
+	same := len(r.objects) == len(inv.objects)
+	for _, d := range r.objects {
+		same = same && inv.objects[d.object]
+	}
+	if r.cluster.inventories.recognize(r.in.Owner, same) {
+		return
+	}
+	r.refuse("ConfigMap %s/%s names no state commit, and does not list the objects that this state has, so it may be of another "+
+		"installation and nothing is written; if it is of this one, say so: kubectl -n %s annotate configmap %s '%s=%s'",
+		systemNamespace, inventoryName(r.in.Owner), systemNamespace, inventoryName(r.in.Owner), stateAnnotation, r.in.State)
 }

@@ -64,7 +64,7 @@ func (m mark) current(p *pod, of *live) bool {
 	if !known {
 		has = !p.made.Before(of.applied)
 	}
-	return has && !p.going
+	return has && !p.deleting
 }
 
 // superseded says whether a pod is certainly not of the present revision.
@@ -73,15 +73,15 @@ func (m mark) superseded(p *pod) bool {
 	return known && !has
 }
 
-// mark finds out which label the pods of a workload's present revision carry, where that matters to its ailing pods.
-func (p *pass) mark(ctx context.Context, d *desired, ailing map[string]*pod) (mark, error) {
-	if d.object.Group != "apps" || d.live.outlook.behind {
+// presentRevision finds out which label the pods of a workload's present revision carry, where that matters to its ailing pods.
+func (p podDiagnosis) presentRevision(ctx context.Context, d *desired, ailing map[string]*pod) (mark, error) {
+	if d.object.Group != "apps" || d.live.byStatus.behind {
 		return mark{}, nil
 	}
 	label, newest := controllerRevisionLabel, p.newestControllerRevision
 	switch d.object.Kind {
 	case "StatefulSet":
-		return mark{label, d.live.outlook.rolling.revision}, nil
+		return mark{label, d.live.byStatus.rolling.revision}, nil
 	case "DaemonSet":
 	case "Deployment":
 		label, newest = podTemplateLabel, p.newestReplicaSet
@@ -95,11 +95,11 @@ func (p *pass) mark(ctx context.Context, d *desired, ailing map[string]*pod) (ma
 	default:
 		return mark{}, nil
 	}
-	if value := p.pods.revisionOf(d.live); value != "" {
+	if value := p.cluster.pods.revisionOf(d.live); value != "" {
 		return mark{label, value}, nil
 	}
 	var value string
-	err := p.ask(ctx, func(ctx context.Context) (err error) {
+	err := p.client.request(ctx, func(ctx context.Context) (err error) {
 		value, err = newest(ctx, d)
 		return err
 	})
@@ -109,14 +109,14 @@ func (p *pass) mark(ctx context.Context, d *desired, ailing map[string]*pod) (ma
 	case err != nil:
 		return mark{}, fmt.Errorf("read the revisions of %s: %w", d.object, err)
 	}
-	p.pods.learn(d.live, value)
+	p.cluster.pods.learnRevision(d.live, value)
 	return mark{label, value}, nil
 }
 
 // newestReplicaSet is the hash of the ReplicaSet that a Deployment has its pods in now; empty if there is none.
-func (p *pass) newestReplicaSet(ctx context.Context, d *desired) (hash string, err error) {
-	all, err := p.metadata.Resource(replicaSets).Namespace(d.object.Namespace).List(ctx,
-		metav1.ListOptions{LabelSelector: d.live.outlook.selector})
+func (p podDiagnosis) newestReplicaSet(ctx context.Context, d *desired) (hash string, err error) {
+	all, err := p.client.metadata.Resource(replicaSets).Namespace(d.object.Namespace).List(ctx,
+		metav1.ListOptions{LabelSelector: d.live.byStatus.selector})
 	if err != nil {
 		return "", err
 	}
@@ -132,9 +132,9 @@ func (p *pass) newestReplicaSet(ctx context.Context, d *desired) (hash string, e
 }
 
 // newestControllerRevision is the hash of a DaemonSet's present revision; empty if there is none.
-func (p *pass) newestControllerRevision(ctx context.Context, d *desired) (hash string, err error) {
-	all, err := p.dynamic.Resource(controllerRevisions).Namespace(d.object.Namespace).List(ctx,
-		metav1.ListOptions{LabelSelector: d.live.outlook.selector})
+func (p podDiagnosis) newestControllerRevision(ctx context.Context, d *desired) (hash string, err error) {
+	all, err := p.client.dynamic.Resource(controllerRevisions).Namespace(d.object.Namespace).List(ctx,
+		metav1.ListOptions{LabelSelector: d.live.byStatus.selector})
 	if err != nil {
 		return "", err
 	}
@@ -173,7 +173,7 @@ func (w *podWatch) revisionOf(l *live) string {
 	return ""
 }
 
-func (w *podWatch) learn(l *live, value string) {
+func (w *podWatch) learnRevision(l *live, value string) {
 	if value == "" {
 		return
 	}
@@ -185,10 +185,10 @@ func (w *podWatch) learn(l *live, value string) {
 	w.revisions[l.uid] = known{l.generation, value}
 }
 
-// note records that the worst of a workload's pods is one of a revision before. Only where such a pod can keep the workload
+// blameSuperseded records that the worst of a workload's pods is one of a revision before. Only where such a pod can keep the workload
 // from going on it is to blame: a Deployment brings its new pods beside it.
-func (p *pass) note(d *desired, name string, worst *pod) {
-	rolling := d.live.outlook.rolling
+func (p podDiagnosis) blameSuperseded(d *desired, name string, worst *pod) {
+	rolling := d.live.byStatus.rolling
 	if d.object.Group != "apps" || !slices.Contains(worst.owners, d.live.uid) {
 		return
 	}
@@ -197,7 +197,7 @@ func (p *pass) note(d *desired, name string, worst *pod) {
 		d.superseded = !rolling.lacking
 	case "StatefulSet":
 		d.superseded = !rolling.lacking || rolling.ordered
-		if !worst.going {
+		if !worst.deleting {
 			d.obstacle = &obstacle{name: name, pod: worst}
 		}
 	}
@@ -207,7 +207,7 @@ func (p *pass) note(d *desired, name string, worst *pod) {
 func superseded(all []*desired) bool {
 	found := false
 	for _, d := range all {
-		if d.held || d.status.Health == Healthy || d.status.Health == Suspended {
+		if d.postponed || d.status.Health == Healthy || d.status.Health == Suspended {
 			continue
 		}
 		if !d.superseded {

@@ -26,14 +26,14 @@ func missingKeys(d *desired) []string {
 	return slices.DeleteFunc(slices.Clone(d.keys), func(k string) bool { return slices.Contains(d.live.dataKeys, k) })
 }
 
-// generate fills the keys of a generated Secret that have no value. The write is bound to the resourceVersion at
+// generateValues fills the keys of a generated Secret that have no value. The write is bound to the resourceVersion at
 // which they had none, so that two daemons cannot overwrite each other's.
-func (p *pass) generate(ctx context.Context, d *desired) error {
+func (w writer) generateValues(ctx context.Context, d *desired) error {
 	missing := missingKeys(d)
 	if len(missing) == 0 {
 		return nil
 	}
-	if err := p.fence(ctx); err != nil {
+	if err := w.fence.ensure(ctx); err != nil {
 		return err
 	}
 	values := map[string][]byte{}
@@ -48,8 +48,8 @@ func (p *pass) generate(ctx context.Context, d *desired) error {
 		return fmt.Errorf("encode %s: %w", d.object, err)
 	}
 	var after *live
-	err = p.ask(ctx, func(ctx context.Context) error {
-		m, err := p.Cluster.objects(d.kind, d.object.Namespace).Patch(ctx, d.object.Name, types.MergePatchType, body,
+	err = w.client.request(ctx, func(ctx context.Context) error {
+		m, err := w.client.metadataOf(d.kind, d.object.Namespace).Patch(ctx, d.object.Name, types.MergePatchType, body,
 			metav1.PatchOptions{FieldManager: generatingManager})
 		if err == nil {
 			after = reduceMeta(d.gvk.GroupKind(), m)
@@ -57,9 +57,9 @@ func (p *pass) generate(ctx context.Context, d *desired) error {
 		return err
 	})
 	if err != nil {
-		return p.blame(d, err)
+		return recordRefusal(d, err)
 	}
-	d.live = d.watch.answered(key{d.object.Namespace, d.object.Name}, after)
+	d.live = d.watch.putAnswer(key{d.object.Namespace, d.object.Name}, after)
 	if d.change == nil {
 		d.change = &Change{Object: d.object, Action: Configured, Reason: "generated " + strings.Join(missing, ", ")}
 	}

@@ -73,7 +73,7 @@ func (s *stream) ready(ctx context.Context) error {
 		if synced {
 			return nil
 		}
-		if err := asks(ctx); err != nil {
+		if err := mayRequest(ctx); err != nil {
 			return err
 		}
 		select {
@@ -146,11 +146,14 @@ func (s *stream) listWatch() *cache.ListWatch {
 		ListWithContextFunc: s.list,
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
 			w, err := s.source.watch(ctx, o)
-			var status apierrors.APIStatus
-			if err != nil && (!errors.As(err, &status) || apierrors.IsTooManyRequests(err)) {
-				return nil, refused{err}
+			if err == nil {
+				return w, nil
 			}
-			return w, err
+			var status apierrors.APIStatus
+			if !errors.As(err, &status) || apierrors.IsTooManyRequests(err) {
+				err = refused{err}
+			}
+			return nil, err
 		},
 	}
 }
@@ -256,7 +259,7 @@ func (r reflected) Replace(objects []any, version string) error {
 		all[key{it.Namespace, it.Name}] = it.value
 	}
 	r.sink.replace(all, version)
-	r.budget.settle()
+	r.budget.finish()
 	r.turn(nil)
 	return nil
 }

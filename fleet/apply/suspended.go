@@ -29,7 +29,8 @@ func suspension(gk schema.GroupKind, body map[string]any) (waits string, suspend
 func daemonSetSuspension(body map[string]any) (string, bool) {
 	desired, there := number(body, 0, "status", "desiredNumberScheduled"), number(body, 0, "status", "currentNumberScheduled")
 	updated, available := number(body, 0, "status", "updatedNumberScheduled"), number(body, 0, "status", "numberAvailable")
-	if strategyOf(body) != "OnDelete" || there < desired || updated >= desired || updated > 0 && available < desired {
+	underway := updated > 0 && available < desired // pods of the present revision
+	if strategyOf(body) != "OnDelete" || there < desired || updated >= desired || underway {
 		return "", false
 	}
 	return ofDeletion(desired-updated, desired), true
@@ -38,7 +39,8 @@ func daemonSetSuspension(body map[string]any) (string, bool) {
 func statefulSetSuspension(body map[string]any) (string, bool) {
 	wanted, there := number(body, 1, "spec", "replicas"), number(body, 0, "status", "replicas")
 	updated, ready := number(body, 0, "status", "updatedReplicas"), number(body, 0, "status", "readyReplicas")
-	if there < wanted || updated >= wanted || updated > 0 && ready < wanted {
+	underway := updated > 0 && ready < wanted // pods of the present revision
+	if there < wanted || updated >= wanted || underway {
 		return "", false
 	}
 	if strategyOf(body) == "OnDelete" {
@@ -62,8 +64,8 @@ func statefulSetProgress(body map[string]any) (Health, string) {
 	return Healthy, ""
 }
 
-// leftBehind says of a healthy StatefulSet which of its pods its partition leaves at the revision before; empty: none.
-func leftBehind(body map[string]any) string {
+// ofOldRevision says of a healthy StatefulSet which of its pods its partition leaves at the revision before; empty: none.
+func ofOldRevision(body map[string]any) string {
 	wanted, updated := number(body, 1, "spec", "replicas"), number(body, 0, "status", "updatedReplicas")
 	if partition := partitionOf(body); partition > 0 && updated < wanted {
 		return ofPartition(partition, wanted-updated, wanted)
@@ -75,8 +77,9 @@ func deploymentSuspension(body map[string]any) (string, bool) {
 	paused, _, _ := unstructured.NestedBool(body, "spec", "paused")
 	wanted, there := number(body, 1, "spec", "replicas"), number(body, 0, "status", "replicas")
 	updated, available := number(body, 0, "status", "updatedReplicas"), number(body, 0, "status", "availableReplicas")
+	underway := updated > 0 && available < wanted // pods of the present revision
 	switch {
-	case !paused || updated >= wanted || updated > 0 && available < wanted:
+	case !paused, updated >= wanted, underway:
 		return "", false
 	case there == 0:
 		return "is paused: it makes no pods until spec.paused is false", true

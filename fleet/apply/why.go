@@ -11,25 +11,22 @@ import (
 	"time"
 
 	v1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/watch"
 )
 
 const longestWhy = 400 // of the message of a pod, in bytes
 
 // pod is a pod, reduced to its owners and its ailment.
 type pod struct {
-	uid    types.UID
-	labels labels.Set
-	owners []types.UID
-	made   time.Time // by the API server's clock
-	ill    int       // how bad it is; 0 is well
-	why    string
-	stuck  bool // no wait by itself gets it started
-	going  bool // it is being deleted
+	uid      types.UID
+	labels   labels.Set
+	owners   []types.UID
+	made     time.Time // by the API server's clock
+	severity int       // how bad it is; 0 is well
+	why      string
+	stuck    bool // no wait by itself gets it started
+	deleting bool // it is being deleted
 
 	unstarted bool      // no container of it has ever started, nor will one without a change
 	since     time.Time // when the watch first saw it unstarted, by our clock
@@ -37,8 +34,8 @@ type pod struct {
 
 // podWatch holds pods: those with the labels of an instance, which it watches, or those without, which are listed.
 type podWatch struct {
-	*stream // nil: they are listed, and only those that ail are kept
-	cluster *Cluster
+	*stream     // nil: they are listed, and only those that ail are kept
+	subscribers *subscribers
 
 	mu         sync.Mutex
 	namespaces map[string]map[string]*pod
@@ -47,63 +44,59 @@ type podWatch struct {
 }
 
 // newPods holds pods that are listed.
-func newPods(c *Cluster) *podWatch {
-	return &podWatch{
-		cluster: c, namespaces: map[string]map[string]*pod{}, revisions: map[types.UID]known{}, lists: map[types.UID]time.Time{},
-	}
+func newPods() *podWatch {
+	return &podWatch{namespaces: map[string]map[string]*pod{}, revisions: map[types.UID]known{}, lists: map[types.UID]time.Time{}}
 }
 
 // newPodWatch watches the pods of instances, by their labels.
-func newPodWatch(c *Cluster) *podWatch {
-	w := newPods(c)
-	w.stream = newStream("pods", source{
-		list: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-			o.LabelSelector = requestLabel
-			return c.core.Pods("").List(ctx, o)
-		},
-		watch: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-			o.LabelSelector = requestLabel
-			return c.core.Pods("").Watch(ctx, o)
-		},
-	}, w)
+func newPodWatch(c *client, s *subscribers) *podWatch {
+	w := newPods()
+	w.subscribers = s
+	w.stream = newStream("pods", selected(c.core.Pods(""), requestLabel), w)
 	return w
 }
 
-// why adds the ailment of an object's worst pod to the message of its status. A pod of another revision than the present one
+// podDiagnosis finds the pod that keeps a workload from being healthy.
+type podDiagnosis struct {
+	cluster *Cluster
+	client  *client
+}
+
+// explain adds the ailment of an object's worst pod to the message of its status. A pod of another revision than the present one
 // is told as such: it makes nothing stuck.
-func (p *pass) why(ctx context.Context, d *desired, message string) (string, error) {
-	if d.live.outlook.selector == "" && !custom(d.gvk.GroupKind()) {
+func (p podDiagnosis) explain(ctx context.Context, d *desired, message string) (string, error) {
+	if d.live.byStatus.selector == "" && !custom(d.gvk.GroupKind()) {
 		return message, nil
 	}
 	ailing := map[string]*pod{}
-	if strayed(d) {
-		if err := p.listStrays(ctx, d); err != nil {
+	if hasUnlabelledPods(d) {
+		if err := p.listUnlabelled(ctx, d); err != nil {
 			return "", err
 		}
 	}
-	p.begin(p.pods.stream)
+	p.cluster.watches.begin(p.cluster.pods.stream)
 	for _, pods := range p.podsOf(d) {
 		maps.Copy(ailing, pods.ailing(d))
 	}
 	if len(ailing) == 0 {
 		return message, nil
 	}
-	mark, err := p.mark(ctx, d, ailing)
+	mark, err := p.presentRevision(ctx, d, ailing)
 	if err != nil {
 		return "", err
 	}
 	name, worst := worstPod(ailing, mark, d.live)
-	d.stuck = worst.stuck && mark.current(worst, d.live) && !d.live.outlook.behind && d.live.outlook.health != Suspended
+	d.stuck = worst.stuck && mark.current(worst, d.live) && !d.live.byStatus.behind && d.live.byStatus.health != Suspended
 	if !mark.superseded(worst) {
 		return strings.TrimPrefix(message+": pod "+name+": "+worst.why, ": "), nil
 	}
-	p.note(d, name, worst)
+	p.blameSuperseded(d, name, worst)
 	return strings.TrimPrefix(message+": pod "+name+" still has the revision before: "+worst.why, ": "), nil
 }
 
 // ailing are the pods of an object that ail: those that its selector selects or that it owns. Pods that were listed are its own.
 func (w *podWatch) ailing(d *desired) map[string]*pod {
-	selects, err := labels.Parse(d.live.outlook.selector)
+	selects, err := labels.Parse(d.live.byStatus.selector)
 	if err != nil || selects.Empty() || w.stream == nil {
 		selects = labels.Nothing()
 	}
@@ -111,7 +104,8 @@ func (w *podWatch) ailing(d *desired) map[string]*pod {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for name, p := range w.namespaces[d.object.Namespace] {
-		if p.ill > 0 && (selects.Matches(p.labels) || slices.Contains(p.owners, d.live.uid)) {
+		its := selects.Matches(p.labels) || slices.Contains(p.owners, d.live.uid)
+		if its && p.severity > 0 {
 			all[name] = p
 		}
 	}
@@ -122,12 +116,12 @@ func (w *podWatch) ailing(d *desired) map[string]*pod {
 func worstPod(ailing map[string]*pod, present mark, of *live) (name string, worst *pod) {
 	rank := func(p *pod) int {
 		if present.current(p, of) {
-			return p.ill + stuck
+			return p.severity + stuck
 		}
-		return p.ill
+		return p.severity
 	}
 	for n, p := range ailing {
-		if worst == nil || rank(p) > rank(worst) || rank(p) == rank(worst) && n < name {
+		if worst == nil || cmp.Or(cmp.Compare(rank(p), rank(worst)), strings.Compare(name, n)) > 0 {
 			name, worst = n, p
 		}
 	}
@@ -137,13 +131,13 @@ func worstPod(ailing map[string]*pod, present mark, of *live) (name string, wors
 func (w *podWatch) reduce(object any) any {
 	full := object.(*v1.Pod)
 	p := &pod{
-		uid: full.UID, labels: full.Labels, made: full.CreationTimestamp.Time, going: full.DeletionTimestamp != nil,
+		uid: full.UID, labels: full.Labels, made: full.CreationTimestamp.Time, deleting: full.DeletionTimestamp != nil,
 		unstarted: neverStarts(full), since: time.Now(),
 	}
 	for _, o := range full.OwnerReferences {
 		p.owners = append(p.owners, o.UID)
 	}
-	p.ill, p.why, p.stuck = ailment(full)
+	p.severity, p.why, p.stuck = ailment(full)
 	return p
 }
 
@@ -151,11 +145,11 @@ func (w *podWatch) put(k key, value any) {
 	w.mu.Lock()
 	old := w.namespaces[k.namespace][k.name]
 	w.mu.Unlock()
-	w.keep(k, value.(*pod), old)
+	w.store(k, value.(*pod), old)
 }
 
-// keep stores a pod as it is now, given how it was seen last.
-func (w *podWatch) keep(k key, p, old *pod) {
+// store stores a pod as it is now, given how it was seen last.
+func (w *podWatch) store(k key, p, old *pod) {
 	if old != nil && old.uid == p.uid && old.unstarted {
 		p.since = old.since
 	}
@@ -163,11 +157,13 @@ func (w *podWatch) keep(k key, p, old *pod) {
 	if w.namespaces[k.namespace] == nil {
 		w.namespaces[k.namespace] = map[string]*pod{}
 	}
-	if w.namespaces[k.namespace][k.name] = p; w.stream == nil && p.ill == 0 && !p.going {
+	if w.namespaces[k.namespace][k.name] = p; w.stream == nil && p.severity == 0 && !p.deleting {
 		delete(w.namespaces[k.namespace], k.name)
 	}
 	w.mu.Unlock()
-	if before := cmp.Or(old, &pod{}); w.stream != nil && (p.why != before.why || p.going != before.going || p.unstarted != before.unstarted) {
+	before := cmp.Or(old, &pod{})
+	changed := p.why != before.why || p.deleting != before.deleting || p.unstarted != before.unstarted
+	if changed && w.stream != nil {
 		w.tell(p)
 	}
 }
@@ -188,18 +184,20 @@ func (w *podWatch) replace(all map[key]any, _ string) {
 	w.namespaces = map[string]map[string]*pod{}
 	w.mu.Unlock()
 	for k, value := range all {
-		w.keep(k, value.(*pod), before[k.namespace][k.name])
+		w.store(k, value.(*pod), before[k.namespace][k.name])
 	}
 }
 
-func (w *podWatch) tell(p *pod) { w.cluster.notifyRequest(p.labels[teamLabel], p.labels[requestLabel]) }
+func (w *podWatch) tell(p *pod) {
+	w.subscribers.notifyRequest(p.labels[teamLabel], p.labels[requestLabel])
+}
 
 // podsOf is where an object's pods are known.
-func (p *pass) podsOf(d *desired) []*podWatch {
-	if strayed(d) {
-		return []*podWatch{p.pods, p.strays}
+func (p podDiagnosis) podsOf(d *desired) []*podWatch {
+	if hasUnlabelledPods(d) {
+		return []*podWatch{p.cluster.pods, p.cluster.unlabelled}
 	}
-	return []*podWatch{p.pods}
+	return []*podWatch{p.cluster.pods}
 }
 
 // How bad a pod's state is, from those that pass by themselves to those that do not.

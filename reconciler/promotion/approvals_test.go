@@ -20,6 +20,7 @@ func failed(t *testing.T) (w *world, good, bad string) {
 	return w, good, w.has("staging", "a")
 }
 
+// TestUsedApprovalOfWhatFailedMayBeDeletedOnItsWay keeps R38.
 func TestUsedApprovalOfWhatFailedMayBeDeletedOnItsWay(t *testing.T) {
 	w, _, bad := failed(t)
 	delete(w.faults, "p2/<nil>@prod")
@@ -32,6 +33,7 @@ func TestUsedApprovalOfWhatFailedMayBeDeletedOnItsWay(t *testing.T) {
 	require.True(t, w.arrived(), w.late())
 }
 
+// TestApprovalReadmitsWhatFailedOnce keeps R37 and R38.
 func TestApprovalReadmitsWhatFailedOnce(t *testing.T) {
 	w, good, bad := failed(t)
 	k := key("a")
@@ -46,6 +48,7 @@ func TestApprovalReadmitsWhatFailedOnce(t *testing.T) {
 	w.until(t, func() bool { return w.has("prod", "a") == bad })
 }
 
+// TestApprovalOfAPlanIsOnRecord keeps R77.
 func TestApprovalOfAPlanIsOnRecord(t *testing.T) {
 	w := settled(t, "a")
 	w.environmentOf("prod").Gates.Approval = "required"
@@ -57,6 +60,7 @@ func TestApprovalOfAPlanIsOnRecord(t *testing.T) {
 	require.Contains(t, w.stages["prod"].releases[key("a")].Promotion.Gates, platform.ReleaseGate{Gate: "approval", Decision: "decisions/prod/d1.yaml"})
 }
 
+// TestApprovedDeletionThatIsCalledOffAdmitsNoLaterOne keeps R51.
 func TestApprovedDeletionThatIsCalledOffAdmitsNoLaterOne(t *testing.T) {
 	w := settled(t, "a", "b", "c", "d")
 	dev := w.environmentOf("dev")

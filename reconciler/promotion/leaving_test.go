@@ -11,7 +11,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// TestClusterThatAVersionLeavesServesUntilTheCanaryIsWell and as before once the canary has failed.
+// TestClusterThatAVersionLeavesServesUntilTheCanaryIsWell and as before once the canary has failed. It keeps R85 and R88.
 func TestClusterThatAVersionLeavesServesUntilTheCanaryFails(t *testing.T) {
 	w := judged(t, "a")
 	before := w.stages["prod"].releases[key("a")]
@@ -32,6 +32,7 @@ func TestClusterThatAVersionLeavesServesUntilTheCanaryFails(t *testing.T) {
 	require.Nil(t, r.Promotion.Rollout)
 }
 
+// TestClusterThatAVersionLeavesGoesAfterTheOthersSoaked keeps R75 and R85.
 func TestClusterThatAVersionLeavesGoesAfterTheOthersSoaked(t *testing.T) {
 	w := judged(t, "a")
 	before := w.has("prod", "a")
@@ -45,7 +46,7 @@ func TestClusterThatAVersionLeavesGoesAfterTheOthersSoaked(t *testing.T) {
 	require.True(t, w.arrived(), w.late())
 }
 
-// TestClusterThatTakesOverIsWellBeforeAnotherIsLeft for every cause that moves an instance from one to the other.
+// TestClusterThatTakesOverIsWellBeforeAnotherIsLeft for every cause that moves an instance from one to the other. It keeps R85.
 func TestClusterThatTakesOverIsWellBeforeAnotherIsLeft(t *testing.T) {
 	for name, move := range map[string]func(w *world){
 		"a label":    func(w *world) { w.platform.Clusters["dev-1"].Labels["environment"] = "" },
@@ -70,6 +71,7 @@ func TestClusterThatTakesOverIsWellBeforeAnotherIsLeft(t *testing.T) {
 	}
 }
 
+// TestDrainingClusterWaitsForTheHealthOfTheOthers keeps R85.
 func TestDrainingClusterWaitsForTheHealthOfTheOthers(t *testing.T) {
 	w := judged(t, "a", "b")
 	w.flapping["a@prod-1"] = w.clock + 5*time.Minute
@@ -84,7 +86,7 @@ func TestDrainingClusterWaitsForTheHealthOfTheOthers(t *testing.T) {
 	require.Empty(t, w.liveOn("prod", "prod-2", "a"))
 }
 
-// TestClusterThatDrainsNowWaitsForAnApprovalAlone and not for the health of others.
+// TestClusterThatDrainsNowWaitsForAnApprovalAlone and not for the health of others. It keeps R86.
 func TestClusterThatDrainsNowWaitsForAnApprovalAlone(t *testing.T) {
 	w := judged(t, "a")
 	w.environmentOf("prod").Gates.Approval = "required"
@@ -104,7 +106,7 @@ func TestClusterThatDrainsNowWaitsForAnApprovalAlone(t *testing.T) {
 	require.Empty(t, w.stages["prod"].releases[key("a")].Promotion.Admitted)
 }
 
-// TestRollbackComesBackToAClusterThatWasLeftMeanwhile because an Override did not let it wait.
+// TestRollbackComesBackToAClusterThatWasLeftMeanwhile because an Override did not let it wait. It keeps R86 and R88.
 func TestRollbackComesBackToAClusterThatWasLeftMeanwhile(t *testing.T) {
 	w := judged(t, "a")
 	before := w.stages["prod"].releases[key("a")]
@@ -119,6 +121,7 @@ func TestRollbackComesBackToAClusterThatWasLeftMeanwhile(t *testing.T) {
 	require.Contains(t, w.liveOn("prod", "prod-2", "a"), "1.0.0")
 }
 
+// TestClusterThatIsLeftAndDoesNotAnswerKeepsNoRolloutOpen keeps R75.
 func TestClusterThatIsLeftAndDoesNotAnswerKeepsNoRolloutOpen(t *testing.T) {
 	w := settled(t, "a")
 	w.lost["prod-2"] = true
@@ -132,7 +135,7 @@ func TestClusterThatIsLeftAndDoesNotAnswerKeepsNoRolloutOpen(t *testing.T) {
 	require.Empty(t, w.liveOn("prod", "prod-2", "a"))
 }
 
-// TestLeavingIsApprovedWithTheRelease and not asked about again.
+// TestLeavingIsApprovedWithTheRelease and not asked about again. It keeps R87.
 func TestLeavingIsApprovedWithTheRelease(t *testing.T) {
 	w := settled(t, "a")
 	w.environmentOf("prod").Gates.Approval = "required"
@@ -147,7 +150,7 @@ func TestLeavingIsApprovedWithTheRelease(t *testing.T) {
 	require.Empty(t, w.stages["prod"].releases[key("a")].Promotion.Admitted)
 }
 
-// TestDeletionLimitCountsWhatGoesNow and not the placements that wait for the last wave.
+// TestDeletionLimitCountsWhatGoesNow and not the placements that wait for the last wave. It keeps R51 and R87.
 func TestDeletionLimitCountsWhatGoesNow(t *testing.T) {
 	w := judged(t, "a", "b", "c")
 	w.environmentOf("prod").DeletionLimit = platform.DeletionLimit{Instances: 1, Percent: 10}
@@ -169,7 +172,7 @@ func TestDeletionLimitCountsWhatGoesNow(t *testing.T) {
 
 // gate is the reason why a gate is closed for an instance, and its opener.
 func (w *world) gate(environment, name, gate string) (found struct{ Reason, Opens string }) {
-	gates := w.stages[environment].last.Standings()[key(name)].Gates
+	gates := w.stages[environment].last.admission.Standings[key(name)].Gates
 	var told []string
 	for _, g := range gates {
 		told = append(told, g.Name)

@@ -9,6 +9,7 @@ import (
 	"transom.dev/reconciler/promotion"
 )
 
+// TestMeterCountsWhatWasWatched keeps R21, R22 and R23.
 func TestMeterCountsWhatWasWatched(t *testing.T) {
 	const s = time.Second
 	type step struct {
@@ -52,6 +53,7 @@ func TestMeterCountsWhatWasWatched(t *testing.T) {
 	}
 }
 
+// TestMeterGoesOnFromACheckpoint keeps R26.
 func TestMeterGoesOnFromACheckpoint(t *testing.T) {
 	var m promotion.Meter
 	m.Restore("r1", time.Minute)

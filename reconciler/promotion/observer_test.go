@@ -9,6 +9,7 @@ import (
 	"transom.dev/reconciler/promotion"
 )
 
+// TestAnObserverThatIsLateRejectsNobody keeps R64.
 func TestAnObserverThatIsLateRejectsNobody(t *testing.T) {
 	w := settled(t, "a")
 	before := w.has("prod", "a")

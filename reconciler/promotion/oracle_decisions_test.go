@@ -34,7 +34,7 @@ func (o *oracle) skips(environment, gate string, r *platform.Release) bool {
 	}) != nil
 }
 
-// untouchable holds a change of bytes against holds and windows.
+// untouchable holds a change of bytes against holds and windows. It checks R33 and R34.
 func (o *oracle) untouchable(s *stage, is *platform.Release, changed, gone []string) {
 	hold := o.decided(s.name, "Hold", func(d *platform.Decision) bool {
 		switch {
@@ -65,6 +65,7 @@ func (o *oracle) untouchable(s *stage, is *platform.Release, changed, gone []str
 }
 
 // failures notes the render keys that were rejected since, and those that are taken again, for which somebody has decided.
+// It checks R64 and R65.
 func (o *oracle) failures(environment string, was, is *platform.Release) {
 	var had []platform.ReleaseFailure
 	if was != nil {
@@ -91,7 +92,7 @@ func (o *oracle) failures(environment string, was, is *platform.Release) {
 }
 
 // unseen holds a rejection against the observations: a release that did not fail, and whose pods can start, was seen not to
-// be healthy for as long as it may take.
+// be healthy for as long as it may take. It checks R63 and R64.
 func (o *oracle) unseen(environment string, k platform.RequestKey, f platform.ReleaseFailure) {
 	cluster, _, _ := strings.Cut(f.Message, ":")
 	on := o.stages[environment].live[k.Name+"@"+cluster]
@@ -117,6 +118,7 @@ func (o *oracle) readmits(environment, release, version string, k platform.Reque
 }
 
 // again holds a change of bytes against the bytes that failed before: only a decision that was merged since lets it in.
+// It checks R37.
 func (o *oracle) again(s *stage, is *platform.Release, changed []string) {
 	for _, c := range changed {
 		since, failed := o.rejected[at(c, is.Clusters[c].RenderKey)]

@@ -9,6 +9,7 @@ import (
 )
 
 // entered holds a release that came by itself against proof, approval and history.
+// It checks R3, R4, R12, R13, R14, R17, R31 and R36.
 func (o *oracle) entered(s *stage, was, is *platform.Release) {
 	e := o.platform.Environments[s.name]
 	if was != nil && !was.Absent && is.Commit <= was.Commit {
@@ -104,7 +105,7 @@ func (o *oracle) approved(environment string, was, is *platform.Release) *platfo
 	return o.decided(environment, "Approval", func(d *platform.Decision) bool { return same && d.Version == is.Version })
 }
 
-// step counts the instances that a version which is bad everywhere reaches as a step from another.
+// step counts the instances that a version which is bad everywhere reaches as a step from another. It checks R59.
 func (o *oracle) step(s *stage, is *platform.Release) {
 	if f := cmp.Or(o.faults[is.Version], o.faults[is.Version+"@"+s.name]); f == "" || f == gutter || f == sleeps {
 		return

@@ -110,7 +110,7 @@ func rendering(r *platform.Release) string {
 }
 
 // committed judges a commit.
-func (o *oracle) committed(s *stage, p *promotion.Pass) {
+func (o *oracle) committed(s *stage, p *pass) {
 	o.watch()
 	before := s.history[fmt.Sprintf("%s-%d", s.name, s.commit-1)]
 	for k, was := range before {
@@ -139,7 +139,8 @@ func (o *oracle) committed(s *stage, p *promotion.Pass) {
 	}
 }
 
-func (o *oracle) judged(s *stage, p *promotion.Pass, was, is *platform.Release) {
+// judged checks R42, R66, R71 and R92.
+func (o *oracle) judged(s *stage, p *pass, was, is *platform.Release) {
 	k, id := is.Key, at(s.name, is.Key.Name)
 	changed, gone := differ(was, is)
 	gone = slices.DeleteFunc(gone, func(c string) bool { return o.away[c] != nil }) // it is let go: nothing is deleted
@@ -186,7 +187,7 @@ func (o *oracle) judged(s *stage, p *promotion.Pass, was, is *platform.Release) 
 	}
 }
 
-// over holds the end of a rollout against the true health on the clusters that it moved.
+// over holds the end of a rollout against the true health on the clusters that it moved. It checks R63 and R75.
 func (o *oracle) over(s *stage, was, ends *platform.Release) {
 	if ends == nil || ends.Absent || ends.Promotion.Rollout != nil || len(ends.Clusters) == 0 || was == nil || was.Promotion.Rollout == nil {
 		return
@@ -226,7 +227,7 @@ func differ(was, is *platform.Release) (changed, gone []string) {
 	return changed, gone
 }
 
-// waves holds the clusters that a rollout reaches against the waves before them.
+// waves holds the clusters that a rollout reaches against the waves before them. It checks R52.
 func (o *oracle) waves(s *stage, is *platform.Release, changed []string) {
 	all := o.platform.Environments[s.name].Rollout.Waves
 	if len(all) < 2 || is.Promotion.Rollout == nil || is.Promotion.Rollout.Cause == "pin" {

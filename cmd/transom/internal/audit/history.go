@@ -122,7 +122,7 @@ func changeOf(before, after *platform.Release) *Entry {
 // entered tells whether a release or a rollout began.
 func (e *Entry) entered(before, after *platform.Release) {
 	r, old := after.Promotion.Rollout, before.Promotion.Rollout
-	began := r != nil && (old == nil || !old.Entered.Equal(r.Entered) || old.Cause != r.Cause)
+	began := r != nil && !sameRollout(old, r)
 	if before.Digest == after.Digest && !began {
 		return
 	}
@@ -148,19 +148,26 @@ func (e *Entry) entered(before, after *platform.Release) {
 	e.Events = append(e.Events, text)
 }
 
+// sameRollout says whether a record's rollout is the one of the record before, which may have had none.
+func sameRollout(before, after *platform.ReleaseRollout) bool {
+	return before != nil && before.Entered.Equal(after.Entered) && before.Cause == after.Cause
+}
+
 // advanced adds the progress and the end of a rollout, and the releases that were proven or rejected.
 func (e *Entry) advanced(before, after platform.Promotion) {
 	tell := func(format string, args ...any) { e.Events = append(e.Events, fmt.Sprintf(format, args...)) }
 	r, old := after.Rollout, before.Rollout
-	if r != nil && old != nil && r.Entered.Equal(old.Entered) && r.Cause == old.Cause {
+	if r != nil && sameRollout(old, r) {
 		for _, cluster := range old.Pending {
 			if !slices.Contains(r.Pending, cluster) {
 				tell("reached %s", cluster)
 			}
 		}
 	}
-	if r != nil && r.Stopped != "" && (old == nil || old.Stopped != r.Stopped) {
-		tell("stopped: %s", r.Stopped)
+	if r != nil && r.Stopped != "" {
+		if wasStopped := old != nil && old.Stopped == r.Stopped; !wasStopped {
+			tell("stopped: %s", r.Stopped)
+		}
 	}
 	if r == nil && old != nil && e.Cause == "" {
 		tell("healthy in all waves")

@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -90,7 +91,7 @@ func (c Client) get(ctx context.Context, path string, about Selection, v any) er
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	base, err := url.Parse(strings.TrimSuffix(c.Server, "/"))
-	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
+	if err != nil || base.Host == "" || !slices.Contains([]string{"http", "https"}, base.Scheme) {
 		return fmt.Errorf("--server %s: it is a URL such as %s", c.Server, DefaultServer)
 	}
 	base = base.JoinPath(path)

@@ -105,7 +105,9 @@ func tally(s status.Status, environment string) (healthy int, why string) {
 			}
 		}
 		for _, p := range in.Placements {
-			if p.Stage == status.Healthy && p.Health == "Healthy" || p.Health == "Suspended" && len(p.Problems) == 0 {
+			isHealthy := p.Stage == status.Healthy && p.Health == "Healthy"
+			asAsked := p.Health == "Suspended" && len(p.Problems) == 0
+			if isHealthy || asAsked {
 				healthy++
 				continue
 			}

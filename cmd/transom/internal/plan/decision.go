@@ -42,7 +42,8 @@ func (o *outlooks) decisions() []Decision {
 	for _, d := range o.platform.Decisions {
 		before := was[d.File]
 		delete(was, d.File)
-		if d.Broken || o.of[d.Environment] == nil || before != nil && before.Digest == d.Digest {
+		unchanged := before != nil && before.Digest == d.Digest
+		if d.Broken || o.of[d.Environment] == nil || unchanged {
 			continue
 		}
 		change := "added"

@@ -188,11 +188,14 @@ func namespaceIn(f *reconciler.Foreseen, file string) (content []byte) {
 
 // alike says whether two records are of the same bytes.
 func alike(a, b *platform.Release) bool {
-	if a == nil || a.Absent || b == nil || b.Absent {
-		return (a == nil || a.Absent) && (b == nil || b.Absent)
+	if gone(a) || gone(b) {
+		return gone(a) && gone(b)
 	}
 	return !moves(a, b)
 }
+
+// gone says whether a record is of a removal, or not there.
+func gone(r *platform.Release) bool { return r == nil || r.Absent }
 
 // gates lists the gates that are closed for a standing, each once, sorted.
 func gates(s *promotion.Standing) (names []string) {

@@ -46,7 +46,8 @@ func waitOf(e *platform.Environment, s *promotion.Standing, g promotion.Gate) Wa
 	if !g.At.IsZero() {
 		w.At = &g.At
 	}
-	w.steps = slices.Contains([]string{"approval", "health", "soak", "problem"}, g.Name) && (g.Name != "approval" || !s.Removal)
+	ofRemoval := g.Name == "approval" && s.Removal
+	w.steps = slices.Contains([]string{"approval", "health", "soak", "problem"}, g.Name) && !ofRemoval
 	w.holds = !w.steps && g.Name != "window" && g.Name != "binding"
 	return w
 }

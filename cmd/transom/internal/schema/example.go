@@ -172,7 +172,8 @@ func sampleString(schema map[string]any) any {
 	least, _ := schema["minLength"].(float64)
 	most, bounded := schema["maxLength"].(float64)
 	for _, s := range samples {
-		if pattern.MatchString(s) && float64(len(s)) >= least && (!bounded || float64(len(s)) <= most) {
+		tooLong := bounded && float64(len(s)) > most
+		if pattern.MatchString(s) && float64(len(s)) >= least && !tooLong {
 			return s
 		}
 	}

@@ -213,7 +213,7 @@ func (t *Printer) instance(in status.Instance, l Limb) {
 
 // calm says whether one line says all that matters of an instance.
 func (t *Printer) calm(in status.Instance) bool {
-	if t.Open || in.Absent || len(in.Problems) > 0 || len(in.Placements) == 0 || in.Rollout != nil && in.Rollout.Stopped != "" {
+	if t.Open || in.Absent || len(in.Problems) > 0 || len(in.Placements) == 0 || isStopped(in) {
 		return false
 	}
 	for _, p := range in.Placements {

@@ -35,12 +35,15 @@ func severityOf(in status.Instance) int {
 	switch {
 	case slices.ContainsFunc(in.Problems, func(p platform.Problem) bool { return !p.Warning }):
 		return 4
-	case in.Rollout != nil && in.Rollout.Stopped != "" || rejectedNow(in):
+	case isStopped(in) || rejectedNow(in):
 		return max(level, 3)
 	default:
 		return level
 	}
 }
+
+// isStopped says whether the rollout of an instance was stopped.
+func isStopped(in status.Instance) bool { return in.Rollout != nil && in.Rollout.Stopped != "" }
 
 // rejectedNow reports whether the release that an instance would take next failed here before.
 func rejectedNow(in status.Instance) bool {

@@ -29,7 +29,8 @@ func (d *document) set(path Path, value any) (string, error) {
 			return "", errLayout
 		}
 		at, key = child, name
-		flow = flow || at.Style&yaml.FlowStyle != 0 && i < len(path)-1
+		inFlow := at.Style&yaml.FlowStyle != 0 && i < len(path)-1
+		flow = flow || inFlow
 	}
 	return d.replace(at, key, value, flow)
 }
@@ -54,7 +55,8 @@ func (d *document) replace(n, key *yaml.Node, value any, flow bool) (string, err
 		return "", errLayout
 	}
 	text := d.write(n, value, flow)
-	inPlace := n.Kind == yaml.ScalarNode && n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) == 0 || n.Style&yaml.FlowStyle != 0
+	isLine := n.Kind == yaml.ScalarNode && n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) == 0
+	inPlace := isLine || n.Style&yaml.FlowStyle != 0
 	switch {
 	case !implicit(n) && inPlace:
 		return d.text[:d.start(n)] + text + d.text[d.end(n):], nil
