@@ -43,7 +43,6 @@ var (
 		"cmd/transom/internal/demo.Demo":    2,
 		"cmd/transom/internal/plan.Plan":    3,
 		"fleet.agent":                       2,
-		"fleet/apply.Result":                2,
 		"reconciler.lane":                   5,
 		"reconciler/gitrepo.Remote":         2,
 		"reconciler/promotion.Pass":         14,

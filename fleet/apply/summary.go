@@ -181,3 +181,33 @@ func (p *pass) resumedObjects() (all []Problem) {
 	slices.SortFunc(all, func(a, b Problem) int { return strings.Compare(a.Object.line(), b.Object.line()) })
 	return all
 }
+
+// Clean replaces the texts of a result that may come from outside, such as the messages of pods, API servers and webhooks.
+func (r *Result) Clean(text func(string) string) {
+	r.Message, r.Held = text(r.Message), text(r.Held)
+	for i := range r.Objects {
+		r.Objects[i].Message = text(r.Objects[i].Message)
+	}
+	for i := range r.Problems {
+		r.Problems[i].Message = text(r.Problems[i].Message)
+	}
+	for i := range r.Untried {
+		r.Untried[i].Message = text(r.Untried[i].Message)
+	}
+	if a := r.Adoption; a != nil {
+		for i := range a.Effects {
+			for n := range a.Effects[i].Fields {
+				a.Effects[i].Fields[n] = text(a.Effects[i].Fields[n])
+			}
+		}
+	}
+	for i := range r.Images {
+		r.Images[i] = text(r.Images[i])
+	}
+	for i := range r.Drift {
+		r.Drift[i].Message = text(r.Drift[i].Message)
+	}
+	for i := range r.Changes {
+		r.Changes[i].Reason = text(r.Changes[i].Reason)
+	}
+}
