@@ -10,7 +10,7 @@ import (
 
 // Adoption lists the effects that taking over the objects of an instance would have on them, where a person decides.
 type Adoption struct {
-	Digest  string   `json:"digest"` // names exactly these effects on these objects, on whatever cluster
+	Digest  string   `json:"digest"` // names exactly these effects on these objects, on any cluster
 	Effects []Effect `json:"effects"`
 }
 

@@ -12,7 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// bodies are the objects of built-in kinds that a version's health entry judges, as they were read last. Watches keep no more
+// bodies are the objects of built-in kinds that a version's health entry assesses, as they were read last. Watches keep no more
 // of such an object than of any other, so it is read anew whenever the watch has seen it change.
 type bodies struct {
 	mu       sync.Mutex
@@ -41,7 +41,7 @@ func (b *bodies) put(o Object, whole *live) {
 
 const manyBodies = 10_000 // of which none was forgotten although its object may be gone
 
-// assessBuiltin judges an object of a built-in kind by the version's health entry.
+// assessBuiltin assesses an object of a built-in kind by the version's health entry.
 func (a assessment) assessBuiltin(ctx context.Context, d *desired, applied bool) (Health, string, error) {
 	if applied {
 		if d.live.byStatus.behind {

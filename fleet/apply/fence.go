@@ -15,7 +15,7 @@ import (
 
 // An environment's fence on a cluster is a ConfigMap beside the inventories, named as the environment, that lists nothing:
 // it names the state commit that anything of the environment was last written for. A pass writes it before it writes
-// anything else for another commit, bound to the resourceVersion that it was judged at, so that of two daemons whose states
+// anything else for another commit, bound to the resourceVersion that it was compared at, so that of two daemons whose states
 // differ one is first, and the other one finds out. At rest it is never written.
 
 const takeoversKept = 10

@@ -27,7 +27,7 @@ type assessment struct {
 }
 
 // assessHealth says how objects do, unless it said so before in this pass. Only an object that is at its desired revision, as the watch has seen
-// it, is judged by its status: health that belongs to another revision does not count.
+// it, is assessed by its status: health that belongs to another revision does not count.
 func (a assessment) assessHealth(ctx context.Context, set []*desired) error {
 	return each(ctx, set, func(ctx context.Context, d *desired) error {
 		if d.assessed {
@@ -80,7 +80,7 @@ func (a assessment) assessObject(ctx context.Context, d *desired) (Health, strin
 	return a.assessByStatus(ctx, d)
 }
 
-// assessByEntry judges an object of a built-in kind by the version's health entry, and adds the ailment of its pods.
+// assessByEntry assesses an object of a built-in kind by the version's health entry, and adds the ailment of its pods.
 func (a assessment) assessByEntry(ctx context.Context, d *desired) (Health, string, error) {
 	health, message, err := a.assessBuiltin(ctx, d, a.healthEntry(d).Applied)
 	if err == nil && health != Healthy && d.fault == "" {
@@ -89,7 +89,7 @@ func (a assessment) assessByEntry(ctx context.Context, d *desired) (Health, stri
 	return health, message, err
 }
 
-// assessByStatus judges an object by its status, as the watch reduced it.
+// assessByStatus assesses an object by its status, as the watch reduced it.
 func (a assessment) assessByStatus(ctx context.Context, d *desired) (Health, string, error) {
 	health, message := d.live.byStatus.health, d.live.byStatus.message
 	if custom(d.gvk.GroupKind()) {
@@ -112,7 +112,7 @@ func (a assessment) assessByStatus(ctx context.Context, d *desired) (Health, str
 	return health, message, err
 }
 
-// assessCustom judges a custom resource: by the version's own expressions, else by the fields that most controllers report.
+// assessCustom assesses a custom resource: by the version's own expressions, else by the fields that most controllers report.
 func (a assessment) assessCustom(d *desired) (Health, string) {
 	body := d.live.body
 	seen, observes := observedGeneration(body)

@@ -14,7 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 )
 
-// inventoryWatch holds every inventory of the cluster and every environment's fence, by name.
+// inventoryWatch has every inventory of the cluster and every environment's fence, by name.
 type inventoryWatch struct {
 	*stream
 	client      *client
@@ -158,7 +158,7 @@ func (w *inventoryWatch) isNews(k key, old, inv *inventory) bool {
 	return changed && w.expected[inventoryOwner(k.name).Environment] != inv.signature
 }
 
-// set puts an inventory in place of the one before; either may be nil. The caller holds the lock.
+// set replaces the inventory of before; either may be nil. The caller holds the lock.
 func (w *inventoryWatch) set(k key, inv *inventory) {
 	o := inventoryOwner(k.name)
 	environment := o.Environment

@@ -36,7 +36,7 @@ type inventory struct {
 	fault      string   // why it cannot be read; then nothing may be concluded from it
 }
 
-// inventoryName cannot collide: none of the three holds a dot.
+// inventoryName cannot collide: none of the three has a dot.
 func inventoryName(o Owner) string { return o.Environment + "." + o.Team + "." + o.Request }
 
 func inventoryOwner(name string) Owner {

@@ -55,8 +55,8 @@ type manifest struct {
 	content map[string]any // with the digest annotation
 	digest  string
 	signed  string   // the digest that the manifest carries, as where another agent applies it
-	rank    int      // place in the order of kinds
-	step    int      // place in the instance's own order
+	rank    int      // in the order of kinds
+	step    int      // in the instance's own order
 	keys    []string // of a generated Secret
 }
 
@@ -76,7 +76,7 @@ type desired struct {
 // taking is all that a pass learns of an object that others made and that is taken over.
 type taking struct {
 	adopts    bool                        // the object that is there is nobody's, and is taken over
-	leftover  bool                        // a request that is gone left the object that is there
+	leftover  bool                        // the object that is there was kept when its request was removed
 	unsure    bool                        // it changed while it was looked at, so that nothing of the instance is written
 	found     []metav1.ManagedFieldsEntry // its entries as they were
 	inherited []metav1.ManagedFieldsEntry // and once those of appliers are ours; nil: there are none

@@ -64,8 +64,8 @@ func (w writer) patch(ctx context.Context, d *desired, reason string) error {
 	return nil
 }
 
-// patchAs writes to an object that is there as a field manager, and has d.live be what it is then. What the write is bound to,
-// its content says.
+// patchAs writes to an object that is there as a field manager, and has d.live be what it is then. The content
+// says which UID or resourceVersion the write is bound to.
 func (c *client) patchAs(ctx context.Context, d *desired, by string, how types.PatchType, content any) error {
 	body, err := json.Marshal(content)
 	if err != nil {

@@ -21,7 +21,7 @@ type instanceInventory struct {
 	listed     map[Object]bool
 	adopted    map[Object]bool   // those that others had made
 	admitted   map[Object]string // effects of an adoption that began
-	checkpoint Checkpoint        // of whatever revision
+	checkpoint Checkpoint        // of any revision
 }
 
 // read takes the inventory as the watch knows it, and returns why that cannot be read.
@@ -170,7 +170,7 @@ func (i *instanceInventory) latest(ctx context.Context) (signature, error) {
 	return named, nil
 }
 
-// createFirst creates what may be the first that we write to a cluster: its namespace, too, if that is not there.
+// createFirst creates a ConfigMap that may be our first object on a cluster: also the namespace, if that is not there.
 func (w *inventoryWatch) createFirst(ctx context.Context, m *v1.ConfigMap) error {
 	err := w.create(ctx, m)
 	if apierrors.IsNotFound(err) {

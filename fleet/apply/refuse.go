@@ -13,7 +13,7 @@ import (
 )
 
 // recordRefusal sorts out why a write was refused: a cluster that cannot be asked now is an error, a refusal that time mends is
-// left for a later look, and all else is a person's to mend.
+// tried again by a later pass, and all else is a person's to mend.
 func recordRefusal(d *desired, err error) error {
 	if !answered(err) {
 		return fmt.Errorf("%s: %w", d.object, err)

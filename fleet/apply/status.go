@@ -22,7 +22,7 @@ type statusHealth struct {
 	rolling  rolling
 }
 
-// healthByStatus judges by kstatus. It adds the cases that kstatus leaves open: a workload whose controller has not yet seen this
+// healthByStatus assesses by kstatus. It adds the cases that kstatus leaves open: a workload whose controller has not yet seen this
 // generation has no health of its own, and pods that could not be created are named.
 func healthByStatus(u *unstructured.Unstructured) statusHealth {
 	gk, body := u.GroupVersionKind().GroupKind(), u.Object

@@ -59,7 +59,7 @@ func newStream(name string, from source, to sink) *stream {
 	return &stream{name: name, source: from, sink: to, turned: make(chan struct{})}
 }
 
-// ready waits until the sink holds the objects that the cluster has. It fails while the cluster cannot be watched.
+// ready waits until the sink has the objects that the cluster has. It fails while the cluster cannot be watched.
 func (s *stream) ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.limits.Timeout+time.Second) // the stream itself knows more of why
 	defer cancel()
@@ -166,7 +166,7 @@ func (s *stream) list(ctx context.Context, o metav1.ListOptions) (runtime.Object
 	if o.Continue == "" && o.ResourceVersion == "0" {
 		o.ResourceVersion = "" // a server answers that from a cache, and all at once however much it is
 	}
-	for left := s.budget.rest(); ; s.budget.restore(left) {
+	for rest := s.budget.rest(); ; s.budget.restore(rest) {
 		o.Limit = min(o.Limit, s.page)
 		page, err := s.source.list(ctx, o)
 		var limit *limitError

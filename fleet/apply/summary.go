@@ -73,9 +73,9 @@ func (p *pass) summarize(r *Result) {
 		}
 	}
 	r.Superseded = superseded(p.all())
-	if left := p.remaining(); len(left) > 0 {
+	if remaining := p.remaining(); len(remaining) > 0 {
 		r.Settled, r.Health = false, Progressing
-		r.setMessage(left[0], cmp.Or(p.pruning.laterStateMessage(), "waiting for its end"))
+		r.setMessage(remaining[0], cmp.Or(p.pruning.laterStateMessage(), "waiting for its end"))
 	} else if d := worst(p.all()); d != nil && d == p.application.blocker {
 		r.setMessage(d.object, d.status.Message+"; "+p.application.blocked)
 	} else if d != nil {

@@ -50,7 +50,7 @@ func statefulSetSuspension(body map[string]any) (string, bool) {
 	return ofPartition(partition, wanted, wanted), partition >= wanted && updated == 0
 }
 
-// statefulSetProgress judges a StatefulSet whose pods people delete, of which kstatus says that it is always well.
+// statefulSetProgress assesses a StatefulSet whose pods people delete, of which kstatus says that it is always well.
 func statefulSetProgress(body map[string]any) (Health, string) {
 	wanted, there := number(body, 1, "spec", "replicas"), number(body, 0, "status", "replicas")
 	switch ready := number(body, 0, "status", "readyReplicas"); {

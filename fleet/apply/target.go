@@ -32,7 +32,7 @@ func newTarget(c *Cluster, in Instance) *target {
 	return &target{cluster: c, client: c.client, in: in, fence: f, inventory: &instanceInventory{all: c.inventories, client: c.client, fence: f, in: in}}
 }
 
-// all is everything desired, the objects around the team first.
+// all are all desired objects, those of the namespace file first.
 func (t *target) all() []*desired { return append(slices.Clip(t.teamObjects), t.objects...) }
 
 // stopped says whether a person must mend something before anything may be written.

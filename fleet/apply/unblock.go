@@ -73,7 +73,7 @@ type unblocking struct {
 	o    *obstacle
 }
 
-// do holds an obstacle against one condition after the other, the cheap ones first, and deletes the pod if all are met.
+// do checks one condition after the other, the cheap ones first, and deletes the pod if all are met.
 func (u unblocking) do(ctx context.Context) (deleted []Change, err error) {
 	if u.o.why = u.forbidden(); u.o.why != "" {
 		return nil, nil
@@ -104,7 +104,7 @@ func (u unblocking) do(ctx context.Context) (deleted []Change, err error) {
 	return u.remove(ctx, version)
 }
 
-// forbidden says why a pod is not deleted whatever became of its revision; empty if it may be.
+// forbidden says why a pod is not deleted regardless of its revision; empty if it may be.
 func (u unblocking) forbidden() string {
 	rolling := u.d.live.byStatus.rolling
 	switch {

@@ -12,7 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 )
 
-// objectWatch holds the cluster's objects of one kind that carry our label, reduced.
+// objectWatch has the cluster's objects of one kind that carry our label, reduced.
 type objectWatch struct {
 	*stream
 	kind     *kind

@@ -70,8 +70,8 @@ func (r reader) readObject(ctx context.Context, d *desired) error {
 }
 
 // markAdopted marks an object as one to be taken over, if it may be.
-func (r reader) markAdopted(d *desired, around bool) bool {
-	if d.adopts = r.adoptable(d, around); d.adopts {
+func (r reader) markAdopted(d *desired, ofTeam bool) bool {
+	if d.adopts = r.adoptable(d, ofTeam); d.adopts {
 		d.found = d.live.entries
 	}
 	return d.adopts
@@ -137,7 +137,7 @@ func (r reader) waitForKind(d *desired) {
 	r.cluster.watches.begin(r.cluster.arrivals.stream)
 }
 
-// isLeftover says whether an object that holds data was left by a request that is gone, as daemons before left it: with its labels.
+// isLeftover says whether an object with data is a leftover of a request that is gone, as earlier versions of the daemon kept it: with its labels.
 // An inventory lists an object from before it is made, so that without one nobody keeps it.
 func (r reader) isLeftover(ctx context.Context, o Object, l *live) (bool, error) {
 	owner := l.labels.owner

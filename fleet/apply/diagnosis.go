@@ -32,7 +32,7 @@ type pod struct {
 	since     time.Time // when the watch first saw it unstarted, by our clock
 }
 
-// podWatch holds pods: those with the labels of an instance, which it watches, or those without, which are listed.
+// podWatch has pods: those with the labels of an instance, which it watches, or those without, which are listed.
 type podWatch struct {
 	*stream     // nil: they are listed, and only those that ail are kept
 	subscribers *subscribers
@@ -43,7 +43,7 @@ type podWatch struct {
 	lists      map[types.UID]time.Time // when the pods of a workload were listed last
 }
 
-// newPods holds pods that are listed.
+// newPods is for pods that are listed.
 func newPods() *podWatch {
 	return &podWatch{namespaces: map[string]map[string]*pod{}, revisions: map[types.UID]known{}, lists: map[types.UID]time.Time{}}
 }
