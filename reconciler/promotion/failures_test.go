@@ -161,3 +161,12 @@ func TestBadVersionTouchesFewOfManyInstances(t *testing.T) {
 	require.Len(t, touched, 3)
 	require.Equal(t, []string{"rollout"}, w.gates("dev", "t"), "and the others say why they wait")
 }
+
+// TestIllHealthAfterTheRolloutIsNoFailure and is only shown. It keeps R63.
+func TestIllHealthAfterTheRolloutIsNoFailure(t *testing.T) {
+	w := settled(t, "a")
+	before := w.stages["prod"].releases[key("a")]
+	w.flapping["a@prod-1"] = w.clock + time.Hour
+	w.settle(30 * time.Minute)
+	require.Same(t, before, w.stages["prod"].releases[key("a")], "nothing was decided")
+}

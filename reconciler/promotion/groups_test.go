@@ -146,3 +146,23 @@ func TestInstanceThatCannotBeRenderedDelaysOnlyItself(t *testing.T) {
 	require.Equal(t, 2, w.with("dev", "1.1.0"))
 	require.Equal(t, "1.0.0", w.version("dev", "a"))
 }
+
+// TestAMemberThatCannotStartAndIsOvertakenHasFailed for the others of its group. It keeps R60.
+func TestAMemberThatCannotStartAndIsOvertakenHasFailed(t *testing.T) {
+	w := settled(t, "a", "b")
+	w.publish("1.1.0")
+	w.faults["1.1.0"] = stuck
+	w.merge("1.1.0, whose pods cannot start")
+	w.passes()
+	require.Equal(t, "1.1.0", w.version("dev", "a"))
+	w.settle(startup + tick)
+	w.requests[key("a")].pinned = "1.2.0"
+	w.publish("1.2.0")
+	w.requests[key("b")].pinned = "1.1.0"
+	w.merge("a goes on to 1.2.0, and b stays for 1.1.0")
+	w.settle(2 * time.Minute)
+	require.Equal(t, "1.2.0", w.version("dev", "a"))
+	require.Equal(t, "version:web@1.1.0", w.stages["dev"].releases[key("a")].Promotion.Rejected[0].Group)
+	require.Equal(t, "1.0.0", w.version("dev", "b"))
+	require.Contains(t, w.gate("dev", "b", "rollout").Reason, "web@1.1.0 failed in 1 of the instances that it entered")
+}
