@@ -158,10 +158,7 @@ func (f *filled) heldByOthers(entries []metav1.ManagedFieldsEntry) bool {
 
 // readWhole reads the whole of an object; nil if it is gone or another one by now.
 func (o fieldOwnership) readWhole(ctx context.Context, d *desired) (u *unstructured.Unstructured, err error) {
-	err = o.client.request(ctx, func(ctx context.Context) error {
-		u, err = o.client.wholeOf(d.kind, d.object.Namespace).Get(ctx, d.object.Name, metav1.GetOptions{})
-		return err
-	})
+	u, err = o.client.readWhole(ctx, d.kind, d.object)
 	if err == nil && u.GetUID() == d.live.uid {
 		return u, nil
 	}

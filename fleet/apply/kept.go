@@ -86,7 +86,7 @@ func (o fieldOwnership) removeKeptMark(ctx context.Context, d *desired) error {
 	}}); err != nil {
 		return err
 	}
-	d.live = d.watch.putAnswer(key{d.object.Namespace, d.object.Name}, d.live)
+	d.putAnswer(d.live)
 	return nil
 }
 
