@@ -127,3 +127,10 @@ func writeAdmitted(admitted map[Object]string) string {
 	slices.Sort(lines)
 	return strings.Join(lines, "")
 }
+
+// noteEffect keeps an effect that a person decides about.
+func (d *desired) noteEffect(e *Effect) {
+	if e.Outside || len(e.Fields) > 0 || e.Selects != nil {
+		d.effect = e
+	}
+}

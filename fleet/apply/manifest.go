@@ -242,3 +242,8 @@ func generatedKeys(list string) []string {
 	}
 	return keys
 }
+
+// putAnswer records the API server's answer to a write, before the watch sees it.
+func (d *desired) putAnswer(l *live) {
+	d.live = d.watch.putAnswer(key{d.object.Namespace, d.object.Name}, l)
+}

@@ -59,11 +59,6 @@ func (c *client) patchAs(ctx context.Context, d *desired, by string, how types.P
 	return err
 }
 
-// putAnswer records the API server's answer to a write, before the watch sees it.
-func (d *desired) putAnswer(l *live) {
-	d.live = d.watch.putAnswer(key{d.object.Namespace, d.object.Name}, l)
-}
-
 // handleRefusal goes on from a write that the API server did not do.
 func (w writer) handleRefusal(ctx context.Context, d *desired, err error) error {
 	if field, _ := immutable(statusOf(err)); field != "" && d.live != nil && w.owns(d) && d.replaceable() {

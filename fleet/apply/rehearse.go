@@ -169,7 +169,7 @@ func (r rehearsal) predictEffect(ctx context.Context, d *desired) error {
 			return err
 		}
 	}
-	d.note(e)
+	d.noteEffect(e)
 	return nil
 }
 
@@ -181,7 +181,7 @@ func (r rehearsal) findEffect(ctx context.Context, d *desired, entries []metav1.
 	}
 	e := &Effect{Object: d.object, Outside: r.outside(d)}
 	if r.isTeamObject(d) || d.isNamespace() {
-		d.note(e) // fields that others own of a namespace stay
+		d.noteEffect(e) // fields that others own of a namespace stay
 		return nil
 	}
 	var err error
@@ -199,7 +199,7 @@ func (r rehearsal) findEffect(ctx context.Context, d *desired, entries []metav1.
 				e.Fields = append(e.Fields, field(at))
 			}
 		}
-		d.note(e)
+		d.noteEffect(e)
 		return nil
 	}
 	if len(gone) > 0 || selectorOf(d.gvk.GroupKind(), d.content) != nil {
@@ -214,15 +214,8 @@ func (r rehearsal) findEffect(ctx context.Context, d *desired, entries []metav1.
 			return err
 		}
 	}
-	d.note(e)
+	d.noteEffect(e)
 	return nil
-}
-
-// note keeps an effect that a person decides about.
-func (d *desired) note(e *Effect) {
-	if e.Outside || len(e.Fields) > 0 || e.Selects != nil {
-		d.effect = e
-	}
 }
 
 // dryRunWithout has the API server say how an object would be without the fields that nobody would own any more: a field that
