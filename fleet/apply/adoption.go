@@ -119,6 +119,7 @@ func readAdmitted(text string) map[Object]string {
 	return admitted
 }
 
+// writeAdmitted is the text of which readAdmitted reads the lines.
 func writeAdmitted(admitted map[Object]string) string {
 	var lines []string
 	for o, digest := range admitted {

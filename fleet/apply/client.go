@@ -37,6 +37,7 @@ type client struct {
 	core     corev1.CoreV1Interface
 }
 
+// dial makes the clients over one HTTP client.
 func (c *client) dial(cfg *rest.Config, over *http.Client) error {
 	disco, err := discovery.NewDiscoveryClientForConfigAndClient(cfg, over)
 	if err != nil {

@@ -81,13 +81,13 @@ func (p podDiagnosis) explain(ctx context.Context, d *desired, message string) (
 	if len(ailing) == 0 {
 		return message, nil
 	}
-	mark, err := p.presentRevision(ctx, d, ailing)
+	present, err := p.presentRevision(ctx, d, ailing)
 	if err != nil {
 		return "", err
 	}
-	name, worst := worstPod(ailing, mark, d.live)
-	d.stuck = worst.stuck && mark.current(worst, d.live) && !d.live.byStatus.behind && d.live.byStatus.health != Suspended
-	if !mark.superseded(worst) {
+	name, worst := worstPod(ailing, present, d.live)
+	d.stuck = worst.stuck && present.current(worst, d.live) && !d.live.byStatus.behind && d.live.byStatus.health != Suspended
+	if !present.superseded(worst) {
 		return strings.TrimPrefix(message+": pod "+name+": "+worst.why, ": "), nil
 	}
 	p.blameSuperseded(d, name, worst)
@@ -113,7 +113,7 @@ func (w *podWatch) ailing(d *desired) map[string]*pod {
 }
 
 // worstPod is the pod that ails most. One of the revision that was applied last tells more than any that was there before.
-func worstPod(ailing map[string]*pod, present mark, of *live) (name string, worst *pod) {
+func worstPod(ailing map[string]*pod, present podRevision, of *live) (name string, worst *pod) {
 	rank := func(p *pod) int {
 		if present.current(p, of) {
 			return p.severity + stuck
@@ -188,6 +188,7 @@ func (w *podWatch) replace(all map[key]any, _ string) {
 	}
 }
 
+// tell tells the instance that a pod is of, by its labels.
 func (w *podWatch) tell(p *pod) {
 	w.subscribers.notifyRequest(p.labels[teamLabel], p.labels[requestLabel])
 }
@@ -258,6 +259,7 @@ func ailingContainer(c *v1.ContainerStatus, note func(severity int, text ...stri
 	}
 }
 
+// clip bounds the text of a pod.
 func clip(s string) string {
 	if len(s) <= longestWhy {
 		return s

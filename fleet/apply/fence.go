@@ -115,6 +115,7 @@ func (f *fence) patch(ctx context.Context, fence *inventory, taken []string) err
 	})
 }
 
+// annotations sign the fence, and list the last commits whose writes were taken over.
 func (f *fence) annotations(before, taken []string) map[string]string {
 	annotations := map[string]string{}
 	f.in.signature().put(annotations)

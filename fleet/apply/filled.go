@@ -150,6 +150,7 @@ func (f *filled) path() fieldpath.Path {
 	return path
 }
 
+// heldByOthers says whether another manager owns the field or a part of it.
 func (f *filled) heldByOthers(entries []metav1.ManagedFieldsEntry) bool {
 	return slices.ContainsFunc(entries, func(e metav1.ManagedFieldsEntry) bool {
 		return !isOwn(&e) && e.Subresource != "status" && touches(entrySet(&e), f.path())

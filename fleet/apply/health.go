@@ -54,6 +54,7 @@ func (a assessment) assessHealth(ctx context.Context, set []*desired) error {
 	})
 }
 
+// assessObject is the health of one object and the reason of it. The cases that need no status come first.
 func (a assessment) assessObject(ctx context.Context, d *desired) (Health, string, error) {
 	switch l := d.live; {
 	case d.fault != "":
@@ -193,6 +194,7 @@ func (a assessment) evaluateEntry(d *desired, h platform.Health) (Health, string
 // rules are compiled health expressions by their source.
 type rules struct{ bySource sync.Map }
 
+// eval compiles an expression once, and evaluates it for an object.
 func (r *rules) eval(source string, object map[string]any) (bool, error) {
 	rule, ok := r.bySource.Load(source)
 	if !ok {
@@ -210,4 +212,5 @@ func (r *rules) eval(source string, object map[string]any) (bool, error) {
 // patience is how long a custom resource may be without any status when it is new, or with that of before when it changed.
 const patience = 30 * time.Second
 
+// young says whether an object was made a moment ago.
 func young(l *live) bool { return time.Since(l.created.Time) < patience }

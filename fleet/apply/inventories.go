@@ -128,6 +128,7 @@ func (w *inventoryWatch) expectSignature(environment string, s signature) {
 	w.expected[environment] = s
 }
 
+// putAnswer takes in the API server's answer to a write of ours, before the watch sees it.
 func (w *inventoryWatch) putAnswer(m *v1.ConfigMap) {
 	w.update(key{m.Namespace, m.Name}, readInventory(m))
 }
@@ -181,6 +182,7 @@ func (w *inventoryWatch) set(k key, inv *inventory) {
 	}
 }
 
+// count adds to the number of inventories with a signature, and records when a signature came or went. The caller holds the lock.
 func (w *inventoryWatch) count(environment string, s signature, by int) {
 	if s.Commit == "" {
 		return
@@ -215,6 +217,7 @@ func (w *inventoryWatch) remove(k key, version string) {
 	w.subscribers.notify(inventoryOwner(k.name))
 }
 
+// drop removes an inventory that is known to be gone.
 func (w *inventoryWatch) drop(k key) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -54,6 +54,7 @@ func (o Object) line() string {
 	return kind + "/" + o.Namespace + "/" + o.Name
 }
 
+// parseLine is the object that a line names; false for another form.
 func parseLine(line string) (Object, bool) {
 	parts := strings.Split(line, "/")
 	if len(parts) != 3 || parts[0] == "" || parts[2] == "" {

@@ -26,6 +26,7 @@ type kept struct {
 	on       string // a date; empty: not known
 }
 
+// readKept is nil for an object that was never kept.
 func readKept(annotations map[string]string) *kept {
 	from, of := annotations[keptFromAnnotation], annotations[keptOfAnnotation]
 	if from == "" {

@@ -104,6 +104,7 @@ func (b *budget) restore(remaining int64) {
 	b.remaining = remaining
 }
 
+// rest is how many bytes may still come.
 func (b *budget) rest() int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -144,6 +144,7 @@ func decodeDocument(document []byte) (*desired, error) {
 	return newDesired(&u), nil
 }
 
+// newDesired is a desired object of which nothing but its manifest is known.
 func newDesired(u *unstructured.Unstructured) *desired {
 	gvk := u.GroupVersionKind()
 	d := &desired{manifest: manifest{
@@ -172,6 +173,7 @@ func (o Owner) carries(labels map[string]string) bool {
 	return o == ownerOf(labels)
 }
 
+// ownerOf is the owner that labels name.
 func ownerOf(labels map[string]string) Owner {
 	return Owner{Environment: labels[environmentLabel], Team: labels[teamLabel], Request: labels[requestLabel]}
 }
@@ -218,6 +220,7 @@ func phases(all []*desired) [][]*desired {
 	return slices.DeleteFunc(sets, func(set []*desired) bool { return len(set) == 0 })
 }
 
+// phaseOf is the index of the phase that an object is applied in.
 func phaseOf(d *desired) int {
 	switch {
 	case d.rank > 0:
@@ -230,6 +233,7 @@ func phaseOf(d *desired) int {
 	return 2
 }
 
+// generatedKeys reads a list of the keys of a generated Secret, which is "password" if it is empty.
 func generatedKeys(list string) []string {
 	var keys []string
 	for key := range strings.SplitSeq(list, ",") {

@@ -20,6 +20,7 @@ func (t *target) ownedByTeam(d *desired) bool {
 	return d.live.belongs(Owner{Environment: t.in.Environment, Team: t.in.Team})
 }
 
+// ownedByInstance says whether an object is this instance's by its labels, or by its inventory where labels were removed.
 func (t *target) ownedByInstance(o Object, l *live) bool {
 	if l.labels.owner == t.in.Owner {
 		return true

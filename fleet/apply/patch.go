@@ -83,6 +83,7 @@ func (w writer) withIdentity(d *desired, content map[string]any) map[string]any 
 	return content
 }
 
+// recordChange takes in the object as it is after an apply, and names the change if the write was one.
 func (w writer) recordChange(d *desired, after *live, reason string) {
 	before, adopts := d.live, d.adopts
 	var back *kept

@@ -243,6 +243,7 @@ func (p *pruning) pruneOne(ctx context.Context, o Object) (outcome, string, erro
 	return p.client.deleteAsRead(ctx, k, o, there, metav1.DeletePropagationBackground)
 }
 
+// keepsData says whether an object may hold data and is not to be deleted with it.
 func (p *pruning) keepsData(o Object, l *live) bool {
 	precious := kindsWithData[schema.GroupKind{Group: o.Group, Kind: o.Kind}] || l.generated
 	deletable := p.in.Deletion == platform.DeletionDelete && l.prunable

@@ -77,6 +77,7 @@ func (r reader) markAdopted(d *desired, ofTeam bool) bool {
 	return d.adopts
 }
 
+// readTeamObject is readObject for an object of the namespace file, which belongs to the team.
 func (r reader) readTeamObject(ctx context.Context, d *desired) error {
 	err := r.readLive(ctx, d)
 	if err == nil && d.live != nil && !r.ownedByTeam(d) && !r.markAdopted(d, true) {
@@ -95,6 +96,7 @@ func (r reader) refuseForeign(d *desired, adoptable bool) {
 	d.fault = foreign(d, adoptable)
 }
 
+// readLive takes the live object from the watch of its kind, or asks for it where the watch has none.
 func (r reader) readLive(ctx context.Context, d *desired) error {
 	if d.fault != "" || d.kind == nil {
 		return nil

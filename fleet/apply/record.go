@@ -63,6 +63,7 @@ func (i *instanceInventory) record(ctx context.Context, change func(*inventory))
 	return fmt.Errorf("write the inventory of %s: others keep changing it", o)
 }
 
+// create writes the first inventory of the instance, unless it would list nothing.
 func (i *instanceInventory) create(ctx context.Context, change func(*inventory)) error {
 	o, inv := i.in.Owner, newInventory()
 	if change(inv); len(inv.objects) == 0 {
@@ -80,6 +81,7 @@ func (i *instanceInventory) create(ctx context.Context, change func(*inventory))
 	return i.all.createFirst(ctx, m)
 }
 
+// update changes the inventory as it is now, and removes one that lists nothing and has no removal to remember.
 func (i *instanceInventory) update(ctx context.Context, change func(*inventory)) error {
 	return i.client.request(ctx, func(ctx context.Context) error {
 		all := i.client.core.ConfigMaps(systemNamespace)

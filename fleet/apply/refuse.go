@@ -32,6 +32,7 @@ func recordRefusal(d *desired, err error) error {
 	return nil
 }
 
+// progressing is the status of an object that a later pass will write.
 func progressing(d *desired, message string) ObjectStatus {
 	return ObjectStatus{Object: d.object, Health: Progressing, Message: message}
 }
@@ -60,6 +61,7 @@ func answerText(d *desired, err error) string {
 	return status.Message
 }
 
+// statusOf is the API server's answer; of another error it is the text.
 func statusOf(err error) metav1.Status {
 	var s apierrors.APIStatus
 	if errors.As(err, &s) {
@@ -68,6 +70,7 @@ func statusOf(err error) metav1.Status {
 	return metav1.Status{Message: err.Error()}
 }
 
+// causedFields are the fields that an answer names as its causes.
 func causedFields(status metav1.Status) func(yield func(string) bool) {
 	return func(yield func(string) bool) {
 		if status.Details == nil {

@@ -110,6 +110,7 @@ func (s *subscribers) notifyEnvironment(o Owner) {
 	}
 }
 
+// tell tells of the owners of a team that an event concerns.
 func (s *subscribers) tell(team string, concerned func(Owner) bool) {
 	if s.onEvent == nil {
 		return

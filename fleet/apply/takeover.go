@@ -22,6 +22,7 @@ var appliers = []string{"kubectl-client-side-apply", "kubectl-create", "kubectl-
 // lastApplied is kubectl's own memory of the file. It goes with kubectl's entry, and nobody loses anything by it.
 const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
 
+// isApplier says whether an entry is of a tool that applies whole objects, however it wrote.
 func isApplier(e *metav1.ManagedFieldsEntry) bool {
 	return e.Subresource == "" && slices.Contains(appliers, e.Manager)
 }

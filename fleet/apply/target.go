@@ -40,6 +40,7 @@ func (t *target) stopped() bool {
 	return len(t.problems) > 0 || slices.ContainsFunc(t.all(), func(d *desired) bool { return d.fault != "" })
 }
 
+// refuse records a problem of the instance as a whole.
 func (t *target) refuse(format string, args ...any) {
 	t.problems = append(t.problems, Problem{Message: fmt.Sprintf(format, args...)})
 }

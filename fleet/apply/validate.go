@@ -32,6 +32,7 @@ func (t *target) readManifests() bool {
 	return len(t.problems) == 0
 }
 
+// decode reads the objects of one file. Where another agent applies them, their digest is the one that they carry.
 func (t *target) decode(file string, manifests []byte) []*desired {
 	all, err := decode(manifests)
 	if err != nil {
@@ -45,6 +46,7 @@ func (t *target) decode(file string, manifests []byte) []*desired {
 	return all
 }
 
+// requireNamespace refuses a namespace file without the team's Namespace.
 func (t *target) requireNamespace() {
 	for _, d := range t.teamObjects {
 		if d.isNamespace() && d.object.Name == t.in.Namespace {
@@ -103,6 +105,7 @@ func (t *target) checkScope(d *desired, ofTeam bool) {
 	}
 }
 
+// refuseDuplicates refuses the second manifest of an object.
 func (t *target) refuseDuplicates() {
 	seen := map[Object]bool{}
 	for _, d := range t.all() {

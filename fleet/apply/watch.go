@@ -162,6 +162,7 @@ func (w *objectWatch) compare(old, l *live) {
 	}
 }
 
+// differs says whether a pass could come to another result by an object than by the one before.
 func (l *live) differs(old *live) bool {
 	return l.uid != old.uid || l.labels != old.labels || l.digest != old.digest || l.deleting != old.deleting ||
 		l.fields != old.fields || !slices.Equal(l.dataKeys, old.dataKeys) ||
