@@ -23,15 +23,13 @@ type limit struct {
 // embeds. A struct is large when it has more than twelve fields; one file may change it after it was made.
 var (
 	methodsOfAType = limit{what: "methods", most: 40, over: map[string]float64{
-		"reconciler/promotion.Pass": 159,
-		"reconciler/status.Board":   41,
-		"render.pass":               91,
+		"reconciler/status.Board": 41,
+		"render.pass":             91,
 	}}
 	filesOfAType = limit{what: "files with methods", most: 6, over: map[string]float64{
 		"reconciler.Reconciler":              11,
 		"reconciler/gitrepo.Remote":          8,
 		"reconciler/gitrepo.objects":         7,
-		"reconciler/promotion.Pass":          23,
 		"render.Renderer":                    13,
 		"render.pass":                        20,
 		"render/internal/kustomize.Skeleton": 8,
@@ -45,7 +43,6 @@ var (
 		"fleet.agent":                       2,
 		"reconciler.lane":                   5,
 		"reconciler/gitrepo.Remote":         2,
-		"reconciler/promotion.Pass":         14,
 		"reconciler/status.Environment":     5,
 		"reconciler/status.Instance":        5,
 		"reconciler/status.Placement":       5,
@@ -55,7 +52,7 @@ var (
 		"render/internal/kustomize.facts":   3,
 		"render/platform.Environment":       4,
 		"render/platform.Platform":          11,
-		"render/platform.Release":           17,
+		"render/platform.Release":           15,
 		"render/platform.Version":           3,
 	}}
 	linesOfAFile     = limit{what: "lines", most: 400}
@@ -65,7 +62,7 @@ var (
 	}}
 	exportedOfPlatform = limit{what: "exported names", most: 70, over: map[string]float64{"render/platform": 112}}
 	mixedConditions    = limit{what: "conditions with both && and || per 1,000 lines", most: 1.5, over: map[string]float64{"the product": 4.1}}
-	mixedOfPromotion   = limit{what: "conditions with both && and || per 1,000 lines", most: 3, over: map[string]float64{"reconciler/promotion": 10}}
+	mixedOfPromotion   = limit{what: "conditions with both && and || per 1,000 lines", most: 3}
 )
 
 const largeStruct = 12 // fields

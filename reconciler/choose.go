@@ -15,7 +15,7 @@ import (
 )
 
 // choose has promotion decide which releases the environment takes in this pass.
-func (r *Reconciler) choose(ctx context.Context, p *platform.Platform, l *lane, h *held, around map[string]committed) *promotion.Pass {
+func (r *Reconciler) choose(ctx context.Context, p *platform.Platform, l *lane, h *held, around map[string]committed) *promotion.Choice {
 	defer r.phase(l, "choose")()
 	e := p.Environments[l.name]
 	patience := patienceOf(p, e)
@@ -25,7 +25,7 @@ func (r *Reconciler) choose(ctx context.Context, p *platform.Platform, l *lane, 
 	for name, state := range around {
 		elsewhere[name] = state.releases
 	}
-	view := Outlook(ctx, p, l.name, h.base, Sources{
+	view := ViewOf(ctx, p, l.name, h.base, Sources{
 		State: h.ours.Commit, Elsewhere: elsewhere, Renderer: &l.renderer,
 		Generation: r.Platform.Generation, At: atOf(l.repo),
 	})
@@ -35,30 +35,29 @@ func (r *Reconciler) choose(ctx context.Context, p *platform.Platform, l *lane, 
 		return r.health.observe(environment, k, cluster, steady)
 	}
 	view.Merged = func(file string) (commit, author string) { return r.merged(ctx, file) }
-	view.Tried = l.tries.of(p.Commit)
+	view.Failures = l.unrendered.of(p.Commit)
 	return view.Choose()
 }
 
-// tries remembers in which order instances were tried in vain to be rendered at a platform commit, so that all get their
-// turn.
-type tries struct {
+// unrendered remembers in which order the rendering of instances failed at a platform commit, so that all get their turn.
+type unrendered struct {
 	commit string
 	last   map[platform.RequestKey]int
 	n      int
 }
 
-// of returns the number of an instance's last try at a platform commit; 0: there was none.
-func (t *tries) of(commit string) func(platform.RequestKey) int {
-	if t.commit != commit {
-		*t = tries{commit: commit, last: map[platform.RequestKey]int{}}
+// of returns the number of an instance's last failure at a platform commit; 0: there was none.
+func (u *unrendered) of(commit string) func(platform.RequestKey) int {
+	if u.commit != commit {
+		*u = unrendered{commit: commit, last: map[platform.RequestKey]int{}}
 	}
-	return func(k platform.RequestKey) int { return t.last[k] }
+	return func(k platform.RequestKey) int { return u.last[k] }
 }
 
-func (t *tries) note(barren []platform.RequestKey) {
-	for _, k := range barren {
-		t.n++
-		t.last[k] = t.n
+func (u *unrendered) add(keys []platform.RequestKey) {
+	for _, k := range keys {
+		u.n++
+		u.last[k] = u.n
 	}
 }
 
@@ -80,23 +79,23 @@ type Sources struct {
 	At         func(ctx context.Context, commit string) (fs.FS, error) // of the environment's state; nil: the past cannot be read
 }
 
-// Outlook is the View that promotion decides from in one environment, as far as Git knows: the caller adds the observations
+// ViewOf is the View that promotion decides from in one environment, as far as Git knows: the caller adds the observations
 // of clusters and the time. The daemon and a plan look at a platform through it.
-func Outlook(ctx context.Context, p *platform.Platform, environment string, base *render.Base, s Sources) *promotion.View {
+func ViewOf(ctx context.Context, p *platform.Platform, environment string, base *render.Base, s Sources) *promotion.View {
 	e := p.Environments[environment]
 	elsewhere := maps.Clone(s.Elsewhere)
 	delete(elsewhere, environment)
 	return &promotion.View{
 		Platform: p, Environment: e, Head: p.Instances(environment),
-		Prospects: &prospects{ctx: ctx, platform: p, environment: environment, base: base, sources: s},
-		State:     s.State, Releases: base.Releases, Elsewhere: elsewhere,
+		Lookup: &lookup{ctx: ctx, platform: p, environment: environment, base: base, sources: s},
+		State:  s.State, Releases: base.Releases, Elsewhere: elsewhere,
 		Observe: func(string, platform.RequestKey, string) promotion.Observation { return promotion.Observation{} },
 		Merged:  func(string) (commit, author string) { return "", "" },
 	}
 }
 
-// prospects answer promotion's questions out of the renderer and the mirrors. Their answers are good for one pass.
-type prospects struct {
+// A lookup answers promotion's questions out of the renderer and the mirrors. Its answers are good for one pass.
+type lookup struct {
 	ctx         context.Context //nolint:containedctx // it lives as long as one call of Choose
 	platform    *platform.Platform
 	environment string
@@ -104,11 +103,11 @@ type prospects struct {
 	sources     Sources
 }
 
-func (s *prospects) Broken(k platform.RequestKey) bool {
+func (s *lookup) Broken(k platform.RequestKey) bool {
 	return s.platform.Broken(s.environment, k)
 }
 
-func (s *prospects) Resolve(k platform.RequestKey, c promotion.Content) (*platform.Instance, []platform.Problem) {
+func (s *lookup) Resolve(k platform.RequestKey, c promotion.Content) (*platform.Instance, []platform.Problem) {
 	if c.VersionDigest == "" {
 		c.VersionDigest = s.published(c.Offering, c.Version)
 	}
@@ -116,19 +115,19 @@ func (s *prospects) Resolve(k platform.RequestKey, c promotion.Content) (*platfo
 }
 
 // published is the digest that a version has at the head: a person who names a version means that one.
-func (s *prospects) published(offering, version string) string {
+func (s *lookup) published(offering, version string) string {
 	if v := s.platform.Offerings[offering].Version(version); v != nil {
 		return v.Digest
 	}
 	return ""
 }
 
-func (s *prospects) Keys(i *platform.Instance) (map[string]string, []platform.Problem) {
+func (s *lookup) Keys(i *platform.Instance) (map[string]string, []platform.Problem) {
 	return s.sources.Renderer.Keys(s.platform, s.environment, s.base, i)
 }
 
 // Older compares places in history. Of a commit that history does not have any more nobody can say that it is older.
-func (s *prospects) Older(a, b string) bool {
+func (s *lookup) Older(a, b string) bool {
 	if a == b || s.sources.Generation == nil {
 		return false
 	}
@@ -140,7 +139,7 @@ func (s *prospects) Older(a, b string) bool {
 	return err == nil && first < second
 }
 
-func (s *prospects) Ran(state string, k platform.RequestKey) (*platform.Release, error) {
+func (s *lookup) Ran(state string, k platform.RequestKey) (*platform.Release, error) {
 	if s.sources.At == nil {
 		return nil, errors.New("the history of the state is not at hand")
 	}
@@ -157,29 +156,6 @@ func (s *prospects) Ran(state string, k platform.RequestKey) (*platform.Release,
 
 func atOf(repo StateRepo) func(context.Context, string) (fs.FS, error) {
 	return func(ctx context.Context, commit string) (fs.FS, error) { return repo.At(ctx, commit) }
-}
-
-// Direction has rendering follow a pass. The bytes that are restored come from the commits of the state that had them.
-func Direction(ctx context.Context, pass *promotion.Pass, at func(context.Context, string) (fs.FS, error)) (render.Direction, error) {
-	d := render.Direction{
-		Instances: pass.Instances, Keep: pass.Keep, Records: pass.Records, Forget: pass.Forget, Admit: pass.Admit,
-		AdmitNamespaces: pass.AdmitNamespaces,
-		Restore:         map[platform.RequestKey]render.Restoration{},
-	}
-	for k, back := range pass.Restore {
-		past, err := at(ctx, back.State)
-		if err != nil {
-			return d, fmt.Errorf("read what %s was: %w", k, err)
-		}
-		restoration := render.Restoration{Release: back.Release, Manifests: map[string][]byte{}}
-		for _, cluster := range back.Clusters {
-			if restoration.Manifests[cluster], err = fs.ReadFile(past, path.Join("clusters", cluster, k.Team, k.Name+".yaml")); err != nil {
-				return d, fmt.Errorf("read what %s was at state commit %s: %w", k, back.State, err)
-			}
-		}
-		d.Restore[k] = restoration
-	}
-	return d, nil
 }
 
 // patienceOf says how soak is measured in an environment: with the least grace and the longest soak that an environment

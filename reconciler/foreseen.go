@@ -59,7 +59,7 @@ func (f *Foresight) foresee(soon, rest *simulation, name string) (*Foreseen, err
 		Before: f.States[name].Base, Soon: soon.bases[name].Releases, Rest: rest.bases[name].Releases, Standings: rest.standings(name),
 	}
 	if pass := soon.passes[name]; pass != nil {
-		to.Plan = pass.Plan
+		to.Plan = pass.plan()
 	}
 	g := &going{Foresight: f, name: name, to: to, head: f.Platform.Instances(name)}
 	now, err := g.step(soon.bases[name], g.now)

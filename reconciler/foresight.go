@@ -81,13 +81,13 @@ type simulation struct {
 	platform *platform.Platform
 	bases    map[string]*render.Base
 	states   map[string]*render.State // all that was committed, as one
-	passes   map[string]*promotion.Pass
+	passes   map[string]*Answers
 	observe  func(environment string, k platform.RequestKey, cluster string) promotion.Observation
 }
 
 func (f *Foresight) begin(p *platform.Platform) *simulation {
 	s := &simulation{
-		Foresight: f, platform: p, bases: map[string]*render.Base{}, states: map[string]*render.State{}, passes: map[string]*promotion.Pass{},
+		Foresight: f, platform: p, bases: map[string]*render.Base{}, states: map[string]*render.State{}, passes: map[string]*Answers{},
 	}
 	for name, state := range f.States {
 		s.bases[name] = copied(state.Base)
@@ -137,12 +137,11 @@ func (s *simulation) pass(ctx context.Context, name string) (bool, error) {
 	for other, b := range s.bases {
 		elsewhere[other] = b.Releases
 	}
-	view := Outlook(ctx, s.platform, name, base, Sources{
+	view := ViewOf(ctx, s.platform, name, base, Sources{
 		State: s.States[name].Commit, Elsewhere: elsewhere, Renderer: s.Renderer, Generation: s.Generation, At: s.States[name].At,
 	})
 	view.Now, view.Observe = promotion.Clock{Wall: s.Now}, s.observe
-	pass := view.Choose()
-	direction, err := Direction(ctx, pass, s.States[name].At)
+	direction, answers, err := Direction(ctx, view.Choose(), s.States[name].At)
 	if err != nil {
 		return false, err
 	}
@@ -150,7 +149,7 @@ func (s *simulation) pass(ctx context.Context, name string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	s.passes[name] = pass
+	s.passes[name] = answers
 	if len(state.Changes) == 0 {
 		return false, nil
 	}
@@ -192,5 +191,5 @@ func (s *simulation) standings(name string) map[platform.RequestKey]*promotion.S
 	if s.passes[name] == nil {
 		return nil
 	}
-	return s.passes[name].Standings()
+	return s.passes[name].standings()
 }

@@ -43,7 +43,7 @@ type lane struct {
 	next     time.Time     // when something can change by itself; zero: never
 	soak     time.Duration // the longest that somebody asks for here
 
-	tries tries // to render instances that could not be
+	unrendered unrendered // instances whose rendering failed
 
 	evidence evidence // of the files of the state
 	proof    *proof   // of the state that is deployed; nil: there is none yet, or none is needed

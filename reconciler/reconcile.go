@@ -71,19 +71,19 @@ func (r *Reconciler) advance(ctx context.Context, p *platform.Platform, l *lane,
 		return nil
 	}
 	held.base.Pins = now.pins
-	chosen := r.choose(ctx, p, l, held, now.around)
-	state, err := r.render(ctx, p, l, held, chosen)
+	choice := r.choose(ctx, p, l, held, now.around)
+	state, answers, err := r.render(ctx, p, l, held, choice)
 	if err != nil {
 		return fmt.Errorf("render %s: %w", l.name, err)
 	}
-	l.tries.note(chosen.Barren())
-	if err := r.commit(ctx, p, l, held, state, chosen); err != nil {
+	l.unrendered.add(answers.admission.Unrendered)
+	if err := r.commit(ctx, p, l, held, state, choice); err != nil {
 		r.Board.Problems(l.name, slices.Concat(p.Problems, state.Problems), state.Problems)
 		return fmt.Errorf("commit the state of %s: %w", l.name, err)
 	}
 	r.publish(p, l.name, held)
-	r.record(ctx, p, l, held, state, chosen)
-	if l.done, l.next = now, chosen.Next; held.head.Commit != now.head {
+	r.record(ctx, p, l, held, state, answers)
+	if l.done, l.next = now, answers.next(); held.head.Commit != now.head {
 		l.paced()
 		r.lanes.wake("commit", 0, l.name) // another instance may have waited for this move
 	}
@@ -103,13 +103,14 @@ func (r *Reconciler) phase(l *lane, name string) (done func()) {
 }
 
 // render renders the chosen instances, and commits to as many of their changes as are admitted.
-func (r *Reconciler) render(ctx context.Context, p *platform.Platform, l *lane, h *held, chosen *promotion.Pass) (*render.State, error) {
+func (r *Reconciler) render(ctx context.Context, p *platform.Platform, l *lane, h *held, choice *promotion.Choice) (*render.State, *Answers, error) {
 	defer r.phase(l, "render")()
-	direction, err := Direction(ctx, chosen, atOf(l.repo))
+	direction, answers, err := Direction(ctx, choice, atOf(l.repo))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return l.renderer.Direct(p, l.name, h.base, direction)
+	state, err := l.renderer.Direct(p, l.name, h.base, direction)
+	return state, answers, err
 }
 
 // publish tells this lane's records to the lanes whose decisions depend on them.
@@ -201,7 +202,7 @@ func (l *lane) fetch(ctx context.Context, trust *Trust) (*held, error) {
 
 // commit writes the changes on top of the head, undoes the changes of others, and brings held to the new content of the
 // branch.
-func (r *Reconciler) commit(ctx context.Context, p *platform.Platform, l *lane, h *held, state *render.State, chosen *promotion.Pass) error {
+func (r *Reconciler) commit(ctx context.Context, p *platform.Platform, l *lane, h *held, state *render.State, choice *promotion.Choice) error {
 	defer r.phase(l, "commit")()
 	changes, err := restore(h)
 	if err != nil {
@@ -234,7 +235,7 @@ func (r *Reconciler) commit(ctx context.Context, p *platform.Platform, l *lane, 
 	h.abandons = false
 	h.base.Advance(state, snapshot)
 	if r.Trust.Key == nil {
-		l.evidence.pushed(state.Changes, chosen.Restore, snapshot)
+		l.evidence.pushed(state.Changes, choice.Restore, snapshot)
 	}
 	r.Logger.Info("state committed", "environment", l.name, "commit", snapshot.Commit,
 		"platform", p.Commit, "requests", len(state.Touched), "files", len(changes))

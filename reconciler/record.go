@@ -18,13 +18,13 @@ import (
 
 // record tells status where the instances of the environment stand after a pass: all of them after the first, then those
 // about which there was something to say in this pass or the last.
-func (r *Reconciler) record(ctx context.Context, p *platform.Platform, l *lane, h *held, state *render.State, chosen *promotion.Pass) {
+func (r *Reconciler) record(ctx context.Context, p *platform.Platform, l *lane, h *held, state *render.State, answers *Answers) {
 	defer r.phase(l, "record")()
 	e := p.Environments[l.name]
 	seen := r.environment(ctx, p, l, h)
-	seen.Problems, seen.Next = state.Problems, chosen.Next
-	seen.Deletions, seen.Plan = chosen.Deletions, chosen.Plan
-	standings := chosen.Standings()
+	seen.Problems, seen.Next = state.Problems, answers.next()
+	seen.Deletions, seen.Plan = answers.Deletions, answers.plan()
+	standings := answers.standings()
 	talked := map[platform.RequestKey]bool{}
 	for k := range standings {
 		talked[k] = true
@@ -36,7 +36,7 @@ func (r *Reconciler) record(ctx context.Context, p *platform.Platform, l *lane, 
 	}
 	tell, about := r.Board.Updated, maps.Clone(talked)
 	maps.Copy(about, l.talked)
-	for _, k := range slices.Concat(state.Touched, chosen.Forget) {
+	for _, k := range slices.Concat(state.Touched, answers.Forget) {
 		about[k] = true
 	}
 	if l.recorded != h {

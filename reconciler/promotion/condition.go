@@ -2,7 +2,6 @@ package promotion
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -95,7 +94,7 @@ func (v *View) condition(e *platform.Environment, r *platform.Release, on []stri
 		if !there || placed.Joining || !v.counts(e, cluster) {
 			continue
 		}
-		if placed.Release != "" {
+		if outdated(placed) {
 			c.partial = true
 			continue
 		}
@@ -142,16 +141,4 @@ func (v *View) counts(e *platform.Environment, cluster string) bool {
 
 func selects(e *platform.Environment, c *platform.Cluster) bool {
 	return !c.Broken && e.Clusters != nil && e.Clusters.Matches(labels.Set(c.Labels))
-}
-
-// short is a digest as people are shown it.
-func short(digest string) string {
-	if len(digest) > 19 {
-		return digest[:19]
-	}
-	return digest
-}
-
-func describe(c Content) string {
-	return fmt.Sprintf("%s of %s@%s", short(c.Digest), c.Offering, c.Version)
 }

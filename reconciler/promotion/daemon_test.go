@@ -42,9 +42,9 @@ func (w *world) view(environment string) *promotion.View {
 	}
 	return &promotion.View{
 		Platform: w.platform, Environment: w.platform.Environments[environment], Head: w.asked(environment),
-		Prospects: prospects{w, environment}, State: s.id(), Releases: s.releases, Elsewhere: elsewhere,
+		Lookup: lookup{w, environment}, State: s.id(), Releases: s.releases, Elsewhere: elsewhere,
 		Observe: w.observe, Now: w.now(),
-		Tried: func(k platform.RequestKey) int { return s.tried[k] },
+		Failures: func(k platform.RequestKey) int { return s.tried[k] },
 	}
 }
 
@@ -56,11 +56,12 @@ func (w *world) pass(environment string, raced bool) bool {
 	if w.judge != nil {
 		w.judge.watch()
 	}
-	p := w.view(environment).Choose()
-	proposals := w.render(s, p)
-	records := p.Admit(proposals)
+	p := &pass{Choice: w.view(environment).Choose()}
+	proposals := w.render(s, p.Choice)
+	p.admission = p.Admit(proposals)
+	records := p.admission.Records
 	s.last = p
-	for _, k := range p.Barren() {
+	for _, k := range p.admission.Unrendered {
 		if s.tries++; s.tried == nil {
 			s.tried = map[platform.RequestKey]int{}
 		}
@@ -77,7 +78,7 @@ func (w *world) pass(environment string, raced bool) bool {
 }
 
 // render makes the proposals of the instances of a pass.
-func (w *world) render(s *stage, p *promotion.Pass) (list []platform.Proposal) {
+func (w *world) render(s *stage, p *promotion.Choice) (list []platform.Proposal) {
 	has := make(map[platform.RequestKey]bool, len(p.Instances))
 	for _, i := range p.Instances {
 		k := i.Request.Key
@@ -159,7 +160,7 @@ func sameKeys(a, b *platform.Release) bool {
 }
 
 // commit makes a state of the decisions of a pass, and has it applied.
-func (w *world) commit(s *stage, p *promotion.Pass, proposals []platform.Proposal, records []*platform.Release) bool {
+func (w *world) commit(s *stage, p *pass, proposals []platform.Proposal, records []*platform.Release) bool {
 	if len(p.Records)+len(p.Restore)+len(p.Forget)+len(proposals)+len(w.away) == 0 {
 		return false
 	}

@@ -56,7 +56,7 @@ func TestRollbackThatFailsTooStops(t *testing.T) {
 	w.faults["p1/<nil>@prod"] = fails
 	w.settle(3 * time.Minute)
 	require.Contains(t, w.stages["prod"].releases[key("a")].Promotion.Rollout.Stopped, "the rollback failed too")
-	require.Equal(t, promotion.Stopped, w.stages["prod"].last.Standings()[key("a")].State)
+	require.Equal(t, promotion.Stopped, w.stages["prod"].last.admission.Standings[key("a")].State)
 	state := w.stages["prod"].commit
 	w.settle(20 * time.Minute)
 	require.Equal(t, state, w.stages["prod"].commit, "nothing flaps")
@@ -78,7 +78,7 @@ func TestAPodOfARevisionBeforeRejectsNothing(t *testing.T) {
 	w.settle(30 * time.Minute)
 	r := w.stages["prod"].releases[key("a")]
 	require.Equal(t, before, r.Digest)
-	require.Equal(t, promotion.RollingBack, w.stages["prod"].last.Standings()[key("a")].State, "it neither ended nor failed")
+	require.Equal(t, promotion.RollingBack, w.stages["prod"].last.admission.Standings[key("a")].State, "it neither ended nor failed")
 	require.Empty(t, r.Promotion.Rollout.Stopped)
 	for _, f := range r.Promotion.Rejected {
 		require.Equal(t, f.Cluster == "prod-1", f.State != "", "the record says where the failed bytes are, where there were any")

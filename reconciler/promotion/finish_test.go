@@ -77,12 +77,12 @@ func (w *world) late() string {
 }
 
 func standing(s *stage, k platform.RequestKey) string {
-	if s.last == nil || s.last.Standings()[k] == nil {
+	if s.last == nil || s.last.admission.Standings[k] == nil {
 		return "says nothing"
 	}
 	var b strings.Builder
-	for _, g := range s.last.Standings()[k].Gates {
+	for _, g := range s.last.admission.Standings[k].Gates {
 		fmt.Fprintf(&b, "[%s: %s (%s)] ", g.Name, g.Reason, g.Opens)
 	}
-	return s.last.Standings()[k].State + " " + b.String()
+	return s.last.admission.Standings[k].State + " " + b.String()
 }

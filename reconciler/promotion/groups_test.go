@@ -99,13 +99,13 @@ func TestManyInstancesThatCannotBeRenderedStarveNoOthers(t *testing.T) {
 	for range 4 {
 		require.Zero(t, w.with("dev", "1.1.0"))
 		w.passes()
-		require.LessOrEqual(t, len(dev.last.Barren()), 17)
-		require.Equal(t, w.with("dev", "1.1.0") == 0, dev.last.Next.Equal(w.wall()), "the next are tried at once")
+		require.LessOrEqual(t, len(dev.last.admission.Unrendered), 17)
+		require.Equal(t, w.with("dev", "1.1.0") == 0, dev.last.admission.Next.Equal(w.wall()), "the next are tried at once")
 	}
 	require.Equal(t, "1.1.0", w.version("dev", "r57"), "the first that can, once those before it have been tried")
 	w.settle(5 * time.Minute)
 	require.Equal(t, 3, w.with("dev", "1.1.0"))
-	require.False(t, dev.last.Next.Equal(w.wall()), "and nobody tries for ever")
+	require.False(t, dev.last.admission.Next.Equal(w.wall()), "and nobody tries for ever")
 
 	delete(w.wrong, "r03")
 	w.settle(5 * time.Minute)
@@ -126,10 +126,11 @@ func TestAdmitAnswersTheSameWhenItIsAskedAgain(t *testing.T) {
 			p := w.view("dev").Choose()
 			proposals := w.render(w.stages["dev"], p)
 			once := p.Admit(proposals)
-			require.NotEqual(t, proposals[0].Base, once[0], "the first instance begins")
-			gates := p.Standings()[key("b")].Gates
-			require.Equal(t, once, p.Admit(proposals))
-			require.Equal(t, gates, p.Standings()[key("b")].Gates)
+			require.NotEqual(t, proposals[0].Base, once.Records[0], "the first instance begins")
+			again := p.Admit(proposals)
+			require.Equal(t, once.Records, again.Records)
+			require.Equal(t, once.Standings, again.Standings)
+			require.Equal(t, once.Next, again.Next)
 		})
 	}
 }

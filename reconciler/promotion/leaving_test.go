@@ -172,7 +172,7 @@ func TestDeletionLimitCountsWhatGoesNow(t *testing.T) {
 
 // gate is the reason why a gate is closed for an instance, and its opener.
 func (w *world) gate(environment, name, gate string) (found struct{ Reason, Opens string }) {
-	gates := w.stages[environment].last.Standings()[key(name)].Gates
+	gates := w.stages[environment].last.admission.Standings[key(name)].Gates
 	var told []string
 	for _, g := range gates {
 		told = append(told, g.Name)

@@ -77,7 +77,7 @@ func (m *Meter) pass(now, grace time.Duration) {
 
 // settle lets the soak break.
 func (m *Meter) settle(grace time.Duration) {
-	if m.health == Failed || m.health == Progressing && m.ailing > grace {
+	if broke(m.health, m.ailing, grace) {
 		m.soaked = 0
 	}
 }

@@ -41,8 +41,17 @@ func (o Observation) known() bool {
 
 // broke reports whether health is lost: failed, or not there for longer than grace.
 func (o Observation) broke(grace time.Duration) bool {
-	return o.Health == Failed || o.Health == Progressing && o.Ailing > grace
+	return broke(o.Health, o.Ailing, grace)
 }
 
 // hopeless reports whether an instance that is not healthy yet will not get there by waiting.
-func (o Observation) hopeless() bool { return o.Health == Failed || o.Health == Progressing && o.Stuck }
+func (o Observation) hopeless() bool {
+	stuck := o.Health == Progressing && o.Stuck
+	return o.Health == Failed || stuck
+}
+
+// broke reports whether health is lost that has been this for so long.
+func broke(health string, ailing, grace time.Duration) bool {
+	late := health == Progressing && ailing > grace
+	return health == Failed || late
+}

@@ -4,7 +4,6 @@ import (
 	"maps"
 	"slices"
 
-	"transom.dev/reconciler/promotion"
 	"transom.dev/render/platform"
 )
 
@@ -42,7 +41,7 @@ func (o *oracle) outlived(s *stage, was, ends *platform.Release) {
 
 // joins holds a cluster that comes to an instance that runs on others against the rule of joining: until it was healthy it
 // counts nowhere. It checks R83.
-func (o *oracle) joins(s *stage, p *promotion.Pass, was, is *platform.Release) {
+func (o *oracle) joins(s *stage, p *pass, was, is *platform.Release) {
 	if was == nil || was.Absent || was.Promotion.Rollout != nil {
 		return // on its way to its first clusters
 	}
@@ -61,7 +60,7 @@ func (o *oracle) joins(s *stage, p *promotion.Pass, was, is *platform.Release) {
 
 // deletes holds deletions that wait for an Approval against the placements that are to go: a placement that is let go is not
 // deleted. It checks R51.
-func (o *oracle) deletes(s *stage, p *promotion.Pass) {
+func (o *oracle) deletes(s *stage, p *pass) {
 	if p.Deletions == "" {
 		return
 	}

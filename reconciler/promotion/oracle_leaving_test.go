@@ -12,7 +12,7 @@ import (
 // leaves holds the clusters that an instance leaves, while it stays on others or is to come to them, against these others:
 // before it goes from anywhere all of them that count have the bytes that they are to have, and have been well for as long
 // as their wave asks. It checks R85.
-func (o *oracle) leaves(s *stage, p *promotion.Pass, was, is *platform.Release, gone []string) {
+func (o *oracle) leaves(s *stage, p *pass, was, is *platform.Release, gone []string) {
 	if is.Absent || was == nil || was.Absent || len(gone) == 0 {
 		return
 	}
@@ -54,7 +54,7 @@ func (o *oracle) leaves(s *stage, p *promotion.Pass, was, is *platform.Release, 
 }
 
 // wanted are the clusters that an instance is to be on, as the platform is now.
-func (o *oracle) wanted(p *promotion.Pass, is *platform.Release) []*platform.Cluster {
+func (o *oracle) wanted(p *pass, is *platform.Release) []*platform.Cluster {
 	at := slices.IndexFunc(p.Instances, func(i *platform.Instance) bool { return i.Request.Key == is.Key })
 	if at < 0 {
 		return nil

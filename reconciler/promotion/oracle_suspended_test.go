@@ -23,7 +23,7 @@ func (o *oracle) asleep(environment string, r *platform.Release) bool {
 }
 
 // weakens notes a release that brings bytes which failed, or were not healthy, and is content with less. It checks R17.
-func (o *oracle) weakens(s *stage, p *promotion.Pass, was, is *platform.Release, changed []string) {
+func (o *oracle) weakens(s *stage, p *pass, was, is *platform.Release, changed []string) {
 	if _, back := p.Restore[is.Key]; back || is.Absent || was == nil || was.Digest == is.Digest {
 		return
 	}

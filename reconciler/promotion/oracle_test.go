@@ -110,7 +110,7 @@ func rendering(r *platform.Release) string {
 }
 
 // committed judges a commit.
-func (o *oracle) committed(s *stage, p *promotion.Pass) {
+func (o *oracle) committed(s *stage, p *pass) {
 	o.watch()
 	before := s.history[fmt.Sprintf("%s-%d", s.name, s.commit-1)]
 	for k, was := range before {
@@ -140,7 +140,7 @@ func (o *oracle) committed(s *stage, p *promotion.Pass) {
 }
 
 // judged checks R42, R66, R71 and R92.
-func (o *oracle) judged(s *stage, p *promotion.Pass, was, is *platform.Release) {
+func (o *oracle) judged(s *stage, p *pass, was, is *platform.Release) {
 	k, id := is.Key, at(s.name, is.Key.Name)
 	changed, gone := differ(was, is)
 	gone = slices.DeleteFunc(gone, func(c string) bool { return o.away[c] != nil }) // it is let go: nothing is deleted

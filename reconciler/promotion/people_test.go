@@ -94,7 +94,7 @@ func TestHoldIsInForceFromAndUntilItsTimes(t *testing.T) {
 	w.skew = time.Hour
 	w.passes()
 	require.Equal(t, before, w.has("prod", "a"), "a clock that was set ends no hold")
-	require.Equal(t, until.Add(time.Hour), w.stages["prod"].last.Next, "and there is nothing to do until both clocks say that it ended")
+	require.Equal(t, until.Add(time.Hour), w.stages["prod"].last.admission.Next, "and there is nothing to do until both clocks say that it ended")
 	w.skew = 0
 	w.run(until.Sub(w.wall()))
 	w.passes()
@@ -110,7 +110,7 @@ func TestOverrideEndsAtItsTime(t *testing.T) {
 	w.settle(9 * time.Minute)
 	require.Contains(t, w.has("prod", "a"), "p2")
 	w.settle(10 * time.Minute)
-	require.Empty(t, w.stages["prod"].last.Standings(), "it is no debt any more")
+	require.Empty(t, w.stages["prod"].last.admission.Standings, "it is no debt any more")
 	w.bump("a")
 	w.settle(10 * time.Minute)
 	require.Contains(t, w.has("prod", "a"), "p2")

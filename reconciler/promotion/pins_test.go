@@ -22,7 +22,7 @@ func TestPinKeepsAnEnvironmentAtWhatItNames(t *testing.T) {
 	w.settle(time.Minute)
 	require.Equal(t, before, w.has("prod", "a"), "a pin to what was healthy here is a rollback")
 	require.Equal(t, bytes, w.liveOn("prod", "prod-2", "a"))
-	require.Equal(t, []string{pin.File + ": slow"}, w.stages["prod"].last.Standings()[k].Debts)
+	require.Equal(t, []string{pin.File + ": slow"}, w.stages["prod"].last.admission.Standings[k].Debts)
 	w.bump("a")
 	w.settle(12 * time.Minute)
 	require.Equal(t, before, w.has("prod", "a"))

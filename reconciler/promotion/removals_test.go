@@ -145,7 +145,7 @@ func TestRemovalPassesTheSameGatesHoweverItIsAskedFor(t *testing.T) {
 			w.settle(12 * time.Minute)
 			if c.reason != "" {
 				require.Equal(t, had, w.has("prod", "a"))
-				gates := w.stages["prod"].last.Standings()[key("a")].Gates
+				gates := w.stages["prod"].last.admission.Standings[key("a")].Gates
 				require.Len(t, gates, 1)
 				require.Contains(t, gates[0].Reason, "its removal needs an Approval")
 				require.Contains(t, gates[0].Reason, c.reason)

@@ -53,7 +53,7 @@ func (w *world) until(t *testing.T, is func() bool) {
 
 // gates are the names of the gates that an instance waits for.
 func (w *world) gates(environment, name string) (gates []string) {
-	if s := w.stages[environment].last.Standings()[key(name)]; s != nil {
+	if s := w.stages[environment].last.admission.Standings[key(name)]; s != nil {
 		for _, g := range s.Gates {
 			gates = append(gates, g.Name)
 		}
@@ -82,7 +82,7 @@ func TestVersionApprovalAdmitsTheVersionStepAlone(t *testing.T) {
 	w.requests[key("changed")].p = 2
 	w.merge("1.1.0, and one request changes a parameter with it")
 	w.settle(20 * time.Minute)
-	opens := func(name string) string { return w.stages["prod"].last.Standings()[key(name)].Gates[0].Opens }
+	opens := func(name string) string { return w.stages["prod"].last.admission.Standings[key(name)].Gates[0].Opens }
 	require.Contains(t, opens("same"), "}, or of {offering: web, version: 1.1.0}")
 	require.NotContains(t, opens("changed"), "offering", "that would not do")
 	w.decide("prod", platform.Decision{Kind: "Approval", Offering: "web", Version: "1.1.0"})
@@ -135,7 +135,7 @@ func TestHoldsStopReleasesButNoRollback(t *testing.T) {
 			w.settle(10 * time.Minute)
 			require.Equal(t, before, w.has("prod", "a"))
 			require.Equal(t, []string{"hold"}, w.gates("prod", "a"))
-			require.Equal(t, hold.Until, w.stages["prod"].last.Next, "it opens by itself")
+			require.Equal(t, hold.Until, w.stages["prod"].last.admission.Next, "it opens by itself")
 			w.settle(15 * time.Minute)
 			require.True(t, w.arrived(), w.late())
 		})
@@ -162,7 +162,7 @@ func TestWindowOpensByBothClocks(t *testing.T) {
 	w.bump("a")
 	w.settle(8 * time.Minute)
 	require.Equal(t, []string{"window"}, w.gates("prod", "a"))
-	require.Equal(t, time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC), w.stages["prod"].last.Next)
+	require.Equal(t, time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC), w.stages["prod"].last.admission.Next)
 	w.skew = 2 * time.Hour
 	w.settle(time.Minute)
 	require.Equal(t, before, w.has("prod", "a"), "a clock that jumps promotes nothing early")
@@ -184,7 +184,7 @@ func TestOverrideTakesAPatchPastSoakAndWindow(t *testing.T) {
 	w.settle(3 * time.Minute)
 	require.Equal(t, "1.0.1", w.version("prod", "a"), "staging has run it for less than three minutes")
 	require.NotEmpty(t, w.liveOn("prod", "prod-1", "a"))
-	require.Equal(t, []string{override.File + ": a hole"}, w.stages["prod"].last.Standings()[key("a")].Debts)
+	require.Equal(t, []string{override.File + ": a hole"}, w.stages["prod"].last.admission.Standings[key("a")].Debts)
 }
 
 // TestProdAdvancesWhenReleasesComeFasterThanTheSoak keeps R28.

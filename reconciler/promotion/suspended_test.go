@@ -28,7 +28,7 @@ func TestWhatIsSuspendedIsNoFailureAndProvesNothing(t *testing.T) {
 	require.Empty(t, dev.Promotion.Rejected)
 	require.Equal(t, "1.0.0", w.version("staging", "a"), "and proves nothing")
 	require.Equal(t, []string{"approval"}, w.gates("staging", "a"))
-	gate := w.stages["staging"].last.Standings()[key("a")].Gates[0]
+	gate := w.stages["staging"].last.admission.Standings[key("a")].Gates[0]
 	require.Contains(t, gate.Reason, "dev proves nothing of")
 	require.Contains(t, gate.Reason, "dev-1: Suspended")
 
@@ -76,7 +76,7 @@ func TestAWaveWaitsForWhatIsSuspendedInTheOneBefore(t *testing.T) {
 	require.Equal(t, "1.1.0", r.Version)
 	require.Equal(t, []string{"prod-2"}, r.Promotion.Rollout.Pending, "a canary that did not run proves nothing to the rest")
 	require.Empty(t, r.Promotion.Rejected)
-	gate := w.stages["prod"].last.Standings()[key("a")].Gates[0]
+	gate := w.stages["prod"].last.admission.Standings[key("a")].Gates[0]
 	require.Contains(t, gate.Opens, "pods of that revision that were ready")
 	w.wake("prod-1")
 	w.settle(3 * time.Minute)
@@ -93,7 +93,7 @@ func TestAWaveSoaksBesideWhatIsSuspended(t *testing.T) {
 	w.merge("1.1.0 is published, which sleeps on prod-2")
 	w.until(t, func() bool { return w.version("prod", "a") == "1.1.0" })
 	w.settle(3 * time.Minute)
-	gate := w.stages["prod"].last.Standings()[key("a")].Gates[0]
+	gate := w.stages["prod"].last.admission.Standings[key("a")].Gates[0]
 	require.Contains(t, gate.Reason, "wave of all clusters soaks, ")
 	require.False(t, gate.At.IsZero())
 	w.settle(20 * time.Minute)
@@ -154,7 +154,7 @@ func TestAFixThatAsksLessProvesNothing(t *testing.T) {
 			require.Equal(t, "web@1.2.0 asks nothing of Thing but to be applied, unlike 1.1.0", r.Promotion.Unproven)
 			require.Empty(t, r.Promotion.Proven[1:], "only 1.0.0 is proven")
 			require.Equal(t, "1.0.0", w.version("staging", "a"))
-			require.Contains(t, w.stages["staging"].last.Standings()[key("a")].Gates[0].Reason, "asks nothing of Thing")
+			require.Contains(t, w.stages["staging"].last.admission.Standings[key("a")].Gates[0].Reason, "asks nothing of Thing")
 			require.True(t, w.approveWaiting(w.stages["staging"]))
 			w.passes()
 			require.Equal(t, "1.2.0", w.version("staging", "a"))

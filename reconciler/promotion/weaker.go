@@ -9,13 +9,14 @@ import (
 
 // weakened says why the health of a release here proves nothing downstream: it brings the very bytes of a release that
 // failed or is not healthy, and asks less of their health. Empty: its health is a proof.
-func (p *Pass) weakened(c *change) string {
+func (d *decided) weakened(c *change) string {
 	if c.Base == nil {
 		return ""
 	}
 	if runs(c.Base) && sharesBytes(c.Base, c.Next) {
-		rollout, now := c.Base.Promotion.Rollout, p.view.condition(p.view.Environment, c.Base, nil)
-		if why := weaker(c.Base, c.Next); why != "" && (now.counting > 0 && !now.all() || rollout != nil && rollout.Stopped != "") {
+		now := d.condition(d.Environment, c.Base, nil)
+		unwell := now.counting > 0 && !now.all()
+		if why := weaker(c.Base, c.Next); why != "" && (unwell || phaseOf(c.Base) == stopped) {
 			return why
 		}
 		if why := c.Base.Promotion.Unproven; why != "" && weaker(c.Next, c.Base) == "" {
@@ -26,7 +27,7 @@ func (p *Pass) weakened(c *change) string {
 		if f.State == "" {
 			continue
 		}
-		failed, err := p.view.Prospects.Ran(f.State, c.key)
+		failed, err := d.Lookup.Ran(f.State, c.key)
 		if err != nil || failed == nil || failed.Digest != f.Release {
 			continue
 		}
@@ -51,7 +52,7 @@ func sharesBytes(a, b *platform.Release) bool {
 // is enough. Whether an expression that changed asks less cannot be told.
 func weaker(than, r *platform.Release) string {
 	for _, was := range than.Health {
-		is := entry(r.Health, was)
+		is := healthOf(r.Health, was)
 		switch {
 		case was.Applied: // nothing asks less
 		case is == nil:
@@ -61,14 +62,14 @@ func weaker(than, r *platform.Release) string {
 		}
 	}
 	for _, is := range r.Health {
-		if was := entry(than.Health, is); is.Applied && (was == nil || !was.Applied) {
+		if was := healthOf(than.Health, is); is.Applied && (was == nil || !was.Applied) {
 			return fmt.Sprintf("%s@%s asks nothing of %s but to be applied, unlike %s", r.Offering, r.Version, kindOf(is), than.Version)
 		}
 	}
 	return ""
 }
 
-func entry(all []platform.Health, of platform.Health) *platform.Health {
+func healthOf(all []platform.Health, of platform.Health) *platform.Health {
 	i := slices.IndexFunc(all, func(h platform.Health) bool { return h.Group == of.Group && h.Kind == of.Kind })
 	if i < 0 {
 		return nil

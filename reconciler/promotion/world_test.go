@@ -81,9 +81,15 @@ type stage struct {
 	releases map[platform.RequestKey]*platform.Release
 	history  map[string]map[platform.RequestKey]*platform.Release
 	live     map[string]*placed // by placement
-	last     *promotion.Pass
+	last     *pass
 	tried    map[platform.RequestKey]int // in vain to be rendered
 	tries    int
+}
+
+// A pass is the outcome of one of the daemon's over an environment.
+type pass struct {
+	*promotion.Choice
+	admission *promotion.Admission
 }
 
 // placed is an instance on a cluster.
@@ -350,15 +356,15 @@ func (w *world) outputs(i *platform.Instance) (given string) {
 	return given
 }
 
-// prospects answer for one environment of a world.
-type prospects struct {
+// lookup answer for one environment of a world.
+type lookup struct {
 	*world
 	environment string
 }
 
-func (p prospects) Broken(k platform.RequestKey) bool { return p.broken[k] }
+func (p lookup) Broken(k platform.RequestKey) bool { return p.broken[k] }
 
-func (p prospects) Resolve(k platform.RequestKey, c promotion.Content) (*platform.Instance, []platform.Problem) {
+func (p lookup) Resolve(k platform.RequestKey, c promotion.Content) (*platform.Instance, []platform.Problem) {
 	if _, placed := c.Spec.Environments[p.environment]; !placed {
 		return nil, nil
 	}
@@ -380,12 +386,12 @@ func (p prospects) Resolve(k platform.RequestKey, c promotion.Content) (*platfor
 	return nil, []platform.Problem{{File: c.File, Message: "no such version " + c.Version}}
 }
 
-func (p prospects) Keys(i *platform.Instance) (map[string]string, []platform.Problem) {
+func (p lookup) Keys(i *platform.Instance) (map[string]string, []platform.Problem) {
 	return p.make(i).keys, nil
 }
 
-func (p prospects) Older(a, b string) bool { return a < b }
+func (p lookup) Older(a, b string) bool { return a < b }
 
-func (p prospects) Ran(state string, k platform.RequestKey) (*platform.Release, error) {
+func (p lookup) Ran(state string, k platform.RequestKey) (*platform.Release, error) {
 	return p.stages[p.environment].history[state][k], nil
 }
