@@ -39,7 +39,7 @@ func readCheckpoint(text string) Checkpoint {
 // Owner, State and Lineage are read. It tells nobody through OnEvent.
 func (c *Cluster) Checkpoint(ctx context.Context, in Instance, checkpoint Checkpoint) error {
 	o := in.Owner
-	if foreign, _, err := c.foreignSignature(ctx, in); err != nil || foreign != nil {
+	if foreign, _, err := c.foreignSignature(ctx, &in); err != nil || foreign != nil {
 		return err
 	}
 	body, err := json.Marshal(map[string]any{

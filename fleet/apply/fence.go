@@ -27,7 +27,7 @@ func fenceKey(environment string) key { return key{systemNamespace, environment}
 type fence struct {
 	cluster *Cluster
 	client  *client
-	in      Instance
+	in      *Instance
 }
 
 // ensure has the environment's fence name the state commit that the pass works on.

@@ -120,7 +120,7 @@ func writeObjects(objects map[Object]bool) string {
 }
 
 // sign names the state that an inventory is written for, unless it names a later one.
-func sign(m *v1.ConfigMap, in Instance) {
+func sign(m *v1.ConfigMap, in *Instance) {
 	if in.State.Sequence <= readState(m.Annotations[stateAnnotation]).Sequence && !in.hasLineage() {
 		return
 	}

@@ -16,7 +16,7 @@ type instanceInventory struct {
 	client *client
 	all    *inventoryWatch
 	fence  *fence
-	in     Instance
+	in     *Instance
 
 	listed     map[Object]bool
 	adopted    map[Object]bool   // those that others had made

@@ -28,8 +28,10 @@ type target struct {
 }
 
 func newTarget(c *Cluster, in Instance) *target {
-	f := &fence{cluster: c, client: c.client, in: in}
-	return &target{cluster: c, client: c.client, in: in, fence: f, inventory: &instanceInventory{all: c.inventories, client: c.client, fence: f, in: in}}
+	t := &target{cluster: c, client: c.client, in: in}
+	t.fence = &fence{cluster: c, client: c.client, in: &t.in}
+	t.inventory = &instanceInventory{client: c.client, all: c.inventories, fence: t.fence, in: &t.in}
+	return t
 }
 
 // all are all desired objects, those of the namespace file first.

@@ -216,7 +216,7 @@ func (u unblocking) book(ctx context.Context, now time.Time) (booked bool, err e
 			return nil
 		}
 		metav1.SetMetaDataAnnotation(&m.ObjectMeta, deletedPodsAnnotation, text)
-		sign(m, u.in)
+		sign(m, &u.in)
 		m, err = all.Update(ctx, m, metav1.UpdateOptions{FieldManager: manager})
 		if err == nil {
 			u.cluster.inventories.putAnswer(m)
