@@ -175,32 +175,25 @@ func (f *fence) resign(ctx context.Context, o Owner, from signature) error {
 	if known, err := f.in.continues(ctx, inv.signature); err != nil || known {
 		return err
 	}
-	return f.client.request(ctx, func(ctx context.Context) error {
-		all := f.client.core.ConfigMaps(systemNamespace)
-		m, err := all.Get(ctx, inventoryName(o), metav1.GetOptions{})
-		if apierrors.IsNotFound(err) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
+	err := f.cluster.inventories.change(ctx, o, func(ctx context.Context, m *v1.ConfigMap) (bool, error) {
 		named := readSignature(m.Annotations)
 		known, err := f.in.continues(ctx, named)
 		if err != nil || known {
-			return err
+			return false, err
 		}
 		if named.Sequence > from.Sequence {
-			return errOvertaken
+			return false, errOvertaken
 		}
 		if m.Annotations == nil {
 			m.Annotations = map[string]string{}
 		}
 		f.in.signature().put(m.Annotations)
-		if m, err = all.Update(ctx, m, metav1.UpdateOptions{FieldManager: manager}); err == nil {
-			f.cluster.inventories.putAnswer(m)
-		}
-		return err
+		return true, nil
 	})
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	return err
 }
 
 // takeovers are the commits whose writes on this cluster were taken over before.

@@ -195,40 +195,31 @@ func (u unblocking) book(ctx context.Context, now time.Time) (booked bool, err e
 	if err := u.fence.ensureAnew(ctx); err != nil {
 		return false, err
 	}
-	err = u.client.request(ctx, func(ctx context.Context) error {
-		all := u.client.core.ConfigMaps(systemNamespace)
-		m, err := all.Get(ctx, inventoryName(u.in.Owner), metav1.GetOptions{})
-		if err != nil {
-			return err
-		}
+	err = u.cluster.inventories.change(ctx, u.in.Owner, func(ctx context.Context, m *v1.ConfigMap) (bool, error) {
 		named := readSignature(m.Annotations)
 		if known, err := u.in.continues(ctx, named); err != nil || !known {
-			return cmp.Or(err, errOvertaken)
+			return false, cmp.Or(err, errOvertaken)
 		}
 		if named.outranks(u.in.State) {
 			u.o.why = "it is left to whoever works on state commit " + named.Commit
-			return nil
+			return false, nil
 		}
-		text, ok := noteDeletion(m.Annotations[deletedPodsAnnotation], u.d.object, now)
+		all, ok := noteDeletion(m.Annotations[deletedPodsAnnotation], u.d.object, now)
 		if !ok {
 			u.o.why = fmt.Sprintf("%d pods of the StatefulSet were deleted within the hour, and that did not help", deletionsPerHour)
 			u.o.due = 10 * time.Minute
-			return nil
+			return false, nil
 		}
-		metav1.SetMetaDataAnnotation(&m.ObjectMeta, deletedPodsAnnotation, text)
+		metav1.SetMetaDataAnnotation(&m.ObjectMeta, deletedPodsAnnotation, all)
 		sign(m, &u.in)
-		m, err = all.Update(ctx, m, metav1.UpdateOptions{FieldManager: manager})
-		if err == nil {
-			u.cluster.inventories.putAnswer(m)
-			booked = true
-		}
-		return err
+		booked = true
+		return true, nil
 	})
 	if apierrors.IsConflict(err) {
 		u.d.again, u.o.fate = true, "it is looked at again, because its inventory changed meanwhile"
 		return false, nil
 	}
-	return booked, err
+	return booked && err == nil, err
 }
 
 // noteDeletion adds a deletion to those that an annotation lists, without those of more than an hour ago. It is false if
