@@ -34,8 +34,8 @@ var arrows = map[string][]string{
 		"reconciler/gitrepo", "reconciler/status", "reconciler/web", "render", "render/platform",
 	},
 	"cmd/transom/internal/catalog": {
-		"cmd/transom/internal/schema", "cmd/transom/internal/terminal", "cmd/transom/internal/workspace", "cmd/transom/internal/yamledit",
-		"render/platform",
+		"cmd/transom/internal/schema", "cmd/transom/internal/states", "cmd/transom/internal/terminal", "cmd/transom/internal/workspace",
+		"cmd/transom/internal/yamledit", "render/platform",
 	},
 	"cmd/transom/internal/client": {"reconciler/status", "reconciler/web"},
 	"cmd/transom/internal/demo": {

@@ -30,18 +30,6 @@ written passes check, and no existing file is ever touched.`,
 	}, newNewOffering(), newNewVersion(), newNewRequest())
 }
 
-// platformFor loads the platform that something is added to; an empty directory is one that begins.
-func platformFor(dir string) (*platform.Platform, error) {
-	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return nil, fmt.Errorf("%s: there is no such directory", dir)
-	}
-	p, err := platform.Load(os.DirFS(dir))
-	if err != nil {
-		return nil, fmt.Errorf("load the platform in %s: %w", dir, err)
-	}
-	return p, nil
-}
-
 func newNewOffering() *cobra.Command {
 	var o struct {
 		output             output
@@ -57,9 +45,6 @@ offering is; "transom check" says what does not fit.`,
   transom new offering queue -C ./platform`,
 		Args: takes(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if _, err := platformFor(o.in.dir); err != nil {
-				return err
-			}
 			name := args[0]
 			s := &scaffold{Next: fmt.Sprintf("next: edit offerings/%s/0.1.0, then \"transom check\"; \"transom catalog %s\" shows what requests see", name, name)}
 			s.add(path.Join("offerings", name, "offering.yaml"), offeringFile(name, o.title, o.desc, o.owner))

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 
@@ -26,7 +25,7 @@ func (o *renderOptions) watch(ctx context.Context, dir string, stdout io.Writer)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return trigger.Directory(ctx, dir, func() { latch.Fire("saved") }) })
 	group.Go(func() error {
-		w := watched{options: o, dir: dir, out: stdout, paint: terminal.PaintFor(stdout)}
+		w := watched{options: o, dir: workspace.Directory{Dir: dir}, out: stdout, paint: terminal.PaintFor(stdout)}
 		for {
 			if _, err := latch.Wait(ctx); err != nil {
 				return nil // interrupted, which is how a watch ends
@@ -40,11 +39,10 @@ func (o *renderOptions) watch(ctx context.Context, dir string, stdout io.Writer)
 // watched is a directory with its last rendering.
 type watched struct {
 	options *renderOptions
-	dir     string
+	dir     workspace.Directory
 	out     io.Writer
 	paint   terminal.Paint
 
-	loader   platform.Loader
 	renderer render.Renderer
 	states   map[string]map[string][]byte // nil before the first time
 	said     []string                     // Problems
@@ -52,7 +50,7 @@ type watched struct {
 
 // again renders once more. A file that cannot be read now can be the next time: the error is told, and the last state stays.
 func (w *watched) again() {
-	p, err := w.loader.Load(os.DirFS(w.dir))
+	p, err := w.dir.Load()
 	if err != nil {
 		fmt.Fprintln(w.out, w.paint.Red(err.Error()))
 		return
@@ -79,7 +77,7 @@ func (w *watched) again() {
 	}
 	w.problems(p, states)
 	if w.states == nil {
-		fmt.Fprintf(w.out, "rendered %s; watching %s, Ctrl-C ends\n", terminal.Count(len(next), "environment"), w.dir)
+		fmt.Fprintf(w.out, "rendered %s; watching %s, Ctrl-C ends\n", terminal.Count(len(next), "environment"), w.dir.Dir)
 	} else {
 		w.changes(slices.DeleteFunc(changes, func(c render.Change) bool { return !w.options.isAbout(c.Cluster, c.Team+"/"+c.Request) }))
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"io"
 	"os"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"transom.dev/cmd/transom/internal/workspace"
 )
 
 func TestRenderWatchShowsWhatASaveChanges(t *testing.T) {
@@ -70,4 +73,20 @@ func TestRenderWatchShowsWhatASaveChanges(t *testing.T) {
 
 	cancel()
 	require.NoError(t, <-ended)
+}
+
+// TestRenderWatchKnowsWherePlatformAndStatesAre: it finds the Problems that check finds, those of a clone's origin among them.
+func TestRenderWatchKnowsWherePlatformAndStatesAre(t *testing.T) {
+	s := &story{t: t, dir: t.TempDir()}
+	s.git(s.dir, "init", "-q", "--bare", "-b", "main", "platform.git")
+	s.git(s.dir, "clone", "-q", "platform.git", "clone")
+	require.NoError(t, os.CopyFS(s.clone(), os.DirFS("../../examples/minimal")))
+	s.write("environments/dev.yaml", "state: {url: ../platform.git, branch: main}, clusters: {}")
+	s.git(s.clone(), "add", "-A")
+	s.git(s.clone(), "commit", "-q", "-m", "begin")
+	s.git(s.clone(), "push", "-q", "origin", "HEAD:main")
+	var out bytes.Buffer
+	w := watched{options: &renderOptions{}, dir: workspace.Directory{Dir: s.clone()}, out: &out}
+	w.again()
+	require.Contains(t, out.String(), "environments/dev.yaml:4:8: spec.state: is the platform repository itself")
 }

@@ -115,7 +115,7 @@ limit is said in the status of its environment or cluster, with the flag to rais
 	return cmd
 }
 
-// serve wires the concrete parts and runs them until ctx is done or one of them fails.
+// serve makes sure of all that the daemon needs, and runs it.
 func serve(ctx context.Context, o serveOptions, stderr io.Writer) error {
 	logger, err := newLogger(stderr, o.logFormat, o.verbose)
 	if err != nil {
@@ -139,7 +139,11 @@ func serve(ctx context.Context, o serveOptions, stderr io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w; choose another address with --listen", o.listen, err)
 	}
+	return o.run(ctx, listener, credentials, logger)
+}
 
+// run wires the concrete parts and runs them until ctx is done or one of them fails.
+func (o *serveOptions) run(ctx context.Context, listener net.Listener, credentials gitrepo.Credentials, logger *slog.Logger) error {
 	latch := trigger.New()
 	board, figures := status.NewBoard(time.Now), web.NewFigures()
 	board.Milestones = figures.Milestone

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"transom.dev/cmd/transom/internal/catalog"
+	"transom.dev/cmd/transom/internal/states"
 	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/render/platform"
 )
@@ -76,7 +77,9 @@ func TestACatalogueTellsWhatCanBeRequestedAndWhatNot(t *testing.T) {
 func TestAPageShowsTheContractOfOneVersion(t *testing.T) {
 	p := gears(t, nil)
 	o := p.Offerings["gear"]
-	page := catalog.Describe(p, o, o.Version("1.1.0"), catalog.Resolved(p, o))
+	looked := states.States{{Environment: "dev", Looked: true}, {Environment: "prod", Looked: true}}
+	page := catalog.Describe(p, o, o.Version("1.1.0"), catalog.Resolved(p, o), looked)
+	require.True(t, page.Looked)
 	var out bytes.Buffer
 	page.Text(&out, terminal.Paint{})
 	require.Equal(t, `gear  A gear
@@ -110,11 +113,24 @@ Used by
   demo/first  prod 1.0.0
 `, out.String())
 
-	page = catalog.Describe(p, o, o.Version("1.0.0"), nil)
+	page = catalog.Describe(p, o, o.Version("1.0.0"), nil, looked)
 	require.Empty(t, page.Parameters)
 	require.NotNil(t, page.Users, "JSON has a list")
 	out.Reset()
 	page.Text(&out, terminal.Paint{})
 	require.Contains(t, out.String(), "Parameters of 1.0.0\n  none\n")
 	require.Contains(t, out.String(), "Used by\n  nobody yet\n")
+}
+
+func TestAPageSaysWhatRunsAndWhereNobodyLooked(t *testing.T) {
+	p := gears(t, nil)
+	o := p.Offerings["gear"]
+	page := catalog.Describe(p, o, o.Version("1.1.0"), []catalog.Instance{
+		{Request: platform.RequestKey{Team: "demo", Name: "any"}, Environment: "dev", Version: "1.0.0", Wanted: "1.1.0"},
+		{Request: platform.RequestKey{Team: "demo", Name: "any"}, Environment: "prod", Version: "1.1.0"},
+	}, states.States{{Environment: "dev", Looked: true}, {Environment: "prod", Why: "--offline"}})
+	require.False(t, page.Looked)
+	var out bytes.Buffer
+	page.Text(&out, terminal.Paint{})
+	require.Contains(t, out.String(), "Used by\n  demo/any  dev 1.0.0 (resolves to 1.1.0 now), prod 1.1.0\n\nnot looked at: what prod really runs; --offline\n")
 }

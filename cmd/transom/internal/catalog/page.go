@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 
 	"transom.dev/cmd/transom/internal/schema"
+	"transom.dev/cmd/transom/internal/states"
 	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/cmd/transom/internal/yamledit"
 	"transom.dev/render/platform"
@@ -26,6 +27,8 @@ type Page struct {
 	Components  []Named            `json:"components,omitempty"`
 	Outputs     []Named            `json:"outputs"`
 	Example     string             `json:"example"`
+	Looked      bool               `json:"looked"` // at the state of every environment; else the resolved versions stand in
+	States      states.States      `json:"states"`
 	Users       []Instance         `json:"users"`
 }
 
@@ -36,11 +39,13 @@ type Named struct {
 	Value string `json:"value"`
 }
 
-// Describe makes the page of an offering with the contract of a version. Users are the instances of the offering.
-func Describe(p *platform.Platform, o *platform.Offering, v *platform.Version, users []Instance) *Page {
+// Describe makes the page of an offering with the contract of a version. Users are the instances of the offering, with the
+// versions that run as far as states say it.
+func Describe(p *platform.Platform, o *platform.Offering, v *platform.Version, users []Instance, known states.States) *Page {
 	page := &Page{
 		Offering: offeringOf(o), Description: o.Description, Deletion: string(o.Deletion), Shown: v.Number.String(),
-		Parameters: []schema.Parameter{}, Outputs: []Named{}, Example: schema.Example(p, o, v), Users: append([]Instance{}, users...),
+		Parameters: []schema.Parameter{}, Outputs: []Named{}, Example: schema.Example(p, o, v),
+		Looked: len(known.Names(false)) == 0, States: known, Users: append([]Instance{}, users...),
 	}
 	parameters, rules := schema.Parameters(v)
 	page.Parameters, page.Rules = append(page.Parameters, parameters...), rules
@@ -162,10 +167,17 @@ func (o *Page) users(w io.Writer, p terminal.Paint) {
 		}
 		var in []string
 		for _, i := range all[:n] {
-			in = append(in, i.Environment+" "+i.Version)
+			use := i.Environment + " " + i.Version
+			if i.Wanted != "" {
+				use += " (resolves to " + i.Wanted + " now)"
+			}
+			in = append(in, use)
 		}
 		fmt.Fprintf(t, "  %s\t%s\n", key, strings.Join(in, ", "))
 		all = all[n:]
 	}
 	_ = t.Flush()
+	if unknown := o.States.Unknown(); unknown != "" {
+		fmt.Fprintf(w, "\n%s\n", p.Yellow(unknown))
+	}
 }

@@ -64,10 +64,11 @@ func (d *Demo) Run(ctx context.Context, out io.Writer) (err error) {
 	if d.repos, err = d.seed(ctx); err != nil {
 		return err
 	}
-	daemon, err := d.startDaemon(ctx, cancel)
+	daemon, asked, err := d.startDaemon(ctx, cancel)
 	if err != nil {
 		return err
 	}
+	d.client = asked
 	defer daemon.stop()
 	if err := d.alone(ctx); err != nil {
 		return d.failed(ctx, err)

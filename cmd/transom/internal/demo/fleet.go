@@ -98,16 +98,16 @@ func (d *Demo) readSandbox(r io.Reader, ready chan<- struct{}) {
 }
 
 // startDaemon runs the daemon in this process and returns once it answers. Its log is a file.
-func (d *Demo) startDaemon(ctx context.Context, fail context.CancelCauseFunc) (*part, error) {
+func (d *Demo) startDaemon(ctx context.Context, fail context.CancelCauseFunc) (*part, client.Client, error) {
 	listen, err := freeAddress(ctx, d.Listen)
 	if err != nil {
-		return nil, err
+		return nil, client.Client{}, err
 	}
 	log, err := os.Create(d.daemonLog())
 	if err != nil {
-		return nil, fmt.Errorf("write the daemon's log: %w", err)
+		return nil, client.Client{}, fmt.Errorf("write the daemon's log: %w", err)
 	}
-	d.client = client.Client{Server: "http://" + listen}
+	asked := client.Client{Server: "http://" + listen}
 	ctx, cancel := context.WithCancel(ctx)
 	daemon := &part{ended: make(chan struct{}), end: cancel}
 	go func() {
@@ -122,13 +122,13 @@ func (d *Demo) startDaemon(ctx context.Context, fail context.CancelCauseFunc) (*
 		}
 	}()
 	for {
-		if _, err := d.client.Events(ctx); err == nil {
-			return daemon, nil
+		if _, err := asked.Events(ctx); err == nil {
+			return daemon, asked, nil
 		}
 		select {
 		case <-ctx.Done():
 			daemon.stop()
-			return nil, context.Cause(ctx)
+			return nil, asked, context.Cause(ctx)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}

@@ -37,7 +37,7 @@ func gears(t *testing.T, user bool) string {
 			"  computed: {double: parameters.teeth * 2}\n  outputs: [{name: host, value: request.name}]\n",
 		"offerings/gear/1.1.0/kustomization.yaml": component,
 		"offerings/gear/1.1.0/map.yaml":           "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: gear}\ndata: {a: two}\n",
-		"offerings/gear/1.1.0/TIPS":          "new",
+		"offerings/gear/1.1.0/TIPS":               "new",
 	}
 	if user {
 		files["requests/demo/my.yaml"] = head + "kind: Request\nmetadata: {name: my}\nspec: {offering: gear, version: \"1\", environments: {dev: {}}}\n"

@@ -57,8 +57,9 @@ type Environment struct {
 // now is the stage of the changes at once.
 func (p *Plan) now() Stage { return Stage{p.Environments, p.Changes} }
 
-// Make compares the platform in a directory with its baseline.
-func Make(ctx context.Context, dir string, with Against) (*Plan, error) {
+// Make compares the platform in a directory with its baseline. Ask, if it is given, asks the clusters about taking over
+// objects that exist there, once the plan is known.
+func Make(ctx context.Context, dir string, with Against, ask func(context.Context, *Plan) ([]Adoption, error)) (*Plan, error) {
 	p, err := workspace.Load(dir)
 	if err != nil {
 		return nil, err
@@ -92,7 +93,15 @@ func Make(ctx context.Context, dir string, with Against) (*Plan, error) {
 		})
 	}
 	result.Decisions = all.decisions()
-	return result, result.tell(&r, dir, base, all)
+	found, err := findProblems(&r, dir, base, all)
+	if err != nil {
+		return nil, err
+	}
+	result.Problems, result.Known, result.Warnings = found.fresh, found.known, found.warnings
+	if ask != nil {
+		result.Adoptions, err = ask(ctx, result)
+	}
+	return result, err
 }
 
 // add records the changes of one environment: at once, once promoted, and once nothing holds it any more.

@@ -23,24 +23,45 @@ import (
 )
 
 // Load loads the platform in a directory, as it is now, committed or not.
-func Load(dir string) (*platform.Platform, error) {
+func Load(dir string) (*platform.Platform, error) { return (&Directory{Dir: dir}).Load() }
+
+// A Directory loads its platform again and again; files that did not change are read once.
+type Directory struct {
+	Dir string
+
+	loader *platform.Loader
+}
+
+// Load loads the platform as it is now.
+func (d *Directory) Load() (*platform.Platform, error) {
+	if err := isDirectory(d.Dir); err != nil {
+		return nil, err
+	}
+	if d.loader == nil {
+		d.loader = loader(d.Dir)
+	}
+	p, err := d.loader.Load(os.DirFS(d.Dir))
+	if err != nil {
+		return nil, fmt.Errorf("load the platform in %s: %w", d.Dir, err)
+	}
+	if len(p.Requests) == 0 && len(p.Offerings) == 0 && len(p.Environments) == 0 && len(p.Clusters) == 0 {
+		return nil, fmt.Errorf("%s: is no platform repository: it has none of offerings/, requests/, environments/, clusters/", d.Dir)
+	}
+	return p, nil
+}
+
+// isDirectory is an error unless dir is a directory.
+func isDirectory(dir string) error {
 	info, err := os.Stat(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("%s: there is no such directory", dir)
+		return fmt.Errorf("%s: there is no such directory", dir)
 	case err != nil:
-		return nil, fmt.Errorf("load the platform: %w", err)
+		return fmt.Errorf("load the platform: %w", err)
 	case !info.IsDir():
-		return nil, fmt.Errorf("%s: is a file; give the directory of a platform repository", dir)
+		return fmt.Errorf("%s: is a file; give the directory of a platform repository", dir)
 	}
-	p, err := loader(dir).Load(os.DirFS(dir))
-	if err != nil {
-		return nil, fmt.Errorf("load the platform in %s: %w", dir, err)
-	}
-	if len(p.Requests) == 0 && len(p.Offerings) == 0 && len(p.Environments) == 0 && len(p.Clusters) == 0 {
-		return nil, fmt.Errorf("%s: is no platform repository: it has none of offerings/, requests/, environments/, clusters/", dir)
-	}
-	return p, nil
+	return nil
 }
 
 // loader knows where the clone that a directory is comes from, and reads state repositories' addresses as the daemon would that
@@ -144,8 +165,12 @@ func Mistakes(p *platform.Platform, states map[string]*render.State) (problems, 
 	return problems, warnings
 }
 
-// LoadEdited loads the platform in a directory as if files in it had other contents.
+// LoadEdited loads the platform in a directory as if files in it had other contents. An empty directory is a platform that
+// begins.
 func LoadEdited(dir string, files map[string][]byte) (*platform.Platform, error) {
+	if err := isDirectory(dir); err != nil {
+		return nil, err
+	}
 	tree, err := platform.Edited(os.DirFS(dir), files)
 	if err != nil {
 		return nil, err
