@@ -7,54 +7,11 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
-	"time"
 
 	v1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/types"
 )
 
 const longestWhy = 400 // of the message of a pod, in bytes
-
-// pod is a pod, reduced to its owners and its ailment.
-type pod struct {
-	uid      types.UID
-	labels   labels.Set
-	owners   []types.UID
-	made     time.Time // by the API server's clock
-	severity int       // how bad it is; 0 is well
-	why      string
-	stuck    bool // no wait by itself gets it started
-	deleting bool // it is being deleted
-
-	unstarted bool      // no container of it has ever started, nor will one without a change
-	since     time.Time // when the watch first saw it unstarted, by our clock
-}
-
-// podWatch has pods: those with the labels of an instance, which it watches, or those without, which are listed.
-type podWatch struct {
-	*stream     // nil: they are listed, and only those that ail are kept
-	subscribers *subscribers
-
-	mu         sync.Mutex
-	namespaces map[string]map[string]*pod
-	revisions  map[types.UID]known     // the present ones of workloads
-	lists      map[types.UID]time.Time // when the pods of a workload were listed last
-}
-
-// newPods is for pods that are listed.
-func newPods() *podWatch {
-	return &podWatch{namespaces: map[string]map[string]*pod{}, revisions: map[types.UID]known{}, lists: map[types.UID]time.Time{}}
-}
-
-// newPodWatch watches the pods of instances, by their labels.
-func newPodWatch(c *client, s *subscribers) *podWatch {
-	w := newPods()
-	w.subscribers = s
-	w.stream = newStream("pods", selected(c.core.Pods(""), requestLabel), w)
-	return w
-}
 
 // podDiagnosis finds the pod that keeps a workload from being healthy.
 type podDiagnosis struct {
@@ -94,24 +51,6 @@ func (p podDiagnosis) explain(ctx context.Context, d *desired, message string) (
 	return strings.TrimPrefix(message+": pod "+name+" still has the revision before: "+worst.why, ": "), nil
 }
 
-// ailing are the pods of an object that ail: those that its selector selects or that it owns. Pods that were listed are its own.
-func (w *podWatch) ailing(d *desired) map[string]*pod {
-	selects, err := labels.Parse(d.live.byStatus.selector)
-	if err != nil || selects.Empty() || w.stream == nil {
-		selects = labels.Nothing()
-	}
-	all := map[string]*pod{}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for name, p := range w.namespaces[d.object.Namespace] {
-		its := selects.Matches(p.labels) || slices.Contains(p.owners, d.live.uid)
-		if its && p.severity > 0 {
-			all[name] = p
-		}
-	}
-	return all
-}
-
 // worstPod is the pod that ails most. One of the revision that was applied last tells more than any that was there before.
 func worstPod(ailing map[string]*pod, present podRevision, of *live) (name string, worst *pod) {
 	rank := func(p *pod) int {
@@ -126,71 +65,6 @@ func worstPod(ailing map[string]*pod, present podRevision, of *live) (name strin
 		}
 	}
 	return name, worst
-}
-
-func (w *podWatch) reduce(object any) any {
-	full := object.(*v1.Pod)
-	p := &pod{
-		uid: full.UID, labels: full.Labels, made: full.CreationTimestamp.Time, deleting: full.DeletionTimestamp != nil,
-		unstarted: neverStarts(full), since: time.Now(),
-	}
-	for _, o := range full.OwnerReferences {
-		p.owners = append(p.owners, o.UID)
-	}
-	p.severity, p.why, p.stuck = ailment(full)
-	return p
-}
-
-func (w *podWatch) put(k key, value any) {
-	w.mu.Lock()
-	old := w.namespaces[k.namespace][k.name]
-	w.mu.Unlock()
-	w.store(k, value.(*pod), old)
-}
-
-// store stores a pod as it is now, given how it was seen last.
-func (w *podWatch) store(k key, p, old *pod) {
-	if old != nil && old.uid == p.uid && old.unstarted {
-		p.since = old.since
-	}
-	w.mu.Lock()
-	if w.namespaces[k.namespace] == nil {
-		w.namespaces[k.namespace] = map[string]*pod{}
-	}
-	if w.namespaces[k.namespace][k.name] = p; w.stream == nil && p.severity == 0 && !p.deleting {
-		delete(w.namespaces[k.namespace], k.name)
-	}
-	w.mu.Unlock()
-	before := cmp.Or(old, &pod{})
-	changed := p.why != before.why || p.deleting != before.deleting || p.unstarted != before.unstarted
-	if changed && w.stream != nil {
-		w.tell(p)
-	}
-}
-
-func (w *podWatch) remove(k key, _ string) {
-	w.mu.Lock()
-	old := w.namespaces[k.namespace][k.name]
-	delete(w.namespaces[k.namespace], k.name)
-	w.mu.Unlock()
-	if old != nil && old.why != "" {
-		w.tell(old)
-	}
-}
-
-func (w *podWatch) replace(all map[key]any, _ string) {
-	w.mu.Lock()
-	before := w.namespaces
-	w.namespaces = map[string]map[string]*pod{}
-	w.mu.Unlock()
-	for k, value := range all {
-		w.store(k, value.(*pod), before[k.namespace][k.name])
-	}
-}
-
-// tell tells the instance that a pod is of, by its labels.
-func (w *podWatch) tell(p *pod) {
-	w.subscribers.notifyRequest(p.labels[teamLabel], p.labels[requestLabel])
 }
 
 // podsOf is where an object's pods are known.

@@ -156,37 +156,6 @@ func (l *live) controls(m metav1.Object) bool {
 	return owner != nil && owner.UID == l.uid
 }
 
-// known is the present revision of a workload at a generation.
-type known struct {
-	generation int64
-	value      string
-}
-
-const manyRevisions = 10_000 // of which none was forgotten although its workload may be gone
-
-// revisionOf is a workload's present revision as it was learned; empty: not known.
-func (w *podWatch) revisionOf(l *live) string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if k := w.revisions[l.uid]; k.generation == l.generation {
-		return k.value
-	}
-	return ""
-}
-
-// learnRevision remembers the present revision of a workload.
-func (w *podWatch) learnRevision(l *live, value string) {
-	if value == "" {
-		return
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(w.revisions) >= manyRevisions {
-		clear(w.revisions)
-	}
-	w.revisions[l.uid] = known{l.generation, value}
-}
-
 // blameSuperseded records that the worst of a workload's pods is one of a revision before. Only where such a pod can keep the workload
 // from going on it is to blame: a Deployment brings its new pods beside it.
 func (p podDiagnosis) blameSuperseded(d *desired, name string, worst *pod) {

@@ -268,29 +268,6 @@ func (u unblocking) remove(ctx context.Context, version string) (deleted []Chang
 	}}, nil
 }
 
-// isDeletingPodOf says whether a pod of a StatefulSet is being deleted.
-func (w *podWatch) isDeletingPodOf(d *desired) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, p := range w.namespaces[d.object.Namespace] {
-		if p.deleting && slices.Contains(p.owners, d.live.uid) {
-			return true
-		}
-	}
-	return false
-}
-
-// markDeleting records that a pod was deleted, before the watch says so.
-func (w *podWatch) markDeleting(k key, was *pod) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.namespaces[k.namespace][k.name] == was {
-		next := *was
-		next.deleting = true
-		w.namespaces[k.namespace][k.name] = &next
-	}
-}
-
 // startless are the reasons for which a container waits before it was ever made: its image, or its configuration.
 var startless = map[string]bool{
 	"ErrImagePull": true, "ImagePullBackOff": true, "InvalidImageName": true, "ErrImageNeverPull": true,
