@@ -109,7 +109,7 @@ func (p *pruning) letGone() []Object {
 	return slices.SortedFunc(maps.Keys(all), func(a, b Object) int { return strings.Compare(a.line(), b.line()) })
 }
 
-// letGoMessage says which objects a pass let go, so that it is an event in whatever follows the results.
+// letGoMessage says which objects a pass let go, so that whoever follows the results has an event of it.
 func letGoMessage(changes []Change) string {
 	var names []string
 	for _, c := range changes {

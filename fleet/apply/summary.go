@@ -112,7 +112,7 @@ func (p *pass) summarize(r *Result) {
 	}
 }
 
-// adoptionMessage says which objects a pass took over from whom, so that it is an event in whatever follows the results.
+// adoptionMessage says which objects a pass took over from whom, so that whoever follows the results has an event of it.
 func adoptionMessage(changes []Change) string {
 	var all []string
 	for _, c := range changes {
