@@ -2,8 +2,8 @@ package fleet
 
 import "transom.dev/render/platform"
 
-// cleaned makes the texts of a result fit to be shown: the messages of pods, API servers and webhooks are text from outside.
-func (r *Result) cleaned() {
+// clean makes the texts of a result fit to be shown: the messages of pods, API servers and webhooks are text from outside.
+func (r *Result) clean() {
 	r.Clean(platform.Clean)
 	if r.Err != nil {
 		r.Err = cleanError{platform.Clean(r.Err.Error()), r.Err}
