@@ -6,34 +6,9 @@ import (
 
 // clean makes the texts of a result fit to be shown: the messages of pods, API servers and webhooks are text from outside.
 func (r *Result) clean() {
-	r.Message, r.Held = wording.Clean(r.Message), wording.Clean(r.Held)
-	for i := range r.Objects {
-		r.Objects[i].Message = wording.Clean(r.Objects[i].Message)
-	}
-	for i := range r.Problems {
-		r.Problems[i].Message = wording.Clean(r.Problems[i].Message)
-	}
-	for i := range r.Untried {
-		r.Untried[i].Message = wording.Clean(r.Untried[i].Message)
-	}
-	if a := r.Adoption; a != nil {
-		for i := range a.Effects {
-			for n := range a.Effects[i].Fields {
-				a.Effects[i].Fields[n] = wording.Clean(a.Effects[i].Fields[n])
-			}
-		}
-	}
+	r.Clean(wording.Clean)
 	if r.Err != nil {
 		r.Err = cleanError{wording.Clean(r.Err.Error()), r.Err}
-	}
-	for i := range r.Images {
-		r.Images[i] = wording.Clean(r.Images[i])
-	}
-	for i := range r.Drift {
-		r.Drift[i].Message = wording.Clean(r.Drift[i].Message)
-	}
-	for i := range r.Changes {
-		r.Changes[i].Reason = wording.Clean(r.Changes[i].Reason)
 	}
 }
 

@@ -25,7 +25,7 @@ func Value(v any) string {
 	}
 }
 
-// Shorten keeps messages readable whatever a file contains.
+// Shorten keeps messages readable however long a text of a file is.
 func Shorten(s string) string {
 	const limit = 60
 	if runes := []rune(s); len(runes) > limit {
