@@ -15,6 +15,7 @@ import (
 	"transom.dev/cmd/transom/internal/workspace"
 	"transom.dev/reconciler/status"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // knownRelease is a release that can be named in a decision.
@@ -93,7 +94,7 @@ func (r *records) nextOf(ctx context.Context, p *platform.Platform, environment 
 		}
 		if its != nil && !isOwn(its.Digest) {
 			next := mentioned(its)[0]
-			next.failed = own != nil && slices.ContainsFunc(own.Promotion.Rejected, func(f platform.ReleaseFailure) bool {
+			next.failed = own != nil && slices.ContainsFunc(own.Promotion.Rejected, func(f state.Failure) bool {
 				return f.Release == next.digest
 			})
 			return &next, nil
@@ -119,7 +120,7 @@ func orNone(names []string) string {
 }
 
 // record is the Release file of a request in an environment; nil: it never had one.
-func (r *records) record(ctx context.Context, environment string, key platform.RequestKey) (*platform.Release, error) {
+func (r *records) record(ctx context.Context, environment string, key platform.RequestKey) (*state.Release, error) {
 	trace, err := r.client.Explain(ctx, client.Selection{Team: key.Team, Request: key.Name, Environment: environment})
 	var away client.Absent
 	var refused client.Refused
@@ -135,16 +136,16 @@ func (r *records) record(ctx context.Context, environment string, key platform.R
 }
 
 // stored reads a Release file at the head of an environment's state repository; nil: there is none.
-func (r *records) stored(ctx context.Context, environment string, key platform.RequestKey) (*platform.Release, error) {
-	state, err := r.open(ctx, environment)
+func (r *records) stored(ctx context.Context, environment string, key platform.RequestKey) (*state.Release, error) {
+	opened, err := r.open(ctx, environment)
 	if err != nil {
 		return nil, fmt.Errorf("no daemon at %s, and: %w", r.client.Server, err)
 	}
-	return audit.ReleaseIn(state.Head, key)
+	return audit.ReleaseIn(opened.Head, key)
 }
 
 // mentioned lists the releases that a Release file knows, the newest first, each once.
-func mentioned(r *platform.Release) (list []knownRelease) {
+func mentioned(r *state.Release) (list []knownRelease) {
 	add := func(k knownRelease) {
 		if k.digest != "" && !slices.ContainsFunc(list, func(o knownRelease) bool { return o.digest == k.digest }) {
 			list = append(list, k)

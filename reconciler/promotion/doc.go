@@ -12,6 +12,6 @@
 // Choose goes by releases: proof and soak upstream, approvals, windows, holds, pins, removals, failures. Admit goes by
 // render keys: waves over clusters, and the changes that the environment itself makes to releases that stay.
 //
-// The package remembers nothing. All that a decision needs is in the records (platform.Promotion), so that two daemons,
+// The package remembers nothing. All that a decision needs is in the records (state.Promotion), so that two daemons,
 // or one that lost its disk, decide the same. It never reads a clock, a cluster or Git.
 package promotion

@@ -16,6 +16,7 @@ import (
 	"transom.dev/reconciler/promotion"
 	"transom.dev/render"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // outlooks are the daemon's foreseen passes with a platform in its environments, and with the one before it.
@@ -187,7 +188,7 @@ func namespaceIn(f *reconciler.Foreseen, file string) (content []byte) {
 }
 
 // alike says whether two records are of the same bytes.
-func alike(a, b *platform.Release) bool {
+func alike(a, b *state.Release) bool {
 	if gone(a) || gone(b) {
 		return gone(a) && gone(b)
 	}
@@ -195,7 +196,7 @@ func alike(a, b *platform.Release) bool {
 }
 
 // gone says whether a record is of a removal, or not there.
-func gone(r *platform.Release) bool { return r == nil || r.Absent }
+func gone(r *state.Release) bool { return r == nil || r.Absent }
 
 // gates lists the gates that are closed for a standing, each once, sorted.
 func gates(s *promotion.Standing) (names []string) {
@@ -245,7 +246,7 @@ func (o *outlooks) hurried(name string, before *render.Base, after *render.State
 	keys := changed(before, after, leave)
 	return len(keys) > 0 && !slices.ContainsFunc(keys, func(k platform.RequestKey) bool {
 		r := o.of[name].Rest[k]
-		return r == nil || !slices.ContainsFunc(r.Promotion.Gates, func(g platform.ReleaseGate) bool { return g.Gate == "soak" && g.Decision != "" })
+		return r == nil || !slices.ContainsFunc(r.Promotion.Gates, func(g state.PassedGate) bool { return g.Gate == "soak" && g.Decision != "" })
 	})
 }
 
