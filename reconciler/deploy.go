@@ -163,7 +163,7 @@ func (r *Reconciler) wakeAround(environment, cause string) {
 	p := r.latest
 	r.mu.Unlock()
 	if p != nil {
-		r.lanes.listen(cause, neighbours(p, environment)...)
+		r.lanes.listen(cause, p.Graph.Neighbours(environment)...)
 	}
 }
 
