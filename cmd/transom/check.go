@@ -115,7 +115,7 @@ func (o *checkOptions) check(ctx context.Context, dir string) (*checked, error) 
 	if err != nil {
 		return nil, err
 	}
-	problems, warnings = merge(problems, goldens.problems), merge(warnings, goldens.warnings)
+	problems, warnings = mergeProblems(problems, goldens.problems), mergeProblems(warnings, goldens.warnings)
 	result.Tests, result.Rewritten = goldens.tests, goldens.rewritten
 	result.Warnings = append(result.Warnings, warnings...)
 	if o.detail {

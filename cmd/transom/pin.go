@@ -67,13 +67,13 @@ func (o *pinOptions) choose(ctx context.Context, p *platform.Platform, key platf
 			return nil, err
 		}
 		if r != nil {
-			list = append(list, mentioned(r)...)
+			list = append(list, releasesIn(r)...)
 		}
 	}
 	if len(list) == 0 {
 		return nil, workspace.NoRequest(p, key)
 	}
-	release, err := pick(distinct(list), text)
+	release, err := pickRelease(distinct(list), text)
 	if err != nil {
 		return nil, fmt.Errorf("%s in %s: %w", key, o.environment, err)
 	}

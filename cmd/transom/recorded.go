@@ -45,7 +45,7 @@ func (r *records) next(ctx context.Context, p *platform.Platform, environment st
 	var away client.Absent
 	switch {
 	case errors.As(err, &away):
-		return r.nextOf(ctx, p, environment, key)
+		return r.nextStored(ctx, p, environment, key)
 	case err != nil:
 		return nil, err
 	case len(s.Instances) == 0:
@@ -78,8 +78,8 @@ func problemOf(in status.Instance) string {
 	return "nothing of it waits for " + in.Environment
 }
 
-// nextOf is next without a daemon: the release that an environment above runs and this one does not, or the head's own.
-func (r *records) nextOf(ctx context.Context, p *platform.Platform, environment string, key platform.RequestKey) (*knownRelease, error) {
+// nextStored is next without a daemon: the release that an environment above runs and this one does not, or the head's own.
+func (r *records) nextStored(ctx context.Context, p *platform.Platform, environment string, key platform.RequestKey) (*knownRelease, error) {
 	own, err := r.stored(ctx, environment, key)
 	if err != nil {
 		return nil, err
@@ -92,7 +92,7 @@ func (r *records) nextOf(ctx context.Context, p *platform.Platform, environment 
 			return nil, err
 		}
 		if its != nil && !isOwn(its.Digest) {
-			next := mentioned(its)[0]
+			next := releasesIn(its)[0]
 			next.failed = own != nil && slices.ContainsFunc(own.Promotion.Rejected, func(f platform.ReleaseFailure) bool {
 				return f.Release == next.digest
 			})
@@ -143,8 +143,8 @@ func (r *records) stored(ctx context.Context, environment string, key platform.R
 	return audit.ReleaseIn(state.Head, key)
 }
 
-// mentioned lists the releases that a Release file knows, the newest first, each once.
-func mentioned(r *platform.Release) (list []knownRelease) {
+// releasesIn lists the releases that a Release file knows, the newest first, each once.
+func releasesIn(r *platform.Release) (list []knownRelease) {
 	add := func(k knownRelease) {
 		if k.digest != "" && !slices.ContainsFunc(list, func(o knownRelease) bool { return o.digest == k.digest }) {
 			list = append(list, k)
@@ -167,8 +167,8 @@ func (k *knownRelease) hasName(text string) bool {
 	return k.version == text || begins || beginsBare
 }
 
-// pick finds the release that a digest, the beginning of one, or a version names.
-func pick(list []knownRelease, text string) (*knownRelease, error) {
+// pickRelease finds the release that a digest, the beginning of one, or a version names.
+func pickRelease(list []knownRelease, text string) (*knownRelease, error) {
 	var found []knownRelease
 	for _, k := range list {
 		if k.hasName(text) {

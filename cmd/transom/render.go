@@ -143,7 +143,7 @@ func (o *renderOptions) render(p *platform.Platform, stdout, stderr io.Writer) e
 		}
 	}
 	problems, _ := workspace.Mistakes(p, states)
-	problems = o.concerning(problems)
+	problems = o.keepAsked(problems)
 	if err := o.deliver(files, states, stdout, stderr); err != nil {
 		return err
 	}
@@ -168,8 +168,8 @@ func (o *renderOptions) isAbout(cluster, request string) bool {
 	return matches(o.cluster, cluster) && matches(o.request, request)
 }
 
-// concerning keeps the Problems of the request that is asked for, and those of nobody in particular.
-func (o *renderOptions) concerning(all []platform.Problem) []platform.Problem {
+// keepAsked keeps the Problems of the request that is asked for, and those of nobody in particular.
+func (o *renderOptions) keepAsked(all []platform.Problem) []platform.Problem {
 	return slices.DeleteFunc(all, func(p platform.Problem) bool {
 		return o.request != "" && p.Request != nil && p.Request.String() != o.request
 	})

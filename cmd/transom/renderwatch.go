@@ -67,7 +67,7 @@ func (w *watched) again() {
 			return
 		}
 		states[name], next[name] = state, w.kept(p, state)
-		changed := since(w.states[name], next[name])
+		changed := filesThatDiffer(w.states[name], next[name])
 		found, err := plan.Between(&w.renderer, p, name, w.states[name], changed)
 		if err != nil {
 			fmt.Fprintln(w.out, w.paint.Red(err.Error()))
@@ -109,8 +109,8 @@ func (w *watched) kept(p *platform.Platform, state *render.State) map[string][]b
 	return all
 }
 
-// since are the differences between two states: nil removes.
-func since(before, after map[string][]byte) map[string][]byte {
+// filesThatDiffer are the differences between two states: nil removes.
+func filesThatDiffer(before, after map[string][]byte) map[string][]byte {
 	changed := map[string][]byte{}
 	for name, content := range after {
 		if old, there := before[name]; !there || !bytes.Equal(old, content) {
@@ -139,7 +139,7 @@ func (w *watched) changes(all []render.Change) {
 func (w *watched) problems(p *platform.Platform, states map[string]*render.State) {
 	found, _ := workspace.Mistakes(p, states)
 	var now []string
-	for _, problem := range w.options.concerning(found) {
+	for _, problem := range w.options.keepAsked(found) {
 		now = append(now, problem.String())
 		if !slices.Contains(w.said, problem.String()) {
 			fmt.Fprintln(w.out, w.paint.Red(problem.String()))

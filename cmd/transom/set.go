@@ -150,12 +150,12 @@ func (o *setOptions) examine(p *platform.Platform, key platform.RequestKey, resu
 	if err != nil {
 		return fmt.Errorf("check the edit of %s: %w", key, err)
 	}
-	result.Problems, _ = workspace.Apart(concerning(next, key), concerning(p, key))
+	result.Problems, _ = workspace.Apart(problemsOf(next, key), problemsOf(p, key))
 	return nil
 }
 
-// concerning lists the Problems of one request, those of rendering it among them.
-func concerning(p *platform.Platform, key platform.RequestKey) (all []platform.Problem) {
+// problemsOf lists the Problems of one request, those of rendering it among them.
+func problemsOf(p *platform.Platform, key platform.RequestKey) (all []platform.Problem) {
 	file := "requests/" + key.String() + ".yaml"
 	for _, problem := range p.Problems {
 		if problem.Warning {

@@ -170,11 +170,11 @@ func (o *statusOptions) known(ctx context.Context, s status.Status, team, reques
 	if unread := tree.Unread(s); unread != "" {
 		return fmt.Errorf("no %s known yet: %s", what, unread)
 	}
-	return fmt.Errorf("no %s %s at commit %s%s", what, where, terminal.Short(s.Platform.Commit), o.near(ctx, named))
+	return fmt.Errorf("no %s %s at commit %s%s", what, where, terminal.Short(s.Platform.Commit), o.suggestName(ctx, named))
 }
 
-// near suggests the team or the request that was meant, of those where it was looked for.
-func (o *statusOptions) near(ctx context.Context, named string) string {
+// suggestName suggests the team or the request that was meant, of those where it was looked for.
+func (o *statusOptions) suggestName(ctx context.Context, named string) string {
 	s, err := o.client.Status(ctx, client.Selection{Environment: o.environment, Objects: "none"})
 	if err != nil {
 		return "" // the answer stays the same without a suggestion

@@ -17,9 +17,9 @@ import (
 // pollEvery is how often a waiting command asks; each answer is a few hundred bytes.
 const pollEvery = 300 * time.Millisecond
 
-// settle is how long a cluster may show a failure before it counts as one for good. A pod that restarts once, or a
+// failureLasts is how long a cluster may show a failure before it counts as one for good. A pod that restarts once, or a
 // controller that looked before its dependencies were there, is over it sooner.
-const settle = 15 * time.Second
+const failureLasts = 15 * time.Second
 
 // verdict is how waiting ended: the last progress, and the outcome in words.
 type verdict struct {
@@ -76,10 +76,10 @@ func (w *waiting) until(ctx context.Context, ask func(context.Context) (web.Prog
 		switch {
 		case ctx.Err() != nil:
 		case err != nil:
-			if w.away(time.Now()) {
+			if w.isSilent(time.Now()) {
 				return err
 			}
-		case w.see(p, time.Now()):
+		case w.takeAnswer(p, time.Now()):
 			return nil
 		}
 		select {
@@ -90,8 +90,8 @@ func (w *waiting) until(ctx context.Context, ask func(context.Context) (web.Prog
 	}
 }
 
-// away says whether the daemon has been silent for too long. At first it is at once: there may be none.
-func (w *waiting) away(now time.Time) bool {
+// isSilent says whether the daemon has been silent for too long. At first it is at once: there may be none.
+func (w *waiting) isSilent(now time.Time) bool {
 	if w.last.Environment == "" {
 		return true
 	}
@@ -99,11 +99,11 @@ func (w *waiting) away(now time.Time) bool {
 		w.awaySince = now
 	}
 	w.tell("the daemon does not answer")
-	return now.Sub(w.awaySince) > settle
+	return now.Sub(w.awaySince) > failureLasts
 }
 
-// see takes an answer and says whether it settles the matter.
-func (w *waiting) see(p web.Progress, now time.Time) bool {
+// takeAnswer takes an answer and says whether it ends the wait.
+func (w *waiting) takeAnswer(p web.Progress, now time.Time) bool {
 	w.last, w.awaySince = p, time.Time{}
 	w.tell(summary(p))
 	if !p.Reconciled {
@@ -138,7 +138,7 @@ func (w *waiting) failed(p web.Progress, now time.Time) bool {
 			return true
 		}
 	}
-	if now.Sub(w.failedSince) > settle {
+	if now.Sub(w.failedSince) > failureLasts {
 		return true
 	}
 	w.reason = ""

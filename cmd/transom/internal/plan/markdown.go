@@ -113,9 +113,9 @@ func (p *Plan) markdownFoot() string {
 
 // clipped is text up to a limit.
 type clipped struct {
-	text  strings.Builder
-	limit int
-	left  int // lines that did not fit
+	text    strings.Builder
+	limit   int
+	dropped int // lines that did not fit
 }
 
 // line adds a line, or says once that there would be more.
@@ -124,11 +124,11 @@ func (c *clipped) line(text string) {
 	if len(text) > longest {
 		text = strings.ToValidUTF8(text[:longest], "") + "…"
 	}
-	if c.left > 0 || c.text.Len()+len(text) > c.limit-100 {
-		if c.left == 0 {
+	if c.dropped > 0 || c.text.Len()+len(text) > c.limit-100 {
+		if c.dropped == 0 {
 			c.text.WriteString("\n… and more, which `transom plan` shows\n\n")
 		}
-		c.left++
+		c.dropped++
 		return
 	}
 	c.text.WriteString(text + "\n")
@@ -209,7 +209,7 @@ func (f *folder) cut() string {
 	return "**Cut to fit one comment:** " + strings.Join(parts, ", and ") + ". `transom plan` shows it.\n\n"
 }
 
-// Markdown is one owner's changes, folded.
+// markdown is one owner's changes, folded.
 func (b *changeBlock) markdown(diffs bool) string {
 	var out strings.Builder
 	summary := b.owner
@@ -225,8 +225,8 @@ func (b *changeBlock) markdown(diffs bool) string {
 			fmt.Fprintf(&out, "\n%sdiff\n%s%s\n\n", fence, g.Diff, fence)
 		}
 	}
-	if len(b.alike) > 0 {
-		fmt.Fprintf(&out, "\nThe same for %s.\n", few(b.alike))
+	if len(b.identical) > 0 {
+		fmt.Fprintf(&out, "\nThe same for %s.\n", few(b.identical))
 	}
 	out.WriteString("\n</details>\n\n")
 	return out.String()

@@ -243,8 +243,8 @@ func (t *Printer) until(at time.Time) string {
 	return turned.since(t.Now)
 }
 
-// learn remembers which wave a cluster belongs to, and in which order they come.
-func (t *Printer) learn(environments []status.Environment) {
+// indexClusters remembers which wave a cluster belongs to, and in which order they come.
+func (t *Printer) indexClusters(environments []status.Environment) {
 	t.wave, t.waveOrder, t.away = map[string]string{}, map[string]int{}, map[string]bool{}
 	for _, e := range environments {
 		for i, c := range e.Clusters {
