@@ -29,7 +29,7 @@ func offeringFile(name, title, description, owner string) string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// firstVersion adds a version that renders something small and whole, for its author to replace.
+// firstVersion adds a version that renders a Deployment and a Service, for its author to replace.
 func (s *scaffold) firstVersion(offering, number string) {
 	dir := path.Join("offerings", offering, number)
 	s.add(path.Join(dir, "version.yaml"), fmt.Sprintf(`apiVersion: %s

@@ -67,7 +67,7 @@ func adoptionOf(r fleet.Result) plan.Adoption {
 	return a
 }
 
-// newInstances says which instances get an object that they did not have.
+// newInstances says which instances a plan gives an object that they did not have.
 func newInstances(p *plan.Plan) func(apply.Owner) bool {
 	begins := map[apply.Owner]bool{}
 	for _, c := range slices.Concat(p.Changes, p.Promoted.Changes) {

@@ -101,7 +101,7 @@ func (o *promoteOptions) run(cmd *cobra.Command, args []string) error {
 	return o.finish(cmd, c, notes)
 }
 
-// check finds the parts of a command line that do not go together.
+// check refuses flags that do not go together.
 func (o *promoteOptions) check(args []string) error {
 	named := len(args)
 	for _, digest := range []string{o.plan, o.deletions, o.adoption, o.abandon, o.takeover, o.state} {
@@ -129,7 +129,7 @@ func (o *promoteOptions) check(args []string) error {
 	return nil
 }
 
-// digest approves something that is named by its digest alone.
+// digest begins the Approval of a change that a flag names by its digest or commit.
 func (o *promoteOptions) digest() *decision {
 	c := &decision{kind: "Approval"}
 	for _, named := range []struct{ field, value, about string }{
@@ -209,7 +209,7 @@ func (o *promoteOptions) candidate(ctx context.Context, p *platform.Platform, ke
 	return &knownRelease{digest: o.release}, nil
 }
 
-// notes name the other gates that are closed: an Approval opens none of them.
+// notes lists the closed gates that the decision does not open.
 func (o *promoteOptions) notes(release *knownRelease) (notes []string) {
 	for _, g := range release.waiting {
 		if !o.opens(g.Name) {

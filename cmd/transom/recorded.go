@@ -39,7 +39,7 @@ func (k *knownRelease) String() string {
 	return text
 }
 
-// next is the release of a request that an environment would take if a person let it.
+// next finds the release that waits to enter an environment: as the daemon says, or as the state repositories say.
 func (r *records) next(ctx context.Context, p *platform.Platform, environment string, key platform.RequestKey) (*knownRelease, error) {
 	s, err := r.client.Status(ctx, client.Selection{Team: key.Team, Request: key.Name})
 	var away client.Absent
@@ -78,7 +78,8 @@ func problemOf(in status.Instance) string {
 	return "nothing of it waits for " + in.Environment
 }
 
-// nextStored is next without a daemon: the release that an environment above runs and this one does not, or the head's own.
+// nextStored finds the release that waits without a daemon: the one that an upstream environment runs and this one does not, or
+// the one of the platform's head.
 func (r *records) nextStored(ctx context.Context, p *platform.Platform, environment string, key platform.RequestKey) (*knownRelease, error) {
 	own, err := r.stored(ctx, environment, key)
 	if err != nil {
@@ -118,7 +119,7 @@ func orNone(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// record is the Release file of a request in an environment; nil: it never had one.
+// record reads the Release file of a request in an environment; nil: the request never had one.
 func (r *records) record(ctx context.Context, environment string, key platform.RequestKey) (*platform.Release, error) {
 	trace, err := r.client.Explain(ctx, client.Selection{Team: key.Team, Request: key.Name, Environment: environment})
 	var away client.Absent
@@ -143,7 +144,7 @@ func (r *records) stored(ctx context.Context, environment string, key platform.R
 	return audit.ReleaseIn(state.Head, key)
 }
 
-// releasesIn lists the releases that a Release file knows, the newest first, each once.
+// releasesIn lists the releases that a Release file names, the newest first, each once.
 func releasesIn(r *platform.Release) (list []knownRelease) {
 	add := func(k knownRelease) {
 		if k.digest != "" && !slices.ContainsFunc(list, func(o knownRelease) bool { return o.digest == k.digest }) {
@@ -167,7 +168,7 @@ func (k *knownRelease) hasName(text string) bool {
 	return k.version == text || begins || beginsBare
 }
 
-// pickRelease finds the release that a digest, the beginning of one, or a version names.
+// pickRelease finds the release that a text names by its version, its digest, or the beginning of that.
 func pickRelease(list []knownRelease, text string) (*knownRelease, error) {
 	var found []knownRelease
 	for _, k := range list {

@@ -102,7 +102,7 @@ func (o *renderOptions) check() error {
 	return nil
 }
 
-// known refuses names that the platform does not have.
+// known refuses environments, clusters and requests that the platform does not have.
 func (o *renderOptions) known(p *platform.Platform) error {
 	key, _ := platform.ParseRequestKey(o.request) // checked before
 	switch {
@@ -168,7 +168,7 @@ func (o *renderOptions) isAbout(cluster, request string) bool {
 	return matches(o.cluster, cluster) && matches(o.request, request)
 }
 
-// keepAsked keeps the Problems of the request that is asked for, and those of nobody in particular.
+// keepAsked leaves out the Problems of other requests than the one that is asked for.
 func (o *renderOptions) keepAsked(all []platform.Problem) []platform.Problem {
 	return slices.DeleteFunc(all, func(p platform.Problem) bool {
 		return o.request != "" && p.Request != nil && p.Request.String() != o.request

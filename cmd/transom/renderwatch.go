@@ -45,10 +45,10 @@ type watched struct {
 
 	renderer render.Renderer
 	states   map[string]map[string][]byte // nil before the first time
-	said     []string                     // Problems
+	said     []string                     // Problems that are printed already
 }
 
-// again renders once more. A file that cannot be read now can be the next time: the error is told, and the last state stays.
+// again renders once more. An error is printed and the last state stays, as the next time the file may be readable.
 func (w *watched) again() {
 	p, err := w.dir.Load()
 	if err != nil {
@@ -87,8 +87,7 @@ func (w *watched) again() {
 	}
 }
 
-// kept is a state with the last manifests of instances that cannot be rendered now: as in the daemon, these keep their
-// bytes.
+// kept is a state with the last manifests of the instances that have a Problem now: as in the daemon, these keep their bytes.
 func (w *watched) kept(p *platform.Platform, state *render.State) map[string][]byte {
 	wrong := map[platform.RequestKey]bool{}
 	for _, problem := range state.Problems {
@@ -135,7 +134,7 @@ func (w *watched) changes(all []render.Change) {
 	})
 }
 
-// problems tells those that were not told the last time, and how many are mended.
+// problems prints the Problems that are new, and how many are mended.
 func (w *watched) problems(p *platform.Platform, states map[string]*render.State) {
 	found, _ := workspace.Mistakes(p, states)
 	var now []string

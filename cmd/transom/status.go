@@ -143,7 +143,7 @@ func (o *statusOptions) ask(ctx context.Context, team, request string) (status.S
 // opens reports whether healthy instances are shown with their objects.
 func (o *statusOptions) opens(request string) bool { return o.verbose || request != "" }
 
-// text prints a status for people, in the colours of the place where it will be seen.
+// text returns a function that prints a status for people, with colours if seen is a terminal.
 func (o *statusOptions) text(seen io.Writer, s status.Status, team, request string) func(io.Writer) {
 	return func(w io.Writer) {
 		t := tree.Printer{W: w, Paint: terminal.PaintFor(seen), Open: o.opens(request), Now: time.Now()}
@@ -151,7 +151,7 @@ func (o *statusOptions) text(seen io.Writer, s status.Status, team, request stri
 	}
 }
 
-// known names the part of a question that the daemon has never heard of, and its probable meaning.
+// known is an error if the daemon does not know the environment, the team or the request, with the name that was probably meant.
 func (o *statusOptions) known(ctx context.Context, s status.Status, team, request string) error {
 	if o.environment != "" && len(s.Environments) == 0 {
 		return unknownEnvironment(ctx, o.client, o.environment)
@@ -173,7 +173,7 @@ func (o *statusOptions) known(ctx context.Context, s status.Status, team, reques
 	return fmt.Errorf("no %s %s at commit %s%s", what, where, terminal.Short(s.Platform.Commit), o.suggestName(ctx, named))
 }
 
-// suggestName suggests the team or the request that was meant, of those where it was looked for.
+// suggestName suggests the team or the request that was probably meant.
 func (o *statusOptions) suggestName(ctx context.Context, named string) string {
 	s, err := o.client.Status(ctx, client.Selection{Environment: o.environment, Objects: "none"})
 	if err != nil {

@@ -17,8 +17,8 @@ import (
 // pollEvery is how often a waiting command asks; each answer is a few hundred bytes.
 const pollEvery = 300 * time.Millisecond
 
-// failureLasts is how long a cluster may show a failure before it counts as one for good. A pod that restarts once, or a
-// controller that looked before its dependencies were there, is over it sooner.
+// failureLasts is how long a cluster may show a failure before the failure counts as lasting. A pod that restarts once, or a
+// controller that started before its dependencies, takes less.
 const failureLasts = 15 * time.Second
 
 // verdict is how waiting ended: the last progress, and the outcome in words.
@@ -28,7 +28,7 @@ type verdict struct {
 	Reason  string  `json:"reason,omitempty"` // why it is not done
 }
 
-// follow asks how far a commit has come until it is live and healthy, failed for good, or time is up.
+// follow asks for the progress of a commit until the commit is live and healthy, a failure lasts, or time is up.
 func (o *statusOptions) follow(cmd *cobra.Command, team, request string) error {
 	ctx, cancel := context.WithTimeout(cmd.Context(), o.timeout)
 	defer cancel()
@@ -67,7 +67,7 @@ type waiting struct {
 	reason      string
 }
 
-// until asks again and again. It returns an error only where nothing can be said about the commit.
+// until asks for the progress until the wait has ended. An error says that nothing is known of the commit.
 func (w *waiting) until(ctx context.Context, ask func(context.Context) (web.Progress, error)) error {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
@@ -90,7 +90,8 @@ func (w *waiting) until(ctx context.Context, ask func(context.Context) (web.Prog
 	}
 }
 
-// isSilent says whether the daemon has been silent for too long. At first it is at once: there may be none.
+// isSilent says whether the daemon has been silent for too long. Before its first answer one failure is enough: there may be no
+// daemon.
 func (w *waiting) isSilent(now time.Time) bool {
 	if w.last.Environment == "" {
 		return true

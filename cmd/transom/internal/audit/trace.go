@@ -51,7 +51,7 @@ func Trace(ctx context.Context, state Repository, commit string, source Reposito
 	return trace, err
 }
 
-// addOrigin adds who asked for a release: in the platform repository, by the commit that yielded it.
+// addOrigin adds the origin of a release: the platform commit that yielded it, the request file and the version.
 func addOrigin(ctx context.Context, trace *web.Trace, source Repository, release *platform.Release) error {
 	info, err := source.Show(ctx, release.Commit)
 	if err != nil {

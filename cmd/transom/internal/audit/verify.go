@@ -18,7 +18,7 @@ import (
 // platformTrailer names the platform commit that a state commit followed.
 const platformTrailer = "Transom-Platform-Commit"
 
-// attempts bounds how many commits are tried for the one that brought a file's bytes.
+// attempts bounds how many commits are rendered again to find the one that brought a file's bytes.
 const attempts = 100
 
 // Verified is the result of a verification.
@@ -150,8 +150,8 @@ func ManifestOf(file string) (cluster string, key platform.RequestKey, ok bool) 
 	return parts[1], platform.RequestKey{Team: parts[2], Name: parts[3]}, true
 }
 
-// earlier says whether a commit up to this one brought exactly these bytes of a file, and that commit's own Release files
-// name them. So it is with a cluster whose wave is still to come, and with restored bytes.
+// earlier says whether an earlier commit brought these bytes of a file, and its Release files name them. That is so for a cluster
+// whose wave is still to come, and for restored bytes.
 func (v *Verifier) earlier(ctx context.Context, commit, file string, content []byte) (bool, error) {
 	if err := v.numberCommits(ctx); err != nil {
 		return false, err
@@ -240,8 +240,8 @@ func (v *Verifier) rerender(ctx context.Context, commit string) (*rerendering, e
 	return a, nil
 }
 
-// followed is the platform commit that a state commit followed: its trailer names it, and for a commit of somebody else
-// that of the newest one below it that has one.
+// followed is the platform commit that a state commit was rendered from: its trailer names it. A commit without the trailer has
+// the platform commit of the newest ancestor with one.
 func (v *Verifier) followed(ctx context.Context, commit string, base *render.Base) (string, error) {
 	for at := commit; at != ""; {
 		info, err := v.State.Show(ctx, at)
@@ -321,7 +321,7 @@ func (a *rerendering) renderer(file string) (name string, recorded bool) {
 	return placed.Renderer, recorded
 }
 
-// differs says how a file differs from the rendered one.
+// differs says how a committed file differs from the rendered one.
 func (a *rerendering) differs(file string, content []byte) string {
 	_, key, isManifest := ManifestOf(file)
 	renderer, _ := a.renderer(file)

@@ -133,7 +133,7 @@ func (o *Page) parameters(w io.Writer, p terminal.Paint) {
 	}
 }
 
-// splitOff is a description without the full stop that a list of constraints would follow.
+// splitOff is a description on one line, without a full stop at its end.
 func splitOff(description string) []string {
 	if description = strings.TrimSuffix(strings.TrimSpace(description), "."); description == "" {
 		return nil

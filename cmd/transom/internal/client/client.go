@@ -27,7 +27,7 @@ const (
 	DefaultServer = "http://" + DefaultListen
 )
 
-// patience bounds one question to the daemon.
+// patience bounds one request to the daemon.
 const patience = 30 * time.Second
 
 // A Client asks the daemon at a URL.

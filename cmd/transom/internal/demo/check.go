@@ -19,7 +19,7 @@ import (
 // deletedDeployment is the object that the checks delete by hand.
 var deletedDeployment = deployment{"search", "results-redis"}
 
-// deployment names one, and thereby the request that it belongs to.
+// A deployment is the name of a Deployment, and thereby of the request that it belongs to.
 type deployment struct{ namespace, name string }
 
 func (k deployment) String() string { return "Deployment " + k.namespace + "/" + k.name }
@@ -30,7 +30,7 @@ type inspector struct {
 	clients map[string]kubernetes.Interface
 }
 
-// checkAll has the checks of the unattended demo, beside the story that it tells everybody.
+// checkAll runs the checks of --check, which follow the story.
 func (i *inspector) checkAll(ctx context.Context) error {
 	for _, step := range []struct {
 		name string
@@ -91,7 +91,7 @@ func available(d *appsv1.Deployment) error {
 	return nil
 }
 
-// everywhere looks at all that Transom says it put on the clusters.
+// everywhere checks that every Deployment of Transom is available on its cluster.
 func (i *inspector) everywhere(ctx context.Context) error {
 	since := time.Now()
 	ours := metav1.ListOptions{LabelSelector: "app.kubernetes.io/managed-by=transom"}
@@ -115,7 +115,7 @@ func (i *inspector) everywhere(ctx context.Context) error {
 	return nil
 }
 
-// trace goes from a live object, as a cluster has it, to the line of the request that it came from.
+// trace checks that explain leads from a live object to the line of its request.
 func (i *inspector) trace(ctx context.Context) error {
 	since := time.Now()
 	text, err := i.command(ctx, "explain", "deployment", deletedDeployment.name, "--namespace", deletedDeployment.namespace,

@@ -26,7 +26,7 @@ const (
 	asksNobody   = "approval: none"
 )
 
-// told are the requests that follow the offering's newest version, and their deployments.
+// told are the Deployments of the requests that follow the offering's newest version, and their deployments.
 var told = []deployment{{"payments", "sessions-redis"}, {"search", "results-redis"}}
 
 // request is the one that a told deployment belongs to.

@@ -26,8 +26,8 @@ type Printer struct {
 	Now   time.Time
 
 	inside    string            // the environment of the instance that is being printed
-	away      map[string]bool   // clusters that do not answer, which is told above all else
-	said      map[string]string // Problems that were printed, with the place that they stand at
+	away      map[string]bool   // clusters that do not answer, as the first lines say
+	said      map[string]string // Problems that were printed, with the request at which
 	wave      map[string]string // by ENVIRONMENT/CLUSTER
 	waveOrder map[string]int    // by ENVIRONMENT/WAVE
 }
@@ -211,7 +211,7 @@ func (t *Printer) instance(in status.Instance, l Limb) {
 	}
 }
 
-// isAtRest says whether one line says all that matters of an instance.
+// isAtRest says whether an instance is healthy everywhere and takes one line.
 func (t *Printer) isAtRest(in status.Instance) bool {
 	if t.Open || in.Absent || len(in.Problems) > 0 || len(in.Placements) == 0 || isStopped(in) {
 		return false

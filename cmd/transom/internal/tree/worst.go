@@ -62,7 +62,7 @@ func (t *Printer) decision(d status.Decision) string {
 	return text + t.Paint.Faint("  "+d.File)
 }
 
-// problemOnce prints a Problem in full the first time, and then where it stands.
+// problemOnce is a Problem in full the first time, and then the request at which it was printed.
 func (t *Printer) problemOnce(in status.Instance, p platform.Problem) string {
 	text, here := p.String(), in.Request.String()
 	first, told := t.said[text]
@@ -76,7 +76,7 @@ func (t *Printer) problemOnce(in status.Instance, p platform.Problem) string {
 	return t.Paint.Red("!") + " the same Problem as " + first
 }
 
-// summaryOf is, of an instance, the parameters that its offering has shown and the images that run, without their registries.
+// summaryOf joins the parameters that an offering marks for display and the images that run, without their registries.
 func summaryOf(in status.Instance) string {
 	var parts []string
 	for _, p := range in.Display {
