@@ -21,7 +21,7 @@ var documents = []string{
 }
 
 var (
-	block      = regexp.MustCompile("(?ms)^```.*?^```")
+	block      = regexp.MustCompile("(?s)\n```.*?\n```")
 	quoted     = regexp.MustCompile("`([^`\n]+)`")
 	call       = regexp.MustCompile(`\b([A-Za-z]\w*(?:\.[A-Za-z]\w*)*)\(`)
 	identifier = regexp.MustCompile(`^([A-Za-z]\w*)(\.[A-Za-z]\w*)*$`)

@@ -9,6 +9,7 @@ import (
 	"go/types"
 	"io/fs"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -24,6 +25,33 @@ type shape struct {
 	exported    map[string]float64         // by package, without methods and fields
 	mixed       map[string]int             // by package
 	lines       map[string]int             // by package
+	words       map[string]int             // of comments, by package, those of tests among them
+	whats       map[string]int             // of these
+}
+
+var word = regexp.MustCompile(`[A-Za-z']+`)
+
+// addComments counts the words of a file's comments.
+func (s *shape) addComments(pkg string, file *ast.File) {
+	for _, comment := range file.Comments {
+		for _, w := range word.FindAllString(comment.Text(), -1) {
+			s.words[pkg]++
+			if strings.EqualFold(w, "what") || strings.EqualFold(w, "whatever") {
+				s.whats[pkg]++
+			}
+		}
+	}
+}
+
+// what returns how many of 1,000 words in comments of a package are "what" or "whatever". A package with few words is left out.
+func (s *shape) what() map[string]float64 {
+	shares := map[string]float64{}
+	for pkg, words := range s.words {
+		if words > fewWords {
+			shares[pkg] = 1000 * float64(s.whats[pkg]) / float64(words)
+		}
+	}
+	return shares
 }
 
 func counted(sets map[string]map[string]bool) map[string]float64 {
@@ -91,11 +119,12 @@ func shapeOf(t *testing.T, repository fs.FS) *shape {
 	s := &shape{
 		methods: map[string]float64{}, methodFiles: map[string]map[string]bool{}, changers: map[string]map[string]bool{},
 		files: map[string]float64{}, functions: map[string]float64{}, exported: map[string]float64{},
-		mixed: map[string]int{}, lines: map[string]int{},
+		mixed: map[string]int{}, lines: map[string]int{}, words: map[string]int{}, whats: map[string]int{},
 	}
 	c := &checker{set: token.NewFileSet(), parsed: map[string]*checkedPackage{}, checked: map[string]bool{}}
 	c.standard = importer.ForCompiler(c.set, "source", nil)
-	eachFile(t, repository, c.set, parser.SkipObjectResolution, func(name string, file *ast.File) {
+	eachFile(t, repository, c.set, parser.ParseComments|parser.SkipObjectResolution, func(name string, file *ast.File) {
+		s.addComments(path.Dir(name), file)
 		if strings.HasSuffix(name, "_test.go") {
 			return
 		}

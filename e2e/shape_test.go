@@ -59,9 +59,15 @@ var (
 	exportedOfPlatform = limit{what: "exported names", most: 70, over: map[string]float64{"render/platform": 112}}
 	mixedConditions    = limit{what: "conditions with both && and || per 1,000 lines", most: 1.5, over: map[string]float64{"the product": 4.1}}
 	mixedOfPromotion   = limit{what: "conditions with both && and || per 1,000 lines", most: 3}
+
+	// Sentences of comments name their nouns. Comments of tests count here, too.
+	whatInComments = limit{what: `"what" per 1,000 words of comment`, most: 3}
 )
 
-const largeStruct = 12 // fields
+const (
+	largeStruct = 12 // fields
+	fewWords    = 5  // of comments
+)
 
 func TestCodeKeepsItsShape(t *testing.T) {
 	s := shapeOf(t, os.DirFS(".."))
@@ -77,6 +83,7 @@ func TestCodeKeepsItsShape(t *testing.T) {
 		{linesOfAFunction, s.functions},
 		{exportedOfPlatform, map[string]float64{"render/platform": s.exported["render/platform"]}},
 		{mixedConditions, map[string]float64{"the product": s.mixedIn("")}},
+		{whatInComments, s.what()},
 		{mixedOfPromotion, map[string]float64{"reconciler/promotion": s.mixedIn("reconciler/promotion")}},
 	} {
 		found = append(found, check.limit.breaches(check.figures)...)
@@ -116,6 +123,7 @@ type Small struct{ x int }
 func New() *Fleet { f := &Fleet{a: 1}; f.b = 2; return f }
 func (f *Fleet) One() bool { return f.a > 0 && f.b > 0 || f.c > 0 }
 `,
+		"fleet/what.go":    "// Package fleet does what it does.\npackage fleet\n",
 		"fleet/change.go":  "package fleet\nfunc (f *Fleet) Two() { f.a++ }\n",
 		"fleet/element.go": "package fleet\nfunc two() { f := New(); f.m[\"x\"] = 1 }\n",
 		"fleet/part.go":    "package fleet\nfunc three(f *Fleet) { f.small.x = 1 }\n",
@@ -128,9 +136,10 @@ func (f *Fleet) One() bool { return f.a > 0 && f.b > 0 || f.c > 0 }
 	require.Equal(t, map[string]float64{"fleet.Fleet": 2}, s.methods)
 	require.Equal(t, map[string]float64{"fleet.Fleet": 2}, counted(s.methodFiles))
 	require.Equal(t, []string{"fleet/change.go", "fleet/delete.go", "fleet/element.go", "fleet/part.go"}, slices.Sorted(maps.Keys(s.changers["fleet.Fleet"])))
-	require.EqualValues(t, 3, s.exported["fleet"])
+	require.Equal(t, 3, int(s.exported["fleet"]))
 	require.Equal(t, map[string]int{"fleet": 1, "reconciler": 1}, s.mixed)
-	require.EqualValues(t, 1, s.functions["fleet.Fleet.One"])
+	require.Equal(t, map[string]float64{"fleet": 1000. / 6}, s.what())
+	require.Equal(t, 1, int(s.functions["fleet.Fleet.One"]))
 
 	l := limit{what: "methods", most: 1, over: map[string]float64{"a": 3, "b": 3, "c": 3}}
 	require.Equal(t, []string{"b: 4 methods, at most 3", "c: 1 methods, which needs no exception", "d: 2 methods, at most 1"},

@@ -1,4 +1,4 @@
-// Package diff says what one version of an offering changes against another: in its contract, in its files, and in the objects
+// Package diff compares a version of an offering with another: in its contract, in its files, and in the objects
 // of every request that runs it.
 //
 // In come the platform, two versions of an offering and the states of the environments; out comes a Diff, which prints as text
