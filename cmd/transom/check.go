@@ -92,6 +92,7 @@ type checked struct {
 	Versions []render.Compilation `json:"versions,omitempty"` // how each is rendered, by --verbose
 }
 
+// check loads and renders the platform, runs the golden tests, and tells new Problems from those of the base.
 func (o *checkOptions) check(ctx context.Context, dir string) (*checked, error) {
 	p, err := workspace.Load(dir)
 	if err != nil {

@@ -25,10 +25,12 @@ func (o outcome) Error() string { return fmt.Sprintf("exit code %d", int(o)) }
 // usageError is an error of a command line; its message is followed by how to get help.
 type usageError struct{ error }
 
+// misuse makes a usageError.
 func misuse(format string, args ...any) error {
 	return usageError{fmt.Errorf(format, args...)}
 }
 
+// exitCode is the exit code of the process for the error of run.
 func exitCode(err error) int {
 	var o outcome
 	switch {

@@ -71,10 +71,12 @@ func (d *decision) set(name, value string) {
 	}
 }
 
+// file is the path of the decision in the platform repository.
 func (d *decision) file(environment string) string {
 	return path.Join("decisions", environment, d.name+".yaml")
 }
 
+// yaml is the content of the file.
 func (d *decision) yaml() string {
 	var b strings.Builder
 	if d.comment != "" {

@@ -77,6 +77,7 @@ type explanation struct {
 	web.Trace
 }
 
+// find traces the request or the live object that the arguments name.
 func (o *explainOptions) find(ctx context.Context, args []string) (*explanation, error) {
 	switch len(args) {
 	case 1:
@@ -106,6 +107,7 @@ func (o *explainOptions) find(ctx context.Context, args []string) (*explanation,
 	}
 }
 
+// trace asks the daemon where an instance comes from, or, without a daemon, the repositories.
 func (o *explainOptions) trace(ctx context.Context, object *liveObject, environment string, key platform.RequestKey, cluster string) (*explanation, error) {
 	trace, err := o.records.client.Explain(ctx, client.Selection{Team: key.Team, Request: key.Name, Environment: environment, Cluster: cluster})
 	var away client.Absent

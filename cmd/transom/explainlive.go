@@ -90,6 +90,7 @@ func (l live) read(ctx context.Context, kind, name string) (*liveObject, error) 
 	return labelled(object, string(system.GetUID())), nil
 }
 
+// labelled reads the request and the environment of an object from its labels.
 func labelled(object *unstructured.Unstructured, cluster string) *liveObject {
 	labels := object.GetLabels()
 	return &liveObject{

@@ -54,6 +54,7 @@ environment. It ends at --until, or when its file is deleted: --remove says how.
 	return cmd
 }
 
+// run writes a Hold, or says how one is ended.
 func (o *holdOptions) run(cmd *cobra.Command, args []string) error {
 	p, err := o.begin(cmd)
 	if err != nil {

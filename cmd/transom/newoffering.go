@@ -9,6 +9,7 @@ import (
 	"transom.dev/render/platform"
 )
 
+// offeringFile is the content of a new offering.yaml.
 func offeringFile(name, title, description, owner string) string {
 	if title == "" {
 		title = strings.ToUpper(name[:1]) + strings.ReplaceAll(name[1:], "-", " ")

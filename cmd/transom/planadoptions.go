@@ -92,8 +92,10 @@ func clustersOf(base *render.Base) (clusters []string) {
 // files is a state in memory as a Snapshot.
 type files struct{ fs.FS }
 
+// ReadFile is part of fleet.Snapshot.
 func (f files) ReadFile(name string) ([]byte, error) { return fs.ReadFile(f.FS, name) }
 
+// ReadDir is part of fleet.Snapshot. A directory that is not there is empty.
 func (f files) ReadDir(name string) ([]fs.DirEntry, error) {
 	entries, err := fs.ReadDir(f.FS, name)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -69,6 +69,7 @@ debt until it is removed. Health, waves and limits are never skipped.`,
 	return cmd
 }
 
+// run writes the Approval or the Override that the flags ask for.
 func (o *promoteOptions) run(cmd *cobra.Command, args []string) error {
 	if err := o.check(args); err != nil {
 		return err
@@ -192,6 +193,7 @@ func unusedFile(p *platform.Platform, environment, name string) string {
 	return free
 }
 
+// fileFor is the name of the decision's file; an Override has one of its own.
 func (o *promoteOptions) fileFor(parts []string) string {
 	if len(o.skip) > 0 {
 		parts = append([]string{"skip"}, parts...)
@@ -199,6 +201,7 @@ func (o *promoteOptions) fileFor(parts []string) string {
 	return fileName(parts...)
 }
 
+// candidate finds the release to approve: the one that --release names, or the one that waits.
 func (o *promoteOptions) candidate(ctx context.Context, p *platform.Platform, key platform.RequestKey) (*knownRelease, error) {
 	if o.release == "" {
 		return o.records.next(ctx, p, o.environment, key)

@@ -112,6 +112,7 @@ func (r *records) nextStored(ctx context.Context, p *platform.Platform, environm
 		key, environment, orNone(above))
 }
 
+// orNone joins names, or says that there are none.
 func orNone(names []string) string {
 	if len(names) == 0 {
 		return "none"
@@ -185,6 +186,7 @@ func pickRelease(list []knownRelease, text string) (*knownRelease, error) {
 	return &found[0], nil
 }
 
+// releaseNames lists releases by digest and version.
 func releaseNames(list []knownRelease) string {
 	var names []string
 	for _, k := range list {

@@ -80,6 +80,7 @@ Problems go to stderr, and the exit code is 1 then.`,
 	return cmd
 }
 
+// check refuses flags that do not go together.
 func (o *renderOptions) check() error {
 	if o.request != "" {
 		if _, err := platform.ParseRequestKey(o.request); err != nil {
@@ -123,6 +124,7 @@ type renderedFile struct {
 	Content     string `json:"content"`
 }
 
+// render renders the environments that are asked for from nothing, and prints or writes their files.
 func (o *renderOptions) render(p *platform.Platform, stdout, stderr io.Writer) error {
 	var r render.Renderer
 	files := []renderedFile{}
@@ -175,6 +177,7 @@ func (o *renderOptions) keepAsked(all []platform.Problem) []platform.Problem {
 	})
 }
 
+// deliver prints files, or writes them below --out in place of the state trees that are there.
 func (o *renderOptions) deliver(files []renderedFile, states map[string]*render.State, stdout, stderr io.Writer) error {
 	if o.out == "" {
 		return o.output.print(stdout, files, func(w io.Writer) {

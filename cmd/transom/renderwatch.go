@@ -124,6 +124,7 @@ func filesThatDiffer(before, after map[string][]byte) map[string][]byte {
 	return changed
 }
 
+// changes prints the changes of objects.
 func (w *watched) changes(all []render.Change) {
 	if len(all) == 0 {
 		fmt.Fprintln(w.out, w.paint.Faint("no object changes"))

@@ -268,6 +268,7 @@ func newLogger(w io.Writer, format string, verbose bool) (*slog.Logger, error) {
 	}
 }
 
+// serveHTTP serves until ctx is done, and then drains the requests in flight.
 func serveHTTP(ctx context.Context, listener net.Listener, handler http.Handler) error {
 	server := &http.Server{
 		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,

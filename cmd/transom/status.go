@@ -87,6 +87,7 @@ again: redrawn on a terminal, elsewhere once for each change.`,
 	return cmd
 }
 
+// check refuses flags that do not go together.
 func (o *statusOptions) check(args []string) error {
 	isOther := o.wait || o.offering != ""
 	narrowed := o.wait || len(args) > 0
@@ -119,6 +120,7 @@ func parseTeam(args []string) (team, request string, err error) {
 	return args[0], "", nil
 }
 
+// show prints the status once.
 func (o *statusOptions) show(ctx context.Context, w io.Writer, team, request string) error {
 	s, err := o.ask(ctx, team, request)
 	if err != nil {

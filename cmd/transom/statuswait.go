@@ -146,6 +146,7 @@ func (w *waiting) failed(p web.Progress, now time.Time) bool {
 	return false
 }
 
+// timeUp ends the wait; an error says that it was interrupted, or that the daemon never answered.
 func (w *waiting) timeUp(ctx context.Context) error {
 	if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return fmt.Errorf("stopped waiting: %w", ctx.Err())

@@ -44,6 +44,7 @@ func (o *statusOptions) watchStatus(ctx context.Context, seen io.Writer, team, r
 	return w.run(ctx)
 }
 
+// run asks for the status and shows it, until ctx is done.
 func (w *statusWatch) run(ctx context.Context) error {
 	for first := true; ; first = false {
 		s, err := w.ask(ctx)

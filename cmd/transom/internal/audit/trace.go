@@ -143,6 +143,7 @@ func lastChange(ctx context.Context, repo Repository, file, commit string) (web.
 	return origin(repo, file, info), nil
 }
 
+// origin is a file with the commit that changed it.
 func origin(repo Repository, file string, info gitrepo.CommitInfo) web.Origin {
 	return web.Origin{
 		URL: repo.URL, Commit: info.Commit, File: file, When: info.When, Subject: info.Subject,

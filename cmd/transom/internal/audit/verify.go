@@ -259,6 +259,7 @@ func (v *Verifier) followed(ctx context.Context, commit string, base *render.Bas
 	return base.Fleet.Platform, nil
 }
 
+// parent is the first parent of a commit; empty: it has none.
 func parent(info gitrepo.CommitInfo) string {
 	if len(info.Parents) == 0 {
 		return ""
@@ -266,6 +267,7 @@ func parent(info gitrepo.CommitInfo) string {
 	return info.Parents[0]
 }
 
+// load loads the platform at a commit; it must have the environment.
 func (v *Verifier) load(ctx context.Context, commit string) (*platform.Platform, error) {
 	snapshot, err := v.Platform.At(ctx, commit)
 	if err != nil {

@@ -52,6 +52,7 @@ func (i *inspector) checkAll(ctx context.Context) error {
 	return nil
 }
 
+// inspect connects to the API servers of the fleet.
 func (d *Demo) inspect() (*inspector, error) {
 	i := &inspector{Demo: d, clients: map[string]kubernetes.Interface{}}
 	for _, cluster := range d.clusters() {
@@ -75,6 +76,7 @@ func (i *inspector) on(ctx context.Context, cluster string, k deployment) (*apps
 	return found, nil
 }
 
+// image checks the image of a Deployment.
 func image(want string) func(*appsv1.Deployment) error {
 	return func(d *appsv1.Deployment) error {
 		if has := d.Spec.Template.Spec.Containers[0].Image; has != want {
@@ -84,6 +86,7 @@ func image(want string) func(*appsv1.Deployment) error {
 	}
 }
 
+// available checks that a Deployment is rolled out and available.
 func available(d *appsv1.Deployment) error {
 	if d.Status.ObservedGeneration < d.Generation || d.Status.AvailableReplicas < *d.Spec.Replicas || d.Status.UpdatedReplicas < *d.Spec.Replicas {
 		return fmt.Errorf("%d of %d replicas are available", d.Status.AvailableReplicas, *d.Spec.Replicas)

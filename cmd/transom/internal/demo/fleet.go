@@ -164,6 +164,7 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// err is the kept text as an error; nil: there is none.
 func (t *tail) err() error {
 	if text := strings.TrimSpace(string(t.text)); text != "" {
 		return errors.New(text)

@@ -117,6 +117,7 @@ func tally(s status.Status, environment string) (healthy int, why string) {
 	return healthy, why
 }
 
+// bar draws a share.
 func bar(n, of int) string {
 	const width = 20
 	full := width

@@ -145,6 +145,7 @@ type merged struct {
 	of       *reconciler.Foreseen
 }
 
+// merged is the forecast of one environment without this merge.
 func (o *forecast) merged(name string) *merged {
 	m := &merged{of: o.of[name], earlier: o.earlier[name]}
 	for _, k := range sorted(m.of.Last.Releases) {

@@ -107,6 +107,7 @@ func (b *changeBlock) fingerprint() string {
 // naming is a line of a diff that gives a name to something: only there does the owner's own name say nothing.
 var naming = regexp.MustCompile(`^([-+]\s*(?:- )?(?:[\w-]*[nN]ame|namespace|transom\.dev/(?:request|team)): )(.*)\n$`)
 
+// neutralLine takes the owner's names out of a line of a diff that gives a name.
 func (g *changeGroup) neutralLine(line string) string {
 	if parts := naming.FindStringSubmatch(line); parts != nil {
 		return parts[1] + g.neutral(parts[2]) + "\n"

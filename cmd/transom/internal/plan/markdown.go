@@ -43,6 +43,7 @@ func (p *Plan) Markdown() string {
 	return head + body.text.String() + body.cut() + foot
 }
 
+// markdownHead has the moves, decisions, waits, cautions, Problems and Warnings.
 func (p *Plan) markdownHead() string {
 	head := &clipped{limit: commentHead}
 	head.line("### Transom plan: " + p.counts())
@@ -96,6 +97,7 @@ func texts[T fmt.Stringer](all []T) []string {
 	return lines
 }
 
+// markdownFoot has the baseline, the notes and the digests.
 func (p *Plan) markdownFoot() string {
 	foot := &clipped{limit: commentHead / 2}
 	foot.line("Compared with " + p.Base + ".")
@@ -162,6 +164,7 @@ type folder struct {
 	brief, none int // blocks without their differences, and without anything
 }
 
+// add writes a block, in a section of its environment.
 func (f *folder) add(b *changeBlock, share string, passes []string) {
 	open := ""
 	if b.environment != f.environment {
@@ -187,6 +190,7 @@ func (f *folder) add(b *changeBlock, share string, passes []string) {
 	f.environment = b.environment
 }
 
+// close ends the section of an environment.
 func (f *folder) close() {
 	if f.environment != "" {
 		f.text.WriteString("</details>\n\n")

@@ -68,6 +68,7 @@ func (p Stage) text(w io.Writer, paint terminal.Paint, verbose bool) {
 	})
 }
 
+// of is an environment of the stage; one without changes is empty.
 func (p Stage) of(environment string) (e Environment) {
 	if i := slices.IndexFunc(p.Environments, func(e Environment) bool { return e.Name == environment }); i >= 0 {
 		return p.Environments[i]

@@ -92,6 +92,7 @@ func (p *Plan) waiting() (lines []string) {
 	return lines
 }
 
+// environmentLetGo is the text for an environment whose file is removed.
 const environmentLetGo = "let go: its file is removed; its clusters keep what they run, and its state repository stays"
 
 // moves tells in a line which requests each change of version moves, over all environments.
@@ -117,6 +118,7 @@ func (p *Plan) moves() (lines []string) {
 	return lines
 }
 
+// union adds requests to sorted names, each once.
 func union(names []string, keys []platform.RequestKey) []string {
 	for _, k := range keys {
 		if !slices.Contains(names, k.String()) {

@@ -41,6 +41,7 @@ func (o *forecast) waits(name string, leave []platform.RequestKey) (all []Wait) 
 	return all
 }
 
+// newWait makes the Wait of a closed gate, for no request yet.
 func newWait(e *platform.Environment, s *promotion.Standing, g promotion.Gate) Wait {
 	w := Wait{Environment: e.Name, Gate: g.Name, Reason: g.Reason, Opens: g.Opens}
 	if !g.At.IsZero() {

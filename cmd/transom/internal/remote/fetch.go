@@ -103,6 +103,7 @@ var inRepository = []string{
 	"GIT_NAMESPACE", "GIT_PREFIX", "GIT_DEFAULT_HASH",
 }
 
+// without leaves these variables out of an environment.
 func without(environment []string) []string {
 	return slices.DeleteFunc(slices.Clone(environment), func(variable string) bool {
 		name, _, _ := strings.Cut(variable, "=")
