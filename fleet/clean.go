@@ -2,8 +2,8 @@ package fleet
 
 import "transom.dev/render/platform"
 
-// cleaned makes the texts of a result fit to be shown: the messages of pods, API servers and webhooks are text from outside.
-func (r *Result) cleaned() {
+// clean makes the texts of a result fit to be shown: the messages of pods, API servers and webhooks are text from outside.
+func (r *Result) clean() {
 	r.Message, r.Held = platform.Clean(r.Message), platform.Clean(r.Held)
 	for i := range r.Objects {
 		r.Objects[i].Message = platform.Clean(r.Objects[i].Message)

@@ -23,7 +23,7 @@ type queue struct {
 	mu      sync.Mutex
 	turned  *sync.Cond // something was added, or the queue closed
 	closed  bool
-	waiting map[apply.Owner]reason // exactly what is queued
+	waiting map[apply.Owner]reason // exactly those that are queued
 	working map[apply.Owner]reason // under way, with the reasons that were added meanwhile
 	lines   [lines][]apply.Owner   // first in, first out; an entry whose instance waits in another line is void
 	turns   int                    // how often a worker took something that is no look

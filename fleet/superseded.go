@@ -24,13 +24,13 @@ func traces(p platform.Promotion) (kept platform.Promotion) {
 	return kept
 }
 
-// leaves says whether a version may be left without a person.
-func (a *assignment) leaves(offering, version string) bool {
-	return a.reversible != nil && a.reversible(offering, version)
+// mayReplace says whether a version may be replaced without a person.
+func (a *assignment) mayReplace(offering, version string) bool {
+	return a.Reversible != nil && a.Reversible(offering, version)
 }
 
 // superseded returns a function that reads the manifests that the cluster had of an instance's revisions that failed there or
-// were taken back, as far as their versions may be left without a person; nil: the record knows of none.
+// were taken back, as far as their versions may be replaced without a person; nil: the record knows of none.
 func (a *assignment) superseded(o apply.Owner, r *platform.Release) func(context.Context) ([][]byte, error) {
 	var wanted []supersededRevision
 	for _, f := range r.Promotion.Rejected {
@@ -41,7 +41,7 @@ func (a *assignment) superseded(o apply.Owner, r *platform.Release) func(context
 	if left := r.Promotion.Left; left != nil {
 		wanted = append(wanted, supersededRevision{state: left.State, release: left.Release})
 	}
-	if a.past == nil || len(wanted) == 0 {
+	if a.Past == nil || len(wanted) == 0 {
 		return nil
 	}
 	return func(ctx context.Context) ([][]byte, error) {
@@ -62,9 +62,17 @@ func (a *assignment) superseded(o apply.Owner, r *platform.Release) func(context
 // supersededRevision names a revision by a state commit that held it and by its render key or its release.
 type supersededRevision struct{ state, renderKey, release string }
 
-// readSuperseded returns the manifests of a revision; nil if the commit does not hold it, or its version may not be left.
+// names says whether it is the revision of a render key and a release.
+func (r supersededRevision) names(renderKey, release string) bool {
+	if r.renderKey != "" && r.renderKey != renderKey {
+		return false
+	}
+	return r.release == "" || r.release == release
+}
+
+// readSuperseded returns the manifests of a revision; nil if the commit does not hold it, or its version may not be replaced.
 func (a *assignment) readSuperseded(ctx context.Context, o apply.Owner, w supersededRevision) ([]byte, error) {
-	past, err := a.past(ctx, w.state)
+	past, err := a.Past(ctx, w.state)
 	if err != nil {
 		return nil, err
 	}
@@ -77,9 +85,8 @@ func (a *assignment) readSuperseded(ctx context.Context, o apply.Owner, w supers
 		return nil, fmt.Errorf("decode %s: %w", releaseFile(o), err)
 	}
 	placed := then.Clusters[a.cluster.Name]
-	if placed.Revision == "" || w.renderKey != "" && placed.RenderKey != w.renderKey ||
-		w.release != "" && cmp.Or(placed.Release, then.Digest) != w.release ||
-		!a.leaves(then.Offering, cmp.Or(placed.Version, then.Version)) {
+	version := cmp.Or(placed.Version, then.Version)
+	if placed.Revision == "" || !w.names(placed.RenderKey, cmp.Or(placed.Release, then.Digest)) || !a.mayReplace(then.Offering, version) {
 		return nil, nil
 	}
 	manifests, err := past.ReadFile(a.manifests(o))

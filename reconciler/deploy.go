@@ -31,9 +31,12 @@ func (r *Reconciler) deploy(ctx context.Context, p *platform.Platform, l *lane, 
 	return r.Fleet.Deploy(fleet.Target{
 		Environment: e.Name, Commit: h.ours.Commit, Sequence: int64(sequence), Fetched: h.fetched, Snapshot: h.ours,
 		Lineage: lineage(p, l, h), Proof: r.proofOf(p, l, h), Clusters: clusters, Awaited: awaited(p, e, h),
-		External: e.External, ReportDrift: e.Drift == "report",
-		Adoptions: p.Adoptions(e.Name), AdoptNamespaces: e.Namespace.Adopt,
-		Past: past(l.repo), Reversible: func(offering, version string) bool { return reversible(p, offering, version) },
+		Rules: fleet.Rules{
+			External: e.External, ReportDrift: e.Drift == "report",
+			Adoptions: p.Adoptions(e.Name), AdoptNamespaces: e.Namespace.Adopt,
+			Reversible: func(offering, version string) bool { return reversible(p, offering, version) },
+		},
+		Past: past(l.repo),
 	})
 }
 
@@ -160,7 +163,7 @@ func (r *Reconciler) wakeAround(environment, cause string) {
 	p := r.latest
 	r.mu.Unlock()
 	if p != nil {
-		r.lanes.listen(cause, neighbours(p, environment)...)
+		r.lanes.listen(cause, p.Graph.Neighbours(environment)...)
 	}
 }
 

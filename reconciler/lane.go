@@ -153,8 +153,8 @@ func (r *Reconciler) startLanes(ctx context.Context, p *platform.Platform, cause
 
 func (l *lanes) wait() { l.running.Wait() }
 
-// Doubt has the fleet told anew of an environment's state, once that was fetched. It is meant as fleet.Fleet's Doubt.
-func (r *Reconciler) Doubt(environment string) {
+// Refetch has the fleet told anew of an environment's state, once that was fetched. It is meant as fleet.Fleet's Refetch.
+func (r *Reconciler) Refetch(environment string) {
 	r.lanes.mu.Lock()
 	l := r.lanes.byName[environment]
 	r.lanes.mu.Unlock()

@@ -45,7 +45,7 @@ func (r *Reconciler) estranged(result fleet.Result) {
 	if result.Foreign != nil {
 		why = result.Message
 	}
-	r.Board.Held(result.Environment, result.Cluster, why)
+	r.Board.Refused(result.Environment, result.Cluster, why)
 }
 
 // reservedPaths are the names that a state repository or a platform repository has at its top.

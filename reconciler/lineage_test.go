@@ -53,7 +53,7 @@ func TestFirstContactWithAnotherRepositoryIsRefused(t *testing.T) {
 
 	s.git(s.dir+"/state-dev.git", "update-ref", "-d", "refs/heads/main")
 	s.Trigger.Fire("test")
-	s.Doubt("dev")
+	s.Refetch("dev")
 	s.deployed("dev", committed)
 }
 
@@ -177,7 +177,7 @@ func TestAClusterThatSomebodyElseKeepsIsToldAndFailsNothing(t *testing.T) {
 		release, err := platform.DecodeRelease(blobs)
 		require.NoError(t, err)
 		return fleet.Result{
-			Environment: "dev", Cluster: "dev", Team: "demo", Request: "hello", Commit: target.Commit,
+			Placement: fleet.Placement{Environment: "dev", Cluster: "dev", Team: "demo", Request: "hello"}, Commit: target.Commit,
 			Revision: release.Clusters["dev"].Revision, Result: r,
 		}
 	}

@@ -116,7 +116,7 @@ func (r *Reconciler) render(ctx context.Context, p *platform.Platform, l *lane, 
 // publish tells this lane's records to the lanes whose decisions depend on them.
 func (r *Reconciler) publish(p *platform.Platform, environment string, h *held) {
 	if r.states.publish(environment, h) {
-		others := slices.DeleteFunc(neighbours(p, environment), func(name string) bool { return name == environment })
+		others := slices.DeleteFunc(p.Graph.Neighbours(environment), func(name string) bool { return name == environment })
 		r.lanes.wake("state of "+environment, 0, others...)
 	}
 }
@@ -137,7 +137,7 @@ func (r *Reconciler) inputs(p *platform.Platform, l *lane, h *held) inputs {
 	l.mu.Unlock()
 	return inputs{
 		p, h.head.Commit, r.identities.of(p, p.Environments[l.name]), r.states.around(p, l.name),
-		r.health.heard(neighbours(p, l.name)), builds,
+		r.health.heard(p.Graph.Neighbours(l.name)), builds,
 	}
 }
 

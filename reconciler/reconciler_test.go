@@ -70,7 +70,7 @@ func reportHealthy(t fleet.Target, report func(fleet.Result)) error {
 				return err
 			} else if r.Absent {
 				report(fleet.Result{
-					Environment: t.Environment, Cluster: cluster.Name, Team: r.Key.Team, Request: r.Key.Name, Absent: true,
+					Placement: fleet.Placement{Environment: t.Environment, Cluster: cluster.Name, Team: r.Key.Team, Request: r.Key.Name}, Absent: true,
 					Result: apply.Result{Health: apply.Healthy, Settled: true},
 				})
 			}
@@ -94,8 +94,8 @@ func reportHealthy(t fleet.Target, report func(fleet.Result)) error {
 				anew = r.Clusters[cluster.Name].Anew
 			}
 			report(fleet.Result{
-				Environment: t.Environment, Cluster: cluster.Name, Team: parts[2], Request: parts[3],
-				Revision: render.Revision(content), Anew: anew, Result: apply.Result{Health: apply.Healthy, Settled: true},
+				Placement: fleet.Placement{Environment: t.Environment, Cluster: cluster.Name, Team: parts[2], Request: parts[3]},
+				Revision:  render.Revision(content), Anew: anew, Result: apply.Result{Health: apply.Healthy, Settled: true},
 			})
 		}
 	}

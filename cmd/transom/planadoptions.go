@@ -21,8 +21,8 @@ func adoptions(ctx context.Context, p *plan.Plan, kubeconfigs string) (all []pla
 	for _, name := range workspace.Environments(p.Platform) {
 		e := p.Platform.Environments[name]
 		target := fleet.Target{
-			Environment: name, Snapshot: files{p.After[name].Files}, External: e.External,
-			Adoptions: p.Platform.Adoptions(name), AdoptNamespaces: e.Namespace.Adopt, Begins: newInstances(p),
+			Environment: name, Snapshot: files{p.After[name].Files}, Begins: newInstances(p),
+			Rules: fleet.Rules{External: e.External, Adoptions: p.Platform.Adoptions(name), AdoptNamespaces: e.Namespace.Adopt},
 		}
 		if p.After[name].Files == nil {
 			continue

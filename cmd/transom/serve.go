@@ -157,7 +157,7 @@ func (o *serveOptions) run(ctx context.Context, listener net.Listener, credentia
 	traces := &tracer{board: board, platform: source}
 	f := &fleet.Fleet{
 		Connect: fleet.Kubeconfigs(o.kubeconfigs), Limits: o.outside.cluster,
-		Report: r.Placed, ReportCluster: r.ClusterSeen, Outdated: r.Outdated, Doubt: r.Doubt,
+		Report: r.Placed, ReportCluster: r.ClusterSeen, Outdated: r.Outdated, Refetch: r.Refetch,
 	}
 	r.Fleet, board.Told = f, r.Told
 

@@ -50,8 +50,8 @@ func (c *cooperative) Deploy(t fleet.Target) error {
 			return err
 		}
 		r := fleet.Result{
-			Environment: t.Environment, Cluster: cluster, Team: key.Team, Request: key.Name,
-			Commit: t.Commit, Revision: render.Revision(content), Result: apply.Result{Health: apply.Healthy, Settled: true},
+			Placement: fleet.Placement{Environment: t.Environment, Cluster: cluster, Team: key.Team, Request: key.Name},
+			Commit:    t.Commit, Revision: render.Revision(content), Result: apply.Result{Health: apply.Healthy, Settled: true},
 		}
 		if t.Environment == "prod" && bytes.Contains(content, []byte(":bad")) {
 			r.Health, r.Object, r.Message = apply.Failed, "Deployment.apps demo/hello-app", "pod 0: CrashLoopBackOff"

@@ -36,6 +36,25 @@ type Rollout struct {
 	Stopped string    `json:"stopped,omitempty"` // why it goes no further by itself
 }
 
+// begunSince says whether a rollout is another one than the rollout before; nil: there is none.
+func (r *Rollout) begunSince(before *Rollout) bool {
+	if r == nil || before == nil {
+		return r != nil
+	}
+	return !r.Entered.Equal(before.Entered)
+}
+
+// stopped says why a rollout goes no further by itself; empty: it does, or there is none.
+func (r *Rollout) stopped() string {
+	if r == nil {
+		return ""
+	}
+	return r.Stopped
+}
+
+// pending says whether a rollout has clusters to reach.
+func (r *Rollout) pending() bool { return r != nil && len(r.Pending) > 0 }
+
 // Failure is a release that failed here and is not taken again by itself.
 type Failure struct {
 	Release string    `json:"release"`

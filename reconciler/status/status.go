@@ -6,7 +6,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// Status is all that is known at one moment, sorted by name. It is what /api/v1/status serves.
+// Status is all that is known at one moment, sorted by name. /api/v1/status serves it.
 type Status struct {
 	Platform     Platform      `json:"platform"`
 	Environments []Environment `json:"environments"`
@@ -137,7 +137,7 @@ type Placement struct {
 	Adoption    *Adoption       `json:"adoption,omitempty"` // that waits for an Approval; nothing is written until then
 	LetGo       []string        `json:"letGo,omitempty"`    // adopted objects that are the instance's no more, such as "ConfigMap payments/web"
 
-	withCluster bool // that its cluster is held back is all that is wrong
+	withCluster bool // nothing else is wrong than that nothing of its environment is written on the cluster
 }
 
 // Adoption is the effects of taking over objects.
