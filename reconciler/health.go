@@ -120,8 +120,8 @@ func (l *ledger) outdate(at place, since time.Time) {
 
 // doubt stops all that is counted of a placement until it is observed again.
 func (s *seen) doubt(now, grace time.Duration) {
-	s.meter.Doubt(now, grace)
-	s.held.Doubt(now, 0)
+	s.meter.Outdate(now, grace)
+	s.held.Outdate(now, 0)
 }
 
 // observation is a fleet's result in the words of promotion. A Problem that a person must mend is ill health: it has the
@@ -217,7 +217,7 @@ func (l *ledger) observe(environment string, k platform.RequestKey, cluster stri
 	}
 	o := s.Observation
 	o.Soaked, o.Ailing = s.meter.Read(metered(s.Observation), now, l.patience[environment].grace)
-	_, o.Held = s.held.Read(metered(s.Observation), now, 0)
+	_, o.SupersededFor = s.held.Read(metered(s.Observation), now, 0)
 	l.save(at, s, false)
 	return o
 }

@@ -392,7 +392,7 @@ func (w *world) observe(environment string, k platform.RequestKey, cluster strin
 	soaked, ailing := on.meter.Read(on.revision, w.clock-w.booted, grace)
 	_, held := on.held.Read(on.revision, w.clock-w.booted, 0)
 	said := promotion.Observation{
-		Revision: on.revision, Health: health, Stuck: stuck, Soaked: soaked, Ailing: ailing, Held: held, At: on.lookedAt,
+		Revision: on.revision, Health: health, Stuck: stuck, Soaked: soaked, Ailing: ailing, SupersededFor: held, At: on.lookedAt,
 		Object: "Deployment/" + k.Name, Message: "it is " + health,
 	}
 	if behind {

@@ -181,7 +181,7 @@ func (s follower) failing() (found failure) {
 			continue
 		}
 		said := s.observe(e, s.key, cluster, placed)
-		own := said.Ailing - said.Held
+		own := said.Ailing - said.SupersededFor
 		switch {
 		case said.Health == Failed:
 			found.failed, found.cluster, found.said = true, cluster, said
