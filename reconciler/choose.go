@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"maps"
 	"path"
-	"slices"
 
 	"transom.dev/reconciler/promotion"
 	"transom.dev/render"
@@ -167,9 +166,9 @@ func atOf(repo StateRepo) func(context.Context, string) (fs.FS, error) {
 // asks for that promotes from it, or one of its own waves.
 func patienceOf(p *platform.Platform, e *platform.Environment) patience {
 	var of patience
-	for _, name := range slices.Sorted(maps.Keys(p.Environments)) {
+	for _, name := range p.Graph.Downstream(e.Name) {
 		down := p.Environments[name]
-		if !reaches(p, down, e.Name) {
+		if !p.Graph.Reaches(e.Name, name) {
 			continue
 		}
 		of.soak = max(of.soak, down.Gates.Soak)
@@ -184,35 +183,4 @@ func patienceOf(p *platform.Platform, e *platform.Environment) patience {
 		of.soak = max(of.soak, w.Soak)
 	}
 	return of
-}
-
-// reaches says whether releases of an environment get to another one, maybe through others that leave a request out.
-func reaches(p *platform.Platform, down *platform.Environment, up string) bool {
-	if down.Broken {
-		return false // maybe because it promotes in a circle
-	}
-	for _, name := range down.PromotesFrom {
-		if name == up {
-			return true
-		}
-		if from := p.Environments[name]; from != nil && reaches(p, from, up) {
-			return true
-		}
-	}
-	return false
-}
-
-// neighbours are the environments whose states and health an environment's decisions depend on: those that it promotes
-// from, and those that promote from it.
-func neighbours(p *platform.Platform, environment string) []string {
-	var names []string
-	own := p.Environments[environment]
-	for name, other := range p.Environments {
-		upstream := own != nil && reaches(p, own, name)
-		if name == environment || upstream || reaches(p, other, environment) {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return names
 }

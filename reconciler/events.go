@@ -28,7 +28,7 @@ func (r *Reconciler) ClusterSeen(c fleet.ClusterResult) {
 // wakeDependents asks for a pass over the environments whose decisions depend on the health of one.
 func (r *Reconciler) wakeDependents(environment, cause string) {
 	if p := r.cache.readiness.platform(); p != nil {
-		r.cache.loops.wakeSoon(cause, neighbours(p, environment)...)
+		r.cache.loops.wakeSoon(cause, p.Graph.Neighbours(environment)...)
 	}
 }
 

@@ -43,15 +43,9 @@ func (f *Foreseen) Waits(k platform.RequestKey) bool {
 	return f.Standings[k] != nil && len(f.Standings[k].Gates) > 0
 }
 
-// withheld are the gates that keep something as it is until somebody does more than the environment asks for anyway.
-var withheld = []string{"hold", "pin", "deletions", "rejected", "rollout"}
-
 // Holds says that a request stays as it is until a person or another release lets it go on.
 func (f *Foreseen) Holds(k platform.RequestKey) bool {
-	s := f.Standings[k]
-	return s != nil && slices.ContainsFunc(s.Gates, func(g promotion.Gate) bool {
-		return slices.Contains(withheld, g.Name) || s.Removal && g.Name == "approval"
-	})
+	return f.Standings[k].Kept()
 }
 
 func (f *Foresight) foresee(soon, rest *simulation, name string) (*Foreseen, error) {

@@ -123,7 +123,7 @@ func (p *pass) fetch(ctx context.Context) (err error) {
 func (p *pass) publish() {
 	name := p.loop.environment
 	if p.r.cache.records.publish(name, p.state) {
-		others := slices.DeleteFunc(neighbours(p.platform, name), func(other string) bool { return other == name })
+		others := slices.DeleteFunc(p.platform.Graph.Neighbours(name), func(other string) bool { return other == name })
 		p.r.cache.loops.wake("state of "+name, others...)
 	}
 }
@@ -142,7 +142,7 @@ func (p *pass) inputs() inputs {
 	name := p.loop.environment
 	return inputs{
 		p.platform, p.state.head.Commit, p.r.cache.identities.of(p.platform, p.environment), p.r.cache.records.elsewhere(p.platform, name),
-		p.r.cache.health.newsOf(neighbours(p.platform, name)), p.loop.inbox.buildsReady(),
+		p.r.cache.health.newsOf(p.platform.Graph.Neighbours(name)), p.loop.inbox.buildsReady(),
 	}
 }
 

@@ -47,7 +47,7 @@ func (s *records) elsewhere(p *platform.Platform, environment string) map[string
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	near := map[string]committed{}
-	for _, name := range neighbours(p, environment) {
+	for _, name := range p.Graph.Neighbours(environment) {
 		if state, known := s.known[name]; known && name != environment {
 			near[name] = state
 		}

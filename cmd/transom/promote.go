@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"transom.dev/cmd/transom/internal/terminal"
+	"transom.dev/reconciler/promotion"
 	"transom.dev/render/platform"
 )
 
@@ -120,7 +121,7 @@ func (o *promoteOptions) check(args []string) error {
 	case len(o.skip) == 0 && explained:
 		return misuse("--until and --reason go with --skip: an Approval holds for what it names")
 	}
-	gates := []string{"soak", "approval", "window", "hold", "leave"}
+	gates := promotion.Skippable()
 	for _, gate := range o.skip {
 		if !slices.Contains(gates, gate) {
 			return misuse("--skip %s: it is %s%s; health, waves and limits are never skipped", gate, terminal.OrList(gates), platform.Suggest(gate, gates))
@@ -221,12 +222,8 @@ func (o *promoteOptions) notes(release *knownRelease) (notes []string) {
 
 // opens says whether the decision opens a gate.
 func (o *promoteOptions) opens(gate string) bool {
-	switch gate {
-	case "approval", "unproven":
-		return true
-	case "rejected":
-		return len(o.skip) == 0
-	default:
-		return slices.Contains(o.skip, gate)
+	if len(o.skip) == 0 {
+		return promotion.ApprovalOpens(gate)
 	}
+	return gate == "approval" || slices.Contains(o.skip, gate)
 }

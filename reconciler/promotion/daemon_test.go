@@ -40,6 +40,7 @@ func (w *world) view(environment string) *promotion.View {
 			elsewhere[name] = other.releases
 		}
 	}
+	w.platform.Graph = platform.NewGraph(w.platform.Environments)
 	return &promotion.View{
 		Platform: w.platform, Environment: w.platform.Environments[environment], Head: w.asked(environment),
 		Lookup: lookup{w, environment}, State: s.id(), Releases: s.releases, Elsewhere: elsewhere,

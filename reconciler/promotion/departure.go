@@ -22,31 +22,39 @@ type departure struct {
 	due     []string // those of them that it may leave now, sorted
 	well    bool     // they are due because all others have their bytes, and are well
 	stands  bool     // the others keep their bytes, also when the environment changes
-	why     string   // the others are not well yet; empty: they are, or nobody asks
-	at      time.Time
-	digest  string // of the deletions that a person may approve so that they do not wait; empty: there are none
+	others  *Gate    // closed while the others are not well; nil: they are, or nobody asks
+	digest  string   // of the deletions that a person may approve so that they do not wait; empty: there are none
 }
 
 // newDeparture finds out which clusters an instance is to leave when it becomes another one, and which of them now; nil: none.
 func newDeparture(s *subject, i *platform.Instance) *departure {
-	d := &departure{subject: s, instance: i, leaving: leaving(s, i)}
+	d := &departure{subject: s, instance: i, leaving: leavingFor(s, i)}
 	if len(d.leaving) == 0 {
 		return nil
 	}
-	switch {
-	case len(d.staying()) == 0, s.people.override("leave", refOfInstance(i)) != nil:
+	if len(d.staying()) > 0 {
+		q := &question{subject: s, to: refOfInstance(i), instance: i, leaves: d}
+		d.others = q.first(leaving)
+	}
+	if d.others == nil {
 		d.due = d.leaving
-	default:
-		if d.awaitOthers(); d.why == "" {
-			d.due, d.well = d.leaving, true
-		}
 	}
 	return d
 }
 
-// leaving lists the clusters that an instance is to go from while it stays on others: they drain, left the selector, or
+// beforeTheOthers is closed for the clusters that an instance leaves until all others have its bytes and are well.
+func beforeTheOthers(q *question) []Gate {
+	if q.skips() {
+		return nil
+	}
+	others := q.leaves.awaitOthers()
+	q.leaves.well = others == nil
+	return one(others)
+}
+
+// leavingFor lists the clusters that an instance is to go from while it stays on others: they drain, left the selector, or
 // the version is not placed there. A cluster that cannot be read keeps its placement; one whose file is gone is let go.
-func leaving(s *subject, i *platform.Instance) (clusters []string) {
+func leavingFor(s *subject, i *platform.Instance) (clusters []string) {
 	for cluster := range s.base.Clusters {
 		c := s.Platform.Clusters[cluster]
 		if c != nil && !c.Broken && !slices.ContainsFunc(i.Clusters, func(placed *platform.Cluster) bool { return placed.Name == cluster }) {
@@ -72,14 +80,13 @@ func (d *departure) staying() (clusters []string) {
 	return clusters
 }
 
-// awaitOthers finds out the reason why an instance has to wait for the clusters that it stays on or comes to, before it leaves
-// others. Of those that do not count nobody can say anything; one that joined counts here, because it may take over from the
+// awaitOthers returns the gate that is closed until the clusters that an instance stays on or comes to are well; nil: they are. Of those that do not count nobody can say anything; one that joined counts here, because it may take over from the
 // cluster that is left.
-func (d *departure) awaitOthers() {
+func (d *departure) awaitOthers() (closed *Gate) {
+	closedBy := func(why string, args ...any) *Gate { return &Gate{Name: "leave", Reason: fmt.Sprintf(why, args...)} }
 	keys, problems := d.Lookup.Keys(d.instance)
 	if len(problems) > 0 {
-		d.why = problems[0].String()
-		return
+		return closedBy("%s", problems[0])
 	}
 	d.stands = d.remains(keys)
 	counting := 0
@@ -91,22 +98,21 @@ func (d *departure) awaitOthers() {
 		placed, there := d.base.Clusters[cluster]
 		differs := placed.RenderKey != keys[cluster] && !d.stands
 		if !there || outdated(placed) || differs {
-			d.why = cluster + " does not have it yet"
-			return
+			return closedBy("%s does not have it yet", cluster)
 		}
 		said := d.observe(d.Environment, d.key, cluster, placed)
 		if said.Health != Healthy {
-			d.why = cluster + " is not healthy: " + said.text()
-			return
+			return closedBy("%s is not healthy: %s", cluster, said.text())
 		}
 		if soak := d.waves.soakOf(cluster); said.Soaked < soak {
-			d.why = fmt.Sprintf("%s soaks, %s of %s", cluster, said.Soaked.Round(time.Second), soak)
-			d.at = d.Now.in(soak - said.Soaked)
+			closed = closedBy("%s soaks, %s of %s", cluster, said.Soaked.Round(time.Second), soak)
+			closed.At = d.Now.in(soak - said.Soaked)
 		}
 	}
 	if counting == 0 {
-		d.why = "no cluster that it stays on counts"
+		return closedBy("no cluster that it stays on counts")
 	}
+	return closed
 }
 
 // remains reports whether an instance stays as it is though the environment puts in something else: a pin freezes it, or the
@@ -131,10 +137,10 @@ func (d *departure) remains(keys map[string]string) bool {
 func (d *departure) gate(last []string) Gate {
 	g := Gate{
 		Name: "leave", Reason: "leaves " + strings.Join(last, ", ") + " last, after all others",
-		Opens: "their health, or an Override that skips leave", At: d.at,
+		Opens: "their health, or an Override that skips leave",
 	}
-	if d.why != "" {
-		g.Reason += ": " + d.why
+	if d.others != nil {
+		g.Reason, g.At = g.Reason+": "+d.others.Reason, d.others.At
 	}
 	if d.digest != "" {
 		g.Opens = fmt.Sprintf("their health, or an Approval of {deletions: %s}, because the cluster is to be left now", d.digest)

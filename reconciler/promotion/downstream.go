@@ -2,7 +2,6 @@ package promotion
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"transom.dev/render/platform"
@@ -16,34 +15,15 @@ type downstreams struct {
 
 func newDownstreams(v *View) downstreams {
 	d := downstreams{view: v}
-	for _, e := range v.Platform.Environments {
-		if leads(v.Platform, v.Environment.Name, e) {
-			d.all = append(d.all, e)
-		}
+	for _, name := range v.Platform.Graph.Downstream(v.Environment.Name) {
+		d.all = append(d.all, v.Platform.Environments[name])
 	}
-	slices.SortFunc(d.all, func(a, b *platform.Environment) int { return strings.Compare(a.Name, b.Name) })
 	return d
-}
-
-func leads(all *platform.Platform, from string, to *platform.Environment) bool {
-	return to != nil && slices.ContainsFunc(to.PromotesFrom, func(up string) bool { return up == from || leads(all, from, all.Environments[up]) })
 }
 
 // isNearest reports whether this environment is an upstream of another for a request.
 func (d downstreams) isNearest(e *platform.Environment, spec *platform.RequestSpec) bool {
-	for _, up := range e.PromotesFrom {
-		if up == d.view.Environment.Name {
-			return true
-		}
-		between := d.view.Platform.Environments[up]
-		if _, placed := spec.Environments[up]; placed || between == nil {
-			continue
-		}
-		if d.isNearest(between, spec) {
-			return true
-		}
-	}
-	return false
+	return d.view.Platform.Graph.Feeds(d.view.Environment.Name, e.Name, spec)
 }
 
 // asks reports whether an environment waits for this one to prove its release of a request: it places the request, and this

@@ -25,8 +25,9 @@ const (
 	pinning                     // the entry of a release that a Pin names and that was never healthy here
 	progress                    // of a rollout to its next clusters, and of a release to clusters that joined
 	renewal                     // of the bytes of a release that stays, because the environment changed
-	departing                   // of an instance from clusters, while it stays on others
+	departing                   // of an instance from clusters, while it stays on others with the bytes that it has
 	namespaces                  // a change of the namespaces of teams, which are no release's
+	leaving                     // of an instance from clusters that it is to leave last
 
 	anything = entry | removal | pinning | progress | renewal | departing | namespaces
 )
@@ -76,6 +77,7 @@ var gates = []gate{
 	{name: "rejected", of: progress | renewal, closed: rejected},
 	{name: "rollout", of: entry, closed: nowhereToBegin},
 	{name: "binding", of: removal, closed: boundTo},
+	{name: "leave", of: leaving, skip: itself, closed: beforeTheOthers},
 }
 
 // A question is a change that gates are asked about. The fields that a kind of change does not have are empty.
@@ -91,6 +93,7 @@ type question struct {
 	group    string
 	within   bool  // it is in that group already
 	plan     *Gate // nil: the changes of the environment are approved, or need no approval
+	leaves   *departure
 
 	answer
 }

@@ -3,7 +3,6 @@ package promotion
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -21,22 +20,7 @@ type upstreams struct {
 }
 
 func newUpstreams(v *View, h history) upstreams {
-	seen := map[string]bool{}
-	var walk func(string)
-	walk = func(name string) {
-		e := v.Platform.Environments[name]
-		if e == nil {
-			return
-		}
-		for _, up := range e.PromotesFrom {
-			if !seen[up] {
-				seen[up] = true
-				walk(up)
-			}
-		}
-	}
-	walk(v.Environment.Name)
-	u := upstreams{view: v, history: h, names: slices.Sorted(maps.Keys(seen))}
+	u := upstreams{view: v, history: h, names: v.Platform.Graph.Upstream(v.Environment.Name)}
 	for _, up := range v.Environment.PromotesFrom {
 		u.direct = append(u.direct, v.Elsewhere[up])
 	}
@@ -102,19 +86,7 @@ func (u upstreams) sameVersion(spec *platform.RequestSpec, up string) bool {
 
 // nearest lists the nearest environments before this one that place a request, sorted.
 func (u upstreams) nearest(spec *platform.RequestSpec) []string {
-	return nearestBefore(u.view.Platform, u.view.Environment, spec)
-}
-
-func nearestBefore(p *platform.Platform, e *platform.Environment, spec *platform.RequestSpec) (list []string) {
-	for _, up := range e.PromotesFrom {
-		if _, placed := spec.Environments[up]; placed {
-			list = append(list, up)
-		} else if next := p.Environments[up]; next != nil {
-			list = append(list, nearestBefore(p, next, spec)...)
-		}
-	}
-	slices.Sort(list)
-	return slices.Compact(list)
+	return u.view.Platform.Graph.Nearest(u.view.Environment.Name, spec)
 }
 
 // changesNothing reports whether an upstream says nothing about an instance: it asks for the same there as the release that runs

@@ -131,3 +131,14 @@ func TestChosenVersionIsOvertakenOnItsWay(t *testing.T) {
 	w.settle(10 * time.Minute)
 	require.True(t, w.arrived(), w.late())
 }
+
+// TestCircleOfOtherEnvironmentsIsNoneOfOurs, though every decision asks who takes releases from here.
+func TestCircleOfOtherEnvironmentsIsNoneOfOurs(t *testing.T) {
+	w := settled(t, "a")
+	for name, from := range map[string]string{"here": "there", "there": "here"} {
+		w.platform.Environments[name] = &platform.Environment{Name: name, PromotesFrom: []string{from}, Broken: true}
+	}
+	w.bump("a")
+	w.settle(12 * time.Minute)
+	require.True(t, w.arrived(), w.late())
+}

@@ -20,7 +20,7 @@ func findProblems(r *render.Renderer, dir string, base *Baseline, all *outlooks)
 		rendered[name] = &render.State{Problems: to.Problems}
 	}
 	mistakes, _ := workspace.Mistakes(all.platform, rendered)
-	_, warnings := workspace.Mistakes(&platform.Platform{Environments: all.platform.Environments}, rendered)
+	_, warnings := workspace.Mistakes(&platform.Platform{Environments: all.platform.Environments, Graph: all.platform.Graph}, rendered)
 	found := &problems{fresh: []platform.Problem{}, warnings: append([]platform.Problem{}, warnings...)}
 	if len(mistakes) == 0 {
 		return found, nil

@@ -46,9 +46,7 @@ func waitOf(e *platform.Environment, s *promotion.Standing, g promotion.Gate) Wa
 	if !g.At.IsZero() {
 		w.At = &g.At
 	}
-	ofRemoval := g.Name == "approval" && s.Removal
-	w.steps = slices.Contains([]string{"approval", "health", "soak", "problem"}, g.Name) && !ofRemoval
-	w.holds = !w.steps && g.Name != "window" && g.Name != "binding"
+	w.steps, w.holds = s.IsStep(g), s.Keeps(g)
 	return w
 }
 

@@ -6,15 +6,12 @@
 package workspace
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"transom.dev/cmd/transom/internal/remote"
 	"transom.dev/reconciler/gitrepo"
@@ -122,22 +119,7 @@ func RenderFresh(p *platform.Platform) (map[string]*render.State, error) {
 }
 
 // Environments lists a platform's, in the order in which releases go through them.
-func Environments(p *platform.Platform) []string {
-	var before func(name string, seen []string) int
-	before = func(name string, seen []string) (n int) {
-		e := p.Environments[name]
-		if e == nil || slices.Contains(seen, name) {
-			return 0 // promotion in a circle is a Problem
-		}
-		for _, up := range e.PromotesFrom {
-			n = max(n, 1+before(up, append(seen, name)))
-		}
-		return n
-	}
-	return slices.SortedFunc(maps.Keys(p.Environments), func(a, b string) int {
-		return cmp.Or(cmp.Compare(before(a, nil), before(b, nil)), strings.Compare(a, b))
-	})
-}
+func Environments(p *platform.Platform) []string { return slices.Clone(p.Graph.Order()) }
 
 // Mistakes gathers every Problem and Warning of a platform and of its rendering, each once, sorted. One mistake of an
 // offering shows in every environment, so two Problems with the same text and place are one.
