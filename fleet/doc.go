@@ -28,8 +28,8 @@
 //
 // An instance is taken away when the current snapshot of its environment, which was read in full, has no file for it
 // on that cluster, and for no other reason; a daemon that is behind another leaves that to it ([Target.Sequence]). The
-// end of an instance whose Release file records a removal is told on every cluster and after every connection, also
-// where nothing of it was. The time for which a revision was observed to be healthy can be left on the cluster itself
+// end of an instance whose Release file records a removal is reported on every cluster and after every connection, also
+// where nothing of it was. The time for which a revision was observed to be healthy can be kept on the cluster itself
 // ([Fleet.Checkpoint]). A cluster is written to when the environment's target pins the very cluster that answers, by the
 // UID of its kube-system namespace. A cluster that cannot be reached is asked again with a growing delay; until it
 // answers, its instances are unknown and nothing about them is reported.

@@ -18,7 +18,7 @@ import (
 // share of the goroutines, so that none waits for the end of another.
 type queue struct {
 	limiter workqueue.TypedRateLimiter[apply.Owner]
-	retried func(apply.Owner) // told when the time of a retry has come
+	retried func(apply.Owner) // called when the time of a retry has come
 
 	mu      sync.Mutex
 	turned  *sync.Cond // something was added, or the queue closed

@@ -57,7 +57,7 @@ func (i *inbox) wakeSoon(cause string) {
 	})
 }
 
-// setCommitted notes that the loop has committed.
+// setCommitted takes that the loop has committed: the next pass for news of health waits longer.
 func (i *inbox) setCommitted() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -79,7 +79,7 @@ func (i *inbox) buildsReady() int {
 	return i.builds
 }
 
-// askRefetch asks for a pass after which the fleet is told of the state commit, even if that is the same.
+// askRefetch asks for a pass after which the fleet is given the state commit, even if that is the same.
 func (i *inbox) askRefetch(cause string) {
 	i.mu.Lock()
 	i.refetch = true

@@ -36,13 +36,13 @@ type loop struct {
 	reported   reported // to status
 }
 
-// reported is what status was last told of an environment.
+// reported is the last report of an environment to status.
 type reported struct {
 	state     *stateContent                // whose instances status has
-	mentioned map[platform.RequestKey]bool // instances of which status was told more than the state holds
+	mentioned map[platform.RequestKey]bool // instances of which it said more than the state holds
 }
 
-// run makes passes until ctx is done. A pass that failed is tried again, later each time.
+// runLoop makes passes until ctx is done. A pass that failed is tried again, later each time.
 func (r *Reconciler) runLoop(ctx context.Context, l *loop) {
 	retry := firstRetry
 	again := time.AfterFunc(lastRetry, func() { l.inbox.latch.Fire("time") })

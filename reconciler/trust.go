@@ -19,8 +19,10 @@ type Trust struct {
 
 // accepts says whether a commit is signed with one of the keys.
 func (t *Trust) accepts(s gitrepo.Signed) bool {
-	known := s.By.Is(t.Key.Public()) || slices.ContainsFunc(t.Keys, s.By.Is)
-	return known && s.Valid
+	if !s.Valid {
+		return false
+	}
+	return s.By.Is(t.Key.Public()) || slices.ContainsFunc(t.Keys, s.By.Is)
 }
 
 // believed returns the newest commit of an environment's branch that Transom made. Commits that others put on top of it are

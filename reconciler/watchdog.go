@@ -29,7 +29,7 @@ func (w *watchdog) end() {
 	w.began, w.phase = time.Time{}, ""
 }
 
-// enter says that a phase begins. Phases that wait for Git are bounded and told by themselves.
+// enter says that a phase begins. Phases that wait for Git have bounds of their own.
 func (w *watchdog) enter(phase string, now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
