@@ -9,6 +9,7 @@ import (
 	"transom.dev/reconciler/gitrepo"
 	"transom.dev/render"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // self signs every state commit.
@@ -119,7 +120,7 @@ func subject(environment string, base *render.Base, state *render.State, healed 
 }
 
 // step describes in a line the change of a commit to one release.
-func step(before, after *platform.Release) string {
+func step(before, after *state.Release) string {
 	rollout := after.Promotion.Rollout
 	switch {
 	case after.Absent && !absent(before):
@@ -136,7 +137,7 @@ func step(before, after *platform.Release) string {
 }
 
 // differences lists, below a release's line, the fields of its request that changed.
-func differences(environment string, before, after *platform.Release) (lines []string) {
+func differences(environment string, before, after *state.Release) (lines []string) {
 	if before == nil || before.Digest == after.Digest || before.Offering != after.Offering {
 		return nil
 	}
@@ -149,12 +150,12 @@ func differences(environment string, before, after *platform.Release) (lines []s
 	return lines
 }
 
-func sameBytes(a, b *platform.Release) bool {
-	return maps.EqualFunc(a.Clusters, b.Clusters, func(x, y platform.ReleasePlacement) bool { return x.Revision == y.Revision })
+func sameBytes(a, b *state.Release) bool {
+	return maps.EqualFunc(a.Clusters, b.Clusters, func(x, y state.Placement) bool { return x.Revision == y.Revision })
 }
 
 // remembered describes the news in a record of which nothing moved.
-func remembered(before platform.Promotion, after *platform.Release) string {
+func remembered(before state.Promotion, after *state.Release) string {
 	now := after.Promotion
 	switch {
 	case stopped(now) && !stopped(before):
@@ -168,16 +169,16 @@ func remembered(before platform.Promotion, after *platform.Release) string {
 	}
 }
 
-func absent(r *platform.Release) bool { return r != nil && r.Absent }
+func absent(r *state.Release) bool { return r != nil && r.Absent }
 
-func stopped(p platform.Promotion) bool { return p.Rollout != nil && p.Rollout.Stopped != "" }
+func stopped(p state.Promotion) bool { return p.Rollout != nil && p.Rollout.Stopped != "" }
 
-func sameProof(a, b platform.ReleaseProof) bool { return a.Digest == b.Digest && a.Soaked == b.Soaked }
+func sameProof(a, b state.Proof) bool { return a.Digest == b.Digest && a.Soaked == b.Soaked }
 
 // latest is the proof that was added last, or a zero one.
-func latest(p platform.Promotion) platform.ReleaseProof {
+func latest(p state.Promotion) state.Proof {
 	if len(p.Proven) == 0 {
-		return platform.ReleaseProof{}
+		return state.Proof{}
 	}
 	return p.Proven[len(p.Proven)-1]
 }

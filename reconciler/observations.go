@@ -10,6 +10,7 @@ import (
 	"transom.dev/fleet/apply"
 	"transom.dev/reconciler/promotion"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // observations holds the last observation of every placement, and for how long each has been seen as it is. Of that only soak
@@ -120,8 +121,8 @@ func (o *observations) outdate(at placement, since time.Time) {
 
 // suspend stops all that is counted of a placement until it is observed again.
 func (s *observed) suspend(now, grace time.Duration) {
-	s.meter.Doubt(now, grace)
-	s.old.Doubt(now, 0)
+	s.meter.Outdate(now, grace)
+	s.old.Outdate(now, 0)
 }
 
 // observation is a fleet's result in the words of promotion. A Problem that a person must mend is ill health: it has the
@@ -132,7 +133,7 @@ func observation(r fleet.Result, last promotion.Observation) promotion.Observati
 		return last
 	}
 	o := promotion.Observation{
-		Revision: platform.ObservedAs(r.Revision, r.Anew), Health: string(r.Health), Stuck: r.Stuck, Superseded: r.Superseded, At: r.At,
+		Revision: state.ObservedAs(r.Revision, r.Anew), Health: string(r.Health), Stuck: r.Stuck, Superseded: r.Superseded, At: r.At,
 		Object: r.Object, Message: strings.TrimPrefix(r.Message, r.Object+": "),
 	}
 	switch {
@@ -217,7 +218,7 @@ func (o *observations) read(environment string, k platform.RequestKey, cluster s
 	}
 	read := s.Observation
 	read.Soaked, read.Ailing = s.meter.Read(metered(s.Observation), now, o.patience[environment].grace)
-	_, read.Held = s.old.Read(metered(s.Observation), now, 0)
+	_, read.SupersededFor = s.old.Read(metered(s.Observation), now, 0)
 	o.save(at, s, false)
 	return read
 }

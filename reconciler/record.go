@@ -14,6 +14,7 @@ import (
 	"transom.dev/reconciler/status"
 	"transom.dev/render"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // record tells status where the instances of the environment stand after a pass: all of them after the first, then those
@@ -193,7 +194,7 @@ func (p *pass) instances(rendering []platform.Problem, of map[platform.RequestKe
 }
 
 // runs is an instance as its Release file records it.
-func runs(environment string, key platform.RequestKey, release *platform.Release, commit string) *status.Instance {
+func runs(environment string, key platform.RequestKey, release *state.Release, commit string) *status.Instance {
 	in := &status.Instance{
 		Environment: environment, Request: key, Offering: release.Offering, Version: release.Version,
 		Release: release.Digest, Commit: release.Commit, File: release.File, Absent: release.Absent,
@@ -210,7 +211,7 @@ func runs(environment string, key platform.RequestKey, release *platform.Release
 }
 
 // shown are the parameters of a release that its version has shown, as long as the platform has that version.
-func shown(p *platform.Platform, environment string, r *platform.Release) []platform.Shown {
+func shown(p *platform.Platform, environment string, r *state.Release) []platform.Shown {
 	v := p.Offerings[r.Offering].Version(r.Version)
 	if v == nil || r.Absent {
 		return nil

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // records holds all that the loops know of each other: the records that each environment's state holds, as of the last commit
@@ -17,7 +18,7 @@ type records struct {
 // committed are the records of one state commit. They are never changed.
 type committed struct {
 	commit   string
-	releases map[platform.RequestKey]*platform.Release
+	releases map[platform.RequestKey]*state.Release
 }
 
 // publish keeps the records of an environment and reports whether they are news to the others.
