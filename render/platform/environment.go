@@ -9,9 +9,9 @@ import (
 	"time"
 	_ "time/tzdata" // whether there is a time zone must not depend on the machine
 
-	"github.com/google/cel-go/cel"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"transom.dev/render/expression"
 	"transom.dev/render/wording"
 )
 
@@ -82,7 +82,7 @@ func decodeEnvironment(d *document, name string, overlays map[string][]*file) *E
 		e.state(d, s)
 		e.Clusters = d.selector("spec.clusters", s.Clusters)
 		if s.Namespace.Name != "" {
-			e.Namespace.Name = d.expression("spec.namespace.name", "namespace", s.Namespace.Name, placeScope(), cel.StringType)
+			e.Namespace.Name = d.expression("spec.namespace.name", "namespace", s.Namespace.Name, placeScope(), expression.String)
 		}
 		e.Namespace.Components = d.overlays("spec.namespace.components", name, s.Namespace.Components, overlays)
 		e.Namespace.Adopt = d.adoptable("spec.namespace.adopt", s.Namespace.Adopt)

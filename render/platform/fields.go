@@ -5,10 +5,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/cel-go/cel"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
+	"transom.dev/render/expression"
 	"transom.dev/render/wording"
 )
 
@@ -26,14 +26,15 @@ func (d *document) name(name string, limit int) {
 }
 
 // expression compiles the CEL at a field; nil where it does not compile.
-func (d *document) expression(field, name, source string, names *scope, want *cel.Type) *Expression {
-	e, err := compile(source, names, want)
+func (d *document) expression(field, name, source string, names *expression.Scope, want *expression.Type) *expression.Expression {
+	e, err := expression.Compile(source, names, want)
 	if err != nil {
 		d.problem(field, "expression", "%s", err)
 		return nil
 	}
 	e.Name = name
-	e.at = d.make(nil, field, "expression", "")
+	at := d.make(nil, field, "expression", "")
+	e.At = expression.Place{File: at.File, Field: at.Field, Line: at.Line, Column: at.Column}
 	return e
 }
 
@@ -61,4 +62,9 @@ func (d *document) duration(field, value string, absent time.Duration) time.Dura
 		d.problem(field, "value", "must be a duration such as 30m or 1h30m, not %q", wording.Shorten(value))
 	}
 	return t
+}
+
+// problemAt returns a Problem that stands where an expression is written.
+func problemAt(e *expression.Expression, rule, message string) Problem {
+	return Problem{File: e.At.File, Field: e.At.Field, Line: e.At.Line, Column: e.At.Column, Rule: rule, Message: message}
 }

@@ -5,9 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/google/cel-go/cel"
-
 	"transom.dev/render/builtin"
+	"transom.dev/render/expression"
 	"transom.dev/render/wording"
 )
 
@@ -44,7 +43,7 @@ func decodePolicy(d *document, name string) *Policy {
 		}
 		for i, v := range o.Spec.Validations {
 			field := index("spec.validations", i)
-			if e := d.expression(field+".expression", field, v.Expression, policyScope(), cel.BoolType); e != nil {
+			if e := d.expression(field+".expression", field, v.Expression, policyScope(), expression.Bool); e != nil {
 				p.Validations = append(p.Validations, Validation{Expression: e, Message: v.Message})
 			}
 		}
@@ -109,18 +108,15 @@ func (p *Policy) Matches(group, kind string) bool {
 // The cost is in the steps that CEL counts, of which one expression may take a million.
 func (p *Policy) Judge(name string, vars map[string]any) (failed []string, problems []Problem, cost int64) {
 	for _, v := range p.Validations {
-		result, spent, err := v.Expression.eval(vars)
-		cost += spent.cost
+		result, spent, err := v.Expression.Evaluate(vars)
+		cost += spent.Cost
 		passed, isBool := result.(bool)
 		if err == nil && !isBool {
 			err = fmt.Errorf("results in %s, not in a boolean", wording.Value(result))
 		}
 		switch {
 		case err != nil:
-			problem := v.Expression.at
-			problem.Rule = "policy"
-			problem.Message = fmt.Sprintf("cannot judge the %s: %s: %s", name, wording.Shorten(oneLine(v.Expression.Source)), err)
-			problems = append(problems, problem)
+			problems = append(problems, problemAt(v.Expression, "policy", fmt.Sprintf("cannot judge the %s: %s: %s", name, wording.Shorten(oneLine(v.Expression.Source)), err)))
 		case !passed:
 			failed = append(failed, v.Message)
 		}

@@ -1,4 +1,4 @@
-package platform_test
+package expression_test
 
 import (
 	"fmt"
@@ -7,11 +7,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"transom.dev/render/expression"
 	"transom.dev/render/platform"
 )
 
 func TestHealthExpressionsReadTheObject(t *testing.T) {
-	e, err := platform.CompileHealth(`kind == "Cluster" && metadata.namespace == "a" && status.ready == spec.instances`)
+	e, err := expression.Health(`kind == "Cluster" && metadata.namespace == "a" && status.ready == spec.instances`)
 	require.NoError(t, err)
 	object := map[string]any{
 		"apiVersion": "x/v1", "kind": "Cluster", "metadata": map[string]any{"namespace": "a"},
@@ -35,21 +36,21 @@ func TestMissingKeysAreToldFromOtherErrors(t *testing.T) {
 		`has(status.ready) && status.ready`:           false,
 		`status.conditions.exists(c, c.type == "R1")`: true,
 	} {
-		e, err := platform.CompileHealth(source)
+		e, err := expression.Health(source)
 		require.NoError(t, err, source)
 		_, err = e.Eval(map[string]any{"metadata": map[string]any{"labels": map[string]any{}}, "spec": map[string]any{
 			"list": []any{int64(1)}, "name": "x", "pattern": "(", "conditions": []any{},
 		}})
-		require.Equal(t, missing, platform.IsNoSuchKey(err), "%s: %v", source, err)
+		require.Equal(t, missing, expression.IsNoSuchKey(err), "%s: %v", source, err)
 	}
 }
 
 func TestHealthMustBeBoolean(t *testing.T) {
-	_, err := platform.CompileHealth(`"yes"`)
+	_, err := expression.Health(`"yes"`)
 	require.EqualError(t, err, "must result in bool, not in string")
-	_, err = platform.CompileHealth(`sttus.ready`)
+	_, err = expression.Health(`sttus.ready`)
 	require.ErrorContains(t, err, `did you mean "status"?`)
-	_, err = platform.CompileHealth(`parameters.ready`)
+	_, err = expression.Health(`parameters.ready`)
 	require.ErrorContains(t, err, `there is no "parameters" here`)
 }
 
