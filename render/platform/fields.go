@@ -2,6 +2,8 @@ package platform
 
 import (
 	"fmt"
+	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -67,4 +69,47 @@ func (d *document) duration(field, value string, absent time.Duration) time.Dura
 // problemAt returns a Problem that stands where an expression is written.
 func problemAt(e *expression.Expression, rule, message string) Problem {
 	return Problem{File: e.At.File, Field: e.At.Field, Line: e.At.Line, Column: e.At.Column, Rule: rule, Message: message}
+}
+
+var percent = regexp.MustCompile(`^([1-9][0-9]?|100)%$`)
+
+// time reads an RFC 3339 time.
+func (d *document) time(field, value string) time.Time {
+	if value == "" {
+		return time.Time{}
+	}
+	t, err := time.Parse(time.RFC3339, value)
+	if err != nil {
+		d.problem(field, "value", "must be an RFC 3339 time such as 2027-06-01T12:00:00Z, not %q", wording.Shorten(value))
+	}
+	return t
+}
+
+// share reads a number of things, or how many of a hundred.
+func (d *document) share(field string, value any, absent string) string {
+	switch v := value.(type) {
+	case nil:
+		return absent
+	case int64:
+		if v > 0 {
+			return strconv.FormatInt(v, 10)
+		}
+	case string:
+		if percent.MatchString(v) {
+			return v
+		}
+	}
+	d.problem(field, "value", "must be a number above 0 or a percentage such as 25%%, not %s", wording.Value(value))
+	return absent
+}
+
+// count reads a number that is not negative.
+func (d *document) count(field string, value *int, absent int) int {
+	if value == nil {
+		return absent
+	}
+	if *value < 0 {
+		d.problem(field, "value", "must not be negative")
+	}
+	return *value
 }

@@ -11,12 +11,12 @@ import (
 // computed values. The outputs of the instances that it is bound to come by the name of the binding.
 func (i *Instance) Inputs(c *Cluster, bindings map[string]map[string]any) (Inputs, []Problem) {
 	in := Inputs{
-		Request:     InputsRequest{Name: i.Request.Key.Name, Team: i.Request.Key.Team},
+		Request:     inputsRequest{Name: i.Request.Key.Name, Team: i.Request.Key.Team},
 		Parameters:  i.Parameters,
 		Computed:    map[string]any{},
 		Bindings:    bindings,
-		Environment: InputsEnvironment{Name: i.Environment.Name, Values: i.Environment.Values},
-		Cluster:     InputsCluster{Name: c.Name, Labels: c.Labels},
+		Environment: inputsEnvironment{Name: i.Environment.Name, Values: i.Environment.Values},
+		Cluster:     inputsCluster{Name: c.Name, Labels: c.Labels},
 	}
 	var problems []Problem
 	if i.Version.Scope == Namespaced {

@@ -35,7 +35,7 @@ func decodePolicy(d *document, name string) *Policy {
 	if ok {
 		p.Environments, p.Action = o.Spec.Match.Environments, o.Spec.Action
 		for i, k := range o.Spec.Match.Kinds {
-			d.policyKind(index("spec.match.kinds", i)+".kind", k.Group, k.Kind)
+			checkPolicyKind(d, index("spec.match.kinds", i)+".kind", k.Group, k.Kind)
 			p.Kinds = append(p.Kinds, Kind{Group: k.Group, Kind: k.Kind})
 		}
 		if len(o.Spec.Validations) > maxValidations {
@@ -50,12 +50,12 @@ func decodePolicy(d *document, name string) *Policy {
 	}
 	d.name(name, maxLabel)
 	p.Broken = d.broken()
-	d.idle()
+	sayIdle(d)
 	return p
 }
 
-// idle ends the first Problem of a policy with its consequence: unlike a broken request, it has nothing to keep to.
-func (d *document) idle() {
+// sayIdle ends the first Problem of a policy with its consequence: unlike a broken request, it has nothing to keep to.
+func sayIdle(d *document) {
 	var first *Problem
 	for i := range d.problems {
 		if p := &d.problems[i]; !p.Warning && (first == nil || p.Compare(*first) < 0) {
@@ -67,9 +67,9 @@ func (d *document) idle() {
 	}
 }
 
-// policyKind finds a kind that no object can be of, so that the policy would never act: most often one without its
+// checkPolicyKind finds a kind that no object can be of, so that the policy would never act: most often one without its
 // group.
-func (d *document) policyKind(field, group, kind string) {
+func checkPolicyKind(d *document, field, group, kind string) {
 	if _, known := builtin.Scope(group, kind); known || kind == "" || strings.Contains(group, ".") {
 		return
 	}

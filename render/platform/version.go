@@ -43,7 +43,7 @@ func decodeVersion(d *document, offering string, number *semver.Version, files [
 	v := &Version{Offering: offering, Number: number, Dir: dir, Scope: Namespaced, Names: Prefixed, Reversible: true}
 	v.Files, v.Digest = directory(dir, files)
 	o, ok := read[versionSpec](d, "Version", offering)
-	if ok && d.few(o.Spec) {
+	if ok && fewEnough(d, o.Spec) {
 		s := o.Spec
 		v.contract(d, s)
 		v.expressions(d, s, nil)
@@ -67,8 +67,8 @@ func rendering(dir string, files []*file, s versionSpec) string {
 // maxListed is how many expressions, components and conditions a version may list of each.
 const maxListed = 1000
 
-// few reports lists that are so long that going through them, for each instance, takes long.
-func (d *document) few(s versionSpec) bool {
+// fewEnough reports lists that are so long that going through them, for each instance, takes long.
+func fewEnough(d *document, s versionSpec) bool {
 	before := len(d.problems)
 	for _, list := range []struct {
 		field  string
