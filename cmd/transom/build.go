@@ -19,6 +19,7 @@ type built struct {
 	Format    int    `json:"format"`    // of state repositories: those of a newer one are refused
 }
 
+// thisBuild reads the facts that the Go toolchain built in.
 func thisBuild() built {
 	b := built{Version: "(devel)", Renderer: render.RendererID, Format: platform.Format}
 	info, ok := debug.ReadBuildInfo()

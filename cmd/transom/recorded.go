@@ -39,13 +39,13 @@ func (k *knownRelease) String() string {
 	return text
 }
 
-// next is the release of a request that an environment would take if a person let it.
+// next finds the release that waits to enter an environment: as the daemon says, or as the state repositories say.
 func (r *records) next(ctx context.Context, p *platform.Platform, environment string, key platform.RequestKey) (*knownRelease, error) {
 	s, err := r.client.Status(ctx, client.Selection{Team: key.Team, Request: key.Name})
 	var away client.Absent
 	switch {
 	case errors.As(err, &away):
-		return r.nextOf(ctx, p, environment, key)
+		return r.nextStored(ctx, p, environment, key)
 	case err != nil:
 		return nil, err
 	case len(s.Instances) == 0:
@@ -78,8 +78,9 @@ func problemOf(in status.Instance) string {
 	return "nothing of it waits for " + in.Environment
 }
 
-// nextOf is next without a daemon: the release that an environment above runs and this one does not, or the head's own.
-func (r *records) nextOf(ctx context.Context, p *platform.Platform, environment string, key platform.RequestKey) (*knownRelease, error) {
+// nextStored finds the release that waits without a daemon: the one that an upstream environment runs and this one does not, or
+// the one of the platform's head.
+func (r *records) nextStored(ctx context.Context, p *platform.Platform, environment string, key platform.RequestKey) (*knownRelease, error) {
 	own, err := r.stored(ctx, environment, key)
 	if err != nil {
 		return nil, err
@@ -92,7 +93,7 @@ func (r *records) nextOf(ctx context.Context, p *platform.Platform, environment 
 			return nil, err
 		}
 		if its != nil && !isOwn(its.Digest) {
-			next := mentioned(its)[0]
+			next := releasesIn(its)[0]
 			next.failed = own != nil && slices.ContainsFunc(own.Promotion.Rejected, func(f platform.ReleaseFailure) bool {
 				return f.Release == next.digest
 			})
@@ -111,6 +112,7 @@ func (r *records) nextOf(ctx context.Context, p *platform.Platform, environment 
 		key, environment, orNone(above))
 }
 
+// orNone joins names, or says that there are none.
 func orNone(names []string) string {
 	if len(names) == 0 {
 		return "none"
@@ -118,7 +120,7 @@ func orNone(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// record is the Release file of a request in an environment; nil: it never had one.
+// record reads the Release file of a request in an environment; nil: the request never had one.
 func (r *records) record(ctx context.Context, environment string, key platform.RequestKey) (*platform.Release, error) {
 	trace, err := r.client.Explain(ctx, client.Selection{Team: key.Team, Request: key.Name, Environment: environment})
 	var away client.Absent
@@ -143,8 +145,8 @@ func (r *records) stored(ctx context.Context, environment string, key platform.R
 	return audit.ReleaseIn(state.Head, key)
 }
 
-// mentioned lists the releases that a Release file knows, the newest first, each once.
-func mentioned(r *platform.Release) (list []knownRelease) {
+// releasesIn lists the releases that a Release file names, the newest first, each once.
+func releasesIn(r *platform.Release) (list []knownRelease) {
 	add := func(k knownRelease) {
 		if k.digest != "" && !slices.ContainsFunc(list, func(o knownRelease) bool { return o.digest == k.digest }) {
 			list = append(list, k)
@@ -167,8 +169,8 @@ func (k *knownRelease) hasName(text string) bool {
 	return k.version == text || begins || beginsBare
 }
 
-// pick finds the release that a digest, the beginning of one, or a version names.
-func pick(list []knownRelease, text string) (*knownRelease, error) {
+// pickRelease finds the release that a text names by its version, its digest, or the beginning of that.
+func pickRelease(list []knownRelease, text string) (*knownRelease, error) {
 	var found []knownRelease
 	for _, k := range list {
 		if k.hasName(text) {
@@ -184,6 +186,7 @@ func pick(list []knownRelease, text string) (*knownRelease, error) {
 	return &found[0], nil
 }
 
+// releaseNames lists releases by digest and version.
 func releaseNames(list []knownRelease) string {
 	var names []string
 	for _, k := range list {

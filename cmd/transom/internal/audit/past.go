@@ -78,6 +78,7 @@ func Clone(checkout *gitrepo.Checkout) Repository {
 	return Repository{clonePast{checkout}, checkout.Origin()}
 }
 
+// clonePast is a person's clone as a Past.
 type clonePast struct{ *gitrepo.Checkout }
 
 // At is part of past.
