@@ -15,6 +15,7 @@ import (
 	"transom.dev/cmd/transom/internal/workspace"
 	"transom.dev/reconciler/status"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // knownRelease is a release that can be named in a decision.
@@ -94,7 +95,7 @@ func (r *records) nextStored(ctx context.Context, p *platform.Platform, environm
 		}
 		if its != nil && !isOwn(its.Digest) {
 			next := releasesIn(its)[0]
-			next.failed = own != nil && slices.ContainsFunc(own.Promotion.Rejected, func(f platform.ReleaseFailure) bool {
+			next.failed = own != nil && slices.ContainsFunc(own.Promotion.Rejected, func(f state.Failure) bool {
 				return f.Release == next.digest
 			})
 			return &next, nil
@@ -121,7 +122,7 @@ func orNone(names []string) string {
 }
 
 // record reads the Release file of a request in an environment; nil: the request never had one.
-func (r *records) record(ctx context.Context, environment string, key platform.RequestKey) (*platform.Release, error) {
+func (r *records) record(ctx context.Context, environment string, key platform.RequestKey) (*state.Release, error) {
 	trace, err := r.client.Explain(ctx, client.Selection{Team: key.Team, Request: key.Name, Environment: environment})
 	var away client.Absent
 	var refused client.Refused
@@ -137,16 +138,16 @@ func (r *records) record(ctx context.Context, environment string, key platform.R
 }
 
 // stored reads a Release file at the head of an environment's state repository; nil: there is none.
-func (r *records) stored(ctx context.Context, environment string, key platform.RequestKey) (*platform.Release, error) {
-	state, err := r.open(ctx, environment)
+func (r *records) stored(ctx context.Context, environment string, key platform.RequestKey) (*state.Release, error) {
+	opened, err := r.open(ctx, environment)
 	if err != nil {
 		return nil, fmt.Errorf("no daemon at %s, and: %w", r.client.Server, err)
 	}
-	return audit.ReleaseIn(state.Head, key)
+	return audit.ReleaseIn(opened.Head, key)
 }
 
 // releasesIn lists the releases that a Release file names, the newest first, each once.
-func releasesIn(r *platform.Release) (list []knownRelease) {
+func releasesIn(r *state.Release) (list []knownRelease) {
 	add := func(k knownRelease) {
 		if k.digest != "" && !slices.ContainsFunc(list, func(o knownRelease) bool { return o.digest == k.digest }) {
 			list = append(list, k)

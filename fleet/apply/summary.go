@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // result puts together the Result of the pass.
@@ -51,7 +51,7 @@ func (p *pass) result() Result {
 	r.Changes = append(r.Changes, p.pruning.gone...)
 	r.Resumes = p.resumedObjects()
 	r.Adoption, r.LetGo, r.Images = p.adoption, p.pruning.letGone(), images(p.objects)
-	revision := platform.ObservedAs(p.in.Revision, p.in.Anew)
+	revision := state.ObservedAs(p.in.Revision, p.in.Anew)
 	if p.in.Absent && len(p.inventory.listed) == 0 {
 		revision = Removed
 	}

@@ -12,6 +12,7 @@ import (
 	"transom.dev/reconciler/gitrepo"
 	"transom.dev/reconciler/web"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // Trace leads from an instance's manifests in a state commit to the commit that last changed its request.
@@ -52,7 +53,7 @@ func Trace(ctx context.Context, state Repository, commit string, source Reposito
 }
 
 // addOrigin adds the origin of a release: the platform commit that yielded it, the request file and the version.
-func addOrigin(ctx context.Context, trace *web.Trace, source Repository, release *platform.Release) error {
+func addOrigin(ctx context.Context, trace *web.Trace, source Repository, release *state.Release) error {
 	info, err := source.Show(ctx, release.Commit)
 	if err != nil {
 		return err
@@ -110,7 +111,7 @@ func child(mapping *yaml.Node, key string) (value *yaml.Node, line int) {
 }
 
 // readRelease reads the Release file of a request in a state commit; nil: there is none.
-func readRelease(ctx context.Context, repo Past, commit string, key platform.RequestKey) (*platform.Release, error) {
+func readRelease(ctx context.Context, repo Past, commit string, key platform.RequestKey) (*state.Release, error) {
 	snapshot, err := repo.At(ctx, commit)
 	if err != nil {
 		return nil, err
@@ -119,7 +120,7 @@ func readRelease(ctx context.Context, repo Past, commit string, key platform.Req
 }
 
 // chooseCluster returns the cluster that is asked about, or the release's first.
-func chooseCluster(release *platform.Release, cluster string) (string, error) {
+func chooseCluster(release *state.Release, cluster string) (string, error) {
 	clusters := slices.Sorted(maps.Keys(release.Clusters))
 	switch {
 	case cluster == "" && len(clusters) > 0:

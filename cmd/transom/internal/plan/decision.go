@@ -8,6 +8,7 @@ import (
 
 	"transom.dev/reconciler"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // A Decision is a file of decisions/ that a merge adds, changes or removes, with its effects.
@@ -95,11 +96,11 @@ func (o *forecast) decide(d *platform.Decision, change string) Decision {
 }
 
 // admits says whether a record came about because of a decision, and was another one before.
-func admits(is, was *platform.Release, d *platform.Decision) bool {
+func admits(is, was *state.Release, d *platform.Decision) bool {
 	if is == nil || is == was || sameBytes(is, was) {
 		return false
 	}
-	return slices.ContainsFunc(is.Promotion.Gates, func(g platform.ReleaseGate) bool { return g.Decision == d.File })
+	return slices.ContainsFunc(is.Promotion.Gates, func(g state.PassedGate) bool { return g.Decision == d.File })
 }
 
 // holds says that a request does not go on because of a decision: a gate names it, or it is pinned to the release that it

@@ -16,6 +16,7 @@ import (
 	"transom.dev/reconciler/promotion"
 	"transom.dev/render"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // A forecast holds the passes that the daemon would make over the environments: with the platform, and with the one that is
@@ -189,7 +190,7 @@ func namespaceIn(f *reconciler.Foreseen, file string) (content []byte) {
 }
 
 // sameBytes says whether two records are of the same bytes.
-func sameBytes(a, b *platform.Release) bool {
+func sameBytes(a, b *state.Release) bool {
 	if gone(a) || gone(b) {
 		return gone(a) && gone(b)
 	}
@@ -197,7 +198,7 @@ func sameBytes(a, b *platform.Release) bool {
 }
 
 // gone says whether a record is of a removal, or not there.
-func gone(r *platform.Release) bool { return r == nil || r.Absent }
+func gone(r *state.Release) bool { return r == nil || r.Absent }
 
 // gates lists the gates that are closed for a standing, each once, sorted.
 func gates(s *promotion.Standing) (names []string) {
@@ -247,7 +248,7 @@ func (o *forecast) skipsSoak(name string, before *render.Base, after *render.Sta
 	keys := changed(before, after, leave)
 	return len(keys) > 0 && !slices.ContainsFunc(keys, func(k platform.RequestKey) bool {
 		r := o.of[name].Rest[k]
-		return r == nil || !slices.ContainsFunc(r.Promotion.Gates, func(g platform.ReleaseGate) bool { return g.Gate == "soak" && g.Decision != "" })
+		return r == nil || !slices.ContainsFunc(r.Promotion.Gates, func(g state.PassedGate) bool { return g.Gate == "soak" && g.Decision != "" })
 	})
 }
 

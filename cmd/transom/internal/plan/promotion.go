@@ -8,6 +8,7 @@ import (
 	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/render"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // Unproven is a release that no upstream environment can prove, so that it waits for an Approval of exactly itself.
@@ -120,7 +121,7 @@ func (o *forecast) unproven(name string, leave []platform.RequestKey) (all []Unp
 }
 
 // changesBytes says whether a release changes bytes.
-func changesBytes(was, is *platform.Release) bool {
+func changesBytes(was, is *state.Release) bool {
 	if was == nil || len(was.Clusters) != len(is.Clusters) {
 		return true
 	}

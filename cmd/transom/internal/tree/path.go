@@ -8,7 +8,7 @@ import (
 
 	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/reconciler/status"
-	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // shownFailures bounds how many rejected releases of an instance are printed.
@@ -182,7 +182,7 @@ func (t *Printer) passed(in status.Instance) (lines []string) {
 }
 
 // PassedGate names a gate with the figure or the decision that opened it.
-func PassedGate(g platform.ReleaseGate) string {
+func PassedGate(g state.PassedGate) string {
 	text := g.Gate
 	if g.Figure != "" {
 		text += ": " + figure(g)
@@ -257,7 +257,7 @@ func (t *Printer) indexClusters(environments []status.Environment) {
 }
 
 // figure is a gate's figure in the words of people: of a rollout over many instances, the record has the group's name.
-func figure(g platform.ReleaseGate) string {
+func figure(g state.PassedGate) string {
 	if g.Gate != "rollout" {
 		return g.Figure
 	}
