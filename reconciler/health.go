@@ -10,6 +10,7 @@ import (
 	"transom.dev/fleet/apply"
 	"transom.dev/reconciler/promotion"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // ledger holds the last observation of every placement, and for how long each has been seen as it is. Of that only soak
@@ -132,7 +133,7 @@ func observation(r fleet.Result, last promotion.Observation) promotion.Observati
 		return last
 	}
 	o := promotion.Observation{
-		Revision: platform.ObservedAs(r.Revision, r.Anew), Health: string(r.Health), Stuck: r.Stuck, Superseded: r.Superseded, At: r.At,
+		Revision: state.ObservedAs(r.Revision, r.Anew), Health: string(r.Health), Stuck: r.Stuck, Superseded: r.Superseded, At: r.At,
 		Object: r.Object, Message: strings.TrimPrefix(r.Message, r.Object+": "),
 	}
 	switch {

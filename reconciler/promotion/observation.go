@@ -16,7 +16,7 @@ const (
 // Of an instance that is being removed Revision is empty: Progressing while something is left, Healthy once pruning is
 // confirmed.
 type Observation struct {
-	Revision string // that it is about, as ReleasePlacement.Observed; about another than the recorded one it says nothing
+	Revision string // that it is about, as Placement.Observed; about another than the recorded one it says nothing
 	Health   string
 	Stuck    bool // a pod cannot start and will not without a change
 
