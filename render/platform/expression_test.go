@@ -10,6 +10,7 @@ import (
 	"transom.dev/render/platform"
 )
 
+// Each expression is one that ranges over a map of many keys, in all the ways that there are.
 func TestExpressionsSeeMapsSorted(t *testing.T) {
 	var pairs []string
 	for i := range 40 {
