@@ -108,7 +108,6 @@ offerings/postgres/1.5.0/version.yaml:10:5: spec.computed.when: results in a goo
 }
 
 // CEL sees the type that the schema says, however the request writes the value.
-
 func TestExpressionsSeeTheTypesOfTheSchema(t *testing.T) {
 	p := load(t, map[string]string{
 		"offerings/postgres/1.5.0/version.yaml": version(`
