@@ -27,11 +27,11 @@ var arrows = map[string][]string{
 		"cmd/transom/internal/skew", "cmd/transom/internal/states", "cmd/transom/internal/terminal", "cmd/transom/internal/tree",
 		"cmd/transom/internal/usage", "cmd/transom/internal/workspace", "cmd/transom/internal/yamledit",
 		"reconciler", "reconciler/gitrepo", "reconciler/trigger", "reconciler/status", "reconciler/web",
-		"render", "render/platform", "render/worker", "fleet", "fleet/apply",
+		"render", "render/platform", "render/state", "render/worker", "fleet", "fleet/apply",
 	},
 	"cmd/transom/internal/audit": {
 		"cmd/transom/internal/remote", "cmd/transom/internal/terminal",
-		"reconciler/gitrepo", "reconciler/status", "reconciler/web", "render", "render/platform",
+		"reconciler/gitrepo", "reconciler/status", "reconciler/web", "render", "render/platform", "render/state",
 	},
 	"cmd/transom/internal/catalog": {
 		"cmd/transom/internal/schema", "cmd/transom/internal/states", "cmd/transom/internal/terminal", "cmd/transom/internal/workspace",
@@ -49,7 +49,7 @@ var arrows = map[string][]string{
 	},
 	"cmd/transom/internal/plan": {
 		"cmd/transom/internal/states", "cmd/transom/internal/terminal", "cmd/transom/internal/workspace",
-		"reconciler", "reconciler/gitrepo", "reconciler/promotion", "render", "render/platform", // a plan is the daemon's own passes
+		"reconciler", "reconciler/gitrepo", "reconciler/promotion", "render", "render/platform", "render/state", // a plan is the daemon's own passes
 	},
 	"cmd/transom/internal/remote": {"reconciler/gitrepo"},
 	"cmd/transom/internal/schema": {"cmd/transom/internal/workspace", "cmd/transom/internal/yamledit", "render/platform"},
@@ -58,28 +58,29 @@ var arrows = map[string][]string{
 		"cmd/transom/internal/remote", "cmd/transom/internal/workspace", "reconciler/gitrepo", "render", "render/platform",
 	},
 	"cmd/transom/internal/terminal": {},
-	"cmd/transom/internal/tree":     {"cmd/transom/internal/terminal", "reconciler/status", "render/platform"},
+	"cmd/transom/internal/tree":     {"cmd/transom/internal/terminal", "reconciler/status", "render/platform", "render/state"},
 	"cmd/transom/internal/usage": {
-		"cmd/transom/internal/catalog", "cmd/transom/internal/states", "cmd/transom/internal/terminal", "render/platform",
+		"cmd/transom/internal/catalog", "cmd/transom/internal/states", "cmd/transom/internal/terminal", "render/platform", "render/state",
 	},
 	"cmd/transom/internal/workspace": {"cmd/transom/internal/remote", "reconciler/gitrepo", "render", "render/platform"},
 	"cmd/transom/internal/yamledit":  {},
 	"reconciler": {
 		"reconciler/gitrepo", "reconciler/promotion", "reconciler/trigger", "reconciler/status",
-		"render", "render/platform", "fleet", "fleet/apply", // fleet reports in apply's words
+		"render", "render/platform", "render/state", "fleet", "fleet/apply", // fleet reports in apply's words
 	},
 	"reconciler/gitrepo":        {"render/platform"},
-	"reconciler/promotion":      {"render/platform"},
-	"reconciler/status":         {"render/platform"},
+	"reconciler/promotion":      {"render/platform", "render/state"},
+	"reconciler/status":         {"render/platform", "render/state"},
 	"reconciler/trigger":        {},
-	"reconciler/web":            {"reconciler/status", "render/platform"},
-	"render":                    {"render/internal/kinds", "render/internal/kustomize", "render/platform", "render/worker"},
+	"reconciler/web":            {"reconciler/status", "render/platform", "render/state"},
+	"render":                    {"render/internal/kinds", "render/internal/kustomize", "render/platform", "render/state", "render/worker"},
 	"render/internal/kinds":     {"render/platform"},
 	"render/internal/kustomize": {"render/platform"},
 	"render/platform":           {},
+	"render/state":              {"render/platform"},
 	"render/worker":             {"render/internal/kustomize"},
-	"fleet":                     {"fleet/apply", "render/platform"},
-	"fleet/apply":               {"render/platform"},
+	"fleet":                     {"fleet/apply", "render/platform", "render/state"},
+	"fleet/apply":               {"render/platform", "render/state"},
 	"e2e":                       {},
 	"examples":                  {},
 }
@@ -103,7 +104,7 @@ var loggers = []string{"cmd/transom", "reconciler"}
 
 // The pure packages: values and an fs.FS in, plain data out.
 var (
-	pure   = []string{"render", "render/platform", "render/internal/kinds", "render/internal/kustomize", "reconciler/promotion"}
+	pure   = []string{"render", "render/platform", "render/state", "render/internal/kinds", "render/internal/kustomize", "reconciler/promotion"}
 	data   = []string{"k8s.io/client-go/applyconfigurations", "k8s.io/client-go/kubernetes/scheme"} // in impure libraries
 	impure = []string{"os", "net", "log", "syscall", "math/rand", "math/rand/v2", "crypto/rand", "k8s.io/client-go"}
 )

@@ -24,6 +24,7 @@ import (
 
 	"transom.dev/reconciler/status"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // ladder is a world whose environments promote, on clusters that it shares with other scenarios: the team is its own.
@@ -138,21 +139,21 @@ func (l *ladder) state(environment string) string {
 }
 
 // record is the Release file of a request, as an environment's state has it now; nil: none.
-func (l *ladder) record(environment, request string) *platform.Release {
+func (l *ladder) record(environment, request string) *state.Release {
 	l.t.Helper()
 	data, err := exec.Command("git", "-C", l.state(environment), "show", "main:releases/"+l.team+"/"+request+".yaml").Output()
 	if err != nil {
 		return nil
 	}
-	release, err := platform.DecodeRelease(data)
+	release, err := state.DecodeRelease(data)
 	require.NoError(l.t, err)
 	return release
 }
 
 // records waits until the Release file of a request is as check wants it.
-func (l *ladder) records(what, environment, request string, check func(*platform.Release) bool) *platform.Release {
+func (l *ladder) records(what, environment, request string, check func(*state.Release) bool) *state.Release {
 	l.t.Helper()
-	var release *platform.Release
+	var release *state.Release
 	l.eventually(what, func() error {
 		if release = l.record(environment, request); release == nil || !check(release) {
 			return fmt.Errorf("the record of %s in %s is %+v; %s", request, environment, release, l.why(environment, request))

@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // In these stories a Widget is an image of the request with a build of the version.
@@ -34,9 +34,9 @@ func happyPath(l *ladder) {
 // the record in prod says how.
 func (l *ladder) climbed(request string, was ...string) {
 	l.t.Helper()
-	last := l.records("the rollout in prod is over", "prod", request, func(r *platform.Release) bool { return r.Promotion.Rollout == nil })
+	last := l.records("the rollout in prod is over", "prod", request, func(r *state.Release) bool { return r.Promotion.Rollout == nil })
 	require.Equal(l.t, []string{"staging"}, last.Promotion.PromotedFrom)
-	soaked := func(g platform.ReleaseGate) bool { return g.Gate == "soak" && g.Figure != "" }
+	soaked := func(g state.PassedGate) bool { return g.Gate == "soak" && g.Figure != "" }
 	require.True(l.t, slices.ContainsFunc(last.Promotion.Gates, soaked), "the record has the soak with its figure: %+v", last.Promotion.Gates)
 	require.Empty(l.t, last.Promotion.Rejected)
 	require.Equal(l.t, l.record("staging", request).Digest, last.Digest, "prod runs exactly what staging runs")

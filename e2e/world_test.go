@@ -25,7 +25,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"transom.dev/reconciler/status"
-	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // deadline bounds every wait. It is generous: a slow machine makes a test slow, never red.
@@ -332,9 +332,9 @@ func (w *world) shows(environment, request string, as func(status.Placement) boo
 }
 
 // recorded is the record of an instance at the head of its environment's state.
-func (w *world) recorded(environment, team, request string) *platform.Release {
+func (w *world) recorded(environment, team, request string) *state.Release {
 	w.t.Helper()
-	r, err := platform.DecodeRelease([]byte(w.git(w.dir, "-C", "state-"+environment+".git", "show", "main:releases/"+team+"/"+request+".yaml")))
+	r, err := state.DecodeRelease([]byte(w.git(w.dir, "-C", "state-"+environment+".git", "show", "main:releases/"+team+"/"+request+".yaml")))
 	require.NoError(w.t, err)
 	return r
 }

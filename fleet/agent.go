@@ -129,9 +129,13 @@ func (a *agent) queueAnew(instances []apply.Owner, why reason) {
 	}
 }
 
-// refetch has the state fetched that an instance waits for.
-func (a *agent) refetch(o apply.Owner) {
-	a.assignments.awaitFetch(o)
+// refetch has the state fetched that an instance waits for. Where the state came while the visit was under way, the instance
+// is visited again at once.
+func (a *agent) refetch(o apply.Owner, than *assignment) {
+	if !a.assignments.awaitFetch(o, than) {
+		a.queueAnew([]apply.Owner{o}, changed)
+		return
+	}
 	if a.fleet.Refetch != nil {
 		a.fleet.Refetch(o.Environment)
 	}
@@ -239,7 +243,7 @@ func (a *agent) work(ctx context.Context, o apply.Owner, do request) {
 		a.assignments.setForeign(o.Environment, result.Foreign != nil)
 		a.fleet.Report(*result)
 		if result.Doubted {
-			a.refetch(o)
+			a.refetch(o, as)
 		}
 		if result.Held != "" {
 			a.awaitProof(o, as.Proof)

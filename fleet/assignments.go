@@ -65,11 +65,15 @@ func (s *assignments) setForeign(environment string, foreign bool) {
 	s.foreign[environment] = foreign
 }
 
-// awaitFetch remembers that an instance waits for the next assignment.
-func (s *assignments) awaitFetch(o apply.Owner) {
+// awaitFetch remembers that an instance waits for another assignment than one, and returns false where there is another already.
+func (s *assignments) awaitFetch(o apply.Owner, than *assignment) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if now := s.byEnvironment[o.Environment]; now != nil && now != than {
+		return false
+	}
 	s.unfetched[o] = true
+	return true
 }
 
 // awaitProof remembers that an instance waits for another proof than one, and returns false where there is another already.

@@ -8,14 +8,14 @@ import (
 	"fmt"
 
 	"transom.dev/fleet/apply"
-	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // traces is the part of a promotion by which the manifests of revisions that failed or were taken back are found again.
-func traces(p platform.Promotion) (kept platform.Promotion) {
+func traces(p state.Promotion) (kept state.Promotion) {
 	for _, f := range p.Rejected {
 		if f.State != "" {
-			kept.Rejected = append(kept.Rejected, platform.ReleaseFailure{Cluster: f.Cluster, RenderKey: f.RenderKey, State: f.State})
+			kept.Rejected = append(kept.Rejected, state.Failure{Cluster: f.Cluster, RenderKey: f.RenderKey, State: f.State})
 		}
 	}
 	if p.Left != nil && p.Left.State != "" {
@@ -31,7 +31,7 @@ func (a *assignment) mayReplace(offering, version string) bool {
 
 // superseded returns a function that reads the manifests that the cluster had of an instance's revisions that failed there or
 // were taken back, as far as their versions may be replaced without a person; nil: the record knows of none.
-func (a *assignment) superseded(o apply.Owner, r *platform.Release) func(context.Context) ([][]byte, error) {
+func (a *assignment) superseded(o apply.Owner, r *state.Release) func(context.Context) ([][]byte, error) {
 	var wanted []supersededRevision
 	for _, f := range r.Promotion.Rejected {
 		if f.Cluster == a.cluster.Name {
@@ -80,7 +80,7 @@ func (a *assignment) readSuperseded(ctx context.Context, o apply.Owner, w supers
 	if err != nil {
 		return nil, err
 	}
-	then, err := platform.DecodeRelease(data)
+	then, err := state.DecodeRelease(data)
 	if err != nil {
 		return nil, fmt.Errorf("decode %s: %w", releaseFile(o), err)
 	}

@@ -11,6 +11,7 @@ import (
 	"transom.dev/reconciler/promotion"
 	"transom.dev/render"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // Answers are promotion's decisions over one environment in one pass: the choice of releases, and what it answered while
@@ -28,7 +29,7 @@ func Direction(ctx context.Context, choice *promotion.Choice, at func(context.Co
 	d := render.Direction{
 		Instances: choice.Instances, Keep: choice.Keep, Records: choice.Records, Forget: choice.Forget,
 		Restore: map[platform.RequestKey]render.Restoration{},
-		Admit: func(proposals []platform.Proposal) []*platform.Release {
+		Admit: func(proposals []state.Proposal) []*state.Release {
 			a.admission = choice.Admit(proposals)
 			return a.admission.Records
 		},

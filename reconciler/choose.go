@@ -11,6 +11,7 @@ import (
 	"transom.dev/reconciler/promotion"
 	"transom.dev/render"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // choose has promotion decide which releases the environment takes in this pass.
@@ -20,9 +21,9 @@ func (r *Reconciler) choose(ctx context.Context, p *platform.Platform, l *lane, 
 	patience := patienceOf(p, e)
 	l.soak = patience.soak
 	r.health.expect(l.name, patience)
-	elsewhere := map[string]map[platform.RequestKey]*platform.Release{}
-	for name, state := range around {
-		elsewhere[name] = state.releases
+	elsewhere := map[string]map[platform.RequestKey]*state.Release{}
+	for name, current := range around {
+		elsewhere[name] = current.releases
 	}
 	view := ViewOf(ctx, p, l.name, h.base, Sources{
 		State: h.ours.Commit, Elsewhere: elsewhere, Renderer: &l.renderer,
@@ -72,7 +73,7 @@ func (r *Reconciler) merged(ctx context.Context, file string) (commit, author st
 // Sources are where a View of one environment gets the facts that are not in the platform.
 type Sources struct {
 	State      string                                                  // the commit of the environment's state
-	Elsewhere  map[string]map[platform.RequestKey]*platform.Release    // the records of other environments
+	Elsewhere  map[string]map[platform.RequestKey]*state.Release       // the records of other environments
 	Renderer   *render.Renderer                                        //
 	Generation func(ctx context.Context, commit string) (int, error)   // of platform commits; nil: none is older
 	At         func(ctx context.Context, commit string) (fs.FS, error) // of the environment's state; nil: the past cannot be read
@@ -138,11 +139,11 @@ func (s *lookup) Older(a, b string) bool {
 	return err == nil && first < second
 }
 
-func (s *lookup) Ran(state string, k platform.RequestKey) (*platform.Release, error) {
+func (s *lookup) Ran(commit string, k platform.RequestKey) (*state.Release, error) {
 	if s.sources.At == nil {
 		return nil, errors.New("the history of the state is not at hand")
 	}
-	past, err := s.sources.At(s.ctx, state)
+	past, err := s.sources.At(s.ctx, commit)
 	if err != nil {
 		return nil, err
 	}
@@ -150,7 +151,7 @@ func (s *lookup) Ran(state string, k platform.RequestKey) (*platform.Release, er
 	if err != nil {
 		return nil, err
 	}
-	return platform.DecodeRelease(content)
+	return state.DecodeRelease(content)
 }
 
 func atOf(repo StateRepo) func(context.Context, string) (fs.FS, error) {

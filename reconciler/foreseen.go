@@ -7,6 +7,7 @@ import (
 	"transom.dev/reconciler/promotion"
 	"transom.dev/render"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // Foreseen is the future of one environment, in three steps of which each begins from the outcome of the one before. How
@@ -31,8 +32,8 @@ type Foreseen struct {
 	Held *render.State
 	Last *render.Base
 
-	Soon      map[platform.RequestKey]*platform.Release   // the records once it has taken the changes of Now, waves apart
-	Rest      map[platform.RequestKey]*platform.Release   // the records once nothing moves by itself any more
+	Soon      map[platform.RequestKey]*state.Release      // the records once it has taken the changes of Now, waves apart
+	Rest      map[platform.RequestKey]*state.Release      // the records once nothing moves by itself any more
 	Standings map[platform.RequestKey]*promotion.Standing // of the instances that wait then
 	Plan      string                                      // the digest of its own changes that wait for an Approval; empty: none do
 	Problems  []platform.Problem
@@ -178,7 +179,7 @@ func (g *going) next(k platform.RequestKey) (*platform.Instance, bool) {
 
 // standing is the instance of a record, and whether it stays as it is because it has none any more. A release that a Pin
 // names stays also when the environment changes.
-func (g *going) standing(k platform.RequestKey, r *platform.Release) (*platform.Instance, bool) {
+func (g *going) standing(k platform.RequestKey, r *state.Release) (*platform.Instance, bool) {
 	if r == nil || r.Absent {
 		return nil, r != nil
 	}

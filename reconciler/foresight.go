@@ -11,6 +11,7 @@ import (
 	"transom.dev/reconciler/promotion"
 	"transom.dev/render"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // Foresight foresees the commits of the daemon with a platform that is not merged yet. It makes the daemon's own passes on
@@ -133,7 +134,7 @@ func (s *simulation) settle(ctx context.Context) error {
 // pass does the same as Reconciler.advance, without a repository and a fleet. It reports whether there was anything to
 // commit.
 func (s *simulation) pass(ctx context.Context, name string) (bool, error) {
-	base, elsewhere := s.bases[name], map[string]map[platform.RequestKey]*platform.Release{}
+	base, elsewhere := s.bases[name], map[string]map[platform.RequestKey]*state.Release{}
 	for other, b := range s.bases {
 		elsewhere[other] = b.Releases
 	}
@@ -145,20 +146,20 @@ func (s *simulation) pass(ctx context.Context, name string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	state, err := s.Renderer.Direct(s.platform, name, base, direction)
+	rendered, err := s.Renderer.Direct(s.platform, name, base, direction)
 	if err != nil {
 		return false, err
 	}
 	s.passes[name] = answers
-	if len(state.Changes) == 0 {
+	if len(rendered.Changes) == 0 {
 		return false, nil
 	}
 	if before := s.states[name]; before != nil {
-		s.states[name] = before.Then(state)
+		s.states[name] = before.Then(rendered)
 	} else {
-		s.states[name] = state
+		s.states[name] = rendered
 	}
-	return true, base.Commit(state)
+	return true, base.Commit(rendered)
 }
 
 // asRecorded observes a release that its environment recorded as healthy as healthy still, and any other as on its way.

@@ -10,6 +10,7 @@ import (
 	"transom.dev/fleet/apply"
 	"transom.dev/reconciler/promotion"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // ledger holds the last observation of every placement, and for how long each has been seen as it is. Of that only soak
@@ -120,8 +121,8 @@ func (l *ledger) outdate(at place, since time.Time) {
 
 // doubt stops all that is counted of a placement until it is observed again.
 func (s *seen) doubt(now, grace time.Duration) {
-	s.meter.Doubt(now, grace)
-	s.held.Doubt(now, 0)
+	s.meter.Outdate(now, grace)
+	s.held.Outdate(now, 0)
 }
 
 // observation is a fleet's result in the words of promotion. A Problem that a person must mend is ill health: it has the
@@ -132,7 +133,7 @@ func observation(r fleet.Result, last promotion.Observation) promotion.Observati
 		return last
 	}
 	o := promotion.Observation{
-		Revision: platform.ObservedAs(r.Revision, r.Anew), Health: string(r.Health), Stuck: r.Stuck, Superseded: r.Superseded, At: r.At,
+		Revision: state.ObservedAs(r.Revision, r.Anew), Health: string(r.Health), Stuck: r.Stuck, Superseded: r.Superseded, At: r.At,
 		Object: r.Object, Message: strings.TrimPrefix(r.Message, r.Object+": "),
 	}
 	switch {
@@ -217,7 +218,7 @@ func (l *ledger) observe(environment string, k platform.RequestKey, cluster stri
 	}
 	o := s.Observation
 	o.Soaked, o.Ailing = s.meter.Read(metered(s.Observation), now, l.patience[environment].grace)
-	_, o.Held = s.held.Read(metered(s.Observation), now, 0)
+	_, o.SupersededFor = s.held.Read(metered(s.Observation), now, 0)
 	l.save(at, s, false)
 	return o
 }

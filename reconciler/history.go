@@ -10,6 +10,7 @@ import (
 	"transom.dev/reconciler/gitrepo"
 	"transom.dev/render"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // self signs every state commit.
@@ -149,7 +150,7 @@ func subject(environment string, base *render.Base, state *render.State, healed 
 }
 
 // step describes in a line the change of a commit to one release.
-func step(before, after *platform.Release) string {
+func step(before, after *state.Release) string {
 	rollout := after.Promotion.Rollout
 	switch {
 	case after.Absent && (before == nil || !before.Absent):
@@ -166,7 +167,7 @@ func step(before, after *platform.Release) string {
 }
 
 // differences lists, below a release's line, the fields of its request that changed.
-func differences(environment string, before, after *platform.Release) (lines []string) {
+func differences(environment string, before, after *state.Release) (lines []string) {
 	if before == nil || before.Digest == after.Digest || before.Offering != after.Offering {
 		return nil
 	}
@@ -179,12 +180,12 @@ func differences(environment string, before, after *platform.Release) (lines []s
 	return lines
 }
 
-func sameBytes(a, b *platform.Release) bool {
-	return maps.EqualFunc(a.Clusters, b.Clusters, func(x, y platform.ReleasePlacement) bool { return x.Revision == y.Revision })
+func sameBytes(a, b *state.Release) bool {
+	return maps.EqualFunc(a.Clusters, b.Clusters, func(x, y state.Placement) bool { return x.Revision == y.Revision })
 }
 
 // remembered describes the news in a record of which nothing moved.
-func remembered(before platform.Promotion, after *platform.Release) string {
+func remembered(before state.Promotion, after *state.Release) string {
 	now := after.Promotion
 	switch {
 	case now.Rollout != nil && now.Rollout.Stopped != "" && (before.Rollout == nil || before.Rollout.Stopped == ""):
@@ -199,9 +200,9 @@ func remembered(before platform.Promotion, after *platform.Release) string {
 }
 
 // latest is the proof that was added last, or a zero one.
-func latest(p platform.Promotion) platform.ReleaseProof {
+func latest(p state.Promotion) state.Proof {
 	if len(p.Proven) == 0 {
-		return platform.ReleaseProof{}
+		return state.Proof{}
 	}
 	return p.Proven[len(p.Proven)-1]
 }

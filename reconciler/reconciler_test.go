@@ -24,6 +24,7 @@ import (
 	"transom.dev/reconciler/trigger"
 	"transom.dev/render"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // deployments is a fleet that only remembers its targets, and where report is set, finds everything healthy at once.
@@ -66,7 +67,7 @@ func reportHealthy(t fleet.Target, report func(fleet.Result)) error {
 			if err != nil {
 				return err
 			}
-			if r, err := platform.DecodeRelease(content); err != nil {
+			if r, err := state.DecodeRelease(content); err != nil {
 				return err
 			} else if r.Absent {
 				report(fleet.Result{
@@ -87,7 +88,7 @@ func reportHealthy(t fleet.Target, report func(fleet.Result)) error {
 			parts := strings.Split(strings.TrimSuffix(file, ".yaml"), "/")
 			anew := ""
 			if record, err := t.Snapshot.ReadFile("releases/" + parts[2] + "/" + parts[3] + ".yaml"); err == nil {
-				r, err := platform.DecodeRelease(record)
+				r, err := state.DecodeRelease(record)
 				if err != nil {
 					return err
 				}

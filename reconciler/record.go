@@ -14,6 +14,7 @@ import (
 	"transom.dev/reconciler/status"
 	"transom.dev/render"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // record tells status where the instances of the environment stand after a pass: all of them after the first, then those
@@ -78,7 +79,7 @@ func (r *Reconciler) timed(list []status.Instance, touched []platform.RequestKey
 const few = 20
 
 // stand adds to an instance the gates that it waits for, its candidate, and how that differs from the release that it has.
-func (r *Reconciler) stand(ctx context.Context, in *status.Instance, s *promotion.Standing, has *platform.Release) {
+func (r *Reconciler) stand(ctx context.Context, in *status.Instance, s *promotion.Standing, has *state.Release) {
 	if s == nil {
 		return
 	}
@@ -192,7 +193,7 @@ func instances(p *platform.Platform, e *platform.Environment, h *held, rendering
 }
 
 // runs is an instance as its Release file records it.
-func runs(environment string, key platform.RequestKey, release *platform.Release, commit string) *status.Instance {
+func runs(environment string, key platform.RequestKey, release *state.Release, commit string) *status.Instance {
 	in := &status.Instance{
 		Environment: environment, Request: key, Offering: release.Offering, Version: release.Version,
 		Release: release.Digest, Commit: release.Commit, File: release.File, Absent: release.Absent,
@@ -209,7 +210,7 @@ func runs(environment string, key platform.RequestKey, release *platform.Release
 }
 
 // shown are the parameters of a release that its version has shown, as long as the platform has that version.
-func shown(p *platform.Platform, environment string, r *platform.Release) []platform.Shown {
+func shown(p *platform.Platform, environment string, r *state.Release) []platform.Shown {
 	v := p.Offerings[r.Offering].Version(r.Version)
 	if v == nil || r.Absent {
 		return nil

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // states holds all that the lanes know of each other: the records that each environment's state holds, as of the last commit
@@ -17,7 +18,7 @@ type states struct {
 // committed are the records of one state commit. They are never changed.
 type committed struct {
 	commit   string
-	releases map[platform.RequestKey]*platform.Release
+	releases map[platform.RequestKey]*state.Release
 }
 
 // publish notes the records of a lane and reports whether that is news to the others.

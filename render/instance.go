@@ -12,6 +12,7 @@ import (
 
 	"transom.dev/render/internal/kustomize"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 	"transom.dev/render/worker"
 )
 
@@ -45,8 +46,8 @@ func InstanceAs(p *platform.Platform, environment string, k platform.RequestKey,
 
 // A manner is how an instance is rendered where that is not as it runs.
 type manner struct {
-	made     *platform.ReleasePlacement // as a record says that it was made; nil: as it is made now
-	unsigned bool                       // as where Transom applies, whoever applies in the environment
+	made     *state.Placement // as a record says that it was made; nil: as it is made now
+	unsigned bool             // as where Transom applies, whoever applies in the environment
 }
 
 // instanceAs is InstanceAs in a manner.

@@ -5,7 +5,7 @@ import (
 	"runtime/debug"
 
 	"transom.dev/render"
-	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // built holds the facts of its build in a binary.
@@ -19,8 +19,9 @@ type built struct {
 	Format    int    `json:"format"`    // of state repositories: those of a newer one are refused
 }
 
+// thisBuild reads the facts that the Go toolchain built in.
 func thisBuild() built {
-	b := built{Version: "(devel)", Renderer: render.RendererID, Format: platform.Format}
+	b := built{Version: "(devel)", Renderer: render.RendererID, Format: state.Format}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return b

@@ -68,8 +68,8 @@ func testRevision(p *platform.Platform, dir, revision string) (*goldens, error) 
 	return g, err
 }
 
-// merge adds Problems that are not among others yet, each in its place.
-func merge(all, more []platform.Problem) []platform.Problem {
+// mergeProblems adds Problems that are not among others yet, each in its place.
+func mergeProblems(all, more []platform.Problem) []platform.Problem {
 	for _, problem := range more {
 		if !slices.ContainsFunc(all, func(p platform.Problem) bool { return p.String() == problem.String() }) {
 			all = append(all, problem)

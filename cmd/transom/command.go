@@ -11,7 +11,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// outcome is an exit code whose reason has been told.
+// outcome is an exit code whose reason is printed already.
 type outcome int
 
 // The outcomes that are no error.
@@ -22,13 +22,15 @@ const (
 
 func (o outcome) Error() string { return fmt.Sprintf("exit code %d", int(o)) }
 
-// usageError is a command line that cannot be understood.
+// usageError is an error of a command line; its message is followed by how to get help.
 type usageError struct{ error }
 
+// misuse makes a usageError.
 func misuse(format string, args ...any) error {
 	return usageError{fmt.Errorf(format, args...)}
 }
 
+// exitCode is the exit code of the process for the error of run.
 func exitCode(err error) int {
 	var o outcome
 	switch {
@@ -57,7 +59,7 @@ func takes(least, most int) cobra.PositionalArgs {
 	}
 }
 
-// group makes a command one that only has commands: alone it prints its help.
+// group makes a command the parent of others. The parent alone prints its help.
 func group(cmd *cobra.Command, commands ...*cobra.Command) *cobra.Command {
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {

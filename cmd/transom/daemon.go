@@ -20,7 +20,7 @@ func serverFlag(cmd *cobra.Command, c *client.Client) {
 	cmd.Flags().StringVar(&c.Server, "server", server, "URL of the daemon (TRANSOM_SERVER)")
 }
 
-// unknownEnvironment says that the daemon knows no environment of a name, and which was probably meant.
+// unknownEnvironment is the error for an environment that the daemon does not know, with the name that was probably meant.
 func unknownEnvironment(ctx context.Context, c client.Client, name string) error {
 	s, err := c.Status(ctx, client.Selection{Objects: "none"})
 	if err != nil {

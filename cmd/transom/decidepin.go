@@ -9,7 +9,7 @@ import (
 	"transom.dev/cmd/transom/internal/terminal"
 )
 
-// pinning are the flags of the verbs that write a Pin: pin and rollback.
+// pinning are the flags of the commands that write a Pin: pin and rollback.
 type pinning struct {
 	deciding
 	until  string

@@ -40,7 +40,7 @@ func (o *liveObject) String() string {
 	return o.Kind + " " + o.Namespace + "/" + o.Name
 }
 
-// foreign says that an object is not Transom's.
+// foreign is an error unless the labels of an object say that Transom applied it.
 func (o *liveObject) foreign() error {
 	if o.Labels["app.kubernetes.io/managed-by"] == "transom" && o.Environment != "" && o.Request.Team != "" && o.Request.Name != "" {
 		return nil
@@ -48,7 +48,7 @@ func (o *liveObject) foreign() error {
 	return fmt.Errorf("%s is not Transom's: it lacks the labels app.kubernetes.io/managed-by=transom and transom.dev/{environment,team,request}", o)
 }
 
-// read gets an object. The kind is one that kubectl takes too: deployment, deployments.apps, Deployment.
+// read gets an object from the cluster. A kind is written as for kubectl: deployment, deployments.apps, Deployment.
 func (l live) read(ctx context.Context, kind, name string) (*liveObject, error) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = l.kubeconfig
@@ -90,6 +90,7 @@ func (l live) read(ctx context.Context, kind, name string) (*liveObject, error) 
 	return labelled(object, string(system.GetUID())), nil
 }
 
+// labelled reads the request and the environment of an object from its labels.
 func labelled(object *unstructured.Unstructured, cluster string) *liveObject {
 	labels := object.GetLabels()
 	return &liveObject{
@@ -124,7 +125,7 @@ func resolveKind(discover discovery.DiscoveryInterface, kind string) (*meta.REST
 	return nil, failed
 }
 
-// locate names the cluster that an object was read from: the one with that identity.
+// locate names the cluster that an object was read from: the cluster with the same UID in the status.
 func (o *explainOptions) locate(ctx context.Context, object *liveObject) (string, error) {
 	s, err := o.records.client.Status(ctx, client.Selection{
 		Team: object.Request.Team, Request: object.Request.Name, Environment: object.Environment, Objects: "none",

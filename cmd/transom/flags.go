@@ -57,6 +57,7 @@ func statesFlags(cmd *cobra.Command, from *states.From) {
 	cmd.MarkFlagsMutuallyExclusive("state", "offline")
 }
 
+// completeEnvironments completes the name of an environment from the platform in a directory.
 func completeEnvironments(in *platformDir) cobra.CompletionFunc {
 	return func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		p, err := in.load()
@@ -67,6 +68,7 @@ func completeEnvironments(in *platformDir) cobra.CompletionFunc {
 	}
 }
 
+// readCredentials reads the credentials for Git; without a file there are none.
 func readCredentials(file string) (gitrepo.Credentials, error) {
 	if file == "" {
 		return gitrepo.Credentials{}, nil

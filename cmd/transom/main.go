@@ -23,7 +23,7 @@ func main() {
 	os.Exit(exitCode(err))
 }
 
-// run executes one command line. An error that it returns has been told on stderr already.
+// run executes one command line. The error that it returns is printed on stderr already.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	root := newRoot()
 	root.SetArgs(args)

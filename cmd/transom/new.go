@@ -95,6 +95,7 @@ from it, but for those that name it exactly.`,
 	return cmd
 }
 
+// draftVersion copies a version of an offering to a new number.
 func draftVersion(p *platform.Platform, files fs.FS, name, number, from string) (*scaffold, error) {
 	offering, err := workspace.OfferingNamed(p, name)
 	if err != nil {
@@ -211,6 +212,7 @@ to replace, the others commented out with their defaults.`,
 	return cmd
 }
 
+// draftRequest starts a request from the parameters of the version that it would get.
 func draftRequest(p *platform.Platform, key platform.RequestKey, offering, version string, in []string) (*schema.Draft, error) {
 	o, err := workspace.OfferingNamed(p, offering)
 	if err != nil {

@@ -24,6 +24,7 @@ func (o *output) flag(cmd *cobra.Command) {
 	must(cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(o.formats(), cobra.ShellCompDirectiveNoFileComp)))
 }
 
+// formats lists the formats that the command can print.
 func (o *output) formats() []string {
 	if o.also != "" {
 		return []string{"text", o.also, "json"}

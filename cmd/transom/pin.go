@@ -55,7 +55,7 @@ A release is named by its digest, the beginning of one, or a version that this e
 	return cmd
 }
 
-// choose finds the release that a person means among those that the environment and those above it know.
+// choose finds the release that a text names, among those that the environment and its upstream environments have run.
 func (o *pinOptions) choose(ctx context.Context, p *platform.Platform, key platform.RequestKey, text string) (*knownRelease, error) {
 	if strings.HasPrefix(text, "sha256:") && len(text) == len("sha256:")+64 {
 		return &knownRelease{digest: text}, nil
@@ -67,20 +67,20 @@ func (o *pinOptions) choose(ctx context.Context, p *platform.Platform, key platf
 			return nil, err
 		}
 		if r != nil {
-			list = append(list, mentioned(r)...)
+			list = append(list, releasesIn(r)...)
 		}
 	}
 	if len(list) == 0 {
 		return nil, workspace.NoRequest(p, key)
 	}
-	release, err := pick(distinct(list), text)
+	release, err := pickRelease(distinct(list), text)
 	if err != nil {
 		return nil, fmt.Errorf("%s in %s: %w", key, o.environment, err)
 	}
 	return release, nil
 }
 
-// upwards lists an environment and all that it takes releases from, the nearest first.
+// upwards lists an environment and its upstream environments, the nearest first.
 func upwards(p *platform.Platform, environment string) []string {
 	list, seen := []string{}, map[string]bool{}
 	for next := []string{environment}; len(next) > 0; next = next[1:] {

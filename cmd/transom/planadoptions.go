@@ -21,13 +21,13 @@ func adoptions(ctx context.Context, p *plan.Plan, kubeconfigs string) (all []pla
 	for _, name := range workspace.Environments(p.Platform) {
 		e := p.Platform.Environments[name]
 		target := fleet.Target{
-			Environment: name, Snapshot: files{p.After[name].Files}, Begins: beginning(p),
+			Environment: name, Snapshot: files{p.After[name].Files}, Begins: newInstances(p),
 			Rules: fleet.Rules{External: e.External, Adoptions: p.Platform.Adoptions(name), AdoptNamespaces: e.Namespace.Adopt},
 		}
 		if p.After[name].Files == nil {
 			continue
 		}
-		for _, cluster := range placed(p.After[name]) {
+		for _, cluster := range clustersOf(p.After[name]) {
 			target.Clusters = append(target.Clusters, fleet.Cluster{Name: cluster, State: platform.ClusterPaused})
 		}
 		results, err := fleet.Rehearse(ctx, target, fleet.Kubeconfigs(kubeconfigs))
@@ -36,15 +36,15 @@ func adoptions(ctx context.Context, p *plan.Plan, kubeconfigs string) (all []pla
 		}
 		for _, r := range results {
 			if r.Adopts > 0 || len(r.Resumes) > 0 || r.Err != nil || len(r.Problems) > 0 {
-				all = append(all, told(r))
+				all = append(all, adoptionOf(r))
 			}
 		}
 	}
 	return all, nil
 }
 
-// told is the answer of a cluster, in the words of a plan.
-func told(r fleet.Result) plan.Adoption {
+// adoptionOf is the answer of a cluster, in the words of a plan.
+func adoptionOf(r fleet.Result) plan.Adoption {
 	a := plan.Adoption{Environment: r.Environment, Cluster: r.Cluster, Team: r.Team, Request: r.Request}
 	if r.Err != nil {
 		a.Problems = append(a.Problems, r.Err.Error())
@@ -67,8 +67,8 @@ func told(r fleet.Result) plan.Adoption {
 	return a
 }
 
-// beginning says which instances get an object that they did not have.
-func beginning(p *plan.Plan) func(apply.Owner) bool {
+// newInstances says which instances a plan gives an object that they did not have.
+func newInstances(p *plan.Plan) func(apply.Owner) bool {
 	begins := map[apply.Owner]bool{}
 	for _, c := range slices.Concat(p.Changes, p.Promoted.Changes) {
 		if c.Action == render.Added && c.Request != "" {
@@ -78,8 +78,8 @@ func beginning(p *plan.Plan) func(apply.Owner) bool {
 	return func(o apply.Owner) bool { return begins[o] }
 }
 
-// placed lists the clusters on which a state has something, sorted.
-func placed(base *render.Base) (clusters []string) {
+// clustersOf lists the clusters on which a state has something, sorted.
+func clustersOf(base *render.Base) (clusters []string) {
 	for _, release := range base.Releases {
 		for cluster := range release.Clusters {
 			clusters = append(clusters, cluster)
@@ -92,8 +92,10 @@ func placed(base *render.Base) (clusters []string) {
 // files is a state in memory as a Snapshot.
 type files struct{ fs.FS }
 
+// ReadFile is part of fleet.Snapshot.
 func (f files) ReadFile(name string) ([]byte, error) { return fs.ReadFile(f.FS, name) }
 
+// ReadDir is part of fleet.Snapshot. A directory that is not there is empty.
 func (f files) ReadDir(name string) ([]fs.DirEntry, error) {
 	entries, err := fs.ReadDir(f.FS, name)
 	if errors.Is(err, fs.ErrNotExist) {

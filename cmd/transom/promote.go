@@ -70,6 +70,7 @@ debt until it is removed. Health, waves and limits are never skipped.`,
 	return cmd
 }
 
+// run writes the Approval or the Override that the flags ask for.
 func (o *promoteOptions) run(cmd *cobra.Command, args []string) error {
 	if err := o.check(args); err != nil {
 		return err
@@ -102,7 +103,7 @@ func (o *promoteOptions) run(cmd *cobra.Command, args []string) error {
 	return o.finish(cmd, c, notes)
 }
 
-// check finds the parts of a command line that do not go together.
+// check refuses flags that do not go together.
 func (o *promoteOptions) check(args []string) error {
 	named := len(args)
 	for _, digest := range []string{o.plan, o.deletions, o.adoption, o.abandon, o.takeover, o.state} {
@@ -130,7 +131,7 @@ func (o *promoteOptions) check(args []string) error {
 	return nil
 }
 
-// digest approves something that is named by its digest alone.
+// digest begins the Approval of a change that a flag names by its digest or commit.
 func (o *promoteOptions) digest() *decision {
 	c := &decision{kind: "Approval"}
 	for _, named := range []struct{ field, value, about string }{
@@ -193,6 +194,7 @@ func unusedFile(p *platform.Platform, environment, name string) string {
 	return free
 }
 
+// fileFor is the name of the decision's file; an Override has one of its own.
 func (o *promoteOptions) fileFor(parts []string) string {
 	if len(o.skip) > 0 {
 		parts = append([]string{"skip"}, parts...)
@@ -200,6 +202,7 @@ func (o *promoteOptions) fileFor(parts []string) string {
 	return fileName(parts...)
 }
 
+// candidate finds the release to approve: the one that --release names, or the one that waits.
 func (o *promoteOptions) candidate(ctx context.Context, p *platform.Platform, key platform.RequestKey) (*knownRelease, error) {
 	if o.release == "" {
 		return o.records.next(ctx, p, o.environment, key)
@@ -210,7 +213,7 @@ func (o *promoteOptions) candidate(ctx context.Context, p *platform.Platform, ke
 	return &knownRelease{digest: o.release}, nil
 }
 
-// notes name the other gates that are closed: an Approval opens none of them.
+// notes lists the closed gates that the decision does not open.
 func (o *promoteOptions) notes(release *knownRelease) (notes []string) {
 	for _, g := range release.waiting {
 		if !o.opens(g.Name) {

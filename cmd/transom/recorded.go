@@ -15,6 +15,7 @@ import (
 	"transom.dev/cmd/transom/internal/workspace"
 	"transom.dev/reconciler/status"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // knownRelease is a release that can be named in a decision.
@@ -39,13 +40,13 @@ func (k *knownRelease) String() string {
 	return text
 }
 
-// next is the release of a request that an environment would take if a person let it.
+// next finds the release that waits to enter an environment: as the daemon says, or as the state repositories say.
 func (r *records) next(ctx context.Context, p *platform.Platform, environment string, key platform.RequestKey) (*knownRelease, error) {
 	s, err := r.client.Status(ctx, client.Selection{Team: key.Team, Request: key.Name})
 	var away client.Absent
 	switch {
 	case errors.As(err, &away):
-		return r.nextOf(ctx, p, environment, key)
+		return r.nextStored(ctx, p, environment, key)
 	case err != nil:
 		return nil, err
 	case len(s.Instances) == 0:
@@ -78,8 +79,9 @@ func problemOf(in status.Instance) string {
 	return "nothing of it waits for " + in.Environment
 }
 
-// nextOf is next without a daemon: the release that an environment above runs and this one does not, or the head's own.
-func (r *records) nextOf(ctx context.Context, p *platform.Platform, environment string, key platform.RequestKey) (*knownRelease, error) {
+// nextStored finds the release that waits without a daemon: the one that an upstream environment runs and this one does not, or
+// the one of the platform's head.
+func (r *records) nextStored(ctx context.Context, p *platform.Platform, environment string, key platform.RequestKey) (*knownRelease, error) {
 	own, err := r.stored(ctx, environment, key)
 	if err != nil {
 		return nil, err
@@ -92,8 +94,8 @@ func (r *records) nextOf(ctx context.Context, p *platform.Platform, environment 
 			return nil, err
 		}
 		if its != nil && !isOwn(its.Digest) {
-			next := mentioned(its)[0]
-			next.failed = own != nil && slices.ContainsFunc(own.Promotion.Rejected, func(f platform.ReleaseFailure) bool {
+			next := releasesIn(its)[0]
+			next.failed = own != nil && slices.ContainsFunc(own.Promotion.Rejected, func(f state.Failure) bool {
 				return f.Release == next.digest
 			})
 			return &next, nil
@@ -111,6 +113,7 @@ func (r *records) nextOf(ctx context.Context, p *platform.Platform, environment 
 		key, environment, orNone(above))
 }
 
+// orNone joins names, or says that there are none.
 func orNone(names []string) string {
 	if len(names) == 0 {
 		return "none"
@@ -118,8 +121,8 @@ func orNone(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// record is the Release file of a request in an environment; nil: it never had one.
-func (r *records) record(ctx context.Context, environment string, key platform.RequestKey) (*platform.Release, error) {
+// record reads the Release file of a request in an environment; nil: the request never had one.
+func (r *records) record(ctx context.Context, environment string, key platform.RequestKey) (*state.Release, error) {
 	trace, err := r.client.Explain(ctx, client.Selection{Team: key.Team, Request: key.Name, Environment: environment})
 	var away client.Absent
 	var refused client.Refused
@@ -135,16 +138,16 @@ func (r *records) record(ctx context.Context, environment string, key platform.R
 }
 
 // stored reads a Release file at the head of an environment's state repository; nil: there is none.
-func (r *records) stored(ctx context.Context, environment string, key platform.RequestKey) (*platform.Release, error) {
-	state, err := r.open(ctx, environment)
+func (r *records) stored(ctx context.Context, environment string, key platform.RequestKey) (*state.Release, error) {
+	opened, err := r.open(ctx, environment)
 	if err != nil {
 		return nil, fmt.Errorf("no daemon at %s, and: %w", r.client.Server, err)
 	}
-	return audit.ReleaseIn(state.Head, key)
+	return audit.ReleaseIn(opened.Head, key)
 }
 
-// mentioned lists the releases that a Release file knows, the newest first, each once.
-func mentioned(r *platform.Release) (list []knownRelease) {
+// releasesIn lists the releases that a Release file names, the newest first, each once.
+func releasesIn(r *state.Release) (list []knownRelease) {
 	add := func(k knownRelease) {
 		if k.digest != "" && !slices.ContainsFunc(list, func(o knownRelease) bool { return o.digest == k.digest }) {
 			list = append(list, k)
@@ -167,8 +170,8 @@ func (k *knownRelease) hasName(text string) bool {
 	return k.version == text || begins || beginsBare
 }
 
-// pick finds the release that a digest, the beginning of one, or a version names.
-func pick(list []knownRelease, text string) (*knownRelease, error) {
+// pickRelease finds the release that a text names by its version, its digest, or the beginning of that.
+func pickRelease(list []knownRelease, text string) (*knownRelease, error) {
 	var found []knownRelease
 	for _, k := range list {
 		if k.hasName(text) {
@@ -184,6 +187,7 @@ func pick(list []knownRelease, text string) (*knownRelease, error) {
 	return &found[0], nil
 }
 
+// releaseNames lists releases by digest and version.
 func releaseNames(list []knownRelease) string {
 	var names []string
 	for _, k := range list {

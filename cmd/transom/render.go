@@ -80,6 +80,7 @@ Problems go to stderr, and the exit code is 1 then.`,
 	return cmd
 }
 
+// check refuses flags that do not go together.
 func (o *renderOptions) check() error {
 	if o.request != "" {
 		if _, err := platform.ParseRequestKey(o.request); err != nil {
@@ -102,7 +103,7 @@ func (o *renderOptions) check() error {
 	return nil
 }
 
-// known refuses names that the platform does not have.
+// known refuses environments, clusters and requests that the platform does not have.
 func (o *renderOptions) known(p *platform.Platform) error {
 	key, _ := platform.ParseRequestKey(o.request) // checked before
 	switch {
@@ -123,6 +124,7 @@ type renderedFile struct {
 	Content     string `json:"content"`
 }
 
+// render renders the environments that are asked for from nothing, and prints or writes their files.
 func (o *renderOptions) render(p *platform.Platform, stdout, stderr io.Writer) error {
 	var r render.Renderer
 	files := []renderedFile{}
@@ -143,7 +145,7 @@ func (o *renderOptions) render(p *platform.Platform, stdout, stderr io.Writer) e
 		}
 	}
 	problems, _ := workspace.Mistakes(p, states)
-	problems = o.concerning(problems)
+	problems = o.keepAsked(problems)
 	if err := o.deliver(files, states, stdout, stderr); err != nil {
 		return err
 	}
@@ -168,13 +170,14 @@ func (o *renderOptions) isAbout(cluster, request string) bool {
 	return matches(o.cluster, cluster) && matches(o.request, request)
 }
 
-// concerning keeps the Problems of the request that is asked for, and those of nobody in particular.
-func (o *renderOptions) concerning(all []platform.Problem) []platform.Problem {
+// keepAsked leaves out the Problems of other requests than the one that is asked for.
+func (o *renderOptions) keepAsked(all []platform.Problem) []platform.Problem {
 	return slices.DeleteFunc(all, func(p platform.Problem) bool {
 		return o.request != "" && p.Request != nil && p.Request.String() != o.request
 	})
 }
 
+// deliver prints files, or writes them below --out in place of the state trees that are there.
 func (o *renderOptions) deliver(files []renderedFile, states map[string]*render.State, stdout, stderr io.Writer) error {
 	if o.out == "" {
 		return o.output.print(stdout, files, func(w io.Writer) {

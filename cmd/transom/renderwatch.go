@@ -45,10 +45,10 @@ type watched struct {
 
 	renderer render.Renderer
 	states   map[string]map[string][]byte // nil before the first time
-	said     []string                     // Problems
+	said     []string                     // Problems that are printed already
 }
 
-// again renders once more. A file that cannot be read now can be the next time: the error is told, and the last state stays.
+// again renders once more. An error is printed and the last state stays, as the next time the file may be readable.
 func (w *watched) again() {
 	p, err := w.dir.Load()
 	if err != nil {
@@ -67,7 +67,7 @@ func (w *watched) again() {
 			return
 		}
 		states[name], next[name] = state, w.kept(p, state)
-		changed := since(w.states[name], next[name])
+		changed := filesThatDiffer(w.states[name], next[name])
 		found, err := plan.Between(&w.renderer, p, name, w.states[name], changed)
 		if err != nil {
 			fmt.Fprintln(w.out, w.paint.Red(err.Error()))
@@ -87,8 +87,7 @@ func (w *watched) again() {
 	}
 }
 
-// kept is a state with the last manifests of instances that cannot be rendered now: as in the daemon, these keep their
-// bytes.
+// kept is a state with the last manifests of the instances that have a Problem now: as in the daemon, these keep their bytes.
 func (w *watched) kept(p *platform.Platform, state *render.State) map[string][]byte {
 	wrong := map[platform.RequestKey]bool{}
 	for _, problem := range state.Problems {
@@ -109,8 +108,8 @@ func (w *watched) kept(p *platform.Platform, state *render.State) map[string][]b
 	return all
 }
 
-// since are the differences between two states: nil removes.
-func since(before, after map[string][]byte) map[string][]byte {
+// filesThatDiffer are the differences between two states: nil removes.
+func filesThatDiffer(before, after map[string][]byte) map[string][]byte {
 	changed := map[string][]byte{}
 	for name, content := range after {
 		if old, there := before[name]; !there || !bytes.Equal(old, content) {
@@ -125,6 +124,7 @@ func since(before, after map[string][]byte) map[string][]byte {
 	return changed
 }
 
+// changes prints the changes of objects.
 func (w *watched) changes(all []render.Change) {
 	if len(all) == 0 {
 		fmt.Fprintln(w.out, w.paint.Faint("no object changes"))
@@ -135,11 +135,11 @@ func (w *watched) changes(all []render.Change) {
 	})
 }
 
-// problems tells those that were not told the last time, and how many are mended.
+// problems prints the Problems that are new, and how many are mended.
 func (w *watched) problems(p *platform.Platform, states map[string]*render.State) {
 	found, _ := workspace.Mistakes(p, states)
 	var now []string
-	for _, problem := range w.options.concerning(found) {
+	for _, problem := range w.options.keepAsked(found) {
 		now = append(now, problem.String())
 		if !slices.Contains(w.said, problem.String()) {
 			fmt.Fprintln(w.out, w.paint.Red(problem.String()))

@@ -74,7 +74,7 @@ func (o *rollbackOptions) back(ctx context.Context, p *platform.Platform, key pl
 	if o.to == "" {
 		return &ran[0], nil
 	}
-	release, err := pick(ran, o.to)
+	release, err := pickRelease(ran, o.to)
 	if err != nil {
 		return nil, fmt.Errorf("%s in %s: %w", key, o.environment, err)
 	}

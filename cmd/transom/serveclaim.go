@@ -32,7 +32,7 @@ func claimData(dir string) (release func(), err error) {
 	return func() { _ = lock.Unlock() }, nil
 }
 
-// holderOf names the process that has a lock, as far as its file says.
+// holderOf names the process that holds a lock, as written in its file.
 func holderOf(file string) string {
 	content, err := os.ReadFile(file)
 	if id := strings.TrimSpace(string(content)); err == nil && id != "" {

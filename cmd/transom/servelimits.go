@@ -36,7 +36,7 @@ func (o *outsideOptions) flags(f *pflag.FlagSet) {
 	f.DurationVar(&o.cluster.Timeout, "cluster-timeout", o.cluster.Timeout, "how long a request to a cluster may take, and a cluster may be silent within an answer")
 }
 
-// check refuses limits that leave nothing.
+// check refuses limits of zero and less.
 func (o *outsideOptions) check() error {
 	switch {
 	case o.git.PackObjects < 1:

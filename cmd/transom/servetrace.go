@@ -31,6 +31,7 @@ func (t *tracer) opened(environment string, state *gitrepo.Remote) {
 	t.states[environment] = state
 }
 
+// state is the repository of an environment's state; nil: it is not opened yet.
 func (t *tracer) state(environment string) *gitrepo.Remote {
 	t.mu.Lock()
 	defer t.mu.Unlock()

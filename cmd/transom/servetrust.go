@@ -25,6 +25,7 @@ func (o *trustOptions) flags(f *pflag.FlagSet) {
 	f.StringArrayVar(&o.from, "trust-state", nil, "state commit that needs no signature, nor does any before it; one per branch, may be repeated")
 }
 
+// wholeCommit matches a commit that is not abbreviated.
 var wholeCommit = regexp.MustCompile(`^[0-9a-f]{40}$`)
 
 // trust reads the keys.

@@ -87,6 +87,7 @@ again: redrawn on a terminal, elsewhere once for each change.`,
 	return cmd
 }
 
+// check refuses flags that do not go together.
 func (o *statusOptions) check(args []string) error {
 	isOther := o.wait || o.offering != ""
 	narrowed := o.wait || len(args) > 0
@@ -119,6 +120,7 @@ func parseTeam(args []string) (team, request string, err error) {
 	return args[0], "", nil
 }
 
+// show prints the status once.
 func (o *statusOptions) show(ctx context.Context, w io.Writer, team, request string) error {
 	s, err := o.ask(ctx, team, request)
 	if err != nil {
@@ -143,7 +145,7 @@ func (o *statusOptions) ask(ctx context.Context, team, request string) (status.S
 // opens reports whether healthy instances are shown with their objects.
 func (o *statusOptions) opens(request string) bool { return o.verbose || request != "" }
 
-// text prints a status for people, in the colours of the place where it will be seen.
+// text returns a function that prints a status for people, with colours if seen is a terminal.
 func (o *statusOptions) text(seen io.Writer, s status.Status, team, request string) func(io.Writer) {
 	return func(w io.Writer) {
 		t := tree.Printer{W: w, Paint: terminal.PaintFor(seen), Open: o.opens(request), Now: time.Now()}
@@ -151,7 +153,7 @@ func (o *statusOptions) text(seen io.Writer, s status.Status, team, request stri
 	}
 }
 
-// known names the part of a question that the daemon has never heard of, and its probable meaning.
+// known is an error if the daemon does not know the environment, the team or the request, with the name that was probably meant.
 func (o *statusOptions) known(ctx context.Context, s status.Status, team, request string) error {
 	if o.environment != "" && len(s.Environments) == 0 {
 		return unknownEnvironment(ctx, o.client, o.environment)
@@ -170,11 +172,11 @@ func (o *statusOptions) known(ctx context.Context, s status.Status, team, reques
 	if unread := tree.Unread(s); unread != "" {
 		return fmt.Errorf("no %s known yet: %s", what, unread)
 	}
-	return fmt.Errorf("no %s %s at commit %s%s", what, where, terminal.Short(s.Platform.Commit), o.near(ctx, named))
+	return fmt.Errorf("no %s %s at commit %s%s", what, where, terminal.Short(s.Platform.Commit), o.suggestName(ctx, named))
 }
 
-// near suggests the team or the request that was meant, of those where it was looked for.
-func (o *statusOptions) near(ctx context.Context, named string) string {
+// suggestName suggests the team or the request that was probably meant.
+func (o *statusOptions) suggestName(ctx context.Context, named string) string {
 	s, err := o.client.Status(ctx, client.Selection{Environment: o.environment, Objects: "none"})
 	if err != nil {
 		return "" // the answer stays the same without a suggestion

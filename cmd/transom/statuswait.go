@@ -17,9 +17,9 @@ import (
 // pollEvery is how often a waiting command asks; each answer is a few hundred bytes.
 const pollEvery = 300 * time.Millisecond
 
-// settle is how long a cluster may show a failure before it counts as one for good. A pod that restarts once, or a
-// controller that looked before its dependencies were there, is over it sooner.
-const settle = 15 * time.Second
+// failureLasts is how long a cluster may show a failure before the failure counts as lasting. A pod that restarts once, or a
+// controller that started before its dependencies, takes less.
+const failureLasts = 15 * time.Second
 
 // verdict is how waiting ended: the last progress, and the outcome in words.
 type verdict struct {
@@ -28,7 +28,7 @@ type verdict struct {
 	Reason  string  `json:"reason,omitempty"` // why it is not done
 }
 
-// follow asks how far a commit has come until it is live and healthy, failed for good, or time is up.
+// follow asks for the progress of a commit until the commit is live and healthy, a failure lasts, or time is up.
 func (o *statusOptions) follow(cmd *cobra.Command, team, request string) error {
 	ctx, cancel := context.WithTimeout(cmd.Context(), o.timeout)
 	defer cancel()
@@ -67,7 +67,7 @@ type waiting struct {
 	reason      string
 }
 
-// until asks again and again. It returns an error only where nothing can be said about the commit.
+// until asks for the progress until the wait has ended. An error says that nothing is known of the commit.
 func (w *waiting) until(ctx context.Context, ask func(context.Context) (web.Progress, error)) error {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
@@ -76,10 +76,10 @@ func (w *waiting) until(ctx context.Context, ask func(context.Context) (web.Prog
 		switch {
 		case ctx.Err() != nil:
 		case err != nil:
-			if w.away(time.Now()) {
+			if w.isSilent(time.Now()) {
 				return err
 			}
-		case w.see(p, time.Now()):
+		case w.takeAnswer(p, time.Now()):
 			return nil
 		}
 		select {
@@ -90,8 +90,9 @@ func (w *waiting) until(ctx context.Context, ask func(context.Context) (web.Prog
 	}
 }
 
-// away says whether the daemon has been silent for too long. At first it is at once: there may be none.
-func (w *waiting) away(now time.Time) bool {
+// isSilent says whether the daemon has been silent for too long. Before its first answer one failure is enough: there may be no
+// daemon.
+func (w *waiting) isSilent(now time.Time) bool {
 	if w.last.Environment == "" {
 		return true
 	}
@@ -99,11 +100,11 @@ func (w *waiting) away(now time.Time) bool {
 		w.awaySince = now
 	}
 	w.tell("the daemon does not answer")
-	return now.Sub(w.awaySince) > settle
+	return now.Sub(w.awaySince) > failureLasts
 }
 
-// see takes an answer and says whether it settles the matter.
-func (w *waiting) see(p web.Progress, now time.Time) bool {
+// takeAnswer takes an answer and says whether it ends the wait.
+func (w *waiting) takeAnswer(p web.Progress, now time.Time) bool {
 	w.last, w.awaySince = p, time.Time{}
 	w.tell(summary(p))
 	if !p.Reconciled {
@@ -138,13 +139,14 @@ func (w *waiting) failed(p web.Progress, now time.Time) bool {
 			return true
 		}
 	}
-	if now.Sub(w.failedSince) > settle {
+	if now.Sub(w.failedSince) > failureLasts {
 		return true
 	}
 	w.reason = ""
 	return false
 }
 
+// timeUp ends the wait; an error says that it was interrupted, or that the daemon never answered.
 func (w *waiting) timeUp(ctx context.Context) error {
 	if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return fmt.Errorf("stopped waiting: %w", ctx.Err())

@@ -10,7 +10,7 @@ import (
 
 // Adoption lists the effects that taking over the objects of an instance would have on them, where a person decides.
 type Adoption struct {
-	Digest  string   `json:"digest"` // names exactly these effects on these objects, on whatever cluster
+	Digest  string   `json:"digest"` // names exactly these effects on these objects, on any cluster
 	Effects []Effect `json:"effects"`
 }
 
@@ -119,6 +119,7 @@ func readAdmitted(text string) map[Object]string {
 	return admitted
 }
 
+// writeAdmitted is the text of which readAdmitted reads the lines.
 func writeAdmitted(admitted map[Object]string) string {
 	var lines []string
 	for o, digest := range admitted {
@@ -126,4 +127,11 @@ func writeAdmitted(admitted map[Object]string) string {
 	}
 	slices.Sort(lines)
 	return strings.Join(lines, "")
+}
+
+// noteEffect keeps an effect that a person decides about.
+func (d *desired) noteEffect(e *Effect) {
+	if e.Outside || len(e.Fields) > 0 || e.Selects != nil {
+		d.effect = e
+	}
 }

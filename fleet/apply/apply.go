@@ -83,6 +83,7 @@ func (a *application) prepareNamespace(ctx context.Context) error {
 	return a.applyInOrder(ctx, a.teamObjects)
 }
 
+// unfinished says whether a write of an object is needed.
 func (a *application) unfinished(d *desired) bool {
 	needed, _ := a.writer.needsWrite(d)
 	return needed || len(missingKeys(d)) > 0

@@ -58,6 +58,7 @@ func (t *boundTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 // WrappedRoundTripper lets client-go find the transport below.
 func (t *boundTransport) WrappedRoundTripper() http.RoundTripper { return t.next }
 
+// answerTo is the answer to a request before anything of it came: its limits depend on the request.
 func (t *boundTransport) answerTo(req *http.Request, cancel context.CancelCauseFunc) *answer {
 	a := &answer{
 		name: req.Method + " " + req.URL.Path, limits: t.limits, budget: budgetOf(req.Context()), cancel: cancel,

@@ -12,12 +12,16 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// bodies are the objects of built-in kinds that a version's health entry judges, as they were read last. Watches keep no more
+// bodies are the objects of built-in kinds that a version's health entry assesses, as they were read last. Watches keep no more
 // of such an object than of any other, so it is read anew whenever the watch has seen it change.
 type bodies struct {
 	mu       sync.Mutex
 	byObject map[Object]*live
+	bytes    int // of their fields
 }
+
+// mostBodyBytes bounds the memory of bodies: more than that and all are forgotten, also those whose objects are gone.
+const mostBodyBytes = 64 << 20
 
 // get is an object as it was read, if it has not changed since; nil: it is to be read.
 func (b *bodies) get(o Object, seen *live) *live {
@@ -30,18 +34,41 @@ func (b *bodies) get(o Object, seen *live) *live {
 	return known
 }
 
+// put keeps an object as it was read.
 func (b *bodies) put(o Object, whole *live) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.byObject) >= manyBodies {
+	if old := b.byObject[o]; old != nil {
+		b.bytes -= bytesOf(old.body)
+	}
+	size := bytesOf(whole.body)
+	if b.bytes+size > mostBodyBytes {
 		clear(b.byObject)
+		b.bytes = 0
 	}
 	b.byObject[o] = whole
+	b.bytes += size
 }
 
-const manyBodies = 10_000 // of which none was forgotten although its object may be gone
+// bytesOf is about how much memory the fields of an object take.
+func bytesOf(value any) int {
+	size := 16
+	switch value := value.(type) {
+	case map[string]any:
+		for name, field := range value {
+			size += len(name) + 16 + bytesOf(field)
+		}
+	case []any:
+		for _, item := range value {
+			size += bytesOf(item)
+		}
+	case string:
+		size += len(value)
+	}
+	return size
+}
 
-// assessBuiltin judges an object of a built-in kind by the version's health entry.
+// assessBuiltin assesses an object of a built-in kind by the version's health entry.
 func (a assessment) assessBuiltin(ctx context.Context, d *desired, applied bool) (Health, string, error) {
 	if applied {
 		if d.live.byStatus.behind {

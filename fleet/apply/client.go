@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
 	corev1 "k8s.io/client-go/kubernetes/typed/core/v1"
@@ -35,6 +37,7 @@ type client struct {
 	core     corev1.CoreV1Interface
 }
 
+// dial makes the clients over one HTTP client.
 func (c *client) dial(cfg *rest.Config, over *http.Client) error {
 	disco, err := discovery.NewDiscoveryClientForConfigAndClient(cfg, over)
 	if err != nil {
@@ -235,4 +238,48 @@ func (c *client) wholeOf(k *kind, namespace string) dynamic.ResourceInterface {
 		return c.dynamic.Resource(k.resource).Namespace(namespace)
 	}
 	return c.dynamic.Resource(k.resource)
+}
+
+// readWhole reads an object with all of its fields. It is for no Secret.
+func (c *client) readWhole(ctx context.Context, k *kind, o Object) (u *unstructured.Unstructured, err error) {
+	err = c.request(ctx, func(ctx context.Context) error {
+		u, err = c.wholeOf(k, o.Namespace).Get(ctx, o.Name, metav1.GetOptions{})
+		return err
+	})
+	return u, err
+}
+
+// patch writes to an object, and returns the metadata that it has then. The content says which UID or resourceVersion the write
+// is bound to.
+func (c *client) patch(ctx context.Context, k *kind, o Object, how types.PatchType, content any, options metav1.PatchOptions,
+) (m *metav1.PartialObjectMetadata, err error) {
+	body, err := json.Marshal(content)
+	if err != nil {
+		return nil, fmt.Errorf("encode %s: %w", o, err)
+	}
+	err = c.request(ctx, func(ctx context.Context) error {
+		m, err = c.metadataOf(k, o.Namespace).Patch(ctx, o.Name, how, body, options)
+		return err
+	})
+	return m, err
+}
+
+// patchWhole is patch with all fields of the object in the answer. It is for no Secret.
+func (c *client) patchWhole(ctx context.Context, k *kind, o Object, how types.PatchType, content any, options metav1.PatchOptions,
+) (u *unstructured.Unstructured, err error) {
+	body, err := json.Marshal(content)
+	if err != nil {
+		return nil, fmt.Errorf("encode %s: %w", o, err)
+	}
+	err = c.request(ctx, func(ctx context.Context) error {
+		u, err = c.wholeOf(k, o.Namespace).Patch(ctx, o.Name, how, body, options)
+		return err
+	})
+	return u, err
+}
+
+// forced are the options of a server-side apply that takes fields from others.
+func forced(dryRun ...string) metav1.PatchOptions {
+	force := true
+	return metav1.PatchOptions{FieldManager: manager, Force: &force, FieldValidation: metav1.FieldValidationStrict, DryRun: dryRun}
 }

@@ -103,7 +103,7 @@ func (c *Cluster) Identify(ctx context.Context) (string, error) { return c.clien
 // Close ends all watches and waits for them.
 func (c *Cluster) Close() { c.watches.close() }
 
-// Owners lists whose inventories of an environment the cluster holds, sorted.
+// Owners lists the owners whose inventories of an environment are on the cluster, sorted.
 func (c *Cluster) Owners(ctx context.Context, environment string) ([]Owner, error) {
 	c.watches.begin(c.inventories.stream)
 	if err := c.inventories.ready(ctx); err != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -112,4 +113,19 @@ func Inherit(entries string, others ...string) (string, error) {
 	})
 	text, err := json.Marshal(inherited)
 	return string(text), err
+}
+
+// KeptBodies is how many of n objects with a text of a size are known after they were read twice.
+func KeptBodies(n, size int) (kept int) {
+	cache := newHealthCache()
+	for i := range 2 * n {
+		o := Object{Kind: "ConfigMap", Name: strconv.Itoa(i % n)}
+		cache.bodies.put(o, &live{uid: "1", body: map[string]any{"data": strings.Repeat("x", size)}})
+	}
+	for i := range n {
+		if cache.bodies.get(Object{Kind: "ConfigMap", Name: strconv.Itoa(i)}, &live{uid: "1"}) != nil {
+			kept++
+		}
+	}
+	return kept
 }

@@ -15,7 +15,7 @@ import (
 
 // An environment's fence on a cluster is a ConfigMap beside the inventories, named as the environment, that lists nothing:
 // it names the state commit that anything of the environment was last written for. A pass writes it before it writes
-// anything else for another commit, bound to the resourceVersion that it was judged at, so that of two daemons whose states
+// anything else for another commit, bound to the resourceVersion that it was compared at, so that of two daemons whose states
 // differ one is first, and the other one finds out. At rest it is never written.
 
 const takeoversKept = 10
@@ -27,7 +27,7 @@ func fenceKey(environment string) key { return key{systemNamespace, environment}
 type fence struct {
 	cluster *Cluster
 	client  *client
-	in      Instance
+	in      *Instance
 }
 
 // ensure has the environment's fence name the state commit that the pass works on.
@@ -115,6 +115,7 @@ func (f *fence) patch(ctx context.Context, fence *inventory, taken []string) err
 	})
 }
 
+// annotations sign the fence, and list the last commits whose writes were taken over.
 func (f *fence) annotations(before, taken []string) map[string]string {
 	annotations := map[string]string{}
 	f.in.signature().put(annotations)
@@ -174,32 +175,25 @@ func (f *fence) resign(ctx context.Context, o Owner, from signature) error {
 	if known, err := f.in.continues(ctx, inv.signature); err != nil || known {
 		return err
 	}
-	return f.client.request(ctx, func(ctx context.Context) error {
-		all := f.client.core.ConfigMaps(systemNamespace)
-		m, err := all.Get(ctx, inventoryName(o), metav1.GetOptions{})
-		if apierrors.IsNotFound(err) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
+	err := f.cluster.inventories.change(ctx, o, func(ctx context.Context, m *v1.ConfigMap) (bool, error) {
 		named := readSignature(m.Annotations)
 		known, err := f.in.continues(ctx, named)
 		if err != nil || known {
-			return err
+			return false, err
 		}
 		if named.Sequence > from.Sequence {
-			return errOvertaken
+			return false, errOvertaken
 		}
 		if m.Annotations == nil {
 			m.Annotations = map[string]string{}
 		}
 		f.in.signature().put(m.Annotations)
-		if m, err = all.Update(ctx, m, metav1.UpdateOptions{FieldManager: manager}); err == nil {
-			f.cluster.inventories.putAnswer(m)
-		}
-		return err
+		return true, nil
 	})
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	return err
 }
 
 // takeovers are the commits whose writes on this cluster were taken over before.

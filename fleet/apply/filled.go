@@ -150,6 +150,7 @@ func (f *filled) path() fieldpath.Path {
 	return path
 }
 
+// heldByOthers says whether another manager owns the field or a part of it.
 func (f *filled) heldByOthers(entries []metav1.ManagedFieldsEntry) bool {
 	return slices.ContainsFunc(entries, func(e metav1.ManagedFieldsEntry) bool {
 		return !isOwn(&e) && e.Subresource != "status" && touches(entrySet(&e), f.path())
@@ -158,10 +159,7 @@ func (f *filled) heldByOthers(entries []metav1.ManagedFieldsEntry) bool {
 
 // readWhole reads the whole of an object; nil if it is gone or another one by now.
 func (o fieldOwnership) readWhole(ctx context.Context, d *desired) (u *unstructured.Unstructured, err error) {
-	err = o.client.request(ctx, func(ctx context.Context) error {
-		u, err = o.client.wholeOf(d.kind, d.object.Namespace).Get(ctx, d.object.Name, metav1.GetOptions{})
-		return err
-	})
+	u, err = o.client.readWhole(ctx, d.kind, d.object)
 	if err == nil && u.GetUID() == d.live.uid {
 		return u, nil
 	}

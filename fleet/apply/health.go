@@ -27,7 +27,7 @@ type assessment struct {
 }
 
 // assessHealth says how objects do, unless it said so before in this pass. Only an object that is at its desired revision, as the watch has seen
-// it, is judged by its status: health that belongs to another revision does not count.
+// it, is assessed by its status: health that belongs to another revision does not count.
 func (a assessment) assessHealth(ctx context.Context, set []*desired) error {
 	return each(ctx, set, func(ctx context.Context, d *desired) error {
 		if d.assessed {
@@ -54,6 +54,7 @@ func (a assessment) assessHealth(ctx context.Context, set []*desired) error {
 	})
 }
 
+// assessObject is the health of one object and the reason of it. The cases that need no status come first.
 func (a assessment) assessObject(ctx context.Context, d *desired) (Health, string, error) {
 	switch l := d.live; {
 	case d.fault != "":
@@ -80,7 +81,7 @@ func (a assessment) assessObject(ctx context.Context, d *desired) (Health, strin
 	return a.assessByStatus(ctx, d)
 }
 
-// assessByEntry judges an object of a built-in kind by the version's health entry, and adds the ailment of its pods.
+// assessByEntry assesses an object of a built-in kind by the version's health entry, and adds the ailment of its pods.
 func (a assessment) assessByEntry(ctx context.Context, d *desired) (Health, string, error) {
 	health, message, err := a.assessBuiltin(ctx, d, a.healthEntry(d).Applied)
 	if err == nil && health != Healthy && d.fault == "" {
@@ -89,7 +90,7 @@ func (a assessment) assessByEntry(ctx context.Context, d *desired) (Health, stri
 	return health, message, err
 }
 
-// assessByStatus judges an object by its status, as the watch reduced it.
+// assessByStatus assesses an object by its status, as the watch reduced it.
 func (a assessment) assessByStatus(ctx context.Context, d *desired) (Health, string, error) {
 	health, message := d.live.byStatus.health, d.live.byStatus.message
 	if custom(d.gvk.GroupKind()) {
@@ -112,7 +113,7 @@ func (a assessment) assessByStatus(ctx context.Context, d *desired) (Health, str
 	return health, message, err
 }
 
-// assessCustom judges a custom resource: by the version's own expressions, else by the fields that most controllers report.
+// assessCustom assesses a custom resource: by the version's own expressions, else by the fields that most controllers report.
 func (a assessment) assessCustom(d *desired) (Health, string) {
 	body := d.live.body
 	seen, observes := observedGeneration(body)
@@ -193,6 +194,7 @@ func (a assessment) evaluateEntry(d *desired, h platform.Health) (Health, string
 // rules are compiled health expressions by their source.
 type rules struct{ bySource sync.Map }
 
+// eval compiles an expression once, and evaluates it for an object.
 func (r *rules) eval(source string, object map[string]any) (bool, error) {
 	rule, ok := r.bySource.Load(source)
 	if !ok {
@@ -210,4 +212,5 @@ func (r *rules) eval(source string, object map[string]any) (bool, error) {
 // patience is how long a custom resource may be without any status when it is new, or with that of before when it changed.
 const patience = 30 * time.Second
 
+// young says whether an object was made a moment ago.
 func young(l *live) bool { return time.Since(l.created.Time) < patience }

@@ -14,7 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 )
 
-// inventoryWatch holds every inventory of the cluster and every environment's fence, by name.
+// inventoryWatch has every inventory of the cluster and every environment's fence, by name.
 type inventoryWatch struct {
 	*stream
 	client      *client
@@ -128,6 +128,7 @@ func (w *inventoryWatch) expectSignature(environment string, s signature) {
 	w.expected[environment] = s
 }
 
+// putAnswer takes in the API server's answer to a write of ours, before the watch sees it.
 func (w *inventoryWatch) putAnswer(m *v1.ConfigMap) {
 	w.update(key{m.Namespace, m.Name}, readInventory(m))
 }
@@ -158,7 +159,7 @@ func (w *inventoryWatch) isNews(k key, old, inv *inventory) bool {
 	return changed && w.expected[inventoryOwner(k.name).Environment] != inv.signature
 }
 
-// set puts an inventory in place of the one before; either may be nil. The caller holds the lock.
+// set replaces the inventory of before; either may be nil. The caller holds the lock.
 func (w *inventoryWatch) set(k key, inv *inventory) {
 	o := inventoryOwner(k.name)
 	environment := o.Environment
@@ -181,6 +182,7 @@ func (w *inventoryWatch) set(k key, inv *inventory) {
 	}
 }
 
+// count adds to the number of inventories with a signature, and records when a signature came or went. The caller holds the lock.
 func (w *inventoryWatch) count(environment string, s signature, by int) {
 	if s.Commit == "" {
 		return
@@ -215,6 +217,7 @@ func (w *inventoryWatch) remove(k key, version string) {
 	w.subscribers.notify(inventoryOwner(k.name))
 }
 
+// drop removes an inventory that is known to be gone.
 func (w *inventoryWatch) drop(k key) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

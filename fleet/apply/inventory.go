@@ -36,7 +36,7 @@ type inventory struct {
 	fault      string   // why it cannot be read; then nothing may be concluded from it
 }
 
-// inventoryName cannot collide: none of the three holds a dot.
+// inventoryName cannot collide: none of the three has a dot.
 func inventoryName(o Owner) string { return o.Environment + "." + o.Team + "." + o.Request }
 
 func inventoryOwner(name string) Owner {
@@ -54,6 +54,7 @@ func (o Object) line() string {
 	return kind + "/" + o.Namespace + "/" + o.Name
 }
 
+// parseLine is the object that a line names; false for another form.
 func parseLine(line string) (Object, bool) {
 	parts := strings.Split(line, "/")
 	if len(parts) != 3 || parts[0] == "" || parts[2] == "" {
@@ -119,7 +120,7 @@ func writeObjects(objects map[Object]bool) string {
 }
 
 // sign names the state that an inventory is written for, unless it names a later one.
-func sign(m *v1.ConfigMap, in Instance) {
+func sign(m *v1.ConfigMap, in *Instance) {
 	if in.State.Sequence <= readState(m.Annotations[stateAnnotation]).Sequence && !in.hasLineage() {
 		return
 	}

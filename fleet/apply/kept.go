@@ -8,7 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// An object that holds data outlives its request. It is let go with the removal, so that it stands in nobody's way, and names
+// An object with data outlives its request. It is let go with the removal, so that it stands in nobody's way, and names
 // the request and the offering that it was of in annotations: the same request of the same offering takes it back, and anybody
 // else adopts it.
 const (
@@ -26,6 +26,7 @@ type kept struct {
 	on       string // a date; empty: not known
 }
 
+// readKept is nil for an object that was never kept.
 func readKept(annotations map[string]string) *kept {
 	from, of := annotations[keptFromAnnotation], annotations[keptOfAnnotation]
 	if from == "" {
@@ -48,7 +49,7 @@ func (k *kept) String() string {
 	return text
 }
 
-// keepMarked lets an object go that stays because it holds data, or because its offering retains it.
+// keepMarked lets an object go that stays because it has data, or because its offering retains it.
 func (p *pruning) keepMarked(ctx context.Context, k *kind, o Object, l *live, reason string) (outcome, string, error) {
 	if p.in.External || l.deleting {
 		return letGo, reason, nil
@@ -86,7 +87,7 @@ func (o fieldOwnership) removeKeptMark(ctx context.Context, d *desired) error {
 	}}); err != nil {
 		return err
 	}
-	d.live = d.watch.putAnswer(key{d.object.Namespace, d.object.Name}, d.live)
+	d.putAnswer(d.live)
 	return nil
 }
 

@@ -53,6 +53,7 @@ func (k *kinds) find(ctx context.Context, gvk schema.GroupVersionKind) (*kind, e
 	return k.lookup(gvk), nil
 }
 
+// lookup is find among the kinds that are known; the caller holds the lock.
 func (k *kinds) lookup(gvk schema.GroupVersionKind) *kind {
 	if gvk.Version == "" {
 		return k.preferred[gvk.GroupKind()]
@@ -116,6 +117,7 @@ func (k *kinds) refresh(ctx context.Context) error {
 	return nil
 }
 
+// readKinds are the kinds of a discovery by version, and the one of each kind's preferred version.
 func readKinds(groups []*metav1.APIGroup, lists []*metav1.APIResourceList,
 ) (map[schema.GroupVersionKind]*kind, map[schema.GroupKind]*kind) {
 	preferredVersion := map[string]string{}

@@ -2,7 +2,6 @@ package apply
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -37,14 +36,7 @@ func (p *pruning) letGo(ctx context.Context, k *kind, o Object, l *live, reason 
 		return pending, "", nil
 	}
 	if err == nil {
-		var body []byte
-		if body, err = json.Marshal(removalPatch(read, remembers)); err != nil {
-			return pending, "", fmt.Errorf("encode %s: %w", o, err)
-		}
-		err = p.client.request(ctx, func(ctx context.Context) error {
-			_, err := p.client.metadataOf(k, o.Namespace).Patch(ctx, o.Name, types.JSONPatchType, body, metav1.PatchOptions{FieldManager: keepingManager})
-			return err
-		})
+		_, err = p.client.patch(ctx, k, o, types.JSONPatchType, removalPatch(read, remembers), metav1.PatchOptions{FieldManager: keepingManager})
 	}
 	switch {
 	case err == nil:
@@ -117,7 +109,7 @@ func (p *pruning) letGone() []Object {
 	return slices.SortedFunc(maps.Keys(all), func(a, b Object) int { return strings.Compare(a.line(), b.line()) })
 }
 
-// letGoMessage says which objects a pass let go, so that it is an event in whatever follows the results.
+// letGoMessage says which objects a pass let go, so that whoever follows the results has an event of it.
 func letGoMessage(changes []Change) string {
 	var names []string
 	for _, c := range changes {

@@ -86,7 +86,7 @@ func budgetOf(ctx context.Context) *budget {
 	return b
 }
 
-// spend takes n bytes, and says whether they were left.
+// spend takes n bytes, and says whether the budget had them.
 func (b *budget) spend(n int) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -98,12 +98,13 @@ func (b *budget) spend(n int) bool {
 }
 
 // restore gives back the bytes of an answer that is asked for again in smaller parts.
-func (b *budget) restore(left int64) {
+func (b *budget) restore(remaining int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.remaining = left
+	b.remaining = remaining
 }
 
+// rest is how many bytes may still come.
 func (b *budget) rest() int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -74,10 +74,10 @@ type verdict struct {
 var errOvertaken = errors.New("the cluster was written to for a state commit that this state does not contain")
 
 // hasLineage says whether an instance is written only where its lineage allows it.
-func (in Instance) hasLineage() bool { return in.Lineage != nil && in.State.Commit != "" }
+func (in *Instance) hasLineage() bool { return in.Lineage != nil && in.State.Commit != "" }
 
 // signature is the one that inventories written for an instance are signed with.
-func (in Instance) signature() signature {
+func (in *Instance) signature() signature {
 	s := signature{State: in.State}
 	if in.Lineage != nil {
 		s.identity = in.Lineage.Identity
@@ -87,7 +87,7 @@ func (in Instance) signature() signature {
 
 // continues says whether a signature is of the history that the instance's state comes from. One without a commit is of
 // before there were any.
-func (in Instance) continues(ctx context.Context, s signature) (bool, error) {
+func (in *Instance) continues(ctx context.Context, s signature) (bool, error) {
 	if !in.hasLineage() || s.Commit == "" {
 		return true, nil
 	}
@@ -106,7 +106,7 @@ func (in Instance) continues(ctx context.Context, s signature) (bool, error) {
 
 // foreignSignature returns the latest signature of the instance's environment that its state does not continue, nil if there is none,
 // and since when it is known.
-func (c *Cluster) foreignSignature(ctx context.Context, in Instance) (*signature, time.Time, error) {
+func (c *Cluster) foreignSignature(ctx context.Context, in *Instance) (*signature, time.Time, error) {
 	if !in.hasLineage() {
 		return nil, time.Time{}, nil
 	}
@@ -141,7 +141,7 @@ func (p *pass) checkLineage(ctx context.Context) (bool, error) {
 	if !p.in.hasLineage() {
 		return true, nil
 	}
-	foreign, since, err := p.cluster.foreignSignature(ctx, p.in)
+	foreign, since, err := p.cluster.foreignSignature(ctx, &p.in)
 	switch {
 	case err != nil:
 		return false, err

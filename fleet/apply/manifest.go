@@ -55,8 +55,8 @@ type manifest struct {
 	content map[string]any // with the digest annotation
 	digest  string
 	signed  string   // the digest that the manifest carries, as where another agent applies it
-	rank    int      // place in the order of kinds
-	step    int      // place in the instance's own order
+	rank    int      // in the order of kinds
+	step    int      // in the instance's own order
 	keys    []string // of a generated Secret
 }
 
@@ -76,7 +76,7 @@ type desired struct {
 // taking is all that a pass learns of an object that others made and that is taken over.
 type taking struct {
 	adopts    bool                        // the object that is there is nobody's, and is taken over
-	leftover  bool                        // a request that is gone left the object that is there
+	leftover  bool                        // the object that is there was kept when its request was removed
 	unsure    bool                        // it changed while it was looked at, so that nothing of the instance is written
 	found     []metav1.ManagedFieldsEntry // its entries as they were
 	inherited []metav1.ManagedFieldsEntry // and once those of appliers are ours; nil: there are none
@@ -144,6 +144,7 @@ func decodeDocument(document []byte) (*desired, error) {
 	return newDesired(&u), nil
 }
 
+// newDesired is a desired object of which nothing but its manifest is known.
 func newDesired(u *unstructured.Unstructured) *desired {
 	gvk := u.GroupVersionKind()
 	d := &desired{manifest: manifest{
@@ -172,6 +173,7 @@ func (o Owner) carries(labels map[string]string) bool {
 	return o == ownerOf(labels)
 }
 
+// ownerOf is the owner that labels name.
 func ownerOf(labels map[string]string) Owner {
 	return Owner{Environment: labels[environmentLabel], Team: labels[teamLabel], Request: labels[requestLabel]}
 }
@@ -218,6 +220,7 @@ func phases(all []*desired) [][]*desired {
 	return slices.DeleteFunc(sets, func(set []*desired) bool { return len(set) == 0 })
 }
 
+// phaseOf is the index of the phase that an object is applied in.
 func phaseOf(d *desired) int {
 	switch {
 	case d.rank > 0:
@@ -230,6 +233,7 @@ func phaseOf(d *desired) int {
 	return 2
 }
 
+// generatedKeys reads a list of the keys of a generated Secret, which is "password" if it is empty.
 func generatedKeys(list string) []string {
 	var keys []string
 	for key := range strings.SplitSeq(list, ",") {
@@ -241,4 +245,9 @@ func generatedKeys(list string) []string {
 		return []string{"password"}
 	}
 	return keys
+}
+
+// putAnswer records the API server's answer to a write, before the watch sees it.
+func (d *desired) putAnswer(l *live) {
+	d.live = d.watch.putAnswer(key{d.object.Namespace, d.object.Name}, l)
 }

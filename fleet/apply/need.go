@@ -86,6 +86,7 @@ func (c corrections) allow(now time.Time) bool {
 	return c.count < freeCorrections || since > min(time.Second<<min(c.count, 20), 5*time.Minute)
 }
 
+// next counts one correction more.
 func (c corrections) next(now time.Time) corrections {
 	if now.Sub(c.last) > correctionsReset {
 		return corrections{1, now}

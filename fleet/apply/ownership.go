@@ -15,11 +15,12 @@ func (t *target) owns(d *desired) bool {
 	return t.ownedByInstance(d.object, d.live) && !t.ofAnotherOffering(d)
 }
 
-// ownedByTeam says whether the live object of one around the namespace is that of the team.
+// ownedByTeam says whether the live object of a desired one of the namespace file is that of the team.
 func (t *target) ownedByTeam(d *desired) bool {
 	return d.live.belongs(Owner{Environment: t.in.Environment, Team: t.in.Team})
 }
 
+// ownedByInstance says whether an object is this instance's by its labels, or by its inventory where labels were removed.
 func (t *target) ownedByInstance(o Object, l *live) bool {
 	if l.labels.owner == t.in.Owner {
 		return true
@@ -43,7 +44,7 @@ func (l *live) belongs(o Owner) bool {
 // of it was ever applied under our name, whoever removed the labels since.
 func (l *live) unclaimed() bool { return l.labels == (labelSet{}) && l.fields == 0 }
 
-// isNobodys says whether the live object is no instance's, or was left by a request that is gone.
+// isNobodys says whether the live object is no instance's, or a leftover of a request that is gone.
 func (d *desired) isNobodys() bool { return d.leftover || d.live.unclaimed() }
 
 // foreign says whose an object is that is not the instance's. It may hold data, so that it is never to be removed.
@@ -93,7 +94,7 @@ func maker(entries []metav1.ManagedFieldsEntry) string {
 
 // adoptable says whether an object that exists and is nobody's may be taken over: one of the instance if its request says so,
 // a Namespace only if the environment names it.
-func (t *target) adoptable(d *desired, around bool) bool {
+func (t *target) adoptable(d *desired, ofTeam bool) bool {
 	if t.in.External || !d.isNobodys() {
 		return false
 	}
@@ -101,13 +102,13 @@ func (t *target) adoptable(d *desired, around bool) bool {
 	if d.isNamespace() && !named {
 		return false
 	}
-	if around {
+	if ofTeam {
 		return named
 	}
 	return t.in.Adopt
 }
 
-// ofAnotherOffering says whether the live object of a desired one, which holds data, was left by a request of the same name for another
+// ofAnotherOffering says whether the live object of a desired one, which has data, is a leftover of a request of the same name for another
 // offering.
 func (t *target) ofAnotherOffering(d *desired) bool {
 	of := d.labels()[offeringLabel]

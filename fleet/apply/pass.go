@@ -57,8 +57,8 @@ type mode struct {
 //
 //	read the objects → rehearse an adoption → apply → assess health → prune
 //
-// Each request to the cluster is made by one of them. What each finds out about an object is with that object, and what it
-// finds out about the instance is with the step; result puts the Result together.
+// Each request to the cluster is made by one of them. Its findings about an object are with that object, those
+// about the instance are with the step, and result puts the Result together.
 type pass struct {
 	*target
 	mode

@@ -2,9 +2,7 @@ package apply
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -40,44 +38,25 @@ func (w writer) patch(ctx context.Context, d *desired, reason string) error {
 	if err != nil {
 		return recordRefusal(d, err)
 	}
-	body, err := json.Marshal(cleared(w.withIdentity(d, w.boundContent(d)), nulls))
-	if err != nil {
-		return fmt.Errorf("encode %s: %w", d.object, err)
-	}
-	force := true
-	options := metav1.PatchOptions{FieldManager: manager, Force: &force, FieldValidation: metav1.FieldValidationStrict}
-	var after *live
-	err = w.client.request(ctx, func(ctx context.Context) error {
-		m, err := w.client.metadataOf(d.kind, d.object.Namespace).Patch(ctx, d.object.Name, types.ApplyPatchType, body, options)
-		if err == nil {
-			after = reduceMeta(d.gvk.GroupKind(), m)
-		}
-		return err
-	})
+	content := cleared(w.withIdentity(d, w.boundContent(d)), nulls)
+	after, err := w.client.patch(ctx, d.kind, d.object, types.ApplyPatchType, content, forced())
 	if err != nil {
 		return w.handleRefusal(ctx, d, err)
 	}
-	w.recordChange(d, after, reason)
+	w.recordChange(d, reduceMeta(d.gvk.GroupKind(), after), reason)
 	if err := errors.Join(w.fields.endHandover(ctx, d), w.fields.removeKeptMark(ctx, d)); err != nil {
 		return recordRefusal(d, err)
 	}
 	return nil
 }
 
-// patchAs writes to an object that is there as a field manager, and has d.live be what it is then. What the write is bound to,
-// its content says.
+// patchAs writes to an object as a field manager, and has d.live be the object as it is then.
 func (c *client) patchAs(ctx context.Context, d *desired, by string, how types.PatchType, content any) error {
-	body, err := json.Marshal(content)
-	if err != nil {
-		return fmt.Errorf("encode %s: %w", d.object, err)
+	m, err := c.patch(ctx, d.kind, d.object, how, content, metav1.PatchOptions{FieldManager: by})
+	if err == nil {
+		d.live = reduceMeta(d.gvk.GroupKind(), m)
 	}
-	return c.request(ctx, func(ctx context.Context) error {
-		m, err := c.metadataOf(d.kind, d.object.Namespace).Patch(ctx, d.object.Name, how, body, metav1.PatchOptions{FieldManager: by})
-		if err == nil {
-			d.live = reduceMeta(d.gvk.GroupKind(), m)
-		}
-		return err
-	})
+	return err
 }
 
 // handleRefusal goes on from a write that the API server did not do.
@@ -104,6 +83,7 @@ func (w writer) withIdentity(d *desired, content map[string]any) map[string]any 
 	return content
 }
 
+// recordChange takes in the object as it is after an apply, and names the change if the write was one.
 func (w writer) recordChange(d *desired, after *live, reason string) {
 	before, adopts := d.live, d.adopts
 	var back *kept
@@ -112,7 +92,7 @@ func (w writer) recordChange(d *desired, after *live, reason string) {
 	}
 	d.adopts = false
 	after.recordWrite(before, reason != "")
-	d.live = d.watch.putAnswer(key{d.object.Namespace, d.object.Name}, after)
+	d.putAnswer(after)
 	switch {
 	case before == nil && d.change != nil: // it was replaced
 	case before == nil:

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // Proof says whether the files that a state has of an instance on a cluster were Transom's to write. Its methods are called
@@ -47,7 +47,7 @@ func (p *pass) isAtRest() bool {
 	if slices.ContainsFunc(p.teamObjects, other) {
 		return false
 	}
-	soaked := p.in.Revision != "" && p.inventory.checkpoint.Revision == platform.ObservedAs(p.in.Revision, p.in.Anew)
+	soaked := p.in.Revision != "" && p.inventory.checkpoint.Revision == state.ObservedAs(p.in.Revision, p.in.Anew)
 	if soaked {
 		return true
 	}

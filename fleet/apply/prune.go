@@ -14,7 +14,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// kindsWithData are the kinds that hold data which cannot be made again.
+// kindsWithData are the kinds with data that cannot be made again.
 var kindsWithData = map[schema.GroupKind]bool{
 	{Kind: "Namespace"}:             true,
 	{Kind: "PersistentVolume"}:      true,
@@ -31,28 +31,28 @@ const (
 	letGo                  // it stays, and is the instance's no more
 )
 
-// pruning ends the objects that nobody desires any more: those that hold nothing are deleted, others are let go.
+// pruning ends the objects that nobody desires any more: those without data are deleted, others are let go.
 type pruning struct {
 	*target
 
 	gone    []Change  // objects that were deleted or let go
 	waiting []Object  // objects to be pruned that are still there
 	refused []Problem // of objects that cannot be pruned
-	later   string    // the commit of a later state, which pruning is left to
+	later   string    // the commit of a later state, whose daemon is to prune
 }
 
 // orphans lists the objects that the inventory has and nobody desires any more, but for those that this pass pruned already.
 func (p *pruning) orphans() []Object {
 	var all []Object
-	settled := map[Object]bool{}
+	handled := map[Object]bool{}
 	for _, d := range p.objects {
-		settled[d.object] = true
+		handled[d.object] = true
 	}
 	for _, c := range p.gone {
-		settled[c.Object] = true
+		handled[c.Object] = true
 	}
 	for o := range p.inventory.listed {
-		if !settled[o] {
+		if !handled[o] {
 			all = append(all, o)
 		}
 	}
@@ -62,7 +62,7 @@ func (p *pruning) orphans() []Object {
 	return all
 }
 
-// pruneBeforeApply prunes the objects that are annotated to go before their replacements are applied, and holds the rest until
+// pruneBeforeApply prunes the objects that are annotated to go before their replacements are applied, and postpones the rest until
 // their end is confirmed. It goes by the annotation of the live object: that was last applied, so it is the word of the state
 // before without anybody having to keep that state, it is the same after a restart, and whoever must have an object go
 // first that was not annotated can annotate it in the cluster.
@@ -129,7 +129,7 @@ func (p *pruning) pruneInOrder(ctx context.Context, all []Object) error {
 	if err != nil || yields {
 		return err
 	}
-	var left []Object
+	var finished []Object
 	for len(all) > 0 && err == nil && len(p.waiting) == 0 {
 		n := 1
 		for n < len(all) && rankOf(all[n].Kind) == rankOf(all[0].Kind) {
@@ -137,14 +137,14 @@ func (p *pruning) pruneInOrder(ctx context.Context, all []Object) error {
 		}
 		var done []Object
 		done, err = p.pruneSet(ctx, all[:n])
-		left = append(left, done...)
+		finished = append(finished, done...)
 		all = all[n:]
 	}
-	if len(left) == 0 {
+	if len(finished) == 0 {
 		return err
 	}
 	return errors.Join(err, p.inventory.record(ctx, func(inv *inventory) {
-		for _, o := range left {
+		for _, o := range finished {
 			delete(inv.objects, o)
 			delete(inv.adopted, o)
 		}
@@ -192,15 +192,15 @@ func (p *pruning) pruneSet(ctx context.Context, set []Object) ([]Object, error) 
 		f.outcome, f.reason, err = p.pruneOne(ctx, f.object)
 		return err
 	})
-	var left []Object
+	var finished []Object
 	for _, f := range fates {
 		switch {
 		case f.outcome == ended:
 			p.gone = append(p.gone, Change{Object: f.object, Action: Pruned, Reason: f.reason})
-			left = append(left, f.object)
+			finished = append(finished, f.object)
 		case f.outcome == letGo:
 			p.gone = append(p.gone, Change{Object: f.object, Action: Kept, Reason: f.reason})
-			left = append(left, f.object)
+			finished = append(finished, f.object)
 		case f.reason != "":
 			p.refused = append(p.refused, Problem{Object: f.object, Message: f.reason})
 			fallthrough
@@ -208,7 +208,7 @@ func (p *pruning) pruneSet(ctx context.Context, set []Object) ([]Object, error) 
 			p.waiting = append(p.waiting, f.object)
 		}
 	}
-	return left, err
+	return finished, err
 }
 
 // pruneOne reads an object and deletes it if that may be, as it was read.
@@ -243,6 +243,7 @@ func (p *pruning) pruneOne(ctx context.Context, o Object) (outcome, string, erro
 	return p.client.deleteAsRead(ctx, k, o, there, metav1.DeletePropagationBackground)
 }
 
+// keepsData says whether an object may hold data and is not to be deleted with it.
 func (p *pruning) keepsData(o Object, l *live) bool {
 	precious := kindsWithData[schema.GroupKind{Group: o.Group, Kind: o.Kind}] || l.generated
 	deletable := p.in.Deletion == platform.DeletionDelete && l.prunable
@@ -262,7 +263,7 @@ func (p *pruning) pruneUnserved(ctx context.Context, o Object) (outcome, string,
 	return pending, "it cannot be pruned, because the cluster does not serve its kind now", nil
 }
 
-// laterStateMessage says why pruning is left to somebody else, if it is.
+// laterStateMessage says why pruning is for somebody else, if it is.
 func (p *pruning) laterStateMessage() string {
 	if p.later == "" {
 		return ""

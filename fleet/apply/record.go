@@ -16,12 +16,12 @@ type instanceInventory struct {
 	client *client
 	all    *inventoryWatch
 	fence  *fence
-	in     Instance
+	in     *Instance
 
 	listed     map[Object]bool
 	adopted    map[Object]bool   // those that others had made
 	admitted   map[Object]string // effects of an adoption that began
-	checkpoint Checkpoint        // of whatever revision
+	checkpoint Checkpoint        // of any revision
 }
 
 // read takes the inventory as the watch knows it, and returns why that cannot be read.
@@ -63,6 +63,7 @@ func (i *instanceInventory) record(ctx context.Context, change func(*inventory))
 	return fmt.Errorf("write the inventory of %s: others keep changing it", o)
 }
 
+// create writes the first inventory of the instance, unless it would list nothing.
 func (i *instanceInventory) create(ctx context.Context, change func(*inventory)) error {
 	o, inv := i.in.Owner, newInventory()
 	if change(inv); len(inv.objects) == 0 {
@@ -80,42 +81,34 @@ func (i *instanceInventory) create(ctx context.Context, change func(*inventory))
 	return i.all.createFirst(ctx, m)
 }
 
+// update changes the inventory as it is now, and removes one that lists nothing and has no removal to remember.
 func (i *instanceInventory) update(ctx context.Context, change func(*inventory)) error {
-	return i.client.request(ctx, func(ctx context.Context) error {
-		all := i.client.core.ConfigMaps(systemNamespace)
-		m, err := all.Get(ctx, inventoryName(i.in.Owner), metav1.GetOptions{})
-		if err != nil {
-			return err
-		}
+	return i.all.change(ctx, i.in.Owner, func(ctx context.Context, m *v1.ConfigMap) (bool, error) {
 		inv := readInventory(m)
 		if inv.fault != "" {
-			return errors.New(inv.fault)
+			return false, errors.New(inv.fault)
 		}
 		if known, err := i.in.continues(ctx, inv.signature); err != nil || !known {
-			return cmp.Or(err, errOvertaken)
+			return false, cmp.Or(err, errOvertaken)
 		}
 		change(inv)
 		switch {
 		case len(inv.objects) == 0 && !i.in.Recorded:
 			only := metav1.Preconditions{UID: &m.UID, ResourceVersion: &m.ResourceVersion}
-			err := all.Delete(ctx, m.Name, metav1.DeleteOptions{Preconditions: &only})
+			err := i.client.core.ConfigMaps(m.Namespace).Delete(ctx, m.Name, metav1.DeleteOptions{Preconditions: &only})
 			if err == nil {
 				i.all.drop(key{m.Namespace, m.Name})
 			}
-			return err
+			return false, err
 		case !inv.write(m):
 			i.all.putAnswer(m)
-			return nil
+			return false, nil
 		}
 		sign(m, i.in)
 		if len(inv.objects) == 0 {
 			delete(m.Annotations, soakedAnnotation) // of an earlier removal, perhaps
 		}
-		updated, err := all.Update(ctx, m, metav1.UpdateOptions{FieldManager: manager})
-		if err == nil {
-			i.all.putAnswer(updated)
-		}
-		return err
+		return true, nil
 	})
 }
 
@@ -125,28 +118,19 @@ func (i *instanceInventory) signForState(ctx context.Context) (later State, err 
 	if i.in.State.Sequence == 0 {
 		return State{}, nil
 	}
-	err = i.client.request(ctx, func(ctx context.Context) error {
-		all := i.client.core.ConfigMaps(systemNamespace)
-		m, err := all.Get(ctx, inventoryName(i.in.Owner), metav1.GetOptions{})
-		if err != nil {
-			return err
-		}
+	err = i.all.change(ctx, i.in.Owner, func(ctx context.Context, m *v1.ConfigMap) (bool, error) {
 		named := readSignature(m.Annotations)
 		if known, err := i.in.continues(ctx, named); err != nil || !known {
-			return cmp.Or(err, errOvertaken)
+			return false, cmp.Or(err, errOvertaken)
 		}
 		if named.outranks(i.in.State) {
 			later = named.State
 		}
 		if named.Sequence >= i.in.State.Sequence {
-			return nil
+			return false, nil
 		}
 		sign(m, i.in)
-		m, err = all.Update(ctx, m, metav1.UpdateOptions{FieldManager: manager})
-		if err == nil {
-			i.all.putAnswer(m)
-		}
-		return err
+		return true, nil
 	})
 	if err != nil {
 		return State{}, fmt.Errorf("claim the inventory of %s: %w", i.in.Owner, err)
@@ -170,7 +154,7 @@ func (i *instanceInventory) latest(ctx context.Context) (signature, error) {
 	return named, nil
 }
 
-// createFirst creates what may be the first that we write to a cluster: its namespace, too, if that is not there.
+// createFirst creates a ConfigMap that may be our first object on a cluster: also the namespace, if that is not there.
 func (w *inventoryWatch) createFirst(ctx context.Context, m *v1.ConfigMap) error {
 	err := w.create(ctx, m)
 	if apierrors.IsNotFound(err) {
@@ -200,6 +184,26 @@ func (w *inventoryWatch) createSystemNamespace(ctx context.Context) error {
 		_, err := w.client.core.Namespaces().Create(ctx, ns, metav1.CreateOptions{FieldManager: manager})
 		if apierrors.IsAlreadyExists(err) {
 			return nil
+		}
+		return err
+	})
+}
+
+// change reads an owner's inventory, has edit change it, and writes it if edit says so, as one request. The write is bound to the
+// resourceVersion that the inventory was read at.
+func (w *inventoryWatch) change(ctx context.Context, o Owner, edit func(context.Context, *v1.ConfigMap) (write bool, err error)) error {
+	return w.client.request(ctx, func(ctx context.Context) error {
+		all := w.client.core.ConfigMaps(systemNamespace)
+		m, err := all.Get(ctx, inventoryName(o), metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		if write, err := edit(ctx, m); err != nil || !write {
+			return err
+		}
+		m, err = all.Update(ctx, m, metav1.UpdateOptions{FieldManager: manager})
+		if err == nil {
+			w.putAnswer(m)
 		}
 		return err
 	})

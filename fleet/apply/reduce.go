@@ -161,7 +161,7 @@ func (l *live) write() {
 // seen says whether the watch has seen the object as it is after our last PATCH.
 func (l *live) seen() bool { return l.seenVersion == l.version }
 
-// reported are the built-in kinds that kstatus judges by their status. All other built-in kinds are healthy once
+// reported are the built-in kinds that kstatus assesses by their status. All other built-in kinds are healthy once
 // applied, so that their metadata says all: some have no status, and of some it says nothing about them, such as
 // that of an autoscaler or of a disruption budget.
 var reported = map[schema.GroupKind]bool{
@@ -219,6 +219,7 @@ func ownEntry(entries []metav1.ManagedFieldsEntry) *metav1.ManagedFieldsEntry {
 	return nil
 }
 
+// isOwn says whether an entry is the one that our applies write.
 func isOwn(e *metav1.ManagedFieldsEntry) bool {
 	return e.Manager == manager && e.Operation == metav1.ManagedFieldsOperationApply && e.Subresource == "" && e.FieldsV1 != nil
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // recordRefusal sorts out why a write was refused: a cluster that cannot be asked now is an error, a refusal that time mends is
-// left for a later look, and all else is a person's to mend.
+// tried again by a later pass, and all else is a person's to mend.
 func recordRefusal(d *desired, err error) error {
 	if !answered(err) {
 		return fmt.Errorf("%s: %w", d.object, err)
@@ -32,6 +32,7 @@ func recordRefusal(d *desired, err error) error {
 	return nil
 }
 
+// progressing is the status of an object that a later pass will write.
 func progressing(d *desired, message string) ObjectStatus {
 	return ObjectStatus{Object: d.object, Health: Progressing, Message: message}
 }
@@ -60,6 +61,7 @@ func answerText(d *desired, err error) string {
 	return status.Message
 }
 
+// statusOf is the API server's answer; of another error it is the text.
 func statusOf(err error) metav1.Status {
 	var s apierrors.APIStatus
 	if errors.As(err, &s) {
@@ -68,6 +70,7 @@ func statusOf(err error) metav1.Status {
 	return metav1.Status{Message: err.Error()}
 }
 
+// causedFields are the fields that an answer names as its causes.
 func causedFields(status metav1.Status) func(yield func(string) bool) {
 	return func(yield func(string) bool) {
 		if status.Details == nil {

@@ -2,7 +2,6 @@ package apply
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"reflect"
@@ -84,33 +83,19 @@ func (r rehearsal) missingBefore(d *desired) string {
 // dryRunApply makes the dry run, and finds out how it would change an object that is taken over.
 func (r rehearsal) dryRunApply(ctx context.Context, d *desired) error {
 	nulls := slices.DeleteFunc(d.stale(), func(f filled) bool { return f.branch || f.shared })
-	body, err := json.Marshal(cleared(r.boundContent(d), nulls))
-	if err != nil {
-		return fmt.Errorf("encode %s: %w", d.object, err)
-	}
-	force := true
-	options := metav1.PatchOptions{
-		FieldManager: manager, Force: &force, FieldValidation: metav1.FieldValidationStrict, DryRun: []string{metav1.DryRunAll},
-	}
+	content, options := cleared(r.boundContent(d), nulls), forced(metav1.DryRunAll)
 	if d.adopts && !d.isSecret() {
-		after, err := r.patchWhole(ctx, d, types.ApplyPatchType, body, options)
+		after, err := r.client.patchWhole(ctx, d.kind, d.object, types.ApplyPatchType, content, options)
 		if err != nil {
 			return r.handleRefusal(ctx, d, err)
 		}
 		return r.findEffect(ctx, d, after.GetManagedFields(), after)
 	}
-	var after []metav1.ManagedFieldsEntry
-	err = r.client.request(ctx, func(ctx context.Context) error {
-		m, err := r.client.metadataOf(d.kind, d.object.Namespace).Patch(ctx, d.object.Name, types.ApplyPatchType, body, options)
-		if err == nil {
-			after = m.GetManagedFields()
-		}
-		return err
-	})
+	after, err := r.client.patch(ctx, d.kind, d.object, types.ApplyPatchType, content, options)
 	if err != nil {
 		return r.handleRefusal(ctx, d, err)
 	}
-	return r.findEffect(ctx, d, after, nil)
+	return r.findEffect(ctx, d, after.GetManagedFields(), nil)
 }
 
 func (m *manifest) isSecret() bool { return m.object.Group == "" && m.object.Kind == "Secret" }
@@ -184,7 +169,7 @@ func (r rehearsal) predictEffect(ctx context.Context, d *desired) error {
 			return err
 		}
 	}
-	d.note(e)
+	d.noteEffect(e)
 	return nil
 }
 
@@ -196,7 +181,7 @@ func (r rehearsal) findEffect(ctx context.Context, d *desired, entries []metav1.
 	}
 	e := &Effect{Object: d.object, Outside: r.outside(d)}
 	if r.isTeamObject(d) || d.isNamespace() {
-		d.note(e) // fields that others own of a namespace stay
+		d.noteEffect(e) // fields that others own of a namespace stay
 		return nil
 	}
 	var err error
@@ -214,7 +199,7 @@ func (r rehearsal) findEffect(ctx context.Context, d *desired, entries []metav1.
 				e.Fields = append(e.Fields, field(at))
 			}
 		}
-		d.note(e)
+		d.noteEffect(e)
 		return nil
 	}
 	if len(gone) > 0 || selectorOf(d.gvk.GroupKind(), d.content) != nil {
@@ -229,15 +214,8 @@ func (r rehearsal) findEffect(ctx context.Context, d *desired, entries []metav1.
 			return err
 		}
 	}
-	d.note(e)
+	d.noteEffect(e)
 	return nil
-}
-
-// note keeps an effect that a person decides about.
-func (d *desired) note(e *Effect) {
-	if e.Outside || len(e.Fields) > 0 || e.Selects != nil {
-		d.effect = e
-	}
 }
 
 // dryRunWithout has the API server say how an object would be without the fields that nobody would own any more: a field that
@@ -252,11 +230,7 @@ func (r rehearsal) dryRunWithout(ctx context.Context, d *desired, before, after 
 	for _, at := range gone {
 		next = cut(next, at)
 	}
-	body, err := json.Marshal(difference(before, next.(map[string]any)))
-	if err != nil {
-		return nil, fmt.Errorf("encode %s: %w", d.object, err)
-	}
-	tried, err := r.patchWhole(ctx, d, types.JSONPatchType, body, metav1.PatchOptions{
+	tried, err := r.client.patchWhole(ctx, d.kind, d.object, types.JSONPatchType, difference(before, next.(map[string]any)), metav1.PatchOptions{
 		FieldManager: manager, FieldValidation: metav1.FieldValidationStrict, DryRun: []string{metav1.DryRunAll},
 	})
 	if err != nil {
@@ -304,21 +278,9 @@ func pointer(name string) string {
 	return strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
 }
 
-func (r rehearsal) patchWhole(ctx context.Context, d *desired, how types.PatchType, body []byte, options metav1.PatchOptions,
-) (after *unstructured.Unstructured, err error) {
-	err = r.client.request(ctx, func(ctx context.Context) error {
-		after, err = r.client.wholeOf(d.kind, d.object.Namespace).Patch(ctx, d.object.Name, how, body, options)
-		return err
-	})
-	return after, err
-}
-
 // readWhole reads all of an object that is taken over, if it still is as it was first read; nil if it is not.
 func (r rehearsal) readWhole(ctx context.Context, d *desired) (u *unstructured.Unstructured, err error) {
-	err = r.client.request(ctx, func(ctx context.Context) error {
-		u, err = r.client.wholeOf(d.kind, d.object.Namespace).Get(ctx, d.object.Name, metav1.GetOptions{})
-		return err
-	})
+	u, err = r.client.readWhole(ctx, d.kind, d.object)
 	if err != nil && !answered(err) {
 		return nil, fmt.Errorf("read %s: %w", d.object, err)
 	}

@@ -2,7 +2,6 @@ package apply
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -54,18 +53,10 @@ func (w writer) replace(ctx context.Context, d *desired, field string) error {
 // dry run, under a name that nothing has: all that it checks but for names it checks as it will then. An object
 // that asks for something that the old one still has, such as the port of a node or the last of a quota, is refused.
 func (w writer) dryRunNew(ctx context.Context, d *desired) (refused string, err error) {
-	name := trialName(d.object.Name, d.live.uid)
-	body, err := json.Marshal(bind(bind(d.content, "resourceVersion", "1"), "name", name))
-	if err != nil {
-		return "", fmt.Errorf("encode %s: %w", d.object, err)
-	}
-	force := true
-	err = w.client.request(ctx, func(ctx context.Context) error {
-		_, err := w.client.metadataOf(d.kind, d.object.Namespace).Patch(ctx, name, types.ApplyPatchType, body, metav1.PatchOptions{
-			FieldManager: manager, Force: &force, FieldValidation: metav1.FieldValidationStrict, DryRun: []string{metav1.DryRunAll},
-		})
-		return err
-	})
+	other := d.object
+	other.Name = trialName(d.object.Name, d.live.uid)
+	content := bind(bind(d.content, "resourceVersion", "1"), "name", other.Name)
+	_, err = w.client.patch(ctx, d.kind, other, types.ApplyPatchType, content, forced(metav1.DryRunAll))
 	switch {
 	case err == nil:
 		return "", nil

@@ -66,7 +66,7 @@ func (o fieldOwnership) endHandover(ctx context.Context, d *desired) error {
 	if err := o.applyHandover(ctx, d, map[string]any{"metadata": map[string]any{"name": d.object.Name, "uid": string(d.live.uid)}}); err != nil {
 		return err
 	}
-	d.live = d.watch.putAnswer(key{d.object.Namespace, d.object.Name}, d.live)
+	d.putAnswer(d.live)
 	return nil
 }
 

@@ -3,8 +3,6 @@ package apply
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -40,26 +38,14 @@ func (w writer) generateValues(ctx context.Context, d *desired) error {
 	for _, k := range missing {
 		values[k] = password()
 	}
-	body, err := json.Marshal(map[string]any{
+	m, err := w.client.patch(ctx, d.kind, d.object, types.MergePatchType, map[string]any{
 		"metadata": map[string]any{"uid": d.live.uid, "resourceVersion": d.live.version},
 		"data":     values,
-	})
-	if err != nil {
-		return fmt.Errorf("encode %s: %w", d.object, err)
-	}
-	var after *live
-	err = w.client.request(ctx, func(ctx context.Context) error {
-		m, err := w.client.metadataOf(d.kind, d.object.Namespace).Patch(ctx, d.object.Name, types.MergePatchType, body,
-			metav1.PatchOptions{FieldManager: generatingManager})
-		if err == nil {
-			after = reduceMeta(d.gvk.GroupKind(), m)
-		}
-		return err
-	})
+	}, metav1.PatchOptions{FieldManager: generatingManager})
 	if err != nil {
 		return recordRefusal(d, err)
 	}
-	d.live = d.watch.putAnswer(key{d.object.Namespace, d.object.Name}, after)
+	d.putAnswer(reduceMeta(d.gvk.GroupKind(), m))
 	if d.change == nil {
 		d.change = &Change{Object: d.object, Action: Configured, Reason: "generated " + strings.Join(missing, ", ")}
 	}

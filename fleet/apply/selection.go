@@ -46,6 +46,7 @@ func selectorOf(gk schema.GroupKind, object map[string]any) labels.Selector {
 	return parsed
 }
 
+// selectorText is a selector as people read it.
 func selectorText(s labels.Selector) string {
 	if _, selects := s.Requirements(); !selects {
 		return "nothing"

@@ -11,7 +11,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// hasFieldsOfOthers says whether a desired object has a field that is left to others.
+// hasFieldsOfOthers says whether a desired object has a field that others may own.
 func (t *target) hasFieldsOfOthers(d *desired) bool {
 	return slices.ContainsFunc(t.fieldsOfOthers(d), func(field string) bool {
 		_, there, _ := unstructured.NestedFieldNoCopy(d.content, strings.Split(field, ".")...)

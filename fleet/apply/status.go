@@ -22,7 +22,7 @@ type statusHealth struct {
 	rolling  rolling
 }
 
-// healthByStatus judges by kstatus. It adds the cases that kstatus leaves open: a workload whose controller has not yet seen this
+// healthByStatus assesses by kstatus. It adds the cases that kstatus leaves open: a workload whose controller has not yet seen this
 // generation has no health of its own, and pods that could not be created are named.
 func healthByStatus(u *unstructured.Unstructured) statusHealth {
 	gk, body := u.GroupVersionKind().GroupKind(), u.Object
@@ -72,6 +72,7 @@ func done(gk schema.GroupKind, body map[string]any) bool {
 
 const notSeen = "its controller has not seen this revision yet"
 
+// kstatusHealth is the health that kstatus computes, in our words.
 func kstatusHealth(body map[string]any) (Health, string) {
 	result, err := status.Compute(&unstructured.Unstructured{Object: body})
 	if err != nil {
@@ -98,6 +99,7 @@ func podSelector(body map[string]any) string {
 	return metav1.FormatLabelSelector(&s)
 }
 
+// observedGeneration is the generation that a controller says it has seen; false if it says none.
 func observedGeneration(body map[string]any) (int64, bool) {
 	generation, ok, _ := unstructured.NestedInt64(body, "status", "observedGeneration")
 	return generation, ok
@@ -116,6 +118,7 @@ func conditionGeneration(body map[string]any) (int64, bool) {
 	return newest, says
 }
 
+// condition is the condition of a type in the status of an object; nil: it has none.
 func condition(body map[string]any, kind string) map[string]any {
 	conditions, _, _ := unstructured.NestedSlice(body, "status", "conditions")
 	for _, c := range conditions {
@@ -126,6 +129,7 @@ func condition(body map[string]any, kind string) map[string]any {
 	return nil
 }
 
+// conditionHealth is the health of an object that one condition decides.
 func conditionHealth(body map[string]any, kind string) (Health, string) {
 	c := condition(body, kind)
 	if c["status"] == "True" {

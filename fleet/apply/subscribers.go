@@ -73,12 +73,12 @@ func (s *subscribers) assesses(o Owner, gk schema.GroupKind) bool {
 	return s.assessed[o][gk]
 }
 
-// notify tells that something about an owner's objects changed. A change around a team's namespace concerns
+// notify tells that something about an owner's objects changed. A change of an object of a team's namespace file concerns
 // every instance of the team.
 func (s *subscribers) notify(o Owner) {
 	s.tell(o.Team, func(known Owner) bool {
-		around := o.Request == "" && known.Environment == o.Environment
-		return known == o || around
+		ofTeam := o.Request == "" && known.Environment == o.Environment
+		return known == o || ofTeam
 	})
 }
 
@@ -110,6 +110,7 @@ func (s *subscribers) notifyEnvironment(o Owner) {
 	}
 }
 
+// tell tells of the owners of a team that an event concerns.
 func (s *subscribers) tell(team string, concerned func(Owner) bool) {
 	if s.onEvent == nil {
 		return

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // result puts together the Result of the pass.
@@ -51,7 +51,7 @@ func (p *pass) result() Result {
 	r.Changes = append(r.Changes, p.pruning.gone...)
 	r.Resumes = p.resumedObjects()
 	r.Adoption, r.LetGo, r.Images = p.adoption, p.pruning.letGone(), images(p.objects)
-	revision := platform.ObservedAs(p.in.Revision, p.in.Anew)
+	revision := state.ObservedAs(p.in.Revision, p.in.Anew)
 	if p.in.Absent && len(p.inventory.listed) == 0 {
 		revision = Removed
 	}
@@ -73,9 +73,9 @@ func (p *pass) summarize(r *Result) {
 		}
 	}
 	r.Superseded = superseded(p.all())
-	if left := p.remaining(); len(left) > 0 {
+	if remaining := p.remaining(); len(remaining) > 0 {
 		r.Settled, r.Health = false, Progressing
-		r.setMessage(left[0], cmp.Or(p.pruning.laterStateMessage(), "waiting for its end"))
+		r.setMessage(remaining[0], cmp.Or(p.pruning.laterStateMessage(), "waiting for its end"))
 	} else if d := worst(p.all()); d != nil && d == p.application.blocker {
 		r.setMessage(d.object, d.status.Message+"; "+p.application.blocked)
 	} else if d != nil {
@@ -112,7 +112,7 @@ func (p *pass) summarize(r *Result) {
 	}
 }
 
-// adoptionMessage says which objects a pass took over from whom, so that it is an event in whatever follows the results.
+// adoptionMessage says which objects a pass took over from whom, so that whoever follows the results has an event of it.
 func adoptionMessage(changes []Change) string {
 	var all []string
 	for _, c := range changes {
@@ -180,4 +180,34 @@ func (p *pass) resumedObjects() (all []Problem) {
 	}
 	slices.SortFunc(all, func(a, b Problem) int { return strings.Compare(a.Object.line(), b.Object.line()) })
 	return all
+}
+
+// Clean replaces the texts of a result that may come from outside, such as the messages of pods, API servers and webhooks.
+func (r *Result) Clean(text func(string) string) {
+	r.Message, r.Held = text(r.Message), text(r.Held)
+	for i := range r.Objects {
+		r.Objects[i].Message = text(r.Objects[i].Message)
+	}
+	for i := range r.Problems {
+		r.Problems[i].Message = text(r.Problems[i].Message)
+	}
+	for i := range r.Untried {
+		r.Untried[i].Message = text(r.Untried[i].Message)
+	}
+	if a := r.Adoption; a != nil {
+		for i := range a.Effects {
+			for n := range a.Effects[i].Fields {
+				a.Effects[i].Fields[n] = text(a.Effects[i].Fields[n])
+			}
+		}
+	}
+	for i := range r.Images {
+		r.Images[i] = text(r.Images[i])
+	}
+	for i := range r.Drift {
+		r.Drift[i].Message = text(r.Drift[i].Message)
+	}
+	for i := range r.Changes {
+		r.Changes[i].Reason = text(r.Changes[i].Reason)
+	}
 }

@@ -50,7 +50,7 @@ func statefulSetSuspension(body map[string]any) (string, bool) {
 	return ofPartition(partition, wanted, wanted), partition >= wanted && updated == 0
 }
 
-// statefulSetProgress judges a StatefulSet whose pods people delete, of which kstatus says that it is always well.
+// statefulSetProgress assesses a StatefulSet whose pods people delete, of which kstatus says that it is always well.
 func statefulSetProgress(body map[string]any) (Health, string) {
 	wanted, there := number(body, 1, "spec", "replicas"), number(body, 0, "status", "replicas")
 	switch ready := number(body, 0, "status", "readyReplicas"); {
@@ -87,10 +87,12 @@ func deploymentSuspension(body map[string]any) (string, bool) {
 	return fmt.Sprintf("is paused: %d of %d pods are of the revision before until spec.paused is false", there-updated, there), true
 }
 
+// ofDeletion says that pods wait for people to delete them.
 func ofDeletion(behind, all int64) string {
 	return fmt.Sprintf("waits for its pods to be deleted: %d of %d are of the revision before", behind, all)
 }
 
+// ofPartition says how many pods a partition leaves behind.
 func ofPartition(partition, behind, all int64) string {
 	return fmt.Sprintf("its partition of %d leaves %d of %d pods at the revision before", partition, behind, all)
 }

@@ -22,12 +22,13 @@ var appliers = []string{"kubectl-client-side-apply", "kubectl-create", "kubectl-
 // lastApplied is kubectl's own memory of the file. It goes with kubectl's entry, and nobody loses anything by it.
 const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
 
+// isApplier says whether an entry is of a tool that applies whole objects, however it wrote.
 func isApplier(e *metav1.ManagedFieldsEntry) bool {
 	return e.Subresource == "" && slices.Contains(appliers, e.Manager)
 }
 
-// taken are the entries that are taken over, as they were.
-func (d *desired) taken() (old []metav1.ManagedFieldsEntry) {
+// takenOver are the entries that are taken over, as they were.
+func (d *desired) takenOver() (old []metav1.ManagedFieldsEntry) {
 	for i := range d.found {
 		if d.inherited != nil && isApplier(&d.found[i]) {
 			old = append(old, d.found[i])
@@ -140,9 +141,9 @@ func (o fieldOwnership) inheritFields(ctx context.Context, d *desired) error {
 
 // writeEntries replaces the managed fields of an object that is at a resourceVersion.
 func (o fieldOwnership) writeEntries(ctx context.Context, d *desired, entries []metav1.ManagedFieldsEntry, version string) error {
-	return o.client.patchAs(ctx, d, manager, types.JSONPatchType, []map[string]any{
-		{"op": "replace", "path": "/metadata/managedFields", "value": entries},
-		{"op": "replace", "path": "/metadata/resourceVersion", "value": version},
+	return o.client.patchAs(ctx, d, manager, types.JSONPatchType, []any{
+		ssa.NewPatchReplace("/metadata/managedFields", entries),
+		map[string]any{"op": "replace", "path": "/metadata/resourceVersion", "value": version},
 	})
 }
 
@@ -150,7 +151,7 @@ func (o fieldOwnership) writeEntries(ctx context.Context, d *desired, entries []
 func (d *desired) origin() string {
 	text := "it was made by " + maker(d.found)
 	var names []string
-	for _, e := range d.taken() {
+	for _, e := range d.takenOver() {
 		name := e.Manager
 		if e.Time != nil {
 			name += " of " + e.Time.UTC().Format("2006-01-02T15:04:05Z")
@@ -168,10 +169,10 @@ func (d *desired) origin() string {
 
 // before is the entries that were taken over as JSON, for the log: whoever wants them back can write them again.
 func (d *desired) before() string {
-	if len(d.taken()) == 0 {
+	if len(d.takenOver()) == 0 {
 		return ""
 	}
-	text, err := json.Marshal(d.taken())
+	text, err := json.Marshal(d.takenOver())
 	if err != nil {
 		return ""
 	}

@@ -28,11 +28,13 @@ type target struct {
 }
 
 func newTarget(c *Cluster, in Instance) *target {
-	f := &fence{cluster: c, client: c.client, in: in}
-	return &target{cluster: c, client: c.client, in: in, fence: f, inventory: &instanceInventory{all: c.inventories, client: c.client, fence: f, in: in}}
+	t := &target{cluster: c, client: c.client, in: in}
+	t.fence = &fence{cluster: c, client: c.client, in: &t.in}
+	t.inventory = &instanceInventory{client: c.client, all: c.inventories, fence: t.fence, in: &t.in}
+	return t
 }
 
-// all is everything desired, the objects around the team first.
+// all are all desired objects, those of the namespace file first.
 func (t *target) all() []*desired { return append(slices.Clip(t.teamObjects), t.objects...) }
 
 // stopped says whether a person must mend something before anything may be written.
@@ -40,6 +42,7 @@ func (t *target) stopped() bool {
 	return len(t.problems) > 0 || slices.ContainsFunc(t.all(), func(d *desired) bool { return d.fault != "" })
 }
 
+// refuse records a problem of the instance as a whole.
 func (t *target) refuse(format string, args ...any) {
 	t.problems = append(t.problems, Problem{Message: fmt.Sprintf(format, args...)})
 }

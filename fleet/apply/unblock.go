@@ -73,7 +73,7 @@ type unblocking struct {
 	o    *obstacle
 }
 
-// do holds an obstacle against one condition after the other, the cheap ones first, and deletes the pod if all are met.
+// do checks one condition after the other, the cheap ones first, and deletes the pod if all are met.
 func (u unblocking) do(ctx context.Context) (deleted []Change, err error) {
 	if u.o.why = u.forbidden(); u.o.why != "" {
 		return nil, nil
@@ -104,7 +104,7 @@ func (u unblocking) do(ctx context.Context) (deleted []Change, err error) {
 	return u.remove(ctx, version)
 }
 
-// forbidden says why a pod is not deleted whatever became of its revision; empty if it may be.
+// forbidden says why a pod is not deleted regardless of its revision; empty if it may be.
 func (u unblocking) forbidden() string {
 	rolling := u.d.live.byStatus.rolling
 	switch {
@@ -195,40 +195,31 @@ func (u unblocking) book(ctx context.Context, now time.Time) (booked bool, err e
 	if err := u.fence.ensureAnew(ctx); err != nil {
 		return false, err
 	}
-	err = u.client.request(ctx, func(ctx context.Context) error {
-		all := u.client.core.ConfigMaps(systemNamespace)
-		m, err := all.Get(ctx, inventoryName(u.in.Owner), metav1.GetOptions{})
-		if err != nil {
-			return err
-		}
+	err = u.cluster.inventories.change(ctx, u.in.Owner, func(ctx context.Context, m *v1.ConfigMap) (bool, error) {
 		named := readSignature(m.Annotations)
 		if known, err := u.in.continues(ctx, named); err != nil || !known {
-			return cmp.Or(err, errOvertaken)
+			return false, cmp.Or(err, errOvertaken)
 		}
 		if named.outranks(u.in.State) {
 			u.o.why = "it is left to whoever works on state commit " + named.Commit
-			return nil
+			return false, nil
 		}
-		text, ok := noteDeletion(m.Annotations[deletedPodsAnnotation], u.d.object, now)
+		all, ok := noteDeletion(m.Annotations[deletedPodsAnnotation], u.d.object, now)
 		if !ok {
 			u.o.why = fmt.Sprintf("%d pods of the StatefulSet were deleted within the hour, and that did not help", deletionsPerHour)
 			u.o.due = 10 * time.Minute
-			return nil
+			return false, nil
 		}
-		metav1.SetMetaDataAnnotation(&m.ObjectMeta, deletedPodsAnnotation, text)
-		sign(m, u.in)
-		m, err = all.Update(ctx, m, metav1.UpdateOptions{FieldManager: manager})
-		if err == nil {
-			u.cluster.inventories.putAnswer(m)
-			booked = true
-		}
-		return err
+		metav1.SetMetaDataAnnotation(&m.ObjectMeta, deletedPodsAnnotation, all)
+		sign(m, &u.in)
+		booked = true
+		return true, nil
 	})
 	if apierrors.IsConflict(err) {
 		u.d.again, u.o.fate = true, "it is looked at again, because its inventory changed meanwhile"
 		return false, nil
 	}
-	return booked, err
+	return booked && err == nil, err
 }
 
 // noteDeletion adds a deletion to those that an annotation lists, without those of more than an hour ago. It is false if
@@ -275,29 +266,6 @@ func (u unblocking) remove(ctx context.Context, version string) (deleted []Chang
 		Object: Object{Kind: "Pod", Namespace: u.d.object.Namespace, Name: u.o.name}, Action: Deleted,
 		Reason: fmt.Sprintf("%s cannot come to its present revision before: %s", u.d.object, u.o.pod.why),
 	}}, nil
-}
-
-// isDeletingPodOf says whether a pod of a StatefulSet is being deleted.
-func (w *podWatch) isDeletingPodOf(d *desired) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, p := range w.namespaces[d.object.Namespace] {
-		if p.deleting && slices.Contains(p.owners, d.live.uid) {
-			return true
-		}
-	}
-	return false
-}
-
-// markDeleting records that a pod was deleted, before the watch says so.
-func (w *podWatch) markDeleting(k key, was *pod) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.namespaces[k.namespace][k.name] == was {
-		next := *was
-		next.deleting = true
-		w.namespaces[k.namespace][k.name] = &next
-	}
 }
 
 // startless are the reasons for which a container waits before it was ever made: its image, or its configuration.

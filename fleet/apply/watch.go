@@ -12,7 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 )
 
-// objectWatch holds the cluster's objects of one kind that carry our label, reduced.
+// objectWatch has the cluster's objects of one kind that carry our label, reduced.
 type objectWatch struct {
 	*stream
 	kind     *kind
@@ -162,6 +162,7 @@ func (w *objectWatch) compare(old, l *live) {
 	}
 }
 
+// differs says whether a pass could come to another result by an object than by the one before.
 func (l *live) differs(old *live) bool {
 	return l.uid != old.uid || l.labels != old.labels || l.digest != old.digest || l.deleting != old.deleting ||
 		l.fields != old.fields || !slices.Equal(l.dataKeys, old.dataKeys) ||

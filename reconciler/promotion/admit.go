@@ -6,13 +6,14 @@ import (
 	"time"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // An Admission says which of the rendered bytes of a Choice are committed now, and on which clusters.
 type Admission struct {
 	// Records has the record of every proposal as of now, in their order: all of the proposal, the part of it whose turn has
 	// come, or its Base, which changes nothing.
-	Records []*platform.Release
+	Records []*state.Release
 
 	Standings  map[platform.RequestKey]*Standing // of those instances that are not simply at rest
 	Next       time.Time                         // when to look again though nothing was heard: the next time something can change by itself; zero: never
@@ -35,12 +36,12 @@ type admitter struct {
 
 // Admit decides about the proposals that rendering made of a choice. Rendering may ask again, with proposals that it changed in
 // view of the last answers: every Admission begins from the Choice, and the last one counts.
-func (c *Choice) Admit(proposals []platform.Proposal) *Admission {
+func (c *Choice) Admit(proposals []state.Proposal) *Admission {
 	a := &admitter{
 		decided: &c.decided, standings: c.decided.standings.clone(), groups: c.newGroups(c.decided.facts),
 		slots: maps.Clone(c.decided.slots), proposed: map[platform.RequestKey]bool{},
 	}
-	out := make([]*platform.Release, len(proposals))
+	out := make([]*state.Release, len(proposals))
 	var renewed []*change // of the environment, in releases that stay
 	for i, proposal := range proposals {
 		p := newChange(proposal, i)
@@ -63,13 +64,13 @@ func (c *Choice) Admit(proposals []platform.Proposal) *Admission {
 
 // An admitted is the answer to a proposal.
 type admitted struct {
-	record    *platform.Release
+	record    *state.Release
 	candidate *Content // that waits
 	outcome
 }
 
 // record takes over the answer to a proposal, and returns its record.
-func (a *admitter) record(p *change, answer admitted) *platform.Release {
+func (a *admitter) record(p *change, answer admitted) *state.Release {
 	a.standings.record(p.key, answer.outcome)
 	if answer.candidate != nil {
 		a.standings.of(p.key).Candidate = answer.candidate
@@ -109,8 +110,8 @@ func (a *admitter) admitRemoval(c *change, m *move) admitted {
 	to.Promotion.PromotedFrom, to.Promotion.Gates = m.from, m.passed
 	to.Promotion.Ran = a.history.ran(c.Base)
 	// An earlier removal of the same release has the same digest, and its proof says nothing about this one.
-	to.Promotion.Proven = slices.DeleteFunc(to.Promotion.Proven, func(proof platform.ReleaseProof) bool { return proof.Digest == to.Digest })
-	to.Promotion.Rollout = &platform.ReleaseRollout{Cause: m.cause, Entered: a.Now.stamp(), Pending: c.gone}
+	to.Promotion.Proven = slices.DeleteFunc(to.Promotion.Proven, func(proof state.Proof) bool { return proof.Digest == to.Digest })
+	to.Promotion.Rollout = &state.Rollout{Cause: m.cause, Entered: a.Now.stamp(), Pending: c.gone}
 	a.history.recordLeft(c.Base, to)
 	return admitted{record: to, outcome: outcome{state: Removing}}
 }
@@ -157,7 +158,7 @@ func (a *admitter) admitRelease(c *change, m *move) (out admitted) {
 }
 
 // take is the record of a release that enters on some clusters.
-func (a *admitter) take(c *change, m *move, now, joined, leaving []string) *platform.Release {
+func (a *admitter) take(c *change, m *move, now, joined, leaving []string) *state.Release {
 	to := c.compose(slices.Concat(now, joined), leaving)
 	join(to, joined)
 	to.Promotion.Origin, to.Promotion.Admitted = "", a.admittedKeys(c, without(c.gone, leaving))
@@ -173,7 +174,7 @@ func (a *admitter) take(c *change, m *move, now, joined, leaving []string) *plat
 
 // takeUnchanged takes a release that changes no bytes that run here: the release that brought them stays recorded as their origin.
 // Where there is no cluster nothing ran, so that a release which is here in name only is not taken for one that was healthy.
-func (a *admitter) takeUnchanged(c *change, m *move, joined []string) *platform.Release {
+func (a *admitter) takeUnchanged(c *change, m *move, joined []string) *state.Release {
 	to := c.compose(joined, nil)
 	join(to, joined)
 	if runs(c.Base) && len(c.Base.Clusters) > 0 {
@@ -191,11 +192,11 @@ func (a *admitter) takeUnchanged(c *change, m *move, joined []string) *platform.
 }
 
 // rollout is the record of one that enters; none where nothing moved that could fail.
-func (a *admitter) rollout(cause, group string, moved, left []string) *platform.ReleaseRollout {
+func (a *admitter) rollout(cause, group string, moved, left []string) *state.Rollout {
 	if len(moved)+len(left) == 0 {
 		return nil
 	}
-	return &platform.ReleaseRollout{Cause: cause, Group: group, Entered: a.Now.stamp(), Moved: moved, Pending: left}
+	return &state.Rollout{Cause: cause, Group: group, Entered: a.Now.stamp(), Moved: moved, Pending: left}
 }
 
 // admittedKeys are the render keys that enter with a release where every change needs an approval: the bytes of its later waves
@@ -211,7 +212,7 @@ func (d *decided) admittedKeys(c *change, last []string) (keys []string) {
 		keys = append(keys, c.Next.Clusters[cluster].RenderKey)
 	}
 	for _, cluster := range last {
-		keys = append(keys, mark(platform.PlanStep{Before: c.Base.Clusters[cluster].RenderKey}))
+		keys = append(keys, mark(state.PlanStep{Before: c.Base.Clusters[cluster].RenderKey}))
 	}
 	return keys
 }

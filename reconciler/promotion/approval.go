@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // exactly reports whether a decision names exactly this release of a request.
@@ -76,7 +77,7 @@ func (p *people) admitting(r ReleaseRef) (digests []string) {
 }
 
 // forgives reports whether a person has approved since the release or the change that failed.
-func (p *people) forgives(r *platform.Release, f platform.ReleaseFailure) bool {
+func (p *people) forgives(r *state.Release, f state.Failure) bool {
 	failed := ReleaseRef{Key: r.Key, Digest: f.Release, Offering: r.Offering, Version: f.Version}
 	return slices.ContainsFunc(p.approvals, func(d *platform.Decision) bool {
 		ofChange := d.Plan != "" && isEnvironment(f.Group)
@@ -87,7 +88,7 @@ func (p *people) forgives(r *platform.Release, f platform.ReleaseFailure) bool {
 
 // versionAlone reports whether a release differs in its version alone from the one that runs, as far as this environment can
 // see. The release that runs counts as such a step itself: it was one when it entered.
-func versionAlone(base *platform.Release, to ReleaseRef, spec *platform.RequestSpec, environment string) bool {
+func versionAlone(base *state.Release, to ReleaseRef, spec *platform.RequestSpec, environment string) bool {
 	if !runs(base) || base.Offering != to.Offering || base.Request == nil {
 		return false
 	}
@@ -118,7 +119,7 @@ func full[V any](m map[string]V) map[string]V {
 }
 
 // readmitted reports whether an Approval came after a render key failed for the last time.
-func readmitted(base *platform.Release, f platform.ReleaseFailure, approvals []*platform.Decision) bool {
+func readmitted(base *state.Release, f state.Failure, approvals []*platform.Decision) bool {
 	for _, later := range slices.Backward(base.Promotion.Rejected) {
 		if later.Cluster == f.Cluster && later.RenderKey == f.RenderKey {
 			f = later

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // failed is a ladder whose prod went back from p2 of a, which is good again by now.
@@ -57,7 +58,7 @@ func TestApprovalOfAPlanIsOnRecord(t *testing.T) {
 	w.settle(tick)
 	require.True(t, w.approveWaiting(w.stages["prod"]))
 	w.passes()
-	require.Contains(t, w.stages["prod"].releases[key("a")].Promotion.Gates, platform.ReleaseGate{Gate: "approval", Decision: "decisions/prod/d1.yaml"})
+	require.Contains(t, w.stages["prod"].releases[key("a")].Promotion.Gates, state.PassedGate{Gate: "approval", Decision: "decisions/prod/d1.yaml"})
 }
 
 // TestApprovedDeletionThatIsCalledOffAdmitsNoLaterOne keeps R51.

@@ -2,6 +2,7 @@ package promotion
 
 import (
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // A candidate is a release that an instance could have next, or its removal.
@@ -9,7 +10,7 @@ type candidate struct {
 	content  Content
 	instance *platform.Instance
 	removal  bool
-	restore  *platform.ReleaseRan // of a Pin: the release comes back as the bytes that ran here
+	restore  *state.Ran // of a Pin: the release comes back as the bytes that ran here
 
 	cause  string
 	group  string
@@ -106,7 +107,7 @@ func (s picker) examine(content Content) *candidate {
 }
 
 // classify says whether a candidate brings a new version along: then all that do are one rollout.
-func (c *candidate) classify(base *platform.Release) {
+func (c *candidate) classify(base *state.Release) {
 	switch {
 	case !runs(base):
 	case base.VersionDigest != c.instance.Version.Digest:

@@ -4,11 +4,12 @@ import (
 	"slices"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // A change is a proposal, taken apart by clusters. The lists are sorted.
 type change struct {
-	platform.Proposal
+	state.Proposal
 	key platform.RequestKey
 	at  int // among the proposals
 
@@ -18,9 +19,9 @@ type change struct {
 	gone    []string // lose theirs
 }
 
-func newChange(proposal platform.Proposal, at int) *change {
+func newChange(proposal state.Proposal, at int) *change {
 	c := &change{Proposal: proposal, key: proposal.Next.Key, at: at}
-	was := map[string]platform.ReleasePlacement{}
+	was := map[string]state.Placement{}
 	if proposal.Base != nil {
 		c.key, was = proposal.Base.Key, proposal.Base.Clusters
 	}
@@ -45,7 +46,7 @@ func newChange(proposal platform.Proposal, at int) *change {
 
 // joins reports whether a cluster is new to an instance that runs on others and stays there. One that its rollout is on its
 // way to is not.
-func joins(p platform.Proposal, cluster string) bool {
+func joins(p state.Proposal, cluster string) bool {
 	if !runs(p.Base) || slices.Contains(pending(p.Base), cluster) {
 		return false
 	}
@@ -62,12 +63,12 @@ func joins(p platform.Proposal, cluster string) bool {
 
 // compose makes the record of a proposal of which some clusters move now and some lose their bytes: the others keep the
 // bytes that the base has there, and name their release.
-func (c *change) compose(moving, leaving []string) *platform.Release {
+func (c *change) compose(moving, leaving []string) *state.Release {
 	to := clone(c.Next)
 	to.Key = c.key
 	if c.Base == nil {
 		all := to.Clusters
-		to.Clusters = map[string]platform.ReleasePlacement{}
+		to.Clusters = map[string]state.Placement{}
 		for _, cluster := range moving {
 			to.Clusters[cluster] = all[cluster]
 		}
@@ -106,7 +107,7 @@ func (c *change) keys(clusters []string) map[string]string {
 }
 
 // join has clusters count nowhere until they were healthy.
-func join(to *platform.Release, clusters []string) {
+func join(to *state.Release, clusters []string) {
 	for _, cluster := range clusters {
 		placed := to.Clusters[cluster]
 		placed.Joining = true
@@ -116,8 +117,8 @@ func join(to *platform.Release, clusters []string) {
 
 // readmit forgets the failures of the bytes that enter now, since a person let them in again: once, also when the file in
 // which that was said is removed later.
-func readmit(to, next *platform.Release, clusters []string) {
-	to.Promotion.Rejected = slices.DeleteFunc(slices.Clone(to.Promotion.Rejected), func(f platform.ReleaseFailure) bool {
+func readmit(to, next *state.Release, clusters []string) {
+	to.Promotion.Rejected = slices.DeleteFunc(slices.Clone(to.Promotion.Rejected), func(f state.Failure) bool {
 		return slices.Contains(clusters, f.Cluster) && next.Clusters[f.Cluster].RenderKey == f.RenderKey
 	})
 }

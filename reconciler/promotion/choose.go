@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // A Choice is the release that every instance of an environment has from now on, before anybody knows the bytes of it.
@@ -14,7 +15,7 @@ type Choice struct {
 
 	// Records are the state's records, with the promotion facts that they remember from now on. The bytes that they name are
 	// those of the state, but for a Restore.
-	Records map[platform.RequestKey]*platform.Release
+	Records map[platform.RequestKey]*state.Release
 
 	Restore map[platform.RequestKey]Restoration // go back to bytes that ran; there is no instance for them
 	Forget  []platform.RequestKey               // tombstones whose file goes, sorted
@@ -36,7 +37,7 @@ type decided struct {
 
 // Restoration takes an instance back: Release is recorded, and on Clusters its bytes are those of the state commit State.
 type Restoration struct {
-	Release  *platform.Release
+	Release  *state.Release
 	State    string
 	Clusters []string // sorted
 }
@@ -103,7 +104,7 @@ func newChooser(v *View) *chooser {
 		Choice: &Choice{
 			Instances: make([]*platform.Instance, 0, len(v.Head)),
 			Keep:      map[platform.RequestKey]bool{},
-			Records:   map[platform.RequestKey]*platform.Release{},
+			Records:   map[platform.RequestKey]*state.Release{},
 			Restore:   map[platform.RequestKey]Restoration{},
 		},
 		facts:     v.facts(),
@@ -120,7 +121,7 @@ func newChooser(v *View) *chooser {
 
 // newGroups counts the groups of the environment with the records that a Choice has changed by the time that somebody asks.
 func (c *Choice) newGroups(f *facts) *groups {
-	return newGroups(f.Environment.Rollout.Instances, f.people, func(yield func(*platform.Release)) {
+	return newGroups(f.Environment.Rollout.Instances, f.people, func(yield func(*state.Release)) {
 		for k, r := range f.Releases {
 			if now := c.Records[k]; now != nil {
 				r = now
@@ -134,7 +135,7 @@ func (c *Choice) newGroups(f *facts) *groups {
 }
 
 // choose decides about one instance, and puts it into the queue where that depends on the others.
-func (c *chooser) choose(k platform.RequestKey, base *platform.Release, head *platform.Instance) {
+func (c *chooser) choose(k platform.RequestKey, base *state.Release, head *platform.Instance) {
 	s := &subject{facts: c.facts, key: k, base: base, head: head, records: c.Records}
 	if debts := c.people.debts(k, s.offering()); len(debts) > 0 {
 		c.standings.of(k).Debts = debts

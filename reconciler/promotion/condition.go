@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // A condition sums up the observations of a release at exactly its revisions, on the clusters that count.
@@ -85,7 +86,7 @@ func (o Observation) evidence() string {
 }
 
 // condition returns that of a release on some of its clusters; nil: all.
-func (v *View) condition(e *platform.Environment, r *platform.Release, on []string) (c condition) {
+func (v *View) condition(e *platform.Environment, r *state.Release, on []string) (c condition) {
 	if on == nil {
 		on = slices.Sorted(maps.Keys(r.Clusters))
 	}
@@ -125,7 +126,7 @@ func rank(o Observation) int {
 }
 
 // observe returns a cluster's observation of exactly this revision; of any other it says nothing.
-func (v *View) observe(e *platform.Environment, k platform.RequestKey, cluster string, placed platform.ReleasePlacement) Observation {
+func (v *View) observe(e *platform.Environment, k platform.RequestKey, cluster string, placed state.Placement) Observation {
 	said := v.Observe(e.Name, k, cluster)
 	if said.Revision != placed.Observed() {
 		return Observation{Health: Unknown}

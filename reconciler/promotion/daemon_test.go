@@ -11,6 +11,7 @@ import (
 
 	"transom.dev/reconciler/promotion"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 func (w *world) wall() time.Time { return began.Add(w.clock + w.skew) }
@@ -34,7 +35,7 @@ func (w *world) restart() {
 // view is all that the daemon knows of an environment.
 func (w *world) view(environment string) *promotion.View {
 	s := w.stages[environment]
-	elsewhere := make(map[string]map[platform.RequestKey]*platform.Release, len(w.stages))
+	elsewhere := make(map[string]map[platform.RequestKey]*state.Release, len(w.stages))
 	for name, other := range w.stages {
 		if name != environment {
 			elsewhere[name] = other.releases
@@ -79,7 +80,7 @@ func (w *world) pass(environment string, raced bool) bool {
 }
 
 // render makes the proposals of the instances of a pass.
-func (w *world) render(s *stage, p *promotion.Choice) (list []platform.Proposal) {
+func (w *world) render(s *stage, p *promotion.Choice) (list []state.Proposal) {
 	has := make(map[platform.RequestKey]bool, len(p.Instances))
 	for _, i := range p.Instances {
 		k := i.Request.Key
@@ -94,7 +95,7 @@ func (w *world) render(s *stage, p *promotion.Choice) (list []platform.Proposal)
 			continue
 		}
 		if base == nil || base.Absent || base.Digest != next.Digest || !sameKeys(base, next) {
-			list = append(list, platform.Proposal{Base: base, Next: next, Instance: i})
+			list = append(list, state.Proposal{Base: base, Next: next, Instance: i})
 		}
 	}
 	for _, k := range slices.SortedFunc(maps.Keys(s.releases), platform.RequestKey.Compare) {
@@ -108,7 +109,7 @@ func (w *world) render(s *stage, p *promotion.Choice) (list []platform.Proposal)
 		if base = w.letGo(base); base.Absent {
 			continue
 		}
-		list = append(list, platform.Proposal{Base: base, Next: &platform.Release{
+		list = append(list, state.Proposal{Base: base, Next: &state.Release{
 			Key: k, Digest: "gone:" + base.Digest, Absent: true, Offering: base.Offering, Version: base.Version, VersionDigest: base.VersionDigest,
 			Commit: w.platform.Commit, Deletion: base.Deletion,
 		}})
@@ -117,7 +118,7 @@ func (w *world) render(s *stage, p *promotion.Choice) (list []platform.Proposal)
 }
 
 // joining is a record that knows, as its base does, which clusters joined.
-func joining(next, base *platform.Release) *platform.Release {
+func joining(next, base *state.Release) *state.Release {
 	if base == nil || base.Absent {
 		return next
 	}
@@ -134,7 +135,7 @@ func joining(next, base *platform.Release) *platform.Release {
 }
 
 // anew is a record that says, as rendering does, of which bytes its version is not the first to bring them.
-func anew(next, base *platform.Release) *platform.Release {
+func anew(next, base *state.Release) *state.Release {
 	if base == nil || base.Absent {
 		return next
 	}
@@ -156,12 +157,12 @@ func anew(next, base *platform.Release) *platform.Release {
 	return &known
 }
 
-func sameKeys(a, b *platform.Release) bool {
-	return maps.EqualFunc(a.Clusters, b.Clusters, func(x, y platform.ReleasePlacement) bool { return x.RenderKey == y.RenderKey })
+func sameKeys(a, b *state.Release) bool {
+	return maps.EqualFunc(a.Clusters, b.Clusters, func(x, y state.Placement) bool { return x.RenderKey == y.RenderKey })
 }
 
 // commit makes a state of the decisions of a pass, and has it applied.
-func (w *world) commit(s *stage, p *pass, proposals []platform.Proposal, records []*platform.Release) bool {
+func (w *world) commit(s *stage, p *pass, proposals []state.Proposal, records []*state.Release) bool {
 	if len(p.Records)+len(p.Restore)+len(p.Forget)+len(proposals)+len(w.away) == 0 {
 		return false
 	}
@@ -210,7 +211,7 @@ func (w *world) tell(s *stage) {
 	}
 }
 
-func tellRelease(r *platform.Release) string {
+func tellRelease(r *state.Release) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s @%s", r.Digest, r.Commit)
 	for _, c := range slices.Sorted(maps.Keys(r.Clusters)) {
@@ -392,7 +393,7 @@ func (w *world) observe(environment string, k platform.RequestKey, cluster strin
 	soaked, ailing := on.meter.Read(on.revision, w.clock-w.booted, grace)
 	_, held := on.held.Read(on.revision, w.clock-w.booted, 0)
 	said := promotion.Observation{
-		Revision: on.revision, Health: health, Stuck: stuck, Soaked: soaked, Ailing: ailing, Held: held, At: on.lookedAt,
+		Revision: on.revision, Health: health, Stuck: stuck, Soaked: soaked, Ailing: ailing, SupersededFor: held, At: on.lookedAt,
 		Object: "Deployment/" + k.Name, Message: "it is " + health,
 	}
 	if behind {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // deletionsAdmitted is the mark in a record that an Approval of deletions covered it.
@@ -14,7 +15,7 @@ const deletionsAdmitted = "deletions"
 // deletions are the placements that are to go in a pass, and the instances that leave clusters.
 type deletions struct {
 	departures map[platform.RequestKey]*departure
-	placements []platform.DeletedPlacement
+	placements []state.DeletedPlacement
 	instances  map[platform.RequestKey]bool
 	admitted   map[platform.RequestKey]bool // by an Approval of deletions that is on record
 	urgent     []urgent                     // that may go at once if a person approves that
@@ -25,7 +26,7 @@ type deletions struct {
 
 // urgent is a placement on a cluster that is to be left at once.
 type urgent struct {
-	platform.DeletedPlacement
+	state.DeletedPlacement
 	subject *subject
 }
 
@@ -49,8 +50,8 @@ func (d *deletions) add(s *subject, clusters []string) {
 	}
 }
 
-func placementOn(cluster string, k platform.RequestKey) platform.DeletedPlacement {
-	return platform.DeletedPlacement{Cluster: cluster, Team: k.Team, Request: k.Name}
+func placementOn(cluster string, k platform.RequestKey) state.DeletedPlacement {
+	return state.DeletedPlacement{Cluster: cluster, Team: k.Team, Request: k.Name}
 }
 
 // depart has an instance leave clusters when it becomes another one, and reports whether it leaves any.
@@ -78,11 +79,11 @@ func (d *deletions) letUrgentGo(p *people) (admitted []platform.RequestKey) {
 	if len(d.urgent) == 0 {
 		return nil
 	}
-	var all []platform.DeletedPlacement
+	var all []state.DeletedPlacement
 	for _, u := range d.urgent {
 		all = append(all, u.DeletedPlacement)
 	}
-	digest := platform.DeletionsDigest(p.environment, all)
+	digest := state.DeletionsDigest(p.environment, all)
 	approval := p.ofDeletions(digest)
 	for _, u := range d.urgent {
 		s, leaves := u.subject, d.departures[u.subject.key]
@@ -124,7 +125,7 @@ func (d *deletions) limit(f *facts) (approval *platform.Decision) {
 	if wanted <= limit.Instances || 100*wanted <= limit.Percent*all {
 		return nil
 	}
-	digest := platform.DeletionsDigest(f.Environment.Name, d.placements)
+	digest := state.DeletionsDigest(f.Environment.Name, d.placements)
 	if approval = f.people.ofDeletions(digest); approval != nil {
 		return approval
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // downstreams are the environments that take releases from this one, directly or not: releases are proven here for them.
@@ -28,7 +29,7 @@ func (d downstreams) isNearest(e *platform.Environment, spec *platform.RequestSp
 
 // asks reports whether an environment waits for this one to prove its release of a request: it places the request, and this
 // one is its upstream.
-func (d downstreams) asks(e *platform.Environment, r *platform.Release) bool {
+func (d downstreams) asks(e *platform.Environment, r *state.Release) bool {
 	if r.Request == nil {
 		return false
 	}
@@ -43,7 +44,7 @@ func (d downstreams) mayRun(k platform.RequestKey) bool {
 
 // lacksProof reports whether some downstream environment waits for a longer soak of the release that runs here than is on
 // record.
-func (d downstreams) lacksProof(r *platform.Release) bool {
+func (d downstreams) lacksProof(r *state.Release) bool {
 	need, asked := time.Duration(0), false
 	for _, e := range d.all {
 		if d.asks(e, r) {
@@ -54,13 +55,13 @@ func (d downstreams) lacksProof(r *platform.Release) bool {
 }
 
 // isProven reports whether a record has a proof of its own release that is as long as this.
-func isProven(r *platform.Release, soak time.Duration) bool {
+func isProven(r *state.Release, soak time.Duration) bool {
 	soaked, proven := soakOnRecord(r)
 	return proven && soaked >= soak
 }
 
 // soakOnRecord returns the soak that a record has of its own release.
-func soakOnRecord(r *platform.Release) (time.Duration, bool) {
+func soakOnRecord(r *state.Release) (time.Duration, bool) {
 	for _, proof := range slices.Backward(r.Promotion.Proven) {
 		if proof.Digest == r.Digest {
 			soaked, err := time.ParseDuration(proof.Soaked)
@@ -72,7 +73,7 @@ func soakOnRecord(r *platform.Release) (time.Duration, bool) {
 
 // reached returns the longest soak that a downstream environment asks for and the release that runs here has reached by now, if
 // it is not on record yet, and the times at which it reaches others.
-func (d downstreams) reached(r *platform.Release, soaked time.Duration) (soak time.Duration, found bool, at []time.Time) {
+func (d downstreams) reached(r *state.Release, soaked time.Duration) (soak time.Duration, found bool, at []time.Time) {
 	for _, e := range d.all {
 		switch need := e.Gates.Soak; {
 		case !d.asks(e, r):
@@ -87,7 +88,7 @@ func (d downstreams) reached(r *platform.Release, soaked time.Duration) (soak ti
 
 // awaiting returns the first environment that waits for the release that runs here to soak, and would take it before a
 // candidate; nil: none does.
-func (d downstreams) awaiting(r *platform.Release, candidate ReleaseRef, h history) *platform.Environment {
+func (d downstreams) awaiting(r *state.Release, candidate ReleaseRef, h history) *platform.Environment {
 	for _, e := range d.all {
 		waits := d.asks(e, r) && !isProven(r, e.Gates.Soak) && d.wouldTake(e, r, h)
 		if waits && !d.skipsSoak(e, candidate) {
@@ -108,7 +109,7 @@ func (d downstreams) skipsSoak(e *platform.Environment, candidate ReleaseRef) bo
 
 // wouldTake reports whether an environment has use for the proof of the release that runs here: it does not run that yet, it
 // has nothing newer, and the release here has other bytes than the one that it has proof of.
-func (d downstreams) wouldTake(e *platform.Environment, r *platform.Release, h history) bool {
+func (d downstreams) wouldTake(e *platform.Environment, r *state.Release, h history) bool {
 	there := d.view.Elsewhere[e.Name][r.Key]
 	if there == nil {
 		return true
@@ -158,8 +159,8 @@ func (s follower) prove() (out outcome) {
 // recordProof adds a proof, or lengthens the one that there is.
 func (s follower) recordProof(soaked time.Duration) {
 	r := s.edit()
-	proofs := slices.DeleteFunc(r.Promotion.Proven, func(proof platform.ReleaseProof) bool { return proof.Digest == r.Digest })
-	proofs = append(proofs, platform.ReleaseProof{
+	proofs := slices.DeleteFunc(r.Promotion.Proven, func(proof state.Proof) bool { return proof.Digest == r.Digest })
+	proofs = append(proofs, state.Proof{
 		Digest: r.Digest, Origin: r.Promotion.Origin, Absent: r.Absent, Request: r.Request, Offering: r.Offering,
 		Version: r.Version, VersionDigest: r.VersionDigest, Commit: r.Commit, Soaked: soaked.String(), At: s.Now.stamp(),
 	})

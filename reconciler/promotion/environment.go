@@ -4,12 +4,12 @@ import (
 	"fmt"
 	"slices"
 
-	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // admitChanges decides about releases that stay while their bytes change: rollouts on their way to further clusters, and
 // changes by the environment, its overlays and its clusters.
-func (a *admitter) admitChanges(changes []*change, out []*platform.Release) {
+func (a *admitter) admitChanges(changes []*change, out []*state.Release) {
 	a.plan = a.readPlan(changes)
 	var renewals []*change
 	for _, c := range changes {
@@ -73,7 +73,7 @@ func (a *admitter) proceed(c *change) (out admitted, mine bool) {
 
 // hopeless reports whether the objects that an open rollout brought will not get well by waiting, so that a change of the
 // environment may mend it.
-func (a *admitter) hopeless(r *platform.Release) bool {
+func (a *admitter) hopeless(r *state.Release) bool {
 	return a.condition(a.Environment, r, nil).said.hopeless()
 }
 
@@ -103,7 +103,7 @@ func (a *admitter) advance(c *change, out admitted, joined, next []string) admit
 }
 
 // reached records the clusters that have a release now: the next ones of its rollout, and those that joined.
-func reached(to *platform.Release, now, next []string) {
+func reached(to *state.Release, now, next []string) {
 	join(to, without(now, next))
 	if r := to.Promotion.Rollout; r != nil {
 		moved := intersect(now, next) // one may have been moved before, left and come back

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // maxRejected bounds the releases whose failures a record keeps. It is more than there are candidates, so that none of
@@ -107,7 +107,7 @@ func (s follower) reject(cluster string, said Observation) {
 		if keys[c] == "" {
 			continue
 		}
-		failure := platform.ReleaseFailure{
+		failure := state.Failure{
 			Cluster: c, RenderKey: keys[c], Release: r.Digest, Version: r.Version, Group: rollout.Group,
 			Object: said.Object, Message: fmt.Sprintf("%s: %s", cluster, said.evidence()), At: s.Now.stamp(), Approvals: admitting,
 		}
@@ -120,7 +120,7 @@ func (s follower) reject(cluster string, said Observation) {
 }
 
 // latest drops the oldest failures beyond the bound.
-func latest(failures []platform.ReleaseFailure) []platform.ReleaseFailure {
+func latest(failures []state.Failure) []state.Failure {
 	seen := map[string]bool{}
 	for i, f := range slices.Backward(failures) {
 		seen[f.Release+f.Group] = true
@@ -133,7 +133,7 @@ func latest(failures []platform.ReleaseFailure) []platform.ReleaseFailure {
 
 // A wayBack is the record that a failed rollout goes back to, or the reason why a person has to decide.
 type wayBack struct {
-	target *platform.Release
+	target *state.Release
 	state  string // the state commit that holds its bytes
 	person string // the reason; empty: the rollout goes back by itself
 	gates  []Gate // of the release that cannot be resolved any more
@@ -171,7 +171,7 @@ func (s follower) back() wayBack {
 }
 
 // pinForbids reports whether a Pin brought the release that runs, or asks for another one than that which was healthy before.
-func (s follower) pinForbids(ran platform.ReleaseRan) bool {
+func (s follower) pinForbids(ran state.Ran) bool {
 	if causeOf(s.base) == causePin {
 		return true
 	}
@@ -180,7 +180,7 @@ func (s follower) pinForbids(ran platform.ReleaseRan) bool {
 }
 
 // differs reports whether something else ran before on clusters that a rollout moved, or on others than these.
-func (s follower) differs(target *platform.Release) bool {
+func (s follower) differs(target *state.Release) bool {
 	r := s.base
 	moved := r.Promotion.Rollout.Moved
 	elsewhere := func(cluster string) bool {

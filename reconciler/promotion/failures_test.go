@@ -9,6 +9,7 @@ import (
 
 	"transom.dev/reconciler/promotion"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // TestFailureReturnsTheLastHealthyBytesAndRejectsTheNewOnes keeps R63, R65, R66 and R71.
@@ -39,7 +40,7 @@ func TestARejectionNamesWhatItIsMadeOn(t *testing.T) {
 	w := settled(t, "a")
 	w.faults["p2/<nil>@prod"] = hangs
 	w.bump("a")
-	rejected := func() []platform.ReleaseFailure { return w.stages["prod"].releases[key("a")].Promotion.Rejected }
+	rejected := func() []state.Failure { return w.stages["prod"].releases[key("a")].Promotion.Rejected }
 	w.until(t, func() bool { return len(rejected()) > 0 })
 	require.Equal(t, "prod-1: Progressing Deployment/a: it is Progressing; not healthy within 5m0s (seen not to be healthy for 5m0s, "+
 		"last looked at "+w.wall().Format(time.RFC3339)+")", rejected()[0].Message)

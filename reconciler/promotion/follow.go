@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // A follower brings the record of an instance up to the observations of clusters.
@@ -181,7 +181,7 @@ func (s follower) failing() (found failure) {
 			continue
 		}
 		said := s.observe(e, s.key, cluster, placed)
-		own := said.Ailing - said.Held
+		own := said.Ailing - said.SupersededFor
 		switch {
 		case said.Health == Failed:
 			found.failed, found.cluster, found.said = true, cluster, said
@@ -210,7 +210,7 @@ func (s follower) resume() {
 			r = s.edit()
 			r.Promotion.Rollout.Stopped = ""
 			r.Promotion.Rollout.Entered = s.Now.stamp()
-			r.Promotion.Rejected = slices.DeleteFunc(r.Promotion.Rejected, func(f platform.ReleaseFailure) bool { return f.Release == r.Digest })
+			r.Promotion.Rejected = slices.DeleteFunc(r.Promotion.Rejected, func(f state.Failure) bool { return f.Release == r.Digest })
 			return
 		}
 	}

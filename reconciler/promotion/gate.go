@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // Gate is a gate that is closed: why something waits.
@@ -101,8 +102,8 @@ type question struct {
 // An answer is what gates say of a question.
 type answer struct {
 	closed []Gate
-	passed []platform.ReleaseGate // with the figures or the decisions that opened them
-	from   []string               // environments that proved it
+	passed []state.PassedGate // with the figures or the decisions that opened them
+	from   []string           // environments that proved it
 
 	row *gate // that is being asked
 }

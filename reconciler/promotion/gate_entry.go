@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 func problem(problems []platform.Problem) []Gate {
@@ -71,7 +72,7 @@ func unprovenEntry(q *question) (closed []Gate) {
 		figure, gate := q.up.proven(up, q.to, soak)
 		if gate == nil {
 			q.from = append(q.from, up)
-			q.passed = append(q.passed, platform.ReleaseGate{Gate: "soak", Figure: figure + " in " + up})
+			q.passed = append(q.passed, state.PassedGate{Gate: "soak", Figure: figure + " in " + up})
 		} else if why := q.up.provesNothing(up, q.to); why != "" {
 			unable = why
 		} else {
@@ -157,7 +158,7 @@ func (q *question) mends() bool {
 
 // lost reports whether the release that runs will not get healthy by waiting: it failed, cannot start, or was healthy and is
 // not for longer than grace.
-func (q *question) lost(r *platform.Release, now condition) bool {
+func (q *question) lost(r *state.Release, now condition) bool {
 	patience := q.Environment.Gates.Grace
 	if phaseOf(r).open() {
 		patience = q.Environment.Rollout.ProgressDeadline
@@ -206,7 +207,7 @@ func unapprovedEntry(q *question) []Gate {
 	return []Gate{{Name: "approval", Reason: fmt.Sprintf("%s of %s needs an Approval", short(q.to.Digest), q.instance.Version), Opens: opens}}
 }
 
-func isApproval(g platform.ReleaseGate) bool { return g.Gate == "approval" }
+func isApproval(g state.PassedGate) bool { return g.Gate == "approval" }
 
 // nowhereToBegin is closed for a release that could begin on none of its clusters. It must not take a slot of a rollout from
 // instances that could.

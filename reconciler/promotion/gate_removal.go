@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // unprovenRemoval is closed for the removal of a request that an upstream runs still, or was not well without for long enough. An
@@ -94,7 +95,7 @@ func (b bindings) consumers() map[platform.RequestKey][]platform.RequestKey {
 		if !runs(r) && len(pending(r)) == 0 {
 			continue
 		}
-		for _, bound := range []*platform.Release{r, b.mayReturnTo(r)} {
+		for _, bound := range []*state.Release{r, b.mayReturnTo(r)} {
 			if bound == nil {
 				continue
 			}
@@ -111,7 +112,7 @@ func (b bindings) consumers() map[platform.RequestKey][]platform.RequestKey {
 
 // mayReturnTo is the release that a consumer still has on clusters that wait for their turn, or for their pruning, and goes
 // back to if its rollout fails; nil: it has left that for good.
-func (b bindings) mayReturnTo(r *platform.Release) *platform.Release {
+func (b bindings) mayReturnTo(r *state.Release) *state.Release {
 	ran := r.Promotion.Ran
 	changing := phaseOf(r).open() || partial(r)
 	if !changing || len(ran) == 0 {
@@ -144,7 +145,7 @@ func (b bindings) unseenConsumer(k platform.RequestKey) (gate *Gate) {
 }
 
 // unseen is the first cluster that was not seen yet with the revision that a rollout has put there; empty: there is none.
-func (b bindings) unseen(k platform.RequestKey, r *platform.Release) string {
+func (b bindings) unseen(k platform.RequestKey, r *state.Release) string {
 	if !runs(r) || !phaseOf(r).open() {
 		return ""
 	}

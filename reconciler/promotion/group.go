@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // A group is a change that many instances make together: a new version, or a change that an environment puts in. The counts
@@ -24,7 +25,7 @@ type groups struct {
 }
 
 // newGroups counts the groups from the records that instances have from now on.
-func newGroups(limits platform.Instances, p *people, records func(func(*platform.Release))) *groups {
+func newGroups(limits platform.Instances, p *people, records func(func(*state.Release))) *groups {
 	return &groups{limits: limits, counted: sync.OnceValue(func() map[string]*group {
 		all := map[string]*group{}
 		of := func(name string) *group {
@@ -33,7 +34,7 @@ func newGroups(limits platform.Instances, p *people, records func(func(*platform
 			}
 			return all[name]
 		}
-		records(func(r *platform.Release) {
+		records(func(r *state.Release) {
 			if len(r.Promotion.Rejected) > 0 {
 				for _, name := range failedIn(p, r) {
 					of(name).failed++
@@ -54,7 +55,7 @@ func newGroups(limits platform.Instances, p *people, records func(func(*platform
 }
 
 // failedIn lists the groups that an instance failed in, each once.
-func failedIn(p *people, r *platform.Release) (names []string) {
+func failedIn(p *people, r *state.Release) (names []string) {
 	for _, f := range r.Promotion.Rejected {
 		if f.Group != "" && !slices.Contains(names, f.Group) && !p.forgives(r, f) {
 			names = append(names, f.Group)
@@ -137,7 +138,7 @@ func isEnvironment(group string) bool { return strings.HasPrefix(group, environm
 
 // groupsWith are the groups, as gates that the record passed, that an instance is in with the release that enters now: the one of
 // the change, and that of the version which it has already and was healthy with.
-func groupsWith(base, to *platform.Release, group string) (list []platform.ReleaseGate) {
+func groupsWith(base, to *state.Release, group string) (list []state.PassedGate) {
 	same := runs(base) && base.VersionDigest == to.VersionDigest
 	if same && phaseOf(base) != stopped {
 		for _, g := range base.Promotion.Gates {
@@ -147,7 +148,7 @@ func groupsWith(base, to *platform.Release, group string) (list []platform.Relea
 		}
 	}
 	if group != "" {
-		list = append(list, platform.ReleaseGate{Gate: "rollout", Figure: group})
+		list = append(list, state.PassedGate{Gate: "rollout", Figure: group})
 	}
 	return list
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // with counts the instances that an environment has at a version.
@@ -34,7 +35,7 @@ func TestManyInstancesEnterOnceTheFirstIsHealthy(t *testing.T) {
 	require.Equal(t, 5, w.with("dev", "1.1.0"), "a restart counts the same")
 	w.bump("a")
 	w.until(t, func() bool { return w.has("dev", "a") == "a:1.1.0:p2,dev,prod,staging" })
-	require.Contains(t, w.stages["dev"].releases[key("a")].Promotion.Gates, platform.ReleaseGate{Gate: "rollout", Figure: "version:web@1.1.0"},
+	require.Contains(t, w.stages["dev"].releases[key("a")].Promotion.Gates, state.PassedGate{Gate: "rollout", Figure: "version:web@1.1.0"},
 		"and an instance that moves on still counts for the version")
 }
 

@@ -5,7 +5,7 @@ import (
 	"maps"
 	"slices"
 
-	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // history compares positions in the platform's history: the platform commits that yielded releases.
@@ -16,7 +16,7 @@ type history struct {
 
 // position is the farthest commit that a record has come to: that of the release that it runs, or of the one that it left for
 // an older one.
-func (h history) position(r *platform.Release) string {
+func (h history) position(r *state.Release) string {
 	if left := r.Promotion.Left; left != nil && h.older(r.Commit, left.Commit) {
 		return left.Commit
 	}
@@ -24,13 +24,13 @@ func (h history) position(r *platform.Release) string {
 }
 
 // recordLeft has the record of a release that comes name the release that is left, where that is the newer one.
-func (h history) recordLeft(from, to *platform.Release) {
+func (h history) recordLeft(from, to *state.Release) {
 	if from == nil {
 		return
 	}
 	left := from.Promotion.Left
 	if left == nil || h.older(left.Commit, from.Commit) {
-		left = &platform.ReleaseLeft{Release: from.Digest, Commit: from.Commit, State: h.state}
+		left = &state.Left{Release: from.Digest, Commit: from.Commit, State: h.state}
 	}
 	to.Promotion.Left = nil
 	if h.older(to.Commit, left.Commit) {
@@ -42,7 +42,7 @@ func (h history) recordLeft(from, to *platform.Release) {
 const maxRan = 10
 
 // ran lists the releases that were healthy here once the one that runs is left for another: with that one, if it was.
-func (h history) ran(base *platform.Release) []platform.ReleaseRan {
+func (h history) ran(base *state.Release) []state.Ran {
 	if base == nil {
 		return nil
 	}
@@ -53,13 +53,13 @@ func (h history) ran(base *platform.Release) []platform.ReleaseRan {
 	if n := len(ran); n > 0 && ran[n-1].Digest == base.Digest {
 		ran = ran[:n-1]
 	}
-	ran = append(ran, platform.ReleaseRan{Digest: base.Digest, Version: base.Version, State: h.state})
+	ran = append(ran, state.Ran{Digest: base.Digest, Version: base.Version, State: h.state})
 	return ran[max(len(ran)-maxRan, 0):]
 }
 
 // comesAfter reports whether a release comes after the one that a record runs at a position, and not before the one that the
 // record left.
-func (h history) comesAfter(r *platform.Release, position string, c Content) bool {
+func (h history) comesAfter(r *state.Release, position string, c Content) bool {
 	if r == nil {
 		return true
 	}
@@ -70,7 +70,7 @@ func (h history) comesAfter(r *platform.Release, position string, c Content) boo
 
 // restoreLeft gives the release that was left the position that it had here, where other environments know an earlier one: it
 // may come back itself, if its gates let it.
-func (h history) restoreLeft(r *platform.Release, known map[string]Content) {
+func (h history) restoreLeft(r *state.Release, known map[string]Content) {
 	if r == nil || r.Promotion.Left == nil {
 		return
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // TestClusterThatAVersionLeavesServesUntilTheCanaryIsWell and as before once the canary has failed. It keeps R85 and R88.
@@ -94,7 +95,7 @@ func TestClusterThatDrainsNowWaitsForAnApprovalAlone(t *testing.T) {
 	w.flee("prod-2")
 	w.settle(time.Minute)
 	require.NotEmpty(t, w.liveOn("prod", "prod-2", "a"))
-	want := platform.DeletionsDigest("prod", []platform.DeletedPlacement{{Cluster: "prod-2", Team: "shop", Request: "a"}})
+	want := state.DeletionsDigest("prod", []state.DeletedPlacement{{Cluster: "prod-2", Team: "shop", Request: "a"}})
 	require.Equal(t, want, w.stages["prod"].last.Deletions)
 	require.Contains(t, w.gate("prod", "a", "leave").Opens, "an Approval of {deletions: "+want+"}")
 	w.decide("prod", platform.Decision{Kind: "Approval", Deletions: want})

@@ -39,7 +39,7 @@ func TestMeterCountsWhatWasWatched(t *testing.T) {
 			var m promotion.Meter
 			for _, step := range c.steps {
 				if step.health == "" {
-					m.Doubt(step.at, 30*s)
+					m.Outdate(step.at, 30*s)
 					continue
 				}
 				m.Observe("r1", step.health, step.at, 30*s)

@@ -16,14 +16,14 @@ const (
 // Of an instance that is being removed Revision is empty: Progressing while something is left, Healthy once pruning is
 // confirmed.
 type Observation struct {
-	Revision string // that it is about, as ReleasePlacement.Observed; about another than the recorded one it says nothing
+	Revision string // that it is about, as Placement.Observed; about another than the recorded one it says nothing
 	Health   string
 	Stuck    bool // a pod cannot start and will not without a change
 
-	// Superseded says that nothing but pods of a revision before keeps this one from being healthy, and Held for how long of
-	// Ailing that was so: that time is no failure of this revision.
-	Superseded bool
-	Held       time.Duration
+	// Superseded says that nothing but pods of a revision before keeps this one from being healthy, and SupersededFor for how
+	// long of Ailing that was so: that time is no failure of this revision.
+	Superseded    bool
+	SupersededFor time.Duration
 
 	// Soaked is for how long it was seen healthy at this revision, and Ailing for how long it has been seen not to be.
 	Soaked, Ailing time.Duration

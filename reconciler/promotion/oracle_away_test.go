@@ -5,11 +5,12 @@ import (
 	"slices"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // rollouts holds the lists of clusters in a record: each has a cluster once, and nothing that enters waits for one whose file
 // is gone. It checks R84.
-func (o *oracle) rollouts(s *stage, was, is *platform.Release) {
+func (o *oracle) rollouts(s *stage, was, is *state.Release) {
 	rollout := is.Promotion.Rollout
 	if rollout == nil {
 		return
@@ -29,7 +30,7 @@ func (o *oracle) rollouts(s *stage, was, is *platform.Release) {
 }
 
 // outlived holds the end of a rollout whose clusters all left against the true health on those that are left. It checks R74.
-func (o *oracle) outlived(s *stage, was, ends *platform.Release) {
+func (o *oracle) outlived(s *stage, was, ends *state.Release) {
 	moved := was.Promotion.Rollout.Moved
 	if len(moved) == 0 || slices.ContainsFunc(moved, func(c string) bool { _, there := ends.Clusters[c]; return there && o.away[c] == nil }) {
 		return
@@ -41,7 +42,7 @@ func (o *oracle) outlived(s *stage, was, ends *platform.Release) {
 
 // joins holds a cluster that comes to an instance that runs on others against the rule of joining: until it was healthy it
 // counts nowhere. It checks R83.
-func (o *oracle) joins(s *stage, p *pass, was, is *platform.Release) {
+func (o *oracle) joins(s *stage, p *pass, was, is *state.Release) {
 	if was == nil || was.Absent || was.Promotion.Rollout != nil {
 		return // on its way to its first clusters
 	}

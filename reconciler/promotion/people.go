@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // people are the decisions of people that are in force in the environment, by kind, each sorted by file.
@@ -103,8 +104,8 @@ func first(list []*platform.Decision, applies func(*platform.Decision) bool) *pl
 }
 
 // passed is the record of a gate that a decision opened.
-func (p *people) passed(gate string, d *platform.Decision) platform.ReleaseGate {
-	g := platform.ReleaseGate{Gate: gate, Decision: d.File}
+func (p *people) passed(gate string, d *platform.Decision) state.PassedGate {
+	g := state.PassedGate{Gate: gate, Decision: d.File}
 	if p.merged != nil {
 		g.Commit, g.Author = p.merged(d.File)
 	}
@@ -156,7 +157,7 @@ func (p *people) pinOf(k platform.RequestKey, offering string) *platform.Decisio
 }
 
 // freeze returns the gate that keeps the bytes of a release when the environment changes, or nil: a Pin names the release.
-func (p *people) freeze(r *platform.Release) *Gate {
+func (p *people) freeze(r *state.Release) *Gate {
 	d := first(p.pins, func(d *platform.Decision) bool { return exactly(d, refOf(r)) })
 	if d == nil {
 		return nil

@@ -1,6 +1,8 @@
 package promotion
 
-import "transom.dev/render/platform"
+import (
+	"transom.dev/render/state"
+)
 
 // A phase says how far the change of an instance has come in its environment. It is read from the instance's record alone.
 //
@@ -34,7 +36,7 @@ const (
 	gone                     // the record is a tombstone
 )
 
-func phaseOf(r *platform.Release) phase {
+func phaseOf(r *state.Release) phase {
 	if r == nil {
 		return none
 	}
@@ -87,13 +89,13 @@ func (p phase) state() string {
 }
 
 // runs reports whether a record is of something that is there.
-func runs(r *platform.Release) bool { return r != nil && !r.Absent }
+func runs(r *state.Release) bool { return r != nil && !r.Absent }
 
 // wasHealthy reports whether the release of a record was healthy in all waves of clusters that it has.
-func wasHealthy(r *platform.Release) bool { return phaseOf(r) == settled && len(r.Clusters) > 0 }
+func wasHealthy(r *state.Release) bool { return phaseOf(r) == settled && len(r.Clusters) > 0 }
 
 // pending lists the clusters that a rollout has not reached, or that a removal has not left.
-func pending(r *platform.Release) []string {
+func pending(r *state.Release) []string {
 	if r == nil || r.Promotion.Rollout == nil {
 		return nil
 	}
@@ -101,7 +103,7 @@ func pending(r *platform.Release) []string {
 }
 
 // causeOf is the cause of the rollout that is open; empty: none is.
-func causeOf(r *platform.Release) string {
+func causeOf(r *state.Release) string {
 	if r == nil || r.Promotion.Rollout == nil {
 		return ""
 	}
@@ -109,7 +111,7 @@ func causeOf(r *platform.Release) string {
 }
 
 // groupOf is the group of the rollout that is open; empty: none is, or the instance moves alone.
-func groupOf(r *platform.Release) string {
+func groupOf(r *state.Release) string {
 	if r == nil || r.Promotion.Rollout == nil {
 		return ""
 	}
@@ -117,10 +119,10 @@ func groupOf(r *platform.Release) string {
 }
 
 // outdated reports whether a placement has the bytes of another release than its record's.
-func outdated(placed platform.ReleasePlacement) bool { return placed.Release != "" }
+func outdated(placed state.Placement) bool { return placed.Release != "" }
 
 // partial reports whether a cluster has bytes of another release still.
-func partial(r *platform.Release) bool {
+func partial(r *state.Release) bool {
 	for _, placed := range r.Clusters {
 		if outdated(placed) {
 			return true

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // pinned returns the candidate of a Pin, which is its own approval, or the gates that are closed for it. There is neither where
@@ -14,7 +15,7 @@ func (s picker) pinned(pin *platform.Decision) (*candidate, []Gate) {
 	if runs(s.base) && means(pin, refOf(s.base)) {
 		return nil, nil
 	}
-	passed := []platform.ReleaseGate{s.people.passed("pin", pin)}
+	passed := []state.PassedGate{s.people.passed("pin", pin)}
 	if ran := s.ranAs(pin); ran != nil { // it comes back as after a rollback, which no gate keeps back
 		return &candidate{cause: causePin, restore: ran, answer: answer{passed: passed}}, nil
 	}
@@ -52,7 +53,7 @@ func pinName(pin *platform.Decision) string {
 }
 
 // ranAs returns the last time that a pinned release was healthy here, if it was: it comes back as the bytes that ran.
-func (s picker) ranAs(pin *platform.Decision) *platform.ReleaseRan {
+func (s picker) ranAs(pin *platform.Decision) *state.Ran {
 	if s.base == nil || pin.Release == "" {
 		return nil
 	}

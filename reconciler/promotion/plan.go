@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // planned are the changes of the environment in a pass, as a person approves them.
@@ -19,14 +20,14 @@ type planned struct {
 func (a *admitter) readPlan(changes []*change) *planned {
 	e := a.Environment
 	p := &planned{required: a.needsApproval()}
-	var steps []platform.PlanStep
+	var steps []state.PlanStep
 	for _, c := range changes {
 		steps = append(steps, c.unapproved()...)
 	}
 	if len(steps) == 0 {
 		return p
 	}
-	digest := platform.PlanDigest(e.Name, steps)
+	digest := state.PlanDigest(e.Name, steps)
 	if p.approval = a.people.ofPlan(digest); p.approval != nil {
 		return p
 	}
@@ -39,8 +40,8 @@ func (a *admitter) readPlan(changes []*change) *planned {
 }
 
 // unapproved lists the steps of a change that no Approval on record covers.
-func (c *change) unapproved() (steps []platform.PlanStep) {
-	for _, s := range platform.PlanSteps(c.Proposal) {
+func (c *change) unapproved() (steps []state.PlanStep) {
+	for _, s := range state.PlanSteps(c.Proposal) {
 		if !slices.Contains(c.Base.Promotion.Admitted, mark(s)) {
 			steps = append(steps, s)
 		}
@@ -49,7 +50,7 @@ func (c *change) unapproved() (steps []platform.PlanStep) {
 }
 
 // mark is the entry of an approved step in a record: the render key that it leads to, or the one that goes.
-func mark(s platform.PlanStep) string {
+func mark(s state.PlanStep) string {
 	if s.After == "" {
 		return "-" + s.Before
 	}
@@ -61,7 +62,7 @@ func (p *planned) covers(c *change, clusters []string) bool {
 	if p.approval != nil || !p.required {
 		return true
 	}
-	return !slices.ContainsFunc(c.unapproved(), func(s platform.PlanStep) bool { return slices.Contains(clusters, s.Cluster) })
+	return !slices.ContainsFunc(c.unapproved(), func(s state.PlanStep) bool { return slices.Contains(clusters, s.Cluster) })
 }
 
 // readmits adds to Approvals that let failed bytes in again the one of the plan.
@@ -74,7 +75,7 @@ func (p *planned) readmits(approvals []*platform.Decision) []*platform.Decision 
 
 // onRecord is the base, with the steps that a person approved: this admits the later steps when the Approval itself does not
 // match any more.
-func (p *planned) onRecord(c *change) *platform.Release {
+func (p *planned) onRecord(c *change) *state.Release {
 	if p.approval == nil || !p.required {
 		return c.Base
 	}
@@ -82,11 +83,11 @@ func (p *planned) onRecord(c *change) *platform.Release {
 }
 
 // recordSteps adds to a record the steps of a change that a person approved.
-func (p *planned) recordSteps(to *platform.Release, c *change) *platform.Release {
+func (p *planned) recordSteps(to *state.Release, c *change) *state.Release {
 	if p.approval == nil || !p.required {
 		return to
 	}
-	for _, s := range platform.PlanSteps(c.Proposal) {
+	for _, s := range state.PlanSteps(c.Proposal) {
 		if !slices.Contains(to.Promotion.Admitted, mark(s)) {
 			to.Promotion.Admitted = append(to.Promotion.Admitted, mark(s))
 		}
@@ -122,9 +123,9 @@ func (a *Admission) AdmitNamespaces(digest string) NamespaceAdmission {
 
 // admittedDepartures are the approved steps that a record remembers when a rollout is over: those of the clusters that the
 // instance has yet to leave.
-func admittedDepartures(r *platform.Release) (admitted []string) {
+func admittedDepartures(r *state.Release) (admitted []string) {
 	for _, placed := range r.Clusters {
-		if m := mark(platform.PlanStep{Before: placed.RenderKey}); slices.Contains(r.Promotion.Admitted, m) {
+		if m := mark(state.PlanStep{Before: placed.RenderKey}); slices.Contains(r.Promotion.Admitted, m) {
 			admitted = append(admitted, m)
 		}
 	}
@@ -133,9 +134,9 @@ func admittedDepartures(r *platform.Release) (admitted []string) {
 }
 
 // withoutSteps is a record without the approved steps of the clusters that are left now.
-func withoutSteps(to, base *platform.Release, leaving []string) *platform.Release {
+func withoutSteps(to, base *state.Release, leaving []string) *state.Release {
 	for _, cluster := range leaving {
-		to.Promotion.Admitted = without(to.Promotion.Admitted, []string{mark(platform.PlanStep{Before: base.Clusters[cluster].RenderKey})})
+		to.Promotion.Admitted = without(to.Promotion.Admitted, []string{mark(state.PlanStep{Before: base.Clusters[cluster].RenderKey})})
 	}
 	return to
 }

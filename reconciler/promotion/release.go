@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // A ReleaseRef names a release of a request, or the removal of one.
@@ -14,7 +15,7 @@ type ReleaseRef struct {
 	Version  string
 }
 
-func refOf(r *platform.Release) ReleaseRef {
+func refOf(r *state.Release) ReleaseRef {
 	return ReleaseRef{Key: r.Key, Digest: r.Digest, Offering: r.Offering, Version: r.Version}
 }
 
@@ -44,11 +45,11 @@ type Content struct {
 }
 
 // ContentOf returns the release of a record as a Content. A tombstone has none: its Spec is nil.
-func ContentOf(r *platform.Release) Content {
+func ContentOf(r *state.Release) Content {
 	return Content{ReleaseRef: refOf(r), Spec: r.Request, VersionDigest: r.VersionDigest, Commit: r.Commit, File: r.File}
 }
 
-func contentOfProof(k platform.RequestKey, p platform.ReleaseProof) Content {
+func contentOfProof(k platform.RequestKey, p state.Proof) Content {
 	return Content{
 		ReleaseRef: ReleaseRef{Key: k, Digest: p.Digest, Offering: p.Offering, Version: p.Version},
 		Spec:       p.Request, VersionDigest: p.VersionDigest, Commit: p.Commit, File: "requests/" + k.String() + ".yaml",
@@ -62,7 +63,7 @@ func contentOfInstance(i *platform.Instance, commit string) Content {
 }
 
 // removalOf is the removal of a release, with the digest that rendering records.
-func removalOf(r *platform.Release) Content {
+func removalOf(r *state.Release) Content {
 	c := ContentOf(r)
 	c.Digest = platform.Digest(map[string]any{
 		"team": r.Key.Team, "request": r.Key.Name, "absent": true, "release": r.Digest,

@@ -3,16 +3,16 @@ package promotion
 import (
 	"slices"
 
-	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // restore takes an instance back to a record: on the clusters that moved since to its bytes, and to the clusters that it left
 // since, which count again once they are healthy. A placement on a cluster that the record does not name stays until these
 // are well, and is left then. It returns nil where there is nothing to go back to.
-func (s *subject) restore(target *platform.Release, state string, moved []string, cause string) *Restoration {
+func (s *subject) restore(target *state.Release, commit string, moved []string, cause string) *Restoration {
 	r := s.base
 	to := clone(target)
-	to.Key, to.Promotion, to.Clusters = s.key, clone(r).Promotion, map[string]platform.ReleasePlacement{}
+	to.Key, to.Promotion, to.Clusters = s.key, clone(r).Promotion, map[string]state.Placement{}
 	var back, bytes []string // of the record; and of any
 	for _, cluster := range sortedKeys(r.Clusters) {
 		placed, before := r.Clusters[cluster], target.Clusters[cluster]
@@ -41,15 +41,15 @@ func (s *subject) restore(target *platform.Release, state string, moved []string
 		to.Commit = r.Commit // the head may have yielded it again since
 	}
 	s.history.recordLeft(r, to)
-	to.Promotion.Rollout = &platform.ReleaseRollout{Cause: cause, Entered: s.Now.stamp(), Moved: back}
+	to.Promotion.Rollout = &state.Rollout{Cause: cause, Entered: s.Now.stamp(), Moved: back}
 	to.Promotion.Admitted, to.Promotion.Gates = nil, nil
 	to.Promotion.Origin, to.Promotion.Unproven = target.Promotion.Origin, target.Promotion.Unproven
-	return &Restoration{Release: to, State: state, Clusters: slices.Sorted(slices.Values(bytes))}
+	return &Restoration{Release: to, State: commit, Clusters: slices.Sorted(slices.Values(bytes))}
 }
 
 // relabelled is a placement that keeps its bytes while its record goes back from a release to another: it names the release of
 // its bytes where that is another than the record's.
-func relabelled(placed, before platform.ReleasePlacement, from, to *platform.Release) platform.ReleasePlacement {
+func relabelled(placed, before state.Placement, from, to *state.Release) state.Placement {
 	switch {
 	case placed.RenderKey == before.RenderKey:
 		placed.Release, placed.Version = before.Release, before.Version

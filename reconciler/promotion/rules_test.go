@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // settled is a ladder on which these requests have arrived in prod; its trace is told where the test fails.
@@ -95,7 +96,7 @@ func TestVersionApprovalAdmitsTheVersionStepAlone(t *testing.T) {
 	approval := w.decide("prod", platform.Decision{Kind: "Approval", Request: &k, Release: w.has("staging", "changed")})
 	w.passes()
 	require.Equal(t, "1.1.0", w.version("prod", "changed"))
-	require.Contains(t, w.stages["prod"].releases[k].Promotion.Gates, platform.ReleaseGate{Gate: "approval", Decision: approval.File})
+	require.Contains(t, w.stages["prod"].releases[k].Promotion.Gates, state.PassedGate{Gate: "approval", Decision: approval.File})
 	w.undecide(approval)
 	w.settle(4 * time.Minute)
 	require.True(t, w.arrived(), "a used Approval may be deleted: %s", w.late())

@@ -5,17 +5,18 @@ import (
 	"slices"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // A subject is a request of the environment on its way through Choose.
 type subject struct {
 	*facts
 	key  platform.RequestKey
-	base *platform.Release  // the record from now on; nil: nothing was ever here
+	base *state.Release     // the record from now on; nil: nothing was ever here
 	head *platform.Instance // that the head asks for; nil: none, or it is broken
 
-	records map[platform.RequestKey]*platform.Release // that are to be written, with base once it is edited
-	edited  bool                                      // base is a copy that may be changed
+	records map[platform.RequestKey]*state.Release // that are to be written, with base once it is edited
+	edited  bool                                   // base is a copy that may be changed
 
 	resolved bool // these are known:
 	running  *platform.Instance
@@ -23,7 +24,7 @@ type subject struct {
 }
 
 // edit returns the record to change.
-func (s *subject) edit() *platform.Release {
+func (s *subject) edit() *state.Release {
 	if !s.edited {
 		s.base, s.edited = clone(s.base), true
 		s.records[s.key] = s.base
@@ -32,7 +33,7 @@ func (s *subject) edit() *platform.Release {
 }
 
 // clone copies a record as far as this package changes it.
-func clone(r *platform.Release) *platform.Release {
+func clone(r *state.Release) *state.Release {
 	c := *r
 	c.Clusters = maps.Clone(r.Clusters)
 	p := &c.Promotion

@@ -9,14 +9,15 @@ import (
 	"time"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // upstreams are the environments that this one takes releases from, directly or not: they prove releases.
 type upstreams struct {
 	view    *View
 	history history
-	names   []string                                    // sorted
-	direct  []map[platform.RequestKey]*platform.Release // the records of those right before this one
+	names   []string                                 // sorted
+	direct  []map[platform.RequestKey]*state.Release // the records of those right before this one
 }
 
 func newUpstreams(v *View, h history) upstreams {
@@ -28,7 +29,7 @@ func newUpstreams(v *View, h history) upstreams {
 }
 
 // agree reports whether the environments right before this one have the same release of a request, or none.
-func (u upstreams) agree(base *platform.Release) bool {
+func (u upstreams) agree(base *state.Release) bool {
 	for _, records := range u.direct {
 		if r := records[base.Key]; r != nil && r.Digest != base.Digest {
 			return false
@@ -41,7 +42,7 @@ func (u upstreams) agree(base *platform.Release) bool {
 func (u upstreams) readable(up string) bool { return u.view.Elsewhere[up] != nil }
 
 // record is the record that an environment has of a request, or nil.
-func (u upstreams) record(up string, k platform.RequestKey) *platform.Release {
+func (u upstreams) record(up string, k platform.RequestKey) *state.Release {
 	return u.view.Elsewhere[up][k]
 }
 
@@ -91,7 +92,7 @@ func (u upstreams) nearest(spec *platform.RequestSpec) []string {
 
 // changesNothing reports whether an upstream says nothing about an instance: it asks for the same there as the release that runs
 // here, or rendered the same, or the upstream runs a version of its own choice.
-func (u upstreams) changesNothing(up string, base *platform.Release, i *platform.Instance) bool {
+func (u upstreams) changesNothing(up string, base *state.Release, i *platform.Instance) bool {
 	if runs(base) && base.Request != nil && base.VersionDigest == i.Version.Digest &&
 		reflect.DeepEqual(visible(base.Request, up), visible(&i.Request.Spec, up)) {
 		return true
@@ -109,7 +110,7 @@ func (u upstreams) changesNothing(up string, base *platform.Release, i *platform
 }
 
 // originIn returns the release that brought the bytes of a release in an environment, if its record knows it.
-func originIn(r *platform.Release, digest string) (string, bool) {
+func originIn(r *state.Release, digest string) (string, bool) {
 	if r == nil {
 		return "", false
 	}
@@ -176,7 +177,7 @@ func unreadable(up string) *Gate {
 }
 
 // proofOf returns the last proof of a release that is long enough, or nil.
-func proofOf(r *platform.Release, digest string, soak time.Duration) *platform.ReleaseProof {
+func proofOf(r *state.Release, digest string, soak time.Duration) *state.Proof {
 	for _, proof := range slices.Backward(r.Promotion.Proven) {
 		if proof.Digest != digest {
 			continue
@@ -189,7 +190,7 @@ func proofOf(r *platform.Release, digest string, soak time.Duration) *platform.R
 }
 
 // failureOf is how a release failed according to a record; nil: it did not.
-func failureOf(r *platform.Release, digest string) *platform.ReleaseFailure {
+func failureOf(r *state.Release, digest string) *state.Failure {
 	for i, f := range slices.Backward(r.Promotion.Rejected) {
 		if f.Release == digest {
 			return &r.Promotion.Rejected[i]
@@ -199,7 +200,7 @@ func failureOf(r *platform.Release, digest string) *platform.ReleaseFailure {
 }
 
 // stillSoaking is the gate of a release that an upstream runs and has not proven yet.
-func (u upstreams) stillSoaking(up *platform.Environment, r *platform.Release, now condition, soak time.Duration) *Gate {
+func (u upstreams) stillSoaking(up *platform.Environment, r *state.Release, now condition, soak time.Duration) *Gate {
 	left := pending(r)
 	switch {
 	case now.counting == 0:
@@ -218,7 +219,7 @@ func (u upstreams) stillSoaking(up *platform.Environment, r *platform.Release, n
 
 // unconcerned reports whether an upstream says nothing about a removal: it never had the request, or keeps it for itself, or no
 // cluster was there to see it go.
-func (u upstreams) unconcerned(up string, base *platform.Release) bool {
+func (u upstreams) unconcerned(up string, base *state.Release) bool {
 	there := u.record(up, base.Key)
 	if there == nil {
 		return u.readable(up)
@@ -231,7 +232,7 @@ func (u upstreams) unconcerned(up string, base *platform.Release) bool {
 
 // keeps reports whether an environment runs a release that is newer than the one that runs here, and is not for this
 // environment.
-func (u upstreams) keeps(there, base *platform.Release) bool {
+func (u upstreams) keeps(there, base *state.Release) bool {
 	if !runs(there) || there.Request == nil || !u.history.older(u.history.position(base), there.Commit) {
 		return false
 	}
@@ -240,7 +241,7 @@ func (u upstreams) keeps(there, base *platform.Release) bool {
 }
 
 // provenGone returns the gate that is closed until an upstream has removed the request that runs here and was well without it.
-func (u upstreams) provenGone(up string, base *platform.Release, soak time.Duration) *Gate {
+func (u upstreams) provenGone(up string, base *state.Release, soak time.Duration) *Gate {
 	there := u.record(up, base.Key)
 	switch {
 	case !u.readable(up):

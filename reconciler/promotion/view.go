@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // View is all that a pass over one environment decides from. None of it is changed.
@@ -15,12 +16,12 @@ type View struct {
 	Head        []*platform.Instance  // that the head asks for here, sorted by request
 	Lookup      Lookup
 
-	State    string                                    // the commit that the environment's state is at
-	Releases map[platform.RequestKey]*platform.Release // that it holds
+	State    string                                 // the commit that the environment's state is at
+	Releases map[platform.RequestKey]*state.Release // that it holds
 
 	// Elsewhere are the releases that the other environments hold, by name. One that is missing cannot be read:
 	// nothing is promoted from it, and nothing is forgotten for it.
-	Elsewhere map[string]map[platform.RequestKey]*platform.Release
+	Elsewhere map[string]map[platform.RequestKey]*state.Release
 
 	// Observe returns a cluster's observation of an instance, the same all through a pass.
 	Observe func(environment string, k platform.RequestKey, cluster string) Observation
@@ -52,7 +53,7 @@ type Lookup interface {
 	Older(a, b string) bool
 
 	// Ran returns the record that a commit of this environment's state holds of a request.
-	Ran(state string, k platform.RequestKey) (*platform.Release, error)
+	Ran(commit string, k platform.RequestKey) (*state.Release, error)
 }
 
 // facts are a View and the readings of it that most questions ask. None of it is changed.
@@ -84,7 +85,7 @@ func (v *View) facts() *facts {
 func (v *View) needsApproval() bool { return v.Environment.Gates.Approval == "required" }
 
 // withdrawn reports whether the version that a record names was withdrawn.
-func (v *View) withdrawn(r *platform.Release) bool {
+func (v *View) withdrawn(r *state.Release) bool {
 	version := v.Platform.Offerings[r.Offering].Version(r.Version)
 	return version != nil && version.Lifecycle == platform.Withdrawn
 }
@@ -108,7 +109,7 @@ func (v *View) failures(k platform.RequestKey) int {
 
 // rests reports whether there is nothing to decide about an instance. Nearly all rest at nearly all times, so this is the
 // cost of a pass. A gate that a resting instance could wait for would have to be seen here.
-func (f *facts) rests(base *platform.Release, head *platform.Instance) bool {
+func (f *facts) rests(base *state.Release, head *platform.Instance) bool {
 	if phaseOf(base) != settled || base.Digest != head.Release || f.people.concern(base.Key, base.Offering) || slices.Contains(base.Promotion.Admitted, deletionsAdmitted) {
 		return false
 	}
@@ -116,7 +117,7 @@ func (f *facts) rests(base *platform.Release, head *platform.Instance) bool {
 }
 
 // isWhole reports whether a release is on exactly the clusters that it is placed on, with its own bytes.
-func isWhole(base *platform.Release, head *platform.Instance) bool {
+func isWhole(base *state.Release, head *platform.Instance) bool {
 	if len(base.Clusters) != len(head.Clusters) {
 		return false
 	}

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // everywhere is the one wave of an environment that names none.
@@ -47,7 +48,7 @@ func (v waves) of(cluster string) int {
 // turn returns those of the clusters still to move whose turn it is, when others have moved, and the gate that the rest wait
 // for. A wave begins when everything before it is healthy at its revision and has soaked. A suspended placement proves
 // nothing to a wave, but the last wave does not wait for it.
-func (v waves) turn(r *platform.Release, moved, pending []string) (now []string, gate *Gate) {
+func (v waves) turn(r *state.Release, moved, pending []string) (now []string, gate *Gate) {
 	for i, w := range wavesOf(v.Environment) {
 		in := func(clusters []string) (out []string) {
 			for _, c := range clusters {
@@ -107,7 +108,7 @@ func coming(w platform.Wave, c condition) *Gate {
 
 // reach returns which of the clusters that are to move to a release have their turn, without those that a person holds, and the
 // gate that the others wait for.
-func (v waves) reach(to ReleaseRef, base *platform.Release, moved, pending []string) (now []string, gate *Gate) {
+func (v waves) reach(to ReleaseRef, base *state.Release, moved, pending []string) (now []string, gate *Gate) {
 	now, gate = v.turn(base, moved, pending)
 	for _, cluster := range slices.Clone(now) {
 		if held := v.people.holdOf(cluster, to); held != nil {

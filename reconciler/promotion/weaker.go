@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // weakened says why the health of a release here proves nothing downstream: it brings the very bytes of a release that
@@ -42,7 +43,7 @@ func (d *decided) weakened(c *change) string {
 }
 
 // sharesBytes reports whether two records have the same bytes on some cluster.
-func sharesBytes(a, b *platform.Release) bool {
+func sharesBytes(a, b *state.Release) bool {
 	return slices.ContainsFunc(sortedKeys(b.Clusters), func(cluster string) bool {
 		return a.Clusters[cluster].Release == "" && a.Clusters[cluster].Revision == b.Clusters[cluster].Revision
 	})
@@ -50,7 +51,7 @@ func sharesBytes(a, b *platform.Release) bool {
 
 // weaker says how one release asks less of health than another: an entry, or an expression of one, is gone, or being applied
 // is enough. Whether an expression that changed asks less cannot be told.
-func weaker(than, r *platform.Release) string {
+func weaker(than, r *state.Release) string {
 	for _, was := range than.Health {
 		is := healthOf(r.Health, was)
 		switch {

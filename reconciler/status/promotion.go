@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // Gate is a gate that is closed: the unmet condition, since when it is unmet, and who or which event opens it.
@@ -75,7 +76,7 @@ type Proof struct {
 }
 
 // Remember fills in an instance's promotion from the record in its Release file.
-func (i *Instance) Remember(p platform.Promotion) {
+func (i *Instance) Remember(p state.Promotion) {
 	i.PromotedFrom, i.Gates = p.PromotedFrom, p.Gates
 	i.Rollout, i.Rejected, i.Proven = nil, nil, nil
 	if r := p.Rollout; r != nil {

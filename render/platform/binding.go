@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// bound returns the requests that a request is bound to in an environment, by the name of the binding.
-func (r *Request) bound(env string) map[string]RequestKey {
+// BoundTo returns the requests that a request is bound to in an environment, by the name of the binding.
+func (r *Request) BoundTo(env string) map[string]RequestKey {
 	own, override := r.Spec.Bindings, r.Spec.Environments[env].Bindings
 	if len(own)+len(override) == 0 {
 		return nil
@@ -19,14 +19,6 @@ func (r *Request) bound(env string) map[string]RequestKey {
 		}
 	}
 	return out
-}
-
-// Bindings returns the requests that a release's request is bound to in an environment, by the name of the binding.
-func (r *Release) Bindings(environment string) map[string]RequestKey {
-	if r.Request == nil {
-		return nil
-	}
-	return (&Request{Key: r.Key, Spec: *r.Request}).bound(environment)
 }
 
 // At returns a Problem that stands at a field of an instance's file, for the caller to add the message. In recorded content
@@ -61,7 +53,7 @@ func bindingField(r *Request, env, name string) string {
 
 // checkBindings checks the bindings of a request against those that its version declares.
 func checkBindings(d *document, r *Request, env string, v *Version) {
-	bound := r.bound(env)
+	bound := r.BoundTo(env)
 	for _, name := range sortedKeys(bound) {
 		if _, declared := v.Bindings[name]; !declared {
 			d.problem(bindingField(r, env, name), "unknown-binding", "%s has no such binding%s", v, orThereIs(name, v.Bindings))

@@ -123,7 +123,7 @@ func resolveAs(d *document, f *requestFile, env string, v *Version, o *Offering,
 	if v != nil && !broken(d.problems) {
 		r.instance = &Instance{
 			Request: f.request, Environment: s.environments[env], Offering: o, Version: v, Clusters: clusters,
-			Parameters: r.merged.parameters, Bindings: f.request.bound(env), Release: r.merged.release,
+			Parameters: r.merged.parameters, Bindings: f.request.BoundTo(env), Release: r.merged.release,
 			Long: r.merged.long,
 		}
 	}

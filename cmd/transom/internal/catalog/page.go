@@ -133,7 +133,7 @@ func (o *Page) parameters(w io.Writer, p terminal.Paint) {
 	}
 }
 
-// splitOff is a description without the full stop that a list of constraints would follow.
+// splitOff is a description on one line, without a full stop at its end.
 func splitOff(description string) []string {
 	if description = strings.TrimSuffix(strings.TrimSpace(description), "."); description == "" {
 		return nil
@@ -141,6 +141,7 @@ func splitOff(description string) []string {
 	return []string{strings.Join(strings.Fields(description), " ")}
 }
 
+// section prints a titled list, unless it is empty.
 func section(w io.Writer, p terminal.Paint, title string, all []Named) {
 	if len(all) == 0 {
 		return
@@ -153,6 +154,7 @@ func section(w io.Writer, p terminal.Paint, title string, all []Named) {
 	_ = t.Flush()
 }
 
+// users prints a line per request: the environments with the version in each.
 func (o *Page) users(w io.Writer, p terminal.Paint) {
 	fmt.Fprintf(w, "\n%s\n", p.Bold("Used by"))
 	if len(o.Users) == 0 {

@@ -27,7 +27,7 @@ const (
 	DefaultServer = "http://" + DefaultListen
 )
 
-// patience bounds one question to the daemon.
+// patience bounds one request to the daemon.
 const patience = 30 * time.Second
 
 // A Client asks the daemon at a URL.
@@ -114,6 +114,7 @@ func (c Client) get(ctx context.Context, path string, about Selection, v any) er
 	return nil
 }
 
+// unanswered tells the error of an address where no daemon listens from others.
 func (c Client) unanswered(err error) error {
 	var connecting *net.OpError
 	if errors.As(err, &connecting) && connecting.Op == "dial" {
@@ -122,6 +123,7 @@ func (c Client) unanswered(err error) error {
 	return fmt.Errorf("ask the daemon: %w", err)
 }
 
+// refused reads the error message of an answer that is no success.
 func refused(resp *http.Response) error {
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // a message that was cut is not worth another error
 	var told struct {

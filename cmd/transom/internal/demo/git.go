@@ -94,6 +94,7 @@ func (r *demoRepositories) edit(file, old, replacement string) error {
 	return workspace.WriteFile(name, []byte(strings.Replace(string(content), old, replacement, 1)))
 }
 
+// write writes a file of the clone.
 func (r *demoRepositories) write(file, content string) error {
 	return workspace.WriteFile(filepath.Join(r.clone, filepath.FromSlash(file)), []byte(content))
 }

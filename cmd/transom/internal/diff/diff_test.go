@@ -14,6 +14,7 @@ import (
 	"transom.dev/cmd/transom/internal/workspace"
 	"transom.dev/render"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // gears is a platform with two versions of the offering gear, and a request for the first if there is a user.
@@ -62,7 +63,7 @@ func versions(t *testing.T, dir string, running states.States) *diff.Diff {
 
 func TestADiffOfVersionsIsOfContractFilesAndObjects(t *testing.T) {
 	dir := gears(t, true)
-	runs := states.States{{Environment: "dev", Looked: true, Base: &render.Base{Releases: map[platform.RequestKey]*platform.Release{
+	runs := states.States{{Environment: "dev", Looked: true, Base: &render.Base{Releases: map[platform.RequestKey]*state.Release{
 		{Team: "demo", Name: "my"}: {Offering: "gear", Version: "1.0.0"},
 	}}}}
 	d := versions(t, dir, runs)

@@ -36,6 +36,7 @@ func fileChanges(from, to fs.FS) ([]File, error) {
 	return all, nil
 }
 
+// contents reads the files of a version's directory, without version.yaml.
 func contents(fsys fs.FS) (map[string][]byte, error) {
 	all := map[string][]byte{}
 	err := fs.WalkDir(fsys, ".", func(name string, entry fs.DirEntry, err error) error {

@@ -75,7 +75,7 @@ func Make(ctx context.Context, dir string, with Against, ask func(context.Contex
 		Promoted: noStage(), Held: noStage(), OnTheirWay: noStage(), Decisions: []Decision{}, Waits: []Wait{},
 		Platform: p, After: map[string]*render.Base{},
 	}
-	all, err := foresee(ctx, &r, dir, p, base)
+	all, err := makeForecast(ctx, &r, dir, p, base)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +105,7 @@ func Make(ctx context.Context, dir string, with Against, ask func(context.Contex
 }
 
 // add records the changes of one environment: at once, once promoted, and once nothing holds it any more.
-func (p *Plan) add(all *outlooks, name string) error {
+func (p *Plan) add(all *forecast, name string) error {
 	e, to := all.platform.Environments[name], all.of[name]
 	p.After[name] = to.Last
 	digest, err := all.digest(name)
@@ -127,7 +127,7 @@ func (p *Plan) add(all *outlooks, name string) error {
 	}
 	waits := all.waits(name, merged.requests)
 	p.Waits = append(p.Waits, waits...)
-	held, err := p.Held.add(Environment{Name: name, Passes: withheld(waits)}, to.Later, to.Held, merged)
+	held, err := p.Held.add(Environment{Name: name, Passes: holdLines(waits)}, to.Later, to.Held, merged)
 	if err != nil {
 		return err
 	}
@@ -142,7 +142,7 @@ func (p *Plan) add(all *outlooks, name string) error {
 }
 
 // addPromoted records the changes that come to an environment from others.
-func (p *Plan) addPromoted(all *outlooks, name string, merged *merged) (apart []render.Change, err error) {
+func (p *Plan) addPromoted(all *forecast, name string, merged *merged) (apart []render.Change, err error) {
 	e, to := all.platform.Environments[name], all.of[name]
 	if len(e.PromotesFrom) == 0 {
 		return nil, nil
@@ -185,7 +185,7 @@ func requestsOf(before *render.Base, after *render.State) int {
 	return n
 }
 
-// Empty says that merging changes nothing: not at once, not once promoted, and nothing is held or let go on.
+// Empty says whether merging changes nothing: not at once, not once promoted, and no decision has an effect.
 func (p *Plan) Empty() bool {
-	return p.now().empty() && p.Promoted.empty() && p.Held.empty() && !slices.ContainsFunc(p.Decisions, Decision.acts)
+	return p.now().empty() && p.Promoted.empty() && p.Held.empty() && !slices.ContainsFunc(p.Decisions, Decision.hasEffect)
 }

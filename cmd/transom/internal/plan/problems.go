@@ -14,7 +14,7 @@ type problems struct {
 }
 
 // findProblems finds the Problems of the platform, and tells those apart that are merged already.
-func findProblems(r *render.Renderer, dir string, base *Baseline, all *outlooks) (*problems, error) {
+func findProblems(r *render.Renderer, dir string, base *Baseline, all *forecast) (*problems, error) {
 	rendered := map[string]*render.State{}
 	for name, to := range all.of {
 		rendered[name] = &render.State{Problems: to.Problems}
@@ -36,7 +36,7 @@ func findProblems(r *render.Renderer, dir string, base *Baseline, all *outlooks)
 
 // mergedProblems are the Problems of the merged platform: of the base that was asked for, of the branch that the clone
 // follows, or of the commit that the environments have accepted. There are none where nothing of that is in this clone.
-func mergedProblems(r *render.Renderer, dir string, base *Baseline, all *outlooks) ([]platform.Problem, error) {
+func mergedProblems(r *render.Renderer, dir string, base *Baseline, all *forecast) ([]platform.Problem, error) {
 	before := base.compared
 	for _, revision := range forks {
 		if before != nil {

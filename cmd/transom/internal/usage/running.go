@@ -8,6 +8,7 @@ import (
 	"transom.dev/cmd/transom/internal/catalog"
 	"transom.dev/cmd/transom/internal/states"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // Running lists the instances of an offering with the versions that the environments run, where somebody looked at their
@@ -58,7 +59,7 @@ func putRunning(all []catalog.Instance, key platform.RequestKey, environment str
 }
 
 // versionsOn lists the versions that a release's clusters run, of which some may not have moved yet, sorted.
-func versionsOn(r *platform.Release) []string {
+func versionsOn(r *state.Release) []string {
 	versions := []string{r.Version}
 	for _, placed := range r.Clusters {
 		if placed.Version != "" && !slices.Contains(versions, placed.Version) {

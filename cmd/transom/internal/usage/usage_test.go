@@ -13,6 +13,7 @@ import (
 	"transom.dev/cmd/transom/internal/usage"
 	"transom.dev/render"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 var (
@@ -53,15 +54,15 @@ func gears(t *testing.T, without ...string) (*platform.Platform, *platform.Offer
 }
 
 // runs is a state in which requests run versions of gear.
-func runs(environment string, releases map[platform.RequestKey]*platform.Release) states.State {
+func runs(environment string, releases map[platform.RequestKey]*state.Release) states.State {
 	return states.State{Environment: environment, Looked: true, Base: &render.Base{Releases: releases}}
 }
 
 func TestWhatRunsTakesThePlaceOfWhatIsResolved(t *testing.T) {
 	p, gear := gears(t)
 	known := states.States{
-		runs("dev", map[platform.RequestKey]*platform.Release{
-			anyOf:                           {Offering: "gear", Version: "1.1.0", Clusters: map[string]platform.ReleasePlacement{"east": {}, "west": {Version: "1.0.0"}}},
+		runs("dev", map[platform.RequestKey]*state.Release{
+			anyOf:                           {Offering: "gear", Version: "1.1.0", Clusters: map[string]state.Placement{"east": {}, "west": {Version: "1.0.0"}}},
 			first:                           {Offering: "gear", Version: "0.9.0"},
 			gone:                            {Offering: "gear", Version: "1.0.0"},
 			{Team: "demo", Name: "removed"}: {Offering: "gear", Version: "1.0.0", Absent: true},
@@ -80,7 +81,7 @@ func TestWhatRunsTakesThePlaceOfWhatIsResolved(t *testing.T) {
 
 func TestAVersionIsRemovableOnlyWhereSomebodyLookedEverywhere(t *testing.T) {
 	p, gear := gears(t, "requests/demo/first.yaml")
-	moved := map[platform.RequestKey]*platform.Release{anyOf: {Offering: "gear", Version: "1.1.0"}}
+	moved := map[platform.RequestKey]*state.Release{anyOf: {Offering: "gear", Version: "1.1.0"}}
 
 	u := usage.Of(p, gear, states.States{runs("dev", moved), {Environment: "prod", Why: "--offline"}})
 	require.False(t, u.Looked)
@@ -101,7 +102,7 @@ func TestAVersionIsRemovableOnlyWhereSomebodyLookedEverywhere(t *testing.T) {
 func TestWhatBlocksRetirementSaysTheRemedy(t *testing.T) {
 	p, gear := gears(t)
 	u := usage.Of(p, gear, states.States{
-		runs("dev", map[platform.RequestKey]*platform.Release{
+		runs("dev", map[platform.RequestKey]*state.Release{
 			anyOf: {Offering: "gear", Version: "1.0.0"},
 			first: {Offering: "gear", Version: "1.0.0"},
 			gone:  {Offering: "gear", Version: "0.9.0"},

@@ -39,7 +39,7 @@ func VersionNamed(o *platform.Offering, number string) (*platform.Version, error
 	return nil, fmt.Errorf("%s has no version %q; published: %s", o.Name, number, strings.Join(published, ", "))
 }
 
-// recommended is the highest active release of an offering, or the version that comes closest.
+// recommended is the highest active version of an offering, or, without one, the highest that can be used.
 func recommended(o *platform.Offering) *platform.Version {
 	for _, fits := range []func(*platform.Version) bool{
 		func(v *platform.Version) bool {

@@ -61,8 +61,8 @@ func isDirectory(dir string) error {
 	return nil
 }
 
-// loader knows where the clone that a directory is comes from, and reads state repositories' addresses as the daemon would that
-// follows that.
+// loader makes a loader that knows the origin of the clone in a directory, and resolves the addresses of state repositories as
+// the daemon that follows the origin does.
 func loader(dir string) *platform.Loader {
 	l, base := &platform.Loader{}, dir
 	if checkout, err := gitrepo.Open(dir); err == nil {

@@ -1,38 +1,50 @@
-package platform
+package state
 
-import "time"
+import (
+	"time"
+
+	"transom.dev/render/platform"
+)
 
 // Release is the record releases/<team>/<request>.yaml of a state repository: which release runs in that environment and
 // why. Rendering writes it; applying and status read it; its Git log is the audit trail.
 type Release struct {
-	Key RequestKey `json:"-"` // metadata: name, team
+	Key platform.RequestKey `json:"-"` // metadata: name, team
 
-	Digest        string                      `json:"digest"` // of the release: the request's content with its version
-	Absent        bool                        `json:"absent,omitempty"`
-	Request       *RequestSpec                `json:"request,omitempty"`
-	Offering      string                      `json:"offering"`
-	Version       string                      `json:"version"`
-	VersionDigest string                      `json:"versionDigest"`
-	Commit        string                      `json:"commit"` // the platform commit that yielded the release
-	File          string                      `json:"file"`   // the request's file in the platform repository
-	Clusters      map[string]ReleasePlacement `json:"clusters,omitempty"`
-	Outputs       map[string]any              `json:"outputs,omitempty"`
+	Digest        string                `json:"digest"` // of the release: the request's content with its version
+	Absent        bool                  `json:"absent,omitempty"`
+	Request       *platform.RequestSpec `json:"request,omitempty"`
+	Offering      string                `json:"offering"`
+	Version       string                `json:"version"`
+	VersionDigest string                `json:"versionDigest"`
+	Commit        string                `json:"commit"` // the platform commit that yielded the release
+	File          string                `json:"file"`   // the request's file in the platform repository
+	Clusters      map[string]Placement  `json:"clusters,omitempty"`
+	Outputs       map[string]any        `json:"outputs,omitempty"`
 
 	Promotion Promotion `json:"promotion,omitzero"`
 
 	// The fields of the version, the offering and the request that applying needs.
-	Scope    Scope    `json:"scope,omitempty"`
-	Health   []Health `json:"health,omitempty"`
-	Ignore   []Ignore `json:"ignore,omitempty"`
-	Deletion Deletion `json:"deletion,omitempty"`
-	Adopt    bool     `json:"adopt,omitempty"`
+	Scope    platform.Scope    `json:"scope,omitempty"`
+	Health   []platform.Health `json:"health,omitempty"`
+	Ignore   []platform.Ignore `json:"ignore,omitempty"`
+	Deletion platform.Deletion `json:"deletion,omitempty"`
+	Adopt    bool              `json:"adopt,omitempty"`
 
 	// OnRemoval is that of the request that ran last; a removal keeps it.
-	OnRemoval Removal `json:"onRemoval,omitempty"`
+	OnRemoval platform.Removal `json:"onRemoval,omitempty"`
 }
 
-// ReleasePlacement is a release on one cluster.
-type ReleasePlacement struct {
+// Bindings returns the requests that a release's request is bound to in an environment, by the name of the binding.
+func (r *Release) Bindings(environment string) map[string]platform.RequestKey {
+	if r.Request == nil {
+		return nil
+	}
+	return (&platform.Request{Key: r.Key, Spec: *r.Request}).BoundTo(environment)
+}
+
+// Placement is a release on one cluster.
+type Placement struct {
 	Revision  string `json:"revision"`  // sha256:<hex> of the file clusters/<cluster>/<team>/<request>.yaml
 	RenderKey string `json:"renderKey"` // sha256:<hex> of all that the file depends on
 	Namespace string `json:"namespace,omitempty"`
@@ -58,9 +70,9 @@ type ReleasePlacement struct {
 }
 
 // Observed names the subject of observations on the cluster: a revision, and the version that it was taken for anew.
-func (p ReleasePlacement) Observed() string { return ObservedAs(p.Revision, p.Anew) }
+func (p Placement) Observed() string { return ObservedAs(p.Revision, p.Anew) }
 
-// ObservedAs is ReleasePlacement.Observed of these.
+// ObservedAs is Placement.Observed of these.
 func ObservedAs(revision, anew string) string {
 	if anew == "" {
 		return revision
@@ -75,19 +87,19 @@ type Promotion struct {
 	// Origin is the release that brought the bytes that run here, where taking this one changed none of them.
 	Origin string `json:"origin,omitempty"`
 
-	PromotedFrom []string         `json:"promotedFrom,omitempty"` // environments that proved it, sorted
-	Gates        []ReleaseGate    `json:"gates,omitempty"`        // that it passed to enter
-	Rollout      *ReleaseRollout  `json:"rollout,omitempty"`      // nil: the release was healthy in all waves
-	Proven       []ReleaseProof   `json:"proven,omitempty"`       // oldest first, bounded
-	Ran          []ReleaseRan     `json:"ran,omitempty"`          // that were healthy here in all waves before, oldest first, bounded
-	Left         *ReleaseLeft     `json:"left,omitempty"`         // set while the release is older than one that ran here; nil: none newer was ever here
-	Rejected     []ReleaseFailure `json:"rejected,omitempty"`     // oldest first, bounded
-	Unproven     string           `json:"unproven,omitempty"`     // why the release proves nothing downstream although it is healthy; empty: it does
-	Admitted     []string         `json:"admitted,omitempty"`     // render keys that the Approval of a plan admitted
+	PromotedFrom []string     `json:"promotedFrom,omitempty"` // environments that proved it, sorted
+	Gates        []PassedGate `json:"gates,omitempty"`        // that it passed to enter
+	Rollout      *Rollout     `json:"rollout,omitempty"`      // nil: the release was healthy in all waves
+	Proven       []Proof      `json:"proven,omitempty"`       // oldest first, bounded
+	Ran          []Ran        `json:"ran,omitempty"`          // that were healthy here in all waves before, oldest first, bounded
+	Left         *Left        `json:"left,omitempty"`         // set while the release is older than one that ran here; nil: none newer was ever here
+	Rejected     []Failure    `json:"rejected,omitempty"`     // oldest first, bounded
+	Unproven     string       `json:"unproven,omitempty"`     // why the release proves nothing downstream although it is healthy; empty: it does
+	Admitted     []string     `json:"admitted,omitempty"`     // render keys that the Approval of a plan admitted
 }
 
-// ReleaseGate is a gate that was passed.
-type ReleaseGate struct {
+// PassedGate is a gate that was passed.
+type PassedGate struct {
 	Gate     string `json:"gate"`               // soak, approval, window, hold, binding …
 	Figure   string `json:"figure,omitempty"`   // such as "30m0s in staging"
 	Decision string `json:"decision,omitempty"` // the decision's file, if a person opened it
@@ -95,8 +107,8 @@ type ReleaseGate struct {
 	Author   string `json:"author,omitempty"`   // of that commit
 }
 
-// ReleaseRollout is a change on its way over the clusters of its environment.
-type ReleaseRollout struct {
+// Rollout is a change on its way over the clusters of its environment.
+type Rollout struct {
 	Cause   string    `json:"cause"`             // release, removal, version, environment, binding, rollback or pin
 	Group   string    `json:"group,omitempty"`   // the change that is rolled out over many instances together; empty: it moves alone
 	Entered time.Time `json:"entered"`           // when its first bytes were committed
@@ -105,37 +117,37 @@ type ReleaseRollout struct {
 	Stopped string    `json:"stopped,omitempty"` // why it goes no further by itself
 }
 
-// ReleaseProof is a release that was healthy here on all counting clusters for so long.
-type ReleaseProof struct {
-	Digest        string       `json:"digest"`
-	Origin        string       `json:"origin,omitempty"`
-	Absent        bool         `json:"absent,omitempty"`
-	Request       *RequestSpec `json:"request,omitempty"`
-	Offering      string       `json:"offering"`
-	Version       string       `json:"version"`
-	VersionDigest string       `json:"versionDigest"`
-	Commit        string       `json:"commit"`
-	Soaked        string       `json:"soaked"` // a duration
-	At            time.Time    `json:"at"`
+// Proof is a release that was healthy here on all counting clusters for so long.
+type Proof struct {
+	Digest        string                `json:"digest"`
+	Origin        string                `json:"origin,omitempty"`
+	Absent        bool                  `json:"absent,omitempty"`
+	Request       *platform.RequestSpec `json:"request,omitempty"`
+	Offering      string                `json:"offering"`
+	Version       string                `json:"version"`
+	VersionDigest string                `json:"versionDigest"`
+	Commit        string                `json:"commit"`
+	Soaked        string                `json:"soaked"` // a duration
+	At            time.Time             `json:"at"`
 }
 
-// ReleaseRan is a release that was healthy here in all waves, and the state commit that holds its records and bytes.
-type ReleaseRan struct {
+// Ran is a release that was healthy here in all waves, and the state commit that holds its records and bytes.
+type Ran struct {
 	Digest  string `json:"digest"`
 	Version string `json:"version"`
 	State   string `json:"state"`
 }
 
-// ReleaseLeft is the newest release that was left for an older one, by a rollback or a Pin. Nothing that comes before it in
+// Left is the newest release that was left for an older one, by a rollback or a Pin. Nothing that comes before it in
 // the platform's history enters by itself.
-type ReleaseLeft struct {
+type Left struct {
 	Release string `json:"release"`
 	Commit  string `json:"commit"`          // the platform commit that yielded it
 	State   string `json:"state,omitempty"` // the state commit that held its bytes when it was left
 }
 
-// ReleaseFailure is a render key that failed here and is not taken again by itself.
-type ReleaseFailure struct {
+// Failure is a render key that failed here and is not taken again by itself.
+type Failure struct {
 	Cluster   string    `json:"cluster"`
 	RenderKey string    `json:"renderKey"`
 	Release   string    `json:"release"`

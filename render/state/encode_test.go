@@ -1,10 +1,9 @@
-package platform_test
+package state_test
 
 import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,10 +12,11 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
-func release() *platform.Release {
-	return &platform.Release{
+func release() *state.Release {
+	return &state.Release{
 		Key:    platform.RequestKey{Team: "on", Name: "y"},
 		Digest: platform.Digest("x"),
 		Request: &platform.RequestSpec{
@@ -29,27 +29,27 @@ func release() *platform.Release {
 			Environments: map[string]platform.RequestEnvironment{"dev": {}, "prod": {Version: "1.5", Parameters: map[string]any{"int": nil}}},
 		},
 		Offering: "postgres", Version: "1.5.0", VersionDigest: platform.Digest("y"), Commit: "0123456789", File: "requests/on/y.yaml",
-		Clusters: map[string]platform.ReleasePlacement{"b": {Revision: "r", RenderKey: "k", Namespace: "on"}, "a": {Revision: "r", RenderKey: "k"}},
+		Clusters: map[string]state.Placement{"b": {Revision: "r", RenderKey: "k", Namespace: "on"}, "a": {Revision: "r", RenderKey: "k"}},
 		Outputs:  map[string]any{"host": "x.y.svc", "port": int64(5432)},
 		Scope:    platform.Namespaced,
 		Health:   []platform.Health{{Group: "g", Kind: "K", Healthy: "status.ready"}},
 		Ignore:   []platform.Ignore{{Group: "apps", Kind: "Deployment", Fields: []string{"spec.replicas"}}},
 		Deletion: platform.DeletionDelete,
-		Promotion: platform.Promotion{
+		Promotion: state.Promotion{
 			Origin: platform.Digest("o"), PromotedFrom: []string{"dev", "staging"},
-			Gates: []platform.ReleaseGate{{Gate: "approval", Decision: "decisions/prod/a.yaml", Commit: "0", Author: "a <a@b>"}},
-			Rollout: &platform.ReleaseRollout{
+			Gates: []state.PassedGate{{Gate: "approval", Decision: "decisions/prod/a.yaml", Commit: "0", Author: "a <a@b>"}},
+			Rollout: &state.Rollout{
 				Cause: "version", Group: "postgres@1.5.0", Pending: []string{"b"}, Stopped: "no: more",
 				Entered: time.Date(2027, 1, 2, 3, 4, 5, 678, time.UTC),
 			},
-			Proven: []platform.ReleaseProof{{
+			Proven: []state.Proof{{
 				Digest: platform.Digest("p"), Request: &platform.RequestSpec{
 					Offering: "postgres", Version: "1", Environments: map[string]platform.RequestEnvironment{"dev": {}},
 				},
 				Offering: "postgres", Version: "1.4.2", Soaked: "30m0s", At: time.Date(2027, 1, 2, 0, 0, 0, 0, time.UTC),
 			}},
-			Ran:      []platform.ReleaseRan{{Digest: platform.Digest("q"), Version: "1.4.1", State: "89abcdef"}},
-			Rejected: []platform.ReleaseFailure{{Cluster: "a", RenderKey: "k2", Release: "r", Version: "1.5.0", Message: "no", Approvals: []string{"d"}}},
+			Ran:      []state.Ran{{Digest: platform.Digest("q"), Version: "1.4.1", State: "89abcdef"}},
+			Rejected: []state.Failure{{Cluster: "a", RenderKey: "k2", Release: "r", Version: "1.5.0", Message: "no", Approvals: []string{"d"}}},
 			Admitted: []string{"k3"},
 		},
 	}
@@ -118,7 +118,7 @@ func TestRecordsAreAlwaysWrittenInTheSameOfTheLibrarysOrders(t *testing.T) {
 		return word()
 	}
 	for range 10_000 {
-		record := &platform.Release{Outputs: map[string]any{word(): value(3), word(): value(2), "c" + word(): value(1)}}
+		record := &state.Release{Outputs: map[string]any{word(): value(3), word(): value(2), "c" + word(): value(1)}}
 		got := string(record.Encode())
 		require.Equal(t, got, string(record.Encode()))
 		want := ""
@@ -135,60 +135,37 @@ func TestRecordsAreAlwaysWrittenInTheSameOfTheLibrarysOrders(t *testing.T) {
 	}
 }
 
-// TestKeysHaveOneOrder where the library's comparison goes in a circle.
-func TestKeysHaveOneOrder(t *testing.T) {
-	keys := []string{"9", "10a", "1a", "20c", "2b", "3", "b", "a9", "a10", "a1b", "-"}
-	want := slices.Clone(keys)
-	platform.SortYAMLKeys(want)
-	random := rand.New(rand.NewPCG(1, 2))
-	for range 100 {
-		random.Shuffle(len(keys), func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
-		platform.SortYAMLKeys(keys)
-		require.Equal(t, want, keys)
-	}
-}
-
 func TestReleaseSurvivesItsFile(t *testing.T) {
 	want := release()
 	data := want.Encode()
-	got, err := platform.DecodeRelease(data)
+	got, err := state.DecodeRelease(data)
 	require.NoError(t, err, string(data))
 	require.Equal(t, want, got)
 	for range 20 {
 		require.Equal(t, data, got.Encode())
 	}
-	tombstone := &platform.Release{Key: want.Key, Digest: want.Digest, Absent: true, Offering: "postgres", Deletion: platform.DeletionRetain}
-	got, err = platform.DecodeRelease(tombstone.Encode())
+	tombstone := &state.Release{Key: want.Key, Digest: want.Digest, Absent: true, Offering: "postgres", Deletion: platform.DeletionRetain}
+	got, err = state.DecodeRelease(tombstone.Encode())
 	require.NoError(t, err)
 	require.Equal(t, tombstone, got)
 }
 
 func TestFleetSurvivesItsFile(t *testing.T) {
-	want := &platform.Fleet{Platform: "12345678", Clusters: map[string]string{"on": "6ba7b810-9dad-11d1-80b4-00c04fd430c8", "a": "0"}}
-	got, err := platform.DecodeFleet(want.Encode())
+	want := &state.Fleet{Platform: "12345678", Clusters: map[string]string{"on": "6ba7b810-9dad-11d1-80b4-00c04fd430c8", "a": "0"}}
+	got, err := state.DecodeFleet(want.Encode())
 	require.NoError(t, err)
 	require.Equal(t, want, got)
-	got, err = platform.DecodeFleet((&platform.Fleet{}).Encode())
+	got, err = state.DecodeFleet((&state.Fleet{}).Encode())
 	require.NoError(t, err)
-	require.Equal(t, &platform.Fleet{}, got)
+	require.Equal(t, &state.Fleet{}, got)
 }
 
 func TestRecordsOfOthersAreNotBelieved(t *testing.T) {
 	for _, data := range []string{
-		"", "hello", "kind: Release\n", "a: &a [*a]\n", string((&platform.Fleet{}).Encode()),
+		"", "hello", "kind: Release\n", "a: &a [*a]\n", string((&state.Fleet{}).Encode()),
 		string(release().Encode()) + "more: fields\n",
 	} {
-		_, err := platform.DecodeRelease([]byte(data))
+		_, err := state.DecodeRelease([]byte(data))
 		require.ErrorContains(t, err, "decode Release", data)
 	}
-}
-
-func TestDigestIsOfContent(t *testing.T) {
-	type b struct {
-		Z int    `json:"z"`
-		A string `json:"a"`
-	}
-	require.Equal(t, platform.Digest(map[string]any{"a": "<x>", "z": int64(1)}), platform.Digest(b{Z: 1, A: "<x>"}))
-	require.NotEqual(t, platform.Digest(map[string]any{"a": int64(9007199254740993)}), platform.Digest(map[string]any{"a": int64(9007199254740992)}))
-	require.Equal(t, "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a", platform.Digest(map[string]any{}))
 }

@@ -1,8 +1,10 @@
-package platform
+package state
 
 import (
 	"cmp"
 	"slices"
+
+	"transom.dev/render/platform"
 )
 
 // DeletedPlacement is a placement that is to be deleted.
@@ -20,5 +22,5 @@ func DeletionsDigest(environment string, deletions []DeletedPlacement) string {
 	sorted := slices.SortedFunc(slices.Values(deletions), func(a, b DeletedPlacement) int {
 		return cmp.Or(cmp.Compare(a.Cluster, b.Cluster), cmp.Compare(a.Team, b.Team), cmp.Compare(a.Request, b.Request))
 	})
-	return Digest(map[string]any{"environment": environment, "deletions": sorted})
+	return platform.Digest(map[string]any{"environment": environment, "deletions": sorted})
 }

@@ -1,9 +1,11 @@
-package platform
+package state
 
 import (
 	"cmp"
 	"maps"
 	"slices"
+
+	"transom.dev/render/platform"
 )
 
 // PlanStep is the change that a plan makes to one placement.
@@ -42,10 +44,10 @@ func PlanDigest(environment string, steps []PlanStep) string {
 		return ""
 	}
 	steps = slices.SortedFunc(slices.Values(steps), PlanStep.compare)
-	return Digest(map[string]any{"environment": environment, "placements": steps})
+	return platform.Digest(map[string]any{"environment": environment, "placements": steps})
 }
 
-func (p Proposal) key() RequestKey {
+func (p Proposal) key() platform.RequestKey {
 	if p.Next != nil {
 		return p.Next.Key
 	}

@@ -49,7 +49,7 @@ func implicit(n *yaml.Node) bool {
 	return n.Kind == yaml.ScalarNode && n.Tag == "!!null" && n.Value == ""
 }
 
-// replace writes a value in the place of a node. Key is the node's, or nil in a list.
+// replace replaces a node by a value. Key is the node's key, or nil in a list.
 func (d *document) replace(n, key *yaml.Node, value any, flow bool) (string, error) {
 	if n.Style&yaml.TaggedStyle != 0 || n.Anchor != "" || n.Kind == yaml.AliasNode {
 		return "", errLayout
@@ -71,7 +71,7 @@ func (d *document) replace(n, key *yaml.Node, value any, flow bool) (string, err
 	return d.text[:colon] + " " + text + d.text[end:], nil
 }
 
-// write is a value in the quotes that its place has, where it can stand in them.
+// write writes a value in the quotes of the node that it replaces, where it can stand in them.
 func (d *document) write(n *yaml.Node, value any, flow bool) string {
 	s, isString := value.(string)
 	switch {

@@ -16,10 +16,12 @@ import (
 	"transom.dev/reconciler/promotion"
 	"transom.dev/render"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
-// outlooks are the daemon's foreseen passes with a platform in its environments, and with the one before it.
-type outlooks struct {
+// A forecast holds the passes that the daemon would make over the environments: with the platform, and with the one that is
+// merged already.
+type forecast struct {
 	platform *platform.Platform
 	before   *platform.Platform // that is merged already; nil: nobody knows
 	of       map[string]*reconciler.Foreseen
@@ -33,13 +35,13 @@ const (
 	behind = "the directory compared with"
 )
 
-// foresee has the daemon's own passes made over the states of the environments, with the platform and without it.
-func foresee(ctx context.Context, r *render.Renderer, dir string, p *platform.Platform, base *Baseline) (*outlooks, error) {
-	all := &outlooks{platform: p}
+// makeForecast has the daemon's own passes made over the states of the environments, with the platform and without it.
+func makeForecast(ctx context.Context, r *render.Renderer, dir string, p *platform.Platform, base *Baseline) (*forecast, error) {
+	all := &forecast{platform: p}
 	past := history{}
 	past.clone, _ = gitrepo.Open(dir) // without a clone nothing is known to be older than anything
 	f := &reconciler.Foresight{
-		Platform: as(p, ahead), States: map[string]reconciler.Recorded{}, Renderer: r, Order: workspace.Environments(p),
+		Platform: asOf(p, ahead), States: map[string]reconciler.Recorded{}, Renderer: r, Order: workspace.Environments(p),
 		Generation: past.generation, Now: time.Now(),
 	}
 	bases := map[string]*render.Base{}
@@ -59,7 +61,7 @@ func foresee(ctx context.Context, r *render.Renderer, dir string, p *platform.Pl
 		return nil, err
 	}
 	for _, p := range before {
-		if err := all.compare(ctx, f, p); err != nil || all.differs() {
+		if err := all.compare(ctx, f, p); err != nil || all.hasEffect() {
 			return all, err
 		}
 	}
@@ -67,19 +69,19 @@ func foresee(ctx context.Context, r *render.Renderer, dir string, p *platform.Pl
 }
 
 // compare foresees the environments without this merge, if p is the platform that is merged already.
-func (o *outlooks) compare(ctx context.Context, f *reconciler.Foresight, p *platform.Platform) (err error) {
+func (o *forecast) compare(ctx context.Context, f *reconciler.Foresight, p *platform.Platform) (err error) {
 	if o.before, o.earlier = p, nil; p == nil {
 		return nil
 	}
 	own := *f
-	own.Platform, own.Order = as(p, behind), workspace.Environments(p)
+	own.Platform, own.Order = asOf(p, behind), workspace.Environments(p)
 	own.Order = slices.DeleteFunc(own.Order, func(name string) bool { return f.States[name].Base == nil })
 	o.earlier, err = own.All(ctx)
 	return err
 }
 
-// differs says that something comes about because of this merge.
-func (o *outlooks) differs() bool {
+// hasEffect says whether this merge changes a release or a decision of an environment.
+func (o *forecast) hasEffect() bool {
 	for name, to := range o.of {
 		m := o.merged(name)
 		for _, k := range sorted(to.Last.Releases) {
@@ -88,11 +90,11 @@ func (o *outlooks) differs() bool {
 			}
 		}
 	}
-	return slices.ContainsFunc(o.decisions(), Decision.acts) || len(o.of) != len(o.earlier)
+	return slices.ContainsFunc(o.decisions(), Decision.hasEffect) || len(o.of) != len(o.earlier)
 }
 
-// as is a platform as of the commit that it has, or of one that stands for it.
-func as(p *platform.Platform, commit string) *platform.Platform {
+// asOf is a platform with the commit that it has, or with a name that stands for a commit.
+func asOf(p *platform.Platform, commit string) *platform.Platform {
 	own := *p
 	if own.Commit == "" {
 		own.Commit = commit
@@ -119,7 +121,7 @@ func (h *history) fork() string {
 	return ""
 }
 
-// generation is a commit's place in history. One that the clone does not have comes before all that it has.
+// generation counts the commits before a commit. A commit that the clone does not have comes before all that it has.
 func (h *history) generation(ctx context.Context, commit string) (int, error) {
 	switch commit {
 	case ahead:
@@ -144,24 +146,25 @@ type merged struct {
 	of       *reconciler.Foreseen
 }
 
-func (o *outlooks) merged(name string) *merged {
+// merged is the forecast of one environment without this merge.
+func (o *forecast) merged(name string) *merged {
 	m := &merged{of: o.of[name], earlier: o.earlier[name]}
 	for _, k := range sorted(m.of.Last.Releases) {
-		if m.same(k) && !alike(m.of.Before.Releases[k], m.of.Last.Releases[k]) {
+		if m.same(k) && !sameBytes(m.of.Before.Releases[k], m.of.Last.Releases[k]) {
 			m.requests = append(m.requests, k)
 		}
 	}
 	return m
 }
 
-// same says that a merge is nothing to a request: it comes to the same, by the same steps, and waits for the same gates.
+// same says whether a request comes to the same bytes with and without this merge, in the same steps and behind the same gates.
 func (m *merged) same(k platform.RequestKey) bool {
 	a, b := m.of, m.earlier
-	return b != nil && alike(a.Entered.Releases[k], b.Entered.Releases[k]) && alike(a.Later.Releases[k], b.Later.Releases[k]) &&
-		alike(a.Last.Releases[k], b.Last.Releases[k]) && slices.Equal(gates(a.Standings[k]), gates(b.Standings[k]))
+	return b != nil && sameBytes(a.Entered.Releases[k], b.Entered.Releases[k]) && sameBytes(a.Later.Releases[k], b.Later.Releases[k]) &&
+		sameBytes(a.Last.Releases[k], b.Last.Releases[k]) && slices.Equal(gates(a.Standings[k]), gates(b.Standings[k]))
 }
 
-// brings says that a change comes without this merge.
+// brings says whether a change comes without this merge.
 func (m *merged) brings(c render.Change) bool {
 	switch {
 	case c.Request != "":
@@ -186,16 +189,16 @@ func namespaceIn(f *reconciler.Foreseen, file string) (content []byte) {
 	return content
 }
 
-// alike says whether two records are of the same bytes.
-func alike(a, b *platform.Release) bool {
+// sameBytes says whether two records are of the same bytes.
+func sameBytes(a, b *state.Release) bool {
 	if gone(a) || gone(b) {
 		return gone(a) && gone(b)
 	}
-	return !moves(a, b)
+	return !changesBytes(a, b)
 }
 
 // gone says whether a record is of a removal, or not there.
-func gone(r *platform.Release) bool { return r == nil || r.Absent }
+func gone(r *state.Release) bool { return r == nil || r.Absent }
 
 // gates lists the gates that are closed for a standing, each once, sorted.
 func gates(s *promotion.Standing) (names []string) {
@@ -210,7 +213,7 @@ func gates(s *promotion.Standing) (names []string) {
 }
 
 // digest names the changes of an environment's placements: as the daemon asks for their Approval, if it does.
-func (o *outlooks) digest(name string) (string, error) {
+func (o *forecast) digest(name string) (string, error) {
 	to := o.of[name]
 	if to.Plan != "" {
 		return to.Plan, nil
@@ -225,27 +228,27 @@ func (o *outlooks) digest(name string) (string, error) {
 // changed lists the requests that change from one to the other, without those that leave.
 func changed(before *render.Base, after *render.State, leave []platform.RequestKey) (keys []platform.RequestKey) {
 	for _, k := range sorted(after.Releases) {
-		if !alike(before.Releases[k], after.Releases[k]) && !slices.Contains(leave, k) {
+		if !sameBytes(before.Releases[k], after.Releases[k]) && !slices.Contains(leave, k) {
 			keys = append(keys, k)
 		}
 	}
 	return keys
 }
 
-// approved says that all that changes in a step has the Approvals that it needs.
-func (o *outlooks) approved(name string, before *render.Base, after *render.State, leave []platform.RequestKey) bool {
+// isApproved says whether every request that changes has the Approvals that it needs.
+func (o *forecast) isApproved(name string, before *render.Base, after *render.State, leave []platform.RequestKey) bool {
 	keys := changed(before, after, leave)
 	return len(keys) > 0 && !slices.ContainsFunc(keys, func(k platform.RequestKey) bool {
 		return slices.Contains(gates(o.of[name].Standings[k]), "approval")
 	})
 }
 
-// hurried says that an Override skips the soak of all that changes in a step.
-func (o *outlooks) hurried(name string, before *render.Base, after *render.State, leave []platform.RequestKey) bool {
+// skipsSoak says whether an Override skips the soak of every request that changes.
+func (o *forecast) skipsSoak(name string, before *render.Base, after *render.State, leave []platform.RequestKey) bool {
 	keys := changed(before, after, leave)
 	return len(keys) > 0 && !slices.ContainsFunc(keys, func(k platform.RequestKey) bool {
 		r := o.of[name].Rest[k]
-		return r == nil || !slices.ContainsFunc(r.Promotion.Gates, func(g platform.ReleaseGate) bool { return g.Gate == "soak" && g.Decision != "" })
+		return r == nil || !slices.ContainsFunc(r.Promotion.Gates, func(g state.PassedGate) bool { return g.Gate == "soak" && g.Decision != "" })
 	})
 }
 

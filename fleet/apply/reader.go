@@ -70,13 +70,14 @@ func (r reader) readObject(ctx context.Context, d *desired) error {
 }
 
 // markAdopted marks an object as one to be taken over, if it may be.
-func (r reader) markAdopted(d *desired, around bool) bool {
-	if d.adopts = r.adoptable(d, around); d.adopts {
+func (r reader) markAdopted(d *desired, ofTeam bool) bool {
+	if d.adopts = r.adoptable(d, ofTeam); d.adopts {
 		d.found = d.live.entries
 	}
 	return d.adopts
 }
 
+// readTeamObject is readObject for an object of the namespace file, which belongs to the team.
 func (r reader) readTeamObject(ctx context.Context, d *desired) error {
 	err := r.readLive(ctx, d)
 	if err == nil && d.live != nil && !r.ownedByTeam(d) && !r.markAdopted(d, true) {
@@ -95,6 +96,7 @@ func (r reader) refuseForeign(d *desired, adoptable bool) {
 	d.fault = foreign(d, adoptable)
 }
 
+// readLive takes the live object from the watch of its kind, or asks for it where the watch has none.
 func (r reader) readLive(ctx context.Context, d *desired) error {
 	if d.fault != "" || d.kind == nil {
 		return nil
@@ -137,7 +139,7 @@ func (r reader) waitForKind(d *desired) {
 	r.cluster.watches.begin(r.cluster.arrivals.stream)
 }
 
-// isLeftover says whether an object that holds data was left by a request that is gone, as daemons before left it: with its labels.
+// isLeftover says whether an object with data is a leftover of a request that is gone, as earlier versions of the daemon kept it: with its labels.
 // An inventory lists an object from before it is made, so that without one nobody keeps it.
 func (r reader) isLeftover(ctx context.Context, o Object, l *live) (bool, error) {
 	owner := l.labels.owner

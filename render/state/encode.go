@@ -1,13 +1,14 @@
-package platform
+package state
 
 import (
 	"bytes"
 	"encoding/json"
 	"fmt"
 	"strconv"
-	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"transom.dev/render/platform"
 )
 
 // record is the shape of the files that Transom writes into state repositories.
@@ -29,10 +30,10 @@ func (f *Fleet) Encode() []byte {
 }
 
 func encode(kind string, metadata map[string]string, spec any) []byte {
-	plain, err := generic(record{APIVersion, kind, metadata, spec})
+	plain, err := generic(record{platform.APIVersion, kind, metadata, spec})
 	if err == nil {
 		var out []byte
-		if out, err = MarshalYAML(plain.(map[string]any)); err == nil {
+		if out, err = platform.MarshalYAML(plain.(map[string]any)); err == nil {
 			return out
 		}
 	}
@@ -91,10 +92,10 @@ func DecodeRelease(data []byte) (*Release, error) {
 		} `decode:"required"`
 		Spec Release `decode:"required"`
 	}
-	if err := decodeRecord("Release", data, &o); err != nil {
+	if err := platform.DecodeRecord("Release", data, &o); err != nil {
 		return nil, err
 	}
-	o.Spec.Key = RequestKey{Team: o.Metadata.Team, Name: o.Metadata.Name}
+	o.Spec.Key = platform.RequestKey{Team: o.Metadata.Team, Name: o.Metadata.Name}
 	return &o.Spec, nil
 }
 
@@ -118,24 +119,8 @@ func DecodeFleet(data []byte) (*Fleet, error) {
 		} `decode:"required"`
 		Spec Fleet `decode:"required"`
 	}
-	if err := decodeRecord("Fleet", data, &o); err != nil {
+	if err := platform.DecodeRecord("Fleet", data, &o); err != nil {
 		return nil, err
 	}
 	return &o.Spec, nil
-}
-
-func decodeRecord(kind string, data []byte, out any) error {
-	d := &document{path: kind}
-	d.parse(data)
-	if d.root != nil && d.header(kind) {
-		d.decode(out)
-	}
-	if len(d.problems) == 0 {
-		return nil
-	}
-	lines := make([]string, len(d.problems))
-	for i, p := range d.problems {
-		lines[i] = p.String()
-	}
-	return fmt.Errorf("decode %s", strings.Join(lines, "; "))
 }

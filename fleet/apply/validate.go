@@ -6,7 +6,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// readManifests decodes the manifests and holds them to the rules that the applier itself vouches for, whatever wrote the state file:
+// readManifests decodes the manifests and checks the rules that the applier itself guarantees, independent of the writer of the state file:
 // every object carries its owner's labels, and nothing lies outside the instance's namespace. It says whether there
 // is anything to go on with.
 func (t *target) readManifests() bool {
@@ -32,10 +32,11 @@ func (t *target) readManifests() bool {
 	return len(t.problems) == 0
 }
 
-func (t *target) decode(what string, manifests []byte) []*desired {
+// decode reads the objects of one file. Where another agent applies them, their digest is the one that they carry.
+func (t *target) decode(file string, manifests []byte) []*desired {
 	all, err := decode(manifests)
 	if err != nil {
-		t.refuse("the %s of the state repository cannot be read: %v", what, err)
+		t.refuse("the %s of the state repository cannot be read: %v", file, err)
 	}
 	for _, d := range all {
 		if t.in.External && d.signed != "" {
@@ -45,6 +46,7 @@ func (t *target) decode(what string, manifests []byte) []*desired {
 	return all
 }
 
+// requireNamespace refuses a namespace file without the team's Namespace.
 func (t *target) requireNamespace() {
 	for _, d := range t.teamObjects {
 		if d.isNamespace() && d.object.Name == t.in.Namespace {
@@ -60,7 +62,7 @@ func (t *target) requireNamespace() {
 func (m *manifest) isNamespace() bool { return m.object.Group == "" && m.object.Kind == "Namespace" }
 
 // checkManifest says why an object may not be applied for an owner. Whether a kind is namespaced only the cluster knows;
-// place checks that.
+// checkScope checks that.
 func (t *target) checkManifest(d *desired, owner Owner) {
 	labels, unordered := d.labels(), d.readOrder(owner)
 	switch {
@@ -88,14 +90,14 @@ func expiringJob(d *desired) bool {
 }
 
 // checkScope checks where an object lies, once the cluster said whether its kind is namespaced.
-func (t *target) checkScope(d *desired, around bool) {
+func (t *target) checkScope(d *desired, ofTeam bool) {
 	switch {
 	case t.in.Scope == platform.ClusterScoped && d.kind.namespaced && d.object.Namespace == "":
 		d.fault = "it is namespaced and names no namespace; add metadata.namespace"
 	case t.in.Scope == platform.ClusterScoped && !d.kind.namespaced && d.object.Namespace != "":
 		d.fault = "its kind is cluster-scoped; remove metadata.namespace"
 	case t.in.Scope == platform.ClusterScoped:
-	case around && d.isNamespace() && d.object.Name == t.in.Namespace:
+	case ofTeam && d.isNamespace() && d.object.Name == t.in.Namespace:
 	case !d.kind.namespaced:
 		d.fault = "its kind is cluster-scoped; only a version with scope: cluster may bring it"
 	case d.object.Namespace != t.in.Namespace:
@@ -103,6 +105,7 @@ func (t *target) checkScope(d *desired, around bool) {
 	}
 }
 
+// refuseDuplicates refuses the second manifest of an object.
 func (t *target) refuseDuplicates() {
 	seen := map[Object]bool{}
 	for _, d := range t.all() {
