@@ -80,7 +80,7 @@ type Proof interface {
 	// Held says why nothing of an instance may be written to a cluster or deleted there; empty: it may.
 	Held(ctx context.Context, cluster string, o apply.Owner) (string, error)
 
-	// Rest is told that the cluster has all of the instance.
+	// Rest takes that the cluster has all of the instance.
 	Rest(cluster string, o apply.Owner)
 }
 
@@ -250,7 +250,7 @@ func (a *assignment) keeps(o apply.Owner, in apply.Instance) bool {
 	return a.Commit == "" || returns || a.shares(o)
 }
 
-// removed lists every instance whose removal is recorded and that has no placement here. Its end is to be told here
+// removed lists every instance whose removal is recorded and that has no placement here. Its end is to be reported here
 // even if nothing of it was ever there: whoever waits for the removal waits for every cluster.
 func (a *assignment) removed() []apply.Owner {
 	var owners []apply.Owner
