@@ -60,7 +60,7 @@ func leaveToOthers(object, own map[string]any, field []string) map[string]any {
 	return rest
 }
 
-// findScaled finds the objects that something else of the instance scales, with the fewest replicas that it gives them.
+// findScaled finds the objects that another object of the instance scales, with the fewest replicas that it gives them.
 func (t *target) findScaled() {
 	t.scaled = map[Object]int64{}
 	for _, by := range t.objects {
