@@ -7,7 +7,7 @@ import (
 )
 
 // TestFoundSchedules plays the histories that once broke a rule, shrunk, each named by the fault that it found.
-// It keeps R39, R46, R47, R50, R72, R74, R83, R84, R86 and R89.
+// It keeps R17, R39, R46, R47, R50, R72, R74, R83, R84, R86 and R89.
 func TestFoundSchedules(t *testing.T) {
 	for name, s := range map[string]schedule{
 		"a cluster that is held keeps the bytes of another release, which prove nothing": {8190, []event{
@@ -44,6 +44,13 @@ func TestFoundSchedules(t *testing.T) {
 			{"activate", 709209, 325360, 793520},
 			{"wait", 376081, 181815, 55234},
 			{"wait", 776133, 145351, 852365},
+		}},
+		"what was proven here before proves itself still when it comes back": {3000983, []event{
+			{"fix", 415167, 64823, 946392},
+			{"withdraw", 330528, 1032021, 898105},
+			{"well", 299378, 6131, 355056},
+			{"narrow", 760164, 72667, 853291},
+			{"wait", 654567, 1015595, 2152},
 		}},
 		"a cluster that joins with a version counts nowhere": {49, []event{
 			{"good", 442957, 25377, 236047}, {"join", 181318, 888279, 909225},

@@ -36,18 +36,26 @@ func (o *oracle) weakens(s *stage, p *pass, was, is *state.Release, changed []st
 	if remembers(&state.Release{Promotion: was.Promotion}, is.Digest) {
 		return // it was proven before
 	}
-	o.weak[id] = o.content(is.Version) && slices.ContainsFunc(changed, func(c string) bool {
+	o.weak[id] = slices.ContainsFunc(changed, func(c string) bool {
 		bytes := is.Clusters[c].Revision
-		if ran := was.Clusters[c]; ran.Revision == bytes && ran.Release == "" && !o.content(was.Version) && !was.Absent {
+		if ran := was.Clusters[c]; ran.Revision == bytes && ran.Release == "" && o.asksLess(is.Version, was.Version) && !was.Absent {
 			said := o.observe(s.name, is.Key, c)
 			if o.counts(s.name, c) && !ran.Joining && (said.Revision != ran.Observed() || said.Health != promotion.Healthy) {
 				return true
 			}
 		}
 		return slices.ContainsFunc(was.Promotion.Rejected, func(f state.Failure) bool {
-			return f.Cluster == c && f.State != "" && !o.content(f.Version) && bytes == "r "+o.bytesOf(f.Version)+strings.TrimPrefix(f.RenderKey, f.Version)
+			return f.Cluster == c && f.State != "" && o.asksLess(is.Version, f.Version) && bytes == "r "+o.bytesOf(f.Version)+strings.TrimPrefix(f.RenderKey, f.Version)
 		})
 	})
+}
+
+// asksLess reports whether a version has no health entry where another one has, or is content where that is not.
+func (o *oracle) asksLess(version, than string) bool {
+	if o.content(than) {
+		return false
+	}
+	return o.content(version) || len(o.rules[version]) < len(o.rules[than])
 }
 
 // content reports whether a version asks for nothing but that it is applied.

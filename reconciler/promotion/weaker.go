@@ -9,9 +9,9 @@ import (
 )
 
 // weakened says why the health of a release here proves nothing downstream: it brings the very bytes of a release that
-// failed or is not healthy, and asks less of their health. Empty: its health is a proof.
+// failed or is not healthy, and asks less of their health. Empty: its health is a proof, or it was proven here before.
 func (d *decided) weakened(c *change) string {
-	if c.Base == nil {
+	if c.Base == nil || proofOf(c.Base, c.Next.Digest, 0) != nil {
 		return ""
 	}
 	if runs(c.Base) && sharesBytes(c.Base, c.Next) {
