@@ -22,7 +22,7 @@ import (
 	"transom.dev/reconciler/status"
 )
 
-// running is what runs in a cluster before Transom comes, and what its offering says of it, word for word.
+// running are the manifests of a workload that runs in a cluster before Transom comes, and of the offering for it, word for word.
 const running = `apiVersion: v1
 kind: ConfigMap
 metadata: {name: shop-config}
@@ -91,7 +91,7 @@ func adopts(offering, version string) string {
 	return document("Request", offering, fmt.Sprintf("offering: %s, version: %q, adopt: true, environments: {dev: {}}", offering, version))
 }
 
-// TestWhatRunsIsAdoptedUpgradedAndLetGoUnharmed takes over what runs on a real cluster and gives it back.
+// TestWhatRunsIsAdoptedUpgradedAndLetGoUnharmed takes over a running workload on a real cluster and gives it back.
 func TestWhatRunsIsAdoptedUpgradedAndLetGoUnharmed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, takenOver, []string{"one"})

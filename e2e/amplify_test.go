@@ -25,7 +25,7 @@ type amplifier struct {
 	version    map[string]string
 	parameters string
 	platform   map[string]string // files elsewhere
-	says       string            // a part of what check says about it
+	says       string            // a part of the message of check
 }
 
 const (
@@ -183,7 +183,7 @@ func (w *world) nestedTree() string {
 	return commit
 }
 
-// TestAmplifiersCostOnlyThemselves is invariant 6 for what is merged: all amplifiers at once, along with a neighbour's change. The
+// TestAmplifiersCostOnlyThemselves is invariant 6 for merged files: all amplifiers come at once, along with a neighbour's change. The
 // longest build among them ends only when it used up its processor time, twice: the neighbour and the revert are live before that
 // on a machine of any speed.
 func TestAmplifiersCostOnlyThemselves(t *testing.T) {

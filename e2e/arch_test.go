@@ -22,52 +22,72 @@ import (
 // here, where a reviewer sees it.
 var arrows = map[string][]string{
 	"cmd/transom": {
-		"cmd/transom/internal/audit", "cmd/transom/internal/client", "cmd/transom/internal/demo", "cmd/transom/internal/plan",
-		"cmd/transom/internal/remote", "cmd/transom/internal/schema", "cmd/transom/internal/states", "cmd/transom/internal/terminal",
-		"cmd/transom/internal/tree", "cmd/transom/internal/workspace", "cmd/transom/internal/yamledit",
+		"cmd/transom/internal/audit", "cmd/transom/internal/catalog", "cmd/transom/internal/client", "cmd/transom/internal/demo",
+		"cmd/transom/internal/diff", "cmd/transom/internal/plan", "cmd/transom/internal/remote", "cmd/transom/internal/schema",
+		"cmd/transom/internal/skew", "cmd/transom/internal/states", "cmd/transom/internal/terminal", "cmd/transom/internal/tree",
+		"cmd/transom/internal/usage", "cmd/transom/internal/workspace", "cmd/transom/internal/yamledit",
 		"reconciler", "reconciler/gitrepo", "reconciler/promotion", "reconciler/trigger", "reconciler/status", "reconciler/web",
-		"render", "render/platform", "render/worker", "fleet", "fleet/apply",
+		"render", "render/platform", "render/state", "render/wording", "render/worker", "fleet", "fleet/apply",
 	},
 	"cmd/transom/internal/audit": {
 		"cmd/transom/internal/remote", "cmd/transom/internal/terminal",
-		"reconciler/gitrepo", "reconciler/status", "reconciler/web", "render", "render/platform",
+		"reconciler/gitrepo", "reconciler/status", "reconciler/web", "render", "render/platform", "render/state",
+	},
+	"cmd/transom/internal/catalog": {
+		"cmd/transom/internal/schema", "cmd/transom/internal/states", "cmd/transom/internal/terminal", "cmd/transom/internal/workspace",
+		"cmd/transom/internal/yamledit", "render/platform",
 	},
 	"cmd/transom/internal/client": {"reconciler/status", "reconciler/web"},
 	"cmd/transom/internal/demo": {
 		"cmd/transom/internal/client", "cmd/transom/internal/remote", "cmd/transom/internal/terminal", "cmd/transom/internal/workspace",
 		"reconciler/status", "render/platform",
 	},
+	"cmd/transom/internal/diff": {
+		"cmd/transom/internal/catalog", "cmd/transom/internal/plan", "cmd/transom/internal/schema", "cmd/transom/internal/states",
+		"cmd/transom/internal/terminal", "cmd/transom/internal/usage", "cmd/transom/internal/workspace", "cmd/transom/internal/yamledit",
+		"render", "render/platform",
+	},
 	"cmd/transom/internal/plan": {
 		"cmd/transom/internal/states", "cmd/transom/internal/terminal", "cmd/transom/internal/workspace",
-		"reconciler", "reconciler/gitrepo", "reconciler/promotion", "render", "render/platform", // a plan is the daemon's own passes
+		"reconciler", "reconciler/gitrepo", "reconciler/promotion", "render", "render/platform", "render/state", // a plan is the daemon's own passes
 	},
 	"cmd/transom/internal/remote": {"reconciler/gitrepo"},
 	"cmd/transom/internal/schema": {"cmd/transom/internal/workspace", "cmd/transom/internal/yamledit", "render/platform"},
+	"cmd/transom/internal/skew":   {"cmd/transom/internal/terminal", "reconciler/status"},
 	"cmd/transom/internal/states": {
 		"cmd/transom/internal/remote", "cmd/transom/internal/workspace", "reconciler/gitrepo", "render", "render/platform",
 	},
-	"cmd/transom/internal/terminal":  {},
-	"cmd/transom/internal/tree":      {"cmd/transom/internal/terminal", "reconciler/status", "render/platform"},
-	"cmd/transom/internal/workspace": {"cmd/transom/internal/remote", "reconciler/gitrepo", "render", "render/platform"},
+	"cmd/transom/internal/terminal": {},
+	"cmd/transom/internal/tree":     {"cmd/transom/internal/terminal", "reconciler/status", "render/platform", "render/state"},
+	"cmd/transom/internal/usage": {
+		"cmd/transom/internal/catalog", "cmd/transom/internal/states", "cmd/transom/internal/terminal", "render/platform", "render/state",
+	},
+	"cmd/transom/internal/workspace": {"cmd/transom/internal/remote", "reconciler/gitrepo", "render", "render/platform", "render/wording", "render/edits"},
 	"cmd/transom/internal/yamledit":  {},
 	"reconciler": {
 		"reconciler/gitrepo", "reconciler/promotion", "reconciler/trigger", "reconciler/status",
-		"render", "render/platform", "fleet", "fleet/apply", // what fleet reports is in apply's words
+		"render", "render/platform", "render/state", "fleet", "fleet/apply", // fleet reports in apply's words
 	},
-	"reconciler/gitrepo":        {"render/platform"},
-	"reconciler/promotion":      {"render/platform"},
-	"reconciler/status":         {"render/platform"},
-	"reconciler/trigger":        {"render/platform"},
-	"reconciler/web":            {"reconciler/status", "render/platform"},
-	"render":                    {"render/internal/kinds", "render/internal/kustomize", "render/platform", "render/worker"},
-	"render/internal/kinds":     {"render/platform"},
-	"render/internal/kustomize": {"render/platform"},
-	"render/platform":           {},
+	"reconciler/gitrepo":        {"render/wording"},
+	"reconciler/promotion":      {"render/platform", "render/state"},
+	"reconciler/status":         {"render/platform", "render/state"},
+	"reconciler/trigger":        {},
+	"reconciler/web":            {"reconciler/status", "render/platform", "render/state", "render/wording"},
+	"render":                    {"render/internal/kinds", "render/internal/kustomize", "render/platform", "render/state", "render/worker", "render/builtin", "render/internal/keyorder", "render/edits"},
+	"render/internal/kinds":     {"render/wording"},
+	"render/internal/kustomize": {"render/platform", "render/builtin", "render/internal/keyorder"},
+	"render/platform":           {"render/builtin", "render/wording", "render/expression"},
+	"render/state":              {"render/platform", "render/internal/keyorder"},
 	"render/worker":             {"render/internal/kustomize"},
-	"fleet":                     {"fleet/apply", "render/platform"},
-	"fleet/apply":               {"render/platform"},
+	"fleet":                     {"fleet/apply", "render/platform", "render/state", "render/wording"},
+	"fleet/apply":               {"render/platform", "render/state", "render/builtin", "render/expression"},
 	"e2e":                       {},
 	"examples":                  {},
+	"render/wording":            {},
+	"render/builtin":            {},
+	"render/expression":         {"render/wording"},
+	"render/internal/keyorder":  {},
+	"render/edits":              {},
 }
 
 // The doors: who alone imports a library, and everything below it. Nobody, where there is none.
@@ -78,26 +98,26 @@ var doors = []struct{ library, door string }{
 	{"github.com/fsnotify/fsnotify", "reconciler/trigger"},
 	{"github.com/lmittmann/tint", "cmd/transom"},
 	{"github.com/prometheus/client_golang", "reconciler/web"},
-	{"github.com/google/cel-go", "render/platform"},
+	{"github.com/google/cel-go", "render/expression"},
 	{"github.com/spf13", "cmd/transom"},
 	{"testing", "cmd/transom/internal/plan"}, // fstest.MapFS, as a file system in memory
 	{"github.com/stretchr/testify", ""},
 }
 
-// Who logs; everybody else returns what there is to say.
+// The packages that log; all others return errors and events.
 var loggers = []string{"cmd/transom", "reconciler"}
 
 // The pure packages: values and an fs.FS in, plain data out.
 var (
-	pure   = []string{"render", "render/platform", "render/internal/kinds", "render/internal/kustomize", "reconciler/promotion"}
+	pure   = []string{"render", "render/platform", "render/state", "render/builtin", "render/edits", "render/expression", "render/internal/keyorder", "render/internal/kinds", "render/internal/kustomize", "render/wording", "reconciler/promotion"}
 	data   = []string{"k8s.io/client-go/applyconfigurations", "k8s.io/client-go/kubernetes/scheme"} // in impure libraries
 	impure = []string{"os", "net", "log", "syscall", "math/rand", "math/rand/v2", "crypto/rand", "k8s.io/client-go"}
 )
 
-// The top of the repository, but for dotfiles. bin is what "make build" makes; Git ignores it.
+// The top of the repository, but for dotfiles. "make build" makes bin; Git ignores it.
 var top = []string{"LICENSE", "Makefile", "README.md", "bin", "cmd", "e2e", "examples", "fleet", "go.mod", "go.sum", "reconciler", "render"}
 
-// Names that say nothing about what is inside.
+// Names that say nothing about the content of a package.
 var empty = []string{"common", "config", "errors", "helpers", "models", "shared", "types", "util", "utils"}
 
 const module = "transom.dev/"
@@ -106,12 +126,67 @@ func TestCodeKeepsToTheMap(t *testing.T) {
 	require.Empty(t, violations(t, os.DirFS("..")))
 }
 
+// TestMapHasNoUnusedArrow keeps the map from allowing more than the code does: an arrow is added with its first import and
+// goes with its last one.
+func TestMapHasNoUnusedArrow(t *testing.T) {
+	require.Empty(t, unused(t, os.DirFS(".."), arrows))
+}
+
 // violations are all places where the code of a repository leaves its map, sorted.
 func violations(t *testing.T, repository fs.FS) []string {
 	t.Helper()
 	found := strangers(t, repository)
 	documented := map[string]bool{}
-	err := fs.WalkDir(repository, ".", func(name string, entry fs.DirEntry, err error) error {
+	eachFile(t, repository, token.NewFileSet(), parser.ImportsOnly|parser.ParseComments, func(name string, file *ast.File) {
+		pkg := path.Dir(name)
+		documented[pkg] = documented[pkg] || introduces(file)
+		if !strings.HasSuffix(name, "_test.go") {
+			for _, imported := range file.Imports {
+				found = append(found, wrong(name, pkg, imported)...)
+			}
+		}
+	})
+	for pkg := range documented {
+		found = append(found, unplaced(pkg, documented[pkg])...)
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
+}
+
+// unused are the arrows of a map that no import of a repository needs, and its packages that are not there, sorted.
+func unused(t *testing.T, repository fs.FS, arrows map[string][]string) (found []string) {
+	t.Helper()
+	imports := map[string]map[string]bool{} // of files that are no tests, by package
+	eachFile(t, repository, token.NewFileSet(), parser.ImportsOnly, func(name string, file *ast.File) {
+		pkg := path.Dir(name)
+		if imports[pkg] == nil {
+			imports[pkg] = map[string]bool{}
+		}
+		if !strings.HasSuffix(name, "_test.go") {
+			for _, imported := range file.Imports {
+				imports[pkg][strings.TrimPrefix(strings.Trim(imported.Path.Value, `"`), module)] = true
+			}
+		}
+	})
+	for pkg, allowed := range arrows {
+		if imports[pkg] == nil {
+			found = append(found, pkg+": on the code map, and not there")
+			continue
+		}
+		for _, other := range allowed {
+			if !imports[pkg][other] {
+				found = append(found, fmt.Sprintf("%s may import %s, and does not", pkg, other))
+			}
+		}
+	}
+	slices.Sort(found)
+	return found
+}
+
+// eachFile parses every Go file of a repository that is the product's, or a test of it.
+func eachFile(t *testing.T, repository fs.FS, files *token.FileSet, mode parser.Mode, visit func(name string, file *ast.File)) {
+	t.Helper()
+	require.NoError(t, fs.WalkDir(repository, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -125,25 +200,13 @@ func violations(t *testing.T, repository fs.FS) []string {
 		if err != nil {
 			return err
 		}
-		file, err := parser.ParseFile(token.NewFileSet(), name, source, parser.ImportsOnly|parser.ParseComments)
+		file, err := parser.ParseFile(files, name, source, mode|parser.SkipObjectResolution)
 		if err != nil {
 			return err
 		}
-		pkg := path.Dir(name)
-		documented[pkg] = documented[pkg] || introduces(file)
-		if !strings.HasSuffix(name, "_test.go") {
-			for _, imported := range file.Imports {
-				found = append(found, wrong(name, pkg, imported)...)
-			}
-		}
+		visit(name, file)
 		return nil
-	})
-	require.NoError(t, err)
-	for pkg := range documented {
-		found = append(found, unplaced(pkg, documented[pkg])...)
-	}
-	slices.Sort(found)
-	return slices.Compact(found)
+	}))
 }
 
 // skip leaves out folders whose Go files are not the product's: hidden ones, test data and other modules.
@@ -179,7 +242,7 @@ func introduces(file *ast.File) bool {
 	return strings.HasPrefix(text, "Package "+file.Name.Name+" ") || file.Name.Name == "main" && strings.HasPrefix(text, "Command ")
 }
 
-// unplaced is what is wrong with a package as a whole.
+// unplaced lists the faults of a package as a whole.
 func unplaced(pkg string, documented bool) []string {
 	var found []string
 	if _, ok := arrows[pkg]; !ok {
@@ -194,7 +257,7 @@ func unplaced(pkg string, documented bool) []string {
 	return found
 }
 
-// wrong is what is wrong with an import of a file that is no test.
+// wrong returns the fault of an import in a file that is no test.
 func wrong(name, pkg string, imported *ast.ImportSpec) []string {
 	library, err := strconv.Unquote(imported.Path.Value)
 	if err != nil {
@@ -277,6 +340,17 @@ func TestCodeThatLeavesTheMapIsFound(t *testing.T) {
 			require.Contains(t, violations(t, tree(files)), c.want)
 		})
 	}
+}
+
+func TestUnusedArrowIsFound(t *testing.T) {
+	repository := tree(map[string]string{
+		"fleet/fleet.go":      "package fleet\nimport _ \"transom.dev/fleet/apply\"\n",
+		"fleet/fleet_test.go": "package fleet_test\nimport _ \"transom.dev/render\"\n",
+		"fleet/apply/x.go":    "package apply\n",
+	})
+	require.Empty(t, unused(t, repository, map[string][]string{"fleet": {"fleet/apply"}, "fleet/apply": {}}))
+	require.Equal(t, []string{"fleet may import render, and does not", "render: on the code map, and not there"},
+		unused(t, repository, map[string][]string{"fleet": {"fleet/apply", "render"}, "render": {}}))
 }
 
 // tree is a repository of files.

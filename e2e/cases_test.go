@@ -44,7 +44,7 @@ var cases = map[string]struct {
 	"webhook":       {cluster: "no fight: zero writes at rest; healthy"},
 }
 
-// TestCases holds what check says of each case to its file expect. What the cases come to on clusters, other tests see to.
+// TestCases holds the messages of check for each case to its file expect. Other tests hold the outcome of the cases on clusters.
 func TestCases(t *testing.T) {
 	folders, err := os.ReadDir("testdata/cases")
 	require.NoError(t, err)
@@ -73,7 +73,7 @@ func TestCases(t *testing.T) {
 	}
 }
 
-// caseDir lays a case over what all cases have in common, in a directory of its own.
+// caseDir lays a case over the files that all cases have in common, in a directory of its own.
 func caseDir(t testing.TB, name string) string {
 	t.Helper()
 	dir := t.TempDir()

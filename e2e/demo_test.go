@@ -38,7 +38,7 @@ var story = []string{
 	"everything was seen",
 }
 
-// TestDemoTellsItsStory runs what `make demo` runs, unattended: the example on four whole clusters, a version that goes
+// TestDemoTellsItsStory runs the command of `make demo`, unattended: the example on four whole clusters, a version that goes
 // from dev to prod, a bad one that comes back, and a deletion by hand, each checked on the API servers.
 func TestDemoTellsItsStory(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*deadline)

@@ -23,13 +23,13 @@ type etcd struct {
 	cluster string
 }
 
-// stored is what etcd holds under a key. Kubernetes calls the revision of the last write the object's resourceVersion.
+// stored is the value that etcd holds under a key. Kubernetes calls the revision of the last write the object's resourceVersion.
 type stored struct {
 	Value    []byte `json:"value"`
 	Revision int64  `json:"mod_revision,string"`
 }
 
-// etcd is what holds the objects of a cluster.
+// etcd is the store of a cluster's objects.
 func (w *world) etcd(cluster string) etcd {
 	w.t.Helper()
 	if w.etcdURL == "" {

@@ -18,7 +18,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// sync does what another GitOps agent would: it applies a cluster's directory of the state as it is, with a field manager
+// sync does the work of another GitOps agent: it applies a cluster's directory of the state as it is, with a field manager
 // of its own, and knows nothing of Transom.
 func (w *world) sync(environment, cluster string) {
 	w.t.Helper()
@@ -73,7 +73,7 @@ spec:
 	waits := func(text string) {
 		t.Helper()
 		w.eventually("status says "+text, func() error {
-			said, err := w.ask("status", "payments/shop") // it fails as long as the daemon reads what there is
+			said, err := w.ask("status", "payments/shop") // it fails as long as the daemon reads the repositories
 			if err == nil && !strings.Contains(said, text) {
 				err = errors.New("it says something else")
 			}

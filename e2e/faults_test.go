@@ -27,7 +27,7 @@ func (w *world) live(name, want string) {
 	}
 }
 
-// hook puts a script into a state repository and returns what takes it away again.
+// hook puts a script into a state repository and returns a function that takes it away again.
 func (w *world) hook(repository, name, script string) (remove func()) {
 	w.t.Helper()
 	file := filepath.Join(w.dir, repository, "hooks", name)
@@ -36,8 +36,8 @@ func (w *world) hook(repository, name, script string) (remove func()) {
 	return func() { require.NoError(w.t, os.Remove(file)) }
 }
 
-// settled requires what must hold at rest: state is what a fresh render of the platform gives, the clusters hold what
-// state says and nothing else of ours, the repositories are sound and no commit is empty.
+// settled requires the conditions of rest: state equals a fresh render of the platform, the clusters hold the objects of
+// state and nothing else of ours, the repositories are sound and no commit is empty.
 func (w *world) settled(requests map[string]string) {
 	t := w.t
 	t.Helper()
@@ -93,7 +93,7 @@ func TestKilledAnywhereTheSameEnd(t *testing.T) {
 			files["requests/payments/"+name+".yaml"] = request(name, requests[name])
 		}
 		w.push(fmt.Sprintf("round %d", round), files)
-		<-time.After(time.Duration(random.IntN(400)) * time.Millisecond) // the moment is what is random
+		<-time.After(time.Duration(random.IntN(400)) * time.Millisecond) // the kill comes at a random moment
 		w.kill()
 	}
 	w.start()
@@ -188,7 +188,7 @@ func TestRacedAndForeignStateCommitsAreHealed(t *testing.T) {
 	w := newWorld(t, settings, bothClusters, "--api-only")
 	w.start()
 	w.live("shop", "green")
-	// The first push finds that somebody else was faster; what they wrote is not ours.
+	// The first push finds that somebody else was faster; their commit is not ours.
 	remove := w.hook("state-dev.git", "pre-receive", `
 test -e raced && exit 0
 touch raced
@@ -340,7 +340,7 @@ func TestKubeconfigsMayComeAndChange(t *testing.T) {
 	w.stop()
 }
 
-// clusterSays returns an error unless what status says of a cluster contains text.
+// clusterSays returns an error unless the status of a cluster contains text.
 func (w *world) clusterSays(cluster, text string) error {
 	s, err := w.status()
 	if err != nil {

@@ -71,7 +71,7 @@ func TestForgedStateIsNotApplied(t *testing.T) {
 	require.NoError(t, w.color("one", "payments", "shop", "green"))
 	w.kill()
 
-	// After a restart it still is, and nobody else waits. What the cluster has of it is at rest all the while.
+	// After a restart it still is, and nobody else waits. The objects on the cluster are at rest all the while.
 	w.start()
 	w.eventually("it still is", func() error { return w.holds("shop", forged) })
 	w.push("another", map[string]string{"requests/payments/cart.yaml": request("cart", "red")})

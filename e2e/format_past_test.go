@@ -23,7 +23,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// past is a platform whose life is recorded, to see later that a new binary leaves alone what an older one wrote.
+// past is a platform whose life is recorded, to see later that a new binary leaves alone all that an older one wrote.
 type past struct {
 	name     string
 	clusters []string
@@ -161,8 +161,8 @@ func crowded(testing.TB) fs.FS {
 // team is one of five.
 func team(i int) string { return fmt.Sprintf("team-%d", i%5+1) }
 
-// liveCrowded takes what a platform can be left in: objects that others had made, a version that was rolled back, one whose
-// last wave is held, a pin, and a request that is removed from all clusters but the held one.
+// liveCrowded takes a platform through states that it can be left in: objects that others had made, a version that was
+// rolled back, one whose last wave is held, a pin, and a request that is removed from all clusters but the held one.
 func liveCrowded(l *ladder) {
 	for _, cluster := range everyCluster {
 		l.kubectlApply(cluster, "kube-system", dnsObjects)

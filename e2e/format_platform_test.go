@@ -31,7 +31,7 @@ patches:
     - {op: add, path: /spec/template/spec/containers/-, value: {name: metrics, image: 'registry.acme.example/metrics:broken'}}
 `
 
-// crowdOfferings are those of the generated platform. Whatever a format may change is in them: selectors of all kinds, of the
+// crowdOfferings are those of the generated platform. All fields that a format may change are in them: selectors of all kinds, of the
 // own pods and of pods that others make, names as written, objects of the cluster, nulls and a status in a manifest.
 const crowdOfferings = `
 -- offerings/settings/offering.yaml --

@@ -29,7 +29,7 @@ type saved struct {
 
 const systemKey = "/namespaces/kube-system" // its UID is the cluster's identity
 
-// quiet is for how long nothing may change before what is there is taken for the end.
+// quiet is for how long nothing may change before the state is taken for the end.
 const quiet = 10 * time.Second
 
 // record lives a platform's past with a binary, on whole clusters, and writes down everything that came of it.
@@ -86,7 +86,7 @@ func (e etcd) save(before map[string]stored, file string) {
 	require.NoError(e.t, os.WriteFile(file, out.Bytes(), 0o644))
 }
 
-// scene is what a daemon must not change when nobody asks for it.
+// scene is the state, the objects and the status that a daemon must not change when nobody asks for it.
 type scene struct {
 	Commits map[string]string            // heads, by state repository
 	Objects map[string]map[string]stored // by cluster and key
@@ -107,7 +107,7 @@ func (w *world) scene(clusters []string) scene {
 }
 
 // soaks waits until every inventory remembers that its instance soaked for as long as anybody asks for. Else a daemon that
-// happens to look twice would still write what it saw. A new kubeconfig makes it look.
+// happens to look twice would still write its observation. A new kubeconfig makes it look.
 func (w *world) soaks(clusters []string, soak time.Duration) {
 	w.t.Helper()
 	looked := map[string]time.Time{}
@@ -164,7 +164,7 @@ func (w *world) rests(clusters []string) {
 	})
 }
 
-// outcome is what status says in the end: a line for each placement, gate, rejection and Problem. It has no causes and no
+// outcome is the status in the end: a line for each placement, gate, rejection and Problem. It has no causes and no
 // Warnings: they may be told better, and there may be more of them, one day.
 func (w *world) outcome() string {
 	w.t.Helper()

@@ -27,7 +27,7 @@ var recordWith = flag.String("record-with", "", "the transom binary to record te
 
 const formatBefore = "testdata/format1"
 
-// TestFormatBeforeStaysAtRest starts today's binary twice on what the binary of the format before wrote: it commits
+// TestFormatBeforeStaysAtRest starts today's binary twice on the files and objects of the binary of the format before: it commits
 // nothing, writes nothing, and knows how everything is. Then one request changes, and only that one does.
 func TestFormatBeforeStaysAtRest(t *testing.T) {
 	t.Parallel()
@@ -81,7 +81,7 @@ func (w *world) followsAll(commit string) error {
 	return follows(s, commit)
 }
 
-// restore makes repositories and clusters that hold what a directory of the fixture says.
+// restore makes repositories and clusters with the content of a directory of the fixture.
 func (p past) restore(t *testing.T, dir string) *world {
 	t.Helper()
 	w := &world{t: t, dir: t.TempDir(), bin: binaries(t), flags: []string{"--interval", "1h"}}

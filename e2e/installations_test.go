@@ -171,18 +171,26 @@ func TestStateThatLostItsHistoryIsNotApplied(t *testing.T) {
 		w.git(state, "update-ref", "refs/heads/main", today)
 	}
 
-	moved := func(to string) {
+	moved := func(from, to string) {
 		file := filepath.Join(w.clone(), "environments/dev.yaml")
 		content, err := os.ReadFile(file)
 		require.NoError(t, err)
-		w.push("move the state", map[string]string{"environments/dev.yaml": strings.Replace(string(content), "url: ../state-dev.git", "url: ../"+to, 1)})
+		w.push("move the state", map[string]string{"environments/dev.yaml": strings.Replace(string(content), "url: ../"+from, "url: ../"+to, 1)})
 	}
 	w.git(w.dir, "clone", "-q", "--mirror", "state-dev.git", "state-moved.git")
-	moved("state-moved.git")
+	moved("state-dev.git", "state-moved.git")
 	w.start()
 	w.eventually("it is healthy", func() error { return w.healthy(w.git(w.clone(), "rev-parse", "HEAD"), manyInstances+2) })
 	w.push("shop: blue", map[string]string{"requests/payments/shop.yaml": request("shop", "blue")})
 	w.eventually("it goes on where its history is", func() error { return w.color("one", "payments", "shop", "blue") })
 	require.Equal(t, today, w.git(state, "rev-parse", "main"))
+	w.stop()
+
+	w.git(w.dir, "init", "-q", "--bare", "-b", "main", "state-fresh.git")
+	moved("state-moved.git", "state-fresh.git")
+	before = w.marks("one")
+	w.start()
+	w.eventually("an address without history is held back", func() error { return w.held("dev", "one", why) })
+	require.Equal(t, before, w.marks("one"))
 	w.stop()
 }

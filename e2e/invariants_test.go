@@ -48,7 +48,7 @@ spec: {offering: vault, version: "1", environments: {dev: {}, prod: {}}}
 `,
 }
 
-// transom runs a command of the binary, which succeeds, against this world's daemon and returns what it printed.
+// transom runs a command of the binary, which succeeds, against this world's daemon and returns its output.
 func (w *world) transom(args ...string) string {
 	w.t.Helper()
 	out, err := w.ask(args...)
@@ -56,7 +56,7 @@ func (w *world) transom(args ...string) string {
 	return out
 }
 
-// ask runs a command of the binary against this world's daemon and returns what it printed.
+// ask runs a command of the binary against this world's daemon and returns its output.
 func (w *world) ask(args ...string) (string, error) {
 	cmd := exec.Command(filepath.Join(w.bin, "transom"), args...)
 	cmd.Env = append(os.Environ(), "TRANSOM_SERVER="+w.api, "NO_COLOR=1")
@@ -65,7 +65,7 @@ func (w *world) ask(args ...string) (string, error) {
 }
 
 // TestWhatIsAppliedWasCommitted is invariant 2: every object of ours is in the state at the commit that status names,
-// field by field, but for the digest annotation and what the API server adds.
+// field by field, but for the digest annotation and the fields that the API server adds.
 func TestWhatIsAppliedWasCommitted(t *testing.T) {
 	w := newWorld(t, settings, bothClusters, "--api-only")
 	w.start()
@@ -155,7 +155,7 @@ func TestWhatIsNotOursIsLeftAlone(t *testing.T) {
 	list, err := w.client("one").CoreV1().ConfigMaps("search").List(t.Context(), metav1.ListOptions{LabelSelector: "app.kubernetes.io/managed-by=transom"})
 	require.NoError(t, err)
 	require.Empty(t, list.Items)
-	// What was never ours is not pruned with the request.
+	// Objects that were never ours are not pruned with the request.
 	w.push("no cart", map[string]string{"requests/payments/cart.yaml": ""})
 	w.live("other", "blue")
 	w.eventually("the instance is gone", func() error {

@@ -136,7 +136,7 @@ func (w *world) complains(all map[string]way) error {
 	return nil
 }
 
-// clusterError is what status says is wrong with the cluster of an environment.
+// clusterError is the error of an environment's cluster in status.
 func clusterError(e status.Environment, instances []status.Instance) string {
 	for _, c := range e.Clusters {
 		if !c.Reachable {

@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// bound is an application whose Widget has for a build what its database puts out: the image that it runs.
+// bound is an application whose Widget has an output of its database for a build: the image that the database runs.
 func bound(team, image string) files {
 	application := version("application", "1.0.0", "none", "  bindings: {database: {offerings: [database], required: true}}\n")
 	application["offerings/application/1.0.0/kustomization.yaml"] += `- source: {kind: Inputs, fieldPath: bindings.database.image}
@@ -26,7 +26,7 @@ func slowDatabase(team string) files {
 	return bound(team, "slow-db").merged(decide("Hold", "staging", "db", "request: "+team+"/db, reason: audit"))
 }
 
-// consumer waits for its database, in every environment: for its health, for its release, and for what it puts out.
+// consumer waits for its database, in every environment: for its health, for its release, and for its outputs.
 func consumer(l *ladder) {
 	const had, next = "good-1@slow-db", "good-1@good-2"
 	l.becomes("db", "slow-db@1.0.0", "dev")
@@ -55,7 +55,7 @@ func consumer(l *ladder) {
 // database is bound and well.
 func database(team string) files { return bound(team, "good-1") }
 
-// providerLast removes a database and, later, what is bound to it: that goes first, everywhere.
+// providerLast removes a database and, later, the requests bound to it: those go first, everywhere.
 func providerLast(l *ladder) {
 	l.becomes("app", "good-1@good-1", everyCluster...)
 	l.change("no db", askFor("", "", l.team, "db", "", "").without())

@@ -5,7 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // is a cluster of the ladder in a state, with a reason.
@@ -14,7 +14,7 @@ func is(name, state string) files {
 }
 
 // draining empties prod's canary while a release that does not get well there is on its way: the second wave waits for it
-// no more, and once that is well the canary is left. What it lost it has again once it is active.
+// no more, and once that is well the canary is left. The canary has its placements again once it is active.
 func draining(l *ladder) {
 	const slow = "slow-on-prod-1-for-ever@1.0.0"
 	l.begins("shop")
@@ -26,7 +26,7 @@ func draining(l *ladder) {
 	l.change("drain prod-1", is("prod-1", "draining"))
 	l.becomes("shop", slow, "prod-2")
 	l.becomes("shop", gone, "prod-1")
-	done := l.records("prod is done without it", "prod", "shop", func(r *platform.Release) bool { return r.Promotion.Rollout == nil })
+	done := l.records("prod is done without it", "prod", "shop", func(r *state.Release) bool { return r.Promotion.Rollout == nil })
 	require.NotContains(l.t, done.Clusters, "prod-1")
 	l.change("shop: good-2", ask(l.team, "shop", "good-2", everywhere))
 	l.becomes("shop", second, "dev", "staging", "prod-2")
@@ -39,8 +39,8 @@ func draining(l *ladder) {
 }
 
 // counting says whether a record has a cluster that no longer is one that joined and was never healthy.
-func counting(cluster string) func(*platform.Release) bool {
-	return func(r *platform.Release) bool {
+func counting(cluster string) func(*state.Release) bool {
+	return func(r *state.Release) bool {
 		placed, there := r.Clusters[cluster]
 		return there && !placed.Joining
 	}
@@ -51,11 +51,11 @@ func withoutCanary(team string) files {
 	return cluster("prod-1", "", "").without().merged(ask(team, "shop", "slow-on-prod-1-at-first", everywhere))
 }
 
-// joining gives prod its canary: it gets what runs there at once, and is not waited for until it was healthy. From then
-// on it is what the second wave waits for.
+// joining gives prod its canary: it gets the releases that run there at once, and is not waited for until it was healthy. From then
+// on the second wave waits for it.
 func joining(l *ladder) {
 	const had, next = "slow-on-prod-1-at-first@1.0.0", "slow-on-prod-1-at-first@1.1.0"
-	over := func(r *platform.Release) bool { return r.Promotion.Rollout == nil }
+	over := func(r *state.Release) bool { return r.Promotion.Rollout == nil }
 	l.becomes("shop", had, "dev", "staging", "prod-2")
 	l.records("the rollout without a canary is over", "prod", "shop", over)
 	l.change("prod-1 joins", cluster("prod-1", ladderClusters["prod-1"], "state: active"))
@@ -83,11 +83,11 @@ func letGo(l *ladder) {
 	for range 2 {
 		l.change("no staging", cluster("staging", "", "").without())
 		for _, request := range requests {
-			l.records("staging has no cluster", "staging", request, func(r *platform.Release) bool { return len(r.Clusters) == 0 })
+			l.records("staging has no cluster", "staging", request, func(r *state.Release) bool { return len(r.Clusters) == 0 })
 		}
 		l.change("staging is back", cluster("staging", ladderClusters["staging"], "state: active"))
 		for _, request := range requests {
-			l.records("staging has its cluster", "staging", request, func(r *platform.Release) bool {
+			l.records("staging has its cluster", "staging", request, func(r *state.Release) bool {
 				return len(r.Clusters) == 1 && r.Promotion.Rollout == nil
 			})
 		}
@@ -106,7 +106,7 @@ func labelledShop(team string) files {
 	return oneShop(team).merged(cluster("prod-2", ladderClusters["prod-2"]+", region: old", ""))
 }
 
-// narrowing publishes a version that is not for prod's last cluster and fails in the canary: the last cluster serves what it
+// narrowing publishes a version that is not for prod's last cluster and fails in the canary: the last cluster serves the release that it
 // had all the time, and all is as before. The next version is well, and leaves that cluster once the canary has soaked.
 func narrowing(l *ladder) {
 	const elsewhere = "  placement: {clusters: {matchExpressions: [{key: region, operator: NotIn, values: [old]}]}}\n"

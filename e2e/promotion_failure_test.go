@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // shopAndOthers has two requests that follow the newest version, one that does not, and one of another offering.
@@ -23,7 +23,7 @@ func (l *ladder) begins(requests ...string) {
 	l.t.Helper()
 	for _, request := range requests {
 		l.becomes(request, first, everyCluster...)
-		l.records("the rollout of "+request+" is over", "prod", request, func(r *platform.Release) bool { return r.Promotion.Rollout == nil })
+		l.records("the rollout of "+request+" is over", "prod", request, func(r *state.Release) bool { return r.Promotion.Rollout == nil })
 	}
 }
 
@@ -97,7 +97,7 @@ func irreversible(l *ladder) {
 	l.begins("shop")
 	l.change("widget 1.1.0", version("widget", "1.1.0", "bad-on-prod-1", "  reversible: false\n"))
 	const bad, good = "good-1@bad-on-prod-1", "good-1@1.2.0"
-	stopped := l.records("the rollout stops", "prod", "shop", func(r *platform.Release) bool {
+	stopped := l.records("the rollout stops", "prod", "shop", func(r *state.Release) bool {
 		return r.Promotion.Rollout != nil && r.Promotion.Rollout.Stopped != ""
 	})
 	require.Contains(l.t, stopped.Promotion.Rollout.Stopped, "widget@1.1.0 is not reversible")

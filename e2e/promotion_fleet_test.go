@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"transom.dev/reconciler/status"
-	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // paused takes a cluster of prod and then the whole of staging out of writing: the first holds nobody up, the second
@@ -20,7 +20,7 @@ func paused(l *ladder) {
 	l.follows(l.change("pause prod-2", is("prod-2", "paused")))
 	l.change("shop: good-2", ask(l.team, "shop", "good-2", everywhere))
 	l.becomes("shop", second, "dev", "staging", "prod-1")
-	l.records("prod is done", "prod", "shop", func(r *platform.Release) bool { return r.Promotion.Rollout == nil })
+	l.records("prod is done", "prod", "shop", func(r *state.Release) bool { return r.Promotion.Rollout == nil })
 	require.Equal(t, []string{first, second}, l.committed("prod-2", "shop"), "it is committed for the paused cluster")
 	require.Equal(t, []string{first}, l.saw("prod-2", "shop"), "and not written there")
 	l.change("go on with prod-2", is("prod-2", "active"))
@@ -60,7 +60,7 @@ func lost(l *ladder) {
 	require.Empty(t, l.record("prod", "shop").Promotion.Rejected, "a cluster that does not answer fails nothing")
 	l.sandbox("start", "prod-1")
 	l.becomes("shop", second, everyCluster...)
-	l.records("prod is done", "prod", "shop", func(r *platform.Release) bool { return r.Promotion.Rollout == nil })
+	l.records("prod is done", "prod", "shop", func(r *state.Release) bool { return r.Promotion.Rollout == nil })
 	require.Empty(t, l.record("prod", "shop").Promotion.Rejected)
 	l.once("shop", everyCluster, first, second)
 }

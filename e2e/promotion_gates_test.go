@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"transom.dev/reconciler/status"
-	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // askingPeople is a prod that takes nothing without an Approval.
@@ -51,7 +51,7 @@ func approval(l *ladder) {
 	l.change("an Approval of the version", decide("Approval", "prod", "version-1-1-0", "offering: widget, version: 1.1.0"))
 	l.becomes("shop", third, prodClusters...)
 	admitted := l.record("prod", "shop").Promotion.Gates
-	require.True(t, slices.ContainsFunc(admitted, func(g platform.ReleaseGate) bool {
+	require.True(t, slices.ContainsFunc(admitted, func(g state.PassedGate) bool {
 		return g.Gate == "approval" && g.Decision == "decisions/prod/version-1-1-0.yaml" && g.Author != ""
 	}), "the record says who approved: %+v", admitted)
 
@@ -167,7 +167,7 @@ func pin(l *ladder) {
 	require.Equal(t, []string{first}, l.saw("prod-1", "shop"))
 	l.change("no pin", pinned.without())
 	l.becomes("shop", next, prodClusters...)
-	l.records("1.1.0 is healthy in all waves", "prod", "shop", func(r *platform.Release) bool { return r.Promotion.Rollout == nil })
+	l.records("1.1.0 is healthy in all waves", "prod", "shop", func(r *state.Release) bool { return r.Promotion.Rollout == nil })
 
 	l.writes("rollback", l.team+"/shop", "--environment", "prod", "--reason", "take it back")
 	l.becomes("shop", first, prodClusters...)

@@ -24,6 +24,7 @@ import (
 
 	"transom.dev/reconciler/status"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // ladder is a world whose environments promote, on clusters that it shares with other scenarios: the team is its own.
@@ -45,7 +46,7 @@ var (
 func (l *ladder) saw(cluster, request string) (was []string) {
 	for _, s := range l.sightings(cluster, request) {
 		was = append(was, s.what)
-		// What was on its way to the cluster when the other daemon went on comes after that, and so does an object which a
+		// A write that was on its way to the cluster when the other daemon went on comes after that, and so does an object which a
 		// daemon finds gone and has not fetched yet that it shall be. Either lasts for one pass.
 		if n := len(was); l.twins && n >= 4 && slices.Equal(was[n-4:n-2], was[n-2:]) {
 			was = was[:n-2]
@@ -90,7 +91,7 @@ func (l *ladder) change(message string, changes ...files) string {
 	return l.push(message, files{}.merged(changes...))
 }
 
-// instance is what status says of a request in an environment.
+// instance is the status of a request in an environment.
 func (l *ladder) instance(environment, request string) (status.Instance, error) {
 	s, err := l.status()
 	if err != nil {
@@ -104,7 +105,7 @@ func (l *ladder) instance(environment, request string) (status.Instance, error) 
 	return status.Instance{}, fmt.Errorf("status knows no %s/%s in %s", l.team, request, environment)
 }
 
-// why is what status says about where a request stands.
+// why is the text of status about where a request stands.
 func (l *ladder) why(environment, request string) string {
 	in, err := l.instance(environment, request)
 	if err != nil {
@@ -138,21 +139,21 @@ func (l *ladder) state(environment string) string {
 }
 
 // record is the Release file of a request, as an environment's state has it now; nil: none.
-func (l *ladder) record(environment, request string) *platform.Release {
+func (l *ladder) record(environment, request string) *state.Release {
 	l.t.Helper()
 	data, err := exec.Command("git", "-C", l.state(environment), "show", "main:releases/"+l.team+"/"+request+".yaml").Output()
 	if err != nil {
 		return nil
 	}
-	release, err := platform.DecodeRelease(data)
+	release, err := state.DecodeRelease(data)
 	require.NoError(l.t, err)
 	return release
 }
 
 // records waits until the Release file of a request is as check wants it.
-func (l *ladder) records(what, environment, request string, check func(*platform.Release) bool) *platform.Release {
+func (l *ladder) records(what, environment, request string, check func(*state.Release) bool) *state.Release {
 	l.t.Helper()
-	var release *platform.Release
+	var release *state.Release
 	l.eventually(what, func() error {
 		if release = l.record(environment, request); release == nil || !check(release) {
 			return fmt.Errorf("the record of %s in %s is %+v; %s", request, environment, release, l.why(environment, request))
@@ -183,8 +184,8 @@ func (l *ladder) committed(cluster, request string) (was []string) {
 	return was
 }
 
-// sound requires what holds at every end, when no daemon runs any more: histories are clean, the state is what its Release
-// files render to, and clusters saw what was committed, in that order.
+// sound requires the conditions of every end, when no daemon runs any more: histories are clean, the state equals the render of
+// its Release files, and clusters saw all commits, in that order.
 func (l *ladder) sound() {
 	l.t.Helper()
 	for _, environment := range []string{"dev", "staging", "prod"} {
@@ -260,13 +261,13 @@ func (l *ladder) restless(seed uint64, times int) {
 	}
 }
 
-// inventory is what a cluster lists of a request.
+// inventory is the list of a request's objects that a cluster keeps.
 func (l *ladder) inventory(cluster, request string) (*corev1.ConfigMap, error) {
 	name := fmt.Sprintf("%s.%s.%s", environmentOf[cluster], l.team, request)
 	return l.client(cluster).CoreV1().ConfigMaps("transom-system").Get(l.t.Context(), name, metav1.GetOptions{})
 }
 
-// checkpoint is the soak that a cluster remembers of what a request is there by now.
+// checkpoint is the soak that a cluster remembers of the present revision of a request.
 func (l *ladder) checkpoint(cluster, request string) time.Duration {
 	l.t.Helper()
 	record := l.record(environmentOf[cluster], request)
@@ -357,7 +358,7 @@ var digests = regexp.MustCompile(`sha256:[0-9a-f]{64}`)
 func newLadder(t *testing.T, fleet string, o *widgets, team string, platform func(team string) files) *ladder {
 	t.Helper()
 	w := newWorldOn(t, fleet, foundation().merged(platform(team)).tree())
-	w.flags = []string{"--interval", "1h"} // nothing happens because somebody looks: what comes by itself was planned
+	w.flags = []string{"--interval", "1h"} // nothing happens because somebody looks: each pass was planned
 	l := &ladder{world: w, team: team, widgets: o}
 	l.vacate()
 	return l

@@ -7,10 +7,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
-// What a Widget is in these stories: an image of the request with a build of the version.
+// In these stories a Widget is an image of the request with a build of the version.
 const (
 	first  = "good-1@1.0.0"
 	second = "good-2@1.0.0"
@@ -34,9 +34,9 @@ func happyPath(l *ladder) {
 // the record in prod says how.
 func (l *ladder) climbed(request string, was ...string) {
 	l.t.Helper()
-	last := l.records("the rollout in prod is over", "prod", request, func(r *platform.Release) bool { return r.Promotion.Rollout == nil })
+	last := l.records("the rollout in prod is over", "prod", request, func(r *state.Release) bool { return r.Promotion.Rollout == nil })
 	require.Equal(l.t, []string{"staging"}, last.Promotion.PromotedFrom)
-	soaked := func(g platform.ReleaseGate) bool { return g.Gate == "soak" && g.Figure != "" }
+	soaked := func(g state.PassedGate) bool { return g.Gate == "soak" && g.Figure != "" }
 	require.True(l.t, slices.ContainsFunc(last.Promotion.Gates, soaked), "the record has the soak with its figure: %+v", last.Promotion.Gates)
 	require.Empty(l.t, last.Promotion.Rejected)
 	require.Equal(l.t, l.record("staging", request).Digest, last.Digest, "prod runs exactly what staging runs")
@@ -101,7 +101,7 @@ func slowRelease(l *ladder) {
 	l.climbed("shop", first, slow)
 }
 
-// soakSurvivesRestarts restarts the daemon, each time without its data, before it ever sees a whole soak: what it saw
+// soakSurvivesRestarts restarts the daemon, each time without its data, before it ever sees a whole soak: the part that it saw
 // before adds up, of a release and of a removal.
 func soakSurvivesRestarts(l *ladder) {
 	l.becomes("shop", first, everyCluster...)

@@ -8,7 +8,7 @@ import (
 	"testing/fstest"
 )
 
-// What environments say where a scenario says nothing else: soaks of seconds, prod in two waves.
+// The environments of a scenario that brings none of its own: soaks of seconds, prod in two waves.
 var usual = map[string]string{
 	"dev":     "  gates: {grace: 1s}\n" + together,
 	"staging": "  promotesFrom: [dev]\n  gates: {soak: 2s, grace: 1s}\n" + together,
@@ -44,7 +44,7 @@ func (f files) merged(others ...files) files {
 	return all
 }
 
-// tree is what files come to.
+// tree returns files by their path.
 func (f files) tree() fstest.MapFS {
 	tree := fstest.MapFS{}
 	for _, name := range slices.Sorted(maps.Keys(f)) {
@@ -85,7 +85,7 @@ spec: {%s}
 `, name, labels, spec)}
 }
 
-// offering is a catalogue entry; spec is what it says beside the usual, in flow style, such as "deletion: confirm".
+// offering is a catalogue entry; spec are its fields beside the usual, in flow style, such as "deletion: confirm".
 func offering(name, spec string) files {
 	return files{"offerings/" + name + "/offering.yaml": fmt.Sprintf(`apiVersion: transom.dev/v1alpha1
 kind: Offering
@@ -94,8 +94,8 @@ spec: {title: The %[1]s, description: What tests decide the health of., owner: p
 `, name, spec)}
 }
 
-// version publishes one: a Widget with the image that requests choose and a build of this version. More is what its
-// spec says beside the usual.
+// version publishes one: a Widget with the image that requests choose and a build of this version. More are fields
+// of its spec beside the usual.
 func version(offering, number, build, more string) files {
 	dir := "offerings/" + offering + "/" + number + "/"
 	return files{

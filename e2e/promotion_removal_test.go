@@ -8,7 +8,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // forgets waits until no environment has a record of a request.
@@ -32,7 +32,7 @@ func careful(team string) files {
 }
 
 // carefully removes both: the one waits in every environment until a person approved that there, the other one is let go,
-// and what becomes of it then is nobody's business.
+// and nobody cares for it from then on.
 func carefully(l *ladder) {
 	l.begins("keys", "books")
 	l.change("neither of them", askFor("", "", l.team, "keys", "", "").without(), askFor("", "", l.team, "books", "", "").without())
@@ -76,13 +76,13 @@ func dropped(l *ladder) {
 	l.change("shop: everywhere", ask(l.team, "shop", "good-2", everywhere))
 	l.becomes("shop", second, everyCluster...)
 	l.soaked("shop", second, "staging", 2*time.Second, "prod-1")
-	l.records("the rollout in prod is over", "prod", "shop", func(r *platform.Release) bool { return r.Promotion.Rollout == nil })
+	l.records("the rollout in prod is over", "prod", "shop", func(r *state.Release) bool { return r.Promotion.Rollout == nil })
 
 	l.change("shop: in prod alone", ask(l.team, "shop", "good-2", "{prod: {}}"))
 	l.becomes("shop", gone, "dev", "staging")
 	before, after := l.since("dev", "shop", gone), l.since("staging", "shop", gone)
 	require.GreaterOrEqual(l.t, after.at.Sub(before.at), 2*time.Second, "dev was well without it")
-	l.records("prod has what asks for prod alone", "prod", "shop", func(r *platform.Release) bool { return len(r.Request.Environments) == 1 })
+	l.records("prod has what asks for prod alone", "prod", "shop", func(r *state.Release) bool { return len(r.Request.Environments) == 1 })
 	l.once("shop", []string{"dev", "staging"}, first, second, gone)
 	l.once("shop", prodClusters, first, gone, second)
 }

@@ -12,7 +12,7 @@ import (
 // daemon, which runs when tell is called and is stopped after it.
 type scenario struct {
 	name     string
-	platform func(team string) files // what it has beside the foundation
+	platform func(team string) files // its files beside those of the foundation
 	tell     func(*ladder)
 }
 

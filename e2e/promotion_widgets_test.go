@@ -19,7 +19,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// widgetCRD is a kind that Kubernetes knows nothing of. What a Widget is can be read off its spec: the image, which
+// widgetCRD is a kind that Kubernetes knows nothing of. All of a Widget is in its spec: the image, which
 // requests choose, and the build, which the offering's version brings.
 const widgetCRD = `apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
@@ -46,7 +46,7 @@ var (
 	widgetResource = schema.GroupVersionResource{Group: "acme.example", Version: "v1", Resource: "widgets"}
 )
 
-// gone is what is seen of a Widget that was deleted.
+// gone stands for a Widget that was deleted.
 const gone = "gone"
 
 // sighting is something that a Widget was, from a moment on.
@@ -167,7 +167,7 @@ func (o *widgets) remember(k widgetKey, what string, at time.Time) {
 	}
 }
 
-// observe remembers what a Widget is now and gives it the status that this deserves.
+// observe remembers the spec of a Widget now and gives it the status that belongs to it.
 func (o *widgets) observe(ctx context.Context, cluster string, widget *unstructured.Unstructured) widgetKey {
 	k := widgetKey{cluster, widget.GetNamespace(), widget.GetName()}
 	image, _, _ := unstructured.NestedString(widget.Object, "spec", "image")

@@ -122,7 +122,7 @@ func (w *world) runs(version string, names ...string) error {
 	return nil
 }
 
-// placed is what the daemon says of a request on the one cluster.
+// placed is the daemon's status of a request on the one cluster.
 func (w *world) placed(name string) (*status.Placement, error) {
 	in, err := w.standing("dev", name)
 	if err != nil {

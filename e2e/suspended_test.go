@@ -83,8 +83,8 @@ func inBoth(offering, version string) string {
 	return document("Request", offering, fmt.Sprintf("offering: %s, version: %q, environments: {dev: {}, prod: {}}", offering, version))
 }
 
-// TestWhatDoesNotRollOutByItselfIsLetBe on real clusters: nothing is rolled back or rejected, status says what it waits for, and
-// it is promoted once its pods ran, or a health entry says what is enough. Pods of a cluster-scoped version are seen.
+// TestWhatDoesNotRollOutByItselfIsLetBe on real clusters: nothing is rolled back or rejected, status names the reason of the wait, and
+// it is promoted once its pods ran, or a health entry says that less is enough. Pods of a cluster-scoped version are seen.
 func TestWhatDoesNotRollOutByItselfIsLetBe(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, waiting(), []string{"one", "two"})

@@ -25,7 +25,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"transom.dev/reconciler/status"
-	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // deadline bounds every wait. It is generous: a slow machine makes a test slow, never red.
@@ -131,7 +131,7 @@ func startSandbox(t testing.TB, bin string, clusters []string, flags ...string) 
 
 func (w *world) clone() string { return filepath.Join(w.dir, "platform") }
 
-// git runs a git command and returns what it printed.
+// git runs a git command and returns its output.
 func (w *world) git(dir string, args ...string) string {
 	w.t.Helper()
 	cmd := exec.Command("git", args...)
@@ -249,7 +249,7 @@ func (w *world) eventually(what string, check func() error) {
 	}
 }
 
-// lastLog is the end of what the daemons logged.
+// lastLog is the end of the daemons' log.
 func (w *world) lastLog() string {
 	log, _ := exec.Command("tail", "-n", "40", filepath.Join(w.dir, "daemon.log")).Output()
 	return string(log)
@@ -261,7 +261,7 @@ func (w *world) said(word string) string {
 	return string(log)
 }
 
-// status asks the daemon what it knows.
+// status asks the daemon for its status.
 func (w *world) status() (s status.Status, err error) {
 	response, err := http.Get(w.api + "/api/v1/status")
 	if err != nil {
@@ -332,9 +332,9 @@ func (w *world) shows(environment, request string, as func(status.Placement) boo
 }
 
 // recorded is the record of an instance at the head of its environment's state.
-func (w *world) recorded(environment, team, request string) *platform.Release {
+func (w *world) recorded(environment, team, request string) *state.Release {
 	w.t.Helper()
-	r, err := platform.DecodeRelease([]byte(w.git(w.dir, "-C", "state-"+environment+".git", "show", "main:releases/"+team+"/"+request+".yaml")))
+	r, err := state.DecodeRelease([]byte(w.git(w.dir, "-C", "state-"+environment+".git", "show", "main:releases/"+team+"/"+request+".yaml")))
 	require.NoError(w.t, err)
 	return r
 }

@@ -14,6 +14,7 @@ import (
 	"transom.dev/fleet"
 	"transom.dev/fleet/apply"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 func TestUnpinnedClusterIsNotWritten(t *testing.T) {
@@ -120,7 +121,7 @@ func TestOrphansArePruned(t *testing.T) {
 		for _, o := range []apply.Owner{dev("gone"), dev("confirmed"), elsewhere, {Environment: "dev", Team: "payments"}} {
 			a.held[o] = "sha256:0"
 		}
-		absent := &platform.Release{
+		absent := &state.Release{
 			Key: platform.RequestKey{Team: "payments", Name: "confirmed"}, Absent: true,
 			Deletion: platform.DeletionDelete, Scope: platform.Namespaced,
 		}
@@ -184,7 +185,7 @@ func (h *harness) absences() map[string]int {
 
 // tombstone is the content of an instance whose removal is recorded.
 func tombstone(o apply.Owner) map[string][]byte {
-	release := &platform.Release{
+	release := &state.Release{
 		Key: key(o), Digest: digest([]byte("absent")), Absent: true, Deletion: platform.DeletionDelete, Scope: platform.Namespaced,
 	}
 	return map[string][]byte{"releases/" + o.Team + "/" + o.Request + ".yaml": release.Encode()}

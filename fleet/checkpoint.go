@@ -11,7 +11,7 @@ import (
 )
 
 // Checkpoint has an instance's inventory on a cluster remember for how long a revision was observed to be healthy; a
-// Result for that revision gives it back. It returns at once and holds up no pass. Of several for one instance only
+// Result for that revision gives it back. It returns at once and delays no visit. Of several for one instance only
 // the last is certain to be written. One that cannot be written now is dropped, because a later one says more: when
 // the cluster cannot be reached, is not written to, or has no inventory of the instance.
 func (f *Fleet) Checkpoint(environment, cluster string, k platform.RequestKey, revision string, soaked time.Duration) {
@@ -70,10 +70,10 @@ func (a *agent) writeCheckpoint(o apply.Owner, checkpoint apply.Checkpoint) {
 		return
 	}
 	defer conn.release()
-	as := a.assignment(o.Environment)
+	as := a.assignments.of(o.Environment)
 	if as == nil || !as.writesTo(conn.uid) || as.cluster.State == platform.ClusterPaused {
 		return
 	}
-	in := apply.Instance{Owner: o, State: as.state, Lineage: as.lineage}
+	in := apply.Instance{Owner: o, State: as.state(), Lineage: as.Lineage}
 	_ = conn.Checkpoint(conn.ctx, in, checkpoint) // the next one says more
 }

@@ -10,8 +10,8 @@ import (
 type Member = member
 
 // DialWith makes a fleet reach its clusters by a fake.
-func DialWith(f *Fleet, dial func(ctx context.Context, cluster string, event func(apply.Owner), doubt func()) (Member, error)) {
+func DialWith(f *Fleet, dial func(ctx context.Context, cluster string, event func(apply.Owner), unreachable func()) (Member, error)) {
 	f.dial = func(ctx context.Context, cluster string, tell events) (member, error) {
-		return dial(ctx, cluster, tell.instance, tell.doubt)
+		return dial(ctx, cluster, tell.instance, tell.unreachable)
 	}
 }

@@ -19,20 +19,20 @@ type Fleet struct {
 	// error lands in status, so it says how to mend it.
 	Connect func(ctx context.Context, cluster string) (*rest.Config, error)
 
-	// Report receives every pass over an instance, ReportCluster every change of a cluster. They are called by many
+	// Report receives the Result of every visit to an instance, ReportCluster every change of a cluster. They are called by many
 	// goroutines at a time, in order for one instance or cluster, and hold up that cluster's work while they run.
 	Report        func(Result)
 	ReportCluster func(ClusterResult)
 
-	// Outdated, if set, is told that since a time something happened to an instance that the pass of its last Result
+	// Outdated, if set, is called where since a time something happened to an instance that the visit of its last Result
 	// may not have seen, or that it is due to be tried again. A Result with a later Began tells how it is now. It is
 	// called often, also about instances that are none, and must not block.
 	Outdated func(environment, cluster string, k platform.RequestKey, at time.Time)
 
-	// Doubt, if set, is told that another daemon may have applied a later commit of an environment's state. The objects
+	// Refetch, if set, is called where another daemon may have applied a later commit of an environment's state. The objects
 	// that it wrote stay until the next Deploy hands over the result of a new fetch, even if that is the same commit. It
 	// must not block.
-	Doubt func(environment string)
+	Refetch func(environment string)
 
 	// Concurrency bounds how many instances of one cluster are worked on at a time; 0 is 8. Those that no request has to
 	// be made for are looked at besides.
@@ -44,25 +44,28 @@ type Fleet struct {
 	dial dialer // connects Run to clusters; nil: apply.Connect
 
 	mu       sync.Mutex
-	agents   map[string]*agent    // by cluster; one that was let go stays until another takes its place
+	agents   map[string]*agent    // by cluster; one that was ended stays until another takes over
 	contents map[string]*contents // by environment, of its current target
 	start    func(*agent)         // nil unless running
 }
 
-// Result says how one pass found an instance, and which objects it wrote.
-type Result struct {
-	Environment, Cluster, Team, Request string
+// A Placement is an instance on a cluster.
+type Placement struct{ Environment, Cluster, Team, Request string }
 
-	Commit   string // of the state that the pass applied
+// Result says how one visit found an instance on a cluster, and which objects it wrote.
+type Result struct {
+	Placement
+
+	Commit   string // of the state that the visit applied
 	Revision string // sha256:<hex> of the manifests; empty with Absent
 	Anew     string // that of the placement's record
 	Absent   bool   // the state has no such placement; with Settled, neither has the cluster
 	Observed bool   // the cluster is paused: nothing was written
 
 	apply.Result
-	Err error // the pass ended early and is tried again: the cluster refused or did not answer, or the state could not be read
+	Err error // the visit ended early and is tried again: the cluster refused or did not answer, or the state could not be read
 
-	Began, At time.Time // when the pass began and ended
+	Began, At time.Time // when the visit began and ended
 }
 
 // ClusterResult is how one cluster is doing.
@@ -75,22 +78,22 @@ type ClusterResult struct {
 	Since     time.Time // when it became reachable or unreachable
 }
 
-// drain is how long a pass may go on after Run was told to end. It is shorter than the 30 seconds after which
+// drain is how long a visit may go on after the context of Run ended. It is shorter than the 30 seconds after which
 // Kubernetes kills a pod.
 const drain = 20 * time.Second
 
-// Run works until ctx is done. Then no new pass starts, those under way are given a moment to finish, and Run returns
+// Run works until ctx is done. Then no new visit starts, those under way are given a moment to finish, and Run returns
 // when every goroutine has ended. A Fleet runs once.
 func (f *Fleet) Run(ctx context.Context) error {
-	passes, cut := context.WithCancel(context.WithoutCancel(ctx))
+	visits, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
 	var agents sync.WaitGroup
 	f.begin(func(a *agent) {
 		ctx, cancel := context.WithCancel(ctx)
-		a.letGo = cancel
+		a.end = cancel
 		agents.Go(func() {
 			defer cancel()
-			a.run(ctx, passes)
+			a.run(ctx, visits)
 		})
 	})
 	<-ctx.Done()
@@ -121,12 +124,12 @@ func (f *Fleet) Deploy(t Target) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	before := f.contents[t.Environment]
-	assigned, now, err := t.read(before)
+	assigned, now, err := t.assignments(before)
 	if err != nil {
 		return fmt.Errorf("deploy %s: %w", t.Environment, err)
 	}
 	for name, a := range f.agents {
-		if assigned[name] == nil && a.unassign(t.Environment) == 0 {
+		if assigned[name] == nil && a.assignments.remove(t.Environment) == 0 {
 			f.retire(a)
 		}
 	}
@@ -146,18 +149,18 @@ func (f *Fleet) Deploy(t Target) error {
 
 // retire ends the agent of a cluster that no environment names any more.
 func (f *Fleet) retire(a *agent) {
-	if a.letGo != nil {
-		a.letGo()
+	if a.end != nil {
+		a.end()
 	} else {
 		delete(f.agents, a.cluster)
 	}
 }
 
-// agent returns the agent of a cluster, a new one if there is none or the last one was let go. The new one starts
-// when the last one has ended: two passes of one instance never overlap.
+// agent returns the agent of a cluster, a new one if there is none or the last one was ended. The new one starts
+// when the last one has returned: two visits to one instance never overlap.
 func (f *Fleet) agent(cluster string) *agent {
 	last := f.agents[cluster]
-	if last != nil && !last.idle() {
+	if last != nil && len(last.assignments.all()) > 0 {
 		return last
 	}
 	if f.agents == nil {

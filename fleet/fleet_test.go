@@ -13,6 +13,7 @@ import (
 	"transom.dev/fleet"
 	"transom.dev/fleet/apply"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 func TestEveryClusterGetsExactlyItsInstances(t *testing.T) {
@@ -38,11 +39,11 @@ func TestEveryClusterGetsExactlyItsInstances(t *testing.T) {
 func TestAnInstanceComesWithAllThatApplyingNeeds(t *testing.T) {
 	simulate(t, []string{"a"}, func(h *harness) {
 		web := dev("web")
-		release := &platform.Release{
+		release := &state.Release{
 			Scope: platform.ClusterScoped, Deletion: platform.DeletionRetain, Adopt: true,
 			Health:   []platform.Health{{Group: "example.com", Kind: "Queue", Healthy: "status.ready"}},
 			Ignore:   []platform.Ignore{{Group: "apps", Kind: "Deployment", Fields: []string{"spec.replicas"}}},
-			Clusters: map[string]platform.ReleasePlacement{"a": {Revision: revision(web, "1"), Namespace: "shop"}},
+			Clusters: map[string]state.Placement{"a": {Revision: revision(web, "1"), Namespace: "shop"}},
 		}
 		release.Key = platform.RequestKey{Team: "payments", Name: "web"}
 		var got apply.Instance
@@ -50,8 +51,8 @@ func TestAnInstanceComesWithAllThatApplyingNeeds(t *testing.T) {
 			got = in
 			return apply.Result{}, nil
 		}
-		state := commit(place(web, "1", "a"), map[string][]byte{"releases/payments/web.yaml": release.Encode()})
-		h.deploy(state, pinned("a"))
+		committed := commit(place(web, "1", "a"), map[string][]byte{"releases/payments/web.yaml": release.Encode()})
+		h.deploy(committed, pinned("a"))
 
 		require.Equal(h, apply.Instance{
 			Owner: web, Revision: revision(web, "1"), State: apply.State{Sequence: 1, Commit: "commit-1"}, Namespace: "shop",

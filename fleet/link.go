@@ -22,10 +22,10 @@ const (
 // not the one it was, or is to be reached in another way.
 type link struct {
 	dial   func(ctx context.Context) (member, error)
-	notify func(*connection, error) // called by run alone: connected, something to tell again, or away
+	notify func(*connection, error) // called by run alone: connected, something to report again, or away
 
-	// Signals to run, one pending at most: connect anew at once, notify again, see whether the cluster still answers.
-	again, retell, doubted chan struct{}
+	// Signals to run, one pending at most: connect anew at once, notify again, ask whether the cluster still answers.
+	again, notifyAgain, probes chan struct{}
 
 	mu   sync.Mutex
 	up   chan struct{} // closed while there is a connection
@@ -35,23 +35,23 @@ type link struct {
 func newLink(dial func(context.Context) (member, error), notify func(*connection, error)) *link {
 	return &link{
 		dial: dial, notify: notify, up: make(chan struct{}),
-		again: make(chan struct{}, 1), retell: make(chan struct{}, 1), doubted: make(chan struct{}, 1),
+		again: make(chan struct{}, 1), notifyAgain: make(chan struct{}, 1), probes: make(chan struct{}, 1),
 	}
 }
 
 // A connection is one cluster that answered, with the identity it gave.
 type connection struct {
 	member
-	uid    string
-	ctx    context.Context // of everything that is asked of the cluster; its cause says why it is over
-	cancel context.CancelCauseFunc
-	users  sync.WaitGroup
-	probes sync.Mutex
+	uid     string
+	ctx     context.Context // of everything that is asked of the cluster; its cause says why it is over
+	cancel  context.CancelCauseFunc
+	users   sync.WaitGroup
+	probing sync.Mutex
 }
 
 func (l *link) reconnect() { signal(l.again) }
-func (l *link) tell()      { signal(l.retell) }
-func (l *link) doubt()     { signal(l.doubted) }
+func (l *link) renotify()  { signal(l.notifyAgain) }
+func (l *link) probe()     { signal(l.probes) }
 
 func signal(c chan struct{}) {
 	select {
@@ -60,11 +60,11 @@ func signal(c chan struct{}) {
 	}
 }
 
-// run keeps the link until ctx is done. Requests to the cluster live until passes is done.
-func (l *link) run(ctx, passes context.Context) {
+// run keeps the link until ctx is done. Requests to the cluster live until visits is done.
+func (l *link) run(ctx, visits context.Context) {
 	delays := newDelays()
 	for ctx.Err() == nil {
-		c, err := l.connect(ctx, passes)
+		c, err := l.connect(ctx, visits)
 		if ctx.Err() == nil && err != nil {
 			l.notify(nil, err)
 			l.pause(ctx, &delays)
@@ -100,9 +100,9 @@ func (l *link) pause(ctx context.Context, delays *wait.Backoff) {
 	}
 }
 
-// connect makes a connection whose requests end with passes; only connecting itself is bounded and ends with ctx.
-func (l *link) connect(ctx, passes context.Context) (*connection, error) {
-	live, cancel := context.WithCancelCause(passes)
+// connect makes a connection whose requests end with visits; only connecting itself is bounded and ends with ctx.
+func (l *link) connect(ctx, visits context.Context) (*connection, error) {
+	live, cancel := context.WithCancelCause(visits)
 	defer context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })()
 	late := time.AfterFunc(dialLimit, func() { cancel(fmt.Errorf("no answer within %v", dialLimit)) })
 	defer late.Stop()
@@ -138,9 +138,9 @@ func (l *link) keep(ctx context.Context, c *connection) error {
 		case <-l.again:
 			c.cancel(errors.New("there is a new way to reach it"))
 			return nil
-		case <-l.retell:
+		case <-l.notifyAgain:
 			l.notify(c, nil)
-		case <-l.doubted:
+		case <-l.probes:
 			c.lost()
 		case <-time.After(wait.Jitter(probeEvery, 0.3)):
 			c.lost()
@@ -150,8 +150,8 @@ func (l *link) keep(ctx context.Context, c *connection) error {
 
 // lost asks the cluster who it is, and gives up the connection if it does not say the same as before.
 func (c *connection) lost() bool {
-	c.probes.Lock()
-	defer c.probes.Unlock()
+	c.probing.Lock()
+	defer c.probing.Unlock()
 	if c.ctx.Err() != nil {
 		return true
 	}

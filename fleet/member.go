@@ -18,28 +18,28 @@ type member interface {
 }
 
 // A dialer connects to a cluster.
-type dialer func(ctx context.Context, cluster string, tell events) (member, error)
+type dialer func(ctx context.Context, cluster string, on events) (member, error)
 
 // events are the functions that a member calls when something happens on its cluster. They do not block.
 type events struct {
-	instance func(apply.Owner) // something about its objects
-	doubt    func()            // the cluster may have gone away
+	instance    func(apply.Owner) // something about its objects
+	unreachable func()            // the cluster may have gone away
 }
 
 // real is a member behind an API server.
 type real struct{ *apply.Cluster }
 
-func (f *Fleet) dialApply(ctx context.Context, cluster string, tell events) (member, error) {
+func (f *Fleet) dialApply(ctx context.Context, cluster string, on events) (member, error) {
 	config, err := f.Connect(ctx, cluster)
 	if err != nil {
 		return nil, err
 	}
 	c, err := apply.Connect(ctx, config, apply.Options{
 		Limits:  f.Limits,
-		OnEvent: tell.instance,
+		OnEvent: on.instance,
 		OnReachable: func(err error) {
 			if err != nil {
-				tell.doubt()
+				on.unreachable()
 			}
 		},
 	})

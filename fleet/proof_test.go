@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"transom.dev/fleet"
 	"transom.dev/fleet/apply"
 )
 
@@ -48,5 +49,27 @@ func TestHeldInstanceIsLookedAtAgainWithAnotherProof(t *testing.T) {
 		require.NoError(t, h.fleet.Deploy(target))
 		synctest.Wait()
 		require.Len(t, a.holds(), 2)
+	})
+}
+
+// TestAnInstanceThatIsOvertakenByAnAssignmentIsVisitedAgain at once: the state that it waits for came during its visit.
+func TestAnInstanceThatIsOvertakenByAnAssignmentIsVisitedAgain(t *testing.T) {
+	simulate(t, []string{"a"}, func(h *harness) {
+		a := h.clusters["a"]
+		target := func(value string) fleet.Target {
+			return h.target(commit(place(dev("web"), "1", "a"), place(dev("api"), value, "a")), pinned("a"))
+		}
+		overtaken := false
+		a.on = func(_ context.Context, in apply.Instance) (apply.Result, error) {
+			if in.Request != "web" || overtaken {
+				return apply.Result{}, nil
+			}
+			overtaken = true
+			require.NoError(t, h.fleet.Deploy(target("2")))
+			return apply.Result{Doubted: true, Health: apply.Unknown}, nil
+		}
+		require.NoError(t, h.fleet.Deploy(target("1")))
+		synctest.Wait()
+		require.Equal(t, map[string]string{"payments/web": revision(dev("web"), "1"), "payments/api": revision(dev("api"), "2")}, a.holds())
 	})
 }

@@ -14,7 +14,7 @@ import (
 // may be adopted. The error of a cluster that does not answer is in the Result of each instance there; an error means that
 // the snapshot cannot be read.
 func Rehearse(ctx context.Context, t Target, connect func(ctx context.Context, cluster string) (*rest.Config, error)) ([]Result, error) {
-	assigned, _, err := t.read(nil)
+	assigned, _, err := t.assignments(nil)
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +39,9 @@ func (a *assignment) adopting(begins func(apply.Owner) bool) (list []apply.Insta
 		if err != nil {
 			return nil, err
 		}
-		if in.Adopt || begins != nil && begins(o) || !teams[o.Team] && len(in.AdoptNamespaces) > 0 {
+		first := begins != nil && begins(o)
+		namespace := !teams[o.Team] && len(in.AdoptNamespaces) > 0
+		if in.Adopt || first || namespace {
 			teams[o.Team] = true
 			list = append(list, in)
 		}
@@ -61,13 +63,13 @@ func rehearse(ctx context.Context, cluster string, instances []apply.Instance, c
 	var results []Result
 	for _, in := range instances {
 		r := Result{
-			Environment: in.Environment, Cluster: cluster, Team: in.Team, Request: in.Request, Commit: in.State.Commit,
-			Revision: in.Revision, Observed: true, Err: err,
+			Placement: Placement{Environment: in.Environment, Cluster: cluster, Team: in.Team, Request: in.Request},
+			Commit:    in.State.Commit, Revision: in.Revision, Observed: true, Err: err,
 		}
 		if err == nil {
 			r.Result, r.Err = c.Rehearse(ctx, in)
 		}
-		r.cleaned()
+		r.clean()
 		results = append(results, r)
 	}
 	return results

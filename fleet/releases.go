@@ -5,7 +5,7 @@ import (
 	"slices"
 	"sync"
 
-	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // releases are the Release files of one target. Every cluster that has a placement needs the same one, and they grow
@@ -27,7 +27,7 @@ type teamReleases struct {
 // decoded is one Release file, read when first needed.
 type decoded struct {
 	mu      sync.Mutex
-	release *platform.Release
+	release *state.Release
 }
 
 // listed is the listing of the releases of a target, which may be nil.
@@ -74,15 +74,15 @@ func (t *teamReleases) next(files *teamListing) *teamReleases {
 type readFile func(name string) ([]byte, error)
 
 // read decodes a Release file of a team; one that the snapshot does not have is an empty release.
-func (r *releases) read(team, file string, from readFile) (*platform.Release, error) {
+func (r *releases) read(team, file string, from readFile) (*state.Release, error) {
 	if t := r.teams[team]; t != nil && t.decoded[file] != nil {
 		return t.decoded[file].read(file, from)
 	}
-	return &platform.Release{}, nil
+	return &state.Release{}, nil
 }
 
 // read leaves out the fields that applying does not need.
-func (d *decoded) read(file string, from readFile) (*platform.Release, error) {
+func (d *decoded) read(file string, from readFile) (*state.Release, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.release != nil {
@@ -92,7 +92,7 @@ func (d *decoded) read(file string, from readFile) (*platform.Release, error) {
 	if err != nil {
 		return nil, err
 	}
-	release, err := platform.DecodeRelease(data)
+	release, err := state.DecodeRelease(data)
 	if err != nil {
 		return nil, fmt.Errorf("decode %s: %w", file, err)
 	}

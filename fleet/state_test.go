@@ -11,6 +11,7 @@ import (
 
 	"transom.dev/fleet/apply"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // tree is a commit of a state repository in memory.
@@ -91,17 +92,17 @@ func digest(data []byte) string {
 // place is the content of one instance, the same on each of some clusters.
 func place(o apply.Owner, value string, clusters ...string) map[string][]byte {
 	manifests := configMap(o, value)
-	release := &platform.Release{
+	release := &state.Release{
 		Key: platform.RequestKey{Team: o.Team, Name: o.Request}, Digest: digest([]byte(value)),
 		Offering: "settings", Version: "1.0.0", VersionDigest: digest(nil), Commit: "c0ffee",
 		File: "requests/" + o.Team + "/" + o.Request + ".yaml", Scope: platform.Namespaced,
-		Clusters: map[string]platform.ReleasePlacement{},
+		Clusters: map[string]state.Placement{},
 	}
 	files := map[string][]byte{}
 	for _, c := range clusters {
 		files["clusters/"+c+"/"+o.Team+"/"+o.Request+".yaml"] = manifests
 		files["clusters/"+c+"/"+o.Team+"/_namespace.yaml"] = namespace(o)
-		release.Clusters[c] = platform.ReleasePlacement{Revision: digest(manifests), RenderKey: digest([]byte(value)), Namespace: o.Team}
+		release.Clusters[c] = state.Placement{Revision: digest(manifests), RenderKey: digest([]byte(value)), Namespace: o.Team}
 	}
 	files["releases/"+o.Team+"/"+o.Request+".yaml"] = release.Encode()
 	return files
@@ -111,7 +112,7 @@ func place(o apply.Owner, value string, clusters ...string) map[string][]byte {
 func adopting(o apply.Owner, value string, clusters ...string) map[string][]byte {
 	files := place(o, value, clusters...)
 	name := "releases/" + o.Team + "/" + o.Request + ".yaml"
-	release, err := platform.DecodeRelease(files[name])
+	release, err := state.DecodeRelease(files[name])
 	if err != nil {
 		panic(err)
 	}

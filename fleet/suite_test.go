@@ -140,7 +140,7 @@ func suite(t *testing.T, open func(*testing.T) site) {
 		"what another agent applies is looked at": func(h *tour) {
 			web := h.owner("web")
 			require.NoError(h, h.fleet.Deploy(fleet.Target{
-				Environment: h.environment(), Commit: "c0ffee", Snapshot: commit(place(web, "1", "a")), Clusters: h.active(), External: true,
+				Environment: h.environment(), Commit: "c0ffee", Snapshot: commit(place(web, "1", "a")), Clusters: h.active(), Rules: fleet.Rules{External: true},
 			}))
 			require.Eventually(h, func() bool {
 				seen := h.seen(web)
@@ -301,7 +301,7 @@ type tour struct {
 
 func (h *tour) start() {
 	h.fleet = &fleet.Fleet{
-		Doubt: func(environment string) {
+		Refetch: func(environment string) {
 			h.mu.Lock()
 			defer h.mu.Unlock()
 			require.Equal(h, h.environment(), environment)

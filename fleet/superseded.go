@@ -8,14 +8,14 @@ import (
 	"fmt"
 
 	"transom.dev/fleet/apply"
-	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // traces is the part of a promotion by which the manifests of revisions that failed or were taken back are found again.
-func traces(p platform.Promotion) (kept platform.Promotion) {
+func traces(p state.Promotion) (kept state.Promotion) {
 	for _, f := range p.Rejected {
 		if f.State != "" {
-			kept.Rejected = append(kept.Rejected, platform.ReleaseFailure{Cluster: f.Cluster, RenderKey: f.RenderKey, State: f.State})
+			kept.Rejected = append(kept.Rejected, state.Failure{Cluster: f.Cluster, RenderKey: f.RenderKey, State: f.State})
 		}
 	}
 	if p.Left != nil && p.Left.State != "" {
@@ -24,14 +24,14 @@ func traces(p platform.Promotion) (kept platform.Promotion) {
 	return kept
 }
 
-// leaves says whether a version may be left without a person.
-func (a *assignment) leaves(offering, version string) bool {
-	return a.reversible != nil && a.reversible(offering, version)
+// mayReplace says whether a version may be replaced without a person.
+func (a *assignment) mayReplace(offering, version string) bool {
+	return a.Reversible != nil && a.Reversible(offering, version)
 }
 
 // superseded returns a function that reads the manifests that the cluster had of an instance's revisions that failed there or
-// were taken back, as far as their versions may be left without a person; nil: the record knows of none.
-func (a *assignment) superseded(o apply.Owner, r *platform.Release) func(context.Context) ([][]byte, error) {
+// were taken back, as far as their versions may be replaced without a person; nil: the record knows of none.
+func (a *assignment) superseded(o apply.Owner, r *state.Release) func(context.Context) ([][]byte, error) {
 	var wanted []supersededRevision
 	for _, f := range r.Promotion.Rejected {
 		if f.Cluster == a.cluster.Name {
@@ -41,7 +41,7 @@ func (a *assignment) superseded(o apply.Owner, r *platform.Release) func(context
 	if left := r.Promotion.Left; left != nil {
 		wanted = append(wanted, supersededRevision{state: left.State, release: left.Release})
 	}
-	if a.past == nil || len(wanted) == 0 {
+	if a.Past == nil || len(wanted) == 0 {
 		return nil
 	}
 	return func(ctx context.Context) ([][]byte, error) {
@@ -62,9 +62,17 @@ func (a *assignment) superseded(o apply.Owner, r *platform.Release) func(context
 // supersededRevision names a revision by a state commit that held it and by its render key or its release.
 type supersededRevision struct{ state, renderKey, release string }
 
-// readSuperseded returns the manifests of a revision; nil if the commit does not hold it, or its version may not be left.
+// names says whether it is the revision of a render key and a release.
+func (r supersededRevision) names(renderKey, release string) bool {
+	if r.renderKey != "" && r.renderKey != renderKey {
+		return false
+	}
+	return r.release == "" || r.release == release
+}
+
+// readSuperseded returns the manifests of a revision; nil if the commit does not hold it, or its version may not be replaced.
 func (a *assignment) readSuperseded(ctx context.Context, o apply.Owner, w supersededRevision) ([]byte, error) {
-	past, err := a.past(ctx, w.state)
+	past, err := a.Past(ctx, w.state)
 	if err != nil {
 		return nil, err
 	}
@@ -72,14 +80,13 @@ func (a *assignment) readSuperseded(ctx context.Context, o apply.Owner, w supers
 	if err != nil {
 		return nil, err
 	}
-	then, err := platform.DecodeRelease(data)
+	then, err := state.DecodeRelease(data)
 	if err != nil {
 		return nil, fmt.Errorf("decode %s: %w", releaseFile(o), err)
 	}
 	placed := then.Clusters[a.cluster.Name]
-	if placed.Revision == "" || w.renderKey != "" && placed.RenderKey != w.renderKey ||
-		w.release != "" && cmp.Or(placed.Release, then.Digest) != w.release ||
-		!a.leaves(then.Offering, cmp.Or(placed.Version, then.Version)) {
+	version := cmp.Or(placed.Version, then.Version)
+	if placed.Revision == "" || !w.names(placed.RenderKey, cmp.Or(placed.Release, then.Digest)) || !a.mayReplace(then.Offering, version) {
 		return nil, nil
 	}
 	manifests, err := past.ReadFile(a.manifests(o))

@@ -11,18 +11,19 @@ import (
 	"transom.dev/fleet"
 	"transom.dev/fleet/apply"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // failedOnce is a state in which an instance is back to one, after two failed on a cluster as a commit of before had it.
-func failedOnce(t *testing.T, o apply.Owner, change func(*platform.Release)) (now, then tree) {
+func failedOnce(t *testing.T, o apply.Owner, change func(*state.Release)) (now, then tree) {
 	now, then = commit(place(o, "1", "a", "b")), commit(place(o, "2", "a", "b"))
 	file := "releases/payments/" + o.Request + ".yaml"
-	before, err := platform.DecodeRelease(then.files[file])
+	before, err := state.DecodeRelease(then.files[file])
 	require.NoError(t, err)
-	r, err := platform.DecodeRelease(now.files[file])
+	r, err := state.DecodeRelease(now.files[file])
 	require.NoError(t, err)
 	r.Key = platform.RequestKey{Team: o.Team, Name: o.Request}
-	r.Promotion.Rejected = []platform.ReleaseFailure{{
+	r.Promotion.Rejected = []state.Failure{{
 		Cluster: "a", RenderKey: before.Clusters["a"].RenderKey, Release: before.Digest, Version: before.Version, State: "then",
 	}}
 	if change != nil {
@@ -35,15 +36,15 @@ func failedOnce(t *testing.T, o apply.Owner, change func(*platform.Release)) (no
 func TestTheApplierMayReadWhatFailedOnItsCluster(t *testing.T) {
 	web := dev("web")
 	for name, c := range map[string]struct {
-		change     func(*platform.Release)
+		change     func(*state.Release)
 		reversible bool
 		then       func(tree) tree
 		want       map[string]bool // by cluster, whether the bytes of before are found
 	}{
 		"failed":          {nil, true, nil, map[string]bool{"a": true}},
 		"not reversible":  {nil, false, nil, nil},
-		"no state noted":  {func(r *platform.Release) { r.Promotion.Rejected[0].State = "" }, true, nil, nil},
-		"another key":     {func(r *platform.Release) { r.Promotion.Rejected[0].RenderKey = "other" }, true, nil, nil},
+		"no state noted":  {func(r *state.Release) { r.Promotion.Rejected[0].State = "" }, true, nil, nil},
+		"another key":     {func(r *state.Release) { r.Promotion.Rejected[0].RenderKey = "other" }, true, nil, nil},
 		"taken back":      {takenBack("2"), true, nil, map[string]bool{"a": true, "b": true}},
 		"another release": {takenBack("3"), true, nil, nil},
 		"other bytes": {nil, true, func(then tree) tree {
@@ -99,9 +100,9 @@ func TestTheApplierMayReadWhatFailedOnItsCluster(t *testing.T) {
 }
 
 // takenBack has the record say that a release was left for the one that runs.
-func takenBack(value string) func(*platform.Release) {
-	return func(r *platform.Release) {
+func takenBack(value string) func(*state.Release) {
+	return func(r *state.Release) {
 		r.Promotion.Rejected = nil
-		r.Promotion.Left = &platform.ReleaseLeft{Release: digest([]byte(value)), Commit: "c0ffee", State: "then"}
+		r.Promotion.Left = &state.Left{Release: digest([]byte(value)), Commit: "c0ffee", State: "then"}
 	}
 }

@@ -34,10 +34,7 @@ type Target struct {
 	// the commit was fetched again, because it may be of a later one; zero: nobody else applies states.
 	Fetched time.Time
 
-	// Adoptions are the digests of the adoptions that people approved, sorted, and AdoptNamespaces the namespaces that may be
-	// taken over where they exist and are nobody's.
-	Adoptions       []string
-	AdoptNamespaces []string
+	Rules // of the environment, for all its instances
 
 	// Begins says which instances Rehearse looks at although their requests adopt nothing: objects that were kept of an
 	// instance before may be theirs again. nil: none.
@@ -48,27 +45,42 @@ type Target struct {
 	Lineage *apply.Lineage
 
 	// Proof, if set, says of each instance whether the changes of this state that the cluster does not have yet may be
-	// written. It stays the same as long as its answers do: with another one, instances that were held are looked at again.
+	// written. It stays the same as long as its answers do: with another one, instances that were held back are looked at again.
 	// nil: all may.
 	Proof Proof
 
+	// Past reads an earlier commit of the state, to know a pod of a revision that failed; nil: none can be read.
+	Past func(ctx context.Context, commit string) (Snapshot, error)
+}
+
+// Rules are the settings of an environment that applying obeys.
+type Rules struct {
 	External    bool // another agent applies the state: its objects are looked at, and not written
 	ReportDrift bool // fields of an unchanged revision that others change are only reported: Result.Drift
 
-	// Past reads an earlier commit of the state, to know a pod of a revision that failed; nil: none can be read.
-	Past func(ctx context.Context, commit string) (Snapshot, error)
+	// Adoptions are the digests of the adoptions that people approved, sorted, and AdoptNamespaces the namespaces that may be
+	// taken over where they exist and are nobody's.
+	Adoptions       []string
+	AdoptNamespaces []string
 
-	// Reversible says whether a version may be left without a person; nil: none may.
+	// Reversible says whether a version may be replaced without a person; nil: none may.
 	Reversible func(offering, version string) bool
+}
+
+// sameFor says whether two rules ask for the same of every instance. Reversible is none of that: it is asked about a pod
+// that does not start.
+func (r Rules) sameFor(other Rules) bool {
+	return r.External == other.External && r.ReportDrift == other.ReportDrift &&
+		slices.Equal(r.Adoptions, other.Adoptions) && slices.Equal(r.AdoptNamespaces, other.AdoptNamespaces)
 }
 
 // Proof says whether the files that a state has of instances on clusters are proven to be Transom's. It is used
 // concurrently.
 type Proof interface {
-	// Held says why nothing of an instance may be written to a cluster or deleted there, or nothing.
+	// Held says why nothing of an instance may be written to a cluster or deleted there; empty: it may.
 	Held(ctx context.Context, cluster string, o apply.Owner) (string, error)
 
-	// Rest is told that the cluster has all of the instance.
+	// Rest takes that the cluster has all of the instance.
 	Rest(cluster string, o apply.Owner)
 }
 
@@ -96,37 +108,38 @@ type Cluster struct {
 
 // An assignment is the part of a target that concerns one cluster. It is read-only once made.
 type assignment struct {
-	environment string
-	state       apply.State
-	lineage     *apply.Lineage
-	fetched     time.Time
-	snapshot    Snapshot
-	cluster     Cluster
-	proof       Proof
-	external    bool
-	reportDrift bool
-	adoption    adoption
-	files       *listing // of clusters/<cluster>
-	releases    *releases
-	awaited     map[apply.Owner]bool
-	past        func(ctx context.Context, commit string) (Snapshot, error)
-	reversible  func(offering, version string) bool
-	pinned      map[string][]string // names of the environment's clusters by identity, sorted
-	clusters    map[string]*listing // of all clusters/<cluster>, by name
+	*Target             // shared by the assignments of all its clusters
+	cluster  Cluster    // the one of Target.Clusters that it is for
+	contents *contents  // of Target.Snapshot
+	pinned   identities // of Target.Clusters
 }
 
-// adoption says which objects and namespaces an environment lets be taken over.
-type adoption struct{ approved, namespaces []string }
+// identities are the names of an environment's clusters by identity, sorted.
+type identities map[string][]string
 
-func (a adoption) equal(b adoption) bool {
-	return slices.Equal(a.approved, b.approved) && slices.Equal(a.namespaces, b.namespaces)
+func (t *Target) identities() identities {
+	all := identities{}
+	for _, c := range t.Clusters {
+		if c.UID != "" {
+			all[c.UID] = append(all[c.UID], c.Name)
+			slices.Sort(all[c.UID])
+		}
+	}
+	return all
 }
 
-// concernsAll says whether an assignment wants something else of every instance than the one before it.
+func (all identities) equal(other identities) bool { return maps.EqualFunc(all, other, slices.Equal) }
+
+// concernsAll says whether an assignment asks for something else of every instance than the one before it.
 func (a *assignment) concernsAll(prev *assignment) bool {
-	return !maps.EqualFunc(prev.pinned, a.pinned, slices.Equal) || prev.cluster != a.cluster || !prev.adoption.equal(a.adoption) ||
-		prev.external != a.external || prev.reportDrift != a.reportDrift
+	return !prev.pinned.equal(a.pinned) || prev.cluster != a.cluster || !prev.Rules.sameFor(a.Rules)
 }
+
+// state is the state commit that the assignment was read from.
+func (a *assignment) state() apply.State { return apply.State{Sequence: a.Sequence, Commit: a.Commit} }
+
+// files lists clusters/<cluster>.
+func (a *assignment) files() *listing { return a.contents.clusters[a.cluster.Name] }
 
 // contents are the files of a target's snapshot, for the next target to start from.
 type contents struct {
@@ -134,10 +147,10 @@ type contents struct {
 	clusters map[string]*listing // by name
 }
 
-// read makes the assignments of a target by cluster, given the contents of the environment's target before, which may
+// assignments makes the assignments of a target by cluster, given the contents of the environment's target before, which may
 // be nil. An error means that a part of the snapshot cannot be read; then there are none, because an instance that is
 // missing from an assignment is deleted.
-func (t Target) read(before *contents) (map[string]*assignment, *contents, error) {
+func (t Target) assignments(before *contents) (map[string]*assignment, *contents, error) {
 	if len(t.Clusters) == 0 {
 		return nil, nil, nil
 	}
@@ -148,23 +161,10 @@ func (t Target) read(before *contents) (map[string]*assignment, *contents, error
 	if err != nil {
 		return nil, nil, err
 	}
-	pinned := map[string][]string{}
-	for _, c := range t.Clusters {
-		if c.UID != "" {
-			pinned[c.UID] = append(pinned[c.UID], c.Name)
-			slices.Sort(pinned[c.UID])
-		}
-	}
+	pinned := t.identities()
 	assigned := make(map[string]*assignment, len(t.Clusters))
 	for _, c := range t.Clusters {
-		assigned[c.Name] = &assignment{
-			environment: t.Environment, snapshot: t.Snapshot,
-			state: apply.State{Sequence: t.Sequence, Commit: t.Commit}, fetched: t.Fetched,
-			cluster: c, proof: t.Proof, external: t.External, reportDrift: t.ReportDrift, files: now.clusters[c.Name], releases: now.releases,
-			awaited: t.Awaited[c.Name], past: t.Past, reversible: t.Reversible,
-			adoption: adoption{t.Adoptions, t.AdoptNamespaces},
-			lineage:  t.Lineage, pinned: pinned, clusters: now.clusters,
-		}
+		assigned[c.Name] = &assignment{Target: &t, cluster: c, contents: now, pinned: pinned}
 	}
 	return assigned, now, nil
 }
@@ -172,7 +172,7 @@ func (t Target) read(before *contents) (map[string]*assignment, *contents, error
 // owners lists every instance that has a placement here, in the order of their files.
 func (a *assignment) owners() []apply.Owner {
 	var files []string
-	for _, t := range a.files.teams {
+	for _, t := range a.files().teams {
 		files = slices.AppendSeq(files, maps.Keys(t.blobs))
 	}
 	slices.Sort(files)
@@ -185,13 +185,13 @@ func (a *assignment) owners() []apply.Owner {
 	return owners
 }
 
-// changed lists the instances that a pass may find different from prev: those whose manifests or namespace
+// changed lists the instances that a visit may find different from prev: those whose manifests or namespace
 // have another blob or that are to be removed, and apart from them those of which no more than the Release file differs.
 // Which Release files differ is the same for all clusters of a target.
 func (a *assignment) changed(prev *assignment, releaseFiles []string) (applied, recorded []apply.Owner) {
 	owners, records := map[apply.Owner]bool{}, map[apply.Owner]bool{}
 	teams := map[string]bool{}
-	for _, file := range prev.files.differing(a.files) {
+	for _, file := range prev.files().differing(a.files()) {
 		if o, ok := a.owner(file); ok {
 			owners[o] = true
 		} else if path.Base(file) == namespaceFile {
@@ -202,9 +202,9 @@ func (a *assignment) changed(prev *assignment, releaseFiles []string) (applied, 
 		o, ok := a.releaseOwner(file)
 		switch {
 		case !ok:
-		case a.places(o):
+		case a.hasManifests(o):
 			records[o] = true
-		case a.removes(o):
+		case a.recordsRemoval(o):
 			owners[o] = true
 		}
 	}
@@ -219,9 +219,9 @@ func (a *assignment) changed(prev *assignment, releaseFiles []string) (applied, 
 	return slices.SortedFunc(maps.Keys(owners), apply.Owner.Compare), slices.SortedFunc(maps.Keys(records), apply.Owner.Compare)
 }
 
-// places says whether the instance has manifests on this cluster.
-func (a *assignment) places(o apply.Owner) bool {
-	return a.files.blob(o.Team, a.manifests(o)) != ""
+// hasManifests says whether the instance has manifests on this cluster.
+func (a *assignment) hasManifests(o apply.Owner) bool {
+	return a.files().blob(o.Team, a.manifests(o)) != ""
 }
 
 // writesTo says whether the environment writes to the cluster that answers, under this name.
@@ -239,46 +239,53 @@ func (a *assignment) twin(uid string) string {
 // shares says whether the instance has manifests under another name of this very cluster. Then it is not gone from there.
 func (a *assignment) shares(o apply.Owner) bool {
 	return slices.ContainsFunc(a.pinned[a.cluster.UID], func(name string) bool {
-		return name != a.cluster.Name && a.clusters[name].blob(o.Team, "clusters/"+name+"/"+o.Team+"/"+o.Request+".yaml") != ""
+		return name != a.cluster.Name && a.contents.clusters[name].blob(o.Team, "clusters/"+name+"/"+o.Team+"/"+o.Request+".yaml") != ""
 	})
 }
 
-// removed lists every instance whose removal is recorded and that has no placement here. Its end is to be told here
+// keeps says whether the objects of an instance without manifests here stay all the same: nothing was committed yet, so
+// nothing is known to be gone; the instance is to come back; or it is there under another name of the cluster.
+func (a *assignment) keeps(o apply.Owner, in apply.Instance) bool {
+	returns := a.Awaited[a.cluster.Name][o] && !in.Recorded
+	return a.Commit == "" || returns || a.shares(o)
+}
+
+// removed lists every instance whose removal is recorded and that has no placement here. Its end is to be reported here
 // even if nothing of it was ever there: whoever waits for the removal waits for every cluster.
 func (a *assignment) removed() []apply.Owner {
 	var owners []apply.Owner
-	for _, file := range a.releases.removals(a.readFile) {
-		if o, ok := a.releaseOwner(file); ok && !a.places(o) {
+	for _, file := range a.contents.releases.removals(a.readFile) {
+		if o, ok := a.releaseOwner(file); ok && !a.hasManifests(o) {
 			owners = append(owners, o)
 		}
 	}
 	return owners
 }
 
-// removes says whether the Release file of an instance records its removal.
-func (a *assignment) removes(o apply.Owner) bool {
-	release, err := a.releases.read(o.Team, releaseFile(o), a.readFile)
+// recordsRemoval says whether the Release file of an instance records its removal.
+func (a *assignment) recordsRemoval(o apply.Owner) bool {
+	release, err := a.contents.releases.read(o.Team, releaseFile(o), a.readFile)
 	return err == nil && release.Absent
 }
 
 // instance reads the manifests and the record of an instance for this cluster. Without manifests in the snapshot it is
 // Absent, and the Release file, if there still is one, says how careful its removal must be.
 func (a *assignment) instance(o apply.Owner) (apply.Instance, error) {
-	release, err := a.releases.read(o.Team, releaseFile(o), a.readFile)
+	release, err := a.contents.releases.read(o.Team, releaseFile(o), a.readFile)
 	if err != nil {
 		return apply.Instance{}, err
 	}
 	in := apply.Instance{
-		Owner: o, State: a.state, Lineage: a.lineage, Fetched: a.fetched, Namespace: release.Clusters[a.cluster.Name].Namespace, Scope: release.Scope,
+		Owner: o, State: a.state(), Lineage: a.Lineage, Fetched: a.Fetched, Namespace: release.Clusters[a.cluster.Name].Namespace, Scope: release.Scope,
 		Health: release.Health, Ignore: release.Ignore, Deletion: release.Deletion, Adopt: release.Adopt,
-		Approved: a.adoption.approved, AdoptNamespaces: a.adoption.namespaces, OnRemoval: release.OnRemoval,
-		External: a.external, ReportDrift: a.reportDrift,
-		Superseded: a.superseded(o, release), Reversible: a.leaves(release.Offering, release.Version),
+		Approved: a.Adoptions, AdoptNamespaces: a.AdoptNamespaces, OnRemoval: release.OnRemoval,
+		External: a.External, ReportDrift: a.ReportDrift,
+		Superseded: a.superseded(o, release), Reversible: a.mayReplace(release.Offering, release.Version),
 	}
-	if a.proof != nil {
-		in.Proof = instanceProof{a.proof, a.cluster.Name, o}
+	if a.Proof != nil {
+		in.Proof = instanceProof{a.Proof, a.cluster.Name, o}
 	}
-	if !a.places(o) {
+	if !a.hasManifests(o) {
 		in.Absent, in.Recorded = true, release.Absent
 		return in, nil
 	}
@@ -290,18 +297,18 @@ func (a *assignment) instance(o apply.Owner) (apply.Instance, error) {
 	in.Anew = release.Clusters[a.cluster.Name].Anew
 	if recorded := release.Clusters[a.cluster.Name].Revision; recorded != in.Revision {
 		return apply.Instance{}, fmt.Errorf("%s of state commit %q is %s, but %s records %q for it; nothing of it is applied"+
-			" until a commit of Transom makes them agree", a.manifests(o), a.state.Commit, in.Revision, releaseFile(o), recorded)
+			" until a commit of Transom makes them agree", a.manifests(o), a.Commit, in.Revision, releaseFile(o), recorded)
 	}
-	if namespace := a.namespace(o); a.files.blob(o.Team, namespace) != "" {
+	if namespace := a.namespace(o); a.files().blob(o.Team, namespace) != "" {
 		in.NamespaceManifest, err = a.readFile(namespace)
 	}
 	return in, err
 }
 
 func (a *assignment) readFile(file string) ([]byte, error) {
-	data, err := a.snapshot.ReadFile(file)
+	data, err := a.Snapshot.ReadFile(file)
 	if err != nil {
-		return nil, fmt.Errorf("read %s of state commit %q: %w", file, a.state.Commit, err)
+		return nil, fmt.Errorf("read %s of state commit %q: %w", file, a.Commit, err)
 	}
 	return data, nil
 }
@@ -335,5 +342,5 @@ func (a *assignment) ownerBelow(dir, file string) (apply.Owner, bool) {
 	if !below || !two || !yaml || strings.Contains(base, "/") || strings.HasPrefix(base, "_") {
 		return apply.Owner{}, false
 	}
-	return apply.Owner{Environment: a.environment, Team: team, Request: request}, true
+	return apply.Owner{Environment: a.Environment, Team: team, Request: request}, true
 }

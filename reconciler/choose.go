@@ -7,64 +7,63 @@ import (
 	"io/fs"
 	"maps"
 	"path"
-	"slices"
 
 	"transom.dev/reconciler/promotion"
 	"transom.dev/render"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // choose has promotion decide which releases the environment takes in this pass.
-func (r *Reconciler) choose(ctx context.Context, p *platform.Platform, l *lane, h *held, around map[string]committed) *promotion.Pass {
-	defer r.phase(l, "choose")()
-	e := p.Environments[l.name]
-	patience := patienceOf(p, e)
-	l.soak = patience.soak
-	r.health.expect(l.name, patience)
-	elsewhere := map[string]map[platform.RequestKey]*platform.Release{}
-	for name, state := range around {
-		elsewhere[name] = state.releases
+func (p *pass) choose(ctx context.Context, neighbours map[string]committed) *promotion.Choice {
+	defer p.phase("choose")()
+	health := &p.r.cache.health
+	patience := patienceOf(p.platform, p.environment)
+	p.loop.schedule.soak = patience.soak
+	health.setPatience(p.loop.environment, patience)
+	elsewhere := map[string]map[platform.RequestKey]*state.Release{}
+	for name, current := range neighbours {
+		elsewhere[name] = current.releases
 	}
-	view := Outlook(ctx, p, l.name, h.base, Sources{
-		State: h.ours.Commit, Elsewhere: elsewhere, Renderer: &l.renderer,
-		Generation: r.Platform.Generation, At: atOf(l.repo),
+	view := ViewOf(ctx, p.platform, p.loop.environment, p.state.base, Sources{
+		State: p.state.believed.Commit, Elsewhere: elsewhere, Renderer: &p.loop.renderer,
+		Generation: p.r.Platform.Generation, At: atOf(p.loop.branch.repo),
 	})
-	steady := r.health.steady()
-	view.Now = r.health.clock()
+	steady := health.steady()
+	view.Now = health.clock()
 	view.Observe = func(environment string, k platform.RequestKey, cluster string) promotion.Observation {
-		return r.health.observe(environment, k, cluster, steady)
+		return health.read(environment, k, cluster, steady)
 	}
-	view.Merged = func(file string) (commit, author string) { return r.merged(ctx, file) }
-	view.Tried = l.tries.of(p.Commit)
+	view.Merged = func(file string) (commit, author string) { return p.merged(ctx, file) }
+	view.Failures = p.loop.unrendered.of(p.platform.Commit)
 	return view.Choose()
 }
 
-// tries remembers in which order instances were tried in vain to be rendered at a platform commit, so that all get their
-// turn.
-type tries struct {
+// unrendered remembers in which order the rendering of instances failed at a platform commit, so that all get their turn.
+type unrendered struct {
 	commit string
 	last   map[platform.RequestKey]int
 	n      int
 }
 
-// of returns the number of an instance's last try at a platform commit; 0: there was none.
-func (t *tries) of(commit string) func(platform.RequestKey) int {
-	if t.commit != commit {
-		*t = tries{commit: commit, last: map[platform.RequestKey]int{}}
+// of returns the number of an instance's last failure at a platform commit; 0: there was none.
+func (u *unrendered) of(commit string) func(platform.RequestKey) int {
+	if u.commit != commit {
+		*u = unrendered{commit: commit, last: map[platform.RequestKey]int{}}
 	}
-	return func(k platform.RequestKey) int { return t.last[k] }
+	return func(k platform.RequestKey) int { return u.last[k] }
 }
 
-func (t *tries) note(barren []platform.RequestKey) {
-	for _, k := range barren {
-		t.n++
-		t.last[k] = t.n
+func (u *unrendered) add(keys []platform.RequestKey) {
+	for _, k := range keys {
+		u.n++
+		u.last[k] = u.n
 	}
 }
 
 // merged names the platform commit that brought a file, and its author, where they can be read.
-func (r *Reconciler) merged(ctx context.Context, file string) (commit, author string) {
-	log, err := r.Platform.Log(ctx, file, 1)
+func (p *pass) merged(ctx context.Context, file string) (commit, author string) {
+	log, err := p.r.Platform.Log(ctx, file, 1)
 	if err != nil || len(log) == 0 {
 		return "", ""
 	}
@@ -74,29 +73,29 @@ func (r *Reconciler) merged(ctx context.Context, file string) (commit, author st
 // Sources are where a View of one environment gets the facts that are not in the platform.
 type Sources struct {
 	State      string                                                  // the commit of the environment's state
-	Elsewhere  map[string]map[platform.RequestKey]*platform.Release    // the records of other environments
+	Elsewhere  map[string]map[platform.RequestKey]*state.Release       // the records of other environments
 	Renderer   *render.Renderer                                        //
 	Generation func(ctx context.Context, commit string) (int, error)   // of platform commits; nil: none is older
 	At         func(ctx context.Context, commit string) (fs.FS, error) // of the environment's state; nil: the past cannot be read
 }
 
-// Outlook is the View that promotion decides from in one environment, as far as Git knows: the caller adds the observations
+// ViewOf is the View that promotion decides from in one environment, as far as Git knows: the caller adds the observations
 // of clusters and the time. The daemon and a plan look at a platform through it.
-func Outlook(ctx context.Context, p *platform.Platform, environment string, base *render.Base, s Sources) *promotion.View {
+func ViewOf(ctx context.Context, p *platform.Platform, environment string, base *render.Base, s Sources) *promotion.View {
 	e := p.Environments[environment]
 	elsewhere := maps.Clone(s.Elsewhere)
 	delete(elsewhere, environment)
 	return &promotion.View{
 		Platform: p, Environment: e, Head: p.Instances(environment),
-		Prospects: &prospects{ctx: ctx, platform: p, environment: environment, base: base, sources: s},
-		State:     s.State, Releases: base.Releases, Elsewhere: elsewhere,
+		Lookup: &lookup{ctx: ctx, platform: p, environment: environment, base: base, sources: s},
+		State:  s.State, Releases: base.Releases, Elsewhere: elsewhere,
 		Observe: func(string, platform.RequestKey, string) promotion.Observation { return promotion.Observation{} },
 		Merged:  func(string) (commit, author string) { return "", "" },
 	}
 }
 
-// prospects answer promotion's questions out of the renderer and the mirrors. Their answers are good for one pass.
-type prospects struct {
+// A lookup answers promotion's questions out of the renderer and the mirrors. Its answers are good for one pass.
+type lookup struct {
 	ctx         context.Context //nolint:containedctx // it lives as long as one call of Choose
 	platform    *platform.Platform
 	environment string
@@ -104,11 +103,11 @@ type prospects struct {
 	sources     Sources
 }
 
-func (s *prospects) Broken(k platform.RequestKey) bool {
+func (s *lookup) Broken(k platform.RequestKey) bool {
 	return s.platform.Broken(s.environment, k)
 }
 
-func (s *prospects) Resolve(k platform.RequestKey, c promotion.Content) (*platform.Instance, []platform.Problem) {
+func (s *lookup) Resolve(k platform.RequestKey, c promotion.Content) (*platform.Instance, []platform.Problem) {
 	if c.VersionDigest == "" {
 		c.VersionDigest = s.published(c.Offering, c.Version)
 	}
@@ -116,19 +115,20 @@ func (s *prospects) Resolve(k platform.RequestKey, c promotion.Content) (*platfo
 }
 
 // published is the digest that a version has at the head: a person who names a version means that one.
-func (s *prospects) published(offering, version string) string {
+func (s *lookup) published(offering, version string) string {
 	if v := s.platform.Offerings[offering].Version(version); v != nil {
 		return v.Digest
 	}
 	return ""
 }
 
-func (s *prospects) Keys(i *platform.Instance) (map[string]string, []platform.Problem) {
+func (s *lookup) Keys(i *platform.Instance) (map[string]string, []platform.Problem) {
 	return s.sources.Renderer.Keys(s.platform, s.environment, s.base, i)
 }
 
-// Older compares places in history. Of a commit that history does not have any more nobody can say that it is older.
-func (s *prospects) Older(a, b string) bool {
+// Older says whether a commit is nearer to the beginning of history than another. A commit that history does not have any more
+// is not.
+func (s *lookup) Older(a, b string) bool {
 	if a == b || s.sources.Generation == nil {
 		return false
 	}
@@ -140,55 +140,37 @@ func (s *prospects) Older(a, b string) bool {
 	return err == nil && first < second
 }
 
-func (s *prospects) Ran(state string, k platform.RequestKey) (*platform.Release, error) {
+func (s *lookup) Ran(commit string, k platform.RequestKey) (*state.Release, error) {
 	if s.sources.At == nil {
 		return nil, errors.New("the history of the state is not at hand")
 	}
-	past, err := s.sources.At(s.ctx, state)
+	past, err := s.sources.At(s.ctx, commit)
 	if err != nil {
 		return nil, err
 	}
-	content, err := fs.ReadFile(past, path.Join("releases", k.Team, k.Name+".yaml"))
+	return readRelease(past, k)
+}
+
+// readRelease reads the Release file of a request.
+func readRelease(at fs.FS, k platform.RequestKey) (*state.Release, error) {
+	content, err := fs.ReadFile(at, path.Join("releases", k.Team, k.Name+".yaml"))
 	if err != nil {
 		return nil, err
 	}
-	return platform.DecodeRelease(content)
+	return state.DecodeRelease(content)
 }
 
 func atOf(repo StateRepo) func(context.Context, string) (fs.FS, error) {
 	return func(ctx context.Context, commit string) (fs.FS, error) { return repo.At(ctx, commit) }
 }
 
-// Direction has rendering follow a pass. The bytes that are restored come from the commits of the state that had them.
-func Direction(ctx context.Context, pass *promotion.Pass, at func(context.Context, string) (fs.FS, error)) (render.Direction, error) {
-	d := render.Direction{
-		Instances: pass.Instances, Keep: pass.Keep, Records: pass.Records, Forget: pass.Forget, Admit: pass.Admit,
-		AdmitNamespaces: pass.AdmitNamespaces,
-		Restore:         map[platform.RequestKey]render.Restoration{},
-	}
-	for k, back := range pass.Restore {
-		past, err := at(ctx, back.State)
-		if err != nil {
-			return d, fmt.Errorf("read what %s was: %w", k, err)
-		}
-		restoration := render.Restoration{Release: back.Release, Manifests: map[string][]byte{}}
-		for _, cluster := range back.Clusters {
-			if restoration.Manifests[cluster], err = fs.ReadFile(past, path.Join("clusters", cluster, k.Team, k.Name+".yaml")); err != nil {
-				return d, fmt.Errorf("read what %s was at state commit %s: %w", k, back.State, err)
-			}
-		}
-		d.Restore[k] = restoration
-	}
-	return d, nil
-}
-
 // patienceOf says how soak is measured in an environment: with the least grace and the longest soak that an environment
 // asks for that promotes from it, or one of its own waves.
 func patienceOf(p *platform.Platform, e *platform.Environment) patience {
 	var of patience
-	for _, name := range slices.Sorted(maps.Keys(p.Environments)) {
+	for _, name := range p.Graph.Downstream(e.Name) {
 		down := p.Environments[name]
-		if !reaches(p, down, e.Name) {
+		if !p.Graph.Reaches(e.Name, name) {
 			continue
 		}
 		of.soak = max(of.soak, down.Gates.Soak)
@@ -203,33 +185,4 @@ func patienceOf(p *platform.Platform, e *platform.Environment) patience {
 		of.soak = max(of.soak, w.Soak)
 	}
 	return of
-}
-
-// reaches says whether releases of an environment get to another one, maybe through others that leave a request out.
-func reaches(p *platform.Platform, down *platform.Environment, up string) bool {
-	if down.Broken {
-		return false // maybe because it promotes in a circle
-	}
-	for _, name := range down.PromotesFrom {
-		if name == up {
-			return true
-		}
-		if from := p.Environments[name]; from != nil && reaches(p, from, up) {
-			return true
-		}
-	}
-	return false
-}
-
-// neighbours are the environments whose states and health an environment's decisions depend on: those that it promotes
-// from, and those that promote from it.
-func neighbours(p *platform.Platform, environment string) []string {
-	var names []string
-	for name, other := range p.Environments {
-		if name == environment || reaches(p, other, environment) || p.Environments[environment] != nil && reaches(p, p.Environments[environment], name) {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return names
 }

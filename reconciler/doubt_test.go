@@ -23,13 +23,13 @@ func TestDoubtIsAnsweredWithTheSameStateWhereNothingChanged(t *testing.T) {
 	s.run()
 	s.Trigger.Fire("test")
 	first := s.deployed("dev", func(t fleet.Target) bool { return t.Commit != "" })
-	for range 4 { // more often than the first commit wakes the lane again
+	for range 4 { // more often than the first commit wakes the loop again
 		doubted := time.Now()
-		s.Doubt("dev")
+		s.Refetch("dev")
 		again := s.deployed("dev", func(t fleet.Target) bool { return t.Fetched.After(doubted) })
 		require.Equal(t, first.Commit, again.Commit)
 	}
-	s.Doubt("nowhere") // an environment that is gone meanwhile
+	s.Refetch("nowhere") // an environment that is gone meanwhile
 }
 
 func TestDoubtIsAnsweredWithWhatAnotherDaemonCommitted(t *testing.T) {
@@ -49,7 +49,7 @@ spec: {offering: app, version: "1", parameters: {image: "registry.acme.example/m
 	other.Trigger.Fire("test")
 	theirs := other.deployed("dev", func(t fleet.Target) bool { return t.Commit != "" && t.Commit != first.Commit })
 
-	s.Doubt("dev") // and the platform is not even loaded anew
+	s.Refetch("dev") // and the platform is not even loaded anew
 	require.Equal(t, theirs.Commit, s.deployed("dev", func(t fleet.Target) bool { return t.Commit != first.Commit }).Commit)
 }
 

@@ -11,6 +11,7 @@ import (
 	"transom.dev/reconciler/promotion"
 	"transom.dev/render"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // Foresight foresees the commits of the daemon with a platform that is not merged yet. It makes the daemon's own passes on
@@ -42,12 +43,12 @@ const rounds = 50
 func (f *Foresight) All(ctx context.Context) (map[string]*Foreseen, error) {
 	soon := f.begin(f.Platform)
 	soon.observe = soon.asRecorded
-	if err := soon.settle(ctx); err != nil {
+	if err := soon.runUntilQuiet(ctx); err != nil {
 		return nil, err
 	}
 	rest := soon.fork(unhurried(f.Platform))
 	rest.observe = rest.wellForLong
-	if err := rest.settle(ctx); err != nil {
+	if err := rest.runUntilQuiet(ctx); err != nil {
 		return nil, err
 	}
 	all := map[string]*Foreseen{}
@@ -81,13 +82,13 @@ type simulation struct {
 	platform *platform.Platform
 	bases    map[string]*render.Base
 	states   map[string]*render.State // all that was committed, as one
-	passes   map[string]*promotion.Pass
+	passes   map[string]*Answers
 	observe  func(environment string, k platform.RequestKey, cluster string) promotion.Observation
 }
 
 func (f *Foresight) begin(p *platform.Platform) *simulation {
 	s := &simulation{
-		Foresight: f, platform: p, bases: map[string]*render.Base{}, states: map[string]*render.State{}, passes: map[string]*promotion.Pass{},
+		Foresight: f, platform: p, bases: map[string]*render.Base{}, states: map[string]*render.State{}, passes: map[string]*Answers{},
 	}
 	for name, state := range f.States {
 		s.bases[name] = copied(state.Base)
@@ -109,7 +110,8 @@ func copied(b *render.Base) *render.Base {
 	return &render.Base{Releases: maps.Clone(b.Releases), Fleet: b.Fleet, Files: b.Files, Pins: b.Pins}
 }
 
-func (s *simulation) settle(ctx context.Context) error {
+// runUntilQuiet makes passes over all environments until none has anything to commit, or for as many rounds as are allowed.
+func (s *simulation) runUntilQuiet(ctx context.Context) error {
 	for range rounds {
 		moved := false
 		for _, name := range s.Order {
@@ -130,36 +132,35 @@ func (s *simulation) settle(ctx context.Context) error {
 	return nil
 }
 
-// pass does the same as Reconciler.advance, without a repository and a fleet. It reports whether there was anything to
+// pass does the same as pass.advance, without a repository and a fleet. It reports whether there was anything to
 // commit.
 func (s *simulation) pass(ctx context.Context, name string) (bool, error) {
-	base, elsewhere := s.bases[name], map[string]map[platform.RequestKey]*platform.Release{}
+	base, elsewhere := s.bases[name], map[string]map[platform.RequestKey]*state.Release{}
 	for other, b := range s.bases {
 		elsewhere[other] = b.Releases
 	}
-	view := Outlook(ctx, s.platform, name, base, Sources{
+	view := ViewOf(ctx, s.platform, name, base, Sources{
 		State: s.States[name].Commit, Elsewhere: elsewhere, Renderer: s.Renderer, Generation: s.Generation, At: s.States[name].At,
 	})
 	view.Now, view.Observe = promotion.Clock{Wall: s.Now}, s.observe
-	pass := view.Choose()
-	direction, err := Direction(ctx, pass, s.States[name].At)
+	direction, answers, err := Direction(ctx, view.Choose(), s.States[name].At)
 	if err != nil {
 		return false, err
 	}
-	state, err := s.Renderer.Direct(s.platform, name, base, direction)
+	rendered, err := s.Renderer.Direct(s.platform, name, base, direction)
 	if err != nil {
 		return false, err
 	}
-	s.passes[name] = pass
-	if len(state.Changes) == 0 {
+	s.passes[name] = answers
+	if len(rendered.Changes) == 0 {
 		return false, nil
 	}
 	if before := s.states[name]; before != nil {
-		s.states[name] = before.Then(state)
+		s.states[name] = before.Then(rendered)
 	} else {
-		s.states[name] = state
+		s.states[name] = rendered
 	}
-	return true, base.Commit(state)
+	return true, base.Commit(rendered)
 }
 
 // asRecorded observes a release that its environment recorded as healthy as healthy still, and any other as on its way.
@@ -192,5 +193,5 @@ func (s *simulation) standings(name string) map[platform.RequestKey]*promotion.S
 	if s.passes[name] == nil {
 		return nil
 	}
-	return s.passes[name].Standings()
+	return s.passes[name].standings()
 }

@@ -11,7 +11,7 @@ import (
 	"transom.dev/fleet"
 	"transom.dev/fleet/apply"
 	"transom.dev/reconciler/status"
-	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 func committed(t fleet.Target) bool { return t.Commit != "" }
@@ -53,7 +53,7 @@ func TestFirstContactWithAnotherRepositoryIsRefused(t *testing.T) {
 
 	s.git(s.dir+"/state-dev.git", "update-ref", "-d", "refs/heads/main")
 	s.Trigger.Fire("test")
-	s.Doubt("dev")
+	s.Refetch("dev")
 	s.deployed("dev", committed)
 }
 
@@ -117,7 +117,7 @@ func TestAStateRepositoryHasOneIdentityForEver(t *testing.T) {
 	s.Trigger.Fire("test")
 	s.deployed("dev", committed)
 	identity := func() string {
-		f, err := platform.DecodeFleet([]byte(s.git(s.dir+"/state-dev.git", "show", "main:fleet.yaml") + "\n"))
+		f, err := state.DecodeFleet([]byte(s.git(s.dir+"/state-dev.git", "show", "main:fleet.yaml") + "\n"))
 		require.NoError(t, err)
 		return f.Identity
 	}
@@ -174,10 +174,10 @@ func TestAClusterThatSomebodyElseKeepsIsToldAndFailsNothing(t *testing.T) {
 	result := func(r apply.Result) fleet.Result {
 		blobs, err := target.Snapshot.ReadFile("releases/demo/hello.yaml")
 		require.NoError(t, err)
-		release, err := platform.DecodeRelease(blobs)
+		release, err := state.DecodeRelease(blobs)
 		require.NoError(t, err)
 		return fleet.Result{
-			Environment: "dev", Cluster: "dev", Team: "demo", Request: "hello", Commit: target.Commit,
+			Placement: fleet.Placement{Environment: "dev", Cluster: "dev", Team: "demo", Request: "hello"}, Commit: target.Commit,
 			Revision: release.Clusters["dev"].Revision, Result: r,
 		}
 	}

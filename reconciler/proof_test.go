@@ -12,7 +12,7 @@ import (
 	"transom.dev/fleet"
 	"transom.dev/fleet/apply"
 	"transom.dev/reconciler"
-	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // held asks a target whether hello may be written to the cluster dev.
@@ -95,9 +95,9 @@ func TestWhatAnotherProcessCommittedIsProven(t *testing.T) {
 }
 
 // record is the Release file of a request in dev, at the head.
-func (s *system) record(name string) *platform.Release {
+func (s *system) record(name string) *state.Release {
 	s.t.Helper()
-	r, err := platform.DecodeRelease([]byte(s.headFile("releases/demo/" + name + ".yaml")))
+	r, err := state.DecodeRelease([]byte(s.headFile("releases/demo/" + name + ".yaml")))
 	require.NoError(s.t, err)
 	return r
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"path"
 	"reflect"
 	"regexp"
 	"slices"
@@ -15,6 +14,7 @@ import (
 
 	"transom.dev/render"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // prover renders again the files of a state. It goes by the commits of the platform's branch: a Release file
@@ -83,7 +83,7 @@ func (p *prover) follows(ctx context.Context, commit string) (bool, error) {
 // contents are an instance and those that it is bound to, with their records.
 type contents struct {
 	instances []*platform.Instance // sorted by request
-	records   map[platform.RequestKey]*platform.Release
+	records   map[platform.RequestKey]*state.Release
 }
 
 // renders says why rendering a state's record of a request again, with a platform, does not come to a manifest, or nothing.
@@ -107,9 +107,9 @@ func (p *prover) renders(ctx context.Context, c claim, manifest []byte, at fs.FS
 	}
 }
 
-// surrounds says why the file of a team's namespace does not come of a platform, or nothing. Every instance of the team on
+// rendersNamespace says why the file of a team's namespace does not come of a platform, or nothing. Every instance of the team on
 // the cluster has the same.
-func (p *prover) surrounds(ctx context.Context, c claim, manifest []byte, at fs.FS, then *platform.Platform) (string, error) {
+func (p *prover) rendersNamespace(ctx context.Context, c claim, manifest []byte, at fs.FS, then *platform.Platform) (string, error) {
 	of, why, err := p.recorded(ctx, c.request, at, then)
 	if err != nil {
 		return "", err
@@ -189,7 +189,7 @@ func on(i *platform.Instance, cluster string) bool {
 // recorded resolves a state's records of a request, and of those that it is bound to, with a platform. It says why that is
 // nothing that the platform's people wrote.
 func (p *prover) recorded(ctx context.Context, k platform.RequestKey, at fs.FS, then *platform.Platform) (of contents, why string, err error) {
-	of.records = map[platform.RequestKey]*platform.Release{}
+	of.records = map[platform.RequestKey]*state.Release{}
 	for next := []platform.RequestKey{k}; len(next) > 0; {
 		k, next = next[0], next[1:]
 		if of.records[k] != nil {
@@ -223,15 +223,11 @@ func (p *prover) recorded(ctx context.Context, k platform.RequestKey, at fs.FS, 
 }
 
 // recordIn reads the Release file of a request that is there.
-func recordIn(at fs.FS, k platform.RequestKey) (*platform.Release, error) {
-	content, err := fs.ReadFile(at, path.Join("releases", k.Team, k.Name+".yaml"))
+func recordIn(at fs.FS, k platform.RequestKey) (*state.Release, error) {
+	release, err := readRelease(at, k)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("no Release file names %s", k)
 	}
-	if err != nil {
-		return nil, err
-	}
-	release, err := platform.DecodeRelease(content)
 	if err == nil && release.Absent {
 		err = fmt.Errorf("its Release file records that %s is removed", k)
 	}
@@ -240,7 +236,7 @@ func recordIn(at fs.FS, k platform.RequestKey) (*platform.Release, error) {
 
 // asked says whether the platform ever asked for exactly the spec that a Release file records: at its head, at the commit
 // that is rendered with, or at the one that the record names.
-func (p *prover) asked(ctx context.Context, k platform.RequestKey, release *platform.Release, then *platform.Platform) (bool, error) {
+func (p *prover) asked(ctx context.Context, k platform.RequestKey, release *state.Release, then *platform.Platform) (bool, error) {
 	as := func(p *platform.Platform) bool {
 		r := p.Request(k)
 		return r != nil && r.File == release.File && reflect.DeepEqual(r.Spec.Released(), release.Request)

@@ -24,6 +24,7 @@ import (
 	"transom.dev/reconciler/trigger"
 	"transom.dev/render"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // deployments is a fleet that only remembers its targets, and where report is set, finds everything healthy at once.
@@ -66,11 +67,11 @@ func reportHealthy(t fleet.Target, report func(fleet.Result)) error {
 			if err != nil {
 				return err
 			}
-			if r, err := platform.DecodeRelease(content); err != nil {
+			if r, err := state.DecodeRelease(content); err != nil {
 				return err
 			} else if r.Absent {
 				report(fleet.Result{
-					Environment: t.Environment, Cluster: cluster.Name, Team: r.Key.Team, Request: r.Key.Name, Absent: true,
+					Placement: fleet.Placement{Environment: t.Environment, Cluster: cluster.Name, Team: r.Key.Team, Request: r.Key.Name}, Absent: true,
 					Result: apply.Result{Health: apply.Healthy, Settled: true},
 				})
 			}
@@ -87,15 +88,15 @@ func reportHealthy(t fleet.Target, report func(fleet.Result)) error {
 			parts := strings.Split(strings.TrimSuffix(file, ".yaml"), "/")
 			anew := ""
 			if record, err := t.Snapshot.ReadFile("releases/" + parts[2] + "/" + parts[3] + ".yaml"); err == nil {
-				r, err := platform.DecodeRelease(record)
+				r, err := state.DecodeRelease(record)
 				if err != nil {
 					return err
 				}
 				anew = r.Clusters[cluster.Name].Anew
 			}
 			report(fleet.Result{
-				Environment: t.Environment, Cluster: cluster.Name, Team: parts[2], Request: parts[3],
-				Revision: render.Revision(content), Anew: anew, Result: apply.Result{Health: apply.Healthy, Settled: true},
+				Placement: fleet.Placement{Environment: t.Environment, Cluster: cluster.Name, Team: parts[2], Request: parts[3]},
+				Revision:  render.Revision(content), Anew: anew, Result: apply.Result{Health: apply.Healthy, Settled: true},
 			})
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // admissions bounds how often one pass asks which releases are admitted. Each answer may change the outputs that consumers
@@ -50,7 +51,7 @@ func (p *pass) settleBuilt() error {
 }
 
 // propose returns the new records of the candidates that have no Problem, and the removals, sorted by request.
-func (p *pass) propose() (proposals []platform.Proposal) {
+func (p *pass) propose() (proposals []state.Proposal) {
 	for _, c := range p.candidates {
 		if c.broken() {
 			continue
@@ -59,20 +60,20 @@ func (p *pass) propose() (proposals []platform.Proposal) {
 			c.next = p.release(c)
 		}
 		if c.next != c.base {
-			proposals = append(proposals, platform.Proposal{Base: c.base, Next: c.next, Instance: c.instance})
+			proposals = append(proposals, state.Proposal{Base: c.base, Next: c.next, Instance: c.instance})
 		}
 	}
 	for _, k := range p.orphans {
 		if !p.stays(k) {
-			proposals = append(proposals, platform.Proposal{Base: p.had(k), Next: p.tombstone(k)})
+			proposals = append(proposals, state.Proposal{Base: p.had(k), Next: p.tombstone(k)})
 		}
 	}
-	slices.SortFunc(proposals, func(a, b platform.Proposal) int { return a.Next.Key.Compare(b.Next.Key) })
+	slices.SortFunc(proposals, func(a, b state.Proposal) int { return a.Next.Key.Compare(b.Next.Key) })
 	return proposals
 }
 
 // admit asks which proposals are admitted, and reports whether all of them are.
-func (p *pass) admit(proposals []platform.Proposal) (whole bool, err error) {
+func (p *pass) admit(proposals []state.Proposal) (whole bool, err error) {
 	clear(p.answers)
 	if len(proposals) == 0 {
 		return true, nil
@@ -93,7 +94,7 @@ func (p *pass) admit(proposals []platform.Proposal) (whole bool, err error) {
 }
 
 // checkAnswer refuses an answer with a placement whose bytes nobody has.
-func checkAnswer(proposal platform.Proposal, answer *platform.Release) error {
+func checkAnswer(proposal state.Proposal, answer *state.Release) error {
 	if answer == nil {
 		if proposal.Base != nil {
 			return fmt.Errorf("the answer drops what runs")
@@ -114,19 +115,19 @@ func checkAnswer(proposal platform.Proposal, answer *platform.Release) error {
 	return nil
 }
 
-func sameBytes(a, b platform.ReleasePlacement) bool {
+func sameBytes(a, b state.Placement) bool {
 	return a.RenderKey == b.RenderKey && a.Revision == b.Revision && a.Namespace == b.Namespace
 }
 
 // isWhole reports whether an answer takes all of the proposed record.
-func isWhole(next, answer *platform.Release) bool {
+func isWhole(next, answer *state.Release) bool {
 	return answer != nil && answer.Digest == next.Digest && answer.Absent == next.Absent &&
 		maps.EqualFunc(answer.Clusters, next.Clusters, sameBytes)
 }
 
 // answer returns the record that was admitted of a request that was proposed. A request that has a Problem since, or that is
 // held, counts as not proposed.
-func (p *pass) answer(k platform.RequestKey) (*platform.Release, bool) {
+func (p *pass) answer(k platform.RequestKey) (*state.Release, bool) {
 	if c := p.byKey[k]; c != nil && c.broken() || len(p.held[k]) > 0 {
 		return nil, false
 	}
@@ -198,7 +199,7 @@ func (p *pass) conclude() {
 }
 
 // take records the admitted part of a proposal, all of it where nobody was asked.
-func (p *pass) take(k platform.RequestKey, next *platform.Release) {
+func (p *pass) take(k platform.RequestKey, next *state.Release) {
 	answer, answered := p.answer(k)
 	if !answered {
 		answer = next
@@ -210,7 +211,7 @@ func (p *pass) take(k platform.RequestKey, next *platform.Release) {
 }
 
 // record makes a release the environment's, where that is a difference.
-func (p *pass) record(k platform.RequestKey, release *platform.Release) {
+func (p *pass) record(k platform.RequestKey, release *state.Release) {
 	before := p.base.Releases[k]
 	if release == nil || release == before || before != nil && sameRelease(before, release) {
 		return

@@ -14,27 +14,28 @@ import (
 
 	"transom.dev/render"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 func TestNothingIsTakenThatIsNotAdmitted(t *testing.T) {
 	repo := &repository{}
 	repo.render(t, with(t, texted("a")), "prod")
-	var asked []platform.Proposal
-	state := repo.direct(t, with(t, texted("b")), "prod", only(func(p platform.Proposal) *platform.Release {
+	var asked []state.Proposal
+	rendered := repo.direct(t, with(t, texted("b")), "prod", only(func(p state.Proposal) *state.Release {
 		asked = append(asked, p)
 		return p.Base
 	}))
-	require.Empty(t, state.Changes)
+	require.Empty(t, rendered.Changes)
 	require.Len(t, asked, 1)
 	require.Equal(t, shop, asked[0].Next.Key)
 	require.NotEqual(t, asked[0].Base.Clusters["prod-eu"].RenderKey, asked[0].Next.Clusters["prod-eu"].RenderKey)
 	require.Equal(t, shop, asked[0].Instance.Request.Key)
 
 	repo = &repository{}
-	state = repo.direct(t, with(t, texted("a")), "prod", only(nothing))
-	require.Empty(t, state.Changes, "what is new, and not admitted, has not even a namespace")
-	require.Empty(t, repo.direct(t, with(t, texted("a")), "prod", render.Direction{Admit: func(proposals []platform.Proposal) []*platform.Release {
-		return make([]*platform.Release, len(proposals))
+	rendered = repo.direct(t, with(t, texted("a")), "prod", only(nothing))
+	require.Empty(t, rendered.Changes, "what is new, and not admitted, has not even a namespace")
+	require.Empty(t, repo.direct(t, with(t, texted("a")), "prod", render.Direction{Admit: func(proposals []state.Proposal) []*state.Release {
+		return make([]*state.Release, len(proposals))
 	}}).Releases)
 }
 
@@ -65,20 +66,20 @@ func TestWhatIsNotAdmittedIsProposedAgain(t *testing.T) {
 	p := with(t, texted("a"))
 	for _, admitted := range []bool{false, false, true, true} {
 		asked := 0
-		d := only(func(p platform.Proposal) *platform.Release {
+		d := only(func(p state.Proposal) *state.Release {
 			asked++
 			if admitted {
 				return p.Next
 			}
 			return p.Base
 		})
-		state, err := r.Direct(p, "prod", base, d)
+		rendered, err := r.Direct(p, "prod", base, d)
 		require.NoError(t, err)
 		proposed := base.Releases[shop] == nil
 		require.Equal(t, proposed, asked == 1)
-		require.Equal(t, proposed && admitted, len(state.Changes) > 0)
-		files = commit(files, state.Changes)
-		base.Advance(state, files)
+		require.Equal(t, proposed && admitted, len(rendered.Changes) > 0)
+		files = commit(files, rendered.Changes)
+		base.Advance(rendered, files)
 	}
 }
 
@@ -96,8 +97,8 @@ func TestRemovalsAreAdmitted(t *testing.T) {
 	require.True(t, removal.Absent)
 	require.Equal(t, before.Digest, removal.Clusters["prod-us"].Release)
 
-	var proposed platform.Proposal
-	repo.direct(t, gone, "prod", only(func(p platform.Proposal) *platform.Release {
+	var proposed state.Proposal
+	repo.direct(t, gone, "prod", only(func(p state.Proposal) *state.Release {
 		proposed = p
 		return p.Next
 	}))
@@ -115,7 +116,7 @@ func TestClustersThatDrainAreAdmitted(t *testing.T) {
 	files["clusters/prod-us.yaml"] = []byte("apiVersion: transom.dev/v1alpha1\nkind: Cluster\n" +
 		"metadata: {name: prod-us, labels: {environment: prod}}\nspec: {state: draining}\n")
 	drained := with(t, files)
-	require.Empty(t, repo.direct(t, drained, "prod", only(func(p platform.Proposal) *platform.Release {
+	require.Empty(t, repo.direct(t, drained, "prod", only(func(p state.Proposal) *state.Release {
 		require.NotContains(t, p.Next.Clusters, "prod-us")
 		return p.Base
 	})).Changes)
@@ -148,7 +149,7 @@ var (
 func TestConsumersGetTheOutputsOfWhatIsAdmitted(t *testing.T) {
 	repo := &repository{}
 	next := bound(t, "new")
-	withhold := only(func(p platform.Proposal) *platform.Release {
+	withhold := only(func(p state.Proposal) *state.Release {
 		if p.Next.Key == provider {
 			return p.Base
 		}
@@ -186,13 +187,13 @@ func TestConsumersGetTheOutputsOfWhatIsRestored(t *testing.T) {
 func TestProvidersStayUntilTheRemovalOfTheirConsumersIsAdmitted(t *testing.T) {
 	repo := &repository{}
 	repo.render(t, bound(t, "old"), "prod")
-	state := repo.direct(t, with(t, nil), "prod", only(func(p platform.Proposal) *platform.Release {
+	rendered := repo.direct(t, with(t, nil), "prod", only(func(p state.Proposal) *state.Release {
 		if p.Next.Key == consumer {
 			return p.Base
 		}
 		return p.Next
 	}))
-	require.Empty(t, state.Changes)
+	require.Empty(t, rendered.Changes)
 	require.NotEmpty(t, repo.manifest("prod-eu", provider))
 	repo.direct(t, with(t, nil), "prod", render.Direction{})
 	require.Empty(t, repo.manifest("prod-eu", provider))
@@ -210,14 +211,14 @@ func TestWhatIsNotAdmittedKeepsItsObjects(t *testing.T) {
 	delete(files, "requests/payments/shop.yaml")
 	files["requests/payments/z.yaml"] = []byte(head("Request", "z") + "spec: {offering: fixed, version: \"1\", environments: {prod: {}}}\n")
 	next := with(t, files)
-	state := repo.direct(t, next, "prod", only(func(p platform.Proposal) *platform.Release {
+	rendered := repo.direct(t, next, "prod", only(func(p state.Proposal) *state.Release {
 		if p.Next.Absent {
 			return p.Base
 		}
 		return p.Next
 	}))
-	require.Empty(t, state.Changes)
-	require.Contains(t, problemsOf(state.Problems)[0], "it would write the ConfigMap payments/shop-note, which payments/shop")
+	require.Empty(t, rendered.Changes)
+	require.Contains(t, problemsOf(rendered.Problems)[0], "it would write the ConfigMap payments/shop-note, which payments/shop")
 	repo.direct(t, next, "prod", render.Direction{})
 	require.Contains(t, repo.manifest("prod-eu", platform.RequestKey{Team: "payments", Name: "z"}), "shop-note")
 }
@@ -255,23 +256,23 @@ func TestAnswersThatNobodyHasTheBytesOfAreRefused(t *testing.T) {
 	repo := &repository{}
 	repo.render(t, with(t, texted("a")), "prod")
 	next, base := with(t, texted("b")), readBase(t, repo.files)
-	for message, answer := range map[string]func(platform.Proposal) *platform.Release{
-		"admit payments/shop in prod: the answer drops what runs": func(platform.Proposal) *platform.Release { return nil },
-		"admit payments/shop in prod: the answer drops what runs on prod-us": func(p platform.Proposal) *platform.Release {
+	for message, answer := range map[string]func(state.Proposal) *state.Release{
+		"admit payments/shop in prod: the answer drops what runs": func(state.Proposal) *state.Release { return nil },
+		"admit payments/shop in prod: the answer drops what runs on prod-us": func(p state.Proposal) *state.Release {
 			answer := on("prod-eu")(p)
 			delete(answer.Clusters, "prod-us")
 			return answer
 		},
-		"admit payments/shop in prod: what it answers for prod-us is neither what is proposed there nor what is there": func(p platform.Proposal) *platform.Release {
+		"admit payments/shop in prod: what it answers for prod-us is neither what is proposed there nor what is there": func(p state.Proposal) *state.Release {
 			answer := on("prod-eu")(p)
-			answer.Clusters["prod-us"] = platform.ReleasePlacement{Revision: "sha256:x", RenderKey: "sha256:y"}
+			answer.Clusters["prod-us"] = state.Placement{Revision: "sha256:x", RenderKey: "sha256:y"}
 			return answer
 		},
 	} {
 		_, err := repo.renderer.Direct(next, "prod", base, only(answer))
 		require.EqualError(t, err, message)
 	}
-	_, err := repo.renderer.Direct(next, "prod", base, render.Direction{Admit: func([]platform.Proposal) []*platform.Release { return nil }})
+	_, err := repo.renderer.Direct(next, "prod", base, render.Direction{Admit: func([]state.Proposal) []*state.Release { return nil }})
 	require.EqualError(t, err, "admit 1 proposals of prod: there are 0 answers")
 }
 
@@ -338,7 +339,7 @@ func TestDirectedPassAfterPassEqualsAFreshPass(t *testing.T) {
 
 // chance makes a direction at random.
 func chance(t *testing.T, random *rand.Rand, p *platform.Platform, base *render.Base, history []fstest.MapFS) render.Direction {
-	d := render.Direction{Keep: map[platform.RequestKey]bool{}, Restore: map[platform.RequestKey]render.Restoration{}, Records: map[platform.RequestKey]*platform.Release{}}
+	d := render.Direction{Keep: map[platform.RequestKey]bool{}, Restore: map[platform.RequestKey]render.Restoration{}, Records: map[platform.RequestKey]*state.Release{}}
 	d.Instances = []*platform.Instance{}
 	instances := map[platform.RequestKey]*platform.Instance{}
 	for _, i := range p.Instances("prod") {
@@ -374,7 +375,7 @@ func chance(t *testing.T, random *rand.Rand, p *platform.Platform, base *render.
 		}
 	}
 	salt := random.IntN(4)
-	d.Admit = func(proposals []platform.Proposal) (answers []*platform.Release) {
+	d.Admit = func(proposals []state.Proposal) (answers []*state.Release) {
 		for _, proposal := range proposals {
 			h := fnv.New32()
 			fmt.Fprint(h, salt, proposal.Next.Key)
@@ -432,10 +433,10 @@ func TestConsumersThatOnlyFollowWaitForTheirProvider(t *testing.T) {
 	repo := &repository{}
 	repo.render(t, bound(t, "old"), "prod")
 	asked := 0
-	d := render.Direction{Admit: func(proposals []platform.Proposal) (answers []*platform.Release) {
+	d := render.Direction{Admit: func(proposals []state.Proposal) (answers []*state.Release) {
 		asked++
 		require.Len(t, proposals, 2)
-		return []*platform.Release{proposals[0].Base, proposals[1].Next}
+		return []*state.Release{proposals[0].Base, proposals[1].Next}
 	}}
 	require.Empty(t, repo.direct(t, bound(t, "new"), "prod", d).Changes)
 	require.Equal(t, 1, asked)

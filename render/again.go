@@ -7,6 +7,7 @@ import (
 
 	"transom.dev/render/internal/kustomize"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // Again is a placement that was rendered once more.
@@ -20,7 +21,7 @@ type Again struct {
 // be admitted, which releases run beside it and which records the environment has are not looked at: bytes that are the same
 // can have come of these contents. The error says why there are none.
 func (r *Renderer) Again(p *platform.Platform, environment string, instances []*platform.Instance,
-	records map[platform.RequestKey]*platform.Release, k platform.RequestKey, cluster string,
+	records map[platform.RequestKey]*state.Release, k platform.RequestKey, cluster string,
 ) (Again, error) {
 	pass, err := r.begin(p, environment, &Base{Releases: records})
 	if err != nil {

@@ -8,13 +8,15 @@ import (
 	"maps"
 	"path"
 
+	"transom.dev/render/edits"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // A Base is the content of an environment's state repository now. The zero value is an empty one.
 type Base struct {
-	Releases map[platform.RequestKey]*platform.Release
-	Fleet    platform.Fleet
+	Releases map[platform.RequestKey]*state.Release
+	Fleet    state.Fleet
 	Files    fs.FS // the snapshot, for bytes that are carried over or compared; nil: empty
 
 	// Pins are the identities of clusters at first contact that Fleet does not record yet, by cluster. One that
@@ -32,7 +34,7 @@ type Base struct {
 // goes on from there: its next pass costs in proportion to the changes.
 func (b *Base) Advance(s *State, files fs.FS) {
 	if b.Releases == nil {
-		b.Releases = map[platform.RequestKey]*platform.Release{}
+		b.Releases = map[platform.RequestKey]*state.Release{}
 	}
 	for k, release := range s.Releases {
 		if b.index != nil {
@@ -66,7 +68,7 @@ func (b *Base) Commit(s *State) error {
 	for _, cluster := range s.LetGo {
 		changes[clustersDir+"/"+cluster] = nil
 	}
-	edited, err := platform.Edited(files, changes)
+	edited, err := edits.Over(files, changes)
 	if err != nil {
 		return fmt.Errorf("take in the state of %s: %w", s.Environment, err)
 	}
@@ -84,7 +86,7 @@ const (
 // ReadBase reads a snapshot of a state repository. It fails as a whole: where one file cannot be read, nothing may be
 // concluded about the releases that run.
 func ReadBase(fsys fs.FS) (*Base, error) {
-	base := &Base{Releases: map[platform.RequestKey]*platform.Release{}, Files: fsys}
+	base := &Base{Releases: map[platform.RequestKey]*state.Release{}, Files: fsys}
 	if err := base.readFleet(); err != nil {
 		return nil, err
 	}
@@ -108,7 +110,7 @@ func (b *Base) readFleet() error {
 	if err != nil {
 		return fmt.Errorf("read %s: %w", fleetFile, err)
 	}
-	fleet, err := platform.DecodeFleet(content)
+	fleet, err := state.DecodeFleet(content)
 	if err != nil {
 		return fmt.Errorf("%s: %w", fleetFile, err)
 	}
@@ -127,7 +129,7 @@ func (b *Base) readTeam(dir string) error {
 		if err != nil {
 			return fmt.Errorf("read %s: %w", name, err)
 		}
-		release, err := platform.DecodeRelease(content)
+		release, err := state.DecodeRelease(content)
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}

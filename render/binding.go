@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // order sorts the candidates into levels: each is bound to none but those of lower levels.
@@ -235,7 +236,7 @@ func (p *pass) consumersAfter() map[platform.RequestKey][]platform.RequestKey {
 }
 
 // keepHeld says of a request that is gone why it stays.
-func (p *pass) keepHeld(k platform.RequestKey, release *platform.Release) {
+func (p *pass) keepHeld(k platform.RequestKey, release *state.Release) {
 	var consumers []string
 	for _, consumer := range slices.SortedFunc(slices.Values(p.held[k]), platform.RequestKey.Compare) {
 		consumers = append(consumers, consumer.String())

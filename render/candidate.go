@@ -11,18 +11,19 @@ import (
 	"strings"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // A candidate is an instance on its way to a release: it succeeds on all its clusters or keeps all it has.
 type candidate struct {
 	instance   *platform.Instance
-	base       *platform.Release // nil: new here
+	base       *state.Release // nil: new here
 	evaluation *evaluation
 	placements []*placement // sorted by cluster
-	kept       map[string]platform.ReleasePlacement
+	kept       map[string]state.Placement
 	problems   []platform.Problem
 	prepared   bool
-	next       *platform.Release // the record it comes to, once that was asked; base where nothing changes
+	next       *state.Release // the record it comes to, once that was asked; base where nothing changes
 }
 
 // A placement is an instance on one cluster.
@@ -97,6 +98,17 @@ func faultyLine() string {
 	}
 }
 
+// stepFrom returns the request of the release that the candidate's release would follow. It is nil where the environment runs
+// none of the same offering, or the same release.
+func (c *candidate) stepFrom() *platform.RequestSpec {
+	switch base := c.base; {
+	case base == nil, base.Absent, base.Offering != c.instance.Offering.Name, base.Digest == c.instance.Release:
+		return nil
+	default:
+		return base.Request
+	}
+}
+
 // prepare evaluates the candidate's placements, and builds those whose render key changed.
 func (p *pass) prepare(c *candidate) error {
 	if c.prepared {
@@ -105,7 +117,7 @@ func (p *pass) prepare(c *candidate) error {
 	c.prepared = true
 	c.add(p.sound(c)...)
 	p.keepTaken(c)
-	c.add(p.platform.Transition(c.instance, c.base)...)
+	c.add(p.platform.Transition(c.instance, c.stepFrom())...)
 	c.longTexts()
 	if c.broken() {
 		return nil
@@ -162,7 +174,7 @@ func (c *candidate) place(e evaluated) *placement {
 
 // keepUnreadable carries over the placements on clusters whose file cannot be read: the objects there stay.
 func (p *pass) keepUnreadable(c *candidate) {
-	c.kept = map[string]platform.ReleasePlacement{}
+	c.kept = map[string]state.Placement{}
 	if c.base == nil {
 		return
 	}
@@ -174,7 +186,7 @@ func (p *pass) keepUnreadable(c *candidate) {
 }
 
 // release is the record of a candidate that succeeded: the base's own where nothing in it changes.
-func (p *pass) release(c *candidate) *platform.Release {
+func (p *pass) release(c *candidate) *state.Release {
 	if c.base != nil && c.base == c.evaluation.recorded && c.carried() {
 		return c.base
 	}
@@ -194,9 +206,9 @@ func (c *candidate) carried() bool {
 }
 
 // released is the record of a candidate that succeeded as it is made.
-func (p *pass) released(c *candidate) *platform.Release {
+func (p *pass) released(c *candidate) *state.Release {
 	i := c.instance
-	r := &platform.Release{
+	r := &state.Release{
 		Key:           c.key(),
 		Digest:        i.Release,
 		Request:       i.Request.Spec.Released(),
@@ -205,7 +217,7 @@ func (p *pass) released(c *candidate) *platform.Release {
 		VersionDigest: i.Version.Digest,
 		Commit:        p.platform.Commit,
 		File:          i.Request.File,
-		Clusters:      map[string]platform.ReleasePlacement{},
+		Clusters:      map[string]state.Placement{},
 		Outputs:       c.evaluation.outputs,
 		Scope:         i.Version.Scope,
 		Health:        i.Version.Health,
@@ -221,7 +233,7 @@ func (p *pass) released(c *candidate) *platform.Release {
 		if placed.carried {
 			renderer = before.Renderer
 		}
-		r.Clusters[placed.cluster.Name] = platform.ReleasePlacement{
+		r.Clusters[placed.cluster.Name] = state.Placement{
 			Revision: placed.revision, RenderKey: placed.key, Namespace: placed.namespace, Renderer: renderer,
 			Selectors: placed.selectors, Joining: before.Joining, Anew: c.anew(placed, before),
 		}
@@ -236,7 +248,7 @@ func (p *pass) released(c *candidate) *platform.Release {
 }
 
 // anew names the candidate's version where it brings bytes that another one had brought there before.
-func (c *candidate) anew(placed *placement, before platform.ReleasePlacement) string {
+func (c *candidate) anew(placed *placement, before state.Placement) string {
 	v := c.instance.Version
 	switch {
 	case c.base == nil || c.base.Absent || before.Revision == "" || before.Revision != placed.revision:
@@ -249,7 +261,7 @@ func (c *candidate) anew(placed *placement, before platform.ReleasePlacement) st
 
 // sameRelease compares records as files, where they are not different at first sight: decoding may have told an empty
 // map from none.
-func sameRelease(a, b *platform.Release) bool {
+func sameRelease(a, b *state.Release) bool {
 	if a.Digest != b.Digest || !maps.Equal(a.Clusters, b.Clusters) {
 		return false
 	}

@@ -9,6 +9,7 @@ import (
 
 	"transom.dev/render"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 const shopManifest = "clusters/dev/payments/shop.yaml"
@@ -16,18 +17,18 @@ const shopManifest = "clusters/dev/payments/shop.yaml"
 // change plans one file's way from one content to another.
 func change(t *testing.T, deletion platform.Deletion, before, after string) ([]render.Change, []render.Caution) {
 	t.Helper()
-	release := &platform.Release{Key: shop, Deletion: deletion}
+	release := &state.Release{Key: shop, Deletion: deletion}
 	base := &render.Base{
-		Releases: map[platform.RequestKey]*platform.Release{shop: release},
+		Releases: map[platform.RequestKey]*state.Release{shop: release},
 		Files:    fstest.MapFS{shopManifest: {Data: []byte(before)}},
 	}
-	state := &render.State{Environment: "dev", Releases: base.Releases, Changes: map[string][]byte{shopManifest: []byte(after)}}
+	rendered := &render.State{Environment: "dev", Releases: base.Releases, Changes: map[string][]byte{shopManifest: []byte(after)}}
 	if after == "" {
-		state.Changes[shopManifest] = nil
+		rendered.Changes[shopManifest] = nil
 	}
-	changes, err := render.Plan(base, state)
+	changes, err := render.Plan(base, rendered)
 	require.NoError(t, err)
-	return changes, render.Cautions(base, state, changes)
+	return changes, render.Cautions(base, rendered, changes)
 }
 
 func object(apiVersion, kind, rest string) string {
@@ -150,14 +151,14 @@ func TestCautionsKnowWhatRemovingDoesToData(t *testing.T) {
 
 func TestRenamesPairWhatHasTheSameContent(t *testing.T) {
 	key := func(team, name string) platform.RequestKey { return platform.RequestKey{Team: team, Name: name} }
-	release := func(size int64) *platform.Release {
-		return &platform.Release{Offering: "note", Version: "1.0.0", Request: &platform.RequestSpec{Parameters: map[string]any{"size": size}}}
+	release := func(size int64) *state.Release {
+		return &state.Release{Offering: "note", Version: "1.0.0", Request: &platform.RequestSpec{Parameters: map[string]any{"size": size}}}
 	}
-	base := &render.Base{Releases: map[platform.RequestKey]*platform.Release{
+	base := &render.Base{Releases: map[platform.RequestKey]*state.Release{
 		key("a", "one"): release(1), key("a", "two"): release(1), key("a", "three"): release(3), key("a", "four"): release(4),
 		key("a", "old"): {Absent: true},
 	}}
-	after := &render.State{Releases: map[platform.RequestKey]*platform.Release{
+	after := &render.State{Releases: map[platform.RequestKey]*state.Release{
 		key("a", "one"): {Absent: true}, key("a", "two"): {Absent: true}, key("a", "three"): {Absent: true}, key("a", "four"): release(4),
 		key("a", "uno"): release(1), key("b", "two"): release(1), key("b", "three"): release(33), key("a", "old"): release(3),
 	}}

@@ -7,17 +7,18 @@ import (
 	"strings"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // A writer is a placement with respect to the objects of its cluster.
 type writer struct {
 	key       platform.RequestKey
-	file      string                    // of the request
-	candidate *candidate                // nil: not visited, or restored
-	restored  bool                      // it loses nothing
-	now, base platform.ReleasePlacement // base is zero where it is new
-	manifest  []byte                    // of now; nil where it is the base's
-	released  bool                      // a Release file names it
+	file      string          // of the request
+	candidate *candidate      // nil: not visited, or restored
+	restored  bool            // it loses nothing
+	now, base state.Placement // base is zero where it is new
+	manifest  []byte          // of now; nil where it is the base's
+	released  bool            // a Release file names it
 }
 
 func (w *writer) fresh() bool { return w.manifest != nil }
@@ -114,7 +115,7 @@ func (c *candidate) clusters() (names []string) {
 }
 
 // on returns a candidate's placement on a cluster after this pass, and its bytes where they are new.
-func (p *pass) on(c *candidate, cluster string) (platform.ReleasePlacement, []byte) {
+func (p *pass) on(c *candidate, cluster string) (state.Placement, []byte) {
 	if c.broken() {
 		return placementOf(c.base, cluster), nil
 	}
@@ -122,7 +123,7 @@ func (p *pass) on(c *candidate, cluster string) (platform.ReleasePlacement, []by
 	admitted := placementOf(answer, cluster)
 	for _, placed := range c.placements {
 		if placed.cluster.Name == cluster && (!answered || admitted.RenderKey == placed.key) {
-			return platform.ReleasePlacement{Revision: placed.revision, Namespace: placed.namespace}, placed.manifest
+			return state.Placement{Revision: placed.revision, Namespace: placed.namespace}, placed.manifest
 		}
 	}
 	if answered {

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // A Direction describes the state that an environment is to have where that is not simply the one of the platform's head:
@@ -19,14 +20,14 @@ type Direction struct {
 
 	// Records are the state's records as they are to be from now on, where they differ: another Promotion or Commit,
 	// and the same bytes. They are written whatever else becomes of the request, and are the Base of its proposal.
-	Records map[platform.RequestKey]*platform.Release
+	Records map[platform.RequestKey]*state.Release
 
 	// Restore are requests that take exactly these records and bytes. They are not rendered and lose no collision.
 	Restore map[platform.RequestKey]Restoration
 
 	// Made are records whose bytes are to be made again as they were made: by the rules of the renderer, and with the
 	// selectors, that they name. Placements that they do not name are made anew.
-	Made map[platform.RequestKey]*platform.Release
+	Made map[platform.RequestKey]*state.Release
 
 	// Forget are tombstones whose file goes. A record that is no tombstone, or has something left on a cluster, stays.
 	Forget []platform.RequestKey
@@ -39,7 +40,7 @@ type Direction struct {
 	//
 	// Next carries Base's Promotion. Its Commit is Base's where the release is the same, and the platform's otherwise:
 	// an Admit that takes a release over from an older commit says so in its answer.
-	Admit func([]platform.Proposal) []*platform.Release
+	Admit func([]state.Proposal) []*state.Release
 
 	// AdmitNamespaces says whether namespaces that are there may change, all of the environment's or none, as they do
 	// when its components of namespaces do; nil: they may. The digest names exactly these changes.
@@ -48,18 +49,18 @@ type Direction struct {
 
 // A Restoration is the record and bytes of an instance at some earlier commit of the state.
 type Restoration struct {
-	Release   *platform.Release
+	Release   *state.Release
 	Manifests map[string][]byte // by cluster; those that differ from the state's own must be there
 }
 
 // restored returns the record that a request is given back, or nil.
-func (p *pass) restored(k platform.RequestKey) *platform.Release {
+func (p *pass) restored(k platform.RequestKey) *state.Release {
 	return p.direction.Restore[k].Release
 }
 
 // had returns the record of a request before this pass, as it is from now on if nothing else happens to it.
 // Clusters that are let go are not in it.
-func (p *pass) had(k platform.RequestKey) *platform.Release {
+func (p *pass) had(k platform.RequestKey) *state.Release {
 	r := p.direction.Records[k]
 	if r == nil {
 		r = p.base.Releases[k]
@@ -95,9 +96,9 @@ func (p *pass) restore() error {
 	return nil
 }
 
-func placementOf(r *platform.Release, cluster string) platform.ReleasePlacement {
+func placementOf(r *state.Release, cluster string) state.Placement {
 	if r == nil {
-		return platform.ReleasePlacement{}
+		return state.Placement{}
 	}
 	return r.Clusters[cluster]
 }

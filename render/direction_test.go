@@ -9,6 +9,7 @@ import (
 
 	"transom.dev/render"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // direct renders the environment as a direction says, and commits that.
@@ -23,7 +24,7 @@ func (r *repository) direct(t testing.TB, p *platform.Platform, environment stri
 }
 
 // released is the record that the state holds of a request.
-func (r *repository) released(t testing.TB, k platform.RequestKey) *platform.Release {
+func (r *repository) released(t testing.TB, k platform.RequestKey) *state.Release {
 	t.Helper()
 	base, err := render.ReadBase(r.files)
 	require.NoError(t, err)
@@ -39,8 +40,8 @@ func (r *repository) manifest(cluster string, k platform.RequestKey) string {
 }
 
 // only admits the record that the function returns for each proposal.
-func only(answer func(platform.Proposal) *platform.Release) render.Direction {
-	return render.Direction{Admit: func(proposals []platform.Proposal) (answers []*platform.Release) {
+func only(answer func(state.Proposal) *state.Release) render.Direction {
+	return render.Direction{Admit: func(proposals []state.Proposal) (answers []*state.Release) {
 		for _, proposal := range proposals {
 			answers = append(answers, answer(proposal))
 		}
@@ -48,13 +49,13 @@ func only(answer func(platform.Proposal) *platform.Release) render.Direction {
 	}}
 }
 
-func nothing(p platform.Proposal) *platform.Release { return p.Base }
+func nothing(p state.Proposal) *state.Release { return p.Base }
 
 // on admits the proposed placements on some clusters, and leaves the others with those that they have.
-func on(clusters ...string) func(platform.Proposal) *platform.Release {
-	return func(p platform.Proposal) *platform.Release {
+func on(clusters ...string) func(state.Proposal) *state.Release {
+	return func(p state.Proposal) *state.Release {
 		answer := *p.Next
-		answer.Clusters = map[string]platform.ReleasePlacement{}
+		answer.Clusters = map[string]state.Placement{}
 		if p.Base != nil {
 			for cluster, placed := range p.Base.Clusters {
 				if placed.Release == "" && p.Base.Digest != p.Next.Digest {
@@ -115,10 +116,10 @@ func TestDirectWritesRecordsWithoutTouchingBytes(t *testing.T) {
 	repo, p := &repository{}, with(t, texted("a"))
 	repo.render(t, p, "dev")
 	proven := *repo.released(t, shop)
-	proven.Promotion.Proven = []platform.ReleaseProof{{Digest: proven.Digest, Offering: "note", Version: "1.0.0", Soaked: "1m0s"}}
-	records := map[platform.RequestKey]*platform.Release{shop: &proven}
-	state := repo.direct(t, p, "dev", render.Direction{Records: records})
-	require.Equal(t, []string{"releases/payments/shop.yaml"}, sortedKeys(state.Changes))
+	proven.Promotion.Proven = []state.Proof{{Digest: proven.Digest, Offering: "note", Version: "1.0.0", Soaked: "1m0s"}}
+	records := map[platform.RequestKey]*state.Release{shop: &proven}
+	rendered := repo.direct(t, p, "dev", render.Direction{Records: records})
+	require.Equal(t, []string{"releases/payments/shop.yaml"}, sortedKeys(rendered.Changes))
 	require.Equal(t, proven.Promotion, repo.released(t, shop).Promotion)
 	require.Empty(t, repo.direct(t, p, "dev", render.Direction{Records: records}).Changes)
 
@@ -132,8 +133,8 @@ func TestDirectWritesRecordsWithoutTouchingBytes(t *testing.T) {
 	repo = &repository{}
 	repo.render(t, with(t, texted("a")), "dev")
 	broken := with(t, map[string][]byte{shopFile: []byte("{")})
-	state = repo.direct(t, broken, "dev", render.Direction{Records: records})
-	require.Equal(t, []string{"releases/payments/shop.yaml"}, sortedKeys(state.Changes))
+	rendered = repo.direct(t, broken, "dev", render.Direction{Records: records})
+	require.Equal(t, []string{"releases/payments/shop.yaml"}, sortedKeys(rendered.Changes))
 }
 
 // TestDirectRestoresExactBytes: not even another rendering of the same content comes in their place.

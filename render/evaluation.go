@@ -2,6 +2,7 @@ package render
 
 import (
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // An evaluation is the result of an instance before anything is built: its inputs and render key for each cluster. It
@@ -15,7 +16,7 @@ type evaluation struct {
 	problems   []platform.Problem
 
 	// recorded is the base's record that was found to be the instance's own, with nothing to change.
-	recorded *platform.Release
+	recorded *state.Release
 
 	built  []*placement // of a release that was not admitted, so that it is not built in every pass
 	judged judgement

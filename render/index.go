@@ -1,6 +1,9 @@
 package render
 
-import "transom.dev/render/platform"
+import (
+	"transom.dev/render/platform"
+	"transom.dev/render/state"
+)
 
 // An index finds, among the releases of a base, those that a pass over a few requests has to know about. Of tombstones it
 // has only where something is left of them.
@@ -51,7 +54,7 @@ func (b *Base) indexed(environment string) *index {
 	return b.index
 }
 
-func (x *index) add(r *platform.Release) {
+func (x *index) add(r *state.Release) {
 	for cluster, placed := range r.Clusters {
 		x.placed.add(place{cluster, placed.Namespace}, r.Key)
 	}
@@ -69,7 +72,7 @@ func (x *index) add(r *platform.Release) {
 	x.users.add(use{r.Key.Team, r.Offering}, r.Key)
 }
 
-func (x *index) remove(r *platform.Release) {
+func (x *index) remove(r *state.Release) {
 	if r == nil {
 		return
 	}

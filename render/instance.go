@@ -10,8 +10,10 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"transom.dev/render/builtin"
 	"transom.dev/render/internal/kustomize"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 	"transom.dev/render/worker"
 )
 
@@ -45,8 +47,8 @@ func InstanceAs(p *platform.Platform, environment string, k platform.RequestKey,
 
 // A manner is how an instance is rendered where that is not as it runs.
 type manner struct {
-	made     *platform.ReleasePlacement // as a record says that it was made; nil: as it is made now
-	unsigned bool                       // as where Transom applies, whoever applies in the environment
+	made     *state.Placement // as a record says that it was made; nil: as it is made now
+	unsigned bool             // as where Transom applies, whoever applies in the environment
 }
 
 // instanceAs is InstanceAs in a manner.
@@ -210,7 +212,7 @@ func wrap(i *platform.Instance, placed *placement, components []string) kustomiz
 		},
 	}
 	for _, ignore := range i.Version.Ignore {
-		if slices.Contains(ignore.Fields, platform.ReplicasField) {
+		if slices.Contains(ignore.Fields, builtin.ReplicasField) {
 			w.Unscaled[strings.TrimPrefix(ignore.Group+"/"+ignore.Kind, "/")] = true
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // A Departure is a cluster that requests of an environment leave while they stay on others, or come to others: their last
@@ -44,13 +45,13 @@ func Departures(p *platform.Platform, before *Base, after *State) (all []Departu
 
 // AtOnce names the deletions that a person may approve so that nothing of them waits; empty where no cluster is to be left now.
 func AtOnce(environment string, departures []Departure) string {
-	var now []platform.DeletedPlacement
+	var now []state.DeletedPlacement
 	for _, d := range departures {
 		for _, k := range d.Requests {
 			if d.Now {
-				now = append(now, platform.DeletedPlacement{Cluster: d.Cluster, Team: k.Team, Request: k.Name})
+				now = append(now, state.DeletedPlacement{Cluster: d.Cluster, Team: k.Team, Request: k.Name})
 			}
 		}
 	}
-	return platform.DeletionsDigest(environment, now)
+	return state.DeletionsDigest(environment, now)
 }

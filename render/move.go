@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // A Move is a change of version that several requests of an environment make together: the blast radius of a version.
@@ -44,7 +45,7 @@ func Moves(before *Base, after *State) []Move {
 
 // users lists the requests that the environment runs for an offering afterwards, sorted.
 func users(before *Base, after *State, offering string) (keys []platform.RequestKey) {
-	runs := func(r *platform.Release) bool { return r != nil && !r.Absent && r.Offering == offering }
+	runs := func(r *state.Release) bool { return r != nil && !r.Absent && r.Offering == offering }
 	for k, release := range before.Releases {
 		if after.Releases[k] == nil && runs(release) {
 			keys = append(keys, k)
@@ -90,7 +91,7 @@ func Renames(before *Base, after *State) []Rename {
 	return renames
 }
 
-func contentOf(r *platform.Release) string {
+func contentOf(r *state.Release) string {
 	return platform.Digest([]any{r.Request, r.Offering, r.Version})
 }
 

@@ -6,13 +6,14 @@ import (
 	"strings"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // PlanDigest names the changes of the State below clusters/, so that a person can approve exactly that: the digest that
-// platform.PlanDigest has of its placements, where any changes. A cluster that is let go of needs nobody's approval. Where
+// state.PlanDigest has of its placements, where any changes. A cluster that is let go of needs nobody's approval. Where
 // only existing namespaces change it is a digest over these.
 func PlanDigest(before *Base, after *State) (string, error) {
-	var proposals []platform.Proposal
+	var proposals []state.Proposal
 	for k, release := range after.Releases {
 		base := before.Releases[k]
 		if base != nil && slices.ContainsFunc(after.LetGo, func(cluster string) bool { return placementOf(base, cluster).Revision != "" }) {
@@ -23,9 +24,9 @@ func PlanDigest(before *Base, after *State) (string, error) {
 			}
 			base = &left
 		}
-		proposals = append(proposals, platform.Proposal{Base: base, Next: release})
+		proposals = append(proposals, state.Proposal{Base: base, Next: release})
 	}
-	if digest := platform.PlanDigest(after.Environment, platform.PlanSteps(proposals...)); digest != "" {
+	if digest := state.PlanDigest(after.Environment, state.PlanSteps(proposals...)); digest != "" {
 		return digest, nil
 	}
 	changed := map[string][2]string{}

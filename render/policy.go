@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // judging lists the policies of an environment, sorted by name.
@@ -27,11 +28,11 @@ func judging(p *platform.Platform, environment string) (policies []*platform.Pol
 // A judgement is the Problems by policies of a release that stays as it is, so that it is read and judged once.
 type judgement struct {
 	policies []*platform.Policy
-	release  *platform.Release
+	release  *state.Release
 	problems []platform.Problem
 }
 
-func (j *judgement) holds(release *platform.Release, policies []*platform.Policy) bool {
+func (j *judgement) holds(release *state.Release, policies []*platform.Policy) bool {
 	return j.release == release && slices.Equal(j.policies, policies)
 }
 

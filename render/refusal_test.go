@@ -7,6 +7,7 @@ import (
 
 	"transom.dev/render"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // TestNewRulesOnlyWarnOfWhatAnEnvironmentRuns: the request that runs the version changes on, and any other is refused it.
@@ -28,17 +29,17 @@ func TestNewRulesOnlyWarnOfWhatAnEnvironmentRuns(t *testing.T) {
 	require.Empty(t, p.Problems)
 	v := p.Offerings["odd"].Versions[0]
 	old := platform.RequestKey{Team: "payments", Name: "old"}
-	base := &render.Base{Releases: map[platform.RequestKey]*platform.Release{
+	base := &render.Base{Releases: map[platform.RequestKey]*state.Release{
 		old: {Key: old, Offering: "odd", Version: "1.0.0", VersionDigest: v.Digest, Digest: "before"},
 	}}
-	state := renderAll(t, p, "dev", base)
+	rendered := renderAll(t, p, "dev", base)
 	found := map[string]map[string]bool{"old": {}, "new": {}}
-	for _, problem := range state.Problems {
+	for _, problem := range rendered.Problems {
 		require.Equal(t, problem.Request.Name == "old", problem.Warning, problem.String())
 		found[problem.Request.Name][problem.Rule] = true
 	}
 	require.Equal(t, map[string]bool{"structure": true, "type": true}, found["old"])
 	require.Equal(t, map[string]bool{"structure": true}, found["new"], "nothing is rendered that Kustomize would falsify")
-	require.NotNil(t, state.Changes["clusters/dev/payments/old.yaml"])
-	require.Nil(t, state.Changes["clusters/dev/payments/new.yaml"])
+	require.NotNil(t, rendered.Changes["clusters/dev/payments/old.yaml"])
+	require.Nil(t, rendered.Changes["clusters/dev/payments/new.yaml"])
 }

@@ -10,6 +10,7 @@ import (
 
 	"transom.dev/render/internal/kustomize"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // A Renderer renders environments and remembers, in bounded caches, its findings about versions,
@@ -106,8 +107,8 @@ type pass struct {
 	environment *platform.Environment
 	base        *Base
 	direction   Direction
-	made        *platform.ReleasePlacement // make everything as this record says; nil: anew
-	policies    []*platform.Policy         // of the environment, sorted by name
+	made        *state.Placement   // make everything as this record says; nil: anew
+	policies    []*platform.Policy // of the environment, sorted by name
 
 	index      *index  // of the base
 	memory     *memory // of the environment
@@ -118,14 +119,14 @@ type pass struct {
 	orphans    []platform.RequestKey                         // visited, without an instance, and in the base
 	levels     [][]*candidate                                // providers before their consumers
 	held       map[platform.RequestKey][]platform.RequestKey // gone, but consumers stay that are bound to them
-	answers    map[platform.RequestKey]*platform.Release     // to the proposals
+	answers    map[platform.RequestKey]*state.Release        // to the proposals
 	pending    map[platform.RequestKey]bool                  // proposed, and not admitted as a whole
 	examined   func() time.Time                              // until when the pass waits for examinations of versions
 	closing    bool                                          // nothing is built any more
 	namespaces map[string][]byte                             // files to have, by path
 	tenants    map[string][]*candidate                       // in each of them
-	releases   map[platform.RequestKey]*platform.Release     // that differ from the base
-	fleet      platform.Fleet
+	releases   map[platform.RequestKey]*state.Release        // that differ from the base
+	fleet      state.Fleet
 	changes    map[string][]byte
 	touched    map[platform.RequestKey]bool
 	problems   []platform.Problem
@@ -148,12 +149,12 @@ func (r *Renderer) begin(p *platform.Platform, environment string, base *Base) (
 	return &pass{
 		renderer: r, platform: p, environment: env, base: base, policies: judging(p, environment),
 		index: base.indexed(environment), memory: r.memory(environment), byKey: map[platform.RequestKey]*candidate{},
-		releases:   map[platform.RequestKey]*platform.Release{},
+		releases:   map[platform.RequestKey]*state.Release{},
 		changes:    map[string][]byte{},
 		namespaces: map[string][]byte{},
 		touched:    map[platform.RequestKey]bool{},
 		held:       map[platform.RequestKey][]platform.RequestKey{},
-		answers:    map[platform.RequestKey]*platform.Release{},
+		answers:    map[platform.RequestKey]*state.Release{},
 		pending:    map[platform.RequestKey]bool{},
 		examined:   sync.OnceValue(func() time.Time { return time.Now().Add(examiningTime) }),
 	}, nil
@@ -220,14 +221,14 @@ func (p *pass) unsettled() bool {
 
 // tombstone records the removal of a request's release from the environment: it keeps all that whoever prunes the objects must
 // know. A removal that is under way goes on.
-func (p *pass) tombstone(k platform.RequestKey) *platform.Release {
+func (p *pass) tombstone(k platform.RequestKey) *state.Release {
 	r := p.had(k)
 	if r.Absent {
 		rest := *r
 		rest.Clusters = nil
 		return &rest
 	}
-	return &platform.Release{
+	return &state.Release{
 		Key: r.Key,
 		Digest: platform.Digest(map[string]any{
 			"team": r.Key.Team, "request": r.Key.Name, "absent": true, "release": r.Digest,

@@ -9,6 +9,7 @@ import (
 
 	"transom.dev/render"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // autoscaled is an offering of which a version has a Deployment with replicas and an autoscaler.
@@ -39,12 +40,12 @@ func TestReplicasThatRunStay(t *testing.T) {
 	for name, renderer := range map[string]string{"the first": "", "the second": "2 kustomize/v0.21.2"} {
 		t.Run(name, func(t *testing.T) {
 			p := keptPlatform(t, `"1"`, autoscaled("1.0.0"))
-			made := map[platform.RequestKey]*platform.Release{shop: {Clusters: map[string]platform.ReleasePlacement{"dev": {Renderer: renderer}}}}
+			made := map[platform.RequestKey]*state.Release{shop: {Clusters: map[string]state.Placement{"dev": {Renderer: renderer}}}}
 			repo := &repository{}
-			state, err := repo.renderer.Direct(p, "dev", &render.Base{}, render.Direction{Made: made})
+			rendered, err := repo.renderer.Direct(p, "dev", &render.Base{}, render.Direction{Made: made})
 			require.NoError(t, err)
-			require.Empty(t, state.Problems)
-			repo.files = commit(fstest.MapFS{}, state.Changes)
+			require.Empty(t, rendered.Problems)
+			repo.files = commit(fstest.MapFS{}, rendered.Changes)
 			require.Contains(t, string(repo.files[keptFile].Data), "\n  replicas: 2\n")
 			const record = "releases/payments/shop.yaml"
 			text := string(repo.files[record].Data)

@@ -11,6 +11,7 @@ import (
 
 	"transom.dev/render/internal/kustomize"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // annotationSelectors on an object says that its selectors stay as they are written.
@@ -51,7 +52,7 @@ func (p *pass) manifest(c *candidate, placed *placement, w kustomize.Wrapper) ([
 }
 
 // recorded returns how a placement is to be made again, if it is.
-func (p *pass) recorded(c *candidate, placed *placement) (record platform.ReleasePlacement, made bool) {
+func (p *pass) recorded(c *candidate, placed *placement) (record state.Placement, made bool) {
 	if p.made != nil {
 		return *p.made, true
 	}

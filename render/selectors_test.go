@@ -11,6 +11,7 @@ import (
 
 	"transom.dev/render"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 const keptFile = "clusters/dev/payments/shop.yaml"
@@ -62,11 +63,11 @@ func keptPlatform(t *testing.T, version string, versions ...map[string][]byte) *
 
 // first commits the state that the first renderer made of a platform.
 func (r *repository) first(t *testing.T, p *platform.Platform) {
-	made := map[platform.RequestKey]*platform.Release{shop: {Clusters: map[string]platform.ReleasePlacement{"dev": {}}}}
-	state, err := r.renderer.Direct(p, "dev", &render.Base{}, render.Direction{Made: made})
+	made := map[platform.RequestKey]*state.Release{shop: {Clusters: map[string]state.Placement{"dev": {}}}}
+	rendered, err := r.renderer.Direct(p, "dev", &render.Base{}, render.Direction{Made: made})
 	require.NoError(t, err)
-	require.Empty(t, state.Problems)
-	r.files = commit(fstest.MapFS{}, state.Changes)
+	require.Empty(t, rendered.Problems)
+	r.files = commit(fstest.MapFS{}, rendered.Changes)
 	for name, file := range r.files {
 		text := string(file.Data)
 		if at := strings.Index(text, "      renderer: "); at >= 0 {
@@ -98,7 +99,7 @@ func identities(manifest []byte) (found []string) {
 	return found
 }
 
-func (r *repository) release(t *testing.T) *platform.Release {
+func (r *repository) release(t *testing.T) *state.Release {
 	base, err := render.ReadBase(r.files)
 	require.NoError(t, err)
 	return base.Releases[shop]
@@ -170,10 +171,10 @@ func TestMadeAgain(t *testing.T) {
 		p := keptPlatform(t, version, v1, v2)
 		repo.render(t, p, "dev")
 		var fresh render.Renderer
-		made := map[platform.RequestKey]*platform.Release{shop: repo.release(t)}
-		state, err := fresh.Direct(p, "dev", &render.Base{}, render.Direction{Made: made})
+		made := map[platform.RequestKey]*state.Release{shop: repo.release(t)}
+		rendered, err := fresh.Direct(p, "dev", &render.Base{}, render.Direction{Made: made})
 		require.NoError(t, err)
-		require.Equal(t, string(repo.files[keptFile].Data), string(state.Changes[keptFile]), version)
+		require.Equal(t, string(repo.files[keptFile].Data), string(rendered.Changes[keptFile]), version)
 	}
 }
 

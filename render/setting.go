@@ -14,6 +14,7 @@ import (
 	sigsyaml "sigs.k8s.io/yaml"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // A setting is the platform that a case is rendered in.
@@ -199,7 +200,7 @@ func (s *setting) render() {
 		return
 	}
 	for _, renderer := range renderersBefore {
-		made := &platform.ReleasePlacement{Renderer: renderer.number}
+		made := &state.Placement{Renderer: renderer.number}
 		before, _ := instanceAs(s.loaded, s.environment, s.key, "", nil, manner{made: made, unsigned: true})
 		if bytes.Equal(before.Manifest, s.Want) {
 			s.before = renderer.did

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // A State is the next content of an environment's state repository.
@@ -18,8 +19,8 @@ type State struct {
 	// Empty: there is nothing to commit.
 	Changes map[string][]byte
 
-	Releases map[platform.RequestKey]*platform.Release // those that change; all others are as in the base
-	Fleet    platform.Fleet                            // after the change
+	Releases map[platform.RequestKey]*state.Release // those that change; all others are as in the base
+	Fleet    state.Fleet                            // after the change
 
 	// Touched are the requests whose release or manifests changed, sorted.
 	Touched []platform.RequestKey
@@ -44,10 +45,10 @@ type mark struct{ _ byte }
 // Then joins a State with the one that follows it: the changes of both, as one State, relative to the base of the first.
 func (s *State) Then(next *State) *State {
 	both := *next
-	both.Changes, both.Releases = map[string][]byte{}, map[platform.RequestKey]*platform.Release{}
-	for _, state := range []*State{s, next} {
-		maps.Copy(both.Changes, state.Changes)
-		maps.Copy(both.Releases, state.Releases)
+	both.Changes, both.Releases = map[string][]byte{}, map[platform.RequestKey]*state.Release{}
+	for _, part := range []*State{s, next} {
+		maps.Copy(both.Changes, part.Changes)
+		maps.Copy(both.Releases, part.Releases)
 	}
 	for _, k := range next.Forgotten {
 		delete(both.Releases, k)

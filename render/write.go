@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // letGo drops the clusters whose file is gone: their files leave the state, and with them whoever applied it. Nothing
@@ -48,12 +49,12 @@ func (p *pass) letGo() error {
 	return nil
 }
 
-func (p *pass) withoutGone(release *platform.Release) *platform.Release {
+func (p *pass) withoutGone(release *state.Release) *state.Release {
 	for cluster := range release.Clusters {
 		if p.platform.Clusters[cluster] == nil {
 			left := *release
 			left.Clusters = maps.Clone(release.Clusters)
-			maps.DeleteFunc(left.Clusters, func(name string, _ platform.ReleasePlacement) bool {
+			maps.DeleteFunc(left.Clusters, func(name string, _ state.Placement) bool {
 				return p.platform.Clusters[name] == nil
 			})
 			return &left
@@ -128,7 +129,7 @@ func (p *pass) writeFleet() {
 		return
 	}
 	before := p.base.Fleet
-	p.fleet.Platform, p.fleet.Format = p.platform.Commit, platform.Format
+	p.fleet.Platform, p.fleet.Format = p.platform.Commit, state.Format
 	p.fleet.Identity = cmp.Or(before.Identity, p.base.Identity)
 	if repinned || p.fleet.Platform != before.Platform || p.fleet.Format != before.Format || p.fleet.Identity != before.Identity {
 		p.changes[fleetFile] = p.fleet.Encode()

@@ -92,6 +92,7 @@ type checked struct {
 	Versions []render.Compilation `json:"versions,omitempty"` // how each is rendered, by --verbose
 }
 
+// check loads and renders the platform, runs the golden tests, and tells new Problems from those of the base.
 func (o *checkOptions) check(ctx context.Context, dir string) (*checked, error) {
 	p, err := workspace.Load(dir)
 	if err != nil {
@@ -115,7 +116,7 @@ func (o *checkOptions) check(ctx context.Context, dir string) (*checked, error) 
 	if err != nil {
 		return nil, err
 	}
-	problems, warnings = merge(problems, goldens.problems), merge(warnings, goldens.warnings)
+	problems, warnings = mergeProblems(problems, goldens.problems), mergeProblems(warnings, goldens.warnings)
 	result.Tests, result.Rewritten = goldens.tests, goldens.rewritten
 	result.Warnings = append(result.Warnings, warnings...)
 	if o.detail {

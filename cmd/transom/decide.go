@@ -21,8 +21,8 @@ import (
 	"transom.dev/render/platform"
 )
 
-// deciding are the flags of the verbs that write a decision. They write the file that a person would have written, and
-// nothing else: it decides once it is merged.
+// deciding are the flags of the commands that write a decision: the file that a person would have written, which decides
+// once it is merged.
 type deciding struct {
 	output      output
 	records     records
@@ -30,7 +30,7 @@ type deciding struct {
 	print       bool
 }
 
-// flag adds the flags that all of them have, and those of the places that the verb reads.
+// flag adds the flags of all these commands; reads adds those of the repositories that the command reads.
 func (d *deciding) flag(cmd *cobra.Command, reads func(*cobra.Command)) {
 	d.output.flag(cmd)
 	reads(cmd)
@@ -39,17 +39,7 @@ func (d *deciding) flag(cmd *cobra.Command, reads func(*cobra.Command)) {
 	must(cmd.RegisterFlagCompletionFunc("environment", completeEnvironments(&d.records.in)))
 }
 
-func completeEnvironments(in *platformDir) cobra.CompletionFunc {
-	return func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		p, err := in.load()
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		return workspace.Environments(p), cobra.ShellCompDirectiveNoFileComp
-	}
-}
-
-// begin checks the flags that all deciding verbs need, and loads the platform.
+// begin checks the flags that all these commands need, and loads the platform.
 func (d *deciding) begin(cmd *cobra.Command) (*platform.Platform, error) {
 	if d.environment == "" {
 		return nil, misuse("%s needs --environment: say where it is decided", cmd.CommandPath())
@@ -81,10 +71,12 @@ func (d *decision) set(name, value string) {
 	}
 }
 
+// file is the path of the decision in the platform repository.
 func (d *decision) file(environment string) string {
 	return path.Join("decisions", environment, d.name+".yaml")
 }
 
+// yaml is the content of the file.
 func (d *decision) yaml() string {
 	var b strings.Builder
 	if d.comment != "" {
@@ -102,10 +94,10 @@ func (d *decision) yaml() string {
 	return b.String()
 }
 
-// fileName makes a readable DNS label of the subject of a decision. Where it is too long, its end becomes a digest.
+// fileName makes a readable DNS label of the subject of a decision. The end of a label that is too long becomes a digest.
 func fileName(parts ...string) string {
 	name := strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-' {
+		if strings.ContainsRune("abcdefghijklmnopqrstuvwxyz0123456789-", r) {
 			return r
 		}
 		return '-'
@@ -154,7 +146,7 @@ func (d *deciding) finish(cmd *cobra.Command, c *decision, notes []string) error
 	return d.output.print(cmd.OutOrStdout(), result, result.text)
 }
 
-// idle notes the cases that a decision, once it is merged, does not decide.
+// idle lists the requests for which a Pin, once it is merged, has no effect, and why.
 func (d *deciding) idle(result *decided) (notes []string, err error) {
 	p, err := workspace.LoadEdited(d.records.in.dir, map[string][]byte{result.File: []byte(result.Content)})
 	if err != nil {
@@ -168,7 +160,7 @@ func (d *deciding) idle(result *decided) (notes []string, err error) {
 	return notes, nil
 }
 
-// write puts the file into the clone. One that is there already and says the same is fine.
+// write puts the file into the clone. A file that is there already must have the same content.
 func (d *deciding) write(result *decided) error {
 	name := filepath.Join(d.records.in.dir, filepath.FromSlash(result.File))
 	old, err := os.ReadFile(name)
@@ -184,13 +176,13 @@ func (d *deciding) write(result *decided) error {
 	return nil
 }
 
-// next are the commands that make a file a decision.
+// next lists the Git commands that share the file, so that it can be merged.
 func (d *deciding) next(c *decision) []string {
 	file := c.file(d.environment)
 	return d.git("add "+file, c.about)
 }
 
-// git are the commands that record a change of the clone and share it.
+// git lists the Git commands that commit a change of the clone and push it.
 func (d *deciding) git(change, about string) []string {
 	git := "git "
 	if d.records.in.dir != "." {
@@ -235,7 +227,7 @@ func moment(flag, value string, now time.Time) (string, error) {
 	return value, nil
 }
 
-// subject is that of a decision: a request, or an exact version of an offering.
+// A subject is the request, or the exact version of an offering, that a decision is about.
 type subject struct {
 	request           *platform.RequestKey
 	offering, version string

@@ -12,7 +12,8 @@ import (
 	"transom.dev/cmd/transom/internal/demo"
 )
 
-func newDemo() *cobra.Command {
+// newDemo returns the command demo. Run executes a command line of Transom, as main does: the demo is a user of them.
+func newDemo(run func(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error) *cobra.Command {
 	d := demo.Demo{Transom: func(ctx context.Context, args []string, out io.Writer) error {
 		return run(ctx, args, strings.NewReader(""), out, out)
 	}}

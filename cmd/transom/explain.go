@@ -50,7 +50,7 @@ repository and a clone of the platform are read.`,
   transom explain --at 2026-11-22T10:00:00Z --environment prod --cluster prod-eu-1`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if o.at != "" {
-				return o.then(cmd, args)
+				return o.showPast(cmd, args)
 			}
 			found, err := o.find(cmd.Context(), args)
 			if err != nil {
@@ -77,10 +77,11 @@ type explanation struct {
 	web.Trace
 }
 
+// find traces the request or the live object that the arguments name.
 func (o *explainOptions) find(ctx context.Context, args []string) (*explanation, error) {
 	switch len(args) {
 	case 1:
-		key, cluster, err := traced(args[0])
+		key, cluster, err := parseTraced(args[0])
 		if err != nil {
 			return nil, err
 		}
@@ -106,6 +107,7 @@ func (o *explainOptions) find(ctx context.Context, args []string) (*explanation,
 	}
 }
 
+// trace asks the daemon where an instance comes from, or, without a daemon, the repositories.
 func (o *explainOptions) trace(ctx context.Context, object *liveObject, environment string, key platform.RequestKey, cluster string) (*explanation, error) {
 	trace, err := o.records.client.Explain(ctx, client.Selection{Team: key.Team, Request: key.Name, Environment: environment, Cluster: cluster})
 	var away client.Absent
@@ -132,8 +134,8 @@ func (o *explainOptions) offline(ctx context.Context, key platform.RequestKey, c
 	return audit.Trace(ctx, state.Repository, state.Head.Commit, source, web.Question{Environment: o.environment, Request: key, Cluster: cluster})
 }
 
-// traced reads TEAM/REQUEST, or the path of a manifest or Release file of a state repository.
-func traced(text string) (key platform.RequestKey, cluster string, err error) {
+// parseTraced reads TEAM/REQUEST, or the path of a manifest or Release file of a state repository.
+func parseTraced(text string) (key platform.RequestKey, cluster string, err error) {
 	name, isFile := strings.CutSuffix(filepath.ToSlash(text), ".yaml")
 	parts := strings.Split(name, "/")
 	n := len(parts)

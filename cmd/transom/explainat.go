@@ -14,8 +14,8 @@ import (
 	"transom.dev/render/platform"
 )
 
-// then prints the placements that were to run at a time, by the state to which its clusters were brought then.
-func (o *explainOptions) then(cmd *cobra.Command, args []string) error {
+// showPast prints the placements that were to run at a time, by the state to which its clusters were brought then.
+func (o *explainOptions) showPast(cmd *cobra.Command, args []string) error {
 	at, err := time.Parse(time.RFC3339, o.at)
 	if err != nil {
 		return misuse("--at %s: it is a time such as 2026-11-22T10:00:00Z", o.at)
@@ -40,7 +40,9 @@ func (o *explainOptions) then(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	found.Placements = slices.DeleteFunc(found.Placements, func(r audit.RanOn) bool {
-		return o.cluster != "" && r.Cluster != o.cluster || only != nil && r.Request != *only
+		otherCluster := o.cluster != "" && r.Cluster != o.cluster
+		otherRequest := only != nil && r.Request != *only
+		return otherCluster || otherRequest
 	})
 	return o.output.print(cmd.OutOrStdout(), found, func(w io.Writer) { ranText(w, found) })
 }

@@ -24,7 +24,7 @@ func newExport() *cobra.Command {
 	}, newExportJSONSchema())
 }
 
-// schemasDir is where the schemas of a platform repository lie; its dot keeps them out of the platform.
+// schemasDir is the directory of a platform repository for its schemas; its dot keeps them out of the platform.
 const schemasDir = ".schemas"
 
 func newExportJSONSchema() *cobra.Command {
@@ -83,7 +83,7 @@ A schema says less than check does: it knows no CEL rules, no policies, and not 
 	return cmd
 }
 
-// writeSchemas writes schemas and removes those that were written before and are none any more.
+// writeSchemas writes schemas, and removes the schemas of offerings that are gone.
 func writeSchemas(dir string, all map[string]map[string]any) (names []string, err error) {
 	old, err := filepath.Glob(filepath.Join(dir, "request-*.json"))
 	if err != nil {

@@ -73,6 +73,7 @@ func (o *historyOptions) read(ctx context.Context, key platform.RequestKey) ([]*
 	return entries, nil
 }
 
+// historyText prints the history, the newest commit first.
 func historyText(w io.Writer, p terminal.Paint, entries []*audit.Entry) {
 	for _, e := range entries {
 		fmt.Fprintf(w, "%s  %s", p.Faint(e.When.Local().Format(time.DateTime)), p.Bold(e.Events[0]))

@@ -54,6 +54,7 @@ environment. It ends at --until, or when its file is deleted: --remove says how.
 	return cmd
 }
 
+// run writes a Hold, or says how one is ended.
 func (o *holdOptions) run(cmd *cobra.Command, args []string) error {
 	p, err := o.begin(cmd)
 	if err != nil {
@@ -85,7 +86,7 @@ func (o *holdOptions) run(cmd *cobra.Command, args []string) error {
 	return o.finish(cmd, c, nil)
 }
 
-// subject is the one thing that is held: its part of the file's name, the field and its value.
+// subject finds the request, offering, team or cluster of a Hold: its part of the file's name, the field and its value.
 func (o *holdOptions) subject(p *platform.Platform, args []string) (name, field, value string, err error) {
 	named := map[string]string{"offering": o.offering, "team": o.team, "cluster": o.cluster}
 	if len(args) == 1 {
@@ -116,7 +117,7 @@ func (o *holdOptions) subject(p *platform.Platform, args []string) (name, field,
 	return strings.ReplaceAll(value, "/", "-"), field, value, nil
 }
 
-// heldThings are the names that there are of a kind of thing.
+// heldThings lists the names that a field of a Hold can have.
 func heldThings(p *platform.Platform, field string) []string {
 	switch field {
 	case "offering":

@@ -7,13 +7,10 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
-	"transom.dev/cmd/transom/internal/terminal"
-	"transom.dev/render/platform"
 	"transom.dev/render/worker"
 )
 
@@ -26,7 +23,7 @@ func main() {
 	os.Exit(exitCode(err))
 }
 
-// run executes one command line. An error that it returns has been told on stderr already.
+// run executes one command line. The error that it returns is printed on stderr already.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	root := newRoot()
 	root.SetArgs(args)
@@ -65,7 +62,7 @@ and something would change.`,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	return group(root,
 		newServe(),
-		newDemo(),
+		newDemo(run),
 		newCheck(),
 		newRender(),
 		newPlan(),
@@ -85,67 +82,4 @@ and something would change.`,
 		newExport(),
 		newVersion(),
 	)
-}
-
-// outcome is an exit code whose reason has been told.
-type outcome int
-
-// The outcomes that are no error.
-const (
-	unwell  outcome = 1 // Problems, or the awaited outcome did not come about
-	changes outcome = 2 // something would change, and --exit-code asked to be told
-)
-
-func (o outcome) Error() string { return fmt.Sprintf("exit code %d", int(o)) }
-
-// usageError is a command line that cannot be understood.
-type usageError struct{ error }
-
-func misuse(format string, args ...any) error {
-	return usageError{fmt.Errorf(format, args...)}
-}
-
-func exitCode(err error) int {
-	var o outcome
-	switch {
-	case err == nil:
-		return 0
-	case errors.As(err, &o):
-		return int(o)
-	default:
-		return 1
-	}
-}
-
-// takes is the argument rule of commands that take from least to most arguments, named in their usage line.
-func takes(least, most int) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		switch n := len(args); {
-		case n >= least && n <= most:
-			return nil
-		case most == 0:
-			return misuse("%s takes no arguments, not %d", cmd.CommandPath(), n)
-		default:
-			_, arguments, _ := strings.Cut(cmd.Use, " ")
-			arguments, _, _ = strings.Cut(arguments, " --")
-			return misuse("%s takes %s, not %s", cmd.CommandPath(), arguments, terminal.Count(n, "argument"))
-		}
-	}
-}
-
-// group makes a command one that only has commands: alone it prints its help.
-func group(cmd *cobra.Command, commands ...*cobra.Command) *cobra.Command {
-	cmd.Args = func(cmd *cobra.Command, args []string) error {
-		if len(args) == 0 {
-			return nil
-		}
-		var there []string
-		for _, c := range commands {
-			there = append(there, c.Name())
-		}
-		return misuse("%s has no command %q%s", cmd.CommandPath(), args[0], platform.Suggest(args[0], there))
-	}
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
-	cmd.AddCommand(commands...)
-	return cmd
 }

@@ -1,14 +1,11 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -33,80 +30,6 @@ written passes check, and no existing file is ever touched.`,
 	}, newNewOffering(), newNewVersion(), newNewRequest())
 }
 
-// scaffold is the result of new.
-type scaffold struct {
-	Files    []string           `json:"files"`
-	Next     string             `json:"next"`
-	Problems []platform.Problem `json:"problems,omitempty"` // fields that are left to fill in
-
-	contents map[string][]byte
-}
-
-func (s *scaffold) add(name, content string) {
-	if s.contents == nil {
-		s.contents = map[string][]byte{}
-	}
-	s.contents[name] = []byte(content)
-}
-
-// write puts the files into the platform repository. It writes none where one of them exists.
-func (s *scaffold) write(dir string) error {
-	s.Files = slices.Sorted(maps.Keys(s.contents))
-	for _, name := range s.Files {
-		if _, err := os.Lstat(filepath.Join(dir, filepath.FromSlash(name))); !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("%s exists already; nothing was written", name)
-		}
-	}
-	for _, name := range s.Files {
-		if err := workspace.WriteFile(filepath.Join(dir, filepath.FromSlash(name)), s.contents[name]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *scaffold) text(w io.Writer) {
-	for _, name := range s.Files {
-		fmt.Fprintf(w, "wrote %s\n", name)
-	}
-	for _, p := range s.Problems {
-		fmt.Fprintf(w, "to fill in: %s\n", p)
-	}
-	fmt.Fprintln(w, s.Next)
-}
-
-// platformFor loads the platform that something is added to; an empty directory is one that begins.
-func platformFor(dir string) (*platform.Platform, error) {
-	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return nil, fmt.Errorf("%s: there is no such directory", dir)
-	}
-	p, err := platform.Load(os.DirFS(dir))
-	if err != nil {
-		return nil, fmt.Errorf("load the platform in %s: %w", dir, err)
-	}
-	return p, nil
-}
-
-// refuse loads the platform with the scaffold and returns the first Problem that its files have, but for those that
-// are to be filled in.
-func (s *scaffold) refuse(dir string, toFill func(platform.Problem) bool) error {
-	p, err := workspace.LoadEdited(dir, s.contents)
-	if err != nil {
-		return err
-	}
-	for _, problem := range p.Problems {
-		_, ours := s.contents[problem.File]
-		if problem.Warning || !ours && !slices.ContainsFunc(slices.Sorted(maps.Keys(s.contents)), func(f string) bool { return strings.HasPrefix(f, problem.File+"/") }) {
-			continue
-		}
-		if toFill == nil || !toFill(problem) {
-			return fmt.Errorf("%s\nnothing was written", problem)
-		}
-		s.Problems = append(s.Problems, problem)
-	}
-	return nil
-}
-
 func newNewOffering() *cobra.Command {
 	var o struct {
 		output             output
@@ -122,9 +45,6 @@ offering is; "transom check" says what does not fit.`,
   transom new offering queue -C ./platform`,
 		Args: takes(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if _, err := platformFor(o.in.dir); err != nil {
-				return err
-			}
 			name := args[0]
 			s := &scaffold{Next: fmt.Sprintf("next: edit offerings/%s/0.1.0, then \"transom check\"; \"transom catalog %s\" shows what requests see", name, name)}
 			s.add(path.Join("offerings", name, "offering.yaml"), offeringFile(name, o.title, o.desc, o.owner))
@@ -175,6 +95,7 @@ from it, but for those that name it exactly.`,
 	return cmd
 }
 
+// draftVersion copies a version of an offering to a new number.
 func draftVersion(p *platform.Platform, files fs.FS, name, number, from string) (*scaffold, error) {
 	offering, err := workspace.OfferingNamed(p, name)
 	if err != nil {
@@ -291,6 +212,7 @@ to replace, the others commented out with their defaults.`,
 	return cmd
 }
 
+// draftRequest starts a request from the parameters of the version that it would get.
 func draftRequest(p *platform.Platform, key platform.RequestKey, offering, version string, in []string) (*schema.Draft, error) {
 	o, err := workspace.OfferingNamed(p, offering)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"transom.dev/render/platform"
 )
 
+// offeringFile is the content of a new offering.yaml.
 func offeringFile(name, title, description, owner string) string {
 	if title == "" {
 		title = strings.ToUpper(name[:1]) + strings.ReplaceAll(name[1:], "-", " ")
@@ -29,7 +30,7 @@ func offeringFile(name, title, description, owner string) string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// firstVersion adds a version that renders something small and whole, for its author to replace.
+// firstVersion adds a version that renders a Deployment and a Service, for its author to replace.
 func (s *scaffold) firstVersion(offering, number string) {
 	dir := path.Join("offerings", offering, number)
 	s.add(path.Join(dir, "version.yaml"), fmt.Sprintf(`apiVersion: %s

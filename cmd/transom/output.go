@@ -5,13 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 
 	"github.com/spf13/cobra"
 
-	"transom.dev/cmd/transom/internal/client"
 	"transom.dev/cmd/transom/internal/terminal"
+	"transom.dev/render/platform"
 )
 
 // output is the flag -o of all commands that print: a pflag.Value that takes the formats that there are.
@@ -25,6 +24,7 @@ func (o *output) flag(cmd *cobra.Command) {
 	must(cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(o.formats(), cobra.ShellCompDirectiveNoFileComp)))
 }
 
+// formats lists the formats that the command can print.
 func (o *output) formats() []string {
 	if o.also != "" {
 		return []string{"text", o.also, "json"}
@@ -69,8 +69,15 @@ func must(err error) {
 	}
 }
 
-// serverFlag adds --server, which TRANSOM_SERVER gives a default.
-func serverFlag(cmd *cobra.Command, c *client.Client) {
-	server := cmp.Or(os.Getenv("TRANSOM_SERVER"), client.DefaultServer)
-	cmd.Flags().StringVar(&c.Server, "server", server, "URL of the daemon (TRANSOM_SERVER)")
+// tellProblems prints Problems, and is an outcome if there are any.
+func tellProblems(stderr io.Writer, problems []platform.Problem) error {
+	wrong := false
+	for _, problem := range problems {
+		fmt.Fprintln(stderr, problem)
+		wrong = wrong || !problem.Warning
+	}
+	if wrong {
+		return unwell
+	}
+	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"transom.dev/reconciler/status"
 	"transom.dev/reconciler/web"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // promoting is a board on which a release is on its way: proven in dev, in its first wave in staging, and waiting for
@@ -32,9 +33,9 @@ func promoting() *status.Board {
 	dev.Proven = []status.Proof{{Release: "sha256:3fb1c0d77", Version: "1.2.0", Soaked: "30m0s"}}
 	staging := instance("staging", "1.2.0", "sha256:3fb1c0d77", place("blue", "b"), place("green", "g"))
 	staging.PromotedFrom = []string{"dev"}
-	staging.Gates = []platform.ReleaseGate{
+	staging.Gates = []state.PassedGate{
 		{Gate: "soak", Figure: "30m0s in dev"},
-		{Gate: "approval", Decision: "decisions/staging/web-1-2-0.yaml", Commit: "77de0aa12345", Author: "Ada <ada@example.com>"},
+		{Gate: "approval", Decision: "decisions/staging/web-1-2-0.yaml", Commit: "77de0aa12345", Author: "Developer <developer@example.com>"},
 	}
 	staging.Rollout = &status.Rollout{Cause: "version", Entered: at, Pending: []string{"green"}}
 	staging.Placements[1].Release, staging.Placements[1].Version = "sha256:aa11bb2", "1.1.0"

@@ -4,29 +4,15 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/cmd/transom/internal/workspace"
 	"transom.dev/render/platform"
 )
 
-// pinOptions are the flags of pin and rollback.
-type pinOptions struct {
-	deciding
-	until  string
-	reason string
-	to     string
-}
-
-func (o *pinOptions) flag(cmd *cobra.Command) {
-	o.deciding.flag(cmd, o.records.flagsOfMany)
-	f := cmd.Flags()
-	f.StringVar(&o.until, "until", "", "when it ends, a time or a duration from now; left out, when the file is deleted")
-	f.StringVar(&o.reason, "reason", "", "why (required)")
-}
+// pinOptions are the flags of pin.
+type pinOptions struct{ pinning }
 
 func newPin() *cobra.Command {
 	var o pinOptions
@@ -56,20 +42,20 @@ A release is named by its digest, the beginning of one, or a version that this e
 				return err
 			}
 			if s.request == nil {
-				return o.write(cmd, s, nil, "pin")
+				return o.writePin(cmd, s, nil, "pin")
 			}
 			release, err := o.choose(cmd.Context(), p, *s.request, args[1])
 			if err != nil {
 				return err
 			}
-			return o.write(cmd, s, release, "pin")
+			return o.writePin(cmd, s, release, "pin")
 		},
 	}
 	o.flag(cmd)
 	return cmd
 }
 
-// choose finds the release that a person means among those that the environment and those above it know.
+// choose finds the release that a text names, among those that the environment and its upstream environments have run.
 func (o *pinOptions) choose(ctx context.Context, p *platform.Platform, key platform.RequestKey, text string) (*knownRelease, error) {
 	if strings.HasPrefix(text, "sha256:") && len(text) == len("sha256:")+64 {
 		return &knownRelease{digest: text}, nil
@@ -81,32 +67,20 @@ func (o *pinOptions) choose(ctx context.Context, p *platform.Platform, key platf
 			return nil, err
 		}
 		if r != nil {
-			list = append(list, mentioned(r)...)
+			list = append(list, releasesIn(r)...)
 		}
 	}
 	if len(list) == 0 {
 		return nil, workspace.NoRequest(p, key)
 	}
-	release, err := pick(distinct(list), text)
+	release, err := pickRelease(distinct(list), text)
 	if err != nil {
 		return nil, fmt.Errorf("%s in %s: %w", key, o.environment, err)
 	}
 	return release, nil
 }
 
-// distinct keeps the first of each release.
-func distinct(list []knownRelease) (kept []knownRelease) {
-	seen := map[string]bool{}
-	for _, k := range list {
-		if !seen[k.digest] {
-			kept = append(kept, k)
-		}
-		seen[k.digest] = true
-	}
-	return kept
-}
-
-// upwards lists an environment and all that it takes releases from, the nearest first.
+// upwards lists an environment and its upstream environments, the nearest first.
 func upwards(p *platform.Platform, environment string) []string {
 	list, seen := []string{}, map[string]bool{}
 	for next := []string{environment}; len(next) > 0; next = next[1:] {
@@ -117,28 +91,4 @@ func upwards(p *platform.Platform, environment string) []string {
 		seen[next[0]] = true
 	}
 	return list
-}
-
-// write writes the Pin of a release, or, where there is none, of a version.
-func (o *pinOptions) write(cmd *cobra.Command, s subject, release *knownRelease, verb string) error {
-	if o.reason == "" {
-		return misuse("%s needs --reason: it shows as debt until it is removed", cmd.CommandPath())
-	}
-	until, err := moment("until", o.until, time.Now())
-	if err != nil {
-		return err
-	}
-	c := &decision{kind: "Pin", name: fileName(append([]string{"pin"}, s.parts()...)...), about: verb + " " + s.String()}
-	if release == nil {
-		c.name = fileName("pin", s.offering)
-		c.set("offering", s.offering)
-		c.set("version", s.version)
-	} else {
-		c.about, c.comment = fmt.Sprintf("%s %s to %s", verb, s, terminal.Short(release.digest)), release.String()
-		c.set("request", s.request.String())
-		c.set("release", release.digest)
-	}
-	c.set("until", until)
-	c.set("reason", o.reason)
-	return o.finish(cmd, c, []string{"it shows as debt, and nothing newer is taken, until the file is deleted"})
 }

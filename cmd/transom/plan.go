@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -20,12 +21,8 @@ type planOptions struct {
 	kubeconfigs string
 }
 
-func newPlan() *cobra.Command {
-	o := planOptions{output: output{also: "markdown"}}
-	cmd := &cobra.Command{
-		Use:   "plan [DIR]",
-		Short: "Show what merging the work tree would change on every cluster",
-		Long: `Show what merging the work tree would change: objects added, changed, replaced and removed, per environment and
+// planHelp explains plan.
+const planHelp = `Show what merging the work tree would change: objects added, changed, replaced and removed, per environment and
 cluster, what moves to another version of an offering, and what deserves caution. What an environment takes at once is
 kept apart from what comes to it once promoted: an environment that promotes from others takes only its own changes at
 once, for the releases that it has. Each environment's gates, waves and rollout are listed where they matter.
@@ -49,7 +46,14 @@ was kept when a request of the same name was removed and that it starts on. --ku
 Values of Secrets are not shown. What has a Problem keeps what it has; such Problems are listed, those that what is merged
 has too as known: what --base names, else the branch that the clone follows, else what the environments accepted. -o markdown is one
 comment for a pull request. The digest of an environment's plan names exactly these changes, at whatever commit.
-Exits with 1 where there is a new Problem, else with 0, or, with --exit-code, with 2 when something changes.`,
+Exits with 1 where there is a new Problem, else with 0, or, with --exit-code, with 2 when something changes.`
+
+func newPlan() *cobra.Command {
+	o := planOptions{output: output{also: "markdown"}}
+	cmd := &cobra.Command{
+		Use:   "plan [DIR]",
+		Short: "Show what merging the work tree would change on every cluster",
+		Long:  planHelp,
 		Example: `  transom plan
   transom plan ./platform --base origin/main
   transom plan --state ./state --exit-code
@@ -64,14 +68,9 @@ Exits with 1 where there is a new Problem, else with 0, or, with --exit-code, wi
 			if o.live != (o.kubeconfigs != "") {
 				return misuse("--live goes with --kubeconfigs: say how to reach the clusters")
 			}
-			result, err := plan.Make(cmd.Context(), directory(args), o.against)
+			result, err := plan.Make(cmd.Context(), directory(args), o.against, o.ask())
 			if err != nil {
 				return err
-			}
-			if o.live {
-				if result.Adoptions, err = adoptions(cmd.Context(), result, o.kubeconfigs); err != nil {
-					return err
-				}
 			}
 			if err := o.print(cmd.OutOrStdout(), result); err != nil {
 				return err
@@ -96,6 +95,16 @@ Exits with 1 where there is a new Problem, else with 0, or, with --exit-code, wi
 	cmd.MarkFlagsMutuallyExclusive("base", "state")
 	cmd.MarkFlagsMutuallyExclusive("base", "offline")
 	return cmd
+}
+
+// ask asks the clusters about taking over existing objects; nil: they are not to be asked.
+func (o *planOptions) ask() func(context.Context, *plan.Plan) ([]plan.Adoption, error) {
+	if !o.live {
+		return nil
+	}
+	return func(ctx context.Context, p *plan.Plan) ([]plan.Adoption, error) {
+		return adoptions(ctx, p, o.kubeconfigs)
+	}
 }
 
 func (o *planOptions) print(w io.Writer, result *plan.Plan) error {

@@ -12,7 +12,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"transom.dev/cmd/transom/internal/terminal"
+	"transom.dev/reconciler/promotion"
 	"transom.dev/render/platform"
+	"transom.dev/render/wording"
 )
 
 // promoteOptions are the flags of promote.
@@ -69,6 +71,7 @@ debt until it is removed. Health, waves and limits are never skipped.`,
 	return cmd
 }
 
+// run writes the Approval or the Override that the flags ask for.
 func (o *promoteOptions) run(cmd *cobra.Command, args []string) error {
 	if err := o.check(args); err != nil {
 		return err
@@ -101,7 +104,7 @@ func (o *promoteOptions) run(cmd *cobra.Command, args []string) error {
 	return o.finish(cmd, c, notes)
 }
 
-// check finds the parts of a command line that do not go together.
+// check refuses flags that do not go together.
 func (o *promoteOptions) check(args []string) error {
 	named := len(args)
 	for _, digest := range []string{o.plan, o.deletions, o.adoption, o.abandon, o.takeover, o.state} {
@@ -109,6 +112,7 @@ func (o *promoteOptions) check(args []string) error {
 			named++
 		}
 	}
+	explained := o.until != "" || o.reason != ""
 	switch {
 	case named != 1:
 		return misuse("promote takes exactly one of TEAM/REQUEST, OFFERING@VERSION, --plan, --deletions, --adoption, --abandon, --takeover and --state")
@@ -116,19 +120,19 @@ func (o *promoteOptions) check(args []string) error {
 		return misuse("--skip goes with TEAM/REQUEST or OFFERING@VERSION")
 	case len(o.skip) > 0 && o.reason == "":
 		return misuse("--skip needs --reason: whoever reads the file will ask")
-	case len(o.skip) == 0 && (o.until != "" || o.reason != ""):
+	case len(o.skip) == 0 && explained:
 		return misuse("--until and --reason go with --skip: an Approval holds for what it names")
 	}
-	gates := []string{"soak", "approval", "window", "hold", "leave"}
+	gates := promotion.Skippable()
 	for _, gate := range o.skip {
 		if !slices.Contains(gates, gate) {
-			return misuse("--skip %s: it is %s%s; health, waves and limits are never skipped", gate, terminal.OrList(gates), platform.Suggest(gate, gates))
+			return misuse("--skip %s: it is %s%s; health, waves and limits are never skipped", gate, terminal.OrList(gates), wording.Suggest(gate, gates))
 		}
 	}
 	return nil
 }
 
-// digest approves something that is named by its digest alone.
+// digest begins the Approval of a change that a flag names by its digest or commit.
 func (o *promoteOptions) digest() *decision {
 	c := &decision{kind: "Approval"}
 	for _, named := range []struct{ field, value, about string }{
@@ -191,6 +195,7 @@ func unusedFile(p *platform.Platform, environment, name string) string {
 	return free
 }
 
+// fileFor is the name of the decision's file; an Override has one of its own.
 func (o *promoteOptions) fileFor(parts []string) string {
 	if len(o.skip) > 0 {
 		parts = append([]string{"skip"}, parts...)
@@ -198,6 +203,7 @@ func (o *promoteOptions) fileFor(parts []string) string {
 	return fileName(parts...)
 }
 
+// candidate finds the release to approve: the one that --release names, or the one that waits.
 func (o *promoteOptions) candidate(ctx context.Context, p *platform.Platform, key platform.RequestKey) (*knownRelease, error) {
 	if o.release == "" {
 		return o.records.next(ctx, p, o.environment, key)
@@ -208,13 +214,20 @@ func (o *promoteOptions) candidate(ctx context.Context, p *platform.Platform, ke
 	return &knownRelease{digest: o.release}, nil
 }
 
-// notes name the other gates that are closed: an Approval opens none of them.
+// notes lists the closed gates that the decision does not open.
 func (o *promoteOptions) notes(release *knownRelease) (notes []string) {
 	for _, g := range release.waiting {
-		opened := g.Name == "approval" || g.Name == "unproven" || g.Name == "rejected" && len(o.skip) == 0 || slices.Contains(o.skip, g.Name)
-		if !opened {
+		if !o.opens(g.Name) {
 			notes = append(notes, fmt.Sprintf("it also waits for %s: %s", g.Name, g.Reason))
 		}
 	}
 	return notes
+}
+
+// opens says whether the decision opens a gate.
+func (o *promoteOptions) opens(gate string) bool {
+	if len(o.skip) == 0 {
+		return promotion.ApprovalOpens(gate)
+	}
+	return gate == "approval" || slices.Contains(o.skip, gate)
 }

@@ -15,6 +15,7 @@ import (
 	"transom.dev/cmd/transom/internal/workspace"
 	"transom.dev/reconciler/status"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // knownRelease is a release that can be named in a decision.
@@ -39,13 +40,13 @@ func (k *knownRelease) String() string {
 	return text
 }
 
-// next is the release of a request that an environment would take if a person let it.
+// next finds the release that waits to enter an environment: as the daemon says, or as the state repositories say.
 func (r *records) next(ctx context.Context, p *platform.Platform, environment string, key platform.RequestKey) (*knownRelease, error) {
 	s, err := r.client.Status(ctx, client.Selection{Team: key.Team, Request: key.Name})
 	var away client.Absent
 	switch {
 	case errors.As(err, &away):
-		return r.nextOf(ctx, p, environment, key)
+		return r.nextStored(ctx, p, environment, key)
 	case err != nil:
 		return nil, err
 	case len(s.Instances) == 0:
@@ -78,28 +79,30 @@ func problemOf(in status.Instance) string {
 	return "nothing of it waits for " + in.Environment
 }
 
-// nextOf is next without a daemon: the release that an environment above runs and this one does not, or the head's own.
-func (r *records) nextOf(ctx context.Context, p *platform.Platform, environment string, key platform.RequestKey) (*knownRelease, error) {
+// nextStored finds the release that waits without a daemon: the one that an upstream environment runs and this one does not, or
+// the one of the platform's head.
+func (r *records) nextStored(ctx context.Context, p *platform.Platform, environment string, key platform.RequestKey) (*knownRelease, error) {
 	own, err := r.stored(ctx, environment, key)
 	if err != nil {
 		return nil, err
 	}
+	isOwn := func(digest string) bool { return own != nil && own.Digest == digest }
 	above := p.Environments[environment].PromotesFrom
 	for _, name := range above {
 		its, err := r.stored(ctx, name, key)
 		if err != nil {
 			return nil, err
 		}
-		if its != nil && (own == nil || its.Digest != own.Digest) {
-			next := mentioned(its)[0]
-			next.failed = own != nil && slices.ContainsFunc(own.Promotion.Rejected, func(f platform.ReleaseFailure) bool {
+		if its != nil && !isOwn(its.Digest) {
+			next := releasesIn(its)[0]
+			next.failed = own != nil && slices.ContainsFunc(own.Promotion.Rejected, func(f state.Failure) bool {
 				return f.Release == next.digest
 			})
 			return &next, nil
 		}
 	}
 	for _, i := range p.Instances(environment) {
-		if i.Request.Key == key && len(above) == 0 && (own == nil || own.Digest != i.Release) {
+		if i.Request.Key == key && len(above) == 0 && !isOwn(i.Release) {
 			return &knownRelease{digest: i.Release, offering: i.Offering.Name, version: i.Version.Number.String()}, nil
 		}
 	}
@@ -110,6 +113,7 @@ func (r *records) nextOf(ctx context.Context, p *platform.Platform, environment 
 		key, environment, orNone(above))
 }
 
+// orNone joins names, or says that there are none.
 func orNone(names []string) string {
 	if len(names) == 0 {
 		return "none"
@@ -117,8 +121,8 @@ func orNone(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// record is the Release file of a request in an environment; nil: it never had one.
-func (r *records) record(ctx context.Context, environment string, key platform.RequestKey) (*platform.Release, error) {
+// record reads the Release file of a request in an environment; nil: the request never had one.
+func (r *records) record(ctx context.Context, environment string, key platform.RequestKey) (*state.Release, error) {
 	trace, err := r.client.Explain(ctx, client.Selection{Team: key.Team, Request: key.Name, Environment: environment})
 	var away client.Absent
 	var refused client.Refused
@@ -134,16 +138,16 @@ func (r *records) record(ctx context.Context, environment string, key platform.R
 }
 
 // stored reads a Release file at the head of an environment's state repository; nil: there is none.
-func (r *records) stored(ctx context.Context, environment string, key platform.RequestKey) (*platform.Release, error) {
-	state, err := r.open(ctx, environment)
+func (r *records) stored(ctx context.Context, environment string, key platform.RequestKey) (*state.Release, error) {
+	opened, err := r.open(ctx, environment)
 	if err != nil {
 		return nil, fmt.Errorf("no daemon at %s, and: %w", r.client.Server, err)
 	}
-	return audit.ReleaseIn(state.Head, key)
+	return audit.ReleaseIn(opened.Head, key)
 }
 
-// mentioned lists the releases that a Release file knows, the newest first, each once.
-func mentioned(r *platform.Release) (list []knownRelease) {
+// releasesIn lists the releases that a Release file names, the newest first, each once.
+func releasesIn(r *state.Release) (list []knownRelease) {
 	add := func(k knownRelease) {
 		if k.digest != "" && !slices.ContainsFunc(list, func(o knownRelease) bool { return o.digest == k.digest }) {
 			list = append(list, k)
@@ -159,11 +163,18 @@ func mentioned(r *platform.Release) (list []knownRelease) {
 	return list
 }
 
-// pick finds the release that a digest, the beginning of one, or a version names.
-func pick(list []knownRelease, text string) (*knownRelease, error) {
+// hasName says whether a text names a release: by its version, its digest, or a beginning of that which is long enough.
+func (k *knownRelease) hasName(text string) bool {
+	begins := len(text) > 10 && strings.HasPrefix(k.digest, text)
+	beginsBare := len(text) > 3 && strings.HasPrefix(strings.TrimPrefix(k.digest, "sha256:"), text)
+	return k.version == text || begins || beginsBare
+}
+
+// pickRelease finds the release that a text names by its version, its digest, or the beginning of that.
+func pickRelease(list []knownRelease, text string) (*knownRelease, error) {
 	var found []knownRelease
 	for _, k := range list {
-		if k.version == text || strings.HasPrefix(k.digest, text) && len(text) > 10 || strings.HasPrefix(strings.TrimPrefix(k.digest, "sha256:"), text) && len(text) > 3 {
+		if k.hasName(text) {
 			found = append(found, k)
 		}
 	}
@@ -176,10 +187,23 @@ func pick(list []knownRelease, text string) (*knownRelease, error) {
 	return &found[0], nil
 }
 
+// releaseNames lists releases by digest and version.
 func releaseNames(list []knownRelease) string {
 	var names []string
 	for _, k := range list {
 		names = append(names, fmt.Sprintf("%s (%s)", terminal.Short(k.digest), k.version))
 	}
 	return orNone(names)
+}
+
+// distinct keeps the first of each release.
+func distinct(list []knownRelease) (kept []knownRelease) {
+	seen := map[string]bool{}
+	for _, k := range list {
+		if !seen[k.digest] {
+			kept = append(kept, k)
+		}
+		seen[k.digest] = true
+	}
+	return kept
 }

@@ -28,7 +28,7 @@ func (r *records) flag(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&r.state, "state", "", "URL or path of the environment's state repository; left out, as the platform says")
 }
 
-// flagsOfMany are those of commands that may ask about several environments.
+// flagsOfMany adds the flags of commands that may ask about several environments.
 func (r *records) flagsOfMany(cmd *cobra.Command) {
 	serverFlag(cmd, &r.client)
 	r.in.flag(cmd)
@@ -55,7 +55,7 @@ func (r *records) open(ctx context.Context, environment string) (*audit.State, e
 	return state, nil
 }
 
-// find says where an environment's state repository is.
+// find returns the address of an environment's state repository, and its branch.
 func (r *records) find(ctx context.Context, environment string) (url, branch string, err error) {
 	if r.state != "" {
 		return r.state, "main", nil
@@ -79,7 +79,7 @@ func (r *records) find(ctx context.Context, environment string) (url, branch str
 	return remote.Resolve(origin, e.State.URL), e.State.Branch, nil
 }
 
-// ask has the daemon say where a state repository is.
+// ask asks the daemon for the address of a state repository.
 func (r *records) ask(ctx context.Context, environment string, instead error) (url, branch string, err error) {
 	s, err := r.client.Status(ctx, client.Selection{Environment: environment, Objects: "none"})
 	if err != nil {

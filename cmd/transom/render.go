@@ -7,7 +7,6 @@ import (
 	"io"
 	"maps"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -81,18 +80,22 @@ Problems go to stderr, and the exit code is 1 then.`,
 	return cmd
 }
 
+// check refuses flags that do not go together.
 func (o *renderOptions) check() error {
 	if o.request != "" {
 		if _, err := platform.ParseRequestKey(o.request); err != nil {
 			return misuse("--request: %w", err)
 		}
 	}
+	complete := o.request != "" && o.environment != ""
+	narrowed := o.request != "" || o.cluster != ""
+	asData := o.wrapper || o.output.format == "json"
 	switch {
-	case o.wrapper && (o.request == "" || o.environment == ""):
+	case o.wrapper && !complete:
 		return misuse("--wrapper needs --environment and --request: there is one for each")
-	case o.out != "" && !o.wrapper && (o.request != "" || o.cluster != ""):
+	case o.out != "" && !o.wrapper && narrowed:
 		return misuse("--out writes whole state trees: leave out --request and --cluster, or print them")
-	case o.watching && (o.wrapper || o.output.format == "json"):
+	case o.watching && asData:
 		return misuse("--watch prints changes as text: leave out --wrapper and -o json")
 	case o.out != "" && o.output.format == "json":
 		return misuse("--out writes files: leave out -o json")
@@ -100,7 +103,7 @@ func (o *renderOptions) check() error {
 	return nil
 }
 
-// known refuses names that the platform does not have.
+// known refuses environments, clusters and requests that the platform does not have.
 func (o *renderOptions) known(p *platform.Platform) error {
 	key, _ := platform.ParseRequestKey(o.request) // checked before
 	switch {
@@ -121,6 +124,7 @@ type renderedFile struct {
 	Content     string `json:"content"`
 }
 
+// render renders the environments that are asked for from nothing, and prints or writes their files.
 func (o *renderOptions) render(p *platform.Platform, stdout, stderr io.Writer) error {
 	var r render.Renderer
 	files := []renderedFile{}
@@ -141,7 +145,7 @@ func (o *renderOptions) render(p *platform.Platform, stdout, stderr io.Writer) e
 		}
 	}
 	problems, _ := workspace.Mistakes(p, states)
-	problems = o.concerning(problems)
+	problems = o.keepAsked(problems)
 	if err := o.deliver(files, states, stdout, stderr); err != nil {
 		return err
 	}
@@ -157,17 +161,23 @@ func (o *renderOptions) selects(file string) bool {
 	if len(parts) != 4 || parts[0] != "clusters" {
 		return false
 	}
-	return (o.cluster == "" || o.cluster == parts[1]) &&
-		(o.request == "" || o.request+".yaml" == path.Join(parts[2], parts[3]))
+	return o.isAbout(parts[1], parts[2]+"/"+strings.TrimSuffix(parts[3], ".yaml"))
 }
 
-// concerning keeps the Problems of the request that is asked for, and those of nobody in particular.
-func (o *renderOptions) concerning(all []platform.Problem) []platform.Problem {
+// isAbout says whether a request on a cluster is asked for.
+func (o *renderOptions) isAbout(cluster, request string) bool {
+	matches := func(asked, name string) bool { return asked == "" || asked == name }
+	return matches(o.cluster, cluster) && matches(o.request, request)
+}
+
+// keepAsked leaves out the Problems of other requests than the one that is asked for.
+func (o *renderOptions) keepAsked(all []platform.Problem) []platform.Problem {
 	return slices.DeleteFunc(all, func(p platform.Problem) bool {
 		return o.request != "" && p.Request != nil && p.Request.String() != o.request
 	})
 }
 
+// deliver prints files, or writes them below --out in place of the state trees that are there.
 func (o *renderOptions) deliver(files []renderedFile, states map[string]*render.State, stdout, stderr io.Writer) error {
 	if o.out == "" {
 		return o.output.print(stdout, files, func(w io.Writer) {
@@ -256,19 +266,6 @@ func (o *renderOptions) writeWrapper(p *platform.Platform, rendered render.Rende
 				return fmt.Errorf("copy %s: %w", tree.Dir, err)
 			}
 		}
-	}
-	return nil
-}
-
-// tellProblems prints Problems, and is an outcome if there are any.
-func tellProblems(stderr io.Writer, problems []platform.Problem) error {
-	wrong := false
-	for _, problem := range problems {
-		fmt.Fprintln(stderr, problem)
-		wrong = wrong || !problem.Warning
-	}
-	if wrong {
-		return unwell
 	}
 	return nil
 }

@@ -12,8 +12,14 @@ import (
 	"transom.dev/render/platform"
 )
 
+// rollbackOptions are the flags of rollback.
+type rollbackOptions struct {
+	pinning
+	to string
+}
+
 func newRollback() *cobra.Command {
-	var o pinOptions
+	var o rollbackOptions
 	cmd := &cobra.Command{
 		Use:   "rollback TEAM/REQUEST --environment ENVIRONMENT --reason REASON",
 		Short: "Go back to what was healthy in an environment before",
@@ -36,7 +42,7 @@ another release that was healthy there, by its digest, the beginning of one, or 
 			if err != nil {
 				return err
 			}
-			return o.write(cmd, subject{request: &key}, release, "roll back")
+			return o.writePin(cmd, subject{request: &key}, release, "roll back")
 		},
 	}
 	o.flag(cmd)
@@ -45,7 +51,7 @@ another release that was healthy there, by its digest, the beginning of one, or 
 }
 
 // back finds the release that a request goes back to in its environment.
-func (o *pinOptions) back(ctx context.Context, p *platform.Platform, key platform.RequestKey) (*knownRelease, error) {
+func (o *rollbackOptions) back(ctx context.Context, p *platform.Platform, key platform.RequestKey) (*knownRelease, error) {
 	r, err := o.records.record(ctx, o.environment, key)
 	switch {
 	case err != nil:
@@ -68,7 +74,7 @@ func (o *pinOptions) back(ctx context.Context, p *platform.Platform, key platfor
 	if o.to == "" {
 		return &ran[0], nil
 	}
-	release, err := pick(ran, o.to)
+	release, err := pickRelease(ran, o.to)
 	if err != nil {
 		return nil, fmt.Errorf("%s in %s: %w", key, o.environment, err)
 	}

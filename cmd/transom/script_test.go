@@ -34,9 +34,9 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			for name, value := range map[string]string{
 				"ACME": acme, "NO_COLOR": "1", "TRANSOM_SERVER": "", "GIT_CONFIG_GLOBAL": os.DevNull, "GIT_CONFIG_SYSTEM": os.DevNull,
-				"GIT_AUTHOR_NAME": "Ada", "GIT_AUTHOR_EMAIL": "ada@example.com",
+				"GIT_AUTHOR_NAME": "Developer", "GIT_AUTHOR_EMAIL": "developer@example.com",
 				"XDG_CACHE_HOME": filepath.Join(env.WorkDir, ".cache"), "FORGE": forge(env),
-				"GIT_COMMITTER_NAME": "Ada", "GIT_COMMITTER_EMAIL": "ada@example.com",
+				"GIT_COMMITTER_NAME": "Developer", "GIT_COMMITTER_EMAIL": "developer@example.com",
 			} {
 				env.Setenv(name, value)
 			}
@@ -46,14 +46,14 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// forge serves the repositories below $WORK/forge to ada, whose password is lovelace.
+// forge serves the repositories below $WORK/forge to developer, whose password is orchard.
 func forge(env *testscript.Env) string {
 	backend := &cgi.Handler{
 		Path: "/usr/bin/env", Args: []string{"git", "http-backend"},
-		Env: []string{"GIT_PROJECT_ROOT=" + filepath.Join(env.WorkDir, "forge"), "GIT_HTTP_EXPORT_ALL=1", "REMOTE_USER=ada"},
+		Env: []string{"GIT_PROJECT_ROOT=" + filepath.Join(env.WorkDir, "forge"), "GIT_HTTP_EXPORT_ALL=1", "REMOTE_USER=developer"},
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if user, password, _ := r.BasicAuth(); user != "ada" || password != "lovelace" {
+		if user, password, _ := r.BasicAuth(); user != "developer" || password != "orchard" {
 			w.Header().Set("WWW-Authenticate", `Basic realm="forge"`)
 			http.Error(w, "who are you?", http.StatusUnauthorized)
 			return

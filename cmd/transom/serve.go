@@ -33,11 +33,10 @@ import (
 // drainTime bounds how long the HTTP server waits for requests in flight when the daemon ends.
 const drainTime = 5 * time.Second
 
-// endTime bounds how long the daemon takes to end once it was told to, also in the middle of a pass: killing it loses
-// nothing.
+// endTime bounds how long the daemon takes to end after a signal, also in the middle of a pass: killing it loses nothing.
 const endTime = 20 * time.Second
 
-// memoryShare is how much of the memory that the machine or its control group allows the daemon lets its heap grow to.
+// memoryShare is the share of the memory limit of the control group up to which the heap may grow.
 const memoryShare = 0.9
 
 // serveOptions are the flags of serve.
@@ -115,7 +114,7 @@ limit is said in the status of its environment or cluster, with the flag to rais
 	return cmd
 }
 
-// serve wires the concrete parts and runs them until ctx is done or one of them fails.
+// serve prepares the logger, the credentials, the data directory and the listener, and runs the daemon.
 func serve(ctx context.Context, o serveOptions, stderr io.Writer) error {
 	logger, err := newLogger(stderr, o.logFormat, o.verbose)
 	if err != nil {
@@ -139,7 +138,11 @@ func serve(ctx context.Context, o serveOptions, stderr io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w; choose another address with --listen", o.listen, err)
 	}
+	return o.run(ctx, listener, credentials, logger)
+}
 
+// run wires the concrete parts and runs them until ctx is done or one of them fails.
+func (o *serveOptions) run(ctx context.Context, listener net.Listener, credentials gitrepo.Credentials, logger *slog.Logger) error {
 	latch := trigger.New()
 	board, figures := status.NewBoard(time.Now), web.NewFigures()
 	board.Milestones = figures.Milestone
@@ -148,15 +151,15 @@ func serve(ctx context.Context, o serveOptions, stderr io.Writer) error {
 	board.Branch = source.Branch
 	r := &reconciler.Reconciler{
 		PlatformURL: o.platform, Platform: source, Board: board, Trigger: latch, Logger: logger, Now: time.Now,
-		Took: figures.Pass, Corrected: figures.Corrected, Trust: o.trust.read,
+		Figures: figures, Trust: o.trust.read,
 		Repository: func(url string) string { return gitrepo.Canonical(remote.Resolve(o.platform, url)) },
 	}
 	traces := &tracer{board: board, platform: source}
 	f := &fleet.Fleet{
 		Connect: fleet.Kubeconfigs(o.kubeconfigs), Limits: o.outside.cluster,
-		Report: r.Placed, ReportCluster: r.ClusterSeen, Outdated: r.Outdated, Doubt: r.Doubt,
+		Report: r.Placed, ReportCluster: r.ClusterSeen, Outdated: r.Outdated, Refetch: r.Refetch,
 	}
-	r.Fleet, board.Told = f, r.Told
+	r.Fleet, board.OnEvent = f, r.LogEvent
 
 	group, ctx := errgroup.WithContext(ctx)
 	watch := func(url string) { watchRepository(ctx, group, url, latch, logger) }
@@ -265,13 +268,7 @@ func newLogger(w io.Writer, format string, verbose bool) (*slog.Logger, error) {
 	}
 }
 
-func readCredentials(file string) (gitrepo.Credentials, error) {
-	if file == "" {
-		return gitrepo.Credentials{}, nil
-	}
-	return gitrepo.ReadCredentials(file)
-}
-
+// serveHTTP serves until ctx is done, and then drains the requests in flight.
 func serveHTTP(ctx context.Context, listener net.Listener, handler http.Handler) error {
 	server := &http.Server{
 		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
@@ -289,8 +286,8 @@ func serveHTTP(ctx context.Context, listener net.Listener, handler http.Handler)
 	return nil
 }
 
-// watchRepository fires the latch when a repository on this machine changes. Where watching fails the interval still
-// finds changes, so that it costs only time.
+// watchRepository fires the latch when a repository on this machine changes. A repository that cannot be watched costs only
+// time: the interval finds its changes.
 func watchRepository(ctx context.Context, group *errgroup.Group, url string, latch *trigger.Latch, logger *slog.Logger) {
 	if !remote.IsLocal(url) {
 		return

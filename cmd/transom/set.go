@@ -76,12 +76,14 @@ type editing struct {
 	Problems []platform.Problem `json:"problems"` // that the edit would give the request, and then nothing is written
 }
 
+// An edit is a value of the file, before and after.
 type edit struct {
 	Path string `json:"path"`
 	From any    `json:"from"`
 	To   any    `json:"to"`
 }
 
+// set edits the file of a request, unless the edit would give the request a Problem.
 func (o *setOptions) set(key platform.RequestKey, assignments []string) (*editing, error) {
 	p, err := o.in.load()
 	if err != nil {
@@ -116,6 +118,7 @@ func (o *setOptions) set(key platform.RequestKey, assignments []string) (*editin
 	return result, nil
 }
 
+// apply makes the edits in the text of a request's file; of is the schema of the request.
 func (r *editing) apply(text string, of map[string]any, assignments []string) (string, error) {
 	for _, assignment := range assignments {
 		path, written, ok := strings.Cut(assignment, "=")
@@ -150,15 +153,19 @@ func (o *setOptions) examine(p *platform.Platform, key platform.RequestKey, resu
 	if err != nil {
 		return fmt.Errorf("check the edit of %s: %w", key, err)
 	}
-	result.Problems, _ = workspace.Apart(concerning(next, key), concerning(p, key))
+	result.Problems, _ = workspace.Apart(problemsOf(next, key), problemsOf(p, key))
 	return nil
 }
 
-// concerning lists the Problems of one request, those of rendering it among them.
-func concerning(p *platform.Platform, key platform.RequestKey) (all []platform.Problem) {
+// problemsOf lists the Problems of one request, those of rendering it among them.
+func problemsOf(p *platform.Platform, key platform.RequestKey) (all []platform.Problem) {
 	file := "requests/" + key.String() + ".yaml"
 	for _, problem := range p.Problems {
-		if !problem.Warning && (problem.File == file || problem.Request != nil && *problem.Request == key) {
+		if problem.Warning {
+			continue
+		}
+		isOfRequest := problem.Request != nil && *problem.Request == key
+		if problem.File == file || isOfRequest {
 			all = append(all, problem)
 		}
 	}

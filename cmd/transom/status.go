@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"transom.dev/cmd/transom/internal/tree"
 	"transom.dev/reconciler/status"
 	"transom.dev/render/platform"
+	"transom.dev/render/wording"
 )
 
 // statusOptions are the flags of status.
@@ -64,7 +64,7 @@ again: redrawn on a terminal, elsewhere once for each change.`,
 				return err
 			}
 			if o.offering != "" {
-				return o.skew(cmd.Context(), cmd.OutOrStdout())
+				return o.showSkew(cmd.Context(), cmd.OutOrStdout())
 			}
 			if o.wait {
 				return o.follow(cmd, team, request)
@@ -88,11 +88,14 @@ again: redrawn on a terminal, elsewhere once for each change.`,
 	return cmd
 }
 
+// check refuses flags that do not go together.
 func (o *statusOptions) check(args []string) error {
+	isOther := o.wait || o.offering != ""
+	narrowed := o.wait || len(args) > 0
 	switch {
-	case o.watch && (o.wait || o.offering != ""):
+	case o.watch && isOther:
 		return misuse("--watch goes with neither --wait, which follows one commit, nor --offering")
-	case o.offering != "" && (o.wait || len(args) > 0):
+	case o.offering != "" && narrowed:
 		return misuse("--offering looks at a whole fleet: it goes with --environment and -o only")
 	case o.wait && o.environment == "":
 		return misuse("--wait needs --environment: say where it shall be healthy")
@@ -118,6 +121,7 @@ func parseTeam(args []string) (team, request string, err error) {
 	return args[0], "", nil
 }
 
+// show prints the status once.
 func (o *statusOptions) show(ctx context.Context, w io.Writer, team, request string) error {
 	s, err := o.ask(ctx, team, request)
 	if err != nil {
@@ -142,7 +146,7 @@ func (o *statusOptions) ask(ctx context.Context, team, request string) (status.S
 // opens reports whether healthy instances are shown with their objects.
 func (o *statusOptions) opens(request string) bool { return o.verbose || request != "" }
 
-// text prints a status for people, in the colours of the place where it will be seen.
+// text returns a function that prints a status for people, with colours if seen is a terminal.
 func (o *statusOptions) text(seen io.Writer, s status.Status, team, request string) func(io.Writer) {
 	return func(w io.Writer) {
 		t := tree.Printer{W: w, Paint: terminal.PaintFor(seen), Open: o.opens(request), Now: time.Now()}
@@ -150,7 +154,7 @@ func (o *statusOptions) text(seen io.Writer, s status.Status, team, request stri
 	}
 }
 
-// known names the part of a question that the daemon has never heard of, and its probable meaning.
+// known is an error if the daemon does not know the environment, the team or the request, with the name that was probably meant.
 func (o *statusOptions) known(ctx context.Context, s status.Status, team, request string) error {
 	if o.environment != "" && len(s.Environments) == 0 {
 		return unknownEnvironment(ctx, o.client, o.environment)
@@ -169,11 +173,11 @@ func (o *statusOptions) known(ctx context.Context, s status.Status, team, reques
 	if unread := tree.Unread(s); unread != "" {
 		return fmt.Errorf("no %s known yet: %s", what, unread)
 	}
-	return fmt.Errorf("no %s %s at commit %s%s", what, where, terminal.Short(s.Platform.Commit), o.near(ctx, named))
+	return fmt.Errorf("no %s %s at commit %s%s", what, where, terminal.Short(s.Platform.Commit), o.suggestName(ctx, named))
 }
 
-// near suggests the team or the request that was meant, of those where it was looked for.
-func (o *statusOptions) near(ctx context.Context, named string) string {
+// suggestName suggests the team or the request that was probably meant.
+func (o *statusOptions) suggestName(ctx context.Context, named string) string {
 	s, err := o.client.Status(ctx, client.Selection{Environment: o.environment, Objects: "none"})
 	if err != nil {
 		return "" // the answer stays the same without a suggestion
@@ -186,21 +190,5 @@ func (o *statusOptions) near(ctx context.Context, named string) string {
 			there = append(there, in.Request.Team)
 		}
 	}
-	return platform.Suggest(named, there)
-}
-
-// unknownEnvironment says that the daemon knows no environment of a name, and which was probably meant.
-func unknownEnvironment(ctx context.Context, c client.Client, name string) error {
-	s, err := c.Status(ctx, client.Selection{Objects: "none"})
-	if err != nil {
-		return err
-	}
-	if s.Platform.Commit == "" {
-		return errors.New(tree.Unread(s))
-	}
-	var there []string
-	for _, e := range s.Environments {
-		there = append(there, e.Name)
-	}
-	return fmt.Errorf("no environment %q on the platform %s%s", name, s.Platform.URL, platform.Suggest(name, there))
+	return wording.Suggest(named, there)
 }

@@ -18,6 +18,7 @@ import (
 	"transom.dev/reconciler/status"
 	"transom.dev/reconciler/web"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -213,10 +214,10 @@ func TestExplainPrintsTheWayBack(t *testing.T) {
 		}
 		return web.Trace{
 			Environment: q.Environment, Request: q.Request, Cluster: "east", ReleaseFile: "releases/store/shop.yaml",
-			Release:     &platform.Release{Digest: "sha256:aabbccddeeff", Offering: "web", Version: "1.1.0"},
+			Release:     &state.Release{Digest: "sha256:aabbccddeeff", Offering: "web", Version: "1.1.0"},
 			State:       web.Origin{Commit: "51ce0aa99", File: "clusters/east/store/shop.yaml", Author: "Transom <transom@transom.dev>", When: when, Subject: "prod: store/shop to web 1.1.0"},
-			Platform:    web.Origin{URL: "https://git.example.com/platform.git", Commit: "9f2c1ab77de0", File: "offerings/web/1.1.0", Author: "Ada <ada@example.com>", When: when, Subject: "web: publish 1.1.0"},
-			RequestFile: web.Origin{Commit: "77de09f2c1ab", File: "requests/store/shop.yaml", Author: "Bob <bob@example.com>", When: when, Subject: "store: ask for a shop"},
+			Platform:    web.Origin{URL: "https://git.example.com/platform.git", Commit: "9f2c1ab77de0", File: "offerings/web/1.1.0", Author: "Platform Team <platform@example.com>", When: when, Subject: "web: publish 1.1.0"},
+			RequestFile: web.Origin{Commit: "77de09f2c1ab", File: "requests/store/shop.yaml", Author: "Developer <developer@example.com>", When: when, Subject: "store: ask for a shop"},
 		}, nil
 	}}
 	stdout, stderr, code := transom(t, o, "explain", "store/shop", "-e", "prod")

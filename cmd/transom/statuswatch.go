@@ -27,7 +27,7 @@ type statusWatch struct {
 	last   []byte           // the status that was printed, as JSON
 }
 
-// watchStatus shows the status until ctx is done. A daemon that stops answering is told, and asked again.
+// watchStatus shows the status until ctx is done. The error of a daemon that stops answering is shown, and it is asked again.
 func (o *statusOptions) watchStatus(ctx context.Context, seen io.Writer, team, request string) error {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
@@ -44,6 +44,7 @@ func (o *statusOptions) watchStatus(ctx context.Context, seen io.Writer, team, r
 	return w.run(ctx)
 }
 
+// run asks for the status and shows it, until ctx is done.
 func (w *statusWatch) run(ctx context.Context) error {
 	for first := true; ; first = false {
 		s, err := w.ask(ctx)
@@ -73,7 +74,7 @@ func (w *statusWatch) run(ctx context.Context) error {
 	}
 }
 
-// show draws the present status on a terminal, and prints elsewhere the news.
+// show draws the status on a terminal. Elsewhere it prints the status if that has changed.
 func (w *statusWatch) show(text string, content []byte) {
 	if w.screen != nil {
 		w.screen.Show(w.screen.Fitting(strings.Split(strings.TrimSuffix(text, "\n"), "\n"))...)

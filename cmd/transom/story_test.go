@@ -50,8 +50,8 @@ func (c *cooperative) Deploy(t fleet.Target) error {
 			return err
 		}
 		r := fleet.Result{
-			Environment: t.Environment, Cluster: cluster, Team: key.Team, Request: key.Name,
-			Commit: t.Commit, Revision: render.Revision(content), Result: apply.Result{Health: apply.Healthy, Settled: true},
+			Placement: fleet.Placement{Environment: t.Environment, Cluster: cluster, Team: key.Team, Request: key.Name},
+			Commit:    t.Commit, Revision: render.Revision(content), Result: apply.Result{Health: apply.Healthy, Settled: true},
 		}
 		if t.Environment == "prod" && bytes.Contains(content, []byte(":bad")) {
 			r.Health, r.Object, r.Message = apply.Failed, "Deployment.apps demo/hello-app", "pod 0: CrashLoopBackOff"
@@ -114,8 +114,8 @@ func (s *story) git(dir string, args ...string) string {
 	s.t.Helper()
 	cmd := exec.CommandContext(s.t.Context(), "git", args...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GIT_AUTHOR_NAME=Ada", "GIT_AUTHOR_EMAIL=ada@example.com",
-		"GIT_COMMITTER_NAME=Ada", "GIT_COMMITTER_EMAIL=ada@example.com", "GIT_CONFIG_GLOBAL=/dev/null")
+	cmd.Env = append(os.Environ(), "GIT_AUTHOR_NAME=Developer", "GIT_AUTHOR_EMAIL=developer@example.com",
+		"GIT_COMMITTER_NAME=Developer", "GIT_COMMITTER_EMAIL=developer@example.com", "GIT_CONFIG_GLOBAL=/dev/null")
 	out, err := cmd.CombinedOutput()
 	require.NoError(s.t, err, string(out))
 	return strings.TrimSpace(string(out))

@@ -13,6 +13,7 @@ import (
 	"transom.dev/reconciler/status"
 	"transom.dev/reconciler/web"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // repository is a bare repository that commits are put into, as by people and by the daemon.
@@ -30,9 +31,9 @@ func repository(t *testing.T) func(subject string, changes map[string]string) *g
 		for name, text := range changes {
 			contents[name] = []byte(text)
 		}
-		ada := gitrepo.Signature{Name: "Ada", Email: "ada@example.com"}
+		developer := gitrepo.Signature{Name: "Developer", Email: "developer@example.com"}
 		_, err = remote.Commit(t.Context(), head, gitrepo.Commit{
-			Message: subject, Changes: contents, Author: ada, Committer: ada, When: time.Unix(1e9, 0),
+			Message: subject, Changes: contents, Author: developer, Committer: developer, When: time.Unix(1e9, 0),
 		})
 		require.NoError(t, err)
 		return remote
@@ -53,15 +54,15 @@ func TestATraceLeadsFromManifestsToTheRequest(t *testing.T) {
 	yielded := head(t, source("web: publish 1.1.0", map[string]string{"offerings/web/1.1.0/version.yaml": "v"}))
 	upstream := source("store: break the shop", map[string]string{"requests/store/shop.yaml": "v2"})
 
-	release := platform.Release{
+	release := state.Release{
 		Key: shop, Digest: "sha256:aa", Offering: "web", Version: "1.1.0", Commit: yielded, File: "requests/store/shop.yaml",
-		Clusters: map[string]platform.ReleasePlacement{"west": {Revision: "sha256:w"}, "east": {Revision: "sha256:e"}},
+		Clusters: map[string]state.Placement{"west": {Revision: "sha256:w"}, "east": {Revision: "sha256:e"}},
 	}
-	state := repository(t)
-	committed := head(t, state("prod: store/shop to web 1.1.0", map[string]string{
+	commitState := repository(t)
+	committed := head(t, commitState("prod: store/shop to web 1.1.0", map[string]string{
 		"releases/store/shop.yaml": string(release.Encode()), "clusters/east/store/shop.yaml": "e", "clusters/west/store/shop.yaml": "w",
 	}))
-	repo := state("prod: something else", map[string]string{"clusters/east/store/cart.yaml": "c"})
+	repo := commitState("prod: something else", map[string]string{"clusters/east/store/cart.yaml": "c"})
 
 	board := status.NewBoard(time.Now)
 	board.Reconciled(status.Environment{Name: "prod", StateCommit: head(t, repo)}, nil)
@@ -75,7 +76,7 @@ func TestATraceLeadsFromManifestsToTheRequest(t *testing.T) {
 	require.Equal(t, "east", got.Cluster, "its first")
 	require.Equal(t, "sha256:aa", got.Release.Digest)
 	require.Equal(t, web.Origin{
-		URL: repo.URL, Commit: committed, File: "clusters/east/store/shop.yaml", Author: "Ada <ada@example.com>",
+		URL: repo.URL, Commit: committed, File: "clusters/east/store/shop.yaml", Author: "Developer <developer@example.com>",
 		When: got.State.When, Subject: "prod: store/shop to web 1.1.0",
 	}, got.State, "the commit that wrote the manifests, not the newest")
 	require.Equal(t, []string{yielded, "offerings/web/1.1.0"}, []string{got.Platform.Commit, got.Platform.File})
@@ -108,20 +109,20 @@ func TestATraceOfAClusterWhoseWaveIsToCome(t *testing.T) {
 	})
 	first := head(t, asked)
 	second := head(t, source("web: publish 1.1.0", map[string]string{"offerings/web/1.1.0/version.yaml": "v"}))
-	record := func(digest, version, commit string, west platform.ReleasePlacement) string {
-		release := platform.Release{
+	record := func(digest, version, commit string, west state.Placement) string {
+		release := state.Release{
 			Key: shop, Digest: digest, Offering: "web", Version: version, Commit: commit, File: "requests/store/shop.yaml",
-			Clusters: map[string]platform.ReleasePlacement{"west": west, "east": {Revision: "sha256:e" + version}},
+			Clusters: map[string]state.Placement{"west": west, "east": {Revision: "sha256:e" + version}},
 		}
 		return string(release.Encode())
 	}
-	state := repository(t)
-	state("prod: store/shop to web 1.0.0", map[string]string{
-		"releases/store/shop.yaml":      record("sha256:aa", "1.0.0", first, platform.ReleasePlacement{Revision: "sha256:w"}),
+	commitState := repository(t)
+	commitState("prod: store/shop to web 1.0.0", map[string]string{
+		"releases/store/shop.yaml":      record("sha256:aa", "1.0.0", first, state.Placement{Revision: "sha256:w"}),
 		"clusters/east/store/shop.yaml": "e", "clusters/west/store/shop.yaml": "w",
 	})
-	repo := state("prod: store/shop to web 1.1.0", map[string]string{
-		"releases/store/shop.yaml":      record("sha256:bb", "1.1.0", second, platform.ReleasePlacement{Revision: "sha256:w", Release: "sha256:aa", Version: "1.0.0"}),
+	repo := commitState("prod: store/shop to web 1.1.0", map[string]string{
+		"releases/store/shop.yaml":      record("sha256:bb", "1.1.0", second, state.Placement{Revision: "sha256:w", Release: "sha256:aa", Version: "1.0.0"}),
 		"clusters/east/store/shop.yaml": "e2",
 	})
 	explain := func(cluster string) web.Trace {

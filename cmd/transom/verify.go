@@ -42,6 +42,7 @@ repository and a clone of the platform with its history, and no daemon.`,
 	return cmd
 }
 
+// run verifies a state commit and prints the differences.
 func (o *verifyOptions) run(cmd *cobra.Command, what string) error {
 	ctx := cmd.Context()
 	environment, commit, _ := strings.Cut(what, "@")

@@ -64,9 +64,9 @@ func TestDiffKnowsWhatCustomKindsDoNotLetChange(t *testing.T) {
 
 func TestRenderWatchKnowsWhatCustomKindsDoNotLetChange(t *testing.T) {
 	var out bytes.Buffer
-	w := watched{options: &renderOptions{}, dir: widgets(t), out: &out}
+	w := watched{options: &renderOptions{}, dir: workspace.Directory{Dir: widgets(t)}, out: &out}
 	w.again()
-	request := filepath.Join(w.dir, "requests/demo/my.yaml")
+	request := filepath.Join(w.dir.Dir, "requests/demo/my.yaml")
 	content, err := os.ReadFile(request)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(request, bytes.Replace(content, []byte("1.0.0"), []byte("1.1.0"), 1), 0o600))

@@ -86,7 +86,7 @@ func settle(ctx context.Context, client dynamic.NamespaceableResourceInterface, 
 		metav1.PatchOptions{FieldManager: "bucket-controller"}, "status")
 }
 
-// bucketStatus is what becomes of a bucket: it is there, unless its region is nowhere.
+// bucketStatus is the status that a bucket gets: it is there, unless its region is nowhere.
 func bucketStatus(bucket *unstructured.Unstructured) map[string]any {
 	region, _, _ := unstructured.NestedString(bucket.Object, "spec", "region")
 	condition := map[string]any{

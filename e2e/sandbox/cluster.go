@@ -26,7 +26,7 @@ const (
 	Failed   State = "failed"  // it did not start, or a component ended by itself
 )
 
-// cluster is one control plane: an API server and, unless apiOnly, what makes workloads run.
+// cluster is one control plane: an API server and, unless apiOnly, the components that run workloads.
 type cluster struct {
 	name     string
 	apiOnly  bool
@@ -42,7 +42,7 @@ type cluster struct {
 
 	change sync.Mutex // held while the cluster is started or stopped
 
-	mu         sync.Mutex // guards what follows
+	mu         sync.Mutex // guards the fields below
 	state      State
 	why        string
 	processes  []*process
@@ -50,7 +50,7 @@ type cluster struct {
 	ended      sync.WaitGroup     // everything that runs for a started cluster
 }
 
-// prepare makes what outlives a stop: credentials, kubeconfig, stages. It needs no other process.
+// prepare makes the files that outlive a stop: credentials, kubeconfig, stages. It needs no other process.
 func (c *cluster) prepare() (err error) {
 	if c.credentials, err = newCredentials(c.layout.clusterData(c.name), c.name); err != nil {
 		return err
@@ -78,7 +78,7 @@ func (c *cluster) start(ctx context.Context) error {
 		return nil
 	}
 	began := time.Now()
-	c.takeDown() // what an ended component has left
+	c.takeDown() // the other components, once one ended
 	c.set(Starting, "")
 	if err := c.bringUp(ctx, began); err != nil {
 		c.takeDown()
@@ -114,7 +114,7 @@ func (c *cluster) bringUp(ctx context.Context, began time.Time) error {
 	return c.publish()
 }
 
-// bringUpWorkloads starts what makes pods of Deployments, places them and runs them.
+// bringUpWorkloads starts the components that make pods of Deployments, schedule them and run them.
 func (c *cluster) bringUpWorkloads(ctx context.Context, client kubernetes.Interface) error {
 	kubeconfig := c.credentials.file("kubeconfig")
 	manager, err := c.run(controllerManager, controllerManagerFlags(kubeconfig, c.credentials)...)
@@ -155,7 +155,7 @@ func (c *cluster) publish() error {
 }
 
 // stop takes the cluster away: its API server, and with it the controllers, which would otherwise need half a minute
-// of backoff to find their way back. What the cluster holds stays in etcd.
+// of backoff to find their way back. The objects of the cluster stay in etcd.
 func (c *cluster) stop() {
 	c.change.Lock()
 	defer c.change.Unlock()

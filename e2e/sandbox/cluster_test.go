@@ -20,7 +20,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// TestACluster is what a whole control plane does, on one that its parts share.
+// TestACluster tries all abilities of a whole control plane, on one that its subtests share.
 func TestACluster(t *testing.T) {
 	t.Parallel()
 	r := up(t, "--clusters=dev")

@@ -34,7 +34,7 @@ var components = map[string]func() int{
 	kubelets:          runKwok,
 }
 
-// runKwok does what kwok's own main does.
+// runKwok does the work of kwok's own main.
 func runKwok() int {
 	dropGlobalFlags()
 	flags := pflag.NewFlagSet("global", pflag.ContinueOnError)

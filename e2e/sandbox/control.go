@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// Status is what "sandbox status" prints of one cluster.
+// Status is the line of "sandbox status" for one cluster.
 type Status struct {
 	Cluster    string `json:"cluster"`
 	State      State  `json:"state"`
@@ -23,7 +23,7 @@ type Status struct {
 	Etcd       string `json:"etcd"` // holds the cluster's objects under /CLUSTER/
 }
 
-// listen opens the control socket, which is also what keeps two sandboxes out of one directory, and clears it.
+// listen opens the control socket, which also keeps two sandboxes out of one directory, and clears it.
 func (s *sandbox) listen(ctx context.Context) (net.Listener, error) {
 	if conn, err := dialControl(ctx, s.layout); err == nil {
 		conn.Close()
@@ -76,7 +76,7 @@ func (s *sandbox) handleStatus(w http.ResponseWriter, _ *http.Request) {
 	_ = json.NewEncoder(w).Encode(all) // an error means that who asked is gone
 }
 
-// handle answers a request about one cluster by what act does to it.
+// handle answers a request about one cluster with the outcome of act.
 func (s *sandbox) handle(act func(*cluster, context.Context) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		c, err := s.cluster(r.PathValue("name"))

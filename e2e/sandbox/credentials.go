@@ -19,7 +19,7 @@ import (
 	"k8s.io/client-go/util/keyutil"
 )
 
-// credentials are what one cluster's API server proves itself with, and what proves its administrator to it. Keys
+// credentials are the keys and certificates of one cluster: of its API server, and of its administrator. Keys
 // are elliptic: three RSA keys for each of four clusters would be a noticeable part of the time until all are ready.
 type credentials struct {
 	dir         string // holds the files below

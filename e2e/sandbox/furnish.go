@@ -21,7 +21,7 @@ const (
 	waitingClass = "kwok-volume-wait" // a claim is bound once its first pod is placed
 )
 
-// furnish creates what a cluster has before anybody asks: a node and storage classes. After a stop they are there.
+// furnish creates the objects that a cluster has before anybody asks: a node and storage classes. After a stop they are there.
 func furnish(ctx context.Context, client kubernetes.Interface) error {
 	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{
 		Name:   nodeName,

@@ -128,7 +128,7 @@ func (r *running) client(t *testing.T, cluster string) *kubernetes.Clientset {
 	return client
 }
 
-// eventually waits until probe succeeds, and fails with what it last said.
+// eventually waits until probe succeeds, and fails with its last error.
 func eventually(t *testing.T, probe func() error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 )
 
-// layout is where a sandbox keeps what in its directory.
+// layout names the files and directories in the directory of a sandbox.
 type layout string
 
 func (l layout) data() string        { return filepath.Join(string(l), "data") }
@@ -25,7 +25,7 @@ func (l layout) kubeconfig(cluster string) string {
 	return filepath.Join(l.kubeconfigs(), cluster+".kubeconfig")
 }
 
-// clear makes the directories anew: a sandbox starts empty, whatever an earlier one left. A directory that holds
+// clear makes the directories anew: a sandbox starts empty, also after an earlier one. A directory that holds
 // something and was no sandbox before is refused.
 func (l layout) clear() error {
 	entries, err := os.ReadDir(string(l))

@@ -4,7 +4,7 @@
 //
 // It is one binary with many calls. "sandbox up" starts itself again as etcd, kube-apiserver,
 // kube-controller-manager, kube-scheduler and kwok; each is the component's own command, unchanged. It needs Linux:
-// the kernel's parent-death signal is what takes the children down whatever happens to their parent.
+// the kernel's parent-death signal takes the children down in any case.
 package main
 
 import (

@@ -66,7 +66,7 @@ func (l launcher) start(logFile, component string, args ...string) (*process, er
 	return p, nil
 }
 
-// kill ends the process and returns once it is gone. What a component would do in an orderly end is of no use to
+// kill ends the process and returns once it is gone. The work of an orderly end is of no use to
 // anybody: all that it knows is in etcd, and etcd's data lives no longer than the sandbox.
 func (p *process) kill() {
 	_ = p.cmd.Process.Kill() // an error means that it has ended already

@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// up is what "sandbox up" was asked for.
+// up are the arguments and flags of "sandbox up".
 type up struct {
 	dir      string
 	clusters []string
@@ -69,7 +69,7 @@ func (u up) run(ctx context.Context, stdout io.Writer) error {
 	if err := s.run(ctx, u.clusters, control); ctx.Err() == nil {
 		return err
 	}
-	return nil // told to end, whatever that interrupted
+	return nil // told to end
 }
 
 var clusterName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)

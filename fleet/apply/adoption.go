@@ -10,7 +10,7 @@ import (
 
 // Adoption lists the effects that taking over the objects of an instance would have on them, where a person decides.
 type Adoption struct {
-	Digest  string   `json:"digest"` // names exactly these effects on these objects, on whatever cluster
+	Digest  string   `json:"digest"` // names exactly these effects on these objects, on any cluster
 	Effects []Effect `json:"effects"`
 }
 
@@ -62,17 +62,17 @@ func (d *desired) admits() string {
 	return platform.Digest(map[string]any{"uid": string(d.live.uid), "effect": d.effect.named()})
 }
 
-// weigh puts together the effects that a person has to decide about; nil if there are none, or if they were approved: all of
+// proposeAdoption puts together the effects that a person has to decide about; nil if there are none, or if they were approved: all of
 // them now, or each of them before the first write of an adoption that was cut short.
-func (p *pass) weigh() *Adoption {
+func (r rehearsal) proposeAdoption() *Adoption {
 	a := &Adoption{}
 	begun := true
-	for _, d := range p.all() {
+	for _, d := range r.all() {
 		if d.effect == nil {
 			continue
 		}
 		a.Effects = append(a.Effects, *d.effect)
-		begun = begun && p.admitted[d.object] == d.admits()
+		begun = begun && r.inventory.admitted[d.object] == d.admits()
 	}
 	if len(a.Effects) == 0 || begun {
 		return nil
@@ -82,8 +82,8 @@ func (p *pass) weigh() *Adoption {
 	for i, e := range a.Effects {
 		named[i] = e.named()
 	}
-	a.Digest = platform.Digest(map[string]any{"team": p.in.Team, "request": p.in.Request, "effects": named})
-	if slices.Contains(p.in.Approved, a.Digest) {
+	a.Digest = platform.Digest(map[string]any{"team": r.in.Team, "request": r.in.Request, "effects": named})
+	if slices.Contains(r.in.Approved, a.Digest) {
 		return nil
 	}
 	return a
@@ -119,6 +119,7 @@ func readAdmitted(text string) map[Object]string {
 	return admitted
 }
 
+// writeAdmitted is the text of which readAdmitted reads the lines.
 func writeAdmitted(admitted map[Object]string) string {
 	var lines []string
 	for o, digest := range admitted {
@@ -126,4 +127,11 @@ func writeAdmitted(admitted map[Object]string) string {
 	}
 	slices.Sort(lines)
 	return strings.Join(lines, "")
+}
+
+// noteEffect keeps an effect that a person decides about.
+func (d *desired) noteEffect(e *Effect) {
+	if e.Outside || len(e.Fields) > 0 || e.Selects != nil {
+		d.effect = e
+	}
 }

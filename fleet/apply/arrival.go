@@ -1,12 +1,8 @@
 package apply
 
 import (
-	"context"
-
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/watch"
 )
 
 var crds = &kind{
@@ -18,19 +14,13 @@ var crds = &kind{
 // starts with the first that waits, and keeps none of them.
 type arrivalWatch struct {
 	*stream
-	cluster *Cluster
+	kinds       *kinds
+	subscribers *subscribers
 }
 
-func newArrivalWatch(c *Cluster) *arrivalWatch {
-	w := &arrivalWatch{cluster: c}
-	w.stream = newStream("arriving CRDs", source{
-		list: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-			return c.metadata.Resource(crds.resource).List(ctx, o)
-		},
-		watch: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-			return c.metadata.Resource(crds.resource).Watch(ctx, o)
-		},
-	}, w)
+func newArrivalWatch(c *client, s *subscribers) *arrivalWatch {
+	w := &arrivalWatch{kinds: c.kinds, subscribers: s}
+	w.stream = newStream("arriving CRDs", selected(c.metadata.Resource(crds.resource), ""), w)
 	return w
 }
 
@@ -38,11 +28,12 @@ func (w *arrivalWatch) reduce(object any) any { return object.(metav1.Object).Ge
 
 func (w *arrivalWatch) put(key, any) { w.arrived() }
 
-func (w *arrivalWatch) remove(key, string) { w.cluster.kinds.expire() }
+func (w *arrivalWatch) remove(key, string) { w.kinds.expire() }
 
 func (w *arrivalWatch) replace(map[key]any, string) { w.arrived() }
 
+// arrived has the next pass that needs a kind ask the cluster for its kinds, and tells the owners that wait for one.
 func (w *arrivalWatch) arrived() {
-	w.cluster.kinds.expire()
-	w.cluster.notifyWaiting()
+	w.kinds.expire()
+	w.subscribers.notifyWaiting()
 }

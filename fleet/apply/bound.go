@@ -58,19 +58,20 @@ func (t *boundTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 // WrappedRoundTripper lets client-go find the transport below.
 func (t *boundTransport) WrappedRoundTripper() http.RoundTripper { return t.next }
 
+// answerTo is the answer to a request before anything of it came: its limits depend on the request.
 func (t *boundTransport) answerTo(req *http.Request, cancel context.CancelCauseFunc) *answer {
 	a := &answer{
 		name: req.Method + " " + req.URL.Path, limits: t.limits, budget: budgetOf(req.Context()), cancel: cancel,
-		patience: t.limits.Timeout, left: t.limits.AnswerBytes, leftFlag: answerFlag, leftLimit: t.limits.AnswerBytes,
+		patience: t.limits.Timeout, remaining: t.limits.AnswerBytes, flag: answerFlag, limit: t.limits.AnswerBytes,
 	}
 	if watch := req.URL.Query().Get("watch"); watch != "" && watch != "false" && watch != "0" {
 		a.watches = true
-		a.left, a.leftFlag, a.leftLimit = t.limits.EventBytes, "--cluster-event-bytes", t.limits.EventBytes
+		a.remaining, a.flag, a.limit = t.limits.EventBytes, "--cluster-event-bytes", t.limits.EventBytes
 		if seconds, err := strconv.Atoi(req.URL.Query().Get("timeoutSeconds")); err == nil {
 			a.end = time.AfterFunc(time.Duration(seconds)*time.Second+t.limits.Timeout, func() { cancel(errOverdue) })
 		}
 	} else if a.budget != nil && !a.budget.pages {
-		a.left = -1
+		a.remaining = -1
 	}
 	return a
 }
@@ -93,8 +94,8 @@ type answer struct {
 	within   atomic.Bool // something of an event has come, but not its end
 	patience time.Duration
 
-	left, leftLimit int64 // of this answer, or of one event; -1: the budget alone bounds it
-	leftFlag        string
+	remaining, limit int64 // of this answer, or of one event; -1: the budget alone bounds it
+	flag             string
 }
 
 // Read implements io.Reader. Time passes only while the server is waited for, not while the bytes that came are worked on.
@@ -126,7 +127,8 @@ func (a *answer) Read(p []byte) (int, error) {
 
 // idle says whether nothing need come: it is a watch between two events, and it is past its first.
 func (a *answer) idle() bool {
-	return a.watches && !a.within.Load() && (a.budget == nil || !a.budget.open())
+	listed := a.budget == nil || !a.budget.open()
+	return a.watches && !a.within.Load() && listed
 }
 
 // count subtracts the bytes that came from those that may come.
@@ -141,18 +143,18 @@ func (a *answer) count(p []byte) error {
 		if a.within.Swap(within); !within {
 			a.patience = a.limits.Timeout
 		}
-		if longest > a.left {
-			return &limitError{a.name, "has an event that " + longerThan(a.leftLimit), a.leftFlag}
+		if longest > a.remaining {
+			return &limitError{a.name, "has an event that " + longerThan(a.limit), a.flag}
 		}
 		return nil
 	}
 	a.within.Store(len(p) > 0)
-	if a.left < 0 {
+	if a.remaining < 0 {
 		return nil
 	}
-	if a.left -= longest; a.left < 0 {
-		a.left = 0
-		return &limitError{a.name, longerThan(a.leftLimit), a.leftFlag}
+	if a.remaining -= longest; a.remaining < 0 {
+		a.remaining = 0
+		return &limitError{a.name, longerThan(a.limit), a.flag}
 	}
 	return nil
 }

@@ -34,12 +34,12 @@ func readCheckpoint(text string) Checkpoint {
 	return Checkpoint{Revision: revision, Soaked: soaked}
 }
 
-// Checkpoint writes a checkpoint to the owner's inventory, in place of the one before. An owner without an inventory
+// Checkpoint writes a checkpoint to the owner's inventory, instead of the one before. An owner without an inventory
 // has nothing that could soak, and one on a cluster that somebody else writes to is not ours: then nothing is written. Of in,
 // Owner, State and Lineage are read. It tells nobody through OnEvent.
 func (c *Cluster) Checkpoint(ctx context.Context, in Instance, checkpoint Checkpoint) error {
 	o := in.Owner
-	if strange, _, err := c.strange(ctx, in); err != nil || strange != nil {
+	if foreign, _, err := c.foreignSignature(ctx, &in); err != nil || foreign != nil {
 		return err
 	}
 	body, err := json.Marshal(map[string]any{
@@ -48,11 +48,11 @@ func (c *Cluster) Checkpoint(ctx context.Context, in Instance, checkpoint Checkp
 	if err != nil {
 		return fmt.Errorf("encode the checkpoint of %s: %w", o, err)
 	}
-	err = c.ask(ctx, func(ctx context.Context) error {
-		written, err := c.core.ConfigMaps(systemNamespace).Patch(ctx, inventoryName(o), types.MergePatchType, body,
+	err = c.client.request(ctx, func(ctx context.Context) error {
+		written, err := c.client.core.ConfigMaps(systemNamespace).Patch(ctx, inventoryName(o), types.MergePatchType, body,
 			metav1.PatchOptions{FieldManager: manager})
 		if err == nil {
-			c.inventories.answered(written)
+			c.inventories.putAnswer(written)
 		}
 		return err
 	})

@@ -79,12 +79,14 @@ func uncovered(set map[string]any, object map[string]any) path {
 	return nil
 }
 
+// without are the fields that are not among the names.
 func without(fields map[string]any, names []string) map[string]any {
 	rest := maps.Clone(fields)
 	maps.DeleteFunc(rest, func(name string, _ any) bool { return slices.Contains(names, name) })
 	return rest
 }
 
+// uncoveredField is uncovered for one field: the path to it, or to the first field below that the set does not own.
 func uncoveredField(set map[string]any, name string, value any) path {
 	if value == nil {
 		return nil // a null is not applied
@@ -125,6 +127,7 @@ func uncoveredValue(node map[string]any, value any, none bool) path {
 	return nil
 }
 
+// uncoveredItem is uncovered for one item of a list.
 func uncoveredItem(node map[string]any, index int, item any) path {
 	at := itemSegment(index, item)
 	below, ok := at.find(node)
@@ -155,7 +158,9 @@ func itemSegment(index int, item any) segment {
 		for name, below := range node {
 			keys, isKeys := strings.CutPrefix(name, "k:")
 			value, isValue := strings.CutPrefix(name, "v:")
-			if (isKeys && isMap && keyed(keys, fields)) || (isValue && !isMap && sameJSON(value, item)) {
+			byKeys := isKeys && isMap && keyed(keys, fields)
+			byValue := isValue && !isMap && sameJSON(value, item)
+			if byKeys || byValue {
 				inner, ok := below.(map[string]any)
 				return inner, ok
 			}
@@ -164,6 +169,7 @@ func itemSegment(index int, item any) segment {
 	}}
 }
 
+// keyed says whether an item of a list has the keys of a node, which are JSON.
 func keyed(keys string, item map[string]any) bool {
 	var want map[string]any
 	if json.Unmarshal([]byte(keys), &want) != nil {
@@ -177,6 +183,7 @@ func keyed(keys string, item map[string]any) bool {
 	return true
 }
 
+// sameJSON says whether a value equals one that is written as JSON.
 func sameJSON(raw string, value any) bool {
 	var want any
 	return json.Unmarshal([]byte(raw), &want) == nil && sameScalar(value, want)

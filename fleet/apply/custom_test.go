@@ -250,3 +250,9 @@ func TestKindThatIsNotServedIsNotForgotten(t *testing.T) {
 	require.Contains(t, result.Problems[0].Message, "it cannot be pruned, because the cluster does not serve its kind now")
 	require.Contains(t, r.inventory("web"), "Widget."+r.team+".example.com/"+r.team+"/web\n")
 }
+
+func TestObjectsThatAreReadForHealthAreKeptUpToAnAmountOfMemory(t *testing.T) {
+	require.Equal(t, 100, apply.KeptBodies(100, 1<<10), "they fit, however often they are read")
+	require.Equal(t, 40, apply.KeptBodies(40, 1<<20))
+	require.Less(t, apply.KeptBodies(100, 1<<20), 64)
+}

@@ -52,7 +52,8 @@ func (e *jsonEvents) feed(p []byte) (longest int64, within bool) {
 		case c == '}' || c == ']':
 			e.depth--
 		}
-		if e.depth <= 0 && !e.quoted && (c == '}' || c == '\n') {
+		ends := c == '}' || c == '\n'
+		if ends && e.depth <= 0 && !e.quoted {
 			longest = max(longest, e.size)
 			e.size, e.depth = 0, 0
 		}
@@ -64,11 +65,11 @@ func (e *jsonEvents) feed(p []byte) (longest int64, within bool) {
 type framedEvents struct {
 	head [4]byte
 	have int   // bytes of head
-	left int64 // bytes of the event
+	rest int64 // bytes of the event that have not come
 }
 
 func (e *framedEvents) feed(p []byte) (longest int64, within bool) {
-	longest = e.left
+	longest = e.rest
 	for len(p) > 0 {
 		if e.have < len(e.head) {
 			n := copy(e.head[e.have:], p)
@@ -76,12 +77,12 @@ func (e *framedEvents) feed(p []byte) (longest int64, within bool) {
 			if e.have < len(e.head) {
 				break
 			}
-			e.left = int64(binary.BigEndian.Uint32(e.head[:]))
-			longest = max(longest, e.left)
+			e.rest = int64(binary.BigEndian.Uint32(e.head[:]))
+			longest = max(longest, e.rest)
 		}
-		n := min(int64(len(p)), e.left)
-		e.left, p = e.left-n, p[n:]
-		if e.left == 0 {
+		n := min(int64(len(p)), e.rest)
+		e.rest, p = e.rest-n, p[n:]
+		if e.rest == 0 {
 			e.have = 0
 		}
 	}

@@ -4,21 +4,30 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 )
 
 // Uncovered is uncovered over a field set in JSON, for tests; empty if all is covered.
 func Uncovered(set, object map[string]any) string { return uncovered(set, object).String() }
 
+// quietWatch is the watch of a kind that tells nobody.
+func quietWatch(gvk schema.GroupVersionKind) *objectWatch {
+	return newObjectWatch(&kind{gvk: gvk}, func(Owner) {}, func(Owner) bool { return false })
+}
+
 // Relist has a watch that knows one object at a version take a list as it was at another, and returns the version at
 // which it knows the object then; empty if it does not.
 func Relist(known string, list map[string]string, asOf string) string {
-	w := &objectWatch{
-		changed: func(Owner) {}, objects: map[key]*live{{name: "web"}: {version: known}}, lost: map[key]time.Time{},
-	}
+	w := quietWatch(schema.GroupVersionKind{})
+	w.objects[key{name: "web"}] = &live{version: known}
 	all := map[key]any{}
 	for name, version := range list {
 		all[key{name: name}] = &live{version: version}
@@ -39,7 +48,7 @@ var NoteDeletion = noteDeletion
 // Take has a watch of a kind take events, a JSON object each, as a stream hands them on. It names the fault: an object that
 // is known at an older version than was seen of it since it was last removed.
 func Take(gvk schema.GroupVersionKind, events []byte) error {
-	w := &objectWatch{kind: &kind{gvk: gvk}, changed: func(Owner) {}, objects: map[key]*live{}, lost: map[key]time.Time{}}
+	w := quietWatch(gvk)
 	s := reflected{newStream("fuzz", source{}, w)}
 	newest := map[key]string{}
 	for decoder := json.NewDecoder(bytes.NewReader(events)); ; {
@@ -83,4 +92,40 @@ func Frames(framed bool, arrived []byte, part int) (longest int64, within bool) 
 		longest, arrived = max(longest, l), arrived[n:]
 	}
 	return longest, within
+}
+
+// Inherit is inherit over entries in JSON, with the path of one field that is left to others; empty without an applier.
+func Inherit(entries string, others ...string) (string, error) {
+	var all []metav1.ManagedFieldsEntry
+	if err := json.Unmarshal([]byte(entries), &all); err != nil {
+		return "", err
+	}
+	var path fieldpath.Path
+	for _, name := range others {
+		path = append(path, fieldpath.FieldNameElement(name))
+	}
+	inherited, err := inherit(all, fieldpath.NewSet(path))
+	if inherited == nil {
+		return "", err
+	}
+	slices.SortFunc(inherited, func(a, b metav1.ManagedFieldsEntry) int {
+		return strings.Compare(a.Manager+string(a.Operation), b.Manager+string(b.Operation))
+	})
+	text, err := json.Marshal(inherited)
+	return string(text), err
+}
+
+// KeptBodies is how many of n objects with a text of a size are known after they were read twice.
+func KeptBodies(n, size int) (kept int) {
+	cache := newHealthCache()
+	for i := range 2 * n {
+		o := Object{Kind: "ConfigMap", Name: strconv.Itoa(i % n)}
+		cache.bodies.put(o, &live{uid: "1", body: map[string]any{"data": strings.Repeat("x", size)}})
+	}
+	for i := range n {
+		if cache.bodies.get(Object{Kind: "ConfigMap", Name: strconv.Itoa(i)}, &live{uid: "1"}) != nil {
+			kept++
+		}
+	}
+	return kept
 }

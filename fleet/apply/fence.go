@@ -15,7 +15,7 @@ import (
 
 // An environment's fence on a cluster is a ConfigMap beside the inventories, named as the environment, that lists nothing:
 // it names the state commit that anything of the environment was last written for. A pass writes it before it writes
-// anything else for another commit, bound to the resourceVersion that it was judged at, so that of two daemons whose states
+// anything else for another commit, bound to the resourceVersion that it was compared at, so that of two daemons whose states
 // differ one is first, and the other one finds out. At rest it is never written.
 
 const takeoversKept = 10
@@ -23,174 +23,183 @@ const takeoversKept = 10
 // fenceKey is where an environment's fence is.
 func fenceKey(environment string) key { return key{systemNamespace, environment} }
 
-// fence has the environment's fence name the state commit that the pass works on.
-func (p *pass) fence(ctx context.Context) error {
-	if !p.in.bound() || p.fenced() {
+// fence is an environment's fence on a cluster, for a pass over one of its instances.
+type fence struct {
+	cluster *Cluster
+	client  *client
+	in      *Instance
+}
+
+// ensure has the environment's fence name the state commit that the pass works on.
+func (f *fence) ensure(ctx context.Context) error {
+	if !f.in.hasLineage() || f.isCurrent() {
 		return nil
 	}
-	defer p.fences.lock(p.in.Environment)()
+	defer f.cluster.fences.lock(f.in.Environment)()
 	for range 10 {
-		if p.fenced() {
+		if f.isCurrent() {
 			return nil
 		}
-		strange, _, err := p.strange(ctx, p.in)
+		foreign, _, err := f.cluster.foreignSignature(ctx, f.in)
 		if err != nil {
 			return err
 		}
-		if strange != nil {
+		if foreign != nil {
 			return errOvertaken
 		}
-		if err := p.raise(ctx, nil); err != nil {
+		if err := f.write(ctx, nil); err != nil {
 			return err
 		}
 	}
-	return fmt.Errorf("write ConfigMap %s/%s: others keep changing it", systemNamespace, p.in.Environment)
+	return fmt.Errorf("write ConfigMap %s/%s: others keep changing it", systemNamespace, f.in.Environment)
 }
 
-// fenced says whether the fence names the pass's state already.
-func (p *pass) fenced() bool {
-	fence := p.inventories.fence(p.in.Environment)
-	return fence != nil && fence.signature.Commit == p.in.State.Commit
+// isCurrent says whether the fence names the pass's state already.
+func (f *fence) isCurrent() bool {
+	fence := f.cluster.inventories.fence(f.in.Environment)
+	return fence != nil && fence.signature.Commit == f.in.State.Commit
 }
 
-// refence is fence for writes that cannot be taken back: the fence is read anew.
-func (p *pass) refence(ctx context.Context) error {
-	if !p.in.bound() {
+// ensureAnew is ensure for writes that cannot be taken back: the fence is read anew.
+func (f *fence) ensureAnew(ctx context.Context) error {
+	if !f.in.hasLineage() {
 		return nil
 	}
-	if err := p.readFence(ctx); err != nil {
+	if err := f.read(ctx); err != nil {
 		return err
 	}
-	return p.fence(ctx)
+	return f.ensure(ctx)
 }
 
-// raise writes the fence as it was last seen, and reads it if that is not how it is. Commits that were taken over are added.
-func (p *pass) raise(ctx context.Context, taken []string) error {
-	fence := p.inventories.fence(p.in.Environment)
-	write := p.patchFence
+// write writes the fence as it was last seen, and reads it if that is not how it is. Commits that were taken over are added.
+func (f *fence) write(ctx context.Context, taken []string) error {
+	fence := f.cluster.inventories.fence(f.in.Environment)
+	write := f.patch
 	if fence == nil {
-		write = p.createFence
+		write = f.create
 	}
-	p.inventories.expect(p.in.Environment, p.in.signature())
+	f.cluster.inventories.expectSignature(f.in.Environment, f.in.signature())
 	err := write(ctx, fence, taken)
 	if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) || apierrors.IsNotFound(err) {
-		return p.readFence(ctx)
+		return f.read(ctx)
 	}
 	if err != nil {
-		return fmt.Errorf("write ConfigMap %s/%s: %w", systemNamespace, p.in.Environment, err)
+		return fmt.Errorf("write ConfigMap %s/%s: %w", systemNamespace, f.in.Environment, err)
 	}
 	return nil
 }
 
-func (p *pass) createFence(ctx context.Context, _ *inventory, taken []string) error {
+func (f *fence) create(ctx context.Context, _ *inventory, taken []string) error {
 	m := &v1.ConfigMap{ObjectMeta: metav1.ObjectMeta{
-		Name: p.in.Environment, Namespace: systemNamespace,
-		Labels:      map[string]string{managedByLabel: manager, inventoryLabel: "environment", environmentLabel: p.in.Environment},
-		Annotations: p.annotations(nil, taken),
+		Name: f.in.Environment, Namespace: systemNamespace,
+		Labels:      map[string]string{managedByLabel: manager, inventoryLabel: "environment", environmentLabel: f.in.Environment},
+		Annotations: f.annotations(nil, taken),
 	}}
-	return p.postFirst(ctx, m)
+	return f.cluster.inventories.createFirst(ctx, m)
 }
 
-func (p *pass) patchFence(ctx context.Context, fence *inventory, taken []string) error {
+func (f *fence) patch(ctx context.Context, fence *inventory, taken []string) error {
 	body, err := json.Marshal(map[string]any{"metadata": map[string]any{
-		"resourceVersion": fence.version, "annotations": p.annotations(fence.takeovers, taken),
+		"resourceVersion": fence.version, "annotations": f.annotations(fence.takeovers, taken),
 	}})
 	if err != nil {
 		return fmt.Errorf("encode: %w", err)
 	}
-	return p.ask(ctx, func(ctx context.Context) error {
-		written, err := p.core.ConfigMaps(systemNamespace).Patch(ctx, p.in.Environment, types.MergePatchType, body,
+	return f.client.request(ctx, func(ctx context.Context) error {
+		written, err := f.client.core.ConfigMaps(systemNamespace).Patch(ctx, f.in.Environment, types.MergePatchType, body,
 			metav1.PatchOptions{FieldManager: manager})
 		if err == nil {
-			p.inventories.answered(written)
+			f.cluster.inventories.putAnswer(written)
 		}
 		return err
 	})
 }
 
-func (p *pass) annotations(before, taken []string) map[string]string {
+// annotations sign the fence, and list the last commits whose writes were taken over.
+func (f *fence) annotations(before, taken []string) map[string]string {
 	annotations := map[string]string{}
-	p.in.signature().put(annotations)
+	f.in.signature().put(annotations)
 	if all := append(slices.Clone(before), taken...); len(all) > 0 {
 		annotations[takeoversAnnotation] = strings.Join(all[max(0, len(all)-takeoversKept):], " ")
 	}
 	return annotations
 }
 
-// readFence learns how the fence is at this moment.
-func (p *pass) readFence(ctx context.Context) error {
-	err := p.ask(ctx, func(ctx context.Context) error {
-		m, err := p.core.ConfigMaps(systemNamespace).Get(ctx, p.in.Environment, metav1.GetOptions{})
+// read learns how the fence is at this moment.
+func (f *fence) read(ctx context.Context) error {
+	err := f.client.request(ctx, func(ctx context.Context) error {
+		m, err := f.client.core.ConfigMaps(systemNamespace).Get(ctx, f.in.Environment, metav1.GetOptions{})
 		if err == nil {
-			p.inventories.answered(m)
+			f.cluster.inventories.putAnswer(m)
 		}
 		return err
 	})
 	if apierrors.IsNotFound(err) {
-		p.inventories.drop(fenceKey(p.in.Environment))
+		f.cluster.inventories.drop(fenceKey(f.in.Environment))
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("read ConfigMap %s/%s: %w", systemNamespace, p.in.Environment, err)
+		return fmt.Errorf("read ConfigMap %s/%s: %w", systemNamespace, f.in.Environment, err)
 	}
 	return nil
 }
 
 // takeOver signs the inventories that others wrote of the environment as this state's: the fence, which decides, comes last, so
 // that a takeover that is interrupted goes on.
-func (p *pass) takeOver(ctx context.Context, from signature) error {
-	defer p.fences.lock(p.in.Environment)()
-	strange, _, err := p.strange(ctx, p.in)
-	if err != nil || strange == nil {
+func (f *fence) takeOver(ctx context.Context, from signature) error {
+	defer f.cluster.fences.lock(f.in.Environment)()
+	foreign, _, err := f.cluster.foreignSignature(ctx, f.in)
+	if err != nil || foreign == nil {
 		return err // another pass was faster
 	}
-	for _, o := range p.inventories.earliest(p.in.Environment) {
-		if err := p.resign(ctx, o, from); err != nil {
+	for _, o := range f.cluster.inventories.earliest(f.in.Environment) {
+		if err := f.resign(ctx, o, from); err != nil {
 			return fmt.Errorf("take over the inventory of %s: %w", o, err)
 		}
 	}
-	if err := p.raise(ctx, []string{from.Commit}); err != nil {
+	if err := f.write(ctx, []string{from.Commit}); err != nil {
 		return err
 	}
-	if strange, _, err = p.strange(ctx, p.in); err == nil && strange != nil {
+	if foreign, _, err = f.cluster.foreignSignature(ctx, f.in); err == nil && foreign != nil {
 		err = errOvertaken
 	}
 	return err
 }
 
 // resign signs an inventory that is no later than the one that a person let go.
-func (p *pass) resign(ctx context.Context, o Owner, from signature) error {
-	inv := p.inventories.get(o)
+func (f *fence) resign(ctx context.Context, o Owner, from signature) error {
+	inv := f.cluster.inventories.get(o)
 	if inv == nil {
 		return nil
 	}
-	if known, err := p.in.continues(ctx, inv.signature); err != nil || known {
+	if known, err := f.in.continues(ctx, inv.signature); err != nil || known {
 		return err
 	}
-	return p.ask(ctx, func(ctx context.Context) error {
-		all := p.core.ConfigMaps(systemNamespace)
-		m, err := all.Get(ctx, inventoryName(o), metav1.GetOptions{})
-		if apierrors.IsNotFound(err) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
+	err := f.cluster.inventories.change(ctx, o, func(ctx context.Context, m *v1.ConfigMap) (bool, error) {
 		named := readSignature(m.Annotations)
-		known, err := p.in.continues(ctx, named)
+		known, err := f.in.continues(ctx, named)
 		if err != nil || known {
-			return err
+			return false, err
 		}
 		if named.Sequence > from.Sequence {
-			return errOvertaken
+			return false, errOvertaken
 		}
 		if m.Annotations == nil {
 			m.Annotations = map[string]string{}
 		}
-		p.in.signature().put(m.Annotations)
-		if m, err = all.Update(ctx, m, metav1.UpdateOptions{FieldManager: manager}); err == nil {
-			p.inventories.answered(m)
-		}
-		return err
+		f.in.signature().put(m.Annotations)
+		return true, nil
 	})
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	return err
+}
+
+// takeovers are the commits whose writes on this cluster were taken over before.
+func (f *fence) takeovers() []string {
+	if fence := f.cluster.inventories.fence(f.in.Environment); fence != nil {
+		return fence.takeovers
+	}
+	return nil
 }

@@ -64,7 +64,7 @@ func cut(object any, at fieldpath.Path) any {
 	return object
 }
 
-// itemAt finds the item of a list that an element of a path names by its keys, its value or its place; -1: there is none.
+// itemAt finds the item of a list that an element of a path names by its keys or its value; -1: there is none.
 // A key that the item leaves out has its default.
 func itemAt(list []any, e fieldpath.PathElement) int {
 	return slices.IndexFunc(list, func(item any) bool {

@@ -73,19 +73,19 @@ func (d *desired) stale() (all []filled) {
 }
 
 // claimStale claims the stale fields of an object that a null would not take away, and returns the others.
-func (p *pass) claimStale(ctx context.Context, d *desired) (nulls []filled, err error) {
+func (o fieldOwnership) claimStale(ctx context.Context, d *desired) (nulls []filled, err error) {
 	for _, f := range d.stale() {
 		if !f.branch && !f.shared {
 			nulls = append(nulls, f)
 			continue
 		}
-		there, err := p.readFilled(ctx, d)
+		there, err := o.readWhole(ctx, d)
 		switch {
 		case err != nil:
 			return nil, err
 		case there == nil:
 		case f.branch:
-			if err := p.claimFilled(ctx, d, &f, there); err != nil {
+			if err := o.claimField(ctx, d, &f, there); err != nil {
 				return nil, err
 			}
 		case !f.heldByOthers(there.GetManagedFields()):
@@ -150,18 +150,16 @@ func (f *filled) path() fieldpath.Path {
 	return path
 }
 
+// heldByOthers says whether another manager owns the field or a part of it.
 func (f *filled) heldByOthers(entries []metav1.ManagedFieldsEntry) bool {
 	return slices.ContainsFunc(entries, func(e metav1.ManagedFieldsEntry) bool {
 		return !isOwn(&e) && e.Subresource != "status" && touches(entrySet(&e), f.path())
 	})
 }
 
-// readFilled reads the whole of an object; nil if it is gone or another one by now.
-func (p *pass) readFilled(ctx context.Context, d *desired) (u *unstructured.Unstructured, err error) {
-	err = p.ask(ctx, func(ctx context.Context) error {
-		u, err = p.whole(d.kind, d.object.Namespace).Get(ctx, d.object.Name, metav1.GetOptions{})
-		return err
-	})
+// readWhole reads the whole of an object; nil if it is gone or another one by now.
+func (o fieldOwnership) readWhole(ctx context.Context, d *desired) (u *unstructured.Unstructured, err error) {
+	u, err = o.client.readWhole(ctx, d.kind, d.object)
 	if err == nil && u.GetUID() == d.live.uid {
 		return u, nil
 	}
@@ -171,10 +169,10 @@ func (p *pass) readFilled(ctx context.Context, d *desired) (u *unstructured.Unst
 	return nil, nil
 }
 
-// claimFilled makes a field ours alone, so that it goes once the object is applied without it. The write touches nothing but
+// claimField makes a field ours alone, so that it goes once the object is applied without it. The write touches nothing but
 // the managed fields, and is bound to the resourceVersion that they were read at: a daemon that dies after it leaves an object
 // that is as it was.
-func (p *pass) claimFilled(ctx context.Context, d *desired, f *filled, there *unstructured.Unstructured) error {
+func (o fieldOwnership) claimField(ctx context.Context, d *desired, f *filled, there *unstructured.Unstructured) error {
 	if _, filled, _ := unstructured.NestedFieldNoCopy(there.Object, append(slices.Clone(f.parent), f.field)...); !filled {
 		return nil
 	}
@@ -193,9 +191,9 @@ func (p *pass) claimFilled(ctx context.Context, d *desired, f *filled, there *un
 		e.FieldsV1.SetRawBytes(raw)
 	}
 	before := d.live
-	if err := p.writeEntries(ctx, d, entries, there.GetResourceVersion()); err != nil {
+	if err := o.writeEntries(ctx, d, entries, there.GetResourceVersion()); err != nil {
 		return err
 	}
-	d.live.succeed(before)
+	d.live.carryOver(before)
 	return nil
 }

@@ -163,7 +163,7 @@ func (r *rig) specOf(a alternatives, name string) string {
 	return string(text)
 }
 
-// Whatever an object was before, it becomes the same as if it were made anew, in one write.
+// Whichever form an object had before, it becomes the same as if it were made anew, in one write.
 func TestUnionsComeToWhatTheyWouldBeAnew(t *testing.T) {
 	for name, a := range unions {
 		t.Run(name, func(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 	"transom.dev/fleet/apply"
 )
 
-// Whatever a watch says, in whatever order and how often, it is reduced, and nothing known gives way to something older.
+// Events of a watch may come in any order and any number of times: each is reduced, and no object that is known gives way to an older one.
 func FuzzWatchEvents(f *testing.F) {
 	for _, events := range []string{
 		`{"type":"ADDED","object":{"metadata":{"name":"web","namespace":"a","uid":"1","resourceVersion":"5","generation":1,` +

@@ -6,17 +6,35 @@ import (
 	"sync"
 	"time"
 
+	"transom.dev/render/expression"
 	"transom.dev/render/platform"
 )
 
-// judge says how objects do, unless it said so before in this pass. Only an object that is at its desired revision, as the watch has seen
-// it, is judged by its status: health that belongs to another revision does not count.
-func (p *pass) judge(ctx context.Context, set []*desired) error {
+// healthCache has the findings of earlier passes that health is assessed by.
+type healthCache struct {
+	rules   rules
+	classes storageClasses
+	bodies  bodies
+}
+
+func newHealthCache() healthCache {
+	return healthCache{classes: storageClasses{byName: map[string]storageClass{}}, bodies: bodies{byObject: map[Object]*live{}}}
+}
+
+// assessment finds out how objects do.
+type assessment struct {
+	*target
+	pods podDiagnosis
+}
+
+// assessHealth says how objects do, unless it said so before in this pass. Only an object that is at its desired revision, as the watch has seen
+// it, is assessed by its status: health that belongs to another revision does not count.
+func (a assessment) assessHealth(ctx context.Context, set []*desired) error {
 	return each(ctx, set, func(ctx context.Context, d *desired) error {
-		if d.judged {
+		if d.assessed {
 			return nil
 		}
-		d.judged = true
+		d.assessed = true
 		if d.watch != nil {
 			if seen := d.watch.get(d.object); seen != nil && d.live != nil {
 				d.live = seen
@@ -26,8 +44,10 @@ func (p *pass) judge(ctx context.Context, set []*desired) error {
 		if said {
 			return nil
 		}
-		health, message, err := p.health(ctx, d)
-		if health == Healthy && message == "" && (p.adopted[d.object] || d.change != nil && d.change.Action == Adopted) {
+		health, message, err := a.assessObject(ctx, d)
+		adopts := d.change != nil && d.change.Action == Adopted
+		adopted := adopts || a.inventory.adopted[d.object]
+		if health == Healthy && message == "" && adopted {
 			message = "adopted: it was there before"
 		}
 		d.status = ObjectStatus{Object: d.object, Health: health, Message: message}
@@ -35,49 +55,50 @@ func (p *pass) judge(ctx context.Context, set []*desired) error {
 	})
 }
 
-func (p *pass) health(ctx context.Context, d *desired) (Health, string, error) {
+// assessObject is the health of one object and the reason of it. The cases that need no status come first.
+func (a assessment) assessObject(ctx context.Context, d *desired) (Health, string, error) {
 	switch l := d.live; {
 	case d.fault != "":
 		return Failed, d.fault, nil
 	case l == nil:
-		health, message := p.behind("not applied")
+		health, message := a.behind("not applied")
 		return health, message, nil
 	case l.deleting:
 		return Progressing, "is being deleted", nil
-	case d.adopts && p.adoption != nil:
+	case d.adopts && a.adoption != nil:
 		return Unknown, "its adoption waits for an Approval", nil
 	case d.adopts:
 		return Progressing, "not adopted", nil
 	case l.digest != d.digest:
-		health, message := p.behind("the cluster has another revision of it")
+		health, message := a.behind("the cluster has another revision of it")
 		return health, message, nil
-	case p.rule(d) != nil && !custom(d.gvk.GroupKind()):
-		return p.byEntry(ctx, d)
+	case a.healthEntry(d) != nil && !custom(d.gvk.GroupKind()):
+		return a.assessByEntry(ctx, d)
 	case !wantsWhole(d.gvk.GroupKind()):
 		return Healthy, "", nil
 	case !l.seen():
 		return Progressing, "just applied", nil
 	}
-	return p.assess(ctx, d)
+	return a.assessByStatus(ctx, d)
 }
 
-// byEntry judges an object of a built-in kind by the version's health entry, and adds the ailment of its pods.
-func (p *pass) byEntry(ctx context.Context, d *desired) (Health, string, error) {
-	health, message, err := p.builtinHealth(ctx, d, p.rule(d).Applied)
+// assessByEntry assesses an object of a built-in kind by the version's health entry, and adds the ailment of its pods.
+func (a assessment) assessByEntry(ctx context.Context, d *desired) (Health, string, error) {
+	health, message, err := a.assessBuiltin(ctx, d, a.healthEntry(d).Applied)
 	if err == nil && health != Healthy && d.fault == "" {
-		message, err = p.why(ctx, d, message)
+		message, err = a.pods.explain(ctx, d, message)
 	}
 	return health, message, err
 }
 
-// assess judges an object by its status, as the watch reduced it.
-func (p *pass) assess(ctx context.Context, d *desired) (Health, string, error) {
-	health, message := d.live.outlook.health, d.live.outlook.message
+// assessByStatus assesses an object by its status, as the watch reduced it.
+func (a assessment) assessByStatus(ctx context.Context, d *desired) (Health, string, error) {
+	health, message := d.live.byStatus.health, d.live.byStatus.message
 	if custom(d.gvk.GroupKind()) {
-		health, message = p.customHealth(d)
+		health, message = a.assessCustom(d)
 	}
-	if class := d.live.outlook.class; class != "" {
-		waits, err := p.bindsLate(ctx, class)
+	if class := d.live.byStatus.class; class != "" {
+		waits, err := a.cluster.health.classes.bindsLate(ctx, a.client, class)
 		if err != nil {
 			return Unknown, "", err
 		}
@@ -86,30 +107,30 @@ func (p *pass) assess(ctx context.Context, d *desired) (Health, string, error) {
 		}
 	}
 	if health == Healthy {
-		p.strays.forget(d)
+		a.cluster.unlabelled.forgetPodsOf(d)
 		return health, message, nil
 	}
-	message, err := p.why(ctx, d, message)
+	message, err := a.pods.explain(ctx, d, message)
 	return health, message, err
 }
 
-// customHealth judges a custom resource: by the version's own expressions, else by the fields that most controllers report.
-func (p *pass) customHealth(d *desired) (Health, string) {
+// assessCustom assesses a custom resource: by the version's own expressions, else by the fields that most controllers report.
+func (a assessment) assessCustom(d *desired) (Health, string) {
 	body := d.live.body
 	seen, observes := observedGeneration(body)
 	if observes && seen < d.live.generation {
 		return Progressing, notSeen
 	}
-	rule := p.rule(d)
+	rule := a.healthEntry(d)
 	if rule != nil && rule.Applied {
 		return Healthy, ""
 	}
-	if !observes && outdated(d.live) {
+	if !observes && precedesPatch(d.live) {
 		d.again = true
 		return Progressing, notSeen
 	}
 	if rule != nil {
-		return p.byExpressions(d, *rule)
+		return a.evaluateEntry(d, *rule)
 	}
 	if observes || condition(body, "Ready") != nil {
 		return kstatusHealth(body)
@@ -123,20 +144,10 @@ func (p *pass) customHealth(d *desired) (Health, string) {
 	return Unknown, d.fault
 }
 
-// rule is the version's health entry for an object's kind, nil if it has none.
-func (p *pass) rule(d *desired) *platform.Health {
-	for i := range p.in.Health {
-		if h := &p.in.Health[i]; h.Group == d.object.Group && h.Kind == d.object.Kind {
-			return h
-		}
-	}
-	return nil
-}
-
-// outdated says whether the status of a custom resource that does not report observedGeneration is from before our last
+// precedesPatch says whether the status of a custom resource that does not report observedGeneration is from before our last
 // PATCH: by its conditions' generation, else because nobody wrote it since. That a controller has nothing new to say
 // cannot be told from that it has not looked yet, so after a while the status counts as it is.
-func outdated(l *live) bool {
+func precedesPatch(l *live) bool {
 	if seen, says := conditionGeneration(l.body); says {
 		return seen < l.generation
 	}
@@ -153,9 +164,9 @@ func (l *live) fresh() bool {
 	return time.Since(since).Abs() < patience
 }
 
-// byExpressions evaluates the version's health entry. A value that is not there yet is progress; any other error of
+// evaluateEntry evaluates the version's health entry. A value that is not there yet is progress; any other error of
 // evaluation is a mistake of the version.
-func (p *pass) byExpressions(d *desired, h platform.Health) (Health, string) {
+func (a assessment) evaluateEntry(d *desired, h platform.Health) (Health, string) {
 	for _, rule := range []struct {
 		source string
 		means  Health
@@ -163,9 +174,9 @@ func (p *pass) byExpressions(d *desired, h platform.Health) (Health, string) {
 		if rule.source == "" {
 			continue
 		}
-		yes, err := p.rules.eval(rule.source, d.live.body)
+		yes, err := a.cluster.health.rules.eval(rule.source, d.live.body)
 		switch {
-		case platform.IsNoSuchKey(err):
+		case expression.IsNoSuchKey(err):
 		case err != nil:
 			d.fault = fmt.Sprintf("the version's health expression %q: %v", rule.source, err)
 			return Unknown, d.fault
@@ -184,16 +195,17 @@ func (p *pass) byExpressions(d *desired, h platform.Health) (Health, string) {
 // rules are compiled health expressions by their source.
 type rules struct{ bySource sync.Map }
 
+// eval compiles an expression once, and evaluates it for an object.
 func (r *rules) eval(source string, object map[string]any) (bool, error) {
 	rule, ok := r.bySource.Load(source)
 	if !ok {
-		compiled, err := platform.CompileHealth(source)
+		compiled, err := expression.Health(source)
 		if err != nil {
 			return false, err
 		}
 		rule, _ = r.bySource.LoadOrStore(source, compiled)
 	}
-	result, err := rule.(*platform.Expression).Eval(object)
+	result, err := rule.(*expression.Expression).Eval(object)
 	yes, _ := result.(bool)
 	return yes, err
 }
@@ -201,4 +213,5 @@ func (r *rules) eval(source string, object map[string]any) (bool, error) {
 // patience is how long a custom resource may be without any status when it is new, or with that of before when it changed.
 const patience = 30 * time.Second
 
+// young says whether an object was made a moment ago.
 func young(l *live) bool { return time.Since(l.created.Time) < patience }

@@ -50,7 +50,7 @@ func TestHealthSeenBeforeAPatchDoesNotCount(t *testing.T) {
 }
 
 // The watch is held up, the revision is applied, and its controller, which is no faster, goes on to report the health of
-// the revision before. Whatever arrives late, none of it is the new revision's.
+// the revision before. Of all that arrives late, nothing is the new revision's.
 func TestHealthThatArrivesLateDoesNotCount(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	one, two := r.instance("web", deployment("web", "nginx:1")), r.instance("web", deployment("web", "nginx:2"))

@@ -6,7 +6,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// podSpecs are the places of a pod's spec in the kinds that run pods.
+// podSpecs are the paths to the pod's spec in the kinds that run pods.
 var podSpecs = [][]string{
 	{"spec", "template", "spec"}, {"spec", "jobTemplate", "spec", "template", "spec"}, {"spec"},
 }
@@ -18,8 +18,8 @@ const mostImages = 20
 func images(objects []*desired) []string {
 	var all []string
 	for _, d := range objects {
-		for _, place := range podSpecs {
-			containers, _, _ := unstructured.NestedFieldNoCopy(d.content, append(slices.Clone(place), "containers")...)
+		for _, path := range podSpecs {
+			containers, _, _ := unstructured.NestedFieldNoCopy(d.content, append(slices.Clone(path), "containers")...)
 			list, _ := containers.([]any)
 			for _, c := range list {
 				container, _ := c.(map[string]any)

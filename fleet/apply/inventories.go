@@ -14,25 +14,26 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 )
 
-// inventoryWatch holds every inventory of the cluster and every environment's fence, by name.
+// inventoryWatch has every inventory of the cluster and every environment's fence, by name.
 type inventoryWatch struct {
 	*stream
-	cluster *Cluster
+	client      *client
+	subscribers *subscribers
 
-	mu       sync.Mutex
-	byName   map[key]*inventory
-	signed   map[string]map[signature]signed // by environment
-	turned   map[string]int                  // by environment: how often a signature came or went
-	judged   map[string]verdict              // by environment: the last
-	expected map[string]signature            // by environment: the last signature that we gave its fence
-	held     map[string]int                  // by environment: its inventories
-	taken    map[Owner]bool                  // whose inventories name no commit and listed the objects that the state has
+	mu         sync.Mutex
+	byName     map[key]*inventory
+	signed     map[string]map[signature]signed // by environment
+	turned     map[string]int                  // by environment: how often a signature came or went
+	verdicts   map[string]verdict              // by environment: the last
+	expected   map[string]signature            // by environment: the last signature that we gave its fence
+	counts     map[string]int                  // by environment: its inventories
+	recognized map[Owner]bool                  // whose inventories name no commit and listed the objects that the state has
 }
 
-func newInventoryWatch(c *Cluster) *inventoryWatch {
+func newInventoryWatch(c *client, s *subscribers) *inventoryWatch {
 	w := &inventoryWatch{
-		cluster: c, byName: map[key]*inventory{}, signed: map[string]map[signature]signed{}, turned: map[string]int{},
-		judged: map[string]verdict{}, expected: map[string]signature{}, held: map[string]int{}, taken: map[Owner]bool{},
+		client: c, subscribers: s, byName: map[key]*inventory{}, signed: map[string]map[signature]signed{}, turned: map[string]int{},
+		verdicts: map[string]verdict{}, expected: map[string]signature{}, counts: map[string]int{}, recognized: map[Owner]bool{},
 	}
 	w.stream = newStream("inventories", source{
 		list: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
@@ -78,7 +79,7 @@ func (w *inventoryWatch) owners(environment string) []Owner {
 func (w *inventoryWatch) signatures(environment string) map[signature]signed {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.held[environment] == 0 {
+	if w.counts[environment] == 0 {
 		return nil
 	}
 	return maps.Clone(w.signed[environment])
@@ -103,42 +104,45 @@ func (w *inventoryWatch) earliest(environment string) []Owner {
 func (w *inventoryWatch) verdict(environment string) (last verdict, turned int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.judged[environment], w.turned[environment]
+	return w.verdicts[environment], w.turned[environment]
 }
 
-func (w *inventoryWatch) judge(environment string, v verdict) {
+func (w *inventoryWatch) setVerdict(environment string, v verdict) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.judged[environment] = v
+	w.verdicts[environment] = v
 }
 
-// takes notes that an inventory that names no commit is the instance's, and tells whether it is.
-func (w *inventoryWatch) takes(o Owner, same bool) bool {
+// recognize records that an inventory that names no commit is the instance's, and tells whether it is.
+func (w *inventoryWatch) recognize(o Owner, same bool) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.taken[o] = w.taken[o] || same
-	return w.taken[o]
+	w.recognized[o] = w.recognized[o] || same
+	return w.recognized[o]
 }
 
-// expect notes that an environment's fence is about to be signed like this.
-func (w *inventoryWatch) expect(environment string, s signature) {
+// expectSignature records that an environment's fence is about to be signed like this.
+func (w *inventoryWatch) expectSignature(environment string, s signature) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.expected[environment] = s
 }
 
-func (w *inventoryWatch) answered(m *v1.ConfigMap) { w.see(key{m.Namespace, m.Name}, readInventory(m)) }
+// putAnswer takes in the API server's answer to a write of ours, before the watch sees it.
+func (w *inventoryWatch) putAnswer(m *v1.ConfigMap) {
+	w.update(key{m.Namespace, m.Name}, readInventory(m))
+}
 
 // put is called by the watch: a fence that somebody else signed concerns all instances of its environment.
 func (w *inventoryWatch) put(k key, value any) {
 	inv := value.(*inventory)
-	if news := w.see(k, inv); news && inventoryOwner(k.name).Request == "" && w.cluster.opt.OnEvent != nil {
-		w.cluster.opt.OnEvent(inventoryOwner(k.name))
+	if news := w.update(k, inv); news && inventoryOwner(k.name).Request == "" {
+		w.subscribers.notifyEnvironment(inventoryOwner(k.name))
 	}
 }
 
-// see takes an inventory in, and tells whether it has a signature that was neither there before nor expected.
-func (w *inventoryWatch) see(k key, inv *inventory) (news bool) {
+// update takes an inventory in, and tells whether it has a signature that was neither there before nor expected.
+func (w *inventoryWatch) update(k key, inv *inventory) (news bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	old := w.byName[k]
@@ -146,18 +150,24 @@ func (w *inventoryWatch) see(k key, inv *inventory) (news bool) {
 		return false
 	}
 	w.set(k, inv)
-	return (old == nil || old.signature != inv.signature) && w.expected[inventoryOwner(k.name).Environment] != inv.signature
+	return w.isNews(k, old, inv)
 }
 
-// set puts an inventory in place of the one before; either may be nil. The caller holds the lock.
+// isNews says whether an inventory has a signature that was neither there before nor expected. The caller holds the lock.
+func (w *inventoryWatch) isNews(k key, old, inv *inventory) bool {
+	changed := old == nil || old.signature != inv.signature
+	return changed && w.expected[inventoryOwner(k.name).Environment] != inv.signature
+}
+
+// set replaces the inventory of before; either may be nil. The caller holds the lock.
 func (w *inventoryWatch) set(k key, inv *inventory) {
 	o := inventoryOwner(k.name)
 	environment := o.Environment
 	if there := w.byName[k] != nil; o.Request != "" && there != (inv != nil) {
-		if w.held[environment]++; there {
-			w.held[environment] -= 2
+		if w.counts[environment]++; there {
+			w.counts[environment] -= 2
 		}
-		if w.held[environment] <= 1 {
+		if w.counts[environment] <= 1 {
 			w.turned[environment]++
 		}
 	}
@@ -172,6 +182,7 @@ func (w *inventoryWatch) set(k key, inv *inventory) {
 	}
 }
 
+// count adds to the number of inventories with a signature, and records when a signature came or went. The caller holds the lock.
 func (w *inventoryWatch) count(environment string, s signature, by int) {
 	if s.Commit == "" {
 		return
@@ -203,9 +214,10 @@ func (w *inventoryWatch) remove(k key, version string) {
 	}
 	w.set(k, nil)
 	w.mu.Unlock()
-	w.cluster.notify(inventoryOwner(k.name))
+	w.subscribers.notify(inventoryOwner(k.name))
 }
 
+// drop removes an inventory that is known to be gone.
 func (w *inventoryWatch) drop(k key) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -216,12 +228,10 @@ func (w *inventoryWatch) drop(k key) {
 func (w *inventoryWatch) replace(all map[key]any, version string) {
 	removed, signed := w.list(all, version)
 	for _, o := range removed {
-		w.cluster.notify(o)
+		w.subscribers.notify(o)
 	}
 	for _, o := range signed {
-		if w.cluster.opt.OnEvent != nil {
-			w.cluster.opt.OnEvent(o)
-		}
+		w.subscribers.notifyEnvironment(o)
 	}
 }
 
@@ -236,7 +246,7 @@ func (w *inventoryWatch) list(all map[key]any, version string) (removed, signed 
 		if old != nil && !older(old.version, version) {
 			continue
 		}
-		foreign := (old == nil || old.signature != inv.signature) && w.expected[o.Environment] != inv.signature
+		foreign := w.isNews(k, old, inv)
 		if w.set(k, inv); foreign && !first && o.Request == "" {
 			signed = append(signed, o)
 		}

@@ -1,17 +1,12 @@
 package apply
 
 import (
-	"cmp"
-	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	v1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 const (
@@ -41,7 +36,7 @@ type inventory struct {
 	fault      string   // why it cannot be read; then nothing may be concluded from it
 }
 
-// inventoryName cannot collide: none of the three holds a dot.
+// inventoryName cannot collide: none of the three has a dot.
 func inventoryName(o Owner) string { return o.Environment + "." + o.Team + "." + o.Request }
 
 func inventoryOwner(name string) Owner {
@@ -59,6 +54,7 @@ func (o Object) line() string {
 	return kind + "/" + o.Namespace + "/" + o.Name
 }
 
+// parseLine is the object that a line names; false for another form.
 func parseLine(line string) (Object, bool) {
 	parts := strings.Split(line, "/")
 	if len(parts) != 3 || parts[0] == "" || parts[2] == "" {
@@ -123,129 +119,9 @@ func writeObjects(objects map[Object]bool) string {
 	return strings.Join(lines, "")
 }
 
-// record changes which objects an owner's inventory lists. Whoever else writes it at the same time loses nothing:
-// each write is bound to the resourceVersion that it was read at. An inventory that lists nothing is removed, unless it is to
-// remember a removal.
-func (p *pass) record(ctx context.Context, in Instance, change func(*inventory)) error {
-	if err := p.fence(ctx); err != nil {
-		return err
-	}
-	o := in.Owner
-	absent := p.inventories.get(o) == nil
-	for range 10 {
-		write := p.updateInventory
-		if absent {
-			write = p.createInventory
-		}
-		err := write(ctx, in, change)
-		switch {
-		case err == nil:
-			return nil
-		case apierrors.IsAlreadyExists(err):
-			absent = false
-		case apierrors.IsNotFound(err):
-			absent = true
-		case !apierrors.IsConflict(err):
-			return fmt.Errorf("write the inventory of %s: %w", o, err)
-		}
-	}
-	return fmt.Errorf("write the inventory of %s: others keep changing it", o)
-}
-
-func (c *Cluster) createInventory(ctx context.Context, in Instance, change func(*inventory)) error {
-	o, inv := in.Owner, newInventory()
-	if change(inv); len(inv.objects) == 0 {
-		return nil
-	}
-	labels := map[string]string{
-		managedByLabel: manager, inventoryLabel: "true",
-		environmentLabel: o.Environment, teamLabel: o.Team, requestLabel: o.Request,
-	}
-	m := &v1.ConfigMap{
-		ObjectMeta: metav1.ObjectMeta{Name: inventoryName(o), Namespace: systemNamespace, Labels: labels},
-	}
-	inv.write(m)
-	sign(m, in)
-	return c.postFirst(ctx, m)
-}
-
-// postFirst creates what may be the first that we write to a cluster: its namespace, too, if that is not there.
-func (c *Cluster) postFirst(ctx context.Context, m *v1.ConfigMap) error {
-	err := c.postInventory(ctx, m)
-	if apierrors.IsNotFound(err) {
-		if err := c.createSystemNamespace(ctx); err != nil {
-			return err
-		}
-		err = c.postInventory(ctx, m)
-	}
-	return err
-}
-
-func (c *Cluster) postInventory(ctx context.Context, m *v1.ConfigMap) error {
-	return c.ask(ctx, func(ctx context.Context) error {
-		created, err := c.core.ConfigMaps(systemNamespace).Create(ctx, m, metav1.CreateOptions{FieldManager: manager})
-		if err == nil {
-			c.inventories.answered(created)
-		}
-		return err
-	})
-}
-
-func (c *Cluster) createSystemNamespace(ctx context.Context) error {
-	return c.ask(ctx, func(ctx context.Context) error {
-		ns := &v1.Namespace{ObjectMeta: metav1.ObjectMeta{
-			Name: systemNamespace, Labels: map[string]string{managedByLabel: manager},
-		}}
-		_, err := c.core.Namespaces().Create(ctx, ns, metav1.CreateOptions{FieldManager: manager})
-		if apierrors.IsAlreadyExists(err) {
-			return nil
-		}
-		return err
-	})
-}
-
-func (c *Cluster) updateInventory(ctx context.Context, in Instance, change func(*inventory)) error {
-	return c.ask(ctx, func(ctx context.Context) error {
-		all := c.core.ConfigMaps(systemNamespace)
-		m, err := all.Get(ctx, inventoryName(in.Owner), metav1.GetOptions{})
-		if err != nil {
-			return err
-		}
-		inv := readInventory(m)
-		if inv.fault != "" {
-			return errors.New(inv.fault)
-		}
-		if known, err := in.continues(ctx, inv.signature); err != nil || !known {
-			return cmp.Or(err, errOvertaken)
-		}
-		change(inv)
-		switch {
-		case len(inv.objects) == 0 && !in.Recorded:
-			only := metav1.Preconditions{UID: &m.UID, ResourceVersion: &m.ResourceVersion}
-			err := all.Delete(ctx, m.Name, metav1.DeleteOptions{Preconditions: &only})
-			if err == nil {
-				c.inventories.drop(key{m.Namespace, m.Name})
-			}
-			return err
-		case !inv.write(m):
-			c.inventories.answered(m)
-			return nil
-		}
-		sign(m, in)
-		if len(inv.objects) == 0 {
-			delete(m.Annotations, soakedAnnotation) // of an earlier removal, perhaps
-		}
-		updated, err := all.Update(ctx, m, metav1.UpdateOptions{FieldManager: manager})
-		if err == nil {
-			c.inventories.answered(updated)
-		}
-		return err
-	})
-}
-
 // sign names the state that an inventory is written for, unless it names a later one.
-func sign(m *v1.ConfigMap, in Instance) {
-	if in.State.Sequence <= readState(m.Annotations[stateAnnotation]).Sequence && !in.bound() {
+func sign(m *v1.ConfigMap, in *Instance) {
+	if in.State.Sequence <= readState(m.Annotations[stateAnnotation]).Sequence && !in.hasLineage() {
 		return
 	}
 	if m.Annotations == nil {
@@ -264,55 +140,4 @@ func (s signature) put(annotations map[string]string) {
 
 func readSignature(annotations map[string]string) signature {
 	return signature{State: readState(annotations[stateAnnotation]), identity: annotations[identityAnnotation]}
-}
-
-// claim has an owner's inventory name the state that a pass works on before it deletes something that the inventory goes
-// on listing. It returns the later state that the inventory names, if it does: then that pass must delete nothing.
-func (c *Cluster) claim(ctx context.Context, in Instance) (later State, err error) {
-	if in.State.Sequence == 0 {
-		return State{}, nil
-	}
-	err = c.ask(ctx, func(ctx context.Context) error {
-		all := c.core.ConfigMaps(systemNamespace)
-		m, err := all.Get(ctx, inventoryName(in.Owner), metav1.GetOptions{})
-		if err != nil {
-			return err
-		}
-		named := readSignature(m.Annotations)
-		if known, err := in.continues(ctx, named); err != nil || !known {
-			return cmp.Or(err, errOvertaken)
-		}
-		if named.outranks(in.State) {
-			later = named.State
-		}
-		if named.Sequence >= in.State.Sequence {
-			return nil
-		}
-		sign(m, in)
-		m, err = all.Update(ctx, m, metav1.UpdateOptions{FieldManager: manager})
-		if err == nil {
-			c.inventories.answered(m)
-		}
-		return err
-	})
-	if err != nil {
-		return State{}, fmt.Errorf("claim the inventory of %s: %w", in.Owner, err)
-	}
-	return later, nil
-}
-
-// latest is the signature of an owner's inventory at this moment; zero without an inventory.
-func (c *Cluster) latest(ctx context.Context, o Owner) (signature, error) {
-	var named signature
-	err := c.ask(ctx, func(ctx context.Context) error {
-		m, err := c.core.ConfigMaps(systemNamespace).Get(ctx, inventoryName(o), metav1.GetOptions{})
-		if err == nil {
-			named = readSignature(m.Annotations)
-		}
-		return err
-	})
-	if err != nil && !apierrors.IsNotFound(err) {
-		return signature{}, fmt.Errorf("read the inventory of %s: %w", o, err)
-	}
-	return named, nil
 }

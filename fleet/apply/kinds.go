@@ -53,6 +53,7 @@ func (k *kinds) find(ctx context.Context, gvk schema.GroupVersionKind) (*kind, e
 	return k.lookup(gvk), nil
 }
 
+// lookup is find among the kinds that are known; the caller holds the lock.
 func (k *kinds) lookup(gvk schema.GroupVersionKind) *kind {
 	if gvk.Version == "" {
 		return k.preferred[gvk.GroupKind()]
@@ -90,7 +91,7 @@ func (k *kinds) lacks(ctx context.Context, gk schema.GroupKind) (bool, error) {
 // refresh asks for all groups at once. Groups that could not be discovered, such as those of an aggregated API that
 // is down, keep the kinds that were known of them.
 func (k *kinds) refresh(ctx context.Context) error {
-	if err := asks(ctx); err != nil {
+	if err := mayRequest(ctx); err != nil {
 		return err
 	}
 	ctx = spending(ctx, newBudget(k.limit, "--cluster-discovery-bytes"))
@@ -116,6 +117,7 @@ func (k *kinds) refresh(ctx context.Context) error {
 	return nil
 }
 
+// readKinds are the kinds of a discovery by version, and the one of each kind's preferred version.
 func readKinds(groups []*metav1.APIGroup, lists []*metav1.APIResourceList,
 ) (map[schema.GroupVersionKind]*kind, map[schema.GroupKind]*kind) {
 	preferredVersion := map[string]string{}

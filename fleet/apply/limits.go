@@ -65,13 +65,13 @@ type budget struct {
 	pages bool        // each answer is also bounded by itself
 	cut   func(error) // told of the limit that ended a watch, which client-go does not hand on; nil: nobody
 
-	mu      sync.Mutex
-	left    int64
-	settled bool
+	mu        sync.Mutex
+	remaining int64
+	finished  bool
 }
 
 func newBudget(limit int64, flag string) *budget {
-	return &budget{flag: flag, limit: limit, left: limit}
+	return &budget{flag: flag, limit: limit, remaining: limit}
 }
 
 type budgetKey struct{}
@@ -86,42 +86,43 @@ func budgetOf(ctx context.Context) *budget {
 	return b
 }
 
-// spend takes n bytes, and says whether they were left.
+// spend takes n bytes, and says whether the budget had them.
 func (b *budget) spend(n int) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.settled {
+	if b.finished {
 		return true
 	}
-	b.left -= int64(n)
-	return b.left >= 0
+	b.remaining -= int64(n)
+	return b.remaining >= 0
 }
 
 // restore gives back the bytes of an answer that is asked for again in smaller parts.
-func (b *budget) restore(left int64) {
+func (b *budget) restore(remaining int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.left = left
+	b.remaining = remaining
 }
 
+// rest is how many bytes may still come.
 func (b *budget) rest() int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.left
+	return b.remaining
 }
 
-// settle ends the budget: the list has arrived, and all that comes from now on is events, each reduced before the next is read.
-func (b *budget) settle() {
+// finish ends the budget: the list has arrived, and all that comes from now on is events, each reduced before the next is read.
+func (b *budget) finish() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.settled = true
+	b.finished = true
 }
 
 // open says whether the budget is still drawn on.
 func (b *budget) open() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return !b.settled
+	return !b.finished
 }
 
 // plain is a limitError without the words of client-go around it; any other error is as it is.

@@ -73,11 +73,11 @@ type verdict struct {
 // errOvertaken ends a pass that would write where somebody else has written meanwhile.
 var errOvertaken = errors.New("the cluster was written to for a state commit that this state does not contain")
 
-// bound says whether an instance is written only where its lineage allows it.
-func (in Instance) bound() bool { return in.Lineage != nil && in.State.Commit != "" }
+// hasLineage says whether an instance is written only where its lineage allows it.
+func (in *Instance) hasLineage() bool { return in.Lineage != nil && in.State.Commit != "" }
 
 // signature is the one that inventories written for an instance are signed with.
-func (in Instance) signature() signature {
+func (in *Instance) signature() signature {
 	s := signature{State: in.State}
 	if in.Lineage != nil {
 		s.identity = in.Lineage.Identity
@@ -87,8 +87,8 @@ func (in Instance) signature() signature {
 
 // continues says whether a signature is of the history that the instance's state comes from. One without a commit is of
 // before there were any.
-func (in Instance) continues(ctx context.Context, s signature) (bool, error) {
-	if !in.bound() || s.Commit == "" {
+func (in *Instance) continues(ctx context.Context, s signature) (bool, error) {
+	if !in.hasLineage() || s.Commit == "" {
 		return true, nil
 	}
 	if own := in.Lineage.Identity; s.identity != "" && own != "" && s.identity != own {
@@ -104,14 +104,14 @@ func (in Instance) continues(ctx context.Context, s signature) (bool, error) {
 	return known, nil
 }
 
-// strange returns the latest signature of the instance's environment that its state does not continue, nil if there is none,
+// foreignSignature returns the latest signature of the instance's environment that its state does not continue, nil if there is none,
 // and since when it is known.
-func (c *Cluster) strange(ctx context.Context, in Instance) (*signature, time.Time, error) {
-	if !in.bound() {
+func (c *Cluster) foreignSignature(ctx context.Context, in *Instance) (*signature, time.Time, error) {
+	if !in.hasLineage() {
 		return nil, time.Time{}, nil
 	}
 	w := c.inventories
-	c.begin(w.stream)
+	c.watches.begin(w.stream)
 	if err := w.ready(ctx); err != nil {
 		return nil, time.Time{}, err
 	}
@@ -125,65 +125,39 @@ func (c *Cluster) strange(ctx context.Context, in Instance) (*signature, time.Ti
 		if err != nil {
 			return nil, time.Time{}, err
 		}
-		if !known && (now.foreign == nil || s.Sequence > now.foreign.Sequence) {
+		latest := now.foreign == nil || s.Sequence > now.foreign.Sequence
+		if latest && !known {
 			now.foreign, now.since = &s, at.since
 		}
 	}
-	w.judge(in.Environment, now)
+	w.setVerdict(in.Environment, now)
 	return now.foreign, now.since, nil
 }
 
-// stand finds out whether the state at hand may write to the cluster, and says whether there is anything to look at. A
+// checkLineage finds out whether the state at hand may write to the cluster, and says whether there is anything to look at. A
 // foreign commit that became known after the state was fetched may be a later one of the same history: then the pass only
 // looks, and the state is to be fetched.
-func (p *pass) stand(ctx context.Context) (bool, error) {
-	if !p.in.bound() {
+func (p *pass) checkLineage(ctx context.Context) (bool, error) {
+	if !p.in.hasLineage() {
 		return true, nil
 	}
-	strange, since, err := p.strange(ctx, p.in)
+	foreign, since, err := p.cluster.foreignSignature(ctx, &p.in)
 	switch {
 	case err != nil:
 		return false, err
-	case strange == nil:
+	case foreign == nil:
 		return true, nil
 	case !p.in.Fetched.IsZero() && since.After(p.in.Fetched):
-		p.doubted, p.write = true, false
+		p.overtaken, p.write = true, false
 		return true, nil
 	}
-	spent := slices.Contains(p.takeovers(), strange.Commit)
-	if !spent && slices.Contains(p.in.Lineage.Takeover, strange.Commit) {
+	spent := slices.Contains(p.fence.takeovers(), foreign.Commit)
+	if !spent && slices.Contains(p.in.Lineage.Takeover, foreign.Commit) {
 		if !p.write {
 			return true, nil
 		}
-		return true, p.takeOver(ctx, *strange)
+		return true, p.fence.takeOver(ctx, *foreign)
 	}
-	p.foreign = &Foreign{Commit: strange.Commit, Identity: strange.identity, Spent: spent}
+	p.foreign = &Foreign{Commit: foreign.Commit, Identity: foreign.identity, Spent: spent}
 	return false, nil
-}
-
-// claimed refuses an inventory that names no state commit, as those of before there were any, unless it lists the very objects
-// that the state has: whose it is nobody can tell.
-func (p *pass) claimed() {
-	inv := p.inventories.get(p.in.Owner)
-	if !p.in.bound() || inv == nil || inv.signature.Commit != "" || len(inv.objects) == 0 {
-		return
-	}
-	same := len(p.objects) == len(inv.objects)
-	for _, d := range p.objects {
-		same = same && inv.objects[d.object]
-	}
-	if p.inventories.takes(p.in.Owner, same) {
-		return
-	}
-	p.refuse("ConfigMap %s/%s names no state commit, and does not list the objects that this state has, so it may be of another "+
-		"installation and nothing is written; if it is of this one, say so: kubectl -n %s annotate configmap %s '%s=%s'",
-		systemNamespace, inventoryName(p.in.Owner), systemNamespace, inventoryName(p.in.Owner), stateAnnotation, p.in.State)
-}
-
-// takeovers are the commits whose writes on this cluster were taken over before.
-func (p *pass) takeovers() []string {
-	if fence := p.inventories.fence(p.in.Environment); fence != nil {
-		return fence.takeovers
-	}
-	return nil
 }

@@ -125,6 +125,23 @@ func TestOfTwoCopiesTheFirstGoesOnAndTheOtherHoldsBack(t *testing.T) {
 	require.Equal(t, "3", r.value("web"))
 }
 
+// It may be a later commit of the same history: it is to be fetched before anybody calls it foreign.
+func TestACommitThatCameAfterTheStateIsDoubted(t *testing.T) {
+	r := newRig(t, &apiOnly)
+	r.healthy(ours.head(r.environment("web", configMap("web", "1"))))
+	behind := r.Cluster
+	r.connect()
+	in := r.environment("web", configMap("web", "2"))
+	r.healthy(ours.and("ours-2").head(in))
+	r.Cluster = behind
+	fetched := ours.and("copy-2").head(in)
+	fetched.Fetched = time.Now().Add(-time.Hour)
+	result := r.until(fetched, func(result apply.Result) bool { return result.Doubted })
+	require.False(t, result.Settled)
+	require.Nil(t, result.Foreign)
+	require.NotNil(t, r.until(ours.and("copy-2").head(in), foreign).Foreign)
+}
+
 // Of two daemons that write at the same moment, one finds the fence written.
 func TestAWatchThatIsBehindDoesNotLetTheOtherWrite(t *testing.T) {
 	for name, next := range map[string]func(*rig) apply.Instance{

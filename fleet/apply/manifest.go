@@ -48,43 +48,61 @@ const (
 	generatingManager = "transom-generate"
 )
 
-// desired is one object as the state repository has it, with all that a pass learns of it.
-type desired struct {
+// manifest is one object as the state repository has it.
+type manifest struct {
 	object  Object
 	gvk     schema.GroupVersionKind
 	content map[string]any // with the digest annotation
 	digest  string
 	signed  string   // the digest that the manifest carries, as where another agent applies it
-	rank    int      // place in the order of kinds
-	step    int      // place in the instance's own order
+	rank    int      // in the order of kinds
+	step    int      // in the instance's own order
 	keys    []string // of a generated Secret
+}
+
+// desired is one object that an instance has to have on a cluster, with all that a pass learns of it.
+type desired struct {
+	manifest
+	taking
+	finding
 
 	kind   *kind // nil while the cluster does not serve it
 	watch  *objectWatch
-	live   *live // nil: not there
-	change *Change
-	status ObjectStatus
-	judged bool   // status says how it does
-	held   bool   // it waits for objects of an earlier step
-	adopts bool   // the object that is there is nobody's, and is taken over
-	left   bool   // the object that is there was left by a request that is gone
-	unsure bool   // it changed while it was looked at, so that nothing of the instance is written
-	fault  string // the fault that a person must mend
-	drift  string // which of its fields others changed, where that is only reported
-	again  bool   // look again soon
-	stuck  bool   // a pod of this revision cannot start
+	live   *live   // nil: not there
+	change *Change // that the pass made
+	drift  string  // which of its fields others changed, where that is only reported
+}
 
-	due time.Duration // when to look again at the latest, because nobody tells of its pods; 0: never
-
-	superseded bool      // only pods of a revision before keep it from being healthy
-	obstacle   *obstacle // the pod among them that does
-
-	// Of an object that is adopted, and of those that are tried with it.
+// taking is all that a pass learns of an object that others made and that is taken over.
+type taking struct {
+	adopts    bool                        // the object that is there is nobody's, and is taken over
+	leftover  bool                        // the object that is there was kept when its request was removed
+	unsure    bool                        // it changed while it was looked at, so that nothing of the instance is written
 	found     []metav1.ManagedFieldsEntry // its entries as they were
 	inherited []metav1.ManagedFieldsEntry // and once those of appliers are ours; nil: there are none
 	effect    *Effect                     // a person decides about it
 	untried   string                      // why the API server could not be asked before
 }
+
+// finding is how an object does, and why.
+type finding struct {
+	status    ObjectStatus
+	assessed  bool          // status says how it does
+	fault     string        // the fault that a person must mend
+	postponed bool          // it waits for objects of an earlier step
+	again     bool          // look again soon
+	due       time.Duration // when to look again at the latest, because nobody tells of its pods; 0: never
+
+	stuck      bool      // a pod of this revision cannot start
+	superseded bool      // only pods of a revision before keep it from being healthy
+	obstacle   *obstacle // the pod among them that does
+}
+
+// isAtRevision says whether the live object has the desired digest.
+func (d *desired) isAtRevision() bool { return d.live != nil && d.live.digest == d.digest }
+
+// isAbsent says whether the object is not there, or will not be for long.
+func (d *desired) isAbsent() bool { return d.live == nil || d.live.deleting }
 
 // decode reads a state file, object by object, in the order of the file.
 func decode(manifests []byte) ([]*desired, error) {
@@ -126,16 +144,17 @@ func decodeDocument(document []byte) (*desired, error) {
 	return newDesired(&u), nil
 }
 
+// newDesired is a desired object of which nothing but its manifest is known.
 func newDesired(u *unstructured.Unstructured) *desired {
 	gvk := u.GroupVersionKind()
-	d := &desired{
+	d := &desired{manifest: manifest{
 		object:  Object{Group: gvk.Group, Kind: gvk.Kind, Namespace: u.GetNamespace(), Name: u.GetName()},
 		gvk:     gvk,
 		content: u.Object,
 		digest:  platform.Digest(u.Object),
 		rank:    rankOf(gvk.Kind),
-	}
-	leaveToServer(u)
+	}}
+	dropServerFields(u)
 	annotations := u.GetAnnotations()
 	if annotations[generateAnnotation] != "" && gvk.Group == "" && gvk.Kind == "Secret" {
 		d.keys = generatedKeys(annotations[generateKeysAnnotation])
@@ -154,23 +173,24 @@ func (o Owner) carries(labels map[string]string) bool {
 	return o == ownerOf(labels)
 }
 
+// ownerOf is the owner that labels name.
 func ownerOf(labels map[string]string) Owner {
 	return Owner{Environment: labels[environmentLabel], Team: labels[teamLabel], Request: labels[requestLabel]}
 }
 
-func (d *desired) labels() map[string]string {
-	u := unstructured.Unstructured{Object: d.content}
+func (m *manifest) labels() map[string]string {
+	u := unstructured.Unstructured{Object: m.content}
 	return u.GetLabels()
 }
 
-func (d *desired) annotation(name string) string {
-	value, _ := d.annotated(name)
+func (m *manifest) annotation(name string) string {
+	value, _ := m.annotated(name)
 	return value
 }
 
 // annotated also says whether the object has the annotation at all.
-func (d *desired) annotated(name string) (string, bool) {
-	value, ok, _ := unstructured.NestedString(d.content, "metadata", "annotations", name)
+func (m *manifest) annotated(name string) (string, bool) {
+	value, ok, _ := unstructured.NestedString(m.content, "metadata", "annotations", name)
 	return value, ok
 }
 
@@ -200,6 +220,7 @@ func phases(all []*desired) [][]*desired {
 	return slices.DeleteFunc(sets, func(set []*desired) bool { return len(set) == 0 })
 }
 
+// phaseOf is the index of the phase that an object is applied in.
 func phaseOf(d *desired) int {
 	switch {
 	case d.rank > 0:
@@ -212,6 +233,7 @@ func phaseOf(d *desired) int {
 	return 2
 }
 
+// generatedKeys reads a list of the keys of a generated Secret, which is "password" if it is empty.
 func generatedKeys(list string) []string {
 	var keys []string
 	for key := range strings.SplitSeq(list, ",") {
@@ -223,4 +245,9 @@ func generatedKeys(list string) []string {
 		return []string{"password"}
 	}
 	return keys
+}
+
+// putAnswer records the API server's answer to a write, before the watch sees it.
+func (d *desired) putAnswer(l *live) {
+	d.live = d.watch.putAnswer(key{d.object.Namespace, d.object.Name}, l)
 }

@@ -2,22 +2,30 @@ package apply
 
 import (
 	"fmt"
+	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // owns says whether the live object of a desired one is this instance's.
-func (p *pass) owns(d *desired) bool {
-	return p.holds(d.object, d.live) && !p.another(d) || p.takesBack(d)
+func (t *target) owns(d *desired) bool {
+	if t.resumes(d) {
+		return true
+	}
+	return t.ownedByInstance(d.object, d.live) && !t.ofAnotherOffering(d)
 }
 
-// ownsAround says whether the live object of one around the namespace is that of the team.
-func (p *pass) ownsAround(d *desired) bool {
-	return d.live.belongs(Owner{Environment: p.in.Environment, Team: p.in.Team})
+// ownedByTeam says whether the live object of a desired one of the namespace file is that of the team.
+func (t *target) ownedByTeam(d *desired) bool {
+	return d.live.belongs(Owner{Environment: t.in.Environment, Team: t.in.Team})
 }
 
-func (p *pass) holds(o Object, l *live) bool {
-	return l.labels.owner == p.in.Owner || (p.listed[o] && l.belongs(p.in.Owner))
+// ownedByInstance says whether an object is this instance's by its labels, or by its inventory where labels were removed.
+func (t *target) ownedByInstance(o Object, l *live) bool {
+	if l.labels.owner == t.in.Owner {
+		return true
+	}
+	return t.inventory.listed[o] && l.belongs(t.in.Owner)
 }
 
 // belongs says whether an object is an owner's: its labels say so, or we applied it and somebody removed labels since
@@ -36,18 +44,21 @@ func (l *live) belongs(o Owner) bool {
 // of it was ever applied under our name, whoever removed the labels since.
 func (l *live) unclaimed() bool { return l.labels == (labelSet{}) && l.fields == 0 }
 
+// isNobodys says whether the live object is no instance's, or a leftover of a request that is gone.
+func (d *desired) isNobodys() bool { return d.leftover || d.live.unclaimed() }
+
 // foreign says whose an object is that is not the instance's. It may hold data, so that it is never to be removed.
 func foreign(d *desired, adoptable bool) string {
 	remedy := "nothing of the instance is written; give one of the two another name"
 	if adoptable {
 		remedy += ", or take it over with adopt: true in the request"
 	}
-	if d.isNamespace() && (d.live.unclaimed() || d.left) {
+	if d.isNamespace() && d.isNobodys() {
 		remedy = "nothing of the instance is written; use another name, or have it taken over by its name in spec.namespace.adopt of the environment"
 	}
 	owner := d.live.labels.owner
 	switch {
-	case d.left:
+	case d.leftover:
 		return fmt.Sprintf("it was kept when %s of team %s was removed from environment %s: %s", owner.Request, owner.Team, owner.Environment, remedy)
 	case d.live.kept != nil && d.live.unclaimed():
 		return fmt.Sprintf("it was kept when a request was removed, %s: %s", d.live.kept, remedy)
@@ -66,7 +77,12 @@ func maker(entries []metav1.ManagedFieldsEntry) string {
 	var first *metav1.ManagedFieldsEntry
 	for i := range entries {
 		e := &entries[i]
-		if e.Subresource == "" && (first == nil || (e.Time != nil && first.Time != nil && e.Time.Before(first.Time))) {
+		if e.Subresource != "" {
+			continue
+		}
+		if first == nil {
+			first = e
+		} else if e.Time != nil && first.Time != nil && e.Time.Before(first.Time) {
 			first = e
 		}
 	}
@@ -74,4 +90,33 @@ func maker(entries []metav1.ManagedFieldsEntry) string {
 		return "someone"
 	}
 	return first.Manager
+}
+
+// adoptable says whether an object that exists and is nobody's may be taken over: one of the instance if its request says so,
+// a Namespace only if the environment names it.
+func (t *target) adoptable(d *desired, ofTeam bool) bool {
+	if t.in.External || !d.isNobodys() {
+		return false
+	}
+	named := d.isNamespace() && slices.Contains(t.in.AdoptNamespaces, d.object.Name)
+	if d.isNamespace() && !named {
+		return false
+	}
+	if ofTeam {
+		return named
+	}
+	return t.in.Adopt
+}
+
+// ofAnotherOffering says whether the live object of a desired one, which has data, is a leftover of a request of the same name for another
+// offering.
+func (t *target) ofAnotherOffering(d *desired) bool {
+	of := d.labels()[offeringLabel]
+	return d.precious() && !t.inventory.listed[d.object] && d.live.labels.owner == t.in.Owner && d.live.offering != "" && of != "" && d.live.offering != of
+}
+
+// resumes says whether the live object of a desired one was kept when this very request was removed.
+func (t *target) resumes(d *desired) bool {
+	k := d.live.kept
+	return k != nil && !t.in.External && d.live.unclaimed() && k.owner == t.in.Owner && k.offering == d.labels()[offeringLabel]
 }

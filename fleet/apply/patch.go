@@ -2,96 +2,80 @@ package apply
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 )
 
+// writer makes one object as it is desired.
+type writer struct {
+	*target
+	fields fieldOwnership
+}
+
 // patch applies one object with one request. Ours are forced, bound to the UID that ownership was read from. An object
 // that is believed not to be there may only be created: one that exists has another resourceVersion than the first of
 // all, so that the API server refuses the request where somebody was faster (tried on v1.36, built-in kinds and
 // custom resources). An object that is adopted must be as it was read: nobody else may have taken it since.
-func (p *pass) patch(ctx context.Context, d *desired, reason string) error {
-	if err := p.fence(ctx); err != nil {
+func (w writer) patch(ctx context.Context, d *desired, reason string) error {
+	if err := w.fence.ensure(ctx); err != nil {
 		return err
 	}
-	if err := p.handOver(ctx, d); err != nil {
-		return p.blame(d, err)
+	if err := w.fields.handOverReplicas(ctx, d); err != nil {
+		return recordRefusal(d, err)
 	}
-	if err := p.remember(ctx, d); err != nil {
+	if err := w.fields.reloadEntries(ctx, d); err != nil {
 		return err
 	}
 	if d.adopts && d.inherited != nil {
-		if err := p.takeOverFields(ctx, d); err != nil {
-			return p.blame(d, err)
+		if err := w.fields.inheritFields(ctx, d); err != nil {
+			return recordRefusal(d, err)
 		}
 	}
-	nulls, err := p.claimStale(ctx, d)
+	nulls, err := w.fields.claimStale(ctx, d)
 	if err != nil {
-		return p.blame(d, err)
+		return recordRefusal(d, err)
 	}
-	body, err := json.Marshal(cleared(p.identified(d, p.bound(d)), nulls))
+	content := cleared(w.withIdentity(d, w.boundContent(d)), nulls)
+	after, err := w.client.patch(ctx, d.kind, d.object, types.ApplyPatchType, content, forced())
 	if err != nil {
-		return fmt.Errorf("encode %s: %w", d.object, err)
+		return w.handleRefusal(ctx, d, err)
 	}
-	force := true
-	options := metav1.PatchOptions{FieldManager: manager, Force: &force, FieldValidation: metav1.FieldValidationStrict}
-	var after *live
-	err = p.ask(ctx, func(ctx context.Context) error {
-		m, err := p.Cluster.objects(d.kind, d.object.Namespace).Patch(ctx, d.object.Name, types.ApplyPatchType, body, options)
-		if err == nil {
-			after = reduceMeta(d.gvk.GroupKind(), m)
-		}
-		return err
-	})
-	if err != nil {
-		return p.refused(ctx, d, err)
-	}
-	p.patched(d, after, reason)
-	if err := errors.Join(p.takeBack(ctx, d), p.unmark(ctx, d)); err != nil {
-		return p.blame(d, err)
+	w.recordChange(d, reduceMeta(d.gvk.GroupKind(), after), reason)
+	if err := errors.Join(w.fields.endHandover(ctx, d), w.fields.removeKeptMark(ctx, d)); err != nil {
+		return recordRefusal(d, err)
 	}
 	return nil
 }
 
-// patchAs writes to an object that is there as a field manager, and has d.live be what it is then. What the write is bound to,
-// its content says.
-func (p *pass) patchAs(ctx context.Context, d *desired, by string, how types.PatchType, content any) error {
-	body, err := json.Marshal(content)
-	if err != nil {
-		return fmt.Errorf("encode %s: %w", d.object, err)
+// patchAs writes to an object as a field manager, and has d.live be the object as it is then.
+func (c *client) patchAs(ctx context.Context, d *desired, by string, how types.PatchType, content any) error {
+	m, err := c.patch(ctx, d.kind, d.object, how, content, metav1.PatchOptions{FieldManager: by})
+	if err == nil {
+		d.live = reduceMeta(d.gvk.GroupKind(), m)
 	}
-	return p.ask(ctx, func(ctx context.Context) error {
-		m, err := p.Cluster.objects(d.kind, d.object.Namespace).Patch(ctx, d.object.Name, how, body, metav1.PatchOptions{FieldManager: by})
-		if err == nil {
-			d.live = reduceMeta(d.gvk.GroupKind(), m)
-		}
-		return err
-	})
+	return err
 }
 
-// refused goes on from a write that the API server did not do.
-func (p *pass) refused(ctx context.Context, d *desired, err error) error {
-	if field, _ := immutable(statusOf(err)); field != "" && d.live != nil && p.owns(d) && d.replaceable() {
-		return p.replace(ctx, d, field)
+// handleRefusal goes on from a write that the API server did not do.
+func (w writer) handleRefusal(ctx context.Context, d *desired, err error) error {
+	if field, _ := immutable(statusOf(err)); field != "" && d.live != nil && w.owns(d) && d.replaceable() {
+		return w.replace(ctx, d, field)
 	}
-	return p.blame(d, err)
+	return recordRefusal(d, err)
 }
 
-// identified adds to a Namespace whose it is. That is no part of the desired object: it is written only along with the rest.
-func (p *pass) identified(d *desired, content map[string]any) map[string]any {
-	if p.in.Lineage == nil || p.in.Lineage.Identity == "" || !d.isNamespace() {
+// withIdentity adds the identity of the state repository to a Namespace. That is no part of the desired object: it is written only along with the rest.
+func (w writer) withIdentity(d *desired, content map[string]any) map[string]any {
+	if w.in.Lineage == nil || w.in.Lineage.Identity == "" || !d.isNamespace() {
 		return content
 	}
 	metadata, _ := content["metadata"].(map[string]any)
 	annotations, _ := metadata["annotations"].(map[string]any)
 	annotations = maps.Clone(annotations)
-	annotations[identityAnnotation] = p.in.Lineage.Identity
+	annotations[identityAnnotation] = w.in.Lineage.Identity
 	metadata = maps.Clone(metadata)
 	metadata["annotations"] = annotations
 	content = maps.Clone(content)
@@ -99,20 +83,16 @@ func (p *pass) identified(d *desired, content map[string]any) map[string]any {
 	return content
 }
 
-func (p *pass) patched(d *desired, after *live, reason string) {
+// recordChange takes in the object as it is after an apply, and names the change if the write was one.
+func (w writer) recordChange(d *desired, after *live, reason string) {
 	before, adopts := d.live, d.adopts
 	var back *kept
-	if before != nil && p.takesBack(d) {
+	if before != nil && w.resumes(d) {
 		back = before.kept
 	}
 	d.adopts = false
-	if before == nil || before.version != after.version {
-		after.patched = time.Now()
-	}
-	if reason != "" {
-		after.claims = before.claims.next(time.Now())
-	}
-	d.live = d.watch.answered(key{d.object.Namespace, d.object.Name}, after)
+	after.recordWrite(before, reason != "")
+	d.putAnswer(after)
 	switch {
 	case before == nil && d.change != nil: // it was replaced
 	case before == nil:
@@ -127,14 +107,4 @@ func (p *pass) patched(d *desired, after *live, reason string) {
 	case before.version != after.version:
 		d.change = &Change{Object: d.object, Action: Configured, Reason: reason}
 	}
-}
-
-// bind sets a field of an object's metadata that the API server compares with the object that is there.
-func bind(content map[string]any, field, value string) map[string]any {
-	metadata, _ := content["metadata"].(map[string]any)
-	metadata = maps.Clone(metadata)
-	metadata[field] = value
-	content = maps.Clone(content)
-	content["metadata"] = metadata
-	return content
 }

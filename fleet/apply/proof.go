@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // Proof says whether the files that a state has of an instance on a cluster were Transom's to write. Its methods are called
@@ -25,28 +25,31 @@ func (p *pass) prove(ctx context.Context) (err error) {
 	switch {
 	case p.in.Proof == nil:
 		return nil
-	case p.rests():
+	case p.isAtRest():
 		p.in.Proof.Rest()
 		return nil
-	case p.in.Absent && len(p.listed) == 0:
+	case p.in.Absent && len(p.inventory.listed) == 0:
 		return nil
 	}
-	if p.held, err = p.in.Proof.Held(ctx); err != nil {
+	if p.unproven, err = p.in.Proof.Held(ctx); err != nil {
 		return fmt.Errorf("prove what is to be written: %w", err)
 	}
 	return nil
 }
 
-// rests says whether every object carries the desired digest, and nothing is to be pruned. An inventory that
+// isAtRest says whether every object carries the desired digest, and nothing is to be pruned. An inventory that
 // remembers a soak of the revision says of the instance's own objects that they did.
-func (p *pass) rests() bool {
+func (p *pass) isAtRest() bool {
 	if p.in.Absent {
 		return false
 	}
-	other := func(d *desired) bool { return d.live == nil || d.live.digest != d.digest }
-	if slices.ContainsFunc(p.around, other) {
+	other := func(d *desired) bool { return !d.isAtRevision() }
+	if slices.ContainsFunc(p.teamObjects, other) {
 		return false
 	}
-	soaked := p.in.Revision != "" && p.checkpoint.Revision == platform.ObservedAs(p.in.Revision, p.in.Anew)
-	return soaked || len(p.surplus()) == 0 && !slices.ContainsFunc(p.objects, other)
+	soaked := p.in.Revision != "" && p.inventory.checkpoint.Revision == state.ObservedAs(p.in.Revision, p.in.Anew)
+	if soaked {
+		return true
+	}
+	return len(p.pruning.orphans()) == 0 && !slices.ContainsFunc(p.objects, other)
 }

@@ -27,7 +27,7 @@ type live struct {
 	digest     string
 	arrived    time.Time // when a watch first saw that digest, by our clock; zero: we wrote it
 	deleting   bool
-	prunable   bool     // annotated so that even a kind that is spared may go
+	prunable   bool     // annotated so that even a kind whose objects hold data may go
 	generated  bool     // a Secret whose values were made here
 	pruneFirst bool     // must go before its replacement is applied
 	handed     bool     // its replicas were handed over, and nobody took them yet
@@ -35,17 +35,17 @@ type live struct {
 
 	// fields is a hash of the field set that our manager's entry claims; 0 without an entry. entries is kept only
 	// until that set was compared with the desired object; covered is the hash that passed.
-	fields  uint64
-	covered uint64
-	applied time.Time // when our manager last changed it, in whole seconds of the API server's clock
-	patched time.Time // the same by our own clock; zero if it was before this connection
-	entries []metav1.ManagedFieldsEntry
-	claims  claims // of fields that others took
+	fields      uint64
+	covered     uint64
+	applied     time.Time // when our manager last changed it, in whole seconds of the API server's clock
+	patched     time.Time // the same by our own clock; zero if it was before this connection
+	entries     []metav1.ManagedFieldsEntry
+	corrections corrections // of fields that others took
 
-	// For health: the outlook of a built-in kind, the body of a custom one, neither where metadata says all.
+	// For health: the status of a built-in kind, the body of a custom one, neither where metadata says all.
 	// They are of resourceVersion seenVersion, which is older than version while a PATCH of ours has been answered
 	// but not yet seen by the watch.
-	outlook     outlook
+	byStatus    statusHealth
 	body        map[string]any
 	reported    time.Time // when somebody last changed the status of a custom one, as applied
 	seenVersion string
@@ -98,18 +98,28 @@ func reduceWhole(u *unstructured.Unstructured) *live {
 	if custom(gk) {
 		l.body, l.reported = reduceBody(u), reportedAt(l.entries)
 	} else {
-		l.outlook = outlookOf(u)
+		l.byStatus = healthByStatus(u)
 	}
 	return l
 }
 
-// succeed carries over the findings about the object's last state: a field set that passed still passes.
-func (l *live) succeed(old *live) {
+// reduceForEntry keeps the fields of an object that a health expression may read.
+func reduceForEntry(u *unstructured.Unstructured, seen *live) *live {
+	l := reduceMeta(u.GroupVersionKind().GroupKind(), u)
+	l.seenVersion, l.patched = l.version, seen.patched
+	l.reported = reportedAt(l.entries)
+	l.entries = nil
+	l.body = reduceBody(u)
+	return l
+}
+
+// carryOver carries over the findings about the object's last state: a field set that passed still passes.
+func (l *live) carryOver(old *live) {
 	if old == nil || old.uid != l.uid {
 		return
 	}
-	if l.claims == (claims{}) {
-		l.claims = old.claims
+	if l.corrections == (corrections{}) {
+		l.corrections = old.corrections
 	}
 	if old.digest == l.digest {
 		l.covered, l.arrived = old.covered, old.arrived
@@ -121,14 +131,37 @@ func (l *live) succeed(old *live) {
 		l.patched = old.patched
 	}
 	if l.seenVersion == "" {
-		l.outlook, l.body, l.reported, l.seenVersion = old.outlook, old.body, old.reported, old.seenVersion
+		l.byStatus, l.body, l.reported, l.seenVersion = old.byStatus, old.body, old.reported, old.seenVersion
 	}
+}
+
+// arrive records that a watch sees the object now.
+func (l *live) arrive() { l.arrived = time.Now() }
+
+// recordWrite records, of the answer to an apply of ours, whether that changed the object, and whether it claimed fields back.
+func (l *live) recordWrite(before *live, claimsBack bool) {
+	now := time.Now()
+	if before == nil || before.version != l.version {
+		l.patched = now
+	}
+	if claimsBack {
+		l.corrections = before.corrections.next(now)
+	}
+}
+
+// cover records that the field set of the object covers the desired fields, so that its entries are needed no more.
+func (l *live) cover() { l.covered, l.entries = l.fields, nil }
+
+// write records that the object is as a write of ours left it.
+func (l *live) write() {
+	l.cover()
+	l.arrived = time.Time{}
 }
 
 // seen says whether the watch has seen the object as it is after our last PATCH.
 func (l *live) seen() bool { return l.seenVersion == l.version }
 
-// reported are the built-in kinds that kstatus judges by their status. All other built-in kinds are healthy once
+// reported are the built-in kinds that kstatus assesses by their status. All other built-in kinds are healthy once
 // applied, so that their metadata says all: some have no status, and of some it says nothing about them, such as
 // that of an autoscaler or of a disruption budget.
 var reported = map[schema.GroupKind]bool{
@@ -186,6 +219,7 @@ func ownEntry(entries []metav1.ManagedFieldsEntry) *metav1.ManagedFieldsEntry {
 	return nil
 }
 
+// isOwn says whether an entry is the one that our applies write.
 func isOwn(e *metav1.ManagedFieldsEntry) bool {
 	return e.Manager == manager && e.Operation == metav1.ManagedFieldsOperationApply && e.Subresource == "" && e.FieldsV1 != nil
 }
@@ -195,7 +229,8 @@ func reportedAt(entries []metav1.ManagedFieldsEntry) time.Time {
 	var last time.Time
 	for i := range entries {
 		e := &entries[i]
-		writes := e.Subresource == "status" || e.FieldsV1 != nil && bytes.Contains(e.FieldsV1.GetRawBytes(), []byte(`"f:status"`))
+		inObject := e.FieldsV1 != nil && bytes.Contains(e.FieldsV1.GetRawBytes(), []byte(`"f:status"`))
+		writes := inObject || e.Subresource == "status"
 		if writes && e.Time != nil && e.Time.After(last) {
 			last = e.Time.Time
 		}

@@ -25,7 +25,7 @@ func mistaken(more string) string {
 	return "{apiVersion: apps/v1, kind: Deployment, metadata: {name: x}, " + strings.Replace(podSpec, "%s", more, 1) + "}"
 }
 
-// refusedObjects are mistakes, and the Problem of check for each. That an API server refuses each too is what makes them Problems.
+// refusedObjects are mistakes, with the Problem that check has for each. An API server refuses each of them, too.
 var refusedObjects = map[string]struct{ object, says string }{
 	"two variables of a name": {
 		mistaken(", env: [{name: L, value: a}, {name: L, value: b}]"),

@@ -12,27 +12,28 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// blame sorts out why a write was refused: a cluster that cannot be asked now is an error, a refusal that time mends is
-// left for a later look, and all else is a person's to mend.
-func (p *pass) blame(d *desired, err error) error {
+// recordRefusal sorts out why a write was refused: a cluster that cannot be asked now is an error, a refusal that time mends is
+// tried again by a later pass, and all else is a person's to mend.
+func recordRefusal(d *desired, err error) error {
 	if !answered(err) {
 		return fmt.Errorf("%s: %w", d.object, err)
 	}
 	d.again = true
 	switch {
 	case apierrors.HasStatusCause(err, v1.NamespaceTerminatingCause):
-		d.status = later(d, "its namespace is being deleted")
+		d.status = progressing(d, "its namespace is being deleted")
 	case apierrors.IsConflict(err):
-		d.status = later(d, "somebody else wrote it at the same time")
+		d.status = progressing(d, "somebody else wrote it at the same time")
 	case apierrors.IsNotFound(err):
-		d.status = later(d, "the cluster serves neither its kind nor its namespace yet")
+		d.status = progressing(d, "the cluster serves neither its kind nor its namespace yet")
 	default:
 		d.fault = refusal(d, err)
 	}
 	return nil
 }
 
-func later(d *desired, message string) ObjectStatus {
+// progressing is the status of an object that a later pass will write.
+func progressing(d *desired, message string) ObjectStatus {
 	return ObjectStatus{Object: d.object, Health: Progressing, Message: message}
 }
 
@@ -40,7 +41,7 @@ func later(d *desired, message string) ObjectStatus {
 func refusal(d *desired, err error) string {
 	field, cause := immutable(statusOf(err))
 	if d.live == nil || field == "" {
-		return "the API server refused it: " + said(d, err)
+		return "the API server refused it: " + answerText(d, err)
 	}
 	remedy := "give the object a new name, or publish a version that leaves the field as it was"
 	if !d.precious() && !d.adopts {
@@ -50,8 +51,8 @@ func refusal(d *desired, err error) string {
 	return fmt.Sprintf("%s cannot be changed once the object exists (%s). Nothing was deleted: %s", field, cause, remedy)
 }
 
-// said is the message of the API server's answer. Of a Secret it has nothing that could hold a value.
-func said(d *desired, err error) string {
+// answerText is the message of the API server's answer. Of a Secret it has nothing that could hold a value.
+func answerText(d *desired, err error) string {
 	status := statusOf(err)
 	if d.object.Group == "" && d.object.Kind == "Secret" {
 		fields := slices.Compact(slices.Sorted(causedFields(status)))
@@ -60,6 +61,7 @@ func said(d *desired, err error) string {
 	return status.Message
 }
 
+// statusOf is the API server's answer; of another error it is the text.
 func statusOf(err error) metav1.Status {
 	var s apierrors.APIStatus
 	if errors.As(err, &s) {
@@ -68,6 +70,7 @@ func statusOf(err error) metav1.Status {
 	return metav1.Status{Message: err.Error()}
 }
 
+// causedFields are the fields that an answer names as its causes.
 func causedFields(status metav1.Status) func(yield func(string) bool) {
 	return func(yield func(string) bool) {
 		if status.Details == nil {

@@ -2,7 +2,6 @@ package apply
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"reflect"
@@ -16,56 +15,54 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/dynamic"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 )
 
-// Rehearse is Observe that also finds the effects of adopting: the API server is asked about every object of the instance, as
-// a dry run, and nothing is written.
-func (c *Cluster) Rehearse(ctx context.Context, in Instance) (Result, error) {
-	return c.pass(ctx, in, mode{rehearse: true})
-}
+// rehearsal finds out, by dry runs, the effects of taking over objects that others made, before anything is written. The effects
+// that a person has to approve are the target's adoption then.
+type rehearsal struct{ *target }
 
-// tryAdoption has the API server say, before the first write of an instance that takes something over, whether it would take
+// rehearseAdoption has the API server say, before the first write of an instance that takes something over, whether it would take
 // all of it, and finds out which fields the objects that are there would lose. It leaves faults with the objects that would be
-// refused, and an adoption that waits for a person with the pass.
-func (p *pass) tryAdoption(ctx context.Context) error {
-	if !slices.ContainsFunc(p.all(), func(d *desired) bool { return d.adopts }) {
+// refused, and an adoption that waits for a person with the target.
+func (r rehearsal) rehearseAdoption(ctx context.Context) error {
+	if !slices.ContainsFunc(r.all(), func(d *desired) bool { return d.adopts }) {
 		return nil
 	}
-	if err := each(ctx, p.all(), p.try); err != nil {
+	if err := each(ctx, r.all(), r.rehearse); err != nil {
 		return err
 	}
-	if !p.stopped() {
-		p.adoption = p.weigh()
+	if !r.stopped() {
+		r.adoption = r.proposeAdoption()
 	}
 	return nil
 }
 
-// holdsBack says whether nothing may be written yet although nothing is wrong: an adoption waits for a person, or an object
+// waits says whether nothing may be written yet although nothing is wrong: an adoption waits for a person, or an object
 // changed while it was looked at.
-func (p *pass) holdsBack() bool {
-	return p.adoption != nil || slices.ContainsFunc(p.all(), func(d *desired) bool { return d.unsure })
+func (r rehearsal) waits() bool {
+	return r.adoption != nil || slices.ContainsFunc(r.all(), func(d *desired) bool { return d.unsure })
 }
 
-// try asks the API server, as a dry run, whether it would take one object as it is desired.
-func (p *pass) try(ctx context.Context, d *desired) error {
-	if d.fault != "" || d.live != nil && (d.live.deleting || !d.adopts && d.live.digest == d.digest) {
+// rehearse asks the API server, as a dry run, whether it would take one object as it is desired.
+func (r rehearsal) rehearse(ctx context.Context, d *desired) error {
+	deleting, applied := d.live != nil && d.live.deleting, d.isAtRevision() && !d.adopts
+	if d.fault != "" || deleting || applied {
 		return nil
 	}
-	if d.untried = p.awaits(d); d.untried == "" {
-		return p.tryApply(ctx, d)
+	if d.untried = r.missingBefore(d); d.untried == "" {
+		return r.dryRunApply(ctx, d)
 	}
-	return p.tryBlind(ctx, d)
+	return r.predictEffect(ctx, d)
 }
 
-// awaits says why the API server cannot be asked about an object yet: its kind is not served, or its CRD or its namespace comes
+// missingBefore says why the API server cannot be asked about an object yet: its kind is not served, or its CRD or its namespace comes
 // with the instance itself; empty if it can.
-func (p *pass) awaits(d *desired) string {
+func (r rehearsal) missingBefore(d *desired) string {
 	if d.kind == nil {
 		return "the cluster does not serve its kind yet"
 	}
-	for _, other := range p.all() {
+	for _, other := range r.all() {
 		u := unstructured.Unstructured{Object: other.content}
 		switch other.object.Kind {
 		case "Namespace":
@@ -75,7 +72,7 @@ func (p *pass) awaits(d *desired) string {
 		case crds.gvk.Kind:
 			group, _, _ := unstructured.NestedString(u.Object, "spec", "group")
 			kind, _, _ := unstructured.NestedString(u.Object, "spec", "names", "kind")
-			if changes := other.live == nil || other.live.digest != other.digest; changes && group == d.object.Group && kind == d.object.Kind {
+			if changes := !other.isAtRevision(); changes && group == d.object.Group && kind == d.object.Kind {
 				return "its CRD comes with the instance"
 			}
 		}
@@ -83,84 +80,58 @@ func (p *pass) awaits(d *desired) string {
 	return ""
 }
 
-// tryApply makes the dry run, and finds out how it would change an object that is taken over.
-func (p *pass) tryApply(ctx context.Context, d *desired) error {
+// dryRunApply makes the dry run, and finds out how it would change an object that is taken over.
+func (r rehearsal) dryRunApply(ctx context.Context, d *desired) error {
 	nulls := slices.DeleteFunc(d.stale(), func(f filled) bool { return f.branch || f.shared })
-	body, err := json.Marshal(cleared(p.bound(d), nulls))
-	if err != nil {
-		return fmt.Errorf("encode %s: %w", d.object, err)
-	}
-	force := true
-	options := metav1.PatchOptions{
-		FieldManager: manager, Force: &force, FieldValidation: metav1.FieldValidationStrict, DryRun: []string{metav1.DryRunAll},
-	}
-	if d.adopts && !d.secret() {
-		after, err := p.patchWhole(ctx, d, types.ApplyPatchType, body, options)
+	content, options := cleared(r.boundContent(d), nulls), forced(metav1.DryRunAll)
+	if d.adopts && !d.isSecret() {
+		after, err := r.client.patchWhole(ctx, d.kind, d.object, types.ApplyPatchType, content, options)
 		if err != nil {
-			return p.untaken(ctx, d, err)
+			return r.handleRefusal(ctx, d, err)
 		}
-		return p.effects(ctx, d, after.GetManagedFields(), after)
+		return r.findEffect(ctx, d, after.GetManagedFields(), after)
 	}
-	var after []metav1.ManagedFieldsEntry
-	err = p.ask(ctx, func(ctx context.Context) error {
-		m, err := p.Cluster.objects(d.kind, d.object.Namespace).Patch(ctx, d.object.Name, types.ApplyPatchType, body, options)
-		if err == nil {
-			after = m.GetManagedFields()
-		}
-		return err
-	})
+	after, err := r.client.patch(ctx, d.kind, d.object, types.ApplyPatchType, content, options)
 	if err != nil {
-		return p.untaken(ctx, d, err)
+		return r.handleRefusal(ctx, d, err)
 	}
-	return p.effects(ctx, d, after, nil)
+	return r.findEffect(ctx, d, after.GetManagedFields(), nil)
 }
 
-func (d *desired) secret() bool { return d.object.Group == "" && d.object.Kind == "Secret" }
+func (m *manifest) isSecret() bool { return m.object.Group == "" && m.object.Kind == "Secret" }
 
-// bound are the fields that are applied of an object, bound to the object that is known to be there.
-func (p *pass) bound(d *desired) map[string]any {
-	content := bind(p.begins(d, p.asked(d)), "resourceVersion", "1")
-	if d.live != nil {
-		content = bind(p.asked(d), "uid", string(d.live.uid))
-	}
-	if d.adopts {
-		content = bind(content, "resourceVersion", d.live.version)
-	}
-	return content
-}
-
-// untaken sorts out why a dry run was refused: a refusal that the applying itself would get past is no fault of the object.
-func (p *pass) untaken(ctx context.Context, d *desired, err error) error {
+// handleRefusal sorts out why a dry run was refused: a refusal that the applying itself would get past is no fault of the object.
+func (r rehearsal) handleRefusal(ctx context.Context, d *desired, err error) error {
 	field, _ := immutable(statusOf(err))
 	switch {
 	case !answered(err):
 		return fmt.Errorf("%s: %w", d.object, err)
 	case apierrors.IsConflict(err), apierrors.HasStatusCause(err, v1.NamespaceTerminatingCause):
 		d.unsure = true
-		return p.blame(d, err)
-	case field != "" && d.live != nil && !d.adopts && p.owns(d) && d.replaceable():
+		return recordRefusal(d, err)
+	case field != "" && d.live != nil && !d.adopts && r.owns(d) && d.replaceable():
 		return nil // it is replaced
 	case apierrors.IsBadRequest(err) && strings.Contains(err.Error(), "does not support dry run"):
-		d.untried = said(d, err)
+		d.untried = answerText(d, err)
 	case d.claimsFirst(err) != "":
 		d.untried = d.claimsFirst(err) + " is there of a strategy before, and goes first"
 	case apierrors.IsNotFound(err):
 		d.untried = "the cluster serves neither its kind nor its namespace yet"
-	case p.comesWith(d, err) != "":
-		d.untried = fmt.Sprintf("it needs %s, which comes with the instance", p.comesWith(d, err))
+	case r.comesWithInstance(d, err) != "":
+		d.untried = fmt.Sprintf("it needs %s, which comes with the instance", r.comesWithInstance(d, err))
 	default:
-		return p.blame(d, err)
+		return recordRefusal(d, err)
 	}
-	return p.tryBlind(ctx, d)
+	return r.predictEffect(ctx, d)
 }
 
-// comesWith names the object of the same instance that is not there yet and that an answer of the API server is about.
-func (p *pass) comesWith(d *desired, err error) string {
+// comesWithInstance names the object of the same instance that is not there yet and that an answer of the API server is about.
+func (r rehearsal) comesWithInstance(d *desired, err error) string {
 	if !apierrors.IsForbidden(err) {
 		return ""
 	}
 	message := strings.ToLower(err.Error())
-	for _, other := range p.objects {
+	for _, other := range r.objects {
 		name := regexp.MustCompile(`(^|[^-.a-z0-9])` + regexp.QuoteMeta(other.object.Name) + `([^-.a-z0-9]|$)`)
 		if other != d && other.live == nil && strings.Contains(message, strings.ToLower(other.object.Kind)) && name.MatchString(message) {
 			return other.object.String()
@@ -169,20 +140,20 @@ func (p *pass) comesWith(d *desired, err error) string {
 	return ""
 }
 
-// tryBlind finds out how taking over an object would change it where the API server cannot be asked. It may name fields
+// predictEffect finds out how taking over an object would change it where the API server cannot be asked. It may name fields
 // that stay, since it is not known which fields have a default.
-func (p *pass) tryBlind(ctx context.Context, d *desired) error {
+func (r rehearsal) predictEffect(ctx context.Context, d *desired) error {
 	if !d.adopts {
 		return nil
 	}
-	e := &Effect{Object: d.object, Outside: p.outside(d)}
+	e := &Effect{Object: d.object, Outside: r.outside(d)}
 	var err error
-	if !p.isAround(d) {
-		if d.inherited, err = inherit(d.live.entries, p.leftToOthers(d)); err != nil {
+	if !r.isTeamObject(d) {
+		if d.inherited, err = inherit(d.live.entries, r.fieldSetOfOthers(d)); err != nil {
 			return fmt.Errorf("read the managed fields of %s: %w", d.object, err)
 		}
 	}
-	content := p.asked(d)
+	content := r.appliedFields(d)
 	for _, at := range missing(entrySet(ownEntry(d.inherited)), func(at fieldpath.Path) bool {
 		_, there := valueAt(content, at)
 		return there
@@ -190,33 +161,31 @@ func (p *pass) tryBlind(ctx context.Context, d *desired) error {
 		e.Fields = append(e.Fields, field(at))
 	}
 	if selectorOf(d.gvk.GroupKind(), content) != nil {
-		before, err := p.readWhole(ctx, d)
+		before, err := r.readWhole(ctx, d)
 		if err != nil || before == nil {
 			return err
 		}
-		if e.Selects, err = p.selection(ctx, d, before.Object, content); err != nil {
+		if e.Selects, err = r.compareSelectors(ctx, d, before.Object, content); err != nil {
 			return err
 		}
 	}
-	d.note(e)
+	d.noteEffect(e)
 	return nil
 }
 
-func (p *pass) isAround(d *desired) bool { return slices.Contains(p.around, d) }
-
-// effects finds out how taking over an object would change it, given its entries after a dry run, and all of it where that
+// findEffect finds out how taking over an object would change it, given its entries after a dry run, and all of it where that
 // is no Secret.
-func (p *pass) effects(ctx context.Context, d *desired, entries []metav1.ManagedFieldsEntry, after *unstructured.Unstructured) error {
+func (r rehearsal) findEffect(ctx context.Context, d *desired, entries []metav1.ManagedFieldsEntry, after *unstructured.Unstructured) error {
 	if !d.adopts {
 		return nil
 	}
-	e := &Effect{Object: d.object, Outside: p.outside(d)}
-	if p.isAround(d) || d.object.Group == "" && d.object.Kind == "Namespace" {
-		d.note(e) // fields that others own of a namespace stay
+	e := &Effect{Object: d.object, Outside: r.outside(d)}
+	if r.isTeamObject(d) || d.isNamespace() {
+		d.noteEffect(e) // fields that others own of a namespace stay
 		return nil
 	}
 	var err error
-	if d.inherited, err = inherit(d.live.entries, p.leftToOthers(d)); err != nil {
+	if d.inherited, err = inherit(d.live.entries, r.fieldSetOfOthers(d)); err != nil {
 		return fmt.Errorf("read the managed fields of %s: %w", d.object, err)
 	}
 	inherited := d.inherited
@@ -224,42 +193,35 @@ func (p *pass) effects(ctx context.Context, d *desired, entries []metav1.Managed
 		inherited = d.live.entries // ours, where a request that is gone left it
 	}
 	gone := departing(inherited, entries)
-	if d.secret() {
+	if d.isSecret() {
 		for _, at := range gone {
 			if name := *at[0].FieldName; name == "data" || name == "metadata" { // the rest has defaults
 				e.Fields = append(e.Fields, field(at))
 			}
 		}
-		d.note(e)
+		d.noteEffect(e)
 		return nil
 	}
 	if len(gone) > 0 || selectorOf(d.gvk.GroupKind(), d.content) != nil {
-		before, err := p.readWhole(ctx, d)
+		before, err := r.readWhole(ctx, d)
 		if err != nil || before == nil {
 			return err
 		}
-		if after, err = p.tryWithout(ctx, d, before, after, gone, e); err != nil || after == nil {
+		if after, err = r.dryRunWithout(ctx, d, before, after, gone, e); err != nil || after == nil {
 			return err
 		}
-		if e.Selects, err = p.selection(ctx, d, before.Object, after.Object); err != nil {
+		if e.Selects, err = r.compareSelectors(ctx, d, before.Object, after.Object); err != nil {
 			return err
 		}
 	}
-	d.note(e)
+	d.noteEffect(e)
 	return nil
 }
 
-// note keeps an effect that a person decides about.
-func (d *desired) note(e *Effect) {
-	if e.Outside || len(e.Fields) > 0 || e.Selects != nil {
-		d.effect = e
-	}
-}
-
-// tryWithout has the API server say how an object would be without the fields that nobody would own any more: a field that
+// dryRunWithout has the API server say how an object would be without the fields that nobody would own any more: a field that
 // has a default comes back. It adds to the effect those that do not come back as they were, and returns the object; nil if
 // it would be refused, or is not known yet.
-func (p *pass) tryWithout(ctx context.Context, d *desired, before, after *unstructured.Unstructured, gone []fieldpath.Path, e *Effect,
+func (r rehearsal) dryRunWithout(ctx context.Context, d *desired, before, after *unstructured.Unstructured, gone []fieldpath.Path, e *Effect,
 ) (*unstructured.Unstructured, error) {
 	if len(gone) == 0 {
 		return after, nil
@@ -268,20 +230,17 @@ func (p *pass) tryWithout(ctx context.Context, d *desired, before, after *unstru
 	for _, at := range gone {
 		next = cut(next, at)
 	}
-	body, err := json.Marshal(difference(before, next.(map[string]any)))
-	if err != nil {
-		return nil, fmt.Errorf("encode %s: %w", d.object, err)
-	}
-	tried, err := p.patchWhole(ctx, d, types.JSONPatchType, body, metav1.PatchOptions{
+	tried, err := r.client.patchWhole(ctx, d.kind, d.object, types.JSONPatchType, difference(before, next.(map[string]any)), metav1.PatchOptions{
 		FieldManager: manager, FieldValidation: metav1.FieldValidationStrict, DryRun: []string{metav1.DryRunAll},
 	})
 	if err != nil {
-		return nil, p.untaken(ctx, d, err)
+		return nil, r.handleRefusal(ctx, d, err)
 	}
 	for _, at := range gone {
 		was, had := valueAt(before.Object, at)
 		is, has := valueAt(tried.Object, at)
-		if had && (!has || !reflect.DeepEqual(was, is)) {
+		same := has && reflect.DeepEqual(was, is)
+		if had && !same {
 			e.Fields = append(e.Fields, field(at))
 		}
 	}
@@ -297,8 +256,9 @@ func difference(from *unstructured.Unstructured, to map[string]any) []map[string
 		for _, name := range slices.Sorted(maps.Keys(names)) {
 			was, had := from[name]
 			is, has := to[name]
+			same := had == has && reflect.DeepEqual(was, is)
 			switch at := prefix + pointer(name); {
-			case slices.Contains(kept, name) || reflect.DeepEqual(was, is) && had == has:
+			case same, slices.Contains(kept, name):
 			case has:
 				ops = append(ops, map[string]any{"op": "add", "path": at, "value": is})
 			default:
@@ -318,34 +278,14 @@ func pointer(name string) string {
 	return strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
 }
 
-// whole is the client for objects of a kind with all that is in them. It is for no Secret.
-func (c *Cluster) whole(k *kind, namespace string) dynamic.ResourceInterface {
-	if k.namespaced {
-		return c.dynamic.Resource(k.resource).Namespace(namespace)
-	}
-	return c.dynamic.Resource(k.resource)
-}
-
-func (p *pass) patchWhole(ctx context.Context, d *desired, how types.PatchType, body []byte, options metav1.PatchOptions,
-) (after *unstructured.Unstructured, err error) {
-	err = p.ask(ctx, func(ctx context.Context) error {
-		after, err = p.whole(d.kind, d.object.Namespace).Patch(ctx, d.object.Name, how, body, options)
-		return err
-	})
-	return after, err
-}
-
 // readWhole reads all of an object that is taken over, if it still is as it was first read; nil if it is not.
-func (p *pass) readWhole(ctx context.Context, d *desired) (u *unstructured.Unstructured, err error) {
-	err = p.ask(ctx, func(ctx context.Context) error {
-		u, err = p.whole(d.kind, d.object.Namespace).Get(ctx, d.object.Name, metav1.GetOptions{})
-		return err
-	})
+func (r rehearsal) readWhole(ctx context.Context, d *desired) (u *unstructured.Unstructured, err error) {
+	u, err = r.client.readWhole(ctx, d.kind, d.object)
 	if err != nil && !answered(err) {
 		return nil, fmt.Errorf("read %s: %w", d.object, err)
 	}
 	if err != nil || u.GetResourceVersion() != d.live.version {
-		d.again, d.unsure, d.status = true, true, later(d, "somebody else wrote it at the same time")
+		d.again, d.unsure, d.status = true, true, progressing(d, "somebody else wrote it at the same time")
 		return nil, nil
 	}
 	return u, nil

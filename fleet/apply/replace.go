@@ -2,7 +2,6 @@ package apply
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -14,25 +13,25 @@ import (
 )
 
 // replaceable says whether the version lets an object be deleted and made anew where it cannot change in place.
-func (d *desired) replaceable() bool {
-	return d.annotation(replaceAnnotation) == "true" && !d.precious()
+func (m *manifest) replaceable() bool {
+	return m.annotation(replaceAnnotation) == "true" && !m.precious()
 }
 
 // precious says whether an object may hold data that cannot be made again.
-func (d *desired) precious() bool {
-	return spared[schema.GroupKind{Group: d.object.Group, Kind: d.object.Kind}] || d.keys != nil
+func (m *manifest) precious() bool {
+	return kindsWithData[schema.GroupKind{Group: m.object.Group, Kind: m.object.Kind}] || m.keys != nil
 }
 
 // replace deletes an object that cannot be changed in place to the desired one, and makes it anew. Before anything is
 // deleted, the API server says that it would take the new one. A daemon that dies in between leaves an object that is
 // desired and not there, which the next pass creates.
-func (p *pass) replace(ctx context.Context, d *desired, field string) error {
-	refused, err := p.tryNew(ctx, d)
+func (w writer) replace(ctx context.Context, d *desired, field string) error {
+	refused, err := w.dryRunNew(ctx, d)
 	if err != nil {
 		return err
 	}
 	if refused == "" {
-		refused, err = p.takesClaims(ctx, d)
+		refused, err = w.deletesClaims(ctx, d)
 	}
 	if err != nil {
 		return err
@@ -42,35 +41,27 @@ func (p *pass) replace(ctx context.Context, d *desired, field string) error {
 		d.again = true
 		return nil
 	}
-	gone, err := p.removeOld(ctx, d, field)
+	gone, err := w.deleteOld(ctx, d, field)
 	if err != nil || !gone {
 		return err
 	}
 	d.live = nil
-	return p.patch(ctx, d, "")
+	return w.patch(ctx, d, "")
 }
 
-// tryNew says why the API server would refuse the object as a new one; empty if it would take it. It is asked to, as a
+// dryRunNew says why the API server would refuse the object as a new one; empty if it would take it. It is asked to, as a
 // dry run, under a name that nothing has: all that it checks but for names it checks as it will then. An object
 // that asks for something that the old one still has, such as the port of a node or the last of a quota, is refused.
-func (p *pass) tryNew(ctx context.Context, d *desired) (refused string, err error) {
-	name := trialName(d.object.Name, d.live.uid)
-	body, err := json.Marshal(bind(bind(d.content, "resourceVersion", "1"), "name", name))
-	if err != nil {
-		return "", fmt.Errorf("encode %s: %w", d.object, err)
-	}
-	force := true
-	err = p.ask(ctx, func(ctx context.Context) error {
-		_, err := p.Cluster.objects(d.kind, d.object.Namespace).Patch(ctx, name, types.ApplyPatchType, body, metav1.PatchOptions{
-			FieldManager: manager, Force: &force, FieldValidation: metav1.FieldValidationStrict, DryRun: []string{metav1.DryRunAll},
-		})
-		return err
-	})
+func (w writer) dryRunNew(ctx context.Context, d *desired) (refused string, err error) {
+	other := d.object
+	other.Name = trialName(d.object.Name, d.live.uid)
+	content := bind(bind(d.content, "resourceVersion", "1"), "name", other.Name)
+	_, err = w.client.patch(ctx, d.kind, other, types.ApplyPatchType, content, forced(metav1.DryRunAll))
 	switch {
 	case err == nil:
 		return "", nil
 	case answered(err):
-		return "the API server would refuse a new one: " + said(d, err), nil
+		return "the API server would refuse a new one: " + answerText(d, err), nil
 	}
 	return "", fmt.Errorf("%s: %w", d.object, err)
 }
@@ -81,13 +72,13 @@ func trialName(name string, uid types.UID) string {
 	return strings.TrimRight(name[:min(len(name), longest)], "-.:") + "-" + string(uid)[:8]
 }
 
-// takesClaims says whether the claims of a StatefulSet's pods, and the data in them, would go with it.
-func (p *pass) takesClaims(ctx context.Context, d *desired) (refused string, err error) {
+// deletesClaims says whether the claims of a StatefulSet's pods, and the data in them, would go with it.
+func (w writer) deletesClaims(ctx context.Context, d *desired) (refused string, err error) {
 	if d.object.Group != "apps" || d.object.Kind != "StatefulSet" {
 		return "", nil
 	}
-	err = p.ask(ctx, func(ctx context.Context) error {
-		u, err := p.dynamic.Resource(d.kind.resource).Namespace(d.object.Namespace).Get(ctx, d.object.Name, metav1.GetOptions{})
+	err = w.client.request(ctx, func(ctx context.Context) error {
+		u, err := w.client.dynamic.Resource(d.kind.resource).Namespace(d.object.Namespace).Get(ctx, d.object.Name, metav1.GetOptions{})
 		if apierrors.IsNotFound(err) {
 			return nil
 		}
@@ -104,43 +95,43 @@ func (p *pass) takesClaims(ctx context.Context, d *desired) (refused string, err
 	return refused, err
 }
 
-// removeOld deletes an object as it was read, if it still is as it was when its change was refused and nobody works on
+// deleteOld deletes an object as it was read, if it still is as it was when its change was refused and nobody works on
 // a later state, and says whether it is gone. If it is not yet, a watch brings the pass that makes the new one.
-func (p *pass) removeOld(ctx context.Context, d *desired, field string) (gone bool, err error) {
-	if err := p.refence(ctx); err != nil {
+func (w writer) deleteOld(ctx context.Context, d *desired, field string) (gone bool, err error) {
+	if err := w.fence.ensureAnew(ctx); err != nil {
 		return false, err
 	}
-	latest, err := p.claim(ctx, p.in)
+	latest, err := w.inventory.signForState(ctx)
 	if err != nil {
 		return false, err
 	}
 	if latest != (State{}) {
-		d.again, d.status = true, later(d, "it is left to whoever works on state commit "+latest.Commit)
+		d.again, d.status = true, progressing(d, "it is left to whoever works on state commit "+latest.Commit)
 		return false, nil
 	}
-	there, err := p.fetch(ctx, d.kind, d.object)
+	there, err := w.client.readMetadata(ctx, d.kind, d.object)
 	if err != nil || there == nil {
 		return there == nil, err
 	}
-	if there.uid != d.live.uid || there.digest != d.live.digest || !p.holds(d.object, there) {
-		d.again, d.status = true, later(d, "somebody else wrote it at the same time")
+	if there.uid != d.live.uid || there.digest != d.live.digest || !w.ownedByInstance(d.object, there) {
+		d.again, d.status = true, progressing(d, "somebody else wrote it at the same time")
 		return false, nil
 	}
 	if there.deleting {
 		d.live = there
 		return false, nil
 	}
-	outcome, refused, err := p.remove(ctx, d.kind, d.object, there, propagation(d))
+	outcome, refused, err := w.client.deleteAsRead(ctx, d.kind, d.object, there, propagation(d))
 	if err != nil || refused != "" {
 		d.fault, d.again = refused, true
 		return false, err
 	}
 	if outcome != ended {
-		if there, err = p.fetch(ctx, d.kind, d.object); err != nil {
+		if there, err = w.client.readMetadata(ctx, d.kind, d.object); err != nil {
 			return false, err
 		}
 		if there != nil && !there.deleting {
-			d.again, d.status = true, later(d, "somebody else wrote it at the same time")
+			d.again, d.status = true, progressing(d, "somebody else wrote it at the same time")
 			return false, nil
 		}
 	}

@@ -32,6 +32,7 @@ type rolling struct {
 	lacking    bool   // some of its pods do not exist
 }
 
+// rollingOf reads them of a StatefulSet or a DaemonSet; it is zero for other kinds.
 func rollingOf(kind string, body map[string]any) rolling {
 	switch kind {
 	case "StatefulSet":
@@ -48,40 +49,40 @@ func rollingOf(kind string, body map[string]any) rolling {
 	return rolling{}
 }
 
-// mark is the label that pods of a workload's present revision carry. The zero mark is not known: then the time at which a
+// podRevision is the label that pods of a workload's present revision carry. The zero podRevision is not known: then the time at which a
 // pod was made tells.
-type mark struct{ label, value string }
+type podRevision struct{ label, value string }
 
 // on says whether a pod has the revision, and whether that can be told.
-func (m mark) on(p *pod) (has, known bool) {
-	value := p.labels[m.label]
-	return value == m.value, m.value != "" && value != ""
+func (r podRevision) on(p *pod) (has, known bool) {
+	value := p.labels[r.label]
+	return value == r.value, r.value != "" && value != ""
 }
 
 // current says whether a pod is of a workload as it was last applied, rather than of a revision before.
-func (m mark) current(p *pod, of *live) bool {
-	has, known := m.on(p)
+func (r podRevision) current(p *pod, of *live) bool {
+	has, known := r.on(p)
 	if !known {
 		has = !p.made.Before(of.applied)
 	}
-	return has && !p.going
+	return has && !p.deleting
 }
 
 // superseded says whether a pod is certainly not of the present revision.
-func (m mark) superseded(p *pod) bool {
-	has, known := m.on(p)
+func (r podRevision) superseded(p *pod) bool {
+	has, known := r.on(p)
 	return known && !has
 }
 
-// mark finds out which label the pods of a workload's present revision carry, where that matters to its ailing pods.
-func (p *pass) mark(ctx context.Context, d *desired, ailing map[string]*pod) (mark, error) {
-	if d.object.Group != "apps" || d.live.outlook.behind {
-		return mark{}, nil
+// presentRevision finds out which label the pods of a workload's present revision carry, where that matters to its ailing pods.
+func (p podDiagnosis) presentRevision(ctx context.Context, d *desired, ailing map[string]*pod) (podRevision, error) {
+	if d.object.Group != "apps" || d.live.byStatus.behind {
+		return podRevision{}, nil
 	}
 	label, newest := controllerRevisionLabel, p.newestControllerRevision
 	switch d.object.Kind {
 	case "StatefulSet":
-		return mark{label, d.live.outlook.rolling.revision}, nil
+		return podRevision{label, d.live.byStatus.rolling.revision}, nil
 	case "DaemonSet":
 	case "Deployment":
 		label, newest = podTemplateLabel, p.newestReplicaSet
@@ -90,33 +91,33 @@ func (p *pass) mark(ctx context.Context, d *desired, ailing map[string]*pod) (ma
 			stops = stops || one.stuck
 		}
 		if !stops {
-			return mark{}, nil // pods that are only on their way blame nobody
+			return podRevision{}, nil // pods that are only on their way blame nobody
 		}
 	default:
-		return mark{}, nil
+		return podRevision{}, nil
 	}
-	if value := p.pods.revisionOf(d.live); value != "" {
-		return mark{label, value}, nil
+	if value := p.cluster.pods.revisionOf(d.live); value != "" {
+		return podRevision{label, value}, nil
 	}
 	var value string
-	err := p.ask(ctx, func(ctx context.Context) (err error) {
+	err := p.client.request(ctx, func(ctx context.Context) (err error) {
 		value, err = newest(ctx, d)
 		return err
 	})
 	switch {
 	case err != nil && answered(err):
-		return mark{}, nil
+		return podRevision{}, nil
 	case err != nil:
-		return mark{}, fmt.Errorf("read the revisions of %s: %w", d.object, err)
+		return podRevision{}, fmt.Errorf("read the revisions of %s: %w", d.object, err)
 	}
-	p.pods.learn(d.live, value)
-	return mark{label, value}, nil
+	p.cluster.pods.learnRevision(d.live, value)
+	return podRevision{label, value}, nil
 }
 
 // newestReplicaSet is the hash of the ReplicaSet that a Deployment has its pods in now; empty if there is none.
-func (p *pass) newestReplicaSet(ctx context.Context, d *desired) (hash string, err error) {
-	all, err := p.metadata.Resource(replicaSets).Namespace(d.object.Namespace).List(ctx,
-		metav1.ListOptions{LabelSelector: d.live.outlook.selector})
+func (p podDiagnosis) newestReplicaSet(ctx context.Context, d *desired) (hash string, err error) {
+	all, err := p.client.metadata.Resource(replicaSets).Namespace(d.object.Namespace).List(ctx,
+		metav1.ListOptions{LabelSelector: d.live.byStatus.selector})
 	if err != nil {
 		return "", err
 	}
@@ -132,9 +133,9 @@ func (p *pass) newestReplicaSet(ctx context.Context, d *desired) (hash string, e
 }
 
 // newestControllerRevision is the hash of a DaemonSet's present revision; empty if there is none.
-func (p *pass) newestControllerRevision(ctx context.Context, d *desired) (hash string, err error) {
-	all, err := p.dynamic.Resource(controllerRevisions).Namespace(d.object.Namespace).List(ctx,
-		metav1.ListOptions{LabelSelector: d.live.outlook.selector})
+func (p podDiagnosis) newestControllerRevision(ctx context.Context, d *desired) (hash string, err error) {
+	all, err := p.client.dynamic.Resource(controllerRevisions).Namespace(d.object.Namespace).List(ctx,
+		metav1.ListOptions{LabelSelector: d.live.byStatus.selector})
 	if err != nil {
 		return "", err
 	}
@@ -155,40 +156,10 @@ func (l *live) controls(m metav1.Object) bool {
 	return owner != nil && owner.UID == l.uid
 }
 
-// known is the present revision of a workload at a generation.
-type known struct {
-	generation int64
-	value      string
-}
-
-const manyRevisions = 10_000 // of which none was forgotten although its workload may be gone
-
-// revisionOf is a workload's present revision as it was learned; empty: not known.
-func (w *podWatch) revisionOf(l *live) string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if k := w.revisions[l.uid]; k.generation == l.generation {
-		return k.value
-	}
-	return ""
-}
-
-func (w *podWatch) learn(l *live, value string) {
-	if value == "" {
-		return
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(w.revisions) >= manyRevisions {
-		clear(w.revisions)
-	}
-	w.revisions[l.uid] = known{l.generation, value}
-}
-
-// note records that the worst of a workload's pods is one of a revision before. Only where such a pod can keep the workload
+// blameSuperseded records that the worst of a workload's pods is one of a revision before. Only where such a pod can keep the workload
 // from going on it is to blame: a Deployment brings its new pods beside it.
-func (p *pass) note(d *desired, name string, worst *pod) {
-	rolling := d.live.outlook.rolling
+func (p podDiagnosis) blameSuperseded(d *desired, name string, worst *pod) {
+	rolling := d.live.byStatus.rolling
 	if d.object.Group != "apps" || !slices.Contains(worst.owners, d.live.uid) {
 		return
 	}
@@ -197,7 +168,7 @@ func (p *pass) note(d *desired, name string, worst *pod) {
 		d.superseded = !rolling.lacking
 	case "StatefulSet":
 		d.superseded = !rolling.lacking || rolling.ordered
-		if !worst.going {
+		if !worst.deleting {
 			d.obstacle = &obstacle{name: name, pod: worst}
 		}
 	}
@@ -207,7 +178,7 @@ func (p *pass) note(d *desired, name string, worst *pod) {
 func superseded(all []*desired) bool {
 	found := false
 	for _, d := range all {
-		if d.held || d.status.Health == Healthy || d.status.Health == Suspended {
+		if d.postponed || d.status.Health == Healthy || d.status.Health == Suspended {
 			continue
 		}
 		if !d.superseded {

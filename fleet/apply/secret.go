@@ -3,8 +3,6 @@ package apply
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -26,40 +24,28 @@ func missingKeys(d *desired) []string {
 	return slices.DeleteFunc(slices.Clone(d.keys), func(k string) bool { return slices.Contains(d.live.dataKeys, k) })
 }
 
-// generate fills the keys of a generated Secret that have no value. The write is bound to the resourceVersion at
+// generateValues fills the keys of a generated Secret that have no value. The write is bound to the resourceVersion at
 // which they had none, so that two daemons cannot overwrite each other's.
-func (p *pass) generate(ctx context.Context, d *desired) error {
+func (w writer) generateValues(ctx context.Context, d *desired) error {
 	missing := missingKeys(d)
 	if len(missing) == 0 {
 		return nil
 	}
-	if err := p.fence(ctx); err != nil {
+	if err := w.fence.ensure(ctx); err != nil {
 		return err
 	}
 	values := map[string][]byte{}
 	for _, k := range missing {
 		values[k] = password()
 	}
-	body, err := json.Marshal(map[string]any{
+	m, err := w.client.patch(ctx, d.kind, d.object, types.MergePatchType, map[string]any{
 		"metadata": map[string]any{"uid": d.live.uid, "resourceVersion": d.live.version},
 		"data":     values,
-	})
+	}, metav1.PatchOptions{FieldManager: generatingManager})
 	if err != nil {
-		return fmt.Errorf("encode %s: %w", d.object, err)
+		return recordRefusal(d, err)
 	}
-	var after *live
-	err = p.ask(ctx, func(ctx context.Context) error {
-		m, err := p.Cluster.objects(d.kind, d.object.Namespace).Patch(ctx, d.object.Name, types.MergePatchType, body,
-			metav1.PatchOptions{FieldManager: generatingManager})
-		if err == nil {
-			after = reduceMeta(d.gvk.GroupKind(), m)
-		}
-		return err
-	})
-	if err != nil {
-		return p.blame(d, err)
-	}
-	d.live = d.watch.answered(key{d.object.Namespace, d.object.Name}, after)
+	d.putAnswer(reduceMeta(d.gvk.GroupKind(), m))
 	if d.change == nil {
 		d.change = &Change{Object: d.object, Action: Configured, Reason: "generated " + strings.Join(missing, ", ")}
 	}

@@ -46,6 +46,7 @@ func selectorOf(gk schema.GroupKind, object map[string]any) labels.Selector {
 	return parsed
 }
 
+// selectorText is a selector as people read it.
 func selectorText(s labels.Selector) string {
 	if _, selects := s.Requirements(); !selects {
 		return "nothing"
@@ -56,33 +57,33 @@ func selectorText(s labels.Selector) string {
 	return s.String()
 }
 
-// selection compares an object's selectors before and after, and counts their pods; nil where they are the same.
-func (p *pass) selection(ctx context.Context, d *desired, before, after map[string]any) (*Selection, error) {
+// compareSelectors compares an object's selectors before and after, and counts their pods; nil where they are the same.
+func (r rehearsal) compareSelectors(ctx context.Context, d *desired, before, after map[string]any) (*Selection, error) {
 	was, is := selectorOf(d.gvk.GroupKind(), before), selectorOf(d.gvk.GroupKind(), after)
 	if was == nil || is == nil || selectorText(was) == selectorText(is) {
 		return nil, nil
 	}
 	s := &Selection{Before: selectorText(was), After: selectorText(is)}
 	var err error
-	if s.Pods, err = p.countPods(ctx, d.object.Namespace, was); err != nil {
+	if s.Pods, err = r.countPods(ctx, d.object.Namespace, was); err != nil {
 		return nil, err
 	}
-	s.PodsAfter, err = p.countPods(ctx, d.object.Namespace, is)
+	s.PodsAfter, err = r.countPods(ctx, d.object.Namespace, is)
 	return s, err
 }
 
 // countPods counts the pods of a namespace that a selector matches now.
-func (p *pass) countPods(ctx context.Context, namespace string, s labels.Selector) (n int, err error) {
+func (r rehearsal) countPods(ctx context.Context, namespace string, s labels.Selector) (n int, err error) {
 	if _, selects := s.Requirements(); !selects {
 		return 0, nil
 	}
-	k, err := p.kinds.find(ctx, podKind)
+	k, err := r.client.kinds.find(ctx, podKind)
 	if err != nil || k == nil {
 		return 0, err
 	}
-	err = p.ask(ctx, func(ctx context.Context) error {
-		ctx = spending(ctx, newBudget(p.opt.Limits.ListBytes, "--cluster-list-bytes"))
-		all, err := p.Cluster.objects(k, namespace).List(ctx, metav1.ListOptions{LabelSelector: s.String()})
+	err = r.client.request(ctx, func(ctx context.Context) error {
+		ctx = spending(ctx, newBudget(r.client.limits.ListBytes, "--cluster-list-bytes"))
+		all, err := r.client.metadataOf(k, namespace).List(ctx, metav1.ListOptions{LabelSelector: s.String()})
 		if err == nil {
 			n = len(all.Items)
 		}

@@ -10,9 +10,9 @@ import (
 )
 
 // readOrder reads how an object is to be applied, pruned and replaced, and says why that cannot be obeyed.
-func (d *desired) readOrder(owner Owner) (fault string) {
+func (m *manifest) readOrder(owner Owner) (fault string) {
 	for _, name := range []string{stepAnnotation, pruneOrderAnnotation, replaceAnnotation} {
-		value, ok := d.annotated(name)
+		value, ok := m.annotated(name)
 		switch {
 		case !ok:
 		case owner.Request == "":
@@ -23,7 +23,7 @@ func (d *desired) readOrder(owner Owner) (fault string) {
 			return fmt.Sprintf("%s: %q is not known; write \"true\", or remove the annotation", name, value)
 		case name == stepAnnotation:
 			var err error
-			if d.step, err = strconv.Atoi(value); err != nil {
+			if m.step, err = strconv.Atoi(value); err != nil {
 				return fmt.Sprintf("%s: %q is no integer; write one, such as \"1\"", name, value)
 			}
 		}
@@ -63,21 +63,21 @@ func steps(all []*desired) []step {
 // applyByStep goes from step to step, and no further than to one that is not healthy. Objects of later steps that are at
 // their desired revision stay so all the same. Everything that a step waits for is seen by a watch, whose event brings the
 // pass that goes on, so that waiting costs nothing.
-func (p *pass) applyByStep(ctx context.Context) error {
-	all := steps(p.objects)
+func (a *application) applyByStep(ctx context.Context) error {
+	all := steps(a.objects)
 	for i, s := range all {
-		if err := p.applyInOrder(ctx, s.objects); err != nil {
+		if err := a.applyInOrder(ctx, s.objects); err != nil {
 			return err
 		}
 		if i == len(all)-1 {
 			return nil
 		}
-		ailing, err := p.unready(ctx, s)
+		ailing, err := a.unready(ctx, s)
 		if err != nil {
 			return err
 		}
 		if ailing != nil {
-			return p.applyHeld(ctx, s, ailing, all[i+1:])
+			return a.postponeSteps(ctx, s, ailing, all[i+1:])
 		}
 	}
 	return nil
@@ -85,44 +85,44 @@ func (p *pass) applyByStep(ctx context.Context) error {
 
 // unready is the object of a step that the next one waits for most, nil if the next one may begin. A Job that runs is
 // healthy, but nothing may begin that needs it done.
-func (p *pass) unready(ctx context.Context, s step) (*desired, error) {
-	if err := p.judge(ctx, s.objects); err != nil {
+func (a *application) unready(ctx context.Context, s step) (*desired, error) {
+	if err := a.health.assessHealth(ctx, s.objects); err != nil {
 		return nil, err
 	}
 	if d := worst(s.objects); d != nil {
 		return d, nil
 	}
 	for _, d := range s.objects {
-		if d.live != nil && d.live.outlook.running && p.rule(d) == nil {
+		if d.live != nil && d.live.byStatus.running && a.healthEntry(d) == nil {
 			return d, nil
 		}
 	}
 	return nil, nil
 }
 
-// applyHeld leaves out the changes of the later steps.
-func (p *pass) applyHeld(ctx context.Context, s step, ailing *desired, later []step) error {
-	p.blocker = ailing
-	p.blocked = fmt.Sprintf("step %d waits for it", later[0].number)
+// postponeSteps leaves out the changes of the later steps.
+func (a *application) postponeSteps(ctx context.Context, s step, ailing *desired, later []step) error {
+	a.blocker = ailing
+	a.blocked = fmt.Sprintf("step %d waits for it", later[0].number)
 	how := fmt.Sprintf("waits for %s of step %d: %s", ailing.object, s.number, cmp.Or(ailing.status.Message, "it is still running"))
 	if ailing.status.Health == Failed {
-		p.blocked = fmt.Sprintf("step %d is not applied", later[0].number)
+		a.blocked = fmt.Sprintf("step %d is not applied", later[0].number)
 		how = fmt.Sprintf("is not applied, because %s of step %d failed: %s", ailing.object, s.number, ailing.status.Message)
 	}
 	waiting := Progressing
 	if ailing.status.Health == Suspended {
 		waiting = Suspended // for as long as that is
 	}
-	var stays []*desired
+	var unchanged []*desired
 	for _, s := range later {
 		for _, d := range s.objects {
 			if d.live != nil && d.live.digest == d.digest {
-				stays = append(stays, d)
+				unchanged = append(unchanged, d)
 			} else if d.fault == "" && d.kind != nil {
-				d.held, d.judged = true, true
+				d.postponed, d.assessed = true, true
 				d.status = ObjectStatus{Object: d.object, Health: waiting, Message: fmt.Sprintf("step %d %s", s.number, how)}
 			}
 		}
 	}
-	return each(ctx, stays, p.put)
+	return each(ctx, unchanged, a.writer.writeIfNeeded)
 }

@@ -178,7 +178,7 @@ func TestPruningWaitsForEveryStep(t *testing.T) {
 	require.True(t, r.exists("last"))
 }
 
-// An object at its revision is kept as it is, whatever ails the steps before it.
+// An object at its revision is kept as it is, however the objects of the steps before it do.
 func TestDriftOfALaterStepIsCorrectedAllTheSame(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	in := r.instance("web", documents(deployment("db", "nginx:1"), inStep("1", deployment("web", "nginx:1"))))

@@ -59,7 +59,7 @@ func newStream(name string, from source, to sink) *stream {
 	return &stream{name: name, source: from, sink: to, turned: make(chan struct{})}
 }
 
-// ready waits until the sink holds the objects that the cluster has. It fails while the cluster cannot be watched.
+// ready waits until the sink has the objects that the cluster has. It fails while the cluster cannot be watched.
 func (s *stream) ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.limits.Timeout+time.Second) // the stream itself knows more of why
 	defer cancel()
@@ -73,7 +73,7 @@ func (s *stream) ready(ctx context.Context) error {
 		if synced {
 			return nil
 		}
-		if err := asks(ctx); err != nil {
+		if err := mayRequest(ctx); err != nil {
 			return err
 		}
 		select {
@@ -84,6 +84,7 @@ func (s *stream) ready(ctx context.Context) error {
 	}
 }
 
+// turn records that the sink is up to date, or why it cannot be, and wakes those who wait for either.
 func (s *stream) turn(err error) {
 	s.mu.Lock()
 	s.err = err
@@ -124,6 +125,7 @@ func (s *stream) run(ctx context.Context) {
 	}
 }
 
+// pauses are those between two attempts to watch.
 func pauses() *wait.Backoff {
 	return &wait.Backoff{Duration: 200 * time.Millisecond, Factor: 2, Jitter: 0.3, Steps: 8, Cap: 8 * time.Second}
 }
@@ -141,16 +143,20 @@ func pauseFor(ctx context.Context, d time.Duration) {
 // refused hides the kind of an error from the reflector, because it would wait out some of them in silence.
 type refused struct{ error }
 
+// listWatch is the source as the reflector wants it: its lists are reduced, and its errors are told at once.
 func (s *stream) listWatch() *cache.ListWatch {
 	return &cache.ListWatch{
 		ListWithContextFunc: s.list,
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
 			w, err := s.source.watch(ctx, o)
-			var status apierrors.APIStatus
-			if err != nil && (!errors.As(err, &status) || apierrors.IsTooManyRequests(err)) {
-				return nil, refused{err}
+			if err == nil {
+				return w, nil
 			}
-			return w, err
+			var status apierrors.APIStatus
+			if !errors.As(err, &status) || apierrors.IsTooManyRequests(err) {
+				err = refused{err}
+			}
+			return nil, err
 		},
 	}
 }
@@ -163,7 +169,7 @@ func (s *stream) list(ctx context.Context, o metav1.ListOptions) (runtime.Object
 	if o.Continue == "" && o.ResourceVersion == "0" {
 		o.ResourceVersion = "" // a server answers that from a cache, and all at once however much it is
 	}
-	for left := s.budget.rest(); ; s.budget.restore(left) {
+	for rest := s.budget.rest(); ; s.budget.restore(rest) {
 		o.Limit = min(o.Limit, s.page)
 		page, err := s.source.list(ctx, o)
 		var limit *limitError
@@ -209,6 +215,7 @@ func (i *item) DeepCopyObject() runtime.Object {
 	return &item{ObjectMeta: *i.ObjectMeta.DeepCopy(), value: i.value}
 }
 
+// item reduces an object, unless it is reduced already.
 func (s *stream) item(object any) (*item, error) {
 	if ready, ok := object.(*item); ok {
 		return ready, nil
@@ -256,7 +263,7 @@ func (r reflected) Replace(objects []any, version string) error {
 		all[key{it.Namespace, it.Name}] = it.value
 	}
 	r.sink.replace(all, version)
-	r.budget.settle()
+	r.budget.finish()
 	r.turn(nil)
 	return nil
 }

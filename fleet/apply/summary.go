@@ -5,16 +5,20 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
-	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // result puts together the Result of the pass.
 func (p *pass) result() Result {
 	if p.foreign != nil {
-		return Result{Foreign: p.foreign, Health: Unknown, Message: p.foreign.String(), Settled: true}
+		return Result{Foreign: p.foreign, Health: Unknown, Message: p.foreign.String(), Settled: true, Took: time.Since(p.began)}
 	}
-	r := Result{Problems: p.problems, Doubted: p.doubted, Held: p.held, Settled: !p.again && !p.doubted}
+	r := Result{
+		Problems: slices.Concat(p.problems, p.pruning.refused),
+		Doubted:  p.overtaken, Held: p.unproven, Settled: len(p.pruning.waiting) == 0 && !p.overtaken,
+	}
 	for _, d := range p.all() {
 		if d.obstacle != nil {
 			d.status.Message += "; " + d.obstacle.advice(d.object)
@@ -44,22 +48,23 @@ func (p *pass) result() Result {
 		}
 		r.Objects = append(r.Objects, d.status)
 	}
-	r.Changes = append(r.Changes, p.gone...)
-	r.Resumes = p.resumed()
-	r.Adoption, r.LetGo, r.Images = p.adoption, p.letGone(), images(p.objects)
-	revision := platform.ObservedAs(p.in.Revision, p.in.Anew)
-	if p.in.Absent && len(p.listed) == 0 {
+	r.Changes = append(r.Changes, p.pruning.gone...)
+	r.Resumes = p.resumedObjects()
+	r.Adoption, r.LetGo, r.Images = p.adoption, p.pruning.letGone(), images(p.objects)
+	revision := state.ObservedAs(p.in.Revision, p.in.Anew)
+	if p.in.Absent && len(p.inventory.listed) == 0 {
 		revision = Removed
 	}
-	if revision != "" && p.checkpoint.Revision == revision {
-		r.Checkpoint = p.checkpoint
+	if revision != "" && p.inventory.checkpoint.Revision == revision {
+		r.Checkpoint = p.inventory.checkpoint
 	}
-	p.sumUp(&r)
+	p.summarize(&r)
+	r.Took = time.Since(p.began)
 	return r
 }
 
-// sumUp says how the instance does as a whole, and names the object that is to blame.
-func (p *pass) sumUp(r *Result) {
+// summarize says how the instance does as a whole, and names the object that is to blame.
+func (p *pass) summarize(r *Result) {
 	r.Health = Healthy
 	for _, d := range p.all() {
 		r.Stuck = r.Stuck || d.stuck
@@ -68,16 +73,16 @@ func (p *pass) sumUp(r *Result) {
 		}
 	}
 	r.Superseded = superseded(p.all())
-	if left := p.left(); len(left) > 0 {
+	if remaining := p.remaining(); len(remaining) > 0 {
 		r.Settled, r.Health = false, Progressing
-		r.say(left[0], cmp.Or(p.yielded(), "waiting for its end"))
-	} else if d := worst(p.all()); d != nil && d == p.blocker {
-		r.say(d.object, d.status.Message+"; "+p.blocked)
+		r.setMessage(remaining[0], cmp.Or(p.pruning.laterStateMessage(), "waiting for its end"))
+	} else if d := worst(p.all()); d != nil && d == p.application.blocker {
+		r.setMessage(d.object, d.status.Message+"; "+p.application.blocked)
 	} else if d != nil {
-		r.say(d.object, d.status.Message)
+		r.setMessage(d.object, d.status.Message)
 	}
-	if p.held != "" {
-		r.Settled, r.Health, r.Object, r.Message = false, Unknown, "", p.held
+	if p.unproven != "" {
+		r.Settled, r.Health, r.Object, r.Message = false, Unknown, "", p.unproven
 	}
 	if len(r.Problems) > 0 {
 		r.Settled = false
@@ -87,28 +92,28 @@ func (p *pass) sumUp(r *Result) {
 	}
 	if a := r.Adoption; a != nil {
 		r.Settled, r.Health = false, Unknown
-		r.say(a.Effects[0].Object, a.message(p.in.Environment))
+		r.setMessage(a.Effects[0].Object, a.message(p.in.Environment))
 	}
 	if r.Message != "" {
 		return
 	}
 	switch {
 	case len(r.Problems) > 0:
-		r.say(r.Problems[0].Object, r.Problems[0].Message)
-	case p.yielded() != "":
-		r.say(p.waiting[0], p.yielded())
+		r.setMessage(r.Problems[0].Object, r.Problems[0].Message)
+	case p.pruning.laterStateMessage() != "":
+		r.setMessage(p.pruning.waiting[0], p.pruning.laterStateMessage())
 	case len(r.Drift) > 0:
-		r.say(r.Drift[0].Object, r.Drift[0].Message)
+		r.setMessage(r.Drift[0].Object, r.Drift[0].Message)
 	default:
-		r.Message = adoptions(r.Changes)
-		if let := slices.DeleteFunc(slices.Clone(p.gone), func(c Change) bool { return c.Reason != stays }); r.Message == "" && len(let) > 0 {
-			r.Message = partings(let)
+		r.Message = adoptionMessage(r.Changes)
+		if let := slices.DeleteFunc(slices.Clone(p.pruning.gone), func(c Change) bool { return c.Reason != staysAdopted }); r.Message == "" && len(let) > 0 {
+			r.Message = letGoMessage(let)
 		}
 	}
 }
 
-// adoptions says which objects a pass took over from whom, so that it is an event in whatever follows the results.
-func adoptions(changes []Change) string {
+// adoptionMessage says which objects a pass took over from whom, so that whoever follows the results has an event of it.
+func adoptionMessage(changes []Change) string {
 	var all []string
 	for _, c := range changes {
 		switch {
@@ -123,33 +128,23 @@ func adoptions(changes []Change) string {
 	return strings.Join(all, "; ")
 }
 
-// say sets the message, with the object that it is about, if it is about one.
-func (r *Result) say(of Object, message string) {
+// setMessage sets the message, with the object that it is about, if it is about one.
+func (r *Result) setMessage(of Object, message string) {
 	r.Message = Problem{Object: of, Message: message}.String()
 	if of != (Object{}) {
 		r.Object = of.String()
 	}
 }
 
-// yielded says why pruning is left to somebody else, if it is.
-func (p *pass) yielded() string {
-	if p.later == "" {
-		return ""
-	}
-	return fmt.Sprintf("it is not pruned, because its inventory was written for state commit %s, which is later than %s. "+
-		"If there is no such commit any more, remove the annotation %s from ConfigMap %s/%s",
-		p.later, p.in.State.Commit, stateAnnotation, systemNamespace, inventoryName(p.in.Owner))
-}
-
-// left are the objects that an instance which shall be gone still has on the cluster.
-func (p *pass) left() []Object {
+// remaining are the objects that an instance which shall be gone still has on the cluster.
+func (p *pass) remaining() []Object {
 	switch {
 	case !p.in.Absent:
 		return nil
 	case !p.write:
-		return p.surplus()
+		return p.pruning.orphans()
 	}
-	return p.waiting
+	return p.pruning.waiting
 }
 
 var badness = map[Health]int{Suspended: 1, Progressing: 2, Unknown: 3, Failed: 4}
@@ -160,7 +155,7 @@ func worst(all []*desired) *desired {
 	var found *desired
 	rank := func(d *desired) int {
 		switch {
-		case d.held:
+		case d.postponed:
 			return 1
 		case d.stuck && d.status.Health != Failed:
 			return 2*badness[Unknown] + 1
@@ -168,9 +163,51 @@ func worst(all []*desired) *desired {
 		return 2 * badness[d.status.Health]
 	}
 	for _, d := range all {
-		if rank(d) > 0 && (found == nil || rank(d) > rank(found)) {
+		worse := found == nil || rank(d) > rank(found)
+		if worse && rank(d) > 0 {
 			found = d
 		}
 	}
 	return found
+}
+
+// resumedObjects are the objects that the instance takes back.
+func (p *pass) resumedObjects() (all []Problem) {
+	for _, d := range p.objects {
+		if d.live != nil && d.fault == "" && p.resumes(d) {
+			all = append(all, Problem{d.object, d.live.kept.resumes()})
+		}
+	}
+	slices.SortFunc(all, func(a, b Problem) int { return strings.Compare(a.Object.line(), b.Object.line()) })
+	return all
+}
+
+// Clean replaces the texts of a result that may come from outside, such as the messages of pods, API servers and webhooks.
+func (r *Result) Clean(text func(string) string) {
+	r.Message, r.Held = text(r.Message), text(r.Held)
+	for i := range r.Objects {
+		r.Objects[i].Message = text(r.Objects[i].Message)
+	}
+	for i := range r.Problems {
+		r.Problems[i].Message = text(r.Problems[i].Message)
+	}
+	for i := range r.Untried {
+		r.Untried[i].Message = text(r.Untried[i].Message)
+	}
+	if a := r.Adoption; a != nil {
+		for i := range a.Effects {
+			for n := range a.Effects[i].Fields {
+				a.Effects[i].Fields[n] = text(a.Effects[i].Fields[n])
+			}
+		}
+	}
+	for i := range r.Images {
+		r.Images[i] = text(r.Images[i])
+	}
+	for i := range r.Drift {
+		r.Drift[i].Message = text(r.Drift[i].Message)
+	}
+	for i := range r.Changes {
+		r.Changes[i].Reason = text(r.Changes[i].Reason)
+	}
 }

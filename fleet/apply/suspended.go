@@ -29,7 +29,8 @@ func suspension(gk schema.GroupKind, body map[string]any) (waits string, suspend
 func daemonSetSuspension(body map[string]any) (string, bool) {
 	desired, there := number(body, 0, "status", "desiredNumberScheduled"), number(body, 0, "status", "currentNumberScheduled")
 	updated, available := number(body, 0, "status", "updatedNumberScheduled"), number(body, 0, "status", "numberAvailable")
-	if strategyOf(body) != "OnDelete" || there < desired || updated >= desired || updated > 0 && available < desired {
+	underway := updated > 0 && available < desired // pods of the present revision
+	if strategyOf(body) != "OnDelete" || there < desired || updated >= desired || underway {
 		return "", false
 	}
 	return ofDeletion(desired-updated, desired), true
@@ -38,7 +39,8 @@ func daemonSetSuspension(body map[string]any) (string, bool) {
 func statefulSetSuspension(body map[string]any) (string, bool) {
 	wanted, there := number(body, 1, "spec", "replicas"), number(body, 0, "status", "replicas")
 	updated, ready := number(body, 0, "status", "updatedReplicas"), number(body, 0, "status", "readyReplicas")
-	if there < wanted || updated >= wanted || updated > 0 && ready < wanted {
+	underway := updated > 0 && ready < wanted // pods of the present revision
+	if there < wanted || updated >= wanted || underway {
 		return "", false
 	}
 	if strategyOf(body) == "OnDelete" {
@@ -48,7 +50,7 @@ func statefulSetSuspension(body map[string]any) (string, bool) {
 	return ofPartition(partition, wanted, wanted), partition >= wanted && updated == 0
 }
 
-// statefulSetProgress judges a StatefulSet whose pods people delete, of which kstatus says that it is always well.
+// statefulSetProgress assesses a StatefulSet whose pods people delete, of which kstatus says that it is always well.
 func statefulSetProgress(body map[string]any) (Health, string) {
 	wanted, there := number(body, 1, "spec", "replicas"), number(body, 0, "status", "replicas")
 	switch ready := number(body, 0, "status", "readyReplicas"); {
@@ -62,8 +64,8 @@ func statefulSetProgress(body map[string]any) (Health, string) {
 	return Healthy, ""
 }
 
-// leftBehind says of a healthy StatefulSet which of its pods its partition leaves at the revision before; empty: none.
-func leftBehind(body map[string]any) string {
+// ofOldRevision says of a healthy StatefulSet which of its pods its partition leaves at the revision before; empty: none.
+func ofOldRevision(body map[string]any) string {
 	wanted, updated := number(body, 1, "spec", "replicas"), number(body, 0, "status", "updatedReplicas")
 	if partition := partitionOf(body); partition > 0 && updated < wanted {
 		return ofPartition(partition, wanted-updated, wanted)
@@ -75,8 +77,9 @@ func deploymentSuspension(body map[string]any) (string, bool) {
 	paused, _, _ := unstructured.NestedBool(body, "spec", "paused")
 	wanted, there := number(body, 1, "spec", "replicas"), number(body, 0, "status", "replicas")
 	updated, available := number(body, 0, "status", "updatedReplicas"), number(body, 0, "status", "availableReplicas")
+	underway := updated > 0 && available < wanted // pods of the present revision
 	switch {
-	case !paused || updated >= wanted || updated > 0 && available < wanted:
+	case !paused, updated >= wanted, underway:
 		return "", false
 	case there == 0:
 		return "is paused: it makes no pods until spec.paused is false", true
@@ -84,10 +87,12 @@ func deploymentSuspension(body map[string]any) (string, bool) {
 	return fmt.Sprintf("is paused: %d of %d pods are of the revision before until spec.paused is false", there-updated, there), true
 }
 
+// ofDeletion says that pods wait for people to delete them.
 func ofDeletion(behind, all int64) string {
 	return fmt.Sprintf("waits for its pods to be deleted: %d of %d are of the revision before", behind, all)
 }
 
+// ofPartition says how many pods a partition leaves behind.
 func ofPartition(partition, behind, all int64) string {
 	return fmt.Sprintf("its partition of %d leaves %d of %d pods at the revision before", partition, behind, all)
 }

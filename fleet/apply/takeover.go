@@ -1,20 +1,18 @@
 package apply
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
 
+	"github.com/fluxcd/pkg/ssa"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/client-go/util/csaupgrade"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
-
-	"transom.dev/render/platform"
 )
 
 // appliers are the managers, by their exact name, of tools that apply whole objects from files. Whoever adopts such an object
@@ -24,12 +22,13 @@ var appliers = []string{"kubectl-client-side-apply", "kubectl-create", "kubectl-
 // lastApplied is kubectl's own memory of the file. It goes with kubectl's entry, and nobody loses anything by it.
 const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
 
+// isApplier says whether an entry is of a tool that applies whole objects, however it wrote.
 func isApplier(e *metav1.ManagedFieldsEntry) bool {
 	return e.Subresource == "" && slices.Contains(appliers, e.Manager)
 }
 
-// taken are the entries that are taken over, as they were.
-func (d *desired) taken() (old []metav1.ManagedFieldsEntry) {
+// takenOver are the entries that are taken over, as they were.
+func (d *desired) takenOver() (old []metav1.ManagedFieldsEntry) {
 	for i := range d.found {
 		if d.inherited != nil && isApplier(&d.found[i]) {
 			old = append(old, d.found[i])
@@ -39,8 +38,10 @@ func (d *desired) taken() (old []metav1.ManagedFieldsEntry) {
 }
 
 // inherit returns an object's entries with those of appliers made ours, but for the fields that the version leaves to
-// others: these become nobody's, and stay. Without an applier it returns nil.
-func inherit(entries []metav1.ManagedFieldsEntry, left *fieldpath.Set) ([]metav1.ManagedFieldsEntry, error) {
+// others: these become nobody's, and stay. Without an applier it returns nil. It is csaupgrade that does it, and not ssa's
+// PatchReplaceFieldsManagers: that one leaves a second entry of ours where an applier's comes before it, and gives us fields by
+// the paths of another API version than ours.
+func inherit(entries []metav1.ManagedFieldsEntry, others *fieldpath.Set) ([]metav1.ManagedFieldsEntry, error) {
 	var all metav1.PartialObjectMetadata
 	names := map[string]bool{}
 	for i := range entries {
@@ -61,7 +62,7 @@ func inherit(entries []metav1.ManagedFieldsEntry, left *fieldpath.Set) ([]metav1
 		}
 	}
 	own := ownEntry(all.ManagedFields)
-	raw, err := entrySet(own).RecursiveDifference(left).ToJSON()
+	raw, err := entrySet(own).RecursiveDifference(others).ToJSON()
 	if err != nil {
 		return nil, err
 	}
@@ -69,39 +70,29 @@ func inherit(entries []metav1.ManagedFieldsEntry, left *fieldpath.Set) ([]metav1
 	return all.ManagedFields, nil
 }
 
-// leftToOthers is the set of fields of a desired object that the version leaves to others.
-func (p *pass) leftToOthers(d *desired) *fieldpath.Set {
-	set := fieldpath.NewSet()
-	for _, field := range p.theirs(d) {
-		var path fieldpath.Path
-		for name := range strings.SplitSeq(field, ".") {
-			path = append(path, fieldpath.FieldNameElement(name))
-		}
-		set.Insert(path)
-	}
-	return set
-}
-
 // entrySet is the set of fields that an entry owns; empty without an entry.
 func entrySet(e *metav1.ManagedFieldsEntry) *fieldpath.Set {
-	set := fieldpath.NewSet()
-	if e == nil || e.FieldsV1 == nil || set.FromJSON(bytes.NewReader(e.FieldsV1.GetRawBytes())) != nil {
+	if e == nil || e.FieldsV1 == nil {
 		return fieldpath.NewSet()
 	}
-	return set
+	set, err := ssa.FieldsToSet(*e.FieldsV1)
+	if err != nil {
+		return fieldpath.NewSet()
+	}
+	return &set
 }
 
 // departing are the fields that would go from an object if it were applied once its entries are inherited, given its entries
 // after a dry run of applying it as they are. A field stays if it is applied, or if a manager that is no applier owns it.
 // Each path leads to the topmost field of which nothing stays, sorted.
 func departing(inherited, applied []metav1.ManagedFieldsEntry) []fieldpath.Path {
-	stays := fieldpath.NewSet()
+	remaining := fieldpath.NewSet()
 	for i := range applied {
 		if e := &applied[i]; !isApplier(e) {
-			stays = stays.Union(entrySet(e))
+			remaining = remaining.Union(entrySet(e))
 		}
 	}
-	return missing(entrySet(ownEntry(inherited)), func(at fieldpath.Path) bool { return touches(stays, at) })
+	return missing(entrySet(ownEntry(inherited)), func(at fieldpath.Path) bool { return touches(remaining, at) })
 }
 
 // missing lists the topmost paths of a set for which nothing is to be found elsewhere, but for kubectl's memory.
@@ -138,18 +129,21 @@ func touches(set *fieldpath.Set, at fieldpath.Path) bool {
 // field is how people write a path.
 func field(at fieldpath.Path) string { return strings.TrimPrefix(at.String(), ".") }
 
-// takeOverFields makes the entries of appliers ours before an object is applied for the first time. The write is bound to the
+// fieldOwnership moves the ownership of fields between managers, by the managed fields of an object. Its writes change no other field.
+type fieldOwnership struct{ *target }
+
+// inheritFields makes the entries of appliers ours before an object is applied for the first time. The write is bound to the
 // resourceVersion that the entries were read at. A daemon that dies after it leaves an object that is ours by its entries
 // and that the inventory lists as adopted: the next pass applies it, or lets it go.
-func (p *pass) takeOverFields(ctx context.Context, d *desired) error {
-	return p.writeEntries(ctx, d, d.inherited, d.live.version)
+func (o fieldOwnership) inheritFields(ctx context.Context, d *desired) error {
+	return o.writeEntries(ctx, d, d.inherited, d.live.version)
 }
 
 // writeEntries replaces the managed fields of an object that is at a resourceVersion.
-func (p *pass) writeEntries(ctx context.Context, d *desired, entries []metav1.ManagedFieldsEntry, version string) error {
-	return p.patchAs(ctx, d, manager, types.JSONPatchType, []map[string]any{
-		{"op": "replace", "path": "/metadata/managedFields", "value": entries},
-		{"op": "replace", "path": "/metadata/resourceVersion", "value": version},
+func (o fieldOwnership) writeEntries(ctx context.Context, d *desired, entries []metav1.ManagedFieldsEntry, version string) error {
+	return o.client.patchAs(ctx, d, manager, types.JSONPatchType, []any{
+		ssa.NewPatchReplace("/metadata/managedFields", entries),
+		map[string]any{"op": "replace", "path": "/metadata/resourceVersion", "value": version},
 	})
 }
 
@@ -157,7 +151,7 @@ func (p *pass) writeEntries(ctx context.Context, d *desired, entries []metav1.Ma
 func (d *desired) origin() string {
 	text := "it was made by " + maker(d.found)
 	var names []string
-	for _, e := range d.taken() {
+	for _, e := range d.takenOver() {
 		name := e.Manager
 		if e.Time != nil {
 			name += " of " + e.Time.UTC().Format("2006-01-02T15:04:05Z")
@@ -175,31 +169,22 @@ func (d *desired) origin() string {
 
 // before is the entries that were taken over as JSON, for the log: whoever wants them back can write them again.
 func (d *desired) before() string {
-	if len(d.taken()) == 0 {
+	if len(d.takenOver()) == 0 {
 		return ""
 	}
-	text, err := json.Marshal(d.taken())
+	text, err := json.Marshal(d.takenOver())
 	if err != nil {
 		return ""
 	}
 	return string(text)
 }
 
-// adoptable says whether an object that exists and is nobody's may be taken over: one of the instance if its request says so,
-// a Namespace only if the environment names it.
-func (p *pass) adoptable(d *desired, around bool) bool {
-	if p.in.External || !d.live.unclaimed() && !d.left {
-		return false
+// reloadEntries reads an object's field sets anew where they were dropped and the version lets others own fields of it.
+func (o fieldOwnership) reloadEntries(ctx context.Context, d *desired) error {
+	if d.live == nil || d.live.entries != nil || !o.hasFieldsOfOthers(d) {
+		return nil
 	}
-	named := d.object.Group == "" && d.object.Kind == "Namespace" && slices.Contains(p.in.AdoptNamespaces, d.object.Name)
-	if d.object.Group == "" && d.object.Kind == "Namespace" && !named {
-		return false
-	}
-	return around && named || !around && p.in.Adopt
-}
-
-// outside says whether an object lies outside the namespace of the instance's team, where only a cluster-scoped version
-// reaches.
-func (p *pass) outside(d *desired) bool {
-	return p.in.Scope == platform.ClusterScoped && (d.object.Namespace == "" || d.object.Namespace != p.in.Namespace)
+	var err error
+	d.live, err = o.client.readMetadata(ctx, d.kind, d.object)
+	return err
 }

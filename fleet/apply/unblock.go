@@ -27,15 +27,15 @@ const (
 type obstacle struct {
 	name string
 	pod  *pod
-	fate string        // how it goes on with the pod; empty: a person has to delete it
+	next string        // how it goes on with the pod; empty: a person has to delete it
 	why  string        // that is so
 	due  time.Duration // when to look again; 0: at the next event
 }
 
 // advice is the text of status about an obstacle.
 func (o *obstacle) advice(of Object) string {
-	if o.fate != "" {
-		return o.fate
+	if o.next != "" {
+		return o.next
 	}
 	text := fmt.Sprintf("unless it gets ready, delete it: kubectl delete pod --namespace %s %s", of.Namespace, o.name)
 	if o.why != "" {
@@ -44,8 +44,8 @@ func (o *obstacle) advice(of Object) string {
 	return text
 }
 
-// unblock deletes pods of superseded revisions that nothing else would ever replace, where nothing can be lost by it.
-func (p *pass) unblock(ctx context.Context) error {
+// deleteObstacles deletes pods of superseded revisions that nothing else would ever replace, where nothing can be lost by it.
+func (p *pass) deleteObstacles(ctx context.Context) error {
 	if p.stopped() {
 		return nil
 	}
@@ -53,12 +53,13 @@ func (p *pass) unblock(ctx context.Context) error {
 		if d.obstacle == nil {
 			continue
 		}
-		err := unblocking{p, d, d.obstacle}.do(ctx)
+		deleted, err := unblocking{p.target, p.health.pods, d, d.obstacle}.do(ctx)
+		p.pruning.gone = append(p.pruning.gone, deleted...)
 		if err != nil && !answered(err) {
 			return fmt.Errorf("pod %s of %s: %w", d.obstacle.name, d.object, err)
 		}
 		if err != nil {
-			d.obstacle.fate, d.obstacle.why = "", err.Error()
+			d.obstacle.next, d.obstacle.why = "", err.Error()
 		}
 	}
 	return nil
@@ -66,45 +67,46 @@ func (p *pass) unblock(ctx context.Context) error {
 
 // unblocking is the decision about one obstacle.
 type unblocking struct {
-	*pass
-	d *desired
-	o *obstacle
+	*target
+	pods podDiagnosis
+	d    *desired
+	o    *obstacle
 }
 
-// do holds an obstacle against one condition after the other, the cheap ones first, and deletes it if all hold.
-func (u unblocking) do(ctx context.Context) error {
+// do checks one condition after the other, the cheap ones first, and deletes the pod if all are met.
+func (u unblocking) do(ctx context.Context) (deleted []Change, err error) {
 	if u.o.why = u.forbidden(); u.o.why != "" {
-		return nil
+		return nil, nil
 	}
 	failed, err := u.failedHere(ctx)
 	if err != nil || !failed {
 		u.o.why = cmp.Or(u.o.why, "its revision is not known to have failed here or to have been taken back")
-		return err
+		return nil, err
 	}
 	now := time.Now()
-	if wait := u.unstartedFor - min(now.Sub(u.o.pod.made), now.Sub(u.o.pod.since)); wait > 0 {
+	if wait := u.cluster.unstartedFor - min(now.Sub(u.o.pod.made), now.Sub(u.o.pod.since)); wait > 0 {
 		u.o.due = wait
-		u.o.fate = fmt.Sprintf("it is deleted when none of its containers has started for %s", u.unstartedFor)
-		return nil
+		u.o.next = fmt.Sprintf("it is deleted when none of its containers has started for %s", u.cluster.unstartedFor)
+		return nil, nil
 	}
 	version, same, err := u.unchanged(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if !same {
-		u.again, u.o.fate = true, "it is looked at again, because it changed meanwhile"
-		return nil
+		u.d.again, u.o.next = true, "it is looked at again, because it changed meanwhile"
+		return nil, nil
 	}
 	booked, err := u.book(ctx, now)
 	if err != nil || !booked {
-		return err
+		return nil, err
 	}
 	return u.remove(ctx, version)
 }
 
-// forbidden says why a pod is not deleted whatever became of its revision; empty if it may be.
+// forbidden says why a pod is not deleted regardless of its revision; empty if it may be.
 func (u unblocking) forbidden() string {
-	rolling := u.d.live.outlook.rolling
+	rolling := u.d.live.byStatus.rolling
 	switch {
 	case u.in.ReportDrift:
 		return "this environment only reports drift"
@@ -116,7 +118,7 @@ func (u unblocking) forbidden() string {
 		return "the StatefulSet does not start its pods in order"
 	case !u.o.pod.unstarted:
 		return "a container of it has started, or may start yet"
-	case slices.ContainsFunc(u.podsOf(u.d), func(w *podWatch) bool { return w.leaving(u.d) }):
+	case slices.ContainsFunc(u.pods.podsOf(u.d), func(w *podWatch) bool { return w.isDeletingPodOf(u.d) }):
 		return "another pod of the StatefulSet is being deleted"
 	}
 	return ""
@@ -149,8 +151,8 @@ func (u unblocking) failedHere(ctx context.Context) (bool, error) {
 		return false, nil
 	}
 	var revision *unstructured.Unstructured
-	err = u.ask(ctx, func(ctx context.Context) (err error) {
-		revision, err = u.dynamic.Resource(controllerRevisions).Namespace(u.d.object.Namespace).Get(ctx,
+	err = u.client.request(ctx, func(ctx context.Context) (err error) {
+		revision, err = u.client.dynamic.Resource(controllerRevisions).Namespace(u.d.object.Namespace).Get(ctx,
 			u.o.pod.labels[controllerRevisionLabel], metav1.GetOptions{})
 		return err
 	})
@@ -162,23 +164,23 @@ func (u unblocking) failedHere(ctx context.Context) (bool, error) {
 
 // unchanged reads the StatefulSet and the pod anew, and says at which resourceVersion the pod still is as it was seen to be.
 func (u unblocking) unchanged(ctx context.Context) (version string, same bool, err error) {
-	err = u.ask(ctx, func(ctx context.Context) error {
-		set, err := u.dynamic.Resource(u.d.kind.resource).Namespace(u.d.object.Namespace).Get(ctx, u.d.object.Name, metav1.GetOptions{})
+	err = u.client.request(ctx, func(ctx context.Context) error {
+		set, err := u.client.dynamic.Resource(u.d.kind.resource).Namespace(u.d.object.Namespace).Get(ctx, u.d.object.Name, metav1.GetOptions{})
 		if err != nil {
 			return err
 		}
 		l := reduceWhole(set)
-		if l.uid != u.d.live.uid || l.deleting || l.digest != u.d.digest || l.outlook.rolling != u.d.live.outlook.rolling {
+		if l.uid != u.d.live.uid || l.deleting || l.digest != u.d.digest || l.byStatus.rolling != u.d.live.byStatus.rolling {
 			return nil
 		}
-		now, err := u.core.Pods(u.d.object.Namespace).Get(ctx, u.o.name, metav1.GetOptions{})
+		now, err := u.client.core.Pods(u.d.object.Namespace).Get(ctx, u.o.name, metav1.GetOptions{})
 		if err != nil {
 			return err
 		}
 		revision := now.Labels[controllerRevisionLabel]
 		version = now.ResourceVersion
 		same = now.UID == u.o.pod.uid && l.controls(now) && neverStarts(now) &&
-			revision == u.o.pod.labels[controllerRevisionLabel] && revision != l.outlook.rolling.revision
+			revision == u.o.pod.labels[controllerRevisionLabel] && revision != l.byStatus.rolling.revision
 		return nil
 	})
 	if apierrors.IsNotFound(err) {
@@ -190,48 +192,39 @@ func (u unblocking) unchanged(ctx context.Context) (version string, same bool, e
 // book has the inventory remember a deletion before it happens, so that the limit holds over restarts, and name the state
 // that it happens for. It says whether the pod may be deleted.
 func (u unblocking) book(ctx context.Context, now time.Time) (booked bool, err error) {
-	if err := u.refence(ctx); err != nil {
+	if err := u.fence.ensureAnew(ctx); err != nil {
 		return false, err
 	}
-	err = u.ask(ctx, func(ctx context.Context) error {
-		all := u.core.ConfigMaps(systemNamespace)
-		m, err := all.Get(ctx, inventoryName(u.in.Owner), metav1.GetOptions{})
-		if err != nil {
-			return err
-		}
+	err = u.cluster.inventories.change(ctx, u.in.Owner, func(ctx context.Context, m *v1.ConfigMap) (bool, error) {
 		named := readSignature(m.Annotations)
 		if known, err := u.in.continues(ctx, named); err != nil || !known {
-			return cmp.Or(err, errOvertaken)
+			return false, cmp.Or(err, errOvertaken)
 		}
 		if named.outranks(u.in.State) {
 			u.o.why = "it is left to whoever works on state commit " + named.Commit
-			return nil
+			return false, nil
 		}
-		noted, ok := noteDeletion(m.Annotations[deletedPodsAnnotation], u.d.object, now)
+		all, ok := noteDeletion(m.Annotations[deletedPodsAnnotation], u.d.object, now)
 		if !ok {
 			u.o.why = fmt.Sprintf("%d pods of the StatefulSet were deleted within the hour, and that did not help", deletionsPerHour)
 			u.o.due = 10 * time.Minute
-			return nil
+			return false, nil
 		}
-		metav1.SetMetaDataAnnotation(&m.ObjectMeta, deletedPodsAnnotation, noted)
-		sign(m, u.in)
-		m, err = all.Update(ctx, m, metav1.UpdateOptions{FieldManager: manager})
-		if err == nil {
-			u.inventories.answered(m)
-			booked = true
-		}
-		return err
+		metav1.SetMetaDataAnnotation(&m.ObjectMeta, deletedPodsAnnotation, all)
+		sign(m, &u.in)
+		booked = true
+		return true, nil
 	})
 	if apierrors.IsConflict(err) {
-		u.again, u.o.fate = true, "it is looked at again, because its inventory changed meanwhile"
+		u.d.again, u.o.next = true, "it is looked at again, because its inventory changed meanwhile"
 		return false, nil
 	}
-	return booked, err
+	return booked && err == nil, err
 }
 
 // noteDeletion adds a deletion to those that an annotation lists, without those of more than an hour ago. It is false if
 // there were too many, or if it cannot be read how many there were.
-func noteDeletion(text string, of Object, now time.Time) (noted string, ok bool) {
+func noteDeletion(text string, of Object, now time.Time) (next string, ok bool) {
 	all := map[string][]time.Time{}
 	if text != "" && json.Unmarshal([]byte(text), &all) != nil {
 		return "", false
@@ -252,51 +245,27 @@ func noteDeletion(text string, of Object, now time.Time) (noted string, ok bool)
 }
 
 // remove deletes the pod as it was read.
-func (u unblocking) remove(ctx context.Context, version string) error {
-	err := u.ask(ctx, func(ctx context.Context) error {
-		return u.core.Pods(u.d.object.Namespace).Delete(ctx, u.o.name, metav1.DeleteOptions{
+func (u unblocking) remove(ctx context.Context, version string) (deleted []Change, err error) {
+	err = u.client.request(ctx, func(ctx context.Context) error {
+		return u.client.core.Pods(u.d.object.Namespace).Delete(ctx, u.o.name, metav1.DeleteOptions{
 			Preconditions: &metav1.Preconditions{UID: &u.o.pod.uid, ResourceVersion: &version},
 		})
 	})
 	switch {
 	case apierrors.IsNotFound(err), apierrors.IsConflict(err):
-		u.again, u.o.fate = true, "it is looked at again, because it changed meanwhile"
-		return nil
+		u.d.again, u.o.next = true, "it is looked at again, because it changed meanwhile"
+		return nil, nil
 	case err != nil:
-		return err
+		return nil, err
 	}
-	for _, pods := range u.podsOf(u.d) {
-		pods.left(key{u.d.object.Namespace, u.o.name}, u.o.pod)
+	for _, pods := range u.pods.podsOf(u.d) {
+		pods.markDeleting(key{u.d.object.Namespace, u.o.name}, u.o.pod)
 	}
-	u.o.fate = "it was deleted, because none of its containers ever started and its revision failed here or was taken back"
-	u.gone = append(u.gone, Change{
+	u.o.next = "it was deleted, because none of its containers ever started and its revision failed here or was taken back"
+	return []Change{{
 		Object: Object{Kind: "Pod", Namespace: u.d.object.Namespace, Name: u.o.name}, Action: Deleted,
 		Reason: fmt.Sprintf("%s cannot come to its present revision before: %s", u.d.object, u.o.pod.why),
-	})
-	return nil
-}
-
-// leaving says whether a pod of a StatefulSet is being deleted.
-func (w *podWatch) leaving(d *desired) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, p := range w.namespaces[d.object.Namespace] {
-		if p.going && slices.Contains(p.owners, d.live.uid) {
-			return true
-		}
-	}
-	return false
-}
-
-// left notes that a pod was deleted, before the watch says so.
-func (w *podWatch) left(k key, was *pod) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.namespaces[k.namespace][k.name] == was {
-		going := *was
-		going.going = true
-		w.namespaces[k.namespace][k.name] = &going
-	}
+	}}, nil
 }
 
 // startless are the reasons for which a container waits before it was ever made: its image, or its configuration.
@@ -314,23 +283,36 @@ func neverStarts(p *v1.Pod) bool {
 	}
 	waits := false
 	for _, c := range slices.Concat(p.Status.InitContainerStatuses, p.Status.ContainerStatuses, p.Status.EphemeralContainerStatuses) {
-		if c.State.Running != nil || c.State.Terminated != nil || c.LastTerminationState != (v1.ContainerState{}) ||
-			c.RestartCount > 0 || c.Ready || c.Started != nil && *c.Started {
+		if hasStarted(&c) {
 			return false
 		}
-		waits = waits || c.State.Waiting != nil && startless[c.State.Waiting.Reason]
+		if w := c.State.Waiting; w != nil && startless[w.Reason] {
+			waits = true
+		}
 	}
 	for _, c := range p.Status.Conditions {
 		nowhere := c.Type == v1.PodScheduled && c.Status == v1.ConditionFalse && c.Reason == v1.PodReasonUnschedulable
-		waits = waits || nowhere && p.Spec.NodeName == ""
+		if nowhere && p.Spec.NodeName == "" {
+			waits = true
+		}
 	}
 	return waits
 }
 
+// hasStarted says whether a container runs or ever ran.
+func hasStarted(c *v1.ContainerStatus) bool {
+	started := c.Started != nil && *c.Started
+	ran := c.State.Terminated != nil || c.LastTerminationState != (v1.ContainerState{}) || c.RestartCount > 0
+	return started || ran || c.Ready || c.State.Running != nil
+}
+
 // sooner is the shorter of two waits; 0 is none.
 func sooner(a, b time.Duration) time.Duration {
-	if a == 0 || b != 0 && b < a {
+	switch {
+	case a == 0:
 		return b
+	case b == 0:
+		return a
 	}
-	return a
+	return min(a, b)
 }

@@ -311,7 +311,7 @@ func TestAPodThatChangedSinceItWasSeenStays(t *testing.T) {
 	k.begin()
 	k.happens()
 	k.Impatient(time.Hour)
-	k.comes(k.good, says("still has the revision before"))
+	k.comes(k.good, says("still has the revision before: ErrImagePull"))
 	k.calls.gate.Lock()
 	defer k.calls.gate.Unlock()
 	pod, err := k.kube.CoreV1().Pods(k.team).Get(t.Context(), "db-1", metav1.GetOptions{})

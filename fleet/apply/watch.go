@@ -1,7 +1,6 @@
 package apply
 
 import (
-	"context"
 	"maps"
 	"reflect"
 	"slices"
@@ -10,80 +9,23 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
-	"k8s.io/apimachinery/pkg/watch"
 )
 
-// objectWatch holds the cluster's objects of one kind that carry our label, reduced.
+// objectWatch has the cluster's objects of one kind that carry our label, reduced.
 type objectWatch struct {
 	*stream
-	kind    *kind
-	changed func(Owner)      // an object of that owner is not as it was
-	judged  func(Owner) bool // an owner's version says itself when objects of the kind are healthy; nil: no owner's does
+	kind     *kind
+	changed  func(Owner)      // an object of that owner is not as it was
+	assessed func(Owner) bool // an owner's version says itself when objects of the kind are healthy
 
 	mu      sync.Mutex
 	objects map[key]*live
 	lost    map[key]time.Time // when objects were deleted, by our clock; forgotten after a while
 }
 
-// watch returns the watch of a kind, and starts it if it is the first that wants it.
-func (c *Cluster) watch(k *kind) *objectWatch {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if w := c.watches[k.gvk]; w != nil {
-		return w
-	}
-	judged := func(o Owner) bool { return c.judgesBy(o, k.gvk.GroupKind()) }
-	w := &objectWatch{kind: k, changed: c.notify, judged: judged, objects: map[key]*live{}, lost: map[key]time.Time{}}
-	w.stream = newStream(k.resource.String(), c.labelled(k), w)
-	w.unknown = func(*stream) { c.unserved(w) }
-	c.watches[k.gvk] = w
-	c.start(w.stream)
-	return w
-}
-
-// labelled selects our objects, but for inventories, which have a watch of their own.
-func (c *Cluster) labelled(k *kind) source {
-	const selector = managedByLabel + "=" + manager + ",!" + inventoryLabel
-	if wantsWhole(k.gvk.GroupKind()) {
-		objects := c.dynamic.Resource(k.resource)
-		return source{
-			list: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-				o.LabelSelector = selector
-				return objects.List(ctx, o)
-			},
-			watch: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-				o.LabelSelector = selector
-				return objects.Watch(ctx, o)
-			},
-		}
-	}
-	return c.metadataOf(k, selector)
-}
-
-func (c *Cluster) metadataOf(k *kind, selector string) source {
-	objects := c.metadata.Resource(k.resource)
-	return source{
-		list: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-			o.LabelSelector = selector
-			return objects.List(ctx, o)
-		},
-		watch: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-			o.LabelSelector = selector
-			return objects.Watch(ctx, o)
-		},
-	}
-}
-
-// unserved drops a watch whose kind the cluster does not serve any more, and lets the owners of its objects look.
-func (c *Cluster) unserved(w *objectWatch) {
-	c.kinds.forget(w.kind)
-	c.mu.Lock()
-	delete(c.watches, w.kind.gvk)
-	c.mu.Unlock()
-	w.replace(nil, "")
-	w.turn(errUnserved)
+func newObjectWatch(k *kind, changed func(Owner), assessed func(Owner) bool) *objectWatch {
+	return &objectWatch{kind: k, changed: changed, assessed: assessed, objects: map[key]*live{}, lost: map[key]time.Time{}}
 }
 
 func (w *objectWatch) reduce(object any) any {
@@ -93,7 +35,7 @@ func (w *objectWatch) reduce(object any) any {
 	} else {
 		l = reduceMeta(w.kind.gvk.GroupKind(), object.(metav1.Object))
 	}
-	l.arrived = time.Now()
+	l.arrive()
 	return l
 }
 
@@ -111,35 +53,35 @@ func (w *objectWatch) put(k key, value any) {
 		w.mu.Unlock()
 		return
 	}
-	l.succeed(old)
+	l.carryOver(old)
 	w.objects[k] = l
 	w.mu.Unlock()
 	w.compare(old, l)
 }
 
-// answered records the API server's answer to a write of ours, before the watch sees it.
-func (w *objectWatch) answered(k key, l *live) *live {
+// putAnswer records the API server's answer to a write of ours, before the watch sees it.
+func (w *objectWatch) putAnswer(k key, l *live) *live {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	old := w.objects[k]
 	if old != nil && older(l.version, old.version) {
 		return old
 	}
-	l.succeed(old)
-	l.covered, l.entries, l.arrived = l.fields, nil, time.Time{}
+	l.carryOver(old)
+	l.write()
 	w.objects[k] = l
 	return l
 }
 
-// passed records that the field set of an object covers the desired fields.
-func (w *objectWatch) passed(k key, l *live) {
+// markCovered records that the field set of an object covers the desired fields.
+func (w *objectWatch) markCovered(k key, l *live) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.objects[k] != l {
 		return
 	}
 	next := *l
-	next.covered, next.entries = l.fields, nil
+	next.cover()
 	w.objects[k] = &next
 }
 
@@ -151,20 +93,20 @@ func (w *objectWatch) remove(k key, version string) {
 		return
 	}
 	delete(w.objects, k)
-	w.lose(k)
+	w.recordLoss(k)
 	w.mu.Unlock()
 	w.compare(old, nil)
 }
 
-// lose notes that an object is gone; the caller holds the lock.
-func (w *objectWatch) lose(k key) {
+// recordLoss records that an object is gone; the caller holds the lock.
+func (w *objectWatch) recordLoss(k key) {
 	now := time.Now()
-	maps.DeleteFunc(w.lost, func(_ key, at time.Time) bool { return now.Sub(at) > losses })
+	maps.DeleteFunc(w.lost, func(_ key, at time.Time) bool { return now.Sub(at) > lossesKept })
 	w.lost[k] = now
 }
 
-// losses is for how long deletions are remembered: longer than a daemon goes without fetching new commits.
-const losses = time.Hour
+// lossesKept is for how long deletions are remembered: longer than a daemon goes without fetching new commits.
+const lossesKept = time.Hour
 
 // lostSince says whether an object was deleted after a time, as far as this watch saw.
 func (w *objectWatch) lostSince(o Object, t time.Time) bool {
@@ -180,7 +122,7 @@ func (w *objectWatch) replace(all map[key]any, version string) {
 	before := w.objects
 	for k, value := range all {
 		l := value.(*live)
-		l.succeed(before[k])
+		l.carryOver(before[k])
 		after[k] = l
 	}
 	for k, old := range before {
@@ -190,7 +132,7 @@ func (w *objectWatch) replace(all map[key]any, version string) {
 	}
 	for k := range before {
 		if after[k] == nil {
-			w.lose(k)
+			w.recordLoss(k)
 		}
 	}
 	w.objects = maps.Clone(after)
@@ -212,7 +154,7 @@ func (w *objectWatch) compare(old, l *live) {
 		w.changed(l.labels.owner)
 	case l == nil:
 		w.changed(old.labels.owner)
-	case l.differs(old), l.version != old.version && w.judged != nil && w.judged(l.labels.owner):
+	case l.differs(old), l.version != old.version && w.assessed(l.labels.owner):
 		w.changed(l.labels.owner)
 		if old.labels.owner != l.labels.owner {
 			w.changed(old.labels.owner)
@@ -220,10 +162,11 @@ func (w *objectWatch) compare(old, l *live) {
 	}
 }
 
+// differs says whether a pass could come to another result by an object than by the one before.
 func (l *live) differs(old *live) bool {
 	return l.uid != old.uid || l.labels != old.labels || l.digest != old.digest || l.deleting != old.deleting ||
 		l.fields != old.fields || !slices.Equal(l.dataKeys, old.dataKeys) ||
-		l.outlook != old.outlook || l.seen() != old.seen() ||
+		l.byStatus != old.byStatus || l.seen() != old.seen() ||
 		(l.seenVersion != old.seenVersion && !reflect.DeepEqual(l.body, old.body))
 }
 

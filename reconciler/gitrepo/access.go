@@ -24,7 +24,7 @@ type access struct {
 	poolErr error
 }
 
-// explain turns an error of the connection into one for an operator: place, fault and remedy. It carries no secret, whatever
+// explain turns an error of the connection into one for an operator: the address, the fault and its remedy. It carries no secret, whatever
 // the other end may have echoed.
 func (a *access) explain(e endpoint, err error) error {
 	text := err.Error()

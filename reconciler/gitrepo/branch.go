@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	pathpkg "path"
 
 	"github.com/go-git/go-git/v5"
 	"github.com/go-git/go-git/v5/plumbing"
@@ -16,7 +15,7 @@ type Branch struct {
 	Head *Snapshot // whose Commit is "" where the branch has none yet
 
 	dir     string
-	objects *objects
+	history *history
 }
 
 // OpenHistory opens a branch of the repository, bare or not, in a directory.
@@ -25,7 +24,7 @@ func OpenHistory(dir, branch string) (*Branch, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: open the Git repository: %w", dir, err)
 	}
-	b := &Branch{Head: &Snapshot{}, dir: dir, objects: newObjects(&onDisk{store: repo.Storer})}
+	b := &Branch{Head: &Snapshot{}, dir: dir, history: newHistory(&onDisk{store: repo.Storer})}
 	ref, err := repo.Reference(plumbing.NewBranchReferenceName(branch), true)
 	if errors.Is(err, plumbing.ErrReferenceNotFound) {
 		return b, nil
@@ -37,6 +36,16 @@ func OpenHistory(dir, branch string) (*Branch, error) {
 		return nil, fmt.Errorf("%s: read branch %s: %w", dir, branch, err)
 	}
 	return b, nil
+}
+
+// OpenBranch reads the head of a branch in a repository on this machine, in place: nothing is written, and no mirror
+// made. A branch without commits is an empty Snapshot.
+func OpenBranch(dir, branch string) (*Snapshot, error) {
+	b, err := OpenHistory(dir, branch)
+	if err != nil {
+		return nil, err
+	}
+	return b.Head, nil
 }
 
 // At returns the Snapshot of a commit.
@@ -54,7 +63,7 @@ func (b *Branch) At(_ context.Context, commit string) (*Snapshot, error) {
 
 // Show returns the fields of a commit.
 func (b *Branch) Show(_ context.Context, commit string) (CommitInfo, error) {
-	info, err := b.objects.show(commit)
+	info, err := b.history.show(commit)
 	if err != nil {
 		return CommitInfo{}, fmt.Errorf("%s: %w", b.dir, err)
 	}
@@ -67,7 +76,7 @@ func (b *Branch) Signed(_ context.Context, commit string) (Signed, error) {
 	if err != nil {
 		return Signed{}, fmt.Errorf("%s: %w", b.dir, err)
 	}
-	signed, err := b.objects.signed(id)
+	signed, err := b.history.signed(id)
 	if err != nil {
 		return Signed{}, fmt.Errorf("%s: %w", b.dir, err)
 	}
@@ -80,7 +89,7 @@ func (b *Branch) Changed(ctx context.Context, commit, path string) (CommitInfo, 
 	if err != nil {
 		return CommitInfo{}, fmt.Errorf("%s: %w", b.dir, err)
 	}
-	info, err := b.objects.changed(ctx, id, path)
+	info, err := b.history.changed(ctx, id, path)
 	if err != nil {
 		return CommitInfo{}, fmt.Errorf("%s: last change of %q: %w", b.dir, path, err)
 	}
@@ -92,7 +101,7 @@ func (b *Branch) Log(ctx context.Context, path string, limit int) ([]CommitInfo,
 	if b.Head.Commit == "" {
 		return nil, nil
 	}
-	log, err := b.objects.log(ctx, plumbing.NewHash(b.Head.Commit), path, limit)
+	log, err := b.history.log(ctx, plumbing.NewHash(b.Head.Commit), path, limit)
 	if err != nil {
 		return nil, fmt.Errorf("%s: log of %q: %w", b.dir, path, err)
 	}
@@ -100,73 +109,9 @@ func (b *Branch) Log(ctx context.Context, path string, limit int) ([]CommitInfo,
 }
 
 func (b *Branch) snapshot(id plumbing.Hash) (*Snapshot, error) {
-	c, err := b.objects.commit(id)
+	c, err := b.history.objects.commit(id)
 	if err != nil {
 		return nil, err
 	}
-	return newSnapshot(b.objects, id, c.TreeHash), nil
-}
-
-// Log returns the commits that changed the file or directory path, the newest first, and at most limit of them. It begins at
-// the commit that is checked out.
-func (c *Checkout) Log(ctx context.Context, path string, limit int) ([]CommitInfo, error) {
-	head, err := c.repo.Head()
-	if errors.Is(err, plumbing.ErrReferenceNotFound) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: read HEAD: %w", c.dir, err)
-	}
-	log, err := c.objects.log(ctx, head.Hash(), pathpkg.Join(c.within, path), limit)
-	if err != nil {
-		return nil, fmt.Errorf("%s: log of %q: %w", c.dir, path, err)
-	}
-	return log, nil
-}
-
-// Changed is as Remote.Changed.
-func (c *Checkout) Changed(ctx context.Context, commit, path string) (CommitInfo, error) {
-	id, err := parseID(commit)
-	if err != nil {
-		return CommitInfo{}, fmt.Errorf("%s: %w", c.dir, err)
-	}
-	info, err := c.objects.changed(ctx, id, pathpkg.Join(c.within, path))
-	if err != nil {
-		return CommitInfo{}, fmt.Errorf("%s: last change of %q: %w; fetch it, with its history if the clone is shallow", c.dir, path, err)
-	}
-	return info, nil
-}
-
-// Show returns the fields of a commit that the clone has.
-func (c *Checkout) Show(_ context.Context, commit string) (CommitInfo, error) {
-	info, err := c.objects.show(commit)
-	if err != nil {
-		return CommitInfo{}, fmt.Errorf("%s: %w; fetch it, with its history if the clone is shallow", c.dir, err)
-	}
-	return info, nil
-}
-
-// Signed says who signed a commit that the clone has.
-func (c *Checkout) Signed(_ context.Context, commit string) (Signed, error) {
-	id, err := parseID(commit)
-	if err != nil {
-		return Signed{}, fmt.Errorf("%s: %w", c.dir, err)
-	}
-	signed, err := c.objects.signed(id)
-	if err != nil {
-		return Signed{}, fmt.Errorf("%s: %w; fetch it, with its history if the clone is shallow", c.dir, err)
-	}
-	return signed, nil
-}
-
-func (o *objects) show(commit string) (CommitInfo, error) {
-	id, err := parseID(commit)
-	if err != nil {
-		return CommitInfo{}, err
-	}
-	c, err := o.commit(id)
-	if err != nil {
-		return CommitInfo{}, err
-	}
-	return infoOf(c), nil
+	return newSnapshot(b.history.objects, id, c.TreeHash), nil
 }

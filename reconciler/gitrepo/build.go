@@ -89,7 +89,8 @@ func (b *builder) entry(name string, old entry, c *change) (entry, error) {
 	if old.isDir() {
 		dir.id = old.id
 	}
-	if len(c.below) > 0 || (old.isDir() && c.content != nil) {
+	replaced := old.isDir() && c.content != nil
+	if len(c.below) > 0 || replaced {
 		var err error
 		if dir.id, err = b.tree(name+"/", dir.id, c); err != nil {
 			return entry{}, err

@@ -85,7 +85,7 @@ func TestNothingThatPeopleWriteHarmsACommit(t *testing.T) {
 	b := newBare(t)
 	r := b.remote()
 	s := fetch(t, r)
-	names := []string{"", "Ada\nparent 0123", "<script>", "A\x00B", "\xff\xfe", "  . ", strings.Repeat("long ", 200)}
+	names := []string{"", "Dev\nparent 0123", "<script>", "A\x00B", "\xff\xfe", "  . ", strings.Repeat("long ", 200)}
 	for i, name := range names {
 		var err error
 		s, err = r.Commit(context.Background(), s, gitrepo.Commit{

@@ -19,7 +19,7 @@ type Checkout struct {
 	dir     string
 	within  string // the directory asked for, from the clone's root
 	repo    *git.Repository
-	objects *objects
+	history *history
 }
 
 // Open finds the clone that dir lies in. Where dir is not its root, Snapshots are of that directory alone, so that
@@ -36,7 +36,7 @@ func Open(dir string) (*Checkout, error) {
 	if c.within, err = c.pathWithin(); err != nil {
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
-	c.objects = newObjects(&onDisk{store: repo.Storer})
+	c.history = newHistory(&onDisk{store: repo.Storer})
 	return c, nil
 }
 
@@ -68,18 +68,18 @@ func (c *Checkout) At(revision string) (*Snapshot, error) {
 		return nil, fmt.Errorf("%s: no revision %q in this clone (%w); fetch it, with its history if the clone is shallow: "+
 			"git fetch --unshallow origin", c.dir, revision, err)
 	}
-	commit, err := c.objects.commit(*id)
+	commit, err := c.history.objects.commit(*id)
 	if err != nil {
 		return nil, fmt.Errorf("%s: revision %q: %w", c.dir, revision, err)
 	}
-	e, err := c.objects.walk(commit.TreeHash, c.within)
+	e, err := c.history.objects.walk(commit.TreeHash, c.within)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), err == nil && !e.isDir():
-		return newSnapshot(c.objects, *id, plumbing.ZeroHash), nil
+		return newSnapshot(c.history.objects, *id, plumbing.ZeroHash), nil
 	case err != nil:
 		return nil, fmt.Errorf("%s: revision %q: %w", c.dir, revision, err)
 	}
-	return newSnapshot(c.objects, *id, e.id), nil
+	return newSnapshot(c.history.objects, *id, e.id), nil
 }
 
 // Origins are the branches that the clone may come from: of each remote the one that its HEAD names, as far as the clone knows,
@@ -99,6 +99,15 @@ func (c *Checkout) Origins() (urls, branches []string) {
 		}
 	}
 	return urls, branches
+}
+
+// Origin returns the URL that the clone was made from, or nothing where it has none.
+func (c *Checkout) Origin() string {
+	remote, err := c.repo.Remote(git.DefaultRemoteName)
+	if err != nil || len(remote.Config().URLs) == 0 {
+		return ""
+	}
+	return remote.Config().URLs[0]
 }
 
 // onDisk reads a repository that others write to.

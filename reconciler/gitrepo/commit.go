@@ -44,32 +44,32 @@ func (r *Remote) Commit(ctx context.Context, parent *Snapshot, c Commit) (*Snaps
 	if err := r.start(); err != nil {
 		return nil, err
 	}
-	b := newBuilder(r.objects)
+	b := newBuilder(r.history.objects)
 	changes, err := changesOf(c.Changes)
 	if err != nil {
-		return nil, fmt.Errorf("commit to %s: %w", r.endpoint, err)
+		return nil, fmt.Errorf("commit to %s: %w", r.server.endpoint, err)
 	}
 	root, err := b.tree("", parent.root, changes)
 	if err != nil {
-		return nil, fmt.Errorf("commit to %s: %w", r.endpoint, err)
+		return nil, fmt.Errorf("commit to %s: %w", r.server.endpoint, err)
 	}
 	if root == parent.root {
 		return parent, nil
 	}
 	id, err := b.commit(root, parent, c)
 	if err != nil {
-		return nil, fmt.Errorf("commit to %s: %w", r.endpoint, err)
+		return nil, fmt.Errorf("commit to %s: %w", r.server.endpoint, err)
 	}
 	pack, err := packOf(b.made)
 	if err != nil {
-		return nil, fmt.Errorf("commit to %s: %w", r.endpoint, err)
+		return nil, fmt.Errorf("commit to %s: %w", r.server.endpoint, err)
 	}
 	if err := r.push(ctx, advance{from: plumbing.NewHash(parent.Commit), to: id, pack: pack}); err != nil {
 		return nil, err
 	}
 	b.share()
-	s := &Snapshot{Commit: id.String(), objects: r.objects, root: root}
-	r.last.Store(s)
+	s := &Snapshot{Commit: id.String(), objects: r.history.objects, root: root}
+	r.branch.head.Store(s)
 	return s, nil
 }
 

@@ -16,12 +16,12 @@ import (
 	"golang.org/x/crypto/ssh/knownhosts"
 )
 
-// Credentials say how to log in where. The zero value knows of no place. Their secrets cannot be printed.
+// Credentials say how to log in to which servers. The zero value has no entry. Secrets in them cannot be printed.
 type Credentials struct {
 	entries []*credential // pointers, which fmt does not follow where it cannot call String
 }
 
-// None says that they know of no place.
+// None says that there is no entry.
 func (c Credentials) None() bool { return len(c.entries) == 0 }
 
 // String counts the entries, and shows none.
@@ -206,7 +206,8 @@ func within(dir, file string) string {
 func (c Credentials) find(e endpoint) *credential {
 	found := &credential{}
 	for _, entry := range c.entries {
-		if e.under(entry.prefix) && (found.URL == "" || entry.prefix.longer(found.prefix)) {
+		better := found.URL == "" || entry.prefix.longer(found.prefix)
+		if better && e.under(entry.prefix) {
 			found = entry
 		}
 	}

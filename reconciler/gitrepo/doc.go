@@ -11,7 +11,7 @@
 //		"releases/payments/old-db.yaml":    nil, // removed
 //	}})
 //
-// # What can be relied on
+// # Guarantees
 //
 // A Snapshot never changes. A Commit lands on exactly the Snapshot it was made for or not at all: the server compares
 // the branch with the parent while it holds the branch's lock, and nothing is ever forced. ErrRaced says that

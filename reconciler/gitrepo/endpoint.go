@@ -127,8 +127,8 @@ func (e endpoint) String() string {
 
 // under says whether e is at or below the address prefix, whole path segments compared.
 func (e endpoint) under(prefix endpoint) bool {
-	if e.scheme != prefix.scheme || e.host != prefix.host || e.port != prefix.port ||
-		(prefix.user != "" && prefix.user != e.user) {
+	sameUser := prefix.user == "" || prefix.user == e.user
+	if e.scheme != prefix.scheme || e.host != prefix.host || e.port != prefix.port || !sameUser {
 		return false
 	}
 	p, whole := strings.Trim(prefix.path, "/"), path.Clean("/" + e.path)[1:]

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
@@ -20,7 +19,7 @@ func (r *Remote) Fetch(ctx context.Context) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	last := r.last.Load()
+	last := r.branch.head.Load()
 	if r.stillAt(last) {
 		release()
 		return last, nil
@@ -37,51 +36,31 @@ func (r *Remote) Fetch(ctx context.Context) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.last.Store(s)
+	r.branch.head.Store(s)
 	return s, nil
 }
 
 // stillAt says whether the branch can be seen to be at last without a conversation.
 func (r *Remote) stillAt(last *Snapshot) bool {
-	return last != nil && r.mirror.Load() != nil && r.endpoint.local() && looseHead(r.endpoint, r.ref).String() == last.Commit
+	return last != nil && r.mirror.open.Load() != nil && r.server.endpoint.local() && looseHead(r.server.endpoint, r.branch.ref).String() == last.Commit
 }
 
 // update brings the mirror to the head of the branch, which it returns. The caller has the turn. A mirror that
 // fails is made anew, once: if a new one fails too, the disk does.
 func (r *Remote) update(ctx context.Context) (plumbing.Hash, error) {
-	head, err := r.download(ctx, r.usable())
+	head, err := r.download(ctx, r.mirror.usable())
 	var damaged *storageError
 	if errors.As(err, &damaged) {
-		r.discard()
+		r.mirror.discard()
 		head, err = r.download(ctx, nil)
 	}
 	return head, err
 }
 
-// usable returns the mirror that there is, or nil.
-func (r *Remote) usable() *mirror {
-	m := r.mirror.Load()
-	if m == nil {
-		var err error
-		if m, err = openMirror(r.Dir); err != nil {
-			return nil
-		}
-		r.mirror.Store(m)
-	}
-	return m
-}
-
-// discard forgets the mirror. Its directory goes when the next one takes its place.
-func (r *Remote) discard() {
-	if m := r.mirror.Swap(nil); m != nil {
-		m.close()
-	}
-}
-
 // download asks the server for the head and for the objects of it that the mirror m does not have. Where m is nil,
-// everything goes into a new mirror, which takes the old one's place once it is whole.
+// everything goes into a new mirror, which replaces the old one once it is whole.
 func (r *Remote) download(ctx context.Context, m *mirror) (head plumbing.Hash, err error) {
-	err = r.fetching(ctx, func(ctx context.Context, s fetcher) error {
+	err = r.server.fetching(ctx, func(ctx context.Context, s fetcher) error {
 		adv, err := s.AdvertisedReferencesContext(ctx)
 		if errors.Is(err, transport.ErrEmptyRemoteRepository) {
 			return nil
@@ -89,16 +68,16 @@ func (r *Remote) download(ctx context.Context, m *mirror) (head plumbing.Hash, e
 		if err != nil {
 			return err
 		}
-		if head = r.headOf(adv); head.IsZero() {
+		if head = r.branch.headOf(adv); head.IsZero() {
 			return nil
 		}
 		if m != nil && m.has(head) {
-			return m.setHead(r.ref, head)
+			return m.setHead(r.branch.ref, head)
 		}
 		if m != nil && m.makeRoom() == nil {
 			return r.receive(ctx, s, adv, m, head)
 		}
-		anew, err := r.replacement()
+		anew, err := r.mirror.replacement()
 		if err != nil {
 			return err
 		}
@@ -106,21 +85,21 @@ func (r *Remote) download(ctx context.Context, m *mirror) (head plumbing.Hash, e
 		if err := r.receive(ctx, s, adv, anew, head); err != nil {
 			return err
 		}
-		return r.install(anew)
+		return r.mirror.install(anew)
 	})
 	return head, err
 }
 
 // receive adds to m the objects of head that it lacks.
 func (r *Remote) receive(ctx context.Context, s fetcher, adv *packp.AdvRefs, m *mirror, head plumbing.Hash) error {
-	req := newFetchRequest(adv, head, m.head(r.ref))
-	r.dog.relax()
+	req := newFetchRequest(adv, head, m.head(r.branch.ref))
+	r.server.dog.relax()
 	response, err := s.UploadPack(ctx, req)
 	if err != nil {
 		return err
 	}
 	defer response.Close()
-	pack, err := inspect(packIn(response, req), m.dir, r.limits, r.dog.demand)
+	pack, err := inspect(packIn(response, req), m.dir, r.server.limits, r.server.dog.demand)
 	if err != nil {
 		return err
 	}
@@ -135,38 +114,12 @@ func (r *Remote) receive(ctx context.Context, s fetcher, adv *packp.AdvRefs, m *
 	if !m.has(head) {
 		return fmt.Errorf("the pack does not have commit %s, which the branch is at", head)
 	}
-	return m.setHead(r.ref, head)
-}
-
-// replacement makes an empty mirror beside the one in use.
-func (r *Remote) replacement() (*mirror, error) {
-	dir := r.Dir + ".new"
-	if err := os.RemoveAll(dir); err != nil {
-		return nil, &storageError{dir, err}
-	}
-	return newMirror(dir)
-}
-
-// install puts a replacement into its place.
-func (r *Remote) install(replacement *mirror) error {
-	r.discard()
-	if err := os.RemoveAll(r.Dir); err != nil {
-		return &storageError{r.Dir, err}
-	}
-	if err := os.Rename(replacement.dir, r.Dir); err != nil {
-		return &storageError{r.Dir, err}
-	}
-	m, err := openMirror(r.Dir)
-	if err != nil {
-		return err
-	}
-	r.mirror.Store(m)
-	return nil
+	return m.setHead(r.branch.ref, head)
 }
 
 // read implements source: from the mirror, and if that fails from a new one.
 func (r *Remote) read(kind plumbing.ObjectType, id plumbing.Hash) ([]byte, error) {
-	m := r.mirror.Load()
+	m := r.mirror.open.Load()
 	if m != nil {
 		content, err := m.read(kind, id)
 		var damaged *storageError
@@ -185,13 +138,13 @@ func (r *Remote) readAnew(broken *mirror, kind plumbing.ObjectType, id plumbing.
 		return nil, err
 	}
 	defer release()
-	if m := r.mirror.Load(); m == nil || m == broken {
-		r.discard()
+	if m := r.mirror.open.Load(); m == nil || m == broken {
+		r.mirror.discard()
 		if _, err := r.download(ctx, nil); err != nil {
 			return nil, err
 		}
 	}
-	m := r.mirror.Load()
+	m := r.mirror.open.Load()
 	if m == nil {
 		return nil, errNoCommit
 	}

@@ -35,15 +35,24 @@ func (c CommitInfo) Trailer(key string) []string {
 	return values
 }
 
+// A history answers questions about the commits of one repository. It is safe for concurrent use.
+type history struct {
+	objects     *objects
+	generations generations
+	lineage     lineage
+}
+
+func newHistory(s source) *history { return &history{objects: newObjects(s)} }
+
 // Show returns the fields of a commit.
 func (r *Remote) Show(ctx context.Context, commit string) (CommitInfo, error) {
 	id, err := r.find(ctx, commit)
 	if err != nil {
 		return CommitInfo{}, err
 	}
-	c, err := r.objects.commit(id)
+	c, err := r.history.objects.commit(id)
 	if err != nil {
-		return CommitInfo{}, fmt.Errorf("%s: %w", r.endpoint, err)
+		return CommitInfo{}, fmt.Errorf("%s: %w", r.server.endpoint, err)
 	}
 	return infoOf(c), nil
 }
@@ -54,15 +63,27 @@ func (r *Remote) Signed(ctx context.Context, commit string) (Signed, error) {
 	if err != nil {
 		return Signed{}, err
 	}
-	signed, err := r.objects.signed(id)
+	signed, err := r.history.signed(id)
 	if err != nil {
-		return Signed{}, fmt.Errorf("%s: %w", r.endpoint, err)
+		return Signed{}, fmt.Errorf("%s: %w", r.server.endpoint, err)
 	}
 	return signed, nil
 }
 
-func (o *objects) signed(id plumbing.Hash) (Signed, error) {
-	content, err := o.content(plumbing.CommitObject, id)
+func (h *history) show(commit string) (CommitInfo, error) {
+	id, err := parseID(commit)
+	if err != nil {
+		return CommitInfo{}, err
+	}
+	c, err := h.objects.commit(id)
+	if err != nil {
+		return CommitInfo{}, err
+	}
+	return infoOf(c), nil
+}
+
+func (h *history) signed(id plumbing.Hash) (Signed, error) {
+	content, err := h.objects.content(plumbing.CommitObject, id)
 	if err != nil {
 		return Signed{}, err
 	}
@@ -78,17 +99,17 @@ func (r *Remote) IsAncestor(ctx context.Context, ancestor, descendant string) (b
 	}
 	from, err := parseID(ancestor)
 	if err != nil {
-		return false, fmt.Errorf("%s: %w", r.endpoint, err)
+		return false, fmt.Errorf("%s: %w", r.server.endpoint, err)
 	}
-	found, err := r.objects.isAncestor(ctx, from, to)
+	found, err := r.history.isAncestor(ctx, from, to)
 	if err != nil {
-		return false, fmt.Errorf("%s: %w", r.endpoint, err)
+		return false, fmt.Errorf("%s: %w", r.server.endpoint, err)
 	}
 	return found, nil
 }
 
-func (o *objects) isAncestor(ctx context.Context, from, to plumbing.Hash) (found bool, err error) {
-	err = o.walkBack(ctx, to, func(c *object.Commit) ([]plumbing.Hash, error) {
+func (h *history) isAncestor(ctx context.Context, from, to plumbing.Hash) (found bool, err error) {
+	err = h.walkBack(ctx, to, func(c *object.Commit) ([]plumbing.Hash, error) {
 		if c.Hash == from {
 			found = true
 			return nil, errStop
@@ -98,6 +119,38 @@ func (o *objects) isAncestor(ctx context.Context, from, to plumbing.Hash) (found
 	return found, err
 }
 
+// Contains is IsAncestor for whoever asks about many commits of one head after the other: a head is walked back from once, and
+// the next one only to the last.
+func (r *Remote) Contains(ctx context.Context, head, commit string) (bool, error) {
+	of, err := r.find(ctx, head)
+	if err != nil {
+		return false, err
+	}
+	id, err := parseID(commit)
+	if err != nil {
+		return false, nil //nolint:nilerr // an id that is no commit's is in no history
+	}
+	found, err := r.history.contains(ctx, of, id)
+	if err != nil {
+		return false, fmt.Errorf("%s: %w", r.server.endpoint, err)
+	}
+	return found, nil
+}
+
+// Generation returns how far a commit is from the beginning of its history: 1 without parents, otherwise one more than the latest of them. An
+// ancestor's is always smaller, so commits of one branch can be compared without walking from one to the other.
+func (r *Remote) Generation(ctx context.Context, commit string) (int, error) {
+	id, err := r.find(ctx, commit)
+	if err != nil {
+		return 0, err
+	}
+	n, err := r.history.generation(ctx, id)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", r.server.endpoint, err)
+	}
+	return n, nil
+}
+
 // Log returns the commits that changed the file or directory path, the newest first, and at most limit of them. It
 // begins at the head that Fetch returned last, and where a side of a merge left path as it is, it follows that side
 // alone, as git log does.
@@ -105,7 +158,7 @@ func (r *Remote) Log(ctx context.Context, path string, limit int) ([]CommitInfo,
 	if err := r.start(); err != nil {
 		return nil, err
 	}
-	head := r.last.Load()
+	head := r.branch.head.Load()
 	if head == nil {
 		var err error
 		if head, err = r.Fetch(ctx); err != nil {
@@ -115,9 +168,9 @@ func (r *Remote) Log(ctx context.Context, path string, limit int) ([]CommitInfo,
 	if head.Commit == "" {
 		return nil, nil
 	}
-	log, err := r.objects.log(ctx, plumbing.NewHash(head.Commit), path, limit)
+	log, err := r.history.log(ctx, plumbing.NewHash(head.Commit), path, limit)
 	if err != nil {
-		return nil, fmt.Errorf("%s: log of %q: %w", r.endpoint, path, err)
+		return nil, fmt.Errorf("%s: log of %q: %w", r.server.endpoint, path, err)
 	}
 	return log, nil
 }
@@ -128,15 +181,15 @@ func (r *Remote) Changed(ctx context.Context, commit, path string) (CommitInfo, 
 	if err != nil {
 		return CommitInfo{}, err
 	}
-	info, err := r.objects.changed(ctx, id, path)
+	info, err := r.history.changed(ctx, id, path)
 	if err != nil {
-		return CommitInfo{}, fmt.Errorf("%s: last change of %q: %w", r.endpoint, path, err)
+		return CommitInfo{}, fmt.Errorf("%s: last change of %q: %w", r.server.endpoint, path, err)
 	}
 	return info, nil
 }
 
-func (o *objects) changed(ctx context.Context, head plumbing.Hash, path string) (CommitInfo, error) {
-	log, err := o.log(ctx, head, path, 1)
+func (h *history) changed(ctx context.Context, head plumbing.Hash, path string) (CommitInfo, error) {
+	log, err := h.log(ctx, head, path, 1)
 	if err != nil || len(log) == 0 {
 		return CommitInfo{}, err
 	}
@@ -144,12 +197,12 @@ func (o *objects) changed(ctx context.Context, head plumbing.Hash, path string) 
 }
 
 // log returns the commits below head that changed path.
-func (o *objects) log(ctx context.Context, head plumbing.Hash, path string, limit int) (log []CommitInfo, err error) {
+func (h *history) log(ctx context.Context, head plumbing.Hash, path string, limit int) (log []CommitInfo, err error) {
 	if !fs.ValidPath(path) {
 		return nil, errors.New("no path in a repository")
 	}
-	err = o.walkBack(ctx, head, func(c *object.Commit) ([]plumbing.Hash, error) {
-		same, err := o.unchangedIn(c, path)
+	err = h.walkBack(ctx, head, func(c *object.Commit) ([]plumbing.Hash, error) {
+		same, err := h.unchangedIn(c, path)
 		if err != nil {
 			return nil, err
 		}
@@ -166,8 +219,8 @@ func (o *objects) log(ctx context.Context, head plumbing.Hash, path string, limi
 
 // unchangedIn returns the first parent of c in which path is as in c. For a first commit that does not have path it
 // is the zero id.
-func (o *objects) unchangedIn(c *object.Commit, path string) (*plumbing.Hash, error) {
-	here, err := o.idAt(c, path)
+func (h *history) unchangedIn(c *object.Commit, path string) (*plumbing.Hash, error) {
+	here, err := h.idAt(c, path)
 	if err != nil {
 		return nil, err
 	}
@@ -175,11 +228,11 @@ func (o *objects) unchangedIn(c *object.Commit, path string) (*plumbing.Hash, er
 		return &plumbing.ZeroHash, nil
 	}
 	for _, id := range c.ParentHashes {
-		parent, err := o.commit(id)
+		parent, err := h.objects.commit(id)
 		if err != nil {
 			return nil, err
 		}
-		there, err := o.idAt(parent, path)
+		there, err := h.idAt(parent, path)
 		if err != nil {
 			return nil, err
 		}
@@ -191,8 +244,8 @@ func (o *objects) unchangedIn(c *object.Commit, path string) (*plumbing.Hash, er
 }
 
 // idAt returns the id of the object at path, zero for none.
-func (o *objects) idAt(c *object.Commit, path string) (plumbing.Hash, error) {
-	e, err := o.walk(c.TreeHash, path)
+func (h *history) idAt(c *object.Commit, path string) (plumbing.Hash, error) {
+	e, err := h.objects.walk(c.TreeHash, path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return plumbing.ZeroHash, nil
 	}
@@ -203,7 +256,7 @@ func (o *objects) idAt(c *object.Commit, path string) (plumbing.Hash, error) {
 var errStop = errors.New("stop")
 
 // walkBack visits commits from head on, later ones first. visit returns which parents to go on to.
-func (o *objects) walkBack(ctx context.Context, head plumbing.Hash,
+func (h *history) walkBack(ctx context.Context, head plumbing.Hash,
 	visit func(*object.Commit) ([]plumbing.Hash, error),
 ) error {
 	queue := &byTime{}
@@ -215,7 +268,7 @@ func (o *objects) walkBack(ctx context.Context, head plumbing.Hash,
 				continue
 			}
 			seen[id] = true
-			c, err := o.commit(id)
+			c, err := h.objects.commit(id)
 			if err != nil {
 				return err
 			}

@@ -106,8 +106,8 @@ A body: with a colon.
 Transom-Platform-Commit: 0123
 Transom-Release: payments/orders-db sha256:12
 Transom-Release: payments/web sha256:34
-Co-authored-by: Ada
-  <ada@example.com>
+Co-authored-by: Developer
+  <developer@example.com>
 `, map[string][]byte{"f": []byte("2")}))
 	require.NoError(t, err)
 	info, err := r.Show(context.Background(), s.Commit)
@@ -118,7 +118,7 @@ Co-authored-by: Ada
 	require.Equal(t, int64(1_700_000_000), info.When.Unix())
 	require.Equal(t, []string{"0123"}, info.Trailer("Transom-Platform-Commit"))
 	require.Equal(t, []string{"payments/orders-db sha256:12", "payments/web sha256:34"}, info.Trailer("Transom-Release"))
-	require.Equal(t, []string{"Ada <ada@example.com>"}, info.Trailer("Co-authored-by"))
+	require.Equal(t, []string{"Developer <developer@example.com>"}, info.Trailer("Co-authored-by"))
 
 	info, err = r.Show(context.Background(), first)
 	require.NoError(t, err)

@@ -114,9 +114,9 @@ func (t *watchedTransport) RoundTrip(req *http.Request) (*http.Response, error) 
 	case res.StatusCode >= http.StatusMultipleChoices:
 		body = io.LimitReader(body, errorPage)
 	case req.Method == http.MethodPost && strings.HasSuffix(req.URL.Path, "/"+transport.UploadPackServiceName):
-		body = &bounded{Reader: body, left: t.limits.packAnswerBytes(), excess: t.limits.tooMuchPack()}
+		body = &bounded{Reader: body, remaining: t.limits.packAnswerBytes(), excess: t.limits.tooMuchPack()}
 	default:
-		body = &bounded{Reader: body, left: t.limits.AnswerBytes, excess: t.limits.tooMuch()}
+		body = &bounded{Reader: body, remaining: t.limits.AnswerBytes, excess: t.limits.tooMuch()}
 	}
 	t.last = closing{body, res.Body}
 	res.Body = t.last

@@ -71,7 +71,7 @@ func (s *spool) close() {
 // header of twelve bytes could ask for all the memory there is. started is called once the pack has begun.
 func inspect(pack io.Reader, dir string, limits Limits, started func()) (*spool, error) {
 	s := &spool{dir: dir}
-	in := &bounded{Reader: pack, left: limits.PackBytes, excess: limits.tooMuchPack()}
+	in := &bounded{Reader: pack, remaining: limits.PackBytes, excess: limits.tooMuchPack()}
 	var header [12]byte // read for itself, as a server may take its time before it
 	n, err := io.ReadFull(in, header[:])
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {

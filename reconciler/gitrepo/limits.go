@@ -60,20 +60,20 @@ func (e *excessError) Error() string {
 // for each answer.
 type bounded struct {
 	io.Reader
-	left   int64
-	excess *excessError
+	remaining int64
+	excess    *excessError
 }
 
 // allow sets how much may be read from here on.
-func (b *bounded) allow(n int64, excess *excessError) { b.left, b.excess = n, excess }
+func (b *bounded) allow(n int64, excess *excessError) { b.remaining, b.excess = n, excess }
 
 // Read implements io.Reader.
 func (b *bounded) Read(p []byte) (int, error) {
-	if b.left < 0 || len(p) == 0 {
+	if b.remaining < 0 || len(p) == 0 {
 		return 0, b.excess
 	}
-	n, err := b.Reader.Read(p[:min(int64(len(p)), b.left+1)]) // one more tells an answer of just that length from a longer one
-	if b.left -= int64(n); b.left < 0 {
+	n, err := b.Reader.Read(p[:min(int64(len(p)), b.remaining+1)]) // one more tells an answer of just that length from a longer one
+	if b.remaining -= int64(n); b.remaining < 0 {
 		return n - 1, b.excess
 	}
 	return n, err

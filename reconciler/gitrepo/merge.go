@@ -88,9 +88,9 @@ func (m *mirror) packFile(id plumbing.Hash, kind string) string {
 
 // merge writes one pack with the objects of some, and removes those. The caller holds the lock.
 func (m *mirror) merge(some []pack) error {
-	all, left := memory.NewStorage(), int64(mostUnpacked)
+	all, budget := memory.NewStorage(), int64(mostUnpacked)
 	for _, p := range some {
-		if err := m.copyTo(all, p.id, &left); err != nil {
+		if err := m.copyTo(all, p.id, &budget); err != nil {
 			return err
 		}
 	}
@@ -120,8 +120,8 @@ func (m *mirror) merge(some []pack) error {
 	return nil
 }
 
-// copyTo puts the objects of one pack into memory, of which so many bytes are left.
-func (m *mirror) copyTo(all *memory.Storage, id plumbing.Hash, left *int64) error {
+// copyTo puts the objects of one pack into memory, and takes their bytes off the budget.
+func (m *mirror) copyTo(all *memory.Storage, id plumbing.Hash, budget *int64) error {
 	file, err := os.ReadFile(m.packFile(id, "idx"))
 	if err != nil {
 		return err
@@ -146,7 +146,7 @@ func (m *mirror) copyTo(all *memory.Storage, id plumbing.Hash, left *int64) erro
 		if err != nil {
 			return err
 		}
-		if *left -= o.Size(); *left < 0 {
+		if *budget -= o.Size(); *budget < 0 {
 			return fmt.Errorf("packs that unpack to over %s are too many", sizeText(mostUnpacked))
 		}
 		content, err := readObject(m.store, o.Type(), e.Hash)

@@ -27,7 +27,7 @@ type mirror struct {
 
 	mu    sync.Mutex // go-git's storage is not safe for concurrent use
 	store *filesystem.Storage
-	lost  map[plumbing.Hash]bool // objects that are not to be had from the remote any more either
+	lost  map[plumbing.Hash]bool // objects that the remote does not have any more either
 }
 
 // A storageError says that a mirror is of no use any more.
@@ -97,7 +97,7 @@ func (m *mirror) has(id plumbing.Hash) bool {
 	return m.store.HasEncodedObject(id) == nil
 }
 
-// giveUp notes that id is not to be had, so that nobody makes the mirror anew for its sake.
+// giveUp records that an object cannot be fetched any more, so that nobody makes the mirror anew for its sake.
 func (m *mirror) giveUp(kind plumbing.ObjectType, id plumbing.Hash) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -118,41 +118,41 @@ func (m *mirror) add(pack io.Reader) error {
 	if err != nil {
 		return m.damaged(err)
 	}
-	noting := &notingReader{Reader: pack}
-	_, err = io.Copy(w, noting)
+	source := &failureReader{Reader: pack}
+	_, err = io.Copy(w, source)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	closing := w.Close()
-	if noting.err == nil && err == nil && closing == nil {
+	if source.err == nil && err == nil && closing == nil {
 		clear(m.lost) // the pack may have the objects that were missing
 		return nil
 	}
-	m.sweep()
+	m.removeRemnants()
 	var disk *fs.PathError
 	switch {
-	case noting.err != nil:
-		return noting.err
+	case source.err != nil:
+		return source.err
 	case err == nil && !errors.As(closing, &disk):
 		return fmt.Errorf("the pack is broken: %w", closing)
 	}
 	return m.damaged(errors.Join(err, closing))
 }
 
-// sweep removes the files that go-git leaves of a pack that it could not take. The caller holds the lock.
-func (m *mirror) sweep() {
-	left, _ := filepath.Glob(filepath.Join(m.dir, "objects", "pack", "tmp_pack_*"))
-	for _, file := range left {
+// removeRemnants removes the files that go-git leaves behind of a pack that it could not take. The caller holds the lock.
+func (m *mirror) removeRemnants() {
+	remnants, _ := filepath.Glob(filepath.Join(m.dir, "objects", "pack", "tmp_pack_*"))
+	for _, file := range remnants {
 		_ = os.Remove(file)
 	}
 }
 
-// notingReader remembers whether it was the reading that failed.
-type notingReader struct {
+// failureReader remembers the error with which reading failed, apart from those of writing.
+type failureReader struct {
 	io.Reader
 	err error
 }
 
-func (r *notingReader) Read(p []byte) (int, error) {
+func (r *failureReader) Read(p []byte) (int, error) {
 	n, err := r.Reader.Read(p)
 	if err != nil && err != io.EOF {
 		r.err = err
@@ -173,7 +173,7 @@ func (m *mirror) head(ref plumbing.ReferenceName) plumbing.Hash {
 	return id
 }
 
-// setHead notes that ref is at id. The file is replaced as a whole, which go-git would not do.
+// setHead records that ref is at id. The file is replaced as a whole, which go-git would not do.
 func (m *mirror) setHead(ref plumbing.ReferenceName, id plumbing.Hash) error {
 	if m.head(ref) == id {
 		return nil

@@ -32,11 +32,8 @@ type objects struct {
 	source   source
 	contents *cache[plumbing.Hash, []byte]
 	trees    *cache[plumbing.Hash, *tree]
-	listings *cache[place, map[string]string]
+	listings *cache[directory, map[string]string]
 	extents  *cache[plumbing.Hash, extent]
-
-	generations generations
-	lineage     lineage
 }
 
 func newObjects(s source) *objects {
@@ -44,7 +41,7 @@ func newObjects(s source) *objects {
 		source:   s,
 		contents: newCache[plumbing.Hash, []byte](contentsInMemory),
 		trees:    newCache[plumbing.Hash, *tree](treesInMemory),
-		listings: newCache[place, map[string]string](listingsInMemory),
+		listings: newCache[directory, map[string]string](listingsInMemory),
 		extents:  newCache[plumbing.Hash, extent](treesInMemory),
 	}
 }

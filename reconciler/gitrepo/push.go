@@ -41,25 +41,25 @@ func (r *Remote) push(ctx context.Context, a advance) error {
 		return err
 	}
 	defer release()
-	if r.ref == "" {
+	if r.branch.ref == "" {
 		if _, err := r.update(ctx); err != nil {
 			return err
 		}
 	}
 	sent, refusal, err := r.send(ctx, a)
 	if err == nil && refusal == nil {
-		r.keep(a)
+		r.mirrorAdvance(a)
 		return nil
 	}
 	if !sent {
 		return err
 	}
-	return r.settle(ctx, a, refusal, err)
+	return r.resolveOutcome(ctx, a, refusal, err)
 }
 
 // send has the conversation. sent says whether the server may have acted.
 func (r *Remote) send(ctx context.Context, a advance) (sent bool, refusal *RejectedError, err error) {
-	err = r.pushing(ctx, func(ctx context.Context, s pusher) error {
+	err = r.server.pushing(ctx, func(ctx context.Context, s pusher) error {
 		adv, err := s.AdvertisedReferencesContext(ctx)
 		switch {
 		case errors.Is(err, transport.ErrEmptyRemoteRepository):
@@ -68,36 +68,36 @@ func (r *Remote) send(ctx context.Context, a advance) (sent bool, refusal *Rejec
 		case err != nil:
 			return err
 		}
-		if adv.References[r.ref.String()] != a.from {
+		if adv.References[r.branch.ref.String()] != a.from {
 			return ErrRaced
 		}
 		said := &tail{}
 		sent = true
-		r.dog.relax()
-		report, err := s.ReceivePack(ctx, r.updateRequest(adv, a, said))
+		r.server.dog.relax()
+		report, err := s.ReceivePack(ctx, a.request(adv, r.branch.ref, said))
 		if report == nil {
 			return errors.Join(errors.New("no report came back"), err)
 		}
 		if report.Error() != nil {
-			refusal = r.refusalOf(report, said)
+			refusal = r.server.refusalOf(report, said)
 		}
 		return nil
 	})
 	return sent, refusal, err
 }
 
-func (r *Remote) updateRequest(adv *packp.AdvRefs, a advance, said io.Writer) *packp.ReferenceUpdateRequest {
+func (a advance) request(adv *packp.AdvRefs, branch plumbing.ReferenceName, output io.Writer) *packp.ReferenceUpdateRequest {
 	req := packp.NewReferenceUpdateRequestFromCapabilities(adv.Capabilities)
 	if adv.Capabilities.Supports(capability.Sideband64k) {
 		_ = req.Capabilities.Set(capability.Sideband64k)
-		req.Progress = said
+		req.Progress = output
 	}
-	req.Commands = []*packp.Command{{Name: r.ref, Old: a.from, New: a.to}}
+	req.Commands = []*packp.Command{{Name: branch, Old: a.from, New: a.to}}
 	req.Packfile = io.NopCloser(bytes.NewReader(a.pack))
 	return req
 }
 
-func (r *Remote) refusalOf(report *packp.ReportStatus, said *tail) *RejectedError {
+func (s *server) refusalOf(report *packp.ReportStatus, said *tail) *RejectedError {
 	status := "unpack: " + report.UnpackStatus
 	for _, c := range report.CommandStatuses {
 		if c.Error() != nil {
@@ -105,26 +105,26 @@ func (r *Remote) refusalOf(report *packp.ReportStatus, said *tail) *RejectedErro
 		}
 	}
 	return &RejectedError{
-		Remote:  r.endpoint.String(),
-		Status:  printable(r.access.redact(status)),
-		Message: printable(r.access.redact(said.String())),
+		Remote:  s.endpoint.String(),
+		Status:  printable(s.access.redact(status)),
+		Message: printable(s.access.redact(said.String())),
 	}
 }
 
-// settle decides by where the branch is now. It also does so when ctx has ended, as an unanswered question would
-// cost the next pass more.
-func (r *Remote) settle(ctx context.Context, a advance, refusal *RejectedError, cause error) error {
-	now, err := r.ask(context.WithoutCancel(ctx))
+// resolveOutcome decides by where the branch is now whether an advance arrived. It also does so when ctx has ended: the next
+// fetch would have to find out otherwise.
+func (r *Remote) resolveOutcome(ctx context.Context, a advance, refusal *RejectedError, cause error) error {
+	now, err := r.readHead(context.WithoutCancel(ctx))
 	switch {
 	case err != nil && refusal != nil:
 		return refusal
 	case err != nil:
 		return fmt.Errorf("whether the commit arrived is not known: %w", errors.Join(cause, err))
 	case now == a.to:
-		r.keep(a)
+		r.mirrorAdvance(a)
 		return nil
 	case now != a.from:
-		return fmt.Errorf("%s: %w", r.endpoint, ErrRaced)
+		return fmt.Errorf("%s: %w", r.server.endpoint, ErrRaced)
 	case refusal != nil:
 		return refusal
 	default:
@@ -132,45 +132,48 @@ func (r *Remote) settle(ctx context.Context, a advance, refusal *RejectedError, 
 	}
 }
 
-// ask returns where the branch is.
-func (r *Remote) ask(ctx context.Context) (head plumbing.Hash, err error) {
-	err = r.fetching(ctx, func(ctx context.Context, s fetcher) error {
+// readHead asks the server where the branch is.
+func (r *Remote) readHead(ctx context.Context) (head plumbing.Hash, err error) {
+	err = r.server.fetching(ctx, func(ctx context.Context, s fetcher) error {
 		adv, err := s.AdvertisedReferencesContext(ctx)
 		if err != nil && !errors.Is(err, transport.ErrEmptyRemoteRepository) {
 			return err
 		}
 		if err == nil {
-			head = r.headOf(adv)
+			head = r.branch.headOf(adv)
 		}
 		return nil
 	})
 	return head, err
 }
 
-// keep adds the objects that were pushed to the mirror, so that nothing needs to be fetched. A mirror that does not take it
+// mirrorAdvance adds the objects that were pushed to the mirror, so that nothing needs to be fetched. A mirror that does not take it
 // is left to the next reader to make anew: the commit is on the branch all the same.
-func (r *Remote) keep(a advance) {
-	m := r.usable()
+func (r *Remote) mirrorAdvance(a advance) {
+	m := r.mirror.usable()
 	if m == nil && a.from.IsZero() {
-		r.begin(a)
+		r.mirrorFirst(a)
 		return
 	}
-	if m == nil || !a.from.IsZero() && !m.has(a.from) { // the pack of a first commit needs nothing
+	if m == nil {
 		return
 	}
-	if m.makeRoom() != nil || m.add(bytes.NewReader(a.pack)) != nil || m.setHead(r.ref, a.to) != nil {
-		r.discard()
+	if needsBase := !a.from.IsZero(); needsBase && !m.has(a.from) {
+		return
+	}
+	if m.makeRoom() != nil || m.add(bytes.NewReader(a.pack)) != nil || m.setHead(r.branch.ref, a.to) != nil {
+		r.mirror.discard()
 	}
 }
 
-// begin makes a mirror of a branch's first commit, which has no history.
-func (r *Remote) begin(a advance) {
-	m, err := r.replacement()
+// mirrorFirst makes a mirror of a branch's first commit, which has no history.
+func (r *Remote) mirrorFirst(a advance) {
+	m, err := r.mirror.replacement()
 	if err != nil {
 		return
 	}
 	defer m.close()
-	if m.add(bytes.NewReader(a.pack)) == nil && m.setHead(r.ref, a.to) == nil {
-		_ = r.install(m)
+	if m.add(bytes.NewReader(a.pack)) == nil && m.setHead(r.branch.ref, a.to) == nil {
+		_ = r.mirror.install(m)
 	}
 }

@@ -41,7 +41,7 @@ const (
 	pushLasts  = 10
 )
 
-// slowest is how many bytes a second are taken for progress where a server has nothing left to prepare.
+// slowest is how many bytes a second are taken for progress where a server has nothing more to prepare.
 const slowest = 1 << 10
 
 // Why a watchdog ended a conversation.
@@ -96,7 +96,7 @@ func (w *watchdog) expect(enough int) {
 	w.moved()
 }
 
-// arrived notes that n bytes came.
+// arrived counts n bytes that came.
 func (w *watchdog) arrived(n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -149,32 +149,41 @@ func (r watchedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// A server is the other end of a Remote: how it is reached, and how much and how slowly it may answer.
+type server struct {
+	endpoint endpoint
+	access   *access
+	limits   Limits
+	timeout  time.Duration // how long it may be silent
+	dog      *watchdog     // of the conversation under way; belongs to who has the Remote's turn
+}
+
 // fetching opens a conversation with git-upload-pack, calls f with it and closes it.
-func (r *Remote) fetching(ctx context.Context, f func(context.Context, fetcher) error) error {
-	return r.converse(ctx, transport.UploadPackServiceName, func(ctx context.Context, s session) error {
-		return f(ctx, s.(fetcher))
+func (s *server) fetching(ctx context.Context, f func(context.Context, fetcher) error) error {
+	return s.converse(ctx, transport.UploadPackServiceName, func(ctx context.Context, c session) error {
+		return f(ctx, c.(fetcher))
 	})
 }
 
 // pushing opens a conversation with git-receive-pack, calls f with it and closes it.
-func (r *Remote) pushing(ctx context.Context, f func(context.Context, pusher) error) error {
-	return r.converse(ctx, transport.ReceivePackServiceName, func(ctx context.Context, s session) error {
-		return f(ctx, s.(pusher))
+func (s *server) pushing(ctx context.Context, f func(context.Context, pusher) error) error {
+	return s.converse(ctx, transport.ReceivePackServiceName, func(ctx context.Context, c session) error {
+		return f(ctx, c.(pusher))
 	})
 }
 
-func (r *Remote) converse(ctx context.Context, service string, f func(context.Context, session) error) error {
+func (s *server) converse(ctx context.Context, service string, f func(context.Context, session) error) error {
 	lasts := fetchLasts
 	if service == transport.ReceivePackServiceName {
 		lasts = pushLasts
 	}
-	ctx, dog, stop := watch(ctx, r.patience(), lasts)
+	ctx, dog, stop := watch(ctx, s.timeout, lasts)
 	defer stop()
-	r.dog = dog
-	s, err := r.open(ctx, dog, service)
+	s.dog = dog
+	conversation, err := s.open(ctx, dog, service)
 	if err == nil {
-		err = f(ctx, s)
-		if closing := s.Close(); err == nil {
+		err = f(ctx, conversation)
+		if closing := conversation.Close(); err == nil {
 			err = closing
 		}
 	}
@@ -188,24 +197,24 @@ func (r *Remote) converse(ctx context.Context, service string, f func(context.Co
 	if ctx.Err() != nil && !errors.Is(err, ErrRaced) {
 		switch err = context.Cause(ctx); {
 		case errors.Is(err, errSilent):
-			err = fmt.Errorf("%w for %s; is the server well, and reachable from here?", err, r.patience())
+			err = fmt.Errorf("%w for %s; is the server well, and reachable from here?", err, s.timeout)
 		case errors.Is(err, errTrickle):
 			err = fmt.Errorf("%w for %s: less than 1 KiB a second; is the server well, and the way to it? If it is, raise --git-timeout",
-				err, r.patience())
+				err, s.timeout)
 		case errors.Is(err, errSlow):
-			err = fmt.Errorf("%w after %s; does a hook on the server hang?", err, time.Duration(lasts)*r.patience())
+			err = fmt.Errorf("%w after %s; does a hook on the server hang?", err, time.Duration(lasts)*s.timeout)
 		}
 	}
-	return r.access.explain(r.endpoint, err)
+	return s.access.explain(s.endpoint, err)
 }
 
-func (r *Remote) open(ctx context.Context, dog *watchdog, service string) (session, error) {
-	switch r.endpoint.scheme {
+func (s *server) open(ctx context.Context, dog *watchdog, service string) (session, error) {
+	switch s.endpoint.scheme {
 	case "file":
-		return bound(r.limits)(openLocal(ctx, dog, service, r.endpoint))
+		return bound(s.limits)(openLocal(ctx, dog, service, s.endpoint))
 	case "ssh":
-		return bound(r.limits)(openSSH(ctx, dog, service, r.endpoint, r.access))
+		return bound(s.limits)(openSSH(ctx, dog, service, s.endpoint, s.access))
 	default:
-		return r.access.openHTTP(dog, service, r.endpoint, r.limits)
+		return s.access.openHTTP(dog, service, s.endpoint, s.limits)
 	}
 }

@@ -121,7 +121,8 @@ func (s *stream) failed(err error) error {
 
 // Close takes leave, which matters to an end that was asked for nothing, and releases the resources of the session.
 func (s *stream) Close() error {
-	if (s.asked || s.out.left <= 0) && s.end != nil && s.cut != nil {
+	unread := s.asked || s.out.remaining <= 0
+	if unread && s.end != nil && s.cut != nil {
 		s.cut()
 	}
 	s.hangUp()

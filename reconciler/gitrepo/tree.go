@@ -125,8 +125,8 @@ func (o *objects) walk(root plumbing.Hash, name string) (entry, error) {
 	return at, nil
 }
 
-// A place is a directory's content at a path.
-type place struct {
+// A directory is the key of a listing: a directory object, and the path that its files are listed below.
+type directory struct {
 	dir string
 	id  plumbing.Hash
 }
@@ -141,7 +141,7 @@ func (e entry) blobID() string {
 
 // listing maps the path of every entry below dir that is no directory to its id. The map is shared.
 func (o *objects) listing(dir string, id plumbing.Hash) (map[string]string, error) {
-	if l, ok := o.listings.get(place{dir, id}); ok {
+	if l, ok := o.listings.get(directory{dir, id}); ok {
 		return l, nil
 	}
 	t, err := o.tree(id)
@@ -163,6 +163,6 @@ func (o *objects) listing(dir string, id plumbing.Hash) (map[string]string, erro
 			l[name] = id
 		}
 	}
-	o.listings.put(place{dir, id}, l, len(l)+1)
+	o.listings.put(directory{dir, id}, l, len(l)+1)
 	return l, nil
 }

@@ -1,50 +1,98 @@
 package promotion
 
 import (
-	"fmt"
 	"reflect"
 	"slices"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
-// approvals returns the Approvals that admit a content of a request: of exactly that release first, then of its version
-// if that is all that differs from the release that runs.
-func (p *Pass) approvals(s *subject, digest, offering, version string, spec *platform.RequestSpec) (list []*platform.Decision) {
-	for _, d := range p.decisions.approvals {
-		if exactly(d, s.key, digest) {
+// exactly reports whether a decision names exactly this release of a request.
+func exactly(d *platform.Decision, r ReleaseRef) bool {
+	return d.Request != nil && *d.Request == r.Key && d.Release != "" && d.Release == r.Digest
+}
+
+// ofVersion reports whether a decision names the version of a release, whoever has it.
+func ofVersion(d *platform.Decision, r ReleaseRef) bool {
+	return d.Offering == r.Offering && d.Version == r.Version
+}
+
+// exact returns the Approval of exactly this release, or nil.
+func (p *people) exact(r ReleaseRef) *platform.Decision {
+	return first(p.approvals, func(d *platform.Decision) bool { return exactly(d, r) })
+}
+
+// ofPlan returns the Approval of exactly this environment change, or nil.
+func (p *people) ofPlan(digest string) *platform.Decision {
+	return first(p.approvals, func(d *platform.Decision) bool { return d.Plan == digest })
+}
+
+// ofDeletions returns the Approval of exactly these deletions, or nil.
+func (p *people) ofDeletions(digest string) *platform.Decision {
+	return first(p.approvals, func(d *platform.Decision) bool { return d.Deletions == digest })
+}
+
+// entering returns the Approvals that admit a release: of exactly it first, then of its version if that alone differs from
+// the release that runs.
+func (p *people) entering(r ReleaseRef, versionAlone bool) (list []*platform.Decision) {
+	for _, d := range p.approvals {
+		if exactly(d, r) {
 			list = append(list, d)
 		}
 	}
-	for _, d := range p.decisions.approvals {
-		if d.Offering == offering && d.Version == version && p.versionStep(s.base, offering, version, spec) {
+	for _, d := range p.approvals {
+		if versionAlone && ofVersion(d, r) {
 			list = append(list, d)
 		}
 	}
 	return list
 }
 
-func exactly(d *platform.Decision, k platform.RequestKey, digest string) bool {
-	return d.Request != nil && *d.Request == k && d.Release == digest
-}
-
-// exact returns the Approval of exactly this release, or nil.
-func (p *Pass) exact(k platform.RequestKey, digest string) *platform.Decision {
-	i := slices.IndexFunc(p.decisions.approvals, func(d *platform.Decision) bool { return exactly(d, k, digest) })
-	if i < 0 {
-		return nil
+// running returns the Approvals that admit a release that runs: of exactly it, or of its version.
+func (p *people) running(r ReleaseRef) (list []*platform.Decision) {
+	for _, d := range p.approvals {
+		if exactly(d, r) || ofVersion(d, r) {
+			list = append(list, d)
+		}
 	}
-	return p.decisions.approvals[i]
+	return list
 }
 
-// versionStep reports whether a content differs in its version alone from the release that runs, as far as this environment
-// can see. Content that runs already counts: it was a step when it entered.
-func (p *Pass) versionStep(base *platform.Release, offering, version string, spec *platform.RequestSpec) bool {
-	if !runs(base) || base.Offering != offering || base.Request == nil {
+// admitting lists the digests of all decisions by which the present bytes of a release may have come. One that is merged later
+// readmits them where they failed.
+func (p *people) admitting(r ReleaseRef) (digests []string) {
+	for _, d := range p.running(r) {
+		digests = append(digests, d.Digest)
+	}
+	for _, d := range p.approvals {
+		if d.Plan != "" {
+			digests = append(digests, d.Digest)
+		}
+	}
+	for _, d := range p.pins {
+		digests = append(digests, d.Digest)
+	}
+	return digests
+}
+
+// forgives reports whether a person has approved since the release or the change that failed.
+func (p *people) forgives(r *state.Release, f state.Failure) bool {
+	failed := ReleaseRef{Key: r.Key, Digest: f.Release, Offering: r.Offering, Version: f.Version}
+	return slices.ContainsFunc(p.approvals, func(d *platform.Decision) bool {
+		ofChange := d.Plan != "" && isEnvironment(f.Group)
+		same := exactly(d, failed) || ofVersion(d, failed) || ofChange
+		return same && !slices.Contains(f.Approvals, d.Digest)
+	})
+}
+
+// versionAlone reports whether a release differs in its version alone from the one that runs, as far as this environment can
+// see. The release that runs counts as such a step itself: it was one when it entered.
+func versionAlone(base *state.Release, to ReleaseRef, spec *platform.RequestSpec, environment string) bool {
+	if !runs(base) || base.Offering != to.Offering || base.Request == nil {
 		return false
 	}
-	here := p.view.Environment.Name
-	return base.Version != version && reflect.DeepEqual(visible(base.Request, here), visible(spec, here))
+	return base.Version != to.Version && reflect.DeepEqual(visible(base.Request, environment), visible(spec, environment))
 }
 
 // visible is the part of a request that one environment sees, but for the version.
@@ -70,42 +118,8 @@ func full[V any](m map[string]V) map[string]V {
 	return m
 }
 
-func (p *Pass) unapproved(s *subject, i *platform.Instance) Gate {
-	v := i.Version
-	opens := fmt.Sprintf("an Approval in decisions/%s of {request: %s, release: %s}", p.view.Environment.Name, s.key, i.Release)
-	if p.versionStep(s.base, v.Offering, v.Number.String(), &i.Request.Spec) {
-		opens += fmt.Sprintf(", or of {offering: %s, version: %s}", v.Offering, v.Number)
-	}
-	return Gate{Name: "approval", Reason: fmt.Sprintf("%s of %s needs an Approval", short(i.Release), v), Opens: opens}
-}
-
-// rejected returns why render keys are not taken again: one of them failed here, and nobody has approved it since.
-func rejected(base *platform.Release, keys map[string]string, approvals []*platform.Decision) *Gate {
-	if base == nil {
-		return nil
-	}
-	for _, f := range slices.Backward(base.Promotion.Rejected) {
-		if keys[f.Cluster] != f.RenderKey || readmitted(base, f, approvals) {
-			continue
-		}
-		return &Gate{
-			Name: "rejected", Reason: "failed on " + f.Message, Since: f.At,
-			Opens: "a newer release that renders something else, or an Approval merged after the failure",
-		}
-	}
-	return nil
-}
-
-// readmit forgets the failures of the bytes that enter now, since a person let them in again: once, also when the file in
-// which that was said is removed later.
-func readmit(to, next *platform.Release, clusters []string) {
-	to.Promotion.Rejected = slices.DeleteFunc(slices.Clone(to.Promotion.Rejected), func(f platform.ReleaseFailure) bool {
-		return slices.Contains(clusters, f.Cluster) && next.Clusters[f.Cluster].RenderKey == f.RenderKey
-	})
-}
-
 // readmitted reports whether an Approval came after a render key failed for the last time.
-func readmitted(base *platform.Release, f platform.ReleaseFailure, approvals []*platform.Decision) bool {
+func readmitted(base *state.Release, f state.Failure, approvals []*platform.Decision) bool {
 	for _, later := range slices.Backward(base.Promotion.Rejected) {
 		if later.Cluster == f.Cluster && later.RenderKey == f.RenderKey {
 			f = later

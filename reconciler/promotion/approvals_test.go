@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // failed is a ladder whose prod went back from p2 of a, which is good again by now.
@@ -20,6 +21,7 @@ func failed(t *testing.T) (w *world, good, bad string) {
 	return w, good, w.has("staging", "a")
 }
 
+// TestUsedApprovalOfWhatFailedMayBeDeletedOnItsWay keeps R38.
 func TestUsedApprovalOfWhatFailedMayBeDeletedOnItsWay(t *testing.T) {
 	w, _, bad := failed(t)
 	delete(w.faults, "p2/<nil>@prod")
@@ -32,6 +34,7 @@ func TestUsedApprovalOfWhatFailedMayBeDeletedOnItsWay(t *testing.T) {
 	require.True(t, w.arrived(), w.late())
 }
 
+// TestApprovalReadmitsWhatFailedOnce keeps R37 and R38.
 func TestApprovalReadmitsWhatFailedOnce(t *testing.T) {
 	w, good, bad := failed(t)
 	k := key("a")
@@ -46,6 +49,7 @@ func TestApprovalReadmitsWhatFailedOnce(t *testing.T) {
 	w.until(t, func() bool { return w.has("prod", "a") == bad })
 }
 
+// TestApprovalOfAPlanIsOnRecord keeps R77.
 func TestApprovalOfAPlanIsOnRecord(t *testing.T) {
 	w := settled(t, "a")
 	w.environmentOf("prod").Gates.Approval = "required"
@@ -54,9 +58,10 @@ func TestApprovalOfAPlanIsOnRecord(t *testing.T) {
 	w.settle(tick)
 	require.True(t, w.approveWaiting(w.stages["prod"]))
 	w.passes()
-	require.Contains(t, w.stages["prod"].releases[key("a")].Promotion.Gates, platform.ReleaseGate{Gate: "approval", Decision: "decisions/prod/d1.yaml"})
+	require.Contains(t, w.stages["prod"].releases[key("a")].Promotion.Gates, state.PassedGate{Gate: "approval", Decision: "decisions/prod/d1.yaml"})
 }
 
+// TestApprovedDeletionThatIsCalledOffAdmitsNoLaterOne keeps R51.
 func TestApprovedDeletionThatIsCalledOffAdmitsNoLaterOne(t *testing.T) {
 	w := settled(t, "a", "b", "c", "d")
 	dev := w.environmentOf("dev")

@@ -3,7 +3,7 @@ package promotion_test
 import (
 	"maps"
 
-	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // vanish deletes a cluster's file. The instances there stay, and nobody looks at them any more; the cluster itself remembers
@@ -33,7 +33,7 @@ func (w *world) comeBack(cluster string) {
 
 // letGo is a record without the clusters whose file is gone. Rendering leaves them out of all that it records, whichever way
 // promotion decides about the rest.
-func (w *world) letGo(r *platform.Release) *platform.Release {
+func (w *world) letGo(r *state.Release) *state.Release {
 	if r == nil {
 		return nil
 	}
@@ -41,7 +41,7 @@ func (w *world) letGo(r *platform.Release) *platform.Release {
 		if w.away[c] != nil {
 			left := *r
 			left.Clusters = maps.Clone(r.Clusters)
-			maps.DeleteFunc(left.Clusters, func(c string, _ platform.ReleasePlacement) bool { return w.away[c] != nil })
+			maps.DeleteFunc(left.Clusters, func(c string, _ state.Placement) bool { return w.away[c] != nil })
 			return &left
 		}
 	}

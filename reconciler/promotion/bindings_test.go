@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// TestConsumerWaitsForTheHealthOfItsProviderTheFirstTimeOnly keeps R36.
 func TestConsumerWaitsForTheHealthOfItsProviderTheFirstTimeOnly(t *testing.T) {
 	w := settled(t, "provider")
 	ill := func() { w.flapping["provider@dev-1"] = w.clock + 3*time.Minute }

@@ -9,6 +9,7 @@ import (
 	"transom.dev/render/platform"
 )
 
+// TestSickClusterIsToldFromASickVersion keeps R68.
 func TestSickClusterIsToldFromASickVersion(t *testing.T) {
 	w := settled(t, "a", "b", "c")
 	before := w.has("prod", "a")
@@ -23,6 +24,7 @@ func TestSickClusterIsToldFromASickVersion(t *testing.T) {
 	require.True(t, w.arrived(), w.late())
 }
 
+// TestLostClusterWaitsAndNeverFails keeps R27.
 func TestLostClusterWaitsAndNeverFails(t *testing.T) {
 	w := settled(t, "a", "b")
 	w.lost["prod-1"] = true
@@ -36,6 +38,7 @@ func TestLostClusterWaitsAndNeverFails(t *testing.T) {
 	require.True(t, w.arrived(), w.late())
 }
 
+// TestPausedAndJoiningClustersCountNowhere keeps R18, R24 and R25.
 func TestPausedAndJoiningClustersCountNowhere(t *testing.T) {
 	w := settled(t, "a")
 	w.platform.Clusters["staging-1"].State = platform.ClusterPaused
@@ -51,7 +54,7 @@ func TestPausedAndJoiningClustersCountNowhere(t *testing.T) {
 	require.Equal(t, w.has("dev", "a"), w.has("prod", "a"))
 }
 
-// TestClusterThatJoinsWithAReleaseCountsNowhere as one does that joins while nothing else changes.
+// TestClusterThatJoinsWithAReleaseCountsNowhere as one does that joins while nothing else changes. It keeps R25 and R83.
 func TestClusterThatJoinsWithAReleaseCountsNowhere(t *testing.T) {
 	w := settled(t, "a")
 	w.join("dev", "dev-2")
@@ -65,7 +68,7 @@ func TestClusterThatJoinsWithAReleaseCountsNowhere(t *testing.T) {
 	require.Equal(t, w.has("dev", "a"), w.has("prod", "a"))
 }
 
-// TestClusterThatJoinsAndIsHeldDelaysOnlyItself while the environment changes.
+// TestClusterThatJoinsAndIsHeldDelaysOnlyItself while the environment changes. It keeps R83.
 func TestClusterThatJoinsAndIsHeldDelaysOnlyItself(t *testing.T) {
 	w := settled(t, "a")
 	w.decide("dev", platform.Decision{Kind: "Hold", Cluster: "dev-2"})
@@ -80,7 +83,7 @@ func TestClusterThatJoinsAndIsHeldDelaysOnlyItself(t *testing.T) {
 	require.Empty(t, w.liveOn("dev", "dev-2", "a"))
 }
 
-// TestClusterThatComesBackWhileItsRolloutIsOpenIsInItOnce and counts once among those that move side by side.
+// TestClusterThatComesBackWhileItsRolloutIsOpenIsInItOnce and counts once among those that move side by side. It keeps R84.
 func TestClusterThatComesBackWhileItsRolloutIsOpenIsInItOnce(t *testing.T) {
 	w := settled(t, "a")
 	w.bump("a")
@@ -95,6 +98,7 @@ func TestClusterThatComesBackWhileItsRolloutIsOpenIsInItOnce(t *testing.T) {
 }
 
 // TestWhatWasHealthyOnAClusterThatWasLetGoIsRemembered so that a failure after it is back does not go back further.
+// It keeps R72.
 func TestWhatWasHealthyOnAClusterThatWasLetGoIsRemembered(t *testing.T) {
 	w := settled(t, "a")
 	w.bump("a")
@@ -111,7 +115,7 @@ func TestWhatWasHealthyOnAClusterThatWasLetGoIsRemembered(t *testing.T) {
 	require.NotEmpty(t, r.Promotion.Rollout.Stopped, "there is nothing else to go back to")
 }
 
-// TestRolloutWhoseClustersWereLetGoIsJudgedByWhatIsLeft and not taken for healthy.
+// TestRolloutWhoseClustersWereLetGoIsJudgedByWhatIsLeft and not taken for healthy. It keeps R74.
 func TestRolloutWhoseClustersWereLetGoIsJudgedByWhatIsLeft(t *testing.T) {
 	w := settled(t, "a")
 	w.join("dev", "dev-2")
@@ -128,6 +132,7 @@ func TestRolloutWhoseClustersWereLetGoIsJudgedByWhatIsLeft(t *testing.T) {
 }
 
 // TestStoppedRolloutGoesOnOnceApprovedThoughItsClusterWasLetGo since nobody can get well there any more.
+// It keeps R67, R70 and R74.
 func TestStoppedRolloutGoesOnOnceApprovedThoughItsClusterWasLetGo(t *testing.T) {
 	w := settled(t, "a")
 	w.environmentOf("prod").Rollout.OnFailure = "stop"

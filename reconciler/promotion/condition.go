@@ -2,7 +2,6 @@ package promotion
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // A condition sums up the observations of a release at exactly its revisions, on the clusters that count.
@@ -86,7 +86,7 @@ func (o Observation) evidence() string {
 }
 
 // condition returns that of a release on some of its clusters; nil: all.
-func (v *View) condition(e *platform.Environment, r *platform.Release, on []string) (c condition) {
+func (v *View) condition(e *platform.Environment, r *state.Release, on []string) (c condition) {
 	if on == nil {
 		on = slices.Sorted(maps.Keys(r.Clusters))
 	}
@@ -95,7 +95,7 @@ func (v *View) condition(e *platform.Environment, r *platform.Release, on []stri
 		if !there || placed.Joining || !v.counts(e, cluster) {
 			continue
 		}
-		if placed.Release != "" {
+		if outdated(placed) {
 			c.partial = true
 			continue
 		}
@@ -126,7 +126,7 @@ func rank(o Observation) int {
 }
 
 // observe returns a cluster's observation of exactly this revision; of any other it says nothing.
-func (v *View) observe(e *platform.Environment, k platform.RequestKey, cluster string, placed platform.ReleasePlacement) Observation {
+func (v *View) observe(e *platform.Environment, k platform.RequestKey, cluster string, placed state.Placement) Observation {
 	said := v.Observe(e.Name, k, cluster)
 	if said.Revision != placed.Observed() {
 		return Observation{Health: Unknown}
@@ -142,16 +142,4 @@ func (v *View) counts(e *platform.Environment, cluster string) bool {
 
 func selects(e *platform.Environment, c *platform.Cluster) bool {
 	return !c.Broken && e.Clusters != nil && e.Clusters.Matches(labels.Set(c.Labels))
-}
-
-// short is a digest as people are shown it.
-func short(digest string) string {
-	if len(digest) > 19 {
-		return digest[:19]
-	}
-	return digest
-}
-
-func describe(c Content) string {
-	return fmt.Sprintf("%s of %s@%s", short(c.Digest), c.Offering, c.Version)
 }

@@ -11,6 +11,7 @@ import (
 
 	"transom.dev/reconciler/promotion"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 func (w *world) wall() time.Time { return began.Add(w.clock + w.skew) }
@@ -34,17 +35,18 @@ func (w *world) restart() {
 // view is all that the daemon knows of an environment.
 func (w *world) view(environment string) *promotion.View {
 	s := w.stages[environment]
-	elsewhere := make(map[string]map[platform.RequestKey]*platform.Release, len(w.stages))
+	elsewhere := make(map[string]map[platform.RequestKey]*state.Release, len(w.stages))
 	for name, other := range w.stages {
 		if name != environment {
 			elsewhere[name] = other.releases
 		}
 	}
+	w.platform.Graph = platform.NewGraph(w.platform.Environments)
 	return &promotion.View{
 		Platform: w.platform, Environment: w.platform.Environments[environment], Head: w.asked(environment),
-		Prospects: prospects{w, environment}, State: s.id(), Releases: s.releases, Elsewhere: elsewhere,
+		Lookup: lookup{w, environment}, State: s.id(), Releases: s.releases, Elsewhere: elsewhere,
 		Observe: w.observe, Now: w.now(),
-		Tried: func(k platform.RequestKey) int { return s.tried[k] },
+		Failures: func(k platform.RequestKey) int { return s.tried[k] },
 	}
 }
 
@@ -56,11 +58,12 @@ func (w *world) pass(environment string, raced bool) bool {
 	if w.judge != nil {
 		w.judge.watch()
 	}
-	p := w.view(environment).Choose()
-	proposals := w.render(s, p)
-	records := p.Admit(proposals)
+	p := &pass{Choice: w.view(environment).Choose()}
+	proposals := w.render(s, p.Choice)
+	p.admission = p.Admit(proposals)
+	records := p.admission.Records
 	s.last = p
-	for _, k := range p.Barren() {
+	for _, k := range p.admission.Unrendered {
 		if s.tries++; s.tried == nil {
 			s.tried = map[platform.RequestKey]int{}
 		}
@@ -77,7 +80,7 @@ func (w *world) pass(environment string, raced bool) bool {
 }
 
 // render makes the proposals of the instances of a pass.
-func (w *world) render(s *stage, p *promotion.Pass) (list []platform.Proposal) {
+func (w *world) render(s *stage, p *promotion.Choice) (list []state.Proposal) {
 	has := make(map[platform.RequestKey]bool, len(p.Instances))
 	for _, i := range p.Instances {
 		k := i.Request.Key
@@ -92,7 +95,7 @@ func (w *world) render(s *stage, p *promotion.Pass) (list []platform.Proposal) {
 			continue
 		}
 		if base == nil || base.Absent || base.Digest != next.Digest || !sameKeys(base, next) {
-			list = append(list, platform.Proposal{Base: base, Next: next, Instance: i})
+			list = append(list, state.Proposal{Base: base, Next: next, Instance: i})
 		}
 	}
 	for _, k := range slices.SortedFunc(maps.Keys(s.releases), platform.RequestKey.Compare) {
@@ -106,7 +109,7 @@ func (w *world) render(s *stage, p *promotion.Pass) (list []platform.Proposal) {
 		if base = w.letGo(base); base.Absent {
 			continue
 		}
-		list = append(list, platform.Proposal{Base: base, Next: &platform.Release{
+		list = append(list, state.Proposal{Base: base, Next: &state.Release{
 			Key: k, Digest: "gone:" + base.Digest, Absent: true, Offering: base.Offering, Version: base.Version, VersionDigest: base.VersionDigest,
 			Commit: w.platform.Commit, Deletion: base.Deletion,
 		}})
@@ -115,7 +118,7 @@ func (w *world) render(s *stage, p *promotion.Pass) (list []platform.Proposal) {
 }
 
 // joining is a record that knows, as its base does, which clusters joined.
-func joining(next, base *platform.Release) *platform.Release {
+func joining(next, base *state.Release) *state.Release {
 	if base == nil || base.Absent {
 		return next
 	}
@@ -132,7 +135,7 @@ func joining(next, base *platform.Release) *platform.Release {
 }
 
 // anew is a record that says, as rendering does, of which bytes its version is not the first to bring them.
-func anew(next, base *platform.Release) *platform.Release {
+func anew(next, base *state.Release) *state.Release {
 	if base == nil || base.Absent {
 		return next
 	}
@@ -154,12 +157,12 @@ func anew(next, base *platform.Release) *platform.Release {
 	return &known
 }
 
-func sameKeys(a, b *platform.Release) bool {
-	return maps.EqualFunc(a.Clusters, b.Clusters, func(x, y platform.ReleasePlacement) bool { return x.RenderKey == y.RenderKey })
+func sameKeys(a, b *state.Release) bool {
+	return maps.EqualFunc(a.Clusters, b.Clusters, func(x, y state.Placement) bool { return x.RenderKey == y.RenderKey })
 }
 
 // commit makes a state of the decisions of a pass, and has it applied.
-func (w *world) commit(s *stage, p *promotion.Pass, proposals []platform.Proposal, records []*platform.Release) bool {
+func (w *world) commit(s *stage, p *pass, proposals []state.Proposal, records []*state.Release) bool {
 	if len(p.Records)+len(p.Restore)+len(p.Forget)+len(proposals)+len(w.away) == 0 {
 		return false
 	}
@@ -208,7 +211,7 @@ func (w *world) tell(s *stage) {
 	}
 }
 
-func tellRelease(r *platform.Release) string {
+func tellRelease(r *state.Release) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s @%s", r.Digest, r.Commit)
 	for _, c := range slices.Sorted(maps.Keys(r.Clusters)) {
@@ -390,7 +393,7 @@ func (w *world) observe(environment string, k platform.RequestKey, cluster strin
 	soaked, ailing := on.meter.Read(on.revision, w.clock-w.booted, grace)
 	_, held := on.held.Read(on.revision, w.clock-w.booted, 0)
 	said := promotion.Observation{
-		Revision: on.revision, Health: health, Stuck: stuck, Soaked: soaked, Ailing: ailing, Held: held, At: on.lookedAt,
+		Revision: on.revision, Health: health, Stuck: stuck, Soaked: soaked, Ailing: ailing, SupersededFor: held, At: on.lookedAt,
 		Object: "Deployment/" + k.Name, Message: "it is " + health,
 	}
 	if behind {

@@ -6,122 +6,134 @@ import (
 	"slices"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
-// deletions are the placements that the head wants gone.
+// deletionsAdmitted is the mark in a record that an Approval of deletions covered it.
+const deletionsAdmitted = "deletions"
+
+// deletions are the placements that are to go in a pass, and the instances that leave clusters.
 type deletions struct {
-	placements []platform.DeletedPlacement
+	departures map[platform.RequestKey]*departure
+	placements []state.DeletedPlacement
 	instances  map[platform.RequestKey]bool
 	admitted   map[platform.RequestKey]bool // by an Approval of deletions that is on record
+	urgent     []urgent                     // that may go at once if a person approves that
+
+	digest string // that a person has to approve
+	gate   *Gate  // closed while there are too many
 }
 
-// deleting notes that placements of an instance are to go.
-func (p *Pass) deleting(s *subject, clusters []string) {
+// urgent is a placement on a cluster that is to be left at once.
+type urgent struct {
+	state.DeletedPlacement
+	subject *subject
+}
+
+func newDeletions() *deletions {
+	return &deletions{
+		departures: map[platform.RequestKey]*departure{}, instances: map[platform.RequestKey]bool{}, admitted: map[platform.RequestKey]bool{},
+	}
+}
+
+// add has placements of an instance go.
+func (d *deletions) add(s *subject, clusters []string) {
 	if len(clusters) == 0 {
 		return
 	}
-	d := p.lazy.deletions
-	if d == nil {
-		d = &deletions{instances: map[platform.RequestKey]bool{}, admitted: map[platform.RequestKey]bool{}}
-		p.lazy.deletions = d
-	}
 	for _, c := range clusters {
-		d.placements = append(d.placements, platform.DeletedPlacement{Cluster: c, Team: s.key.Team, Request: s.key.Name})
-		d.instances[s.key] = true
+		d.placements = append(d.placements, placementOn(c, s.key))
 	}
+	d.instances[s.key] = true
 	if slices.Contains(s.base.Promotion.Admitted, deletionsAdmitted) {
 		d.admitted[s.key] = true
 	}
 }
 
-// deletionsAdmitted is the mark in a record that an Approval of deletions covered it.
-const deletionsAdmitted = "deletions"
+func placementOn(cluster string, k platform.RequestKey) state.DeletedPlacement {
+	return state.DeletedPlacement{Cluster: cluster, Team: k.Team, Request: k.Name}
+}
 
-// leaving lists the clusters that an instance is to go from while it stays on others: they drain, left the selector, or
-// the version is not placed there. A cluster that cannot be read keeps its placement; one whose file is gone is let go.
-func (p *Pass) leaving(r *platform.Release, i *platform.Instance) (clusters []string) {
-	for cluster := range r.Clusters {
-		c := p.view.Platform.Clusters[cluster]
-		if c != nil && !c.Broken && !slices.ContainsFunc(i.Clusters, func(placed *platform.Cluster) bool { return placed.Name == cluster }) {
-			clusters = append(clusters, cluster)
+// depart has an instance leave clusters when it becomes another one, and reports whether it leaves any.
+func (d *deletions) depart(s *subject, i *platform.Instance) bool {
+	leaves := newDeparture(s, i)
+	if leaves == nil {
+		return false
+	}
+	d.departures[s.key] = leaves
+	d.add(s, leaves.due)
+	if len(leaves.staying()) == 0 {
+		return true
+	}
+	for _, cluster := range leaves.leaving {
+		if s.leavesNow(cluster) {
+			d.urgent = append(d.urgent, urgent{placementOn(cluster, s.key), s})
 		}
 	}
-	slices.Sort(clusters)
-	return clusters
+	return true
 }
 
-// ofDeletions returns the Approval of exactly these deletions, or nil.
-func (d decisions) ofDeletions(digest string) *platform.Decision {
-	i := slices.IndexFunc(d.approvals, func(a *platform.Decision) bool { return a.Deletions == digest })
-	if i < 0 {
+// letUrgentGo lets those placements go that a person let go at once, and sets otherwise the digest that there is to approve. It
+// returns the instances that the Approval of this pass admits.
+func (d *deletions) letUrgentGo(p *people) (admitted []platform.RequestKey) {
+	if len(d.urgent) == 0 {
 		return nil
 	}
-	return d.approvals[i]
+	var all []state.DeletedPlacement
+	for _, u := range d.urgent {
+		all = append(all, u.DeletedPlacement)
+	}
+	digest := state.DeletionsDigest(p.environment, all)
+	approval := p.ofDeletions(digest)
+	for _, u := range d.urgent {
+		s, leaves := u.subject, d.departures[u.subject.key]
+		if slices.Contains(leaves.due, u.Cluster) {
+			continue
+		}
+		if approval != nil {
+			admitted = append(admitted, s.key)
+		} else if !slices.Contains(s.base.Promotion.Admitted, deletionsAdmitted) {
+			leaves.digest, d.digest = digest, digest
+			continue
+		}
+		leaves.due = append(leaves.due, u.Cluster)
+		slices.Sort(leaves.due)
+		d.add(s, []string{u.Cluster})
+		d.admitted[s.key] = true
+	}
+	return admitted
 }
 
-// tooMany returns why deletions wait, and the Approval that lets them through if there is one.
-func (p *Pass) tooMany(d *deletions) (gate *Gate, approval *platform.Decision) {
-	limit, wanted, all := p.view.Environment.DeletionLimit, 0, 0
+// limit makes the deletions of a pass wait where there are too many: all of them, and nothing else. It returns the Approval that
+// lets them through, if there is one.
+func (d *deletions) limit(f *facts) *platform.Decision {
+	wanted, all := 0, 0
 	for k := range d.instances {
 		if !d.admitted[k] {
 			wanted++
 		}
 	}
-	for _, r := range p.view.Releases {
+	if wanted == 0 {
+		return nil
+	}
+	for _, r := range f.Releases {
 		if runs(r) {
 			all++
 		}
 	}
+	limit := f.Environment.DeletionLimit
 	if wanted <= limit.Instances || 100*wanted <= limit.Percent*all {
-		return nil, nil
+		return nil
 	}
-	digest := platform.DeletionsDigest(p.view.Environment.Name, d.placements)
-	if a := p.decisions.ofDeletions(digest); a != nil {
-		return nil, a
+	digest := state.DeletionsDigest(f.Environment.Name, d.placements)
+	if approval := f.people.ofDeletions(digest); approval != nil {
+		return approval
 	}
-	p.Deletions = cmp.Or(p.Deletions, digest) // that of clusters to be left now is approved first
-	return &Gate{
+	d.digest = cmp.Or(d.digest, digest) // that of clusters to be left now is approved first
+	d.gate = &Gate{
 		Name:   "deletions",
 		Reason: fmt.Sprintf("%d of %d instances would lose placements at once", wanted, all),
-		Opens:  fmt.Sprintf("an Approval in decisions/%s of {deletions: %s}", p.view.Environment.Name, digest),
-	}, nil
-}
-
-// limitDeletions makes the deletions of a pass wait where there are too many: all of them, and nothing else.
-func (p *Pass) limitDeletions() {
-	p.approveUrgent()
-	d := p.lazy.deletions
-	if d == nil {
-		return
+		Opens:  fmt.Sprintf("an Approval in decisions/%s of {deletions: %s}", f.Environment.Name, digest),
 	}
-	gate, approval := p.tooMany(d)
-	if approval != nil {
-		for k := range d.instances {
-			p.admitDeletion(k)
-			if m := p.moves[k]; m != nil {
-				m.gates = append(m.gates, p.by("approval", approval))
-			}
-		}
-	}
-	if gate == nil {
-		return
-	}
-	p.deletionsWait = gate
-	for k, m := range p.moves {
-		if m.removal && !d.admitted[k] {
-			p.stayRemoved(k, m, *gate)
-		}
-	}
-}
-
-// admitDeletion records that a person let an instance's deletions through.
-func (p *Pass) admitDeletion(k platform.RequestKey) {
-	r := p.Records[k]
-	if r == nil {
-		r = clone(p.view.Releases[k])
-		p.Records[k] = r
-	}
-	if !slices.Contains(r.Promotion.Admitted, deletionsAdmitted) {
-		r.Promotion.Admitted = append(r.Promotion.Admitted, deletionsAdmitted)
-	}
+	return nil
 }

@@ -5,13 +5,36 @@
 //
 // A pass over one environment has two halves, with rendering between them:
 //
-//	pass := view.Choose()            // which release each instance has from now on; which ended, failed or are proven
-//	...                              // render pass.Instances for the environment
-//	records := pass.Admit(proposals) // which of the rendered bytes are committed now, and on which clusters
+//	choice := view.Choose()               // which release each instance has from now on; which ended, failed or are proven
+//	...                                   // render choice.Instances for the environment
+//	admission := choice.Admit(proposals)  // which of the rendered bytes are committed now, and on which clusters
 //
 // Choose goes by releases: proof and soak upstream, approvals, windows, holds, pins, removals, failures. Admit goes by
-// render keys: waves over clusters, and the changes that the environment itself makes to releases that stay.
+// render keys: waves over clusters, and the changes that the environment itself makes to releases that stay. The calls of
+// both:
 //
-// The package remembers nothing. All that a decision needs is in the records (platform.Promotion), so that two daemons,
-// or one that lost its disk, decide the same. It never reads a clock, a cluster or Git.
+//	View.Choose                   choose.go      instance by instance, then the groups, then the deletions
+//	├ facts.rests                 view.go        nothing to decide: nearly all instances at nearly all times
+//	├ follower.follow             follow.go      the record follows the observations: joined, over, failed, proven, pruned
+//	│ └ follower.fail, .back      failure.go     reject the render keys, and go back to the record that was healthy before
+//	├ picker.pick                 candidate.go   the newest release whose gates are open
+//	│ └ question.ask              gate.go        the table of gates
+//	├ newDeparture                departure.go   the clusters that the instance leaves, and which of them now
+//	├ chooser.enterGroups         group.go       whose turn it is among instances that make a change together
+//	└ deletions.limit             deletions.go   too many deletions wait
+//	Choice.Admit                  admit.go       proposal by proposal
+//	├ admitter.admitRelease       admit.go       on the clusters whose turn it is
+//	│ └ waves.reach               wave.go
+//	├ admitter.admitRemoval       admit.go
+//	├ admitter.proceed            environment.go a rollout goes on, a cluster joins
+//	└ admitter.renew              environment.go the environment changed what it puts in
+//	Admission.AdmitNamespaces     plan.go
+//
+// A question about an instance returns an outcome, and nobody but choose and Admit records it. People (people.go), the
+// environments before and after this one (upstream.go, downstream.go), the waves, the groups and the platform's history
+// are small values that questions are put to; the phase of a rollout (phase.go) is read from its record. RULES.md has the
+// rules.
+//
+// The package remembers nothing. All that a decision needs is in the records (Promotion), so that two daemons, or one that
+// lost its disk, decide the same. It never reads a clock, a cluster or Git.
 package promotion

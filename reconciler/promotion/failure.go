@@ -4,30 +4,31 @@ import (
 	"fmt"
 	"slices"
 
-	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // maxRejected bounds the releases whose failures a record keeps. It is more than there are candidates, so that none of
 // them is forgotten to have failed.
 const maxRejected = 32
 
-// sick returns why a failure is the cluster's and not the release's, or nil: at least half of the neighbours there that have
-// not changed are not well either. Those that have been ill for much longer say nothing about it.
-func (p *Pass) sick(s *subject, cluster string, ours Observation) *Gate {
-	e := p.view.Environment
+// sick returns the gate of a failure that is the cluster's and not the release's, or nil: at least half of the neighbours there
+// that have not changed are not healthy either. Those that have been ill for much longer say nothing about it.
+func (s follower) sick(cluster string, ours Observation) *Gate {
+	e := s.Environment
 	before := ours.Ailing + e.Rollout.ProgressDeadline
 	neighbours, failing := 0, 0
-	for k, r := range p.view.Releases {
-		if k == s.key || r.Absent || r.Promotion.Rollout != nil {
+	for k, r := range s.Releases {
+		if k == s.key || phaseOf(r) != settled {
 			continue
 		}
 		placed, there := r.Clusters[cluster]
 		if !there || placed.Joining {
 			continue
 		}
-		said := p.view.observe(e, k, cluster, placed)
+		said := s.observe(e, k, cluster, placed)
 		ill := said.Health == Failed || said.Health == Progressing
-		if said.known() && !(ill && said.Ailing > before) {
+		longIll := ill && said.Ailing > before
+		if said.known() && !longIll {
 			neighbours++
 			if ill {
 				failing++
@@ -44,81 +45,74 @@ func (p *Pass) sick(s *subject, cluster string, ours Observation) *Gate {
 }
 
 // fail ends a rollout that failed on a cluster: its render keys are rejected, and the release that ran before comes back
-// where it can. It reports whether the instance goes back.
-func (p *Pass) fail(s *subject, cluster string, said Observation) bool {
-	rollback := s.base.Promotion.Rollout.Cause == "rollback"
+// where it can.
+func (s follower) fail(cluster string, said Observation) (f followed) {
+	rollback := phaseOf(s.base) == rollingBack
 	r := s.edit()
-	if !rollback {
-		p.reject(s, cluster, said)
-	}
 	why := fmt.Sprintf("failed on %s: %s", cluster, said.evidence())
 	if rollback {
 		why = "the rollback failed too, on " + cluster + ": " + said.evidence()
+	} else {
+		s.reject(cluster, said)
 	}
-	reason, target, state := p.back(s)
-	if reason == "" {
-		if p.restore(s, target, state, r.Promotion.Rollout.Moved, platform.ReleaseRollout{Cause: "rollback"}) {
-			return true
+	back := s.back()
+	f.wait(back.gates...)
+	if back.person == "" {
+		if f.back = s.restore(back.target, back.state, r.Promotion.Rollout.Moved, causeRollback); f.back != nil {
+			f.state = RollingBack
+			return f
 		}
-		reason = "nothing ran there before"
+		back.person = "nothing ran there before"
 	}
 	r.Promotion.Rollout.Stopped = why
 	if !rollback {
-		r.Promotion.Rollout.Stopped += "; " + reason
+		r.Promotion.Rollout.Stopped += "; " + back.person
 	}
-	p.standing(s.key).State = Stopped
-	p.wait(s.key, Gate{Name: "rollout", Reason: r.Promotion.Rollout.Stopped, Opens: "a newer release, or an Approval merged after the failure"})
-	return false
+	f.state = Stopped
+	f.wait(Gate{Name: "rollout", Reason: r.Promotion.Rollout.Stopped, Opens: "a newer release, or an Approval merged after the failure"})
+	return f
 }
 
-// overtake notes that the release of an instance of a group could not start, before something newer takes its place: else
-// the others of the group would not know.
-func (p *Pass) overtake(s *subject) {
-	if !runs(s.base) || s.base.Promotion.Rollout == nil || s.base.Promotion.Rollout.Group == "" || s.base.Promotion.Rollout.Stopped != "" {
+// overtake rejects the release of an instance of a group that could not start, before something newer takes its turn: else the
+// others of the group would not know.
+func (s follower) overtake() {
+	if !phaseOf(s.base).underWay() || groupOf(s.base) == "" {
 		return
 	}
-	now := p.view.condition(p.view.Environment, s.base, s.base.Promotion.Rollout.Moved)
-	if now.said.hopeless() && p.sick(s, now.worst, now.said) == nil {
+	now := s.condition(s.Environment, s.base, s.base.Promotion.Rollout.Moved)
+	if now.said.hopeless() && s.sick(now.worst, now.said) == nil {
 		s.edit()
-		p.reject(s, now.worst, now.said)
+		s.reject(now.worst, now.said)
 	}
 }
 
 // reject records the render keys that are not taken again: those that ran, and those that were to come.
-func (p *Pass) reject(s *subject, cluster string, said Observation) {
+func (s follower) reject(cluster string, said Observation) {
 	r := s.base
+	rollout := r.Promotion.Rollout
 	keys := map[string]string{}
-	if i := p.current(s); i != nil && len(r.Promotion.Rollout.Pending) > 0 {
-		all, _ := p.view.Prospects.Keys(i)
-		for _, c := range r.Promotion.Rollout.Pending {
-			keys[c] = all[c]
+	if len(rollout.Pending) > 0 {
+		if i, _ := s.current(); i != nil {
+			all, _ := s.Lookup.Keys(i)
+			for _, c := range rollout.Pending {
+				keys[c] = all[c]
+			}
 		}
 	}
-	for _, c := range r.Promotion.Rollout.Moved {
+	for _, c := range rollout.Moved {
 		keys[c] = r.Clusters[c].RenderKey
 	}
-	var admitted []string
-	for _, d := range p.approvalsOf(s, r) {
-		admitted = append(admitted, d.Digest)
-	}
-	for _, d := range p.decisions.approvals {
-		if d.Plan != "" {
-			admitted = append(admitted, d.Digest)
-		}
-	}
-	for _, d := range p.decisions.pins {
-		admitted = append(admitted, d.Digest)
-	}
+	admitting := s.people.admitting(refOf(r))
 	for _, c := range sortedKeys(keys) {
 		if keys[c] == "" {
 			continue
 		}
-		failure := platform.ReleaseFailure{
-			Cluster: c, RenderKey: keys[c], Release: r.Digest, Version: r.Version, Group: r.Promotion.Rollout.Group,
-			Object: said.Object, Message: fmt.Sprintf("%s: %s", cluster, said.evidence()), At: p.view.Now.stamp(), Approvals: admitted,
+		failure := state.Failure{
+			Cluster: c, RenderKey: keys[c], Release: r.Digest, Version: r.Version, Group: rollout.Group,
+			Object: said.Object, Message: fmt.Sprintf("%s: %s", cluster, said.evidence()), At: s.Now.stamp(), Approvals: admitting,
 		}
-		if slices.Contains(r.Promotion.Rollout.Moved, c) {
-			failure.State = p.view.State
+		if slices.Contains(rollout.Moved, c) {
+			failure.State = s.State
 		}
 		r.Promotion.Rejected = append(r.Promotion.Rejected, failure)
 	}
@@ -126,7 +120,7 @@ func (p *Pass) reject(s *subject, cluster string, said Observation) {
 }
 
 // latest drops the oldest failures beyond the bound.
-func latest(failures []platform.ReleaseFailure) []platform.ReleaseFailure {
+func latest(failures []state.Failure) []state.Failure {
 	seen := map[string]bool{}
 	for i, f := range slices.Backward(failures) {
 		seen[f.Release+f.Group] = true
@@ -137,111 +131,68 @@ func latest(failures []platform.ReleaseFailure) []platform.ReleaseFailure {
 	return failures
 }
 
-// back returns the record to go back to and the state commit that holds its bytes, or why a person has to decide.
-func (p *Pass) back(s *subject) (reason string, target *platform.Release, state string) {
-	r, e := s.base, p.view.Environment
+// A wayBack is the record that a failed rollout goes back to, or the reason why a person has to decide.
+type wayBack struct {
+	target *state.Release
+	state  string // the state commit that holds its bytes
+	person string // the reason; empty: the rollout goes back by itself
+	gates  []Gate // of the release that cannot be resolved any more
+}
+
+func (s follower) back() wayBack {
+	r, e := s.base, s.Environment
+	person := func(why string, args ...any) wayBack { return wayBack{person: fmt.Sprintf(why, args...)} }
 	switch {
-	case r.Promotion.Rollout.Cause == "rollback":
-		return "the rollback failed", nil, ""
+	case causeOf(r) == causeRollback:
+		return person("the rollback failed")
 	case e.Rollout.OnFailure == "stop":
-		return e.Name + " stops on failure", nil, ""
+		return person("%s stops on failure", e.Name)
 	case len(r.Promotion.Ran) == 0:
-		return "nothing was healthy here before", nil, ""
-	case !p.reversible(s):
-		return r.Offering + "@" + r.Version + " is not reversible", nil, ""
+		return person("nothing was healthy here before")
+	}
+	// Of a version that nobody can read any more it is not known whether it may be left by itself.
+	if i, broken := s.current(); i == nil || !i.Version.Reversible {
+		out := person("%s@%s is not reversible", r.Offering, r.Version)
+		out.gates = broken
+		return out
 	}
 	ran := r.Promotion.Ran[len(r.Promotion.Ran)-1]
-	if pin := p.pinOf(s); r.Promotion.Rollout.Cause == "pin" || pin != nil && !means(pin, s.key, ran.Digest, r.Offering, ran.Version) {
-		return "a pin is not undone", nil, ""
+	if s.pinForbids(ran) {
+		return person("a pin is not undone")
 	}
-	target, err := p.view.Prospects.Ran(ran.State, s.key)
-	if err != nil || target == nil || target.Absent {
-		return fmt.Sprintf("what ran before is not to be found in state commit %s", ran.State), nil, ""
+	target, err := s.Lookup.Ran(ran.State, s.key)
+	if err != nil || !runs(target) {
+		return person("what ran before is not to be found in state commit %s", ran.State)
 	}
-	if !p.differs(r, target) {
-		return "what ran there before was the same", nil, ""
+	if !s.differs(target) {
+		return person("what ran there before was the same")
 	}
-	return "", target, ran.State
+	return wayBack{target: target, state: ran.State}
+}
+
+// pinForbids reports whether a Pin brought the release that runs, or asks for another one than that which was healthy before.
+func (s follower) pinForbids(ran state.Ran) bool {
+	if causeOf(s.base) == causePin {
+		return true
+	}
+	pin := s.people.pinOf(s.key, s.offering())
+	return pin != nil && !means(pin, ReleaseRef{Key: s.key, Digest: ran.Digest, Offering: s.base.Offering, Version: ran.Version})
 }
 
 // differs reports whether something else ran before on clusters that a rollout moved, or on others than these.
-func (p *Pass) differs(r, target *platform.Release) bool {
+func (s follower) differs(target *state.Release) bool {
+	r := s.base
+	moved := r.Promotion.Rollout.Moved
 	elsewhere := func(cluster string) bool {
-		_, there := r.Clusters[cluster]
-		return there && !slices.Contains(r.Promotion.Rollout.Moved, cluster) || !there && p.returns(cluster)
+		if _, there := r.Clusters[cluster]; there {
+			return !slices.Contains(moved, cluster)
+		}
+		return s.mayReturn(cluster)
 	}
-	return slices.ContainsFunc(r.Promotion.Rollout.Moved, func(cluster string) bool {
-		before, ran := target.Clusters[cluster]
-		if ran {
+	return slices.ContainsFunc(moved, func(cluster string) bool {
+		if before, ran := target.Clusters[cluster]; ran {
 			return before.RenderKey != r.Clusters[cluster].RenderKey
 		}
 		return slices.ContainsFunc(sortedKeys(target.Clusters), elsewhere)
 	})
-}
-
-// returns reports whether an instance that goes back to an earlier release may come back to a cluster that it left
-// meanwhile: the environment still has it, and nobody empties it.
-func (p *Pass) returns(cluster string) bool {
-	c := p.view.Platform.Clusters[cluster]
-	return c != nil && c.State != platform.ClusterDraining && selects(p.view.Environment, c)
-}
-
-// reversible reports whether the version that runs may be left by itself. Of one that nobody can read any more that is not
-// known.
-func (p *Pass) reversible(s *subject) bool {
-	i := p.current(s)
-	return i != nil && i.Version.Reversible
-}
-
-// restore takes an instance back to a record: on the clusters that moved since to its bytes, and to the clusters that it left
-// since, which count again once they are healthy. A placement on a cluster that the record does not name stays until these
-// are well, and is left then. It reports whether there is anything to go back to.
-func (p *Pass) restore(s *subject, target *platform.Release, state string, moved []string, rollout platform.ReleaseRollout) bool {
-	r := s.base
-	to := clone(target)
-	to.Key, to.Promotion, to.Clusters = s.key, clone(r).Promotion, map[string]platform.ReleasePlacement{}
-	var back, bytes []string // of the record; and of any
-	for _, cluster := range sortedKeys(r.Clusters) {
-		placed, before := r.Clusters[cluster], target.Clusters[cluster]
-		switch {
-		case slices.Contains(moved, cluster) && before.Revision != "":
-			placed = before
-			placed.Joining = false
-			if bytes = append(bytes, cluster); placed.Release == "" {
-				back = append(back, cluster)
-			}
-		case placed.RenderKey == before.RenderKey:
-			placed.Release, placed.Version = before.Release, before.Version
-		case placed.Release == target.Digest:
-			placed.Release, placed.Version = "", ""
-		case placed.Release == "":
-			placed.Release, placed.Version = r.Digest, r.Version
-		}
-		to.Clusters[cluster] = placed
-	}
-	for _, cluster := range sortedKeys(target.Clusters) {
-		if _, there := r.Clusters[cluster]; !there && p.returns(cluster) {
-			placed := target.Clusters[cluster]
-			placed.Joining = true
-			bytes, to.Clusters[cluster] = append(bytes, cluster), placed
-		}
-	}
-	if !slices.ContainsFunc(sortedKeys(to.Clusters), func(c string) bool { return to.Clusters[c].RenderKey == target.Clusters[c].RenderKey }) {
-		return false
-	}
-	if to.Digest == r.Digest {
-		to.Commit = r.Commit // the head may have yielded it again since
-	}
-	p.leave(r, to)
-	rollout.Entered, rollout.Moved = p.view.Now.stamp(), back
-	to.Promotion.Rollout, to.Promotion.Admitted, to.Promotion.Gates = &rollout, nil, nil
-	to.Promotion.Origin, to.Promotion.Unproven = target.Promotion.Origin, target.Promotion.Unproven
-	s.base, s.edited = to, true
-	p.Records[s.key] = r
-	if p.view.Releases[s.key] == r {
-		delete(p.Records, s.key)
-	}
-	p.Restore[s.key] = Restoration{Release: to, State: state, Clusters: slices.Sorted(slices.Values(bytes))}
-	p.standing(s.key).State = RollingBack
-	return true
 }

@@ -9,8 +9,10 @@ import (
 
 	"transom.dev/reconciler/promotion"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
+// TestFailureReturnsTheLastHealthyBytesAndRejectsTheNewOnes keeps R63, R65, R66 and R71.
 func TestFailureReturnsTheLastHealthyBytesAndRejectsTheNewOnes(t *testing.T) {
 	w := settled(t, "a")
 	before, bytes := w.has("prod", "a"), w.liveOn("prod", "prod-1", "a")
@@ -33,16 +35,18 @@ func TestFailureReturnsTheLastHealthyBytesAndRejectsTheNewOnes(t *testing.T) {
 	require.True(t, w.arrived(), w.late())
 }
 
+// TestARejectionNamesWhatItIsMadeOn keeps R63 and R65.
 func TestARejectionNamesWhatItIsMadeOn(t *testing.T) {
 	w := settled(t, "a")
 	w.faults["p2/<nil>@prod"] = hangs
 	w.bump("a")
-	rejected := func() []platform.ReleaseFailure { return w.stages["prod"].releases[key("a")].Promotion.Rejected }
+	rejected := func() []state.Failure { return w.stages["prod"].releases[key("a")].Promotion.Rejected }
 	w.until(t, func() bool { return len(rejected()) > 0 })
 	require.Equal(t, "prod-1: Progressing Deployment/a: it is Progressing; not healthy within 5m0s (seen not to be healthy for 5m0s, "+
 		"last looked at "+w.wall().Format(time.RFC3339)+")", rejected()[0].Message)
 }
 
+// TestRollbackThatFailsTooStops keeps R69.
 func TestRollbackThatFailsTooStops(t *testing.T) {
 	w := settled(t, "a")
 	w.faults["p2/<nil>@prod"] = fails
@@ -53,14 +57,14 @@ func TestRollbackThatFailsTooStops(t *testing.T) {
 	w.faults["p1/<nil>@prod"] = fails
 	w.settle(3 * time.Minute)
 	require.Contains(t, w.stages["prod"].releases[key("a")].Promotion.Rollout.Stopped, "the rollback failed too")
-	require.Equal(t, promotion.Stopped, w.stages["prod"].last.Standings()[key("a")].State)
+	require.Equal(t, promotion.Stopped, w.stages["prod"].last.admission.Standings[key("a")].State)
 	state := w.stages["prod"].commit
 	w.settle(20 * time.Minute)
 	require.Equal(t, state, w.stages["prod"].commit, "nothing flaps")
 }
 
 // A pod of a revision that failed keeps its StatefulSet from going back, for longer than any deadline. Neither the rollback
-// nor the next release is blamed for it.
+// nor the next release is blamed for it. It keeps R64.
 func TestAPodOfARevisionBeforeRejectsNothing(t *testing.T) {
 	w := settled(t, "a")
 	before := w.has("prod", "a")
@@ -75,7 +79,7 @@ func TestAPodOfARevisionBeforeRejectsNothing(t *testing.T) {
 	w.settle(30 * time.Minute)
 	r := w.stages["prod"].releases[key("a")]
 	require.Equal(t, before, r.Digest)
-	require.Equal(t, promotion.RollingBack, w.stages["prod"].last.Standings()[key("a")].State, "it neither ended nor failed")
+	require.Equal(t, promotion.RollingBack, w.stages["prod"].last.admission.Standings[key("a")].State, "it neither ended nor failed")
 	require.Empty(t, r.Promotion.Rollout.Stopped)
 	for _, f := range r.Promotion.Rejected {
 		require.Equal(t, f.Cluster == "prod-1", f.State != "", "the record says where the failed bytes are, where there were any")
@@ -93,7 +97,7 @@ func TestAPodOfARevisionBeforeRejectsNothing(t *testing.T) {
 	require.Len(t, w.stages["prod"].releases[key("a")].Promotion.Rejected, rejected, "nothing was rejected for it")
 }
 
-// A release that waited for a pod of a revision before has its whole deadline once that is gone, and no more.
+// A release that waited for a pod of a revision before has its whole deadline once that is gone, and no more. It keeps R64.
 func TestTheDeadlineRunsOnceTheOldPodIsGone(t *testing.T) {
 	w := settled(t, "a")
 	before := w.has("prod", "a")
@@ -110,7 +114,7 @@ func TestTheDeadlineRunsOnceTheOldPodIsGone(t *testing.T) {
 }
 
 // A release that waits for a pod of a revision before for longer than the deadline protects itself no longer from a newer
-// one.
+// one. It keeps R29.
 func TestWhatWaitsForAnOldPodGivesWay(t *testing.T) {
 	w := settled(t, "a")
 	w.blocked["a@staging-1"] = w.clock + 2*time.Hour
@@ -123,6 +127,7 @@ func TestWhatWaitsForAnOldPodGivesWay(t *testing.T) {
 	require.Empty(t, w.stages["staging"].releases[key("a")].Promotion.Rejected)
 }
 
+// TestIrreversibleVersionStops keeps R67.
 func TestIrreversibleVersionStops(t *testing.T) {
 	w := settled(t, "a")
 	w.publish("1.1.0").Reversible = false
@@ -134,6 +139,7 @@ func TestIrreversibleVersionStops(t *testing.T) {
 	require.NotContains(t, w.liveOn("prod", "prod-2", "a"), "1.1.0")
 }
 
+// TestBadVersionTouchesFewOfManyInstances keeps R58 and R59.
 func TestBadVersionTouchesFewOfManyInstances(t *testing.T) {
 	var names []string
 	for i := range 20 {
@@ -155,4 +161,13 @@ func TestBadVersionTouchesFewOfManyInstances(t *testing.T) {
 	}
 	require.Len(t, touched, 3)
 	require.Equal(t, []string{"rollout"}, w.gates("dev", "t"), "and the others say why they wait")
+}
+
+// TestIllHealthAfterTheRolloutIsNoFailure and is only shown. It keeps R63.
+func TestIllHealthAfterTheRolloutIsNoFailure(t *testing.T) {
+	w := settled(t, "a")
+	before := w.stages["prod"].releases[key("a")]
+	w.flapping["a@prod-1"] = w.clock + time.Hour
+	w.settle(30 * time.Minute)
+	require.Same(t, before, w.stages["prod"].releases[key("a")], "nothing was decided")
 }

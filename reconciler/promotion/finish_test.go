@@ -10,7 +10,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// finish takes everything out of the way, and expects all that the head asks for to arrive.
+// finish takes everything out of the way, and expects all that the head asks for to arrive. It checks R102.
 func (w *world) finish() {
 	w.note("everything is taken out of the way")
 	w.faults, w.lost, w.sick, w.flapping = map[string]fault{}, map[string]bool{}, map[string]bool{}, map[string]time.Duration{}
@@ -77,12 +77,12 @@ func (w *world) late() string {
 }
 
 func standing(s *stage, k platform.RequestKey) string {
-	if s.last == nil || s.last.Standings()[k] == nil {
+	if s.last == nil || s.last.admission.Standings[k] == nil {
 		return "says nothing"
 	}
 	var b strings.Builder
-	for _, g := range s.last.Standings()[k].Gates {
+	for _, g := range s.last.admission.Standings[k].Gates {
 		fmt.Fprintf(&b, "[%s: %s (%s)] ", g.Name, g.Reason, g.Opens)
 	}
-	return s.last.Standings()[k].State + " " + b.String()
+	return s.last.admission.Standings[k].State + " " + b.String()
 }

@@ -5,56 +5,105 @@ import (
 	"slices"
 	"strings"
 
-	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
-// follow brings a record up to the observations of clusters: which of them joined, how a rollout ended, which release is
-// proven. It reports whether that decides the instance for this pass.
-func (p *Pass) follow(s *subject) bool {
+// A follower brings the record of an instance up to the observations of clusters.
+type follower struct{ *subject }
+
+// A followed record is up to date with the observations of clusters.
+type followed struct {
+	outcome
+	back   *Restoration // it goes back to this
+	forget bool         // it is a tombstone that nobody needs any more
+	keep   bool         // it is a tombstone that stays as it is
+}
+
+// follow brings a record up to the observations of clusters: which of them joined, how a rollout or a removal ended, which
+// release is proven.
+func (s follower) follow() followed {
 	if s.base.Absent {
-		return p.followRemoval(s)
+		return s.followRemoval()
 	}
-	p.welcome(s)
-	if s.base.Promotion.Rollout != nil {
-		p.trim(s)
-		if p.followRollout(s) {
-			return true
+	s.welcome()
+	var f followed
+	if phaseOf(s.base).open() {
+		if f = s.followRollout(); f.back != nil {
+			return f
 		}
 	}
-	p.prove(s)
-	return false
+	f.times = append(f.times, s.prove().times...)
+	return f
 }
 
 // welcome lets clusters count that joined and are healthy now.
-func (p *Pass) welcome(s *subject) {
+func (s follower) welcome() {
 	for cluster, placed := range s.base.Clusters {
-		if placed.Joining && p.view.counts(p.view.Environment, cluster) &&
-			p.view.observe(p.view.Environment, s.key, cluster, placed).Health == Healthy {
+		if placed.Joining && s.counts(s.Environment, cluster) && s.observe(s.Environment, s.key, cluster, placed).Health == Healthy {
 			placed.Joining = false
 			s.edit().Clusters[cluster] = placed
 		}
 	}
 }
 
-// trim forgets clusters that a rollout has not to reach any more: they left, or have the bytes already.
-func (p *Pass) trim(s *subject) {
-	if len(s.base.Promotion.Rollout.Pending) == 0 {
-		return
+// followRollout finds out whether a rollout failed or is over, and otherwise the gates that it waits for.
+func (s follower) followRollout() (f followed) {
+	if len(pending(s.base)) > 0 {
+		_, broken := s.current()
+		f.wait(broken...)
+		s.trim()
 	}
-	i := p.current(s)
+	f.state = phaseOf(s.base).state()
+	if phaseOf(s.base) == stopped {
+		s.resume()
+	} else if found := s.failing(); found.failed {
+		return s.afterFailure(f, found)
+	} else {
+		f.times = append(f.times, found.times...)
+	}
+	if len(pending(s.base)) > 0 {
+		return f
+	}
+	gates, over := s.finish()
+	if f.wait(gates...); over {
+		f.state = Settled
+	} else if phaseOf(s.base) == stopped {
+		f.wait(Gate{Name: "rollout", Reason: s.base.Promotion.Rollout.Stopped, Opens: "a newer release, or its health"})
+	}
+	return f
+}
+
+// afterFailure waits for the cluster where a failure is the cluster's own, and ends the rollout otherwise.
+func (s follower) afterFailure(f followed, found failure) followed {
+	f.times = append(f.times, found.times...)
+	if sick := s.sick(found.cluster, found.said); sick != nil {
+		f.wait(*sick)
+		return f
+	}
+	failed := s.fail(found.cluster, found.said)
+	f.wait(failed.gates...)
+	f.state, f.back = failed.state, failed.back
+	return f
+}
+
+// trim forgets clusters that a rollout has not to reach any more: they left, or have the bytes already.
+func (s follower) trim() {
+	rollout := s.base.Promotion.Rollout
+	i, _ := s.current()
 	if i == nil {
 		return
 	}
-	keys, problems := p.view.Prospects.Keys(i)
+	keys, problems := s.Lookup.Keys(i)
 	if len(problems) > 0 {
 		return
 	}
-	left := slices.DeleteFunc(slices.Clone(s.base.Promotion.Rollout.Pending), func(cluster string) bool {
+	left := slices.DeleteFunc(slices.Clone(rollout.Pending), func(cluster string) bool {
 		key, placed := keys[cluster]
 		has, there := s.base.Clusters[cluster]
-		return !placed || there && has.RenderKey == key
+		arrived := there && has.RenderKey == key
+		return !placed || arrived
 	})
-	if len(left) == len(s.base.Promotion.Rollout.Pending) {
+	if len(left) == len(rollout.Pending) {
 		return
 	}
 	r := s.edit()
@@ -67,129 +116,155 @@ func (p *Pass) trim(s *subject) {
 	r.Promotion.Rollout.Pending = left
 }
 
-// followRollout finds out whether a rollout failed or is over, and adds otherwise the gate that it waits for.
-func (p *Pass) followRollout(s *subject) bool {
+// finish ends a rollout that reached all its clusters, once they are healthy and the last wave has soaked. Otherwise it returns
+// the gate that the end waits for, if there is one.
+func (s follower) finish() (gates []Gate, over bool) {
 	rollout := s.base.Promotion.Rollout
-	standing := p.standing(s.key)
-	standing.State = Moving
-	if rollout.Cause == "rollback" {
-		standing.State = RollingBack
+	moved, next := s.judges()
+	if len(next) > 0 {
+		s.edit().Promotion.Rollout.Pending = next
+		return nil, false
 	}
-	if rollout.Stopped != "" {
-		standing.State = Stopped
-		p.resume(s)
-	} else if cluster, said, failed := p.failing(s); failed {
-		if sick := p.sick(s, cluster, said); sick != nil {
-			p.wait(s.key, *sick)
-			return false
-		}
-		return p.fail(s, cluster, said)
-	}
-	if len(s.base.Promotion.Rollout.Pending) > 0 || p.over(s) {
-		return false
-	}
-	if s.base.Promotion.Rollout.Stopped != "" {
-		p.wait(s.key, Gate{Name: "rollout", Reason: s.base.Promotion.Rollout.Stopped, Opens: "a newer release, or its health"})
-	}
-	return false
-}
-
-// over ends a rollout that reached all its clusters, once they are healthy and the last wave has soaked.
-func (p *Pass) over(s *subject) bool {
-	e, rollout := p.view.Environment, s.base.Promotion.Rollout
-	moved := p.judges(s)
-	if len(s.base.Promotion.Rollout.Pending) > 0 {
-		return false
-	}
-	now := p.view.condition(e, s.base, moved)
 	if len(moved) == 0 && len(rollout.Moved) > 0 {
-		p.wait(s.key, Gate{Name: "rollout", Reason: "its clusters left before it was healthy anywhere", Opens: "a cluster"})
-		return false
+		return []Gate{{Name: "rollout", Reason: "its clusters left before it was healthy anywhere", Opens: "a cluster"}}, false
 	}
-	if len(moved) > 0 && now.counting == 0 {
-		p.wait(s.key, Gate{Name: "rollout", Reason: "no cluster of " + strings.Join(moved, ", ") + " counts", Opens: "an active cluster"})
-		return false
+	if len(moved) > 0 && s.condition(s.Environment, s.base, moved).counting == 0 {
+		return []Gate{{Name: "rollout", Reason: "no cluster of " + strings.Join(moved, ", ") + " counts", Opens: "an active cluster"}}, false
 	}
-	if _, gate := p.turn(s.base, moved, nil); gate != nil {
-		p.wait(s.key, *gate)
-		return false
+	if _, gate := s.waves.turn(s.base, moved, nil); gate != nil {
+		return []Gate{*gate}, false
 	}
 	r := s.edit()
-	r.Promotion.Rollout, r.Promotion.Admitted = nil, last(r)
-	p.standing(s.key).State = Settled
-	return true
+	r.Promotion.Rollout, r.Promotion.Admitted = nil, admittedDepartures(r)
+	return nil, true
 }
 
 // judges lists the clusters that a rollout is judged by: those of them that it moved and that are still there. Where none
-// is, it is those that have its bytes, and where no cluster has them any more, it goes on to those that it left out.
-func (p *Pass) judges(s *subject) []string {
-	there := slices.DeleteFunc(slices.Clone(s.base.Promotion.Rollout.Moved), func(c string) bool { _, there := s.base.Clusters[c]; return !there })
-	if len(there) > 0 || len(s.base.Promotion.Rollout.Moved) == 0 {
-		return there
+// is, it is those that have its bytes, and where no cluster has them any more, the rollout goes on next to those that it left
+// out.
+func (s follower) judges() (moved, next []string) {
+	r := s.base
+	was := r.Promotion.Rollout.Moved
+	moved = slices.DeleteFunc(slices.Clone(was), func(c string) bool { _, there := r.Clusters[c]; return !there })
+	if len(moved) > 0 || len(was) == 0 {
+		return moved, nil
 	}
-	var before []string
-	for _, cluster := range sortedKeys(s.base.Clusters) {
+	for _, cluster := range sortedKeys(r.Clusters) {
 		switch {
-		case s.base.Clusters[cluster].Release == "":
-			there = append(there, cluster)
-		case p.view.counts(p.view.Environment, cluster):
-			before = append(before, cluster)
+		case !outdated(r.Clusters[cluster]):
+			moved = append(moved, cluster)
+		case s.counts(s.Environment, cluster):
+			next = append(next, cluster)
 		}
 	}
-	if len(there) == 0 && len(before) > 0 {
-		s.edit().Promotion.Rollout.Pending = before
+	if len(moved) > 0 {
+		next = nil
 	}
-	return there
+	return moved, next
 }
 
-// failing returns the first cluster on which the objects that a rollout brought have failed.
-func (p *Pass) failing(s *subject) (cluster string, said Observation, failed bool) {
-	e := p.view.Environment
+// A failure is the first cluster on which a rollout failed, and the times until which others have to be healthy.
+type failure struct {
+	outcome
+	failed  bool // else there is none
+	cluster string
+	said    Observation
+}
+
+// failing finds the first cluster on which the objects that a rollout brought have failed.
+func (s follower) failing() (found failure) {
+	e := s.Environment
 	deadline := e.Rollout.ProgressDeadline
 	for _, cluster := range s.base.Promotion.Rollout.Moved {
 		placed, there := s.base.Clusters[cluster]
-		if !there || placed.Joining || !p.view.counts(e, cluster) {
+		if !there || placed.Joining || !s.counts(e, cluster) {
 			continue
 		}
-		said := p.view.observe(e, s.key, cluster, placed)
+		said := s.observe(e, s.key, cluster, placed)
+		own := said.Ailing - said.SupersededFor
 		switch {
 		case said.Health == Failed:
-			return cluster, said, true
-		case said.Health == Progressing && said.Superseded: // other pods fail; the next observation of them brings a pass
-		case said.Health == Progressing && said.Ailing-said.Held >= deadline:
+			found.failed, found.cluster, found.said = true, cluster, said
+			return found
+		case said.Health != Progressing, said.Superseded: // other pods fail; the next observation of them brings a pass
+		case own >= deadline:
 			said.Message = strings.TrimPrefix(fmt.Sprintf("%s; not healthy within %s", said.Message, deadline), "; ")
-			return cluster, said, true
-		case said.Health == Progressing:
-			p.wake(p.view.Now.in(deadline - said.Ailing + said.Held))
+			found.failed, found.cluster, found.said = true, cluster, said
+			return found
+		default:
+			found.wake(s.Now.in(deadline - own))
 		}
 	}
-	return "", Observation{}, false
+	return found
 }
 
 // resume lets a stopped rollout go on that a person approved since, once the clusters that it moved are healthy.
-func (p *Pass) resume(s *subject) {
+func (s follower) resume() {
 	r := s.base
-	if !p.view.condition(p.view.Environment, r, r.Promotion.Rollout.Moved).all() || r.Request == nil {
+	if !s.condition(s.Environment, r, r.Promotion.Rollout.Moved).all() || r.Request == nil {
 		return
 	}
-	approvals := p.approvalsOf(s, r)
+	approvals := s.people.running(refOf(r))
 	for _, f := range slices.Backward(r.Promotion.Rejected) {
 		if f.Release == r.Digest && readmitted(r, f, approvals) {
 			r = s.edit()
 			r.Promotion.Rollout.Stopped = ""
-			r.Promotion.Rollout.Entered = p.view.Now.stamp()
-			r.Promotion.Rejected = slices.DeleteFunc(r.Promotion.Rejected, func(f platform.ReleaseFailure) bool { return f.Release == r.Digest })
+			r.Promotion.Rollout.Entered = s.Now.stamp()
+			r.Promotion.Rejected = slices.DeleteFunc(r.Promotion.Rejected, func(f state.Failure) bool { return f.Release == r.Digest })
 			return
 		}
 	}
 }
 
-// approvalsOf returns the Approvals that admit a release that runs: of exactly it, or of its version.
-func (p *Pass) approvalsOf(s *subject, r *platform.Release) (list []*platform.Decision) {
-	for _, d := range p.decisions.approvals {
-		if exactly(d, s.key, r.Digest) || d.Offering == r.Offering && d.Version == r.Version {
-			list = append(list, d)
+// followRemoval waits until pruning is confirmed everywhere, and forgets a removal once no other environment of its path
+// runs the release that was removed: until then its position in history and its failures keep older releases out.
+func (s follower) followRemoval() (f followed) {
+	if phaseOf(s.base) == removing {
+		f.state = Removing
+		f.wait(s.confirm()...)
+	}
+	if s.head != nil {
+		return f
+	}
+	needed := s.down.mayRun(s.key) || s.up.mayRun(s.key)
+	f.forget = phaseOf(s.base) == gone && !needed
+	f.keep = !f.forget
+	return f
+}
+
+// confirm ends a removal once nothing is left on any cluster that counts, and returns the gate that it waits for otherwise.
+func (s follower) confirm() []Gate {
+	e, need := s.Environment, s.down.soakOfRemoval(s.key)
+	var left []string
+	soaked, counting := need, 0
+	var silent []string // are of the environment, and do not count now
+	for _, cluster := range pending(s.base) {
+		if !s.counts(e, cluster) {
+			if s.mayBelong(cluster) {
+				silent = append(silent, cluster)
+			}
+			continue
+		}
+		counting++
+		said := s.Observe(e.Name, s.key, cluster)
+		if said.Revision != "" || said.Health != Healthy || said.Soaked < need {
+			left = append(left, cluster)
+			soaked = min(soaked, said.Soaked)
 		}
 	}
-	return list
+	if len(left) > 0 {
+		g := Gate{Name: "health", Reason: "is being removed from " + strings.Join(left, ", "), Opens: "pruning, confirmed"}
+		if need > 0 && soaked > 0 {
+			g.At = s.Now.in(need - soaked)
+		}
+		return []Gate{g}
+	}
+	if counting == 0 && len(silent) > 0 {
+		return []Gate{{Name: "health", Reason: "was removed from " + strings.Join(silent, ", ") + ", which does not count now", Opens: "an active cluster"}}
+	}
+	s.edit().Promotion.Rollout = nil
+	if counting > 0 && s.down.mayRun(s.key) {
+		s.recordProof(need)
+	}
+	return nil
 }

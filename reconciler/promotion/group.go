@@ -1,12 +1,13 @@
 package promotion
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // A group is a change that many instances make together: a new version, or a change that an environment puts in. The counts
@@ -17,98 +18,109 @@ type group struct {
 	failed  int // that failed, with nobody having approved it since
 }
 
-// groups are those of the environment, by name; nil: not counted yet.
-type groups map[string]*group
-
-func (g groups) of(name string) *group {
-	if g[name] == nil {
-		g[name] = &group{}
-	}
-	return g[name]
+// groups are those of the environment, by name. They are counted when somebody asks for one.
+type groups struct {
+	limits  platform.Instances
+	counted func() map[string]*group
 }
 
-// group counts the members of a group, from the records after Choose has followed them.
-func (p *Pass) group(name string) *group {
-	if p.rollouts == nil {
-		p.rollouts = groups{}
-		for k, r := range p.view.Releases {
-			if now := p.Records[k]; now != nil {
-				r = now
+// newGroups counts the groups from the records that instances have from now on.
+func newGroups(limits platform.Instances, p *people, records func(func(*state.Release))) *groups {
+	return &groups{limits: limits, counted: sync.OnceValue(func() map[string]*group {
+		all := map[string]*group{}
+		of := func(name string) *group {
+			if all[name] == nil {
+				all[name] = &group{}
 			}
-			if back, ok := p.Restore[k]; ok {
-				r = back.Release
+			return all[name]
+		}
+		records(func(r *state.Release) {
+			if len(r.Promotion.Rejected) > 0 {
+				for _, name := range failedIn(p, r) {
+					of(name).failed++
+				}
 			}
-			p.count(r)
-		}
-	}
-	return p.rollouts.of(name)
-}
-
-func (p *Pass) count(r *platform.Release) {
-	rollout := r.Promotion.Rollout
-	if len(r.Promotion.Rejected) > 0 {
-		for _, name := range p.failedIn(r) {
-			p.rollouts.of(name).failed++
-		}
-	}
-	for _, g := range r.Promotion.Gates {
-		if g.Gate == "rollout" && (rollout == nil || rollout.Group != g.Figure) {
-			p.rollouts.of(g.Figure).healthy++
-		}
-	}
-	if rollout != nil && rollout.Group != "" && rollout.Stopped == "" {
-		p.rollouts.of(rollout.Group).flying++
-	}
-}
-
-// groupsOf are the groups, by the names that group counts by, that an instance is in with the release that enters now: the
-// one of the change, and that of the version which it has already and was healthy with.
-func groupsOf(base, to *platform.Release, group string) (list []platform.ReleaseGate) {
-	if runs(base) && base.VersionDigest == to.VersionDigest && (base.Promotion.Rollout == nil || base.Promotion.Rollout.Stopped == "") {
-		for _, g := range base.Promotion.Gates {
-			if g.Gate == "rollout" && g.Figure != group && !isEnvironment(g.Figure) &&
-				(base.Promotion.Rollout == nil || base.Promotion.Rollout.Group != g.Figure) {
-				list = append(list, g)
+			name := groupOf(r)
+			for _, g := range r.Promotion.Gates {
+				if g.Gate == "rollout" && g.Figure != name {
+					of(g.Figure).healthy++
+				}
 			}
-		}
-	}
-	if group != "" {
-		list = append(list, platform.ReleaseGate{Gate: "rollout", Figure: group})
-	}
-	return list
+			if name != "" && phaseOf(r) != stopped {
+				of(name).flying++
+			}
+		})
+		return all
+	})}
 }
 
 // failedIn lists the groups that an instance failed in, each once.
-func (p *Pass) failedIn(r *platform.Release) (names []string) {
+func failedIn(p *people, r *state.Release) (names []string) {
 	for _, f := range r.Promotion.Rejected {
-		if f.Group != "" && !slices.Contains(names, f.Group) && !p.forgiven(r, f) {
+		if f.Group != "" && !slices.Contains(names, f.Group) && !p.forgives(r, f) {
 			names = append(names, f.Group)
 		}
 	}
 	return names
 }
 
-// forgiven reports whether a person has approved since the release or the change that failed.
-func (p *Pass) forgiven(r *platform.Release, f platform.ReleaseFailure) bool {
-	for _, d := range p.decisions.approvals {
-		same := exactly(d, r.Key, f.Release) || d.Offering == r.Offering && d.Version == f.Version || d.Plan != "" && isEnvironment(f.Group)
-		if same && !slices.Contains(f.Approvals, d.Digest) {
-			return true
-		}
+// of returns the counts of a group.
+func (g *groups) of(name string) *group {
+	all := g.counted()
+	if all[name] == nil {
+		all[name] = &group{}
 	}
-	return false
+	return all[name]
 }
 
 // free returns how many more instances may enter a group now, when so many want to.
-func (g *group) free(limits platform.Instances, wanting int) int {
-	most := share(limits.MaxConcurrent, g.flying+g.healthy+g.failed+wanting)
-	if g.healthy < limits.First {
-		most = limits.First
+func (g *groups) free(name string, wanting int) int {
+	now := g.of(name)
+	most := share(g.limits.MaxConcurrent, now.flying+now.healthy+now.failed+wanting)
+	if now.healthy < g.limits.First {
+		most = g.limits.First
 	}
-	if g.failed > 0 {
-		most = min(most, limits.MaxFailures-g.failed)
+	if now.failed > 0 {
+		most = min(most, g.limits.MaxFailures-now.failed)
 	}
-	return max(most-g.flying, 0)
+	return max(most-now.flying, 0)
+}
+
+// enter lets one more instance into a group, of so many that want to, or returns the reason why it waits.
+func (g *groups) enter(name string, wanting int) *Gate {
+	if stopped := g.stopped(name); stopped != nil {
+		return stopped
+	}
+	if g.free(name, wanting) == 0 {
+		waits := g.queued(name)
+		return &waits
+	}
+	g.of(name).flying++
+	return nil
+}
+
+// stopped returns the reason why nothing more enters a group, or nil.
+func (g *groups) stopped(name string) *Gate {
+	if name == "" {
+		return nil
+	}
+	failed := g.of(name).failed
+	if failed == 0 || failed < g.limits.MaxFailures {
+		return nil
+	}
+	return &Gate{
+		Name: "rollout", Reason: fmt.Sprintf("%s failed in %d of the instances that it entered", called(name), failed),
+		Opens: "another version or change, or an Approval merged after the failure",
+	}
+}
+
+// queued is the gate of an instance whose turn in a group has not come.
+func (g *groups) queued(name string) Gate {
+	now := g.of(name)
+	return Gate{
+		Name: "rollout", Reason: fmt.Sprintf("waits for its turn with %s: %d under way, %d healthy, %d failed", called(name), now.flying, now.healthy, now.failed),
+		Opens: "the health of those that went before",
+	}
 }
 
 // called is a group as people know it.
@@ -119,90 +131,52 @@ func called(group string) string {
 	return strings.TrimPrefix(group, "version:")
 }
 
-// stoppedGroup returns why nothing more enters a group, or nil.
-func (p *Pass) stoppedGroup(name string) *Gate {
-	if name == "" {
-		return nil
-	}
-	g, limits := p.group(name), p.view.Environment.Rollout.Instances
-	if g.failed == 0 || g.failed < limits.MaxFailures {
-		return nil
-	}
-	return &Gate{
-		Name: "rollout", Reason: fmt.Sprintf("%s failed in %d of the instances that it entered", called(name), g.failed),
-		Opens: "another version or change, or an Approval merged after the failure",
-	}
-}
+// environmental is the prefix of groups of changes that an environment makes to the releases that it runs.
+const environmental = "environment:"
 
-// spare is how many more instances than there are places are rendered where some may turn out to have a Problem: they must
-// not keep all others from it, nor is everything to be rendered that waits.
-const spare = 16
+func isEnvironment(group string) bool { return strings.HasPrefix(group, environmental) }
 
-// admitGroups lets those enter whose turn it is among the instances that make a change together. Those that could not be
-// rendered are tried again after all others, so that everybody's turn comes.
-func (p *Pass) admitGroups(queue []*subject) {
-	wanting, failing := map[string]int{}, map[string]bool{}
-	for _, s := range queue {
-		wanting[s.next.group]++
-		failing[s.next.group] = failing[s.next.group] || p.tried(s.key) > 0
-	}
-	slices.SortFunc(queue, func(a, b *subject) int {
-		return cmp.Or(cmp.Compare(p.tried(a.key), p.tried(b.key)), a.key.Compare(b.key))
-	})
-	p.places, p.untried = map[string]int{}, map[string]bool{}
-	tries := map[string]int{}
-	for name, n := range wanting {
-		p.places[name] = p.group(name).free(p.view.Environment.Rollout.Instances, n)
-		if tries[name] = p.places[name]; tries[name] > 0 && (p.group(name).flying == 0 || failing[name]) {
-			tries[name] += spare
+// groupsWith are the groups, as gates that the record passed, that an instance is in with the release that enters now: the one of
+// the change, and that of the version which it has already and was healthy with.
+func groupsWith(base, to *state.Release, group string) (list []state.PassedGate) {
+	same := runs(base) && base.VersionDigest == to.VersionDigest
+	if same && phaseOf(base) != stopped {
+		for _, g := range base.Promotion.Gates {
+			if g.Gate == "rollout" && g.Figure != group && g.Figure != groupOf(base) && !isEnvironment(g.Figure) {
+				list = append(list, g)
+			}
 		}
 	}
-	for _, s := range queue {
-		name := s.next.group
-		if tries[name] > 0 {
-			tries[name]--
-			p.enter(s, s.next)
-			continue
-		}
-		p.stay(s, s.stay)
-		p.standing(s.key).Candidate = &s.next.content
-		p.wait(s.key, p.queued(name))
-		p.untried[name] = p.untried[name] || p.places[name] > 0 && p.tried(s.key) == 0
+	if group != "" {
+		list = append(list, state.PassedGate{Gate: "rollout", Figure: group})
 	}
+	return list
 }
 
-func (p *Pass) tried(k platform.RequestKey) int {
-	if p.view.Tried == nil {
-		return 0
+// environmentGroup is the name of the group for the values, overlays and labels that the environment puts into its instances
+// now.
+func environmentGroup(p *platform.Platform, e *platform.Environment) string {
+	puts := map[string]any{"values": e.Values, "overlays": digests(e.Overlays), "namespace": digests(e.Namespace.Components)}
+	if e.External {
+		puts["external"] = true
 	}
-	return p.view.Tried(k)
-}
-
-// Barren lists the instances that were to enter a rollout and could not be rendered, sorted, once Admit has returned: View.Tried
-// tells the next pass of them. Where none of a group could be, the others are to be tried at once.
-func (p *Pass) Barren() (keys []platform.RequestKey) {
-	came := map[string]bool{}
-	for k, m := range p.moves {
-		switch {
-		case m.queued && m.proposed:
-			came[m.group] = true
-		case m.queued:
-			keys = append(keys, k)
+	if e.Namespace.Name != nil {
+		puts["name"] = e.Namespace.Name.Source
+	}
+	members := map[string]any{}
+	for name, c := range p.Clusters {
+		if selects(e, c) {
+			members[name] = c.Labels
 		}
 	}
-	for name, more := range p.untried {
-		if more && !came[name] {
-			p.wake(p.view.Now.Wall)
-		}
-	}
-	slices.SortFunc(keys, platform.RequestKey.Compare)
-	return keys
+	puts["clusters"] = members
+	return environmental + platform.Digest(puts)
 }
 
-func (p *Pass) queued(name string) Gate {
-	g := p.group(name)
-	return Gate{
-		Name: "rollout", Reason: fmt.Sprintf("waits for its turn with %s: %d under way, %d healthy, %d failed", called(name), g.flying, g.healthy, g.failed),
-		Opens: "the health of those that went before",
+func digests(overlays []platform.Overlay) []string {
+	list := []string{}
+	for _, o := range overlays {
+		list = append(list, o.Digest)
 	}
+	return list
 }

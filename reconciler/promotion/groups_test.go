@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // with counts the instances that an environment has at a version.
@@ -20,6 +21,7 @@ func (w *world) with(environment, version string) (n int) {
 	return n
 }
 
+// TestManyInstancesEnterOnceTheFirstIsHealthy keeps R57, R58 and R60.
 func TestManyInstancesEnterOnceTheFirstIsHealthy(t *testing.T) {
 	w := settled(t, "a", "b", "c", "d", "e", "f", "g", "h")
 	w.publish("1.1.0")
@@ -33,10 +35,11 @@ func TestManyInstancesEnterOnceTheFirstIsHealthy(t *testing.T) {
 	require.Equal(t, 5, w.with("dev", "1.1.0"), "a restart counts the same")
 	w.bump("a")
 	w.until(t, func() bool { return w.has("dev", "a") == "a:1.1.0:p2,dev,prod,staging" })
-	require.Contains(t, w.stages["dev"].releases[key("a")].Promotion.Gates, platform.ReleaseGate{Gate: "rollout", Figure: "version:web@1.1.0"},
+	require.Contains(t, w.stages["dev"].releases[key("a")].Promotion.Gates, state.PassedGate{Gate: "rollout", Figure: "version:web@1.1.0"},
 		"and an instance that moves on still counts for the version")
 }
 
+// TestInstanceThatCannotBeginTakesNoPlaceInARollout keeps R39 and R61.
 func TestInstanceThatCannotBeginTakesNoPlaceInARollout(t *testing.T) {
 	for name, change := range map[string]func(*world){
 		"a version":               func(w *world) { w.publish("1.1.0") },
@@ -60,6 +63,7 @@ func TestInstanceThatCannotBeginTakesNoPlaceInARollout(t *testing.T) {
 	}
 }
 
+// TestWithdrawnVersionGoesNoFurther keeps R9 and R29.
 func TestWithdrawnVersionGoesNoFurther(t *testing.T) {
 	w := settled(t, "a")
 	v := w.publish("1.1.0")
@@ -79,7 +83,7 @@ func TestWithdrawnVersionGoesNoFurther(t *testing.T) {
 }
 
 // TestManyInstancesThatCannotBeRenderedStarveNoOthers though they are all before them by name, and only some are rendered in
-// every pass.
+// every pass. It keeps R61 and R62.
 func TestManyInstancesThatCannotBeRenderedStarveNoOthers(t *testing.T) {
 	var names []string
 	for i := range 60 {
@@ -96,13 +100,13 @@ func TestManyInstancesThatCannotBeRenderedStarveNoOthers(t *testing.T) {
 	for range 4 {
 		require.Zero(t, w.with("dev", "1.1.0"))
 		w.passes()
-		require.LessOrEqual(t, len(dev.last.Barren()), 17)
-		require.Equal(t, w.with("dev", "1.1.0") == 0, dev.last.Next.Equal(w.wall()), "the next are tried at once")
+		require.LessOrEqual(t, len(dev.last.admission.Unrendered), 17)
+		require.Equal(t, w.with("dev", "1.1.0") == 0, dev.last.admission.Next.Equal(w.wall()), "the next are tried at once")
 	}
 	require.Equal(t, "1.1.0", w.version("dev", "r57"), "the first that can, once those before it have been tried")
 	w.settle(5 * time.Minute)
 	require.Equal(t, 3, w.with("dev", "1.1.0"))
-	require.False(t, dev.last.Next.Equal(w.wall()), "and nobody tries for ever")
+	require.False(t, dev.last.admission.Next.Equal(w.wall()), "and nobody tries for ever")
 
 	delete(w.wrong, "r03")
 	w.settle(5 * time.Minute)
@@ -110,7 +114,7 @@ func TestManyInstancesThatCannotBeRenderedStarveNoOthers(t *testing.T) {
 }
 
 // TestAdmitAnswersTheSameWhenItIsAskedAgain as rendering does where bytes were built with outputs of a release that did not
-// come about.
+// come about. It keeps R82.
 func TestAdmitAnswersTheSameWhenItIsAskedAgain(t *testing.T) {
 	for name, change := range map[string]func(*world){
 		"a version":               func(w *world) { w.publish("1.1.0") },
@@ -123,14 +127,16 @@ func TestAdmitAnswersTheSameWhenItIsAskedAgain(t *testing.T) {
 			p := w.view("dev").Choose()
 			proposals := w.render(w.stages["dev"], p)
 			once := p.Admit(proposals)
-			require.NotEqual(t, proposals[0].Base, once[0], "the first instance begins")
-			gates := p.Standings()[key("b")].Gates
-			require.Equal(t, once, p.Admit(proposals))
-			require.Equal(t, gates, p.Standings()[key("b")].Gates)
+			require.NotEqual(t, proposals[0].Base, once.Records[0], "the first instance begins")
+			again := p.Admit(proposals)
+			require.Equal(t, once.Records, again.Records)
+			require.Equal(t, once.Standings, again.Standings)
+			require.Equal(t, once.Next, again.Next)
 		})
 	}
 }
 
+// TestInstanceThatCannotBeRenderedDelaysOnlyItself keeps R61.
 func TestInstanceThatCannotBeRenderedDelaysOnlyItself(t *testing.T) {
 	w := settled(t, "a", "b", "c", "d")
 	w.wrong = map[string]bool{"a": true, "b": true}
@@ -141,4 +147,24 @@ func TestInstanceThatCannotBeRenderedDelaysOnlyItself(t *testing.T) {
 	w.settle(2 * time.Minute)
 	require.Equal(t, 2, w.with("dev", "1.1.0"))
 	require.Equal(t, "1.0.0", w.version("dev", "a"))
+}
+
+// TestAMemberThatCannotStartAndIsOvertakenHasFailed for the others of its group. It keeps R60.
+func TestAMemberThatCannotStartAndIsOvertakenHasFailed(t *testing.T) {
+	w := settled(t, "a", "b")
+	w.publish("1.1.0")
+	w.faults["1.1.0"] = stuck
+	w.merge("1.1.0, whose pods cannot start")
+	w.passes()
+	require.Equal(t, "1.1.0", w.version("dev", "a"))
+	w.settle(startup + tick)
+	w.requests[key("a")].pinned = "1.2.0"
+	w.publish("1.2.0")
+	w.requests[key("b")].pinned = "1.1.0"
+	w.merge("a goes on to 1.2.0, and b stays for 1.1.0")
+	w.settle(2 * time.Minute)
+	require.Equal(t, "1.2.0", w.version("dev", "a"))
+	require.Equal(t, "version:web@1.1.0", w.stages["dev"].releases[key("a")].Promotion.Rejected[0].Group)
+	require.Equal(t, "1.0.0", w.version("dev", "b"))
+	require.Contains(t, w.gate("dev", "b", "rollout").Reason, "web@1.1.0 failed in 1 of the instances that it entered")
 }

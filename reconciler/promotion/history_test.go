@@ -35,6 +35,7 @@ func wentBack(t *testing.T) *world {
 	return w
 }
 
+// TestNothingBetweenTheRestoredReleaseAndTheRejectedOneEntersByItself keeps R3, R4, R5 and R37.
 func TestNothingBetweenTheRestoredReleaseAndTheRejectedOneEntersByItself(t *testing.T) {
 	k := key("a")
 	for name, c := range map[string]struct {
@@ -72,6 +73,7 @@ func TestNothingBetweenTheRestoredReleaseAndTheRejectedOneEntersByItself(t *test
 	}
 }
 
+// TestPinThatIsRemovedLetsNothingInThatIsOlderThanWhatItTookBack keeps R4 and R98.
 func TestPinThatIsRemovedLetsNothingInThatIsOlderThanWhatItTookBack(t *testing.T) {
 	w := leapt(t, "")
 	w.settle(5 * time.Minute)
@@ -90,6 +92,7 @@ func TestPinThatIsRemovedLetsNothingInThatIsOlderThanWhatItTookBack(t *testing.T
 	require.Nil(t, w.stages["prod"].releases[k].Promotion.Left)
 }
 
+// TestFailureOfWhatAnEnvironmentPutsInShutsNoReleaseOut keeps R81.
 func TestFailureOfWhatAnEnvironmentPutsInShutsNoReleaseOut(t *testing.T) {
 	w := settled(t, "a")
 	hold := w.decide("prod", platform.Decision{Kind: "Hold", Cluster: "prod-2"})

@@ -27,6 +27,7 @@ func (w *world) liveOn(environment, cluster, name string) string {
 	return ""
 }
 
+// TestReleaseEarnsItsWayThroughEnvironmentsAndWaves keeps R1, R2, R12 and R52.
 func TestReleaseEarnsItsWayThroughEnvironmentsAndWaves(t *testing.T) {
 	w := ladder()
 	w.trace = []string{}

@@ -9,9 +9,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
-// TestClusterThatAVersionLeavesServesUntilTheCanaryIsWell and as before once the canary has failed.
+// TestClusterThatAVersionLeavesServesUntilTheCanaryIsWell and as before once the canary has failed. It keeps R85 and R88.
 func TestClusterThatAVersionLeavesServesUntilTheCanaryFails(t *testing.T) {
 	w := judged(t, "a")
 	before := w.stages["prod"].releases[key("a")]
@@ -32,6 +33,7 @@ func TestClusterThatAVersionLeavesServesUntilTheCanaryFails(t *testing.T) {
 	require.Nil(t, r.Promotion.Rollout)
 }
 
+// TestClusterThatAVersionLeavesGoesAfterTheOthersSoaked keeps R75 and R85.
 func TestClusterThatAVersionLeavesGoesAfterTheOthersSoaked(t *testing.T) {
 	w := judged(t, "a")
 	before := w.has("prod", "a")
@@ -45,7 +47,7 @@ func TestClusterThatAVersionLeavesGoesAfterTheOthersSoaked(t *testing.T) {
 	require.True(t, w.arrived(), w.late())
 }
 
-// TestClusterThatTakesOverIsWellBeforeAnotherIsLeft for every cause that moves an instance from one to the other.
+// TestClusterThatTakesOverIsWellBeforeAnotherIsLeft for every cause that moves an instance from one to the other. It keeps R85.
 func TestClusterThatTakesOverIsWellBeforeAnotherIsLeft(t *testing.T) {
 	for name, move := range map[string]func(w *world){
 		"a label":    func(w *world) { w.platform.Clusters["dev-1"].Labels["environment"] = "" },
@@ -70,6 +72,7 @@ func TestClusterThatTakesOverIsWellBeforeAnotherIsLeft(t *testing.T) {
 	}
 }
 
+// TestDrainingClusterWaitsForTheHealthOfTheOthers keeps R85.
 func TestDrainingClusterWaitsForTheHealthOfTheOthers(t *testing.T) {
 	w := judged(t, "a", "b")
 	w.flapping["a@prod-1"] = w.clock + 5*time.Minute
@@ -84,7 +87,29 @@ func TestDrainingClusterWaitsForTheHealthOfTheOthers(t *testing.T) {
 	require.Empty(t, w.liveOn("prod", "prod-2", "a"))
 }
 
-// TestClusterThatDrainsNowWaitsForAnApprovalAlone and not for the health of others.
+// TestClusterThatIsLeftNamesTheOneThatSoaksLongest of all that soak. It keeps R85.
+func TestClusterThatIsLeftNamesTheOneThatSoaksLongest(t *testing.T) {
+	w := judged(t, "a")
+	w.join("prod", "prod-3")
+	w.merge("prod-3 joins")
+	waves := w.environmentOf("prod").Rollout.Waves
+	waves[0].Soak, waves[1].Soak = 10*time.Minute, 5*time.Minute
+	w.settle(15 * time.Minute)
+	for _, cluster := range []string{"prod-1", "prod-3"} {
+		w.flapping["a@"+cluster] = w.clock + time.Minute
+	}
+	w.settle(2 * time.Minute)
+	w.platform.Clusters["prod-2"].State = platform.ClusterDraining
+	w.merge("prod-2 drains")
+	w.settle(tick)
+	require.Contains(t, w.gate("prod", "a", "leave").Reason, "prod-1 soaks")
+	w.settle(5 * time.Minute)
+	require.NotEmpty(t, w.liveOn("prod", "prod-2", "a"), "prod-3 has soaked, and prod-1 has not")
+	w.settle(5 * time.Minute)
+	require.Empty(t, w.liveOn("prod", "prod-2", "a"))
+}
+
+// TestClusterThatDrainsNowWaitsForAnApprovalAlone and not for the health of others. It keeps R86.
 func TestClusterThatDrainsNowWaitsForAnApprovalAlone(t *testing.T) {
 	w := judged(t, "a")
 	w.environmentOf("prod").Gates.Approval = "required"
@@ -92,7 +117,7 @@ func TestClusterThatDrainsNowWaitsForAnApprovalAlone(t *testing.T) {
 	w.flee("prod-2")
 	w.settle(time.Minute)
 	require.NotEmpty(t, w.liveOn("prod", "prod-2", "a"))
-	want := platform.DeletionsDigest("prod", []platform.DeletedPlacement{{Cluster: "prod-2", Team: "shop", Request: "a"}})
+	want := state.DeletionsDigest("prod", []state.DeletedPlacement{{Cluster: "prod-2", Team: "shop", Request: "a"}})
 	require.Equal(t, want, w.stages["prod"].last.Deletions)
 	require.Contains(t, w.gate("prod", "a", "leave").Opens, "an Approval of {deletions: "+want+"}")
 	w.decide("prod", platform.Decision{Kind: "Approval", Deletions: want})
@@ -104,7 +129,7 @@ func TestClusterThatDrainsNowWaitsForAnApprovalAlone(t *testing.T) {
 	require.Empty(t, w.stages["prod"].releases[key("a")].Promotion.Admitted)
 }
 
-// TestRollbackComesBackToAClusterThatWasLeftMeanwhile because an Override did not let it wait.
+// TestRollbackComesBackToAClusterThatWasLeftMeanwhile because an Override did not let it wait. It keeps R86 and R88.
 func TestRollbackComesBackToAClusterThatWasLeftMeanwhile(t *testing.T) {
 	w := judged(t, "a")
 	before := w.stages["prod"].releases[key("a")]
@@ -119,6 +144,7 @@ func TestRollbackComesBackToAClusterThatWasLeftMeanwhile(t *testing.T) {
 	require.Contains(t, w.liveOn("prod", "prod-2", "a"), "1.0.0")
 }
 
+// TestClusterThatIsLeftAndDoesNotAnswerKeepsNoRolloutOpen keeps R75.
 func TestClusterThatIsLeftAndDoesNotAnswerKeepsNoRolloutOpen(t *testing.T) {
 	w := settled(t, "a")
 	w.lost["prod-2"] = true
@@ -132,7 +158,7 @@ func TestClusterThatIsLeftAndDoesNotAnswerKeepsNoRolloutOpen(t *testing.T) {
 	require.Empty(t, w.liveOn("prod", "prod-2", "a"))
 }
 
-// TestLeavingIsApprovedWithTheRelease and not asked about again.
+// TestLeavingIsApprovedWithTheRelease and not asked about again. It keeps R87.
 func TestLeavingIsApprovedWithTheRelease(t *testing.T) {
 	w := settled(t, "a")
 	w.environmentOf("prod").Gates.Approval = "required"
@@ -147,7 +173,7 @@ func TestLeavingIsApprovedWithTheRelease(t *testing.T) {
 	require.Empty(t, w.stages["prod"].releases[key("a")].Promotion.Admitted)
 }
 
-// TestDeletionLimitCountsWhatGoesNow and not the placements that wait for the last wave.
+// TestDeletionLimitCountsWhatGoesNow and not the placements that wait for the last wave. It keeps R51 and R87.
 func TestDeletionLimitCountsWhatGoesNow(t *testing.T) {
 	w := judged(t, "a", "b", "c")
 	w.environmentOf("prod").DeletionLimit = platform.DeletionLimit{Instances: 1, Percent: 10}
@@ -169,7 +195,7 @@ func TestDeletionLimitCountsWhatGoesNow(t *testing.T) {
 
 // gate is the reason why a gate is closed for an instance, and its opener.
 func (w *world) gate(environment, name, gate string) (found struct{ Reason, Opens string }) {
-	gates := w.stages[environment].last.Standings()[key(name)].Gates
+	gates := w.stages[environment].last.admission.Standings[key(name)].Gates
 	var told []string
 	for _, g := range gates {
 		told = append(told, g.Name)

@@ -9,7 +9,7 @@ type Meter struct {
 	revision string
 	health   string
 	at       time.Duration // when health was last known to hold
-	doubted  bool          // whether it holds still is not known
+	outdated bool          // something happened since that nobody has looked at
 
 	soaked, ailing time.Duration
 }
@@ -22,14 +22,14 @@ func (m *Meter) Restore(revision string, soaked time.Duration) {
 	}
 }
 
-// briefly is for how long an observation may be in doubt and count all the same, once the next one says the same.
+// briefly is for how long an observation may be outdated and count all the same, once the next one says the same.
 const briefly = 2 * time.Second
 
-// Doubt says that something happened that nobody has looked at yet: from now on it is not known whether the last observation
+// Outdate says that something happened that nobody has looked at yet: from now on it is not known whether the last observation
 // holds. Nothing counts until the next observation. If that comes soon and says the same, it held.
-func (m *Meter) Doubt(now, grace time.Duration) {
-	m.pass(now, grace)
-	m.doubted = true
+func (m *Meter) Outdate(now, grace time.Duration) {
+	m.count(now, grace)
+	m.outdated = true
 }
 
 // Observe says that a placement's health at a revision is this from now on. The time since the last call counts with the
@@ -38,16 +38,16 @@ func (m *Meter) Observe(revision, health string, now, grace time.Duration) {
 	if m.revision != revision {
 		*m = Meter{revision: revision, health: Unknown}
 	}
-	if m.doubted && (health != m.health || now-m.at > briefly) {
+	if m.outdated && (health != m.health || now-m.at > briefly) {
 		m.at = max(now, m.at)
 	}
-	m.doubted = false
-	m.pass(now, grace)
+	m.outdated = false
+	m.count(now, grace)
 	if health == Healthy || health == Suspended {
 		m.ailing = 0
 	}
 	m.health = health
-	m.settle(grace)
+	m.breakSoak(grace)
 }
 
 // Read returns how long a revision was seen healthy, and how long not, until now.
@@ -55,13 +55,13 @@ func (m *Meter) Read(revision string, now, grace time.Duration) (soaked, ailing 
 	if m.revision != revision {
 		return 0, 0
 	}
-	m.pass(now, grace)
+	m.count(now, grace)
 	return m.soaked, m.ailing
 }
 
-// pass counts the time until now with the health that was given last.
-func (m *Meter) pass(now, grace time.Duration) {
-	if m.doubted {
+// count adds the time until now with the health that was given last.
+func (m *Meter) count(now, grace time.Duration) {
+	if m.outdated {
 		return
 	}
 	elapsed := max(now-m.at, 0)
@@ -72,12 +72,12 @@ func (m *Meter) pass(now, grace time.Duration) {
 	case Progressing, Failed:
 		m.ailing += elapsed
 	}
-	m.settle(grace)
+	m.breakSoak(grace)
 }
 
-// settle lets the soak break.
-func (m *Meter) settle(grace time.Duration) {
-	if m.health == Failed || m.health == Progressing && m.ailing > grace {
+// breakSoak sets the soak back where health is lost.
+func (m *Meter) breakSoak(grace time.Duration) {
+	if broke(m.health, m.ailing, grace) {
 		m.soaked = 0
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"transom.dev/reconciler/promotion"
 )
 
+// TestMeterCountsWhatWasWatched keeps R21, R22 and R23.
 func TestMeterCountsWhatWasWatched(t *testing.T) {
 	const s = time.Second
 	type step struct {
@@ -38,7 +39,7 @@ func TestMeterCountsWhatWasWatched(t *testing.T) {
 			var m promotion.Meter
 			for _, step := range c.steps {
 				if step.health == "" {
-					m.Doubt(step.at, 30*s)
+					m.Outdate(step.at, 30*s)
 					continue
 				}
 				m.Observe("r1", step.health, step.at, 30*s)
@@ -52,6 +53,7 @@ func TestMeterCountsWhatWasWatched(t *testing.T) {
 	}
 }
 
+// TestMeterGoesOnFromACheckpoint keeps R26.
 func TestMeterGoesOnFromACheckpoint(t *testing.T) {
 	var m promotion.Meter
 	m.Restore("r1", time.Minute)

@@ -9,13 +9,13 @@ import (
 	"transom.dev/render/platform"
 )
 
-// TestNamespacesChangeAsTheEnvironmentMay although no release says anything of them.
+// TestNamespacesChangeAsTheEnvironmentMay although no release says anything of them. It keeps R80.
 func TestNamespacesChangeAsTheEnvironmentMay(t *testing.T) {
 	const digest = "sha256:namespaces"
 	w := settled(t, "web")
 	admits := func() bool {
 		w.settle(tick)
-		return w.stages["prod"].last.AdmitNamespaces(digest)
+		return w.stages["prod"].last.admission.AdmitNamespaces(digest).Open
 	}
 	prod := w.environmentOf("prod")
 	approval := prod.Gates.Approval
@@ -37,7 +37,7 @@ func TestNamespacesChangeAsTheEnvironmentMay(t *testing.T) {
 
 	prod.Gates.Approval = "required"
 	require.False(t, admits(), "nobody approved")
-	require.Equal(t, digest, w.stages["prod"].last.Plan, "status says what to approve")
+	require.Equal(t, digest, w.stages["prod"].last.admission.AdmitNamespaces(digest).Plan, "status says what to approve")
 	w.decide("prod", platform.Decision{Kind: "Approval", Plan: digest})
 	require.True(t, admits())
 	prod.Gates.Approval = approval

@@ -16,14 +16,14 @@ const (
 // Of an instance that is being removed Revision is empty: Progressing while something is left, Healthy once pruning is
 // confirmed.
 type Observation struct {
-	Revision string // that it is about, as ReleasePlacement.Observed; about another than the recorded one it says nothing
+	Revision string // that it is about, as Placement.Observed; about another than the recorded one it says nothing
 	Health   string
 	Stuck    bool // a pod cannot start and will not without a change
 
-	// Superseded says that nothing but pods of a revision before keeps this one from being healthy, and Held for how long of
-	// Ailing that was so: that time is no failure of this revision.
-	Superseded bool
-	Held       time.Duration
+	// Superseded says that nothing but pods of a revision before keeps this one from being healthy, and SupersededFor for how
+	// long of Ailing that was so: that time is no failure of this revision.
+	Superseded    bool
+	SupersededFor time.Duration
 
 	// Soaked is for how long it was seen healthy at this revision, and Ailing for how long it has been seen not to be.
 	Soaked, Ailing time.Duration
@@ -41,8 +41,17 @@ func (o Observation) known() bool {
 
 // broke reports whether health is lost: failed, or not there for longer than grace.
 func (o Observation) broke(grace time.Duration) bool {
-	return o.Health == Failed || o.Health == Progressing && o.Ailing > grace
+	return broke(o.Health, o.Ailing, grace)
 }
 
 // hopeless reports whether an instance that is not healthy yet will not get there by waiting.
-func (o Observation) hopeless() bool { return o.Health == Failed || o.Health == Progressing && o.Stuck }
+func (o Observation) hopeless() bool {
+	stuck := o.Health == Progressing && o.Stuck
+	return o.Health == Failed || stuck
+}
+
+// broke reports whether health is lost that has been this for so long.
+func broke(health string, ailing, grace time.Duration) bool {
+	late := health == Progressing && ailing > grace
+	return health == Failed || late
+}

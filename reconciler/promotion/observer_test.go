@@ -9,6 +9,7 @@ import (
 	"transom.dev/reconciler/promotion"
 )
 
+// TestAnObserverThatIsLateRejectsNobody keeps R64.
 func TestAnObserverThatIsLateRejectsNobody(t *testing.T) {
 	w := settled(t, "a")
 	before := w.has("prod", "a")
@@ -40,8 +41,8 @@ func (w *world) holds(on *placed, health string) bool {
 		return false
 	case health != on.said || w.superseded(on) != on.behind:
 		on.doubted = true
-		on.meter.Doubt(w.clock-w.booted, grace)
-		on.held.Doubt(w.clock-w.booted, 0)
+		on.meter.Outdate(w.clock-w.booted, grace)
+		on.held.Outdate(w.clock-w.booted, 0)
 		return false
 	}
 	on.seen()

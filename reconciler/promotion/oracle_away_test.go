@@ -4,13 +4,13 @@ import (
 	"maps"
 	"slices"
 
-	"transom.dev/reconciler/promotion"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // rollouts holds the lists of clusters in a record: each has a cluster once, and nothing that enters waits for one whose file
-// is gone.
-func (o *oracle) rollouts(s *stage, was, is *platform.Release) {
+// is gone. It checks R84.
+func (o *oracle) rollouts(s *stage, was, is *state.Release) {
 	rollout := is.Promotion.Rollout
 	if rollout == nil {
 		return
@@ -29,8 +29,8 @@ func (o *oracle) rollouts(s *stage, was, is *platform.Release) {
 	}
 }
 
-// outlived holds the end of a rollout whose clusters all left against the true health on those that are left.
-func (o *oracle) outlived(s *stage, was, ends *platform.Release) {
+// outlived holds the end of a rollout whose clusters all left against the true health on those that are left. It checks R74.
+func (o *oracle) outlived(s *stage, was, ends *state.Release) {
 	moved := was.Promotion.Rollout.Moved
 	if len(moved) == 0 || slices.ContainsFunc(moved, func(c string) bool { _, there := ends.Clusters[c]; return there && o.away[c] == nil }) {
 		return
@@ -41,8 +41,8 @@ func (o *oracle) outlived(s *stage, was, ends *platform.Release) {
 }
 
 // joins holds a cluster that comes to an instance that runs on others against the rule of joining: until it was healthy it
-// counts nowhere.
-func (o *oracle) joins(s *stage, p *promotion.Pass, was, is *platform.Release) {
+// counts nowhere. It checks R83.
+func (o *oracle) joins(s *stage, p *pass, was, is *state.Release) {
 	if was == nil || was.Absent || was.Promotion.Rollout != nil {
 		return // on its way to its first clusters
 	}
@@ -60,8 +60,8 @@ func (o *oracle) joins(s *stage, p *promotion.Pass, was, is *platform.Release) {
 }
 
 // deletes holds deletions that wait for an Approval against the placements that are to go: a placement that is let go is not
-// deleted.
-func (o *oracle) deletes(s *stage, p *promotion.Pass) {
+// deleted. It checks R51.
+func (o *oracle) deletes(s *stage, p *pass) {
 	if p.Deletions == "" {
 		return
 	}

@@ -8,6 +8,7 @@ import (
 
 	"transom.dev/reconciler/promotion"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // decided finds a decision of a kind that is about a request.
@@ -24,18 +25,18 @@ func names(d *platform.Decision, k platform.RequestKey) bool {
 	return d.Request != nil && *d.Request == k || d.Request == nil && d.Offering == "web"
 }
 
-func (o *oracle) pin(environment string, r *platform.Release) *platform.Decision {
+func (o *oracle) pin(environment string, r *state.Release) *platform.Decision {
 	return o.decided(environment, "Pin", func(d *platform.Decision) bool { return names(d, r.Key) })
 }
 
-func (o *oracle) skips(environment, gate string, r *platform.Release) bool {
+func (o *oracle) skips(environment, gate string, r *state.Release) bool {
 	return o.decided(environment, "Override", func(d *platform.Decision) bool {
 		return names(d, r.Key) && slices.Contains(d.Skip, gate) && (d.Release == "" || d.Release == r.Digest) && (d.Version == "" || d.Version == r.Version)
 	}) != nil
 }
 
-// untouchable holds a change of bytes against holds and windows.
-func (o *oracle) untouchable(s *stage, is *platform.Release, changed, gone []string) {
+// untouchable holds a change of bytes against holds and windows. It checks R33 and R34.
+func (o *oracle) untouchable(s *stage, is *state.Release, changed, gone []string) {
 	hold := o.decided(s.name, "Hold", func(d *platform.Decision) bool {
 		switch {
 		case d.Cluster != "":
@@ -65,13 +66,14 @@ func (o *oracle) untouchable(s *stage, is *platform.Release, changed, gone []str
 }
 
 // failures notes the render keys that were rejected since, and those that are taken again, for which somebody has decided.
-func (o *oracle) failures(environment string, was, is *platform.Release) {
-	var had []platform.ReleaseFailure
+// It checks R64 and R65.
+func (o *oracle) failures(environment string, was, is *state.Release) {
+	var had []state.Failure
 	if was != nil {
 		had = was.Promotion.Rejected
 	}
-	same := func(list []platform.ReleaseFailure, f platform.ReleaseFailure) bool {
-		return slices.ContainsFunc(list, func(o platform.ReleaseFailure) bool { return reflect.DeepEqual(o, f) })
+	same := func(list []state.Failure, f state.Failure) bool {
+		return slices.ContainsFunc(list, func(o state.Failure) bool { return reflect.DeepEqual(o, f) })
 	}
 	for _, f := range had {
 		since := o.rejected[at(f.Cluster, f.RenderKey)]
@@ -91,8 +93,8 @@ func (o *oracle) failures(environment string, was, is *platform.Release) {
 }
 
 // unseen holds a rejection against the observations: a release that did not fail, and whose pods can start, was seen not to
-// be healthy for as long as it may take.
-func (o *oracle) unseen(environment string, k platform.RequestKey, f platform.ReleaseFailure) {
+// be healthy for as long as it may take. It checks R63 and R64.
+func (o *oracle) unseen(environment string, k platform.RequestKey, f state.Failure) {
 	cluster, _, _ := strings.Cut(f.Message, ":")
 	on := o.stages[environment].live[k.Name+"@"+cluster]
 	if on == nil {
@@ -117,7 +119,8 @@ func (o *oracle) readmits(environment, release, version string, k platform.Reque
 }
 
 // again holds a change of bytes against the bytes that failed before: only a decision that was merged since lets it in.
-func (o *oracle) again(s *stage, is *platform.Release, changed []string) {
+// It checks R37.
+func (o *oracle) again(s *stage, is *state.Release, changed []string) {
 	for _, c := range changed {
 		since, failed := o.rejected[at(c, is.Clusters[c].RenderKey)]
 		if failed && !o.readmits(s.name, is.Digest, is.Version, is.Key, since) {

@@ -6,10 +6,12 @@ import (
 	"slices"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // entered holds a release that came by itself against proof, approval and history.
-func (o *oracle) entered(s *stage, was, is *platform.Release) {
+// It checks R3, R4, R12, R13, R14, R17, R31 and R36.
+func (o *oracle) entered(s *stage, was, is *state.Release) {
 	e := o.platform.Environments[s.name]
 	if was != nil && !was.Absent && is.Commit <= was.Commit {
 		o.breaks("%s takes %s of %s after %s of %s by itself", s.name, is.Digest, is.Commit, was.Digest, was.Commit)
@@ -67,13 +69,13 @@ func (o *oracle) entered(s *stage, was, is *platform.Release) {
 }
 
 // remembers reports whether a record is of a release, or of its proof.
-func remembers(r *platform.Release, digest string) bool {
-	return r != nil && (r.Digest == digest || slices.ContainsFunc(r.Promotion.Proven, func(p platform.ReleaseProof) bool { return p.Digest == digest }))
+func remembers(r *state.Release, digest string) bool {
+	return r != nil && (r.Digest == digest || slices.ContainsFunc(r.Promotion.Proven, func(p state.Proof) bool { return p.Digest == digest }))
 }
 
 // asksSame reports whether two releases ask for the same in an environment.
-func asksSame(environment string, a, b *platform.Release) bool {
-	ask := func(r *platform.Release) string {
+func asksSame(environment string, a, b *state.Release) bool {
+	ask := func(r *state.Release) string {
 		return fmt.Sprint(r.Version, r.Request.Parameters, r.Request.Environments[environment].Parameters, r.Request.Bindings)
 	}
 	return ask(a) == ask(b)
@@ -92,7 +94,7 @@ func (o *oracle) upstream(e *platform.Environment, spec *platform.RequestSpec) (
 }
 
 // approved returns the Approval that admits a release, one of exactly it before one of its version.
-func (o *oracle) approved(environment string, was, is *platform.Release) *platform.Decision {
+func (o *oracle) approved(environment string, was, is *state.Release) *platform.Decision {
 	exact := o.decided(environment, "Approval", func(d *platform.Decision) bool {
 		return d.Request != nil && *d.Request == is.Key && d.Release == is.Digest
 	})
@@ -104,8 +106,8 @@ func (o *oracle) approved(environment string, was, is *platform.Release) *platfo
 	return o.decided(environment, "Approval", func(d *platform.Decision) bool { return same && d.Version == is.Version })
 }
 
-// step counts the instances that a version which is bad everywhere reaches as a step from another.
-func (o *oracle) step(s *stage, is *platform.Release) {
+// step counts the instances that a version which is bad everywhere reaches as a step from another. It checks R59.
+func (o *oracle) step(s *stage, is *state.Release) {
 	if f := cmp.Or(o.faults[is.Version], o.faults[is.Version+"@"+s.name]); f == "" || f == gutter || f == sleeps {
 		return
 	}

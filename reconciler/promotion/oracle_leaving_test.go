@@ -7,12 +7,13 @@ import (
 
 	"transom.dev/reconciler/promotion"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // leaves holds the clusters that an instance leaves, while it stays on others or is to come to them, against these others:
 // before it goes from anywhere all of them that count have the bytes that they are to have, and have been well for as long
-// as their wave asks.
-func (o *oracle) leaves(s *stage, p *promotion.Pass, was, is *platform.Release, gone []string) {
+// as their wave asks. It checks R85.
+func (o *oracle) leaves(s *stage, p *pass, was, is *state.Release, gone []string) {
 	if is.Absent || was == nil || was.Absent || len(gone) == 0 {
 		return
 	}
@@ -54,7 +55,7 @@ func (o *oracle) leaves(s *stage, p *promotion.Pass, was, is *platform.Release, 
 }
 
 // wanted are the clusters that an instance is to be on, as the platform is now.
-func (o *oracle) wanted(p *promotion.Pass, is *platform.Release) []*platform.Cluster {
+func (o *oracle) wanted(p *pass, is *state.Release) []*platform.Cluster {
 	at := slices.IndexFunc(p.Instances, func(i *platform.Instance) bool { return i.Request.Key == is.Key })
 	if at < 0 {
 		return nil
@@ -64,8 +65,8 @@ func (o *oracle) wanted(p *promotion.Pass, is *platform.Release) []*platform.Clu
 	return o.resolve(i.Environment.Name, is.Key, &spec, i.Version).Clusters
 }
 
-// hurries reports whether a person said that a cluster is not to wait.
-func (o *oracle) hurries(environment string, is *platform.Release, cluster string) bool {
+// hurries reports whether a person said that a cluster is not to wait. It checks R86.
+func (o *oracle) hurries(environment string, is *state.Release, cluster string) bool {
 	if o.skips(environment, "leave", is) {
 		return true
 	}
@@ -83,13 +84,13 @@ func (o *oracle) waveSoak(environment string, c *platform.Cluster) time.Duration
 }
 
 // spread notes where an instance is that was healthy in all waves.
-func (o *oracle) spread(id string, r *platform.Release) {
+func (o *oracle) spread(id string, r *state.Release) {
 	o.whole[id], o.clusters[id] = r.Digest, maps.Clone(r.Clusters)
 }
 
 // wherever holds a rollback against the clusters on which the release before was: it is on all of them again that the
-// environment still has, and as it was where the failure had moved it or had left.
-func (o *oracle) wherever(s *stage, was, is *platform.Release) {
+// environment still has, and as it was where the failure had moved it or had left. It checks R88.
+func (o *oracle) wherever(s *stage, was, is *state.Release) {
 	for c, ran := range o.clusters[at(s.name, is.Key.Name)] {
 		on := o.platform.Clusters[c]
 		if on == nil || !o.member(s.name, on) || on.State == platform.ClusterDraining {

@@ -5,11 +5,12 @@ import (
 	"slices"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // removed holds a removal against approval, and against the environments before this one: one of them has to have gone
-// without the request for long enough.
-func (o *oracle) removed(s *stage, was, is *platform.Release) {
+// without the request for long enough. It checks R43, R44, R47 and R48.
+func (o *oracle) removed(s *stage, was, is *state.Release) {
 	for k, r := range s.releases {
 		for _, provider := range r.Bindings(s.name) {
 			if !r.Absent && provider == is.Key {

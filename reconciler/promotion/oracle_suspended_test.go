@@ -6,10 +6,11 @@ import (
 
 	"transom.dev/reconciler/promotion"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // asleep reports whether a release is suspended on some cluster that counts.
-func (o *oracle) asleep(environment string, r *platform.Release) bool {
+func (o *oracle) asleep(environment string, r *state.Release) bool {
 	if r == nil || r.Absent {
 		return false
 	}
@@ -22,8 +23,8 @@ func (o *oracle) asleep(environment string, r *platform.Release) bool {
 	return false
 }
 
-// weakens notes a release that brings bytes which failed, or were not healthy, and is content with less.
-func (o *oracle) weakens(s *stage, p *promotion.Pass, was, is *platform.Release, changed []string) {
+// weakens notes a release that brings bytes which failed, or were not healthy, and is content with less. It checks R17.
+func (o *oracle) weakens(s *stage, p *pass, was, is *state.Release, changed []string) {
 	if _, back := p.Restore[is.Key]; back || is.Absent || was == nil || was.Digest == is.Digest {
 		return
 	}
@@ -32,7 +33,7 @@ func (o *oracle) weakens(s *stage, p *promotion.Pass, was, is *platform.Release,
 		o.weak[id] = o.weak[at(s.name, is.Key.Name, was.Digest)]
 		return
 	}
-	if remembers(&platform.Release{Promotion: was.Promotion}, is.Digest) {
+	if remembers(&state.Release{Promotion: was.Promotion}, is.Digest) {
 		return // it was proven before
 	}
 	o.weak[id] = o.content(is.Version) && slices.ContainsFunc(changed, func(c string) bool {
@@ -43,7 +44,7 @@ func (o *oracle) weakens(s *stage, p *promotion.Pass, was, is *platform.Release,
 				return true
 			}
 		}
-		return slices.ContainsFunc(was.Promotion.Rejected, func(f platform.ReleaseFailure) bool {
+		return slices.ContainsFunc(was.Promotion.Rejected, func(f state.Failure) bool {
 			return f.Cluster == c && f.State != "" && !o.content(f.Version) && bytes == "r "+o.bytesOf(f.Version)+strings.TrimPrefix(f.RenderKey, f.Version)
 		})
 	})

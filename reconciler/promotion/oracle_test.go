@@ -9,20 +9,21 @@ import (
 
 	"transom.dev/reconciler/promotion"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // An oracle holds commits against the rules of promotion. It goes by the truth of the world, and by its own reading of
 // decisions, never by the gates of the state machine.
 type oracle struct {
 	*world
-	soaked    map[string]time.Duration                        // longest time that a release was well on all clusters that count, by environment, request and digest
-	rendered  map[string]string                               // its bytes there when it was whole
-	completed map[string]map[string]bool                      // releases ever whole and well, by environment and request
-	whole     map[string]string                               // the last of these
-	clusters  map[string]map[string]platform.ReleasePlacement // that it was on
-	rejected  map[string]int                                  // how many decisions there were when a render key was last rejected, by cluster and key
-	farthest  map[string]string                               // platform commit of the newest release that was ever here, by environment and request
-	entries   map[string]int                                  // bytes that entered, by environment and request
+	soaked    map[string]time.Duration              // longest time that a release was well on all clusters that count, by environment, request and digest
+	rendered  map[string]string                     // its bytes there when it was whole
+	completed map[string]map[string]bool            // releases ever whole and well, by environment and request
+	whole     map[string]string                     // the last of these
+	clusters  map[string]map[string]state.Placement // that it was on
+	rejected  map[string]int                        // how many decisions there were when a render key was last rejected, by cluster and key
+	farthest  map[string]string                     // platform commit of the newest release that was ever here, by environment and request
+	entries   map[string]int                        // bytes that entered, by environment and request
 	rollbacks map[string]int
 	stepped   map[string]map[string]bool // requests that took a version as a step, by environment and version
 	weak      map[string]bool            // releases that ask less of health than one that failed with their bytes, by environment and request
@@ -34,7 +35,7 @@ func newOracle(w *world) *oracle {
 	o := &oracle{
 		world: w, soaked: map[string]time.Duration{}, rendered: map[string]string{}, completed: map[string]map[string]bool{},
 		whole: map[string]string{}, rejected: map[string]int{}, entries: map[string]int{}, rollbacks: map[string]int{},
-		stepped: map[string]map[string]bool{}, farthest: map[string]string{}, weak: map[string]bool{}, let: map[string]bool{}, clusters: map[string]map[string]platform.ReleasePlacement{},
+		stepped: map[string]map[string]bool{}, farthest: map[string]string{}, weak: map[string]bool{}, let: map[string]bool{}, clusters: map[string]map[string]state.Placement{},
 	}
 	w.judge = o
 	return o
@@ -67,7 +68,7 @@ func (o *oracle) watch() {
 }
 
 // everywhereAtOnce reports whether all clusters of a record that count have its bytes.
-func (o *oracle) everywhereAtOnce(environment string, r *platform.Release) bool {
+func (o *oracle) everywhereAtOnce(environment string, r *state.Release) bool {
 	for c, p := range r.Clusters {
 		if p.Release != "" && o.counts(environment, c) {
 			return false
@@ -77,7 +78,7 @@ func (o *oracle) everywhereAtOnce(environment string, r *platform.Release) bool 
 }
 
 // least is for how long a record is truly well on all of its clusters that count, and whether it is on all of them.
-func (o *oracle) least(environment string, r *platform.Release) (least time.Duration, whole bool) {
+func (o *oracle) least(environment string, r *state.Release) (least time.Duration, whole bool) {
 	counting := 0
 	for cluster, p := range r.Clusters {
 		on := o.stages[environment].live[r.Key.Name+"@"+cluster]
@@ -101,7 +102,7 @@ func (o *oracle) counts(environment, cluster string) bool {
 	return c != nil && c.State == platform.ClusterActive && o.member(environment, c)
 }
 
-func rendering(r *platform.Release) string {
+func rendering(r *state.Release) string {
 	var b strings.Builder
 	for _, c := range slices.Sorted(maps.Keys(r.Clusters)) {
 		b.WriteString(r.Clusters[c].RenderKey + ";")
@@ -110,7 +111,7 @@ func rendering(r *platform.Release) string {
 }
 
 // committed judges a commit.
-func (o *oracle) committed(s *stage, p *promotion.Pass) {
+func (o *oracle) committed(s *stage, p *pass) {
 	o.watch()
 	before := s.history[fmt.Sprintf("%s-%d", s.name, s.commit-1)]
 	for k, was := range before {
@@ -139,7 +140,8 @@ func (o *oracle) committed(s *stage, p *promotion.Pass) {
 	}
 }
 
-func (o *oracle) judged(s *stage, p *promotion.Pass, was, is *platform.Release) {
+// judged checks R42, R66, R71 and R92.
+func (o *oracle) judged(s *stage, p *pass, was, is *state.Release) {
 	k, id := is.Key, at(s.name, is.Key.Name)
 	changed, gone := differ(was, is)
 	gone = slices.DeleteFunc(gone, func(c string) bool { return o.away[c] != nil }) // it is let go: nothing is deleted
@@ -186,8 +188,8 @@ func (o *oracle) judged(s *stage, p *promotion.Pass, was, is *platform.Release) 
 	}
 }
 
-// over holds the end of a rollout against the true health on the clusters that it moved.
-func (o *oracle) over(s *stage, was, ends *platform.Release) {
+// over holds the end of a rollout against the true health on the clusters that it moved. It checks R63 and R75.
+func (o *oracle) over(s *stage, was, ends *state.Release) {
 	if ends == nil || ends.Absent || ends.Promotion.Rollout != nil || len(ends.Clusters) == 0 || was == nil || was.Promotion.Rollout == nil {
 		return
 	}
@@ -208,7 +210,7 @@ func (o *oracle) over(s *stage, was, ends *platform.Release) {
 }
 
 // differ lists the clusters whose bytes change, and those that lose them.
-func differ(was, is *platform.Release) (changed, gone []string) {
+func differ(was, is *state.Release) (changed, gone []string) {
 	for c, p := range is.Clusters {
 		if was == nil || was.Clusters[c].RenderKey != p.RenderKey {
 			changed = append(changed, c)
@@ -226,8 +228,8 @@ func differ(was, is *platform.Release) (changed, gone []string) {
 	return changed, gone
 }
 
-// waves holds the clusters that a rollout reaches against the waves before them.
-func (o *oracle) waves(s *stage, is *platform.Release, changed []string) {
+// waves holds the clusters that a rollout reaches against the waves before them. It checks R52.
+func (o *oracle) waves(s *stage, is *state.Release, changed []string) {
 	all := o.platform.Environments[s.name].Rollout.Waves
 	if len(all) < 2 || is.Promotion.Rollout == nil || is.Promotion.Rollout.Cause == "pin" {
 		return

@@ -9,6 +9,7 @@ import (
 	"transom.dev/render/platform"
 )
 
+// TestPinToWhatNeverRanHereWaitsForHoldsAndWindows keeps R91 and R94.
 func TestPinToWhatNeverRanHereWaitsForHoldsAndWindows(t *testing.T) {
 	w := settled(t, "a")
 	before := w.has("prod", "a")
@@ -25,6 +26,7 @@ func TestPinToWhatNeverRanHereWaitsForHoldsAndWindows(t *testing.T) {
 	require.Equal(t, w.has("dev", "a"), w.has("prod", "a"), "it does not wait for soak and staging")
 }
 
+// TestPinTakesBackARequestThatIsBrokenAtTheHead keeps R7 and R91.
 func TestPinTakesBackARequestThatIsBrokenAtTheHead(t *testing.T) {
 	w := settled(t, "a")
 	before := w.has("prod", "a")
@@ -38,6 +40,7 @@ func TestPinTakesBackARequestThatIsBrokenAtTheHead(t *testing.T) {
 	require.Equal(t, before, w.has("prod", "a"))
 }
 
+// TestPinThatIsRemovedMovesNothingPastAGate keeps R98.
 func TestPinThatIsRemovedMovesNothingPastAGate(t *testing.T) {
 	w := settled(t, "a")
 	before := w.has("prod", "a")
@@ -52,6 +55,7 @@ func TestPinThatIsRemovedMovesNothingPastAGate(t *testing.T) {
 	require.Equal(t, []string{"approval"}, w.gates("prod", "a"))
 }
 
+// TestHoldOfAClusterKeepsWhatItHasThere keeps R33 and R45.
 func TestHoldOfAClusterKeepsWhatItHasThere(t *testing.T) {
 	w := settled(t, "a", "b")
 	hold := w.decide("prod", platform.Decision{Kind: "Hold", Cluster: "prod-2"})
@@ -72,6 +76,7 @@ func TestHoldOfAClusterKeepsWhatItHasThere(t *testing.T) {
 	require.True(t, w.arrived(), w.late())
 }
 
+// TestHoldIsInForceFromAndUntilItsTimes keeps R35 and R101.
 func TestHoldIsInForceFromAndUntilItsTimes(t *testing.T) {
 	w := settled(t, "a")
 	from, until := w.wall().Add(20*time.Minute), w.wall().Add(40*time.Minute)
@@ -89,13 +94,14 @@ func TestHoldIsInForceFromAndUntilItsTimes(t *testing.T) {
 	w.skew = time.Hour
 	w.passes()
 	require.Equal(t, before, w.has("prod", "a"), "a clock that was set ends no hold")
-	require.Equal(t, until.Add(time.Hour), w.stages["prod"].last.Next, "and there is nothing to do until both clocks say that it ended")
+	require.Equal(t, until.Add(time.Hour), w.stages["prod"].last.admission.Next, "and there is nothing to do until both clocks say that it ended")
 	w.skew = 0
 	w.run(until.Sub(w.wall()))
 	w.passes()
 	require.NotEqual(t, before, w.has("prod", "a"))
 }
 
+// TestOverrideEndsAtItsTime keeps R31, R35 and R40.
 func TestOverrideEndsAtItsTime(t *testing.T) {
 	w := settled(t, "a")
 	w.environmentOf("prod").Gates.Approval = "required"
@@ -104,13 +110,14 @@ func TestOverrideEndsAtItsTime(t *testing.T) {
 	w.settle(9 * time.Minute)
 	require.Contains(t, w.has("prod", "a"), "p2")
 	w.settle(10 * time.Minute)
-	require.Empty(t, w.stages["prod"].last.Standings(), "it is no debt any more")
+	require.Empty(t, w.stages["prod"].last.admission.Standings, "it is no debt any more")
 	w.bump("a")
 	w.settle(10 * time.Minute)
 	require.Contains(t, w.has("prod", "a"), "p2")
 	require.Equal(t, []string{"approval"}, w.gates("prod", "a"))
 }
 
+// TestNewestReplacesWhatSoaksWhereAnEnvironmentSaysSo keeps R28.
 func TestNewestReplacesWhatSoaksWhereAnEnvironmentSaysSo(t *testing.T) {
 	for replace, want := range map[string]string{"oldest": "p2", "newest": "p3"} {
 		t.Run(replace, func(t *testing.T) {
@@ -125,6 +132,7 @@ func TestNewestReplacesWhatSoaksWhereAnEnvironmentSaysSo(t *testing.T) {
 	}
 }
 
+// TestSecurityPatchDoesNotWaitForWhatItsOverrideOvertakes keeps R30.
 func TestSecurityPatchDoesNotWaitForWhatItsOverrideOvertakes(t *testing.T) {
 	w := settled(t, "a")
 	w.environmentOf("staging").Gates.Soak = 0

@@ -9,6 +9,7 @@ import (
 	"transom.dev/render/platform"
 )
 
+// TestPinKeepsAnEnvironmentAtWhatItNames keeps R41, R92 and R93.
 func TestPinKeepsAnEnvironmentAtWhatItNames(t *testing.T) {
 	w := settled(t, "a")
 	before, bytes := w.has("prod", "a"), w.liveOn("prod", "prod-2", "a")
@@ -21,12 +22,13 @@ func TestPinKeepsAnEnvironmentAtWhatItNames(t *testing.T) {
 	w.settle(time.Minute)
 	require.Equal(t, before, w.has("prod", "a"), "a pin to what was healthy here is a rollback")
 	require.Equal(t, bytes, w.liveOn("prod", "prod-2", "a"))
-	require.Equal(t, []string{pin.File + ": slow"}, w.stages["prod"].last.Standings()[k].Debts)
+	require.Equal(t, []string{pin.File + ": slow"}, w.stages["prod"].last.admission.Standings[k].Debts)
 	w.bump("a")
 	w.settle(12 * time.Minute)
 	require.Equal(t, before, w.has("prod", "a"))
 }
 
+// TestHotFixInProdIsNotDowngradedByWhatStagingRuns keeps R3 and R98.
 func TestHotFixInProdIsNotDowngradedByWhatStagingRuns(t *testing.T) {
 	w := settled(t, "a")
 	w.lost["staging-1"] = true

@@ -9,6 +9,7 @@ import (
 	"transom.dev/render/platform"
 )
 
+// TestRemovalLeavesDevFirstAndProdLast keeps R42, R43, R46 and R50.
 func TestRemovalLeavesDevFirstAndProdLast(t *testing.T) {
 	w := settled(t, "a", "b")
 	delete(w.requests, key("a"))
@@ -26,6 +27,7 @@ func TestRemovalLeavesDevFirstAndProdLast(t *testing.T) {
 }
 
 // TestEarlierRemovalProvesNothingOfALaterOne although both remove the same release, and have the same digest therefore.
+// It keeps R49.
 func TestEarlierRemovalProvesNothingOfALaterOne(t *testing.T) {
 	w := settled(t, "a")
 	hold := w.decide("staging", platform.Decision{Kind: "Hold"})
@@ -49,6 +51,7 @@ func TestEarlierRemovalProvesNothingOfALaterOne(t *testing.T) {
 	require.Empty(t, w.has("staging", "a"))
 }
 
+// TestConfirmedDeletionNeedsAnApprovalOfTheRemoval keeps R44.
 func TestConfirmedDeletionNeedsAnApprovalOfTheRemoval(t *testing.T) {
 	w := settled(t, "a")
 	w.platform.Offerings["web"].Deletion = platform.DeletionConfirm
@@ -62,6 +65,7 @@ func TestConfirmedDeletionNeedsAnApprovalOfTheRemoval(t *testing.T) {
 	require.NotEmpty(t, w.has("staging", "a"), "each environment asks for its own")
 }
 
+// TestMassDeletionWaitsAlone keeps R51.
 func TestMassDeletionWaitsAlone(t *testing.T) {
 	w := settled(t, "a", "b", "c", "d")
 	w.environmentOf("dev").DeletionLimit = platform.DeletionLimit{Instances: 1, Percent: 20}
@@ -78,6 +82,7 @@ func TestMassDeletionWaitsAlone(t *testing.T) {
 	require.Empty(t, w.has("dev", "a")+w.has("dev", "b")+w.has("dev", "c"))
 }
 
+// TestProviderIsRemovedAfterItsConsumers keeps R47.
 func TestProviderIsRemovedAfterItsConsumers(t *testing.T) {
 	w := settled(t, "consumer", "provider")
 	w.requests[key("consumer")].binds = "provider"
@@ -101,6 +106,7 @@ func TestProviderIsRemovedAfterItsConsumers(t *testing.T) {
 
 // TestRemovalPassesTheSameGatesHoweverItIsAskedFor by a file that is deleted, or an environment that is dropped from its list.
 // Where nothing before the environment goes without the request, its removal is unproven as any other change of it alone.
+// It keeps R43 and R44.
 func TestRemovalPassesTheSameGatesHoweverItIsAskedFor(t *testing.T) {
 	deleted := func(w *world) { delete(w.requests, key("a")) }
 	dropped := func(w *world) { w.requests[key("a")].in = []string{"dev", "staging"} }
@@ -139,7 +145,7 @@ func TestRemovalPassesTheSameGatesHoweverItIsAskedFor(t *testing.T) {
 			w.settle(12 * time.Minute)
 			if c.reason != "" {
 				require.Equal(t, had, w.has("prod", "a"))
-				gates := w.stages["prod"].last.Standings()[key("a")].Gates
+				gates := w.stages["prod"].last.admission.Standings[key("a")].Gates
 				require.Len(t, gates, 1)
 				require.Contains(t, gates[0].Reason, "its removal needs an Approval")
 				require.Contains(t, gates[0].Reason, c.reason)
@@ -153,6 +159,7 @@ func TestRemovalPassesTheSameGatesHoweverItIsAskedFor(t *testing.T) {
 	}
 }
 
+// TestRemovalThatIsUnderWayUpstreamIsWaitedFor keeps R43.
 func TestRemovalThatIsUnderWayUpstreamIsWaitedFor(t *testing.T) {
 	w := settled(t, "a")
 	delete(w.requests, key("a"))
@@ -163,6 +170,7 @@ func TestRemovalThatIsUnderWayUpstreamIsWaitedFor(t *testing.T) {
 	require.Equal(t, []string{"health"}, w.gates("prod", "a"), "nobody is asked to approve what staging will prove")
 }
 
+// TestProviderWaitsForWhatMayReturnToIt keeps R47.
 func TestProviderWaitsForWhatMayReturnToIt(t *testing.T) {
 	w := settled(t, "consumer", "other", "provider")
 	w.requests[key("consumer")].binds = "provider"
@@ -183,6 +191,7 @@ func TestProviderWaitsForWhatMayReturnToIt(t *testing.T) {
 	require.Empty(t, w.has("prod", "provider"))
 }
 
+// TestRequestWithAProblemIsNotRemoved keeps R7.
 func TestRequestWithAProblemIsNotRemoved(t *testing.T) {
 	w := settled(t, "a")
 	w.broken[key("a")] = true

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // settled is a ladder on which these requests have arrived in prod; its trace is told where the test fails.
@@ -53,7 +54,7 @@ func (w *world) until(t *testing.T, is func() bool) {
 
 // gates are the names of the gates that an instance waits for.
 func (w *world) gates(environment, name string) (gates []string) {
-	if s := w.stages[environment].last.Standings()[key(name)]; s != nil {
+	if s := w.stages[environment].last.admission.Standings[key(name)]; s != nil {
 		for _, g := range s.Gates {
 			gates = append(gates, g.Name)
 		}
@@ -73,6 +74,7 @@ func (w *world) environmentOf(name string) *platform.Environment {
 	return w.platform.Environments[name]
 }
 
+// TestVersionApprovalAdmitsTheVersionStepAlone keeps R31 and R32.
 func TestVersionApprovalAdmitsTheVersionStepAlone(t *testing.T) {
 	w := settled(t, "same", "changed")
 	w.environmentOf("prod").Gates.Approval = "required"
@@ -81,7 +83,7 @@ func TestVersionApprovalAdmitsTheVersionStepAlone(t *testing.T) {
 	w.requests[key("changed")].p = 2
 	w.merge("1.1.0, and one request changes a parameter with it")
 	w.settle(20 * time.Minute)
-	opens := func(name string) string { return w.stages["prod"].last.Standings()[key(name)].Gates[0].Opens }
+	opens := func(name string) string { return w.stages["prod"].last.admission.Standings[key(name)].Gates[0].Opens }
 	require.Contains(t, opens("same"), "}, or of {offering: web, version: 1.1.0}")
 	require.NotContains(t, opens("changed"), "offering", "that would not do")
 	w.decide("prod", platform.Decision{Kind: "Approval", Offering: "web", Version: "1.1.0"})
@@ -94,12 +96,13 @@ func TestVersionApprovalAdmitsTheVersionStepAlone(t *testing.T) {
 	approval := w.decide("prod", platform.Decision{Kind: "Approval", Request: &k, Release: w.has("staging", "changed")})
 	w.passes()
 	require.Equal(t, "1.1.0", w.version("prod", "changed"))
-	require.Contains(t, w.stages["prod"].releases[k].Promotion.Gates, platform.ReleaseGate{Gate: "approval", Decision: approval.File})
+	require.Contains(t, w.stages["prod"].releases[k].Promotion.Gates, state.PassedGate{Gate: "approval", Decision: approval.File})
 	w.undecide(approval)
 	w.settle(4 * time.Minute)
 	require.True(t, w.arrived(), "a used Approval may be deleted: %s", w.late())
 }
 
+// TestUnprovenReleaseNeedsAnApprovalOfExactlyIt keeps R13 and R14.
 func TestUnprovenReleaseNeedsAnApprovalOfExactlyIt(t *testing.T) {
 	w := settled(t, "a")
 	w.requests[key("a")].own = map[string]int{"prod": 7}
@@ -118,6 +121,7 @@ func TestUnprovenReleaseNeedsAnApprovalOfExactlyIt(t *testing.T) {
 	require.True(t, w.arrived(), w.late())
 }
 
+// TestHoldsStopReleasesButNoRollback keeps R33, R66 and R101.
 func TestHoldsStopReleasesButNoRollback(t *testing.T) {
 	k := key("a")
 	for name, hold := range map[string]platform.Decision{
@@ -132,7 +136,7 @@ func TestHoldsStopReleasesButNoRollback(t *testing.T) {
 			w.settle(10 * time.Minute)
 			require.Equal(t, before, w.has("prod", "a"))
 			require.Equal(t, []string{"hold"}, w.gates("prod", "a"))
-			require.Equal(t, hold.Until, w.stages["prod"].last.Next, "it opens by itself")
+			require.Equal(t, hold.Until, w.stages["prod"].last.admission.Next, "it opens by itself")
 			w.settle(15 * time.Minute)
 			require.True(t, w.arrived(), w.late())
 		})
@@ -149,6 +153,7 @@ func TestHoldsStopReleasesButNoRollback(t *testing.T) {
 	})
 }
 
+// TestWindowOpensByBothClocks keeps R34, R35 and R101.
 func TestWindowOpensByBothClocks(t *testing.T) {
 	w := settled(t, "a")
 	window, err := platform.NewWindow("0 12 * * *", time.Hour, "UTC", false)
@@ -158,7 +163,7 @@ func TestWindowOpensByBothClocks(t *testing.T) {
 	w.bump("a")
 	w.settle(8 * time.Minute)
 	require.Equal(t, []string{"window"}, w.gates("prod", "a"))
-	require.Equal(t, time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC), w.stages["prod"].last.Next)
+	require.Equal(t, time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC), w.stages["prod"].last.admission.Next)
 	w.skew = 2 * time.Hour
 	w.settle(time.Minute)
 	require.Equal(t, before, w.has("prod", "a"), "a clock that jumps promotes nothing early")
@@ -168,6 +173,7 @@ func TestWindowOpensByBothClocks(t *testing.T) {
 	require.True(t, w.arrived(), w.late())
 }
 
+// TestOverrideTakesAPatchPastSoakAndWindow keeps R12, R34, R40 and R41.
 func TestOverrideTakesAPatchPastSoakAndWindow(t *testing.T) {
 	w := settled(t, "a")
 	window, err := platform.NewWindow("0 23 * * *", time.Hour, "UTC", false)
@@ -179,9 +185,10 @@ func TestOverrideTakesAPatchPastSoakAndWindow(t *testing.T) {
 	w.settle(3 * time.Minute)
 	require.Equal(t, "1.0.1", w.version("prod", "a"), "staging has run it for less than three minutes")
 	require.NotEmpty(t, w.liveOn("prod", "prod-1", "a"))
-	require.Equal(t, []string{override.File + ": a hole"}, w.stages["prod"].last.Standings()[key("a")].Debts)
+	require.Equal(t, []string{override.File + ": a hole"}, w.stages["prod"].last.admission.Standings[key("a")].Debts)
 }
 
+// TestProdAdvancesWhenReleasesComeFasterThanTheSoak keeps R28.
 func TestProdAdvancesWhenReleasesComeFasterThanTheSoak(t *testing.T) {
 	w := settled(t, "a")
 	arrivals := map[string]bool{}
@@ -193,6 +200,7 @@ func TestProdAdvancesWhenReleasesComeFasterThanTheSoak(t *testing.T) {
 	require.Greater(t, len(arrivals), 5, "an hour of a release a minute, with soaks of one and three")
 }
 
+// TestEnvironmentChangeRollsOutInWavesAndByInstances keeps R57, R76 and R77.
 func TestEnvironmentChangeRollsOutInWavesAndByInstances(t *testing.T) {
 	w := settled(t, "a", "b", "c")
 	w.environmentOf("prod").Gates.Approval = "required"

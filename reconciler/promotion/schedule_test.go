@@ -373,7 +373,7 @@ func (w *world) approveWaiting(s *stage) (any bool) {
 	if s.last == nil {
 		return false
 	}
-	standings := s.last.Standings()
+	standings := s.last.admission.Standings
 	for _, k := range slices.SortedFunc(maps.Keys(standings), platform.RequestKey.Compare) {
 		for _, g := range standings[k].Gates {
 			found := asks.FindStringSubmatch(g.Opens)

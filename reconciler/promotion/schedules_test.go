@@ -84,6 +84,7 @@ func shrink(s schedule) schedule {
 	return s
 }
 
+// TestSameHistorySameDecisions keeps R100.
 func TestSameHistorySameDecisions(t *testing.T) {
 	for seed := uint64(1); seed <= 150; seed++ {
 		_, once := plan(seed).run(true, false)

@@ -1,6 +1,7 @@
 package promotion
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -18,7 +19,7 @@ const (
 	Settled     = "Settled"     // nothing waits; it is only listed for its Debts
 )
 
-// Standing is where an instance stands after Choose and Admit, if there is more to say than that it rests.
+// Standing is the situation of an instance after a pass, if there is more to say than that it rests.
 type Standing struct {
 	State     string
 	Candidate *Content // the newest that waits
@@ -33,27 +34,53 @@ func (s *Standing) Owes(file string) bool {
 	return s != nil && slices.ContainsFunc(s.Debts, func(debt string) bool { return debt == file || strings.HasPrefix(debt, file+": ") })
 }
 
-// standing returns that of a request, to be filled.
-func (p *Pass) standing(k platform.RequestKey) *Standing {
-	s := p.standings[k]
+// An outcome is the answer to a question about one instance: nobody but choose and Admit records it.
+type outcome struct {
+	gates []Gate      // that are closed
+	times []time.Time // at which to ask again
+	state string      // of the Standing; empty: as it was
+}
+
+func (o *outcome) wait(gates ...Gate)   { o.gates = append(o.gates, gates...) }
+func (o *outcome) wake(times time.Time) { o.times = append(o.times, times) }
+
+// standings collect the Standings of a pass, and the next time at which something can change by itself.
+type standings struct {
+	byKey map[platform.RequestKey]*Standing
+	next  time.Time
+}
+
+// of returns the Standing of a request, to be filled.
+func (l *standings) of(k platform.RequestKey) *Standing {
+	s := l.byKey[k]
 	if s == nil {
 		s = &Standing{State: Settled}
-		p.standings[k] = s
+		l.byKey[k] = s
 	}
 	return s
 }
 
-// Standings returns those instances that are not simply at rest. It is complete once Admit has returned.
-func (p *Pass) Standings() map[platform.RequestKey]*Standing { return p.standings }
+// record takes over an outcome.
+func (l *standings) record(k platform.RequestKey, o outcome) {
+	if len(o.gates) > 0 {
+		l.wait(k, o.gates...)
+	}
+	for _, at := range o.times {
+		l.wake(at)
+	}
+	if o.state != "" {
+		l.of(k).State = o.state
+	}
+}
 
-// wait notes closed gates, each once, and when to look again.
-func (p *Pass) wait(k platform.RequestKey, gates ...Gate) {
-	s := p.standing(k)
+// wait adds closed gates, each once, and the times at which they open.
+func (l *standings) wait(k platform.RequestKey, gates ...Gate) {
+	s := l.of(k)
 	for _, g := range gates {
 		if !slices.Contains(s.Gates, g) {
 			s.Gates = append(s.Gates, g)
 		}
-		p.wake(g.At)
+		l.wake(g.At)
 	}
 	if len(gates) > 0 && s.State == Settled {
 		s.State = Waiting
@@ -61,8 +88,26 @@ func (p *Pass) wait(k platform.RequestKey, gates ...Gate) {
 }
 
 // wake asks for a pass at a time.
-func (p *Pass) wake(at time.Time) {
-	if !at.IsZero() && (p.Next.IsZero() || at.Before(p.Next)) {
-		p.Next = at
+func (l *standings) wake(at time.Time) { l.next = earliest(l.next, at) }
+
+// earliest is the first of two times; zero is no time.
+func earliest(a, b time.Time) time.Time {
+	switch {
+	case a.IsZero():
+		return b
+	case b.IsZero(), a.Before(b):
+		return a
 	}
+	return b
+}
+
+// clone copies standings so that the others stay as they are.
+func (l *standings) clone() *standings {
+	own := &standings{byKey: maps.Clone(l.byKey), next: l.next}
+	for k, s := range own.byKey {
+		copied := *s
+		copied.Gates = slices.Clone(s.Gates)
+		own.byKey[k] = &copied
+	}
+	return own
 }

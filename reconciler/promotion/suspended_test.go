@@ -17,6 +17,7 @@ func (w *world) published(number string, bad fault) {
 	w.merge("%s is published, which %s", number, bad)
 }
 
+// TestWhatIsSuspendedIsNoFailureAndProvesNothing keeps R16.
 func TestWhatIsSuspendedIsNoFailureAndProvesNothing(t *testing.T) {
 	w := judged(t, "a")
 	w.published("1.1.0", sleeps)
@@ -27,7 +28,7 @@ func TestWhatIsSuspendedIsNoFailureAndProvesNothing(t *testing.T) {
 	require.Empty(t, dev.Promotion.Rejected)
 	require.Equal(t, "1.0.0", w.version("staging", "a"), "and proves nothing")
 	require.Equal(t, []string{"approval"}, w.gates("staging", "a"))
-	gate := w.stages["staging"].last.Standings()[key("a")].Gates[0]
+	gate := w.stages["staging"].last.admission.Standings[key("a")].Gates[0]
 	require.Contains(t, gate.Reason, "dev proves nothing of")
 	require.Contains(t, gate.Reason, "dev-1: Suspended")
 
@@ -38,6 +39,7 @@ func TestWhatIsSuspendedIsNoFailureAndProvesNothing(t *testing.T) {
 	require.Equal(t, "1.0.0", w.version("prod", "a"))
 }
 
+// TestWhatWasSuspendedSoaksOnceItsPodsRun keeps R16 and R21.
 func TestWhatWasSuspendedSoaksOnceItsPodsRun(t *testing.T) {
 	w := judged(t, "a")
 	w.published("1.1.0", sleeps)
@@ -49,6 +51,7 @@ func TestWhatWasSuspendedSoaksOnceItsPodsRun(t *testing.T) {
 	require.Equal(t, "1.1.0", w.version("staging", "a"))
 }
 
+// TestWhatIsSuspendedMayBeReplacedAndItsNeighboursEnter keeps R29.
 func TestWhatIsSuspendedMayBeReplacedAndItsNeighboursEnter(t *testing.T) {
 	w := judged(t, "a", "b", "c")
 	w.published("1.1.0", sleeps)
@@ -62,6 +65,7 @@ func TestWhatIsSuspendedMayBeReplacedAndItsNeighboursEnter(t *testing.T) {
 	require.True(t, w.arrived(), w.late())
 }
 
+// TestAWaveWaitsForWhatIsSuspendedInTheOneBefore keeps R55.
 func TestAWaveWaitsForWhatIsSuspendedInTheOneBefore(t *testing.T) {
 	w := judged(t, "a")
 	w.publish("1.1.0")
@@ -72,7 +76,7 @@ func TestAWaveWaitsForWhatIsSuspendedInTheOneBefore(t *testing.T) {
 	require.Equal(t, "1.1.0", r.Version)
 	require.Equal(t, []string{"prod-2"}, r.Promotion.Rollout.Pending, "a canary that did not run proves nothing to the rest")
 	require.Empty(t, r.Promotion.Rejected)
-	gate := w.stages["prod"].last.Standings()[key("a")].Gates[0]
+	gate := w.stages["prod"].last.admission.Standings[key("a")].Gates[0]
 	require.Contains(t, gate.Opens, "pods of that revision that were ready")
 	w.wake("prod-1")
 	w.settle(3 * time.Minute)
@@ -80,6 +84,7 @@ func TestAWaveWaitsForWhatIsSuspendedInTheOneBefore(t *testing.T) {
 }
 
 // TestAWaveSoaksBesideWhatIsSuspended: its gate opens by itself, so that somebody looks when the time has come.
+// It keeps R55 and R101.
 func TestAWaveSoaksBesideWhatIsSuspended(t *testing.T) {
 	w := judged(t, "a")
 	w.environmentOf("prod").Rollout.Waves = []platform.Wave{{Soak: 20 * time.Minute}}
@@ -88,13 +93,14 @@ func TestAWaveSoaksBesideWhatIsSuspended(t *testing.T) {
 	w.merge("1.1.0 is published, which sleeps on prod-2")
 	w.until(t, func() bool { return w.version("prod", "a") == "1.1.0" })
 	w.settle(3 * time.Minute)
-	gate := w.stages["prod"].last.Standings()[key("a")].Gates[0]
+	gate := w.stages["prod"].last.admission.Standings[key("a")].Gates[0]
 	require.Contains(t, gate.Reason, "wave of all clusters soaks, ")
 	require.False(t, gate.At.IsZero())
 	w.settle(20 * time.Minute)
 	require.Nil(t, w.stages["prod"].releases[key("a")].Promotion.Rollout)
 }
 
+// TestAFixOfHealthAloneBeginsAtZero keeps R23 and R29.
 func TestAFixOfHealthAloneBeginsAtZero(t *testing.T) {
 	w := judged(t, "a")
 	w.published("1.1.0", hangs)
@@ -115,6 +121,7 @@ func TestAFixOfHealthAloneBeginsAtZero(t *testing.T) {
 	require.Equal(t, "1.2.0", w.version("staging", "a"), "after a soak of its own")
 }
 
+// TestASoakBeginsAnewWithAVersionOfTheSameBytes keeps R23 and R26.
 func TestASoakBeginsAnewWithAVersionOfTheSameBytes(t *testing.T) {
 	w := judged(t, "a")
 	w.settle(time.Hour)
@@ -128,6 +135,7 @@ func TestASoakBeginsAnewWithAVersionOfTheSameBytes(t *testing.T) {
 	require.Equal(t, "1.1.0", w.version("staging", "a"), "and it survives a restart")
 }
 
+// TestAFixThatAsksLessProvesNothing keeps R17 and R20.
 func TestAFixThatAsksLessProvesNothing(t *testing.T) {
 	for name, begin := range map[string]func(w *world){
 		"while what it fixes is there": func(w *world) { w.settle(time.Minute) },
@@ -146,7 +154,7 @@ func TestAFixThatAsksLessProvesNothing(t *testing.T) {
 			require.Equal(t, "web@1.2.0 asks nothing of Thing but to be applied, unlike 1.1.0", r.Promotion.Unproven)
 			require.Empty(t, r.Promotion.Proven[1:], "only 1.0.0 is proven")
 			require.Equal(t, "1.0.0", w.version("staging", "a"))
-			require.Contains(t, w.stages["staging"].last.Standings()[key("a")].Gates[0].Reason, "asks nothing of Thing")
+			require.Contains(t, w.stages["staging"].last.admission.Standings[key("a")].Gates[0].Reason, "asks nothing of Thing")
 			require.True(t, w.approveWaiting(w.stages["staging"]))
 			w.passes()
 			require.Equal(t, "1.2.0", w.version("staging", "a"))
@@ -154,6 +162,7 @@ func TestAFixThatAsksLessProvesNothing(t *testing.T) {
 	}
 }
 
+// TestMeterOfWhatIsSuspended keeps R21.
 func TestMeterOfWhatIsSuspended(t *testing.T) {
 	var m promotion.Meter
 	m.Observe("r", promotion.Progressing, 0, time.Minute)

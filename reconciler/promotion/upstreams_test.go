@@ -10,7 +10,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// TestReleaseIsProvenInEveryUpstream of an environment that has two.
+// TestReleaseIsProvenInEveryUpstream of an environment that has two. It keeps R11 and R12.
 func TestReleaseIsProvenInEveryUpstream(t *testing.T) {
 	w := settled(t, "a", "narrow")
 	w.environment("load", []string{"dev"}, func(*platform.Environment) {}, "load-1")
@@ -40,7 +40,7 @@ func TestReleaseIsProvenInEveryUpstream(t *testing.T) {
 	require.Equal(t, []string{"load", "staging"}, w.stages["prod"].releases[key("a")].Promotion.PromotedFrom)
 }
 
-// TestUpstreamThatCannotBeReadPromotesNothing and is not taken for one that runs nothing.
+// TestUpstreamThatCannotBeReadPromotesNothing and is not taken for one that runs nothing. It keeps R15.
 func TestUpstreamThatCannotBeReadPromotesNothing(t *testing.T) {
 	w := settled(t, "a")
 	w.order = []string{"dev", "staging"}
@@ -54,7 +54,7 @@ func TestUpstreamThatCannotBeReadPromotesNothing(t *testing.T) {
 }
 
 // TestRemovalSoaksForDownstreamThatCannotBeRead yet, as right after a start: a removal that was confirmed at once would
-// prove nothing.
+// prove nothing. It keeps R46.
 func TestRemovalSoaksForDownstreamThatCannotBeRead(t *testing.T) {
 	w := settled(t, "a")
 	delete(w.requests, key("a"))
@@ -75,6 +75,7 @@ func TestRemovalSoaksForDownstreamThatCannotBeRead(t *testing.T) {
 	require.True(t, over(w.view("dev")))
 }
 
+// TestVersionThatAnEnvironmentChoosesIsProvenWhereThatPairRan keeps R6, R10 and R13.
 func TestVersionThatAnEnvironmentChoosesIsProvenWhereThatPairRan(t *testing.T) {
 	w := settled(t, "a")
 	w.publish("1.1.0")
@@ -95,6 +96,7 @@ func TestVersionThatAnEnvironmentChoosesIsProvenWhereThatPairRan(t *testing.T) {
 	require.True(t, w.arrived(), w.late())
 }
 
+// TestVersionThatBothEnvironmentsChooseIsPromoted keeps R10 and R13.
 func TestVersionThatBothEnvironmentsChooseIsPromoted(t *testing.T) {
 	w := settled(t, "a")
 	w.requests[key("a")].at = map[string]string{"staging": "1.0", "prod": "1.0"}
@@ -114,7 +116,7 @@ func TestVersionThatBothEnvironmentsChooseIsPromoted(t *testing.T) {
 }
 
 // TestChosenVersionIsOvertakenOnItsWay where an environment resolves the version itself: the version that it resolved before
-// cannot be had any more, and must not keep out those that come after.
+// cannot be had any more, and must not keep out those that come after. It keeps R8 and R10.
 func TestChosenVersionIsOvertakenOnItsWay(t *testing.T) {
 	w := settled(t, "a")
 	w.environmentOf("prod").Gates.Unproven = "allow"
@@ -127,5 +129,16 @@ func TestChosenVersionIsOvertakenOnItsWay(t *testing.T) {
 	w.publish("1.1.1")
 	w.merge("1.1.1 comes while prod-2 waits for 1.1.0")
 	w.settle(10 * time.Minute)
+	require.True(t, w.arrived(), w.late())
+}
+
+// TestCircleOfOtherEnvironmentsIsNoneOfOurs, though every decision asks who takes releases from here.
+func TestCircleOfOtherEnvironmentsIsNoneOfOurs(t *testing.T) {
+	w := settled(t, "a")
+	for name, from := range map[string]string{"here": "there", "there": "here"} {
+		w.platform.Environments[name] = &platform.Environment{Name: name, PromotesFrom: []string{from}, Broken: true}
+	}
+	w.bump("a")
+	w.settle(12 * time.Minute)
 	require.True(t, w.arrived(), w.late())
 }

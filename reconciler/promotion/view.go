@@ -3,9 +3,10 @@ package promotion
 import (
 	"maps"
 	"slices"
-	"time"
+	"sync"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // View is all that a pass over one environment decides from. None of it is changed.
@@ -13,14 +14,14 @@ type View struct {
 	Platform    *platform.Platform    // the head
 	Environment *platform.Environment // of the head; not Broken
 	Head        []*platform.Instance  // that the head asks for here, sorted by request
-	Prospects   Prospects
+	Lookup      Lookup
 
-	State    string                                    // the commit that the environment's state is at
-	Releases map[platform.RequestKey]*platform.Release // that it holds
+	State    string                                 // the commit that the environment's state is at
+	Releases map[platform.RequestKey]*state.Release // that it holds
 
 	// Elsewhere are the releases that the other environments hold, by name. One that is missing cannot be read:
 	// nothing is promoted from it, and nothing is forgotten for it.
-	Elsewhere map[string]map[platform.RequestKey]*platform.Release
+	Elsewhere map[string]map[platform.RequestKey]*state.Release
 
 	// Observe returns a cluster's observation of an instance, the same all through a pass.
 	Observe func(environment string, k platform.RequestKey, cluster string) Observation
@@ -28,16 +29,16 @@ type View struct {
 	// Merged returns the platform commit that brought a file, and its author; nil: nobody knows.
 	Merged func(file string) (commit, author string)
 
-	// Tried orders the tries of rendering that came to nothing at this platform commit: it returns the number of an
-	// instance's last one, and 0 where there was none. nil: there was none of any. It may be forgotten at any time: it
-	// decides who is tried first, and nothing else.
-	Tried func(k platform.RequestKey) int
+	// Failures orders the failed renderings at this platform commit: it returns the number of an instance's last one, and 0
+	// where there was none. nil: there was none of any. It may be forgotten at any time: it decides who is rendered first,
+	// and nothing else.
+	Failures func(k platform.RequestKey) int
 
 	Now Clock
 }
 
-// Prospects answer questions whose answers only rendering and Git know. The answers stay the same all through a pass.
-type Prospects interface {
+// A Lookup answers questions whose answers only rendering and Git know. The answers stay the same all through a pass.
+type Lookup interface {
 	// Broken says that a request has a Problem in this environment at the head.
 	Broken(k platform.RequestKey) bool
 
@@ -52,252 +53,122 @@ type Prospects interface {
 	Older(a, b string) bool
 
 	// Ran returns the record that a commit of this environment's state holds of a request.
-	Ran(state string, k platform.RequestKey) (*platform.Release, error)
+	Ran(commit string, k platform.RequestKey) (*state.Release, error)
 }
 
-// Pass is the outcome of one pass. Choose fills the exported fields.
-type Pass struct {
-	Instances []*platform.Instance         // that run here from now on, sorted by request
-	Keep      map[platform.RequestKey]bool // have no instance and stay as they are
+// facts are a View and the readings of it that most questions ask. None of it is changed.
+type facts struct {
+	*View
+	people  *people
+	history history
+	up      upstreams
+	down    downstreams
+	waves   waves
 
-	// Records are the state's records, with the promotion facts that they remember from now on. The bytes that they name are
-	// those of the state, but for a Restore.
-	Records map[platform.RequestKey]*platform.Release
-
-	Restore map[platform.RequestKey]Restoration // go back to bytes that ran; there is no instance for them
-	Forget  []platform.RequestKey               // tombstones whose file goes, sorted
-
-	Next      time.Time // when to look again though nothing was heard: the next time something can change by itself; zero: never
-	Deletions string    // the digest of the deletions that wait for an Approval, if they do
-	Plan      string    // the digest of the environment change that waits for an Approval, if one does; known once Admit has returned
-
-	view      *View
-	standings map[platform.RequestKey]*Standing
-	moves     map[platform.RequestKey]*move // the changes that Choose decided, for Admit
-	decisions decisions
-	upstream  []map[platform.RequestKey]*platform.Release // the records of the environments that this one takes releases from
-	rollouts  groups
-	places    map[string]int  // that are free in each of them
-	untried   map[string]bool // groups of which some were not tried to be rendered yet
-	chosen    *chosen         // the decisions of Choose, for every call of Admit to begin from
-	lazy      lazy
-
-	departures    map[platform.RequestKey]*departure // of instances that are to leave clusters
-	deletionsWait *Gate                              // why deletions wait
-	planGate      *Gate                              // why the change of the environment waits
-	plan          *platform.Decision                 // that approved the change of the environment
+	window    func() *Gate                                         // closed while the environment may not change by the time of day
+	consumers func() map[platform.RequestKey][]platform.RequestKey // requests that are bound to a request
+	ownGroup  func() string                                        // the group of what the environment puts in now
 }
 
-// Restoration takes an instance back: Release is recorded, and on Clusters its bytes are those of the state commit State.
-type Restoration struct {
-	Release  *platform.Release
-	State    string
-	Clusters []string // sorted
+func (v *View) facts() *facts {
+	p := newPeople(v)
+	h := history{older: v.Lookup.Older, state: v.State}
+	return &facts{
+		View: v, people: p, history: h, up: newUpstreams(v, h), down: newDownstreams(v), waves: waves{v, p},
+		window:    sync.OnceValue(func() *Gate { return windowGate(v.Environment, v.Now) }),
+		consumers: sync.OnceValue(bindings{v}.consumers),
+		ownGroup:  sync.OnceValue(func() string { return environmentGroup(v.Platform, v.Environment) }),
+	}
 }
 
-// A move is a change of an instance that Choose decided.
-type move struct {
-	removal bool
-	cause   string
-	group   string
-	queued  bool                   // enters only if its group has a place left
-	gates   []platform.ReleaseGate // that it passed
-	from    []string               // environments that proved it
-	content Content
+// needsApproval reports whether a person approves all that changes in the environment.
+func (v *View) needsApproval() bool { return v.Environment.Gates.Approval == "required" }
 
-	proposed bool // it could be rendered
+// withdrawn reports whether the version that a record names was withdrawn.
+func (v *View) withdrawn(r *state.Release) bool {
+	version := v.Platform.Offerings[r.Offering].Version(r.Version)
+	return version != nil && version.Lifecycle == platform.Withdrawn
 }
 
-// Choose decides which release every instance has from now on, and how the rollouts that were under way ended.
-func (v *View) Choose() *Pass {
-	p := v.open()
-	var queue []*subject // that want to enter a rollout over many instances
-	seen := 0
+// headOf returns the instance that the head asks for, or nil.
+func (v *View) headOf(k platform.RequestKey) *platform.Instance {
+	at, found := slices.BinarySearchFunc(v.Head, k, func(i *platform.Instance, k platform.RequestKey) int { return i.Request.Key.Compare(k) })
+	if !found {
+		return nil
+	}
+	return v.Head[at]
+}
+
+// failures is the number of an instance's last failed rendering.
+func (v *View) failures(k platform.RequestKey) int {
+	if v.Failures == nil {
+		return 0
+	}
+	return v.Failures(k)
+}
+
+// rests reports whether there is nothing to decide about an instance. Nearly all rest at nearly all times, so this is the
+// cost of a pass. A gate that a resting instance could wait for would have to be seen here.
+func (f *facts) rests(base *state.Release, head *platform.Instance) bool {
+	if phaseOf(base) != settled || base.Digest != head.Release || f.people.concern(base.Key, base.Offering) || slices.Contains(base.Promotion.Admitted, deletionsAdmitted) {
+		return false
+	}
+	return isWhole(base, head) && f.up.agree(base) && !f.down.lacksProof(base)
+}
+
+// isWhole reports whether a release is on exactly the clusters that it is placed on, with its own bytes.
+func isWhole(base *state.Release, head *platform.Instance) bool {
+	if len(base.Clusters) != len(head.Clusters) {
+		return false
+	}
+	for _, c := range head.Clusters {
+		if placed, ok := base.Clusters[c.Name]; !ok || placed.Joining || outdated(placed) {
+			return false
+		}
+	}
+	return true
+}
+
+// orphans lists the records that the state holds and the head does not ask for, sorted.
+func (v *View) orphans() []platform.RequestKey {
+	asked := make(map[platform.RequestKey]bool, len(v.Head))
 	for _, head := range v.Head {
-		k := head.Request.Key
-		base := v.Releases[k]
-		if base != nil {
-			seen++
-		}
-		if p.rests(k, base, head) {
-			p.Instances = append(p.Instances, head)
-			continue
-		}
-		queue = p.choose(&subject{Pass: p, key: k, base: base, head: head}, queue)
-	}
-	if seen < len(v.Releases) {
-		queue = p.chooseOrphans(queue)
-	}
-	p.admitGroups(queue)
-	p.keepProviders()
-	p.limitDeletions()
-	slices.SortFunc(p.Instances, func(a, b *platform.Instance) int { return a.Request.Key.Compare(b.Request.Key) })
-	slices.SortFunc(p.Forget, platform.RequestKey.Compare)
-	return p
-}
-
-func (v *View) open() *Pass {
-	p := &Pass{
-		Instances: make([]*platform.Instance, 0, len(v.Head)),
-		Keep:      map[platform.RequestKey]bool{},
-		Records:   map[platform.RequestKey]*platform.Release{},
-		Restore:   map[platform.RequestKey]Restoration{},
-		view:      v,
-		standings: map[platform.RequestKey]*Standing{},
-		moves:     map[platform.RequestKey]*move{},
-
-		departures: map[platform.RequestKey]*departure{},
-	}
-	for _, up := range v.Environment.PromotesFrom {
-		p.upstream = append(p.upstream, v.Elsewhere[up])
-	}
-	p.decisions = v.decide()
-	for _, at := range p.decisions.edges {
-		p.wake(at)
-	}
-	return p
-}
-
-// chooseOrphans goes through the records that the state holds and the head does not ask for.
-func (p *Pass) chooseOrphans(queue []*subject) []*subject {
-	asked := make(map[platform.RequestKey]bool, len(p.view.Head))
-	for _, head := range p.view.Head {
 		asked[head.Request.Key] = true
 	}
 	var orphans []platform.RequestKey
-	for k := range maps.Keys(p.view.Releases) {
+	for k := range maps.Keys(v.Releases) {
 		if !asked[k] {
 			orphans = append(orphans, k)
 		}
 	}
 	slices.SortFunc(orphans, platform.RequestKey.Compare)
-	for _, k := range orphans {
-		queue = p.choose(&subject{Pass: p, key: k, base: p.view.Releases[k]}, queue)
-	}
-	return queue
+	return orphans
 }
 
-// rests reports whether there is nothing to decide about an instance. Nearly all rest at nearly all times, so this is the
-// cost of a pass.
-func (p *Pass) rests(k platform.RequestKey, base *platform.Release, head *platform.Instance) bool {
-	if base == nil || base.Digest != head.Release || base.Absent || base.Promotion.Rollout != nil ||
-		p.decisions.concern(k, base.Offering) || slices.Contains(base.Promotion.Admitted, deletionsAdmitted) || len(base.Clusters) != len(head.Clusters) {
+// mayReturn reports whether an instance that goes back to an earlier release may come back to a cluster that it left
+// meanwhile: the environment still has it, and nobody empties it.
+func (v *View) mayReturn(cluster string) bool {
+	c := v.Platform.Clusters[cluster]
+	return c != nil && c.State != platform.ClusterDraining && selects(v.Environment, c)
+}
+
+// mayBelong reports whether a cluster is of the environment, or may be because its file cannot be read.
+func (v *View) mayBelong(cluster string) bool {
+	c := v.Platform.Clusters[cluster]
+	if c == nil {
 		return false
 	}
-	for _, c := range head.Clusters {
-		if placed, ok := base.Clusters[c.Name]; !ok || placed.Joining || placed.Release != "" {
-			return false
-		}
-	}
-	for _, up := range p.upstream {
-		if r := up[k]; r != nil && r.Digest != base.Digest {
-			return false
-		}
-	}
-	return !p.lacksProof(base)
+	return c.Broken || selects(v.Environment, c)
 }
 
-// A subject is a request of the environment on its way through a pass.
-type subject struct {
-	*Pass
-	key    platform.RequestKey
-	base   *platform.Release  // the record from now on; nil: nothing was ever here
-	head   *platform.Instance // that the head asks for; nil: none, or it is broken
-	edited bool               // base is a copy that may be changed
-
-	// The candidate that wants to enter, if it has to wait for its turn among others.
-	next *candidate
-	stay *platform.Instance
+// leavesNow reports whether a cluster is drained so that its placements are to be left at once, if a person approves that.
+func (v *View) leavesNow(cluster string) bool {
+	c := v.Platform.Clusters[cluster]
+	return c != nil && c.Now && c.State == platform.ClusterDraining
 }
 
-// edit returns the record to change.
-func (s *subject) edit() *platform.Release {
-	if !s.edited {
-		s.base, s.edited = clone(s.base), true
-		s.Records[s.key] = s.base
-	}
-	return s.base
-}
-
-// clone copies a record as far as this package changes it.
-func clone(r *platform.Release) *platform.Release {
-	c := *r
-	c.Clusters = maps.Clone(r.Clusters)
-	p := &c.Promotion
-	p.Gates, p.Proven, p.Ran = slices.Clone(p.Gates), slices.Clone(p.Proven), slices.Clone(p.Ran)
-	p.Rejected, p.Admitted = slices.Clone(p.Rejected), slices.Clone(p.Admitted)
-	if p.Rollout != nil {
-		rollout := *p.Rollout
-		rollout.Moved, rollout.Pending = slices.Clone(rollout.Moved), slices.Clone(rollout.Pending)
-		p.Rollout = &rollout
-	}
-	return &c
-}
-
-// choose decides about one instance, and puts it into the queue where that depends on the others.
-func (p *Pass) choose(s *subject, queue []*subject) []*subject {
-	p.noteDebts(s)
-	p.deserted(s)
-	if s.base != nil && p.follow(s) {
-		return queue // it goes back to an earlier release, or is forgotten
-	}
-	next, stay := p.pick(s)
-	switch {
-	case next == nil:
-		p.stay(s, stay)
-	case next.group != "" && !next.within:
-		s.next, s.stay = next, stay
-		return append(queue, s)
-	default:
-		p.enter(s, next)
-	}
-	return queue
-}
-
-// deserted remembers the release that was healthy here when the files of all its clusters are gone: the record is let go of
-// them, and when one comes back it is no older release that a failure goes back to.
-func (p *Pass) deserted(s *subject) {
-	if s.base == nil || len(s.base.Clusters) == 0 || s.base.Promotion.Rollout != nil {
-		return
-	}
-	for cluster := range s.base.Clusters {
-		if p.view.Platform.Clusters[cluster] != nil {
-			return
-		}
-	}
-	s.edit().Promotion.Ran = p.left(s.base)
-}
-
-// stay keeps an instance at the release that it has.
-func (p *Pass) stay(s *subject, i *platform.Instance) {
-	switch {
-	case i != nil:
-		p.Instances = append(p.Instances, i)
-		leaving := p.depart(s, i)
-		if s.head != nil && len(leaving) == 0 && slices.Contains(s.base.Promotion.Admitted, deletionsAdmitted) {
-			admitted := &s.edit().Promotion.Admitted // nothing is to go any more
-			*admitted = without(*admitted, []string{deletionsAdmitted})
-		}
-	case s.base != nil:
-		p.Keep[s.key] = true
-	}
-}
-
-// enter gives an instance another release, or none.
-func (p *Pass) enter(s *subject, c *candidate) {
-	p.overtake(s)
-	p.moves[s.key] = &move{
-		removal: c.removal, cause: c.cause, group: c.group, queued: s.next == c, gates: c.passed, from: c.from, content: c.content,
-	}
-	if c.restore != nil {
-		p.restorePinned(s, c)
-		return
-	}
-	if !c.removal {
-		p.Instances = append(p.Instances, c.instance)
-		if runs(s.base) {
-			p.depart(s, c.instance)
-		}
-	}
-	p.standing(s.key).State = Moving
+// mayRun reports whether an environment runs a request, or may because its records cannot be read.
+func (v *View) mayRun(environment string, k platform.RequestKey) bool {
+	there, readable := v.Elsewhere[environment]
+	return !readable || runs(there[k])
 }

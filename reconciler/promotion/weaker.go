@@ -5,17 +5,19 @@ import (
 	"slices"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // weakened says why the health of a release here proves nothing downstream: it brings the very bytes of a release that
 // failed or is not healthy, and asks less of their health. Empty: its health is a proof.
-func (p *Pass) weakened(c *change) string {
+func (d *decided) weakened(c *change) string {
 	if c.Base == nil {
 		return ""
 	}
 	if runs(c.Base) && sharesBytes(c.Base, c.Next) {
-		rollout, now := c.Base.Promotion.Rollout, p.view.condition(p.view.Environment, c.Base, nil)
-		if why := weaker(c.Base, c.Next); why != "" && (now.counting > 0 && !now.all() || rollout != nil && rollout.Stopped != "") {
+		now := d.condition(d.Environment, c.Base, nil)
+		unwell := now.counting > 0 && !now.all()
+		if why := weaker(c.Base, c.Next); why != "" && (unwell || phaseOf(c.Base) == stopped) {
 			return why
 		}
 		if why := c.Base.Promotion.Unproven; why != "" && weaker(c.Next, c.Base) == "" {
@@ -26,7 +28,7 @@ func (p *Pass) weakened(c *change) string {
 		if f.State == "" {
 			continue
 		}
-		failed, err := p.view.Prospects.Ran(f.State, c.key)
+		failed, err := d.Lookup.Ran(f.State, c.key)
 		if err != nil || failed == nil || failed.Digest != f.Release {
 			continue
 		}
@@ -41,7 +43,7 @@ func (p *Pass) weakened(c *change) string {
 }
 
 // sharesBytes reports whether two records have the same bytes on some cluster.
-func sharesBytes(a, b *platform.Release) bool {
+func sharesBytes(a, b *state.Release) bool {
 	return slices.ContainsFunc(sortedKeys(b.Clusters), func(cluster string) bool {
 		return a.Clusters[cluster].Release == "" && a.Clusters[cluster].Revision == b.Clusters[cluster].Revision
 	})
@@ -49,9 +51,9 @@ func sharesBytes(a, b *platform.Release) bool {
 
 // weaker says how one release asks less of health than another: an entry, or an expression of one, is gone, or being applied
 // is enough. Whether an expression that changed asks less cannot be told.
-func weaker(than, r *platform.Release) string {
+func weaker(than, r *state.Release) string {
 	for _, was := range than.Health {
-		is := entry(r.Health, was)
+		is := healthOf(r.Health, was)
 		switch {
 		case was.Applied: // nothing asks less
 		case is == nil:
@@ -61,14 +63,14 @@ func weaker(than, r *platform.Release) string {
 		}
 	}
 	for _, is := range r.Health {
-		if was := entry(than.Health, is); is.Applied && (was == nil || !was.Applied) {
+		if was := healthOf(than.Health, is); is.Applied && (was == nil || !was.Applied) {
 			return fmt.Sprintf("%s@%s asks nothing of %s but to be applied, unlike %s", r.Offering, r.Version, kindOf(is), than.Version)
 		}
 	}
 	return ""
 }
 
-func entry(all []platform.Health, of platform.Health) *platform.Health {
+func healthOf(all []platform.Health, of platform.Health) *platform.Health {
 	i := slices.IndexFunc(all, func(h platform.Health) bool { return h.Group == of.Group && h.Kind == of.Kind })
 	if i < 0 {
 		return nil

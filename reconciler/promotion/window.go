@@ -10,18 +10,15 @@ import (
 // farthest is how many edges of windows are looked ahead to find when one opens.
 const farthest = 400
 
-// window returns why the environment may not change now, or nil. Where there are windows that allow, one of them has to be
-// on; one that denies must not.
-func (p *Pass) window() *Gate {
-	if p.lazy.window == nil {
-		p.lazy.window = new(*Gate)
-		windows := p.view.Environment.Windows
-		open := func(t time.Time) bool { return within(windows, t) }
-		if len(windows) > 0 && !p.view.Now.both(open) {
-			*p.lazy.window = p.shut(windows, open)
-		}
+// windowGate returns the reason why the environment may not change now, or nil. Where there are windows that allow, one of them
+// has to be on; one that denies must not.
+func windowGate(e *platform.Environment, now Clock) *Gate {
+	windows := e.Windows
+	open := func(t time.Time) bool { return within(windows, t) }
+	if len(windows) == 0 || now.both(open) {
+		return nil
 	}
-	return *p.lazy.window
+	return shut(e.File, windows, now, open)
 }
 
 func within(windows []platform.Window, t time.Time) bool {
@@ -36,9 +33,8 @@ func within(windows []platform.Window, t time.Time) bool {
 	return inside || !allows
 }
 
-func (p *Pass) shut(windows []platform.Window, open func(time.Time) bool) *Gate {
-	now := p.view.Now
-	g := &Gate{Name: "window", Reason: "outside the windows of " + p.view.Environment.File, Opens: "time, or an Override that skips window"}
+func shut(file string, windows []platform.Window, now Clock, open func(time.Time) bool) *Gate {
+	g := &Gate{Name: "window", Reason: "outside the windows of " + file, Opens: "time, or an Override that skips window"}
 	if skew := now.Jumped(); skew != 0 && open(now.Wall) {
 		g.Reason = fmt.Sprintf("the machine's clock was set by %s since Transom started: a window opens once both times are inside it", skew.Round(time.Second))
 		g.Opens = "time, or a restart"
@@ -59,9 +55,7 @@ func opening(windows []platform.Window, t time.Time, open func(time.Time) bool) 
 	for range farthest {
 		var next time.Time
 		for _, w := range windows {
-			if edge := w.Edge(t); !edge.IsZero() && (next.IsZero() || edge.Before(next)) {
-				next = edge
-			}
+			next = earliest(next, w.Edge(t))
 		}
 		if next.IsZero() || open(next) {
 			return next

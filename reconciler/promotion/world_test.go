@@ -13,6 +13,7 @@ import (
 
 	"transom.dev/reconciler/promotion"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // A world is everything around the state machine, small enough to run through thousands of histories: a platform with one
@@ -78,12 +79,18 @@ type request struct {
 type stage struct {
 	name     string
 	commit   int
-	releases map[platform.RequestKey]*platform.Release
-	history  map[string]map[platform.RequestKey]*platform.Release
+	releases map[platform.RequestKey]*state.Release
+	history  map[string]map[platform.RequestKey]*state.Release
 	live     map[string]*placed // by placement
-	last     *promotion.Pass
+	last     *pass
 	tried    map[platform.RequestKey]int // in vain to be rendered
 	tries    int
+}
+
+// A pass is the outcome of one of the daemon's over an environment.
+type pass struct {
+	*promotion.Choice
+	admission *promotion.Admission
 }
 
 // placed is an instance on a cluster.
@@ -170,8 +177,8 @@ func (w *world) environment(name string, from []string, shape func(*platform.Env
 		w.join(name, c)
 	}
 	w.stages[name] = &stage{
-		name: name, releases: map[platform.RequestKey]*platform.Release{},
-		history: map[string]map[platform.RequestKey]*platform.Release{}, live: map[string]*placed{},
+		name: name, releases: map[platform.RequestKey]*state.Release{},
+		history: map[string]map[platform.RequestKey]*state.Release{}, live: map[string]*placed{},
 	}
 }
 
@@ -314,7 +321,7 @@ func (w *world) asked(environment string) (list []*platform.Instance) {
 type made struct {
 	instance *platform.Instance
 	keys     map[string]string
-	record   *platform.Release
+	record   *state.Release
 }
 
 func (w *world) make(i *platform.Instance) *made {
@@ -325,14 +332,14 @@ func (w *world) make(i *platform.Instance) *made {
 	m := &made{instance: i, keys: make(map[string]string, len(i.Clusters))}
 	here, number := i.Environment.Name, i.Version.Number.String()
 	spec := i.Request.Spec
-	m.record = &platform.Release{
+	m.record = &state.Release{
 		Key: i.Request.Key, Digest: i.Release, Request: &spec, Offering: "web", Version: number,
-		VersionDigest: i.Version.Digest, Health: w.rules[number], Commit: w.platform.Commit, Clusters: make(map[string]platform.ReleasePlacement, len(i.Clusters)),
+		VersionDigest: i.Version.Digest, Health: w.rules[number], Commit: w.platform.Commit, Clusters: make(map[string]state.Placement, len(i.Clusters)),
 	}
 	for _, c := range i.Clusters {
 		key := fmt.Sprintf("%s p%v/%v e%d%s @%s %s", number, spec.Parameters["p"], spec.Environments[here].Parameters["own"], w.putIn[here], w.outputs(i), c.Name, i.Request.Key.Name)
 		m.keys[c.Name] = key
-		m.record.Clusters[c.Name] = platform.ReleasePlacement{
+		m.record.Clusters[c.Name] = state.Placement{
 			Revision: "r " + cmp.Or(w.bytes[number], number) + strings.TrimPrefix(key, number), RenderKey: key,
 		}
 	}
@@ -350,15 +357,15 @@ func (w *world) outputs(i *platform.Instance) (given string) {
 	return given
 }
 
-// prospects answer for one environment of a world.
-type prospects struct {
+// lookup answer for one environment of a world.
+type lookup struct {
 	*world
 	environment string
 }
 
-func (p prospects) Broken(k platform.RequestKey) bool { return p.broken[k] }
+func (p lookup) Broken(k platform.RequestKey) bool { return p.broken[k] }
 
-func (p prospects) Resolve(k platform.RequestKey, c promotion.Content) (*platform.Instance, []platform.Problem) {
+func (p lookup) Resolve(k platform.RequestKey, c promotion.Content) (*platform.Instance, []platform.Problem) {
 	if _, placed := c.Spec.Environments[p.environment]; !placed {
 		return nil, nil
 	}
@@ -380,12 +387,12 @@ func (p prospects) Resolve(k platform.RequestKey, c promotion.Content) (*platfor
 	return nil, []platform.Problem{{File: c.File, Message: "no such version " + c.Version}}
 }
 
-func (p prospects) Keys(i *platform.Instance) (map[string]string, []platform.Problem) {
+func (p lookup) Keys(i *platform.Instance) (map[string]string, []platform.Problem) {
 	return p.make(i).keys, nil
 }
 
-func (p prospects) Older(a, b string) bool { return a < b }
+func (p lookup) Older(a, b string) bool { return a < b }
 
-func (p prospects) Ran(state string, k platform.RequestKey) (*platform.Release, error) {
-	return p.stages[p.environment].history[state][k], nil
+func (p lookup) Ran(commit string, k platform.RequestKey) (*state.Release, error) {
+	return p.stages[p.environment].history[commit][k], nil
 }

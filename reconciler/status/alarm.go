@@ -22,14 +22,14 @@ func alarm(was, is bool) Level {
 // problemEvents bounds how many Problems that came, and how many that went, have an event each. The console has them all.
 const problemEvents = 10
 
-// problems records which Problems came and which are mended; the caller holds the lock.
-func (b *Board) problems(environment string, before, after []platform.Problem) {
-	b.changes(environment, before, after, "mended: ")
-	b.changes(environment, after, before, "")
+// recordProblems records which Problems came and which are mended; the caller holds the lock.
+func (b *Board) recordProblems(environment string, before, after []platform.Problem) {
+	b.recordNew(environment, before, after, "mended: ")
+	b.recordNew(environment, after, before, "")
 }
 
-// changes records the Problems of a list that another does not have.
-func (b *Board) changes(environment string, list, other []platform.Problem, prefix string) {
+// recordNew records the Problems of a list that another does not have; the caller holds the lock.
+func (b *Board) recordNew(environment string, list, other []platform.Problem, prefix string) {
 	known := map[string]bool{}
 	for _, p := range other {
 		if !p.Warning {
@@ -52,16 +52,16 @@ func (b *Board) changes(environment string, list, other []platform.Problem, pref
 	}
 }
 
-// since says of every gate since when it has been waited for, where the one who decided did not: since the first pass in which
+// setSince sets since when every gate has been waited for, where promotion did not: since the first pass in which
 // the same candidate waited for it. A candidate that waited before the daemon watched has waited since it was merged, as far
 // as anybody can know.
-func (b *Board) since(old, in *Instance, watched bool) {
+func setSince(old, in *Instance, watched bool, now time.Time) {
 	for i := range in.Waiting {
 		g := &in.Waiting[i]
 		if !g.Since.IsZero() {
 			continue
 		}
-		g.Since = b.now()
+		g.Since = now
 		if !watched && in.Candidate != nil && !in.Candidate.MergedAt.IsZero() && in.Candidate.MergedAt.Before(g.Since) {
 			g.Since = in.Candidate.MergedAt
 		}

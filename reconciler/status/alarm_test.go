@@ -15,7 +15,7 @@ import (
 // alarms has a board note the level and text of every event that has a level.
 func alarms(b *status.Board) *[]string {
 	told := &[]string{}
-	b.Told = func(e status.Event) {
+	b.OnEvent = func(e status.Event) {
 		if e.Level != "" {
 			*told = append(*told, fmt.Sprintf("%s %s", e.Level, e.Message))
 		}
@@ -59,17 +59,17 @@ func TestFailuresAndRecoveriesAreToldOnce(t *testing.T) {
 			b.ClusterSeen(status.Cluster{Name: "one", Reachable: true, Problem: "answers with another identity"})
 		}, []string{"error answers with another identity"}},
 		"another installation": {func(b *status.Board) {
-			b.Held("dev", "one", "last written from elsewhere")
-			b.Held("dev", "one", "last written from elsewhere")
-			b.Held("dev", "one", "")
+			b.Refused("dev", "one", "last written from elsewhere")
+			b.Refused("dev", "one", "last written from elsewhere")
+			b.Refused("dev", "one", "")
 		}, []string{"error last written from elsewhere", "warning the environment is written to the cluster again"}},
 		"another installation, with what it keeps from being written": {func(b *status.Board) {
 			b.Reconciled(committed("r1"))
-			b.Held("dev", "one", "last written from elsewhere")
+			b.Refused("dev", "one", "last written from elsewhere")
 			held := status.Placement{Cluster: "one", Revision: "r1", Stage: status.Committed, Health: "Unknown", Message: "last written from elsewhere"}
 			held.Problems = []status.ObjectProblem{{Object: "cluster one", Message: "last written from elsewhere"}}
 			b.Placed("dev", shop, held)
-			b.Held("dev", "one", "")
+			b.Refused("dev", "one", "")
 			b.Placed("dev", shop, status.Placement{Cluster: "one", Revision: "r1", Stage: status.Healthy, Health: "Healthy"})
 		}, []string{"error last written from elsewhere", "warning the environment is written to the cluster again"}},
 		"problems come and go": {func(b *status.Board) {

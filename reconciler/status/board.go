@@ -23,20 +23,23 @@ type Board struct {
 	// the Board's lock: it must be quick, and must not call the Board.
 	Milestones func(Milestone)
 
-	// Told, if set before the Board is used, is called with every Event in the same way.
-	Told func(Event)
+	// OnEvent, if set before the Board is used, is called with every Event in the same way.
+	OnEvent func(Event)
 
 	now func() time.Time
 
 	mu           sync.Mutex
 	platform     Platform
-	environments map[string]*Environment
-	clusters     map[string]Cluster // by name, as the fleet last reported them
-	held         map[membership]string
+	environments environments
+	clusters     map[string]Cluster    // by name, as the fleet last reported them
+	refused      map[membership]string // why nothing of an environment is written on a cluster
 	instances    map[instanceKey]*instance
 	history      []Event
 	subscribers  map[chan struct{}]struct{}
 }
+
+// ill says whether a cluster needs a person.
+func (c Cluster) ill() bool { return !c.Reachable || c.Problem != "" }
 
 // membership is a cluster of an environment.
 type membership struct{ environment, cluster string }
@@ -56,9 +59,9 @@ type instance struct {
 func NewBoard(now func() time.Time) *Board {
 	return &Board{
 		now:          now,
-		environments: map[string]*Environment{},
+		environments: environments{},
 		clusters:     map[string]Cluster{},
-		held:         map[membership]string{},
+		refused:      map[membership]string{},
 		instances:    map[instanceKey]*instance{},
 		subscribers:  map[chan struct{}]struct{}{},
 	}
@@ -78,8 +81,8 @@ func (b *Board) Subscribe() (changed <-chan struct{}, end func()) {
 	}
 }
 
-// changed tells subscribers; the caller holds the lock.
-func (b *Board) changed() {
+// notify wakes the subscribers; the caller holds the lock.
+func (b *Board) notify() {
 	for c := range b.subscribers {
 		select {
 		case c <- struct{}{}:
@@ -88,17 +91,17 @@ func (b *Board) changed() {
 	}
 }
 
-// record remembers an event; the caller holds the lock.
+// record appends an event to the history; the caller holds the lock.
 func (b *Board) record(e Event) {
 	e.At = b.now()
 	b.history = append(b.history, e)
 	if len(b.history) > historyLength {
 		b.history = slices.Delete(b.history, 0, len(b.history)-historyLength)
 	}
-	if b.Told != nil {
-		b.Told(e)
+	if b.OnEvent != nil {
+		b.OnEvent(e)
 	}
-	b.changed()
+	b.notify()
 }
 
 // Loaded says that the platform's head was loaded, with every Problem that it has. Its environments are known from then on,
@@ -106,7 +109,7 @@ func (b *Board) record(e Event) {
 func (b *Board) Loaded(url string, p *platform.Platform) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.reached()
+	b.platformRead()
 	moved, before := b.platform.Commit != p.Commit, b.platform.Problems
 	b.platform = Platform{URL: url, Commit: p.Commit, LoadedAt: b.now(), Problems: p.Problems}
 	for name, e := range p.Environments {
@@ -117,18 +120,19 @@ func (b *Board) Loaded(url string, p *platform.Platform) {
 	if moved {
 		b.record(Event{Message: "loaded platform commit " + short(p.Commit)})
 	}
-	b.problems("", before, p.Problems)
-	b.changed()
+	b.recordProblems("", before, p.Problems)
+	b.notify()
 }
 
 // PlatformReached says that the platform's head can be read, and is the one that was loaded last.
 func (b *Board) PlatformReached() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.reached()
+	b.platformRead()
 }
 
-func (b *Board) reached() {
+// platformRead ends the error of the platform; the caller holds the lock.
+func (b *Board) platformRead() {
 	if b.platform.Error != "" {
 		b.platform.Error = ""
 		b.record(Event{Level: Warning, Message: "the platform repository can be read again"})
@@ -150,7 +154,7 @@ func (b *Board) PlatformFailed(url string, err error) {
 func (b *Board) EnvironmentFailed(name string, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	e := b.environment(name)
+	e := b.environments.named(name)
 	if e.Error != err.Error() {
 		e.Error = err.Error()
 		b.record(Event{Level: Error, Environment: name, Message: err.Error()})
@@ -174,15 +178,6 @@ func (b *Board) succeeded(e *Environment, name string) {
 	}
 }
 
-func (b *Board) environment(name string) *Environment {
-	e := b.environments[name]
-	if e == nil {
-		e = &Environment{Name: name}
-		b.environments[name] = e
-	}
-	return e
-}
-
 // ClusterSeen says whether a cluster can be reached, and if not, why.
 func (b *Board) ClusterSeen(c Cluster) {
 	b.mu.Lock()
@@ -193,24 +188,24 @@ func (b *Board) ClusterSeen(c Cluster) {
 	c.Message = cmp.Or(c.Message, c.Problem)
 	if !known || old.Reachable != c.Reachable || old.Message != c.Message {
 		c.Since = b.now()
-		b.record(Event{Level: alarm(known && (!old.Reachable || old.Problem != ""), !c.Reachable || c.Problem != ""), Cluster: c.Name, Message: reachability(c)})
+		b.record(Event{Level: alarm(known && old.ill(), c.ill()), Cluster: c.Name, Message: reachability(c)})
 	}
 	b.clusters[c.Name] = c
-	b.changed()
+	b.notify()
 }
 
-// Held says why nothing of an environment is written on a cluster until a person decides, or with "" that it is written. It
+// Refused says why nothing of an environment is written on a cluster until a person decides, or with "" that it is written. It
 // reports whether that is news.
-func (b *Board) Held(environment, cluster, why string) bool {
+func (b *Board) Refused(environment, cluster, why string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	of := membership{environment, cluster}
-	if b.held[of] == why {
+	if b.refused[of] == why {
 		return false
 	}
 	level, text := Error, why
-	if b.held[of] = why; why == "" {
-		delete(b.held, of)
+	if b.refused[of] = why; why == "" {
+		delete(b.refused, of)
 		level, text = Warning, "the environment is written to the cluster again"
 	}
 	b.record(Event{Level: level, Environment: environment, Cluster: cluster, Message: text})
@@ -225,14 +220,14 @@ func (b *Board) Forget(environment string) {
 		return
 	}
 	delete(b.environments, environment)
-	maps.DeleteFunc(b.held, func(of membership, _ string) bool { return of.environment == environment })
+	maps.DeleteFunc(b.refused, func(of membership, _ string) bool { return of.environment == environment })
 	for key := range b.instances {
 		if key.environment == environment {
 			delete(b.instances, key)
 		}
 	}
 	for name := range b.clusters {
-		if !b.watched(name) {
+		if !b.environments.anyHas(name) {
 			delete(b.clusters, name)
 		}
 	}

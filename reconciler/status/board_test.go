@@ -91,7 +91,7 @@ func TestAClusterThatIsLetGoIsGone(t *testing.T) {
 	b, _ := newBoard()
 	b.Reconciled(committed("r1"))
 	b.ClusterSeen(status.Cluster{Name: "one", Message: "connection refused"})
-	b.Held("dev", "one", "another installation")
+	b.Refused("dev", "one", "another installation")
 	e, instances := committed("r1")
 	e.Clusters, instances[0].Placements = []status.Cluster{{Name: "renamed", State: "active"}}, []status.Placement{{Cluster: "renamed", Revision: "r1"}}
 	b.Updated(e, instances)

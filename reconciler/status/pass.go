@@ -19,13 +19,13 @@ func (b *Board) Reconciled(e Environment, instances []Instance) {
 	for i := range instances {
 		listed[instances[i].Request] = true
 	}
-	b.pass(e, instances)
+	b.takePass(e, instances)
 	for key, in := range b.instances {
 		if key.environment == e.Name && !listed[key.request] {
 			b.retire(key, in)
 		}
 	}
-	b.changed()
+	b.notify()
 }
 
 // Updated is Reconciled with the instances that a pass changed alone: the others stay as they are. One that the state
@@ -33,12 +33,12 @@ func (b *Board) Reconciled(e Environment, instances []Instance) {
 func (b *Board) Updated(e Environment, instances []Instance) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.pass(e, instances)
-	b.changed()
+	b.takePass(e, instances)
+	b.notify()
 }
 
-// pass takes the result of a pass; the caller holds the lock.
-func (b *Board) pass(e Environment, instances []Instance) {
+// takePass takes the result of a pass; the caller holds the lock.
+func (b *Board) takePass(e Environment, instances []Instance) {
 	old := b.environments[e.Name]
 	if old == nil || old.StateCommit != e.StateCommit || old.Frozen != e.Frozen {
 		b.record(Event{Level: alarm(old != nil && old.Frozen != "", e.Frozen != ""), Environment: e.Name, Message: cmp.Or(e.Frozen, committed(e))})
@@ -51,11 +51,11 @@ func (b *Board) pass(e Environment, instances []Instance) {
 		e.Next = old.Next // it is counted from the clock anew in each pass, and is the same time
 	}
 	b.succeeded(old, e.Name)
-	b.problems(e.Name, old.Problems, e.Problems)
-	b.letGoClusters(e.Name, old.Clusters)
+	b.recordProblems(e.Name, old.Problems, e.Problems)
+	b.dropClusters(e.Name, old.Clusters)
 	watched := old.StateCommit != ""
 	for i := range instances {
-		b.reconciled(e, instances[i], watched)
+		b.takeInstance(e, instances[i], watched)
 	}
 }
 
@@ -64,8 +64,8 @@ func (b *Board) pass(e Environment, instances []Instance) {
 func (b *Board) Problems(environment string, all, rendering []platform.Problem) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	e := b.environment(environment)
-	b.problems(environment, e.Problems, rendering)
+	e := b.environments.named(environment)
+	b.recordProblems(environment, e.Problems, rendering)
 	e.Problems = rendering
 	there := map[string]bool{}
 	for _, p := range all {
@@ -76,7 +76,7 @@ func (b *Board) Problems(environment string, all, rendering []platform.Problem) 
 			in.Problems = slices.DeleteFunc(slices.Clone(in.Problems), func(p platform.Problem) bool { return !there[p.String()] })
 		}
 	}
-	b.changed()
+	b.notify()
 }
 
 // committed is the event of a state commit.
@@ -87,8 +87,8 @@ func committed(e Environment) string {
 	return short(e.StateCommit) + ": " + e.Did
 }
 
-// reconciled takes one instance of a pass; watched says that the changes of it happened now. The caller holds the lock.
-func (b *Board) reconciled(e Environment, in Instance, watched bool) {
+// takeInstance takes one instance of a pass; watched says that its changes happened now. The caller holds the lock.
+func (b *Board) takeInstance(e Environment, in Instance, watched bool) {
 	key := instanceKey{e.Name, in.Request}
 	old := b.instances[key]
 	if old == nil {
@@ -100,23 +100,23 @@ func (b *Board) reconciled(e Environment, in Instance, watched bool) {
 	if in.Release == "" && in.Candidate != nil {
 		in.Absent = false // it is not gone but has not come yet
 	}
-	b.since(&old.Instance, &in, watched)
+	setSince(&old.Instance, &in, watched, b.now())
 	if watched {
-		b.moved(key, old, &in)
+		b.recordMoves(key, old, &in)
 	}
 	old.Instance = in
-	b.ask(key, old, want, watched)
+	b.takePlacements(key, old, want, watched)
 	if in.Release == "" {
 		old.forgetLetGo()
 	}
 	if in.Absent && len(old.placements) == 0 && len(in.Problems) == 0 {
 		delete(b.instances, key)
 	}
-	b.live(old)
+	b.recordLive(old)
 }
 
-// ask notes the placements that the state asks of an instance's clusters.
-func (b *Board) ask(key instanceKey, in *instance, want []Placement, watched bool) {
+// takePlacements takes the placements that the state asks of an instance's clusters; the caller holds the lock.
+func (b *Board) takePlacements(key instanceKey, in *instance, want []Placement, watched bool) {
 	asked := map[string]bool{}
 	for _, p := range want {
 		asked[p.Cluster] = true
@@ -138,22 +138,22 @@ func (b *Board) ask(key instanceKey, in *instance, want []Placement, watched boo
 	for cluster, p := range in.placements {
 		switch {
 		case asked[cluster]:
-		case !b.member(key.environment, cluster):
+		case !b.environments.has(key.environment, cluster):
 			delete(in.placements, cluster) // it was let go: nobody looks there, and nothing goes there
 		default:
-			leave(p)
+			markRemoved(p)
 		}
 	}
 }
 
-// moved records the changes between two passes; the caller holds the lock.
-func (b *Board) moved(key instanceKey, old *instance, in *Instance) {
-	tell := func(level Level, kind MilestoneKind, detail, message string) {
+// recordMoves records the changes of an instance between two passes; the caller holds the lock.
+func (b *Board) recordMoves(key instanceKey, old *instance, in *Instance) {
+	record := func(level Level, kind MilestoneKind, detail, message string) {
 		b.milestone(Milestone{Kind: kind, Environment: key.environment, Detail: detail})
 		b.record(Event{Level: level, Environment: key.environment, Request: &key.request, Message: message})
 	}
-	b.opened(key, old.Waiting, in.Waiting)
-	if old.Release != in.Release || in.Rollout != nil && (old.Rollout == nil || !old.Rollout.Entered.Equal(in.Rollout.Entered)) {
+	b.recordGates(key, old.Waiting, in.Waiting)
+	if old.Release != in.Release || in.Rollout.begunSince(old.Rollout) {
 		cause := "release"
 		if in.Rollout != nil {
 			cause = in.Rollout.Cause
@@ -162,13 +162,13 @@ func (b *Board) moved(key instanceKey, old *instance, in *Instance) {
 			old.entered = in.Release // a release that comes again was merged long ago
 		}
 		level := alarm(cause == "rollback", false)
-		tell(level, Entered, cause, strings.TrimSpace(fmt.Sprintf("took release %s %s", short(in.Release), entrance(in, cause))))
+		record(level, Entered, cause, strings.TrimSpace(fmt.Sprintf("took release %s %s", short(in.Release), entrance(in, cause))))
 		if len(in.PromotedFrom) > 0 && old.Release != in.Release && cause != "rollback" {
 			b.milestone(Milestone{Kind: Promoted, Environment: key.environment, Detail: strings.Join(in.PromotedFrom, ", ")})
 		}
 	}
 	if why := stopped(&old.Instance, in); why != "" {
-		tell(Error, Stopped, "", why)
+		record(Error, Stopped, "", why)
 	}
 }
 
@@ -186,8 +186,8 @@ func entrance(in *Instance, cause string) string {
 
 // stopped says which failure is new since the last pass; empty: none.
 func stopped(old, in *Instance) string {
-	if in.Rollout != nil && in.Rollout.Stopped != "" && (old.Rollout == nil || old.Rollout.Stopped != in.Rollout.Stopped) {
-		return "stopped: " + in.Rollout.Stopped
+	if why := in.Rollout.stopped(); why != "" && why != old.Rollout.stopped() {
+		return "stopped: " + why
 	}
 	for _, f := range in.Rejected {
 		known := func(o Failure) bool { return o.Release == f.Release && o.Cluster == f.Cluster && o.At.Equal(f.At) }
@@ -214,8 +214,8 @@ func (f Failure) String() string {
 	return text
 }
 
-// opened tells which gates closed for an instance between two passes, and which opened.
-func (b *Board) opened(key instanceKey, before, after []Gate) {
+// recordGates records which gates closed for an instance between two passes, and which opened; the caller holds the lock.
+func (b *Board) recordGates(key instanceKey, before, after []Gate) {
 	waits := func(list []Gate, name string) bool {
 		return slices.ContainsFunc(list, func(g Gate) bool { return g.Name == name })
 	}
@@ -235,9 +235,32 @@ func (b *Board) opened(key instanceKey, before, after []Gate) {
 	}
 }
 
-// live records once that the release which entered an instance while the Board watched is healthy wherever it belongs.
-func (b *Board) live(in *instance) {
-	if in.entered == "" || in.entered != in.Release || in.Rollout != nil && len(in.Rollout.Pending) > 0 {
+// dropClusters drops the records of clusters that an environment had and has no more; the caller holds the lock.
+func (b *Board) dropClusters(environment string, before []Cluster) {
+	for _, c := range before {
+		if b.environments.has(environment, c.Name) {
+			continue
+		}
+		b.record(Event{Environment: environment, Cluster: c.Name, Message: "let go: the environment has no such cluster any more"})
+		delete(b.refused, membership{environment, c.Name})
+		for key, in := range b.instances {
+			if key.environment != environment {
+				continue
+			}
+			delete(in.placements, c.Name)
+			if in.Absent && len(in.placements) == 0 && len(in.Problems) == 0 {
+				delete(b.instances, key)
+			}
+		}
+		if !b.environments.anyHas(c.Name) {
+			delete(b.clusters, c.Name)
+		}
+	}
+}
+
+// recordLive records once that the release which entered an instance while the Board watched is healthy wherever it belongs.
+func (b *Board) recordLive(in *instance) {
+	if in.entered == "" || in.entered != in.Release || in.Rollout.pending() {
 		return
 	}
 	for _, p := range in.placements {
@@ -262,15 +285,15 @@ func (b *Board) retire(key instanceKey, in *instance) {
 	in.Absent, in.Problems = true, nil
 	in.forgetLetGo()
 	for _, p := range in.placements {
-		leave(p)
+		markRemoved(p)
 	}
 	if len(in.placements) == 0 {
 		delete(b.instances, key)
 	}
 }
 
-// leave marks a placement that its cluster is still to prune.
-func leave(p *Placement) {
+// markRemoved marks a placement that its cluster is still to prune.
+func markRemoved(p *Placement) {
 	if p.Revision != "" {
 		*p = Placement{Cluster: p.Cluster, Stage: Committed, Health: "Progressing", Message: "being removed", Objects: p.Objects}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"transom.dev/render/platform"
 )
@@ -22,8 +23,8 @@ func (b *Board) Placed(environment string, request platform.RequestKey, p Placem
 	if old == nil || old.Revision != p.Revision {
 		return
 	}
-	b.stamp(old, &p)
-	why := b.held[membership{environment, p.Cluster}]
+	stamp(old, &p, b.now())
+	why := b.refused[membership{environment, p.Cluster}]
 	p.withCluster = why != "" && p.Message == why
 	if old.Stage != p.Stage || old.Health != p.Health || old.Message != p.Message {
 		level := alarm(old.ill(), p.ill())
@@ -31,17 +32,18 @@ func (b *Board) Placed(environment string, request platform.RequestKey, p Placem
 	}
 	p.Release, p.Version = old.Release, old.Version
 	in.placements[p.Cluster] = &p
-	b.live(in)
-	b.changed()
+	b.recordLive(in)
+	b.notify()
 }
 
-// ill says whether a placement is an alarm of its own: that its whole cluster is held back is one of the cluster.
+// ill says whether a placement is an alarm of its own: that its environment is written nowhere on the cluster is one of the cluster.
 func (p *Placement) ill() bool {
-	return !p.withCluster && (len(p.Problems) > 0 || p.Health == "Failed")
+	wrong := len(p.Problems) > 0 || p.Health == "Failed"
+	return wrong && !p.withCluster
 }
 
 // stamp carries the times of old over to p and adds those of the stages that p reached for the first time.
-func (b *Board) stamp(old, p *Placement) {
+func stamp(old, p *Placement, now time.Time) {
 	remembered := p.HealthyAt
 	p.CommittedAt, p.AppliedAt, p.HealthyAt = old.CommittedAt, old.AppliedAt, old.HealthyAt
 	if old.CommittedAt.IsZero() { // it came about before the daemon was there to see it
@@ -50,11 +52,12 @@ func (b *Board) stamp(old, p *Placement) {
 		}
 		return
 	}
-	if p.AppliedAt.IsZero() && (p.Stage == Applied || p.Stage == Healthy) {
-		p.AppliedAt = b.now()
+	applied := p.Stage == Applied || p.Stage == Healthy
+	if applied && p.AppliedAt.IsZero() {
+		p.AppliedAt = now
 	}
 	if p.HealthyAt.IsZero() && p.Stage == Healthy {
-		p.HealthyAt = b.now()
+		p.HealthyAt = now
 	}
 }
 
@@ -69,7 +72,7 @@ func (b *Board) Removed(environment string, request platform.RequestKey, cluster
 		return
 	}
 	if len(letGo) > 0 {
-		b.letGo(key, in, cluster, letGo)
+		b.keepLetGo(key, in, cluster, letGo)
 		return
 	}
 	delete(in.placements, cluster)
@@ -79,8 +82,8 @@ func (b *Board) Removed(environment string, request platform.RequestKey, cluster
 	}
 }
 
-// letGo keeps a placement of which no objects are left but those that are nobody's now; the caller holds the lock.
-func (b *Board) letGo(key instanceKey, in *instance, cluster string, objects []string) {
+// keepLetGo keeps a placement that has no objects but those that are nobody's now; the caller holds the lock.
+func (b *Board) keepLetGo(key instanceKey, in *instance, cluster string, objects []string) {
 	old := in.placements[cluster]
 	if slices.Equal(old.LetGo, objects) {
 		return
@@ -90,7 +93,7 @@ func (b *Board) letGo(key instanceKey, in *instance, cluster string, objects []s
 	b.record(Event{Environment: key.environment, Cluster: cluster, Request: &key.request, Message: message})
 }
 
-// forgetLetGo drops the placements of a removal of which nothing is left.
+// forgetLetGo drops the placements of a removal that has ended.
 func (in *instance) forgetLetGo() {
 	for cluster, p := range in.placements {
 		if p.Revision == "" && len(p.LetGo) > 0 {

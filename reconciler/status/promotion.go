@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // Gate is a gate that is closed: the unmet condition, since when it is unmet, and who or which event opens it.
@@ -36,6 +37,25 @@ type Rollout struct {
 	Stopped string    `json:"stopped,omitempty"` // why it goes no further by itself
 }
 
+// begunSince says whether a rollout is another one than the rollout before; nil: there is none.
+func (r *Rollout) begunSince(before *Rollout) bool {
+	if r == nil || before == nil {
+		return r != nil
+	}
+	return !r.Entered.Equal(before.Entered)
+}
+
+// stopped says why a rollout goes no further by itself; empty: it does, or there is none.
+func (r *Rollout) stopped() string {
+	if r == nil {
+		return ""
+	}
+	return r.Stopped
+}
+
+// pending says whether a rollout has clusters to reach.
+func (r *Rollout) pending() bool { return r != nil && len(r.Pending) > 0 }
+
 // Failure is a release that failed here and is not taken again by itself.
 type Failure struct {
 	Release string    `json:"release"`
@@ -56,7 +76,7 @@ type Proof struct {
 }
 
 // Remember fills in an instance's promotion from the record in its Release file.
-func (i *Instance) Remember(p platform.Promotion) {
+func (i *Instance) Remember(p state.Promotion) {
 	i.PromotedFrom, i.Gates = p.PromotedFrom, p.Gates
 	i.Rollout, i.Rejected, i.Proven = nil, nil, nil
 	if r := p.Rollout; r != nil {

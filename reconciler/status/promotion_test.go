@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"transom.dev/reconciler/status"
-	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // pass is the result of a pass over prod, in which shop runs a release on one cluster.
@@ -144,17 +144,17 @@ func TestWhatABoardIsFilledWithIsNoNews(t *testing.T) {
 func TestReleaseFileIsRemembered(t *testing.T) {
 	at := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
 	var in status.Instance
-	in.Remember(platform.Promotion{
-		PromotedFrom: []string{"dev"}, Rollout: &platform.ReleaseRollout{Cause: "version", Entered: at, Pending: []string{"west"}},
-		Proven:   []platform.ReleaseProof{{Digest: "sha256:1", Version: "1.0.0", Soaked: "30s", At: at}},
-		Rejected: []platform.ReleaseFailure{{Release: "sha256:2", Version: "1.1.0", Cluster: "east", Message: "crashes", At: at}},
+	in.Remember(state.Promotion{
+		PromotedFrom: []string{"dev"}, Rollout: &state.Rollout{Cause: "version", Entered: at, Pending: []string{"west"}},
+		Proven:   []state.Proof{{Digest: "sha256:1", Version: "1.0.0", Soaked: "30s", At: at}},
+		Rejected: []state.Failure{{Release: "sha256:2", Version: "1.1.0", Cluster: "east", Message: "crashes", At: at}},
 	})
 	require.Equal(t, &status.Rollout{Cause: "version", Entered: at, Pending: []string{"west"}}, in.Rollout)
 	require.Equal(t, []status.Proof{{Release: "sha256:1", Version: "1.0.0", Soaked: "30s", At: at}}, in.Proven)
 	require.Equal(t, "east: crashes", in.Rejected[0].String())
 	elsewhere := status.Failure{Cluster: "west", Object: "Deployment shop", Message: "east: Failed Deployment shop: crashes"}
 	require.Equal(t, "east: Failed Deployment shop: crashes", elsewhere.String(), "it failed there, and is rejected here")
-	in.Remember(platform.Promotion{})
+	in.Remember(state.Promotion{})
 	require.Empty(t, in.Rollout)
 	require.Empty(t, in.Rejected)
 }

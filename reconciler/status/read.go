@@ -15,16 +15,16 @@ func (b *Board) Status() Status {
 	s.Platform.Branch = b.Branch
 	order := map[string]int{}
 	for name := range b.environments {
-		order[name] = b.order(name, nil)
+		order[name] = b.environments.order(name, nil)
 	}
 	for _, name := range slices.Sorted(maps.Keys(b.environments)) {
-		e := b.seen(*b.environments[name])
+		e := b.withClusters(*b.environments[name])
 		e.Order = order[name]
 		s.Environments = append(s.Environments, e)
 	}
 	slices.SortStableFunc(s.Environments, func(x, y Environment) int { return cmp.Compare(x.Order, y.Order) })
 	for _, in := range b.instances {
-		s.Instances = append(s.Instances, b.known(in))
+		s.Instances = append(s.Instances, b.withPlacements(in))
 	}
 	slices.SortFunc(s.Instances, func(x, y Instance) int {
 		return cmp.Or(x.Request.Compare(y.Request), cmp.Compare(order[x.Environment], order[y.Environment]),
@@ -33,28 +33,15 @@ func (b *Board) Status() Status {
 	return s
 }
 
-// order is how many environments a release passes at most before it may enter this one.
-func (b *Board) order(name string, above []string) int {
-	e := b.environments[name]
-	if e == nil || slices.Contains(above, name) {
-		return 0
-	}
-	n := 0
-	for _, from := range e.PromotesFrom {
-		n = max(n, b.order(from, append(above, name))+1)
-	}
-	return n
-}
-
-// seen adds to an environment's clusters the facts that the fleet knows of them.
-func (b *Board) seen(e Environment) Environment {
+// withClusters copies an environment, with the fleet's last report about each of its clusters; the caller holds the lock.
+func (b *Board) withClusters(e Environment) Environment {
 	clusters := slices.Clone(e.Clusters)
 	for i, c := range clusters {
-		if fact, ok := b.clusters[c.Name]; ok {
-			fact.State, fact.Reason, fact.Wave = c.State, c.Reason, c.Wave
-			clusters[i] = fact
+		if report, ok := b.clusters[c.Name]; ok {
+			report.State, report.Reason, report.Wave = c.State, c.Reason, c.Wave
+			clusters[i] = report
 		}
-		if why := b.held[membership{e.Name, c.Name}]; why != "" {
+		if why := b.refused[membership{e.Name, c.Name}]; why != "" {
 			clusters[i].Problem = why
 			clusters[i].Message = cmp.Or(clusters[i].Message, why)
 		}
@@ -63,8 +50,9 @@ func (b *Board) seen(e Environment) Environment {
 	return e
 }
 
-// known copies an instance. A report that a cluster gave before it went away is no longer known to be true.
-func (b *Board) known(in *instance) Instance {
+// withPlacements copies an instance. A report that a cluster gave before it went away is no longer known to be true. The caller
+// holds the lock.
+func (b *Board) withPlacements(in *instance) Instance {
 	c := in.Instance
 	for _, name := range slices.Sorted(maps.Keys(in.placements)) {
 		p := *in.placements[name]

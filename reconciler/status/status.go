@@ -4,9 +4,10 @@ import (
 	"time"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
-// Status is all that is known at one moment, sorted by name. It is what /api/v1/status serves.
+// Status is all that is known at one moment, sorted by name. /api/v1/status serves it.
 type Status struct {
 	Platform     Platform      `json:"platform"`
 	Environments []Environment `json:"environments"`
@@ -105,15 +106,15 @@ type Instance struct {
 	Placements  []Placement         `json:"placements,omitempty"`
 	MergedAt    time.Time           `json:"mergedAt,omitzero"` // when the platform commit was made
 
-	PromotedFrom []string               `json:"promotedFrom,omitempty"`
-	Gates        []platform.ReleaseGate `json:"gates,omitempty"`     // that it passed
-	Candidate    *Candidate             `json:"candidate,omitempty"` // the release that it would take next
-	Waiting      []Gate                 `json:"waiting,omitempty"`   // why it does not take that yet
-	Skipped      int                    `json:"skipped,omitempty"`   // releases that newer ones overtook before they entered
-	Rollout      *Rollout               `json:"rollout,omitempty"`   // nil: the release was healthy in all waves
-	Rejected     []Failure              `json:"rejected,omitempty"`  // oldest first
-	Proven       []Proof                `json:"proven,omitempty"`    // oldest first
-	Debts        []string               `json:"debts,omitempty"`     // decisions that bind it until they are removed
+	PromotedFrom []string           `json:"promotedFrom,omitempty"`
+	Gates        []state.PassedGate `json:"gates,omitempty"`     // that it passed
+	Candidate    *Candidate         `json:"candidate,omitempty"` // the release that it would take next
+	Waiting      []Gate             `json:"waiting,omitempty"`   // why it does not take that yet
+	Skipped      int                `json:"skipped,omitempty"`   // releases that newer ones overtook before they entered
+	Rollout      *Rollout           `json:"rollout,omitempty"`   // nil: the release was healthy in all waves
+	Rejected     []Failure          `json:"rejected,omitempty"`  // oldest first
+	Proven       []Proof            `json:"proven,omitempty"`    // oldest first
+	Debts        []string           `json:"debts,omitempty"`     // decisions that bind it until they are removed
 }
 
 // Placement is one instance on one cluster.
@@ -137,7 +138,7 @@ type Placement struct {
 	Adoption    *Adoption       `json:"adoption,omitempty"` // that waits for an Approval; nothing is written until then
 	LetGo       []string        `json:"letGo,omitempty"`    // adopted objects that are the instance's no more, such as "ConfigMap payments/web"
 
-	withCluster bool // that its cluster is held back is all that is wrong
+	withCluster bool // nothing else is wrong than that nothing of its environment is written on the cluster
 }
 
 // Adoption is the effects of taking over objects.

@@ -25,7 +25,7 @@ func Directory(ctx context.Context, dir string, fire func()) error {
 		return fmt.Errorf("watch %s: %w", dir, err)
 	}
 	fire()
-	quiet := time.NewTimer(settleTime)
+	quiet := time.NewTimer(quietTime)
 	quiet.Stop()
 	defer quiet.Stop()
 	for {
@@ -37,7 +37,7 @@ func Directory(ctx context.Context, dir string, fire func()) error {
 				return fmt.Errorf("watch %s: %w", dir, err)
 			}
 			_ = addBelow(watcher, dir, hidden) // events were lost: of new directories too, maybe
-			quiet.Reset(settleTime)
+			quiet.Reset(quietTime)
 		case e := <-watcher.Events:
 			if e.Op == fsnotify.Chmod || hidden(e.Name) {
 				continue
@@ -45,7 +45,7 @@ func Directory(ctx context.Context, dir string, fire func()) error {
 			if e.Has(fsnotify.Create) && isDir(e.Name) {
 				_ = addBelow(watcher, e.Name, hidden) // one that is gone again has nothing to watch
 			}
-			quiet.Reset(settleTime)
+			quiet.Reset(quietTime)
 		case <-quiet.C:
 			fire()
 		}

@@ -13,11 +13,11 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// settleTime is how long a directory must be quiet before it is read: whoever rotates a file writes it in steps.
-const settleTime = 20 * time.Millisecond
+// quietTime is how long a directory must be quiet before it is read: whoever rotates a file writes it in steps.
+const quietTime = 20 * time.Millisecond
 
-// Kubeconfigs calls changed with a cluster's name whenever the content of dir/<cluster>.kubeconfig differs from what it
-// was, or the file appeared or vanished, until ctx is done. Files may be symbolic links that are switched as a whole,
+// Kubeconfigs calls changed with a cluster's name whenever the content of dir/<cluster>.kubeconfig changed,
+// or the file appeared or vanished, until ctx is done. Files may be symbolic links that are switched as a whole,
 // as Kubernetes does with mounted Secrets.
 func Kubeconfigs(ctx context.Context, dir string, changed func(cluster string)) error {
 	watcher, err := fsnotify.NewWatcher()
@@ -29,7 +29,7 @@ func Kubeconfigs(ctx context.Context, dir string, changed func(cluster string)) 
 		return fmt.Errorf("watch %s: %w", dir, err)
 	}
 	known := kubeconfigs(dir, watcher)
-	quiet := time.NewTimer(settleTime)
+	quiet := time.NewTimer(quietTime)
 	defer quiet.Stop()
 	for {
 		select {
@@ -39,9 +39,9 @@ func Kubeconfigs(ctx context.Context, dir string, changed func(cluster string)) 
 			if !errors.Is(err, fsnotify.ErrEventOverflow) {
 				return fmt.Errorf("watch %s: %w", dir, err)
 			}
-			quiet.Reset(settleTime)
+			quiet.Reset(quietTime)
 		case <-watcher.Events:
-			quiet.Reset(settleTime)
+			quiet.Reset(quietTime)
 		case <-quiet.C:
 			now := kubeconfigs(dir, watcher)
 			for _, cluster := range differing(known, now) {

@@ -15,6 +15,7 @@ import (
 	"transom.dev/reconciler/status"
 	"transom.dev/reconciler/web"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // promoting is a board on which a release is proven in dev, in its first wave in staging, and waits for prod, where
@@ -69,7 +70,7 @@ func browser(t *testing.T, b *status.Board) (eventually func(expression, want st
 	base, stop := context.WithCancel(t.Context())
 	s := httptest.NewUnstartedServer(web.Handler(web.Options{Board: b, Explain: func(_ context.Context, q web.Question) (web.Trace, error) {
 		return web.Trace{
-			Environment: q.Environment, Request: q.Request, Release: &platform.Release{},
+			Environment: q.Environment, Request: q.Request, Release: &state.Release{},
 			RequestFile: web.Origin{Commit: "77de09f2c1ab", File: "requests/store/shop.yaml", Line: 9},
 		}, nil
 	}}))

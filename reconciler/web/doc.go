@@ -4,10 +4,10 @@
 // http.Handler:
 //
 //	/                 the console: one page that reads the API, without any request elsewhere
-//	/api/v1/status    what is known, as JSON: ?team= ?request= ?environment= narrow it, ?objects=none leaves objects out
+//	/api/v1/status    all of the status, as JSON: ?team= ?request= ?environment= narrow it, ?objects=none leaves objects out
 //	                  and ?objects=unhealthy those that are well
 //	/api/v1/progress  how far a commit has come in an environment: ?environment= ?commit= ?team= ?request=
-//	/api/v1/events    what changed lately, as JSON, or as Server-Sent Events where the client accepts them
+//	/api/v1/events    the latest changes, as JSON, or as Server-Sent Events where the client accepts them
 //	/api/v1/explain   where an instance comes from: ?environment= ?team= ?request= ?cluster=
 //	/metrics          Prometheus metrics
 //	/healthz /readyz  the process lives; the platform was loaded and every environment was reconciled once

@@ -12,9 +12,9 @@ import (
 )
 
 const (
-	// calm is how long a stream gathers changes before it tells: a burst becomes one message.
-	calm = 100 * time.Millisecond
-	// keepAlive is how often a quiet stream shows that it is there, below the patience of common proxies.
+	// burst is how long a stream gathers changes before it sends a message: a burst of them becomes one.
+	burst = 100 * time.Millisecond
+	// keepAlive is how often a quiet stream sends a comment; common proxies wait longer before they close it.
 	keepAlive = 20 * time.Second
 )
 
@@ -41,8 +41,10 @@ func (s selection) events(all []status.Event) []status.Event {
 
 // event says whether an event concerns the selection: a request's own, and those of the environment or cluster.
 func (s selection) event(e status.Event) bool {
-	return (e.Request == nil || s.matches(*e.Request)) &&
-		(s.environment == "" || e.Environment == "" || s.environment == e.Environment)
+	if e.Request != nil && !s.matches(*e.Request) {
+		return false
+	}
+	return e.Environment == "" || s.covers(e.Environment)
 }
 
 // stream sends history as it is made: an "event" for each entry, and one "status" after each burst of changes, whose
@@ -56,7 +58,7 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request, selected selecti
 	at := parseCursor(r.Header.Get("Last-Event-ID"))
 	for {
 		var text strings.Builder
-		at = tell(&text, selected, at, s.Board.History())
+		at = writeEvents(&text, selected, at, s.Board.History())
 		text.WriteString("event: status\ndata: {}\n\n")
 		if _, err := w.Write([]byte(text.String())); err != nil {
 			return nil //nolint:nilerr // the client went away
@@ -86,27 +88,27 @@ func wait(r *http.Request, w http.ResponseWriter, flush *http.ResponseController
 			select {
 			case <-r.Context().Done():
 				return false
-			case <-time.After(calm):
+			case <-time.After(burst):
 				return true
 			}
 		}
 	}
 }
 
-// tell writes the selected events of a history behind a cursor and returns the cursor behind them.
-func tell(w *strings.Builder, selected selection, at cursor, history []status.Event) cursor {
+// writeEvents writes the selected events of a history behind a cursor and returns the cursor behind them.
+func writeEvents(w *strings.Builder, selected selection, at cursor, history []status.Event) cursor {
 	first, _ := slices.BinarySearchFunc(history, at.nanos, func(e status.Event, nanos int64) int {
 		return e.At.Compare(time.Unix(0, nanos))
 	})
-	repeated := 0 // events at the cursor's own instant that were told before
+	repeated := 0 // events at the cursor's own instant that were sent before
 	for _, e := range history[first:] {
 		if e.At.UnixNano() == at.nanos {
-			if repeated++; repeated <= at.told {
+			if repeated++; repeated <= at.sent {
 				continue
 			}
-			at.told++
+			at.sent++
 		} else {
-			at, repeated = cursor{nanos: e.At.UnixNano(), told: 1}, 1
+			at, repeated = cursor{nanos: e.At.UnixNano(), sent: 1}, 1
 		}
 		if !selected.event(e) {
 			continue
@@ -120,19 +122,19 @@ func tell(w *strings.Builder, selected selection, at cursor, history []status.Ev
 	return at
 }
 
-// cursor is a place in the history: an instant, and how many of its events were told. The history has no numbers, as
+// cursor is a position in the history: an instant, and how many of its events were sent. The history has no numbers, as
 // it starts anew with every daemon; times are good across restarts too.
 type cursor struct {
 	nanos int64
-	told  int
+	sent  int
 }
 
-func (c cursor) String() string { return fmt.Sprintf("%d-%d", c.nanos, c.told) }
+func (c cursor) String() string { return fmt.Sprintf("%d-%d", c.nanos, c.sent) }
 
 // parseCursor reads the text of String; anything else is the beginning.
 func parseCursor(s string) cursor {
 	var c cursor
-	if _, err := fmt.Sscanf(s, "%d-%d", &c.nanos, &c.told); err != nil {
+	if _, err := fmt.Sscanf(s, "%d-%d", &c.nanos, &c.sent); err != nil {
 		return cursor{}
 	}
 	return c

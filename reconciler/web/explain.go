@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // Question names an instance whose origin is asked for, and, if it is about one placement, the cluster.
@@ -21,12 +22,12 @@ type Trace struct {
 	Request     platform.RequestKey `json:"request"`
 	Cluster     string              `json:"cluster,omitempty"`
 	State       Origin              `json:"state"`             // the commit that last wrote the manifests, and their file
-	Release     *platform.Release   `json:"release,omitempty"` // as the state holds it now
+	Release     *state.Release      `json:"release,omitempty"` // as the state holds it now
 	ReleaseFile string              `json:"releaseFile"`       // its path in the state repository
 
 	// Earlier is the release whose bytes these are, where the cluster's turn for Release has not come. The following fields
 	// are then about it.
-	Earlier *platform.Release `json:"earlier,omitempty"`
+	Earlier *state.Release `json:"earlier,omitempty"`
 
 	Platform    Origin `json:"platform"`         // the commit that yielded the release; its file is the version's directory
 	RequestFile Origin `json:"requestFile"`      // the commit that last changed the request's file by then, and its line

@@ -13,8 +13,8 @@ import (
 func answering(names []string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host := hostOf(r.Host)
-		if !exempt[r.URL.Path] && !loopback(host) && !slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, host) }) &&
-			!ownAddress(host) {
+		named := slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, host) })
+		if !exempt[r.URL.Path] && !loopback(host) && !named && !ownAddress(host) {
 			writeError(w, http.StatusMisdirectedRequest, "this console does not go by the name "+printable(host)+
 				"; start transom serve with --host "+printable(host)+" if it should")
 			return
@@ -59,10 +59,12 @@ func ownAddress(host string) bool {
 // printable cuts a name that a client sent down to characters of names.
 func printable(host string) string {
 	host = strings.Map(func(r rune) rune {
-		if r == '.' || r == '-' || r == ':' || r == '_' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
+		switch {
+		case strings.ContainsRune(".-:_", r), '0' <= r && r <= '9', 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z':
 			return r
+		default:
+			return '?'
 		}
-		return '?'
 	}, host)
 	return host[:min(len(host), 253)]
 }

@@ -8,6 +8,7 @@ import (
 
 	"transom.dev/reconciler/status"
 	"transom.dev/render/platform"
+	"transom.dev/render/wording"
 )
 
 // Progress says how far a platform commit has come in an environment.
@@ -83,7 +84,7 @@ func suggest(environment string, known []status.Environment) string {
 	for _, e := range known {
 		names = append(names, e.Name)
 	}
-	return platform.Suggest(environment, names)
+	return wording.Suggest(environment, names)
 }
 
 // reconciled says whether an environment that was last reconciled with head knows commit.
@@ -119,25 +120,26 @@ func progress(s status.Status, e status.Environment, reconciled bool) Progress {
 	return p
 }
 
+// add counts an instance and its placements.
 func (p *Progress) add(in *status.Instance) {
 	for _, problem := range in.Problems {
 		if !problem.Warning {
 			p.Failed = append(p.Failed, Reason{Request: &in.Request, Message: problem.String()})
 		}
 	}
-	p.promotion(in)
+	p.addPromotion(in)
 	for _, at := range in.Placements {
 		p.Total++
 		if at.Stage == status.Healthy && at.Health == "Healthy" {
 			p.Healthy++
 			continue
 		}
-		p.place(in, at)
+		p.addUnhealthy(in, at)
 	}
 }
 
-// promotion adds the gates that an instance waits for on its way here, and the failure that stopped it.
-func (p *Progress) promotion(in *status.Instance) {
+// addPromotion adds the gates that an instance waits for on its way here, and the failure that stopped it.
+func (p *Progress) addPromotion(in *status.Instance) {
 	for _, g := range in.Waiting {
 		if g.Name == "rejected" { // nothing but a person opens it
 			p.Failed = append(p.Failed, Reason{Request: &in.Request, Message: "rejected: " + g.Reason})
@@ -158,8 +160,8 @@ func (p *Progress) promotion(in *status.Instance) {
 	}
 }
 
-// place says why a placement is not healthy.
-func (p *Progress) place(in *status.Instance, at status.Placement) {
+// addUnhealthy says why a placement is not healthy.
+func (p *Progress) addUnhealthy(in *status.Instance, at status.Placement) {
 	reason := Reason{Request: &in.Request, Cluster: at.Cluster}
 	for _, problem := range at.Problems {
 		reason.Message = problem.Object + ": " + problem.Message

@@ -33,8 +33,17 @@ func parameters(q url.Values, more ...string) (selection, error) {
 	return s, nil
 }
 
+// matches says whether a request is selected.
 func (s selection) matches(k platform.RequestKey) bool {
-	return (s.team == "" || s.team == k.Team) && (s.request == "" || s.request == k.Name)
+	if s.team != "" && s.team != k.Team {
+		return false
+	}
+	return s.request == "" || s.request == k.Name
+}
+
+// covers says whether an environment is selected.
+func (s selection) covers(environment string) bool {
+	return s.environment == "" || s.environment == environment
 }
 
 // of narrows a Status. It does not change its argument, as parts of it may be shared.
@@ -42,13 +51,13 @@ func (s selection) of(all status.Status) status.Status {
 	out := status.Status{Platform: all.Platform, Environments: []status.Environment{}, Instances: []status.Instance{}}
 	out.Platform.Problems = s.problems(all.Platform.Problems)
 	for _, e := range all.Environments {
-		if s.environment == "" || s.environment == e.Name {
+		if s.covers(e.Name) {
 			e.Problems = s.problems(e.Problems)
 			out.Environments = append(out.Environments, e)
 		}
 	}
 	for _, in := range all.Instances {
-		if s.matches(in.Request) && (s.environment == "" || s.environment == in.Environment) {
+		if s.matches(in.Request) && s.covers(in.Environment) {
 			out.Instances = append(out.Instances, in)
 		}
 	}
@@ -59,9 +68,10 @@ func (s selection) of(all status.Status) status.Status {
 func (s selection) problems(all []platform.Problem) []platform.Problem {
 	var kept []platform.Problem
 	for _, p := range all {
-		elsewhere := p.Request != nil && !s.matches(*p.Request) ||
-			s.environment != "" && p.Environment != "" && p.Environment != s.environment
-		if !elsewhere {
+		if p.Request != nil && !s.matches(*p.Request) {
+			continue
+		}
+		if p.Environment == "" || s.covers(p.Environment) {
 			kept = append(kept, p)
 		}
 	}

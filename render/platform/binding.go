@@ -4,10 +4,13 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"transom.dev/render/expression"
+	"transom.dev/render/wording"
 )
 
-// bound returns the requests that a request is bound to in an environment, by the name of the binding.
-func (r *Request) bound(env string) map[string]RequestKey {
+// BoundTo returns the requests that a request is bound to in an environment, by the name of the binding.
+func (r *Request) BoundTo(env string) map[string]RequestKey {
 	own, override := r.Spec.Bindings, r.Spec.Environments[env].Bindings
 	if len(own)+len(override) == 0 {
 		return nil
@@ -19,14 +22,6 @@ func (r *Request) bound(env string) map[string]RequestKey {
 		}
 	}
 	return out
-}
-
-// Bindings returns the requests that a release's request is bound to in an environment, by the name of the binding.
-func (r *Release) Bindings(environment string) map[string]RequestKey {
-	if r.Request == nil {
-		return nil
-	}
-	return (&Request{Key: r.Key, Spec: *r.Request}).bound(environment)
 }
 
 // At returns a Problem that stands at a field of an instance's file, for the caller to add the message. In recorded content
@@ -61,7 +56,7 @@ func bindingField(r *Request, env, name string) string {
 
 // checkBindings checks the bindings of a request against those that its version declares.
 func checkBindings(d *document, r *Request, env string, v *Version) {
-	bound := r.bound(env)
+	bound := r.BoundTo(env)
 	for _, name := range sortedKeys(bound) {
 		if _, declared := v.Bindings[name]; !declared {
 			d.problem(bindingField(r, env, name), "unknown-binding", "%s has no such binding%s", v, orThereIs(name, v.Bindings))
@@ -117,7 +112,7 @@ func (b *binder) check(r *resolved, i *Instance) []Problem {
 		provider := b.team.resolved[key]
 		if provider == nil {
 			if !b.platform.tree.mayExist("requests/"+key.String()+".yaml") && !b.team.names(key.Name) {
-				d.problem(field, "unknown-request", "team %s has no request %q%s", key.Team, shorten(key.Name), b.orTheTeamHas(key))
+				d.problem(field, "unknown-request", "team %s has no request %q%s", key.Team, wording.Shorten(key.Name), b.orTheTeamHas(key))
 			}
 			continue
 		}
@@ -148,7 +143,7 @@ func (b *binder) checkOutputs(d *document, field string, reads []string, provide
 	for _, output := range reads {
 		if !provider.Version.puts(output) {
 			d.problem(field, "binding", "%s is %s, which has no output %q%s", provider.Request.Key, provider.Version, output,
-				Suggest(output, provider.Version.outputNames()))
+				wording.Suggest(output, provider.Version.outputNames()))
 		}
 	}
 }
@@ -159,9 +154,9 @@ func (b *binder) orTheTeamHas(key RequestKey) string {
 	for _, request := range b.team.requests {
 		names = append(names, request.Key.Name)
 	}
-	hint := Suggest(key.Name, names)
+	hint := wording.Suggest(key.Name, names)
 	if hint == "" && len(names) <= 10 {
-		hint = "; there is " + list(names)
+		hint = "; there is " + wording.List(names)
 	}
 	return hint
 }
@@ -177,7 +172,7 @@ func (i *Instance) Lacks(binding string, outputs map[string]any) (names []string
 }
 
 func (v *Version) puts(output string) bool {
-	return slices.ContainsFunc(v.Outputs, func(e Expression) bool { return e.Name == output })
+	return slices.ContainsFunc(v.Outputs, func(e expression.Expression) bool { return e.Name == output })
 }
 
 func (v *Version) outputNames() (names []string) {

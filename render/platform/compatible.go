@@ -9,6 +9,8 @@ import (
 
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 	"k8s.io/utils/ptr"
+
+	"transom.dev/render/wording"
 )
 
 // A narrowing lists the places where the schema of a version allows fewer values than that of one before it. Within one
@@ -276,7 +278,7 @@ func (c *comparison) enum(p place, old, new []schema.JSON) {
 	if len(old) == 0 {
 		c.report(p, "enum", "takes some values only")
 	} else if len(gone) > 0 {
-		c.report(p, "enum", "does not take %s", list(gone))
+		c.report(p, "enum", "does not take %s", wording.List(gone))
 	}
 }
 
@@ -294,26 +296,26 @@ func (l *Loader) loadNarrowings(p *Platform) {
 				d.problem(wrong.field, "narrowed", "%s, and may not change so before %s", wrong.message, &next)
 			}
 			slices.SortFunc(d.problems, Problem.Compare)
-			d.problems[0].Message += p.breaks(n.version)
+			d.problems[0].Message += breaks(p, n.version)
 			p.Problems = append(p.Problems, d.problems...)
 		}
 	}
 }
 
 // breaks ends a message with the requests that a version would break.
-func (p *Platform) breaks(v *Version) string {
-	names := p.breaking(v)
+func breaks(p *Platform, v *Version) string {
+	names := breaking(p, v)
 	switch n := len(names); {
 	case n == 0:
 		return ""
 	case n > 5:
 		names = append(names[:5], fmt.Sprintf("%d more", n-5))
 	}
-	return "; it would break " + list(names)
+	return "; it would break " + wording.List(names)
 }
 
 // breaking names the requests that would move to the version and are not valid there.
-func (p *Platform) breaking(v *Version) (names []string) {
+func breaking(p *Platform, v *Version) (names []string) {
 	o := p.Offerings[v.Offering]
 	for _, r := range p.Requests {
 		f := p.teams[r.Key.Team].resolved[r.Key].file

@@ -4,7 +4,8 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
-	"time"
+
+	"transom.dev/render/wording"
 )
 
 type decisionSpec struct {
@@ -82,7 +83,7 @@ func (c *Decision) check(d *document) {
 	allowed := decisions[c.Kind]
 	for _, f := range sortedKeys(fieldsOf(reflect.TypeFor[decisionSpec]())) {
 		if d.has("spec."+f) && !slices.Contains(allowed, f) {
-			d.problem("spec."+f, "value", "means nothing in kind %s; there is %s", c.Kind, list(allowed))
+			d.problem("spec."+f, "value", "means nothing in kind %s; there is %s", c.Kind, wording.List(allowed))
 		}
 	}
 	if c.Kind == "Approval" {
@@ -102,7 +103,7 @@ func (c *Decision) check(d *document) {
 	}
 	for i, s := range c.Skip {
 		if !slices.Contains(skippable, s) {
-			d.problem(index("spec.skip", i), "value", "must be one of %s, not %q%s", list(skippable), shorten(s), Suggest(s, skippable))
+			d.problem(index("spec.skip", i), "value", "must be one of %s, not %q%s", wording.List(skippable), wording.Shorten(s), wording.Suggest(s, skippable))
 		}
 	}
 }
@@ -149,18 +150,6 @@ func (c *Decision) checkSubject(d *document) {
 	if c.Request != nil && c.Offering != "" {
 		d.problem("spec.offering", "value", "names a second thing beside request; write one %s for each", c.Kind)
 	}
-}
-
-// time reads an RFC 3339 time.
-func (d *document) time(field, value string) time.Time {
-	if value == "" {
-		return time.Time{}
-	}
-	t, err := time.Parse(time.RFC3339, value)
-	if err != nil {
-		d.problem(field, "value", "must be an RFC 3339 time such as 2027-06-01T12:00:00Z, not %q", shorten(value))
-	}
-	return t
 }
 
 // Adoptions lists the digests of adoptions that people approved for an environment, sorted.

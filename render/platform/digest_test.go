@@ -25,3 +25,13 @@ func TestADigestIsOfWhatIsMeant(t *testing.T) {
 type behind struct{ value any }
 
 func (b behind) MarshalJSON() ([]byte, error) { return json.Marshal(b.value) }
+
+func TestDigestIsOfContent(t *testing.T) {
+	type b struct {
+		Z int    `json:"z"`
+		A string `json:"a"`
+	}
+	require.Equal(t, platform.Digest(map[string]any{"a": "<x>", "z": int64(1)}), platform.Digest(b{Z: 1, A: "<x>"}))
+	require.NotEqual(t, platform.Digest(map[string]any{"a": int64(9007199254740993)}), platform.Digest(map[string]any{"a": int64(9007199254740992)}))
+	require.Equal(t, "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a", platform.Digest(map[string]any{}))
+}

@@ -3,29 +3,30 @@ package platform
 import (
 	"fmt"
 
-	celconfig "k8s.io/apiserver/pkg/apis/cel"
+	"transom.dev/render/expression"
+	"transom.dev/render/wording"
 )
 
 // Inputs evaluates the values that rendering this instance for one cluster may read: its namespace and the version's
 // computed values. The outputs of the instances that it is bound to come by the name of the binding.
 func (i *Instance) Inputs(c *Cluster, bindings map[string]map[string]any) (Inputs, []Problem) {
 	in := Inputs{
-		Request:     InputsRequest{Name: i.Request.Key.Name, Team: i.Request.Key.Team},
+		Request:     inputsRequest{Name: i.Request.Key.Name, Team: i.Request.Key.Team},
 		Parameters:  i.Parameters,
 		Computed:    map[string]any{},
 		Bindings:    bindings,
-		Environment: InputsEnvironment{Name: i.Environment.Name, Values: i.Environment.Values},
-		Cluster:     InputsCluster{Name: c.Name, Labels: c.Labels},
+		Environment: inputsEnvironment{Name: i.Environment.Name, Values: i.Environment.Values},
+		Cluster:     inputsCluster{Name: c.Name, Labels: c.Labels},
 	}
 	var problems []Problem
 	if i.Version.Scope == Namespaced {
 		in.Namespace, problems = i.namespace(in)
 	}
-	vars, total := in.Map(), spending{}
+	vars, total := in.Map(), expression.Spending{}
 	for _, e := range i.Version.Computed {
-		value, spent, err := e.eval(vars)
+		value, spent, err := e.Evaluate(vars)
 		if err == nil {
-			err = total.add(spent)
+			err = total.Add(spent)
 		}
 		if err != nil {
 			problems = append(problems, i.evaluation(e, err))
@@ -34,18 +35,6 @@ func (i *Instance) Inputs(c *Cluster, bindings map[string]map[string]any) (Input
 		in.Computed[e.Name] = value
 	}
 	return in, problems
-}
-
-// add adds up the cost of an instance's expressions, and fails where that is too much for all of them together.
-func (s *spending) add(one spending) error {
-	s.cost, s.bytes = s.cost+one.cost, s.bytes+one.bytes
-	switch {
-	case s.bytes > maxTogether:
-		return fmt.Errorf("results in %d bytes together with the ones before it; all may come to %d", s.bytes, maxTogether)
-	case s.cost > celconfig.RuntimeCELCostBudget:
-		return fmt.Errorf("takes %d steps together with the ones before it; all may take %d", s.cost, celconfig.RuntimeCELCostBudget)
-	}
-	return nil
 }
 
 func (i *Instance) namespace(in Inputs) (string, []Problem) {
@@ -61,9 +50,9 @@ func (i *Instance) namespace(in Inputs) (string, []Problem) {
 	switch {
 	case err != nil:
 	case !isString:
-		err = fmt.Errorf("must result in a string, not in %s", describeValue(value))
+		err = fmt.Errorf("must result in a string, not in %s", wording.Value(value))
 	case wrongName(name, maxLabel) != "":
-		err = fmt.Errorf("results in %q, which %s", shorten(name), wrongName(name, maxLabel))
+		err = fmt.Errorf("results in %q, which %s", wording.Shorten(name), wrongName(name, maxLabel))
 	case ReservedNamespace(name):
 		err = fmt.Errorf("results in %q; %s", name, reserved)
 	default:
@@ -96,7 +85,7 @@ func (c Component) chosen(vars map[string]any) (bool, error) {
 	}
 	chosen, ok := value.(bool)
 	if !ok {
-		return false, fmt.Errorf("must result in a boolean, not in %s", describeValue(value))
+		return false, fmt.Errorf("must result in a boolean, not in %s", wording.Value(value))
 	}
 	return chosen, nil
 }
@@ -107,11 +96,11 @@ func (i *Instance) Outputs(in Inputs) (map[string]any, []Problem) {
 		return nil, nil
 	}
 	var problems []Problem
-	vars, out, total := in.Map(), map[string]any{}, spending{}
+	vars, out, total := in.Map(), map[string]any{}, expression.Spending{}
 	for _, e := range i.Version.Outputs {
-		value, spent, err := e.eval(vars)
+		value, spent, err := e.Evaluate(vars)
 		if err == nil {
-			err = total.add(spent)
+			err = total.Add(spent)
 		}
 		if err != nil {
 			problems = append(problems, i.evaluation(e, err))
@@ -123,9 +112,8 @@ func (i *Instance) Outputs(in Inputs) (map[string]any, []Problem) {
 }
 
 // evaluation reports an expression that failed for this instance, where it is written.
-func (i *Instance) evaluation(e Expression, err error) Problem {
-	p := e.at
-	p.Message = err.Error()
+func (i *Instance) evaluation(e expression.Expression, err error) Problem {
+	p := problemAt(&e, "expression", err.Error())
 	p.Environment, p.Request = i.Environment.Name, &i.Request.Key
 	return p
 }

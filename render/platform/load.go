@@ -6,6 +6,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"transom.dev/render/wording"
 )
 
 // Loader loads one platform repository again and again. It keeps the result for each file and each request, so that a load
@@ -111,8 +113,8 @@ func (l *Loader) loadPolicies(p *Platform) {
 		for i, env := range made.Environments {
 			if p.Environments[env] == nil {
 				d := reopen(f)
-				d.problem(index("spec.match.environments", i), "unknown-environment", "no environment %q%s", shorten(env), orThereIs(env, p.Environments))
-				d.idle()
+				d.problem(index("spec.match.environments", i), "unknown-environment", "no environment %q%s", wording.Shorten(env), orThereIs(env, p.Environments))
+				sayIdle(d)
 				p.Problems = append(p.Problems, d.problems...)
 				wrong := *made
 				wrong.Broken = true
@@ -130,7 +132,7 @@ func (l *Loader) loadDecisions(p *Platform) {
 		if p.Environments[environment] == nil {
 			p.Problems = append(p.Problems, Problem{
 				File: at, Rule: "unknown-environment",
-				Message: "no environment \"" + environment + "\"" + Suggest(environment, sortedKeys(p.Environments)),
+				Message: "no environment \"" + environment + "\"" + wording.Suggest(environment, sortedKeys(p.Environments)),
 			})
 		}
 	}

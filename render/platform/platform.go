@@ -14,6 +14,7 @@ type Platform struct {
 	Offerings    map[string]*Offering
 	Requests     []*Request // sorted by key
 	Environments map[string]*Environment
+	Graph        *Graph // of the environments
 	Clusters     map[string]*Cluster
 	Policies     map[string]*Policy
 	Decisions    []*Decision

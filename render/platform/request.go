@@ -3,6 +3,8 @@ package platform
 import (
 	"fmt"
 	"strings"
+
+	"transom.dev/render/wording"
 )
 
 // requestFile is a request as its file says it, before any offering or environment is looked at.
@@ -34,7 +36,7 @@ func decodeRequest(d *document, key RequestKey, data []byte) *requestFile {
 
 func checkTeam(d *document, team string) {
 	if wrong := wrongName(team, maxLabel); wrong != "" {
-		d.add(Problem{File: d.path, Rule: "name", Message: fmt.Sprintf("the team's folder %q %s", shorten(team), wrong)})
+		d.add(Problem{File: d.path, Rule: "name", Message: fmt.Sprintf("the team's folder %q %s", wording.Shorten(team), wrong)})
 	} else if ReservedNamespace(team) {
 		message := fmt.Sprintf("no team may be called %q: %s", team, reserved)
 		d.add(Problem{File: d.path, Rule: "reserved", Message: message})
@@ -43,7 +45,7 @@ func checkTeam(d *document, team string) {
 
 func checkRequest(d *document, s RequestSpec) {
 	if d.has("spec.version") {
-		d.constraint("spec.version", s.Version)
+		checkConstraint(d, "spec.version", s.Version)
 	}
 	if d.has("spec.environments") && len(s.Environments) == 0 {
 		d.problem("spec.environments", "required", "must name at least one environment; delete the file to remove the request everywhere")
@@ -51,7 +53,7 @@ func checkRequest(d *document, s RequestSpec) {
 	for _, env := range sortedKeys(s.Environments) {
 		field := "spec.environments." + env
 		if d.has(field + ".version") {
-			d.constraint(field+".version", s.Environments[env].Version)
+			checkConstraint(d, field+".version", s.Environments[env].Version)
 		}
 	}
 }

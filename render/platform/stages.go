@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/labels"
+
+	"transom.dev/render/wording"
 )
 
 // stages is everything outside a request and its offering that resolving it depends on. It stays the same value
@@ -47,6 +49,11 @@ func (l *Loader) loadEnvironments(p *Platform) {
 	}
 	l.environments = next
 	l.checkEnvironments(p)
+	if l.last != nil && maps.Equal(l.last.Environments, p.Environments) {
+		p.Graph = l.last.Graph
+	} else {
+		p.Graph = NewGraph(p.Environments)
+	}
 	l.place(p)
 }
 
@@ -100,6 +107,7 @@ func (l *Loader) checkEnvironments(p *Platform) {
 		at := l.branch(p.Environments[name].State)
 		users[at] = append(users[at], name)
 	}
+	g := NewGraph(p.Environments)
 	for _, name := range sortedKeys(p.Environments) {
 		e, d := p.Environments[name], reopen(p.tree.environments[name])
 		d.environment = name
@@ -108,8 +116,8 @@ func (l *Loader) checkEnvironments(p *Platform) {
 			field := index("spec.promotesFrom", i)
 			switch {
 			case p.Environments[from] == nil:
-				d.problem(field, "unknown-environment", "no environment %q%s", shorten(from), orThereIs(from, p.Environments))
-			case promotes(p, from, name, nil):
+				d.problem(field, "unknown-environment", "no environment %q%s", wording.Shorten(from), orThereIs(from, p.Environments))
+			case from == name || listed(g.Upstream(from), name):
 				d.problem(field, "cycle", "%s takes its releases from %s: nothing could ever enter either", from, name)
 			}
 		}
@@ -118,18 +126,6 @@ func (l *Loader) checkEnvironments(p *Platform) {
 			p.Environments[name] = e.withhold()
 		}
 	}
-}
-
-// promotes says whether the releases that enter an environment come from another, directly or not.
-func promotes(p *Platform, name, from string, seen []string) bool {
-	if name == from {
-		return true
-	}
-	e := p.Environments[name]
-	if e == nil || slices.Contains(seen, name) {
-		return false
-	}
-	return slices.ContainsFunc(e.PromotesFrom, func(up string) bool { return promotes(p, up, from, append(seen, name)) })
 }
 
 // place finds the clusters of each environment.

@@ -8,14 +8,14 @@ import (
 )
 
 // Transition holds an instance's parameters to the rules of its version's schema that ask for the value before, oldSelf: the
-// parameters of the release that its environment runs. A release of another offering, or whose parameters have other types
-// than the schema says now, was no step before this one.
-func (p *Platform) Transition(i *Instance, from *Release) []Problem {
+// parameters of from, the request of the same offering that its environment runs, if any. A request whose parameters have
+// other types than the schema says now was no step before this one.
+func (p *Platform) Transition(i *Instance, from *RequestSpec) []Problem {
 	s, env := i.Version.Parameters, i.Environment.Name
-	if s.rules == nil || from == nil || from.Absent || from.Request == nil || from.Offering != i.Offering.Name || from.Digest == i.Release {
+	if s.rules == nil || from == nil {
 		return nil
 	}
-	old := s.Default(mergePatch(from.Request.Parameters, from.Request.Environments[env].Parameters))
+	old := s.Default(mergePatch(from.Parameters, from.Environments[env].Parameters))
 	decimals(old, s.structural)
 	if len(validation.ValidateCustomResource(nil, old, s.validator)) > 0 {
 		return nil

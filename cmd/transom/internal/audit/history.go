@@ -13,25 +13,26 @@ import (
 	"transom.dev/reconciler/gitrepo"
 	"transom.dev/reconciler/status"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // Entry is one commit that changed a request's Release file.
 type Entry struct {
-	When         time.Time              `json:"when"`    // it was committed
-	State        string                 `json:"state"`   // the state commit
-	Release      string                 `json:"release"` // that the record is of from then on
-	Offering     string                 `json:"offering,omitempty"`
-	Version      string                 `json:"version,omitempty"`
-	Absent       bool                   `json:"absent,omitempty"`
-	Cause        string                 `json:"cause,omitempty"` // of the rollout, if one began
-	Events       []string               `json:"events"`          // the changes of the commit, in words
-	PromotedFrom []string               `json:"promotedFrom,omitempty"`
-	Gates        []platform.ReleaseGate `json:"gates,omitempty"`    // that it passed, if it entered
-	Changes      []platform.Difference  `json:"changes,omitempty"`  // the fields of its request that differ from before, if it entered
-	Platform     string                 `json:"platform,omitempty"` // the platform commit that yielded the release
-	Author       string                 `json:"author,omitempty"`   // of the platform commit that the pass followed
-	Merged       time.Time              `json:"merged,omitzero"`    // when its request or version was last changed, if it entered here
-	Healthy      time.Time              `json:"healthy,omitzero"`   // when it was recorded healthy in all waves, if it entered here
+	When         time.Time             `json:"when"`    // it was committed
+	State        string                `json:"state"`   // the state commit
+	Release      string                `json:"release"` // that the record is of from then on
+	Offering     string                `json:"offering,omitempty"`
+	Version      string                `json:"version,omitempty"`
+	Absent       bool                  `json:"absent,omitempty"`
+	Cause        string                `json:"cause,omitempty"` // of the rollout, if one began
+	Events       []string              `json:"events"`          // the changes of the commit, in words
+	PromotedFrom []string              `json:"promotedFrom,omitempty"`
+	Gates        []state.PassedGate    `json:"gates,omitempty"`    // that it passed, if it entered
+	Changes      []platform.Difference `json:"changes,omitempty"`  // the fields of its request that differ from before, if it entered
+	Platform     string                `json:"platform,omitempty"` // the platform commit that yielded the release
+	Author       string                `json:"author,omitempty"`   // of the platform commit that the pass followed
+	Merged       time.Time             `json:"merged,omitzero"`    // when its request or version was last changed, if it entered here
+	Healthy      time.Time             `json:"healthy,omitzero"`   // when it was recorded healthy in all waves, if it entered here
 
 	file string // of the request
 }
@@ -60,12 +61,12 @@ func History(ctx context.Context, state *State, environment string, key platform
 }
 
 // entriesOf lists the changes of each commit of a log, given the newest first.
-func entriesOf(ctx context.Context, state Past, environment string, key platform.RequestKey, log []gitrepo.CommitInfo) ([]*Entry, error) {
-	var before *platform.Release
+func entriesOf(ctx context.Context, past Past, environment string, key platform.RequestKey, log []gitrepo.CommitInfo) ([]*Entry, error) {
+	var before *state.Release
 	var entered *Entry // whose rollout is under way
 	entries := make([]*Entry, 0, len(log))
 	for _, commit := range slices.Backward(log) {
-		snapshot, err := state.At(ctx, commit.Commit)
+		snapshot, err := past.At(ctx, commit.Commit)
 		if err != nil {
 			return nil, err
 		}
@@ -92,7 +93,7 @@ func entriesOf(ctx context.Context, state Past, environment string, key platform
 }
 
 // changeOf is the change between two records of a request; nil: there was none.
-func changeOf(before, after *platform.Release) *Entry {
+func changeOf(before, after *state.Release) *Entry {
 	if after == nil {
 		e := &Entry{Events: []string{"forgotten: nothing runs it any more"}}
 		if before != nil {
@@ -106,7 +107,7 @@ func changeOf(before, after *platform.Release) *Entry {
 	}
 	old := before
 	if old == nil {
-		old = &platform.Release{}
+		old = &state.Release{}
 	}
 	e.entered(old, after)
 	e.advanced(old.Promotion, after.Promotion)
@@ -120,9 +121,9 @@ func changeOf(before, after *platform.Release) *Entry {
 }
 
 // entered tells whether a release or a rollout began.
-func (e *Entry) entered(before, after *platform.Release) {
+func (e *Entry) entered(before, after *state.Release) {
 	r, old := after.Promotion.Rollout, before.Promotion.Rollout
-	began := r != nil && (old == nil || !old.Entered.Equal(r.Entered) || old.Cause != r.Cause)
+	began := r != nil && !sameRollout(old, r)
 	if before.Digest == after.Digest && !began {
 		return
 	}
@@ -148,25 +149,32 @@ func (e *Entry) entered(before, after *platform.Release) {
 	e.Events = append(e.Events, text)
 }
 
+// sameRollout says whether a record's rollout is the one of the record before, which may have had none.
+func sameRollout(before, after *state.Rollout) bool {
+	return before != nil && before.Entered.Equal(after.Entered) && before.Cause == after.Cause
+}
+
 // advanced adds the progress and the end of a rollout, and the releases that were proven or rejected.
-func (e *Entry) advanced(before, after platform.Promotion) {
+func (e *Entry) advanced(before, after state.Promotion) {
 	tell := func(format string, args ...any) { e.Events = append(e.Events, fmt.Sprintf(format, args...)) }
 	r, old := after.Rollout, before.Rollout
-	if r != nil && old != nil && r.Entered.Equal(old.Entered) && r.Cause == old.Cause {
+	if r != nil && sameRollout(old, r) {
 		for _, cluster := range old.Pending {
 			if !slices.Contains(r.Pending, cluster) {
 				tell("reached %s", cluster)
 			}
 		}
 	}
-	if r != nil && r.Stopped != "" && (old == nil || old.Stopped != r.Stopped) {
-		tell("stopped: %s", r.Stopped)
+	if r != nil && r.Stopped != "" {
+		if wasStopped := old != nil && old.Stopped == r.Stopped; !wasStopped {
+			tell("stopped: %s", r.Stopped)
+		}
 	}
 	if r == nil && old != nil && e.Cause == "" {
 		tell("healthy in all waves")
 	}
 	for _, f := range after.Rejected {
-		known := func(o platform.ReleaseFailure) bool {
+		known := func(o state.Failure) bool {
 			return o.RenderKey == f.RenderKey && o.Cluster == f.Cluster && o.At.Equal(f.At)
 		}
 		if !slices.ContainsFunc(before.Rejected, known) {
@@ -177,7 +185,7 @@ func (e *Entry) advanced(before, after platform.Promotion) {
 		}
 	}
 	for _, p := range after.Proven {
-		known := func(o platform.ReleaseProof) bool { return o.Digest == p.Digest && o.Soaked == p.Soaked }
+		known := func(o state.Proof) bool { return o.Digest == p.Digest && o.Soaked == p.Soaked }
 		if !slices.ContainsFunc(before.Proven, known) {
 			tell("proven %s: healthy for %s", terminal.Release(p.Version, p.Digest), p.Soaked)
 		}
@@ -188,7 +196,7 @@ func (e *Entry) advanced(before, after platform.Promotion) {
 }
 
 // revisions are a record's revisions by cluster, as a list that compares.
-func revisions(r *platform.Release) (list []string) {
+func revisions(r *state.Release) (list []string) {
 	for _, cluster := range slices.Sorted(maps.Keys(r.Clusters)) {
 		list = append(list, cluster+" "+r.Clusters[cluster].Revision)
 	}

@@ -20,6 +20,7 @@ import (
 	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/reconciler/gitrepo"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // Past is the content of a repository at its commits.
@@ -78,6 +79,7 @@ func Clone(checkout *gitrepo.Checkout) Repository {
 	return Repository{clonePast{checkout}, checkout.Origin()}
 }
 
+// clonePast is a person's clone as a Past.
 type clonePast struct{ *gitrepo.Checkout }
 
 // At is part of past.
@@ -113,16 +115,16 @@ func Commit(ctx context.Context, repo Past, commit string) (string, error) {
 const everything = 1 << 30
 
 // ReleaseIn reads a Release file of a state; nil: there is none.
-func ReleaseIn(state fs.FS, key platform.RequestKey) (*platform.Release, error) {
+func ReleaseIn(files fs.FS, key platform.RequestKey) (*state.Release, error) {
 	file := path.Join("releases", key.Team, key.Name+".yaml")
-	content, err := fs.ReadFile(state, file)
+	content, err := fs.ReadFile(files, file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", file, err)
 	}
-	r, err := platform.DecodeRelease(content)
+	r, err := state.DecodeRelease(content)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}

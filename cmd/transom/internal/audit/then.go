@@ -12,6 +12,7 @@ import (
 	"transom.dev/reconciler/gitrepo"
 	"transom.dev/render"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // Then is the placements that an environment was to run at a time, with the commits that they come from.
@@ -67,7 +68,7 @@ func At(ctx context.Context, state *State, environment string, at time.Time) (*T
 }
 
 // add lists the placements of a Release file. A cluster whose wave was still to come had the release that its entry names.
-func (r *Then) add(release *platform.Release) {
+func (r *Then) add(release *state.Release) {
 	for cluster, placed := range release.Clusters {
 		on := RanOn{
 			Cluster: cluster, Request: release.Key, Offering: release.Offering, Version: cmp.Or(placed.Version, release.Version),

@@ -12,6 +12,7 @@ import (
 	"transom.dev/reconciler/gitrepo"
 	"transom.dev/reconciler/web"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // Trace leads from an instance's manifests in a state commit to the commit that last changed its request.
@@ -29,7 +30,7 @@ func Trace(ctx context.Context, state Repository, commit string, source Reposito
 		return failed(fmt.Errorf("there is no %s in its state: %w", trace.ReleaseFile, web.ErrNotFound))
 	}
 	trace.Release = release
-	if trace.Cluster, err = choose(release, q.Cluster); err != nil {
+	if trace.Cluster, err = chooseCluster(release, q.Cluster); err != nil {
 		return failed(err)
 	}
 	manifests := trace.ReleaseFile
@@ -47,12 +48,12 @@ func Trace(ctx context.Context, state Repository, commit string, source Reposito
 			release = trace.Earlier
 		}
 	}
-	err = whence(ctx, &trace, source, release)
+	err = addOrigin(ctx, &trace, source, release)
 	return trace, err
 }
 
-// whence adds who asked for a release: in the platform repository, by the commit that yielded it.
-func whence(ctx context.Context, trace *web.Trace, source Repository, release *platform.Release) error {
+// addOrigin adds the origin of a release: the platform commit that yielded it, the request file and the version.
+func addOrigin(ctx context.Context, trace *web.Trace, source Repository, release *state.Release) error {
 	info, err := source.Show(ctx, release.Commit)
 	if err != nil {
 		return err
@@ -110,7 +111,7 @@ func child(mapping *yaml.Node, key string) (value *yaml.Node, line int) {
 }
 
 // readRelease reads the Release file of a request in a state commit; nil: there is none.
-func readRelease(ctx context.Context, repo Past, commit string, key platform.RequestKey) (*platform.Release, error) {
+func readRelease(ctx context.Context, repo Past, commit string, key platform.RequestKey) (*state.Release, error) {
 	snapshot, err := repo.At(ctx, commit)
 	if err != nil {
 		return nil, err
@@ -118,8 +119,8 @@ func readRelease(ctx context.Context, repo Past, commit string, key platform.Req
 	return ReleaseIn(snapshot, key)
 }
 
-// choose returns the cluster that is asked about, or the release's first.
-func choose(release *platform.Release, cluster string) (string, error) {
+// chooseCluster returns the cluster that is asked about, or the release's first.
+func chooseCluster(release *state.Release, cluster string) (string, error) {
 	clusters := slices.Sorted(maps.Keys(release.Clusters))
 	switch {
 	case cluster == "" && len(clusters) > 0:
@@ -143,6 +144,7 @@ func lastChange(ctx context.Context, repo Repository, file, commit string) (web.
 	return origin(repo, file, info), nil
 }
 
+// origin is a file with the commit that changed it.
 func origin(repo Repository, file string, info gitrepo.CommitInfo) web.Origin {
 	return web.Origin{
 		URL: repo.URL, Commit: info.Commit, File: file, When: info.When, Subject: info.Subject,

@@ -18,7 +18,7 @@ import (
 // platformTrailer names the platform commit that a state commit followed.
 const platformTrailer = "Transom-Platform-Commit"
 
-// attempts bounds how many commits are tried for the one that brought a file's bytes.
+// attempts bounds how many commits are rendered again to find the one that brought a file's bytes.
 const attempts = 100
 
 // Verified is the result of a verification.
@@ -47,12 +47,12 @@ type Verifier struct {
 
 	loader   platform.Loader
 	renderer render.Renderer
-	rendered map[string]*again // by state commit
-	place    map[string]int    // of commits in the state's history, 0 the newest
+	rendered map[string]*rerendering // by state commit
+	position map[string]int          // of commits in the state's history, 0 the newest
 }
 
-// again is a state commit, rendered again.
-type again struct {
+// A rerendering is a state commit, rendered again.
+type rerendering struct {
 	platform string
 	base     *render.Base // as the commit has it
 	files    map[string][]byte
@@ -69,7 +69,7 @@ func (v *Verifier) Verify(ctx context.Context, commit string) (*Verified, error)
 	if err != nil {
 		return nil, err
 	}
-	now, err := v.again(ctx, commit)
+	now, err := v.rerender(ctx, commit)
 	if err != nil {
 		return nil, err
 	}
@@ -150,10 +150,10 @@ func ManifestOf(file string) (cluster string, key platform.RequestKey, ok bool) 
 	return parts[1], platform.RequestKey{Team: parts[2], Name: parts[3]}, true
 }
 
-// earlier says whether a commit up to this one brought exactly these bytes of a file, and that commit's own Release files
-// name them. So it is with a cluster whose wave is still to come, and with restored bytes.
+// earlier says whether an earlier commit brought these bytes of a file, and its Release files name them. That is so for a cluster
+// whose wave is still to come, and for restored bytes.
 func (v *Verifier) earlier(ctx context.Context, commit, file string, content []byte) (bool, error) {
-	if err := v.places(ctx); err != nil {
+	if err := v.numberCommits(ctx); err != nil {
 		return false, err
 	}
 	log, err := v.State.Log(ctx, file, everything)
@@ -162,7 +162,7 @@ func (v *Verifier) earlier(ctx context.Context, commit, file string, content []b
 	}
 	tried := 0
 	for _, info := range log {
-		if v.place[info.Commit] <= v.place[commit] || tried == attempts {
+		if v.position[info.Commit] <= v.position[commit] || tried == attempts {
 			continue
 		}
 		snapshot, err := v.State.At(ctx, info.Commit)
@@ -173,7 +173,7 @@ func (v *Verifier) earlier(ctx context.Context, commit, file string, content []b
 			continue
 		}
 		tried++
-		then, err := v.again(ctx, info.Commit)
+		then, err := v.rerender(ctx, info.Commit)
 		if err != nil {
 			return false, err
 		}
@@ -184,25 +184,25 @@ func (v *Verifier) earlier(ctx context.Context, commit, file string, content []b
 	return false, nil
 }
 
-// places numbers the commits of the state, once.
-func (v *Verifier) places(ctx context.Context) error {
-	if v.place != nil {
+// numberCommits numbers the commits of the state, once.
+func (v *Verifier) numberCommits(ctx context.Context) error {
+	if v.position != nil {
 		return nil
 	}
 	log, err := v.State.Log(ctx, ".", everything)
 	if err != nil {
 		return err
 	}
-	v.place = make(map[string]int, len(log))
+	v.position = make(map[string]int, len(log))
 	for i, c := range log {
-		v.place[c.Commit] = i
+		v.position[c.Commit] = i
 	}
 	return nil
 }
 
-// again renders the releases that the Release files of a state commit name, from nothing, as the renderer did that they
+// rerender renders the releases that the Release files of a state commit name, from nothing, as the renderer did that they
 // name.
-func (v *Verifier) again(ctx context.Context, commit string) (*again, error) {
+func (v *Verifier) rerender(ctx context.Context, commit string) (*rerendering, error) {
 	if known := v.rendered[commit]; known != nil {
 		return known, nil
 	}
@@ -214,7 +214,7 @@ func (v *Verifier) again(ctx context.Context, commit string) (*again, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &again{base: base, problems: map[platform.RequestKey]string{}}
+	a := &rerendering{base: base, problems: map[platform.RequestKey]string{}}
 	if a.platform, err = v.followed(ctx, commit, base); err != nil {
 		return nil, err
 	}
@@ -234,14 +234,14 @@ func (v *Verifier) again(ctx context.Context, commit string) (*again, error) {
 		}
 	}
 	if v.rendered == nil {
-		v.rendered = map[string]*again{}
+		v.rendered = map[string]*rerendering{}
 	}
 	v.rendered[commit] = a
 	return a, nil
 }
 
-// followed is the platform commit that a state commit followed: its trailer names it, and for a commit of somebody else
-// that of the newest one below it that has one.
+// followed is the platform commit that a state commit was rendered from: its trailer names it. A commit without the trailer has
+// the platform commit of the newest ancestor with one.
 func (v *Verifier) followed(ctx context.Context, commit string, base *render.Base) (string, error) {
 	for at := commit; at != ""; {
 		info, err := v.State.Show(ctx, at)
@@ -259,6 +259,7 @@ func (v *Verifier) followed(ctx context.Context, commit string, base *render.Bas
 	return base.Fleet.Platform, nil
 }
 
+// parent is the first parent of a commit; empty: it has none.
 func parent(info gitrepo.CommitInfo) string {
 	if len(info.Parents) == 0 {
 		return ""
@@ -266,6 +267,7 @@ func parent(info gitrepo.CommitInfo) string {
 	return info.Parents[0]
 }
 
+// load loads the platform at a commit; it must have the environment.
 func (v *Verifier) load(ctx context.Context, commit string) (*platform.Platform, error) {
 	snapshot, err := v.Platform.At(ctx, commit)
 	if err != nil {
@@ -283,7 +285,7 @@ func (v *Verifier) load(ctx context.Context, commit string) (*platform.Platform,
 }
 
 // instances resolves the releases that the Release files name, sorted by request.
-func (a *again) instances(p *platform.Platform, environment string) []*platform.Instance {
+func (a *rerendering) instances(p *platform.Platform, environment string) []*platform.Instance {
 	list := []*platform.Instance{} // not nil: that would be the head's
 	for _, key := range slices.SortedFunc(maps.Keys(a.base.Releases), platform.RequestKey.Compare) {
 		r := a.base.Releases[key]
@@ -304,7 +306,7 @@ func (a *again) instances(p *platform.Platform, environment string) []*platform.
 }
 
 // first counts a manifest that the first renderer made, which Release files do not name.
-func (a *again) first(file string) int {
+func (a *rerendering) first(file string) int {
 	if renderer, recorded := a.renderer(file); recorded && renderer == "" {
 		return 1
 	}
@@ -312,7 +314,7 @@ func (a *again) first(file string) int {
 }
 
 // renderer says which renderer made a manifest, as its Release file has it.
-func (a *again) renderer(file string) (name string, recorded bool) {
+func (a *rerendering) renderer(file string) (name string, recorded bool) {
 	cluster, key, ok := ManifestOf(file)
 	if !ok || a.base.Releases[key] == nil {
 		return "", false
@@ -321,8 +323,8 @@ func (a *again) renderer(file string) (name string, recorded bool) {
 	return placed.Renderer, recorded
 }
 
-// differs says how a file differs from the rendered one.
-func (a *again) differs(file string, content []byte) string {
+// differs says how a committed file differs from the rendered one.
+func (a *rerendering) differs(file string, content []byte) string {
 	_, key, isManifest := ManifestOf(file)
 	renderer, _ := a.renderer(file)
 	switch rendered, there := a.files[file]; {

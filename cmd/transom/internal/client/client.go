@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,7 +27,7 @@ const (
 	DefaultServer = "http://" + DefaultListen
 )
 
-// patience bounds one question to the daemon.
+// patience bounds one request to the daemon.
 const patience = 30 * time.Second
 
 // A Client asks the daemon at a URL.
@@ -90,7 +91,7 @@ func (c Client) get(ctx context.Context, path string, about Selection, v any) er
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	base, err := url.Parse(strings.TrimSuffix(c.Server, "/"))
-	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
+	if err != nil || base.Host == "" || !slices.Contains([]string{"http", "https"}, base.Scheme) {
 		return fmt.Errorf("--server %s: it is a URL such as %s", c.Server, DefaultServer)
 	}
 	base = base.JoinPath(path)
@@ -113,6 +114,7 @@ func (c Client) get(ctx context.Context, path string, about Selection, v any) er
 	return nil
 }
 
+// unanswered tells the error of an address where no daemon listens from others.
 func (c Client) unanswered(err error) error {
 	var connecting *net.OpError
 	if errors.As(err, &connecting) && connecting.Op == "dial" {
@@ -121,6 +123,7 @@ func (c Client) unanswered(err error) error {
 	return fmt.Errorf("ask the daemon: %w", err)
 }
 
+// refused reads the error message of an answer that is no success.
 func refused(resp *http.Response) error {
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // a message that was cut is not worth another error
 	var told struct {

@@ -19,7 +19,7 @@ import (
 // deletedDeployment is the object that the checks delete by hand.
 var deletedDeployment = deployment{"search", "results-redis"}
 
-// deployment names one, and thereby the request that it belongs to.
+// A deployment is the name of a Deployment, and thereby of the request that it belongs to.
 type deployment struct{ namespace, name string }
 
 func (k deployment) String() string { return "Deployment " + k.namespace + "/" + k.name }
@@ -30,7 +30,7 @@ type inspector struct {
 	clients map[string]kubernetes.Interface
 }
 
-// checkAll has the checks of the unattended demo, beside the story that it tells everybody.
+// checkAll runs the checks of --check, which follow the story.
 func (i *inspector) checkAll(ctx context.Context) error {
 	for _, step := range []struct {
 		name string
@@ -52,6 +52,7 @@ func (i *inspector) checkAll(ctx context.Context) error {
 	return nil
 }
 
+// inspect connects to the API servers of the fleet.
 func (d *Demo) inspect() (*inspector, error) {
 	i := &inspector{Demo: d, clients: map[string]kubernetes.Interface{}}
 	for _, cluster := range d.clusters() {
@@ -75,6 +76,7 @@ func (i *inspector) on(ctx context.Context, cluster string, k deployment) (*apps
 	return found, nil
 }
 
+// image checks the image of a Deployment.
 func image(want string) func(*appsv1.Deployment) error {
 	return func(d *appsv1.Deployment) error {
 		if has := d.Spec.Template.Spec.Containers[0].Image; has != want {
@@ -84,6 +86,7 @@ func image(want string) func(*appsv1.Deployment) error {
 	}
 }
 
+// available checks that a Deployment is rolled out and available.
 func available(d *appsv1.Deployment) error {
 	if d.Status.ObservedGeneration < d.Generation || d.Status.AvailableReplicas < *d.Spec.Replicas || d.Status.UpdatedReplicas < *d.Spec.Replicas {
 		return fmt.Errorf("%d of %d replicas are available", d.Status.AvailableReplicas, *d.Spec.Replicas)
@@ -91,7 +94,7 @@ func available(d *appsv1.Deployment) error {
 	return nil
 }
 
-// everywhere looks at all that Transom says it put on the clusters.
+// everywhere checks that every Deployment of Transom is available on its cluster.
 func (i *inspector) everywhere(ctx context.Context) error {
 	since := time.Now()
 	ours := metav1.ListOptions{LabelSelector: "app.kubernetes.io/managed-by=transom"}
@@ -115,7 +118,7 @@ func (i *inspector) everywhere(ctx context.Context) error {
 	return nil
 }
 
-// trace goes from a live object, as a cluster has it, to the line of the request that it came from.
+// trace checks that explain leads from a live object to the line of its request.
 func (i *inspector) trace(ctx context.Context) error {
 	since := time.Now()
 	text, err := i.command(ctx, "explain", "deployment", deletedDeployment.name, "--namespace", deletedDeployment.namespace,

@@ -64,10 +64,11 @@ func (d *Demo) Run(ctx context.Context, out io.Writer) (err error) {
 	if d.repos, err = d.seed(ctx); err != nil {
 		return err
 	}
-	daemon, err := d.startDaemon(ctx, cancel)
+	daemon, asked, err := d.startDaemon(ctx, cancel)
 	if err != nil {
 		return err
 	}
+	d.client = asked
 	defer daemon.stop()
 	if err := d.alone(ctx); err != nil {
 		return d.failed(ctx, err)
@@ -83,7 +84,7 @@ func (d *Demo) Run(ctx context.Context, out io.Writer) (err error) {
 	return d.failed(ctx, nil)
 }
 
-// alone is all that comes by itself: everything becomes healthy, a version goes from dev to prod, a bad one comes back.
+// alone runs the part that needs nobody: everything becomes healthy, the story, and with --check the checks.
 func (d *Demo) alone(ctx context.Context) error {
 	i, err := d.inspect()
 	if err != nil {
@@ -101,7 +102,7 @@ func (d *Demo) alone(ctx context.Context) error {
 	return nil
 }
 
-// failed prefers the reason why everything ends, such as a daemon that died, over its consequences.
+// failed prefers the cause of the end, such as a daemon that died, over its consequences.
 func (d *Demo) failed(ctx context.Context, err error) error {
 	d.screen.End()
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
@@ -113,7 +114,7 @@ func (d *Demo) failed(ctx context.Context, err error) error {
 	return err
 }
 
-// find makes sure of all that the demo needs before anything is started.
+// find finds the platform and the sandbox binary before anything is started.
 func (d *Demo) find() (err error) {
 	if d.Example, err = findExample(d.Example); err != nil {
 		return err

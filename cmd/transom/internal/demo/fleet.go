@@ -23,7 +23,7 @@ import (
 // sandboxTime bounds how long the sandbox may take to end before it is killed; its children end with it either way.
 const sandboxTime = 30 * time.Second
 
-// part is something that runs beside the demo and ends with it.
+// A part is a process or goroutine that runs beside the demo and ends with it.
 type part struct {
 	end   func()
 	ended chan struct{}
@@ -98,16 +98,16 @@ func (d *Demo) readSandbox(r io.Reader, ready chan<- struct{}) {
 }
 
 // startDaemon runs the daemon in this process and returns once it answers. Its log is a file.
-func (d *Demo) startDaemon(ctx context.Context, fail context.CancelCauseFunc) (*part, error) {
+func (d *Demo) startDaemon(ctx context.Context, fail context.CancelCauseFunc) (*part, client.Client, error) {
 	listen, err := freeAddress(ctx, d.Listen)
 	if err != nil {
-		return nil, err
+		return nil, client.Client{}, err
 	}
 	log, err := os.Create(d.daemonLog())
 	if err != nil {
-		return nil, fmt.Errorf("write the daemon's log: %w", err)
+		return nil, client.Client{}, fmt.Errorf("write the daemon's log: %w", err)
 	}
-	d.client = client.Client{Server: "http://" + listen}
+	asked := client.Client{Server: "http://" + listen}
 	ctx, cancel := context.WithCancel(ctx)
 	daemon := &part{ended: make(chan struct{}), end: cancel}
 	go func() {
@@ -122,13 +122,13 @@ func (d *Demo) startDaemon(ctx context.Context, fail context.CancelCauseFunc) (*
 		}
 	}()
 	for {
-		if _, err := d.client.Events(ctx); err == nil {
-			return daemon, nil
+		if _, err := asked.Events(ctx); err == nil {
+			return daemon, asked, nil
 		}
 		select {
 		case <-ctx.Done():
 			daemon.stop()
-			return nil, context.Cause(ctx)
+			return nil, asked, context.Cause(ctx)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
@@ -155,7 +155,7 @@ func freeAddress(ctx context.Context, wished string) (string, error) {
 	return "", failed
 }
 
-// tail keeps the end of a process's error output.
+// A tail keeps the end of a process's error output.
 type tail struct{ text []byte }
 
 func (t *tail) Write(p []byte) (int, error) {
@@ -164,6 +164,7 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// err is the kept text as an error; nil: there is none.
 func (t *tail) err() error {
 	if text := strings.TrimSpace(string(t.text)); text != "" {
 		return errors.New(text)
@@ -171,7 +172,7 @@ func (t *tail) err() error {
 	return nil
 }
 
-// lastWords prints the end of the daemon's log, as the file is about to go.
+// lastWords prints the end of the daemon's log, which is removed with the directory.
 func (d *Demo) lastWords() {
 	log, err := os.ReadFile(d.daemonLog())
 	if err != nil {

@@ -94,6 +94,7 @@ func (r *demoRepositories) edit(file, old, replacement string) error {
 	return workspace.WriteFile(name, []byte(strings.Replace(string(content), old, replacement, 1)))
 }
 
+// write writes a file of the clone.
 func (r *demoRepositories) write(file, content string) error {
 	return workspace.WriteFile(filepath.Join(r.clone, filepath.FromSlash(file)), []byte(content))
 }
@@ -132,8 +133,8 @@ func (r *demoRepositories) git(ctx context.Context, dir string, args ...string) 
 	cmd := exec.CommandContext(ctx, "git", args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_SYSTEM="+os.DevNull, "GIT_TERMINAL_PROMPT=0",
-		"GIT_AUTHOR_NAME=Ada Developer", "GIT_AUTHOR_EMAIL=ada@acme.example",
-		"GIT_COMMITTER_NAME=Ada Developer", "GIT_COMMITTER_EMAIL=ada@acme.example")
+		"GIT_AUTHOR_NAME=Developer", "GIT_AUTHOR_EMAIL=developer@acme.example",
+		"GIT_COMMITTER_NAME=Developer", "GIT_COMMITTER_EMAIL=developer@acme.example")
 	out, err := cmd.CombinedOutput()
 	text := strings.TrimSpace(string(out))
 	if err != nil {

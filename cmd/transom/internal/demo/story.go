@@ -26,10 +26,10 @@ const (
 	asksNobody   = "approval: none"
 )
 
-// told are the requests that follow the offering's newest version, and their deployments.
+// told are the Deployments of the requests that follow the offering's newest version.
 var told = []deployment{{"payments", "sessions-redis"}, {"search", "results-redis"}}
 
-// request is the one that a told deployment belongs to.
+// request is the request that a deployment belongs to.
 func (k deployment) request() platform.RequestKey {
 	return platform.RequestKey{Team: k.namespace, Name: strings.TrimSuffix(k.name, "-redis")}
 }
@@ -96,6 +96,7 @@ func (i *inspector) closeProd(ctx context.Context) error {
 	return nil
 }
 
+// publishGood merges a version that works.
 func (i *inspector) publishGood(ctx context.Context) error {
 	err := i.repos.copyVersion(toldOffering, toldVersion, goodVersion, map[string][2]string{
 		"deployment.yaml": {"redis:7.4.2", "redis:7.4.3"},

@@ -15,10 +15,10 @@ import (
 	"transom.dev/reconciler/status"
 )
 
-// lookEvery is how often the demo asks the daemon for its status.
+// lookEvery is the time between two questions for the status.
 const lookEvery = 150 * time.Millisecond
 
-// glanceEvery is how often it tells where nothing can be redrawn.
+// glanceEvery is the time between two printed lines where lines cannot be redrawn.
 const glanceEvery = 5 * time.Second
 
 // converge shows how everything becomes healthy, and returns once it is: every instance of the platform, in every
@@ -105,7 +105,9 @@ func tally(s status.Status, environment string) (healthy int, why string) {
 			}
 		}
 		for _, p := range in.Placements {
-			if p.Stage == status.Healthy && p.Health == "Healthy" || p.Health == "Suspended" && len(p.Problems) == 0 {
+			isHealthy := p.Stage == status.Healthy && p.Health == "Healthy"
+			asAsked := p.Health == "Suspended" && len(p.Problems) == 0
+			if isHealthy || asAsked {
 				healthy++
 				continue
 			}
@@ -115,6 +117,7 @@ func tally(s status.Status, environment string) (healthy int, why string) {
 	return healthy, why
 }
 
+// bar draws a share.
 func bar(n, of int) string {
 	const width = 20
 	full := width
@@ -150,8 +153,8 @@ func (d *Demo) until(ctx context.Context, ask func(context.Context) error) error
 	}
 }
 
-// calm is how long nothing must have happened to a request on a cluster before that is printed: of many steps on the
-// way, people want to read where it ended.
+// calm is the time without an event of a request on a cluster before its last event is printed: of many steps people want
+// to read the last.
 const calm = time.Second
 
 // follow prints the events until the end.

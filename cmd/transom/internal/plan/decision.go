@@ -8,6 +8,7 @@ import (
 
 	"transom.dev/reconciler"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // A Decision is a file of decisions/ that a merge adds, changes or removes, with its effects.
@@ -26,11 +27,11 @@ type Decision struct {
 	to string // the release that a Pin takes requests to
 }
 
-// acts says that something does not happen as it would have without the decision.
-func (d Decision) acts() bool { return len(d.Enters)+len(d.Later)+len(d.Holds)+len(d.Frees) > 0 }
+// hasEffect says whether a request moves, or stays as it is, because of the decision.
+func (d Decision) hasEffect() bool { return len(d.Enters)+len(d.Later)+len(d.Holds)+len(d.Frees) > 0 }
 
 // decisions lists those that the merge adds, changes or removes, sorted by file.
-func (o *outlooks) decisions() []Decision {
+func (o *forecast) decisions() []Decision {
 	all := []Decision{}
 	if o.before == nil {
 		return all
@@ -42,7 +43,8 @@ func (o *outlooks) decisions() []Decision {
 	for _, d := range o.platform.Decisions {
 		before := was[d.File]
 		delete(was, d.File)
-		if d.Broken || o.of[d.Environment] == nil || before != nil && before.Digest == d.Digest {
+		unchanged := before != nil && before.Digest == d.Digest
+		if d.Broken || o.of[d.Environment] == nil || unchanged {
 			continue
 		}
 		change := "added"
@@ -61,15 +63,15 @@ func (o *outlooks) decisions() []Decision {
 }
 
 // decide finds out the effects of a decision.
-func (o *outlooks) decide(d *platform.Decision, change string) Decision {
+func (o *forecast) decide(d *platform.Decision, change string) Decision {
 	told := Decision{File: d.File, Kind: d.Kind, Environment: d.Environment, Change: change}
 	now, earlier := o.of[d.Environment], o.earlier[d.Environment]
 	if change != "removed" {
 		for _, k := range sorted(now.Last.Releases) {
 			switch {
-			case lets(now.Soon[k], now.Before.Releases[k], d):
+			case admits(now.Soon[k], now.Before.Releases[k], d):
 				told.Enters = append(told.Enters, k)
-			case lets(now.Rest[k], now.Before.Releases[k], d):
+			case admits(now.Rest[k], now.Before.Releases[k], d):
 				told.Later = append(told.Later, k)
 			}
 		}
@@ -93,12 +95,12 @@ func (o *outlooks) decide(d *platform.Decision, change string) Decision {
 	return told
 }
 
-// lets says that a record came about because of a decision, and did not stand like that before.
-func lets(is, was *platform.Release, d *platform.Decision) bool {
-	if is == nil || is == was || alike(is, was) {
+// admits says whether a record came about because of a decision, and was another one before.
+func admits(is, was *state.Release, d *platform.Decision) bool {
+	if is == nil || is == was || sameBytes(is, was) {
 		return false
 	}
-	return slices.ContainsFunc(is.Promotion.Gates, func(g platform.ReleaseGate) bool { return g.Decision == d.File })
+	return slices.ContainsFunc(is.Promotion.Gates, func(g state.PassedGate) bool { return g.Decision == d.File })
 }
 
 // holds says that a request does not go on because of a decision: a gate names it, or it is pinned to the release that it
@@ -111,7 +113,7 @@ func holds(f, otherwise *reconciler.Foreseen, k platform.RequestKey, d *platform
 		}
 	}
 	return d.Kind == "Pin" && s.Owes(d.File) && otherwise != nil &&
-		alike(f.Before.Releases[k], f.Last.Releases[k]) && !alike(otherwise.Last.Releases[k], f.Last.Releases[k])
+		sameBytes(f.Before.Releases[k], f.Last.Releases[k]) && !sameBytes(otherwise.Last.Releases[k], f.Last.Releases[k])
 }
 
 // pinnedTo names the release that a Pin takes requests to.

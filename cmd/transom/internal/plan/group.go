@@ -21,10 +21,10 @@ func group(all []render.Change) []*changeGroup {
 	type identity struct{ environment, team, request, apiVersion, kind, namespace, name, action, diff string }
 	var order []*changeGroup
 	known := map[identity]*changeGroup{}
-	places := map[string]int{}
+	environments := map[string]int{}
 	for _, c := range all {
-		if _, seen := places[c.Environment]; !seen {
-			places[c.Environment] = len(places)
+		if _, seen := environments[c.Environment]; !seen {
+			environments[c.Environment] = len(environments)
 		}
 		id := identity{c.Environment, c.Team, c.Request, c.APIVersion, c.Kind, c.Namespace, c.Name, string(c.Action), c.Diff}
 		g := known[id]
@@ -36,7 +36,7 @@ func group(all []render.Change) []*changeGroup {
 		g.clusters = append(g.clusters, c.Cluster)
 	}
 	slices.SortStableFunc(order, func(x, y *changeGroup) int {
-		return cmp.Or(cmp.Compare(places[x.Environment], places[y.Environment]), strings.Compare(x.owner(), y.owner()))
+		return cmp.Or(cmp.Compare(environments[x.Environment], environments[y.Environment]), strings.Compare(x.owner(), y.owner()))
 	})
 	return order
 }
@@ -57,7 +57,7 @@ func (g *changeGroup) owner() string {
 type changeBlock struct {
 	environment, owner string
 	groups             []*changeGroup
-	alike              []string // the other owners
+	identical          []string // the other owners
 }
 
 // blocks gathers the changes of each owner.
@@ -78,7 +78,7 @@ func folded(all []*changeBlock) []*changeBlock {
 	return slices.DeleteFunc(all, func(b *changeBlock) bool {
 		print := b.fingerprint()
 		if first := known[print]; first != nil {
-			first.alike = append(first.alike, b.owner)
+			first.identical = append(first.identical, b.owner)
 			return true
 		}
 		known[print] = b
@@ -107,6 +107,7 @@ func (b *changeBlock) fingerprint() string {
 // naming is a line of a diff that gives a name to something: only there does the owner's own name say nothing.
 var naming = regexp.MustCompile(`^([-+]\s*(?:- )?(?:[\w-]*[nN]ame|namespace|transom\.dev/(?:request|team)): )(.*)\n$`)
 
+// neutralLine takes the owner's names out of a line of a diff that gives a name.
 func (g *changeGroup) neutralLine(line string) string {
 	if parts := naming.FindStringSubmatch(line); parts != nil {
 		return parts[1] + g.neutral(parts[2]) + "\n"
@@ -130,10 +131,10 @@ func (g *changeGroup) neutral(name string) string {
 
 // shared says how many owners a block stands for, where there are several.
 func (b *changeBlock) shared() string {
-	if len(b.alike) == 0 {
+	if len(b.identical) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("1 of %d identical", len(b.alike)+1)
+	return fmt.Sprintf("1 of %d identical", len(b.identical)+1)
 }
 
 // few joins names, and counts those over a dozen.

@@ -43,6 +43,7 @@ func (p *Plan) Markdown() string {
 	return head + body.text.String() + body.cut() + foot
 }
 
+// markdownHead has the moves, decisions, waits, cautions, Problems and Warnings.
 func (p *Plan) markdownHead() string {
 	head := &clipped{limit: commentHead}
 	head.line("### Transom plan: " + p.counts())
@@ -96,6 +97,7 @@ func texts[T fmt.Stringer](all []T) []string {
 	return lines
 }
 
+// markdownFoot has the baseline, the notes and the digests.
 func (p *Plan) markdownFoot() string {
 	foot := &clipped{limit: commentHead / 2}
 	foot.line("Compared with " + p.Base + ".")
@@ -113,9 +115,9 @@ func (p *Plan) markdownFoot() string {
 
 // clipped is text up to a limit.
 type clipped struct {
-	text  strings.Builder
-	limit int
-	left  int // lines that did not fit
+	text    strings.Builder
+	limit   int
+	dropped int // lines that did not fit
 }
 
 // line adds a line, or says once that there would be more.
@@ -124,11 +126,11 @@ func (c *clipped) line(text string) {
 	if len(text) > longest {
 		text = strings.ToValidUTF8(text[:longest], "") + "…"
 	}
-	if c.left > 0 || c.text.Len()+len(text) > c.limit-100 {
-		if c.left == 0 {
+	if c.dropped > 0 || c.text.Len()+len(text) > c.limit-100 {
+		if c.dropped == 0 {
 			c.text.WriteString("\n… and more, which `transom plan` shows\n\n")
 		}
-		c.left++
+		c.dropped++
 		return
 	}
 	c.text.WriteString(text + "\n")
@@ -162,6 +164,7 @@ type folder struct {
 	brief, none int // blocks without their differences, and without anything
 }
 
+// add writes a block, in a section of its environment.
 func (f *folder) add(b *changeBlock, share string, passes []string) {
 	open := ""
 	if b.environment != f.environment {
@@ -187,6 +190,7 @@ func (f *folder) add(b *changeBlock, share string, passes []string) {
 	f.environment = b.environment
 }
 
+// close ends the section of an environment.
 func (f *folder) close() {
 	if f.environment != "" {
 		f.text.WriteString("</details>\n\n")
@@ -209,7 +213,7 @@ func (f *folder) cut() string {
 	return "**Cut to fit one comment:** " + strings.Join(parts, ", and ") + ". `transom plan` shows it.\n\n"
 }
 
-// Markdown is one owner's changes, folded.
+// markdown is one owner's changes, folded.
 func (b *changeBlock) markdown(diffs bool) string {
 	var out strings.Builder
 	summary := b.owner
@@ -225,8 +229,8 @@ func (b *changeBlock) markdown(diffs bool) string {
 			fmt.Fprintf(&out, "\n%sdiff\n%s%s\n\n", fence, g.Diff, fence)
 		}
 	}
-	if len(b.alike) > 0 {
-		fmt.Fprintf(&out, "\nThe same for %s.\n", few(b.alike))
+	if len(b.identical) > 0 {
+		fmt.Fprintf(&out, "\nThe same for %s.\n", few(b.identical))
 	}
 	out.WriteString("\n</details>\n\n")
 	return out.String()

@@ -57,8 +57,9 @@ type Environment struct {
 // now is the stage of the changes at once.
 func (p *Plan) now() Stage { return Stage{p.Environments, p.Changes} }
 
-// Make compares the platform in a directory with its baseline.
-func Make(ctx context.Context, dir string, with Against) (*Plan, error) {
+// Make compares the platform in a directory with its baseline. Ask, if it is given, asks the clusters about taking over
+// objects that exist there, once the plan is known.
+func Make(ctx context.Context, dir string, with Against, ask func(context.Context, *Plan) ([]Adoption, error)) (*Plan, error) {
 	p, err := workspace.Load(dir)
 	if err != nil {
 		return nil, err
@@ -74,7 +75,7 @@ func Make(ctx context.Context, dir string, with Against) (*Plan, error) {
 		Promoted: noStage(), Held: noStage(), OnTheirWay: noStage(), Decisions: []Decision{}, Waits: []Wait{},
 		Platform: p, After: map[string]*render.Base{},
 	}
-	all, err := foresee(ctx, &r, dir, p, base)
+	all, err := makeForecast(ctx, &r, dir, p, base)
 	if err != nil {
 		return nil, err
 	}
@@ -92,11 +93,19 @@ func Make(ctx context.Context, dir string, with Against) (*Plan, error) {
 		})
 	}
 	result.Decisions = all.decisions()
-	return result, result.tell(&r, dir, base, all)
+	found, err := findProblems(&r, dir, base, all)
+	if err != nil {
+		return nil, err
+	}
+	result.Problems, result.Known, result.Warnings = found.fresh, found.known, found.warnings
+	if ask != nil {
+		result.Adoptions, err = ask(ctx, result)
+	}
+	return result, err
 }
 
 // add records the changes of one environment: at once, once promoted, and once nothing holds it any more.
-func (p *Plan) add(all *outlooks, name string) error {
+func (p *Plan) add(all *forecast, name string) error {
 	e, to := all.platform.Environments[name], all.of[name]
 	p.After[name] = to.Last
 	digest, err := all.digest(name)
@@ -118,7 +127,7 @@ func (p *Plan) add(all *outlooks, name string) error {
 	}
 	waits := all.waits(name, merged.requests)
 	p.Waits = append(p.Waits, waits...)
-	held, err := p.Held.add(Environment{Name: name, Passes: withheld(waits)}, to.Later, to.Held, merged)
+	held, err := p.Held.add(Environment{Name: name, Passes: holdLines(waits)}, to.Later, to.Held, merged)
 	if err != nil {
 		return err
 	}
@@ -133,7 +142,7 @@ func (p *Plan) add(all *outlooks, name string) error {
 }
 
 // addPromoted records the changes that come to an environment from others.
-func (p *Plan) addPromoted(all *outlooks, name string, merged *merged) (apart []render.Change, err error) {
+func (p *Plan) addPromoted(all *forecast, name string, merged *merged) (apart []render.Change, err error) {
 	e, to := all.platform.Environments[name], all.of[name]
 	if len(e.PromotesFrom) == 0 {
 		return nil, nil
@@ -169,14 +178,14 @@ func requestsOf(before *render.Base, after *render.State) int {
 		}
 	}
 	for k, release := range after.Releases {
-		if was := before.Releases[k]; !release.Absent && (was == nil || was.Absent) {
+		if gone(before.Releases[k]) && !release.Absent {
 			n++
 		}
 	}
 	return n
 }
 
-// Empty says that merging changes nothing: not at once, not once promoted, and nothing is held or let go on.
+// Empty says whether merging changes nothing: not at once, not once promoted, and no decision has an effect.
 func (p *Plan) Empty() bool {
-	return p.now().empty() && p.Promoted.empty() && p.Held.empty() && !slices.ContainsFunc(p.Decisions, Decision.acts)
+	return p.now().empty() && p.Promoted.empty() && p.Held.empty() && !slices.ContainsFunc(p.Decisions, Decision.hasEffect)
 }

@@ -7,31 +7,36 @@ import (
 	"transom.dev/render/platform"
 )
 
-// tell adds the Problems of the platform and of rendering it, and the Warnings of rendering. Problems that the merged
-// platform has too are known.
-func (p *Plan) tell(r *render.Renderer, dir string, base *Baseline, all *outlooks) error {
+// problems are the Problems of a platform and of rendering it, and the Warnings of rendering.
+type problems struct {
+	fresh, warnings []platform.Problem // never nil
+	known           []platform.Problem // that the merged platform has too
+}
+
+// findProblems finds the Problems of the platform, and tells those apart that are merged already.
+func findProblems(r *render.Renderer, dir string, base *Baseline, all *forecast) (*problems, error) {
 	rendered := map[string]*render.State{}
 	for name, to := range all.of {
 		rendered[name] = &render.State{Problems: to.Problems}
 	}
-	problems, _ := workspace.Mistakes(all.platform, rendered)
-	_, warnings := workspace.Mistakes(&platform.Platform{Environments: all.platform.Environments}, rendered)
-	p.Problems, p.Warnings = append([]platform.Problem{}, problems...), append([]platform.Problem{}, warnings...)
-	if len(problems) == 0 {
-		return nil
+	mistakes, _ := workspace.Mistakes(all.platform, rendered)
+	_, warnings := workspace.Mistakes(&platform.Platform{Environments: all.platform.Environments, Graph: all.platform.Graph}, rendered)
+	found := &problems{fresh: []platform.Problem{}, warnings: append([]platform.Problem{}, warnings...)}
+	if len(mistakes) == 0 {
+		return found, nil
 	}
 	before, err := mergedProblems(r, dir, base, all)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	fresh, known := workspace.Apart(problems, before)
-	p.Problems, p.Known = append([]platform.Problem{}, fresh...), known
-	return nil
+	fresh, known := workspace.Apart(mistakes, before)
+	found.fresh, found.known = append(found.fresh, fresh...), known
+	return found, nil
 }
 
 // mergedProblems are the Problems of the merged platform: of the base that was asked for, of the branch that the clone
 // follows, or of the commit that the environments have accepted. There are none where nothing of that is in this clone.
-func mergedProblems(r *render.Renderer, dir string, base *Baseline, all *outlooks) ([]platform.Problem, error) {
+func mergedProblems(r *render.Renderer, dir string, base *Baseline, all *forecast) ([]platform.Problem, error) {
 	before := base.compared
 	for _, revision := range forks {
 		if before != nil {

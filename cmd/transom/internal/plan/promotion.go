@@ -8,6 +8,7 @@ import (
 	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/render"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // Unproven is a release that no upstream environment can prove, so that it waits for an Approval of exactly itself.
@@ -17,16 +18,16 @@ type Unproven struct {
 	Release string `json:"release"`
 }
 
-// passes lists the steps that a change passes on its way into an environment, in the order in which it meets it.
-func (o *outlooks) passes(e *platform.Environment, promoted bool, before *render.Base, after *render.State, leave []platform.RequestKey) (steps []string) {
+// passes lists the gates and waves between a change and its environment, in the order in which the change meets them.
+func (o *forecast) passes(e *platform.Environment, promoted bool, before *render.Base, after *render.State, leave []platform.RequestKey) (steps []string) {
 	if promoted {
 		step := "once healthy in " + strings.Join(e.PromotesFrom, " and ")
-		if e.Gates.Soak > 0 && !o.hurried(e.Name, before, after, leave) {
+		if e.Gates.Soak > 0 && !o.skipsSoak(e.Name, before, after, leave) {
 			step += " for " + e.Gates.Soak.String()
 		}
 		steps = append(steps, step)
 	}
-	if e.Gates.Approval == "required" && !o.approved(e.Name, before, after, leave) {
+	if e.Gates.Approval == "required" && !o.isApproved(e.Name, before, after, leave) {
 		steps = append(steps, "once approved")
 	}
 	if len(e.Windows) > 0 {
@@ -39,7 +40,7 @@ func (o *outlooks) passes(e *platform.Environment, promoted bool, before *render
 		}
 		steps = append(steps, "wave by wave: "+strings.Join(names, ", then "))
 	}
-	if n, i := together(before, after, leave), e.Rollout.Instances; n > i.First && n > 1 {
+	if n, i := largestGroup(before, after, leave), e.Rollout.Instances; n > i.First && n > 1 {
 		at := i.MaxConcurrent
 		if !strings.HasSuffix(at, "%") {
 			at = "at most " + at
@@ -50,7 +51,7 @@ func (o *outlooks) passes(e *platform.Environment, promoted bool, before *render
 }
 
 // leaves lists the clusters that requests leave last, without the requests whose change is on its way already.
-func (o *outlooks) leaves(before *render.Base, after *render.State, onTheirWay []platform.RequestKey) []render.Departure {
+func (o *forecast) leaves(before *render.Base, after *render.State, onTheirWay []platform.RequestKey) []render.Departure {
 	all := render.Departures(o.platform, before, after)
 	for i := range all {
 		all[i].Requests = slices.DeleteFunc(all[i].Requests, func(k platform.RequestKey) bool { return slices.Contains(onTheirWay, k) })
@@ -58,8 +59,8 @@ func (o *outlooks) leaves(before *render.Base, after *render.State, onTheirWay [
 	return slices.DeleteFunc(all, func(d render.Departure) bool { return len(d.Requests) == 0 })
 }
 
-// last says which clusters requests leave last, when, and which Approval has those that are to be left now not wait.
-func (e Environment) last() (lines []string) {
+// departureLines says which clusters requests leave last, after which clusters, and which Approval lets them leave at once.
+func (e Environment) departureLines() (lines []string) {
 	for _, d := range e.Leaves {
 		leave, are := "leaves", "is"
 		if len(d.Requests) > 1 {
@@ -77,13 +78,13 @@ func (e Environment) last() (lines []string) {
 	return lines
 }
 
-// together counts the requests of the largest group that a new version or an environment change rolls out over, without
+// largestGroup counts the requests of the largest group that a new version or an environment change rolls out over, without
 // those that are on their way already.
-func together(before *render.Base, after *render.State, leave []platform.RequestKey) (most int) {
+func largestGroup(before *render.Base, after *render.State, leave []platform.RequestKey) (most int) {
 	groups := map[string]int{}
 	for k, release := range after.Releases {
 		was := before.Releases[k]
-		if release.Absent || was == nil || was.Absent || !moves(was, release) || slices.Contains(leave, k) {
+		if release.Absent || was == nil || was.Absent || !changesBytes(was, release) || slices.Contains(leave, k) {
 			continue
 		}
 		switch {
@@ -100,7 +101,7 @@ func together(before *render.Base, after *render.State, leave []platform.Request
 }
 
 // unproven lists the releases that come to an environment once promoted and that no environment before it can prove.
-func (o *outlooks) unproven(name string, leave []platform.RequestKey) (all []Unproven) {
+func (o *forecast) unproven(name string, leave []platform.RequestKey) (all []Unproven) {
 	e, to := o.platform.Environments[name], o.of[name]
 	for _, k := range sorted(to.Standings) {
 		approvals := 0
@@ -119,8 +120,8 @@ func (o *outlooks) unproven(name string, leave []platform.RequestKey) (all []Unp
 	return all
 }
 
-// moves says whether a release changes bytes.
-func moves(was, is *platform.Release) bool {
+// changesBytes says whether a release changes bytes.
+func changesBytes(was, is *state.Release) bool {
 	if was == nil || len(was.Clusters) != len(is.Clusters) {
 		return true
 	}

@@ -46,17 +46,17 @@ func (p *Stage) add(e Environment, before *render.Base, after *render.State, mer
 }
 
 // movesWithout leaves requests out of moves, and moves of no request.
-func movesWithout(moves []render.Move, keys []platform.RequestKey) (left []render.Move) {
+func movesWithout(moves []render.Move, keys []platform.RequestKey) (rest []render.Move) {
 	for _, m := range moves {
 		m.Requests = slices.DeleteFunc(slices.Clone(m.Requests), func(k platform.RequestKey) bool { return slices.Contains(keys, k) })
 		if len(m.Requests) > 0 {
-			left = append(left, m)
+			rest = append(rest, m)
 		}
 	}
-	return left
+	return rest
 }
 
-// Text prints the changes by environment, request and object. Clusters on which the same happens to an object share one
+// text prints the changes by environment, request and object. Clusters on which the same happens to an object share one
 // entry, as do requests of which the same changes.
 func (p Stage) text(w io.Writer, paint terminal.Paint, verbose bool) {
 	all := Listing{W: w, Paint: paint, Apart: verbose, Full: verbose}
@@ -68,6 +68,7 @@ func (p Stage) text(w io.Writer, paint terminal.Paint, verbose bool) {
 	})
 }
 
+// of is an environment of the stage; one without changes is empty.
 func (p Stage) of(environment string) (e Environment) {
 	if i := slices.IndexFunc(p.Environments, func(e Environment) bool { return e.Name == environment }); i >= 0 {
 		return p.Environments[i]
@@ -75,8 +76,8 @@ func (p Stage) of(environment string) (e Environment) {
 	return Environment{Name: environment}
 }
 
-// steps lists the steps that the changes of an environment pass on their way in, and the clusters that are left last.
-func (e Environment) steps() []string { return slices.Concat(e.Passes, e.last()) }
+// steps lists the gates and waves between the changes and their environment, and the clusters that requests leave last.
+func (e Environment) steps() []string { return slices.Concat(e.Passes, e.departureLines()) }
 
 // share says how many of an environment's requests change.
 func (p Stage) share(environment string) string {
@@ -86,7 +87,7 @@ func (p Stage) share(environment string) string {
 	return ""
 }
 
-// Empty says that nothing changes.
+// empty says that nothing changes.
 func (p Stage) empty() bool {
 	return len(p.Changes) == 0 && !slices.ContainsFunc(p.Environments, func(e Environment) bool { return e.LetGo })
 }

@@ -28,7 +28,7 @@ func (p *Plan) Text(w io.Writer, paint terminal.Paint, verbose bool) {
 		p.Promoted.text(w, paint, verbose)
 	}
 	if len(p.Held.Changes) > 0 {
-		fmt.Fprintln(w, paint.Bold(untilLetGoOn))
+		fmt.Fprintln(w, paint.Bold(heldHeading))
 		p.Held.text(w, paint, verbose)
 	}
 	p.attention(w, paint)
@@ -54,8 +54,8 @@ func (p *Plan) Text(w io.Writer, paint terminal.Paint, verbose bool) {
 	fmt.Fprintf(w, "compared with %s: %s\n", p.Base, p.counts())
 }
 
-// untilLetGoOn is the heading of the changes that are held.
-const untilLetGoOn = "held back:"
+// heldHeading is the heading of the changes that gates hold back.
+const heldHeading = "held back:"
 
 // counts counts in one line the changes at once, those once promoted, and those that are held back.
 func (p *Plan) counts() string {
@@ -92,6 +92,7 @@ func (p *Plan) waiting() (lines []string) {
 	return lines
 }
 
+// environmentLetGo is the text for an environment whose file is removed.
 const environmentLetGo = "let go: its file is removed; its clusters keep what they run, and its state repository stays"
 
 // moves tells in a line which requests each change of version moves, over all environments.
@@ -117,6 +118,7 @@ func (p *Plan) moves() (lines []string) {
 	return lines
 }
 
+// union adds requests to sorted names, each once.
 func union(names []string, keys []platform.RequestKey) []string {
 	for _, k := range keys {
 		if !slices.Contains(names, k.String()) {
@@ -200,8 +202,8 @@ func (b *changeBlock) text(w io.Writer, p terminal.Paint, verbose bool) {
 	for _, g := range b.groups {
 		g.text(w, p, verbose)
 	}
-	if len(b.alike) > 0 {
-		fmt.Fprintf(w, "    %s\n", p.Faint("the same for "+few(b.alike)))
+	if len(b.identical) > 0 {
+		fmt.Fprintf(w, "    %s\n", p.Faint("the same for "+few(b.identical)))
 	}
 }
 

@@ -18,12 +18,12 @@ type Wait struct {
 	Opens       string                `json:"opens"`
 	At          *time.Time            `json:"at,omitempty"` // when it opens by itself
 
-	steps bool // it is a step that all changes of the environment pass
-	holds bool // it keeps requests as they are: it is told with the changes that it holds
+	steps bool // all changes of the environment meet the gate
+	holds bool // the gate keeps requests as they are: it is printed with the changes that it holds
 }
 
 // waits are those of an environment, without those of requests whose change was merged before.
-func (o *outlooks) waits(name string, leave []platform.RequestKey) (all []Wait) {
+func (o *forecast) waits(name string, leave []platform.RequestKey) (all []Wait) {
 	e, to := o.platform.Environments[name], o.of[name]
 	for _, k := range sorted(to.Standings) {
 		if slices.Contains(leave, k) {
@@ -33,7 +33,7 @@ func (o *outlooks) waits(name string, leave []platform.RequestKey) (all []Wait) 
 			same := func(w Wait) bool { return w.Gate == g.Name && w.Reason == g.Reason && w.Opens == g.Opens }
 			at := slices.IndexFunc(all, same)
 			if at < 0 {
-				at, all = len(all), append(all, waitOf(e, to.Standings[k], g))
+				at, all = len(all), append(all, newWait(e, to.Standings[k], g))
 			}
 			all[at].Requests = append(all[at].Requests, k)
 		}
@@ -41,18 +41,18 @@ func (o *outlooks) waits(name string, leave []platform.RequestKey) (all []Wait) 
 	return all
 }
 
-func waitOf(e *platform.Environment, s *promotion.Standing, g promotion.Gate) Wait {
+// newWait makes the Wait of a closed gate, for no request yet.
+func newWait(e *platform.Environment, s *promotion.Standing, g promotion.Gate) Wait {
 	w := Wait{Environment: e.Name, Gate: g.Name, Reason: g.Reason, Opens: g.Opens}
 	if !g.At.IsZero() {
 		w.At = &g.At
 	}
-	w.steps = slices.Contains([]string{"approval", "health", "soak", "problem"}, g.Name) && (g.Name != "approval" || !s.Removal)
-	w.holds = !w.steps && g.Name != "window" && g.Name != "binding"
+	w.steps, w.holds = s.IsStep(g), s.Keeps(g)
 	return w
 }
 
-// withheld are the lines about the gates that hold requests of an environment back.
-func withheld(waits []Wait) (lines []string) {
+// holdLines are the lines about the gates that hold requests of an environment back.
+func holdLines(waits []Wait) (lines []string) {
 	for _, w := range waits {
 		if w.holds {
 			lines = append(lines, w.line())

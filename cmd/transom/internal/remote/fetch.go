@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// fetchLasts bounds one fetch: a forge that does not answer must not hold up a check for ever.
+// fetchLasts bounds one fetch, so that a check ends although a forge does not answer.
 const fetchLasts = 3 * time.Minute
 
 // Fetch brings a branch of a repository elsewhere into a bare mirror in the user's cache, and returns the mirror's directory.
@@ -52,7 +52,7 @@ func Fetch(ctx context.Context, dir, url, branch string, history bool) (string, 
 	return mirror, err
 }
 
-// mirrorOf makes the place of a mirror.
+// mirrorOf makes the parent directory of a mirror and returns the mirror's directory.
 func mirrorOf(url, branch string, history bool) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -66,16 +66,16 @@ func mirrorOf(url, branch string, history bool) (string, error) {
 	return dir, nil
 }
 
-// ownGit is this machine's git, about one address.
+// ownGit runs this machine's git for one address.
 type ownGit struct {
 	url      string
 	settings []string // as the environment of git
 }
 
-// ownSettings are the beginnings of settings of a clone that say how others are reached.
+// ownSettings are the prefixes of the Git settings of a clone that say how other repositories are reached.
 var ownSettings = []string{"credential.", "http.", "url.", "ssh.", "core.sshcommand", "core.gitproxy", "protocol."}
 
-// settingsOf reads how a clone reaches others, where dir is in one: a CI system writes its token there.
+// settingsOf reads these settings of the clone that dir is in: a CI system writes its token there.
 func settingsOf(ctx context.Context, dir string) (environment []string) {
 	cmd := exec.CommandContext(ctx, "git", "-C", dir, "config", "--local", "--includes", "--null", "--list")
 	cmd.Env = without(os.Environ())
@@ -97,12 +97,13 @@ func settingsOf(ctx context.Context, dir string) (environment []string) {
 	return append(environment, fmt.Sprintf("GIT_CONFIG_COUNT=%d", n))
 }
 
-// inRepository are the variables by which a hook's git says where it is.
+// inRepository are the environment variables by which Git tells a hook the repository.
 var inRepository = []string{
 	"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_COMMON_DIR",
 	"GIT_NAMESPACE", "GIT_PREFIX", "GIT_DEFAULT_HASH",
 }
 
+// without leaves these variables out of an environment.
 func without(environment []string) []string {
 	return slices.DeleteFunc(slices.Clone(environment), func(variable string) bool {
 		name, _, _ := strings.Cut(variable, "=")
@@ -110,7 +111,7 @@ func without(environment []string) []string {
 	})
 }
 
-// run runs git, which asks nobody. Its error is the last line that git said.
+// run runs git without a prompt. Its error has the last line of git's error output.
 func (g *ownGit) run(ctx context.Context, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, "git", args...)
 	cmd.Env = append(without(os.Environ()), "GIT_TERMINAL_PROMPT=0", "LC_ALL=C")

@@ -69,6 +69,7 @@ func (r *Draft) YAML() string {
 	return b.String()
 }
 
+// parameters writes the parameters: those that must be given, and, as comments, the others.
 func (r *Draft) parameters(b *strings.Builder, schema map[string]any) {
 	var lines []string
 	given := false
@@ -151,6 +152,7 @@ func sample(schema map[string]any) any {
 	return sampleString(schema)
 }
 
+// sampleNumber is a number within the bounds of a schema.
 func sampleNumber(schema map[string]any) any {
 	if least, ok := schema["minimum"].(float64); ok {
 		if schema["exclusiveMinimum"] == true {
@@ -164,6 +166,7 @@ func sampleNumber(schema map[string]any) any {
 	return 1
 }
 
+// sampleString is the first sample that fits the pattern and the lengths of a schema.
 func sampleString(schema map[string]any) any {
 	pattern, err := regexp.Compile(text(schema["pattern"]))
 	if err != nil {
@@ -172,7 +175,8 @@ func sampleString(schema map[string]any) any {
 	least, _ := schema["minLength"].(float64)
 	most, bounded := schema["maxLength"].(float64)
 	for _, s := range samples {
-		if pattern.MatchString(s) && float64(len(s)) >= least && (!bounded || float64(len(s)) <= most) {
+		tooLong := bounded && float64(len(s)) > most
+		if pattern.MatchString(s) && float64(len(s)) >= least && !tooLong {
 			return s
 		}
 	}

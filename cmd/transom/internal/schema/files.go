@@ -38,7 +38,7 @@ func Files(p *platform.Platform) map[string]map[string]any {
 	return all
 }
 
-// alternative adds to a schema that an object with these properties satisfies another schema, in a file.
+// alternative adds to a schema: an object with these properties must satisfy the schema in a file.
 func alternative(schema, properties map[string]any, file string) {
 	var required []any
 	for name := range properties {
@@ -51,7 +51,7 @@ func alternative(schema, properties map[string]any, file string) {
 	})
 }
 
-// knowing tells a schema of requests the platform's environments.
+// knowing adds the names of the platform's environments to a schema of requests.
 func knowing(schema map[string]any, p *platform.Platform) {
 	if names := workspace.Environments(p); len(names) > 0 {
 		propertyOf(propertyOf(schema, "spec"), "environments")["propertyNames"] = map[string]any{"enum": values(names)}

@@ -34,6 +34,7 @@ func Parameters(v *platform.Version) (all []Parameter, rules []string) {
 	return propertiesOf("", schema), rulesOf(schema)
 }
 
+// propertiesOf lists the properties of an object, and after each those inside it.
 func propertiesOf(prefix string, schema map[string]any) (all []Parameter) {
 	for _, name := range propertyNames(schema) {
 		property := propertyOf(schema, name)
@@ -60,6 +61,7 @@ func propertyNames(schema map[string]any) []string {
 	return append(required, optional...)
 }
 
+// propertyOf is the schema of a property; nil: the schema has none of that name.
 func propertyOf(schema map[string]any, name string) map[string]any {
 	properties, _ := schema["properties"].(map[string]any)
 	property, _ := properties[name].(map[string]any)

@@ -52,7 +52,7 @@ func describe(schema, replaced map[string]any) {
 	}
 }
 
-// somewhere asks for parameters either once for all environments or in each of them.
+// somewhere requires each parameter either once for all environments or in every environment.
 func somewhere(required []any) (all []any) {
 	for _, name := range required {
 		given := map[string]any{

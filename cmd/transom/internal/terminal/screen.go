@@ -35,7 +35,8 @@ func (s *Screen) Show(lines ...string) {
 		}
 	} else {
 		for i, line := range lines {
-			if line != "" && (i >= len(s.last) || s.last[i] != line) {
+			changed := i >= len(s.last) || s.last[i] != line
+			if line != "" && changed {
 				fmt.Fprintln(s.W, line)
 			}
 		}

@@ -8,10 +8,10 @@ import (
 
 	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/reconciler/status"
-	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
-// shownFailures bounds how many rejected releases of an instance are told.
+// shownFailures bounds how many rejected releases of an instance are printed.
 const shownFailures = 3
 
 // promotion prints the gates that an instance waits for, how far its rollout is, its failures and its debts.
@@ -28,7 +28,7 @@ func (t *Printer) promotion(in status.Instance, l Limb) {
 	}
 }
 
-// candidate tells which release is next, and the gates that keep it waiting.
+// candidate lists the release that waits, its changes, and the gates that are closed for it.
 func (t *Printer) candidate(in status.Instance) []string {
 	if in.Candidate == nil && len(in.Waiting) == 0 {
 		return nil
@@ -81,7 +81,7 @@ func (t *Printer) gate(g status.Gate) string {
 	return text
 }
 
-// rollout tells how far a change has come, wave by wave.
+// rollout lists the progress of a rollout, wave by wave.
 func (t *Printer) rollout(in status.Instance) []string {
 	r := in.Rollout
 	if r == nil {
@@ -102,7 +102,7 @@ func (t *Printer) rollout(in status.Instance) []string {
 	return lines
 }
 
-// waves tells of each wave, in the order of the environment's clusters, which clusters have the release that is rolled out.
+// waves lists for each wave, in the order of the environment's clusters, which clusters have the release that is rolled out.
 func (t *Printer) waves(in status.Instance) []string {
 	var order []string
 	parts := map[string][]string{}
@@ -132,8 +132,7 @@ func (t *Printer) waves(in status.Instance) []string {
 	return text
 }
 
-// failures prints the releases that are not taken again by themselves, the newest first. One failure rejects a release on
-// every cluster.
+// failures lists the rejected releases, the newest first. One failure rejects a release on every cluster.
 func (t *Printer) failures(in status.Instance) []string {
 	var lines, told []string
 	for _, f := range slices.Backward(in.Rejected) {
@@ -183,7 +182,7 @@ func (t *Printer) passed(in status.Instance) (lines []string) {
 }
 
 // PassedGate names a gate with the figure or the decision that opened it.
-func PassedGate(g platform.ReleaseGate) string {
+func PassedGate(g state.PassedGate) string {
 	text := g.Gate
 	if g.Figure != "" {
 		text += ": " + figure(g)
@@ -200,7 +199,7 @@ func PassedGate(g platform.ReleaseGate) string {
 	return text
 }
 
-// pending is the text of one line about an instance that is healthy and not at its end.
+// pending is the end of the line of a healthy instance: the clusters to go, and the release that waits.
 func (t *Printer) pending(in status.Instance) string {
 	var parts []string
 	if in.Rollout != nil && len(in.Rollout.Pending) > 0 {
@@ -237,14 +236,14 @@ func waitsInShort(in status.Instance) string {
 // rejected is the gate of a release that failed here before: no time opens it.
 const rejected = "rejected"
 
-// until is how long it is to a time, as people say it.
+// until is the time span to a moment in the future, as people say it.
 func (t *Printer) until(at time.Time) string {
 	turned := Printer{Now: at}
 	return turned.since(t.Now)
 }
 
-// learn remembers which wave a cluster belongs to, and in which order they come.
-func (t *Printer) learn(environments []status.Environment) {
+// indexClusters remembers the wave of each cluster, the order of the waves, and the clusters that are not reachable.
+func (t *Printer) indexClusters(environments []status.Environment) {
 	t.wave, t.waveOrder, t.away = map[string]string{}, map[string]int{}, map[string]bool{}
 	for _, e := range environments {
 		for i, c := range e.Clusters {
@@ -258,7 +257,7 @@ func (t *Printer) learn(environments []status.Environment) {
 }
 
 // figure is a gate's figure in the words of people: of a rollout over many instances, the record has the group's name.
-func figure(g platform.ReleaseGate) string {
+func figure(g state.PassedGate) string {
 	if g.Gate != "rollout" {
 		return g.Figure
 	}

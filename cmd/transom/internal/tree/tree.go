@@ -26,15 +26,15 @@ type Printer struct {
 	Now   time.Time
 
 	inside    string            // the environment of the instance that is being printed
-	away      map[string]bool   // clusters that do not answer, which is told above all else
-	said      map[string]string // Problems that were printed, with the place that they stand at
+	away      map[string]bool   // clusters that do not answer, as the first lines say
+	said      map[string]string // Problems that were printed, with the request at which
 	wave      map[string]string // by ENVIRONMENT/CLUSTER
 	waveOrder map[string]int    // by ENVIRONMENT/WAVE
 }
 
 // Status prints everything. Narrowed leaves out the lines that concern nobody in particular.
 func (t *Printer) Status(s status.Status, narrowed bool) {
-	t.learn(s.Environments)
+	t.indexClusters(s.Environments)
 	t.said = map[string]string{}
 	t.platform(s.Platform)
 	for _, e := range s.Environments {
@@ -54,8 +54,8 @@ func (t *Printer) Status(s status.Status, narrowed bool) {
 	t.footer(s)
 }
 
-// few is how many requests are printed one by one although nothing is unusual about them.
-const few = 40
+// shownRequests is how many requests are printed one by one although nothing is unusual about them.
+const shownRequests = 40
 
 // requests prints every request, or, of more than a few, those that are worth a look.
 func (t *Printer) requests(instances []status.Instance) {
@@ -68,12 +68,12 @@ func (t *Printer) requests(instances []status.Instance) {
 		}
 	}
 	rest := func(of []status.Instance) bool {
-		return !slices.ContainsFunc(of, func(in status.Instance) bool { return !t.calm(in) || t.pending(in) != "" })
+		return !slices.ContainsFunc(of, func(in status.Instance) bool { return !t.isAtRest(in) || t.pending(in) != "" })
 	}
 	slices.SortStableFunc(all, func(a, b []status.Instance) int { return severity(b) - severity(a) })
 	folded := 0
 	for _, of := range all {
-		if len(all) > few && rest(of) {
+		if len(all) > shownRequests && rest(of) {
 			folded++
 			continue
 		}
@@ -133,7 +133,7 @@ func (t *Printer) environment(e status.Environment) {
 			if !c.Since.IsZero() {
 				since = " for " + t.since(c.Since)
 			}
-			fmt.Fprintf(t.W, "  %s cluster %s is not reachable%s: %s\n", t.Paint.Bold(e.Name), c.Name, since, t.Paint.Red(orNothing(c.Message)))
+			fmt.Fprintf(t.W, "  %s cluster %s is not reachable%s: %s\n", t.Paint.Bold(e.Name), c.Name, since, t.Paint.Red(orNoAnswer(c.Message)))
 		case c.Problem != "":
 			fmt.Fprintf(t.W, "  %s %s\n", t.Paint.Bold(e.Name), t.Paint.Red(c.Problem))
 		case c.State != "active":
@@ -146,7 +146,7 @@ func (t *Printer) environment(e status.Environment) {
 	}
 }
 
-func orNothing(message string) string {
+func orNoAnswer(message string) string {
 	if message == "" {
 		return "it did not answer yet"
 	}
@@ -180,7 +180,7 @@ func (t *Printer) instance(in status.Instance, l Limb) {
 	if in.Version != "" {
 		head += "  " + in.Version
 	}
-	if about := shown(in); about != "" {
+	if about := summaryOf(in); about != "" {
 		head += "  " + about
 	}
 	if t.Open && in.Release != "" {
@@ -189,7 +189,7 @@ func (t *Printer) instance(in status.Instance, l Limb) {
 	if in.Absent {
 		head += "  removed"
 	}
-	if t.calm(in) {
+	if t.isAtRest(in) {
 		names := make([]string, len(in.Placements))
 		for i, p := range in.Placements {
 			names[i] = p.Cluster
@@ -199,7 +199,7 @@ func (t *Printer) instance(in status.Instance, l Limb) {
 	}
 	fmt.Fprintf(t.W, "%s%s\n", l.Lead, head)
 	for _, p := range in.Problems {
-		fmt.Fprintf(t.W, "%s%s\n", l.Below, t.once(in, p))
+		fmt.Fprintf(t.W, "%s%s\n", l.Below, t.problemOnce(in, p))
 	}
 	t.promotion(in, l)
 	t.inside = in.Environment
@@ -211,9 +211,9 @@ func (t *Printer) instance(in status.Instance, l Limb) {
 	}
 }
 
-// calm says whether one line says all that matters of an instance.
-func (t *Printer) calm(in status.Instance) bool {
-	if t.Open || in.Absent || len(in.Problems) > 0 || len(in.Placements) == 0 || in.Rollout != nil && in.Rollout.Stopped != "" {
+// isAtRest says whether an instance is healthy everywhere and takes one line.
+func (t *Printer) isAtRest(in status.Instance) bool {
+	if t.Open || in.Absent || len(in.Problems) > 0 || len(in.Placements) == 0 || isStopped(in) {
 		return false
 	}
 	for _, p := range in.Placements {

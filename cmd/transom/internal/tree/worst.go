@@ -35,12 +35,15 @@ func severityOf(in status.Instance) int {
 	switch {
 	case slices.ContainsFunc(in.Problems, func(p platform.Problem) bool { return !p.Warning }):
 		return 4
-	case in.Rollout != nil && in.Rollout.Stopped != "" || rejectedNow(in):
+	case isStopped(in) || rejectedNow(in):
 		return max(level, 3)
 	default:
 		return level
 	}
 }
+
+// isStopped says whether the rollout of an instance was stopped.
+func isStopped(in status.Instance) bool { return in.Rollout != nil && in.Rollout.Stopped != "" }
 
 // rejectedNow reports whether the release that an instance would take next failed here before.
 func rejectedNow(in status.Instance) bool {
@@ -59,8 +62,8 @@ func (t *Printer) decision(d status.Decision) string {
 	return text + t.Paint.Faint("  "+d.File)
 }
 
-// once prints a Problem in full the first time, and then where it stands.
-func (t *Printer) once(in status.Instance, p platform.Problem) string {
+// problemOnce is a Problem in full the first time, and then the request at which it was printed.
+func (t *Printer) problemOnce(in status.Instance, p platform.Problem) string {
 	text, here := p.String(), in.Request.String()
 	first, told := t.said[text]
 	if !told {
@@ -73,8 +76,8 @@ func (t *Printer) once(in status.Instance, p platform.Problem) string {
 	return t.Paint.Red("!") + " the same Problem as " + first
 }
 
-// shown is, of an instance, the parameters that its offering has shown and the images that run, without their registries.
-func shown(in status.Instance) string {
+// summaryOf joins the parameters that an offering marks for display and the images that run, without their registries.
+func summaryOf(in status.Instance) string {
 	var parts []string
 	for _, p := range in.Display {
 		parts = append(parts, p.Name+"="+p.Value)

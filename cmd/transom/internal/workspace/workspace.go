@@ -6,45 +6,64 @@
 package workspace
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"transom.dev/cmd/transom/internal/remote"
 	"transom.dev/reconciler/gitrepo"
 	"transom.dev/render"
+	"transom.dev/render/edits"
 	"transom.dev/render/platform"
 )
 
 // Load loads the platform in a directory, as it is now, committed or not.
-func Load(dir string) (*platform.Platform, error) {
-	info, err := os.Stat(dir)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("%s: there is no such directory", dir)
-	case err != nil:
-		return nil, fmt.Errorf("load the platform: %w", err)
-	case !info.IsDir():
-		return nil, fmt.Errorf("%s: is a file; give the directory of a platform repository", dir)
+func Load(dir string) (*platform.Platform, error) { return (&Directory{Dir: dir}).Load() }
+
+// A Directory loads its platform again and again; files that did not change are read once.
+type Directory struct {
+	Dir string
+
+	loader *platform.Loader
+}
+
+// Load loads the platform as it is now.
+func (d *Directory) Load() (*platform.Platform, error) {
+	if err := isDirectory(d.Dir); err != nil {
+		return nil, err
 	}
-	p, err := loader(dir).Load(os.DirFS(dir))
+	if d.loader == nil {
+		d.loader = loader(d.Dir)
+	}
+	p, err := d.loader.Load(os.DirFS(d.Dir))
 	if err != nil {
-		return nil, fmt.Errorf("load the platform in %s: %w", dir, err)
+		return nil, fmt.Errorf("load the platform in %s: %w", d.Dir, err)
 	}
 	if len(p.Requests) == 0 && len(p.Offerings) == 0 && len(p.Environments) == 0 && len(p.Clusters) == 0 {
-		return nil, fmt.Errorf("%s: is no platform repository: it has none of offerings/, requests/, environments/, clusters/", dir)
+		return nil, fmt.Errorf("%s: is no platform repository: it has none of offerings/, requests/, environments/, clusters/", d.Dir)
 	}
 	return p, nil
 }
 
-// loader knows where the clone that a directory is comes from, and reads state repositories' addresses as the daemon would that
-// follows that.
+// isDirectory is an error unless dir is a directory.
+func isDirectory(dir string) error {
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%s: there is no such directory", dir)
+	case err != nil:
+		return fmt.Errorf("load the platform: %w", err)
+	case !info.IsDir():
+		return fmt.Errorf("%s: is a file; give the directory of a platform repository", dir)
+	}
+	return nil
+}
+
+// loader makes a loader that knows the origin of the clone in a directory, and resolves the addresses of state repositories as
+// the daemon that follows the origin does.
 func loader(dir string) *platform.Loader {
 	l, base := &platform.Loader{}, dir
 	if checkout, err := gitrepo.Open(dir); err == nil {
@@ -101,22 +120,7 @@ func RenderFresh(p *platform.Platform) (map[string]*render.State, error) {
 }
 
 // Environments lists a platform's, in the order in which releases go through them.
-func Environments(p *platform.Platform) []string {
-	var before func(name string, seen []string) int
-	before = func(name string, seen []string) (n int) {
-		e := p.Environments[name]
-		if e == nil || slices.Contains(seen, name) {
-			return 0 // promotion in a circle is a Problem
-		}
-		for _, up := range e.PromotesFrom {
-			n = max(n, 1+before(up, append(seen, name)))
-		}
-		return n
-	}
-	return slices.SortedFunc(maps.Keys(p.Environments), func(a, b string) int {
-		return cmp.Or(cmp.Compare(before(a, nil), before(b, nil)), strings.Compare(a, b))
-	})
-}
+func Environments(p *platform.Platform) []string { return slices.Clone(p.Graph.Order()) }
 
 // Mistakes gathers every Problem and Warning of a platform and of its rendering, each once, sorted. One mistake of an
 // offering shows in every environment, so two Problems with the same text and place are one.
@@ -144,9 +148,13 @@ func Mistakes(p *platform.Platform, states map[string]*render.State) (problems, 
 	return problems, warnings
 }
 
-// LoadEdited loads the platform in a directory as if files in it had other contents.
+// LoadEdited loads the platform in a directory as if files in it had other contents. An empty directory is a platform that
+// begins.
 func LoadEdited(dir string, files map[string][]byte) (*platform.Platform, error) {
-	tree, err := platform.Edited(os.DirFS(dir), files)
+	if err := isDirectory(dir); err != nil {
+		return nil, err
+	}
+	tree, err := edits.Over(os.DirFS(dir), files)
 	if err != nil {
 		return nil, err
 	}

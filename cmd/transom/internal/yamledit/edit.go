@@ -70,7 +70,7 @@ func ParsePath(path string) (steps Path, err error) {
 	return steps, nil
 }
 
-// errLayout is a place in a file that cannot be edited without rewriting the text around it.
+// errLayout is the error for a value that cannot be edited without rewriting the text beside it.
 var errLayout = errors.New("is written in a way that cannot be edited here; edit the file by hand")
 
 // A document is the text of a YAML file with its nodes.

@@ -28,7 +28,8 @@ func Scalar(s string, flow bool) string {
 
 // isPlain says whether a string can stand without quotes: YAML 1.2 and 1.1 must both read it as that string.
 func isPlain(s string, flow bool) bool {
-	if s == "" || !isOneLine(s) || strings.TrimSpace(s) != s || flow && strings.ContainsAny(s, ",[]{}") {
+	endsInFlow := flow && strings.ContainsAny(s, ",[]{}")
+	if s == "" || !isOneLine(s) || strings.TrimSpace(s) != s || endsInFlow {
 		return false
 	}
 	if looksTyped(s) || strings.HasSuffix(s, ":") || strings.Contains(s, ": ") || strings.Contains(s, " #") {

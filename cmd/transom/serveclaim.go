@@ -1,0 +1,52 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/gofrs/flock"
+)
+
+// claimData makes the data directory, if it is not there, and keeps it for this process until release is called or the
+// process ends, however it does.
+func claimData(dir string) (release func(), err error) {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return nil, fmt.Errorf("make --data: %w; it must be a directory that the daemon can write to", err)
+	}
+	file := filepath.Join(dir, "lock")
+	lock := flock.New(file, flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o640))
+	locked, err := lock.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("write to --data: %w; it must be a directory that the daemon can write to", err)
+	}
+	if !locked {
+		return nil, fmt.Errorf("another transom serve%s uses --data %s: end it, or give this one a directory of its own", holderOf(file), dir)
+	}
+	// The process id is for people alone: the lock is the system's, and ends with the process.
+	if err := os.WriteFile(file, fmt.Appendf(nil, "%d\n", os.Getpid()), 0o640); err != nil {
+		_ = lock.Unlock()
+		return nil, fmt.Errorf("write to --data: %w; it must be a directory that the daemon can write to", err)
+	}
+	return func() { _ = lock.Unlock() }, nil
+}
+
+// holderOf names the process that holds a lock, as written in its file.
+func holderOf(file string) string {
+	content, err := os.ReadFile(file)
+	if id := strings.TrimSpace(string(content)); err == nil && id != "" {
+		return " (process " + id + ")"
+	}
+	return ""
+}
+
+// keptSecret refuses a file with secrets that every user of this machine can read.
+func keptSecret(file string) error {
+	info, err := os.Stat(file)
+	if err != nil || info.Mode().Perm()&0o007 == 0 {
+		return nil //nolint:nilerr // whoever reads the file says why it cannot be read
+	}
+	return fmt.Errorf("%s holds secrets, and everybody on this machine can read or write it (mode %#o): chmod 600 it; "+
+		"in a Kubernetes Secret volume set defaultMode: 0440", file, info.Mode().Perm())
+}

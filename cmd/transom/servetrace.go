@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"transom.dev/cmd/transom/internal/audit"
+	"transom.dev/reconciler/gitrepo"
+	"transom.dev/reconciler/status"
+	"transom.dev/reconciler/web"
+)
+
+// tracer answers where an instance comes from, out of the mirrors that the daemon has anyway. It is safe for
+// concurrent use.
+type tracer struct {
+	board    *status.Board
+	platform *gitrepo.Remote
+
+	mu     sync.Mutex
+	states map[string]*gitrepo.Remote // by environment
+}
+
+// opened says which repository holds an environment's state.
+func (t *tracer) opened(environment string, state *gitrepo.Remote) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.states == nil {
+		t.states = map[string]*gitrepo.Remote{}
+	}
+	t.states[environment] = state
+}
+
+// state is the repository of an environment's state; nil: it is not opened yet.
+func (t *tracer) state(environment string) *gitrepo.Remote {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.states[environment]
+}
+
+// explain follows an instance from its manifests to the commit that last changed its request.
+func (t *tracer) explain(ctx context.Context, q web.Question) (web.Trace, error) {
+	repo, commit := t.state(q.Environment), t.deployed(q.Environment)
+	if repo == nil || commit == "" {
+		return web.Trace{}, fmt.Errorf("environment %q has no state that is deployed: %w", q.Environment, web.ErrNotFound)
+	}
+	return audit.Trace(ctx, audit.Repository{Past: repo, URL: repo.URL}, commit, audit.Repository{Past: t.platform, URL: t.platform.URL}, q)
+}
+
+// deployed is the state commit that an environment's clusters are to hold.
+func (t *tracer) deployed(environment string) string {
+	for _, e := range t.board.Status().Environments {
+		if e.Name == environment {
+			return e.StateCommit
+		}
+	}
+	return ""
+}

@@ -1,0 +1,87 @@
+package apply
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"transom.dev/render/platform"
+)
+
+// target is one instance on one cluster: the objects that its state has, each with the live object beside it, and the
+// instance's inventory. Every step of a pass works on it.
+type target struct {
+	cluster   *Cluster
+	client    *client
+	in        Instance
+	inventory *instanceInventory
+	fence     *fence
+
+	teamObjects []*desired       // of the namespace file: the team's Namespace and the objects that the environment adds to it
+	objects     []*desired       // of the instance itself
+	scaled      map[Object]int64 // by another object of the instance, with its fewest replicas
+
+	problems []Problem // of the instance as a whole
+	adoption *Adoption // that waits for a person; nil: none does
+}
+
+func newTarget(c *Cluster, in Instance) *target {
+	t := &target{cluster: c, client: c.client, in: in}
+	t.fence = &fence{cluster: c, client: c.client, in: &t.in}
+	t.inventory = &instanceInventory{client: c.client, all: c.inventories, fence: t.fence, in: &t.in}
+	return t
+}
+
+// all are all desired objects, those of the namespace file first.
+func (t *target) all() []*desired { return append(slices.Clip(t.teamObjects), t.objects...) }
+
+// stopped says whether a person must mend something before anything may be written.
+func (t *target) stopped() bool {
+	return len(t.problems) > 0 || slices.ContainsFunc(t.all(), func(d *desired) bool { return d.fault != "" })
+}
+
+// refuse records a problem of the instance as a whole.
+func (t *target) refuse(format string, args ...any) {
+	t.problems = append(t.problems, Problem{Message: fmt.Sprintf(format, args...)})
+}
+
+// healthEntry is the version's health entry for an object's kind, nil if it has none.
+func (t *target) healthEntry(d *desired) *platform.Health {
+	for i := range t.in.Health {
+		if h := &t.in.Health[i]; h.Group == d.object.Group && h.Kind == d.object.Kind {
+			return h
+		}
+	}
+	return nil
+}
+
+// behind is the health of an object that is not at its desired revision. Where another agent has not applied it yet, that
+// is nobody's failure: it is unknown when the agent will, and no deadline runs.
+func (t *target) behind(message string) (Health, string) {
+	if t.in.External {
+		return Unknown, message + ": the agent that applies this environment has not applied it yet"
+	}
+	return Progressing, message
+}
+
+func (t *target) isTeamObject(d *desired) bool { return slices.Contains(t.teamObjects, d) }
+
+// outside says whether an object lies outside the namespace of the instance's team, where only a cluster-scoped version
+// reaches.
+func (t *target) outside(d *desired) bool {
+	inside := d.object.Namespace != "" && d.object.Namespace == t.in.Namespace
+	return t.in.Scope == platform.ClusterScoped && !inside
+}
+
+// each calls do for every object side by side; the requests that do makes are bounded by the client. The first error ends
+// the rest.
+func each[T any](ctx context.Context, all []T, do func(context.Context, T) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(256)
+	for _, one := range all {
+		group.Go(func() error { return do(ctx, one) })
+	}
+	return group.Wait()
+}

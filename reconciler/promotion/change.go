@@ -1,0 +1,124 @@
+package promotion
+
+import (
+	"slices"
+
+	"transom.dev/render/platform"
+	"transom.dev/render/state"
+)
+
+// A change is a proposal, taken apart by clusters. The lists are sorted.
+type change struct {
+	state.Proposal
+	key platform.RequestKey
+	at  int // among the proposals
+
+	same    []string // keep their bytes
+	moving  []string // get others
+	joining []string // get their first, where the instance runs on others already and stays there
+	gone    []string // lose theirs
+}
+
+func newChange(proposal state.Proposal, at int) *change {
+	c := &change{Proposal: proposal, key: proposal.Next.Key, at: at}
+	was := map[string]state.Placement{}
+	if proposal.Base != nil {
+		c.key, was = proposal.Base.Key, proposal.Base.Clusters
+	}
+	for _, cluster := range sortedKeys(proposal.Next.Clusters) {
+		before, there := was[cluster]
+		switch {
+		case there && before.RenderKey == proposal.Next.Clusters[cluster].RenderKey:
+			c.same = append(c.same, cluster)
+		case joins(proposal, cluster):
+			c.joining = append(c.joining, cluster)
+		default:
+			c.moving = append(c.moving, cluster)
+		}
+	}
+	for _, cluster := range sortedKeys(was) {
+		if _, stays := proposal.Next.Clusters[cluster]; !stays {
+			c.gone = append(c.gone, cluster)
+		}
+	}
+	return c
+}
+
+// joins reports whether a cluster is new to an instance that runs on others and stays there. One that its rollout is on its
+// way to is not.
+func joins(p state.Proposal, cluster string) bool {
+	if !runs(p.Base) || slices.Contains(pending(p.Base), cluster) {
+		return false
+	}
+	if _, there := p.Base.Clusters[cluster]; there {
+		return false
+	}
+	for other := range p.Base.Clusters {
+		if _, stays := p.Next.Clusters[other]; stays {
+			return true
+		}
+	}
+	return false
+}
+
+// compose makes the record of a proposal of which some clusters move now and some lose their bytes: the others keep the
+// bytes that the base has there, and name their release.
+func (c *change) compose(moving, leaving []string) *state.Release {
+	to := clone(c.Next)
+	to.Key = c.key
+	if c.Base == nil {
+		all := to.Clusters
+		to.Clusters = map[string]state.Placement{}
+		for _, cluster := range moving {
+			to.Clusters[cluster] = all[cluster]
+		}
+		return to
+	}
+	to.Promotion = clone(c.Base).Promotion
+	if to.Digest == c.Base.Digest {
+		to.Commit = c.Base.Commit
+	}
+	for _, cluster := range c.same {
+		placed := to.Clusters[cluster]
+		placed.Joining = c.Base.Clusters[cluster].Joining
+		to.Clusters[cluster] = placed
+	}
+	for _, cluster := range without(slices.Concat(c.moving, c.joining, c.gone), slices.Concat(moving, leaving)) {
+		placed, there := c.Base.Clusters[cluster]
+		if !there {
+			delete(to.Clusters, cluster)
+			continue
+		}
+		if !outdated(placed) && c.Base.Digest != to.Digest {
+			placed.Release, placed.Version = c.Base.Digest, c.Base.Version
+		}
+		to.Clusters[cluster] = placed
+	}
+	return to
+}
+
+// keys are the render keys that come on some clusters.
+func (c *change) keys(clusters []string) map[string]string {
+	keys := map[string]string{}
+	for _, cluster := range clusters {
+		keys[cluster] = c.Next.Clusters[cluster].RenderKey
+	}
+	return keys
+}
+
+// join has clusters count nowhere until they were healthy.
+func join(to *state.Release, clusters []string) {
+	for _, cluster := range clusters {
+		placed := to.Clusters[cluster]
+		placed.Joining = true
+		to.Clusters[cluster] = placed
+	}
+}
+
+// readmit forgets the failures of the bytes that enter now, since a person let them in again: once, also when the file in
+// which that was said is removed later.
+func readmit(to, next *state.Release, clusters []string) {
+	to.Promotion.Rejected = slices.DeleteFunc(slices.Clone(to.Promotion.Rejected), func(f state.Failure) bool {
+		return slices.Contains(clusters, f.Cluster) && next.Clusters[f.Cluster].RenderKey == f.RenderKey
+	})
+}

@@ -1,0 +1,24 @@
+package promotion
+
+import (
+	"os"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestEveryRowOfTheTableHasAName that says what opens it, and an Override skips what its name says.
+func TestEveryRowOfTheTableHasAName(t *testing.T) {
+	skippable := map[string]bool{}
+	for _, g := range gates {
+		require.True(t, slices.ContainsFunc(names, func(n named) bool { return n.name == g.name }), g.name)
+		skippable[g.name] = skippable[g.name] || g.skip != never
+	}
+	text, err := os.ReadFile("RULES.md")
+	require.NoError(t, err)
+	for _, n := range names {
+		require.Equal(t, skippable[n.name], n.override, n.name)
+		require.Contains(t, string(text), "`"+n.name+"`", "RULES.md tells of every gate")
+	}
+}

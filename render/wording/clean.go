@@ -1,0 +1,44 @@
+package wording
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// MaxMessage is how many bytes a message may have that is made of text from outside.
+const MaxMessage = 2048
+
+// Clean makes text from outside one that a terminal, a log and a page may show: control characters, terminal escapes and
+// marks that reverse the direction of writing become U+FFFD, but for line breaks and tabs, and text that is longer than
+// MaxMessage is cut, with the number of bytes that are left out.
+func Clean(text string) string {
+	if len(text) > MaxMessage {
+		end := MaxMessage - 64
+		for end > 0 && !utf8.RuneStart(text[end]) {
+			end--
+		}
+		text = fmt.Sprintf("%s … (%d more bytes)", text[:end], len(text)-end)
+	}
+	if strings.IndexFunc(text, unshowable) < 0 && utf8.ValidString(text) {
+		return text
+	}
+	return strings.Map(func(r rune) rune {
+		if unshowable(r) {
+			return utf8.RuneError
+		}
+		return r
+	}, text)
+}
+
+// unshowable reports whether a character could do anything else than be seen.
+func unshowable(r rune) bool {
+	switch {
+	case r == '\n', r == '\t':
+		return false
+	case unicode.IsControl(r):
+		return true
+	}
+	return r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069
+}

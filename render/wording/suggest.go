@@ -1,0 +1,70 @@
+package wording
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Suggest ends a message with the known name that was probably meant, or with nothing.
+func Suggest(name string, known []string) string {
+	if best := Closest(name, known); best != "" {
+		return fmt.Sprintf("; did you mean %q?", best)
+	}
+	return ""
+}
+
+// Closest returns the known name at the smallest edit distance from name, if that is small enough to be a slip.
+func Closest(name string, known []string) string {
+	best, limit := "", min(3, (len(name)+1)/3)
+	for _, k := range slices.Sorted(slices.Values(known)) {
+		if d := distance(strings.ToLower(name), strings.ToLower(k), limit); d <= limit && k != name {
+			best, limit = k, d-1
+		}
+	}
+	return best
+}
+
+// distance counts the insertions, deletions, replacements and swaps of neighbours that turn a into b, or returns
+// more than limit.
+func distance(a, b string, limit int) int {
+	if len(a) > 256 || len(b) > 256 || len(a)-len(b) > limit || len(b)-len(a) > limit {
+		return limit + 1
+	}
+	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			same := 1
+			if a[i-1] == b[j-1] {
+				same = 0
+			}
+			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+same)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+		before, last, row = last, row, before
+	}
+	return last[len(b)]
+}
+
+// List writes names as prose: a, b or "none".
+func List(names []string) string {
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, ", ")
+}
+
+// NoField says that a value has no such field, with the one that was probably meant.
+func NoField(name, field string, known []string) string {
+	hint := Suggest(field, known)
+	if hint == "" {
+		hint = "; there is " + List(known)
+	}
+	return fmt.Sprintf("%s has no field %q%s", name, Shorten(field), hint)
+}
