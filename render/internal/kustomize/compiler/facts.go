@@ -62,7 +62,7 @@ func gather(w kustomize.Wrapper) (*facts, error) {
 	f := &facts{
 		trees: w.Trees, visited: map[string]bool{},
 		sequences: map[string]bool{}, constants: map[string]bool{}, namespaces: map[string]bool{"default": true},
-		names: map[string]bool{InputsName: true},
+		names: map[string]bool{kustomize.InputsName: true},
 	}
 	for _, dir := range w.Components {
 		if err := f.kustomization(dir); err != nil {

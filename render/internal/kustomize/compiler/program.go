@@ -83,7 +83,7 @@ func Never(why error) *Program { return &Program{why: unproven("does not build: 
 func roots(sources [][]string) []root {
 	var found []root
 	for _, path := range sources {
-		if i := slices.IndexFunc(path, isIndex); i >= 0 {
+		if i := slices.IndexFunc(path, kustomize.IsIndex); i >= 0 {
 			path = path[:i]
 		}
 		if slices.Contains([]string{"apiVersion", "kind", "metadata"}, path[0]) {
