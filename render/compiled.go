@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"transom.dev/render/internal/kustomize"
+	"transom.dev/render/internal/kustomize/compiler"
 	"transom.dev/render/platform"
 )
 
@@ -100,7 +101,7 @@ func (t tally) version(v *platform.Version) Compilation {
 	}
 	c := Compilation{Version: v.String(), Plain: []Plain{}}
 	w := kustomize.Wrapper{Trees: []kustomize.Tree{versionTree(v)}, Components: []string{v.Dir}}
-	if why := kustomize.Compile(w).Never(); why != nil {
+	if why := compiler.Compile(w).Never(); why != nil {
 		c.Plain = append(c.Plain, Plain{Why: why.Error()})
 	}
 	return c

@@ -6,13 +6,14 @@ import (
 	"strings"
 
 	"transom.dev/render/internal/kustomize"
+	"transom.dev/render/internal/kustomize/compiler"
 	"transom.dev/render/platform"
 )
 
 // A skeleton is the result of examining a version's components once, for every instance with the same ones.
 type skeleton struct {
 	*kustomize.Skeleton
-	program *kustomize.Program
+	program *compiler.Program
 	err     error
 }
 
@@ -67,8 +68,8 @@ func (r *Renderer) analyse(w kustomize.Wrapper) *skeleton {
 	}
 	analysed, err := kustomize.Analyse(w)
 	s := &skeleton{analysed, nil, err}
-	if s.program = kustomize.Never(err); err == nil {
-		s.program = kustomize.Compile(w)
+	if s.program = compiler.Never(err); err == nil {
+		s.program = compiler.Compile(w)
 	}
 	if !unfinished(err) {
 		r.skeletons.put(key, s)

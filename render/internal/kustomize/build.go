@@ -23,22 +23,22 @@ var prepare = sync.OnceFunc(func() {
 // Build returns the bytes that `kustomize build` prints for the wrapper, in always the same order. It may be called
 // concurrently.
 func Build(w Wrapper) ([]byte, error) {
-	result, err := accumulate(w)
+	result, err := Accumulate(w)
 	if err != nil {
 		return nil, err
 	}
-	identity, err := w.identify(result)
+	identity, err := w.Identify(result)
 	if err != nil {
 		return nil, err
 	}
-	if err := identity.apply(result); err != nil {
+	if err := identity.Apply(result); err != nil {
 		return nil, err
 	}
-	return printAll(result)
+	return Print(result)
 }
 
-// accumulate lays the wrapper and its trees out in memory and has Kustomize build it, without the identity.
-func accumulate(w Wrapper) (objects, error) {
+// Accumulate lays the wrapper and its trees out in memory and has Kustomize build it, without the identity.
+func Accumulate(w Wrapper) (Objects, error) {
 	files, err := w.files(w.kustomization())
 	if err != nil {
 		return nil, err
@@ -77,7 +77,7 @@ func copyTree(to map[string][]byte, t Tree, rewrite func(kustomization []byte) (
 		if err != nil {
 			return fmt.Errorf("read %s: %w", path.Join(t.Dir, name), err)
 		}
-		if path.Base(name) == kustomizationFile {
+		if path.Base(name) == KustomizationFile {
 			if content, err = rewrite(content); err != nil {
 				return fmt.Errorf("read %s: %w", path.Join(t.Dir, name), err)
 			}

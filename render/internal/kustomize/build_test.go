@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"transom.dev/render/internal/kustomize"
+	"transom.dev/render/internal/kustomize/compiler"
 )
 
 // tree makes the Tree of a version from pairs of file name and content.
@@ -294,7 +295,7 @@ func TestKeysArePrintedInOneOrder(t *testing.T) {
 				"- {source: {kind: Inputs, fieldPath: parameters.value}, targets: [{select: {kind: ConfigMap}, fieldPaths: [data.9f]}]}\n",
 			"a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {1a: a, 9f: b, 10ab: c}\n",
 		}))
-		first, program := build(t, w), kustomize.Compile(w)
+		first, program := build(t, w), compiler.Compile(w)
 		for range 20 {
 			require.Equal(t, string(first), string(build(t, w)))
 			compiled, err := program.Build(w)

@@ -68,8 +68,8 @@ func (g *guard) hasKustomization(k *kustomization, field, p, target string) {
 		g.reportField(k, field, "cycle", "%q is the kustomization itself or above it", p)
 		return
 	}
-	if !g.isFile(path.Join(target, kustomizationFile)) {
-		g.reportField(k, field, "missing", "no %s in %q", kustomizationFile, p)
+	if !g.isFile(path.Join(target, KustomizationFile)) {
+		g.reportField(k, field, "missing", "no %s in %q", KustomizationFile, p)
 		return
 	}
 	g.listings = append(g.listings, listing{from: k, field: field, target: target})
@@ -224,6 +224,6 @@ func (g *guard) reportField(k *kustomization, field, rule, format string, args .
 	if g.reported[k.file] >= maxReported {
 		return
 	}
-	n := lookup(k.root, splitField(field)...)
+	n := Lookup(k.root, splitField(field)...)
 	g.report(k.file, n, field, rule, format, args...)
 }

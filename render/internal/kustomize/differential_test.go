@@ -18,6 +18,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"transom.dev/render/internal/kustomize"
+	"transom.dev/render/internal/kustomize/compiler"
 	"transom.dev/render/worker"
 )
 
@@ -140,7 +141,7 @@ func instances() []instance {
 
 // same builds an instance both ways, and wants the same. It returns why the program takes the plain way, which fallsBack
 // looks at. The program has workers run Kustomize, while it runs here for the plain build.
-func same(t testing.TB, p *kustomize.Program, w kustomize.Wrapper) (why error) {
+func same(t testing.TB, p *compiler.Program, w kustomize.Wrapper) (why error) {
 	t.Helper()
 	if why := p.Why(inWorker(w)); why != nil {
 		require.NotContains(t, why.Error(), "does not print what Kustomize prints")
@@ -160,7 +161,7 @@ func inWorker(w kustomize.Wrapper) kustomize.Wrapper {
 }
 
 // fallsBack builds an instance that is not compiled, and wants the result of Kustomize, be it an error.
-func fallsBack(t testing.TB, p *kustomize.Program, w kustomize.Wrapper) {
+func fallsBack(t testing.TB, p *compiler.Program, w kustomize.Wrapper) {
 	t.Helper()
 	want, wantErr := kustomize.Build(w)
 	got, err := p.Build(inWorker(w))
@@ -174,7 +175,7 @@ func TestFeaturesAlone(t *testing.T) {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
 			for _, w := range []kustomize.Wrapper{offering(t, []feature{f}, nil), offering(t, nil, []feature{f})} {
-				p := kustomize.Compile(w)
+				p := compiler.Compile(w)
 				for i, instance := range instances() {
 					why := same(t, p, instance.of(w))
 					if i < 2 {
@@ -276,7 +277,7 @@ func together(t testing.TB, group []feature, n int) (why error) {
 		}
 	}
 	w := offering(t, version, overlay)
-	p := kustomize.Compile(w)
+	p := compiler.Compile(w)
 	list := instances()
 	if why := p.Why(list[n%2].of(w)); why != nil { // which compares it with the plain build
 		require.NotContains(t, why.Error(), "does not print what Kustomize prints")

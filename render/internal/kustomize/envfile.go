@@ -17,7 +17,7 @@ import (
 func EnvFiles(t Tree) (warnings []platform.Problem) {
 	var files []string
 	_ = fs.WalkDir(t.Files, ".", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || entry.Name() != kustomizationFile {
+		if err != nil || entry.IsDir() || entry.Name() != KustomizationFile {
 			return nil // the guard reports a file that cannot be read
 		}
 		content, err := fs.ReadFile(t.Files, name)

@@ -82,7 +82,7 @@ func (s *sources) replacements(dir string, r types.ReplacementField) []types.Rep
 	name := path.Join(dir, r.Path)
 	list, read := s.replaced[name]
 	if !read {
-		list, _ = expand(s.trees, dir, r) // where it cannot be read Kustomize fails
+		list, _ = ReadReplacements(s.trees, dir, r) // where it cannot be read Kustomize fails
 		s.replaced[name] = list
 	}
 	return list
@@ -95,7 +95,7 @@ func (s *sources) kustomization(dir string) *types.Kustomization {
 		return known
 	}
 	s.kustomizations[dir] = nil
-	_, content, err := readIn(s.trees, path.Join(dir, kustomizationFile))
+	_, content, err := ReadIn(s.trees, path.Join(dir, KustomizationFile))
 	if err != nil {
 		return nil
 	}
@@ -115,7 +115,7 @@ func (s *sources) file(name string) *source {
 	}
 	known = &source{}
 	s.files[name] = known
-	if _, content, err := readIn(s.trees, name); err == nil {
+	if _, content, err := ReadIn(s.trees, name); err == nil {
 		known.size = int64(len(content))
 		known.documents = scanned(content)
 	}
@@ -159,7 +159,7 @@ func (s *sources) length(name string) int64 {
 
 // isDirectory says whether a path is one of a kustomization.
 func (s *sources) isDirectory(dir string) bool {
-	_, found := s.stat(path.Join(dir, kustomizationFile))
+	_, found := s.stat(path.Join(dir, KustomizationFile))
 	return found
 }
 
@@ -170,7 +170,7 @@ func (s *sources) expand(dir string) expansion {
 	}
 	s.open[dir] = true
 	defer delete(s.open, dir)
-	e := expansion{visits: 1, bytes: s.length(path.Join(dir, kustomizationFile))}
+	e := expansion{visits: 1, bytes: s.length(path.Join(dir, KustomizationFile))}
 	k := s.kustomization(dir)
 	if k == nil {
 		return e
@@ -219,7 +219,7 @@ func (s *source) objects() []*yaml.Node {
 	var take func(n *yaml.Node)
 	take = func(n *yaml.Node) {
 		n = resolved(n)
-		kind, items := resolved(lookup(n, "kind")), resolved(lookup(n, "items"))
+		kind, items := resolved(Lookup(n, "kind")), resolved(Lookup(n, "items"))
 		if kind == nil || !strings.HasSuffix(kind.Value, "List") || items == nil || items.Kind != yaml.SequenceNode {
 			found = append(found, n)
 			return
@@ -267,7 +267,7 @@ func (s *sources) lines(name string) int64 {
 	if known, counted := s.counted[name]; counted {
 		return known
 	}
-	_, content, err := readIn(s.trees, name)
+	_, content, err := ReadIn(s.trees, name)
 	if err == nil {
 		s.counted[name] = 1 + int64(bytes.Count(content, []byte("\n")))
 	}

@@ -59,5 +59,5 @@ func (f *Failure) File() string {
 	if f.Dir == "" || f.Dir == Dir {
 		return ""
 	}
-	return path.Join(f.Dir, kustomizationFile)
+	return path.Join(f.Dir, KustomizationFile)
 }

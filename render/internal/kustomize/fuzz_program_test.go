@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"transom.dev/render/internal/kustomize"
+	"transom.dev/render/internal/kustomize/compiler"
 )
 
 // hostile is text that YAML, JSON or Kustomize could take for something else.
@@ -30,7 +31,7 @@ func TestHostileValues(t *testing.T) {
 		}
 	}
 	w := offering(t, all, nil)
-	p := kustomize.Compile(w)
+	p := compiler.Compile(w)
 	for _, text := range hostile {
 		_ = same(t, p, instance{"shop-", "payments", parameters(text, text, text, text, 1, true, "A", "B")}.of(w))
 		_ = same(t, p, instance{"shop-", "payments", parameters(text, "word", "name", "image", 1, true, text)}.of(w))
@@ -50,7 +51,7 @@ func FuzzProgram(f *testing.F) {
 	}
 	type compiled struct {
 		wrapper kustomize.Wrapper
-		program *kustomize.Program
+		program *compiler.Program
 	}
 	var made [16]*compiled // an execution is alone in its process
 	f.Fuzz(func(t *testing.T, which uint8, text, word, name, image string, count int64, flag bool) {
@@ -58,7 +59,7 @@ func FuzzProgram(f *testing.F) {
 		n := int(which) % len(made)
 		if made[n] == nil {
 			w := offering(t, []feature{at(n), at(3*n + 1)}, []feature{at(5*n + 2), at(7*n + 3)})
-			made[n] = &compiled{w, kustomize.Compile(w)}
+			made[n] = &compiled{w, compiler.Compile(w)}
 		}
 		w, p := made[n].wrapper, made[n].program
 		bounded(t, func() {

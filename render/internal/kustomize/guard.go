@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	kustomizationFile = "kustomization.yaml"
+	KustomizationFile = "kustomization.yaml"
 	testsDir          = "tests" // golden cases of a version: no part of its digest, so no build may read them
 )
 
@@ -31,14 +31,14 @@ func Guard(t Tree) []platform.Problem {
 	if err != nil {
 		g.report(".", nil, "", "unreadable", "%v", err)
 	}
-	if len(g.problems) == 0 && !g.isFile(kustomizationFile) {
-		g.report(kustomizationFile, nil, "", "missing", "there is none; add one of kind Component")
+	if len(g.problems) == 0 && !g.isFile(KustomizationFile) {
+		g.report(KustomizationFile, nil, "", "missing", "there is none; add one of kind Component")
 	}
 	g.cycles()
 	if g.objects > MaxObjects {
-		g.report(kustomizationFile, nil, "", "too-many", "lists %d objects; at most %d are applied", g.objects, MaxObjects)
+		g.report(KustomizationFile, nil, "", "too-many", "lists %d objects; at most %d are applied", g.objects, MaxObjects)
 	}
-	g.over(kustomizationFile, limitAffixes, int64(len(g.affixes)))
+	g.over(KustomizationFile, limitAffixes, int64(len(g.affixes)))
 	g.over(".", limitFiles, g.files)
 	g.over(".", limitTree, g.bytes)
 	if len(g.problems) == 0 {
@@ -72,10 +72,10 @@ func (g *guard) visit(name string, entry fs.DirEntry, err error) error {
 		return nil
 	case !entry.Type().IsRegular():
 		g.report(name, nil, "", "not-a-file", "not a regular file; symlinks and submodules are not followed")
-	case entry.Name() == kustomizationFile:
+	case entry.Name() == KustomizationFile:
 		g.kustomization(name)
 	case entry.Name() == "kustomization.yml", entry.Name() == "Kustomization":
-		g.report(name, nil, "", "kustomization-name", "rename it to %s", kustomizationFile)
+		g.report(name, nil, "", "kustomization-name", "rename it to %s", KustomizationFile)
 	}
 	return nil
 }
@@ -115,7 +115,7 @@ func (g *guard) weigh() {
 		}
 	}
 	if _, err := s.weigh([]string{g.tree.Dir}); err != nil {
-		file := kustomizationFile
+		file := KustomizationFile
 		var failure *Failure
 		if errors.As(err, &failure) {
 			file = strings.TrimPrefix(failure.File(), g.tree.Dir+"/")
@@ -193,7 +193,7 @@ func (g *guard) keys(name string, n *yaml.Node) {
 func (g *guard) identity(name string, root *yaml.Node, apiVersion, kind string) {
 	dir := path.Dir(name)
 	if dir == "." && kind != "Component" {
-		g.report(name, lookup(root, "kind"), "kind", "kind",
+		g.report(name, Lookup(root, "kind"), "kind", "kind",
 			"is %q; it is added to other kustomizations, so write kind: Component and apiVersion: %s",
 			kind, componentAPIVersion)
 		return
@@ -202,11 +202,11 @@ func (g *guard) identity(name string, root *yaml.Node, apiVersion, kind string) 
 	if kind == "Component" {
 		want = componentAPIVersion
 	} else if kind != "" && kind != "Kustomization" {
-		g.report(name, lookup(root, "kind"), "kind", "kind", "is %q; write Component or Kustomization", kind)
+		g.report(name, Lookup(root, "kind"), "kind", "kind", "is %q; write Component or Kustomization", kind)
 		return
 	}
 	if apiVersion != want && (apiVersion != "" || kind == "Component") {
-		g.report(name, lookup(root, "apiVersion"), "apiVersion", "api-version", "is %q; write %s", apiVersion, want)
+		g.report(name, Lookup(root, "apiVersion"), "apiVersion", "api-version", "is %q; write %s", apiVersion, want)
 	}
 }
 

@@ -48,14 +48,14 @@ const (
 	OnTemplate   Style = "template"   // of a Job, on the template only
 )
 
-// An identity is where the labels that make an instance its own go into one render: into some fields of all objects of a
+// An Identity is where the labels that make an instance its own go into one render: into some fields of all objects of a
 // kind, and by a patch into the fields of some. A patch also takes the replicas from objects that others scale. Kustomize
 // does the same with both in the wrapper that is printed.
-type identity struct {
+type Identity struct {
 	pairs   map[string]string
 	fields  []types.FieldSpec
 	patches []identityPatch
-	chosen  string // where it goes, as a word
+	Chosen  string // where it goes, as a word
 }
 
 // An identityPatch puts the identity into one object, and takes spec.replicas from one that others scale.
@@ -66,25 +66,25 @@ type identityPatch struct {
 	unscaled bool       // it loses spec.replicas
 }
 
-// identify decides where the identity goes into the objects of the wrapper's components.
-func (w *Wrapper) identify(m objects) (*identity, error) {
+// Identify decides where the identity goes into the objects of the wrapper's components.
+func (w *Wrapper) Identify(m Objects) (*Identity, error) {
 	unnamed := len(w.Identity) == 0 || w.Rule == Nowhere && len(w.Kept) == 0
 	switch {
 	case unnamed && w.KeepReplicas:
-		return &identity{}, nil
+		return &Identity{}, nil
 	case w.Rule == Everywhere:
-		return &identity{pairs: w.Identity, fields: everywhere()}, nil
+		return &Identity{pairs: w.Identity, fields: everywhere()}, nil
 	}
-	views := viewsOf(m, w.Prefix)
+	views := ViewsOf(m, w.Prefix)
 	if unnamed && len(w.Unscaled) == 0 && !slices.ContainsFunc(views, scales) {
-		return &identity{}, nil
+		return &Identity{}, nil
 	}
 	return w.place(views, w.choose(views, asIs))
 }
 
-// viewsOf looks at all objects, which have the prefix by now.
-func viewsOf(m objects, prefix string) []*view {
-	views := make([]*view, m.Size())
+// ViewsOf looks at all objects, which have the prefix by now.
+func ViewsOf(m Objects, prefix string) Views {
+	views := make(Views, m.Size())
 	for n, r := range m.Resources() {
 		views[n] = viewOf(r.YNode())
 		if kind := views[n].id(); kind != "ConfigMap" && kind != "Secret" { // whose names may end in a hash
@@ -168,7 +168,7 @@ func selectsIdentity(of *view, s *selector, views []*view, choices []choice, rea
 type spot struct{ group, version, kind, path string }
 
 // place says how the identity gets to where it was chosen to go.
-func (w *Wrapper) place(views []*view, choices []choice) (*identity, error) {
+func (w *Wrapper) place(views []*view, choices []choice) (*Identity, error) {
 	var spots []spot
 	chosen, some := map[spot][]int{}, map[spot]bool{}
 	paths := map[spot]map[int][][]string{}
@@ -196,7 +196,7 @@ func (w *Wrapper) place(views []*view, choices []choice) (*identity, error) {
 			note(n, s.path, choices[n].selectors[i])
 		}
 	}
-	id := &identity{pairs: w.Identity, chosen: wordOf(choices)}
+	id := &Identity{pairs: w.Identity, Chosen: wordOf(choices)}
 	patched := map[int][][]string{}
 	for _, at := range spots {
 		switch {
@@ -238,7 +238,7 @@ func fieldPath(path []string) string {
 	out := ""
 	for _, step := range path {
 		switch {
-		case isIndex(step):
+		case IsIndex(step):
 			out += "[]"
 		case out == "":
 			out = step
@@ -263,20 +263,20 @@ func targetOf(n int, views []*view, former *formerNames) (target types.Selector,
 	}}, alone
 }
 
-// of is the identity of another instance that goes to the same places.
-func (id *identity) of(pairs map[string]string) *identity {
+// Of is the identity of another instance that goes to the same places.
+func (id *Identity) Of(pairs map[string]string) *Identity {
 	other := *id
 	other.pairs = pairs
 	return &other
 }
 
-// patched reports whether the identity gets into an object by a patch.
-func (id *identity) patched(object int) bool {
+// Patched reports whether the identity gets into an object by a patch.
+func (id *Identity) Patched(object int) bool {
 	return slices.ContainsFunc(id.patches, func(p identityPatch) bool { return p.object == object })
 }
 
-// apply makes the changes to objects that Kustomize makes with the printed wrapper.
-func (id *identity) apply(m objects) error {
+// Apply makes the changes to objects that Kustomize makes with the printed wrapper.
+func (id *Identity) Apply(m Objects) error {
 	nodes := make([]*kyaml.RNode, m.Size())
 	for n, r := range m.Resources() {
 		nodes[n] = &r.RNode
@@ -297,7 +297,7 @@ func (id *identity) apply(m objects) error {
 }
 
 // addTo has a kustomization do the same. The objects are those that the identity was decided on.
-func (id *identity) addTo(k *types.Kustomization, m objects) {
+func (id *Identity) addTo(k *types.Kustomization, m Objects) {
 	if len(id.fields) > 0 {
 		k.Labels = append(k.Labels, types.Label{Pairs: id.pairs, FieldSpecs: id.fields})
 	}
@@ -315,7 +315,7 @@ type operation struct {
 }
 
 // patch is a JSON patch of one object as text.
-func (id *identity) patch(p identityPatch, object *yaml.Node) string {
+func (id *Identity) patch(p identityPatch, object *yaml.Node) string {
 	var operations []operation
 	if p.unscaled {
 		operations = append(operations, operation{Op: "remove", Path: "/spec/replicas"})
@@ -323,7 +323,7 @@ func (id *identity) patch(p identityPatch, object *yaml.Node) string {
 	for _, path := range p.paths {
 		there := 0
 		for n := object; there < len(path); there++ {
-			if n = lookup(n, path[there]); n == nil || isNull(n) {
+			if n = Lookup(n, path[there]); n == nil || isNull(n) {
 				break
 			}
 		}

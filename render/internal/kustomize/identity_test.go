@@ -9,6 +9,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"transom.dev/render/internal/kustomize"
+	"transom.dev/render/internal/kustomize/compiler"
 )
 
 const owned = `
@@ -115,14 +116,14 @@ func TestIdentityGoesWhereTheRuleSays(t *testing.T) {
 			built := build(t, w)
 			require.ElementsMatch(t, c.where, where(t, built))
 			require.Equal(t, string(built), string(onDisk(t, w)))
-			require.NoError(t, same(t, kustomize.Compile(w), w))
+			require.NoError(t, same(t, compiler.Compile(w), w))
 		})
 	}
 }
 
 // TestIdentityFollowsValues: where a selector is written by a replacement, each instance is decided for itself, and compiled.
 func TestIdentityFollowsValues(t *testing.T) {
-	p := (*kustomize.Program)(nil)
+	p := (*compiler.Program)(nil)
 	for n, c := range []struct {
 		app   string
 		holds bool
@@ -135,7 +136,7 @@ replacements:
 `, "a.yaml": owned,
 		}))
 		if p == nil {
-			p = kustomize.Compile(w)
+			p = compiler.Compile(w)
 		}
 		require.NoError(t, same(t, p, w), n)
 		require.Equal(t, c.holds, strings.Contains(strings.Join(where(t, build(t, w)), "\n"), "Service shop-operated"), c.app)

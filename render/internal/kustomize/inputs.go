@@ -12,11 +12,11 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// inputsKind is the kind of the one object that carries an instance's values. Kustomize drops it by its annotation.
+// InputsKind is the kind of the one object that carries an instance's values. Kustomize drops it by its annotation.
 const (
 	inputsAPIVersion = "transom.dev/v1alpha1"
-	inputsKind       = "Inputs"
-	inputsName       = "inputs"
+	InputsKind       = "Inputs"
+	InputsName       = "inputs"
 )
 
 // marshalInputs writes the Inputs object. Every string is double-quoted, so that none is read back as anything else:
@@ -24,9 +24,9 @@ const (
 func marshalInputs(fields map[string]any) ([]byte, error) {
 	root := &yaml.Node{Kind: yaml.MappingNode}
 	appendEntry(root, "apiVersion", stringNode(inputsAPIVersion))
-	appendEntry(root, "kind", stringNode(inputsKind))
+	appendEntry(root, "kind", stringNode(InputsKind))
 	metadata, err := valueNode(map[string]any{
-		"name":        inputsName,
+		"name":        InputsName,
 		"annotations": map[string]any{"config.kubernetes.io/local-config": "true"},
 	})
 	if err != nil {

@@ -46,14 +46,14 @@ func Run(j Job) ([]*yaml.Node, error) {
 func Warm() { prepare() }
 
 // objects are the result of a build, in order.
-type objects []*resource.Resource
+type Objects []*resource.Resource
 
 // Resources and Size are called as Kustomize calls them.
-func (o objects) Resources() []*resource.Resource { return o }
-func (o objects) Size() int                       { return len(o) }
+func (o Objects) Resources() []*resource.Resource { return o }
+func (o Objects) Size() int                       { return len(o) }
 
 // run is Kustomize. Every error of it, a panic included, is a Failure.
-func (j Job) run() (result objects, err error) {
+func (j Job) run() (result Objects, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			result, err = nil, &Failure{Message: fmt.Sprintf("Kustomize gave up: %v", r)}
@@ -79,7 +79,7 @@ func (j Job) run() (result objects, err error) {
 }
 
 // build adds the wrapper's own files to those of its trees and has the wrapper's runner build them.
-func (w Wrapper) build(files, own map[string][]byte) (objects, error) {
+func (w Wrapper) build(files, own map[string][]byte) (Objects, error) {
 	j := Job{Files: maps.Clone(files)}
 	for name, content := range own {
 		j.Files[path.Join(Dir, name)] = content
@@ -98,7 +98,7 @@ func (w Wrapper) build(files, own map[string][]byte) (objects, error) {
 	if len(documents) > 10*MaxObjects { // the code below takes time with their square
 		return nil, &Failure{Message: fmt.Sprintf("comes to %d objects; at most %d are applied", len(documents), MaxObjects)}
 	}
-	result := make(objects, len(documents))
+	result := make(Objects, len(documents))
 	for n, document := range documents {
 		result[n] = &resource.Resource{RNode: *kyaml.NewRNode(document)}
 	}

@@ -32,7 +32,7 @@ func (o origin) String() string {
 
 // origin finds where a replacement reads its value in the objects of its stage. A mistake in that is reported, and then it
 // is not known.
-func (s *Skeleton) origin(w *write, stage objects, affixes []string) (from origin, known bool) {
+func (s *Skeleton) origin(w *write, stage Objects, affixes []string) (from origin, known bool) {
 	if w.Source == nil {
 		if w.SourceValue == nil {
 			s.problem(w, "source", "has neither source nor sourceValue; say where its value comes from")
@@ -40,7 +40,7 @@ func (s *Skeleton) origin(w *write, stage objects, affixes []string) (from origi
 		}
 		return origin{value: yaml.NewStringRNode(*w.SourceValue)}, true
 	}
-	if path, ok := inputsPath(w.Source); ok {
+	if path, ok := InputsPath(w.Source); ok {
 		return origin{inputs: true, path: path}, true
 	}
 	path := []string{"metadata", "name"}

@@ -28,8 +28,8 @@ func patchesBelow(trees []Tree, dir string, visited map[string]bool) ([]targeted
 		return nil, nil
 	}
 	visited[dir] = true
-	file := path.Join(dir, kustomizationFile)
-	t, content, err := readIn(trees, file)
+	file := path.Join(dir, KustomizationFile)
+	t, content, err := ReadIn(trees, file)
 	if err != nil || t.Overlay {
 		return nil, err
 	}
@@ -54,7 +54,7 @@ func patchesBelow(trees []Tree, dir string, visited map[string]bool) ([]targeted
 			continue
 		}
 		place := platform.Problem{File: file, Field: field("patches", i)}
-		if n := lookup(root.Content[0], splitField(place.Field)...); n != nil {
+		if n := Lookup(root.Content[0], splitField(place.Field)...); n != nil {
 			place.Line, place.Column = n.Line, n.Column
 		}
 		patches = append(patches, targetedPatch{p.Target, place})
@@ -64,8 +64,8 @@ func patchesBelow(trees []Tree, dir string, visited map[string]bool) ([]targeted
 
 // patches checks the targets of a component's patches, where the stage has the objects that it results in. A patch may have
 // removed the object it was for, so an object that is not there any more is looked for without patches.
-func (s *Skeleton) patches(patches []targetedPatch, w Wrapper, components, affixes []string, stage objects) error {
-	var before objects
+func (s *Skeleton) patches(patches []targetedPatch, w Wrapper, components, affixes []string, stage Objects) error {
+	var before Objects
 	for _, p := range patches {
 		if matchesInputs(p.Selector) {
 			s.report(p.place, "inputs", fmt.Sprintf("the target %s "+matchesInputsToo, describe(p.Selector)))
@@ -94,7 +94,7 @@ const matchesInputsToo = "matches the Inputs object, which is none of the versio
 
 // matchesInputs reports whether a selector would take the Inputs object for one of the version's.
 func matchesInputs(s *types.Selector) bool {
-	return s.LabelSelector == "" && s.AnnotationSelector == "" && selectsInputs(s)
+	return s.LabelSelector == "" && s.AnnotationSelector == "" && SelectsInputs(s)
 }
 
 func (s *Skeleton) report(place platform.Problem, rule, message string) {
@@ -103,7 +103,7 @@ func (s *Skeleton) report(place platform.Problem, rule, message string) {
 }
 
 // unpatched builds a stage without any patch.
-func (w Wrapper) unpatched(components []string) (objects, error) {
+func (w Wrapper) unpatched(components []string) (Objects, error) {
 	tree := map[string][]byte{}
 	for _, t := range w.Trees {
 		if err := copyTree(tree, t, withoutPatches); err != nil {

@@ -12,8 +12,8 @@ func splitField(field string) []string {
 	return strings.FieldsFunc(field, func(r rune) bool { return r == '.' || r == '[' || r == ']' })
 }
 
-// lookup returns the value at a path of keys and indices, or nil.
-func lookup(n *yaml.Node, path ...string) *yaml.Node {
+// Lookup returns the value at a path of keys and indices, or nil.
+func Lookup(n *yaml.Node, path ...string) *yaml.Node {
 	for _, step := range path {
 		_, n = child(n, step)
 		if n == nil {
@@ -52,4 +52,9 @@ func child(n *yaml.Node, step string) (key, value *yaml.Node) {
 		}
 	}
 	return nil, nil
+}
+
+// IsIndex reports whether a step of a path goes into a list: by a number, to every entry, or behind the last one.
+func IsIndex(step string) bool {
+	return step == "*" || step == "-" || step != "" && strings.Trim(step, "0123456789") == ""
 }

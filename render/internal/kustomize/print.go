@@ -9,15 +9,15 @@ import (
 	"transom.dev/render/internal/keyorder"
 )
 
-// printAll prints objects as Kustomize does, but always in the same one of its orders.
-func printAll(result objects) ([]byte, error) {
+// Print prints objects as Kustomize does, but always in the same one of its orders.
+func Print(result Objects) ([]byte, error) {
 	var out bytes.Buffer
 	for n, object := range result.Resources() {
 		content, err := object.MarshalJSON()
 		if err != nil {
 			return nil, fmt.Errorf("print %s: %w", object.CurId(), err)
 		}
-		printed, err := printJSON(content)
+		printed, err := PrintJSON(content)
 		if err != nil {
 			return nil, fmt.Errorf("print %s: %w", object.CurId(), err)
 		}
@@ -29,9 +29,9 @@ func printAll(result objects) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// printJSON prints an object as sigs.k8s.io/yaml does, which Kustomize prints with: there, some keys come in an order
+// PrintJSON prints an object as sigs.k8s.io/yaml does, which Kustomize prints with: there, some keys come in an order
 // that differs from one time to the next.
-func printJSON(content []byte) ([]byte, error) {
+func PrintJSON(content []byte) ([]byte, error) {
 	var object yaml.MapSlice
 	if err := yaml.Unmarshal(content, &object); err != nil {
 		return nil, err

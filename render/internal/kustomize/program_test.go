@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"transom.dev/render/internal/kustomize"
+	"transom.dev/render/internal/kustomize/compiler"
 	"transom.dev/render/platform"
 )
 
@@ -86,7 +87,7 @@ func TestExamplesAreCompiled(t *testing.T) {
 	for _, example := range []string{"minimal", "acme"} {
 		for _, f := range examples(t, example) {
 			t.Run(example+" "+f.name, func(t *testing.T) {
-				p := kustomize.Compile(f.wrappers[0])
+				p := compiler.Compile(f.wrappers[0])
 				for _, w := range f.wrappers {
 					require.NoError(t, p.Why(w))
 					want, err := kustomize.Build(w)
@@ -137,12 +138,12 @@ func BenchmarkInstance(b *testing.B) {
 // A round is instances with the programs that build them.
 type round struct {
 	wrappers []kustomize.Wrapper
-	programs []*kustomize.Program
+	programs []*compiler.Program
 }
 
 func compiledRound(b *testing.B) (r round) {
 	for _, f := range examples(b, "acme") {
-		p := kustomize.Compile(f.wrappers[0])
+		p := compiler.Compile(f.wrappers[0])
 		for _, w := range f.wrappers {
 			require.NoError(b, p.Why(w))
 			r.wrappers, r.programs = append(r.wrappers, w), append(r.programs, p)
@@ -181,7 +182,7 @@ func (r round) threads(b *testing.B, threads int) time.Duration {
 // TestProgramsAreConcurrent has many builds of one program at once, while its templates are made.
 func TestProgramsAreConcurrent(t *testing.T) {
 	for _, f := range examples(t, "acme")[:4] {
-		p := kustomize.Compile(f.wrappers[0])
+		p := compiler.Compile(f.wrappers[0])
 		want, err := kustomize.Build(f.wrappers[0])
 		require.NoError(t, err)
 		var group sync.WaitGroup

@@ -33,8 +33,8 @@ func replacementsBelow(trees []Tree, dir string, visited map[string]bool) ([]*wr
 		return nil, nil
 	}
 	visited[dir] = true
-	file := path.Join(dir, kustomizationFile)
-	t, content, err := readIn(trees, file)
+	file := path.Join(dir, KustomizationFile)
+	t, content, err := ReadIn(trees, file)
 	if err != nil {
 		return nil, err
 	}
@@ -56,10 +56,10 @@ func replacementsBelow(trees []Tree, dir string, visited map[string]bool) ([]*wr
 	}
 	for i, r := range k.Replacements {
 		place := platform.Problem{File: file, Field: field("replacements", i)}
-		if n := lookup(root.Content[0], splitField(place.Field)...); n != nil {
+		if n := Lookup(root.Content[0], splitField(place.Field)...); n != nil {
 			place.Line, place.Column = n.Line, n.Column
 		}
-		list, err := expand(trees, dir, r)
+		list, err := ReadReplacements(trees, dir, r)
 		if err != nil {
 			return nil, err
 		}
@@ -70,13 +70,13 @@ func replacementsBelow(trees []Tree, dir string, visited map[string]bool) ([]*wr
 	return writes, nil
 }
 
-// expand reads the file that a replacement may be written in.
-func expand(trees []Tree, dir string, r types.ReplacementField) ([]types.Replacement, error) {
+// ReadReplacements reads the file that a replacement may be written in.
+func ReadReplacements(trees []Tree, dir string, r types.ReplacementField) ([]types.Replacement, error) {
 	if r.Path == "" {
 		return []types.Replacement{r.Replacement}, nil
 	}
 	file := path.Join(dir, r.Path)
-	_, content, err := readIn(trees, file)
+	_, content, err := ReadIn(trees, file)
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +96,7 @@ func affixes(trees []Tree) ([]string, error) {
 	var found []string
 	for _, t := range trees {
 		err := fs.WalkDir(t.Files, ".", func(name string, entry fs.DirEntry, err error) error {
-			if err != nil || entry.IsDir() || entry.Name() != kustomizationFile {
+			if err != nil || entry.IsDir() || entry.Name() != KustomizationFile {
 				return err
 			}
 			content, err := fs.ReadFile(t.Files, name)

@@ -19,7 +19,7 @@ type scaling struct {
 func scalingOf(object *yaml.Node, v *view) scaling {
 	s := scaling{
 		group: v.group, kind: v.kind, namespace: textAt(object, "metadata", "namespace"), name: textAt(object, "metadata", "name"),
-		replicas: lookup(object, "spec", "replicas") != nil,
+		replicas: Lookup(object, "spec", "replicas") != nil,
 	}
 	if scaler := builtin.ScalerOf(v.group, v.kind); scaler != nil {
 		of := func(name string) string { return textAt(object, append(slices.Clone(scaler.Target), name)...) }
@@ -66,7 +66,7 @@ func (s *scaling) scales(of *scaling, read func(string) string) bool {
 }
 
 // patch says which objects are patched: those that get the identity at these paths, and those that lose their replicas.
-func (w *Wrapper) patch(id *identity, paths map[int][][]string, views []*view, choices []choice) error {
+func (w *Wrapper) patch(id *Identity, paths map[int][][]string, views []*view, choices []choice) error {
 	for n, c := range choices {
 		if _, there := paths[n]; c.unscaled && !there {
 			paths[n] = nil // it gets nothing

@@ -8,6 +8,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"transom.dev/render/internal/kustomize"
+	"transom.dev/render/internal/kustomize/compiler"
 )
 
 // replicated is a workload with replicas and pods that nobody selects.
@@ -81,7 +82,7 @@ func TestReplicasOfWhatIsScaledAreLeftOut(t *testing.T) {
 			require.ElementsMatch(t, c.fixed, fixed(t, built))
 			require.Equal(t, string(built), string(onDisk(t, w)))
 			if !strings.Contains(c.objects, "name: shop-") { // which is not compiled, since a text begins with the prefix
-				require.NoError(t, same(t, kustomize.Compile(w), w))
+				require.NoError(t, same(t, compiler.Compile(w), w))
 			}
 		})
 	}
@@ -89,7 +90,7 @@ func TestReplicasOfWhatIsScaledAreLeftOut(t *testing.T) {
 
 // TestReplicasFollowValues: where a replacement names the scaled object, each instance is decided for itself, and compiled.
 func TestReplicasFollowValues(t *testing.T) {
-	p := (*kustomize.Program)(nil)
+	p := (*compiler.Program)(nil)
 	for n, c := range []struct {
 		target string
 		fixed  []string
@@ -109,7 +110,7 @@ replacements:
 `, "a.yaml": replicated("Deployment", "web") + "---\n" + replicated("Deployment", "other") + scaler("keda.sh/v1alpha1", "ScaledObject", "name: here"),
 		}))
 		if p == nil {
-			p = kustomize.Compile(w)
+			p = compiler.Compile(w)
 		}
 		require.NoError(t, same(t, p, w), n)
 		require.ElementsMatch(t, c.fixed, fixed(t, build(t, w)), c.target)

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"transom.dev/render/internal/kustomize"
+	"transom.dev/render/internal/kustomize/compiler"
 )
 
 // TestTextIsPrintedAsKustomizePrintsIt has a thousand values out of characters that mean something to YAML, a hundred at a
@@ -38,7 +39,7 @@ func TestTextIsPrintedAsKustomizePrintsIt(t *testing.T) {
 		}
 		return out
 	}
-	p := kustomize.Compile(of(func(i int) string { return fmt.Sprint("text", i) }))
+	p := compiler.Compile(of(func(i int) string { return fmt.Sprint("text", i) }))
 	for range 10 {
 		w := of(text)
 		require.NoError(t, p.Why(w))

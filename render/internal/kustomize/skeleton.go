@@ -123,7 +123,7 @@ func withoutReplacements(content []byte) ([]byte, error) {
 }
 
 // stage builds some of the wrapper's components, with nothing around them.
-func (w Wrapper) stage(tree map[string][]byte, components []string) (objects, error) {
+func (w Wrapper) stage(tree map[string][]byte, components []string) (Objects, error) {
 	w = Wrapper{Components: components, Run: w.Run}
 	k := w.kustomization()
 	k.BuildMetadata = []string{types.OriginAnnotations}
@@ -135,16 +135,16 @@ func (w Wrapper) stage(tree map[string][]byte, components []string) (objects, er
 	if err != nil {
 		return nil, err
 	}
-	return w.build(tree, map[string][]byte{kustomizationFile: content, inputsFile: inputs})
+	return w.build(tree, map[string][]byte{KustomizationFile: content, inputsFile: inputs})
 }
 
-func (s *Skeleton) addObjects(stage objects, trees []Tree) {
+func (s *Skeleton) addObjects(stage Objects, trees []Tree) {
 	lines := map[string]map[string]int{} // by file and object
 	for _, r := range stage.Resources() {
 		o := Object{
 			APIVersion: r.GetApiVersion(), Kind: r.GetKind(), Namespace: r.GetNamespace(), Name: r.GetName(),
 			File:     originFile(r.GetAnnotations()["config.kubernetes.io/origin"]),
-			Replicas: lookup(r.YNode(), "spec", "replicas") != nil,
+			Replicas: Lookup(r.YNode(), "spec", "replicas") != nil,
 			Subjects: subjects(&r.RNode),
 		}
 		if lines[o.File] == nil {
@@ -174,13 +174,13 @@ func (s *Skeleton) unwritten(r *resource.Resource) *yaml.Node {
 // objectLines finds the line on which each object of a file begins.
 func objectLines(trees []Tree, file string) map[string]int {
 	lines := map[string]int{}
-	_, content, err := readIn(trees, file)
+	_, content, err := ReadIn(trees, file)
 	if err != nil {
 		return lines
 	}
 	documents, _ := platform.ScanYAML(file, content, platform.YAMLOptions{Documents: true, Aliases: true, Size: MaxFile})
 	for _, document := range documents {
-		kind, name := lookup(document, "kind"), lookup(document, "metadata", "name")
+		kind, name := Lookup(document, "kind"), Lookup(document, "metadata", "name")
 		if kind != nil && name != nil {
 			lines[kind.Value+" "+name.Value] = document.Line
 		}
@@ -230,8 +230,8 @@ func subjects(object *kyaml.RNode) []Subject {
 	return found
 }
 
-// readIn reads a file of whichever tree holds it, by its path in the platform repository.
-func readIn(trees []Tree, name string) (Tree, []byte, error) {
+// ReadIn reads a file of whichever tree holds it, by its path in the platform repository.
+func ReadIn(trees []Tree, name string) (Tree, []byte, error) {
 	for _, t := range trees {
 		inside, ok := below(t.Dir, name)
 		if !ok {

@@ -25,7 +25,7 @@ type target struct {
 }
 
 // match finds the fields that a write fills in the objects of its stage.
-func (s *Skeleton) match(w *write, stage objects, affixes []string) {
+func (s *Skeleton) match(w *write, stage Objects, affixes []string) {
 	from, known := s.origin(w, stage, affixes)
 	if !known {
 		return
@@ -72,7 +72,7 @@ func describe(s *types.Selector) string {
 	return "{" + strings.Join(parts, ", ") + "}"
 }
 
-func selected(selector *types.TargetSelector, stage objects, affixes []string) ([]*resource.Resource, error) {
+func selected(selector *types.TargetSelector, stage Objects, affixes []string) ([]*resource.Resource, error) {
 	compiled, err := types.NewTargetSelectorRegex(selector)
 	if err != nil {
 		return nil, err
@@ -200,13 +200,20 @@ func throughText(object *kyaml.RNode, path []string) bool {
 	return false
 }
 
-// inputsPath returns the path of a source in the inputs, if it is there.
-func inputsPath(source *types.SourceSelector) (path []string, ok bool) {
+var inputsID = resid.NewResId(resid.Gvk{Group: "transom.dev", Version: "v1alpha1", Kind: InputsKind}, InputsName)
+
+// SelectsInputs reports whether a selector, but for its labels and annotations, takes the Inputs object.
+func SelectsInputs(s *types.Selector) bool {
+	compiled, err := types.NewSelectorRegex(s)
+	return err != nil || compiled.MatchGvk(inputsID.Gvk) && compiled.MatchName(inputsID.Name)
+}
+
+// InputsPath returns the path of a source in the inputs, if it is there.
+func InputsPath(source *types.SourceSelector) (path []string, ok bool) {
 	if source == nil {
 		return nil, false
 	}
-	inputs := resid.NewResId(resid.Gvk{Group: "transom.dev", Version: "v1alpha1", Kind: inputsKind}, inputsName)
-	if !inputs.IsSelectedBy(source.ResId) {
+	if !inputsID.IsSelectedBy(source.ResId) {
 		return nil, false
 	}
 	if source.FieldPath == "" {

@@ -94,10 +94,10 @@ func (a *accumulation) add(i *item) {
 func newItem(object *yaml.Node) *item {
 	i := &item{root: object}
 	i.nodes, i.bytes = weight(object)
-	if n := resolved(lookup(object, "kind")); n != nil {
+	if n := resolved(Lookup(object, "kind")); n != nil {
 		i.kind = n.Value
 	}
-	if n := resolved(lookup(object, "metadata", "name")); n != nil {
+	if n := resolved(Lookup(object, "metadata", "name")); n != nil {
 		i.name = n.Value
 	}
 	i.containers = images(object)

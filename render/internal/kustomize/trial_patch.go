@@ -32,7 +32,7 @@ func targets(s *types.Selector, patch *yaml.Node) func(*item) bool {
 	if s != nil {
 		return selects(s)
 	}
-	kind, name := resolved(lookup(patch, "kind")), resolved(lookup(patch, "metadata", "name"))
+	kind, name := resolved(Lookup(patch, "kind")), resolved(Lookup(patch, "metadata", "name"))
 	return func(i *item) bool {
 		return kind != nil && name != nil && i.kind == kind.Value && i.named(name.Value)
 	}
@@ -115,7 +115,7 @@ func (t *trial) operations(patch *yaml.Node, acc *accumulation, takes func(*item
 }
 
 func (t *trial) operation(o *yaml.Node, i *item, acc *accumulation, copied *int64) {
-	op, at, value := resolved(lookup(o, "op")), steps(lookup(o, "path")), lookup(o, "value")
+	op, at, value := resolved(Lookup(o, "op")), steps(Lookup(o, "path")), Lookup(o, "value")
 	if op == nil {
 		return
 	}
@@ -127,14 +127,14 @@ func (t *trial) operation(o *yaml.Node, i *item, acc *accumulation, copied *int6
 		i.wrote(writing{path: at, bytes: bytes})
 	case "copy":
 		t.copies = plus(t.copies, 1)
-		from := steps(lookup(o, "from"))
+		from := steps(Lookup(o, "from"))
 		bytes := max(0, min(i.sizeAt(from), copySizeLimit-*copied))
 		*copied += bytes
 		acc.grow(i, bytes/2, bytes)
 		i.containers = times(i.containers, 2)
 		i.wrote(writing{path: at, bytes: bytes, reads: i.readsAt(from)})
 	case "move":
-		from := steps(lookup(o, "from"))
+		from := steps(Lookup(o, "from"))
 		i.wrote(writing{path: at, bytes: i.sizeAt(from), reads: i.readsAt(from)})
 	}
 }

@@ -122,7 +122,7 @@ func (i *item) nodesAt(n *yaml.Node, at []string) []*yaml.Node {
 // has says whether an element of a list is one that [key=value] means.
 func has(element *yaml.Node, filter string) bool {
 	key, value, _ := strings.Cut(strings.Trim(filter, "[]"), "=")
-	field := resolved(lookup(resolved(element), key))
+	field := resolved(Lookup(resolved(element), key))
 	return field == nil || field.Value == value
 }
 

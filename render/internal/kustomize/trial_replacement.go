@@ -40,7 +40,7 @@ func (t *trial) value(r types.Replacement, acc *accumulation) (bytes int64, read
 	if r.Source == nil {
 		return 0, nil
 	}
-	if path, ok := inputsPath(r.Source); ok {
+	if path, ok := InputsPath(r.Source); ok {
 		reads = map[reading]int64{{source: strings.Join(path, fieldSeparator)}: 1}
 	}
 	at := utils.SmarterPathSplitter(r.Source.FieldPath, ".")
@@ -101,3 +101,6 @@ func (t *trial) write(i *item, acc *accumulation, at []string, bytes int64, read
 		i.wrote(w)
 	}
 }
+
+// fieldSeparator stands between the steps of a path in the inputs; keys may hold dots and slashes.
+const fieldSeparator = "\x00"

@@ -98,22 +98,22 @@ func (v *view) findPods(object *yaml.Node) {
 	switch path := templates[v.id()]; {
 	case path != nil:
 		v.pods, v.template = true, path
-		v.labels = textsOf(lookup(object, slices.Concat(path, []string{"metadata", "labels"})...))
+		v.labels = textsOf(Lookup(object, slices.Concat(path, []string{"metadata", "labels"})...))
 	case v.id() == "Pod", v.id() == "Service":
 		v.pods = v.kind == "Pod"
-		v.labels = textsOf(lookup(object, "metadata", "labels"))
-	case lookup(object, "spec", "template", "spec", "containers") != nil:
+		v.labels = textsOf(Lookup(object, "metadata", "labels"))
+	case Lookup(object, "spec", "template", "spec", "containers") != nil:
 		v.pods, v.foreign = true, true
-		v.labels = textsOf(lookup(object, "spec", "template", "metadata", "labels"))
+		v.labels = textsOf(Lookup(object, "spec", "template", "metadata", "labels"))
 	}
 }
 
 func (v *view) findSelectors(object *yaml.Node) {
 	switch v.id() {
 	case "Service":
-		s := selector{path: []string{"spec", "selector"}, labels: textsOf(lookup(object, "spec", "selector"))}
+		s := selector{path: []string{"spec", "selector"}, labels: textsOf(Lookup(object, "spec", "selector"))}
 		s.some = len(s.labels) > 0
-		if lookup(object, "spec", "selector") != nil {
+		if Lookup(object, "spec", "selector") != nil {
 			v.selectors = append(v.selectors, s)
 		}
 	case "policy/PodDisruptionBudget":
@@ -127,7 +127,7 @@ func (v *view) findSelectors(object *yaml.Node) {
 		if v.kind == "ServiceMonitor" {
 			s.aim = atServices
 		}
-		names := lookup(object, "spec", "namespaceSelector", "matchNames")
+		names := Lookup(object, "spec", "namespaceSelector", "matchNames")
 		s.fixed = s.fixed || names != nil && len(names.Content) > 0
 		s.any = textAt(object, "spec", "namespaceSelector", "any")
 		v.selectors = append(v.selectors, s)
@@ -153,14 +153,14 @@ var scheduling = []struct{ list, term []string }{
 func (v *view) findScheduling(object *yaml.Node) {
 	for _, s := range scheduling {
 		path := slices.Concat(v.template, []string{"spec"}, s.list)
-		list := lookup(object, path...)
+		list := Lookup(object, path...)
 		if list == nil || list.Kind != yaml.SequenceNode {
 			continue
 		}
 		for n := range list.Content {
 			term := slices.Concat(path, []string{strconv.Itoa(n)}, s.term)
 			found := labelSelector(object, append(slices.Clone(term), "labelSelector"), false)
-			namespaces, everywhere := lookup(object, append(slices.Clone(term), "namespaces")...), lookup(object, append(term, "namespaceSelector")...)
+			namespaces, everywhere := Lookup(object, append(slices.Clone(term), "namespaces")...), Lookup(object, append(term, "namespaceSelector")...)
 			found.fixed = found.fixed || namespaces != nil && (namespaces.Kind != yaml.SequenceNode || len(namespaces.Content) > 0) ||
 				everywhere != nil && !isNull(everywhere)
 			v.selectors = append(v.selectors, found)
@@ -171,12 +171,12 @@ func (v *view) findScheduling(object *yaml.Node) {
 // labelSelector reads a selector with matchLabels and matchExpressions. One that is not there selects everything or nothing.
 func labelSelector(object *yaml.Node, path []string, everything bool) selector {
 	s := selector{path: append(slices.Clone(path), "matchLabels")}
-	n := lookup(object, path...)
+	n := Lookup(object, path...)
 	if n == nil || isNull(n) {
 		s.some = everything
 		return s
 	}
-	matchLabels, matchExpressions := lookup(n, "matchLabels"), lookup(n, "matchExpressions")
+	matchLabels, matchExpressions := Lookup(n, "matchLabels"), Lookup(n, "matchExpressions")
 	if n.Kind != yaml.MappingNode || matchLabels != nil && matchLabels.Kind != yaml.MappingNode && !isNull(matchLabels) {
 		s.fixed = true // the API server refuses it
 		return s
@@ -187,7 +187,7 @@ func labelSelector(object *yaml.Node, path []string, everything bool) selector {
 	}
 	for _, n := range matchExpressions.Content {
 		e := expression{key: textAt(n, "key"), operator: textAt(n, "operator")}
-		if values := lookup(n, "values"); values != nil {
+		if values := Lookup(n, "values"); values != nil {
 			for _, value := range values.Content {
 				e.values = append(e.values, value.Value)
 			}
@@ -297,7 +297,7 @@ func whole(n *yaml.Node) *yaml.Node {
 func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" }
 
 func textAt(n *yaml.Node, path ...string) string {
-	if n = lookup(n, path...); n == nil || n.Kind != yaml.ScalarNode || isNull(n) {
+	if n = Lookup(n, path...); n == nil || n.Kind != yaml.ScalarNode || isNull(n) {
 		return ""
 	}
 	return n.Value

@@ -54,12 +54,12 @@ type Wrapper struct {
 // returns. Where the components do not build, nothing is known of selectors, and the identity is left out.
 func (w Wrapper) Files() (map[string][]byte, error) {
 	k := w.kustomization()
-	result, err := accumulate(w)
+	result, err := Accumulate(w)
 	if unfinished := (*Unfinished)(nil); errors.As(err, &unfinished) {
 		return nil, err
 	}
 	if err == nil {
-		identity, err := w.identify(result)
+		identity, err := w.Identify(result)
 		if err != nil {
 			return nil, err
 		}

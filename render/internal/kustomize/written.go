@@ -26,7 +26,7 @@ func covers(path, field []string) bool {
 		return false
 	}
 	for i, step := range path {
-		if step != field[i] && !(isIndex(field[i]) && (isIndex(step) || strings.HasPrefix(step, "["))) {
+		if step != field[i] && !(IsIndex(field[i]) && (IsIndex(step) || strings.HasPrefix(step, "["))) {
 			return false
 		}
 	}

@@ -1,19 +1,22 @@
-package kustomize
+package compiler
 
 import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
 
 	kyaml "sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"transom.dev/render/internal/kustomize"
 )
 
 // newTemplate finds out how the results of probes depend on their markers. The error names a part that depends on them in a
 // way that cannot be proved.
-func (s *shape) newTemplate(results [probes]objects, m [probes]markers, id *identity) (*template, error) {
+func (s *shape) newTemplate(results [probes]kustomize.Objects, m [probes]markers, id *kustomize.Identity) (*template, error) {
 	t := &template{}
 	if err := t.hashes(results, &m); err != nil {
 		return nil, err
@@ -30,10 +33,10 @@ func (s *shape) newTemplate(results [probes]objects, m [probes]markers, id *iden
 				return nil, err
 			}
 		}
-		if r.GetKind() == inputsKind {
+		if r.GetKind() == kustomize.InputsKind {
 			return nil, unproven("the Inputs object is not dropped")
 		}
-		patched := id.patched(n)
+		patched := id.Patched(n)
 		c := &comparison{markers: m, values: values, rewritten: patched || s.program.facts.jsonPatches, object: r.GetKind() + " " + r.OrgId().Name}
 		tokens, err := c.compare(objects, nil)
 		if err != nil {
@@ -92,7 +95,7 @@ func (c *comparison) compare(v [probes]any, path []any) (any, error) {
 
 func (c *comparison) compareMaps(first map[string]any, v [probes]any, path []any) (any, error) {
 	tokens := map[string]any{}
-	for _, key := range sortedKeys(first) {
+	for _, key := range slices.Sorted(maps.Keys(first)) {
 		var values [probes]any
 		for i := range v {
 			m, ok := v[i].(map[string]any)
@@ -225,7 +228,7 @@ func (c *comparison) document(tokens any, object *kyaml.RNode) (*document, error
 	if err != nil {
 		return nil, err
 	}
-	printed, err := printJSON(content)
+	printed, err := kustomize.PrintJSON(content)
 	if err != nil {
 		return nil, err
 	}

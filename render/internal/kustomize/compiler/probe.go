@@ -1,10 +1,12 @@
-package kustomize
+package compiler
 
 import (
 	"fmt"
 	"maps"
 	"strconv"
 	"strings"
+
+	"transom.dev/render/internal/kustomize"
 )
 
 // probes is how often an instance's shape is built to see where its values go, each time with other markers for them:
@@ -64,7 +66,7 @@ func (s *shape) allowed(text string) string {
 }
 
 // probe is the wrapper with markers in place of the values.
-func (s *shape) probe(m markers) (Wrapper, error) {
+func (s *shape) probe(m markers) (kustomize.Wrapper, error) {
 	w := *s.wrapper
 	w.Prefix, w.Namespace = m[0], m[1]
 	w.Labels, w.Identity = maps.Clone(w.Labels), maps.Clone(w.Identity)

@@ -1,23 +1,24 @@
-package kustomize
+package compiler
 
 import (
 	"maps"
 	"reflect"
-	"slices"
+
+	"transom.dev/render/internal/kustomize"
 )
 
 // A sight has the texts that the rule looks at in every instance of a shape, with gaps where their values go.
 type sight struct {
-	views []*view
+	views kustomize.Views
 	gaps  map[string]gap // by the word that stands in their place
 }
 
 // newSight finds out how the texts that the rule looks at depend on the markers of probes. There is none where they do not.
-func (s *shape) newSight(views [probes][]*view, m [probes]markers) (*sight, error) {
+func (s *shape) newSight(views [probes]kustomize.Views, m [probes]markers) (*sight, error) {
 	var texts [probes][]string
 	forget(views)
 	for i := range views {
-		rewrite(views[i], func(text string) string {
+		views[i].Rewrite(func(text string) string {
 			texts[i] = append(texts[i], text)
 			return ""
 		})
@@ -32,7 +33,7 @@ func (s *shape) newSight(views [probes][]*view, m [probes]markers) (*sight, erro
 	found := &sight{views: views[0], gaps: map[string]gap{}}
 	var failed error
 	n := -1
-	rewrite(found.views, func(string) string {
+	found.views.Rewrite(func(string) string {
 		n++
 		if texts[0][n] == texts[1][n] && texts[1][n] == texts[2][n] {
 			return texts[0][n]
@@ -49,65 +50,22 @@ func (s *shape) newSight(views [probes][]*view, m [probes]markers) (*sight, erro
 }
 
 // forget drops labels that no selector asks for. The keys that selectors ask for may depend on values themselves.
-func forget(views [probes][]*view) {
-	asked := askedFor(views[0])
-	if !maps.Equal(asked, askedFor(views[1])) || !maps.Equal(asked, askedFor(views[2])) {
+func forget(views [probes]kustomize.Views) {
+	asked := views[0].LabelKeys()
+	if !maps.Equal(asked, views[1].LabelKeys()) || !maps.Equal(asked, views[2].LabelKeys()) {
 		return
 	}
 	for _, list := range views {
-		for _, v := range list {
-			maps.DeleteFunc(v.labels, func(key, _ string) bool { return !asked[key] })
-		}
-	}
-}
-
-func askedFor(views []*view) map[string]bool {
-	asked := map[string]bool{}
-	for _, v := range views {
-		for _, s := range v.selectors {
-			for key := range s.labels {
-				asked[key] = true
-			}
-			for _, e := range s.expressions {
-				asked[e.key] = true
-			}
-		}
-	}
-	return asked
-}
-
-// rewrite puts other texts into views, in always the same order.
-func rewrite(views []*view, by func(text string) string) {
-	scaling := slices.ContainsFunc(views, scales)
-	for _, v := range views {
-		v.scaling.rewrite(by, scaling)
-		v.asWritten = by(v.asWritten)
-		for _, key := range sortedKeys(v.labels) {
-			v.labels[key] = by(v.labels[key])
-		}
-		for i := range v.selectors {
-			s := &v.selectors[i]
-			s.any = by(s.any)
-			for _, key := range sortedKeys(s.labels) {
-				s.labels[key] = by(s.labels[key])
-			}
-			for j := range s.expressions {
-				e := &s.expressions[j]
-				e.key, e.operator = by(e.key), by(e.operator)
-				for k := range e.values {
-					e.values[k] = by(e.values[k])
-				}
-			}
-		}
+		list.KeepLabels(asked)
 	}
 }
 
 // chosen says where the identity goes with the values of a shape.
 func (g *sight) chosen(s *shape) string {
-	return wordOf(s.wrapper.choose(g.views, func(text string) string {
+	return g.views.Choose(s.wrapper, func(text string) string {
 		if gap, ok := g.gaps[text]; ok {
 			return gap.text(s.values)
 		}
 		return text
-	}))
+	})
 }

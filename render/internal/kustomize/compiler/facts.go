@@ -1,4 +1,4 @@
-package kustomize
+package compiler
 
 import (
 	"bytes"
@@ -10,13 +10,14 @@ import (
 
 	"go.yaml.in/yaml/v3"
 	"sigs.k8s.io/kustomize/api/types"
-	"sigs.k8s.io/kustomize/kyaml/resid"
+
+	"transom.dev/render/internal/kustomize"
 )
 
 // facts are the uses that the kustomizations of a wrapper make of the values of its inputs: which of them they read, where
 // they write them, and where they look at a value instead of handing it on. Kustomize copies everything else.
 type facts struct {
-	trees   []Tree
+	trees   []kustomize.Tree
 	visited map[string]bool
 
 	sources    [][]string      // paths in the inputs that replacements read
@@ -56,14 +57,12 @@ func (e errConstruct) Error() string { return string(e) }
 
 func unproven(format string, args ...any) error { return errConstruct(fmt.Sprintf(format, args...)) }
 
-var inputsID = resid.NewResId(resid.Gvk{Group: "transom.dev", Version: "v1alpha1", Kind: inputsKind}, inputsName)
-
 // gather reads all that a build of the components reads. The error is the construct that rules compiling out.
-func gather(w Wrapper) (*facts, error) {
+func gather(w kustomize.Wrapper) (*facts, error) {
 	f := &facts{
 		trees: w.Trees, visited: map[string]bool{},
 		sequences: map[string]bool{}, constants: map[string]bool{}, namespaces: map[string]bool{"default": true},
-		names: map[string]bool{inputsName: true},
+		names: map[string]bool{kustomize.InputsName: true},
 	}
 	for _, dir := range w.Components {
 		if err := f.kustomization(dir); err != nil {
@@ -88,8 +87,8 @@ func (f *facts) kustomization(dir string) error {
 		return nil
 	}
 	f.visited[dir] = true
-	file := path.Join(dir, kustomizationFile)
-	_, content, err := readIn(f.trees, file)
+	file := path.Join(dir, kustomize.KustomizationFile)
+	_, content, err := kustomize.ReadIn(f.trees, file)
 	if err != nil {
 		return err
 	}
@@ -113,7 +112,7 @@ func (f *facts) kustomization(dir string) error {
 		}
 	}
 	for _, r := range k.Replacements {
-		list, err := expand(f.trees, dir, r)
+		list, err := kustomize.ReadReplacements(f.trees, dir, r)
 		if err != nil {
 			return err
 		}
@@ -135,9 +134,9 @@ func (f *facts) follow(dir string, k types.Kustomization) error {
 	}
 	for _, resource := range k.Resources {
 		file := path.Join(dir, resource)
-		_, content, err := readIn(f.trees, file)
+		_, content, err := kustomize.ReadIn(f.trees, file)
 		if err != nil {
-			if _, _, err := readIn(f.trees, path.Join(file, kustomizationFile)); err != nil {
+			if _, _, err := kustomize.ReadIn(f.trees, path.Join(file, kustomize.KustomizationFile)); err != nil {
 				return err
 			}
 			if err := f.kustomization(file); err != nil {

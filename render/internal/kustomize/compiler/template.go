@@ -1,9 +1,11 @@
-package kustomize
+package compiler
 
 import (
 	"slices"
 
 	kyaml "sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"transom.dev/render/internal/kustomize"
 )
 
 // A template is the output of Kustomize for every instance of one shape, with gaps where their values go.
@@ -153,7 +155,7 @@ func (d *document) reprint(out []byte, f *facts, values []value) ([]byte, error)
 	if err != nil {
 		return nil, err
 	}
-	printed, err := printJSON(content)
+	printed, err := kustomize.PrintJSON(content)
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package kustomize
+package compiler
 
 import (
 	"slices"
@@ -6,13 +6,15 @@ import (
 
 	"sigs.k8s.io/kustomize/api/hasher"
 	"sigs.k8s.io/kustomize/api/resource"
+
+	"transom.dev/render/internal/kustomize"
 )
 
 // A hash at the end of a generated name is a value too: one that follows from the others, by way of the content of its
 // object. Kustomize computes it last of all, so it is the hash of the object as it is printed.
 
 // hashes finds the objects whose hash depends on values, and adds the hashes to the markers of each probe.
-func (t *template) hashes(results [probes]objects, m *[probes]markers) error {
+func (t *template) hashes(results [probes]kustomize.Objects, m *[probes]markers) error {
 	for n, r := range results[0].Resources() {
 		var found [probes]string
 		for i, result := range results {

@@ -1,4 +1,4 @@
-package kustomize
+package compiler
 
 import (
 	"bytes"
@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"transom.dev/render/internal/kustomize"
 )
 
 // maxTemplates bounds the templates of one program. Beyond it, instances are built the plain way.
@@ -52,8 +54,8 @@ type compiled struct {
 }
 
 // Compile prepares building instances like the wrapper, whose trees have passed Guard.
-func Compile(w Wrapper) *Program {
-	p := &Program{labels: sortedKeys(w.Labels)}
+func Compile(w kustomize.Wrapper) *Program {
+	p := &Program{labels: slices.Sorted(maps.Keys(w.Labels))}
 	p.entries.Store(&map[string]*entry{})
 	if len(w.Resources) > 0 {
 		p.why = unproven("resources beside the inputs")
@@ -70,7 +72,7 @@ func Compile(w Wrapper) *Program {
 	if p.facts.generated || p.facts.affixed {
 		texts = p.facts.constants
 	}
-	p.texts = sortedKeys(texts)
+	p.texts = slices.Sorted(maps.Keys(texts))
 	return p
 }
 
@@ -81,7 +83,7 @@ func Never(why error) *Program { return &Program{why: unproven("does not build: 
 func roots(sources [][]string) []root {
 	var found []root
 	for _, path := range sources {
-		if i := slices.IndexFunc(path, isIndex); i >= 0 {
+		if i := slices.IndexFunc(path, kustomize.IsIndex); i >= 0 {
 			path = path[:i]
 		}
 		if slices.Contains([]string{"apiVersion", "kind", "metadata"}, path[0]) {
@@ -116,16 +118,16 @@ func (p *Program) class(field string) class {
 }
 
 // Build returns the bytes that the function Build returns for the wrapper.
-func (p *Program) Build(w Wrapper) ([]byte, error) {
+func (p *Program) Build(w kustomize.Wrapper) ([]byte, error) {
 	if out, why := p.build(&w, false); why == nil {
 		return out, nil
 	}
-	return Build(w)
+	return kustomize.Build(w)
 }
 
 // Why is the reason that keeps the wrapper from being built by template; nil: there is none. It makes the template where
 // there is none yet.
-func (p *Program) Why(w Wrapper) error {
+func (p *Program) Why(w kustomize.Wrapper) error {
 	_, why := p.build(&w, true)
 	return why
 }
@@ -133,7 +135,7 @@ func (p *Program) Why(w Wrapper) error {
 // Never is the reason that keeps all wrappers from being built by template; nil: that depends on their inputs.
 func (p *Program) Never() error { return p.why }
 
-func (p *Program) build(w *Wrapper, first bool) ([]byte, error) {
+func (p *Program) build(w *kustomize.Wrapper, first bool) ([]byte, error) {
 	if p.why != nil {
 		return nil, p.why
 	}
@@ -207,7 +209,7 @@ func (e *entry) ready(s *shape, first bool) (*template, error) {
 	}
 	c := &compiled{}
 	c.template, c.why = s.compile()
-	if unfinished := (*Unfinished)(nil); !errors.As(c.why, &unfinished) {
+	if unfinished := (*kustomize.Unfinished)(nil); !errors.As(c.why, &unfinished) {
 		e.done.Store(c)
 	}
 	return c.template, c.why
@@ -215,7 +217,7 @@ func (e *entry) ready(s *shape, first bool) (*template, error) {
 
 // unbuilt says why a build that failed keeps a shape from being compiled.
 func unbuilt(why string, err error) error {
-	if unfinished := (*Unfinished)(nil); errors.As(err, &unfinished) {
+	if unfinished := (*kustomize.Unfinished)(nil); errors.As(err, &unfinished) {
 		return err
 	}
 	return unproven("%s: %v", why, err)
@@ -223,31 +225,31 @@ func unbuilt(why string, err error) error {
 
 // compile makes the template of a shape, and holds it against the plain build of its instance.
 func (s *shape) compile() (*template, error) {
-	real, err := accumulate(*s.wrapper)
+	real, err := kustomize.Accumulate(*s.wrapper)
 	if err != nil {
 		return nil, unbuilt("fails with these values", err)
 	}
-	id, err := s.wrapper.identify(real)
+	id, err := s.wrapper.Identify(real)
 	if err != nil {
 		return nil, err
 	}
-	var results [probes]objects
+	var results [probes]kustomize.Objects
 	var marks [probes]markers
-	var views [probes][]*view
+	var views [probes]kustomize.Views
 	for i := range probes {
 		marks[i] = s.marked(i)
 		w, err := s.probe(marks[i])
 		if err != nil {
 			return nil, err
 		}
-		if results[i], err = accumulate(w); err != nil {
+		if results[i], err = kustomize.Accumulate(w); err != nil {
 			return nil, unbuilt("fails with other values", err)
 		}
 		if results[i].Size() != real.Size() {
 			return nil, unproven("which objects there are depends on values")
 		}
-		views[i] = viewsOf(results[i], w.Prefix)
-		if err := id.of(w.Identity).apply(results[i]); err != nil {
+		views[i] = kustomize.ViewsOf(results[i], w.Prefix)
+		if err := id.Of(w.Identity).Apply(results[i]); err != nil {
 			return nil, err
 		}
 	}
@@ -255,19 +257,19 @@ func (s *shape) compile() (*template, error) {
 	if err != nil {
 		return nil, err
 	}
-	if id.chosen != "" {
+	if id.Chosen != "" {
 		if t.sight, err = s.newSight(views, marks); err != nil {
 			return nil, err
 		}
 	}
-	if err := id.apply(real); err != nil {
+	if err := id.Apply(real); err != nil {
 		return nil, err
 	}
-	want, err := printAll(real)
+	want, err := kustomize.Print(real)
 	if err != nil {
 		return nil, unproven("fails with these values: %v", err)
 	}
-	t.chosen, t.size = id.chosen, len(want)
+	t.chosen, t.size = id.Chosen, len(want)
 	got, err := t.print(s)
 	if err == nil && !bytes.Equal(want, got) {
 		return nil, unproven("does not print what Kustomize prints")

@@ -1,4 +1,4 @@
-package kustomize
+package compiler
 
 import (
 	"regexp"
@@ -7,6 +7,8 @@ import (
 
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/utils"
+
+	"transom.dev/render/internal/kustomize"
 )
 
 // replacement records the fields that a replacement reads, writes and compares.
@@ -19,7 +21,7 @@ func (f *facts) replacement(file string, r types.Replacement) error {
 		if target == nil || target.Select == nil {
 			return unproven("%s: a replacement without select", file)
 		}
-		if selectsInputs(target.Select) {
+		if kustomize.SelectsInputs(target.Select) {
 			return unproven("%s: a replacement selects the Inputs object", file)
 		}
 		if err := f.options(file, target.Options); err != nil {
@@ -48,7 +50,7 @@ func (f *facts) source(file string, s *types.SourceSelector) (w writePath, err e
 	if err := f.options(file, s.Options); err != nil {
 		return w, err
 	}
-	p, ok := inputsPath(s)
+	p, ok := kustomize.InputsPath(s)
 	if !ok {
 		w.copied = true
 		_, err := f.fieldOf(s.FieldPath)
@@ -74,7 +76,7 @@ func (f *facts) options(file string, o *types.FieldOptions) error {
 	if o == nil || o.Delimiter == "" {
 		return nil
 	}
-	if len(o.Delimiter) > 1 || isLetter(o.Delimiter[0]) || isIndex(o.Delimiter) {
+	if len(o.Delimiter) > 1 || isLetter(o.Delimiter[0]) || kustomize.IsIndex(o.Delimiter) {
 		return unproven("%s: the delimiter %q", file, o.Delimiter)
 	}
 	f.delimiters += o.Delimiter
@@ -107,16 +109,12 @@ const fieldSeparator = "\x00"
 
 func joinField(field, key string) string {
 	switch {
-	case isIndex(key):
+	case kustomize.IsIndex(key):
 		return field
 	case field == "":
 		return key
 	}
 	return field + fieldSeparator + key
-}
-
-func isIndex(step string) bool {
-	return step == "*" || step == "-" || step != "" && strings.Trim(step, "0123456789") == ""
 }
 
 // fieldOf takes the indices out of a path and records the elements that it finds by a field.

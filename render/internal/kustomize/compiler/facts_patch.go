@@ -1,4 +1,4 @@
-package kustomize
+package compiler
 
 import (
 	"bytes"
@@ -8,6 +8,8 @@ import (
 
 	"go.yaml.in/yaml/v3"
 	"sigs.k8s.io/kustomize/api/types"
+
+	"transom.dev/render/internal/kustomize"
 )
 
 // patch records the fields that a patch compares.
@@ -15,13 +17,13 @@ func (f *facts) patch(dir string, p types.Patch) error {
 	content := []byte(p.Patch)
 	if p.Path != "" {
 		var err error
-		if _, content, err = readIn(f.trees, path.Join(dir, p.Path)); err != nil {
+		if _, content, err = kustomize.ReadIn(f.trees, path.Join(dir, p.Path)); err != nil {
 			return err
 		}
 	}
 	if p.Target != nil {
 		f.selectors = f.selectors || p.Target.LabelSelector != "" || p.Target.AnnotationSelector != ""
-		if selectsInputs(p.Target) {
+		if kustomize.SelectsInputs(p.Target) {
 			return unproven("a patch of %s selects the Inputs object", dir)
 		}
 	}
@@ -39,7 +41,7 @@ func (f *facts) patch(dir string, p types.Patch) error {
 			}
 			continue
 		}
-		if kind := lookup(document.Content[0], "kind"); kind != nil && kind.Value == inputsKind {
+		if kind := kustomize.Lookup(document.Content[0], "kind"); kind != nil && kind.Value == kustomize.InputsKind {
 			return unproven("a patch of %s is of the Inputs object", dir)
 		}
 		if err := f.mergePatch(dir, document, ""); err != nil {
@@ -52,7 +54,7 @@ func (f *facts) patch(dir string, p types.Patch) error {
 func (f *facts) jsonPatch(dir string, operations *yaml.Node) error {
 	f.jsonPatches = true
 	for _, operation := range operations.Content {
-		op := lookup(operation, "op")
+		op := kustomize.Lookup(operation, "op")
 		if op == nil || !slices.Contains([]string{"add", "replace", "remove"}, op.Value) {
 			return unproven("a JSON patch of %s tests, moves or copies", dir)
 		}
@@ -84,9 +86,4 @@ func (f *facts) mergePatch(dir string, n *yaml.Node, field string) error {
 		}
 	}
 	return nil
-}
-
-func selectsInputs(s *types.Selector) bool {
-	compiled, err := types.NewSelectorRegex(s)
-	return err != nil || compiled.MatchGvk(inputsID.Gvk) && compiled.MatchName(inputsID.Name)
 }

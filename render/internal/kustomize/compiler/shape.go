@@ -1,13 +1,16 @@
-package kustomize
+package compiler
 
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"transom.dev/render/internal/kustomize"
 )
 
 // Values that a template has a gap for.
@@ -39,7 +42,7 @@ type shape struct {
 	values []value
 
 	program *Program
-	wrapper *Wrapper
+	wrapper *kustomize.Wrapper
 	markers markers
 	inputs  any
 	bools   int
@@ -48,7 +51,7 @@ type shape struct {
 
 // shape takes a wrapper apart. The error is the reason that keeps this instance from being built by template. With markers,
 // the shape's inputs become those that replacements read, with markers in place of the values.
-func (p *Program) shape(w *Wrapper, m markers) (*shape, error) {
+func (p *Program) shape(w *kustomize.Wrapper, m markers) (*shape, error) {
 	s := &shape{program: p, wrapper: w, markers: m, key: make([]byte, 0, 64), values: make([]value, 0, 16)}
 	if err := s.frame(); err != nil {
 		return nil, err
@@ -104,13 +107,13 @@ func (s *shape) frame() error {
 		}
 		s.values = append(s.values, value{stringValue, text})
 	}
-	if w.Rule != Selecting || len(w.Kept) > 0 {
+	if w.Rule != kustomize.Selecting || len(w.Kept) > 0 {
 		s.key = fmt.Appendf(s.key, "%d%q;", w.Rule, w.Kept) // which prints maps in order
 	}
 	if w.KeepReplicas || len(w.Unscaled) > 0 {
-		s.key = fmt.Appendf(s.key, "%t%q;", w.KeepReplicas, sortedKeys(w.Unscaled))
+		s.key = fmt.Appendf(s.key, "%t%q;", w.KeepReplicas, slices.Sorted(maps.Keys(w.Unscaled)))
 	}
-	for _, key := range sortedKeys(w.Identity) {
+	for _, key := range slices.Sorted(maps.Keys(w.Identity)) {
 		if w.Identity[key] != w.Labels[key] {
 			return unproven("the identity %s is no label", key)
 		}
@@ -140,7 +143,7 @@ func (s *shape) add(field string, v any) (any, error) {
 func (s *shape) addMap(field string, m map[string]any) (any, error) {
 	marked := map[string]any{}
 	s.key = append(s.key, '{')
-	for _, key := range sortedKeys(m) {
+	for _, key := range slices.Sorted(maps.Keys(m)) {
 		if !plainKey(key) {
 			return nil, unproven("the key %q", key)
 		}
