@@ -40,7 +40,7 @@ func confine() error {
 	signal.Notify(exceeded, syscall.SIGXCPU)
 	go func() {
 		<-exceeded
-		os.Exit(1)
+		os.Exit(outOfTime)
 	}()
 	for _, l := range []struct {
 		name     string

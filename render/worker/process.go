@@ -16,6 +16,9 @@ import (
 // memoryLimit bounds the data of a worker: its heap, stacks and the runtime's own.
 const memoryLimit = 512 << 20
 
+// outOfTime is the exit code of a worker that used up its processor time: that of a shell whose command met that signal.
+const outOfTime = 128 + 24
+
 // replaced is how much processor time a worker uses before another takes its place.
 const replaced = 300 * time.Second
 
@@ -122,7 +125,7 @@ func (p *process) ended(l limits, took time.Duration, late bool) *ended {
 		}
 	}
 	switch {
-	case took >= time.Duration(l.seconds)*time.Second-600*time.Millisecond:
+	case p.cmd.ProcessState.ExitCode() == outOfTime, took >= time.Duration(l.seconds)*time.Second-600*time.Millisecond:
 		return &ended{fmt.Sprintf("needed more than %d s of processor time", l.seconds), true}
 	case late:
 		return &ended{fmt.Sprintf("took longer than %.0f s", l.wall.Seconds()), true}
