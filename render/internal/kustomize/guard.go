@@ -14,10 +14,11 @@ import (
 	"transom.dev/render/platform"
 )
 
-const (
-	KustomizationFile = "kustomization.yaml"
-	testsDir          = "tests" // golden cases of a version: no part of its digest, so no build may read them
-)
+// KustomizationFile is the one name that a kustomization may have.
+const KustomizationFile = "kustomization.yaml"
+
+// testsDir holds the golden cases of a version: it is no part of the version's digest, so no build may read it.
+const testsDir = "tests"
 
 // MaxObjects is how many objects one build may have. The time that Kustomize takes grows with their square.
 const MaxObjects = 1000

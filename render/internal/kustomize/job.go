@@ -45,12 +45,14 @@ func Run(j Job) ([]*yaml.Node, error) {
 // Warm reads the schemas that the first job would otherwise read.
 func Warm() { prepare() }
 
-// objects are the result of a build, in order.
+// Objects are the result of a build, in order.
 type Objects []*resource.Resource
 
-// Resources and Size are called as Kustomize calls them.
+// Resources returns the objects.
 func (o Objects) Resources() []*resource.Resource { return o }
-func (o Objects) Size() int                       { return len(o) }
+
+// Size returns how many there are.
+func (o Objects) Size() int { return len(o) }
 
 // run is Kustomize. Every error of it, a panic included, is a Failure.
 func (j Job) run() (result Objects, err error) {
