@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http/cgi"
 	"net/http/httptest"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -61,15 +60,10 @@ func serving(t *testing.T, args ...string) {
 
 // TestRecordsAreOnTheBranchesThatTheDaemonFollows reads them away from any clone, of repositories without a branch main.
 func TestRecordsAreOnTheBranchesThatTheDaemonFollows(t *testing.T) {
-	s := &story{t: t, dir: t.TempDir()}
-	s.git(s.dir, "init", "-q", "--bare", "-b", "trunk", "platform.git")
+	s := minimal(t, "trunk")
 	s.git(s.dir, "init", "-q", "--bare", "-b", "records", "state-dev.git")
-	s.git(s.dir, "clone", "-q", "platform.git", "clone")
-	require.NoError(t, os.CopyFS(s.clone(), os.DirFS("../../examples/minimal")))
 	s.write("environments/dev.yaml", "state: {url: ../state-dev.git, branch: records}, clusters: {}")
-	s.git(s.clone(), "add", "-A")
-	s.git(s.clone(), "commit", "-q", "-m", "say hello")
-	s.git(s.clone(), "push", "-q", "origin", "HEAD:trunk")
+	s.merge("say hello")
 
 	serving(t, "--platform", servesGit(t, s.dir).URL+"/platform.git", "--branch", "trunk")
 	require.Eventually(t, func() bool {

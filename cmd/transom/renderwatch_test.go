@@ -77,14 +77,9 @@ func TestRenderWatchShowsWhatASaveChanges(t *testing.T) {
 
 // TestRenderWatchKnowsWherePlatformAndStatesAre: it finds the Problems that check finds, those of a clone's origin among them.
 func TestRenderWatchKnowsWherePlatformAndStatesAre(t *testing.T) {
-	s := &story{t: t, dir: t.TempDir()}
-	s.git(s.dir, "init", "-q", "--bare", "-b", "main", "platform.git")
-	s.git(s.dir, "clone", "-q", "platform.git", "clone")
-	require.NoError(t, os.CopyFS(s.clone(), os.DirFS("../../examples/minimal")))
+	s := minimal(t, "main")
 	s.write("environments/dev.yaml", "state: {url: ../platform.git, branch: main}, clusters: {}")
-	s.git(s.clone(), "add", "-A")
-	s.git(s.clone(), "commit", "-q", "-m", "begin")
-	s.git(s.clone(), "push", "-q", "origin", "HEAD:main")
+	s.merge("begin")
 	var out bytes.Buffer
 	w := watched{options: &renderOptions{}, dir: workspace.Directory{Dir: s.clone()}, out: &out}
 	w.again()

@@ -9,7 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestTheDaemonEndsWhateverIsUnderWay: once it was told to, it has endTime to do so by itself.
+// TestTheDaemonEndsWhateverIsUnderWay: once it was told to, it has endTime to do so by itself. The clock is the bubble's,
+// which goes on as soon as nothing runs: the sleeps take no time.
 func TestTheDaemonEndsWhateverIsUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())

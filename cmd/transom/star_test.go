@@ -1,7 +1,6 @@
 package main
 
 import (
-	"go/ast"
 	"go/parser"
 	"go/token"
 	"path/filepath"
@@ -37,7 +36,7 @@ func TestCommandsUseSharedHelpersAndNeverOneAnother(t *testing.T) {
 		}
 		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
 		require.NoError(t, err)
-		for _, declaration := range namesOf(file) {
+		for declaration := range file.Scope.Objects {
 			declared[declaration] = name
 		}
 		for _, used := range file.Unresolved { // in this file: names of the package, of imports, and of Go
@@ -51,28 +50,4 @@ func TestCommandsUseSharedHelpersAndNeverOneAnother(t *testing.T) {
 		}
 	}
 	require.True(t, slices.Contains(uses["catalog.go"], "output"), "uses are found")
-}
-
-// namesOf lists the names that a file declares in its package.
-func namesOf(file *ast.File) (names []string) {
-	for _, declaration := range file.Decls {
-		switch d := declaration.(type) {
-		case *ast.FuncDecl:
-			if d.Recv == nil {
-				names = append(names, d.Name.Name)
-			}
-		case *ast.GenDecl:
-			for _, spec := range d.Specs {
-				switch s := spec.(type) {
-				case *ast.TypeSpec:
-					names = append(names, s.Name.Name)
-				case *ast.ValueSpec:
-					for _, name := range s.Names {
-						names = append(names, name.Name)
-					}
-				}
-			}
-		}
-	}
-	return names
 }

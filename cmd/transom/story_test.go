@@ -69,14 +69,22 @@ type story struct {
 	latch *trigger.Latch
 }
 
-func newStory(t *testing.T) *story {
+// minimal is a story without a daemon, about the minimal example, which is in a clone and not yet merged into a branch.
+func minimal(t *testing.T, branch string) *story {
+	t.Helper()
 	s := &story{t: t, dir: t.TempDir(), board: status.NewBoard(time.Now), latch: trigger.New()}
-	for _, name := range []string{"platform", "state-dev", "state-staging", "state-prod"} {
+	s.git(s.dir, "init", "-q", "--bare", "-b", branch, "platform.git")
+	s.git(s.dir, "clone", "-q", "platform.git", "clone")
+	s.git(s.clone(), "checkout", "-q", "-B", branch)
+	require.NoError(t, os.CopyFS(s.clone(), os.DirFS("../../examples/minimal")))
+	return s
+}
+
+func newStory(t *testing.T) *story {
+	s := minimal(t, "main")
+	for _, name := range []string{"state-dev", "state-staging", "state-prod"} {
 		s.git(s.dir, "init", "-q", "--bare", "-b", "main", name+".git")
 	}
-	s.git(s.dir, "clone", "-q", "platform.git", "clone")
-	s.git(s.clone(), "checkout", "-q", "-B", "main")
-	require.NoError(t, os.CopyFS(s.clone(), os.DirFS("../../examples/minimal")))
 	require.NoError(t, os.RemoveAll(filepath.Join(s.clone(), ".state")))
 	for name, spec := range map[string]string{
 		"environments/dev.yaml":     "state: {url: ../state-dev.git}, clusters: {matchLabels: {environment: dev}}",
@@ -126,7 +134,7 @@ func (s *story) merge(message string) {
 	s.t.Helper()
 	s.git(s.clone(), "add", "-A")
 	s.git(s.clone(), "commit", "-q", "-m", message)
-	s.git(s.clone(), "push", "-q", "origin", "HEAD:main")
+	s.git(s.clone(), "push", "-q", "origin", "HEAD")
 	s.latch.Fire("merged")
 }
 

@@ -253,11 +253,7 @@ func (c *client) readWhole(ctx context.Context, k *kind, o Object) (u *unstructu
 // is bound to.
 func (c *client) patch(ctx context.Context, k *kind, o Object, how types.PatchType, content any, options metav1.PatchOptions,
 ) (m *metav1.PartialObjectMetadata, err error) {
-	body, err := json.Marshal(content)
-	if err != nil {
-		return nil, fmt.Errorf("encode %s: %w", o, err)
-	}
-	err = c.request(ctx, func(ctx context.Context) error {
+	err = c.send(ctx, o, content, func(ctx context.Context, body []byte) error {
 		m, err = c.metadataOf(k, o.Namespace).Patch(ctx, o.Name, how, body, options)
 		return err
 	})
@@ -267,15 +263,20 @@ func (c *client) patch(ctx context.Context, k *kind, o Object, how types.PatchTy
 // patchWhole is patch with all fields of the object in the answer. It is for no Secret.
 func (c *client) patchWhole(ctx context.Context, k *kind, o Object, how types.PatchType, content any, options metav1.PatchOptions,
 ) (u *unstructured.Unstructured, err error) {
-	body, err := json.Marshal(content)
-	if err != nil {
-		return nil, fmt.Errorf("encode %s: %w", o, err)
-	}
-	err = c.request(ctx, func(ctx context.Context) error {
+	err = c.send(ctx, o, content, func(ctx context.Context, body []byte) error {
 		u, err = c.wholeOf(k, o.Namespace).Patch(ctx, o.Name, how, body, options)
 		return err
 	})
 	return u, err
+}
+
+// send makes a request that writes a content to an object.
+func (c *client) send(ctx context.Context, o Object, content any, write func(ctx context.Context, body []byte) error) error {
+	body, err := json.Marshal(content)
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", o, err)
+	}
+	return c.request(ctx, func(ctx context.Context) error { return write(ctx, body) })
 }
 
 // forced are the options of a server-side apply that takes fields from others.

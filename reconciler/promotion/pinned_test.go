@@ -70,12 +70,7 @@ func TestAPinThatFailedIsNotUndoneAndALaterOneReadmits(t *testing.T) {
 
 // TestAPinOfAVersionGoesBeforeARangeOfTheRequest keeps R99.
 func TestAPinOfAVersionGoesBeforeARangeOfTheRequest(t *testing.T) {
-	w := settled(t, "a")
-	w.environmentOf("prod").Gates.Unproven = "allow"
-	w.requests[key("a")].at = map[string]string{"prod": "1"}
-	w.merge("prod chooses itself")
-	w.publish("1.1.0")
-	w.merge("1.1.0")
+	w := choosesInProd(t)
 	w.settle(15 * time.Minute)
 	require.Equal(t, "1.1.0", w.version("prod", "a"))
 	k := key("a")

@@ -115,15 +115,22 @@ func TestVersionThatBothEnvironmentsChooseIsPromoted(t *testing.T) {
 	require.Equal(t, []string{"staging"}, w.stages["prod"].releases[key("a")].Promotion.PromotedFrom)
 }
 
-// TestChosenVersionIsOvertakenOnItsWay where an environment resolves the version itself: the version that it resolved before
-// cannot be had any more, and must not keep out those that come after. It keeps R8 and R10.
-func TestChosenVersionIsOvertakenOnItsWay(t *testing.T) {
+// choosesInProd is a world in which prod asks for any version 1, and 1.1.0 was just published.
+func choosesInProd(t *testing.T) *world {
+	t.Helper()
 	w := settled(t, "a")
 	w.environmentOf("prod").Gates.Unproven = "allow"
 	w.requests[key("a")].at = map[string]string{"prod": "1"}
 	w.merge("prod chooses itself")
 	w.publish("1.1.0")
 	w.merge("1.1.0")
+	return w
+}
+
+// TestChosenVersionIsOvertakenOnItsWay where an environment resolves the version itself: the version that it resolved before
+// cannot be had any more, and must not keep out those that come after. It keeps R8 and R10.
+func TestChosenVersionIsOvertakenOnItsWay(t *testing.T) {
+	w := choosesInProd(t)
 	w.until(t, func() bool { return w.version("prod", "a") == "1.1.0" })
 	require.NotContains(t, w.liveOn("prod", "prod-2", "a"), "1.1.0")
 	w.publish("1.1.1")
