@@ -116,7 +116,7 @@ func (p *pass) prepare(c *candidate) error {
 	}
 	c.prepared = true
 	c.add(p.sound(c)...)
-	p.keepTaken(c)
+	keepTaken(c, p.environment.Name, p.index.versions)
 	c.add(p.platform.Transition(c.instance, c.stepFrom())...)
 	c.longTexts()
 	if c.broken() {

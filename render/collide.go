@@ -48,7 +48,7 @@ func (p *pass) settleCluster(cluster string, visited []*writer) (lost bool, err 
 	}
 	owners := make(map[objectID]*writer, len(writers))
 	for _, w := range writers {
-		objects, err := p.objectsOf(cluster, w)
+		objects, err := p.written.of(cluster, w)
 		if err != nil {
 			return false, err
 		}
@@ -142,7 +142,7 @@ func (p *pass) contested(cluster string, visited []*writer) ([]*writer, error) {
 		}
 		namespaces[""], namespaces[w.now.Namespace] = true, true
 		if w.now.Namespace == "" {
-			objects, err := p.objectsOf(cluster, w)
+			objects, err := p.written.of(cluster, w)
 			if err != nil {
 				return nil, err
 			}
@@ -176,16 +176,22 @@ func (p *pass) remains(k platform.RequestKey, cluster string) bool {
 	return p.stays(k) || answered && placementOf(answer, cluster).Revision != ""
 }
 
-// objectsOf reads the objects that a writer writes, from the base where they are not new.
-func (p *pass) objectsOf(cluster string, w *writer) ([]objectID, error) {
-	return p.objectsAt(manifestFile(cluster, w.key), w.now.Revision)
+// writtenObjects reads the objects that the manifests of a base write.
+type writtenObjects struct {
+	base  *Base
+	known *cache[string, []objectID] // by revision
 }
 
-func (p *pass) objectsAt(file, revision string) ([]objectID, error) {
-	if objects, known := p.renderer.objects.lookup(revision); known {
+// of reads the objects that a writer writes, from the base where they are not new.
+func (o writtenObjects) of(cluster string, w *writer) ([]objectID, error) {
+	return o.at(manifestFile(cluster, w.key), w.now.Revision)
+}
+
+func (o writtenObjects) at(file, revision string) ([]objectID, error) {
+	if objects, known := o.known.lookup(revision); known {
 		return objects, nil
 	}
-	manifest, err := p.base.read(file)
+	manifest, err := o.base.read(file)
 	if err != nil {
 		return nil, err
 	}
@@ -195,7 +201,7 @@ func (p *pass) objectsAt(file, revision string) ([]objectID, error) {
 	}
 	ids := idsOf(objects)
 	if Revision(manifest) == revision { // a file that others wrote over is not remembered as ours
-		p.renderer.objects.put(revision, ids)
+		o.known.put(revision, ids)
 	}
 	return ids, nil
 }
@@ -204,11 +210,11 @@ func (p *pass) objectsAt(file, revision string) ([]objectID, error) {
 // the one that no Release file names yet, then of the one whose path sorts later. Neither loses where both already keep the
 // release they have.
 func (p *pass) loser(cluster string, id objectID, a, b *writer) (loser, winner *writer, err error) {
-	aHolds, err := p.holds(cluster, id, a)
+	aHolds, err := p.written.has(cluster, id, a)
 	if err != nil {
 		return nil, nil, err
 	}
-	bHolds, err := p.holds(cluster, id, b)
+	bHolds, err := p.written.has(cluster, id, b)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -243,11 +249,11 @@ func (p *pass) canLose(w *writer) bool {
 	return w.candidate != nil && !w.candidate.broken()
 }
 
-// holds reports whether a writer's base already has the object.
-func (p *pass) holds(cluster string, id objectID, w *writer) (bool, error) {
+// has reports whether a writer's base already has the object.
+func (o writtenObjects) has(cluster string, id objectID, w *writer) (bool, error) {
 	if w.base.Revision == "" {
 		return false, nil
 	}
-	objects, err := p.objectsAt(manifestFile(cluster, w.key), w.base.Revision)
+	objects, err := o.at(manifestFile(cluster, w.key), w.base.Revision)
 	return slices.Contains(objects, id), err
 }

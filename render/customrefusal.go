@@ -18,19 +18,19 @@ type schemas func(apiVersion, kind string) []*platform.Schema
 type customSchemas map[[2]string]*platform.Schema
 
 // schemas are those that a version's objects are held to: of the definitions that it brings along, else of those of all others.
-func (p *pass) schemas(v *platform.Version) schemas {
+func (d *definitions) schemas(v *platform.Version) schemas {
 	return func(apiVersion, kind string) (found []*platform.Schema) {
 		key := [2]string{apiVersion, kind}
-		if own := p.renderer.schemasOf(v)[key]; own != nil {
+		if own := d.renderer.schemasOf(v)[key]; own != nil {
 			return []*platform.Schema{own}
 		}
 		group, _ := groupOf(apiVersion)
-		if _, defined := scopeIn(p.definedAnywhere(), group, kind); !defined {
+		if _, defined := scopeIn(d.kinds(), group, kind); !defined {
 			return nil
 		}
-		for _, offering := range p.platform.Offerings {
+		for _, offering := range d.platform.Offerings {
 			for _, other := range offering.Versions {
-				if s := p.renderer.schemasOf(other)[key]; s != nil {
+				if s := d.renderer.schemasOf(other)[key]; s != nil {
 					found = append(found, s)
 				}
 			}

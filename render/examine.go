@@ -85,7 +85,7 @@ func (p *pass) examineObject(v *platform.Version, o kustomize.Object) []platform
 			Message: fmt.Sprintf("%s %s ", o.Kind, o.Name) + fmt.Sprintf(format, args...),
 		}}
 	}
-	scope, known := p.scope(v, group, o.Kind)
+	scope, known := p.definitions.scope(v, group, o.Kind)
 	if !known {
 		return []platform.Problem{{
 			File: o.File, Line: o.Line, Field: "kind", Rule: "unknown-kind", Message: unknownKind(v, group, version, o.Kind),

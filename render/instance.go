@@ -286,7 +286,7 @@ func (p *pass) render(c *candidate, placed *placement) error {
 		c.report(kustomizationOf(c.instance.Version), "build", "%v", err)
 		return nil
 	}
-	placed.warnings = slices.Concat(problems, p.outputProblems(c, placed.namespace, objects), sizeProblems(c, manifest, nodes, objects))
+	placed.warnings = slices.Concat(problems, p.definitions.outputProblems(c, p.environment, placed.namespace, objects), sizeProblems(c, manifest, nodes, objects))
 	if !p.admissible(c, placed, w, sources, nodes) {
 		return nil
 	}
@@ -306,7 +306,7 @@ func (p *pass) render(c *candidate, placed *placement) error {
 func (p *pass) admissible(c *candidate, placed *placement, w kustomize.Wrapper, sources []kustomize.Object, nodes []*yaml.Node) bool {
 	file := kustomizationOf(c.instance.Version)
 	l := &locator{skeleton: p.renderer.analyse(w).Skeleton, trees: w.Trees}
-	for _, problem := range refused(l, w.Prefix, file, nodes, p.schemas(c.instance.Version)) {
+	for _, problem := range refused(l, w.Prefix, file, nodes, p.definitions.schemas(c.instance.Version)) {
 		problem.Warning = c.takenAlready()
 		placed.warnings = append(placed.warnings, problem)
 	}

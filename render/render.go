@@ -108,6 +108,8 @@ type pass struct {
 	base        *Base
 	direction   Direction
 	made        *state.Placement   // make everything as this record says; nil: anew
+	definitions *definitions       // of the platform
+	written     writtenObjects     // of the base
 	policies    []*platform.Policy // of the environment, sorted by name
 
 	index      *index  // of the base
@@ -132,9 +134,6 @@ type pass struct {
 	problems   []platform.Problem
 	gone       []string // clusters that are let go
 	forgotten  []platform.RequestKey
-
-	defined     []platform.Kind // by any version of the platform; filled once
-	definedOnce sync.Once
 }
 
 func (r *Renderer) begin(p *platform.Platform, environment string, base *Base) (*pass, error) {
@@ -147,8 +146,9 @@ func (r *Renderer) begin(p *platform.Platform, environment string, base *Base) (
 	}
 	r.skeletons.generation = skeletonGeneration
 	return &pass{
-		renderer: r, platform: p, environment: env, base: base, policies: judging(p, environment),
-		index: base.indexed(environment), memory: r.memory(environment), byKey: map[platform.RequestKey]*candidate{},
+		renderer: r, platform: p, environment: env, base: base, policies: judging(p, environment), definitions: r.definitionsOf(p),
+		written: writtenObjects{base, &r.objects},
+		index:   base.indexed(environment), memory: r.memory(environment), byKey: map[platform.RequestKey]*candidate{},
 		releases:   map[platform.RequestKey]*state.Release{},
 		changes:    map[string][]byte{},
 		namespaces: map[string][]byte{},

@@ -21,7 +21,7 @@ const (
 )
 
 // outputProblems holds the objects that Kustomize made to the output rules.
-func (p *pass) outputProblems(c *candidate, namespace string, objects []object) []platform.Problem {
+func (d *definitions) outputProblems(c *candidate, env *platform.Environment, namespace string, objects []object) []platform.Problem {
 	i := c.instance
 	check := output{file: kustomizationOf(i.Version), request: i.Request.File, taken: c.takenAlready()}
 	if len(objects) == 0 {
@@ -43,10 +43,10 @@ func (p *pass) outputProblems(c *candidate, namespace string, objects []object) 
 		check.served(o)
 		check.selectors(o)
 	}
-	check.reserved(p.environment, objects)
+	check.reserved(env, objects)
 	if i.Version.Scope != platform.ClusterScoped {
 		check.contained(namespace, objects, func(o object) bool {
-			scope, known := p.scope(i.Version, o.id.group, o.id.kind)
+			scope, known := d.scope(i.Version, o.id.group, o.id.kind)
 			return known && scope == scopeNamespaced
 		})
 	}

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 
@@ -19,19 +20,32 @@ const (
 	scopeCluster    = "Cluster"
 )
 
+// definitions look up the kinds and schemas that the CustomResourceDefinitions of one platform define.
+type definitions struct {
+	renderer *Renderer // caches the definitions of each version
+	platform *platform.Platform
+	kinds    func() []platform.Kind // of all versions; listed once
+}
+
+func (r *Renderer) definitionsOf(p *platform.Platform) *definitions {
+	d := &definitions{renderer: r, platform: p}
+	d.kinds = sync.OnceValue(d.listKinds)
+	return d
+}
+
 // scope returns whether objects of a kind live in a namespace: from Kubernetes, from the version's kinds, from the
 // CustomResourceDefinitions of the version, and at last from those of any other.
-func (p *pass) scope(v *platform.Version, group, kind string) (scope string, known bool) {
+func (d *definitions) scope(v *platform.Version, group, kind string) (scope string, known bool) {
 	if scope, known := builtin.Scope(group, kind); known {
 		return scope, true
 	}
 	if scope, known := scopeIn(v.Kinds, group, kind); known {
 		return scope, true
 	}
-	if scope, known := scopeIn(p.renderer.defined(v), group, kind); known {
+	if scope, known := scopeIn(d.renderer.defined(v), group, kind); known {
 		return scope, true
 	}
-	return scopeIn(p.definedAnywhere(), group, kind)
+	return scopeIn(d.kinds(), group, kind)
 }
 
 func scopeIn(kinds []platform.Kind, group, kind string) (scope string, known bool) {
@@ -43,16 +57,14 @@ func scopeIn(kinds []platform.Kind, group, kind string) (scope string, known boo
 	return "", false
 }
 
-// definedAnywhere lists the kinds that the platform's own CustomResourceDefinitions define.
-func (p *pass) definedAnywhere() []platform.Kind {
-	p.definedOnce.Do(func() {
-		for _, name := range slices.Sorted(maps.Keys(p.platform.Offerings)) {
-			for _, v := range p.platform.Offerings[name].Versions {
-				p.defined = append(p.defined, p.renderer.defined(v)...)
-			}
+// listKinds lists the kinds that the platform's own CustomResourceDefinitions define.
+func (d *definitions) listKinds() (kinds []platform.Kind) {
+	for _, name := range slices.Sorted(maps.Keys(d.platform.Offerings)) {
+		for _, v := range d.platform.Offerings[name].Versions {
+			kinds = append(kinds, d.renderer.defined(v)...)
 		}
-	})
-	return p.defined
+	}
+	return kinds
 }
 
 // defined lists the kinds that a version's files define.

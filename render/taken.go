@@ -10,11 +10,11 @@ import (
 
 // keepTaken reports a version that was changed after the environment had taken it, and one that was removed from under
 // a request, which would otherwise go back to an older one by itself. The release that runs stays.
-func (p *pass) keepTaken(c *candidate) {
+func keepTaken(c *candidate, environment string, taken map[string]map[string]int) {
 	v := c.instance.Version
-	if digests := p.index.versions[v.String()]; len(digests) > 0 && digests[v.Digest] == 0 {
+	if digests := taken[v.String()]; len(digests) > 0 && digests[v.Digest] == 0 {
 		c.report(v.Dir, "version-changed", "was changed after %s had taken it; restore it and publish the change as a new version",
-			p.environment.Name)
+			environment)
 		return
 	}
 	if c.base == nil || c.base.Absent || c.base.Offering != v.Offering {
@@ -25,7 +25,7 @@ func (p *pass) keepTaken(c *candidate) {
 		return
 	}
 	c.report(fmt.Sprintf("offerings/%s/%s", v.Offering, ran), "version-removed", "was removed while %s runs it; restore it, "+
-		"and set its lifecycle to withdrawn in %s to move its requests to another version", p.environment.Name, c.instance.Offering.File)
+		"and set its lifecycle to withdrawn in %s to move its requests to another version", environment, c.instance.Offering.File)
 }
 
 func published(o *platform.Offering, number *semver.Version) bool {

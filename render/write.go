@@ -9,8 +9,6 @@ import (
 	"path"
 	"slices"
 
-	"k8s.io/apimachinery/pkg/labels"
-
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -123,7 +121,7 @@ func (p *pass) encoded() map[platform.RequestKey][]byte {
 // writeFleet records the pins, and along with any change the platform commit that it came from, the format and the identity.
 func (p *pass) writeFleet() {
 	p.fleet = p.base.Fleet
-	p.fleet.Clusters = p.pins()
+	p.fleet.Clusters = pinClusters(p.platform, p.environment, p.base)
 	repinned := !maps.Equal(p.fleet.Clusters, p.base.Fleet.Clusters)
 	if len(p.changes) == 0 && !repinned {
 		return
@@ -134,54 +132,4 @@ func (p *pass) writeFleet() {
 	if repinned || p.fleet.Platform != before.Platform || p.fleet.Format != before.Format || p.fleet.Identity != before.Identity {
 		p.changes[fleetFile] = p.fleet.Encode()
 	}
-}
-
-// pins are the identities of the environment's clusters: those that their files accept, else those that were pinned first.
-func (p *pass) pins() map[string]string {
-	pins := map[string]string{}
-	for name, cluster := range p.platform.Clusters {
-		pinned, member := p.base.Fleet.Clusters[name]
-		if !member {
-			pinned, member = p.base.Pins[name]
-		}
-		if !member && !p.hasMember(cluster) {
-			continue
-		}
-		if cluster.UID != "" {
-			pinned = cluster.UID
-		}
-		if pinned != "" {
-			pins[name] = pinned
-		}
-	}
-	p.unpinTwins(pins)
-	return pins
-}
-
-// unpinTwins leaves out a name that is new for a cluster that another name of the environment is pinned to: it is written to
-// under the name that it had, else under the first.
-func (p *pass) unpinTwins(pins map[string]string) {
-	had := func(name string) bool { return p.base.Fleet.Clusters[name] == pins[name] }
-	names := slices.Sorted(maps.Keys(pins))
-	slices.SortStableFunc(names, func(a, b string) int {
-		switch {
-		case had(a) == had(b):
-			return 0
-		case had(a):
-			return -1
-		}
-		return 1
-	})
-	known := map[string]bool{}
-	for _, name := range names {
-		uid := pins[name]
-		if known[uid] && !had(name) {
-			delete(pins, name)
-		}
-		known[uid] = true
-	}
-}
-
-func (p *pass) hasMember(c *platform.Cluster) bool {
-	return !c.Broken && p.environment.Clusters != nil && p.environment.Clusters.Matches(labels.Set(c.Labels))
 }
