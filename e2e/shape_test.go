@@ -23,11 +23,11 @@ type limit struct {
 // embeds. A struct is large when it has more than twelve fields; one file may change it after it was made.
 var (
 	methodsOfAType = limit{what: "methods", most: 40, over: map[string]float64{
-		"render.pass": 91,
+		"render.pass": 80,
 	}}
 	filesOfAType = limit{what: "files with methods", most: 6, over: map[string]float64{
 		"render.Renderer":                    13,
-		"render.pass":                        20,
+		"render.pass":                        16,
 		"render/internal/kustomize.Skeleton": 8,
 	}}
 	filesThatChange = limit{what: "files that change a large struct", most: 1, over: map[string]float64{
@@ -35,7 +35,7 @@ var (
 		"reconciler/status.Instance":               5,
 		"reconciler/status.Placement":              5,
 		"render.Renderer":                          3,
-		"render.pass":                              11,
+		"render.pass":                              10,
 		"render/internal/kustomize.Wrapper":        5,
 		"render/internal/kustomize/compiler.facts": 3,
 		"render/platform.Environment":              4,
