@@ -231,7 +231,7 @@ func (c *throng) rejections() []string {
 // corrected.
 func TestNobodyIsRejectedUnseen(t *testing.T) {
 	c := newThrong(t, 300, 4, "2s")
-	c.hold(50)
+	c.hold(10) // so the change takes half a minute at least, on a machine of any speed
 	commit := c.push("everybody is blue", c.colored("blue"))
 	c.eventually("the change is under way", func() error {
 		if c.changed("blue") == 0 {
@@ -243,6 +243,7 @@ func TestNobodyIsRejectedUnseen(t *testing.T) {
 		c.drift(name)
 		require.Less(t, c.changed("blue"), c.many, "drift is not corrected before the change is over")
 	}
+	c.hold(50)
 	c.eventually("everybody is healthy", func() error { return c.healthy(commit, c.many+len(c.calm)) })
 	require.Empty(t, c.rejections())
 	require.Equal(t, c.many, c.changed("blue"))
