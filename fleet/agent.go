@@ -116,7 +116,7 @@ func (a *agent) assign(next *assignment, releaseFiles []string) {
 	applied, recorded := next.changed(prev, releaseFiles)
 	a.queueAnew(applied, changed)
 	a.queueAnew(recorded, happened)
-	a.queueAnew(a.assignments.takeUnfetched(next.Environment), changed)
+	a.queueAnew(a.assignments.takeUnfetched(next.Environment), overtaken)
 	if prev.Proof != next.Proof {
 		a.queueAnew(a.assignments.takeUnproven(next.Environment), changed)
 	}
@@ -134,7 +134,7 @@ func (a *agent) queueAnew(instances []apply.Owner, why reason) {
 // is visited again at once.
 func (a *agent) refetch(o apply.Owner, than *assignment) {
 	if !a.assignments.awaitFetch(o, than) {
-		a.queueAnew([]apply.Owner{o}, changed)
+		a.queueAnew([]apply.Owner{o}, overtaken)
 		return
 	}
 	if a.fleet.Refetch != nil {

@@ -2,6 +2,7 @@ package fleet_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"testing/synctest"
 
@@ -52,24 +53,36 @@ func TestHeldInstanceIsLookedAtAgainWithAnotherProof(t *testing.T) {
 	})
 }
 
-// TestAnInstanceThatIsOvertakenByAnAssignmentIsVisitedAgain at once: the state that it waits for came during its visit.
+// TestAnInstanceThatIsOvertakenByAnAssignmentIsVisitedAgain at once, and behind nobody: the state that it waits for came during
+// its visit.
 func TestAnInstanceThatIsOvertakenByAnAssignmentIsVisitedAgain(t *testing.T) {
 	simulate(t, []string{"a"}, func(h *harness) {
+		h.fleet.Concurrency = 1
 		a := h.clusters["a"]
-		target := func(value string) fleet.Target {
-			return h.target(commit(place(dev("web"), "1", "a"), place(dev("api"), value, "a")), pinned("a"))
-		}
-		overtaken := false
-		a.on = func(_ context.Context, in apply.Instance) (apply.Result, error) {
-			if in.Request != "web" || overtaken {
-				return apply.Result{}, nil
+		target := func(pages, api string) fleet.Target {
+			all := []map[string][]byte{place(dev("api"), api, "a")}
+			for i := range 20 {
+				all = append(all, place(dev(fmt.Sprintf("page-%d", i)), pages, "a"))
 			}
-			overtaken = true
-			require.NoError(t, h.fleet.Deploy(target("2")))
+			return h.target(commit(all...), pinned("a"))
+		}
+		require.NoError(t, h.fleet.Deploy(target("1", "1")))
+		synctest.Wait()
+
+		var visits []apply.Owner
+		a.on = func(_ context.Context, in apply.Instance) (apply.Result, error) {
+			visits = append(visits, in.Owner)
+			if len(visits) > 1 {
+				return apply.Result{Settled: true}, nil
+			}
+			require.NoError(t, h.fleet.Deploy(target("2", "3")))
 			return apply.Result{Doubted: true, Health: apply.Unknown}, nil
 		}
-		require.NoError(t, h.fleet.Deploy(target("1")))
+		require.NoError(t, h.fleet.Deploy(target("2", "2")))
 		synctest.Wait()
-		require.Equal(t, map[string]string{"payments/web": revision(dev("web"), "1"), "payments/api": revision(dev("api"), "2")}, a.holds())
+		require.Len(t, visits, 22)
+		require.Equal(t, visits[0], visits[1])
+		require.Equal(t, revision(dev("api"), "3"), a.holds()["payments/api"])
+		require.Equal(t, revision(dev("page-19"), "2"), a.holds()["payments/page-19"])
 	})
 }

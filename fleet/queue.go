@@ -47,6 +47,8 @@ const (
 	happened                    // a watch saw something, or no more than the record changed: a look may do
 	found                       // a look found that something is to be done
 	due                         // a retry, or a sweep
+
+	overtaken = changed | found // a visit met a later state: the instance had its turn already, and waits behind nobody
 )
 
 // line is where an instance waits.
