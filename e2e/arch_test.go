@@ -45,7 +45,7 @@ var arrows = map[string][]string{
 	"cmd/transom/internal/diff": {
 		"cmd/transom/internal/catalog", "cmd/transom/internal/plan", "cmd/transom/internal/schema", "cmd/transom/internal/states",
 		"cmd/transom/internal/terminal", "cmd/transom/internal/usage", "cmd/transom/internal/workspace", "cmd/transom/internal/yamledit",
-		"render", "render/platform",
+		"render", "render/platform", "render/state",
 	},
 	"cmd/transom/internal/plan": {
 		"cmd/transom/internal/states", "cmd/transom/internal/terminal", "cmd/transom/internal/workspace",
@@ -75,7 +75,7 @@ var arrows = map[string][]string{
 	"reconciler/web":            {"reconciler/status", "render/platform", "render/state"},
 	"render":                    {"render/internal/kinds", "render/internal/kustomize", "render/platform", "render/state", "render/worker"},
 	"render/internal/kinds":     {"render/platform"},
-	"render/internal/kustomize": {"render/platform"},
+	"render/internal/kustomize": {"render/platform", "render/state"},
 	"render/platform":           {},
 	"render/state":              {"render/platform"},
 	"render/worker":             {"render/internal/kustomize"},

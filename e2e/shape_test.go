@@ -50,7 +50,7 @@ var (
 		"render/internal/kustomize.facts":   3,
 		"render/platform.Environment":       4,
 		"render/platform.Platform":          11,
-		"render/state.Release":           15,
+		"render/state.Release":              15,
 		"render/platform.Version":           3,
 	}}
 	linesOfAFile       = limit{what: "lines", most: 400}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"path"
 
 	"transom.dev/reconciler/promotion"
 	"transom.dev/render"
@@ -147,7 +146,7 @@ func (s *lookup) Ran(commit string, k platform.RequestKey) (*state.Release, erro
 	if err != nil {
 		return nil, err
 	}
-	content, err := fs.ReadFile(past, path.Join("releases", k.Team, k.Name+".yaml"))
+	content, err := fs.ReadFile(past, state.ReleaseFile(k))
 	if err != nil {
 		return nil, err
 	}

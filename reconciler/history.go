@@ -16,12 +16,6 @@ import (
 // self signs every state commit.
 var self = gitrepo.Signature{Name: "Transom", Email: "transom@transom.dev"}
 
-// The trailers of a state commit.
-const (
-	platformTrailer = "Transom-Platform-Commit"
-	releaseTrailer  = "Transom-Release"
-)
-
 // summaryLines bounds how many releases and authors a commit message names.
 const summaryLines = 50
 
@@ -30,7 +24,7 @@ const differenceLines = 5
 
 // isOurs says whether a commit says of itself that it is Transom's, which anybody can write.
 func isOurs(c gitrepo.CommitInfo) bool {
-	return c.Committer.Email == self.Email && len(c.Trailer(platformTrailer)) > 0
+	return c.Committer.Email == self.Email && len(c.Trailer(state.TrailerPlatformCommit)) > 0
 }
 
 // restore returns the changes that undo the commits that others put on top of ours, below the paths that are
@@ -49,12 +43,12 @@ func restore(h *held) (map[string][]byte, error) {
 		return nil, fmt.Errorf("read state commit %s: %w", h.ours.Commit, err)
 	}
 	for path := range theirs {
-		if _, known := ours[path]; !known && ownPath(path) {
+		if _, known := ours[path]; !known && state.IsOwn(path) {
 			changes[path] = nil
 		}
 	}
 	for path, blob := range ours {
-		if theirs[path] == blob || !ownPath(path) {
+		if theirs[path] == blob || !state.IsOwn(path) {
 			continue
 		}
 		if changes[path], err = h.ours.ReadFile(path); err != nil {
@@ -62,13 +56,6 @@ func restore(h *held) (map[string][]byte, error) {
 		}
 	}
 	return changes, nil
-}
-
-// ownPath says whether a path is Transom's by its first segment: a file that somebody put where a directory of ours
-// was is in the way, too.
-func ownPath(path string) bool {
-	first, _, _ := strings.Cut(path, "/")
-	return first == "fleet.yaml" || first == "clusters" || first == "releases"
 }
 
 // accept says why the environment must not follow the platform, or nothing. A platform whose head does not continue
@@ -108,21 +95,21 @@ type message struct {
 }
 
 // describe makes the message of a commit: its subject, a line per release, and the trailers that machines read.
-func describe(environment, commit string, base *render.Base, state *render.State, healed int) *message {
-	m := &message{subject: subject(environment, base, state, healed)}
+func describe(environment, commit string, base *render.Base, rendered *render.State, healed int) *message {
+	m := &message{subject: subject(environment, base, rendered, healed)}
 	if healed > 0 {
 		m.summary = append(m.summary, fmt.Sprintf("Restores %d files that were changed by somebody else.", healed))
 	}
-	m.trailers = append(m.trailers, platformTrailer+": "+commit)
-	for i, key := range state.Touched {
+	m.trailers = append(m.trailers, state.TrailerPlatformCommit+": "+commit)
+	for i, key := range rendered.Touched {
 		if i == summaryLines {
-			m.summary = append(m.summary, fmt.Sprintf("and %d more", len(state.Touched)-i))
+			m.summary = append(m.summary, fmt.Sprintf("and %d more", len(rendered.Touched)-i))
 		}
-		release := state.Releases[key]
+		release := rendered.Releases[key]
 		if release == nil {
 			continue
 		}
-		m.trailers = append(m.trailers, fmt.Sprintf("%s: %s %s", releaseTrailer, key, release.Digest))
+		m.trailers = append(m.trailers, fmt.Sprintf("%s: %s %s", state.TrailerRelease, key, release.Digest))
 		if i < summaryLines {
 			m.summary = append(m.summary, step(base.Releases[key], release))
 			m.summary = append(m.summary, differences(environment, base.Releases[key], release)...)
@@ -131,17 +118,17 @@ func describe(environment, commit string, base *render.Base, state *render.State
 	return m
 }
 
-func subject(environment string, base *render.Base, state *render.State, healed int) string {
+func subject(environment string, base *render.Base, rendered *render.State, healed int) string {
 	switch {
-	case len(state.Touched) == 1 && state.Releases[state.Touched[0]] != nil:
-		key := state.Touched[0]
-		return environment + ": " + step(base.Releases[key], state.Releases[key])
-	case len(state.Touched) > 0:
-		return fmt.Sprintf("%s: %d releases", environment, len(state.Touched))
-	case len(state.Forgotten) == 1:
-		return fmt.Sprintf("%s: forget %s", environment, state.Forgotten[0])
-	case len(state.Forgotten) > 0:
-		return fmt.Sprintf("%s: forget %d removed requests", environment, len(state.Forgotten))
+	case len(rendered.Touched) == 1 && rendered.Releases[rendered.Touched[0]] != nil:
+		key := rendered.Touched[0]
+		return environment + ": " + step(base.Releases[key], rendered.Releases[key])
+	case len(rendered.Touched) > 0:
+		return fmt.Sprintf("%s: %d releases", environment, len(rendered.Touched))
+	case len(rendered.Forgotten) == 1:
+		return fmt.Sprintf("%s: forget %s", environment, rendered.Forgotten[0])
+	case len(rendered.Forgotten) > 0:
+		return fmt.Sprintf("%s: forget %d removed requests", environment, len(rendered.Forgotten))
 	case healed > 0:
 		return environment + ": restore what was changed by somebody else"
 	default:

@@ -12,6 +12,7 @@ import (
 	"transom.dev/fleet"
 	"transom.dev/fleet/apply"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // newIdentity makes an identity for a state repository that has none.
@@ -49,7 +50,7 @@ func (r *Reconciler) estranged(result fleet.Result) {
 }
 
 // reservedPaths are the names that a state repository or a platform repository has at its top.
-var reservedPaths = []string{"clusters", "environments", "fleet.yaml", "offerings", "releases", "requests"}
+var reservedPaths = slices.Concat(state.Top(), []string{"environments", "offerings", "requests"})
 
 // firstContact says why a branch that has no commit of Transom's is not begun on, or nothing: it may hold somebody's state
 // or platform.

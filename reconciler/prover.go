@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"path"
 	"reflect"
 	"regexp"
 	"slices"
@@ -225,7 +224,7 @@ func (p *prover) recorded(ctx context.Context, k platform.RequestKey, at fs.FS, 
 
 // recordIn reads the Release file of a request that is there.
 func recordIn(at fs.FS, k platform.RequestKey) (*state.Release, error) {
-	content, err := fs.ReadFile(at, path.Join("releases", k.Team, k.Name+".yaml"))
+	content, err := fs.ReadFile(at, state.ReleaseFile(k))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("no Release file names %s", k)
 	}

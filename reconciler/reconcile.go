@@ -13,6 +13,7 @@ import (
 	"transom.dev/reconciler/promotion"
 	"transom.dev/render"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // races bounds how often one pass renders again because somebody else moved the state branch.
@@ -202,22 +203,22 @@ func (l *lane) fetch(ctx context.Context, trust *Trust) (*held, error) {
 
 // commit writes the changes on top of the head, undoes the changes of others, and brings held to the new content of the
 // branch.
-func (r *Reconciler) commit(ctx context.Context, p *platform.Platform, l *lane, h *held, state *render.State, choice *promotion.Choice) error {
+func (r *Reconciler) commit(ctx context.Context, p *platform.Platform, l *lane, h *held, rendered *render.State, choice *promotion.Choice) error {
 	defer r.phase(l, "commit")()
 	changes, err := restore(h)
 	if err != nil {
 		return err
 	}
 	healed := len(changes)
-	maps.Copy(changes, state.Changes)
+	maps.Copy(changes, rendered.Changes)
 	if h.abandons {
-		state.Fleet.Platform = p.Commit
-		changes["fleet.yaml"] = state.Fleet.Encode()
+		rendered.Fleet.Platform = p.Commit
+		changes[state.FleetFile] = rendered.Fleet.Encode()
 	}
 	if len(changes) == 0 {
 		return nil
 	}
-	message := describe(l.name, p.Commit, h.base, state, healed)
+	message := describe(l.name, p.Commit, h.base, rendered, healed)
 	message.thank(ctx, r.Platform, p.Commit)
 	snapshot, err := l.repo.Commit(ctx, h.head, gitrepo.Commit{
 		Message: message.String(), Changes: changes, Author: self, Committer: self, When: r.Now(),
@@ -233,11 +234,11 @@ func (r *Reconciler) commit(ctx context.Context, p *platform.Platform, l *lane, 
 	}
 	h.head, h.ours = snapshot, snapshot
 	h.abandons = false
-	h.base.Advance(state, snapshot)
+	h.base.Advance(rendered, snapshot)
 	if r.Trust.Key == nil {
-		l.evidence.pushed(state.Changes, choice.Restore, snapshot)
+		l.evidence.pushed(rendered.Changes, choice.Restore, snapshot)
 	}
 	r.Logger.Info("state committed", "environment", l.name, "commit", snapshot.Commit,
-		"platform", p.Commit, "requests", len(state.Touched), "files", len(changes))
+		"platform", p.Commit, "requests", len(rendered.Touched), "files", len(changes))
 	return nil
 }

@@ -178,7 +178,7 @@ func (p *pass) remains(k platform.RequestKey, cluster string) bool {
 
 // objectsOf reads the objects that a writer writes, from the base where they are not new.
 func (p *pass) objectsOf(cluster string, w *writer) ([]objectID, error) {
-	return p.objectsAt(manifestFile(cluster, w.key), w.now.Revision)
+	return p.objectsAt(state.ManifestFile(cluster, w.key), w.now.Revision)
 }
 
 func (p *pass) objectsAt(file, revision string) ([]objectID, error) {
@@ -194,7 +194,7 @@ func (p *pass) objectsAt(file, revision string) ([]objectID, error) {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	ids := idsOf(objects)
-	if Revision(manifest) == revision { // a file that others wrote over is not remembered as ours
+	if state.Revision(manifest) == revision { // a file that others wrote over is not remembered as ours
 		p.renderer.objects.put(revision, ids)
 	}
 	return ids, nil
@@ -248,6 +248,6 @@ func (p *pass) holds(cluster string, id objectID, w *writer) (bool, error) {
 	if w.base.Revision == "" {
 		return false, nil
 	}
-	objects, err := p.objectsAt(manifestFile(cluster, w.key), w.base.Revision)
+	objects, err := p.objectsAt(state.ManifestFile(cluster, w.key), w.base.Revision)
 	return slices.Contains(objects, id), err
 }

@@ -17,6 +17,7 @@ import (
 
 	"transom.dev/cmd/transom/internal/client"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // live says where a live object is read from.
@@ -95,8 +96,8 @@ func labelled(object *unstructured.Unstructured, cluster string) *liveObject {
 	labels := object.GetLabels()
 	return &liveObject{
 		Kind: object.GetKind(), Namespace: object.GetNamespace(), Name: object.GetName(), Labels: labels,
-		Environment: labels["transom.dev/environment"],
-		Request:     platform.RequestKey{Team: labels["transom.dev/team"], Name: labels["transom.dev/request"]},
+		Environment: labels[state.LabelEnvironment],
+		Request:     platform.RequestKey{Team: labels[state.LabelTeam], Name: labels[state.LabelRequest]},
 		ClusterUID:  cluster,
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // kindsWithData are the kinds with data that cannot be made again.
@@ -236,7 +237,7 @@ func (p *pruning) pruneOne(ctx context.Context, o Object) (outcome, string, erro
 		return p.keepMarked(ctx, k, o, there, "its offering retains what a removed request leaves")
 	case p.keepsData(o, there):
 		return p.keepMarked(ctx, k, o, there, "it may hold what cannot be made again; it is pruned only with deletion: delete and the annotation "+
-			pruneAnnotation+`: "true"`)
+			state.AnnotationPrune+`: "true"`)
 	case there.deleting || p.in.External:
 		return pending, "", nil
 	}

@@ -10,11 +10,13 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+
+	"transom.dev/render/state"
 )
 
 // replaceable says whether the version lets an object be deleted and made anew where it cannot change in place.
 func (m *manifest) replaceable() bool {
-	return m.annotation(replaceAnnotation) == "true" && !m.precious()
+	return m.annotation(state.AnnotationReplace) == "true" && !m.precious()
 }
 
 // precious says whether an object may hold data that cannot be made again.
