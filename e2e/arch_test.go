@@ -27,7 +27,7 @@ var arrows = map[string][]string{
 		"cmd/transom/internal/skew", "cmd/transom/internal/states", "cmd/transom/internal/terminal", "cmd/transom/internal/tree",
 		"cmd/transom/internal/usage", "cmd/transom/internal/workspace", "cmd/transom/internal/yamledit",
 		"reconciler", "reconciler/gitrepo", "reconciler/trigger", "reconciler/status", "reconciler/web",
-		"render", "render/platform", "render/state", "render/worker", "fleet", "fleet/apply",
+		"render", "render/platform", "render/state", "render/worker", "fleet", "fleet/apply", "reconciler/promotion", "render/wording",
 	},
 	"cmd/transom/internal/audit": {
 		"cmd/transom/internal/remote", "cmd/transom/internal/terminal",
@@ -62,27 +62,29 @@ var arrows = map[string][]string{
 	"cmd/transom/internal/usage": {
 		"cmd/transom/internal/catalog", "cmd/transom/internal/states", "cmd/transom/internal/terminal", "render/platform", "render/state",
 	},
-	"cmd/transom/internal/workspace": {"cmd/transom/internal/remote", "reconciler/gitrepo", "render", "render/platform"},
+	"cmd/transom/internal/workspace": {"cmd/transom/internal/remote", "reconciler/gitrepo", "render", "render/platform", "render/wording"},
 	"cmd/transom/internal/yamledit":  {},
 	"reconciler": {
 		"reconciler/gitrepo", "reconciler/promotion", "reconciler/trigger", "reconciler/status",
 		"render", "render/platform", "render/state", "fleet", "fleet/apply", // fleet reports in apply's words
 	},
-	"reconciler/gitrepo":        {"render/platform"},
+	"reconciler/gitrepo":        {"render/wording"},
 	"reconciler/promotion":      {"render/platform", "render/state"},
 	"reconciler/status":         {"render/platform", "render/state"},
 	"reconciler/trigger":        {},
-	"reconciler/web":            {"reconciler/status", "render/platform", "render/state"},
-	"render":                    {"render/internal/kinds", "render/internal/kustomize", "render/platform", "render/state", "render/worker"},
-	"render/internal/kinds":     {"render/platform"},
-	"render/internal/kustomize": {"render/platform", "render/state"},
-	"render/platform":           {},
+	"reconciler/web":            {"reconciler/status", "render/platform", "render/state", "render/wording"},
+	"render":                    {"render/internal/kinds", "render/internal/kustomize", "render/platform", "render/state", "render/worker", "render/builtin"},
+	"render/internal/kinds":     {"render/wording"},
+	"render/internal/kustomize": {"render/builtin", "render/platform", "render/state"},
+	"render/platform":           {"render/builtin", "render/wording"},
 	"render/state":              {"render/platform"},
 	"render/worker":             {"render/internal/kustomize"},
-	"fleet":                     {"fleet/apply", "render/platform", "render/state"},
-	"fleet/apply":               {"render/platform", "render/state"},
+	"fleet":                     {"fleet/apply", "render/platform", "render/state", "render/wording"},
+	"fleet/apply":               {"render/platform", "render/state", "render/builtin"},
 	"e2e":                       {},
 	"examples":                  {},
+	"render/wording":            {},
+	"render/builtin":            {},
 }
 
 // The doors: who alone imports a library, and everything below it. Nobody, where there is none.
@@ -104,7 +106,7 @@ var loggers = []string{"cmd/transom", "reconciler"}
 
 // The pure packages: values and an fs.FS in, plain data out.
 var (
-	pure   = []string{"render", "render/platform", "render/state", "render/internal/kinds", "render/internal/kustomize", "reconciler/promotion"}
+	pure   = []string{"render", "render/platform", "render/state", "render/builtin", "render/internal/kinds", "render/internal/kustomize", "render/wording", "reconciler/promotion"}
 	data   = []string{"k8s.io/client-go/applyconfigurations", "k8s.io/client-go/kubernetes/scheme"} // in impure libraries
 	impure = []string{"os", "net", "log", "syscall", "math/rand", "math/rand/v2", "crypto/rand", "k8s.io/client-go"}
 )

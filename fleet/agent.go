@@ -13,6 +13,7 @@ import (
 
 	"transom.dev/fleet/apply"
 	"transom.dev/render/platform"
+	"transom.dev/render/wording"
 )
 
 const (
@@ -169,7 +170,7 @@ func everything(environment string) apply.Owner { return apply.Owner{Environment
 func (a *agent) linked(c *connection, err error) {
 	now := ClusterResult{Cluster: a.cluster}
 	if err != nil {
-		now.Err = platform.Clean(err.Error())
+		now.Err = wording.Clean(err.Error())
 	} else {
 		now.Reachable, now.UID, now.Problem = true, c.uid, a.identityProblem(c.uid)
 	}

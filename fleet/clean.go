@@ -1,12 +1,14 @@
 package fleet
 
-import "transom.dev/render/platform"
+import (
+	"transom.dev/render/wording"
+)
 
 // clean makes the texts of a result fit to be shown: the messages of pods, API servers and webhooks are text from outside.
 func (r *Result) clean() {
-	r.Clean(platform.Clean)
+	r.Clean(wording.Clean)
 	if r.Err != nil {
-		r.Err = cleanError{platform.Clean(r.Err.Error()), r.Err}
+		r.Err = cleanError{wording.Clean(r.Err.Error()), r.Err}
 	}
 }
 

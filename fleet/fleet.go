@@ -24,7 +24,7 @@ type Fleet struct {
 	Report        func(Result)
 	ReportCluster func(ClusterResult)
 
-	// Outdated, if set, is told that since a time something happened to an instance that the visit of its last Result
+	// Outdated, if set, is called where since a time something happened to an instance that the visit of its last Result
 	// may not have seen, or that it is due to be tried again. A Result with a later Began tells how it is now. It is
 	// called often, also about instances that are none, and must not block.
 	Outdated func(environment, cluster string, k platform.RequestKey, at time.Time)
@@ -78,7 +78,7 @@ type ClusterResult struct {
 	Since     time.Time // when it became reachable or unreachable
 }
 
-// drain is how long a visit may go on after Run was told to end. It is shorter than the 30 seconds after which
+// drain is how long a visit may go on after the context of Run ended. It is shorter than the 30 seconds after which
 // Kubernetes kills a pod.
 const drain = 20 * time.Second
 

@@ -10,15 +10,15 @@ import (
 	"transom.dev/fleet/apply"
 )
 
-// A queue holds the instances of one cluster that want a pass. An instance is in it once, whatever the number of
-// reasons, is never worked on twice at a time, and comes again when it was added during its pass.
+// A queue holds the instances of one cluster that want a visit. An instance is in it once, whatever the number of
+// reasons, is never worked on twice at a time, and comes again when it was added during its visit.
 //
-// There are two kinds of workers. Looks go to one kind, everything else to the other: a look makes no request, so it
-// never waits for passes that the API server holds up. Everything else stands in lines by reason, and each line has a
-// share of the workers, so that none waits for the end of another.
+// Two kinds of goroutines take from it. Looks go to one kind, everything else to the other: a look makes no request, so it
+// never waits for visits that the API server holds up. Everything else stands in lines by reason, and each line has a
+// share of the goroutines, so that none waits for the end of another.
 type queue struct {
 	limiter workqueue.TypedRateLimiter[apply.Owner]
-	retried func(apply.Owner) // told when the time of a retry has come
+	retried func(apply.Owner) // called when the time of a retry has come
 
 	mu      sync.Mutex
 	turned  *sync.Cond // something was added, or the queue closed
@@ -26,7 +26,7 @@ type queue struct {
 	waiting map[apply.Owner]reason // exactly those that are queued
 	working map[apply.Owner]reason // under way, with the reasons that were added meanwhile
 	lines   [lines][]apply.Owner   // first in, first out; an entry whose instance waits in another line is void
-	turns   int                    // how often a worker took something that is no look
+	turns   int                    // how often something was taken that is no look
 	delayed map[apply.Owner]delays
 }
 
@@ -39,7 +39,7 @@ type delay struct {
 	timer *time.Timer
 }
 
-// reason is a set of reasons for a pass.
+// reason is a set of reasons for a visit.
 type reason int
 
 const (

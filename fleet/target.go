@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"transom.dev/fleet/apply"
@@ -78,7 +77,7 @@ type Proof interface {
 	// Held says why nothing of an instance may be written to a cluster or deleted there; empty: it may.
 	Held(ctx context.Context, cluster string, o apply.Owner) (string, error)
 
-	// Rest is told that the cluster has all of the instance.
+	// Rest takes that the cluster has all of the instance.
 	Rest(cluster string, o apply.Owner)
 }
 
@@ -248,7 +247,7 @@ func (a *assignment) keeps(o apply.Owner, in apply.Instance) bool {
 	return a.Commit == "" || returns || a.shares(o)
 }
 
-// removed lists every instance whose removal is recorded and that has no placement here. Its end is to be told here
+// removed lists every instance whose removal is recorded and that has no placement here. Its end is to be reported here
 // even if nothing of it was ever there: whoever waits for the removal waits for every cluster.
 func (a *assignment) removed() []apply.Owner {
 	var owners []apply.Owner
@@ -320,22 +319,17 @@ func (a *assignment) namespace(o apply.Owner) string {
 
 func releaseFile(o apply.Owner) string { return state.ReleaseFile(o.Key()) }
 
-// owner reads the instance off the path of its manifests, clusters/<cluster>/<team>/<request>.yaml. A name that
-// begins with an underscore is no request's.
+// owner reads the instance off the path of its manifests on this cluster.
 func (a *assignment) owner(file string) (apply.Owner, bool) {
-	return a.ownerBelow("clusters/"+a.cluster.Name+"/", file)
+	cluster, k, ok := state.ParseManifestFile(file)
+	return a.ownerOf(k), ok && cluster == a.cluster.Name
 }
 
 func (a *assignment) releaseOwner(file string) (apply.Owner, bool) {
-	return a.ownerBelow("releases/", file)
+	k, ok := state.ParseReleaseFile(file)
+	return a.ownerOf(k), ok
 }
 
-func (a *assignment) ownerBelow(dir, file string) (apply.Owner, bool) {
-	rest, below := strings.CutPrefix(file, dir)
-	team, base, two := strings.Cut(rest, "/")
-	request, yaml := strings.CutSuffix(base, ".yaml")
-	if !below || !two || !yaml || strings.Contains(base, "/") || strings.HasPrefix(base, "_") {
-		return apply.Owner{}, false
-	}
-	return apply.Owner{Environment: a.Environment, Team: team, Request: request}, true
+func (a *assignment) ownerOf(k platform.RequestKey) apply.Owner {
+	return apply.Owner{Environment: a.Environment, Team: k.Team, Request: k.Name}
 }

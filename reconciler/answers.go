@@ -61,7 +61,8 @@ func (a *Answers) standings() map[platform.RequestKey]*promotion.Standing {
 // next is when to decide again though nothing was heard; zero: never.
 func (a *Answers) next() time.Time {
 	next, opens := a.admission.Next, a.namespaces.Gate.At
-	if next.IsZero() || !opens.IsZero() && opens.Before(next) {
+	sooner := !opens.IsZero() && opens.Before(next)
+	if sooner || next.IsZero() {
 		return opens
 	}
 	return next

@@ -14,27 +14,27 @@ import (
 )
 
 // choose has promotion decide which releases the environment takes in this pass.
-func (r *Reconciler) choose(ctx context.Context, p *platform.Platform, l *lane, h *held, around map[string]committed) *promotion.Choice {
-	defer r.phase(l, "choose")()
-	e := p.Environments[l.name]
-	patience := patienceOf(p, e)
-	l.soak = patience.soak
-	r.health.expect(l.name, patience)
+func (p *pass) choose(ctx context.Context, neighbours map[string]committed) *promotion.Choice {
+	defer p.phase("choose")()
+	health := &p.r.cache.health
+	patience := patienceOf(p.platform, p.environment)
+	p.loop.schedule.soak = patience.soak
+	health.setPatience(p.loop.environment, patience)
 	elsewhere := map[string]map[platform.RequestKey]*state.Release{}
-	for name, current := range around {
+	for name, current := range neighbours {
 		elsewhere[name] = current.releases
 	}
-	view := ViewOf(ctx, p, l.name, h.base, Sources{
-		State: h.ours.Commit, Elsewhere: elsewhere, Renderer: &l.renderer,
-		Generation: r.Platform.Generation, At: atOf(l.repo),
+	view := ViewOf(ctx, p.platform, p.loop.environment, p.state.base, Sources{
+		State: p.state.believed.Commit, Elsewhere: elsewhere, Renderer: &p.loop.renderer,
+		Generation: p.r.Platform.Generation, At: atOf(p.loop.branch.repo),
 	})
-	steady := r.health.steady()
-	view.Now = r.health.clock()
+	steady := health.steady()
+	view.Now = health.clock()
 	view.Observe = func(environment string, k platform.RequestKey, cluster string) promotion.Observation {
-		return r.health.observe(environment, k, cluster, steady)
+		return health.read(environment, k, cluster, steady)
 	}
-	view.Merged = func(file string) (commit, author string) { return r.merged(ctx, file) }
-	view.Failures = l.unrendered.of(p.Commit)
+	view.Merged = func(file string) (commit, author string) { return p.merged(ctx, file) }
+	view.Failures = p.loop.unrendered.of(p.platform.Commit)
 	return view.Choose()
 }
 
@@ -61,8 +61,8 @@ func (u *unrendered) add(keys []platform.RequestKey) {
 }
 
 // merged names the platform commit that brought a file, and its author, where they can be read.
-func (r *Reconciler) merged(ctx context.Context, file string) (commit, author string) {
-	log, err := r.Platform.Log(ctx, file, 1)
+func (p *pass) merged(ctx context.Context, file string) (commit, author string) {
+	log, err := p.r.Platform.Log(ctx, file, 1)
 	if err != nil || len(log) == 0 {
 		return "", ""
 	}
@@ -146,7 +146,12 @@ func (s *lookup) Ran(commit string, k platform.RequestKey) (*state.Release, erro
 	if err != nil {
 		return nil, err
 	}
-	content, err := fs.ReadFile(past, state.ReleaseFile(k))
+	return readRelease(past, k)
+}
+
+// readRelease reads the Release file of a request.
+func readRelease(at fs.FS, k platform.RequestKey) (*state.Release, error) {
+	content, err := fs.ReadFile(at, state.ReleaseFile(k))
 	if err != nil {
 		return nil, err
 	}

@@ -2,9 +2,9 @@
 //
 // In comes a trigger, which says only that something may have changed. Out go commits to state repositories,
 // deployments of the commits that those repositories then hold, and the facts that status shows. The platform is loaded once
-// per trigger; then every environment is reconciled in a lane of its own, so that a state repository that is slow or away
+// per trigger; then every environment is reconciled in a loop of its own, so that a state repository that is slow or away
 // delays nobody else.
 //
-// Reconcile is the page that explains the system. All facts that it needs after a restart are in Git and in the clusters:
+// pass.reconcile is the page that explains the system. All facts that it needs after a restart are in Git and in the clusters:
 // the memory of the package is only a cache.
 package reconciler

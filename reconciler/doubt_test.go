@@ -23,7 +23,7 @@ func TestDoubtIsAnsweredWithTheSameStateWhereNothingChanged(t *testing.T) {
 	s.run()
 	s.Trigger.Fire("test")
 	first := s.deployed("dev", func(t fleet.Target) bool { return t.Commit != "" })
-	for range 4 { // more often than the first commit wakes the lane again
+	for range 4 { // more often than the first commit wakes the loop again
 		doubted := time.Now()
 		s.Refetch("dev")
 		again := s.deployed("dev", func(t fleet.Target) bool { return t.Fetched.After(doubted) })

@@ -37,7 +37,7 @@ func (e *evidence) has(file, blob string) bool {
 	return slices.Contains(e.proven[file], blob)
 }
 
-// prove notes that a path is proven with a blob. That it may be gone holds until it is there again.
+// prove remembers that a path is proven with a blob. That its removal is proven is forgotten once the file is there again.
 func (e *evidence) prove(file, blob string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -53,7 +53,7 @@ func (e *evidence) prove(file, blob string) {
 	e.proven[file] = append(known[max(0, len(known)+1-blobsRemembered):], blob)
 }
 
-// deny notes why a path is not proven.
+// deny remembers why a path is not proven.
 func (e *evidence) deny(file string, d denial) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -73,7 +73,7 @@ func (e *evidence) why(file, blob, commit string) string {
 	return ""
 }
 
-// pushed notes the files that this process rendered and committed, as the commit has them. The bytes that a restoration
+// pushed proves the files that this process rendered and committed, as the commit has them. The bytes that a restoration
 // brought back are left out: it comes from commits that somebody else may have made.
 func (e *evidence) pushed(changes map[string][]byte, restored map[platform.RequestKey]promotion.Restoration, commit *gitrepo.Snapshot) {
 	isRestored := func(k platform.RequestKey) bool { _, ok := restored[k]; return ok }

@@ -56,7 +56,7 @@ func (f *Foresight) foresee(soon, rest *simulation, name string) (*Foreseen, err
 	if pass := soon.passes[name]; pass != nil {
 		to.Plan = pass.plan()
 	}
-	g := &going{Foresight: f, name: name, to: to, head: f.Platform.Instances(name)}
+	g := &futureSteps{Foresight: f, name: name, to: to, head: f.Platform.Instances(name)}
 	now, err := g.step(soon.bases[name], g.now)
 	if err != nil {
 		return nil, err
@@ -80,32 +80,32 @@ func (f *Foresight) foresee(soon, rest *simulation, name string) (*Foreseen, err
 	if to.Last, err = to.Later.After(to.Held); err != nil {
 		return nil, err
 	}
-	to.Problems = once(slices.Concat(to.Problems, to.Promoted.Problems, to.Held.Problems))
+	to.Problems = withoutRepeats(slices.Concat(to.Problems, to.Promoted.Problems, to.Held.Problems))
 	return to, nil
 }
 
-// once is a list of Problems without those that are there already, sorted.
-func once(all []platform.Problem) (list []platform.Problem) {
+// withoutRepeats sorts Problems and leaves out those that are there already.
+func withoutRepeats(all []platform.Problem) (list []platform.Problem) {
 	slices.SortStableFunc(all, platform.Problem.Compare)
 	type identity struct {
 		text    string
 		request platform.RequestKey
 	}
-	told := map[identity]bool{}
+	listed := map[identity]bool{}
 	for _, problem := range all {
 		id := identity{text: problem.String()}
 		if problem.Request != nil {
 			id.request = *problem.Request
 		}
-		if !told[id] {
-			told[id], list = true, append(list, problem)
+		if !listed[id] {
+			listed[id], list = true, append(list, problem)
 		}
 	}
 	return list
 }
 
-// going chooses the instances that an environment renders in each step.
-type going struct {
+// futureSteps chooses the instances that an environment renders in each step.
+type futureSteps struct {
 	*Foresight
 	name     string
 	to       *Foreseen
@@ -114,7 +114,7 @@ type going struct {
 }
 
 // step renders the choice of choose for each request: an instance, or that it stays as it is, or neither, and it goes.
-func (g *going) step(base *render.Base, choose func(platform.RequestKey) (*platform.Instance, bool)) (*render.State, error) {
+func (g *futureSteps) step(base *render.Base, choose func(platform.RequestKey) (*platform.Instance, bool)) (*render.State, error) {
 	if e := g.Platform.Environments[g.name]; e == nil || e.Broken {
 		return g.Renderer.Render(g.Platform, g.name, base)
 	}
@@ -139,7 +139,7 @@ func (g *going) step(base *render.Base, choose func(platform.RequestKey) (*platf
 
 // now stays with the release that the environment has, or, where it promotes from no other, goes where nothing is to be
 // proven.
-func (g *going) now(k platform.RequestKey) (*platform.Instance, bool) {
+func (g *futureSteps) now(k platform.RequestKey) (*platform.Instance, bool) {
 	switch {
 	case g.to.Holds(k):
 		return nil, true
@@ -150,18 +150,18 @@ func (g *going) now(k platform.RequestKey) (*platform.Instance, bool) {
 	return i, stays
 }
 
-func (g *going) promoted(k platform.RequestKey) (*platform.Instance, bool) {
+func (g *futureSteps) promoted(k platform.RequestKey) (*platform.Instance, bool) {
 	if g.to.Holds(k) {
 		return nil, true
 	}
 	return g.next(k)
 }
 
-func (g *going) all(k platform.RequestKey) (*platform.Instance, bool) { return g.next(k) }
+func (g *futureSteps) all(k platform.RequestKey) (*platform.Instance, bool) { return g.next(k) }
 
 // next is the instance that a request comes to: the one that waits, or else that of the head, even where that cannot be
-// rendered, so that its Problems are told.
-func (g *going) next(k platform.RequestKey) (*platform.Instance, bool) {
+// rendered, so that its Problems are in the plan.
+func (g *futureSteps) next(k platform.RequestKey) (*platform.Instance, bool) {
 	s, r, head := g.to.Standings[k], g.to.Rest[k], g.headOf(k)
 	switch {
 	case g.to.Waits(k) && s.Removal:
@@ -179,7 +179,7 @@ func (g *going) next(k platform.RequestKey) (*platform.Instance, bool) {
 
 // standing is the instance of a record, and whether it stays as it is because it has none any more. A release that a Pin
 // names stays also when the environment changes.
-func (g *going) standing(k platform.RequestKey, r *state.Release) (*platform.Instance, bool) {
+func (g *futureSteps) standing(k platform.RequestKey, r *state.Release) (*platform.Instance, bool) {
 	if r == nil || r.Absent {
 		return nil, r != nil
 	}
@@ -198,7 +198,7 @@ func (g *going) standing(k platform.RequestKey, r *state.Release) (*platform.Ins
 }
 
 // pins reports whether a Pin is in force for a request; with a release: one that names that.
-func (g *going) pins(k platform.RequestKey, release string) bool {
+func (g *futureSteps) pins(k platform.RequestKey, release string) bool {
 	s := g.to.Standings[k]
 	return s != nil && slices.ContainsFunc(g.Platform.Decisions, func(d *platform.Decision) bool {
 		return d.Kind == "Pin" && s.Owes(d.File) && (release == "" || d.Request != nil && d.Release == release)
@@ -206,7 +206,7 @@ func (g *going) pins(k platform.RequestKey, release string) bool {
 }
 
 // resolve is the instance of a content: the head's own where it is that.
-func (g *going) resolve(k platform.RequestKey, c promotion.Content) (*platform.Instance, []platform.Problem) {
+func (g *futureSteps) resolve(k platform.RequestKey, c promotion.Content) (*platform.Instance, []platform.Problem) {
 	if head := g.headOf(k); head != nil && head.Release == c.Digest {
 		return head, nil
 	}
@@ -214,7 +214,7 @@ func (g *going) resolve(k platform.RequestKey, c promotion.Content) (*platform.I
 }
 
 // headOf is the instance that the platform asks for, or nil.
-func (g *going) headOf(k platform.RequestKey) *platform.Instance {
+func (g *futureSteps) headOf(k platform.RequestKey) *platform.Instance {
 	at, found := slices.BinarySearchFunc(g.head, k, func(i *platform.Instance, k platform.RequestKey) int { return i.Request.Key.Compare(k) })
 	if !found {
 		return nil

@@ -43,12 +43,12 @@ const rounds = 50
 func (f *Foresight) All(ctx context.Context) (map[string]*Foreseen, error) {
 	soon := f.begin(f.Platform)
 	soon.observe = soon.asRecorded
-	if err := soon.settle(ctx); err != nil {
+	if err := soon.runUntilQuiet(ctx); err != nil {
 		return nil, err
 	}
 	rest := soon.fork(unhurried(f.Platform))
 	rest.observe = rest.wellForLong
-	if err := rest.settle(ctx); err != nil {
+	if err := rest.runUntilQuiet(ctx); err != nil {
 		return nil, err
 	}
 	all := map[string]*Foreseen{}
@@ -110,7 +110,8 @@ func copied(b *render.Base) *render.Base {
 	return &render.Base{Releases: maps.Clone(b.Releases), Fleet: b.Fleet, Files: b.Files, Pins: b.Pins}
 }
 
-func (s *simulation) settle(ctx context.Context) error {
+// runUntilQuiet makes passes over all environments until none has anything to commit, or for as many rounds as are allowed.
+func (s *simulation) runUntilQuiet(ctx context.Context) error {
 	for range rounds {
 		moved := false
 		for _, name := range s.Order {
@@ -131,7 +132,7 @@ func (s *simulation) settle(ctx context.Context) error {
 	return nil
 }
 
-// pass does the same as Reconciler.advance, without a repository and a fleet. It reports whether there was anything to
+// pass does the same as pass.advance, without a repository and a fleet. It reports whether there was anything to
 // commit.
 func (s *simulation) pass(ctx context.Context, name string) (bool, error) {
 	base, elsewhere := s.bases[name], map[string]map[platform.RequestKey]*state.Release{}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 
 	"transom.dev/reconciler/gitrepo"
@@ -29,18 +28,18 @@ func isOurs(c gitrepo.CommitInfo) bool {
 
 // restore returns the changes that undo the commits that others put on top of ours, below the paths that are
 // Transom's. Other files of the branch, such as a README, are theirs.
-func restore(h *held) (map[string][]byte, error) {
+func restore(content *stateContent) (map[string][]byte, error) {
 	changes := map[string][]byte{}
-	if h.head.Commit == h.ours.Commit {
+	if content.head.Commit == content.believed.Commit {
 		return changes, nil
 	}
-	theirs, err := h.head.Blobs(".")
+	theirs, err := content.head.Blobs(".")
 	if err != nil {
-		return nil, fmt.Errorf("read state commit %s: %w", h.head.Commit, err)
+		return nil, fmt.Errorf("read state commit %s: %w", content.head.Commit, err)
 	}
-	ours, err := h.ours.Blobs(".")
+	ours, err := content.believed.Blobs(".")
 	if err != nil {
-		return nil, fmt.Errorf("read state commit %s: %w", h.ours.Commit, err)
+		return nil, fmt.Errorf("read state commit %s: %w", content.believed.Commit, err)
 	}
 	for path := range theirs {
 		if _, known := ours[path]; !known && state.IsOwn(path) {
@@ -51,40 +50,11 @@ func restore(h *held) (map[string][]byte, error) {
 		if theirs[path] == blob || !state.IsOwn(path) {
 			continue
 		}
-		if changes[path], err = h.ours.ReadFile(path); err != nil {
-			return nil, fmt.Errorf("read %s of state commit %s: %w", path, h.ours.Commit, err)
+		if changes[path], err = content.believed.ReadFile(path); err != nil {
+			return nil, fmt.Errorf("read %s of state commit %s: %w", path, content.believed.Commit, err)
 		}
 	}
 	return changes, nil
-}
-
-// accept says why the environment must not follow the platform, or nothing. A platform whose head does not continue
-// the commit that the state came from was rewound or rewritten: every file that it lacks may be missing by mistake.
-func (r *Reconciler) accept(ctx context.Context, p *platform.Platform, environment string, h *held) (frozen string, err error) {
-	if frozen, err := firstContact(p.Environments[environment].State, h); err != nil || frozen != "" {
-		return frozen, err
-	}
-	last := h.base.Fleet.Platform
-	if last == "" || last == p.Commit {
-		return "", nil
-	}
-	continues, err := r.Platform.IsAncestor(ctx, last, p.Commit)
-	if err != nil || continues {
-		return "", err
-	}
-	if h.abandons = abandoned(p, environment, last); h.abandons {
-		return "", nil
-	}
-	return fmt.Sprintf("the platform's history was rewritten: %s does not continue %s, which this environment runs; "+
-		"nothing is committed or deleted. Push a branch that contains %s, or, to abandon it, merge "+
-		"decisions/%s/abandon.yaml: an Approval with spec {platform: %s}", p.Commit, last, last, environment, last), nil
-}
-
-// abandoned says whether a person approved that the environment leaves a platform commit behind.
-func abandoned(p *platform.Platform, environment, commit string) bool {
-	return slices.ContainsFunc(p.Decisions, func(d *platform.Decision) bool {
-		return d.Kind == "Approval" && d.Environment == environment && d.Platform == commit && !d.Broken
-	})
 }
 
 // message is a state commit's text in its parts.
@@ -140,7 +110,7 @@ func subject(environment string, base *render.Base, rendered *render.State, heal
 func step(before, after *state.Release) string {
 	rollout := after.Promotion.Rollout
 	switch {
-	case after.Absent && (before == nil || !before.Absent):
+	case after.Absent && !absent(before):
 		return "remove " + after.Key.String()
 	case before != nil && before.Digest == after.Digest && sameBytes(before, after):
 		return remembered(before.Promotion, after)
@@ -175,9 +145,9 @@ func sameBytes(a, b *state.Release) bool {
 func remembered(before state.Promotion, after *state.Release) string {
 	now := after.Promotion
 	switch {
-	case now.Rollout != nil && now.Rollout.Stopped != "" && (before.Rollout == nil || before.Rollout.Stopped == ""):
+	case stopped(now) && !stopped(before):
 		return fmt.Sprintf("stop %s at %s %s", after.Key, after.Offering, after.Version)
-	case latest(now).Soaked != "" && (latest(now).Digest != latest(before).Digest || latest(now).Soaked != latest(before).Soaked):
+	case latest(now).Soaked != "" && !sameProof(latest(now), latest(before)):
 		return fmt.Sprintf("%s proved %s %s for %s", after.Key, after.Offering, latest(now).Version, latest(now).Soaked)
 	case before.Rollout != nil && now.Rollout == nil:
 		return fmt.Sprintf("%s is healthy with %s %s", after.Key, after.Offering, after.Version)
@@ -185,6 +155,12 @@ func remembered(before state.Promotion, after *state.Release) string {
 		return fmt.Sprintf("record of %s", after.Key)
 	}
 }
+
+func absent(r *state.Release) bool { return r != nil && r.Absent }
+
+func stopped(p state.Promotion) bool { return p.Rollout != nil && p.Rollout.Stopped != "" }
+
+func sameProof(a, b state.Proof) bool { return a.Digest == b.Digest && a.Soaked == b.Soaked }
 
 // latest is the proof that was added last, or a zero one.
 func latest(p state.Promotion) state.Proof {

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"transom.dev/fleet"
 	"transom.dev/fleet/apply"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
@@ -22,31 +21,57 @@ func newIdentity() string {
 	return hex.EncodeToString(random)
 }
 
-// lineage is the history that an environment's state comes from, and the commits of others that people took over.
-func lineage(p *platform.Platform, l *lane, h *held) *apply.Lineage {
-	repo, head := l.repo, h.ours.Commit
-	of := &apply.Lineage{Identity: h.base.Fleet.Identity}
+// accept says why the environment must not follow the platform, or nothing. A platform whose head does not continue
+// the commit that the state came from was rewound or rewritten: every file that it lacks may be missing by mistake.
+func (p *pass) accept(ctx context.Context) (frozen string, err error) {
+	if frozen, err := firstContact(p.environment.State, p.state); err != nil || frozen != "" {
+		return frozen, err
+	}
+	last := p.state.base.Fleet.Platform
+	if last == "" || last == p.platform.Commit {
+		return "", nil
+	}
+	continues, err := p.r.Platform.IsAncestor(ctx, last, p.platform.Commit)
+	if err != nil || continues {
+		return "", err
+	}
+	p.state.abandons = p.approves(func(d *platform.Decision) bool { return d.Platform == last })
+	if p.state.abandons {
+		return "", nil
+	}
+	return fmt.Sprintf("the platform's history was rewritten: %s does not continue %s, which this environment runs; "+
+		"nothing is committed or deleted. Push a branch that contains %s, or, to abandon it, merge "+
+		"decisions/%s/abandon.yaml: an Approval with spec {platform: %s}", p.platform.Commit, last, last, p.environment.Name, last), nil
+}
+
+// approves says whether a person merged an Approval for the environment that is of such a kind.
+func (p *pass) approves(kind func(*platform.Decision) bool) bool {
+	return slices.ContainsFunc(approvals(p.platform, p.environment.Name), kind)
+}
+
+// approvals are the Approvals for an environment that can be read.
+func approvals(p *platform.Platform, environment string) (all []*platform.Decision) {
+	for _, d := range p.Decisions {
+		if d.Kind == "Approval" && d.Environment == environment && !d.Broken {
+			all = append(all, d)
+		}
+	}
+	return all
+}
+
+// lineage is the history that the environment's state comes from, and the commits of others that people took over.
+func (p *pass) lineage() *apply.Lineage {
+	repo, head := p.loop.branch.repo, p.state.believed.Commit
+	of := &apply.Lineage{Identity: p.state.base.Fleet.Identity}
 	if head != "" {
 		of.Contains = func(ctx context.Context, commit string) (bool, error) { return repo.Contains(ctx, head, commit) }
 	}
-	for _, d := range p.Decisions {
-		if d.Kind == "Approval" && d.Environment == l.name && d.Takeover != "" && !d.Broken {
+	for _, d := range approvals(p.platform, p.environment.Name) {
+		if d.Takeover != "" {
 			of.Takeover = append(of.Takeover, d.Takeover)
 		}
 	}
 	return of
-}
-
-// estranged tells whether somebody else keeps an environment on a cluster.
-func (r *Reconciler) estranged(result fleet.Result) {
-	if result.Err != nil || result.Doubted {
-		return
-	}
-	why := ""
-	if result.Foreign != nil {
-		why = result.Message
-	}
-	r.Board.Refused(result.Environment, result.Cluster, why)
 }
 
 // reservedPaths are the names that a state repository or a platform repository has at its top.
@@ -54,13 +79,13 @@ var reservedPaths = slices.Concat(state.Top(), []string{"environments", "offerin
 
 // firstContact says why a branch that has no commit of Transom's is not begun on, or nothing: it may hold somebody's state
 // or platform.
-func firstContact(at platform.StateRepository, h *held) (refused string, err error) {
-	if h.ours.Commit != "" || h.head.Commit == "" {
+func firstContact(at platform.StateRepository, state *stateContent) (refused string, err error) {
+	if state.believed.Commit != "" || state.head.Commit == "" {
 		return "", nil
 	}
-	files, err := h.head.Blobs(".")
+	files, err := state.head.Blobs(".")
 	if err != nil {
-		return "", fmt.Errorf("read state commit %s: %w", h.head.Commit, err)
+		return "", fmt.Errorf("read state commit %s: %w", state.head.Commit, err)
 	}
 	found := map[string]bool{}
 	for file := range files {

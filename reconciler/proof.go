@@ -4,10 +4,10 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"log/slog"
 	"path"
 	"slices"
 
-	"transom.dev/fleet"
 	"transom.dev/fleet/apply"
 	"transom.dev/reconciler/gitrepo"
 	"transom.dev/render/platform"
@@ -17,11 +17,11 @@ import (
 // proof says which files of a state commit are proven to be Transom's where commits are not signed, so that anybody who may
 // push can write one that says it is. Bytes are proven that this process rendered and pushed, that a cluster had all of,
 // that come of rendering an earlier platform again, or that a person approved. All else is held back: the clusters keep
-// their objects, and the fleet is told why.
+// their objects, and the fleet says why.
 //
 // Promotion and rollback are believed as the Release files have them: who may push to a state branch may promote.
 type proof struct {
-	reconciler  *Reconciler
+	logger      *slog.Logger
 	environment string
 	repo        StateRepo
 	evidence    *evidence
@@ -30,28 +30,8 @@ type proof struct {
 	state       *gitrepo.Snapshot
 }
 
-// proofOf returns the proof of the state that a lane deploys. Where commits are signed none is needed.
-func (r *Reconciler) proofOf(p *platform.Platform, l *lane, h *held) fleet.Proof {
-	if r.Trust.Key != nil || h.ours.Commit == "" {
-		return nil
-	}
-	if l.proof != nil && l.proof.platform == p && l.proof.state.Commit == h.ours.Commit {
-		return l.proof
-	}
-	now := &proof{
-		reconciler: r, environment: l.name, repo: l.repo, evidence: &l.evidence, platform: p, state: h.ours,
-	}
-	if l.proof != nil && l.proof.platform == p {
-		now.prover = l.proof.prover
-	} else {
-		now.prover = &prover{source: r.Platform, environment: l.name, head: p}
-	}
-	l.proof = now
-	return now
-}
-
-// placed are the files that an instance on a cluster is written from.
-func (p *proof) placed(cluster string, o apply.Owner) (file, namespace string, blobs map[string]string, err error) {
+// files are the files that an instance on a cluster is written from.
+func (p *proof) files(cluster string, o apply.Owner) (file, namespace string, blobs map[string]string, err error) {
 	file, namespace = state.ManifestFile(cluster, o.Key()), state.NamespaceFile(cluster, o.Team)
 	blobs, err = p.state.Blobs(path.Dir(file))
 	return file, namespace, blobs, err
@@ -59,7 +39,7 @@ func (p *proof) placed(cluster string, o apply.Owner) (file, namespace string, b
 
 // Rest is part of fleet.Proof.
 func (p *proof) Rest(cluster string, o apply.Owner) {
-	file, namespace, blobs, err := p.placed(cluster, o)
+	file, namespace, blobs, err := p.files(cluster, o)
 	if err != nil || blobs[file] == "" {
 		return
 	}
@@ -71,15 +51,15 @@ func (p *proof) Rest(cluster string, o apply.Owner) {
 
 // Held is part of fleet.Proof.
 func (p *proof) Held(ctx context.Context, cluster string, o apply.Owner) (string, error) {
-	file, namespace, blobs, err := p.placed(cluster, o)
+	file, namespace, blobs, err := p.files(cluster, o)
 	if err != nil {
 		return "", err
 	}
 	c := claim{file: file, blob: blobs[file], cluster: cluster, request: platform.RequestKey{Team: o.Team, Name: o.Request}}
 	if c.blob != "" && blobs[namespace] != "" {
-		around := c
-		around.file, around.blob, around.namespace = namespace, blobs[namespace], true
-		if why, err := p.heldFile(ctx, around); why != "" || err != nil {
+		of := c
+		of.file, of.blob, of.namespace = namespace, blobs[namespace], true
+		if why, err := p.heldFile(ctx, of); why != "" || err != nil {
 			return why, err
 		}
 	}
@@ -108,35 +88,35 @@ func (p *proof) heldFile(ctx context.Context, c claim) (string, error) {
 	if p.evidence.has(c.file, c.blob) { // somebody else asked meanwhile
 		return "", nil
 	}
-	doubt, err := p.examine(ctx, c)
+	unproven, err := p.examine(ctx, c)
 	if err != nil {
 		return "", err
 	}
-	if doubt == nil {
+	if unproven == nil {
 		p.evidence.prove(c.file, c.blob)
 		return "", nil
 	}
-	why := doubt.text(p.environment, c)
+	why := unproven.text(p.environment, c)
 	p.evidence.deny(c.file, denial{blob: c.blob, platform: p.platform.Commit, why: why})
-	p.reconciler.Logger.Warn("state held back", "environment", p.environment, "team", c.request.Team, "request", c.request.Name,
-		"cluster", c.cluster, "file", c.file, "commit", doubt.commit, "author", doubt.author, "cause", doubt.reason)
+	p.logger.Warn("state held back", "environment", p.environment, "team", c.request.Team, "request", c.request.Name,
+		"cluster", c.cluster, "file", c.file, "commit", unproven.commit, "author", unproven.author, "cause", unproven.reason)
 	return why, nil
 }
 
-// doubt is why a file is not proven.
-type doubt struct {
+// unproven is why a file is not proven.
+type unproven struct {
 	commit, author string // that brought it, and who says to have written that
 	reason         string
 }
 
-func (d *doubt) text(environment string, c claim) string {
-	what := c.file
+func (d *unproven) text(environment string, c claim) string {
+	change := c.file
 	if c.blob == "" {
-		what = "the removal of " + what
+		change = "the removal of " + change
 	}
 	return fmt.Sprintf("held back: %s in state commit %s by %s is not proven to be Transom's: %s. Nothing of it is applied, healed or "+
 		"pruned. If it is to be, merge decisions/%s/%s.yaml: an Approval with spec {state: %s}; else set the state branch back to "+
-		"the commit before", what, d.commit, d.author, d.reason, environment, "state-"+d.commit[:min(7, len(d.commit))], d.commit)
+		"the commit before", change, d.commit, d.author, d.reason, environment, "state-"+d.commit[:min(7, len(d.commit))], d.commit)
 }
 
 // depth bounds how many commits that changed a file are looked at for the one that its bytes were rendered for.
@@ -144,7 +124,7 @@ const depth = 20
 
 // examine tries to prove a file: with the state and the platform of now, then with those of the time when the bytes were
 // committed. nil: it is proven.
-func (p *proof) examine(ctx context.Context, c claim) (*doubt, error) {
+func (p *proof) examine(ctx context.Context, c claim) (*unproven, error) {
 	first, err := p.comes(ctx, c, p.state, p.platform)
 	if err != nil || first == "" {
 		return nil, err
@@ -153,7 +133,7 @@ func (p *proof) examine(ctx context.Context, c claim) (*doubt, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &doubt{reason: first}
+	d := &unproven{reason: first}
 	for _, info := range log {
 		at, err := p.repo.At(ctx, info.Commit)
 		if err != nil {
@@ -180,9 +160,7 @@ func (p *proof) examine(ctx context.Context, c claim) (*doubt, error) {
 
 // approved says whether a person decided that the files of a state commit are to be applied.
 func (p *proof) approved(commit string) bool {
-	return slices.ContainsFunc(p.platform.Decisions, func(d *platform.Decision) bool {
-		return d.Kind == "Approval" && d.Environment == p.environment && d.State == commit && !d.Broken
-	})
+	return slices.ContainsFunc(approvals(p.platform, p.environment), func(d *platform.Decision) bool { return d.State == commit })
 }
 
 // cameThen says why a file does not come of the state and the platform at a commit that has the same file, or nothing.
@@ -208,7 +186,7 @@ func (p *proof) comes(ctx context.Context, c claim, at *gitrepo.Snapshot, then *
 		return "", err
 	}
 	if c.namespace {
-		return p.prover.surrounds(ctx, c, content, at, then)
+		return p.prover.rendersNamespace(ctx, c, content, at, then)
 	}
 	return p.prover.renders(ctx, c, content, at, then)
 }

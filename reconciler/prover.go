@@ -107,9 +107,9 @@ func (p *prover) renders(ctx context.Context, c claim, manifest []byte, at fs.FS
 	}
 }
 
-// surrounds says why the file of a team's namespace does not come of a platform, or nothing. Every instance of the team on
+// rendersNamespace says why the file of a team's namespace does not come of a platform, or nothing. Every instance of the team on
 // the cluster has the same.
-func (p *prover) surrounds(ctx context.Context, c claim, manifest []byte, at fs.FS, then *platform.Platform) (string, error) {
+func (p *prover) rendersNamespace(ctx context.Context, c claim, manifest []byte, at fs.FS, then *platform.Platform) (string, error) {
 	of, why, err := p.recorded(ctx, c.request, at, then)
 	if err != nil {
 		return "", err
@@ -224,14 +224,10 @@ func (p *prover) recorded(ctx context.Context, k platform.RequestKey, at fs.FS, 
 
 // recordIn reads the Release file of a request that is there.
 func recordIn(at fs.FS, k platform.RequestKey) (*state.Release, error) {
-	content, err := fs.ReadFile(at, state.ReleaseFile(k))
+	release, err := readRelease(at, k)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("no Release file names %s", k)
 	}
-	if err != nil {
-		return nil, err
-	}
-	release, err := state.DecodeRelease(content)
 	if err == nil && release.Absent {
 		err = fmt.Errorf("its Release file records that %s is removed", k)
 	}

@@ -1,7 +1,6 @@
 package reconciler
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,10 +15,19 @@ import (
 	"transom.dev/render/state"
 )
 
-// races bounds how often one pass renders again because somebody else moved the state branch.
-const races = 5
+// maxRaces bounds how often one pass renders again because somebody else moved the state branch.
+const maxRaces = 5
 
-// Reconcile brings an environment's state to the requests of the platform, and the fleet to the state:
+// A pass is one run over one environment.
+type pass struct {
+	r           *Reconciler
+	loop        *loop
+	platform    *platform.Platform
+	environment *platform.Environment
+	state       *stateContent // as fetched, and from the commit on as committed
+}
+
+// reconcile brings an environment's state to the requests of the platform, and the fleet to the state:
 //
 //	fetch    the head of its state repository
 //	accept   or freeze: is the platform a continuation of the one that the state came from?
@@ -32,213 +40,163 @@ const races = 5
 //
 // A commit that loses a race has written nothing: the pass begins again on the new head. Where a phase fails, the commit
 // before stays deployed.
-func (r *Reconciler) Reconcile(ctx context.Context, p *platform.Platform, l *lane) error {
-	e := p.Environments[l.name]
-	if err := l.open(r.OpenState, e); err != nil {
-		return fmt.Errorf("open the state of %s: %w", l.name, err)
+func (p *pass) reconcile(ctx context.Context) error {
+	l := p.loop
+	if err := l.branch.open(p.r.OpenState, p.environment); err != nil {
+		return fmt.Errorf("open the state of %s: %w", l.environment, err)
 	}
-	doubted := l.takeDoubt()
+	refetch := l.inbox.takeRefetch()
 	for attempt := 1; ; attempt++ {
-		fetched := r.phase(l, "fetch")
-		held, err := l.fetch(ctx, &r.Trust)
-		if fetched(); err != nil {
-			return fmt.Errorf("fetch the state of %s: %w", l.name, err)
+		if err := p.fetch(ctx); err != nil {
+			return fmt.Errorf("fetch the state of %s: %w", l.environment, err)
 		}
-		r.publish(p, l.name, held)
-		now := r.inputs(p, l, held)
-		if l.done.same(now) && (l.next.IsZero() || l.soak == 0 && r.Now().Before(l.next)) {
-			if doubted {
-				return r.deploy(ctx, p, l, held)
+		p.publish()
+		now := p.inputs()
+		if l.schedule.upToDate(now, p.r.Now()) {
+			if refetch {
+				return p.deploy(ctx)
 			}
 			return nil
 		}
-		err = r.advance(ctx, p, l, held, now)
-		if errors.Is(err, gitrepo.ErrRaced) && attempt < races {
+		err := p.advance(ctx, now)
+		if errors.Is(err, gitrepo.ErrRaced) && attempt < maxRaces {
 			continue
 		}
-		return errors.Join(err, r.deploy(ctx, p, l, held))
+		return errors.Join(err, p.deploy(ctx))
 	}
 }
 
-// advance runs the phases between reading the state and deploying it.
-func (r *Reconciler) advance(ctx context.Context, p *platform.Platform, l *lane, held *held, now inputs) error {
-	frozen, err := r.accept(ctx, p, l.name, held)
+// advance runs the phases between reading the state and deploying it. Admission is asked in the middle of rendering, once it
+// is known which bytes change on which clusters: answers has promotion's side of that.
+func (p *pass) advance(ctx context.Context, now inputs) error {
+	frozen, err := p.accept(ctx)
 	if err != nil {
-		return fmt.Errorf("accept platform commit %s for %s: %w", p.Commit, l.name, err)
+		return fmt.Errorf("accept platform commit %s for %s: %w", p.platform.Commit, p.loop.environment, err)
 	}
 	if frozen != "" {
-		r.recordFrozen(ctx, p, l, held, frozen)
-		l.done, l.next = now, time.Time{}
+		p.recordFrozen(ctx, frozen)
+		p.loop.schedule.done, p.loop.schedule.next = now, time.Time{}
 		return nil
 	}
-	held.base.Pins = now.pins
-	choice := r.choose(ctx, p, l, held, now.around)
-	state, answers, err := r.render(ctx, p, l, held, choice)
+	p.state.base.Pins = now.pins
+	choice := p.choose(ctx, now.elsewhere)
+	direction, answers, err := Direction(ctx, choice, atOf(p.loop.branch.repo)) // direction.Admit is choice.Admit
 	if err != nil {
-		return fmt.Errorf("render %s: %w", l.name, err)
+		return fmt.Errorf("render %s: %w", p.loop.environment, err)
 	}
-	l.unrendered.add(answers.admission.Unrendered)
-	if err := r.commit(ctx, p, l, held, state, choice); err != nil {
-		r.Board.Problems(l.name, slices.Concat(p.Problems, state.Problems), state.Problems)
-		return fmt.Errorf("commit the state of %s: %w", l.name, err)
+	rendered, err := p.render(direction)
+	if err != nil {
+		return fmt.Errorf("render %s: %w", p.loop.environment, err)
 	}
-	r.publish(p, l.name, held)
-	r.record(ctx, p, l, held, state, answers)
-	if l.done, l.next = now, answers.next(); held.head.Commit != now.head {
-		l.paced()
-		r.lanes.wake("commit", 0, l.name) // another instance may have waited for this move
+	p.loop.unrendered.add(answers.admission.Unrendered)
+	if err := p.commit(ctx, rendered, choice.Restore); err != nil {
+		p.r.Board.Problems(p.loop.environment, slices.Concat(p.platform.Problems, rendered.Problems), rendered.Problems)
+		return fmt.Errorf("commit the state of %s: %w", p.loop.environment, err)
+	}
+	p.publish()
+	p.record(ctx, rendered, answers)
+	p.loop.schedule.done, p.loop.schedule.next = now, answers.next()
+	if p.state.head.Commit != now.head {
+		p.loop.inbox.setCommitted()
+		p.loop.inbox.latch.Fire("commit") // another instance may have waited for this move
 	}
 	return nil
 }
 
 // phase begins a phase of a pass and returns a function that ends it.
-func (r *Reconciler) phase(l *lane, name string) (done func()) {
+func (p *pass) phase(name string) (done func()) {
 	began := time.Now()
-	l.watchdog.enter(name, r.Now())
+	p.loop.watchdog.enter(name, p.r.Now())
 	return func() {
-		l.watchdog.enter("", r.Now())
-		if r.Took != nil {
-			r.Took(l.name, name, time.Since(began))
-		}
+		p.loop.watchdog.enter("", p.r.Now())
+		p.r.took(p.loop.environment, name, time.Since(began))
 	}
 }
 
-// render renders the chosen instances, and commits to as many of their changes as are admitted.
-func (r *Reconciler) render(ctx context.Context, p *platform.Platform, l *lane, h *held, choice *promotion.Choice) (*render.State, *Answers, error) {
-	defer r.phase(l, "render")()
-	direction, answers, err := Direction(ctx, choice, atOf(l.repo))
-	if err != nil {
-		return nil, nil, err
-	}
-	state, err := l.renderer.Direct(p, l.name, h.base, direction)
-	return state, answers, err
+// fetch reads the content of the state branch.
+func (p *pass) fetch(ctx context.Context) (err error) {
+	defer p.phase("fetch")()
+	p.state, err = p.loop.branch.fetch(ctx, p.loop.environment, &p.r.Trust)
+	return err
 }
 
-// publish tells this lane's records to the lanes whose decisions depend on them.
-func (r *Reconciler) publish(p *platform.Platform, environment string, h *held) {
-	if r.states.publish(environment, h) {
-		others := slices.DeleteFunc(p.Graph.Neighbours(environment), func(name string) bool { return name == environment })
-		r.lanes.wake("state of "+environment, 0, others...)
+// publish shows the records of the environment to the loops whose decisions depend on them.
+func (p *pass) publish() {
+	name := p.loop.environment
+	if p.r.cache.records.publish(name, p.state) {
+		others := slices.DeleteFunc(p.platform.Graph.Neighbours(name), func(other string) bool { return other == name })
+		p.r.cache.loops.wake("state of "+name, others...)
 	}
 }
 
 // inputs are all that a pass over an environment depends on.
 type inputs struct {
-	platform *platform.Platform
-	head     string
-	pins     map[string]string
-	around   map[string]committed // the states of its neighbours
-	heard    int                  // how much clusters have said of it and its neighbours
-	builds   int                  // that no pass waited for
+	platform  *platform.Platform
+	head      string
+	pins      map[string]string
+	elsewhere map[string]committed // the records of its neighbours
+	news      int                  // how often the health of it and its neighbours changed
+	builds    int                  // that no pass waited for
 }
 
-func (r *Reconciler) inputs(p *platform.Platform, l *lane, h *held) inputs {
-	l.mu.Lock()
-	builds := l.builds
-	l.mu.Unlock()
+func (p *pass) inputs() inputs {
+	name := p.loop.environment
 	return inputs{
-		p, h.head.Commit, r.identities.of(p, p.Environments[l.name]), r.states.around(p, l.name),
-		r.health.heard(p.Graph.Neighbours(l.name)), builds,
+		p.platform, p.state.head.Commit, p.r.cache.identities.of(p.platform, p.environment), p.r.cache.records.elsewhere(p.platform, name),
+		p.r.cache.health.newsOf(p.platform.Graph.Neighbours(name)), p.loop.inbox.buildsReady(),
 	}
 }
 
 // same says that a pass with these inputs was done, so that another would find nothing to do before some time has passed.
 func (i inputs) same(o inputs) bool {
-	return i.platform == o.platform && i.head == o.head && maps.Equal(i.pins, o.pins) && i.heard == o.heard && i.builds == o.builds &&
-		maps.EqualFunc(i.around, o.around, func(a, b committed) bool { return a.commit == b.commit })
+	return i.platform == o.platform && i.head == o.head && maps.Equal(i.pins, o.pins) && i.news == o.news && i.builds == o.builds &&
+		maps.EqualFunc(i.elsewhere, o.elsewhere, func(a, b committed) bool { return a.commit == b.commit })
 }
 
-// held is the content of an environment's state repository.
-type held struct {
-	head *gitrepo.Snapshot // of the branch; the parent of the next commit
-	ours *gitrepo.Snapshot // the last commit that is believed to be Transom's: it is deployed
-	base *render.Base      // the content of ours
-
-	fetched time.Time // when the fetch of head began
-
-	abandons bool // a person approved to leave the accepted platform commit behind: the new one is recorded at once
+// render renders the chosen instances, and commits to as many of their changes as are admitted.
+func (p *pass) render(direction render.Direction) (*render.State, error) {
+	defer p.phase("render")()
+	return p.loop.renderer.Direct(p.platform, p.loop.environment, p.state.base, direction)
 }
 
-// open makes l.repo the repository that the environment names now.
-func (l *lane) open(open func(*platform.Environment) (StateRepo, error), e *platform.Environment) error {
-	url := e.State.URL + "#" + e.State.Branch
-	if l.repo != nil && l.url == url {
-		return nil
-	}
-	repo, err := open(e)
-	if err != nil {
-		return err
-	}
-	l.url, l.repo, l.last = url, repo, nil
-	return nil
-}
-
-// fetch reads the state's head, and decodes it unless it is the one that this lane saw or made last.
-func (l *lane) fetch(ctx context.Context, trust *Trust) (*held, error) {
-	began := time.Now()
-	head, err := l.repo.Fetch(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if l.last != nil && l.last.head.Commit == head.Commit {
-		l.last.fetched = began
-		return l.last, nil
-	}
-	l.identity = cmp.Or(l.identity, newIdentity())
-	ours, err := trust.believed(ctx, l.repo, l.name, head)
-	if err != nil {
-		return nil, err
-	}
-	if err := ours.Bounded(); err != nil {
-		return nil, fmt.Errorf("read state commit %s: %w", ours.Commit, err)
-	}
-	base, err := render.ReadBase(ours)
-	if err != nil {
-		return nil, fmt.Errorf("read state commit %s: %w", ours.Commit, err)
-	}
-	base.Identity = l.identity
-	l.last = &held{head: head, ours: ours, base: base, fetched: began}
-	return l.last, nil
-}
-
-// commit writes the changes on top of the head, undoes the changes of others, and brings held to the new content of the
+// commit writes the changes on top of the head, undoes the changes of others, and brings p.state to the new content of the
 // branch.
-func (r *Reconciler) commit(ctx context.Context, p *platform.Platform, l *lane, h *held, rendered *render.State, choice *promotion.Choice) error {
-	defer r.phase(l, "commit")()
-	changes, err := restore(h)
+func (p *pass) commit(ctx context.Context, rendered *render.State, restored map[platform.RequestKey]promotion.Restoration) error {
+	defer p.phase("commit")()
+	changes, err := restore(p.state)
 	if err != nil {
 		return err
 	}
 	healed := len(changes)
 	maps.Copy(changes, rendered.Changes)
-	if h.abandons {
-		rendered.Fleet.Platform = p.Commit
+	if p.state.abandons {
+		rendered.Fleet.Platform = p.platform.Commit
 		changes[state.FleetFile] = rendered.Fleet.Encode()
 	}
 	if len(changes) == 0 {
 		return nil
 	}
-	message := describe(l.name, p.Commit, h.base, rendered, healed)
-	message.thank(ctx, r.Platform, p.Commit)
-	snapshot, err := l.repo.Commit(ctx, h.head, gitrepo.Commit{
-		Message: message.String(), Changes: changes, Author: self, Committer: self, When: r.Now(),
-		Key: r.Trust.Key,
+	message := describe(p.loop.environment, p.platform.Commit, p.state.base, rendered, healed)
+	message.thank(ctx, p.r.Platform, p.platform.Commit)
+	snapshot, err := p.loop.branch.repo.Commit(ctx, p.state.head, gitrepo.Commit{
+		Message: message.String(), Changes: changes, Author: self, Committer: self, When: p.r.Now(),
+		Key: p.r.Trust.Key,
 	})
 	if err != nil {
-		l.last = nil
+		p.loop.branch.last = nil
 		return err
 	}
 	if healed > 0 {
-		r.Logger.Warn("state restored: somebody else had written it", "environment", l.name, "theirs", h.head.Commit,
-			"believed", h.ours.Commit, "commit", snapshot.Commit, "files", healed)
+		p.r.Logger.Warn("state restored: somebody else had written it", "environment", p.loop.environment, "theirs", p.state.head.Commit,
+			"believed", p.state.believed.Commit, "commit", snapshot.Commit, "files", healed)
 	}
-	h.head, h.ours = snapshot, snapshot
-	h.abandons = false
-	h.base.Advance(rendered, snapshot)
-	if r.Trust.Key == nil {
-		l.evidence.pushed(rendered.Changes, choice.Restore, snapshot)
+	p.state.head, p.state.believed = snapshot, snapshot
+	p.state.abandons = false
+	p.state.base.Advance(rendered, snapshot)
+	if p.r.Trust.Key == nil {
+		p.loop.evidence.pushed(rendered.Changes, restored, snapshot)
 	}
-	r.Logger.Info("state committed", "environment", l.name, "commit", snapshot.Commit,
-		"platform", p.Commit, "requests", len(rendered.Touched), "files", len(changes))
+	p.r.Logger.Info("state committed", "environment", p.loop.environment, "commit", snapshot.Commit,
+		"platform", p.platform.Commit, "requests", len(rendered.Touched), "files", len(changes))
 	return nil
 }

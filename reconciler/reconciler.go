@@ -51,7 +51,17 @@ type Deployer interface {
 	Checkpoint(environment, cluster string, k platform.RequestKey, revision string, soaked time.Duration)
 }
 
-// Reconciler holds the concrete parts. All fields but Repository, Trust and Took are required, and none is changed once it runs.
+// Figures counts the passes, and the corrections of drift.
+type Figures interface {
+	// Pass takes how long a phase of a pass over an environment took; the phase "" is all of it.
+	Pass(environment, phase string, took time.Duration)
+
+	// Corrected takes that an object had been changed by others and was set back.
+	Corrected(environment, cluster string)
+}
+
+// Reconciler holds the concrete parts. All fields but Repository, Trust and Figures are required, and none is changed once it
+// runs.
 type Reconciler struct {
 	PlatformURL string
 	Platform    Source
@@ -69,26 +79,66 @@ type Reconciler struct {
 	// Trust says which commits of the state branches are believed.
 	Trust Trust
 
-	// Took, if set, is told how long each phase of a pass over an environment took; the phase "" is all of it.
-	Took func(environment, phase string, took time.Duration)
+	Figures Figures
 
-	// Corrected, if set, is called whenever an object had been changed by others and was set back.
-	Corrected func(environment, cluster string)
+	cache cache
+}
 
+// cache is the memory of a Reconciler: all of it can be read again from Git and the clusters.
+type cache struct {
+	readiness  readiness
+	loops      loops
+	records    records
+	health     observations
 	identities identities
-	states     states
-	lanes      lanes
-	health     ledger
+}
 
+// readiness knows the platform that was loaded last, and how far the environments have come since the start.
+type readiness struct {
 	mu     sync.Mutex
 	latest *platform.Platform
 	ready  map[string]bool // environments that were reconciled once
 }
 
-// Run reconciles on every trigger until ctx is done, and returns when every lane has ended.
+// platform returns the one that was loaded last, or nil.
+func (s *readiness) platform() *platform.Platform {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.latest
+}
+
+func (s *readiness) loaded(p *platform.Platform) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.latest = p
+}
+
+// reconciled takes that a pass over an environment succeeded.
+func (s *readiness) reconciled(environment string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ready == nil {
+		s.ready = map[string]bool{}
+	}
+	s.ready[environment] = true
+}
+
+// missing names the first environment that was not reconciled yet; empty: there is none.
+func (s *readiness) missing() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, name := range slices.Sorted(maps.Keys(s.latest.Environments)) {
+		if !s.ready[name] && !s.latest.Environments[name].Broken {
+			return name
+		}
+	}
+	return ""
+}
+
+// Run reconciles on every trigger until ctx is done, and returns when every loop has ended.
 func (r *Reconciler) Run(ctx context.Context) error {
-	r.health.begin(r.Now, r.Fleet.Checkpoint)
-	defer r.lanes.wait()
+	r.cache.health.begin(r.Now, r.Fleet.Checkpoint)
+	defer r.cache.loops.wait()
 	loader := &platform.Loader{
 		Repository: r.Repository, Own: []platform.StateRepository{{URL: r.PlatformURL, Branch: cmp.Or(r.Board.Branch, "main")}},
 	}
@@ -104,9 +154,9 @@ func (r *Reconciler) Run(ctx context.Context) error {
 		if err != nil {
 			r.Board.PlatformFailed(r.PlatformURL, err) // which is logged where it is news
 			r.Logger.Debug("platform not loaded", "cause", causes, "err", err)
-			continue // the ticker tries again; the lanes keep their platform
+			continue // the ticker tries again; the loops keep their platform
 		}
-		r.startLanes(ctx, p, causes)
+		r.startLoops(ctx, p, causes)
 	}
 }
 
@@ -119,9 +169,7 @@ func (r *Reconciler) load(ctx context.Context, loader *platform.Loader) (*platfo
 	if head.Commit == "" {
 		return nil, noCommit(r.PlatformURL, cmp.Or(r.Board.Branch, "main"), r.Platform.OtherBranches())
 	}
-	r.mu.Lock()
-	latest := r.latest
-	r.mu.Unlock()
+	latest := r.cache.readiness.platform()
 	if latest != nil && latest.Commit == head.Commit {
 		r.Board.PlatformReached()
 		return latest, nil
@@ -131,9 +179,7 @@ func (r *Reconciler) load(ctx context.Context, loader *platform.Loader) (*platfo
 		return nil, fmt.Errorf("load platform commit %s: %w", head.Commit, err)
 	}
 	p.Commit = head.Commit
-	r.mu.Lock()
-	r.latest = p
-	r.mu.Unlock()
+	r.cache.readiness.loaded(p)
 	r.Board.Loaded(r.PlatformURL, p)
 	r.Logger.Info("platform loaded", "commit", p.Commit, "requests", len(p.Requests), "problems", len(p.Problems))
 	return p, nil
@@ -151,28 +197,18 @@ func noCommit(url, branch string, others []string) error {
 // Ready says whether the platform was loaded, every environment of it was reconciled once and no pass is stuck; the error
 // gives the reason why not.
 func (r *Reconciler) Ready() error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.latest == nil {
+	if r.cache.readiness.platform() == nil {
 		return fmt.Errorf("the platform %s is not loaded yet", r.PlatformURL)
 	}
-	if stuck := r.stuck(); len(stuck) > 0 {
+	if stuck := r.cache.loops.stuck(r.Now()); len(stuck) > 0 {
 		slices.Sort(stuck)
 		return errors.New(strings.Join(stuck, "; "))
 	}
-	for _, name := range slices.Sorted(maps.Keys(r.latest.Environments)) {
-		if !r.ready[name] && !r.latest.Environments[name].Broken {
-			return fmt.Errorf("environment %s is not reconciled yet", name)
-		}
+	if missing := r.cache.readiness.missing(); missing != "" {
+		return fmt.Errorf("environment %s is not reconciled yet", missing)
 	}
 	return nil
 }
 
-func (r *Reconciler) reconciled(environment string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.ready == nil {
-		r.ready = map[string]bool{}
-	}
-	r.ready[environment] = true
-}
+// Ages are how long the passes under way have taken, by environment; zero where none is.
+func (r *Reconciler) Ages() map[string]time.Duration { return r.cache.loops.ages(r.Now()) }

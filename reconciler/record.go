@@ -19,49 +19,48 @@ import (
 
 // record tells status where the instances of the environment stand after a pass: all of them after the first, then those
 // about which there was something to say in this pass or the last.
-func (r *Reconciler) record(ctx context.Context, p *platform.Platform, l *lane, h *held, state *render.State, answers *Answers) {
-	defer r.phase(l, "record")()
-	e := p.Environments[l.name]
-	seen := r.environment(ctx, p, l, h)
-	seen.Problems, seen.Next = state.Problems, answers.next()
+func (p *pass) record(ctx context.Context, rendered *render.State, answers *Answers) {
+	defer p.phase("record")()
+	seen := p.environmentStatus(ctx)
+	seen.Problems, seen.Next = rendered.Problems, answers.next()
 	seen.Deletions, seen.Plan = answers.Deletions, answers.plan()
 	standings := answers.standings()
-	talked := map[platform.RequestKey]bool{}
+	mentioned := map[platform.RequestKey]bool{}
 	for k := range standings {
-		talked[k] = true
+		mentioned[k] = true
 	}
-	for _, problem := range slices.Concat(p.Problems, state.Problems) {
+	for _, problem := range slices.Concat(p.platform.Problems, rendered.Problems) {
 		if problem.Request != nil {
-			talked[*problem.Request] = true
+			mentioned[*problem.Request] = true
 		}
 	}
-	tell, about := r.Board.Updated, maps.Clone(talked)
-	maps.Copy(about, l.talked)
-	for _, k := range slices.Concat(state.Touched, answers.Forget) {
+	report, about := p.r.Board.Updated, maps.Clone(mentioned)
+	maps.Copy(about, p.loop.reported.mentioned)
+	for _, k := range slices.Concat(rendered.Touched, answers.Forget) {
 		about[k] = true
 	}
-	if l.recorded != h {
-		tell = r.Board.Reconciled
-		for k := range h.base.Releases {
+	if p.loop.reported.state != p.state {
+		report = p.r.Board.Reconciled
+		for k := range p.state.base.Releases {
 			about[k] = true
 		}
 	}
-	list := instances(p, e, h, state.Problems, about)
-	r.timed(list, state.Touched)
+	list := p.instances(rendered.Problems, about)
+	p.setCommittedAt(list, rendered.Touched)
 	for i := range list {
-		list[i].MergedAt = r.mergedAt(ctx, &list[i], len(list) > few)
-		r.stand(ctx, &list[i], standings[list[i].Request], h.base.Releases[list[i].Request])
+		list[i].MergedAt = p.mergedAt(ctx, &list[i], len(list) > few)
+		p.addStanding(ctx, &list[i], standings[list[i].Request])
 	}
-	tell(seen, list)
-	l.talked, l.recorded = talked, h
-	for _, k := range state.Forgotten {
-		r.health.drop(l.name, k)
+	report(seen, list)
+	p.loop.reported = reported{p.state, mentioned}
+	for _, k := range rendered.Forgotten {
+		p.r.cache.health.forget(p.loop.environment, k)
 	}
 }
 
-// timed sets the time of commit of the instances that this very pass committed. Since when the rest is there this process
+// setCommittedAt sets the time of commit of the instances that this very pass committed. Since when the rest is there this process
 // does not know.
-func (r *Reconciler) timed(list []status.Instance, touched []platform.RequestKey) {
+func (p *pass) setCommittedAt(list []status.Instance, touched []platform.RequestKey) {
 	now := map[platform.RequestKey]bool{}
 	for _, k := range touched {
 		now[k] = true
@@ -69,7 +68,7 @@ func (r *Reconciler) timed(list []status.Instance, touched []platform.RequestKey
 	for _, in := range list {
 		for i := range in.Placements {
 			if now[in.Request] {
-				in.Placements[i].CommittedAt = r.Now()
+				in.Placements[i].CommittedAt = p.r.Now()
 			}
 		}
 	}
@@ -78,8 +77,8 @@ func (r *Reconciler) timed(list []status.Instance, touched []platform.RequestKey
 // few is how many instances of a pass are looked into one by one.
 const few = 20
 
-// stand adds to an instance the gates that it waits for, its candidate, and how that differs from the release that it has.
-func (r *Reconciler) stand(ctx context.Context, in *status.Instance, s *promotion.Standing, has *state.Release) {
+// addStanding adds to an instance the gates that it waits for, its candidate, and how that differs from the release that it has.
+func (p *pass) addStanding(ctx context.Context, in *status.Instance, s *promotion.Standing) {
 	if s == nil {
 		return
 	}
@@ -91,10 +90,10 @@ func (r *Reconciler) stand(ctx context.Context, in *status.Instance, s *promotio
 		in.Candidate = &status.Candidate{
 			Release: c.Digest, Offering: c.Offering, Version: c.Version, Commit: c.Commit, Absent: s.Removal,
 		}
-		if info, err := r.Platform.Show(ctx, c.Commit); err == nil {
+		if info, err := p.r.Platform.Show(ctx, c.Commit); err == nil {
 			in.Candidate.MergedAt = info.When
 		}
-		if has != nil && has.Offering == c.Offering {
+		if has := p.state.base.Releases[in.Request]; has != nil && has.Offering == c.Offering {
 			in.Candidate.Changes = platform.Differences(in.Environment, has.Request, c.Spec)
 		}
 		in.Skipped = s.Overtaken
@@ -103,56 +102,56 @@ func (r *Reconciler) stand(ctx context.Context, in *status.Instance, s *promotio
 
 // mergedAt is when the sources of a release were merged: the later one of its request and its version. That walks through
 // history, so where many are asked about at once it is the commit that last yielded them. Zero: that cannot be read.
-func (r *Reconciler) mergedAt(ctx context.Context, in *status.Instance, many bool) (at time.Time) {
+func (p *pass) mergedAt(ctx context.Context, in *status.Instance, many bool) (at time.Time) {
 	if in.Commit == "" {
 		return at
 	}
 	if !many && in.Offering != "" {
 		for _, file := range []string{in.File, "offerings/" + in.Offering + "/" + in.Version} {
-			if change, err := r.Platform.Changed(ctx, in.Commit, file); err == nil && change.When.After(at) {
+			if change, err := p.r.Platform.Changed(ctx, in.Commit, file); err == nil && change.When.After(at) {
 				at = change.When
 			}
 		}
 	}
-	if info, err := r.Platform.Show(ctx, in.Commit); err == nil && at.IsZero() {
+	if info, err := p.r.Platform.Show(ctx, in.Commit); err == nil && at.IsZero() {
 		return info.When
 	}
 	return at
 }
 
 // recordFrozen tells status that the environment does not follow the platform.
-func (r *Reconciler) recordFrozen(ctx context.Context, p *platform.Platform, l *lane, h *held, why string) {
-	e := p.Environments[l.name]
-	seen := r.environment(ctx, p, l, h)
+func (p *pass) recordFrozen(ctx context.Context, why string) {
+	seen := p.environmentStatus(ctx)
 	seen.Frozen = why
 	all := map[platform.RequestKey]bool{}
-	for k := range h.base.Releases {
+	for k := range p.state.base.Releases {
 		all[k] = true
 	}
-	r.Board.Reconciled(seen, instances(p, e, h, nil, all))
+	p.r.Board.Reconciled(seen, p.instances(nil, all))
 }
 
-func (r *Reconciler) environment(ctx context.Context, p *platform.Platform, l *lane, h *held) status.Environment {
-	e := p.Environments[l.name]
+// environmentStatus is the status of the environment itself.
+func (p *pass) environmentStatus(ctx context.Context) status.Environment {
+	e := p.environment
 	seen := status.Environment{
 		Name: e.Name, StateURL: e.State.URL, StateBranch: e.State.Branch,
-		Commit: p.Commit, StateCommit: h.ours.Commit, PromotesFrom: e.PromotesFrom,
+		Commit: p.platform.Commit, StateCommit: p.state.believed.Commit, PromotesFrom: e.PromotesFrom,
 	}
-	for _, d := range p.Decisions {
-		if d.Environment == e.Name && inForce(d, r.Now()) {
+	for _, d := range p.platform.Decisions {
+		if d.Environment == e.Name && inForce(d, p.r.Now()) {
 			seen.Decisions = append(seen.Decisions, status.Decision{Kind: d.Kind, File: d.File, About: about(d), Reason: d.Reason, Until: d.Until})
 		}
 	}
-	if info, err := l.repo.Show(ctx, h.ours.Commit); err == nil {
-		seen.Did = strings.TrimPrefix(info.Subject, l.name+": ")
+	if info, err := p.loop.branch.repo.Show(ctx, p.state.believed.Commit); err == nil {
+		seen.Did = strings.TrimPrefix(info.Subject, e.Name+": ")
 	}
-	for _, c := range members(p, e, h) {
+	for _, c := range p.clusters() {
 		reason := ""
-		if of := p.Clusters[c.Name]; of != nil {
+		if of := p.platform.Clusters[c.Name]; of != nil {
 			reason = of.Reason
 		}
 		seen.Clusters = append(seen.Clusters, status.Cluster{
-			Name: c.Name, State: string(c.State), Reason: reason, UID: c.UID, Wave: waveOf(e, p.Clusters[c.Name]),
+			Name: c.Name, State: string(c.State), Reason: reason, UID: c.UID, Wave: waveOf(e, p.platform.Clusters[c.Name]),
 		})
 	}
 	return seen
@@ -160,20 +159,22 @@ func (r *Reconciler) environment(ctx context.Context, p *platform.Platform, l *l
 
 // instances lists the state's instances of some requests, and those that the platform asks for but that could not be
 // rendered.
-func instances(p *platform.Platform, e *platform.Environment, h *held, rendering []platform.Problem, of map[platform.RequestKey]bool) []status.Instance {
+func (p *pass) instances(rendering []platform.Problem, of map[platform.RequestKey]bool) []status.Instance {
+	e := p.environment
 	byKey := map[platform.RequestKey]*status.Instance{}
 	for key := range of {
-		if release := h.base.Releases[key]; release != nil {
-			byKey[key] = runs(e.Name, key, release, h.ours.Commit)
-			byKey[key].Display = shown(p, e.Name, release)
+		if release := p.state.base.Releases[key]; release != nil {
+			byKey[key] = runs(e.Name, key, release, p.state.believed.Commit)
+			byKey[key].Display = shown(p.platform, e.Name, release)
 		}
 	}
-	for _, problem := range slices.Concat(p.Problems, rendering) {
+	for _, problem := range slices.Concat(p.platform.Problems, rendering) {
 		key := problem.Request
-		if key == nil || problem.Warning || problem.Environment != "" && problem.Environment != e.Name {
+		elsewhere := problem.Environment != "" && problem.Environment != e.Name
+		if key == nil || problem.Warning || elsewhere {
 			continue
 		}
-		if byKey[*key] == nil && !p.Broken(e.Name, *key) && problem.Environment == "" {
+		if byKey[*key] == nil && !p.platform.Broken(e.Name, *key) && problem.Environment == "" {
 			continue
 		}
 		if byKey[*key] == nil {

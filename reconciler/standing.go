@@ -10,8 +10,8 @@ import (
 
 // inForce reports whether a decision keeps something as it is until it is taken back.
 func inForce(d *platform.Decision, now time.Time) bool {
-	return slices.Contains([]string{"Hold", "Pin", "Override"}, d.Kind) && !d.Broken &&
-		(d.Until.IsZero() || now.Before(d.Until)) && !now.Before(d.From)
+	ended := !d.Until.IsZero() && !now.Before(d.Until)
+	return slices.Contains([]string{"Hold", "Pin", "Override"}, d.Kind) && !d.Broken && !ended && !now.Before(d.From)
 }
 
 // about names the subject of a decision.

@@ -19,7 +19,10 @@ type Trust struct {
 
 // accepts says whether a commit is signed with one of the keys.
 func (t *Trust) accepts(s gitrepo.Signed) bool {
-	return s.Valid && (s.By.Is(t.Key.Public()) || slices.ContainsFunc(t.Keys, s.By.Is))
+	if !s.Valid {
+		return false
+	}
+	return s.By.Is(t.Key.Public()) || slices.ContainsFunc(t.Keys, s.By.Is)
 }
 
 // believed returns the newest commit of an environment's branch that Transom made. Commits that others put on top of it are
@@ -31,10 +34,10 @@ func (t *Trust) believed(ctx context.Context, repo StateRepo, environment string
 		return nil, err
 	}
 	switch {
-	case w.found == "" && w.doubted != "":
+	case w.found == "" && w.rejected != "":
 		return nil, fmt.Errorf("its newest commit that says it is Transom's, %s, is not believed, because it is %s: nothing is written and "+
 			"nothing deleted. If the branch was written before commits were signed, start with --trust-state %s; if another key signed it, "+
-			"add that with --state-keys; else set the branch back to a commit that is believed", w.doubted, w.why, w.doubted)
+			"add that with --state-keys; else set the branch back to a commit that is believed", w.rejected, w.why, w.rejected)
 	case w.found == "":
 		return &gitrepo.Snapshot{}, nil
 	case w.found == head.Commit:
@@ -52,7 +55,7 @@ type search struct {
 
 	found      string
 	generation int    // of found, once there is another
-	doubted    string // the first commit that says it is ours and is not believed
+	rejected   string // the first commit that says it is ours and is not believed
 	why        string
 }
 
@@ -112,13 +115,13 @@ func (w *search) ours(ctx context.Context, info gitrepo.CommitInfo, trusted bool
 		}
 		why += " for another environment"
 	}
-	if w.doubted == "" {
-		w.doubted, w.why = info.Commit, why
+	if w.rejected == "" {
+		w.rejected, w.why = info.Commit, why
 	}
 	return false, nil
 }
 
-// take notes a commit of ours, if it is the latest.
+// take keeps a commit of ours, if it is the latest.
 func (w *search) take(ctx context.Context, commit string) (err error) {
 	if w.found == "" {
 		w.found = commit

@@ -29,7 +29,7 @@ func (w *watchdog) end() {
 	w.began, w.phase = time.Time{}, ""
 }
 
-// enter notes that a phase begins. Phases that wait for Git are bounded and told by themselves.
+// enter says that a phase begins. Phases that wait for Git have bounds of their own.
 func (w *watchdog) enter(phase string, now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -39,7 +39,7 @@ func (w *watchdog) enter(phase string, now time.Time) {
 	w.step, w.phase = now, phase
 }
 
-// stepped notes that something came to its end.
+// stepped says that something came to its end.
 func (w *watchdog) stepped(now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -66,23 +66,22 @@ func (w *watchdog) stuck(now time.Time) string {
 	return fmt.Sprintf("phase %s has come to no end for %s", w.phase, now.Sub(w.step).Round(time.Second))
 }
 
-// Ages are how long the passes under way have taken, by environment; zero where none is.
-func (r *Reconciler) Ages() map[string]time.Duration {
-	ages, now := map[string]time.Duration{}, r.Now()
-	r.lanes.mu.Lock()
-	defer r.lanes.mu.Unlock()
-	for name, l := range r.lanes.byName {
+// ages are how long the passes under way have taken, by environment; zero where none is.
+func (all *loops) ages(now time.Time) map[string]time.Duration {
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	ages := map[string]time.Duration{}
+	for name, l := range all.byName {
 		ages[name] = l.watchdog.age(now)
 	}
 	return ages
 }
 
 // stuck lists the environments whose passes come to no end, in no order.
-func (r *Reconciler) stuck() (lines []string) {
-	now := r.Now()
-	r.lanes.mu.Lock()
-	defer r.lanes.mu.Unlock()
-	for name, l := range r.lanes.byName {
+func (all *loops) stuck(now time.Time) (lines []string) {
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	for name, l := range all.byName {
 		if why := l.watchdog.stuck(now); why != "" {
 			lines = append(lines, fmt.Sprintf("environment %s is stuck: %s", name, why))
 		}

@@ -7,7 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/resource"
 
-	"transom.dev/render/platform"
+	"transom.dev/render/builtin"
 )
 
 // A fixedField is one that an API server does not let change; absent is its value where it is not written. A kept one may be
@@ -77,7 +77,7 @@ var frozenFields = map[string][]fixedField{
 func unchangeable(id objectID, before, after map[string]any, custom fixing) (fields []string) {
 	kind := strings.TrimPrefix(id.group+"/"+id.kind, "/")
 	fixed := fixedFields[kind]
-	if _, builtin := platform.BuiltinScope(id.group, id.kind); !builtin && custom != nil {
+	if _, known := builtin.Scope(id.group, id.kind); !known && custom != nil {
 		apiVersion, _ := after["apiVersion"].(string)
 		fixed = custom(apiVersion, id.kind)
 	}

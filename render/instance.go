@@ -10,6 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"transom.dev/render/builtin"
 	"transom.dev/render/internal/kustomize"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
@@ -201,7 +202,7 @@ func wrap(i *platform.Instance, placed *placement, components []string) kustomiz
 		},
 	}
 	for _, ignore := range i.Version.Ignore {
-		if slices.Contains(ignore.Fields, platform.ReplicasField) {
+		if slices.Contains(ignore.Fields, builtin.ReplicasField) {
 			w.Unscaled[strings.TrimPrefix(ignore.Group+"/"+ignore.Kind, "/")] = true
 		}
 	}

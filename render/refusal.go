@@ -6,6 +6,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"transom.dev/render/builtin"
 	"transom.dev/render/internal/kinds"
 	"transom.dev/render/platform"
 )
@@ -15,13 +16,13 @@ import (
 func refusals(object *yaml.Node, custom schemas) []kinds.Fault {
 	apiVersion, kind := valueOf(object, "apiVersion"), valueOf(object, "kind")
 	group, version := groupOf(apiVersion)
-	if unserved := platform.Unserved(group, version, kind); unserved != "" {
+	if unserved := builtin.Unserved(group, version, kind); unserved != "" {
 		return []kinds.Fault{{
 			Path: kinds.Path{{Name: "apiVersion"}}, Rule: "unserved-kind", Message: unserved, Value: mappingOf(object, "apiVersion"),
 		}}
 	}
 	faults := kinds.Fields(apiVersion, kind, object)
-	if custom != nil && !platform.BuiltinGroup(group) {
+	if custom != nil && !builtin.Group(group) {
 		faults = customRefusals(object, custom(apiVersion, kind))
 	}
 	faults = append(faults, kinds.Metadata(apiVersion, kind, object)...)

@@ -6,6 +6,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"transom.dev/render/builtin"
 	"transom.dev/render/internal/kustomize"
 	"transom.dev/render/platform"
 )
@@ -24,7 +25,7 @@ func unscaled(w *kustomize.Wrapper, file string, sources []kustomize.Object, ren
 				why = fmt.Sprintf("the %s sets them", scaled.By)
 			}
 			warning := platform.Problem{
-				File: file, Field: platform.ReplicasField, Rule: "replicas", Warning: true,
+				File: file, Field: builtin.ReplicasField, Rule: "replicas", Warning: true,
 				Message: fmt.Sprintf("the replicas of the %s %s are left out, because %s; remove the field", kind, name, why),
 			}
 			if o.File != "" {

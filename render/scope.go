@@ -9,6 +9,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"transom.dev/render/builtin"
 	"transom.dev/render/platform"
 )
 
@@ -21,7 +22,7 @@ const (
 // scope returns whether objects of a kind live in a namespace: from Kubernetes, from the version's kinds, from the
 // CustomResourceDefinitions of the version, and at last from those of any other.
 func (p *pass) scope(v *platform.Version, group, kind string) (scope string, known bool) {
-	if scope, known := platform.BuiltinScope(group, kind); known {
+	if scope, known := builtin.Scope(group, kind); known {
 		return scope, true
 	}
 	if scope, known := scopeIn(v.Kinds, group, kind); known {
@@ -98,7 +99,7 @@ func definition(document *yaml.Node) (platform.Kind, bool) {
 
 // unknownKind is the Problem of a kind whose scope nobody knows.
 func unknownKind(v *platform.Version, group, version, kind string) string {
-	switch unserved := platform.Unserved(group, version, kind); {
+	switch unserved := builtin.Unserved(group, version, kind); {
 	case unserved != "":
 		return unserved
 	case group == "":

@@ -7,6 +7,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"transom.dev/render/builtin"
 	"transom.dev/render/internal/kinds"
 	"transom.dev/render/platform"
 )
@@ -20,7 +21,7 @@ func unprefixed(l *locator, prefix, file string, rendered []*yaml.Node) (warning
 	for _, o := range l.skeleton.Objects {
 		if group, _ := groupOf(o.APIVersion); !slices.Contains(named[o.Name], o.Kind) {
 			named[o.Name] = append(named[o.Name], o.Kind)
-			if _, builtin := platform.BuiltinScope(group, o.Kind); !builtin {
+			if _, known := builtin.Scope(group, o.Kind); !known {
 				custom[o.Kind] = true
 			}
 		}

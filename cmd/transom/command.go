@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"transom.dev/cmd/transom/internal/terminal"
-	"transom.dev/render/platform"
+	"transom.dev/render/wording"
 )
 
 // outcome is an exit code whose reason is printed already.
@@ -69,7 +69,7 @@ func group(cmd *cobra.Command, commands ...*cobra.Command) *cobra.Command {
 		for _, c := range commands {
 			there = append(there, c.Name())
 		}
-		return misuse("%s has no command %q%s", cmd.CommandPath(), args[0], platform.Suggest(args[0], there))
+		return misuse("%s has no command %q%s", cmd.CommandPath(), args[0], wording.Suggest(args[0], there))
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	cmd.AddCommand(commands...)

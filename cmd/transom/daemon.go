@@ -11,7 +11,7 @@ import (
 
 	"transom.dev/cmd/transom/internal/client"
 	"transom.dev/cmd/transom/internal/tree"
-	"transom.dev/render/platform"
+	"transom.dev/render/wording"
 )
 
 // serverFlag adds --server, which TRANSOM_SERVER gives a default.
@@ -33,5 +33,5 @@ func unknownEnvironment(ctx context.Context, c client.Client, name string) error
 	for _, e := range s.Environments {
 		there = append(there, e.Name)
 	}
-	return fmt.Errorf("no environment %q on the platform %s%s", name, s.Platform.URL, platform.Suggest(name, there))
+	return fmt.Errorf("no environment %q on the platform %s%s", name, s.Platform.URL, wording.Suggest(name, there))
 }

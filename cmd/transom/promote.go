@@ -14,6 +14,7 @@ import (
 	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/reconciler/promotion"
 	"transom.dev/render/platform"
+	"transom.dev/render/wording"
 )
 
 // promoteOptions are the flags of promote.
@@ -125,7 +126,7 @@ func (o *promoteOptions) check(args []string) error {
 	gates := promotion.Skippable()
 	for _, gate := range o.skip {
 		if !slices.Contains(gates, gate) {
-			return misuse("--skip %s: it is %s%s; health, waves and limits are never skipped", gate, terminal.OrList(gates), platform.Suggest(gate, gates))
+			return misuse("--skip %s: it is %s%s; health, waves and limits are never skipped", gate, terminal.OrList(gates), wording.Suggest(gate, gates))
 		}
 	}
 	return nil

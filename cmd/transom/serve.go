@@ -151,7 +151,7 @@ func (o *serveOptions) run(ctx context.Context, listener net.Listener, credentia
 	board.Branch = source.Branch
 	r := &reconciler.Reconciler{
 		PlatformURL: o.platform, Platform: source, Board: board, Trigger: latch, Logger: logger, Now: time.Now,
-		Took: figures.Pass, Corrected: figures.Corrected, Trust: o.trust.read,
+		Figures: figures, Trust: o.trust.read,
 		Repository: func(url string) string { return gitrepo.Canonical(remote.Resolve(o.platform, url)) },
 	}
 	traces := &tracer{board: board, platform: source}
@@ -159,7 +159,7 @@ func (o *serveOptions) run(ctx context.Context, listener net.Listener, credentia
 		Connect: fleet.Kubeconfigs(o.kubeconfigs), Limits: o.outside.cluster,
 		Report: r.Placed, ReportCluster: r.ClusterSeen, Outdated: r.Outdated, Refetch: r.Refetch,
 	}
-	r.Fleet, board.Told = f, r.Told
+	r.Fleet, board.OnEvent = f, r.LogEvent
 
 	group, ctx := errgroup.WithContext(ctx)
 	watch := func(url string) { watchRepository(ctx, group, url, latch, logger) }

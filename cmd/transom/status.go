@@ -14,6 +14,7 @@ import (
 	"transom.dev/cmd/transom/internal/tree"
 	"transom.dev/reconciler/status"
 	"transom.dev/render/platform"
+	"transom.dev/render/wording"
 )
 
 // statusOptions are the flags of status.
@@ -189,5 +190,5 @@ func (o *statusOptions) suggestName(ctx context.Context, named string) string {
 			there = append(there, in.Request.Team)
 		}
 	}
-	return platform.Suggest(named, there)
+	return wording.Suggest(named, there)
 }

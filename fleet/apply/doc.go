@@ -33,10 +33,10 @@
 //
 // # A cluster
 //
-// All passes over a cluster share a Cluster: a client that bounds requests and answers (client.go, bound.go, limits.go), one
-// watch per kind in use, whose objects are reduced on arrival (watches.go, stream.go, watch.go, reduce.go), one for inventories
-// (inventories.go), one for pods (pods.go), and the subscribers that events are told of (subscribers.go). At rest nothing is
-// called: watches report through Options.OnEvent, and a pass over an instance that is as it should be makes no request.
+// All passes over a cluster share a Cluster: a client that bounds requests and answers (client.go, bound.go, limits.go) and knows
+// the kinds that are served (kinds.go, arrival.go), one watch per kind in use, whose objects are reduced on arrival (watches.go,
+// stream.go, watch.go, reduce.go), one for inventories (inventories.go), one for pods (pods.go), and the subscribers that events
+// are told to (subscribers.go). At rest nothing is called: watches report through Options.OnEvent, and a pass over an instance that is as it should be makes no request.
 //
 // No Secret value ever enters memory, but those that the package generates and forgets (secret.go). The answers of an API server
 // are bounded by Options.Limits before they are parsed, and a watch is read no faster than its events are reduced: the memory that

@@ -62,7 +62,7 @@ func (f *fence) isCurrent() bool {
 	return fence != nil && fence.signature.Commit == f.in.State.Commit
 }
 
-// ensureAnew is fence for writes that cannot be taken back: the fence is read anew.
+// ensureAnew is ensure for writes that cannot be taken back: the fence is read anew.
 func (f *fence) ensureAnew(ctx context.Context) error {
 	if !f.in.hasLineage() {
 		return nil

@@ -67,7 +67,7 @@ func (w writer) handleRefusal(ctx context.Context, d *desired, err error) error 
 	return recordRefusal(d, err)
 }
 
-// withIdentity adds to a Namespace whose it is. That is no part of the desired object: it is written only along with the rest.
+// withIdentity adds the identity of the state repository to a Namespace. That is no part of the desired object: it is written only along with the rest.
 func (w writer) withIdentity(d *desired, content map[string]any) map[string]any {
 	if w.in.Lineage == nil || w.in.Lineage.Identity == "" || !d.isNamespace() {
 		return content

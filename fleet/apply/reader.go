@@ -9,7 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
-	"transom.dev/render/platform"
+	"transom.dev/render/builtin"
 )
 
 // reader finds the live objects of the desired ones, and refuses those that are somebody else's.
@@ -126,10 +126,10 @@ func (r reader) waitForKind(d *desired) {
 	d.again = true
 	d.status = ObjectStatus{Object: d.object}
 	message := fmt.Sprintf("the cluster serves no %s in version %s", kind, d.gvk.Version)
-	switch unserved := platform.Unserved(d.object.Group, d.gvk.Version, d.object.Kind); {
+	switch unserved := builtin.Unserved(d.object.Group, d.gvk.Version, d.object.Kind); {
 	case unserved != "":
 		message += ": " + unserved
-	case platform.BuiltinGroup(d.object.Group):
+	case builtin.Group(d.object.Group):
 		message += ", which is a kind of Kubernetes itself: its API servers are too old, too new or have it switched off; write another apiVersion"
 	default:
 		message = "waiting for a CRD: " + message

@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
+	"transom.dev/render/builtin"
 	"transom.dev/render/platform"
 )
 
@@ -59,16 +60,16 @@ func leaveToOthers(object, own map[string]any, field []string) map[string]any {
 	return rest
 }
 
-// findScaled finds the objects that something else of the instance scales, with the fewest replicas that it gives them.
+// findScaled finds the objects that another object of the instance scales, with the fewest replicas that it gives them.
 func (t *target) findScaled() {
 	t.scaled = map[Object]int64{}
 	for _, by := range t.objects {
-		scaler := platform.ScalerOf(by.object.Group, by.object.Kind)
+		scaler := builtin.ScalerOf(by.object.Group, by.object.Kind)
 		if scaler == nil {
 			continue
 		}
 		reference, _, _ := unstructured.NestedStringMap(by.content, scaler.Target...)
-		target := platform.ScaleTarget{APIVersion: reference["apiVersion"], Kind: reference["kind"], Name: reference["name"]}
+		target := builtin.ScaleTarget{APIVersion: reference["apiVersion"], Kind: reference["kind"], Name: reference["name"]}
 		minimum, _, _ := unstructured.NestedInt64(by.content, scaler.Minimum...)
 		for _, d := range t.objects {
 			if d.object.Namespace == by.object.Namespace && target.Names(d.object.Group, d.object.Kind, d.object.Name) {
@@ -82,7 +83,7 @@ func (t *target) findScaled() {
 func (t *target) othersScale(d *desired) bool {
 	_, scaled := t.scaled[d.object]
 	return scaled || slices.ContainsFunc(t.in.Ignore, func(i platform.Ignore) bool {
-		return i.Group == d.object.Group && i.Kind == d.object.Kind && slices.Contains(i.Fields, platform.ReplicasField)
+		return i.Group == d.object.Group && i.Kind == d.object.Kind && slices.Contains(i.Fields, builtin.ReplicasField)
 	})
 }
 
@@ -94,7 +95,7 @@ func (t *target) fieldsOfOthers(d *desired) (fields []string) {
 		}
 	}
 	if _, scaled := t.scaled[d.object]; scaled {
-		fields = append(fields, platform.ReplicasField)
+		fields = append(fields, builtin.ReplicasField)
 	}
 	return fields
 }

@@ -75,7 +75,7 @@ func (t *target) outside(d *desired) bool {
 	return t.in.Scope == platform.ClusterScoped && !inside
 }
 
-// each calls do for every object side by side; the requests that do makes are bounded by ask. The first error ends
+// each calls do for every object side by side; the requests that do makes are bounded by the client. The first error ends
 // the rest.
 func each[T any](ctx context.Context, all []T, do func(context.Context, T) error) error {
 	group, ctx := errgroup.WithContext(ctx)

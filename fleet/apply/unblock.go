@@ -29,15 +29,15 @@ const (
 type obstacle struct {
 	name string
 	pod  *pod
-	fate string        // how it goes on with the pod; empty: a person has to delete it
+	next string        // how it goes on with the pod; empty: a person has to delete it
 	why  string        // that is so
 	due  time.Duration // when to look again; 0: at the next event
 }
 
 // advice is the text of status about an obstacle.
 func (o *obstacle) advice(of Object) string {
-	if o.fate != "" {
-		return o.fate
+	if o.next != "" {
+		return o.next
 	}
 	text := fmt.Sprintf("unless it gets ready, delete it: kubectl delete pod --namespace %s %s", of.Namespace, o.name)
 	if o.why != "" {
@@ -61,7 +61,7 @@ func (p *pass) deleteObstacles(ctx context.Context) error {
 			return fmt.Errorf("pod %s of %s: %w", d.obstacle.name, d.object, err)
 		}
 		if err != nil {
-			d.obstacle.fate, d.obstacle.why = "", err.Error()
+			d.obstacle.next, d.obstacle.why = "", err.Error()
 		}
 	}
 	return nil
@@ -88,7 +88,7 @@ func (u unblocking) do(ctx context.Context) (deleted []Change, err error) {
 	now := time.Now()
 	if wait := u.cluster.unstartedFor - min(now.Sub(u.o.pod.made), now.Sub(u.o.pod.since)); wait > 0 {
 		u.o.due = wait
-		u.o.fate = fmt.Sprintf("it is deleted when none of its containers has started for %s", u.cluster.unstartedFor)
+		u.o.next = fmt.Sprintf("it is deleted when none of its containers has started for %s", u.cluster.unstartedFor)
 		return nil, nil
 	}
 	version, same, err := u.unchanged(ctx)
@@ -96,7 +96,7 @@ func (u unblocking) do(ctx context.Context) (deleted []Change, err error) {
 		return nil, err
 	}
 	if !same {
-		u.d.again, u.o.fate = true, "it is looked at again, because it changed meanwhile"
+		u.d.again, u.o.next = true, "it is looked at again, because it changed meanwhile"
 		return nil, nil
 	}
 	booked, err := u.book(ctx, now)
@@ -218,7 +218,7 @@ func (u unblocking) book(ctx context.Context, now time.Time) (booked bool, err e
 		return true, nil
 	})
 	if apierrors.IsConflict(err) {
-		u.d.again, u.o.fate = true, "it is looked at again, because its inventory changed meanwhile"
+		u.d.again, u.o.next = true, "it is looked at again, because its inventory changed meanwhile"
 		return false, nil
 	}
 	return booked && err == nil, err
@@ -255,7 +255,7 @@ func (u unblocking) remove(ctx context.Context, version string) (deleted []Chang
 	})
 	switch {
 	case apierrors.IsNotFound(err), apierrors.IsConflict(err):
-		u.d.again, u.o.fate = true, "it is looked at again, because it changed meanwhile"
+		u.d.again, u.o.next = true, "it is looked at again, because it changed meanwhile"
 		return nil, nil
 	case err != nil:
 		return nil, err
@@ -263,7 +263,7 @@ func (u unblocking) remove(ctx context.Context, version string) (deleted []Chang
 	for _, pods := range u.pods.podsOf(u.d) {
 		pods.markDeleting(key{u.d.object.Namespace, u.o.name}, u.o.pod)
 	}
-	u.o.fate = "it was deleted, because none of its containers ever started and its revision failed here or was taken back"
+	u.o.next = "it was deleted, because none of its containers ever started and its revision failed here or was taken back"
 	return []Change{{
 		Object: Object{Kind: "Pod", Namespace: u.d.object.Namespace, Name: u.o.name}, Action: Deleted,
 		Reason: fmt.Sprintf("%s cannot come to its present revision before: %s", u.d.object, u.o.pod.why),

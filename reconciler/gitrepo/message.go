@@ -6,7 +6,7 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing/object"
 
-	"transom.dev/render/platform"
+	"transom.dev/render/wording"
 )
 
 // A Trailer is a line such as "Transom-Release: payments/orders-db sha256:…" in the last paragraph of a message.
@@ -20,10 +20,10 @@ func infoOf(c *object.Commit) CommitInfo {
 	subject, _, _ := strings.Cut(strings.TrimLeft(c.Message, "\n"), "\n")
 	info := CommitInfo{
 		Commit:    c.Hash.String(),
-		Author:    Signature{Name: platform.Clean(c.Author.Name), Email: platform.Clean(c.Author.Email)},
-		Committer: Signature{Name: platform.Clean(c.Committer.Name), Email: platform.Clean(c.Committer.Email)},
+		Author:    Signature{Name: wording.Clean(c.Author.Name), Email: wording.Clean(c.Author.Email)},
+		Committer: Signature{Name: wording.Clean(c.Committer.Name), Email: wording.Clean(c.Committer.Email)},
 		When:      c.Committer.When,
-		Subject:   platform.Clean(subject),
+		Subject:   wording.Clean(subject),
 		Message:   c.Message,
 		Trailers:  trailersOf(c.Message),
 	}

@@ -41,7 +41,7 @@ const (
 	pushLasts  = 10
 )
 
-// slowest is how many bytes a second are taken for progress where a server has nothing left to prepare.
+// slowest is how many bytes a second are taken for progress where a server has nothing more to prepare.
 const slowest = 1 << 10
 
 // Why a watchdog ended a conversation.

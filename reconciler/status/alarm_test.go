@@ -15,7 +15,7 @@ import (
 // alarms has a board note the level and text of every event that has a level.
 func alarms(b *status.Board) *[]string {
 	told := &[]string{}
-	b.Told = func(e status.Event) {
+	b.OnEvent = func(e status.Event) {
 		if e.Level != "" {
 			*told = append(*told, fmt.Sprintf("%s %s", e.Level, e.Message))
 		}

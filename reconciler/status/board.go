@@ -23,8 +23,8 @@ type Board struct {
 	// the Board's lock: it must be quick, and must not call the Board.
 	Milestones func(Milestone)
 
-	// Told, if set before the Board is used, is called with every Event in the same way.
-	Told func(Event)
+	// OnEvent, if set before the Board is used, is called with every Event in the same way.
+	OnEvent func(Event)
 
 	now func() time.Time
 
@@ -98,8 +98,8 @@ func (b *Board) record(e Event) {
 	if len(b.history) > historyLength {
 		b.history = slices.Delete(b.history, 0, len(b.history)-historyLength)
 	}
-	if b.Told != nil {
-		b.Told(e)
+	if b.OnEvent != nil {
+		b.OnEvent(e)
 	}
 	b.notify()
 }

@@ -82,7 +82,7 @@ func (b *Board) Removed(environment string, request platform.RequestKey, cluster
 	}
 }
 
-// keepLetGo keeps a placement of which no objects are left but those that are nobody's now; the caller holds the lock.
+// keepLetGo keeps a placement that has no objects but those that are nobody's now; the caller holds the lock.
 func (b *Board) keepLetGo(key instanceKey, in *instance, cluster string, objects []string) {
 	old := in.placements[cluster]
 	if slices.Equal(old.LetGo, objects) {
@@ -93,7 +93,7 @@ func (b *Board) keepLetGo(key instanceKey, in *instance, cluster string, objects
 	b.record(Event{Environment: key.environment, Cluster: cluster, Request: &key.request, Message: message})
 }
 
-// forgetLetGo drops the placements of a removal of which nothing is left.
+// forgetLetGo drops the placements of a removal that has ended.
 func (in *instance) forgetLetGo() {
 	for cluster, p := range in.placements {
 		if p.Revision == "" && len(p.LetGo) > 0 {

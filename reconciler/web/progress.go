@@ -8,6 +8,7 @@ import (
 
 	"transom.dev/reconciler/status"
 	"transom.dev/render/platform"
+	"transom.dev/render/wording"
 )
 
 // Progress says how far a platform commit has come in an environment.
@@ -83,7 +84,7 @@ func suggest(environment string, known []status.Environment) string {
 	for _, e := range known {
 		names = append(names, e.Name)
 	}
-	return platform.Suggest(environment, names)
+	return wording.Suggest(environment, names)
 }
 
 // reconciled says whether an environment that was last reconciled with head knows commit.

@@ -1,6 +1,10 @@
 package platform
 
-import "strings"
+import (
+	"strings"
+
+	"transom.dev/render/wording"
+)
 
 // Problems of the offering, version and environments that a request names are reported beside the Problems of its own text,
 // so that one mistake hides no other. Of a field that has a Problem, or that an unknown one was probably meant to be,
@@ -64,7 +68,7 @@ func (f *requestFile) doubtful(field string) bool {
 		if p.Field == field || strings.HasPrefix(field, p.Field+".") || p.Rule != "unknown-field" && name != "environments" && strings.HasPrefix(p.Field, field+".") {
 			return true
 		}
-		if last, in := strings.CutPrefix(p.Field, parent+"."); in && p.Rule == "unknown-field" && closest(last, []string{name}) != "" {
+		if last, in := strings.CutPrefix(p.Field, parent+"."); in && p.Rule == "unknown-field" && wording.Closest(last, []string{name}) != "" {
 			return true
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"transom.dev/render/wording"
 )
 
 // BoundTo returns the requests that a request is bound to in an environment, by the name of the binding.
@@ -109,7 +111,7 @@ func (b *binder) check(r *resolved, i *Instance) []Problem {
 		provider := b.team.resolved[key]
 		if provider == nil {
 			if !b.platform.tree.mayExist("requests/"+key.String()+".yaml") && !b.team.names(key.Name) {
-				d.problem(field, "unknown-request", "team %s has no request %q%s", key.Team, shorten(key.Name), b.orTheTeamHas(key))
+				d.problem(field, "unknown-request", "team %s has no request %q%s", key.Team, wording.Shorten(key.Name), b.orTheTeamHas(key))
 			}
 			continue
 		}
@@ -140,7 +142,7 @@ func (b *binder) checkOutputs(d *document, field string, reads []string, provide
 	for _, output := range reads {
 		if !provider.Version.puts(output) {
 			d.problem(field, "binding", "%s is %s, which has no output %q%s", provider.Request.Key, provider.Version, output,
-				Suggest(output, provider.Version.outputNames()))
+				wording.Suggest(output, provider.Version.outputNames()))
 		}
 	}
 }
@@ -151,9 +153,9 @@ func (b *binder) orTheTeamHas(key RequestKey) string {
 	for _, request := range b.team.requests {
 		names = append(names, request.Key.Name)
 	}
-	hint := Suggest(key.Name, names)
+	hint := wording.Suggest(key.Name, names)
 	if hint == "" && len(names) <= 10 {
-		hint = "; there is " + list(names)
+		hint = "; there is " + wording.List(names)
 	}
 	return hint
 }

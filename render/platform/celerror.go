@@ -8,6 +8,8 @@ import (
 	"github.com/google/cel-go/cel"
 	"github.com/google/cel-go/common/ast"
 	"github.com/google/cel-go/common/types"
+
+	"transom.dev/render/wording"
 )
 
 // compileError says the first thing that CEL found, with its place inside the expression. The tree may be nil.
@@ -31,10 +33,10 @@ func (s *scope) compileError(issues *cel.Issues, tree *cel.Ast) error {
 }
 
 func (s *scope) unknownName(name string) string {
-	if hint := Suggest(name, s.names()); hint != "" {
+	if hint := wording.Suggest(name, s.names()); hint != "" {
 		return fmt.Sprintf("there is no %q", name) + hint
 	}
-	return fmt.Sprintf("there is no %q here; there is %s", name, list(s.names()))
+	return fmt.Sprintf("there is no %q here; there is %s", name, wording.List(s.names()))
 }
 
 // unknownField names the value that has no such field, and the field that was probably meant.
@@ -53,9 +55,9 @@ func (s *scope) unknownField(a *ast.AST, id int64, field string) error {
 		if t := w.typeOf(operand); t != nil {
 			known = sortedKeys(s.objects[t.TypeName()])
 		}
-		hint := Suggest(field, known)
+		hint := wording.Suggest(field, known)
 		if hint == "" {
-			hint = "; there is " + list(known)
+			hint = "; there is " + wording.List(known)
 		}
 		return fmt.Errorf("%s has no field %q%s", pathOf(operand), field, hint)
 	}

@@ -10,6 +10,8 @@ import (
 	"github.com/google/cel-go/common/ast"
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
+
+	"transom.dev/render/wording"
 )
 
 // maxText bounds a file that an expression reads. A ConfigMap has no room for four of them.
@@ -29,18 +31,18 @@ func fileFunction(files fs.FS) cel.EnvOption {
 
 func readText(files fs.FS, name string) (string, error) {
 	if !localPath(name) {
-		return "", fmt.Errorf("file(%q) must be a path inside the version", shorten(name))
+		return "", fmt.Errorf("file(%q) must be a path inside the version", wording.Shorten(name))
 	}
 	info, err := fs.Stat(files, name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) || err == nil && info.IsDir():
-		return "", fmt.Errorf("there is no file %q in the version%s", shorten(name), Suggest(name, allFiles(files)))
+		return "", fmt.Errorf("there is no file %q in the version%s", wording.Shorten(name), wording.Suggest(name, allFiles(files)))
 	case err == nil && info.Size() > maxText:
-		return "", fmt.Errorf("file(%q) is larger than 256 KiB", shorten(name))
+		return "", fmt.Errorf("file(%q) is larger than 256 KiB", wording.Shorten(name))
 	}
 	text, err := fs.ReadFile(files, name)
 	if err == nil && !utf8.Valid(text) {
-		err = fmt.Errorf("file(%q) is no UTF-8 text", shorten(name))
+		err = fmt.Errorf("file(%q) is no UTF-8 text", wording.Shorten(name))
 	}
 	return string(text), err
 }

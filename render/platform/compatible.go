@@ -9,6 +9,8 @@ import (
 
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 	"k8s.io/utils/ptr"
+
+	"transom.dev/render/wording"
 )
 
 // A narrowing lists the places where the schema of a version allows fewer values than that of one before it. Within one
@@ -276,7 +278,7 @@ func (c *comparison) enum(p place, old, new []schema.JSON) {
 	if len(old) == 0 {
 		c.report(p, "enum", "takes some values only")
 	} else if len(gone) > 0 {
-		c.report(p, "enum", "does not take %s", list(gone))
+		c.report(p, "enum", "does not take %s", wording.List(gone))
 	}
 }
 
@@ -309,7 +311,7 @@ func (p *Platform) breaks(v *Version) string {
 	case n > 5:
 		names = append(names[:5], fmt.Sprintf("%d more", n-5))
 	}
-	return "; it would break " + list(names)
+	return "; it would break " + wording.List(names)
 }
 
 // breaking names the requests that would move to the version and are not valid there.

@@ -9,6 +9,8 @@ import (
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting"
+
+	"transom.dev/render/wording"
 )
 
 // A Mistake is one thing in a custom resource that its CustomResourceDefinition does not allow.
@@ -54,7 +56,7 @@ func (s *Schema) Mistakes(object map[string]any) (mistakes []Mistake) {
 		case e.field == "status" || strings.HasPrefix(e.message, "rule compile error"):
 			continue // the definition itself is refused for such a rule
 		case e.rule == "unknown-parameter":
-			e.message = "unknown field" + Suggest(lastStep(e.field), s.fieldsAround(e.field))
+			e.message = "unknown field" + wording.Suggest(lastStep(e.field), s.fieldsAround(e.field))
 		}
 		mistakes = append(mistakes, Mistake{e.field, e.message})
 	}

@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"time"
+
+	"transom.dev/render/wording"
 )
 
 type decisionSpec struct {
@@ -82,7 +84,7 @@ func (c *Decision) check(d *document) {
 	allowed := decisions[c.Kind]
 	for _, f := range sortedKeys(fieldsOf(reflect.TypeFor[decisionSpec]())) {
 		if d.has("spec."+f) && !slices.Contains(allowed, f) {
-			d.problem("spec."+f, "value", "means nothing in kind %s; there is %s", c.Kind, list(allowed))
+			d.problem("spec."+f, "value", "means nothing in kind %s; there is %s", c.Kind, wording.List(allowed))
 		}
 	}
 	if c.Kind == "Approval" {
@@ -102,7 +104,7 @@ func (c *Decision) check(d *document) {
 	}
 	for i, s := range c.Skip {
 		if !slices.Contains(skippable, s) {
-			d.problem(index("spec.skip", i), "value", "must be one of %s, not %q%s", list(skippable), shorten(s), Suggest(s, skippable))
+			d.problem(index("spec.skip", i), "value", "must be one of %s, not %q%s", wording.List(skippable), wording.Shorten(s), wording.Suggest(s, skippable))
 		}
 	}
 }
@@ -158,7 +160,7 @@ func (d *document) time(field, value string) time.Time {
 	}
 	t, err := time.Parse(time.RFC3339, value)
 	if err != nil {
-		d.problem(field, "value", "must be an RFC 3339 time such as 2027-06-01T12:00:00Z, not %q", shorten(value))
+		d.problem(field, "value", "must be an RFC 3339 time such as 2027-06-01T12:00:00Z, not %q", wording.Shorten(value))
 	}
 	return t
 }

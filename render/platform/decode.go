@@ -11,6 +11,8 @@ import (
 
 	"go.yaml.in/yaml/v3"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+
+	"transom.dev/render/wording"
 )
 
 // decoder fills Go values from a document's nodes and reports each thing that does not fit, without coercion. A field is
@@ -72,7 +74,7 @@ func (d *decoder) time(n, at *yaml.Node, field string, out *time.Time) {
 	d.value(n, at, field, reflect.ValueOf(&text).Elem())
 	t, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		d.report(at, field, "value", fmt.Sprintf("must be an RFC 3339 time, not %q", shorten(text)))
+		d.report(at, field, "value", fmt.Sprintf("must be an RFC 3339 time, not %q", wording.Shorten(text)))
 	}
 	*out = t.UTC()
 }
@@ -92,7 +94,7 @@ func (d *decoder) structure(n, at *yaml.Node, field string, out reflect.Value) {
 		}
 		index, known := fields[key.Value]
 		if !known {
-			d.report(key, name, "unknown-field", "unknown field"+Suggest(key.Value, sortedKeys(fields)))
+			d.report(key, name, "unknown-field", "unknown field"+wording.Suggest(key.Value, sortedKeys(fields)))
 			continue
 		}
 		set[key.Value] = true
@@ -112,7 +114,7 @@ func (d *decoder) oneOf(f reflect.StructField, at *yaml.Node, field string, out 
 		return
 	}
 	if known := strings.Split(tag, "|"); !slices.Contains(known, out.String()) {
-		d.report(at, field, "value", fmt.Sprintf("must be one of %s, not %q", list(known), shorten(out.String()))+Suggest(out.String(), known))
+		d.report(at, field, "value", fmt.Sprintf("must be one of %s, not %q", wording.List(known), wording.Shorten(out.String()))+wording.Suggest(out.String(), known))
 	}
 }
 

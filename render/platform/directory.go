@@ -12,6 +12,8 @@ import (
 
 	"go.yaml.in/yaml/v3"
 	"golang.org/x/tools/txtar"
+
+	"transom.dev/render/wording"
 )
 
 // A version and an overlay are directories of Kustomize. Only their outline is looked at here; the content of the files is
@@ -44,9 +46,9 @@ func (d *document) component(field, dir, name string, files []*file) {
 	switch {
 	case name == "":
 	case !localPath(name):
-		d.problem(field, "path", "%q must be a path inside %s", shorten(name), dir)
+		d.problem(field, "path", "%q must be a path inside %s", wording.Shorten(name), dir)
 	case !slices.ContainsFunc(files, func(f *file) bool { return strings.HasPrefix(f.path, at+"/") }):
-		d.problem(field, "path", "there is no directory %s%s", at, Suggest(name, componentsOf(dir, files)))
+		d.problem(field, "path", "there is no directory %s%s", at, wording.Suggest(name, componentsOf(dir, files)))
 	default:
 		d.kustomization(at, files)
 	}

@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"transom.dev/render/wording"
 )
 
 // displayMark is the field of a parameter's schema that has its value shown wherever requests are listed. It is no part of
@@ -72,7 +74,7 @@ func (v *Version) Shown(spec *RequestSpec, environment string) (list []Shown) {
 			value = inner[part]
 		}
 		if value != nil {
-			text := []rune(Clean(valueText(value)))
+			text := []rune(wording.Clean(valueText(value)))
 			if len(text) > longestShown {
 				text = append(text[:longestShown], '…')
 			}

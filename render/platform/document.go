@@ -10,6 +10,8 @@ import (
 
 	"go.yaml.in/yaml/v3"
 	"k8s.io/apimachinery/pkg/util/validation"
+
+	"transom.dev/render/wording"
 )
 
 // maxProblems bounds how many Problems one file can have, so that those of the others are still seen.
@@ -81,14 +83,14 @@ func (d *document) header(kinds ...string) bool {
 	case "":
 		d.problem("apiVersion", "required", "is required; write apiVersion: %s", APIVersion)
 	default:
-		d.problem("apiVersion", "api-version", "must be %s, not %q", APIVersion, shorten(v))
+		d.problem("apiVersion", "api-version", "must be %s, not %q", APIVersion, wording.Shorten(v))
 	}
 	switch k := d.text("kind"); {
 	case slices.Contains(kinds, k):
 	case k == "":
 		d.problem("kind", "required", "is required; a file here is of kind %s", strings.Join(kinds, " or "))
 	default:
-		d.problem("kind", "kind", "must be %s here, not %q%s", strings.Join(kinds, " or "), shorten(k), Suggest(k, kinds))
+		d.problem("kind", "kind", "must be %s here, not %q%s", strings.Join(kinds, " or "), wording.Shorten(k), wording.Suggest(k, kinds))
 	}
 	return len(d.problems) == before
 }

@@ -11,6 +11,8 @@ import (
 
 	"github.com/google/cel-go/cel"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"transom.dev/render/wording"
 )
 
 type environmentSpec struct {
@@ -109,7 +111,7 @@ func decodeEnvironment(d *document, name string, overlays map[string][]*file) *E
 // reserve checks that an entry opens a namespace that is closed otherwise.
 func (e *Environment) reserve(d *document, field, namespace string) {
 	if namespace != "" && !ReservedNamespace(namespace) {
-		d.problem(field+".namespace", "value", "%q is open to cluster-scoped offerings as it is; reserved are default, kube-* and transom-*", shorten(namespace))
+		d.problem(field+".namespace", "value", "%q is open to cluster-scoped offerings as it is; reserved are default, kube-* and transom-*", wording.Shorten(namespace))
 	}
 }
 
@@ -155,7 +157,7 @@ func (e *Environment) gates(d *document, s environmentSpec) {
 func (d *document) window(field string, w windowSpec) (Window, bool) {
 	duration, zone := d.duration(field+".duration", w.Duration, 0), w.TimeZone
 	if _, err := time.LoadLocation(zone); err != nil || zone == "Local" {
-		d.problem(field+".timeZone", "value", "there is no time zone %q", shorten(zone))
+		d.problem(field+".timeZone", "value", "there is no time zone %q", wording.Shorten(zone))
 		zone = ""
 	}
 	if w.Cron == "" {
@@ -167,7 +169,7 @@ func (d *document) window(field string, w windowSpec) (Window, bool) {
 	}
 	window, err := NewWindow(w.Cron, duration, zone, w.Deny)
 	if err != nil {
-		d.problem(field+".cron", "value", "%q names no times: %s", shorten(w.Cron), errors.Unwrap(err))
+		d.problem(field+".cron", "value", "%q names no times: %s", wording.Shorten(w.Cron), errors.Unwrap(err))
 	}
 	return window, err == nil
 }
@@ -214,7 +216,7 @@ func (d *document) share(field string, value any, absent string) string {
 			return v
 		}
 	}
-	d.problem(field, "value", "must be a number above 0 or a percentage such as 25%%, not %s", describeValue(value))
+	d.problem(field, "value", "must be a number above 0 or a percentage such as 25%%, not %s", wording.Value(value))
 	return absent
 }
 
@@ -222,12 +224,12 @@ func (d *document) share(field string, value any, absent string) string {
 func (d *document) overlays(field, environment string, names []string, known map[string][]*file) (out []Overlay) {
 	for i, name := range names {
 		at := index(field, i)
-		dir := fmt.Sprintf("environments/%s/%s", environment, shorten(name))
+		dir := fmt.Sprintf("environments/%s/%s", environment, wording.Shorten(name))
 		switch files := known[name]; {
 		case !localPath(name) || strings.Contains(name, "/"):
-			d.problem(at, "path", "%q must be the name of a directory in environments/%s", shorten(name), environment)
+			d.problem(at, "path", "%q must be the name of a directory in environments/%s", wording.Shorten(name), environment)
 		case len(files) == 0 && !d.opaque:
-			d.problem(at, "path", "there is no directory %s%s", dir, Suggest(name, sortedKeys(known)))
+			d.problem(at, "path", "there is no directory %s%s", dir, wording.Suggest(name, sortedKeys(known)))
 		default:
 			o := Overlay{Dir: dir}
 			o.Files, o.Digest = directory(dir, files)
@@ -242,7 +244,7 @@ func (d *document) overlays(field, environment string, names []string, known map
 func (d *document) adoptable(field string, names []string) []string {
 	for i, name := range names {
 		if wrong := wrongName(name, maxLabel); wrong != "" {
-			d.problem(index(field, i), "value", "%q %s", shorten(name), wrong)
+			d.problem(index(field, i), "value", "%q %s", wording.Shorten(name), wrong)
 		}
 	}
 	return names

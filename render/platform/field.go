@@ -8,6 +8,8 @@ import (
 	"github.com/google/cel-go/common/ast"
 	"github.com/google/cel-go/common/types"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
+
+	"transom.dev/render/wording"
 )
 
 // Field is the type and meaning that a version gives to one field of its Inputs, before there are any.
@@ -33,7 +35,7 @@ func (v *Version) Field(path []string) Field {
 	}
 	t := v.inputs().variables[root]
 	if t == nil {
-		return Field{Wrong: fmt.Sprintf("there is no %q in the inputs", shorten(root)) + Suggest(root, v.inputs().names())}
+		return Field{Wrong: fmt.Sprintf("there is no %q in the inputs", wording.Shorten(root)) + wording.Suggest(root, v.inputs().names())}
 	}
 	f := v.inputs().field(t, root, rest)
 	if root == "bindings" && len(rest) > 0 && !v.Bindings[rest[0]].Required {
@@ -63,7 +65,7 @@ func (s *scope) field(t *cel.Type, name string, path []string) Field {
 		}
 		return s.field(next, name+"."+path[0], path[1:])
 	case types.StringKind, types.BoolKind, types.IntKind, types.DoubleKind:
-		return Field{Wrong: fmt.Sprintf("%s is %s and has no field %q", name, typeName(t), shorten(path[0]))}
+		return Field{Wrong: fmt.Sprintf("%s is %s and has no field %q", name, typeName(t), wording.Shorten(path[0]))}
 	}
 	return Field{} // it depends on values
 }
@@ -87,11 +89,11 @@ func typeName(t *cel.Type) string {
 }
 
 func noField(name, field string, known []string) string {
-	hint := Suggest(field, known)
+	hint := wording.Suggest(field, known)
 	if hint == "" {
-		hint = "; there is " + list(known)
+		hint = "; there is " + wording.List(known)
 	}
-	return fmt.Sprintf("%s has no field %q%s", name, shorten(field), hint)
+	return fmt.Sprintf("%s has no field %q%s", name, wording.Shorten(field), hint)
 }
 
 var schemaTypes = map[string]string{
@@ -111,7 +113,7 @@ func schemaField(s *schema.Structural, path []string, n int) Field {
 	case s.Type == "array":
 		return Field{} // which item is there depends on values
 	case s.Type != "object":
-		return Field{Wrong: fmt.Sprintf("%s is %s and has no field %q", name, schemaTypes[s.Type], shorten(path[n]))}
+		return Field{Wrong: fmt.Sprintf("%s is %s and has no field %q", name, schemaTypes[s.Type], wording.Shorten(path[n]))}
 	}
 	property, ok := s.Properties[path[n]]
 	if !ok {

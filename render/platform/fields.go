@@ -8,6 +8,8 @@ import (
 	"github.com/google/cel-go/cel"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+
+	"transom.dev/render/wording"
 )
 
 // The checks of a document's fields that several kinds need.
@@ -19,7 +21,7 @@ func index(field string, i int) string { return fmt.Sprintf("%s[%d]", field, i) 
 // name checks the name that a file's place gives.
 func (d *document) name(name string, limit int) {
 	if wrong := wrongName(name, limit); wrong != "" {
-		d.problem("metadata.name", "name", "%q %s", shorten(name), wrong)
+		d.problem("metadata.name", "name", "%q %s", wording.Shorten(name), wrong)
 	}
 }
 
@@ -56,7 +58,7 @@ func (d *document) duration(field, value string, absent time.Duration) time.Dura
 	}
 	t, err := time.ParseDuration(value)
 	if err != nil || t < 0 {
-		d.problem(field, "value", "must be a duration such as 30m or 1h30m, not %q", shorten(value))
+		d.problem(field, "value", "must be a duration such as 30m or 1h30m, not %q", wording.Shorten(value))
 	}
 	return t
 }

@@ -1,6 +1,10 @@
 package platform
 
-import "strings"
+import (
+	"strings"
+
+	"transom.dev/render/wording"
+)
 
 // IdlePins warns of Pins that decide nothing, or nothing for some request: they name a version that is not published, or one
 // that a request cannot have as it is written.
@@ -27,12 +31,12 @@ func (p *Platform) idlePin(d *document, c *Decision) {
 	}
 	o := p.Offerings[offering]
 	if o == nil {
-		d.warn("spec.offering", "unknown-offering", "decides nothing: no offering %q%s", shorten(offering), orThereIs(offering, p.Offerings))
+		d.warn("spec.offering", "unknown-offering", "decides nothing: no offering %q%s", wording.Shorten(offering), orThereIs(offering, p.Offerings))
 		return
 	}
 	pinned := o.Version(c.Version)
 	if pinned == nil || pinned.Broken {
-		d.warn("spec.version", "unknown-version", "decides nothing: %s has no sound version %q; published: %s", o.Name, shorten(c.Version), o.published())
+		d.warn("spec.version", "unknown-version", "decides nothing: %s has no sound version %q; published: %s", o.Name, wording.Shorten(c.Version), o.published())
 		return
 	}
 	for _, i := range p.Instances(c.Environment) {

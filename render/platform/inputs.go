@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
+
+	"transom.dev/render/wording"
 )
 
 // Inputs evaluates the values that rendering this instance for one cluster may read: its namespace and the version's
@@ -61,9 +63,9 @@ func (i *Instance) namespace(in Inputs) (string, []Problem) {
 	switch {
 	case err != nil:
 	case !isString:
-		err = fmt.Errorf("must result in a string, not in %s", describeValue(value))
+		err = fmt.Errorf("must result in a string, not in %s", wording.Value(value))
 	case wrongName(name, maxLabel) != "":
-		err = fmt.Errorf("results in %q, which %s", shorten(name), wrongName(name, maxLabel))
+		err = fmt.Errorf("results in %q, which %s", wording.Shorten(name), wrongName(name, maxLabel))
 	case ReservedNamespace(name):
 		err = fmt.Errorf("results in %q; %s", name, reserved)
 	default:
@@ -96,7 +98,7 @@ func (c Component) chosen(vars map[string]any) (bool, error) {
 	}
 	chosen, ok := value.(bool)
 	if !ok {
-		return false, fmt.Errorf("must result in a boolean, not in %s", describeValue(value))
+		return false, fmt.Errorf("must result in a boolean, not in %s", wording.Value(value))
 	}
 	return chosen, nil
 }

@@ -6,6 +6,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"transom.dev/render/wording"
 )
 
 // Loader loads one platform repository again and again. It keeps the result for each file and each request, so that a load
@@ -111,7 +113,7 @@ func (l *Loader) loadPolicies(p *Platform) {
 		for i, env := range made.Environments {
 			if p.Environments[env] == nil {
 				d := reopen(f)
-				d.problem(index("spec.match.environments", i), "unknown-environment", "no environment %q%s", shorten(env), orThereIs(env, p.Environments))
+				d.problem(index("spec.match.environments", i), "unknown-environment", "no environment %q%s", wording.Shorten(env), orThereIs(env, p.Environments))
 				d.idle()
 				p.Problems = append(p.Problems, d.problems...)
 				wrong := *made
@@ -130,7 +132,7 @@ func (l *Loader) loadDecisions(p *Platform) {
 		if p.Environments[environment] == nil {
 			p.Problems = append(p.Problems, Problem{
 				File: at, Rule: "unknown-environment",
-				Message: "no environment \"" + environment + "\"" + Suggest(environment, sortedKeys(p.Environments)),
+				Message: "no environment \"" + environment + "\"" + wording.Suggest(environment, sortedKeys(p.Environments)),
 			})
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/Masterminds/semver/v3"
+
+	"transom.dev/render/wording"
 )
 
 type offeringSpec struct {
@@ -52,7 +54,7 @@ func decodeOffering(d *document, name string, data []byte) *offeringFile {
 func checkOffering(d *document, s offeringSpec) {
 	for i, team := range s.Teams {
 		if wrong := wrongName(team, maxLabel); wrong != "" {
-			d.problem(index("spec.teams", i), "name", "%q %s", shorten(team), wrong)
+			d.problem(index("spec.teams", i), "name", "%q %s", wording.Shorten(team), wrong)
 		}
 	}
 	if d.has("spec.teams") && len(s.Teams) == 0 {
@@ -61,11 +63,11 @@ func checkOffering(d *document, s offeringSpec) {
 	for _, number := range sortedKeys(s.Versions) {
 		field := "spec.versions." + number
 		if _, err := semver.StrictNewVersion(number); err != nil {
-			d.problem(field, "version", "%q is no semantic version such as 1.4.2", shorten(number))
+			d.problem(field, "version", "%q is no semantic version such as 1.4.2", wording.Shorten(number))
 		}
 		if at := s.Versions[number].RemoveAfter; at != "" {
 			if _, err := time.Parse(time.DateOnly, at); err != nil {
-				d.problem(field+".removeAfter", "value", "must be a date such as 2027-06-01, not %q", shorten(at))
+				d.problem(field+".removeAfter", "value", "must be a date such as 2027-06-01, not %q", wording.Shorten(at))
 			}
 		}
 	}
@@ -87,7 +89,7 @@ func (f *offeringFile) assemble(versions []*Version) (*Offering, []Problem) {
 	slices.SortFunc(o.Versions, func(a, b *Version) int { return a.Number.Compare(b.Number) })
 	for _, number := range sortedKeys(f.lifecycles) {
 		if _, err := semver.StrictNewVersion(number); err == nil && !published[number] {
-			d.warn("spec.versions."+number, "unknown-version", "there is no directory offerings/%s/%s%s", o.Name, number, Suggest(number, sortedKeys(published)))
+			d.warn("spec.versions."+number, "unknown-version", "there is no directory offerings/%s/%s%s", o.Name, number, wording.Suggest(number, sortedKeys(published)))
 		}
 	}
 	return &o, d.problems
@@ -96,6 +98,6 @@ func (f *offeringFile) assemble(versions []*Version) (*Offering, []Problem) {
 // constraint checks a semver constraint.
 func (d *document) constraint(field, value string) {
 	if _, err := semver.NewConstraint(value); value == "" || err != nil {
-		d.problem(field, "version", "%q is no version constraint; write one such as %q, %q or %q", shorten(value), "1", "~1.4", "1.4.2")
+		d.problem(field, "version", "%q is no version constraint; write one such as %q, %q or %q", wording.Shorten(value), "1", "~1.4", "1.4.2")
 	}
 }

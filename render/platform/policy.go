@@ -6,6 +6,9 @@ import (
 	"strings"
 
 	"github.com/google/cel-go/cel"
+
+	"transom.dev/render/builtin"
+	"transom.dev/render/wording"
 )
 
 type policySpec struct {
@@ -68,34 +71,22 @@ func (d *document) idle() {
 // policyKind finds a kind that no object can be of, so that the policy would never act: most often one without its
 // group.
 func (d *document) policyKind(field, group, kind string) {
-	if _, known := BuiltinScope(group, kind); known || kind == "" || strings.Contains(group, ".") {
+	if _, known := builtin.Scope(group, kind); known || kind == "" || strings.Contains(group, ".") {
 		return
 	}
-	if elsewhere := groupOf(kind); elsewhere != "" {
-		d.problem(field, "unknown-kind", "Kubernetes has no kind %s in %s; it is in the group %s", shorten(kind), groupName(group), elsewhere)
+	if elsewhere := builtin.GroupOf(kind); elsewhere != "" {
+		d.problem(field, "unknown-kind", "Kubernetes has no kind %s in %s; it is in the group %s", wording.Shorten(kind), groupName(group), elsewhere)
 		return
 	}
-	d.problem(field, "unknown-kind", "Kubernetes has no kind %s in %s%s", shorten(kind), groupName(group),
-		Suggest(kind, slices.Concat(namespacedKinds[group], clusterKinds[group])))
+	d.problem(field, "unknown-kind", "Kubernetes has no kind %s in %s%s", wording.Shorten(kind), groupName(group),
+		wording.Suggest(kind, builtin.Kinds(group)))
 }
 
 func groupName(group string) string {
 	if group == "" {
 		return "its core group"
 	}
-	return "the group " + shorten(group)
-}
-
-// groupOf returns a group of Kubernetes that has a kind.
-func groupOf(kind string) string {
-	for _, kinds := range []map[string][]string{namespacedKinds, clusterKinds} {
-		for _, group := range sortedKeys(kinds) {
-			if slices.Contains(kinds[group], kind) {
-				return group
-			}
-		}
-	}
-	return ""
+	return "the group " + wording.Shorten(group)
 }
 
 // Denies says whether an object that does not pass the policy is refused, or only warned of.
@@ -122,13 +113,13 @@ func (p *Policy) Judge(name string, vars map[string]any) (failed []string, probl
 		cost += spent.cost
 		passed, isBool := result.(bool)
 		if err == nil && !isBool {
-			err = fmt.Errorf("results in %s, not in a boolean", describeValue(result))
+			err = fmt.Errorf("results in %s, not in a boolean", wording.Value(result))
 		}
 		switch {
 		case err != nil:
 			problem := v.Expression.at
 			problem.Rule = "policy"
-			problem.Message = fmt.Sprintf("cannot judge the %s: %s: %s", name, shorten(oneLine(v.Expression.Source)), err)
+			problem.Message = fmt.Sprintf("cannot judge the %s: %s: %s", name, wording.Shorten(oneLine(v.Expression.Source)), err)
 			problems = append(problems, problem)
 		case !passed:
 			failed = append(failed, v.Message)

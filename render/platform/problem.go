@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"strings"
+
+	"transom.dev/render/wording"
 )
 
 // A Problem is a mistake in the platform repository that its author must mend, or, where Warning is set, one that
@@ -46,7 +48,7 @@ func (p Problem) String() string {
 
 // Cleaned returns the Problem as a terminal, a log and a page may show it. Its text repeats text that people wrote.
 func (p Problem) Cleaned() Problem {
-	p.File, p.Field, p.Message = Clean(p.File), Clean(p.Field), Clean(p.Message)
+	p.File, p.Field, p.Message = wording.Clean(p.File), wording.Clean(p.Field), wording.Clean(p.Message)
 	return p
 }
 

@@ -3,6 +3,8 @@ package platform
 import (
 	"fmt"
 	"strings"
+
+	"transom.dev/render/wording"
 )
 
 // requestFile is a request as its file says it, before any offering or environment is looked at.
@@ -34,7 +36,7 @@ func decodeRequest(d *document, key RequestKey, data []byte) *requestFile {
 
 func checkTeam(d *document, team string) {
 	if wrong := wrongName(team, maxLabel); wrong != "" {
-		d.add(Problem{File: d.path, Rule: "name", Message: fmt.Sprintf("the team's folder %q %s", shorten(team), wrong)})
+		d.add(Problem{File: d.path, Rule: "name", Message: fmt.Sprintf("the team's folder %q %s", wording.Shorten(team), wrong)})
 	} else if ReservedNamespace(team) {
 		message := fmt.Sprintf("no team may be called %q: %s", team, reserved)
 		d.add(Problem{File: d.path, Rule: "reserved", Message: message})

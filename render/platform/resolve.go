@@ -3,6 +3,8 @@ package platform
 import (
 	"fmt"
 	"slices"
+
+	"transom.dev/render/wording"
 )
 
 // resolved is the result of resolving one request in all its environments, with the values that it was resolved from: as
@@ -63,7 +65,7 @@ func checkReferences(p *Platform, f *requestFile) []Problem {
 func checkNamedEnvironments(p *Platform, d *document, r *Request) {
 	for _, env := range sortedKeys(r.Spec.Environments) {
 		if p.Environments[env] == nil && !p.tree.mayExist("environments/"+env+".yaml") {
-			message := fmt.Sprintf("no environment %q%s", shorten(env), orThereIs(env, p.Environments))
+			message := fmt.Sprintf("no environment %q%s", wording.Shorten(env), orThereIs(env, p.Environments))
 			at := d.make(nil, "spec.environments."+env, "unknown-environment", message)
 			at.Field = "spec.environments"
 			d.add(at)
@@ -78,9 +80,9 @@ func checkRequested(p *Platform, d *document, r *Request) {
 	case o == nil && p.tree.mayExist("offerings/"+r.Spec.Offering):
 		d.problem("spec.offering", "broken", "offering %s has a Problem", r.Spec.Offering)
 	case o == nil:
-		d.problem("spec.offering", "unknown-offering", "no offering %q%s", shorten(r.Spec.Offering), orThereIs(r.Spec.Offering, p.Offerings))
+		d.problem("spec.offering", "unknown-offering", "no offering %q%s", wording.Shorten(r.Spec.Offering), orThereIs(r.Spec.Offering, p.Offerings))
 	case len(o.Teams) > 0 && !slices.Contains(o.Teams, r.Key.Team):
-		d.problem("spec.offering", "team", "team %s may not request %s; it is for %s", r.Key.Team, o.Name, list(o.Teams))
+		d.problem("spec.offering", "team", "team %s may not request %s; it is for %s", r.Key.Team, o.Name, wording.List(o.Teams))
 	case o.Broken:
 		d.problem("spec.offering", "broken", "offering %s has a Problem; see %s", o.Name, o.File)
 	}
@@ -88,10 +90,10 @@ func checkRequested(p *Platform, d *document, r *Request) {
 
 func orThereIs[V any](name string, known map[string]V) string {
 	names := sortedKeys(known)
-	if hint := Suggest(name, names); hint != "" {
+	if hint := wording.Suggest(name, names); hint != "" {
 		return hint
 	}
-	return "; there is " + list(names)
+	return "; there is " + wording.List(names)
 }
 
 // resolveIn resolves a request in one environment.

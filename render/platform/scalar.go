@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"transom.dev/render/wording"
 )
 
 // The plain scalars of the YAML 1.2 core schema. A word that YAML 1.1 also took for a boolean (y, no, on) is a string.
@@ -79,35 +81,7 @@ func describe(n *yaml.Node) string {
 	}
 	v, wrong := scalar(n)
 	if wrong != "" {
-		return shorten(n.Value)
+		return wording.Shorten(n.Value)
 	}
-	return describeValue(v)
-}
-
-func describeValue(v any) string {
-	switch v := v.(type) {
-	case nil:
-		return "null"
-	case string:
-		return "the string " + strconv.Quote(shorten(v))
-	case int64:
-		return fmt.Sprintf("the integer %d", v)
-	case float64:
-		return "the number " + strconv.FormatFloat(v, 'g', -1, 64)
-	case bool:
-		return fmt.Sprintf("the boolean %t", v)
-	case []any:
-		return "a list"
-	default:
-		return "an object"
-	}
-}
-
-// shorten keeps messages readable whatever a file contains.
-func shorten(s string) string {
-	const limit = 60
-	if runes := []rune(s); len(runes) > limit {
-		return string(runes[:limit]) + "…"
-	}
-	return s
+	return wording.Value(v)
 }

@@ -18,6 +18,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
 	"k8s.io/utils/ptr"
+
+	"transom.dev/render/wording"
 )
 
 // Schema is the compiled schema of a version's parameters, in the dialect of a CRD's openAPIV3Schema: structural, with
@@ -110,7 +112,7 @@ func schemaError(err *field.Error) string {
 	case field.ErrorTypeRequired:
 		return strings.TrimSuffix("is required: "+text, ": ")
 	case field.ErrorTypeNotSupported:
-		return fmt.Sprintf("%s is not one of the %s", describeValue(normalise(err.BadValue)), text)
+		return fmt.Sprintf("%s is not one of the %s", wording.Value(normalise(err.BadValue)), text)
 	}
 	return or(text, err.ErrorBody())
 }
@@ -181,10 +183,10 @@ func (s *Schema) fieldError(err *field.Error, value map[string]any) fieldError {
 	case err.Type == field.ErrorTypeTypeInvalid:
 		e.message = s.wrongType(path, value, err)
 	case err.Type == field.ErrorTypeNotSupported:
-		e.message = fmt.Sprintf("%s is not one of the %s", describeValue(normalise(err.BadValue)), err.Detail)
+		e.message = fmt.Sprintf("%s is not one of the %s", wording.Value(normalise(err.BadValue)), err.Detail)
 	case strings.Contains(err.Detail, " in body "):
 		_, rule, _ := strings.Cut(err.Detail, " in body ")
-		e.message = describeValue(normalise(err.BadValue)) + " " + rule + s.describe(path)
+		e.message = wording.Value(normalise(err.BadValue)) + " " + rule + s.describe(path)
 	}
 	return e
 }
@@ -200,7 +202,7 @@ func (s *Schema) wrongType(path string, value map[string]any, err *field.Error) 
 	if strings.HasPrefix(want, "i") || strings.HasPrefix(want, "o") || strings.HasPrefix(want, "a") {
 		article = "an "
 	}
-	return fmt.Sprintf("must be %s%s, not %s", article, want, describeValue(node))
+	return fmt.Sprintf("must be %s%s, not %s", article, want, wording.Value(node))
 }
 
 // describe appends the description that the schema gives of a field.
@@ -266,9 +268,9 @@ func unknownFields(path string, value any, s *schema.Structural) (wrong []fieldE
 }
 
 func unknownParameter(name string, known []string) string {
-	hint := Suggest(name, known)
+	hint := wording.Suggest(name, known)
 	if hint == "" {
-		hint = "; there is " + list(known)
+		hint = "; there is " + wording.List(known)
 	}
 	return "no such parameter" + hint
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"github.com/Masterminds/semver/v3"
+
+	"transom.dev/render/wording"
 )
 
 // selectVersion finds the version that a request means in an environment: the highest published one that matches.
@@ -18,7 +20,7 @@ func selectVersion(d *document, f *requestFile, env string, o *Offering) *Versio
 	v, remark := match(o, want)
 	switch {
 	case v == nil:
-		d.problem(field, "unknown-version", "no published version of %s matches %q%s; published: %s", o.Name, shorten(want), remark, o.published())
+		d.problem(field, "unknown-version", "no published version of %s matches %q%s; published: %s", o.Name, wording.Shorten(want), remark, o.published())
 		return nil
 	case v.Broken:
 		d.problem(field, "broken", "%s has a Problem; see %s", v, v.Dir)
@@ -79,5 +81,5 @@ func (o *Offering) published() string {
 			names = append(names, v.Number.String())
 		}
 	}
-	return list(names)
+	return wording.List(names)
 }

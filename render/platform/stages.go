@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/labels"
+
+	"transom.dev/render/wording"
 )
 
 // stages is everything outside a request and its offering that resolving it depends on. It stays the same value
@@ -114,7 +116,7 @@ func (l *Loader) checkEnvironments(p *Platform) {
 			field := index("spec.promotesFrom", i)
 			switch {
 			case p.Environments[from] == nil:
-				d.problem(field, "unknown-environment", "no environment %q%s", shorten(from), orThereIs(from, p.Environments))
+				d.problem(field, "unknown-environment", "no environment %q%s", wording.Shorten(from), orThereIs(from, p.Environments))
 			case from == name || listed(g.Upstream(from), name):
 				d.problem(field, "cycle", "%s takes its releases from %s: nothing could ever enter either", from, name)
 			}

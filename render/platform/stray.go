@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/Masterminds/semver/v3"
+
+	"transom.dev/render/wording"
 )
 
 // anyTeam is the beginning of the path of a request of which nobody can tell the team.
@@ -143,7 +145,7 @@ func (w *walker) foreign(e fs.DirEntry) error {
 	case !e.IsDir():
 		return nil
 	}
-	if meant := closest(name, folders); meant != "" {
+	if meant := wording.Closest(name, folders); meant != "" {
 		return w.foreignIn(name, []string{meant})
 	}
 	entries, err := fs.ReadDir(w.fsys, name)

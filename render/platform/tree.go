@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/Masterminds/semver/v3"
+
+	"transom.dev/render/wording"
 )
 
 // The folders of a platform repository. Whatever else is in it is none of ours.
@@ -117,7 +119,7 @@ func (w *walker) top(e fs.DirEntry) error {
 			return w.entry(name, e)
 		}
 	}
-	hint, found := Suggest(name, folders), len(w.tree.problems)
+	hint, found := wording.Suggest(name, folders), len(w.tree.problems)
 	if ignored(name) {
 		return nil
 	}
@@ -127,7 +129,7 @@ func (w *walker) top(e fs.DirEntry) error {
 	if hint != "" {
 		w.warn(name, "misplaced", "means nothing here"+hint)
 	} else if isYAML(name) {
-		w.warn(name, "misplaced", "means nothing here; the folders of a platform repository are "+list(folders))
+		w.warn(name, "misplaced", "means nothing here; the folders of a platform repository are "+wording.List(folders))
 	}
 	return nil
 }

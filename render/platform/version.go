@@ -9,6 +9,9 @@ import (
 	"github.com/google/cel-go/cel"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"transom.dev/render/builtin"
+	"transom.dev/render/wording"
 )
 
 type versionSpec struct {
@@ -99,7 +102,7 @@ func (v *Version) contract(d *document, s versionSpec) {
 	v.Bindings = s.Bindings
 	for _, name := range sortedKeys(s.Bindings) {
 		if !identifier(name) {
-			d.problem("spec.bindings."+name, "name", "%q is no name that an expression can select; use letters, digits and _", shorten(name))
+			d.problem("spec.bindings."+name, "name", "%q is no name that an expression can select; use letters, digits and _", wording.Shorten(name))
 		}
 	}
 	if s.Placement != nil {
@@ -122,7 +125,7 @@ func (v *Version) expressions(d *document, s versionSpec, known offered) {
 	for _, name := range sortedKeys(s.Computed) {
 		field := "spec.computed." + name
 		if !identifier(name) {
-			d.problem(field, "name", "%q is no name that an expression can select; use letters, digits and _", shorten(name))
+			d.problem(field, "name", "%q is no name that an expression can select; use letters, digits and _", wording.Shorten(name))
 		}
 		computed[name] = cel.DynType
 		if e := d.expression(field, name, s.Computed[name], names, cel.DynType); e != nil {
@@ -148,7 +151,7 @@ func (v *Version) outputs(d *document, s versionSpec, names *scope) {
 	for i, o := range s.Outputs {
 		field := index("spec.outputs", i)
 		if !identifier(o.Name) && o.Name != "" {
-			d.problem(field+".name", "name", "%q is no name that an expression can select; use letters, digits and _", shorten(o.Name))
+			d.problem(field+".name", "name", "%q is no name that an expression can select; use letters, digits and _", wording.Shorten(o.Name))
 		}
 		if seen[o.Name] {
 			d.problem(field+".name", "duplicate-name", "there is already an output %q", o.Name)
@@ -164,14 +167,14 @@ func (v *Version) outputs(d *document, s versionSpec, names *scope) {
 func (v *Version) objects(d *document, s versionSpec) {
 	v.Kinds, v.Health, v.Ignore = s.Kinds, s.Health, s.Ignore
 	for i, k := range s.Kinds {
-		if scope, known := BuiltinScope(k.Group, k.Kind); known && k.Scope != "" && scope != k.Scope {
+		if scope, known := builtin.Scope(k.Group, k.Kind); known && k.Scope != "" && scope != k.Scope {
 			d.problem(index("spec.kinds", i)+".scope", "value", "%s is a kind of Kubernetes and %s; remove the entry", k.Kind, scope)
 		}
 	}
 	for i, ignore := range s.Ignore {
 		for j, f := range ignore.Fields {
 			if f == "" || strings.ContainsAny(f, "[]/ *") || strings.HasPrefix(f, ".") || strings.HasSuffix(f, ".") {
-				d.problem(index(index("spec.ignore", i)+".fields", j), "value", "%q is no path of field names such as spec.replicas", shorten(f))
+				d.problem(index(index("spec.ignore", i)+".fields", j), "value", "%q is no path of field names such as spec.replicas", wording.Shorten(f))
 			}
 		}
 	}

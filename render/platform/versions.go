@@ -9,6 +9,8 @@ import (
 
 	"github.com/Masterminds/semver/v3"
 	"github.com/google/cel-go/cel"
+
+	"transom.dev/render/wording"
 )
 
 // versionFile is the version of a directory: decoded by itself, and checked against the offerings that it can be bound to.
@@ -108,7 +110,7 @@ func (f *versionFile) hold(t *tree, known offered) {
 			} else if t.mayExist("offerings/" + offering) {
 				relevant[offering] = nil // its outputs are unknown
 			} else {
-				text = list(sortedKeys(known)) // which the Problem will say
+				text = wording.List(sortedKeys(known)) // which the Problem will say
 			}
 		}
 	}
@@ -123,7 +125,7 @@ func (f *versionFile) against(relevant, known offered) {
 	for _, name := range sortedKeys(f.spec.Bindings) {
 		for i, offering := range f.spec.Bindings[name].Offerings {
 			if _, ok := relevant[offering]; !ok {
-				d.problem(index("spec.bindings."+name+".offerings", i), "unknown-offering", "no offering %q%s", shorten(offering), orThereIs(offering, known))
+				d.problem(index("spec.bindings."+name+".offerings", i), "unknown-offering", "no offering %q%s", wording.Shorten(offering), orThereIs(offering, known))
 			}
 		}
 	}

@@ -14,7 +14,7 @@ import (
 	"k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/structured-merge-diff/v6/schema"
 
-	"transom.dev/render/platform"
+	"transom.dev/render/wording"
 )
 
 // converter knows the fields of all kinds. Reading its schema takes a while, once.
@@ -109,7 +109,7 @@ func (w *walker) mapping(n *yaml.Node, m *schema.Map) {
 			of = field.Type
 		} else if of == (schema.TypeRef{}) {
 			w.path = append(w.path, Step{Name: name})
-			w.report(nil, "unknown-field", "unknown field%s", platform.Suggest(name, fieldsOf(m)))
+			w.report(nil, "unknown-field", "unknown field%s", wording.Suggest(name, fieldsOf(m)))
 			w.path = w.path[:len(w.path)-1]
 			continue
 		}

@@ -5,7 +5,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"transom.dev/render/platform"
+	"transom.dev/render/builtin"
 )
 
 // A scaling is a view of the fields that decide whether the replicas of an object are left to others. Names are whole.
@@ -13,7 +13,7 @@ type scaling struct {
 	group, kind, namespace, name string
 
 	replicas bool // it has spec.replicas
-	target   *platform.ScaleTarget
+	target   *builtin.ScaleTarget
 }
 
 func scalingOf(object *yaml.Node, v *view) scaling {
@@ -21,9 +21,9 @@ func scalingOf(object *yaml.Node, v *view) scaling {
 		group: v.group, kind: v.kind, namespace: textAt(object, "metadata", "namespace"), name: textAt(object, "metadata", "name"),
 		replicas: lookup(object, "spec", "replicas") != nil,
 	}
-	if scaler := platform.ScalerOf(v.group, v.kind); scaler != nil {
+	if scaler := builtin.ScalerOf(v.group, v.kind); scaler != nil {
 		of := func(name string) string { return textAt(object, append(slices.Clone(scaler.Target), name)...) }
-		s.target = &platform.ScaleTarget{APIVersion: of("apiVersion"), Kind: of("kind"), Name: of("name")}
+		s.target = &builtin.ScaleTarget{APIVersion: of("apiVersion"), Kind: of("kind"), Name: of("name")}
 	}
 	return s
 }
@@ -61,7 +61,7 @@ func (w *Wrapper) scaled(views []*view, read func(string) string) map[int]int {
 }
 
 func (s *scaling) scales(of *scaling, read func(string) string) bool {
-	t := platform.ScaleTarget{APIVersion: read(s.target.APIVersion), Kind: read(s.target.Kind), Name: read(s.target.Name)}
+	t := builtin.ScaleTarget{APIVersion: read(s.target.APIVersion), Kind: read(s.target.Kind), Name: read(s.target.Name)}
 	return read(s.namespace) == read(of.namespace) && t.Names(of.group, of.kind, read(of.name))
 }
 

@@ -7,7 +7,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"transom.dev/render/platform"
+	"transom.dev/render/builtin"
 	"transom.dev/render/state"
 )
 
@@ -240,7 +240,7 @@ func IdleSelectors(objects []*yaml.Node) (idle []Idle) {
 	views := make([]*view, len(objects))
 	for n, object := range objects {
 		views[n] = viewOf(whole(object))
-		if _, builtin := platform.BuiltinScope(views[n].group, views[n].kind); !builtin && !watches(views[n]) {
+		if _, known := builtin.Scope(views[n].group, views[n].kind); !known && !watches(views[n]) {
 			return nil
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/wording"
 )
 
 // OfferingNamed finds an offering, or says which there are.
@@ -67,7 +68,7 @@ func EnvironmentNamed(p *platform.Platform, name string) (*platform.Environment,
 // Unknown says that nothing has a name, which one was probably meant, and which there are.
 func Unknown(what, name string, there []string) error {
 	all := cmp.Or(strings.Join(there, ", "), "none")
-	if meant := platform.Suggest(name, there); meant != "" {
+	if meant := wording.Suggest(name, there); meant != "" {
 		return fmt.Errorf("no %s %q%s There are: %s", what, name, meant, all)
 	}
 	return fmt.Errorf("no %s %q; there are: %s", what, name, all)
@@ -79,5 +80,5 @@ func NoRequest(p *platform.Platform, key platform.RequestKey) error {
 	for _, r := range p.Requests {
 		there = append(there, r.Key.String())
 	}
-	return fmt.Errorf("no request %s: there is no file requests/%s.yaml%s", key, key, platform.Suggest(key.String(), there))
+	return fmt.Errorf("no request %s: there is no file requests/%s.yaml%s", key, key, wording.Suggest(key.String(), there))
 }

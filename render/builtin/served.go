@@ -1,4 +1,4 @@
-package platform
+package builtin
 
 import (
 	"fmt"
@@ -15,8 +15,8 @@ const KubernetesMinor = 37
 // apisBeside are the built-in groups that k8s.io/api does not have; each has one version, and had one that is gone.
 var apisBeside = []string{"apiextensions.k8s.io", "apiregistration.k8s.io"}
 
-// BuiltinGroup reports whether an API group is one of Kubernetes itself, now or formerly.
-func BuiltinGroup(group string) bool {
+// Group reports whether an API group is one of Kubernetes itself, now or formerly.
+func Group(group string) bool {
 	_, namespaced := namespacedKinds[group]
 	_, cluster := clusterKinds[group]
 	return namespaced || cluster || scheme.Scheme.IsGroupRegistered(group)
@@ -38,13 +38,13 @@ func Unserved(group, version, kind string) string {
 		}
 		return fmt.Sprintf("%s %s was removed in Kubernetes 1.%d%s", apiVersion, kind, minor, instead(gvk, object))
 	}
-	_, builtin := BuiltinScope(group, kind)
+	_, known := Scope(group, kind)
 	switch {
-	case slices.Contains(apisBeside, group) && builtin && version == "v1beta1":
+	case slices.Contains(apisBeside, group) && known && version == "v1beta1":
 		return fmt.Sprintf("%s %s was removed in Kubernetes 1.22; use %s/v1", apiVersion, kind, group)
-	case slices.Contains(apisBeside, group) && builtin && version == "v1":
+	case slices.Contains(apisBeside, group) && known && version == "v1":
 		return ""
-	case builtin:
+	case known:
 		return fmt.Sprintf("Kubernetes has no %s %s%s", apiVersion, kind, instead(gvk, nil))
 	}
 	return ""

@@ -1,4 +1,4 @@
-package platform
+package builtin
 
 import (
 	"cmp"
@@ -31,7 +31,7 @@ func ScalerOf(group, kind string) *Scaler {
 // A ScaleTarget is a reference by which a Scaler names a workload. A field that it leaves out is that of a Deployment.
 type ScaleTarget struct{ APIVersion, Kind, Name string }
 
-// Names says whether the reference is to an object, whatever the version of its API.
+// Names says whether the reference is to an object, in any version of its API.
 func (t ScaleTarget) Names(group, kind, name string) bool {
 	of, _, grouped := strings.Cut(cmp.Or(t.APIVersion, "apps/v1"), "/")
 	if !grouped {

@@ -1,4 +1,4 @@
-package platform
+package wording
 
 import (
 	"fmt"
@@ -8,14 +8,14 @@ import (
 
 // Suggest ends a message with the known name that was probably meant, or with nothing.
 func Suggest(name string, known []string) string {
-	if best := closest(name, known); best != "" {
+	if best := Closest(name, known); best != "" {
 		return fmt.Sprintf("; did you mean %q?", best)
 	}
 	return ""
 }
 
-// closest returns the known name at the smallest edit distance from name, if that is small enough to be a slip.
-func closest(name string, known []string) string {
+// Closest returns the known name at the smallest edit distance from name, if that is small enough to be a slip.
+func Closest(name string, known []string) string {
 	best, limit := "", min(3, (len(name)+1)/3)
 	for _, k := range slices.Sorted(slices.Values(known)) {
 		if d := distance(strings.ToLower(name), strings.ToLower(k), limit); d <= limit && k != name {
@@ -52,8 +52,8 @@ func distance(a, b string, limit int) int {
 	return last[len(b)]
 }
 
-// list writes names as prose: a, b or "none".
-func list(names []string) string {
+// List writes names as prose: a, b or "none".
+func List(names []string) string {
 	if len(names) == 0 {
 		return "none"
 	}

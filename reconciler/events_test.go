@@ -22,9 +22,9 @@ func TestOperatorsHearOfAlarmsAlone(t *testing.T) {
 			return a
 		},
 	}))}
-	r.Told(status.Event{Message: "committed"})
-	r.Told(status.Event{Level: status.Warning, Environment: "dev", Request: &platform.RequestKey{Team: "payments", Name: "shop"}, Message: "taken back"})
-	r.Told(status.Event{Level: status.Error, Cluster: "one", Message: "not reachable"})
+	r.LogEvent(status.Event{Message: "committed"})
+	r.LogEvent(status.Event{Level: status.Warning, Environment: "dev", Request: &platform.RequestKey{Team: "payments", Name: "shop"}, Message: "taken back"})
+	r.LogEvent(status.Event{Level: status.Error, Cluster: "one", Message: "not reachable"})
 	require.Equal(t, "level=WARN msg=\"taken back\" environment=dev team=payments request=shop\n"+
 		"level=ERROR msg=\"not reachable\" cluster=one\n", log.String())
 }

@@ -1,9 +1,12 @@
-package platform
+package builtin
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
-// BuiltinScope returns Namespaced or Cluster for a kind of Kubernetes itself.
-func BuiltinScope(group, kind string) (scope string, known bool) {
+// Scope returns Namespaced or Cluster for a kind of Kubernetes itself.
+func Scope(group, kind string) (scope string, known bool) {
 	switch {
 	case slices.Contains(namespacedKinds[group], kind):
 		return "Namespaced", true
@@ -48,3 +51,18 @@ var (
 		"storagemigration.k8s.io":      {"StorageVersionMigration"},
 	}
 )
+
+// GroupOf returns a group of Kubernetes that has a kind.
+func GroupOf(kind string) string {
+	for _, kinds := range []map[string][]string{namespacedKinds, clusterKinds} {
+		for _, group := range slices.Sorted(maps.Keys(kinds)) {
+			if slices.Contains(kinds[group], kind) {
+				return group
+			}
+		}
+	}
+	return ""
+}
+
+// Kinds lists the kinds of a group of Kubernetes.
+func Kinds(group string) []string { return slices.Concat(namespacedKinds[group], clusterKinds[group]) }

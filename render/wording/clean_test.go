@@ -1,4 +1,4 @@
-package platform_test
+package wording_test
 
 import (
 	"strings"
@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/wording"
 )
 
 func TestCleanTextCannotSteerATerminal(t *testing.T) {
@@ -19,19 +20,19 @@ func TestCleanTextCannotSteerATerminal(t *testing.T) {
 		"gpj.\u202etxt":                      "gpj.\ufffdtxt",
 		"half \xff":                          "half \ufffd",
 	} {
-		require.Equal(t, want, platform.Clean(in))
+		require.Equal(t, want, wording.Clean(in))
 	}
 }
 
 func TestLongTextIsCutAndCounted(t *testing.T) {
 	for _, unit := range []string{"a", "ö", "✓"} {
-		cut := platform.Clean(strings.Repeat(unit, 60_000))
-		require.LessOrEqual(t, len(cut), platform.MaxMessage)
+		cut := wording.Clean(strings.Repeat(unit, 60_000))
+		require.LessOrEqual(t, len(cut), wording.MaxMessage)
 		require.True(t, utf8.ValidString(cut))
 		require.Regexp(t, `… \(\d+ more bytes\)$`, cut)
 	}
-	fits := strings.Repeat("a", platform.MaxMessage)
-	require.Equal(t, fits, platform.Clean(fits))
+	fits := strings.Repeat("a", wording.MaxMessage)
+	require.Equal(t, fits, wording.Clean(fits))
 }
 
 // TestProblemsCannotSteerATerminal: text of files is repeated in Problems, with its file names.
@@ -46,6 +47,6 @@ func TestProblemsCannotSteerATerminal(t *testing.T) {
 	require.NotEmpty(t, p.Problems)
 	for _, problem := range p.Problems {
 		require.NotContains(t, problem.String(), "\x1b")
-		require.LessOrEqual(t, len(problem.String()), 2*platform.MaxMessage)
+		require.LessOrEqual(t, len(problem.String()), 2*wording.MaxMessage)
 	}
 }

@@ -1,4 +1,4 @@
-package platform_test
+package builtin_test
 
 import (
 	"os"
@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"transom.dev/render/platform"
+	"transom.dev/render/builtin"
 )
 
 func TestKubernetesMinorIsThatOfTheLibrary(t *testing.T) {
@@ -16,7 +16,7 @@ func TestKubernetesMinorIsThatOfTheLibrary(t *testing.T) {
 	require.NoError(t, err)
 	minor := regexp.MustCompile(`k8s.io/api v0\.(\d+)\.`).FindSubmatch(text)
 	require.NotNil(t, minor)
-	require.Equal(t, strconv.Itoa(platform.KubernetesMinor), string(minor[1]))
+	require.Equal(t, strconv.Itoa(builtin.KubernetesMinor), string(minor[1]))
 }
 
 func TestUnservedKindsNameWhatToUse(t *testing.T) {
@@ -30,6 +30,6 @@ func TestUnservedKindsNameWhatToUse(t *testing.T) {
 		{"", "v2", "Service", "Kubernetes has no v2 Service; use v1"},
 		{"example.com", "v1", "Widget", ""},
 	} {
-		require.Equal(t, c.says, platform.Unserved(c.group, c.version, c.kind), c.kind)
+		require.Equal(t, c.says, builtin.Unserved(c.group, c.version, c.kind), c.kind)
 	}
 }

@@ -1,0 +1,178 @@
+package reconciler
+
+import (
+	"cmp"
+	"fmt"
+	"time"
+
+	"transom.dev/fleet"
+	"transom.dev/fleet/apply"
+	"transom.dev/reconciler/status"
+	"transom.dev/render/platform"
+)
+
+// ClusterSeen takes a result of the fleet about a cluster. It is meant as fleet.Fleet's ReportCluster.
+func (r *Reconciler) ClusterSeen(c fleet.ClusterResult) {
+	r.Board.ClusterSeen(status.Cluster{Name: c.Cluster, UID: c.UID, Reachable: c.Reachable, Message: c.Err, Problem: c.Problem})
+	if r.cache.identities.learn(c.Cluster, c.UID) {
+		r.Trigger.Fire("cluster " + c.Cluster + " answered")
+	}
+	if !c.Reachable {
+		why := fmt.Sprintf("cluster %s does not answer: %s", c.Cluster, c.Err)
+		for environment := range r.cache.health.clusterLost(c.Cluster, why) {
+			r.wakeDependents(environment, "cluster "+c.Cluster+" went away")
+		}
+	}
+}
+
+// wakeDependents asks for a pass over the environments whose decisions depend on the health of one.
+func (r *Reconciler) wakeDependents(environment, cause string) {
+	if p := r.cache.readiness.platform(); p != nil {
+		r.cache.loops.wakeSoon(cause, p.Graph.Neighbours(environment)...)
+	}
+}
+
+// Placed takes a result of the fleet about an instance on a cluster. It is meant as fleet.Fleet's Report.
+func (r *Reconciler) Placed(result fleet.Result) {
+	key := platform.RequestKey{Team: result.Team, Name: result.Request}
+	r.reportForeign(result)
+	if r.cache.health.take(result) {
+		defer r.wakeDependents(result.Environment, "health")
+	}
+	unhindered := result.Foreign == nil && result.Held == "" && len(result.Problems) == 0
+	removed := result.Absent && result.Settled && !result.Observed && unhindered
+	switch {
+	case result.Err != nil:
+		r.Board.Lost(result.Environment, key, result.Cluster, result.Err.Error())
+	case removed:
+		r.Board.Removed(result.Environment, key, result.Cluster, names(result.LetGo)...)
+	default:
+		r.Board.Placed(result.Environment, key, placed(result))
+	}
+	for _, change := range result.Changes {
+		about := []any{
+			"environment", result.Environment, "team", result.Team,
+			"request", result.Request, "cluster", result.Cluster, "object", change.Object.String(), "cause", change.Reason,
+		}
+		if change.Before != "" {
+			about = append(about, "before", change.Before)
+		}
+		if change.Action == apply.Configured && change.Reason != "" && r.Figures != nil {
+			r.Figures.Corrected(result.Environment, result.Cluster)
+		}
+		r.Logger.Info(string(change.Action), about...)
+	}
+}
+
+// Outdated takes the news that the last result about an instance may not hold any more. It is meant as fleet.Fleet's
+// Outdated.
+func (r *Reconciler) Outdated(environment, cluster string, k platform.RequestKey, at time.Time) {
+	r.cache.health.outdate(placement{environment, cluster, k}, at)
+}
+
+// Refetch has the fleet told anew of an environment's state, once that was fetched. It is meant as fleet.Fleet's Refetch.
+func (r *Reconciler) Refetch(environment string) {
+	if l := r.cache.loops.named(environment); l != nil {
+		l.inbox.askRefetch("another daemon's writes")
+	}
+}
+
+// reportForeign tells status whether somebody else keeps an environment on a cluster.
+func (r *Reconciler) reportForeign(result fleet.Result) {
+	if result.Err != nil || result.Doubted {
+		return
+	}
+	why := ""
+	if result.Foreign != nil {
+		why = result.Message
+	}
+	r.Board.Refused(result.Environment, result.Cluster, why)
+}
+
+// LogEvent logs an event of the Board that an operator has to hear of, and with Debug any other. It is meant as status.Board's
+// OnEvent: the Board has one event of a fact, as long as it does not change.
+func (r *Reconciler) LogEvent(e status.Event) {
+	var about []any
+	add := func(name, value string) {
+		if value != "" {
+			about = append(about, name, value)
+		}
+	}
+	add("environment", e.Environment)
+	add("cluster", e.Cluster)
+	if e.Request != nil {
+		add("team", e.Request.Team)
+		add("request", e.Request.Name)
+	}
+	switch e.Level {
+	case status.Error:
+		r.Logger.Error(e.Message, about...)
+	case status.Warning:
+		r.Logger.Warn(e.Message, about...)
+	default:
+		r.Logger.Debug(e.Message, about...)
+	}
+}
+
+func names(objects []apply.Object) (all []string) {
+	for _, o := range objects {
+		all = append(all, o.String())
+	}
+	return all
+}
+
+// adoption is the adoption that waits for a person, in the words of status.
+func adoption(result fleet.Result) *status.Adoption {
+	if result.Adoption == nil {
+		return nil
+	}
+	said := &status.Adoption{Digest: result.Adoption.Digest}
+	for _, e := range result.Adoption.Effects {
+		said.Effects = append(said.Effects, e.String())
+	}
+	for _, u := range result.Untried {
+		said.Untried = append(said.Untried, u.String())
+	}
+	return said
+}
+
+// placed is a fleet's result in the words of status.
+func placed(result fleet.Result) status.Placement {
+	p := status.Placement{
+		Cluster: result.Cluster, Revision: result.Revision, StateCommit: result.Commit,
+		Health: string(result.Health), Message: result.Message, Stage: status.Applied, Held: result.Held,
+		Images: result.Images, Adoption: adoption(result), LetGo: names(result.LetGo),
+	}
+	for _, o := range result.Objects {
+		p.Objects = append(p.Objects, status.Object{
+			Group: o.Object.Group, Kind: o.Object.Kind, Namespace: o.Object.Namespace, Name: o.Object.Name,
+			Health: string(o.Health), Message: o.Message,
+		})
+	}
+	for _, problem := range result.Problems {
+		p.Problems = append(p.Problems, status.ObjectProblem{Object: problem.Object.String(), Message: problem.Message})
+	}
+	for _, drift := range result.Drift {
+		p.Drift = append(p.Drift, status.ObjectProblem{Object: drift.Object.String(), Message: drift.Message})
+	}
+	if result.Foreign != nil {
+		p.Problems = append(p.Problems, status.ObjectProblem{Message: result.Message})
+	}
+	if result.Held != "" {
+		state := "state of " + platform.RequestKey{Team: result.Team, Name: result.Request}.String()
+		p.Problems = append(p.Problems, status.ObjectProblem{Object: state, Message: result.Held})
+	}
+	switch {
+	case len(p.Problems) > 0:
+		p.Stage = status.Committed
+		p.Message = cmp.Or(p.Problems[0].Message, p.Message)
+	case result.Health == apply.Healthy:
+		p.Stage = status.Healthy
+		if soaked := result.Checkpoint; soaked.Soaked > 0 && soaked.Revision == result.Revision {
+			p.HealthyAt = result.At.Add(-soaked.Soaked)
+		}
+	case result.Health == apply.Unknown:
+		p.Stage = status.Committed
+	}
+	return p
+}
