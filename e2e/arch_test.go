@@ -26,8 +26,8 @@ var arrows = map[string][]string{
 		"cmd/transom/internal/diff", "cmd/transom/internal/plan", "cmd/transom/internal/remote", "cmd/transom/internal/schema",
 		"cmd/transom/internal/skew", "cmd/transom/internal/states", "cmd/transom/internal/terminal", "cmd/transom/internal/tree",
 		"cmd/transom/internal/usage", "cmd/transom/internal/workspace", "cmd/transom/internal/yamledit",
-		"reconciler", "reconciler/gitrepo", "reconciler/trigger", "reconciler/status", "reconciler/web",
-		"render", "render/platform", "render/state", "render/worker", "fleet", "fleet/apply", "reconciler/promotion", "render/wording",
+		"reconciler", "reconciler/gitrepo", "reconciler/promotion", "reconciler/trigger", "reconciler/status", "reconciler/web",
+		"render", "render/platform", "render/state", "render/wording", "render/worker", "fleet", "fleet/apply",
 	},
 	"cmd/transom/internal/audit": {
 		"cmd/transom/internal/remote", "cmd/transom/internal/terminal",

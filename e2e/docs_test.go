@@ -32,6 +32,15 @@ func TestDocumentsNameCodeThatIsThere(t *testing.T) {
 	require.Empty(t, dangling(t, os.DirFS(".."), documents...))
 }
 
+// TestArchitectureNamesEveryPackage so that a new package gets its line there.
+func TestArchitectureNamesEveryPackage(t *testing.T) {
+	content, err := os.ReadFile("../reconciler/ARCHITECTURE.md")
+	require.NoError(t, err)
+	for pkg := range arrows {
+		require.Contains(t, string(content), "`"+pkg+"`")
+	}
+}
+
 // dangling are the names of code in documents that a repository does not have: quoted paths, quoted identifiers that are
 // exported or in camel case, calls in the drawings of ARCHITECTURE.md, and links to files.
 func dangling(t *testing.T, repository fs.FS, documents ...string) (found []string) {

@@ -34,6 +34,7 @@ var (
 		"render/platform.document":           8,
 	}}
 	filesThatChange = limit{what: "files that change a large struct", most: 1, over: map[string]float64{
+		"reconciler/promotion.question":     2,
 		"reconciler/status.Environment":     5,
 		"reconciler/status.Instance":        5,
 		"reconciler/status.Placement":       5,

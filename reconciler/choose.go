@@ -125,7 +125,8 @@ func (s *lookup) Keys(i *platform.Instance) (map[string]string, []platform.Probl
 	return s.sources.Renderer.Keys(s.platform, s.environment, s.base, i)
 }
 
-// Older compares places in history. Of a commit that history does not have any more nobody can say that it is older.
+// Older says whether a commit is nearer to the beginning of history than another. A commit that history does not have any more
+// is not.
 func (s *lookup) Older(a, b string) bool {
 	if a == b || s.sources.Generation == nil {
 		return false

@@ -106,7 +106,7 @@ func (d *deletions) letUrgentGo(p *people) (admitted []platform.RequestKey) {
 
 // limit makes the deletions of a pass wait where there are too many: all of them, and nothing else. It returns the Approval that
 // lets them through, if there is one.
-func (d *deletions) limit(f *facts) (approval *platform.Decision) {
+func (d *deletions) limit(f *facts) *platform.Decision {
 	wanted, all := 0, 0
 	for k := range d.instances {
 		if !d.admitted[k] {
@@ -126,7 +126,7 @@ func (d *deletions) limit(f *facts) (approval *platform.Decision) {
 		return nil
 	}
 	digest := state.DeletionsDigest(f.Environment.Name, d.placements)
-	if approval = f.people.ofDeletions(digest); approval != nil {
+	if approval := f.people.ofDeletions(digest); approval != nil {
 		return approval
 	}
 	d.digest = cmp.Or(d.digest, digest) // that of clusters to be left now is approved first

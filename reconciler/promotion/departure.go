@@ -105,8 +105,11 @@ func (d *departure) awaitOthers() (closed *Gate) {
 			return closedBy("%s is not healthy: %s", cluster, said.text())
 		}
 		if soak := d.waves.soakOf(cluster); said.Soaked < soak {
-			closed = closedBy("%s soaks, %s of %s", cluster, said.Soaked.Round(time.Second), soak)
-			closed.At = d.Now.in(soak - said.Soaked)
+			at := d.Now.in(soak - said.Soaked)
+			if closed == nil || at.After(closed.At) {
+				closed = closedBy("%s soaks, %s of %s", cluster, said.Soaked.Round(time.Second), soak)
+				closed.At = at
+			}
 		}
 	}
 	if counting == 0 {

@@ -29,14 +29,16 @@ func (a *admitter) admitChanges(changes []*change, out []*state.Release) {
 }
 
 // question is one about the record of a change: what its gates say depends on the clusters that it reaches now.
-func (a *admitter) question(c *change, clusters []string) *question {
+func (a *admitter) question(c *change, clusters []string, approved bool) *question {
 	to := refOf(c.Base)
-	s := &subject{facts: a.facts, key: c.key, base: c.Base, head: a.headOf(c.key)}
-	q := &question{subject: s, to: to, keys: c.keys(clusters), readmits: a.plan.readmits(a.people.running(to))}
-	if !a.plan.covers(c, clusters) {
-		q.plan = a.plan.gate
+	var plan *Gate
+	if !approved {
+		plan = a.plan.gate
 	}
-	return q
+	return &question{
+		subject: &subject{facts: a.facts, key: c.key, base: c.Base, head: a.headOf(c.key)},
+		to:      to, keys: c.keys(clusters), readmits: a.plan.readmits(a.people.running(to)), plan: plan,
+	}
 }
 
 // proceed lets an open rollout reach the next clusters, and clusters that joined have the release that runs. It reports false
@@ -63,7 +65,7 @@ func (a *admitter) proceed(c *change) (out admitted, mine bool) {
 		out.wait(Gate{Name: "rollout", Reason: fmt.Sprintf("%s@%s is withdrawn", c.Base.Offering, c.Base.Version), Opens: "a newer release"})
 		return a.departLast(c, out), true
 	}
-	if g := a.question(c, comes).first(progress); g != nil {
+	if g := a.question(c, comes, a.plan.covers(c, comes)).first(progress); g != nil {
 		out.wait(*g)
 		out.record = a.plan.onRecord(c)
 		return out, true
@@ -119,11 +121,8 @@ func (a *admitter) departLast(c *change, out admitted) admitted {
 	}
 	leaving, gates := a.mayLeave(c)
 	out.wait(gates...)
-	q := a.question(c, c.gone)
-	if a.isUrgent(c) {
-		q.plan = nil
-	}
-	if g := q.first(departing); g != nil {
+	approved := a.plan.covers(c, c.gone) || a.isUrgent(c)
+	if g := a.question(c, c.gone, approved).first(departing); g != nil {
 		out.wait(*g)
 		return out
 	}
@@ -149,7 +148,7 @@ func (a *admitter) renew(c *change, wanting int) (out admitted, grouped bool) {
 	if len(c.moving) == 0 {
 		return a.departLast(c, out), false
 	}
-	gate := a.question(c, c.moving).first(renewal)
+	gate := a.question(c, c.moving, a.plan.covers(c, c.moving)).first(renewal)
 	var now []string
 	if gate == nil {
 		now, gate = a.waves.reach(refOf(c.Next), c.Base, nil, c.moving)

@@ -87,6 +87,28 @@ func TestDrainingClusterWaitsForTheHealthOfTheOthers(t *testing.T) {
 	require.Empty(t, w.liveOn("prod", "prod-2", "a"))
 }
 
+// TestClusterThatIsLeftNamesTheOneThatSoaksLongest of all that soak. It keeps R85.
+func TestClusterThatIsLeftNamesTheOneThatSoaksLongest(t *testing.T) {
+	w := judged(t, "a")
+	w.join("prod", "prod-3")
+	w.merge("prod-3 joins")
+	waves := w.environmentOf("prod").Rollout.Waves
+	waves[0].Soak, waves[1].Soak = 10*time.Minute, 5*time.Minute
+	w.settle(15 * time.Minute)
+	for _, cluster := range []string{"prod-1", "prod-3"} {
+		w.flapping["a@"+cluster] = w.clock + time.Minute
+	}
+	w.settle(2 * time.Minute)
+	w.platform.Clusters["prod-2"].State = platform.ClusterDraining
+	w.merge("prod-2 drains")
+	w.settle(tick)
+	require.Contains(t, w.gate("prod", "a", "leave").Reason, "prod-1 soaks")
+	w.settle(5 * time.Minute)
+	require.NotEmpty(t, w.liveOn("prod", "prod-2", "a"), "prod-3 has soaked, and prod-1 has not")
+	w.settle(5 * time.Minute)
+	require.Empty(t, w.liveOn("prod", "prod-2", "a"))
+}
+
 // TestClusterThatDrainsNowWaitsForAnApprovalAlone and not for the health of others. It keeps R86.
 func TestClusterThatDrainsNowWaitsForAnApprovalAlone(t *testing.T) {
 	w := judged(t, "a")
