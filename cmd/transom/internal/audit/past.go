@@ -115,7 +115,7 @@ const everything = 1 << 30
 
 // ReleaseIn reads a Release file of a state; nil: there is none.
 func ReleaseIn(files fs.FS, key platform.RequestKey) (*state.Release, error) {
-	file := files.ReleaseFile(key)
+	file := state.ReleaseFile(key)
 	content, err := fs.ReadFile(files, file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
