@@ -62,7 +62,7 @@ var arrows = map[string][]string{
 	"cmd/transom/internal/usage": {
 		"cmd/transom/internal/catalog", "cmd/transom/internal/states", "cmd/transom/internal/terminal", "render/platform", "render/state",
 	},
-	"cmd/transom/internal/workspace": {"cmd/transom/internal/remote", "reconciler/gitrepo", "render", "render/platform", "render/wording"},
+	"cmd/transom/internal/workspace": {"cmd/transom/internal/remote", "reconciler/gitrepo", "render", "render/platform", "render/wording", "render/edits"},
 	"cmd/transom/internal/yamledit":  {},
 	"reconciler": {
 		"reconciler/gitrepo", "reconciler/promotion", "reconciler/trigger", "reconciler/status",
@@ -73,18 +73,21 @@ var arrows = map[string][]string{
 	"reconciler/status":         {"render/platform", "render/state"},
 	"reconciler/trigger":        {},
 	"reconciler/web":            {"reconciler/status", "render/platform", "render/state", "render/wording"},
-	"render":                    {"render/internal/kinds", "render/internal/kustomize", "render/platform", "render/state", "render/worker", "render/builtin"},
+	"render":                    {"render/internal/kinds", "render/internal/kustomize", "render/platform", "render/state", "render/worker", "render/builtin", "render/internal/keyorder", "render/edits"},
 	"render/internal/kinds":     {"render/wording"},
-	"render/internal/kustomize": {"render/builtin", "render/platform", "render/state"},
-	"render/platform":           {"render/builtin", "render/wording"},
-	"render/state":              {"render/platform"},
+	"render/internal/kustomize": {"render/platform", "render/state", "render/builtin", "render/internal/keyorder"},
+	"render/platform":           {"render/builtin", "render/wording", "render/expression"},
+	"render/state":              {"render/platform", "render/internal/keyorder"},
 	"render/worker":             {"render/internal/kustomize"},
 	"fleet":                     {"fleet/apply", "render/platform", "render/state", "render/wording"},
-	"fleet/apply":               {"render/platform", "render/state", "render/builtin"},
+	"fleet/apply":               {"render/platform", "render/state", "render/builtin", "render/expression"},
 	"e2e":                       {},
 	"examples":                  {},
 	"render/wording":            {},
 	"render/builtin":            {},
+	"render/expression":         {"render/wording"},
+	"render/internal/keyorder":  {},
+	"render/edits":              {},
 }
 
 // The doors: who alone imports a library, and everything below it. Nobody, where there is none.
@@ -95,7 +98,7 @@ var doors = []struct{ library, door string }{
 	{"github.com/fsnotify/fsnotify", "reconciler/trigger"},
 	{"github.com/lmittmann/tint", "cmd/transom"},
 	{"github.com/prometheus/client_golang", "reconciler/web"},
-	{"github.com/google/cel-go", "render/platform"},
+	{"github.com/google/cel-go", "render/expression"},
 	{"github.com/spf13", "cmd/transom"},
 	{"testing", "cmd/transom/internal/plan"}, // fstest.MapFS, as a file system in memory
 	{"github.com/stretchr/testify", ""},
@@ -106,7 +109,7 @@ var loggers = []string{"cmd/transom", "reconciler"}
 
 // The pure packages: values and an fs.FS in, plain data out.
 var (
-	pure   = []string{"render", "render/platform", "render/state", "render/builtin", "render/internal/kinds", "render/internal/kustomize", "render/wording", "reconciler/promotion"}
+	pure   = []string{"render", "render/platform", "render/state", "render/builtin", "render/edits", "render/expression", "render/internal/keyorder", "render/internal/kinds", "render/internal/kustomize", "render/wording", "reconciler/promotion"}
 	data   = []string{"k8s.io/client-go/applyconfigurations", "k8s.io/client-go/kubernetes/scheme"} // in impure libraries
 	impure = []string{"os", "net", "log", "syscall", "math/rand", "math/rand/v2", "crypto/rand", "k8s.io/client-go"}
 )

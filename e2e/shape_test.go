@@ -29,12 +29,8 @@ var (
 		"render.Renderer":                    13,
 		"render.pass":                        20,
 		"render/internal/kustomize.Skeleton": 8,
-		"render/platform.Platform":           7,
-		"render/platform.Version":            7,
-		"render/platform.document":           8,
 	}}
 	filesThatChange = limit{what: "files that change a large struct", most: 1, over: map[string]float64{
-		"reconciler/promotion.question":     2,
 		"reconciler/status.Environment":     5,
 		"reconciler/status.Instance":        5,
 		"reconciler/status.Placement":       5,
@@ -49,7 +45,7 @@ var (
 	}}
 	linesOfAFile       = limit{what: "lines", most: 400}
 	linesOfAFunction   = limit{what: "lines", most: 60}
-	exportedOfPlatform = limit{what: "exported names", most: 70, over: map[string]float64{"render/platform": 112}}
+	exportedOfPlatform = limit{what: "exported names", most: 70, over: map[string]float64{"render/platform": 73}}
 	mixedConditions    = limit{what: "conditions with both && and || per 1,000 lines", most: 1.5, over: map[string]float64{"the product": 4.1}}
 	mixedOfPromotion   = limit{what: "conditions with both && and || per 1,000 lines", most: 3}
 

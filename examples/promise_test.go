@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"transom.dev/render"
+	"transom.dev/render/edits"
 	"transom.dev/render/platform"
 )
 
@@ -87,7 +88,7 @@ func TestAcmeTestsItsUpgrades(t *testing.T) {
 		return err
 	})
 	require.NoError(t, err)
-	edited, err := platform.Edited(files, changes)
+	edited, err := edits.Over(files, changes)
 	require.NoError(t, err)
 	p, err := platform.Load(edited)
 	require.NoError(t, err)

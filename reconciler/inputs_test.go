@@ -11,7 +11,7 @@ import (
 )
 
 // readings name, for every field of a View, the inputs of a pass that it is read from. A pass whose inputs are those of the last
-// one is skipped until lane.next, so a View has nothing that neither an input nor the time tells.
+// one is skipped until the time of schedule.next, so a View has nothing that neither an input nor the time tells.
 var readings = map[string][]string{
 	"Platform":    {"platform"},
 	"Environment": {"platform"},
@@ -19,8 +19,8 @@ var readings = map[string][]string{
 	"Lookup":      {"platform", "head", "pins", "builds"},
 	"State":       {"head"},
 	"Releases":    {"head"},
-	"Elsewhere":   {"around"},
-	"Observe":     {"heard"},
+	"Elsewhere":   {"elsewhere"},
+	"Observe":     {"news"},
 	"Merged":      {"platform"},
 	"Failures":    {"platform", "builds"},
 	"Now":         nil, // Admission.Next

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"path"
 
+	"transom.dev/render/edits"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -67,7 +68,7 @@ func (b *Base) Commit(s *State) error {
 	for _, cluster := range s.LetGo {
 		changes[state.ClusterDir(cluster)] = nil
 	}
-	edited, err := platform.Edited(files, changes)
+	edited, err := edits.Over(files, changes)
 	if err != nil {
 		return fmt.Errorf("take in the state of %s: %w", s.Environment, err)
 	}

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"transom.dev/render"
+	"transom.dev/render/edits"
 	"transom.dev/render/platform"
 )
 
@@ -123,7 +124,7 @@ func casesOf(t *testing.T, changes string) map[string]*render.Case {
 	for _, f := range txtar.Parse([]byte(changes)).Files {
 		changed[f.Name] = f.Data
 	}
-	edited, err := platform.Edited(files, changed)
+	edited, err := edits.Over(files, changed)
 	require.NoError(t, err)
 	p, err := platform.Load(edited)
 	require.NoError(t, err)

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"transom.dev/render/edits"
 	"transom.dev/render/platform"
 )
 
@@ -119,7 +120,7 @@ func (t *tester) run(c *Case) error {
 	if !s.prepare() {
 		return nil
 	}
-	edited, err := platform.Edited(t.fsys, s.changes)
+	edited, err := edits.Over(t.fsys, s.changes)
 	if err != nil {
 		return err
 	}

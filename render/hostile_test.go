@@ -206,7 +206,7 @@ func hostileWorld(text string) fstest.MapFS {
 func TestTheLargestRequestIsRendered(t *testing.T) {
 	var env strings.Builder
 	n := 0
-	for ; env.Len() < platform.MaxFileSize-1000; n++ {
+	for ; env.Len() < 1<<20-1000; n++ {
 		fmt.Fprintf(&env, "{name: v%d, value: x%d},", n, n)
 	}
 	files := common()

@@ -13,6 +13,7 @@ import (
 	"github.com/pmezard/go-difflib/difflib"
 	"k8s.io/apimachinery/pkg/runtime"
 
+	"transom.dev/render/internal/keyorder"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -238,7 +239,7 @@ func mask(d, other document, differs string) string {
 			}
 		}
 	}
-	masked, err := platform.MarshalYAML(object)
+	masked, err := keyorder.Marshal(object)
 	if err != nil {
 		return "(a Secret that cannot be written)\n"
 	}

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"transom.dev/render/expression"
 	"transom.dev/render/platform"
 )
 
@@ -175,7 +176,7 @@ func (a assessment) evaluateEntry(d *desired, h platform.Health) (Health, string
 		}
 		yes, err := a.cluster.health.rules.eval(rule.source, d.live.body)
 		switch {
-		case platform.IsNoSuchKey(err):
+		case expression.IsNoSuchKey(err):
 		case err != nil:
 			d.fault = fmt.Sprintf("the version's health expression %q: %v", rule.source, err)
 			return Unknown, d.fault
@@ -198,13 +199,13 @@ type rules struct{ bySource sync.Map }
 func (r *rules) eval(source string, object map[string]any) (bool, error) {
 	rule, ok := r.bySource.Load(source)
 	if !ok {
-		compiled, err := platform.CompileHealth(source)
+		compiled, err := expression.Health(source)
 		if err != nil {
 			return false, err
 		}
 		rule, _ = r.bySource.LoadOrStore(source, compiled)
 	}
-	result, err := rule.(*platform.Expression).Eval(object)
+	result, err := rule.(*expression.Expression).Eval(object)
 	yes, _ := result.(bool)
 	return yes, err
 }

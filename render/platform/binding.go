@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"transom.dev/render/expression"
 	"transom.dev/render/wording"
 )
 
@@ -171,7 +172,7 @@ func (i *Instance) Lacks(binding string, outputs map[string]any) (names []string
 }
 
 func (v *Version) puts(output string) bool {
-	return slices.ContainsFunc(v.Outputs, func(e Expression) bool { return e.Name == output })
+	return slices.ContainsFunc(v.Outputs, func(e expression.Expression) bool { return e.Name == output })
 }
 
 func (v *Version) outputNames() (names []string) {

@@ -296,15 +296,15 @@ func (l *Loader) loadNarrowings(p *Platform) {
 				d.problem(wrong.field, "narrowed", "%s, and may not change so before %s", wrong.message, &next)
 			}
 			slices.SortFunc(d.problems, Problem.Compare)
-			d.problems[0].Message += p.breaks(n.version)
+			d.problems[0].Message += breaks(p, n.version)
 			p.Problems = append(p.Problems, d.problems...)
 		}
 	}
 }
 
 // breaks ends a message with the requests that a version would break.
-func (p *Platform) breaks(v *Version) string {
-	names := p.breaking(v)
+func breaks(p *Platform, v *Version) string {
+	names := breaking(p, v)
 	switch n := len(names); {
 	case n == 0:
 		return ""
@@ -315,7 +315,7 @@ func (p *Platform) breaks(v *Version) string {
 }
 
 // breaking names the requests that would move to the version and are not valid there.
-func (p *Platform) breaking(v *Version) (names []string) {
+func breaking(p *Platform, v *Version) (names []string) {
 	o := p.Offerings[v.Offering]
 	for _, r := range p.Requests {
 		f := p.teams[r.Key.Team].resolved[r.Key].file

@@ -4,7 +4,6 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
-	"time"
 
 	"transom.dev/render/wording"
 )
@@ -151,18 +150,6 @@ func (c *Decision) checkSubject(d *document) {
 	if c.Request != nil && c.Offering != "" {
 		d.problem("spec.offering", "value", "names a second thing beside request; write one %s for each", c.Kind)
 	}
-}
-
-// time reads an RFC 3339 time.
-func (d *document) time(field, value string) time.Time {
-	if value == "" {
-		return time.Time{}
-	}
-	t, err := time.Parse(time.RFC3339, value)
-	if err != nil {
-		d.problem(field, "value", "must be an RFC 3339 time such as 2027-06-01T12:00:00Z, not %q", wording.Shorten(value))
-	}
-	return t
 }
 
 // Adoptions lists the digests of adoptions that people approved for an environment, sorted.

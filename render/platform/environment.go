@@ -4,14 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"strconv"
 	"strings"
 	"time"
 	_ "time/tzdata" // whether there is a time zone must not depend on the machine
 
-	"github.com/google/cel-go/cel"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"transom.dev/render/expression"
 	"transom.dev/render/wording"
 )
 
@@ -82,11 +81,11 @@ func decodeEnvironment(d *document, name string, overlays map[string][]*file) *E
 		e.state(d, s)
 		e.Clusters = d.selector("spec.clusters", s.Clusters)
 		if s.Namespace.Name != "" {
-			e.Namespace.Name = d.expression("spec.namespace.name", "namespace", s.Namespace.Name, placeScope(), cel.StringType)
+			e.Namespace.Name = d.expression("spec.namespace.name", "namespace", s.Namespace.Name, placeScope(), expression.String)
 		}
-		e.Namespace.Components = d.overlays("spec.namespace.components", name, s.Namespace.Components, overlays)
-		e.Namespace.Adopt = d.adoptable("spec.namespace.adopt", s.Namespace.Adopt)
-		e.Overlays = d.overlays("spec.components", name, s.Components, overlays)
+		e.Namespace.Components = findOverlays(d, "spec.namespace.components", name, s.Namespace.Components, overlays)
+		e.Namespace.Adopt = checkAdoptable(d, "spec.namespace.adopt", s.Namespace.Adopt)
+		e.Overlays = findOverlays(d, "spec.components", name, s.Components, overlays)
 		for i, r := range s.Reserved {
 			e.reserve(d, index("spec.reserved", i), r.Namespace)
 			for _, k := range r.Kinds {
@@ -147,14 +146,14 @@ func (e *Environment) gates(d *document, s environmentSpec) {
 	}
 	for i, w := range s.Windows {
 		field := index("spec.windows", i)
-		if window, ok := d.window(field, w); ok {
+		if window, ok := readWindow(d, field, w); ok {
 			e.Windows = append(e.Windows, window)
 		}
 	}
 }
 
-// window reads a time in which an environment may change, or may not.
-func (d *document) window(field string, w windowSpec) (Window, bool) {
+// readWindow reads a time in which an environment may change, or may not.
+func readWindow(d *document, field string, w windowSpec) (Window, bool) {
 	duration, zone := d.duration(field+".duration", w.Duration, 0), w.TimeZone
 	if _, err := time.LoadLocation(zone); err != nil || zone == "Local" {
 		d.problem(field+".timeZone", "value", "there is no time zone %q", wording.Shorten(zone))
@@ -200,28 +199,8 @@ func (e *Environment) rollout(d *document, s rolloutSpec) {
 	}
 }
 
-var percent = regexp.MustCompile(`^([1-9][0-9]?|100)%$`)
-
-// share reads a number of things, or how many of a hundred.
-func (d *document) share(field string, value any, absent string) string {
-	switch v := value.(type) {
-	case nil:
-		return absent
-	case int64:
-		if v > 0 {
-			return strconv.FormatInt(v, 10)
-		}
-	case string:
-		if percent.MatchString(v) {
-			return v
-		}
-	}
-	d.problem(field, "value", "must be a number above 0 or a percentage such as 25%%, not %s", wording.Value(value))
-	return absent
-}
-
-// overlays finds the directories that components name.
-func (d *document) overlays(field, environment string, names []string, known map[string][]*file) (out []Overlay) {
+// findOverlays finds the directories that components name.
+func findOverlays(d *document, field, environment string, names []string, known map[string][]*file) (out []Overlay) {
 	for i, name := range names {
 		at := index(field, i)
 		dir := fmt.Sprintf("environments/%s/%s", environment, wording.Shorten(name))
@@ -240,8 +219,8 @@ func (d *document) overlays(field, environment string, names []string, known map
 	return out
 }
 
-// adoptable reads the names of namespaces that may be taken over.
-func (d *document) adoptable(field string, names []string) []string {
+// checkAdoptable reads the names of namespaces that may be taken over.
+func checkAdoptable(d *document, field string, names []string) []string {
 	for i, name := range names {
 		if wrong := wrongName(name, maxLabel); wrong != "" {
 			d.problem(index(field, i), "value", "%q %s", wording.Shorten(name), wrong)
@@ -255,15 +234,4 @@ func or(value, absent string) string {
 		return absent
 	}
 	return value
-}
-
-// count reads a number that is not negative.
-func (d *document) count(field string, value *int, absent int) int {
-	if value == nil {
-		return absent
-	}
-	if *value < 0 {
-		d.problem(field, "value", "must not be negative")
-	}
-	return *value
 }

@@ -10,49 +10,6 @@ import (
 	"transom.dev/render/platform"
 )
 
-func TestHealthExpressionsReadTheObject(t *testing.T) {
-	e, err := platform.CompileHealth(`kind == "Cluster" && metadata.namespace == "a" && status.ready == spec.instances`)
-	require.NoError(t, err)
-	object := map[string]any{
-		"apiVersion": "x/v1", "kind": "Cluster", "metadata": map[string]any{"namespace": "a"},
-		"spec": map[string]any{"instances": int64(3)}, "status": map[string]any{"ready": int64(3)}, "other": "ignored",
-	}
-	healthy, err := e.Eval(object)
-	require.NoError(t, err)
-	require.Equal(t, true, healthy)
-}
-
-func TestMissingKeysAreToldFromOtherErrors(t *testing.T) {
-	for source, missing := range map[string]bool{
-		`status.ready`:                                true, // no status at all
-		`metadata.labels.tier == "x"`:                 true,
-		`metadata.labels["tier"] == "x"`:              true,
-		`spec.list[3] == 1`:                           true,
-		`spec.conditions.filter(c, true)[0].ok`:       true,
-		`spec.name > 3`:                               false,
-		`spec.list[0] / 0 == 1`:                       false,
-		`spec.name.matches(spec.pattern)`:             false,
-		`has(status.ready) && status.ready`:           false,
-		`status.conditions.exists(c, c.type == "R1")`: true,
-	} {
-		e, err := platform.CompileHealth(source)
-		require.NoError(t, err, source)
-		_, err = e.Eval(map[string]any{"metadata": map[string]any{"labels": map[string]any{}}, "spec": map[string]any{
-			"list": []any{int64(1)}, "name": "x", "pattern": "(", "conditions": []any{},
-		}})
-		require.Equal(t, missing, platform.IsNoSuchKey(err), "%s: %v", source, err)
-	}
-}
-
-func TestHealthMustBeBoolean(t *testing.T) {
-	_, err := platform.CompileHealth(`"yes"`)
-	require.EqualError(t, err, "must result in bool, not in string")
-	_, err = platform.CompileHealth(`sttus.ready`)
-	require.ErrorContains(t, err, `did you mean "status"?`)
-	_, err = platform.CompileHealth(`parameters.ready`)
-	require.ErrorContains(t, err, `there is no "parameters" here`)
-}
-
 // Each expression is one that ranges over a map of many keys, in all the ways that there are.
 func TestExpressionsSeeMapsSorted(t *testing.T) {
 	var pairs []string

@@ -4,11 +4,9 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/google/cel-go/cel"
-	"github.com/google/cel-go/common/ast"
-	"github.com/google/cel-go/common/types"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 
+	"transom.dev/render/expression"
 	"transom.dev/render/wording"
 )
 
@@ -33,11 +31,8 @@ func (v *Version) Field(path []string) Field {
 		}
 		return Field{Type: "a string"}
 	}
-	t := v.inputs().variables[root]
-	if t == nil {
-		return Field{Wrong: fmt.Sprintf("there is no %q in the inputs", wording.Shorten(root)) + wording.Suggest(root, v.inputs().names())}
-	}
-	f := v.inputs().field(t, root, rest)
+	f := Field{}
+	f.Wrong, f.Type = v.inputs().Field(path)
 	if root == "bindings" && len(rest) > 0 && !v.Bindings[rest[0]].Required {
 		f.Optional = append(f.Optional, 2)
 	}
@@ -45,55 +40,11 @@ func (v *Version) Field(path []string) Field {
 }
 
 // inputs is the scope of the fields that can be read of an instance once it is evaluated.
-func (v *Version) inputs() *scope {
+func (v *Version) inputs() *expression.Scope {
 	if v.names == nil {
 		return inputsScope()
 	}
 	return v.names
-}
-
-func (s *scope) field(t *cel.Type, name string, path []string) Field {
-	if len(path) == 0 {
-		return Field{Type: typeName(t)}
-	}
-	switch t.Kind() {
-	case types.StructKind:
-		fields := s.objects[t.TypeName()]
-		next := fields[path[0]]
-		if next == nil {
-			return Field{Wrong: noField(name, path[0], sortedKeys(fields))}
-		}
-		return s.field(next, name+"."+path[0], path[1:])
-	case types.StringKind, types.BoolKind, types.IntKind, types.DoubleKind:
-		return Field{Wrong: fmt.Sprintf("%s is %s and has no field %q", name, typeName(t), wording.Shorten(path[0]))}
-	}
-	return Field{} // it depends on values
-}
-
-func typeName(t *cel.Type) string {
-	switch t.Kind() {
-	case types.StringKind:
-		return "a string"
-	case types.BoolKind:
-		return "a boolean"
-	case types.IntKind:
-		return "an integer"
-	case types.DoubleKind:
-		return "a number"
-	case types.ListKind:
-		return "a list"
-	case types.MapKind, types.StructKind:
-		return "a map"
-	}
-	return ""
-}
-
-func noField(name, field string, known []string) string {
-	hint := wording.Suggest(field, known)
-	if hint == "" {
-		hint = "; there is " + wording.List(known)
-	}
-	return fmt.Sprintf("%s has no field %q%s", name, wording.Shorten(field), hint)
 }
 
 var schemaTypes = map[string]string{
@@ -117,7 +68,7 @@ func schemaField(s *schema.Structural, path []string, n int) Field {
 	}
 	property, ok := s.Properties[path[n]]
 	if !ok {
-		return Field{Wrong: noField(name, path[n], sortedKeys(s.Properties))}
+		return Field{Wrong: wording.NoField(name, path[n], sortedKeys(s.Properties))}
 	}
 	f := schemaField(&property, path, n+1)
 	if property.Nullable || property.Default.Object == nil && !required(s, path[n]) {
@@ -140,38 +91,4 @@ func required(s *schema.Structural, field string) bool {
 
 // Guards reports whether the component is chosen only where a field of the inputs has a value: its condition asks for
 // it, or could not be evaluated without it.
-func (c Component) Guards(path []string) bool {
-	if c.When == nil {
-		return false
-	}
-	want := strings.Join(path, ".")
-	for _, guarded := range c.When.guards {
-		if guarded == want || strings.HasPrefix(guarded, want+".") {
-			return true
-		}
-	}
-	return false
-}
-
-// guardsOf lists the fields that have a value wherever an expression is true.
-func guardsOf(e ast.Expr) (paths []string) {
-	switch e.Kind() {
-	case ast.SelectKind:
-		if path := pathOf(e); !strings.Contains(path, " ") {
-			return []string{path}
-		}
-		return guardsOf(e.AsSelect().Operand())
-	case ast.CallKind:
-		call := e.AsCall()
-		if name := call.FunctionName(); name == "_||_" || name == "_?_:_" || name == "!_" {
-			return nil
-		}
-		if call.IsMemberFunction() {
-			paths = guardsOf(call.Target())
-		}
-		for _, argument := range call.Args() {
-			paths = append(paths, guardsOf(argument)...)
-		}
-	}
-	return paths
-}
+func (c Component) Guards(path []string) bool { return c.When != nil && c.When.Guards(path) }

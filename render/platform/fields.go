@@ -2,13 +2,15 @@ package platform
 
 import (
 	"fmt"
+	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
-	"github.com/google/cel-go/cel"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
+	"transom.dev/render/expression"
 	"transom.dev/render/wording"
 )
 
@@ -26,14 +28,15 @@ func (d *document) name(name string, limit int) {
 }
 
 // expression compiles the CEL at a field; nil where it does not compile.
-func (d *document) expression(field, name, source string, names *scope, want *cel.Type) *Expression {
-	e, err := compile(source, names, want)
+func (d *document) expression(field, name, source string, names *expression.Scope, want *expression.Type) *expression.Expression {
+	e, err := expression.Compile(source, names, want)
 	if err != nil {
 		d.problem(field, "expression", "%s", err)
 		return nil
 	}
 	e.Name = name
-	e.at = d.make(nil, field, "expression", "")
+	at := d.make(nil, field, "expression", "")
+	e.At = expression.Place{File: at.File, Field: at.Field, Line: at.Line, Column: at.Column}
 	return e
 }
 
@@ -61,4 +64,52 @@ func (d *document) duration(field, value string, absent time.Duration) time.Dura
 		d.problem(field, "value", "must be a duration such as 30m or 1h30m, not %q", wording.Shorten(value))
 	}
 	return t
+}
+
+// problemAt returns a Problem that stands where an expression is written.
+func problemAt(e *expression.Expression, rule, message string) Problem {
+	return Problem{File: e.At.File, Field: e.At.Field, Line: e.At.Line, Column: e.At.Column, Rule: rule, Message: message}
+}
+
+var percent = regexp.MustCompile(`^([1-9][0-9]?|100)%$`)
+
+// time reads an RFC 3339 time.
+func (d *document) time(field, value string) time.Time {
+	if value == "" {
+		return time.Time{}
+	}
+	t, err := time.Parse(time.RFC3339, value)
+	if err != nil {
+		d.problem(field, "value", "must be an RFC 3339 time such as 2027-06-01T12:00:00Z, not %q", wording.Shorten(value))
+	}
+	return t
+}
+
+// share reads a number of things, or how many of a hundred.
+func (d *document) share(field string, value any, absent string) string {
+	switch v := value.(type) {
+	case nil:
+		return absent
+	case int64:
+		if v > 0 {
+			return strconv.FormatInt(v, 10)
+		}
+	case string:
+		if percent.MatchString(v) {
+			return v
+		}
+	}
+	d.problem(field, "value", "must be a number above 0 or a percentage such as 25%%, not %s", wording.Value(value))
+	return absent
+}
+
+// count reads a number that is not negative.
+func (d *document) count(field string, value *int, absent int) int {
+	if value == nil {
+		return absent
+	}
+	if *value < 0 {
+		d.problem(field, "value", "must not be negative")
+	}
+	return *value
 }

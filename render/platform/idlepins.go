@@ -12,14 +12,14 @@ func (p *Platform) IdlePins() (problems []Problem) {
 	for _, c := range p.Decisions {
 		if c.Kind == "Pin" && c.Version != "" && !c.Broken {
 			d := reopen(p.tree.decisions[c.File])
-			p.idlePin(d, c)
+			idlePin(p, d, c)
 			problems = append(problems, d.problems...)
 		}
 	}
 	return problems
 }
 
-func (p *Platform) idlePin(d *document, c *Decision) {
+func idlePin(p *Platform, d *document, c *Decision) {
 	d.environment = c.Environment
 	offering := c.Offering
 	if c.Request != nil {

@@ -3,8 +3,7 @@ package platform
 import (
 	"fmt"
 
-	celconfig "k8s.io/apiserver/pkg/apis/cel"
-
+	"transom.dev/render/expression"
 	"transom.dev/render/wording"
 )
 
@@ -12,22 +11,22 @@ import (
 // computed values. The outputs of the instances that it is bound to come by the name of the binding.
 func (i *Instance) Inputs(c *Cluster, bindings map[string]map[string]any) (Inputs, []Problem) {
 	in := Inputs{
-		Request:     InputsRequest{Name: i.Request.Key.Name, Team: i.Request.Key.Team},
+		Request:     inputsRequest{Name: i.Request.Key.Name, Team: i.Request.Key.Team},
 		Parameters:  i.Parameters,
 		Computed:    map[string]any{},
 		Bindings:    bindings,
-		Environment: InputsEnvironment{Name: i.Environment.Name, Values: i.Environment.Values},
-		Cluster:     InputsCluster{Name: c.Name, Labels: c.Labels},
+		Environment: inputsEnvironment{Name: i.Environment.Name, Values: i.Environment.Values},
+		Cluster:     inputsCluster{Name: c.Name, Labels: c.Labels},
 	}
 	var problems []Problem
 	if i.Version.Scope == Namespaced {
 		in.Namespace, problems = i.namespace(in)
 	}
-	vars, total := in.Map(), spending{}
+	vars, total := in.Map(), expression.Spending{}
 	for _, e := range i.Version.Computed {
-		value, spent, err := e.eval(vars)
+		value, spent, err := e.Evaluate(vars)
 		if err == nil {
-			err = total.add(spent)
+			err = total.Add(spent)
 		}
 		if err != nil {
 			problems = append(problems, i.evaluation(e, err))
@@ -36,18 +35,6 @@ func (i *Instance) Inputs(c *Cluster, bindings map[string]map[string]any) (Input
 		in.Computed[e.Name] = value
 	}
 	return in, problems
-}
-
-// add adds up the cost of an instance's expressions, and fails where that is too much for all of them together.
-func (s *spending) add(one spending) error {
-	s.cost, s.bytes = s.cost+one.cost, s.bytes+one.bytes
-	switch {
-	case s.bytes > maxTogether:
-		return fmt.Errorf("results in %d bytes together with the ones before it; all may come to %d", s.bytes, maxTogether)
-	case s.cost > celconfig.RuntimeCELCostBudget:
-		return fmt.Errorf("takes %d steps together with the ones before it; all may take %d", s.cost, celconfig.RuntimeCELCostBudget)
-	}
-	return nil
 }
 
 func (i *Instance) namespace(in Inputs) (string, []Problem) {
@@ -109,11 +96,11 @@ func (i *Instance) Outputs(in Inputs) (map[string]any, []Problem) {
 		return nil, nil
 	}
 	var problems []Problem
-	vars, out, total := in.Map(), map[string]any{}, spending{}
+	vars, out, total := in.Map(), map[string]any{}, expression.Spending{}
 	for _, e := range i.Version.Outputs {
-		value, spent, err := e.eval(vars)
+		value, spent, err := e.Evaluate(vars)
 		if err == nil {
-			err = total.add(spent)
+			err = total.Add(spent)
 		}
 		if err != nil {
 			problems = append(problems, i.evaluation(e, err))
@@ -125,9 +112,8 @@ func (i *Instance) Outputs(in Inputs) (map[string]any, []Problem) {
 }
 
 // evaluation reports an expression that failed for this instance, where it is written.
-func (i *Instance) evaluation(e Expression, err error) Problem {
-	p := e.at
-	p.Message = err.Error()
+func (i *Instance) evaluation(e expression.Expression, err error) Problem {
+	p := problemAt(&e, "expression", err.Error())
 	p.Environment, p.Request = i.Environment.Name, &i.Request.Key
 	return p
 }

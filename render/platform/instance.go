@@ -27,29 +27,29 @@ type Instance struct {
 // Inputs is all that rendering one instance for one cluster may read. CEL and Kustomize share its names: the value that CEL
 // calls parameters.storage a Kustomize replacement reads at fieldPath parameters.storage.
 type Inputs struct {
-	Request     InputsRequest             `json:"request"`
+	Request     inputsRequest             `json:"request"`
 	Namespace   string                    `json:"namespace"`
 	Parameters  map[string]any            `json:"parameters"`
 	Computed    map[string]any            `json:"computed"`
 	Bindings    map[string]map[string]any `json:"bindings"`
-	Environment InputsEnvironment         `json:"environment"`
-	Cluster     InputsCluster             `json:"cluster"`
+	Environment inputsEnvironment         `json:"environment"`
+	Cluster     inputsCluster             `json:"cluster"`
 }
 
-// InputsRequest is the request as rendering sees it.
-type InputsRequest struct {
+// inputsRequest is the request as rendering sees it.
+type inputsRequest struct {
 	Name string `json:"name"`
 	Team string `json:"team"`
 }
 
-// InputsEnvironment is the environment as rendering sees it.
-type InputsEnvironment struct {
+// inputsEnvironment is the environment as rendering sees it.
+type inputsEnvironment struct {
 	Name   string         `json:"name"`
 	Values map[string]any `json:"values"`
 }
 
-// InputsCluster is the cluster as rendering sees it.
-type InputsCluster struct {
+// inputsCluster is the cluster as rendering sees it.
+type inputsCluster struct {
 	Name   string            `json:"name"`
 	Labels map[string]string `json:"labels"`
 }

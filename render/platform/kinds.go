@@ -7,6 +7,8 @@ import (
 	"github.com/Masterminds/semver/v3"
 	"github.com/robfig/cron/v3"
 	"k8s.io/apimachinery/pkg/labels"
+
+	"transom.dev/render/expression"
 )
 
 // APIVersion is the API group and version of every kind that Transom reads or writes.
@@ -61,8 +63,8 @@ type Version struct {
 	RemoveAfter string // a date, YYYY-MM-DD
 
 	Parameters *Schema
-	Display    []string     // the parameters that lists of requests show, such as storage.size
-	Computed   []Expression // sorted by name
+	Display    []string                // the parameters that lists of requests show, such as storage.size
+	Computed   []expression.Expression // sorted by name
 	Components []Component
 	Bindings   map[string]Binding
 	Placement  labels.Selector // over the labels of clusters; nil: every cluster of the environment
@@ -70,12 +72,12 @@ type Version struct {
 	Names      Names
 	Kinds      []Kind
 	Health     []Health
-	Outputs    []Expression // in the order written
+	Outputs    []expression.Expression // in the order written
 	Reversible bool
 	Ignore     []Ignore
 
 	reads map[string][]string // outputs that expressions read of each binding, sorted
-	names *scope              // the variables of an instance
+	names *expression.Scope   // the variables of an instance
 
 	// Broken says that the version has a Problem: instances that run it keep it, no other takes it.
 	Broken bool
@@ -86,8 +88,8 @@ func (v *Version) String() string { return v.Offering + "@" + v.Number.String() 
 
 // Component is an optional Kustomize Component of a version, chosen by a condition.
 type Component struct {
-	Path string      // local, inside the version
-	When *Expression // nil: always
+	Path string                 // local, inside the version
+	When *expression.Expression // nil: always
 }
 
 // Binding declares a value that a version can be given: the outputs of another request of the same team.
@@ -206,7 +208,7 @@ type StateRepository struct {
 
 // Namespace says which namespace an instance gets and which Components shape the Namespace object.
 type Namespace struct {
-	Name       *Expression // nil: the team's name
+	Name       *expression.Expression // nil: the team's name
 	Components []Overlay
 	Adopt      []string // namespaces that exist and are nobody's, and may be taken over
 }
@@ -311,7 +313,7 @@ type Policy struct {
 
 // Validation is one rule of a Policy.
 type Validation struct {
-	Expression *Expression
+	Expression *expression.Expression
 	Message    string
 }
 

@@ -114,7 +114,7 @@ func (l *Loader) loadPolicies(p *Platform) {
 			if p.Environments[env] == nil {
 				d := reopen(f)
 				d.problem(index("spec.match.environments", i), "unknown-environment", "no environment %q%s", wording.Shorten(env), orThereIs(env, p.Environments))
-				d.idle()
+				sayIdle(d)
 				p.Problems = append(p.Problems, d.problems...)
 				wrong := *made
 				wrong.Broken = true

@@ -32,17 +32,6 @@ func ReservedNamespace(name string) bool {
 	return name == "default" || strings.HasPrefix(name, "kube-") || strings.HasPrefix(name, "transom-")
 }
 
-// identifier says whether CEL can select a field of this name.
-func identifier(name string) bool {
-	for i, c := range name {
-		letter := c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
-		if !letter && (i == 0 || c < '0' || c > '9') {
-			return false
-		}
-	}
-	return name != "" && !slices.Contains([]string{"in", "true", "false", "null"}, name)
-}
-
 // localPath says whether a path stays inside the directory that it is relative to, in its shortest form.
 func localPath(path string) bool {
 	return path != "" && path != "." && !strings.HasPrefix(path, "/") && !strings.Contains(path, "\\") &&

@@ -95,8 +95,8 @@ func (f *offeringFile) assemble(versions []*Version) (*Offering, []Problem) {
 	return &o, d.problems
 }
 
-// constraint checks a semver constraint.
-func (d *document) constraint(field, value string) {
+// checkConstraint checks a semver constraint.
+func checkConstraint(d *document, field, value string) {
 	if _, err := semver.NewConstraint(value); value == "" || err != nil {
 		d.problem(field, "version", "%q is no version constraint; write one such as %q, %q or %q", wording.Shorten(value), "1", "~1.4", "1.4.2")
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
+
+	"transom.dev/render/expression"
 )
 
 // maxParameter is how many bytes a text of a parameter may have whose schema has no maxLength.
@@ -12,15 +14,24 @@ const maxParameter = 64 << 10
 // outgrown says that a value comes to too much once the schema's defaults are filled in, each as often as there is room for
 // it; empty: it does not. It fills in none.
 func (s *Schema) outgrown(value map[string]any) string {
-	m := meter{bytes: maxTogether, nodes: maxItems}
+	m := room{bytes: expression.MaxTogether, nodes: expression.MaxItems}
 	if m.defaulted(value, s.structural) {
 		return ""
 	}
-	return fmt.Sprintf("come to more than %d bytes with the defaults of the schema; shorten them", maxTogether)
+	return fmt.Sprintf("come to more than %d bytes with the defaults of the schema; shorten them", expression.MaxTogether)
+}
+
+// room is how many bytes, and fields and items, there may still be.
+type room struct{ bytes, nodes int64 }
+
+func (m *room) take(bytes, nodes int64) bool {
+	m.bytes -= bytes
+	m.nodes -= nodes
+	return m.bytes >= 0 && m.nodes >= 0
 }
 
 // defaulted takes a value with the defaults that it lacks.
-func (m *meter) defaulted(value any, of *schema.Structural) bool {
+func (m *room) defaulted(value any, of *schema.Structural) bool {
 	switch v := value.(type) {
 	case string:
 		return m.take(int64(len(v))+2, 1)
@@ -36,7 +47,7 @@ func (m *meter) defaulted(value any, of *schema.Structural) bool {
 	return m.take(8, 1)
 }
 
-func (m *meter) fields(v map[string]any, of *schema.Structural) bool {
+func (m *room) fields(v map[string]any, of *schema.Structural) bool {
 	for name, field := range v {
 		if !m.take(int64(len(name))+4, 1) || !m.defaulted(field, below(of, name)) {
 			return false
@@ -80,7 +91,7 @@ func longTexts(path string, value any, of *schema.Structural) (long []fieldError
 		said := of != nil && of.ValueValidation != nil && (of.ValueValidation.MaxLength != nil || len(of.ValueValidation.Enum) > 0)
 		if len(v) > maxParameter && !said {
 			long = append(long, fieldError{path, "too-long", fmt.Sprintf("is %d bytes long; at most %d, "+
-				"unless the schema of the version says maxLength, which may be up to %d", len(v), maxParameter, maxValue)})
+				"unless the schema of the version says maxLength, which may be up to %d", len(v), maxParameter, expression.MaxValue)})
 		}
 	case []any:
 		for i, item := range v {

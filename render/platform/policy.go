@@ -5,9 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/google/cel-go/cel"
-
 	"transom.dev/render/builtin"
+	"transom.dev/render/expression"
 	"transom.dev/render/wording"
 )
 
@@ -36,7 +35,7 @@ func decodePolicy(d *document, name string) *Policy {
 	if ok {
 		p.Environments, p.Action = o.Spec.Match.Environments, o.Spec.Action
 		for i, k := range o.Spec.Match.Kinds {
-			d.policyKind(index("spec.match.kinds", i)+".kind", k.Group, k.Kind)
+			checkPolicyKind(d, index("spec.match.kinds", i)+".kind", k.Group, k.Kind)
 			p.Kinds = append(p.Kinds, Kind{Group: k.Group, Kind: k.Kind})
 		}
 		if len(o.Spec.Validations) > maxValidations {
@@ -44,19 +43,19 @@ func decodePolicy(d *document, name string) *Policy {
 		}
 		for i, v := range o.Spec.Validations {
 			field := index("spec.validations", i)
-			if e := d.expression(field+".expression", field, v.Expression, policyScope(), cel.BoolType); e != nil {
+			if e := d.expression(field+".expression", field, v.Expression, policyScope(), expression.Bool); e != nil {
 				p.Validations = append(p.Validations, Validation{Expression: e, Message: v.Message})
 			}
 		}
 	}
 	d.name(name, maxLabel)
 	p.Broken = d.broken()
-	d.idle()
+	sayIdle(d)
 	return p
 }
 
-// idle ends the first Problem of a policy with its consequence: unlike a broken request, it has nothing to keep to.
-func (d *document) idle() {
+// sayIdle ends the first Problem of a policy with its consequence: unlike a broken request, it has nothing to keep to.
+func sayIdle(d *document) {
 	var first *Problem
 	for i := range d.problems {
 		if p := &d.problems[i]; !p.Warning && (first == nil || p.Compare(*first) < 0) {
@@ -68,9 +67,9 @@ func (d *document) idle() {
 	}
 }
 
-// policyKind finds a kind that no object can be of, so that the policy would never act: most often one without its
+// checkPolicyKind finds a kind that no object can be of, so that the policy would never act: most often one without its
 // group.
-func (d *document) policyKind(field, group, kind string) {
+func checkPolicyKind(d *document, field, group, kind string) {
 	if _, known := builtin.Scope(group, kind); known || kind == "" || strings.Contains(group, ".") {
 		return
 	}
@@ -109,18 +108,15 @@ func (p *Policy) Matches(group, kind string) bool {
 // The cost is in the steps that CEL counts, of which one expression may take a million.
 func (p *Policy) Judge(name string, vars map[string]any) (failed []string, problems []Problem, cost int64) {
 	for _, v := range p.Validations {
-		result, spent, err := v.Expression.eval(vars)
-		cost += spent.cost
+		result, spent, err := v.Expression.Evaluate(vars)
+		cost += spent.Cost
 		passed, isBool := result.(bool)
 		if err == nil && !isBool {
 			err = fmt.Errorf("results in %s, not in a boolean", wording.Value(result))
 		}
 		switch {
 		case err != nil:
-			problem := v.Expression.at
-			problem.Rule = "policy"
-			problem.Message = fmt.Sprintf("cannot judge the %s: %s: %s", name, wording.Shorten(oneLine(v.Expression.Source)), err)
-			problems = append(problems, problem)
+			problems = append(problems, problemAt(v.Expression, "policy", fmt.Sprintf("cannot judge the %s: %s: %s", name, wording.Shorten(oneLine(v.Expression.Source)), err)))
 		case !passed:
 			failed = append(failed, v.Message)
 		}

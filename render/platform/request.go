@@ -45,7 +45,7 @@ func checkTeam(d *document, team string) {
 
 func checkRequest(d *document, s RequestSpec) {
 	if d.has("spec.version") {
-		d.constraint("spec.version", s.Version)
+		checkConstraint(d, "spec.version", s.Version)
 	}
 	if d.has("spec.environments") && len(s.Environments) == 0 {
 		d.problem("spec.environments", "required", "must name at least one environment; delete the file to remove the request everywhere")
@@ -53,7 +53,7 @@ func checkRequest(d *document, s RequestSpec) {
 	for _, env := range sortedKeys(s.Environments) {
 		field := "spec.environments." + env
 		if d.has(field + ".version") {
-			d.constraint(field+".version", s.Environments[env].Version)
+			checkConstraint(d, field+".version", s.Environments[env].Version)
 		}
 	}
 }

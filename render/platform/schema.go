@@ -274,3 +274,30 @@ func unknownParameter(name string, known []string) string {
 	}
 	return "no such parameter" + hint
 }
+
+// decimals makes numbers of the whole ones among a value's numbers, so that a value has the type that its schema says
+// whichever way it is written.
+func decimals(value any, of *schema.Structural) any {
+	if of == nil {
+		return value
+	}
+	switch v := value.(type) {
+	case int64:
+		if of.Type == "number" {
+			return float64(v)
+		}
+	case []any:
+		for i := range v {
+			v[i] = decimals(v[i], of.Items)
+		}
+	case map[string]any:
+		for k := range v {
+			if property, ok := of.Properties[k]; ok {
+				v[k] = decimals(v[k], &property)
+			} else if of.AdditionalProperties != nil {
+				v[k] = decimals(v[k], of.AdditionalProperties.Structural)
+			}
+		}
+	}
+	return value
+}

@@ -6,11 +6,11 @@ import (
 	"strings"
 
 	"github.com/Masterminds/semver/v3"
-	"github.com/google/cel-go/cel"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"transom.dev/render/builtin"
+	"transom.dev/render/expression"
 	"transom.dev/render/wording"
 )
 
@@ -43,7 +43,7 @@ func decodeVersion(d *document, offering string, number *semver.Version, files [
 	v := &Version{Offering: offering, Number: number, Dir: dir, Scope: Namespaced, Names: Prefixed, Reversible: true}
 	v.Files, v.Digest = directory(dir, files)
 	o, ok := read[versionSpec](d, "Version", offering)
-	if ok && d.few(o.Spec) {
+	if ok && fewEnough(d, o.Spec) {
 		s := o.Spec
 		v.contract(d, s)
 		v.expressions(d, s, nil)
@@ -67,8 +67,8 @@ func rendering(dir string, files []*file, s versionSpec) string {
 // maxListed is how many expressions, components and conditions a version may list of each.
 const maxListed = 1000
 
-// few reports lists that are so long that going through them, for each instance, takes long.
-func (d *document) few(s versionSpec) bool {
+// fewEnough reports lists that are so long that going through them, for each instance, takes long.
+func fewEnough(d *document, s versionSpec) bool {
 	before := len(d.problems)
 	for _, list := range []struct {
 		field  string
@@ -101,7 +101,7 @@ func (v *Version) contract(d *document, s versionSpec) {
 	v.Parameters, v.Display = schema, d.displayed
 	v.Bindings = s.Bindings
 	for _, name := range sortedKeys(s.Bindings) {
-		if !identifier(name) {
+		if !expression.Identifier(name) {
 			d.problem("spec.bindings."+name, "name", "%q is no name that an expression can select; use letters, digits and _", wording.Shorten(name))
 		}
 	}
@@ -117,28 +117,30 @@ func (v *Version) contract(d *document, s versionSpec) {
 // expressions compiles all CEL that is evaluated per instance. The outputs of bindings are known once all versions are read;
 // until then they may be anything.
 func (v *Version) expressions(d *document, s versionSpec, known offered) {
-	names := inputsScope().parameters(v.Parameters)
-	names.files = v.Files
-	names = names.bindings(s.Bindings, known)
+	names := inputsScope().WithFiles(v.Files)
+	if v.Parameters != nil { // else the schema has a Problem, so nothing is known
+		names = names.With("parameters", names.Schema("parameters", v.Parameters.structural))
+	}
+	names = names.With("bindings", bindingsType(names, s.Bindings, known))
 	v.Computed, v.Components, v.Outputs = nil, nil, nil
-	computed := map[string]*cel.Type{}
+	computed := map[string]*expression.Type{}
 	for _, name := range sortedKeys(s.Computed) {
 		field := "spec.computed." + name
-		if !identifier(name) {
+		if !expression.Identifier(name) {
 			d.problem(field, "name", "%q is no name that an expression can select; use letters, digits and _", wording.Shorten(name))
 		}
-		computed[name] = cel.DynType
-		if e := d.expression(field, name, s.Computed[name], names, cel.DynType); e != nil {
+		computed[name] = expression.Any
+		if e := d.expression(field, name, s.Computed[name], names, expression.Any); e != nil {
 			v.Computed = append(v.Computed, *e)
-			computed[name] = e.result
+			computed[name] = e.Result()
 		}
 	}
-	names = names.with("computed", names.object("computed", computed))
+	names = names.With("computed", names.Object("computed", computed))
 	v.names = names
 	for i, c := range s.Components {
 		component := Component{Path: c.Path}
 		if c.When != "" {
-			component.When = d.expression(index("spec.components", i)+".when", c.Path, c.When, names, cel.BoolType)
+			component.When = d.expression(index("spec.components", i)+".when", c.Path, c.When, names, expression.Bool)
 		}
 		v.Components = append(v.Components, component)
 	}
@@ -146,18 +148,18 @@ func (v *Version) expressions(d *document, s versionSpec, known offered) {
 	v.reads = v.readsOf()
 }
 
-func (v *Version) outputs(d *document, s versionSpec, names *scope) {
+func (v *Version) outputs(d *document, s versionSpec, names *expression.Scope) {
 	seen := map[string]bool{}
 	for i, o := range s.Outputs {
 		field := index("spec.outputs", i)
-		if !identifier(o.Name) && o.Name != "" {
+		if !expression.Identifier(o.Name) && o.Name != "" {
 			d.problem(field+".name", "name", "%q is no name that an expression can select; use letters, digits and _", wording.Shorten(o.Name))
 		}
 		if seen[o.Name] {
 			d.problem(field+".name", "duplicate-name", "there is already an output %q", o.Name)
 		}
 		seen[o.Name] = true
-		if e := d.expression(field+".value", o.Name, o.Value, names, cel.DynType); e != nil {
+		if e := d.expression(field+".value", o.Name, o.Value, names, expression.Any); e != nil {
 			v.Outputs = append(v.Outputs, *e)
 		}
 	}
@@ -187,10 +189,38 @@ func (v *Version) objects(d *document, s versionSpec) {
 			d.problem(field, "required", "must have either healthy, an expression, or applied: true")
 		}
 		if h.Healthy != "" {
-			d.expression(field+".healthy", "healthy", h.Healthy, objectScope(), cel.BoolType)
+			d.expression(field+".healthy", "healthy", h.Healthy, expression.ObjectScope(), expression.Bool)
 		}
 		if h.Failed != "" {
-			d.expression(field+".failed", "failed", h.Failed, objectScope(), cel.BoolType)
+			d.expression(field+".failed", "failed", h.Failed, expression.ObjectScope(), expression.Bool)
 		}
 	}
+}
+
+// readsOf gathers the outputs that all of a version's expressions read of its bindings.
+func (v *Version) readsOf() map[string][]string {
+	out := map[string][]string{}
+	add := func(e *expression.Expression) {
+		if e == nil {
+			return
+		}
+		for _, r := range e.Reads() {
+			if !slices.Contains(out[r.Binding], r.Output) {
+				out[r.Binding] = append(out[r.Binding], r.Output)
+			}
+		}
+	}
+	for i := range v.Computed {
+		add(&v.Computed[i])
+	}
+	for _, c := range v.Components {
+		add(c.When)
+	}
+	for i := range v.Outputs {
+		add(&v.Outputs[i])
+	}
+	for _, names := range out {
+		slices.Sort(names)
+	}
+	return out
 }

@@ -8,8 +8,8 @@ import (
 	"strings"
 
 	"github.com/Masterminds/semver/v3"
-	"github.com/google/cel-go/cel"
 
+	"transom.dev/render/expression"
 	"transom.dev/render/wording"
 )
 
@@ -28,13 +28,13 @@ type versionFile struct {
 
 // offered is the outputs of offerings: those of all their versions by name, with their types. One that differs between
 // versions may be anything, and of an offering that has a broken version nothing is known.
-type offered map[string]map[string]*cel.Type
+type offered map[string]map[string]*expression.Type
 
 // loadVersions returns every offering's versions.
 func (l *Loader) loadVersions(p *Platform) map[string][]*Version {
 	next, outputs, out := map[string]*versionFile{}, offered{}, map[string][]*Version{}
 	for name := range p.tree.offerings {
-		outputs[name] = map[string]*cel.Type{}
+		outputs[name] = map[string]*expression.Type{}
 	}
 	dirs := slices.Sorted(maps.Keys(p.tree.versions))
 	for _, dir := range dirs {
@@ -83,15 +83,15 @@ func (o offered) add(v *Version) {
 		o[v.Offering] = nil
 		return
 	case !seen:
-		outputs = map[string]*cel.Type{}
+		outputs = map[string]*expression.Type{}
 		o[v.Offering] = outputs
 	case outputs == nil:
 		return
 	}
 	for _, e := range v.Outputs {
-		t := outsideType(e.result)
+		t := expression.Outside(e.Result())
 		if known := outputs[e.Name]; known != nil && !known.IsExactType(t) {
-			t = cel.DynType
+			t = expression.Any
 		}
 		outputs[e.Name] = t
 	}
@@ -151,27 +151,27 @@ func (o offered) String() string {
 	return b.String()
 }
 
-// bindings declares the fields that can be read of bindings: the outputs of any version of the offerings that are allowed.
-func (s *scope) bindings(declared map[string]Binding, known offered) *scope {
-	fields := map[string]*cel.Type{}
+// bindingsType has the fields that can be read of bindings: the outputs of any version of the offerings that are allowed.
+func bindingsType(s *expression.Scope, declared map[string]Binding, known offered) *expression.Type {
+	fields := map[string]*expression.Type{}
 	for name, binding := range declared {
-		fields[name] = s.binding(name, binding, known)
+		fields[name] = bindingType(s, name, binding, known)
 	}
-	return s.with("bindings", s.object("bindings", fields))
+	return s.Object("bindings", fields)
 }
 
-func (s *scope) binding(name string, b Binding, known offered) *cel.Type {
-	outputs := map[string]*cel.Type{}
+func bindingType(s *expression.Scope, name string, b Binding, known offered) *expression.Type {
+	outputs := map[string]*expression.Type{}
 	for _, offering := range b.Offerings {
 		if known[offering] == nil {
-			return anyMap
+			return expression.AnyMap
 		}
 		for output, t := range known[offering] {
 			if other := outputs[output]; other != nil && !other.IsExactType(t) {
-				t = cel.DynType
+				t = expression.Any
 			}
 			outputs[output] = t
 		}
 	}
-	return s.object("bindings."+name, outputs)
+	return s.Object("bindings."+name, outputs)
 }

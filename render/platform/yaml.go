@@ -17,8 +17,8 @@ import (
 
 // Bounds of every YAML file that Transom reads.
 const (
-	MaxFileSize = 1 << 20 // bytes
-	MaxDepth    = 64      // levels of nesting
+	maxFileSize = 1 << 20 // bytes
+	maxNesting  = 64      // levels of nesting
 
 	maxExpandedNodes = 1 << 16 // nodes that a file with aliases may expand to
 )
@@ -27,7 +27,7 @@ const (
 type YAMLOptions struct {
 	Documents bool // several documents
 	Aliases   bool // anchors and aliases, as long as they are neither cyclic nor expand to much
-	Size      int  // bytes that it may be long; 0: MaxFileSize
+	Size      int  // bytes that it may be long; 0: maxFileSize
 }
 
 // ScanYAML parses a YAML file without expanding anything in it and returns its documents, or its Problems: encoding, size,
@@ -68,7 +68,7 @@ type yamlScan struct {
 
 // bytes checks the properties that are known before parsing.
 func (s *yamlScan) bytes(data []byte) bool {
-	most := cmp.Or(s.allow.Size, MaxFileSize)
+	most := cmp.Or(s.allow.Size, maxFileSize)
 	switch {
 	case len(data) > most:
 		s.add(0, 0, "size", fmt.Sprintf("is %d bytes long; the limit is %d (%d MiB)", len(data), most, most>>20))
@@ -177,9 +177,9 @@ func (s *yamlScan) node(n *yaml.Node, depth int) {
 	if s.tooDeep || s.exploding {
 		return
 	}
-	if depth > MaxDepth {
+	if depth > maxNesting {
 		s.tooDeep = true
-		s.report(n, "depth", fmt.Sprintf("is nested deeper than %d levels", MaxDepth))
+		s.report(n, "depth", fmt.Sprintf("is nested deeper than %d levels", maxNesting))
 		return
 	}
 	if s.inAlias {

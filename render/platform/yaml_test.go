@@ -28,7 +28,7 @@ func TestScanFindsWhatParsersStumbleOver(t *testing.T) {
 		"bomb":              {bomb, aliases, "aliases expand to too much; write out what they stand for"},
 		"bombs":             {strings.Repeat(small+"---\n", 3), aliases, "aliases expand to too much; write out what they stand for"},
 		"bomb not allowed":  {"a: &a [x]\nb: *a\n", platform.YAMLOptions{}, `f:1:4: anchor "a"; anchors and aliases are not allowed here`},
-		"size":              {strings.Repeat("#", platform.MaxFileSize+1), aliases, "f: is 1048577 bytes long; the limit is 1048576 (1 MiB)"},
+		"size":              {strings.Repeat("#", 1<<20+1), aliases, "f: is 1048577 bytes long; the limit is 1048576 (1 MiB)"},
 		"depth of flow":     {strings.Repeat("[", 70) + strings.Repeat("]", 70), aliases, "f:1:66: is nested deeper than 64 levels"},
 		"depth of blocks":   {strings.Repeat("- ", 70) + "x", aliases, "f:1:131: is nested deeper than 64 levels"},
 		"depth by alias":    {"a: &a " + strings.Repeat("[", 40) + strings.Repeat("]", 40) + "\nb: " + strings.Repeat("[", 40) + "*a" + strings.Repeat("]", 40), aliases, "f:1:31: is nested deeper than 64 levels"},

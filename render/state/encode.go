@@ -8,6 +8,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"transom.dev/render/internal/keyorder"
 	"transom.dev/render/platform"
 )
 
@@ -33,7 +34,7 @@ func encode(kind string, metadata map[string]string, spec any) []byte {
 	plain, err := generic(record{platform.APIVersion, kind, metadata, spec})
 	if err == nil {
 		var out []byte
-		if out, err = platform.MarshalYAML(plain.(map[string]any)); err == nil {
+		if out, err = keyorder.Marshal(plain.(map[string]any)); err == nil {
 			return out
 		}
 	}

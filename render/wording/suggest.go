@@ -59,3 +59,12 @@ func List(names []string) string {
 	}
 	return strings.Join(names, ", ")
 }
+
+// NoField says that a value has no such field, with the one that was probably meant.
+func NoField(name, field string, known []string) string {
+	hint := Suggest(field, known)
+	if hint == "" {
+		hint = "; there is " + List(known)
+	}
+	return fmt.Sprintf("%s has no field %q%s", name, Shorten(field), hint)
+}

@@ -6,7 +6,7 @@ import (
 
 	"go.yaml.in/yaml/v2"
 
-	"transom.dev/render/platform"
+	"transom.dev/render/internal/keyorder"
 )
 
 // printAll prints objects as Kustomize does, but always in the same one of its orders.
@@ -36,5 +36,5 @@ func printJSON(content []byte) ([]byte, error) {
 	if err := yaml.Unmarshal(content, &object); err != nil {
 		return nil, err
 	}
-	return platform.MarshalYAML(object)
+	return keyorder.Marshal(object)
 }

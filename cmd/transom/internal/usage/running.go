@@ -16,13 +16,13 @@ import (
 // by version.
 func Running(p *platform.Platform, o *platform.Offering, running states.States) []catalog.Instance {
 	all := catalog.Resolved(p, o)
-	for _, state := range running {
-		if !state.Looked {
+	for _, known := range running {
+		if !known.Looked {
 			continue
 		}
-		for key, release := range state.Base.Releases {
+		for key, release := range known.Base.Releases {
 			if release.Offering == o.Name && !release.Absent {
-				all = putRunning(all, key, state.Environment, versionsOn(release))
+				all = putRunning(all, key, known.Environment, versionsOn(release))
 			}
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"transom.dev/cmd/transom/internal/remote"
 	"transom.dev/reconciler/gitrepo"
 	"transom.dev/render"
+	"transom.dev/render/edits"
 	"transom.dev/render/platform"
 )
 
@@ -153,7 +154,7 @@ func LoadEdited(dir string, files map[string][]byte) (*platform.Platform, error)
 	if err := isDirectory(dir); err != nil {
 		return nil, err
 	}
-	tree, err := platform.Edited(os.DirFS(dir), files)
+	tree, err := edits.Over(os.DirFS(dir), files)
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package platform
+package expression
 
 import (
 	"io/fs"
@@ -12,9 +12,9 @@ import (
 	"k8s.io/apiserver/pkg/cel/environment"
 )
 
-// scope is the variables that an expression may name, with their types: a field that no value can have is found before there
+// A Scope is the variables that an expression may name, with their types: a field that no value can have is found before there
 // is any value.
-type scope struct {
+type Scope struct {
 	variables map[string]*cel.Type
 	objects   map[string]map[string]*cel.Type // the fields of object types, by the type's name
 	files     fs.FS                           // the files that file() reads; nil: there is no such function
@@ -22,73 +22,51 @@ type scope struct {
 	made *cel.Env // of this scope, once somebody asked
 }
 
+// A Type is the type of a variable or of a result.
+type Type = cel.Type
+
+// The types that variables and results are declared with.
 var (
-	anyMap    = cel.MapType(cel.StringType, cel.DynType)
-	stringMap = cel.MapType(cel.StringType, cel.StringType)
+	Any    = cel.DynType // any plain value, whose type nobody knows before it is there
+	Bool   = cel.BoolType
+	String = cel.StringType
+
+	AnyMap    = cel.MapType(cel.StringType, cel.DynType)
+	StringMap = cel.MapType(cel.StringType, cel.StringType)
 )
 
-func newScope() *scope {
-	return &scope{variables: map[string]*cel.Type{}, objects: map[string]map[string]*cel.Type{}}
+// NewScope returns a scope without variables.
+func NewScope() *Scope {
+	return &Scope{variables: map[string]*cel.Type{}, objects: map[string]map[string]*cel.Type{}}
 }
 
-// inputsScope has the names of an Inputs object, as far as their types are the same everywhere.
-func inputsScope() *scope {
-	s := newScope()
-	s.variables["request"] = s.object("request", map[string]*cel.Type{"name": cel.StringType, "team": cel.StringType})
-	s.variables["namespace"] = cel.StringType
-	s.variables["parameters"] = anyMap
-	s.variables["bindings"] = anyMap
-	s.environment()
-	return s
-}
-
-// placeScope has the variables that the name of a namespace may depend on.
-func placeScope() *scope {
-	s := newScope()
-	s.variables["request"] = s.object("request", map[string]*cel.Type{"team": cel.StringType})
-	s.environment()
-	return s
-}
-
-func (s *scope) environment() {
-	s.variables["environment"] = s.object("environment", map[string]*cel.Type{"name": cel.StringType, "values": anyMap})
-	s.variables["cluster"] = s.object("cluster", map[string]*cel.Type{"name": cel.StringType, "labels": stringMap})
-}
-
-// objectScope has the top-level fields of a Kubernetes object.
-func objectScope() *scope {
-	s := newScope()
+// ObjectScope has the top-level fields of a Kubernetes object.
+func ObjectScope() *Scope {
+	s := NewScope()
 	s.variables["apiVersion"], s.variables["kind"] = cel.StringType, cel.StringType
-	s.variables["metadata"], s.variables["spec"], s.variables["status"] = anyMap, anyMap, anyMap
+	s.variables["metadata"], s.variables["spec"], s.variables["status"] = AnyMap, AnyMap, AnyMap
 	return s
 }
 
-// policyScope has the variables of a policy: one rendered object, and the Inputs that it was rendered from.
-func policyScope() *scope {
-	s := inputsScope()
-	s.variables["computed"], s.variables["object"] = anyMap, anyMap
-	return s
-}
-
-// object makes the type of an object with these fields. Its name is none that an expression could mean.
-func (s *scope) object(name string, fields map[string]*cel.Type) *cel.Type {
+// Object makes the type of an object with these fields. Its name is none that an expression could mean.
+func (s *Scope) Object(name string, fields map[string]*cel.Type) *cel.Type {
 	name = "object " + name
 	s.objects[name] = fields
 	return cel.ObjectType(name)
 }
 
-// with returns a scope that has one more variable.
-func (s *scope) with(name string, t *cel.Type) *scope {
-	more := &scope{variables: maps.Clone(s.variables), objects: s.objects, files: s.files}
+// With returns a scope that has one more variable.
+func (s *Scope) With(name string, t *cel.Type) *Scope {
+	more := &Scope{variables: maps.Clone(s.variables), objects: s.objects, files: s.files}
 	more.variables[name] = t
 	return more
 }
 
-// names lists the variables, sorted.
-func (s *scope) names() []string { return slices.Sorted(maps.Keys(s.variables)) }
+// Names lists the variables, sorted.
+func (s *Scope) Names() []string { return slices.Sorted(maps.Keys(s.variables)) }
 
 // empty is the value of a variable for which none is given.
-func (s *scope) empty(name string) any {
+func (s *Scope) empty(name string) any {
 	if s.variables[name] == cel.StringType {
 		return ""
 	}
@@ -109,20 +87,20 @@ var celEnvironment = sync.OnceValues(func() (*cel.Env, error) {
 })
 
 // compiler returns the CEL environment of the scope.
-func (s *scope) compiler() (env *cel.Env, err error) {
+func (s *Scope) compiler() (env *cel.Env, err error) {
 	if s.made == nil {
 		s.made, err = s.extend()
 	}
 	return s.made, err
 }
 
-func (s *scope) extend() (*cel.Env, error) {
+func (s *Scope) extend() (*cel.Env, error) {
 	base, err := celEnvironment()
 	if err != nil {
 		return nil, err
 	}
 	options := []cel.EnvOption{cel.CustomTypeProvider(&objectTypes{base.CELTypeProvider(), s.objects})}
-	for _, name := range s.names() {
+	for _, name := range s.Names() {
 		options = append(options, cel.Variable(hideNamespace(name), s.variables[name]))
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.objects)) {
@@ -135,9 +113,9 @@ func (s *scope) extend() (*cel.Env, error) {
 }
 
 // index lets expressions select fields by string that have no name in CEL, such as parameters["cpu-limit"].
-func (s *scope) index(name string) []cel.EnvOption {
+func (s *Scope) index(name string) []cel.EnvOption {
 	for field := range s.objects[name] {
-		if !identifier(field) {
+		if !Identifier(field) {
 			return []cel.EnvOption{cel.Function("_[_]",
 				cel.Overload("index "+name, []*cel.Type{cel.ObjectType(name), cel.StringType}, cel.DynType))}
 		}
@@ -175,3 +153,24 @@ func (t *objectTypes) FindStructFieldType(name, field string) (*types.FieldType,
 	}
 	return t.Provider.FindStructFieldType(name, field)
 }
+
+// Identifier says whether CEL can select a field of this name.
+func Identifier(name string) bool {
+	for i, c := range name {
+		letter := c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+		if !letter && (i == 0 || c < '0' || c > '9') {
+			return false
+		}
+	}
+	return name != "" && !slices.Contains([]string{"in", "true", "false", "null"}, name)
+}
+
+// Declare adds a variable to a scope that nobody uses yet.
+func (s *Scope) Declare(name string, t *Type) { s.variables[name] = t }
+
+// WithFiles returns a scope that has the function file, which reads these.
+func (s *Scope) WithFiles(files fs.FS) *Scope {
+	return &Scope{variables: s.variables, objects: s.objects, files: files}
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,9 +1,10 @@
-package platform
+package expression
 
 import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/google/cel-go/cel"
@@ -30,7 +31,7 @@ func fileFunction(files fs.FS) cel.EnvOption {
 }
 
 func readText(files fs.FS, name string) (string, error) {
-	if !localPath(name) {
+	if !fs.ValidPath(name) || name == "." || strings.Contains(name, "\\") {
 		return "", fmt.Errorf("file(%q) must be a path inside the version", wording.Shorten(name))
 	}
 	info, err := fs.Stat(files, name)
@@ -57,7 +58,7 @@ func allFiles(files fs.FS) (names []string) {
 }
 
 // checkFiles reads the files that an expression names by a literal.
-func (s *scope) checkFiles(a *ast.AST) error {
+func (s *Scope) checkFiles(a *ast.AST) error {
 	if s.files == nil {
 		return nil
 	}

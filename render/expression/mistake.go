@@ -1,4 +1,4 @@
-package platform
+package expression
 
 import (
 	"errors"
@@ -13,7 +13,7 @@ import (
 )
 
 // compileError says the first thing that CEL found, with its place inside the expression. The tree may be nil.
-func (s *scope) compileError(issues *cel.Issues, tree *cel.Ast) error {
+func (s *Scope) compileError(issues *cel.Issues, tree *cel.Ast) error {
 	first := issues.Errors()[0]
 	text := showNamespace(strings.TrimSuffix(first.Message, " (in container '')"))
 	if name, ok := strings.CutPrefix(text, "undeclared reference to '"); ok {
@@ -32,16 +32,16 @@ func (s *scope) compileError(issues *cel.Issues, tree *cel.Ast) error {
 	return errors.New(text)
 }
 
-func (s *scope) unknownName(name string) string {
-	if hint := wording.Suggest(name, s.names()); hint != "" {
+func (s *Scope) unknownName(name string) string {
+	if hint := wording.Suggest(name, s.Names()); hint != "" {
 		return fmt.Sprintf("there is no %q", name) + hint
 	}
-	return fmt.Sprintf("there is no %q here; there is %s", name, wording.List(s.names()))
+	return fmt.Sprintf("there is no %q here; there is %s", name, wording.List(s.Names()))
 }
 
 // unknownField names the value that has no such field, and the field that was probably meant.
-func (s *scope) unknownField(a *ast.AST, id int64, field string) error {
-	w := &typeWalker{scope: s, ranges: map[string]ast.Expr{}}
+func (s *Scope) unknownField(a *ast.AST, id int64, field string) error {
+	w := &typeWalker{Scope: s, ranges: map[string]ast.Expr{}}
 	root := ast.NavigateAST(a)
 	for _, c := range ast.MatchDescendants(root, ast.KindMatcher(ast.ComprehensionKind)) {
 		w.ranges[c.AsComprehension().IterVar()] = c.AsComprehension().IterRange()
@@ -66,7 +66,7 @@ func (s *scope) unknownField(a *ast.AST, id int64, field string) error {
 
 // A typeWalker finds the types of parts of an expression that has no types as a whole.
 type typeWalker struct {
-	*scope
+	*Scope
 	ranges map[string]ast.Expr // the lists and maps that comprehensions range over, by their variables
 }
 

@@ -1,4 +1,4 @@
-package platform
+package expression
 
 import (
 	"fmt"
@@ -14,9 +14,9 @@ import (
 
 // Bounds of the values that an expression may make. They hold for every value on the way to its result as well.
 const (
-	maxValue     = 1 << 20    // bytes of a text, and of a result as JSON
-	maxItems     = 1_000_000  // of a list, and fields and items of a value in all
-	maxTogether  = 4 << 20    // bytes of all results of an instance
+	MaxValue     = 1 << 20    // bytes of a text, and of a result as JSON
+	MaxItems     = 1_000_000  // of a list, and fields and items of a value in all
+	MaxTogether  = 4 << 20    // bytes of all results that are added up
 	maxPairs     = 25_000_000 // items that a function holds against each other
 	maxPrecision = 1000       // decimal places of a number
 )
@@ -27,8 +27,8 @@ var sized = map[string]func(args []ref.Val) error{
 	"replace":         sizedReplace,
 	"join":            sizedJoin,
 	"format":          sizedFormat,
-	"lists.range":     func(args []ref.Val) error { return tooMany("items", int64(integerOf(args, 0)), maxItems) },
-	"flatten":         func(args []ref.Val) error { return tooMany("items", nodesOf(args[0]), maxItems) },
+	"lists.range":     func(args []ref.Val) error { return tooMany("items", int64(integerOf(args, 0)), MaxItems) },
+	"flatten":         func(args []ref.Val) error { return tooMany("items", nodesOf(args[0]), MaxItems) },
 	"distinct":        func(args []ref.Val) error { return tooMany("pairs of items", pairs(args[0], args[0]), maxPairs) },
 	"sets.contains":   sizedSets,
 	"sets.equivalent": sizedSets,
@@ -51,7 +51,7 @@ func sizedReplace(args []ref.Val) error {
 	if len(to) <= len(from) {
 		return nil
 	}
-	return tooMany("bytes of text", int64(len(text))+found*int64(len(to)-len(from)), maxValue)
+	return tooMany("bytes of text", int64(len(text))+found*int64(len(to)-len(from)), MaxValue)
 }
 
 func sizedJoin(args []ref.Val) error {
@@ -61,11 +61,11 @@ func sizedJoin(args []ref.Val) error {
 	}
 	length := int64(len(textOf(args, 1)))
 	var n int64
-	for it := list.Iterator(); it.HasNext() == types.True && n <= maxValue; {
+	for it := list.Iterator(); it.HasNext() == types.True && n <= MaxValue; {
 		text, _ := it.Next().(types.String)
 		n += int64(len(text)) + length
 	}
-	return tooMany("bytes of text", n-length, maxValue)
+	return tooMany("bytes of text", n-length, MaxValue)
 }
 
 // sizedFormat counts each argument once: a directive takes one. A number may be longer than its precision by little.
@@ -83,9 +83,9 @@ func sizedFormat(args []ref.Val) error {
 			return err
 		}
 	}
-	m := meter{bytes: maxValue, nodes: maxItems}
+	m := meter{bytes: MaxValue, nodes: MaxItems}
 	if !m.take(int64(len(format)), 0) || len(args) > 1 && !m.value(args[1]) {
-		return fmt.Errorf("comes to more than %d bytes of text", maxValue)
+		return fmt.Errorf("comes to more than %d bytes of text", MaxValue)
 	}
 	return nil
 }
@@ -101,7 +101,7 @@ func pairs(a, b ref.Val) int64 {
 		return 0
 	}
 	size, _ := list.Size().(types.Int)
-	return min(int64(size), maxItems) * nodesOf(b)
+	return min(int64(size), MaxItems) * nodesOf(b)
 }
 
 func textOf(args []ref.Val, n int) string {
@@ -119,9 +119,9 @@ func integerOf(args []ref.Val, n int) types.Int {
 
 // nodesOf counts the fields and items of a value, up to a few more than it may have.
 func nodesOf(value ref.Val) int64 {
-	m := meter{bytes: 1 << 62, nodes: maxItems}
+	m := meter{bytes: 1 << 62, nodes: MaxItems}
 	m.value(value)
-	return maxItems - m.nodes
+	return MaxItems - m.nodes
 }
 
 // A meter counts the bytes and the fields and items of values. A value that is part of another more than once counts each

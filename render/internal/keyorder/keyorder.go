@@ -1,6 +1,9 @@
-package platform
+// Package keyorder writes YAML with the keys of objects in one fixed order, that of go.yaml.in/yaml/v2, which Kustomize prints
+// with: the same value is always the same bytes. In come values made of JSON's types, out come bytes.
+package keyorder
 
 import (
+	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -9,17 +12,17 @@ import (
 	"go.yaml.in/yaml/v2"
 )
 
-// MarshalYAML writes a value made of JSON's types as go.yaml.in/yaml/v2 does, in always the same order. Objects are
+// Marshal writes a value made of JSON's types as go.yaml.in/yaml/v2 does, in always the same order. Objects are
 // map[string]any or yaml.MapSlice. The value is the function's to change.
-func MarshalYAML(value any) ([]byte, error) { return yaml.Marshal(inYAMLOrder(value)) }
+func Marshal(value any) ([]byte, error) { return yaml.Marshal(ordered(value)) }
 
-// inYAMLOrder fixes the order of keys at any depth. Only where there are digits in them does the library have several.
-func inYAMLOrder(value any) any {
+// ordered fixes the order of keys at any depth. Only where there are digits in them does the library have several.
+func ordered(value any) any {
 	switch v := value.(type) {
 	case map[string]any:
 		digits := false
 		for key, inner := range v {
-			v[key] = inYAMLOrder(inner)
+			v[key] = ordered(inner)
 			digits = digits || strings.ContainsFunc(key, unicode.IsDigit)
 		}
 		if digits {
@@ -29,20 +32,20 @@ func inYAMLOrder(value any) any {
 		values := make(map[string]any, len(v))
 		for _, item := range v {
 			key, _ := item.Key.(string) // as all keys of JSON are
-			values[key] = inYAMLOrder(item.Value)
+			values[key] = ordered(item.Value)
 		}
 		return inOrder(values)
 	case []any:
 		for i := range v {
-			v[i] = inYAMLOrder(v[i])
+			v[i] = ordered(v[i])
 		}
 	}
 	return value
 }
 
 func inOrder(values map[string]any) yaml.MapSlice {
-	keys := sortedKeys(values)
-	SortYAMLKeys(keys)
+	keys := slices.Collect(maps.Keys(values))
+	Sort(keys)
 	sorted := make(yaml.MapSlice, len(keys))
 	for i, key := range keys {
 		sorted[i] = yaml.MapItem{Key: key, Value: values[key]}
@@ -50,11 +53,11 @@ func inOrder(values map[string]any) yaml.MapSlice {
 	return sorted
 }
 
-// SortYAMLKeys sorts the keys of a map as go.yaml.in/yaml/v2 prints them, which Kustomize prints with: digits by the
+// Sort sorts the keys of a map as go.yaml.in/yaml/v2 prints them, which Kustomize prints with: digits by the
 // number that they are, and letters behind all else. By that, 1a is before 9, 9 before 10a, and 10a before 1a, so that
 // the library prints such keys in an order that depends on how they lie in memory. Here it is always the same one of
 // the orders that the library comes to.
-func SortYAMLKeys(keys []string) {
+func Sort(keys []string) {
 	slices.Sort(keys)
 	sort.Sort(yamlKeys(keys))
 }

@@ -1,4 +1,4 @@
-package platform_test
+package edits_test
 
 import (
 	"io/fs"
@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"transom.dev/render/platform"
+	"transom.dev/render/edits"
 )
 
 func TestEditedIsADirectoryAsItWouldBe(t *testing.T) {
@@ -15,7 +15,7 @@ func TestEditedIsADirectoryAsItWouldBe(t *testing.T) {
 	for _, name := range []string{"a/one", "a/two", "b/deep/file", "c"} {
 		base[name] = &fstest.MapFile{Data: []byte("old " + name)}
 	}
-	edited, err := platform.Edited(base, map[string][]byte{
+	edited, err := edits.Over(base, map[string][]byte{
 		"a/one": []byte("new"), "a/three": []byte("new"), "b": nil, "b/other": []byte("new"), "c": nil, "d/e/f": []byte("new"),
 	})
 	require.NoError(t, err)

@@ -1,4 +1,4 @@
-package platform
+package expression
 
 import (
 	"fmt"
@@ -8,16 +8,8 @@ import (
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 )
 
-// parameters declares the type that a schema gives a version's parameters.
-func (s *scope) parameters(of *Schema) *scope {
-	if of == nil {
-		return s // the schema has a Problem, so nothing is known
-	}
-	return s.with("parameters", s.schema("parameters", of.structural))
-}
-
-// schema returns the CEL type of a schema's values. Strings with a format stay strings, as they do in Inputs.
-func (s *scope) schema(name string, of *schema.Structural) *cel.Type {
+// Schema returns the CEL type of a schema's values. Strings with a format stay strings, as they do in Inputs.
+func (s *Scope) Schema(name string, of *schema.Structural) *cel.Type {
 	if of == nil || of.XIntOrString {
 		return cel.DynType
 	}
@@ -32,7 +24,7 @@ func (s *scope) schema(name string, of *schema.Structural) *cel.Type {
 	case "number":
 		t = cel.DoubleType
 	case "array":
-		t = cel.ListType(s.schema(name+"[]", of.Items))
+		t = cel.ListType(s.Schema(name+"[]", of.Items))
 	case "object":
 		t = s.objectSchema(name, of)
 	default:
@@ -47,18 +39,18 @@ func (s *scope) schema(name string, of *schema.Structural) *cel.Type {
 	return cel.NullableType(t)
 }
 
-func (s *scope) objectSchema(name string, of *schema.Structural) *cel.Type {
+func (s *Scope) objectSchema(name string, of *schema.Structural) *cel.Type {
 	switch {
 	case of.XPreserveUnknownFields, of.XEmbeddedResource:
-		return anyMap
+		return AnyMap
 	case of.AdditionalProperties != nil:
-		return cel.MapType(cel.StringType, s.schema(name+"{}", of.AdditionalProperties.Structural))
+		return cel.MapType(cel.StringType, s.Schema(name+"{}", of.AdditionalProperties.Structural))
 	}
 	fields := make(map[string]*cel.Type, len(of.Properties))
 	for field, property := range of.Properties {
-		fields[field] = s.schema(join(name, field), &property)
+		fields[field] = s.Schema(name+"."+field, &property)
 	}
-	return s.object(name, fields)
+	return s.Object(name, fields)
 }
 
 // plainType returns the type of a result once it is a plain value, or says why it cannot be one.
@@ -89,42 +81,15 @@ func plainType(t *cel.Type) (*cel.Type, error) {
 	return nil, fmt.Errorf("results in a %s, which has no form in YAML; use string()", t)
 }
 
-// outsideType is plainType for those who do not know this scope's object types.
-func outsideType(t *cel.Type) *cel.Type {
+// Outside is plainType for those who do not know this scope's object types.
+func Outside(t *cel.Type) *cel.Type {
 	switch t.Kind() {
 	case types.StructKind:
-		return anyMap
+		return AnyMap
 	case types.ListKind:
-		return cel.ListType(outsideType(t.Parameters()[0]))
+		return cel.ListType(Outside(t.Parameters()[0]))
 	case types.MapKind:
-		return cel.MapType(cel.StringType, outsideType(t.Parameters()[1]))
+		return cel.MapType(cel.StringType, Outside(t.Parameters()[1]))
 	}
 	return t
-}
-
-// decimals makes numbers of the whole ones among a value's numbers, so that a value has the type that its schema says
-// whichever way it is written.
-func decimals(value any, of *schema.Structural) any {
-	if of == nil {
-		return value
-	}
-	switch v := value.(type) {
-	case int64:
-		if of.Type == "number" {
-			return float64(v)
-		}
-	case []any:
-		for i := range v {
-			v[i] = decimals(v[i], of.Items)
-		}
-	case map[string]any:
-		for k := range v {
-			if property, ok := of.Properties[k]; ok {
-				v[k] = decimals(v[k], &property)
-			} else if of.AdditionalProperties != nil {
-				v[k] = decimals(v[k], of.AdditionalProperties.Structural)
-			}
-		}
-	}
-	return value
 }

@@ -1,8 +1,11 @@
-package platform
+// Package edits shows a file system as it would be with some files written, before they are: a platform repository with a
+// request that is not merged, a version with one file changed.
+package edits
 
 import (
 	"errors"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 
@@ -16,12 +19,12 @@ type edited struct {
 	hidden []string
 }
 
-// Edited returns a file system as it would be with some files written, before they are: a path with content is that
+// Over returns a file system as it would be with some files written, before they are: a path with content is that
 // file, a path with nil hides the file or directory that is there. A path that is hidden can be written anew.
-func Edited(base fs.FS, changes map[string][]byte) (fs.FS, error) {
+func Over(base fs.FS, changes map[string][]byte) (fs.FS, error) {
 	archive := new(txtar.Archive)
 	e := edited{base: base}
-	for _, name := range sortedKeys(changes) {
+	for _, name := range slices.Sorted(maps.Keys(changes)) {
 		if changes[name] == nil {
 			e.hidden = append(e.hidden, name)
 			continue

@@ -1,4 +1,4 @@
-package platform
+package expression
 
 import (
 	"slices"
@@ -24,21 +24,21 @@ type budget struct{ work int64 }
 func (b *budget) take(value ref.Val) ref.Val {
 	switch v := value.(type) {
 	case types.String:
-		if len(v) > maxValue {
-			return types.NewErr("comes to %d bytes of text; at most %d", len(v), maxValue)
+		if len(v) > MaxValue {
+			return types.NewErr("comes to %d bytes of text; at most %d", len(v), MaxValue)
 		}
 		return nil
 	case types.Bytes:
-		if len(v) > maxValue {
-			return types.NewErr("comes to %d bytes; at most %d", len(v), maxValue)
+		if len(v) > MaxValue {
+			return types.NewErr("comes to %d bytes; at most %d", len(v), MaxValue)
 		}
 		return nil
 	case traits.Mapper, traits.Lister:
-		m := meter{bytes: 1 << 62, nodes: maxItems}
+		m := meter{bytes: 1 << 62, nodes: MaxItems}
 		if !m.value(value) {
-			return types.NewErr("comes to more than %d fields and items", maxItems)
+			return types.NewErr("comes to more than %d fields and items", MaxItems)
 		}
-		if b.work -= maxItems - m.nodes; b.work < 0 {
+		if b.work -= MaxItems - m.nodes; b.work < 0 {
 			return types.NewErr("goes through more than %d fields and items", maxWork)
 		}
 	}
@@ -90,11 +90,11 @@ func constant(values []interpreter.InterpretableV2) bool {
 func within(value ref.Val, vars interpreter.Activation) ref.Val {
 	switch v := value.(type) {
 	case types.String:
-		if len(v) <= maxValue {
+		if len(v) <= MaxValue {
 			return value
 		}
 	case types.Bytes:
-		if len(v) <= maxValue {
+		if len(v) <= MaxValue {
 			return value
 		}
 	default:
@@ -138,8 +138,8 @@ func (b boundedSum) sum(value ref.Val) ref.Val {
 	if !ok || b.written {
 		return value
 	}
-	if size, ok := list.Size().(types.Int); ok && size > maxItems {
-		return types.NewErr("comes to %d items; at most %d", int64(size), maxItems)
+	if size, ok := list.Size().(types.Int); ok && size > MaxItems {
+		return types.NewErr("comes to %d items; at most %d", int64(size), MaxItems)
 	}
 	return value // its items have been looked at when they were made
 }

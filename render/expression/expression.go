@@ -1,13 +1,16 @@
-package platform
+package expression
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/common/ast"
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
 	"github.com/google/cel-go/common/types/traits"
+	celconfig "k8s.io/apiserver/pkg/apis/cel"
 )
 
 // Expression is a compiled CEL expression with the libraries that Kubernetes has in its own. It is deterministic,
@@ -17,16 +20,35 @@ type Expression struct {
 	Source string
 
 	program cel.Program
-	names   *scope
+	names   *Scope
 	result  *cel.Type // of a plain value
-	reads   []bindingRead
+	reads   []BindingRead
 	guards  []string // fields of the inputs that have a value wherever it is true
-	at      Problem  // where the expression is written
+
+	At Place // for whoever compiled it to say
 }
 
-// compile checks an expression against the variables that it may name and the type of its result; cel.DynType: any plain
-// value.
-func compile(source string, names *scope, want *cel.Type) (*Expression, error) {
+// A Place is where an expression is written.
+type Place struct {
+	File, Field  string
+	Line, Column int
+}
+
+// Result is the type of the expression's value.
+func (e *Expression) Result() *Type { return e.result }
+
+// Reads lists the outputs that the expression must be able to read of its bindings.
+func (e *Expression) Reads() []BindingRead { return e.reads }
+
+// Guards says whether a field of the variables has a value wherever the expression is true: it asks for it, or could not be
+// evaluated without it.
+func (e *Expression) Guards(path []string) bool {
+	want := strings.Join(path, ".")
+	return slices.ContainsFunc(e.guards, func(guarded string) bool { return guarded == want || strings.HasPrefix(guarded, want+".") })
+}
+
+// Compile checks an expression against the variables that it may name and the type of its result; Any: any plain value.
+func Compile(source string, names *Scope, want *cel.Type) (*Expression, error) {
 	env, err := names.compiler()
 	if err != nil {
 		return nil, err
@@ -69,25 +91,26 @@ func resultType(got, want *cel.Type) (*cel.Type, error) {
 // Eval evaluates the expression and returns JSON's types, with int64 and float64 apart. A variable that is not given
 // is empty.
 func (e *Expression) Eval(vars map[string]any) (any, error) {
-	value, _, err := e.eval(vars)
+	value, _, err := e.Evaluate(vars)
 	return value, err
 }
 
-// A spending is the cost of an evaluation: CEL's cost, and the bytes of the result as JSON.
-type spending struct{ cost, bytes int64 }
+// A Spending is the cost of an evaluation: the steps that CEL counts, and the bytes of the result as JSON.
+type Spending struct{ Cost, Bytes int64 }
 
-func (e *Expression) eval(vars map[string]any) (any, spending, error) {
+// Evaluate is Eval that says the cost, too.
+func (e *Expression) Evaluate(vars map[string]any) (any, Spending, error) {
 	value, details, err := e.program.Eval(activation{e.names, vars, &budget{work: maxWork}})
 	if err != nil {
-		return nil, spending{}, err
+		return nil, Spending{}, err
 	}
-	m := meter{bytes: maxValue, nodes: maxItems}
+	m := meter{bytes: MaxValue, nodes: MaxItems}
 	if !m.value(value) {
-		return nil, spending{}, fmt.Errorf("results in more than %d bytes", maxValue)
+		return nil, Spending{}, fmt.Errorf("results in more than %d bytes", MaxValue)
 	}
-	spent := spending{bytes: maxValue - m.bytes}
+	spent := Spending{Bytes: MaxValue - m.bytes}
 	if details != nil && details.ActualCost() != nil {
-		spent.cost = int64(min(*details.ActualCost(), 1<<62))
+		spent.Cost = int64(min(*details.ActualCost(), 1<<62))
 	}
 	out, err := native(value)
 	return out, spent, err
@@ -95,7 +118,7 @@ func (e *Expression) eval(vars map[string]any) (any, spending, error) {
 
 // activation makes a program's variables of a generic object.
 type activation struct {
-	names  *scope
+	names  *Scope
 	vars   map[string]any
 	budget *budget
 }
@@ -172,7 +195,42 @@ func nativeList(l traits.Lister) (any, error) {
 	return out, nil
 }
 
-// CompileHealth compiles a health expression: CEL over the top-level fields of an object, with a boolean result.
-func CompileHealth(source string) (*Expression, error) {
-	return compile(source, objectScope(), cel.BoolType)
+// Health compiles a health expression: CEL over the top-level fields of an object, with a boolean result.
+func Health(source string) (*Expression, error) {
+	return Compile(source, ObjectScope(), cel.BoolType)
+}
+
+// Add adds up the cost of expressions, and fails where that is too much for all of them together.
+func (s *Spending) Add(one Spending) error {
+	s.Cost, s.Bytes = s.Cost+one.Cost, s.Bytes+one.Bytes
+	switch {
+	case s.Bytes > MaxTogether:
+		return fmt.Errorf("results in %d bytes together with the ones before it; all may come to %d", s.Bytes, MaxTogether)
+	case s.Cost > celconfig.RuntimeCELCostBudget:
+		return fmt.Errorf("takes %d steps together with the ones before it; all may take %d", s.Cost, celconfig.RuntimeCELCostBudget)
+	}
+	return nil
+}
+
+// guardsOf lists the fields that have a value wherever an expression is true.
+func guardsOf(e ast.Expr) (paths []string) {
+	switch e.Kind() {
+	case ast.SelectKind:
+		if path := pathOf(e); !strings.Contains(path, " ") {
+			return []string{path}
+		}
+		return guardsOf(e.AsSelect().Operand())
+	case ast.CallKind:
+		call := e.AsCall()
+		if name := call.FunctionName(); name == "_||_" || name == "_?_:_" || name == "!_" {
+			return nil
+		}
+		if call.IsMemberFunction() {
+			paths = guardsOf(call.Target())
+		}
+		for _, argument := range call.Args() {
+			paths = append(paths, guardsOf(argument)...)
+		}
+	}
+	return paths
 }
