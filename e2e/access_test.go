@@ -151,7 +151,7 @@ func BenchmarkWrongTokens(b *testing.B) {
 	took, change := map[bool]float64{}, 0
 	for turn := range 10 {
 		stormy := turn%2 == 1
-		stop := func() float64 { return aSecond }
+		var stop func() float64
 		if stormy {
 			stop = storm(b, w.api)
 		}
@@ -165,7 +165,11 @@ func BenchmarkWrongTokens(b *testing.B) {
 			}
 		}
 		took[stormy] += w.passed() - before
-		require.Greater(b, stop(), 0.8*aSecond, "wrong tokens a second")
+		if stormy {
+			rate := stop()
+			require.Greater(b, rate, 0.5*aSecond, "wrong tokens a second: the machine is too busy to measure")
+			b.Logf("%.0f wrong tokens a second", rate)
+		}
 	}
 	b.ReportMetric(took[true]/took[false], "wrong-tokens:times")
 	b.ReportMetric(0, "ns/op")
