@@ -184,14 +184,32 @@ func (b *Board) ClusterSeen(c Cluster) {
 	defer b.mu.Unlock()
 	old, known := b.clusters[c.Name]
 	c.UID = cmp.Or(c.UID, old.UID)
+	if !c.Reachable {
+		c.Version, c.Credential = old.Version, old.Credential
+	}
 	c.Since = old.Since
 	c.Message = cmp.Or(c.Message, c.Problem)
 	if !known || old.Reachable != c.Reachable || old.Message != c.Message {
 		c.Since = b.now()
 		b.record(Event{Level: alarm(known && old.ill(), c.ill()), Cluster: c.Name, Message: reachability(c)})
 	}
+	if warning := c.Credential.Warning; warning != old.Credential.Warning {
+		b.record(Event{Level: Warning, Cluster: c.Name, Message: cmp.Or(warning, "nothing is wrong with its credential any more")})
+	}
 	b.clusters[c.Name] = c
 	b.notify()
+}
+
+// Warnings says what a person must mend soon, although all works now, sorted.
+func (b *Board) Warnings() (all []string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, name := range slices.Sorted(maps.Keys(b.clusters)) {
+		if warning := b.clusters[name].Credential.Warning; warning != "" {
+			all = append(all, "cluster "+name+": "+warning)
+		}
+	}
+	return all
 }
 
 // Refused says why nothing of an environment is written on a cluster until a person decides, or with "" that it is written. It

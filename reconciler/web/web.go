@@ -28,6 +28,9 @@ type Options struct {
 	// Ready says why the daemon cannot be relied on yet; nil once it can. Left out, the daemon is always ready.
 	Ready func() error
 
+	// Warnings are told at /readyz although the daemon is ready. Left out, there are none.
+	Warnings func() []string
+
 	// Includes says whether commit is head or one of its ancestors in the platform repository. Left out, a commit
 	// includes itself only.
 	Includes func(ctx context.Context, head, commit string) (bool, error)
@@ -74,7 +77,13 @@ func (s *server) ready(w http.ResponseWriter, _ *http.Request) error {
 			return refuse(http.StatusServiceUnavailable, "not ready: %v", err)
 		}
 	}
-	return writeText(w, "ok\n")
+	text := "ok\n"
+	if s.Warnings != nil {
+		for _, warning := range s.Warnings() {
+			text += "warning: " + warning + "\n"
+		}
+	}
+	return writeText(w, text)
 }
 
 func metrics(o Options) func(http.ResponseWriter, *http.Request) error {
