@@ -200,16 +200,16 @@ func (b *Board) ClusterSeen(c Cluster) {
 	b.notify()
 }
 
-// Warnings says what a person must mend soon, although all works now, sorted.
-func (b *Board) Warnings() (all []string) {
+// Warned is how many clusters have a credential that a person must see to.
+func (b *Board) Warned() (n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, name := range slices.Sorted(maps.Keys(b.clusters)) {
-		if warning := b.clusters[name].Credential.Warning; warning != "" {
-			all = append(all, "cluster "+name+": "+warning)
+	for _, c := range b.clusters {
+		if c.Credential.Warning != "" {
+			n++
 		}
 	}
-	return all
+	return n
 }
 
 // Refused says why nothing of an environment is written on a cluster until a person decides, or with "" that it is written. It

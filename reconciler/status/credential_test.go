@@ -9,7 +9,7 @@ import (
 	"transom.dev/reconciler/status"
 )
 
-// TestACredentialThatEndsIsAWarningOnce: an event when it comes and when it goes, and in Warnings as long as it is there.
+// TestACredentialThatEndsIsAWarningOnce: an event when it comes and when it goes, and counted as long as it is there.
 func TestACredentialThatEndsIsAWarningOnce(t *testing.T) {
 	b := status.NewBoard(time.Now)
 	told := alarms(b)
@@ -18,11 +18,11 @@ func TestACredentialThatEndsIsAWarningOnce(t *testing.T) {
 	seen.Credential = status.Credential{User: "robot", Source: "one.kubeconfig", Expires: expires}
 	b.Reconciled(status.Environment{Name: "dev", Clusters: []status.Cluster{{Name: "one", State: "active"}}}, nil)
 	b.ClusterSeen(seen)
-	require.Empty(t, b.Warnings())
+	require.Zero(t, b.Warned())
 	seen.Credential.Warning = "the credential expires"
 	b.ClusterSeen(seen)
 	b.ClusterSeen(seen)
-	require.Equal(t, []string{"cluster one: the credential expires"}, b.Warnings())
+	require.Equal(t, 1, b.Warned())
 	seen.Credential.Warning = ""
 	b.ClusterSeen(seen)
 	require.Equal(t, []string{"warning the credential expires", "warning nothing is wrong with its credential any more"}, *told)

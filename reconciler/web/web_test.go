@@ -327,10 +327,10 @@ func TestReadyFollowsTheDaemonAndHealthDoesNot(t *testing.T) {
 	require.Equal(t, http.StatusOK, code)
 	require.Equal(t, "ok\n", body)
 
-	s = serve(t, web.Options{Board: board(), Warnings: func() []string { return []string{"cluster east: its credential expires"} }})
+	s = serve(t, web.Options{Board: board(), Warned: func() int { return 2 }})
 	code, body = get(t, s, "/readyz")
 	require.Equal(t, http.StatusOK, code, "an expiry that is ahead makes no daemon useless")
-	require.Equal(t, "ok\nwarning: cluster east: its credential expires\n", body)
+	require.Equal(t, "ok\nwarning: credentials that a person must see to: 2; \"transom cluster list\" tells them\n", body)
 }
 
 func TestMetricsSayHowLongCredentialsAreGood(t *testing.T) {
@@ -388,7 +388,7 @@ func TestThePageAsksNobodyElse(t *testing.T) {
 	resp, err := s.Client().Get(s.URL + "/")
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
-	require.Equal(t, "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'", resp.Header.Get("Content-Security-Policy"))
+	require.Equal(t, "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'", resp.Header.Get("Content-Security-Policy"))
 	require.Equal(t, "nosniff", resp.Header.Get("X-Content-Type-Options"))
 
 	_, page := get(t, s, "/")
