@@ -16,6 +16,7 @@ async function refresh() {
   const began = performance.now();
   try {
     const answer = await fetch("/api/v1/status?objects=none");
+    if (answer.status === 401) { location.assign("/login"); return; } // the session ended
     if (!answer.ok) throw new Error(`/api/v1/status: ${answer.status}`);
     if (answer.headers.get("ETag") !== tag) {
       status = await answer.json();
@@ -35,7 +36,7 @@ function show() {
   byId("platform").replaceChildren(platform.url || "", platform.commit ? " at " : "", element("code", { title: platform.commit }, (platform.commit || "").slice(0, 7)));
   const troubles = [...new Set([platform.error, ...status.environments.flatMap((e) => [
     e.frozen && `${e.name}: ${e.frozen}`, e.error && `${e.name} is tried again: ${e.error}`,
-    ...(e.clusters || []).map((c) => (!c.reachable ? c.message && `cluster ${c.name} is not reachable: ${c.message}` : c.problem)),
+    ...(e.clusters || []).map((c) => (!c.reachable ? c.message && `cluster ${c.name} is not reachable: ${c.message}` : c.problem || (c.credential?.warning && `cluster ${c.name}: ${c.credential.warning}`))),
   ])].filter(Boolean))];
   byId("notice").hidden = troubles.length === 0;
   const told = troubles.length > troubleLimit ? [...troubles.slice(0, troubleLimit), `and ${troubles.length - troubleLimit} more: transom status has them`] : troubles;
@@ -130,10 +131,22 @@ function listen() {
   stream.addEventListener("status", refresh);
 }
 
+// identify shows who is logged in, and the way out or in.
+async function identify() {
+  const answer = await fetch("/api/v1/whoami");
+  if (!answer.ok) return;
+  const { name, role, login } = await answer.json();
+  if (name) {
+    byId("person").replaceChildren(
+      element("span", { title: role }, name), element("form", { method: "post", action: "/logout" }, element("button", {}, "Log out")));
+  } else if (login) byId("person").replaceChildren(element("a", { href: "/login" }, "Log in"));
+}
+
 byId("search").addEventListener("input", showMatrix);
 byId("detail").addEventListener("close", () => { if (location.hash) history.replaceState(null, "", location.pathname); });
 byId("detail").addEventListener("click", (e) => { if (e.target === e.currentTarget) e.currentTarget.close(); });
 window.addEventListener("hashchange", follow);
 setInterval(() => refreshTimes(document), 5000);
 refresh().then(follow);
+identify();
 listen();
