@@ -1,27 +1,9 @@
 package platform
 
 import (
-	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
-
-	"transom.dev/render/internal/fieldpath"
 )
-
-// OpenAPI returns the schema as a generic OpenAPI v3 object, for people and their tools to read.
-func (s *Schema) OpenAPI() map[string]any {
-	data, err := json.Marshal(s.structural.ToKubeOpenAPI())
-	if err != nil {
-		// It came from JSON and was compiled since.
-		panic(fmt.Sprintf("write a compiled schema: %v", err))
-	}
-	var out map[string]any
-	if err := json.Unmarshal(data, &out); err != nil {
-		panic(fmt.Sprintf("read a compiled schema: %v", err))
-	}
-	return out
-}
 
 // Version returns the version of a number; nil: there is none, or no offering.
 func (o *Offering) Version(number string) *Version {
@@ -48,7 +30,7 @@ func (i *Instance) As(v *Version) (*Instance, []Problem) {
 	other := *i
 	other.Version = v
 	given := mergePatch(spec.Parameters, spec.Environments[i.Environment.Name].Parameters)
-	if wrong := v.Parameters.outgrown(given); wrong != "" {
+	if wrong := v.Parameters.Outgrown(given); wrong != "" {
 		return nil, []Problem{{
 			File: i.Request.File, Field: "spec.parameters", Rule: "too-large", Message: wrong,
 			Environment: i.Environment.Name, Request: &i.Request.Key,
@@ -59,9 +41,9 @@ func (i *Instance) As(v *Version) (*Instance, []Problem) {
 	other.Bindings = maps.Clone(i.Bindings)
 	maps.DeleteFunc(other.Bindings, func(name string, _ RequestKey) bool { _, declared := v.Bindings[name]; return !declared })
 	var problems []Problem
-	for _, wrong := range v.Parameters.validate(other.Parameters) {
+	for _, wrong := range v.Parameters.Check(other.Parameters) {
 		problems = append(problems, Problem{
-			File: i.Request.File, Field: fieldpath.Join("spec.parameters", wrong.field), Rule: wrong.rule, Message: wrong.message,
+			File: i.Request.File, Field: parametersField(wrong.Field), Rule: wrong.Rule, Message: wrong.Message,
 			Environment: i.Environment.Name, Request: &i.Request.Key,
 		})
 	}

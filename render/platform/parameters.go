@@ -21,20 +21,20 @@ func mergeParameters(f *requestFile, env string, v *Version) *merged {
 	m := &merged{file: f, version: v.Digest}
 	given := mergePatch(spec.Parameters, spec.Environments[env].Parameters)
 	d := f.document(env)
-	if wrong := v.Parameters.outgrown(given); wrong != "" {
+	if wrong := v.Parameters.Outgrown(given); wrong != "" {
 		d.problem("spec.parameters", "too-large", "%s", wrong)
 		m.parameters, m.problems = given, d.problems
 		return m
 	}
 	m.parameters = v.Parameters.Default(given)
-	for _, wrong := range v.Parameters.validate(m.parameters) {
-		d.problem(f.parameter(env, wrong.field), wrong.rule, "%s", wrong.message)
+	for _, wrong := range v.Parameters.Check(m.parameters) {
+		d.problem(f.parameter(env, wrong.Field), wrong.Rule, "%s", wrong.Message)
 	}
-	decimals(m.parameters, v.Parameters.structural)
+	v.Parameters.Decimals(m.parameters)
 	m.problems = d.problems
 	long := f.document(env)
-	for _, wrong := range longTexts("", m.parameters, v.Parameters.structural) {
-		long.problem(f.parameter(env, wrong.field), wrong.rule, "%s", wrong.message)
+	for _, wrong := range v.Parameters.LongTexts(m.parameters) {
+		long.problem(f.parameter(env, wrong.Field), wrong.Rule, "%s", wrong.Message)
 	}
 	m.long = long.problems
 	if !broken(m.problems) {
@@ -48,13 +48,24 @@ func mergeParameters(f *requestFile, env string, v *Version) *merged {
 func (f *requestFile) parameter(env, field string) string {
 	own, override := f.request.Spec.Parameters, f.request.Spec.Environments[env].Parameters
 	base := "spec.parameters"
-	if n := depth(override, field); n >= depth(own, field) && n > 0 || field == "" && len(override) > 0 {
+	n := depth(override, field)
+	overridden := n > 0 && n >= depth(own, field)
+	someOverridden := field == "" && len(override) > 0
+	if overridden || someOverridden {
 		base = "spec.environments." + env + ".parameters"
 	}
 	if field == "" {
 		return base
 	}
 	return fieldpath.Join(base, field)
+}
+
+// parametersField is a field of the parameters in a file.
+func parametersField(field string) string {
+	if field == "" {
+		return "spec.parameters"
+	}
+	return fieldpath.Join("spec.parameters", field)
 }
 
 // depth says how many characters of a path a value follows.
