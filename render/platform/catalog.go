@@ -26,26 +26,10 @@ func (o *Offering) Match(constraint string) *Version {
 // As returns the instance as it would be with another version of its offering: its request's parameters merged,
 // defaulted and validated for that one.
 func (i *Instance) As(v *Version) (*Instance, []Problem) {
-	spec := i.Request.Spec
+	m := mergeParameters(&requestFile{request: i.Request}, i.Environment.Name, v)
 	other := *i
-	other.Version = v
-	given := mergePatch(spec.Parameters, spec.Environments[i.Environment.Name].Parameters)
-	if wrong := v.Parameters.Outgrown(given); wrong != "" {
-		return nil, []Problem{{
-			File: i.Request.File, Field: "spec.parameters", Rule: "too-large", Message: wrong,
-			Environment: i.Environment.Name, Request: &i.Request.Key,
-		}}
-	}
-	other.Parameters = v.Parameters.Default(given)
-	other.Release = release(i.Request, v)
+	other.Version, other.Parameters, other.Long, other.Release = v, m.parameters, m.long, release(i.Request, v)
 	other.Bindings = maps.Clone(i.Bindings)
 	maps.DeleteFunc(other.Bindings, func(name string, _ RequestKey) bool { _, declared := v.Bindings[name]; return !declared })
-	var problems []Problem
-	for _, wrong := range v.Parameters.Check(other.Parameters) {
-		problems = append(problems, Problem{
-			File: i.Request.File, Field: parametersField(wrong.Field), Rule: wrong.Rule, Message: wrong.Message,
-			Environment: i.Environment.Name, Request: &i.Request.Key,
-		})
-	}
-	return &other, problems
+	return &other, m.problems
 }

@@ -1,8 +1,6 @@
 package platform
 
-import (
-	"transom.dev/render/internal/fieldpath"
-)
+import "transom.dev/render/internal/fieldpath"
 
 // merged is a request's parameters in one environment, which depend on nothing but its file and the version.
 type merged struct {
@@ -20,21 +18,20 @@ func mergeParameters(f *requestFile, env string, v *Version) *merged {
 	spec := f.request.Spec
 	m := &merged{file: f, version: v.Digest}
 	given := mergePatch(spec.Parameters, spec.Environments[env].Parameters)
+	parameters, wrong := v.Parameters.Complete(given)
+	m.parameters = parameters
 	d := f.document(env)
-	if wrong := v.Parameters.Outgrown(given); wrong != "" {
-		d.problem("spec.parameters", "too-large", "%s", wrong)
-		m.parameters, m.problems = given, d.problems
-		return m
+	for _, w := range wrong {
+		field := f.parameter(env, w.Field)
+		if w.Rule == "too-large" {
+			field = "spec.parameters" // and those of the environment
+		}
+		d.problem(field, w.Rule, "%s", w.Message)
 	}
-	m.parameters = v.Parameters.Default(given)
-	for _, wrong := range v.Parameters.Check(m.parameters) {
-		d.problem(f.parameter(env, wrong.Field), wrong.Rule, "%s", wrong.Message)
-	}
-	v.Parameters.Decimals(m.parameters)
 	m.problems = d.problems
 	long := f.document(env)
-	for _, wrong := range v.Parameters.LongTexts(m.parameters) {
-		long.problem(f.parameter(env, wrong.Field), wrong.Rule, "%s", wrong.Message)
+	for _, w := range v.Parameters.LongTexts(m.parameters) {
+		long.problem(f.parameter(env, w.Field), w.Rule, "%s", w.Message)
 	}
 	m.long = long.problems
 	if !broken(m.problems) {

@@ -18,8 +18,8 @@ import (
 	"transom.dev/render/wording"
 )
 
-// Check returns every mistake in a defaulted value.
-func (s *Schema) Check(value map[string]any) []Mistake {
+// check returns every mistake in a defaulted value.
+func (s *Schema) check(value map[string]any) []Mistake {
 	wrong := unknownFields("", value, s.structural)
 	errs := validation.ValidateCustomResource(nil, value, s.validator)
 	errs = append(errs, listtype.ValidateListSetsAndMaps(nil, s.structural, value)...)

@@ -3,6 +3,7 @@ package schema
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	structural "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting"
 
+	"transom.dev/render/expression"
 	"transom.dev/render/wording"
 )
 
@@ -48,9 +50,13 @@ func CompileCustom(props map[string]any) *Schema {
 // which is not applied.
 func (s *Schema) Mistakes(object map[string]any) (mistakes []Mistake) {
 	defaulting.PruneNonNullableNullsWithoutDefaults(object, s.structural)
-	object = s.Default(object)
+	object, ok := s.fill(object)
+	if !ok {
+		return []Mistake{{Rule: "too-large", Message: fmt.Sprintf(
+			"comes to more than %d bytes with the defaults of its CustomResourceDefinition; shorten it", expression.MaxTogether)}}
+	}
 	delete(object, "status")
-	for _, m := range s.Check(object) {
+	for _, m := range s.check(object) {
 		switch {
 		case m.Field == "status" || strings.HasPrefix(m.Message, "rule compile error"):
 			continue // the definition itself is refused for such a rule

@@ -48,15 +48,19 @@ x-kubernetes-validations:
 
 func TestAllMistakesAreFoundAtOnce(t *testing.T) {
 	s := compile(t, database)
-	require.Empty(t, s.Check(s.Default(map[string]any{"plan": "small"})))
+	value, wrong := s.Complete(map[string]any{"plan": "small"})
+	require.Empty(t, wrong)
+	require.Equal(t, map[string]any{"plan": "small", "storage": map[string]any{"size": int64(10)}}, value)
+	_, wrong = s.Complete(map[string]any{"storage": map[string]any{"size": int64(0), "sise": int64(1)}})
 	require.ElementsMatch(t, []schema.Mistake{
 		{Field: "storage.sise", Rule: "unknown-parameter", Message: `no such parameter; did you mean "size"?`},
 		{Field: "plan", Rule: "parameter", Message: "is required: how much it may cost"},
 		{Field: "storage.size", Rule: "parameter", Message: "the integer 0 should be greater than or equal to 1"},
-	}, s.Check(map[string]any{"storage": map[string]any{"size": int64(0), "sise": int64(1)}}))
+	}, wrong)
+	_, wrong = s.Complete(map[string]any{"plan": "small", "storage": map[string]any{"size": int64(200)}})
 	require.Equal(t, []schema.Mistake{
 		{Rule: "parameter", Message: "only large ones have over 100"},
-	}, s.Check(map[string]any{"plan": "small", "storage": map[string]any{"size": int64(200)}}), "rules come once the types are right")
+	}, wrong, "rules come once the types are right")
 }
 
 func TestSchemaOfAnotherDialectIsRefused(t *testing.T) {

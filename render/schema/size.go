@@ -14,14 +14,11 @@ import (
 // maxParameter is how many bytes a text of a parameter may have whose schema has no maxLength.
 const maxParameter = 64 << 10
 
-// Outgrown says that a value comes to too much once the schema's defaults are filled in, each as often as there is room for
-// it; empty: it does not. It fills in none.
-func (s *Schema) Outgrown(value map[string]any) string {
+// outgrows says that a value comes to too much once the schema's defaults are filled in, each as often as there is room for it. It
+// fills in none.
+func (s *Schema) outgrows(value map[string]any) bool {
 	m := room{bytes: expression.MaxTogether, nodes: expression.MaxItems}
-	if m.defaulted(value, s.structural) {
-		return ""
-	}
-	return fmt.Sprintf("come to more than %d bytes with the defaults of the schema; shorten them", expression.MaxTogether)
+	return !m.defaulted(value, s.structural)
 }
 
 // room is how many bytes, and fields and items, there may still be.

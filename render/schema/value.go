@@ -2,32 +2,60 @@ package schema
 
 import (
 	"context"
+	"fmt"
 
 	structural "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
 	"k8s.io/apimachinery/pkg/runtime"
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
+
+	"transom.dev/render/expression"
 )
 
-// Default returns a copy of value with the schema's defaults filled in.
-func (s *Schema) Default(value map[string]any) map[string]any {
-	out := runtime.DeepCopyJSON(value)
-	if out == nil {
-		out = map[string]any{}
+// Complete returns the value that people give as it is from then on: with the schema's defaults, and with decimal numbers where the
+// schema says number, whichever way they are written. Given that it would come to too much, or is wrong, the Mistakes say so.
+func (s *Schema) Complete(given map[string]any) (value map[string]any, wrong []Mistake) {
+	value, ok := s.fill(given)
+	if !ok {
+		return given, []Mistake{{Rule: "too-large", Message: fmt.Sprintf(
+			"come to more than %d bytes with the defaults of the schema; shorten them", expression.MaxTogether)}}
 	}
-	defaulting.Default(out, s.structural)
+	wrong = s.check(value)
+	decimals(value, s.structural)
+	return value, wrong
+}
+
+// Default returns a copy of a value with the schema's defaults, or without where it would come to too much.
+func (s *Schema) Default(value map[string]any) map[string]any {
+	out, _ := s.fill(value)
 	return out
 }
 
+// fill returns a copy of a value with the schema's defaults; false: without, because it would come to too much.
+func (s *Schema) fill(value map[string]any) (out map[string]any, ok bool) {
+	out = runtime.DeepCopyJSON(value)
+	if out == nil {
+		out = map[string]any{}
+	}
+	if s.outgrows(value) {
+		return out, false
+	}
+	defaulting.Default(out, s.structural)
+	return out, true
+}
+
 // Transition holds a value to the rules that ask for the value before it, oldSelf. A value before that has other types than the
-// schema says now was no step before this one.
+// schema says now, or that would come to too much, was no step before this one.
 func (s *Schema) Transition(before, value map[string]any) (wrong []Mistake) {
 	if s.rules == nil {
 		return nil
 	}
-	old := s.Default(before)
-	s.Decimals(old)
+	old, ok := s.fill(before)
+	if !ok {
+		return nil
+	}
+	decimals(old, s.structural)
 	if len(validation.ValidateCustomResource(nil, old, s.validator)) > 0 {
 		return nil
 	}
@@ -38,10 +66,7 @@ func (s *Schema) Transition(before, value map[string]any) (wrong []Mistake) {
 	return wrong
 }
 
-// Decimals makes decimal numbers of the whole ones among a value's numbers, so that a value has the type that its schema says
-// whichever way it is written.
-func (s *Schema) Decimals(value map[string]any) { decimals(value, s.structural) }
-
+// decimals makes decimal numbers of the whole ones among a value's numbers, so that a value has the type that its schema says.
 func decimals(value any, of *structural.Structural) any {
 	if of == nil {
 		return value
