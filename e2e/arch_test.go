@@ -40,7 +40,7 @@ var arrows = map[string][]string{
 	"cmd/transom/internal/client": {"reconciler/status", "reconciler/web"},
 	"cmd/transom/internal/demo": {
 		"cmd/transom/internal/client", "cmd/transom/internal/remote", "cmd/transom/internal/terminal", "cmd/transom/internal/workspace",
-		"reconciler/status", "render/platform",
+		"reconciler/status", "render/platform", "render/state",
 	},
 	"cmd/transom/internal/diff": {
 		"cmd/transom/internal/catalog", "cmd/transom/internal/plan", "cmd/transom/internal/schema", "cmd/transom/internal/states",
