@@ -20,8 +20,8 @@ import (
 	"transom.dev/examples/install"
 )
 
-// An access is one request of the daemon, as an API server's audit log has it.
-type access struct {
+// An auditEntry is one request of the daemon, as an API server's audit log has it.
+type auditEntry struct {
 	User       struct{ Username string }
 	Verb       string
 	RequestURI string
@@ -57,7 +57,7 @@ func (w *world) requireRightsAreThoseOfTheTable() {
 		platform, err := w.client(cluster).RbacV1().ClusterRoles().Get(w.t.Context(), "transom-platform", metav1.GetOptions{})
 		require.NoError(w.t, err)
 		requests := 0
-		for _, a := range w.accesses(cluster) {
+		for _, a := range w.auditLog(cluster) {
 			if a.User.Username != "system:serviceaccount:"+user {
 				continue
 			}
@@ -94,15 +94,15 @@ func (w *world) requireRightsAreThoseOfTheTable() {
 }
 
 // by says whether one of some rules allows a request.
-func (a access) by(rules []rbacv1.PolicyRule) bool {
+func (a auditEntry) by(rules []rbacv1.PolicyRule) bool {
 	return slices.ContainsFunc(rules, func(r rbacv1.PolicyRule) bool {
 		return a.ObjectRef.Subresource == "" && len(r.ResourceNames) == 0 &&
 			slices.Contains(r.APIGroups, a.ObjectRef.APIGroup) && slices.Contains(r.Resources, a.ObjectRef.Resource) && slices.Contains(r.Verbs, a.Verb)
 	})
 }
 
-// accesses are the requests of ServiceAccounts that a cluster's API server has in its audit log.
-func (w *world) accesses(cluster string) (all []access) {
+// auditLog has the requests of ServiceAccounts that a cluster's API server has in its audit log.
+func (w *world) auditLog(cluster string) (all []auditEntry) {
 	w.t.Helper()
 	file, err := os.Open(filepath.Join(w.fleet, "logs", cluster, "audit.log"))
 	require.NoError(w.t, err)
@@ -110,7 +110,7 @@ func (w *world) accesses(cluster string) (all []access) {
 	lines := bufio.NewScanner(file)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
-		var a access
+		var a auditEntry
 		require.NoError(w.t, json.Unmarshal(lines.Bytes(), &a), fmt.Sprintf("%.200s", lines.Text()))
 		all = append(all, a)
 	}
