@@ -11,6 +11,7 @@ import (
 
 	authentication "k8s.io/api/authentication/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/cache"
 )
 
 // A Reviewer asks a cluster whose a token is, as the TokenReviews of client-go do.
@@ -44,6 +45,7 @@ type Guard struct {
 	key      []byte // of cookies, where the file of access names none
 	failures *failures
 	reviews  *reviews
+	ended    *cache.LRUExpireCache // the sessions that people ended, by their IDs
 	provider provider
 }
 
@@ -53,6 +55,7 @@ func New(o Options) (*Guard, error) {
 	if g.now == nil {
 		g.now = time.Now
 	}
+	g.ended = cache.NewLRUExpireCacheWithClock(mostEnded, clock(g.now))
 	if o.File == "" {
 		return g, nil
 	}
@@ -124,8 +127,7 @@ func (g *Guard) identify(r *http.Request) (Identity, error) {
 		}
 		return g.bearer(r, s, strings.TrimSpace(token))
 	}
-	var of session
-	if g.readCookie(r, sessionCookie, &of) && g.now().Before(of.Expires) {
+	if of, ok := g.session(r); ok {
 		if who := s.member(of); who.Role > Anybody {
 			return who, nil
 		}

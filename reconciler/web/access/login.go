@@ -135,7 +135,7 @@ func (g *Guard) enter(w http.ResponseWriter, s *settings, of session, groups []s
 			who, s.OIDC.GroupsClaim, text), again)
 		return
 	}
-	of.Expires = g.now().Add(s.Session.Lifetime)
+	of.ID, of.Expires = rand.Text(), g.now().Add(s.Session.Lifetime)
 	if err := g.setCookie(w, sessionCookie, of, s.Session.Lifetime); err != nil {
 		writePage(w, http.StatusForbidden, err.Error(), again)
 		return
@@ -144,8 +144,11 @@ func (g *Guard) enter(w http.ResponseWriter, s *settings, of session, groups []s
 	w.WriteHeader(http.StatusSeeOther)
 }
 
-// Logout ends the session of a browser.
-func (g *Guard) Logout(w http.ResponseWriter, _ *http.Request) {
+// Logout ends the session of a browser, also for who has a copy of its cookie.
+func (g *Guard) Logout(w http.ResponseWriter, r *http.Request) {
+	if of, ok := g.session(r); ok {
+		g.ended.Add(of.ID, true, of.Expires.Sub(g.now()))
+	}
 	dropCookie(w, sessionCookie)
 	writePage(w, http.StatusOK, "You are logged out.", again)
 }

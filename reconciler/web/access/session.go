@@ -12,6 +12,9 @@ import (
 
 const keyBytes = 32
 
+// mostEnded is how many sessions are remembered that people ended. A restart forgets them: it may have a new key, too.
+const mostEnded = 10_000
+
 // The cookies. The prefix has browsers take them from the host itself over TLS only, and send them nowhere else.
 const (
 	sessionCookie = "__Host-transom"
@@ -24,6 +27,7 @@ const mostCookie = 4000
 // A session is the content of the cookie of somebody who logged in. It holds no role: the role of its groups is looked up
 // again for each request.
 type session struct {
+	ID      string    `json:"i"`
 	Source  string    `json:"s"`           // the issuer and client; for a token, its digest
 	Name    string    `json:"n,omitempty"` // for people
 	Subject string    `json:"u,omitempty"` // the issuer's own word
@@ -100,6 +104,15 @@ func dropCookie(w http.ResponseWriter, name string) {
 func (g *Guard) readCookie(r *http.Request, name string, value any) bool {
 	c, err := r.Cookie(name)
 	return err == nil && unseal(g.keys(), name, c.Value, value)
+}
+
+// session is the session of a browser, if it has one that has not ended.
+func (g *Guard) session(r *http.Request) (of session, ok bool) {
+	if !g.readCookie(r, sessionCookie, &of) || !g.now().Before(of.Expires) {
+		return of, false
+	}
+	_, ended := g.ended.Get(of.ID)
+	return of, !ended
 }
 
 // keys are the keys of cookies. The first one seals, all open.

@@ -56,6 +56,21 @@ func TestACookieThatIsNotAsItWasMadeIsWorthNothing(t *testing.T) {
 	other.visitor().bring(session.Name, session.Value).isRefused(http.StatusUnauthorized, "log in")
 }
 
+// TestACopyOfACookieEndsWithItsSession, and the sessions of the same person elsewhere do not.
+func TestACopyOfACookieEndsWithItsSession(t *testing.T) {
+	token, line := entry("night-shift", "operator")
+	d := newDoor(t, "tokens:\n"+line, access.Options{})
+	v, elsewhere := d.visitor(), d.visitor()
+	session := v.enter(token)
+	elsewhere.enter(token)
+	copied := d.visitor().bring(session.Name, session.Value)
+	copied.is("night-shift operator []")
+	code, _, _ := v.ask(http.MethodPost, "/logout", "")
+	require.Equal(t, http.StatusOK, code)
+	copied.isRefused(http.StatusUnauthorized, "log in")
+	elsewhere.is("night-shift operator []")
+}
+
 func TestCookiesAreForTheHostOverTLSAndNoScript(t *testing.T) {
 	token, line := entry("night-shift", "operator")
 	d := newDoor(t, "session: {lifetime: 2h}\ntokens:\n"+line, access.Options{})
