@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"strings"
 	"sync"
 	"time"
 
@@ -48,9 +47,9 @@ type serveOptions struct {
 	credentials string
 	listen      string
 	hosts       []string
-	interval    time.Duration
 	verbose     bool
 	logFormat   string
+	notice      noticeOptions
 	trust       trustOptions
 	outside     outsideOptions
 }
@@ -66,6 +65,14 @@ The kubeconfig directory holds one <cluster>.kubeconfig for every cluster of the
 or removed at any time. The data directory is a cache: it may be deleted whenever the daemon is stopped.
 The state repositories' URLs come from the platform's environment files; a relative one, such as ../state-dev.git, is
 relative to the platform's URL. Credentials for Git come from a file that only the operator can read.
+
+Repositories on this machine are watched. Of another's Git server the daemon asks every --platform-interval whether the
+platform's branch moved, and every --interval about all branches; "transom reconcile" has it ask at once. With --hook-secret
+FILE the Git server tells it: have GitHub, GitLab, Gitea, Forgejo or Bitbucket POST pushes to /hooks/git with a secret of that
+file. Others sign the body with HMAC-SHA256 in hexadecimal, in the header X-Transom-Signature: sha256=…; the body may be empty,
+or {"repository": {"url": "https://…"}}. A call says no more than to ask again, so one that is sent twice does no harm. The
+file has one secret a line, up to four, and is read at each call: to rotate, add the new one, change the Git server, remove
+the old one. Where calls are too many, they are refused and the daemon asks by itself.
 
 Kustomize runs in worker processes of the same binary: as many as processors, at least two and at most four, with up to
 512 MiB each. A build that needs more than that, or 8 s of processor time, is ended. It is a Problem of its instance, which
@@ -106,8 +113,8 @@ limit is said in the status of its environment or cluster, with the flag to rais
 	f.StringVar(&o.credentials, "git-credentials", "", "file with credentials for Git, by URL prefix")
 	f.StringVar(&o.listen, "listen", client.DefaultListen, "address of the console and the API")
 	f.StringSliceVar(&o.hosts, "host", nil, "name by which the console is asked for, beside localhost and this machine's addresses (repeatable)")
-	f.DurationVar(&o.interval, "interval", time.Minute, "how often to look at the repositories without being told")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "log every pass")
+	o.notice.flags(f)
 	o.trust.flags(f)
 	o.outside.flags(f)
 	f.StringVar(&o.logFormat, "log-format", "auto", "text, json, or auto: text on a terminal")
@@ -154,6 +161,7 @@ func (o *serveOptions) run(ctx context.Context, listener net.Listener, credentia
 		Figures: figures, Trust: o.trust.read,
 		Repository: func(url string) string { return gitrepo.Canonical(remote.Resolve(o.platform, url)) },
 	}
+	following := &followed{board: board, latch: latch, logger: logger}
 	traces := &tracer{board: board, platform: source}
 	f := &fleet.Fleet{
 		Connect: fleet.Kubeconfigs(o.kubeconfigs), Limits: o.outside.cluster,
@@ -162,18 +170,17 @@ func (o *serveOptions) run(ctx context.Context, listener net.Listener, credentia
 	r.Fleet, board.OnEvent = f, r.LogEvent
 
 	group, ctx := errgroup.WithContext(ctx)
-	watch := func(url string) { watchRepository(ctx, group, url, latch, logger) }
 	r.OpenState = func(e *platform.Environment) (reconciler.StateRepo, error) {
 		repo := repositories.Open(remote.Resolve(o.platform, e.State.URL), e.State.Branch)
 		traces.opened(e.Name, repo)
-		watch(repo.URL)
+		following.follow(ctx, group, e.Name, repo, 0)
 		return repo, nil
 	}
 	latch.Fire("start")
-	watch(o.platform)
+	following.follow(ctx, group, "", source, o.notice.platform)
 	group.Go(func() error { return f.Run(ctx) })
 	group.Go(func() error { return r.Run(ctx) })
-	group.Go(func() error { return trigger.Every(ctx, o.interval, func() { latch.Fire("interval") }) })
+	group.Go(func() error { return trigger.Every(ctx, o.notice.interval, func() { latch.Fire("interval") }) })
 	group.Go(func() error { return trigger.Kubeconfigs(ctx, o.kubeconfigs, f.Reconnect) })
 	group.Go(func() error {
 		return serveHTTP(ctx, listener, web.Handler(web.Options{
@@ -181,6 +188,7 @@ func (o *serveOptions) run(ctx context.Context, listener net.Listener, credentia
 			Includes: func(ctx context.Context, head, commit string) (bool, error) {
 				return source.IsAncestor(ctx, commit, head)
 			},
+			Hooks: o.notice.hooks(following.heard, figures.Hook, logger), Look: following.look,
 			Explain: traces.explain, Collectors: append(figures.Collectors(), web.Ages(r.Ages)), Hosts: o.hosts,
 		}))
 	})
@@ -239,7 +247,7 @@ func (o *serveOptions) prepare() (gitrepo.Credentials, error) {
 	if _, err := os.ReadDir(o.kubeconfigs); err != nil {
 		return credentials, fmt.Errorf("read --kubeconfigs: %w; it must be a directory with a <cluster>.kubeconfig for every cluster", err)
 	}
-	if err := o.outside.check(); err != nil {
+	if err := errors.Join(o.outside.check(), o.notice.check()); err != nil {
 		return credentials, err
 	}
 	if o.trust.read, err = o.trust.trust(); err != nil {
@@ -284,20 +292,4 @@ func serveHTTP(ctx context.Context, listener net.Listener, handler http.Handler)
 		return fmt.Errorf("serve HTTP: %w", err)
 	}
 	return nil
-}
-
-// watchRepository fires the latch when a repository on this machine changes. A repository that cannot be watched costs only
-// time: the interval finds its changes.
-func watchRepository(ctx context.Context, group *errgroup.Group, url string, latch *trigger.Latch, logger *slog.Logger) {
-	if !remote.IsLocal(url) {
-		return
-	}
-	dir := strings.TrimPrefix(url, "file://")
-	group.Go(func() error {
-		err := trigger.Repository(ctx, dir, latch.Fire)
-		if err != nil && ctx.Err() == nil {
-			logger.Warn("repository not watched: changes are found at the next interval", "repository", dir, "err", err)
-		}
-		return nil
-	})
 }

@@ -9,7 +9,8 @@ import (
 
 // answering lets only requests pass that name this machine: by a loopback name, by one of its addresses, or by one of
 // names. A page of another site that has its own name resolve to this machine could read every answer otherwise: a browser
-// takes it for that site's own. Health and metrics are asked for by any name, as monitoring does.
+// takes it for that site's own. Health and metrics are asked for by any name, as monitoring does, and calls
+// of Git servers are signed and read nothing.
 func answering(names []string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host := hostOf(r.Host)
@@ -23,7 +24,7 @@ func answering(names []string, next http.Handler) http.Handler {
 	})
 }
 
-var exempt = map[string]bool{"/healthz": true, "/readyz": true, "/metrics": true}
+var exempt = map[string]bool{"/healthz": true, "/readyz": true, "/metrics": true, "/hooks/git": true}
 
 // hostOf is the name or address of HOST, HOST:PORT or [ADDRESS]:PORT.
 func hostOf(host string) string {

@@ -6,10 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/time/rate"
 
 	"transom.dev/reconciler/status"
 )
@@ -39,6 +42,12 @@ type Options struct {
 	// Hosts are names by which the console and the API are asked for beside loopback names and the machine's addresses.
 	Hosts []string
 
+	// Hooks take the calls of Git servers. Left out, there are none.
+	Hooks *Hooks
+
+	// Look asks every repository whether it moved, and has a pass made over every environment.
+	Look func(ctx context.Context) []Looked
+
 	// Collectors are exposed on /metrics beside the figures of the Board.
 	Collectors []prometheus.Collector
 }
@@ -49,7 +58,7 @@ var ErrNotFound = errors.New("not found")
 // Handler returns the console, the API, metrics and health. A stream of events ends with its request's context, so a
 // server that shuts down ends them by ending its BaseContext.
 func Handler(o Options) http.Handler {
-	s := &server{o}
+	s := &server{Options: o, looks: rate.NewLimiter(lookRate, lookBurst)}
 	mux := http.NewServeMux()
 	mux.Handle("/healthz", get(s.healthy))
 	mux.Handle("/readyz", get(s.ready))
@@ -57,12 +66,17 @@ func Handler(o Options) http.Handler {
 	mux.Handle("/api/v1/progress", get(s.progress))
 	mux.Handle("/api/v1/events", get(s.events))
 	mux.Handle("/api/v1/explain", get(s.explain))
+	mux.Handle("/api/v1/reconcile", http.NewCrossOriginProtection().Handler(answer(s.reconcile, http.MethodPost)))
+	mux.Handle("/hooks/git", answer(newHooks(o.Hooks).take, http.MethodPost))
 	mux.Handle("/metrics", get(metrics(o)))
 	mux.Handle("/", get(console()))
 	return guarded(answering(o.Hosts, mux))
 }
 
-type server struct{ Options }
+type server struct {
+	Options
+	looks *rate.Limiter
+}
 
 func (s *server) healthy(w http.ResponseWriter, _ *http.Request) error {
 	return writeText(w, "ok\n")
@@ -114,12 +128,18 @@ func refuse(code int, format string, args ...any) error {
 	return failure{code, fmt.Sprintf(format, args...)}
 }
 
-// get serves GET and HEAD, and turns an error into JSON with the status that belongs to it.
+// get serves GET and HEAD.
 func get(serve func(http.ResponseWriter, *http.Request) error) http.Handler {
+	return answer(serve, http.MethodGet, http.MethodHead)
+}
+
+// answer serves some methods, and turns an error into JSON with the status that belongs to it.
+func answer(serve func(http.ResponseWriter, *http.Request) error, methods ...string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodGet && r.Method != http.MethodHead {
-			w.Header().Set("Allow", "GET, HEAD")
-			writeError(w, http.StatusMethodNotAllowed, r.Method+" is not allowed here: the API is read-only, changes are merged")
+		if !slices.Contains(methods, r.Method) {
+			allowed := strings.Join(methods, ", ")
+			w.Header().Set("Allow", allowed)
+			writeError(w, http.StatusMethodNotAllowed, r.Method+" is not allowed here, but "+allowed+": nothing is changed by the API, changes are merged")
 			return
 		}
 		if err := serve(w, r); err != nil {
