@@ -26,7 +26,7 @@ var arrows = map[string][]string{
 		"cmd/transom/internal/diff", "cmd/transom/internal/plan", "cmd/transom/internal/remote", "cmd/transom/internal/schema",
 		"cmd/transom/internal/skew", "cmd/transom/internal/states", "cmd/transom/internal/terminal", "cmd/transom/internal/tree",
 		"cmd/transom/internal/usage", "cmd/transom/internal/workspace", "cmd/transom/internal/yamledit",
-		"reconciler", "reconciler/gitrepo", "reconciler/promotion", "reconciler/trigger", "reconciler/status", "reconciler/web",
+		"reconciler", "reconciler/gitrepo", "reconciler/promotion", "reconciler/trigger", "reconciler/status", "reconciler/web", "reconciler/web/access",
 		"render", "render/platform", "render/state", "render/wording", "render/worker", "fleet", "fleet/apply",
 	},
 	"cmd/transom/internal/audit": {
@@ -45,7 +45,7 @@ var arrows = map[string][]string{
 	"cmd/transom/internal/diff": {
 		"cmd/transom/internal/catalog", "cmd/transom/internal/plan", "cmd/transom/internal/schema", "cmd/transom/internal/states",
 		"cmd/transom/internal/terminal", "cmd/transom/internal/usage", "cmd/transom/internal/workspace", "cmd/transom/internal/yamledit",
-		"render", "render/platform",
+		"render", "render/platform", "render/state",
 	},
 	"cmd/transom/internal/plan": {
 		"cmd/transom/internal/states", "cmd/transom/internal/terminal", "cmd/transom/internal/workspace",
@@ -72,13 +72,15 @@ var arrows = map[string][]string{
 	"reconciler/promotion":               {"render/platform", "render/state"},
 	"reconciler/status":                  {"render/platform", "render/state"},
 	"reconciler/trigger":                 {},
-	"reconciler/web":                     {"reconciler/status", "render/platform", "render/state", "render/wording"},
-	"render":                             {"render/internal/kinds", "render/internal/kustomize", "render/internal/kustomize/compiler", "render/platform", "render/state", "render/worker", "render/builtin", "render/internal/keyorder", "render/edits"},
+	"reconciler/web/access":              {},
+	"reconciler/web":                     {"reconciler/status", "reconciler/web/access", "render/platform", "render/state", "render/wording"},
+	"render":                             {"render/internal/kinds", "render/internal/kustomize", "render/internal/kustomize/compiler", "render/platform", "render/state", "render/strictyaml", "render/worker", "render/builtin", "render/internal/keyorder", "render/edits"},
 	"render/internal/kinds":              {"render/wording"},
-	"render/internal/kustomize":          {"render/platform", "render/builtin", "render/internal/keyorder"},
+	"render/internal/kustomize":          {"render/platform", "render/state", "render/strictyaml", "render/builtin", "render/internal/keyorder"},
 	"render/internal/kustomize/compiler": {"render/internal/kustomize"},
-	"render/platform":                    {"render/builtin", "render/wording", "render/expression"},
+	"render/platform":                    {"render/builtin", "render/wording", "render/expression", "render/strictyaml", "render/internal/fieldpath"},
 	"render/state":                       {"render/platform", "render/internal/keyorder"},
+	"render/strictyaml":                  {"render/wording", "render/internal/fieldpath"},
 	"render/worker":                      {"render/internal/kustomize"},
 	"fleet":                              {"fleet/apply", "render/platform", "render/state", "render/wording"},
 	"fleet/apply":                        {"render/platform", "render/state", "render/builtin", "render/expression"},
@@ -87,6 +89,7 @@ var arrows = map[string][]string{
 	"render/wording":                     {},
 	"render/builtin":                     {},
 	"render/expression":                  {"render/wording"},
+	"render/internal/fieldpath":          {},
 	"render/internal/keyorder":           {},
 	"render/edits":                       {},
 }
@@ -101,6 +104,7 @@ var doors = []struct{ library, door string }{
 	{"github.com/fluxcd", "fleet/apply"},
 	{"github.com/fsnotify/fsnotify", "reconciler/trigger"},
 	{"github.com/lmittmann/tint", "cmd/transom"},
+	{"github.com/coreos/go-oidc", "reconciler/web/access"},
 	{"github.com/prometheus/client_golang", "reconciler/web"},
 	{"github.com/google/cel-go", "render/expression"},
 	{"github.com/spf13", "cmd/transom"},
@@ -113,7 +117,7 @@ var loggers = []string{"cmd/transom", "reconciler"}
 
 // The pure packages: values and an fs.FS in, plain data out.
 var (
-	pure   = []string{"render", "render/platform", "render/state", "render/builtin", "render/edits", "render/expression", "render/internal/keyorder", "render/internal/kinds", "render/internal/kustomize", compiler, "render/wording", "reconciler/promotion"}
+	pure   = []string{"render", "render/platform", "render/state", "render/builtin", "render/edits", "render/expression", "render/internal/fieldpath", "render/internal/keyorder", "render/internal/kinds", "render/internal/kustomize", compiler, "render/strictyaml", "render/wording", "reconciler/promotion"}
 	data   = []string{"k8s.io/client-go/applyconfigurations", "k8s.io/client-go/kubernetes/scheme"} // in impure libraries
 	impure = []string{"os", "net", "log", "syscall", "math/rand", "math/rand/v2", "crypto/rand", "k8s.io/client-go"}
 )

@@ -14,6 +14,7 @@ import (
 
 	"transom.dev/render/internal/kustomize"
 	"transom.dev/render/platform"
+	"transom.dev/render/strictyaml"
 )
 
 // A customFields says which fields of custom kinds may not change, by API version and kind, as far as the
@@ -107,7 +108,7 @@ func definitionsIn(files fs.FS, name string) []*yaml.Node {
 	if err != nil || !bytes.Contains(content, []byte("CustomResourceDefinition")) {
 		return nil
 	}
-	documents, _ := platform.ScanYAML(name, content, platform.YAMLOptions{Documents: true, Aliases: true, Size: kustomize.MaxFile})
+	documents, _ := strictyaml.Scan(content, strictyaml.Options{Documents: true, Aliases: true, Size: kustomize.MaxFile})
 	return documents
 }
 

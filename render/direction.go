@@ -80,9 +80,9 @@ func (p *pass) restore() error {
 		for cluster, placed := range restoration.Release.Clusters {
 			manifest, given := restoration.Manifests[cluster]
 			switch {
-			case given && Revision(manifest) != placed.Revision:
+			case given && state.Revision(manifest) != placed.Revision:
 				return fmt.Errorf("render %s: restore %s on %s: the bytes are %s, and the record says %s",
-					p.environment.Name, k, cluster, Revision(manifest), placed.Revision)
+					p.environment.Name, k, cluster, state.Revision(manifest), placed.Revision)
 			case !given && placementOf(p.base.Releases[k], cluster).Revision != placed.Revision:
 				return fmt.Errorf("render %s: restore %s on %s: there are no bytes of revision %s",
 					p.environment.Name, k, cluster, placed.Revision)
@@ -108,7 +108,7 @@ func (p *pass) writeRestored() {
 	for k, restoration := range p.direction.Restore {
 		for cluster, placed := range restoration.Release.Clusters {
 			if p.platform.Clusters[cluster] != nil && placementOf(p.base.Releases[k], cluster).Revision != placed.Revision {
-				p.changes[manifestFile(cluster, k)] = restoration.Manifests[cluster]
+				p.changes[state.ManifestFile(cluster, k)] = restoration.Manifests[cluster]
 				p.touched[k] = true
 			}
 		}
@@ -122,7 +122,7 @@ func (p *pass) forget() {
 		if release == nil || !release.Absent || len(release.Clusters) > 0 || p.releases[k] != nil || p.instance(k) != nil {
 			continue
 		}
-		p.changes[releaseFile(k)] = nil
+		p.changes[state.ReleaseFile(k)] = nil
 		p.forgotten = append(p.forgotten, k)
 	}
 	slices.SortFunc(p.forgotten, platform.RequestKey.Compare)

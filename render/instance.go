@@ -17,16 +17,6 @@ import (
 	"transom.dev/render/worker"
 )
 
-// Labels that every rendered object carries.
-const (
-	labelManagedBy   = "app.kubernetes.io/managed-by"
-	labelTeam        = "transom.dev/team"
-	labelRequest     = "transom.dev/request"
-	labelEnvironment = "transom.dev/environment"
-	labelOffering    = "transom.dev/offering"
-	managedBy        = "transom"
-)
-
 // Rendered is one placement, rendered for people to look at.
 type Rendered struct {
 	Cluster  string
@@ -207,8 +197,8 @@ func wrap(i *platform.Instance, placed *placement, components []string) kustomiz
 		Namespace:  placed.namespace,
 		Unscaled:   map[string]bool{},
 		Labels: map[string]string{
-			labelManagedBy: managedBy, labelTeam: k.Team, labelRequest: k.Name,
-			labelEnvironment: i.Environment.Name, labelOffering: i.Offering.Name,
+			state.LabelManagedBy: state.ManagedBy, state.LabelTeam: k.Team, state.LabelRequest: k.Name,
+			state.LabelEnvironment: i.Environment.Name, state.LabelOffering: i.Offering.Name,
 		},
 	}
 	for _, ignore := range i.Version.Ignore {
@@ -226,7 +216,7 @@ func wrap(i *platform.Instance, placed *placement, components []string) kustomiz
 	if i.Version.Scope == platform.ClusterScoped {
 		return w
 	}
-	w.Identity = map[string]string{labelTeam: k.Team, labelRequest: k.Name}
+	w.Identity = map[string]string{state.LabelTeam: k.Team, state.LabelRequest: k.Name}
 	if i.Version.Names == platform.Verbatim {
 		w.Rule = kustomize.Nowhere // running workloads of these names may be adopted, and no pod restarted for that
 	} else {
@@ -296,7 +286,7 @@ func (p *pass) render(c *candidate, placed *placement) error {
 			return nil
 		}
 	}
-	placed.manifest, placed.revision = bytes.Clone(manifest), Revision(manifest) // without the room that its printer left
+	placed.manifest, placed.revision = bytes.Clone(manifest), state.Revision(manifest) // without the room that its printer left
 	p.renderer.objects.put(placed.revision, idsOf(objects))
 	return nil
 }

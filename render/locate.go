@@ -13,6 +13,7 @@ import (
 	"transom.dev/render/internal/kinds"
 	"transom.dev/render/internal/kustomize"
 	"transom.dev/render/platform"
+	"transom.dev/render/strictyaml"
 )
 
 // A locator finds where people wrote the fields of an object: in the object's own file, in a patch, or in a replacement that
@@ -96,7 +97,7 @@ func (l *locator) read(file string) []*yaml.Node {
 			continue
 		}
 		if content, err := fs.ReadFile(t.Files, inside); err == nil {
-			documents, _ = platform.ScanYAML(file, content, platform.YAMLOptions{Documents: true, Aliases: true, Size: kustomize.MaxFile})
+			documents, _ = strictyaml.Scan(content, strictyaml.Options{Documents: true, Aliases: true, Size: kustomize.MaxFile})
 		}
 	}
 	if l.documents == nil {
@@ -122,7 +123,7 @@ func (l *locator) patched(o kustomize.Object, f kinds.Fault) (file string, line,
 				if text == nil {
 					continue
 				}
-				inline, _ := platform.ScanYAML(file, []byte(text.Value), platform.YAMLOptions{Documents: true, Aliases: true})
+				inline, _ := strictyaml.Scan([]byte(text.Value), strictyaml.Options{Documents: true, Aliases: true})
 				for _, document := range inline {
 					if n := findInPatch(document, o, f); n != nil {
 						if text.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 {

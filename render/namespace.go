@@ -11,6 +11,7 @@ import (
 
 	"transom.dev/render/internal/kustomize"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // settleNamespaces renders the namespace of every team and cluster that an instance goes into. Where that fails, the
@@ -33,7 +34,7 @@ func (p *pass) settleNamespaces() {
 					"make spec.namespace.name differ between teams", team, placed.namespace, owner, cluster)
 				break
 			}
-			file := teamNamespaceFile(cluster, team)
+			file := state.NamespaceFile(cluster, team)
 			users[file] = append(users[file], c)
 		}
 	}
@@ -67,7 +68,7 @@ func (o owners) owner(at place, team string) string {
 // namespace renders the namespace file of a candidate's team. All of the team's candidates have the same.
 func (p *pass) namespace(c *candidate, file string) ([]byte, []platform.Problem) {
 	i := slices.IndexFunc(c.placements, func(placed *placement) bool {
-		return teamNamespaceFile(placed.cluster.Name, c.key().Team) == file
+		return state.NamespaceFile(placed.cluster.Name, c.key().Team) == file
 	})
 	inputs := c.placements[i].inputs.Map()
 	inputs["request"] = map[string]any{"team": c.key().Team}
@@ -117,7 +118,7 @@ type renderedNamespace struct {
 
 func (p *pass) buildNamespace(name, team string, inputs map[string]any) renderedNamespace {
 	labels := map[string]string{
-		labelManagedBy: managedBy, labelTeam: team, labelEnvironment: p.environment.Name,
+		state.LabelManagedBy: state.ManagedBy, state.LabelTeam: team, state.LabelEnvironment: p.environment.Name,
 	}
 	object, err := yaml.Marshal(map[string]any{
 		"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": name, "labels": labels},

@@ -67,7 +67,7 @@ func (p *pass) judgePlacement(c *candidate, placed *placement, policies []*platf
 	manifest := placed.manifest
 	if placed.carried {
 		var err error
-		if manifest, err = p.base.read(manifestFile(placed.cluster.Name, c.key())); err != nil {
+		if manifest, err = p.base.read(state.ManifestFile(placed.cluster.Name, c.key())); err != nil {
 			return nil, err
 		}
 	}

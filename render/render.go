@@ -229,10 +229,8 @@ func (p *pass) tombstone(k platform.RequestKey) *state.Release {
 		return &rest
 	}
 	return &state.Release{
-		Key: r.Key,
-		Digest: platform.Digest(map[string]any{
-			"team": r.Key.Team, "request": r.Key.Name, "absent": true, "release": r.Digest,
-		}),
+		Key:           r.Key,
+		Digest:        r.RemovalDigest(),
 		Absent:        true,
 		Offering:      r.Offering,
 		Version:       r.Version,

@@ -15,6 +15,7 @@ import (
 
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
+	"transom.dev/render/strictyaml"
 )
 
 // A setting is the platform that a case is rendered in.
@@ -64,8 +65,10 @@ func (s *setting) prepare() bool {
 // outline finds the name of a request and its environments in the order in which they are written.
 func (s *setting) outline(data []byte) (name string, environments []string) {
 	file := path.Join(s.Dir, "request.yaml")
-	documents, problems := platform.ScanYAML(file, data, platform.YAMLOptions{})
-	s.Problems = append(s.Problems, problems...)
+	documents, problems := strictyaml.Scan(data, strictyaml.Options{})
+	for _, p := range problems {
+		s.Problems = append(s.Problems, platform.FromYAML(file, p))
+	}
 	if len(problems) > 0 || len(documents) == 0 {
 		return "", nil
 	}

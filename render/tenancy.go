@@ -3,7 +3,8 @@ package render
 import (
 	"fmt"
 	"slices"
-	"strings"
+
+	"transom.dev/render/state"
 )
 
 // writeNamespaces changes the namespace files that differ. None is ever removed with the last instance in it, and none is
@@ -18,7 +19,7 @@ func (p *pass) writeNamespaces() error {
 		case before == nil && p.inhabited(file):
 			p.changes[file] = manifest
 		case before != nil && string(before) != string(manifest):
-			changed[file] = [2]string{Revision(before), Revision(manifest)}
+			changed[file] = [2]string{state.Revision(before), state.Revision(manifest)}
 		}
 	}
 	if len(changed) == 0 {
@@ -40,7 +41,7 @@ func (p *pass) writeNamespaces() error {
 
 // inhabited reports whether anything is in a namespace after this pass.
 func (p *pass) inhabited(file string) bool {
-	cluster := strings.Split(file, "/")[1]
+	cluster, _, _ := state.ParseNamespaceFile(file)
 	return slices.ContainsFunc(p.tenants[file], func(c *candidate) bool {
 		placed, _ := p.on(c, cluster)
 		return placed.Revision != ""

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"path"
 	"slices"
 
 	"transom.dev/render/platform"
@@ -31,7 +30,7 @@ func (p *pass) letGo() error {
 	if p.base.Files == nil {
 		return nil
 	}
-	clusters, err := readDir(p.base.Files, clustersDir)
+	clusters, err := readDir(p.base.Files, state.ClustersDir)
 	if err != nil {
 		return fmt.Errorf("render %s: %w", p.environment.Name, err)
 	}
@@ -39,7 +38,7 @@ func (p *pass) letGo() error {
 		if p.platform.Clusters[cluster.Name()] != nil {
 			continue
 		}
-		if err := p.removeAll(path.Join(clustersDir, cluster.Name())); err != nil {
+		if err := p.removeAll(state.ClusterDir(cluster.Name())); err != nil {
 			return fmt.Errorf("render %s: %w", p.environment.Name, err)
 		}
 		p.gone = append(p.gone, cluster.Name())
@@ -86,21 +85,21 @@ func (p *pass) writeInstances() {
 			if _, fresh := p.on(c, placed.cluster.Name); fresh == nil {
 				continue // it was not admitted
 			}
-			p.changes[manifestFile(placed.cluster.Name, c.key())] = placed.manifest
+			p.changes[state.ManifestFile(placed.cluster.Name, c.key())] = placed.manifest
 			p.touched[c.key()] = true
 		}
 	}
 	records := p.encoded()
 	for k, release := range p.releases {
 		before := p.base.Releases[k]
-		p.changes[releaseFile(k)] = records[k]
+		p.changes[state.ReleaseFile(k)] = records[k]
 		p.touched[k] = true
 		if before == nil {
 			continue
 		}
 		for cluster := range before.Clusters {
 			if _, stays := release.Clusters[cluster]; !stays {
-				p.changes[manifestFile(cluster, k)] = nil
+				p.changes[state.ManifestFile(cluster, k)] = nil
 			}
 		}
 	}
@@ -130,6 +129,6 @@ func (p *pass) writeFleet() {
 	p.fleet.Platform, p.fleet.Format = p.platform.Commit, state.Format
 	p.fleet.Identity = cmp.Or(before.Identity, p.base.Identity)
 	if repinned || p.fleet.Platform != before.Platform || p.fleet.Format != before.Format || p.fleet.Identity != before.Identity {
-		p.changes[fleetFile] = p.fleet.Encode()
+		p.changes[state.FleetFile] = p.fleet.Encode()
 	}
 }

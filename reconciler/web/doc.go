@@ -11,9 +11,11 @@
 //	/api/v1/explain   where an instance comes from: ?environment= ?team= ?request= ?cluster=
 //	/api/v1/reconcile POST: asks every repository whether it moved, and has a pass made over every environment
 //	/hooks/git        POST: a Git server says that something was pushed, as GitHub, GitLab, Gitea and Bitbucket do
+//	/api/v1/whoami    who asks, and with which role
+//	/login /logout    sessions of people with a browser, as package access begins and ends them
 //	/metrics          Prometheus metrics
 //	/healthz /readyz  the process lives; the platform was loaded and every environment was reconciled once
 //
-// It changes nothing, keeps nothing and trusts its listener to be private: there is no login, so the daemon listens on
-// localhost unless told otherwise.
+// It changes nothing and keeps nothing. Who may ask for which route is one table, roles; package access says who asks. Without an
+// access.Guard nobody has to log in, which is right for a listener on localhost only.
 package web

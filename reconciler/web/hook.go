@@ -13,6 +13,7 @@ import (
 )
 
 const (
+	hookPath = "/hooks/git"
 	// hookBytes is how long a call may be. A forge's list of the commits of a push is cut before that.
 	hookBytes = 1 << 20
 	// hookTime is how long the body of a call may take to arrive.

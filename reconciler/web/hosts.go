@@ -15,7 +15,7 @@ func answering(names []string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host := hostOf(r.Host)
 		named := slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, host) })
-		if !exempt[r.URL.Path] && !loopback(host) && !named && !ownAddress(host) {
+		if !exempt[r.URL.Path] && r.URL.Path != hookPath && !loopback(host) && !named && !ownAddress(host) {
 			writeError(w, http.StatusMisdirectedRequest, "this console does not go by the name "+printable(host)+
 				"; start transom serve with --host "+printable(host)+" if it should")
 			return
@@ -24,7 +24,7 @@ func answering(names []string, next http.Handler) http.Handler {
 	})
 }
 
-var exempt = map[string]bool{"/healthz": true, "/readyz": true, "/metrics": true, "/hooks/git": true}
+var exempt = map[string]bool{"/healthz": true, "/readyz": true, "/metrics": true}
 
 // hostOf is the name or address of HOST, HOST:PORT or [ADDRESS]:PORT.
 func hostOf(host string) string {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"transom.dev/render/internal/fieldpath"
 )
 
 // OpenAPI returns the schema as a generic OpenAPI v3 object, for people and their tools to read.
@@ -59,7 +61,7 @@ func (i *Instance) As(v *Version) (*Instance, []Problem) {
 	var problems []Problem
 	for _, wrong := range v.Parameters.validate(other.Parameters) {
 		problems = append(problems, Problem{
-			File: i.Request.File, Field: join("spec.parameters", wrong.field), Rule: wrong.rule, Message: wrong.message,
+			File: i.Request.File, Field: fieldpath.Join("spec.parameters", wrong.field), Rule: wrong.rule, Message: wrong.message,
 			Environment: i.Environment.Name, Request: &i.Request.Key,
 		})
 	}

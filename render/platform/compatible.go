@@ -10,6 +10,7 @@ import (
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 	"k8s.io/utils/ptr"
 
+	"transom.dev/render/internal/fieldpath"
 	"transom.dev/render/wording"
 )
 
@@ -87,7 +88,7 @@ func (p place) property(name string) place {
 func (c *comparison) report(p place, keyword, format string, args ...any) {
 	field := p.field
 	if keyword != "" {
-		field = join(field, keyword)
+		field = fieldpath.Join(field, keyword)
 	}
 	c.found = append(c.found, fieldError{field: field, message: p.parameter + " " + fmt.Sprintf(format, args...)})
 }
@@ -126,7 +127,7 @@ func schemaType(s *schema.Structural) string {
 	if s.XIntOrString {
 		return "an integer or a string"
 	}
-	return or(schemaTypes[s.Type], "anything")
+	return cmp.Or(schemaTypes[s.Type], "anything")
 }
 
 // anything is the schema of a field about which nothing is said.
@@ -323,7 +324,7 @@ func breaking(p *Platform, v *Version) (names []string) {
 			continue
 		}
 		for env, in := range f.request.Spec.Environments {
-			moves := o.Match(or(in.Version, f.request.Spec.Version)) == v
+			moves := o.Match(cmp.Or(in.Version, f.request.Spec.Version)) == v
 			if moves && broken(mergeParameters(f, env, v).problems) {
 				names = append(names, r.Key.String())
 				break

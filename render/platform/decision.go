@@ -1,10 +1,11 @@
 package platform
 
 import (
-	"reflect"
+	"maps"
 	"regexp"
 	"slices"
 
+	"transom.dev/render/internal/fieldpath"
 	"transom.dev/render/wording"
 )
 
@@ -50,9 +51,9 @@ var (
 // decodeDecision reads decisions/<environment>/<name>.yaml.
 func decodeDecision(d *document, environment, name string, data []byte) *Decision {
 	c := &Decision{Name: name, File: d.path, Environment: environment}
-	if d.root != nil { // else it may be of any size
+	if d.object != nil { // else it may be of any size
 		c.Digest = Digest(string(data))
-		c.Kind = d.text("kind")
+		c.Kind = d.object.Text("kind")
 		if _, known := decisions[c.Kind]; !known {
 			d.header("Approval", "Hold", "Pin", "Override")
 		} else if o, ok := read[decisionSpec](d, c.Kind, name); ok {
@@ -81,8 +82,8 @@ func (c *Decision) fill(d *document, s decisionSpec) {
 
 func (c *Decision) check(d *document) {
 	allowed := decisions[c.Kind]
-	for _, f := range sortedKeys(fieldsOf(reflect.TypeFor[decisionSpec]())) {
-		if d.has("spec."+f) && !slices.Contains(allowed, f) {
+	for _, f := range decisionFields() {
+		if d.object.Has("spec."+f) && !slices.Contains(allowed, f) {
 			d.problem("spec."+f, "value", "means nothing in kind %s; there is %s", c.Kind, wording.List(allowed))
 		}
 	}
@@ -92,20 +93,27 @@ func (c *Decision) check(d *document) {
 		c.checkSubject(d)
 	}
 	for _, f := range []string{"release", "plan", "deletions", "adoption"} {
-		if v := d.text("spec." + f); v != "" && !digestHex.MatchString(v) {
+		if v := d.object.Text("spec." + f); v != "" && !digestHex.MatchString(v) {
 			d.problem("spec."+f, "value", "must be sha256: and 64 hexadecimal digits")
 		}
 	}
 	for _, f := range []string{"platform", "takeover", "state"} {
-		if v := d.text("spec." + f); v != "" && !commitID.MatchString(v) {
+		if v := d.object.Text("spec." + f); v != "" && !commitID.MatchString(v) {
 			d.problem("spec."+f, "value", "must be a whole commit id")
 		}
 	}
 	for i, s := range c.Skip {
 		if !slices.Contains(skippable, s) {
-			d.problem(index("spec.skip", i), "value", "must be one of %s, not %q%s", wording.List(skippable), wording.Shorten(s), wording.Suggest(s, skippable))
+			d.problem(fieldpath.Index("spec.skip", i), "value", "must be one of %s, not %q%s", wording.List(skippable), wording.Shorten(s), wording.Suggest(s, skippable))
 		}
 	}
+}
+
+// decisionFields lists the fields that a decision of some kind may have, sorted.
+func decisionFields() []string {
+	fields := slices.Concat(slices.Collect(maps.Values(decisions))...)
+	slices.Sort(fields)
+	return slices.Compact(fields)
 }
 
 // checkApproval asks for exactly one of the things that can be approved.
@@ -114,7 +122,7 @@ func (c *Decision) checkApproval(d *document) {
 	for _, fields := range approvals {
 		missing := 0
 		for _, f := range fields {
-			if !d.has("spec." + f) {
+			if !d.object.Has("spec." + f) {
 				missing++
 			}
 		}
@@ -135,7 +143,7 @@ func (c *Decision) checkSubject(d *document) {
 	if c.Kind == "Hold" {
 		var named []string
 		for _, f := range []string{"request", "offering", "team", "cluster"} {
-			if d.has("spec." + f) {
+			if d.object.Has("spec." + f) {
 				named = append(named, f)
 			}
 		}

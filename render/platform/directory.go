@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
 	"golang.org/x/tools/txtar"
 
 	"transom.dev/render/wording"
@@ -74,17 +73,14 @@ func (d *document) kustomization(dir string, files []*file) {
 		return
 	}
 	k := open(files[i])
-	if k.root != nil && (k.text("kind") != "Component" || k.text("apiVersion") != "kustomize.config.k8s.io/v1alpha1") {
-		k.problem("kind", "kustomization", "must be a Component of kustomize.config.k8s.io/v1alpha1, not %s", kindOf(k.root))
+	kind, apiVersion := k.object.Text("kind"), k.object.Text("apiVersion")
+	isComponent := kind == "Component" && apiVersion == "kustomize.config.k8s.io/v1alpha1"
+	if k.object != nil && !isComponent {
+		is := strings.TrimSpace(cmp.Or(kind, "missing") + " of " + cmp.Or(apiVersion, "nothing"))
+		k.problem("kind", "kustomization", "must be a Component of kustomize.config.k8s.io/v1alpha1, not %s", is)
 	}
 	for _, p := range k.problems {
 		d.add(p)
 	}
 	d.opaque = d.opaque || k.opaque
-}
-
-// kindOf returns the kind that a kustomization says it is.
-func kindOf(root *yaml.Node) string {
-	k := &document{root: root}
-	return strings.TrimSpace(or(k.text("kind"), "missing") + " of " + or(k.text("apiVersion"), "nothing"))
 }

@@ -1,32 +1,30 @@
 package platform
 
 import (
+	"reflect"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 
+	"transom.dev/render/strictyaml"
 	"transom.dev/render/wording"
 )
 
 // displayMark is the field of a parameter's schema that has its value shown wherever requests are listed. It is no part of
-// the dialect of a CRD, and stands beside its fields.
-const displayMark = "display"
-
-// display notes the parameter at field if it is marked.
-func (d *decoder) display(n, key *yaml.Node, field string) {
-	v, _ := scalar(n)
-	marked, ok := v.(bool)
-	if !ok {
-		d.report(key, join(field, displayMark), "type", "must be true or false, not "+describe(n))
-		return
-	}
-	parameter := parameterAt(field)
-	switch {
-	case !marked:
-	case parameter == "":
-		d.report(key, join(field, displayMark), "value", "is of a parameter that has a name, below properties")
-	default:
-		d.displayed = append(d.displayed, parameter)
+// the dialect of a CRD, and stands beside its fields. The paths of marked parameters are added to shown.
+func displayMark(shown *[]string) strictyaml.Mark {
+	return strictyaml.Mark{
+		Of:          reflect.TypeFor[apiextensionsv1.JSONSchemaProps](),
+		Name:        "display",
+		Description: "Show the parameter's value wherever requests are listed",
+		Set: func(object string) (wrong string) {
+			parameter := parameterAt(object)
+			if parameter == "" {
+				return "is of a parameter that has a name, below properties"
+			}
+			*shown = append(*shown, parameter)
+			return ""
+		},
 	}
 }
 

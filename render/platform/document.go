@@ -3,14 +3,12 @@ package platform
 import (
 	"cmp"
 	"fmt"
-	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"transom.dev/render/strictyaml"
 	"transom.dev/render/wording"
 )
 
@@ -20,12 +18,11 @@ const maxProblems = 50
 // document is one file of ours while it is read. Fields are named by paths such as spec.environments.prod.version or
 // spec.components[0].path, and a Problem stands where its field's key does.
 type document struct {
-	path      string
-	root      *yaml.Node // a mapping; nil where the file could not be parsed
-	problems  []Problem
-	source    []byte   // parsed once a place is asked for, where root is not set: most files have no Problem, and trees are large
-	displayed []string // parameters that are marked to be shown
-	opaque    bool     // part of the document's subject cannot be read, as is reported elsewhere
+	path     string
+	object   *strictyaml.Object // nil where the file could not be parsed
+	problems []Problem
+	source   []byte // parsed once a place is asked for, where object is not set: most files have no Problem, and trees are large
+	opaque   bool   // part of the document's subject cannot be read, as is reported elsewhere
 
 	// the subject of every Problem of the file
 	request     *RequestKey
@@ -46,28 +43,18 @@ type object[S any] struct {
 
 // parse makes the document's tree of data.
 func (d *document) parse(data []byte) {
-	docs, problems := ScanYAML(d.path, data, YAMLOptions{})
-	switch {
-	case len(problems) > 0:
-		for _, p := range problems {
-			d.add(p)
-		}
-	case len(docs) == 0:
-		d.report(nil, "", "empty", "is empty; delete the file or write an object")
-	case docs[0].Kind != yaml.MappingNode:
-		d.report(docs[0], "", "type", "must be an object, not "+describe(docs[0]))
-	default:
-		d.root = docs[0]
-	}
+	object, problems := strictyaml.Parse(data)
+	d.object = object
+	d.addFrom(problems)
 }
 
 // read decodes the document as the one object of the given kind that belongs here, whose name its place gives. It
 // returns false where nothing of the spec could be read.
-func read[S any](d *document, kind, name string) (o object[S], ok bool) {
-	if d.root == nil || !d.header(kind) {
+func read[S any](d *document, kind, name string, marks ...strictyaml.Mark) (o object[S], ok bool) {
+	if d.object == nil || !d.header(kind) {
 		return o, false
 	}
-	d.decode(&o)
+	d.addFrom(d.object.Decode(&o, marks...))
 	if got := o.Metadata.Name; got != name && got != "" {
 		d.problem("metadata.name", "name", "must be %q, as its place in the repository says, not %q", name, got)
 	}
@@ -78,14 +65,14 @@ func read[S any](d *document, kind, name string) (o object[S], ok bool) {
 // header checks the fields that must be right before anything else of the file means something.
 func (d *document) header(kinds ...string) bool {
 	before := len(d.problems)
-	switch v := d.text("apiVersion"); v {
+	switch v := d.object.Text("apiVersion"); v {
 	case APIVersion:
 	case "":
 		d.problem("apiVersion", "required", "is required; write apiVersion: %s", APIVersion)
 	default:
 		d.problem("apiVersion", "api-version", "must be %s, not %q", APIVersion, wording.Shorten(v))
 	}
-	switch k := d.text("kind"); {
+	switch k := d.object.Text("kind"); {
 	case slices.Contains(kinds, k):
 	case k == "":
 		d.problem("kind", "required", "is required; a file here is of kind %s", strings.Join(kinds, " or "))
@@ -93,26 +80,6 @@ func (d *document) header(kinds ...string) bool {
 		d.problem("kind", "kind", "must be %s here, not %q%s", strings.Join(kinds, " or "), wording.Shorten(k), wording.Suggest(k, kinds))
 	}
 	return len(d.problems) == before
-}
-
-// text returns the string at a field, or nothing.
-func (d *document) text(field string) string {
-	if d.root == nil {
-		return ""
-	}
-	if _, n, rest := locate(d.root, field); rest == "" && n.Kind == yaml.ScalarNode {
-		return n.Value
-	}
-	return ""
-}
-
-// has says whether the file sets a field.
-func (d *document) has(field string) bool {
-	if d.root == nil {
-		return false
-	}
-	_, _, rest := locate(d.root, field)
-	return rest == ""
 }
 
 func (d *document) labels(field string, values map[string]string) {
@@ -127,38 +94,31 @@ func (d *document) labels(field string, values map[string]string) {
 
 // problem reports a Problem of a field at its key, or at the nearest field around it that is there.
 func (d *document) problem(field, rule, format string, args ...any) {
-	d.report(nil, field, rule, fmt.Sprintf(format, args...))
+	d.add(d.at(field, rule, fmt.Sprintf(format, args...)))
 }
 
 // warn is problem for a Warning, which blocks nothing.
 func (d *document) warn(field, rule, format string, args ...any) {
-	p := d.make(nil, field, rule, fmt.Sprintf(format, args...))
+	p := d.at(field, rule, fmt.Sprintf(format, args...))
 	p.Warning = true
 	d.add(p)
 }
 
-func (d *document) report(at *yaml.Node, field, rule, message string) {
-	d.add(d.make(at, field, rule, message))
+// at returns a Problem of a field without reporting it.
+func (d *document) at(field, rule, message string) Problem {
+	if d.object == nil && d.source != nil {
+		d.object, _ = strictyaml.Parse(d.source)
+		d.source = nil
+	}
+	line, column := d.object.Position(field)
+	return Problem{File: d.path, Line: line, Column: column, Field: field, Rule: rule, Message: message}
 }
 
-func (d *document) make(at *yaml.Node, field, rule, message string) Problem {
-	p := Problem{File: d.path, Field: field, Rule: rule, Message: message}
-	if at == nil && d.tree() != nil {
-		at, _, _ = locate(d.root, field)
+// addFrom adds the Problems of the document's YAML.
+func (d *document) addFrom(problems []strictyaml.Problem) {
+	for _, p := range problems {
+		d.add(FromYAML(d.path, p))
 	}
-	if at != nil {
-		p.Line, p.Column = at.Line, at.Column
-	}
-	return p
-}
-
-func (d *document) tree() *yaml.Node {
-	if d.root == nil && d.source != nil {
-		again := &document{path: d.path}
-		again.parse(d.source)
-		d.root, d.source = again.root, nil
-	}
-	return d.root
 }
 
 func (d *document) add(p Problem) {
@@ -178,11 +138,6 @@ func (d *document) said(p Problem) bool {
 	})
 }
 
-// decode fills out, a pointer, from the whole document.
-func (d *document) decode(out any) {
-	(&decoder{d}).value(d.root, d.root, "", reflect.ValueOf(out).Elem())
-}
-
 // wrongBelow says whether a field or anything in it has a Problem.
 func (d *document) wrongBelow(field string) bool {
 	return slices.ContainsFunc(d.problems, func(p Problem) bool { return !p.Warning && strings.HasPrefix(p.Field, field) })
@@ -194,44 +149,4 @@ func (d *document) broken() bool { return d.opaque || broken(d.problems) }
 // broken says whether any Problem blocks.
 func broken(problems []Problem) bool {
 	return slices.ContainsFunc(problems, func(p Problem) bool { return !p.Warning })
-}
-
-// locate follows a field's path as far as the tree goes. It returns the key (or list item) of the last step that it
-// found, the value there, and the rest of the path that it did not find. Keys may contain dots: the longest wins.
-func locate(n *yaml.Node, field string) (at, value *yaml.Node, rest string) {
-	at, value, rest = n, n, field
-	for rest != "" {
-		key, child, next := step(value, rest)
-		if child == nil {
-			break
-		}
-		at, value, rest = key, child, next
-	}
-	return at, value, rest
-}
-
-func step(n *yaml.Node, field string) (key, child *yaml.Node, rest string) {
-	if n.Kind == yaml.SequenceNode && field[0] == '[' {
-		end := strings.IndexByte(field, ']')
-		i, err := strconv.Atoi(field[1:max(1, end)])
-		if err != nil || i < 0 || i >= len(n.Content) {
-			return nil, nil, field
-		}
-		return n.Content[i], n.Content[i], strings.TrimPrefix(field[end+1:], ".")
-	}
-	if n.Kind != yaml.MappingNode {
-		return nil, nil, field
-	}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		k := n.Content[i]
-		after, ok := strings.CutPrefix(field, k.Value)
-		longer := key == nil || len(k.Value) > len(key.Value)
-		if ok && longer && (after == "" || after[0] == '.' || after[0] == '[') {
-			key, child, rest = k, n.Content[i+1], strings.TrimPrefix(after, ".")
-		}
-	}
-	if key == nil {
-		return nil, nil, field
-	}
-	return key, child, rest
 }

@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -11,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"transom.dev/render/expression"
+	"transom.dev/render/internal/fieldpath"
 	"transom.dev/render/wording"
 )
 
@@ -87,7 +89,7 @@ func decodeEnvironment(d *document, name string, overlays map[string][]*file) *E
 		e.Namespace.Adopt = checkAdoptable(d, "spec.namespace.adopt", s.Namespace.Adopt)
 		e.Overlays = findOverlays(d, "spec.components", name, s.Components, overlays)
 		for i, r := range s.Reserved {
-			e.reserve(d, index("spec.reserved", i), r.Namespace)
+			e.reserve(d, fieldpath.Index("spec.reserved", i), r.Namespace)
 			for _, k := range r.Kinds {
 				e.Reserved = append(e.Reserved, ReservedKind{Namespace: r.Namespace, Group: k.Group, Kind: k.Kind})
 			}
@@ -96,7 +98,7 @@ func decodeEnvironment(d *document, name string, overlays map[string][]*file) *E
 		e.PromotesFrom = s.PromotesFrom
 		e.gates(d, s)
 		e.rollout(d, s.Rollout)
-		e.Drift, e.External = or(s.Drift, "correct"), s.Apply == "external"
+		e.Drift, e.External = cmp.Or(s.Drift, "correct"), s.Apply == "external"
 		e.DeletionLimit = DeletionLimit{
 			Instances: d.count("spec.deletionLimit.instances", s.DeletionLimit.Instances, 5),
 			Percent:   d.count("spec.deletionLimit.percent", s.DeletionLimit.Percent, 20),
@@ -115,7 +117,7 @@ func (e *Environment) reserve(d *document, field, namespace string) {
 }
 
 func (e *Environment) state(d *document, s environmentSpec) {
-	e.State = StateRepository{URL: s.State.URL, Branch: or(s.State.Branch, "main")}
+	e.State = StateRepository{URL: s.State.URL, Branch: cmp.Or(s.State.Branch, "main")}
 	switch url := s.State.URL; {
 	case url == "":
 	case hasPassword.MatchString(url):
@@ -139,13 +141,13 @@ func (e *Environment) gates(d *document, s environmentSpec) {
 	g := s.Gates
 	e.Gates = Gates{
 		Soak:     d.duration("spec.gates.soak", g.Soak, 0),
-		Approval: or(g.Approval, "none"),
+		Approval: cmp.Or(g.Approval, "none"),
 		Grace:    d.duration("spec.gates.grace", g.Grace, time.Minute),
-		Unproven: or(g.Unproven, "approval"),
-		Replace:  or(g.Replace, "oldest"),
+		Unproven: cmp.Or(g.Unproven, "approval"),
+		Replace:  cmp.Or(g.Replace, "oldest"),
 	}
 	for i, w := range s.Windows {
-		field := index("spec.windows", i)
+		field := fieldpath.Index("spec.windows", i)
 		if window, ok := readWindow(d, field, w); ok {
 			e.Windows = append(e.Windows, window)
 		}
@@ -176,7 +178,7 @@ func readWindow(d *document, field string, w windowSpec) (Window, bool) {
 func (e *Environment) rollout(d *document, s rolloutSpec) {
 	e.Rollout = Rollout{
 		ProgressDeadline: d.duration("spec.rollout.progressDeadline", s.ProgressDeadline, 10*time.Minute),
-		OnFailure:        or(s.OnFailure, "rollback"),
+		OnFailure:        cmp.Or(s.OnFailure, "rollback"),
 		Instances: Instances{
 			First:         d.count("spec.rollout.instances.first", s.Instances.First, 1),
 			MaxConcurrent: d.share("spec.rollout.instances.maxConcurrent", s.Instances.MaxConcurrent, "10%"),
@@ -185,7 +187,7 @@ func (e *Environment) rollout(d *document, s rolloutSpec) {
 	}
 	seen := map[string]bool{}
 	for i, w := range s.Waves {
-		field := index("spec.rollout.waves", i)
+		field := fieldpath.Index("spec.rollout.waves", i)
 		if seen[w.Name] {
 			d.problem(field+".name", "duplicate-name", "there is already a wave %q", w.Name)
 		}
@@ -202,7 +204,7 @@ func (e *Environment) rollout(d *document, s rolloutSpec) {
 // findOverlays finds the directories that components name.
 func findOverlays(d *document, field, environment string, names []string, known map[string][]*file) (out []Overlay) {
 	for i, name := range names {
-		at := index(field, i)
+		at := fieldpath.Index(field, i)
 		dir := fmt.Sprintf("environments/%s/%s", environment, wording.Shorten(name))
 		switch files := known[name]; {
 		case !localPath(name) || strings.Contains(name, "/"):
@@ -223,15 +225,8 @@ func findOverlays(d *document, field, environment string, names []string, known 
 func checkAdoptable(d *document, field string, names []string) []string {
 	for i, name := range names {
 		if wrong := wrongName(name, maxLabel); wrong != "" {
-			d.problem(index(field, i), "value", "%q %s", wording.Shorten(name), wrong)
+			d.problem(fieldpath.Index(field, i), "value", "%q %s", wording.Shorten(name), wrong)
 		}
 	}
 	return names
-}
-
-func or(value, absent string) string {
-	if value == "" {
-		return absent
-	}
-	return value
 }

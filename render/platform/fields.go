@@ -1,8 +1,9 @@
 package platform
 
 import (
-	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,8 +18,6 @@ import (
 // The checks of a document's fields that several kinds need.
 
 const maxLabel = 63
-
-func index(field string, i int) string { return fmt.Sprintf("%s[%d]", field, i) }
 
 // name checks the name that a file's place gives.
 func (d *document) name(name string, limit int) {
@@ -35,7 +34,7 @@ func (d *document) expression(field, name, source string, names *expression.Scop
 		return nil
 	}
 	e.Name = name
-	at := d.make(nil, field, "expression", "")
+	at := d.at(field, "expression", "")
 	e.At = expression.Place{File: at.File, Field: at.Field, Line: at.Line, Column: at.Column}
 	return e
 }
@@ -113,3 +112,5 @@ func (d *document) count(field string, value *int, absent int) int {
 	}
 	return *value
 }
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

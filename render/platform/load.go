@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"transom.dev/render/internal/fieldpath"
 	"transom.dev/render/wording"
 )
 
@@ -113,7 +114,7 @@ func (l *Loader) loadPolicies(p *Platform) {
 		for i, env := range made.Environments {
 			if p.Environments[env] == nil {
 				d := reopen(f)
-				d.problem(index("spec.match.environments", i), "unknown-environment", "no environment %q%s", wording.Shorten(env), orThereIs(env, p.Environments))
+				d.problem(fieldpath.Index("spec.match.environments", i), "unknown-environment", "no environment %q%s", wording.Shorten(env), orThereIs(env, p.Environments))
 				sayIdle(d)
 				p.Problems = append(p.Problems, d.problems...)
 				wrong := *made

@@ -2,8 +2,6 @@ package platform
 
 import (
 	"encoding/json"
-	"strconv"
-	"strings"
 )
 
 // mergePatch applies a JSON merge patch (RFC 7386): objects merge, null removes, everything else replaces. Neither
@@ -25,45 +23,6 @@ func mergePatch(base, patch map[string]any) map[string]any {
 		}
 	}
 	return out
-}
-
-// lookup follows a field's path through a generic value.
-func lookup(value any, path string) (any, bool) {
-	for path != "" {
-		switch v := value.(type) {
-		case map[string]any:
-			key := longestKey(v, path)
-			if key == "" {
-				return nil, false
-			}
-			value, path = v[key], path[len(key):]
-		case []any:
-			end := strings.IndexByte(path, ']')
-			if path[0] != '[' || end < 0 {
-				return nil, false
-			}
-			i, err := strconv.Atoi(path[1:end])
-			if err != nil || i < 0 || i >= len(v) {
-				return nil, false
-			}
-			value, path = v[i], path[end+1:]
-		default:
-			return nil, false
-		}
-		path = strings.TrimPrefix(path, ".")
-	}
-	return value, true
-}
-
-// longestKey finds the key that a path begins with; keys may contain dots.
-func longestKey(m map[string]any, path string) (key string) {
-	for k := range m {
-		after, ok := strings.CutPrefix(path, k)
-		if ok && len(k) > len(key) && (after == "" || after[0] == '.' || after[0] == '[') {
-			key = k
-		}
-	}
-	return key
 }
 
 // normalise brings a value that a library returned to JSON's types, with int64 and float64 apart.

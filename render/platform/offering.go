@@ -1,11 +1,13 @@
 package platform
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
 	"github.com/Masterminds/semver/v3"
 
+	"transom.dev/render/internal/fieldpath"
 	"transom.dev/render/wording"
 )
 
@@ -54,10 +56,10 @@ func decodeOffering(d *document, name string, data []byte) *offeringFile {
 func checkOffering(d *document, s offeringSpec) {
 	for i, team := range s.Teams {
 		if wrong := wrongName(team, maxLabel); wrong != "" {
-			d.problem(index("spec.teams", i), "name", "%q %s", wording.Shorten(team), wrong)
+			d.problem(fieldpath.Index("spec.teams", i), "name", "%q %s", wording.Shorten(team), wrong)
 		}
 	}
-	if d.has("spec.teams") && len(s.Teams) == 0 {
+	if d.object.Has("spec.teams") && len(s.Teams) == 0 {
 		d.problem("spec.teams", "value", "names no team; leave the field out to offer it to every team")
 	}
 	for _, number := range sortedKeys(s.Versions) {
@@ -83,7 +85,7 @@ func (f *offeringFile) assemble(versions []*Version) (*Offering, []Problem) {
 		published[number] = true
 		l := f.lifecycles[number]
 		live := *v
-		live.Lifecycle, live.Reason, live.RemoveAfter = Lifecycle(or(l.Lifecycle, string(Active))), l.Reason, l.RemoveAfter
+		live.Lifecycle, live.Reason, live.RemoveAfter = Lifecycle(cmp.Or(l.Lifecycle, string(Active))), l.Reason, l.RemoveAfter
 		o.Versions = append(o.Versions, &live)
 	}
 	slices.SortFunc(o.Versions, func(a, b *Version) int { return a.Number.Compare(b.Number) })

@@ -1,5 +1,9 @@
 package platform
 
+import (
+	"transom.dev/render/internal/fieldpath"
+)
+
 // merged is a request's parameters in one environment, which depend on nothing but its file and the version.
 type merged struct {
 	file    *requestFile
@@ -50,7 +54,7 @@ func (f *requestFile) parameter(env, field string) string {
 	if field == "" {
 		return base
 	}
-	return join(base, field)
+	return fieldpath.Join(base, field)
 }
 
 // depth says how many characters of a path a value follows.
@@ -59,7 +63,7 @@ func depth(value map[string]any, path string) int {
 		if at < len(path) && path[at] != '.' && path[at] != '[' {
 			continue
 		}
-		if _, ok := lookup(value, path[:at]); ok {
+		if _, ok := fieldpath.Lookup(value, path[:at]); ok {
 			return at
 		}
 	}

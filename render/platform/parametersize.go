@@ -6,6 +6,7 @@ import (
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 
 	"transom.dev/render/expression"
+	"transom.dev/render/internal/fieldpath"
 )
 
 // maxParameter is how many bytes a text of a parameter may have whose schema has no maxLength.
@@ -96,13 +97,13 @@ func longTexts(path string, value any, of *schema.Structural) (long []fieldError
 	case []any:
 		for i, item := range v {
 			if !plainly(item) {
-				long = append(long, longTexts(index(path, i), item, below(of, ""))...)
+				long = append(long, longTexts(fieldpath.Index(path, i), item, below(of, ""))...)
 			}
 		}
 	case map[string]any:
 		for _, name := range sortedKeys(v) {
 			if !plainly(v[name]) {
-				long = append(long, longTexts(join(path, name), v[name], below(of, name))...)
+				long = append(long, longTexts(fieldpath.Join(path, name), v[name], below(of, name))...)
 			}
 		}
 	}

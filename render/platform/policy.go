@@ -7,6 +7,7 @@ import (
 
 	"transom.dev/render/builtin"
 	"transom.dev/render/expression"
+	"transom.dev/render/internal/fieldpath"
 	"transom.dev/render/wording"
 )
 
@@ -35,14 +36,14 @@ func decodePolicy(d *document, name string) *Policy {
 	if ok {
 		p.Environments, p.Action = o.Spec.Match.Environments, o.Spec.Action
 		for i, k := range o.Spec.Match.Kinds {
-			checkPolicyKind(d, index("spec.match.kinds", i)+".kind", k.Group, k.Kind)
+			checkPolicyKind(d, fieldpath.Index("spec.match.kinds", i)+".kind", k.Group, k.Kind)
 			p.Kinds = append(p.Kinds, Kind{Group: k.Group, Kind: k.Kind})
 		}
 		if len(o.Spec.Validations) > maxValidations {
 			d.problem("spec.validations", "too-many", "has %d validations and may have %d; split the policy", len(o.Spec.Validations), maxValidations)
 		}
 		for i, v := range o.Spec.Validations {
-			field := index("spec.validations", i)
+			field := fieldpath.Index("spec.validations", i)
 			if e := d.expression(field+".expression", field, v.Expression, policyScope(), expression.Bool); e != nil {
 				p.Validations = append(p.Validations, Validation{Expression: e, Message: v.Message})
 			}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"transom.dev/render/strictyaml"
 	"transom.dev/render/wording"
 )
 
@@ -22,6 +23,11 @@ type Problem struct {
 	// The subject beside the file, where that is known.
 	Environment string      `json:"environment,omitempty"`
 	Request     *RequestKey `json:"request,omitempty"`
+}
+
+// FromYAML returns the Problem of a file that reading it as YAML found.
+func FromYAML(file string, p strictyaml.Problem) Problem {
+	return Problem{File: file, Line: p.Line, Column: p.Column, Field: p.Field, Rule: p.Rule, Message: p.Message}
 }
 
 // String is the form "file:line:column: field: message".

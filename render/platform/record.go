@@ -9,8 +9,8 @@ import (
 func DecodeRecord(kind string, data []byte, out any) error {
 	d := &document{path: kind}
 	d.parse(data)
-	if d.root != nil && d.header(kind) {
-		d.decode(out)
+	if d.object != nil && d.header(kind) {
+		d.addFrom(d.object.Decode(out))
 	}
 	if len(d.problems) == 0 {
 		return nil

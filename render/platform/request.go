@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"transom.dev/render/internal/fieldpath"
 	"transom.dev/render/wording"
 )
 
@@ -44,15 +45,15 @@ func checkTeam(d *document, team string) {
 }
 
 func checkRequest(d *document, s RequestSpec) {
-	if d.has("spec.version") {
+	if d.object.Has("spec.version") {
 		checkConstraint(d, "spec.version", s.Version)
 	}
-	if d.has("spec.environments") && len(s.Environments) == 0 {
+	if d.object.Has("spec.environments") && len(s.Environments) == 0 {
 		d.problem("spec.environments", "required", "must name at least one environment; delete the file to remove the request everywhere")
 	}
 	for _, env := range sortedKeys(s.Environments) {
 		field := "spec.environments." + env
-		if d.has(field + ".version") {
+		if d.object.Has(field + ".version") {
 			checkConstraint(d, field+".version", s.Environments[env].Version)
 		}
 	}
@@ -62,7 +63,7 @@ func checkRequest(d *document, s RequestSpec) {
 // that the Problem costs anything. Any other Problem that blocks breaks the whole request.
 func attribute(problems []Problem, s RequestSpec, wrong map[string]bool) (out []Problem, whole bool) {
 	for _, p := range problems {
-		if env := environmentOf(p.Field, asAny(s.Environments)); env != "" {
+		if env := environmentOf(p.Field, s.Environments); env != "" {
 			p.Environment = env
 			wrong[env] = wrong[env] || !p.Warning
 		} else {
@@ -74,18 +75,10 @@ func attribute(problems []Problem, s RequestSpec, wrong map[string]bool) (out []
 }
 
 // environmentOf names the environment whose override a field is in, or none.
-func environmentOf(field string, environments map[string]any) string {
+func environmentOf[V any](field string, environments map[string]V) string {
 	rest, ok := strings.CutPrefix(field, "spec.environments.")
 	if !ok {
 		return ""
 	}
-	return longestKey(environments, rest)
-}
-
-func asAny[V any](m map[string]V) map[string]any {
-	out := make(map[string]any, len(m))
-	for k, v := range m {
-		out[k] = v
-	}
-	return out
+	return fieldpath.FirstKey(environments, rest)
 }

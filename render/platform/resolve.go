@@ -66,7 +66,7 @@ func checkNamedEnvironments(p *Platform, d *document, r *Request) {
 	for _, env := range sortedKeys(r.Spec.Environments) {
 		if p.Environments[env] == nil && !p.tree.mayExist("environments/"+env+".yaml") {
 			message := fmt.Sprintf("no environment %q%s", wording.Shorten(env), orThereIs(env, p.Environments))
-			at := d.make(nil, "spec.environments."+env, "unknown-environment", message)
+			at := d.at("spec.environments."+env, "unknown-environment", message)
 			at.Field = "spec.environments"
 			d.add(at)
 		}
@@ -154,7 +154,7 @@ func acrossEnvironments(in map[string]*resolution) (out []Problem) {
 				p.Environment = ""
 				out = append(out, p)
 			case n > 0:
-				if environmentOf(p.Field, asAny(in)) == "" && len(in) > 1 {
+				if environmentOf(p.Field, in) == "" && len(in) > 1 {
 					p.Message += " (in " + env + ")"
 				}
 				out = append(out, p)

@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
 	"k8s.io/utils/ptr"
 
+	"transom.dev/render/internal/fieldpath"
 	"transom.dev/render/wording"
 )
 
@@ -114,7 +116,7 @@ func schemaError(err *field.Error) string {
 	case field.ErrorTypeNotSupported:
 		return fmt.Sprintf("%s is not one of the %s", wording.Value(normalise(err.BadValue)), text)
 	}
-	return or(text, err.ErrorBody())
+	return cmp.Or(text, err.ErrorBody())
 }
 
 // namedSteps turns properties[storage] into properties.storage and leaves list indexes as they are.
@@ -192,7 +194,7 @@ func (s *Schema) fieldError(err *field.Error, value map[string]any) fieldError {
 }
 
 func (s *Schema) wrongType(path string, value map[string]any, err *field.Error) string {
-	node, ok := lookup(value, path)
+	node, ok := fieldpath.Lookup(value, path)
 	_, want, found := strings.Cut(err.Detail, "must be of type ")
 	want, _, _ = strings.Cut(want, ":")
 	if !ok || !found {
@@ -250,7 +252,7 @@ func unknownFields(path string, value any, s *schema.Structural) (wrong []fieldE
 	switch v := value.(type) {
 	case map[string]any:
 		for _, k := range sortedKeys(v) {
-			at := join(path, k)
+			at := fieldpath.Join(path, k)
 			if p, ok := s.Properties[k]; ok {
 				wrong = append(wrong, unknownFields(at, v[k], &p)...)
 			} else if s.AdditionalProperties != nil {
@@ -261,7 +263,7 @@ func unknownFields(path string, value any, s *schema.Structural) (wrong []fieldE
 		}
 	case []any:
 		for i, item := range v {
-			wrong = append(wrong, unknownFields(fmt.Sprintf("%s[%d]", path, i), item, s.Items)...)
+			wrong = append(wrong, unknownFields(fieldpath.Index(path, i), item, s.Items)...)
 		}
 	}
 	return wrong

@@ -8,6 +8,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/labels"
 
+	"transom.dev/render/internal/fieldpath"
 	"transom.dev/render/wording"
 )
 
@@ -113,7 +114,7 @@ func (l *Loader) checkEnvironments(p *Platform) {
 		d.environment = name
 		l.checkState(d, e, users)
 		for i, from := range e.PromotesFrom {
-			field := index("spec.promotesFrom", i)
+			field := fieldpath.Index("spec.promotesFrom", i)
 			switch {
 			case p.Environments[from] == nil:
 				d.problem(field, "unknown-environment", "no environment %q%s", wording.Shorten(from), orThereIs(from, p.Environments))
@@ -173,8 +174,7 @@ func (s *stages) placement(d *document, env string, v *Version) []*Cluster {
 	}
 	placed := selected(v.Placement, members)
 	if len(placed) == 0 && len(members) > 0 && len(selected(v.Placement, s.draining[env])) == 0 && !s.unread {
-		at := d.make(nil, "spec.environments."+env, "placement", fmt.Sprintf("no cluster of %s matches what %s is placed on: %s", env, v, v.Placement))
-		d.add(at)
+		d.add(d.at("spec.environments."+env, "placement", fmt.Sprintf("no cluster of %s matches what %s is placed on: %s", env, v, v.Placement)))
 	}
 	return placed
 }

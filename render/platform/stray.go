@@ -35,11 +35,11 @@ func strayOf(f *file, parts []string) (s stray, ok bool) {
 		return s, false
 	}
 	d := open(f)
-	s = stray{kind: d.text("kind"), name: d.text("metadata.name"), parts: parts}
+	s = stray{kind: d.object.Text("kind"), name: d.object.Text("metadata.name"), parts: parts}
 	if s.name == "" || !fs.ValidPath(s.name) || strings.ContainsAny(s.name, "/*") {
 		s.name = strings.TrimSuffix(path.Base(f.path), path.Ext(f.path))
 	}
-	return s, d.text("apiVersion") == APIVersion && s.place() != ""
+	return s, d.object.Text("apiVersion") == APIVersion && s.place() != ""
 }
 
 // place is where the file belongs, as far as its content and its path tell; empty where its kind is none of ours.

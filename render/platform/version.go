@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"cmp"
 	"path"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"transom.dev/render/builtin"
 	"transom.dev/render/expression"
+	"transom.dev/render/internal/fieldpath"
 	"transom.dev/render/wording"
 )
 
@@ -42,13 +44,15 @@ func decodeVersion(d *document, offering string, number *semver.Version, files [
 	dir := path.Join("offerings", offering, number.String())
 	v := &Version{Offering: offering, Number: number, Dir: dir, Scope: Namespaced, Names: Prefixed, Reversible: true}
 	v.Files, v.Digest = directory(dir, files)
-	o, ok := read[versionSpec](d, "Version", offering)
+	var display []string
+	o, ok := read[versionSpec](d, "Version", offering, displayMark(&display))
 	if ok && fewEnough(d, o.Spec) {
 		s := o.Spec
+		v.Display = display
 		v.contract(d, s)
 		v.expressions(d, s, nil)
 		for i, c := range s.Components {
-			d.component(index("spec.components", i)+".path", v.Dir, c.Path, files)
+			d.component(fieldpath.Index("spec.components", i)+".path", v.Dir, c.Path, files)
 		}
 		v.objects(d, s)
 	}
@@ -96,9 +100,9 @@ func (v *Version) contract(d *document, s versionSpec) {
 		wrong = nil // a schema that could not be read whole says nothing about itself
 	}
 	for _, w := range wrong {
-		d.problem(join("spec.parameters", w.field), w.rule, "%s", w.message)
+		d.problem(fieldpath.Join("spec.parameters", w.field), w.rule, "%s", w.message)
 	}
-	v.Parameters, v.Display = schema, d.displayed
+	v.Parameters = schema
 	v.Bindings = s.Bindings
 	for _, name := range sortedKeys(s.Bindings) {
 		if !expression.Identifier(name) {
@@ -108,7 +112,7 @@ func (v *Version) contract(d *document, s versionSpec) {
 	if s.Placement != nil {
 		v.Placement = d.selector("spec.placement.clusters", s.Placement.Clusters)
 	}
-	v.Scope, v.Names = Scope(or(s.Scope, string(Namespaced))), Names(or(s.Names, string(Prefixed)))
+	v.Scope, v.Names = Scope(cmp.Or(s.Scope, string(Namespaced))), Names(cmp.Or(s.Names, string(Prefixed)))
 	if s.Reversible != nil {
 		v.Reversible = *s.Reversible
 	}
@@ -140,7 +144,7 @@ func (v *Version) expressions(d *document, s versionSpec, known offered) {
 	for i, c := range s.Components {
 		component := Component{Path: c.Path}
 		if c.When != "" {
-			component.When = d.expression(index("spec.components", i)+".when", c.Path, c.When, names, expression.Bool)
+			component.When = d.expression(fieldpath.Index("spec.components", i)+".when", c.Path, c.When, names, expression.Bool)
 		}
 		v.Components = append(v.Components, component)
 	}
@@ -151,7 +155,7 @@ func (v *Version) expressions(d *document, s versionSpec, known offered) {
 func (v *Version) outputs(d *document, s versionSpec, names *expression.Scope) {
 	seen := map[string]bool{}
 	for i, o := range s.Outputs {
-		field := index("spec.outputs", i)
+		field := fieldpath.Index("spec.outputs", i)
 		if !expression.Identifier(o.Name) && o.Name != "" {
 			d.problem(field+".name", "name", "%q is no name that an expression can select; use letters, digits and _", wording.Shorten(o.Name))
 		}
@@ -170,18 +174,18 @@ func (v *Version) objects(d *document, s versionSpec) {
 	v.Kinds, v.Health, v.Ignore = s.Kinds, s.Health, s.Ignore
 	for i, k := range s.Kinds {
 		if scope, known := builtin.Scope(k.Group, k.Kind); known && k.Scope != "" && scope != k.Scope {
-			d.problem(index("spec.kinds", i)+".scope", "value", "%s is a kind of Kubernetes and %s; remove the entry", k.Kind, scope)
+			d.problem(fieldpath.Index("spec.kinds", i)+".scope", "value", "%s is a kind of Kubernetes and %s; remove the entry", k.Kind, scope)
 		}
 	}
 	for i, ignore := range s.Ignore {
 		for j, f := range ignore.Fields {
 			if f == "" || strings.ContainsAny(f, "[]/ *") || strings.HasPrefix(f, ".") || strings.HasSuffix(f, ".") {
-				d.problem(index(index("spec.ignore", i)+".fields", j), "value", "%q is no path of field names such as spec.replicas", wording.Shorten(f))
+				d.problem(fieldpath.Index(fieldpath.Index("spec.ignore", i)+".fields", j), "value", "%q is no path of field names such as spec.replicas", wording.Shorten(f))
 			}
 		}
 	}
 	for i, h := range s.Health {
-		field := index("spec.health", i)
+		field := fieldpath.Index("spec.health", i)
 		switch {
 		case h.Applied && (h.Healthy != "" || h.Failed != ""):
 			d.problem(field+".applied", "value", "must stand alone: an object that is healthy once applied has no other condition")

@@ -10,6 +10,7 @@ import (
 	"github.com/Masterminds/semver/v3"
 
 	"transom.dev/render/expression"
+	"transom.dev/render/internal/fieldpath"
 	"transom.dev/render/wording"
 )
 
@@ -125,7 +126,7 @@ func (f *versionFile) against(relevant, known offered) {
 	for _, name := range sortedKeys(f.spec.Bindings) {
 		for i, offering := range f.spec.Bindings[name].Offerings {
 			if _, ok := relevant[offering]; !ok {
-				d.problem(index("spec.bindings."+name+".offerings", i), "unknown-offering", "no offering %q%s", wording.Shorten(offering), orThereIs(offering, known))
+				d.problem(fieldpath.Index("spec.bindings."+name+".offerings", i), "unknown-offering", "no offering %q%s", wording.Shorten(offering), orThereIs(offering, known))
 			}
 		}
 	}

@@ -11,7 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 	"sigs.k8s.io/kustomize/api/types"
 
-	"transom.dev/render/platform"
+	"transom.dev/render/strictyaml"
 )
 
 // kustomization is one file, decoded.
@@ -116,7 +116,7 @@ func (g *guard) replacement(k *kustomization, field string, r types.ReplacementF
 
 // inline checks a patch that is written into the kustomization as text.
 func (g *guard) inline(k *kustomization, field, text string) {
-	documents, problems := platform.ScanYAML("", []byte(text), platform.YAMLOptions{Documents: true, Aliases: true})
+	documents, problems := strictyaml.Scan([]byte(text), strictyaml.Options{Documents: true, Aliases: true})
 	for _, d := range documents {
 		g.keys(k.file, d)
 	}
@@ -159,7 +159,7 @@ func (g *guard) parsed(k *kustomization, field, p, target string) (documents int
 	}
 	documents, scanned := g.scanned[target]
 	if !scanned {
-		found := source{documents: g.scan(target, platform.YAMLOptions{Documents: true, Aliases: true, Size: MaxFile})}
+		found := source{documents: g.scan(target, strictyaml.Options{Documents: true, Aliases: true, Size: MaxFile})}
 		documents = len(found.objects())
 		g.scanned[target] = documents
 	}

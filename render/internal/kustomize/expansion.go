@@ -9,7 +9,7 @@ import (
 	"go.yaml.in/yaml/v3"
 	"sigs.k8s.io/kustomize/api/types"
 
-	"transom.dev/render/platform"
+	"transom.dev/render/strictyaml"
 )
 
 // An expansion is the size of a directory's build before anything changes objects: each file and directory counts as often
@@ -133,7 +133,7 @@ func (s *sources) text(place, text string) *source {
 
 // scanned are the documents of a file or text; none where it cannot be parsed.
 func scanned(content []byte) []*yaml.Node {
-	documents, _ := platform.ScanYAML("", content, platform.YAMLOptions{Documents: true, Aliases: true, Size: MaxFile})
+	documents, _ := strictyaml.Scan(content, strictyaml.Options{Documents: true, Aliases: true, Size: MaxFile})
 	return documents
 }
 

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/kustomize/api/types"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/strictyaml"
 )
 
 // KustomizationFile is the one name that a kustomization may have.
@@ -150,7 +151,7 @@ func (g *guard) kustomization(name string) {
 
 // read parses a file that only Kustomize reads, which has one document and no aliases.
 func (g *guard) read(name string) *yaml.Node {
-	documents := g.scan(name, platform.YAMLOptions{})
+	documents := g.scan(name, strictyaml.Options{})
 	if len(documents) != 1 {
 		return nil
 	}
@@ -159,15 +160,16 @@ func (g *guard) read(name string) *yaml.Node {
 
 // scan looks at a file before anything decodes it: a few bytes of aliases that name themselves kill a process beyond
 // recover.
-func (g *guard) scan(name string, allow platform.YAMLOptions) []*yaml.Node {
-	file := path.Join(g.tree.Dir, name)
+func (g *guard) scan(name string, allow strictyaml.Options) []*yaml.Node {
 	data, err := fs.ReadFile(g.tree.Files, name)
 	if err != nil {
 		g.report(name, nil, "", "unreadable", "%v", err)
 		return nil
 	}
-	documents, problems := platform.ScanYAML(file, data, allow)
-	g.problems = append(g.problems, problems...)
+	documents, problems := strictyaml.Scan(data, allow)
+	for _, p := range problems {
+		g.problems = append(g.problems, platform.FromYAML(path.Join(g.tree.Dir, name), p))
+	}
 	for _, d := range documents {
 		g.keys(name, d)
 	}

@@ -13,6 +13,7 @@ import (
 	k8syaml "sigs.k8s.io/yaml"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/strictyaml"
 )
 
 // A Skeleton is the analysis of a wrapper's components before any input is written into them and before the wrapper
@@ -178,7 +179,7 @@ func objectLines(trees []Tree, file string) map[string]int {
 	if err != nil {
 		return lines
 	}
-	documents, _ := platform.ScanYAML(file, content, platform.YAMLOptions{Documents: true, Aliases: true, Size: MaxFile})
+	documents, _ := strictyaml.Scan(content, strictyaml.Options{Documents: true, Aliases: true, Size: MaxFile})
 	for _, document := range documents {
 		kind, name := Lookup(document, "kind"), Lookup(document, "metadata", "name")
 		if kind != nil && name != nil {

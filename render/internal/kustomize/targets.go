@@ -11,7 +11,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/utils"
 	kyaml "sigs.k8s.io/kustomize/kyaml/yaml"
 
-	"transom.dev/render/platform"
+	"transom.dev/render/strictyaml"
 )
 
 // A target is one field that a write fills from the inputs.
@@ -229,7 +229,7 @@ func fieldsAt(object *kyaml.RNode, path []string) []*kyaml.RNode {
 		if err != nil || n == nil || n.YNode().Kind != kyaml.ScalarNode {
 			continue
 		}
-		document, problems := platform.ScanYAML("", []byte(n.YNode().Value), platform.YAMLOptions{})
+		document, problems := strictyaml.Scan([]byte(n.YNode().Value), strictyaml.Options{})
 		if len(problems) > 0 || len(document) != 1 {
 			return nil
 		}

@@ -1,4 +1,4 @@
-package platform
+package strictyaml
 
 import (
 	"bytes"
@@ -15,7 +15,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Bounds of every YAML file that Transom reads.
+// Bounds of every YAML file that is read.
 const (
 	maxFileSize = 1 << 20 // bytes
 	maxNesting  = 64      // levels of nesting
@@ -23,27 +23,27 @@ const (
 	maxExpandedNodes = 1 << 16 // nodes that a file with aliases may expand to
 )
 
-// YAMLOptions says what a YAML file may contain beyond one plain document.
-type YAMLOptions struct {
+// Options say what a YAML file may contain beyond one plain document.
+type Options struct {
 	Documents bool // several documents
 	Aliases   bool // anchors and aliases, as long as they are neither cyclic nor expand to much
 	Size      int  // bytes that it may be long; 0: maxFileSize
 }
 
-// ScanYAML parses a YAML file without expanding anything in it and returns its documents, or its Problems: encoding, size,
+// Scan parses a YAML file without expanding anything in it and returns its documents, or its Problems: encoding, size,
 // syntax, nesting, duplicate keys, aliases, tags and the number of documents. No input makes it run long, crash or recurse
 // without bound, so it must look at a file before anything else does. The documents are only returned where there is no
 // Problem; an empty file has none.
-func ScanYAML(file string, data []byte, allow YAMLOptions) ([]*yaml.Node, []Problem) {
-	s := yamlScan{file: file, allow: allow}
+func Scan(data []byte, allow Options) ([]*yaml.Node, []Problem) {
+	s := scan{allow: allow}
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
-	if !s.bytes(data) {
+	if !s.checkBytes(data) {
 		return nil, s.problems
 	}
 	docs := s.parse(data)
-	s.breaks(data, docs)
+	s.findHiddenBreaks(data, docs)
 	for _, doc := range docs {
-		s.node(doc, 0)
+		s.visit(doc, 0)
 	}
 	if len(docs) > 1 && !allow.Documents {
 		s.report(docs[1], "documents", "a second document; write one object per file")
@@ -54,10 +54,10 @@ func ScanYAML(file string, data []byte, allow YAMLOptions) ([]*yaml.Node, []Prob
 	return docs, nil
 }
 
-type yamlScan struct {
-	file     string
-	allow    YAMLOptions
-	problems []Problem
+// A scan is the walk over one file.
+type scan struct {
+	allow    Options
+	problems problems
 
 	open      map[*yaml.Node]bool // anchored nodes that the walk is inside of
 	inAlias   bool
@@ -66,8 +66,8 @@ type yamlScan struct {
 	exploding bool
 }
 
-// bytes checks the properties that are known before parsing.
-func (s *yamlScan) bytes(data []byte) bool {
+// checkBytes checks the properties that are known before parsing.
+func (s *scan) checkBytes(data []byte) bool {
 	most := cmp.Or(s.allow.Size, maxFileSize)
 	switch {
 	case len(data) > most:
@@ -98,7 +98,7 @@ func firstInvalid(data []byte) (line, column int) {
 }
 
 // parse splits data into its documents. The parser builds nodes and leaves aliases as they are.
-func (s *yamlScan) parse(data []byte) (docs []*yaml.Node) {
+func (s *scan) parse(data []byte) (docs []*yaml.Node) {
 	defer func() {
 		if r := recover(); r != nil {
 			s.add(0, 0, "syntax", "is not YAML")
@@ -112,7 +112,7 @@ func (s *yamlScan) parse(data []byte) (docs []*yaml.Node) {
 			return docs
 		}
 		if err != nil {
-			s.syntax(data, err)
+			s.reportSyntax(data, err)
 			return docs
 		}
 		if len(doc.Content) == 1 && !emptyDocument(doc.Content[0]) {
@@ -121,17 +121,17 @@ func (s *yamlScan) parse(data []byte) (docs []*yaml.Node) {
 	}
 }
 
-// hiddenBreak is the characters that end a line for YAML and that a reviewer of the file sees as nothing or as a space.
+// hiddenBreak matches the characters that end a line for YAML and that a reviewer of the file sees as nothing or as a space.
 var hiddenBreak = regexp.MustCompile("\r(?:[^\n]|$)|\u0085|\u2028|\u2029")
 
-// breaks reports a line break that nobody sees and that makes more of the file than one scalar: a key that seems part of
-// the text or comment before it. Inside of quotes, such a character is text as any other.
-func (s *yamlScan) breaks(data []byte, docs []*yaml.Node) {
+// findHiddenBreaks reports a line break that nobody sees and that makes more of the file than one scalar: a key that seems part
+// of the text or comment before it. Inside of quotes, such a character is text as any other.
+func (s *scan) findHiddenBreaks(data []byte, docs []*yaml.Node) {
 	at := hiddenBreak.FindIndex(data)
 	if at == nil || len(s.problems) > 0 {
 		return
 	}
-	seen := yamlScan{file: s.file}
+	seen := scan{}
 	visible := seen.parse(hiddenBreak.ReplaceAllFunc(data, func(found []byte) []byte { return bytes.Repeat([]byte("x"), len(found)) }))
 	if len(seen.problems) == 0 && slices.EqualFunc(docs, visible, sameShape) {
 		return
@@ -156,8 +156,8 @@ var (
 	unknownAnchor = regexp.MustCompile(`^unknown anchor '(.*)' referenced$`)
 )
 
-// syntax reports the parser's error, whose text names at most a line.
-func (s *yamlScan) syntax(data []byte, err error) {
+// reportSyntax reports the parser's error, whose text names at most a line.
+func (s *scan) reportSyntax(data []byte, err error) {
 	text, line := strings.TrimPrefix(err.Error(), "yaml: "), 1
 	if m := syntaxLine.FindStringSubmatch(text); m != nil {
 		line, _ = strconv.Atoi(m[1])
@@ -172,8 +172,8 @@ func (s *yamlScan) syntax(data []byte, err error) {
 	s.add(line, 0, "syntax", "is not YAML: "+text)
 }
 
-// node walks a tree and everything that its aliases stand for.
-func (s *yamlScan) node(n *yaml.Node, depth int) {
+// visit walks a tree and everything that its aliases stand for.
+func (s *scan) visit(n *yaml.Node, depth int) {
 	if s.tooDeep || s.exploding {
 		return
 	}
@@ -189,18 +189,18 @@ func (s *yamlScan) node(n *yaml.Node, depth int) {
 			return
 		}
 	} else {
-		s.own(n)
+		s.checkNode(n)
 	}
 	switch n.Kind {
 	case yaml.AliasNode:
-		s.alias(n, depth)
+		s.visitAlias(n, depth)
 	case yaml.MappingNode, yaml.SequenceNode:
-		s.children(n, depth)
+		s.visitChildren(n, depth)
 	}
 }
 
-// own checks a node as it is written, once.
-func (s *yamlScan) own(n *yaml.Node) {
+// checkNode checks a node as it is written, once.
+func (s *scan) checkNode(n *yaml.Node) {
 	if n.Anchor != "" && !s.allow.Aliases {
 		s.report(n, "alias", fmt.Sprintf("anchor %q; anchors and aliases are not allowed here", n.Anchor))
 	}
@@ -208,11 +208,11 @@ func (s *yamlScan) own(n *yaml.Node) {
 		s.report(n, "tag", fmt.Sprintf("tag %s; tags are not allowed here", n.Tag))
 	}
 	if n.Kind == yaml.MappingNode {
-		s.duplicates(n)
+		s.findDuplicates(n)
 	}
 }
 
-func (s *yamlScan) alias(n *yaml.Node, depth int) {
+func (s *scan) visitAlias(n *yaml.Node, depth int) {
 	switch {
 	case !s.allow.Aliases:
 		s.report(n, "alias", fmt.Sprintf("alias %q; anchors and aliases are not allowed here", n.Value))
@@ -221,12 +221,12 @@ func (s *yamlScan) alias(n *yaml.Node, depth int) {
 	default:
 		outer := s.inAlias
 		s.inAlias = true
-		s.node(n.Alias, depth)
+		s.visit(n.Alias, depth)
 		s.inAlias = outer
 	}
 }
 
-func (s *yamlScan) children(n *yaml.Node, depth int) {
+func (s *scan) visitChildren(n *yaml.Node, depth int) {
 	if n.Anchor != "" {
 		if s.open == nil {
 			s.open = map[*yaml.Node]bool{}
@@ -235,12 +235,12 @@ func (s *yamlScan) children(n *yaml.Node, depth int) {
 		defer delete(s.open, n)
 	}
 	for _, c := range n.Content {
-		s.node(c, depth+1)
+		s.visit(c, depth+1)
 	}
 }
 
-// duplicates reports keys that a mapping has twice. Only plain keys are compared: any other key is no field of an object.
-func (s *yamlScan) duplicates(n *yaml.Node) {
+// findDuplicates reports keys that a mapping has twice. Only plain keys are compared: any other key is no field of an object.
+func (s *scan) findDuplicates(n *yaml.Node) {
 	seen := make(map[string]int, len(n.Content)/2)
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key := n.Content[i]
@@ -255,12 +255,10 @@ func (s *yamlScan) duplicates(n *yaml.Node) {
 	}
 }
 
-func (s *yamlScan) report(n *yaml.Node, rule, message string) {
+func (s *scan) report(n *yaml.Node, rule, message string) {
 	s.add(n.Line, n.Column, rule, message)
 }
 
-func (s *yamlScan) add(line, column int, rule, message string) {
-	if len(s.problems) < maxProblems {
-		s.problems = append(s.problems, Problem{File: s.file, Line: line, Column: column, Rule: rule, Message: message})
-	}
+func (s *scan) add(line, column int, rule, message string) {
+	s.problems.add(Problem{Line: line, Column: column, Rule: rule, Message: message})
 }

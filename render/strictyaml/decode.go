@@ -1,8 +1,9 @@
-package platform
+package strictyaml
 
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -12,13 +13,19 @@ import (
 	"go.yaml.in/yaml/v3"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 
+	"transom.dev/render/internal/fieldpath"
 	"transom.dev/render/wording"
 )
 
-// decoder fills Go values from a document's nodes and reports each thing that does not fit, without coercion. A field is
-// called as its json tag says, or by its name with a small first letter. The tag decode:"required" is for fields that must
-// be there, oneof:"a|b" for strings of few values.
-type decoder struct{ *document }
+// A decoder fills Go values from nodes and reports each thing that does not fit, without coercion.
+type decoder struct {
+	marks    []Mark
+	problems problems
+}
+
+func (d *decoder) report(at *yaml.Node, field, rule, message string) {
+	d.problems.add(Problem{Line: at.Line, Column: at.Column, Field: field, Rule: rule, Message: message})
+}
 
 // value decodes n into out. Problems stand at the node at: the key of n, or n itself in a list.
 func (d *decoder) value(n, at *yaml.Node, field string, out reflect.Value) {
@@ -87,23 +94,23 @@ func (d *decoder) structure(n, at *yaml.Node, field string, out reflect.Value) {
 	set := map[string]bool{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
-		name := join(field, key.Value)
-		if key.Value == displayMark && out.Type() == reflect.TypeFor[apiextensionsv1.JSONSchemaProps]() {
-			d.display(value, key, field)
+		name := fieldpath.Join(field, key.Value)
+		if m, marks := d.mark(out.Type(), key.Value); marks {
+			d.set(m, value, key, field)
 			continue
 		}
 		index, known := fields[key.Value]
 		if !known {
-			d.report(key, name, "unknown-field", "unknown field"+wording.Suggest(key.Value, sortedKeys(fields)))
+			d.report(key, name, "unknown-field", "unknown field"+wording.Suggest(key.Value, slices.Sorted(maps.Keys(fields))))
 			continue
 		}
 		set[key.Value] = true
 		d.value(value, key, name, out.Field(index))
 		d.oneOf(out.Type().Field(index), key, name, out.Field(index))
 	}
-	for _, name := range sortedKeys(fields) {
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		if out.Type().Field(fields[name]).Tag.Get("decode") == "required" && !set[name] {
-			d.report(at, join(field, name), "required", "is required")
+			d.report(at, fieldpath.Join(field, name), "required", "is required")
 		}
 	}
 }
@@ -129,7 +136,7 @@ func (d *decoder) mapping(n, at *yaml.Node, field string, out reflect.Value) {
 			continue
 		}
 		element := reflect.New(out.Type().Elem()).Elem()
-		d.value(value, key, join(field, key.Value), element)
+		d.value(value, key, fieldpath.Join(field, key.Value), element)
 		out.SetMapIndex(reflect.ValueOf(key.Value).Convert(out.Type().Key()), element)
 	}
 }
@@ -142,7 +149,7 @@ func (d *decoder) key(key *yaml.Node, field string) bool {
 	}
 	v, wrong := scalar(key)
 	if _, ok := v.(string); !ok || wrong != "" {
-		d.report(key, join(field, key.Value), "type", fmt.Sprintf("a key must be a string, not %s; quote it: %q", describe(key), key.Value))
+		d.report(key, fieldpath.Join(field, key.Value), "type", fmt.Sprintf("a key must be a string, not %s; quote it: %q", describe(key), key.Value))
 		return false
 	}
 	if key.Value == "<<" && key.Style == 0 {
@@ -158,7 +165,7 @@ func (d *decoder) sequence(n, at *yaml.Node, field string, out reflect.Value) {
 	}
 	out.Set(reflect.MakeSlice(out.Type(), len(n.Content), len(n.Content)))
 	for i, item := range n.Content {
-		d.value(item, item, fmt.Sprintf("%s[%d]", field, i), out.Index(i))
+		d.value(item, item, fieldpath.Index(field, i), out.Index(i))
 	}
 }
 
@@ -184,14 +191,14 @@ func (d *decoder) generic(n, at *yaml.Node, field string) any {
 		m := make(map[string]any, len(n.Content)/2)
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			if key := n.Content[i]; d.key(key, field) {
-				m[key.Value] = d.generic(n.Content[i+1], key, join(field, key.Value))
+				m[key.Value] = d.generic(n.Content[i+1], key, fieldpath.Join(field, key.Value))
 			}
 		}
 		return m
 	case yaml.SequenceNode:
 		l := make([]any, len(n.Content))
 		for i, item := range n.Content {
-			l[i] = d.generic(item, item, fmt.Sprintf("%s[%d]", field, i))
+			l[i] = d.generic(item, item, fieldpath.Index(field, i))
 		}
 		return l
 	default:
@@ -279,20 +286,4 @@ func fieldsOf(t reflect.Type) map[string]int {
 		fields[name] = i
 	}
 	return fields
-}
-
-func join(field, name string) string {
-	if field == "" {
-		return name
-	}
-	return field + "." + name
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }

@@ -1,4 +1,4 @@
-package platform
+package strictyaml
 
 import (
 	"fmt"
@@ -36,13 +36,14 @@ func scalar(n *yaml.Node) (value any, wrong string) {
 	case "false", "False", "FALSE":
 		return false, ""
 	default:
-		if c := v[0]; c != '-' && c != '+' && c != '.' && (c < '0' || c > '9') {
+		if !strings.ContainsRune("-+.0123456789", rune(v[0])) {
 			return v, ""
 		}
 		return number(v)
 	}
 }
 
+// number returns the value of a scalar that begins as a number does.
 func number(v string) (any, string) {
 	switch {
 	case ambiguous.MatchString(v):

@@ -1,4 +1,4 @@
-package platform_test
+package strictyaml_test
 
 import (
 	"fmt"
@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/strictyaml"
 )
 
 func TestScanFindsWhatParsersStumbleOver(t *testing.T) {
@@ -16,10 +17,10 @@ func TestScanFindsWhatParsersStumbleOver(t *testing.T) {
 		bomb += fmt.Sprintf("a%d: &a%d [%s]\n", i, i, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*a%d, ", i-1), 9), ", "))
 	}
 	small, _, _ := strings.Cut(bomb, "a5:")
-	aliases := platform.YAMLOptions{Aliases: true, Documents: true}
+	aliases := strictyaml.Options{Aliases: true, Documents: true}
 	for name, c := range map[string]struct {
 		data  string
-		allow platform.YAMLOptions
+		allow strictyaml.Options
 		want  string
 	}{
 		"cycle":             {"a: &a [*a]\n", aliases, `f:1:8: alias "a" refers to what it is part of`},
@@ -27,7 +28,7 @@ func TestScanFindsWhatParsersStumbleOver(t *testing.T) {
 		"cycle of two":      {"a: &a {b: &b {c: *a}}\nd: *b\n", aliases, `f:1:18: alias "a" refers to what it is part of`},
 		"bomb":              {bomb, aliases, "aliases expand to too much; write out what they stand for"},
 		"bombs":             {strings.Repeat(small+"---\n", 3), aliases, "aliases expand to too much; write out what they stand for"},
-		"bomb not allowed":  {"a: &a [x]\nb: *a\n", platform.YAMLOptions{}, `f:1:4: anchor "a"; anchors and aliases are not allowed here`},
+		"bomb not allowed":  {"a: &a [x]\nb: *a\n", strictyaml.Options{}, `f:1:4: anchor "a"; anchors and aliases are not allowed here`},
 		"size":              {strings.Repeat("#", 1<<20+1), aliases, "f: is 1048577 bytes long; the limit is 1048576 (1 MiB)"},
 		"depth of flow":     {strings.Repeat("[", 70) + strings.Repeat("]", 70), aliases, "f:1:66: is nested deeper than 64 levels"},
 		"depth of blocks":   {strings.Repeat("- ", 70) + "x", aliases, "f:1:131: is nested deeper than 64 levels"},
@@ -39,38 +40,47 @@ func TestScanFindsWhatParsersStumbleOver(t *testing.T) {
 		"tab":               {"a:\n\tb: c\n", aliases, "f:2: is not YAML: found character that cannot start any token"},
 		"key after U+2028":  {"a: b\u2028c: d\n", aliases, "f:1:5: U+2028 ends a line here, which no editor shows; break the line, or quote the text and escape it"},
 		"key after U+0085":  {"a:\n  b: c\u0085  d: e\n", aliases, "f:2:7: U+0085 ends a line here"},
-		"key after U+2029":  {"a: b # c\u2029d: e\n", platform.YAMLOptions{}, "f:1:9: U+2029 ends a line here"},
+		"key after U+2029":  {"a: b # c\u2029d: e\n", strictyaml.Options{}, "f:1:9: U+2029 ends a line here"},
 		"key after return":  {"a: b\rc: d\r\n", aliases, "f:1:5: U+000D ends a line here"},
 		"duplicate":         {"a: 1\nb: 2\na: 3\n", aliases, `f:3:1: duplicate key "a"; it is already on line 1`},
 		"duplicate inside":  {"a: [{b: 1, \"b\": 2}]\n", aliases, `f:1:12: duplicate key "b"; it is already on line 1`},
-		"documents":         {"a: 1\n---\nb: 2\n", platform.YAMLOptions{}, "f:3:1: a second document; write one object per file"},
+		"documents":         {"a: 1\n---\nb: 2\n", strictyaml.Options{}, "f:3:1: a second document; write one object per file"},
 	} {
-		docs, problems := platform.ScanYAML("f", []byte(c.data), c.allow)
+		docs, problems := strictyaml.Scan([]byte(c.data), c.allow)
 		require.Empty(t, docs, name)
 		require.NotEmpty(t, problems, name)
-		require.Contains(t, lines(problems), c.want, name)
+		require.Contains(t, lines("f", problems), c.want, name)
 	}
 }
 
 func TestScanLetsPass(t *testing.T) {
 	for name, c := range map[string]struct {
 		data  string
-		allow platform.YAMLOptions
+		allow strictyaml.Options
 		docs  int
 	}{
-		"BOM":             {"\ufeffa: b\n", platform.YAMLOptions{}, 1},
-		"CRLF":            {"a: b\r\nc:\r\n- d\r\n", platform.YAMLOptions{}, 1},
-		"documents":       {"a: b\n---\nc: d\n", platform.YAMLOptions{Documents: true}, 2},
-		"empty documents": {"---\na: b\n---\n# only this\n---\n", platform.YAMLOptions{}, 1},
-		"nothing":         {"", platform.YAMLOptions{}, 0},
-		"comments":        {"# a\n# b\n", platform.YAMLOptions{}, 0},
-		"aliases":         {"a: &a {b: c}\nd: *a\ne: {<<: *a}\n", platform.YAMLOptions{Aliases: true}, 1},
-		"hidden breaks":   {"a: \"b\u2028c\u0085d\re\"\nf: {g: h\u2028 i}\ni: |\n  j\u0085  k: l\n", platform.YAMLOptions{}, 1},
-		"64 levels":       {strings.Repeat("[", 64) + strings.Repeat("]", 64), platform.YAMLOptions{}, 1},
-		"many nodes":      {"a: [" + strings.Repeat("x,", 100_000) + "]", platform.YAMLOptions{}, 1},
+		"BOM":             {"\ufeffa: b\n", strictyaml.Options{}, 1},
+		"CRLF":            {"a: b\r\nc:\r\n- d\r\n", strictyaml.Options{}, 1},
+		"documents":       {"a: b\n---\nc: d\n", strictyaml.Options{Documents: true}, 2},
+		"empty documents": {"---\na: b\n---\n# only this\n---\n", strictyaml.Options{}, 1},
+		"nothing":         {"", strictyaml.Options{}, 0},
+		"comments":        {"# a\n# b\n", strictyaml.Options{}, 0},
+		"aliases":         {"a: &a {b: c}\nd: *a\ne: {<<: *a}\n", strictyaml.Options{Aliases: true}, 1},
+		"hidden breaks":   {"a: \"b\u2028c\u0085d\re\"\nf: {g: h\u2028 i}\ni: |\n  j\u0085  k: l\n", strictyaml.Options{}, 1},
+		"64 levels":       {strings.Repeat("[", 64) + strings.Repeat("]", 64), strictyaml.Options{}, 1},
+		"many nodes":      {"a: [" + strings.Repeat("x,", 100_000) + "]", strictyaml.Options{}, 1},
 	} {
-		docs, problems := platform.ScanYAML("f", []byte(c.data), c.allow)
-		require.Empty(t, lines(problems), name)
+		docs, problems := strictyaml.Scan([]byte(c.data), c.allow)
+		require.Empty(t, lines("f", problems), name)
 		require.Len(t, docs, c.docs, name)
 	}
+}
+
+// lines are Problems as people see them, those of a file.
+func lines(file string, problems []strictyaml.Problem) string {
+	var b strings.Builder
+	for _, p := range problems {
+		fmt.Fprintln(&b, platform.FromYAML(file, p))
+	}
+	return b.String()
 }
