@@ -67,14 +67,6 @@ or removed at any time. The data directory is a cache: it may be deleted wheneve
 The state repositories' URLs come from the platform's environment files; a relative one, such as ../state-dev.git, is
 relative to the platform's URL. Credentials for Git come from a file that only the operator can read.
 
-Repositories on this machine are watched. Of another's Git server the daemon asks every --platform-interval whether the
-platform's branch moved, and every --interval about all branches; "transom reconcile" has it ask at once. With --hook-secret
-FILE the Git server tells it: have GitHub, GitLab, Gitea, Forgejo or Bitbucket POST pushes to /hooks/git with a secret of that
-file. Others sign the body with HMAC-SHA256 in hexadecimal, in the header X-Transom-Signature: sha256=…; the body may be empty,
-or {"repository": {"url": "https://…"}}. A call says no more than to ask again, so one that is sent twice does no harm. The
-file has one secret a line, up to four, and is read at each call: to rotate, add the new one, change the Git server, remove
-the old one. Where calls are too many, they are refused and the daemon asks by itself.
-
 Kustomize runs in worker processes of the same binary: as many as processors, at least two and at most four, with up to
 512 MiB each. A build that needs more than that, or 8 s of processor time, is ended. It is a Problem of its instance, which
 keeps what it has, and is tried again after ten minutes, then after twice as long each time, and after a restart.
@@ -91,7 +83,9 @@ ServiceAccounts of the cluster that the daemon runs in, and people at an OpenID 
 team or operator. It needs TLS, or a proxy where TLS ends. --anonymous-viewers lets anybody read instead, as versions before did.
 
 What Git servers and API servers answer is bounded before it is read: the --git-… and --cluster-… flags. An answer that is over a
-limit is said in the status of its environment or cluster, with the flag to raise, and delays nobody else.`,
+limit is said in the status of its environment or cluster, with the flag to raise, and delays nobody else.
+
+` + noticeHelp,
 		Example: `  # A platform on this machine
   transom serve --platform /srv/git/platform.git --kubeconfigs ./kubeconfigs --data /var/lib/transom
 

@@ -29,6 +29,14 @@ type noticeOptions struct {
 	secrets  string        // file
 }
 
+const noticeHelp = `Repositories on this machine are watched. Of another's Git server the daemon asks every --platform-interval whether the
+platform's branch moved, and every --interval about all branches; "transom reconcile" has it ask at once. With --hook-secret
+FILE the Git server tells it: have GitHub, GitLab, Gitea, Forgejo or Bitbucket POST pushes to /hooks/git with a secret of that
+file. Others sign the body with HMAC-SHA256 in hexadecimal, in the header X-Transom-Signature: sha256=…; the body may be empty,
+or {"repository": {"url": "https://…"}}. A call says no more than to ask again, so one that is sent twice does no harm. The
+file has one secret a line, up to four, and is read at each call: to rotate, add the new one, change the Git server, remove
+the old one. Where calls are too many, they are refused and the daemon asks by itself.`
+
 func (o *noticeOptions) flags(f *pflag.FlagSet) {
 	f.DurationVar(&o.interval, "interval", time.Minute, "how often to look at every repository without being told")
 	f.DurationVar(&o.platform, "platform-interval", 10*time.Second, "how often to ask a Git server whether the platform's branch moved; nothing is fetched if not; 0: at --interval only")

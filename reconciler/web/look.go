@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 
@@ -21,14 +22,20 @@ type Looked struct {
 	Error       string `json:"error,omitempty"` // why it could not be asked
 }
 
+// A looker has the daemon look.
+type looker struct {
+	look  func(context.Context) []Looked
+	limit *rate.Limiter
+}
+
 // reconcile asks for a look at every repository, and a pass over every environment.
-func (s *server) reconcile(w http.ResponseWriter, r *http.Request) error {
-	if s.Look == nil {
+func (l *looker) reconcile(w http.ResponseWriter, r *http.Request) error {
+	if l.look == nil {
 		return fmt.Errorf("a daemon to look: %w", ErrNotFound)
 	}
-	if !s.looks.Allow() {
+	if !l.limit.Allow() {
 		w.Header().Set("Retry-After", "1")
 		return refuse(http.StatusTooManyRequests, "asked too often: a look is under way")
 	}
-	return writeJSON(w, r, s.Look(r.Context()))
+	return writeJSON(w, r, l.look(r.Context()))
 }

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strings"
 
+	"golang.org/x/time/rate"
+
 	"transom.dev/reconciler/web/access"
 )
 
@@ -51,7 +53,8 @@ func newRouter(s *server) *router {
 	rt.answer("/api/v1/events", get(s.events))
 	rt.answer("/api/v1/explain", get(s.explain))
 	rt.answer("/api/v1/whoami", get(s.whoami))
-	rt.answer("/api/v1/reconcile", answer(s.reconcile, "a look is asked for by POST", http.MethodPost))
+	looker := &looker{s.Look, rate.NewLimiter(lookRate, lookBurst)}
+	rt.answer("/api/v1/reconcile", answer(looker.reconcile, "a look is asked for by POST", http.MethodPost))
 	rt.answer(hookPath, answer(newHooks(s.Hooks).take, "Git servers POST here that something was pushed", http.MethodPost))
 	if !s.MetricsElsewhere {
 		rt.answer("/metrics", get(metrics(s.Options)))

@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/time/rate"
 
 	"transom.dev/reconciler/status"
 	"transom.dev/reconciler/web/access"
@@ -69,7 +68,7 @@ func Handler(o Options) http.Handler {
 	if o.Access == nil {
 		o.Access, _ = access.New(access.Options{Unknown: access.Operator}) // it fails for a file only
 	}
-	s := &server{Options: o, streams: newStreams(), looks: rate.NewLimiter(lookRate, lookBurst)}
+	s := &server{Options: o, streams: newStreams()}
 	var h http.Handler = newRouter(s)
 	h = http.NewCrossOriginProtection().Handler(h)
 	h = answering(o.Hosts, h)
@@ -79,7 +78,6 @@ func Handler(o Options) http.Handler {
 type server struct {
 	Options
 	streams *streams
-	looks   *rate.Limiter
 }
 
 func (s *server) healthy(w http.ResponseWriter, _ *http.Request) error {
