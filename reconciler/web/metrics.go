@@ -132,7 +132,7 @@ func count(s status.Status, gauge func(d *prometheus.Desc, value float64, labels
 	counts := map[series]int{}
 	for _, in := range s.Instances {
 		for _, at := range in.Placements {
-			counts[series{placements, in.Environment, at.Cluster, at.Health}]++
+			counts[series{placements, in.Environment, at.Cluster, string(at.Health)}]++
 			if at.Held != "" {
 				counts[series{held, in.Environment, at.Cluster, ""}]++
 			}
