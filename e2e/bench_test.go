@@ -1,10 +1,16 @@
 package e2e_test
 
 import (
+	"context"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,26 +26,26 @@ import (
 const samples = 50
 
 // BenchmarkPushToLive measures the time from the end of a push that changes one request to the live object: on a
-// generated platform of 1,000 requests on two API servers, and on the example's whole fleet.
+// generated platform of 1,000 requests on two API servers, and on the example's whole fleet. Over https the daemon hears of a push
+// by a hook, or has to ask.
 func BenchmarkPushToLive(b *testing.B) {
 	b.Run("1000", func(b *testing.B) {
-		w := newWorld(b, settings, bothClusters, "--api-only")
-		files := map[string]string{}
-		for i := range 999 {
-			name := fmt.Sprintf("r%03d", i)
-			files["requests/payments/"+name+".yaml"] = request(name, "green")
-		}
-		commit := w.push("a thousand requests", files)
-		w.start()
-		w.eventually("a thousand requests are healthy", func() error { return w.healthy(commit, 2000) })
-		configMap := schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}
-		w.measure(b, "push-to-live", "one", configMap, "payments", "shop-settings", func(i int) (map[string]string, func(*unstructured.Unstructured) bool) {
-			want := fmt.Sprintf("c%d", i)
-			return map[string]string{"requests/payments/shop.yaml": request("shop", want)}, func(o *unstructured.Unstructured) bool {
-				color, _, _ := unstructured.NestedString(o.Object, "data", "color")
-				return color == want
-			}
+		w := thousand(b, func(*world) {})
+		w.measure(b, "push-to-live", "one", configMaps, "payments", "shop-settings", nothing, shopColors())
+	})
+	b.Run("https-hook", func(b *testing.B) {
+		var f *forge
+		w := thousand(b, func(w *world) {
+			f = w.overHTTPS()
+			w.takeHooks()
 		})
+		call := func() { w.call(hookSecret, f.pushed("platform.git")) }
+		w.measure(b, "push-to-live-https-hook", "one", configMaps, "payments", "shop-settings", call, shopColors())
+		w.measureFlood(b, call)
+	})
+	b.Run("https-poll", func(b *testing.B) {
+		w := thousand(b, func(w *world) { w.overHTTPS() })
+		w.measure(b, "push-to-live-https-poll", "one", configMaps, "payments", "shop-settings", nothing, shopColors())
 	})
 	b.Run("example", func(b *testing.B) {
 		w := newWorldFrom(b, os.DirFS("../examples/acme"), []string{"dev", "staging", "prod-eu-1", "prod-us-1"})
@@ -57,7 +63,7 @@ func BenchmarkPushToLive(b *testing.B) {
 		source, err := os.ReadFile("../examples/acme/requests/payments/checkout.yaml")
 		require.NoError(b, err)
 		deployment := schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
-		w.measure(b, "push-to-live-example", "dev", deployment, "payments", "checkout-web", func(i int) (map[string]string, func(*unstructured.Unstructured) bool) {
+		w.measure(b, "push-to-live-example", "dev", deployment, "payments", "checkout-web", nothing, func(i int) (map[string]string, func(*unstructured.Unstructured) bool) {
 			want := fmt.Sprintf("checkout:2.0.%d", i)
 			changed := strings.Replace(string(source), "checkout:1.4.0", want, 1)
 			require.NotEqual(b, string(source), changed)
@@ -69,21 +75,62 @@ func BenchmarkPushToLive(b *testing.B) {
 	})
 }
 
-// measure pushes changes one after the other and watches one object for each to arrive.
-func (w *world) measure(b *testing.B, name, cluster string, gvr schema.GroupVersionResource, namespace, object string,
-	change func(i int) (files map[string]string, live func(*unstructured.Unstructured) bool),
-) {
+var configMaps = schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}
+
+func nothing() {}
+
+// thousand is a world with 1,000 requests in two environments, all healthy.
+func thousand(b *testing.B, prepare func(w *world)) *world {
+	w := newWorld(b, settings, bothClusters, "--api-only")
+	files := map[string]string{}
+	for i := range 999 {
+		name := fmt.Sprintf("r%03d", i)
+		files["requests/payments/"+name+".yaml"] = request(name, "green")
+	}
+	commit := w.push("a thousand requests", files)
+	prepare(w)
+	w.start()
+	w.eventually("a thousand requests are healthy", func() error { return w.healthy(commit, 2000) })
+	return w
+}
+
+// A change is the files of a push, and whether an object has them.
+type change func(i int) (files map[string]string, live func(*unstructured.Unstructured) bool)
+
+// shopColors changes one request of settings, to a colour that it never had.
+func shopColors() change {
+	began := time.Now().UnixNano()
+	return func(i int) (map[string]string, func(*unstructured.Unstructured) bool) {
+		want := fmt.Sprintf("c%d-%d", began, i)
+		return map[string]string{"requests/payments/shop.yaml": request("shop", want)}, func(o *unstructured.Unstructured) bool {
+			color, _, _ := unstructured.NestedString(o.Object, "data", "color")
+			return color == want
+		}
+	}
+}
+
+// measure reports how long pushes take to be live.
+func (w *world) measure(b *testing.B, name, cluster string, gvr schema.GroupVersionResource, namespace, object string, pushed func(), change change) {
+	took := w.latencies(b, samples, cluster, gvr, namespace, object, pushed, change)
+	b.ReportMetric(milliseconds(took[len(took)/2]), name+"-p50:ms")
+	b.ReportMetric(milliseconds(took[len(took)*99/100]), name+"-p99:ms")
+	b.ReportMetric(0, "ns/op")
+}
+
+// latencies pushes changes one after the other, and watches one object for each to arrive. They come sorted.
+func (w *world) latencies(b *testing.B, n int, cluster string, gvr schema.GroupVersionResource, namespace, object string, told func(), change change) []time.Duration {
 	client, err := dynamic.NewForConfig(w.config(cluster))
 	require.NoError(b, err)
 	var took []time.Duration
-	for i := range samples {
+	for i := range n {
 		files, live := change(i)
 		events, err := client.Resource(gvr).Namespace(namespace).Watch(b.Context(), metav1.ListOptions{FieldSelector: "metadata.name=" + object})
 		require.NoError(b, err)
 		arrived := make(chan time.Time, 1)
 		go func() { arrived <- arrival(events, live) }()
-		w.push(fmt.Sprintf("%s %d", name, i), files)
+		w.push(fmt.Sprintf("change %d", i), files)
 		pushed := time.Now()
+		told()
 		select {
 		case at := <-arrived:
 			took = append(took, max(at.Sub(pushed), 0))
@@ -93,8 +140,99 @@ func (w *world) measure(b *testing.B, name, cluster string, gvr schema.GroupVers
 		events.Stop()
 	}
 	slices.Sort(took)
-	b.ReportMetric(milliseconds(took[len(took)/2]), name+"-p50:ms")
-	b.ReportMetric(milliseconds(took[len(took)*99/100]), name+"-p99:ms")
+	return took
+}
+
+// measureFlood reports how many times longer a pass takes while the daemon's hook is called 1,000 times a second, half of the
+// calls forged. Passes with and without the flood take turns.
+func (w *world) measureFlood(b *testing.B, call func()) {
+	var calm, flooded []float64
+	for range 4 {
+		for _, flood := range []bool{false, true} {
+			ctx, cancel := context.WithCancel(b.Context())
+			var calls sync.WaitGroup
+			if flood {
+				w.flood(ctx, &calls)
+			}
+			before := w.passes(b)
+			w.latencies(b, 10, "one", configMaps, "payments", "shop-settings", call, shopColors())
+			after := w.passes(b)
+			cancel()
+			calls.Wait()
+			mean := (after.seconds - before.seconds) / (after.count - before.count)
+			if flood {
+				flooded = append(flooded, mean)
+			} else {
+				calm = append(calm, mean)
+			}
+		}
+	}
+	slices.Sort(calm)
+	slices.Sort(flooded)
+	b.ReportMetric((flooded[1]+flooded[2])/(calm[1]+calm[2]), "hook-flood:times")
+}
+
+// flood calls the hook 1,000 times a second until ctx is done.
+func (w *world) flood(ctx context.Context, calls *sync.WaitGroup) {
+	body := `{"commits":["` + strings.Repeat("x", 4<<10) + `"]}`
+	for i := range 10 {
+		calls.Go(func() {
+			tick := time.NewTicker(10 * time.Millisecond)
+			defer tick.Stop()
+			for {
+				select {
+				case <-ctx.Done():
+					return
+				case <-tick.C:
+					w.call([]string{hookSecret, "another"}[i%2], body)
+				}
+			}
+		})
+	}
+}
+
+// passesMade is how many passes over dev with a commit there were, and how long they took.
+type passesMade struct{ count, seconds float64 }
+
+func (w *world) passes(b *testing.B) (p passesMade) {
+	response, err := http.Get(w.api + "/metrics")
+	require.NoError(b, err)
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(response.Body)
+	require.NoError(b, err)
+	for line := range strings.Lines(string(text)) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+		figure, _ := strconv.ParseFloat(value, 64)
+		switch name {
+		case `transom_pass_seconds_count{environment="dev",phase="commit"}`:
+			p.count = figure
+		case `transom_pass_seconds_sum{environment="dev",phase="pass"}`:
+			p.seconds = figure
+		}
+	}
+	return p
+}
+
+// BenchmarkPollAtRest measures the requests and the bytes by which a daemon with four environments asks a Git server over https while
+// nothing happens.
+func BenchmarkPollAtRest(b *testing.B) {
+	names := []string{"a", "b", "c", "d"}
+	w := newWorldFrom(b, manyEnvironments(b, names), []string{"one"}, "--api-only")
+	w.keys = b.TempDir()
+	kubeconfig, err := os.ReadFile(filepath.Join(w.fleet, "kubeconfigs", "one.kubeconfig"))
+	require.NoError(b, err)
+	for _, name := range names {
+		require.NoError(b, os.WriteFile(filepath.Join(w.keys, name+".kubeconfig"), kubeconfig, 0o600))
+	}
+	f := w.overHTTPS()
+	commit := w.push("begin", map[string]string{"requests/payments/shop.yaml": requestIn("green", names)})
+	w.start()
+	w.eventually("all are healthy", func() error { return w.healthy(commit, len(names)) })
+	const minutes = 3
+	f.forget()
+	<-time.After(minutes * time.Minute)
+	b.ReportMetric(float64(f.all())/minutes, "poll-at-rest-requests:1/min")
+	b.ReportMetric(float64(f.bytes.Load())/minutes, "poll-at-rest-bytes:B/min")
 	b.ReportMetric(0, "ns/op")
 }
 

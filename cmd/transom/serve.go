@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"strings"
 	"sync"
 	"time"
 
@@ -48,9 +47,9 @@ type serveOptions struct {
 	credentials string
 	listen      string
 	hosts       []string
-	interval    time.Duration
 	verbose     bool
 	logFormat   string
+	notice      noticeOptions
 	trust       trustOptions
 	outside     outsideOptions
 	access      accessOptions
@@ -85,7 +84,9 @@ ServiceAccounts of the cluster that the daemon runs in, and people at an OpenID 
 team or operator. It needs TLS, or a proxy where TLS ends. --anonymous-viewers lets anybody read instead, as versions before did.
 
 What Git servers and API servers answer is bounded before it is read: the --git-… and --cluster-… flags. An answer that is over a
-limit is said in the status of its environment or cluster, with the flag to raise, and delays nobody else.`,
+limit is said in the status of its environment or cluster, with the flag to raise, and delays nobody else.
+
+` + noticeHelp,
 		Example: `  # A platform on this machine
   transom serve --platform /srv/git/platform.git --kubeconfigs ./kubeconfigs --data /var/lib/transom
 
@@ -120,8 +121,8 @@ func (o *serveOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.credentials, "git-credentials", "", "file with credentials for Git, by URL prefix")
 	f.StringVar(&o.listen, "listen", client.DefaultListen, "address of the console and the API")
 	f.StringSliceVar(&o.hosts, "host", nil, "name by which the console is asked for, beside localhost and this machine's addresses (repeatable)")
-	f.DurationVar(&o.interval, "interval", time.Minute, "how often to look at the repositories without being told")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "log every pass")
+	o.notice.flags(f)
 	o.trust.flags(f)
 	o.outside.flags(f)
 	o.access.flags(f)
@@ -173,6 +174,7 @@ func (o *serveOptions) run(ctx context.Context, entrance *entrance, credentials 
 		Figures: figures, Trust: o.trust.read,
 		Repository: func(url string) string { return gitrepo.Canonical(remote.Resolve(o.platform, url)) },
 	}
+	following := &followed{board: board, latch: latch, logger: logger}
 	traces := &tracer{board: board, platform: source}
 	f := &fleet.Fleet{
 		Connect: o.keys.sources.Connect, Limits: o.outside.cluster,
@@ -181,24 +183,24 @@ func (o *serveOptions) run(ctx context.Context, entrance *entrance, credentials 
 	r.Fleet, board.OnEvent = f, r.LogEvent
 
 	group, ctx := errgroup.WithContext(ctx)
-	watch := func(url string) { watchRepository(ctx, group, url, latch, logger) }
 	r.OpenState = func(e *platform.Environment) (reconciler.StateRepo, error) {
 		repo := repositories.Open(remote.Resolve(o.platform, e.State.URL), e.State.Branch)
 		traces.opened(e.Name, repo)
-		watch(repo.URL)
+		following.follow(ctx, group, e.Name, repo, 0)
 		return repo, nil
 	}
 	latch.Fire("start")
-	watch(o.platform)
+	following.follow(ctx, group, "", source, o.notice.platform)
 	group.Go(func() error { return f.Run(ctx) })
 	group.Go(func() error { return r.Run(ctx) })
-	group.Go(func() error { return trigger.Every(ctx, o.interval, func() { latch.Fire("interval") }) })
+	group.Go(func() error { return trigger.Every(ctx, o.notice.interval, func() { latch.Fire("interval") }) })
 	o.keys.watch(ctx, group, f.Reconnect, logger)
 	entrance.serve(ctx, group, web.Options{
 		Board: board, Ready: r.Ready, Warned: board.Warned,
 		Includes: func(ctx context.Context, head, commit string) (bool, error) {
 			return source.IsAncestor(ctx, commit, head)
 		},
+		Hooks: o.notice.hooks(following.heard, figures.Hook, logger), Look: following.look,
 		Explain: traces.explain, Collectors: append(figures.Collectors(), web.Ages(r.Ages)), Hosts: o.hosts,
 	}, logger)
 	logger.Info("serving", "version", thisBuild().Version, "commit", thisBuild().Commit, "platform", o.platform, "console", entrance.url())
@@ -246,7 +248,7 @@ func (o *serveOptions) prepare() (gitrepo.Credentials, error) {
 	if err := o.keys.open(); err != nil {
 		return credentials, err
 	}
-	if err := o.outside.check(); err != nil {
+	if err := errors.Join(o.outside.check(), o.notice.check()); err != nil {
 		return credentials, err
 	}
 	if o.trust.read, err = o.trust.trust(); err != nil {
@@ -273,20 +275,4 @@ func newLogger(w io.Writer, format string, verbose bool) (*slog.Logger, error) {
 	default:
 		return nil, misuse("--log-format %q: choose text, json or auto", format)
 	}
-}
-
-// watchRepository fires the latch when a repository on this machine changes. A repository that cannot be watched costs only
-// time: the interval finds its changes.
-func watchRepository(ctx context.Context, group *errgroup.Group, url string, latch *trigger.Latch, logger *slog.Logger) {
-	if !remote.IsLocal(url) {
-		return
-	}
-	dir := strings.TrimPrefix(url, "file://")
-	group.Go(func() error {
-		err := trigger.Repository(ctx, dir, latch.Fire)
-		if err != nil && ctx.Err() == nil {
-			logger.Warn("repository not watched: changes are found at the next interval", "repository", dir, "err", err)
-		}
-		return nil
-	})
 }

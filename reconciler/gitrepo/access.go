@@ -22,6 +22,7 @@ type access struct {
 	once    sync.Once
 	pool    *http.Transport
 	poolErr error
+	pause   pause
 }
 
 // explain turns an error of the connection into one for an operator: the address, the fault and its remedy. It carries no secret, whatever

@@ -40,6 +40,28 @@ func (r *Remote) Fetch(ctx context.Context) (*Snapshot, error) {
 	return s, nil
 }
 
+// Moved asks the server whether the branch is elsewhere than the last Fetch or Commit saw it. Nothing is fetched.
+func (r *Remote) Moved(ctx context.Context) (bool, error) {
+	release, err := r.acquire(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer release()
+	last := r.branch.head.Load()
+	if r.stillAt(last) {
+		return false, nil
+	}
+	head, err := r.readHead(ctx)
+	if err != nil {
+		return false, err
+	}
+	known := plumbing.ZeroHash
+	if last != nil {
+		known = plumbing.NewHash(last.Commit)
+	}
+	return last == nil || head != known, nil
+}
+
 // stillAt says whether the branch can be seen to be at last without a conversation.
 func (r *Remote) stillAt(last *Snapshot) bool {
 	return last != nil && r.mirror.open.Load() != nil && r.server.endpoint.local() && looseHead(r.server.endpoint, r.branch.ref).String() == last.Commit

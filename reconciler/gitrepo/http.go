@@ -28,7 +28,7 @@ func (a *access) openHTTP(dog *watchdog, service string, e endpoint, limits Limi
 	if err != nil {
 		return nil, err
 	}
-	watched := &watchedTransport{base: base, dog: dog, limits: limits}
+	watched := &watchedTransport{base: base, dog: dog, limits: limits, pause: &a.pause}
 	client := githttp.NewClient(&http.Client{Transport: watched})
 	ep, err := transport.NewEndpoint(e.String())
 	if err != nil {
@@ -94,6 +94,7 @@ type watchedTransport struct {
 	base   http.RoundTripper
 	dog    *watchdog
 	limits Limits
+	pause  *pause
 	last   io.ReadCloser // the latest answer
 }
 
@@ -112,15 +113,28 @@ func (t *watchedTransport) RoundTrip(req *http.Request) (*http.Response, error) 
 	body := t.dog.reader(res.Body)
 	switch {
 	case res.StatusCode >= http.StatusMultipleChoices:
+		t.pause.begin(res.Header.Get("Retry-After"), 2*t.dog.silence)
 		body = io.LimitReader(body, errorPage)
 	case req.Method == http.MethodPost && strings.HasSuffix(req.URL.Path, "/"+transport.UploadPackServiceName):
 		body = &bounded{Reader: body, remaining: t.limits.packAnswerBytes(), excess: t.limits.tooMuchPack()}
 	default:
 		body = &bounded{Reader: body, remaining: t.limits.AnswerBytes, excess: t.limits.tooMuch()}
 	}
-	t.last = closing{body, res.Body}
+	t.last = answer{closing{body, res.Body}}
 	res.Body = t.last
 	return res, nil
+}
+
+// answerEnd is how much of an answer is read after its content: the end of a chunked body.
+const answerEnd = 512
+
+// An answer is read to its end where that is near, as its connection is not kept for the next request otherwise.
+type answer struct{ closing }
+
+// Close implements io.Closer.
+func (a answer) Close() error {
+	_, _ = io.CopyN(io.Discard, a.Reader, answerEnd)
+	return a.closing.Close()
 }
 
 // closing reads from one and closes the other.

@@ -173,6 +173,9 @@ func (s *server) pushing(ctx context.Context, f func(context.Context, pusher) er
 }
 
 func (s *server) converse(ctx context.Context, service string, f func(context.Context, session) error) error {
+	if err := s.access.pause.err(time.Now()); err != nil {
+		return s.access.explain(s.endpoint, err)
+	}
 	lasts := fetchLasts
 	if service == transport.ReceivePackServiceName {
 		lasts = pushLasts
@@ -204,6 +207,9 @@ func (s *server) converse(ctx context.Context, service string, f func(context.Co
 		case errors.Is(err, errSlow):
 			err = fmt.Errorf("%w after %s; does a hook on the server hang?", err, time.Duration(lasts)*s.timeout)
 		}
+	}
+	if pause := s.access.pause.err(time.Now()); pause != nil {
+		err = fmt.Errorf("%w: %w", pause, err)
 	}
 	return s.access.explain(s.endpoint, err)
 }

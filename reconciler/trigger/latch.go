@@ -2,7 +2,6 @@ package trigger
 
 import (
 	"context"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -52,14 +51,13 @@ func (l *Latch) Wait(ctx context.Context) ([]string, error) {
 	return causes, nil
 }
 
-// Every calls fire at an interval until ctx is done. It returns nil then. The interval varies by a tenth, so that
-// daemons that were started together do not ask their Git server together for ever.
+// Every calls fire at an interval, which varies by a tenth, until ctx is done. It returns nil then.
 func Every(ctx context.Context, interval time.Duration, fire func()) error {
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(interval + time.Duration((rand.Float64()-0.5)*0.2*float64(interval))):
+		case <-time.After(varied(interval)):
 			fire()
 		}
 	}

@@ -9,6 +9,8 @@
 //	/api/v1/progress  how far a commit has come in an environment: ?environment= ?commit= ?team= ?request=
 //	/api/v1/events    the latest changes, as JSON, or as Server-Sent Events where the client accepts them
 //	/api/v1/explain   where an instance comes from: ?environment= ?team= ?request= ?cluster=
+//	/api/v1/reconcile POST: asks every repository whether it moved, and has a pass made over every environment
+//	/hooks/git        POST: a Git server says that something was pushed, as GitHub, GitLab, Gitea and Bitbucket do
 //	/api/v1/whoami    who asks, and with which role
 //	/login /logout    sessions of people with a browser, as package access begins and ends them
 //	/metrics          Prometheus metrics

@@ -18,6 +18,7 @@ type Figures struct {
 	failures   *prometheus.CounterVec
 	rollbacks  *prometheus.CounterVec
 	corrected  *prometheus.CounterVec
+	hooks      *prometheus.CounterVec
 }
 
 // long are the bounds of durations from seconds to days.
@@ -31,7 +32,7 @@ func NewFigures() *Figures {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 	}
-	return &Figures{
+	f := &Figures{
 		passes:     histogram("transom_pass_seconds", "How long a phase of a pass took.", prometheus.ExponentialBuckets(.001, 4, 9), "environment", "phase"),
 		lead:       histogram("transom_lead_seconds", "From the merge of a release until it was healthy on all its clusters.", long, "environment"),
 		waited:     histogram("transom_gate_wait_seconds", "How long a gate was waited for that opened.", long, "environment", "gate"),
@@ -40,8 +41,16 @@ func NewFigures() *Figures {
 		failures:   counter("transom_failures_total", "Rollouts that failed.", "environment"),
 		corrected:  counter("transom_drift_corrected_total", "Objects that others had changed and that were set back.", "environment", "cluster"),
 		rollbacks:  counter("transom_rollbacks_total", "Rollouts that went back to what was healthy before.", "environment"),
+		hooks:      counter("transom_hook_calls_total", "Calls of Git servers that something was pushed, by outcome.", "outcome"),
 	}
+	for _, outcome := range hookOutcomes {
+		f.hooks.WithLabelValues(outcome)
+	}
+	return f
 }
+
+// Hook counts a call of a Git server. It is meant as Hooks' Counted.
+func (f *Figures) Hook(outcome string) { f.hooks.WithLabelValues(outcome).Inc() }
 
 // Pass takes how long a phase of a pass over an environment took; phase "" is the whole pass.
 func (f *Figures) Pass(environment, phase string, took time.Duration) {
@@ -77,5 +86,5 @@ func (f *Figures) Milestone(m status.Milestone) {
 
 // Collectors are the collectors of the figures for /metrics, for Options.Collectors.
 func (f *Figures) Collectors() []prometheus.Collector {
-	return []prometheus.Collector{f.passes, f.lead, f.waited, f.releases, f.promotions, f.failures, f.rollbacks, f.corrected}
+	return []prometheus.Collector{f.passes, f.lead, f.waited, f.releases, f.promotions, f.failures, f.rollbacks, f.corrected, f.hooks}
 }

@@ -9,12 +9,13 @@ import (
 
 // answering lets only requests pass that name this machine: by a loopback name, by one of its addresses, or by one of
 // names. A page of another site that has its own name resolve to this machine could read every answer otherwise: a browser
-// takes it for that site's own. Health and metrics are asked for by any name, as monitoring does.
+// takes it for that site's own. Health and metrics are asked for by any name, as monitoring does, and calls
+// of Git servers are signed and read nothing.
 func answering(names []string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host := hostOf(r.Host)
 		named := slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, host) })
-		if !exempt[r.URL.Path] && !loopback(host) && !named && !ownAddress(host) {
+		if !exempt[r.URL.Path] && r.URL.Path != hookPath && !loopback(host) && !named && !ownAddress(host) {
 			writeError(w, http.StatusMisdirectedRequest, "this console does not go by the name "+printable(host)+
 				"; start transom serve with --host "+printable(host)+" if it should")
 			return

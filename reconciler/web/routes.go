@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strings"
 
+	"golang.org/x/time/rate"
+
 	"transom.dev/reconciler/web/access"
 )
 
@@ -25,13 +27,15 @@ var roles = map[string]access.Role{
 	"/api/v1/explain":     access.Viewer,
 	"/api/v1/whoami":      access.Viewer,
 	"/metrics":            access.Viewer,
+	"/api/v1/reconcile":   access.Developer,
+	hookPath:              access.Anybody, // a call proves itself
 }
 
 // mostBody is how long the body of a request may be. A route that takes longer ones bounds them itself, in bodies.
 const mostBody = 64 << 10
 
 // bodies are the routes that take longer bodies than others.
-var bodies = map[string]int64{}
+var bodies = map[string]int64{hookPath: hookBytes}
 
 // A router answers each route to those who have its role.
 type router struct {
@@ -49,6 +53,9 @@ func newRouter(s *server) *router {
 	rt.answer("/api/v1/events", get(s.events))
 	rt.answer("/api/v1/explain", get(s.explain))
 	rt.answer("/api/v1/whoami", get(s.whoami))
+	looker := &looker{s.Look, rate.NewLimiter(lookRate, lookBurst)}
+	rt.answer("/api/v1/reconcile", answer(looker.reconcile, "a look is asked for by POST", http.MethodPost))
+	rt.answer(hookPath, answer(newHooks(s.Hooks).take, "Git servers POST here that something was pushed", http.MethodPost))
 	if !s.MetricsElsewhere {
 		rt.answer("/metrics", get(metrics(s.Options)))
 	}

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"slices"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -42,6 +44,13 @@ type Options struct {
 
 	// Hosts are names by which the console and the API are asked for beside loopback names and the machine's addresses.
 	Hosts []string
+
+	// Hooks take the calls of Git servers. Left out, there are none.
+	Hooks *Hooks
+
+	// Look asks every repository whether it moved, and has a pass made over every environment. Left out, the API says that it
+	// cannot be asked.
+	Look func(ctx context.Context) []Looked
 
 	// Access says who asks. Left out, whoever reaches the handler may ask for everything.
 	Access *access.Guard
@@ -120,12 +129,18 @@ func refuse(code int, format string, args ...any) error {
 	return failure{code, fmt.Sprintf(format, args...)}
 }
 
-// get serves GET and HEAD, and turns an error into JSON with the status that belongs to it.
+// get serves GET and HEAD.
 func get(serve func(http.ResponseWriter, *http.Request) error) http.Handler {
+	return answer(serve, "the API is read-only, changes are merged", http.MethodGet, http.MethodHead)
+}
+
+// answer serves some methods, and turns an error into JSON with the status that belongs to it. Why others are not allowed is part
+// of their error.
+func answer(serve func(http.ResponseWriter, *http.Request) error, why string, methods ...string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodGet && r.Method != http.MethodHead {
-			w.Header().Set("Allow", "GET, HEAD")
-			writeError(w, http.StatusMethodNotAllowed, r.Method+" is not allowed here: the API is read-only, changes are merged")
+		if !slices.Contains(methods, r.Method) {
+			w.Header().Set("Allow", strings.Join(methods, ", "))
+			writeError(w, http.StatusMethodNotAllowed, r.Method+" is not allowed here: "+why)
 			return
 		}
 		if err := serve(w, r); err != nil {

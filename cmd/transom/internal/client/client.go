@@ -1,8 +1,8 @@
 // Package client asks a running daemon over HTTP.
 //
 // In come the daemon's URL and the subject of the question; out comes the answer in the words of status and web, or an error that
-// tells apart that there is no daemon, Absent, from one that refuses, Refused. It only reads. A token is sent to that URL alone, and beyond
-// this machine over TLS only.
+// tells apart that there is no daemon, Absent, from one that refuses, Refused. It changes nothing: the most that it asks for is to look.
+// A token is sent to that URL alone, and beyond this machine over TLS only.
 package client
 
 import (
@@ -93,8 +93,17 @@ func (c Client) Events(ctx context.Context) (list []status.Event, err error) {
 	return list, c.get(ctx, "/api/v1/events", Selection{}, &list)
 }
 
+// Reconcile has the daemon look at every repository, and returns the results.
+func (c Client) Reconcile(ctx context.Context) (looked []web.Looked, err error) {
+	return looked, c.ask(ctx, http.MethodPost, "/api/v1/reconcile", Selection{}, &looked)
+}
+
 // get asks for a path and decodes the answer into v.
 func (c Client) get(ctx context.Context, path string, about Selection, v any) error {
+	return c.ask(ctx, http.MethodGet, path, about, v)
+}
+
+func (c Client) ask(ctx context.Context, method, path string, about Selection, v any) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	base, err := url.Parse(strings.TrimSuffix(c.Server, "/"))
@@ -103,7 +112,7 @@ func (c Client) get(ctx context.Context, path string, about Selection, v any) er
 	}
 	base = base.JoinPath(path)
 	base.RawQuery = about.query()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base.String(), nil)
+	req, err := http.NewRequestWithContext(ctx, method, base.String(), nil)
 	if err != nil {
 		return fmt.Errorf("ask %s: %w", c.Server, err)
 	}
