@@ -26,6 +26,7 @@ var (
 		"render.pass": 80,
 	}}
 	filesOfAType = limit{what: "files with methods", most: 6, over: map[string]float64{
+		"render.Renderer":                    13,
 		"render.pass":                        16,
 		"render/internal/kustomize.Skeleton": 8,
 	}}
@@ -33,6 +34,7 @@ var (
 		"reconciler/status.Environment":            5,
 		"reconciler/status.Instance":               5,
 		"reconciler/status.Placement":              5,
+		"render.Renderer":                          3,
 		"render.pass":                              10,
 		"render/internal/kustomize.Wrapper":        5,
 		"render/internal/kustomize/compiler.facts": 3,

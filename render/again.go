@@ -36,7 +36,7 @@ func (r *Renderer) Again(p *platform.Platform, environment string, instances []*
 	if c == nil {
 		return Again{}, said([]platform.Problem{notThere(environment, k)})
 	}
-	c.add(pass.examiner.guard(versionTree(c.instance.Version))...)
+	c.add(r.guard(versionTree(c.instance.Version))...)
 	c.add(pass.alone(c)...)
 	if c.broken() {
 		return Again{}, said(c.problems)

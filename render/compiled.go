@@ -34,11 +34,11 @@ func Compilations(p *platform.Platform) ([]Compilation, error) {
 			return nil, err
 		}
 	}
-	x := new(Renderer).examiner()
+	var r Renderer
 	var found []Compilation
 	for _, offering := range slices.Sorted(maps.Keys(p.Offerings)) {
 		for _, v := range p.Offerings[offering].Versions {
-			if v.Broken || len(x.guard(versionTree(v))) > 0 {
+			if v.Broken || len(r.guard(versionTree(v))) > 0 {
 				continue
 			}
 			found = append(found, t.version(v))
@@ -58,7 +58,7 @@ func (t tally) environment(p *platform.Platform, name string) error {
 	}
 	pass.resolve()
 	for _, c := range pass.candidates {
-		c.add(pass.examiner.sound(c.instance.Version)...)
+		c.add(r.sound(c.instance.Version)...)
 		c.add(pass.alone(c)...)
 		if c.broken() {
 			continue
@@ -69,8 +69,8 @@ func (t tally) environment(p *platform.Platform, name string) error {
 				continue
 			}
 			w := wrap(c.instance, &placement{evaluated: e}, components)
-			w.Run = pass.examiner.run
-			why := pass.examiner.analyse(w).program.Why(w)
+			w.Run = r.runner()
+			why := r.analyse(w).program.Why(w)
 			t.count(c.instance.Version, why, fmt.Sprintf("%s in %s on %s", c.key(), name, e.cluster.Name))
 		}
 	}

@@ -13,17 +13,15 @@ import (
 // Versions returns the Problems of the offerings' versions whether or not anybody requests them: of files that must not reach
 // Kustomize, and of faults that no request could make right.
 func (r *Renderer) Versions(p *platform.Platform) (problems []platform.Problem) {
-	x := r.examiner()
 	for _, offering := range p.Offerings {
 		for _, v := range offering.Versions {
 			if v.Broken {
 				continue
 			}
-			wrong := x.sound(v)
+			wrong := r.sound(v)
 			if problems = append(problems, wrong...); len(wrong) == 0 {
-				contract := x.contract(v)
-				problems = append(problems, contract.warnings...)
-				problems = append(problems, contract.refused...)
+				problems = append(problems, r.contract(v).warnings...)
+				problems = append(problems, r.contract(v).refused...)
 			}
 		}
 	}
@@ -32,17 +30,17 @@ func (r *Renderer) Versions(p *platform.Platform) (problems []platform.Problem) 
 }
 
 // sound returns the Problems that a version has for every request.
-func (x examiner) sound(v *platform.Version) []platform.Problem {
-	problems, _ := x.soundness(v)
+func (r *Renderer) sound(v *platform.Version) []platform.Problem {
+	problems, _ := r.soundness(v)
 	return problems
 }
 
 // soundness is sound, and whether it may come out otherwise later.
-func (x examiner) soundness(v *platform.Version) (problems []platform.Problem, unfinished bool) {
-	if wrong := x.guard(versionTree(v)); len(wrong) > 0 {
+func (r *Renderer) soundness(v *platform.Version) (problems []platform.Problem, unfinished bool) {
+	if wrong := r.guard(versionTree(v)); len(wrong) > 0 {
 		return wrong, false
 	}
-	c := x.contract(v)
+	c := r.contract(v)
 	if len(c.problems) == 0 {
 		return nil, false
 	}
@@ -51,13 +49,13 @@ func (x examiner) soundness(v *platform.Version) (problems []platform.Problem, u
 
 // contract holds a version's replacements and patches to the promises of its schema and expressions. It depends on
 // nothing but the version and the offerings that it can be bound to; a change of those makes it a new Version.
-func (x examiner) contract(v *platform.Version) contract {
-	once := x.contracts.of(v, func() *onceContract {
-		return &onceContract{find: sync.OnceValue(func() contract { return findContract(v, x.run) })}
+func (r *Renderer) contract(v *platform.Version) contract {
+	once := r.contracts.of(v, func() *onceContract {
+		return &onceContract{find: sync.OnceValue(func() contract { return findContract(v, r.runner()) })}
 	})
 	found := once.find()
 	if found.unfinished {
-		x.contracts.drop(v, once)
+		r.contracts.drop(v, once)
 	}
 	return found
 }

@@ -21,7 +21,7 @@ type customSchemas map[[2]string]*platform.Schema
 func (d *definitions) schemas(v *platform.Version) schemas {
 	return func(apiVersion, kind string) (found []*platform.Schema) {
 		key := [2]string{apiVersion, kind}
-		if own := d.cache.schemasOf(v)[key]; own != nil {
+		if own := d.renderer.schemasOf(v)[key]; own != nil {
 			return []*platform.Schema{own}
 		}
 		group, _ := groupOf(apiVersion)
@@ -30,7 +30,7 @@ func (d *definitions) schemas(v *platform.Version) schemas {
 		}
 		for _, offering := range d.platform.Offerings {
 			for _, other := range offering.Versions {
-				if s := d.cache.schemasOf(other)[key]; s != nil {
+				if s := d.renderer.schemasOf(other)[key]; s != nil {
 					found = append(found, s)
 				}
 			}
@@ -39,11 +39,11 @@ func (d *definitions) schemas(v *platform.Version) schemas {
 	}
 }
 
-func (c *definitionCache) schemasOf(v *platform.Version) customSchemas {
-	if len(c.defined(v)) == 0 {
+func (r *Renderer) schemasOf(v *platform.Version) customSchemas {
+	if len(r.defined(v)) == 0 {
 		return nil
 	}
-	return c.schemas.get(v.Digest, func() customSchemas {
+	return r.schemas.get(v.Digest, func() customSchemas {
 		found := customSchemas{}
 		for _, crd := range crdsOf(v) {
 			for _, one := range crd.versions {

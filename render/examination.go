@@ -71,11 +71,11 @@ type examination struct {
 // not wait for a version either that its environment does not run and that takes long to examine: the Problem says so, and
 // Ready asks for another pass once the examination is done.
 func (p *pass) sound(c *candidate) []platform.Problem {
-	v, x := c.instance.Version, p.examiner
-	if x.ready == nil || c.takenAlready() {
-		return x.sound(v)
+	v, r := c.instance.Version, p.renderer
+	if r.Ready == nil || c.takenAlready() {
+		return r.sound(v)
 	}
-	e := x.examinations.of(v, func() *examination { return x.examine(v) })
+	e := r.examinations.of(v, func() *examination { return r.examine(v) })
 	left := time.NewTimer(time.Until(p.examined()))
 	defer left.Stop()
 	select {
@@ -88,25 +88,25 @@ func (p *pass) sound(c *candidate) []platform.Problem {
 		}
 	}
 	if e.retry {
-		x.examinations.drop(v, e)
+		r.examinations.drop(v, e)
 	}
 	return e.problems
 }
 
 // examine begins the examination of a version.
-func (x examiner) examine(v *platform.Version) *examination {
+func (r *Renderer) examine(v *platform.Version) *examination {
 	e := &examination{done: make(chan struct{})}
 	go func() {
 		examiners <- struct{}{}
 		defer func() { <-examiners }()
-		defer x.end(e, v)
-		e.problems, e.retry = x.soundness(v)
+		defer r.end(e, v)
+		e.problems, e.retry = r.soundness(v)
 	}()
 	return e
 }
 
 // end ends an examination, by a panic as well: a fault that one version brings to light is a Problem of its requests.
-func (x examiner) end(e *examination, v *platform.Version) {
+func (r *Renderer) end(e *examination, v *platform.Version) {
 	if fault := recover(); fault != nil {
 		e.problems = []platform.Problem{{
 			File: kustomizationOf(v), Rule: "fault",
@@ -118,7 +118,7 @@ func (x examiner) end(e *examination, v *platform.Version) {
 	e.finished = true
 	close(e.done)
 	if e.awaited {
-		go x.ready()
+		go r.Ready()
 	}
 }
 

@@ -17,32 +17,11 @@ type skeleton struct {
 	err     error
 }
 
-// An examiner finds the Problems that versions and overlays have for every request, and the objects of their components. Both
-// are remembered.
-type examiner struct {
-	*findings
-	run   kustomize.Runner // of builds
-	ready func()           // as Renderer.Ready
-}
-
-// findings are the results of examining versions and overlays, which depend on nothing else.
-type findings struct {
-	guarded      cache[string, []platform.Problem] // by directory and digest of a version or overlay
-	skeletons    cache[string, *skeleton]          // by digest of version, components and overlays
-	contracts    perVersion[onceContract]
-	examinations perVersion[examination]
-}
-
-// guard returns the Problems of a tree that must not reach Kustomize.
-func (x examiner) guard(t kustomize.Tree) []platform.Problem {
-	return x.guarded.get(t.Dir+"\n"+t.Digest, func() []platform.Problem { return kustomize.Guard(t) })
-}
-
 // examine looks at the fields that the wrapper would overwrite in silence, before Kustomize does: namespaces, scopes,
 // subjects, and values that would change their type. It returns the objects as they are before.
 func (p *pass) examine(i *platform.Instance, w kustomize.Wrapper) ([]kustomize.Object, []platform.Problem) {
 	file := kustomizationOf(i.Version)
-	objects, problems := p.examiner.skeleton(file, i.Request.File, w)
+	objects, problems := p.renderer.skeleton(file, i.Request.File, w)
 	for _, o := range objects {
 		problems = append(problems, p.examineObject(i.Version, o)...)
 	}
@@ -54,8 +33,8 @@ func (p *pass) examine(i *platform.Instance, w kustomize.Wrapper) ([]kustomize.O
 
 // skeleton returns the objects of a wrapper's components, and the Problems of writing its inputs into them. The files are
 // the kustomization, and the one that the inputs are of.
-func (x examiner) skeleton(file, inputs string, w kustomize.Wrapper) ([]kustomize.Object, []platform.Problem) {
-	s := x.analyse(w)
+func (r *Renderer) skeleton(file, inputs string, w kustomize.Wrapper) ([]kustomize.Object, []platform.Problem) {
+	s := r.analyse(w)
 	if s.err != nil {
 		return nil, []platform.Problem{buildProblem(file, s.err)}
 	}
@@ -79,12 +58,12 @@ func attribute(problems []platform.Problem, file string) []platform.Problem {
 	return problems
 }
 
-func (x examiner) analyse(w kustomize.Wrapper) *skeleton {
+func (r *Renderer) analyse(w kustomize.Wrapper) *skeleton {
 	key := strings.Join(w.Components, "\n")
 	for _, t := range w.Trees {
 		key += "\n" + t.Dir + " " + t.Digest
 	}
-	if known, ok := x.skeletons.lookup(key); ok {
+	if known, ok := r.skeletons.lookup(key); ok {
 		return known
 	}
 	analysed, err := kustomize.Analyse(w)
@@ -93,7 +72,7 @@ func (x examiner) analyse(w kustomize.Wrapper) *skeleton {
 		s.program = compiler.Compile(w)
 	}
 	if !unfinished(err) {
-		x.skeletons.put(key, s)
+		r.skeletons.put(key, s)
 	}
 	return s
 }

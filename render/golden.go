@@ -57,7 +57,8 @@ const (
 // Versions that are broken or withdrawn are not tested.
 func Cases(p *platform.Platform, fsys fs.FS) ([]*Case, error) {
 	t := tester{platform: p, fsys: fsys}
-	custom := new(definitionCache).fixing(p)
+	var r Renderer
+	custom := r.custom(p)
 	for _, name := range slices.Sorted(maps.Keys(p.Offerings)) {
 		u := upgrader{custom: custom, told: map[string]*platform.Version{}}
 		for _, v := range p.Offerings[name].Versions {

@@ -14,6 +14,7 @@ import (
 	"transom.dev/render/internal/kustomize"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
+	"transom.dev/render/worker"
 )
 
 // Rendered is one placement, rendered for people to look at.
@@ -81,7 +82,7 @@ func notThere(environment string, k platform.RequestKey) platform.Problem {
 }
 
 func (p *pass) show(c *candidate, cluster string) (Rendered, []platform.Problem) {
-	c.add(p.examiner.sound(c.instance.Version)...)
+	c.add(p.renderer.sound(c.instance.Version)...)
 	c.longTexts()
 	c.add(p.alone(c)...)
 	if c.broken() {
@@ -102,7 +103,7 @@ func (p *pass) show(c *candidate, cluster string) (Rendered, []platform.Problem)
 		rendered := Rendered{Cluster: e.cluster.Name, Manifest: placed.manifest}
 		if components, problems := c.instance.Components(placed.inputs); len(problems) == 0 {
 			w := wrap(c.instance, placed, components)
-			w.Run = p.examiner.run
+			w.Run = p.renderer.runner()
 			rendered.Wrapper, _ = w.Files()
 		}
 		return rendered, c.problems
@@ -145,17 +146,33 @@ func overlayTree(o platform.Overlay) kustomize.Tree {
 	return kustomize.Tree{Dir: o.Dir, Files: o.Files, Digest: o.Digest, Overlay: true}
 }
 
+// guard returns the Problems of a tree that must not reach Kustomize.
+func (r *Renderer) guard(t kustomize.Tree) []platform.Problem {
+	return r.guarded.get(t.Dir+"\n"+t.Digest, func() []platform.Problem { return kustomize.Guard(t) })
+}
+
 // overlaysAreSound guards the environment's own components. A mistake in them is the environment's: it keeps all it
 // has.
 func (p *pass) overlaysAreSound() bool {
 	overlays := append(append([]platform.Overlay{}, p.environment.Overlays...), p.environment.Namespace.Components...)
 	for _, overlay := range overlays {
-		for _, problem := range p.examiner.guard(overlayTree(overlay)) {
+		for _, problem := range p.renderer.guard(overlayTree(overlay)) {
 			problem.Environment = p.environment.Name
 			p.problems = append(p.problems, problem)
 		}
 	}
 	return len(p.problems) == 0
+}
+
+// runner has Kustomize run in workers, whose results a pass waits for unless the renderer is told when they are there.
+func (r *Renderer) runner() kustomize.Runner {
+	if r.run != nil {
+		return r.run
+	}
+	if r.Ready == nil {
+		return worker.Run
+	}
+	return worker.Soon(r.Ready)
 }
 
 // ruleUnfinished is that of a Problem which may go away by itself: a build or an examination is under way, or was ended.
@@ -233,7 +250,7 @@ func (p *pass) render(c *candidate, placed *placement) error {
 		return nil
 	}
 	w := wrap(c.instance, placed, components)
-	w.Run = p.examiner.run
+	w.Run = p.renderer.runner()
 	sources, problems := p.examine(c.instance, w)
 	for n := range problems {
 		problems[n].Warning = problems[n].Rule == kustomize.RuleStructure && c.takenAlready()
@@ -278,7 +295,7 @@ func (p *pass) render(c *candidate, placed *placement) error {
 // nothing.
 func (p *pass) admissible(c *candidate, placed *placement, w kustomize.Wrapper, sources []kustomize.Object, nodes []*yaml.Node) bool {
 	file := kustomizationOf(c.instance.Version)
-	l := &locator{skeleton: p.examiner.analyse(w).Skeleton, trees: w.Trees}
+	l := &locator{skeleton: p.renderer.analyse(w).Skeleton, trees: w.Trees}
 	for _, problem := range refused(l, w.Prefix, file, nodes, p.definitions.schemas(c.instance.Version)) {
 		problem.Warning = c.takenAlready()
 		placed.warnings = append(placed.warnings, problem)

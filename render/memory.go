@@ -28,17 +28,14 @@ type memory struct {
 	unsettled []platform.RequestKey // requests with Problems, and those in the base that have no instance
 }
 
-// memories are by environment.
-type memories map[string]*memory
-
-func (m *memories) of(environment string) *memory {
-	if *m == nil {
-		*m = memories{}
+func (r *Renderer) memory(environment string) *memory {
+	if r.memories == nil {
+		r.memories = map[string]*memory{}
 	}
-	if (*m)[environment] == nil {
-		(*m)[environment] = &memory{}
+	if r.memories[environment] == nil {
+		r.memories[environment] = &memory{}
 	}
-	return (*m)[environment]
+	return r.memories[environment]
 }
 
 // continues says whether nothing but requests and versions changed since the last pass, whose State the base took in.

@@ -131,13 +131,13 @@ func (p *pass) buildNamespace(name, team string, inputs map[string]any) rendered
 	}
 	w := kustomize.Wrapper{
 		Inputs: inputs, Resources: map[string][]byte{"namespace.yaml": object}, Namespace: name, Labels: labels,
-		Run: p.examiner.run,
+		Run: p.renderer.runner(),
 	}
 	for _, overlay := range p.environment.Namespace.Components {
 		w.Trees = append(w.Trees, overlayTree(overlay))
 		w.Components = append(w.Components, overlay.Dir)
 	}
-	if s := p.examiner.analyse(w); unfinished(s.err) {
+	if s := p.renderer.analyse(w); unfinished(s.err) {
 		return p.noNamespace(s.err)
 	}
 	if problems := p.examineNamespace(w); len(problems) > 0 {
@@ -154,7 +154,7 @@ func (p *pass) buildNamespace(name, team string, inputs map[string]any) rendered
 	if err != nil {
 		return p.noNamespace(err)
 	}
-	l := &locator{skeleton: p.examiner.analyse(w).Skeleton, trees: w.Trees}
+	l := &locator{skeleton: p.renderer.analyse(w).Skeleton, trees: w.Trees}
 	return renderedNamespace{manifest: manifest, refused: refused(l, "", p.environment.File, nodes, nil)}
 }
 
@@ -164,7 +164,7 @@ func (p *pass) noNamespace(err error) renderedNamespace {
 
 // examineNamespace looks at the fields that the wrapper would overwrite in silence.
 func (p *pass) examineNamespace(w kustomize.Wrapper) []platform.Problem {
-	objects, problems := p.examiner.skeleton(p.environment.File, p.environment.File, w)
+	objects, problems := p.renderer.skeleton(p.environment.File, p.environment.File, w)
 	for _, o := range objects {
 		if o.Namespace != "" {
 			problems = append(problems, platform.Problem{

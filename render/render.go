@@ -11,18 +11,19 @@ import (
 	"transom.dev/render/internal/kustomize"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
-	"transom.dev/render/worker"
 )
 
 // A Renderer renders environments and remembers, in bounded caches, its findings about versions,
 // overlays and manifests by their digest. The zero value is ready. It serves one caller at a time and renders
 // instances in parallel inside.
 type Renderer struct {
-	findings    findings
-	definitions definitionCache
-	objects     cache[string, []objectID]        // names of a manifest's objects, by revision
-	namespaces  cache[string, renderedNamespace] // by digest of a namespace's inputs and components
-	memories    memories
+	guarded    cache[string, []platform.Problem] // by digest of a version or overlay
+	skeletons  cache[string, *skeleton]          // by digest of version, components and overlays
+	kinds      cache[string, []platform.Kind]    // defined by a version's CustomResourceDefinitions, by its digest
+	fixed      cache[string, customFields]       // by a version's CustomResourceDefinitions, by its digest
+	schemas    cache[string, customSchemas]      // by a version's CustomResourceDefinitions, by its digest
+	objects    cache[string, []objectID]         // names of a manifest's objects, by revision
+	namespaces cache[string, renderedNamespace]  // by digest of a namespace's inputs and components
 
 	// Stepped, if set, is called whenever an instance has been built or found to be carried over, on any goroutine.
 	Stepped func()
@@ -32,6 +33,11 @@ type Renderer struct {
 	Ready func()
 
 	run kustomize.Runner // of builds, in tests; nil: a worker
+
+	memories map[string]*memory // by environment
+
+	contracts    perVersion[onceContract]
+	examinations perVersion[examination]
 }
 
 // Render returns the state that the environment comes to with this platform. It fails only where the base cannot be
@@ -66,23 +72,6 @@ func (r *Renderer) Direct(p *platform.Platform, environment string, base *Base, 
 	return state, nil
 }
 
-// examiner returns an examiner that remembers its findings in the renderer.
-func (r *Renderer) examiner() examiner {
-	r.findings.skeletons.generation = skeletonGeneration
-	return examiner{&r.findings, r.runner(), r.Ready}
-}
-
-// runner has Kustomize run in workers, whose results a pass waits for unless the renderer is told when they are there.
-func (r *Renderer) runner() kustomize.Runner {
-	if r.run != nil {
-		return r.run
-	}
-	if r.Ready == nil {
-		return worker.Run
-	}
-	return worker.Soon(r.Ready)
-}
-
 // write changes the files of the concluded releases.
 func (p *pass) write() error {
 	if err := p.letGo(); err != nil {
@@ -114,7 +103,6 @@ func (p *pass) keepAll() (*State, error) {
 // A pass is one rendering of one environment.
 type pass struct {
 	renderer    *Renderer
-	examiner    examiner
 	platform    *platform.Platform
 	environment *platform.Environment
 	base        *Base
@@ -156,10 +144,11 @@ func (r *Renderer) begin(p *platform.Platform, environment string, base *Base) (
 	if base == nil {
 		base = &Base{}
 	}
+	r.skeletons.generation = skeletonGeneration
 	return &pass{
-		renderer: r, examiner: r.examiner(), platform: p, environment: env, base: base, policies: judging(p, environment), definitions: r.definitions.of(p),
+		renderer: r, platform: p, environment: env, base: base, policies: judging(p, environment), definitions: r.definitionsOf(p),
 		written: writtenObjects{base, &r.objects},
-		index:   base.indexed(environment), memory: r.memories.of(environment), byKey: map[platform.RequestKey]*candidate{},
+		index:   base.indexed(environment), memory: r.memory(environment), byKey: map[platform.RequestKey]*candidate{},
 		releases:   map[platform.RequestKey]*state.Release{},
 		changes:    map[string][]byte{},
 		namespaces: map[string][]byte{},
@@ -199,7 +188,7 @@ func (p *pass) state() *State {
 		Touched:     slices.SortedFunc(maps.Keys(p.touched), platform.RequestKey.Compare),
 		Problems:    p.problems,
 		mark:        new(mark),
-		custom:      p.renderer.definitions.fixing(p.platform),
+		custom:      p.renderer.custom(p.platform),
 	}
 }
 

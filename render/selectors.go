@@ -18,7 +18,7 @@ import (
 // a Job, stays as the base's bytes have it, whatever the rule says by now, until a revision has the object no more. Where
 // that differs from the rule, the placement's record says so.
 func (p *pass) manifest(c *candidate, placed *placement, w kustomize.Wrapper) ([]byte, error) {
-	program := p.examiner.analyse(w).program
+	program := p.renderer.analyse(w).program
 	if record, made := p.recorded(c, placed); made {
 		asRenderer(&w, record.Renderer)
 		placed.selectors, w.Kept = record.Selectors, keptStyles(record.Selectors, w.Prefix)
