@@ -60,6 +60,7 @@ and something would change.`,
 		SilenceUsage:  true,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.AddCommand(newTopics()...)
 	return group(root,
 		newServe(),
 		newToken(),

@@ -194,7 +194,7 @@ func (o *serveOptions) run(ctx context.Context, entrance *entrance, credentials 
 	group.Go(func() error { return trigger.Every(ctx, o.interval, func() { latch.Fire("interval") }) })
 	group.Go(func() error { return trigger.Kubeconfigs(ctx, o.kubeconfigs, f.Reconnect) })
 	entrance.serve(ctx, group, web.Options{
-		Board: board, Ready: r.Ready,
+		Board: board, Ready: r.Ready, Docs: documents(),
 		Includes: func(ctx context.Context, head, commit string) (bool, error) {
 			return source.IsAncestor(ctx, commit, head)
 		},
