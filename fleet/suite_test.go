@@ -13,10 +13,13 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	corev1 "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/rest"
 
 	"transom.dev/fleet"
 	"transom.dev/fleet/apply"
+	"transom.dev/fleet/credential"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // site is a cluster called a that a fleet of the suite works on, looked at from outside.
@@ -144,7 +147,7 @@ func suite(t *testing.T, open func(*testing.T) site) {
 			}))
 			require.Eventually(h, func() bool {
 				seen := h.seen(web)
-				return len(seen) > 0 && seen[len(seen)-1].Health == apply.Unknown && seen[len(seen)-1].Err == nil
+				return len(seen) > 0 && seen[len(seen)-1].Health == state.Unknown && seen[len(seen)-1].Err == nil
 			}, patience, tick)
 			require.Empty(h, h.holds(web))
 			h.overtake(web, "1")
@@ -157,7 +160,7 @@ func suite(t *testing.T, open func(*testing.T) site) {
 			h.occupy(web)
 			h.deploy(commit(place(db, "1", "a"), place(web, "1", "a")), h.active())
 			require.Eventually(h, func() bool { return len(h.seen(web)) > 0 }, patience, tick)
-			require.Equal(h, apply.Failed, h.seen(web)[0].Health)
+			require.Equal(h, state.Failed, h.seen(web)[0].Health)
 			require.Contains(h, h.seen(web)[0].Problems[0].Message, "adopt: true")
 			require.NotEqual(h, revision(web, "1"), h.holds(web))
 			h.deploy(commit(place(db, "1", "a"), adopting(web, "1", "a")), h.active())
@@ -171,17 +174,17 @@ func suite(t *testing.T, open func(*testing.T) site) {
 			h.deploy(commit(place(db, "1", "a")), h.active())
 			h.until(db, "1")
 			h.occupy(web, "legacy")
-			state := fleet.Target{
+			target := fleet.Target{
 				Environment: h.environment(), Commit: "c0ffee", Snapshot: commit(place(db, "1", "a"), adopting(web, "1", "a")), Clusters: h.active(),
 			}
-			require.NoError(h, h.fleet.Deploy(state))
+			require.NoError(h, h.fleet.Deploy(target))
 			require.Eventually(h, func() bool { return len(h.seen(web)) > 0 }, patience, tick)
 			waits := h.seen(web)[0]
-			require.Equal(h, apply.Unknown, waits.Health)
+			require.Equal(h, state.Unknown, waits.Health)
 			require.Empty(h, waits.Problems)
 			require.NotEqual(h, revision(web, "1"), h.holds(web))
-			state.Adoptions = []string{waits.Adoption.Digest}
-			require.NoError(h, h.fleet.Deploy(state))
+			target.Adoptions = []string{waits.Adoption.Digest}
+			require.NoError(h, h.fleet.Deploy(target))
 			h.until(web, "1")
 			h.rested(web)
 			h.deploy(commit(place(db, "1", "a")), h.active())
@@ -193,27 +196,27 @@ func suite(t *testing.T, open func(*testing.T) site) {
 		},
 		"what another daemon applied stays until a later fetch": func(h *tour) {
 			web := h.owner("web")
-			state := fleet.Target{
+			target := fleet.Target{
 				Environment: h.environment(), Commit: "c0ffee", Snapshot: commit(place(web, "1", "a")), Clusters: h.active(), Fetched: time.Now(),
 			}
-			require.NoError(h, h.fleet.Deploy(state))
+			require.NoError(h, h.fleet.Deploy(target))
 			h.until(web, "1")
 			h.rested(web)
 			h.overtake(web, "2")
 			require.Eventually(h, func() bool { return h.doubts() > 1 }, patience, tick, "it asks until it is told")
 			require.Equal(h, revision(web, "2"), h.holds(web))
-			require.NoError(h, h.fleet.Deploy(state))
+			require.NoError(h, h.fleet.Deploy(target))
 			seen := h.doubts()
 			require.Eventually(h, func() bool { return h.doubts() > seen }, patience, tick, "nothing was fetched")
 			require.Equal(h, revision(web, "2"), h.holds(web))
 
-			state.Fetched = time.Now()
-			require.NoError(h, h.fleet.Deploy(state))
+			target.Fetched = time.Now()
+			require.NoError(h, h.fleet.Deploy(target))
 			h.until(web, "1")
 			h.rested(web)
 			seen = h.doubts()
-			state.Snapshot = commit(place(web, "3", "a"))
-			require.NoError(h, h.fleet.Deploy(state))
+			target.Snapshot = commit(place(web, "3", "a"))
+			require.NoError(h, h.fleet.Deploy(target))
 			h.until(web, "3")
 			require.Equal(h, seen, h.doubts(), "it wrote that itself")
 		},
@@ -424,7 +427,7 @@ func (h *tour) until(o apply.Owner, value string) {
 func (h *tour) rested(o apply.Owner) {
 	require.Eventually(h, func() bool {
 		seen := h.seen(o)
-		if len(seen) == 0 || !seen[len(seen)-1].Settled || seen[len(seen)-1].Health != apply.Healthy {
+		if len(seen) == 0 || !seen[len(seen)-1].Settled || seen[len(seen)-1].Health != state.Healthy {
 			return false
 		}
 		return seen[len(seen)-1].Revision == h.holds(o) // and not of the revision before
@@ -492,14 +495,23 @@ type realSite struct {
 	dir string
 }
 
-func (s realSite) wire(f *fleet.Fleet) { f.Connect = fleet.Kubeconfigs(s.dir) }
+func (s realSite) wire(f *fleet.Fleet) { f.Connect = s.keys().Connect }
+
+func (s realSite) keys() credential.Keys {
+	return credential.Keys{Sources: []credential.Source{credential.Directory(s.dir)}}
+}
+
+// config is how to reach the cluster.
+func (s realSite) config() *rest.Config {
+	found, err := s.keys().Connect(s.t.Context(), "a", false)
+	require.NoError(s.t, err)
+	return found.Config
+}
 
 func (s realSite) settings(o apply.Owner) corev1.ConfigMapInterface { return s.configMaps(o.Team) }
 
 func (s realSite) configMaps(namespace string) corev1.ConfigMapInterface {
-	config, err := fleet.Kubeconfigs(s.dir)(s.t.Context(), "a")
-	require.NoError(s.t, err)
-	client, err := corev1.NewForConfig(config)
+	client, err := corev1.NewForConfig(s.config())
 	require.NoError(s.t, err)
 	return client.ConfigMaps(namespace)
 }

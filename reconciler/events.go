@@ -9,11 +9,15 @@ import (
 	"transom.dev/fleet/apply"
 	"transom.dev/reconciler/status"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // ClusterSeen takes a result of the fleet about a cluster. It is meant as fleet.Fleet's ReportCluster.
 func (r *Reconciler) ClusterSeen(c fleet.ClusterResult) {
-	r.Board.ClusterSeen(status.Cluster{Name: c.Cluster, UID: c.UID, Reachable: c.Reachable, Message: c.Err, Problem: c.Problem})
+	r.Board.ClusterSeen(status.Cluster{
+		Name: c.Cluster, UID: c.UID, Reachable: c.Reachable, Message: c.Err, Problem: c.Problem,
+		Version: c.Version, Credential: status.Credential{Source: c.Source, User: c.User, Expires: c.Expires, Warning: c.Warning},
+	})
 	if r.cache.identities.learn(c.Cluster, c.UID) {
 		r.Trigger.Fire("cluster " + c.Cluster + " answered")
 	}
@@ -140,13 +144,13 @@ func adoption(result fleet.Result) *status.Adoption {
 func placed(result fleet.Result) status.Placement {
 	p := status.Placement{
 		Cluster: result.Cluster, Revision: result.Revision, StateCommit: result.Commit,
-		Health: string(result.Health), Message: result.Message, Stage: status.Applied, Held: result.Held,
+		Health: result.Health, Message: result.Message, Stage: status.Applied, Held: result.Held,
 		Images: result.Images, Adoption: adoption(result), LetGo: names(result.LetGo),
 	}
 	for _, o := range result.Objects {
 		p.Objects = append(p.Objects, status.Object{
 			Group: o.Object.Group, Kind: o.Object.Kind, Namespace: o.Object.Namespace, Name: o.Object.Name,
-			Health: string(o.Health), Message: o.Message,
+			Health: o.Health, Message: o.Message,
 		})
 	}
 	for _, problem := range result.Problems {
@@ -166,12 +170,12 @@ func placed(result fleet.Result) status.Placement {
 	case len(p.Problems) > 0:
 		p.Stage = status.Committed
 		p.Message = cmp.Or(p.Problems[0].Message, p.Message)
-	case result.Health == apply.Healthy:
+	case result.Health == state.Healthy:
 		p.Stage = status.Healthy
 		if soaked := result.Checkpoint; soaked.Soaked > 0 && soaked.Revision == result.Revision {
 			p.HealthyAt = result.At.Add(-soaked.Soaked)
 		}
-	case result.Health == apply.Unknown:
+	case result.Health == state.Unknown:
 		p.Stage = status.Committed
 	}
 	return p

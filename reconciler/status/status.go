@@ -77,6 +77,17 @@ type Cluster struct {
 	Message   string    `json:"message,omitempty"` // why it is not reachable, or is not written to
 	Problem   string    `json:"problem,omitempty"` // the fault that a person must mend before the environment is written to it
 	Since     time.Time `json:"since,omitzero"`
+
+	Version    string     `json:"version,omitempty"` // of Kubernetes, as the cluster said last
+	Credential Credential `json:"credential,omitzero"`
+}
+
+// Credential is how a cluster is reached, as far as the credential itself says it.
+type Credential struct {
+	Source  string    `json:"source,omitempty"`  // its file or Secret
+	User    string    `json:"user,omitempty"`    // whom the cluster takes the daemon for
+	Expires time.Time `json:"expires,omitzero"`  // when it ends
+	Warning string    `json:"warning,omitempty"` // the fault that a person must mend before the cluster is lost by it
 }
 
 // Stage is how far a placement has come.
@@ -121,7 +132,7 @@ type Instance struct {
 type Placement struct {
 	Cluster     string          `json:"cluster"`
 	Stage       Stage           `json:"stage"`
-	Health      string          `json:"health"` // Healthy, Suspended, Progressing, Failed or Unknown
+	Health      state.Health    `json:"health"`
 	Message     string          `json:"message,omitempty"`
 	Held        string          `json:"held,omitempty"` // why nothing of it is applied until a person decides; also among Problems
 	Revision    string          `json:"revision,omitempty"`
@@ -141,6 +152,9 @@ type Placement struct {
 	withCluster bool // nothing else is wrong than that nothing of its environment is written on the cluster
 }
 
+// IsHealthy reports whether the placement came to its revision and is healthy now.
+func (p Placement) IsHealthy() bool { return p.Stage == Healthy && p.Health == state.Healthy }
+
 // Adoption is the effects of taking over objects.
 type Adoption struct {
 	Digest  string   `json:"digest"`            // that an Approval names
@@ -150,12 +164,12 @@ type Adoption struct {
 
 // Object is one object of a placement.
 type Object struct {
-	Group     string `json:"group,omitempty"`
-	Kind      string `json:"kind"`
-	Namespace string `json:"namespace,omitempty"`
-	Name      string `json:"name"`
-	Health    string `json:"health"`
-	Message   string `json:"message,omitempty"`
+	Group     string       `json:"group,omitempty"`
+	Kind      string       `json:"kind"`
+	Namespace string       `json:"namespace,omitempty"`
+	Name      string       `json:"name"`
+	Health    state.Health `json:"health"`
+	Message   string       `json:"message,omitempty"`
 }
 
 // ObjectProblem is a state of a cluster that a person must fix.
