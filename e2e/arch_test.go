@@ -116,6 +116,7 @@ var doors = []struct{ library, door string }{
 	{"github.com/lmittmann/tint", "cmd/transom"},
 	{"github.com/coreos/go-oidc", "reconciler/web/access"},
 	{"github.com/prometheus/client_golang", "reconciler/web"},
+	{"github.com/yuin/goldmark", "reconciler/web"},
 	{"github.com/google/cel-go", "render/expression"},
 	{"github.com/spf13", "cmd/transom"},
 	{"testing", "cmd/transom/internal/plan"}, // fstest.MapFS, as a file system in memory

@@ -91,7 +91,8 @@ func isPath(repository fs.FS, name string) bool {
 	if strings.ContainsAny(name, " <>:{") || !fs.ValidPath(name) {
 		return false
 	}
-	return below && exists(repository, first) || path.Ext(name) == ".go"
+	built := first == "bin" // by make, and not in the repository
+	return below && !built && exists(repository, first) || path.Ext(name) == ".go"
 }
 
 // exists reports whether a path is there, which may have * in it, or NAME for any name.

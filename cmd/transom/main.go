@@ -61,6 +61,7 @@ and something would change.`,
 		SilenceUsage:  true,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.AddCommand(newTopics()...)
 	return group(root,
 		newServe(),
 		newToken(),
@@ -83,6 +84,7 @@ and something would change.`,
 		newPin(),
 		newRollback(),
 		newSet(),
+		newInit(),
 		newNew(),
 		newDiff(),
 		newExport(),

@@ -233,14 +233,3 @@ func draftRequest(p *platform.Platform, key platform.RequestKey, offering, versi
 	}
 	return &schema.Draft{Offering: o, Version: v, Constraint: constraint, Name: key.Name, Environments: in, Comments: true}, nil
 }
-
-// finish checks a scaffold, writes it and says so.
-func finish(cmd *cobra.Command, o *output, s *scaffold, dir string, toFill func(platform.Problem) bool) error {
-	if err := s.refuse(dir, toFill); err != nil {
-		return err
-	}
-	if err := s.write(dir); err != nil {
-		return err
-	}
-	return o.print(cmd.OutOrStdout(), s, s.text)
-}

@@ -11,11 +11,13 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"transom.dev/cmd/transom/internal/workspace"
 	"transom.dev/render/platform"
 )
 
-// scaffold is the result of new.
+// scaffold is the result of new and of init: files to begin with.
 type scaffold struct {
 	Files    []string           `json:"files"`
 	Next     string             `json:"next"`
@@ -84,4 +86,15 @@ func (s *scaffold) brings(name string) bool {
 		}
 	}
 	return false
+}
+
+// finish checks a scaffold, writes it and says so.
+func finish(cmd *cobra.Command, o *output, s *scaffold, dir string, toFill func(platform.Problem) bool) error {
+	if err := s.refuse(dir, toFill); err != nil {
+		return err
+	}
+	if err := s.write(dir); err != nil {
+		return err
+	}
+	return o.print(cmd.OutOrStdout(), s, s.text)
 }

@@ -196,7 +196,7 @@ func (o *serveOptions) run(ctx context.Context, entrance *entrance, credentials 
 	group.Go(func() error { return trigger.Every(ctx, o.notice.interval, func() { latch.Fire("interval") }) })
 	o.keys.watch(ctx, group, f.Reconnect, logger)
 	entrance.serve(ctx, group, web.Options{
-		Board: board, Ready: r.Ready, Warned: board.Warned,
+		Board: board, Ready: r.Ready, Warned: board.Warned, Docs: documents(),
 		Includes: func(ctx context.Context, head, commit string) (bool, error) {
 			return source.IsAncestor(ctx, commit, head)
 		},

@@ -21,6 +21,7 @@ var roles = map[string]access.Role{
 	"GET /login/callback": access.Anybody,
 	"POST /logout":        access.Anybody,
 	"/":                   access.Viewer,
+	"/docs/{page...}":     access.Viewer,
 	"/api/v1/status":      access.Viewer,
 	"/api/v1/progress":    access.Viewer,
 	"/api/v1/events":      access.Viewer,
@@ -58,6 +59,13 @@ func newRouter(s *server) *router {
 	rt.answer(hookPath, answer(newHooks(s.Hooks).take, "Git servers POST here that something was pushed", http.MethodPost))
 	if !s.MetricsElsewhere {
 		rt.answer("/metrics", get(metrics(s.Options)))
+	}
+	if s.Docs != nil {
+		serve, err := documents(s.Docs)
+		if err != nil {
+			panic(err) // the files are compiled in
+		}
+		rt.answer("/docs/{page...}", get(serve))
 	}
 	files := get(console())
 	rt.answer("/", files)

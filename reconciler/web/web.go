@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -41,6 +42,9 @@ type Options struct {
 	// Explain answers where an instance comes from. An unknown one is ErrNotFound. Left out, the API says that it
 	// cannot be asked.
 	Explain func(ctx context.Context, q Question) (Trace, error)
+
+	// Docs has a Markdown file for each page below /docs/. Left out, there is none.
+	Docs fs.FS
 
 	// Hosts are names by which the console and the API are asked for beside loopback names and the machine's addresses.
 	Hosts []string

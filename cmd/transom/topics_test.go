@@ -1,0 +1,65 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestEveryPageIsATopicOfHelp(t *testing.T) {
+	names, err := fs.Glob(documents(), "*.md")
+	require.NoError(t, err)
+	require.NotEmpty(t, names)
+	for _, name := range names {
+		text, err := fs.ReadFile(documents(), name)
+		require.NoError(t, err)
+		var out bytes.Buffer
+		require.NoError(t, run(t.Context(), []string{"help", strings.TrimSuffix(name, ".md")}, nil, &out, io.Discard))
+		require.Equal(t, strings.TrimSpace(string(text)), strings.TrimSpace(out.String()))
+	}
+}
+
+// TestRunbookNamesMessagesAndFiguresThatThereAre: the tables of the operator's page quote what the code says.
+func TestRunbookNamesMessagesAndFiguresThatThereAre(t *testing.T) {
+	text, err := fs.ReadFile(documents(), "operator.md")
+	require.NoError(t, err)
+	code := sources(t)
+	for title, least := range map[string]int{"## By message": 10, "## Alerts": 5} {
+		_, section, found := strings.Cut(string(text), title)
+		require.True(t, found, title)
+		section, _, _ = strings.Cut(section, "\n## ")
+		quotes := regexp.MustCompile("(?m)^\\| `([^`]+)`").FindAllStringSubmatch(section, -1)
+		require.GreaterOrEqual(t, len(quotes), least, title)
+		for _, quote := range quotes {
+			said := quote[1]
+			if title == "## Alerts" {
+				said = regexp.MustCompile(`transom_[a-z_]+`).FindString(said)
+			}
+			require.Contains(t, code, said, "%s of the operator's page", title)
+		}
+	}
+}
+
+// sources are all Go files outside tests, one after the other.
+func sources(t *testing.T) string {
+	t.Helper()
+	var all strings.Builder
+	for _, root := range []string{"../../reconciler", "../../fleet", "../../render"} {
+		require.NoError(t, filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+				return err
+			}
+			content, err := os.ReadFile(name)
+			all.Write(content)
+			return err
+		}))
+	}
+	return all.String()
+}
