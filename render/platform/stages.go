@@ -135,7 +135,9 @@ func (l *Loader) place(p *Platform) {
 		environments: p.Environments, clusters: map[string][]*Cluster{}, draining: map[string][]*Cluster{}, opaque: p.tree.opaque,
 	}
 	for _, c := range p.Clusters {
-		next.unread = next.unread || c.Broken && !c.stray
+		if c.Broken && !c.stray {
+			next.unread = true
+		}
 	}
 	for name, e := range p.Environments {
 		next.members(p, e)

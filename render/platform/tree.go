@@ -264,7 +264,8 @@ func (w *walker) place(f *file) {
 		t.offerings[parts[1]] = f
 	case parts[0] == "offerings" && n >= 3 && w.isVersion(f.opaque, parts):
 		dir := path.Join(parts[:3]...)
-		if n > 3 && parts[3] != "tests" || n == 3 {
+		tests := n > 3 && parts[3] == "tests"
+		if !tests {
 			t.versions[dir] = append(t.versions[dir], f)
 		}
 	case parts[0] == "requests" && n == 3 && yaml:
@@ -324,7 +325,10 @@ func (w *walker) warn(name, rule, message string) {
 // mayExist says whether a path is, or is below, one that cannot be looked into.
 func (t *tree) mayExist(name string) bool {
 	for _, o := range t.opaque {
-		if name == o || strings.HasPrefix(name, o+"/") || strings.HasPrefix(o, anyTeam) && underTeam(name) == o[len(anyTeam):] {
+		if name == o || strings.HasPrefix(name, o+"/") {
+			return true
+		}
+		if request, any := strings.CutPrefix(o, anyTeam); any && underTeam(name) == request {
 			return true
 		}
 	}

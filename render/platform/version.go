@@ -188,7 +188,7 @@ func (v *Version) objects(d *document, s versionSpec) {
 	for i, h := range s.Health {
 		field := fieldpath.Index("spec.health", i)
 		switch {
-		case h.Applied && (h.Healthy != "" || h.Failed != ""):
+		case h.Applied && h.Healthy+h.Failed != "":
 			d.problem(field+".applied", "value", "must stand alone: an object that is healthy once applied has no other condition")
 		case !h.Applied && h.Healthy == "":
 			d.problem(field, "required", "must have either healthy, an expression, or applied: true")
