@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"regexp"
 	"strings"
 	"time"
@@ -107,6 +108,29 @@ func decodeEnvironment(d *document, name string, overlays map[string][]*file) *E
 	d.name(name, maxLabel)
 	e.Broken = d.broken()
 	return e
+}
+
+// withhold returns the environment as one that keeps all it has.
+func (e *Environment) withhold() *Environment {
+	broken := *e
+	broken.Broken = true
+	return &broken
+}
+
+// Unhurried returns the environment as one in which no cluster and no instance waits for its turn: they only wait for the health
+// of others.
+func (e *Environment) Unhurried() *Environment {
+	free := *e
+	free.Rollout.Waves = nil
+	free.Rollout.Instances.First, free.Rollout.Instances.MaxConcurrent = math.MaxInt32, "100%"
+	return &free
+}
+
+// AppliedHere returns the environment as one whose state Transom applies itself.
+func (e *Environment) AppliedHere() *Environment {
+	own := *e
+	own.External = false
+	return &own
 }
 
 // reserve checks that an entry opens a namespace that is closed otherwise.

@@ -65,13 +65,6 @@ func makeEnvironment(name string, f *file, overlays map[string][]*file) *loaded[
 	return &loaded[*Environment]{value: e, problems: d.problems}
 }
 
-// withhold returns the environment as one that keeps all it has.
-func (e *Environment) withhold() *Environment {
-	broken := *e
-	broken.Broken = true
-	return &broken
-}
-
 // branch is a branch of a repository in the one spelling that it has.
 func (l *Loader) branch(r StateRepository) StateRepository {
 	if l.Repository != nil && r.URL != "" {

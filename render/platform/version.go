@@ -59,7 +59,25 @@ func decodeVersion(d *document, offering string, number *semver.Version, files [
 	}
 	v.Rendering = rendering(dir, files, o.Spec)
 	d.kustomization(dir, files)
+	v.Broken = d.broken()
 	return v, o.Spec
+}
+
+// boundTo returns the version with the outputs that it can be bound to known.
+func (v *Version) boundTo(d *document, s versionSpec, known offered) *Version {
+	bound := *v
+	if len(d.problems) == 0 && !v.Broken {
+		bound.expressions(d, s, known)
+	}
+	bound.Broken = v.Broken || d.broken()
+	return &bound
+}
+
+// at returns the version at the stage of its life that its offering says.
+func (v *Version) at(l lifecycleSpec) *Version {
+	live := *v
+	live.Lifecycle, live.Reason, live.RemoveAfter = Lifecycle(cmp.Or(l.Lifecycle, string(Active))), l.Reason, l.RemoveAfter
+	return &live
 }
 
 // rendering is the digest of the files and fields that the manifests of a version depend on.

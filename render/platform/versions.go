@@ -70,7 +70,6 @@ func makeVersion(t *tree, dir string, files []*file) *versionFile {
 	d.opaque = d.opaque || t.incomplete(dir)
 	number := semver.MustParse(path.Base(dir))
 	made.alone, made.spec = decodeVersion(d, path.Base(path.Dir(dir)), number, files)
-	made.alone.Broken = d.broken()
 	made.problems = d.problems
 	made.version = made.alone
 	return made
@@ -130,12 +129,7 @@ func (f *versionFile) against(relevant, known offered) {
 			}
 		}
 	}
-	v := *f.alone
-	if len(d.problems) == 0 && !f.alone.Broken {
-		v.expressions(d, f.spec, relevant)
-	}
-	v.Broken = f.alone.Broken || d.broken()
-	f.version, f.unbound = &v, d.problems
+	f.version, f.unbound = f.alone.boundTo(d, f.spec, relevant), d.problems
 }
 
 // String is the same for the same.
