@@ -56,11 +56,11 @@ func countedApart(dir string) bool {
 	return strings.Count(dir, "/") == 2 && slices.Contains([]string{"offerings", "environments"}, folder)
 }
 
-// boundedDirectory visits a version or an overlay, and leaves none of its files behind where it holds too much.
-func (w *walker) boundedDirectory(dir string) error {
+// visitBoundedFolder visits a version or an overlay, and leaves none of its files behind where it holds too much.
+func (w *walker) visitBoundedFolder(dir string) error {
 	opaque, problems := len(w.tree.opaque), len(w.tree.problems)
 	w.folder = &extent{}
-	err := w.directory(dir)
+	err := w.visitFolder(dir)
 	w.folder = nil
 	if !errors.Is(err, errFolderTooLarge) {
 		return err

@@ -46,7 +46,7 @@ func decodeOffering(d *document, name string, data []byte) *offeringFile {
 		}
 		checkOffering(d, s)
 	}
-	d.name(name, maxLabel)
+	d.checkName(name, maxLabel)
 	f.problems = d.problems
 	f.offering.Broken = d.broken()
 	return f

@@ -44,12 +44,12 @@ func decodePolicy(d *document, name string) *Policy {
 		}
 		for i, v := range o.Spec.Validations {
 			field := fieldpath.Index("spec.validations", i)
-			if e := d.expression(field+".expression", field, v.Expression, policyScope(), expression.Bool); e != nil {
+			if e := d.compileExpression(field+".expression", field, v.Expression, policyScope(), expression.Bool); e != nil {
 				p.Validations = append(p.Validations, Validation{Expression: e, Message: v.Message})
 			}
 		}
 	}
-	d.name(name, maxLabel)
+	d.checkName(name, maxLabel)
 	p.Broken = d.broken()
 	sayIdle(d)
 	return p

@@ -48,7 +48,7 @@ func (l *Loader) loadVersions(p *Platform) map[string][]*Version {
 	}
 	for _, dir := range dirs {
 		made := next[dir]
-		made.hold(p.tree, outputs)
+		made.checkBindings(p.tree, outputs)
 		offering := path.Base(path.Dir(dir))
 		out[offering] = append(out[offering], made.version)
 		p.Problems = append(p.Problems, made.problems...)
@@ -97,8 +97,8 @@ func (o offered) add(v *Version) {
 	}
 }
 
-// hold checks a version against the offerings that it can be bound to, again only where their outputs changed.
-func (f *versionFile) hold(t *tree, known offered) {
+// checkBindings checks a version against the offerings that it can be bound to, again only where their outputs changed.
+func (f *versionFile) checkBindings(t *tree, known offered) {
 	if f.contract == nil || len(f.alone.Bindings) == 0 {
 		return
 	}
@@ -116,11 +116,11 @@ func (f *versionFile) hold(t *tree, known offered) {
 	}
 	if text += relevant.String(); f.known != text {
 		f.known = text
-		f.against(relevant, known)
+		f.bindTo(relevant, known)
 	}
 }
 
-func (f *versionFile) against(relevant, known offered) {
+func (f *versionFile) bindTo(relevant, known offered) {
 	d := reopen(f.contract)
 	for _, name := range sortedKeys(f.spec.Bindings) {
 		for i, offering := range f.spec.Bindings[name].Offerings {
