@@ -52,9 +52,7 @@ func instanceAs(
 	}
 	pass.made = as.made
 	if as.unsigned {
-		own := *pass.environment
-		own.External = false
-		pass.environment = &own
+		pass.environment = pass.environment.AppliedHere()
 	}
 	if !pass.overlaysAreSound() {
 		return Rendered{}, pass.problems
