@@ -294,7 +294,7 @@ func (p *pass) render(c *candidate, placed *placement) error {
 func (p *pass) admissible(c *candidate, placed *placement, w kustomize.Wrapper, sources []kustomize.Object, nodes []*yaml.Node) bool {
 	file := kustomizationOf(c.instance.Version)
 	l := &locator{skeleton: p.renderer.analyse(w).Skeleton, trees: w.Trees}
-	for _, problem := range refused(l, w.Prefix, file, nodes, p.definitions.schemas(c.instance.Version)) {
+	for _, problem := range refused(l, w.Prefix, file, nodes, p.definitions.schemasFor(c.instance.Version)) {
 		problem.Warning = c.takenAlready()
 		placed.warnings = append(placed.warnings, problem)
 	}
