@@ -38,10 +38,7 @@ var (
 		"render.pass":                              10,
 		"render/internal/kustomize.Wrapper":        5,
 		"render/internal/kustomize/compiler.facts": 3,
-		"render/platform.Environment":              4,
-		"render/platform.Platform":                 11,
 		"render/state.Release":                     15,
-		"render/platform.Version":                  3,
 	}}
 	linesOfAFile       = limit{what: "lines", most: 400}
 	linesOfAFunction   = limit{what: "lines", most: 60}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"math"
 	"time"
 
 	"transom.dev/reconciler/promotion"
@@ -68,10 +67,7 @@ func unhurried(p *platform.Platform) *platform.Platform {
 	free := *p
 	free.Environments = map[string]*platform.Environment{}
 	for name, e := range p.Environments {
-		own := *e
-		own.Rollout.Waves = nil
-		own.Rollout.Instances.First, own.Rollout.Instances.MaxConcurrent = math.MaxInt32, "100%"
-		free.Environments[name] = &own
+		free.Environments[name] = e.Unhurried()
 	}
 	return &free
 }

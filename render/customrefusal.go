@@ -1,6 +1,8 @@
 package render
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -18,9 +20,9 @@ type schemas func(apiVersion, kind string) []*schema.Schema
 // customSchemas are the schemas of kinds, by API version and kind.
 type customSchemas map[[2]string]*schema.Schema
 
-// schemas are those that a version's objects are held to: of the definitions that it brings along, else of those of all others.
-func (d *definitions) schemas(v *platform.Version) schemas {
-	return func(apiVersion, kind string) (found []*schema.Schema) {
+// schemasFor are those that a version's objects are held to: of the definitions that it brings along, else of those of all others.
+func (d *definitions) schemasFor(v *platform.Version) schemas {
+	return func(apiVersion, kind string) []*schema.Schema {
 		key := [2]string{apiVersion, kind}
 		if own := d.renderer.schemasOf(v)[key]; own != nil {
 			return []*schema.Schema{own}
@@ -29,15 +31,22 @@ func (d *definitions) schemas(v *platform.Version) schemas {
 		if _, defined := scopeIn(d.kinds(), group, kind); !defined {
 			return nil
 		}
-		for _, offering := range d.platform.Offerings {
-			for _, other := range offering.Versions {
-				if s := d.renderer.schemasOf(other)[key]; s != nil {
-					found = append(found, s)
-				}
+		return d.schemas()[key]
+	}
+}
+
+// listSchemas lists the schemas that the platform's own CustomResourceDefinitions have of each kind, in the order of offerings and
+// versions.
+func (d *definitions) listSchemas() map[[2]string][]*schema.Schema {
+	all := map[[2]string][]*schema.Schema{}
+	for _, name := range slices.Sorted(maps.Keys(d.platform.Offerings)) {
+		for _, v := range d.platform.Offerings[name].Versions {
+			for key, s := range d.renderer.schemasOf(v) {
+				all[key] = append(all[key], s)
 			}
 		}
-		return found
 	}
+	return all
 }
 
 func (r *Renderer) schemasOf(v *platform.Version) customSchemas {

@@ -52,9 +52,7 @@ func instanceAs(
 	}
 	pass.made = as.made
 	if as.unsigned {
-		own := *pass.environment
-		own.External = false
-		pass.environment = &own
+		pass.environment = pass.environment.AppliedHere()
 	}
 	if !pass.overlaysAreSound() {
 		return Rendered{}, pass.problems
@@ -296,7 +294,7 @@ func (p *pass) render(c *candidate, placed *placement) error {
 func (p *pass) admissible(c *candidate, placed *placement, w kustomize.Wrapper, sources []kustomize.Object, nodes []*yaml.Node) bool {
 	file := kustomizationOf(c.instance.Version)
 	l := &locator{skeleton: p.renderer.analyse(w).Skeleton, trees: w.Trees}
-	for _, problem := range refused(l, w.Prefix, file, nodes, p.definitions.schemas(c.instance.Version)) {
+	for _, problem := range refused(l, w.Prefix, file, nodes, p.definitions.schemasFor(c.instance.Version)) {
 		problem.Warning = c.takenAlready()
 		placed.warnings = append(placed.warnings, problem)
 	}

@@ -43,3 +43,35 @@ func TestNewRulesOnlyWarnOfWhatAnEnvironmentRuns(t *testing.T) {
 	require.NotNil(t, rendered.Changes["clusters/dev/payments/old.yaml"])
 	require.Nil(t, rendered.Changes["clusters/dev/payments/new.yaml"])
 }
+
+// TestCustomResourceIsRefusedInTheSameWordsEachTime, whichever of the definitions of its kind the repository lists first.
+func TestCustomResourceIsRefusedInTheSameWordsEachTime(t *testing.T) {
+	files := common()
+	offering := func(name, resource string) {
+		for file, content := range map[string]string{
+			"offering.yaml":            "apiVersion: transom.dev/v1alpha1\nkind: Offering\nmetadata: {name: " + name + "}\nspec: {title: T}\n",
+			"1.0.0/version.yaml":       "apiVersion: transom.dev/v1alpha1\nkind: Version\nmetadata: {name: " + name + "}\nspec: {}\n",
+			"1.0.0/kustomization.yaml": "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nresources: [a.yaml]\n",
+			"1.0.0/a.yaml":             resource,
+		} {
+			put(files, "offerings/"+name+"/"+file, []byte(content))
+		}
+	}
+	offering("thing", "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: a}\nspec: {size: 3}\n")
+	for _, of := range []string{"boolean", "string", "array"} {
+		offering("defines-"+of, "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: things.example.com}\n"+
+			"spec:\n  group: example.com\n  scope: Namespaced\n  names: {kind: Thing, plural: things}\n  versions:\n  - name: v1\n    schema: {openAPIV3Schema: "+
+			"{type: object, properties: {spec: {type: object, properties: {size: {type: "+of+", items: {type: string}}}}}}}\n")
+	}
+	put(files, "requests/payments/one.yaml", []byte("apiVersion: transom.dev/v1alpha1\nkind: Request\nmetadata: {name: one}\n"+
+		"spec: {offering: thing, version: 1.0.0, environments: {dev: {}}}\n"))
+	said := map[string]bool{}
+	for range 20 {
+		for _, problem := range renderAll(t, load(t, files), "dev", &render.Base{}).Problems {
+			if problem.Rule == "custom-resource" {
+				said[problem.Message] = true
+			}
+		}
+	}
+	require.Len(t, said, 1)
+}

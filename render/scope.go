@@ -12,6 +12,7 @@ import (
 
 	"transom.dev/render/builtin"
 	"transom.dev/render/platform"
+	"transom.dev/render/schema"
 )
 
 // Scopes of kinds, as Kubernetes writes them.
@@ -24,12 +25,13 @@ const (
 type definitions struct {
 	renderer *Renderer // caches the definitions of each version
 	platform *platform.Platform
-	kinds    func() []platform.Kind // of all versions; listed once
+	kinds    func() []platform.Kind                // of all versions; listed once
+	schemas  func() map[[2]string][]*schema.Schema // of all versions, by API version and kind; listed once
 }
 
 func (r *Renderer) definitionsOf(p *platform.Platform) *definitions {
 	d := &definitions{renderer: r, platform: p}
-	d.kinds = sync.OnceValue(d.listKinds)
+	d.kinds, d.schemas = sync.OnceValue(d.listKinds), sync.OnceValue(d.listSchemas)
 	return d
 }
 

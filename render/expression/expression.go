@@ -138,8 +138,11 @@ func (a activation) Parent() cel.Activation { return nil }
 
 // IsNoSuchKey says whether an evaluation failed because a value is not there (yet).
 func IsNoSuchKey(err error) bool {
+	if err == nil {
+		return false
+	}
 	// cel-go keeps the type of this error to itself; a test holds its text.
-	return err != nil && (strings.HasPrefix(err.Error(), "no such key") || strings.HasPrefix(err.Error(), "index out of bounds"))
+	return strings.HasPrefix(err.Error(), "no such key") || strings.HasPrefix(err.Error(), "index out of bounds")
 }
 
 // native turns a result into JSON's types.

@@ -35,8 +35,9 @@ func readText(files fs.FS, name string) (string, error) {
 		return "", fmt.Errorf("file(%q) must be a path inside the version", wording.Shorten(name))
 	}
 	info, err := fs.Stat(files, name)
+	isDir := err == nil && info.IsDir()
 	switch {
-	case errors.Is(err, fs.ErrNotExist) || err == nil && info.IsDir():
+	case isDir, errors.Is(err, fs.ErrNotExist):
 		return "", fmt.Errorf("there is no file %q in the version%s", wording.Shorten(name), wording.Suggest(name, allFiles(files)))
 	case err == nil && info.Size() > maxText:
 		return "", fmt.Errorf("file(%q) is larger than 256 KiB", wording.Shorten(name))

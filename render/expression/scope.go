@@ -157,8 +157,10 @@ func (t *objectTypes) FindStructFieldType(name, field string) (*types.FieldType,
 // Identifier says whether CEL can select a field of this name.
 func Identifier(name string) bool {
 	for i, c := range name {
-		letter := c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
-		if !letter && (i == 0 || c < '0' || c > '9') {
+		switch {
+		case c == '_', 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z':
+		case i > 0 && '0' <= c && c <= '9':
+		default:
 			return false
 		}
 	}

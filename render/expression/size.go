@@ -84,7 +84,11 @@ func sizedFormat(args []ref.Val) error {
 		}
 	}
 	m := meter{bytes: MaxValue, nodes: MaxItems}
-	if !m.take(int64(len(format)), 0) || len(args) > 1 && !m.value(args[1]) {
+	fits := m.take(int64(len(format)), 0)
+	if fits && len(args) > 1 {
+		fits = m.value(args[1])
+	}
+	if !fits {
 		return fmt.Errorf("comes to more than %d bytes of text", MaxValue)
 	}
 	return nil

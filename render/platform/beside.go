@@ -65,10 +65,16 @@ func (f *requestFile) doubtful(field string) bool {
 		if p.Warning || p.Field == "" {
 			continue
 		}
-		if p.Field == field || strings.HasPrefix(field, p.Field+".") || p.Rule != "unknown-field" && name != "environments" && strings.HasPrefix(p.Field, field+".") {
+		if p.Field == field || strings.HasPrefix(field, p.Field+".") {
 			return true
 		}
-		if last, in := strings.CutPrefix(p.Field, parent+"."); in && p.Rule == "unknown-field" && wording.Closest(last, []string{name}) != "" {
+		if p.Rule != "unknown-field" {
+			if name != "environments" && strings.HasPrefix(p.Field, field+".") {
+				return true
+			}
+			continue
+		}
+		if last, beside := strings.CutPrefix(p.Field, parent+"."); beside && wording.Closest(last, []string{name}) != "" {
 			return true
 		}
 	}

@@ -84,7 +84,7 @@ func (b *binder) bind(r *resolved) (map[string]*resolution, []Problem) {
 		if resolution.instance == nil || len(resolution.instance.Bindings) == 0 {
 			continue
 		}
-		problems := b.check(r, resolution.instance)
+		problems := b.checkProviders(r, resolution.instance)
 		if len(problems) == 0 {
 			continue
 		}
@@ -102,10 +102,10 @@ func (b *binder) bind(r *resolved) (map[string]*resolution, []Problem) {
 	return in, acrossEnvironments(in)
 }
 
-// check looks at the requests that an instance is bound to: whether each is there and in the environment, is of an offering
+// checkProviders looks at the requests that an instance is bound to: whether each is there and in the environment, is of an offering
 // that the version expects, and has the outputs that it reads. A request that cannot be read is not reported: it may be all
 // right.
-func (b *binder) check(r *resolved, i *Instance) []Problem {
+func (b *binder) checkProviders(r *resolved, i *Instance) []Problem {
 	d := r.file.document(i.Environment.Name)
 	for _, name := range sortedKeys(i.Bindings) {
 		field, key, env := i.BindingField(name), i.Bindings[name], i.Environment.Name

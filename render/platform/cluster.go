@@ -23,7 +23,7 @@ func decodeCluster(d *document, name string) *Cluster {
 			d.problem("spec.now", "value", "means nothing for a cluster that is %s; it says of a draining one that what runs there does not wait for other clusters", c.State)
 		}
 	}
-	d.name(name, maxLabel)
+	d.checkName(name, maxLabel)
 	c.Broken = d.broken()
 	return c
 }

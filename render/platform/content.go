@@ -155,7 +155,8 @@ func (c *content) own(p *Platform, environment string, k RequestKey) *Instance {
 		return nil
 	}
 	i := in.instance
-	if c.allows(environment) && (i.Version.Number.String() != c.version || i.Version.Digest != c.versionDigest) {
+	recorded := i.Version.Number.String() == c.version && i.Version.Digest == c.versionDigest
+	if !recorded && c.allows(environment) {
 		return nil
 	}
 	if !reflect.DeepEqual(i.Request.Spec.Released(), c.specs[0]) {

@@ -19,7 +19,7 @@ type edge struct {
 // findCycles finds the bindings without which nothing would go round in a circle. It looks at each of them once, so
 // that no tangle of requests takes longer than their number.
 func (b *binder) findCycles() {
-	w := &circler{binder: b, seen: map[edge]int{}}
+	w := &cycleFinder{binder: b, seen: map[edge]int{}}
 	for _, request := range b.team.requests {
 		key := request.Key
 		for env := range b.team.resolved[key].in {
@@ -30,8 +30,8 @@ func (b *binder) findCycles() {
 	}
 }
 
-// A circler walks along bindings, from consumers to providers.
-type circler struct {
+// A cycleFinder walks along bindings, from consumers to providers.
+type cycleFinder struct {
 	*binder
 	seen  map[edge]int // by environment and request: where it stands on the chain, or -1 once it is done
 	chain []edge       // the way to where it is
@@ -54,7 +54,7 @@ func (b *binder) leadsOn(env string, key RequestKey) bool {
 	return false
 }
 
-func (w *circler) visit(env string, key RequestKey) {
+func (w *cycleFinder) visit(env string, key RequestKey) {
 	at := edge{environment: env, from: key}
 	if _, seen := w.seen[at]; seen {
 		return
@@ -65,7 +65,7 @@ func (w *circler) visit(env string, key RequestKey) {
 		w.chain = append(w.chain, edge{env, key, name})
 		provider := bindings[name]
 		if n, seen := w.seen[edge{environment: env, from: provider}]; seen && n >= 0 {
-			w.found(w.chain[n:])
+			w.recordCycle(w.chain[n:])
 		} else {
 			w.visit(env, provider)
 		}
@@ -74,7 +74,7 @@ func (w *circler) visit(env string, key RequestKey) {
 	w.seen[at] = -1
 }
 
-func (w *circler) found(cycle []edge) {
+func (w *cycleFinder) recordCycle(cycle []edge) {
 	var through []string
 	for _, e := range cycle {
 		through = append(through, e.from.String())

@@ -55,13 +55,13 @@ func decodeDecision(d *document, environment, name string, data []byte) *Decisio
 		c.Digest = Digest(string(data))
 		c.Kind = d.object.Text("kind")
 		if _, known := decisions[c.Kind]; !known {
-			d.header("Approval", "Hold", "Pin", "Override")
+			d.checkHeader("Approval", "Hold", "Pin", "Override")
 		} else if o, ok := read[decisionSpec](d, c.Kind, name); ok {
 			c.fill(d, o.Spec)
 			c.check(d)
 		}
 	}
-	d.name(name, maxLabel)
+	d.checkName(name, maxLabel)
 	c.Broken = d.broken()
 	return c
 }
@@ -70,7 +70,7 @@ func (c *Decision) fill(d *document, s decisionSpec) {
 	c.Release, c.Offering, c.Version, c.Team, c.Cluster = s.Release, s.Offering, s.Version, s.Team, s.Cluster
 	c.Plan, c.Deletions, c.Adoption, c.Platform, c.Takeover, c.State = s.Plan, s.Deletions, s.Adoption, s.Platform, s.Takeover, s.State
 	c.Skip, c.Reason = s.Skip, s.Reason
-	c.From, c.Until = d.time("spec.from", s.From), d.time("spec.until", s.Until)
+	c.From, c.Until = d.readTime("spec.from", s.From), d.readTime("spec.until", s.Until)
 	if s.Request != "" {
 		key, err := ParseRequestKey(s.Request)
 		if err != nil {

@@ -39,8 +39,8 @@ func directory(dir string, files []*file) (fs.FS, string) {
 	return fsys, "sha256:" + hex.EncodeToString(hash.Sum(nil))
 }
 
-// component checks a version's optional component: its path and the directory there.
-func (d *document) component(field, dir, name string, files []*file) {
+// checkComponent checks a version's optional component: its path and the directory there.
+func (d *document) checkComponent(field, dir, name string, files []*file) {
 	at := path.Join(dir, name)
 	switch {
 	case name == "":
@@ -49,7 +49,7 @@ func (d *document) component(field, dir, name string, files []*file) {
 	case !slices.ContainsFunc(files, func(f *file) bool { return strings.HasPrefix(f.path, at+"/") }):
 		d.problem(field, "path", "there is no directory %s%s", at, wording.Suggest(name, componentsOf(dir, files)))
 	default:
-		d.kustomization(at, files)
+		d.checkKustomization(at, files)
 	}
 }
 
@@ -63,8 +63,8 @@ func componentsOf(dir string, files []*file) (names []string) {
 	return names
 }
 
-// kustomization checks that a directory is a Kustomize Component.
-func (d *document) kustomization(dir string, files []*file) {
+// checkKustomization checks that a directory is a Kustomize Component.
+func (d *document) checkKustomization(dir string, files []*file) {
 	i := slices.IndexFunc(files, func(f *file) bool { return f.path == dir+"/kustomization.yaml" })
 	if i < 0 {
 		if !d.opaque {

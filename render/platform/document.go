@@ -51,19 +51,19 @@ func (d *document) parse(data []byte) {
 // read decodes the document as the one object of the given kind that belongs here, whose name its place gives. It
 // returns false where nothing of the spec could be read.
 func read[S any](d *document, kind, name string, marks ...strictyaml.Mark) (o object[S], ok bool) {
-	if d.object == nil || !d.header(kind) {
+	if d.object == nil || !d.checkHeader(kind) {
 		return o, false
 	}
 	d.addFrom(d.object.Decode(&o, marks...))
 	if got := o.Metadata.Name; got != name && got != "" {
 		d.problem("metadata.name", "name", "must be %q, as its place in the repository says, not %q", name, got)
 	}
-	d.labels("metadata.labels", o.Metadata.Labels)
+	d.checkLabels("metadata.labels", o.Metadata.Labels)
 	return o, true
 }
 
-// header checks the fields that must be right before anything else of the file means something.
-func (d *document) header(kinds ...string) bool {
+// checkHeader checks the fields that must be right before anything else of the file means something.
+func (d *document) checkHeader(kinds ...string) bool {
 	before := len(d.problems)
 	switch v := d.object.Text("apiVersion"); v {
 	case APIVersion:
@@ -82,7 +82,7 @@ func (d *document) header(kinds ...string) bool {
 	return len(d.problems) == before
 }
 
-func (d *document) labels(field string, values map[string]string) {
+func (d *document) checkLabels(field string, values map[string]string) {
 	for _, k := range sortedKeys(values) {
 		errs := append(validation.IsQualifiedName(k), validation.IsValidLabelValue(values[k])...)
 		for _, e := range errs {
@@ -126,13 +126,13 @@ func (d *document) add(p Problem) {
 		p.Request = d.request
 	}
 	p.Environment = cmp.Or(p.Environment, d.environment)
-	if len(d.problems) < maxProblems && !d.said(p) {
+	if len(d.problems) < maxProblems && !d.hasProblemOf(p) {
 		d.problems = append(d.problems, p)
 	}
 }
 
-// said finds an earlier Problem of the same field: the value of a field that could not be read is not judged again.
-func (d *document) said(p Problem) bool {
+// hasProblemOf finds an earlier Problem of the same field: the value of a field that could not be read is not judged again.
+func (d *document) hasProblemOf(p Problem) bool {
 	return p.Field != "" && !p.Warning && slices.ContainsFunc(d.problems, func(o Problem) bool {
 		return o.Field == p.Field && o.Line == p.Line && !o.Warning
 	})

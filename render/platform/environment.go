@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"regexp"
 	"strings"
 	"time"
@@ -80,43 +81,66 @@ func decodeEnvironment(d *document, name string, overlays map[string][]*file) *E
 	o, ok := read[environmentSpec](d, "Environment", name)
 	if ok {
 		s := o.Spec
-		e.state(d, s)
-		e.Clusters = d.selector("spec.clusters", s.Clusters)
+		e.decodeState(d, s)
+		e.Clusters = d.compileSelector("spec.clusters", s.Clusters)
 		if s.Namespace.Name != "" {
-			e.Namespace.Name = d.expression("spec.namespace.name", "namespace", s.Namespace.Name, placeScope(), expression.String)
+			e.Namespace.Name = d.compileExpression("spec.namespace.name", "namespace", s.Namespace.Name, placeScope(), expression.String)
 		}
 		e.Namespace.Components = findOverlays(d, "spec.namespace.components", name, s.Namespace.Components, overlays)
 		e.Namespace.Adopt = checkAdoptable(d, "spec.namespace.adopt", s.Namespace.Adopt)
 		e.Overlays = findOverlays(d, "spec.components", name, s.Components, overlays)
 		for i, r := range s.Reserved {
-			e.reserve(d, fieldpath.Index("spec.reserved", i), r.Namespace)
+			e.checkReserved(d, fieldpath.Index("spec.reserved", i), r.Namespace)
 			for _, k := range r.Kinds {
 				e.Reserved = append(e.Reserved, ReservedKind{Namespace: r.Namespace, Group: k.Group, Kind: k.Kind})
 			}
 		}
 		e.Values = s.Values
 		e.PromotesFrom = s.PromotesFrom
-		e.gates(d, s)
-		e.rollout(d, s.Rollout)
+		e.decodeGates(d, s)
+		e.decodeRollout(d, s.Rollout)
 		e.Drift, e.External = cmp.Or(s.Drift, "correct"), s.Apply == "external"
 		e.DeletionLimit = DeletionLimit{
-			Instances: d.count("spec.deletionLimit.instances", s.DeletionLimit.Instances, 5),
-			Percent:   d.count("spec.deletionLimit.percent", s.DeletionLimit.Percent, 20),
+			Instances: d.readCount("spec.deletionLimit.instances", s.DeletionLimit.Instances, 5),
+			Percent:   d.readCount("spec.deletionLimit.percent", s.DeletionLimit.Percent, 20),
 		}
 	}
-	d.name(name, maxLabel)
+	d.checkName(name, maxLabel)
 	e.Broken = d.broken()
 	return e
 }
 
-// reserve checks that an entry opens a namespace that is closed otherwise.
-func (e *Environment) reserve(d *document, field, namespace string) {
+// withhold returns the environment as one that keeps all it has.
+func (e *Environment) withhold() *Environment {
+	broken := *e
+	broken.Broken = true
+	return &broken
+}
+
+// Unhurried returns the environment as one in which no cluster and no instance waits for its turn: they only wait for the health
+// of others.
+func (e *Environment) Unhurried() *Environment {
+	free := *e
+	free.Rollout.Waves = nil
+	free.Rollout.Instances.First, free.Rollout.Instances.MaxConcurrent = math.MaxInt32, "100%"
+	return &free
+}
+
+// AppliedHere returns the environment as one whose state Transom applies itself.
+func (e *Environment) AppliedHere() *Environment {
+	own := *e
+	own.External = false
+	return &own
+}
+
+// checkReserved checks that an entry opens a namespace that is closed otherwise.
+func (e *Environment) checkReserved(d *document, field, namespace string) {
 	if namespace != "" && !ReservedNamespace(namespace) {
 		d.problem(field+".namespace", "value", "%q is open to cluster-scoped offerings as it is; reserved are default, kube-* and transom-*", wording.Shorten(namespace))
 	}
 }
 
-func (e *Environment) state(d *document, s environmentSpec) {
+func (e *Environment) decodeState(d *document, s environmentSpec) {
 	e.State = StateRepository{URL: s.State.URL, Branch: cmp.Or(s.State.Branch, "main")}
 	switch url := s.State.URL; {
 	case url == "":
@@ -137,12 +161,12 @@ var hasPassword = regexp.MustCompile(`^([a-zA-Z][a-zA-Z0-9+.-]*)://([^/@]*:[^/@]
 // noBranch finds the characters and sequences that Git allows in no name of a branch.
 var noBranch = regexp.MustCompile(`^[-/]|[/.]$|\.\.|//|[\x00-\x20~^:?*[\\]`)
 
-func (e *Environment) gates(d *document, s environmentSpec) {
+func (e *Environment) decodeGates(d *document, s environmentSpec) {
 	g := s.Gates
 	e.Gates = Gates{
-		Soak:     d.duration("spec.gates.soak", g.Soak, 0),
+		Soak:     d.readDuration("spec.gates.soak", g.Soak, 0),
 		Approval: cmp.Or(g.Approval, "none"),
-		Grace:    d.duration("spec.gates.grace", g.Grace, time.Minute),
+		Grace:    d.readDuration("spec.gates.grace", g.Grace, time.Minute),
 		Unproven: cmp.Or(g.Unproven, "approval"),
 		Replace:  cmp.Or(g.Replace, "oldest"),
 	}
@@ -156,7 +180,7 @@ func (e *Environment) gates(d *document, s environmentSpec) {
 
 // readWindow reads a time in which an environment may change, or may not.
 func readWindow(d *document, field string, w windowSpec) (Window, bool) {
-	duration, zone := d.duration(field+".duration", w.Duration, 0), w.TimeZone
+	duration, zone := d.readDuration(field+".duration", w.Duration, 0), w.TimeZone
 	if _, err := time.LoadLocation(zone); err != nil || zone == "Local" {
 		d.problem(field+".timeZone", "value", "there is no time zone %q", wording.Shorten(zone))
 		zone = ""
@@ -175,14 +199,14 @@ func readWindow(d *document, field string, w windowSpec) (Window, bool) {
 	return window, err == nil
 }
 
-func (e *Environment) rollout(d *document, s rolloutSpec) {
+func (e *Environment) decodeRollout(d *document, s rolloutSpec) {
 	e.Rollout = Rollout{
-		ProgressDeadline: d.duration("spec.rollout.progressDeadline", s.ProgressDeadline, 10*time.Minute),
+		ProgressDeadline: d.readDuration("spec.rollout.progressDeadline", s.ProgressDeadline, 10*time.Minute),
 		OnFailure:        cmp.Or(s.OnFailure, "rollback"),
 		Instances: Instances{
-			First:         d.count("spec.rollout.instances.first", s.Instances.First, 1),
-			MaxConcurrent: d.share("spec.rollout.instances.maxConcurrent", s.Instances.MaxConcurrent, "10%"),
-			MaxFailures:   d.count("spec.rollout.instances.maxFailures", s.Instances.MaxFailures, 1),
+			First:         d.readCount("spec.rollout.instances.first", s.Instances.First, 1),
+			MaxConcurrent: d.readShare("spec.rollout.instances.maxConcurrent", s.Instances.MaxConcurrent, "10%"),
+			MaxFailures:   d.readCount("spec.rollout.instances.maxFailures", s.Instances.MaxFailures, 1),
 		},
 	}
 	seen := map[string]bool{}
@@ -194,9 +218,9 @@ func (e *Environment) rollout(d *document, s rolloutSpec) {
 		seen[w.Name] = true
 		e.Rollout.Waves = append(e.Rollout.Waves, Wave{
 			Name:          w.Name,
-			Clusters:      d.selector(field+".clusters", w.Clusters),
-			MaxConcurrent: d.share(field+".maxConcurrent", w.MaxConcurrent, ""),
-			Soak:          d.duration(field+".soak", w.Soak, 0),
+			Clusters:      d.compileSelector(field+".clusters", w.Clusters),
+			MaxConcurrent: d.readShare(field+".maxConcurrent", w.MaxConcurrent, ""),
+			Soak:          d.readDuration(field+".soak", w.Soak, 0),
 		})
 	}
 }
@@ -214,7 +238,7 @@ func findOverlays(d *document, field, environment string, names []string, known 
 		default:
 			o := Overlay{Dir: dir}
 			o.Files, o.Digest = directory(dir, files)
-			d.kustomization(dir, files)
+			d.checkKustomization(dir, files)
 			out = append(out, o)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -23,6 +24,8 @@ type extent struct {
 	bytes   int64
 }
 
+func (e *extent) over(entries int, bytes int64) bool { return e.entries > entries || e.bytes > bytes }
+
 // errFolderTooLarge ends the reading of one folder. That folder is not looked into then, and everything else is.
 var errFolderTooLarge = errors.New("the folder is too large")
 
@@ -33,11 +36,11 @@ func (w *walker) count(entries int, bytes int64) error {
 			e.entries, e.bytes = e.entries+entries, e.bytes+bytes
 		}
 	}
-	if w.whole.entries > maxEntries || w.whole.bytes > maxBytes {
+	if w.whole.over(maxEntries, maxBytes) {
 		return fmt.Errorf("its folders hold over %d,000 files and folders, or over %d MiB: nothing of it is taken in, and what runs stays as it is; "+
 			"look for a folder or file that is there again and again, and delete it", maxEntries/1000, maxBytes>>20)
 	}
-	if w.folder != nil && (w.folder.entries > maxFolderEntries || w.folder.bytes > maxFolderBytes) {
+	if w.folder != nil && w.folder.over(maxFolderEntries, maxFolderBytes) {
 		return errFolderTooLarge
 	}
 	return nil
@@ -49,14 +52,15 @@ func tooDeep(dir string) bool { return strings.Count(dir, "/") >= maxDepth }
 // countedApart says whether the entries below a path are counted apart: those of a version or of an overlay. Those of a team are
 // by requestsOf.
 func countedApart(dir string) bool {
-	return strings.Count(dir, "/") == 2 && (strings.HasPrefix(dir, "offerings/") || strings.HasPrefix(dir, "environments/"))
+	folder, _, _ := strings.Cut(dir, "/")
+	return strings.Count(dir, "/") == 2 && slices.Contains([]string{"offerings", "environments"}, folder)
 }
 
-// boundedDirectory visits a version or an overlay, and leaves none of its files behind where it holds too much.
-func (w *walker) boundedDirectory(dir string) error {
+// visitBoundedFolder visits a version or an overlay, and leaves none of its files behind where it holds too much.
+func (w *walker) visitBoundedFolder(dir string) error {
 	opaque, problems := len(w.tree.opaque), len(w.tree.problems)
 	w.folder = &extent{}
-	err := w.directory(dir)
+	err := w.visitFolder(dir)
 	w.folder = nil
 	if !errors.Is(err, errFolderTooLarge) {
 		return err

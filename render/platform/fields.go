@@ -19,15 +19,15 @@ import (
 
 const maxLabel = 63
 
-// name checks the name that a file's place gives.
-func (d *document) name(name string, limit int) {
+// checkName checks the name that a file's place gives.
+func (d *document) checkName(name string, limit int) {
 	if wrong := wrongName(name, limit); wrong != "" {
 		d.problem("metadata.name", "name", "%q %s", wording.Shorten(name), wrong)
 	}
 }
 
-// expression compiles the CEL at a field; nil where it does not compile.
-func (d *document) expression(field, name, source string, names *expression.Scope, want *expression.Type) *expression.Expression {
+// compileExpression compiles the CEL at a field; nil where it does not compile.
+func (d *document) compileExpression(field, name, source string, names *expression.Scope, want *expression.Type) *expression.Expression {
 	e, err := expression.Compile(source, names, want)
 	if err != nil {
 		d.problem(field, "expression", "%s", err)
@@ -39,8 +39,8 @@ func (d *document) expression(field, name, source string, names *expression.Scop
 	return e
 }
 
-// selector compiles a Kubernetes label selector.
-func (d *document) selector(field string, s *metav1.LabelSelector) labels.Selector {
+// compileSelector compiles a Kubernetes label selector.
+func (d *document) compileSelector(field string, s *metav1.LabelSelector) labels.Selector {
 	if s == nil {
 		return nil
 	}
@@ -53,8 +53,8 @@ func (d *document) selector(field string, s *metav1.LabelSelector) labels.Select
 	return selector
 }
 
-// duration reads a Go duration that is not negative.
-func (d *document) duration(field, value string, absent time.Duration) time.Duration {
+// readDuration reads a Go duration that is not negative.
+func (d *document) readDuration(field, value string, absent time.Duration) time.Duration {
 	if value == "" {
 		return absent
 	}
@@ -72,8 +72,8 @@ func problemAt(e *expression.Expression, rule, message string) Problem {
 
 var percent = regexp.MustCompile(`^([1-9][0-9]?|100)%$`)
 
-// time reads an RFC 3339 time.
-func (d *document) time(field, value string) time.Time {
+// readTime reads an RFC 3339 time.
+func (d *document) readTime(field, value string) time.Time {
 	if value == "" {
 		return time.Time{}
 	}
@@ -84,8 +84,8 @@ func (d *document) time(field, value string) time.Time {
 	return t
 }
 
-// share reads a number of things, or how many of a hundred.
-func (d *document) share(field string, value any, absent string) string {
+// readShare reads a number of things, or how many of a hundred.
+func (d *document) readShare(field string, value any, absent string) string {
 	switch v := value.(type) {
 	case nil:
 		return absent
@@ -102,8 +102,8 @@ func (d *document) share(field string, value any, absent string) string {
 	return absent
 }
 
-// count reads a number that is not negative.
-func (d *document) count(field string, value *int, absent int) int {
+// readCount reads a number that is not negative.
+func (d *document) readCount(field string, value *int, absent int) int {
 	if value == nil {
 		return absent
 	}

@@ -40,7 +40,8 @@ func idlePin(p *Platform, d *document, c *Decision) {
 		return
 	}
 	for _, i := range p.Instances(c.Environment) {
-		if i.Offering != o || c.Request != nil && i.Request.Key != *c.Request {
+		named := c.Request == nil || i.Request.Key == *c.Request
+		if i.Offering != o || !named {
 			continue
 		}
 		if _, wrong := i.As(pinned); len(wrong) > 0 {

@@ -52,7 +52,7 @@ func (l *Loader) Load(fsys fs.FS) (*Platform, error) {
 	if l.contents == nil {
 		l.contents = &contents{}
 	}
-	p := &Platform{tree: t, Problems: slices.Clone(t.problems), contents: l.contents}
+	p := &Platform{Problems: slices.Clone(t.problems), parts: parts{tree: t, contents: l.contents}}
 	l.loadClusters(p)
 	l.loadEnvironments(p)
 	l.loadOfferings(p)

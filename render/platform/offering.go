@@ -1,7 +1,6 @@
 package platform
 
 import (
-	"cmp"
 	"slices"
 	"time"
 
@@ -47,7 +46,7 @@ func decodeOffering(d *document, name string, data []byte) *offeringFile {
 		}
 		checkOffering(d, s)
 	}
-	d.name(name, maxLabel)
+	d.checkName(name, maxLabel)
 	f.problems = d.problems
 	f.offering.Broken = d.broken()
 	return f
@@ -83,10 +82,7 @@ func (f *offeringFile) assemble(versions []*Version) (*Offering, []Problem) {
 	for _, v := range versions {
 		number := v.Number.String()
 		published[number] = true
-		l := f.lifecycles[number]
-		live := *v
-		live.Lifecycle, live.Reason, live.RemoveAfter = Lifecycle(cmp.Or(l.Lifecycle, string(Active))), l.Reason, l.RemoveAfter
-		o.Versions = append(o.Versions, &live)
+		o.Versions = append(o.Versions, v.at(f.lifecycles[number]))
 	}
 	slices.SortFunc(o.Versions, func(a, b *Version) int { return a.Number.Compare(b.Number) })
 	for _, number := range sortedKeys(f.lifecycles) {

@@ -22,6 +22,12 @@ type Platform struct {
 	// Problems holds every Problem and Warning, sorted by file, line, column and text.
 	Problems []Problem
 
+	parts
+}
+
+// parts are the values between the files and the objects of a snapshot, which answer questions about it and which the next load
+// takes over where they did not change.
+type parts struct {
 	tree      *tree
 	stages    *stages
 	teams     map[string]*team

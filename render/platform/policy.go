@@ -44,12 +44,12 @@ func decodePolicy(d *document, name string) *Policy {
 		}
 		for i, v := range o.Spec.Validations {
 			field := fieldpath.Index("spec.validations", i)
-			if e := d.expression(field+".expression", field, v.Expression, policyScope(), expression.Bool); e != nil {
+			if e := d.compileExpression(field+".expression", field, v.Expression, policyScope(), expression.Bool); e != nil {
 				p.Validations = append(p.Validations, Validation{Expression: e, Message: v.Message})
 			}
 		}
 	}
-	d.name(name, maxLabel)
+	d.checkName(name, maxLabel)
 	p.Broken = d.broken()
 	sayIdle(d)
 	return p
@@ -59,7 +59,11 @@ func decodePolicy(d *document, name string) *Policy {
 func sayIdle(d *document) {
 	var first *Problem
 	for i := range d.problems {
-		if p := &d.problems[i]; !p.Warning && (first == nil || p.Compare(*first) < 0) {
+		p := &d.problems[i]
+		if p.Warning {
+			continue
+		}
+		if first == nil || p.Compare(*first) < 0 {
 			first = p
 		}
 	}
@@ -94,7 +98,10 @@ func (p *Policy) Denies() bool { return p.Action == "deny" }
 
 // Judges says whether objects of an environment are held to the policy. A Broken one judges nothing.
 func (p *Policy) Judges(environment string) bool {
-	return !p.Broken && (len(p.Environments) == 0 || slices.Contains(p.Environments, environment))
+	if p.Broken {
+		return false
+	}
+	return len(p.Environments) == 0 || slices.Contains(p.Environments, environment)
 }
 
 // Matches says whether objects of a kind are held to the policy.

@@ -9,7 +9,7 @@ import (
 func DecodeRecord(kind string, data []byte, out any) error {
 	d := &document{path: kind}
 	d.parse(data)
-	if d.object != nil && d.header(kind) {
+	if d.object != nil && d.checkHeader(kind) {
 		d.addFrom(d.object.Decode(out))
 	}
 	if len(d.problems) == 0 {

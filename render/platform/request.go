@@ -27,7 +27,7 @@ func decodeRequest(d *document, key RequestKey, data []byte) *requestFile {
 		r.Spec = o.Spec
 		checkRequest(d, o.Spec)
 	}
-	d.name(key.Name, maxRequestName)
+	d.checkName(key.Name, maxRequestName)
 	checkTeam(d, key.Team)
 	f := &requestFile{request: r, data: data, named: o.Metadata.Name, wrong: map[string]bool{}}
 	f.problems, r.Broken = attribute(d.problems, r.Spec, f.wrong)

@@ -55,7 +55,7 @@ func (l *Loader) loadEnvironments(p *Platform) {
 	} else {
 		p.Graph = NewGraph(p.Environments)
 	}
-	l.place(p)
+	l.assignClusters(p)
 }
 
 func makeEnvironment(name string, f *file, overlays map[string][]*file) *loaded[*Environment] {
@@ -63,13 +63,6 @@ func makeEnvironment(name string, f *file, overlays map[string][]*file) *loaded[
 	d.environment = name
 	e := decodeEnvironment(d, name, overlays)
 	return &loaded[*Environment]{value: e, problems: d.problems}
-}
-
-// withhold returns the environment as one that keeps all it has.
-func (e *Environment) withhold() *Environment {
-	broken := *e
-	broken.Broken = true
-	return &broken
 }
 
 // branch is a branch of a repository in the one spelling that it has.
@@ -129,16 +122,18 @@ func (l *Loader) checkEnvironments(p *Platform) {
 	}
 }
 
-// place finds the clusters of each environment.
-func (l *Loader) place(p *Platform) {
+// assignClusters finds the clusters of each environment.
+func (l *Loader) assignClusters(p *Platform) {
 	next := &stages{
 		environments: p.Environments, clusters: map[string][]*Cluster{}, draining: map[string][]*Cluster{}, opaque: p.tree.opaque,
 	}
 	for _, c := range p.Clusters {
-		next.unread = next.unread || c.Broken && !c.stray
+		if c.Broken && !c.stray {
+			next.unread = true
+		}
 	}
 	for name, e := range p.Environments {
-		next.members(p, e)
+		next.addMembers(p, e)
 		if !e.Broken && !next.unread && len(next.clusters[name])+len(next.draining[name]) == 0 {
 			d := reopen(p.tree.environments[name])
 			d.environment = name
@@ -151,8 +146,8 @@ func (l *Loader) place(p *Platform) {
 	}
 }
 
-// members finds the clusters of an environment. The labels of a broken cluster are unknown.
-func (s *stages) members(p *Platform, e *Environment) {
+// addMembers finds the clusters of an environment. The labels of a broken cluster are unknown.
+func (s *stages) addMembers(p *Platform, e *Environment) {
 	for _, name := range sortedKeys(p.Clusters) {
 		c := p.Clusters[name]
 		switch {

@@ -75,9 +75,9 @@ func (s stray) place() string {
 	return ""
 }
 
-// misplaced reports a file that means nothing where it is. One of our kinds is not taken for absent from its place: moving a
+// reportMisplaced reports a file that means nothing where it is. One of our kinds is not taken for absent from its place: moving a
 // file must not delete a database. Nor is a request that only lost its extension, whatever else is in the file.
-func (w *walker) misplaced(f *file, parts []string) {
+func (w *walker) reportMisplaced(f *file, parts []string) {
 	s, ours := strayOf(f, parts)
 	stem := strings.TrimSuffix(f.path, path.Ext(f.path))
 	renamed := isYAML(f.path) && path.Ext(f.path) != ".yaml"
@@ -86,7 +86,7 @@ func (w *walker) misplaced(f *file, parts []string) {
 	}
 	switch {
 	case ours:
-		w.stray(f, s)
+		w.reportStray(f, s)
 	case renamed:
 		w.warn(f.path, "misplaced", fmt.Sprintf("means nothing here; rename it to %s.yaml", path.Base(stem)))
 	default:
@@ -94,8 +94,8 @@ func (w *walker) misplaced(f *file, parts []string) {
 	}
 }
 
-// stray reports a file of ours at a wrong place, and keeps the placements that it stands for.
-func (w *walker) stray(f *file, s stray) {
+// reportStray reports a file of ours at a wrong place, and keeps the placements that it stands for.
+func (w *walker) reportStray(f *file, s stray) {
 	right, p := s.place(), Problem{File: f.path, Rule: "misplaced"}
 	if _, err := fs.Stat(w.fsys, right); err == nil {
 		p.Message = fmt.Sprintf("is %s, which means nothing here; %s is there already: delete one of them", article(s.kind), right)
@@ -135,18 +135,18 @@ func article(kind string) string {
 	return "a " + kind
 }
 
-// foreign visits an entry of the root that is none of ours: a file, a folder whose name is a slip, or one that has our
+// visitForeign visits an entry of the root that is none of ours: a file, a folder whose name is a slip, or one that has our
 // folders in it, as after a move of the whole platform. Nothing else is looked into.
-func (w *walker) foreign(e fs.DirEntry) error {
+func (w *walker) visitForeign(e fs.DirEntry) error {
 	name := e.Name()
 	switch {
 	case e.Type().IsRegular():
-		return w.foreignFile(name, idOf(e), []string{name})
+		return w.checkForeignFile(name, idOf(e), []string{name})
 	case !e.IsDir():
 		return nil
 	}
 	if meant := wording.Closest(name, folders); meant != "" {
-		return w.foreignIn(name, []string{meant})
+		return w.visitForeignFolder(name, []string{meant})
 	}
 	entries, err := fs.ReadDir(w.fsys, name)
 	if err != nil {
@@ -154,7 +154,7 @@ func (w *walker) foreign(e fs.DirEntry) error {
 	}
 	for _, below := range entries {
 		if below.IsDir() && slices.Contains(folders, below.Name()) {
-			if err := w.foreignIn(name+"/"+below.Name(), []string{below.Name()}); err != nil {
+			if err := w.visitForeignFolder(name+"/"+below.Name(), []string{below.Name()}); err != nil {
 				return err
 			}
 		}
@@ -162,8 +162,8 @@ func (w *walker) foreign(e fs.DirEntry) error {
 	return nil
 }
 
-// foreignIn visits a folder that stands for one of ours; parts are the path as it was meant.
-func (w *walker) foreignIn(dir string, parts []string) error {
+// visitForeignFolder visits a folder that stands for one of ours; parts are the path as it was meant.
+func (w *walker) visitForeignFolder(dir string, parts []string) error {
 	entries, err := fs.ReadDir(w.fsys, dir)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", dir, err)
@@ -176,9 +176,9 @@ func (w *walker) foreignIn(dir string, parts []string) error {
 		switch {
 		case ignored(e.Name()):
 		case e.IsDir():
-			err = w.foreignIn(name, meant)
+			err = w.visitForeignFolder(name, meant)
 		case e.Type().IsRegular():
-			err = w.foreignFile(name, idOf(e), meant)
+			err = w.checkForeignFile(name, idOf(e), meant)
 		}
 		if err != nil {
 			return err
@@ -187,12 +187,12 @@ func (w *walker) foreignIn(dir string, parts []string) error {
 	return nil
 }
 
-// foreignFile reports a file of ours outside our folders, unless its place is taken: then it is a copy, and an example.
-func (w *walker) foreignFile(name, id string, parts []string) error {
+// checkForeignFile reports a file of ours outside our folders, unless its place is taken: then it is a copy, and an example.
+func (w *walker) checkForeignFile(name, id string, parts []string) error {
 	if !isYAML(name) {
 		return nil
 	}
-	f, err := w.read(name, id)
+	f, err := w.readFile(name, id)
 	if err != nil {
 		return err
 	}
@@ -204,6 +204,6 @@ func (w *walker) foreignFile(name, id string, parts []string) error {
 	if _, err := fs.Stat(w.fsys, s.place()); err == nil {
 		return nil
 	}
-	w.stray(f, s)
+	w.reportStray(f, s)
 	return nil
 }

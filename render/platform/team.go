@@ -60,7 +60,7 @@ func (l *Loader) loadTeam(p *Platform, name string, files *teamFiles, last *team
 		t.requests = append(t.requests, r.request)
 		t.problems = append(t.problems, f.problems...)
 	}
-	t.settle(p)
+	t.bindRequests(p)
 	return t
 }
 
@@ -72,9 +72,9 @@ func decoded(f *file, key RequestKey) *requestFile {
 	return f.decoded.(*requestFile)
 }
 
-// settle binds the requests to each other, and lists by environment the instances that result and the requests that are
+// bindRequests binds the requests to each other, and lists by environment the instances that result and the requests that are
 // broken.
-func (t *team) settle(p *Platform) {
+func (t *team) bindRequests(p *Platform) {
 	t.instances, t.broken = map[string][]*Instance{}, map[string]map[RequestKey]bool{}
 	b := &binder{platform: p, team: t}
 	b.findCycles()

@@ -99,7 +99,7 @@ func (l *Loader) walk(fsys fs.FS) (*tree, error) {
 		return nil, fmt.Errorf("read the platform repository: %w", err)
 	}
 	for _, e := range entries {
-		if err := w.top(e); err != nil {
+		if err := w.visitTop(e); err != nil {
 			return nil, err
 		}
 	}
@@ -107,8 +107,8 @@ func (l *Loader) walk(fsys fs.FS) (*tree, error) {
 	return w.tree, nil
 }
 
-// top visits an entry of the root. Of entries that are not ours only those that look like a mistake are reported.
-func (w *walker) top(e fs.DirEntry) error {
+// visitTop visits an entry of the root. Of entries that are not ours only those that look like a mistake are reported.
+func (w *walker) visitTop(e fs.DirEntry) error {
 	name := e.Name()
 	for _, f := range folders {
 		if name == f {
@@ -116,14 +116,14 @@ func (w *walker) top(e fs.DirEntry) error {
 				w.hide(name, "type", "must be a folder")
 				return nil
 			}
-			return w.entry(name, e)
+			return w.visitEntry(name, e)
 		}
 	}
 	hint, found := wording.Suggest(name, folders), len(w.tree.problems)
 	if ignored(name) {
 		return nil
 	}
-	if err := w.foreign(e); err != nil || len(w.tree.problems) > found {
+	if err := w.visitForeign(e); err != nil || len(w.tree.problems) > found {
 		return err
 	}
 	if hint != "" {
@@ -134,7 +134,7 @@ func (w *walker) top(e fs.DirEntry) error {
 	return nil
 }
 
-func (w *walker) directory(dir string) error {
+func (w *walker) visitFolder(dir string) error {
 	entries, err := fs.ReadDir(w.fsys, dir)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", dir, err)
@@ -146,25 +146,25 @@ func (w *walker) directory(dir string) error {
 		if ignored(e.Name()) {
 			continue
 		}
-		if err := w.entry(dir+"/"+e.Name(), e); err != nil {
+		if err := w.visitEntry(dir+"/"+e.Name(), e); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (w *walker) entry(name string, e fs.DirEntry) error {
+func (w *walker) visitEntry(name string, e fs.DirEntry) error {
 	switch mode := e.Type(); {
 	case mode.IsDir() && path.Dir(name) == "requests":
-		return w.requestsOf(name, e)
+		return w.visitTeam(name, e)
 	case mode.IsDir() && countedApart(name):
-		return w.boundedDirectory(name)
+		return w.visitBoundedFolder(name)
 	case mode.IsDir() && tooDeep(name):
 		w.hide(name, "too-deep", fmt.Sprintf("is a folder in %d others: it is not looked into", maxDepth))
 	case mode.IsDir():
-		return w.directory(name)
+		return w.visitFolder(name)
 	case mode.IsRegular():
-		return w.file(name, idOf(e))
+		return w.visitFile(name, idOf(e))
 	case mode&fs.ModeSymlink != 0:
 		w.hide(name, "symlink", "is a symbolic link; commit what it points to")
 	case mode&fs.ModeIrregular != 0:
@@ -175,8 +175,8 @@ func (w *walker) entry(name string, e fs.DirEntry) error {
 	return nil
 }
 
-// requestsOf visits the folder of a team, unless it is the one of the last load.
-func (w *walker) requestsOf(dir string, e fs.DirEntry) error {
+// visitTeam visits the folder of a team, unless it is the one of the last load.
+func (w *walker) visitTeam(dir string, e fs.DirEntry) error {
 	id, last := idOf(e), w.teams[path.Base(dir)]
 	now := last
 	if last == nil || id == "" || last.id != id {
@@ -207,7 +207,7 @@ func (w *walker) requestsOf(dir string, e fs.DirEntry) error {
 func (w *walker) readTeam(dir string, last *teamFiles) (*teamFiles, error) {
 	now := &teamFiles{files: map[string]*file{}, requests: map[string]*file{}}
 	inside := &walker{fsys: w.fsys, known: last.files, next: now.files, team: now, tree: &tree{}, whole: w.whole, folder: &now.extent}
-	err := inside.directory(dir)
+	err := inside.visitFolder(dir)
 	if errors.Is(err, errFolderTooLarge) {
 		now = &teamFiles{extent: now.extent, files: map[string]*file{}, requests: map[string]*file{}}
 		inside.tree, err = &tree{}, nil
@@ -221,21 +221,21 @@ func (w *walker) readTeam(dir string, last *teamFiles) (*teamFiles, error) {
 func (w *walker) hide(name, rule, message string) {
 	w.tree.opaque = append(w.tree.opaque, name)
 	w.tree.problems = append(w.tree.problems, Problem{File: name, Rule: rule, Message: message})
-	w.place(&file{path: name, opaque: true})
+	w.sortFile(&file{path: name, opaque: true})
 }
 
-func (w *walker) file(name, id string) error {
-	f, err := w.read(name, id)
+func (w *walker) visitFile(name, id string) error {
+	f, err := w.readFile(name, id)
 	if err != nil {
 		return err
 	}
 	w.next[name] = f
-	w.place(f)
+	w.sortFile(f)
 	return nil
 }
 
-// read returns the file of the last load if it still holds the same.
-func (w *walker) read(name, id string) (*file, error) {
+// readFile returns the file of the last load if it still holds the same.
+func (w *walker) readFile(name, id string) (*file, error) {
 	old := w.known[name]
 	if old != nil && id != "" && old.id == id {
 		return old, w.count(0, int64(len(old.data)))
@@ -254,8 +254,8 @@ func (w *walker) read(name, id string) (*file, error) {
 	return &file{path: name, id: id, data: data}, nil
 }
 
-// place sorts a file by the kind that its path stands for.
-func (w *walker) place(f *file) {
+// sortFile sorts a file by the kind that its path stands for.
+func (w *walker) sortFile(f *file) {
 	t, parts := w.tree, strings.Split(f.path, "/")
 	name, yaml := strings.CutSuffix(parts[len(parts)-1], ".yaml")
 	switch n := len(parts); {
@@ -264,7 +264,8 @@ func (w *walker) place(f *file) {
 		t.offerings[parts[1]] = f
 	case parts[0] == "offerings" && n >= 3 && w.isVersion(f.opaque, parts):
 		dir := path.Join(parts[:3]...)
-		if n > 3 && parts[3] != "tests" || n == 3 {
+		tests := n > 3 && parts[3] == "tests"
+		if !tests {
 			t.versions[dir] = append(t.versions[dir], f)
 		}
 	case parts[0] == "requests" && n == 3 && yaml:
@@ -281,7 +282,7 @@ func (w *walker) place(f *file) {
 		t.decisions[f.path] = f
 	case f.opaque, len(parts) == 4 && parts[0] == "offerings" && parts[3] == "version.yaml":
 	default:
-		w.misplaced(f, parts)
+		w.reportMisplaced(f, parts)
 	}
 }
 
@@ -324,7 +325,10 @@ func (w *walker) warn(name, rule, message string) {
 // mayExist says whether a path is, or is below, one that cannot be looked into.
 func (t *tree) mayExist(name string) bool {
 	for _, o := range t.opaque {
-		if name == o || strings.HasPrefix(name, o+"/") || strings.HasPrefix(o, anyTeam) && underTeam(name) == o[len(anyTeam):] {
+		if name == o || strings.HasPrefix(name, o+"/") {
+			return true
+		}
+		if request, any := strings.CutPrefix(o, anyTeam); any && underTeam(name) == request {
 			return true
 		}
 	}

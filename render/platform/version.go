@@ -50,16 +50,34 @@ func decodeVersion(d *document, offering string, number *semver.Version, files [
 	if ok && fewEnough(d, o.Spec) {
 		s := o.Spec
 		v.Display = display
-		v.contract(d, s)
-		v.expressions(d, s, nil)
+		v.decodeContract(d, s)
+		v.compileExpressions(d, s, nil)
 		for i, c := range s.Components {
-			d.component(fieldpath.Index("spec.components", i)+".path", v.Dir, c.Path, files)
+			d.checkComponent(fieldpath.Index("spec.components", i)+".path", v.Dir, c.Path, files)
 		}
-		v.objects(d, s)
+		v.decodeObjects(d, s)
 	}
 	v.Rendering = rendering(dir, files, o.Spec)
-	d.kustomization(dir, files)
+	d.checkKustomization(dir, files)
+	v.Broken = d.broken()
 	return v, o.Spec
+}
+
+// boundTo returns the version with the outputs that it can be bound to known.
+func (v *Version) boundTo(d *document, s versionSpec, known offered) *Version {
+	bound := *v
+	if len(d.problems) == 0 && !v.Broken {
+		bound.compileExpressions(d, s, known)
+	}
+	bound.Broken = v.Broken || d.broken()
+	return &bound
+}
+
+// at returns the version at the stage of its life that its offering says.
+func (v *Version) at(l lifecycleSpec) *Version {
+	live := *v
+	live.Lifecycle, live.Reason, live.RemoveAfter = Lifecycle(cmp.Or(l.Lifecycle, string(Active))), l.Reason, l.RemoveAfter
+	return &live
 }
 
 // rendering is the digest of the files and fields that the manifests of a version depend on.
@@ -94,8 +112,8 @@ func fewEnough(d *document, s versionSpec) bool {
 	return len(d.problems) == before
 }
 
-// contract decodes the parameters and bindings that a request can give and where it can be placed.
-func (v *Version) contract(d *document, s versionSpec) {
+// decodeContract decodes the parameters and bindings that a request can give and where it can be placed.
+func (v *Version) decodeContract(d *document, s versionSpec) {
 	parameters, wrong := schema.Compile(s.Parameters)
 	if d.wrongBelow("spec.parameters") {
 		wrong = nil // a schema that could not be read whole says nothing about itself
@@ -111,7 +129,7 @@ func (v *Version) contract(d *document, s versionSpec) {
 		}
 	}
 	if s.Placement != nil {
-		v.Placement = d.selector("spec.placement.clusters", s.Placement.Clusters)
+		v.Placement = d.compileSelector("spec.placement.clusters", s.Placement.Clusters)
 	}
 	v.Scope, v.Names = Scope(cmp.Or(s.Scope, string(Namespaced))), Names(cmp.Or(s.Names, string(Prefixed)))
 	if s.Reversible != nil {
@@ -119,9 +137,9 @@ func (v *Version) contract(d *document, s versionSpec) {
 	}
 }
 
-// expressions compiles all CEL that is evaluated per instance. The outputs of bindings are known once all versions are read;
+// compileExpressions compiles all CEL that is evaluated per instance. The outputs of bindings are known once all versions are read;
 // until then they may be anything.
-func (v *Version) expressions(d *document, s versionSpec, known offered) {
+func (v *Version) compileExpressions(d *document, s versionSpec, known offered) {
 	names := inputsScope().WithFiles(v.Files)
 	if v.Parameters != nil { // else the schema has a Problem, so nothing is known
 		names = names.With("parameters", v.Parameters.Type(names, "parameters"))
@@ -135,7 +153,7 @@ func (v *Version) expressions(d *document, s versionSpec, known offered) {
 			d.problem(field, "name", "%q is no name that an expression can select; use letters, digits and _", wording.Shorten(name))
 		}
 		computed[name] = expression.Any
-		if e := d.expression(field, name, s.Computed[name], names, expression.Any); e != nil {
+		if e := d.compileExpression(field, name, s.Computed[name], names, expression.Any); e != nil {
 			v.Computed = append(v.Computed, *e)
 			computed[name] = e.Result()
 		}
@@ -145,15 +163,15 @@ func (v *Version) expressions(d *document, s versionSpec, known offered) {
 	for i, c := range s.Components {
 		component := Component{Path: c.Path}
 		if c.When != "" {
-			component.When = d.expression(fieldpath.Index("spec.components", i)+".when", c.Path, c.When, names, expression.Bool)
+			component.When = d.compileExpression(fieldpath.Index("spec.components", i)+".when", c.Path, c.When, names, expression.Bool)
 		}
 		v.Components = append(v.Components, component)
 	}
-	v.outputs(d, s, names)
+	v.compileOutputs(d, s, names)
 	v.reads = v.readsOf()
 }
 
-func (v *Version) outputs(d *document, s versionSpec, names *expression.Scope) {
+func (v *Version) compileOutputs(d *document, s versionSpec, names *expression.Scope) {
 	seen := map[string]bool{}
 	for i, o := range s.Outputs {
 		field := fieldpath.Index("spec.outputs", i)
@@ -164,14 +182,14 @@ func (v *Version) outputs(d *document, s versionSpec, names *expression.Scope) {
 			d.problem(field+".name", "duplicate-name", "there is already an output %q", o.Name)
 		}
 		seen[o.Name] = true
-		if e := d.expression(field+".value", o.Name, o.Value, names, expression.Any); e != nil {
+		if e := d.compileExpression(field+".value", o.Name, o.Value, names, expression.Any); e != nil {
 			v.Outputs = append(v.Outputs, *e)
 		}
 	}
 }
 
-// objects decodes the fields about the kinds of the version's objects.
-func (v *Version) objects(d *document, s versionSpec) {
+// decodeObjects decodes the fields about the kinds of the version's objects.
+func (v *Version) decodeObjects(d *document, s versionSpec) {
 	v.Kinds, v.Health, v.Ignore = s.Kinds, s.Health, s.Ignore
 	for i, k := range s.Kinds {
 		if scope, known := builtin.Scope(k.Group, k.Kind); known && k.Scope != "" && scope != k.Scope {
@@ -188,16 +206,16 @@ func (v *Version) objects(d *document, s versionSpec) {
 	for i, h := range s.Health {
 		field := fieldpath.Index("spec.health", i)
 		switch {
-		case h.Applied && (h.Healthy != "" || h.Failed != ""):
+		case h.Applied && h.Healthy+h.Failed != "":
 			d.problem(field+".applied", "value", "must stand alone: an object that is healthy once applied has no other condition")
 		case !h.Applied && h.Healthy == "":
 			d.problem(field, "required", "must have either healthy, an expression, or applied: true")
 		}
 		if h.Healthy != "" {
-			d.expression(field+".healthy", "healthy", h.Healthy, expression.ObjectScope(), expression.Bool)
+			d.compileExpression(field+".healthy", "healthy", h.Healthy, expression.ObjectScope(), expression.Bool)
 		}
 		if h.Failed != "" {
-			d.expression(field+".failed", "failed", h.Failed, expression.ObjectScope(), expression.Bool)
+			d.compileExpression(field+".failed", "failed", h.Failed, expression.ObjectScope(), expression.Bool)
 		}
 	}
 }

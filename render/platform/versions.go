@@ -48,7 +48,7 @@ func (l *Loader) loadVersions(p *Platform) map[string][]*Version {
 	}
 	for _, dir := range dirs {
 		made := next[dir]
-		made.hold(p.tree, outputs)
+		made.checkBindings(p.tree, outputs)
 		offering := path.Base(path.Dir(dir))
 		out[offering] = append(out[offering], made.version)
 		p.Problems = append(p.Problems, made.problems...)
@@ -70,7 +70,6 @@ func makeVersion(t *tree, dir string, files []*file) *versionFile {
 	d.opaque = d.opaque || t.incomplete(dir)
 	number := semver.MustParse(path.Base(dir))
 	made.alone, made.spec = decodeVersion(d, path.Base(path.Dir(dir)), number, files)
-	made.alone.Broken = d.broken()
 	made.problems = d.problems
 	made.version = made.alone
 	return made
@@ -98,8 +97,8 @@ func (o offered) add(v *Version) {
 	}
 }
 
-// hold checks a version against the offerings that it can be bound to, again only where their outputs changed.
-func (f *versionFile) hold(t *tree, known offered) {
+// checkBindings checks a version against the offerings that it can be bound to, again only where their outputs changed.
+func (f *versionFile) checkBindings(t *tree, known offered) {
 	if f.contract == nil || len(f.alone.Bindings) == 0 {
 		return
 	}
@@ -117,11 +116,11 @@ func (f *versionFile) hold(t *tree, known offered) {
 	}
 	if text += relevant.String(); f.known != text {
 		f.known = text
-		f.against(relevant, known)
+		f.bindTo(relevant, known)
 	}
 }
 
-func (f *versionFile) against(relevant, known offered) {
+func (f *versionFile) bindTo(relevant, known offered) {
 	d := reopen(f.contract)
 	for _, name := range sortedKeys(f.spec.Bindings) {
 		for i, offering := range f.spec.Bindings[name].Offerings {
@@ -130,12 +129,7 @@ func (f *versionFile) against(relevant, known offered) {
 			}
 		}
 	}
-	v := *f.alone
-	if len(d.problems) == 0 && !f.alone.Broken {
-		v.expressions(d, f.spec, relevant)
-	}
-	v.Broken = f.alone.Broken || d.broken()
-	f.version, f.unbound = &v, d.problems
+	f.version, f.unbound = f.alone.boundTo(d, f.spec, relevant), d.problems
 }
 
 // String is the same for the same.

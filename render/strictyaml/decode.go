@@ -27,58 +27,58 @@ func (d *decoder) report(at *yaml.Node, field, rule, message string) {
 	d.problems.add(Problem{Line: at.Line, Column: at.Column, Field: field, Rule: rule, Message: message})
 }
 
-// value decodes n into out. Problems stand at the node at: the key of n, or n itself in a list.
-func (d *decoder) value(n, at *yaml.Node, field string, out reflect.Value) {
-	if d.special(n, at, field, out) {
+// decodeValue decodes n into out. Problems stand at the node at: the key of n, or n itself in a list.
+func (d *decoder) decodeValue(n, at *yaml.Node, field string, out reflect.Value) {
+	if d.decodeSpecial(n, at, field, out) {
 		return
 	}
 	switch out.Kind() {
 	case reflect.Pointer:
 		out.Set(reflect.New(out.Type().Elem()))
-		d.value(n, at, field, out.Elem())
+		d.decodeValue(n, at, field, out.Elem())
 	case reflect.Struct:
-		d.structure(n, at, field, out)
+		d.decodeStruct(n, at, field, out)
 	case reflect.Map:
-		d.mapping(n, at, field, out)
+		d.decodeMap(n, at, field, out)
 	case reflect.Slice:
-		d.sequence(n, at, field, out)
+		d.decodeList(n, at, field, out)
 	case reflect.Interface:
-		if v := d.generic(n, at, field); v != nil {
+		if v := d.decodeGeneric(n, at, field); v != nil {
 			out.Set(reflect.ValueOf(v))
 		}
 	default:
-		d.scalar(n, at, field, out)
+		d.decodeScalar(n, at, field, out)
 	}
 }
 
-// special decodes the types of a parameter schema that stand for one of several shapes.
-func (d *decoder) special(n, at *yaml.Node, field string, out reflect.Value) bool {
+// decodeSpecial decodes the types of a parameter schema that stand for one of several shapes.
+func (d *decoder) decodeSpecial(n, at *yaml.Node, field string, out reflect.Value) bool {
 	switch v := out.Addr().Interface().(type) {
 	case *time.Time:
-		d.time(n, at, field, v)
+		d.decodeTime(n, at, field, v)
 	case *apiextensionsv1.JSON:
-		v.Raw, _ = json.Marshal(d.generic(n, at, field))
+		v.Raw, _ = json.Marshal(d.decodeGeneric(n, at, field))
 	case *apiextensionsv1.JSONSchemaPropsOrBool:
 		if n.Kind == yaml.ScalarNode {
-			d.value(n, at, field, reflect.ValueOf(&v.Allows).Elem())
+			d.decodeValue(n, at, field, reflect.ValueOf(&v.Allows).Elem())
 			return true
 		}
 		v.Allows = true
-		d.value(n, at, field, reflect.ValueOf(&v.Schema).Elem())
+		d.decodeValue(n, at, field, reflect.ValueOf(&v.Schema).Elem())
 	case *apiextensionsv1.JSONSchemaPropsOrArray:
-		d.value(n, at, field, reflect.ValueOf(&v.Schema).Elem())
+		d.decodeValue(n, at, field, reflect.ValueOf(&v.Schema).Elem())
 	case *apiextensionsv1.JSONSchemaPropsOrStringArray:
-		d.value(n, at, field, reflect.ValueOf(&v.Schema).Elem())
+		d.decodeValue(n, at, field, reflect.ValueOf(&v.Schema).Elem())
 	default:
 		return false
 	}
 	return true
 }
 
-// time decodes the RFC 3339 text that Transom writes into its records.
-func (d *decoder) time(n, at *yaml.Node, field string, out *time.Time) {
+// decodeTime decodes the RFC 3339 text that Transom writes into its records.
+func (d *decoder) decodeTime(n, at *yaml.Node, field string, out *time.Time) {
 	var text string
-	d.value(n, at, field, reflect.ValueOf(&text).Elem())
+	d.decodeValue(n, at, field, reflect.ValueOf(&text).Elem())
 	t, err := time.Parse(time.RFC3339, text)
 	if err != nil {
 		d.report(at, field, "value", fmt.Sprintf("must be an RFC 3339 time, not %q", wording.Shorten(text)))
@@ -86,8 +86,8 @@ func (d *decoder) time(n, at *yaml.Node, field string, out *time.Time) {
 	*out = t.UTC()
 }
 
-func (d *decoder) structure(n, at *yaml.Node, field string, out reflect.Value) {
-	if !d.is(n, at, field, yaml.MappingNode, "an object") {
+func (d *decoder) decodeStruct(n, at *yaml.Node, field string, out reflect.Value) {
+	if !d.checkKind(n, at, field, yaml.MappingNode, "an object") {
 		return
 	}
 	fields := fieldsOf(out.Type())
@@ -95,8 +95,8 @@ func (d *decoder) structure(n, at *yaml.Node, field string, out reflect.Value) {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		name := fieldpath.Join(field, key.Value)
-		if m, marks := d.mark(out.Type(), key.Value); marks {
-			d.set(m, value, key, field)
+		if m, marks := d.findMark(out.Type(), key.Value); marks {
+			d.setMark(m, value, key, field)
 			continue
 		}
 		index, known := fields[key.Value]
@@ -105,8 +105,8 @@ func (d *decoder) structure(n, at *yaml.Node, field string, out reflect.Value) {
 			continue
 		}
 		set[key.Value] = true
-		d.value(value, key, name, out.Field(index))
-		d.oneOf(out.Type().Field(index), key, name, out.Field(index))
+		d.decodeValue(value, key, name, out.Field(index))
+		d.checkOneOf(out.Type().Field(index), key, name, out.Field(index))
 	}
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		if out.Type().Field(fields[name]).Tag.Get("decode") == "required" && !set[name] {
@@ -115,7 +115,7 @@ func (d *decoder) structure(n, at *yaml.Node, field string, out reflect.Value) {
 	}
 }
 
-func (d *decoder) oneOf(f reflect.StructField, at *yaml.Node, field string, out reflect.Value) {
+func (d *decoder) checkOneOf(f reflect.StructField, at *yaml.Node, field string, out reflect.Value) {
 	tag := f.Tag.Get("oneof")
 	if tag == "" || out.String() == "" {
 		return
@@ -125,24 +125,24 @@ func (d *decoder) oneOf(f reflect.StructField, at *yaml.Node, field string, out 
 	}
 }
 
-func (d *decoder) mapping(n, at *yaml.Node, field string, out reflect.Value) {
-	if !d.is(n, at, field, yaml.MappingNode, "an object") {
+func (d *decoder) decodeMap(n, at *yaml.Node, field string, out reflect.Value) {
+	if !d.checkKind(n, at, field, yaml.MappingNode, "an object") {
 		return
 	}
 	out.Set(reflect.MakeMap(out.Type()))
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
-		if !d.key(key, field) {
+		if !d.checkKey(key, field) {
 			continue
 		}
 		element := reflect.New(out.Type().Elem()).Elem()
-		d.value(value, key, fieldpath.Join(field, key.Value), element)
+		d.decodeValue(value, key, fieldpath.Join(field, key.Value), element)
 		out.SetMapIndex(reflect.ValueOf(key.Value).Convert(out.Type().Key()), element)
 	}
 }
 
-// key checks that a key is a string, as everything that is JSON in the end needs.
-func (d *decoder) key(key *yaml.Node, field string) bool {
+// checkKey checks that a key is a string, as everything that is JSON in the end needs.
+func (d *decoder) checkKey(key *yaml.Node, field string) bool {
 	if key.Kind != yaml.ScalarNode {
 		d.report(key, field, "type", "a key must be a string, not "+describe(key))
 		return false
@@ -159,17 +159,17 @@ func (d *decoder) key(key *yaml.Node, field string) bool {
 	return true
 }
 
-func (d *decoder) sequence(n, at *yaml.Node, field string, out reflect.Value) {
-	if !d.is(n, at, field, yaml.SequenceNode, "a list") {
+func (d *decoder) decodeList(n, at *yaml.Node, field string, out reflect.Value) {
+	if !d.checkKind(n, at, field, yaml.SequenceNode, "a list") {
 		return
 	}
 	out.Set(reflect.MakeSlice(out.Type(), len(n.Content), len(n.Content)))
 	for i, item := range n.Content {
-		d.value(item, item, fieldpath.Index(field, i), out.Index(i))
+		d.decodeValue(item, item, fieldpath.Index(field, i), out.Index(i))
 	}
 }
 
-func (d *decoder) is(n, at *yaml.Node, field string, kind yaml.Kind, want string) bool {
+func (d *decoder) checkKind(n, at *yaml.Node, field string, kind yaml.Kind, want string) bool {
 	if n.Kind == kind {
 		return true
 	}
@@ -184,21 +184,21 @@ func (d *decoder) is(n, at *yaml.Node, field string, kind yaml.Kind, want string
 	return false
 }
 
-// generic returns n as JSON's types, with int64 and float64 apart.
-func (d *decoder) generic(n, at *yaml.Node, field string) any {
+// decodeGeneric returns n as JSON's types, with int64 and float64 apart.
+func (d *decoder) decodeGeneric(n, at *yaml.Node, field string) any {
 	switch n.Kind {
 	case yaml.MappingNode:
 		m := make(map[string]any, len(n.Content)/2)
 		for i := 0; i+1 < len(n.Content); i += 2 {
-			if key := n.Content[i]; d.key(key, field) {
-				m[key.Value] = d.generic(n.Content[i+1], key, fieldpath.Join(field, key.Value))
+			if key := n.Content[i]; d.checkKey(key, field) {
+				m[key.Value] = d.decodeGeneric(n.Content[i+1], key, fieldpath.Join(field, key.Value))
 			}
 		}
 		return m
 	case yaml.SequenceNode:
 		l := make([]any, len(n.Content))
 		for i, item := range n.Content {
-			l[i] = d.generic(item, item, fieldpath.Index(field, i))
+			l[i] = d.decodeGeneric(item, item, fieldpath.Index(field, i))
 		}
 		return l
 	default:
@@ -210,7 +210,7 @@ func (d *decoder) generic(n, at *yaml.Node, field string) any {
 	}
 }
 
-func (d *decoder) scalar(n, at *yaml.Node, field string, out reflect.Value) {
+func (d *decoder) decodeScalar(n, at *yaml.Node, field string, out reflect.Value) {
 	want := map[reflect.Kind]string{
 		reflect.String: "a string", reflect.Bool: "a boolean", reflect.Int: "an integer", reflect.Int64: "an integer",
 		reflect.Float64: "a number",

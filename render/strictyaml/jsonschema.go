@@ -13,7 +13,7 @@ import (
 // are found by their path from the root, which has the title; the path of a map's entries ends with .*, of a list's with [].
 func JSONSchema(of reflect.Type, title string, descriptions map[string]string, marks ...Mark) map[string]any {
 	s := schemer{descriptions: descriptions, marks: marks, definitions: map[string]any{}}
-	out := s.object(of, title)
+	out := s.schemaOfStruct(of, title)
 	out["$schema"] = "http://json-schema.org/draft-07/schema#"
 	out["title"] = title
 	if len(s.definitions) > 0 {
@@ -29,20 +29,20 @@ type schemer struct {
 	definitions  map[string]any
 }
 
-// of returns the schema of a type at a path, by which its description is known.
-func (s *schemer) of(t reflect.Type, path string) map[string]any {
-	if schema := s.special(t, path); schema != nil {
+// schemaOf returns the schema of a type at a path, by which its description is known.
+func (s *schemer) schemaOf(t reflect.Type, path string) map[string]any {
+	if schema := s.schemaOfSpecial(t, path); schema != nil {
 		return schema
 	}
 	switch t.Kind() {
 	case reflect.Pointer:
-		return s.of(t.Elem(), path)
+		return s.schemaOf(t.Elem(), path)
 	case reflect.Struct:
-		return s.object(t, path)
+		return s.schemaOfStruct(t, path)
 	case reflect.Map:
-		return map[string]any{"type": "object", "additionalProperties": s.of(t.Elem(), path+".*")}
+		return map[string]any{"type": "object", "additionalProperties": s.schemaOf(t.Elem(), path+".*")}
 	case reflect.Slice:
-		return map[string]any{"type": "array", "items": s.of(t.Elem(), path+"[]")}
+		return map[string]any{"type": "array", "items": s.schemaOf(t.Elem(), path+"[]")}
 	case reflect.String:
 		return map[string]any{"type": "string"}
 	case reflect.Bool:
@@ -56,32 +56,32 @@ func (s *schemer) of(t reflect.Type, path string) map[string]any {
 	}
 }
 
-// special is for the types of a parameter schema, as decoder.special is.
-func (s *schemer) special(t reflect.Type, path string) map[string]any {
+// schemaOfSpecial is for the types of a parameter schema, as decoder.decodeSpecial is.
+func (s *schemer) schemaOfSpecial(t reflect.Type, path string) map[string]any {
 	const name = "Schema"
 	ref := map[string]any{"$ref": "#/definitions/" + name}
 	switch t {
 	case reflect.TypeFor[apiextensionsv1.JSON]():
 		return map[string]any{}
 	case reflect.TypeFor[apiextensionsv1.JSONSchemaPropsOrBool]():
-		return map[string]any{"anyOf": []any{map[string]any{"type": "boolean"}, s.of(reflect.TypeFor[apiextensionsv1.JSONSchemaProps](), path)}}
+		return map[string]any{"anyOf": []any{map[string]any{"type": "boolean"}, s.schemaOf(reflect.TypeFor[apiextensionsv1.JSONSchemaProps](), path)}}
 	case reflect.TypeFor[apiextensionsv1.JSONSchemaPropsOrArray](), reflect.TypeFor[apiextensionsv1.JSONSchemaPropsOrStringArray](),
 		reflect.TypeFor[apiextensionsv1.JSONSchemaProps]():
 		if s.definitions[name] == nil {
 			s.definitions[name] = map[string]any{} // it refers to itself
-			s.definitions[name] = s.object(reflect.TypeFor[apiextensionsv1.JSONSchemaProps](), name)
+			s.definitions[name] = s.schemaOfStruct(reflect.TypeFor[apiextensionsv1.JSONSchemaProps](), name)
 		}
 		return ref
 	}
 	return nil
 }
 
-func (s *schemer) object(t reflect.Type, path string) map[string]any {
+func (s *schemer) schemaOfStruct(t reflect.Type, path string) map[string]any {
 	properties, required := map[string]any{}, []any{}
 	fields := fieldsOf(t)
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		f, at := t.Field(fields[name]), path+"."+name
-		schema := s.of(f.Type, at)
+		schema := s.schemaOf(f.Type, at)
 		if values := f.Tag.Get("oneof"); values != "" {
 			schema["enum"] = anyOf(strings.Split(values, "|"))
 		}

@@ -19,8 +19,8 @@ type Mark struct {
 	Set func(object string) (wrong string)
 }
 
-// mark finds the Mark that a field of a type is.
-func (d *decoder) mark(of reflect.Type, name string) (Mark, bool) {
+// findMark finds the Mark that a field of a type is.
+func (d *decoder) findMark(of reflect.Type, name string) (Mark, bool) {
 	for _, m := range d.marks {
 		if m.Of == of && m.Name == name {
 			return m, true
@@ -29,8 +29,8 @@ func (d *decoder) mark(of reflect.Type, name string) (Mark, bool) {
 	return Mark{}, false
 }
 
-// set decodes a Mark of an object.
-func (d *decoder) set(m Mark, n, key *yaml.Node, object string) {
+// setMark decodes a Mark of an object.
+func (d *decoder) setMark(m Mark, n, key *yaml.Node, object string) {
 	v, _ := scalar(n)
 	marked, ok := v.(bool)
 	if !ok {

@@ -34,7 +34,7 @@ func Parse(data []byte) (*Object, []Problem) {
 // strings of few values. Marks are further fields.
 func (o *Object) Decode(out any, marks ...Mark) []Problem {
 	d := &decoder{marks: marks}
-	d.value(o.root, o.root, "", reflect.ValueOf(out).Elem())
+	d.decodeValue(o.root, o.root, "", reflect.ValueOf(out).Elem())
 	return d.problems
 }
 

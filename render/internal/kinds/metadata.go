@@ -33,7 +33,8 @@ func Metadata(apiVersion, name string, object *yaml.Node) []Fault {
 			j.metadata(object, path)
 		}
 	}
-	if apiVersion == "v1" && (name == "ConfigMap" || name == "Secret") {
+	hasData := name == "ConfigMap" || name == "Secret"
+	if apiVersion == "v1" && hasData {
 		j.data(object, "data", name == "Secret")
 		j.data(object, "binaryData", true)
 		j.data(object, "stringData", false)
@@ -143,7 +144,10 @@ func simpleLabel(text string) bool {
 		c := text[i]
 		switch {
 		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
-		case (c == '-' || c == '_' || c == '.') && i > 0 && i < len(text)-1:
+		case c == '-', c == '_', c == '.':
+			if i == 0 || i == len(text)-1 {
+				return false
+			}
 		default:
 			return false
 		}

@@ -31,7 +31,8 @@ func (w *walker) scalar(n *yaml.Node, want schema.Scalar) {
 		}
 	case schema.Boolean:
 		if tag != "!!bool" {
-			w.report(n, "type", "is %s and must be true or false%s", describe(n), unquote(n, tag == "!!str" && (n.Value == "true" || n.Value == "false")))
+			isWord := n.Value == "true" || n.Value == "false"
+			w.report(n, "type", "is %s and must be true or false%s", describe(n), unquote(n, tag == "!!str" && isWord))
 		}
 	case schema.Numeric:
 		if !isWhole(n) {
@@ -86,7 +87,8 @@ func quantity(n *yaml.Node) string {
 }
 
 func intOrString(n *yaml.Node) string {
-	if n.Kind == yaml.ScalarNode && (isText(n) || isWhole(n)) {
+	fits := isText(n) || isWhole(n)
+	if fits && n.Kind == yaml.ScalarNode {
 		return ""
 	}
 	return "is " + describe(n) + " and must be an integer or a string"

@@ -65,7 +65,8 @@ func copyTree(to map[string][]byte, t Tree, rewrite func(kustomization []byte) (
 			return fmt.Errorf("read %s: %w", path.Join(t.Dir, name), err)
 		}
 		if entry.IsDir() {
-			if name == testsDir || name != "." && !namable(entry.Name()) {
+			nameable := name == "." || namable(entry.Name())
+			if name == testsDir || !nameable {
 				return fs.SkipDir
 			}
 			return nil

@@ -122,14 +122,15 @@ func (t target) coerces(value *yaml.RNode) string {
 	if !readableThroughout(value.YNode()) {
 		return t.changes()
 	}
-	if t.split || t.write.Source.Options != nil && t.write.Source.Options.Delimiter != "" {
+	if t.parts() {
 		if t.field != nil && typeOf(t.field.YNode()) != "a string" {
 			return fmt.Sprintf("%s of %s is %s, of which no part can be replaced; quote it",
 				t.path, t.object, typeOf(t.field.YNode()))
 		}
 		return ""
 	}
-	if t.field != nil && t.field.YNode().Kind != yaml.ScalarNode || value.YNode().Kind != yaml.ScalarNode {
+	intoScalar := t.field == nil || t.field.YNode().Kind == yaml.ScalarNode
+	if !intoScalar || value.YNode().Kind != yaml.ScalarNode {
 		return t.structured(from)
 	}
 	written := &yaml.Node{Kind: yaml.ScalarNode, Value: value.YNode().Value}

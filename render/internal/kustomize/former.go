@@ -42,12 +42,18 @@ func (f *formerNames) of(name string) nameEnds {
 	e.lead[0], e.tail[n] = true, true
 	for to := range n + 1 {
 		for from := range to {
-			e.lead[to] = e.lead[to] || e.lead[from] && f.affixes[name[from:to]]
+			if e.lead[from] && f.affixes[name[from:to]] {
+				e.lead[to] = true
+				break
+			}
 		}
 	}
 	for from := n - 1; from >= 0; from-- {
 		for to := from + 1; to <= n; to++ {
-			e.tail[from] = e.tail[from] || e.tail[to] && f.affixes[name[from:to]]
+			if e.tail[to] && f.affixes[name[from:to]] {
+				e.tail[from] = true
+				break
+			}
 		}
 	}
 	f.ends[name] = e

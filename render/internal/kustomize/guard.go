@@ -208,7 +208,8 @@ func (g *guard) identity(name string, root *yaml.Node, apiVersion, kind string) 
 		g.report(name, Lookup(root, "kind"), "kind", "kind", "is %q; write Component or Kustomization", kind)
 		return
 	}
-	if apiVersion != want && (apiVersion != "" || kind == "Component") {
+	mayBeLeftOut := apiVersion == "" && kind != "Component"
+	if apiVersion != want && !mayBeLeftOut {
 		g.report(name, Lookup(root, "apiVersion"), "apiVersion", "api-version", "is %q; write %s", apiVersion, want)
 	}
 }

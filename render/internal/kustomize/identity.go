@@ -70,7 +70,8 @@ type identityPatch struct {
 
 // Identify decides where the identity goes into the objects of the wrapper's components.
 func (w *Wrapper) Identify(m Objects) (*Identity, error) {
-	unnamed := len(w.Identity) == 0 || w.Rule == Nowhere && len(w.Kept) == 0
+	unwanted := w.Rule == Nowhere && len(w.Kept) == 0
+	unnamed := len(w.Identity) == 0 || unwanted
 	switch {
 	case unnamed && w.KeepReplicas:
 		return &Identity{}, nil
@@ -132,8 +133,9 @@ func (w *Wrapper) choose(views []*view, read func(string) string) []choice {
 		}
 		for i := range v.selectors {
 			s := &v.selectors[i]
-			ruled := w.Rule == Selecting && len(w.Identity) > 0 || style == WithIdentity && !v.workload()
-			chosen := ruled && !s.fixed && read(s.any) != "true" && read(v.asWritten) != state.SelectorsAsWritten && selectsIdentity(v, s, views, choices, read)
+			byRule := w.Rule == Selecting && len(w.Identity) > 0
+			byStyle := style == WithIdentity && !v.workload()
+			chosen := (byRule || byStyle) && !s.fixed && read(s.any) != "true" && read(v.asWritten) != state.SelectorsAsWritten && selectsIdentity(v, s, views, choices, read)
 			switch {
 			case style != "" && s.aim == atOwnPods:
 				chosen = style == WithIdentity && !s.fixed
@@ -157,7 +159,8 @@ func selectsIdentity(of *view, s *selector, views []*view, choices []choice, rea
 		if !s.aim.meets(v) || !s.selects(v.labels, read) {
 			continue
 		}
-		if carries := !v.foreign && (v.template == nil || choices[n].template); carries {
+		carries := v.template == nil || choices[n].template
+		if carries && !v.foreign {
 			found = true
 		} else if !s.empty() {
 			return false
@@ -257,8 +260,8 @@ func fieldPath(path []string) string {
 func targetOf(n int, views []*view, former *formerNames) (target types.Selector, alone bool) {
 	v := views[n]
 	alone = !slices.ContainsFunc(views, func(other *view) bool {
-		return other != v && other.kind == v.kind && other.version == v.version && (v.group == "" || other.group == v.group) &&
-			former.had(other.name, v.name)
+		sameGroup := v.group == "" || other.group == v.group
+		return other != v && other.kind == v.kind && other.version == v.version && sameGroup && former.had(other.name, v.name)
 	})
 	return types.Selector{ResId: resid.ResId{
 		Gvk: resid.Gvk{Group: v.group, Version: v.version, Kind: v.kind}, Name: regexp.QuoteMeta(v.name),

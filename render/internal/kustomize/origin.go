@@ -90,7 +90,10 @@ func describeSource(id resid.ResId) string {
 // judge holds a value of an object to the field that it is written to: Kustomize writes nothing of a map or list into a
 // scalar, and a scalar in place of a map or list. Among scalars it converts, and people use it for that.
 func (s *Skeleton) judge(t target, from origin) {
-	if from.inputs || from.value == nil || t.field != nil && s.brought(t.object, utils.SmarterPathSplitter(t.path, ".")) {
+	if from.inputs || from.value == nil {
+		return
+	}
+	if t.field != nil && s.brought(t.object, utils.SmarterPathSplitter(t.path, ".")) {
 		return
 	}
 	is := typeOf(from.value.YNode())
@@ -106,7 +109,8 @@ func (s *Skeleton) judge(t target, from origin) {
 		message = t.structureless(from.String(), is)
 	case t.field == nil:
 	default:
-		if to := typeOf(t.field.YNode()); to != is && (collection || t.field.YNode().Kind != yaml.ScalarNode) {
+		structures := collection || t.field.YNode().Kind != yaml.ScalarNode
+		if to := typeOf(t.field.YNode()); to != is && structures {
 			message = fmt.Sprintf("%s is %s, but %s of %s is %s, and Kustomize would write no valid value there; make them the same type",
 				from, is, t.path, t.object, to)
 		}
@@ -129,5 +133,5 @@ func (t target) structureless(source, from string) string {
 // metadataText reports whether the target is a label or an annotation, which Kustomize keeps as text whatever is written.
 func (t target) metadataText() bool {
 	steps := utils.SmarterPathSplitter(t.path, ".")
-	return len(steps) == 3 && steps[0] == "metadata" && (steps[1] == "annotations" || steps[1] == "labels")
+	return len(steps) == 3 && steps[0] == "metadata" && slices.Contains([]string{"annotations", "labels"}, steps[1])
 }

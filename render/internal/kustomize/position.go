@@ -56,5 +56,11 @@ func child(n *yaml.Node, step string) (key, value *yaml.Node) {
 
 // IsIndex reports whether a step of a path goes into a list: by a number, to every entry, or behind the last one.
 func IsIndex(step string) bool {
-	return step == "*" || step == "-" || step != "" && strings.Trim(step, "0123456789") == ""
+	switch step {
+	case "*", "-":
+		return true
+	case "":
+		return false
+	}
+	return strings.Trim(step, "0123456789") == ""
 }

@@ -48,7 +48,7 @@ func (t target) mismatch(from string) string {
 			return fmt.Sprintf("%s of %s is %s, of which no part can be replaced; quote it", t.path, t.object, to)
 		}
 		return ""
-	case !parts && (to == "" || from == to || from == "an integer" && to == "a number"):
+	case !parts && takesType(to, from):
 		return ""
 	case parts:
 		return fmt.Sprintf("%s is %s, of which no part can be taken", strings.Join(t.source, "."), from)
@@ -56,7 +56,20 @@ func (t target) mismatch(from string) string {
 	return t.says(from, to)
 }
 
+// takesType reports whether a field of a type, or a new one, takes a value of a type.
+func takesType(to, from string) bool {
+	switch to {
+	case "", from:
+		return true
+	case "a number":
+		return from == "an integer"
+	}
+	return false
+}
+
 // parts reports whether the replacement takes or fills a part of a string.
 func (t target) parts() bool {
-	return t.split || t.write.Source.Options != nil && t.write.Source.Options.Delimiter != ""
+	options := t.write.Source.Options
+	takesPart := options != nil && options.Delimiter != ""
+	return t.split || takesPart
 }

@@ -30,7 +30,8 @@ func scalingOf(object *yaml.Node, v *view) scaling {
 
 // rewrite puts other texts into the fields that decide about an object, if anything scales, and none into the rest.
 func (s *scaling) rewrite(by func(text string) string, scaling bool) {
-	if !scaling || !s.replicas && s.target == nil {
+	scales := s.replicas || s.target != nil
+	if !scaling || !scales {
 		s.name, s.namespace = "", ""
 		return
 	}

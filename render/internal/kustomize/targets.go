@@ -155,7 +155,7 @@ func (s *Skeleton) fields(w *write, selector *types.TargetSelector, from origin,
 			s.problem(w, "no-field", fmt.Sprintf("writes %s to %s of %s, which has no such field; write it there with a value "+
 				"of its type, or set options: {create: true}", from, fieldPath, t.object))
 		}
-		if from.inputs && len(nodes) == 0 && (creates || absent) {
+		if makes := creates || absent; makes && from.inputs && len(nodes) == 0 {
 			s.targets = append(s.targets, t)
 		}
 		if len(nodes) == 0 && creates {
@@ -182,7 +182,10 @@ type filled struct {
 // brought reports whether a replacement before may have made a field, or one that it is in.
 func (s *Skeleton) brought(object string, path []string) bool {
 	return slices.ContainsFunc(s.writes, func(w filled) bool {
-		return w.object == object && (covers(w.path, path) || covers(path, w.path))
+		if w.object != object {
+			return false
+		}
+		return covers(w.path, path) || covers(path, w.path)
 	})
 }
 
@@ -205,7 +208,10 @@ var inputsID = resid.NewResId(resid.Gvk{Group: "transom.dev", Version: "v1alpha1
 // SelectsInputs reports whether a selector, but for its labels and annotations, takes the Inputs object.
 func SelectsInputs(s *types.Selector) bool {
 	compiled, err := types.NewSelectorRegex(s)
-	return err != nil || compiled.MatchGvk(inputsID.Gvk) && compiled.MatchName(inputsID.Name)
+	if err != nil {
+		return true
+	}
+	return compiled.MatchGvk(inputsID.Gvk) && compiled.MatchName(inputsID.Name)
 }
 
 // InputsPath returns the path of a source in the inputs, if it is there.

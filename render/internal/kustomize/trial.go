@@ -226,5 +226,8 @@ func (i *item) wrote(w writing) {
 
 // named says whether an object may have a name, which is one of before or after it was given a prefix or suffix.
 func (i *item) named(name string) bool {
-	return i.name == name || i.affixed && strings.Contains(name, i.name)
+	if i.affixed {
+		return strings.Contains(name, i.name)
+	}
+	return i.name == name
 }

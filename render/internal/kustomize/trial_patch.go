@@ -52,7 +52,11 @@ func selects(s *types.Selector) func(*item) bool {
 			if !kinds.MatchGvk(resid.Gvk{Kind: i.kind}) {
 				return false
 			}
-			return compiled.MatchName(i.name) || i.affixed && (!plain || i.named(name))
+			if compiled.MatchName(i.name) {
+				return true
+			}
+			mayBeNamed := !plain || i.named(name)
+			return i.affixed && mayBeNamed
 		}
 	}
 	return func(*item) bool { return true }

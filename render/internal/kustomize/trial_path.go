@@ -96,10 +96,12 @@ func sizeOf(nodes []*yaml.Node) (size int64) {
 // nodesAt are the nodes at a path, in which a step may be a key, an index, * or [key=value].
 func (i *item) nodesAt(n *yaml.Node, at []string) []*yaml.Node {
 	n = resolved(n)
-	if n == nil || len(at) == 0 && n.Kind == 0 {
+	switch {
+	case n == nil:
 		return nil
-	}
-	if len(at) == 0 {
+	case len(at) == 0 && n.Kind == 0:
+		return nil
+	case len(at) == 0:
 		return []*yaml.Node{n}
 	}
 	var found []*yaml.Node
@@ -107,16 +109,25 @@ func (i *item) nodesAt(n *yaml.Node, at []string) []*yaml.Node {
 	for index, c := range n.Content {
 		switch n.Kind {
 		case yaml.MappingNode:
-			if index%2 == 0 && (c.Value == at[0] || at[0] == "*") {
+			meant := at[0] == "*" || c.Value == at[0]
+			if meant && index%2 == 0 {
 				found = append(found, i.nodesAt(n.Content[index+1], at[1:])...)
 			}
 		case yaml.SequenceNode:
-			if at[0] == "*" || strings.HasPrefix(at[0], "[") && has(c, at[0]) || at[0] == strconv.Itoa(index) {
+			if means(at[0], index, c) {
 				found = append(found, i.nodesAt(c, at[1:])...)
 			}
 		}
 	}
 	return found
+}
+
+// means says whether a step of a path leads to an element of a list.
+func means(step string, index int, element *yaml.Node) bool {
+	if strings.HasPrefix(step, "[") && has(element, step) {
+		return true
+	}
+	return step == "*" || step == strconv.Itoa(index)
 }
 
 // has says whether an element of a list is one that [key=value] means.

@@ -48,7 +48,9 @@ func (t *trial) value(r types.Replacement, acc *accumulation) (bytes int64, read
 		at = utils.SmarterPathSplitter(types.DefaultReplacementFieldPath, ".")
 	}
 	for _, i := range acc.items {
-		if r.Source.Kind != "" && r.Source.Kind != i.kind || r.Source.Name != "" && !i.named(r.Source.Name) {
+		isKind := r.Source.Kind == "" || r.Source.Kind == i.kind
+		isNamed := r.Source.Name == "" || i.named(r.Source.Name)
+		if !isKind || !isNamed {
 			continue
 		}
 		bytes = max(bytes, i.sizeAt(at))

@@ -113,7 +113,9 @@ func (v *view) findSelectors(object *yaml.Node) {
 		}
 	case "policy/PodDisruptionBudget":
 		s := labelSelector(object, []string{"spec", "selector"}, false)
-		s.some = s.some && (v.version != "v1beta1" || !s.empty())
+		if v.version == "v1beta1" && s.empty() {
+			s.some = false
+		}
 		v.selectors = append(v.selectors, s)
 	case "networking.k8s.io/NetworkPolicy":
 		v.selectors = append(v.selectors, labelSelector(object, []string{"spec", "podSelector"}, true))
@@ -123,7 +125,9 @@ func (v *view) findSelectors(object *yaml.Node) {
 			s.aim = atServices
 		}
 		names := Lookup(object, "spec", "namespaceSelector", "matchNames")
-		s.fixed = s.fixed || names != nil && len(names.Content) > 0
+		if names != nil && len(names.Content) > 0 {
+			s.fixed = true
+		}
 		s.any = textAt(object, "spec", "namespaceSelector", "any")
 		v.selectors = append(v.selectors, s)
 	}
@@ -156,12 +160,15 @@ func (v *view) findScheduling(object *yaml.Node) {
 			term := slices.Concat(path, []string{strconv.Itoa(n)}, s.term)
 			found := labelSelector(object, append(slices.Clone(term), "labelSelector"), false)
 			namespaces, everywhere := Lookup(object, append(slices.Clone(term), "namespaces")...), Lookup(object, append(term, "namespaceSelector")...)
-			found.fixed = found.fixed || namespaces != nil && (namespaces.Kind != yaml.SequenceNode || len(namespaces.Content) > 0) ||
-				everywhere != nil && !isNull(everywhere)
+			named := namespaces != nil && !isEmptyList(namespaces)
+			selected := everywhere != nil && !isNull(everywhere)
+			found.fixed = found.fixed || named || selected
 			v.selectors = append(v.selectors, found)
 		}
 	}
 }
+
+func isEmptyList(n *yaml.Node) bool { return n.Kind == yaml.SequenceNode && len(n.Content) == 0 }
 
 // labelSelector reads a selector with matchLabels and matchExpressions. One that is not there selects everything or nothing.
 func labelSelector(object *yaml.Node, path []string, everything bool) selector {
@@ -172,7 +179,8 @@ func labelSelector(object *yaml.Node, path []string, everything bool) selector {
 		return s
 	}
 	matchLabels, matchExpressions := Lookup(n, "matchLabels"), Lookup(n, "matchExpressions")
-	if n.Kind != yaml.MappingNode || matchLabels != nil && matchLabels.Kind != yaml.MappingNode && !isNull(matchLabels) {
+	unreadable := matchLabels != nil && matchLabels.Kind != yaml.MappingNode && !isNull(matchLabels)
+	if n.Kind != yaml.MappingNode || unreadable {
 		s.fixed = true // the API server refuses it
 		return s
 	}

@@ -26,7 +26,11 @@ func covers(path, field []string) bool {
 		return false
 	}
 	for i, step := range path {
-		if step != field[i] && !(IsIndex(field[i]) && (IsIndex(step) || strings.HasPrefix(step, "["))) {
+		intoList := IsIndex(step) || strings.HasPrefix(step, "[")
+		if intoList && IsIndex(field[i]) {
+			continue
+		}
+		if step != field[i] {
 			return false
 		}
 	}

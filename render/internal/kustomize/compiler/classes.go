@@ -18,7 +18,10 @@ func (f *facts) class(input string) class {
 	var c class
 	for _, w := range f.writes {
 		rest, ok := strings.CutPrefix(input, w.source)
-		if w.source == "" || !ok || rest != "" && !strings.HasPrefix(rest, fieldSeparator) {
+		if w.source == "" || !ok {
+			continue
+		}
+		if rest != "" && !strings.HasPrefix(rest, fieldSeparator) {
 			continue
 		}
 		place := w.field + rest
@@ -26,7 +29,9 @@ func (f *facts) class(input string) class {
 		c.compared = c.compared || f.sequences[list] || f.sequences[place] || refers(place)
 		c.parsed = c.parsed || f.writesBelow(place)
 		for _, filter := range f.filters {
-			if filter.list == list && filter.field == key || filter.list == place && filter.field == "" {
+			ofField := filter.list == list && filter.field == key
+			ofItems := filter.list == place && filter.field == ""
+			if ofField || ofItems {
 				c.matched = append(c.matched, filter.value)
 			}
 		}
@@ -57,7 +62,10 @@ func (f *facts) writesBelow(place string) bool {
 // the values there may be anybody's.
 func (f *facts) copies() error {
 	for _, w := range f.writes {
-		if w.copied && (refers(w.field) || f.writesBelow(w.field) || f.looksInto(w.field)) {
+		if !w.copied {
+			continue
+		}
+		if refers(w.field) || f.writesBelow(w.field) || f.looksInto(w.field) {
 			return unproven("a replacement copies to where values are compared")
 		}
 	}

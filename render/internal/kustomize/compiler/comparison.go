@@ -156,7 +156,8 @@ func (c *comparison) gap(v [probes]any, path []any) (any, error) {
 			return c.boolean(v, path)
 		}
 	}
-	if !g.quoted && (len(g.parts) != 1 || c.values[g.parts[0].value].kind != intValue) {
+	oneNumber := len(g.parts) == 1 && c.values[g.parts[0].value].kind == intValue
+	if !g.quoted && !oneNumber {
 		return nil, c.differs(path)
 	}
 	c.gaps = append(c.gaps, g)
@@ -267,7 +268,8 @@ func (c *comparison) scalars(d *document) (found bool) {
 			found = false
 		}
 		// A patch by way of JSON settles the type of a scalar, which may have been open before.
-		if n == nil || n.Tag != kyaml.NodeTagString || c.rewritten && len(g.parts) > 1 {
+		settled := !c.rewritten || len(g.parts) <= 1
+		if n == nil || n.Tag != kyaml.NodeTagString || !settled {
 			g.open = true
 		}
 	}

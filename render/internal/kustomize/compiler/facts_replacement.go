@@ -93,7 +93,9 @@ func (f *facts) write(file, p string, w writePath) error {
 	switch {
 	case first == "" || first == "kind" || first == "apiVersion":
 		return unproven("%s: a replacement writes %s", file, p)
-	case first == "metadata" && (second != "labels" && second != "annotations" || !deeper):
+	case first == "metadata" && !deeper:
+		return unproven("%s: a replacement writes %s", file, p)
+	case first == "metadata" && second != "labels" && second != "annotations":
 		return unproven("%s: a replacement writes %s", file, p)
 	case strings.Contains(field, "config.kubernetes.io/") || strings.Contains(field, "kustomize.config.k8s.io/"):
 		return unproven("%s: a replacement writes an annotation of Kustomize's own", file)

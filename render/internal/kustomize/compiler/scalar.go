@@ -100,7 +100,12 @@ func quantity(text string) bool {
 	return false
 }
 
-func isLetter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
+func isLetter(c byte) bool {
+	c |= 'a' - 'A' // in small letters
+	return 'a' <= c && c <= 'z'
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
 // yamlWord reports whether YAML may read a word as something else than a string.
 func yamlWord(text string) bool {

@@ -89,7 +89,11 @@ func (s *shape) frame() error {
 	if w.Prefix != "" && !dnsPrefix.MatchString(w.Prefix) {
 		return unproven("prefix %q", w.Prefix)
 	}
-	if w.Namespace != "" && (!dnsLabel.MatchString(w.Namespace) || yamlWord(w.Namespace) || f.namespaces[w.Namespace]) {
+	plain := dnsLabel.MatchString(w.Namespace) && !yamlWord(w.Namespace)
+	if w.Namespace != "" && !plain {
+		return unproven("namespace %q", w.Namespace)
+	}
+	if w.Namespace != "" && f.namespaces[w.Namespace] {
 		return unproven("namespace %q", w.Namespace)
 	}
 	if w.Prefix != "" && s.program.startsWith(w.Prefix) {
@@ -276,14 +280,15 @@ func (s *shape) addNumber(field string, v any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if text[0] != '-' && (text[0] < '0' || text[0] > '9') {
+	if text[0] != '-' && !isDigit(text[0]) {
 		return nil, unproven("a value of type %T", v)
 	}
 	number := json.Number(text)
 	c := s.program.class(field)
 	n, err := strconv.ParseInt(string(number), 10, 64)
-	if err != nil || n < 0 || n > maxInt || strconv.FormatInt(n, 10) != string(number) ||
-		c.parsed || c.compared && s.program.facts.constants[string(number)] || matched(c.matched, string(number)) {
+	odd := err != nil || n < 0 || n > maxInt || strconv.FormatInt(n, 10) != string(number)
+	equal := c.compared && s.program.facts.constants[string(number)]
+	if odd || equal || c.parsed || matched(c.matched, string(number)) {
 		s.literal(number)
 		return v, nil
 	}

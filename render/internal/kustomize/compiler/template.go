@@ -120,7 +120,7 @@ func (d *document) fits(f *facts, values []value) (straight bool, err error) {
 		switch {
 		case len(g.parts) > 1 && f.names[text]:
 			return false, unproven("a value that is the name of an object")
-		case g.open && (!isLetter(text[0]) || yamlWord(text)):
+		case g.open && !isLetter(text[0]), g.open && yamlWord(text):
 			return false, unproven("text that could be a number, where there was no field before")
 		case !simple(text, g.column):
 			straight = false
