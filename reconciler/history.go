@@ -114,7 +114,7 @@ func step(before, after *state.Release) string {
 		return "remove " + after.Key.String()
 	case before != nil && before.Digest == after.Digest && sameBytes(before, after):
 		return remembered(before.Promotion, after)
-	case rollout != nil && rollout.Cause == "rollback":
+	case rollout != nil && rollout.Cause == state.CauseRollback:
 		return fmt.Sprintf("roll %s back to %s %s", after.Key, after.Offering, after.Version)
 	case rollout != nil && len(rollout.Pending) > 0 && len(rollout.Moved) > 0:
 		return fmt.Sprintf("%s to %s %s on %s", after.Key, after.Offering, after.Version, strings.Join(rollout.Moved, ", "))

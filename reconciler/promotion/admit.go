@@ -192,7 +192,7 @@ func (a *admitter) takeUnchanged(c *change, m *move, joined []string) *state.Rel
 }
 
 // rollout is the record of one that enters; none where nothing moved that could fail.
-func (a *admitter) rollout(cause, group string, moved, left []string) *state.Rollout {
+func (a *admitter) rollout(cause state.Cause, group string, moved, left []string) *state.Rollout {
 	if len(moved)+len(left) == 0 {
 		return nil
 	}

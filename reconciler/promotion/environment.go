@@ -155,7 +155,7 @@ func (a *admitter) renew(c *change, wanting int) (out admitted, grouped bool) {
 	}
 	if len(now) > 0 {
 		cause, group := a.renewedBy(c)
-		joins := cause == causeEnvironment
+		joins := cause == state.CauseEnvironment
 		if gate = nil; joins {
 			gate = a.groups.enter(group, wanting)
 		}
@@ -168,17 +168,17 @@ func (a *admitter) renew(c *change, wanting int) (out admitted, grouped bool) {
 }
 
 // renewedBy is the cause of a change of bytes in a release that stays, and the group that it is rolled out with.
-func (a *admitter) renewedBy(c *change) (cause, group string) {
+func (a *admitter) renewedBy(c *change) (cause state.Cause, group string) {
 	switch {
-	case causeOf(c.Base) == causeVersion: // it is the same rollout still, with other bytes
-		return causeVersion, groupOf(c.Base)
+	case causeOf(c.Base) == state.CauseVersion: // it is the same rollout still, with other bytes
+		return state.CauseVersion, groupOf(c.Base)
 	case a.rebound(c):
-		return causeBinding, ""
+		return state.CauseBinding, ""
 	}
-	return causeEnvironment, a.ownGroup()
+	return state.CauseEnvironment, a.ownGroup()
 }
 
-func (a *admitter) renewed(c *change, cause, group string, now []string) (out admitted) {
+func (a *admitter) renewed(c *change, cause state.Cause, group string, now []string) (out admitted) {
 	leaving, gates := a.mayLeave(c)
 	out.wait(gates...)
 	to := c.compose(now, leaving)

@@ -58,7 +58,7 @@ func (s follower) fail(cluster string, said Observation) (f followed) {
 	back := s.back()
 	f.wait(back.gates...)
 	if back.person == "" {
-		if f.back = s.restore(back.target, back.state, r.Promotion.Rollout.Moved, causeRollback); f.back != nil {
+		if f.back = s.restore(back.target, back.state, r.Promotion.Rollout.Moved, state.CauseRollback); f.back != nil {
 			f.state = RollingBack
 			return f
 		}
@@ -143,7 +143,7 @@ func (s follower) back() wayBack {
 	r, e := s.base, s.Environment
 	person := func(why string, args ...any) wayBack { return wayBack{person: fmt.Sprintf(why, args...)} }
 	switch {
-	case causeOf(r) == causeRollback:
+	case causeOf(r) == state.CauseRollback:
 		return person("the rollback failed")
 	case e.Rollout.OnFailure == "stop":
 		return person("%s stops on failure", e.Name)
@@ -172,7 +172,7 @@ func (s follower) back() wayBack {
 
 // pinForbids reports whether a Pin brought the release that runs, or asks for another one than that which was healthy before.
 func (s follower) pinForbids(ran state.Ran) bool {
-	if causeOf(s.base) == causePin {
+	if causeOf(s.base) == state.CausePin {
 		return true
 	}
 	pin := s.people.pinOf(s.key, s.offering())

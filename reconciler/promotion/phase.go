@@ -50,24 +50,13 @@ func phaseOf(r *state.Release) phase {
 		return settled
 	case rollout.Stopped != "":
 		return stopped
-	case rollout.Cause == causeRollback:
+	case rollout.Cause == state.CauseRollback:
 		return rollingBack
 	case len(rollout.Pending) > 0:
 		return advancing
 	}
 	return soaking
 }
-
-// The causes of a rollout.
-const (
-	causeRelease     = "release"
-	causeVersion     = "version"
-	causeEnvironment = "environment"
-	causeBinding     = "binding"
-	causePin         = "pin"
-	causeRollback    = "rollback"
-	causeRemoval     = "removal"
-)
 
 // open reports whether a rollout, a rollback or a removal has not ended yet.
 func (p phase) open() bool { return p != none && p != settled && p != gone }
@@ -103,7 +92,7 @@ func pending(r *state.Release) []string {
 }
 
 // causeOf is the cause of the rollout that is open; empty: none is.
-func causeOf(r *state.Release) string {
+func causeOf(r *state.Release) state.Cause {
 	if r == nil || r.Promotion.Rollout == nil {
 		return ""
 	}

@@ -31,10 +31,10 @@ type Candidate struct {
 
 // Rollout is a change on its way over the clusters of its environment.
 type Rollout struct {
-	Cause   string    `json:"cause"` // release, version, environment, binding, rollback or pin
-	Entered time.Time `json:"entered,omitzero"`
-	Pending []string  `json:"pending,omitempty"` // clusters that it has not reached, sorted
-	Stopped string    `json:"stopped,omitempty"` // why it goes no further by itself
+	Cause   state.Cause `json:"cause"`
+	Entered time.Time   `json:"entered,omitzero"`
+	Pending []string    `json:"pending,omitempty"` // clusters that it has not reached, sorted
+	Stopped string      `json:"stopped,omitempty"` // why it goes no further by itself
 }
 
 // begunSince says whether a rollout is another one than the rollout before; nil: there is none.

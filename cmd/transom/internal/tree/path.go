@@ -89,7 +89,7 @@ func (t *Printer) rollout(in status.Instance) []string {
 	}
 	line := "rollout"
 	if r.Cause != "" {
-		line += " (" + r.Cause + ")"
+		line += " (" + string(r.Cause) + ")"
 	}
 	if !r.Entered.IsZero() {
 		line += t.Paint.Faint(" for " + t.since(r.Entered))
