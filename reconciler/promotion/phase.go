@@ -61,6 +61,10 @@ func phaseOf(r *state.Release) phase {
 // open reports whether a rollout, a rollback or a removal has not ended yet.
 func (p phase) open() bool { return p != none && p != settled && p != gone }
 
+// Ended reports whether there is a record and no change is on its way in it: its release was healthy in all waves, or its removal
+// is confirmed.
+func Ended(r *state.Release) bool { return r != nil && !phaseOf(r).open() }
+
 // underWay reports whether a change goes on by itself to more clusters, or to its end.
 func (p phase) underWay() bool { return p == advancing || p == soaking }
 
