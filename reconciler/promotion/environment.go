@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"transom.dev/render/gate"
 	"transom.dev/render/state"
 )
 
@@ -57,12 +58,12 @@ func (a *admitter) proceed(c *change) (out admitted, mine bool) {
 	comes := slices.Concat(joined, next)
 	switch {
 	case len(comes) == 0 && underWay && !a.hopeless(c.Base):
-		out.wait(Gate{Name: "rollout", Reason: "an environment change waits for the rollout under way", Opens: "its end"})
+		out.wait(Gate{Name: gate.Rollout, Reason: "an environment change waits for the rollout under way", Opens: "its end"})
 		return a.departLast(c, out), true
 	case len(comes) == 0:
 		return out, false
 	case len(next) > 0 && a.withdrawn(c.Base):
-		out.wait(Gate{Name: "rollout", Reason: fmt.Sprintf("%s@%s is withdrawn", c.Base.Offering, c.Base.Version), Opens: "a newer release"})
+		out.wait(Gate{Name: gate.Rollout, Reason: fmt.Sprintf("%s@%s is withdrawn", c.Base.Offering, c.Base.Version), Opens: "a newer release"})
 		return a.departLast(c, out), true
 	}
 	if g := a.question(c, comes, a.plan.covers(c, comes)).first(progress); g != nil {
@@ -185,7 +186,7 @@ func (a *admitter) renewed(c *change, cause state.Cause, group string, now []str
 	to.Promotion.Ran = a.history.ran(c.Base)
 	to.Promotion.Gates = groupsWith(c.Base, to, group)
 	if a.plan.approval != nil {
-		to.Promotion.Gates = append(to.Promotion.Gates, a.people.passed("approval", a.plan.approval))
+		to.Promotion.Gates = append(to.Promotion.Gates, a.people.passed(gate.Approval, a.plan.approval))
 	}
 	readmit(to, c.Next, c.moving)
 	to.Promotion.Rollout = a.rollout(cause, group, now, without(c.moving, now))

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"transom.dev/render/gate"
 	"transom.dev/render/state"
 )
 
@@ -39,7 +40,7 @@ func (s follower) sick(cluster string, ours Observation) *Gate {
 		return nil
 	}
 	return &Gate{
-		Name: "health", Reason: fmt.Sprintf("%s is not well: %d of %d neighbours that did not change are not healthy there", cluster, failing, neighbours),
+		Name: gate.Health, Reason: fmt.Sprintf("%s is not well: %d of %d neighbours that did not change are not healthy there", cluster, failing, neighbours),
 		Opens: "the health of " + cluster,
 	}
 }
@@ -69,7 +70,7 @@ func (s follower) fail(cluster string, said Observation) (f followed) {
 		r.Promotion.Rollout.Stopped += "; " + back.person
 	}
 	f.state = Stopped
-	f.wait(Gate{Name: "rollout", Reason: r.Promotion.Rollout.Stopped, Opens: "a newer release, or an Approval merged after the failure"})
+	f.wait(Gate{Name: gate.Rollout, Reason: r.Promotion.Rollout.Stopped, Opens: "a newer release, or an Approval merged after the failure"})
 	return f
 }
 
