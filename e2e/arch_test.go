@@ -28,7 +28,7 @@ var arrows = map[string][]string{
 		"cmd/transom/internal/skew", "cmd/transom/internal/states", "cmd/transom/internal/terminal", "cmd/transom/internal/tree",
 		"cmd/transom/internal/usage", "cmd/transom/internal/workspace", "cmd/transom/internal/yamledit",
 		"reconciler", "reconciler/gitrepo", "reconciler/promotion", "reconciler/trigger", "reconciler/status", "reconciler/web", "reconciler/web/access",
-		"render", "render/platform", "render/state", "render/wording", "render/worker", "fleet", "fleet/apply", "fleet/credential",
+		"render", "render/gate", "render/platform", "render/state", "render/wording", "render/worker", "fleet", "fleet/apply", "fleet/credential",
 		"examples/install", // the manifests are part of the binary
 	},
 	"cmd/image": {},
@@ -43,7 +43,7 @@ var arrows = map[string][]string{
 	"cmd/transom/internal/client": {"reconciler/status", "reconciler/web"},
 	"cmd/transom/internal/demo": {
 		"cmd/transom/internal/client", "cmd/transom/internal/remote", "cmd/transom/internal/terminal", "cmd/transom/internal/workspace",
-		"reconciler/status", "render/platform", "render/state",
+		"reconciler/status", "render/gate", "render/platform", "render/state",
 	},
 	"cmd/transom/internal/diff": {
 		"cmd/transom/internal/catalog", "cmd/transom/internal/plan", "cmd/transom/internal/schema", "cmd/transom/internal/states",
@@ -54,7 +54,7 @@ var arrows = map[string][]string{
 	"cmd/transom/internal/enroll": {"cmd/transom/internal/rights", "fleet/credential"},
 	"cmd/transom/internal/plan": {
 		"cmd/transom/internal/states", "cmd/transom/internal/terminal", "cmd/transom/internal/workspace",
-		"reconciler", "reconciler/gitrepo", "reconciler/promotion", "render", "render/platform", "render/state", // a plan is the daemon's own passes
+		"reconciler", "reconciler/gitrepo", "reconciler/promotion", "render", "render/gate", "render/platform", "render/state", // a plan is the daemon's own passes
 	},
 	"cmd/transom/internal/remote": {"reconciler/gitrepo"},
 	"cmd/transom/internal/rights": {},
@@ -64,7 +64,7 @@ var arrows = map[string][]string{
 		"cmd/transom/internal/remote", "cmd/transom/internal/workspace", "reconciler/gitrepo", "render", "render/platform",
 	},
 	"cmd/transom/internal/terminal": {},
-	"cmd/transom/internal/tree":     {"cmd/transom/internal/terminal", "reconciler/status", "render/platform", "render/state"},
+	"cmd/transom/internal/tree":     {"cmd/transom/internal/terminal", "reconciler/status", "render/gate", "render/platform", "render/state"},
 	"cmd/transom/internal/usage": {
 		"cmd/transom/internal/catalog", "cmd/transom/internal/states", "cmd/transom/internal/terminal", "render/platform", "render/state",
 	},
@@ -75,16 +75,16 @@ var arrows = map[string][]string{
 		"render", "render/platform", "render/state", "fleet", "fleet/apply", // fleet reports in apply's words
 	},
 	"reconciler/gitrepo":                 {"render/wording"},
-	"reconciler/promotion":               {"render/platform", "render/state"},
+	"reconciler/promotion":               {"render/gate", "render/platform", "render/state"},
 	"reconciler/status":                  {"render/platform", "render/state"},
 	"reconciler/trigger":                 {},
 	"reconciler/web/access":              {},
-	"reconciler/web":                     {"reconciler/status", "reconciler/web/access", "render/platform", "render/state", "render/wording"},
+	"reconciler/web":                     {"reconciler/status", "reconciler/web/access", "render/gate", "render/platform", "render/state", "render/wording"},
 	"render":                             {"render/internal/kinds", "render/internal/kustomize", "render/internal/kustomize/compiler", "render/platform", "render/schema", "render/state", "render/strictyaml", "render/worker", "render/builtin", "render/internal/keyorder", "render/edits"},
 	"render/internal/kinds":              {"render/wording"},
 	"render/internal/kustomize":          {"render/platform", "render/state", "render/strictyaml", "render/builtin", "render/internal/keyorder"},
 	"render/internal/kustomize/compiler": {"render/internal/kustomize"},
-	"render/platform":                    {"render/builtin", "render/wording", "render/expression", "render/schema", "render/strictyaml", "render/internal/fieldpath"},
+	"render/platform":                    {"render/builtin", "render/gate", "render/wording", "render/expression", "render/schema", "render/strictyaml", "render/internal/fieldpath"},
 	"render/state":                       {"render/platform", "render/internal/keyorder"},
 	"render/schema":                      {"render/wording", "render/expression", "render/internal/fieldpath"},
 	"render/strictyaml":                  {"render/wording", "render/internal/fieldpath"},
@@ -97,6 +97,7 @@ var arrows = map[string][]string{
 	"examples/install":                   {},
 	"render/wording":                     {},
 	"render/builtin":                     {},
+	"render/gate":                        {},
 	"render/expression":                  {"render/wording"},
 	"render/internal/fieldpath":          {},
 	"render/internal/keyorder":           {},
@@ -128,7 +129,7 @@ var loggers = []string{"cmd/transom", "reconciler"}
 
 // The pure packages: values and an fs.FS in, plain data out.
 var (
-	pure   = []string{"render", "render/platform", "render/state", "render/builtin", "render/edits", "render/expression", "render/internal/fieldpath", "render/internal/keyorder", "render/internal/kinds", "render/internal/kustomize", compiler, "render/schema", "render/strictyaml", "render/wording", "reconciler/promotion"}
+	pure   = []string{"render", "render/platform", "render/state", "render/builtin", "render/edits", "render/expression", "render/gate", "render/internal/fieldpath", "render/internal/keyorder", "render/internal/kinds", "render/internal/kustomize", compiler, "render/schema", "render/strictyaml", "render/wording", "reconciler/promotion"}
 	data   = []string{"k8s.io/client-go/applyconfigurations", "k8s.io/client-go/kubernetes/scheme"} // in impure libraries
 	impure = []string{"os", "net", "log", "syscall", "math/rand", "math/rand/v2", "crypto/rand", "k8s.io/client-go"}
 )

@@ -167,7 +167,7 @@ func (s *simulation) asRecorded(environment string, k platform.RequestKey, clust
 		return promotion.Observation{}
 	}
 	said.Revision = is.Clusters[cluster].Observed()
-	if was != nil && was.Promotion.Rollout == nil && was.Absent == is.Absent && was.Clusters[cluster].Observed() == said.Revision {
+	if promotion.Ended(was) && was.Absent == is.Absent && was.Clusters[cluster].Observed() == said.Revision {
 		said.Health = state.Healthy
 	}
 	return said

@@ -3,10 +3,10 @@ package reconciler
 import (
 	"context"
 	"fmt"
-	"maps"
 	"strings"
 
 	"transom.dev/reconciler/gitrepo"
+	"transom.dev/reconciler/promotion"
 	"transom.dev/render"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
@@ -81,7 +81,7 @@ func describe(environment, commit string, base *render.Base, rendered *render.St
 		}
 		m.trailers = append(m.trailers, fmt.Sprintf("%s: %s %s", state.TrailerRelease, key, release.Digest))
 		if i < summaryLines {
-			m.summary = append(m.summary, step(base.Releases[key], release))
+			m.summary = append(m.summary, promotion.Summary(base.Releases[key], release))
 			m.summary = append(m.summary, differences(environment, base.Releases[key], release)...)
 		}
 	}
@@ -92,7 +92,7 @@ func subject(environment string, base *render.Base, rendered *render.State, heal
 	switch {
 	case len(rendered.Touched) == 1 && rendered.Releases[rendered.Touched[0]] != nil:
 		key := rendered.Touched[0]
-		return environment + ": " + step(base.Releases[key], rendered.Releases[key])
+		return environment + ": " + promotion.Summary(base.Releases[key], rendered.Releases[key])
 	case len(rendered.Touched) > 0:
 		return fmt.Sprintf("%s: %d releases", environment, len(rendered.Touched))
 	case len(rendered.Forgotten) == 1:
@@ -103,23 +103,6 @@ func subject(environment string, base *render.Base, rendered *render.State, heal
 		return environment + ": restore what was changed by somebody else"
 	default:
 		return environment + ": update the fleet's record"
-	}
-}
-
-// step describes in a line the change of a commit to one release.
-func step(before, after *state.Release) string {
-	rollout := after.Promotion.Rollout
-	switch {
-	case after.Absent && !absent(before):
-		return "remove " + after.Key.String()
-	case before != nil && before.Digest == after.Digest && sameBytes(before, after):
-		return remembered(before.Promotion, after)
-	case rollout != nil && rollout.Cause == "rollback":
-		return fmt.Sprintf("roll %s back to %s %s", after.Key, after.Offering, after.Version)
-	case rollout != nil && len(rollout.Pending) > 0 && len(rollout.Moved) > 0:
-		return fmt.Sprintf("%s to %s %s on %s", after.Key, after.Offering, after.Version, strings.Join(rollout.Moved, ", "))
-	default:
-		return fmt.Sprintf("%s to %s %s", after.Key, after.Offering, after.Version)
 	}
 }
 
@@ -135,39 +118,6 @@ func differences(environment string, before, after *state.Release) (lines []stri
 		lines = append(lines, "  "+d.String())
 	}
 	return lines
-}
-
-func sameBytes(a, b *state.Release) bool {
-	return maps.EqualFunc(a.Clusters, b.Clusters, func(x, y state.Placement) bool { return x.Revision == y.Revision })
-}
-
-// remembered describes the news in a record of which nothing moved.
-func remembered(before state.Promotion, after *state.Release) string {
-	now := after.Promotion
-	switch {
-	case stopped(now) && !stopped(before):
-		return fmt.Sprintf("stop %s at %s %s", after.Key, after.Offering, after.Version)
-	case latest(now).Soaked != "" && !sameProof(latest(now), latest(before)):
-		return fmt.Sprintf("%s proved %s %s for %s", after.Key, after.Offering, latest(now).Version, latest(now).Soaked)
-	case before.Rollout != nil && now.Rollout == nil:
-		return fmt.Sprintf("%s is healthy with %s %s", after.Key, after.Offering, after.Version)
-	default:
-		return fmt.Sprintf("record of %s", after.Key)
-	}
-}
-
-func absent(r *state.Release) bool { return r != nil && r.Absent }
-
-func stopped(p state.Promotion) bool { return p.Rollout != nil && p.Rollout.Stopped != "" }
-
-func sameProof(a, b state.Proof) bool { return a.Digest == b.Digest && a.Soaked == b.Soaked }
-
-// latest is the proof that was added last, or a zero one.
-func latest(p state.Promotion) state.Proof {
-	if len(p.Proven) == 0 {
-		return state.Proof{}
-	}
-	return p.Proven[len(p.Proven)-1]
 }
 
 // thank names the author of the platform commit, where it can be read.

@@ -34,29 +34,29 @@ func TestADeadlineRunsWhileSomebodyLooks(t *testing.T) {
 	const request = "requests/payments/r0000.yaml"
 	files[request] = []byte(strings.ReplaceAll(string(files[request]), "hello", "welcome"))
 	s.merges("another text", files)
-	cause := func() string {
+	cause := func() state.Cause {
 		for range 2 { // once the second is begun, the first has told all it did
 			files["README.md"] = append(files["README.md"], '\n')
 			s.merges("words", files)
 		}
 		return s.Board.Status().Instances[0].Rollout.Cause
 	}
-	require.Equal(t, "release", cause())
+	require.Equal(t, state.CauseRelease, cause())
 	s.fleet.says(nil)
-	require.Equal(t, "release", cause(), "and from now on nobody says anything")
+	require.Equal(t, state.CauseRelease, cause(), "and from now on nobody says anything")
 	said := *last.Load()
 
 	s.Outdated("dev", "dev", platform.RequestKey{Team: "payments", Name: "r0000"}, time.Now())
 	ahead.Add(int64(time.Hour))
-	require.Equal(t, "release", cause(), "nobody knows whether it is healthy by now")
+	require.Equal(t, state.CauseRelease, cause(), "nobody knows whether it is healthy by now")
 	s.Placed(said)
 	ahead.Add(int64(time.Hour))
-	require.Equal(t, "release", cause(), "that look was before it happened")
+	require.Equal(t, state.CauseRelease, cause(), "that look was before it happened")
 	said.Began = time.Now()
 	s.Placed(said)
-	require.Equal(t, "release", cause())
+	require.Equal(t, state.CauseRelease, cause())
 
 	ahead.Add(int64(time.Hour))
-	require.Equal(t, "rollback", cause())
+	require.Equal(t, state.CauseRollback, cause())
 	require.Contains(t, s.Board.Status().Instances[0].Rejected[0].Message, "last looked at "+said.At.UTC().Format(time.RFC3339))
 }

@@ -12,6 +12,7 @@ import (
 	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/cmd/transom/internal/tree"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // historyOptions are the flags of history.
@@ -77,7 +78,7 @@ func (o *historyOptions) read(ctx context.Context, key platform.RequestKey) ([]*
 func historyText(w io.Writer, p terminal.Paint, entries []*audit.Entry) {
 	for _, e := range entries {
 		fmt.Fprintf(w, "%s  %s", p.Faint(e.When.Local().Format(time.DateTime)), p.Bold(e.Events[0]))
-		if e.Cause != "" && !e.Healthy.IsZero() && !e.Merged.IsZero() && e.Cause != "rollback" {
+		if e.Cause != "" && !e.Healthy.IsZero() && !e.Merged.IsZero() && e.Cause != state.CauseRollback {
 			fmt.Fprintf(w, "%s", p.Faint("  healthy "+e.Healthy.Sub(e.Merged).Round(time.Second).String()+" after its merge"))
 		}
 		fmt.Fprintln(w)

@@ -13,6 +13,7 @@ import (
 
 	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/reconciler/promotion"
+	"transom.dev/render/gate"
 	"transom.dev/render/platform"
 	"transom.dev/render/wording"
 )
@@ -123,10 +124,10 @@ func (o *promoteOptions) check(args []string) error {
 	case len(o.skip) == 0 && explained:
 		return misuse("--until and --reason go with --skip: an Approval holds for what it names")
 	}
-	gates := promotion.Skippable()
-	for _, gate := range o.skip {
-		if !slices.Contains(gates, gate) {
-			return misuse("--skip %s: it is %s%s; health, waves and limits are never skipped", gate, terminal.OrList(gates), wording.Suggest(gate, gates))
+	gates := gate.Skippable()
+	for _, name := range o.skip {
+		if !slices.Contains(gates, name) {
+			return misuse("--skip %s: it is %s%s; health, waves and limits are never skipped", name, terminal.OrList(gates), wording.Suggest(name, gates))
 		}
 	}
 	return nil
@@ -225,9 +226,9 @@ func (o *promoteOptions) notes(release *knownRelease) (notes []string) {
 }
 
 // opens says whether the decision opens a gate.
-func (o *promoteOptions) opens(gate string) bool {
+func (o *promoteOptions) opens(name string) bool {
 	if len(o.skip) == 0 {
-		return promotion.ApprovalOpens(gate)
+		return promotion.ApprovalOpens(name)
 	}
-	return gate == "approval" || slices.Contains(o.skip, gate)
+	return name == gate.Approval || slices.Contains(o.skip, name)
 }

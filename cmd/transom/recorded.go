@@ -14,6 +14,7 @@ import (
 	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/cmd/transom/internal/workspace"
 	"transom.dev/reconciler/status"
+	"transom.dev/render/gate"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -57,7 +58,7 @@ func (r *records) next(ctx context.Context, p *platform.Platform, environment st
 			continue
 		}
 		if c := in.Candidate; c != nil {
-			failed := slices.ContainsFunc(in.Waiting, func(g status.Gate) bool { return g.Name == "rejected" })
+			failed := slices.ContainsFunc(in.Waiting, func(g status.Gate) bool { return g.Name == gate.Rejected })
 			return &knownRelease{c.Release, cmp.Or(c.Offering, in.Offering), c.Version, c.Commit, c.Absent, failed, in.Waiting}, nil
 		}
 		if in.Release == "" {

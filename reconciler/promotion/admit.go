@@ -192,7 +192,7 @@ func (a *admitter) takeUnchanged(c *change, m *move, joined []string) *state.Rel
 }
 
 // rollout is the record of one that enters on some clusters; none where nothing moved that could fail.
-func (a *admitter) rollout(c *change, cause, group string, now []string) *state.Rollout {
+func (a *admitter) rollout(c *change, cause state.Cause, group string, now []string) *state.Rollout {
 	moved, left := slices.Sorted(slices.Values(slices.Concat(c.brought(), now))), without(c.moving, now)
 	if len(moved)+len(left) == 0 {
 		return nil

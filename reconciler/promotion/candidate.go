@@ -12,7 +12,7 @@ type candidate struct {
 	removal  bool
 	restore  *state.Ran // of a Pin: the release comes back as the bytes that ran here
 
-	cause  string
+	cause  state.Cause
 	group  string
 	within bool // the instance is in the group already, and has not to wait for its turn
 
@@ -83,7 +83,7 @@ func (o *choice) offer(c *candidate, older int) {
 // examine makes a candidate of a release, and asks its gates. A release that changes nothing here has none. The candidate is nil
 // where the release is none for this environment.
 func (s picker) examine(content Content) *candidate {
-	c := &candidate{content: content, cause: causeRelease}
+	c := &candidate{content: content, cause: state.CauseRelease}
 	q := &question{subject: s.subject, to: content.ReleaseRef, spec: content.Spec, groups: s.groups}
 	if s.head != nil && content.Digest == s.head.Release {
 		q.instance = s.head
@@ -111,7 +111,7 @@ func (c *candidate) classify(base *state.Release) {
 	switch {
 	case !runs(base):
 	case base.VersionDigest != c.instance.Version.Digest:
-		c.cause, c.group = causeVersion, "version:"+c.instance.Version.String()
+		c.cause, c.group = state.CauseVersion, "version:"+c.instance.Version.String()
 	case phaseOf(base).open(): // it is under way with that version already
 		c.group, c.within = groupOf(base), true
 	}
@@ -132,7 +132,7 @@ func (s picker) unchanged(keys map[string]string) bool {
 
 // remove returns the removal of the release of a request that the head does not ask for here any more, with its gates.
 func (s picker) remove() *candidate {
-	c := &candidate{removal: true, cause: causeRemoval, content: removalOf(s.base)}
+	c := &candidate{removal: true, cause: state.CauseRemoval, content: removalOf(s.base)}
 	q := &question{subject: s.subject, to: c.content.ReleaseRef}
 	q.ask(removal)
 	c.answer = q.answer

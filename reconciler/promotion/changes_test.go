@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // TestAnEnvironmentChangeWaitsForTheRolloutUnderWay keeps R78.
@@ -47,7 +48,7 @@ func TestAChangeOfBoundOutputsIsInNoGroup(t *testing.T) {
 	w.bump("provider")
 	w.until(t, func() bool { return w.stages["dev"].releases[key("consumer")].Promotion.Rollout != nil })
 	rollout := w.stages["dev"].releases[key("consumer")].Promotion.Rollout
-	require.Equal(t, "binding", rollout.Cause)
+	require.Equal(t, state.CauseBinding, rollout.Cause)
 	require.Empty(t, rollout.Group)
 }
 

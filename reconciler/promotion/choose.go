@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"transom.dev/render/gate"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -230,7 +231,7 @@ func (c *chooser) restorePinned(s *subject, next *candidate) {
 		return
 	}
 	c.Keep[s.key] = true
-	c.standings.wait(s.key, Gate{Name: "pin", Reason: "what ran before is not to be found in state commit " + next.restore.State, Opens: "another Pin"})
+	c.standings.wait(s.key, Gate{Name: gate.Pin, Reason: "what ran before is not to be found in state commit " + next.restore.State, Opens: "another Pin"})
 }
 
 // spare is how many more instances than a group has free slots are rendered where some may turn out to have a Problem: they must
@@ -304,7 +305,7 @@ func (c *chooser) limitDeletions() {
 		for k := range d.instances {
 			c.admitDeletion(k)
 			if m := c.moves[k]; m != nil {
-				m.passed = append(m.passed, c.people.passed("approval", approval))
+				m.passed = append(m.passed, c.people.passed(gate.Approval, approval))
 			}
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"transom.dev/render/gate"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -131,7 +132,7 @@ func (d *deletions) limit(f *facts) *platform.Decision {
 	}
 	d.digest = cmp.Or(d.digest, digest) // that of clusters to be left now is approved first
 	d.gate = &Gate{
-		Name:   "deletions",
+		Name:   gate.Deletions,
 		Reason: fmt.Sprintf("%d of %d instances would lose placements at once", wanted, all),
 		Opens:  fmt.Sprintf("an Approval in decisions/%s of {deletions: %s}", f.Environment.Name, digest),
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"transom.dev/render/gate"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -84,7 +85,7 @@ func (d *departure) staying() (clusters []string) {
 // awaitOthers returns the gate that is closed until the clusters that an instance stays on or comes to are well; nil: they are. Of those that do not count nobody can say anything; one that joined counts here, because it may take over from the
 // cluster that is left.
 func (d *departure) awaitOthers() (closed *Gate) {
-	closedBy := func(why string, args ...any) *Gate { return &Gate{Name: "leave", Reason: fmt.Sprintf(why, args...)} }
+	closedBy := func(why string, args ...any) *Gate { return &Gate{Name: gate.Leave, Reason: fmt.Sprintf(why, args...)} }
 	keys, problems := d.Lookup.Keys(d.instance)
 	if len(problems) > 0 {
 		return closedBy("%s", problems[0])
@@ -140,7 +141,7 @@ func (d *departure) remains(keys map[string]string) bool {
 // gate is the gate of the clusters that an instance leaves last.
 func (d *departure) gate(last []string) Gate {
 	g := Gate{
-		Name: "leave", Reason: "leaves " + strings.Join(last, ", ") + " last, after all others",
+		Name: gate.Leave, Reason: "leaves " + strings.Join(last, ", ") + " last, after all others",
 		Opens: "their health, or an Override that skips leave",
 	}
 	if d.others != nil {

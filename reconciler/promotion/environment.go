@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"transom.dev/render/gate"
 	"transom.dev/render/state"
 )
 
@@ -57,12 +58,12 @@ func (a *admitter) proceed(c *change) (out admitted, mine bool) {
 	comes := slices.Concat(joined, next)
 	switch {
 	case len(comes) == 0 && underWay && !a.hopeless(c.Base):
-		out.wait(Gate{Name: "rollout", Reason: "an environment change waits for the rollout under way", Opens: "its end"})
+		out.wait(Gate{Name: gate.Rollout, Reason: "an environment change waits for the rollout under way", Opens: "its end"})
 		return a.departLast(c, out), true
 	case len(comes) == 0:
 		return out, false
 	case len(next) > 0 && a.withdrawn(c.Base):
-		out.wait(Gate{Name: "rollout", Reason: fmt.Sprintf("%s@%s is withdrawn", c.Base.Offering, c.Base.Version), Opens: "a newer release"})
+		out.wait(Gate{Name: gate.Rollout, Reason: fmt.Sprintf("%s@%s is withdrawn", c.Base.Offering, c.Base.Version), Opens: "a newer release"})
 		return a.departLast(c, out), true
 	}
 	if g := a.question(c, comes, a.plan.covers(c, comes)).first(progress); g != nil {
@@ -155,7 +156,7 @@ func (a *admitter) renew(c *change, wanting int) (out admitted, grouped bool) {
 	}
 	if len(now) > 0 {
 		cause, group := a.renewedBy(c)
-		joins := cause == causeEnvironment
+		joins := cause == state.CauseEnvironment
 		if gate = nil; joins {
 			gate = a.groups.enter(group, wanting)
 		}
@@ -168,24 +169,24 @@ func (a *admitter) renew(c *change, wanting int) (out admitted, grouped bool) {
 }
 
 // renewedBy is the cause of a change of bytes in a release that stays, and the group that it is rolled out with.
-func (a *admitter) renewedBy(c *change) (cause, group string) {
+func (a *admitter) renewedBy(c *change) (cause state.Cause, group string) {
 	switch {
-	case causeOf(c.Base) == causeVersion: // it is the same rollout still, with other bytes
-		return causeVersion, groupOf(c.Base)
+	case causeOf(c.Base) == state.CauseVersion: // it is the same rollout still, with other bytes
+		return state.CauseVersion, groupOf(c.Base)
 	case a.rebound(c):
-		return causeBinding, ""
+		return state.CauseBinding, ""
 	}
-	return causeEnvironment, a.ownGroup()
+	return state.CauseEnvironment, a.ownGroup()
 }
 
-func (a *admitter) renewed(c *change, cause, group string, now []string) (out admitted) {
+func (a *admitter) renewed(c *change, cause state.Cause, group string, now []string) (out admitted) {
 	leaving, gates := a.mayLeave(c)
 	out.wait(gates...)
 	to := c.compose(now, leaving)
 	to.Promotion.Ran = a.history.ran(c.Base)
 	to.Promotion.Gates = groupsWith(c.Base, to, group)
 	if a.plan.approval != nil {
-		to.Promotion.Gates = append(to.Promotion.Gates, a.people.passed("approval", a.plan.approval))
+		to.Promotion.Gates = append(to.Promotion.Gates, a.people.passed(gate.Approval, a.plan.approval))
 	}
 	readmit(to, c.Next, c.moving)
 	to.Promotion.Rollout = a.rollout(c, cause, group, now)

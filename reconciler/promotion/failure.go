@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"transom.dev/render/gate"
 	"transom.dev/render/state"
 )
 
@@ -39,7 +40,7 @@ func (s follower) sick(cluster string, ours Observation) *Gate {
 		return nil
 	}
 	return &Gate{
-		Name: "health", Reason: fmt.Sprintf("%s is not well: %d of %d neighbours that did not change are not healthy there", cluster, failing, neighbours),
+		Name: gate.Health, Reason: fmt.Sprintf("%s is not well: %d of %d neighbours that did not change are not healthy there", cluster, failing, neighbours),
 		Opens: "the health of " + cluster,
 	}
 }
@@ -58,7 +59,7 @@ func (s follower) fail(cluster string, said Observation) (f followed) {
 	back := s.back()
 	f.wait(back.gates...)
 	if back.person == "" {
-		if f.back = s.restore(back.target, back.state, r.Promotion.Rollout.Moved, causeRollback); f.back != nil {
+		if f.back = s.restore(back.target, back.state, r.Promotion.Rollout.Moved, state.CauseRollback); f.back != nil {
 			f.state = RollingBack
 			return f
 		}
@@ -69,7 +70,7 @@ func (s follower) fail(cluster string, said Observation) (f followed) {
 		r.Promotion.Rollout.Stopped += "; " + back.person
 	}
 	f.state = Stopped
-	f.wait(Gate{Name: "rollout", Reason: r.Promotion.Rollout.Stopped, Opens: "a newer release, or an Approval merged after the failure"})
+	f.wait(Gate{Name: gate.Rollout, Reason: r.Promotion.Rollout.Stopped, Opens: "a newer release, or an Approval merged after the failure"})
 	return f
 }
 
@@ -143,7 +144,7 @@ func (s follower) back() wayBack {
 	r, e := s.base, s.Environment
 	person := func(why string, args ...any) wayBack { return wayBack{person: fmt.Sprintf(why, args...)} }
 	switch {
-	case causeOf(r) == causeRollback:
+	case causeOf(r) == state.CauseRollback:
 		return person("the rollback failed")
 	case e.Rollout.OnFailure == "stop":
 		return person("%s stops on failure", e.Name)
@@ -172,7 +173,7 @@ func (s follower) back() wayBack {
 
 // pinForbids reports whether a Pin brought the release that runs, or asks for another one than that which was healthy before.
 func (s follower) pinForbids(ran state.Ran) bool {
-	if causeOf(s.base) == causePin {
+	if causeOf(s.base) == state.CausePin {
 		return true
 	}
 	pin := s.people.pinOf(s.key, s.offering())

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"transom.dev/render/gate"
 	"transom.dev/render/state"
 )
 
@@ -68,7 +69,7 @@ func (s follower) followRollout() (f followed) {
 	if f.wait(gates...); over {
 		f.state = Settled
 	} else if phaseOf(s.base) == stopped {
-		f.wait(Gate{Name: "rollout", Reason: s.base.Promotion.Rollout.Stopped, Opens: "a newer release, or its health"})
+		f.wait(Gate{Name: gate.Rollout, Reason: s.base.Promotion.Rollout.Stopped, Opens: "a newer release, or its health"})
 	}
 	return f
 }
@@ -126,10 +127,10 @@ func (s follower) finish() (gates []Gate, over bool) {
 		return nil, false
 	}
 	if len(moved) == 0 && len(rollout.Moved) > 0 {
-		return []Gate{{Name: "rollout", Reason: "its clusters left before it was healthy anywhere", Opens: "a cluster"}}, false
+		return []Gate{{Name: gate.Rollout, Reason: "its clusters left before it was healthy anywhere", Opens: "a cluster"}}, false
 	}
 	if len(moved) > 0 && s.condition(s.Environment, s.base, moved).counting == 0 {
-		return []Gate{{Name: "rollout", Reason: "no cluster of " + strings.Join(moved, ", ") + " counts", Opens: "an active cluster"}}, false
+		return []Gate{{Name: gate.Rollout, Reason: "no cluster of " + strings.Join(moved, ", ") + " counts", Opens: "an active cluster"}}, false
 	}
 	if _, gate := s.waves.turn(s.base, moved, nil); gate != nil {
 		return []Gate{*gate}, false
@@ -253,14 +254,14 @@ func (s follower) confirm() []Gate {
 		}
 	}
 	if len(left) > 0 {
-		g := Gate{Name: "health", Reason: "is being removed from " + strings.Join(left, ", "), Opens: "pruning, confirmed"}
+		g := Gate{Name: gate.Health, Reason: "is being removed from " + strings.Join(left, ", "), Opens: "pruning, confirmed"}
 		if need > 0 && soaked > 0 {
 			g.At = s.Now.in(need - soaked)
 		}
 		return []Gate{g}
 	}
 	if counting == 0 && len(silent) > 0 {
-		return []Gate{{Name: "health", Reason: "was removed from " + strings.Join(silent, ", ") + ", which does not count now", Opens: "an active cluster"}}
+		return []Gate{{Name: gate.Health, Reason: "was removed from " + strings.Join(silent, ", ") + ", which does not count now", Opens: "an active cluster"}}
 	}
 	s.edit().Promotion.Rollout = nil
 	if counting > 0 && s.down.mayRun(s.key) {

@@ -4,13 +4,14 @@ import (
 	"slices"
 	"time"
 
+	"transom.dev/render/gate"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
 
 // Gate is a gate that is closed: why something waits.
 type Gate struct {
-	Name   string    // health, soak, approval, window, hold, pin, binding, rollout, rejected, leave, deletions or problem
+	Name   string    // one of package gate
 	Reason string    // the condition that is unmet
 	Since  time.Time // zero: not known from records
 	Opens  string    // the person or the event that opens it
@@ -34,8 +35,8 @@ const (
 	anything = entry | removal | pinning | progress | renewal | departing | namespaces
 )
 
-// A gate is a row of the table: a condition that some kinds of change have to meet.
-type gate struct {
+// A row of the table is a gate: a condition that some kinds of change have to meet.
+type row struct {
 	name  string // as decisions and records name it
 	of    kind
 	skip  skipping
@@ -57,36 +58,35 @@ const (
 // gates is the table of all gates, in the order in which people are told of them. A change whose gates are open does not reach
 // all clusters at once: the turn of a wave (wave.go), the free slots of a group (group.go) and the clusters that an instance
 // leaves last (departure.go) are for the changes that may begin.
-var gates = []gate{
-	{name: "problem", of: rendering, final: true, closed: unresolved},
-	{name: "problem", of: rendering, final: true, closed: ofWithdrawnVersion},
-	{name: "binding", of: rendering, final: true, closed: withoutProvider},
-	{name: "problem", of: rendering | pinning, final: true, closed: unrenderable},
+var gates = []row{
+	{name: gate.Problem, of: rendering, final: true, closed: unresolved},
+	{name: gate.Problem, of: rendering, final: true, closed: ofWithdrawnVersion},
+	{name: gate.Binding, of: rendering, final: true, closed: withoutProvider},
+	{name: gate.Problem, of: rendering | pinning, final: true, closed: unrenderable},
 
-	{name: "pin", of: renewal, closed: frozen},
-	{name: "soak", of: entry, skip: itself, closed: unprovenEntry},
-	{name: "soak", of: removal, skip: itself, closed: unprovenRemoval},
-	{name: "soak", of: entry, skip: itself, closed: soakingForOthers},
-	{name: "rejected", of: entry, closed: rejected},
-	{name: "rejected", of: pinning, final: true, closed: rejected},
-	{name: "rollout", of: entry, closed: ofStoppedGroup},
-	{name: "approval", of: entry, skip: itself, closed: unapprovedEntry},
-	{name: "approval", of: removal, skip: itself, closed: unapprovedRemoval},
-	{name: "hold", of: anything, skip: opens, closed: held},
-	{name: "hold", of: removal, closed: heldOnClusters},
-	{name: "window", of: anything, skip: opens, closed: outsideWindows},
-	{name: "approval", of: progress | renewal | departing | namespaces, skip: opens, closed: ofUnapprovedPlan},
-	{name: "rejected", of: progress | renewal, closed: rejected},
-	{name: "rollout", of: entry, closed: nowhereToBegin},
-	{name: "binding", of: removal, closed: boundTo},
-	{name: "leave", of: leaving, skip: itself, closed: beforeTheOthers},
+	{name: gate.Pin, of: renewal, closed: frozen},
+	{name: gate.Soak, of: entry, skip: itself, closed: unprovenEntry},
+	{name: gate.Soak, of: removal, skip: itself, closed: unprovenRemoval},
+	{name: gate.Soak, of: entry, skip: itself, closed: soakingForOthers},
+	{name: gate.Rejected, of: entry, closed: rejected},
+	{name: gate.Rejected, of: pinning, final: true, closed: rejected},
+	{name: gate.Rollout, of: entry, closed: ofStoppedGroup},
+	{name: gate.Approval, of: entry, skip: itself, closed: unapprovedEntry},
+	{name: gate.Approval, of: removal, skip: itself, closed: unapprovedRemoval},
+	{name: gate.Hold, of: anything, skip: opens, closed: held},
+	{name: gate.Hold, of: removal, closed: heldOnClusters},
+	{name: gate.Window, of: anything, skip: opens, closed: outsideWindows},
+	{name: gate.Approval, of: progress | renewal | departing | namespaces, skip: opens, closed: ofUnapprovedPlan},
+	{name: gate.Rejected, of: progress | renewal, closed: rejected},
+	{name: gate.Rollout, of: entry, closed: nowhereToBegin},
+	{name: gate.Binding, of: removal, closed: boundTo},
+	{name: gate.Leave, of: leaving, skip: itself, closed: beforeTheOthers},
 }
 
 // A named is the part that all gates of a name have in common, for whoever tells people of gates that are closed.
 type named struct {
 	name      string
 	opens     opener
-	override  bool // an Override may skip it
 	approvals bool // an Approval of the release opens it
 }
 
@@ -100,20 +100,20 @@ const (
 	atTheEnd                // it keeps the clusters that the instance leaves last, and nothing else
 )
 
-// names are all names of gates. Overrides name those that they may skip in this order.
+// names are all gates, by their names.
 var names = []named{
-	{name: "problem", opens: asAStep},
-	{name: "binding", opens: byItself},
-	{name: "health", opens: asAStep},
-	{name: "soak", opens: asAStep, override: true},
-	{name: "approval", opens: asAStep, override: true, approvals: true}, // of a removal: byRelease
-	{name: "window", opens: byItself, override: true},
-	{name: "hold", opens: byRelease, override: true},
-	{name: "leave", opens: atTheEnd, override: true},
-	{name: "pin", opens: byRelease},
-	{name: "rejected", opens: byRelease, approvals: true},
-	{name: "rollout", opens: byRelease},
-	{name: "deletions", opens: byRelease},
+	{name: gate.Problem, opens: asAStep},
+	{name: gate.Binding, opens: byItself},
+	{name: gate.Health, opens: asAStep},
+	{name: gate.Soak, opens: asAStep},
+	{name: gate.Approval, opens: asAStep, approvals: true}, // of a removal: byRelease
+	{name: gate.Window, opens: byItself},
+	{name: gate.Hold, opens: byRelease},
+	{name: gate.Leave, opens: atTheEnd},
+	{name: gate.Pin, opens: byRelease},
+	{name: gate.Rejected, opens: byRelease, approvals: true},
+	{name: gate.Rollout, opens: byRelease},
+	{name: gate.Deletions, opens: byRelease},
 }
 
 // A question is a change that gates are asked about. The fields that a kind of change does not have are empty.
@@ -140,7 +140,7 @@ type answer struct {
 	passed []state.PassedGate // with the figures or the decisions that opened them
 	from   []string           // environments that proved it
 
-	row *gate // that is being asked
+	row *row // that is being asked
 }
 
 // ask asks the gates of a kind of change.
@@ -195,29 +195,19 @@ func one(g *Gate) []Gate {
 	return []Gate{*g}
 }
 
-func nameOf(gate string) named {
-	if i := slices.IndexFunc(names, func(n named) bool { return n.name == gate }); i >= 0 {
+func nameOf(name string) named {
+	if i := slices.IndexFunc(names, func(n named) bool { return n.name == name }); i >= 0 {
 		return names[i]
 	}
-	return named{name: gate}
-}
-
-// Skippable lists the gates that an Override may skip.
-func Skippable() (list []string) {
-	for _, n := range names {
-		if n.override {
-			list = append(list, n.name)
-		}
-	}
-	return list
+	return named{name: name}
 }
 
 // ApprovalOpens reports whether an Approval of a release opens a gate that is closed for it.
-func ApprovalOpens(gate string) bool { return nameOf(gate).approvals }
+func ApprovalOpens(name string) bool { return nameOf(name).approvals }
 
 // opens is the way in which a gate opens that is closed for the instance.
 func (s *Standing) opens(g Gate) opener {
-	if s.Removal && g.Name == "approval" {
+	if s.Removal && g.Name == gate.Approval {
 		return byRelease
 	}
 	return nameOf(g.Name).opens

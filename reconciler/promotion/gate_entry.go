@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"transom.dev/render/gate"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -16,7 +17,7 @@ func problem(problems []platform.Problem) []Gate {
 	if len(problems) == 0 {
 		return nil
 	}
-	return []Gate{{Name: "problem", Reason: problems[0].String(), Opens: "whoever mends it"}}
+	return []Gate{{Name: gate.Problem, Reason: problems[0].String(), Opens: "whoever mends it"}}
 }
 
 // unresolved is closed for a release of which no instance can be made.
@@ -28,7 +29,7 @@ func ofWithdrawnVersion(q *question) []Gate {
 	if v.Lifecycle != platform.Withdrawn {
 		return nil
 	}
-	return []Gate{{Name: "problem", Reason: fmt.Sprintf("%s is withdrawn", v), Opens: "a newer release"}}
+	return []Gate{{Name: gate.Problem, Reason: fmt.Sprintf("%s is withdrawn", v), Opens: "a newer release"}}
 }
 
 // withoutProvider is closed for a release while a request that it is bound to does not run here, or is not healthy before
@@ -39,13 +40,13 @@ func withoutProvider(q *question) []Gate {
 		provider := q.instance.Bindings[name]
 		r := q.Releases[provider]
 		if !runs(r) {
-			return []Gate{{Name: "binding", Reason: fmt.Sprintf("%s does not run in %s yet", provider, here.Name), Opens: "the release of " + provider.String()}}
+			return []Gate{{Name: gate.Binding, Reason: fmt.Sprintf("%s does not run in %s yet", provider, here.Name), Opens: "the release of " + provider.String()}}
 		}
 		if runs(q.base) {
 			continue
 		}
 		if now := q.condition(here, r, nil); now.counting > 0 && !now.arrived() {
-			return []Gate{{Name: "binding", Reason: fmt.Sprintf("%s is not healthy in %s yet: %s", provider, here.Name, now.why()), Opens: "the health of " + provider.String()}}
+			return []Gate{{Name: gate.Binding, Reason: fmt.Sprintf("%s is not healthy in %s yet: %s", provider, here.Name, now.why()), Opens: "the health of " + provider.String()}}
 		}
 	}
 	return nil
@@ -69,14 +70,14 @@ func unprovenEntry(q *question) (closed []Gate) {
 		if q.up.changesNothing(up, q.base, q.instance) {
 			continue
 		}
-		figure, gate := q.up.proven(up, q.to, soak)
-		if gate == nil {
+		figure, g := q.up.proven(up, q.to, soak)
+		if g == nil {
 			q.from = append(q.from, up)
-			q.passed = append(q.passed, state.PassedGate{Gate: "soak", Figure: figure + " in " + up})
+			q.passed = append(q.passed, state.PassedGate{Gate: gate.Soak, Figure: figure + " in " + up})
 		} else if why := q.up.provesNothing(up, q.to); why != "" {
 			unable = why
 		} else {
-			closed = append(closed, *gate)
+			closed = append(closed, *g)
 		}
 	}
 	proven := len(q.from) > 0 && unable == ""
@@ -84,11 +85,11 @@ func unprovenEntry(q *question) (closed []Gate) {
 		return closed
 	}
 	if d := q.people.exact(q.to); d != nil {
-		q.passed = append(q.passed, q.people.passed("approval", d))
+		q.passed = append(q.passed, q.people.passed(gate.Approval, d))
 		return nil
 	}
 	g := Gate{
-		Name: "approval", Reason: fmt.Sprintf("no environment before %s can prove %s", q.Environment.Name, short(q.to.Digest)),
+		Name: gate.Approval, Reason: fmt.Sprintf("no environment before %s can prove %s", q.Environment.Name, short(q.to.Digest)),
 		Opens: q.people.approvalOf(q.to),
 	}
 	if unable != "" {
@@ -120,7 +121,7 @@ func soakingForOthers(q *question) []Gate {
 		return nil
 	}
 	if left := pending(r); len(left) > 0 {
-		return []Gate{{Name: "rollout", Reason: "what runs here is still on its way to " + strings.Join(left, ", "), Opens: "its rollout, or its failure"}}
+		return []Gate{{Name: gate.Rollout, Reason: "what runs here is still on its way to " + strings.Join(left, ", "), Opens: "its rollout, or its failure"}}
 	}
 	if now.counting == 0 {
 		return nil
@@ -133,7 +134,7 @@ func soakingForOthers(q *question) []Gate {
 		return nil
 	}
 	g := Gate{
-		Name: "soak", Reason: fmt.Sprintf("%s soaks here for %s, %s of %s", short(r.Digest), e.Name, now.soaked.Round(time.Second), e.Gates.Soak),
+		Name: gate.Soak, Reason: fmt.Sprintf("%s soaks here for %s, %s of %s", short(r.Digest), e.Name, now.soaked.Round(time.Second), e.Gates.Soak),
 		Opens: "its health for that long, or its failure",
 	}
 	if now.all() {
@@ -177,7 +178,7 @@ func rejected(q *question) []Gate {
 			continue
 		}
 		return []Gate{{
-			Name: "rejected", Reason: "failed on " + f.Message, Since: f.At,
+			Name: gate.Rejected, Reason: "failed on " + f.Message, Since: f.At,
 			Opens: "a newer release that renders something else, or an Approval merged after the failure",
 		}}
 	}
@@ -198,24 +199,24 @@ func unapprovedEntry(q *question) []Gate {
 		return nil
 	}
 	if len(q.readmits) > 0 {
-		q.passed = append(q.passed, q.people.passed("approval", q.readmits[0]))
+		q.passed = append(q.passed, q.people.passed(gate.Approval, q.readmits[0]))
 		return nil
 	}
 	opens := q.people.approvalOf(q.to)
 	if versionAlone(q.base, q.to, q.spec, q.Environment.Name) {
 		opens += fmt.Sprintf(", or of {offering: %s, version: %s}", q.to.Offering, q.to.Version)
 	}
-	return []Gate{{Name: "approval", Reason: fmt.Sprintf("%s of %s needs an Approval", short(q.to.Digest), q.instance.Version), Opens: opens}}
+	return []Gate{{Name: gate.Approval, Reason: fmt.Sprintf("%s of %s needs an Approval", short(q.to.Digest), q.instance.Version), Opens: opens}}
 }
 
-func isApproval(g state.PassedGate) bool { return g.Gate == "approval" }
+func isApproval(g state.PassedGate) bool { return g.Gate == gate.Approval }
 
 // nowhereToBegin is closed for a release that could begin on none of its clusters. It must not take a slot of a rollout from
 // instances that could.
 func nowhereToBegin(q *question) []Gate {
 	if len(q.keys) == 0 && runs(q.base) && len(q.base.Clusters) > 0 { // it would leave all that it has, and be nowhere
 		return []Gate{{
-			Name: "rollout", Reason: fmt.Sprintf("no cluster that %s is for can take it now", q.instance.Version),
+			Name: gate.Rollout, Reason: fmt.Sprintf("no cluster that %s is for can take it now", q.instance.Version),
 			Opens: "an active cluster",
 		}}
 	}
@@ -228,8 +229,8 @@ func nowhereToBegin(q *question) []Gate {
 			brought = append(brought, cluster)
 		}
 	}
-	if now, gate := q.waves.reach(q.to, q.base, brought, moving); len(now) == 0 && len(moving) > 0 {
-		return one(gate)
+	if now, g := q.waves.reach(q.to, q.base, brought, moving); len(now) == 0 && len(moving) > 0 {
+		return one(g)
 	}
 	return nil
 }
@@ -245,7 +246,7 @@ func held(q *question) []Gate {
 	}
 	file := q.head.Request.File
 	return []Gate{{
-		Name: "hold", Reason: fmt.Sprintf("%s says hold: true for %s", file, q.Environment.Name),
+		Name: gate.Hold, Reason: fmt.Sprintf("%s says hold: true for %s", file, q.Environment.Name),
 		Opens: "whoever takes hold: true out of " + file,
 	}}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"transom.dev/render/gate"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -19,8 +20,8 @@ func unprovenRemoval(q *question) (closed []Gate) {
 		if q.up.unconcerned(up, q.base) {
 			continue
 		}
-		if gate := q.up.provenGone(up, q.base, soak); gate != nil {
-			closed = append(closed, *gate)
+		if g := q.up.provenGone(up, q.base, soak); g != nil {
+			closed = append(closed, *g)
 			continue
 		}
 		q.from = append(q.from, up)
@@ -47,13 +48,13 @@ func unapprovedRemoval(q *question) []Gate {
 		return nil
 	}
 	if d := q.people.exact(q.to); d != nil {
-		q.passed = append(q.passed, q.people.passed("approval", d))
+		q.passed = append(q.passed, q.people.passed(gate.Approval, d))
 		return nil
 	}
 	if !unproven && !q.confirmsRemoval() && q.skips() {
 		return nil
 	}
-	return []Gate{{Name: "approval", Reason: reason, Opens: q.people.approvalOf(q.to)}}
+	return []Gate{{Name: gate.Approval, Reason: reason, Opens: q.people.approvalOf(q.to)}}
 }
 
 // confirmsRemoval reports whether a person has to approve each removal of an offering.
@@ -81,7 +82,7 @@ func boundTo(q *question) []Gate {
 
 func boundConsumer(consumer platform.RequestKey) Gate {
 	return Gate{
-		Name: "binding", Reason: fmt.Sprintf("%s runs here and is bound to it", consumer), Opens: "binding that to another request, or removing it too",
+		Name: gate.Binding, Reason: fmt.Sprintf("%s runs here and is bound to it", consumer), Opens: "binding that to another request, or removing it too",
 	}
 }
 
@@ -127,21 +128,21 @@ func (b bindings) mayReturnTo(r *state.Release) *state.Release {
 
 // unseenConsumer is the gate of a removal while a cluster may still run another request of the team at a revision before its
 // present one: a release that was left before it was healthy is in no record any more, and may have been bound to this one.
-func (b bindings) unseenConsumer(k platform.RequestKey) (gate *Gate) {
+func (b bindings) unseenConsumer(k platform.RequestKey) (found *Gate) {
 	var first platform.RequestKey
 	for other, r := range b.view.Releases {
-		later := gate != nil && first.Compare(other) < 0
+		later := found != nil && first.Compare(other) < 0
 		if other.Team != k.Team || other == k || later {
 			continue
 		}
 		if cluster := b.unseen(other, r); cluster != "" {
-			first, gate = other, &Gate{
-				Name: "binding", Reason: fmt.Sprintf("%s may still run on %s what was bound to it", other, cluster),
+			first, found = other, &Gate{
+				Name: gate.Binding, Reason: fmt.Sprintf("%s may still run on %s what was bound to it", other, cluster),
 				Opens: "the present revision of that on " + cluster,
 			}
 		}
 	}
-	return gate
+	return found
 }
 
 // unseen is the first cluster that was not seen yet with the revision that a rollout has put there; empty: there is none.

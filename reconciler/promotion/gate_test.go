@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"transom.dev/render/gate"
 )
 
 // TestEveryRowOfTheTableHasAName that says what opens it, and an Override skips what its name says.
@@ -18,7 +20,7 @@ func TestEveryRowOfTheTableHasAName(t *testing.T) {
 	text, err := os.ReadFile("RULES.md")
 	require.NoError(t, err)
 	for _, n := range names {
-		require.Equal(t, skippable[n.name], n.override, n.name)
+		require.Equal(t, slices.Contains(gate.Skippable(), n.name), skippable[n.name], n.name)
 		require.Contains(t, string(text), "`"+n.name+"`", "RULES.md tells of every gate")
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 
+	"transom.dev/render/gate"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -42,7 +43,7 @@ func newGroups(limits platform.Instances, p *people, records func(func(*state.Re
 			}
 			name := groupOf(r)
 			for _, g := range r.Promotion.Gates {
-				if g.Gate == "rollout" && g.Figure != name {
+				if g.Gate == gate.Rollout && g.Figure != name {
 					of(g.Figure).healthy++
 				}
 			}
@@ -109,7 +110,7 @@ func (g *groups) stopped(name string) *Gate {
 		return nil
 	}
 	return &Gate{
-		Name: "rollout", Reason: fmt.Sprintf("%s failed in %d of the instances that it entered", called(name), failed),
+		Name: gate.Rollout, Reason: fmt.Sprintf("%s failed in %d of the instances that it entered", called(name), failed),
 		Opens: "another version or change, or an Approval merged after the failure",
 	}
 }
@@ -118,7 +119,7 @@ func (g *groups) stopped(name string) *Gate {
 func (g *groups) queued(name string) Gate {
 	now := g.of(name)
 	return Gate{
-		Name: "rollout", Reason: fmt.Sprintf("waits for its turn with %s: %d under way, %d healthy, %d failed", called(name), now.flying, now.healthy, now.failed),
+		Name: gate.Rollout, Reason: fmt.Sprintf("waits for its turn with %s: %d under way, %d healthy, %d failed", called(name), now.flying, now.healthy, now.failed),
 		Opens: "the health of those that went before",
 	}
 }
@@ -142,13 +143,13 @@ func groupsWith(base, to *state.Release, group string) (list []state.PassedGate)
 	same := runs(base) && base.VersionDigest == to.VersionDigest
 	if same && phaseOf(base) != stopped {
 		for _, g := range base.Promotion.Gates {
-			if g.Gate == "rollout" && g.Figure != group && g.Figure != groupOf(base) && !isEnvironment(g.Figure) {
+			if g.Gate == gate.Rollout && g.Figure != group && g.Figure != groupOf(base) && !isEnvironment(g.Figure) {
 				list = append(list, g)
 			}
 		}
 	}
 	if group != "" {
-		list = append(list, state.PassedGate{Gate: "rollout", Figure: group})
+		list = append(list, state.PassedGate{Gate: gate.Rollout, Figure: group})
 	}
 	return list
 }

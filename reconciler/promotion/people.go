@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"transom.dev/render/gate"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -91,8 +92,8 @@ func (p *people) debts(k platform.RequestKey, offering string) (list []string) {
 }
 
 // override returns the Override that lets a release past a gate, or nil.
-func (p *people) override(gate string, r ReleaseRef) *platform.Decision {
-	return first(p.overrides, func(d *platform.Decision) bool { return slices.Contains(d.Skip, gate) && means(d, r) })
+func (p *people) override(name string, r ReleaseRef) *platform.Decision {
+	return first(p.overrides, func(d *platform.Decision) bool { return slices.Contains(d.Skip, name) && means(d, r) })
 }
 
 // first is the first decision of a list to which something applies, or nil.
@@ -104,8 +105,8 @@ func first(list []*platform.Decision, applies func(*platform.Decision) bool) *pl
 }
 
 // passed is the record of a gate that a decision opened.
-func (p *people) passed(gate string, d *platform.Decision) state.PassedGate {
-	g := state.PassedGate{Gate: gate, Decision: d.File}
+func (p *people) passed(name string, d *platform.Decision) state.PassedGate {
+	g := state.PassedGate{Gate: name, Decision: d.File}
 	if p.merged != nil {
 		g.Commit, g.Author = p.merged(d.File)
 	}
@@ -129,7 +130,7 @@ func (p *people) hold(k platform.RequestKey, offering string) *platform.Decision
 // holdOf returns the gate that keeps a cluster from a release, or nil.
 func (p *people) holdOf(cluster string, r ReleaseRef) *Gate {
 	d := first(p.holds, func(d *platform.Decision) bool { return d.Cluster == cluster })
-	if d == nil || p.override("hold", r) != nil {
+	if d == nil || p.override(gate.Hold, r) != nil {
 		return nil
 	}
 	return p.held(d)
@@ -137,7 +138,7 @@ func (p *people) holdOf(cluster string, r ReleaseRef) *Gate {
 
 // held is the gate of a Hold.
 func (p *people) held(d *platform.Decision) *Gate {
-	g := &Gate{Name: "hold", Reason: "held by " + d.File, Since: d.From, Opens: "whoever removes " + d.File, At: p.clock.past(d.Until)}
+	g := &Gate{Name: gate.Hold, Reason: "held by " + d.File, Since: d.From, Opens: "whoever removes " + d.File, At: p.clock.past(d.Until)}
 	if d.Reason != "" {
 		g.Reason += ": " + d.Reason
 	}
@@ -162,7 +163,7 @@ func (p *people) freeze(r *state.Release) *Gate {
 	if d == nil {
 		return nil
 	}
-	return &Gate{Name: "pin", Reason: "pinned by " + d.File + ": what runs stays as it is", Opens: "whoever removes " + d.File}
+	return &Gate{Name: gate.Pin, Reason: "pinned by " + d.File + ": what runs stays as it is", Opens: "whoever removes " + d.File}
 }
 
 // approvalOf is the text of the Approval of exactly a release.

@@ -50,7 +50,7 @@ func phaseOf(r *state.Release) phase {
 		return settled
 	case rollout.Stopped != "":
 		return stopped
-	case rollout.Cause == causeRollback:
+	case rollout.Cause == state.CauseRollback:
 		return rollingBack
 	case len(rollout.Pending) > 0:
 		return advancing
@@ -58,19 +58,12 @@ func phaseOf(r *state.Release) phase {
 	return soaking
 }
 
-// The causes of a rollout.
-const (
-	causeRelease     = "release"
-	causeVersion     = "version"
-	causeEnvironment = "environment"
-	causeBinding     = "binding"
-	causePin         = "pin"
-	causeRollback    = "rollback"
-	causeRemoval     = "removal"
-)
-
 // open reports whether a rollout, a rollback or a removal has not ended yet.
 func (p phase) open() bool { return p != none && p != settled && p != gone }
+
+// Ended reports whether there is a record and no change is on its way in it: its release was healthy in all waves, or its removal
+// is confirmed.
+func Ended(r *state.Release) bool { return r != nil && !phaseOf(r).open() }
 
 // underWay reports whether a change goes on by itself to more clusters, or to its end.
 func (p phase) underWay() bool { return p == advancing || p == soaking }
@@ -111,7 +104,7 @@ func moved(r *state.Release) []string {
 }
 
 // causeOf is the cause of the rollout that is open; empty: none is.
-func causeOf(r *state.Release) string {
+func causeOf(r *state.Release) state.Cause {
 	if r == nil || r.Promotion.Rollout == nil {
 		return ""
 	}

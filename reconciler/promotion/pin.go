@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"transom.dev/render/gate"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -15,9 +16,9 @@ func (s picker) pinned(pin *platform.Decision) (*candidate, []Gate) {
 	if runs(s.base) && means(pin, refOf(s.base)) {
 		return nil, nil
 	}
-	passed := []state.PassedGate{s.people.passed("pin", pin)}
+	passed := []state.PassedGate{s.people.passed(gate.Pin, pin)}
 	if ran := s.ranAs(pin); ran != nil { // it comes back as after a rollback, which no gate keeps back
-		return &candidate{cause: causePin, restore: ran, answer: answer{passed: passed}}, nil
+		return &candidate{cause: state.CausePin, restore: ran, answer: answer{passed: passed}}, nil
 	}
 	unknown := "which nothing here knows"
 	for _, content := range s.pinnable(pin) {
@@ -37,10 +38,10 @@ func (s picker) pinned(pin *platform.Decision) (*candidate, []Gate) {
 		if q.ask(pinning); len(q.closed) > 0 {
 			return nil, q.closed
 		}
-		return &candidate{content: content, instance: i, cause: causePin, answer: answer{passed: passed}}, nil
+		return &candidate{content: content, instance: i, cause: state.CausePin, answer: answer{passed: passed}}, nil
 	}
 	return nil, []Gate{{
-		Name: "pin", Reason: fmt.Sprintf("pinned by %s to %s, %s", pin.File, pinName(pin), unknown),
+		Name: gate.Pin, Reason: fmt.Sprintf("pinned by %s to %s, %s", pin.File, pinName(pin), unknown),
 		Opens: "whoever changes or removes " + pin.File,
 	}}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"transom.dev/render/gate"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -33,7 +34,7 @@ func (a *admitter) readPlan(changes []*change) *planned {
 	}
 	p.digest = digest
 	p.gate = &Gate{
-		Name: "approval", Reason: fmt.Sprintf("%s changed what %d placements render to", e.File, len(steps)),
+		Name: gate.Approval, Reason: fmt.Sprintf("%s changed what %d placements render to", e.File, len(steps)),
 		Opens: a.people.approvalOfPlan(digest),
 	}
 	return p
@@ -109,13 +110,13 @@ func (a *Admission) AdmitNamespaces(digest string) NamespaceAdmission {
 	f := a.decided.facts
 	q := &question{subject: &subject{facts: f}}
 	if f.needsApproval() && a.plan.approval == nil && f.people.ofPlan(digest) == nil {
-		q.plan = &Gate{Name: "approval", Reason: "the namespaces of teams change", Opens: f.people.approvalOfPlan(digest)}
+		q.plan = &Gate{Name: gate.Approval, Reason: "the namespaces of teams change", Opens: f.people.approvalOfPlan(digest)}
 	}
 	g := q.first(namespaces)
 	switch {
 	case g == nil:
 		return NamespaceAdmission{Open: true}
-	case g.Name == "approval":
+	case g.Name == gate.Approval:
 		return NamespaceAdmission{Gate: *g, Plan: digest}
 	}
 	return NamespaceAdmission{Gate: *g}

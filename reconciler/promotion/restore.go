@@ -9,7 +9,7 @@ import (
 // restore takes an instance back to a record: on the clusters that moved since to its bytes, and to the clusters that it left
 // since, which count again once they are healthy. A placement on a cluster that the record does not name stays until these
 // are well, and is left then. It returns nil where there is nothing to go back to.
-func (s *subject) restore(target *state.Release, commit string, moved []string, cause string) *Restoration {
+func (s *subject) restore(target *state.Release, commit string, moved []string, cause state.Cause) *Restoration {
 	r := s.base
 	to := clone(target)
 	to.Key, to.Promotion, to.Clusters = s.key, clone(r).Promotion, map[string]state.Placement{}
@@ -68,7 +68,7 @@ func (s *subject) restorePinned(c *candidate) *Restoration {
 		return nil
 	}
 	ran := s.history.ran(s.base)
-	back := s.restore(target, c.restore.State, sortedKeys(s.base.Clusters), causePin)
+	back := s.restore(target, c.restore.State, sortedKeys(s.base.Clusters), state.CausePin)
 	if back != nil {
 		back.Release.Promotion.Ran, back.Release.Promotion.Gates = ran, c.passed
 	}

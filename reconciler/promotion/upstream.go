@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"transom.dev/render/gate"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -148,12 +149,12 @@ func (u upstreams) proven(up string, to ReleaseRef, soak time.Duration) (figure 
 	case e == nil || !u.readable(up):
 		return "", unreadable(up)
 	case r == nil:
-		return "", &Gate{Name: "health", Reason: up + " does not run it yet", Opens: up}
+		return "", &Gate{Name: gate.Health, Reason: up + " does not run it yet", Opens: up}
 	}
 	now := condition{}
 	if r.Digest == to.Digest {
 		if now = u.view.condition(e, r, nil); now.said.broke(e.Gates.Grace) {
-			return "", &Gate{Name: "health", Reason: "is not healthy in " + up + " now: " + now.why(), Opens: "its health in " + up}
+			return "", &Gate{Name: gate.Health, Reason: "is not healthy in " + up + " now: " + now.why(), Opens: "its health in " + up}
 		}
 	}
 	if proof := proofOf(r, to.Digest, soak); proof != nil {
@@ -161,9 +162,9 @@ func (u upstreams) proven(up string, to ReleaseRef, soak time.Duration) (figure 
 	}
 	if r.Digest != to.Digest {
 		if f := failureOf(r, to.Digest); f != nil {
-			return "", &Gate{Name: "health", Reason: fmt.Sprintf("%s rejected it: %s", up, f.Message), Opens: "a release that " + up + " proves"}
+			return "", &Gate{Name: gate.Health, Reason: fmt.Sprintf("%s rejected it: %s", up, f.Message), Opens: "a release that " + up + " proves"}
 		}
-		return "", &Gate{Name: "health", Reason: fmt.Sprintf("%s runs %s", up, refOf(r)), Opens: up}
+		return "", &Gate{Name: gate.Health, Reason: fmt.Sprintf("%s runs %s", up, refOf(r)), Opens: up}
 	}
 	skipped := soak < u.view.Environment.Gates.Soak // by an Override, and nobody records a proof of none
 	if skipped && phaseOf(r) == settled && r.Promotion.Unproven == "" && now.all() {
@@ -173,7 +174,7 @@ func (u upstreams) proven(up string, to ReleaseRef, soak time.Duration) (figure 
 }
 
 func unreadable(up string) *Gate {
-	return &Gate{Name: "health", Reason: "what " + up + " runs cannot be read", Opens: "its state repository"}
+	return &Gate{Name: gate.Health, Reason: "what " + up + " runs cannot be read", Opens: "its state repository"}
 }
 
 // proofOf returns the last proof of a release that is long enough, or nil.
@@ -204,15 +205,15 @@ func (u upstreams) stillSoaking(up *platform.Environment, r *state.Release, now 
 	left := pending(r)
 	switch {
 	case now.counting == 0:
-		return &Gate{Name: "health", Reason: up.Name + " has no cluster that counts: it proves nothing", Opens: "an active cluster in " + up.Name}
+		return &Gate{Name: gate.Health, Reason: up.Name + " has no cluster that counts: it proves nothing", Opens: "an active cluster in " + up.Name}
 	case len(left) > 0:
-		return &Gate{Name: "health", Reason: "is not everywhere in " + up.Name + " yet: " + strings.Join(left, ", "), Opens: "its health in " + up.Name}
+		return &Gate{Name: gate.Health, Reason: "is not everywhere in " + up.Name + " yet: " + strings.Join(left, ", "), Opens: "its health in " + up.Name}
 	case phaseOf(r) == stopped || !now.all():
-		return &Gate{Name: "health", Reason: "is not healthy everywhere in " + up.Name + " yet: " + now.why(), Opens: "its health in " + up.Name}
+		return &Gate{Name: gate.Health, Reason: "is not healthy everywhere in " + up.Name + " yet: " + now.why(), Opens: "its health in " + up.Name}
 	}
 	clock := u.view.Now
 	return &Gate{
-		Name: "soak", Reason: fmt.Sprintf("soaks in %s, %s of %s", up.Name, now.soaked.Round(time.Second), soak),
+		Name: gate.Soak, Reason: fmt.Sprintf("soaks in %s, %s of %s", up.Name, now.soaked.Round(time.Second), soak),
 		Since: clock.Wall.Add(-now.soaked), Opens: "its health for that long", At: clock.in(max(soak-now.soaked, 0)),
 	}
 }
@@ -247,7 +248,7 @@ func (u upstreams) provenGone(up string, base *state.Release, soak time.Duration
 	case !u.readable(up):
 		return unreadable(up)
 	case runs(there):
-		return &Gate{Name: "health", Reason: up + " still runs what is for " + u.view.Environment.Name + " too", Opens: up}
+		return &Gate{Name: gate.Health, Reason: up + " still runs what is for " + u.view.Environment.Name + " too", Opens: up}
 	}
 	for _, proof := range there.Promotion.Proven {
 		soaked, err := time.ParseDuration(proof.Soaked)
@@ -255,5 +256,5 @@ func (u upstreams) provenGone(up string, base *state.Release, soak time.Duration
 			return nil
 		}
 	}
-	return &Gate{Name: "health", Reason: "its removal from " + up + " is not confirmed for " + soak.String() + " yet", Opens: up}
+	return &Gate{Name: gate.Health, Reason: "its removal from " + up + " is not confirmed for " + soak.String() + " yet", Opens: up}
 }

@@ -10,6 +10,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/labels"
 
+	"transom.dev/render/gate"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -48,7 +49,7 @@ func (v waves) of(cluster string) int {
 // turn returns those of the clusters still to move whose turn it is, when others have moved, and the gate that the rest wait
 // for. A wave begins when everything before it is healthy at its revision and has soaked. A suspended placement proves
 // nothing to a wave, but the last wave does not wait for it.
-func (v waves) turn(r *state.Release, moved, pending []string) (now []string, gate *Gate) {
+func (v waves) turn(r *state.Release, moved, pending []string) (now []string, waits *Gate) {
 	for i, w := range wavesOf(v.Environment) {
 		in := func(clusters []string) (out []string) {
 			for _, c := range clusters {
@@ -70,13 +71,13 @@ func (v waves) turn(r *state.Release, moved, pending []string) (now []string, ga
 			}
 			return left[:min(free, len(left))], nil
 		}
-		if gate := v.unfinished(w, here, len(pending) == 0); gate != nil {
-			return nil, gate
+		if g := v.unfinished(w, here, len(pending) == 0); g != nil {
+			return nil, g
 		}
 	}
 	if len(pending) > 0 {
 		return nil, &Gate{
-			Name: "rollout", Reason: fmt.Sprintf("%s is in no wave of %s", strings.Join(pending, ", "), v.Environment.File),
+			Name: gate.Rollout, Reason: fmt.Sprintf("%s is in no wave of %s", strings.Join(pending, ", "), v.Environment.File),
 			Opens: "a wave that selects it, or one without a selector",
 		}
 	}
@@ -91,10 +92,10 @@ func (v waves) unfinished(w platform.Wave, here condition, last bool) *Gate {
 	case here.counting == 0, arrived && here.healthy == 0:
 		return nil
 	case !here.all() && !arrived:
-		return &Gate{Name: "rollout", Reason: fmt.Sprintf("wave %s is not healthy: %s", name(w), here.why()), Opens: here.opens("its health")}
+		return &Gate{Name: gate.Rollout, Reason: fmt.Sprintf("wave %s is not healthy: %s", name(w), here.why()), Opens: here.opens("its health")}
 	case here.soaked < w.Soak:
 		return &Gate{
-			Name: "rollout", Reason: fmt.Sprintf("wave %s soaks, %s of %s", name(w), here.soaked.Round(time.Second), w.Soak),
+			Name: gate.Rollout, Reason: fmt.Sprintf("wave %s soaks, %s of %s", name(w), here.soaked.Round(time.Second), w.Soak),
 			Opens: "its health for that long", At: v.Now.in(w.Soak - here.soaked),
 		}
 	}
@@ -103,19 +104,19 @@ func (v waves) unfinished(w platform.Wave, here condition, last bool) *Gate {
 
 // coming is the gate of the clusters of a wave that wait until fewer others of it are on their way.
 func coming(w platform.Wave, c condition) *Gate {
-	return &Gate{Name: "rollout", Reason: fmt.Sprintf("%d of wave %s on their way: %s", c.counting-c.healthy, name(w), c.why()), Opens: c.opens("their health")}
+	return &Gate{Name: gate.Rollout, Reason: fmt.Sprintf("%d of wave %s on their way: %s", c.counting-c.healthy, name(w), c.why()), Opens: c.opens("their health")}
 }
 
 // reach returns which of the clusters that are to move to a release have their turn, without those that a person holds, and the
 // gate that the others wait for.
-func (v waves) reach(to ReleaseRef, base *state.Release, moved, pending []string) (now []string, gate *Gate) {
-	now, gate = v.turn(base, moved, pending)
+func (v waves) reach(to ReleaseRef, base *state.Release, moved, pending []string) (now []string, waits *Gate) {
+	now, waits = v.turn(base, moved, pending)
 	for _, cluster := range slices.Clone(now) {
 		if held := v.people.holdOf(cluster, to); held != nil {
-			now, gate = without(now, []string{cluster}), held
+			now, waits = without(now, []string{cluster}), held
 		}
 	}
-	return now, gate
+	return now, waits
 }
 
 // free returns those of the clusters that nobody holds for a release, and the Holds of the others.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"transom.dev/render/gate"
 	"transom.dev/render/platform"
 )
 
@@ -34,7 +35,7 @@ func within(windows []platform.Window, t time.Time) bool {
 }
 
 func shut(file string, windows []platform.Window, now Clock, open func(time.Time) bool) *Gate {
-	g := &Gate{Name: "window", Reason: "outside the windows of " + file, Opens: "time, or an Override that skips window"}
+	g := &Gate{Name: gate.Window, Reason: "outside the windows of " + file, Opens: "time, or an Override that skips window"}
 	if skew := now.Jumped(); skew != 0 && open(now.Wall) {
 		g.Reason = fmt.Sprintf("the machine's clock was set by %s since Transom started: a window opens once both times are inside it", skew.Round(time.Second))
 		g.Opens = "time, or a restart"

@@ -155,16 +155,16 @@ func (b *Board) recordMoves(key instanceKey, old *instance, in *Instance) {
 	}
 	b.recordGates(key, old.Waiting, in.Waiting)
 	if old.Release != in.Release || in.Rollout.begunSince(old.Rollout) {
-		cause := "release"
+		cause := state.CauseRelease
 		if in.Rollout != nil {
 			cause = in.Rollout.Cause
 		}
-		if old.Release != in.Release && cause != "rollback" && cause != "pin" {
+		if old.Release != in.Release && cause != state.CauseRollback && cause != state.CausePin {
 			old.entered = in.Release // a release that comes again was merged long ago
 		}
-		level := alarm(cause == "rollback", false)
-		record(level, Entered, cause, strings.TrimSpace(fmt.Sprintf("took release %s %s", short(in.Release), entrance(in, cause))))
-		if len(in.PromotedFrom) > 0 && old.Release != in.Release && cause != "rollback" {
+		level := alarm(cause == state.CauseRollback, false)
+		record(level, Entered, string(cause), strings.TrimSpace(fmt.Sprintf("took release %s %s", short(in.Release), entrance(in, cause))))
+		if len(in.PromotedFrom) > 0 && old.Release != in.Release && cause != state.CauseRollback {
 			b.milestone(Milestone{Kind: Promoted, Environment: key.environment, Detail: strings.Join(in.PromotedFrom, ", ")})
 		}
 	}
@@ -174,9 +174,9 @@ func (b *Board) recordMoves(key instanceKey, old *instance, in *Instance) {
 }
 
 // entrance says how a release came to an environment.
-func entrance(in *Instance, cause string) string {
+func entrance(in *Instance, cause state.Cause) string {
 	switch {
-	case cause == "rollback":
+	case cause == state.CauseRollback:
 		return "back"
 	case len(in.PromotedFrom) > 0:
 		return "from " + strings.Join(in.PromotedFrom, ", ")

@@ -9,7 +9,7 @@ import (
 
 // Gate is a gate that is closed: the unmet condition, since when it is unmet, and who or which event opens it.
 type Gate struct {
-	Name   string    `json:"gate"` // health, soak, approval, window, hold, binding …
+	Name   string    `json:"gate"` // one of package gate
 	Reason string    `json:"reason"`
 	Since  time.Time `json:"since,omitzero"`
 	Opens  string    `json:"opens,omitempty"` // who opens it, or which event does
@@ -31,10 +31,10 @@ type Candidate struct {
 
 // Rollout is a change on its way over the clusters of its environment.
 type Rollout struct {
-	Cause   string    `json:"cause"` // release, version, environment, binding, rollback or pin
-	Entered time.Time `json:"entered,omitzero"`
-	Pending []string  `json:"pending,omitempty"` // clusters that it has not reached, sorted
-	Stopped string    `json:"stopped,omitempty"` // why it goes no further by itself
+	Cause   state.Cause `json:"cause"`
+	Entered time.Time   `json:"entered,omitzero"`
+	Pending []string    `json:"pending,omitempty"` // clusters that it has not reached, sorted
+	Stopped string      `json:"stopped,omitempty"` // why it goes no further by itself
 }
 
 // begunSince says whether a rollout is another one than the rollout before; nil: there is none.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"transom.dev/reconciler/status"
+	"transom.dev/render/gate"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 	"transom.dev/render/wording"
@@ -142,7 +143,7 @@ func (p *Progress) add(in *status.Instance) {
 // addPromotion adds the gates that an instance waits for on its way here, and the failure that stopped it.
 func (p *Progress) addPromotion(in *status.Instance) {
 	for _, g := range in.Waiting {
-		if g.Name == "rejected" { // nothing but a person opens it
+		if g.Name == gate.Rejected { // nothing but a person opens it
 			p.Failed = append(p.Failed, Reason{Request: &in.Request, Message: "rejected: " + g.Reason})
 			continue
 		}

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 
+	"transom.dev/render/gate"
 	"transom.dev/render/internal/fieldpath"
 	"transom.dev/render/wording"
 )
@@ -40,7 +41,6 @@ var (
 		"Pin":      {"request", "release", "offering", "version", "until", "reason"},
 		"Override": {"request", "release", "offering", "version", "skip", "until", "reason"},
 	}
-	skippable = []string{"soak", "approval", "window", "hold", "leave"}
 )
 
 var (
@@ -103,8 +103,8 @@ func (c *Decision) check(d *document) {
 		}
 	}
 	for i, s := range c.Skip {
-		if !slices.Contains(skippable, s) {
-			d.problem(fieldpath.Index("spec.skip", i), "value", "must be one of %s, not %q%s", wording.List(skippable), wording.Shorten(s), wording.Suggest(s, skippable))
+		if gates := gate.Skippable(); !slices.Contains(gates, s) {
+			d.problem(fieldpath.Index("spec.skip", i), "value", "must be one of %s, not %q%s", wording.List(gates), wording.Shorten(s), wording.Suggest(s, gates))
 		}
 	}
 }

@@ -100,7 +100,7 @@ type Promotion struct {
 
 // PassedGate is a gate that was passed.
 type PassedGate struct {
-	Gate     string `json:"gate"`               // soak, approval, window, hold, binding …
+	Gate     string `json:"gate"`               // one of package gate
 	Figure   string `json:"figure,omitempty"`   // such as "30m0s in staging"
 	Decision string `json:"decision,omitempty"` // the decision's file, if a person opened it
 	Commit   string `json:"commit,omitempty"`   // the platform commit that brought that file
@@ -109,7 +109,7 @@ type PassedGate struct {
 
 // Rollout is a change on its way over the clusters of its environment.
 type Rollout struct {
-	Cause   string    `json:"cause"`             // release, removal, version, environment, binding, rollback or pin
+	Cause   Cause     `json:"cause"`
 	Group   string    `json:"group,omitempty"`   // the change that is rolled out over many instances together; empty: it moves alone
 	Entered time.Time `json:"entered"`           // when its first bytes were committed
 	Moved   []string  `json:"moved,omitempty"`   // clusters whose bytes it changed, sorted; it is judged by these

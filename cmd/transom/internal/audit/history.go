@@ -24,7 +24,7 @@ type Entry struct {
 	Offering     string                `json:"offering,omitempty"`
 	Version      string                `json:"version,omitempty"`
 	Absent       bool                  `json:"absent,omitempty"`
-	Cause        string                `json:"cause,omitempty"` // of the rollout, if one began
+	Cause        state.Cause           `json:"cause,omitempty"` // of the rollout, if one began
 	Events       []string              `json:"events"`          // the changes of the commit, in words
 	PromotedFrom []string              `json:"promotedFrom,omitempty"`
 	Gates        []state.PassedGate    `json:"gates,omitempty"`    // that it passed, if it entered
@@ -127,7 +127,7 @@ func (e *Entry) entered(before, after *state.Release) {
 	if before.Digest == after.Digest && !began {
 		return
 	}
-	e.Cause = "release"
+	e.Cause = state.CauseRelease
 	if r != nil {
 		e.Cause = r.Cause
 	}
@@ -136,14 +136,14 @@ func (e *Entry) entered(before, after *state.Release) {
 	switch {
 	case after.Absent:
 		text = "removed"
-	case e.Cause == "rollback":
+	case e.Cause == state.CauseRollback:
 		text = "rolled back to " + terminal.Release(after.Offering+" "+after.Version, after.Digest)
 	case before.Digest == after.Digest:
-		text = "rendered anew: " + e.Cause
-	case e.Cause != "release":
-		text += ", " + e.Cause
+		text = "rendered anew: " + string(e.Cause)
+	case e.Cause != state.CauseRelease:
+		text += ", " + string(e.Cause)
 	}
-	if len(e.PromotedFrom) > 0 && e.Cause != "rollback" {
+	if len(e.PromotedFrom) > 0 && e.Cause != state.CauseRollback {
 		text += ", from " + strings.Join(e.PromotedFrom, ", ")
 	}
 	e.Events = append(e.Events, text)

@@ -10,6 +10,7 @@ import (
 	"transom.dev/cmd/transom/internal/client"
 	"transom.dev/cmd/transom/internal/remote"
 	"transom.dev/reconciler/status"
+	"transom.dev/render/gate"
 	"transom.dev/render/state"
 )
 
@@ -37,7 +38,7 @@ func asked(s status.Status, version string) (status.Gate, error) {
 			continue
 		}
 		for _, g := range in.Waiting {
-			if g.Name == "approval" {
+			if g.Name == gate.Approval {
 				return g, nil
 			}
 		}

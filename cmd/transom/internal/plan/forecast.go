@@ -14,6 +14,7 @@ import (
 	"transom.dev/reconciler/gitrepo"
 	"transom.dev/reconciler/promotion"
 	"transom.dev/render"
+	"transom.dev/render/gate"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -238,7 +239,7 @@ func changed(before *render.Base, after *render.State, leave []platform.RequestK
 func (o *forecast) isApproved(name string, before *render.Base, after *render.State, leave []platform.RequestKey) bool {
 	keys := changed(before, after, leave)
 	return len(keys) > 0 && !slices.ContainsFunc(keys, func(k platform.RequestKey) bool {
-		return slices.Contains(gates(o.of[name].Standings[k]), "approval")
+		return slices.Contains(gates(o.of[name].Standings[k]), gate.Approval)
 	})
 }
 
@@ -247,7 +248,7 @@ func (o *forecast) skipsSoak(name string, before *render.Base, after *render.Sta
 	keys := changed(before, after, leave)
 	return len(keys) > 0 && !slices.ContainsFunc(keys, func(k platform.RequestKey) bool {
 		r := o.of[name].Rest[k]
-		return r == nil || !slices.ContainsFunc(r.Promotion.Gates, func(g state.PassedGate) bool { return g.Gate == "soak" && g.Decision != "" })
+		return r == nil || !slices.ContainsFunc(r.Promotion.Gates, func(g state.PassedGate) bool { return g.Gate == gate.Soak && g.Decision != "" })
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/render"
+	"transom.dev/render/gate"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -106,7 +107,7 @@ func (o *forecast) unproven(name string, leave []platform.RequestKey) (all []Unp
 	for _, k := range sorted(to.Standings) {
 		approvals := 0
 		for _, g := range to.Standings[k].Gates {
-			if g.Name == "approval" {
+			if g.Name == gate.Approval {
 				approvals++
 			}
 		}

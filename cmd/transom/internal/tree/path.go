@@ -8,6 +8,7 @@ import (
 
 	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/reconciler/status"
+	"transom.dev/render/gate"
 	"transom.dev/render/state"
 )
 
@@ -59,7 +60,7 @@ func (t *Printer) candidate(in status.Instance) []string {
 	for _, g := range in.Waiting {
 		lines = append(lines, "  "+t.gate(g))
 	}
-	approves := func(g status.Gate) bool { return g.Name == "approval" || g.Name == "rejected" }
+	approves := func(g status.Gate) bool { return g.Name == gate.Approval || g.Name == gate.Rejected }
 	if in.Candidate != nil && slices.ContainsFunc(in.Waiting, approves) {
 		lines = append(lines, fmt.Sprintf("  \"transom promote %s -e %s\" writes the Approval", in.Request, in.Environment))
 	}
@@ -89,7 +90,7 @@ func (t *Printer) rollout(in status.Instance) []string {
 	}
 	line := "rollout"
 	if r.Cause != "" {
-		line += " (" + r.Cause + ")"
+		line += " (" + string(r.Cause) + ")"
 	}
 	if !r.Entered.IsZero() {
 		line += t.Paint.Faint(" for " + t.since(r.Entered))
@@ -161,7 +162,7 @@ func (t *Printer) failures(in status.Instance) []string {
 // isWaiting says whether a release would come next, were it not rejected.
 func isWaiting(in status.Instance, release string) bool {
 	return in.Candidate != nil && in.Candidate.Release == release &&
-		slices.ContainsFunc(in.Waiting, func(g status.Gate) bool { return g.Name == rejected })
+		slices.ContainsFunc(in.Waiting, func(g status.Gate) bool { return g.Name == gate.Rejected })
 }
 
 // passed prints how the release that runs came here, and for how long it proved itself.
@@ -225,16 +226,13 @@ func waitsInShort(in status.Instance) string {
 	}
 	var gates []string
 	for _, g := range in.Waiting {
-		if g.Name == rejected {
+		if g.Name == gate.Rejected {
 			return what + "is rejected"
 		}
 		gates = append(gates, g.Name)
 	}
 	return what + "waits for " + strings.Join(gates, ", ")
 }
-
-// rejected is the gate of a release that failed here before: no time opens it.
-const rejected = "rejected"
 
 // until is the time span to a moment in the future, as people say it.
 func (t *Printer) until(at time.Time) string {
@@ -258,7 +256,7 @@ func (t *Printer) indexClusters(environments []status.Environment) {
 
 // figure is a gate's figure in the words of people: of a rollout over many instances, the record has the group's name.
 func figure(g state.PassedGate) string {
-	if g.Gate != "rollout" {
+	if g.Gate != gate.Rollout {
 		return g.Figure
 	}
 	if strings.HasPrefix(g.Figure, "environment:") {

@@ -9,6 +9,7 @@ import (
 
 	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/reconciler/status"
+	"transom.dev/render/gate"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -48,7 +49,7 @@ func isStopped(in status.Instance) bool { return in.Rollout != nil && in.Rollout
 
 // rejectedNow reports whether the release that an instance would take next failed here before.
 func rejectedNow(in status.Instance) bool {
-	return slices.ContainsFunc(in.Waiting, func(g status.Gate) bool { return g.Name == rejected })
+	return slices.ContainsFunc(in.Waiting, func(g status.Gate) bool { return g.Name == gate.Rejected })
 }
 
 // decision tells of a Hold, a Pin or an Override that is in force.
