@@ -49,7 +49,7 @@ func (x examiner) soundness(v *platform.Version) (problems []platform.Problem, u
 	return slices.Concat(c.problems, c.refused), c.unfinished // a field that is misspelt is why others are not there
 }
 
-// contract holds a version's replacements and patches to the promises of its schema and expressions. It depends on
+// contract checks a version's replacements and patches against the promises of its schema and expressions. It depends on
 // nothing but the version and the offerings that it can be bound to; a change of those makes it a new Version.
 func (x examiner) contract(v *platform.Version) contract {
 	once := x.contracts.of(v, func() *onceContract {
@@ -93,7 +93,7 @@ func findContract(v *platform.Version, run kustomize.Runner) contract {
 }
 
 // contractWarnings finds the texts of a version that equal a name before its prefix, and the keys of its env files that have
-// no value, whatever a request says.
+// no value, for any request.
 func contractWarnings(v *platform.Version, whole *skeleton) []platform.Problem {
 	warnings := kustomize.EnvFiles(versionTree(v))
 	if whole.err != nil || v.Names == platform.Verbatim || v.Scope == platform.ClusterScoped {
@@ -140,7 +140,7 @@ func (a *versionAnalysis) component(c platform.Component, whole *skeleton) (prob
 type versionAnalysis struct {
 	version    *platform.Version
 	run        kustomize.Runner
-	unfinished error // nil: there is a result for whatever was asked
+	unfinished error // nil: every analysis came to its end
 }
 
 func (a *versionAnalysis) of(components ...platform.Component) *skeleton {
@@ -158,7 +158,7 @@ func (a *versionAnalysis) of(components ...platform.Component) *skeleton {
 	return &skeleton{Skeleton: s, err: err}
 }
 
-// readProblems holds the inputs that the replacements of one component read to the version's schema.
+// readProblems checks the inputs that the replacements of one component read against the version's schema.
 func readProblems(v *platform.Version, s *kustomize.Skeleton, dir string, c platform.Component) (problems []platform.Problem) {
 	for _, read := range s.Reads() {
 		if read.Component != dir {

@@ -63,7 +63,7 @@ type definedKind struct {
 }
 
 // crdsOf reads the CustomResourceDefinitions in a version's files. A document that is none, or that an API server would
-// refuse, is passed over.
+// refuse, is skipped.
 func crdsOf(v *platform.Version) (all []definedKind) {
 	_ = fs.WalkDir(v.Files, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || path.Ext(name) != ".yaml" {

@@ -17,7 +17,7 @@ type schemas func(apiVersion, kind string) []*platform.Schema
 // customSchemas are the schemas of kinds, by API version and kind.
 type customSchemas map[[2]string]*platform.Schema
 
-// schemas are those that a version's objects are held to: of the definitions that it brings along, else of those of all others.
+// schemas are those that a version's objects are checked against: of the definitions that it brings along, else of those of all others.
 func (d *definitions) schemas(v *platform.Version) schemas {
 	return func(apiVersion, kind string) (found []*platform.Schema) {
 		key := [2]string{apiVersion, kind}

@@ -67,16 +67,14 @@ type examination struct {
 	finished bool
 }
 
-// sound returns the Problems that a candidate's version has for every request. Where passes do not wait for long builds, one does
-// not wait for a version either that its environment does not run and that takes long to examine: the Problem says so, and
-// Ready asks for another pass once the examination is done.
-func (p *pass) sound(c *candidate) []platform.Problem {
-	v, x := c.instance.Version, p.examiner
-	if x.ready == nil || c.takenAlready() {
+// soundBy is sound with an end to the waiting. Where passes do not wait for long builds, one does not wait either for a version
+// that takes long to examine: the Problem says so, and Ready asks for another pass once the examination is done.
+func (x examiner) soundBy(end func() time.Time, v *platform.Version) []platform.Problem {
+	if x.ready == nil {
 		return x.sound(v)
 	}
 	e := x.examinations.of(v, func() *examination { return x.examine(v) })
-	left := time.NewTimer(time.Until(p.examined()))
+	left := time.NewTimer(time.Until(end()))
 	defer left.Stop()
 	select {
 	case <-e.done:

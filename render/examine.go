@@ -38,13 +38,24 @@ func (x examiner) guard(t kustomize.Tree) []platform.Problem {
 	return x.guarded.get(t.Dir+"\n"+t.Digest, func() []platform.Problem { return kustomize.Guard(t) })
 }
 
+// overlayProblems guards an environment's own components. A mistake in them is the environment's: it keeps all it has.
+func (x examiner) overlayProblems(e *platform.Environment) (problems []platform.Problem) {
+	for _, overlay := range slices.Concat(e.Overlays, e.Namespace.Components) {
+		for _, problem := range x.guard(overlayTree(overlay)) {
+			problem.Environment = e.Name
+			problems = append(problems, problem)
+		}
+	}
+	return problems
+}
+
 // examine looks at the fields that the wrapper would overwrite in silence, before Kustomize does: namespaces, scopes,
 // subjects, and values that would change their type. It returns the objects as they are before.
-func (p *pass) examine(i *platform.Instance, w kustomize.Wrapper) ([]kustomize.Object, []platform.Problem) {
+func (b *builder) examine(i *platform.Instance, w kustomize.Wrapper) ([]kustomize.Object, []platform.Problem) {
 	file := kustomizationOf(i.Version)
-	objects, problems := p.examiner.skeleton(file, i.Request.File, w)
+	objects, problems := b.examiner.skeleton(file, i.Request.File, w)
 	for _, o := range objects {
-		problems = append(problems, p.examineObject(i.Version, o)...)
+		problems = append(problems, b.definitions.examine(i.Version, o)...)
 	}
 	if i.Version.Scope != platform.ClusterScoped {
 		problems = append(problems, foreignSubjects(objects)...)
@@ -98,7 +109,8 @@ func (x examiner) analyse(w kustomize.Wrapper) *skeleton {
 	return s
 }
 
-func (p *pass) examineObject(v *platform.Version, o kustomize.Object) []platform.Problem {
+// examine returns the Problems of one object of a version.
+func (d *definitions) examine(v *platform.Version, o kustomize.Object) []platform.Problem {
 	group, version := groupOf(o.APIVersion)
 	problem := func(field, rule, format string, args ...any) []platform.Problem {
 		return []platform.Problem{{
@@ -106,7 +118,7 @@ func (p *pass) examineObject(v *platform.Version, o kustomize.Object) []platform
 			Message: fmt.Sprintf("%s %s ", o.Kind, o.Name) + fmt.Sprintf(format, args...),
 		}}
 	}
-	scope, known := p.definitions.scope(v, group, o.Kind)
+	scope, known := d.scope(v, group, o.Kind)
 	if !known {
 		return []platform.Problem{{
 			File: o.File, Line: o.Line, Field: "kind", Rule: "unknown-kind", Message: unknownKind(v, group, version, o.Kind),

@@ -22,7 +22,7 @@ import (
 //	cluster.yaml      optional: a Cluster in place of the platform's
 //	<name>.yaml       optional: further Requests of the team, for it to be bound to
 //
-// It is rendered in the first environment that the request names, on its first cluster, and held to the policies that
+// It is rendered in the first environment that the request names, on its first cluster, and checked against the policies that
 // judge there. Who applies there makes no difference: the annotations that another agent needs in each object are in no
 // case. An environment that the platform does not have is one without values, with a cluster named test.
 type Case struct {
