@@ -30,17 +30,17 @@ var (
 		"reconciler/status.Environment":            5,
 		"reconciler/status.Instance":               5,
 		"reconciler/status.Placement":              5,
-		"render/internal/kustomize.Wrapper":        5,
+		"render/internal/kustomize.Wrapper":        4,
 		"render/internal/kustomize/compiler.facts": 3,
 		"render/platform.Environment":              4,
 		"render/platform.Platform":                 11,
-		"render/state.Release":                     15,
+		"render/state.Release":                     14,
 		"render/platform.Version":                  3,
 	}}
 	linesOfAFile       = limit{what: "lines", most: 400}
 	linesOfAFunction   = limit{what: "lines", most: 60}
 	exportedOfPlatform = limit{what: "exported names", most: 70, over: map[string]float64{"render/platform": 73}}
-	mixedConditions    = limit{what: "conditions with both && and || per 1,000 lines", most: 1.5, over: map[string]float64{"the product": 1.8}}
+	mixedConditions    = limit{what: "conditions with both && and || per 1,000 lines", most: 1.5}
 	mixedOfPromotion   = limit{what: "conditions with both && and || per 1,000 lines", most: 3}
 
 	// Sentences of comments name their nouns. Comments of tests count here, too.
