@@ -45,7 +45,7 @@ var arrows = map[string][]string{
 	"cmd/transom/internal/diff": {
 		"cmd/transom/internal/catalog", "cmd/transom/internal/plan", "cmd/transom/internal/schema", "cmd/transom/internal/states",
 		"cmd/transom/internal/terminal", "cmd/transom/internal/usage", "cmd/transom/internal/workspace", "cmd/transom/internal/yamledit",
-		"render", "render/platform",
+		"render", "render/platform", "render/state",
 	},
 	"cmd/transom/internal/plan": {
 		"cmd/transom/internal/states", "cmd/transom/internal/terminal", "cmd/transom/internal/workspace",
@@ -75,7 +75,7 @@ var arrows = map[string][]string{
 	"reconciler/web":                     {"reconciler/status", "render/platform", "render/state", "render/wording"},
 	"render":                             {"render/internal/kinds", "render/internal/kustomize", "render/internal/kustomize/compiler", "render/platform", "render/state", "render/strictyaml", "render/worker", "render/builtin", "render/internal/keyorder", "render/edits"},
 	"render/internal/kinds":              {"render/wording"},
-	"render/internal/kustomize":          {"render/platform", "render/strictyaml", "render/builtin", "render/internal/keyorder"},
+	"render/internal/kustomize":          {"render/platform", "render/state", "render/strictyaml", "render/builtin", "render/internal/keyorder"},
 	"render/internal/kustomize/compiler": {"render/internal/kustomize"},
 	"render/platform":                    {"render/builtin", "render/wording", "render/expression", "render/strictyaml", "render/internal/fieldpath"},
 	"render/state":                       {"render/platform", "render/internal/keyorder"},

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+
+	"transom.dev/render/state"
 )
 
 // Snapshot is one commit of a state repository. It is used concurrently.
@@ -90,19 +92,19 @@ func (r reader) contents(before *contents) (*contents, error) {
 	if err != nil {
 		return nil, err
 	}
-	files, err := r.listIn(root, "releases", "releases", before.releases.listed())
+	files, err := r.listIn(root, state.ReleasesDir, state.ReleasesDir, before.releases.listed())
 	if err != nil {
 		return nil, err
 	}
 	now := &contents{releases: before.releases.next(files), clusters: make(map[string]*listing, len(r.Clusters))}
 	var clusters map[string]string
-	if _, ok := root["clusters"]; ok {
-		if clusters, err = r.dirs("clusters"); err != nil {
+	if _, ok := root[state.ClustersDir]; ok {
+		if clusters, err = r.dirs(state.ClustersDir); err != nil {
 			return nil, err
 		}
 	}
 	for _, c := range r.Clusters {
-		now.clusters[c.Name], err = r.listIn(clusters, c.Name, path.Join("clusters", c.Name), before.clusters[c.Name])
+		now.clusters[c.Name], err = r.listIn(clusters, c.Name, state.ClusterDir(c.Name), before.clusters[c.Name])
 		if err != nil {
 			return nil, err
 		}

@@ -2,17 +2,14 @@ package fleet
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"maps"
-	"path"
 	"slices"
-	"strings"
 	"time"
 
 	"transom.dev/fleet/apply"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // Target is the desired state of an environment: a commit of its state repository and the clusters that it goes to.
@@ -194,8 +191,8 @@ func (a *assignment) changed(prev *assignment, releaseFiles []string) (applied, 
 	for _, file := range prev.files().differing(a.files()) {
 		if o, ok := a.owner(file); ok {
 			owners[o] = true
-		} else if path.Base(file) == namespaceFile {
-			teams[path.Base(path.Dir(file))] = true
+		} else if _, team, ok := state.ParseNamespaceFile(file); ok {
+			teams[team] = true
 		}
 	}
 	for _, file := range releaseFiles {
@@ -239,7 +236,7 @@ func (a *assignment) twin(uid string) string {
 // shares says whether the instance has manifests under another name of this very cluster. Then it is not gone from there.
 func (a *assignment) shares(o apply.Owner) bool {
 	return slices.ContainsFunc(a.pinned[a.cluster.UID], func(name string) bool {
-		return name != a.cluster.Name && a.contents.clusters[name].blob(o.Team, "clusters/"+name+"/"+o.Team+"/"+o.Request+".yaml") != ""
+		return name != a.cluster.Name && a.contents.clusters[name].blob(o.Team, state.ManifestFile(name, o.Key())) != ""
 	})
 }
 
@@ -292,8 +289,7 @@ func (a *assignment) instance(o apply.Owner) (apply.Instance, error) {
 	if in.Manifests, err = a.readFile(a.manifests(o)); err != nil {
 		return apply.Instance{}, err
 	}
-	sum := sha256.Sum256(in.Manifests)
-	in.Revision = "sha256:" + hex.EncodeToString(sum[:])
+	in.Revision = state.Revision(in.Manifests)
 	in.Anew = release.Clusters[a.cluster.Name].Anew
 	if recorded := release.Clusters[a.cluster.Name].Revision; recorded != in.Revision {
 		return apply.Instance{}, fmt.Errorf("%s of state commit %q is %s, but %s records %q for it; nothing of it is applied"+
@@ -313,34 +309,27 @@ func (a *assignment) readFile(file string) ([]byte, error) {
 	return data, nil
 }
 
-const namespaceFile = "_namespace.yaml"
-
 func (a *assignment) manifests(o apply.Owner) string {
-	return "clusters/" + a.cluster.Name + "/" + o.Team + "/" + o.Request + ".yaml"
+	return state.ManifestFile(a.cluster.Name, o.Key())
 }
 
 func (a *assignment) namespace(o apply.Owner) string {
-	return "clusters/" + a.cluster.Name + "/" + o.Team + "/" + namespaceFile
+	return state.NamespaceFile(a.cluster.Name, o.Team)
 }
 
-func releaseFile(o apply.Owner) string { return "releases/" + o.Team + "/" + o.Request + ".yaml" }
+func releaseFile(o apply.Owner) string { return state.ReleaseFile(o.Key()) }
 
-// owner reads the instance off the path of its manifests, clusters/<cluster>/<team>/<request>.yaml. A name that
-// begins with an underscore is no request's.
+// owner reads the instance off the path of its manifests on this cluster.
 func (a *assignment) owner(file string) (apply.Owner, bool) {
-	return a.ownerBelow("clusters/"+a.cluster.Name+"/", file)
+	cluster, k, ok := state.ParseManifestFile(file)
+	return a.ownerOf(k), ok && cluster == a.cluster.Name
 }
 
 func (a *assignment) releaseOwner(file string) (apply.Owner, bool) {
-	return a.ownerBelow("releases/", file)
+	k, ok := state.ParseReleaseFile(file)
+	return a.ownerOf(k), ok
 }
 
-func (a *assignment) ownerBelow(dir, file string) (apply.Owner, bool) {
-	rest, below := strings.CutPrefix(file, dir)
-	team, base, two := strings.Cut(rest, "/")
-	request, yaml := strings.CutSuffix(base, ".yaml")
-	if !below || !two || !yaml || strings.Contains(base, "/") || strings.HasPrefix(base, "_") {
-		return apply.Owner{}, false
-	}
-	return apply.Owner{Environment: a.Environment, Team: team, Request: request}, true
+func (a *assignment) ownerOf(k platform.RequestKey) apply.Owner {
+	return apply.Owner{Environment: a.Environment, Team: k.Team, Request: k.Name}
 }

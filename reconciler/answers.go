@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
-	"path"
 	"time"
 
 	"transom.dev/reconciler/promotion"
@@ -45,7 +44,7 @@ func Direction(ctx context.Context, choice *promotion.Choice, at func(context.Co
 		}
 		restoration := render.Restoration{Release: back.Release, Manifests: map[string][]byte{}}
 		for _, cluster := range back.Clusters {
-			if restoration.Manifests[cluster], err = fs.ReadFile(past, path.Join("clusters", cluster, k.Team, k.Name+".yaml")); err != nil {
+			if restoration.Manifests[cluster], err = fs.ReadFile(past, state.ManifestFile(cluster, k)); err != nil {
 				return d, a, fmt.Errorf("read what %s was at state commit %s: %w", k, back.State, err)
 			}
 		}

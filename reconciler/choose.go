@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"path"
 
 	"transom.dev/reconciler/promotion"
 	"transom.dev/render"
@@ -153,7 +152,7 @@ func (s *lookup) Ran(commit string, k platform.RequestKey) (*state.Release, erro
 
 // readRelease reads the Release file of a request.
 func readRelease(at fs.FS, k platform.RequestKey) (*state.Release, error) {
-	content, err := fs.ReadFile(at, path.Join("releases", k.Team, k.Name+".yaml"))
+	content, err := fs.ReadFile(at, state.ReleaseFile(k))
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"transom.dev/reconciler/gitrepo"
 	"transom.dev/reconciler/promotion"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // evidence remembers which files of an environment's state are proven to be Transom's, by the blobs that they had: this
@@ -75,8 +76,12 @@ func (e *evidence) why(file, blob, commit string) string {
 // pushed proves the files that this process rendered and committed, as the commit has them. The bytes that a restoration
 // brought back are left out: it comes from commits that somebody else may have made.
 func (e *evidence) pushed(changes map[string][]byte, restored map[platform.RequestKey]promotion.Restoration, commit *gitrepo.Snapshot) {
+	isRestored := func(k platform.RequestKey) bool { _, ok := restored[k]; return ok }
 	for _, file := range slices.Sorted(maps.Keys(changes)) {
-		if _, back := restored[requestOf(file)]; back || !strings.HasPrefix(file, "clusters/") {
+		if !strings.HasPrefix(file, state.ClustersDir+"/") {
+			continue
+		}
+		if _, request, ok := state.ParseManifestFile(file); ok && isRestored(request) {
 			continue
 		}
 		blob := ""
@@ -89,10 +94,4 @@ func (e *evidence) pushed(changes map[string][]byte, restored map[platform.Reque
 		}
 		e.prove(file, blob)
 	}
-}
-
-// requestOf names the request that a file below clusters/ is of.
-func requestOf(file string) platform.RequestKey {
-	dir, name := path.Split(file)
-	return platform.RequestKey{Team: path.Base(dir), Name: strings.TrimSuffix(name, ".yaml")}
 }

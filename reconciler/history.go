@@ -15,12 +15,6 @@ import (
 // self signs every state commit.
 var self = gitrepo.Signature{Name: "Transom", Email: "transom@transom.dev"}
 
-// The trailers of a state commit.
-const (
-	platformTrailer = "Transom-Platform-Commit"
-	releaseTrailer  = "Transom-Release"
-)
-
 // summaryLines bounds how many releases and authors a commit message names.
 const summaryLines = 50
 
@@ -29,45 +23,38 @@ const differenceLines = 5
 
 // isOurs says whether a commit says of itself that it is Transom's, which anybody can write.
 func isOurs(c gitrepo.CommitInfo) bool {
-	return c.Committer.Email == self.Email && len(c.Trailer(platformTrailer)) > 0
+	return c.Committer.Email == self.Email && len(c.Trailer(state.TrailerPlatformCommit)) > 0
 }
 
 // restore returns the changes that undo the commits that others put on top of ours, below the paths that are
 // Transom's. Other files of the branch, such as a README, are theirs.
-func restore(state *stateContent) (map[string][]byte, error) {
+func restore(content *stateContent) (map[string][]byte, error) {
 	changes := map[string][]byte{}
-	if state.head.Commit == state.believed.Commit {
+	if content.head.Commit == content.believed.Commit {
 		return changes, nil
 	}
-	theirs, err := state.head.Blobs(".")
+	theirs, err := content.head.Blobs(".")
 	if err != nil {
-		return nil, fmt.Errorf("read state commit %s: %w", state.head.Commit, err)
+		return nil, fmt.Errorf("read state commit %s: %w", content.head.Commit, err)
 	}
-	ours, err := state.believed.Blobs(".")
+	ours, err := content.believed.Blobs(".")
 	if err != nil {
-		return nil, fmt.Errorf("read state commit %s: %w", state.believed.Commit, err)
+		return nil, fmt.Errorf("read state commit %s: %w", content.believed.Commit, err)
 	}
 	for path := range theirs {
-		if _, known := ours[path]; !known && ownPath(path) {
+		if _, known := ours[path]; !known && state.IsOwn(path) {
 			changes[path] = nil
 		}
 	}
 	for path, blob := range ours {
-		if theirs[path] == blob || !ownPath(path) {
+		if theirs[path] == blob || !state.IsOwn(path) {
 			continue
 		}
-		if changes[path], err = state.believed.ReadFile(path); err != nil {
-			return nil, fmt.Errorf("read %s of state commit %s: %w", path, state.believed.Commit, err)
+		if changes[path], err = content.believed.ReadFile(path); err != nil {
+			return nil, fmt.Errorf("read %s of state commit %s: %w", path, content.believed.Commit, err)
 		}
 	}
 	return changes, nil
-}
-
-// ownPath says whether a path is Transom's by its first segment: a file that somebody put where a directory of ours
-// was is in the way, too.
-func ownPath(path string) bool {
-	first, _, _ := strings.Cut(path, "/")
-	return first == "fleet.yaml" || first == "clusters" || first == "releases"
 }
 
 // message is a state commit's text in its parts.
@@ -78,21 +65,21 @@ type message struct {
 }
 
 // describe makes the message of a commit: its subject, a line per release, and the trailers that machines read.
-func describe(environment, commit string, base *render.Base, state *render.State, healed int) *message {
-	m := &message{subject: subject(environment, base, state, healed)}
+func describe(environment, commit string, base *render.Base, rendered *render.State, healed int) *message {
+	m := &message{subject: subject(environment, base, rendered, healed)}
 	if healed > 0 {
 		m.summary = append(m.summary, fmt.Sprintf("Restores %d files that were changed by somebody else.", healed))
 	}
-	m.trailers = append(m.trailers, platformTrailer+": "+commit)
-	for i, key := range state.Touched {
+	m.trailers = append(m.trailers, state.TrailerPlatformCommit+": "+commit)
+	for i, key := range rendered.Touched {
 		if i == summaryLines {
-			m.summary = append(m.summary, fmt.Sprintf("and %d more", len(state.Touched)-i))
+			m.summary = append(m.summary, fmt.Sprintf("and %d more", len(rendered.Touched)-i))
 		}
-		release := state.Releases[key]
+		release := rendered.Releases[key]
 		if release == nil {
 			continue
 		}
-		m.trailers = append(m.trailers, fmt.Sprintf("%s: %s %s", releaseTrailer, key, release.Digest))
+		m.trailers = append(m.trailers, fmt.Sprintf("%s: %s %s", state.TrailerRelease, key, release.Digest))
 		if i < summaryLines {
 			m.summary = append(m.summary, step(base.Releases[key], release))
 			m.summary = append(m.summary, differences(environment, base.Releases[key], release)...)
@@ -101,17 +88,17 @@ func describe(environment, commit string, base *render.Base, state *render.State
 	return m
 }
 
-func subject(environment string, base *render.Base, state *render.State, healed int) string {
+func subject(environment string, base *render.Base, rendered *render.State, healed int) string {
 	switch {
-	case len(state.Touched) == 1 && state.Releases[state.Touched[0]] != nil:
-		key := state.Touched[0]
-		return environment + ": " + step(base.Releases[key], state.Releases[key])
-	case len(state.Touched) > 0:
-		return fmt.Sprintf("%s: %d releases", environment, len(state.Touched))
-	case len(state.Forgotten) == 1:
-		return fmt.Sprintf("%s: forget %s", environment, state.Forgotten[0])
-	case len(state.Forgotten) > 0:
-		return fmt.Sprintf("%s: forget %d removed requests", environment, len(state.Forgotten))
+	case len(rendered.Touched) == 1 && rendered.Releases[rendered.Touched[0]] != nil:
+		key := rendered.Touched[0]
+		return environment + ": " + step(base.Releases[key], rendered.Releases[key])
+	case len(rendered.Touched) > 0:
+		return fmt.Sprintf("%s: %d releases", environment, len(rendered.Touched))
+	case len(rendered.Forgotten) == 1:
+		return fmt.Sprintf("%s: forget %s", environment, rendered.Forgotten[0])
+	case len(rendered.Forgotten) > 0:
+		return fmt.Sprintf("%s: forget %d removed requests", environment, len(rendered.Forgotten))
 	case healed > 0:
 		return environment + ": restore what was changed by somebody else"
 	default:

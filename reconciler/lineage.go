@@ -11,6 +11,7 @@ import (
 
 	"transom.dev/fleet/apply"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // newIdentity makes an identity for a state repository that has none.
@@ -74,17 +75,17 @@ func (p *pass) lineage() *apply.Lineage {
 }
 
 // reservedPaths are the names that a state repository or a platform repository has at its top.
-var reservedPaths = []string{"clusters", "environments", "fleet.yaml", "offerings", "releases", "requests"}
+var reservedPaths = slices.Concat(state.Top(), []string{"environments", "offerings", "requests"})
 
 // firstContact says why a branch that has no commit of Transom's is not begun on, or nothing: it may hold somebody's state
 // or platform.
-func firstContact(at platform.StateRepository, state *stateContent) (refused string, err error) {
-	if state.believed.Commit != "" || state.head.Commit == "" {
+func firstContact(at platform.StateRepository, content *stateContent) (refused string, err error) {
+	if content.believed.Commit != "" || content.head.Commit == "" {
 		return "", nil
 	}
-	files, err := state.head.Blobs(".")
+	files, err := content.head.Blobs(".")
 	if err != nil {
-		return "", fmt.Errorf("read state commit %s: %w", state.head.Commit, err)
+		return "", fmt.Errorf("read state commit %s: %w", content.head.Commit, err)
 	}
 	found := map[string]bool{}
 	for file := range files {

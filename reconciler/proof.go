@@ -11,6 +11,7 @@ import (
 	"transom.dev/fleet/apply"
 	"transom.dev/reconciler/gitrepo"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // proof says which files of a state commit are proven to be Transom's where commits are not signed, so that anybody who may
@@ -31,9 +32,9 @@ type proof struct {
 
 // files are the files that an instance on a cluster is written from.
 func (p *proof) files(cluster string, o apply.Owner) (file, namespace string, blobs map[string]string, err error) {
-	dir := path.Join("clusters", cluster, o.Team)
-	blobs, err = p.state.Blobs(dir)
-	return path.Join(dir, o.Request+".yaml"), path.Join(dir, "_namespace.yaml"), blobs, err
+	file, namespace = state.ManifestFile(cluster, o.Key()), state.NamespaceFile(cluster, o.Team)
+	blobs, err = p.state.Blobs(path.Dir(file))
+	return file, namespace, blobs, err
 }
 
 // Rest is part of fleet.Proof.
@@ -164,7 +165,7 @@ func (p *proof) approved(commit string) bool {
 
 // cameThen says why a file does not come of the state and the platform at a commit that has the same file, or nothing.
 func (p *proof) cameThen(ctx context.Context, c claim, info gitrepo.CommitInfo, at *gitrepo.Snapshot) (string, error) {
-	followed := info.Trailer(platformTrailer)
+	followed := info.Trailer(state.TrailerPlatformCommit)
 	if len(followed) == 0 {
 		return "it names no platform commit", nil
 	}

@@ -12,6 +12,7 @@ import (
 	"transom.dev/reconciler/promotion"
 	"transom.dev/render"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // maxRaces bounds how often one pass renders again because somebody else moved the state branch.
@@ -170,7 +171,7 @@ func (p *pass) commit(ctx context.Context, rendered *render.State, restored map[
 	maps.Copy(changes, rendered.Changes)
 	if p.state.abandons {
 		rendered.Fleet.Platform = p.platform.Commit
-		changes["fleet.yaml"] = rendered.Fleet.Encode()
+		changes[state.FleetFile] = rendered.Fleet.Encode()
 	}
 	if len(changes) == 0 {
 		return nil

@@ -22,7 +22,6 @@ import (
 	"transom.dev/reconciler/gitrepo"
 	"transom.dev/reconciler/status"
 	"transom.dev/reconciler/trigger"
-	"transom.dev/render"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -96,7 +95,7 @@ func reportHealthy(t fleet.Target, report func(fleet.Result)) error {
 			}
 			report(fleet.Result{
 				Placement: fleet.Placement{Environment: t.Environment, Cluster: cluster.Name, Team: parts[2], Request: parts[3]},
-				Revision:  render.Revision(content), Anew: anew, Result: apply.Result{Health: apply.Healthy, Settled: true},
+				Revision:  state.Revision(content), Anew: anew, Result: apply.Result{Health: apply.Healthy, Settled: true},
 			})
 		}
 	}

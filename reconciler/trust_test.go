@@ -18,7 +18,7 @@ import (
 	"transom.dev/fleet"
 	"transom.dev/reconciler"
 	"transom.dev/reconciler/gitrepo"
-	"transom.dev/render"
+	"transom.dev/render/state"
 )
 
 // newKey makes a key to sign with.
@@ -39,7 +39,7 @@ const helloFile = "clusters/dev/demo/hello.yaml"
 
 const helloRecord = "releases/demo/hello.yaml"
 
-func revision(content string) string { return render.Revision([]byte(content)) }
+func revision(content string) string { return state.Revision([]byte(content)) }
 
 // forge puts a commit onto dev's state that says it is Transom's, with other bytes in a file, and the sum of these bytes in
 // the Release file.

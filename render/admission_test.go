@@ -409,18 +409,18 @@ func restoration(t *testing.T, p *platform.Platform, state fstest.MapFS, k platf
 }
 
 // sound checks that the manifests of a state are those that its records name.
-func sound(t *testing.T, state fstest.MapFS) {
+func sound(t *testing.T, files fstest.MapFS) {
 	t.Helper()
 	named := map[string]bool{}
-	for k, release := range readBase(t, state).Releases {
+	for k, release := range readBase(t, files).Releases {
 		for cluster, placed := range release.Clusters {
 			name := "clusters/" + cluster + "/" + k.String() + ".yaml"
 			named[name] = true
-			require.NotNil(t, state[name], name)
-			require.Equal(t, placed.Revision, render.Revision(state[name].Data), name)
+			require.NotNil(t, files[name], name)
+			require.Equal(t, placed.Revision, state.Revision(files[name].Data), name)
 		}
 	}
-	for name := range state {
+	for name := range files {
 		if strings.HasPrefix(name, "clusters/") && !strings.HasSuffix(name, "/_namespace.yaml") {
 			require.True(t, named[name], name)
 		}

@@ -10,34 +10,28 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"transom.dev/render/platform"
-)
-
-// Annotations that say how an object is applied.
-const (
-	annotationStep       = "transom.dev/step"
-	annotationPruneOrder = "transom.dev/prune-order"
-	annotationReplace    = "transom.dev/replace"
+	"transom.dev/render/state"
 )
 
 // misplaced says why one of an object's annotations is wrong, with the remedy; empty if it is not.
 func misplaced(id objectID, annotations map[string]string, annotation string) string {
 	value := annotations[annotation]
 	switch annotation {
-	case annotationStep:
+	case state.AnnotationStep:
 		if _, err := strconv.Atoi(value); err != nil {
 			return fmt.Sprintf("%q is no integer; write one in quotes, such as \"1\"", value)
 		}
-	case annotationPruneOrder:
-		if value != "first" {
+	case state.AnnotationPruneOrder:
+		if value != state.PruneFirst {
 			return fmt.Sprintf("%q is not known; write first, or remove it: then the object goes once what replaces it is healthy", value)
 		}
-	case annotationDigest:
+	case state.AnnotationDigest:
 		return "is Transom's own; remove it"
-	case annotationReplace:
+	case state.AnnotationReplace:
 		switch {
 		case value != "true":
 			return fmt.Sprintf("%q is not known; write \"true\", or remove it: then the object is never deleted to be made anew", value)
-		case sparedKinds[strings.TrimPrefix(id.group+"/"+id.kind, "/")] || annotations[annotationGenerate] != "":
+		case state.NeverPruned(id.group, id.kind) || annotations[state.AnnotationGenerate] != "":
 			return "it is never replaced, because it may hold what cannot be made again; remove the annotation"
 		}
 	}
@@ -45,7 +39,7 @@ func misplaced(id objectID, annotations map[string]string, annotation string) st
 }
 
 // ordering are the annotations that mean something within an instance only.
-var ordering = []string{annotationStep, annotationPruneOrder, annotationReplace}
+var ordering = []string{state.AnnotationStep, state.AnnotationPruneOrder, state.AnnotationReplace}
 
 // annotationProblems finds the Problems of the annotations of a version's objects as they are written, for any request
 // says.

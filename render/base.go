@@ -66,7 +66,7 @@ func (b *Base) Commit(s *State) error {
 	}
 	changes := maps.Clone(s.Changes)
 	for _, cluster := range s.LetGo {
-		changes[clustersDir+"/"+cluster] = nil
+		changes[state.ClusterDir(cluster)] = nil
 	}
 	edited, err := edits.Over(files, changes)
 	if err != nil {
@@ -76,13 +76,6 @@ func (b *Base) Commit(s *State) error {
 	return nil
 }
 
-const (
-	releasesDir   = "releases"
-	clustersDir   = "clusters"
-	fleetFile     = "fleet.yaml"
-	namespaceFile = "_namespace.yaml"
-)
-
 // ReadBase reads a snapshot of a state repository. It fails as a whole: where one file cannot be read, nothing may be
 // concluded about the releases that run.
 func ReadBase(fsys fs.FS) (*Base, error) {
@@ -90,12 +83,12 @@ func ReadBase(fsys fs.FS) (*Base, error) {
 	if err := base.readFleet(); err != nil {
 		return nil, err
 	}
-	teams, err := readDir(fsys, releasesDir)
+	teams, err := readDir(fsys, state.ReleasesDir)
 	if err != nil {
 		return nil, err
 	}
 	for _, team := range teams {
-		if err := base.readTeam(path.Join(releasesDir, team.Name())); err != nil {
+		if err := base.readTeam(path.Join(state.ReleasesDir, team.Name())); err != nil {
 			return nil, err
 		}
 	}
@@ -103,16 +96,16 @@ func ReadBase(fsys fs.FS) (*Base, error) {
 }
 
 func (b *Base) readFleet() error {
-	content, err := fs.ReadFile(b.Files, fleetFile)
+	content, err := fs.ReadFile(b.Files, state.FleetFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("read %s: %w", fleetFile, err)
+		return fmt.Errorf("read %s: %w", state.FleetFile, err)
 	}
 	fleet, err := state.DecodeFleet(content)
 	if err != nil {
-		return fmt.Errorf("%s: %w", fleetFile, err)
+		return fmt.Errorf("%s: %w", state.FleetFile, err)
 	}
 	b.Fleet = *fleet
 	return nil
@@ -133,7 +126,7 @@ func (b *Base) readTeam(dir string) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
-		if want := releaseFile(release.Key); want != name {
+		if want := state.ReleaseFile(release.Key); want != name {
 			return fmt.Errorf("%s: is the release of %s, whose file is %s", name, release.Key, want)
 		}
 		b.Releases[release.Key] = release
@@ -160,16 +153,4 @@ func (b *Base) read(name string) ([]byte, error) {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
 	return content, nil
-}
-
-func releaseFile(k platform.RequestKey) string {
-	return path.Join(releasesDir, k.Team, k.Name+".yaml")
-}
-
-func manifestFile(cluster string, k platform.RequestKey) string {
-	return path.Join(clustersDir, cluster, k.Team, k.Name+".yaml")
-}
-
-func teamNamespaceFile(cluster, team string) string {
-	return path.Join(clustersDir, cluster, team, namespaceFile)
 }

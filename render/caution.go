@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // A Danger is a kind of caution.
@@ -84,7 +85,7 @@ func (c Change) replacing() string {
 	case c.spared:
 		return refused
 	case !c.remade:
-		return refused + "; annotated " + annotationReplace + `: "true", it would be deleted and created anew`
+		return refused + "; annotated " + state.AnnotationReplace + `: "true", it would be deleted and created anew`
 	case c.claimsGo:
 		return refused + "; it is not, because the claims of its pods would go with it: retain those first"
 	}

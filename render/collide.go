@@ -176,7 +176,7 @@ type writtenObjects struct {
 
 // of reads the objects that a claimant writes, from the base where they are not new.
 func (o writtenObjects) of(cluster string, w *claimant) ([]objectID, error) {
-	return o.at(manifestFile(cluster, w.key), w.now.Revision)
+	return o.at(state.ManifestFile(cluster, w.key), w.now.Revision)
 }
 
 func (o writtenObjects) at(file, revision string) ([]objectID, error) {
@@ -192,7 +192,7 @@ func (o writtenObjects) at(file, revision string) ([]objectID, error) {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	ids := idsOf(objects)
-	if Revision(manifest) == revision { // a file that others wrote over is not remembered as ours
+	if state.Revision(manifest) == revision { // a file that others wrote over is not remembered as ours
 		o.known.put(revision, ids)
 	}
 	return ids, nil
@@ -246,6 +246,6 @@ func (o writtenObjects) has(cluster string, id objectID, w *claimant) (bool, err
 	if w.base.Revision == "" {
 		return false, nil
 	}
-	objects, err := o.at(manifestFile(cluster, w.key), w.base.Revision)
+	objects, err := o.at(state.ManifestFile(cluster, w.key), w.base.Revision)
 	return slices.Contains(objects, id), err
 }

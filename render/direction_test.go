@@ -144,7 +144,7 @@ func TestDirectRestoresExactBytes(t *testing.T) {
 	good, manifests := repo.released(t, shop), map[string][]byte{}
 	for cluster, placed := range good.Clusters {
 		manifests[cluster] = append([]byte("# of another day\n"), repo.manifest(cluster, shop)...)
-		placed.Revision = render.Revision(manifests[cluster])
+		placed.Revision = state.Revision(manifests[cluster])
 		good.Clusters[cluster] = placed
 	}
 	bad := with(t, texted("bad"))

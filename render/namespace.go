@@ -11,6 +11,7 @@ import (
 
 	"transom.dev/render/internal/kustomize"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // teamNamespaces are the namespace files of the teams that candidates are placed for.
@@ -57,7 +58,7 @@ func (b *builder) tenants(candidates []*candidate) map[string][]*candidate {
 					"make spec.namespace.name differ between teams", team, placed.namespace, owner, cluster)
 				break
 			}
-			file := teamNamespaceFile(cluster, team)
+			file := state.NamespaceFile(cluster, team)
 			tenants[file] = append(tenants[file], c)
 		}
 	}
@@ -80,7 +81,7 @@ func (o owners) owner(at location, team string) string {
 // namespace renders the namespace file of a candidate's team. All of the team's candidates have the same.
 func (b *builder) namespace(c *candidate, file string) ([]byte, []platform.Problem) {
 	i := slices.IndexFunc(c.placements, func(placed *placement) bool {
-		return teamNamespaceFile(placed.cluster.Name, c.key().Team) == file
+		return state.NamespaceFile(placed.cluster.Name, c.key().Team) == file
 	})
 	inputs := c.placements[i].inputs.Map()
 	inputs["request"] = map[string]any{"team": c.key().Team}
@@ -130,7 +131,7 @@ type renderedNamespace struct {
 
 func (b *builder) buildNamespace(name, team string, inputs map[string]any) renderedNamespace {
 	labels := map[string]string{
-		labelManagedBy: managedBy, labelTeam: team, labelEnvironment: b.environment.Name,
+		state.LabelManagedBy: state.ManagedBy, state.LabelTeam: team, state.LabelEnvironment: b.environment.Name,
 	}
 	object, err := yaml.Marshal(map[string]any{
 		"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": name, "labels": labels},

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"path"
 	"slices"
 	"strings"
 
@@ -16,6 +15,7 @@ import (
 
 	"transom.dev/render/internal/keyorder"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // An Action is the effect of a change on an object.
@@ -82,12 +82,20 @@ func (r *Renderer) Between(p *platform.Platform, environment string, before fs.F
 // manifestFiles are the changed files whose objects change, sorted.
 func manifestFiles(after *State) (files []string) {
 	for _, file := range slices.Sorted(maps.Keys(after.Changes)) {
-		parts := strings.Split(file, "/")
-		if len(parts) == 4 && parts[0] == clustersDir && !slices.Contains(after.LetGo, parts[1]) {
+		if in, ok := changeOf(file); ok && !slices.Contains(after.LetGo, in.Cluster) {
 			files = append(files, file)
 		}
 	}
 	return files
+}
+
+// changeOf names the placement or the namespace whose manifests a file holds, as changes of its objects do.
+func changeOf(file string) (in Change, ok bool) {
+	if cluster, key, ok := state.ParseManifestFile(file); ok {
+		return Change{Cluster: cluster, Team: key.Team, Request: key.Name}, true
+	}
+	in.Cluster, in.Team, ok = state.ParseNamespaceFile(file)
+	return in, ok
 }
 
 func planChange(before *Base, after *State, file string) ([]Change, error) {
@@ -95,11 +103,8 @@ func planChange(before *Base, after *State, file string) ([]Change, error) {
 	if err != nil {
 		return nil, err
 	}
-	parts := strings.Split(file, "/")
-	in := Change{Environment: after.Environment, Cluster: parts[1], Team: parts[2]}
-	if parts[3] != namespaceFile {
-		in.Request = strings.TrimSuffix(parts[3], path.Ext(parts[3]))
-	}
+	in, _ := changeOf(file)
+	in.Environment = after.Environment
 	changes, err := planFile(in, was, after.Changes[file], after.custom)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
@@ -135,7 +140,7 @@ func planFile(in Change, was, is []byte, custom fixing) ([]Change, error) {
 			continue
 		default:
 			if c.Immutable = unchangeable(id, old.object, new.object, custom); len(c.Immutable) > 0 {
-				c.Action, c.remade = Replaced, annotationsOf(new)[annotationReplace] == "true"
+				c.Action, c.remade = Replaced, annotationsOf(new)[state.AnnotationReplace] == "true"
 				c.lose(id, old)
 			}
 		}
@@ -153,19 +158,13 @@ func (c *Change) lose(id objectID, old document) {
 		c.claimsGo = at(old.object, "spec.persistentVolumeClaimRetentionPolicy.whenDeleted") == "Delete"
 	}
 	annotations := annotationsOf(old)
-	c.spared = c.Request == "" || sparedKinds[strings.TrimPrefix(id.group+"/"+id.kind, "/")] || old.secret && annotations[annotationGenerate] != nil
-	c.prunable = c.Request != "" && annotations[annotationPrune] == "true"
+	c.spared = c.Request == "" || state.NeverPruned(id.group, id.kind) || old.secret && annotations[state.AnnotationGenerate] != nil
+	c.prunable = c.Request != "" && annotations[state.AnnotationPrune] == "true"
 }
 
 func annotationsOf(d document) map[string]any {
 	annotations, _ := at(d.object, "metadata.annotations").(map[string]any)
 	return annotations
-}
-
-// sparedKinds are those that applying does not delete by itself, because they may hold data that cannot be made again.
-var sparedKinds = map[string]bool{
-	"Namespace": true, "PersistentVolume": true, "PersistentVolumeClaim": true,
-	"apiextensions.k8s.io/CustomResourceDefinition": true,
 }
 
 // A document is one object of a manifest as it is written there.

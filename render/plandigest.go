@@ -3,7 +3,6 @@ package render
 import (
 	"maps"
 	"slices"
-	"strings"
 
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
@@ -31,7 +30,7 @@ func PlanDigest(before *Base, after *State) (string, error) {
 	}
 	changed := map[string][2]string{}
 	for _, file := range manifestFiles(after) {
-		if !strings.HasSuffix(file, "/"+namespaceFile) {
+		if _, _, ok := state.ParseNamespaceFile(file); !ok {
 			continue
 		}
 		was, err := before.read(file)
@@ -39,7 +38,7 @@ func PlanDigest(before *Base, after *State) (string, error) {
 			return "", err
 		}
 		if was != nil {
-			changed[file] = [2]string{Revision(was), Revision(after.Changes[file])}
+			changed[file] = [2]string{state.Revision(was), state.Revision(after.Changes[file])}
 		}
 	}
 	return namespacesDigest(after.Environment, changed), nil

@@ -67,7 +67,7 @@ func (b *builder) judgePlacement(c *candidate, placed *placement, policies []*pl
 	manifest := placed.manifest
 	if placed.carried {
 		var err error
-		if manifest, err = b.base.read(manifestFile(placed.cluster.Name, c.key())); err != nil {
+		if manifest, err = b.base.read(state.ManifestFile(placed.cluster.Name, c.key())); err != nil {
 			return nil, err
 		}
 	}

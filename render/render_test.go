@@ -13,6 +13,7 @@ import (
 
 	"transom.dev/render"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 func request(name, rest string) []byte {
@@ -142,7 +143,7 @@ func TestBytesStayWhileTheRenderKeyStays(t *testing.T) {
 	release := repo.render(t, p, "dev").Releases[shop]
 	earlier := []byte("# as it was written once\n" + string(repo.files["clusters/dev/payments/shop.yaml"].Data))
 	placed := release.Clusters["dev"]
-	placed.Revision = render.Revision(earlier)
+	placed.Revision = state.Revision(earlier)
 	release.Clusters["dev"] = placed
 	put(repo.files, "clusters/dev/payments/shop.yaml", earlier)
 	put(repo.files, "releases/payments/shop.yaml", release.Encode())

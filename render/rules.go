@@ -11,13 +11,7 @@ import (
 
 	"transom.dev/render/internal/kustomize"
 	"transom.dev/render/platform"
-)
-
-// Annotations that rendering knows.
-const (
-	annotationGenerate     = "transom.dev/generate"
-	annotationGenerateKeys = "transom.dev/generate-keys"
-	annotationPrune        = "transom.dev/prune"
+	"transom.dev/render/state"
 )
 
 // outputProblems checks the objects that Kustomize made against the output rules.
@@ -143,19 +137,19 @@ func (c *output) secret(o object) {
 	if o.plaintext {
 		c.report(c.file, "plaintext-secret", "renders the Secret %s with values in it, which would be committed; "+
 			"use a reference kind such as ExternalSecret, or annotate it %s: password and leave data out",
-			o.id.name, annotationGenerate)
+			o.id.name, state.AnnotationGenerate)
 	}
-	how, generated := o.annotations[annotationGenerate]
+	how, generated := o.annotations[state.AnnotationGenerate]
 	switch {
 	case !generated:
 	case o.id.group != "" || o.id.kind != "Secret":
 		c.report(c.file, "generate", "annotates the %s %s %s, which only a Secret can have",
-			o.id.kind, o.id.name, annotationGenerate)
+			o.id.kind, o.id.name, state.AnnotationGenerate)
 	case how != "password":
-		c.report(c.file, "generate", "annotates the Secret %s %s: %s; write password", o.id.name, annotationGenerate, how)
-	case strings.Trim(o.annotations[annotationGenerateKeys], ", ") == "":
+		c.report(c.file, "generate", "annotates the Secret %s %s: %s; write password", o.id.name, state.AnnotationGenerate, how)
+	case strings.Trim(o.annotations[state.AnnotationGenerateKeys], ", ") == "":
 		c.report(c.file, "generate", "generates the Secret %s without keys; list them in the annotation %s",
-			o.id.name, annotationGenerateKeys)
+			o.id.name, state.AnnotationGenerateKeys)
 	}
 }
 

@@ -14,12 +14,6 @@ import (
 	"transom.dev/render/state"
 )
 
-// annotationSelectors on an object says that its selectors stay as they are written.
-const (
-	annotationSelectors = "transom.dev/selectors"
-	selectorsAsWritten  = "as-written"
-)
-
 // manifest builds a placement. A field that the API server lets nobody change, the selector of a workload or the template of
 // a Job, stays as the base's bytes have it, even where the rule says otherwise by now, until a revision has the object no more. Where
 // that differs from the rule, the placement's record says so.
@@ -74,7 +68,7 @@ func (b *builder) stylesBefore(c *candidate, placed *placement) (map[string]kust
 	if !there {
 		return nil, nil
 	}
-	manifest, err := b.base.read(manifestFile(placed.cluster.Name, c.key()))
+	manifest, err := b.base.read(state.ManifestFile(placed.cluster.Name, c.key()))
 	if err != nil {
 		return nil, unread{err}
 	}
@@ -127,7 +121,7 @@ func outlineOf(document []byte) (o outline) {
 			o.name = value
 		case depth == 1 && path[0] == "metadata" && key == "namespace":
 			o.namespace = value
-		case path[0] != "spec" || key != labelRequest:
+		case path[0] != "spec" || key != state.LabelRequest:
 		case depth == 3 && path[1] == "selector" && path[2] == "matchLabels":
 			o.inSelector = true
 		case depth == 4 && path[1] == "template" && path[2] == "metadata" && path[3] == "labels":
@@ -191,7 +185,7 @@ func idleSelectors(file, prefix string, sources []kustomize.Object, rendered []*
 		warning := platform.Problem{
 			File: file, Field: idle.Field, Rule: "idle-selector", Warning: true,
 			Message: fmt.Sprintf("the %s %s selects no %s of what the version renders; correct it, "+
-				"or annotate the object %s: %s if something else makes what it selects", kind, name, idle.Of, annotationSelectors, selectorsAsWritten),
+				"or annotate the object %s: %s if something else makes what it selects", kind, name, idle.Of, state.AnnotationSelectors, state.SelectorsAsWritten),
 		}
 		for _, o := range sources {
 			if o.Kind == kind && o.Name == name && o.APIVersion == valueOf(object, "apiVersion") && o.File != "" {
@@ -205,8 +199,8 @@ func idleSelectors(file, prefix string, sources []kustomize.Object, rendered []*
 
 // selectors refuses values of the annotation that mean nothing: who wrote one wants selectors left alone.
 func (c *output) selectors(o object) {
-	if value, there := o.annotations[annotationSelectors]; there && value != selectorsAsWritten {
+	if value, there := o.annotations[state.AnnotationSelectors]; there && value != state.SelectorsAsWritten {
 		c.reportNew(c.file, "annotation", "annotates the %s %s %s: %q, which is not known; write %s, or remove it: then selectors of "+
-			"the render's own pods get the instance's labels", o.id.kind, o.id.name, annotationSelectors, value, selectorsAsWritten)
+			"the render's own pods get the instance's labels", o.id.kind, o.id.name, state.AnnotationSelectors, value, state.SelectorsAsWritten)
 	}
 }

@@ -8,11 +8,8 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
-
-// annotationDigest tells at which revision an object is. Where Transom applies, applying adds it; where another agent does,
-// the manifest carries it, or nobody could tell which revision the agent has applied.
-const annotationDigest = "transom.dev/digest"
 
 // sign has every object of a manifest that Kustomize wrote carry its digest. Nothing else changes.
 func sign(manifest []byte) ([]byte, error) {
@@ -40,7 +37,7 @@ func signObject(document []byte) ([]byte, error) {
 	if metadata == nil || len(metadata.Content) == 0 {
 		return nil, fmt.Errorf("it has no metadata")
 	}
-	line := fmt.Sprintf("%s: %s", annotationDigest, platform.Digest(object))
+	line := fmt.Sprintf("%s: %s", state.AnnotationDigest, platform.Digest(object))
 	lines := bytes.Split(document, []byte("\n"))
 	indent := func(n int) []byte { return bytes.Repeat([]byte(" "), n) }
 	first := metadata.Content[0]

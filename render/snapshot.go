@@ -111,10 +111,8 @@ func (s *snapshot) tombstone(k platform.RequestKey) *state.Release {
 		return &rest
 	}
 	return &state.Release{
-		Key: r.Key,
-		Digest: platform.Digest(map[string]any{
-			"team": r.Key.Team, "request": r.Key.Name, "absent": true, "release": r.Digest,
-		}),
+		Key:           r.Key,
+		Digest:        r.RemovalDigest(),
 		Absent:        true,
 		Offering:      r.Offering,
 		Version:       r.Version,
@@ -137,9 +135,9 @@ func (s *snapshot) checkRestorations(written writtenObjects) error {
 		for cluster, placed := range restoration.Release.Clusters {
 			manifest, given := restoration.Manifests[cluster]
 			switch {
-			case given && Revision(manifest) != placed.Revision:
+			case given && state.Revision(manifest) != placed.Revision:
 				return fmt.Errorf("render %s: restore %s on %s: the bytes are %s, and the record says %s",
-					s.environment.Name, k, cluster, Revision(manifest), placed.Revision)
+					s.environment.Name, k, cluster, state.Revision(manifest), placed.Revision)
 			case !given && placementOf(s.base.Releases[k], cluster).Revision != placed.Revision:
 				return fmt.Errorf("render %s: restore %s on %s: there are no bytes of revision %s",
 					s.environment.Name, k, cluster, placed.Revision)

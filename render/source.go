@@ -8,16 +8,7 @@ import (
 	"transom.dev/render/builtin"
 	"transom.dev/render/internal/kustomize"
 	"transom.dev/render/platform"
-)
-
-// Labels that every rendered object carries.
-const (
-	labelManagedBy   = "app.kubernetes.io/managed-by"
-	labelTeam        = "transom.dev/team"
-	labelRequest     = "transom.dev/request"
-	labelEnvironment = "transom.dev/environment"
-	labelOffering    = "transom.dev/offering"
-	managedBy        = "transom"
+	"transom.dev/render/state"
 )
 
 // A source is the directories that the objects of a placement come from, before anything of the environment or of Transom is put around it.
@@ -69,8 +60,8 @@ func wrap(i *platform.Instance, placed evaluated, from source) kustomize.Wrapper
 		Namespace:  placed.namespace,
 		Unscaled:   map[string]bool{},
 		Labels: map[string]string{
-			labelManagedBy: managedBy, labelTeam: k.Team, labelRequest: k.Name,
-			labelEnvironment: i.Environment.Name, labelOffering: i.Offering.Name,
+			state.LabelManagedBy: state.ManagedBy, state.LabelTeam: k.Team, state.LabelRequest: k.Name,
+			state.LabelEnvironment: i.Environment.Name, state.LabelOffering: i.Offering.Name,
 		},
 	}
 	for _, ignore := range i.Version.Ignore {
@@ -85,7 +76,7 @@ func wrap(i *platform.Instance, placed evaluated, from source) kustomize.Wrapper
 	if i.Version.Scope == platform.ClusterScoped {
 		return w
 	}
-	w.Identity = map[string]string{labelTeam: k.Team, labelRequest: k.Name}
+	w.Identity = map[string]string{state.LabelTeam: k.Team, state.LabelRequest: k.Name}
 	if i.Version.Names == platform.Verbatim {
 		w.Rule = kustomize.Nowhere // running workloads of these names may be adopted, and no pod restarted for that
 	} else {

@@ -1,8 +1,6 @@
 package render
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"maps"
 	"slices"
 	"strings"
@@ -63,10 +61,4 @@ func joined[T comparable](compare func(T, T) int, lists ...[]T) []T {
 	all := slices.Concat(lists...)
 	slices.SortFunc(all, compare)
 	return slices.Compact(all)
-}
-
-// Revision returns the name of a manifest file's content: sha256:<hex>.
-func Revision(manifest []byte) string {
-	sum := sha256.Sum256(manifest)
-	return "sha256:" + hex.EncodeToString(sum[:])
 }

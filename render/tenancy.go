@@ -3,7 +3,8 @@ package render
 import (
 	"fmt"
 	"slices"
-	"strings"
+
+	"transom.dev/render/state"
 )
 
 // admitted returns the namespace files that change: new ones with the first placement in them, and those that are there if
@@ -20,7 +21,7 @@ func (t teamNamespaces) admitted(a *admission) (files map[string][]byte, waiting
 		case before == nil && t.inhabited(file, a):
 			files[file] = manifest
 		case before != nil && string(before) != string(manifest):
-			changed[file] = [2]string{Revision(before), Revision(manifest)}
+			changed[file] = [2]string{state.Revision(before), state.Revision(manifest)}
 		}
 	}
 	if len(changed) == 0 {
@@ -40,7 +41,7 @@ func (t teamNamespaces) admitted(a *admission) (files map[string][]byte, waiting
 
 // inhabited reports whether anything is in a namespace after this pass.
 func (t teamNamespaces) inhabited(file string, a *admission) bool {
-	cluster := strings.Split(file, "/")[1]
+	cluster, _, _ := state.ParseNamespaceFile(file)
 	return slices.ContainsFunc(t.tenants[file], func(c *candidate) bool {
 		placed, _ := a.placementAfter(c, cluster)
 		return placed.Revision != ""

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"path"
 	"slices"
 
 	"transom.dev/render/platform"
@@ -71,7 +70,7 @@ func (w *writer) letGo() (gone []string, err error) {
 	if w.continued || w.base.Files == nil {
 		return nil, nil
 	}
-	clusters, err := readDir(w.base.Files, clustersDir)
+	clusters, err := readDir(w.base.Files, state.ClustersDir)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +78,7 @@ func (w *writer) letGo() (gone []string, err error) {
 		if w.platform.Clusters[cluster.Name()] != nil {
 			continue
 		}
-		if err := w.removeAll(path.Join(clustersDir, cluster.Name())); err != nil {
+		if err := w.removeAll(state.ClusterDir(cluster.Name())); err != nil {
 			return nil, err
 		}
 		gone = append(gone, cluster.Name())
@@ -106,7 +105,7 @@ func (w *writer) forget() (forgotten []platform.RequestKey) {
 		if release == nil || hasContent(release) || w.releases[k] != nil || w.instance(k) != nil {
 			continue
 		}
-		w.changes[releaseFile(k)] = nil
+		w.changes[state.ReleaseFile(k)] = nil
 		forgotten = append(forgotten, k)
 	}
 	slices.SortFunc(forgotten, platform.RequestKey.Compare)
@@ -126,7 +125,7 @@ func (w *writer) writeManifests() {
 			if _, manifest := w.admission.placementAfter(c, placed.cluster.Name); manifest == nil {
 				continue // it was not admitted
 			}
-			w.changes[manifestFile(placed.cluster.Name, c.key())] = placed.manifest
+			w.changes[state.ManifestFile(placed.cluster.Name, c.key())] = placed.manifest
 			w.touched[c.key()] = true
 		}
 	}
@@ -137,14 +136,14 @@ func (w *writer) writeReleases() {
 	records := w.encoded()
 	for k, release := range w.releases {
 		before := w.base.Releases[k]
-		w.changes[releaseFile(k)] = records[k]
+		w.changes[state.ReleaseFile(k)] = records[k]
 		w.touched[k] = true
 		if before == nil {
 			continue
 		}
 		for cluster := range before.Clusters {
 			if _, stays := release.Clusters[cluster]; !stays {
-				w.changes[manifestFile(cluster, k)] = nil
+				w.changes[state.ManifestFile(cluster, k)] = nil
 			}
 		}
 	}
@@ -167,7 +166,7 @@ func (w *writer) writeRestored() {
 	for k, restoration := range w.direction.Restore {
 		for cluster, placed := range restoration.Release.Clusters {
 			if w.platform.Clusters[cluster] != nil && placementOf(w.base.Releases[k], cluster).Revision != placed.Revision {
-				w.changes[manifestFile(cluster, k)] = restoration.Manifests[cluster]
+				w.changes[state.ManifestFile(cluster, k)] = restoration.Manifests[cluster]
 				w.touched[k] = true
 			}
 		}
@@ -185,7 +184,7 @@ func (w *writer) writeFleet() state.Fleet {
 	fleet.Platform, fleet.Format = w.platform.Commit, state.Format
 	fleet.Identity = cmp.Or(before.Identity, w.base.Identity)
 	if repinned || fleet.Platform != before.Platform || fleet.Format != before.Format || fleet.Identity != before.Identity {
-		w.changes[fleetFile] = fleet.Encode()
+		w.changes[state.FleetFile] = fleet.Encode()
 	}
 	return fleet
 }

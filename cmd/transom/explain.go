@@ -18,6 +18,7 @@ import (
 	"transom.dev/cmd/transom/internal/tree"
 	"transom.dev/reconciler/web"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // explainOptions are the flags of explain.
@@ -136,15 +137,15 @@ func (o *explainOptions) offline(ctx context.Context, key platform.RequestKey, c
 
 // parseTraced reads TEAM/REQUEST, or the path of a manifest or Release file of a state repository.
 func parseTraced(text string) (key platform.RequestKey, cluster string, err error) {
-	name, isFile := strings.CutSuffix(filepath.ToSlash(text), ".yaml")
-	parts := strings.Split(name, "/")
-	n := len(parts)
-	switch {
-	case isFile && n >= 4 && parts[n-4] == "clusters":
-		return platform.RequestKey{Team: parts[n-2], Name: parts[n-1]}, parts[n-3], nil
-	case isFile && n >= 3 && parts[n-3] == "releases":
-		return platform.RequestKey{Team: parts[n-2], Name: parts[n-1]}, "", nil
-	case isFile:
+	parts := strings.Split(filepath.ToSlash(text), "/")
+	last := func(n int) string { return strings.Join(parts[max(0, len(parts)-n):], "/") } // the path may lead into a clone
+	if cluster, key, ok := state.ParseManifestFile(last(4)); ok {
+		return key, cluster, nil
+	}
+	if key, ok := state.ParseReleaseFile(last(3)); ok {
+		return key, "", nil
+	}
+	if strings.HasSuffix(text, ".yaml") {
 		return key, "", misuse("%s is no file of a state repository: these are clusters/CLUSTER/TEAM/REQUEST.yaml and releases/TEAM/REQUEST.yaml", text)
 	}
 	if key, err = platform.ParseRequestKey(text); err != nil {

@@ -17,6 +17,7 @@ import (
 
 	"transom.dev/cmd/transom/internal/client"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // live says where a live object is read from.
@@ -42,7 +43,7 @@ func (o *liveObject) String() string {
 
 // foreign is an error unless the labels of an object say that Transom applied it.
 func (o *liveObject) foreign() error {
-	if o.Labels["app.kubernetes.io/managed-by"] == "transom" && o.Environment != "" && o.Request.Team != "" && o.Request.Name != "" {
+	if o.Labels[state.LabelManagedBy] == state.ManagedBy && o.Environment != "" && o.Request.Team != "" && o.Request.Name != "" {
 		return nil
 	}
 	return fmt.Errorf("%s is not Transom's: it lacks the labels app.kubernetes.io/managed-by=transom and transom.dev/{environment,team,request}", o)
@@ -95,8 +96,8 @@ func labelled(object *unstructured.Unstructured, cluster string) *liveObject {
 	labels := object.GetLabels()
 	return &liveObject{
 		Kind: object.GetKind(), Namespace: object.GetNamespace(), Name: object.GetName(), Labels: labels,
-		Environment: labels["transom.dev/environment"],
-		Request:     platform.RequestKey{Team: labels["transom.dev/team"], Name: labels["transom.dev/request"]},
+		Environment: labels[state.LabelEnvironment],
+		Request:     platform.RequestKey{Team: labels[state.LabelTeam], Name: labels[state.LabelRequest]},
 		ClusterUID:  cluster,
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"transom.dev/fleet/apply"
 	"transom.dev/render"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // adoptions asks the clusters of a plan's environments for the effects of taking over objects there.
@@ -112,7 +113,7 @@ func (f files) Blobs(dir string) (map[string]string, error) {
 			return err
 		}
 		content, err := f.ReadFile(name)
-		blobs[name] = render.Revision(content)
+		blobs[name] = state.Revision(content)
 		return err
 	})
 	return blobs, err

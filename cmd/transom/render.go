@@ -17,6 +17,7 @@ import (
 	"transom.dev/cmd/transom/internal/workspace"
 	"transom.dev/render"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // renderOptions are the flags of render.
@@ -157,11 +158,11 @@ func (o *renderOptions) selects(file string) bool {
 	if o.out != "" {
 		return true
 	}
-	parts := strings.Split(file, "/")
-	if len(parts) != 4 || parts[0] != "clusters" {
-		return false
+	if cluster, key, ok := state.ParseManifestFile(file); ok {
+		return o.isAbout(cluster, key.String())
 	}
-	return o.isAbout(parts[1], parts[2]+"/"+strings.TrimSuffix(parts[3], ".yaml"))
+	cluster, _, ok := state.ParseNamespaceFile(file)
+	return ok && o.isAbout(cluster, "")
 }
 
 // isAbout says whether a request on a cluster is asked for.
@@ -209,7 +210,7 @@ func clearState(dir string) error {
 	if err != nil {
 		return fmt.Errorf("write the state tree %s: %w", dir, err)
 	}
-	ours := []string{"clusters", "releases", "fleet.yaml"}
+	ours := state.Top()
 	for _, entry := range entries {
 		if !slices.Contains(ours, entry.Name()) && !strings.HasPrefix(entry.Name(), ".") {
 			return fmt.Errorf("write the state tree %s: it holds %s, which is not of a state tree; choose another --out", dir, entry.Name())

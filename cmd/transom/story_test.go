@@ -14,7 +14,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"transom.dev/cmd/transom/internal/audit"
 	"transom.dev/cmd/transom/internal/workspace"
 	"transom.dev/fleet"
 	"transom.dev/fleet/apply"
@@ -23,8 +22,8 @@ import (
 	"transom.dev/reconciler/status"
 	"transom.dev/reconciler/trigger"
 	"transom.dev/reconciler/web"
-	"transom.dev/render"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // cooperative is a fleet whose clusters make everything healthy at once, but for images that are bad in prod.
@@ -41,7 +40,7 @@ func (c *cooperative) Deploy(t fleet.Target) error {
 		return err
 	}
 	for file := range blobs {
-		cluster, key, ok := audit.ManifestOf(file)
+		cluster, key, ok := state.ParseManifestFile(file)
 		if !ok {
 			continue
 		}
@@ -51,7 +50,7 @@ func (c *cooperative) Deploy(t fleet.Target) error {
 		}
 		r := fleet.Result{
 			Placement: fleet.Placement{Environment: t.Environment, Cluster: cluster, Team: key.Team, Request: key.Name},
-			Commit:    t.Commit, Revision: render.Revision(content), Result: apply.Result{Health: apply.Healthy, Settled: true},
+			Commit:    t.Commit, Revision: state.Revision(content), Result: apply.Result{Health: apply.Healthy, Settled: true},
 		}
 		if t.Environment == "prod" && bytes.Contains(content, []byte(":bad")) {
 			r.Health, r.Object, r.Message = apply.Failed, "Deployment.apps demo/hello-app", "pod 0: CrashLoopBackOff"

@@ -11,6 +11,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+
+	"transom.dev/render/state"
 )
 
 // An environment's fence on a cluster is a ConfigMap beside the inventories, named as the environment, that lists nothing:
@@ -92,7 +94,7 @@ func (f *fence) write(ctx context.Context, taken []string) error {
 func (f *fence) create(ctx context.Context, _ *inventory, taken []string) error {
 	m := &v1.ConfigMap{ObjectMeta: metav1.ObjectMeta{
 		Name: f.in.Environment, Namespace: systemNamespace,
-		Labels:      map[string]string{managedByLabel: manager, inventoryLabel: "environment", environmentLabel: f.in.Environment},
+		Labels:      map[string]string{state.LabelManagedBy: manager, inventoryLabel: "environment", state.LabelEnvironment: f.in.Environment},
 		Annotations: f.annotations(nil, taken),
 	}}
 	return f.cluster.inventories.createFirst(ctx, m)

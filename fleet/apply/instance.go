@@ -20,6 +20,9 @@ type Owner struct {
 // String is the form ENVIRONMENT/TEAM/REQUEST.
 func (o Owner) String() string { return o.Environment + "/" + o.Team + "/" + o.Request }
 
+// Key names the instance's request.
+func (o Owner) Key() platform.RequestKey { return platform.RequestKey{Team: o.Team, Name: o.Request} }
+
 // Compare orders owners by environment, team and request.
 func (o Owner) Compare(p Owner) int {
 	return cmp.Or(

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 const staysAdopted = "it was there before it was adopted, and stays; nothing of it is Transom's any more"
@@ -61,8 +62,8 @@ func removalPatch(m *metav1.PartialObjectMetadata, remembers map[string]string) 
 	u.SetLabels(m.Labels)
 	u.SetAnnotations(m.Annotations)
 	labels := ourNames(m.Labels)
-	if m.Labels[managedByLabel] == manager {
-		labels = append(labels, managedByLabel)
+	if m.Labels[state.LabelManagedBy] == manager {
+		labels = append(labels, state.LabelManagedBy)
 	}
 	ops := []any{map[string]any{"op": "replace", "path": "/metadata/resourceVersion", "value": m.ResourceVersion}}
 	for _, op := range slices.Concat(

@@ -18,31 +18,18 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // Labels and annotations that the applier reads or writes.
 const (
-	ourPrefix        = "transom.dev/"
-	managedByLabel   = "app.kubernetes.io/managed-by"
-	teamLabel        = "transom.dev/team"
-	requestLabel     = "transom.dev/request"
-	environmentLabel = "transom.dev/environment"
-	offeringLabel    = "transom.dev/offering"
-	inventoryLabel   = "transom.dev/inventory"
+	ourPrefix      = "transom.dev/"
+	inventoryLabel = "transom.dev/inventory"
 
-	digestAnnotation       = "transom.dev/digest"
-	pruneAnnotation        = "transom.dev/prune"
-	pruneOrderAnnotation   = "transom.dev/prune-order"
-	generateAnnotation     = "transom.dev/generate"
-	generateKeysAnnotation = "transom.dev/generate-keys"
-	replaceAnnotation      = "transom.dev/replace"
-	stepAnnotation         = "transom.dev/step"
-	soakedAnnotation       = "transom.dev/soaked"         // on inventories
-	stateAnnotation        = "transom.dev/state"          // on inventories
-	identityAnnotation     = "transom.dev/state-identity" // on inventories and namespaces
-	takeoversAnnotation    = "transom.dev/takeovers"      // on fences
-
-	pruneFirst = "first" // the one prune order there is
+	soakedAnnotation    = "transom.dev/soaked"         // on inventories
+	stateAnnotation     = "transom.dev/state"          // on inventories
+	identityAnnotation  = "transom.dev/state-identity" // on inventories and namespaces
+	takeoversAnnotation = "transom.dev/takeovers"      // on fences
 
 	manager           = "transom"
 	generatingManager = "transom-generate"
@@ -156,14 +143,14 @@ func newDesired(u *unstructured.Unstructured) *desired {
 	}}
 	dropServerFields(u)
 	annotations := u.GetAnnotations()
-	if annotations[generateAnnotation] != "" && gvk.Group == "" && gvk.Kind == "Secret" {
-		d.keys = generatedKeys(annotations[generateKeysAnnotation])
+	if annotations[state.AnnotationGenerate] != "" && gvk.Group == "" && gvk.Kind == "Secret" {
+		d.keys = generatedKeys(annotations[state.AnnotationGenerateKeys])
 	}
 	if annotations == nil {
 		annotations = map[string]string{}
 	}
-	d.signed = annotations[digestAnnotation]
-	annotations[digestAnnotation] = d.digest
+	d.signed = annotations[state.AnnotationDigest]
+	annotations[state.AnnotationDigest] = d.digest
 	u.SetAnnotations(annotations)
 	return d
 }
@@ -175,7 +162,7 @@ func (o Owner) carries(labels map[string]string) bool {
 
 // ownerOf is the owner that labels name.
 func ownerOf(labels map[string]string) Owner {
-	return Owner{Environment: labels[environmentLabel], Team: labels[teamLabel], Request: labels[requestLabel]}
+	return Owner{Environment: labels[state.LabelEnvironment], Team: labels[state.LabelTeam], Request: labels[state.LabelRequest]}
 }
 
 func (m *manifest) labels() map[string]string {

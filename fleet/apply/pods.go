@@ -9,6 +9,8 @@ import (
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
+
+	"transom.dev/render/state"
 )
 
 // pod is a pod, reduced to its owners and its ailment.
@@ -46,7 +48,7 @@ func newPods() *podWatch {
 func newPodWatch(c *client, s *subscribers) *podWatch {
 	w := newPods()
 	w.subscribers = s
-	w.stream = newStream("pods", selected(c.core.Pods(""), requestLabel), w)
+	w.stream = newStream("pods", selected(c.core.Pods(""), state.LabelRequest), w)
 	return w
 }
 
@@ -112,7 +114,7 @@ func (w *podWatch) replace(all map[key]any, _ string) {
 
 // tell tells the instance that a pod is of, by its labels.
 func (w *podWatch) tell(p *pod) {
-	w.subscribers.notifyRequest(p.labels[teamLabel], p.labels[requestLabel])
+	w.subscribers.notifyRequest(p.labels[state.LabelTeam], p.labels[state.LabelRequest])
 }
 
 // ailing are the pods of an object that ail: those that its selector selects or that it owns. Pods that were listed are its own.

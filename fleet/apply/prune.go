@@ -12,15 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
-
-// kindsWithData are the kinds with data that cannot be made again.
-var kindsWithData = map[schema.GroupKind]bool{
-	{Kind: "Namespace"}:             true,
-	{Kind: "PersistentVolume"}:      true,
-	{Kind: "PersistentVolumeClaim"}: true,
-	crds.gvk.GroupKind():            true,
-}
 
 // outcome says whether an object that nobody desires any more is gone, stays, or is not decided yet.
 type outcome int
@@ -236,7 +229,7 @@ func (p *pruning) pruneOne(ctx context.Context, o Object) (outcome, string, erro
 		return p.keepMarked(ctx, k, o, there, "its offering retains what a removed request leaves")
 	case p.keepsData(o, there):
 		return p.keepMarked(ctx, k, o, there, "it may hold what cannot be made again; it is pruned only with deletion: delete and the annotation "+
-			pruneAnnotation+`: "true"`)
+			state.AnnotationPrune+`: "true"`)
 	case there.deleting || p.in.External:
 		return pending, "", nil
 	}
@@ -245,7 +238,7 @@ func (p *pruning) pruneOne(ctx context.Context, o Object) (outcome, string, erro
 
 // keepsData says whether an object may hold data and is not to be deleted with it.
 func (p *pruning) keepsData(o Object, l *live) bool {
-	precious := kindsWithData[schema.GroupKind{Group: o.Group, Kind: o.Kind}] || l.generated
+	precious := state.NeverPruned(o.Group, o.Kind) || l.generated
 	deletable := p.in.Deletion == platform.DeletionDelete && l.prunable
 	return precious && !deletable
 }

@@ -7,9 +7,9 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"transom.dev/render/builtin"
+	"transom.dev/render/state"
 )
 
 // reader finds the live objects of the desired ones, and refuses those that are somebody else's.
@@ -143,7 +143,7 @@ func (r reader) waitForKind(d *desired) {
 // An inventory lists an object from before it is made, so that without one nobody keeps it.
 func (r reader) isLeftover(ctx context.Context, o Object, l *live) (bool, error) {
 	owner := l.labels.owner
-	precious := kindsWithData[schema.GroupKind{Group: o.Group, Kind: o.Kind}] || l.generated
+	precious := state.NeverPruned(o.Group, o.Kind) || l.generated
 	if !precious || !l.labels.managed || owner.Environment == "" || owner.Team == "" || owner.Request == "" || l.deleting {
 		return false, nil
 	}

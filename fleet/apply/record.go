@@ -9,6 +9,8 @@ import (
 	v1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"transom.dev/render/state"
 )
 
 // instanceInventory is the inventory of one instance: its contents at the beginning of a pass, and the way to change it.
@@ -70,8 +72,8 @@ func (i *instanceInventory) create(ctx context.Context, change func(*inventory))
 		return nil
 	}
 	labels := map[string]string{
-		managedByLabel: manager, inventoryLabel: "true",
-		environmentLabel: o.Environment, teamLabel: o.Team, requestLabel: o.Request,
+		state.LabelManagedBy: manager, inventoryLabel: "true",
+		state.LabelEnvironment: o.Environment, state.LabelTeam: o.Team, state.LabelRequest: o.Request,
 	}
 	m := &v1.ConfigMap{
 		ObjectMeta: metav1.ObjectMeta{Name: inventoryName(o), Namespace: systemNamespace, Labels: labels},
@@ -179,7 +181,7 @@ func (w *inventoryWatch) create(ctx context.Context, m *v1.ConfigMap) error {
 func (w *inventoryWatch) createSystemNamespace(ctx context.Context) error {
 	return w.client.request(ctx, func(ctx context.Context) error {
 		ns := &v1.Namespace{ObjectMeta: metav1.ObjectMeta{
-			Name: systemNamespace, Labels: map[string]string{managedByLabel: manager},
+			Name: systemNamespace, Labels: map[string]string{state.LabelManagedBy: manager},
 		}}
 		_, err := w.client.core.Namespaces().Create(ctx, ns, metav1.CreateOptions{FieldManager: manager})
 		if apierrors.IsAlreadyExists(err) {

@@ -13,6 +13,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes/scheme"
+
+	"transom.dev/render/state"
 )
 
 // live is an object of the cluster, reduced to the fields that are needed. It is never changed once it is in a watch's store.
@@ -67,14 +69,14 @@ func reduceMeta(gk schema.GroupKind, m metav1.Object) *live {
 		version:    m.GetResourceVersion(),
 		generation: m.GetGeneration(),
 		created:    m.GetCreationTimestamp(),
-		labels:     labelSet{ownerOf(m.GetLabels()), m.GetLabels()[managedByLabel] == manager},
-		offering:   m.GetLabels()[offeringLabel],
+		labels:     labelSet{ownerOf(m.GetLabels()), m.GetLabels()[state.LabelManagedBy] == manager},
+		offering:   m.GetLabels()[state.LabelOffering],
 		kept:       readKept(annotations),
-		digest:     annotations[digestAnnotation],
+		digest:     annotations[state.AnnotationDigest],
 		deleting:   m.GetDeletionTimestamp() != nil,
-		prunable:   annotations[pruneAnnotation] == "true",
-		generated:  annotations[generateAnnotation] != "",
-		pruneFirst: annotations[pruneOrderAnnotation] == pruneFirst,
+		prunable:   annotations[state.AnnotationPrune] == "true",
+		generated:  annotations[state.AnnotationGenerate] != "",
+		pruneFirst: annotations[state.AnnotationPruneOrder] == state.PruneFirst,
 		entries:    m.GetManagedFields(),
 	}
 	l.handed = slices.ContainsFunc(l.entries, func(e metav1.ManagedFieldsEntry) bool { return e.Manager == handoverManager })

@@ -10,6 +10,8 @@ import (
 	v1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"transom.dev/render/state"
 )
 
 // recordRefusal sorts out why a write was refused: a cluster that cannot be asked now is an error, a refusal that time mends is
@@ -46,7 +48,7 @@ func refusal(d *desired, err error) string {
 	remedy := "give the object a new name, or publish a version that leaves the field as it was"
 	if !d.precious() && !d.adopts {
 		remedy = "give the object a new name, publish a version that leaves the field as it was, or annotate it " +
-			replaceAnnotation + `: "true" to have it deleted and made anew`
+			state.AnnotationReplace + `: "true" to have it deleted and made anew`
 	}
 	return fmt.Sprintf("%s cannot be changed once the object exists (%s). Nothing was deleted: %s", field, cause, remedy)
 }

@@ -8,18 +8,19 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+
+	"transom.dev/render/state"
 )
 
 // replaceable says whether the version lets an object be deleted and made anew where it cannot change in place.
 func (m *manifest) replaceable() bool {
-	return m.annotation(replaceAnnotation) == "true" && !m.precious()
+	return m.annotation(state.AnnotationReplace) == "true" && !m.precious()
 }
 
 // precious says whether an object may hold data that cannot be made again.
 func (m *manifest) precious() bool {
-	return kindsWithData[schema.GroupKind{Group: m.object.Group, Kind: m.object.Kind}] || m.keys != nil
+	return state.NeverPruned(m.object.Group, m.object.Kind) || m.keys != nil
 }
 
 // replace deletes an object that cannot be changed in place to the desired one, and makes it anew. Before anything is

@@ -7,21 +7,23 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+
+	"transom.dev/render/state"
 )
 
 // readOrder reads how an object is to be applied, pruned and replaced, and says why that cannot be obeyed.
 func (m *manifest) readOrder(owner Owner) (fault string) {
-	for _, name := range []string{stepAnnotation, pruneOrderAnnotation, replaceAnnotation} {
+	for _, name := range []string{state.AnnotationStep, state.AnnotationPruneOrder, state.AnnotationReplace} {
 		value, ok := m.annotated(name)
 		switch {
 		case !ok:
 		case owner.Request == "":
 			return name + " is for the objects of an instance, and this is none's; remove the annotation"
-		case name == pruneOrderAnnotation && value != pruneFirst:
-			return fmt.Sprintf("%s: %q is not known; write %q, or remove the annotation", name, value, pruneFirst)
-		case name == replaceAnnotation && value != "true":
+		case name == state.AnnotationPruneOrder && value != state.PruneFirst:
+			return fmt.Sprintf("%s: %q is not known; write %q, or remove the annotation", name, value, state.PruneFirst)
+		case name == state.AnnotationReplace && value != "true":
 			return fmt.Sprintf("%s: %q is not known; write \"true\", or remove the annotation", name, value)
-		case name == stepAnnotation:
+		case name == state.AnnotationStep:
 			var err error
 			if m.step, err = strconv.Atoi(value); err != nil {
 				return fmt.Sprintf("%s: %q is no integer; write one, such as \"1\"", name, value)
@@ -43,7 +45,7 @@ func steps(all []*desired) []step {
 	byNumber := map[int][]*desired{}
 	var ground []*desired
 	for _, d := range all {
-		if _, annotated := d.annotated(stepAnnotation); !annotated && phaseOf(d) == 0 {
+		if _, annotated := d.annotated(state.AnnotationStep); !annotated && phaseOf(d) == 0 {
 			ground = append(ground, d)
 			continue
 		}

@@ -12,6 +12,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"transom.dev/render/state"
 )
 
 const (
@@ -159,7 +161,7 @@ func (u unblocking) failedHere(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return u.d.live.controls(revision) && bad[revision.GetAnnotations()[digestAnnotation]], nil
+	return u.d.live.controls(revision) && bad[revision.GetAnnotations()[state.AnnotationDigest]], nil
 }
 
 // unchanged reads the StatefulSet and the pod anew, and says at which resourceVersion the pod still is as it was seen to be.

@@ -10,6 +10,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
+
+	"transom.dev/render/state"
 )
 
 // Pods without labels of an instance, as those of a cluster-scoped version or of one with verbatim names, are not watched: on
@@ -23,7 +25,7 @@ const (
 // hasUnlabelledPods says whether the template of a workload gives its pods no labels of the instance.
 func hasUnlabelledPods(d *desired) bool {
 	template, templated, _ := unstructured.NestedMap(d.content, "spec", "template")
-	_, labelled, _ := unstructured.NestedString(template, "metadata", "labels", requestLabel)
+	_, labelled, _ := unstructured.NestedString(template, "metadata", "labels", state.LabelRequest)
 	return templated && !labelled && !custom(d.gvk.GroupKind())
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // readManifests decodes the manifests and checks the rules that the applier itself guarantees, independent of the writer of the state file:
@@ -66,13 +67,13 @@ func (m *manifest) isNamespace() bool { return m.object.Group == "" && m.object.
 func (t *target) checkManifest(d *desired, owner Owner) {
 	labels, unordered := d.labels(), d.readOrder(owner)
 	switch {
-	case !owner.carries(labels) || labels[managedByLabel] != manager:
-		d.fault = fmt.Sprintf("it must carry the labels %s=%s, %s=%s, %s=%s and %s=%s; render it anew", managedByLabel, manager,
-			environmentLabel, owner.Environment, teamLabel, owner.Team, requestLabel, owner.Request)
+	case !owner.carries(labels) || labels[state.LabelManagedBy] != manager:
+		d.fault = fmt.Sprintf("it must carry the labels %s=%s, %s=%s, %s=%s and %s=%s; render it anew", state.LabelManagedBy, manager,
+			state.LabelEnvironment, owner.Environment, state.LabelTeam, owner.Team, state.LabelRequest, owner.Request)
 	case unordered != "":
 		d.fault = unordered
-	case d.annotation(generateAnnotation) != "" && d.annotation(generateAnnotation) != "password":
-		d.fault = fmt.Sprintf("%s: %q is not known; use \"password\"", generateAnnotation, d.annotation(generateAnnotation))
+	case d.annotation(state.AnnotationGenerate) != "" && d.annotation(state.AnnotationGenerate) != "password":
+		d.fault = fmt.Sprintf("%s: %q is not known; use \"password\"", state.AnnotationGenerate, d.annotation(state.AnnotationGenerate))
 	case d.keys != nil && d.hasData():
 		d.fault = "a generated Secret must not bring data of its own; remove data and stringData"
 	case expiringJob(d):

@@ -8,6 +8,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/watch"
+
+	"transom.dev/render/state"
 )
 
 // watches are the streams of one cluster: one per kind whose objects are watched, and those of inventories, pods and CRDs. Each
@@ -100,7 +102,7 @@ func (w *watches) of(k *kind) *objectWatch {
 
 // labelled selects our objects, but for inventories, which have a watch of their own.
 func (w *watches) labelled(k *kind) source {
-	const selector = managedByLabel + "=" + manager + ",!" + inventoryLabel
+	const selector = state.LabelManagedBy + "=" + manager + ",!" + inventoryLabel
 	if wantsWhole(k.gvk.GroupKind()) {
 		return selected(w.client.dynamic.Resource(k.resource), selector)
 	}

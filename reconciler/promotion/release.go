@@ -65,9 +65,7 @@ func contentOfInstance(i *platform.Instance, commit string) Content {
 // removalOf is the removal of a release, with the digest that rendering records.
 func removalOf(r *state.Release) Content {
 	c := ContentOf(r)
-	c.Digest = platform.Digest(map[string]any{
-		"team": r.Key.Team, "request": r.Key.Name, "absent": true, "release": r.Digest,
-	})
+	c.Digest = r.RemovalDigest()
 	return c
 }
 

@@ -13,6 +13,8 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/resid"
 	kyaml "sigs.k8s.io/kustomize/kyaml/yaml"
 	k8syaml "sigs.k8s.io/yaml"
+
+	"transom.dev/render/state"
 )
 
 // A Rule says where the identity of an instance goes, besides the metadata of its objects.
@@ -131,7 +133,7 @@ func (w *Wrapper) choose(views []*view, read func(string) string) []choice {
 		for i := range v.selectors {
 			s := &v.selectors[i]
 			ruled := w.Rule == Selecting && len(w.Identity) > 0 || style == WithIdentity && !v.workload()
-			chosen := ruled && !s.fixed && read(s.any) != "true" && read(v.asWritten) != selectorsAsWritten && selectsIdentity(v, s, views, choices, read)
+			chosen := ruled && !s.fixed && read(s.any) != "true" && read(v.asWritten) != state.SelectorsAsWritten && selectsIdentity(v, s, views, choices, read)
 			switch {
 			case style != "" && s.aim == atOwnPods:
 				chosen = style == WithIdentity && !s.fixed

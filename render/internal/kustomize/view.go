@@ -8,12 +8,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"transom.dev/render/builtin"
-)
-
-// selectorsAnnotation on an object says that its selectors stay as they are written.
-const (
-	selectorsAnnotation = "transom.dev/selectors"
-	selectorsAsWritten  = "as-written"
+	"transom.dev/render/state"
 )
 
 // A view is all of an object that decides where the identity goes, its labels and selectors as they are written, and whether
@@ -73,7 +68,7 @@ var templates = map[string][]string{
 func viewOf(object *yaml.Node) *view {
 	v := &view{kind: textAt(object, "kind")}
 	v.group, v.version = groupVersion(object)
-	v.asWritten = textAt(object, "metadata", "annotations", selectorsAnnotation)
+	v.asWritten = textAt(object, "metadata", "annotations", state.AnnotationSelectors)
 	v.scaling = scalingOf(object, v)
 	v.findPods(object)
 	v.findSelectors(object)
@@ -250,7 +245,7 @@ func IdleSelectors(objects []*yaml.Node) (idle []Idle) {
 		}
 	}
 	for n, v := range views {
-		if v.template != nil || v.asWritten == selectorsAsWritten {
+		if v.template != nil || v.asWritten == state.SelectorsAsWritten {
 			continue
 		}
 		for i := range v.selectors {

@@ -38,19 +38,19 @@ type Entry struct {
 }
 
 // History reads the log of a request's Release file, the newest change first: at most newest entries, or, with 0, all.
-func History(ctx context.Context, state *State, environment string, key platform.RequestKey, newest int) ([]*Entry, error) {
+func History(ctx context.Context, repo *State, environment string, key platform.RequestKey, newest int) ([]*Entry, error) {
 	limit := everything
 	if newest > 0 {
 		limit = newest + 1 // and the one before the last, to tell the changes of that
 	}
-	log, err := state.Log(ctx, path.Join("releases", key.Team, key.Name+".yaml"), limit)
+	log, err := repo.Log(ctx, state.ReleaseFile(key), limit)
 	if err != nil {
 		return nil, err
 	}
 	if len(log) == 0 {
-		return nil, fmt.Errorf("%s has never been in %s: %s has no Release file of it", key, environment, state.URL)
+		return nil, fmt.Errorf("%s has never been in %s: %s has no Release file of it", key, environment, repo.URL)
 	}
-	entries, err := entriesOf(ctx, state, environment, key, log)
+	entries, err := entriesOf(ctx, repo, environment, key, log)
 	if err != nil {
 		return nil, err
 	}

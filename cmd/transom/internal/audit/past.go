@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"strings"
 
@@ -116,7 +115,7 @@ const everything = 1 << 30
 
 // ReleaseIn reads a Release file of a state; nil: there is none.
 func ReleaseIn(files fs.FS, key platform.RequestKey) (*state.Release, error) {
-	file := path.Join("releases", key.Team, key.Name+".yaml")
+	file := state.ReleaseFile(key)
 	content, err := fs.ReadFile(files, file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil

@@ -37,16 +37,18 @@ type RanOn struct {
 }
 
 // At reads the state of an environment as it was at a time.
-func At(ctx context.Context, state *State, environment string, at time.Time) (*Then, error) {
-	log, err := state.Log(ctx, ".", everything)
+func At(ctx context.Context, repo *State, environment string, at time.Time) (*Then, error) {
+	log, err := repo.Log(ctx, ".", everything)
 	if err != nil {
 		return nil, err
 	}
-	i := slices.IndexFunc(log, func(c gitrepo.CommitInfo) bool { return !c.When.After(at) && len(c.Trailer(platformTrailer)) > 0 })
+	i := slices.IndexFunc(log, func(c gitrepo.CommitInfo) bool {
+		return !c.When.After(at) && len(c.Trailer(state.TrailerPlatformCommit)) > 0
+	})
 	if i < 0 {
 		return nil, fmt.Errorf("%s had no state at %s: its first commit is of %s", environment, at.Format(time.RFC3339), log[len(log)-1].When.UTC().Format(time.RFC3339))
 	}
-	snapshot, err := state.At(ctx, log[i].Commit)
+	snapshot, err := repo.At(ctx, log[i].Commit)
 	if err != nil {
 		return nil, err
 	}

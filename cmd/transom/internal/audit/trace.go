@@ -16,13 +16,13 @@ import (
 )
 
 // Trace leads from an instance's manifests in a state commit to the commit that last changed its request.
-func Trace(ctx context.Context, state Repository, commit string, source Repository, q web.Question) (web.Trace, error) {
+func Trace(ctx context.Context, repo Repository, commit string, source Repository, q web.Question) (web.Trace, error) {
 	trace := web.Trace{Environment: q.Environment, Request: q.Request}
-	trace.ReleaseFile = path.Join("releases", q.Request.Team, q.Request.Name+".yaml")
+	trace.ReleaseFile = state.ReleaseFile(q.Request)
 	failed := func(err error) (web.Trace, error) {
 		return trace, fmt.Errorf("request %s in %s: %w", q.Request, q.Environment, err)
 	}
-	release, err := readRelease(ctx, state, commit, q.Request)
+	release, err := readRelease(ctx, repo, commit, q.Request)
 	if err != nil {
 		return failed(err)
 	}
@@ -35,13 +35,13 @@ func Trace(ctx context.Context, state Repository, commit string, source Reposito
 	}
 	manifests := trace.ReleaseFile
 	if trace.Cluster != "" {
-		manifests = path.Join("clusters", trace.Cluster, q.Request.Team, q.Request.Name+".yaml")
+		manifests = state.ManifestFile(trace.Cluster, q.Request)
 	}
-	if trace.State, err = lastChange(ctx, state, manifests, commit); err != nil {
+	if trace.State, err = lastChange(ctx, repo, manifests, commit); err != nil {
 		return failed(err)
 	}
 	if release.Clusters[trace.Cluster].Release != "" {
-		if trace.Earlier, err = readRelease(ctx, state, trace.State.Commit, q.Request); err != nil {
+		if trace.Earlier, err = readRelease(ctx, repo, trace.State.Commit, q.Request); err != nil {
 			return failed(err)
 		}
 		if trace.Earlier != nil {

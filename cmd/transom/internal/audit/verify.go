@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"path"
 	"slices"
 	"strings"
 
@@ -13,10 +12,8 @@ import (
 	"transom.dev/reconciler/gitrepo"
 	"transom.dev/render"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
-
-// platformTrailer names the platform commit that a state commit followed.
-const platformTrailer = "Transom-Platform-Commit"
 
 // attempts bounds how many commits are rendered again to find the one that brought a file's bytes.
 const attempts = 100
@@ -73,7 +70,7 @@ func (v *Verifier) Verify(ctx context.Context, commit string) (*Verified, error)
 	if err != nil {
 		return nil, err
 	}
-	blobs, err := snapshot.Blobs("clusters")
+	blobs, err := snapshot.Blobs(state.ClustersDir)
 	if err != nil {
 		return nil, err
 	}
@@ -112,9 +109,9 @@ func recordsDiffer(base *render.Base, blobs map[string]string) []Difference {
 	found := []Difference{}
 	for _, key := range slices.SortedFunc(maps.Keys(base.Releases), platform.RequestKey.Compare) {
 		for _, cluster := range slices.Sorted(maps.Keys(base.Releases[key].Clusters)) {
-			file := path.Join("clusters", cluster, key.Team, key.Name+".yaml")
+			file := state.ManifestFile(cluster, key)
 			if blobs[file] == "" {
-				found = append(found, Difference{file, "is recorded in releases/" + key.String() + ".yaml, and missing"})
+				found = append(found, Difference{file, "is recorded in " + state.ReleaseFile(key) + ", and missing"})
 			}
 		}
 	}
@@ -123,31 +120,22 @@ func recordsDiffer(base *render.Base, blobs map[string]string) []Difference {
 
 // recordDiffers says how a file's bytes are not those that its Release file records, or nothing.
 func recordDiffers(base *render.Base, file string, content []byte) string {
-	cluster, key, ok := ManifestOf(file)
-	if !ok {
+	if _, _, isNamespace := state.ParseNamespaceFile(file); isNamespace {
 		return ""
 	}
-	release := base.Releases[key]
+	cluster, key, _ := state.ParseManifestFile(file)
+	release := base.Releases[key] // nil for a file that is no manifest
 	if release == nil {
 		return "no Release file names it"
 	}
 	placed, recorded := release.Clusters[cluster]
 	switch {
 	case !recorded:
-		return fmt.Sprintf("releases/%s.yaml does not name cluster %s", key, cluster)
-	case placed.Revision != render.Revision(content):
-		return fmt.Sprintf("its bytes are revision %s, and releases/%s.yaml records %s", terminal.Short(render.Revision(content)), key, terminal.Short(placed.Revision))
+		return fmt.Sprintf("%s does not name cluster %s", state.ReleaseFile(key), cluster)
+	case placed.Revision != state.Revision(content):
+		return fmt.Sprintf("its bytes are revision %s, and %s records %s", terminal.Short(state.Revision(content)), state.ReleaseFile(key), terminal.Short(placed.Revision))
 	}
 	return ""
-}
-
-// ManifestOf says which placement a file below clusters/ is of; a namespace is of none.
-func ManifestOf(file string) (cluster string, key platform.RequestKey, ok bool) {
-	parts := strings.Split(strings.TrimSuffix(file, ".yaml"), "/")
-	if len(parts) != 4 || parts[3] == "_namespace" {
-		return "", key, false
-	}
-	return parts[1], platform.RequestKey{Team: parts[2], Name: parts[3]}, true
 }
 
 // earlier says whether an earlier commit brought these bytes of a file, and its Release files name them. That is so for a cluster
@@ -248,13 +236,13 @@ func (v *Verifier) followed(ctx context.Context, commit string, base *render.Bas
 		if err != nil {
 			return "", err
 		}
-		if named := info.Trailer(platformTrailer); len(named) > 0 {
+		if named := info.Trailer(state.TrailerPlatformCommit); len(named) > 0 {
 			return named[0], nil
 		}
 		at = parent(info)
 	}
 	if base.Fleet.Platform == "" {
-		return "", fmt.Errorf("neither a trailer %s nor fleet.yaml says which platform commit it came from: is it a state repository?", platformTrailer)
+		return "", fmt.Errorf("neither a trailer %s nor fleet.yaml says which platform commit it came from: is it a state repository?", state.TrailerPlatformCommit)
 	}
 	return base.Fleet.Platform, nil
 }
@@ -315,7 +303,7 @@ func (a *rerendering) first(file string) int {
 
 // renderer says which renderer made a manifest, as its Release file has it.
 func (a *rerendering) renderer(file string) (name string, recorded bool) {
-	cluster, key, ok := ManifestOf(file)
+	cluster, key, ok := state.ParseManifestFile(file)
 	if !ok || a.base.Releases[key] == nil {
 		return "", false
 	}
@@ -325,7 +313,7 @@ func (a *rerendering) renderer(file string) (name string, recorded bool) {
 
 // differs says how a committed file differs from the rendered one.
 func (a *rerendering) differs(file string, content []byte) string {
-	_, key, isManifest := ManifestOf(file)
+	_, key, isManifest := state.ParseManifestFile(file)
 	renderer, _ := a.renderer(file)
 	switch rendered, there := a.files[file]; {
 	case renderer != "" && renderer != render.RendererID:

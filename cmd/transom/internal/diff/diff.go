@@ -6,7 +6,6 @@
 package diff
 
 import (
-	"path"
 	"slices"
 	"strings"
 
@@ -18,6 +17,7 @@ import (
 	"transom.dev/cmd/transom/internal/workspace"
 	"transom.dev/render"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // A Diff holds the changes of a version against another.
@@ -109,7 +109,7 @@ func (d *Diff) compare(r *render.Renderer, p *platform.Platform, u catalog.Insta
 			now, more := render.InstanceAs(p, u.Environment, u.Request, cluster.Name, to)
 			d.add(append(problems, more...))
 			if old.Manifest != nil && now.Manifest != nil {
-				file := path.Join("clusters", cluster.Name, u.Request.String()+".yaml")
+				file := state.ManifestFile(cluster.Name, u.Request)
 				before[file], after[file] = old.Manifest, now.Manifest
 			}
 		}

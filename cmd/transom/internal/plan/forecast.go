@@ -7,7 +7,6 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"transom.dev/cmd/transom/internal/workspace"
@@ -174,7 +173,7 @@ func (m *merged) brings(c render.Change) bool {
 	case c.Team == "":
 		return slices.Contains(m.earlier.Now.LetGo, c.Cluster)
 	}
-	file := strings.Join([]string{"clusters", c.Cluster, c.Team, "_namespace.yaml"}, "/")
+	file := state.NamespaceFile(c.Cluster, c.Team)
 	was, is := namespaceIn(m.earlier, file), namespaceIn(m.of, file)
 	return was != nil && bytes.Equal(was, is)
 }

@@ -1,0 +1,35 @@
+package state
+
+// Labels of every object in a state repository, which say whose it is.
+const (
+	LabelTeam        = "transom.dev/team"
+	LabelRequest     = "transom.dev/request"
+	LabelEnvironment = "transom.dev/environment"
+	LabelOffering    = "transom.dev/offering"
+	LabelManagedBy   = "app.kubernetes.io/managed-by" // ManagedBy
+)
+
+// Annotations of objects in a state repository. But for the digest, authors of offerings write them.
+const (
+	AnnotationDigest       = "transom.dev/digest"        // the object's digest, where another agent applies it
+	AnnotationPrune        = "transom.dev/prune"         // whether the applier may delete the object
+	AnnotationPruneOrder   = "transom.dev/prune-order"   // PruneFirst, or nothing
+	AnnotationReplace      = "transom.dev/replace"       // "true": the applier may delete the object to make it anew
+	AnnotationStep         = "transom.dev/step"          // the object's place in the order in which an instance is applied
+	AnnotationGenerate     = "transom.dev/generate"      // on a Secret: what its values are
+	AnnotationGenerateKeys = "transom.dev/generate-keys" // on a Secret: the keys that get a generated value
+	AnnotationSelectors    = "transom.dev/selectors"     // on a workload: how its selector was made
+)
+
+// The values that the labels and annotations take.
+const (
+	ManagedBy          = "transom"
+	PruneFirst         = "first"      // the object goes before the one that replaces it is healthy; there is no other order
+	SelectorsAsWritten = "as-written" // Transom adds nothing to the selector
+)
+
+// Trailers of the commits of a state repository.
+const (
+	TrailerPlatformCommit = "Transom-Platform-Commit" // the platform commit that was rendered
+	TrailerRelease        = "Transom-Release"         // TEAM/REQUEST and the digest of a release that the commit brings
+)
