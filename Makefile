@@ -5,14 +5,16 @@ SHELL := bash -o pipefail
 GOLANGCI_LINT := $(CURDIR)/bin/tools/golangci-lint-v2.15.0
 GOFUMPT := $(CURDIR)/bin/tools/gofumpt-v0.12.0
 SANDBOX := e2e/sandbox
+ISSUER := e2e/issuer
 
 .PHONY: browser help build test soak lint fmt generate verify demo bench
 help: ## Show this text
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: ## Build bin/transom and bin/sandbox (the first time takes minutes: the sandbox is Kubernetes)
+build: ## Build bin/transom, bin/sandbox and bin/issuer (the first time takes minutes: the sandbox is Kubernetes)
 	go build -o bin/transom ./cmd/transom
 	cd $(SANDBOX) && go build -ldflags="-s -w" -o $(CURDIR)/bin/sandbox .
+	cd $(ISSUER) && go build -o $(CURDIR)/bin/issuer .
 
 test: build browser ## Run every test, against the real binaries, real API servers and real Git
 	cd $(SANDBOX) && go test -count=1 -timeout 30m ./...
@@ -31,6 +33,7 @@ soak: ## Fuzz every target for SOAK (10m each); what is found is kept in testdat
 lint: $(GOLANGCI_LINT) ## Check style and common mistakes
 	$(GOLANGCI_LINT) run ./...
 	cd $(SANDBOX) && $(GOLANGCI_LINT) run ./...
+	cd $(ISSUER) && $(GOLANGCI_LINT) run ./...
 
 fmt: $(GOFUMPT) ## Format all Go code
 	$(GOFUMPT) -w .
@@ -39,7 +42,7 @@ generate: ## Rewrite the state that the examples show
 	go test ./examples -update
 
 verify: ## Check that go.mod files are tidy and that what is generated is true
-	go mod tidy -diff && cd $(SANDBOX) && go mod tidy -diff
+	go mod tidy -diff && (cd $(SANDBOX) && go mod tidy -diff) && cd $(ISSUER) && go mod tidy -diff
 	go test -count=1 ./examples
 
 demo: build ## Four clusters, a platform and a daemon to play with; Ctrl-C ends it all

@@ -26,7 +26,7 @@ var arrows = map[string][]string{
 		"cmd/transom/internal/diff", "cmd/transom/internal/plan", "cmd/transom/internal/remote", "cmd/transom/internal/schema",
 		"cmd/transom/internal/skew", "cmd/transom/internal/states", "cmd/transom/internal/terminal", "cmd/transom/internal/tree",
 		"cmd/transom/internal/usage", "cmd/transom/internal/workspace", "cmd/transom/internal/yamledit",
-		"reconciler", "reconciler/gitrepo", "reconciler/promotion", "reconciler/trigger", "reconciler/status", "reconciler/web",
+		"reconciler", "reconciler/gitrepo", "reconciler/promotion", "reconciler/trigger", "reconciler/status", "reconciler/web", "reconciler/web/access",
 		"render", "render/platform", "render/state", "render/wording", "render/worker", "fleet", "fleet/apply",
 	},
 	"cmd/transom/internal/audit": {
@@ -40,7 +40,7 @@ var arrows = map[string][]string{
 	"cmd/transom/internal/client": {"reconciler/status", "reconciler/web"},
 	"cmd/transom/internal/demo": {
 		"cmd/transom/internal/client", "cmd/transom/internal/remote", "cmd/transom/internal/terminal", "cmd/transom/internal/workspace",
-		"reconciler/status", "render/platform",
+		"reconciler/status", "render/platform", "render/state",
 	},
 	"cmd/transom/internal/diff": {
 		"cmd/transom/internal/catalog", "cmd/transom/internal/plan", "cmd/transom/internal/schema", "cmd/transom/internal/states",
@@ -72,7 +72,8 @@ var arrows = map[string][]string{
 	"reconciler/promotion":               {"render/platform", "render/state"},
 	"reconciler/status":                  {"render/platform", "render/state"},
 	"reconciler/trigger":                 {},
-	"reconciler/web":                     {"reconciler/status", "render/platform", "render/state", "render/wording"},
+	"reconciler/web/access":              {},
+	"reconciler/web":                     {"reconciler/status", "reconciler/web/access", "render/platform", "render/state", "render/wording"},
 	"render":                             {"render/internal/kinds", "render/internal/kustomize", "render/internal/kustomize/compiler", "render/platform", "render/state", "render/strictyaml", "render/worker", "render/builtin", "render/internal/keyorder", "render/edits"},
 	"render/internal/kinds":              {"render/wording"},
 	"render/internal/kustomize":          {"render/platform", "render/state", "render/strictyaml", "render/builtin", "render/internal/keyorder"},
@@ -103,6 +104,7 @@ var doors = []struct{ library, door string }{
 	{"github.com/fluxcd", "fleet/apply"},
 	{"github.com/fsnotify/fsnotify", "reconciler/trigger"},
 	{"github.com/lmittmann/tint", "cmd/transom"},
+	{"github.com/coreos/go-oidc", "reconciler/web/access"},
 	{"github.com/prometheus/client_golang", "reconciler/web"},
 	{"github.com/google/cel-go", "render/expression"},
 	{"github.com/spf13", "cmd/transom"},

@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"transom.dev/render/state"
 )
 
 // waiting is a platform of two environments, whose offerings do not roll out by themselves.
@@ -134,7 +136,7 @@ func TestWhatDoesNotRollOutByItselfIsLetBe(t *testing.T) {
 }
 
 // agrees returns an error until an instance has a version with a health on its cluster, and says why.
-func (w *world) agrees(environment, request, version, health, why string) error {
+func (w *world) agrees(environment, request, version string, health state.Health, why string) error {
 	in, err := w.standing(environment, request)
 	if err != nil {
 		return err

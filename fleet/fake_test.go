@@ -10,6 +10,7 @@ import (
 
 	"transom.dev/fleet"
 	"transom.dev/fleet/apply"
+	"transom.dev/render/state"
 )
 
 // fakeCluster is a cluster in memory: it holds instances whole and remembers who was worked on. It exists because a
@@ -29,7 +30,7 @@ type fakeCluster struct {
 	others   map[apply.Owner]time.Time        // when another daemon wrote the held revision
 	taken    map[apply.Owner]bool             // whose names somebody else's objects have
 	write    func(apply.Owner)                // before a pass changes held
-	health   func(apply.Owner) apply.Health   // of the held revision; nil: healthy
+	health   func(apply.Owner) state.Health   // of the held revision; nil: healthy
 	laden    map[apply.Owner]bool             // and would lose something if they were taken over
 	adopted  map[apply.Owner]bool             // that were taken over
 	stays    map[apply.Owner]string           // revision of those that were let go
@@ -131,17 +132,17 @@ func (s *session) pass(ctx context.Context, in apply.Instance, observed bool) (a
 		return result, err
 	}
 	if in.External && !in.Absent && s.held[in.Owner] != in.Revision {
-		return apply.Result{Health: apply.Unknown, Settled: true}, nil
+		return apply.Result{Health: state.Unknown, Settled: true}, nil
 	}
 	if wrote := s.others[in.Owner]; !observed && !in.Absent && !in.Fetched.IsZero() && s.held[in.Owner] != in.Revision && wrote.After(in.Fetched) {
-		return apply.Result{Health: apply.Progressing, Doubted: true}, nil
+		return apply.Result{Health: state.Progressing, Doubted: true}, nil
 	}
 	observed = observed || in.External
 	if s.taken[in.Owner] && !in.Absent && !in.Adopt {
-		return apply.Result{Health: apply.Failed, Problems: []apply.Problem{{Message: "it is not Transom's; adopt: true takes it over"}}}, nil
+		return apply.Result{Health: state.Failed, Problems: []apply.Problem{{Message: "it is not Transom's; adopt: true takes it over"}}}, nil
 	}
 	if waits := (&apply.Adoption{Digest: digest([]byte(in.Request))}); s.laden[in.Owner] && !in.Absent && !slices.Contains(in.Approved, waits.Digest) {
-		return apply.Result{Health: apply.Unknown, Adoption: waits}, nil
+		return apply.Result{Health: state.Unknown, Adoption: waits}, nil
 	}
 	if !observed {
 		s.adopted[in.Owner] = s.adopted[in.Owner] || s.taken[in.Owner]
@@ -149,7 +150,7 @@ func (s *session) pass(ctx context.Context, in apply.Instance, observed bool) (a
 		delete(s.others, in.Owner)
 		delete(s.taken, in.Owner)
 	}
-	result, revision := apply.Result{Health: apply.Healthy, Settled: true}, in.Revision
+	result, revision := apply.Result{Health: state.Healthy, Settled: true}, in.Revision
 	if before, ok := s.held[in.Owner]; in.Absent && ok && !observed {
 		s.held[in.Owner] = ""
 		if s.adopted[in.Owner] {
@@ -191,9 +192,9 @@ func (s *session) stand(ctx context.Context, in apply.Instance, observed bool) (
 	case err != nil:
 		return apply.Result{}, err
 	case guarded && there.commit != "" && !known && there.at.After(in.Fetched) && !in.Fetched.IsZero():
-		return apply.Result{Health: apply.Progressing, Doubted: true}, nil
+		return apply.Result{Health: state.Progressing, Doubted: true}, nil
 	case guarded && there.commit != "" && !known && !takes:
-		return apply.Result{Health: apply.Unknown, Foreign: &apply.Foreign{Commit: there.commit}, Settled: true}, nil
+		return apply.Result{Health: state.Unknown, Foreign: &apply.Foreign{Commit: there.commit}, Settled: true}, nil
 	}
 	if revision := s.held[in.Owner]; !observed && (revision != in.Revision || takes && !known) {
 		s.fences[in.Environment] = fence{in.State.Commit, time.Now()}

@@ -28,7 +28,7 @@ func TestEveryClusterGetsExactlyItsInstances(t *testing.T) {
 		for _, r := range results {
 			require.NoError(h, r.Err)
 			require.Equal(h, "commit-1", r.Commit)
-			require.Equal(h, apply.Healthy, r.Health)
+			require.Equal(h, state.Healthy, r.Health)
 			require.False(h, r.Absent)
 			require.NotEmpty(h, r.Revision)
 		}
@@ -160,7 +160,7 @@ func TestAFaultDuringAPassIsThatInstancesFailure(t *testing.T) {
 			if in.Request == "db" {
 				panic("nobody thought of that")
 			}
-			return apply.Result{Health: apply.Progressing, Message: "\x1b[2Jgone"}, nil
+			return apply.Result{Health: state.Progressing, Message: "\x1b[2Jgone"}, nil
 		}
 		h.deploy(commit(place(dev("db"), "1", "a"), place(dev("web"), "1", "a")), pinned("a"))
 		for _, r := range h.reported() {
@@ -196,7 +196,7 @@ func TestWhatIsNotSettledIsLookedAtAgainSoon(t *testing.T) {
 	simulate(t, []string{"a"}, func(h *harness) {
 		var settled atomic.Bool
 		h.clusters["a"].on = func(context.Context, apply.Instance) (apply.Result, error) {
-			return apply.Result{Health: apply.Progressing, Settled: settled.Load()}, nil
+			return apply.Result{Health: state.Progressing, Settled: settled.Load()}, nil
 		}
 		h.deploy(commit(place(dev("web"), "1", "a")), pinned("a"))
 		h.clusters["a"].take()

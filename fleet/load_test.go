@@ -11,6 +11,7 @@ import (
 
 	"transom.dev/fleet/apply"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // A mass change on an API server that takes 50 writes a second keeps nobody from being seen to be healthy, nor from being
@@ -30,13 +31,13 @@ func TestNobodyIsUnseenDuringAMassChange(t *testing.T) {
 		for _, o := range calm {
 			add(base, place(o, "1", "a"))
 		}
-		state := commit(base)
-		h.deploy(index(state), pinned("a"))
+		before := commit(base)
+		h.deploy(index(before), pinned("a"))
 		h.after(time.Minute)
 		server := &slowServer{fakeCluster: h.clusters["a"], well: map[apply.Owner]time.Time{}}
 		server.set(func(c *fakeCluster) { c.write, c.health = server.take, server.judge })
 		h.reported()
-		h.deploy(index(state.with(next)), pinned("a"))
+		h.deploy(index(before.with(next)), pinned("a"))
 
 		var slowest time.Duration
 		for i := 0; server.wrote(crowd) < len(crowd); i++ {
@@ -55,7 +56,7 @@ func TestNobodyIsUnseenDuringAMassChange(t *testing.T) {
 		seen := map[string]bool{}
 		for _, r := range h.reported() {
 			o := apply.Owner{Environment: r.Environment, Team: r.Team, Request: r.Request}
-			if r.Health == apply.Healthy && r.Revision == revision(o, "2") && !seen[r.Request] {
+			if r.Health == state.Healthy && r.Revision == revision(o, "2") && !seen[r.Request] {
 				seen[r.Request] = true
 				require.LessOrEqual(h, r.At.Sub(server.well[o]), soon, "health of %s", o)
 			}
@@ -97,11 +98,11 @@ func (s *slowServer) take(o apply.Owner) {
 }
 
 // judge is called with the cluster's lock.
-func (s *slowServer) judge(o apply.Owner) apply.Health {
+func (s *slowServer) judge(o apply.Owner) state.Health {
 	if time.Now().Before(s.well[o]) {
-		return apply.Progressing
+		return state.Progressing
 	}
-	return apply.Healthy
+	return state.Healthy
 }
 
 // wrote counts who of them was written.
@@ -120,29 +121,29 @@ func (s *slowServer) wrote(all []apply.Owner) (n int) {
 // and one that was found wrong have their turn.
 func TestEveryReasonHasAShareOfTheWorkers(t *testing.T) {
 	simulate(t, []string{"a"}, func(h *harness) {
-		state, crowd := commit(), many(100)
+		desired, crowd := commit(), many(100)
 		files := map[string][]byte{}
 		for _, o := range crowd {
 			add(files, place(o, "1", "a"))
 		}
 		broken := dev("broken")
-		state = state.with(files).with(place(broken, "1", "a"))
+		desired = desired.with(files).with(place(broken, "1", "a"))
 		h.fleet.Concurrency = 1
 		h.clusters["a"].on = func(_ context.Context, in apply.Instance) (apply.Result, error) {
 			<-time.After(time.Second)
 			if in.Owner == broken {
 				return apply.Result{}, errors.New("admission webhook is down")
 			}
-			return apply.Result{Health: apply.Healthy, Settled: true}, nil
+			return apply.Result{Health: state.Healthy, Settled: true}, nil
 		}
-		h.deploy(state, pinned("a"))
+		h.deploy(desired, pinned("a"))
 		h.after(5 * time.Minute)
 		h.clusters["a"].take()
 		files = map[string][]byte{}
 		for _, o := range crowd {
 			add(files, place(o, "2", "a"))
 		}
-		h.deploy(state.with(files), pinned("a"))
+		h.deploy(desired.with(files), pinned("a"))
 		h.clusters["a"].happen(dev("app-099"))
 		h.after(90 * time.Second)
 		tries, at := 0, -1

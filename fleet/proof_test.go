@@ -10,6 +10,7 @@ import (
 
 	"transom.dev/fleet"
 	"transom.dev/fleet/apply"
+	"transom.dev/render/state"
 )
 
 // doubtful holds one request back.
@@ -33,7 +34,7 @@ func TestHeldInstanceIsLookedAtAgainWithAnotherProof(t *testing.T) {
 			if held == "" {
 				return apply.Result{}, err
 			}
-			return apply.Result{Held: held, Health: apply.Unknown}, nil
+			return apply.Result{Held: held, Health: state.Unknown}, nil
 		}
 		target := h.target(commit(place(dev("web"), "1", "a"), place(dev("api"), "1", "a")), pinned("a"))
 		target.Proof = &doubtful{"web"}
@@ -76,7 +77,7 @@ func TestAnInstanceThatIsOvertakenByAnAssignmentIsVisitedAgain(t *testing.T) {
 				return apply.Result{Settled: true}, nil
 			}
 			require.NoError(t, h.fleet.Deploy(target("2", "3")))
-			return apply.Result{Doubted: true, Health: apply.Unknown}, nil
+			return apply.Result{Doubted: true, Health: state.Unknown}, nil
 		}
 		require.NoError(t, h.fleet.Deploy(target("2", "2")))
 		synctest.Wait()

@@ -17,6 +17,7 @@ import (
 	"transom.dev/fleet"
 	"transom.dev/fleet/apply"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // site is a cluster called a that a fleet of the suite works on, looked at from outside.
@@ -144,7 +145,7 @@ func suite(t *testing.T, open func(*testing.T) site) {
 			}))
 			require.Eventually(h, func() bool {
 				seen := h.seen(web)
-				return len(seen) > 0 && seen[len(seen)-1].Health == apply.Unknown && seen[len(seen)-1].Err == nil
+				return len(seen) > 0 && seen[len(seen)-1].Health == state.Unknown && seen[len(seen)-1].Err == nil
 			}, patience, tick)
 			require.Empty(h, h.holds(web))
 			h.overtake(web, "1")
@@ -157,7 +158,7 @@ func suite(t *testing.T, open func(*testing.T) site) {
 			h.occupy(web)
 			h.deploy(commit(place(db, "1", "a"), place(web, "1", "a")), h.active())
 			require.Eventually(h, func() bool { return len(h.seen(web)) > 0 }, patience, tick)
-			require.Equal(h, apply.Failed, h.seen(web)[0].Health)
+			require.Equal(h, state.Failed, h.seen(web)[0].Health)
 			require.Contains(h, h.seen(web)[0].Problems[0].Message, "adopt: true")
 			require.NotEqual(h, revision(web, "1"), h.holds(web))
 			h.deploy(commit(place(db, "1", "a"), adopting(web, "1", "a")), h.active())
@@ -171,17 +172,17 @@ func suite(t *testing.T, open func(*testing.T) site) {
 			h.deploy(commit(place(db, "1", "a")), h.active())
 			h.until(db, "1")
 			h.occupy(web, "legacy")
-			state := fleet.Target{
+			target := fleet.Target{
 				Environment: h.environment(), Commit: "c0ffee", Snapshot: commit(place(db, "1", "a"), adopting(web, "1", "a")), Clusters: h.active(),
 			}
-			require.NoError(h, h.fleet.Deploy(state))
+			require.NoError(h, h.fleet.Deploy(target))
 			require.Eventually(h, func() bool { return len(h.seen(web)) > 0 }, patience, tick)
 			waits := h.seen(web)[0]
-			require.Equal(h, apply.Unknown, waits.Health)
+			require.Equal(h, state.Unknown, waits.Health)
 			require.Empty(h, waits.Problems)
 			require.NotEqual(h, revision(web, "1"), h.holds(web))
-			state.Adoptions = []string{waits.Adoption.Digest}
-			require.NoError(h, h.fleet.Deploy(state))
+			target.Adoptions = []string{waits.Adoption.Digest}
+			require.NoError(h, h.fleet.Deploy(target))
 			h.until(web, "1")
 			h.rested(web)
 			h.deploy(commit(place(db, "1", "a")), h.active())
@@ -193,27 +194,27 @@ func suite(t *testing.T, open func(*testing.T) site) {
 		},
 		"what another daemon applied stays until a later fetch": func(h *tour) {
 			web := h.owner("web")
-			state := fleet.Target{
+			target := fleet.Target{
 				Environment: h.environment(), Commit: "c0ffee", Snapshot: commit(place(web, "1", "a")), Clusters: h.active(), Fetched: time.Now(),
 			}
-			require.NoError(h, h.fleet.Deploy(state))
+			require.NoError(h, h.fleet.Deploy(target))
 			h.until(web, "1")
 			h.rested(web)
 			h.overtake(web, "2")
 			require.Eventually(h, func() bool { return h.doubts() > 1 }, patience, tick, "it asks until it is told")
 			require.Equal(h, revision(web, "2"), h.holds(web))
-			require.NoError(h, h.fleet.Deploy(state))
+			require.NoError(h, h.fleet.Deploy(target))
 			seen := h.doubts()
 			require.Eventually(h, func() bool { return h.doubts() > seen }, patience, tick, "nothing was fetched")
 			require.Equal(h, revision(web, "2"), h.holds(web))
 
-			state.Fetched = time.Now()
-			require.NoError(h, h.fleet.Deploy(state))
+			target.Fetched = time.Now()
+			require.NoError(h, h.fleet.Deploy(target))
 			h.until(web, "1")
 			h.rested(web)
 			seen = h.doubts()
-			state.Snapshot = commit(place(web, "3", "a"))
-			require.NoError(h, h.fleet.Deploy(state))
+			target.Snapshot = commit(place(web, "3", "a"))
+			require.NoError(h, h.fleet.Deploy(target))
 			h.until(web, "3")
 			require.Equal(h, seen, h.doubts(), "it wrote that itself")
 		},
@@ -424,7 +425,7 @@ func (h *tour) until(o apply.Owner, value string) {
 func (h *tour) rested(o apply.Owner) {
 	require.Eventually(h, func() bool {
 		seen := h.seen(o)
-		if len(seen) == 0 || !seen[len(seen)-1].Settled || seen[len(seen)-1].Health != apply.Healthy {
+		if len(seen) == 0 || !seen[len(seen)-1].Settled || seen[len(seen)-1].Health != state.Healthy {
 			return false
 		}
 		return seen[len(seen)-1].Revision == h.holds(o) // and not of the revision before

@@ -9,6 +9,7 @@ import (
 	"transom.dev/fleet/apply"
 	"transom.dev/reconciler/status"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // ClusterSeen takes a result of the fleet about a cluster. It is meant as fleet.Fleet's ReportCluster.
@@ -140,13 +141,13 @@ func adoption(result fleet.Result) *status.Adoption {
 func placed(result fleet.Result) status.Placement {
 	p := status.Placement{
 		Cluster: result.Cluster, Revision: result.Revision, StateCommit: result.Commit,
-		Health: string(result.Health), Message: result.Message, Stage: status.Applied, Held: result.Held,
+		Health: result.Health, Message: result.Message, Stage: status.Applied, Held: result.Held,
 		Images: result.Images, Adoption: adoption(result), LetGo: names(result.LetGo),
 	}
 	for _, o := range result.Objects {
 		p.Objects = append(p.Objects, status.Object{
 			Group: o.Object.Group, Kind: o.Object.Kind, Namespace: o.Object.Namespace, Name: o.Object.Name,
-			Health: string(o.Health), Message: o.Message,
+			Health: o.Health, Message: o.Message,
 		})
 	}
 	for _, problem := range result.Problems {
@@ -166,12 +167,12 @@ func placed(result fleet.Result) status.Placement {
 	case len(p.Problems) > 0:
 		p.Stage = status.Committed
 		p.Message = cmp.Or(p.Problems[0].Message, p.Message)
-	case result.Health == apply.Healthy:
+	case result.Health == state.Healthy:
 		p.Stage = status.Healthy
 		if soaked := result.Checkpoint; soaked.Soaked > 0 && soaked.Revision == result.Revision {
 			p.HealthyAt = result.At.Add(-soaked.Soaked)
 		}
-	case result.Health == apply.Unknown:
+	case result.Health == state.Unknown:
 		p.Stage = status.Committed
 	}
 	return p

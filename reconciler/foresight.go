@@ -165,14 +165,14 @@ func (s *simulation) pass(ctx context.Context, name string) (bool, error) {
 
 // asRecorded observes a release that its environment recorded as healthy as healthy still, and any other as on its way.
 func (s *simulation) asRecorded(environment string, k platform.RequestKey, cluster string) promotion.Observation {
-	said := promotion.Observation{Health: promotion.Progressing}
+	said := promotion.Observation{Health: state.Progressing}
 	was, is := s.States[environment].Base.Releases[k], s.bases[environment].Releases[k]
 	if is == nil {
 		return promotion.Observation{}
 	}
 	said.Revision = is.Clusters[cluster].Observed()
 	if was != nil && was.Promotion.Rollout == nil && was.Absent == is.Absent && was.Clusters[cluster].Observed() == said.Revision {
-		said.Health = promotion.Healthy
+		said.Health = state.Healthy
 	}
 	return said
 }
@@ -185,7 +185,7 @@ func (s *simulation) wellForLong(environment string, k platform.RequestKey, clus
 	if is == nil {
 		return promotion.Observation{}
 	}
-	return promotion.Observation{Revision: is.Clusters[cluster].Observed(), Health: promotion.Healthy, Soaked: forLong}
+	return promotion.Observation{Revision: is.Clusters[cluster].Observed(), Health: state.Healthy, Soaked: forLong}
 }
 
 // standings are those of an environment's last pass; there are none of a broken one.

@@ -182,14 +182,14 @@ func TestAClusterThatSomebodyElseKeepsIsToldAndFailsNothing(t *testing.T) {
 		}
 	}
 	why := foreign.Of("dev", "dev")
-	s.Placed(result(apply.Result{Foreign: foreign, Message: why, Health: apply.Unknown, Settled: true}))
+	s.Placed(result(apply.Result{Foreign: foreign, Message: why, Health: state.Unknown, Settled: true}))
 	require.Equal(t, why, s.environment().Clusters[0].Problem)
 	placed := s.Board.Status().Instances[0].Placements[0]
-	require.Equal(t, "Unknown", placed.Health)
+	require.Equal(t, state.Unknown, placed.Health)
 	require.Equal(t, status.Committed, placed.Stage)
 	require.Equal(t, why, placed.Problems[0].Message)
 
-	s.Placed(result(apply.Result{Health: apply.Healthy, Settled: true}))
+	s.Placed(result(apply.Result{Health: state.Healthy, Settled: true}))
 	require.Empty(t, s.environment().Clusters[0].Problem)
 	require.Empty(t, s.Board.Status().Instances[0].Placements[0].Problems)
 }

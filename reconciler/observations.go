@@ -93,7 +93,7 @@ func (o *observations) take(r fleet.Result) bool {
 	}
 	changed := s.Revision != next.Revision || s.Health != next.Health || s.Stuck != next.Stuck ||
 		s.Superseded != next.Superseded || s.Message != next.Message
-	fell := s.Health == promotion.Healthy && next.Health != promotion.Healthy
+	fell := s.Health == state.Healthy && next.Health != state.Healthy
 	s.Observation = next
 	s.meter.Observe(metered(next), next.Health, o.steady(), o.patience[at.environment].grace)
 	s.old.Observe(metered(next), oldPods(next), o.steady(), 0)
@@ -129,40 +129,40 @@ func (s *observed) suspend(now, grace time.Duration) {
 // time that any ill health has to go away, and not for ever.
 func observation(r fleet.Result, last promotion.Observation) promotion.Observation {
 	if r.Err != nil {
-		last.Health, last.Message = promotion.Unknown, r.Err.Error()
+		last.Health, last.Message = state.Unknown, r.Err.Error()
 		return last
 	}
 	o := promotion.Observation{
-		Revision: state.ObservedAs(r.Revision, r.Anew), Health: string(r.Health), Stuck: r.Stuck, Superseded: r.Superseded, At: r.At,
+		Revision: state.ObservedAs(r.Revision, r.Anew), Health: r.Health, Stuck: r.Stuck, Superseded: r.Superseded, At: r.At,
 		Object: r.Object, Message: strings.TrimPrefix(r.Message, r.Object+": "),
 	}
 	switch {
 	case r.Doubted:
-		o.Health = promotion.Unknown // it is not applied before the state is fetched again
+		o.Health = state.Unknown // it is not applied before the state is fetched again
 	case r.Foreign != nil:
-		o.Health, o.Message = promotion.Unknown, r.Message
+		o.Health, o.Message = state.Unknown, r.Message
 	case r.Held != "": // nothing of it was tried
-		o.Health, o.Object, o.Message = promotion.Unknown, "", r.Held
+		o.Health, o.Object, o.Message = state.Unknown, "", r.Held
 	case len(r.Problems) > 0:
-		o.Health, o.Object, o.Superseded = promotion.Progressing, "", false
+		o.Health, o.Object, o.Superseded = state.Progressing, "", false
 		if problem := r.Problems[0]; problem.Object != (apply.Object{}) {
 			o.Object = problem.Object.String()
 		}
 		o.Message = r.Problems[0].Message
-	case len(r.Drift) > 0 && r.Health == apply.Healthy:
-		o.Health, o.Message = promotion.Unknown, "what others changed is left alone: "+r.Drift[0].String()
+	case len(r.Drift) > 0 && r.Health == state.Healthy:
+		o.Health, o.Message = state.Unknown, "what others changed is left alone: "+r.Drift[0].String()
 	case r.Absent && r.Settled && !r.Observed:
-		o.Health = promotion.Healthy
+		o.Health = state.Healthy
 	case r.Absent:
-		o.Health, o.Message = promotion.Progressing, cmp.Or(r.Message, "being removed")
+		o.Health, o.Message = state.Progressing, cmp.Or(r.Message, "being removed")
 	}
 	return o
 }
 
 // oldPods is how the meter of that time takes an observation: it counts while only pods of a revision before are ill.
-func oldPods(o promotion.Observation) string {
-	if o.Health == promotion.Progressing && !o.Superseded {
-		return promotion.Unknown
+func oldPods(o promotion.Observation) state.Health {
+	if o.Health == state.Progressing && !o.Superseded {
+		return state.Unknown
 	}
 	return o.Health
 }
@@ -191,13 +191,13 @@ func (o *observations) clusterLost(cluster, why string) map[string]bool {
 	defer o.mu.Unlock()
 	concerned := map[string]bool{}
 	for at, s := range o.clusters[cluster] {
-		if s.Health == promotion.Unknown && s.Message == why {
+		if s.Health == state.Unknown && s.Message == why {
 			continue
 		}
-		fell := s.Health == promotion.Healthy
-		s.Health, s.Message = promotion.Unknown, why
-		s.meter.Observe(metered(s.Observation), promotion.Unknown, o.steady(), o.patience[at.environment].grace)
-		s.old.Observe(metered(s.Observation), promotion.Unknown, o.steady(), 0)
+		fell := s.Health == state.Healthy
+		s.Health, s.Message = state.Unknown, why
+		s.meter.Observe(metered(s.Observation), state.Unknown, o.steady(), o.patience[at.environment].grace)
+		s.old.Observe(metered(s.Observation), state.Unknown, o.steady(), 0)
 		o.save(at, s, fell)
 		concerned[at.environment] = true
 	}

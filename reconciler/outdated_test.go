@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"transom.dev/fleet"
-	"transom.dev/fleet/apply"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // TestADeadlineRunsWhileSomebodyLooks and stops when something happened to an instance that no pass has looked at.
@@ -26,7 +26,7 @@ func TestADeadlineRunsWhileSomebodyLooks(t *testing.T) {
 	s.fleet.says(func(r fleet.Result) {
 		r.Began, r.At = time.Now(), time.Now()
 		if r.Request == "r0000" {
-			r.Health, r.Message = apply.Progressing, "it comes up"
+			r.Health, r.Message = state.Progressing, "it comes up"
 			last.Store(&r)
 		}
 		s.Placed(r)

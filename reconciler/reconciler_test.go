@@ -71,7 +71,7 @@ func reportHealthy(t fleet.Target, report func(fleet.Result)) error {
 			} else if r.Absent {
 				report(fleet.Result{
 					Placement: fleet.Placement{Environment: t.Environment, Cluster: cluster.Name, Team: r.Key.Team, Request: r.Key.Name}, Absent: true,
-					Result: apply.Result{Health: apply.Healthy, Settled: true},
+					Result: apply.Result{Health: state.Healthy, Settled: true},
 				})
 			}
 		}
@@ -95,7 +95,7 @@ func reportHealthy(t fleet.Target, report func(fleet.Result)) error {
 			}
 			report(fleet.Result{
 				Placement: fleet.Placement{Environment: t.Environment, Cluster: cluster.Name, Team: parts[2], Request: parts[3]},
-				Revision:  state.Revision(content), Anew: anew, Result: apply.Result{Health: apply.Healthy, Settled: true},
+				Revision:  state.Revision(content), Anew: anew, Result: apply.Result{Health: state.Healthy, Settled: true},
 			})
 		}
 	}

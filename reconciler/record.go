@@ -204,7 +204,7 @@ func runs(environment string, key platform.RequestKey, release *state.Release, c
 	for cluster, placed := range release.Clusters {
 		in.Placements = append(in.Placements, status.Placement{
 			Cluster: cluster, Revision: placed.Revision, StateCommit: commit, Release: placed.Release, Version: placed.Version,
-			Stage: status.Committed, Health: "Unknown", Message: "not looked at yet",
+			Stage: status.Committed, Health: state.Unknown, Message: "not looked at yet",
 		})
 	}
 	return in

@@ -14,10 +14,14 @@ import (
 	"transom.dev/render/wording"
 )
 
-// serverFlag adds --server, which TRANSOM_SERVER gives a default.
+// serverFlag adds the flags that say which daemon is asked, and by whom. The environment gives their defaults. The token has no flag:
+// everybody on this machine can read command lines.
 func serverFlag(cmd *cobra.Command, c *client.Client) {
-	server := cmp.Or(os.Getenv("TRANSOM_SERVER"), client.DefaultServer)
-	cmd.Flags().StringVar(&c.Server, "server", server, "URL of the daemon (TRANSOM_SERVER)")
+	c.Token = os.Getenv("TRANSOM_TOKEN")
+	f := cmd.Flags()
+	f.StringVar(&c.Server, "server", cmp.Or(os.Getenv("TRANSOM_SERVER"), client.DefaultServer), "URL of the daemon (TRANSOM_SERVER)")
+	f.StringVar(&c.TokenFile, "token-file", "", "file with the token by which the daemon knows you; else TRANSOM_TOKEN has it")
+	f.StringVar(&c.CA, "ca", os.Getenv("TRANSOM_CA"), "file with authorities to trust for the daemon's certificate, in PEM (TRANSOM_CA)")
 }
 
 // unknownEnvironment is the error for an environment that the daemon does not know, with the name that was probably meant.

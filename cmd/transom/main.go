@@ -62,6 +62,7 @@ and something would change.`,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	return group(root,
 		newServe(),
+		newToken(),
 		newDemo(run),
 		newCheck(),
 		newRender(),

@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"strings"
 	"sync"
@@ -16,6 +15,7 @@ import (
 	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/lmittmann/tint"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/term"
 
@@ -53,6 +53,7 @@ type serveOptions struct {
 	logFormat   string
 	trust       trustOptions
 	outside     outsideOptions
+	access      accessOptions
 }
 
 func newServe() *cobra.Command {
@@ -78,6 +79,10 @@ one's public key in --state-keys. Several daemons each list the others' keys.
 Without a key, who may push to a state branch may promote, remove and roll back what the platform repository has. Bytes that
 it does not render to, in commits that this process did not make, are held back until an Approval {state: COMMIT}.
 
+On this machine nobody logs in. Beyond it, --access FILE says who may do what: holders of tokens ("transom token" makes them),
+ServiceAccounts of the cluster that the daemon runs in, and people at an OpenID Connect issuer, each as viewer, developer of a
+team or operator. It needs TLS, or a proxy where TLS ends. --anonymous-viewers lets anybody read instead, as versions before did.
+
 What Git servers and API servers answer is bounded before it is read: the --git-… and --cluster-… flags. An answer that is over a
 limit is said in the status of its environment or cluster, with the flag to raise, and delays nobody else.`,
 		Example: `  # A platform on this machine
@@ -85,7 +90,11 @@ limit is said in the status of its environment or cluster, with the flag to rais
 
   # A platform on a forge, with credentials by URL prefix
   transom serve --platform https://git.example.com/acme/platform.git --git-credentials /etc/transom/git.yaml \
-    --kubeconfigs /etc/transom/kubeconfigs --data /var/lib/transom --listen :7460 --host transom.acme.example
+    --kubeconfigs /etc/transom/kubeconfigs --data /var/lib/transom
+
+  # The same for people who log in
+  transom serve --access /etc/transom/access.yaml --tls-cert /etc/transom/tls.crt --tls-key /etc/transom/tls.key \
+    --listen :7460 --host transom.acme.example --platform …
 
   # The same with signed state, and the key of before
   ssh-keygen -t ed25519 -N '' -f state-key
@@ -98,7 +107,11 @@ limit is said in the status of its environment or cluster, with the flag to rais
 			return serve(cmd.Context(), o, cmd.ErrOrStderr())
 		},
 	}
-	f := cmd.Flags()
+	o.flags(cmd.Flags())
+	return cmd
+}
+
+func (o *serveOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.platform, "platform", "", "URL or path of the platform repository (required)")
 	f.StringVar(&o.branch, "branch", "main", "branch of the platform repository")
 	f.StringVar(&o.kubeconfigs, "kubeconfigs", "", "directory with <cluster>.kubeconfig files (required)")
@@ -110,8 +123,8 @@ limit is said in the status of its environment or cluster, with the flag to rais
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "log every pass")
 	o.trust.flags(f)
 	o.outside.flags(f)
+	o.access.flags(f)
 	f.StringVar(&o.logFormat, "log-format", "auto", "text, json, or auto: text on a terminal")
-	return cmd
 }
 
 // serve prepares the logger, the credentials, the data directory and the listener, and runs the daemon.
@@ -138,11 +151,16 @@ func serve(ctx context.Context, o serveOptions, stderr io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w; choose another address with --listen", o.listen, err)
 	}
-	return o.run(ctx, listener, credentials, logger)
+	entrance, err := o.access.open(ctx, listener)
+	if err != nil {
+		_ = listener.Close()
+		return err
+	}
+	return o.run(ctx, entrance, credentials, logger)
 }
 
 // run wires the concrete parts and runs them until ctx is done or one of them fails.
-func (o *serveOptions) run(ctx context.Context, listener net.Listener, credentials gitrepo.Credentials, logger *slog.Logger) error {
+func (o *serveOptions) run(ctx context.Context, entrance *entrance, credentials gitrepo.Credentials, logger *slog.Logger) error {
 	latch := trigger.New()
 	board, figures := status.NewBoard(time.Now), web.NewFigures()
 	board.Milestones = figures.Milestone
@@ -175,17 +193,14 @@ func (o *serveOptions) run(ctx context.Context, listener net.Listener, credentia
 	group.Go(func() error { return r.Run(ctx) })
 	group.Go(func() error { return trigger.Every(ctx, o.interval, func() { latch.Fire("interval") }) })
 	group.Go(func() error { return trigger.Kubeconfigs(ctx, o.kubeconfigs, f.Reconnect) })
-	group.Go(func() error {
-		return serveHTTP(ctx, listener, web.Handler(web.Options{
-			Board: board, Ready: r.Ready,
-			Includes: func(ctx context.Context, head, commit string) (bool, error) {
-				return source.IsAncestor(ctx, commit, head)
-			},
-			Explain: traces.explain, Collectors: append(figures.Collectors(), web.Ages(r.Ages)), Hosts: o.hosts,
-		}))
-	})
-	warnOfReaders(listener.Addr(), logger)
-	logger.Info("serving", "version", thisBuild().Version, "commit", thisBuild().Commit, "platform", o.platform, "console", "http://"+listener.Addr().String())
+	entrance.serve(ctx, group, web.Options{
+		Board: board, Ready: r.Ready,
+		Includes: func(ctx context.Context, head, commit string) (bool, error) {
+			return source.IsAncestor(ctx, commit, head)
+		},
+		Explain: traces.explain, Collectors: append(figures.Collectors(), web.Ages(r.Ages)), Hosts: o.hosts,
+	}, logger)
+	logger.Info("serving", "version", thisBuild().Version, "commit", thisBuild().Commit, "platform", o.platform, "console", entrance.url())
 	if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return err
 	}
@@ -213,15 +228,6 @@ func limitMemory(logger *slog.Logger) {
 		memlimit.WithLogger(slog.New(slog.DiscardHandler)))
 	if err == nil && limit > 0 {
 		logger.Info("memory limited", "bytes", limit)
-	}
-}
-
-// warnOfReaders says who can read the console where that is not only this machine: there are no logins.
-func warnOfReaders(listening net.Addr, logger *slog.Logger) {
-	if at, ok := listening.(*net.TCPAddr); ok && !at.IP.IsLoopback() {
-		logger.Warn("anybody who reaches this address can read the console and the API: which request runs where, its parameters, "+
-			"outputs, decisions and their authors, and the names and messages of its objects. It shows no secret values and changes "+
-			"nothing. Put a proxy with a login before it, or listen on 127.0.0.1", "listen", at.String())
 	}
 }
 
@@ -266,24 +272,6 @@ func newLogger(w io.Writer, format string, verbose bool) (*slog.Logger, error) {
 	default:
 		return nil, misuse("--log-format %q: choose text, json or auto", format)
 	}
-}
-
-// serveHTTP serves until ctx is done, and then drains the requests in flight.
-func serveHTTP(ctx context.Context, listener net.Listener, handler http.Handler) error {
-	server := &http.Server{
-		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
-		BaseContext: func(net.Listener) context.Context { return ctx },
-	}
-	stop := context.AfterFunc(ctx, func() {
-		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
-		defer cancel()
-		_ = server.Shutdown(drain)
-	})
-	defer stop()
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serve HTTP: %w", err)
-	}
-	return nil
 }
 
 // watchRepository fires the latch when a repository on this machine changes. A repository that cannot be watched costs only

@@ -50,10 +50,10 @@ func (c *cooperative) Deploy(t fleet.Target) error {
 		}
 		r := fleet.Result{
 			Placement: fleet.Placement{Environment: t.Environment, Cluster: cluster, Team: key.Team, Request: key.Name},
-			Commit:    t.Commit, Revision: state.Revision(content), Result: apply.Result{Health: apply.Healthy, Settled: true},
+			Commit:    t.Commit, Revision: state.Revision(content), Result: apply.Result{Health: state.Healthy, Settled: true},
 		}
 		if t.Environment == "prod" && bytes.Contains(content, []byte(":bad")) {
-			r.Health, r.Object, r.Message = apply.Failed, "Deployment.apps demo/hello-app", "pod 0: CrashLoopBackOff"
+			r.Health, r.Object, r.Message = state.Failed, "Deployment.apps demo/hello-app", "pod 0: CrashLoopBackOff"
 		}
 		c.results <- r
 	}

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"transom.dev/fleet/apply"
+	"transom.dev/render/state"
 )
 
 // existing makes a ConfigMap as somebody else would, whose more is another one's.
@@ -59,7 +60,7 @@ func TestWhatExistsIsAdoptedWhereTheRequestSaysSo(t *testing.T) {
 	}, result.Changes)
 	require.Equal(t, "adopted ConfigMap "+r.team+"/web-b: "+origin, result.Message)
 	require.JSONEq(t, entries(theirs, "kubectl-create"), result.Changes[1].Before)
-	require.Equal(t, apply.Healthy, result.Health)
+	require.Equal(t, state.Healthy, result.Health)
 	ours, err := r.kube.CoreV1().ConfigMaps(r.team).Get(t.Context(), "web-b", metav1.GetOptions{})
 	require.NoError(t, err)
 	require.Equal(t, theirs.UID, ours.UID)
@@ -155,7 +156,7 @@ func TestANamespaceIsAdoptedWhereTheEnvironmentNamesIt(t *testing.T) {
 	r.healthy(absent(other))
 	_, err = r.kube.CoreV1().Namespaces().Get(t.Context(), r.team, metav1.GetOptions{})
 	require.NoError(t, err)
-	require.Equal(t, apply.Healthy, result.Health)
+	require.Equal(t, state.Healthy, result.Health)
 }
 
 // Somebody takes it between our read and our write.

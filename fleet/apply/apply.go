@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+
+	"transom.dev/render/state"
 )
 
 // application writes the desired objects, step by step and kind by kind, and no further than to one that the next has to wait for.
@@ -121,7 +123,7 @@ func hindered(set []*desired) string {
 		case d.fault != "":
 			return d.object.String()
 		case d.object.Kind == "CustomResourceDefinition" && d.live != nil:
-			if !d.live.seen() || d.live.byStatus.health != Healthy {
+			if !d.live.seen() || d.live.byStatus.health != state.Healthy {
 				return d.object.String()
 			}
 		case d.kind != nil && d.isAbsent():
@@ -136,7 +138,7 @@ func postpone(all []*desired, cause string) {
 	for _, d := range all {
 		if d.fault == "" && !d.isAtRevision() {
 			d.again = true
-			d.status = ObjectStatus{Object: d.object, Health: Progressing, Message: fmt.Sprintf("waiting for %s", cause)}
+			d.status = ObjectStatus{Object: d.object, Health: state.Progressing, Message: fmt.Sprintf("waiting for %s", cause)}
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"transom.dev/fleet/apply"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 func TestApplyCreatesNamespaceInventoryAndObjects(t *testing.T) {
@@ -84,13 +85,13 @@ func TestObserveWritesNothing(t *testing.T) {
 	in := r.instance("web", configMap("web-a", "1"))
 	result, err := r.Observe(t.Context(), in)
 	require.NoError(t, err)
-	require.Equal(t, apply.Progressing, result.Health)
+	require.Equal(t, state.Progressing, result.Health)
 	require.Empty(t, writes(r.calls.take()))
 
 	r.pass(in)
 	result, err = r.Observe(t.Context(), in)
 	require.NoError(t, err)
-	require.Equal(t, apply.Healthy, result.Health)
+	require.Equal(t, state.Healthy, result.Health)
 }
 
 func TestDeletedObjectComesBack(t *testing.T) {

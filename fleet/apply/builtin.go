@@ -10,6 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"transom.dev/render/state"
 )
 
 // bodies are the objects of built-in kinds that a version's health entry assesses, as they were read last. Watches keep no more
@@ -69,24 +71,24 @@ func bytesOf(value any) int {
 }
 
 // assessBuiltin assesses an object of a built-in kind by the version's health entry.
-func (a assessment) assessBuiltin(ctx context.Context, d *desired, applied bool) (Health, string, error) {
+func (a assessment) assessBuiltin(ctx context.Context, d *desired, applied bool) (state.Health, string, error) {
 	if applied {
 		if d.live.byStatus.behind {
-			return Progressing, notSeen, nil
+			return state.Progressing, notSeen, nil
 		}
-		return Healthy, "", nil
+		return state.Healthy, "", nil
 	}
 	a.cluster.subscribers.assess(a.in.Owner, d.gvk.GroupKind())
 	whole, err := a.readBody(ctx, d)
 	switch {
 	case err != nil:
-		return Unknown, "", err
+		return state.Unknown, "", err
 	case whole == nil:
 		d.again = true
-		return Progressing, "is gone", nil
+		return state.Progressing, "is gone", nil
 	case whole.digest != d.digest:
 		d.again = true
-		return Progressing, "the cluster has another revision of it", nil
+		return state.Progressing, "the cluster has another revision of it", nil
 	}
 	seen := d.live
 	d.live = whole

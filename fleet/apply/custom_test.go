@@ -15,6 +15,7 @@ import (
 
 	"transom.dev/fleet/apply"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 var crdResource = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
@@ -81,7 +82,7 @@ func TestLateCRDIsPickedUp(t *testing.T) {
 	result := r.pass(in)
 	require.Empty(t, result.Problems)
 	require.False(t, result.Settled)
-	require.Equal(t, apply.Progressing, result.Health)
+	require.Equal(t, state.Progressing, result.Health)
 	require.Equal(t, "Widget."+r.team+".example.com "+r.team+"/web: waiting for a CRD: the cluster serves no Widget."+r.team+
 		".example.com in version v1", result.Message)
 	require.True(t, r.exists("web"), "what can be applied is")
@@ -111,22 +112,22 @@ func TestHealthOfCustomResources(t *testing.T) {
 	for name, c := range map[string]struct {
 		health  []platform.Health
 		status  string
-		want    apply.Health
+		want    state.Health
 		message string
 		problem string
 	}{
-		"healthy by the version":    {[]platform.Health{{Healthy: "status.ready == spec.size"}}, `{"ready":3}`, apply.Healthy, "", ""},
-		"not yet by the version":    {[]platform.Health{{Healthy: "status.ready == spec.size"}}, `{"ready":2}`, apply.Progressing, "waiting for status.ready == spec.size", ""},
-		"a missing key is progress": {[]platform.Health{{Healthy: "status.ready == spec.size"}}, `{"other":2}`, apply.Progressing, "waiting for status.ready == spec.size", ""},
-		"failed by the version":     {[]platform.Health{{Healthy: "status.ready == spec.size", Failed: `status.phase == "Failed"`}}, `{"phase":"Failed","ready":3}`, apply.Failed, `its status matches status.phase == "Failed"`, ""},
-		"an error is a Problem":     {[]platform.Health{{Healthy: "status.ready + 1 == spec.size"}}, `{"ready":"three"}`, apply.Unknown, "", "the version's health expression"},
-		"applied is enough":         {[]platform.Health{{Applied: true}}, anyStatus, apply.Healthy, "", ""},
-		"ready":                     {nil, `{"conditions":[{"type":"Ready","status":"True"}]}`, apply.Healthy, "", ""},
-		"not ready":                 {nil, `{"conditions":[{"type":"Ready","status":"False","reason":"Building","message":"half way"}]}`, apply.Progressing, "half way", ""},
-		"stalled":                   {nil, `{"observedGeneration":1,"conditions":[{"type":"Stalled","status":"True","reason":"No","message":"no way"}]}`, apply.Failed, "no way", ""},
-		"observed":                  {nil, anyStatus, apply.Healthy, "", ""},
-		"neither":                   {nil, `{"phase":"fine"}`, apply.Unknown, "", "its status has neither a Ready condition nor observedGeneration"},
-		"of an older generation":    {[]platform.Health{{Healthy: "true"}}, `{"observedGeneration":0}`, apply.Progressing, "its controller has not seen this revision yet", ""},
+		"healthy by the version":    {[]platform.Health{{Healthy: "status.ready == spec.size"}}, `{"ready":3}`, state.Healthy, "", ""},
+		"not yet by the version":    {[]platform.Health{{Healthy: "status.ready == spec.size"}}, `{"ready":2}`, state.Progressing, "waiting for status.ready == spec.size", ""},
+		"a missing key is progress": {[]platform.Health{{Healthy: "status.ready == spec.size"}}, `{"other":2}`, state.Progressing, "waiting for status.ready == spec.size", ""},
+		"failed by the version":     {[]platform.Health{{Healthy: "status.ready == spec.size", Failed: `status.phase == "Failed"`}}, `{"phase":"Failed","ready":3}`, state.Failed, `its status matches status.phase == "Failed"`, ""},
+		"an error is a Problem":     {[]platform.Health{{Healthy: "status.ready + 1 == spec.size"}}, `{"ready":"three"}`, state.Unknown, "", "the version's health expression"},
+		"applied is enough":         {[]platform.Health{{Applied: true}}, anyStatus, state.Healthy, "", ""},
+		"ready":                     {nil, `{"conditions":[{"type":"Ready","status":"True"}]}`, state.Healthy, "", ""},
+		"not ready":                 {nil, `{"conditions":[{"type":"Ready","status":"False","reason":"Building","message":"half way"}]}`, state.Progressing, "half way", ""},
+		"stalled":                   {nil, `{"observedGeneration":1,"conditions":[{"type":"Stalled","status":"True","reason":"No","message":"no way"}]}`, state.Failed, "no way", ""},
+		"observed":                  {nil, anyStatus, state.Healthy, "", ""},
+		"neither":                   {nil, `{"phase":"fine"}`, state.Unknown, "", "its status has neither a Ready condition nor observedGeneration"},
+		"of an older generation":    {[]platform.Health{{Healthy: "true"}}, `{"observedGeneration":0}`, state.Progressing, "its controller has not seen this revision yet", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, &apiOnly)
@@ -167,7 +168,7 @@ func TestCustomResourceThatChangedIsNotHealthyUntilItsControllerSawIt(t *testing
 	two := r.of(2)
 	r.pass(two)
 	r.quiet()
-	require.Equal(t, apply.Progressing, r.pass(two).Health)
+	require.Equal(t, state.Progressing, r.pass(two).Health)
 	r.widgetStatus("web", `{"observedGeneration":2}`)
 	r.healthy(two)
 }
@@ -201,7 +202,7 @@ func TestCustomResourceWithoutGenerationsIsNotHealthyByAnOldStatus(t *testing.T)
 			r.pass(two)
 			r.quiet()
 			result := r.pass(two)
-			require.Equal(t, apply.Progressing, result.Health)
+			require.Equal(t, state.Progressing, result.Health)
 			require.Equal(t, "its controller has not seen this revision yet", result.Objects[0].Message)
 			r.afterThisSecond()
 			r.widgetStatus("web", c.now)
@@ -228,7 +229,7 @@ func TestResourcesThatWentWithTheirCRDAreForgotten(t *testing.T) {
 	r.healthy(in)
 	require.NoError(t, r.dynamic.Resource(crdResource).Delete(t.Context(), "widgets."+r.team+".example.com", metav1.DeleteOptions{}))
 	result := r.until(absent(in), func(result apply.Result) bool { return result.Settled })
-	require.Equal(t, apply.Healthy, result.Health)
+	require.Equal(t, state.Healthy, result.Health)
 	require.Empty(t, r.inventory("web"))
 }
 

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	v1 "k8s.io/api/core/v1"
+
+	"transom.dev/render/state"
 )
 
 const longestWhy = 400 // of the message of a pod, in bytes
@@ -43,7 +45,7 @@ func (p podDiagnosis) explain(ctx context.Context, d *desired, message string) (
 		return "", err
 	}
 	name, worst := worstPod(ailing, present, d.live)
-	d.stuck = worst.stuck && present.current(worst, d.live) && !d.live.byStatus.behind && d.live.byStatus.health != Suspended
+	d.stuck = worst.stuck && present.current(worst, d.live) && !d.live.byStatus.behind && d.live.byStatus.health != state.Suspended
 	if !present.superseded(worst) {
 		return strings.TrimPrefix(message+": pod "+name+": "+worst.why, ": "), nil
 	}

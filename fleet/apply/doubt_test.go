@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"transom.dev/fleet/apply"
+	"transom.dev/render/state"
 )
 
 // fetched is an instance as a state has it that was fetched just now.
@@ -43,7 +44,7 @@ func TestWhatAnotherDaemonAppliedStaysUntilTheStateWasFetchedAgain(t *testing.T)
 	result := r.until(old, doubted)
 	require.Empty(t, result.Changes)
 	require.False(t, result.Settled)
-	require.Equal(t, apply.Progressing, result.Health)
+	require.Equal(t, state.Progressing, result.Health)
 	require.True(t, r.pass(old).Doubted, "until it is fetched")
 	next := web("1", "2") // of a state that was fetched before as well
 	next.Fetched = old.Fetched

@@ -12,6 +12,7 @@ import (
 
 	"transom.dev/fleet/apply"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 var resources = map[string]schema.GroupVersionResource{
@@ -70,7 +71,7 @@ func TestWhatAnotherAgentAppliesIsHealthyOnceItDid(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	in := r.external(r.instance("web", documents(configMap("web", "1"), secret("login", ""))))
 	result := r.pass(in)
-	require.Equal(t, apply.Unknown, result.Health, "nobody's failure: no deadline runs")
+	require.Equal(t, state.Unknown, result.Health, "nobody's failure: no deadline runs")
 	require.Contains(t, result.Message, "has not applied it yet")
 	require.Empty(t, result.Problems)
 	require.False(t, r.exists("web"))
@@ -79,11 +80,11 @@ func TestWhatAnotherAgentAppliesIsHealthyOnceItDid(t *testing.T) {
 	r.healthy(in)
 	require.NotEmpty(t, r.secret("login").Data["password"], "the values of generated Secrets are made here all the same")
 	r.calls.take()
-	require.Equal(t, apply.Healthy, r.pass(in).Health)
+	require.Equal(t, state.Healthy, r.pass(in).Health)
 	require.Empty(t, r.calls.take(), "rest costs nothing")
 
 	next := r.external(r.instance("web", documents(configMap("web", "2"), secret("login", ""))))
-	require.Equal(t, apply.Unknown, r.pass(next).Health, "health of another revision is none")
+	require.Equal(t, state.Unknown, r.pass(next).Health, "health of another revision is none")
 	r.sync(next)
 	r.healthy(next)
 	for _, call := range writes(r.calls.take()) {
@@ -101,10 +102,10 @@ func TestRemovalByAnotherAgentIsWaitedFor(t *testing.T) {
 	require.True(t, r.exists("web-b"), "it is the other agent's to prune")
 
 	gone := absent(in)
-	require.Equal(t, apply.Progressing, r.pass(gone).Health)
+	require.Equal(t, state.Progressing, r.pass(gone).Health)
 	require.NotEmpty(t, r.inventory("web"), "what has to be gone is remembered across restarts")
 	r.connect()
-	require.Equal(t, apply.Progressing, r.pass(gone).Health)
+	require.Equal(t, state.Progressing, r.pass(gone).Health)
 	for _, name := range []string{"web-a", "web-b"} {
 		require.NoError(t, r.kube.CoreV1().ConfigMaps(r.team).Delete(background, name, metav1.DeleteOptions{}))
 	}
@@ -138,7 +139,7 @@ func TestWhatIsNotOursIsTheOtherAgentsToDecide(t *testing.T) {
 	require.NoError(t, err)
 	result := r.pass(in)
 	require.Empty(t, result.Problems)
-	require.Equal(t, apply.Unknown, result.Health)
+	require.Equal(t, state.Unknown, result.Health)
 	r.sync(in)
 	r.healthy(in)
 }

@@ -21,6 +21,7 @@ import (
 
 	"transom.dev/fleet/apply"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 const patience = 60 * time.Second
@@ -150,7 +151,7 @@ func (r *rig) until(in apply.Instance, wanted func(apply.Result) bool) apply.Res
 // healthy makes passes until the instance is healthy and nothing is left to do.
 func (r *rig) healthy(in apply.Instance) apply.Result {
 	r.Helper()
-	return r.until(in, func(result apply.Result) bool { return result.Health == apply.Healthy && result.Settled })
+	return r.until(in, func(result apply.Result) bool { return result.Health == state.Healthy && result.Settled })
 }
 
 // told waits for an event about an owner.

@@ -8,6 +8,7 @@ import (
 
 	"transom.dev/render/expression"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // healthCache has the findings of earlier passes that health is assessed by.
@@ -47,7 +48,7 @@ func (a assessment) assessHealth(ctx context.Context, set []*desired) error {
 		health, message, err := a.assessObject(ctx, d)
 		adopts := d.change != nil && d.change.Action == Adopted
 		adopted := adopts || a.inventory.adopted[d.object]
-		if health == Healthy && message == "" && adopted {
+		if health == state.Healthy && message == "" && adopted {
 			message = "adopted: it was there before"
 		}
 		d.status = ObjectStatus{Object: d.object, Health: health, Message: message}
@@ -56,43 +57,43 @@ func (a assessment) assessHealth(ctx context.Context, set []*desired) error {
 }
 
 // assessObject is the health of one object and the reason of it. The cases that need no status come first.
-func (a assessment) assessObject(ctx context.Context, d *desired) (Health, string, error) {
+func (a assessment) assessObject(ctx context.Context, d *desired) (state.Health, string, error) {
 	switch l := d.live; {
 	case d.fault != "":
-		return Failed, d.fault, nil
+		return state.Failed, d.fault, nil
 	case l == nil:
 		health, message := a.behind("not applied")
 		return health, message, nil
 	case l.deleting:
-		return Progressing, "is being deleted", nil
+		return state.Progressing, "is being deleted", nil
 	case d.adopts && a.adoption != nil:
-		return Unknown, "its adoption waits for an Approval", nil
+		return state.Unknown, "its adoption waits for an Approval", nil
 	case d.adopts:
-		return Progressing, "not adopted", nil
+		return state.Progressing, "not adopted", nil
 	case l.digest != d.digest:
 		health, message := a.behind("the cluster has another revision of it")
 		return health, message, nil
 	case a.healthEntry(d) != nil && !custom(d.gvk.GroupKind()):
 		return a.assessByEntry(ctx, d)
 	case !wantsWhole(d.gvk.GroupKind()):
-		return Healthy, "", nil
+		return state.Healthy, "", nil
 	case !l.seen():
-		return Progressing, "just applied", nil
+		return state.Progressing, "just applied", nil
 	}
 	return a.assessByStatus(ctx, d)
 }
 
 // assessByEntry assesses an object of a built-in kind by the version's health entry, and adds the ailment of its pods.
-func (a assessment) assessByEntry(ctx context.Context, d *desired) (Health, string, error) {
+func (a assessment) assessByEntry(ctx context.Context, d *desired) (state.Health, string, error) {
 	health, message, err := a.assessBuiltin(ctx, d, a.healthEntry(d).Applied)
-	if err == nil && health != Healthy && d.fault == "" {
+	if err == nil && health != state.Healthy && d.fault == "" {
 		message, err = a.pods.explain(ctx, d, message)
 	}
 	return health, message, err
 }
 
 // assessByStatus assesses an object by its status, as the watch reduced it.
-func (a assessment) assessByStatus(ctx context.Context, d *desired) (Health, string, error) {
+func (a assessment) assessByStatus(ctx context.Context, d *desired) (state.Health, string, error) {
 	health, message := d.live.byStatus.health, d.live.byStatus.message
 	if custom(d.gvk.GroupKind()) {
 		health, message = a.assessCustom(d)
@@ -100,13 +101,13 @@ func (a assessment) assessByStatus(ctx context.Context, d *desired) (Health, str
 	if class := d.live.byStatus.class; class != "" {
 		waits, err := a.cluster.health.classes.bindsLate(ctx, a.client, class)
 		if err != nil {
-			return Unknown, "", err
+			return state.Unknown, "", err
 		}
 		if waits {
-			return Healthy, "waits for its first consumer", nil
+			return state.Healthy, "waits for its first consumer", nil
 		}
 	}
-	if health == Healthy {
+	if health == state.Healthy {
 		a.cluster.unlabelled.forgetPodsOf(d)
 		return health, message, nil
 	}
@@ -115,19 +116,19 @@ func (a assessment) assessByStatus(ctx context.Context, d *desired) (Health, str
 }
 
 // assessCustom assesses a custom resource: by the version's own expressions, else by the fields that most controllers report.
-func (a assessment) assessCustom(d *desired) (Health, string) {
+func (a assessment) assessCustom(d *desired) (state.Health, string) {
 	body := d.live.body
 	seen, observes := observedGeneration(body)
 	if observes && seen < d.live.generation {
-		return Progressing, notSeen
+		return state.Progressing, notSeen
 	}
 	rule := a.healthEntry(d)
 	if rule != nil && rule.Applied {
-		return Healthy, ""
+		return state.Healthy, ""
 	}
 	if !observes && precedesPatch(d.live) {
 		d.again = true
-		return Progressing, notSeen
+		return state.Progressing, notSeen
 	}
 	if rule != nil {
 		return a.evaluateEntry(d, *rule)
@@ -137,11 +138,11 @@ func (a assessment) assessCustom(d *desired) (Health, string) {
 	}
 	if _, reports := body["status"]; !reports && young(d.live) {
 		d.again = true
-		return Progressing, "no status yet"
+		return state.Progressing, "no status yet"
 	}
 	d.fault = "its status has neither a Ready condition nor observedGeneration: the version must say when it is healthy; " +
 		"add an entry under spec.health, with applied: true if it has no health of its own"
-	return Unknown, d.fault
+	return state.Unknown, d.fault
 }
 
 // precedesPatch says whether the status of a custom resource that does not report observedGeneration is from before our last
@@ -166,11 +167,11 @@ func (l *live) fresh() bool {
 
 // evaluateEntry evaluates the version's health entry. A value that is not there yet is progress; any other error of
 // evaluation is a mistake of the version.
-func (a assessment) evaluateEntry(d *desired, h platform.Health) (Health, string) {
+func (a assessment) evaluateEntry(d *desired, h platform.Health) (state.Health, string) {
 	for _, rule := range []struct {
 		source string
-		means  Health
-	}{{h.Failed, Failed}, {h.Healthy, Healthy}} {
+		means  state.Health
+	}{{h.Failed, state.Failed}, {h.Healthy, state.Healthy}} {
 		if rule.source == "" {
 			continue
 		}
@@ -179,17 +180,17 @@ func (a assessment) evaluateEntry(d *desired, h platform.Health) (Health, string
 		case expression.IsNoSuchKey(err):
 		case err != nil:
 			d.fault = fmt.Sprintf("the version's health expression %q: %v", rule.source, err)
-			return Unknown, d.fault
-		case yes && rule.means == Failed:
-			return Failed, "its status matches " + rule.source
+			return state.Unknown, d.fault
+		case yes && rule.means == state.Failed:
+			return state.Failed, "its status matches " + rule.source
 		case yes:
-			return Healthy, ""
+			return state.Healthy, ""
 		}
 	}
 	if h.Healthy == "" {
-		return Healthy, ""
+		return state.Healthy, ""
 	}
-	return Progressing, "waiting for " + h.Healthy
+	return state.Progressing, "waiting for " + h.Healthy
 }
 
 // rules are compiled health expressions by their source.

@@ -16,6 +16,7 @@ import (
 
 	"transom.dev/fleet/apply"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 func TestHealthOfAnOlderRevisionDoesNotCount(t *testing.T) {
@@ -26,12 +27,12 @@ func TestHealthOfAnOlderRevisionDoesNotCount(t *testing.T) {
 	r.healthy(one)
 
 	two := r.instance("web", deployment("web", "nginx:2"))
-	require.Equal(t, apply.Progressing, r.pass(two).Health)
+	require.Equal(t, state.Progressing, r.pass(two).Health)
 	r.quiet()
 	result := r.pass(two)
-	require.Equal(t, apply.Progressing, result.Health)
+	require.Equal(t, state.Progressing, result.Health)
 	require.Equal(t, "Deployment.apps "+r.team+"/web: its controller has not seen this revision yet", result.Message)
-	require.Equal(t, apply.Progressing, r.pass(one).Health, "nor does the health of two count for one")
+	require.Equal(t, state.Progressing, r.pass(one).Health, "nor does the health of two count for one")
 	r.healthyAfter(one, func() { r.available("web") })
 }
 
@@ -45,7 +46,7 @@ func TestHealthSeenBeforeAPatchDoesNotCount(t *testing.T) {
 	r.calls.gate.Lock()
 	defer r.calls.gate.Unlock()
 	result := r.pass(r.instance("web", deployment("web", "nginx:2")))
-	require.Equal(t, apply.Progressing, result.Health)
+	require.Equal(t, state.Progressing, result.Health)
 	require.Equal(t, "just applied", result.Objects[0].Message)
 }
 
@@ -60,17 +61,17 @@ func TestHealthThatArrivesLateDoesNotCount(t *testing.T) {
 	hear := sync.OnceFunc(r.calls.gate.Unlock)
 	defer hear()
 	r.availableAt("web", 1) // not heard of before the revision is applied
-	require.Equal(t, apply.Progressing, r.pass(two).Health)
+	require.Equal(t, state.Progressing, r.pass(two).Health)
 	r.availableAt("web", 1)
 	for range 3 {
-		require.Equal(t, apply.Progressing, r.pass(two).Health)
+		require.Equal(t, state.Progressing, r.pass(two).Health)
 	}
 	hear()
 	result := r.until(two, func(result apply.Result) bool { return result.Objects[0].Message != "just applied" })
-	require.Equal(t, apply.Progressing, result.Health)
+	require.Equal(t, state.Progressing, result.Health)
 	r.quiet()
 	result = r.pass(two)
-	require.Equal(t, apply.Progressing, result.Health)
+	require.Equal(t, state.Progressing, result.Health)
 	require.Equal(t, "its controller has not seen this revision yet", result.Objects[0].Message)
 	r.availableAt("web", 2)
 	r.healthy(two)
@@ -100,7 +101,7 @@ func TestDeploymentThatFailedSaysWhy(t *testing.T) {
 		{Type: "Progressing", Status: "False", Reason: "ProgressDeadlineExceeded", Message: "too slow"},
 		{Type: "ReplicaFailure", Status: "True", Reason: "FailedCreate", Message: "exceeded quota: team"},
 	}})
-	result := r.until(in, func(result apply.Result) bool { return result.Health == apply.Failed })
+	result := r.until(in, func(result apply.Result) bool { return result.Health == state.Failed })
 	require.Equal(t, "Deployment.apps "+r.team+"/web: Progress deadline exceeded: FailedCreate: exceeded quota: team", result.Message)
 }
 
@@ -120,7 +121,7 @@ func TestWhyNamesTheWorstPod(t *testing.T) {
 	}})
 	const why = "Available: 0/1: pod web-2: ErrImagePull: no such image"
 	result := r.until(in, func(result apply.Result) bool { return result.Objects[0].Message == why })
-	require.Equal(t, apply.Progressing, result.Health)
+	require.Equal(t, state.Progressing, result.Health)
 	require.Equal(t, "Deployment.apps "+r.team+"/web: "+why, result.Message)
 
 	r.podOf("web", "web-3", corev1.PodStatus{Phase: corev1.PodPending, Conditions: []corev1.PodCondition{
@@ -191,7 +192,7 @@ func TestWholeClusterSeesWhatAilsAClusterScopedVersion(t *testing.T) {
 	in.NamespaceManifest = nil
 	why := regexp.MustCompile(`^Deployment.apps ` + r.team + `/web: Available: 0/1: pod web-[a-z0-9-]+: ErrImagePull: rpc error`)
 	result := r.until(in, func(result apply.Result) bool { return why.MatchString(result.Message) && result.Stuck })
-	require.Equal(t, apply.Progressing, result.Health)
+	require.Equal(t, state.Progressing, result.Health)
 }
 
 // podOf makes a pod as the controllers of a workload would.
@@ -238,7 +239,7 @@ func TestClaimPendingForItsFirstConsumerPasses(t *testing.T) {
 	pending := r.instance("binds", "{apiVersion: v1, kind: PersistentVolumeClaim, metadata: {name: more}, spec: {storageClassName: "+
 		r.team+"-now, accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}")
 	result = r.until(pending, func(result apply.Result) bool { return result.Objects[0].Message == "PVC is not Bound. phase: Pending" })
-	require.Equal(t, apply.Progressing, result.Health)
+	require.Equal(t, state.Progressing, result.Health)
 }
 
 func TestKindsWithoutStatusAreHealthyOnceApplied(t *testing.T) {
@@ -289,7 +290,7 @@ func TestWholeClusterSaysWhatAilsABrokenImage(t *testing.T) {
 	in := r.instance("web", deployment("web", "nginx:broken"))
 	why := regexp.MustCompile(`^Deployment.apps ` + r.team + `/web: Available: 0/1: pod web-[a-z0-9-]+: ErrImagePull: rpc error`)
 	result := r.until(in, func(result apply.Result) bool { return why.MatchString(result.Message) })
-	require.Equal(t, apply.Progressing, result.Health)
+	require.Equal(t, state.Progressing, result.Health)
 
 	r.healthy(r.instance("web", deployment("web", "nginx:2")))
 }
@@ -299,7 +300,7 @@ func TestWholeClusterSaysWhatAilsACrash(t *testing.T) {
 	in := r.instance("web", deployment("web", "nginx:crash"))
 	why := regexp.MustCompile(`pod web-[a-z0-9-]+: CrashLoopBackOff: back-off`)
 	result := r.until(in, func(result apply.Result) bool { return why.MatchString(result.Message) })
-	require.Equal(t, apply.Progressing, result.Health)
+	require.Equal(t, state.Progressing, result.Health)
 }
 
 func statefulSet(name string) string {

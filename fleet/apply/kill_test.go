@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"transom.dev/fleet/apply"
+	"transom.dev/render/state"
 )
 
 var errKilled = errors.New("the daemon was killed")
@@ -54,7 +55,7 @@ func (r *rig) killedAfter(writes int, in apply.Instance) (survived bool) {
 			require.ErrorIs(r, err, errKilled)
 			return false
 		}
-		if result.Health == apply.Healthy && result.Settled {
+		if result.Health == state.Healthy && result.Settled {
 			return true
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"transom.dev/fleet/apply"
+	"transom.dev/render/state"
 )
 
 // endless repeats a text for as long as somebody reads, waiting a while before each part.
@@ -186,7 +187,7 @@ func TestAnswersOverTheLimitsAreRefused(t *testing.T) {
 			}
 			require.Eventually(t, func() bool {
 				result, err := cluster.Apply(t.Context(), in)
-				return err == nil && result.Health == apply.Healthy
+				return err == nil && result.Health == state.Healthy
 			}, patience, 20*time.Millisecond, "it takes part again")
 		})
 	}

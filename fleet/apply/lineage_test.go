@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"transom.dev/fleet/apply"
+	"transom.dev/render/state"
 )
 
 // history is the commits of a state repository, oldest first, and its identity.
@@ -89,7 +90,7 @@ func TestAnotherInstallationWritesNothingAndIsTold(t *testing.T) {
 	} {
 		result := r.until(in, foreign)
 		require.True(t, result.Settled)
-		require.Equal(t, apply.Unknown, result.Health)
+		require.Equal(t, state.Unknown, result.Health)
 		require.Equal(t, &apply.Foreign{Commit: "ours-1", Identity: "ours"}, result.Foreign)
 		require.Equal(t, "cluster a was last written from state commit ours-1, which this state repository does not contain: another "+
 			"installation, or a backup; nothing of the environment is written there; that commit is of state repository ours; continue "+

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"transom.dev/fleet/apply"
+	"transom.dev/render/state"
 )
 
 func TestNamespaceFileIsAppliedFirstAndKeptRight(t *testing.T) {
@@ -68,7 +69,7 @@ func TestNamespaceThatIsBeingDeletedIsWaitedFor(t *testing.T) {
 	require.Empty(t, writes(r.calls.take()))
 	require.Empty(t, result.Problems)
 	require.False(t, result.Settled)
-	require.Equal(t, apply.Progressing, result.Health)
+	require.Equal(t, state.Progressing, result.Health)
 	require.Equal(t, "Namespace "+r.team+": is being deleted", result.Message)
 }
 

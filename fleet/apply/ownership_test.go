@@ -11,6 +11,7 @@ import (
 
 	"transom.dev/fleet/apply"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 func TestForeignObjectIsRefusedBeforeAnyWrite(t *testing.T) {
@@ -43,7 +44,7 @@ func TestObjectOfAnotherInstanceIsRefused(t *testing.T) {
 	result := r.pass(r.instance("second", configMap("shared", "2")))
 	require.Len(t, result.Problems, 1)
 	require.Contains(t, result.Problems[0].Message, "it belongs to first of team "+r.team+" in environment test")
-	require.Equal(t, apply.Failed, result.Health)
+	require.Equal(t, state.Failed, result.Health)
 }
 
 func TestForeignNamespaceIsRefused(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"transom.dev/fleet/apply"
+	"transom.dev/render/state"
 )
 
 // verdict is a proof that always says the same.
@@ -32,7 +33,7 @@ func TestWhatIsNotProvenIsNotWritten(t *testing.T) {
 	result := r.pass(in)
 	require.Equal(t, doubt.held, result.Held)
 	require.Equal(t, doubt.held, result.Message)
-	require.Equal(t, apply.Unknown, result.Health)
+	require.Equal(t, state.Unknown, result.Health)
 	require.False(t, result.Settled)
 	require.Empty(t, writes(r.calls.take()))
 

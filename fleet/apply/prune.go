@@ -108,7 +108,7 @@ func (p *pruning) pruneOrphans(ctx context.Context) error {
 // needsBefore says whether an object may still need the objects that it used before: it is not healthy, or its pods are those
 // of before.
 func needsBefore(d *desired) bool {
-	if d.status.Health == Suspended && !d.postponed {
+	if d.status.Health == state.Suspended && !d.postponed {
 		return leavesPods(d)
 	}
 	return worst([]*desired{d}) != nil

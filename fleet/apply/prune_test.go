@@ -15,6 +15,7 @@ import (
 
 	"transom.dev/fleet/apply"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 func (r *rig) exists(configMap string) bool {
@@ -66,7 +67,7 @@ func TestPruneWaitsForTheHealthOfWhatReplaces(t *testing.T) {
 	in := r.instance("web", deployment("web", "nginx:1"))
 	r.pass(in)
 	r.quiet()
-	require.Equal(t, apply.Progressing, r.pass(in).Health)
+	require.Equal(t, state.Progressing, r.pass(in).Health)
 	require.True(t, r.exists("web-a"))
 	r.available("web")
 	r.until(in, func(result apply.Result) bool { return actions(result)["ConfigMap web-a"] == apply.Pruned })
@@ -123,7 +124,7 @@ func TestPruneSparesWhatCannotBeMadeAgain(t *testing.T) {
 				}
 				return result.Settled
 			})
-			require.Equal(t, apply.Healthy, result.Health)
+			require.Equal(t, state.Healthy, result.Health)
 			require.ElementsMatch(t, c.kept, byAction[apply.Kept])
 			require.ElementsMatch(t, c.pruned, byAction[apply.Pruned])
 			require.Empty(t, r.inventory("db"))
@@ -224,7 +225,7 @@ func TestPruningIsConfirmedBeforeItIsForgotten(t *testing.T) {
 	r.healthy(in)
 	result := r.pass(absent(in))
 	require.False(t, result.Settled)
-	require.Equal(t, apply.Progressing, result.Health)
+	require.Equal(t, state.Progressing, result.Health)
 	require.Contains(t, r.inventory("web"), "web-a")
 	_, err := r.kube.CoreV1().ConfigMaps(r.team).Patch(t.Context(), "web-a", types.MergePatchType,
 		[]byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
@@ -241,7 +242,7 @@ func TestARemovalThatIsOnlyObservedIsNotSettledWhileSomethingIsLeft(t *testing.T
 	result, err := r.Observe(t.Context(), absent(in))
 	require.NoError(t, err)
 	require.False(t, result.Settled)
-	require.Equal(t, apply.Progressing, result.Health)
+	require.Equal(t, state.Progressing, result.Health)
 	require.Equal(t, "ConfigMap "+r.team+"/web-a: waiting for its end", result.Message)
 	r.healthy(absent(in))
 	result, err = r.Observe(t.Context(), absent(in))
@@ -256,7 +257,7 @@ func TestPruneOrderFirstGoesBeforeWhatReplacesIt(t *testing.T) {
 	result := r.pass(in)
 	require.Empty(t, result.Changes)
 	require.False(t, r.exists("new"))
-	require.Equal(t, apply.Progressing, result.Health)
+	require.Equal(t, state.Progressing, result.Health)
 	_, err := r.kube.CoreV1().ConfigMaps(r.team).Patch(t.Context(), "old", types.MergePatchType,
 		[]byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
 	require.NoError(t, err)

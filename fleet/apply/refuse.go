@@ -36,7 +36,7 @@ func recordRefusal(d *desired, err error) error {
 
 // progressing is the status of an object that a later pass will write.
 func progressing(d *desired, message string) ObjectStatus {
-	return ObjectStatus{Object: d.object, Health: Progressing, Message: message}
+	return ObjectStatus{Object: d.object, Health: state.Progressing, Message: message}
 }
 
 // refusal is the API server's answer, for a person.

@@ -12,6 +12,7 @@ import (
 
 	"transom.dev/fleet/apply"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // clientSide makes objects as kubectl apply does: an Update that owns every field, defaults too.
@@ -121,7 +122,7 @@ func TestWhatWouldLoseAFieldWaitsForAnApproval(t *testing.T) {
 		},
 	}, result.Adoption.Effects)
 	require.Equal(t, result.Adoption, observed.Adoption)
-	require.Equal(t, apply.Unknown, result.Health, "no deadline runs")
+	require.Equal(t, state.Unknown, result.Health, "no deadline runs")
 	require.False(t, result.Settled)
 	require.Empty(t, result.Problems)
 	require.Empty(t, result.Changes)

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"transom.dev/fleet/apply"
+	"transom.dev/render/state"
 )
 
 const replaceable = `transom.dev/replace: "true"`
@@ -195,7 +196,7 @@ func TestWholeClusterMigratesAnewForTheNextRelease(t *testing.T) {
 	before, err := r.kube.BatchV1().Jobs(r.team).Get(t.Context(), "migrate", metav1.GetOptions{})
 	require.NoError(t, err)
 	r.until(release("nginx:2"), func(result apply.Result) bool {
-		return result.Health == apply.Healthy && result.Settled
+		return result.Health == state.Healthy && result.Settled
 	})
 	after, err := r.kube.BatchV1().Jobs(r.team).Get(t.Context(), "migrate", metav1.GetOptions{})
 	require.NoError(t, err)

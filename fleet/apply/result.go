@@ -2,6 +2,8 @@ package apply
 
 import (
 	"time"
+
+	"transom.dev/render/state"
 )
 
 // Object names an object of a cluster.
@@ -49,23 +51,11 @@ type Change struct {
 	Before string `json:"before,omitempty"`
 }
 
-// Health is how an object, or the worst object of an instance, does.
-type Health string
-
-// The values of Health, best first.
-const (
-	Healthy     Health = "Healthy"
-	Suspended   Health = "Suspended" // as it is asked to be, which is not to come to its revision by itself: it proves nothing
-	Progressing Health = "Progressing"
-	Unknown     Health = "Unknown"
-	Failed      Health = "Failed"
-)
-
 // ObjectStatus is the health of one desired object at its desired revision.
 type ObjectStatus struct {
-	Object  Object `json:"object"`
-	Health  Health `json:"health"`
-	Message string `json:"message,omitempty"` // why, down to the worst pod
+	Object  Object       `json:"object"`
+	Health  state.Health `json:"health"`
+	Message string       `json:"message,omitempty"` // why, down to the worst pod
 }
 
 // Problem is a fault that a person must mend before the instance can be as it should. Its text holds no secret value.
@@ -87,7 +77,7 @@ type Result struct {
 	Changes   []Change       `json:"changes,omitempty"` // in the order of the state file; pruned ones after
 	Unchanged int            `json:"unchanged"`
 	Objects   []ObjectStatus `json:"objects,omitempty"` // one per desired object, in the order of the state file
-	Health    Health         `json:"health"`            // the worst of them; with Problems at best Unknown
+	Health    state.Health   `json:"health"`            // the worst of them; with Problems at best Unknown
 	Message   string         `json:"message,omitempty"` // of the worst object, which it begins with
 	Object    string         `json:"object,omitempty"`  // the worst object, such as "Deployment.apps payments/web"
 	Stuck     bool           `json:"stuck,omitempty"`   // a pod of this revision crashes again and again, or cannot start as it is

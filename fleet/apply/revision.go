@@ -9,6 +9,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"transom.dev/render/state"
 )
 
 // Labels of pods that name the revision of their workload.
@@ -178,7 +180,7 @@ func (p podDiagnosis) blameSuperseded(d *desired, name string, worst *pod) {
 func superseded(all []*desired) bool {
 	found := false
 	for _, d := range all {
-		if d.postponed || d.status.Health == Healthy || d.status.Health == Suspended {
+		if d.postponed || d.status.Health == state.Healthy || d.status.Health == state.Suspended {
 			continue
 		}
 		if !d.superseded {

@@ -13,7 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
-	"transom.dev/fleet/apply"
+	"transom.dev/render/state"
 )
 
 func secret(name, annotation string) string {
@@ -144,7 +144,7 @@ func TestImmutableFieldIsAProblem(t *testing.T) {
 		"Nothing was deleted: give the object a new name, publish a version that leaves the field as it was, or annotate it "+
 		`transom.dev/replace: "true" to have it deleted and made anew`,
 		result.Problems[0].String())
-	require.Equal(t, apply.Failed, result.Health)
+	require.Equal(t, state.Failed, result.Health)
 	after, err := r.kube.AppsV1().Deployments(r.team).Get(t.Context(), "web", metav1.GetOptions{})
 	require.NoError(t, err)
 	require.Equal(t, before.UID, after.UID)

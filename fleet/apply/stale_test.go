@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"transom.dev/fleet/apply"
+	"transom.dev/render/state"
 )
 
 // at is an instance as one commit of the state has it.
@@ -28,14 +29,14 @@ func TestAStaleDaemonPrunesNothing(t *testing.T) {
 
 	result := r.until(at(1, r.instance("web", one)), yields)
 	require.Empty(t, result.Changes)
-	require.Equal(t, apply.Healthy, result.Health)
+	require.Equal(t, state.Healthy, result.Health)
 	require.Equal(t, "ConfigMap "+r.team+"/web-b: it is not pruned, because its inventory was written for state commit new, "+
 		"which is later than old. If there is no such commit any more, remove the annotation transom.dev/state from ConfigMap "+
 		"transom-system/test."+r.team+".web", result.Message)
 	require.True(t, r.exists("web-b"))
 
 	result = r.until(absent(at(1, r.instance("cache", "{}"))), yields)
-	require.Equal(t, apply.Progressing, result.Health)
+	require.Equal(t, state.Progressing, result.Health)
 	require.Contains(t, result.Message, "which is later than old")
 	require.True(t, r.exists("cache"))
 

@@ -9,11 +9,13 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"transom.dev/render/state"
 )
 
 // statusHealth is the health that an object of a built-in kind has by its status, at the generation it was read with.
 type statusHealth struct {
-	health   Health
+	health   state.Health
 	message  string
 	behind   bool   // its controller has not seen this generation
 	running  bool   // a Job that is not complete, which is no ailment
@@ -32,21 +34,21 @@ func healthByStatus(u *unstructured.Unstructured) statusHealth {
 	case gk.Kind == "APIService":
 		o.health, o.message = conditionHealth(body, "Available")
 	case gk.Group == "apps" && seen < u.GetGeneration():
-		o.health, o.message, o.behind = Progressing, notSeen, true
+		o.health, o.message, o.behind = state.Progressing, notSeen, true
 	case gk.Kind == "StatefulSet" && strategyOf(body) == "OnDelete":
 		o.health, o.message = statefulSetProgress(body)
 	default:
 		o.health, o.message = kstatusHealth(body)
 	}
-	if o.health != Failed && !o.behind && !done(gk, body) {
+	if o.health != state.Failed && !o.behind && !done(gk, body) {
 		if waits, suspended := suspension(gk, body); suspended {
-			o.health, o.message = Suspended, waits
-		} else if gk.Kind == "StatefulSet" && o.health == Healthy {
+			o.health, o.message = state.Suspended, waits
+		} else if gk.Kind == "StatefulSet" && o.health == state.Healthy {
 			o.message = ofOldRevision(body)
 		}
 	}
 	o.running = gk.Group == "batch" && gk.Kind == "Job" && !done(gk, body)
-	if o.health == Healthy {
+	if o.health == state.Healthy {
 		return o
 	}
 	if failure := condition(body, "ReplicaFailure"); failure["status"] == "True" {
@@ -73,20 +75,20 @@ func done(gk schema.GroupKind, body map[string]any) bool {
 const notSeen = "its controller has not seen this revision yet"
 
 // kstatusHealth is the health that kstatus computes, in our words.
-func kstatusHealth(body map[string]any) (Health, string) {
+func kstatusHealth(body map[string]any) (state.Health, string) {
 	result, err := status.Compute(&unstructured.Unstructured{Object: body})
 	if err != nil {
-		return Unknown, err.Error()
+		return state.Unknown, err.Error()
 	}
 	switch result.Status {
 	case status.CurrentStatus:
-		return Healthy, ""
+		return state.Healthy, ""
 	case status.FailedStatus:
-		return Failed, result.Message
+		return state.Failed, result.Message
 	case status.InProgressStatus, status.TerminatingStatus:
-		return Progressing, result.Message
+		return state.Progressing, result.Message
 	}
-	return Unknown, result.Message
+	return state.Unknown, result.Message
 }
 
 // podSelector is the selector of a workload in its text form; empty if there is none.
@@ -130,11 +132,11 @@ func condition(body map[string]any, kind string) map[string]any {
 }
 
 // conditionHealth is the health of an object that one condition decides.
-func conditionHealth(body map[string]any, kind string) (Health, string) {
+func conditionHealth(body map[string]any, kind string) (state.Health, string) {
 	c := condition(body, kind)
 	if c["status"] == "True" {
-		return Healthy, ""
+		return state.Healthy, ""
 	}
 	message, _ := c["message"].(string)
-	return Progressing, strings.TrimSuffix("not "+kind+": "+message, ": ")
+	return state.Progressing, strings.TrimSuffix("not "+kind+": "+message, ": ")
 }

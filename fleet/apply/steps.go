@@ -107,13 +107,13 @@ func (a *application) postponeSteps(ctx context.Context, s step, ailing *desired
 	a.blocker = ailing
 	a.blocked = fmt.Sprintf("step %d waits for it", later[0].number)
 	how := fmt.Sprintf("waits for %s of step %d: %s", ailing.object, s.number, cmp.Or(ailing.status.Message, "it is still running"))
-	if ailing.status.Health == Failed {
+	if ailing.status.Health == state.Failed {
 		a.blocked = fmt.Sprintf("step %d is not applied", later[0].number)
 		how = fmt.Sprintf("is not applied, because %s of step %d failed: %s", ailing.object, s.number, ailing.status.Message)
 	}
-	waiting := Progressing
-	if ailing.status.Health == Suspended {
-		waiting = Suspended // for as long as that is
+	waiting := state.Progressing
+	if ailing.status.Health == state.Suspended {
+		waiting = state.Suspended // for as long as that is
 	}
 	var unchanged []*desired
 	for _, s := range later {

@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"transom.dev/fleet/apply"
+	"transom.dev/render/state"
 )
 
 // inStep puts an object of the tests into a step.
@@ -74,7 +75,7 @@ func TestAStepWaitsForTheHealthOfTheOneBefore(t *testing.T) {
 	require.True(t, result.Settled, "an event brings the next pass")
 	require.True(t, r.exists("web"))
 	require.False(t, r.deploymentExists("web"))
-	require.Equal(t, apply.Progressing, result.Health)
+	require.Equal(t, state.Progressing, result.Health)
 	require.Equal(t, "Job.batch "+r.team+"/migrate: Job not started; step 1 waits for it", result.Message)
 	require.Equal(t, "Job.batch "+r.team+"/migrate", result.Object)
 	require.Equal(t, "step 1 waits for Job.batch "+r.team+"/migrate of step 0: Job not started", result.Objects[1].Message)
@@ -108,7 +109,7 @@ func TestAFailedStepStopsTheLaterOnesOfItsInstanceAlone(t *testing.T) {
 	in := r.migrated("nginx:1")
 	r.pass(in)
 	r.jobIs("migrate", batchv1.JobFailureTarget, batchv1.JobFailed)
-	result := r.until(in, func(result apply.Result) bool { return result.Health == apply.Failed })
+	result := r.until(in, func(result apply.Result) bool { return result.Health == state.Failed })
 	require.Equal(t, "Job.batch "+r.team+"/migrate: Job Failed. failed: 1/1; step 1 is not applied", result.Message)
 	require.Equal(t, "step 1 is not applied, because Job.batch "+r.team+"/migrate of step 0 failed: Job Failed. failed: 1/1",
 		result.Objects[1].Message)
@@ -122,7 +123,7 @@ func TestARefusedStepStopsTheLaterOnes(t *testing.T) {
 		"{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {ports: [{port: 99999}]}}", inStep("1", configMap("web-b", "1"))))
 	result := r.pass(in)
 	require.Len(t, result.Problems, 1)
-	require.Equal(t, apply.Failed, result.Health)
+	require.Equal(t, state.Failed, result.Health)
 	require.Contains(t, result.Objects[1].Message, "step 1 is not applied, because Service "+r.team+"/web of step 0 failed: the API server refused it")
 	require.False(t, r.exists("web-b"))
 	require.False(t, result.Settled)
@@ -144,7 +145,7 @@ func TestStepsAscendFromBelowZero(t *testing.T) {
 	r.available("web")
 	r.until(r.instance("web", documents(
 		inStep("10", configMap("e", "1")), inStep("-1", configMap("b", "1")), configMap("c", "1"), inStep("2", configMap("d", "1")),
-		inStep("-1", deployment("web", "nginx:1")))), func(result apply.Result) bool { return result.Health == apply.Healthy })
+		inStep("-1", deployment("web", "nginx:1")))), func(result apply.Result) bool { return result.Health == state.Healthy })
 	made = nil
 	for _, call := range writes(r.calls.take()) {
 		made = append(made, call[strings.LastIndex(call, "/")+1:])
@@ -188,10 +189,10 @@ func TestDriftOfALaterStepIsCorrectedAllTheSame(t *testing.T) {
 	r.available("web")
 	r.healthy(in)
 	r.deploymentStatus("db", appsv1.DeploymentStatus{ObservedGeneration: 1, Replicas: 1, UpdatedReplicas: 1})
-	r.until(in, func(result apply.Result) bool { return result.Health == apply.Progressing })
+	r.until(in, func(result apply.Result) bool { return result.Health == state.Progressing })
 	r.edit("web", "kubectl-edit", `{"spec":{"replicas":7}}`)
 	r.until(in, func(apply.Result) bool { return r.replicas("web") == 1 })
-	require.Equal(t, apply.Progressing, r.pass(in).Health)
+	require.Equal(t, state.Progressing, r.pass(in).Health)
 }
 
 func TestAStepThatCannotBeObeyedIsRefused(t *testing.T) {

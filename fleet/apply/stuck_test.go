@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"transom.dev/fleet/apply"
+	"transom.dev/render/state"
 )
 
 func waiting(reason string) corev1.PodStatus {
@@ -32,7 +33,7 @@ func TestStuckIsWhatNoWaitGetsStarted(t *testing.T) {
 			result := r.until(in, func(result apply.Result) bool {
 				return result.Objects[1].Message == "Available: 0/1: pod web-1: "+reason+": because"
 			})
-			require.Equal(t, apply.Progressing, result.Health)
+			require.Equal(t, state.Progressing, result.Health)
 			require.Equal(t, stuck, result.Stuck)
 			if stuck {
 				require.Equal(t, "Deployment.apps "+r.team+"/web", result.Object, "it is worse than one that is on its way")

@@ -13,7 +13,7 @@ import (
 // result puts together the Result of the pass.
 func (p *pass) result() Result {
 	if p.foreign != nil {
-		return Result{Foreign: p.foreign, Health: Unknown, Message: p.foreign.String(), Settled: true, Took: time.Since(p.began)}
+		return Result{Foreign: p.foreign, Health: state.Unknown, Message: p.foreign.String(), Settled: true, Took: time.Since(p.began)}
 	}
 	r := Result{
 		Problems: slices.Concat(p.problems, p.pruning.refused),
@@ -65,7 +65,7 @@ func (p *pass) result() Result {
 
 // summarize says how the instance does as a whole, and names the object that is to blame.
 func (p *pass) summarize(r *Result) {
-	r.Health = Healthy
+	r.Health = state.Healthy
 	for _, d := range p.all() {
 		r.Stuck = r.Stuck || d.stuck
 		if badness[d.status.Health] > badness[r.Health] {
@@ -74,7 +74,7 @@ func (p *pass) summarize(r *Result) {
 	}
 	r.Superseded = superseded(p.all())
 	if remaining := p.remaining(); len(remaining) > 0 {
-		r.Settled, r.Health = false, Progressing
+		r.Settled, r.Health = false, state.Progressing
 		r.setMessage(remaining[0], cmp.Or(p.pruning.laterStateMessage(), "waiting for its end"))
 	} else if d := worst(p.all()); d != nil && d == p.application.blocker {
 		r.setMessage(d.object, d.status.Message+"; "+p.application.blocked)
@@ -82,16 +82,16 @@ func (p *pass) summarize(r *Result) {
 		r.setMessage(d.object, d.status.Message)
 	}
 	if p.unproven != "" {
-		r.Settled, r.Health, r.Object, r.Message = false, Unknown, "", p.unproven
+		r.Settled, r.Health, r.Object, r.Message = false, state.Unknown, "", p.unproven
 	}
 	if len(r.Problems) > 0 {
 		r.Settled = false
-		if r.Health != Failed {
-			r.Health = Unknown
+		if r.Health != state.Failed {
+			r.Health = state.Unknown
 		}
 	}
 	if a := r.Adoption; a != nil {
-		r.Settled, r.Health = false, Unknown
+		r.Settled, r.Health = false, state.Unknown
 		r.setMessage(a.Effects[0].Object, a.message(p.in.Environment))
 	}
 	if r.Message != "" {
@@ -147,7 +147,7 @@ func (p *pass) remaining() []Object {
 	return p.pruning.waiting
 }
 
-var badness = map[Health]int{Suspended: 1, Progressing: 2, Unknown: 3, Failed: 4}
+var badness = map[state.Health]int{state.Suspended: 1, state.Progressing: 2, state.Unknown: 3, state.Failed: 4}
 
 // worst is the object that ails most, nil if none does: one with a health that is bad for good before one that cannot
 // start, that before all that may pass by itself, and last those that only wait for others.
@@ -157,8 +157,8 @@ func worst(all []*desired) *desired {
 		switch {
 		case d.postponed:
 			return 1
-		case d.stuck && d.status.Health != Failed:
-			return 2*badness[Unknown] + 1
+		case d.stuck && d.status.Health != state.Failed:
+			return 2*badness[state.Unknown] + 1
 		}
 		return 2 * badness[d.status.Health]
 	}

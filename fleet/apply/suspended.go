@@ -5,6 +5,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"transom.dev/render/state"
 )
 
 // suspension says why a workload waits whose manifest asks that it does not come to its present revision by itself: a
@@ -51,17 +53,17 @@ func statefulSetSuspension(body map[string]any) (string, bool) {
 }
 
 // statefulSetProgress assesses a StatefulSet whose pods people delete, of which kstatus says that it is always well.
-func statefulSetProgress(body map[string]any) (Health, string) {
+func statefulSetProgress(body map[string]any) (state.Health, string) {
 	wanted, there := number(body, 1, "spec", "replicas"), number(body, 0, "status", "replicas")
 	switch ready := number(body, 0, "status", "readyReplicas"); {
 	case there < wanted:
-		return Progressing, fmt.Sprintf("Replicas: %d/%d", there, wanted)
+		return state.Progressing, fmt.Sprintf("Replicas: %d/%d", there, wanted)
 	case ready < wanted:
-		return Progressing, fmt.Sprintf("Ready: %d/%d", ready, wanted)
+		return state.Progressing, fmt.Sprintf("Ready: %d/%d", ready, wanted)
 	case there > wanted:
-		return Progressing, fmt.Sprintf("Pending termination: %d", there-wanted)
+		return state.Progressing, fmt.Sprintf("Pending termination: %d", there-wanted)
 	}
-	return Healthy, ""
+	return state.Healthy, ""
 }
 
 // ofOldRevision says of a healthy StatefulSet which of its pods its partition leaves at the revision before; empty: none.

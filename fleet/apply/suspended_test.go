@@ -13,6 +13,7 @@ import (
 
 	"transom.dev/fleet/apply"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // reports has the controller of a workload of apps/v1 report a status, as JSON, for the present generation.
@@ -80,14 +81,14 @@ func TestWhatDoesNotRollOutByItselfIsSuspended(t *testing.T) {
 			r.pass(one)
 			r.reports(c.resource, "agent", c.whole)
 			r.healthy(one)
-			require.Equal(t, apply.Progressing, r.pass(two).Health, "its controller has not seen it")
+			require.Equal(t, state.Progressing, r.pass(two).Health, "its controller has not seen it")
 			r.reports(c.resource, "agent", c.waits)
-			result := r.until(two, func(result apply.Result) bool { return result.Health == apply.Suspended })
+			result := r.until(two, func(result apply.Result) bool { return result.Health == state.Suspended })
 			require.Equal(t, c.why, result.Objects[0].Message)
 			require.True(t, result.Settled)
 			require.False(t, result.Stuck)
 			r.reports(c.resource, "agent", c.fails)
-			r.until(two, func(result apply.Result) bool { return result.Health == apply.Progressing })
+			r.until(two, func(result apply.Result) bool { return result.Health == state.Progressing })
 			r.reports(c.resource, "agent", c.arrives)
 			r.healthy(two)
 		})
@@ -98,7 +99,7 @@ func TestASuspendedJobWaits(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	in := r.instance("web", "{apiVersion: batch/v1, kind: Job, metadata: {name: manual}, spec: {suspend: true, "+
 		"template: {spec: {restartPolicy: Never, containers: [{name: a, image: b}]}}}}")
-	result := r.until(in, func(result apply.Result) bool { return result.Health == apply.Suspended })
+	result := r.until(in, func(result apply.Result) bool { return result.Health == state.Suspended })
 	require.Equal(t, "is suspended: it runs once spec.suspend is false", result.Objects[0].Message)
 }
 
@@ -107,7 +108,7 @@ func TestASuspendedCronJobIsAsAsked(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	in := r.instance("web", "{apiVersion: batch/v1, kind: CronJob, metadata: {name: web}, spec: {suspend: true, schedule: '* * * * *', "+
 		"jobTemplate: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: a, image: b}]}}}}}}")
-	require.Equal(t, apply.Healthy, r.pass(in).Health)
+	require.Equal(t, state.Healthy, r.pass(in).Health)
 }
 
 // TestAStepWaitsForWhatIsSuspended: nothing of a later step begins, and that is nobody's failure.
@@ -116,8 +117,8 @@ func TestAStepWaitsForWhatIsSuspended(t *testing.T) {
 	in := r.instance("web", documents("{apiVersion: batch/v1, kind: Job, metadata: {name: manual}, spec: {suspend: true, "+
 		"template: {spec: {restartPolicy: Never, containers: [{name: a, image: b}]}}}}",
 		"{apiVersion: v1, kind: ConfigMap, metadata: {name: later, annotations: {transom.dev/step: '1'}}}"))
-	result := r.until(in, func(result apply.Result) bool { return result.Health == apply.Suspended })
-	require.Equal(t, apply.Suspended, result.Objects[1].Health)
+	result := r.until(in, func(result apply.Result) bool { return result.Health == state.Suspended })
+	require.Equal(t, state.Suspended, result.Objects[1].Health)
 	require.Contains(t, result.Objects[1].Message, "waits for Job.batch "+r.team+"/manual of step 0: is suspended")
 	require.Contains(t, result.Message, "step 1 waits for it")
 	in.Health = []platform.Health{{Group: "batch", Kind: "Job", Applied: true}}
@@ -136,7 +137,7 @@ func TestWhatPodsOfBeforeUseStays(t *testing.T) {
 	r.healthy(one)
 	r.pass(two)
 	r.reports("daemonsets", "agent", `{"updatedNumberScheduled":0}`)
-	r.until(two, func(result apply.Result) bool { return result.Health == apply.Suspended && result.Settled })
+	r.until(two, func(result apply.Result) bool { return result.Health == state.Suspended && result.Settled })
 	_, err := r.kube.CoreV1().ConfigMaps(r.team).Get(t.Context(), "one", metav1.GetOptions{})
 	require.NoError(t, err)
 	r.reports("daemonsets", "agent", whole)
@@ -158,7 +159,7 @@ func TestAHealthEntryForABuiltinKindActs(t *testing.T) {
 		{Kind: "ConfigMap", Healthy: `metadata.labels.stage == "yes"`},
 	}
 	result := r.pass(in)
-	require.Equal(t, apply.Progressing, result.Objects[0].Health)
+	require.Equal(t, state.Progressing, result.Objects[0].Health)
 	require.Equal(t, "waiting for metadata.labels.stage == \"yes\"", result.Objects[1].Message)
 
 	in.Manifests = r.label(in.Owner, r.team, documents(deployment("web", "nginx:1"), stage("yes")))
@@ -171,7 +172,7 @@ func TestAHealthEntryForABuiltinKindActs(t *testing.T) {
 	require.Empty(t, r.calls.take())
 
 	r.reports("deployments", "web", `{"replicas":9}`)
-	result = r.until(in, func(result apply.Result) bool { return result.Health == apply.Failed })
+	result = r.until(in, func(result apply.Result) bool { return result.Health == state.Failed })
 	require.Equal(t, "its status matches status.replicas == 9", result.Objects[0].Message)
 
 	in.Health = []platform.Health{{Group: "apps", Kind: "Deployment", Applied: true}}
@@ -198,7 +199,7 @@ func TestAHealthEntryIsHeardOf(t *testing.T) {
 	r := newRig(t, &apiOnly)
 	in := r.instance("web", strings.Replace(service("web"), "spec:\n", "spec:\n  type: LoadBalancer\n", 1))
 	in.Health = []platform.Health{{Kind: "Service", Healthy: `has(status.loadBalancer.ingress)`}}
-	require.Equal(t, apply.Progressing, r.pass(in).Health)
+	require.Equal(t, state.Progressing, r.pass(in).Health)
 	r.quiet()
 	_, err := r.kube.CoreV1().Services(r.team).Patch(t.Context(), "web", "application/merge-patch+json",
 		[]byte(`{"status":{"loadBalancer":{"ingress":[{"ip":"192.0.2.1"}]}}}`), metav1.PatchOptions{}, "status")
@@ -212,23 +213,23 @@ func TestWholeClusterSuspendsADaemonSetUntilItsPodsAreDeleted(t *testing.T) {
 	const spec = "updateStrategy: {type: OnDelete},"
 	one, two := r.instance("web", suspendable("DaemonSet", spec, "nginx:1")), r.instance("web", suspendable("DaemonSet", spec, "nginx:2"))
 	r.healthy(one)
-	result := r.until(two, func(result apply.Result) bool { return result.Health == apply.Suspended })
+	result := r.until(two, func(result apply.Result) bool { return result.Health == state.Suspended })
 	require.Regexp(t, `waits for its pods to be deleted: (\d+) of (\d+) are of the revision before$`, result.Message)
 	require.NoError(t, r.kube.CoreV1().Pods(r.team).DeleteCollection(t.Context(), metav1.DeleteOptions{}, metav1.ListOptions{LabelSelector: "app=agent"}))
 	r.healthy(two)
 
 	bad := r.instance("web", suspendable("DaemonSet", spec, "nginx:broken"))
-	r.until(bad, func(result apply.Result) bool { return result.Health == apply.Suspended })
+	r.until(bad, func(result apply.Result) bool { return result.Health == state.Suspended })
 	require.NoError(t, r.kube.CoreV1().Pods(r.team).DeleteCollection(t.Context(), metav1.DeleteOptions{}, metav1.ListOptions{LabelSelector: "app=agent"}))
 	result = r.until(bad, func(result apply.Result) bool { return result.Stuck })
-	require.Equal(t, apply.Progressing, result.Health, "pods of this revision cannot start")
+	require.Equal(t, state.Progressing, result.Health, "pods of this revision cannot start")
 }
 
 func TestWholeClusterSuspendsAPausedDeployment(t *testing.T) {
 	r := newRig(t, &whole)
 	r.healthy(r.instance("web", suspendable("Deployment", "replicas: 2,", "nginx:1")))
 	paused := r.instance("web", suspendable("Deployment", "replicas: 2, paused: true,", "nginx:2"))
-	result := r.until(paused, func(result apply.Result) bool { return result.Health == apply.Suspended })
+	result := r.until(paused, func(result apply.Result) bool { return result.Health == state.Suspended })
 	require.Contains(t, result.Message, "is paused: 2 of 2 pods are of the revision before")
 	r.healthy(r.instance("web", suspendable("Deployment", "replicas: 2,", "nginx:2")))
 }

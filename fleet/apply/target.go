@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // target is one instance on one cluster: the objects that its state has, each with the live object beside it, and the
@@ -59,11 +60,11 @@ func (t *target) healthEntry(d *desired) *platform.Health {
 
 // behind is the health of an object that is not at its desired revision. Where another agent has not applied it yet, that
 // is nobody's failure: it is unknown when the agent will, and no deadline runs.
-func (t *target) behind(message string) (Health, string) {
+func (t *target) behind(message string) (state.Health, string) {
 	if t.in.External {
-		return Unknown, message + ": the agent that applies this environment has not applied it yet"
+		return state.Unknown, message + ": the agent that applies this environment has not applied it yet"
 	}
-	return Progressing, message
+	return state.Progressing, message
 }
 
 func (t *target) isTeamObject(d *desired) bool { return slices.Contains(t.teamObjects, d) }

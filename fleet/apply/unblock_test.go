@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"transom.dev/fleet/apply"
+	"transom.dev/render/state"
 )
 
 // deadlock is a StatefulSet that went back from a revision whose second pod could not start. Its controller, which the test
@@ -135,7 +136,7 @@ func TestAPodOfAFailedRevisionThatNeverStartedIsDeleted(t *testing.T) {
 		Object: apply.Object{Kind: "Pod", Namespace: k.team, Name: "db-1"}, Action: apply.Deleted,
 		Reason: "StatefulSet.apps " + k.team + "/db cannot come to its present revision before: ErrImagePull: because",
 	}}, result.Changes)
-	require.Equal(t, apply.Progressing, result.Health)
+	require.Equal(t, state.Progressing, result.Health)
 	require.True(t, result.Superseded)
 	require.False(t, result.Stuck)
 	require.Equal(t, "StatefulSet.apps "+k.team+"/db: Ready: 1/2: pod db-1 still has the revision before: ErrImagePull: because; "+

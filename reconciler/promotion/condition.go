@@ -34,7 +34,7 @@ func (c condition) arrived() bool {
 
 // suspended reports whether nothing is on its way on any cluster that has it, and some wait for somebody: the manifests that
 // are applied do not bring it to its revision.
-func (c condition) suspended() bool { return c.said.Health == Suspended }
+func (c condition) suspended() bool { return c.said.Health == state.Suspended }
 
 // opens says who or which event opens a gate that waits for health, which does not come by itself while it is suspended.
 func (c condition) opens(health string) string {
@@ -60,7 +60,7 @@ func (c condition) why() string {
 }
 
 func (o Observation) text() string {
-	text := o.Health
+	text := string(o.Health)
 	if o.Object != "" {
 		text += " " + o.Object
 	}
@@ -100,13 +100,13 @@ func (v *View) condition(e *platform.Environment, r *state.Release, on []string)
 			continue
 		}
 		said := v.observe(e, r.Key, cluster, placed)
-		if said.Health == Suspended {
+		if said.Health == state.Suspended {
 			c.idle++
 		} else if c.counting == c.idle || said.Soaked < c.soaked {
 			c.soaked = said.Soaked
 		}
 		c.counting++
-		if said.Health == Healthy {
+		if said.Health == state.Healthy {
 			c.healthy++
 		}
 		if c.counting == 1 || worse(said, c.said) {
@@ -122,14 +122,14 @@ func worse(a, b Observation) bool {
 
 // rank orders observations by how much is wrong.
 func rank(o Observation) int {
-	return slices.Index([]string{Healthy, Suspended, "", Unknown, Progressing, Failed}, o.Health)
+	return slices.Index([]state.Health{state.Healthy, state.Suspended, "", state.Unknown, state.Progressing, state.Failed}, o.Health)
 }
 
 // observe returns a cluster's observation of exactly this revision; of any other it says nothing.
 func (v *View) observe(e *platform.Environment, k platform.RequestKey, cluster string, placed state.Placement) Observation {
 	said := v.Observe(e.Name, k, cluster)
 	if said.Revision != placed.Observed() {
-		return Observation{Health: Unknown}
+		return Observation{Health: state.Unknown}
 	}
 	return said
 }

@@ -281,30 +281,30 @@ func (w *world) apply(s *stage) {
 func (w *world) unwatched(cluster string) bool { return w.lost[cluster] || w.away[cluster] != nil }
 
 // health is the true health of a placement now.
-func (w *world) health(environment string, on *placed) (string, bool) {
+func (w *world) health(environment string, on *placed) (state.Health, bool) {
 	if on.revision == "" {
-		return promotion.Healthy, false
+		return state.Healthy, false
 	}
 	if w.sick[on.cluster] || w.flapping[on.key.Name+"@"+on.cluster] > w.clock {
-		return promotion.Progressing, false
+		return state.Progressing, false
 	}
 	if w.superseded(on) {
-		return promotion.Progressing, false
+		return state.Progressing, false
 	}
 	age := w.clock - on.since
 	switch f := w.faultOf(environment, on); {
 	case age < startup:
-		return promotion.Progressing, false
+		return state.Progressing, false
 	case f == fails || f == gutter && age > startup+time.Minute:
-		return promotion.Failed, false
+		return state.Failed, false
 	case f == hangs:
-		return promotion.Progressing, false
+		return state.Progressing, false
 	case f == stuck:
-		return promotion.Progressing, true
+		return state.Progressing, true
 	case f == sleeps && !on.woken:
-		return promotion.Suspended, false
+		return state.Suspended, false
 	}
-	return promotion.Healthy, false
+	return state.Healthy, false
 }
 
 // superseded reports whether nothing but a pod of a revision before keeps a placement from being healthy.
@@ -352,20 +352,20 @@ func (w *world) watch(environment string, on *placed) {
 	}
 	health, stuck := w.health(environment, on)
 	if w.lost[on.cluster] {
-		on.said, on.stuck = promotion.Unknown, false
-		on.meter.Observe(on.revision, promotion.Unknown, w.clock-w.booted, grace)
-		on.held.Observe(on.revision, promotion.Unknown, w.clock-w.booted, 0)
+		on.said, on.stuck = state.Unknown, false
+		on.meter.Observe(on.revision, state.Unknown, w.clock-w.booted, grace)
+		on.held.Observe(on.revision, state.Unknown, w.clock-w.booted, 0)
 		return
 	}
 	blind := w.isBlind(on.cluster)
 	if blind && !w.holds(on, health) {
 		return
 	}
-	if health == promotion.Healthy {
+	if health == state.Healthy {
 		on.well, on.ill = on.well+tick, 0
-	} else if health == promotion.Suspended {
+	} else if health == state.Suspended {
 		on.ill = 0
-	} else if on.ill += tick; health == promotion.Failed || on.ill > grace+tick {
+	} else if on.ill += tick; health == state.Failed || on.ill > grace+tick {
 		on.well = 0
 	}
 	if !blind {
@@ -380,7 +380,7 @@ func (w *world) watch(environment string, on *placed) {
 func (w *world) observe(environment string, k platform.RequestKey, cluster string) promotion.Observation {
 	on := w.stages[environment].live[k.Name+"@"+cluster]
 	if on == nil || w.unwatched(cluster) {
-		return promotion.Observation{Health: promotion.Unknown}
+		return promotion.Observation{Health: state.Unknown}
 	}
 	health, stuck := w.health(environment, on)
 	behind := w.superseded(on)
@@ -388,13 +388,13 @@ func (w *world) observe(environment string, k platform.RequestKey, cluster strin
 		health, stuck, behind = on.said, on.stuck, on.behind
 	}
 	if health == "" {
-		return promotion.Observation{Health: promotion.Unknown}
+		return promotion.Observation{Health: state.Unknown}
 	}
 	soaked, ailing := on.meter.Read(on.revision, w.clock-w.booted, grace)
 	_, held := on.held.Read(on.revision, w.clock-w.booted, 0)
 	said := promotion.Observation{
 		Revision: on.revision, Health: health, Stuck: stuck, Soaked: soaked, Ailing: ailing, SupersededFor: held, At: on.lookedAt,
-		Object: "Deployment/" + k.Name, Message: "it is " + health,
+		Object: "Deployment/" + k.Name, Message: "it is " + string(health),
 	}
 	if behind {
 		said.Superseded, said.Message = true, waitsForOld

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // Clusters that an instance leaves while it stays on others, or comes to others, are its last wave: their placements stay as
@@ -101,7 +102,7 @@ func (d *departure) awaitOthers() (closed *Gate) {
 			return closedBy("%s does not have it yet", cluster)
 		}
 		said := d.observe(d.Environment, d.key, cluster, placed)
-		if said.Health != Healthy {
+		if said.Health != state.Healthy {
 			return closedBy("%s is not healthy: %s", cluster, said.text())
 		}
 		if soak := d.waves.soakOf(cluster); said.Soaked < soak {

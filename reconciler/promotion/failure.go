@@ -26,7 +26,7 @@ func (s follower) sick(cluster string, ours Observation) *Gate {
 			continue
 		}
 		said := s.observe(e, k, cluster, placed)
-		ill := said.Health == Failed || said.Health == Progressing
+		ill := said.Health == state.Failed || said.Health == state.Progressing
 		longIll := ill && said.Ailing > before
 		if said.known() && !longIll {
 			neighbours++

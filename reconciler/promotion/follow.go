@@ -39,7 +39,7 @@ func (s follower) follow() followed {
 // welcome lets clusters count that joined and are healthy now.
 func (s follower) welcome() {
 	for cluster, placed := range s.base.Clusters {
-		if placed.Joining && s.counts(s.Environment, cluster) && s.observe(s.Environment, s.key, cluster, placed).Health == Healthy {
+		if placed.Joining && s.counts(s.Environment, cluster) && s.observe(s.Environment, s.key, cluster, placed).Health == state.Healthy {
 			placed.Joining = false
 			s.edit().Clusters[cluster] = placed
 		}
@@ -183,10 +183,10 @@ func (s follower) failing() (found failure) {
 		said := s.observe(e, s.key, cluster, placed)
 		own := said.Ailing - said.SupersededFor
 		switch {
-		case said.Health == Failed:
+		case said.Health == state.Failed:
 			found.failed, found.cluster, found.said = true, cluster, said
 			return found
-		case said.Health != Progressing, said.Superseded: // other pods fail; the next observation of them brings a pass
+		case said.Health != state.Progressing, said.Superseded: // other pods fail; the next observation of them brings a pass
 		case own >= deadline:
 			said.Message = strings.TrimPrefix(fmt.Sprintf("%s; not healthy within %s", said.Message, deadline), "; ")
 			found.failed, found.cluster, found.said = true, cluster, said
@@ -247,7 +247,7 @@ func (s follower) confirm() []Gate {
 		}
 		counting++
 		said := s.Observe(e.Name, s.key, cluster)
-		if said.Revision != "" || said.Health != Healthy || said.Soaked < need {
+		if said.Revision != "" || said.Health != state.Healthy || said.Soaked < need {
 			left = append(left, cluster)
 			soaked = min(soaked, said.Soaked)
 		}

@@ -1,13 +1,17 @@
 package promotion
 
-import "time"
+import (
+	"time"
+
+	"transom.dev/render/state"
+)
 
 // Meter measures how long one placement was seen healthy, and how long not. Time that nobody watched neither counts nor
 // resets: neither before the first look at a revision, nor while something that happened has not been looked at. The zero
 // value has seen nothing. Times are readings of a monotonic clock, as durations since any fixed point.
 type Meter struct {
 	revision string
-	health   string
+	health   state.Health
 	at       time.Duration // when health was last known to hold
 	outdated bool          // something happened since that nobody has looked at
 
@@ -18,7 +22,7 @@ type Meter struct {
 // something about that revision was seen already. How long it was ailing then is not known: its grace begins anew.
 func (m *Meter) Restore(revision string, soaked time.Duration) {
 	if m.revision != revision {
-		*m = Meter{revision: revision, health: Unknown, soaked: soaked}
+		*m = Meter{revision: revision, health: state.Unknown, soaked: soaked}
 	}
 }
 
@@ -34,16 +38,16 @@ func (m *Meter) Outdate(now, grace time.Duration) {
 
 // Observe says that a placement's health at a revision is this from now on. The time since the last call counts with the
 // health that that call gave.
-func (m *Meter) Observe(revision, health string, now, grace time.Duration) {
+func (m *Meter) Observe(revision string, health state.Health, now, grace time.Duration) {
 	if m.revision != revision {
-		*m = Meter{revision: revision, health: Unknown}
+		*m = Meter{revision: revision, health: state.Unknown}
 	}
 	if m.outdated && (health != m.health || now-m.at > briefly) {
 		m.at = max(now, m.at)
 	}
 	m.outdated = false
 	m.count(now, grace)
-	if health == Healthy || health == Suspended {
+	if health == state.Healthy || health == state.Suspended {
 		m.ailing = 0
 	}
 	m.health = health
@@ -67,9 +71,9 @@ func (m *Meter) count(now, grace time.Duration) {
 	elapsed := max(now-m.at, 0)
 	m.at = max(now, m.at)
 	switch m.health {
-	case Healthy:
+	case state.Healthy:
 		m.soaked += elapsed
-	case Progressing, Failed:
+	case state.Progressing, state.Failed:
 		m.ailing += elapsed
 	}
 	m.breakSoak(grace)

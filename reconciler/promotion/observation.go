@@ -1,14 +1,9 @@
 package promotion
 
-import "time"
+import (
+	"time"
 
-// The values of an Observation's Health.
-const (
-	Healthy     = "Healthy"
-	Suspended   = "Suspended" // as it is asked to be, which is not to come to its revision by itself
-	Progressing = "Progressing"
-	Failed      = "Failed"
-	Unknown     = "Unknown"
+	"transom.dev/render/state"
 )
 
 // Observation is the health of one instance on a cluster, as last seen. The zero value says nothing: it is Unknown.
@@ -17,7 +12,7 @@ const (
 // confirmed.
 type Observation struct {
 	Revision string // that it is about, as Placement.Observed; about another than the recorded one it says nothing
-	Health   string
+	Health   state.Health
 	Stuck    bool // a pod cannot start and will not without a change
 
 	// Superseded says that nothing but pods of a revision before keeps this one from being healthy, and SupersededFor for how
@@ -36,7 +31,7 @@ type Observation struct {
 
 // known reports whether somebody has looked.
 func (o Observation) known() bool {
-	return o.Health == Healthy || o.Health == Suspended || o.Health == Progressing || o.Health == Failed
+	return o.Health == state.Healthy || o.Health == state.Suspended || o.Health == state.Progressing || o.Health == state.Failed
 }
 
 // broke reports whether health is lost: failed, or not there for longer than grace.
@@ -46,12 +41,12 @@ func (o Observation) broke(grace time.Duration) bool {
 
 // hopeless reports whether an instance that is not healthy yet will not get there by waiting.
 func (o Observation) hopeless() bool {
-	stuck := o.Health == Progressing && o.Stuck
-	return o.Health == Failed || stuck
+	stuck := o.Health == state.Progressing && o.Stuck
+	return o.Health == state.Failed || stuck
 }
 
 // broke reports whether health is lost that has been this for so long.
-func broke(health string, ailing, grace time.Duration) bool {
-	late := health == Progressing && ailing > grace
-	return health == Failed || late
+func broke(health state.Health, ailing, grace time.Duration) bool {
+	late := health == state.Progressing && ailing > grace
+	return health == state.Failed || late
 }

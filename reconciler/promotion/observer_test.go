@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"transom.dev/reconciler/promotion"
+	"transom.dev/render/state"
 )
 
 // TestAnObserverThatIsLateRejectsNobody keeps R64.
@@ -35,7 +36,7 @@ func (on *placed) forget() {
 func (w *world) isBlind(cluster string) bool { return w.blind[cluster] > w.clock }
 
 // holds reports whether the last observation holds although nobody looks, because nothing has happened since.
-func (w *world) holds(on *placed, health string) bool {
+func (w *world) holds(on *placed, health state.Health) bool {
 	switch {
 	case on.said == "" || on.doubted:
 		return false
@@ -51,22 +52,22 @@ func (w *world) holds(on *placed, health string) bool {
 
 // seen counts a tick with the health that was observed before it.
 func (on *placed) seen() {
-	if !on.doubted && !on.behind && (on.said == promotion.Progressing || on.said == promotion.Failed) {
+	if !on.doubted && !on.behind && (on.said == state.Progressing || on.said == state.Failed) {
 		on.seenIll += tick
 	}
 }
 
 // lookAt is a tick in which somebody looks.
-func (w *world) lookAt(on *placed, health string, stuck bool) {
+func (w *world) lookAt(on *placed, health state.Health, stuck bool) {
 	on.seen()
-	if health == promotion.Healthy || health == promotion.Suspended {
+	if health == state.Healthy || health == state.Suspended {
 		on.seenIll = 0
 	}
 	on.said, on.stuck, on.behind, on.doubted, on.lookedAt = health, stuck, w.superseded(on), false, w.wall()
 	on.meter.Observe(on.revision, health, w.clock-w.booted, grace)
 	holding := health
-	if health == promotion.Progressing && !on.behind {
-		holding = promotion.Unknown
+	if health == state.Progressing && !on.behind {
+		holding = state.Unknown
 	}
 	on.held.Observe(on.revision, holding, w.clock-w.booted, 0)
 }

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"transom.dev/reconciler/promotion"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -103,7 +102,7 @@ func (o *oracle) unseen(environment string, k platform.RequestKey, f state.Failu
 	}
 	said := o.observe(environment, k, cluster)
 	limit := o.platform.Environments[environment].Rollout.ProgressDeadline
-	if said.Health != promotion.Failed && !said.Stuck && on.seenIll < limit {
+	if said.Health != state.Failed && !said.Stuck && on.seenIll < limit {
 		o.breaks("%s rejects %s, which on %s was seen for %s of %s not to be healthy", environment, f.Release, cluster, on.seenIll, limit)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"transom.dev/reconciler/promotion"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -44,7 +43,7 @@ func (o *oracle) leaves(s *stage, p *pass, was, is *state.Release, gone []string
 		case on.well < o.waveSoak(s.name, c):
 			o.breaks("%s takes %s from %v when %s is well for %s", s.name, is.Key, gone, c.Name, on.well)
 		default:
-			if health, _ := o.health(s.name, on); health != promotion.Healthy && !o.isBlind(c.Name) { // the last observation is believed until somebody looks
+			if health, _ := o.health(s.name, on); health != state.Healthy && !o.isBlind(c.Name) { // the last observation is believed until somebody looks
 				o.breaks("%s takes %s from %v, and %s is %s", s.name, is.Key, gone, c.Name, health)
 			}
 		}

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 
-	"transom.dev/reconciler/promotion"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -40,7 +39,7 @@ func (o *oracle) weakens(s *stage, p *pass, was, is *state.Release, changed []st
 		bytes := is.Clusters[c].Revision
 		if ran := was.Clusters[c]; ran.Revision == bytes && ran.Release == "" && o.asksLess(is.Version, was.Version) && !was.Absent {
 			said := o.observe(s.name, is.Key, c)
-			if o.counts(s.name, c) && !ran.Joining && (said.Revision != ran.Observed() || said.Health != promotion.Healthy) {
+			if o.counts(s.name, c) && !ran.Joining && (said.Revision != ran.Observed() || said.Health != state.Healthy) {
 				return true
 			}
 		}

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"transom.dev/reconciler/promotion"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -203,7 +202,7 @@ func (o *oracle) over(s *stage, was, ends *state.Release) {
 		on := s.live[was.Key.Name+"@"+c]
 		if on == nil || on.revision != p.Observed() {
 			o.breaks("%s says that %s is healthy in all waves, and %s does not have it", s.name, was.Digest, c)
-		} else if health, _ := o.health(s.name, on); health != promotion.Healthy && health != promotion.Suspended {
+		} else if health, _ := o.health(s.name, on); health != state.Healthy && health != state.Suspended {
 			o.breaks("%s says that %s is healthy in all waves, and %s is not", s.name, was.Digest, c)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"transom.dev/reconciler/promotion"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // published merges a version that every request takes, and that is bad in a way.
@@ -165,12 +166,12 @@ func TestAFixThatAsksLessProvesNothing(t *testing.T) {
 // TestMeterOfWhatIsSuspended keeps R21.
 func TestMeterOfWhatIsSuspended(t *testing.T) {
 	var m promotion.Meter
-	m.Observe("r", promotion.Progressing, 0, time.Minute)
-	m.Observe("r", promotion.Suspended, time.Hour, time.Minute)
+	m.Observe("r", state.Progressing, 0, time.Minute)
+	m.Observe("r", state.Suspended, time.Hour, time.Minute)
 	soaked, ailing := m.Read("r", 2*time.Hour, time.Minute)
 	require.Zero(t, soaked)
 	require.Zero(t, ailing)
-	m.Observe("r", promotion.Healthy, 3*time.Hour, time.Minute)
+	m.Observe("r", state.Healthy, 3*time.Hour, time.Minute)
 	soaked, _ = m.Read("r", 3*time.Hour+time.Second, time.Minute)
 	require.Equal(t, time.Second, soaked)
 }

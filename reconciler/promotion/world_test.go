@@ -105,11 +105,11 @@ type placed struct {
 	meter      promotion.Meter
 	held       promotion.Meter
 	checkpoint time.Duration
-	said       string // its health as somebody saw it last; empty: nobody did
-	stuck      bool   // as was observed with it
-	behind     bool   // the same: only a pod of a revision before is in its way
-	woken      bool   // it was suspended and is not any more
-	doubted    bool   // something happened since
+	said       state.Health // its health as somebody saw it last; empty: nobody did
+	stuck      bool         // as was observed with it
+	behind     bool         // the same: only a pod of a revision before is in its way
+	woken      bool         // it was suspended and is not any more
+	doubted    bool         // something happened since
 
 	lookedAt time.Time     // when somebody did
 	seenIll  time.Duration // for how long, as far as somebody saw, it has not been healthy

@@ -9,6 +9,7 @@ import (
 
 	"transom.dev/reconciler/status"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 var shop = platform.RequestKey{Team: "payments", Name: "shop"}
@@ -153,7 +154,7 @@ func TestLostClusterIsUnknownAndKeepsItsStage(t *testing.T) {
 	b.Reconciled(committed("r1"))
 	b.Placed("dev", shop, status.Placement{Cluster: "one", Revision: "r1", Stage: status.Healthy, Health: "Healthy"})
 	b.Lost("dev", shop, "one", "connection refused")
-	require.Equal(t, "Unknown", placement(b).Health)
+	require.Equal(t, state.Unknown, placement(b).Health)
 	require.Equal(t, status.Healthy, placement(b).Stage)
 }
 
@@ -216,8 +217,8 @@ func TestNothingIsKnownOfAClusterThatIsAway(t *testing.T) {
 	b.Reconciled(committed("r1"))
 	b.Placed("dev", shop, status.Placement{Cluster: "one", Revision: "r1", Stage: status.Healthy, Health: "Healthy"})
 	b.ClusterSeen(status.Cluster{Name: "one", Message: "connection refused"})
-	require.Equal(t, "Unknown", placement(b).Health)
+	require.Equal(t, state.Unknown, placement(b).Health)
 	require.Equal(t, "cluster one is not reachable: connection refused", placement(b).Message)
 	b.ClusterSeen(status.Cluster{Name: "one", Reachable: true})
-	require.Equal(t, "Healthy", placement(b).Health, "it is back, and nobody has heard otherwise")
+	require.Equal(t, state.Healthy, placement(b).Health, "it is back, and nobody has heard otherwise")
 }

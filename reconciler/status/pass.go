@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // Reconciled takes the result of a pass over an environment: the environment, and every instance with the placements that
@@ -264,7 +265,7 @@ func (b *Board) recordLive(in *instance) {
 		return
 	}
 	for _, p := range in.placements {
-		if p.Stage != Healthy || p.Health != "Healthy" {
+		if !p.IsHealthy() {
 			return
 		}
 	}
@@ -295,6 +296,6 @@ func (b *Board) retire(key instanceKey, in *instance) {
 // markRemoved marks a placement that its cluster is still to prune.
 func markRemoved(p *Placement) {
 	if p.Revision != "" {
-		*p = Placement{Cluster: p.Cluster, Stage: Committed, Health: "Progressing", Message: "being removed", Objects: p.Objects}
+		*p = Placement{Cluster: p.Cluster, Stage: Committed, Health: state.Progressing, Message: "being removed", Objects: p.Objects}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // Placed takes a cluster's report about a placement. A report about another revision than the one that the state asks for is
@@ -38,7 +39,7 @@ func (b *Board) Placed(environment string, request platform.RequestKey, p Placem
 
 // ill says whether a placement is an alarm of its own: that its environment is written nowhere on the cluster is one of the cluster.
 func (p *Placement) ill() bool {
-	wrong := len(p.Problems) > 0 || p.Health == "Failed"
+	wrong := len(p.Problems) > 0 || p.Health == state.Failed
 	return wrong && !p.withCluster
 }
 
@@ -89,7 +90,7 @@ func (b *Board) keepLetGo(key instanceKey, in *instance, cluster string, objects
 		return
 	}
 	message := "removed; what it had adopted is let go and stays: " + strings.Join(objects, ", ")
-	in.placements[cluster] = &Placement{Cluster: cluster, Stage: Healthy, Health: "Healthy", Message: message, LetGo: objects}
+	in.placements[cluster] = &Placement{Cluster: cluster, Stage: Healthy, Health: state.Healthy, Message: message, LetGo: objects}
 	b.record(Event{Environment: key.environment, Cluster: cluster, Request: &key.request, Message: message})
 }
 
@@ -112,10 +113,10 @@ func (b *Board) Lost(environment string, request platform.RequestKey, cluster, w
 		return
 	}
 	p := in.placements[cluster]
-	if p.Health == "Unknown" && p.Message == why {
+	if p.Health == state.Unknown && p.Message == why {
 		return
 	}
-	p.Health, p.Message = "Unknown", why
+	p.Health, p.Message = state.Unknown, why
 	var level Level
 	if b.clusters[cluster].Reachable {
 		level = Error
@@ -126,7 +127,7 @@ func (b *Board) Lost(environment string, request platform.RequestKey, cluster, w
 func describe(p Placement) string {
 	text := fmt.Sprintf("%s, %s", p.Stage, p.Health)
 	if p.Stage == Healthy {
-		text = p.Health
+		text = string(p.Health)
 	}
 	if p.Message != "" {
 		text += ": " + p.Message

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"transom.dev/render/state"
 )
 
 // Status returns a copy of all that is known.
@@ -57,7 +59,7 @@ func (b *Board) withPlacements(in *instance) Instance {
 	for _, name := range slices.Sorted(maps.Keys(in.placements)) {
 		p := *in.placements[name]
 		if cluster, heard := b.clusters[name]; heard && !cluster.Reachable {
-			p.Health, p.Message = "Unknown", "cluster "+name+" is "+reachability(cluster)
+			p.Health, p.Message = state.Unknown, "cluster "+name+" is "+reachability(cluster)
 		}
 		c.Placements = append(c.Placements, p)
 	}

@@ -121,7 +121,7 @@ type Instance struct {
 type Placement struct {
 	Cluster     string          `json:"cluster"`
 	Stage       Stage           `json:"stage"`
-	Health      string          `json:"health"` // Healthy, Suspended, Progressing, Failed or Unknown
+	Health      state.Health    `json:"health"`
 	Message     string          `json:"message,omitempty"`
 	Held        string          `json:"held,omitempty"` // why nothing of it is applied until a person decides; also among Problems
 	Revision    string          `json:"revision,omitempty"`
@@ -141,6 +141,9 @@ type Placement struct {
 	withCluster bool // nothing else is wrong than that nothing of its environment is written on the cluster
 }
 
+// IsHealthy reports whether the placement came to its revision and is healthy now.
+func (p Placement) IsHealthy() bool { return p.Stage == Healthy && p.Health == state.Healthy }
+
 // Adoption is the effects of taking over objects.
 type Adoption struct {
 	Digest  string   `json:"digest"`            // that an Approval names
@@ -150,12 +153,12 @@ type Adoption struct {
 
 // Object is one object of a placement.
 type Object struct {
-	Group     string `json:"group,omitempty"`
-	Kind      string `json:"kind"`
-	Namespace string `json:"namespace,omitempty"`
-	Name      string `json:"name"`
-	Health    string `json:"health"`
-	Message   string `json:"message,omitempty"`
+	Group     string       `json:"group,omitempty"`
+	Kind      string       `json:"kind"`
+	Namespace string       `json:"namespace,omitempty"`
+	Name      string       `json:"name"`
+	Health    state.Health `json:"health"`
+	Message   string       `json:"message,omitempty"`
 }
 
 // ObjectProblem is a state of a cluster that a person must fix.

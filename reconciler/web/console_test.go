@@ -75,17 +75,25 @@ func browser(t *testing.T, b *status.Board) (eventually func(expression, want st
 		}, nil
 	}}))
 	s.Start()
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.WSURLReadTimeout(time.Minute))
+	t.Cleanup(func() {
+		stop()
+		s.CloseClientConnections() // the stream of events has no end of its own
+		s.Close()
+	})
+	return open(t, base, s.URL)
+}
+
+// open has Chromium open a page and returns a func that evaluates JavaScript there until it has the wanted result.
+func open(t *testing.T, base context.Context, url string) (eventually func(expression, want string)) {
+	t.Helper()
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.IgnoreCertErrors, chromedp.WSURLReadTimeout(time.Minute))
 	allocator, closeAllocator := chromedp.NewExecAllocator(base, options...)
 	tab, closeTab := chromedp.NewContext(allocator)
 	t.Cleanup(func() {
 		closeTab()
 		closeAllocator()
-		stop()
-		s.CloseClientConnections() // the stream of events has no end of its own
-		s.Close()
 	})
-	_, err := chromedp.Run(tab, chromedp.Navigate(s.URL))
+	_, err := chromedp.Run(tab, chromedp.Navigate(url))
 	require.NoError(t, err, "the console's tests need chromium")
 	return func(expression, want string) {
 		t.Helper()

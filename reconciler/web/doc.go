@@ -9,9 +9,11 @@
 //	/api/v1/progress  how far a commit has come in an environment: ?environment= ?commit= ?team= ?request=
 //	/api/v1/events    the latest changes, as JSON, or as Server-Sent Events where the client accepts them
 //	/api/v1/explain   where an instance comes from: ?environment= ?team= ?request= ?cluster=
+//	/api/v1/whoami    who asks, and with which role
+//	/login /logout    sessions of people with a browser, as package access begins and ends them
 //	/metrics          Prometheus metrics
 //	/healthz /readyz  the process lives; the platform was loaded and every environment was reconciled once
 //
-// It changes nothing, keeps nothing and trusts its listener to be private: there is no login, so the daemon listens on
-// localhost unless told otherwise.
+// It changes nothing and keeps nothing. Who may ask for which route is one table, roles; package access says who asks. Without an
+// access.Guard nobody has to log in, which is right for a listener on localhost only.
 package web

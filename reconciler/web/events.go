@@ -16,6 +16,8 @@ const (
 	burst = 100 * time.Millisecond
 	// keepAlive is how often a quiet stream sends a comment; common proxies wait longer before they close it.
 	keepAlive = 20 * time.Second
+	// sendTime is how long a client may take to read what it is sent.
+	sendTime = 30 * time.Second
 )
 
 func (s *server) events(w http.ResponseWriter, r *http.Request) error {
@@ -51,6 +53,11 @@ func (s selection) event(e status.Event) bool {
 // receiver asks for the status again. A client that names the last event it saw gets the events that it missed; any other
 // starts with all that are remembered.
 func (s *server) stream(w http.ResponseWriter, r *http.Request, selected selection) error {
+	leave, err := s.streams.enter(r)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	changed, end := s.Board.Subscribe()
 	defer end()
 	w.Header().Set("Content-Type", "text/event-stream")
@@ -60,16 +67,17 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request, selected selecti
 		var text strings.Builder
 		at = writeEvents(&text, selected, at, s.Board.History())
 		text.WriteString("event: status\ndata: {}\n\n")
-		if _, err := w.Write([]byte(text.String())); err != nil {
-			return nil //nolint:nilerr // the client went away
-		}
-		if err := flush.Flush(); err != nil {
-			return nil //nolint:nilerr // the client went away
-		}
-		if !wait(r, w, flush, changed) {
+		if !send(w, flush, text.String()) || !wait(r, w, flush, changed) {
 			return nil
 		}
 	}
+}
+
+// send writes a part of a stream, and says whether the client takes it: one that stopped reading is let go.
+func send(w http.ResponseWriter, flush *http.ResponseController, text string) bool {
+	_ = flush.SetWriteDeadline(time.Now().Add(sendTime)) // a server that has no deadlines needs none
+	_, err := w.Write([]byte(text))
+	return err == nil && flush.Flush() == nil
 }
 
 // wait returns true after the next burst of changes, and false once the client is gone.
@@ -81,7 +89,7 @@ func wait(r *http.Request, w http.ResponseWriter, flush *http.ResponseController
 		case <-r.Context().Done():
 			return false
 		case <-alive.C:
-			if _, err := w.Write([]byte(": still here\n\n")); err != nil || flush.Flush() != nil {
+			if !send(w, flush, ": still here\n\n") {
 				return false
 			}
 		case <-changed:

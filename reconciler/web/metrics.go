@@ -1,9 +1,13 @@
 package web
 
 import (
+	"net/http"
+	"net/http/pprof"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"transom.dev/reconciler/status"
 )
@@ -48,6 +52,32 @@ func (a Ages) Describe(out chan<- *prometheus.Desc) { out <- age }
 func (a Ages) Collect(out chan<- prometheus.Metric) {
 	for environment, took := range a() {
 		out <- prometheus.MustNewConstMetric(age, prometheus.GaugeValue, took.Seconds(), environment)
+	}
+}
+
+// Metrics returns a handler of /metrics alone, and of the profiles of net/http/pprof where they are asked for. It is for an address of
+// its own: nobody logs in.
+func Metrics(o Options, profiles bool) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/metrics", get(metrics(o)))
+	if profiles {
+		mux.HandleFunc("/debug/pprof/", pprof.Index)
+		mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+		mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+		mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+		mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	}
+	return guarded(mux)
+}
+
+func metrics(o Options) func(http.ResponseWriter, *http.Request) error {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collector{o.Board}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(o.Collectors...)
+	h := promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
+	return func(w http.ResponseWriter, r *http.Request) error {
+		h.ServeHTTP(w, r)
+		return nil
 	}
 }
 
@@ -102,7 +132,7 @@ func count(s status.Status, gauge func(d *prometheus.Desc, value float64, labels
 	counts := map[series]int{}
 	for _, in := range s.Instances {
 		for _, at := range in.Placements {
-			counts[series{placements, in.Environment, at.Cluster, at.Health}]++
+			counts[series{placements, in.Environment, at.Cluster, string(at.Health)}]++
 			if at.Held != "" {
 				counts[series{held, in.Environment, at.Cluster, ""}]++
 			}

@@ -8,6 +8,7 @@ import (
 
 	"transom.dev/reconciler/status"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 	"transom.dev/render/wording"
 )
 
@@ -130,7 +131,7 @@ func (p *Progress) add(in *status.Instance) {
 	p.addPromotion(in)
 	for _, at := range in.Placements {
 		p.Total++
-		if at.Stage == status.Healthy && at.Health == "Healthy" {
+		if at.IsHealthy() {
 			p.Healthy++
 			continue
 		}
@@ -169,10 +170,10 @@ func (p *Progress) addUnhealthy(in *status.Instance, at status.Placement) {
 	}
 	switch {
 	case len(at.Problems) > 0:
-	case at.Health == "Suspended":
+	case at.Health == state.Suspended:
 		reason.Message = at.Message
 		p.Suspended = append(p.Suspended, reason)
-	case at.Health == "Failed":
+	case at.Health == state.Failed:
 		reason.Message = "Failed: " + at.Message
 		p.Failed = append(p.Failed, reason)
 	case at.Message != "":

@@ -10,6 +10,7 @@ import (
 
 	"transom.dev/reconciler/status"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // selection narrows an answer to a team, a request of it, an environment; an empty field selects all.
@@ -88,7 +89,7 @@ func (s *server) status(w http.ResponseWriter, r *http.Request) error {
 	switch objects := q.Get("objects"); objects {
 	case "", "all":
 	case "unhealthy":
-		leaveOut(answer.Instances, func(o status.Object) bool { return o.Health == "Healthy" })
+		leaveOut(answer.Instances, func(o status.Object) bool { return o.Health == state.Healthy })
 	case "none":
 		leaveOut(answer.Instances, func(status.Object) bool { return true })
 	default:

@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"transom.dev/reconciler/status"
+	"transom.dev/reconciler/web/access"
 )
 
 // Board is the status, as *status.Board keeps it.
@@ -39,8 +39,15 @@ type Options struct {
 	// Hosts are names by which the console and the API are asked for beside loopback names and the machine's addresses.
 	Hosts []string
 
-	// Collectors are exposed on /metrics beside the figures of the Board.
-	Collectors []prometheus.Collector
+	// Access says who asks. Left out, whoever reaches the handler may ask for everything.
+	Access *access.Guard
+
+	// Proxies are the networks of proxies in front of the handler, as access.Behind takes them.
+	Proxies []netip.Prefix
+
+	// Collectors are exposed on /metrics beside the figures of the Board. MetricsElsewhere leaves /metrics to the handler of Metrics.
+	Collectors       []prometheus.Collector
+	MetricsElsewhere bool
 }
 
 // ErrNotFound says that the object of a request is not known; it becomes status 404.
@@ -49,20 +56,20 @@ var ErrNotFound = errors.New("not found")
 // Handler returns the console, the API, metrics and health. A stream of events ends with its request's context, so a
 // server that shuts down ends them by ending its BaseContext.
 func Handler(o Options) http.Handler {
-	s := &server{o}
-	mux := http.NewServeMux()
-	mux.Handle("/healthz", get(s.healthy))
-	mux.Handle("/readyz", get(s.ready))
-	mux.Handle("/api/v1/status", get(s.status))
-	mux.Handle("/api/v1/progress", get(s.progress))
-	mux.Handle("/api/v1/events", get(s.events))
-	mux.Handle("/api/v1/explain", get(s.explain))
-	mux.Handle("/metrics", get(metrics(o)))
-	mux.Handle("/", get(console()))
-	return guarded(answering(o.Hosts, mux))
+	if o.Access == nil {
+		o.Access, _ = access.New(access.Options{Unknown: access.Operator}) // it fails for a file only
+	}
+	s := &server{Options: o, streams: newStreams()}
+	var h http.Handler = newRouter(s)
+	h = http.NewCrossOriginProtection().Handler(h)
+	h = answering(o.Hosts, h)
+	return guarded(access.Behind(o.Proxies, func(path string) bool { return exempt[path] }, h))
 }
 
-type server struct{ Options }
+type server struct {
+	Options
+	streams *streams
+}
 
 func (s *server) healthy(w http.ResponseWriter, _ *http.Request) error {
 	return writeText(w, "ok\n")
@@ -77,22 +84,11 @@ func (s *server) ready(w http.ResponseWriter, _ *http.Request) error {
 	return writeText(w, "ok\n")
 }
 
-func metrics(o Options) func(http.ResponseWriter, *http.Request) error {
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(collector{o.Board}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	registry.MustRegister(o.Collectors...)
-	h := promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
-	return func(w http.ResponseWriter, r *http.Request) error {
-		h.ServeHTTP(w, r)
-		return nil
-	}
-}
-
 // guarded sets the headers that keep a browser from doing anything with an answer but showing it.
 func guarded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Content-Security-Policy", "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+		h.Set("Content-Security-Policy", "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("X-Frame-Options", "DENY")
 		h.Set("Referrer-Policy", "no-referrer")
@@ -130,7 +126,10 @@ func get(serve func(http.ResponseWriter, *http.Request) error) http.Handler {
 
 func statusOf(err error) int {
 	var f failure
+	var refusal *access.Refusal
 	switch {
+	case errors.As(err, &refusal):
+		return refusal.Code
 	case errors.As(err, &f):
 		return f.code
 	case errors.Is(err, ErrNotFound):

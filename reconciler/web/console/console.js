@@ -16,6 +16,7 @@ async function refresh() {
   const began = performance.now();
   try {
     const answer = await fetch("/api/v1/status?objects=none");
+    if (answer.status === 401) { location.assign("/login"); return; } // the session ended
     if (!answer.ok) throw new Error(`/api/v1/status: ${answer.status}`);
     if (answer.headers.get("ETag") !== tag) {
       status = await answer.json();
@@ -130,10 +131,22 @@ function listen() {
   stream.addEventListener("status", refresh);
 }
 
+// identify shows who is logged in, and the way out or in.
+async function identify() {
+  const answer = await fetch("/api/v1/whoami");
+  if (!answer.ok) return;
+  const { name, role, login } = await answer.json();
+  if (name) {
+    byId("person").replaceChildren(
+      element("span", { title: role }, name), element("form", { method: "post", action: "/logout" }, element("button", {}, "Log out")));
+  } else if (login) byId("person").replaceChildren(element("a", { href: "/login" }, "Log in"));
+}
+
 byId("search").addEventListener("input", showMatrix);
 byId("detail").addEventListener("close", () => { if (location.hash) history.replaceState(null, "", location.pathname); });
 byId("detail").addEventListener("click", (e) => { if (e.target === e.currentTarget) e.currentTarget.close(); });
 window.addEventListener("hashchange", follow);
 setInterval(() => refreshTimes(document), 5000);
 refresh().then(follow);
+identify();
 listen();

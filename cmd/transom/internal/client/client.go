@@ -1,7 +1,8 @@
 // Package client asks a running daemon over HTTP.
 //
 // In come the daemon's URL and the subject of the question; out comes the answer in the words of status and web, or an error that
-// tells apart that there is no daemon, Absent, from one that refuses, Refused. It only reads.
+// tells apart that there is no daemon, Absent, from one that refuses, Refused. It only reads. A token is sent to that URL alone, and beyond
+// this machine over TLS only.
 package client
 
 import (
@@ -31,7 +32,13 @@ const (
 const patience = 30 * time.Second
 
 // A Client asks the daemon at a URL.
-type Client struct{ Server string }
+type Client struct {
+	Server string
+
+	Token     string // by which the daemon knows who asks
+	TokenFile string // has the token, and is read for each question; it takes precedence
+	CA        string // file with the authorities that are trusted beside the system's
+}
 
 // A Selection is the subject of a question. A field that is left out narrows nothing.
 type Selection struct {
@@ -100,13 +107,20 @@ func (c Client) get(ctx context.Context, path string, about Selection, v any) er
 	if err != nil {
 		return fmt.Errorf("ask %s: %w", c.Server, err)
 	}
-	resp, err := http.DefaultClient.Do(req)
+	if err := c.identify(req); err != nil {
+		return err
+	}
+	asking, err := c.http()
+	if err != nil {
+		return err
+	}
+	resp, err := asking.Do(req)
 	if err != nil {
 		return c.unanswered(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
-		return refused(resp)
+		return c.refused(resp)
 	}
 	if err := json.NewDecoder(resp.Body).Decode(v); err != nil {
 		return fmt.Errorf("read the answer of %s: %w; is it a transom daemon?", base, err)
@@ -124,13 +138,16 @@ func (c Client) unanswered(err error) error {
 }
 
 // refused reads the error message of an answer that is no success.
-func refused(resp *http.Response) error {
+func (c Client) refused(resp *http.Response) error {
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // a message that was cut is not worth another error
 	var told struct {
 		Error string `json:"error"`
 	}
 	if json.Unmarshal(body, &told) != nil || told.Error == "" {
 		told.Error = fmt.Sprintf("%s answered %s; is it a transom daemon?", resp.Request.URL, resp.Status)
+	}
+	if resp.StatusCode == http.StatusUnauthorized && c.Token == "" && c.TokenFile == "" {
+		told.Error = fmt.Sprintf("the daemon at %s has to know who asks: set TRANSOM_TOKEN or --token-file; an operator makes a token with \"transom token\"", c.Server)
 	}
 	return Refused{resp.StatusCode, told.Error}
 }

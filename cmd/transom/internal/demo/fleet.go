@@ -116,6 +116,7 @@ func (d *Demo) startDaemon(ctx context.Context, fail context.CancelCauseFunc) (*
 		err := d.Transom(ctx, []string{
 			"serve", "--platform", d.repos.platform, "--kubeconfigs", filepath.Join(d.fleetDir(), "kubeconfigs"),
 			"--data", filepath.Join(d.Dir, "data"), "--listen", listen, "--log-format", "json",
+			"--anonymous-viewers", // there is nothing in a demo that somebody could not read
 		}, log)
 		if ctx.Err() == nil {
 			fail(fmt.Errorf("the daemon ended: %w", err))

@@ -10,6 +10,7 @@ import (
 	"transom.dev/cmd/transom/internal/client"
 	"transom.dev/cmd/transom/internal/remote"
 	"transom.dev/reconciler/status"
+	"transom.dev/render/state"
 )
 
 // everyoneRuns returns an error unless both requests run a version in an environment, healthy on all clusters.
@@ -20,7 +21,7 @@ func everyoneRuns(s status.Status, environment, version string) error {
 			return fmt.Errorf("%s does not run %s in %s yet", k.request(), version, environment)
 		}
 		for _, p := range in.Placements {
-			if p.Stage != status.Healthy || p.Health != "Healthy" {
+			if !p.IsHealthy() {
 				return fmt.Errorf("%s is not healthy on %s: %s", k.request(), p.Cluster, p.Message)
 			}
 		}
@@ -104,7 +105,7 @@ func (i *inspector) standing(s status.Status) (lines []string) {
 			}
 			line += fmt.Sprintf("  %s %s", environment, i.paint.Bold(in.Version))
 			for _, p := range in.Placements {
-				if p.Health != "Healthy" && wait == "" && p.Message != "" {
+				if p.Health != state.Healthy && wait == "" && p.Message != "" {
 					wait = p.Cluster + ": " + p.Message
 				}
 			}

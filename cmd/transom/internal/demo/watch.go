@@ -13,6 +13,7 @@ import (
 	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/cmd/transom/internal/workspace"
 	"transom.dev/reconciler/status"
+	"transom.dev/render/state"
 )
 
 // lookEvery is the time between two questions for the status.
@@ -53,7 +54,7 @@ func (d *Demo) converge(ctx context.Context) error {
 // asAsked names the instances that are suspended, as their requests ask.
 func asAsked(s status.Status) (text string) {
 	for _, in := range s.Instances {
-		if slices.ContainsFunc(in.Placements, func(p status.Placement) bool { return p.Health == "Suspended" }) {
+		if slices.ContainsFunc(in.Placements, func(p status.Placement) bool { return p.Health == state.Suspended }) {
 			text += fmt.Sprintf("; %s in %s is suspended, as it asks", in.Request, in.Environment)
 		}
 	}
@@ -105,13 +106,12 @@ func tally(s status.Status, environment string) (healthy int, why string) {
 			}
 		}
 		for _, p := range in.Placements {
-			isHealthy := p.Stage == status.Healthy && p.Health == "Healthy"
-			asAsked := p.Health == "Suspended" && len(p.Problems) == 0
-			if isHealthy || asAsked {
+			asAsked := p.Health == state.Suspended && len(p.Problems) == 0
+			if p.IsHealthy() || asAsked {
 				healthy++
 				continue
 			}
-			why = cmp.Or(why, fmt.Sprintf("%s on %s: %s", in.Request, p.Cluster, cmp.Or(p.Message, string(p.Stage)+", "+p.Health)))
+			why = cmp.Or(why, fmt.Sprintf("%s on %s: %s", in.Request, p.Cluster, cmp.Or(p.Message, string(p.Stage)+", "+string(p.Health))))
 		}
 	}
 	return healthy, why

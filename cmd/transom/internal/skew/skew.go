@@ -81,7 +81,7 @@ func (r *Row) count(p status.Placement) {
 	if p.Stage == status.Applied || p.Stage == status.Healthy {
 		r.Applied++
 	}
-	if p.Stage == status.Healthy && p.Health == "Healthy" {
+	if p.IsHealthy() {
 		r.Healthy++
 	}
 }

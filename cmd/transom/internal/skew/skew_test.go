@@ -10,10 +10,11 @@ import (
 	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/reconciler/status"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 func TestSkewCountsWhatIsAskedForTakenAndHealthy(t *testing.T) {
-	on := func(cluster string, stage status.Stage, health string) status.Placement {
+	on := func(cluster string, stage status.Stage, health state.Health) status.Placement {
 		return status.Placement{Cluster: cluster, Revision: "sha256:r", Stage: stage, Health: health}
 	}
 	instance := func(environment, request, version string, placements ...status.Placement) status.Instance {

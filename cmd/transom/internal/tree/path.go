@@ -115,7 +115,7 @@ func (t *Printer) waves(in status.Instance) []string {
 		switch {
 		case slices.Contains(in.Rollout.Pending, p.Cluster):
 			state = "waits"
-		case p.Stage == status.Healthy && p.Health == "Healthy":
+		case p.IsHealthy():
 			state = "has it, healthy"
 		}
 		parts[wave] = append(parts[wave], p.Cluster+" "+state)

@@ -16,6 +16,7 @@ import (
 	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/reconciler/status"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // A Printer prints a status as people read it: request, environment, cluster, object; all that is healthy in one line.
@@ -194,7 +195,7 @@ func (t *Printer) instance(in status.Instance, l Limb) {
 		for i, p := range in.Placements {
 			names[i] = p.Cluster
 		}
-		fmt.Fprintf(t.W, "%s%s  %s  %s%s\n", l.Lead, head, t.health("Healthy", ""), t.Paint.Faint(strings.Join(names, ", ")), t.pending(in))
+		fmt.Fprintf(t.W, "%s%s  %s  %s%s\n", l.Lead, head, t.health(state.Healthy, ""), t.Paint.Faint(strings.Join(names, ", ")), t.pending(in))
 		return
 	}
 	fmt.Fprintf(t.W, "%s%s\n", l.Lead, head)
@@ -217,7 +218,7 @@ func (t *Printer) isAtRest(in status.Instance) bool {
 		return false
 	}
 	for _, p := range in.Placements {
-		if p.Stage != status.Healthy || p.Health != "Healthy" || len(p.Problems) > 0 {
+		if !p.IsHealthy() || len(p.Problems) > 0 {
 			return false
 		}
 	}
@@ -276,7 +277,7 @@ func (t *Printer) adoption(p status.Placement, l Limb) {
 func (t *Printer) objects(p status.Placement) []status.Object {
 	var shown []status.Object
 	for _, o := range p.Objects {
-		if t.Open || o.Health != "Healthy" {
+		if t.Open || o.Health != state.Healthy {
 			shown = append(shown, o)
 		}
 	}
@@ -290,19 +291,19 @@ func (t *Printer) outputs(in status.Instance, l Limb) {
 }
 
 // health is a sign, the word, and why.
-func (t *Printer) health(word, why string) string {
+func (t *Printer) health(word state.Health, why string) string {
 	var text string
 	switch word {
-	case "Healthy":
+	case state.Healthy:
 		text = t.Paint.Green("✓ Healthy")
-	case "Progressing":
+	case state.Progressing:
 		text = t.Paint.Yellow("◔ Progressing")
-	case "Suspended":
+	case state.Suspended:
 		text = t.Paint.Yellow("‖ Suspended")
-	case "Failed":
+	case state.Failed:
 		text = t.Paint.Red("✗ Failed")
 	default:
-		text = t.Paint.Faint("? " + word)
+		text = t.Paint.Faint("? " + string(word))
 	}
 	if why != "" {
 		text += ": " + why
@@ -347,7 +348,7 @@ func (t *Printer) problems(s status.Status) {
 
 // footer counts.
 func (t *Printer) footer(s status.Status) {
-	counts := map[string]int{}
+	counts := map[state.Health]int{}
 	total := 0
 	for _, in := range s.Instances {
 		for _, p := range in.Placements {
@@ -356,7 +357,7 @@ func (t *Printer) footer(s status.Status) {
 		}
 	}
 	var parts []string
-	for _, health := range []string{"Failed", "Progressing", "Unknown", "Suspended", "Healthy"} {
+	for _, health := range []state.Health{state.Failed, state.Progressing, state.Unknown, state.Suspended, state.Healthy} {
 		if counts[health] > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", counts[health], health))
 		}

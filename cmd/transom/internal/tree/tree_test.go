@@ -12,6 +12,7 @@ import (
 	"transom.dev/cmd/transom/internal/tree"
 	"transom.dev/reconciler/status"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 func TestGateThatOpensByItselfSaysWhen(t *testing.T) {
@@ -78,11 +79,11 @@ func TestOneCauseIsPrintedOnceAndTheWorstFirst(t *testing.T) {
 	s := status.Status{Environments: []status.Environment{
 		{Name: "dev", Clusters: []status.Cluster{{Name: "one", State: "active", Message: "connection refused"}, {Name: "two", State: "active", Reachable: true}}},
 	}}
-	for i, health := range []string{"Healthy", "Unknown", "Failed"} {
+	for i, health := range []state.Health{state.Healthy, state.Unknown, state.Failed} {
 		in := status.Instance{Environment: "dev", Request: platform.RequestKey{Team: "payments", Name: fmt.Sprintf("r%d", i)}, Offering: "web", Placements: []status.Placement{{
 			Cluster: "two", Stage: status.Healthy, Health: health, Images: []string{"registry.example.com/a/shop:1.2", "redis@sha256:0123456789abcdef"},
 		}}}
-		if health == "Failed" {
+		if health == state.Failed {
 			in.Problems = []platform.Problem{wrong}
 		}
 		s.Instances = append(s.Instances, in)

@@ -10,6 +10,7 @@ import (
 	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/reconciler/status"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // severity orders requests by how much they need somebody: the highest first.
@@ -24,11 +25,11 @@ func severityOf(in status.Instance) int {
 	level := 0
 	for _, p := range in.Placements {
 		switch {
-		case len(p.Problems) > 0 || p.Health == "Failed":
+		case len(p.Problems) > 0 || p.Health == state.Failed:
 			level = max(level, 4)
-		case p.Health == "Unknown":
+		case p.Health == state.Unknown:
 			level = max(level, 2)
-		case p.Health != "Healthy":
+		case p.Health != state.Healthy:
 			level = max(level, 1)
 		}
 	}

@@ -1,0 +1,115 @@
+package web
+
+import (
+	"net/http"
+	"strings"
+
+	"transom.dev/reconciler/web/access"
+)
+
+// roles is the table of who may ask for what. A route that is not in it answers nobody. Whoever has to log in first is anybody;
+// health is for the kubelet, and style and icon are for the page on which people log in.
+var roles = map[string]access.Role{
+	"/healthz":            access.Anybody,
+	"/readyz":             access.Anybody,
+	"/console.css":        access.Anybody,
+	"/transom.svg":        access.Anybody,
+	"GET /login":          access.Anybody,
+	"POST /login":         access.Anybody,
+	"GET /login/callback": access.Anybody,
+	"POST /logout":        access.Anybody,
+	"/":                   access.Viewer,
+	"/api/v1/status":      access.Viewer,
+	"/api/v1/progress":    access.Viewer,
+	"/api/v1/events":      access.Viewer,
+	"/api/v1/explain":     access.Viewer,
+	"/api/v1/whoami":      access.Viewer,
+	"/metrics":            access.Viewer,
+}
+
+// mostBody is how long the body of a request may be. A route that takes longer ones bounds them itself, in bodies.
+const mostBody = 64 << 10
+
+// bodies are the routes that take longer bodies than others.
+var bodies = map[string]int64{}
+
+// A router answers each route to those who have its role.
+type router struct {
+	mux    *http.ServeMux
+	access *access.Guard
+	routes []string // all that are answered
+}
+
+func newRouter(s *server) *router {
+	rt := &router{mux: http.NewServeMux(), access: s.Access}
+	rt.answer("/healthz", get(s.healthy))
+	rt.answer("/readyz", get(s.ready))
+	rt.answer("/api/v1/status", get(s.status))
+	rt.answer("/api/v1/progress", get(s.progress))
+	rt.answer("/api/v1/events", get(s.events))
+	rt.answer("/api/v1/explain", get(s.explain))
+	rt.answer("/api/v1/whoami", get(s.whoami))
+	if !s.MetricsElsewhere {
+		rt.answer("/metrics", get(metrics(s.Options)))
+	}
+	files := get(console())
+	rt.answer("/", files)
+	rt.answer("/console.css", files)
+	rt.answer("/transom.svg", files)
+	rt.answer("GET /login", http.HandlerFunc(s.Access.Login))
+	rt.answer("POST /login", http.HandlerFunc(s.Access.LoginByToken))
+	rt.answer("GET /login/callback", http.HandlerFunc(s.Access.Callback))
+	rt.answer("POST /logout", http.HandlerFunc(s.Access.Logout))
+	return rt
+}
+
+func (rt *router) answer(route string, h http.Handler) {
+	rt.mux.Handle(route, h)
+	rt.routes = append(rt.routes, route)
+}
+
+// ServeHTTP is part of http.Handler.
+func (rt *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	_, route := rt.mux.Handler(r)
+	need, listed := roles[route]
+	if !listed {
+		need = access.Nobody
+	}
+	who, err := rt.access.Admit(r, need)
+	switch {
+	case err == nil:
+		if _, longer := bodies[route]; !longer {
+			r.Body = http.MaxBytesReader(w, r.Body, mostBody)
+		}
+		rt.mux.ServeHTTP(w, r.WithContext(access.With(r.Context(), who)))
+	case statusOf(err) == http.StatusUnauthorized && forPage(r):
+		http.Redirect(w, r, "/login", http.StatusSeeOther)
+	default:
+		tellRefusal(w, err)
+	}
+}
+
+// forPage says whether a browser asks for a page, where it can be sent to log in.
+func forPage(r *http.Request) bool {
+	return r.Method == http.MethodGet && !strings.HasPrefix(r.URL.Path, "/api/") && strings.Contains(r.Header.Get("Accept"), "text/html")
+}
+
+func tellRefusal(w http.ResponseWriter, err error) {
+	switch statusOf(err) {
+	case http.StatusUnauthorized:
+		w.Header().Set("WWW-Authenticate", `Bearer realm="transom"`)
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		w.Header().Set("Retry-After", "60")
+	}
+	writeError(w, statusOf(err), err.Error())
+}
+
+// A person is who asks, and whether they could log in as somebody else.
+type person struct {
+	access.Identity
+	Login bool `json:"login"`
+}
+
+func (s *server) whoami(w http.ResponseWriter, r *http.Request) error {
+	return writeJSON(w, r, person{access.Of(r.Context()), s.Access.Known()})
+}

@@ -1,0 +1,193 @@
+package web_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"transom.dev/reconciler/web"
+	"transom.dev/reconciler/web/access"
+)
+
+// team is a file of access with a token for each role.
+type team struct {
+	file   string
+	tokens map[access.Role]string
+}
+
+func newTeam(t *testing.T, more string) team {
+	t.Helper()
+	all := team{file: filepath.Join(t.TempDir(), "access.yaml"), tokens: map[access.Role]string{access.Anybody: ""}}
+	content := more + "\ntokens:\n"
+	for role, entry := range map[access.Role]string{
+		access.Viewer: "role: viewer", access.Developer: "role: developer, team: store", access.Operator: "role: operator",
+	} {
+		token, digest := access.NewToken()
+		all.tokens[role] = token
+		content += fmt.Sprintf("- {name: the-%s, %s, sha256: %s}\n", role, entry, digest)
+	}
+	require.NoError(t, os.WriteFile(all.file, []byte(content), 0o600))
+	return all
+}
+
+func (a team) guard(t *testing.T) *access.Guard {
+	t.Helper()
+	g, err := access.New(access.Options{File: a.file})
+	require.NoError(t, err)
+	return g
+}
+
+// as asks with a token and headers, and returns the answer without following redirects.
+func as(t *testing.T, method, url, token string, headers ...string) (*http.Response, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, http.NoBody)
+	require.NoError(t, err)
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	require.NoError(t, err)
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	return resp, string(body)
+}
+
+// TestEveryRouteHasARole: the table and the router have the same routes, and each answers those only who have the role.
+func TestEveryRouteHasARole(t *testing.T) {
+	all := newTeam(t, "")
+	o := web.Options{Board: board(), Access: all.guard(t)}
+	require.ElementsMatch(t, slices.Collect(maps.Keys(web.Roles)), web.Routes(o))
+	s := serve(t, o)
+	for route, need := range web.Roles {
+		method, path, ok := strings.Cut(route, " ")
+		if !ok {
+			method, path = http.MethodGet, route
+		}
+		for role, token := range all.tokens {
+			resp, body := as(t, method, s.URL+path, token)
+			denied := strings.Contains(body, "this needs the role")
+			require.Equal(t, role < need, denied, "%s as %s: %s", route, role, body)
+			switch {
+			case denied && role == access.Anybody:
+				require.Equal(t, http.StatusUnauthorized, resp.StatusCode, route)
+				require.Equal(t, `Bearer realm="transom"`, resp.Header.Get("WWW-Authenticate"))
+			case denied:
+				require.Equal(t, http.StatusForbidden, resp.StatusCode, route)
+				require.Contains(t, body, fmt.Sprintf("the-%s is %s, and this needs the role %s", role, role, need))
+			}
+		}
+	}
+}
+
+// TestARouteWithoutARoleIsDenied: who adds a route and forgets the table has one that answers nobody.
+func TestARouteWithoutARoleIsDenied(t *testing.T) {
+	all := newTeam(t, "")
+	s := serve(t, web.Options{Board: board(), Access: all.guard(t)})
+	role := web.Roles["/api/v1/status"]
+	delete(web.Roles, "/api/v1/status")
+	defer func() { web.Roles["/api/v1/status"] = role }()
+	resp, body := as(t, http.MethodGet, s.URL+"/api/v1/status", all.tokens[access.Operator])
+	require.Equal(t, http.StatusForbidden, resp.StatusCode, body)
+}
+
+func TestABrowserIsSentToLogIn(t *testing.T) {
+	s := serve(t, web.Options{Board: board(), Access: newTeam(t, "").guard(t)})
+	html := []string{"Accept", "text/html,*/*"}
+	resp, _ := as(t, http.MethodGet, s.URL+"/", "", html...)
+	require.Equal(t, http.StatusSeeOther, resp.StatusCode)
+	require.Equal(t, "/login", resp.Header.Get("Location"))
+	resp, _ = as(t, http.MethodGet, s.URL+"/api/v1/status", "", html...)
+	require.Equal(t, http.StatusUnauthorized, resp.StatusCode)
+	resp, body := as(t, http.MethodGet, s.URL+"/login", "", html...)
+	require.Equal(t, http.StatusOK, resp.StatusCode)
+	require.Contains(t, body, `name="token"`)
+	require.Contains(t, resp.Header.Get("Content-Security-Policy"), "default-src 'self'")
+}
+
+// TestAnotherSiteChangesNothing: a page elsewhere that has a browser send a form is refused.
+func TestAnotherSiteChangesNothing(t *testing.T) {
+	s := serve(t, web.Options{Board: board(), Access: newTeam(t, "").guard(t)})
+	for _, path := range []string{"/login", "/logout"} {
+		resp, _ := as(t, http.MethodPost, s.URL+path, "", "Sec-Fetch-Site", "cross-site")
+		require.Equal(t, http.StatusForbidden, resp.StatusCode)
+		resp, _ = as(t, http.MethodPost, s.URL+path, "", "Origin", "https://evil.example")
+		require.Equal(t, http.StatusForbidden, resp.StatusCode)
+		resp, _ = as(t, http.MethodPost, s.URL+path, "", "Sec-Fetch-Site", "same-origin")
+		require.NotEqual(t, http.StatusForbidden, resp.StatusCode)
+	}
+}
+
+func TestWhoAsksIsToldWhoTheyAre(t *testing.T) {
+	all := newTeam(t, "")
+	s := serve(t, web.Options{Board: board(), Access: all.guard(t)})
+	_, body := as(t, http.MethodGet, s.URL+"/api/v1/whoami", all.tokens[access.Developer])
+	require.JSONEq(t, `{"name": "the-developer", "role": "developer", "teams": ["store"], "login": true}`, body)
+	_, body = as(t, http.MethodGet, serve(t, web.Options{Board: board()}).URL+"/api/v1/whoami", "")
+	require.JSONEq(t, `{"role": "operator", "login": false}`, body)
+}
+
+func TestStreamsOfOneClientAreBounded(t *testing.T) {
+	all := newTeam(t, "")
+	s := httptest.NewUnstartedServer(web.Handler(web.Options{Board: board(), Access: all.guard(t)}))
+	s.Start()
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(s.Close)
+	t.Cleanup(cancel)
+	open := func(token string) *http.Response {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/api/v1/events", http.NoBody)
+		require.NoError(t, err)
+		req.Header.Set("Accept", "text/event-stream")
+		req.Header.Set("Authorization", "Bearer "+token)
+		resp, err := http.DefaultClient.Do(req)
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = resp.Body.Close() })
+		return resp
+	}
+	var first *http.Response
+	for range 32 {
+		first = open(all.tokens[access.Viewer])
+		require.Equal(t, http.StatusOK, first.StatusCode)
+	}
+	refused := open(all.tokens[access.Viewer])
+	require.Equal(t, http.StatusTooManyRequests, refused.StatusCode)
+	var told map[string]string
+	require.NoError(t, json.NewDecoder(refused.Body).Decode(&told))
+	require.Equal(t, "32 streams of events are open to you: close some", told["error"])
+	require.Equal(t, http.StatusOK, open(all.tokens[access.Operator]).StatusCode, "others are not concerned")
+	require.NoError(t, first.Body.Close())
+	require.Eventually(t, func() bool { return open(all.tokens[access.Viewer]).StatusCode == http.StatusOK }, settled, tick)
+}
+
+func TestMetricsMayHaveAnAddressOfTheirOwn(t *testing.T) {
+	o := web.Options{Board: board(), MetricsElsewhere: true}
+	code, body := get(t, serve(t, o), "/metrics")
+	require.Equal(t, http.StatusNotFound, code, body)
+	for _, profiles := range []bool{false, true} {
+		own := httptest.NewServer(web.Metrics(o, profiles))
+		t.Cleanup(own.Close)
+		code, body = get(t, own, "/metrics")
+		require.Equal(t, http.StatusOK, code)
+		require.Contains(t, body, "transom_placements")
+		code, _ = get(t, own, "/debug/pprof/cmdline")
+		require.Equal(t, profiles, code == http.StatusOK)
+		code, _ = get(t, own, "/api/v1/status")
+		require.Equal(t, http.StatusNotFound, code)
+	}
+	code, _ = get(t, serve(t, web.Options{Board: board()}), "/debug/pprof/cmdline")
+	require.Equal(t, http.StatusNotFound, code)
+}
