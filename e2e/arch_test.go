@@ -23,11 +23,12 @@ import (
 var arrows = map[string][]string{
 	"cmd/transom": {
 		"cmd/transom/internal/audit", "cmd/transom/internal/catalog", "cmd/transom/internal/client", "cmd/transom/internal/demo",
-		"cmd/transom/internal/diff", "cmd/transom/internal/plan", "cmd/transom/internal/remote", "cmd/transom/internal/schema",
+		"cmd/transom/internal/diff", "cmd/transom/internal/enroll", "cmd/transom/internal/plan", "cmd/transom/internal/remote",
+		"cmd/transom/internal/rights", "cmd/transom/internal/schema",
 		"cmd/transom/internal/skew", "cmd/transom/internal/states", "cmd/transom/internal/terminal", "cmd/transom/internal/tree",
 		"cmd/transom/internal/usage", "cmd/transom/internal/workspace", "cmd/transom/internal/yamledit",
 		"reconciler", "reconciler/gitrepo", "reconciler/promotion", "reconciler/trigger", "reconciler/status", "reconciler/web", "reconciler/web/access",
-		"render", "render/platform", "render/state", "render/wording", "render/worker", "fleet", "fleet/apply",
+		"render", "render/platform", "render/state", "render/wording", "render/worker", "fleet", "fleet/apply", "fleet/credential",
 	},
 	"cmd/transom/internal/audit": {
 		"cmd/transom/internal/remote", "cmd/transom/internal/terminal",
@@ -47,11 +48,13 @@ var arrows = map[string][]string{
 		"cmd/transom/internal/terminal", "cmd/transom/internal/usage", "cmd/transom/internal/workspace", "cmd/transom/internal/yamledit",
 		"render", "render/platform", "render/state",
 	},
+	"cmd/transom/internal/enroll": {"cmd/transom/internal/rights", "fleet/credential"},
 	"cmd/transom/internal/plan": {
 		"cmd/transom/internal/states", "cmd/transom/internal/terminal", "cmd/transom/internal/workspace",
 		"reconciler", "reconciler/gitrepo", "reconciler/promotion", "render", "render/platform", "render/state", // a plan is the daemon's own passes
 	},
 	"cmd/transom/internal/remote": {"reconciler/gitrepo"},
+	"cmd/transom/internal/rights": {},
 	"cmd/transom/internal/schema": {"cmd/transom/internal/workspace", "cmd/transom/internal/yamledit", "render/platform"},
 	"cmd/transom/internal/skew":   {"cmd/transom/internal/terminal", "reconciler/status"},
 	"cmd/transom/internal/states": {
@@ -82,8 +85,9 @@ var arrows = map[string][]string{
 	"render/state":                       {"render/platform", "render/internal/keyorder"},
 	"render/strictyaml":                  {"render/wording", "render/internal/fieldpath"},
 	"render/worker":                      {"render/internal/kustomize"},
-	"fleet":                              {"fleet/apply", "render/platform", "render/state", "render/wording"},
+	"fleet":                              {"fleet/apply", "fleet/credential", "render/platform", "render/state", "render/wording"},
 	"fleet/apply":                        {"render/platform", "render/state", "render/builtin", "render/expression"},
+	"fleet/credential":                   {},
 	"e2e":                                {},
 	"examples":                           {},
 	"render/wording":                     {},

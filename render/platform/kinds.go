@@ -283,7 +283,7 @@ const (
 	ClusterDraining ClusterState = "draining" // its placements are removed, once the clusters that they stay on are well
 )
 
-// Cluster is a member of the fleet. How to reach it is not in Git.
+// Cluster is a member of the fleet. How to reach it is not in Git, but for the one that the daemon runs in.
 type Cluster struct {
 	Name   string
 	File   string
@@ -292,6 +292,8 @@ type Cluster struct {
 	Now    bool // of a draining one: its placements do not wait for other clusters, once a person approved their deletion
 	Reason string
 	UID    string // accepts a rebuilt cluster
+
+	InCluster bool // it is the one that the daemon runs in
 
 	// Broken says that the file has a Problem: the cluster's placements stay as they are.
 	Broken bool
