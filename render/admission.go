@@ -15,79 +15,57 @@ import (
 // the next pass.
 const admissions = 3
 
-// settle builds the candidates and has them admitted, until none was built with outputs that are not admitted.
-func (p *pass) settle() error {
-	for asked := 1; ; asked++ {
-		if err := p.settleBuilt(); err != nil {
-			return err
-		}
-		proposals := p.propose()
-		if p.direction.Admit == nil {
-			return nil
-		}
-		whole, err := p.admit(proposals)
-		if err != nil || whole {
-			return err
-		}
-		p.closing = asked == admissions
-		if err := p.withhold(); err != nil || p.closing || !p.unsettled() {
-			return err
-		}
-	}
+// An admission knows, of every request of a pass, the release that the environment has after it, as far as the pass has
+// come: the answers of whoever admits, and the removals that wait for consumers.
+type admission struct {
+	*selection
+	answers map[platform.RequestKey]*state.Release        // to the proposals
+	needed  map[platform.RequestKey][]platform.RequestKey // orphans that stay, with the consumers that are bound to them and stay
+	closing bool                                          // nothing is built any more
 }
 
-// settleBuilt builds the candidates, until no Problem found after that changes the outputs that others were built with.
-func (p *pass) settleBuilt() error {
-	for again := true; again; again = p.unsettled() {
-		if err := p.build(); err != nil {
-			return err
-		}
-		p.settleNamespaces()
-		if _, err := p.settleCollisions(); err != nil {
-			return err
-		}
+func newAdmission(l *selection) *admission {
+	return &admission{
+		selection: l,
+		answers:   map[platform.RequestKey]*state.Release{},
+		needed:    map[platform.RequestKey][]platform.RequestKey{},
 	}
-	return nil
 }
 
 // propose returns the new records of the candidates that have no Problem, and the removals, sorted by request.
-func (p *pass) propose() (proposals []state.Proposal) {
-	for _, c := range p.candidates {
+func (a *admission) propose() (proposals []state.Proposal) {
+	for _, c := range a.candidates {
 		if c.broken() {
 			continue
 		}
 		if c.next == nil {
-			c.next = p.release(c)
+			c.next = c.release(a.platform.Commit)
 		}
 		if c.next != c.base {
 			proposals = append(proposals, state.Proposal{Base: c.base, Next: c.next, Instance: c.instance})
 		}
 	}
-	for _, k := range p.orphans {
-		if !p.stays(k) {
-			proposals = append(proposals, state.Proposal{Base: p.had(k), Next: p.tombstone(k)})
+	for _, k := range a.orphans {
+		if !a.stays(k) {
+			proposals = append(proposals, state.Proposal{Base: a.recordOf(k), Next: a.tombstone(k)})
 		}
 	}
 	slices.SortFunc(proposals, func(a, b state.Proposal) int { return a.Next.Key.Compare(b.Next.Key) })
 	return proposals
 }
 
-// admit asks which proposals are admitted, and reports whether all of them are.
-func (p *pass) admit(proposals []state.Proposal) (whole bool, err error) {
-	clear(p.answers)
-	if len(proposals) == 0 {
-		return true, nil
-	}
-	answers := p.direction.Admit(proposals)
+// accept takes in the answers to all proposals, and reports whether each takes all of its proposal.
+func (a *admission) accept(proposals []state.Proposal, answers []*state.Release) (whole bool, err error) {
+	clear(a.answers)
 	if len(answers) != len(proposals) {
-		return false, fmt.Errorf("admit %d proposals of %s: there are %d answers", len(proposals), p.environment.Name, len(answers))
+		return false, fmt.Errorf("admit %d proposals of %s: there are %d answers", len(proposals), a.environment.Name, len(answers))
 	}
 	whole = true
 	for n, proposal := range proposals {
 		if err := checkAnswer(proposal, answers[n]); err != nil {
-			return false, fmt.Errorf("admit %s in %s: %w", proposal.Next.Key, p.environment.Name, err)
+			return false, fmt.Errorf("admit %s in %s: %w", proposal.Next.Key, a.environment.Name, err)
 		}
-		p.answers[proposal.Next.Key] = answers[n]
+		a.answers[proposal.Next.Key] = answers[n]
 		whole = whole && isWhole(proposal.Next, answers[n])
 	}
 	return whole, nil
@@ -103,7 +81,8 @@ func checkAnswer(proposal state.Proposal, answer *state.Release) error {
 	}
 	for cluster, placed := range answer.Clusters {
 		next, base := placementOf(proposal.Next, cluster), placementOf(proposal.Base, cluster)
-		if placed.RenderKey == "" || !sameBytes(placed, next) && !sameBytes(placed, base) {
+		known := sameBytes(placed, next) || sameBytes(placed, base)
+		if placed.RenderKey == "" || !known {
 			return fmt.Errorf("what it answers for %s is neither what is proposed there nor what is there", cluster)
 		}
 	}
@@ -125,96 +104,123 @@ func isWhole(next, answer *state.Release) bool {
 		maps.EqualFunc(answer.Clusters, next.Clusters, sameBytes)
 }
 
-// answer returns the record that was admitted of a request that was proposed. A request that has a Problem since, or that is
-// held, counts as not proposed.
-func (p *pass) answer(k platform.RequestKey) (*state.Release, bool) {
-	if c := p.byKey[k]; c != nil && c.broken() || len(p.held[k]) > 0 {
+// answer returns the record that was admitted of a request that was proposed. A request that has a Problem since, or that
+// consumers need, counts as not proposed.
+func (a *admission) answer(k platform.RequestKey) (*state.Release, bool) {
+	if c := a.byKey[k]; c != nil && c.broken() {
 		return nil, false
 	}
-	answer, answered := p.answers[k]
+	if len(a.needed[k]) > 0 {
+		return nil, false
+	}
+	answer, answered := a.answers[k]
 	return answer, answered
 }
 
-// withhold leaves out for this time the candidates that were built with outputs that are not admitted, and those that then
-// collide: a consumer waits for its provider. One whose own content changes is built anew instead, unless that is over: the
-// provider that made the difference moves on in this pass, so the next one gets further.
-func (p *pass) withhold() error {
-	for again := true; again; {
-		again = false
-		for _, level := range p.levels {
-			for _, c := range level {
-				if answer, answered := p.answer(c.key()); !answered || answer == c.base || !p.closing && !c.stands() {
-					continue
-				}
-				if bound, _ := p.bound(c); !reflect.DeepEqual(bound, c.evaluation.bindings) {
-					p.answers[c.key()] = c.base
-					again = true
-				}
+// stays reports whether the environment keeps the record of a request without an instance.
+func (a *admission) stays(k platform.RequestKey) bool { return len(a.needed[k]) > 0 || a.kept(k) }
+
+// placementAfter returns a candidate's placement on a cluster after this pass, and its bytes where they are new.
+func (a *admission) placementAfter(c *candidate, cluster string) (state.Placement, []byte) {
+	if c.broken() {
+		return placementOf(c.base, cluster), nil
+	}
+	answer, answered := a.answer(c.key())
+	admitted := placementOf(answer, cluster)
+	for _, placed := range c.placements {
+		if placed.cluster.Name != cluster {
+			continue
+		}
+		if !answered || admitted.RenderKey == placed.key {
+			return state.Placement{Revision: placed.revision, Namespace: placed.namespace}, placed.manifest
+		}
+	}
+	if answered {
+		return admitted, nil
+	}
+	return c.kept[cluster], nil
+}
+
+// withhold leaves out for this time the candidates that were built with outputs that are not admitted, and reports whether
+// there was any: a consumer waits for its provider. One whose own content changes is built anew instead, unless that is over:
+// the provider that made the difference moves on in this pass, so the next one gets further.
+func (a *admission) withhold() (more bool) {
+	for _, level := range a.levels {
+		for _, c := range level {
+			answer, answered := a.answer(c.key())
+			waits := a.closing || c.keepsRelease()
+			if !answered || answer == c.base || !waits {
+				continue
+			}
+			if bound, _ := a.bound(c); !reflect.DeepEqual(bound, c.evaluation.bindings) {
+				a.answers[c.key()] = c.base
+				more = true
 			}
 		}
-		lost, err := p.settleCollisions()
-		if err != nil {
-			return err
-		}
-		held := p.hold()
-		again = again || lost || held
 	}
-	return nil
+	return more
 }
 
-// stands reports whether the candidate is of the release that runs, and changes for the sake of others only.
-func (c *candidate) stands() bool {
-	return c.base != nil && !c.base.Absent && c.next != nil && c.next.Digest == c.base.Digest
+// An outcome holds the results of a pass: the records that differ from the base, the requests that are to be visited again,
+// and the Problems.
+type outcome struct {
+	releases map[platform.RequestKey]*state.Release
+	pending  map[platform.RequestKey]bool // proposed, and not admitted as a whole
+	problems []platform.Problem
 }
 
-// conclude records the outcome of every request that was visited, and the records that the direction has of others.
-func (p *pass) conclude() {
-	for _, c := range p.candidates {
-		p.problems = append(p.problems, c.problems...)
+// conclude returns the outcome of every request that was visited, with the records that the direction has of others.
+func (a *admission) conclude() *outcome {
+	o := &outcome{releases: map[platform.RequestKey]*state.Release{}, pending: map[platform.RequestKey]bool{}}
+	for _, c := range a.candidates {
+		o.problems = append(o.problems, c.problems...)
 		if !c.broken() && c.next != nil {
-			p.take(c.key(), c.next)
-			if c.evaluation.built = nil; p.pending[c.key()] {
+			a.take(o, c.key(), c.next)
+			if c.evaluation.built = nil; o.pending[c.key()] {
 				c.evaluation.recorded, c.evaluation.built = nil, c.placements
-			} else if len(c.kept) == 0 && p.releases[c.key()] != nil {
-				c.evaluation.recorded = p.releases[c.key()]
+			} else if len(c.kept) == 0 && o.releases[c.key()] != nil {
+				c.evaluation.recorded = o.releases[c.key()]
 			}
 		}
 	}
-	for _, k := range p.orphans {
+	for _, k := range a.orphans {
 		switch {
-		case len(p.held[k]) > 0:
-			p.keepHeld(k, p.had(k))
-		case !p.stays(k):
-			p.take(k, p.tombstone(k))
+		case len(a.needed[k]) > 0:
+			o.problems = append(o.problems, a.neededProblem(k))
+		case !a.stays(k):
+			a.take(o, k, a.tombstone(k))
 		}
 	}
-	for k := range p.direction.Restore {
-		p.record(k, p.restored(k))
+	for k := range a.direction.Restore {
+		a.record(o, k, a.restored(k))
 	}
-	for k, release := range p.direction.Records {
-		if p.releases[k] == nil && p.restored(k) == nil {
-			p.record(k, release)
+	for k, release := range a.direction.Records {
+		if o.releases[k] == nil && a.restored(k) == nil {
+			a.record(o, k, release)
 		}
 	}
+	return o
 }
 
 // take records the admitted part of a proposal, all of it where nobody was asked.
-func (p *pass) take(k platform.RequestKey, next *state.Release) {
-	answer, answered := p.answer(k)
+func (a *admission) take(o *outcome, k platform.RequestKey, next *state.Release) {
+	answer, answered := a.answer(k)
 	if !answered {
 		answer = next
 	}
 	if !isWhole(next, answer) {
-		p.pending[k] = true
+		o.pending[k] = true
 	}
-	p.record(k, answer)
+	a.record(o, k, answer)
 }
 
 // record makes a release the environment's, where that is a difference.
-func (p *pass) record(k platform.RequestKey, release *state.Release) {
-	before := p.base.Releases[k]
-	if release == nil || release == before || before != nil && sameRelease(before, release) {
+func (a *admission) record(o *outcome, k platform.RequestKey, release *state.Release) {
+	before := a.base.Releases[k]
+	if release == nil || release == before {
 		return
 	}
-	p.releases[k] = release
+	if before == nil || !sameRelease(before, release) {
+		o.releases[k] = release
+	}
 }

@@ -23,21 +23,20 @@ type Again struct {
 func (r *Renderer) Again(p *platform.Platform, environment string, instances []*platform.Instance,
 	records map[platform.RequestKey]*state.Release, k platform.RequestKey, cluster string,
 ) (Again, error) {
-	pass, err := r.begin(p, environment, &Base{Releases: records})
+	s, err := newSnapshot(p, environment, &Base{Releases: records}, Direction{Instances: instances, Made: records})
 	if err != nil {
 		return Again{}, err
 	}
-	if !pass.overlaysAreSound() {
-		return Again{}, said(pass.problems)
+	if problems := r.examiner().overlayProblems(s.environment); len(problems) > 0 {
+		return Again{}, said(problems)
 	}
-	pass.direction.Instances, pass.direction.Made = instances, records
-	pass.resolve()
+	pass := newPass(r, s)
 	c := pass.byKey[k]
 	if c == nil {
 		return Again{}, said([]platform.Problem{notThere(environment, k)})
 	}
-	c.add(r.guard(versionTree(c.instance.Version))...)
-	c.add(pass.alone(c)...)
+	c.add(pass.builder.examiner.guard(versionTree(c.instance.Version))...)
+	c.add(pass.admission.evaluateAlone(c)...)
 	if c.broken() {
 		return Again{}, said(c.problems)
 	}
@@ -45,8 +44,8 @@ func (r *Renderer) Again(p *platform.Platform, environment string, instances []*
 	if at < 0 {
 		return Again{}, fmt.Errorf("%s is not placed on %s", k, cluster)
 	}
-	placed := c.place(c.evaluation.placements[at])
-	if err := pass.render(c, placed); err != nil {
+	placed := c.addPlacement(c.evaluation.placements[at])
+	if err := pass.builder.render(c, placed); err != nil {
 		return Again{}, err
 	}
 	if c.broken() {
@@ -56,7 +55,7 @@ func (r *Renderer) Again(p *platform.Platform, environment string, instances []*
 	if placed.namespace == "" {
 		return again, nil
 	}
-	namespace, problems := pass.namespace(c, state.NamespaceFile(cluster, k.Team))
+	namespace, problems := pass.builder.namespace(c, state.NamespaceFile(cluster, k.Team))
 	if namespace == nil {
 		return Again{}, said(problems)
 	}

@@ -41,7 +41,7 @@ func misplaced(id objectID, annotations map[string]string, annotation string) st
 // ordering are the annotations that mean something within an instance only.
 var ordering = []string{state.AnnotationStep, state.AnnotationPruneOrder, state.AnnotationReplace}
 
-// annotationProblems finds the Problems of the annotations of a version's objects as they are written, whatever a request
+// annotationProblems finds the Problems of the annotations of a version's objects as they are written, for any request
 // says.
 func annotationProblems(s *skeleton) (problems []platform.Problem) {
 	for n, o := range s.Objects {

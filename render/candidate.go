@@ -30,7 +30,7 @@ type candidate struct {
 type placement struct {
 	evaluated
 	revision string
-	carried  bool               // the base's bytes still hold
+	carried  bool               // the base's bytes stay
 	manifest []byte             // empty where they are carried
 	warnings []platform.Problem // of bytes that are not carried
 
@@ -109,46 +109,6 @@ func (c *candidate) stepFrom() *platform.RequestSpec {
 	}
 }
 
-// prepare evaluates the candidate's placements, and builds those whose render key changed.
-func (p *pass) prepare(c *candidate) error {
-	if c.prepared {
-		return nil
-	}
-	c.prepared = true
-	c.add(p.sound(c)...)
-	keepTaken(c, p.environment.Name, p.index.versions)
-	c.add(p.platform.Transition(c.instance, c.stepFrom())...)
-	c.longTexts()
-	if c.broken() {
-		return nil
-	}
-	bound, waiting := p.bound(c)
-	if len(waiting) > 0 {
-		c.add(waiting...)
-		return nil
-	}
-	if c.evaluation == nil || !reflect.DeepEqual(c.evaluation.bindings, bound) {
-		c.evaluation = evaluate(c.instance, bound)
-	}
-	c.add(c.evaluation.problems...)
-	if c.broken() {
-		return nil
-	}
-	p.keepUnreadable(c)
-	for _, e := range c.evaluation.placements {
-		c.place(e)
-	}
-	for _, placed := range c.placements {
-		if placed.carried {
-			continue
-		}
-		if err := p.render(c, placed); err != nil {
-			return err
-		}
-	}
-	return p.judge(c)
-}
-
 // longTexts reports the texts that are longer than they may be. Of a version that the environment runs for the request, they
 // are only warned of: it has run with them.
 func (c *candidate) longTexts() {
@@ -158,8 +118,8 @@ func (c *candidate) longTexts() {
 	}
 }
 
-// place decides whether the base's bytes still hold on a cluster.
-func (c *candidate) place(e evaluated) *placement {
+// addPlacement decides whether the base's bytes are still those of the candidate on a cluster.
+func (c *candidate) addPlacement(e evaluated) *placement {
 	placed := &placement{evaluated: e}
 	if c.base != nil {
 		before := c.base.Clusters[e.cluster.Name]
@@ -173,24 +133,24 @@ func (c *candidate) place(e evaluated) *placement {
 }
 
 // keepUnreadable carries over the placements on clusters whose file cannot be read: the objects there stay.
-func (p *pass) keepUnreadable(c *candidate) {
+func (c *candidate) keepUnreadable(clusters map[string]*platform.Cluster) {
 	c.kept = map[string]state.Placement{}
 	if c.base == nil {
 		return
 	}
 	for name, placement := range c.base.Clusters {
-		if cluster := p.platform.Clusters[name]; cluster != nil && cluster.Broken {
+		if cluster := clusters[name]; cluster != nil && cluster.Broken {
 			c.kept[name] = placement
 		}
 	}
 }
 
-// release is the record of a candidate that succeeded: the base's own where nothing in it changes.
-func (p *pass) release(c *candidate) *state.Release {
+// release is the record of a candidate that succeeded, at a commit of the platform: the base's own where nothing in it changes.
+func (c *candidate) release(commit string) *state.Release {
 	if c.base != nil && c.base == c.evaluation.recorded && c.carried() {
 		return c.base
 	}
-	r := p.released(c)
+	r := c.released(commit)
 	if c.base != nil && sameRelease(c.base, r) {
 		r = c.base
 	}
@@ -206,7 +166,7 @@ func (c *candidate) carried() bool {
 }
 
 // released is the record of a candidate that succeeded as it is made.
-func (p *pass) released(c *candidate) *state.Release {
+func (c *candidate) released(commit string) *state.Release {
 	i := c.instance
 	r := &state.Release{
 		Key:           c.key(),
@@ -215,7 +175,7 @@ func (p *pass) released(c *candidate) *state.Release {
 		Offering:      i.Offering.Name,
 		Version:       i.Version.Number.String(),
 		VersionDigest: i.Version.Digest,
-		Commit:        p.platform.Commit,
+		Commit:        commit,
 		File:          i.Request.File,
 		Clusters:      map[string]state.Placement{},
 		Outputs:       c.evaluation.outputs,
@@ -266,4 +226,14 @@ func sameRelease(a, b *state.Release) bool {
 		return false
 	}
 	return reflect.DeepEqual(a, b) || string(a.Encode()) == string(b.Encode())
+}
+
+// keepsRelease reports whether the candidate is of the release that runs, and changes for the sake of others only.
+func (c *candidate) keepsRelease() bool {
+	return c.base != nil && !c.base.Absent && c.next != nil && c.next.Digest == c.base.Digest
+}
+
+// runs reports whether the environment runs the candidate's request already, for the same offering.
+func (c *candidate) runs() bool {
+	return c.base != nil && !c.base.Absent && c.base.Offering == c.instance.Offering.Name
 }

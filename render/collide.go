@@ -10,8 +10,14 @@ import (
 	"transom.dev/render/state"
 )
 
-// A writer is a placement with respect to the objects of its cluster.
-type writer struct {
+// collisions finds the placements of a pass that would write one object of one cluster.
+type collisions struct {
+	admission *admission
+	written   writtenObjects
+}
+
+// A claimant is a placement with respect to the objects of its cluster.
+type claimant struct {
 	key       platform.RequestKey
 	file      string          // of the request
 	candidate *candidate      // nil: not visited, or restored
@@ -21,34 +27,34 @@ type writer struct {
 	released  bool            // a Release file names it
 }
 
-func (w *writer) fresh() bool { return w.manifest != nil }
+func (w *claimant) isNew() bool { return w.manifest != nil }
 
-// settleCollisions finds placements that would write one object of one cluster. One of the two gets a Problem and keeps the
+// refuse finds placements that would write one object of one cluster. One of the two gets a Problem and keeps the
 // release it has, which may collide with a third, so it goes on until nothing does. It reports whether any did.
-func (p *pass) settleCollisions() (any bool, err error) {
-	for settled := false; !settled; any = any || !settled {
-		settled = true
-		visited := p.writers()
+func (x *collisions) refuse() (any bool, err error) {
+	for again := true; again; any = any || again {
+		again = false
+		visited := x.claimants()
 		for _, cluster := range slices.Sorted(maps.Keys(visited)) {
-			lost, err := p.settleCluster(cluster, visited[cluster])
+			lost, err := x.refuseOn(cluster, visited[cluster])
 			if err != nil {
-				return any, fmt.Errorf("render %s: %w", p.environment.Name, err)
+				return any, fmt.Errorf("render %s: %w", x.admission.environment.Name, err)
 			}
-			settled = settled && !lost
+			again = again || lost
 		}
 	}
 	return any, nil
 }
 
-// settleCluster reports whether a candidate lost an object of the cluster to another.
-func (p *pass) settleCluster(cluster string, visited []*writer) (lost bool, err error) {
-	writers, err := p.contested(cluster, visited)
+// refuseOn reports whether a candidate lost an object of the cluster to another.
+func (x *collisions) refuseOn(cluster string, visited []*claimant) (lost bool, err error) {
+	claimants, err := x.contested(cluster, visited)
 	if err != nil {
 		return false, err
 	}
-	owners := make(map[objectID]*writer, len(writers))
-	for _, w := range writers {
-		objects, err := p.written.of(cluster, w)
+	owners := make(map[objectID]*claimant, len(claimants))
+	for _, w := range claimants {
+		objects, err := x.written.of(cluster, w)
 		if err != nil {
 			return false, err
 		}
@@ -58,7 +64,7 @@ func (p *pass) settleCluster(cluster string, visited []*writer) (lost bool, err 
 				owners[id] = w
 				continue
 			}
-			loser, winner, err := p.loser(cluster, id, other, w)
+			loser, winner, err := x.loser(cluster, id, other, w)
 			if err != nil {
 				return false, err
 			}
@@ -74,25 +80,25 @@ func (p *pass) settleCluster(cluster string, visited []*writer) (lost bool, err 
 	return lost, nil
 }
 
-// writers lists the placements of the candidates on each cluster if nothing more goes wrong.
-func (p *pass) writers() map[string][]*writer {
-	all := map[string][]*writer{}
-	for _, c := range p.candidates {
+// claimants lists the placements of the candidates on each cluster if nothing more goes wrong.
+func (x *collisions) claimants() map[string][]*claimant {
+	all := map[string][]*claimant{}
+	for _, c := range x.admission.candidates {
 		for _, cluster := range c.clusters() {
-			w := &writer{key: c.key(), file: c.instance.Request.File, candidate: c}
+			w := &claimant{key: c.key(), file: c.instance.Request.File, candidate: c}
 			if c.base != nil {
 				w.released = !c.base.Absent
 				w.base = c.base.Clusters[cluster]
 			}
-			if w.now, w.manifest = p.on(c, cluster); w.now.Revision != "" && p.platform.Clusters[cluster] != nil {
+			if w.now, w.manifest = x.admission.placementAfter(c, cluster); w.now.Revision != "" && x.admission.platform.Clusters[cluster] != nil {
 				all[cluster] = append(all[cluster], w)
 			}
 		}
 	}
-	for k := range p.direction.Restore {
-		release := p.restored(k)
+	for k := range x.admission.direction.Restore {
+		release := x.admission.restored(k)
 		for cluster, placed := range release.Clusters {
-			w := &writer{key: k, file: release.File, restored: true, released: true, now: placed, base: placementOf(p.base.Releases[k], cluster)}
+			w := &claimant{key: k, file: release.File, restored: true, released: true, now: placed, base: placementOf(x.admission.base.Releases[k], cluster)}
 			all[cluster] = append(all[cluster], w)
 		}
 	}
@@ -114,35 +120,17 @@ func (c *candidate) clusters() (names []string) {
 	return names
 }
 
-// on returns a candidate's placement on a cluster after this pass, and its bytes where they are new.
-func (p *pass) on(c *candidate, cluster string) (state.Placement, []byte) {
-	if c.broken() {
-		return placementOf(c.base, cluster), nil
-	}
-	answer, answered := p.answer(c.key())
-	admitted := placementOf(answer, cluster)
-	for _, placed := range c.placements {
-		if placed.cluster.Name == cluster && (!answered || admitted.RenderKey == placed.key) {
-			return state.Placement{Revision: placed.revision, Namespace: placed.namespace}, placed.manifest
-		}
-	}
-	if answered {
-		return admitted, nil
-	}
-	return c.kept[cluster], nil
-}
-
-// contested returns the writers of the namespaces that something fresh is written to, sorted by file: where nothing is,
+// contested returns the claimants of the namespaces that something new is written to, sorted by file: where nothing is,
 // nothing new collides.
-func (p *pass) contested(cluster string, visited []*writer) ([]*writer, error) {
+func (x *collisions) contested(cluster string, visited []*claimant) ([]*claimant, error) {
 	namespaces := map[string]bool{}
 	for _, w := range visited {
-		if !w.fresh() {
+		if !w.isNew() {
 			continue
 		}
 		namespaces[""], namespaces[w.now.Namespace] = true, true
 		if w.now.Namespace == "" {
-			objects, err := p.written.of(cluster, w)
+			objects, err := x.written.of(cluster, w)
 			if err != nil {
 				return nil, err
 			}
@@ -151,29 +139,33 @@ func (p *pass) contested(cluster string, visited []*writer) ([]*writer, error) {
 			}
 		}
 	}
-	writers := slices.DeleteFunc(visited, func(w *writer) bool { return !namespaces[w.now.Namespace] })
+	claimants := slices.DeleteFunc(visited, func(w *claimant) bool { return !namespaces[w.now.Namespace] })
 	for namespace := range namespaces {
-		for k := range p.index.placed[place{cluster, namespace}] {
-			c, visited := p.byKey[k]
-			if c != nil || visited && !p.remains(k, cluster) {
+		for k := range x.admission.index.placed[location{cluster, namespace}] {
+			c, visited := x.admission.byKey[k]
+			gone := visited && !x.remains(k, cluster)
+			if c != nil || gone {
 				continue
 			}
-			release := p.base.Releases[k]
+			release := x.admission.base.Releases[k]
 			placed := release.Clusters[cluster]
-			writers = append(writers, &writer{key: k, file: release.File, now: placed, base: placed, released: true})
+			claimants = append(claimants, &claimant{key: k, file: release.File, now: placed, base: placed, released: true})
 		}
 	}
-	slices.SortFunc(writers, func(a, b *writer) int { return strings.Compare(a.file, b.file) })
-	return writers, nil
+	slices.SortFunc(claimants, func(a, b *claimant) int { return strings.Compare(a.file, b.file) })
+	return claimants, nil
 }
 
 // remains says of a request without an instance whether it has something on a cluster after this pass.
-func (p *pass) remains(k platform.RequestKey, cluster string) bool {
-	if p.restored(k) != nil {
+func (x *collisions) remains(k platform.RequestKey, cluster string) bool {
+	if x.admission.restored(k) != nil {
 		return false // it writes the restored bytes
 	}
-	answer, answered := p.answer(k)
-	return p.stays(k) || answered && placementOf(answer, cluster).Revision != ""
+	if x.admission.stays(k) {
+		return true
+	}
+	answer, answered := x.admission.answer(k)
+	return answered && placementOf(answer, cluster).Revision != ""
 }
 
 // writtenObjects reads the objects that the manifests of a base write.
@@ -182,8 +174,8 @@ type writtenObjects struct {
 	known *cache[string, []objectID] // by revision
 }
 
-// of reads the objects that a writer writes, from the base where they are not new.
-func (o writtenObjects) of(cluster string, w *writer) ([]objectID, error) {
+// of reads the objects that a claimant writes, from the base where they are not new.
+func (o writtenObjects) of(cluster string, w *claimant) ([]objectID, error) {
 	return o.at(state.ManifestFile(cluster, w.key), w.now.Revision)
 }
 
@@ -206,22 +198,22 @@ func (o writtenObjects) at(file, revision string) ([]objectID, error) {
 	return ids, nil
 }
 
-// loser decides whose Problem it is that two writers meet: of the one that does not write the object already, then of
+// loser decides whose Problem it is that two claimants meet: of the one that does not write the object already, then of
 // the one that no Release file names yet, then of the one whose path sorts later. Neither loses where both already keep the
 // release they have.
-func (p *pass) loser(cluster string, id objectID, a, b *writer) (loser, winner *writer, err error) {
-	aHolds, err := p.written.has(cluster, id, a)
+func (x *collisions) loser(cluster string, id objectID, a, b *claimant) (loser, winner *claimant, err error) {
+	aHas, err := x.written.has(cluster, id, a)
 	if err != nil {
 		return nil, nil, err
 	}
-	bHolds, err := p.written.has(cluster, id, b)
+	bHas, err := x.written.has(cluster, id, b)
 	if err != nil {
 		return nil, nil, err
 	}
 	loser, winner = b, a
 	switch {
-	case aHolds != bHolds:
-		if bHolds {
+	case aHas != bHas:
+		if bHas {
 			loser, winner = a, b
 		}
 	case a.released != b.released:
@@ -231,26 +223,26 @@ func (p *pass) loser(cluster string, id objectID, a, b *writer) (loser, winner *
 	case a.file > b.file:
 		loser, winner = a, b
 	}
-	if !p.canLose(loser) {
+	if !x.canLose(loser) {
 		loser, winner = winner, loser
 	}
-	if !p.canLose(loser) {
+	if !x.canLose(loser) {
 		return nil, nil, nil
 	}
 	return loser, winner, nil
 }
 
-// canLose reports whether a writer can give up its release of this pass. One that was not visited is, now that it matters.
-func (p *pass) canLose(w *writer) bool {
-	if w.candidate == nil && !w.restored && !p.closing {
-		p.visit(w.key)
-		w.candidate = p.byKey[w.key]
+// canLose reports whether a claimant can give up its release of this pass. One that was not visited is, now that it matters.
+func (x *collisions) canLose(w *claimant) bool {
+	if w.candidate == nil && !w.restored && !x.admission.closing {
+		x.admission.visit(w.key)
+		w.candidate = x.admission.byKey[w.key]
 	}
 	return w.candidate != nil && !w.candidate.broken()
 }
 
-// has reports whether a writer's base already has the object.
-func (o writtenObjects) has(cluster string, id objectID, w *writer) (bool, error) {
+// has reports whether a claimant's base already has the object.
+func (o writtenObjects) has(cluster string, id objectID, w *claimant) (bool, error) {
 	if w.base.Revision == "" {
 		return false, nil
 	}

@@ -34,11 +34,11 @@ func Compilations(p *platform.Platform) ([]Compilation, error) {
 			return nil, err
 		}
 	}
-	var r Renderer
+	x := new(Renderer).examiner()
 	var found []Compilation
 	for _, offering := range slices.Sorted(maps.Keys(p.Offerings)) {
 		for _, v := range p.Offerings[offering].Versions {
-			if v.Broken || len(r.guard(versionTree(v))) > 0 {
+			if v.Broken || len(x.guard(versionTree(v))) > 0 {
 				continue
 			}
 			found = append(found, t.version(v))
@@ -52,25 +52,23 @@ type tally map[*platform.Version]*Compilation
 
 func (t tally) environment(p *platform.Platform, name string) error {
 	var r Renderer
-	pass, err := r.begin(p, name, nil)
-	if err != nil || pass.environment.Broken || !pass.overlaysAreSound() {
+	s, err := newSnapshot(p, name, nil, Direction{})
+	if err != nil || s.environment.Broken || len(r.examiner().overlayProblems(s.environment)) > 0 {
 		return err
 	}
-	pass.resolve()
+	pass := newPass(&r, s)
 	for _, c := range pass.candidates {
-		c.add(r.sound(c.instance.Version)...)
-		c.add(pass.alone(c)...)
+		c.add(pass.builder.examiner.sound(c.instance.Version)...)
+		c.add(pass.admission.evaluateAlone(c)...)
 		if c.broken() {
 			continue
 		}
 		for _, e := range c.evaluation.placements {
-			components, problems := c.instance.Components(e.inputs)
+			w, problems := pass.builder.examiner.wrapper(c.instance, e)
 			if len(problems) > 0 {
 				continue
 			}
-			w := wrap(c.instance, &placement{evaluated: e}, components)
-			w.Run = r.runner()
-			why := r.analyse(w).program.Why(w)
+			why := pass.builder.examiner.analyse(w).program.Why(w)
 			t.count(c.instance.Version, why, fmt.Sprintf("%s in %s on %s", c.key(), name, e.cluster.Name))
 		}
 	}

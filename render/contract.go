@@ -15,15 +15,17 @@ import (
 // Versions returns the Problems of the offerings' versions whether or not anybody requests them: of files that must not reach
 // Kustomize, and of faults that no request could make right.
 func (r *Renderer) Versions(p *platform.Platform) (problems []platform.Problem) {
+	x := r.examiner()
 	for _, offering := range p.Offerings {
 		for _, v := range offering.Versions {
 			if v.Broken {
 				continue
 			}
-			wrong := r.sound(v)
+			wrong := x.sound(v)
 			if problems = append(problems, wrong...); len(wrong) == 0 {
-				problems = append(problems, r.contract(v).warnings...)
-				problems = append(problems, r.contract(v).refused...)
+				contract := x.contract(v)
+				problems = append(problems, contract.warnings...)
+				problems = append(problems, contract.refused...)
 			}
 		}
 	}
@@ -38,10 +40,11 @@ func (r *Renderer) Documents(v *platform.Version) (documents []*yaml.Node, probl
 	if v.Broken {
 		return nil, nil // the platform has its Problems
 	}
-	if wrong := r.guard(versionTree(v)); len(wrong) > 0 {
+	x := r.examiner()
+	if wrong := x.guard(versionTree(v)); len(wrong) > 0 {
 		return nil, wrong
 	}
-	a := versionAnalysis{version: v, run: r.runner()}
+	a := versionAnalysis{version: v, run: x.run}
 	if whole := a.of(v.Components...); whole.err == nil {
 		return whole.Texts, nil
 	}
@@ -62,32 +65,32 @@ func (r *Renderer) Documents(v *platform.Version) (documents []*yaml.Node, probl
 }
 
 // sound returns the Problems that a version has for every request.
-func (r *Renderer) sound(v *platform.Version) []platform.Problem {
-	problems, _ := r.soundness(v)
+func (x examiner) sound(v *platform.Version) []platform.Problem {
+	problems, _ := x.soundness(v)
 	return problems
 }
 
 // soundness is sound, and whether it may come out otherwise later.
-func (r *Renderer) soundness(v *platform.Version) (problems []platform.Problem, unfinished bool) {
-	if wrong := r.guard(versionTree(v)); len(wrong) > 0 {
+func (x examiner) soundness(v *platform.Version) (problems []platform.Problem, unfinished bool) {
+	if wrong := x.guard(versionTree(v)); len(wrong) > 0 {
 		return wrong, false
 	}
-	c := r.contract(v)
+	c := x.contract(v)
 	if len(c.problems) == 0 {
 		return nil, false
 	}
 	return slices.Concat(c.problems, c.refused), c.unfinished // a field that is misspelt is why others are not there
 }
 
-// contract holds a version's replacements and patches to the promises of its schema and expressions. It depends on
+// contract checks a version's replacements and patches against the promises of its schema and expressions. It depends on
 // nothing but the version and the offerings that it can be bound to; a change of those makes it a new Version.
-func (r *Renderer) contract(v *platform.Version) contract {
-	once := r.contracts.of(v, func() *onceContract {
-		return &onceContract{find: sync.OnceValue(func() contract { return findContract(v, r.runner()) })}
+func (x examiner) contract(v *platform.Version) contract {
+	once := x.contracts.of(v, func() *onceContract {
+		return &onceContract{find: sync.OnceValue(func() contract { return findContract(v, x.run) })}
 	})
 	found := once.find()
 	if found.unfinished {
-		r.contracts.drop(v, once)
+		x.contracts.drop(v, once)
 	}
 	return found
 }
@@ -123,7 +126,7 @@ func findContract(v *platform.Version, run kustomize.Runner) contract {
 }
 
 // contractWarnings finds the texts of a version that equal a name before its prefix, and the keys of its env files that have
-// no value, whatever a request says.
+// no value, for any request.
 func contractWarnings(v *platform.Version, whole *skeleton) []platform.Problem {
 	warnings := kustomize.EnvFiles(versionTree(v))
 	if whole.err != nil || v.Names == platform.Verbatim || v.Scope == platform.ClusterScoped {
@@ -170,7 +173,7 @@ func (a *versionAnalysis) component(c platform.Component, whole *skeleton) (prob
 type versionAnalysis struct {
 	version    *platform.Version
 	run        kustomize.Runner
-	unfinished error // nil: there is a result for whatever was asked
+	unfinished error // nil: every analysis came to its end
 }
 
 func (a *versionAnalysis) of(components ...platform.Component) *skeleton {
@@ -188,7 +191,7 @@ func (a *versionAnalysis) of(components ...platform.Component) *skeleton {
 	return &skeleton{Skeleton: s, err: err}
 }
 
-// readProblems holds the inputs that the replacements of one component read to the version's schema.
+// readProblems checks the inputs that the replacements of one component read against the version's schema.
 func readProblems(v *platform.Version, s *kustomize.Skeleton, dir string, c platform.Component) (problems []platform.Problem) {
 	for _, read := range s.Reads() {
 		if read.Component != dir {

@@ -25,19 +25,19 @@ type customFields map[[2]string][]fixedField
 // A fixing looks up the fields of a custom kind that may not change.
 type fixing func(apiVersion, kind string) []fixedField
 
-// custom reads the CustomResourceDefinitions of a platform once something custom changes.
-func (r *Renderer) custom(p *platform.Platform) fixing {
-	fields := sync.OnceValue(func() customFields { return r.customFields(p) })
+// fixing reads the CustomResourceDefinitions of a platform once something custom changes.
+func (c *definitionCache) fixing(p *platform.Platform) fixing {
+	fields := sync.OnceValue(func() customFields { return c.customFields(p) })
 	return func(apiVersion, kind string) []fixedField { return fields()[[2]string{apiVersion, kind}] }
 }
 
 // customFields reads the CustomResourceDefinitions of all versions.
-func (r *Renderer) customFields(p *platform.Platform) customFields {
+func (c *definitionCache) customFields(p *platform.Platform) customFields {
 	all := customFields{}
 	for _, name := range slices.Sorted(maps.Keys(p.Offerings)) {
 		for _, v := range p.Offerings[name].Versions {
-			if len(r.defined(v)) > 0 {
-				maps.Copy(all, r.fixed.get(v.Digest, func() customFields { return customFieldsOf(v) }))
+			if len(c.defined(v)) > 0 {
+				maps.Copy(all, c.fixed.get(v.Digest, func() customFields { return customFieldsOf(v) }))
 			}
 		}
 	}
@@ -63,7 +63,7 @@ type definedKind struct {
 }
 
 // crdsOf reads the CustomResourceDefinitions in a version's files. A document that is none, or that an API server would
-// refuse, is passed over.
+// refuse, is skipped.
 func crdsOf(v *platform.Version) (all []definedKind) {
 	_ = fs.WalkDir(v.Files, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || path.Ext(name) != ".yaml" {

@@ -20,11 +20,11 @@ type schemas func(apiVersion, kind string) []*schema.Schema
 // customSchemas are the schemas of kinds, by API version and kind.
 type customSchemas map[[2]string]*schema.Schema
 
-// schemasFor are those that a version's objects are held to: of the definitions that it brings along, else of those of all others.
+// schemasFor are those that a version's objects are checked against: of the definitions that it brings along, else of those of all others.
 func (d *definitions) schemasFor(v *platform.Version) schemas {
 	return func(apiVersion, kind string) []*schema.Schema {
 		key := [2]string{apiVersion, kind}
-		if own := d.renderer.schemasOf(v)[key]; own != nil {
+		if own := d.cache.schemasOf(v)[key]; own != nil {
 			return []*schema.Schema{own}
 		}
 		group, _ := groupOf(apiVersion)
@@ -41,7 +41,7 @@ func (d *definitions) listSchemas() map[[2]string][]*schema.Schema {
 	all := map[[2]string][]*schema.Schema{}
 	for _, name := range slices.Sorted(maps.Keys(d.platform.Offerings)) {
 		for _, v := range d.platform.Offerings[name].Versions {
-			for key, s := range d.renderer.schemasOf(v) {
+			for key, s := range d.cache.schemasOf(v) {
 				all[key] = append(all[key], s)
 			}
 		}
@@ -49,11 +49,11 @@ func (d *definitions) listSchemas() map[[2]string][]*schema.Schema {
 	return all
 }
 
-func (r *Renderer) schemasOf(v *platform.Version) customSchemas {
-	if len(r.defined(v)) == 0 {
+func (c *definitionCache) schemasOf(v *platform.Version) customSchemas {
+	if len(c.defined(v)) == 0 {
 		return nil
 	}
-	return r.schemas.get(v.Digest, func() customSchemas {
+	return c.schemas.get(v.Digest, func() customSchemas {
 		found := customSchemas{}
 		for _, crd := range crdsOf(v) {
 			for _, one := range crd.versions {

@@ -1,9 +1,6 @@
 package render
 
 import (
-	"fmt"
-	"slices"
-
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -14,12 +11,12 @@ type Direction struct {
 	// Instances are rendered instead of the head's own, sorted by request. nil: the head's.
 	Instances []*platform.Instance
 
-	// Keep are requests that have no instance and stay as they are. Whatever else the environment has and has no
-	// instance of is removed, but for requests that the platform knows to be broken.
+	// Keep are requests that have no instance and stay as they are. Every other release without an instance is
+	// removed, but for those of requests that the platform knows to be broken.
 	Keep map[platform.RequestKey]bool
 
 	// Records are the state's records as they are to be from now on, where they differ: another Promotion or Commit,
-	// and the same bytes. They are written whatever else becomes of the request, and are the Base of its proposal.
+	// and the same bytes. They are written even where the request keeps its bytes, and are the Base of its proposal.
 	Records map[platform.RequestKey]*state.Release
 
 	// Restore are requests that take exactly these records and bytes. They are not rendered and lose no collision.
@@ -51,79 +48,4 @@ type Direction struct {
 type Restoration struct {
 	Release   *state.Release
 	Manifests map[string][]byte // by cluster; those that differ from the state's own must be there
-}
-
-// restored returns the record that a request is given back, or nil.
-func (p *pass) restored(k platform.RequestKey) *state.Release {
-	return p.direction.Restore[k].Release
-}
-
-// had returns the record of a request before this pass, as it is from now on if nothing else happens to it.
-// Clusters that are let go are not in it.
-func (p *pass) had(k platform.RequestKey) *state.Release {
-	r := p.direction.Records[k]
-	if r == nil {
-		r = p.base.Releases[k]
-	}
-	if r == nil || p.continued {
-		return r // the last pass let go of all that are gone
-	}
-	return p.withoutGone(r)
-}
-
-// restore checks that all bytes to restore are the recorded ones, and learns which objects are in them.
-func (p *pass) restore() error {
-	for k, restoration := range p.direction.Restore {
-		if restoration.Release == nil {
-			return fmt.Errorf("render %s: restore %s: there is no record to restore", p.environment.Name, k)
-		}
-		for cluster, placed := range restoration.Release.Clusters {
-			manifest, given := restoration.Manifests[cluster]
-			switch {
-			case given && state.Revision(manifest) != placed.Revision:
-				return fmt.Errorf("render %s: restore %s on %s: the bytes are %s, and the record says %s",
-					p.environment.Name, k, cluster, state.Revision(manifest), placed.Revision)
-			case !given && placementOf(p.base.Releases[k], cluster).Revision != placed.Revision:
-				return fmt.Errorf("render %s: restore %s on %s: there are no bytes of revision %s",
-					p.environment.Name, k, cluster, placed.Revision)
-			case given:
-				if objects, err := parseObjects(manifest); err == nil {
-					p.renderer.objects.put(placed.Revision, idsOf(objects))
-				}
-			}
-		}
-	}
-	return nil
-}
-
-func placementOf(r *state.Release, cluster string) state.Placement {
-	if r == nil {
-		return state.Placement{}
-	}
-	return r.Clusters[cluster]
-}
-
-// writeRestored changes the manifests that differ from the base's.
-func (p *pass) writeRestored() {
-	for k, restoration := range p.direction.Restore {
-		for cluster, placed := range restoration.Release.Clusters {
-			if p.platform.Clusters[cluster] != nil && placementOf(p.base.Releases[k], cluster).Revision != placed.Revision {
-				p.changes[state.ManifestFile(cluster, k)] = restoration.Manifests[cluster]
-				p.touched[k] = true
-			}
-		}
-	}
-}
-
-// forget drops the tombstones that nobody needs any more.
-func (p *pass) forget() {
-	for _, k := range p.direction.Forget {
-		release := p.base.Releases[k]
-		if release == nil || !release.Absent || len(release.Clusters) > 0 || p.releases[k] != nil || p.instance(k) != nil {
-			continue
-		}
-		p.changes[state.ReleaseFile(k)] = nil
-		p.forgotten = append(p.forgotten, k)
-	}
-	slices.SortFunc(p.forgotten, platform.RequestKey.Compare)
 }

@@ -67,16 +67,14 @@ type examination struct {
 	finished bool
 }
 
-// sound returns the Problems that a candidate's version has for every request. Where passes do not wait for long builds, one does
-// not wait for a version either that its environment does not run and that takes long to examine: the Problem says so, and
-// Ready asks for another pass once the examination is done.
-func (p *pass) sound(c *candidate) []platform.Problem {
-	v, r := c.instance.Version, p.renderer
-	if r.Ready == nil || c.takenAlready() {
-		return r.sound(v)
+// soundBy is sound with an end to the waiting. Where passes do not wait for long builds, one does not wait either for a version
+// that takes long to examine: the Problem says so, and Ready asks for another pass once the examination is done.
+func (x examiner) soundBy(end func() time.Time, v *platform.Version) []platform.Problem {
+	if x.ready == nil {
+		return x.sound(v)
 	}
-	e := r.examinations.of(v, func() *examination { return r.examine(v) })
-	left := time.NewTimer(time.Until(p.examined()))
+	e := x.examinations.of(v, func() *examination { return x.examine(v) })
+	left := time.NewTimer(time.Until(end()))
 	defer left.Stop()
 	select {
 	case <-e.done:
@@ -88,25 +86,25 @@ func (p *pass) sound(c *candidate) []platform.Problem {
 		}
 	}
 	if e.retry {
-		r.examinations.drop(v, e)
+		x.examinations.drop(v, e)
 	}
 	return e.problems
 }
 
 // examine begins the examination of a version.
-func (r *Renderer) examine(v *platform.Version) *examination {
+func (x examiner) examine(v *platform.Version) *examination {
 	e := &examination{done: make(chan struct{})}
 	go func() {
 		examiners <- struct{}{}
 		defer func() { <-examiners }()
-		defer r.end(e, v)
-		e.problems, e.retry = r.soundness(v)
+		defer x.end(e, v)
+		e.problems, e.retry = x.soundness(v)
 	}()
 	return e
 }
 
 // end ends an examination, by a panic as well: a fault that one version brings to light is a Problem of its requests.
-func (r *Renderer) end(e *examination, v *platform.Version) {
+func (x examiner) end(e *examination, v *platform.Version) {
 	if fault := recover(); fault != nil {
 		e.problems = []platform.Problem{{
 			File: kustomizationOf(v), Rule: "fault",
@@ -118,7 +116,7 @@ func (r *Renderer) end(e *examination, v *platform.Version) {
 	e.finished = true
 	close(e.done)
 	if e.awaited {
-		go r.Ready()
+		go x.ready()
 	}
 }
 

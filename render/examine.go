@@ -17,13 +17,45 @@ type skeleton struct {
 	err     error
 }
 
+// An examiner finds the Problems that versions and overlays have for every request, and the objects of their components. Both
+// are remembered.
+type examiner struct {
+	*findings
+	run   kustomize.Runner // of builds
+	ready func()           // as Renderer.Ready
+}
+
+// findings are the results of examining versions and overlays, which depend on nothing else.
+type findings struct {
+	guarded      cache[string, []platform.Problem] // by directory and digest of a version or overlay
+	skeletons    cache[string, *skeleton]          // by digest of version, components and overlays
+	contracts    perVersion[onceContract]
+	examinations perVersion[examination]
+}
+
+// guard returns the Problems of a tree that must not reach Kustomize.
+func (x examiner) guard(t kustomize.Tree) []platform.Problem {
+	return x.guarded.get(t.Dir+"\n"+t.Digest, func() []platform.Problem { return kustomize.Guard(t) })
+}
+
+// overlayProblems guards an environment's own components. A mistake in them is the environment's: it keeps all it has.
+func (x examiner) overlayProblems(e *platform.Environment) (problems []platform.Problem) {
+	for _, overlay := range slices.Concat(e.Overlays, e.Namespace.Components) {
+		for _, problem := range x.guard(overlayTree(overlay)) {
+			problem.Environment = e.Name
+			problems = append(problems, problem)
+		}
+	}
+	return problems
+}
+
 // examine looks at the fields that the wrapper would overwrite in silence, before Kustomize does: namespaces, scopes,
 // subjects, and values that would change their type. It returns the objects as they are before.
-func (p *pass) examine(i *platform.Instance, w kustomize.Wrapper) ([]kustomize.Object, []platform.Problem) {
+func (b *builder) examine(i *platform.Instance, w kustomize.Wrapper) ([]kustomize.Object, []platform.Problem) {
 	file := kustomizationOf(i.Version)
-	objects, problems := p.renderer.skeleton(file, i.Request.File, w)
+	objects, problems := b.examiner.skeleton(file, i.Request.File, w)
 	for _, o := range objects {
-		problems = append(problems, p.examineObject(i.Version, o)...)
+		problems = append(problems, b.definitions.examine(i.Version, o)...)
 	}
 	if i.Version.Scope != platform.ClusterScoped {
 		problems = append(problems, foreignSubjects(objects)...)
@@ -33,8 +65,8 @@ func (p *pass) examine(i *platform.Instance, w kustomize.Wrapper) ([]kustomize.O
 
 // skeleton returns the objects of a wrapper's components, and the Problems of writing its inputs into them. The files are
 // the kustomization, and the one that the inputs are of.
-func (r *Renderer) skeleton(file, inputs string, w kustomize.Wrapper) ([]kustomize.Object, []platform.Problem) {
-	s := r.analyse(w)
+func (x examiner) skeleton(file, inputs string, w kustomize.Wrapper) ([]kustomize.Object, []platform.Problem) {
+	s := x.analyse(w)
 	if s.err != nil {
 		return nil, []platform.Problem{buildProblem(file, s.err)}
 	}
@@ -58,12 +90,12 @@ func attribute(problems []platform.Problem, file string) []platform.Problem {
 	return problems
 }
 
-func (r *Renderer) analyse(w kustomize.Wrapper) *skeleton {
+func (x examiner) analyse(w kustomize.Wrapper) *skeleton {
 	key := strings.Join(w.Components, "\n")
 	for _, t := range w.Trees {
 		key += "\n" + t.Dir + " " + t.Digest
 	}
-	if known, ok := r.skeletons.lookup(key); ok {
+	if known, ok := x.skeletons.lookup(key); ok {
 		return known
 	}
 	analysed, err := kustomize.Analyse(w)
@@ -72,12 +104,13 @@ func (r *Renderer) analyse(w kustomize.Wrapper) *skeleton {
 		s.program = compiler.Compile(w)
 	}
 	if !unfinished(err) {
-		r.skeletons.put(key, s)
+		x.skeletons.put(key, s)
 	}
 	return s
 }
 
-func (p *pass) examineObject(v *platform.Version, o kustomize.Object) []platform.Problem {
+// examine returns the Problems of one object of a version.
+func (d *definitions) examine(v *platform.Version, o kustomize.Object) []platform.Problem {
 	group, version := groupOf(o.APIVersion)
 	problem := func(field, rule, format string, args ...any) []platform.Problem {
 		return []platform.Problem{{
@@ -85,7 +118,7 @@ func (p *pass) examineObject(v *platform.Version, o kustomize.Object) []platform
 			Message: fmt.Sprintf("%s %s ", o.Kind, o.Name) + fmt.Sprintf(format, args...),
 		}}
 	}
-	scope, known := p.definitions.scope(v, group, o.Kind)
+	scope, known := d.scope(v, group, o.Kind)
 	if !known {
 		return []platform.Problem{{
 			File: o.File, Line: o.Line, Field: "kind", Rule: "unknown-kind", Message: unknownKind(v, group, version, o.Kind),

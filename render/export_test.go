@@ -13,7 +13,7 @@ func Remembered(generation, entries int) (kept, made int) {
 
 // SkeletonsKept is how many skeletons a Renderer has.
 func (r *Renderer) SkeletonsKept() (kept, bound int) {
-	return len(r.skeletons.new) + len(r.skeletons.old), 2 * r.skeletons.generation
+	return len(r.findings.skeletons.new) + len(r.findings.skeletons.old), 2 * r.findings.skeletons.generation
 }
 
 // JSONSize is how long an object is taken to be as JSON.

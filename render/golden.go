@@ -22,7 +22,7 @@ import (
 //	cluster.yaml      optional: a Cluster in place of the platform's
 //	<name>.yaml       optional: further Requests of the team, for it to be bound to
 //
-// It is rendered in the first environment that the request names, on its first cluster, and held to the policies that
+// It is rendered in the first environment that the request names, on its first cluster, and checked against the policies that
 // judge there. Who applies there makes no difference: the annotations that another agent needs in each object are in no
 // case. An environment that the platform does not have is one without values, with a cluster named test.
 type Case struct {
@@ -57,8 +57,7 @@ const (
 // Versions that are broken or withdrawn are not tested.
 func Cases(p *platform.Platform, fsys fs.FS) ([]*Case, error) {
 	t := tester{platform: p, fsys: fsys}
-	var r Renderer
-	custom := r.custom(p)
+	custom := new(definitionCache).fixing(p)
 	for _, name := range slices.Sorted(maps.Keys(p.Offerings)) {
 		u := upgrader{custom: custom, told: map[string]*platform.Version{}}
 		for _, v := range p.Offerings[name].Versions {

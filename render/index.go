@@ -12,11 +12,11 @@ type index struct {
 	versions    map[string]map[string]int // OFFERING@VERSION to its digests, to how many releases name them
 	consumers   groups[platform.RequestKey]
 	users       groups[use]
-	placed      groups[place]
+	placed      groups[location]
 }
 
-// A place is a namespace of a cluster; a cluster-scoped object is in the empty one.
-type place struct{ cluster, namespace string }
+// A location is a namespace of a cluster; a cluster-scoped object is in the empty one.
+type location struct{ cluster, namespace string }
 
 // A use is an offering that a team has requested.
 type use struct{ team, offering string }
@@ -45,7 +45,7 @@ func (b *Base) indexed(environment string) *index {
 			versions:    map[string]map[string]int{},
 			consumers:   groups[platform.RequestKey]{},
 			users:       groups[use]{},
-			placed:      groups[place]{},
+			placed:      groups[location]{},
 		}
 		for _, release := range b.Releases {
 			b.index.add(release)
@@ -56,7 +56,7 @@ func (b *Base) indexed(environment string) *index {
 
 func (x *index) add(r *state.Release) {
 	for cluster, placed := range r.Clusters {
-		x.placed.add(place{cluster, placed.Namespace}, r.Key)
+		x.placed.add(location{cluster, placed.Namespace}, r.Key)
 	}
 	if r.Absent {
 		return
@@ -77,7 +77,7 @@ func (x *index) remove(r *state.Release) {
 		return
 	}
 	for cluster, placed := range r.Clusters {
-		x.placed.remove(place{cluster, placed.Namespace}, r.Key)
+		x.placed.remove(location{cluster, placed.Namespace}, r.Key)
 	}
 	if r.Absent {
 		return
@@ -92,8 +92,8 @@ func (x *index) remove(r *state.Release) {
 	x.users.remove(use{r.Key.Team, r.Offering}, r.Key)
 }
 
-// team says whose a place is: of the team that has it, and of the first of several; empty where nobody has it.
-func (x *index) team(at place) (team string) {
+// team returns the team that has a location, the first of several; empty where nobody has it.
+func (x *index) team(at location) (team string) {
 	for k := range x.placed[at] {
 		if team == "" || k.Team < team {
 			team = k.Team

@@ -6,15 +6,12 @@ import (
 	"fmt"
 	"path"
 	"slices"
-	"strings"
 
 	"go.yaml.in/yaml/v3"
 
-	"transom.dev/render/builtin"
 	"transom.dev/render/internal/kustomize"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
-	"transom.dev/render/worker"
 )
 
 // Rendered is one placement, rendered for people to look at.
@@ -24,8 +21,8 @@ type Rendered struct {
 	Wrapper  map[string][]byte // the files of the directory wrapper, beside the platform's own directories
 }
 
-// Instance renders one request for one cluster of an environment; an empty cluster is the first one. The error says
-// that the platform has no such thing; Problems say why it has no manifest.
+// Instance renders one request for one cluster of an environment; an empty cluster is the first one. Problems say why it has
+// no manifest.
 func Instance(p *platform.Platform, environment string, k platform.RequestKey, cluster string) (Rendered, []platform.Problem) {
 	return InstanceAs(p, environment, k, cluster, nil)
 }
@@ -46,18 +43,18 @@ func instanceAs(
 	p *platform.Platform, environment string, k platform.RequestKey, cluster string, v *platform.Version, as manner,
 ) (Rendered, []platform.Problem) {
 	var r Renderer
-	pass, err := r.begin(p, environment, nil)
+	s, err := newSnapshot(p, environment, nil, Direction{})
 	if err != nil {
 		return Rendered{}, []platform.Problem{{Rule: "not-found", Message: err.Error()}}
 	}
-	pass.made = as.made
 	if as.unsigned {
-		pass.environment = pass.environment.AppliedHere()
+		s.environment = s.environment.AppliedHere()
 	}
-	if !pass.overlaysAreSound() {
-		return Rendered{}, pass.problems
+	if problems := r.examiner().overlayProblems(s.environment); len(problems) > 0 {
+		return Rendered{}, problems
 	}
-	pass.resolve()
+	pass := newPass(&r, s)
+	pass.builder.made = as.made
 	c := pass.byKey[k]
 	if c == nil {
 		return Rendered{}, []platform.Problem{notThere(environment, k)}
@@ -79,10 +76,11 @@ func notThere(environment string, k platform.RequestKey) platform.Problem {
 	}
 }
 
+// show renders a candidate on a cluster, and nothing else.
 func (p *pass) show(c *candidate, cluster string) (Rendered, []platform.Problem) {
-	c.add(p.renderer.sound(c.instance.Version)...)
+	c.add(p.builder.examiner.sound(c.instance.Version)...)
 	c.longTexts()
-	c.add(p.alone(c)...)
+	c.add(p.admission.evaluateAlone(c)...)
 	if c.broken() {
 		return Rendered{}, c.problems
 	}
@@ -90,18 +88,16 @@ func (p *pass) show(c *candidate, cluster string) (Rendered, []platform.Problem)
 		if cluster != "" && e.cluster.Name != cluster {
 			continue
 		}
-		placed := c.place(e)
-		if err := p.render(c, placed); err != nil {
+		placed := c.addPlacement(e)
+		if err := p.builder.render(c, placed); err != nil {
 			c.add(buildProblem(kustomizationOf(c.instance.Version), err))
 		}
-		found, err := p.judgePlacement(c, placed, p.policies)
+		found, err := p.builder.judgePlacement(c, placed, p.policies)
 		if c.add(found...); err != nil {
 			c.add(buildProblem(kustomizationOf(c.instance.Version), err))
 		}
 		rendered := Rendered{Cluster: e.cluster.Name, Manifest: placed.manifest}
-		if components, problems := c.instance.Components(placed.inputs); len(problems) == 0 {
-			w := wrap(c.instance, placed, components)
-			w.Run = p.renderer.runner()
+		if w, problems := p.builder.examiner.wrapper(c.instance, e); len(problems) == 0 {
 			rendered.Wrapper, _ = w.Files()
 		}
 		return rendered, c.problems
@@ -110,67 +106,11 @@ func (p *pass) show(c *candidate, cluster string) (Rendered, []platform.Problem)
 	return Rendered{}, c.problems
 }
 
-// alone evaluates a candidate and its providers, and nothing else.
-func (p *pass) alone(c *candidate) []platform.Problem {
-	if c.evaluation != nil {
-		return c.evaluation.problems
-	}
-	for _, provider := range c.instance.Bindings {
-		if of := p.byKey[provider]; of != nil {
-			of.add(p.alone(of)...)
-		}
-	}
-	bound, waiting := p.bound(c)
-	if len(waiting) > 0 {
-		return waiting
-	}
-	c.evaluation = evaluate(c.instance, bound)
-	return c.evaluation.problems
-}
-
 func orAny(cluster string) string {
 	if cluster == "" {
 		return "any cluster"
 	}
 	return fmt.Sprintf("cluster %q", cluster)
-}
-
-// versionTree is a version's directory as Kustomize may read it.
-func versionTree(v *platform.Version) kustomize.Tree {
-	return kustomize.Tree{Dir: v.Dir, Files: v.Files, Digest: v.Digest}
-}
-
-func overlayTree(o platform.Overlay) kustomize.Tree {
-	return kustomize.Tree{Dir: o.Dir, Files: o.Files, Digest: o.Digest, Overlay: true}
-}
-
-// guard returns the Problems of a tree that must not reach Kustomize.
-func (r *Renderer) guard(t kustomize.Tree) []platform.Problem {
-	return r.guarded.get(t.Dir+"\n"+t.Digest, func() []platform.Problem { return kustomize.Guard(t) })
-}
-
-// overlaysAreSound guards the environment's own components. A mistake in them is the environment's: it keeps all it
-// has.
-func (p *pass) overlaysAreSound() bool {
-	overlays := append(append([]platform.Overlay{}, p.environment.Overlays...), p.environment.Namespace.Components...)
-	for _, overlay := range overlays {
-		for _, problem := range p.renderer.guard(overlayTree(overlay)) {
-			problem.Environment = p.environment.Name
-			p.problems = append(p.problems, problem)
-		}
-	}
-	return len(p.problems) == 0
-}
-
-// runner has Kustomize run in workers, whose results a pass waits for unless the renderer is told when they are there.
-func (r *Renderer) runner() kustomize.Runner {
-	if r.run != nil {
-		return r.run
-	}
-	if r.Ready == nil {
-		return worker.Run
-	}
-	return worker.Soon(r.Ready)
 }
 
 // ruleUnfinished is that of a Problem which may go away by itself: a build or an examination is under way, or was ended.
@@ -183,44 +123,6 @@ func Unfinished(err error) bool { return unfinished(err) }
 func unfinished(err error) bool {
 	var u *kustomize.Unfinished
 	return errors.As(err, &u)
-}
-
-// wrap puts an instance on one cluster into the wrapper that Kustomize builds.
-func wrap(i *platform.Instance, placed *placement, components []string) kustomize.Wrapper {
-	k := i.Request.Key
-	w := kustomize.Wrapper{
-		Inputs:     placed.inputs.Map(),
-		Trees:      []kustomize.Tree{versionTree(i.Version)},
-		Components: []string{i.Version.Dir},
-		Namespace:  placed.namespace,
-		Unscaled:   map[string]bool{},
-		Labels: map[string]string{
-			state.LabelManagedBy: state.ManagedBy, state.LabelTeam: k.Team, state.LabelRequest: k.Name,
-			state.LabelEnvironment: i.Environment.Name, state.LabelOffering: i.Offering.Name,
-		},
-	}
-	for _, ignore := range i.Version.Ignore {
-		if slices.Contains(ignore.Fields, builtin.ReplicasField) {
-			w.Unscaled[strings.TrimPrefix(ignore.Group+"/"+ignore.Kind, "/")] = true
-		}
-	}
-	for _, component := range components {
-		w.Components = append(w.Components, path.Join(i.Version.Dir, component))
-	}
-	for _, overlay := range i.Environment.Overlays {
-		w.Trees = append(w.Trees, overlayTree(overlay))
-		w.Components = append(w.Components, overlay.Dir)
-	}
-	if i.Version.Scope == platform.ClusterScoped {
-		return w
-	}
-	w.Identity = map[string]string{state.LabelTeam: k.Team, state.LabelRequest: k.Name}
-	if i.Version.Names == platform.Verbatim {
-		w.Rule = kustomize.Nowhere // running workloads of these names may be adopted, and no pod restarted for that
-	} else {
-		w.Prefix = k.Name + "-"
-	}
-	return w
 }
 
 // built reports whether the last pass built the placement already, on the base of now, and takes the manifest over.
@@ -236,27 +138,24 @@ func (c *candidate) built(placed *placement) bool {
 	return false
 }
 
-// render builds one placement and holds its objects to the output rules. It reports their faults as the
+// render builds one placement and checks its objects against the output rules. It reports their faults as the
 // candidate's Problems, and leaves the manifest empty then. It fails only where the base cannot be read.
-func (p *pass) render(c *candidate, placed *placement) error {
+func (b *builder) render(c *candidate, placed *placement) error {
 	if c.built(placed) {
 		return nil
 	}
-	components, problems := c.instance.Components(placed.inputs)
-	c.add(problems...)
-	if len(problems) > 0 {
+	w, problems := b.examiner.wrapper(c.instance, placed.evaluated)
+	if c.add(problems...); len(problems) > 0 {
 		return nil
 	}
-	w := wrap(c.instance, placed, components)
-	w.Run = p.renderer.runner()
-	sources, problems := p.examine(c.instance, w)
+	sources, problems := b.examine(c.instance, w)
 	for n := range problems {
 		problems[n].Warning = problems[n].Rule == kustomize.RuleStructure && c.takenAlready()
 	}
 	if c.add(problems...); slices.ContainsFunc(problems, blocks) {
 		return nil
 	}
-	manifest, err := p.manifest(c, placed, w)
+	manifest, err := b.manifest(c, placed, w)
 	if unread := (unread{}); errors.As(err, &unread) {
 		return unread.error
 	}
@@ -274,27 +173,27 @@ func (p *pass) render(c *candidate, placed *placement) error {
 		c.report(kustomizationOf(c.instance.Version), "build", "%v", err)
 		return nil
 	}
-	placed.warnings = slices.Concat(problems, p.definitions.outputProblems(c, p.environment, placed.namespace, objects), sizeProblems(c, manifest, nodes, objects))
-	if !p.admissible(c, placed, w, sources, nodes) {
+	placed.warnings = slices.Concat(problems, b.definitions.outputProblems(c, b.environment, placed.namespace, objects), sizeProblems(c, manifest, nodes, objects))
+	if !b.checkRendered(c, placed, w, sources, nodes) {
 		return nil
 	}
-	if p.environment.External {
+	if b.environment.External {
 		if manifest, err = sign(manifest); err != nil {
 			c.report(kustomizationOf(c.instance.Version), "build", "%v", err)
 			return nil
 		}
 	}
 	placed.manifest, placed.revision = bytes.Clone(manifest), state.Revision(manifest) // without the room that its printer left
-	p.renderer.objects.put(placed.revision, idsOf(objects))
+	b.written.known.put(placed.revision, idsOf(objects))
 	return nil
 }
 
-// admissible reports whether all that is wrong with a placement's objects, as far as it is found and as it is found now, blocks
-// nothing.
-func (p *pass) admissible(c *candidate, placed *placement, w kustomize.Wrapper, sources []kustomize.Object, nodes []*yaml.Node) bool {
+// checkRendered adds the Problems of a placement's objects to those that were found before, and reports whether none of them
+// blocks.
+func (b *builder) checkRendered(c *candidate, placed *placement, w kustomize.Wrapper, sources []kustomize.Object, nodes []*yaml.Node) bool {
 	file := kustomizationOf(c.instance.Version)
-	l := &locator{skeleton: p.renderer.analyse(w).Skeleton, trees: w.Trees}
-	for _, problem := range refused(l, w.Prefix, file, nodes, p.definitions.schemasFor(c.instance.Version)) {
+	l := &locator{skeleton: b.examiner.analyse(w).Skeleton, trees: w.Trees}
+	for _, problem := range refused(l, w.Prefix, file, nodes, b.definitions.schemasFor(c.instance.Version)) {
 		problem.Warning = c.takenAlready()
 		placed.warnings = append(placed.warnings, problem)
 	}
@@ -321,5 +220,3 @@ func buildProblem(file string, err error) platform.Problem {
 	}
 	return platform.Problem{File: file, Rule: rule, Message: err.Error()}
 }
-
-func kustomizationOf(v *platform.Version) string { return path.Join(v.Dir, "kustomization.yaml") }

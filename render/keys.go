@@ -24,7 +24,7 @@ func (r *Renderer) Keys(p *platform.Platform, environment string, base *Base, i 
 	if len(waiting) > 0 {
 		return nil, waiting
 	}
-	m := r.memory(environment)
+	m := r.memories.of(environment)
 	e := m.evaluation(i)
 	if e == nil || !reflect.DeepEqual(e.bindings, bound) {
 		e = evaluate(i, bound)

@@ -33,7 +33,7 @@ func locatorIn(v *platform.Version, s *skeleton) *locator {
 // problem is a Fault of an object as a Problem. Of an object that is none of the skeleton's, at -1, the kustomization is told.
 func (l *locator) problem(at int, object *yaml.Node, kustomization string, f kinds.Fault) platform.Problem {
 	if at >= 0 {
-		p := l.place(at, f)
+		p := l.locate(at, f)
 		p.File = cmp.Or(p.File, kustomization)
 		return p
 	}
@@ -43,12 +43,12 @@ func (l *locator) problem(at int, object *yaml.Node, kustomization string, f kin
 	}
 }
 
-// place completes a Problem with the file, line and column of a Fault in an object of the skeleton.
-func (l *locator) place(object int, f kinds.Fault) platform.Problem {
+// locate completes a Problem with the file, line and column of a Fault in an object of the skeleton.
+func (l *locator) locate(object int, f kinds.Fault) platform.Problem {
 	o := l.skeleton.Objects[object]
 	at := platform.Problem{File: o.File, Line: o.Line, Field: f.Path.String(), Rule: f.Rule, Message: o.Kind + " " + o.Name + ": " + f.Message}
-	if place, source, ok := l.skeleton.Written(object, plainSteps(f.Path)); ok {
-		at.File, at.Line, at.Column = place.File, place.Line, place.Column
+	if written, source, ok := l.skeleton.Written(object, plainSteps(f.Path)); ok {
+		at.File, at.Line, at.Column = written.File, written.Line, written.Column
 		at.Message += " (it is written from " + source + ")"
 		return at
 	}
@@ -225,7 +225,7 @@ func sameNumber(a, b *yaml.Node) bool {
 	return err == nil && x == y
 }
 
-// entryOf finds the entry that a step leads to, by its place if that is the one that its keys tell, else by these.
+// entryOf finds the entry that a step leads to, by its index if that is the one that its keys tell, else by these.
 func entryOf(n *yaml.Node, step kinds.Step) *yaml.Node {
 	if n.Kind != yaml.SequenceNode {
 		return nil

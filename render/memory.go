@@ -25,45 +25,62 @@ type memory struct {
 	// The results of it.
 	mark      *mark
 	unchanged bool                  // there was nothing to commit
-	unsettled []platform.RequestKey // requests with Problems, and those in the base that have no instance
+	revisit   []platform.RequestKey // requests with Problems, those not admitted as a whole, and those in the base that have no instance
 }
 
-func (r *Renderer) memory(environment string) *memory {
-	if r.memories == nil {
-		r.memories = map[string]*memory{}
+// memories are by environment.
+type memories map[string]*memory
+
+func (m *memories) of(environment string) *memory {
+	if *m == nil {
+		*m = memories{}
 	}
-	if r.memories[environment] == nil {
-		r.memories[environment] = &memory{}
+	if (*m)[environment] == nil {
+		(*m)[environment] = &memory{}
 	}
-	return r.memories[environment]
+	return (*m)[environment]
 }
 
 // continues says whether nothing but requests and versions changed since the last pass, whose State the base took in.
-func (m *memory) continues(p *pass) bool {
-	return m.mark != nil && m.base == p.base && m.environment == p.environment &&
-		(p.base.taken == m.mark || p.base.taken == m.taken && m.unchanged) &&
-		maps.Equal(m.clusters, p.platform.Clusters) && slices.Equal(m.policies, p.policies)
+func (m *memory) continues(s *snapshot) bool {
+	return m.mark != nil && m.base == s.base && m.environment == s.environment && m.isFollowedBy(s.base) &&
+		maps.Equal(m.clusters, s.platform.Clusters) && slices.Equal(m.policies, s.policies)
+}
+
+// isFollowedBy reports whether a base took in the State of the last pass, where that changed anything, and no other since.
+func (m *memory) isFollowedBy(base *Base) bool {
+	if m.unchanged && base.taken == m.taken {
+		return true
+	}
+	return base.taken == m.mark
 }
 
 // remember notes a pass that came to an end.
-func (m *memory) remember(p *pass, state *State) {
-	m.environment, m.clusters, m.policies, m.instances = p.environment, p.platform.Clusters, p.policies, p.instances
-	m.base, m.taken, m.mark, m.unchanged = p.base, p.base.taken, state.mark, len(state.Changes) == 0
-	m.unsettled = nil
-	for k, c := range p.byKey {
-		lingers := c == nil && (p.stays(k) || p.restored(k) != nil)
-		if lingers || p.pending[k] || c != nil && len(c.problems) > 0 {
-			m.unsettled = append(m.unsettled, k)
+func (m *memory) remember(a *admission, o *outcome, state *State) {
+	m.environment, m.clusters, m.policies, m.instances = a.environment, a.platform.Clusters, a.policies, a.instances
+	m.base, m.taken, m.mark, m.unchanged = a.base, a.base.taken, state.mark, len(state.Changes) == 0
+	m.revisit = nil
+	for k, c := range a.byKey {
+		if o.pending[k] || a.mayChange(k, c) {
+			m.revisit = append(m.revisit, k)
 		}
 	}
 }
 
-// keep notes the evaluations of instances, and forgets those that are gone.
-func (m *memory) keep(p *pass) {
-	if !p.continued || m.evaluations == nil {
-		m.evaluations = make(map[platform.RequestKey]*evaluation, len(p.candidates))
+// mayChange reports whether a visited request may come to another record though nothing of its own changes.
+func (a *admission) mayChange(k platform.RequestKey, c *candidate) bool {
+	if c == nil {
+		return a.stays(k) || a.restored(k) != nil
 	}
-	for k, c := range p.byKey {
+	return len(c.problems) > 0
+}
+
+// keep notes the evaluations of instances, and forgets those that are gone.
+func (m *memory) keep(l *selection) {
+	if !l.continued || m.evaluations == nil {
+		m.evaluations = make(map[platform.RequestKey]*evaluation, len(l.candidates))
+	}
+	for k, c := range l.byKey {
 		if c == nil || c.evaluation == nil {
 			delete(m.evaluations, k)
 		} else {
@@ -105,74 +122,4 @@ func changed(before, after []*platform.Instance, visit func(platform.RequestKey)
 	for _, i := range slices.Concat(before, after) {
 		visit(i.Request.Key)
 	}
-}
-
-// resolve makes candidates of the instances that the environment can have; in a pass that continues the last one, of
-// those that may come to something else.
-func (p *pass) resolve() {
-	if p.instances = p.direction.Instances; p.instances == nil {
-		p.instances = p.platform.Instances(p.environment.Name)
-	}
-	for k := range p.direction.Restore {
-		p.visit(k)
-	}
-	if p.continued = p.memory.continues(p); p.continued {
-		changed(p.memory.instances, p.instances, p.visit)
-		for _, k := range p.memory.unsettled {
-			p.visit(k)
-		}
-	} else {
-		for _, i := range p.instances {
-			p.visit(i.Request.Key)
-		}
-		for k := range p.base.Releases {
-			p.visit(k)
-		}
-	}
-	p.order()
-	p.oneVerbatim()
-}
-
-// visit takes a request into the pass, with those whose outcome may depend on its: requests that are bound to it, and those
-// that share an offering with it of which each team has one.
-func (p *pass) visit(k platform.RequestKey) {
-	if _, visited := p.byKey[k]; visited {
-		return
-	}
-	p.byKey[k] = nil
-	i, release := p.instance(k), p.had(k)
-	switch {
-	case p.restored(k) != nil:
-	case i != nil:
-		c := &candidate{instance: i, base: release, evaluation: p.memory.evaluation(i)}
-		p.byKey[k] = c
-		p.candidates = append(p.candidates, c)
-	case release != nil && (!release.Absent || len(release.Clusters) > 0):
-		p.orphans = append(p.orphans, k)
-	}
-	for consumer := range p.index.consumers[k] {
-		p.visit(consumer)
-	}
-	if i != nil && i.Version.Names == platform.Verbatim {
-		for other := range p.index.users[use{k.Team, i.Offering.Name}] {
-			p.visit(other)
-		}
-	}
-}
-
-// instance returns the instance of a request, or nil.
-func (p *pass) instance(k platform.RequestKey) *platform.Instance {
-	n, found := slices.BinarySearchFunc(p.instances, k, func(i *platform.Instance, k platform.RequestKey) int { return i.Request.Key.Compare(k) })
-	if !found {
-		return nil
-	}
-	return p.instances[n]
-}
-
-// stays says of a request without an instance whether the environment keeps the record it has of it.
-func (p *pass) stays(k platform.RequestKey) bool { return len(p.held[k]) > 0 || p.kept(k) }
-
-// kept says of a request without an instance that nobody knows, or that it is said, that it stays.
-func (p *pass) kept(k platform.RequestKey) bool {
-	return p.direction.Keep[k] || p.platform.Broken(p.environment.Name, k)
 }

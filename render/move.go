@@ -71,7 +71,9 @@ type Rename struct {
 func Renames(before *Base, after *State) []Rename {
 	added := map[string][]platform.RequestKey{} // by content
 	for _, k := range slices.SortedFunc(maps.Keys(after.Releases), platform.RequestKey.Compare) {
-		if was := before.Releases[k]; !after.Releases[k].Absent && (was == nil || was.Absent) {
+		was := before.Releases[k]
+		ran := was != nil && !was.Absent
+		if !ran && !after.Releases[k].Absent {
 			content := contentOf(after.Releases[k])
 			added[content] = append(added[content], k)
 		}

@@ -14,13 +14,37 @@ import (
 	"transom.dev/render/state"
 )
 
-// settleNamespaces renders the namespace of every team and cluster that an instance goes into. Where that fails, the
-// instances keep the releases they have: objects must not be committed before their namespace.
-func (p *pass) settleNamespaces() {
-	clear(p.namespaces)
-	users := map[string][]*candidate{} // by file
-	teams := owners{index: p.index, first: map[place]string{}}
-	for _, c := range p.candidates {
+// teamNamespaces are the namespace files of the teams that candidates are placed for.
+type teamNamespaces struct {
+	files   map[string][]byte       // to have, by path
+	tenants map[string][]*candidate // in each of them
+}
+
+// buildNamespaces renders the namespace of every team and cluster that a candidate goes into. Where that fails, the
+// candidates keep the releases they have: objects must not be committed before their namespace.
+func (b *builder) buildNamespaces(candidates []*candidate) teamNamespaces {
+	t := teamNamespaces{files: map[string][]byte{}, tenants: b.tenants(candidates)}
+	for _, file := range slices.Sorted(maps.Keys(t.tenants)) {
+		tenants := t.tenants[file]
+		manifest, problems := b.namespace(tenants[0], file)
+		if !slices.ContainsFunc(problems, blocks) {
+			t.files[file] = manifest
+			tenants[0].add(problems...) // Warnings are told once
+			continue
+		}
+		for _, c := range tenants {
+			c.add(problems...)
+		}
+	}
+	return t
+}
+
+// tenants lists the candidates by the file of the namespace that they go into. A candidate that would go into the namespace
+// of another team gets a Problem.
+func (b *builder) tenants(candidates []*candidate) map[string][]*candidate {
+	tenants := map[string][]*candidate{}
+	teams := owners{index: b.index, first: map[location]string{}}
+	for _, c := range candidates {
 		if c.broken() {
 			continue
 		}
@@ -29,36 +53,25 @@ func (p *pass) settleNamespaces() {
 				continue
 			}
 			cluster, team := placed.cluster.Name, c.key().Team
-			if owner := teams.owner(place{cluster, placed.namespace}, team); owner != team {
-				c.report(p.environment.File, "shared-namespace", "gives team %s the namespace %s of team %s on %s; "+
+			if owner := teams.owner(location{cluster, placed.namespace}, team); owner != team {
+				c.report(b.environment.File, "shared-namespace", "gives team %s the namespace %s of team %s on %s; "+
 					"make spec.namespace.name differ between teams", team, placed.namespace, owner, cluster)
 				break
 			}
 			file := state.NamespaceFile(cluster, team)
-			users[file] = append(users[file], c)
+			tenants[file] = append(tenants[file], c)
 		}
 	}
-	p.tenants = users
-	for _, file := range slices.Sorted(maps.Keys(users)) {
-		manifest, problems := p.namespace(users[file][0], file)
-		if !slices.ContainsFunc(problems, func(p platform.Problem) bool { return !p.Warning }) {
-			p.namespaces[file] = manifest
-			users[file][0].add(problems...) // Warnings are told once
-			continue
-		}
-		for _, c := range users[file] {
-			c.add(problems...)
-		}
-	}
+	return tenants
 }
 
 // owners say whose each namespace is: of the team that has it in the base, else of the first that asks.
 type owners struct {
 	index *index
-	first map[place]string
+	first map[location]string
 }
 
-func (o owners) owner(at place, team string) string {
+func (o owners) owner(at location, team string) string {
 	if o.first[at] == "" {
 		o.first[at] = cmp.Or(o.index.team(at), team)
 	}
@@ -66,7 +79,7 @@ func (o owners) owner(at place, team string) string {
 }
 
 // namespace renders the namespace file of a candidate's team. All of the team's candidates have the same.
-func (p *pass) namespace(c *candidate, file string) ([]byte, []platform.Problem) {
+func (b *builder) namespace(c *candidate, file string) ([]byte, []platform.Problem) {
 	i := slices.IndexFunc(c.placements, func(placed *placement) bool {
 		return state.NamespaceFile(placed.cluster.Name, c.key().Team) == file
 	})
@@ -76,30 +89,30 @@ func (p *pass) namespace(c *candidate, file string) ([]byte, []platform.Problem)
 		delete(inputs, other)
 	}
 	digests := []string{}
-	for _, overlay := range p.environment.Namespace.Components {
+	for _, overlay := range b.environment.Namespace.Components {
 		digests = append(digests, overlay.Dir, overlay.Digest)
 	}
-	external := p.environment.External
+	external := b.environment.External
 	key := platform.Digest([]any{inputs, digests, external})
-	made, known := p.renderer.namespaces.lookup(key)
+	made, known := b.namespaces.lookup(key)
 	if !known {
-		made = p.buildNamespace(c.placements[i].namespace, c.key().Team, inputs)
+		made = b.buildNamespace(c.placements[i].namespace, c.key().Team, inputs)
 		if external && len(made.problems) == 0 {
 			var err error
 			if made.manifest, err = sign(made.manifest); err != nil {
-				made.problems = []platform.Problem{buildProblem(p.environment.File, err)}
+				made.problems = []platform.Problem{buildProblem(b.environment.File, err)}
 			}
 		}
 		if !made.unfinished {
-			p.renderer.namespaces.put(key, made)
+			b.namespaces.put(key, made)
 		}
 	}
 	if len(made.problems) > 0 {
 		return nil, made.problems
 	}
-	found := p.judgeNamespace(file, made.manifest, inputs)
+	found := b.judgeNamespace(file, made.manifest, inputs)
 	if len(made.refused) > 0 {
-		before, _ := p.base.read(file) // if it cannot be read, writing it fails for the same reason
+		before, _ := b.base.read(file) // if it cannot be read, writing it fails for the same reason
 		for _, problem := range made.refused {
 			problem.Warning = bytes.Equal(before, made.manifest)
 			found = append(found, problem)
@@ -116,55 +129,55 @@ type renderedNamespace struct {
 	unfinished bool // it may come out otherwise later
 }
 
-func (p *pass) buildNamespace(name, team string, inputs map[string]any) renderedNamespace {
+func (b *builder) buildNamespace(name, team string, inputs map[string]any) renderedNamespace {
 	labels := map[string]string{
-		state.LabelManagedBy: state.ManagedBy, state.LabelTeam: team, state.LabelEnvironment: p.environment.Name,
+		state.LabelManagedBy: state.ManagedBy, state.LabelTeam: team, state.LabelEnvironment: b.environment.Name,
 	}
 	object, err := yaml.Marshal(map[string]any{
 		"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": name, "labels": labels},
 	})
 	if err != nil {
-		return p.noNamespace(err)
+		return b.noNamespace(err)
 	}
-	if len(p.environment.Namespace.Components) == 0 {
+	if len(b.environment.Namespace.Components) == 0 {
 		return renderedNamespace{manifest: object}
 	}
 	w := kustomize.Wrapper{
 		Inputs: inputs, Resources: map[string][]byte{"namespace.yaml": object}, Namespace: name, Labels: labels,
-		Run: p.renderer.runner(),
+		Run: b.examiner.run,
 	}
-	for _, overlay := range p.environment.Namespace.Components {
+	for _, overlay := range b.environment.Namespace.Components {
 		w.Trees = append(w.Trees, overlayTree(overlay))
 		w.Components = append(w.Components, overlay.Dir)
 	}
-	if s := p.renderer.analyse(w); unfinished(s.err) {
-		return p.noNamespace(s.err)
+	if s := b.examiner.analyse(w); unfinished(s.err) {
+		return b.noNamespace(s.err)
 	}
-	if problems := p.examineNamespace(w); len(problems) > 0 {
+	if problems := b.examineNamespace(w); len(problems) > 0 {
 		return renderedNamespace{problems: problems}
 	}
 	manifest, err := kustomize.Build(w)
 	if err != nil {
-		return p.noNamespace(err)
+		return b.noNamespace(err)
 	}
-	if problems := p.namespaceProblems(name, manifest); len(problems) > 0 {
+	if problems := b.namespaceProblems(name, manifest); len(problems) > 0 {
 		return renderedNamespace{problems: problems}
 	}
 	nodes, err := parseNodes(manifest)
 	if err != nil {
-		return p.noNamespace(err)
+		return b.noNamespace(err)
 	}
-	l := &locator{skeleton: p.renderer.analyse(w).Skeleton, trees: w.Trees}
-	return renderedNamespace{manifest: manifest, refused: refused(l, "", p.environment.File, nodes, nil)}
+	l := &locator{skeleton: b.examiner.analyse(w).Skeleton, trees: w.Trees}
+	return renderedNamespace{manifest: manifest, refused: refused(l, "", b.environment.File, nodes, nil)}
 }
 
-func (p *pass) noNamespace(err error) renderedNamespace {
-	return renderedNamespace{problems: []platform.Problem{buildProblem(p.environment.File, err)}, unfinished: unfinished(err)}
+func (b *builder) noNamespace(err error) renderedNamespace {
+	return renderedNamespace{problems: []platform.Problem{buildProblem(b.environment.File, err)}, unfinished: unfinished(err)}
 }
 
 // examineNamespace looks at the fields that the wrapper would overwrite in silence.
-func (p *pass) examineNamespace(w kustomize.Wrapper) []platform.Problem {
-	objects, problems := p.renderer.skeleton(p.environment.File, p.environment.File, w)
+func (b *builder) examineNamespace(w kustomize.Wrapper) []platform.Problem {
+	objects, problems := b.examiner.skeleton(b.environment.File, b.environment.File, w)
 	for _, o := range objects {
 		if o.Namespace != "" {
 			problems = append(problems, platform.Problem{
@@ -174,12 +187,12 @@ func (p *pass) examineNamespace(w kustomize.Wrapper) []platform.Problem {
 			})
 		}
 	}
-	return attribute(problems, p.environment.File)
+	return attribute(problems, b.environment.File)
 }
 
-// namespaceProblems holds a namespace file to the output rules. It contains the one namespace and objects inside it.
-func (p *pass) namespaceProblems(name string, manifest []byte) []platform.Problem {
-	check := output{file: p.environment.File, request: p.environment.File, around: true}
+// namespaceProblems checks a namespace file against the output rules. It contains the one namespace and objects inside it.
+func (b *builder) namespaceProblems(name string, manifest []byte) []platform.Problem {
+	check := output{file: b.environment.File, request: b.environment.File, around: true}
 	objects, err := parseObjects(manifest)
 	if err != nil {
 		check.report(check.file, "build", "%v", err)

@@ -26,7 +26,7 @@ type object struct {
 // A subject is a User or Group by whose name a binding reaches ServiceAccounts.
 type subject struct{ kind, name, namespace string } // namespace "": of all namespaces
 
-// An objectID names an object of one cluster, whatever version of its API it is written in.
+// An objectID names an object of one cluster, in any version of its API.
 type objectID struct{ group, kind, namespace, name string }
 
 // String is KIND NAMESPACE/NAME, as people know it.

@@ -76,7 +76,7 @@ func Plan(before *Base, after *State) ([]Change, error) {
 // Between is Plan for files of an environment's state that are not those of one pass. A file that is nil in changed is
 // removed.
 func (r *Renderer) Between(p *platform.Platform, environment string, before fs.FS, changed map[string][]byte) ([]Change, error) {
-	return Plan(&Base{Files: before}, &State{Environment: environment, Changes: changed, custom: r.custom(p)})
+	return Plan(&Base{Files: before}, &State{Environment: environment, Changes: changed, custom: r.definitions.fixing(p)})
 }
 
 // manifestFiles are the changed files whose objects change, sorted.

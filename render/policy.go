@@ -32,25 +32,25 @@ type judgement struct {
 	problems []platform.Problem
 }
 
-func (j *judgement) holds(release *state.Release, policies []*platform.Policy) bool {
+func (j *judgement) isOf(release *state.Release, policies []*platform.Policy) bool {
 	return j.release == release && slices.Equal(j.policies, policies)
 }
 
-// judge holds every object of a candidate to the environment's policies. A placement with a new render key is denied; one
+// judge checks every object of a candidate against the environment's policies. A placement with a new render key is denied; one
 // that is there already, under a policy that came later, is only warned of.
-func (p *pass) judge(c *candidate) error {
-	policies := p.policies
+func (b *builder) judge(c *candidate) error {
+	policies := b.policies
 	if c.broken() || len(policies) == 0 {
 		return nil
 	}
 	stays := c.base != nil && c.carried()
-	if stays && c.evaluation.judged.holds(c.base, policies) {
+	if stays && c.evaluation.judged.isOf(c.base, policies) {
 		c.add(c.evaluation.judged.problems...)
 		return nil
 	}
 	var found []platform.Problem
 	for _, placed := range c.placements {
-		problems, err := p.judgePlacement(c, placed, policies)
+		problems, err := b.judgePlacement(c, placed, policies)
 		if err != nil {
 			return err
 		}
@@ -63,11 +63,11 @@ func (p *pass) judge(c *candidate) error {
 	return nil
 }
 
-func (p *pass) judgePlacement(c *candidate, placed *placement, policies []*platform.Policy) ([]platform.Problem, error) {
+func (b *builder) judgePlacement(c *candidate, placed *placement, policies []*platform.Policy) ([]platform.Problem, error) {
 	manifest := placed.manifest
 	if placed.carried {
 		var err error
-		if manifest, err = p.base.read(state.ManifestFile(placed.cluster.Name, c.key())); err != nil {
+		if manifest, err = b.base.read(state.ManifestFile(placed.cluster.Name, c.key())); err != nil {
 			return nil, err
 		}
 	}
@@ -78,26 +78,26 @@ func (p *pass) judgePlacement(c *candidate, placed *placement, policies []*platf
 	return found, nil
 }
 
-// judgeNamespace holds a team's namespace on one cluster, and the other objects in its file, to the environment's policies.
+// judgeNamespace checks a team's namespace on one cluster, and the other objects in its file, against the environment's policies.
 // It has no request and no parameters. Where the base has these very bytes they stay, and are only warned of.
-func (p *pass) judgeNamespace(file string, manifest []byte, inputs map[string]any) []platform.Problem {
-	if len(p.policies) == 0 {
+func (b *builder) judgeNamespace(file string, manifest []byte, inputs map[string]any) []platform.Problem {
+	if len(b.policies) == 0 {
 		return nil
 	}
-	before, err := p.base.read(file)
+	before, err := b.base.read(file)
 	if err != nil {
 		return nil // nothing is concluded: writing this file fails for the same reason
 	}
 	variables := maps.Clone(inputs)
 	variables["request"] = map[string]any{"team": inputs["request"].(map[string]any)["team"], "name": ""}
-	found, err := judgeManifest(p.policies, manifest, variables, bytes.Equal(before, manifest))
+	found, err := judgeManifest(b.policies, manifest, variables, bytes.Equal(before, manifest))
 	if err != nil {
-		found = append(found, buildProblem(p.environment.File, err))
+		found = append(found, buildProblem(b.environment.File, err))
 	}
-	return attribute(found, p.environment.File)
+	return attribute(found, b.environment.File)
 }
 
-// judgeManifest holds every object of a manifest to policies; variables are the inputs it was rendered from.
+// judgeManifest checks every object of a manifest against policies; variables are the inputs it was rendered from.
 func judgeManifest(policies []*platform.Policy, manifest []byte, variables map[string]any, stays bool) (found []platform.Problem, err error) {
 	budget := judgeBudget
 	for _, text := range splitDocuments(manifest) {

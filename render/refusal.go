@@ -43,7 +43,7 @@ func groupOf(apiVersion string) (group, version string) {
 	return group, version
 }
 
-// refused holds the objects of a manifest to the rules of the API server and the applier. The Problems stand where people
+// refused checks the objects of a manifest against the rules of the API server and the applier. The Problems stand where people
 // wrote the wrong field.
 func refused(l *locator, prefix, file string, nodes []*yaml.Node, custom schemas) (problems []platform.Problem) {
 	for _, document := range nodes {

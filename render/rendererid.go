@@ -8,7 +8,7 @@ import (
 
 // RendererID names the renderer that makes manifests: Transom's own number, which changes whenever the same inputs come to
 // other bytes, and the version of Kustomize. Releases record it with the bytes that it made, so that nobody who renders
-// them again takes a newer renderer's bytes for a change that somebody made. A test holds it to go.mod.
+// them again takes a newer renderer's bytes for a change that somebody made. A test compares it with go.mod.
 const RendererID = "3 kustomize/v0.21.2"
 
 // renderersBefore are the renderers whose bytes are still made again, and the behaviour that each was the last to have.

@@ -14,7 +14,7 @@ import (
 	"transom.dev/render/state"
 )
 
-// outputProblems holds the objects that Kustomize made to the output rules.
+// outputProblems checks the objects that Kustomize made against the output rules.
 func (d *definitions) outputProblems(c *candidate, env *platform.Environment, namespace string, objects []object) []platform.Problem {
 	i := c.instance
 	check := output{file: kustomizationOf(i.Version), request: i.Request.File, taken: c.takenAlready()}

@@ -21,16 +21,24 @@ const (
 	scopeCluster    = "Cluster"
 )
 
+// A definitionCache remembers the kinds that the CustomResourceDefinitions in the files of versions define, and the parts of
+// them that were asked for, by the digest of the version.
+type definitionCache struct {
+	kinds   cache[string, []platform.Kind]
+	fixed   cache[string, customFields]
+	schemas cache[string, customSchemas]
+}
+
 // definitions look up the kinds and schemas that the CustomResourceDefinitions of one platform define.
 type definitions struct {
-	renderer *Renderer // caches the definitions of each version
+	cache    *definitionCache
 	platform *platform.Platform
 	kinds    func() []platform.Kind                // of all versions; listed once
 	schemas  func() map[[2]string][]*schema.Schema // of all versions, by API version and kind; listed once
 }
 
-func (r *Renderer) definitionsOf(p *platform.Platform) *definitions {
-	d := &definitions{renderer: r, platform: p}
+func (c *definitionCache) of(p *platform.Platform) *definitions {
+	d := &definitions{cache: c, platform: p}
 	d.kinds, d.schemas = sync.OnceValue(d.listKinds), sync.OnceValue(d.listSchemas)
 	return d
 }
@@ -44,7 +52,7 @@ func (d *definitions) scope(v *platform.Version, group, kind string) (scope stri
 	if scope, known := scopeIn(v.Kinds, group, kind); known {
 		return scope, true
 	}
-	if scope, known := scopeIn(d.renderer.defined(v), group, kind); known {
+	if scope, known := scopeIn(d.cache.defined(v), group, kind); known {
 		return scope, true
 	}
 	return scopeIn(d.kinds(), group, kind)
@@ -63,15 +71,15 @@ func scopeIn(kinds []platform.Kind, group, kind string) (scope string, known boo
 func (d *definitions) listKinds() (kinds []platform.Kind) {
 	for _, name := range slices.Sorted(maps.Keys(d.platform.Offerings)) {
 		for _, v := range d.platform.Offerings[name].Versions {
-			kinds = append(kinds, d.renderer.defined(v)...)
+			kinds = append(kinds, d.cache.defined(v)...)
 		}
 	}
 	return kinds
 }
 
 // defined lists the kinds that a version's files define.
-func (r *Renderer) defined(v *platform.Version) []platform.Kind {
-	return r.kinds.get(v.Digest, func() []platform.Kind {
+func (c *definitionCache) defined(v *platform.Version) []platform.Kind {
+	return c.kinds.get(v.Digest, func() []platform.Kind {
 		var kinds []platform.Kind
 		_ = fs.WalkDir(v.Files, ".", func(name string, entry fs.DirEntry, err error) error {
 			if err != nil || entry.IsDir() || path.Ext(name) != ".yaml" {

@@ -15,11 +15,11 @@ import (
 )
 
 // manifest builds a placement. A field that the API server lets nobody change, the selector of a workload or the template of
-// a Job, stays as the base's bytes have it, whatever the rule says by now, until a revision has the object no more. Where
+// a Job, stays as the base's bytes have it, even where the rule says otherwise by now, until a revision has the object no more. Where
 // that differs from the rule, the placement's record says so.
-func (p *pass) manifest(c *candidate, placed *placement, w kustomize.Wrapper) ([]byte, error) {
-	program := p.renderer.analyse(w).program
-	if record, made := p.recorded(c, placed); made {
+func (b *builder) manifest(c *candidate, placed *placement, w kustomize.Wrapper) ([]byte, error) {
+	program := b.examiner.analyse(w).program
+	if record, made := b.recorded(c, placed); made {
 		asRenderer(&w, record.Renderer)
 		placed.selectors, w.Kept = record.Selectors, keptStyles(record.Selectors, w.Prefix)
 		return program.Build(w)
@@ -32,7 +32,7 @@ func (p *pass) manifest(c *candidate, placed *placement, w kustomize.Wrapper) ([
 	if len(now) == 0 {
 		return manifest, nil
 	}
-	was, err := p.stylesBefore(c, placed)
+	was, err := b.stylesBefore(c, placed)
 	if err != nil {
 		return nil, err
 	}
@@ -46,11 +46,11 @@ func (p *pass) manifest(c *candidate, placed *placement, w kustomize.Wrapper) ([
 }
 
 // recorded returns how a placement is to be made again, if it is.
-func (p *pass) recorded(c *candidate, placed *placement) (record state.Placement, made bool) {
-	if p.made != nil {
-		return *p.made, true
+func (b *builder) recorded(c *candidate, placed *placement) (record state.Placement, made bool) {
+	if b.made != nil {
+		return *b.made, true
 	}
-	if r := p.direction.Made[c.key()]; r != nil {
+	if r := b.direction.Made[c.key()]; r != nil {
 		record, made = r.Clusters[placed.cluster.Name]
 	}
 	return record, made
@@ -63,12 +63,12 @@ func (u unread) Unwrap() error { return u.error }
 
 // stylesBefore reads the workloads that the base has on the placement's cluster. Without their bytes, the record names those
 // that were not as the rule says.
-func (p *pass) stylesBefore(c *candidate, placed *placement) (map[string]kustomize.Style, error) {
+func (b *builder) stylesBefore(c *candidate, placed *placement) (map[string]kustomize.Style, error) {
 	before, there := c.base.Clusters[placed.cluster.Name]
 	if !there {
 		return nil, nil
 	}
-	manifest, err := p.base.read(state.ManifestFile(placed.cluster.Name, c.key()))
+	manifest, err := b.base.read(state.ManifestFile(placed.cluster.Name, c.key()))
 	if err != nil {
 		return nil, unread{err}
 	}

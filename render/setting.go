@@ -58,7 +58,7 @@ func (s *setting) prepare() bool {
 		}
 	}
 	s.onlyThisVersion()
-	s.places(environments)
+	s.addEnvironment(environments)
 	return len(s.Problems) == 0
 }
 
@@ -106,7 +106,7 @@ func lookupNode(n *yaml.Node, path ...string) *yaml.Node {
 	return n
 }
 
-// onlyThisVersion leaves the offering the version that is tested, for any team and whatever its lifecycle.
+// onlyThisVersion leaves the offering the version that is tested, for any team and in any lifecycle.
 func (s *setting) onlyThisVersion() {
 	offering := s.platform.Offerings[s.Version.Offering]
 	for _, v := range offering.Versions {
@@ -118,8 +118,9 @@ func (s *setting) onlyThisVersion() {
 		"apiVersion: %s\nkind: Offering\nmetadata: {name: %q}\nspec: {}\n", platform.APIVersion, offering.Name)
 }
 
-// places puts the case's environment and cluster in the place of the platform's, and makes those that the platform lacks.
-func (s *setting) places(environments []string) {
+// addEnvironment puts the case's environment and cluster in the place of the platform's, and makes those that the platform
+// lacks.
+func (s *setting) addEnvironment(environments []string) {
 	made := false
 	for _, name := range environments {
 		file := "environments/" + name + ".yaml"

@@ -7,43 +7,43 @@ import (
 	"transom.dev/render/state"
 )
 
-// writeNamespaces changes the namespace files that differ. None is ever removed with the last instance in it, and none is
-// made before the first one is admitted.
-func (p *pass) writeNamespaces() error {
+// admitted returns the namespace files that change: new ones with the first placement in them, and those that are there if
+// that is admitted, all or none. None is ever removed with the last placement in it. The candidates whose namespace has to
+// wait are visited again in the next pass.
+func (t teamNamespaces) admitted(a *admission) (files map[string][]byte, waiting []*candidate, err error) {
+	files = map[string][]byte{}
 	changed := map[string][2]string{}
-	for file, manifest := range p.namespaces {
-		before, err := p.base.read(file)
+	for file, manifest := range t.files {
+		before, err := a.base.read(file)
 		switch {
 		case err != nil:
-			return fmt.Errorf("render %s: %w", p.environment.Name, err)
-		case before == nil && p.inhabited(file):
-			p.changes[file] = manifest
+			return nil, nil, fmt.Errorf("render %s: %w", a.environment.Name, err)
+		case before == nil && t.inhabited(file, a):
+			files[file] = manifest
 		case before != nil && string(before) != string(manifest):
 			changed[file] = [2]string{state.Revision(before), state.Revision(manifest)}
 		}
 	}
 	if len(changed) == 0 {
-		return nil
+		return files, nil, nil
 	}
-	admit := p.direction.AdmitNamespaces
-	admitted := admit == nil || admit(namespacesDigest(p.environment.Name, changed))
+	admit := a.direction.AdmitNamespaces
+	admitted := admit == nil || admit(namespacesDigest(a.environment.Name, changed))
 	for file := range changed {
 		if admitted {
-			p.changes[file] = p.namespaces[file]
-			continue
-		}
-		for _, c := range p.tenants[file] {
-			p.pending[c.key()] = true
+			files[file] = t.files[file]
+		} else {
+			waiting = append(waiting, t.tenants[file]...)
 		}
 	}
-	return nil
+	return files, waiting, nil
 }
 
 // inhabited reports whether anything is in a namespace after this pass.
-func (p *pass) inhabited(file string) bool {
+func (t teamNamespaces) inhabited(file string, a *admission) bool {
 	cluster, _, _ := state.ParseNamespaceFile(file)
-	return slices.ContainsFunc(p.tenants[file], func(c *candidate) bool {
-		placed, _ := p.on(c, cluster)
+	return slices.ContainsFunc(t.tenants[file], func(c *candidate) bool {
+		placed, _ := a.placementAfter(c, cluster)
 		return placed.Revision != ""
 	})
 }

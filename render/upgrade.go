@@ -14,7 +14,7 @@ import (
 // The cases of the versions before go from each version to the next: each effect of a move over several is an effect of one
 // of its steps. The cases that a version brings are new to all before it, so they come from each of those. From a minor
 // version only the newest patch counts, with its cases: whoever follows a range has passed the others or is about to, and
-// the time that it takes stays in bounds. A case that cannot be rendered with both is passed over: its request is not one
+// the time that it takes stays in bounds. A case that cannot be rendered with both is skipped: its request is not one
 // that moves.
 type upgrader struct {
 	custom  fixing
@@ -101,7 +101,9 @@ func (u *upgrader) compare(c *Case, from, to *platform.Version, before, after []
 	}
 	for _, remark := range remarks {
 		step := u.told[remark]
-		if said[remark] || step != nil && from != u.earlier[len(u.earlier)-1] && step.Number.GreaterThan(from.Number) {
+		longer := from != u.earlier[len(u.earlier)-1]
+		toldByStep := step != nil && longer && step.Number.GreaterThan(from.Number)
+		if said[remark] || toldByStep {
 			continue
 		}
 		said[remark], u.told[remark] = true, to

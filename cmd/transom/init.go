@@ -99,7 +99,7 @@ func (o *initOptions) draft(s *scaffold) error {
 			return misuse("--environment %s is given twice", name)
 		}
 		s.add(path.Join("environments", name+".yaml"), o.environmentFile(i))
-		s.add(path.Join("clusters", clusterOf(name)+".yaml"), clusterFile(name))
+		s.add(path.Join("clusters", clusterOf(name)+".yaml"), clusterDraft(name))
 	}
 	s.add("offerings/app/offering.yaml", offeringFile("app", "Application", "A container that answers HTTP.", "platform-team"))
 	s.firstVersion("app", "0.1.0")
@@ -138,7 +138,7 @@ func clusterOf(environment string) string { return environment + "-1" }
 
 func stateOf(environment string) string { return "state-" + environment }
 
-func clusterFile(environment string) string {
+func clusterDraft(environment string) string {
 	return fmt.Sprintf(`apiVersion: %s
 kind: Cluster
 metadata:

@@ -32,10 +32,10 @@ func (o origin) String() string {
 
 // origin finds where a replacement reads its value in the objects of its stage. A mistake in that is reported, and then it
 // is not known.
-func (s *Skeleton) origin(w *write, stage Objects, affixes []string) (from origin, known bool) {
+func (a *analysis) origin(w *write) (from origin, known bool) {
 	if w.Source == nil {
 		if w.SourceValue == nil {
-			s.problem(w, "source", "has neither source nor sourceValue; say where its value comes from")
+			a.problem(w, "source", "has neither source nor sourceValue; say where its value comes from")
 			return origin{}, false
 		}
 		return origin{value: yaml.NewStringRNode(*w.SourceValue)}, true
@@ -48,27 +48,27 @@ func (s *Skeleton) origin(w *write, stage Objects, affixes []string) (from origi
 		path = utils.SmarterPathSplitter(w.Source.FieldPath, ".")
 	}
 	var objects []*resource.Resource
-	for _, r := range stage.Resources() {
-		if slices.ContainsFunc(idsOf(r, affixes), func(id resid.ResId) bool { return id.IsSelectedBy(w.Source.ResId) }) {
+	for _, r := range a.stage.Resources() {
+		if slices.ContainsFunc(idsOf(r, a.affixes), func(id resid.ResId) bool { return id.IsSelectedBy(w.Source.ResId) }) {
 			objects = append(objects, r)
 		}
 	}
 	switch {
 	case len(objects) == 0:
-		s.problem(w, "no-source", fmt.Sprintf("the source %s matches no object; correct it, or add the object", describeSource(w.Source.ResId)))
+		a.problem(w, "no-source", fmt.Sprintf("the source %s matches no object; correct it, or add the object", describeSource(w.Source.ResId)))
 		return origin{}, false
 	case len(objects) > 1:
-		s.problem(w, "source", fmt.Sprintf("the source %s matches %s and %s; say which one",
+		a.problem(w, "source", fmt.Sprintf("the source %s matches %s and %s; say which one",
 			describeSource(w.Source.ResId), nameOfObject(objects[0]), nameOfObject(objects[1])))
 		return origin{}, false
 	}
 	from = origin{path: path, object: nameOfObject(objects[0])}
-	if s.brought(from.object, path) {
+	if a.brought(from.object, path) {
 		return from, true
 	}
 	value, err := objects[0].Pipe(yaml.Lookup(path...))
 	if err != nil || value.IsNilOrEmpty() {
-		s.problem(w, "no-value", fmt.Sprintf("reads %s, which has no value there; give it one, or read another field", from))
+		a.problem(w, "no-value", fmt.Sprintf("reads %s, which has no value there; give it one, or read another field", from))
 		return origin{}, false
 	}
 	from.value = value
@@ -87,13 +87,13 @@ func describeSource(id resid.ResId) string {
 	return "{" + strings.Join(parts, ", ") + "}"
 }
 
-// judge holds a value of an object to the field that it is written to: Kustomize writes nothing of a map or list into a
+// judge checks a value of an object against the field that it is written to: Kustomize writes nothing of a map or list into a
 // scalar, and a scalar in place of a map or list. Among scalars it converts, and people use it for that.
-func (s *Skeleton) judge(t target, from origin) {
+func (a *analysis) judge(t target, from origin) {
 	if from.inputs || from.value == nil {
 		return
 	}
-	if t.field != nil && s.brought(t.object, utils.SmarterPathSplitter(t.path, ".")) {
+	if t.field != nil && a.brought(t.object, utils.SmarterPathSplitter(t.path, ".")) {
 		return
 	}
 	is := typeOf(from.value.YNode())
@@ -116,7 +116,7 @@ func (s *Skeleton) judge(t target, from origin) {
 		}
 	}
 	if message != "" {
-		s.problem(t.write, RuleStructure, message)
+		a.problem(t.write, RuleStructure, message)
 	}
 }
 

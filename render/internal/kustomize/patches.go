@@ -62,29 +62,29 @@ func patchesBelow(trees []Tree, dir string, visited map[string]bool) ([]targeted
 	return patches, nil
 }
 
-// patches checks the targets of a component's patches, where the stage has the objects that it results in. A patch may have
+// checkPatches checks the targets of a component's patches, where the stage has the objects that it results in. A patch may have
 // removed the object it was for, so an object that is not there any more is looked for without patches.
-func (s *Skeleton) patches(patches []targetedPatch, w Wrapper, components, affixes []string, stage Objects) error {
+func (a *analysis) checkPatches(patches []targetedPatch, components []string) error {
 	var before Objects
 	for _, p := range patches {
 		if matchesInputs(p.Selector) {
-			s.report(p.place, "inputs", fmt.Sprintf("the target %s "+matchesInputsToo, describe(p.Selector)))
+			a.report(p.place, "inputs", fmt.Sprintf("the target %s "+matchesInputsToo, describe(p.Selector)))
 			continue
 		}
-		found, err := selected(&types.TargetSelector{Select: p.Selector}, stage, affixes)
+		found, err := selected(&types.TargetSelector{Select: p.Selector}, a.stage, a.affixes)
 		if err == nil && len(found) == 0 {
 			if before == nil {
-				if before, err = w.unpatched(components); err != nil {
+				if before, err = a.wrapper.unpatched(components); err != nil {
 					return err
 				}
 			}
-			found, err = selected(&types.TargetSelector{Select: p.Selector}, before, affixes)
+			found, err = selected(&types.TargetSelector{Select: p.Selector}, before, a.affixes)
 		}
 		switch {
 		case err != nil:
-			s.report(p.place, "target", err.Error())
+			a.report(p.place, "target", err.Error())
 		case len(found) == 0:
-			s.report(p.place, "no-target", fmt.Sprintf("the target %s matches no object", describe(p.Selector)))
+			a.report(p.place, "no-target", fmt.Sprintf("the target %s matches no object", describe(p.Selector)))
 		}
 	}
 	return nil
@@ -97,9 +97,9 @@ func matchesInputs(s *types.Selector) bool {
 	return s.LabelSelector == "" && s.AnnotationSelector == "" && SelectsInputs(s)
 }
 
-func (s *Skeleton) report(place platform.Problem, rule, message string) {
+func (a *analysis) report(place platform.Problem, rule, message string) {
 	place.Rule, place.Message = rule, message
-	s.Problems = append(s.Problems, place)
+	a.Problems = append(a.Problems, place)
 }
 
 // unpatched builds a stage without any patch.

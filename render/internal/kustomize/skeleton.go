@@ -26,7 +26,15 @@ type Skeleton struct {
 
 	targets  []target
 	readings []readingTimes
-	writes   []filled // by any replacement
+}
+
+// An analysis fills a skeleton, with the replacements and patches of one component after the other.
+type analysis struct {
+	*Skeleton
+	wrapper Wrapper
+	affixes []string // prefixes and suffixes that the kustomizations of the trees give
+	stage   Objects  // the objects that the components up to the present one bring
+	writes  []filled // by any replacement up to now
 }
 
 // An Object is one object of a skeleton, with the place that it comes from.
@@ -57,7 +65,7 @@ func Analyse(w Wrapper) (*Skeleton, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Skeleton{readings: weighed.readings()}
+	a := analysis{Skeleton: &Skeleton{readings: weighed.readings()}, wrapper: w, affixes: affixes}
 	for i, dir := range w.Components {
 		writes, err := replacementsOf(w.Trees, dir)
 		if err != nil {
@@ -72,22 +80,21 @@ func Analyse(w Wrapper) (*Skeleton, error) {
 			continue
 		}
 		// A component's replacements see the objects that the components up to it have brought, and no more.
-		stage, err := w.stage(tree, w.Components[:i+1])
-		if err != nil {
+		if a.stage, err = w.stage(tree, w.Components[:i+1]); err != nil {
 			return nil, err
 		}
-		if err := s.patches(patches, w, w.Components[:i+1], affixes, stage); err != nil {
+		if err := a.checkPatches(patches, w.Components[:i+1]); err != nil {
 			return nil, err
 		}
 		for _, write := range writes {
 			write.component = dir
-			s.match(write, stage, affixes)
+			a.match(write)
 		}
 		if last {
-			s.addObjects(stage, w.Trees)
+			a.addObjects()
 		}
 	}
-	return s, nil
+	return a.Skeleton, nil
 }
 
 // skeletonTree is the trees with every replacement taken out of every kustomization.
@@ -139,9 +146,10 @@ func (w Wrapper) stage(tree map[string][]byte, components []string) (Objects, er
 	return w.build(tree, map[string][]byte{KustomizationFile: content, inputsFile: inputs})
 }
 
-func (s *Skeleton) addObjects(stage Objects, trees []Tree) {
+// addObjects lists the objects of the last stage, which are all.
+func (a *analysis) addObjects() {
 	lines := map[string]map[string]int{} // by file and object
-	for _, r := range stage.Resources() {
+	for _, r := range a.stage.Resources() {
 		o := Object{
 			APIVersion: r.GetApiVersion(), Kind: r.GetKind(), Namespace: r.GetNamespace(), Name: r.GetName(),
 			File:     originFile(r.GetAnnotations()["config.kubernetes.io/origin"]),
@@ -149,19 +157,19 @@ func (s *Skeleton) addObjects(stage Objects, trees []Tree) {
 			Subjects: subjects(&r.RNode),
 		}
 		if lines[o.File] == nil {
-			lines[o.File] = objectLines(trees, o.File)
+			lines[o.File] = objectLines(a.wrapper.Trees, o.File)
 		}
 		o.Line = lines[o.File][o.Kind+" "+o.Name]
-		s.Objects = append(s.Objects, o)
-		s.Texts = append(s.Texts, s.unwritten(r))
+		a.Objects = append(a.Objects, o)
+		a.Texts = append(a.Texts, a.unwritten(r))
 	}
 }
 
 // unwritten is an object with nothing where inputs go.
-func (s *Skeleton) unwritten(r *resource.Resource) *yaml.Node {
+func (a *analysis) unwritten(r *resource.Resource) *yaml.Node {
 	object := r.RNode.Copy()
 	name := r.GetKind() + " " + r.GetName()
-	for _, t := range s.targets {
+	for _, t := range a.targets {
 		if t.object != name {
 			continue
 		}

@@ -25,34 +25,34 @@ type target struct {
 }
 
 // match finds the fields that a write fills in the objects of its stage.
-func (s *Skeleton) match(w *write, stage Objects, affixes []string) {
-	from, known := s.origin(w, stage, affixes)
+func (a *analysis) match(w *write) {
+	from, known := a.origin(w)
 	if !known {
 		return
 	}
 	for _, selector := range w.Targets {
 		if selector == nil || selector.Select == nil {
-			s.problem(w, "target", "a target without select; say which object it is in")
+			a.problem(w, "target", "a target without select; say which object it is in")
 			continue
 		}
-		objects, err := selected(selector, stage, affixes)
+		objects, err := selected(selector, a.stage, a.affixes)
 		if err != nil {
-			s.problem(w, "target", err.Error())
+			a.problem(w, "target", err.Error())
 			continue
 		}
 		if !w.overlay && len(selector.Reject) == 0 && matchesInputs(selector.Select) {
-			s.problem(w, "inputs", fmt.Sprintf("the target %s "+matchesInputsToo, describe(selector.Select)))
+			a.problem(w, "inputs", fmt.Sprintf("the target %s "+matchesInputsToo, describe(selector.Select)))
 		}
 		if len(objects) == 0 && !w.overlay {
-			s.problem(w, "no-target", fmt.Sprintf("the target %s matches no object", describe(selector.Select)))
+			a.problem(w, "no-target", fmt.Sprintf("the target %s matches no object", describe(selector.Select)))
 		}
 		for _, object := range objects {
-			s.fields(w, selector, from, object)
+			a.fields(w, selector, from, object)
 		}
 	}
 }
 
-func (s *Skeleton) problem(w *write, rule, message string) { s.report(w.place, rule, message) }
+func (a *analysis) problem(w *write, rule, message string) { a.report(w.place, rule, message) }
 
 func describe(s *types.Selector) string {
 	var parts []string
@@ -140,7 +140,7 @@ func hasLabels(s *types.Selector, r *resource.Resource) (bool, error) {
 
 // fields records the node at each field path of one object, where the value comes from the inputs, and judges a value that
 // comes from elsewhere.
-func (s *Skeleton) fields(w *write, selector *types.TargetSelector, from origin, object *resource.Resource) {
+func (a *analysis) fields(w *write, selector *types.TargetSelector, from origin, object *resource.Resource) {
 	creates := selector.Options != nil && selector.Options.Create
 	for _, fieldPath := range selector.FieldPaths {
 		t := target{
@@ -150,24 +150,24 @@ func (s *Skeleton) fields(w *write, selector *types.TargetSelector, from origin,
 		}
 		steps := utils.SmarterPathSplitter(fieldPath, ".")
 		nodes := fieldsAt(&object.RNode, steps)
-		absent := len(nodes) == 0 && !creates && !s.brought(t.object, steps)
+		absent := len(nodes) == 0 && !creates && !a.brought(t.object, steps)
 		if absent && !throughText(&object.RNode, steps) {
-			s.problem(w, "no-field", fmt.Sprintf("writes %s to %s of %s, which has no such field; write it there with a value "+
+			a.problem(w, "no-field", fmt.Sprintf("writes %s to %s of %s, which has no such field; write it there with a value "+
 				"of its type, or set options: {create: true}", from, fieldPath, t.object))
 		}
 		if makes := creates || absent; makes && from.inputs && len(nodes) == 0 {
-			s.targets = append(s.targets, t)
+			a.targets = append(a.targets, t)
 		}
 		if len(nodes) == 0 && creates {
-			s.judge(t, from)
+			a.judge(t, from)
 		}
 		for _, n := range nodes {
 			t.field = n
-			if s.judge(t, from); from.inputs {
-				s.targets = append(s.targets, t)
+			if a.judge(t, from); from.inputs {
+				a.targets = append(a.targets, t)
 			}
 		}
-		s.writes = append(s.writes, filled{t.object, steps})
+		a.writes = append(a.writes, filled{t.object, steps})
 	}
 }
 
@@ -180,8 +180,8 @@ type filled struct {
 }
 
 // brought reports whether a replacement before may have made a field, or one that it is in.
-func (s *Skeleton) brought(object string, path []string) bool {
-	return slices.ContainsFunc(s.writes, func(w filled) bool {
+func (a *analysis) brought(object string, path []string) bool {
+	return slices.ContainsFunc(a.writes, func(w filled) bool {
 		if w.object != object {
 			return false
 		}

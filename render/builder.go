@@ -1,0 +1,72 @@
+package render
+
+import (
+	"reflect"
+	"sync"
+	"time"
+
+	"transom.dev/render/platform"
+	"transom.dev/render/state"
+)
+
+// A builder makes the manifests of instances, and checks them against every rule that needs no other instance. It reads the
+// snapshot and changes the candidate that it is given; it knows neither the other candidates nor who admits. Several
+// candidates may be built at a time.
+type builder struct {
+	*snapshot
+	examiner    examiner
+	definitions *definitions
+	written     writtenObjects                    // of the base; it is told of every manifest that is made
+	namespaces  *cache[string, renderedNamespace] // by digest of a namespace's inputs and components
+	made        *state.Placement                  // everything is made as this record says; nil: anew
+	examined    func() time.Time                  // until when the pass waits for examinations of versions
+}
+
+func newBuilder(r *Renderer, s *snapshot) *builder {
+	return &builder{
+		snapshot: s, examiner: r.examiner(), definitions: r.definitions.of(s.platform), written: r.written(s), namespaces: &r.namespaces,
+		examined: sync.OnceValue(func() time.Time { return time.Now().Add(examiningTime) }),
+	}
+}
+
+// check reports the Problems that a candidate has with any outputs that it may be bound to.
+func (b *builder) check(c *candidate) {
+	c.add(b.sound(c)...)
+	keepTaken(c, b.environment.Name, b.index.versions)
+	c.add(b.platform.Transition(c.instance, c.stepFrom())...)
+	c.longTexts()
+}
+
+// sound returns the Problems that a candidate's version has for every request. No pass waits long for the examination of a
+// version that its environment does not run.
+func (b *builder) sound(c *candidate) []platform.Problem {
+	if c.takenAlready() {
+		return b.examiner.sound(c.instance.Version)
+	}
+	return b.examiner.soundBy(b.examined, c.instance.Version)
+}
+
+// build evaluates a candidate with the outputs that it is bound to, and builds the placements whose render key changed. It
+// fails only where the base cannot be read.
+func (b *builder) build(c *candidate, bound map[string]map[string]any) error {
+	if c.evaluation == nil || !reflect.DeepEqual(c.evaluation.bindings, bound) {
+		c.evaluation = evaluate(c.instance, bound)
+	}
+	c.add(c.evaluation.problems...)
+	if c.broken() {
+		return nil
+	}
+	c.keepUnreadable(b.platform.Clusters)
+	for _, e := range c.evaluation.placements {
+		c.addPlacement(e)
+	}
+	for _, placed := range c.placements {
+		if placed.carried {
+			continue
+		}
+		if err := b.render(c, placed); err != nil {
+			return err
+		}
+	}
+	return b.judge(c)
+}

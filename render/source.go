@@ -1,0 +1,97 @@
+package render
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"transom.dev/render/builtin"
+	"transom.dev/render/internal/kustomize"
+	"transom.dev/render/platform"
+	"transom.dev/render/state"
+)
+
+// A source is the directories that the objects of a placement come from, before anything of the environment or of Transom is put around it.
+type source struct {
+	trees      []kustomize.Tree // directories that Kustomize may read
+	components []string         // directories in them that are Kustomize components, in the order in which they are built
+}
+
+// sourceOf returns the source of an instance for the inputs of one placement. It is the only place that knows where
+// objects come from: today it is the directory of the version, with the components whose conditions hold.
+//
+// A second source has to come to the same, so that everything behind this function treats both alike: wrap puts the overlays,
+// the namespace, the labels and the prefix around it, and builder.render checks the objects against the output rules. It provides
+//   - directories of plain Kustomize that the guard has passed (examiner.soundness), each with a digest of all its bytes;
+//   - the same bytes for the same inputs on every machine, within the bounds of kustomize.Tree;
+//   - in renderKey, everything that these bytes depend on;
+//   - files and lines that a Problem about one of its objects can name.
+func sourceOf(i *platform.Instance, inputs platform.Inputs) (source, []platform.Problem) {
+	components, problems := i.Components(inputs)
+	if len(problems) > 0 {
+		return source{}, problems
+	}
+	from := source{trees: []kustomize.Tree{versionTree(i.Version)}, components: []string{i.Version.Dir}}
+	for _, component := range components {
+		from.components = append(from.components, path.Join(i.Version.Dir, component))
+	}
+	return from, nil
+}
+
+// wrapper returns the wrapper of an instance on one cluster, which Kustomize builds where the examiner has it built.
+func (x examiner) wrapper(i *platform.Instance, placed evaluated) (kustomize.Wrapper, []platform.Problem) {
+	from, problems := sourceOf(i, placed.inputs)
+	if len(problems) > 0 {
+		return kustomize.Wrapper{}, problems
+	}
+	w := wrap(i, placed, from)
+	w.Run = x.run
+	return w, nil
+}
+
+// wrap puts the content of an instance on one cluster into the wrapper that Kustomize builds: with the overlays of the
+// environment, and with the namespace, labels and prefix of the instance.
+func wrap(i *platform.Instance, placed evaluated, from source) kustomize.Wrapper {
+	k := i.Request.Key
+	w := kustomize.Wrapper{
+		Inputs:     placed.inputs.Map(),
+		Trees:      from.trees,
+		Components: from.components,
+		Namespace:  placed.namespace,
+		Unscaled:   map[string]bool{},
+		Labels: map[string]string{
+			state.LabelManagedBy: state.ManagedBy, state.LabelTeam: k.Team, state.LabelRequest: k.Name,
+			state.LabelEnvironment: i.Environment.Name, state.LabelOffering: i.Offering.Name,
+		},
+	}
+	for _, ignore := range i.Version.Ignore {
+		if slices.Contains(ignore.Fields, builtin.ReplicasField) {
+			w.Unscaled[strings.TrimPrefix(ignore.Group+"/"+ignore.Kind, "/")] = true
+		}
+	}
+	for _, overlay := range i.Environment.Overlays {
+		w.Trees = append(w.Trees, overlayTree(overlay))
+		w.Components = append(w.Components, overlay.Dir)
+	}
+	if i.Version.Scope == platform.ClusterScoped {
+		return w
+	}
+	w.Identity = map[string]string{state.LabelTeam: k.Team, state.LabelRequest: k.Name}
+	if i.Version.Names == platform.Verbatim {
+		w.Rule = kustomize.Nowhere // running workloads of these names may be adopted, and no pod restarted for that
+	} else {
+		w.Prefix = k.Name + "-"
+	}
+	return w
+}
+
+// versionTree is a version's directory as Kustomize may read it.
+func versionTree(v *platform.Version) kustomize.Tree {
+	return kustomize.Tree{Dir: v.Dir, Files: v.Files, Digest: v.Digest}
+}
+
+func overlayTree(o platform.Overlay) kustomize.Tree {
+	return kustomize.Tree{Dir: o.Dir, Files: o.Files, Digest: o.Digest, Overlay: true}
+}
+
+func kustomizationOf(v *platform.Version) string { return path.Join(v.Dir, "kustomization.yaml") }
