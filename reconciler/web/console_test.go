@@ -67,7 +67,6 @@ func promoting() *status.Board {
 // browser opens the console of a board and returns a func that evaluates JavaScript there until it has the wanted result.
 func browser(t *testing.T, b *status.Board) (eventually func(expression, want string)) {
 	t.Helper()
-	base, stop := context.WithCancel(t.Context())
 	s := httptest.NewUnstartedServer(web.Handler(web.Options{Board: b, Explain: func(_ context.Context, q web.Question) (web.Trace, error) {
 		return web.Trace{
 			Environment: q.Environment, Request: q.Request, Release: &state.Release{},
@@ -76,18 +75,17 @@ func browser(t *testing.T, b *status.Board) (eventually func(expression, want st
 	}}))
 	s.Start()
 	t.Cleanup(func() {
-		stop()
 		s.CloseClientConnections() // the stream of events has no end of its own
 		s.Close()
 	})
-	return open(t, base, s.URL)
+	return open(t, s.URL)
 }
 
 // open has Chromium open a page and returns a func that evaluates JavaScript there until it has the wanted result.
-func open(t *testing.T, base context.Context, url string) (eventually func(expression, want string)) {
+func open(t *testing.T, url string) (eventually func(expression, want string)) {
 	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.IgnoreCertErrors, chromedp.WSURLReadTimeout(time.Minute))
-	allocator, closeAllocator := chromedp.NewExecAllocator(base, options...)
+	allocator, closeAllocator := chromedp.NewExecAllocator(t.Context(), options...)
 	tab, closeTab := chromedp.NewContext(allocator)
 	t.Cleanup(func() {
 		closeTab()

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -18,6 +19,8 @@ const (
 	keepAlive = 20 * time.Second
 	// sendTime is how long a client may take to read what it is sent.
 	sendTime = 30 * time.Second
+	// streamTime is how long a stream lasts. Browsers open it again where it ended, and have to be let in again.
+	streamTime = 15 * time.Minute
 )
 
 func (s *server) events(w http.ResponseWriter, r *http.Request) error {
@@ -53,6 +56,8 @@ func (s selection) event(e status.Event) bool {
 // receiver asks for the status again. A client that names the last event it saw gets the events that it missed; any other
 // starts with all that are remembered.
 func (s *server) stream(w http.ResponseWriter, r *http.Request, selected selection) error {
+	ctx, cancel := context.WithTimeout(r.Context(), streamTime)
+	defer cancel()
 	leave, err := s.streams.enter(r)
 	if err != nil {
 		return err
@@ -67,7 +72,7 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request, selected selecti
 		var text strings.Builder
 		at = writeEvents(&text, selected, at, s.Board.History())
 		text.WriteString("event: status\ndata: {}\n\n")
-		if !send(w, flush, text.String()) || !wait(r, w, flush, changed) {
+		if !send(w, flush, text.String()) || !wait(ctx, w, flush, changed) {
 			return nil
 		}
 	}
@@ -80,13 +85,13 @@ func send(w http.ResponseWriter, flush *http.ResponseController, text string) bo
 	return err == nil && flush.Flush() == nil
 }
 
-// wait returns true after the next burst of changes, and false once the client is gone.
-func wait(r *http.Request, w http.ResponseWriter, flush *http.ResponseController, changed <-chan struct{}) bool {
+// wait returns true after the next burst of changes, and false once ctx is done or the client is gone.
+func wait(ctx context.Context, w http.ResponseWriter, flush *http.ResponseController, changed <-chan struct{}) bool {
 	alive := time.NewTicker(keepAlive)
 	defer alive.Stop()
 	for {
 		select {
-		case <-r.Context().Done():
+		case <-ctx.Done():
 			return false
 		case <-alive.C:
 			if !send(w, flush, ": still here\n\n") {
@@ -94,7 +99,7 @@ func wait(r *http.Request, w http.ResponseWriter, flush *http.ResponseController
 			}
 		case <-changed:
 			select {
-			case <-r.Context().Done():
+			case <-ctx.Done():
 				return false
 			case <-time.After(burst):
 				return true

@@ -4,7 +4,9 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -105,6 +107,37 @@ func TestAStreamTellsWhatHappenedAndThenWhatHappens(t *testing.T) {
 	b.Lost("prod", cache, "west", "no answer either")
 	events, _ = upTo(listen(t, s.URL+"/api/v1/events", last))
 	require.Equal(t, []string{"Committed, Unknown: no answer either"}, messages(events), "a client that comes back gets what it missed")
+}
+
+// TestAStreamOutlivesTheTimeoutsOfItsServer, which are for requests that end.
+func TestAStreamOutlivesTheTimeoutsOfItsServer(t *testing.T) {
+	for _, protocol := range []string{"HTTP/1.1", "HTTP/2.0"} {
+		t.Run(protocol, func(t *testing.T) {
+			b := board()
+			s := httptest.NewUnstartedServer(web.Handler(web.Options{Board: b}))
+			s.EnableHTTP2 = protocol == "HTTP/2.0"
+			const limit = 200 * time.Millisecond
+			s.Config.ReadTimeout, s.Config.WriteTimeout = limit, limit
+			s.StartTLS()
+			t.Cleanup(s.Close)
+			t.Cleanup(s.CloseClientConnections)
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/api/v1/events", http.NoBody)
+			require.NoError(t, err)
+			req.Header.Set("Accept", "text/event-stream")
+			resp, err := s.Client().Do(req)
+			require.NoError(t, err)
+			t.Cleanup(func() { _ = resp.Body.Close() })
+			require.Equal(t, protocol, resp.Proto)
+			lines := bufio.NewScanner(resp.Body)
+			for began, i := time.Now(), 0; time.Since(began) < 5*limit; i++ {
+				b.Lost("prod", shop, "east", fmt.Sprint("no answer ", i)) // told after a burst
+				for told := false; !told; {
+					require.True(t, lines.Scan(), "the stream ended: %v", lines.Err())
+					told = strings.Contains(lines.Text(), fmt.Sprint("no answer ", i))
+				}
+			}
+		})
+	}
 }
 
 func TestAStreamResumesAmongEventsOfOneInstant(t *testing.T) {

@@ -154,7 +154,7 @@ func TestPeopleLogInAtARealProvider(t *testing.T) {
 // TestABrowserLogsInAndOut is the way of a person in Chromium: to the provider and back, the console, and out again.
 func TestABrowserLogsInAndOut(t *testing.T) {
 	s, provider := console(t)
-	eventually := open(t, t.Context(), s.URL)
+	eventually := open(t, s.URL)
 	eventually(`location.origin + location.pathname`, provider+"/login/username")
 	eventually(`document.querySelectorAll("#username, #password").length`, "2")
 	eventually(`(document.querySelector("#username").value = "test-user@localhost", document.querySelector("#password").value = "verysecure",

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"transom.dev/render/expression"
+	"transom.dev/render/schema"
 )
 
 // APIVersion is the API group and version of every kind that Transom reads or writes.
@@ -62,7 +63,7 @@ type Version struct {
 	Reason      string
 	RemoveAfter string // a date, YYYY-MM-DD
 
-	Parameters *Schema
+	Parameters *schema.Schema
 	Display    []string                // the parameters that lists of requests show, such as storage.size
 	Computed   []expression.Expression // sorted by name
 	Components []Component

@@ -1,6 +1,7 @@
 package access_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -46,8 +47,7 @@ func newDoor(t *testing.T, content string, o access.Options) *door {
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		who, err := d.guard.Admit(r, access.Viewer)
 		var refusal *access.Refusal
-		if err != nil {
-			require.ErrorAs(t, err, &refusal)
+		if errors.As(err, &refusal) {
 			http.Error(w, err.Error(), refusal.Code)
 			return
 		}

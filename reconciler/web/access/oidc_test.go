@@ -246,24 +246,25 @@ func TestALoginIsForTheBrowserThatBeganIt(t *testing.T) {
 	require.NoError(t, err)
 	back := "/login/callback?code=the-code&state=" + sent.Query().Get("state")
 
-	code, body, _ := d.visitor().ask(http.MethodGet, back, "")
-	require.Equal(t, http.StatusUnauthorized, code)
-	require.Contains(t, body, "not begun in this browser")
+	refused := func(v *visitor, path, why string) {
+		t.Helper()
+		code, body, _ := v.ask(http.MethodGet, path, "")
+		require.Equal(t, http.StatusUnauthorized, code, why)
+		require.Contains(t, body, "it was not begun in this browser, or more than ten minutes ago", why)
+	}
+	refused(d.visitor(), back, "another browser")
 	v := d.visitor()
 	v.ask(http.MethodGet, "/login", "")
-	code, _, _ = v.ask(http.MethodGet, back, "")
-	require.Equal(t, http.StatusUnauthorized, code, "the state of another login")
+	refused(v, back, "the state of another login")
 	v.ask(http.MethodGet, "/login", "")
-	code, _, _ = v.ask(http.MethodGet, "/login/callback?code=the-code&state=", "")
-	require.Equal(t, http.StatusUnauthorized, code)
+	refused(v, "/login/callback?code=the-code&state=", "no state")
 
 	v = d.visitor()
 	_, _, to = v.ask(http.MethodGet, "/login", "")
 	d.now = d.now.Add(11 * time.Minute)
 	sent, err = url.Parse(to)
 	require.NoError(t, err)
-	code, _, _ = v.ask(http.MethodGet, "/login/callback?code=the-code&state="+sent.Query().Get("state"), "")
-	require.Equal(t, http.StatusUnauthorized, code, "too late")
+	refused(v, "/login/callback?code=the-code&state="+sent.Query().Get("state"), "too late")
 }
 
 func TestAnIssuerThatIsAwayCostsItsLoginsOnly(t *testing.T) {
