@@ -18,7 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"transom.dev/cmd/transom/internal/enroll"
-	"transom.dev/cmd/transom/internal/rights"
+	"transom.dev/cmd/transom/internal/installation"
 	"transom.dev/cmd/transom/internal/workspace"
 	"transom.dev/fleet/credential"
 	"transom.dev/render/platform"
@@ -39,21 +39,20 @@ type clusterAddOptions struct {
 
 // added is the result of cluster add.
 type added struct {
-	Cluster     string        `json:"cluster"`
-	Server      string        `json:"server"`
-	Account     string        `json:"account"` // NAMESPACE/NAME of the ServiceAccount
-	Granted     []rights.Rule `json:"granted"`
-	ClusterRole []string      `json:"clusterRoles,omitempty"` // that the account is bound to beside
-	Manifests   string        `json:"manifests,omitempty"`    // with --dry-run: that would be applied to the cluster
-	UID         string        `json:"uid,omitempty"`
-	Version     string        `json:"version,omitempty"`
-	Expires     time.Time     `json:"expires,omitzero"` // of the token
-	Kubeconfig  string        `json:"kubeconfig"`       // its file or Secret
-	File        string        `json:"file"`             // of the Cluster
-	Wrote       bool          `json:"wrote"`            // the file is new
-	DryRun      bool          `json:"dryRun,omitempty"`
-	Notes       []string      `json:"notes,omitempty"`
-	Next        string        `json:"next"`
+	Cluster    string    `json:"cluster"`
+	Server     string    `json:"server"`
+	Account    string    `json:"account"`             // NAMESPACE/NAME of the ServiceAccount
+	Granted    []string  `json:"granted"`             // a line for each rule
+	Manifests  string    `json:"manifests,omitempty"` // with --dry-run: that would be applied to the cluster
+	UID        string    `json:"uid,omitempty"`
+	Version    string    `json:"version,omitempty"`
+	Expires    time.Time `json:"expires,omitzero"` // of the token
+	Kubeconfig string    `json:"kubeconfig"`       // its file or Secret
+	File       string    `json:"file"`             // of the Cluster
+	Wrote      bool      `json:"wrote"`            // the file is new
+	DryRun     bool      `json:"dryRun,omitempty"`
+	Notes      []string  `json:"notes,omitempty"`
+	Next       string    `json:"next"`
 }
 
 func newClusterAdd() *cobra.Command {
@@ -63,7 +62,7 @@ func newClusterAdd() *cobra.Command {
 		Short: "Add a cluster to the fleet, or renew its token",
 		Long: `Add a cluster to the fleet. A context of your kubeconfig says which, and as whom the rights are given there. On the cluster it
 makes the namespace transom-system and in it the ServiceAccount transom, with the rights that Transom always needs and
-those to apply the kinds that the platform's offerings and environments have; all are printed. It never gives cluster-admin by
+those that the platform's offerings and environments need, as "transom install --target" has them; all are printed. It never gives cluster-admin by
 itself: --cluster-role binds the account to whatever else you name, such as edit. Then it requests a token that ends after
 --lifetime, tries it, and writes a kubeconfig with it where the daemon reads it: into a directory (--out), or a Secret of the
 management cluster (--secret). The daemon renews that token in the second half of its life. Last it writes the Cluster file into
@@ -131,7 +130,7 @@ func (o *clusterAddOptions) add(ctx context.Context, name string) (*added, error
 	if err != nil {
 		return nil, err
 	}
-	member, err := o.member(name)
+	member, err := o.member(name, file)
 	if err != nil {
 		return nil, err
 	}
@@ -140,8 +139,11 @@ func (o *clusterAddOptions) add(ctx context.Context, name string) (*added, error
 		return nil, err
 	}
 	result := &added{
-		Cluster: name, Server: member.Server.Server, Account: rights.Namespace + "/" + enroll.Account, Granted: member.Rules, ClusterRole: o.roles,
+		Cluster: name, Server: member.Server.Server, Account: enroll.Account,
 		Kubeconfig: destination.name, File: file.name, Wrote: file.content != nil, DryRun: o.dryRun, Notes: file.notes,
+	}
+	if result.Granted, err = member.Granted(); err != nil {
+		return nil, err
 	}
 	if o.dryRun {
 		result.Next = "nothing was done: without --dry-run it is"
@@ -170,7 +172,7 @@ func (o *clusterAddOptions) add(ctx context.Context, name string) (*added, error
 }
 
 // member reads the context, and the rights that the platform needs there.
-func (o *clusterAddOptions) member(name string) (*enroll.Member, error) {
+func (o *clusterAddOptions) member(name string, file *clusterFile) (*enroll.Member, error) {
 	member, err := enroll.Open(o.kubeconfig, o.context)
 	if err != nil {
 		return nil, err
@@ -179,15 +181,17 @@ func (o *clusterAddOptions) member(name string) (*enroll.Member, error) {
 	if o.server != "" {
 		member.Server.Server = o.server
 	}
-	kinds, err := rights.Kinds(os.DirFS(o.platform))
-	if err != nil {
+	if member.Rights, err = installation.RightsFor(file.platform); err != nil {
 		return nil, err
 	}
-	resources, err := member.Resources(kinds)
-	if err != nil {
-		return nil, err
+	for _, guess := range member.Rights.Guessed {
+		file.notes = append(file.notes, "look up whether the cluster serves "+guess+", which is a guess: neither Kubernetes nor the platform defines it")
 	}
-	member.Rules = append(rights.Fixed(enroll.Account), rights.For(resources)...)
+	for _, problem := range member.Rights.Problems {
+		if !problem.Warning {
+			file.notes = append(file.notes, "the rights that this would need may be missing: "+problem.String())
+		}
+	}
 	return member, nil
 }
 
@@ -239,43 +243,45 @@ type clusterFile struct {
 	name    string
 	content []byte // nil: it is there already
 	notes   []string
+
+	platform *platform.Platform // with the file
 }
 
 // clusterFile drafts the Cluster file, or accepts the one that is there. One with other labels than those asked for is refused.
-func (o *clusterAddOptions) clusterFile(name string) (file clusterFile, err error) {
+func (o *clusterAddOptions) clusterFile(name string) (*clusterFile, error) {
 	wanted := map[string]string{}
 	for _, label := range o.labels {
 		key, value, ok := strings.Cut(label, "=")
 		if !ok || key == "" {
-			return file, misuse("--label %q: it is NAME=VALUE", label)
+			return nil, misuse("--label %q: it is NAME=VALUE", label)
 		}
 		wanted[key] = value
 	}
-	file.name = "clusters/" + name + ".yaml"
+	file := &clusterFile{name: "clusters/" + name + ".yaml"}
 	p, err := workspace.Load(o.platform)
 	if err != nil {
-		return file, err
+		return nil, err
 	}
 	known := p.Clusters[name]
 	switch {
 	case known == nil:
 		file.content = draftCluster(name, wanted)
 		if p, err = workspace.LoadEdited(o.platform, map[string][]byte{file.name: file.content}); err != nil {
-			return file, err
+			return nil, err
 		}
 		known = p.Clusters[name]
 	case known.File != file.name:
-		return file, fmt.Errorf("the platform has cluster %s in %s: move it to %s first", name, known.File, file.name)
+		return nil, fmt.Errorf("the platform has cluster %s in %s: move it to %s first", name, known.File, file.name)
 	case len(wanted) > 0 && !labels.Equals(wanted, known.Labels):
-		return file, fmt.Errorf("%s has the labels %q, and not %q: edit it, or leave out --label; nothing was done",
+		return nil, fmt.Errorf("%s has the labels %q, and not %q: edit it, or leave out --label; nothing was done",
 			file.name, labels.FormatLabels(known.Labels), labels.FormatLabels(wanted))
 	}
 	for _, problem := range p.Problems {
 		if problem.File == file.name && !problem.Warning {
-			return file, fmt.Errorf("%s\nnothing was done", problem)
+			return nil, fmt.Errorf("%s\nnothing was done", problem)
 		}
 	}
-	file.notes = notSelected(p, known)
+	file.platform, file.notes = p, notSelected(p, known)
 	return file, nil
 }
 
@@ -312,10 +318,7 @@ func (a *added) text(w io.Writer) {
 	}
 	fmt.Fprintf(w, "\n%sgranted to ServiceAccount %s:\n", would, a.Account)
 	for _, r := range a.Granted {
-		fmt.Fprintf(w, "  %s\n      %s\n", r, r.Reason)
-	}
-	for _, role := range a.ClusterRole {
-		fmt.Fprintf(w, "  everything of ClusterRole %s\n      as --cluster-role says\n", role)
+		fmt.Fprintf(w, "  %s\n", r)
 	}
 	fmt.Fprintln(w)
 	if a.Manifests != "" {

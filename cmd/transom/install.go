@@ -28,7 +28,7 @@ ServiceMonitor for the Prometheus operator. The image is yours: "make image PUSH
 
 With --target, print what every other cluster of the fleet needs: a Namespace for inventories, a ServiceAccount, and the
 rights that the daemon needs there whatever is rendered. A kubeconfig with a token of that ServiceAccount goes into the
-Secret kubeconfigs.
+Secret kubeconfigs; "transom cluster add" does all of that by itself.
 
 With --rights, print the rights for the kinds that the versions of a platform's offerings and the overlays of its
 environments render: a ClusterRole and its binding, for the own cluster, or with --target for any other. Who may write

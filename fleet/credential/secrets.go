@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	v1 "k8s.io/api/core/v1"
@@ -30,6 +31,9 @@ type Secrets struct {
 	namespace string
 	secrets   corev1.SecretInterface
 	names     metadata.ResourceInterface
+
+	mu    sync.Mutex
+	known map[string]string // resourceVersion by cluster, as it was read or told of last
 }
 
 // OpenSecrets makes a client for the Secrets of a namespace. It makes no request.
@@ -44,7 +48,7 @@ func OpenSecrets(management *rest.Config, namespace string) (*Secrets, error) {
 		return nil, fmt.Errorf("connect to the management cluster: %w", err)
 	}
 	return &Secrets{
-		namespace: namespace, secrets: core.Secrets(namespace),
+		namespace: namespace, secrets: core.Secrets(namespace), known: map[string]string{},
 		names: names.Resource(v1.SchemeGroupVersion.WithResource("secrets")).Namespace(namespace),
 	}, nil
 }
@@ -65,6 +69,9 @@ func (s *Secrets) read(ctx context.Context, cluster string) (*entry, error) {
 	case secret.Labels[clusterLabel] != cluster && secret.Labels[capiLabel] != cluster:
 		return nil, &missingError{fmt.Sprintf("%s has neither label %s nor %s with the name of the cluster", name, clusterLabel, capiLabel)}
 	}
+	s.mu.Lock()
+	s.known[cluster] = secret.ResourceVersion
+	s.mu.Unlock()
 	return &entry{data: secret.Data[secretKey], source: name, replace: func(ctx context.Context, data []byte) error {
 		changed := secret.DeepCopy() // with its resourceVersion: a Secret that changed meanwhile stays
 		changed.Data[secretKey] = data
@@ -96,10 +103,9 @@ func (s *Secrets) Write(ctx context.Context, cluster string, data []byte) error 
 	return nil
 }
 
-// Watch calls changed with a cluster's name whenever its Secret came, went or has another resourceVersion, until ctx is done. It
-// tells failed why the Secrets cannot be listed now, and nil once they can be again. No contents are read.
+// Watch calls changed with a cluster's name whenever its Secret came, went or has another resourceVersion than it was read with, until
+// ctx is done. It tells failed why the Secrets cannot be listed now, and nil once they can be again. No contents are read.
 func (s *Secrets) Watch(ctx context.Context, changed func(cluster string), failed func(error)) error {
-	var known map[string]string
 	lost := false
 	for ctx.Err() == nil {
 		now, err := s.versions(ctx)
@@ -112,10 +118,9 @@ func (s *Secrets) Watch(ctx context.Context, changed func(cluster string), faile
 			failed(nil)
 		}
 		if lost = err != nil; !lost {
-			for cluster := range differing(known, now) {
+			for _, cluster := range s.update(now) {
 				changed(cluster)
 			}
-			known = now
 		}
 		select {
 		case <-ctx.Done():
@@ -143,22 +148,20 @@ func (s *Secrets) versions(ctx context.Context) (map[string]string, error) {
 	return versions, nil
 }
 
-// differing are the keys that are not the same in both maps. Before the first look nothing differs: what is there is read where
-// it is needed.
-func differing(before, after map[string]string) map[string]bool {
-	different := map[string]bool{}
-	if before == nil {
-		return different
-	}
-	for key := range after {
-		if before[key] != after[key] {
-			different[key] = true
+// update remembers the resourceVersions that there are, and returns the clusters of which it is another one than before.
+func (s *Secrets) update(now map[string]string) (clusters []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for cluster, version := range now {
+		if s.known[cluster] != version {
+			clusters = append(clusters, cluster)
 		}
 	}
-	for key := range before {
-		if _, there := after[key]; !there {
-			different[key] = true
+	for cluster := range s.known {
+		if now[cluster] == "" {
+			clusters = append(clusters, cluster)
 		}
 	}
-	return different
+	s.known = now
+	return clusters
 }

@@ -1,6 +1,6 @@
 // Package enroll makes a cluster a member of the fleet: a ServiceAccount with rights on it, and a kubeconfig with a token of that.
 //
-// In come a client configuration of somebody who may give rights on the cluster, and the rules to give; out comes a kubeconfig that
+// In come a client configuration of somebody who may give rights on the cluster, and the rights that a platform needs; out comes a kubeconfig that
 // was tried. Every step can be repeated: a call that was interrupted is finished by the next one. Nothing is deleted, and no object
 // that others keep is taken from them.
 package enroll
@@ -10,24 +10,18 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/wait"
-	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/restmapper"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/clientcmd/api"
-	"sigs.k8s.io/yaml"
 
-	"transom.dev/cmd/transom/internal/rights"
+	"transom.dev/cmd/transom/internal/installation"
 	"transom.dev/fleet/credential"
 )
 
@@ -40,11 +34,11 @@ const (
 // A Member is a cluster that becomes one.
 type Member struct {
 	Name         string
-	Admin        *rest.Config // of somebody who may give rights there
-	Server       *api.Cluster // how the daemon reaches it
-	Rules        []rights.Rule
-	ClusterRoles []string      // further ones to bind the account to
-	Lifetime     time.Duration // of the token; the cluster may give it a shorter one
+	Admin        *rest.Config         // of somebody who may give rights there
+	Server       *api.Cluster         // how the daemon reaches it
+	Rights       *installation.Rights // that the platform needs there
+	ClusterRoles []string             // further ones to bind the account to
+	Lifetime     time.Duration        // of the token; the cluster may give it a shorter one
 }
 
 // Open reads a context of a kubeconfig as kubectl does: it is a person's own, and may run a program to log in.
@@ -97,48 +91,6 @@ func serverOf(raw *api.Config, contextName string) (*api.Cluster, error) {
 	return server, nil
 }
 
-// Resources are the cluster's names of some kinds. A kind that it does not serve yet has the name that it most likely gets.
-func (m *Member) Resources(kinds []schema.GroupKind) ([]schema.GroupResource, error) {
-	client, err := discovery.NewDiscoveryClientForConfig(m.Admin)
-	if err != nil {
-		return nil, fmt.Errorf("connect to %s: %w", m.Admin.Host, err)
-	}
-	groups, err := restmapper.GetAPIGroupResources(client)
-	if err != nil {
-		return nil, fmt.Errorf("discover the kinds of %s: %w", m.Admin.Host, err)
-	}
-	return named(kinds, restmapper.NewDiscoveryRESTMapper(groups)), nil
-}
-
-func named(kinds []schema.GroupKind, mapper meta.RESTMapper) (resources []schema.GroupResource) {
-	for _, kind := range kinds {
-		if mapping, err := mapper.RESTMapping(kind); err == nil {
-			resources = append(resources, mapping.Resource.GroupResource())
-			continue
-		}
-		guess, _ := meta.UnsafeGuessKindToResource(kind.WithVersion("v1"))
-		resources = append(resources, guess.GroupResource())
-	}
-	return resources
-}
-
-// Manifests are the objects that Grant makes, as YAML.
-func (m *Member) Manifests() (string, error) {
-	objects, err := m.objects()
-	if err != nil {
-		return "", err
-	}
-	var all []string
-	for _, o := range objects {
-		data, err := yaml.Marshal(o.Object)
-		if err != nil {
-			return "", fmt.Errorf("encode %s: %w", o.GetKind(), err)
-		}
-		all = append(all, string(data))
-	}
-	return strings.Join(all, "---\n"), nil
-}
-
 // Grant makes the account and gives it its rights. An object that somebody else keeps, and that differs, is an error.
 func (m *Member) Grant(ctx context.Context) error {
 	objects, err := m.objects()
@@ -150,7 +102,8 @@ func (m *Member) Grant(ctx context.Context) error {
 		return fmt.Errorf("connect to %s: %w", m.Admin.Host, err)
 	}
 	for _, o := range objects {
-		_, err := client.Resource(o.resource).Namespace(o.GetNamespace()).Apply(ctx, o.GetName(), o.Unstructured, metav1.ApplyOptions{FieldManager: fieldManager})
+		resource := o.GroupVersionKind().GroupVersion().WithResource(resourceOf(o))
+		_, err := client.Resource(resource).Namespace(o.GetNamespace()).Apply(ctx, o.GetName(), o, metav1.ApplyOptions{FieldManager: fieldManager})
 		if apierrors.IsConflict(err) {
 			return fmt.Errorf("%s %s is kept by somebody else and differs, so it stays as it is: %w", o.GetKind(), o.GetName(), err)
 		}
@@ -171,7 +124,7 @@ type Issued struct {
 
 // Issue makes a kubeconfig with a new token of the account, and tries the token.
 func (m *Member) Issue(ctx context.Context) (*Issued, error) {
-	token, err := credential.RequestToken(ctx, m.Admin, rights.Namespace, Account, m.Lifetime)
+	token, err := credential.RequestToken(ctx, m.Admin, namespace, account, m.Lifetime)
 	if err != nil {
 		return nil, err
 	}

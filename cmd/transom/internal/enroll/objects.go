@@ -3,80 +3,135 @@ package enroll
 import (
 	"fmt"
 	"slices"
+	"strings"
 
-	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/yaml"
 
-	"transom.dev/cmd/transom/internal/rights"
+	"transom.dev/cmd/transom/internal/installation"
 )
 
-// Account is the ServiceAccount that the daemon uses on a cluster, and the name of everything that gives it rights.
-const Account = "transom"
+// The ServiceAccount that the daemon uses on a cluster, as "transom install --target" has it, too.
+const (
+	namespace = "transom-system"
+	account   = "transom"
+	Account   = namespace + "/" + account
+)
 
-const rbacGroup = "rbac.authorization.k8s.io"
+// renewal is the right of the account to ask for further tokens of itself.
+const renewal = `apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: transom-token, namespace: transom-system}
+rules:
+- apiGroups: [""]
+  resources: [serviceaccounts/token]
+  resourceNames: [transom]
+  verbs: [create]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: transom-token, namespace: transom-system}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: transom-token}
+subjects: [{kind: ServiceAccount, name: transom, namespace: transom-system}]
+`
 
-// An object is one that the target gets, and the resource that it is one of.
-type object struct {
-	resource schema.GroupVersionResource
-	*unstructured.Unstructured
-}
+// bound binds the account to a ClusterRole in all namespaces.
+const bound = `apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: "transom:%[1]s"}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: %[1]q}
+subjects: [{kind: ServiceAccount, name: transom, namespace: transom-system}]
+`
 
-func newObject(gv schema.GroupVersion, kind, plural, namespace, name string, fields map[string]any) object {
-	u := &unstructured.Unstructured{Object: map[string]any{}}
-	for field, value := range fields {
-		u.Object[field] = value
-	}
-	u.SetGroupVersionKind(gv.WithKind(kind))
-	u.SetName(name)
-	u.SetNamespace(namespace)
-	return object{gv.WithResource(plural), u}
-}
-
-// objects are everything that the target gets, in the order in which it is made: the rights before the account's first token.
-func (m *Member) objects() ([]object, error) {
-	core, rbac := schema.GroupVersion{Version: "v1"}, schema.GroupVersion{Group: rbacGroup, Version: "v1"}
-	subjects := []any{map[string]any{"kind": "ServiceAccount", "name": Account, "namespace": rights.Namespace}}
-	refer := func(kind, name string) map[string]any {
-		return map[string]any{"subjects": subjects, "roleRef": map[string]any{"apiGroup": rbacGroup, "kind": kind, "name": name}}
-	}
-	everywhere, here, err := m.policies()
+// objects are everything that the target gets: the account with the rights that it always needs, those that the platform
+// needs, and those that were asked for beside.
+func (m *Member) objects() ([]*unstructured.Unstructured, error) {
+	target, err := installation.Target()
 	if err != nil {
 		return nil, err
 	}
-	all := []object{
-		newObject(core, "Namespace", "namespaces", "", rights.Namespace, nil),
-		newObject(core, "ServiceAccount", "serviceaccounts", rights.Namespace, Account, nil),
-		newObject(rbac, "ClusterRole", "clusterroles", "", Account, map[string]any{"rules": everywhere}),
-		newObject(rbac, "ClusterRoleBinding", "clusterrolebindings", "", Account, refer("ClusterRole", Account)),
-		newObject(rbac, "Role", "roles", rights.Namespace, Account, map[string]any{"rules": here}),
-		newObject(rbac, "RoleBinding", "rolebindings", rights.Namespace, Account, refer("Role", Account)),
+	platform, err := m.Rights.Manifests(true)
+	if err != nil {
+		return nil, err
 	}
+	manifests := []string{string(target), string(platform), renewal}
 	for _, role := range m.ClusterRoles {
-		all = append(all, newObject(rbac, "ClusterRoleBinding", "clusterrolebindings", "", Account+":"+role, refer("ClusterRole", role)))
+		manifests = append(manifests, fmt.Sprintf(bound, role))
 	}
+	list, err := installation.NewList([]byte(strings.Join(manifests, "\n---\n")))
+	if err != nil {
+		return nil, err
+	}
+	var all []*unstructured.Unstructured
+	for _, fields := range list.Items {
+		all = append(all, &unstructured.Unstructured{Object: fields})
+	}
+	slices.SortStableFunc(all, func(a, b *unstructured.Unstructured) int { return order(a) - order(b) })
 	return all, nil
 }
 
-// policies are the rules that hold in all namespaces, and those of Transom's own.
-func (m *Member) policies() (everywhere, here []any, err error) {
-	for _, r := range m.Rules {
-		policy := rbacv1.PolicyRule{
-			APIGroups: slices.Clone(r.Rule.APIGroups), Resources: r.Rule.Resources, ResourceNames: r.Rule.ResourceNames, Verbs: r.Rule.Verbs,
-		}
-		fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&policy)
+// order has the namespace made before anything in it, and the rights before the account's first token.
+func order(o *unstructured.Unstructured) int {
+	if o.GetKind() == "Namespace" {
+		return 0
+	}
+	return 1
+}
+
+// Manifests are the objects that Grant makes, as YAML.
+func (m *Member) Manifests() (string, error) {
+	objects, err := m.objects()
+	if err != nil {
+		return "", err
+	}
+	var all []string
+	for _, o := range objects {
+		data, err := yaml.Marshal(o.Object)
 		if err != nil {
-			return nil, nil, fmt.Errorf("encode a rule: %w", err)
+			return "", fmt.Errorf("encode %s: %w", o.GetKind(), err)
 		}
-		switch r.Namespace {
-		case "":
-			everywhere = append(everywhere, fields)
-		case rights.Namespace:
-			here = append(here, fields)
-		default:
-			return nil, nil, fmt.Errorf("a rule for namespace %s, which is not Transom's", r.Namespace)
+		all = append(all, string(data))
+	}
+	return strings.Join(all, "---\n"), nil
+}
+
+// Granted lists the rights in a line each, as their objects have them.
+func (m *Member) Granted() ([]string, error) {
+	objects, err := m.objects()
+	if err != nil {
+		return nil, err
+	}
+	var lines []string
+	for _, o := range objects {
+		rules, _, _ := unstructured.NestedSlice(o.Object, "rules")
+		for _, rule := range rules {
+			fields, _ := rule.(map[string]any)
+			texts := func(name string) string {
+				list, _, _ := unstructured.NestedStringSlice(fields, name)
+				return strings.Join(list, ", ")
+			}
+			line := texts("resources")
+			if group := texts("apiGroups"); group != "" {
+				line += " of " + group
+			}
+			if names := texts("resourceNames"); names != "" {
+				line += " " + names
+			}
+			if o.GetNamespace() != "" {
+				line += " in " + o.GetNamespace()
+			}
+			lines = append(lines, line+": "+texts("verbs"))
 		}
 	}
-	return everywhere, here, nil
+	for _, role := range m.ClusterRoles {
+		lines = append(lines, "everything of ClusterRole "+role)
+	}
+	return lines, nil
+}
+
+// resourceOf is the resource of a kind of Target, whose names are all regular.
+func resourceOf(o *unstructured.Unstructured) (plural string) {
+	resource, _ := meta.UnsafeGuessKindToResource(o.GroupVersionKind())
+	return resource.Resource
 }
