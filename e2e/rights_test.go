@@ -3,7 +3,6 @@ package e2e_test
 import (
 	"bufio"
 	"encoding/json"
-	"fmt"
 	"io/fs"
 	"maps"
 	"net/http"
@@ -111,7 +110,7 @@ func (w *world) auditLog(cluster string) (all []auditEntry) {
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		var a auditEntry
-		require.NoError(w.t, json.Unmarshal(lines.Bytes(), &a), fmt.Sprintf("%.200s", lines.Text()))
+		require.NoError(w.t, json.Unmarshal(lines.Bytes(), &a), "%.200s", lines.Text())
 		all = append(all, a)
 	}
 	require.NoError(w.t, lines.Err())
