@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"transom.dev/fleet/apply"
+	"transom.dev/fleet/credential"
 )
 
 // A member is a cluster that answers, with the requests that an agent makes of it.
@@ -14,11 +15,13 @@ type member interface {
 	Observe(ctx context.Context, in apply.Instance) (apply.Result, error)
 	Owners(ctx context.Context, environment string) ([]apply.Owner, error)
 	Checkpoint(ctx context.Context, in apply.Instance, checkpoint apply.Checkpoint) error
+	Credential() *credential.Credential // nil: nothing is known about it
+	Version() string
 	Close()
 }
 
 // A dialer connects to a cluster.
-type dialer func(ctx context.Context, cluster string, on events) (member, error)
+type dialer func(ctx context.Context, cluster string, own bool, on events) (member, error)
 
 // events are the functions that a member calls when something happens on its cluster. They do not block.
 type events struct {
@@ -27,14 +30,17 @@ type events struct {
 }
 
 // real is a member behind an API server.
-type real struct{ *apply.Cluster }
+type real struct {
+	*apply.Cluster
+	credential *credential.Credential
+}
 
-func (f *Fleet) dialApply(ctx context.Context, cluster string, on events) (member, error) {
-	config, err := f.Connect(ctx, cluster)
+func (f *Fleet) dialApply(ctx context.Context, cluster string, own bool, on events) (member, error) {
+	way, err := f.Connect(ctx, cluster, own)
 	if err != nil {
 		return nil, err
 	}
-	c, err := apply.Connect(ctx, config, apply.Options{
+	c, err := apply.Connect(ctx, way.Config, apply.Options{
 		Limits:  f.Limits,
 		OnEvent: on.instance,
 		OnReachable: func(err error) {
@@ -46,8 +52,11 @@ func (f *Fleet) dialApply(ctx context.Context, cluster string, on events) (membe
 	if err != nil {
 		return nil, err
 	}
-	return real{c}, nil
+	return real{c, way}, nil
 }
+
+// Credential is the one that the connection was made with.
+func (r real) Credential() *credential.Credential { return r.credential }
 
 // UID asks the cluster who it is.
 func (r real) UID(ctx context.Context) (string, error) { return r.Identify(ctx) }

@@ -86,7 +86,7 @@ func (p *pass) clusters() []fleet.Cluster {
 		if !had && !selects(p.environment, c) {
 			continue
 		}
-		member := fleet.Cluster{Name: name, State: c.State, UID: uid}
+		member := fleet.Cluster{Name: name, State: c.State, UID: uid, Own: c.InCluster}
 		if c.Broken {
 			member.State = platform.ClusterPaused
 		}

@@ -137,7 +137,7 @@ func (a *admitter) admitRelease(c *change, m *move) (out admitted) {
 		out.record, out.state = a.takeUnchanged(c, m, joined), Settled
 		return out
 	}
-	now, gate := a.waves.reach(refOf(c.Next), c.Base, nil, c.moving)
+	now, gate := a.waves.reach(refOf(c.Next), c.Base, c.brought(), c.moving)
 	if !hasSlot {
 		full := a.groups.queued(m.group)
 		now, leaving, gate = nil, nil, &full
@@ -166,7 +166,7 @@ func (a *admitter) take(c *change, m *move, now, joined, leaving []string) *stat
 	readmit(to, c.Next, slices.Concat(c.moving, joined))
 	to.Promotion.Unproven = a.weakened(c)
 	to.Promotion.Ran = a.history.ran(c.Base)
-	to.Promotion.Rollout = a.rollout(m.cause, m.group, now, without(c.moving, now))
+	to.Promotion.Rollout = a.rollout(c, m.cause, m.group, now)
 	to.Commit = m.content.Commit
 	a.history.recordLeft(c.Base, to)
 	return to
@@ -191,8 +191,9 @@ func (a *admitter) takeUnchanged(c *change, m *move, joined []string) *state.Rel
 	return to
 }
 
-// rollout is the record of one that enters; none where nothing moved that could fail.
-func (a *admitter) rollout(cause, group string, moved, left []string) *state.Rollout {
+// rollout is the record of one that enters on some clusters; none where nothing moved that could fail.
+func (a *admitter) rollout(c *change, cause, group string, now []string) *state.Rollout {
+	moved, left := slices.Sorted(slices.Values(slices.Concat(c.brought(), now))), without(c.moving, now)
 	if len(moved)+len(left) == 0 {
 		return nil
 	}

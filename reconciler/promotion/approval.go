@@ -59,14 +59,12 @@ func (p *people) running(r ReleaseRef) (list []*platform.Decision) {
 	return list
 }
 
-// admitting lists the digests of all decisions by which the present bytes of a release may have come. One that is merged later
-// readmits them where they failed.
+// admitting lists the digests of all decisions by which the present bytes of a release may have come, or may come again with
+// another release of the request that renders the same. One that is merged later readmits them where they failed.
 func (p *people) admitting(r ReleaseRef) (digests []string) {
-	for _, d := range p.running(r) {
-		digests = append(digests, d.Digest)
-	}
 	for _, d := range p.approvals {
-		if d.Plan != "" {
+		ofRequest := d.Request != nil && *d.Request == r.Key
+		if ofRequest || ofVersion(d, r) || d.Plan != "" {
 			digests = append(digests, d.Digest)
 		}
 	}

@@ -151,7 +151,7 @@ func (a *admitter) renew(c *change, wanting int) (out admitted, grouped bool) {
 	gate := a.question(c, c.moving, a.plan.covers(c, c.moving)).first(renewal)
 	var now []string
 	if gate == nil {
-		now, gate = a.waves.reach(refOf(c.Next), c.Base, nil, c.moving)
+		now, gate = a.waves.reach(refOf(c.Next), c.Base, c.brought(), c.moving)
 	}
 	if len(now) > 0 {
 		cause, group := a.renewedBy(c)
@@ -188,7 +188,7 @@ func (a *admitter) renewed(c *change, cause, group string, now []string) (out ad
 		to.Promotion.Gates = append(to.Promotion.Gates, a.people.passed("approval", a.plan.approval))
 	}
 	readmit(to, c.Next, c.moving)
-	to.Promotion.Rollout = a.rollout(cause, group, now, without(c.moving, now))
+	to.Promotion.Rollout = a.rollout(c, cause, group, now)
 	out.state, out.record = Moving, a.plan.recordSteps(to, c)
 	return out
 }

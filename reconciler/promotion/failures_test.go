@@ -46,6 +46,30 @@ func TestARejectionNamesWhatItIsMadeOn(t *testing.T) {
 		"last looked at "+w.wall().Format(time.RFC3339)+")", rejected()[0].Message)
 }
 
+// A person approves two releases that render the same in prod, and the first of them fails there. It keeps R37.
+func TestAnApprovalMergedBeforeTheFailureReadmitsNothing(t *testing.T) {
+	w := judged(t, "a")
+	k, before := key("a"), w.has("prod", "a")
+	w.faults["p2/<nil>@prod"] = fails
+	w.bump("a")
+	second := *w.requests[k]
+	second.at = map[string]string{"dev": "1.0.0"}
+	digest := digestOf(k, second.spec(), "1.0.0")
+	w.decide("prod", platform.Decision{Kind: "Approval", Request: &k, Release: digest})
+	w.until(t, func() bool { return len(w.stages["prod"].releases[k].Promotion.Rejected) > 0 })
+	w.requests[k] = &second
+	w.merge("a chooses its version in dev")
+	w.settle(10 * time.Minute)
+	require.Equal(t, digest, w.has("staging", "a"))
+	require.Equal(t, before, w.has("prod", "a"))
+	require.Equal(t, []string{"rejected"}, w.gates("prod", "a"))
+
+	delete(w.faults, "p2/<nil>@prod")
+	w.decide("prod", platform.Decision{Kind: "Approval", Request: &k, Release: digest})
+	w.settle(4 * time.Minute)
+	require.True(t, w.arrived(), w.late())
+}
+
 // TestRollbackThatFailsTooStops keeps R69.
 func TestRollbackThatFailsTooStops(t *testing.T) {
 	w := settled(t, "a")

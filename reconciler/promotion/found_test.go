@@ -7,7 +7,7 @@ import (
 )
 
 // TestFoundSchedules plays the histories that once broke a rule, shrunk, each named by the fault that it found.
-// It keeps R17, R39, R46, R47, R50, R72, R74, R83, R84, R86 and R89.
+// It keeps R10, R17, R37, R39, R46, R47, R50, R72, R74, R83, R84, R86 and R89.
 func TestFoundSchedules(t *testing.T) {
 	for name, s := range map[string]schedule{
 		"a cluster that is held keeps the bytes of another release, which prove nothing": {8190, []event{
@@ -99,6 +99,26 @@ func TestFoundSchedules(t *testing.T) {
 		}},
 		"a cluster that was to be left now and is active again is left last as any other": {1001570, []event{
 			{"place", 345253, 633658, 42298}, {"wait", 793754, 240841, 949604}, {"flee", 29292, 1021442, 736318},
+		}},
+		"bytes that failed come again with a release that was approved before": {7014810, []event{
+			{"sick", 544836, 598580, 396117},
+			{"wait", 863549, 445867, 83350},
+			{"wait", 478353, 768649, 985780},
+			{"choose", 394065, 837933, 431300},
+			{"approve", 161802, 991718, 827974},
+			{"leap", 737892, 933642, 244790},
+		}},
+		"what cannot be resolved any more waits to leave a cluster, and keeps everything out": {7022450, []event{
+			{"place", 525979, 594680, 286440}, {"join", 594496, 350733, 430877}, {"choose", 79490, 229767, 157848}, {"weak", 848541, 552585, 5903},
+		}},
+		"a version asks as little as an unproven one with its bytes": {91003625, []event{
+			{"bad", 652300, 387059, 659751},
+			{"narrow", 636646, 696151, 700506},
+			{"weak", 208804, 570134, 1025893},
+			{"unslot", 566771, 93183, 601704},
+			{"weak", 111261, 747933, 265697},
+			{"select", 209742, 642398, 320893},
+			{"wait", 464265, 774732, 769048},
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {

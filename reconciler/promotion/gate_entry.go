@@ -109,6 +109,9 @@ func soakingForOthers(q *question) []Gate {
 	if now.suspended() || r.Promotion.Unproven != "" || q.lost(r, now) {
 		return nil // it soaks for nobody
 	}
+	if i, _ := q.current(); i == nil {
+		return nil // one that cannot be resolved any more goes no further, and may wait for ever to be whole
+	}
 	if !now.all() && q.mends() {
 		return nil // the mend would wait for the release that it mends
 	}
@@ -117,9 +120,7 @@ func soakingForOthers(q *question) []Gate {
 		return nil
 	}
 	if left := pending(r); len(left) > 0 {
-		if i, _ := q.current(); i != nil { // a release that cannot be resolved any more goes no further
-			return []Gate{{Name: "rollout", Reason: "what runs here is still on its way to " + strings.Join(left, ", "), Opens: "its rollout, or its failure"}}
-		}
+		return []Gate{{Name: "rollout", Reason: "what runs here is still on its way to " + strings.Join(left, ", "), Opens: "its rollout, or its failure"}}
 	}
 	if now.counting == 0 {
 		return nil
@@ -218,13 +219,16 @@ func nowhereToBegin(q *question) []Gate {
 			Opens: "an active cluster",
 		}}
 	}
-	var moving []string
+	var brought, moving []string
 	for _, cluster := range sortedKeys(q.keys) {
-		if q.base == nil || q.base.Clusters[cluster].RenderKey != q.keys[cluster] {
+		switch {
+		case q.base == nil || q.base.Clusters[cluster].RenderKey != q.keys[cluster]:
 			moving = append(moving, cluster)
+		case slices.Contains(moved(q.base), cluster):
+			brought = append(brought, cluster)
 		}
 	}
-	if now, gate := q.waves.reach(q.to, q.base, nil, moving); len(now) == 0 && len(moving) > 0 {
+	if now, gate := q.waves.reach(q.to, q.base, brought, moving); len(now) == 0 && len(moving) > 0 {
 		return one(gate)
 	}
 	return nil

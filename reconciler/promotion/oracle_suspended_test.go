@@ -43,6 +43,10 @@ func (o *oracle) weakens(s *stage, p *pass, was, is *state.Release, changed []st
 				return true
 			}
 		}
+		stays := was.Clusters[c].Revision == bytes && was.Clusters[c].Release == "" && !was.Absent
+		if stays && o.weak[at(s.name, is.Key.Name, was.Digest)] && !o.asksLess(was.Version, is.Version) {
+			return true // of the same bytes no more is asked than before
+		}
 		return slices.ContainsFunc(was.Promotion.Rejected, func(f state.Failure) bool {
 			return f.Cluster == c && f.State != "" && o.asksLess(is.Version, f.Version) && bytes == "r "+o.bytesOf(f.Version)+strings.TrimPrefix(f.RenderKey, f.Version)
 		})

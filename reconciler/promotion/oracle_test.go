@@ -167,7 +167,7 @@ func (o *oracle) judged(s *stage, p *pass, was, is *state.Release) {
 			o.untouchable(s, is, changed, gone)
 		}
 		o.again(s, is, changed)
-		o.waves(s, is, changed)
+		o.waves(s, was, is, changed)
 		o.joins(s, p, was, is)
 	}
 	if was != nil && !was.Absent && pin != nil && pin.Release == was.Digest && is.Digest != was.Digest {
@@ -228,7 +228,7 @@ func differ(was, is *state.Release) (changed, gone []string) {
 }
 
 // waves holds the clusters that a rollout reaches against the waves before them. It checks R52.
-func (o *oracle) waves(s *stage, is *state.Release, changed []string) {
+func (o *oracle) waves(s *stage, was, is *state.Release, changed []string) {
 	all := o.platform.Environments[s.name].Rollout.Waves
 	if len(all) < 2 || is.Promotion.Rollout == nil || is.Promotion.Rollout.Cause == "pin" {
 		return
@@ -243,7 +243,7 @@ func (o *oracle) waves(s *stage, is *state.Release, changed []string) {
 		if wave(c) == 0 || is.Clusters[c].Joining || !slices.Contains(is.Promotion.Rollout.Moved, c) {
 			continue
 		}
-		for _, first := range is.Promotion.Rollout.Moved {
+		for _, first := range slices.Concat(is.Promotion.Rollout.Moved, onTheirWay(was, is)) {
 			if wave(first) != 0 || !o.counts(s.name, first) || is.Clusters[first].Joining || is.Clusters[first].Revision == "" {
 				continue
 			}
@@ -258,4 +258,18 @@ func (o *oracle) waves(s *stage, is *state.Release, changed []string) {
 			}
 		}
 	}
+}
+
+// onTheirWay lists the clusters that a rollout moved which was open, and that keep its bytes.
+func onTheirWay(was, is *state.Release) (list []string) {
+	if was == nil || was.Promotion.Rollout == nil {
+		return nil
+	}
+	for _, c := range was.Promotion.Rollout.Moved {
+		stays := is.Clusters[c].Release == "" // others are to be left
+		if stays && is.Clusters[c].RenderKey == was.Clusters[c].RenderKey {
+			list = append(list, c)
+		}
+	}
+	return list
 }

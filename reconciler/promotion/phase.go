@@ -102,6 +102,14 @@ func pending(r *state.Release) []string {
 	return r.Promotion.Rollout.Pending
 }
 
+// moved lists the clusters whose bytes the rollout that is open changed.
+func moved(r *state.Release) []string {
+	if r == nil || r.Promotion.Rollout == nil {
+		return nil
+	}
+	return r.Promotion.Rollout.Moved
+}
+
 // causeOf is the cause of the rollout that is open; empty: none is.
 func causeOf(r *state.Release) string {
 	if r == nil || r.Promotion.Rollout == nil {

@@ -1,9 +1,11 @@
-package platform
+package schema
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
-	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
+	structural "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 
 	"transom.dev/render/expression"
 	"transom.dev/render/internal/fieldpath"
@@ -12,14 +14,11 @@ import (
 // maxParameter is how many bytes a text of a parameter may have whose schema has no maxLength.
 const maxParameter = 64 << 10
 
-// outgrown says that a value comes to too much once the schema's defaults are filled in, each as often as there is room for
-// it; empty: it does not. It fills in none.
-func (s *Schema) outgrown(value map[string]any) string {
+// outgrows says that a value comes to too much once the schema's defaults are filled in, each as often as there is room for it. It
+// fills in none.
+func (s *Schema) outgrows(value map[string]any) bool {
 	m := room{bytes: expression.MaxTogether, nodes: expression.MaxItems}
-	if m.defaulted(value, s.structural) {
-		return ""
-	}
-	return fmt.Sprintf("come to more than %d bytes with the defaults of the schema; shorten them", expression.MaxTogether)
+	return !m.defaulted(value, s.structural)
 }
 
 // room is how many bytes, and fields and items, there may still be.
@@ -32,7 +31,7 @@ func (m *room) take(bytes, nodes int64) bool {
 }
 
 // defaulted takes a value with the defaults that it lacks.
-func (m *room) defaulted(value any, of *schema.Structural) bool {
+func (m *room) defaulted(value any, of *structural.Structural) bool {
 	switch v := value.(type) {
 	case string:
 		return m.take(int64(len(v))+2, 1)
@@ -48,7 +47,7 @@ func (m *room) defaulted(value any, of *schema.Structural) bool {
 	return m.take(8, 1)
 }
 
-func (m *room) fields(v map[string]any, of *schema.Structural) bool {
+func (m *room) fields(v map[string]any, of *structural.Structural) bool {
 	for name, field := range v {
 		if !m.take(int64(len(name))+4, 1) || !m.defaulted(field, below(of, name)) {
 			return false
@@ -69,7 +68,7 @@ func (m *room) fields(v map[string]any, of *schema.Structural) bool {
 }
 
 // below is the schema of a field, or of the items of a list; nil: none is known.
-func below(of *schema.Structural, name string) *schema.Structural {
+func below(of *structural.Structural, name string) *structural.Structural {
 	switch {
 	case of == nil:
 		return nil
@@ -85,13 +84,14 @@ func below(of *schema.Structural, name string) *schema.Structural {
 	return nil
 }
 
-// longTexts finds the texts that are longer than one may be whose schema does not say how long.
-func longTexts(path string, value any, of *schema.Structural) (long []fieldError) {
+// LongTexts finds the texts in a value that are longer than one may be whose schema does not say how long.
+func (s *Schema) LongTexts(value map[string]any) []Mistake { return longTexts("", value, s.structural) }
+
+func longTexts(path string, value any, of *structural.Structural) (long []Mistake) {
 	switch v := value.(type) {
 	case string:
-		said := of != nil && of.ValueValidation != nil && (of.ValueValidation.MaxLength != nil || len(of.ValueValidation.Enum) > 0)
-		if len(v) > maxParameter && !said {
-			long = append(long, fieldError{path, "too-long", fmt.Sprintf("is %d bytes long; at most %d, "+
+		if len(v) > maxParameter && !boundsText(of) {
+			long = append(long, Mistake{path, "too-long", fmt.Sprintf("is %d bytes long; at most %d, "+
 				"unless the schema of the version says maxLength, which may be up to %d", len(v), maxParameter, expression.MaxValue)})
 		}
 	case []any:
@@ -101,13 +101,21 @@ func longTexts(path string, value any, of *schema.Structural) (long []fieldError
 			}
 		}
 	case map[string]any:
-		for _, name := range sortedKeys(v) {
+		for _, name := range slices.Sorted(maps.Keys(v)) {
 			if !plainly(v[name]) {
 				long = append(long, longTexts(fieldpath.Join(path, name), v[name], below(of, name))...)
 			}
 		}
 	}
 	return long
+}
+
+// boundsText says whether a schema says how long a text may be.
+func boundsText(of *structural.Structural) bool {
+	if of == nil || of.ValueValidation == nil {
+		return false
+	}
+	return of.ValueValidation.MaxLength != nil || len(of.ValueValidation.Enum) > 0
 }
 
 // plainly says whether there can be no long text in a value.

@@ -1,23 +1,24 @@
-package platform
+package schema
 
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
-	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
+	structural "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting"
 
+	"transom.dev/render/expression"
 	"transom.dev/render/wording"
 )
 
-// A Mistake is one thing in a custom resource that its CustomResourceDefinition does not allow.
-type Mistake struct{ Field, Message string }
-
-// CustomSchema compiles an openAPIV3Schema of a CustomResourceDefinition; nil where it is not one that an API server takes.
-func CustomSchema(props map[string]any) *Schema {
+// CompileCustom compiles an openAPIV3Schema of a CustomResourceDefinition; nil where it is not one that an API server takes.
+func CompileCustom(props map[string]any) *Schema {
 	text, err := json.Marshal(props)
 	if err != nil {
 		return nil
@@ -35,7 +36,7 @@ func CustomSchema(props map[string]any) *Schema {
 		return nil
 	}
 	if s.structural.Properties == nil {
-		s.structural.Properties = map[string]schema.Structural{}
+		s.structural.Properties = map[string]structural.Structural{}
 	}
 	for _, of := range []string{"apiVersion", "kind", "metadata"} {
 		known := s.structural.Properties[of]
@@ -49,16 +50,20 @@ func CustomSchema(props map[string]any) *Schema {
 // which is not applied.
 func (s *Schema) Mistakes(object map[string]any) (mistakes []Mistake) {
 	defaulting.PruneNonNullableNullsWithoutDefaults(object, s.structural)
-	object = s.Default(object)
+	object, ok := s.fill(object)
+	if !ok {
+		return []Mistake{{Rule: "too-large", Message: fmt.Sprintf(
+			"comes to more than %d bytes with the defaults of its CustomResourceDefinition; shorten it", expression.MaxTogether)}}
+	}
 	delete(object, "status")
-	for _, e := range s.validate(object) {
+	for _, m := range s.check(object) {
 		switch {
-		case e.field == "status" || strings.HasPrefix(e.message, "rule compile error"):
+		case m.Field == "status" || strings.HasPrefix(m.Message, "rule compile error"):
 			continue // the definition itself is refused for such a rule
-		case e.rule == "unknown-parameter":
-			e.message = "unknown field" + wording.Suggest(lastStep(e.field), s.fieldsAround(e.field))
+		case m.Rule == "unknown-parameter":
+			m.Message = "unknown field" + wording.Suggest(lastStep(m.Field), s.fieldsAround(m.Field))
 		}
-		mistakes = append(mistakes, Mistake{e.field, e.message})
+		mistakes = append(mistakes, m)
 	}
 	return mistakes
 }
@@ -70,7 +75,7 @@ func (s *Schema) fieldsAround(field string) []string {
 		parent = field[:len(field)-len(last)-1]
 	}
 	if at := s.at(parent); at != nil {
-		return sortedKeys(at.Properties)
+		return slices.Sorted(maps.Keys(at.Properties))
 	}
 	return nil
 }

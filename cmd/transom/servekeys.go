@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+
+	"github.com/spf13/pflag"
+	"golang.org/x/sync/errgroup"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"transom.dev/fleet/credential"
+	"transom.dev/reconciler/trigger"
+)
+
+// keyOptions are the flags that say how the daemon reaches the clusters.
+type keyOptions struct {
+	dir        string
+	namespaces []string // of Secrets on the management cluster
+	management string   // kubeconfig of that; empty: the daemon runs in it
+	allowed    []string
+
+	sources credential.Keys
+	secrets []*credential.Secrets // among them
+}
+
+// given says whether there is a place to look for kubeconfigs.
+func (o *keyOptions) given() bool { return o.dir != "" || len(o.namespaces) > 0 }
+
+func (o *keyOptions) flags(f *pflag.FlagSet) {
+	f.StringVar(&o.dir, "kubeconfigs", "", "directory with <cluster>.kubeconfig files")
+	f.StringSliceVar(&o.namespaces, "kubeconfig-secrets", nil,
+		`namespace of the management cluster with <cluster>-kubeconfig Secrets of "transom cluster add" or Cluster API (repeatable)`)
+	f.StringVar(&o.management, "management-kubeconfig", "", "kubeconfig of the management cluster; absent: the one that the daemon runs in")
+	allowKubeconfigFlag(f, &o.allowed)
+}
+
+// allowKubeconfigFlag adds the flag that lets kubeconfigs do more than hold an address and a credential.
+func allowKubeconfigFlag(f *pflag.FlagSet, allowed *[]string) {
+	f.StringSliceVar(allowed, "allow-kubeconfig", nil, "what kubeconfigs may have that is refused otherwise: "+strings.Join(credential.Exceptions, ", "))
+}
+
+// open checks the flags and makes the sources of kubeconfigs, the directory first.
+func (o *keyOptions) open() error {
+	if err := credential.CheckExceptions(o.allowed); err != nil {
+		return misuse("--allow-kubeconfig: %w", err)
+	}
+	o.sources.Allowed = o.allowed
+	if o.dir != "" {
+		if _, err := os.ReadDir(o.dir); err != nil {
+			return fmt.Errorf("read --kubeconfigs: %w; it must be a directory with a <cluster>.kubeconfig for every cluster", err)
+		}
+		o.sources.Sources = append(o.sources.Sources, credential.Directory(o.dir))
+	}
+	if len(o.namespaces) == 0 {
+		if o.management != "" {
+			return misuse("--management-kubeconfig goes with --kubeconfig-secrets: say in which namespace the Secrets are")
+		}
+		return nil
+	}
+	management, err := managementConfig(o.management, "")
+	if err != nil {
+		return err
+	}
+	for _, namespace := range o.namespaces {
+		secrets, err := credential.OpenSecrets(management, namespace)
+		if err != nil {
+			return err
+		}
+		o.secrets = append(o.secrets, secrets)
+		o.sources.Sources = append(o.sources.Sources, secrets)
+	}
+	return nil
+}
+
+// watch has a cluster connected anew when its kubeconfig changed.
+func (o *keyOptions) watch(ctx context.Context, group *errgroup.Group, reconnect func(cluster string), logger *slog.Logger) {
+	if o.dir != "" {
+		group.Go(func() error { return trigger.Kubeconfigs(ctx, o.dir, reconnect) })
+	}
+	told := func(err error) {
+		if err != nil {
+			logger.Warn("kubeconfigs not watched: a new one is found when the management cluster answers again", "err", err)
+		} else {
+			logger.Warn("kubeconfigs watched again")
+		}
+	}
+	for _, secrets := range o.secrets {
+		group.Go(func() error { return secrets.Watch(ctx, reconnect, told) })
+	}
+}
+
+// managementConfig reads how to reach the management cluster: by a context of a kubeconfig, or as the pod that this runs in.
+func managementConfig(kubeconfig, contextName string) (*rest.Config, error) {
+	if kubeconfig == "" && contextName == "" {
+		config, err := rest.InClusterConfig()
+		if err != nil {
+			return nil, fmt.Errorf("reach the management cluster: %w; name its kubeconfig with --management-kubeconfig", err)
+		}
+		return config, nil
+	}
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = kubeconfig
+	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: contextName}).ClientConfig()
+	if err != nil {
+		return nil, fmt.Errorf("read the kubeconfig of the management cluster: %w", err)
+	}
+	return config, nil
+}
