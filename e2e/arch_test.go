@@ -51,7 +51,7 @@ var arrows = map[string][]string{
 		"render", "render/platform", "render/state",
 	},
 	"cmd/transom/internal/installation": {"cmd/transom/internal/workspace", "examples/install", "render", "render/builtin", "render/platform"},
-	"cmd/transom/internal/enroll": {"cmd/transom/internal/rights", "fleet/credential"},
+	"cmd/transom/internal/enroll":       {"cmd/transom/internal/rights", "fleet/credential"},
 	"cmd/transom/internal/plan": {
 		"cmd/transom/internal/states", "cmd/transom/internal/terminal", "cmd/transom/internal/workspace",
 		"reconciler", "reconciler/gitrepo", "reconciler/promotion", "render", "render/platform", "render/state", // a plan is the daemon's own passes

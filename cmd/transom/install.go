@@ -23,12 +23,12 @@ type installOptions struct {
 }
 
 const installHelp = `Print what a management cluster needs to run the daemon: a Namespace, a ServiceAccount, a Deployment, a Service and a
-NetworkPolicy; with --own-cluster also the rights to deploy to that cluster itself, and with --service-monitor the
-ServiceMonitor for the Prometheus operator. The image is yours: "make image PUSH=REF" builds it and pushes it.
+NetworkPolicy; with --own-cluster also the rights to deploy to that cluster itself, whose Cluster file then says inCluster: true,
+and with --service-monitor the ServiceMonitor for the Prometheus operator. The image is yours: "make image PUSH=REF" builds it and pushes it.
 
 With --target, print what every other cluster of the fleet needs: a Namespace for inventories, a ServiceAccount, and the
 rights that the daemon needs there whatever is rendered. A kubeconfig with a token of that ServiceAccount goes into the
-Secret kubeconfigs.
+Secret kubeconfigs; "transom cluster add" does all of it at once.
 
 With --rights, print the rights for the kinds that the versions of a platform's offerings and the overlays of its
 environments render: a ClusterRole and its binding, for the own cluster, or with --target for any other. Who may write
@@ -42,7 +42,7 @@ servers ("transom serve --help"). Nothing is contacted, and nothing is changed b
 
 const installExample = `  # Into the management cluster, which is itself one of the fleet
   transom install --platform https://git.example.com/acme/platform.git --image registry.example.com/transom:1 \
-    --own-cluster management | kubectl apply -f -
+    --own-cluster | kubectl apply -f -
   transom install --rights ./platform | kubectl apply -f -
   kubectl -n transom-daemon create secret generic credentials --from-file=git.yaml
 
