@@ -1,6 +1,12 @@
 SHELL := bash -o pipefail
 .DEFAULT_GOAL := help
 
+# The product is built and tested as its image is: without cgo and without paths of this machine, so that each package is
+# compiled once. The sandbox is no part of the product.
+export CGO_ENABLED := 0
+export GOFLAGS := -trimpath
+ASIDE := env -u CGO_ENABLED -u GOFLAGS
+
 # Linters are built from pinned sources, apart from the product's go.mod. A new version is a new file name.
 GOLANGCI_LINT := $(CURDIR)/bin/tools/golangci-lint-v2.15.0
 GOFUMPT := $(CURDIR)/bin/tools/gofumpt-v0.12.0
@@ -13,14 +19,14 @@ help: ## Show this text
 
 build: ## Build bin/transom, bin/sandbox and bin/issuer (the first time takes minutes: the sandbox is Kubernetes)
 	go build -o bin/transom ./cmd/transom
-	cd $(SANDBOX) && go build -ldflags="-s -w" -o $(CURDIR)/bin/sandbox .
+	cd $(SANDBOX) && $(ASIDE) go build -ldflags="-s -w" -o $(CURDIR)/bin/sandbox .
 	cd $(ISSUER) && go build -o $(CURDIR)/bin/issuer .
 
 image: ## Build the container image as an OCI layout in bin/image, for ARCH (amd64,arm64); PUSH=REF pushes it
 	go run ./cmd/image --out bin/image $(if $(ARCH),--arch $(ARCH)) $(if $(PUSH),--push $(PUSH))
 
 test: build browser ## Run every test, against the real binaries, real API servers and real Git
-	cd $(SANDBOX) && go test -count=1 -timeout 30m ./...
+	cd $(SANDBOX) && $(ASIDE) go test -count=1 -timeout 30m ./...
 	go test -count=1 -timeout 60m ./...
 
 # The console is looked at in Chromium.
@@ -35,7 +41,7 @@ soak: ## Fuzz every target for SOAK (10m each); what is found is kept in testdat
 
 lint: $(GOLANGCI_LINT) ## Check style and common mistakes
 	$(GOLANGCI_LINT) run ./...
-	cd $(SANDBOX) && $(GOLANGCI_LINT) run ./...
+	cd $(SANDBOX) && $(ASIDE) $(GOLANGCI_LINT) run ./...
 	cd $(ISSUER) && $(GOLANGCI_LINT) run ./...
 
 fmt: $(GOFUMPT) ## Format all Go code

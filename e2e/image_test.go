@@ -5,6 +5,7 @@ import (
 	"debug/buildinfo"
 	"debug/elf"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -65,7 +66,7 @@ func unpack(t testing.TB, archive io.ReadCloser, dir string) {
 	defer func() { _ = archive.Close() }()
 	for files := tar.NewReader(archive); ; {
 		header, err := files.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return
 		}
 		require.NoError(t, err)

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -78,7 +79,7 @@ func installedPlatform() string {
 	}
 	for cluster, environment := range map[string]string{"hub": "dev", "spoke": "prod"} {
 		text += "-- clusters/" + cluster + ".yaml --\napiVersion: transom.dev/v1alpha1\nkind: Cluster\nmetadata: {name: " + cluster +
-			", labels: {stage: " + environment + "}}\nspec: {state: active}\n"
+			", labels: {stage: " + environment + "}}\nspec: {inCluster: " + strconv.FormatBool(cluster == "hub") + "}\n"
 		more := ""
 		if environment == "prod" {
 			more = ", promotesFrom: [dev], gates: {soak: 1s}"
@@ -110,9 +111,7 @@ func TestInstalledDaemonDoesItsJob(t *testing.T) {
 		"git.yaml": fmt.Sprintf("credentials: [{url: %q, token: none, caFile: ca.pem}]\n", forge.URL), "ca.pem": string(forge.certificate()),
 	})
 	w.secret("hub", "kubeconfigs", map[string]string{
-		"hub.kubeconfig": w.kubeconfigOf("hub", "certificate-authority: "+serviceAccountDir+"/ca.crt", "tokenFile: "+serviceAccountDir+"/token"),
-		"spoke.kubeconfig": w.kubeconfigOf("spoke", "certificate-authority-data: "+base64Of(w.config("spoke").CAData),
-			"token: "+w.token("spoke", "transom-system", "transom")),
+		"spoke.kubeconfig": w.kubeconfigOf("spoke", w.token("spoke", "transom-system", "transom")),
 	})
 
 	w.impatient("hub")
@@ -209,9 +208,11 @@ func (w *world) secret(cluster, name string, content map[string]string) {
 	require.NoError(w.t, err)
 }
 
-func (w *world) kubeconfigOf(cluster, authority, user string) string {
+func (w *world) kubeconfigOf(cluster, token string) string {
+	config := w.config(cluster)
 	return fmt.Sprintf("apiVersion: v1\nkind: Config\ncurrent-context: c\ncontexts: [{name: c, context: {cluster: c, user: u}}]\n"+
-		"users: [{name: u, user: {%s}}]\nclusters: [{name: c, cluster: {server: %q, %s}}]\n", user, w.config(cluster).Host, authority)
+		"users: [{name: u, user: {token: %s}}]\nclusters: [{name: c, cluster: {server: %q, certificate-authority-data: %s}}]\n",
+		token, config.Host, base64Of(config.CAData))
 }
 
 // defineWidgets has a cluster serve Widgets, and another kind of their group.

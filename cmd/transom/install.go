@@ -23,8 +23,8 @@ type installOptions struct {
 }
 
 const installHelp = `Print what a management cluster needs to run the daemon: a Namespace, a ServiceAccount, a Deployment, a Service and a
-NetworkPolicy; with --own-cluster also the rights to deploy to that cluster itself, and with --service-monitor the
-ServiceMonitor for the Prometheus operator. The image is yours: "make image PUSH=REF" builds it and pushes it.
+NetworkPolicy; with --own-cluster also the rights to deploy to that cluster itself, whose Cluster file then says inCluster: true,
+and with --service-monitor the ServiceMonitor for the Prometheus operator. The image is yours: "make image PUSH=REF" builds it and pushes it.
 
 With --target, print what every other cluster of the fleet needs: a Namespace for inventories, a ServiceAccount, and the
 rights that the daemon needs there whatever is rendered. A kubeconfig with a token of that ServiceAccount goes into the
@@ -42,7 +42,7 @@ servers ("transom serve --help"). Nothing is contacted, and nothing is changed b
 
 const installExample = `  # Into the management cluster, which is itself one of the fleet
   transom install --platform https://git.example.com/acme/platform.git --image registry.example.com/transom:1 \
-    --own-cluster management | kubectl apply -f -
+    --own-cluster | kubectl apply -f -
   transom install --rights ./platform | kubectl apply -f -
   kubectl -n transom-daemon create secret generic credentials --from-file=git.yaml
 

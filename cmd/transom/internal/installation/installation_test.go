@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 
 	"transom.dev/cmd/transom/internal/installation"
+	"transom.dev/examples/install"
 )
 
 const examples = "../../../../examples"
@@ -44,10 +45,9 @@ func TestManifestsAreThoseOfTheKustomizeBases(t *testing.T) {
 }
 
 func TestComponentsAddToTheBase(t *testing.T) {
-	dir, err := os.MkdirTemp(filepath.Join(examples, "install"), "test-") // Kustomize takes no absolute paths
-	require.NoError(t, err)
-	defer func() { require.NoError(t, os.RemoveAll(dir)) }()
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "kustomization.yaml"),
+	dir := t.TempDir()
+	require.NoError(t, os.CopyFS(dir, install.Files))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "overlay", "kustomization.yaml"),
 		[]byte("resources: [../base]\ncomponents: [../monitoring, ../access]\n"), 0o600))
 	monitored, err := installation.Daemon{Platform: "https://git.example.com/acme/platform.git", Image: "transom", ServiceMonitor: true}.Manifests()
 	require.NoError(t, err)
@@ -58,7 +58,7 @@ func TestComponentsAddToTheBase(t *testing.T) {
 		}
 		return names
 	}
-	built := build(t, dir)
+	built := build(t, filepath.Join(dir, "overlay"))
 	require.ElementsMatch(t, append(names(list(t, monitored)), "ClusterRoleBinding transom-access"), names(built))
 	for _, o := range built.Items {
 		if o["kind"] != "Deployment" {
