@@ -70,7 +70,7 @@ func (o *oracle) watch() {
 // everywhereAtOnce reports whether all clusters of a record that count have its bytes.
 func (o *oracle) everywhereAtOnce(environment string, r *state.Release) bool {
 	for c, p := range r.Clusters {
-		if p.Release != "" && o.counts(environment, c) {
+		if p.Release != "" && !p.Joining && o.counts(environment, c) {
 			return false
 		}
 	}
