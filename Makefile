@@ -7,7 +7,7 @@ GOFUMPT := $(CURDIR)/bin/tools/gofumpt-v0.12.0
 SANDBOX := e2e/sandbox
 ISSUER := e2e/issuer
 
-.PHONY: browser help build test soak lint fmt generate verify demo bench
+.PHONY: browser help build image test soak lint fmt generate verify demo bench
 help: ## Show this text
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -15,6 +15,9 @@ build: ## Build bin/transom, bin/sandbox and bin/issuer (the first time takes mi
 	go build -o bin/transom ./cmd/transom
 	cd $(SANDBOX) && go build -ldflags="-s -w" -o $(CURDIR)/bin/sandbox .
 	cd $(ISSUER) && go build -o $(CURDIR)/bin/issuer .
+
+image: ## Build the container image as an OCI layout in bin/image, for ARCH (amd64,arm64); PUSH=REF pushes it
+	go run ./cmd/image --out bin/image $(if $(ARCH),--arch $(ARCH)) $(if $(PUSH),--push $(PUSH))
 
 test: build browser ## Run every test, against the real binaries, real API servers and real Git
 	cd $(SANDBOX) && go test -count=1 -timeout 30m ./...

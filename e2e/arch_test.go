@@ -23,13 +23,14 @@ import (
 var arrows = map[string][]string{
 	"cmd/transom": {
 		"cmd/transom/internal/audit", "cmd/transom/internal/catalog", "cmd/transom/internal/client", "cmd/transom/internal/demo",
-		"cmd/transom/internal/diff", "cmd/transom/internal/enroll", "cmd/transom/internal/plan", "cmd/transom/internal/remote",
-		"cmd/transom/internal/rights", "cmd/transom/internal/schema",
+		"cmd/transom/internal/diff", "cmd/transom/internal/installation", "cmd/transom/internal/plan", "cmd/transom/internal/remote", "cmd/transom/internal/schema",
 		"cmd/transom/internal/skew", "cmd/transom/internal/states", "cmd/transom/internal/terminal", "cmd/transom/internal/tree",
 		"cmd/transom/internal/usage", "cmd/transom/internal/workspace", "cmd/transom/internal/yamledit",
 		"reconciler", "reconciler/gitrepo", "reconciler/promotion", "reconciler/trigger", "reconciler/status", "reconciler/web", "reconciler/web/access",
-		"render", "render/platform", "render/state", "render/wording", "render/worker", "fleet", "fleet/apply", "fleet/credential",
+		"render", "render/platform", "render/state", "render/wording", "render/worker", "fleet", "fleet/apply",
+		"examples/install", // the manifests are part of the binary
 	},
+	"cmd/image": {},
 	"cmd/transom/internal/audit": {
 		"cmd/transom/internal/remote", "cmd/transom/internal/terminal",
 		"reconciler/gitrepo", "reconciler/status", "reconciler/web", "render", "render/platform", "render/state",
@@ -48,13 +49,12 @@ var arrows = map[string][]string{
 		"cmd/transom/internal/terminal", "cmd/transom/internal/usage", "cmd/transom/internal/workspace", "cmd/transom/internal/yamledit",
 		"render", "render/platform", "render/state",
 	},
-	"cmd/transom/internal/enroll": {"cmd/transom/internal/rights", "fleet/credential"},
+	"cmd/transom/internal/installation": {"cmd/transom/internal/workspace", "examples/install", "render", "render/builtin", "render/platform"},
 	"cmd/transom/internal/plan": {
 		"cmd/transom/internal/states", "cmd/transom/internal/terminal", "cmd/transom/internal/workspace",
 		"reconciler", "reconciler/gitrepo", "reconciler/promotion", "render", "render/platform", "render/state", // a plan is the daemon's own passes
 	},
 	"cmd/transom/internal/remote": {"reconciler/gitrepo"},
-	"cmd/transom/internal/rights": {},
 	"cmd/transom/internal/schema": {"cmd/transom/internal/workspace", "cmd/transom/internal/yamledit", "render/platform"},
 	"cmd/transom/internal/skew":   {"cmd/transom/internal/terminal", "reconciler/status"},
 	"cmd/transom/internal/states": {
@@ -77,19 +77,20 @@ var arrows = map[string][]string{
 	"reconciler/trigger":                 {},
 	"reconciler/web/access":              {},
 	"reconciler/web":                     {"reconciler/status", "reconciler/web/access", "render/platform", "render/state", "render/wording"},
-	"render":                             {"render/internal/kinds", "render/internal/kustomize", "render/internal/kustomize/compiler", "render/platform", "render/state", "render/strictyaml", "render/worker", "render/builtin", "render/internal/keyorder", "render/edits"},
+	"render":                             {"render/internal/kinds", "render/internal/kustomize", "render/internal/kustomize/compiler", "render/platform", "render/schema", "render/state", "render/strictyaml", "render/worker", "render/builtin", "render/internal/keyorder", "render/edits"},
 	"render/internal/kinds":              {"render/wording"},
 	"render/internal/kustomize":          {"render/platform", "render/state", "render/strictyaml", "render/builtin", "render/internal/keyorder"},
 	"render/internal/kustomize/compiler": {"render/internal/kustomize"},
-	"render/platform":                    {"render/builtin", "render/wording", "render/expression", "render/strictyaml", "render/internal/fieldpath"},
+	"render/platform":                    {"render/builtin", "render/wording", "render/expression", "render/schema", "render/strictyaml", "render/internal/fieldpath"},
 	"render/state":                       {"render/platform", "render/internal/keyorder"},
+	"render/schema":                      {"render/wording", "render/expression", "render/internal/fieldpath"},
 	"render/strictyaml":                  {"render/wording", "render/internal/fieldpath"},
 	"render/worker":                      {"render/internal/kustomize"},
-	"fleet":                              {"fleet/apply", "fleet/credential", "render/platform", "render/state", "render/wording"},
+	"fleet":                              {"fleet/apply", "render/platform", "render/state", "render/wording"},
 	"fleet/apply":                        {"render/platform", "render/state", "render/builtin", "render/expression"},
-	"fleet/credential":                   {},
 	"e2e":                                {},
 	"examples":                           {},
+	"examples/install":                   {},
 	"render/wording":                     {},
 	"render/builtin":                     {},
 	"render/expression":                  {"render/wording"},
@@ -107,6 +108,7 @@ var doors = []struct{ library, door string }{
 	{"github.com/go-git", "reconciler/gitrepo"},
 	{"github.com/fluxcd", "fleet/apply"},
 	{"github.com/fsnotify/fsnotify", "reconciler/trigger"},
+	{"github.com/google/go-containerregistry", "cmd/image"},
 	{"github.com/lmittmann/tint", "cmd/transom"},
 	{"github.com/coreos/go-oidc", "reconciler/web/access"},
 	{"github.com/prometheus/client_golang", "reconciler/web"},
@@ -121,7 +123,7 @@ var loggers = []string{"cmd/transom", "reconciler"}
 
 // The pure packages: values and an fs.FS in, plain data out.
 var (
-	pure   = []string{"render", "render/platform", "render/state", "render/builtin", "render/edits", "render/expression", "render/internal/fieldpath", "render/internal/keyorder", "render/internal/kinds", "render/internal/kustomize", compiler, "render/strictyaml", "render/wording", "reconciler/promotion"}
+	pure   = []string{"render", "render/platform", "render/state", "render/builtin", "render/edits", "render/expression", "render/internal/fieldpath", "render/internal/keyorder", "render/internal/kinds", "render/internal/kustomize", compiler, "render/schema", "render/strictyaml", "render/wording", "reconciler/promotion"}
 	data   = []string{"k8s.io/client-go/applyconfigurations", "k8s.io/client-go/kubernetes/scheme"} // in impure libraries
 	impure = []string{"os", "net", "log", "syscall", "math/rand", "math/rand/v2", "crypto/rand", "k8s.io/client-go"}
 )

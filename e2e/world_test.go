@@ -181,7 +181,13 @@ func (w *world) start() {
 		"serve", "--platform", filepath.Join(w.dir, "platform.git"), "--kubeconfigs", w.keys, "--data", w.data,
 		"--listen", "127.0.0.1:0", "--log-format", "json", "--verbose",
 	}
-	w.daemon = exec.Command(filepath.Join(w.bin, "transom"), append(args, w.flags...)...)
+	w.run(exec.Command(filepath.Join(w.bin, "transom"), append(args, w.flags...)...))
+}
+
+// run runs a command that is the daemon.
+func (w *world) run(daemon *exec.Cmd) {
+	w.t.Helper()
+	w.daemon = daemon
 	stderr, err := w.daemon.StderrPipe()
 	require.NoError(w.t, err)
 	require.NoError(w.t, w.daemon.Start())
@@ -192,7 +198,6 @@ func (w *world) start() {
 	case <-time.After(deadline):
 		require.FailNow(w.t, "the daemon did not start", w.lastLog())
 	}
-	daemon := w.daemon
 	w.t.Cleanup(func() { _ = daemon.Process.Kill() })
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -54,7 +53,7 @@ func newAgent(f *Fleet, cluster string, last *agent) *agent {
 		dial = f.dialApply
 	}
 	a.link = newLink(func(ctx context.Context) (member, error) {
-		return dial(ctx, cluster, a.assignments.own(), events{instance: a.event, unreachable: a.link.probe})
+		return dial(ctx, cluster, events{instance: a.event, unreachable: a.link.probe})
 	}, a.linked)
 	return a
 }
@@ -106,11 +105,7 @@ func (a *agent) serve(ctx context.Context, atATime int, next func() (apply.Owner
 
 // assign replaces the assignment of an environment and queues the instances that differ.
 func (a *agent) assign(next *assignment, releaseFiles []string) {
-	wasOwn := a.assignments.own()
 	prev, foreign := a.assignments.replace(next)
-	if wasOwn != next.cluster.Own {
-		a.link.reconnect()
-	}
 	if prev == nil || foreign || next.concernsAll(prev) {
 		a.queue.add(everything(next.Environment), due)
 		a.link.renotify()
@@ -178,7 +173,6 @@ func (a *agent) linked(c *connection, err error) {
 		now.Err = wording.Clean(err.Error())
 	} else {
 		now.Reachable, now.UID, now.Problem = true, c.uid, a.identityProblem(c.uid)
-		now.introduce(c, time.Now())
 	}
 	if c != nil && c != a.conn {
 		for _, as := range a.assignments.all() {
@@ -193,21 +187,6 @@ func (a *agent) linked(c *connection, err error) {
 		a.reported = now
 		a.fleet.ReportCluster(now)
 	}
-}
-
-// introduce says which version of Kubernetes answers, and how it is reached.
-func (r *ClusterResult) introduce(c *connection, now time.Time) {
-	r.Version = wording.Clean(c.Version())
-	var warnings []string
-	if c.refused != nil {
-		warnings = append(warnings, "the new way to reach it is not used, and the one of before stays: "+c.refused.Error())
-	}
-	if way := c.Credential(); way != nil {
-		r.User, r.Source, r.Expires = wording.Clean(way.User), way.Source, way.Expires
-		warnings = append(warnings, way.Warning(now))
-	}
-	warnings = slices.DeleteFunc(warnings, func(w string) bool { return w == "" })
-	r.Warning = wording.Clean(strings.Join(warnings, "; "))
 }
 
 func (a *agent) identityProblem(uid string) string {

@@ -58,11 +58,6 @@ func (s *assignments) all() []*assignment {
 	return slices.SortedFunc(maps.Values(s.byEnvironment), func(x, y *assignment) int { return cmp.Compare(x.Environment, y.Environment) })
 }
 
-// own says whether the cluster is the one that the daemon runs in.
-func (s *assignments) own() bool {
-	return slices.ContainsFunc(s.all(), func(a *assignment) bool { return a.cluster.Own })
-}
-
 // setForeign remembers whether somebody else keeps an environment on the cluster: then every new assignment is looked at.
 func (s *assignments) setForeign(environment string, foreign bool) {
 	s.mu.Lock()

@@ -11,7 +11,7 @@ type Member = member
 
 // DialWith makes a fleet reach its clusters by a fake.
 func DialWith(f *Fleet, dial func(ctx context.Context, cluster string, event func(apply.Owner), unreachable func()) (Member, error)) {
-	f.dial = func(ctx context.Context, cluster string, _ bool, tell events) (member, error) {
+	f.dial = func(ctx context.Context, cluster string, tell events) (member, error) {
 		return dial(ctx, cluster, tell.instance, tell.unreachable)
 	}
 }

@@ -10,7 +10,6 @@ import (
 
 	"transom.dev/fleet"
 	"transom.dev/fleet/apply"
-	"transom.dev/fleet/credential"
 	"transom.dev/render/state"
 )
 
@@ -36,8 +35,6 @@ type fakeCluster struct {
 	adopted  map[apply.Owner]bool             // that were taken over
 	stays    map[apply.Owner]string           // revision of those that were let go
 	fences   map[string]fence                 // by environment
-
-	credential *credential.Credential // nil: nothing is known about it
 }
 
 // fence is the state commit that an environment was last written for.
@@ -83,15 +80,6 @@ func (c *fakeCluster) connect(event func(apply.Owner), doubt func()) (fleet.Memb
 	c.sessions[s] = true
 	return s, nil
 }
-
-// Credential is that of the cluster, and Version unknown.
-func (s *session) Credential() *credential.Credential {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.credential
-}
-
-func (s *session) Version() string { return "" }
 
 func (s *session) UID(ctx context.Context) (string, error) {
 	s.mu.Lock()

@@ -6,18 +6,18 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/client-go/rest"
+
 	"transom.dev/fleet/apply"
-	"transom.dev/fleet/credential"
 	"transom.dev/render/platform"
 )
 
 // Fleet applies the state of environments to their clusters, and keeps it so. Set the functions, start Run, and hand
 // over a Target whenever an environment has a new commit. All methods are safe for concurrent use.
 type Fleet struct {
-	// Connect says how to reach a cluster, which may be the daemon's own one; it is asked again after Reconnect and whenever the
-	// cluster went away. Its error lands in status, so it says how to mend it. Where it is fs.ErrNotExist, nobody gives a way
-	// any more, and a connection that there is ends.
-	Connect func(ctx context.Context, cluster string, own bool) (*credential.Credential, error)
+	// Connect says how to reach a cluster; it is asked again after Reconnect and whenever the cluster went away. Its
+	// error lands in status, so it says how to mend it.
+	Connect func(ctx context.Context, cluster string) (*rest.Config, error)
 
 	// Report receives the Result of every visit to an instance, ReportCluster every change of a cluster. They are called by many
 	// goroutines at a time, in order for one instance or cluster, and hold up that cluster's work while they run.
@@ -76,12 +76,6 @@ type ClusterResult struct {
 	Err       string    // why it cannot be reached
 	Problem   string    // which fault a person must fix: nothing is written for an environment that pins another identity or name
 	Since     time.Time // when it became reachable or unreachable
-
-	Version string    // of Kubernetes; empty: not known
-	User    string    // whom it takes the daemon for; empty: the credential does not say
-	Source  string    // of the credential
-	Expires time.Time // when the credential ends; zero: it does not say
-	Warning string    // which fault of the credential a person must mend, although the cluster is reachable
 }
 
 // drain is how long a visit may go on after the context of Run ended. It is shorter than the 30 seconds after which
@@ -180,8 +174,7 @@ func (f *Fleet) agent(cluster string) *agent {
 	return a
 }
 
-// Reconnect makes a new connection to a cluster, because the way to reach it changed. The targets stay the same. Where the new
-// way leads nowhere, the connection of before stays for as long as it works, and the ClusterResult says so.
+// Reconnect makes a new connection to a cluster, because the way to reach it changed. The targets stay the same.
 func (f *Fleet) Reconnect(cluster string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

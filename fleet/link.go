@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"sync"
 	"time"
 
@@ -48,7 +47,6 @@ type connection struct {
 	cancel  context.CancelCauseFunc
 	users   sync.WaitGroup
 	probing sync.Mutex
-	refused error // why the new way to reach the cluster is not used; used by the link's goroutine alone
 }
 
 func (l *link) reconnect() { signal(l.again) }
@@ -65,12 +63,8 @@ func signal(c chan struct{}) {
 // run keeps the link until ctx is done. Requests to the cluster live until visits is done.
 func (l *link) run(ctx, visits context.Context) {
 	delays := newDelays()
-	var next *connection // that replaces the last one; nil: none yet
 	for ctx.Err() == nil {
-		c, err := next, error(nil)
-		if c == nil {
-			c, err = l.connect(ctx, visits)
-		}
+		c, err := l.connect(ctx, visits)
 		if ctx.Err() == nil && err != nil {
 			l.notify(nil, err)
 			l.pause(ctx, &delays)
@@ -81,7 +75,7 @@ func (l *link) run(ctx, visits context.Context) {
 		since := time.Now()
 		l.notify(c, nil)
 		l.set(c)
-		next, err = l.keep(ctx, visits, c)
+		err = l.keep(ctx, c)
 		l.unset(c)
 		if err == nil || time.Since(since) > awayLast {
 			delays = newDelays()
@@ -89,9 +83,6 @@ func (l *link) run(ctx, visits context.Context) {
 			l.notify(nil, err)
 			l.pause(ctx, &delays)
 		}
-	}
-	if next != nil {
-		next.end()
 	}
 }
 
@@ -136,52 +127,25 @@ func (l *link) connect(ctx, visits context.Context) (*connection, error) {
 	return &connection{member: m, uid: uid, ctx: live, cancel: cancel}, nil
 }
 
-// keep returns when the connection is to be given up: with an error if the cluster is away, and with the connection that
-// replaces it if there is a new way to reach the cluster.
-func (l *link) keep(ctx, visits context.Context, c *connection) (*connection, error) {
+// keep returns when the connection is to be given up: with an error if the cluster is away.
+func (l *link) keep(ctx context.Context, c *connection) error {
 	for {
-		due := false // the new way is to be tried
 		select {
 		case <-ctx.Done():
-			return nil, nil
+			return nil
 		case <-c.ctx.Done():
-			return nil, context.Cause(c.ctx)
+			return context.Cause(c.ctx)
 		case <-l.again:
-			due = true
+			c.cancel(errors.New("there is a new way to reach it"))
+			return nil
 		case <-l.notifyAgain:
 			l.notify(c, nil)
 		case <-l.probes:
 			c.lost()
 		case <-time.After(wait.Jitter(probeEvery, 0.3)):
-			if !c.lost() {
-				due = c.refused != nil
-				c.tend()
-				l.notify(c, nil)
-			}
-		}
-		if !due {
-			continue
-		}
-		if next := l.replace(ctx, visits, c); next != nil {
-			return next, nil
+			c.lost()
 		}
 	}
-}
-
-// replace connects in the new way. Where that fails, the connection that there is stays and the error is remembered, unless nobody
-// gives a way any more.
-func (l *link) replace(ctx, visits context.Context, c *connection) *connection {
-	next, err := l.connect(ctx, visits)
-	switch {
-	case err == nil:
-		c.cancel(errors.New("there is a new way to reach it"))
-	case errors.Is(err, fs.ErrNotExist):
-		c.cancel(err)
-	case ctx.Err() == nil:
-		c.refused = err
-		l.notify(c, nil)
-	}
-	return next
 }
 
 // lost asks the cluster who it is, and gives up the connection if it does not say the same as before.
@@ -251,18 +215,6 @@ func (l *link) unset(c *connection) {
 	l.conn, l.up = nil, make(chan struct{})
 	l.mu.Unlock()
 	c.users.Wait()
-	c.end()
-}
-
-// end closes a connection that nobody uses.
-func (c *connection) end() {
 	c.cancel(context.Canceled)
 	c.Close()
-}
-
-// tend renews the credential of the connection, if that is due.
-func (c *connection) tend() {
-	if way := c.Credential(); way != nil {
-		way.Tend(c.ctx, time.Now())
-	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"transom.dev/fleet/apply"
-	"transom.dev/fleet/credential"
 )
 
 // A member is a cluster that answers, with the requests that an agent makes of it.
@@ -15,13 +14,11 @@ type member interface {
 	Observe(ctx context.Context, in apply.Instance) (apply.Result, error)
 	Owners(ctx context.Context, environment string) ([]apply.Owner, error)
 	Checkpoint(ctx context.Context, in apply.Instance, checkpoint apply.Checkpoint) error
-	Credential() *credential.Credential // nil: nothing is known about it
-	Version() string
 	Close()
 }
 
 // A dialer connects to a cluster.
-type dialer func(ctx context.Context, cluster string, own bool, on events) (member, error)
+type dialer func(ctx context.Context, cluster string, on events) (member, error)
 
 // events are the functions that a member calls when something happens on its cluster. They do not block.
 type events struct {
@@ -30,17 +27,14 @@ type events struct {
 }
 
 // real is a member behind an API server.
-type real struct {
-	*apply.Cluster
-	credential *credential.Credential
-}
+type real struct{ *apply.Cluster }
 
-func (f *Fleet) dialApply(ctx context.Context, cluster string, own bool, on events) (member, error) {
-	way, err := f.Connect(ctx, cluster, own)
+func (f *Fleet) dialApply(ctx context.Context, cluster string, on events) (member, error) {
+	config, err := f.Connect(ctx, cluster)
 	if err != nil {
 		return nil, err
 	}
-	c, err := apply.Connect(ctx, way.Config, apply.Options{
+	c, err := apply.Connect(ctx, config, apply.Options{
 		Limits:  f.Limits,
 		OnEvent: on.instance,
 		OnReachable: func(err error) {
@@ -52,11 +46,8 @@ func (f *Fleet) dialApply(ctx context.Context, cluster string, own bool, on even
 	if err != nil {
 		return nil, err
 	}
-	return real{c, way}, nil
+	return real{c}, nil
 }
-
-// Credential is the one that the connection was made with.
-func (r real) Credential() *credential.Credential { return r.credential }
 
 // UID asks the cluster who it is.
 func (r real) UID(ctx context.Context) (string, error) { return r.Identify(ctx) }

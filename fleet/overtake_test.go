@@ -7,6 +7,7 @@ import (
 	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"transom.dev/fleet"
 	"transom.dev/fleet/apply"
 	"transom.dev/render/platform"
 )
@@ -24,7 +25,9 @@ func (s fakeSite) overtake(o apply.Owner, value string) {
 }
 
 func (s realSite) overtake(o apply.Owner, value string) {
-	other, err := apply.Connect(s.t.Context(), s.config(), apply.Options{})
+	config, err := fleet.Kubeconfigs(s.dir)(s.t.Context(), "a")
+	require.NoError(s.t, err)
+	other, err := apply.Connect(s.t.Context(), config, apply.Options{})
 	require.NoError(s.t, err)
 	defer other.Close()
 	result, err := other.Apply(s.t.Context(), apply.Instance{

@@ -4,18 +4,16 @@ import (
 	"context"
 	"fmt"
 
-	"transom.dev/fleet/apply"
-	"transom.dev/fleet/credential"
-)
+	"k8s.io/client-go/rest"
 
-// A connecter says how to reach a cluster, as Fleet.Connect does.
-type connecter = func(ctx context.Context, cluster string, own bool) (*credential.Credential, error)
+	"transom.dev/fleet/apply"
+)
 
 // Rehearse asks the clusters of a target how taking over the objects that exist there would change them, and writes
 // nothing. It looks at the instances whose request adopts, at those that begin, and at one of each team whose namespace
 // may be adopted. The error of a cluster that does not answer is in the Result of each instance there; an error means that
 // the snapshot cannot be read.
-func Rehearse(ctx context.Context, t Target, connect connecter) ([]Result, error) {
+func Rehearse(ctx context.Context, t Target, connect func(ctx context.Context, cluster string) (*rest.Config, error)) ([]Result, error) {
 	assigned, _, err := t.assignments(nil)
 	if err != nil {
 		return nil, err
@@ -27,7 +25,7 @@ func Rehearse(ctx context.Context, t Target, connect connecter) ([]Result, error
 			return nil, err
 		}
 		if len(instances) > 0 {
-			all = append(all, rehearse(ctx, c.Name, c.Own, instances, connect)...)
+			all = append(all, rehearse(ctx, c.Name, instances, connect)...)
 		}
 	}
 	return all, nil
@@ -51,11 +49,11 @@ func (a *assignment) adopting(begins func(apply.Owner) bool) (list []apply.Insta
 	return list, nil
 }
 
-func rehearse(ctx context.Context, cluster string, own bool, instances []apply.Instance, connect connecter) []Result {
-	way, err := connect(ctx, cluster, own)
+func rehearse(ctx context.Context, cluster string, instances []apply.Instance, connect func(context.Context, string) (*rest.Config, error)) []Result {
+	config, err := connect(ctx, cluster)
 	var c *apply.Cluster
 	if err == nil {
-		c, err = apply.Connect(ctx, way.Config, apply.Options{})
+		c, err = apply.Connect(ctx, config, apply.Options{})
 	}
 	if err == nil {
 		defer c.Close()

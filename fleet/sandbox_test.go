@@ -50,7 +50,7 @@ func startSandbox() (err error) {
 	if _, err := os.Stat(binary); err != nil {
 		return fmt.Errorf("%w: these tests need a real API server; run \"make build\"", err)
 	}
-	if sandbox.dir, err = os.MkdirTemp("", "transom-"); err != nil {
+	if sandbox.dir, err = os.MkdirTemp("", "transom-fleet-"); err != nil {
 		return err
 	}
 	sandbox.up = exec.Command(binary, "up", "--dir", sandbox.dir, "--clusters", "a", "--api-only")

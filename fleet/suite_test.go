@@ -13,11 +13,9 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	corev1 "k8s.io/client-go/kubernetes/typed/core/v1"
-	"k8s.io/client-go/rest"
 
 	"transom.dev/fleet"
 	"transom.dev/fleet/apply"
-	"transom.dev/fleet/credential"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -495,23 +493,14 @@ type realSite struct {
 	dir string
 }
 
-func (s realSite) wire(f *fleet.Fleet) { f.Connect = s.keys().Connect }
-
-func (s realSite) keys() credential.Keys {
-	return credential.Keys{Sources: []credential.Source{credential.Directory(s.dir)}}
-}
-
-// config is how to reach the cluster.
-func (s realSite) config() *rest.Config {
-	found, err := s.keys().Connect(s.t.Context(), "a", false)
-	require.NoError(s.t, err)
-	return found.Config
-}
+func (s realSite) wire(f *fleet.Fleet) { f.Connect = fleet.Kubeconfigs(s.dir) }
 
 func (s realSite) settings(o apply.Owner) corev1.ConfigMapInterface { return s.configMaps(o.Team) }
 
 func (s realSite) configMaps(namespace string) corev1.ConfigMapInterface {
-	client, err := corev1.NewForConfig(s.config())
+	config, err := fleet.Kubeconfigs(s.dir)(s.t.Context(), "a")
+	require.NoError(s.t, err)
+	client, err := corev1.NewForConfig(config)
 	require.NoError(s.t, err)
 	return client.ConfigMaps(namespace)
 }

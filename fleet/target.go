@@ -101,7 +101,6 @@ type Cluster struct {
 	Name  string
 	State platform.ClusterState // paused: only observed. A draining cluster has files in the snapshot until the others are well.
 	UID   string                // of its kube-system namespace, as pinned in fleet.yaml; empty: not pinned yet
-	Own   bool                  // it is the one that the daemon runs in, and is reached by the daemon's ServiceAccount
 }
 
 // An assignment is the part of a target that concerns one cluster. It is read-only once made.

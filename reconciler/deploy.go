@@ -86,7 +86,7 @@ func (p *pass) clusters() []fleet.Cluster {
 		if !had && !selects(p.environment, c) {
 			continue
 		}
-		member := fleet.Cluster{Name: name, State: c.State, UID: uid, Own: c.InCluster}
+		member := fleet.Cluster{Name: name, State: c.State, UID: uid}
 		if c.Broken {
 			member.State = platform.ClusterPaused
 		}

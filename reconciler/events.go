@@ -14,10 +14,7 @@ import (
 
 // ClusterSeen takes a result of the fleet about a cluster. It is meant as fleet.Fleet's ReportCluster.
 func (r *Reconciler) ClusterSeen(c fleet.ClusterResult) {
-	r.Board.ClusterSeen(status.Cluster{
-		Name: c.Cluster, UID: c.UID, Reachable: c.Reachable, Message: c.Err, Problem: c.Problem,
-		Version: c.Version, Credential: status.Credential{Source: c.Source, User: c.User, Expires: c.Expires, Warning: c.Warning},
-	})
+	r.Board.ClusterSeen(status.Cluster{Name: c.Cluster, UID: c.UID, Reachable: c.Reachable, Message: c.Err, Problem: c.Problem})
 	if r.cache.identities.learn(c.Cluster, c.UID) {
 		r.Trigger.Fire("cluster " + c.Cluster + " answered")
 	}

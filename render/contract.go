@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 
+	"go.yaml.in/yaml/v3"
+
 	"transom.dev/render/internal/kustomize"
 	"transom.dev/render/platform"
 )
@@ -27,6 +29,36 @@ func (r *Renderer) Versions(p *platform.Platform) (problems []platform.Problem) 
 	}
 	slices.SortFunc(problems, platform.Problem.Compare)
 	return problems
+}
+
+// Documents are the objects of a version as YAML documents, with all of its components, before any input is written into them.
+// Where components exclude each other, it is the objects of each beside the base's. A version that no request could use has
+// none, and Problems.
+func (r *Renderer) Documents(v *platform.Version) (documents []*yaml.Node, problems []platform.Problem) {
+	if v.Broken {
+		return nil, nil // the platform has its Problems
+	}
+	if wrong := r.guard(versionTree(v)); len(wrong) > 0 {
+		return nil, wrong
+	}
+	a := versionAnalysis{version: v, run: r.runner()}
+	if whole := a.of(v.Components...); whole.err == nil {
+		return whole.Texts, nil
+	}
+	base := a.of()
+	if base.err != nil {
+		return nil, []platform.Problem{buildProblem(kustomizationOf(v), base.err)}
+	}
+	documents = base.Texts
+	for _, c := range v.Components {
+		with := a.of(c)
+		if with.err != nil {
+			problems = append(problems, buildProblem(kustomizationOf(v), with.err))
+			continue
+		}
+		documents = append(documents, with.Texts...)
+	}
+	return documents, problems
 }
 
 // sound returns the Problems that a version has for every request.

@@ -8,21 +8,22 @@ import (
 
 	"transom.dev/render/internal/kinds"
 	"transom.dev/render/platform"
+	"transom.dev/render/schema"
 )
 
 // schemas looks up the schemas that a platform's own CustomResourceDefinitions have of a kind in a version, which may
 // differ.
-type schemas func(apiVersion, kind string) []*platform.Schema
+type schemas func(apiVersion, kind string) []*schema.Schema
 
 // customSchemas are the schemas of kinds, by API version and kind.
-type customSchemas map[[2]string]*platform.Schema
+type customSchemas map[[2]string]*schema.Schema
 
 // schemas are those that a version's objects are held to: of the definitions that it brings along, else of those of all others.
 func (d *definitions) schemas(v *platform.Version) schemas {
-	return func(apiVersion, kind string) (found []*platform.Schema) {
+	return func(apiVersion, kind string) (found []*schema.Schema) {
 		key := [2]string{apiVersion, kind}
 		if own := d.renderer.schemasOf(v)[key]; own != nil {
-			return []*platform.Schema{own}
+			return []*schema.Schema{own}
 		}
 		group, _ := groupOf(apiVersion)
 		if _, defined := scopeIn(d.kinds(), group, kind); !defined {
@@ -49,7 +50,7 @@ func (r *Renderer) schemasOf(v *platform.Version) customSchemas {
 			for _, one := range crd.versions {
 				name, _ := one["name"].(string)
 				props, _ := at(one, "schema.openAPIV3Schema").(map[string]any)
-				if s := platform.CustomSchema(props); s != nil {
+				if s := schema.CompileCustom(props); s != nil {
 					found[[2]string{crd.Group + "/" + name, crd.Kind.Kind}] = s
 				}
 			}
@@ -60,7 +61,7 @@ func (r *Renderer) schemasOf(v *platform.Version) customSchemas {
 
 // customRefusals finds the Faults of a custom resource that every schema of its kind refuses: which of them a cluster has is
 // not known.
-func customRefusals(object *yaml.Node, of []*platform.Schema) (faults []kinds.Fault) {
+func customRefusals(object *yaml.Node, of []*schema.Schema) (faults []kinds.Fault) {
 	for _, s := range of {
 		text, err := yaml.Marshal(object)
 		if err != nil {

@@ -20,5 +20,5 @@
 //
 // Computations are in internal, a package for each: workspace loads platforms and states reads what environments run; remote and
 // client find repositories and the daemon; plan, catalog, usage, diff, skew, audit and schema compute; tree and terminal
-// print; yamledit edits; demo shows it all.
+// print; yamledit edits; installation makes the manifests of an installation; demo shows it all.
 package main

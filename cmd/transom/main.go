@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	_ "golang.org/x/crypto/x509roots/fallback" // for machines without certificates of authorities, such as a container
 
 	"transom.dev/render/worker"
 )
@@ -64,6 +65,8 @@ and something would change.`,
 		newServe(),
 		newToken(),
 		newDemo(run),
+		newInstall(),
+		newUninstall(),
 		newCheck(),
 		newRender(),
 		newPlan(),
@@ -73,7 +76,6 @@ and something would change.`,
 		newVerify(),
 		newCatalog(),
 		newUsage(),
-		newCluster(),
 		newPromote(),
 		newHold(),
 		newPin(),

@@ -8,7 +8,6 @@ import (
 
 	"transom.dev/cmd/transom/internal/plan"
 	"transom.dev/cmd/transom/internal/terminal"
-	"transom.dev/fleet/credential"
 )
 
 // planOptions are the flags of plan.
@@ -20,7 +19,6 @@ type planOptions struct {
 
 	live        bool
 	kubeconfigs string
-	allowed     []string // of what kubeconfigs are refused for
 }
 
 // planHelp explains plan.
@@ -70,9 +68,6 @@ func newPlan() *cobra.Command {
 			if o.live != (o.kubeconfigs != "") {
 				return misuse("--live goes with --kubeconfigs: say how to reach the clusters")
 			}
-			if err := credential.CheckExceptions(o.allowed); err != nil {
-				return misuse("--allow-kubeconfig: %w", err)
-			}
 			result, err := plan.Make(cmd.Context(), directory(args), o.against, o.ask())
 			if err != nil {
 				return err
@@ -95,7 +90,6 @@ func newPlan() *cobra.Command {
 	statesFlags(cmd, &o.against.States)
 	f.BoolVar(&o.live, "live", false, "ask the clusters what taking over existing objects would do")
 	f.StringVar(&o.kubeconfigs, "kubeconfigs", "", "with --live: directory with <cluster>.kubeconfig files")
-	allowKubeconfigFlag(f, &o.allowed)
 	f.BoolVar(&o.exitCode, "exit-code", false, "exit with 2 when something changes")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "show added and removed objects in full, and what is identical one by one")
 	cmd.MarkFlagsMutuallyExclusive("base", "state")
@@ -109,7 +103,7 @@ func (o *planOptions) ask() func(context.Context, *plan.Plan) ([]plan.Adoption, 
 		return nil
 	}
 	return func(ctx context.Context, p *plan.Plan) ([]plan.Adoption, error) {
-		return adoptions(ctx, p, credential.Keys{Sources: []credential.Source{credential.Directory(o.kubeconfigs)}, Allowed: o.allowed})
+		return adoptions(ctx, p, o.kubeconfigs)
 	}
 }
 

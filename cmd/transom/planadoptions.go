@@ -12,14 +12,13 @@ import (
 	"transom.dev/cmd/transom/internal/workspace"
 	"transom.dev/fleet"
 	"transom.dev/fleet/apply"
-	"transom.dev/fleet/credential"
 	"transom.dev/render"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
 
 // adoptions asks the clusters of a plan's environments for the effects of taking over objects there.
-func adoptions(ctx context.Context, p *plan.Plan, keys credential.Keys) (all []plan.Adoption, err error) {
+func adoptions(ctx context.Context, p *plan.Plan, kubeconfigs string) (all []plan.Adoption, err error) {
 	for _, name := range workspace.Environments(p.Platform) {
 		e := p.Platform.Environments[name]
 		target := fleet.Target{
@@ -32,7 +31,7 @@ func adoptions(ctx context.Context, p *plan.Plan, keys credential.Keys) (all []p
 		for _, cluster := range clustersOf(p.After[name]) {
 			target.Clusters = append(target.Clusters, fleet.Cluster{Name: cluster, State: platform.ClusterPaused})
 		}
-		results, err := fleet.Rehearse(ctx, target, keys.Connect)
+		results, err := fleet.Rehearse(ctx, target, fleet.Kubeconfigs(kubeconfigs))
 		if err != nil {
 			return nil, fmt.Errorf("ask the clusters of %s: %w", name, err)
 		}

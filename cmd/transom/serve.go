@@ -43,7 +43,7 @@ const memoryShare = 0.9
 type serveOptions struct {
 	platform    string
 	branch      string
-	keys        keyOptions
+	kubeconfigs string
 	data        string
 	credentials string
 	listen      string
@@ -63,9 +63,8 @@ func newServe() *cobra.Command {
 		Short: "Run the daemon",
 		Long: `Run the daemon: watch the platform repository, commit each environment's state, apply it to the fleet.
 
-The kubeconfig directory holds one <cluster>.kubeconfig for every cluster of the platform; with --kubeconfig-secrets, Secrets of
-a management cluster do, those of Cluster API included. "transom cluster add" makes either. Kubeconfigs may be added, rotated or
-removed at any time; one that does not work leaves the connection of before as it is. The data directory is a cache: it may be deleted whenever the daemon is stopped.
+The kubeconfig directory holds one <cluster>.kubeconfig for every cluster of the platform; files may be added, rotated
+or removed at any time. The data directory is a cache: it may be deleted whenever the daemon is stopped.
 The state repositories' URLs come from the platform's environment files; a relative one, such as ../state-dev.git, is
 relative to the platform's URL. Credentials for Git come from a file that only the operator can read.
 
@@ -102,8 +101,8 @@ limit is said in the status of its environment or cluster, with the flag to rais
   transom serve --state-key state-key --state-keys state-key-of-2026.pub --platform …`,
 		Args: takes(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if o.platform == "" || !o.keys.given() || o.data == "" {
-				return misuse("transom serve needs --platform, --data, and --kubeconfigs or --kubeconfig-secrets")
+			if o.platform == "" || o.kubeconfigs == "" || o.data == "" {
+				return misuse("transom serve needs --platform, --kubeconfigs and --data")
 			}
 			return serve(cmd.Context(), o, cmd.ErrOrStderr())
 		},
@@ -115,7 +114,7 @@ limit is said in the status of its environment or cluster, with the flag to rais
 func (o *serveOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.platform, "platform", "", "URL or path of the platform repository (required)")
 	f.StringVar(&o.branch, "branch", "main", "branch of the platform repository")
-	o.keys.flags(f)
+	f.StringVar(&o.kubeconfigs, "kubeconfigs", "", "directory with <cluster>.kubeconfig files (required)")
 	f.StringVar(&o.data, "data", "", "directory for caches (required)")
 	f.StringVar(&o.credentials, "git-credentials", "", "file with credentials for Git, by URL prefix")
 	f.StringVar(&o.listen, "listen", client.DefaultListen, "address of the console and the API")
@@ -175,7 +174,7 @@ func (o *serveOptions) run(ctx context.Context, entrance *entrance, credentials 
 	}
 	traces := &tracer{board: board, platform: source}
 	f := &fleet.Fleet{
-		Connect: o.keys.sources.Connect, Limits: o.outside.cluster,
+		Connect: fleet.Kubeconfigs(o.kubeconfigs), Limits: o.outside.cluster,
 		Report: r.Placed, ReportCluster: r.ClusterSeen, Outdated: r.Outdated, Refetch: r.Refetch,
 	}
 	r.Fleet, board.OnEvent = f, r.LogEvent
@@ -193,9 +192,9 @@ func (o *serveOptions) run(ctx context.Context, entrance *entrance, credentials 
 	group.Go(func() error { return f.Run(ctx) })
 	group.Go(func() error { return r.Run(ctx) })
 	group.Go(func() error { return trigger.Every(ctx, o.interval, func() { latch.Fire("interval") }) })
-	o.keys.watch(ctx, group, f.Reconnect, logger)
+	group.Go(func() error { return trigger.Kubeconfigs(ctx, o.kubeconfigs, f.Reconnect) })
 	entrance.serve(ctx, group, web.Options{
-		Board: board, Ready: r.Ready, Warned: board.Warned,
+		Board: board, Ready: r.Ready,
 		Includes: func(ctx context.Context, head, commit string) (bool, error) {
 			return source.IsAncestor(ctx, commit, head)
 		},
@@ -243,8 +242,8 @@ func (o *serveOptions) prepare() (gitrepo.Credentials, error) {
 	if err != nil {
 		return credentials, err
 	}
-	if err := o.keys.open(); err != nil {
-		return credentials, err
+	if _, err := os.ReadDir(o.kubeconfigs); err != nil {
+		return credentials, fmt.Errorf("read --kubeconfigs: %w; it must be a directory with a <cluster>.kubeconfig for every cluster", err)
 	}
 	if err := o.outside.check(); err != nil {
 		return credentials, err

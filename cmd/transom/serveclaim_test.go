@@ -40,7 +40,7 @@ func TestSecretsThatEverybodyCanReadAreRefused(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, []byte("credentials: []\n"), 0o600))
 	for mode, fine := range map[os.FileMode]bool{0o600: true, 0o440: true, 0o644: false, 0o602: false} {
 		require.NoError(t, os.Chmod(file, mode))
-		_, err := (&serveOptions{platform: t.TempDir(), keys: keyOptions{dir: t.TempDir()}, credentials: file, outside: outside}).prepare()
+		_, err := (&serveOptions{platform: t.TempDir(), kubeconfigs: t.TempDir(), credentials: file, outside: outside}).prepare()
 		if fine {
 			require.NoError(t, err, "%o", mode)
 		} else {

@@ -30,6 +30,7 @@ const (
 type cluster struct {
 	name     string
 	apiOnly  bool
+	audit    bool
 	layout   layout
 	launch   launcher
 	report   func(format string, args ...any)
@@ -67,7 +68,7 @@ func (c *cluster) prepare() (err error) {
 	if err != nil {
 		return err
 	}
-	return c.credentials.write(map[string][]byte{"kubeconfig": kubeconfig, "stages.yaml": stages})
+	return c.credentials.write(map[string][]byte{"kubeconfig": kubeconfig, "stages.yaml": stages, auditPolicyFile: []byte(auditPolicy)})
 }
 
 // start brings the whole cluster up and returns once pods would run on it. It also mends a cluster that has failed.
@@ -95,7 +96,11 @@ func (c *cluster) bringUp(ctx context.Context, began time.Time) error {
 	if err != nil {
 		return fmt.Errorf("make a client: %w", err)
 	}
-	server, err := c.run(apiServer, apiServerFlags(c.name, c.etcdURL, c.apiPort, !c.apiOnly, c.credentials)...)
+	audit := ""
+	if c.audit {
+		audit = c.layout.audit(c.name)
+	}
+	server, err := c.run(apiServer, apiServerFlags(c.name, c.etcdURL, c.apiPort, !c.apiOnly, audit, c.credentials)...)
 	if err != nil {
 		return err
 	}

@@ -33,6 +33,7 @@ const (
 	servingKey         = "serving.key"
 	accountsKey        = "service-accounts.key"
 	tokens             = "tokens.csv"
+	auditPolicyFile    = "audit-policy.yaml"
 )
 
 // newCredentials writes a cluster's keys and tokens into dir.

@@ -47,12 +47,12 @@ func etcdFlags(data string, clientPort, peerPort int) []string {
 // apiServerFlags keep each cluster under its own prefix of the one etcd. The range of service addresses is wide,
 // because the usual /24 is used up by 254 Services. Without RBAC everybody known may do everything; a third of the
 // start of an API server is writing the roles that Kubernetes comes with.
-func apiServerFlags(cluster, etcdURL string, port int, rbac bool, c *credentials) []string {
+func apiServerFlags(cluster, etcdURL string, port int, rbac bool, audit string, c *credentials) []string {
 	authorization := "AlwaysAllow"
 	if rbac {
 		authorization = "RBAC"
 	}
-	return []string{
+	flags := []string{
 		"--etcd-servers=" + etcdURL,
 		"--etcd-prefix=/" + cluster,
 		"--bind-address=127.0.0.1",
@@ -67,7 +67,19 @@ func apiServerFlags(cluster, etcdURL string, port int, rbac bool, c *credentials
 		"--authorization-mode=" + authorization,
 		"--allow-privileged",
 	}
+	if audit != "" {
+		flags = append(flags, "--audit-policy-file="+c.file(auditPolicyFile), "--audit-log-path="+audit)
+	}
+	return flags
 }
+
+// auditPolicy has the API server log each request of a ServiceAccount, once it is answered: for a watch, when that begins.
+const auditPolicy = `apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- {level: Metadata, userGroups: ["system:serviceaccounts"]}
+`
 
 // controllerManagerFlags: without the long grace period nodes flap to NotReady, and their pods with them, whenever
 // the machine is busy.

@@ -25,6 +25,8 @@ func (l layout) kubeconfig(cluster string) string {
 	return filepath.Join(l.kubeconfigs(), cluster+".kubeconfig")
 }
 
+func (l layout) audit(cluster string) string { return filepath.Join(l.logs(), cluster, "audit.log") }
+
 // clear makes the directories anew: a sandbox starts empty, also after an earlier one. A directory that holds
 // something and was no sandbox before is refused.
 func (l layout) clear() error {

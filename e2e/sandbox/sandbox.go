@@ -15,6 +15,7 @@ import (
 type sandbox struct {
 	layout  layout
 	apiOnly bool
+	audit   bool
 	launch  launcher
 	report  func(format string, args ...any)
 
@@ -62,7 +63,9 @@ func (s *sandbox) startClusters(ctx context.Context, names []string) error {
 }
 
 func (s *sandbox) newCluster(name string) (*cluster, error) {
-	c := &cluster{name: name, apiOnly: s.apiOnly, layout: s.layout, launch: s.launch, report: s.report, etcdURL: s.etcdURL, state: Starting}
+	c := &cluster{
+		name: name, apiOnly: s.apiOnly, audit: s.audit, layout: s.layout, launch: s.launch, report: s.report, etcdURL: s.etcdURL, state: Starting,
+	}
 	var err error
 	if c.apiPort, err = s.ports.next(); err != nil {
 		return nil, err

@@ -18,6 +18,7 @@ type up struct {
 	dir      string
 	clusters []string
 	apiOnly  bool
+	audit    bool
 }
 
 func upCommand() *cobra.Command {
@@ -47,6 +48,7 @@ spec.region "nowhere" fails.`,
 	}
 	dirFlag(cmd, &u.dir)
 	cmd.Flags().StringSliceVar(&u.clusters, "clusters", []string{"dev"}, "names of the clusters")
+	cmd.Flags().BoolVar(&u.audit, "audit", false, "log the requests of ServiceAccounts to logs/CLUSTER/audit.log, a JSON object a line")
 	cmd.Flags().BoolVar(&u.apiOnly, "api-only", false, "API servers alone: nothing runs pods, everything is allowed")
 	return cmd
 }
@@ -60,7 +62,7 @@ func (u up) run(ctx context.Context, stdout io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("resolve --dir: %w", err)
 	}
-	s := &sandbox{layout: layout(dir), apiOnly: u.apiOnly, launch: newLauncher(), report: reporter(stdout)}
+	s := &sandbox{layout: layout(dir), apiOnly: u.apiOnly, audit: u.audit, launch: newLauncher(), report: reporter(stdout)}
 	control, err := s.listen(ctx)
 	if err != nil {
 		return err

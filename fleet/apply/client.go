@@ -133,18 +133,6 @@ func (c *client) identify(ctx context.Context) (string, error) {
 	return string(system.UID), nil
 }
 
-// version reads which version of Kubernetes answers, for people alone: without an answer it is empty.
-func (c *client) version(ctx context.Context) (version string) {
-	_ = c.requestWithin(ctx, func(ctx context.Context) error {
-		info, err := c.kinds.client.ServerVersionWithContext(ctx)
-		if err == nil {
-			version = info.GitVersion
-		}
-		return err
-	})
-	return version
-}
-
 // metadataOf is the client for the objects of one kind that transfers nothing but their metadata, in and out.
 func (c *client) metadataOf(k *kind, namespace string) metadata.ResourceInterface {
 	if k.namespaced {

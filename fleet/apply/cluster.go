@@ -34,7 +34,6 @@ type Options struct {
 // for two passes over one instance.
 type Cluster struct {
 	uid         string
-	version     string // of Kubernetes; empty: it does not say
 	client      *client
 	subscribers *subscribers
 	watches     *watches
@@ -75,9 +74,7 @@ func Connect(ctx context.Context, cfg *rest.Config, opt Options) (*Cluster, erro
 	if err := connection.kinds.refresh(ctx); err != nil {
 		return nil, err
 	}
-	c := newCluster(uid, connection, opt)
-	c.version = connection.version(ctx)
-	return c, nil
+	return newCluster(uid, connection, opt), nil
 }
 
 func newCluster(uid string, c *client, opt Options) *Cluster {
@@ -99,9 +96,6 @@ func newCluster(uid string, c *client, opt Options) *Cluster {
 
 // UID is the identity of the cluster: the UID of its kube-system namespace.
 func (c *Cluster) UID() string { return c.uid }
-
-// Version is that of Kubernetes, such as v1.36.3; empty where the cluster does not say it.
-func (c *Cluster) Version() string { return c.version }
 
 // Identify asks the cluster who it is: the UID of its kube-system namespace, which lives as long as the cluster.
 func (c *Cluster) Identify(ctx context.Context) (string, error) { return c.client.identify(ctx) }

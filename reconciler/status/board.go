@@ -184,32 +184,14 @@ func (b *Board) ClusterSeen(c Cluster) {
 	defer b.mu.Unlock()
 	old, known := b.clusters[c.Name]
 	c.UID = cmp.Or(c.UID, old.UID)
-	if !c.Reachable {
-		c.Version, c.Credential = old.Version, old.Credential
-	}
 	c.Since = old.Since
 	c.Message = cmp.Or(c.Message, c.Problem)
 	if !known || old.Reachable != c.Reachable || old.Message != c.Message {
 		c.Since = b.now()
 		b.record(Event{Level: alarm(known && old.ill(), c.ill()), Cluster: c.Name, Message: reachability(c)})
 	}
-	if warning := c.Credential.Warning; warning != old.Credential.Warning {
-		b.record(Event{Level: Warning, Cluster: c.Name, Message: cmp.Or(warning, "nothing is wrong with its credential any more")})
-	}
 	b.clusters[c.Name] = c
 	b.notify()
-}
-
-// Warned is how many clusters have a credential that a person must see to.
-func (b *Board) Warned() (n int) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, c := range b.clusters {
-		if c.Credential.Warning != "" {
-			n++
-		}
-	}
-	return n
 }
 
 // Refused says why nothing of an environment is written on a cluster until a person decides, or with "" that it is written. It

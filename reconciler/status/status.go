@@ -77,17 +77,6 @@ type Cluster struct {
 	Message   string    `json:"message,omitempty"` // why it is not reachable, or is not written to
 	Problem   string    `json:"problem,omitempty"` // the fault that a person must mend before the environment is written to it
 	Since     time.Time `json:"since,omitzero"`
-
-	Version    string     `json:"version,omitempty"` // of Kubernetes, as the cluster said last
-	Credential Credential `json:"credential,omitzero"`
-}
-
-// Credential is how a cluster is reached, as far as the credential itself says it.
-type Credential struct {
-	Source  string    `json:"source,omitempty"`  // its file or Secret
-	User    string    `json:"user,omitempty"`    // whom the cluster takes the daemon for
-	Expires time.Time `json:"expires,omitzero"`  // when it ends
-	Warning string    `json:"warning,omitempty"` // the fault that a person must mend before the cluster is lost by it
 }
 
 // Stage is how far a placement has come.

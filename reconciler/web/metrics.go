@@ -21,8 +21,6 @@ var (
 		"1 if nothing is committed for the environment until a person decides.", []string{"environment"}, nil)
 	reachable = prometheus.NewDesc("transom_cluster_reachable",
 		"1 if the cluster's API server answers.", []string{"environment", "cluster"}, nil)
-	expiry = prometheus.NewDesc("transom_cluster_credential_expiry_seconds",
-		"How long the credential of the cluster is still good, where it says that; negative once it expired.", []string{"environment", "cluster"}, nil)
 	waiting = prometheus.NewDesc("transom_waiting",
 		"Instances that wait for a gate.", []string{"environment", "gate"}, nil)
 	held = prometheus.NewDesc("transom_placements_held",
@@ -88,7 +86,7 @@ type collector struct{ Board }
 
 // Describe is part of prometheus.Collector.
 func (c collector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{placements, problems, frozen, reachable, expiry, loaded, reconciled, waiting, held, drift, decisions, rollouts} {
+	for _, d := range []*prometheus.Desc{placements, problems, frozen, reachable, loaded, reconciled, waiting, held, drift, decisions, rollouts} {
 		out <- d
 	}
 }
@@ -119,9 +117,6 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 		}
 		for _, k := range e.Clusters {
 			gauge(reachable, flag(k.Reachable), e.Name, k.Name)
-			if expires := k.Credential.Expires; !expires.IsZero() {
-				gauge(expiry, time.Until(expires).Round(time.Second).Seconds(), e.Name, k.Name)
-			}
 		}
 	}
 	count(s, gauge)

@@ -28,10 +28,6 @@ type Options struct {
 	// Ready says why the daemon cannot be relied on yet; nil once it can. Left out, the daemon is always ready.
 	Ready func() error
 
-	// Warned is how many clusters have a credential that a person must see to. Anybody may ask /readyz, which tells no more
-	// than that. Left out, there are none.
-	Warned func() int
-
 	// Includes says whether commit is head or one of its ancestors in the platform repository. Left out, a commit
 	// includes itself only.
 	Includes func(ctx context.Context, head, commit string) (bool, error)
@@ -85,13 +81,7 @@ func (s *server) ready(w http.ResponseWriter, _ *http.Request) error {
 			return refuse(http.StatusServiceUnavailable, "not ready: %v", err)
 		}
 	}
-	text := "ok\n"
-	if s.Warned != nil {
-		if n := s.Warned(); n > 0 {
-			text += fmt.Sprintf("warning: credentials that a person must see to: %d; \"transom cluster list\" tells them\n", n)
-		}
-	}
-	return writeText(w, text)
+	return writeText(w, "ok\n")
 }
 
 // guarded sets the headers that keep a browser from doing anything with an answer but showing it.

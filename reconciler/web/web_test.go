@@ -326,19 +326,6 @@ func TestReadyFollowsTheDaemonAndHealthDoesNot(t *testing.T) {
 	code, body = get(t, s, "/readyz")
 	require.Equal(t, http.StatusOK, code)
 	require.Equal(t, "ok\n", body)
-
-	s = serve(t, web.Options{Board: board(), Warned: func() int { return 2 }})
-	code, body = get(t, s, "/readyz")
-	require.Equal(t, http.StatusOK, code, "an expiry that is ahead makes no daemon useless")
-	require.Equal(t, "ok\nwarning: credentials that a person must see to: 2; \"transom cluster list\" tells them\n", body)
-}
-
-func TestMetricsSayHowLongCredentialsAreGood(t *testing.T) {
-	b := board()
-	b.ClusterSeen(status.Cluster{Name: "east", Reachable: true, Credential: status.Credential{Expires: time.Now().Add(-time.Hour)}})
-	_, body := get(t, serve(t, web.Options{Board: b}), "/metrics")
-	require.Regexp(t, `transom_cluster_credential_expiry_seconds\{cluster="east",environment="prod"\} -36\d\d\n`, body)
-	require.NotContains(t, body, `transom_cluster_credential_expiry_seconds{cluster="west"`, "it does not say when it expires")
 }
 
 func TestMetricsCountWhatTheBoardKnows(t *testing.T) {

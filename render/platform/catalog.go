@@ -1,27 +1,9 @@
 package platform
 
 import (
-	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
-
-	"transom.dev/render/internal/fieldpath"
 )
-
-// OpenAPI returns the schema as a generic OpenAPI v3 object, for people and their tools to read.
-func (s *Schema) OpenAPI() map[string]any {
-	data, err := json.Marshal(s.structural.ToKubeOpenAPI())
-	if err != nil {
-		// It came from JSON and was compiled since.
-		panic(fmt.Sprintf("write a compiled schema: %v", err))
-	}
-	var out map[string]any
-	if err := json.Unmarshal(data, &out); err != nil {
-		panic(fmt.Sprintf("read a compiled schema: %v", err))
-	}
-	return out
-}
 
 // Version returns the version of a number; nil: there is none, or no offering.
 func (o *Offering) Version(number string) *Version {
@@ -44,26 +26,10 @@ func (o *Offering) Match(constraint string) *Version {
 // As returns the instance as it would be with another version of its offering: its request's parameters merged,
 // defaulted and validated for that one.
 func (i *Instance) As(v *Version) (*Instance, []Problem) {
-	spec := i.Request.Spec
+	m := mergeParameters(&requestFile{request: i.Request}, i.Environment.Name, v)
 	other := *i
-	other.Version = v
-	given := mergePatch(spec.Parameters, spec.Environments[i.Environment.Name].Parameters)
-	if wrong := v.Parameters.outgrown(given); wrong != "" {
-		return nil, []Problem{{
-			File: i.Request.File, Field: "spec.parameters", Rule: "too-large", Message: wrong,
-			Environment: i.Environment.Name, Request: &i.Request.Key,
-		}}
-	}
-	other.Parameters = v.Parameters.Default(given)
-	other.Release = release(i.Request, v)
+	other.Version, other.Parameters, other.Long, other.Release = v, m.parameters, m.long, release(i.Request, v)
 	other.Bindings = maps.Clone(i.Bindings)
 	maps.DeleteFunc(other.Bindings, func(name string, _ RequestKey) bool { _, declared := v.Bindings[name]; return !declared })
-	var problems []Problem
-	for _, wrong := range v.Parameters.validate(other.Parameters) {
-		problems = append(problems, Problem{
-			File: i.Request.File, Field: fieldpath.Join("spec.parameters", wrong.field), Rule: wrong.rule, Message: wrong.message,
-			Environment: i.Environment.Name, Request: &i.Request.Key,
-		})
-	}
-	return &other, problems
+	return &other, m.problems
 }

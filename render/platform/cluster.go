@@ -5,8 +5,6 @@ type clusterSpec struct {
 	Now    bool   `json:"now"`
 	Reason string `json:"reason"`
 	UID    string `json:"uid"`
-
-	InCluster bool `json:"inCluster"`
 }
 
 // decodeCluster reads clusters/<name>.yaml.
@@ -15,7 +13,7 @@ func decodeCluster(d *document, name string) *Cluster {
 	o, ok := read[clusterSpec](d, "Cluster", name)
 	if ok {
 		c.Labels = o.Metadata.Labels
-		c.Reason, c.UID, c.InCluster = o.Spec.Reason, o.Spec.UID, o.Spec.InCluster
+		c.Reason, c.UID = o.Spec.Reason, o.Spec.UID
 		if o.Spec.State != "" {
 			c.State = ClusterState(o.Spec.State)
 		}

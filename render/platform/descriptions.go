@@ -69,8 +69,6 @@ var descriptions = map[string]string{
 	"Cluster.spec.reason": "Why it is not active.",
 	"Cluster.spec.uid":    "The UID of its kube-system namespace, to accept a rebuilt cluster.",
 
-	"Cluster.spec.inCluster": "true: it is the cluster that the daemon runs in, which its ServiceAccount reaches without a kubeconfig.",
-
 	"Policy.spec.match":                    "Which rendered objects it looks at; absent: all.",
 	"Policy.spec.validations[].expression": "CEL over object and the names of Inputs; false is a violation.",
 	"Policy.spec.validations[].message":    "What to do about it.",

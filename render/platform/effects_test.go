@@ -66,7 +66,6 @@ var effects = map[string]string{
 	"Approval: spec.version":   "reconciler/promotion.TestVersionApprovalAdmitsTheVersionStepAlone",
 
 	"Cluster: metadata.labels": "render/platform/testdata/cluster-labels.txtar",
-	"Cluster: spec.inCluster":  "fleet.TestTheOwnClusterIsReachedWithoutAKubeconfig",
 	"Cluster: spec.now":        "reconciler/promotion.TestClusterThatDrainsNowWaitsForAnApprovalAlone",
 	"Cluster: spec.reason":     "cmd/transom.TestStatusIsATree",
 	"Cluster: spec.state":      "fleet.TestPausedClusterIsOnlyObserved",

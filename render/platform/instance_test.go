@@ -106,6 +106,31 @@ spec:
 	}, instance(t, p, "prod", "payments/orders-db").Parameters)
 }
 
+// TestInstanceAsAnotherVersionHasTheValuesOfIt: a whole number is a decimal one where the version says so, as when a request is
+// resolved.
+func TestInstanceAsAnotherVersionHasTheValuesOfIt(t *testing.T) {
+	p := load(t, map[string]string{
+		"offerings/postgres/1.5.0/version.yaml": version("\n  parameters: {type: object, x-kubernetes-preserve-unknown-fields: true, properties: {ratio: {type: number, maximum: 9}, text: {type: string}}}\n"),
+		"requests/payments/orders-db.yaml": "apiVersion: transom.dev/v1alpha1\nkind: Request\nmetadata: {name: orders-db}\nspec:\n" +
+			"  offering: postgres\n  version: \"1.5\"\n  parameters: {ratio: 20, text: " + strings.Repeat("a", 70_000) + "}\n  environments: {dev: {parameters: {ratio: 2}}}\n",
+	})
+	i := instance(t, p, "dev", "payments/orders-db")
+	require.Equal(t, 2.0, i.Parameters["ratio"])
+	require.Len(t, i.Long, 1)
+	before := *i
+	before.Long = nil // as that of a version which bounds the text
+	other, problems := before.As(i.Version)
+	require.Empty(t, problems)
+	require.Equal(t, i.Parameters, other.Parameters)
+	require.Len(t, other.Long, 1)
+
+	narrower := load(t, map[string]string{
+		"offerings/postgres/1.5.0/version.yaml": version("\n  parameters: {type: object, x-kubernetes-preserve-unknown-fields: true, properties: {ratio: {type: number, maximum: 1}}}\n"),
+	})
+	_, problems = i.As(narrower.Offerings["postgres"].Version("1.5.0"))
+	require.Equal(t, "requests/payments/orders-db.yaml: spec.environments.dev.parameters.ratio: the integer 2 should be less than or equal to 1\n", lines(problems))
+}
+
 func TestHighestPublishedVersionThatMatchesIsResolved(t *testing.T) {
 	component := "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n"
 	for constraint, want := range map[string]string{

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"transom.dev/render/expression"
+	"transom.dev/render/schema"
 )
 
 // APIVersion is the API group and version of every kind that Transom reads or writes.
@@ -62,7 +63,7 @@ type Version struct {
 	Reason      string
 	RemoveAfter string // a date, YYYY-MM-DD
 
-	Parameters *Schema
+	Parameters *schema.Schema
 	Display    []string                // the parameters that lists of requests show, such as storage.size
 	Computed   []expression.Expression // sorted by name
 	Components []Component
@@ -283,7 +284,7 @@ const (
 	ClusterDraining ClusterState = "draining" // its placements are removed, once the clusters that they stay on are well
 )
 
-// Cluster is a member of the fleet. How to reach it is not in Git, but for the one that the daemon runs in.
+// Cluster is a member of the fleet. How to reach it is not in Git.
 type Cluster struct {
 	Name   string
 	File   string
@@ -292,8 +293,6 @@ type Cluster struct {
 	Now    bool // of a draining one: its placements do not wait for other clusters, once a person approved their deletion
 	Reason string
 	UID    string // accepts a rebuilt cluster
-
-	InCluster bool // it is the one that the daemon runs in
 
 	// Broken says that the file has a Problem: the cluster's placements stay as they are.
 	Broken bool

@@ -1,8 +1,6 @@
 package platform
 
-import (
-	"transom.dev/render/internal/fieldpath"
-)
+import "transom.dev/render/internal/fieldpath"
 
 // merged is a request's parameters in one environment, which depend on nothing but its file and the version.
 type merged struct {
@@ -20,21 +18,20 @@ func mergeParameters(f *requestFile, env string, v *Version) *merged {
 	spec := f.request.Spec
 	m := &merged{file: f, version: v.Digest}
 	given := mergePatch(spec.Parameters, spec.Environments[env].Parameters)
+	parameters, wrong := v.Parameters.Complete(given)
+	m.parameters = parameters
 	d := f.document(env)
-	if wrong := v.Parameters.outgrown(given); wrong != "" {
-		d.problem("spec.parameters", "too-large", "%s", wrong)
-		m.parameters, m.problems = given, d.problems
-		return m
+	for _, w := range wrong {
+		field := f.parameter(env, w.Field)
+		if w.Rule == "too-large" {
+			field = "spec.parameters" // and those of the environment
+		}
+		d.problem(field, w.Rule, "%s", w.Message)
 	}
-	m.parameters = v.Parameters.Default(given)
-	for _, wrong := range v.Parameters.validate(m.parameters) {
-		d.problem(f.parameter(env, wrong.field), wrong.rule, "%s", wrong.message)
-	}
-	decimals(m.parameters, v.Parameters.structural)
 	m.problems = d.problems
 	long := f.document(env)
-	for _, wrong := range longTexts("", m.parameters, v.Parameters.structural) {
-		long.problem(f.parameter(env, wrong.field), wrong.rule, "%s", wrong.message)
+	for _, w := range v.Parameters.LongTexts(m.parameters) {
+		long.problem(f.parameter(env, w.Field), w.Rule, "%s", w.Message)
 	}
 	m.long = long.problems
 	if !broken(m.problems) {
@@ -48,13 +45,24 @@ func mergeParameters(f *requestFile, env string, v *Version) *merged {
 func (f *requestFile) parameter(env, field string) string {
 	own, override := f.request.Spec.Parameters, f.request.Spec.Environments[env].Parameters
 	base := "spec.parameters"
-	if n := depth(override, field); n >= depth(own, field) && n > 0 || field == "" && len(override) > 0 {
+	n := depth(override, field)
+	overridden := n > 0 && n >= depth(own, field)
+	someOverridden := field == "" && len(override) > 0
+	if overridden || someOverridden {
 		base = "spec.environments." + env + ".parameters"
 	}
 	if field == "" {
 		return base
 	}
 	return fieldpath.Join(base, field)
+}
+
+// parametersField is a field of the parameters in a file.
+func parametersField(field string) string {
+	if field == "" {
+		return "spec.parameters"
+	}
+	return fieldpath.Join("spec.parameters", field)
 }
 
 // depth says how many characters of a path a value follows.

@@ -13,6 +13,7 @@ import (
 	"transom.dev/render/builtin"
 	"transom.dev/render/expression"
 	"transom.dev/render/internal/fieldpath"
+	"transom.dev/render/schema"
 	"transom.dev/render/wording"
 )
 
@@ -95,14 +96,14 @@ func fewEnough(d *document, s versionSpec) bool {
 
 // contract decodes the parameters and bindings that a request can give and where it can be placed.
 func (v *Version) contract(d *document, s versionSpec) {
-	schema, wrong := compileSchema(s.Parameters)
+	parameters, wrong := schema.Compile(s.Parameters)
 	if d.wrongBelow("spec.parameters") {
 		wrong = nil // a schema that could not be read whole says nothing about itself
 	}
 	for _, w := range wrong {
-		d.problem(fieldpath.Join("spec.parameters", w.field), w.rule, "%s", w.message)
+		d.problem(parametersField(w.Field), w.Rule, "%s", w.Message)
 	}
-	v.Parameters = schema
+	v.Parameters = parameters
 	v.Bindings = s.Bindings
 	for _, name := range sortedKeys(s.Bindings) {
 		if !expression.Identifier(name) {
@@ -123,7 +124,7 @@ func (v *Version) contract(d *document, s versionSpec) {
 func (v *Version) expressions(d *document, s versionSpec, known offered) {
 	names := inputsScope().WithFiles(v.Files)
 	if v.Parameters != nil { // else the schema has a Problem, so nothing is known
-		names = names.With("parameters", names.Schema("parameters", v.Parameters.structural))
+		names = names.With("parameters", v.Parameters.Type(names, "parameters"))
 	}
 	names = names.With("bindings", bindingsType(names, s.Bindings, known))
 	v.Computed, v.Components, v.Outputs = nil, nil, nil

@@ -22,7 +22,6 @@ const (
 	identity = "- it names what is shown, or orders it"
 	machine  = "- for programs"
 	explain  = "- explain and history tell it"
-	clusters = "- cluster list tells it"
 )
 
 // shownAt lists every field that the status API has.
@@ -46,9 +45,6 @@ var shownAt = map[string]seen{
 	"Cluster.Name": {"its line", "column"}, "Cluster.State": {"its line", "flag"}, "Cluster.Wave": {"rollout", "column"}, "Cluster.UID": {machine, machine},
 	"Cluster.Reachable": {"its line", "flag, notice"}, "Cluster.Message": {"its line", "notice"}, "Cluster.Problem": {"its line", "flag, notice"},
 	"Cluster.Reason": {"its line", "title of the flag"}, "Cluster.Since": {"its line", "flag: connecting"},
-	"Cluster.Version": {clusters, clusters}, "Cluster.Credential": {"its line", "notice"},
-	"Credential.Source": {clusters, clusters}, "Credential.User": {clusters, clusters}, "Credential.Expires": {clusters, clusters},
-	"Credential.Warning": {"the line of its cluster", "notice"},
 
 	"Instance.Environment": {"branch", "column"}, "Instance.Request": {"heading", "row"}, "Instance.Offering": {"heading", "row"},
 	"Instance.Version": {"branch", "cell"}, "Instance.Release": {"branch, opened", "detail"}, "Instance.Commit": {explain, "detail"}, "Instance.File": {explain, "detail"},

@@ -128,9 +128,6 @@ func (t *Printer) environment(e status.Environment) {
 		fmt.Fprintf(t.W, "  %s %s\n", t.Paint.Bold(e.Name), t.decision(d))
 	}
 	for _, c := range e.Clusters {
-		if c.Reachable && c.Credential.Warning != "" {
-			fmt.Fprintf(t.W, "  %s cluster %s: %s\n", t.Paint.Bold(e.Name), c.Name, t.Paint.Yellow(c.Credential.Warning))
-		}
 		switch {
 		case !c.Reachable:
 			since := ""

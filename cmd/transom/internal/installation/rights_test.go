@@ -1,0 +1,136 @@
+package installation_test
+
+import (
+	"os"
+	"testing"
+	"testing/fstest"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/tools/txtar"
+	rbacv1 "k8s.io/api/rbac/v1"
+
+	"transom.dev/cmd/transom/internal/installation"
+	"transom.dev/render/platform"
+	"transom.dev/render/worker"
+)
+
+func TestMain(m *testing.M) {
+	worker.Main()
+	os.Exit(m.Run())
+}
+
+// granting is a platform whose offering has a component that no request asks for, its own CustomResourceDefinition, roles of each
+// sort, and a kind that is defined elsewhere.
+const granting = `
+-- offerings/operator/offering.yaml --
+apiVersion: transom.dev/v1alpha1
+kind: Offering
+metadata: {name: operator}
+spec: {title: Operator, description: D., owner: platform}
+-- offerings/operator/1.0.0/version.yaml --
+apiVersion: transom.dev/v1alpha1
+kind: Version
+metadata: {name: operator}
+spec:
+  scope: cluster
+  parameters: {type: object, properties: {more: {type: boolean, default: false}}}
+  kinds: [{group: elsewhere.example, kind: Policy, scope: Cluster}]
+  health: [{group: elsewhere.example, kind: Policy, healthy: 'has(spec.on)'}]
+  components: [{path: more, when: parameters.more}]
+-- offerings/operator/1.0.0/kustomization.yaml --
+apiVersion: kustomize.config.k8s.io/v1alpha1
+kind: Component
+resources: [all.yaml]
+-- offerings/operator/1.0.0/more/kustomization.yaml --
+apiVersion: kustomize.config.k8s.io/v1alpha1
+kind: Component
+resources: [all.yaml]
+-- offerings/operator/1.0.0/more/all.yaml --
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: more, namespace: operator}
+spec: {schedule: "0 1 * * *", jobTemplate: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: "c:1"}]}}}}}
+-- offerings/operator/1.0.0/all.yaml --
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: oxen.acme.example}
+spec: {group: acme.example, scope: Namespaced, names: {kind: Ox, plural: oxen}, versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}]}
+---
+apiVersion: acme.example/v1
+kind: Ox
+metadata: {name: ox, namespace: operator}
+---
+apiVersion: elsewhere.example/v1
+kind: Policy
+metadata: {name: all}
+spec: {on: true}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: oxen}
+rules: [{apiGroups: [acme.example], resources: [oxen/status], verbs: [update]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: all-oxen}
+aggregationRule: {clusterRoleSelectors: [{matchLabels: {oxen: all}}]}
+rules: []
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: oxen}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: oxen}
+subjects: [{kind: Group, apiGroup: rbac.authorization.k8s.io, name: herders}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: viewers}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view}
+subjects: [{kind: Group, apiGroup: rbac.authorization.k8s.io, name: herders}]
+`
+
+func load(t *testing.T, archive string) *platform.Platform {
+	t.Helper()
+	files := fstest.MapFS{}
+	for _, f := range txtar.Parse([]byte(archive)).Files {
+		files[f.Name] = &fstest.MapFile{Data: f.Data}
+	}
+	p, err := platform.Load(files)
+	require.NoError(t, err)
+	require.Empty(t, p.Problems)
+	return p
+}
+
+func TestRightsAreThoseForAllThatVersionsMayRender(t *testing.T) {
+	rights, err := installation.RightsFor(load(t, granting))
+	require.NoError(t, err)
+	require.Empty(t, rights.Problems)
+	require.Equal(t, []string{"Policy.elsewhere.example as policies"}, rights.Guessed)
+	all := []string{"get", "list", "watch", "create", "patch", "delete"}
+	rbac := rbacv1.GroupName
+	require.ElementsMatch(t, []rbacv1.PolicyRule{
+		{APIGroups: []string{"acme.example"}, Resources: []string{"oxen"}, Verbs: all},
+		{APIGroups: []string{"apiextensions.k8s.io"}, Resources: []string{"customresourcedefinitions"}, Verbs: all},
+		{APIGroups: []string{"batch"}, Resources: []string{"cronjobs"}, Verbs: all},
+		{APIGroups: []string{"elsewhere.example"}, Resources: []string{"policies"}, Verbs: all},
+		{APIGroups: []string{rbac}, Resources: []string{"clusterrolebindings", "clusterroles"}, Verbs: all},
+		{APIGroups: []string{"acme.example"}, Resources: []string{"oxen/status"}, Verbs: []string{"update"}},
+		{APIGroups: []string{rbac}, Resources: []string{"clusterroles"}, Verbs: []string{"escalate"}},
+		{APIGroups: []string{rbac}, Resources: []string{"clusterroles"}, ResourceNames: []string{"view"}, Verbs: []string{"bind"}},
+	}, rights.Rules)
+}
+
+func TestRightsIncludeOverlaysOfEnvironments(t *testing.T) {
+	p, err := platform.Load(os.DirFS("../../../../examples/acme"))
+	require.NoError(t, err)
+	rights, err := installation.RightsFor(p)
+	require.NoError(t, err)
+	for _, rule := range rights.Rules {
+		if rule.APIGroups[0] == "" {
+			require.Contains(t, rule.Resources, "limitranges", "of the namespaces of prod")
+			require.NotContains(t, rule.Resources, "namespaces", "which are in the fixed rights")
+			return
+		}
+	}
+	require.Fail(t, "no rule for the core group")
+}

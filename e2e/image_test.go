@@ -1,0 +1,123 @@
+package e2e_test
+
+import (
+	"archive/tar"
+	"debug/buildinfo"
+	"debug/elf"
+	"encoding/json"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"testing"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/stretchr/testify/require"
+)
+
+// An image is what "make image" makes, with its layers unpacked.
+type image struct {
+	digest string
+	config v1.Config
+	root   string
+	size   int64 // of its layers, compressed
+}
+
+// newImage builds the image of a checkout as an OCI layout, and reads it back.
+func newImage(t testing.TB, checkout string) image {
+	t.Helper()
+	dir := t.TempDir()
+	build := exec.Command("go", "run", "./cmd/image", "--out", filepath.Join(dir, "layout"))
+	build.Dir = checkout
+	out, err := build.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+
+	index, err := layout.ImageIndexFromPath(filepath.Join(dir, "layout"))
+	require.NoError(t, err)
+	digest, err := index.Digest()
+	require.NoError(t, err)
+	manifest, err := index.IndexManifest()
+	require.NoError(t, err)
+	require.Len(t, manifest.Manifests, 1)
+	found, err := index.Image(manifest.Manifests[0].Digest)
+	require.NoError(t, err)
+	config, err := found.ConfigFile()
+	require.NoError(t, err)
+	i := image{digest: digest.String(), config: config.Config, root: filepath.Join(dir, "root")}
+	layers, err := found.Layers()
+	require.NoError(t, err)
+	for _, layer := range layers {
+		n, err := layer.Size()
+		require.NoError(t, err)
+		i.size += n
+	}
+	unpack(t, mutate.Extract(found), i.root)
+	return i
+}
+
+// unpack writes the regular files of an archive.
+func unpack(t testing.TB, archive io.ReadCloser, dir string) {
+	t.Helper()
+	defer func() { _ = archive.Close() }()
+	for files := tar.NewReader(archive); ; {
+		header, err := files.Next()
+		if err == io.EOF {
+			return
+		}
+		require.NoError(t, err)
+		require.Equal(t, byte(tar.TypeReg), header.Typeflag, header.Name)
+		require.Zero(t, header.Uid, "nobody but root could change it")
+		require.True(t, filepath.IsLocal(header.Name))
+		name := filepath.Join(dir, header.Name)
+		require.NoError(t, os.MkdirAll(filepath.Dir(name), 0o755))
+		file, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, header.FileInfo().Mode().Perm())
+		require.NoError(t, err)
+		_, err = io.Copy(file, files)
+		require.NoError(t, err)
+		require.NoError(t, file.Close())
+	}
+}
+
+// TestImageIsOneStaticBinaryAndTheSameTwice builds the commit that is checked out, in two clones.
+func TestImageIsOneStaticBinaryAndTheSameTwice(t *testing.T) {
+	clone := func() string {
+		dir := t.TempDir()
+		out, err := exec.Command("git", "clone", "-q", "..", dir).CombinedOutput()
+		require.NoError(t, err, "%s", out)
+		return dir
+	}
+	i := newImage(t, clone())
+	require.Equal(t, i.digest, newImage(t, clone()).digest)
+
+	entries, err := os.ReadDir(i.root)
+	require.NoError(t, err)
+	require.Len(t, entries, 1, "no shell, no git, and nothing else")
+	require.Equal(t, []string{"/transom"}, i.config.Entrypoint)
+	require.Equal(t, "65532:65532", i.config.User)
+	t.Logf("%.1f MB compressed", float64(i.size)/1e6)
+	require.Less(t, i.size, int64(60e6))
+
+	binary := filepath.Join(i.root, "transom")
+	file, err := elf.Open(binary)
+	require.NoError(t, err)
+	defer func() { _ = file.Close() }()
+	require.Nil(t, file.Section(".interp"), "it needs no libraries")
+	require.Nil(t, file.Section(".symtab"), "it is stripped")
+	info, err := buildinfo.ReadFile(binary)
+	require.NoError(t, err)
+	require.True(t, slices.ContainsFunc(info.Deps, func(m *debug.Module) bool { return m.Path == "golang.org/x/crypto/x509roots/fallback" }),
+		"it knows authorities where there are no files of them")
+
+	said, err := exec.Command(binary, "version", "-o", "json").Output()
+	require.NoError(t, err)
+	var version struct{ Commit string }
+	require.NoError(t, json.Unmarshal(said, &version))
+	head, err := exec.Command("git", "rev-parse", "HEAD").Output()
+	require.NoError(t, err)
+	require.Equal(t, string(head), version.Commit+"\n")
+	require.Equal(t, version.Commit, i.config.Labels["org.opencontainers.image.revision"])
+}

@@ -1,0 +1,320 @@
+package e2e_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/restmapper"
+	"sigs.k8s.io/yaml"
+
+	"transom.dev/reconciler/status"
+)
+
+// shopManifests have whatever the daemon needs rights for: pods of a Deployment and of a DaemonSet, a claim that waits for its
+// pod, and a role, which nobody may write without the rights that it gives.
+const shopManifests = `apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: app, image: "nginx:1"}]}
+---
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: agent}
+spec:
+  selector: {matchLabels: {app: agent}}
+  template:
+    metadata: {labels: {app: agent}}
+    spec: {containers: [{name: app, image: "nginx:1"}]}
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: scratch}
+spec: {accessModes: [ReadWriteOnce], storageClassName: kwok-volume-wait, resources: {requests: {storage: 1Gi}}}
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: web}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: web}
+rules: [{apiGroups: [""], resources: [endpoints], verbs: [get]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: web}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: web}
+subjects: [{kind: ServiceAccount, name: web}]
+`
+
+// installedPlatform has an environment on the management cluster, and one on another cluster that follows it.
+func installedPlatform() string {
+	gear := "apiVersion: acme.example/v1\nkind: Widget\nmetadata: {name: gear}\nspec: {image: one}\n"
+	text := published("gear", "1.0.0", ", kinds: [{group: acme.example, kind: Widget, scope: Namespaced}]"+
+		", health: [{group: acme.example, kind: Widget, healthy: 'has(spec.image)'}]", gear)
+	for number, image := range map[string]string{"1.0.0": "nginx:1", "1.0.1": "nginx:broken", "1.0.2": "nginx:2"} {
+		text += published("shop", number, "", strings.ReplaceAll(shopManifests, "nginx:1", image))
+	}
+	for _, offering := range []string{"shop", "gear"} {
+		text += "-- offerings/" + offering + "/offering.yaml --\n" + document("Offering", offering, "title: T, description: D, owner: platform")
+	}
+	for cluster, environment := range map[string]string{"hub": "dev", "spoke": "prod"} {
+		text += "-- clusters/" + cluster + ".yaml --\napiVersion: transom.dev/v1alpha1\nkind: Cluster\nmetadata: {name: " + cluster +
+			", labels: {stage: " + environment + "}}\nspec: {state: active}\n"
+		more := ""
+		if environment == "prod" {
+			more = ", promotesFrom: [dev], gates: {soak: 1s}"
+		}
+		text += "-- environments/" + environment + ".yaml --\n" + document("Environment", environment,
+			"state: {url: ../state-"+environment+".git, branch: main}, clusters: {matchLabels: {stage: "+environment+"}}"+more)
+	}
+	return text + "-- requests/payments/shop.yaml --\n" + shopOf("1.0.0") +
+		"-- requests/payments/gear.yaml --\n" + document("Request", "gear", `offering: gear, version: "1", environments: {dev: {}}`)
+}
+
+func shopOf(version string) string {
+	return document("Request", "shop", `offering: shop, version: "`+version+`", environments: {dev: {}, prod: {}}`)
+}
+
+// TestInstalledDaemonDoesItsJob applies the manifests of "transom install" to a management cluster and to another one, runs the
+// image as the Deployment says, and has it do the main job with the rights that it is given there, and no others. Then
+// "transom uninstall" takes all of it away, but for the workloads.
+func TestInstalledDaemonDoesItsJob(t *testing.T) {
+	i := newImage(t, "..")
+	w := newWorld(t, installedPlatform(), []string{"hub", "spoke"}, "--audit")
+	forge := newProxy(w, "hub")
+	w.install(i, "hub", "--platform", forge.URL+"/git/platform.git", "--image", "transom:test", "--own-cluster")
+	w.install(i, "hub", "--rights", w.clone())
+	w.install(i, "spoke", "--target")
+	w.install(i, "spoke", "--target", "--rights", w.clone())
+	w.admitsOnlyRestricted("hub", "transom-daemon", "transom")
+	w.secret("hub", "credentials", map[string]string{
+		"git.yaml": fmt.Sprintf("credentials: [{url: %q, token: none, caFile: ca.pem}]\n", forge.URL), "ca.pem": string(forge.certificate()),
+	})
+	w.secret("hub", "kubeconfigs", map[string]string{
+		"hub.kubeconfig": w.kubeconfigOf("hub", "certificate-authority: "+serviceAccountDir+"/ca.crt", "tokenFile: "+serviceAccountDir+"/token"),
+		"spoke.kubeconfig": w.kubeconfigOf("spoke", "certificate-authority-data: "+base64Of(w.config("spoke").CAData),
+			"token: "+w.token("spoke", "transom-system", "transom")),
+	})
+
+	w.impatient("hub")
+	w.runPod("hub", "transom-daemon", "transom", i)
+	w.eventually("a kind is waited for", func() error {
+		return w.shows("dev", "gear", func(p status.Placement) bool { return strings.Contains(p.Message, "waiting for a CRD") })
+	})
+	require.NotEmpty(t, w.children(), "workers run Kustomize")
+	w.defineWidgets("hub")
+	w.eventually("all is live on both clusters", func() error { return w.healthy(w.git(w.clone(), "rev-parse", "HEAD"), 3) })
+	w.push("shop: 1.0.1", map[string]string{"requests/payments/shop.yaml": shopOf("1.0.1")})
+	w.eventually("a bad version is seen to be bad", func() error {
+		return w.shows("dev", "shop", func(p status.Placement) bool { return strings.Contains(p.Message, "ErrImagePull") })
+	})
+	commit := w.push("shop: 1.0.2", map[string]string{"requests/payments/shop.yaml": shopOf("1.0.2")})
+	w.eventually("a new version is live on both", func() error {
+		return errors.Join(w.healthy(commit, 3), w.runsShop("hub", "nginx:2"), w.runsShop("spoke", "nginx:2"))
+	})
+
+	w.delete("hub", "customresourcedefinition", "", "widgets.acme.example")
+	commit = w.push("no gear", map[string]string{"requests/payments/gear.yaml": ""})
+	w.eventually("a removed request is gone", func() error { return errors.Join(w.healthy(commit, 2), w.forgot("hub", "gear")) })
+	w.stop()
+	entries, err := os.ReadDir(i.root)
+	require.NoError(t, err)
+	require.Len(t, entries, 6, "nothing was written beside the volumes: %v", entries)
+
+	w.requireRightsAreThoseOfTheTable()
+	w.uninstall(i)
+	require.NoError(t, errors.Join(w.runsShop("hub", "nginx:2"), w.runsShop("spoke", "nginx:2")), "workloads run on")
+}
+
+// install applies what "transom install" prints, as kubectl does: by server-side apply, and without any unknown field.
+func (w *world) install(i image, cluster string, args ...string) {
+	w.t.Helper()
+	cmd := exec.Command(filepath.Join(i.root, "transom"), append([]string{"install"}, args...)...)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	require.NoError(w.t, err)
+	for document := range strings.SplitSeq(string(out), "\n---\n") {
+		var u unstructured.Unstructured
+		require.NoError(w.t, yaml.Unmarshal([]byte(document), &u.Object))
+		body, err := json.Marshal(u.Object)
+		require.NoError(w.t, err)
+		_, err = w.objects(cluster, u.GroupVersionKind().GroupKind(), u.GetNamespace()).Patch(w.t.Context(), u.GetName(), types.ApplyPatchType, body,
+			metav1.PatchOptions{FieldManager: "operator", FieldValidation: metav1.FieldValidationStrict})
+		require.NoError(w.t, err, "%s %s", u.GetKind(), u.GetName())
+	}
+}
+
+// impatient adds a flag to the Deployment as an overlay does: to look at the repositories every second.
+func (w *world) impatient(cluster string) {
+	w.t.Helper()
+	patch := `[{"op": "add", "path": "/spec/template/spec/containers/0/args/-", "value": "--interval=1s"}]`
+	_, err := w.client(cluster).AppsV1().Deployments("transom-daemon").Patch(w.t.Context(), "transom", types.JSONPatchType, []byte(patch), metav1.PatchOptions{})
+	require.NoError(w.t, err)
+}
+
+// objects is the client of an administrator for the objects of a kind.
+func (w *world) objects(cluster string, gk schema.GroupKind, namespace string) dynamic.ResourceInterface {
+	w.t.Helper()
+	groups, err := restmapper.GetAPIGroupResources(w.client(cluster).Discovery())
+	require.NoError(w.t, err)
+	mapping, err := restmapper.NewDiscoveryRESTMapper(groups).RESTMapping(gk)
+	require.NoError(w.t, err)
+	client, err := dynamic.NewForConfig(w.config(cluster))
+	require.NoError(w.t, err)
+	if namespace == "" {
+		return client.Resource(mapping.Resource)
+	}
+	return client.Resource(mapping.Resource).Namespace(namespace)
+}
+
+// admitsOnlyRestricted requires that the namespace admits the pod of a Deployment, and would not admit it without its limits.
+func (w *world) admitsOnlyRestricted(cluster, namespace, deployment string) {
+	w.t.Helper()
+	d, err := w.client(cluster).AppsV1().Deployments(namespace).Get(w.t.Context(), deployment, metav1.GetOptions{})
+	require.NoError(w.t, err)
+	pod := &corev1.Pod{ObjectMeta: d.Spec.Template.ObjectMeta, Spec: d.Spec.Template.Spec}
+	pod.Name = "trial"
+	try := func() error {
+		_, err := w.client(cluster).CoreV1().Pods(namespace).Create(w.t.Context(), pod, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+		return err
+	}
+	w.eventually("the pod is admitted", try) // once its ServiceAccount is known everywhere
+	pod.Spec.Containers[0].SecurityContext.AllowPrivilegeEscalation = nil
+	require.ErrorContains(w.t, try(), `violates PodSecurity "restricted`)
+}
+
+func (w *world) secret(cluster, name string, content map[string]string) {
+	w.t.Helper()
+	_, err := w.client(cluster).CoreV1().Secrets("transom-daemon").Create(w.t.Context(),
+		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: name}, StringData: content}, metav1.CreateOptions{})
+	require.NoError(w.t, err)
+}
+
+func (w *world) kubeconfigOf(cluster, authority, user string) string {
+	return fmt.Sprintf("apiVersion: v1\nkind: Config\ncurrent-context: c\ncontexts: [{name: c, context: {cluster: c, user: u}}]\n"+
+		"users: [{name: u, user: {%s}}]\nclusters: [{name: c, cluster: {server: %q, %s}}]\n", user, w.config(cluster).Host, authority)
+}
+
+// defineWidgets has a cluster serve Widgets, and another kind of their group.
+func (w *world) defineWidgets(cluster string) {
+	w.t.Helper()
+	for _, text := range []string{widgetCRD, strings.NewReplacer("widgets", "gadgets", "Widget", "Gadget").Replace(widgetCRD)} {
+		var crd unstructured.Unstructured
+		require.NoError(w.t, yaml.Unmarshal([]byte(text), &crd.Object))
+		_, err := w.objects(cluster, crd.GroupVersionKind().GroupKind(), "").Create(w.t.Context(), &crd, metav1.CreateOptions{})
+		require.NoError(w.t, err)
+	}
+}
+
+// children are the processes that the daemon started.
+func (w *world) children() string {
+	w.t.Helper()
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", w.daemon.Process.Pid))
+	require.NoError(w.t, err)
+	var all string
+	for _, file := range files {
+		some, _ := os.ReadFile(file) // of a thread that ended there are none
+		all += string(some)
+	}
+	return strings.TrimSpace(all)
+}
+
+// runsShop returns an error unless the shop's pods on a cluster run an image.
+func (w *world) runsShop(cluster, image string) error {
+	pods, err := w.client(cluster).CoreV1().Pods("payments").List(w.t.Context(), metav1.ListOptions{LabelSelector: "app=web"})
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(pods.Items, func(p corev1.Pod) bool { return p.Spec.Containers[0].Image == image }) {
+		return fmt.Errorf("no pod on %s runs %s", cluster, image)
+	}
+	return nil
+}
+
+// forgot returns an error while a cluster has an inventory of a request.
+func (w *world) forgot(cluster, request string) error {
+	left, err := w.client(cluster).CoreV1().ConfigMaps("transom-system").List(w.t.Context(), metav1.ListOptions{LabelSelector: "transom.dev/request=" + request})
+	if err == nil && len(left.Items) > 0 {
+		err = fmt.Errorf("%s has the inventory %s", cluster, left.Items[0].Name)
+	}
+	return err
+}
+
+// uninstall does what "transom uninstall" says, and requires that it is all that there is.
+func (w *world) uninstall(i image) {
+	w.t.Helper()
+	out, err := exec.Command(filepath.Join(i.root, "transom"), "uninstall", "-o", "json").Output()
+	require.NoError(w.t, err)
+	var steps []struct {
+		On       string
+		Commands []string
+	}
+	require.NoError(w.t, json.Unmarshal(out, &steps))
+	on := map[string][]string{"the management cluster": {"hub"}, "every cluster of the fleet": {"hub", "spoke"}}
+	for _, step := range steps {
+		for _, command := range step.Commands {
+			rest, ok := strings.CutPrefix(command, "kubectl delete ")
+			require.True(w.t, ok, command)
+			kind, rest, _ := strings.Cut(strings.Replace(rest, "--ignore-not-found ", "", 1), " ")
+			namespace := ""
+			if after, ok := strings.CutPrefix(rest, "--namespace "); ok {
+				namespace, rest, _ = strings.Cut(after, " ")
+			}
+			require.NotEmpty(w.t, on[step.On], step.On)
+			for _, cluster := range on[step.On] {
+				for name := range strings.FieldsSeq(rest) {
+					w.delete(cluster, kind, namespace, name)
+				}
+			}
+		}
+	}
+	for _, cluster := range []string{"hub", "spoke"} {
+		for _, kind := range []string{"clusterrole", "clusterrolebinding", "namespace"} {
+			list, err := w.objects(cluster, kindsOfCommands[kind], "").List(w.t.Context(), metav1.ListOptions{})
+			require.NoError(w.t, err)
+			for _, o := range list.Items {
+				ends := o.GetDeletionTimestamp() != nil
+				require.True(w.t, ends || !strings.HasPrefix(o.GetName(), "transom"), "%s %s is left on %s", kind, o.GetName(), cluster)
+			}
+		}
+	}
+}
+
+// kindsOfCommands are the kinds as kubectl is told them.
+var kindsOfCommands = map[string]schema.GroupKind{
+	"namespace": {Kind: "Namespace"}, "deployment": {Group: "apps", Kind: "Deployment"}, "serviceaccount": {Kind: "ServiceAccount"},
+	"clusterrole": {Group: "rbac.authorization.k8s.io", Kind: "ClusterRole"}, "role": {Group: "rbac.authorization.k8s.io", Kind: "Role"},
+	"clusterrolebinding": {Group: "rbac.authorization.k8s.io", Kind: "ClusterRoleBinding"}, "rolebinding": {Group: "rbac.authorization.k8s.io", Kind: "RoleBinding"},
+	"customresourcedefinition": {Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"},
+}
+
+// delete deletes an object, as "kubectl delete --ignore-not-found" does.
+func (w *world) delete(cluster, kind, namespace, name string) {
+	w.t.Helper()
+	gk, ok := kindsOfCommands[kind]
+	require.True(w.t, ok, kind)
+	objects, background := w.objects(cluster, gk, namespace), metav1.DeletePropagationBackground
+	if _, err := objects.Get(w.t.Context(), name, metav1.GetOptions{}); err != nil {
+		return
+	}
+	require.NoError(w.t, objects.Delete(w.t.Context(), name, metav1.DeleteOptions{PropagationPolicy: &background}))
+}

@@ -1,0 +1,119 @@
+package e2e_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/stretchr/testify/require"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
+
+	"transom.dev/examples/install"
+)
+
+// An auditEntry is one request of the daemon, as an API server's audit log has it.
+type auditEntry struct {
+	User       struct{ Username string }
+	Verb       string
+	RequestURI string
+	ObjectRef  *struct{ APIGroup, Resource, Subresource, Namespace, Name string }
+
+	ResponseStatus struct{ Code int32 }
+	Annotations    map[string]string
+}
+
+// fixedRights reads the table of rights that do not depend on a platform: cluster-wide, and in a namespace of its own.
+func fixedRights(w *world) (everywhere, inSystem []rbacv1.PolicyRule) {
+	for file, rules := range map[string]*[]rbacv1.PolicyRule{"rights/clusterrole.yaml": &everywhere, "rights/role.yaml": &inSystem} {
+		content, err := fs.ReadFile(install.Files, file)
+		require.NoError(w.t, err)
+		first, _, _ := strings.Cut(string(content), "\n---\n")
+		var role rbacv1.ClusterRole
+		require.NoError(w.t, yaml.UnmarshalStrict([]byte(first), &role))
+		*rules = role.Rules
+	}
+	return everywhere, inSystem
+}
+
+// seldom are rights that it takes minutes to need, and the test in fleet/apply that needs them.
+var seldom = []string{"get controllerrevisions", "get pods", "delete pods"} // TestAPodOfAFailedRevisionThatNeverStartedIsDeleted
+
+// requireRightsAreThoseOfTheTable requires that each request that the daemon made is one that the table or the rights for the platform
+// allow, and that none was refused; and that each right of the table was used.
+func (w *world) requireRightsAreThoseOfTheTable() {
+	w.t.Helper()
+	everywhere, inSystem := fixedRights(w)
+	used := map[string]bool{}
+	for cluster, user := range map[string]string{"hub": "transom-daemon:transom", "spoke": "transom-system:transom"} {
+		platform, err := w.client(cluster).RbacV1().ClusterRoles().Get(w.t.Context(), "transom-platform", metav1.GetOptions{})
+		require.NoError(w.t, err)
+		requests := 0
+		for _, a := range w.auditLog(cluster) {
+			if a.User.Username != "system:serviceaccount:"+user {
+				continue
+			}
+			requests++
+			require.Equal(w.t, "allow", a.Annotations["authorization.k8s.io/decision"], "%s %s", a.Verb, a.RequestURI)
+			require.NotEqual(w.t, int32(http.StatusForbidden), a.ResponseStatus.Code, "%s %s", a.Verb, a.RequestURI)
+			if a.ObjectRef == nil { // discovery, which everybody may
+				require.True(w.t, strings.HasPrefix(a.RequestURI, "/api"), a.RequestURI)
+				continue
+			}
+			fixed := a.by(everywhere) || a.ObjectRef.Namespace == "transom-system" && a.by(inSystem)
+			require.True(w.t, fixed || a.by(platform.Rules), "%s %s is in no table", a.Verb, a.RequestURI)
+			used[a.Verb+" "+a.ObjectRef.Resource] = true
+			if a.Verb == "watch" { // which has begun with a list where the API server is too old to begin it with the objects
+				used["list "+a.ObjectRef.Resource] = true
+			}
+			if a.Verb == "patch" && a.ResponseStatus.Code == http.StatusCreated {
+				used["create "+a.ObjectRef.Resource] = true
+			}
+		}
+		require.NotZero(w.t, requests, "the audit log of %s has none of the daemon's", cluster)
+	}
+	var unused []string
+	for _, rule := range slices.Concat(everywhere, inSystem) {
+		for _, verb := range rule.Verbs {
+			for _, resource := range rule.Resources {
+				if right := verb + " " + resource; !used[right] {
+					unused = append(unused, right)
+				}
+			}
+		}
+	}
+	require.ElementsMatch(w.t, seldom, unused, "rights of the table that were not used; used were %v", slices.Sorted(maps.Keys(used)))
+}
+
+// by says whether one of some rules allows a request.
+func (a auditEntry) by(rules []rbacv1.PolicyRule) bool {
+	return slices.ContainsFunc(rules, func(r rbacv1.PolicyRule) bool {
+		return a.ObjectRef.Subresource == "" && len(r.ResourceNames) == 0 &&
+			slices.Contains(r.APIGroups, a.ObjectRef.APIGroup) && slices.Contains(r.Resources, a.ObjectRef.Resource) && slices.Contains(r.Verbs, a.Verb)
+	})
+}
+
+// auditLog has the requests of ServiceAccounts that a cluster's API server has in its audit log.
+func (w *world) auditLog(cluster string) (all []auditEntry) {
+	w.t.Helper()
+	file, err := os.Open(filepath.Join(w.fleet, "logs", cluster, "audit.log"))
+	require.NoError(w.t, err)
+	defer func() { _ = file.Close() }()
+	lines := bufio.NewScanner(file)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var a auditEntry
+		require.NoError(w.t, json.Unmarshal(lines.Bytes(), &a), fmt.Sprintf("%.200s", lines.Text()))
+		all = append(all, a)
+	}
+	require.NoError(w.t, lines.Err())
+	return all
+}

@@ -1,0 +1,10 @@
+// Package install holds the manifests of an installation, as this directory has them: "transom install" prints them, and
+// people use them as a Kustomize base. It has no code.
+package install
+
+import "embed"
+
+// Files are the directories of this one.
+//
+//go:embed base rights target access monitoring overlay
+var Files embed.FS
