@@ -1,6 +1,8 @@
 package promotion_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,32 +12,76 @@ import (
 	"transom.dev/render/state"
 )
 
-// TestAnEnvironmentChangeWaitsForTheRolloutUnderWay keeps R78.
-func TestAnEnvironmentChangeWaitsForTheRolloutUnderWay(t *testing.T) {
-	begin := func(t *testing.T, bad fault, after time.Duration) *world {
-		w := settled(t, "a")
-		w.faults["p2/<nil>@dev"] = bad
-		w.bump("a")
-		w.passes()
-		w.settle(after)
-		w.putIn["dev"] = 1
-		w.merge("dev puts in something else")
-		w.passes()
-		return w
+// put merges another value that an environment puts into its instances.
+func (w *world) put(environment string) {
+	w.putIn[environment]++
+	w.merge("%s puts in e%d", environment, w.putIn[environment])
+}
+
+// TestAnEnvironmentChangeWaitsForTheLastWave, which is healthy and soaks. It keeps R78.
+func TestAnEnvironmentChangeWaitsForTheLastWave(t *testing.T) {
+	w := judged(t, "a")
+	w.environmentOf("dev").Rollout.Waves = []platform.Wave{{Name: "all", Soak: 5 * time.Minute}}
+	w.bump("a")
+	w.settle(startup + 2*tick)
+	w.put("dev")
+	w.settle(2 * time.Minute)
+	require.Contains(t, w.gate("dev", "a", "rollout").Reason, "an environment change waits for the rollout under way")
+	require.NotContains(t, w.liveOn("dev", "dev-1", "a"), " e1")
+	w.restart()
+	w.passes()
+	require.NotContains(t, w.stages["dev"].releases[key("a")].Clusters["dev-1"].RenderKey, " e1", "nobody has looked yet")
+	w.settle(30 * time.Minute)
+	require.True(t, w.arrived(), w.late())
+}
+
+// A change of an environment is bad, and the next one mends it. It keeps R78.
+func TestAnEnvironmentChangeMendsWhatIsStuck(t *testing.T) {
+	for _, bad := range []fault{hangs, stuck} {
+		for name, begin := range map[string]func(*world){
+			"a change of the environment": func(w *world) { w.put("prod") },
+			"a version": func(w *world) {
+				w.publish("1.1.0")
+				w.faults["1.1.0@prod"], w.faults["e1@prod"] = w.faults["e1@prod"], ""
+				w.merge("1.1.0 is published")
+			},
+		} {
+			t.Run(name+" that "+string(bad), func(t *testing.T) {
+				w := judged(t, "a")
+				w.faults["e1@prod"] = bad
+				begin(w)
+				w.until(t, func() bool { return w.stages["prod"].releases[key("a")].Promotion.Rollout != nil })
+				cause := w.stages["prod"].releases[key("a")].Promotion.Rollout.Cause
+				w.settle(2 * time.Minute)
+				delete(w.faults, "1.1.0@prod")
+				w.put("prod")
+				mend := fmt.Sprintf(" e%d", w.putIn["prod"])
+				w.settle(2 * tick)
+				require.Contains(t, w.liveOn("prod", "prod-1", "a"), mend)
+				require.NotContains(t, w.liveOn("prod", "prod-2", "a"), mend, "the first wave soaks")
+				require.Equal(t, cause, w.stages["prod"].releases[key("a")].Promotion.Rollout.Cause)
+				w.settle(4 * time.Minute)
+				require.True(t, w.arrived(), w.late())
+				require.Empty(t, w.stages["prod"].releases[key("a")].Promotion.Rejected)
+			})
+		}
 	}
-	t.Run("that may get well", func(t *testing.T) {
-		w := begin(t, "", 0)
-		require.Contains(t, w.gate("dev", "a", "rollout").Reason, "an environment change waits for the rollout under way")
-		w.settle(tick)
-		require.NotContains(t, w.liveOn("dev", "dev-1", "a"), " e1")
-		w.settle(20 * time.Minute)
-		require.True(t, w.arrived(), w.late())
-	})
-	t.Run("but mends what is stuck", func(t *testing.T) {
-		w := begin(t, stuck, startup+tick)
-		w.settle(tick)
-		require.Contains(t, w.liveOn("dev", "dev-1", "a"), "p2/<nil> e1")
-	})
+}
+
+// An environment changes while a release soaks in its first wave: the second wave gets nothing that the first one has not had.
+// It keeps R52 and R78.
+func TestAnEnvironmentChangeBeginsAtTheFirstWave(t *testing.T) {
+	w := judged(t, "a")
+	w.bump("a")
+	w.until(t, func() bool { return strings.Contains(w.liveOn("prod", "prod-1", "a"), "p2") })
+	w.settle(startup + 2*tick)
+	w.put("prod")
+	w.settle(2 * tick)
+	require.Contains(t, w.liveOn("prod", "prod-1", "a"), "p2/<nil> e1")
+	w.settle(startup + 2*tick)
+	require.NotContains(t, w.liveOn("prod", "prod-2", "a"), "p2", "the canary has not soaked with it")
+	w.settle(3 * time.Minute)
+	require.True(t, w.arrived(), w.late())
 }
 
 // TestAChangeOfBoundOutputsIsInNoGroup keeps R79.

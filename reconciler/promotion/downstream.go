@@ -46,13 +46,11 @@ func (d downstreams) mayRun(k platform.RequestKey) bool {
 // lacksProof reports whether some downstream environment waits for a longer soak of the release that runs here than is on
 // record.
 func (d downstreams) lacksProof(r *state.Release) bool {
-	need, asked := time.Duration(0), false
-	for _, e := range d.all {
-		if d.asks(e, r) {
-			need, asked = max(need, e.Gates.Soak), true
-		}
-	}
-	return asked && !isProven(r, need)
+	soaked, proven := soakOnRecord(r)
+	return slices.ContainsFunc(d.all, func(e *platform.Environment) bool {
+		suffices := proven && soaked >= e.Gates.Soak // which is found out faster than who asks
+		return !suffices && d.asks(e, r)
+	})
 }
 
 // isProven reports whether a record has a proof of its own release that is as long as this.

@@ -48,8 +48,9 @@ func (a *admitter) proceed(c *change) (out admitted, mine bool) {
 	underWay := phaseOf(c.Base).underWay()
 	joined, holds := a.people.free(c.joining, refOf(c.Next))
 	out.wait(holds...)
+	anew := a.beginsAnew(c)
 	var next []string // the clusters that the rollout is on its way to
-	if underWay {
+	if underWay && !anew {
 		next = intersect(c.moving, pending(c.Base))
 		if len(c.Base.Clusters) == 0 {
 			next = c.moving // its clusters left, and others came
@@ -57,7 +58,7 @@ func (a *admitter) proceed(c *change) (out admitted, mine bool) {
 	}
 	comes := slices.Concat(joined, next)
 	switch {
-	case len(comes) == 0 && underWay && !a.hopeless(c.Base):
+	case len(comes) == 0 && underWay && !anew:
 		out.wait(Gate{Name: gate.Rollout, Reason: "an environment change waits for the rollout under way", Opens: "its end"})
 		return a.departLast(c, out), true
 	case len(comes) == 0:
@@ -74,10 +75,18 @@ func (a *admitter) proceed(c *change) (out admitted, mine bool) {
 	return a.advance(c, out, joined, next), true
 }
 
-// hopeless reports whether the objects that an open rollout brought will not get well by waiting, so that a change of the
-// environment may mend it.
-func (a *admitter) hopeless(r *state.Release) bool {
-	return a.condition(a.Environment, r, nil).said.hopeless()
+// beginsAnew reports whether an open rollout begins again with the bytes of a change of the environment: the change alters bytes
+// that the rollout brought, and further clusters are to get them, which no wave before has had, or they are not healthy, and the
+// change may be the mend. A change waits only for bytes that are everywhere and soak, and those of a pinned release stay.
+func (a *admitter) beginsAnew(c *change) bool {
+	altered := slices.ContainsFunc(without(c.moving, pending(c.Base)), func(cluster string) bool {
+		_, there := c.Base.Clusters[cluster]
+		return there
+	})
+	if !altered || !phaseOf(c.Base).underWay() || a.people.freeze(c.Base) != nil {
+		return false
+	}
+	return len(pending(c.Base)) > 0 || a.condition(a.Environment, c.Base, nil).said.ill()
 }
 
 // advance moves the clusters whose turn it is, and those that joined, to the release that runs.
@@ -152,11 +161,16 @@ func (a *admitter) renew(c *change, wanting int) (out admitted, grouped bool) {
 	gate := a.question(c, c.moving, a.plan.covers(c, c.moving)).first(renewal)
 	var now []string
 	if gate == nil {
-		now, gate = a.waves.reach(refOf(c.Next), c.Base, c.brought(), c.moving)
+		moving := c.moving
+		if a.withdrawn(c.Base) { // it goes to no further cluster
+			moving = without(moving, pending(c.Base))
+		}
+		now, gate = a.waves.reach(refOf(c.Next), c.Base, c.brought(), moving)
 	}
 	if len(now) > 0 {
 		cause, group := a.renewedBy(c)
-		joins := cause == state.CauseEnvironment
+		within := phaseOf(c.Base).underWay() && groupOf(c.Base) == group
+		joins := cause == state.CauseEnvironment && !within
 		if gate = nil; joins {
 			gate = a.groups.enter(group, wanting)
 		}

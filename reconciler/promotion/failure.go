@@ -27,11 +27,10 @@ func (s follower) sick(cluster string, ours Observation) *Gate {
 			continue
 		}
 		said := s.observe(e, k, cluster, placed)
-		ill := said.Health == state.Failed || said.Health == state.Progressing
-		longIll := ill && said.Ailing > before
+		longIll := said.ill() && said.Ailing > before
 		if said.known() && !longIll {
 			neighbours++
-			if ill {
+			if said.ill() {
 				failing++
 			}
 		}

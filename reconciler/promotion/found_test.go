@@ -7,7 +7,7 @@ import (
 )
 
 // TestFoundSchedules plays the histories that once broke a rule, shrunk, each named by the fault that it found.
-// It keeps R10, R17, R37, R39, R46, R47, R50, R72, R74, R83, R84, R86 and R89.
+// It keeps R10, R17, R25, R37, R39, R46, R47, R50, R72, R74, R83, R84, R86 and R89.
 func TestFoundSchedules(t *testing.T) {
 	for name, s := range map[string]schedule{
 		"a cluster that is held keeps the bytes of another release, which prove nothing": {8190, []event{
@@ -119,6 +119,13 @@ func TestFoundSchedules(t *testing.T) {
 			{"weak", 111261, 747933, 265697},
 			{"select", 209742, 642398, 320893},
 			{"wait", 464265, 774732, 769048},
+		}},
+		"a cluster that joined keeps the bytes of a change that went back, and counts nowhere": {7033968, []event{
+			{"spoil", 627844, 117739, 598149},
+			{"wait", 550834, 478528, 243960},
+			{"join", 809734, 850321, 640181},
+			{"leap", 847129, 66653, 989485},
+			{"wait", 412268, 414679, 95808},
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -34,6 +34,9 @@ func (o Observation) known() bool {
 	return o.Health == state.Healthy || o.Health == state.Suspended || o.Health == state.Progressing || o.Health == state.Failed
 }
 
+// ill reports whether somebody looked and saw that it is not healthy, though it is asked to be.
+func (o Observation) ill() bool { return o.Health == state.Failed || o.Health == state.Progressing }
+
 // broke reports whether health is lost: failed, or not there for longer than grace.
 func (o Observation) broke(grace time.Duration) bool {
 	return broke(o.Health, o.Ailing, grace)

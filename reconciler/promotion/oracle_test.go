@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"transom.dev/reconciler/promotion"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -69,7 +70,7 @@ func (o *oracle) watch() {
 // everywhereAtOnce reports whether all clusters of a record that count have its bytes.
 func (o *oracle) everywhereAtOnce(environment string, r *state.Release) bool {
 	for c, p := range r.Clusters {
-		if p.Release != "" && o.counts(environment, c) {
+		if p.Release != "" && !p.Joining && o.counts(environment, c) {
 			return false
 		}
 	}
@@ -227,7 +228,7 @@ func differ(was, is *state.Release) (changed, gone []string) {
 	return changed, gone
 }
 
-// waves holds the clusters that a rollout reaches against the waves before them. It checks R52.
+// waves holds the clusters that a rollout reaches against the waves before them. It checks R52 and R78.
 func (o *oracle) waves(s *stage, was, is *state.Release, changed []string) {
 	all := o.platform.Environments[s.name].Rollout.Waves
 	if len(all) < 2 || is.Promotion.Rollout == nil || is.Promotion.Rollout.Cause == "pin" {
@@ -239,6 +240,7 @@ func (o *oracle) waves(s *stage, was, is *state.Release, changed []string) {
 		}
 		return 1
 	}
+	desired := o.desired(s, is)
 	for _, c := range changed {
 		if wave(c) == 0 || is.Clusters[c].Joining || !slices.Contains(is.Promotion.Rollout.Moved, c) {
 			continue
@@ -250,6 +252,11 @@ func (o *oracle) waves(s *stage, was, is *state.Release, changed []string) {
 			on := s.live[is.Key.Name+"@"+first]
 			if on == nil || on.revision != is.Clusters[first].Observed() || on.well < all[0].Soak {
 				o.breaks("%s reaches %s with %s before %s soaked", s.name, c, is.Digest, first)
+			}
+		}
+		for first, key := range desired {
+			if wave(first) == 0 && o.counts(s.name, first) && is.Clusters[first].RenderKey != key && is.Clusters[c].RenderKey == desired[c] {
+				o.breaks("%s reaches %s with %s before %s has it", s.name, c, desired[c], first)
 			}
 		}
 		for _, pending := range is.Promotion.Rollout.Pending {
@@ -272,4 +279,22 @@ func onTheirWay(was, is *state.Release) (list []string) {
 		}
 	}
 	return list
+}
+
+// desired are the render keys of a release at the head on the clusters that have a placement of it and did not join, but for
+// one that a Pin keeps as it is, or whose bytes others decide.
+func (o *oracle) desired(s *stage, is *state.Release) map[string]string {
+	if o.pin(s.name, is) != nil || is.Absent || is.Request.Bindings["to"] != "" {
+		return nil
+	}
+	i, _ := lookup{o.world, s.name}.Resolve(is.Key, promotion.ContentOf(is))
+	if i == nil || i.Release != is.Digest {
+		return nil
+	}
+	keys := maps.Clone(o.make(i).keys)
+	maps.DeleteFunc(keys, func(c, _ string) bool {
+		placed, there := is.Clusters[c]
+		return !there || placed.Joining
+	})
+	return keys
 }

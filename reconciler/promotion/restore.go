@@ -55,7 +55,7 @@ func relabelled(placed, before state.Placement, from, to *state.Release) state.P
 		placed.Release, placed.Version = before.Release, before.Version
 	case placed.Release == to.Digest:
 		placed.Release, placed.Version = "", ""
-	case placed.Release == "":
+	case placed.Release == "" && from.Digest != to.Digest: // it is no change of the environment that goes back
 		placed.Release, placed.Version = from.Digest, from.Version
 	}
 	return placed

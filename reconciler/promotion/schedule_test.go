@@ -34,7 +34,7 @@ var kinds = strings.Fields(`
 	flap flap flap block block lose regain regain restart restart jump race race race
 	leap choose choose bind bind unbind leave vanish vanish return return
 	place place everyplace slot slot unslot select select unselect flee hurry unhurry rush
-	put pause activate activate drain join breaks mends mends sick well well late late late`)
+	put spoil pause activate activate drain join breaks mends mends sick well well late late late`)
 
 func plan(seed uint64) schedule {
 	r := rand.New(rand.NewPCG(seed, 4))
@@ -223,6 +223,10 @@ func (w *world) merged(e event, k platform.RequestKey, name, cluster string) {
 	case "put":
 		w.putIn[name]++
 		w.merge("%s puts in e%d", name, w.putIn[name])
+	case "spoil":
+		w.putIn[name]++
+		w.faults[fmt.Sprintf("e%d@%s", w.putIn[name], name)] = []fault{fails, hangs, stuck}[e.a%3]
+		w.merge("%s puts in e%d, with which nothing is healthy", name, w.putIn[name])
 	case "pause", "activate", "drain":
 		w.platform.Clusters[cluster].State = map[string]platform.ClusterState{
 			"pause": platform.ClusterPaused, "activate": platform.ClusterActive, "drain": platform.ClusterDraining,

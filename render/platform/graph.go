@@ -121,7 +121,11 @@ func (g *Graph) Feeds(from, to string, spec *RequestSpec) bool {
 	if slices.Contains(g.direct[to], from) {
 		return true
 	}
-	ends := func(up string) bool { _, placed := spec.Environments[up]; return placed || up == from }
+	goesOn := func(up string) bool { _, placed := spec.Environments[up]; return !placed }
+	if !slices.ContainsFunc(g.direct[to], goesOn) {
+		return false // each way ends at once, as for nearly all requests
+	}
+	ends := func(up string) bool { return !goesOn(up) || up == from }
 	return listed(g.nearest(to, ends), from)
 }
 
