@@ -185,10 +185,13 @@ func (a *agent) linked(c *connection, err error) {
 			a.queue.add(everything(as.Environment), due)
 		}
 	}
-	a.conn = c
 	if now.Since = a.reported.Since; a.reported.Cluster == "" || now.Reachable != a.reported.Reachable {
 		now.Since = time.Now()
+		if !now.Reachable && a.conn != nil {
+			now.Since = a.conn.lastAnswer()
+		}
 	}
+	a.conn = c
 	if now != a.reported {
 		a.reported = now
 		a.fleet.ReportCluster(now)

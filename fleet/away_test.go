@@ -127,6 +127,30 @@ func TestClusterThatNeverAnswersIsGivenUpOnAndAskedAgain(t *testing.T) {
 	})
 }
 
+// An API server hangs: it takes connections and answers nothing, for one time or another.
+func TestHungClusterIsToldAndComesBack(t *testing.T) {
+	for _, hangs := range []time.Duration{31 * time.Second, 45 * time.Second, time.Minute, 95 * time.Second, 10 * time.Minute} {
+		t.Run(hangs.String(), func(t *testing.T) {
+			simulate(t, []string{"a"}, func(h *harness) {
+				a := h.clusters["a"]
+				h.deploy(commit(place(dev("web"), "1", "a")), pinned("a"))
+				h.after(time.Hour)
+				began := time.Now()
+				answer := a.hang()
+				h.after(30 * time.Second)
+				require.False(h, h.statusOf("a").Reachable)
+				require.Equal(h, "no answer within 10s", h.statusOf("a").Err)
+				require.False(h, h.statusOf("a").Since.After(began), "it has not been looked at since")
+				require.Less(h, began.Sub(h.statusOf("a").Since), 20*time.Second)
+				h.after(hangs - 30*time.Second)
+				answer()
+				h.after(10 * time.Second)
+				require.True(h, h.statusOf("a").Reachable)
+			})
+		})
+	}
+}
+
 func TestReconnectTakesTheNewWayAtOnce(t *testing.T) {
 	simulate(t, []string{"a"}, func(h *harness) {
 		a := h.clusters["a"]

@@ -19,6 +19,7 @@ import (
 type fakeCluster struct {
 	mu       sync.Mutex
 	uid      string
+	hung     chan struct{}                                               // nobody is answered before it is closed; nil: all are
 	away     error                                                       // the error of every call, if set
 	held     map[apply.Owner]string                                      // revision by whose inventory is there
 	passes   []pass                                                      // in the order they began
@@ -84,6 +85,27 @@ func (c *fakeCluster) connect(event func(apply.Owner), doubt func()) (fleet.Memb
 	return s, nil
 }
 
+// hang has the cluster take connections and requests, and answer none of them until the function is called that it returns.
+func (c *fakeCluster) hang() (answer func()) {
+	hung := make(chan struct{})
+	c.set(func(c *fakeCluster) { c.hung = hung })
+	return func() { close(hung) }
+}
+
+// answers waits until the cluster answers, or the context ends.
+func (c *fakeCluster) answers(ctx context.Context) {
+	c.mu.Lock()
+	hung := c.hung
+	c.mu.Unlock()
+	if hung == nil {
+		return
+	}
+	select {
+	case <-hung:
+	case <-ctx.Done():
+	}
+}
+
 // Credential is that of the cluster, and Version unknown.
 func (s *session) Credential() *credential.Credential {
 	s.mu.Lock()
@@ -94,6 +116,7 @@ func (s *session) Credential() *credential.Credential {
 func (s *session) Version() string { return "" }
 
 func (s *session) UID(ctx context.Context) (string, error) {
+	s.answers(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.uid, errors.Join(s.away, ctx.Err())

@@ -75,7 +75,7 @@ type ClusterResult struct {
 	Reachable bool
 	Err       string    // why it cannot be reached
 	Problem   string    // which fault a person must fix: nothing is written for an environment that pins another identity or name
-	Since     time.Time // when it became reachable or unreachable
+	Since     time.Time // when it became reachable; while it is not: when it last answered
 
 	Version string    // of Kubernetes; empty: not known
 	User    string    // whom it takes the daemon for; empty: the credential does not say

@@ -19,6 +19,9 @@ const (
 	dialLimit  = 30 * time.Second // how long it may take to connect
 )
 
+// errSilent ends a connection to a cluster that hangs.
+var errSilent = fmt.Errorf("no answer within %v", probeLimit)
+
 // A link keeps the connection to one cluster: made when there is none, given up when the cluster does not answer, is
 // not the one it was, or is to be reached in another way.
 type link struct {
@@ -48,6 +51,9 @@ type connection struct {
 	cancel  context.CancelCauseFunc
 	users   sync.WaitGroup
 	probing sync.Mutex
+
+	answered time.Time // when the cluster last said who it is; under probing
+
 	refused error // why the new way to reach the cluster is not used; used by the link's goroutine alone
 }
 
@@ -69,7 +75,11 @@ func (l *link) run(ctx, visits context.Context) {
 	for ctx.Err() == nil {
 		c, err := next, error(nil)
 		if c == nil {
+			began := time.Now()
 			c, err = l.connect(ctx, visits)
+			if time.Since(began) >= probeLimit {
+				delays = newDelays() // waiting for a cluster that hangs was pause enough: it answers the next attempt when it can
+			}
 		}
 		if ctx.Err() == nil && err != nil {
 			l.notify(nil, err)
@@ -83,10 +93,13 @@ func (l *link) run(ctx, visits context.Context) {
 		l.set(c)
 		next, err = l.keep(ctx, visits, c)
 		l.unset(c)
-		if err == nil || time.Since(since) > awayLast {
+		silent, long := errors.Is(err, errSilent), time.Since(since) > awayLast
+		if brief := err != nil && !long; silent || brief {
+			l.notify(nil, err)
+		}
+		if err == nil || long {
 			delays = newDelays()
 		} else {
-			l.notify(nil, err)
 			l.pause(ctx, &delays)
 		}
 	}
@@ -133,7 +146,7 @@ func (l *link) connect(ctx, visits context.Context) (*connection, error) {
 		m.Close()
 		return nil, fmt.Errorf("read its identity: %w", err)
 	}
-	return &connection{member: m, uid: uid, ctx: live, cancel: cancel}, nil
+	return &connection{member: m, uid: uid, ctx: live, cancel: cancel, answered: time.Now()}, nil
 }
 
 // keep returns when the connection is to be given up: with an error if the cluster is away, and with the connection that
@@ -152,7 +165,7 @@ func (l *link) keep(ctx, visits context.Context, c *connection) (*connection, er
 			l.notify(c, nil)
 		case <-l.probes:
 			c.lost()
-		case <-time.After(wait.Jitter(probeEvery, 0.3)):
+		case <-time.After(wait.Jitter(probeEvery, 0.1)): // so that a hung cluster is told within half a minute
 			if !c.lost() {
 				due = c.refused != nil
 				c.tend()
@@ -194,13 +207,25 @@ func (c *connection) lost() bool {
 	ctx, cancel := context.WithTimeout(c.ctx, probeLimit)
 	defer cancel()
 	uid, err := c.UID(ctx)
-	if err == nil && uid != c.uid {
+	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		err = errSilent
+	case err == nil && uid != c.uid:
 		err = fmt.Errorf("another cluster answers: its identity is %s and was %s", uid, c.uid)
 	}
 	if err != nil {
 		c.cancel(err)
+	} else {
+		c.answered = time.Now()
 	}
 	return err != nil
+}
+
+// lastAnswer is when the cluster last said who it is.
+func (c *connection) lastAnswer() time.Time {
+	c.probing.Lock()
+	defer c.probing.Unlock()
+	return c.answered
 }
 
 // wait returns true when there is a connection, or false when ctx is done.

@@ -15,7 +15,7 @@ import (
 // ClusterSeen takes a result of the fleet about a cluster. It is meant as fleet.Fleet's ReportCluster.
 func (r *Reconciler) ClusterSeen(c fleet.ClusterResult) {
 	r.Board.ClusterSeen(status.Cluster{
-		Name: c.Cluster, UID: c.UID, Reachable: c.Reachable, Message: c.Err, Problem: c.Problem,
+		Name: c.Cluster, UID: c.UID, Reachable: c.Reachable, Message: c.Err, Problem: c.Problem, Since: c.Since,
 		Version: c.Version, Credential: status.Credential{Source: c.Source, User: c.User, Expires: c.Expires, Warning: c.Warning},
 	})
 	if r.cache.identities.learn(c.Cluster, c.UID) {

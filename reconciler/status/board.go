@@ -178,7 +178,7 @@ func (b *Board) succeeded(e *Environment, name string) {
 	}
 }
 
-// ClusterSeen says whether a cluster can be reached, and if not, why.
+// ClusterSeen says whether a cluster can be reached, and if not, why and when it last answered.
 func (b *Board) ClusterSeen(c Cluster) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -187,11 +187,15 @@ func (b *Board) ClusterSeen(c Cluster) {
 	if !c.Reachable {
 		c.Version, c.Credential = old.Version, old.Credential
 	}
+	answered := c.Since
 	c.Since = old.Since
 	c.Message = cmp.Or(c.Message, c.Problem)
 	if !known || old.Reachable != c.Reachable || old.Message != c.Message {
 		c.Since = b.now()
 		b.record(Event{Level: alarm(known && old.ill(), c.ill()), Cluster: c.Name, Message: reachability(c)})
+	}
+	if !c.Reachable && !answered.IsZero() {
+		c.Since = answered
 	}
 	if warning := c.Credential.Warning; warning != old.Credential.Warning {
 		b.record(Event{Level: Warning, Cluster: c.Name, Message: cmp.Or(warning, "nothing is wrong with its credential any more")})

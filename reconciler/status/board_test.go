@@ -212,6 +212,19 @@ func TestForgottenEnvironmentIsGone(t *testing.T) {
 	require.Empty(t, b.Status().Instances)
 }
 
+func TestAClusterThatIsAwaySaysWhenItLastAnswered(t *testing.T) {
+	b, c := newBoard()
+	b.Reconciled(committed("r1"))
+	b.ClusterSeen(status.Cluster{Name: "one", Reachable: true})
+	answered := c.at.Add(time.Hour)
+	c.at = answered.Add(30 * time.Second)
+	b.ClusterSeen(status.Cluster{Name: "one", Message: "no answer within 10s", Since: answered})
+	require.Equal(t, answered, b.Status().Environments[0].Clusters[0].Since)
+	c.at = c.at.Add(time.Minute)
+	b.ClusterSeen(status.Cluster{Name: "one", Message: "no answer within 30s", Since: answered})
+	require.Equal(t, answered, b.Status().Environments[0].Clusters[0].Since)
+}
+
 func TestNothingIsKnownOfAClusterThatIsAway(t *testing.T) {
 	b, _ := newBoard()
 	b.Reconciled(committed("r1"))

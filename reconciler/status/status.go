@@ -76,7 +76,7 @@ type Cluster struct {
 	Reachable bool      `json:"reachable"`
 	Message   string    `json:"message,omitempty"` // why it is not reachable, or is not written to
 	Problem   string    `json:"problem,omitempty"` // the fault that a person must mend before the environment is written to it
-	Since     time.Time `json:"since,omitzero"`
+	Since     time.Time `json:"since,omitzero"`    // when this began; where it is not reachable: when it last answered
 
 	Version    string     `json:"version,omitempty"` // of Kubernetes, as the cluster said last
 	Credential Credential `json:"credential,omitzero"`
