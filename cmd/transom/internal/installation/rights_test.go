@@ -2,19 +2,13 @@ package installation_test
 
 import (
 	"os"
-	"slices"
-	"strings"
 	"testing"
 	"testing/fstest"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/tools/txtar"
-	rbacv1 "k8s.io/api/rbac/v1"
-	"sigs.k8s.io/yaml"
 
 	"transom.dev/cmd/transom/internal/installation"
-	"transom.dev/cmd/transom/internal/rights"
-	"transom.dev/examples/install"
 	"transom.dev/render/platform"
 	"transom.dev/render/worker"
 )
@@ -138,26 +132,4 @@ func TestRightsIncludeOverlaysOfEnvironments(t *testing.T) {
 		}
 	}
 	require.Fail(t, "no rule for the core group")
-}
-
-// TestClusterAddGivesTheRightsOfTheTable: those that an end-to-end test holds against the requests that the daemon makes.
-func TestClusterAddGivesTheRightsOfTheTable(t *testing.T) {
-	for file, namespace := range map[string]string{"rights/clusterrole.yaml": "", "rights/role.yaml": rights.Namespace} {
-		content, err := install.Files.ReadFile(file)
-		require.NoError(t, err)
-		first, _, _ := strings.Cut(string(content), "\n---\n")
-		var role rbacv1.ClusterRole
-		require.NoError(t, yaml.Unmarshal([]byte(first), &role))
-		require.NotEmpty(t, role.Rules)
-		for _, rule := range role.Rules {
-			require.True(t, slices.ContainsFunc(rights.Fixed("transom"), func(r rights.Rule) bool {
-				return r.Namespace == namespace && contains(r.Rule.APIGroups, rule.APIGroups) && contains(r.Rule.Resources, rule.Resources) &&
-					contains(r.Rule.Verbs, rule.Verbs)
-			}), "%s", rule.String())
-		}
-	}
-}
-
-func contains(all, some []string) bool {
-	return !slices.ContainsFunc(some, func(s string) bool { return !slices.Contains(all, s) })
 }
