@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/tools/txtar"
+	rbacv1 "k8s.io/api/rbac/v1"
 
 	"transom.dev/cmd/transom/internal/installation"
 	"transom.dev/render/platform"
