@@ -57,7 +57,7 @@ func commandsOf(t *testing.T, page string) string {
 	text, err := os.ReadFile(filepath.Join("..", "cmd", "transom", "docs", page+".md"))
 	require.NoError(t, err)
 	var commands strings.Builder
-	for _, block := range regexp.MustCompile("(?ms)^```sh\n(.*?)^```").FindAllStringSubmatch(string(text), -1) {
+	for _, block := range regexp.MustCompile("(?s)\n```sh\n(.*?\n)```").FindAllStringSubmatch(string(text), -1) {
 		commands.WriteString(block[1])
 	}
 	require.Contains(t, commands.String(), "transom ", page)

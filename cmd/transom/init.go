@@ -73,7 +73,7 @@ func (o *initOptions) run(cmd *cobra.Command, dir string) error {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return fmt.Errorf("make the directory of the platform: %w", err)
 		}
-		defer os.Remove(dir) // only if it is empty still: nothing was written
+		defer func() { _ = os.Remove(dir) }() // only if it is empty still: nothing was written
 	} else if err := refusePlatform(dir); err != nil {
 		return err
 	}
@@ -191,7 +191,7 @@ func (o *initOptions) readme(s *scaffold) error {
 	var states, clusters []string
 	for _, name := range o.environments {
 		states = append(states, "   - `"+stateOf(name)+"`")
-		clusters = append(clusters, fmt.Sprintf("   - `%s`: its kubeconfig as `kubeconfigs/%s.kubeconfig`", clusterOf(name), clusterOf(name)))
+		clusters = append(clusters, "   - `"+clusterOf(name)+"`: its kubeconfig as `kubeconfigs/"+clusterOf(name)+".kubeconfig`")
 	}
 	gate := ""
 	if last := o.environments[len(o.environments)-1]; len(o.environments) > 1 {

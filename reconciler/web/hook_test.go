@@ -96,19 +96,31 @@ func TestHooksOfAllForgesAreHeard(t *testing.T) {
 		header       map[string]string
 		heard        []string
 	}{
-		{"GitHub", github, map[string]string{"X-Hub-Signature-256": "sha256=" + hexMAC(newSecret, github), "X-Hub-Signature": "sha1=" + strings.Repeat("0", 40)},
-			[]string{"https://github.com/acme/platform.git", "git@github.com:acme/platform.git"}},
-		{"GitHub, as a form", form, map[string]string{"X-Hub-Signature-256": "sha256=" + hexMAC(newSecret, form), "Content-Type": "application/x-www-form-urlencoded"},
-			[]string{"https://github.com/acme/platform.git", "git@github.com:acme/platform.git"}},
-		{"GitHub, with the secret of before", github, map[string]string{"X-Hub-Signature-256": "sha256=" + hexMAC(oldSecret, github)},
-			[]string{"https://github.com/acme/platform.git", "git@github.com:acme/platform.git"}},
+		{
+			"GitHub", github,
+			map[string]string{"X-Hub-Signature-256": "sha256=" + hexMAC(newSecret, github), "X-Hub-Signature": "sha1=" + strings.Repeat("0", 40)},
+			[]string{"https://github.com/acme/platform.git", "git@github.com:acme/platform.git"},
+		},
+		{
+			"GitHub, as a form", form,
+			map[string]string{"X-Hub-Signature-256": "sha256=" + hexMAC(newSecret, form), "Content-Type": "application/x-www-form-urlencoded"},
+			[]string{"https://github.com/acme/platform.git", "git@github.com:acme/platform.git"},
+		},
+		{
+			"GitHub, with the secret of before", github,
+			map[string]string{"X-Hub-Signature-256": "sha256=" + hexMAC(oldSecret, github)},
+			[]string{"https://github.com/acme/platform.git", "git@github.com:acme/platform.git"},
+		},
 		{"GitLab, with a secret token", gitlab, map[string]string{"X-Gitlab-Token": oldSecret}, []string{"https://gitlab.example.com/acme/platform.git"}},
 		{"GitLab, with a signing token", gitlab, map[string]string{
 			"Webhook-Id": "1", "Webhook-Timestamp": "2",
 			"Webhook-Signature": "v1a,x v1,x v1," + base64.StdEncoding.EncodeToString(macOf(key, "1.2."+gitlab)),
 		}, []string{"https://gitlab.example.com/acme/platform.git"}},
-		{"Gitea", github, map[string]string{"X-Gitea-Signature": hexMAC(newSecret, github)},
-			[]string{"https://github.com/acme/platform.git", "git@github.com:acme/platform.git"}},
+		{
+			"Gitea", github,
+			map[string]string{"X-Gitea-Signature": hexMAC(newSecret, github)},
+			[]string{"https://github.com/acme/platform.git", "git@github.com:acme/platform.git"},
+		},
 		{"Forgejo", `{}`, map[string]string{"X-Forgejo-Signature": hexMAC(newSecret, `{}`)}, nil},
 		{"Bitbucket", bitbucket, map[string]string{"X-Hub-Signature": "sha256=" + hexMAC(newSecret, bitbucket)}, []string{"https://bitbucket.org/acme/platform"}},
 		{"a post-receive hook", "", map[string]string{"X-Transom-Signature": "sha256=" + hexMAC(newSecret, "")}, nil},

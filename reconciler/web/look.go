@@ -11,7 +11,7 @@ import (
 // So often people may ask for a look.
 const (
 	lookRate  rate.Limit = 1 // a second
-	lookBurst            = 5
+	lookBurst int        = 5
 )
 
 // A Looked is the result of asking one repository whether it moved.
