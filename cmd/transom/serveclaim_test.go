@@ -34,13 +34,15 @@ func TestDataThatCannotBeWrittenIsRefused(t *testing.T) {
 }
 
 func TestSecretsThatEverybodyCanReadAreRefused(t *testing.T) {
-	var outside outsideOptions
-	outside.flags(pflag.NewFlagSet("serve", pflag.ContinueOnError))
+	var o serveOptions
+	o.outside.flags(pflag.NewFlagSet("serve", pflag.ContinueOnError))
+	o.notice.flags(pflag.NewFlagSet("serve", pflag.ContinueOnError))
 	file := filepath.Join(t.TempDir(), "git.yaml")
 	require.NoError(t, os.WriteFile(file, []byte("credentials: []\n"), 0o600))
 	for mode, fine := range map[os.FileMode]bool{0o600: true, 0o440: true, 0o644: false, 0o602: false} {
 		require.NoError(t, os.Chmod(file, mode))
-		_, err := (&serveOptions{platform: t.TempDir(), keys: keyOptions{dir: t.TempDir()}, credentials: file, outside: outside}).prepare()
+		o.platform, o.keys, o.credentials = t.TempDir(), keyOptions{dir: t.TempDir()}, file
+		_, err := o.prepare()
 		if fine {
 			require.NoError(t, err, "%o", mode)
 		} else {

@@ -5,12 +5,9 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"strings"
 
 	"github.com/spf13/pflag"
 	"golang.org/x/sync/errgroup"
-	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
 
 	"transom.dev/fleet/credential"
 	"transom.dev/reconciler/trigger"
@@ -36,11 +33,6 @@ func (o *keyOptions) flags(f *pflag.FlagSet) {
 		`namespace of the management cluster with <cluster>-kubeconfig Secrets of "transom cluster add" or Cluster API (repeatable)`)
 	f.StringVar(&o.management, "management-kubeconfig", "", "kubeconfig of the management cluster; absent: the one that the daemon runs in")
 	allowKubeconfigFlag(f, &o.allowed)
-}
-
-// allowKubeconfigFlag adds the flag that lets kubeconfigs do more than hold an address and a credential.
-func allowKubeconfigFlag(f *pflag.FlagSet, allowed *[]string) {
-	f.StringSliceVar(allowed, "allow-kubeconfig", nil, "what kubeconfigs may have that is refused otherwise: "+strings.Join(credential.Exceptions, ", "))
 }
 
 // open checks the flags and makes the sources of kubeconfigs, the directory first.
@@ -91,22 +83,4 @@ func (o *keyOptions) watch(ctx context.Context, group *errgroup.Group, reconnect
 	for _, secrets := range o.secrets {
 		group.Go(func() error { return secrets.Watch(ctx, reconnect, told) })
 	}
-}
-
-// managementConfig reads how to reach the management cluster: by a context of a kubeconfig, or as the pod that this runs in.
-func managementConfig(kubeconfig, contextName string) (*rest.Config, error) {
-	if kubeconfig == "" && contextName == "" {
-		config, err := rest.InClusterConfig()
-		if err != nil {
-			return nil, fmt.Errorf("reach the management cluster: %w; name its kubeconfig with --management-kubeconfig", err)
-		}
-		return config, nil
-	}
-	rules := clientcmd.NewDefaultClientConfigLoadingRules()
-	rules.ExplicitPath = kubeconfig
-	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: contextName}).ClientConfig()
-	if err != nil {
-		return nil, fmt.Errorf("read the kubeconfig of the management cluster: %w", err)
-	}
-	return config, nil
 }
