@@ -197,6 +197,7 @@ func (o *serveOptions) run(ctx context.Context, entrance *entrance, credentials 
 	o.keys.watch(ctx, group, f.Reconnect, logger)
 	entrance.serve(ctx, group, web.Options{
 		Board: board, Ready: r.Ready, Warned: board.Warned, Docs: documents(),
+		Access: entrance.guard, Proxies: entrance.proxies, MetricsElsewhere: entrance.metrics != nil,
 		Includes: func(ctx context.Context, head, commit string) (bool, error) {
 			return source.IsAncestor(ctx, commit, head)
 		},

@@ -157,7 +157,6 @@ func (e *entrance) url() string {
 
 // serve answers until ctx is done, and reads the files of access and of the certificate again and again.
 func (e *entrance) serve(ctx context.Context, group *errgroup.Group, options web.Options, logger *slog.Logger) {
-	options.Access, options.Proxies, options.MetricsElsewhere = e.guard, e.proxies, e.metrics != nil
 	var secured *tls.Config
 	if e.certificate != nil {
 		secured = e.certificate.Config()

@@ -27,6 +27,7 @@ func (s follower) follow() followed {
 		return s.followRemoval()
 	}
 	s.welcome()
+	s.nameStaying()
 	var f followed
 	if phaseOf(s.base).open() {
 		if f = s.followRollout(); f.back != nil {
@@ -42,6 +43,28 @@ func (s follower) welcome() {
 	for cluster, placed := range s.base.Clusters {
 		if placed.Joining && s.counts(s.Environment, cluster) && s.observe(s.Environment, s.key, cluster, placed).Health == state.Healthy {
 			placed.Joining = false
+			s.edit().Clusters[cluster] = placed
+		}
+	}
+}
+
+// nameStaying gives the record's release to clusters that have its bytes under the name of the release before. A cluster that was
+// to be left when the release came, and stays after all, is one.
+func (s follower) nameStaying() {
+	if phaseOf(s.base).open() || !partial(s.base) {
+		return
+	}
+	i, _ := s.current()
+	if i == nil {
+		return
+	}
+	keys, problems := s.Lookup.Keys(i)
+	if len(problems) > 0 {
+		return
+	}
+	for cluster, placed := range s.base.Clusters {
+		if outdated(placed) && placed.RenderKey == keys[cluster] {
+			placed.Release, placed.Version = "", ""
 			s.edit().Clusters[cluster] = placed
 		}
 	}
