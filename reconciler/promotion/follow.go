@@ -54,20 +54,26 @@ func (s follower) nameStaying() {
 	if phaseOf(s.base).open() || !partial(s.base) {
 		return
 	}
-	i, _ := s.current()
-	if i == nil {
-		return
-	}
-	keys, problems := s.Lookup.Keys(i)
-	if len(problems) > 0 {
-		return
-	}
+	keys := s.currentKeys()
 	for cluster, placed := range s.base.Clusters {
-		if outdated(placed) && placed.RenderKey == keys[cluster] {
+		if key, there := keys[cluster]; there && outdated(placed) && placed.RenderKey == key {
 			placed.Release, placed.Version = "", ""
 			s.edit().Clusters[cluster] = placed
 		}
 	}
+}
+
+// currentKeys are the render keys of the record's release by cluster, nil where it cannot be resolved or rendered now.
+func (s follower) currentKeys() map[string]string {
+	i, _ := s.current()
+	if i == nil {
+		return nil
+	}
+	keys, problems := s.Lookup.Keys(i)
+	if len(problems) > 0 {
+		return nil
+	}
+	return keys
 }
 
 // followRollout finds out whether a rollout failed or is over, and otherwise the gates that it waits for.
@@ -113,12 +119,8 @@ func (s follower) afterFailure(f followed, found failure) followed {
 // trim forgets clusters that a rollout has not to reach any more: they left, or have the bytes already.
 func (s follower) trim() {
 	rollout := s.base.Promotion.Rollout
-	i, _ := s.current()
-	if i == nil {
-		return
-	}
-	keys, problems := s.Lookup.Keys(i)
-	if len(problems) > 0 {
+	keys := s.currentKeys()
+	if keys == nil {
 		return
 	}
 	left := slices.DeleteFunc(slices.Clone(rollout.Pending), func(cluster string) bool {
