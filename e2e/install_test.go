@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
@@ -134,8 +133,7 @@ func TestInstalledDaemonDoesItsJob(t *testing.T) {
 
 	w.delete("hub", "customresourcedefinition", "", "widgets.acme.example")
 	commit = w.push("no gear", map[string]string{"requests/payments/gear.yaml": ""})
-	// An inventory that lists nothing any more goes at once, or else when the daemon looks at everything: within thirteen minutes.
-	w.within(15*time.Minute, "a removed request is gone", func() error { return errors.Join(w.healthy(commit, 2), w.forgot("hub", "gear")) })
+	w.eventually("a removed request is gone", func() error { return errors.Join(w.healthy(commit, 2), w.forgot("hub", "gear")) })
 	w.stop()
 	entries, err := os.ReadDir(i.root)
 	require.NoError(t, err)

@@ -234,13 +234,7 @@ func (w *world) stop() {
 // eventually waits until check returns nil.
 func (w *world) eventually(what string, check func() error) {
 	w.t.Helper()
-	w.within(deadline, what, check)
-}
-
-// within is eventually with a deadline of its own.
-func (w *world) within(limit time.Duration, what string, check func() error) {
-	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), limit)
+	ctx, cancel := context.WithTimeout(w.t.Context(), deadline)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()

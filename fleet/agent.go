@@ -119,6 +119,9 @@ func (a *agent) assign(next *assignment, releaseFiles []string) {
 		return
 	}
 	applied, recorded := next.changed(prev, releaseFiles)
+	if next.forgets(prev, releaseFiles) {
+		a.queue.add(leftovers(next.Environment), due)
+	}
 	a.queueAnew(applied, changed)
 	a.queueAnew(recorded, happened)
 	a.queueAnew(a.assignments.takeUnfetched(next.Environment), overtaken)
@@ -169,6 +172,11 @@ func (a *agent) outdated(o apply.Owner) {
 
 // everything is the entry of the queue for a sweep of all instances of an environment.
 func everything(environment string) apply.Owner { return apply.Owner{Environment: environment} }
+
+// leftovers is the entry of the queue for the instances of an environment that have no more than an inventory. No team has that name.
+func leftovers(environment string) apply.Owner {
+	return apply.Owner{Environment: environment, Team: "*"}
+}
 
 // linked reports how the cluster is doing, if that changed, and queues everything for a new connection: the events
 // that happened while there was none are unknown.
@@ -249,9 +257,12 @@ func (a *agent) work(ctx context.Context, o apply.Owner, do request) {
 	defer cancel()
 	var result *Result
 	var err error
-	if o == everything(o.Environment) {
+	switch o {
+	case everything(o.Environment):
 		err = a.sweep(limited, conn, as, o)
-	} else {
+	case leftovers(o.Environment):
+		err = a.sweepLeftovers(limited, conn, as)
+	default:
 		result, err = a.visit(limited, conn, as, o, do)
 	}
 	switch {
@@ -320,15 +331,24 @@ func (a *agent) sweep(ctx context.Context, conn *connection, as *assignment, o a
 	for _, known := range slices.Concat(as.owners(), as.removed()) {
 		a.queue.add(known, due)
 	}
+	if err := a.sweepLeftovers(ctx, conn, as); err != nil {
+		return err
+	}
+	a.queue.addAfter(o, due, wait.Jitter(sweepEvery, 0.3))
+	return nil
+}
+
+// sweepLeftovers queues the instances of an environment that have an inventory here, and neither a placement nor the record of a
+// removal.
+func (a *agent) sweepLeftovers(ctx context.Context, conn *connection, as *assignment) error {
 	present, err := conn.Owners(ctx, as.Environment)
 	if err != nil {
 		return err
 	}
 	for _, p := range present {
-		if p.Request != "" && !as.hasManifests(p) { // a namespace stays
+		if p.Request != "" && !as.hasManifests(p) && !as.recordsRemoval(p) { // a namespace stays
 			a.queue.add(p, due)
 		}
 	}
-	a.queue.addAfter(o, due, wait.Jitter(sweepEvery, 0.3))
 	return nil
 }

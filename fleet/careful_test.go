@@ -172,6 +172,19 @@ func TestARemovalIsToldWhereNothingIsLeft(t *testing.T) {
 	})
 }
 
+// The record of a removal keeps the inventory, which lists nothing any more; without it the inventory goes at once, and not
+// with the next look at everything.
+func TestAnEmptyInventoryGoesWithTheRecordOfItsRemoval(t *testing.T) {
+	simulate(t, []string{"a"}, func(h *harness) {
+		web := dev("web")
+		h.deploy(commit(place(web, "1", "a")), pinned("a"))
+		h.deploy(commit(tombstone(web)), pinned("a"))
+		require.Equal(h, map[string]string{"payments/web": ""}, h.clusters["a"].holds())
+		h.deploy(commit(), pinned("a"))
+		require.Empty(h, h.clusters["a"].holds())
+	})
+}
+
 // absences counts the settled absences that were reported since, by cluster and instance.
 func (h *harness) absences() map[string]int {
 	told := map[string]int{}

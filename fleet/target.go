@@ -217,6 +217,14 @@ func (a *assignment) changed(prev *assignment, releaseFiles []string) (applied, 
 	return slices.SortedFunc(maps.Keys(owners), apply.Owner.Compare), slices.SortedFunc(maps.Keys(records), apply.Owner.Compare)
 }
 
+// forgets says whether one of the Release files that differ from prev recorded a removal, and does not any more.
+func (a *assignment) forgets(prev *assignment, releaseFiles []string) bool {
+	return slices.ContainsFunc(releaseFiles, func(file string) bool {
+		o, ok := a.releaseOwner(file)
+		return ok && prev.recordsRemoval(o) && !a.recordsRemoval(o)
+	})
+}
+
 // hasManifests says whether the instance has manifests on this cluster.
 func (a *assignment) hasManifests(o apply.Owner) bool {
 	return a.files().blob(o.Team, a.manifests(o)) != ""
