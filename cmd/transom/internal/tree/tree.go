@@ -245,7 +245,7 @@ func (t *Printer) placement(p status.Placement, l Limb) {
 	if p.Version != "" || p.Release != "" {
 		line += t.Paint.Faint("  still " + terminal.Release(p.Version, p.Release))
 	}
-	if p.Stage == status.Healthy && !p.HealthyAt.IsZero() {
+	if p.IsHealthy() && !p.HealthyAt.IsZero() {
 		line += t.Paint.Faint("  since " + t.since(p.HealthyAt))
 	}
 	fmt.Fprintln(t.W, line)

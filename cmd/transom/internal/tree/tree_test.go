@@ -25,6 +25,24 @@ func TestGateThatOpensByItselfSaysWhen(t *testing.T) {
 	require.Contains(t, out.String(), "window: closed, for 1m; opens by itself in 1h, at 2026-11-22 10:30:00\n")
 }
 
+func TestSinceWhenIsOfWhatIsHealthyNow(t *testing.T) {
+	now := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+	var out strings.Builder
+	p := tree.Printer{W: &out, Open: true, Now: now}
+	p.Status(status.Status{
+		Environments: []status.Environment{{Name: "prod", Clusters: []status.Cluster{
+			{Name: "one", State: "active", Reachable: true}, {Name: "two", State: "active", Message: "no answer", Since: now.Add(-6 * time.Second)},
+		}}},
+		Instances: []status.Instance{{Environment: "prod", Placements: []status.Placement{
+			{Cluster: "one", Stage: status.Healthy, Health: state.Healthy, HealthyAt: now.Add(-time.Hour)},
+			{Cluster: "two", Stage: status.Healthy, Health: state.Unknown, HealthyAt: now.Add(-time.Hour)},
+		}}},
+	}, true)
+	require.Contains(t, out.String(), "one  ✓ Healthy  since 1h\n")
+	require.Contains(t, out.String(), "two  ? Unknown: its cluster is not reachable\n")
+	require.Contains(t, out.String(), "two is not reachable for 6s")
+}
+
 func TestWhatWaitsSaysWhatItChangesAndWhyItFailedOnce(t *testing.T) {
 	var out strings.Builder
 	p := tree.Printer{W: &out, Open: true, Now: time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)}
