@@ -189,7 +189,7 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 	var mu sync.Mutex
 	var refused time.Time
 	early := 0
-	r.calls.failing(func(request *http.Request) error {
+	r.calls.failing(func(*http.Request) error {
 		mu.Lock()
 		defer mu.Unlock()
 		if !refused.IsZero() && time.Since(refused) < 900*time.Millisecond {
