@@ -34,6 +34,7 @@ type agent struct {
 
 	assignments *assignments
 	checkpoints *checkpoints
+	refusals    *refusals
 
 	end         context.CancelFunc // nil until started; guarded by Fleet.mu
 	predecessor *agent             // that this one takes over from; nil if there is none, or it never ran
@@ -47,6 +48,7 @@ type agent struct {
 func newAgent(f *Fleet, cluster string, last *agent) *agent {
 	a := &agent{fleet: f, cluster: cluster, assignments: newAssignments(), checkpoints: newCheckpoints(), ended: make(chan struct{})}
 	a.queue = newQueue(a.outdated)
+	a.refusals = newRefusals(func(o apply.Owner) { a.queue.add(o, due) }, func() { a.link.renotify() })
 	if last != nil && last.end != nil {
 		a.predecessor = last
 	}
@@ -77,6 +79,7 @@ func (a *agent) run(ctx, visits context.Context) {
 	checkpoints.Go(func() { a.keepCheckpoints(ctx) })
 	defer checkpoints.Wait()
 
+	defer a.refusals.close()
 	defer a.queue.close()
 	defer context.AfterFunc(ctx, a.queue.close)()
 	var looks sync.WaitGroup
@@ -129,6 +132,7 @@ func (a *agent) assign(next *assignment, releaseFiles []string) {
 		a.link.reconnect()
 	}
 	if prev == nil || foreign || next.concernsAll(prev) {
+		a.refusals.leaveAll(next.Environment)
 		a.queue.add(everything(next.Environment), due)
 		a.link.renotify()
 	}
@@ -150,6 +154,7 @@ func (a *agent) assign(next *assignment, releaseFiles []string) {
 // queueAnew queues instances whose failures so far say nothing any more.
 func (a *agent) queueAnew(instances []apply.Owner, why reason) {
 	for _, o := range instances {
+		a.refusals.leave(o)
 		a.queue.forget(o)
 		a.queue.add(o, why)
 	}
@@ -204,8 +209,10 @@ func (a *agent) linked(c *connection, err error) {
 	} else {
 		now.Reachable, now.UID, now.Problem = true, c.uid, a.identityProblem(c.uid)
 		now.introduce(c, time.Now())
+		now.Refusing = a.refusals.message()
 	}
 	if c != nil && c != a.conn {
+		a.refusals.leaveAll("")
 		for _, as := range a.assignments.all() {
 			a.queue.add(everything(as.Environment), due)
 		}
@@ -267,6 +274,7 @@ func (a *agent) work(ctx context.Context, o apply.Owner, do request) {
 	began := time.Now()
 	as := a.assignments.of(o.Environment)
 	if as == nil || !as.writesTo(conn.uid) {
+		a.refusals.leave(o)
 		a.queue.forget(o)
 		return
 	}
@@ -290,7 +298,9 @@ func (a *agent) work(ctx context.Context, o apply.Owner, do request) {
 		a.queue.add(o, due) // it waits for the next connection: nothing is known about it, which is no failure
 		return
 	}
+	waits := false
 	if result != nil {
+		waits, err = a.refuse(o, result, err)
 		result.Err, result.Began, result.At = err, began, time.Now()
 		result.clean()
 		a.assignments.setForeign(o.Environment, result.Foreign != nil)
@@ -302,7 +312,10 @@ func (a *agent) work(ctx context.Context, o apply.Owner, do request) {
 			a.awaitProof(o, as.Proof)
 		}
 	}
-	unsettled := result != nil && !result.Settled
+	unsettled := result != nil && !result.Settled && !waits
+	if waits {
+		err = nil // it is visited when its turn comes
+	}
 	if err != nil || unsettled {
 		a.queue.retry(o)
 	} else {
@@ -334,6 +347,14 @@ func (a *agent) visit(ctx context.Context, conn *connection, as *assignment, o a
 	}
 	if result.Observed {
 		do = member.Observe
+	}
+	if wait := a.refusals.of(o, in.Revision); wait != nil {
+		if passes, err := a.tryRefused(ctx, conn, in, wait); err != nil || !passes {
+			return nil, err
+		}
+		if !wait.turn {
+			in.Refused = wait.refusal
+		}
 	}
 	result.Result, err = do(conn, ctx, in)
 	if result.Foreign != nil {
