@@ -9,8 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"k8s.io/apimachinery/pkg/util/wait"
-
 	"transom.dev/fleet/apply"
 	"transom.dev/render/platform"
 	"transom.dev/render/wording"
@@ -192,14 +190,6 @@ func (a *agent) outdated(o apply.Owner) {
 	}
 }
 
-// everything is the entry of the queue for a sweep of all instances of an environment.
-func everything(environment string) apply.Owner { return apply.Owner{Environment: environment} }
-
-// leftovers is the entry of the queue for the instances of an environment that have no more than an inventory. No team has that name.
-func leftovers(environment string) apply.Owner {
-	return apply.Owner{Environment: environment, Team: "*"}
-}
-
 // linked reports how the cluster is doing, if that changed, and queues everything for a new connection: the events
 // that happened while there was none are unknown.
 func (a *agent) linked(c *connection, err error) {
@@ -300,17 +290,8 @@ func (a *agent) work(ctx context.Context, o apply.Owner, do request) {
 	}
 	waits := false
 	if result != nil {
-		waits, err = a.refuse(o, result, err)
-		result.Err, result.Began, result.At = err, began, time.Now()
-		result.clean()
-		a.assignments.setForeign(o.Environment, result.Foreign != nil)
-		a.fleet.Report(*result)
-		if result.Doubted {
-			a.refetch(o, as)
-		}
-		if result.Held != "" {
-			a.awaitProof(o, as.Proof)
-		}
+		result.Began, result.At = began, time.Now()
+		waits = a.conclude(o, as, result, err)
 	}
 	unsettled := result != nil && !result.Settled && !waits
 	if waits {
@@ -363,30 +344,24 @@ func (a *agent) visit(ctx context.Context, conn *connection, as *assignment, o a
 	return result, err
 }
 
-// sweep queues all instances of an environment: those that have a placement here, those whose removal is recorded, and
-// those that only have an inventory, because they were removed while nobody looked.
-func (a *agent) sweep(ctx context.Context, conn *connection, as *assignment, o apply.Owner) error {
-	for _, known := range slices.Concat(as.owners(), as.removed()) {
-		a.queue.add(known, due)
+// conclude reports the result of a visit, which may have ended with an error, and says whether the instance waits for others.
+func (a *agent) conclude(o apply.Owner, as *assignment, result *Result, err error) (waits bool) {
+	result.Err = err
+	waits = a.refuse(o, result, err)
+	switch {
+	case waits && err != nil:
+		result.Err = fmt.Errorf("%w%s", err, waitsForOthers)
+	case waits:
+		result.Result = result.Result.Add(waitsForOthers)
 	}
-	if err := a.sweepLeftovers(ctx, conn, as); err != nil {
-		return err
+	result.clean()
+	a.assignments.setForeign(o.Environment, result.Foreign != nil)
+	a.fleet.Report(*result)
+	if result.Doubted {
+		a.refetch(o, as)
 	}
-	a.queue.addAfter(o, due, wait.Jitter(sweepEvery, 0.3))
-	return nil
-}
-
-// sweepLeftovers queues the instances of an environment that have an inventory here, and neither a placement nor the record of a
-// removal.
-func (a *agent) sweepLeftovers(ctx context.Context, conn *connection, as *assignment) error {
-	present, err := conn.Owners(ctx, as.Environment)
-	if err != nil {
-		return err
+	if result.Held != "" {
+		a.awaitProof(o, as.Proof)
 	}
-	for _, p := range present {
-		if p.Request != "" && !as.hasManifests(p) && !as.recordsRemoval(p) { // a namespace stays
-			a.queue.add(p, due)
-		}
-	}
-	return nil
+	return waits
 }

@@ -254,21 +254,16 @@ func (r *refusals) close() {
 }
 
 // refuse takes whether an instance was refused, and says whether it waits for others that were refused for the same.
-func (a *agent) refuse(o apply.Owner, result *Result, err error) (waits bool, _ error) {
+func (a *agent) refuse(o apply.Owner, result *Result, err error) (waits bool) {
 	if err != nil && result.Refusal == nil {
 		a.refusals.refusedStill(o) // nothing is known of it
-		return false, err
+		return false
 	}
-	if waits = a.refusals.take(o, result.Revision, result.Refusal); !waits {
-		return false, err
-	}
-	const alike = "; other instances were refused for the same, and one at a time is tried again"
-	if err != nil {
-		return true, fmt.Errorf("%w%s", err, alike)
-	}
-	result.Message += alike
-	return true, nil
+	return a.refusals.take(o, result.Revision, result.Refusal)
 }
+
+// waitsForOthers is told of an instance that waits.
+const waitsForOthers = "; other instances were refused for the same, and one of them at a time is tried again"
 
 // tryRefused says whether to go on with the visit of an instance that waits because it was refused. One whose turn it is goes on if
 // a dry run is not refused any more. Another goes on without the objects that were refused, unless nothing of it can be known.

@@ -1,14 +1,12 @@
 package apply
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
 	"slices"
-	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -94,31 +92,6 @@ func (t *target) refusalOf(err error) *Refusal {
 	} else {
 		r.Cause, r.Message = t.in.causeOf(Object{}, err, status.Message)
 	}
-	return r
-}
-
-// refusal is that of a pass that came to its end; nil where there is another reason to look again.
-func (p *pass) refusal() *Refusal {
-	r := &Refusal{}
-	for _, d := range p.all() {
-		switch {
-		case d.refused != "":
-			r.Objects = append(r.Objects, RefusedObject{d.object, d.refused, d.fault})
-			r.Message = cmp.Or(r.Message, d.refusedFor)
-		case d.again && !d.behind:
-			return nil
-		}
-	}
-	otherwise := p.overtaken || p.unproven != "" || p.adoption != nil || len(p.problems) > 0 || len(p.pruning.waiting) > 0
-	if len(r.Objects) == 0 || otherwise {
-		return nil
-	}
-	var causes []string
-	for _, o := range r.Objects {
-		causes = append(causes, o.Cause)
-	}
-	slices.Sort(causes)
-	r.Cause = strings.Join(slices.Compact(causes), "\n")
 	return r
 }
 
