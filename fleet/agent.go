@@ -1,7 +1,6 @@
 package fleet
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +21,8 @@ const (
 	visitLimit = 2 * time.Minute       // how long one visit may take
 	sweepEvery = 10 * time.Minute      // how often everything is looked at although nothing seems to have happened
 	lookers    = 4                     // how many instances of one cluster are looked at at a time, apart from those worked on
+
+	mostWorkers = 64 // how many are worked on at a time at most
 )
 
 // An agent works for one cluster.
@@ -79,25 +80,41 @@ func (a *agent) run(ctx, visits context.Context) {
 	defer a.queue.close()
 	defer context.AfterFunc(ctx, a.queue.close)()
 	var looks sync.WaitGroup
-	looks.Go(func() { a.serve(ctx, lookers, a.queue.look, member.Look) })
+	looks.Go(func() { a.serve(ctx, func() int { return lookers }, a.queue.look, member.Look) })
 	defer looks.Wait()
-	a.serve(ctx, cmp.Or(a.fleet.Concurrency, 8), a.queue.work, member.Apply)
+	a.serve(ctx, a.workers, a.queue.work, member.Apply)
+}
+
+// workers is how many instances are worked on at a time: half as many as there may be requests, since one that waits for the
+// answer to a request often has others to make.
+func (a *agent) workers() int {
+	if a.fleet.Concurrency > 0 {
+		return min(a.fleet.Concurrency, mostWorkers)
+	}
+	c, ok := a.link.current()
+	if !ok {
+		return 1
+	}
+	defer c.release()
+	return min(max(1, c.Width()/2), mostWorkers)
 }
 
 // serve visits the instances that next gives, at most so many at a time, until ctx is done and the visits under way have
 // ended.
-func (a *agent) serve(ctx context.Context, atATime int, next func() (apply.Owner, bool), do request) {
+func (a *agent) serve(ctx context.Context, atATime func() int, next func() (apply.Owner, bool), do request) {
 	var visiting sync.WaitGroup
 	defer visiting.Wait()
-	busy := make(chan struct{}, atATime)
-	for a.link.wait(ctx) {
-		busy <- struct{}{}
+	ended := make(chan struct{}, mostWorkers)
+	for busy := 0; a.link.wait(ctx); busy++ {
+		for ; busy >= atATime(); busy-- {
+			<-ended
+		}
 		o, ok := next()
 		if !ok {
 			return
 		}
 		visiting.Go(func() {
-			defer func() { <-busy }()
+			defer func() { ended <- struct{}{} }()
 			defer a.queue.done(o)
 			a.work(ctx, o, do)
 		})

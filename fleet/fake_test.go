@@ -115,6 +115,9 @@ func (s *session) Credential() *credential.Credential {
 
 func (s *session) Version() string { return "" }
 
+// Width lets eight instances be worked on.
+func (s *session) Width() int { return 16 }
+
 func (s *session) UID(ctx context.Context) (string, error) {
 	s.answers(ctx)
 	s.mu.Lock()

@@ -34,8 +34,8 @@ type Fleet struct {
 	// must not block.
 	Refetch func(environment string)
 
-	// Concurrency bounds how many instances of one cluster are worked on at a time; 0 is 8. Those that no request has to
-	// be made for are looked at besides.
+	// Concurrency bounds how many instances of one cluster are worked on at a time, up to 64; 0 is as many as its API server
+	// takes requests well, and 8 at first. Those that no request has to be made for are looked at besides.
 	Concurrency int
 
 	// Limits bound the answers of each cluster's API server.

@@ -17,6 +17,7 @@ type member interface {
 	Checkpoint(ctx context.Context, in apply.Instance, checkpoint apply.Checkpoint) error
 	Credential() *credential.Credential // nil: nothing is known about it
 	Version() string
+	Width() int // how many requests may be under way at present
 	Close()
 }
 

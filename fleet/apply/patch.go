@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 )
@@ -63,6 +64,9 @@ func (c *client) patchAs(ctx context.Context, d *desired, by string, how types.P
 func (w writer) handleRefusal(ctx context.Context, d *desired, err error) error {
 	if field, _ := immutable(statusOf(err)); field != "" && d.live != nil && w.owns(d) && d.replaceable() {
 		return w.replace(ctx, d, field)
+	}
+	if d.live == nil && apierrors.IsConflict(err) {
+		w.cluster.unmanaged.forget(d)
 	}
 	return recordRefusal(d, err)
 }

@@ -111,7 +111,7 @@ func (b *Board) Loaded(url string, p *platform.Platform) {
 	defer b.mu.Unlock()
 	b.platformRead()
 	moved, before := b.platform.Commit != p.Commit, b.platform.Problems
-	b.platform = Platform{URL: url, Commit: p.Commit, LoadedAt: b.now(), Problems: p.Problems}
+	b.platform = Platform{URL: url, Commit: p.Commit, LoadedAt: b.now(), Problems: p.Problems, Forge: b.platform.Forge}
 	for name, e := range p.Environments {
 		if b.environments[name] == nil {
 			b.environments[name] = &Environment{Name: name, StateURL: e.State.URL, StateBranch: e.State.Branch, PromotesFrom: e.PromotesFrom}

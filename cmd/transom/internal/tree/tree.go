@@ -107,6 +107,11 @@ func (t *Printer) platform(p status.Platform) {
 	if p.Error != "" {
 		fmt.Fprintf(t.W, "  %s\n", t.Paint.Red(p.Error))
 	}
+	for _, part := range slices.Sorted(maps.Keys(p.Forge)) {
+		if why := p.Forge[part]; why != "" {
+			fmt.Fprintf(t.W, "  %s\n", t.Paint.Yellow("the forge is not told ("+part+"): "+why))
+		}
+	}
 }
 
 // environment prints the unusual facts about an environment and its clusters; where there are none, it prints nothing.
