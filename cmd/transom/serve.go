@@ -207,7 +207,7 @@ func (o *serveOptions) run(ctx context.Context, entrance *entrance, credentials 
 			return source.IsAncestor(ctx, commit, head)
 		},
 		Hooks: o.notice.hooks(heard, figures.Hook, logger), Look: following.look,
-		Explain: traces.explain, Past: traces.past, Platform: board.Offers, Collectors: append(figures.Collectors(), web.Ages(r.Ages)), Hosts: o.hosts,
+		Explain: traces.explain, Past: traces.past, Collectors: append(figures.Collectors(), web.Ages(r.Ages)), Hosts: o.hosts,
 	}, logger)
 	logger.Info("serving", "version", thisBuild().Version, "commit", thisBuild().Commit, "platform", o.platform, "console", entrance.url())
 	if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {

@@ -30,7 +30,6 @@ type Board struct {
 
 	mu           sync.Mutex
 	platform     Platform
-	offers       *platform.Platform // that was loaded last
 	environments environments
 	clusters     map[string]Cluster    // by name, as the fleet last reported them
 	refused      map[membership]string // why nothing of an environment is written on a cluster
@@ -112,8 +111,7 @@ func (b *Board) Loaded(url string, p *platform.Platform) {
 	defer b.mu.Unlock()
 	b.platformRead()
 	moved, before := b.platform.Commit != p.Commit, b.platform.Problems
-	b.platform = Platform{URL: url, Commit: p.Commit, LoadedAt: b.now(), Problems: p.Problems, Forge: b.platform.Forge}
-	b.offers = p
+	b.platform = Platform{URL: url, Commit: p.Commit, LoadedAt: b.now(), Problems: p.Problems, Forge: b.platform.Forge, offers: p}
 	for name, e := range p.Environments {
 		if b.environments[name] == nil {
 			b.environments[name] = &Environment{Name: name, StateURL: e.State.URL, StateBranch: e.State.Branch, PromotesFrom: e.PromotesFrom}
@@ -124,13 +122,6 @@ func (b *Board) Loaded(url string, p *platform.Platform) {
 	}
 	b.recordProblems("", before, p.Problems)
 	b.notify()
-}
-
-// Offers is the platform that was loaded last; nil: none was yet. Nobody may change it.
-func (b *Board) Offers() *platform.Platform {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.offers
 }
 
 // PlatformReached says that the platform's head can be read, and is the one that was loaded last.

@@ -37,7 +37,12 @@ type Platform struct {
 
 	// Forge has the parts of the facts that the forge is told, and why one is not; "": it is. nil: no forge is told.
 	Forge map[string]string `json:"forge,omitempty"`
+
+	offers *platform.Platform // that was loaded
 }
+
+// Offers is the platform that was loaded; nil: none was yet. Nobody may change it.
+func (p Platform) Offers() *platform.Platform { return p.offers }
 
 // Environment is the status of one environment.
 type Environment struct {

@@ -85,7 +85,7 @@ func newRouter(s *server) *router {
 	rt.answer("/api/", get(func(_ http.ResponseWriter, r *http.Request) error {
 		return refuse(http.StatusNotFound, "nothing at %s; the console is at / and the API below /api/v1/", r.URL.Path)
 	}))
-	for route, page := range pages(s).Routes() {
+	for route, page := range pages(&s.Options).Routes() {
 		rt.answer(route, page)
 	}
 	rt.answer("GET /login", http.HandlerFunc(s.Access.Login))

@@ -16,7 +16,6 @@ import (
 	"transom.dev/reconciler/status"
 	"transom.dev/reconciler/web/access"
 	"transom.dev/reconciler/web/console"
-	"transom.dev/render/platform"
 )
 
 // Board is the status, as *status.Board keeps it.
@@ -44,9 +43,6 @@ type Options struct {
 	// Explain answers where an instance comes from. An unknown one is ErrNotFound. Left out, the API says that it
 	// cannot be asked.
 	Explain func(ctx context.Context, q Question) (Trace, error)
-
-	// Platform is the platform that was loaded last; nil: none was yet. Left out, the console has no catalogue.
-	Platform func() *platform.Platform
 
 	// Past lists the latest commits of an environment's state that changed an instance, the newest first. Left out, the console shows none.
 	Past func(ctx context.Context, q Question) ([]console.Past, error)

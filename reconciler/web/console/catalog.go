@@ -28,19 +28,10 @@ type offered struct {
 	Link   string
 }
 
-// offeredBy is the platform that was loaded last, and whether one was.
-func (c *Console) offeredBy() (*platform.Platform, bool) {
-	if c.Platform == nil {
-		return nil, false
-	}
-	p := c.Platform()
-	return p, p != nil
-}
-
 func (c *Console) catalog(r *http.Request, m *model) (*view, error) {
 	page := &catalogPage{Words: r.URL.Query().Get("q")}
-	p, loaded := c.offeredBy()
-	if page.Loaded = loaded; loaded {
+	if p := m.Platform.Offers(); p != nil {
+		page.Loaded = true
 		users := map[string]int{}
 		for _, row := range m.rows {
 			users[row.Offering]++
@@ -112,9 +103,9 @@ type user struct {
 }
 
 // find is the offering and the version that an address names. Without a version it is the newest.
-func (c *Console) find(r *http.Request) (*platform.Offering, *platform.Version, error) {
-	p, loaded := c.offeredBy()
-	if !loaded {
+func (m *model) find(r *http.Request) (*platform.Offering, *platform.Version, error) {
+	p := m.Platform.Offers()
+	if p == nil {
 		return nil, nil, missing("The platform was not loaded yet.")
 	}
 	o := p.Offerings[r.PathValue("offering")]
@@ -132,7 +123,7 @@ func (c *Console) find(r *http.Request) (*platform.Offering, *platform.Version, 
 }
 
 func (c *Console) offering(r *http.Request, m *model) (*view, error) {
-	o, v, err := c.find(r)
+	o, v, err := m.find(r)
 	if err != nil {
 		return nil, err
 	}
@@ -160,6 +151,30 @@ func (c *Console) offering(r *http.Request, m *model) (*view, error) {
 		page.Bindings, page.Parts = contractOf(v)
 	}
 	return &view{"offering", o.Name, "catalog", page}, nil
+}
+
+func (c *Console) form(r *http.Request, m *model) (*view, error) {
+	o, v, err := m.find(r)
+	if err != nil {
+		return nil, err
+	}
+	if v == nil {
+		return nil, missing(o.Name + " has no version that can be asked for.")
+	}
+	q := r.URL.Query()
+	page := &formPage{
+		Offering: o, Version: v, Team: strings.TrimSpace(q.Get("team")), Name: strings.TrimSpace(q.Get("name")), Teams: o.Teams, Fields: fieldsOf(v),
+		Action: "/catalog/" + url.PathEscape(o.Name) + "/new", Begun: q.Has("name"),
+	}
+	if len(page.Teams) == 0 {
+		page.Teams = m.teams
+	}
+	for _, e := range platform.NewGraph(m.Platform.Offers().Environments).Order() {
+		page.Environments = append(page.Environments, choice{e, slices.Contains(q["environment"], e)})
+	}
+	page.fill(q, m)
+	page.Create = forgeOf(m.Platform.URL, m.Platform.Branch).create("requests/"+page.Team, page.Name+".yaml", page.YAML)
+	return &view{"form", "New " + o.Name, "catalog", page}, nil
 }
 
 // contractOf lists the bindings and the optional parts of a version.

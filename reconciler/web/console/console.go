@@ -64,9 +64,6 @@ type Options struct {
 	Board  Board
 	Person func(r *http.Request) Person
 
-	// Platform is the platform that was loaded last; nil: none was yet. Left out, there is no catalogue.
-	Platform func() *platform.Platform
-
 	// Origin leads from an instance to the person who asked for it, and History lists its latest commits. Left out, or where they fail,
 	// the pages say so.
 	Origin  func(ctx context.Context, environment string, request platform.RequestKey) ([]Rung, error)
@@ -91,7 +88,7 @@ func New(o Options) *Console {
 	}
 	c := &Console{Options: o, pages: map[string]*template.Template{}}
 	c.cache.board, c.cache.now = o.Board, o.Now
-	layout := template.Must(template.New("layout.html").Funcs(c.functions()).ParseFS(sources, "templates/layout.html", "templates/parts.html"))
+	layout := template.Must(template.New("layout.html").Funcs(functions(&links{&c.cache})).ParseFS(sources, "templates/layout.html", "templates/parts.html"))
 	names, err := fs.Glob(sources, "templates/*.html")
 	if err != nil {
 		panic(err) // the pattern is right
@@ -176,7 +173,7 @@ func (c *Console) page(make func(r *http.Request, m *model) (*view, error)) http
 		}
 		var body bytes.Buffer
 		d := document{
-			Title: v.title, Section: v.section, Person: c.Person(r), Platform: m.Platform, Troubles: m.troubles, Catalog: c.Platform != nil, Main: v.main,
+			Title: v.title, Section: v.section, Person: c.Person(r), Platform: m.Platform, Troubles: m.troubles, Catalog: m.Platform.Offers() != nil, Main: v.main,
 		}
 		if err := c.pages[v.template].ExecuteTemplate(&body, "layout.html", d); err != nil {
 			http.Error(w, "make the page: "+err.Error(), http.StatusInternalServerError)

@@ -117,7 +117,7 @@ func TestNoTextBecomesMarkup(t *testing.T) {
 	b, p := running(), offering(t)
 	b.Loaded("https://github.com/acme/"+hostile, p)
 	get := serve(console.Options{
-		Board: b, Platform: b.Offers,
+		Board: b,
 		Origin: func(context.Context, string, platform.RequestKey) ([]console.Rung, error) {
 			return []console.Rung{{Title: "State", Commit: "c", File: hostile, Subject: hostile, Author: hostile}}, nil
 		},
@@ -142,7 +142,7 @@ func TestNoTextBecomesMarkup(t *testing.T) {
 func TestPagesAreFound(t *testing.T) {
 	b := running()
 	b.Loaded("https://github.com/acme/platform.git", offering(t))
-	get := serve(console.Options{Board: b, Platform: b.Offers})
+	get := serve(console.Options{Board: b})
 	for path, want := range map[string]string{
 		"/":                     `<a href="/requests/store/shop?environment=dev"><b>store/shop</b></a>`,
 		"/requests/store/shop":  `href="https://github.com/acme/platform/blob/`,
@@ -183,7 +183,7 @@ func TestAFormMakesTheFile(t *testing.T) {
 	b := running()
 	b.Loaded("https://github.com/acme/platform.git", offering(t))
 	b.Branch = "main"
-	get := serve(console.Options{Board: b, Platform: b.Offers})
+	get := serve(console.Options{Board: b})
 	_, body := get(t, "/catalog/web/new?team=store&name=till&environment=dev&p.image=till:1&p.replicas=3&p.public=true&p.storage.gib=10&p.env=COLOUR:%20blue")
 	require.Contains(t, body, `apiVersion: transom.dev/v1alpha1
 kind: Request

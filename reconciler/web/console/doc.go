@@ -1,4 +1,4 @@
-// Package console makes the pages on which people look at a platform: what needs somebody, the fleet, one request on its way
+// Package console makes the pages on which people look at a platform: the requests that need somebody, the fleet, one request on its way
 // through the environments, an environment, a cluster, a change, the catalogue with a form for each offering, the Problems and
 // the events.
 //

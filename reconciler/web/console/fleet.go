@@ -95,7 +95,7 @@ type fleetPage struct {
 	Pages     int
 	Earlier   string
 	Later     string
-	Reading   bool // the daemon has yet to read what its environments hold
+	Reading   bool // the daemon has yet to read the state of its environments
 	Width     int
 }
 

@@ -79,16 +79,19 @@ func (f forge) create(dir, name, content string) string {
 	return f.base + "/new/" + escaped(f.branch) + "/" + escaped(dir) + "?" + url.Values{"filename": {name}, "value": {content}}.Encode()
 }
 
-func (c *Console) forge() forge {
-	s := c.cache.latest()
-	if s == nil {
+// links are those of the platform repository that the latest model knows.
+type links struct{ cache *cache }
+
+func (l *links) forge() forge {
+	m := l.cache.latest()
+	if m == nil {
 		return forge{}
 	}
-	return forgeOf(s.Platform.URL, s.Platform.Branch)
+	return forgeOf(m.Platform.URL, m.Platform.Branch)
 }
 
-// fileLink is the page of a file of the platform repository.
-func (c *Console) fileLink(name string, line int) string { return c.forge().file(name, line) }
+// file is the page of a file of the platform repository.
+func (l *links) file(name string, line int) string { return l.forge().file(name, line) }
 
-// commitLink is the page of a commit of the platform repository.
-func (c *Console) commitLink(id string) string { return c.forge().commit(id) }
+// commit is the page of a commit of the platform repository.
+func (l *links) commit(id string) string { return l.forge().commit(id) }

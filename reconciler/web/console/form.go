@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
-	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
@@ -123,31 +122,6 @@ type formPage struct {
 type choice struct {
 	Name   string
 	Chosen bool
-}
-
-func (c *Console) form(r *http.Request, m *model) (*view, error) {
-	o, v, err := c.find(r)
-	if err != nil {
-		return nil, err
-	}
-	if v == nil {
-		return nil, missing(o.Name + " has no version that can be asked for.")
-	}
-	p := c.Platform()
-	q := r.URL.Query()
-	page := &formPage{
-		Offering: o, Version: v, Team: strings.TrimSpace(q.Get("team")), Name: strings.TrimSpace(q.Get("name")), Teams: o.Teams, Fields: fieldsOf(v),
-		Action: "/catalog/" + url.PathEscape(o.Name) + "/new", Begun: q.Has("name"),
-	}
-	if len(page.Teams) == 0 {
-		page.Teams = m.teams
-	}
-	for _, e := range platform.NewGraph(p.Environments).Order() {
-		page.Environments = append(page.Environments, choice{e, slices.Contains(q["environment"], e)})
-	}
-	page.fill(q, m)
-	page.Create = forgeOf(m.Platform.URL, m.Platform.Branch).create("requests/"+page.Team, page.Name+".yaml", page.YAML)
-	return &view{"form", "New " + o.Name, "catalog", page}, nil
 }
 
 // fill reads the values of a query, writes the file, and finds the mistakes.

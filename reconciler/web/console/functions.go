@@ -17,13 +17,13 @@ import (
 )
 
 // functions are those of the templates.
-func (c *Console) functions() template.FuncMap {
+func functions(l *links) template.FuncMap {
 	return template.FuncMap{
 		"short": short, "at": at, "image": image, "images": images, "text": text, "verdict": func(h state.Health) verdict { return verdict(h) },
-		"waitingVerdict": waitingVerdict, "verdictOf": verdictOf, "ago": c.ago, "stamp": stampOf, "requestLink": requestLink,
+		"waitingVerdict": waitingVerdict, "verdictOf": verdictOf, "ago": ago, "stamp": stampOf, "requestLink": requestLink,
 		"item": func(link, name string, chosen bool) navigation { return navigation{link, name, chosen} },
 		"clip": clip, "up": func(a, b int) int { return a - b }, "down": func(a, b int) int { return a + b }, "cellName": cellName, "cellVersion": cellVersion,
-		"flag": flagOf, "gateNames": gateNames, "opensAt": opensAt, "fileLink": c.fileLink, "commitLink": c.commitLink, "describe": describe,
+		"flag": flagOf, "gateNames": gateNames, "opensAt": opensAt, "fileLink": l.file, "commitLink": l.commit, "describe": describe,
 		"lower": strings.ToLower, "join": strings.Join, "reach": reachOf, "passed": passedText, "count": terminalCount,
 	}
 }
@@ -87,7 +87,7 @@ func stampOf(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // ago says how long ago a time was, or how long it is until then, in the words that the script also uses. It changes with the clock; so
 // that a page at rest stays the same page, the server gives the time of day and the script turns it into these words.
-func (c *Console) ago(t time.Time) template.HTML {
+func ago(t time.Time) template.HTML {
 	if t.IsZero() {
 		return ""
 	}

@@ -14,7 +14,7 @@ import (
 // mostListed is how many entries a list of Home has at most.
 const mostListed = 25
 
-// A homePage is where a person begins: what waits for somebody, what failed, and how the teams and the environments stand.
+// A homePage is where a person begins: the changes that wait for somebody, the failures, and how the teams and the environments stand.
 type homePage struct {
 	Mine     []string // the person's teams, of which the lists tell only; empty: all
 	Waiting  []task

@@ -10,7 +10,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// An environmentPage is one environment: its clusters in their waves, its decisions, and what waits there.
+// An environmentPage is one environment: its clusters in their waves, its decisions, and the releases that wait there.
 type environmentPage struct {
 	*status.Environment
 	Counts  []count
@@ -69,7 +69,7 @@ func latest(history []status.Event, keep func(status.Event) bool, most int) []st
 	return found
 }
 
-// A clusterPage is one cluster: whether it answers, how it is reached, and what runs there.
+// A clusterPage is one cluster: whether it answers, how it is reached, and the requests that run there.
 type clusterPage struct {
 	*status.Cluster
 	Environments []string

@@ -81,9 +81,7 @@ func (c *Console) request(r *http.Request, m *model) (*view, error) {
 	}
 	page := m.requestPage(row, in)
 	page.Failures, page.Proof = failures(in.Instance), proof(in.Instance)
-	if c.Platform != nil {
-		page.Bound = bound(c.Platform(), key, in.Environment)
-	}
+	page.Bound = bound(m.Platform.Offers(), key, in.Environment)
 	c.readGit(r.Context(), in, page)
 	return &view{"request", key.String(), "fleet", page}, nil
 }
@@ -205,7 +203,7 @@ func bound(p *platform.Platform, key platform.RequestKey, environment string) []
 	return all
 }
 
-// readGit fills in what the repositories know of an instance. A repository that does not answer costs a sentence on the page.
+// readGit fills in the origin and the history of an instance. A repository that does not answer costs a sentence on the page.
 func (c *Console) readGit(ctx context.Context, in *instance, page *requestPage) {
 	ctx, cancel := context.WithTimeout(ctx, gitTime)
 	defer cancel()

@@ -55,7 +55,7 @@ func (v verdict) Mark() string {
 	return "?"
 }
 
-// needsSomebody says whether no time mends what a verdict tells.
+// needsSomebody says whether no time mends a verdict.
 func (v verdict) needsSomebody() bool {
 	return v == problem || v == rejected || v == verdict(state.Failed)
 }
