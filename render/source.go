@@ -87,7 +87,11 @@ func wrap(i *platform.Instance, placed evaluated, from source) kustomize.Wrapper
 
 // versionTree is a version's directory as Kustomize may read it.
 func versionTree(v *platform.Version) kustomize.Tree {
-	return kustomize.Tree{Dir: v.Dir, Files: v.Files, Digest: v.Digest}
+	t := kustomize.Tree{Dir: v.Dir, Files: v.Files, Digest: v.Digest}
+	for _, component := range v.Components {
+		t.Components = append(t.Components, component.Path)
+	}
+	return t
 }
 
 func overlayTree(o platform.Overlay) kustomize.Tree {
