@@ -80,7 +80,8 @@ var arrows = map[string][]string{
 	"reconciler/trigger":                 {},
 	"reconciler/web/access":              {},
 	"reconciler/web":                     {"reconciler/status", "reconciler/web/access", "render/platform", "render/state", "render/wording"},
-	"render":                             {"render/internal/kinds", "render/internal/kustomize", "render/internal/kustomize/compiler", "render/platform", "render/schema", "render/state", "render/strictyaml", "render/worker", "render/builtin", "render/internal/keyorder", "render/edits"},
+	"render":                             {"render/internal/helm", "render/internal/kinds", "render/internal/kustomize", "render/internal/kustomize/compiler", "render/platform", "render/schema", "render/state", "render/strictyaml", "render/worker", "render/builtin", "render/internal/keyorder", "render/edits"},
+	"render/internal/helm":               {},
 	"render/internal/kinds":              {"render/wording"},
 	"render/internal/kustomize":          {"render/platform", "render/state", "render/strictyaml", "render/builtin", "render/internal/keyorder"},
 	"render/internal/kustomize/compiler": {"render/internal/kustomize"},
@@ -88,7 +89,7 @@ var arrows = map[string][]string{
 	"render/state":                       {"render/platform", "render/internal/keyorder"},
 	"render/schema":                      {"render/wording", "render/expression", "render/internal/fieldpath"},
 	"render/strictyaml":                  {"render/wording", "render/internal/fieldpath"},
-	"render/worker":                      {"render/internal/kustomize"},
+	"render/worker":                      {"render/internal/helm", "render/internal/kustomize"},
 	"fleet":                              {"fleet/apply", "fleet/credential", "render/platform", "render/state", "render/wording"},
 	"fleet/apply":                        {"render/platform", "render/state", "render/builtin", "render/expression"},
 	"fleet/credential":                   {},
@@ -110,6 +111,8 @@ const compiler = "render/internal/kustomize/compiler"
 
 var doors = []struct{ library, door string }{
 	{"sigs.k8s.io/kustomize", "render/internal/kustomize"},
+	{"helm.sh/helm", "render/internal/helm"},
+	{"github.com/Masterminds/sprig", "render/internal/helm"},
 	{"github.com/go-git", "reconciler/gitrepo"},
 	{"github.com/fluxcd", "fleet/apply"},
 	{"github.com/fsnotify/fsnotify", "reconciler/trigger"},
@@ -131,7 +134,7 @@ var loggers = []string{"cmd/transom", "reconciler"}
 
 // The pure packages: values and an fs.FS in, plain data out.
 var (
-	pure   = []string{"render", "render/platform", "render/state", "render/builtin", "render/edits", "render/expression", "render/gate", "render/internal/fieldpath", "render/internal/keyorder", "render/internal/kinds", "render/internal/kustomize", compiler, "render/schema", "render/strictyaml", "render/wording", "reconciler/promotion"}
+	pure   = []string{"render", "render/platform", "render/state", "render/builtin", "render/edits", "render/expression", "render/gate", "render/internal/fieldpath", "render/internal/keyorder", "render/internal/helm", "render/internal/kinds", "render/internal/kustomize", compiler, "render/schema", "render/strictyaml", "render/wording", "reconciler/promotion"}
 	data   = []string{"k8s.io/client-go/applyconfigurations", "k8s.io/client-go/kubernetes/scheme"} // in impure libraries
 	impure = []string{"os", "net", "log", "syscall", "math/rand", "math/rand/v2", "crypto/rand", "k8s.io/client-go"}
 )

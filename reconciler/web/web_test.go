@@ -343,7 +343,10 @@ func TestMetricsSayHowLongCredentialsAreGood(t *testing.T) {
 
 func TestMetricsCountWhatTheBoardKnows(t *testing.T) {
 	more := prometheus.NewGauge(prometheus.GaugeOpts{Name: "more", Help: "more"})
-	_, body := get(t, serve(t, web.Options{Board: board(), Collectors: []prometheus.Collector{more}}), "/metrics")
+	b := board()
+	b.ForgeTold("commit statuses", nil)
+	b.ForgeTold("comments on pull requests", errors.New("no answer"))
+	_, body := get(t, serve(t, web.Options{Board: b, Collectors: []prometheus.Collector{more}}), "/metrics")
 	for _, line := range []string{
 		`transom_placements{cluster="east",environment="prod",health="Healthy"} 1`,
 		`transom_placements{cluster="west",environment="prod",health="Unknown"} 2`,
@@ -352,6 +355,8 @@ func TestMetricsCountWhatTheBoardKnows(t *testing.T) {
 		`transom_problems 1`,
 		`transom_platform_loaded 1`,
 		`transom_environment_reconciled{environment="prod"} 1`,
+		`transom_forge_told{part="commit statuses"} 1`,
+		`transom_forge_told{part="comments on pull requests"} 0`,
 		`more 0`,
 	} {
 		require.Contains(t, body, line+"\n")
