@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	v1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -30,7 +31,7 @@ var errUnserved = errors.New("the cluster does not serve this kind any more")
 // client makes the requests to one cluster. It bounds how many of them are under way at a time, and how long each may take.
 type client struct {
 	limits   Limits
-	slots    chan struct{} // one per request that may be under way
+	pace     *pace
 	kinds    *kinds
 	metadata metadata.Interface
 	dynamic  dynamic.Interface
@@ -68,17 +69,15 @@ func mayRequest(ctx context.Context) error {
 	return nil
 }
 
-// request makes one request: it waits for a free slot, and bounds the time the request may take.
+// request makes one request: it waits for its turn, and bounds the time the request may take.
 func (c *client) request(ctx context.Context, do func(context.Context) error) error {
 	if err := mayRequest(ctx); err != nil {
 		return err
 	}
-	select {
-	case c.slots <- struct{}{}:
-		defer func() { <-c.slots }()
-	case <-ctx.Done():
+	if !c.pace.begin(ctx.Done()) {
 		return ctx.Err()
 	}
+	defer c.pace.end()
 	return c.requestWithin(ctx, do)
 }
 
@@ -116,7 +115,7 @@ func answered(err error) bool {
 	}
 }
 
-// identify reads the UID of the kube-system namespace, which lives as long as the cluster. It takes no slot.
+// identify reads the UID of the kube-system namespace, which lives as long as the cluster. It waits for no turn.
 func (c *client) identify(ctx context.Context) (string, error) {
 	var system *v1.Namespace
 	err := c.requestWithin(ctx, func(ctx context.Context) (err error) {
@@ -288,7 +287,14 @@ func (c *client) send(ctx context.Context, o Object, content any, write func(ctx
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", o, err)
 	}
-	return c.request(ctx, func(ctx context.Context) error { return write(ctx, body) })
+	return c.request(ctx, func(ctx context.Context) error {
+		began := time.Now()
+		err := write(ctx, body)
+		if err == nil {
+			c.pace.wrote(time.Since(began))
+		}
+		return err
+	})
 }
 
 // forced are the options of a server-side apply that takes fields from others.
