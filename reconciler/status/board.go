@@ -130,7 +130,7 @@ func (b *Board) Loaded(url string, p *platform.Platform) {
 	defer b.mu.Unlock()
 	b.platformRead()
 	moved, before, found := b.platform.Commit != p.Commit, b.platform.Problems, b.platform.Commit == ""
-	b.platform = Platform{URL: url, Commit: p.Commit, LoadedAt: b.now(), Problems: p.Problems}
+	b.platform = Platform{URL: url, Commit: p.Commit, LoadedAt: b.now(), Problems: p.Problems, Forge: b.platform.Forge}
 	for name, e := range p.Environments {
 		if b.environments[name] == nil {
 			b.environments[name] = &Environment{Name: name, StateURL: e.State.URL, StateBranch: e.State.Branch, PromotesFrom: e.PromotesFrom}
@@ -207,7 +207,7 @@ func (b *Board) ClusterSeen(c Cluster) {
 	old, known := b.clusters[c.Name]
 	c.UID = cmp.Or(c.UID, old.UID)
 	if !c.Reachable {
-		c.Version, c.Credential = old.Version, old.Credential
+		c.Version, c.Credential, c.Refusing = old.Version, old.Credential, old.Refusing
 	}
 	answered := c.Since
 	c.Since = old.Since
@@ -222,15 +222,18 @@ func (b *Board) ClusterSeen(c Cluster) {
 	if !c.Reachable && !answered.IsZero() {
 		c.Since = answered
 	}
-	if warning := c.Credential.Warning; warning != old.Credential.Warning {
+	tell := func(why, over string) {
 		kind := event.Problem
-		if warning == "" {
+		if why == "" {
 			kind = event.Recovered
 		}
-		b.record(Event{
-			Level: Warning, Kind: kind, Found: !known, Cluster: c.Name, In: b.environments.having(c.Name),
-			Message: cmp.Or(warning, "nothing is wrong with its credential any more"),
-		})
+		b.record(Event{Level: Warning, Kind: kind, Found: !known, Cluster: c.Name, In: b.environments.having(c.Name), Message: cmp.Or(why, over)})
+	}
+	if warning := c.Credential.Warning; warning != old.Credential.Warning {
+		tell(warning, "nothing is wrong with its credential any more")
+	}
+	if began, ended := c.Refusing != "" && old.Refusing == "", c.Reachable && c.Refusing == "" && old.Refusing != ""; began || ended {
+		tell(c.Refusing, "its API server refuses several instances for one cause no more")
 	}
 	b.clusters[c.Name] = c
 	b.notify()

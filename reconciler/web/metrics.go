@@ -37,6 +37,8 @@ var (
 		"1 if the credential of the cluster needs a person: it ends soon, and is not renewed.", []string{"environment", "cluster"}, nil)
 	loaded = prometheus.NewDesc("transom_platform_loaded",
 		"1 if the platform repository could be read when it was last looked at.", nil, nil)
+	forge = prometheus.NewDesc("transom_forge_told",
+		"1 if this part of the facts was told to the forge when it was last tried.", []string{"part"}, nil)
 	reconciled = prometheus.NewDesc("transom_environment_reconciled",
 		"1 if the last pass over the environment succeeded: its state repository could be read and written.", []string{"environment"}, nil)
 	drift = prometheus.NewDesc("transom_drift",
@@ -99,7 +101,7 @@ type collector struct {
 // Describe is part of prometheus.Collector.
 func (c collector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		ready, placements, problems, frozen, reachable, blocked, expiry, warned, loaded, reconciled, waiting, held, drift, decisions, rollouts,
+		ready, placements, problems, frozen, reachable, blocked, expiry, warned, loaded, forge, reconciled, waiting, held, drift, decisions, rollouts,
 	} {
 		out <- d
 	}
@@ -120,6 +122,9 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	}
 	gauge(problems, float64(wrong))
 	gauge(loaded, flag(s.Platform.Error == "" && s.Platform.Commit != ""))
+	for part, why := range s.Platform.Forge {
+		gauge(forge, flag(why == ""), part)
+	}
 	for _, e := range s.Environments {
 		gauge(frozen, flag(e.Frozen != ""), e.Name)
 		gauge(reconciled, flag(e.Error == ""), e.Name)
