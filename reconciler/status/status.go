@@ -81,6 +81,9 @@ type Cluster struct {
 	Problem   string    `json:"problem,omitempty"` // the fault that a person must mend before the environment is written to it
 	Since     time.Time `json:"since,omitzero"`    // when this began; where it is not reachable: when it last answered
 
+	// Refusing says for which causes its API server refuses several instances, and how many wait.
+	Refusing string `json:"refusing,omitempty"`
+
 	Version    string     `json:"version,omitempty"` // of Kubernetes, as the cluster said last
 	Credential Credential `json:"credential,omitzero"`
 }
