@@ -36,11 +36,8 @@ func (o *forecast) decisions() []Decision {
 	if o.before == nil {
 		return all
 	}
-	was := map[string]*platform.Decision{}
-	for _, d := range o.before.Decisions {
-		was[d.File] = d
-	}
-	for _, d := range o.platform.Decisions {
+	was, is := byFile(o.before.Decisions), byFile(o.platform.Decisions)
+	for _, d := range is {
 		before := was[d.File]
 		delete(was, d.File)
 		unchanged := before != nil && before.Digest == d.Digest
@@ -60,6 +57,19 @@ func (o *forecast) decisions() []Decision {
 	}
 	slices.SortFunc(all, func(a, b Decision) int { return cmp.Compare(a.File, b.File) })
 	return all
+}
+
+// byFile lists the decisions by file. One file may approve many things: the digest of its decision is then that of all.
+func byFile(decisions []*platform.Decision) map[string]*platform.Decision {
+	files := map[string]*platform.Decision{}
+	for _, d := range decisions {
+		of := *d
+		if one := files[d.File]; one != nil {
+			of.Digest = one.Digest + d.Digest
+		}
+		files[d.File] = &of
+	}
+	return files
 }
 
 // decide finds out the effects of a decision.
