@@ -123,6 +123,11 @@ var effects = map[string]string{
 	"Hold: spec.team":     "reconciler/promotion.TestNamespacesChangeAsTheEnvironmentMay",
 	"Hold: spec.until":    "reconciler/promotion.TestHoldIsInForceFromAndUntilItsTimes",
 
+	"Notification: spec.environments": "reconciler/notify.TestWhoIsToldOfWhat",
+	"Notification: spec.events":       "reconciler/notify.TestWhoIsToldOfWhat",
+	"Notification: spec.target":       "reconciler/notify.TestWhoIsToldOfWhat",
+	"Notification: spec.teams":        "reconciler/notify.TestWhoIsToldOfWhat",
+
 	"Offering: spec.deletion":               "reconciler/promotion.TestConfirmedDeletionNeedsAnApprovalOfTheRemoval",
 	"Offering: spec.description":            "cmd/transom/testdata/script/catalog.txtar",
 	"Offering: spec.owner":                  "cmd/transom/testdata/script/catalog.txtar",

@@ -57,6 +57,7 @@ func (l *Loader) Load(fsys fs.FS) (*Platform, error) {
 	l.loadEnvironments(p)
 	l.loadOfferings(p)
 	l.loadPolicies(p)
+	l.loadNotifications(p)
 	l.loadDecisions(p)
 	l.loadRequests(p)
 	l.loadNarrowings(p)
@@ -122,6 +123,21 @@ func (l *Loader) loadPolicies(p *Platform) {
 				p.Policies[name] = &wrong
 			}
 		}
+	}
+}
+
+func (l *Loader) loadNotifications(p *Platform) {
+	p.Notifications = make(map[string]*Notification, len(p.tree.notifications))
+	for name, f := range p.tree.notifications {
+		made := single(p, f, func(d *document) *Notification { return decodeNotification(d, name) })
+		p.Notifications[name] = made
+		d := reopen(f)
+		for i, env := range made.Environments {
+			if p.Environments[env] == nil {
+				d.problem(fieldpath.Index("spec.environments", i), "unknown-environment", "no environment %q%s", wording.Shorten(env), orThereIs(env, p.Environments))
+			}
+		}
+		p.Problems = append(p.Problems, d.problems...)
 	}
 }
 
