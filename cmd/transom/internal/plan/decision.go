@@ -37,20 +37,21 @@ func (o *forecast) decisions() []Decision {
 		return all
 	}
 	was, is := byFile(o.before.Decisions), byFile(o.platform.Decisions)
-	for _, d := range is {
-		before := was[d.File]
-		delete(was, d.File)
-		unchanged := before != nil && before.Digest == d.Digest
+	for file, now := range is {
+		before, known := was[file]
+		delete(was, file)
+		d, unchanged := now.decision, known && before.digests == now.digests
 		if d.Broken || o.of[d.Environment] == nil || unchanged {
 			continue
 		}
 		change := "added"
-		if before != nil {
+		if known {
 			change = "changed"
 		}
 		all = append(all, o.decide(d, change))
 	}
-	for _, d := range was {
+	for _, before := range was {
+		d := before.decision
 		if !d.Broken && o.of[d.Environment] != nil && o.earlier[d.Environment] != nil {
 			all = append(all, o.decide(d, "removed"))
 		}
@@ -59,15 +60,16 @@ func (o *forecast) decisions() []Decision {
 	return all
 }
 
-// byFile lists the decisions by file. One file may approve many things: the digest of its decision is then that of all.
-func byFile(decisions []*platform.Decision) map[string]*platform.Decision {
-	files := map[string]*platform.Decision{}
+// decided is the content of a file of decisions: one, or one for each item of an Approval of many, whose effects are told together.
+type decided struct {
+	decision *platform.Decision
+	digests  string
+}
+
+func byFile(decisions []*platform.Decision) map[string]decided {
+	files := map[string]decided{}
 	for _, d := range decisions {
-		of := *d
-		if one := files[d.File]; one != nil {
-			of.Digest = one.Digest + d.Digest
-		}
-		files[d.File] = &of
+		files[d.File] = decided{d, files[d.File].digests + d.Digest}
 	}
 	return files
 }
