@@ -54,6 +54,7 @@ type serveOptions struct {
 	trust       trustOptions
 	outside     outsideOptions
 	access      accessOptions
+	notify      notifyOptions
 	forge       forgeOptions
 }
 
@@ -130,6 +131,7 @@ func (o *serveOptions) flags(f *pflag.FlagSet) {
 	o.trust.flags(f)
 	o.outside.flags(f)
 	o.access.flags(f)
+	o.notify.flags(f)
 	o.forge.flags(f)
 	f.StringVar(&o.logFormat, "log-format", "auto", "text, json, or auto: text on a terminal")
 }
@@ -185,9 +187,10 @@ func (o *serveOptions) run(ctx context.Context, entrance *entrance, credentials 
 		Connect: o.keys.sources.Connect, Limits: o.outside.cluster,
 		Report: r.Placed, ReportCluster: r.ClusterSeen, Outdated: r.Outdated, Refetch: r.Refetch,
 	}
-	r.Fleet, board.OnEvent = f, r.LogEvent
+	r.Fleet = f
 
 	group, ctx := errgroup.WithContext(ctx)
+	o.notify.start(ctx, group, r, figures)
 	r.OpenState = func(e *platform.Environment) (reconciler.StateRepo, error) {
 		repo := repositories.Open(remote.Resolve(o.platform, e.State.URL), e.State.Branch)
 		traces.opened(e.Name, repo)
@@ -259,7 +262,7 @@ func (o *serveOptions) prepare() (gitrepo.Credentials, error) {
 	if err := o.keys.open(); err != nil {
 		return credentials, err
 	}
-	if err := errors.Join(o.outside.check(), o.notice.check(), o.forge.check()); err != nil {
+	if err := errors.Join(o.outside.check(), o.notice.check(), o.forge.check(), o.notify.open()); err != nil {
 		return credentials, err
 	}
 	if o.trust.read, err = o.trust.trust(); err != nil {
