@@ -145,7 +145,12 @@ func (l *Loader) loadDecisions(p *Platform) {
 	for _, at := range slices.Sorted(maps.Keys(p.tree.decisions)) {
 		f := p.tree.decisions[at]
 		environment, name := path.Base(path.Dir(at)), strings.TrimSuffix(path.Base(at), ".yaml")
-		p.Decisions = append(p.Decisions, single(p, f, func(d *document) *Decision { return decodeDecision(d, environment, name, f.data) }))
+		decision := single(p, f, func(d *document) *Decision { return decodeDecision(d, environment, name, f.data) })
+		if decision.Broken || len(decision.Items) == 0 {
+			p.Decisions = append(p.Decisions, decision)
+		} else {
+			p.Decisions = append(p.Decisions, decision.Items...)
+		}
 		if p.Environments[environment] == nil {
 			p.Problems = append(p.Problems, Problem{
 				File: at, Rule: "unknown-environment",
