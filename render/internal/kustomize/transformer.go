@@ -9,7 +9,6 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"transom.dev/render/strictyaml"
-	"transom.dev/render/wording"
 )
 
 // The transformers that a kustomization may list, and the fields that their configurations may have: none of these names a file, and
@@ -73,18 +72,18 @@ func (g *guard) configuration(k *kustomization, field, file string, d *yaml.Node
 	}
 	kind, version := Lookup(d, "kind"), Lookup(d, "apiVersion")
 	if kind == nil || version == nil || version.Value != "builtin" || !slices.Contains(transformerKinds, kind.Value) {
-		refuse("runs plug-ins, unless it is of apiVersion builtin and %s; use patches or replacements", wording.List(transformerKinds))
+		refuse("runs plug-ins, unless it is of apiVersion builtin and %s; use patches or replacements", strings.Join(transformerKinds, ", "))
 		return
 	}
 	for i := 0; i+1 < len(d.Content); i += 2 {
 		if name := d.Content[i].Value; !slices.Contains(transformerFields, name) {
-			refuse("%s is no field of %s that may be built", wording.Shorten(name), kind.Value)
+			refuse("%s is no field of %s that may be built", name, kind.Value)
 		}
 	}
 	metadata := Lookup(d, "metadata")
 	for i := 0; metadata != nil && i+1 < len(metadata.Content); i += 2 {
 		if name := metadata.Content[i].Value; name != "name" && name != "namespace" {
-			refuse("metadata.%s may name a program; write the name only", wording.Shorten(name))
+			refuse("metadata.%s may name a program; write the name only", name)
 		}
 	}
 }
