@@ -99,9 +99,9 @@ limit is said in the status of its environment or cluster, with the flag to rais
   transom serve --platform https://git.example.com/acme/platform.git --git-credentials /etc/transom/git.yaml \
     --kubeconfigs /etc/transom/kubeconfigs --data /var/lib/transom
 
-  # The same for people who log in
+  # The same for people who log in, and the forge is told
   transom serve --access /etc/transom/access.yaml --tls-cert /etc/transom/tls.crt --tls-key /etc/transom/tls.key \
-    --listen :7460 --host transom.acme.example --platform …
+    --listen :7460 --host transom.acme.example --forge /etc/transom/forge.yaml --console-url https://transom.acme.example --platform …
 
   # The same with signed state, and the key of before
   ssh-keygen -t ed25519 -N '' -f state-key

@@ -331,6 +331,30 @@ func notEmpty(text string) error {
 	return nil
 }
 
+// TestAForgeThatHangsHoldsNobody: the Board takes news as before, and the end comes at once.
+func TestAForgeThatHangsHoldsNobody(t *testing.T) {
+	s := newStory(t, forge.GitHub)
+	s.plans()
+	hanging, let := make(chan bool, 10), make(chan bool)
+	s.forge.fails(func(http.ResponseWriter, *http.Request) bool {
+		hanging <- true
+		<-let
+		return true
+	})
+	t.Cleanup(func() { close(let) })
+	s.head("c1")
+	s.pass("dev", "c1", runs("c1"))
+	stop := s.run()
+	<-hanging
+	<-hanging // statuses and requests
+	s.pass("prod", "c1", runs("c1"))
+	s.healthy("dev", "c1")
+	require.True(t, s.board.Status().Instances[0].Placements[0].IsHealthy())
+	began := time.Now()
+	stop()
+	require.Less(t, time.Since(began), deadline/2)
+}
+
 // TestTheFileIsReadAgain while the forge refuses the token, or the file cannot be read: nobody waits then for the next round.
 func TestTheFileIsReadAgain(t *testing.T) {
 	s := newStory(t, forge.GitHub)

@@ -3,7 +3,6 @@ package notify_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -273,22 +272,14 @@ func TestChatsAreToldByShoutrrr(t *testing.T) {
 
 func TestNoErrorHasASecret(t *testing.T) {
 	for _, to := range []notify.Target{
-		{URL: "slack://hook:T00000000-B00000000-XXXXXXXXXXXXXXXXXXXXXXXX@webhook"},
-		{URL: "discord://orchardtoken@orchardid"},
 		{URL: "generic+http://127.0.0.1:1/orchard/path?orchardkey=orchardvalue"},
 		{Webhook: "http://user:orchardpassword@127.0.0.1:1/orchard", Secret: "orchardorchardorchard"},
 		{URL: "telegram://orchard"},
 		{URL: "nochat://orchardorchard"},
 	} {
-		ctx, cancel := context.WithCancelCause(t.Context())
-		cancel(errors.New("nobody waits"))
-		err := notify.Test(ctx, to)
-		if !strings.HasPrefix(to.URL, "slack") && !strings.HasPrefix(to.URL, "discord") { // these would ask servers elsewhere
-			err = notify.Test(t.Context(), to)
-		}
+		err := notify.Test(t.Context(), to)
 		require.Error(t, err)
 		require.NotContains(t, err.Error(), "orchard")
-		require.NotContains(t, err.Error(), "XXXX")
 	}
 }
 
