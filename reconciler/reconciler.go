@@ -205,7 +205,9 @@ func (r *Reconciler) tellLoaded(p *platform.Platform) {
 	if told := &r.cache.told; told.of != p || !slices.Equal(told.further, further) {
 		told.of, told.further = p, further
 		problems := slices.SortedFunc(slices.Values(slices.Concat(p.Problems, further)), platform.Problem.Compare)
-		r.Board.Loaded(r.PlatformURL, &platform.Platform{Commit: p.Commit, Environments: p.Environments, Problems: problems})
+		shown := *p
+		shown.Problems = problems
+		r.Board.Loaded(r.PlatformURL, &shown)
 	}
 }
 

@@ -78,7 +78,12 @@ func (m *model) pipelineOf(r *row, chosen string) *pipeline {
 		byName[in.Environment] = s
 		p.Stages = append(p.Stages, s)
 	}
-	x := stageGap
+	x := 2
+	for _, in := range r.Instances {
+		if len(in.Waiting) > 0 && len(m.nearest(in.Environment, byName, nil)) == 0 {
+			x = stageGap // its gates stand before it
+		}
+	}
 	for _, order := range sortedKeys(orders) {
 		y := 8
 		for _, s := range orders[order] {
