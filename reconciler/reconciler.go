@@ -91,6 +91,9 @@ type cache struct {
 	records    records
 	health     observations
 	identities identities
+
+	loader   *platform.Loader
+	followed followed
 }
 
 // readiness knows the platform that was loaded last, and how far the environments have come since the start.
@@ -139,15 +142,12 @@ func (s *readiness) missing() string {
 func (r *Reconciler) Run(ctx context.Context) error {
 	r.cache.health.begin(r.Now, r.Fleet.Checkpoint)
 	defer r.cache.loops.wait()
-	loader := &platform.Loader{
-		Repository: r.Repository, Own: []platform.StateRepository{{URL: r.PlatformURL, Branch: cmp.Or(r.Board.Branch, "main")}},
-	}
 	for {
 		causes, err := r.Trigger.Wait(ctx)
 		if err != nil {
 			return nil //nolint:nilerr // the context is done: that is how it ends
 		}
-		p, err := r.load(ctx, loader)
+		p, err := r.load(ctx)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -161,7 +161,28 @@ func (r *Reconciler) Run(ctx context.Context) error {
 }
 
 // load reads the platform's head.
-func (r *Reconciler) load(ctx context.Context, loader *platform.Loader) (*platform.Platform, error) {
+func (r *Reconciler) load(ctx context.Context) (*platform.Platform, error) {
+	head, err := r.fetchHead(ctx)
+	if err != nil {
+		return nil, err
+	}
+	latest := r.cache.readiness.platform()
+	if latest != nil && latest.Commit == head.Commit {
+		r.Board.PlatformReached()
+		return latest, nil
+	}
+	p, err := r.parse(head)
+	if err != nil {
+		return nil, err
+	}
+	r.cache.readiness.loaded(p)
+	r.Board.Loaded(r.PlatformURL, p)
+	r.Logger.Info("platform loaded", "commit", p.Commit, "requests", len(p.Requests), "problems", len(p.Problems))
+	return p, nil
+}
+
+// fetchHead brings the mirror of the platform up to date.
+func (r *Reconciler) fetchHead(ctx context.Context) (*gitrepo.Snapshot, error) {
 	head, err := r.Platform.Fetch(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("fetch platform %s: %w", r.PlatformURL, err)
@@ -169,19 +190,21 @@ func (r *Reconciler) load(ctx context.Context, loader *platform.Loader) (*platfo
 	if head.Commit == "" {
 		return nil, noCommit(r.PlatformURL, cmp.Or(r.Board.Branch, "main"), r.Platform.OtherBranches())
 	}
-	latest := r.cache.readiness.platform()
-	if latest != nil && latest.Commit == head.Commit {
-		r.Board.PlatformReached()
-		return latest, nil
+	return head, nil
+}
+
+// parse loads the files of the platform's head. Follow and Run call it, one after the other.
+func (r *Reconciler) parse(head *gitrepo.Snapshot) (*platform.Platform, error) {
+	if r.cache.loader == nil {
+		r.cache.loader = &platform.Loader{
+			Repository: r.Repository, Own: []platform.StateRepository{{URL: r.PlatformURL, Branch: cmp.Or(r.Board.Branch, "main")}},
+		}
 	}
-	p, err := loader.Load(head)
+	p, err := r.cache.loader.Load(head)
 	if err != nil {
 		return nil, fmt.Errorf("load platform commit %s: %w", head.Commit, err)
 	}
 	p.Commit = head.Commit
-	r.cache.readiness.loaded(p)
-	r.Board.Loaded(r.PlatformURL, p)
-	r.Logger.Info("platform loaded", "commit", p.Commit, "requests", len(p.Requests), "problems", len(p.Problems))
 	return p, nil
 }
 
