@@ -33,6 +33,7 @@ async function refresh() {
 
 function show() {
   const { platform } = status;
+  byId("platform").title = status.leader ? `Led by ${status.leader}` : "";
   byId("platform").replaceChildren(platform.url || "", platform.commit ? " at " : "", element("code", { title: platform.commit }, (platform.commit || "").slice(0, 7)));
   const troubles = [...new Set([platform.error, ...Object.entries(platform.forge || {}).filter(([, why]) => why).map(([part, why]) => `The forge is not told (${part}): ${why}`), ...status.environments.flatMap((e) => [
     e.frozen && `${e.name}: ${e.frozen}`, e.error && `${e.name} is tried again: ${e.error}`,
