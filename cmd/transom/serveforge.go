@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
-	"golang.org/x/sync/errgroup"
 
 	"transom.dev/reconciler/forge"
 	"transom.dev/reconciler/gitrepo"
@@ -64,9 +63,9 @@ func (o *forgeOptions) read() (forge.Config, error) {
 	return config, nil
 }
 
-// tell tells the forge until ctx is done, if there is one. It returns the function that hears of pushes: heard, and the forge is
+// tell adds the duty to tell the forge, if there is one. It returns the function that hears of pushes: heard, and the forge is
 // looked at, too.
-func (o *forgeOptions) tell(ctx context.Context, group *errgroup.Group, board *status.Board, source *gitrepo.Remote, heard func([]string)) func([]string) {
+func (o *forgeOptions) tell(add func(func(context.Context) error), board *status.Board, source *gitrepo.Remote, heard func([]string)) func([]string) {
 	if o.file == "" {
 		return heard
 	}
@@ -84,7 +83,7 @@ func (o *forgeOptions) tell(ctx context.Context, group *errgroup.Group, board *s
 			return commits, err
 		},
 	}
-	group.Go(func() error { return t.Run(ctx) })
+	add(t.Run)
 	return func(addresses []string) {
 		t.Look("hook")
 		heard(addresses)
