@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -54,6 +55,7 @@ type serveOptions struct {
 	outside     outsideOptions
 	access      accessOptions
 	lease       leaseOptions
+	notify      notifyOptions
 	forge       forgeOptions
 }
 
@@ -99,9 +101,9 @@ limit is said in the status of its environment or cluster, with the flag to rais
   transom serve --platform https://git.example.com/acme/platform.git --git-credentials /etc/transom/git.yaml \
     --kubeconfigs /etc/transom/kubeconfigs --data /var/lib/transom
 
-  # The same for people who log in
+  # The same for people who log in, and the forge is told
   transom serve --access /etc/transom/access.yaml --tls-cert /etc/transom/tls.crt --tls-key /etc/transom/tls.key \
-    --listen :7460 --host transom.acme.example --platform …
+    --listen :7460 --host transom.acme.example --forge /etc/transom/forge.yaml --console-url https://transom.acme.example --platform …
 
   # The same with signed state, and the key of before
   ssh-keygen -t ed25519 -N '' -f state-key
@@ -132,6 +134,7 @@ func (o *serveOptions) flags(f *pflag.FlagSet) {
 	o.outside.flags(f)
 	o.access.flags(f)
 	o.lease.flags(f)
+	o.notify.flags(f)
 	o.forge.flags(f)
 	f.StringVar(&o.logFormat, "log-format", "auto", "text, json, or auto: text on a terminal")
 }
@@ -184,7 +187,7 @@ func (o *serveOptions) run(ctx context.Context, end context.CancelFunc, self *re
 	logger := self.logger
 	board, figures := status.NewBoard(time.Now), web.NewFigures()
 	board.Milestones = figures.Milestone
-	repositories := &remote.Mirrors{Dir: o.data, Credentials: credentials, Limits: o.outside.git, Timeout: o.outside.gitTime, MayPush: self.MayWrite}
+	repositories := &remote.Mirrors{Dir: o.data, Credentials: credentials, Limits: o.outside.git, Timeout: o.outside.gitTime, PushAllowed: self.MayWrite}
 	source := repositories.Open(o.platform, o.branch)
 	board.Branch = source.Branch
 	r := &reconciler.Reconciler{
@@ -198,9 +201,10 @@ func (o *serveOptions) run(ctx context.Context, end context.CancelFunc, self *re
 		Connect: self.guarded(o.keys.sources.Connect), Limits: o.outside.cluster,
 		Report: r.Placed, ReportCluster: r.ClusterSeen, Outdated: r.Outdated, Refetch: r.Refetch,
 	}
-	r.Fleet, board.OnEvent = f, r.LogEvent
+	r.Fleet = f
 
 	group, ctx := errgroup.WithContext(ctx)
+	o.notify.start(ctx, group, r, figures)
 	r.OpenState = func(e *platform.Environment) (reconciler.StateRepo, error) {
 		repo := repositories.Open(remote.Resolve(o.platform, e.State.URL), e.State.Branch)
 		traces.opened(e.Name, repo)
@@ -213,7 +217,11 @@ func (o *serveOptions) run(ctx context.Context, end context.CancelFunc, self *re
 	self.work.add(r.Run)
 	group.Go(func() error { return trigger.Every(ctx, o.notice.interval, func() { latch.Fire("interval") }) })
 	o.keys.watch(self.work.add, f.Reconnect, logger)
-	heard := o.forge.tell(self.work.add, board, source, following.heard)
+	heard := o.forge.tell(self.work.add, board, traces, repositories, following.heard)
+	group.Go(func() error {
+		warnIfMayPush(ctx, repositories.Apart(o.platform, o.branch, filepath.Join(o.data, "unused")), logger)
+		return nil
+	})
 	group.Go(func() error { return self.run(ctx, end, r.Follow) })
 	entrance.serve(ctx, group, web.Options{
 		Board: board, Ready: self.ready(r.Ready, r.Followed), Leader: self.leader(), LeaderTLS: entrance.peer(), Warned: board.Warned, Docs: documents(),
@@ -222,7 +230,7 @@ func (o *serveOptions) run(ctx context.Context, end context.CancelFunc, self *re
 			return source.IsAncestor(ctx, commit, head)
 		},
 		Hooks: o.notice.hooks(heard, figures.Hook, logger), Look: following.look,
-		Explain: traces.explain, Collectors: append(figures.Collectors(), web.Ages(r.Ages)), Hosts: o.hosts,
+		Explain: traces.explain, Past: traces.past, Collectors: append(figures.Collectors(), web.Ages(r.Ages)), Hosts: o.hosts,
 	}, logger)
 	logger.Info("serving", "version", thisBuild().Version, "commit", thisBuild().Commit, "platform", o.platform, "console", entrance.url())
 	if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {
@@ -269,7 +277,7 @@ func (o *serveOptions) prepare() (gitrepo.Credentials, error) {
 	if err := o.keys.open(); err != nil {
 		return credentials, err
 	}
-	if err := errors.Join(o.outside.check(), o.notice.check(), o.lease.check(), o.forge.check()); err != nil {
+	if err := errors.Join(o.outside.check(), o.notice.check(), o.lease.check(), o.forge.check(), o.notify.open()); err != nil {
 		return credentials, err
 	}
 	if o.trust.read, err = o.trust.trust(); err != nil {

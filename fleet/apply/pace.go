@@ -124,9 +124,9 @@ func (p *pace) wrote(took time.Duration) {
 	mean := p.round.took / time.Duration(p.round.writes)
 	used := p.round.peak >= int(p.limit)/2
 	switch {
-	case used && (p.limit < p.floor || mean < 2*p.quickest):
+	case used && (p.limit < p.floor || mean < 3*p.quickest):
 		p.limit = min(p.limit+1, paceCeiling*p.floor)
-	case mean > 4*p.quickest && p.limit > p.floor:
+	case mean > 6*p.quickest && p.limit > p.floor:
 		p.limit--
 	}
 	p.round = round{peak: p.under}

@@ -25,19 +25,19 @@ func (w writer) patch(ctx context.Context, d *desired, reason string) error {
 		return err
 	}
 	if err := w.fields.handOverReplicas(ctx, d); err != nil {
-		return recordRefusal(d, err)
+		return w.recordRefusal(d, err)
 	}
 	if err := w.fields.reloadEntries(ctx, d); err != nil {
 		return err
 	}
 	if d.adopts && d.inherited != nil {
 		if err := w.fields.inheritFields(ctx, d); err != nil {
-			return recordRefusal(d, err)
+			return w.recordRefusal(d, err)
 		}
 	}
 	nulls, err := w.fields.claimStale(ctx, d)
 	if err != nil {
-		return recordRefusal(d, err)
+		return w.recordRefusal(d, err)
 	}
 	content := cleared(w.withIdentity(d, w.boundContent(d)), nulls)
 	after, err := w.client.patch(ctx, d.kind, d.object, types.ApplyPatchType, content, forced())
@@ -46,7 +46,7 @@ func (w writer) patch(ctx context.Context, d *desired, reason string) error {
 	}
 	w.recordChange(d, reduceMeta(d.gvk.GroupKind(), after), reason)
 	if err := errors.Join(w.fields.endHandover(ctx, d), w.fields.removeKeptMark(ctx, d)); err != nil {
-		return recordRefusal(d, err)
+		return w.recordRefusal(d, err)
 	}
 	return nil
 }
@@ -68,7 +68,7 @@ func (w writer) handleRefusal(ctx context.Context, d *desired, err error) error 
 	if d.live == nil && apierrors.IsConflict(err) {
 		w.cluster.unmanaged.forget(d)
 	}
-	return recordRefusal(d, err)
+	return w.recordRefusal(d, err)
 }
 
 // withIdentity adds the identity of the state repository to a Namespace. That is no part of the desired object: it is written only along with the rest.

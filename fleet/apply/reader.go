@@ -109,6 +109,9 @@ func (r reader) readLive(ctx context.Context, d *desired, absent bool) error {
 	if d.live = d.watch.get(d.object); d.live != nil {
 		return nil
 	}
+	if _, waits := r.in.Refused.of(d.object); waits {
+		return nil // it is not written, whosever it is
+	}
 	err := mayRequest(ctx)
 	if err == nil && !absent {
 		absent, err = r.cluster.unmanaged.lacks(ctx, d, r.in.Owner)

@@ -16,9 +16,9 @@ import (
 
 // recordRefusal sorts out why a write was refused: a cluster that cannot be asked now is an error, a refusal that time mends is
 // tried again by a later pass, and all else is a person's to mend.
-func recordRefusal(d *desired, err error) error {
+func (t *target) recordRefusal(d *desired, err error) error {
 	if !answered(err) {
-		return fmt.Errorf("%s: %w", d.object, err)
+		return &objectError{d, err}
 	}
 	d.again = true
 	switch {
@@ -30,6 +30,7 @@ func recordRefusal(d *desired, err error) error {
 		d.status = progressing(d, "the cluster serves neither its kind nor its namespace yet")
 	default:
 		d.fault = refusal(d, err)
+		d.refused, d.refusedFor = t.causeOf(d, err)
 	}
 	return nil
 }

@@ -47,7 +47,7 @@ func (r rehearsal) waits() bool {
 // rehearse asks the API server, as a dry run, whether it would take one object as it is desired.
 func (r rehearsal) rehearse(ctx context.Context, d *desired) error {
 	deleting, applied := d.live != nil && d.live.deleting, d.isAtRevision() && !d.adopts
-	if d.fault != "" || deleting || applied {
+	if d.fault != "" || deleting || applied || r.leave(d) {
 		return nil
 	}
 	if d.untried = r.missingBefore(d); d.untried == "" {
@@ -105,10 +105,10 @@ func (r rehearsal) handleRefusal(ctx context.Context, d *desired, err error) err
 	field, _ := immutable(statusOf(err))
 	switch {
 	case !answered(err):
-		return fmt.Errorf("%s: %w", d.object, err)
+		return &objectError{d, err}
 	case apierrors.IsConflict(err), apierrors.HasStatusCause(err, v1.NamespaceTerminatingCause):
 		d.unsure = true
-		return recordRefusal(d, err)
+		return r.recordRefusal(d, err)
 	case field != "" && d.live != nil && !d.adopts && r.owns(d) && d.replaceable():
 		return nil // it is replaced
 	case apierrors.IsBadRequest(err) && strings.Contains(err.Error(), "does not support dry run"):
@@ -120,7 +120,7 @@ func (r rehearsal) handleRefusal(ctx context.Context, d *desired, err error) err
 	case r.comesWithInstance(d, err) != "":
 		d.untried = fmt.Sprintf("it needs %s, which comes with the instance", r.comesWithInstance(d, err))
 	default:
-		return recordRefusal(d, err)
+		return r.recordRefusal(d, err)
 	}
 	return r.predictEffect(ctx, d)
 }

@@ -43,7 +43,7 @@ func (w writer) generateValues(ctx context.Context, d *desired) error {
 		"data":     values,
 	}, metav1.PatchOptions{FieldManager: generatingManager})
 	if err != nil {
-		return recordRefusal(d, err)
+		return w.recordRefusal(d, err)
 	}
 	d.putAnswer(reduceMeta(d.gvk.GroupKind(), m))
 	if d.change == nil {

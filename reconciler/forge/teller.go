@@ -47,6 +47,7 @@ type Teller struct {
 	Interval time.Duration // of looking for pull requests without being told
 	Settle   time.Duration // how long a change of the Board is waited with, as others follow it mostly; 0 is two seconds
 	Wait     time.Duration // before a round that failed is made again, for the first time; 0 is five seconds
+	Reread   time.Duration // of the operator's file; 0 is ten seconds
 	Patience time.Duration // how long a failure lasts before it is told; 0 is 15 seconds
 
 	looks *trigger.Latch
@@ -83,7 +84,12 @@ func (t *Teller) Run(ctx context.Context) error {
 	if t.Plan != nil {
 		group.Go(func() error { return trigger.Every(ctx, t.Interval, func() { t.Look("interval") }) })
 		group.Go(func() error {
-			t.repeat(ctx, Comments, t.looks, func(ctx context.Context, host Host) error { return comments.tell(ctx, host) })
+			t.repeat(ctx, Comments, t.looks, func(ctx context.Context, host Host) error {
+				if t.isSilent() {
+					return nil
+				}
+				return comments.tell(ctx, host)
+			})
 			return nil
 		})
 	}
@@ -157,10 +163,10 @@ func (t *Teller) restFailing(ctx context.Context, wait time.Duration) bool {
 		if left <= 0 {
 			return true
 		}
-		if !rest(ctx, min(left, readAgain)) {
+		if !rest(ctx, min(left, cmp.Or(t.Reread, readAgain))) {
 			return false
 		}
-		if host, err := t.now(); err == nil && host != before {
+		if host, _ := t.now(); host != before { // none while the file cannot be read, which the next round says
 			return true
 		}
 	}
@@ -171,11 +177,12 @@ func (t *Teller) restFailing(ctx context.Context, wait time.Duration) bool {
 func (t *Teller) now() (Host, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.host != nil && time.Since(t.read) < readAgain {
+	if t.host != nil && time.Since(t.read) < cmp.Or(t.Reread, readAgain) {
 		return t.host, nil
 	}
 	config, err := t.Config()
 	if err != nil {
+		t.host = nil
 		return nil, err
 	}
 	t.read = time.Now()
@@ -188,6 +195,13 @@ func (t *Teller) now() (Host, error) {
 	}
 	t.host, t.config = host, config
 	return host, nil
+}
+
+// isSilent says whether the operator's file leaves pull requests to the pipeline.
+func (t *Teller) isSilent() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.config.Silent
 }
 
 // rest waits, and says whether ctx is not done.

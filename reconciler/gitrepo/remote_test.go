@@ -51,7 +51,7 @@ func TestNothingIsPushedThatMayNotBe(t *testing.T) {
 	everyTransport(t, func(t *testing.T, o *origin) {
 		r := o.remote()
 		lost := errors.New("somebody else leads")
-		r.MayPush = func() error { return lost }
+		r.PushAllowed = func() error { return lost }
 		s := fetch(t, r)
 		_, err := r.Commit(t.Context(), s, transom("change", map[string][]byte{"a": []byte("one")}))
 		require.ErrorIs(t, err, lost)

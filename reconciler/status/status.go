@@ -3,6 +3,7 @@ package status
 import (
 	"time"
 
+	"transom.dev/render/event"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -38,7 +39,12 @@ type Platform struct {
 
 	// Forge has the parts of the facts that the forge is told, and why one is not; "": it is. nil: no forge is told.
 	Forge map[string]string `json:"forge,omitempty"`
+
+	offers *platform.Platform // that was loaded
 }
+
+// Offers is the platform that was loaded; nil: none was yet. Nobody may change it.
+func (p Platform) Offers() *platform.Platform { return p.offers }
 
 // Environment is the status of one environment.
 type Environment struct {
@@ -81,6 +87,9 @@ type Cluster struct {
 	Message   string    `json:"message,omitempty"` // why it is not reachable, or is not written to
 	Problem   string    `json:"problem,omitempty"` // the fault that a person must mend before the environment is written to it
 	Since     time.Time `json:"since,omitzero"`    // when this began; where it is not reachable: when it last answered
+
+	// Refusing says for which causes its API server refuses several instances, and how many wait.
+	Refusing string `json:"refusing,omitempty"`
 
 	Version    string     `json:"version,omitempty"` // of Kubernetes, as the cluster said last
 	Credential Credential `json:"credential,omitzero"`
@@ -153,6 +162,8 @@ type Placement struct {
 	Adoption    *Adoption       `json:"adoption,omitempty"` // that waits for an Approval; nothing is written until then
 	LetGo       []string        `json:"letGo,omitempty"`    // adopted objects that are the instance's no more, such as "ConfigMap payments/web"
 
+	reported    bool // the cluster reported about it, or about the one before it, while the Board watched
+	alarmed     bool // an alarm was recorded, and that it is healthy again was not
 	withCluster bool // nothing else is wrong than that nothing of its environment is written on the cluster
 }
 
@@ -200,4 +211,9 @@ type Event struct {
 	Cluster     string               `json:"cluster,omitempty"`
 	Request     *platform.RequestKey `json:"request,omitempty"`
 	Message     string               `json:"message"`
+
+	Kind  event.Kind `json:"kind,omitempty"` // of those that people are told of
+	Found bool       `json:"-"`              // it was so when the Board began to watch: that is no news
+	In    []string   `json:"-"`              // the environments of a cluster, where the event is about that alone
+	About string     `json:"-"`              // the Problem, or the release that waits
 }

@@ -349,5 +349,7 @@ type Decision struct {
 	Until     time.Time
 	Reason    string
 
+	Items []*Decision // of an Approval of many things: one Approval for each, of the same file; a Platform lists those instead
+
 	Broken bool
 }

@@ -22,10 +22,10 @@ const (
 // allowedFields are the fields of a kustomization that read local files at most.
 var allowedFields = []string{
 	"apiVersion", "kind", "metadata",
-	"resources", "components",
+	"resources", "bases", "components",
 	"namePrefix", "nameSuffix", "namespace", "labels", "commonLabels", "commonAnnotations",
-	"patches", "images", "replacements", "replicas", "sortOptions",
-	"configMapGenerator", "generatorOptions",
+	"patches", "patchesStrategicMerge", "patchesJson6902", "images", "replacements", "replicas", "sortOptions",
+	"configMapGenerator", "generatorOptions", "transformers",
 }
 
 // refusedFields are the others, with the remedy.
@@ -38,13 +38,9 @@ var refusedFields = map[string]string{
 	"crds":                        "changes how objects are read; list CustomResourceDefinitions under resources",
 	"configurations":              "changes how objects are read; use patches or replacements",
 	"generators":                  "runs plug-ins; use resources or configMapGenerator",
-	"transformers":                "runs plug-ins; use patches or replacements",
 	"validators":                  "runs plug-ins; write a Policy",
 	"buildMetadata":               "writes about the build into every object; remove it",
-	"bases":                       "is deprecated; list it under resources",
 	"imageTags":                   "is deprecated; use images",
-	"patchesStrategicMerge":       "is deprecated; use patches",
-	"patchesJson6902":             "is deprecated; use patches",
 	"vars":                        "is deprecated; use replacements",
 }
 

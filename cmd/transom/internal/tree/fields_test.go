@@ -47,7 +47,7 @@ var shownAt = map[string]seen{
 	"Cluster.Name": {"its line", "column"}, "Cluster.State": {"its line", "flag"}, "Cluster.Wave": {"rollout", "column"}, "Cluster.UID": {machine, machine},
 	"Cluster.Reachable": {"its line", "flag, notice"}, "Cluster.Message": {"its line", "notice"}, "Cluster.Problem": {"its line", "flag, notice"},
 	"Cluster.Reason": {"its line", "title of the flag"}, "Cluster.Since": {"its line", "flag: connecting"},
-	"Cluster.Version": {clusters, clusters}, "Cluster.Credential": {"its line", "notice"},
+	"Cluster.Version": {clusters, clusters}, "Cluster.Refusing": {"its line", "notice"}, "Cluster.Credential": {"its line", "notice"},
 	"Credential.Source": {clusters, clusters}, "Credential.User": {clusters, clusters}, "Credential.Expires": {clusters, clusters},
 	"Credential.Warning": {"the line of its cluster", "notice"},
 

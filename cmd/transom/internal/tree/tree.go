@@ -136,6 +136,9 @@ func (t *Printer) environment(e status.Environment) {
 		fmt.Fprintf(t.W, "  %s %s\n", t.Paint.Bold(e.Name), t.decision(d))
 	}
 	for _, c := range e.Clusters {
+		if c.Reachable && c.Refusing != "" {
+			fmt.Fprintf(t.W, "  %s cluster %s: %s\n", t.Paint.Bold(e.Name), c.Name, t.Paint.Red(c.Refusing))
+		}
 		if c.Reachable && c.Credential.Warning != "" {
 			fmt.Fprintf(t.W, "  %s cluster %s: %s\n", t.Paint.Bold(e.Name), c.Name, t.Paint.Yellow(c.Credential.Warning))
 		}
