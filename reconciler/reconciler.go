@@ -96,8 +96,19 @@ type cache struct {
 	identities identities
 	told       toldPlatform
 
-	loader   *platform.Loader
+	loading  loading
 	followed followed
+}
+
+// loading has the Loader that remembers the files of the platform. Follow and Run use it, one after the other.
+type loading struct{ loader *platform.Loader }
+
+// with returns the Loader, made from its settings at the first call.
+func (l *loading) with(settings platform.Loader) *platform.Loader {
+	if l.loader == nil {
+		l.loader = &settings
+	}
+	return l.loader
 }
 
 // toldPlatform is the platform that status was told of last, and the Problems that were found further. One goroutine has it.
@@ -206,12 +217,10 @@ func (r *Reconciler) fetchHead(ctx context.Context) (*gitrepo.Snapshot, error) {
 
 // parse loads the files of the platform's head. Follow and Run call it, one after the other.
 func (r *Reconciler) parse(head *gitrepo.Snapshot) (*platform.Platform, error) {
-	if r.cache.loader == nil {
-		r.cache.loader = &platform.Loader{
-			Repository: r.Repository, Own: []platform.StateRepository{{URL: r.PlatformURL, Branch: cmp.Or(r.Board.Branch, "main")}},
-		}
-	}
-	p, err := r.cache.loader.Load(head)
+	loader := r.cache.loading.with(platform.Loader{
+		Repository: r.Repository, Own: []platform.StateRepository{{URL: r.PlatformURL, Branch: cmp.Or(r.Board.Branch, "main")}},
+	})
+	p, err := loader.Load(head)
 	if err != nil {
 		return nil, fmt.Errorf("load platform commit %s: %w", head.Commit, err)
 	}
