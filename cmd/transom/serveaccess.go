@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"os"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -122,14 +121,6 @@ func (o *accessOptions) check(at net.Addr, beyond bool) error {
 func isLoopback(at net.Addr) bool {
 	tcp, ok := at.(*net.TCPAddr)
 	return ok && tcp.IP.IsLoopback()
-}
-
-// readSecret reads a file that not everybody on this machine can read.
-func readSecret(file string) ([]byte, error) {
-	if err := keptSecret(file); err != nil {
-		return nil, err
-	}
-	return os.ReadFile(file)
 }
 
 // tokenReviews asks the cluster that this process runs in whose tokens are; nil: it runs in none.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 
 	"github.com/spf13/pflag"
@@ -30,22 +29,6 @@ func (o *notifyOptions) open() error {
 	targets, err := readTargets(o.file)
 	o.notifier = notify.New(targets)
 	return err
-}
-
-// readTargets reads the operator's targets; without a file there are none.
-func readTargets(file string) (notify.Targets, error) {
-	if file == "" {
-		return nil, nil
-	}
-	content, err := readSecret(file)
-	if err != nil {
-		return nil, fmt.Errorf("read --notify: %w", err)
-	}
-	targets, err := notify.ReadTargets(content)
-	if err != nil {
-		return nil, fmt.Errorf("--notify %s: %w", file, err)
-	}
-	return targets, nil
 }
 
 // start has people told of the Board's events, beside the log, until ctx is done.
