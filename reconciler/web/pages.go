@@ -16,6 +16,9 @@ func pages(o *Options) *console.Console {
 		who := access.Of(r.Context())
 		return console.Person{Name: who.Name, Role: fmt.Sprint(who.Role), Teams: who.Teams, CanLogIn: o.Access.Known()}
 	}}
+	if o.Leader != nil {
+		c.Leader = func() string { return o.Leader().Name }
+	}
 	if o.Explain != nil {
 		c.Origin = func(ctx context.Context, environment string, request platform.RequestKey) ([]console.Rung, error) {
 			trace, err := o.Explain(ctx, Question{Environment: environment, Request: request})

@@ -69,6 +69,9 @@ type Options struct {
 	Origin  func(ctx context.Context, environment string, request platform.RequestKey) ([]Rung, error)
 	History func(ctx context.Context, environment string, request platform.RequestKey) ([]Past, error)
 
+	// Leader is the name of the replica that answers. Left out, there is one process.
+	Leader func() string
+
 	// Now is the time. Left out, it is time.Now.
 	Now func() time.Time
 }
@@ -151,6 +154,7 @@ type document struct {
 	Section  string
 	Person   Person
 	Platform status.Platform
+	Leader   string // empty: there is one process
 	Troubles []string
 	Catalog  bool
 	Main     any
@@ -174,6 +178,9 @@ func (c *Console) page(make func(r *http.Request, m *model) (*view, error)) http
 		var body bytes.Buffer
 		d := document{
 			Title: v.title, Section: v.section, Person: c.Person(r), Platform: m.Platform, Troubles: m.troubles, Catalog: m.Platform.Offers() != nil, Main: v.main,
+		}
+		if c.Leader != nil {
+			d.Leader = c.Leader()
 		}
 		if err := c.pages[v.template].ExecuteTemplate(&body, "layout.html", d); err != nil {
 			http.Error(w, "make the page: "+err.Error(), http.StatusInternalServerError)

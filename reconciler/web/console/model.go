@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -127,6 +128,11 @@ func troubles(s status.Status) []string {
 	if s.Platform.Error != "" {
 		tell("%s", s.Platform.Error)
 	}
+	for _, part := range slices.Sorted(maps.Keys(s.Platform.Forge)) {
+		if why := s.Platform.Forge[part]; why != "" {
+			tell("The forge is not told (%s): %s", part, why)
+		}
+	}
 	for _, e := range s.Environments {
 		if e.Frozen != "" {
 			tell("%s: %s", e.Name, e.Frozen)
@@ -153,6 +159,8 @@ func troubleOf(c status.Cluster) string {
 		return "cluster " + c.Name + " is not reachable: " + c.Message
 	case c.Problem != "":
 		return c.Problem
+	case c.Refusing != "":
+		return "cluster " + c.Name + ": " + c.Refusing
 	case c.Credential.Warning != "":
 		return "cluster " + c.Name + ": " + c.Credential.Warning
 	}
