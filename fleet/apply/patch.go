@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -24,35 +25,35 @@ func (w writer) patch(ctx context.Context, d *desired, reason string) error {
 		return err
 	}
 	if err := w.fields.handOverReplicas(ctx, d); err != nil {
-		return recordRefusal(d, err)
+		return w.recordRefusal(d, err)
 	}
 	if err := w.fields.reloadEntries(ctx, d); err != nil {
 		return err
 	}
 	if d.adopts && d.inherited != nil {
 		if err := w.fields.inheritFields(ctx, d); err != nil {
-			return recordRefusal(d, err)
+			return w.recordRefusal(d, err)
 		}
 	}
 	nulls, err := w.fields.claimStale(ctx, d)
 	if err != nil {
-		return recordRefusal(d, err)
+		return w.recordRefusal(d, err)
 	}
 	content := cleared(w.withIdentity(d, w.boundContent(d)), nulls)
-	after, err := w.client.patch(ctx, d.kind, d.object, types.ApplyPatchType, content, forced())
+	after, err := w.writerOf(d).patch(ctx, d.kind, d.object, types.ApplyPatchType, content, forced())
 	if err != nil {
 		return w.handleRefusal(ctx, d, err)
 	}
 	w.recordChange(d, reduceMeta(d.gvk.GroupKind(), after), reason)
 	if err := errors.Join(w.fields.endHandover(ctx, d), w.fields.removeKeptMark(ctx, d)); err != nil {
-		return recordRefusal(d, err)
+		return w.recordRefusal(d, err)
 	}
 	return nil
 }
 
 // patchAs writes to an object as a field manager, and has d.live be the object as it is then.
-func (c *client) patchAs(ctx context.Context, d *desired, by string, how types.PatchType, content any) error {
-	m, err := c.patch(ctx, d.kind, d.object, how, content, metav1.PatchOptions{FieldManager: by})
+func (o fieldOwnership) patchAs(ctx context.Context, d *desired, by string, how types.PatchType, content any) error {
+	m, err := o.writerOf(d).patch(ctx, d.kind, d.object, how, content, metav1.PatchOptions{FieldManager: by})
 	if err == nil {
 		d.live = reduceMeta(d.gvk.GroupKind(), m)
 	}
@@ -64,7 +65,7 @@ func (w writer) handleRefusal(ctx context.Context, d *desired, err error) error 
 	if field, _ := immutable(statusOf(err)); field != "" && d.live != nil && w.owns(d) && d.replaceable() {
 		return w.replace(ctx, d, field)
 	}
-	return recordRefusal(d, err)
+	return w.recordRefusal(d, err)
 }
 
 // withIdentity adds the identity of the state repository to a Namespace. That is no part of the desired object: it is written only along with the rest.
@@ -92,6 +93,9 @@ func (w writer) recordChange(d *desired, after *live, reason string) {
 	}
 	d.adopts = false
 	after.recordWrite(before, reason != "")
+	if w.isTeamObject(d) {
+		w.cluster.granted.Store(w.in.Namespace, time.Now())
+	}
 	d.putAnswer(after)
 	switch {
 	case before == nil && d.change != nil: // it was replaced

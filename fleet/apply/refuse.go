@@ -16,7 +16,7 @@ import (
 
 // recordRefusal sorts out why a write was refused: a cluster that cannot be asked now is an error, a refusal that time mends is
 // tried again by a later pass, and all else is a person's to mend.
-func recordRefusal(d *desired, err error) error {
+func (t *target) recordRefusal(d *desired, err error) error {
 	if !answered(err) {
 		return fmt.Errorf("%s: %w", d.object, err)
 	}
@@ -26,6 +26,8 @@ func recordRefusal(d *desired, err error) error {
 		d.status = progressing(d, "its namespace is being deleted")
 	case apierrors.IsConflict(err):
 		d.status = progressing(d, "somebody else wrote it at the same time")
+	case t.awaitsRights(err):
+		d.status = progressing(d, "the rights of the ServiceAccount that writes it were only just given")
 	case apierrors.IsNotFound(err):
 		d.status = progressing(d, "the cluster serves neither its kind nor its namespace yet")
 	default:
@@ -41,6 +43,9 @@ func progressing(d *desired, message string) ObjectStatus {
 
 // refusal is the API server's answer, for a person.
 func refusal(d *desired, err error) string {
+	if errors.Is(err, errNoAccount) {
+		return err.Error()
+	}
 	field, cause := immutable(statusOf(err))
 	if d.live == nil || field == "" {
 		return "the API server refused it: " + answerText(d, err)
@@ -58,9 +63,9 @@ func answerText(d *desired, err error) string {
 	status := statusOf(err)
 	if d.object.Group == "" && d.object.Kind == "Secret" {
 		fields := slices.Compact(slices.Sorted(causedFields(status)))
-		return strings.TrimSuffix(fmt.Sprintf("%s %s", status.Reason, strings.Join(fields, ", ")), " ")
+		return strings.TrimSuffix(fmt.Sprintf("%s %s", status.Reason, strings.Join(fields, ", ")), " ") + remedyOf(err)
 	}
-	return status.Message
+	return status.Message + remedyOf(err)
 }
 
 // statusOf is the API server's answer; of another error it is the text.

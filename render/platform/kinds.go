@@ -186,6 +186,7 @@ type Environment struct {
 	State         StateRepository
 	Clusters      labels.Selector
 	Namespace     Namespace
+	Impersonate   Impersonation
 	Reserved      []ReservedKind
 	Values        map[string]any
 	Overlays      []Overlay // Components for every instance
@@ -212,6 +213,12 @@ type Namespace struct {
 	Name       *expression.Expression // nil: the team's name
 	Components []Overlay
 	Adopt      []string // namespaces that exist and are nobody's, and may be taken over
+}
+
+// Impersonation names the ServiceAccounts as which the objects of instances are written. Without one, the daemon writes as itself.
+type Impersonation struct {
+	ServiceAccount *expression.Expression // over the team: the name of an account in the instance's namespace; nil: none
+	ClusterScoped  string                 // NAMESPACE/NAME of that for cluster-scoped versions; empty: they are not for this environment
 }
 
 // ReservedKind is a kind of objects in a reserved namespace that an environment leaves to cluster-scoped offerings. The
