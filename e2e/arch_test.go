@@ -27,7 +27,7 @@ var arrows = map[string][]string{
 		"cmd/transom/internal/remote", "cmd/transom/internal/schema",
 		"cmd/transom/internal/skew", "cmd/transom/internal/states", "cmd/transom/internal/terminal", "cmd/transom/internal/tree",
 		"cmd/transom/internal/usage", "cmd/transom/internal/workspace", "cmd/transom/internal/yamledit",
-		"reconciler", "reconciler/gitrepo", "reconciler/promotion", "reconciler/trigger", "reconciler/status", "reconciler/web", "reconciler/web/access",
+		"reconciler", "reconciler/gitrepo", "reconciler/promotion", "reconciler/trigger", "reconciler/status", "reconciler/forge", "reconciler/web", "reconciler/web/access",
 		"render", "render/gate", "render/platform", "render/state", "render/wording", "render/worker", "fleet", "fleet/apply", "fleet/credential",
 		"examples/install", // the manifests are part of the binary
 	},
@@ -75,11 +75,13 @@ var arrows = map[string][]string{
 	},
 	"reconciler/gitrepo":                 {"render/wording"},
 	"reconciler/promotion":               {"render/gate", "render/platform", "render/state"},
-	"reconciler/status":                  {"render/platform", "render/state"},
+	"reconciler/forge":                   {"reconciler/status", "reconciler/trigger", "render/gate", "render/platform", "render/wording"},
+	"reconciler/status":                  {"render/gate", "render/platform", "render/state"},
 	"reconciler/trigger":                 {},
 	"reconciler/web/access":              {},
-	"reconciler/web":                     {"reconciler/status", "reconciler/web/access", "render/gate", "render/platform", "render/state", "render/wording"},
-	"render":                             {"render/internal/kinds", "render/internal/kustomize", "render/internal/kustomize/compiler", "render/platform", "render/schema", "render/state", "render/strictyaml", "render/worker", "render/builtin", "render/internal/keyorder", "render/edits"},
+	"reconciler/web":                     {"reconciler/status", "reconciler/web/access", "render/platform", "render/state", "render/wording"},
+	"render":                             {"render/internal/helm", "render/internal/kinds", "render/internal/kustomize", "render/internal/kustomize/compiler", "render/platform", "render/schema", "render/state", "render/strictyaml", "render/worker", "render/builtin", "render/internal/keyorder", "render/edits"},
+	"render/internal/helm":               {},
 	"render/internal/kinds":              {"render/wording"},
 	"render/internal/kustomize":          {"render/platform", "render/state", "render/strictyaml", "render/builtin", "render/internal/keyorder"},
 	"render/internal/kustomize/compiler": {"render/internal/kustomize"},
@@ -87,7 +89,7 @@ var arrows = map[string][]string{
 	"render/state":                       {"render/platform", "render/internal/keyorder"},
 	"render/schema":                      {"render/wording", "render/expression", "render/internal/fieldpath"},
 	"render/strictyaml":                  {"render/wording", "render/internal/fieldpath"},
-	"render/worker":                      {"render/internal/kustomize"},
+	"render/worker":                      {"render/internal/helm", "render/internal/kustomize"},
 	"fleet":                              {"fleet/apply", "fleet/credential", "render/platform", "render/state", "render/wording"},
 	"fleet/apply":                        {"render/platform", "render/state", "render/builtin", "render/expression"},
 	"fleet/credential":                   {},
@@ -109,6 +111,8 @@ const compiler = "render/internal/kustomize/compiler"
 
 var doors = []struct{ library, door string }{
 	{"sigs.k8s.io/kustomize", "render/internal/kustomize"},
+	{"helm.sh/helm", "render/internal/helm"},
+	{"github.com/Masterminds/sprig", "render/internal/helm"},
 	{"github.com/go-git", "reconciler/gitrepo"},
 	{"github.com/fluxcd", "fleet/apply"},
 	{"github.com/fsnotify/fsnotify", "reconciler/trigger"},
@@ -116,6 +120,8 @@ var doors = []struct{ library, door string }{
 	{"github.com/lmittmann/tint", "cmd/transom"},
 	{"github.com/coreos/go-oidc", "reconciler/web/access"},
 	{"github.com/prometheus/client_golang", "reconciler/web"},
+	{"github.com/google/go-github", "reconciler/forge"},
+	{"gitlab.com/gitlab-org/api", "reconciler/forge"},
 	{"github.com/yuin/goldmark", "reconciler/web"},
 	{"github.com/google/cel-go", "render/expression"},
 	{"github.com/spf13", "cmd/transom"},
@@ -128,7 +134,7 @@ var loggers = []string{"cmd/transom", "reconciler"}
 
 // The pure packages: values and an fs.FS in, plain data out.
 var (
-	pure   = []string{"render", "render/platform", "render/state", "render/builtin", "render/edits", "render/expression", "render/gate", "render/internal/fieldpath", "render/internal/keyorder", "render/internal/kinds", "render/internal/kustomize", compiler, "render/schema", "render/strictyaml", "render/wording", "reconciler/promotion"}
+	pure   = []string{"render", "render/platform", "render/state", "render/builtin", "render/edits", "render/expression", "render/gate", "render/internal/fieldpath", "render/internal/keyorder", "render/internal/helm", "render/internal/kinds", "render/internal/kustomize", compiler, "render/schema", "render/strictyaml", "render/wording", "reconciler/promotion"}
 	data   = []string{"k8s.io/client-go/applyconfigurations", "k8s.io/client-go/kubernetes/scheme"} // in impure libraries
 	impure = []string{"os", "net", "log", "syscall", "math/rand", "math/rand/v2", "crypto/rand", "k8s.io/client-go"}
 )

@@ -1,7 +1,6 @@
 package fleet
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,8 +8,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"k8s.io/apimachinery/pkg/util/wait"
 
 	"transom.dev/fleet/apply"
 	"transom.dev/render/platform"
@@ -22,6 +19,8 @@ const (
 	visitLimit = 2 * time.Minute       // how long one visit may take
 	sweepEvery = 10 * time.Minute      // how often everything is looked at although nothing seems to have happened
 	lookers    = 4                     // how many instances of one cluster are looked at at a time, apart from those worked on
+
+	mostWorkers = 64 // how many are worked on at a time at most
 )
 
 // An agent works for one cluster.
@@ -33,6 +32,7 @@ type agent struct {
 
 	assignments *assignments
 	checkpoints *checkpoints
+	refusals    *refusals
 
 	end         context.CancelFunc // nil until started; guarded by Fleet.mu
 	predecessor *agent             // that this one takes over from; nil if there is none, or it never ran
@@ -46,6 +46,7 @@ type agent struct {
 func newAgent(f *Fleet, cluster string, last *agent) *agent {
 	a := &agent{fleet: f, cluster: cluster, assignments: newAssignments(), checkpoints: newCheckpoints(), ended: make(chan struct{})}
 	a.queue = newQueue(a.outdated)
+	a.refusals = newRefusals(func(o apply.Owner) { a.queue.add(o, due) }, func() { a.link.renotify() })
 	if last != nil && last.end != nil {
 		a.predecessor = last
 	}
@@ -76,28 +77,45 @@ func (a *agent) run(ctx, visits context.Context) {
 	checkpoints.Go(func() { a.keepCheckpoints(ctx) })
 	defer checkpoints.Wait()
 
+	defer a.refusals.close()
 	defer a.queue.close()
 	defer context.AfterFunc(ctx, a.queue.close)()
 	var looks sync.WaitGroup
-	looks.Go(func() { a.serve(ctx, lookers, a.queue.look, member.Look) })
+	looks.Go(func() { a.serve(ctx, func() int { return lookers }, a.queue.look, member.Look) })
 	defer looks.Wait()
-	a.serve(ctx, cmp.Or(a.fleet.Concurrency, 8), a.queue.work, member.Apply)
+	a.serve(ctx, a.workers, a.queue.work, member.Apply)
+}
+
+// workers is how many instances are worked on at a time: half as many as there may be requests, since one that waits for the
+// answer to a request often has others to make.
+func (a *agent) workers() int {
+	if a.fleet.Concurrency > 0 {
+		return min(a.fleet.Concurrency, mostWorkers)
+	}
+	c, ok := a.link.current()
+	if !ok {
+		return 1
+	}
+	defer c.release()
+	return min(max(1, c.Width()/2), mostWorkers)
 }
 
 // serve visits the instances that next gives, at most so many at a time, until ctx is done and the visits under way have
 // ended.
-func (a *agent) serve(ctx context.Context, atATime int, next func() (apply.Owner, bool), do request) {
+func (a *agent) serve(ctx context.Context, atATime func() int, next func() (apply.Owner, bool), do request) {
 	var visiting sync.WaitGroup
 	defer visiting.Wait()
-	busy := make(chan struct{}, atATime)
-	for a.link.wait(ctx) {
-		busy <- struct{}{}
+	ended := make(chan struct{}, mostWorkers)
+	for busy := 0; a.link.wait(ctx); busy++ {
+		for ; busy >= atATime(); busy-- {
+			<-ended
+		}
 		o, ok := next()
 		if !ok {
 			return
 		}
 		visiting.Go(func() {
-			defer func() { <-busy }()
+			defer func() { ended <- struct{}{} }()
 			defer a.queue.done(o)
 			a.work(ctx, o, do)
 		})
@@ -112,6 +130,7 @@ func (a *agent) assign(next *assignment, releaseFiles []string) {
 		a.link.reconnect()
 	}
 	if prev == nil || foreign || next.concernsAll(prev) {
+		a.refusals.leaveAll(next.Environment)
 		a.queue.add(everything(next.Environment), due)
 		a.link.renotify()
 	}
@@ -133,6 +152,7 @@ func (a *agent) assign(next *assignment, releaseFiles []string) {
 // queueAnew queues instances whose failures so far say nothing any more.
 func (a *agent) queueAnew(instances []apply.Owner, why reason) {
 	for _, o := range instances {
+		a.refusals.leave(o)
 		a.queue.forget(o)
 		a.queue.add(o, why)
 	}
@@ -170,14 +190,6 @@ func (a *agent) outdated(o apply.Owner) {
 	}
 }
 
-// everything is the entry of the queue for a sweep of all instances of an environment.
-func everything(environment string) apply.Owner { return apply.Owner{Environment: environment} }
-
-// leftovers is the entry of the queue for the instances of an environment that have no more than an inventory. No team has that name.
-func leftovers(environment string) apply.Owner {
-	return apply.Owner{Environment: environment, Team: "*"}
-}
-
 // linked reports how the cluster is doing, if that changed, and queues everything for a new connection: the events
 // that happened while there was none are unknown.
 func (a *agent) linked(c *connection, err error) {
@@ -187,8 +199,10 @@ func (a *agent) linked(c *connection, err error) {
 	} else {
 		now.Reachable, now.UID, now.Problem = true, c.uid, a.identityProblem(c.uid)
 		now.introduce(c, time.Now())
+		now.Refusing = a.refusals.message()
 	}
 	if c != nil && c != a.conn {
+		a.refusals.leaveAll("")
 		for _, as := range a.assignments.all() {
 			a.queue.add(everything(as.Environment), due)
 		}
@@ -250,6 +264,7 @@ func (a *agent) work(ctx context.Context, o apply.Owner, do request) {
 	began := time.Now()
 	as := a.assignments.of(o.Environment)
 	if as == nil || !as.writesTo(conn.uid) {
+		a.refusals.leave(o)
 		a.queue.forget(o)
 		return
 	}
@@ -273,19 +288,15 @@ func (a *agent) work(ctx context.Context, o apply.Owner, do request) {
 		a.queue.add(o, due) // it waits for the next connection: nothing is known about it, which is no failure
 		return
 	}
+	waits := false
 	if result != nil {
-		result.Err, result.Began, result.At = err, began, time.Now()
-		result.clean()
-		a.assignments.setForeign(o.Environment, result.Foreign != nil)
-		a.fleet.Report(*result)
-		if result.Doubted {
-			a.refetch(o, as)
-		}
-		if result.Held != "" {
-			a.awaitProof(o, as.Proof)
-		}
+		result.Began, result.At = began, time.Now()
+		waits = a.conclude(o, as, result, err)
 	}
-	unsettled := result != nil && !result.Settled
+	unsettled := result != nil && !result.Settled && !waits
+	if waits {
+		err = nil // it is visited when its turn comes
+	}
 	if err != nil || unsettled {
 		a.queue.retry(o)
 	} else {
@@ -318,6 +329,14 @@ func (a *agent) visit(ctx context.Context, conn *connection, as *assignment, o a
 	if result.Observed {
 		do = member.Observe
 	}
+	if wait := a.refusals.of(o, in.Revision); wait != nil {
+		if passes, err := a.tryRefused(ctx, conn, in, wait); err != nil || !passes {
+			return nil, err
+		}
+		if !wait.turn {
+			in.Refused = wait.refusal
+		}
+	}
 	result.Result, err = do(conn, ctx, in)
 	if result.Foreign != nil {
 		result.Message = result.Foreign.Of(a.cluster, o.Environment)
@@ -325,30 +344,24 @@ func (a *agent) visit(ctx context.Context, conn *connection, as *assignment, o a
 	return result, err
 }
 
-// sweep queues all instances of an environment: those that have a placement here, those whose removal is recorded, and
-// those that only have an inventory, because they were removed while nobody looked.
-func (a *agent) sweep(ctx context.Context, conn *connection, as *assignment, o apply.Owner) error {
-	for _, known := range slices.Concat(as.owners(), as.removed()) {
-		a.queue.add(known, due)
+// conclude reports the result of a visit, which may have ended with an error, and says whether the instance waits for others.
+func (a *agent) conclude(o apply.Owner, as *assignment, result *Result, err error) (waits bool) {
+	result.Err = err
+	waits = a.refuse(o, result, err)
+	switch {
+	case waits && err != nil:
+		result.Err = fmt.Errorf("%w%s", err, waitsForOthers)
+	case waits:
+		result.Result = result.Result.Add(waitsForOthers)
 	}
-	if err := a.sweepLeftovers(ctx, conn, as); err != nil {
-		return err
+	result.clean()
+	a.assignments.setForeign(o.Environment, result.Foreign != nil)
+	a.fleet.Report(*result)
+	if result.Doubted {
+		a.refetch(o, as)
 	}
-	a.queue.addAfter(o, due, wait.Jitter(sweepEvery, 0.3))
-	return nil
-}
-
-// sweepLeftovers queues the instances of an environment that have an inventory here, and neither a placement nor the record of a
-// removal.
-func (a *agent) sweepLeftovers(ctx context.Context, conn *connection, as *assignment) error {
-	present, err := conn.Owners(ctx, as.Environment)
-	if err != nil {
-		return err
+	if result.Held != "" {
+		a.awaitProof(o, as.Proof)
 	}
-	for _, p := range present {
-		if p.Request != "" && !as.hasManifests(p) && !as.recordsRemoval(p) { // a namespace stays
-			a.queue.add(p, due)
-		}
-	}
-	return nil
+	return waits
 }

@@ -37,6 +37,8 @@ type fakeCluster struct {
 	adopted  map[apply.Owner]bool             // that were taken over
 	stays    map[apply.Owner]string           // revision of those that were let go
 	fences   map[string]fence                 // by environment
+	tries    []apply.Owner                    // in the order they began
+	try      func(apply.Instance, *apply.Refusal) bool
 
 	credential *credential.Credential // nil: nothing is known about it
 }
@@ -53,6 +55,7 @@ type pass struct {
 	revision string
 	absent   bool
 	observed bool
+	leaves   bool // objects that were refused
 }
 
 var errAway = errors.New("connection refused")
@@ -115,6 +118,9 @@ func (s *session) Credential() *credential.Credential {
 
 func (s *session) Version() string { return "" }
 
+// Width lets eight instances be worked on.
+func (s *session) Width() int { return 16 }
+
 func (s *session) UID(ctx context.Context) (string, error) {
 	s.answers(ctx)
 	s.mu.Lock()
@@ -124,6 +130,15 @@ func (s *session) UID(ctx context.Context) (string, error) {
 
 func (s *session) Apply(ctx context.Context, in apply.Instance) (apply.Result, error) {
 	return s.pass(ctx, in, false)
+}
+
+// Try asks the function that stands in for passes.
+func (s *session) Try(ctx context.Context, in apply.Instance, r *apply.Refusal) (refused bool, err error) {
+	s.mu.Lock()
+	s.tries = append(s.tries, in.Owner)
+	try := s.try
+	s.mu.Unlock()
+	return try != nil && try(in, r), ctx.Err()
 }
 
 // Look says how the instance is that is as it shall be.
@@ -143,7 +158,7 @@ func (s *session) Observe(ctx context.Context, in apply.Instance) (apply.Result,
 
 func (s *session) pass(ctx context.Context, in apply.Instance, observed bool) (apply.Result, error) {
 	s.mu.Lock()
-	s.passes = append(s.passes, pass{in.Owner, in.Revision, in.Absent, observed})
+	s.passes = append(s.passes, pass{in.Owner, in.Revision, in.Absent, observed, in.Refused != nil})
 	on := s.on
 	s.busy++
 	write := s.write

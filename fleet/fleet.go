@@ -34,8 +34,8 @@ type Fleet struct {
 	// must not block.
 	Refetch func(environment string)
 
-	// Concurrency bounds how many instances of one cluster are worked on at a time; 0 is 8. Those that no request has to
-	// be made for are looked at besides.
+	// Concurrency bounds how many instances of one cluster are worked on at a time, up to 64; 0 is as many as its API server
+	// takes requests well, and 8 at first. Those that no request has to be made for are looked at besides.
 	Concurrency int
 
 	// Limits bound the answers of each cluster's API server.
@@ -82,6 +82,8 @@ type ClusterResult struct {
 	Source  string    // of the credential
 	Expires time.Time // when the credential ends; zero: it does not say
 	Warning string    // which fault of the credential a person must mend, although the cluster is reachable
+
+	Refusing string // the causes for which its API server refuses several instances, and how many wait
 }
 
 // drain is how long a visit may go on after the context of Run ended. It is shorter than the 30 seconds after which
@@ -135,7 +137,11 @@ func (f *Fleet) Deploy(t Target) error {
 		return fmt.Errorf("deploy %s: %w", t.Environment, err)
 	}
 	for name, a := range f.agents {
-		if assigned[name] == nil && a.assignments.remove(t.Environment) == 0 {
+		if assigned[name] != nil {
+			continue
+		}
+		a.refusals.leaveAll(t.Environment)
+		if a.assignments.remove(t.Environment) == 0 {
 			f.retire(a)
 		}
 	}

@@ -12,11 +12,13 @@ type member interface {
 	UID(ctx context.Context) (string, error) // asked anew each time
 	Apply(ctx context.Context, in apply.Instance) (apply.Result, error)
 	Look(ctx context.Context, in apply.Instance) (apply.Result, error)
+	Try(ctx context.Context, in apply.Instance, r *apply.Refusal) (refused bool, err error)
 	Observe(ctx context.Context, in apply.Instance) (apply.Result, error)
 	Owners(ctx context.Context, environment string) ([]apply.Owner, error)
 	Checkpoint(ctx context.Context, in apply.Instance, checkpoint apply.Checkpoint) error
 	Credential() *credential.Credential // nil: nothing is known about it
 	Version() string
+	Width() int // how many requests may be under way at present
 	Close()
 }
 

@@ -16,7 +16,8 @@ import (
 func (r *Reconciler) ClusterSeen(c fleet.ClusterResult) {
 	r.Board.ClusterSeen(status.Cluster{
 		Name: c.Cluster, UID: c.UID, Reachable: c.Reachable, Message: c.Err, Problem: c.Problem, Since: c.Since,
-		Version: c.Version, Credential: status.Credential{Source: c.Source, User: c.User, Expires: c.Expires, Warning: c.Warning},
+		Refusing: c.Refusing,
+		Version:  c.Version, Credential: status.Credential{Source: c.Source, User: c.User, Expires: c.Expires, Warning: c.Warning},
 	})
 	if r.cache.identities.learn(c.Cluster, c.UID) {
 		r.Trigger.Fire("cluster " + c.Cluster + " answered")

@@ -100,7 +100,7 @@ func (p *prover) renders(ctx context.Context, c claim, manifest []byte, at fs.FS
 		return "it cannot be rendered again: " + err.Error(), nil
 	case bytes.Equal(again.Manifest, manifest):
 		return "", nil
-	case by != render.RendererID:
+	case !render.Renders(by):
 		return fmt.Sprintf("it is of another renderer (%q) than this daemon's (%q), which renders it otherwise", by, render.RendererID), nil
 	default:
 		return "what its Release file names renders to other bytes", nil

@@ -1,7 +1,6 @@
 package render
 
 import (
-	"reflect"
 	"sync"
 	"time"
 
@@ -49,8 +48,8 @@ func (b *builder) sound(c *candidate) []platform.Problem {
 // build evaluates a candidate with the outputs that it is bound to, and builds the placements whose render key changed. It
 // fails only where the base cannot be read.
 func (b *builder) build(c *candidate, bound map[string]map[string]any) error {
-	if c.evaluation == nil || !reflect.DeepEqual(c.evaluation.bindings, bound) {
-		c.evaluation = evaluate(c.instance, bound)
+	if !c.evaluation.holds(bound, c.base) {
+		c.evaluation = evaluate(c.instance, bound, c.base)
 	}
 	c.add(c.evaluation.problems...)
 	if c.broken() {

@@ -189,7 +189,7 @@ func (c *candidate) released(commit string) *state.Release {
 	maps.Copy(r.Clusters, c.kept)
 	for _, placed := range c.placements {
 		before := placementOf(c.base, placed.cluster.Name)
-		renderer := RendererID
+		renderer := rendererOf(i.Version)
 		if placed.carried {
 			renderer = before.Renderer
 		}
@@ -197,6 +197,12 @@ func (c *candidate) released(commit string) *state.Release {
 			Revision: placed.revision, RenderKey: placed.key, Namespace: placed.namespace, Renderer: renderer,
 			Selectors: placed.selectors, Joining: before.Joining, Anew: c.anew(placed, before),
 		}
+	}
+	switch {
+	case c.base != nil && !c.base.Absent:
+		r.Installed = c.base.Installed
+	case i.Version.Chart != nil && i.Version.Chart.Hooks:
+		r.Installed = i.Release
 	}
 	if c.base != nil {
 		r.Promotion = c.base.Promotion

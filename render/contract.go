@@ -44,6 +44,9 @@ func (r *Renderer) Documents(v *platform.Version) (documents []*yaml.Node, probl
 	if wrong := x.guard(versionTree(v)); len(wrong) > 0 {
 		return nil, wrong
 	}
+	if v.Chart != nil {
+		return nil, nil // nobody knows them before there is a request
+	}
 	a := versionAnalysis{version: v, run: x.run}
 	if whole := a.of(v.Components...); whole.err == nil {
 		return whole.Texts, nil
@@ -108,6 +111,9 @@ type contract struct {
 }
 
 func findContract(v *platform.Version, run kustomize.Runner) contract {
+	if v.Chart != nil {
+		return contract{} // its objects are known where it is rendered
+	}
 	a := versionAnalysis{version: v, run: run}
 	whole := a.of(v.Components...)
 	base := a.of()

@@ -1,6 +1,8 @@
 package render
 
 import (
+	"reflect"
+
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -11,6 +13,7 @@ import (
 type evaluation struct {
 	instance   *platform.Instance
 	bindings   map[string]map[string]any
+	first      bool        // as firstOf
 	placements []evaluated // sorted by cluster
 	outputs    map[string]any
 	problems   []platform.Problem
@@ -27,11 +30,12 @@ type evaluated struct {
 	inputs    platform.Inputs
 	key       string
 	namespace string // empty for a cluster-scoped version
+	first     bool   // as firstOf
 }
 
-// evaluate computes an instance's inputs on every cluster that it can be rendered for.
-func evaluate(i *platform.Instance, bindings map[string]map[string]any) *evaluation {
-	e := &evaluation{instance: i, bindings: bindings}
+// evaluate computes an instance's inputs on every cluster that it can be rendered for, after the record that its environment has.
+func evaluate(i *platform.Instance, bindings map[string]map[string]any, base *state.Release) *evaluation {
+	e := &evaluation{instance: i, bindings: bindings, first: firstOf(i, base)}
 	for _, cluster := range i.Clusters {
 		if cluster.Broken {
 			continue
@@ -45,7 +49,7 @@ func evaluate(i *platform.Instance, bindings map[string]map[string]any) *evaluat
 			e.outputs, problems = i.Outputs(inputs)
 			e.problems = append(e.problems, problems...)
 		}
-		placed := evaluated{cluster: cluster, inputs: inputs, key: renderKey(i, inputs)}
+		placed := evaluated{cluster: cluster, inputs: inputs, key: renderKey(i, inputs, e.first), first: e.first}
 		if i.Version.Scope != platform.ClusterScoped {
 			placed.namespace = inputs.Namespace
 		}
@@ -54,9 +58,23 @@ func evaluate(i *platform.Instance, bindings map[string]map[string]any) *evaluat
 	return e
 }
 
+// holds reports whether an evaluation is that of an instance with these outputs, after the record that its environment has.
+func (e *evaluation) holds(bindings map[string]map[string]any, base *state.Release) bool {
+	return e != nil && e.first == firstOf(e.instance, base) && reflect.DeepEqual(e.bindings, bindings)
+}
+
+// firstOf reports whether the hooks of an installation are in the objects of an instance, and not those of an upgrade: its chart
+// has hooks, and its release is the first one of the instance in its environment.
+func firstOf(i *platform.Instance, base *state.Release) bool {
+	if i.Version.Chart == nil || !i.Version.Chart.Hooks {
+		return false
+	}
+	return base == nil || base.Absent || base.Installed == i.Release
+}
+
 // renderKey is the digest of all that a placement's bytes depend on. The version's digest covers its version.yaml,
 // and with it the condition of every component.
-func renderKey(i *platform.Instance, in platform.Inputs) string {
+func renderKey(i *platform.Instance, in platform.Inputs, first bool) string {
 	overlays := []string{}
 	for _, overlay := range i.Environment.Overlays {
 		overlays = append(overlays, overlay.Digest)
@@ -69,6 +87,12 @@ func renderKey(i *platform.Instance, in platform.Inputs) string {
 	}
 	if i.Environment.External {
 		depends["signed"] = true
+	}
+	if i.Version.Chart != nil {
+		depends["kubernetes"] = i.Environment.Kubernetes
+	}
+	if first {
+		depends["first"] = true
 	}
 	return platform.Digest(depends)
 }

@@ -28,6 +28,9 @@ type examiner struct {
 // findings are the results of examining versions and overlays, which depend on nothing else.
 type findings struct {
 	guarded      cache[string, []platform.Problem] // by directory and digest of a version or overlay
+	served       cache[string, []string]           // API versions by version of Kubernetes
+	prints       cache[string, print]              // by version and call of its chart
+	printed      cache[string, *skeleton]          // as skeletons, of components of which one is a chart
 	skeletons    cache[string, *skeleton]          // by digest of version, components and overlays
 	contracts    perVersion[onceContract]
 	examinations perVersion[examination]
@@ -54,13 +57,17 @@ func (x examiner) overlayProblems(e *platform.Environment) (problems []platform.
 func (b *builder) examine(i *platform.Instance, w kustomize.Wrapper) ([]kustomize.Object, []platform.Problem) {
 	file := kustomizationOf(i.Version)
 	objects, problems := b.examiner.skeleton(file, i.Request.File, w)
+	objects = asInstalled(i.Version.Chart, w.Namespace, objects)
 	for _, o := range objects {
 		problems = append(problems, b.definitions.examine(i.Version, o)...)
 	}
 	if i.Version.Scope != platform.ClusterScoped {
 		problems = append(problems, foreignSubjects(objects)...)
 	}
-	return objects, attribute(problems, file)
+	if problems = attribute(problems, file); i.Version.Chart != nil {
+		problems = inTemplates(i.Version.Chart, problems)
+	}
+	return objects, problems
 }
 
 // skeleton returns the objects of a wrapper's components, and the Problems of writing its inputs into them. The files are
@@ -95,7 +102,11 @@ func (x examiner) analyse(w kustomize.Wrapper) *skeleton {
 	for _, t := range w.Trees {
 		key += "\n" + t.Dir + " " + t.Digest
 	}
-	if known, ok := x.skeletons.lookup(key); ok {
+	skeletons := &x.skeletons
+	if slices.ContainsFunc(w.Trees, func(t kustomize.Tree) bool { return t.Printed }) {
+		skeletons = &x.printed
+	}
+	if known, ok := skeletons.lookup(key); ok {
 		return known
 	}
 	analysed, err := kustomize.Analyse(w)
@@ -104,7 +115,7 @@ func (x examiner) analyse(w kustomize.Wrapper) *skeleton {
 		s.program = compiler.Compile(w)
 	}
 	if !unfinished(err) {
-		x.skeletons.put(key, s)
+		skeletons.put(key, s)
 	}
 	return s
 }

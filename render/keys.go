@@ -2,9 +2,9 @@ package render
 
 import (
 	"fmt"
-	"reflect"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // Keys returns the render keys that an instance would have in its environment, by cluster, with the outputs of its providers
@@ -24,10 +24,14 @@ func (r *Renderer) Keys(p *platform.Platform, environment string, base *Base, i 
 	if len(waiting) > 0 {
 		return nil, waiting
 	}
+	var record *state.Release
+	if base != nil {
+		record = base.Releases[i.Request.Key]
+	}
 	m := r.memories.of(environment)
 	e := m.evaluation(i)
-	if e == nil || !reflect.DeepEqual(e.bindings, bound) {
-		e = evaluate(i, bound)
+	if !e.holds(bound, record) {
+		e = evaluate(i, bound, record)
 		m.prospects.put(i, e)
 	}
 	if len(e.problems) > 0 {

@@ -143,6 +143,9 @@ func (l *locator) yamlFiles() []string {
 		return l.files
 	}
 	for _, t := range l.trees {
+		if t.Printed {
+			continue
+		}
 		_ = fs.WalkDir(t.Files, ".", func(name string, entry fs.DirEntry, err error) error {
 			switch {
 			case err != nil:

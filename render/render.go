@@ -126,6 +126,7 @@ func (r *Renderer) written(s *snapshot) writtenObjects { return writtenObjects{s
 // examiner returns an examiner that remembers its findings in the renderer.
 func (r *Renderer) examiner() examiner {
 	r.findings.skeletons.generation = skeletonGeneration
+	r.findings.prints.generation, r.findings.printed.generation = chartGeneration, chartGeneration
 	return examiner{&r.findings, r.runner(), r.Ready}
 }
 

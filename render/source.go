@@ -17,21 +17,30 @@ type source struct {
 	components []string         // directories in them that are Kustomize components, in the order in which they are built
 }
 
-// sourceOf returns the source of an instance for the inputs of one placement. It is the only place that knows where
-// objects come from: today it is the directory of the version, with the components whose conditions hold.
+// sourceOf returns the source of an instance for one placement. It is the only place that knows where objects come from: the
+// directory of the version, with the components whose conditions hold, after the objects that the version's chart prints.
 //
-// A second source has to come to the same, so that everything behind this function treats both alike: wrap puts the overlays,
+// Every source comes to the same, so that everything behind this function treats all alike: wrap puts the overlays,
 // the namespace, the labels and the prefix around it, and builder.render checks the objects against the output rules. It provides
 //   - directories of plain Kustomize that the guard has passed (examiner.soundness), each with a digest of all its bytes;
 //   - the same bytes for the same inputs on every machine, within the bounds of kustomize.Tree;
 //   - in renderKey, everything that these bytes depend on;
 //   - files and lines that a Problem about one of its objects can name.
-func sourceOf(i *platform.Instance, inputs platform.Inputs) (source, []platform.Problem) {
-	components, problems := i.Components(inputs)
+func (x examiner) sourceOf(i *platform.Instance, placed evaluated) (source, []platform.Problem) {
+	components, problems := i.Components(placed.inputs)
 	if len(problems) > 0 {
 		return source{}, problems
 	}
-	from := source{trees: []kustomize.Tree{versionTree(i.Version)}, components: []string{i.Version.Dir}}
+	var from source
+	if i.Version.Chart != nil {
+		printed, problems := x.print(i, placed)
+		if len(problems) > 0 {
+			return source{}, problems
+		}
+		from = source{[]kustomize.Tree{printed}, []string{printed.Dir}}
+	}
+	from.trees = append(from.trees, versionTree(i.Version))
+	from.components = append(from.components, i.Version.Dir)
 	for _, component := range components {
 		from.components = append(from.components, path.Join(i.Version.Dir, component))
 	}
@@ -40,7 +49,7 @@ func sourceOf(i *platform.Instance, inputs platform.Inputs) (source, []platform.
 
 // wrapper returns the wrapper of an instance on one cluster, which Kustomize builds where the examiner has it built.
 func (x examiner) wrapper(i *platform.Instance, placed evaluated) (kustomize.Wrapper, []platform.Problem) {
-	from, problems := sourceOf(i, placed.inputs)
+	from, problems := x.sourceOf(i, placed)
 	if len(problems) > 0 {
 		return kustomize.Wrapper{}, problems
 	}
@@ -79,14 +88,17 @@ func wrap(i *platform.Instance, placed evaluated, from source) kustomize.Wrapper
 	w.Identity = map[string]string{state.LabelTeam: k.Team, state.LabelRequest: k.Name}
 	if i.Version.Names == platform.Verbatim {
 		w.Rule = kustomize.Nowhere // running workloads of these names may be adopted, and no pod restarted for that
-	} else {
+	} else if i.Version.Chart == nil { // a chart names its objects itself
 		w.Prefix = k.Name + "-"
 	}
 	return w
 }
 
-// versionTree is a version's directory as Kustomize may read it.
+// versionTree is a version's directory as Kustomize may read it: without its chart.
 func versionTree(v *platform.Version) kustomize.Tree {
+	if v.Chart != nil {
+		return kustomize.Tree{Dir: v.Dir, Files: v.Chart.Beside, Digest: v.Digest}
+	}
 	return kustomize.Tree{Dir: v.Dir, Files: v.Files, Digest: v.Digest}
 }
 
@@ -94,4 +106,10 @@ func overlayTree(o platform.Overlay) kustomize.Tree {
 	return kustomize.Tree{Dir: o.Dir, Files: o.Files, Digest: o.Digest, Overlay: true}
 }
 
-func kustomizationOf(v *platform.Version) string { return path.Join(v.Dir, "kustomization.yaml") }
+// kustomizationOf is the file that lists a version's objects: its kustomization, or its chart where it has no other.
+func kustomizationOf(v *platform.Version) string {
+	if v.Chart != nil && v.Chart.Alone {
+		return path.Join(v.Chart.Dir, "Chart.yaml")
+	}
+	return path.Join(v.Dir, "kustomization.yaml")
+}

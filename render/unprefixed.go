@@ -9,49 +9,96 @@ import (
 
 	"transom.dev/render/builtin"
 	"transom.dev/render/internal/kinds"
+	"transom.dev/render/internal/kustomize"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
-// unprefixed warns about text that equals the name that an object had before its prefix. Kustomize renames the
+// unprefixed warns about text that is the name that an object had before its prefix, or has it as a host. Kustomize renames the
 // references that it knows; it does not reach into annotations, environment variables, arguments, ConfigMaps and custom
-// kinds, nor to a Secret that a custom resource makes.
+// kinds, nor to a Secret that a custom resource makes. An object annotated transom.dev/names: as-written means its texts.
 func unprefixed(l *locator, prefix, file string, rendered []*yaml.Node) (warnings []platform.Problem) {
-	named := map[string][]string{} // the kinds of the objects of a name
-	custom := map[string]bool{}    // kinds that are not Kubernetes' own
-	for _, o := range l.skeleton.Objects {
-		if group, _ := groupOf(o.APIVersion); !slices.Contains(named[o.Name], o.Kind) {
-			named[o.Name] = append(named[o.Name], o.Kind)
-			if _, known := builtin.Scope(group, o.Kind); !known {
-				custom[o.Kind] = true
-			}
-		}
-	}
+	names := namesOf(l.skeleton.Objects)
 	for _, document := range rendered {
 		root := document.Content[0]
+		if writtenAnnotations(root)[state.AnnotationNames] == state.NamesAsWritten {
+			continue
+		}
 		at := -2
-		visit := &textVisitor{custom: custom[valueOf(root, "kind")], renamed: prefix != ""}
+		visit := &textVisitor{custom: names.custom[valueOf(root, "kind")], renamed: prefix != ""}
 		visit.found = func(text *yaml.Node, parent *yaml.Node) {
-			of := meant(named[text.Value], custom, visit.path, parent)
-			if len(of) == 0 {
+			message := names.unprefixed(text.Value, visit.path, parent)
+			if message == "" {
 				return
 			}
 			if at == -2 {
 				at = l.index(root, prefix)
 			}
-			are := "the " + of[0] + " is"
-			if last := len(of) - 1; last > 0 {
-				are = "the " + strings.Join(of[:last], ", the ") + " and the " + of[last] + " are"
-			}
 			warnings = append(warnings, l.problem(at, root, file, kinds.Fault{
-				Path: slices.Clone(visit.path), Rule: "unprefixed-name", Value: text,
-				Message: fmt.Sprintf("%q is what %s called before the prefix; compute the final name: request.name + %q",
-					text.Value, are, "-"+text.Value),
+				Path: slices.Clone(visit.path), Rule: "unprefixed-name", Value: text, Message: message +
+					", or keep all names by names: verbatim in version.yaml; if it is not meant, annotate the object " +
+					state.AnnotationNames + ": " + state.NamesAsWritten,
 			}))
 			warnings[len(warnings)-1].Warning = true
 		}
 		visit.node(root, nil)
 	}
 	return warnings
+}
+
+// originalNames are the names of a version's objects before the prefix.
+type originalNames struct {
+	kinds  map[string][]string // of the objects of a name
+	custom map[string]bool     // kinds that are not Kubernetes' own
+}
+
+func namesOf(objects []kustomize.Object) originalNames {
+	names := originalNames{kinds: map[string][]string{}, custom: map[string]bool{}}
+	for _, o := range objects {
+		if group, _ := groupOf(o.APIVersion); !slices.Contains(names.kinds[o.Name], o.Kind) {
+			names.kinds[o.Name] = append(names.kinds[o.Name], o.Kind)
+			if _, known := builtin.Scope(group, o.Kind); !known {
+				names.custom[o.Kind] = true
+			}
+		}
+	}
+	return names
+}
+
+// unprefixed says which objects text at a path names as before the prefix, and how to compute it; empty: it names none.
+func (n originalNames) unprefixed(text string, path kinds.Path, parent *yaml.Node) string {
+	if of := meant(n.kinds[text], n.custom, path, parent); len(of) > 0 {
+		are := "the " + of[0] + " is"
+		if last := len(of) - 1; last > 0 {
+			are = "the " + strings.Join(of[:last], ", the ") + " and the " + of[last] + " are"
+		}
+		return fmt.Sprintf("%q is what %s called before the prefix; compute the final name: request.name + %q", text, are, "-"+text)
+	}
+	named := func(name string) bool { return len(n.kinds[name]) > 0 }
+	found := hostFinder{n.serves, named}.find(text)
+	if len(found) == 0 {
+		return ""
+	}
+	var hosts []string
+	are := " is what the %s is called before the prefix"
+	for _, at := range found {
+		host := text[at[0]:at[1]]
+		kind := n.kinds[host][0]
+		if slices.Contains(n.kinds[host], "Service") {
+			kind = "Service"
+		}
+		if told := fmt.Sprintf("%q", host); len(hosts) == 0 {
+			hosts, are = []string{told}, fmt.Sprintf(are, kind)
+		} else if !slices.Contains(hosts, told) {
+			hosts, are = append(hosts, told), " are names of before the prefix"
+		}
+	}
+	return strings.Join(hosts, " and ") + are + "; compute the final text" + computed(text, found)
+}
+
+// serves reports whether some object may be reached by a name: a Service, or a custom resource, which may have one made.
+func (n originalNames) serves(name string) bool {
+	return slices.ContainsFunc(n.kinds[name], func(kind string) bool { return kind == "Service" || n.custom[kind] })
 }
 
 // referred are the kinds that fields of custom resources name by themselves, where no kind stands beside the name.
@@ -142,6 +189,8 @@ func (v *textVisitor) isText(parent *yaml.Node) bool {
 	case v.custom:
 		return list != "matchLabels" && list != "labels"
 	case len(path) > 2 && last.Name == "value" && path[len(path)-3].Name == "env":
+		return true
+	case last.Name == "externalName" && len(path) == 2:
 		return true
 	case last.Name == "name" && valueOf(parent, "kind") != "":
 		return v.renamed && first != "subjects" && first != "roleRef"

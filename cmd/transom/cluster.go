@@ -42,7 +42,7 @@ func newClusterList() *cobra.Command {
 		Long: `List the clusters of the fleet, as the daemon sees them: whether they answer and since when, their version of Kubernetes,
 as whom the daemon is known there, and when its credential expires.
 
-Exits with 1 where a cluster is not reachable, has a Problem, or has a credential that a person must see to.`,
+Exits with 1 where a cluster is not reachable, has a Problem, refuses several instances for one cause, or has a credential that a person must see to.`,
 		Example: `  transom cluster list
   transom cluster list -o json | jq -r '.[] | select(.credential.warning) | .name'`,
 		Args: takes(0, 0),
@@ -55,7 +55,7 @@ Exits with 1 where a cluster is not reachable, has a Problem, or has a credentia
 			if err := o.output.print(cmd.OutOrStdout(), clusters, func(w io.Writer) { printClusters(w, clusters, time.Now()) }); err != nil {
 				return err
 			}
-			if slices.ContainsFunc(clusters, func(c listed) bool { return !c.Reachable || c.Problem != "" || c.Credential.Warning != "" }) {
+			if slices.ContainsFunc(clusters, func(c listed) bool { return !c.Reachable || c.warns() }) {
 				return unwell
 			}
 			return nil
@@ -64,6 +64,11 @@ Exits with 1 where a cluster is not reachable, has a Problem, or has a credentia
 	serverFlag(cmd, &o.client)
 	o.output.flag(cmd)
 	return cmd
+}
+
+// warns says whether a person must see to a cluster although it answers.
+func (c listed) warns() bool {
+	return c.Problem != "" || c.Refusing != "" || c.Credential.Warning != ""
 }
 
 // listClusters are the clusters of a status, each once, sorted by name.
@@ -117,7 +122,7 @@ func printClusters(w io.Writer, clusters []listed, now time.Time) {
 	}
 	_ = t.Flush() // w is the terminal or a pipe; nobody needs to know of lost output
 	for _, c := range clusters {
-		for _, text := range slices.Compact([]string{c.Message, c.Problem, c.Credential.Warning}) { // the message may be the Problem
+		for _, text := range slices.Compact([]string{c.Message, c.Problem, c.Refusing, c.Credential.Warning}) { // the message may be the Problem
 			if text != "" {
 				fmt.Fprintf(w, "%s: %s\n", c.Name, text)
 			}

@@ -24,7 +24,7 @@ type installOptions struct {
 
 const installHelp = `Print what a management cluster needs to run the daemon: a Namespace, a ServiceAccount, a Deployment, a Service and a
 NetworkPolicy; with --own-cluster also the rights to deploy to that cluster itself, whose Cluster file then says inCluster: true,
-and with --service-monitor the ServiceMonitor for the Prometheus operator. The image is yours: "make image PUSH=REF" builds it and pushes it.
+and with --service-monitor a ServiceMonitor and alert rules for the Prometheus operator. The image is yours: "make image PUSH=REF" builds it and pushes it.
 
 With --target, print what every other cluster of the fleet needs: a Namespace for inventories, a ServiceAccount, and the
 rights that the daemon needs there whatever is rendered. A kubeconfig with a token of that ServiceAccount goes into the
@@ -36,8 +36,8 @@ roles has to have the rights that they give; those are in it, too. A new version
 rights.yaml, "transom check" compares them. Where environments write objects as ServiceAccounts of the teams (spec.impersonate),
 it has the right to act as those, and where all do, the daemon only reads the kinds of versions.
 
-With --out, write all of it as a directory of Kustomize bases, with an overlay to edit, and a component with which people log
-in: without it whoever is let in by the NetworkPolicy, the daemon's own namespace, can read the console.
+With --out, write all of it as a directory of Kustomize bases, with an overlay to edit, alerts.yaml with the alert rules for any
+Prometheus, and a component with which people log in: without it whoever is let in by the NetworkPolicy, the daemon's own namespace, can read the console.
 
 The daemon starts once there is a Secret credentials in its namespace, whose key git.yaml says how it logs in to Git
 servers ("transom serve --help"). Nothing is contacted, and nothing is changed but with --out.`
@@ -84,7 +84,7 @@ func newInstall() *cobra.Command {
 	f.StringVar(&o.daemon.Platform, "platform", "", "URL of the platform repository, over https or ssh")
 	f.StringVar(&o.daemon.Image, "image", "", "reference of the daemon's image, best with its digest")
 	f.BoolVar(&o.daemon.OwnCluster, "own-cluster", false, "add the rights to deploy to the management cluster itself")
-	f.BoolVar(&o.daemon.ServiceMonitor, "service-monitor", false, "add a ServiceMonitor")
+	f.BoolVar(&o.daemon.ServiceMonitor, "service-monitor", false, "add a ServiceMonitor, and alert rules as a PrometheusRule")
 	f.BoolVar(&o.target, "target", false, "print the manifests of another cluster of the fleet")
 	f.StringVar(&o.rights, "rights", "", "print the rights that the platform in this directory needs")
 	f.StringVar(&o.out, "out", "", "write Kustomize bases to this directory")

@@ -35,7 +35,7 @@ func TestScripts(t *testing.T) {
 			for name, value := range map[string]string{
 				"ACME": acme, "NO_COLOR": "1", "TRANSOM_SERVER": "", "GIT_CONFIG_GLOBAL": os.DevNull, "GIT_CONFIG_SYSTEM": os.DevNull,
 				"GIT_AUTHOR_NAME": "Developer", "GIT_AUTHOR_EMAIL": "developer@example.com",
-				"XDG_CACHE_HOME": filepath.Join(env.WorkDir, ".cache"), "FORGE": forge(env),
+				"XDG_CACHE_HOME": filepath.Join(env.WorkDir, ".cache"), "FORGE": startForge(env),
 				"GIT_COMMITTER_NAME": "Developer", "GIT_COMMITTER_EMAIL": "developer@example.com",
 			} {
 				env.Setenv(name, value)
@@ -46,8 +46,8 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// forge serves the repositories below $WORK/forge to developer, whose password is orchard.
-func forge(env *testscript.Env) string {
+// startForge serves the repositories below $WORK/forge to developer, whose password is orchard.
+func startForge(env *testscript.Env) string {
 	backend := &cgi.Handler{
 		Path: "/usr/bin/env", Args: []string{"git", "http-backend"},
 		Env: []string{"GIT_PROJECT_ROOT=" + filepath.Join(env.WorkDir, "forge"), "GIT_HTTP_EXPORT_ALL=1", "REMOTE_USER=developer"},

@@ -53,6 +53,7 @@ type serveOptions struct {
 	trust       trustOptions
 	outside     outsideOptions
 	access      accessOptions
+	forge       forgeOptions
 }
 
 func newServe() *cobra.Command {
@@ -86,7 +87,9 @@ team or operator. It needs TLS, or a proxy where TLS ends. --anonymous-viewers l
 What Git servers and API servers answer is bounded before it is read: the --git-… and --cluster-… flags. An answer that is over a
 limit is said in the status of its environment or cluster, with the flag to raise, and delays nobody else.
 
-` + noticeHelp,
+` + noticeHelp + `
+
+` + forgeHelp,
 		Example: `  # A platform on this machine
   transom serve --platform /srv/git/platform.git --kubeconfigs ./kubeconfigs --data /var/lib/transom
 
@@ -126,6 +129,7 @@ func (o *serveOptions) flags(f *pflag.FlagSet) {
 	o.trust.flags(f)
 	o.outside.flags(f)
 	o.access.flags(f)
+	o.forge.flags(f)
 	f.StringVar(&o.logFormat, "log-format", "auto", "text, json, or auto: text on a terminal")
 }
 
@@ -195,13 +199,14 @@ func (o *serveOptions) run(ctx context.Context, entrance *entrance, credentials 
 	group.Go(func() error { return r.Run(ctx) })
 	group.Go(func() error { return trigger.Every(ctx, o.notice.interval, func() { latch.Fire("interval") }) })
 	o.keys.watch(ctx, group, f.Reconnect, logger)
+	heard := o.forge.tell(ctx, group, board, source, following.heard)
 	entrance.serve(ctx, group, web.Options{
 		Board: board, Ready: r.Ready, Warned: board.Warned, Docs: documents(),
 		Access: entrance.guard, Proxies: entrance.proxies, MetricsElsewhere: entrance.metrics != nil,
 		Includes: func(ctx context.Context, head, commit string) (bool, error) {
 			return source.IsAncestor(ctx, commit, head)
 		},
-		Hooks: o.notice.hooks(following.heard, figures.Hook, logger), Look: following.look,
+		Hooks: o.notice.hooks(heard, figures.Hook, logger), Look: following.look,
 		Explain: traces.explain, Collectors: append(figures.Collectors(), web.Ages(r.Ages)), Hosts: o.hosts,
 	}, logger)
 	logger.Info("serving", "version", thisBuild().Version, "commit", thisBuild().Commit, "platform", o.platform, "console", entrance.url())
@@ -249,14 +254,16 @@ func (o *serveOptions) prepare() (gitrepo.Credentials, error) {
 	if err := o.keys.open(); err != nil {
 		return credentials, err
 	}
-	if err := errors.Join(o.outside.check(), o.notice.check()); err != nil {
+	if err := errors.Join(o.outside.check(), o.notice.check(), o.forge.check()); err != nil {
 		return credentials, err
 	}
 	if o.trust.read, err = o.trust.trust(); err != nil {
 		return credentials, err
 	}
-	o.platform, err = remote.Absolute(o.platform)
-	return credentials, err
+	if o.platform, err = remote.Absolute(o.platform); err != nil {
+		return credentials, err
+	}
+	return credentials, o.forge.open(o.platform)
 }
 
 // newLogger writes text for people on a terminal, and JSON for machines elsewhere.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -133,5 +134,11 @@ func TestTheDaemonListensBeyondThisMachineToWhoLogsIn(t *testing.T) {
 	body, err := io.ReadAll(answer.Body)
 	require.NoError(t, err)
 	require.NoError(t, answer.Body.Close())
-	require.Contains(t, string(body), "transom_platform_loaded")
+	page, err := fs.ReadFile(documents(), "metrics.md")
+	require.NoError(t, err)
+	exposed := regexp.MustCompile(`(?m)^# TYPE (transom_\w+) (\w+)$`).FindAllStringSubmatch(string(body), -1)
+	require.NotEmpty(t, exposed)
+	for _, metric := range exposed {
+		require.Contains(t, string(page), "\n| `"+metric[1]+"` | "+metric[2]+" |")
+	}
 }

@@ -11,7 +11,7 @@ import (
 
 	"transom.dev/cmd/transom/internal/client"
 	"transom.dev/cmd/transom/internal/terminal"
-	"transom.dev/reconciler/web"
+	"transom.dev/reconciler/status"
 )
 
 // pollEvery is how often a waiting command asks; each answer is a few hundred bytes.
@@ -23,7 +23,7 @@ const failureLasts = 15 * time.Second
 
 // verdict is how waiting ended: the last progress, and the outcome in words.
 type verdict struct {
-	web.Progress
+	status.Progress
 	Seconds float64 `json:"seconds"`
 	Reason  string  `json:"reason,omitempty"` // why it is not done
 }
@@ -38,7 +38,7 @@ func (o *statusOptions) follow(cmd *cobra.Command, team, request string) error {
 	if request != "" {
 		w.named = team + "/" + request
 	}
-	err := w.until(ctx, func(ctx context.Context) (web.Progress, error) { return o.client.Progress(ctx, about) })
+	err := w.until(ctx, func(ctx context.Context) (status.Progress, error) { return o.client.Progress(ctx, about) })
 	screen.End()
 	if err != nil {
 		return err
@@ -59,7 +59,7 @@ type waiting struct {
 	named   string // TEAM/REQUEST, if one is waited for
 	tell    func(string)
 
-	last        web.Progress
+	last        status.Progress
 	seen        bool      // an instance was there, so that its absence is a removal and no misspelling
 	failedSince time.Time // how long clusters have shown a failure without a break
 	awaySince   time.Time // how long the daemon has not answered
@@ -68,7 +68,7 @@ type waiting struct {
 }
 
 // until asks for the progress until the wait has ended. An error says that nothing is known of the commit.
-func (w *waiting) until(ctx context.Context, ask func(context.Context) (web.Progress, error)) error {
+func (w *waiting) until(ctx context.Context, ask func(context.Context) (status.Progress, error)) error {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	for {
@@ -104,7 +104,7 @@ func (w *waiting) isSilent(now time.Time) bool {
 }
 
 // takeAnswer takes an answer and says whether it ends the wait.
-func (w *waiting) takeAnswer(p web.Progress, now time.Time) bool {
+func (w *waiting) takeAnswer(p status.Progress, now time.Time) bool {
 	w.last, w.awaySince = p, time.Time{}
 	w.tell(summary(p))
 	if !p.Reconciled {
@@ -125,7 +125,7 @@ func (w *waiting) takeAnswer(p web.Progress, now time.Time) bool {
 
 // failed says whether a person must mend something: at once where the platform has a Problem, as it cannot go away by
 // itself, and after a while where a cluster shows a failure.
-func (w *waiting) failed(p web.Progress, now time.Time) bool {
+func (w *waiting) failed(p status.Progress, now time.Time) bool {
 	if len(p.Failed) == 0 {
 		w.failedSince = time.Time{}
 		return false
@@ -159,7 +159,7 @@ func (w *waiting) timeUp(ctx context.Context) error {
 }
 
 // summary is a progress in one line.
-func summary(p web.Progress) string {
+func summary(p status.Progress) string {
 	if !p.Reconciled {
 		if p.Head == "" {
 			return p.Environment + " is not reconciled yet"
@@ -167,7 +167,7 @@ func summary(p web.Progress) string {
 		return fmt.Sprintf("%s is at commit %s, not yet at %s", p.Environment, terminal.Short(p.Head), terminal.Short(p.Commit))
 	}
 	text := fmt.Sprintf("%s: %d of %s healthy", p.Environment, p.Healthy, terminal.Count(p.Total, "placement"))
-	for _, list := range [][]web.Reason{p.Failed, p.Waiting} {
+	for _, list := range [][]status.Reason{p.Failed, p.Waiting} {
 		if len(list) > 0 {
 			return text + "; " + list[0].String()
 		}

@@ -52,8 +52,8 @@ func TestWaitEndsWhenTimeIsUp(t *testing.T) {
 }
 
 // answers lets waiting see one progress after the other, a poll apart; the last one again and again.
-func answers(list ...web.Progress) func(context.Context) (web.Progress, error) {
-	return func(context.Context) (web.Progress, error) {
+func answers(list ...status.Progress) func(context.Context) (status.Progress, error) {
+	return func(context.Context) (status.Progress, error) {
 		p := list[0]
 		if len(list) > 1 {
 			list = list[1:]
@@ -63,7 +63,7 @@ func answers(list ...web.Progress) func(context.Context) (web.Progress, error) {
 }
 
 // wait runs waiting on a clock of its own and returns it with the time that it took.
-func wait(t *testing.T, named string, ask func(context.Context) (web.Progress, error)) (w waiting, took time.Duration) {
+func wait(t *testing.T, named string, ask func(context.Context) (status.Progress, error)) (w waiting, took time.Duration) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
@@ -76,8 +76,8 @@ func wait(t *testing.T, named string, ask func(context.Context) (web.Progress, e
 }
 
 func TestAFailureOnAClusterCountsOnceItStays(t *testing.T) {
-	failing := web.Progress{Environment: "dev", Reconciled: true, Instances: 1, Failed: []web.Reason{{Request: &shop, Cluster: "dev", Message: "crashes"}}}
-	fine := web.Progress{Environment: "dev", Reconciled: true, Instances: 1, Done: true}
+	failing := status.Progress{Environment: "dev", Reconciled: true, Instances: 1, Failed: []status.Reason{{Request: &shop, Cluster: "dev", Message: "crashes"}}}
+	fine := status.Progress{Environment: "dev", Reconciled: true, Instances: 1, Done: true}
 
 	w, took := wait(t, "", answers(failing, failing, fine))
 	require.True(t, w.done, "it was over soon")
@@ -88,20 +88,20 @@ func TestAFailureOnAClusterCountsOnceItStays(t *testing.T) {
 	require.Equal(t, "a person has to mend it", w.reason)
 	require.Greater(t, took, failureLasts)
 
-	busy := web.Progress{Environment: "dev", Reconciled: true, Instances: 1, Waiting: failing.Failed}
+	busy := status.Progress{Environment: "dev", Reconciled: true, Instances: 1, Waiting: failing.Failed}
 	_, took = wait(t, "", answers(failing, busy, failing))
 	require.Greater(t, took, failureLasts+pollEvery, "a break starts the count anew")
 }
 
 func TestAnythingBeforeTheCommitIsOldNews(t *testing.T) {
-	old := web.Progress{Environment: "dev", Head: "c1", Instances: 1, Failed: []web.Reason{{Message: "the mistake that the commit mends"}}}
-	w, _ := wait(t, "", answers(old, old, web.Progress{Environment: "dev", Head: "c2", Reconciled: true, Done: true}))
+	old := status.Progress{Environment: "dev", Head: "c1", Instances: 1, Failed: []status.Reason{{Message: "the mistake that the commit mends"}}}
+	w, _ := wait(t, "", answers(old, old, status.Progress{Environment: "dev", Head: "c2", Reconciled: true, Done: true}))
 	require.True(t, w.done)
 }
 
 func TestARemovalIsDoneOnceTheRequestIsGone(t *testing.T) {
-	leaving := web.Progress{Environment: "dev", Reconciled: true, Instances: 1, Total: 1, Waiting: []web.Reason{{Message: "being removed"}}}
-	gone := web.Progress{Environment: "dev", Reconciled: true, Done: true}
+	leaving := status.Progress{Environment: "dev", Reconciled: true, Instances: 1, Total: 1, Waiting: []status.Reason{{Message: "being removed"}}}
+	gone := status.Progress{Environment: "dev", Reconciled: true, Done: true}
 	w, _ := wait(t, "store/shop", answers(leaving, leaving, gone))
 	require.True(t, w.done)
 	require.Empty(t, w.reason)
@@ -109,15 +109,15 @@ func TestARemovalIsDoneOnceTheRequestIsGone(t *testing.T) {
 
 func TestADaemonThatRestartsIsWaitedFor(t *testing.T) {
 	calls := 0
-	w, _ := wait(t, "", func(context.Context) (web.Progress, error) {
+	w, _ := wait(t, "", func(context.Context) (status.Progress, error) {
 		calls++
 		switch {
 		case calls == 1:
-			return web.Progress{Environment: "dev"}, nil
+			return status.Progress{Environment: "dev"}, nil
 		case calls < 10:
-			return web.Progress{}, context.DeadlineExceeded
+			return status.Progress{}, context.DeadlineExceeded
 		default:
-			return web.Progress{Environment: "dev", Reconciled: true, Done: true}, nil
+			return status.Progress{Environment: "dev", Reconciled: true, Done: true}, nil
 		}
 	})
 	require.True(t, w.done)

@@ -4,7 +4,7 @@ package install
 
 import "embed"
 
-// Files are the directories of this one.
+// Files are the directories of this one, and the alert rules.
 //
-//go:embed base rights target access monitoring overlay
+//go:embed base rights target access monitoring overlay alerts.yaml
 var Files embed.FS

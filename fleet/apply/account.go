@@ -48,30 +48,6 @@ func (in *Instance) accountOf(o Object) (account, error) {
 	return account{namespace, name}, nil
 }
 
-// writerOf is the client that writes a desired object.
-func (t *target) writerOf(d *desired) *objectWriter {
-	if t.isTeamObject(d) {
-		return t.client.writers.own
-	}
-	return t.writerTo(d.object)
-}
-
-// writerTo is the client that writes an object of the instance itself. Where nobody may, it makes no request.
-func (t *target) writerTo(o Object) *objectWriter {
-	if t.in.Accounts == nil {
-		return t.client.writers.own
-	}
-	a, err := t.in.accountOf(o)
-	var w *objectWriter
-	if err == nil {
-		w, err = t.client.writers.as(a)
-	}
-	if err != nil {
-		return &objectWriter{client: t.client, account: a, refused: err}
-	}
-	return w
-}
-
 // deniedError is the API server's word that an account may not do something, with a remedy.
 type deniedError struct {
 	error
@@ -115,10 +91,3 @@ func remedyOf(err error) string {
 
 // grantedWithin is the time in which an API server takes in the rights that come with a namespace file.
 const grantedWithin = 10 * time.Second
-
-// awaitsRights says whether a refusal is about rights of the account that may have come with the namespace file just now.
-func (t *target) awaitsRights(err error) bool {
-	var denied *deniedError
-	at, written := t.cluster.granted.Load(t.in.Namespace)
-	return errors.As(err, &denied) && written && time.Since(at.(time.Time)) < grantedWithin
-}

@@ -137,7 +137,7 @@ func hindered(set []*desired) string {
 func postpone(all []*desired, cause string) {
 	for _, d := range all {
 		if d.fault == "" && !d.isAtRevision() {
-			d.again = true
+			d.again, d.behind = true, true
 			d.status = ObjectStatus{Object: d.object, Health: state.Progressing, Message: fmt.Sprintf("waiting for %s", cause)}
 		}
 	}

@@ -27,6 +27,7 @@ const longestAdvice = 2 // seconds
 type boundTransport struct {
 	next   http.RoundTripper
 	limits Limits
+	pace   *pace
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -49,6 +50,7 @@ func (t *boundTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	a.body, a.ctx = res.Body, ctx
 	a.events = eventsOf(req, res)
 	res.Body = a
+	t.pace.heed(res)
 	if seconds, err := strconv.Atoi(res.Header.Get("Retry-After")); err == nil && seconds > longestAdvice {
 		res.Header.Del("Retry-After")
 	}

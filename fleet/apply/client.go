@@ -28,7 +28,7 @@ var errUnserved = errors.New("the cluster does not serve this kind any more")
 // client makes the requests to one cluster. It bounds how many of them are under way at a time, and how long each may take.
 type client struct {
 	limits   Limits
-	slots    chan struct{} // one per request that may be under way
+	pace     *pace
 	kinds    *kinds
 	metadata metadata.Interface
 	dynamic  dynamic.Interface
@@ -70,17 +70,15 @@ func mayRequest(ctx context.Context) error {
 	return nil
 }
 
-// request makes one request: it waits for a free slot, and bounds the time the request may take.
+// request makes one request: it waits for its turn, and bounds the time the request may take.
 func (c *client) request(ctx context.Context, do func(context.Context) error) error {
 	if err := mayRequest(ctx); err != nil {
 		return err
 	}
-	select {
-	case c.slots <- struct{}{}:
-		defer func() { <-c.slots }()
-	case <-ctx.Done():
+	if !c.pace.begin(ctx.Done()) {
 		return ctx.Err()
 	}
+	defer c.pace.end()
 	return c.requestWithin(ctx, do)
 }
 
@@ -118,7 +116,7 @@ func answered(err error) bool {
 	}
 }
 
-// identify reads the UID of the kube-system namespace, which lives as long as the cluster. It takes no slot.
+// identify reads the UID of the kube-system namespace, which lives as long as the cluster. It waits for no turn.
 func (c *client) identify(ctx context.Context) (string, error) {
 	var system *v1.Namespace
 	err := c.requestWithin(ctx, func(ctx context.Context) (err error) {

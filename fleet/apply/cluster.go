@@ -15,7 +15,8 @@ const defaultConcurrency = 16
 
 // Options bound the requests of a Cluster and say whom it tells. The zero value works.
 type Options struct {
-	// Concurrency bounds the requests that are under way to the cluster at one time, over all its instances; 0 is 16.
+	// Concurrency is how many requests are under way to the cluster at one time at first, over all its instances; 0 is 16. There
+	// are more where the network is slow, and fewer where the API server says that there are too many.
 	Concurrency int
 
 	// Limits bound the answers of the cluster.
@@ -42,6 +43,7 @@ type Cluster struct {
 	arrivals    *arrivalWatch
 	pods        *podWatch // with the labels of an instance
 	unlabelled  *podWatch // without
+	unmanaged   *unmanaged
 	health      healthCache
 	namespaces  locks    // per team's namespace, so that its instances do not all write it
 	fences      locks    // per environment, likewise
@@ -58,14 +60,15 @@ func Connect(ctx context.Context, cfg *rest.Config, opt Options) (*Cluster, erro
 		opt.Concurrency = defaultConcurrency
 	}
 	cfg = rest.CopyConfig(cfg)
-	cfg.QPS = -1 // bounded by Concurrency and by the server's own priority and fairness
+	cfg.QPS = -1 // bounded by pace and by the server's own priority and fairness
 	cfg.WarningHandlerWithContext = rest.NoWarnings{}
-	cfg.Wrap(func(next http.RoundTripper) http.RoundTripper { return &boundTransport{next, opt.Limits} })
+	pace := newPace(opt.Concurrency)
+	cfg.Wrap(func(next http.RoundTripper) http.RoundTripper { return &boundTransport{next, opt.Limits, pace} })
 	over, err := rest.HTTPClientFor(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
-	connection := &client{limits: opt.Limits, slots: make(chan struct{}, opt.Concurrency)}
+	connection := &client{limits: opt.Limits, pace: pace}
 	if err := connection.dial(cfg, over); err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
@@ -92,6 +95,7 @@ func newCluster(uid string, c *client, opt Options) *Cluster {
 		arrivals:    newArrivalWatch(c, subscribers),
 		pods:        newPodWatch(c, subscribers),
 		unlabelled:  newPods(),
+		unmanaged:   newUnmanaged(c),
 		health:      newHealthCache(),
 
 		unstartedFor: unstartedFor,
@@ -106,6 +110,9 @@ func (c *Cluster) Version() string { return c.version }
 
 // Identify asks the cluster who it is: the UID of its kube-system namespace, which lives as long as the cluster.
 func (c *Cluster) Identify(ctx context.Context) (string, error) { return c.client.identify(ctx) }
+
+// Width is how many requests may be under way to the cluster at present.
+func (c *Cluster) Width() int { return c.client.pace.width() }
 
 // Close ends all watches and waits for them.
 func (c *Cluster) Close() { c.watches.close() }

@@ -12,7 +12,7 @@
 //
 //	validate     the manifests obey the rules of the applier                       validate.go
 //	lineage      the cluster was last written for a state that this one continues  lineage.go, fence.go
-//	reader       finds the live object of each desired one, and whose it is        reader.go, ownership.go
+//	reader       finds the live object of each desired one, and whose it is        reader.go, unmanaged.go, ownership.go
 //	proof        the state is proven to be Transom's                               proof.go
 //	rehearsal    dry runs show the effects of adopting objects of others           rehearse.go, adoption.go, selection.go
 //	application  writes objects step by step, kind by kind, each by the writer     apply.go, steps.go, need.go, patch.go, replace.go
@@ -37,10 +37,13 @@
 //
 // # A cluster
 //
-// All passes over a cluster share a Cluster: a client that bounds requests and answers (client.go, bound.go, limits.go) and knows
+// All passes over a cluster share a Cluster: a client that bounds requests and answers (client.go, pace.go, bound.go, limits.go) and knows
 // the kinds that are served (kinds.go, arrival.go), one watch per kind in use, whose objects are reduced on arrival (watches.go,
 // stream.go, watch.go, reduce.go), one for inventories (inventories.go), one for pods (pods.go), and the subscribers that events
 // are told to (subscribers.go). At rest nothing is called: watches report through Options.OnEvent, and a pass over an instance that is as it should be makes no request.
+//
+// A refusal by the API server has a cause (cause.go), by which instances that are refused for the same are known: whoever makes the
+// passes has one of them tried, with a dry run, and has the objects of the others left alone meanwhile.
 //
 // No Secret value ever enters memory, but those that the package generates and forgets (secret.go). The answers of an API server
 // are bounded by Options.Limits before they are parsed, and a watch is read no faster than its events are reduced: the memory that

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -128,4 +130,27 @@ func KeptBodies(n, size int) (kept int) {
 		}
 	}
 	return kept
+}
+
+// Paced makes requests of a server as fast as a pace lets them, and returns how many may be under way then. The server says,
+// by how many are under way, how long a request takes and with which status it ends. It is called in a bubble.
+func Paced(floor, requests int, serve func(under int) (time.Duration, int)) (width int) {
+	p := newPace(floor)
+	var all sync.WaitGroup
+	for range requests {
+		all.Go(func() {
+			p.begin(nil)
+			defer p.end()
+			p.mu.Lock()
+			under := p.under
+			p.mu.Unlock()
+			took, status := serve(under)
+			<-time.After(took)
+			if p.heed(&http.Response{StatusCode: status}); status == http.StatusOK {
+				p.wrote(took)
+			}
+		})
+	}
+	all.Wait()
+	return p.width()
 }

@@ -186,9 +186,10 @@ func (r *rig) quiet() {
 type recorder struct {
 	mu     sync.Mutex
 	calls  []string
-	fail   func(*http.Request) error // may stand in the way of a request
-	answer func(*http.Response)      // sees every answer
-	gate   sync.RWMutex              // while it is locked, watches hear nothing
+	fail   func(*http.Request) error          // may stand in the way of a request
+	stand  func(*http.Request) *http.Response // may answer in the API server's place
+	answer func(*http.Response)               // sees every answer
+	gate   sync.RWMutex                       // while it is locked, watches hear nothing
 }
 
 func (r *recorder) wrap(next http.RoundTripper) http.RoundTripper {
@@ -197,11 +198,16 @@ func (r *recorder) wrap(next http.RoundTripper) http.RoundTripper {
 		if request.URL.Query().Get("watch") == "" && path != "/api" && path != "/apis" {
 			r.mu.Lock()
 			r.calls = append(r.calls, request.Method+" "+path)
-			fail := r.fail
+			fail, stand := r.fail, r.stand
 			r.mu.Unlock()
 			if fail != nil {
 				if err := fail(request); err != nil {
 					return nil, err
+				}
+			}
+			if stand != nil {
+				if response := stand(request); response != nil {
+					return response, nil
 				}
 			}
 		}
@@ -229,6 +235,13 @@ func (r *recorder) failing(fail func(*http.Request) error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.fail = fail
+}
+
+// standIn has a function answer in the API server's place, where it does not return nil.
+func (r *recorder) standIn(answer func(*http.Request) *http.Response) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stand = answer
 }
 
 func writes(calls []string) []string {

@@ -103,6 +103,10 @@ type Instance struct {
 	// Proof, if set, says whether the objects of the state may be written. nil: all may.
 	Proof Proof
 
+	// Refused are objects that the API server refused, and that are left as they are without a request, because another instance that
+	// was refused for the same is tried; nil: none are.
+	Refused *Refusal
+
 	// External says that another agent applies the manifests, whose objects then carry their digest themselves. Only the
 	// inventory and the values of generated Secrets are written.
 	External bool

@@ -78,7 +78,11 @@ type finding struct {
 	fault     string        // the fault that a person must mend
 	postponed bool          // it waits for objects of an earlier step
 	again     bool          // look again soon
+	behind    bool          // it waits for an object that comes before
 	due       time.Duration // when to look again at the latest, because nobody tells of its pods; 0: never
+
+	refused    string // the cause for which the API server refused it; see Refusal
+	refusedFor string // the same for people
 
 	stuck      bool      // a pod of this revision cannot start
 	superseded bool      // only pods of a revision before keep it from being healthy

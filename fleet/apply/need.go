@@ -21,8 +21,18 @@ func (w writer) writeIfNeeded(ctx context.Context, d *desired) error {
 	return w.generateValues(ctx, d)
 }
 
-// needsWrite says whether an object must be written, and if somebody took fields of it, who.
+// needsWrite says whether an object must be written, and if somebody took fields of it, who. One that was refused and is not to be tried
+// is left as it is.
 func (w writer) needsWrite(d *desired) (bool, string) {
+	needed, reason := w.differs(d)
+	if needed && w.leave(d) {
+		return false, ""
+	}
+	return needed, reason
+}
+
+// differs says whether an object is not as it shall be.
+func (w writer) differs(d *desired) (bool, string) {
 	switch l := d.live; {
 	case d.fault != "" || d.kind == nil:
 		return false, ""

@@ -9,7 +9,7 @@ import (
 )
 
 // Apply makes one pass over an instance. An error means that the cluster could not be asked: nothing may be concluded
-// about the instance, and the caller tries again with backoff. The faults that a person must mend are in Result.Problems.
+// about the instance, and the caller tries again with backoff; of the Result only Refusal counts then. The faults that a person must mend are in Result.Problems.
 func (c *Cluster) Apply(ctx context.Context, in Instance) (Result, error) {
 	return c.pass(ctx, in, mode{write: true, rehearse: true})
 }
@@ -41,7 +41,7 @@ func (c *Cluster) pass(ctx context.Context, in Instance, how mode) (Result, erro
 		err = p.health.assessHealth(ctx, p.all())
 	}
 	if err != nil {
-		return Result{}, fmt.Errorf("%s: %w", in.Owner, err)
+		return Result{Refusal: p.refusalOf(err)}, fmt.Errorf("%s: %w", in.Owner, err)
 	}
 	return p.result(), nil
 }

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 )
@@ -64,6 +65,9 @@ func (o fieldOwnership) patchAs(ctx context.Context, d *desired, by string, how 
 func (w writer) handleRefusal(ctx context.Context, d *desired, err error) error {
 	if field, _ := immutable(statusOf(err)); field != "" && d.live != nil && w.owns(d) && d.replaceable() {
 		return w.replace(ctx, d, field)
+	}
+	if d.live == nil && apierrors.IsConflict(err) {
+		w.cluster.unmanaged.forget(d)
 	}
 	return w.recordRefusal(d, err)
 }

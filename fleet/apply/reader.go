@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -16,7 +17,7 @@ import (
 type reader struct{ *target }
 
 // readObjects reads the inventory, the kinds, and each object as the watch knows it. Only an object that the watch does not know
-// costs a call, because it could exist without our label.
+// may cost a call, because it could exist without our label.
 func (r reader) readObjects(ctx context.Context) error {
 	r.cluster.watches.begin(r.cluster.inventories.stream)
 	if err := r.cluster.inventories.ready(ctx); err != nil {
@@ -44,13 +45,14 @@ func (r reader) readObjects(ctx context.Context) error {
 	if err := each(ctx, r.teamObjects, r.readTeamObject); err != nil {
 		return err
 	}
-	return each(ctx, r.objects, r.readObject)
+	isNew := r.namespaceIsNew()
+	return each(ctx, r.objects, func(ctx context.Context, d *desired) error { return r.readObject(ctx, d, isNew) })
 }
 
 // readObject reads the live object of a desired one, and refuses it if it belongs to somebody else. An object that is nobody's
-// is taken over if the request says so.
-func (r reader) readObject(ctx context.Context, d *desired) error {
-	err := r.readLive(ctx, d)
+// is taken over if the request says so. Nothing is in a namespace that is new.
+func (r reader) readObject(ctx context.Context, d *desired, namespaceIsNew bool) error {
+	err := r.readLive(ctx, d, namespaceIsNew && d.object.Namespace == r.in.Namespace)
 	if err != nil || d.live == nil || r.owns(d) {
 		return err
 	}
@@ -79,7 +81,7 @@ func (r reader) markAdopted(d *desired, ofTeam bool) bool {
 
 // readTeamObject is readObject for an object of the namespace file, which belongs to the team.
 func (r reader) readTeamObject(ctx context.Context, d *desired) error {
-	err := r.readLive(ctx, d)
+	err := r.readLive(ctx, d, false)
 	if err == nil && d.live != nil && !r.ownedByTeam(d) && !r.markAdopted(d, true) {
 		r.refuseForeign(d, false)
 	}
@@ -96,8 +98,8 @@ func (r reader) refuseForeign(d *desired, adoptable bool) {
 	d.fault = foreign(d, adoptable)
 }
 
-// readLive takes the live object from the watch of its kind, or asks for it where the watch has none.
-func (r reader) readLive(ctx context.Context, d *desired) error {
+// readLive takes the live object from the watch of its kind. Where the watch has none, and it is not known to be absent, it is asked for.
+func (r reader) readLive(ctx context.Context, d *desired, absent bool) error {
 	if d.fault != "" || d.kind == nil {
 		return nil
 	}
@@ -107,7 +109,16 @@ func (r reader) readLive(ctx context.Context, d *desired) error {
 	if d.live = d.watch.get(d.object); d.live != nil {
 		return nil
 	}
-	var err error
+	if _, waits := r.in.Refused.of(d.object); waits {
+		return nil // it is not written, whosever it is
+	}
+	err := mayRequest(ctx)
+	if err == nil && !absent {
+		absent, err = r.cluster.unmanaged.lacks(ctx, d, r.in.Owner)
+	}
+	if err != nil || absent {
+		return err
+	}
 	d.live, err = r.client.readMetadata(ctx, d.kind, d.object)
 	if errors.Is(err, errUnserved) {
 		d.kind = nil
@@ -115,6 +126,14 @@ func (r reader) readLive(ctx context.Context, d *desired) error {
 		return nil
 	}
 	return err
+}
+
+// namespaceIsNew says whether the team's namespace does not exist, so that nothing in it does.
+func (r reader) namespaceIsNew() bool {
+	return !r.in.External && slices.ContainsFunc(r.teamObjects, func(d *desired) bool {
+		absent := d.fault == "" && d.kind != nil && d.live == nil
+		return absent && d.isNamespace() && d.object.Name == r.in.Namespace
+	})
 }
 
 // waitForKind leaves an object for later because the cluster does not serve its kind, or not in that version.

@@ -18,7 +18,7 @@ import (
 // tried again by a later pass, and all else is a person's to mend.
 func (t *target) recordRefusal(d *desired, err error) error {
 	if !answered(err) {
-		return fmt.Errorf("%s: %w", d.object, err)
+		return &objectError{d, err}
 	}
 	d.again = true
 	switch {
@@ -32,6 +32,7 @@ func (t *target) recordRefusal(d *desired, err error) error {
 		d.status = progressing(d, "the cluster serves neither its kind nor its namespace yet")
 	default:
 		d.fault = refusal(d, err)
+		d.refused, d.refusedFor = t.causeOf(d, err)
 	}
 	return nil
 }

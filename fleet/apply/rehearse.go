@@ -48,7 +48,7 @@ func (r rehearsal) waits() bool {
 // rehearse asks the API server, as a dry run, whether it would take one object as it is desired.
 func (r rehearsal) rehearse(ctx context.Context, d *desired) error {
 	deleting, applied := d.live != nil && d.live.deleting, d.isAtRevision() && !d.adopts
-	if d.fault != "" || deleting || applied {
+	if d.fault != "" || deleting || applied || r.leave(d) {
 		return nil
 	}
 	if d.untried = r.missingBefore(d); d.untried == "" {
@@ -106,7 +106,7 @@ func (r rehearsal) handleRefusal(ctx context.Context, d *desired, err error) err
 	field, _ := immutable(statusOf(err))
 	switch {
 	case !answered(err):
-		return fmt.Errorf("%s: %w", d.object, err)
+		return &objectError{d, err}
 	case apierrors.IsConflict(err), apierrors.HasStatusCause(err, v1.NamespaceTerminatingCause):
 		d.unsure = true
 		return r.recordRefusal(d, err)

@@ -126,6 +126,9 @@ type Result struct {
 	// Unknown then.
 	Held string `json:"held,omitempty"`
 
+	// Refusal says that nothing but answers of the API server keeps it from being settled; nil: nothing does, or something else.
+	Refusal *Refusal `json:"-"`
+
 	// Settled says that nothing is left to do until a watch reports something through OnEvent. Otherwise the caller
 	// looks again: soon at first, then with backoff, for instance because a CRD is waited for, pruning is in
 	// progress, or only another try can show whether a refused object would be taken now.

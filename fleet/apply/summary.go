@@ -58,8 +58,34 @@ func (p *pass) result() Result {
 	if revision != "" && p.inventory.checkpoint.Revision == revision {
 		r.Checkpoint = p.inventory.checkpoint
 	}
+	r.Refusal = p.refusal()
 	p.summarize(&r)
 	r.Took = time.Since(p.began)
+	return r
+}
+
+// refusal is that of a pass that came to its end; nil where there is another reason to look again.
+func (p *pass) refusal() *Refusal {
+	r := &Refusal{}
+	for _, d := range p.all() {
+		switch {
+		case d.refused != "":
+			r.Objects = append(r.Objects, RefusedObject{d.object, d.refused, d.fault})
+			r.Message = cmp.Or(r.Message, d.refusedFor)
+		case d.again && !d.behind:
+			return nil
+		}
+	}
+	otherwise := p.overtaken || p.unproven != "" || p.adoption != nil || len(p.problems) > 0 || len(p.pruning.waiting) > 0
+	if len(r.Objects) == 0 || otherwise {
+		return nil
+	}
+	var causes []string
+	for _, o := range r.Objects {
+		causes = append(causes, o.Cause)
+	}
+	slices.Sort(causes)
+	r.Cause = strings.Join(slices.Compact(causes), "\n")
 	return r
 }
 
@@ -169,6 +195,12 @@ func worst(all []*desired) *desired {
 		}
 	}
 	return found
+}
+
+// Add is the result with something more in its message.
+func (r Result) Add(text string) Result {
+	r.Message += text
+	return r
 }
 
 // resumedObjects are the objects that the instance takes back.

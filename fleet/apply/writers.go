@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -96,7 +97,14 @@ func (w *objectWriter) send(ctx context.Context, o Object, content any, write fu
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", o, err)
 	}
-	return w.request(ctx, func(ctx context.Context) error { return write(ctx, body) })
+	return w.request(ctx, func(ctx context.Context) error {
+		began := time.Now()
+		err := write(ctx, body)
+		if err == nil {
+			w.client.pace.wrote(time.Since(began))
+		}
+		return err
+	})
 }
 
 // forced are the options of a server-side apply that takes fields from others.

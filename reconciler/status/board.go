@@ -111,7 +111,7 @@ func (b *Board) Loaded(url string, p *platform.Platform) {
 	defer b.mu.Unlock()
 	b.platformRead()
 	moved, before := b.platform.Commit != p.Commit, b.platform.Problems
-	b.platform = Platform{URL: url, Commit: p.Commit, LoadedAt: b.now(), Problems: p.Problems}
+	b.platform = Platform{URL: url, Commit: p.Commit, LoadedAt: b.now(), Problems: p.Problems, Forge: b.platform.Forge}
 	for name, e := range p.Environments {
 		if b.environments[name] == nil {
 			b.environments[name] = &Environment{Name: name, StateURL: e.State.URL, StateBranch: e.State.Branch, PromotesFrom: e.PromotesFrom}
@@ -185,7 +185,7 @@ func (b *Board) ClusterSeen(c Cluster) {
 	old, known := b.clusters[c.Name]
 	c.UID = cmp.Or(c.UID, old.UID)
 	if !c.Reachable {
-		c.Version, c.Credential = old.Version, old.Credential
+		c.Version, c.Credential, c.Refusing = old.Version, old.Credential, old.Refusing
 	}
 	answered := c.Since
 	c.Since = old.Since
@@ -199,6 +199,9 @@ func (b *Board) ClusterSeen(c Cluster) {
 	}
 	if warning := c.Credential.Warning; warning != old.Credential.Warning {
 		b.record(Event{Level: Warning, Cluster: c.Name, Message: cmp.Or(warning, "nothing is wrong with its credential any more")})
+	}
+	if began, ended := c.Refusing != "" && old.Refusing == "", c.Reachable && c.Refusing == "" && old.Refusing != ""; began || ended {
+		b.record(Event{Level: Warning, Cluster: c.Name, Message: cmp.Or(c.Refusing, "its API server refuses several instances for one cause no more")})
 	}
 	b.clusters[c.Name] = c
 	b.notify()

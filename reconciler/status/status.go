@@ -34,6 +34,9 @@ type Platform struct {
 	LoadedAt time.Time          `json:"loadedAt,omitzero"`
 	Problems []platform.Problem `json:"problems,omitempty"` // Warnings among them
 	Error    string             `json:"error,omitempty"`    // why the head cannot be read now
+
+	// Forge has the parts of the facts that the forge is told, and why one is not; "": it is. nil: no forge is told.
+	Forge map[string]string `json:"forge,omitempty"`
 }
 
 // Environment is the status of one environment.
@@ -77,6 +80,9 @@ type Cluster struct {
 	Message   string    `json:"message,omitempty"` // why it is not reachable, or is not written to
 	Problem   string    `json:"problem,omitempty"` // the fault that a person must mend before the environment is written to it
 	Since     time.Time `json:"since,omitzero"`    // when this began; where it is not reachable: when it last answered
+
+	// Refusing says for which causes its API server refuses several instances, and how many wait.
+	Refusing string `json:"refusing,omitempty"`
 
 	Version    string     `json:"version,omitempty"` // of Kubernetes, as the cluster said last
 	Credential Credential `json:"credential,omitzero"`

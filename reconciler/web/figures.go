@@ -56,6 +56,8 @@ func (f *Figures) Hook(outcome string) { f.hooks.WithLabelValues(outcome).Inc() 
 func (f *Figures) Pass(environment, phase string, took time.Duration) {
 	if phase == "" {
 		phase = "pass"
+		f.failures.WithLabelValues(environment) // a counter that began with 1 would not be seen to increase
+		f.rollbacks.WithLabelValues(environment)
 	}
 	f.passes.WithLabelValues(environment, phase).Observe(took.Seconds())
 }

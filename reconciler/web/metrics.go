@@ -28,8 +28,17 @@ var (
 	held = prometheus.NewDesc("transom_placements_held",
 		"Instances on clusters whose state is held back: it is not proven to be Transom's, and a person decides.",
 		[]string{"environment", "cluster"}, nil)
+	ready = prometheus.NewDesc("transom_ready",
+		"1 if the daemon can be relied on, as /readyz says: everything was looked at once, and no pass is stuck.", nil, nil)
+	blocked = prometheus.NewDesc("transom_cluster_problem",
+		"1 if nothing of the environment is written to the cluster until a person mends a fault, such as another installation that writes there.",
+		[]string{"environment", "cluster"}, nil)
+	warned = prometheus.NewDesc("transom_cluster_credential_warning",
+		"1 if the credential of the cluster needs a person: it ends soon, and is not renewed.", []string{"environment", "cluster"}, nil)
 	loaded = prometheus.NewDesc("transom_platform_loaded",
 		"1 if the platform repository could be read when it was last looked at.", nil, nil)
+	forge = prometheus.NewDesc("transom_forge_told",
+		"1 if this part of the facts was told to the forge when it was last tried.", []string{"part"}, nil)
 	reconciled = prometheus.NewDesc("transom_environment_reconciled",
 		"1 if the last pass over the environment succeeded: its state repository could be read and written.", []string{"environment"}, nil)
 	drift = prometheus.NewDesc("transom_drift",
@@ -74,7 +83,7 @@ func Metrics(o Options, profiles bool) http.Handler {
 
 func metrics(o Options) func(http.ResponseWriter, *http.Request) error {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collector{o.Board}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(collector{o.Board, o.Ready}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	registry.MustRegister(o.Collectors...)
 	h := promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 	return func(w http.ResponseWriter, r *http.Request) error {
@@ -84,11 +93,16 @@ func metrics(o Options) func(http.ResponseWriter, *http.Request) error {
 }
 
 // collector counts the records of a Board whenever it is asked, so that no figure can be stale.
-type collector struct{ Board }
+type collector struct {
+	Board
+	ready func() error // nil: always
+}
 
 // Describe is part of prometheus.Collector.
 func (c collector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{placements, problems, frozen, reachable, expiry, loaded, reconciled, waiting, held, drift, decisions, rollouts} {
+	for _, d := range []*prometheus.Desc{
+		ready, placements, problems, frozen, reachable, blocked, expiry, warned, loaded, forge, reconciled, waiting, held, drift, decisions, rollouts,
+	} {
 		out <- d
 	}
 }
@@ -99,6 +113,7 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
 	}
 	s := c.Status()
+	gauge(ready, flag(c.ready == nil || c.ready() == nil))
 	wrong := 0
 	for _, p := range s.Platform.Problems {
 		if !p.Warning {
@@ -107,6 +122,9 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	}
 	gauge(problems, float64(wrong))
 	gauge(loaded, flag(s.Platform.Error == "" && s.Platform.Commit != ""))
+	for part, why := range s.Platform.Forge {
+		gauge(forge, flag(why == ""), part)
+	}
 	for _, e := range s.Environments {
 		gauge(frozen, flag(e.Frozen != ""), e.Name)
 		gauge(reconciled, flag(e.Error == ""), e.Name)
@@ -119,6 +137,8 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 		}
 		for _, k := range e.Clusters {
 			gauge(reachable, flag(k.Reachable), e.Name, k.Name)
+			gauge(blocked, flag(k.Problem != ""), e.Name, k.Name)
+			gauge(warned, flag(k.Credential.Warning != ""), e.Name, k.Name)
 			if expires := k.Credential.Expires; !expires.IsZero() {
 				gauge(expiry, time.Until(expires).Round(time.Second).Seconds(), e.Name, k.Name)
 			}

@@ -165,25 +165,25 @@ func TestProgressSaysHowFarACommitHasCome(t *testing.T) {
 	s := serve(t, web.Options{Board: b, Includes: func(_ context.Context, head, commit string) (bool, error) {
 		return head == "c2" && commit == "c1", nil
 	}})
-	p := getJSON[web.Progress](t, s, "/api/v1/progress?environment=prod&commit=c1")
+	p := getJSON[status.Progress](t, s, "/api/v1/progress?environment=prod&commit=c1")
 	require.True(t, p.Reconciled, "c2 continues c1")
 	require.False(t, p.Done)
 	require.Equal(t, []int{2, 1, 4}, []int{p.Instances, p.Healthy, p.Total})
 	require.Equal(t, "store/cache: east: Committed, Unknown", p.Waiting[0].String())
 	require.Empty(t, p.Failed)
 
-	require.False(t, getJSON[web.Progress](t, s, "/api/v1/progress?environment=dev&commit=c2").Reconciled)
+	require.False(t, getJSON[status.Progress](t, s, "/api/v1/progress?environment=dev&commit=c2").Reconciled)
 
 	b.ClusterSeen(status.Cluster{Name: "west", Reachable: true})
 	b.Placed("prod", shop, status.Placement{Cluster: "west", Stage: status.Healthy, Health: "Healthy", Revision: "sha256:shopwest"})
-	require.True(t, getJSON[web.Progress](t, s, "/api/v1/progress?environment=prod&commit=c2&team=store&request=shop").Done)
+	require.True(t, getJSON[status.Progress](t, s, "/api/v1/progress?environment=prod&commit=c2&team=store&request=shop").Done)
 
 	b.Placed("prod", cache, status.Placement{
 		Cluster: "east", Stage: status.Committed, Health: "Unknown", Revision: "sha256:cacheeast",
 		Problems: []status.ObjectProblem{{Object: "Service store/cache", Message: "belongs to somebody else"}},
 	})
 	b.Placed("prod", cache, status.Placement{Cluster: "west", Stage: status.Applied, Health: "Failed", Message: "crashes", Revision: "sha256:cachewest"})
-	failed := getJSON[web.Progress](t, s, "/api/v1/progress?environment=prod").Failed
+	failed := getJSON[status.Progress](t, s, "/api/v1/progress?environment=prod").Failed
 	require.Equal(t, "store/cache: east: Service store/cache: belongs to somebody else", failed[0].String())
 	require.Equal(t, "store/cache: west: Failed: crashes", failed[1].String())
 }
@@ -195,7 +195,7 @@ func TestProgressNamesWhatHoldsTheWholeEnvironment(t *testing.T) {
 		Problems: []platform.Problem{{File: "f.yaml", Message: "wrong"}, {File: "f.yaml", Message: "odd", Warning: true}},
 	}})
 	b.EnvironmentFailed("prod", errors.New("push refused"))
-	p := getJSON[web.Progress](t, serve(t, web.Options{Board: b}), "/api/v1/progress?environment=prod")
+	p := getJSON[status.Progress](t, serve(t, web.Options{Board: b}), "/api/v1/progress?environment=prod")
 	require.Equal(t, "[history was rewritten store/shop: f.yaml: wrong]", fmt.Sprint(p.Failed))
 	require.Equal(t, "[push refused]", fmt.Sprint(p.Waiting))
 	require.False(t, p.Done)
@@ -205,12 +205,12 @@ func TestProgressIsNotDoneWhileSomethingWaitsToBePromoted(t *testing.T) {
 	b := status.NewBoard(clock())
 	in := status.Instance{Environment: "prod", Request: shop, Placements: []status.Placement{{Cluster: "east", Revision: "r"}}}
 	e := status.Environment{Name: "prod", Commit: "c1"}
-	progress := func(change func(*status.Instance)) web.Progress {
+	progress := func(change func(*status.Instance)) status.Progress {
 		next := in
 		change(&next)
 		b.Reconciled(e, []status.Instance{next})
 		b.Placed("prod", shop, status.Placement{Cluster: "east", Stage: status.Healthy, Health: "Healthy", Revision: "r"})
-		return getJSON[web.Progress](t, serve(t, web.Options{Board: b}), "/api/v1/progress?environment=prod")
+		return getJSON[status.Progress](t, serve(t, web.Options{Board: b}), "/api/v1/progress?environment=prod")
 	}
 	require.True(t, progress(func(*status.Instance) {}).Done)
 
@@ -257,7 +257,7 @@ func TestProgressBeforeThePlatformIsLoaded(t *testing.T) {
 	for range 2 {
 		code, body := get(t, s, "/api/v1/progress?environment=prod&commit=c2")
 		require.Equal(t, http.StatusOK, code)
-		var p web.Progress
+		var p status.Progress
 		require.NoError(t, json.Unmarshal([]byte(body), &p))
 		require.Equal(t, "prod", p.Environment)
 		require.False(t, p.Reconciled)
@@ -343,7 +343,10 @@ func TestMetricsSayHowLongCredentialsAreGood(t *testing.T) {
 
 func TestMetricsCountWhatTheBoardKnows(t *testing.T) {
 	more := prometheus.NewGauge(prometheus.GaugeOpts{Name: "more", Help: "more"})
-	_, body := get(t, serve(t, web.Options{Board: board(), Collectors: []prometheus.Collector{more}}), "/metrics")
+	b := board()
+	b.ForgeTold("commit statuses", nil)
+	b.ForgeTold("comments on pull requests", errors.New("no answer"))
+	_, body := get(t, serve(t, web.Options{Board: b, Collectors: []prometheus.Collector{more}}), "/metrics")
 	for _, line := range []string{
 		`transom_placements{cluster="east",environment="prod",health="Healthy"} 1`,
 		`transom_placements{cluster="west",environment="prod",health="Unknown"} 2`,
@@ -352,6 +355,8 @@ func TestMetricsCountWhatTheBoardKnows(t *testing.T) {
 		`transom_problems 1`,
 		`transom_platform_loaded 1`,
 		`transom_environment_reconciled{environment="prod"} 1`,
+		`transom_forge_told{part="commit statuses"} 1`,
+		`transom_forge_told{part="comments on pull requests"} 0`,
 		`more 0`,
 	} {
 		require.Contains(t, body, line+"\n")

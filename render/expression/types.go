@@ -93,3 +93,22 @@ func Outside(t *cel.Type) *cel.Type {
 	}
 	return t
 }
+
+// JSONType names the type of JSON Schema that all values of a type have; empty: they may have several.
+func JSONType(t *cel.Type) string {
+	switch t.Kind() {
+	case types.StringKind:
+		return "string"
+	case types.BoolKind:
+		return "boolean"
+	case types.IntKind, types.UintKind:
+		return "integer"
+	case types.DoubleKind:
+		return "number"
+	case types.ListKind:
+		return "array"
+	case types.MapKind, types.StructKind:
+		return "object"
+	}
+	return ""
+}

@@ -51,6 +51,7 @@ type environmentSpec struct {
 	Drift         string `oneof:"correct|report"`
 	DeletionLimit struct{ Instances, Percent *int }
 	Apply         string `oneof:"server-side|external"`
+	Kubernetes    string
 }
 
 type windowSpec struct {
@@ -98,6 +99,7 @@ func decodeEnvironment(d *document, name string, overlays map[string][]*file) *E
 			}
 		}
 		e.Values = s.Values
+		e.Kubernetes = d.kubernetesVersion("spec.kubernetes", s.Kubernetes)
 		e.PromotesFrom = s.PromotesFrom
 		e.decodeGates(d, s)
 		e.decodeRollout(d, s.Rollout)

@@ -70,6 +70,9 @@ func problemAt(e *expression.Expression, rule, message string) Problem {
 	return Problem{File: e.At.File, Field: e.At.Field, Line: e.At.Line, Column: e.At.Column, Rule: rule, Message: message}
 }
 
+// plainKubernetes is a minor version, without the patch that no chart should depend on.
+var plainKubernetes = regexp.MustCompile(`^1\.[1-9][0-9]?$`)
+
 var percent = regexp.MustCompile(`^([1-9][0-9]?|100)%$`)
 
 // readTime reads an RFC 3339 time.

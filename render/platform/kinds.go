@@ -67,6 +67,7 @@ type Version struct {
 	Display    []string                // the parameters that lists of requests show, such as storage.size
 	Computed   []expression.Expression // sorted by name
 	Components []Component
+	Chart      *Chart // nil: it has none
 	Bindings   map[string]Binding
 	Placement  labels.Selector // over the labels of clusters; nil: every cluster of the environment
 	Scope      Scope
@@ -122,6 +123,8 @@ type Kind struct {
 	Group string `json:"group"`
 	Kind  string `json:"kind" decode:"required"`
 	Scope string `json:"scope" decode:"required" oneof:"Namespaced|Cluster"`
+
+	Versions []string `json:"versions,omitempty"` // that a chart finds in .Capabilities.APIVersions, such as v1
 }
 
 // Health says when an object of a kind is healthy: one that kstatus does not know, or a built-in one, of which it says so
@@ -196,7 +199,8 @@ type Environment struct {
 	Rollout       Rollout
 	Drift         string // correct or report
 	DeletionLimit DeletionLimit
-	External      bool // another agent applies the state
+	External      bool   // another agent applies the state
+	Kubernetes    string // the version that charts are told, such as 1.33
 
 	// Broken says that the file or an overlay has a Problem: the environment keeps all it has.
 	Broken bool

@@ -24,6 +24,7 @@ type versionSpec struct {
 		Path string `decode:"required"`
 		When string
 	}
+	Chart     *chartSpec `json:"chart,omitempty"`
 	Bindings  map[string]Binding
 	Placement *struct {
 		Clusters *metav1.LabelSelector `decode:"required"`
@@ -51,6 +52,7 @@ func decodeVersion(d *document, offering string, number *semver.Version, files [
 		s := o.Spec
 		v.Display = display
 		v.decodeContract(d, s)
+		v.Chart = findChart(d, dir, s.Chart, files)
 		v.compileExpressions(d, s, nil)
 		for i, c := range s.Components {
 			d.checkComponent(fieldpath.Index("spec.components", i)+".path", v.Dir, c.Path, files)
@@ -58,7 +60,9 @@ func decodeVersion(d *document, offering string, number *semver.Version, files [
 		v.decodeObjects(d, s)
 	}
 	v.Rendering = rendering(dir, files, o.Spec)
-	d.checkKustomization(dir, files)
+	if v.Chart == nil || !v.Chart.Alone {
+		d.checkKustomization(dir, files)
+	}
 	v.Broken = d.broken()
 	return v, o.Spec
 }
@@ -131,6 +135,9 @@ func (v *Version) decodeContract(d *document, s versionSpec) {
 	if s.Placement != nil {
 		v.Placement = d.compileSelector("spec.placement.clusters", s.Placement.Clusters)
 	}
+	if s.Chart != nil && s.Names == string(Prefixed) {
+		d.problem("spec.names", "value", "a chart names its objects itself, and nothing is put before their names; remove the field")
+	}
 	v.Scope, v.Names = Scope(cmp.Or(s.Scope, string(Namespaced))), Names(cmp.Or(s.Names, string(Prefixed)))
 	if s.Reversible != nil {
 		v.Reversible = *s.Reversible
@@ -167,6 +174,7 @@ func (v *Version) compileExpressions(d *document, s versionSpec, known offered) 
 		}
 		v.Components = append(v.Components, component)
 	}
+	v.Chart = v.Chart.with(d, s.Chart, names)
 	v.compileOutputs(d, s, names)
 	v.reads = v.readsOf()
 }
@@ -241,6 +249,11 @@ func (v *Version) readsOf() map[string][]string {
 	}
 	for i := range v.Outputs {
 		add(&v.Outputs[i])
+	}
+	if v.Chart != nil {
+		for _, e := range v.Chart.expressions() {
+			add(e)
+		}
 	}
 	for _, names := range out {
 		slices.Sort(names)

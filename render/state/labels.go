@@ -19,6 +19,7 @@ const (
 	AnnotationGenerate     = "transom.dev/generate"      // on a Secret: what its values are
 	AnnotationGenerateKeys = "transom.dev/generate-keys" // on a Secret: the keys that get a generated value
 	AnnotationSelectors    = "transom.dev/selectors"     // on a workload: how its selector was made
+	AnnotationNames        = "transom.dev/names"         // NamesAsWritten: names in the object's texts are meant as they are
 )
 
 // The values that the labels and annotations take.
@@ -26,6 +27,7 @@ const (
 	ManagedBy          = "transom"
 	PruneFirst         = "first"      // the object goes before the one that replaces it is healthy; there is no other order
 	SelectorsAsWritten = "as-written" // Transom adds nothing to the selector
+	NamesAsWritten     = "as-written" // nothing warns of names without their prefix
 )
 
 // Trailers of the commits of a state repository.

@@ -31,6 +31,10 @@ type Release struct {
 	Deletion platform.Deletion `json:"deletion,omitempty"`
 	Adopt    bool              `json:"adopt,omitempty"`
 
+	// Installed is the release that the instance had first here, with which the hooks of its chart's installation run. It is empty
+	// where no chart with hooks was there then.
+	Installed string `json:"installed,omitempty"`
+
 	// OnRemoval is that of the request that ran last; a removal keeps it.
 	OnRemoval platform.Removal `json:"onRemoval,omitempty"`
 }

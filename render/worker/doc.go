@@ -1,6 +1,6 @@
-// Package worker runs Kustomize in processes that can be ended.
+// Package worker runs Kustomize and Helm in processes that can be ended.
 //
-// In goes a kustomize.Job, out come its objects, as if it had run in this process. Kustomize can be driven to work
+// In goes a kustomize.Job, out come its objects, as if it had run in this process. Kustomize, and a template of Helm, can be driven to work
 // without end and to use memory without bound by very little text; Guard refuses all that is known of that, by number.
 // An amplifier that the guard does not know meets a limit here: a job runs in a worker, a process of the same binary that is kept for the next
 // job. A job that needs more memory or processor time than the limits allow ends its worker and nothing else. It is run

@@ -26,6 +26,7 @@ const (
 type request struct {
 	seconds int
 	files   map[string][]byte
+	chart   []byte
 }
 
 // A response is the result of a job: documents, or one of the errors.
@@ -69,6 +70,7 @@ func (q request) encode() []byte {
 		e.text(name)
 		e.text(string(q.files[name]))
 	}
+	e.text(string(q.chart))
 	return e.out
 }
 
@@ -79,6 +81,7 @@ func decodeRequest(content []byte) (q request, err error) {
 		name := d.text()
 		q.files[name] = []byte(d.text())
 	}
+	q.chart = []byte(d.text())
 	return q, d.err
 }
 

@@ -53,7 +53,7 @@ var workers = sync.OnceValue(func() *pool {
 // Run does a job and waits for it. It is a kustomize.Runner.
 func Run(j kustomize.Job) ([]*yaml.Node, error) {
 	if !enabled.Load() {
-		return kustomize.Run(j)
+		return here(j)
 	}
 	return workers().run(j)
 }
@@ -63,7 +63,7 @@ func Run(j kustomize.Job) ([]*yaml.Node, error) {
 func Soon(ready func()) kustomize.Runner {
 	return func(j kustomize.Job) ([]*yaml.Node, error) {
 		if !enabled.Load() {
-			return kustomize.Run(j)
+			return here(j)
 		}
 		return workers().soon(j, ready)
 	}
@@ -113,7 +113,7 @@ func (p *pool) once(j kustomize.Job, l limits) (response, error) {
 				return response{}, err
 			}
 		}
-		a, err := w.do(j.Files, l)
+		a, err := w.do(j, l)
 		if how := (*ended)(nil); errors.As(err, &how) && rested && !how.limit {
 			continue
 		}
@@ -151,7 +151,7 @@ func (p *pool) give(w *process) {
 }
 
 func keyOf(j kustomize.Job) (digest, error) {
-	content := request{0, j.Files}.encode()
+	content := request{0, j.Files, j.Chart}.encode()
 	if len(content) > maxRequest {
 		return digest{}, &kustomize.Failure{Message: fmt.Sprintf("%s reads more than %d MiB of files", j.Subject, maxRequest>>20)}
 	}

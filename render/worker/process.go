@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"transom.dev/render/internal/kustomize"
 )
 
 // memoryLimit bounds the data of a worker: its heap, stacks and the runtime's own.
@@ -92,13 +94,13 @@ func begin() (*process, error) {
 }
 
 // do has the worker do a job. Where the error is *ended the worker is no more.
-func (p *process) do(files map[string][]byte, l limits) (response, error) {
+func (p *process) do(j kustomize.Job, l limits) (response, error) {
 	var late atomic.Bool
 	timer := time.AfterFunc(l.wall, func() {
 		late.Store(true)
 		_ = p.cmd.Process.Kill()
 	})
-	err := writeFrame(p.in, request{l.seconds, files}.encode())
+	err := writeFrame(p.in, request{l.seconds, j.Files, j.Chart}.encode())
 	if err == nil {
 		var content []byte
 		if content, err = readFrame(p.out, maxResponse); err == nil {

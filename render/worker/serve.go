@@ -3,11 +3,16 @@ package worker
 import (
 	"bufio"
 	"errors"
+	"maps"
 	"os"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"sync/atomic"
 
+	"go.yaml.in/yaml/v3"
+
+	"transom.dev/render/internal/helm"
 	"transom.dev/render/internal/kustomize"
 )
 
@@ -71,7 +76,7 @@ func serve() error {
 
 // do runs a job and encodes its result.
 func do(q request) (a response) {
-	documents, err := kustomize.Run(kustomize.Job{Files: q.files})
+	documents, err := here(kustomize.Job{Files: q.files, Chart: q.chart})
 	if err == nil {
 		a.objects, err = encodeNodes(documents)
 	}
@@ -87,4 +92,20 @@ func do(q request) (a response) {
 
 func cut(message string) string {
 	return message[:min(len(message), maxMessage)]
+}
+
+// here runs a job in this process.
+func here(j kustomize.Job) ([]*yaml.Node, error) {
+	if len(j.Chart) == 0 {
+		return kustomize.Run(j)
+	}
+	printed, err := helm.Render(j.Files, j.Chart)
+	if err != nil {
+		return nil, &kustomize.Failure{Message: err.Error()}
+	}
+	texts := &yaml.Node{Kind: yaml.MappingNode}
+	for _, name := range slices.Sorted(maps.Keys(printed)) {
+		texts.Content = append(texts.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: name}, &yaml.Node{Kind: yaml.ScalarNode, Value: printed[name]})
+	}
+	return []*yaml.Node{texts}, nil
 }

@@ -34,9 +34,9 @@ async function refresh() {
 function show() {
   const { platform } = status;
   byId("platform").replaceChildren(platform.url || "", platform.commit ? " at " : "", element("code", { title: platform.commit }, (platform.commit || "").slice(0, 7)));
-  const troubles = [...new Set([platform.error, ...status.environments.flatMap((e) => [
+  const troubles = [...new Set([platform.error, ...Object.entries(platform.forge || {}).filter(([, why]) => why).map(([part, why]) => `The forge is not told (${part}): ${why}`), ...status.environments.flatMap((e) => [
     e.frozen && `${e.name}: ${e.frozen}`, e.error && `${e.name} is tried again: ${e.error}`,
-    ...(e.clusters || []).map((c) => (!c.reachable ? c.message && `cluster ${c.name} is not reachable: ${c.message}` : c.problem || (c.credential?.warning && `cluster ${c.name}: ${c.credential.warning}`))),
+    ...(e.clusters || []).map((c) => (!c.reachable ? c.message && `cluster ${c.name} is not reachable: ${c.message}` : c.problem || (c.refusing && `cluster ${c.name}: ${c.refusing}`) || (c.credential?.warning && `cluster ${c.name}: ${c.credential.warning}`))),
   ])].filter(Boolean))];
   byId("notice").hidden = troubles.length === 0;
   const told = troubles.length > troubleLimit ? [...troubles.slice(0, troubleLimit), `and ${troubles.length - troubleLimit} more: transom status has them`] : troubles;

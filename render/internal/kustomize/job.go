@@ -13,10 +13,14 @@ import (
 	kyaml "sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
-// A Job is one run of Kustomize: the directory Dir of a tree of files is built.
+// A Job is one run of Kustomize: the directory Dir of a tree of files is built. Or it is one of Helm.
 type Job struct {
 	Subject string            // the component that is built first, such as offerings/postgres/1.5.0
 	Files   map[string][]byte // by path, without a leading slash
+
+	// Chart is not empty where the job runs Helm instead: it is a call of the chart that Files are, and the one document is the
+	// texts that the templates print, by their path.
+	Chart []byte
 }
 
 // A Runner does a job, and returns the objects as documents. It may be called concurrently. An error of Kustomize about the

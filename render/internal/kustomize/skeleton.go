@@ -183,8 +183,8 @@ func (a *analysis) unwritten(r *resource.Resource) *yaml.Node {
 // objectLines finds the line on which each object of a file begins.
 func objectLines(trees []Tree, file string) map[string]int {
 	lines := map[string]int{}
-	_, content, err := ReadIn(trees, file)
-	if err != nil {
+	tree, content, err := ReadIn(trees, file)
+	if err != nil || tree.Printed {
 		return lines
 	}
 	documents, _ := strictyaml.Scan(content, strictyaml.Options{Documents: true, Aliases: true, Size: MaxFile})

@@ -13,11 +13,25 @@ import (
 func (s *Skeleton) Written(object int, path []string) (place platform.Problem, source string, ok bool) {
 	name := s.Objects[object].Kind + " " + s.Objects[object].Name
 	for _, t := range s.targets {
-		if t.object == name && covers(utils.SmarterPathSplitter(t.path, "."), path) {
+		if steps := utils.SmarterPathSplitter(t.path, "."); t.object == name && covers(steps, path) && s.mayWrite(object, steps, path) {
 			place, source, ok = t.write.place, strings.Join(t.source, "."), true // the last one that writes is seen
 		}
 	}
 	return place, source, ok
+}
+
+// mayWrite reports whether no key of a field path, such as [name=app], tells that it leads to another entry of a list than a field
+// is in.
+func (s *Skeleton) mayWrite(object int, path, field []string) bool {
+	at := s.Texts[object].Content[0]
+	for i, step := range path {
+		_, at = child(at, field[i])
+		key, value, keyed := strings.Cut(strings.Trim(step, "[]"), "=")
+		if of := Lookup(at, key); keyed && of != nil && of.Value != "" && of.Value != value {
+			return false
+		}
+	}
+	return true
 }
 
 // covers reports whether a field path leads to a field or to one that it is in. Steps into lists are taken to be the same.

@@ -316,7 +316,7 @@ func (a *rerendering) differs(file string, content []byte) string {
 	_, key, isManifest := state.ParseManifestFile(file)
 	renderer, _ := a.renderer(file)
 	switch rendered, there := a.files[file]; {
-	case renderer != "" && renderer != render.RendererID:
+	case renderer != "" && !render.Renders(renderer):
 		return fmt.Sprintf("was made by renderer %q, and this is %q, which may come to other bytes: verify it with the Transom that made it", renderer, render.RendererID)
 	case isManifest && a.problems[key] != "":
 		return "cannot be rendered again: " + a.problems[key]

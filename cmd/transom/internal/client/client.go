@@ -79,7 +79,7 @@ func (c Client) Status(ctx context.Context, about Selection) (s status.Status, e
 }
 
 // Progress asks how far a commit has come in an environment.
-func (c Client) Progress(ctx context.Context, about Selection) (p web.Progress, err error) {
+func (c Client) Progress(ctx context.Context, about Selection) (p status.Progress, err error) {
 	return p, c.get(ctx, "/api/v1/progress", about, &p)
 }
 

@@ -31,6 +31,7 @@ var shownAt = map[string]seen{
 
 	"Platform.URL": {"first line", "header"}, "Platform.Branch": {machine, machine}, "Platform.Commit": {"first line", "header"},
 	"Platform.LoadedAt": {machine, machine}, "Platform.Problems": {"at the end", "Problems"}, "Platform.Error": {"below the first line", "notice"},
+	"Platform.Forge": {"below the first line", "notice"},
 
 	"Environment.Name": {"its lines", "column"}, "Environment.StateURL": {explain, explain}, "Environment.StateBranch": {explain, explain},
 	"Environment.Commit": {"nothing is known yet", "nothing is known yet"}, "Environment.StateCommit": {explain, "column"},
@@ -46,7 +47,7 @@ var shownAt = map[string]seen{
 	"Cluster.Name": {"its line", "column"}, "Cluster.State": {"its line", "flag"}, "Cluster.Wave": {"rollout", "column"}, "Cluster.UID": {machine, machine},
 	"Cluster.Reachable": {"its line", "flag, notice"}, "Cluster.Message": {"its line", "notice"}, "Cluster.Problem": {"its line", "flag, notice"},
 	"Cluster.Reason": {"its line", "title of the flag"}, "Cluster.Since": {"its line", "flag: connecting"},
-	"Cluster.Version": {clusters, clusters}, "Cluster.Credential": {"its line", "notice"},
+	"Cluster.Version": {clusters, clusters}, "Cluster.Refusing": {"its line", "notice"}, "Cluster.Credential": {"its line", "notice"},
 	"Credential.Source": {clusters, clusters}, "Credential.User": {clusters, clusters}, "Credential.Expires": {clusters, clusters},
 	"Credential.Warning": {"the line of its cluster", "notice"},
 

@@ -107,6 +107,11 @@ func (t *Printer) platform(p status.Platform) {
 	if p.Error != "" {
 		fmt.Fprintf(t.W, "  %s\n", t.Paint.Red(p.Error))
 	}
+	for _, part := range slices.Sorted(maps.Keys(p.Forge)) {
+		if why := p.Forge[part]; why != "" {
+			fmt.Fprintf(t.W, "  %s\n", t.Paint.Yellow("the forge is not told ("+part+"): "+why))
+		}
+	}
 }
 
 // environment prints the unusual facts about an environment and its clusters; where there are none, it prints nothing.
@@ -128,6 +133,9 @@ func (t *Printer) environment(e status.Environment) {
 		fmt.Fprintf(t.W, "  %s %s\n", t.Paint.Bold(e.Name), t.decision(d))
 	}
 	for _, c := range e.Clusters {
+		if c.Reachable && c.Refusing != "" {
+			fmt.Fprintf(t.W, "  %s cluster %s: %s\n", t.Paint.Bold(e.Name), c.Name, t.Paint.Red(c.Refusing))
+		}
 		if c.Reachable && c.Credential.Warning != "" {
 			fmt.Fprintf(t.W, "  %s cluster %s: %s\n", t.Paint.Bold(e.Name), c.Name, t.Paint.Yellow(c.Credential.Warning))
 		}

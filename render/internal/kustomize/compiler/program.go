@@ -61,6 +61,10 @@ func Compile(w kustomize.Wrapper) *Program {
 		p.why = unproven("resources beside the inputs")
 		return p
 	}
+	if slices.ContainsFunc(w.Trees, func(t kustomize.Tree) bool { return t.Printed }) {
+		p.why = unproven("objects of a chart, which prints them anew for each placement")
+		return p
+	}
 	if p.facts, p.why = gather(w); p.why == nil {
 		p.why = p.facts.copies()
 	}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/spf13/pflag"
+	"golang.org/x/sync/errgroup"
+
+	"transom.dev/reconciler/forge"
+	"transom.dev/reconciler/gitrepo"
+	"transom.dev/reconciler/status"
+)
+
+// requestInterval is how often the forge is asked for its pull requests.
+const requestInterval = time.Minute
+
+// forgeOptions are the flags by which a forge is told.
+type forgeOptions struct {
+	file    string
+	console string
+
+	platform string // its address, as HOST/PATH
+}
+
+const forgeHelp = `With --forge FILE the daemon tells GitHub or GitLab how far each commit of the platform has come: a commit status
+transom/ENVIRONMENT for each environment, pending with the gate that waits, success, or failure with the reason. Nothing that
+a forge answers decides anything, and a forge that is away delays nothing. "transom help operator" has the form of the file
+and the rights that its token needs; it is read again when it changes.`
+
+func (o *forgeOptions) flags(f *pflag.FlagSet) {
+	f.StringVar(&o.file, "forge", "", "file that says which GitHub or GitLab repository is told of each commit's way, and with which token; read again when it changes")
+	f.StringVar(&o.console, "console-url", "", "address of the console for people, to which the forge links, such as https://transom.example.com")
+}
+
+// check refuses an address of the console that no browser opens.
+func (o *forgeOptions) check() error {
+	if o.console == "" {
+		return nil
+	}
+	if u, err := url.Parse(o.console); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		return misuse("--console-url %q: give an address such as https://transom.example.com", o.console)
+	}
+	return nil
+}
+
+// open reads the file for the first time.
+func (o *forgeOptions) open(platform string) error {
+	if o.file == "" {
+		return nil
+	}
+	o.platform = gitrepo.Canonical(platform)
+	_, err := o.read()
+	return err
+}
+
+func (o *forgeOptions) read() (forge.Config, error) {
+	config, err := forge.Read(o.file, o.platform, keptSecret)
+	if err != nil {
+		return config, fmt.Errorf("--forge: %w", err)
+	}
+	return config, nil
+}
+
+// tell tells the forge until ctx is done, if there is one. It returns the function that hears of pushes: heard, and the forge is
+// looked at, too.
+func (o *forgeOptions) tell(ctx context.Context, group *errgroup.Group, board *status.Board, source *gitrepo.Remote, heard func([]string)) func([]string) {
+	if o.file == "" {
+		return heard
+	}
+	t := &forge.Teller{
+		Config: o.read, Board: board, Branch: source.Branch, Console: o.console, Interval: requestInterval,
+		Changed: func(ctx context.Context, head, file string) (string, error) {
+			info, err := source.Changed(ctx, head, file)
+			return info.Commit, err
+		},
+		Recent: func(ctx context.Context, most int) (commits []string, err error) {
+			log, err := source.Log(ctx, ".", most)
+			for _, info := range log {
+				commits = append(commits, info.Commit)
+			}
+			return commits, err
+		},
+	}
+	group.Go(func() error { return t.Run(ctx) })
+	return func(addresses []string) {
+		t.Look("hook")
+		heard(addresses)
+	}
+}

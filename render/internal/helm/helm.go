@@ -1,0 +1,212 @@
+package helm
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"helm.sh/helm/v4/pkg/chart/common"
+	"helm.sh/helm/v4/pkg/chart/common/util"
+	"helm.sh/helm/v4/pkg/chart/loader/archive"
+	chart "helm.sh/helm/v4/pkg/chart/v2"
+	"helm.sh/helm/v4/pkg/chart/v2/loader"
+	chartutil "helm.sh/helm/v4/pkg/chart/v2/util"
+	"helm.sh/helm/v4/pkg/engine"
+)
+
+// A Call is everything besides the chart's own files that the result depends on.
+type Call struct {
+	Release     string         `json:"release"`
+	Namespace   string         `json:"namespace"`
+	Kubernetes  string         `json:"kubernetes"`  // such as 1.33
+	APIVersions []string       `json:"apiVersions"` // GROUP/VERSION and GROUP/VERSION/KIND
+	Values      map[string]any `json:"values"`
+	Hooks       Hooks          `json:"hooks"`
+}
+
+// Encode returns the call as bytes; the same call has the same ones.
+func (c Call) Encode() ([]byte, error) {
+	text, err := json.Marshal(c)
+	if err != nil {
+		return nil, fmt.Errorf("encode the values of the chart: %w", err)
+	}
+	return text, nil
+}
+
+func decodeCall(text []byte) (c Call, err error) {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	if err := decoder.Decode(&c); err != nil {
+		return c, fmt.Errorf("decode the values of the chart: %w", err)
+	}
+	c.Values, _ = plain(c.Values).(map[string]any)
+	return c, nil
+}
+
+// plain makes int64 and float64 of the numbers of JSON. An integer stays one, so that a template prints all of its digits.
+func plain(value any) any {
+	switch v := value.(type) {
+	case json.Number:
+		if n, err := v.Int64(); err == nil {
+			return n
+		}
+		f, _ := v.Float64()
+		return f
+	case map[string]any:
+		for key := range v {
+			v[key] = plain(v[key])
+		}
+	case []any:
+		for n := range v {
+			v[n] = plain(v[n])
+		}
+	}
+	return value
+}
+
+// Render returns the manifests of an encoded Call by the path of their template inside the chart.
+func Render(files map[string][]byte, call []byte) (map[string]string, error) {
+	c, err := decodeCall(call)
+	if err != nil {
+		return nil, err
+	}
+	loaded, err := load(files)
+	if err != nil {
+		return nil, err
+	}
+	printed, err := execute(loaded, c)
+	if err != nil {
+		return nil, err
+	}
+	result := map[string]string{}
+	for name, text := range printed {
+		name = strings.TrimPrefix(name, loaded.Name()+"/")
+		if text, err = c.Hooks.objects(name, text); err != nil {
+			return nil, err
+		}
+		if text != "" {
+			result[name] = text
+		}
+	}
+	for _, crd := range loaded.CRDObjects() {
+		if text := string(crd.File.Data); !blank(text) {
+			result[strings.TrimPrefix(crd.Filename, loaded.Name()+"/")] = text
+		}
+	}
+	return result, nil
+}
+
+// remote is a reference of a schema to another file.
+var remote = regexp.MustCompile(`"\$ref"\s*:\s*"([^"#][^"]*)"`)
+
+// load reads a chart and everything in its charts directory, and refuses a chart that cannot be installed by itself.
+func load(files map[string][]byte) (*chart.Chart, error) {
+	var buffered []*archive.BufferedFile
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		buffered = append(buffered, &archive.BufferedFile{Name: name, Data: files[name]})
+	}
+	loaded, err := loader.LoadFiles(buffered)
+	if err != nil {
+		return nil, fmt.Errorf("Chart.yaml: %w", err)
+	}
+	switch loaded.Metadata.APIVersion {
+	case chart.APIVersionV1, chart.APIVersionV2:
+	default:
+		return nil, fmt.Errorf("Chart.yaml: apiVersion is %q; a chart of Helm has v1 or v2", loaded.Metadata.APIVersion)
+	}
+	if loaded.Metadata.Type == "library" {
+		return nil, errors.New("Chart.yaml: type is library, and a library renders nothing; vendor a chart of type application that depends on it")
+	}
+	return loaded, vendored(loaded)
+}
+
+// vendored reports a dependency that is not in the chart's charts directory, brings the dependencies into one order, and leaves out
+// the notes for people, which nobody would see.
+func vendored(c *chart.Chart) error {
+	if elsewhere := remote.FindSubmatch(c.Schema); elsewhere != nil {
+		return fmt.Errorf("values.schema.json: it refers to %s, and nothing outside of the chart is read; copy that into $defs", elsewhere[1])
+	}
+	c.Templates = slices.DeleteFunc(c.Templates, func(f *common.File) bool { return path.Base(f.Name) == "NOTES.txt" })
+	has := map[string]bool{}
+	for _, dependency := range c.Dependencies() {
+		has[dependency.Name()] = true
+		if err := vendored(dependency); err != nil {
+			return err
+		}
+	}
+	for _, wanted := range c.Metadata.Dependencies {
+		if wanted != nil && !has[wanted.Name] {
+			return fmt.Errorf("Chart.yaml: %s depends on the chart %s, which is not in its directory charts; "+
+				"nothing is downloaded, so run helm dependency build and commit its files", c.Name(), wanted.Name)
+		}
+	}
+	sorted := slices.SortedStableFunc(slices.Values(c.Dependencies()), func(a, b *chart.Chart) int { return strings.Compare(a.Name(), b.Name()) })
+	c.SetDependencies(sorted...)
+	return nil
+}
+
+// execute runs the templates of a chart, and returns their texts by the full name of each.
+func execute(c *chart.Chart, call Call) (map[string]string, error) {
+	capabilities, err := capabilitiesOf(call)
+	if err != nil {
+		return nil, err
+	}
+	if wants := c.Metadata.KubeVersion; wants != "" && !chartutil.IsCompatibleRange(wants, capabilities.KubeVersion.String()) {
+		return nil, fmt.Errorf("Chart.yaml: the chart needs Kubernetes %s, and the environment has %s", wants, call.Kubernetes)
+	}
+	if call.Values == nil {
+		call.Values = map[string]any{}
+	}
+	if err := chartutil.ProcessDependencies(c, call.Values); err != nil {
+		return nil, fmt.Errorf("Chart.yaml: %w", err)
+	}
+	options := common.ReleaseOptions{Name: call.Release, Namespace: call.Namespace, Revision: 1, IsInstall: true}
+	values, err := util.ToRenderValues(c, call.Values, options, capabilities)
+	if err != nil {
+		return nil, schemaFailure(err)
+	}
+	printed, err := engine.Engine{CustomTemplateFuncs: functions()}.Render(c, values)
+	if err != nil {
+		return nil, failure(c.Name(), err)
+	}
+	return printed, nil
+}
+
+func capabilitiesOf(call Call) (*common.Capabilities, error) {
+	version, err := common.ParseKubeVersion(call.Kubernetes + ".0")
+	if err != nil {
+		return nil, fmt.Errorf("read the Kubernetes version %q: %w", call.Kubernetes, err)
+	}
+	capabilities := common.DefaultCapabilities.Copy()
+	capabilities.KubeVersion, capabilities.APIVersions = *version, call.APIVersions
+	capabilities.HelmVersion.GitCommit, capabilities.HelmVersion.GitTreeState, capabilities.HelmVersion.GoVersion = "", "", ""
+	return capabilities, nil
+}
+
+// documents splits a manifest where a line says so, and leaves out documents without any content.
+func documents(text string) (found []string) {
+	for _, document := range strings.Split("\n"+text, "\n---") {
+		// The rest of the separator's own line may be a comment, or the beginning of the document.
+		if !blank(document) {
+			found = append(found, strings.TrimLeft(document, "\n"))
+		}
+	}
+	return found
+}
+
+// blank reports whether a text has nothing but comments.
+func blank(text string) bool {
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if line != "" && !strings.HasPrefix(line, "#") && !strings.HasPrefix(line, "---") {
+			return false
+		}
+	}
+	return true
+}
