@@ -24,7 +24,7 @@ var arrows = map[string][]string{
 	"cmd/transom": {
 		"cmd/transom/internal/audit", "cmd/transom/internal/catalog", "cmd/transom/internal/client", "cmd/transom/internal/demo",
 		"cmd/transom/internal/diff", "cmd/transom/internal/enroll", "cmd/transom/internal/installation", "cmd/transom/internal/plan",
-		"cmd/transom/internal/remote", "cmd/transom/internal/schema",
+		"cmd/transom/internal/preview", "cmd/transom/internal/remote", "cmd/transom/internal/schema",
 		"cmd/transom/internal/skew", "cmd/transom/internal/states", "cmd/transom/internal/terminal", "cmd/transom/internal/tree",
 		"cmd/transom/internal/usage", "cmd/transom/internal/workspace", "cmd/transom/internal/yamledit",
 		"reconciler", "reconciler/gitrepo", "reconciler/promotion", "reconciler/trigger", "reconciler/status", "reconciler/forge", "reconciler/web", "reconciler/web/access",
@@ -56,9 +56,10 @@ var arrows = map[string][]string{
 		"cmd/transom/internal/states", "cmd/transom/internal/terminal", "cmd/transom/internal/workspace",
 		"reconciler", "reconciler/gitrepo", "reconciler/promotion", "render", "render/gate", "render/platform", "render/state", // a plan is the daemon's own passes
 	},
-	"cmd/transom/internal/remote": {"reconciler/gitrepo"},
-	"cmd/transom/internal/schema": {"cmd/transom/internal/workspace", "cmd/transom/internal/yamledit", "render/platform"},
-	"cmd/transom/internal/skew":   {"cmd/transom/internal/terminal", "reconciler/status"},
+	"cmd/transom/internal/preview": {"cmd/transom/internal/states", "reconciler/gitrepo"},
+	"cmd/transom/internal/remote":  {"reconciler/gitrepo"},
+	"cmd/transom/internal/schema":  {"cmd/transom/internal/workspace", "cmd/transom/internal/yamledit", "render/platform"},
+	"cmd/transom/internal/skew":    {"cmd/transom/internal/terminal", "reconciler/status"},
 	"cmd/transom/internal/states": {
 		"cmd/transom/internal/remote", "cmd/transom/internal/workspace", "reconciler/gitrepo", "render", "render/platform",
 	},

@@ -20,20 +20,33 @@ func (r *Reconciler) ClusterSeen(c fleet.ClusterResult) {
 		Version:  c.Version, Credential: status.Credential{Source: c.Source, User: c.User, Expires: c.Expires, Warning: c.Warning},
 	})
 	if r.cache.identities.learn(c.Cluster, c.UID) {
-		r.Trigger.Fire("cluster " + c.Cluster + " answered")
+		r.wakeSelecting(c.Cluster, "cluster "+c.Cluster+" answered")
 	}
 	if !c.Reachable {
 		why := fmt.Sprintf("cluster %s does not answer: %s", c.Cluster, c.Err)
 		for environment := range r.cache.health.clusterLost(c.Cluster, why) {
-			r.wakeDependents(environment, "cluster "+c.Cluster+" went away")
+			r.wakeDependents(environment, "cluster "+c.Cluster+" went away", health)
+		}
+	}
+}
+
+// wakeSelecting asks for a pass over the environments that select a cluster.
+func (r *Reconciler) wakeSelecting(cluster, cause string) {
+	p := r.cache.readiness.platform()
+	if p == nil || p.Clusters[cluster] == nil {
+		return
+	}
+	for name, e := range p.Environments {
+		if selects(e, p.Clusters[cluster]) {
+			r.cache.loops.wake(cause, urgent, name)
 		}
 	}
 }
 
 // wakeDependents asks for a pass over the environments whose decisions depend on the health of one.
-func (r *Reconciler) wakeDependents(environment, cause string) {
+func (r *Reconciler) wakeDependents(environment, cause string, why urgency) {
 	if p := r.cache.readiness.platform(); p != nil {
-		r.cache.loops.wakeSoon(cause, p.Graph.Neighbours(environment)...)
+		r.cache.loops.wake(cause, why, p.Graph.Neighbours(environment)...)
 	}
 }
 
@@ -42,7 +55,11 @@ func (r *Reconciler) Placed(result fleet.Result) {
 	key := platform.RequestKey{Team: result.Team, Name: result.Request}
 	r.reportForeign(result)
 	if r.cache.health.take(result) {
-		defer r.wakeDependents(result.Environment, "health")
+		why := health
+		if result.Health == state.Failed || result.Stuck {
+			why = urgent
+		}
+		defer r.wakeDependents(result.Environment, "health", why)
 	}
 	unhindered := result.Foreign == nil && result.Held == "" && len(result.Problems) == 0
 	removed := result.Absent && result.Settled && !result.Observed && unhindered

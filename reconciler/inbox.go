@@ -1,6 +1,7 @@
 package reconciler
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -8,31 +9,84 @@ import (
 	"transom.dev/render/platform"
 )
 
-// News of health comes in bursts. A loop waits that long for more of it, and longer after it has committed: a thousand
-// instances that become healthy one after the other are a few commits.
-const (
-	burst = 50 * time.Millisecond
-	pace  = time.Second
-)
-
-// An inbox takes the wishes that other goroutines have of a loop. Passes that are asked for while one runs become one.
+// An inbox takes the wishes that other goroutines have of a loop. Passes that are asked for before one begins become one.
 type inbox struct {
 	latch *trigger.Latch
 
-	mu        sync.Mutex
-	platform  *platform.Platform // that the next pass reconciles
-	waking    bool               // somebody asked for a pass that is about to be
-	committed time.Time          // when the loop did so last
-	builds    int                // how often one was ready that no pass waited for
-	refetch   bool               // the fleet asks for the present state commit, even if that is the same
+	mu       sync.Mutex
+	platform *platform.Platform // that the next pass reconciles
+	wish     *wish              // nil: nobody wants a pass
+	pace     pace
+	came     time.Time // the first news that the last pass was for
+	builds   int       // how often one was ready that no pass waited for
+	refetch  bool      // the fleet asks for the present state commit, even if that is the same
 }
 
-// offer makes p the platform that the next pass reconciles and asks for that pass.
+// A wish is for a pass.
+type wish struct {
+	urgency           // the highest of all who want it
+	came    time.Time // when the first of them did
+}
+
+// wake asks for a pass.
+func (i *inbox) wake(cause string, why urgency) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.wish == nil {
+		i.wish = &wish{why, time.Now()}
+	}
+	i.wish.urgency = max(i.wish.urgency, why)
+	i.latch.Fire(cause)
+}
+
+// wait blocks until it is time for a pass that somebody asked for, and returns the causes of it. It fails only when ctx is
+// done.
+func (i *inbox) wait(ctx context.Context) (causes []string, err error) {
+	for {
+		limited, cancel := i.untilDue(ctx)
+		more, _ := i.latch.Wait(limited)
+		cancel()
+		causes = append(causes, more...)
+		switch {
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case i.take(time.Now()):
+			return causes, nil
+		}
+	}
+}
+
+// untilDue returns a context that is done when it is time for the pass that somebody asked for.
+func (i *inbox) untilDue(ctx context.Context) (context.Context, context.CancelFunc) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.wish == nil {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, i.pace.next(i.wish.urgency, i.wish.came))
+}
+
+// take reports whether it is time for a pass that somebody asked for, and if so, grants it.
+func (i *inbox) take(now time.Time) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.wish == nil || now.Before(i.pace.next(i.wish.urgency, i.wish.came)) {
+		return false
+	}
+	i.came, i.wish = i.wish.came, nil
+	return true
+}
+
+// offer makes p the platform that the next pass reconciles and asks for that pass, which need not be at once where p is not new.
 func (i *inbox) offer(p *platform.Platform, cause string) {
 	i.mu.Lock()
+	why := progress
+	if i.platform != p {
+		why = immediate
+	}
 	i.platform = p
 	i.mu.Unlock()
-	i.latch.Fire(cause)
+	i.wake(cause, why)
 }
 
 func (i *inbox) latestPlatform() *platform.Platform {
@@ -41,27 +95,12 @@ func (i *inbox) latestPlatform() *platform.Platform {
 	return i.platform
 }
 
-// wakeSoon asks for a pass once a moment has gone by; until then, others that ask are given the same pass.
-func (i *inbox) wakeSoon(cause string) {
+// setCommitted takes that the loop has committed, and asks for a pass over what may have waited for that.
+func (i *inbox) setCommitted(of urgency) {
 	i.mu.Lock()
-	defer i.mu.Unlock()
-	if i.waking {
-		return
-	}
-	i.waking = true
-	time.AfterFunc(max(burst, time.Until(i.committed.Add(pace))), func() {
-		i.mu.Lock()
-		i.waking = false
-		i.mu.Unlock()
-		i.latch.Fire(cause)
-	})
-}
-
-// setCommitted takes that the loop has committed: the next pass for news of health waits longer.
-func (i *inbox) setCommitted() {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.committed = time.Now()
+	i.pace.committed(of, i.came, time.Now())
+	i.mu.Unlock()
+	i.wake("commit", of)
 }
 
 // buildReady asks for a pass because a build is ready that an earlier one did not wait for.
@@ -69,7 +108,7 @@ func (i *inbox) buildReady() {
 	i.mu.Lock()
 	i.builds++
 	i.mu.Unlock()
-	i.wakeSoon("build")
+	i.wake("build", progress)
 }
 
 // buildsReady counts the builds that were ready and that no pass waited for.
@@ -84,7 +123,7 @@ func (i *inbox) askRefetch(cause string) {
 	i.mu.Lock()
 	i.refetch = true
 	i.mu.Unlock()
-	i.latch.Fire(cause)
+	i.wake(cause, immediate)
 }
 
 // takeRefetch reports whether the fleet asked. Where the pass then fails, the fleet asks again.

@@ -45,11 +45,11 @@ type reported struct {
 // runLoop makes passes until ctx is done. A pass that failed is tried again, later each time.
 func (r *Reconciler) runLoop(ctx context.Context, l *loop) {
 	retry := firstRetry
-	again := time.AfterFunc(lastRetry, func() { l.inbox.latch.Fire("time") })
+	again := time.AfterFunc(lastRetry, func() { l.inbox.wake("time", progress) })
 	defer again.Stop()
 	again.Stop()
 	for {
-		causes, err := l.inbox.latch.Wait(ctx)
+		causes, err := l.inbox.wait(ctx)
 		if err != nil {
 			return
 		}
@@ -156,20 +156,11 @@ func (all *loops) named(environment string) *loop {
 	return all.byName[environment]
 }
 
-// wake asks for a pass over each of these environments at once.
-func (all *loops) wake(cause string, environments ...string) {
+// wake asks for a pass over each of these environments as soon as its pace allows it.
+func (all *loops) wake(cause string, why urgency, environments ...string) {
 	for _, name := range environments {
 		if l := all.named(name); l != nil {
-			l.inbox.latch.Fire(cause)
-		}
-	}
-}
-
-// wakeSoon asks for a pass over each of these environments because of news of health, which come in bursts.
-func (all *loops) wakeSoon(cause string, environments ...string) {
-	for _, name := range environments {
-		if l := all.named(name); l != nil {
-			l.inbox.wakeSoon(cause)
+			l.inbox.wake(cause, why)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"transom.dev/reconciler/gitrepo"
@@ -95,12 +96,24 @@ func (p *pass) advance(ctx context.Context, now inputs) error {
 	}
 	p.publish()
 	p.record(ctx, rendered, answers)
-	p.loop.schedule.done, p.loop.schedule.next = now, answers.next()
 	if p.state.head.Commit != now.head {
-		p.loop.inbox.setCommitted()
-		p.loop.inbox.latch.Fire("commit") // another instance may have waited for this move
+		p.loop.inbox.setCommitted(p.committedFor(rendered))
 	}
+	p.loop.schedule.done, p.loop.schedule.next = now, answers.next()
 	return nil
+}
+
+// committedFor says for which news a pass has committed what it rendered.
+func (p *pass) committedFor(rendered *render.State) urgency {
+	if p.platform != p.loop.schedule.done.platform {
+		return immediate
+	}
+	for file := range rendered.Changes {
+		if strings.HasPrefix(file, state.ClustersDir+"/") {
+			return progress
+		}
+	}
+	return health
 }
 
 // phase begins a phase of a pass and returns a function that ends it.
@@ -125,7 +138,7 @@ func (p *pass) publish() {
 	name := p.loop.environment
 	if p.r.cache.records.publish(name, p.state) {
 		others := slices.DeleteFunc(p.platform.Graph.Neighbours(name), func(other string) bool { return other == name })
-		p.r.cache.loops.wake("state of "+name, others...)
+		p.r.cache.loops.wake("state of "+name, progress, others...)
 	}
 }
 

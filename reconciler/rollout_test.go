@@ -127,6 +127,15 @@ func TestANewVersionIsACommitPerStep(t *testing.T) {
 	require.Less(t, commits, 20, "most are of several instances")
 }
 
+// TestManyThatBecomeHealthyAreFewCommits though they are healthy one after the other, and the platform is looked at all the
+// time.
+func TestManyThatBecomeHealthyAreFewCommits(t *testing.T) {
+	f := &promptFleet{batch: 1, every: 20 * time.Millisecond}
+	const many = 200 // that take four seconds
+	s := crowded(t, many, f)
+	require.LessOrEqual(t, s.commits("dev"), 7, "of the requests, and of their health after 0, 1, 3 and 7 seconds")
+}
+
 // runs waits until an environment has a request of payments at a version.
 func (s *system) runs(environment, request, version string) {
 	s.t.Helper()

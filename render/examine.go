@@ -137,7 +137,8 @@ func (d *definitions) examine(v *platform.Version, o kustomize.Object) []platfor
 	}
 	if v.Scope == platform.ClusterScoped {
 		if scope == scopeNamespaced && o.Namespace == "" {
-			return problem("metadata.namespace", "namespace", "has no namespace, and a cluster-scoped version gets none; write it")
+			return problem("metadata.namespace", "namespace", "has no namespace, and a cluster-scoped version gets none; write it, or for "+
+				"all objects at once the line `namespace: NAME` in %s", kustomizationOf(v))
 		}
 		return nil
 	}

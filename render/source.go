@@ -96,10 +96,14 @@ func wrap(i *platform.Instance, placed evaluated, from source) kustomize.Wrapper
 
 // versionTree is a version's directory as Kustomize may read it: without its chart.
 func versionTree(v *platform.Version) kustomize.Tree {
+	t := kustomize.Tree{Dir: v.Dir, Files: v.Files, Digest: v.Digest}
 	if v.Chart != nil {
-		return kustomize.Tree{Dir: v.Dir, Files: v.Chart.Beside, Digest: v.Digest}
+		t.Files = v.Chart.Beside
 	}
-	return kustomize.Tree{Dir: v.Dir, Files: v.Files, Digest: v.Digest}
+	for _, component := range v.Components {
+		t.Components = append(t.Components, component.Path)
+	}
+	return t
 }
 
 func overlayTree(o platform.Overlay) kustomize.Tree {

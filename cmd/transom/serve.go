@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -199,7 +200,11 @@ func (o *serveOptions) run(ctx context.Context, entrance *entrance, credentials 
 	group.Go(func() error { return r.Run(ctx) })
 	group.Go(func() error { return trigger.Every(ctx, o.notice.interval, func() { latch.Fire("interval") }) })
 	o.keys.watch(ctx, group, f.Reconnect, logger)
-	heard := o.forge.tell(ctx, group, board, source, following.heard)
+	heard := o.forge.tell(ctx, group, board, traces, repositories, following.heard)
+	group.Go(func() error {
+		warnIfMayPush(ctx, repositories.Apart(o.platform, o.branch, filepath.Join(o.data, "unused")), logger)
+		return nil
+	})
 	entrance.serve(ctx, group, web.Options{
 		Board: board, Ready: r.Ready, Warned: board.Warned, Docs: documents(),
 		Access: entrance.guard, Proxies: entrance.proxies, MetricsElsewhere: entrance.metrics != nil,

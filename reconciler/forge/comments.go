@@ -41,7 +41,7 @@ func (t *commentTeller) tell(ctx context.Context, host requestHost) error {
 	}
 	requests, err := host.Requests(ctx, t.Branch)
 	if err != nil {
-		return err
+		return plainly(err)
 	}
 	open, failed := map[int64]planned{}, error(nil)
 	for _, r := range requests {
@@ -53,9 +53,9 @@ func (t *commentTeller) tell(ctx context.Context, host requestHost) error {
 				known = now
 			case errors.Is(err, ErrMoved):
 			case isRefusal(err, http.StatusNotFound, http.StatusUnprocessableEntity, http.StatusBadRequest):
-				failed = errors.Join(failed, fmt.Errorf("request %d: %w", r.Number, err))
+				failed = errors.Join(failed, fmt.Errorf("request %d: %w", r.Number, plainly(err)))
 			default:
-				return errors.Join(failed, err)
+				return errors.Join(failed, plainly(err))
 			}
 		}
 		if known.commit != "" {

@@ -54,7 +54,7 @@ func (t *statusTeller) tell(ctx context.Context, host statusHost) error {
 		return nil
 	}
 	if err := t.askRecent(ctx, host); err != nil {
-		return err
+		return plainly(err)
 	}
 	blamed := t.blame(ctx, s)
 	all := verdicts(s, func(environment string) map[string][]string { return blamed[environment] })
@@ -62,7 +62,7 @@ func (t *statusTeller) tell(ctx context.Context, host statusHost) error {
 	var failed error
 	for _, commit := range commits {
 		if err := t.tellCommit(ctx, host, s, commit, all); err != nil {
-			failed = errors.Join(failed, err)
+			failed = errors.Join(failed, plainly(err))
 			if !isRefusal(err, http.StatusNotFound, http.StatusUnprocessableEntity, http.StatusBadRequest) {
 				break // it is not about this commit
 			}

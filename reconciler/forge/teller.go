@@ -83,7 +83,12 @@ func (t *Teller) Run(ctx context.Context) error {
 	if t.Plan != nil {
 		group.Go(func() error { return trigger.Every(ctx, t.Interval, func() { t.Look("interval") }) })
 		group.Go(func() error {
-			t.repeat(ctx, Comments, t.looks, func(ctx context.Context, host Host) error { return comments.tell(ctx, host) })
+			t.repeat(ctx, Comments, t.looks, func(ctx context.Context, host Host) error {
+				if t.isSilent() {
+					return nil
+				}
+				return comments.tell(ctx, host)
+			})
 			return nil
 		})
 	}
@@ -188,6 +193,13 @@ func (t *Teller) now() (Host, error) {
 	}
 	t.host, t.config = host, config
 	return host, nil
+}
+
+// isSilent says whether the operator's file leaves pull requests to the pipeline.
+func (t *Teller) isSilent() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.config.Silent
 }
 
 // rest waits, and says whether ctx is not done.

@@ -38,11 +38,14 @@ func (c CommitInfo) Trailer(key string) []string {
 // A history answers questions about the commits of one repository. It is safe for concurrent use.
 type history struct {
 	objects     *objects
+	changes     *cache[pathAt, CommitInfo]
 	generations generations
 	lineage     lineage
 }
 
-func newHistory(s source) *history { return &history{objects: newObjects(s)} }
+func newHistory(s source) *history {
+	return &history{objects: newObjects(s), changes: newCache[pathAt, CommitInfo](changesInMemory)}
+}
 
 // Show returns the fields of a commit.
 func (r *Remote) Show(ctx context.Context, commit string) (CommitInfo, error) {
@@ -188,18 +191,10 @@ func (r *Remote) Changed(ctx context.Context, commit, path string) (CommitInfo, 
 	return info, nil
 }
 
-func (h *history) changed(ctx context.Context, head plumbing.Hash, path string) (CommitInfo, error) {
-	log, err := h.log(ctx, head, path, 1)
-	if err != nil || len(log) == 0 {
-		return CommitInfo{}, err
-	}
-	return log[0], nil
-}
-
 // log returns the commits below head that changed path.
 func (h *history) log(ctx context.Context, head plumbing.Hash, path string, limit int) (log []CommitInfo, err error) {
 	if !fs.ValidPath(path) {
-		return nil, errors.New("no path in a repository")
+		return nil, errNoPath
 	}
 	err = h.walkBack(ctx, head, func(c *object.Commit) ([]plumbing.Hash, error) {
 		same, err := h.unchangedIn(c, path)

@@ -27,6 +27,7 @@ type mirror struct {
 
 	mu    sync.Mutex // go-git's storage is not safe for concurrent use
 	store *filesystem.Storage
+	found map[plumbing.Hash]bool // objects that somebody asked for and that are there, which they stay
 	lost  map[plumbing.Hash]bool // objects that the remote does not have any more either
 }
 
@@ -65,7 +66,7 @@ func newMirror(dir string) (*mirror, error) {
 
 // openMirror opens the mirror that an earlier process or call left at dir.
 func openMirror(dir string) (*mirror, error) {
-	m := &mirror{dir: dir, lost: map[plumbing.Hash]bool{}}
+	m := &mirror{dir: dir, found: map[plumbing.Hash]bool{}, lost: map[plumbing.Hash]bool{}}
 	if _, err := os.Stat(filepath.Join(dir, "objects", "pack")); err != nil {
 		return nil, m.damaged(err)
 	}
@@ -94,7 +95,10 @@ func (m *mirror) read(kind plumbing.ObjectType, id plumbing.Hash) ([]byte, error
 func (m *mirror) has(id plumbing.Hash) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.store.HasEncodedObject(id) == nil
+	if !m.found[id] && m.store.HasEncodedObject(id) == nil {
+		m.found[id] = true
+	}
+	return m.found[id]
 }
 
 // giveUp records that an object cannot be fetched any more, so that nobody makes the mirror anew for its sake.

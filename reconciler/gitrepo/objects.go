@@ -19,9 +19,10 @@ type source interface {
 	read(kind plumbing.ObjectType, id plumbing.Hash) ([]byte, error)
 }
 
-// The most that one repository may keep in memory: contents in bytes, trees and listings in entries.
+// The most that one repository may keep in memory: contents and commits in bytes, trees and listings in entries.
 const (
 	contentsInMemory = 64 << 20
+	commitsInMemory  = 16 << 20
 	treesInMemory    = 200_000
 	listingsInMemory = 1_000_000
 )
@@ -31,6 +32,7 @@ const (
 type objects struct {
 	source   source
 	contents *cache[plumbing.Hash, []byte]
+	commits  *cache[plumbing.Hash, *object.Commit]
 	trees    *cache[plumbing.Hash, *tree]
 	listings *cache[directory, map[string]string]
 	extents  *cache[plumbing.Hash, extent]
@@ -40,6 +42,7 @@ func newObjects(s source) *objects {
 	return &objects{
 		source:   s,
 		contents: newCache[plumbing.Hash, []byte](contentsInMemory),
+		commits:  newCache[plumbing.Hash, *object.Commit](commitsInMemory),
 		trees:    newCache[plumbing.Hash, *tree](treesInMemory),
 		listings: newCache[directory, map[string]string](listingsInMemory),
 		extents:  newCache[plumbing.Hash, extent](treesInMemory),
@@ -83,12 +86,21 @@ func (o *objects) tree(id plumbing.Hash) (*tree, error) {
 	return t, nil
 }
 
+// commit returns a commit, which the caller must not change.
 func (o *objects) commit(id plumbing.Hash) (*object.Commit, error) {
+	if c, ok := o.commits.get(id); ok {
+		return c, nil
+	}
 	b, err := o.content(plumbing.CommitObject, id)
 	if err != nil {
 		return nil, err
 	}
-	return decodeCommit(id, b)
+	c, err := decodeCommit(id, b)
+	if err != nil {
+		return nil, err
+	}
+	o.commits.put(id, c, len(b)+400)
+	return c, nil
 }
 
 func decodeCommit(id plumbing.Hash, content []byte) (*object.Commit, error) {

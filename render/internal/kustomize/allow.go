@@ -22,9 +22,9 @@ const (
 // allowedFields are the fields of a kustomization that read local files at most.
 var allowedFields = []string{
 	"apiVersion", "kind", "metadata",
-	"resources", "components",
+	"resources", "bases", "components",
 	"namePrefix", "nameSuffix", "namespace", "labels", "commonLabels", "commonAnnotations",
-	"patches", "images", "replacements", "replicas", "sortOptions",
+	"patches", "patchesStrategicMerge", "patchesJson6902", "images", "replacements", "replicas", "sortOptions",
 	"configMapGenerator", "generatorOptions",
 }
 
@@ -41,10 +41,7 @@ var refusedFields = map[string]string{
 	"transformers":                "runs plug-ins; use patches or replacements",
 	"validators":                  "runs plug-ins; write a Policy",
 	"buildMetadata":               "writes about the build into every object; remove it",
-	"bases":                       "is deprecated; list it under resources",
 	"imageTags":                   "is deprecated; use images",
-	"patchesStrategicMerge":       "is deprecated; use patches",
-	"patchesJson6902":             "is deprecated; use patches",
 	"vars":                        "is deprecated; use replacements",
 }
 

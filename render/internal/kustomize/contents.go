@@ -26,11 +26,20 @@ func (g *guard) contents(k *kustomization) {
 	for i, p := range k.spec.Resources {
 		g.resource(k, field("resources", i), p)
 	}
+	for i, p := range k.spec.Bases {
+		g.resource(k, field("bases", i), p)
+	}
 	for i, p := range k.spec.Components {
 		g.directory(k, field("components", i), p)
 	}
 	for i, p := range k.spec.Patches {
 		g.patch(k, field("patches", i), p)
+	}
+	for i, p := range k.spec.PatchesJson6902 {
+		g.patch(k, field("patchesJson6902", i), p)
+	}
+	for i, p := range k.spec.PatchesStrategicMerge {
+		g.patch(k, field("patchesStrategicMerge", i), strategicMerge(p))
 	}
 	for i, r := range k.spec.Replacements {
 		g.replacement(k, field("replacements", i), r)
@@ -68,6 +77,7 @@ func (g *guard) hasKustomization(k *kustomization, field, p, target string) {
 		g.reportField(k, field, "cycle", "%q is the kustomization itself or above it", p)
 		return
 	}
+	g.reach(target)
 	if !g.isFile(path.Join(target, KustomizationFile)) {
 		g.reportField(k, field, "missing", "no %s in %q", KustomizationFile, p)
 		return

@@ -99,8 +99,8 @@ func (s *sources) kustomization(dir string) *types.Kustomization {
 	if err != nil {
 		return nil
 	}
-	k := &types.Kustomization{}
-	if err := k.Unmarshal(content); err != nil {
+	k, err := Decode(content)
+	if err != nil {
 		return nil
 	}
 	s.kustomizations[dir] = k

@@ -24,14 +24,19 @@ const testsDir = "tests"
 // MaxObjects is how many objects one build may have. The time that Kustomize takes grows with their square.
 const MaxObjects = 1000
 
-// Guard returns whatever in the tree must not reach Kustomize: every kustomization in it is held to an allow-list of
-// fields and to local paths inside the tree, and every file that Kustomize would parse is scanned first. An empty
+// Guard returns whatever in the tree must not reach Kustomize: every kustomization that a build may come to is held to an
+// allow-list of fields and to local paths inside the tree, and every file that Kustomize would parse is scanned first. An empty
 // result means that a build of the tree reads nothing else, whatever the kustomizations say.
 func Guard(t Tree) []platform.Problem {
-	g := &guard{tree: t, scanned: map[string]int{}, reported: map[string]int{}, affixes: map[string]bool{}}
+	g := &guard{
+		tree: t, scanned: map[string]int{}, reported: map[string]int{}, affixes: map[string]bool{}, reached: map[string]bool{},
+	}
 	err := fs.WalkDir(t.Files, ".", g.visit)
 	if err != nil {
 		g.report(".", nil, "", "unreadable", "%v", err)
+	}
+	for _, dir := range append([]string{"."}, t.Components...) {
+		g.reach(path.Clean(dir))
 	}
 	if len(g.problems) == 0 && !g.isFile(KustomizationFile) {
 		g.report(KustomizationFile, nil, "", "missing", "there is none; add one of kind Component")
@@ -56,6 +61,7 @@ type guard struct {
 	reported map[string]int  // Problems of each file
 	objects  int             // listed by all kustomizations together
 	affixes  map[string]bool // prefixes and suffixes
+	reached  map[string]bool // directories whose kustomization a build may come to
 	files    int64
 	bytes    int64
 	listings []listing
@@ -74,12 +80,24 @@ func (g *guard) visit(name string, entry fs.DirEntry, err error) error {
 		return nil
 	case !entry.Type().IsRegular():
 		g.report(name, nil, "", "not-a-file", "not a regular file; symlinks and submodules are not followed")
-	case entry.Name() == KustomizationFile:
-		g.kustomization(name)
-	case entry.Name() == "kustomization.yml", entry.Name() == "Kustomization":
-		g.report(name, nil, "", "kustomization-name", "rename it to %s", KustomizationFile)
 	}
 	return nil
+}
+
+// reach checks the kustomization of a directory, and of those that it lists, once.
+func (g *guard) reach(dir string) {
+	if g.reached[dir] || len(g.reached) > int(limitFiles.most) {
+		return
+	}
+	g.reached[dir] = true
+	for _, other := range []string{"kustomization.yml", "Kustomization"} {
+		if name := path.Join(dir, other); g.isFile(name) {
+			g.report(name, nil, "", "kustomization-name", "rename it to %s", KustomizationFile)
+		}
+	}
+	if name := path.Join(dir, KustomizationFile); g.isFile(name) {
+		g.kustomization(name)
+	}
 }
 
 // counts counts a file, and says whether it is still worth a look.

@@ -3,20 +3,46 @@ package kustomize
 import (
 	"bytes"
 	"fmt"
+	"strings"
 
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/yaml"
 )
 
-// modernised rewrites commonLabels, which many published bases still have, as the labels that Kustomize itself makes
-// of them. The build is the same; only the warning that Kustomize would print on the process's stderr is not.
-func modernised(content []byte) ([]byte, error) {
-	if !bytes.Contains(content, []byte("commonLabels")) {
-		return content, nil
-	}
+// Decode reads a kustomization, with the fields that Kustomize deprecated and many published bases still have as the ones that
+// `kustomize edit fix` makes of them: bases, patchesStrategicMerge and patchesJson6902.
+func Decode(content []byte) (*types.Kustomization, error) {
 	var k types.Kustomization
 	if err := k.Unmarshal(content); err != nil {
 		return nil, err
+	}
+	k.Resources, k.Bases = append(k.Resources, k.Bases...), nil
+	k.Patches, k.PatchesJson6902 = append(k.Patches, k.PatchesJson6902...), nil
+	for _, p := range k.PatchesStrategicMerge {
+		k.Patches = append(k.Patches, strategicMerge(p))
+	}
+	k.PatchesStrategicMerge = nil
+	return &k, nil
+}
+
+// strategicMerge is an entry of patchesStrategicMerge as one of patches: a path, or YAML, which has what no path has.
+func strategicMerge(p types.PatchStrategicMerge) types.Patch {
+	if text := string(p); strings.ContainsAny(text, "\n{") || strings.Contains(text, ": ") {
+		return types.Patch{Patch: text}
+	}
+	return types.Patch{Path: string(p)}
+}
+
+// modernised rewrites deprecated fields as those that Kustomize itself makes of them. The build is the same; only the warning that
+// Kustomize would print on the process's stderr is not. A kustomization that cannot be read stays: no build comes to it.
+func modernised(content []byte) ([]byte, error) {
+	old := func(field string) bool { return bytes.Contains(content, []byte(field)) }
+	if !old("commonLabels") && !old("bases") && !old("patchesStrategicMerge") && !old("patchesJson6902") {
+		return content, nil
+	}
+	k, err := Decode(content)
+	if err != nil {
+		return content, nil
 	}
 	if err := k.FixKustomizationPreMarshalling(nil); err != nil {
 		return nil, err

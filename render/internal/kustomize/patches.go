@@ -33,8 +33,8 @@ func patchesBelow(trees []Tree, dir string, visited map[string]bool) ([]targeted
 	if err != nil || t.Overlay {
 		return nil, err
 	}
-	var k types.Kustomization
-	if err := k.Unmarshal(content); err != nil {
+	k, err := Decode(content)
+	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", file, err)
 	}
 	var patches []targetedPatch
@@ -118,9 +118,9 @@ func withoutPatches(content []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	var k types.Kustomization
-	if err := k.Unmarshal(content); err != nil {
-		return nil, err
+	k, err := Decode(content)
+	if err != nil {
+		return content, nil // no build comes to it
 	}
 	k.Patches = nil
 	return k8syaml.Marshal(k)

@@ -84,15 +84,23 @@ func TestNoFieldIsAWayOut(t *testing.T) {
 	require.Greater(t, refused, 500)
 }
 
-// TestRemotesAreFoundAnywhere: in the kustomization of a version and of an overlay, at any depth, listed or not.
+// TestRemotesAreFoundAnywhere: in the kustomization of a version and of an overlay, at any depth. One that no build comes to, and
+// so is never read, may name them.
 func TestRemotesAreFoundAnywhere(t *testing.T) {
 	for _, dir := range []string{"", "nested/", "a/b/c/d/e/f/", "never-listed/"} {
 		for _, overlay := range []bool{false, true} {
 			for name, text := range remotes {
-				files := map[string]string{"kustomization.yaml": component}
+				files := map[string]string{"kustomization.yaml": component + "namePrefix: a-\n"}
 				files[dir+"kustomization.yaml"] = component + strings.NewReplacer("URL", "http://example.com", "HOST", "example.com").Replace(text) + "\n"
 				version := tree(files)
 				version.Overlay = overlay
+				if dir == "never-listed/" {
+					require.Empty(t, kustomize.Guard(version))
+					_, err := kustomize.Build(wrapper(map[string]any{}, version))
+					require.NoError(t, err)
+					continue
+				}
+				version.Components = []string{dir}
 				problems := kustomize.Guard(version)
 				require.NotEmpty(t, problems, "%s in %q", name, dir)
 				require.Equal(t, version.Dir+"/"+dir+"kustomization.yaml", problems[0].File)

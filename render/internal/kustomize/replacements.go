@@ -38,8 +38,8 @@ func replacementsBelow(trees []Tree, dir string, visited map[string]bool) ([]*wr
 	if err != nil {
 		return nil, err
 	}
-	var k types.Kustomization
-	if err := k.Unmarshal(content); err != nil {
+	k, err := Decode(content)
+	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", file, err)
 	}
 	var writes []*write
@@ -105,7 +105,7 @@ func affixes(trees []Tree) ([]string, error) {
 			}
 			var k types.Kustomization
 			if err := k.Unmarshal(content); err != nil {
-				return nil // below tests/, which is no part of a build
+				return nil // no build comes to it
 			}
 			found = append(found, k.NamePrefix, k.NameSuffix)
 			return nil

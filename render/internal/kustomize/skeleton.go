@@ -109,9 +109,9 @@ func skeletonTree(trees []Tree) (map[string][]byte, error) {
 }
 
 func withoutReplacements(content []byte) ([]byte, error) {
-	var k types.Kustomization
-	if err := k.Unmarshal(content); err != nil {
-		return nil, err
+	k, err := Decode(content)
+	if err != nil {
+		return content, nil // no build comes to it
 	}
 	if err := k.FixKustomizationPreMarshalling(nil); err != nil {
 		return nil, err

@@ -22,6 +22,10 @@ type Tree struct {
 	Files  fs.FS  // rooted at Dir
 	Digest string // of Files; the same digest means the same files
 
+	// Components are the directories in the tree that a build may name beside the tree itself. A kustomization that neither these
+	// nor the tree lead to is never built, and may say anything.
+	Components []string
+
 	// Overlay says that the tree is an environment's: it meets instances of every offering.
 	Overlay bool
 

@@ -44,10 +44,15 @@ func (m *Mirrors) Open(remote, branch string) *gitrepo.Remote {
 	if m.remotes == nil {
 		m.remotes = map[string]*gitrepo.Remote{}
 	}
-	m.remotes[name] = &gitrepo.Remote{
+	m.remotes[name] = m.Apart(remote, branch, dir)
+	return m.remotes[name]
+}
+
+// Apart returns the branch of a repository with a mirror at dir, which nobody else may use.
+func (m *Mirrors) Apart(remote, branch, dir string) *gitrepo.Remote {
+	return &gitrepo.Remote{
 		URL: remote, Branch: branch, Dir: dir, Credentials: m.Credentials, Limits: m.Limits, Timeout: m.Timeout,
 	}
-	return m.remotes[name]
 }
 
 // Resolve makes a state repository's URL absolute: one that begins with ./ or ../ is relative to the platform's URL or

@@ -95,8 +95,8 @@ func (f *facts) kustomization(dir string) error {
 	if err := f.scalars(file, content); err != nil {
 		return err
 	}
-	var k types.Kustomization
-	if err := k.Unmarshal(content); err != nil {
+	k, err := kustomize.Decode(content)
+	if err != nil {
 		return fmt.Errorf("read %s: %w", file, err)
 	}
 	f.affixed = f.affixed || k.NamePrefix != "" || k.NameSuffix != ""
@@ -126,7 +126,7 @@ func (f *facts) kustomization(dir string) error {
 }
 
 // follow reads the files and directories that a kustomization lists.
-func (f *facts) follow(dir string, k types.Kustomization) error {
+func (f *facts) follow(dir string, k *types.Kustomization) error {
 	for _, component := range k.Components {
 		if err := f.kustomization(path.Join(dir, component)); err != nil {
 			return err

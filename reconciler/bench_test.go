@@ -1,0 +1,213 @@
+package reconciler_test
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"transom.dev/fleet"
+	"transom.dev/fleet/apply"
+	"transom.dev/render/platform"
+	"transom.dev/render/state"
+)
+
+// A prompt fleet finds every manifest healthy that a target changes, so many of them in each interval; zero: all at once.
+type promptFleet struct {
+	report func(fleet.Result)
+	batch  int
+	every  time.Duration
+
+	mu      sync.Mutex
+	told    chan struct{}
+	latest  fleet.Snapshot
+	teams   map[string]string // id by team
+	files   map[string]string // blob by file
+	running sync.WaitGroup
+}
+
+func (f *promptFleet) Checkpoint(string, string, platform.RequestKey, string, time.Duration) {}
+
+func (f *promptFleet) Deploy(t fleet.Target) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.latest = t.Snapshot
+	select {
+	case f.told <- struct{}{}:
+	default:
+	}
+	found, err := f.differing(t)
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	f.running.Go(func() {
+		for i, r := range found {
+			if f.batch > 0 && i%f.batch == f.batch-1 {
+				<-time.After(f.every)
+			}
+			r.Began, r.At = time.Now(), time.Now()
+			f.report(r)
+		}
+	})
+	return nil
+}
+
+// differing are the results about the manifests that differ from those of the target before.
+func (f *promptFleet) differing(t fleet.Target) (found []fleet.Result, err error) {
+	if t.Snapshot == nil {
+		return nil, nil
+	}
+	dir, ok := t.Snapshot.(fs.ReadDirFS)
+	if !ok {
+		return nil, fmt.Errorf("%T has no directories", t.Snapshot)
+	}
+	const root = "clusters/dev"
+	teams, err := dir.ReadDir(root)
+	if err != nil {
+		return nil, nil //nolint:nilerr // there is nothing yet
+	}
+	for _, team := range teams {
+		id := team.(interface{ ID() string }).ID()
+		if f.teams[team.Name()] == id {
+			continue
+		}
+		f.teams[team.Name()] = id
+		blobs, err := t.Snapshot.Blobs(path.Join(root, team.Name()))
+		if err != nil {
+			return nil, err
+		}
+		for file, blob := range blobs {
+			name := strings.TrimSuffix(path.Base(file), ".yaml")
+			if f.files[file] == blob || name == "_namespace" {
+				continue
+			}
+			f.files[file] = blob
+			content, err := t.Snapshot.ReadFile(file)
+			if err != nil {
+				return nil, err
+			}
+			found = append(found, fleet.Result{
+				Placement: fleet.Placement{Environment: t.Environment, Cluster: "dev", Team: team.Name(), Request: name},
+				Commit:    t.Commit, Revision: state.Revision(content), Result: apply.Result{Health: state.Healthy, Settled: true},
+			})
+		}
+	}
+	return found, nil
+}
+
+// cpu is how long this process has been computing.
+func cpu(t testing.TB) time.Duration {
+	var used syscall.Rusage
+	require.NoError(t, syscall.Getrusage(syscall.RUSAGE_SELF, &used))
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
+}
+
+// crowd is a platform of so many requests, of teams of fifty.
+func crowd(n int) map[string][]byte {
+	files := consumers(0)
+	for i := range n {
+		name, file := fmt.Sprintf("r%05d", i), crowdFile(i)
+		files[file] = crowdRequest(name, "hello")
+	}
+	return files
+}
+
+func crowdFile(i int) string { return fmt.Sprintf("requests/team-%03d/r%05d.yaml", i/50, i) }
+
+func crowdRequest(name, text string) []byte {
+	return []byte(document("Request", name) + "spec:\n  offering: note\n  version: \"1\"\n  parameters: {text: " + text + "}\n  environments: {dev: {}}\n")
+}
+
+// crowded is a system with so many requests whose fleet finds them healthy.
+func crowded(t testing.TB, n int, f *promptFleet) *system {
+	s := newSystem(t)
+	f.report, f.told, f.teams, f.files = s.Placed, make(chan struct{}, 1), map[string]string{}, map[string]string{}
+	s.Fleet = f
+	s.replace(crowd(n))
+	s.commit("everybody")
+	s.run()
+	t.Cleanup(f.running.Wait)
+	s.Trigger.Fire("test")
+	f.settles(t, n)
+	return s
+}
+
+// settles waits until the records of so many instances of dev say that they were healthy in all waves.
+func (f *promptFleet) settles(t testing.TB, n int) {
+	t.Helper()
+	f.reaches(t, func(at fleet.Snapshot) bool {
+		files, err := at.Blobs("releases")
+		require.NoError(t, err)
+		for file := range files {
+			if !settled(t, at, file, "") {
+				return false
+			}
+		}
+		return len(files) >= n
+	})
+}
+
+// reaches waits until a target was handed over for which ok holds.
+func (f *promptFleet) reaches(t testing.TB, ok func(fleet.Snapshot) bool) {
+	t.Helper()
+	limit := time.After(5 * time.Minute)
+	for {
+		f.mu.Lock()
+		at := f.latest
+		f.mu.Unlock()
+		if at != nil && ok(at) {
+			return
+		}
+		select {
+		case <-f.told:
+		case <-limit:
+			require.FailNow(t, "not settled")
+		}
+	}
+}
+
+// settled says whether a Release file is of a commit, if one is named, and of a release that was healthy in all waves.
+func settled(t testing.TB, at fleet.Snapshot, file, commit string) bool {
+	t.Helper()
+	content, err := at.ReadFile(file)
+	require.NoError(t, err)
+	if strings.Contains(string(content), "rollout:") {
+		return false
+	}
+	return commit == "" || strings.Contains(string(content), commit)
+}
+
+// BenchmarkChangeOfOne measures the time that computing takes from the merge of one request's change until it was healthy.
+func BenchmarkChangeOfOne(b *testing.B) {
+	for _, n := range []int{1000, 5000, 10000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			f := &promptFleet{}
+			s := crowded(b, n, f)
+			const changes = 20
+			var used time.Duration
+			for i := range changes {
+				at := i * (n / changes)
+				name := fmt.Sprintf("r%05d", at)
+				require.NoError(b, os.WriteFile(filepath.Join(s.clone(), crowdFile(at)), crowdRequest(name, fmt.Sprintf("t%d", i)), 0o644))
+				commit := s.commit("one")
+				began := cpu(b)
+				s.Trigger.Fire("test")
+				record := state.ReleaseFile(platform.RequestKey{Team: path.Base(path.Dir(crowdFile(at))), Name: name})
+				f.reaches(b, func(at fleet.Snapshot) bool { return settled(b, at, record, commit) })
+				used += cpu(b) - began
+			}
+			b.ReportMetric(milliseconds(used/changes), fmt.Sprintf("change-cpu-%d:ms", n))
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

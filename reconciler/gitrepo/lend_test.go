@@ -1,0 +1,53 @@
+package gitrepo_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"transom.dev/reconciler/gitrepo"
+)
+
+func TestAnotherBranchIsFetchedBeside(t *testing.T) {
+	everyTransport(t, func(t *testing.T, o *origin) {
+		first := o.commit("first", map[string]string{"f": "1"})
+		change := o.commit("change", map[string]string{"f": "2"})
+		o.git("update-ref", "refs/heads/feature/one", change)
+		o.git("update-ref", "refs/heads/main", first)
+
+		r := o.remote()
+		_, err := r.FetchBeside(t.Context(), "feature/one")
+		require.ErrorContains(t, err, "its own branch was not fetched yet")
+		own := fetch(t, r)
+		beside, err := r.FetchBeside(t.Context(), "feature/one")
+		require.NoError(t, err)
+		require.Equal(t, change, beside.Commit)
+		require.Equal(t, "2", readFile(t, beside, "f"))
+		require.Same(t, own, fetch(t, r), "the Remote's own branch is where it was")
+		require.Equal(t, first, own.Commit)
+
+		gone, err := r.FetchBeside(t.Context(), "nothing")
+		require.NoError(t, err)
+		require.Empty(t, gone.Commit)
+		_, err = r.FetchBeside(t.Context(), "a..b")
+		require.ErrorContains(t, err, "is no valid name")
+
+		dir := filepath.Join(t.TempDir(), "clone")
+		require.NoError(t, r.Lend(filepath.Join(dir, ".git"), change, `https://git.example/"a"`, map[string]string{"refs/remotes/origin/main": first}))
+		c, err := gitrepo.Open(dir)
+		require.NoError(t, err)
+		require.Equal(t, `https://git.example/"a"`, c.Origin())
+		fork, err := c.Fork("refs/remotes/origin/main")
+		require.NoError(t, err)
+		require.Equal(t, first, fork)
+		lent := filepath.Join(t.TempDir(), "state.git")
+		require.NoError(t, r.Lend(lent, first, "", map[string]string{"refs/heads/main": first}))
+		state, err := gitrepo.OpenBranch(lent, "main")
+		require.NoError(t, err)
+		require.Equal(t, "1", readFile(t, state, "f"))
+		require.NoError(t, os.RemoveAll(lent))
+		require.Equal(t, "1", readFile(t, fetch(t, o.remote()), "f"), "the mirror keeps its objects")
+	})
+}
