@@ -27,7 +27,7 @@ var arrows = map[string][]string{
 		"cmd/transom/internal/preview", "cmd/transom/internal/remote", "cmd/transom/internal/schema",
 		"cmd/transom/internal/skew", "cmd/transom/internal/states", "cmd/transom/internal/terminal", "cmd/transom/internal/tree",
 		"cmd/transom/internal/usage", "cmd/transom/internal/workspace", "cmd/transom/internal/yamledit",
-		"reconciler", "reconciler/gitrepo", "reconciler/promotion", "reconciler/trigger", "reconciler/status", "reconciler/forge", "reconciler/web", "reconciler/web/access",
+		"reconciler", "reconciler/gitrepo", "reconciler/notify", "reconciler/promotion", "reconciler/trigger", "reconciler/status", "reconciler/forge", "reconciler/web", "reconciler/web/access", "reconciler/web/console",
 		"render", "render/gate", "render/platform", "render/state", "render/wording", "render/worker", "fleet", "fleet/apply", "fleet/credential",
 		"examples/install", // the manifests are part of the binary
 	},
@@ -76,17 +76,19 @@ var arrows = map[string][]string{
 	},
 	"reconciler/gitrepo":                 {"render/wording"},
 	"reconciler/promotion":               {"render/gate", "render/platform", "render/state"},
+	"reconciler/status":                  {"render/event", "render/gate", "render/platform", "render/state"},
 	"reconciler/forge":                   {"reconciler/status", "reconciler/trigger", "render/gate", "render/platform", "render/wording"},
-	"reconciler/status":                  {"render/gate", "render/platform", "render/state"},
 	"reconciler/trigger":                 {},
+	"reconciler/notify":                  {"reconciler/status", "render/event", "render/platform", "render/wording"},
 	"reconciler/web/access":              {},
-	"reconciler/web":                     {"reconciler/status", "reconciler/web/access", "render/platform", "render/state", "render/wording"},
+	"reconciler/web/console":             {"reconciler/status", "render/gate", "render/platform", "render/state"},
+	"reconciler/web":                     {"reconciler/status", "reconciler/web/access", "reconciler/web/console", "render/platform", "render/state", "render/wording"},
 	"render":                             {"render/internal/helm", "render/internal/kinds", "render/internal/kustomize", "render/internal/kustomize/compiler", "render/platform", "render/schema", "render/state", "render/strictyaml", "render/worker", "render/builtin", "render/internal/keyorder", "render/edits"},
 	"render/internal/helm":               {},
 	"render/internal/kinds":              {"render/wording"},
 	"render/internal/kustomize":          {"render/platform", "render/state", "render/strictyaml", "render/builtin", "render/internal/keyorder"},
 	"render/internal/kustomize/compiler": {"render/internal/kustomize"},
-	"render/platform":                    {"render/builtin", "render/gate", "render/wording", "render/expression", "render/schema", "render/strictyaml", "render/internal/fieldpath"},
+	"render/platform":                    {"render/builtin", "render/event", "render/gate", "render/wording", "render/expression", "render/schema", "render/strictyaml", "render/internal/fieldpath"},
 	"render/state":                       {"render/platform", "render/internal/keyorder"},
 	"render/schema":                      {"render/wording", "render/expression", "render/internal/fieldpath"},
 	"render/strictyaml":                  {"render/wording", "render/internal/fieldpath"},
@@ -99,6 +101,7 @@ var arrows = map[string][]string{
 	"examples/install":                   {},
 	"render/wording":                     {},
 	"render/builtin":                     {},
+	"render/event":                       {},
 	"render/gate":                        {},
 	"render/expression":                  {"render/wording"},
 	"render/internal/fieldpath":          {},
@@ -119,6 +122,7 @@ var doors = []struct{ library, door string }{
 	{"github.com/fsnotify/fsnotify", "reconciler/trigger"},
 	{"github.com/google/go-containerregistry", "cmd/image"},
 	{"github.com/lmittmann/tint", "cmd/transom"},
+	{"github.com/nicholas-fedor/shoutrrr", "reconciler/notify"},
 	{"github.com/coreos/go-oidc", "reconciler/web/access"},
 	{"github.com/prometheus/client_golang", "reconciler/web"},
 	{"github.com/google/go-github", "reconciler/forge"},
@@ -135,7 +139,7 @@ var loggers = []string{"cmd/transom", "reconciler"}
 
 // The pure packages: values and an fs.FS in, plain data out.
 var (
-	pure   = []string{"render", "render/platform", "render/state", "render/builtin", "render/edits", "render/expression", "render/gate", "render/internal/fieldpath", "render/internal/keyorder", "render/internal/helm", "render/internal/kinds", "render/internal/kustomize", compiler, "render/schema", "render/strictyaml", "render/wording", "reconciler/promotion"}
+	pure   = []string{"render", "render/platform", "render/state", "render/builtin", "render/edits", "render/event", "render/expression", "render/gate", "render/internal/fieldpath", "render/internal/keyorder", "render/internal/helm", "render/internal/kinds", "render/internal/kustomize", compiler, "render/schema", "render/strictyaml", "render/wording", "reconciler/promotion"}
 	data   = []string{"k8s.io/client-go/applyconfigurations", "k8s.io/client-go/kubernetes/scheme"} // in impure libraries
 	impure = []string{"os", "net", "log", "syscall", "math/rand", "math/rand/v2", "crypto/rand", "k8s.io/client-go"}
 )

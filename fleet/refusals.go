@@ -15,7 +15,7 @@ import (
 
 const (
 	alike      = 3                // how many instances that were refused for the same share the cause
-	tryEvery   = 10 * time.Second // how often one of those that share a cause is tried, of all causes of a cluster
+	tryEvery   = 12 * time.Second // how often one of those that share a cause is tried, of all causes of a cluster
 	blindEvery = 30 * time.Second // how often for a cause that a dry run does not meet, so that a whole visit is made
 	lostAfter  = time.Minute      // when a try that nobody told the end of is given up
 	mostCauses = 3                // that are told of a cluster

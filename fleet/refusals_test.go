@@ -102,8 +102,8 @@ func TestACauseCommonToManyIsAskedAboutOnce(t *testing.T) {
 		most   int // tries in ten minutes, without those that end it
 		soon   time.Duration
 	}{
-		"a policy":              {policy{}, 60, 12 * time.Second},
-		"a webhook that fails":  {policy{ended: true}, 60, 12 * time.Second},
+		"a policy":              {policy{}, 50, 14 * time.Second},
+		"a webhook that fails":  {policy{ended: true}, 50, 14 * time.Second},
 		"dry runs are accepted": {policy{blind: true}, 2 * 20, 42 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -148,7 +148,7 @@ func TestCausesShareTheTriesOfACluster(t *testing.T) {
 		last := map[string]state.Health{}
 		require.Zero(h, healthy(h, last))
 		p.set(func(*fakeCluster) { delete(p.causes, "search"); delete(p.causes, "ads") })
-		h.after(35 * time.Second)
+		h.after(40 * time.Second)
 		require.Equal(h, 40, healthy(h, last))
 		require.Contains(h, h.statusOf("a").Refusing, "20 instances wait, and one of them is tried again and again, because of quota of payments")
 		require.NotContains(h, h.statusOf("a").Refusing, "search")
@@ -182,5 +182,19 @@ func TestAChangedInstanceDoesNotWaitForOthers(t *testing.T) {
 		h.after(time.Minute)
 		require.Greater(h, p.asked(), 10)
 		require.Empty(h, h.statusOf("a").Refusing)
+	})
+}
+
+// A cluster that hangs is told while instances wait for a cause, too.
+func TestAHungClusterIsToldWhileInstancesWait(t *testing.T) {
+	simulate(t, []string{"a"}, func(h *harness) {
+		refusing(h.clusters["a"], map[string]string{"payments": "policy p"})
+		_, files := crowd(map[string]int{"payments": 20})
+		h.deploy(commit(files), pinned("a"))
+		h.after(2 * time.Minute)
+		answer := h.clusters["a"].hang()
+		h.after(30 * time.Second)
+		require.False(h, h.statusOf("a").Reachable)
+		answer()
 	})
 }

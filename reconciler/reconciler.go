@@ -60,7 +60,7 @@ type Figures interface {
 	Corrected(environment, cluster string)
 }
 
-// Reconciler holds the concrete parts. All fields but Repository, Trust and Figures are required, and none is changed once it
+// Reconciler holds the concrete parts. All fields but Repository, Trust, Figures and Further are required, and none is changed once it
 // runs.
 type Reconciler struct {
 	PlatformURL string
@@ -81,6 +81,9 @@ type Reconciler struct {
 
 	Figures Figures
 
+	// Further, if set, finds Problems of the platform that only this daemon can know. They are shown, and hinder nothing.
+	Further func(*platform.Platform) []platform.Problem
+
 	cache cache
 }
 
@@ -91,6 +94,13 @@ type cache struct {
 	records    records
 	health     observations
 	identities identities
+	told       toldPlatform
+}
+
+// toldPlatform is the platform that status was told of last, and the Problems that were found further. One goroutine has it.
+type toldPlatform struct {
+	of      *platform.Platform
+	further []platform.Problem
 }
 
 // readiness knows the platform that was loaded last, and how far the environments have come since the start.
@@ -172,6 +182,7 @@ func (r *Reconciler) load(ctx context.Context, loader *platform.Loader) (*platfo
 	latest := r.cache.readiness.platform()
 	if latest != nil && latest.Commit == head.Commit {
 		r.Board.PlatformReached()
+		r.tellLoaded(latest)
 		return latest, nil
 	}
 	p, err := loader.Load(head)
@@ -180,9 +191,32 @@ func (r *Reconciler) load(ctx context.Context, loader *platform.Loader) (*platfo
 	}
 	p.Commit = head.Commit
 	r.cache.readiness.loaded(p)
-	r.Board.Loaded(r.PlatformURL, p)
+	r.tellLoaded(p)
 	r.Logger.Info("platform loaded", "commit", p.Commit, "requests", len(p.Requests), "problems", len(p.Problems))
 	return p, nil
+}
+
+// tellLoaded tells status of the platform, with the Problems that only this daemon finds, unless it was told the same before.
+func (r *Reconciler) tellLoaded(p *platform.Platform) {
+	var further []platform.Problem
+	if r.Further != nil {
+		further = r.Further(p)
+	}
+	if told := &r.cache.told; told.of != p || !slices.Equal(told.further, further) {
+		told.of, told.further = p, further
+		problems := slices.SortedFunc(slices.Values(slices.Concat(p.Problems, further)), platform.Problem.Compare)
+		shown := *p
+		shown.Problems = problems
+		r.Board.Loaded(r.PlatformURL, &shown)
+	}
+}
+
+// Notifications are those of the platform that was loaded last, by name.
+func (r *Reconciler) Notifications() map[string]*platform.Notification {
+	if p := r.cache.readiness.platform(); p != nil {
+		return p.Notifications
+	}
+	return nil
 }
 
 // noCommit is the error, with its remedy, of a platform repository without the branch that is followed.

@@ -49,7 +49,7 @@ func (x examiner) print(i *platform.Instance, placed evaluated) (kustomize.Tree,
 	chart := i.Version.Chart
 	documents, err := x.run(kustomize.Job{Subject: chart.Dir, Files: chart.Files, Chart: call})
 	if unfinished(err) {
-		return kustomize.Tree{}, []platform.Problem{buildProblem(kustomizationOf(i.Version), err)}
+		return kustomize.Tree{}, []platform.Problem{buildProblem(path.Join(chart.Dir, "Chart.yaml"), err)}
 	}
 	var p print
 	if err != nil {

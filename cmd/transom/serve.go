@@ -54,6 +54,7 @@ type serveOptions struct {
 	trust       trustOptions
 	outside     outsideOptions
 	access      accessOptions
+	notify      notifyOptions
 	forge       forgeOptions
 }
 
@@ -98,9 +99,9 @@ limit is said in the status of its environment or cluster, with the flag to rais
   transom serve --platform https://git.example.com/acme/platform.git --git-credentials /etc/transom/git.yaml \
     --kubeconfigs /etc/transom/kubeconfigs --data /var/lib/transom
 
-  # The same for people who log in
+  # The same for people who log in, and the forge is told
   transom serve --access /etc/transom/access.yaml --tls-cert /etc/transom/tls.crt --tls-key /etc/transom/tls.key \
-    --listen :7460 --host transom.acme.example --platform …
+    --listen :7460 --host transom.acme.example --forge /etc/transom/forge.yaml --console-url https://transom.acme.example --platform …
 
   # The same with signed state, and the key of before
   ssh-keygen -t ed25519 -N '' -f state-key
@@ -130,6 +131,7 @@ func (o *serveOptions) flags(f *pflag.FlagSet) {
 	o.trust.flags(f)
 	o.outside.flags(f)
 	o.access.flags(f)
+	o.notify.flags(f)
 	o.forge.flags(f)
 	f.StringVar(&o.logFormat, "log-format", "auto", "text, json, or auto: text on a terminal")
 }
@@ -185,9 +187,10 @@ func (o *serveOptions) run(ctx context.Context, entrance *entrance, credentials 
 		Connect: o.keys.sources.Connect, Limits: o.outside.cluster,
 		Report: r.Placed, ReportCluster: r.ClusterSeen, Outdated: r.Outdated, Refetch: r.Refetch,
 	}
-	r.Fleet, board.OnEvent = f, r.LogEvent
+	r.Fleet = f
 
 	group, ctx := errgroup.WithContext(ctx)
+	o.notify.start(ctx, group, r, figures)
 	r.OpenState = func(e *platform.Environment) (reconciler.StateRepo, error) {
 		repo := repositories.Open(remote.Resolve(o.platform, e.State.URL), e.State.Branch)
 		traces.opened(e.Name, repo)
@@ -212,7 +215,7 @@ func (o *serveOptions) run(ctx context.Context, entrance *entrance, credentials 
 			return source.IsAncestor(ctx, commit, head)
 		},
 		Hooks: o.notice.hooks(heard, figures.Hook, logger), Look: following.look,
-		Explain: traces.explain, Collectors: append(figures.Collectors(), web.Ages(r.Ages)), Hosts: o.hosts,
+		Explain: traces.explain, Past: traces.past, Collectors: append(figures.Collectors(), web.Ages(r.Ages)), Hosts: o.hosts,
 	}, logger)
 	logger.Info("serving", "version", thisBuild().Version, "commit", thisBuild().Commit, "platform", o.platform, "console", entrance.url())
 	if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {
@@ -259,7 +262,7 @@ func (o *serveOptions) prepare() (gitrepo.Credentials, error) {
 	if err := o.keys.open(); err != nil {
 		return credentials, err
 	}
-	if err := errors.Join(o.outside.check(), o.notice.check(), o.forge.check()); err != nil {
+	if err := errors.Join(o.outside.check(), o.notice.check(), o.forge.check(), o.notify.open()); err != nil {
 		return credentials, err
 	}
 	if o.trust.read, err = o.trust.trust(); err != nil {

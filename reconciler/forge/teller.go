@@ -47,6 +47,7 @@ type Teller struct {
 	Interval time.Duration // of looking for pull requests without being told
 	Settle   time.Duration // how long a change of the Board is waited with, as others follow it mostly; 0 is two seconds
 	Wait     time.Duration // before a round that failed is made again, for the first time; 0 is five seconds
+	Reread   time.Duration // of the operator's file; 0 is ten seconds
 	Patience time.Duration // how long a failure lasts before it is told; 0 is 15 seconds
 
 	looks *trigger.Latch
@@ -162,10 +163,10 @@ func (t *Teller) restFailing(ctx context.Context, wait time.Duration) bool {
 		if left <= 0 {
 			return true
 		}
-		if !rest(ctx, min(left, readAgain)) {
+		if !rest(ctx, min(left, cmp.Or(t.Reread, readAgain))) {
 			return false
 		}
-		if host, err := t.now(); err == nil && host != before {
+		if host, _ := t.now(); host != before { // none while the file cannot be read, which the next round says
 			return true
 		}
 	}
@@ -176,11 +177,12 @@ func (t *Teller) restFailing(ctx context.Context, wait time.Duration) bool {
 func (t *Teller) now() (Host, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.host != nil && time.Since(t.read) < readAgain {
+	if t.host != nil && time.Since(t.read) < cmp.Or(t.Reread, readAgain) {
 		return t.host, nil
 	}
 	config, err := t.Config()
 	if err != nil {
+		t.host = nil
 		return nil, err
 	}
 	t.read = time.Now()

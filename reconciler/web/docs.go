@@ -30,7 +30,7 @@ var documentPage = template.Must(template.New("document").Parse(`<!doctype html>
 <link rel="stylesheet" href="/console.css">
 </head>
 <body>
-<header class="top"><h1><img src="/transom.svg" alt="" width="22" height="22"> <a href="/">Transom</a></h1>
+<header class="top"><a class="brand" href="/"><img src="/transom.svg" alt="" width="22" height="22"> Transom</a>
 <nav class="documents">{{range .All}}<a href="/docs/{{.Name}}">{{.Title}}</a> {{end}}</nav></header>
 <main class="document">
 {{.Body}}

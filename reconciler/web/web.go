@@ -15,6 +15,7 @@ import (
 
 	"transom.dev/reconciler/status"
 	"transom.dev/reconciler/web/access"
+	"transom.dev/reconciler/web/console"
 )
 
 // Board is the status, as *status.Board keeps it.
@@ -42,6 +43,9 @@ type Options struct {
 	// Explain answers where an instance comes from. An unknown one is ErrNotFound. Left out, the API says that it
 	// cannot be asked.
 	Explain func(ctx context.Context, q Question) (Trace, error)
+
+	// Past lists the latest commits of an environment's state that changed an instance, the newest first. Left out, the console shows none.
+	Past func(ctx context.Context, q Question) ([]console.Past, error)
 
 	// Docs has a Markdown file for each page below /docs/. Left out, there is none.
 	Docs fs.FS

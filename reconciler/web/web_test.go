@@ -279,7 +279,8 @@ func TestErrorsAreJSONAndSayWhatIsWrong(t *testing.T) {
 		"/api/v1/status?enviroment=prod":                 {400, `unknown parameter "enviroment"; known: ["team" "request" "environment" "objects"]`},
 		"/api/v1/status?request=shop":                    {400, "request=shop needs team=: a request is named within its team"},
 		"/api/v1/status?objects=few":                     {400, "objects=few: it is all, unhealthy or none"},
-		"/api/v1/events?limit=1":                         {400, `unknown parameter "limit"; known: ["team" "request" "environment"]`},
+		"/api/v1/events?limit=1":                         {400, `unknown parameter "limit"; known: ["team" "request" "environment" "only"]`},
+		"/api/v1/events?only=some":                       {400, "only=some: it is status or nothing"},
 		"/api/v1/progress":                               {400, "progress needs environment="},
 		"/api/v1/progress?environment=qa":                {404, `no environment "qa"`},
 		"/api/v1/progress?environment=prd":               {404, `no environment "prd"; did you mean "prod"?`},
@@ -288,8 +289,7 @@ func TestErrorsAreJSONAndSayWhatIsWrong(t *testing.T) {
 		"/api/v1/explain?team=a":                         {400, "explain needs environment=, team= and request="},
 		"/api/v1/explain?who=me":                         {400, `unknown parameter "who"; known: ["team" "request" "environment" "cluster"]`},
 		"/api/v1/explain?environment=e&team=a&request=b": {404, "this daemon does not answer explain"},
-		"/api/v2":   {404, "nothing at /api/v2; the console is at / and the API below /api/v1/"},
-		"/console/": {404, "nothing at /console/; the console is at / and the API below /api/v1/"},
+		"/api/v2": {404, "nothing at /api/v2; the console is at / and the API below /api/v1/"},
 	}
 	for path, tt := range tests {
 		t.Run(path, func(t *testing.T) {
@@ -397,8 +397,8 @@ func TestThePageAsksNobodyElse(t *testing.T) {
 	require.Equal(t, "nosniff", resp.Header.Get("X-Content-Type-Options"))
 
 	_, page := get(t, s, "/")
-	require.NotRegexp(t, `(?i) style=| on\w+=|<script[^>]*>[^<]|https?://`, page, "the policy allows nothing inline and nothing from elsewhere")
-	files := regexp.MustCompile(`(?:href|src)="([^"#/]+)"`).FindAllStringSubmatch(page, -1)
+	require.NotRegexp(t, `(?i) style=| on\w+=|<script[^>]*>[^<]|(src=|<link[^>]*href=)"https?:`, page, "the policy allows nothing inline and nothing from elsewhere")
+	files := regexp.MustCompile(`(?:href|src)="/([^"#/]+[.](?:css|js|svg))"`).FindAllStringSubmatch(page, -1)
 	require.NotEmpty(t, files)
 	for _, file := range files {
 		code, _ := get(t, s, "/"+file[1])

@@ -80,6 +80,11 @@ var descriptions = map[string]string{
 
 	"Cluster.spec.inCluster": "true: it is the cluster that the daemon runs in, which its ServiceAccount reaches without a kubeconfig.",
 
+	"Notification.spec.target":       "Who is told: the name of a target in the operator's file, which has its address.",
+	"Notification.spec.events":       "Of which kinds of event; absent: of all.",
+	"Notification.spec.teams":        "Of which teams' requests; absent: of all teams, and of the environments and clusters themselves.",
+	"Notification.spec.environments": "In which environments; absent: in all, and of the platform itself.",
+
 	"Policy.spec.match":                    "Which rendered objects it looks at; absent: all.",
 	"Policy.spec.validations[].expression": "CEL over object and the names of Inputs; false is a violation.",
 	"Policy.spec.validations[].message":    "What to do about it.",

@@ -184,11 +184,16 @@ type RequestEnvironment struct {
 
 // Environment is a stage such as dev or prod: its state repository, its clusters, its gates.
 type Environment struct {
-	Name          string
-	File          string
-	State         StateRepository
-	Clusters      labels.Selector
-	Namespace     Namespace
+	Name     string
+	File     string
+	State    StateRepository
+	Clusters labels.Selector
+	// Namespace says which namespace an instance gets and which Components shape the Namespace object.
+	Namespace struct {
+		Name       *expression.Expression // nil: the team's name
+		Components []Overlay
+		Adopt      []string // namespaces that exist and are nobody's, and may be taken over
+	}
 	Impersonate   Impersonation
 	Reserved      []ReservedKind
 	Values        map[string]any
@@ -210,13 +215,6 @@ type Environment struct {
 type StateRepository struct {
 	URL    string `json:"url"`
 	Branch string `json:"branch"`
-}
-
-// Namespace says which namespace an instance gets and which Components shape the Namespace object.
-type Namespace struct {
-	Name       *expression.Expression // nil: the team's name
-	Components []Overlay
-	Adopt      []string // namespaces that exist and are nobody's, and may be taken over
 }
 
 // Impersonation names the ServiceAccounts as which the objects of instances are written. Without one, the daemon writes as itself.
@@ -355,6 +353,8 @@ type Decision struct {
 	From      time.Time
 	Until     time.Time
 	Reason    string
+
+	Items []*Decision // of an Approval of many things: one Approval for each, of the same file; a Platform lists those instead
 
 	Broken bool
 }

@@ -2,8 +2,8 @@ package helm
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"path"
@@ -102,6 +102,9 @@ func Render(files map[string][]byte, call []byte) (map[string]string, error) {
 	return result, nil
 }
 
+// chartFile is the file that a mistake of the whole chart stands in.
+const chartFile = "Chart.yaml"
+
 // remote is a reference of a schema to another file.
 var remote = regexp.MustCompile(`"\$ref"\s*:\s*"([^"#][^"]*)"`)
 
@@ -113,15 +116,15 @@ func load(files map[string][]byte) (*chart.Chart, error) {
 	}
 	loaded, err := loader.LoadFiles(buffered)
 	if err != nil {
-		return nil, fmt.Errorf("Chart.yaml: %w", err)
+		return nil, fmt.Errorf("%s: %w", chartFile, err)
 	}
 	switch loaded.Metadata.APIVersion {
 	case chart.APIVersionV1, chart.APIVersionV2:
 	default:
-		return nil, fmt.Errorf("Chart.yaml: apiVersion is %q; a chart of Helm has v1 or v2", loaded.Metadata.APIVersion)
+		return nil, fmt.Errorf("%s: apiVersion is %q; a chart of Helm has v1 or v2", chartFile, loaded.Metadata.APIVersion)
 	}
 	if loaded.Metadata.Type == "library" {
-		return nil, errors.New("Chart.yaml: type is library, and a library renders nothing; vendor a chart of type application that depends on it")
+		return nil, fmt.Errorf("%s: type is library, and a library renders nothing; vendor a chart of type application that depends on it", chartFile)
 	}
 	return loaded, vendored(loaded)
 }
@@ -142,8 +145,8 @@ func vendored(c *chart.Chart) error {
 	}
 	for _, wanted := range c.Metadata.Dependencies {
 		if wanted != nil && !has[wanted.Name] {
-			return fmt.Errorf("Chart.yaml: %s depends on the chart %s, which is not in its directory charts; "+
-				"nothing is downloaded, so run helm dependency build and commit its files", c.Name(), wanted.Name)
+			return fmt.Errorf("%s: %s depends on the chart %s, which is not in its directory charts; "+
+				"nothing is downloaded, so run helm dependency build and commit its files", chartFile, c.Name(), wanted.Name)
 		}
 	}
 	sorted := slices.SortedStableFunc(slices.Values(c.Dependencies()), func(a, b *chart.Chart) int { return strings.Compare(a.Name(), b.Name()) })
@@ -158,20 +161,20 @@ func execute(c *chart.Chart, call Call) (map[string]string, error) {
 		return nil, err
 	}
 	if wants := c.Metadata.KubeVersion; wants != "" && !chartutil.IsCompatibleRange(wants, capabilities.KubeVersion.String()) {
-		return nil, fmt.Errorf("Chart.yaml: the chart needs Kubernetes %s, and the environment has %s", wants, call.Kubernetes)
+		return nil, fmt.Errorf("%s: the chart needs Kubernetes %s, and the environment has %s", chartFile, wants, call.Kubernetes)
 	}
 	if call.Values == nil {
 		call.Values = map[string]any{}
 	}
 	if err := chartutil.ProcessDependencies(c, call.Values); err != nil {
-		return nil, fmt.Errorf("Chart.yaml: %w", err)
+		return nil, fmt.Errorf("%s: %w", chartFile, err)
 	}
 	options := common.ReleaseOptions{Name: call.Release, Namespace: call.Namespace, Revision: 1, IsInstall: true}
 	values, err := util.ToRenderValues(c, call.Values, options, capabilities)
 	if err != nil {
 		return nil, schemaFailure(err)
 	}
-	printed, err := engine.Engine{CustomTemplateFuncs: functions()}.Render(c, values)
+	printed, err := engine.Engine{CustomTemplateFuncs: functions()}.RenderWithContext(context.Background(), c, values)
 	if err != nil {
 		return nil, failure(c.Name(), err)
 	}

@@ -98,7 +98,7 @@ func chartOf(changed map[string]string) map[string][]byte {
 }
 
 // sdk is the print of Helm, without notes and empty documents.
-func sdk(t *testing.T, files map[string][]byte, call helm.Call) map[string]string {
+func sdk(t testing.TB, files map[string][]byte, call helm.Call) map[string]string {
 	t.Helper()
 	var buffered []*archive.BufferedFile
 	for name, data := range files {

@@ -44,6 +44,13 @@ func (g *guard) contents(k *kustomization) {
 	for i, r := range k.spec.Replacements {
 		g.replacement(k, field("replacements", i), r)
 	}
+	if len(k.spec.Transformers) > maxTransformers {
+		g.reportField(k, "transformers", "too-many", "lists %d; at most %d are built", len(k.spec.Transformers), maxTransformers)
+		return
+	}
+	for i, entry := range k.spec.Transformers {
+		g.transformer(k, field("transformers", i), entry)
+	}
 	for _, affix := range []string{k.spec.NamePrefix, k.spec.NameSuffix} {
 		if affix != "" {
 			g.affixes[affix] = true

@@ -3,7 +3,6 @@ package kustomize
 import (
 	"bytes"
 	"fmt"
-	"strings"
 
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/yaml"
@@ -27,8 +26,8 @@ func Decode(content []byte) (*types.Kustomization, error) {
 
 // strategicMerge is an entry of patchesStrategicMerge as one of patches: a path, or YAML, which has what no path has.
 func strategicMerge(p types.PatchStrategicMerge) types.Patch {
-	if text := string(p); strings.ContainsAny(text, "\n{") || strings.Contains(text, ": ") {
-		return types.Patch{Patch: text}
+	if isText(string(p)) {
+		return types.Patch{Patch: string(p)}
 	}
 	return types.Patch{Path: string(p)}
 }
