@@ -27,7 +27,7 @@ var arrows = map[string][]string{
 		"cmd/transom/internal/preview", "cmd/transom/internal/remote", "cmd/transom/internal/schema",
 		"cmd/transom/internal/skew", "cmd/transom/internal/states", "cmd/transom/internal/terminal", "cmd/transom/internal/tree",
 		"cmd/transom/internal/usage", "cmd/transom/internal/workspace", "cmd/transom/internal/yamledit",
-		"reconciler", "reconciler/gitrepo", "reconciler/notify", "reconciler/promotion", "reconciler/trigger", "reconciler/status", "reconciler/forge", "reconciler/web", "reconciler/web/access", "reconciler/web/console",
+		"reconciler", "reconciler/gitrepo", "reconciler/lease", "reconciler/notify", "reconciler/promotion", "reconciler/trigger", "reconciler/status", "reconciler/forge", "reconciler/web", "reconciler/web/access", "reconciler/web/console",
 		"render", "render/gate", "render/platform", "render/state", "render/wording", "render/worker", "fleet", "fleet/apply", "fleet/credential",
 		"examples/install", // the manifests are part of the binary
 	},
@@ -75,6 +75,7 @@ var arrows = map[string][]string{
 		"render", "render/platform", "render/state", "fleet", "fleet/apply", // fleet reports in apply's words
 	},
 	"reconciler/gitrepo":                 {"render/wording"},
+	"reconciler/lease":                   {},
 	"reconciler/promotion":               {"render/gate", "render/platform", "render/state"},
 	"reconciler/status":                  {"render/event", "render/gate", "render/platform", "render/state"},
 	"reconciler/forge":                   {"reconciler/status", "reconciler/trigger", "render/gate", "render/platform", "render/wording"},
@@ -129,6 +130,7 @@ var doors = []struct{ library, door string }{
 	{"gitlab.com/gitlab-org/api", "reconciler/forge"},
 	{"github.com/yuin/goldmark", "reconciler/web"},
 	{"github.com/google/cel-go", "render/expression"},
+	{"k8s.io/client-go/tools/leaderelection", "reconciler/lease"},
 	{"github.com/spf13", "cmd/transom"},
 	{"testing", "cmd/transom/internal/plan"}, // fstest.MapFS, as a file system in memory
 	{"github.com/stretchr/testify", ""},

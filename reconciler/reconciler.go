@@ -95,6 +95,20 @@ type cache struct {
 	health     observations
 	identities identities
 	told       toldPlatform
+
+	loading  loading
+	followed followed
+}
+
+// loading has the Loader that remembers the files of the platform. Follow and Run use it, one after the other.
+type loading struct{ loader *platform.Loader }
+
+// with returns the Loader, made from its settings at the first call.
+func (l *loading) with(settings platform.Loader) *platform.Loader {
+	if l.loader == nil {
+		l.loader = &settings
+	}
+	return l.loader
 }
 
 // toldPlatform is the platform that status was told of last, and the Problems that were found further. One goroutine has it.
@@ -149,15 +163,12 @@ func (s *readiness) missing() string {
 func (r *Reconciler) Run(ctx context.Context) error {
 	r.cache.health.begin(r.Now, r.Fleet.Checkpoint)
 	defer r.cache.loops.wait()
-	loader := &platform.Loader{
-		Repository: r.Repository, Own: []platform.StateRepository{{URL: r.PlatformURL, Branch: cmp.Or(r.Board.Branch, "main")}},
-	}
 	for {
 		causes, err := r.Trigger.Wait(ctx)
 		if err != nil {
 			return nil //nolint:nilerr // the context is done: that is how it ends
 		}
-		p, err := r.load(ctx, loader)
+		p, err := r.load(ctx)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -171,13 +182,10 @@ func (r *Reconciler) Run(ctx context.Context) error {
 }
 
 // load reads the platform's head.
-func (r *Reconciler) load(ctx context.Context, loader *platform.Loader) (*platform.Platform, error) {
-	head, err := r.Platform.Fetch(ctx)
+func (r *Reconciler) load(ctx context.Context) (*platform.Platform, error) {
+	head, err := r.fetchHead(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("fetch platform %s: %w", r.PlatformURL, err)
-	}
-	if head.Commit == "" {
-		return nil, noCommit(r.PlatformURL, cmp.Or(r.Board.Branch, "main"), r.Platform.OtherBranches())
+		return nil, err
 	}
 	latest := r.cache.readiness.platform()
 	if latest != nil && latest.Commit == head.Commit {
@@ -185,14 +193,38 @@ func (r *Reconciler) load(ctx context.Context, loader *platform.Loader) (*platfo
 		r.tellLoaded(latest)
 		return latest, nil
 	}
+	p, err := r.parse(head)
+	if err != nil {
+		return nil, err
+	}
+	r.cache.readiness.loaded(p)
+	r.tellLoaded(p)
+	r.Logger.Info("platform loaded", "commit", p.Commit, "requests", len(p.Requests), "problems", len(p.Problems))
+	return p, nil
+}
+
+// fetchHead brings the mirror of the platform up to date.
+func (r *Reconciler) fetchHead(ctx context.Context) (*gitrepo.Snapshot, error) {
+	head, err := r.Platform.Fetch(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("fetch platform %s: %w", r.PlatformURL, err)
+	}
+	if head.Commit == "" {
+		return nil, noCommit(r.PlatformURL, cmp.Or(r.Board.Branch, "main"), r.Platform.OtherBranches())
+	}
+	return head, nil
+}
+
+// parse loads the files of the platform's head. Follow and Run call it, one after the other.
+func (r *Reconciler) parse(head *gitrepo.Snapshot) (*platform.Platform, error) {
+	loader := r.cache.loading.with(platform.Loader{
+		Repository: r.Repository, Own: []platform.StateRepository{{URL: r.PlatformURL, Branch: cmp.Or(r.Board.Branch, "main")}},
+	})
 	p, err := loader.Load(head)
 	if err != nil {
 		return nil, fmt.Errorf("load platform commit %s: %w", head.Commit, err)
 	}
 	p.Commit = head.Commit
-	r.cache.readiness.loaded(p)
-	r.tellLoaded(p)
-	r.Logger.Info("platform loaded", "commit", p.Commit, "requests", len(p.Requests), "problems", len(p.Problems))
 	return p, nil
 }
 

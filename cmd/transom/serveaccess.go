@@ -147,12 +147,21 @@ func tokenReviews() access.Reviewer {
 }
 
 // url is where the console is.
-func (e *entrance) url() string {
-	scheme := "http"
+func (e *entrance) url() string { return e.scheme() + "://" + e.listener.Addr().String() }
+
+func (e *entrance) scheme() string {
 	if e.certificate != nil {
-		scheme = "https"
+		return "https"
 	}
-	return scheme + "://" + e.listener.Addr().String()
+	return "http"
+}
+
+// peer is how other daemons with the same flags are reached over TLS; nil: without.
+func (e *entrance) peer() func() *tls.Config {
+	if e.certificate == nil {
+		return nil
+	}
+	return e.certificate.Peer
 }
 
 // serve answers until ctx is done, and reads the files of access and of the certificate again and again.

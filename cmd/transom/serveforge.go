@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
-	"golang.org/x/sync/errgroup"
 
 	"transom.dev/cmd/transom/internal/preview"
 	"transom.dev/cmd/transom/internal/remote"
@@ -71,9 +70,9 @@ func (o *forgeOptions) read() (forge.Config, error) {
 	return config, nil
 }
 
-// tell tells the forge until ctx is done, if there is one. It returns the function that hears of pushes: heard, and the forge is
+// tell adds the duty to tell the forge, if there is one. It returns the function that hears of pushes: heard, and the forge is
 // looked at, too.
-func (o *forgeOptions) tell(ctx context.Context, group *errgroup.Group, board *status.Board, traces *tracer, repositories *remote.Mirrors, heard func([]string)) func([]string) {
+func (o *forgeOptions) tell(add func(func(context.Context) error), board *status.Board, traces *tracer, repositories *remote.Mirrors, heard func([]string)) func([]string) {
 	if o.file == "" {
 		return heard
 	}
@@ -106,7 +105,7 @@ func (o *forgeOptions) tell(ctx context.Context, group *errgroup.Group, board *s
 		}
 		return text, err
 	}
-	group.Go(func() error { return t.Run(ctx) })
+	add(t.Run)
 	return func(addresses []string) {
 		t.Look("hook")
 		heard(addresses)

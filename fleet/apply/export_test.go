@@ -15,6 +15,9 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+	"sigs.k8s.io/yaml"
+
+	"transom.dev/render/state"
 )
 
 // Uncovered is uncovered over a field set in JSON, for tests; empty if all is covered.
@@ -39,6 +42,17 @@ func Relist(known string, list map[string]string, asOf string) string {
 		return l.version
 	}
 	return ""
+}
+
+// HealthByStatus is healthByStatus of an object in YAML that we applied last at a time.
+func HealthByStatus(manifest string, applied time.Time) (state.Health, string, error) {
+	var u unstructured.Unstructured
+	raw, err := yaml.YAMLToJSON([]byte(manifest))
+	if err == nil {
+		err = u.UnmarshalJSON(raw)
+	}
+	o := healthByStatus(&u, applied)
+	return o.health, o.message, err
 }
 
 // Impatient has a Cluster wait for so long only before it deletes a pod that never started. It is called before any pass.

@@ -71,6 +71,11 @@ func (r *Remote) send(ctx context.Context, a advance) (sent bool, refusal *Rejec
 		if adv.References[r.branch.ref.String()] != a.from {
 			return ErrRaced
 		}
+		if r.PushAllowed != nil {
+			if err := r.PushAllowed(); err != nil {
+				return err
+			}
+		}
 		said := &tail{}
 		sent = true
 		r.server.dog.relax()

@@ -10,6 +10,7 @@ import (
 
 // Status is all that is known at one moment, sorted by name. /api/v1/status serves it.
 type Status struct {
+	Leader       string        `json:"leader,omitempty"` // the replica that this is from; empty: there is one process
 	Platform     Platform      `json:"platform"`
 	Environments []Environment `json:"environments"`
 	Instances    []Instance    `json:"instances"`

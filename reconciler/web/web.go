@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -60,6 +61,13 @@ type Options struct {
 	// cannot be asked.
 	Look func(ctx context.Context) []Looked
 
+	// Leader says which replica answers. Where that is another one, requests are passed on to it, but for health and metrics. Left out,
+	// there is one process.
+	Leader func() Leader
+
+	// LeaderTLS is how the leader is reached over TLS, asked for each connection. Left out, as any server on the web.
+	LeaderTLS func() *tls.Config
+
 	// Access says who asks. Left out, whoever reaches the handler may ask for everything.
 	Access *access.Guard
 
@@ -81,7 +89,7 @@ func Handler(o Options) http.Handler {
 		o.Access, _ = access.New(access.Options{Unknown: access.Operator}) // it fails for a file only
 	}
 	s := &server{Options: o, streams: newStreams()}
-	var h http.Handler = newRouter(s)
+	h := relaying(o, newRouter(s))
 	h = http.NewCrossOriginProtection().Handler(h)
 	h = answering(o.Hosts, h)
 	return guarded(access.Behind(o.Proxies, func(path string) bool { return exempt[path] }, h))
@@ -103,6 +111,9 @@ func (s *server) ready(w http.ResponseWriter, _ *http.Request) error {
 		}
 	}
 	text := "ok\n"
+	if s.Leader != nil && !s.Leader().Here {
+		text = "ok: standby\n"
+	}
 	if s.Warned != nil {
 		if n := s.Warned(); n > 0 {
 			text += fmt.Sprintf("warning: credentials that a person must see to: %d; \"transom cluster list\" tells them\n", n)

@@ -27,7 +27,7 @@ const (
 
 // shownAt lists every field that the status API has.
 var shownAt = map[string]seen{
-	"Status.Platform": {"first line", "header"}, "Status.Environments": {"below the first line", "columns"}, "Status.Instances": {"tree", "rows"},
+	"Status.Leader": {"first line", "title of the header"}, "Status.Platform": {"first line", "header"}, "Status.Environments": {"below the first line", "columns"}, "Status.Instances": {"tree", "rows"},
 
 	"Platform.URL": {"first line", "header"}, "Platform.Branch": {machine, machine}, "Platform.Commit": {"first line", "header"},
 	"Platform.LoadedAt": {machine, machine}, "Platform.Problems": {"at the end", "Problems"}, "Platform.Error": {"below the first line", "notice"},

@@ -37,7 +37,7 @@ type Printer struct {
 func (t *Printer) Status(s status.Status, narrowed bool) {
 	t.indexClusters(s.Environments)
 	t.said = map[string]string{}
-	t.platform(s.Platform)
+	t.platform(s.Platform, s.Leader)
 	for _, e := range s.Environments {
 		t.environment(e)
 	}
@@ -98,10 +98,13 @@ func Unread(s status.Status) string {
 	return ""
 }
 
-func (t *Printer) platform(p status.Platform) {
+func (t *Printer) platform(p status.Platform, leader string) {
 	line := t.Paint.Bold("platform") + " " + p.URL
 	if p.Commit != "" {
 		line += " at " + terminal.Short(p.Commit)
+	}
+	if leader != "" {
+		line += t.Paint.Faint(", led by " + leader)
 	}
 	fmt.Fprintln(t.W, line)
 	if p.Error != "" {
