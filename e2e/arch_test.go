@@ -50,7 +50,7 @@ var arrows = map[string][]string{
 		"cmd/transom/internal/terminal", "cmd/transom/internal/usage", "cmd/transom/internal/workspace", "cmd/transom/internal/yamledit",
 		"render", "render/platform", "render/state",
 	},
-	"cmd/transom/internal/installation": {"cmd/transom/internal/workspace", "examples/install", "render", "render/builtin", "render/platform"},
+	"cmd/transom/internal/installation": {"cmd/transom/internal/workspace", "examples/install", "render", "render/builtin", "render/platform", "render/state"},
 	"cmd/transom/internal/enroll":       {"cmd/transom/internal/installation", "fleet/credential"},
 	"cmd/transom/internal/plan": {
 		"cmd/transom/internal/states", "cmd/transom/internal/terminal", "cmd/transom/internal/workspace",

@@ -51,7 +51,8 @@ func (f hostFinder) inRun(text string, at, end int) [][2]int {
 	run, before, after := text[at:end], text[:at], text[end:]
 	name, rest, _ := strings.Cut(run, ".")
 	if pod := ofPod.FindStringSubmatch(name); pod != nil && f.named(pod[1]) {
-		if service, domain, _ := strings.Cut(rest, "."); f.serves(service) && isHost(before, strings.TrimPrefix(rest, service), domain != "", after) {
+		service, domain, _ := strings.Cut(rest, ".")
+		if f.serves(service) && isHost(before, strings.TrimPrefix(rest, service), domain != "", after) {
 			second := at + len(name) + 1
 			return [][2]int{{at, at + len(pod[1])}, {second, second + len(service)}}
 		}

@@ -248,8 +248,9 @@ func noteDeletion(text string, of Object, now time.Time) (next string, ok bool) 
 
 // remove deletes the pod as it was read.
 func (u unblocking) remove(ctx context.Context, version string) (deleted []Change, err error) {
-	err = u.client.request(ctx, func(ctx context.Context) error {
-		return u.client.core.Pods(u.d.object.Namespace).Delete(ctx, u.o.name, metav1.DeleteOptions{
+	w := u.writerOf(u.d) // the pod is in its namespace
+	err = w.request(ctx, func(ctx context.Context) error {
+		return w.metadata.Resource(v1.SchemeGroupVersion.WithResource("pods")).Namespace(u.d.object.Namespace).Delete(ctx, u.o.name, metav1.DeleteOptions{
 			Preconditions: &metav1.Preconditions{UID: &u.o.pod.uid, ResourceVersion: &version},
 		})
 	})

@@ -90,6 +90,8 @@ var effects = map[string]string{
 	"Environment: spec.gates.replace":                   "reconciler/promotion.TestNewestReplacesWhatSoaksWhereAnEnvironmentSaysSo",
 	"Environment: spec.gates.soak":                      "reconciler/promotion.TestReleaseEarnsItsWayThroughEnvironmentsAndWaves",
 	"Environment: spec.gates.unproven":                  "reconciler/promotion.TestUnprovenReleaseNeedsAnApprovalOfExactlyIt",
+	"Environment: spec.impersonate.clusterScoped":       "fleet/apply.TestWithoutAnAccountNothingIsWritten",
+	"Environment: spec.impersonate.serviceAccount":      "fleet/apply.TestObjectsAreWrittenAsTheAccountOfTheirTeam",
 	"Environment: spec.kubernetes":                      "render/testdata/golden/chart.txtar",
 	"Environment: spec.namespace.adopt":                 "fleet/apply.TestANamespaceIsAdoptedWhereTheEnvironmentNamesIt",
 	"Environment: spec.namespace.components":            "render/testdata/golden/namespace.txtar",

@@ -119,6 +119,7 @@ func resolveAs(d *document, f *requestFile, env string, v *Version, o *Offering,
 		}
 		d.problems = append(d.problems, r.merged.problems...)
 		checkBindings(d, f.request, env, v)
+		s.environments[env].checkAccount(d, f.request.Key, v)
 		clusters = s.placement(d, env, v)
 	}
 	r.problems = d.problems

@@ -109,6 +109,9 @@ func (l *Loader) walk(fsys fs.FS) (*tree, error) {
 	return w.tree, nil
 }
 
+// rightsFile is where a repository keeps the rights that clusters gave the daemon; "transom check" reads it.
+const rightsFile = "rights.yaml"
+
 // visitTop visits an entry of the root. Of entries that are not ours only those that look like a mistake are reported.
 func (w *walker) visitTop(e fs.DirEntry) error {
 	name := e.Name()
@@ -122,7 +125,7 @@ func (w *walker) visitTop(e fs.DirEntry) error {
 		}
 	}
 	hint, found := wording.Suggest(name, folders), len(w.tree.problems)
-	if ignored(name) {
+	if ignored(name) || name == rightsFile {
 		return nil
 	}
 	if err := w.visitForeign(e); err != nil || len(w.tree.problems) > found {
