@@ -50,7 +50,7 @@ func (f hostFinder) inRun(text string, at, end int) [][2]int {
 	}
 	run, before, after := text[at:end], text[:at], text[end:]
 	name, rest, _ := strings.Cut(run, ".")
-	if pod := ofPod.FindStringSubmatch(name); pod != nil && f.named(pod[1]) {
+	if pod := ofPod.FindStringSubmatch(name); len(pod) > 1 && f.named(pod[1]) {
 		service, domain, _ := strings.Cut(rest, ".")
 		if f.serves(service) && isHost(before, strings.TrimPrefix(rest, service), domain != "", after) {
 			second := at + len(name) + 1

@@ -67,7 +67,7 @@ func TestAStandbyPassesRequestsOnAsTheyCame(t *testing.T) {
 
 func TestAStandbyPassesStreamsOnAsTheyCome(t *testing.T) {
 	next := make(chan string)
-	standby, _ := replicas(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	standby, _ := replicas(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		for line := range next {
 			_, _ = io.WriteString(w, line+"\n")

@@ -41,7 +41,14 @@ const maxItems = 1000
 // none.
 var (
 	approvals = [][]string{
-		{"request", "release"}, {"offering", "version"}, {"plan"}, {"deletions"}, {"adoption"}, {"platform"}, {"takeover"}, {"state"},
+		{"request", "release"},
+		{"offering", "version"},
+		{"plan"},
+		{"deletions"},
+		{"adoption"},
+		{"platform"},
+		{"takeover"},
+		{"state"},
 		{"items"},
 	}
 	decisions = map[string][]string{

@@ -15,12 +15,12 @@ func Decode(content []byte) (*types.Kustomization, error) {
 	if err := k.Unmarshal(content); err != nil {
 		return nil, err
 	}
-	k.Resources, k.Bases = append(k.Resources, k.Bases...), nil
-	k.Patches, k.PatchesJson6902 = append(k.Patches, k.PatchesJson6902...), nil
-	for _, p := range k.PatchesStrategicMerge {
+	k.Resources, k.Bases = append(k.Resources, k.Bases...), nil                 //nolint:staticcheck // read so that they can be replaced
+	k.Patches, k.PatchesJson6902 = append(k.Patches, k.PatchesJson6902...), nil //nolint:staticcheck // likewise
+	for _, p := range k.PatchesStrategicMerge {                                 //nolint:staticcheck // likewise
 		k.Patches = append(k.Patches, strategicMerge(p))
 	}
-	k.PatchesStrategicMerge = nil
+	k.PatchesStrategicMerge = nil //nolint:staticcheck // likewise
 	return &k, nil
 }
 
