@@ -129,7 +129,9 @@ func TestACauseCommonToManyIsAskedAboutOnce(t *testing.T) {
 				require.Empty(h, h.statusOf("a").Refusing)
 				p.asked()
 				h.after(time.Minute)
-				require.Zero(h, p.asked())
+				first := p.asked()
+				h.after(time.Minute)
+				require.Zero(h, min(first, p.asked()), "a sweep asks for all once in a while, and nothing else asks")
 			})
 		})
 	}
