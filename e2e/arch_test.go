@@ -64,7 +64,7 @@ var arrows = map[string][]string{
 		"cmd/transom/internal/remote", "cmd/transom/internal/workspace", "reconciler/gitrepo", "render", "render/platform",
 	},
 	"cmd/transom/internal/terminal": {},
-	"cmd/transom/internal/tree":     {"cmd/transom/internal/terminal", "reconciler/status", "render/gate", "render/platform", "render/state"},
+	"cmd/transom/internal/tree":     {"cmd/transom/internal/terminal", "reconciler/status", "render/gate", "render/platform", "render/state", "render/wording"},
 	"cmd/transom/internal/usage": {
 		"cmd/transom/internal/catalog", "cmd/transom/internal/states", "cmd/transom/internal/terminal", "render/platform", "render/state",
 	},
@@ -82,7 +82,7 @@ var arrows = map[string][]string{
 	"reconciler/trigger":                 {},
 	"reconciler/notify":                  {"reconciler/status", "render/event", "render/platform", "render/wording"},
 	"reconciler/web/access":              {},
-	"reconciler/web/console":             {"reconciler/status", "render/gate", "render/platform", "render/state"},
+	"reconciler/web/console":             {"reconciler/status", "render/gate", "render/platform", "render/state", "render/wording"},
 	"reconciler/web":                     {"reconciler/status", "reconciler/web/access", "reconciler/web/console", "render/platform", "render/state", "render/wording"},
 	"render":                             {"render/internal/helm", "render/internal/kinds", "render/internal/kustomize", "render/internal/kustomize/compiler", "render/platform", "render/schema", "render/state", "render/strictyaml", "render/worker", "render/builtin", "render/internal/keyorder", "render/edits"},
 	"render/internal/helm":               {},

@@ -235,7 +235,7 @@ func draftRequest(p *platform.Platform, key platform.RequestKey, offering, versi
 	}
 	constraint := version
 	if version == "" {
-		constraint = schema.ConstraintFor(o, v)
+		constraint = o.Constraint(v)
 	} else if v = o.Match(version); v == nil {
 		return nil, fmt.Errorf("no published version of %s matches %q; \"transom catalog %s\" lists them", o.Name, version, o.Name)
 	}

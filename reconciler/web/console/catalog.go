@@ -2,7 +2,6 @@ package console
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
@@ -180,12 +179,7 @@ func (c *Console) form(r *http.Request, m *model) (*view, error) {
 // contractOf lists the bindings and the optional parts of a version.
 func contractOf(v *platform.Version) (bindings, parts []named) {
 	for _, name := range slices.Sorted(maps.Keys(v.Bindings)) {
-		b := v.Bindings[name]
-		value := "a request of " + strings.Join(b.Offerings, " or ")
-		if b.Required {
-			value += ", required"
-		}
-		bindings = append(bindings, named{name, value})
+		bindings = append(bindings, named{name, v.Bindings[name].String()})
 	}
 	for _, one := range v.Components {
 		if one.When != nil {
@@ -201,18 +195,4 @@ func (m *model) taken(key platform.RequestKey) *status.Instance {
 		return row.Instances[0].Instance
 	}
 	return nil
-}
-
-// constraint is the widest version constraint that means a version now.
-func constraint(o *platform.Offering, v *platform.Version) string {
-	ranges := []string{fmt.Sprint(v.Number.Major()), fmt.Sprintf("%d.%d", v.Number.Major(), v.Number.Minor())}
-	if v.Number.Major() == 0 {
-		ranges = ranges[1:] // before 1.0.0 a minor version may break
-	}
-	for _, one := range ranges {
-		if found := o.Match(one); found != nil && found.Number.Equal(v.Number) {
-			return one
-		}
-	}
-	return v.Number.String()
 }

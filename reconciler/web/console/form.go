@@ -255,7 +255,7 @@ func (f *formPage) write(values map[string]any) string {
 		Kind       string   `yaml:"kind"`
 		Metadata   metadata `yaml:"metadata"`
 		Spec       spec     `yaml:"spec"`
-	}{platform.APIVersion, "Request", metadata{f.Name}, spec{f.Offering.Name, constraint(f.Offering, f.Version), values, map[string]struct{}{}}}
+	}{platform.APIVersion, "Request", metadata{f.Name}, spec{f.Offering.Name, f.Offering.Constraint(f.Version), values, map[string]struct{}{}}}
 	for _, e := range f.Environments {
 		if e.Chosen {
 			file.Spec.Environments[e.Name] = struct{}{}

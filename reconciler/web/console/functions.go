@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"html/template"
 	"net/url"
-	"path"
 	"slices"
 	"strings"
 	"time"
@@ -14,17 +13,18 @@ import (
 	"transom.dev/reconciler/status"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
+	"transom.dev/render/wording"
 )
 
 // functions are those of the templates.
 func functions(l *links) template.FuncMap {
 	return template.FuncMap{
-		"short": short, "at": at, "image": image, "images": images, "text": text, "verdict": func(h state.Health) verdict { return verdict(h) },
-		"waitingVerdict": waitingVerdict, "verdictOf": verdictOf, "ago": ago, "stamp": stampOf, "requestLink": requestLink,
+		"short": short, "image": wording.Image, "images": images, "text": text, "verdict": func(h state.Health) verdict { return verdict(h) },
+		"waitingVerdict": waitingVerdict, "ago": ago, "requestLink": requestLink,
 		"item": func(link, name string, chosen bool) navigation { return navigation{link, name, chosen} },
 		"clip": clip, "up": func(a, b int) int { return a - b }, "down": func(a, b int) int { return a + b }, "cellName": cellName, "cellVersion": cellVersion,
 		"flag": flagOf, "gateNames": gateNames, "opensAt": opensAt, "fileLink": l.file, "commitLink": l.commit, "describe": describe,
-		"lower": strings.ToLower, "join": strings.Join, "reach": reachOf, "passed": passedText, "count": terminalCount,
+		"join": strings.Join, "reach": reachOf, "passed": passedText, "count": terminalCount,
 	}
 }
 
@@ -32,28 +32,6 @@ func functions(l *links) template.FuncMap {
 func short(hash string) string {
 	hash = strings.TrimPrefix(hash, "sha256:")
 	return hash[:min(len(hash), 7)]
-}
-
-// at is where a Problem is.
-func at(p platform.Problem) string {
-	where := p.File
-	if p.Line > 0 {
-		where += fmt.Sprintf(":%d", p.Line)
-	}
-	if p.Field != "" {
-		where += ": " + p.Field
-	}
-	return where
-}
-
-// image is an image as people tell it from others: its last name with its tag, or the beginning of its digest.
-func image(full string) string {
-	name, digest, pinned := strings.Cut(full, "@sha256:")
-	name = path.Base(name)
-	if pinned && !strings.Contains(name, ":") {
-		name += "@" + digest[:min(7, len(digest))]
-	}
-	return name
 }
 
 // images are the parameters that an offering marks to be shown, and the images that run.
@@ -64,7 +42,7 @@ func images(in *status.Instance, p *status.Placement) string {
 	}
 	if p != nil {
 		for _, one := range p.Images {
-			parts = append(parts, image(one))
+			parts = append(parts, wording.Image(one))
 		}
 	}
 	return strings.Join(parts, " ")

@@ -7,6 +7,7 @@ import (
 
 	"transom.dev/reconciler/status"
 	"transom.dev/render/platform"
+	"transom.dev/render/wording"
 )
 
 // The measures of the picture of a pipeline, in pixels.
@@ -52,14 +53,13 @@ type stageCluster struct {
 
 // An arrow leads from a stage to one that takes its releases.
 type arrow struct {
-	Path     string
-	X, Y     int // of its text
-	Verdict  verdict
-	Text     string // the closed gates; empty: all are open
-	Title    string
-	Version  string // that waits
-	At       time.Time
-	Standing bool // the arrow has no upstream: the release waits before the first stage
+	Path    string
+	X, Y    int // of its text
+	Verdict verdict
+	Text    string // the closed gates; empty: all are open
+	Title   string
+	Version string // that waits
+	At      time.Time
 }
 
 // pipelineOf draws the way of a request. The chosen environment is marked.
@@ -128,7 +128,7 @@ func (m *model) stageOf(in *instance, e *status.Environment) *stage {
 			s.Verdict = v
 		}
 		if s.Image == "" && len(p.Images) > 0 {
-			s.Image = image(p.Images[0])
+			s.Image = wording.Image(p.Images[0])
 		}
 		pending := in.Rollout != nil && slices.Contains(in.Rollout.Pending, p.Cluster)
 		s.Lines = append(s.Lines, stageCluster{Name: p.Cluster, Wave: waves[p.Cluster], Verdict: v, Pending: pending, Version: p.Version})
@@ -158,7 +158,6 @@ func (m *model) arrowsTo(s *stage, byName map[string]*stage) []arrow {
 	}
 	if len(all) == 0 && len(s.In.Waiting) > 0 {
 		a := arrowTo(s)
-		a.Standing = true
 		a.Path = fmt.Sprintf("M%d %d L%d %d", s.X-stageGap+20, s.Y+stageHead/2, s.X-7, s.Y+stageHead/2)
 		all = append(all, a)
 	}

@@ -38,7 +38,6 @@ type requestPage struct {
 	NoOrigin  string
 	History   []Past
 	NoHistory string
-	Drift     bool
 	Bound     []platform.RequestKey // that are bound to it
 }
 
@@ -120,7 +119,6 @@ func (m *model) requestPage(r *row, in *instance) *requestPage {
 		if one.Verdict.rank() < page.Verdict.rank() {
 			page.Verdict, page.Why = one.Verdict, reason(in.Instance, p)
 		}
-		page.Drift = page.Drift || len(p.Drift) > 0
 		page.Places = append(page.Places, one)
 	}
 	page.Word = string(page.Verdict)

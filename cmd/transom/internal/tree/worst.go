@@ -3,7 +3,6 @@ package tree
 import (
 	"fmt"
 	"maps"
-	"path"
 	"slices"
 	"strings"
 
@@ -12,6 +11,7 @@ import (
 	"transom.dev/render/gate"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
+	"transom.dev/render/wording"
 )
 
 // severity orders requests by how much they need somebody: the highest first.
@@ -87,7 +87,7 @@ func summaryOf(in status.Instance) string {
 	var images []string
 	for _, p := range in.Placements {
 		for _, image := range p.Images {
-			images = append(images, Image(image))
+			images = append(images, wording.Image(image))
 		}
 	}
 	slices.Sort(images)
@@ -96,16 +96,6 @@ func summaryOf(in status.Instance) string {
 		images = append(images[:3], fmt.Sprintf("and %d more", more))
 	}
 	return strings.Join(append(parts, images...), " ")
-}
-
-// Image is an image as people tell it from others: its last name with its tag, or the beginning of its digest.
-func Image(image string) string {
-	name, digest, pinned := strings.Cut(image, "@sha256:")
-	name = path.Base(name)
-	if pinned && !strings.Contains(name, ":") {
-		name += "@" + digest[:min(7, len(digest))]
-	}
-	return name
 }
 
 // warnings are listed where all is opened, and otherwise counted by their rules.
