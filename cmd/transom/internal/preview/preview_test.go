@@ -99,7 +99,8 @@ exit 1`)
 // TestAPlanHasLimits, and a process that fails or says too much is no plan.
 func TestAPlanHasLimits(t *testing.T) {
 	for script, want := range map[string]string{
-		`echo "### Transom plan"; ulimit -d; ulimit -t; echo "$GOMEMLIMIT $TOKEN"`: "### Transom plan\n2097152\n240\n1073741824 \n",
+		// The limits are set right after the start, which a shell may not wait for by itself.
+		`until test "$(ulimit -t)$(ulimit -d)" = 2402097152; do :; done; echo "### Transom plan"; ulimit -d; ulimit -t; echo "$GOMEMLIMIT $TOKEN"`: "### Transom plan\n2097152\n240\n1073741824 \n",
 		`echo "transom: $PWD/platform/x.yaml: wrong" >&2; exit 1`:                  "### Transom plan\n\nNo plan could be made; `transom plan` in a clone may say more.\n\n```\ntransom: platform/x.yaml: wrong\n```\n",
 		"echo '```@acme' >&2; exit 1":                                              "````\n```@acme\n````\n",
 		`kill -9 $$`:                                                               "it needed more than 2 GiB of memory or 240 s of processor time (signal: killed)",
