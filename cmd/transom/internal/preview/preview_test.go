@@ -101,9 +101,9 @@ func TestAPlanHasLimits(t *testing.T) {
 	for script, want := range map[string]string{
 		// The limits are set right after the start, which a shell may not wait for by itself.
 		`until test "$(ulimit -t)$(ulimit -d)" = 2402097152; do :; done; echo "### Transom plan"; ulimit -d; ulimit -t; echo "$GOMEMLIMIT $TOKEN"`: "### Transom plan\n2097152\n240\n1073741824 \n",
-		`echo "transom: $PWD/platform/x.yaml: wrong" >&2; exit 1`:                  "### Transom plan\n\nNo plan could be made; `transom plan` in a clone may say more.\n\n```\ntransom: platform/x.yaml: wrong\n```\n",
-		"echo '```@acme' >&2; exit 1":                                              "````\n```@acme\n````\n",
-		`kill -9 $$`:                                                               "it needed more than 2 GiB of memory or 240 s of processor time (signal: killed)",
+		`echo "transom: $PWD/platform/x.yaml: wrong" >&2; exit 1`:                                                                                  "### Transom plan\n\nNo plan could be made; `transom plan` in a clone may say more.\n\n```\ntransom: platform/x.yaml: wrong\n```\n",
+		"echo '```@acme' >&2; exit 1": "````\n```@acme\n````\n",
+		`kill -9 $$`:                  "it needed more than 2 GiB of memory or 240 s of processor time (signal: killed)",
 		`echo "### Transom plan"; i=0; while test $i -lt 9000; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; i=$((i+1)); done`: "it is longer than 256 KiB",
 	} {
 		t.Setenv("TOKEN", "secret")
