@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/klauspost/compress/gzhttp"
 	"golang.org/x/time/rate"
 
 	"transom.dev/reconciler/web/access"
@@ -86,7 +87,7 @@ func newRouter(s *server) *router {
 		return refuse(http.StatusNotFound, "nothing at %s; the console is at / and the API below /api/v1/", r.URL.Path)
 	}))
 	for route, page := range pages(&s.Options).Routes() {
-		rt.answer(route, page)
+		rt.answer(route, gzhttp.GzipHandler(page)) // a page of the fleet is a tenth of its size
 	}
 	rt.answer("GET /login", http.HandlerFunc(s.Access.Login))
 	rt.answer("POST /login", http.HandlerFunc(s.Access.LoginByToken))

@@ -405,3 +405,21 @@ func TestThePageAsksNobodyElse(t *testing.T) {
 		require.Equal(t, http.StatusOK, code, file[1])
 	}
 }
+
+// TestPagesComeCompressed to a browser that takes it, and a page that did not change does not come again.
+func TestPagesComeCompressed(t *testing.T) {
+	s := serve(t, web.Options{Board: promoting()})
+	ask := func(tag string) *http.Response {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/fleet", http.NoBody)
+		require.NoError(t, err)
+		r.Header.Set("Accept-Encoding", "gzip")
+		r.Header.Set("If-None-Match", tag)
+		resp, err := http.DefaultTransport.RoundTrip(r)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		return resp
+	}
+	first := ask("")
+	require.Equal(t, "gzip", first.Header.Get("Content-Encoding"))
+	require.Equal(t, http.StatusNotModified, ask(first.Header.Get("ETag")).StatusCode)
+}

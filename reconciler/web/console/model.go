@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"transom.dev/reconciler/status"
@@ -175,10 +176,11 @@ type cache struct {
 	board Board
 	now   func() time.Time
 
-	mu      sync.Mutex
+	kept atomic.Pointer[model]
+
+	mu      sync.Mutex // of those who make a model
 	changed <-chan struct{}
 	made    time.Time
-	kept    *model
 }
 
 // model returns a model of all that the Board knew when it was called. Calls that come together share one.
@@ -191,15 +193,17 @@ func (c *cache) model(ctx context.Context) *model {
 	select {
 	case <-c.changed:
 	default:
-		if c.kept != nil {
-			return c.kept
+		if m := c.kept.Load(); m != nil {
+			return m
 		}
 	}
-	if c.kept != nil {
+	if !c.made.IsZero() {
 		pause(ctx, modelPace-c.now().Sub(c.made))
 	}
-	c.kept, c.made = newModel(c.board.Status()), c.now()
-	return c.kept
+	m := newModel(c.board.Status())
+	c.made = c.now()
+	c.kept.Store(m)
+	return m
 }
 
 // pause waits for a while, unless ctx ends before.
@@ -216,8 +220,4 @@ func pause(ctx context.Context, d time.Duration) {
 }
 
 // latest is the model that was made last; nil: none was yet.
-func (c *cache) latest() *model {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.kept
-}
+func (c *cache) latest() *model { return c.kept.Load() }
