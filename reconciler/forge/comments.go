@@ -20,6 +20,12 @@ const (
 // ErrMoved says that a request's branch is not at the commit that the forge named: it is looked at again later.
 var ErrMoved = errors.New("the branch moved meanwhile")
 
+// An unplanned error is that of one request's plan: the forge is well, and other requests may have theirs.
+type unplanned struct{ error }
+
+// Unwrap is for package errors.
+func (e unplanned) Unwrap() error { return e.error }
+
 // A planned is the latest plan of a request that was told.
 type planned struct {
 	commit, head string
@@ -52,7 +58,7 @@ func (t *commentTeller) tell(ctx context.Context, host requestHost) error {
 			case err == nil:
 				known = now
 			case errors.Is(err, ErrMoved):
-			case isRefusal(err, http.StatusNotFound, http.StatusUnprocessableEntity, http.StatusBadRequest):
+			case errors.As(err, new(unplanned)), isRefusal(err, http.StatusNotFound, http.StatusUnprocessableEntity, http.StatusBadRequest):
 				failed = errors.Join(failed, fmt.Errorf("request %d: %w", r.Number, plainly(err)))
 			default:
 				return errors.Join(failed, plainly(err))
@@ -91,7 +97,7 @@ func (t *commentTeller) tellRequest(ctx context.Context, host requestHost, r Req
 	}
 	text, err := t.Plan(ctx, r, head)
 	if err != nil {
-		return now, err
+		return now, unplanned{err}
 	}
 	comment.Body = cut(first + text)
 	return now, host.Write(ctx, r.Number, comment)

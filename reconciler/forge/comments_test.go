@@ -102,14 +102,17 @@ func TestAPlanThatFailsDelaysNoOther(t *testing.T) {
 	var moved atomic.Bool
 	moved.Store(true)
 	s.Plan = func(_ context.Context, r forge.Request, _ string) (string, error) {
-		if r.Number == 2 && moved.Load() {
+		switch {
+		case r.Number == 2 && moved.Load():
 			return "", forge.ErrMoved
+		case r.Number == 4 && moved.Load():
+			return "", errors.New("its pack does not end")
 		}
 		return strings.Repeat("é", 40_000), nil
 	}
 	s.forge.change(func() {
-		for number := range int64(3) {
-			s.forge.pulls = append(s.forge.pulls, pull{number: number + 1, branch: "b", commit: "p", author: "writer"})
+		for _, number := range []int64{4, 1, 2, 3} {
+			s.forge.pulls = append(s.forge.pulls, pull{number: number, branch: "b", commit: "p", author: "writer"})
 		}
 	})
 	refuse := func(w http.ResponseWriter, r *http.Request) bool {
@@ -131,17 +134,19 @@ func TestAPlanThatFailsDelaysNoOther(t *testing.T) {
 	s.until(func() error { return one(3) })
 	require.Empty(t, s.forge.wrote(1))
 	require.Empty(t, s.forge.wrote(2))
+	require.Empty(t, s.forge.wrote(4))
 	require.LessOrEqual(t, len(s.forge.wrote(3)[0]), 65_536+len(self)+2)
 	require.Contains(t, s.forge.wrote(3)[0], "é\n\n… cut to fit one comment; `transom plan` shows it all\n")
 	s.until(func() error {
-		if !strings.Contains(s.board.Status().Platform.Forge[forge.Comments], "request 1: 422 Unprocessable Entity: the conversation is locked") {
-			return errors.New("not said")
+		said := s.board.Status().Platform.Forge[forge.Comments]
+		if !strings.Contains(said, "request 1: 422 Unprocessable Entity: the conversation is locked") || !strings.Contains(said, "request 4: its pack does not end") {
+			return fmt.Errorf("said: %s", said)
 		}
 		return nil
 	})
 	moved.Store(false)
 	s.forge.fails(nil)
-	s.until(func() error { return errors.Join(one(1), one(2)) })
+	s.until(func() error { return errors.Join(one(1), one(2), one(4)) })
 	s.until(func() error { return notEmpty(s.board.Status().Platform.Forge[forge.Comments]) })
 	s.board.EnvironmentReached("dev")
 	require.Equal(t, status.Warning, s.board.History()[len(s.board.History())-1].Level)
