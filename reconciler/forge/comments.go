@@ -35,6 +35,7 @@ type planned struct {
 // A commentTeller keeps one comment on each request up to date.
 type commentTeller struct {
 	*Teller
+	host  requestHost // of which the following is known
 	known map[int64]planned
 }
 
@@ -44,6 +45,9 @@ func (t *commentTeller) tell(ctx context.Context, host requestHost) error {
 	head := s.Platform.Commit
 	if head == "" {
 		return nil
+	}
+	if t.host != host { // another repository, perhaps
+		t.host, t.known = host, nil
 	}
 	requests, err := host.Requests(ctx, t.Branch)
 	if err != nil {

@@ -41,6 +41,7 @@ type told struct {
 type statusTeller struct {
 	*Teller
 	again  *trigger.Latch              // fires for the next round
+	host   statusHost                  // of which the following is known
 	known  map[string]map[string]*told // by commit and environment; a commit that is in it was asked for
 	recent bool                        // the commits of before this process were asked for
 	files  map[string]string           // the commit that changed a file last, as of head
@@ -52,6 +53,9 @@ func (t *statusTeller) tell(ctx context.Context, host statusHost) error {
 	s := t.Board.Status()
 	if s.Platform.Commit == "" {
 		return nil
+	}
+	if t.host != host { // another repository, perhaps
+		t.host, t.known, t.recent = host, map[string]map[string]*told{}, false
 	}
 	if err := t.askRecent(ctx, host); err != nil {
 		return plainly(err)

@@ -391,6 +391,42 @@ func TestTheFileIsReadAgain(t *testing.T) {
 	s.becomes("c1", "transom/dev success changes nothing here", "transom/prod success changes nothing here")
 }
 
+// TestAnotherRepositoryIsToldAll that the one before had been told: the operator's file named the wrong one, perhaps.
+func TestAnotherRepositoryIsToldAll(t *testing.T) {
+	each(t, func(t *testing.T, s *story) {
+		s.Reread = 10 * time.Millisecond
+		var config atomic.Pointer[forge.Config]
+		s.Config = func() (forge.Config, error) { return *config.Load(), nil }
+		s.plans()
+		s.head("c1")
+		s.pass("dev", "c1", nil)
+		s.pass("prod", "c1", nil)
+		wrong, right := s.forge, newStandIn(t, s.forge.kind)
+		for _, one := range []*standIn{wrong, right} {
+			one.pulls = []pull{{number: 1, branch: "b", commit: "p1", author: "writer"}}
+		}
+		named := wrong.config()
+		config.Store(&named)
+		s.run()
+		for _, one := range []*standIn{wrong, right} {
+			named := one.config()
+			config.Store(&named)
+			s.forge = one
+			s.until(func() error { // within its time
+				s.Look("interval")
+				s.board.EnvironmentReached("dev")
+				s.pass("dev", "c1", nil)
+				if len(one.told("c1")) < 2 || len(one.wrote(1)) < 1 {
+					return fmt.Errorf("told %q, wrote %q", one.told("c1"), one.wrote(1))
+				}
+				return nil
+			})
+			s.becomes("c1", "transom/dev success changes nothing here", "transom/prod success changes nothing here")
+			s.comments(1, s.ours("p1", "c1"))
+		}
+	})
+}
+
 // TestAForgeThatAsksForAPauseGetsIt, for as long as it asks, by either kind of header.
 func TestAForgeThatAsksForAPauseGetsIt(t *testing.T) {
 	for name, headers := range map[string]func(http.Header, time.Time){

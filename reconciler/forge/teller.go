@@ -73,8 +73,8 @@ func (t *Teller) Run(ctx context.Context) error {
 	changes := trigger.New()
 	changes.Fire("start")
 	t.Look("start")
-	statuses := &statusTeller{Teller: t, again: changes, known: map[string]map[string]*told{}}
-	comments := &commentTeller{Teller: t, known: map[int64]planned{}}
+	statuses := &statusTeller{Teller: t, again: changes}
+	comments := &commentTeller{Teller: t}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { t.follow(ctx, changes); return nil })
 	group.Go(func() error {
@@ -189,11 +189,12 @@ func (t *Teller) now() (Host, error) {
 	if t.host != nil && config == t.config {
 		return t.host, nil
 	}
+	t.host, t.config = nil, config
 	host, err := Open(config)
 	if err != nil {
 		return nil, err
 	}
-	t.host, t.config = host, config
+	t.host = host
 	return host, nil
 }
 
