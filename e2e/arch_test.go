@@ -82,7 +82,7 @@ var arrows = map[string][]string{
 	"reconciler/trigger":                 {},
 	"reconciler/notify":                  {"reconciler/status", "render/event", "render/platform", "render/wording"},
 	"reconciler/web/access":              {},
-	"reconciler/web/console":             {"reconciler/status", "render/gate", "render/platform", "render/state", "render/wording"},
+	"reconciler/web/console":             {"reconciler/status", "render/gate", "render/platform", "render/state", "render/strictyaml", "render/wording"},
 	"reconciler/web":                     {"reconciler/status", "reconciler/web/access", "reconciler/web/console", "render/platform", "render/state", "render/wording"},
 	"render":                             {"render/internal/helm", "render/internal/kinds", "render/internal/kustomize", "render/internal/kustomize/compiler", "render/platform", "render/schema", "render/state", "render/strictyaml", "render/worker", "render/builtin", "render/internal/keyorder", "render/edits"},
 	"render/internal/helm":               {},

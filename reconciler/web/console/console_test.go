@@ -47,9 +47,13 @@ spec:
         type: object
         properties:
           gib: {type: integer, maximum: 100}
+      share: {type: number}
       env:
         type: object
         additionalProperties: {type: string}
+      ports:
+        type: array
+        items: {type: integer, maximum: 65535}
     x-kubernetes-validations:
     - {rule: "!self.public || self.replicas > 1", message: a public service needs two replicas}
 `)},
@@ -205,6 +209,16 @@ spec:
 `)
 	require.Contains(t, body, "https://github.com/acme/platform/new/main/requests/store?filename=till.yaml&amp;value=")
 
+	_, body = get(t, "/catalog/web/new?team=store&name=till&environment=dev&p.image=till:1&p.env=A:+R+%26B&p.ports=-+8080%0D%0A-+8081")
+	require.Contains(t, body, `
+    env:
+      A: R &amp;B
+    image: till:1
+    ports:
+      - 8080
+      - 8081
+`)
+
 	for query, want := range map[string]string{
 		"name=till&team=store&p.image=till:1":                                                     "environments: choose one at least",
 		"name=till&team=store&environment=dev":                                                    "image",
@@ -214,6 +228,11 @@ spec:
 		"name=till&team=store&environment=dev&p.image=till:1&p.replicas=many":                     "must be a whole number",
 		"name=till&team=store&environment=dev&p.image=till:1&p.public=true&p.replicas=1":          "a public service needs two replicas",
 		"name=till&team=store&environment=dev&p.image=till:1&p.env=%26a+[*a,*a]":                  "anchors and tags",
+		"name=till&team=store&environment=dev&p.image=till:1&p.share=NaN":                         "must be a number",
+		"name=till&team=store&environment=dev&p.image=till:1&p.ports=[80,+99999]":                 `id="m-ports" role="alert">the integer 99999 should be`,
+		"name=till&team=store&environment=dev&p.image=till:1&p.env=A:+1":                          `id="m-env" role="alert">must be a string, not the integer 1`,
+		"name=till&team=store&environment=dev&p.image=till:1&p.env={1:+x}":                        `id="m-env" role="alert">line 1: `,
+		"name=till&team=store&environment=dev&p.image=till:1&p.env=A:+2001-01-01%0D%0AA:+x":       `id="m-env" role="alert">line 2: `,
 		"name=till&team=store&environment=dev&p.image=till:1&p.env=" + strings.Repeat("x", 9<<10): "the form takes",
 	} {
 		_, body := get(t, "/catalog/web/new?"+query)

@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
+	"math"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"transom.dev/render/platform"
+	"transom.dev/render/strictyaml"
 )
 
 const (
@@ -146,8 +147,6 @@ func (f *formPage) fill(q url.Values, m *model) {
 	f.YAML = f.write(values)
 }
 
-var yamlTag = regexp.MustCompile(`(?m)(^|[\s\[{,:])[&*!][A-Za-z!]`)
-
 // read is the value of a field; nil: none was filled in.
 func (f *field) read() (any, error) {
 	switch {
@@ -169,19 +168,33 @@ func (f *field) read() (any, error) {
 		return n, nil
 	case "number":
 		n, err := strconv.ParseFloat(strings.TrimSpace(f.Value), 64)
-		if err != nil {
+		if err != nil || math.IsNaN(n) || math.IsInf(n, 0) {
 			return nil, fmt.Errorf("must be a number, such as 0.5")
 		}
 		return n, nil
 	}
-	if yamlTag.MatchString(f.Value) {
+	return readYAML(f.Value)
+}
+
+// readYAML is a value as it would be read from the request's file.
+func readYAML(text string) (any, error) {
+	var file struct {
+		Value any `json:"value"`
+	}
+	lines := strings.ReplaceAll(text, "\r\n", "\n")
+	object, wrong := strictyaml.Parse([]byte("value:\n " + strings.ReplaceAll(lines, "\n", "\n ")))
+	if len(wrong) == 0 {
+		wrong = object.Decode(&file)
+	}
+	switch {
+	case len(wrong) == 0:
+		return file.Value, nil
+	case wrong[0].Rule == "alias" || wrong[0].Rule == "tag":
 		return nil, fmt.Errorf("anchors and tags of YAML are not taken here")
+	case wrong[0].Line > 1:
+		return nil, fmt.Errorf("line %d: %s", wrong[0].Line-1, wrong[0].Message)
 	}
-	var value any
-	if err := yaml.Unmarshal([]byte(f.Value), &value); err != nil {
-		return nil, fmt.Errorf("is not YAML: %w", err)
-	}
-	return value, nil
+	return nil, fmt.Errorf("is not YAML: %s", wrong[0].Message)
 }
 
 func put(values map[string]any, path []string, value any) {
