@@ -300,8 +300,13 @@ func TestALargeFleetComesInPages(t *testing.T) {
 	_, body = get(t, "/fleet?page=10")
 	require.Equal(t, 100, strings.Count(body, `class="request"`))
 	require.NotContains(t, body, `rel="next"`)
-	_, body = get(t, "/fleet?page=99999999")
-	require.Contains(t, body, "</html>")
+	for _, beyond := range []string{"99999999", "92233720368547760", "9223372036854775807"} {
+		_, body = get(t, "/fleet?page="+beyond)
+		require.Contains(t, body, "page 10 of 10, 1000 requests")
+		require.Equal(t, 100, strings.Count(body, `class="request"`))
+		require.NotContains(t, body, `rel="next"`)
+		require.Contains(t, body, "</html>")
+	}
 }
 
 // BenchmarkFleet is the page of 10,000 requests in three environments, at rest and after a change.

@@ -132,7 +132,10 @@ type cell struct {
 
 func (c *Console) fleet(r *http.Request, m *model) (*view, error) {
 	f := filterOf(r.URL.Query())
-	page := fleetPage{Filter: f, Teams: m.teams, Offerings: m.offerings(), All: len(m.rows), Reading: len(m.Behind()) > 0, Width: 1}
+	kept := m.selected(f)
+	pages := (len(kept) + pageRows - 1) / pageRows
+	f.Page = min(f.Page, max(pages, 1))
+	page := fleetPage{Filter: f, Kept: len(kept), Pages: pages, Teams: m.teams, Offerings: m.offerings(), All: len(m.rows), Reading: len(m.Behind()) > 0, Width: 1}
 	for _, v := range verdicts {
 		toggled := f
 		toggled.Page = 0
@@ -152,11 +155,8 @@ func (c *Console) fleet(r *http.Request, m *model) (*view, error) {
 			page.Width += len(page.Columns[len(page.Columns)-1].Shown)
 		}
 	}
-	kept := m.selected(f)
-	page.Kept, page.Pages = len(kept), (len(kept)+pageRows-1)/pageRows
-	first := min((f.Page-1)*pageRows, len(kept))
-	last := min(first+pageRows, len(kept))
-	page.Groups = groups(kept[first:last], page.Columns)
+	first := (f.Page - 1) * pageRows
+	page.Groups = groups(kept[first:min(first+pageRows, len(kept))], page.Columns)
 	around := f
 	if around.Page = f.Page - 1; around.Page > 0 {
 		page.Earlier = around.link()
