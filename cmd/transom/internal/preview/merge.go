@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -28,6 +29,9 @@ func (m *Maker) checkOut(dir string, main, theirs *gitrepo.Snapshot) (conflicts 
 		return nil, err
 	}
 	fork, err := clone.Fork(origin)
+	if errors.Is(err, gitrepo.ErrUnrelated) {
+		return nil, hindrance("the branch has no commit in common with the platform's")
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -83,8 +87,25 @@ func merge(base, main, theirs fs.FS) (merged map[string][]byte, conflicts []stri
 			delete(merged, name)
 		}
 	}
+	if file := besideItself(merged); file != "" {
+		return nil, nil, hindrance(fmt.Sprintf("one side has a file %q, and the other one a directory", file))
+	}
 	slices.Sort(conflicts)
 	return merged, conflicts, nil
+}
+
+// besideItself is the first name that is a file's and a directory's; empty: none is.
+func besideItself(files map[string][]byte) string {
+	var both []string
+	for name := range files {
+		for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
+			if _, file := files[dir]; file {
+				both = append(both, dir)
+			}
+		}
+	}
+	slices.Sort(both)
+	return append(both, "")[0]
 }
 
 // contents reads the regular files of a commit. Names that lead elsewhere are none of a platform's.
@@ -118,9 +139,5 @@ func note(conflicts []string) string {
 	if len(conflicts) > shown {
 		more = fmt.Sprintf(" and %d more", len(conflicts)-shown)
 	}
-	fence := "```"
-	for strings.Contains(text, fence) {
-		fence += "`"
-	}
-	return fmt.Sprintf("\nBoth sides changed the following files; the plan is of the request's:\n%s\n%s%s\n%s\n", fence, text, more, fence)
+	return "\nBoth sides changed the following files; the plan is of the request's:\n" + block(text+more)
 }

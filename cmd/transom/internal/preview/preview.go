@@ -28,7 +28,7 @@ const (
 	processorTime = 240
 	// memory is how much memory a plan may need: a platform of ten thousand requests takes half of it.
 	memory = 2 << 30
-	// mostText is how long a plan may be; the commands cuts it before.
+	// mostText is how long a plan may be; the command cuts it before.
 	mostText = 256 << 10
 	// heading begins every plan.
 	heading = "### Transom plan"
@@ -36,6 +36,12 @@ const (
 
 // ErrMoved says that a branch is not at the commit that was named.
 var ErrMoved = errors.New("it moved meanwhile")
+
+// A hindrance is something about the commits of a branch that lets no plan be made, however often it is tried. It is told in
+// place of the plan.
+type hindrance string
+
+func (h hindrance) Error() string { return string(h) }
 
 // A State is the state of an environment: a commit of a branch.
 type State struct {
@@ -101,6 +107,9 @@ func (m *Maker) Plan(ctx context.Context, branch, commit, head, files string, of
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	conflicts, err := m.checkOut(filepath.Join(dir, "platform"), main, theirs)
+	if unfit := hindrance(""); errors.As(err, &unfit) {
+		return failed(string(unfit)), nil
+	}
 	if err != nil {
 		return "", err
 	}
@@ -158,11 +167,16 @@ func (m *Maker) run(ctx context.Context, dir, files string) (string, error) {
 
 // failed is the comment where there is no plan. The reason is in a block, in which nothing means anything.
 func failed(why string) string {
+	return fmt.Sprintf("%s\n\nNo plan could be made; `transom plan` in a clone may say more.\n\n%s", heading, block(strings.TrimSpace(why)))
+}
+
+// block shows text as it is.
+func block(text string) string {
 	fence := "```"
-	for strings.Contains(why, fence) {
+	for strings.Contains(text, fence) {
 		fence += "`"
 	}
-	return fmt.Sprintf("%s\n\nNo plan could be made; `transom plan` in a clone may say more.\n\n%s\n%s\n%s\n", heading, fence, strings.TrimSpace(why), fence)
+	return fence + "\n" + text + "\n" + fence + "\n"
 }
 
 // A bounded buffer keeps the first bytes that are written to it.

@@ -115,6 +115,31 @@ func TestAPlanHasLimits(t *testing.T) {
 	}
 }
 
+// TestABranchThatFitsNoMergeIsToldSo: it is no fault of the daemon's, and trying again mends nothing.
+func TestABranchThatFitsNoMergeIsToldSo(t *testing.T) {
+	for want, make := range map[string]func(p *platform){
+		"\n```\none side has a file \"kept\", and the other one a directory\n```\n": func(p *platform) {
+			p.change = p.commit(map[string]string{"kept": "2"})
+			p.git("-C", p.dir, "checkout", "-q", "main")
+			p.commit(map[string]string{"kept": ""})
+			p.head = p.commit(map[string]string{"kept/below": "1"})
+		},
+		"\n```\nthe branch has no commit in common with the platform's\n```\n": func(p *platform) {
+			p.git("-C", p.dir, "checkout", "-q", "--orphan", "apart")
+			p.change = p.commit(map[string]string{"apart": "1"})
+			p.git("-C", p.dir, "branch", "-f", "change")
+		},
+	} {
+		p := newPlatform(t, `echo "### Transom plan"`)
+		p.git("-C", p.dir, "checkout", "-q", "change")
+		make(p)
+		text, err := p.plan()
+		require.NoError(t, err)
+		require.Contains(t, text, "### Transom plan\n\nNo plan could be made")
+		require.Contains(t, text, want)
+	}
+}
+
 func TestABranchThatMovedHasNoPlan(t *testing.T) {
 	p := newPlatform(t, `echo "### Transom plan"`)
 	p.git("-C", p.dir, "branch", "-f", "change", p.head)
