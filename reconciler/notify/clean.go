@@ -20,6 +20,14 @@ func harmless(text string) string { return steering.Replace(wording.Clean(text))
 // plain is text from outside on one line.
 func plain(text string) string { return strings.Join(strings.Fields(wording.Clean(text)), " ") }
 
+// shortened is the beginning of a text, in bytes, without a part of a character.
+func shortened(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
+}
+
 // leastPart is how long a part of an address is that is taken for a secret: shorter ones are words of messages.
 const leastPart = 6
 

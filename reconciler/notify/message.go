@@ -87,11 +87,7 @@ func (m *Message) Text() string {
 		if e.Cluster != "" {
 			about = append(about, e.Cluster)
 		}
-		line := strings.Join(append(about, e.Message), ": ")
-		if len(line) > mostLine {
-			line = strings.ToValidUTF8(line[:mostLine], "") + "…"
-		}
-		lines = append(lines, harmless(line))
+		lines = append(lines, harmless(shortened(strings.Join(append(about, e.Message), ": "), mostLine)))
 	}
 	if more > 0 {
 		lines = append(lines, fmt.Sprintf("and %d more", more))

@@ -33,7 +33,7 @@ type Notifier struct {
 
 	mu      sync.Mutex
 	targets Targets
-	inbox   chan status.Event // events to tell; nil: the Notifier does not run
+	inbox   chan status.Event // events to tell
 	queues  map[string]*queue // by name of target
 }
 

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
@@ -280,6 +281,14 @@ func TestNoErrorHasASecret(t *testing.T) {
 		err := notify.Test(t.Context(), to)
 		require.Error(t, err)
 		require.NotContains(t, err.Error(), "orchard")
+	}
+}
+
+func TestALongErrorIsCutBetweenCharacters(t *testing.T) {
+	for _, before := range []string{"", "x"} {
+		err := notify.Test(t.Context(), notify.Target{Webhook: "http://h:" + before + strings.Repeat("é", 200), Secret: secret})
+		require.ErrorContains(t, err, "é…")
+		require.True(t, utf8.ValidString(err.Error()), "%q", err)
 	}
 }
 

@@ -99,6 +99,5 @@ func (t Target) redact(err error) string {
 	for _, secret := range t.secrets() {
 		text = replaceAll(text, secret)
 	}
-	text = plain(text)
-	return text[:min(len(text), mostReason)]
+	return shortened(plain(text), mostReason)
 }
