@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -68,7 +69,7 @@ func relay(target *url.URL, name string, transport http.RoundTripper) http.Handl
 		Transport: transport,
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
 			guarded(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				refuseRelay(w, "the leader "+name+" does not answer ("+err.Error()+"): another replica takes over if it stays away")
+				refuseRelay(w, "the leader "+name+" does not answer ("+withoutAddress(err).Error()+"): another replica takes over if it stays away")
 			})).ServeHTTP(w, r)
 		},
 	}
@@ -76,6 +77,15 @@ func relay(target *url.URL, name string, transport http.RoundTripper) http.Handl
 		clear(w.Header()) // the leader sets all of them
 		proxy.ServeHTTP(w, r)
 	})
+}
+
+// withoutAddress is an error of the network without the leader's address: who asks may not have logged in yet.
+func withoutAddress(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return op.Err
+	}
+	return err
 }
 
 func relayTransport(secured func() *tls.Config) http.RoundTripper {

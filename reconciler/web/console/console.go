@@ -161,7 +161,7 @@ type document struct {
 }
 
 // page serves a view to GET and HEAD, with an ETag over its bytes.
-func (c *Console) page(make func(r *http.Request, m *model) (*view, error)) http.Handler {
+func (c *Console) page(show func(r *http.Request, m *model) (*view, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			w.Header().Set("Allow", "GET, HEAD")
@@ -170,7 +170,7 @@ func (c *Console) page(make func(r *http.Request, m *model) (*view, error)) http
 		}
 		m := c.cache.model(r.Context())
 		code := http.StatusOK
-		v, err := make(r, m)
+		v, err := show(r, m)
 		if err != nil {
 			code = http.StatusNotFound
 			v = &view{template: "missing", title: "Not found", main: err.Error()}

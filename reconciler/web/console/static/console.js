@@ -2,11 +2,11 @@
 // content in the place of the old one, without moving the focus, the scrolling or what is open.
 
 const byId = (id) => document.getElementById(id);
-let tag, asking, askAgain, timer;
+let tag, asking, askAgain, timer, again, stream;
 
 // refresh asks for the page of the address. Calls that come while one is under way become one more, which waits the longer the
 // longer an answer takes: a page that looks at a large fleet must not keep the daemon busy.
-async function refresh() {
+async function refresh(keep = true) {
   if (asking) { askAgain = true; return; }
   asking = true;
   const began = performance.now();
@@ -14,12 +14,15 @@ async function refresh() {
   try {
     const answer = await fetch(address, { headers: { Accept: "text/html", ...(tag ? { "If-None-Match": tag } : {}) } });
     if (answer.redirected && new URL(answer.url).pathname === "/login") { location.assign("/login"); return; } // the session ended
+    if (stream?.readyState === EventSource.OPEN) connection("live");
     if (answer.status !== 304 && address === location.pathname + location.search) {
       tag = answer.headers.get("ETag");
-      replace(new DOMParser().parseFromString(await answer.text(), "text/html"));
+      replace(new DOMParser().parseFromString(await answer.text(), "text/html"), keep);
     }
   } catch {
     connection("away");
+    clearTimeout(again);
+    again = setTimeout(() => refresh(), 3000);
   }
   await new Promise((resolve) => setTimeout(resolve, 3 * (performance.now() - began)));
   asking = false;
@@ -27,7 +30,7 @@ async function refresh() {
 }
 
 // replace puts the content of a new page in the place of the old one. Fields keep what is being typed in them.
-function replace(page) {
+function replace(page, keep = true) {
   const main = byId("main");
   const focus = document.activeElement;
   const kept = focus?.id && main.contains(focus) ? { id: focus.id, from: focus.selectionStart, to: focus.selectionEnd } : null;
@@ -39,7 +42,7 @@ function replace(page) {
     byId(id).hidden = page.getElementById(id).hidden;
     byId(id).replaceChildren(...page.getElementById(id).childNodes);
   }
-  for (const [id, value] of values) {
+  for (const [id, value] of keep ? values : []) {
     const e = byId(id);
     if (e) e.type === "checkbox" ? (e.checked = value) : (e.value = value);
   }
@@ -72,13 +75,13 @@ function connection(state) {
 }
 
 function listen() {
-  const stream = new EventSource("/api/v1/events?only=status");
+  stream = new EventSource("/api/v1/events?only=status");
   stream.addEventListener("open", () => connection("live"));
   stream.addEventListener("error", () => {
     connection("away");
     if (stream.readyState === EventSource.CLOSED) setTimeout(listen, 3000);
   });
-  stream.addEventListener("status", refresh);
+  stream.addEventListener("status", () => refresh());
 }
 
 // spell says how long ago a time was, or how long it is until then.
@@ -110,7 +113,7 @@ document.addEventListener("keydown", (e) => { // "/" goes to the search of a pag
   const search = document.querySelector("main input[type=search]");
   if (e.key === "/" && !typing && search) { e.preventDefault(); search.focus(); }
 });
-window.addEventListener("popstate", () => { tag = undefined; refresh(); });
+window.addEventListener("popstate", () => { tag = undefined; refresh(false); }); // the fields are those of the address
 setInterval(spellTimes, 5000);
 spellTimes();
 listen();
