@@ -352,7 +352,7 @@ func (a *agent) conclude(o apply.Owner, as *assignment, result *Result, err erro
 	case waits && err != nil:
 		result.Err = fmt.Errorf("%w%s", err, waitsForOthers)
 	case waits:
-		result.Result = result.Result.Add(waitsForOthers)
+		result.Message += waitsForOthers
 	}
 	result.clean()
 	a.assignments.setForeign(o.Environment, result.Foreign != nil)
