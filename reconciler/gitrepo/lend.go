@@ -27,6 +27,14 @@ func (r *Remote) FetchBeside(ctx context.Context, branch string) (*Snapshot, err
 	if m == nil {
 		return nil, fmt.Errorf("%s: its own branch was not fetched yet", r.server.endpoint)
 	}
+	if m.makeRoom() != nil {
+		if _, err := r.download(ctx, nil); err != nil {
+			return nil, err
+		}
+		if m = r.mirror.usable(); m == nil {
+			return nil, fmt.Errorf("%s: its own branch is gone", r.server.endpoint)
+		}
+	}
 	var head plumbing.Hash
 	err = r.server.fetching(ctx, func(ctx context.Context, s fetcher) error {
 		adv, err := s.AdvertisedReferencesContext(ctx)

@@ -92,3 +92,22 @@ func TestARepositoryIsLentWholeWhileItGrows(t *testing.T) {
 	close(grown)
 	require.NoError(t, <-lent)
 }
+
+func TestBranchesFetchedBesideLeaveFewPacks(t *testing.T) {
+	t.Parallel()
+	b := newBare(t)
+	first := b.commit("first", map[string]string{"f": "1"})
+	r := b.remote()
+	fetch(t, r)
+	for i := range 60 {
+		change := b.commit("change", map[string]string{"f": fmt.Sprint("change ", i)})
+		b.git("update-ref", "refs/heads/feature", change)
+		b.git("update-ref", "refs/heads/main", first)
+		beside, err := r.FetchBeside(t.Context(), "feature")
+		require.NoError(t, err)
+		require.Equal(t, fmt.Sprint("change ", i), readFile(t, beside, "f"))
+	}
+	packs, err := filepath.Glob(filepath.Join(r.Dir, "objects/pack/*.pack"))
+	require.NoError(t, err)
+	require.LessOrEqual(t, len(packs), 50)
+}
