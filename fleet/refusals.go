@@ -76,13 +76,12 @@ func (r *refusals) of(o apply.Owner, revision string) *waiting {
 	return &waiting{refusal: one.refusal, turn: !one.turn.IsZero(), blind: one.cause.blind}
 }
 
-// take takes the end of a visit, and says whether the instance waits from now on. Where it was its turn and it is not refused for the same any
-// more, those that waited for it are visited.
-func (r *refusals) take(o apply.Owner, revision string, refusal *apply.Refusal) (waits bool) {
+// take takes the end of a visit, and says whether the instance waits from now on. Where the visit tried what was refused before, and it is
+// not refused any more, those that waited for it are visited.
+func (r *refusals) take(o apply.Owner, revision string, refusal *apply.Refusal, tried bool) (waits bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	one := r.byOwner[o]
-	tried := one != nil && !one.turn.IsZero()
 	same := one != nil && refusal != nil && one.cause.name == refusal.Cause
 	if same {
 		one.revision, one.refusal = revision, refusal
@@ -255,24 +254,23 @@ func (r *refusals) close() {
 
 // refuse takes whether an instance was refused, and says whether it waits for others that were refused for the same.
 func (a *agent) refuse(o apply.Owner, result *Result, err error) (waits bool) {
-	if err != nil && result.Refusal == nil {
+	switch {
+	case err == nil || result.Refusal != nil:
+		return a.refusals.take(o, result.Revision, result.Refusal, result.tried)
+	case result.tried:
 		a.refusals.refusedStill(o) // nothing is known of it
-		return false
 	}
-	return a.refusals.take(o, result.Revision, result.Refusal)
+	return false
 }
 
 // waitsForOthers is told of an instance that waits.
 const waitsForOthers = "; other instances were refused for the same, and one of them at a time is tried again"
 
-// tryRefused says whether to go on with the visit of an instance that waits because it was refused. One whose turn it is goes on if
-// a dry run is not refused any more. Another goes on without the objects that were refused, unless nothing of it can be known.
-func (a *agent) tryRefused(ctx context.Context, conn *connection, in apply.Instance, wait *waiting) (passes bool, err error) {
-	switch {
-	case !wait.turn:
-		return !wait.refusal.Ended, nil
-	case wait.blind:
-		return true, nil
+// mayTry says whether a visit to an instance that waits because it was refused tries the objects that were refused: where it is its
+// turn, and a dry run is not refused any more. Otherwise the visit leaves them out, since it may have other reasons too.
+func (a *agent) mayTry(ctx context.Context, conn *connection, in apply.Instance, wait *waiting) (try bool, err error) {
+	if !wait.turn || wait.blind {
+		return wait.turn, nil
 	}
 	refused, err := conn.Try(ctx, in, wait.refusal)
 	if err != nil || refused {

@@ -187,6 +187,49 @@ func TestAChangedInstanceDoesNotWaitForOthers(t *testing.T) {
 	})
 }
 
+// The visit in which a try was refused goes on without the objects that were refused: it may have been for something else as well.
+func TestAnInstanceWhoseTryIsRefusedIsKeptAsItShallBe(t *testing.T) {
+	simulate(t, []string{"a"}, func(h *harness) {
+		p := refusing(h.clusters["a"], map[string]string{"payments": "policy p"})
+		_, files := crowd(map[string]int{"payments": 20})
+		h.deploy(commit(files), pinned("a"))
+		h.after(2 * time.Minute)
+		p.asked()
+		h.after(13 * time.Second)
+		p.set(func(c *fakeCluster) {
+			require.Len(h, c.tries, 1)
+			require.Len(h, c.passes, 1)
+			require.Equal(h, c.tries[0], c.passes[0].owner)
+			require.True(h, c.passes[0].leaves)
+		})
+	})
+}
+
+// A visit that leaves out what was refused says nothing about dry runs, even where it lasts until it is the instance's turn.
+func TestAVisitThatTriesNothingIsNoTry(t *testing.T) {
+	simulate(t, []string{"a"}, func(h *harness) {
+		p := refusing(h.clusters["a"], map[string]string{"payments": "policy p"})
+		all, files := crowd(map[string]int{"payments": 8})
+		h.deploy(commit(files), pinned("a"))
+		h.after(2 * time.Minute)
+		p.set(func(c *fakeCluster) {
+			c.on = func(_ context.Context, in apply.Instance) (apply.Result, error) {
+				if in.Refused != nil {
+					<-time.After(20 * time.Second)
+				}
+				return p.judge(in)
+			}
+		})
+		for _, o := range all {
+			p.happen(o)
+		}
+		h.after(time.Minute)
+		p.asked()
+		h.after(2 * time.Minute)
+		p.set(func(c *fakeCluster) { require.Greater(h, len(c.tries), 5) })
+	})
+}
+
 // A cluster that hangs is told while instances wait for a cause, too.
 func TestAHungClusterIsToldWhileInstancesWait(t *testing.T) {
 	simulate(t, []string{"a"}, func(h *harness) {

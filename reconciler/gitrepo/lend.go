@@ -27,6 +27,14 @@ func (r *Remote) FetchBeside(ctx context.Context, branch string) (*Snapshot, err
 	if m == nil {
 		return nil, fmt.Errorf("%s: its own branch was not fetched yet", r.server.endpoint)
 	}
+	if m.makeRoom() != nil {
+		if _, err := r.download(ctx, nil); err != nil {
+			return nil, err
+		}
+		if m = r.mirror.usable(); m == nil {
+			return nil, fmt.Errorf("%s: its own branch is gone", r.server.endpoint)
+		}
+	}
 	var head plumbing.Hash
 	err = r.server.fetching(ctx, func(ctx context.Context, s fetcher) error {
 		adv, err := s.AdvertisedReferencesContext(ctx)
@@ -47,10 +55,12 @@ func (r *Remote) FetchBeside(ctx context.Context, branch string) (*Snapshot, err
 // Lend makes a repository at dir, where nothing may be, with the objects that the mirror has now: at a commit, with references
 // by their full names, and with an origin, which may be empty. Its packs are hard links, so that dir has to be on the disk of
 // the mirror; whatever becomes of the mirror, they stay.
-func (r *Remote) Lend(dir, commit, origin string, references map[string]string) error {
-	if err := r.start(); err != nil {
+func (r *Remote) Lend(ctx context.Context, dir, commit, origin string, references map[string]string) error {
+	release, err := r.acquire(ctx) // packs are merged and removed meanwhile by others
+	if err != nil {
 		return err
 	}
+	defer release()
 	files := map[string]string{"HEAD": commit, "config": "[core]\n\trepositoryformatversion = 0\n"}
 	if origin != "" {
 		files["config"] += fmt.Sprintf("[remote \"origin\"]\n\turl = %q\n\tfetch = +refs/heads/*:refs/remotes/origin/*\n", origin)

@@ -2,6 +2,7 @@ package preview
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,9 +20,9 @@ const origin = "refs/remotes/origin/main"
 
 // checkOut makes a clone at dir as a person has it who merged theirs into main and did not commit yet. It returns the files
 // that both sides changed, where theirs are taken.
-func (m *Maker) checkOut(dir string, main, theirs *gitrepo.Snapshot) (conflicts []string, err error) {
+func (m *Maker) checkOut(ctx context.Context, dir string, main, theirs *gitrepo.Snapshot) (conflicts []string, err error) {
 	git := filepath.Join(dir, ".git")
-	if err := m.platform.Lend(git, theirs.Commit, m.platform.URL, map[string]string{origin: main.Commit}); err != nil {
+	if err := m.platform.Lend(ctx, git, theirs.Commit, m.platform.URL, map[string]string{origin: main.Commit}); err != nil {
 		return nil, fmt.Errorf("lend the platform: %w", err)
 	}
 	clone, err := gitrepo.Open(dir)

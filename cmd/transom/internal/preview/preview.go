@@ -106,14 +106,14 @@ func (m *Maker) Plan(ctx context.Context, branch, commit, head, files string, of
 		return "", err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	conflicts, err := m.checkOut(filepath.Join(dir, "platform"), main, theirs)
+	conflicts, err := m.checkOut(ctx, filepath.Join(dir, "platform"), main, theirs)
 	if unfit := hindrance(""); errors.As(err, &unfit) {
 		return failed(string(unfit)), nil
 	}
 	if err != nil {
 		return "", err
 	}
-	if err := lend(filepath.Join(dir, stateDir), of); err != nil {
+	if err := lend(ctx, filepath.Join(dir, stateDir), of); err != nil {
 		return "", err
 	}
 	text, err := m.run(ctx, dir, files)
@@ -124,13 +124,13 @@ func (m *Maker) Plan(ctx context.Context, branch, commit, head, files string, of
 const stateDir = "the states of the environments"
 
 // lend makes a repository of each state, as the command reads them.
-func lend(dir string, of []State) error {
+func lend(ctx context.Context, dir string, of []State) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
 	for _, s := range of {
 		refs := map[string]string{"refs/heads/" + s.Branch: s.Commit}
-		if err := s.Repository.Lend(filepath.Join(dir, s.Environment+states.Bare), s.Commit, "", refs); err != nil {
+		if err := s.Repository.Lend(ctx, filepath.Join(dir, s.Environment+states.Bare), s.Commit, "", refs); err != nil {
 			return fmt.Errorf("lend the state of %s: %w", s.Environment, err)
 		}
 	}
