@@ -42,11 +42,11 @@ func (x examiner) print(i *platform.Instance, placed evaluated) (kustomize.Tree,
 	if err != nil {
 		return kustomize.Tree{}, []platform.Problem{{File: i.Request.File, Rule: "inputs", Message: err.Error()}}
 	}
-	key := i.Version.Digest + string(call)
+	chart := i.Version.Chart
+	key := chart.Dir + " " + i.Version.Digest + string(call) // the result names places in the directory
 	if known, ok := x.prints.lookup(key); ok {
 		return known.tree, known.problems
 	}
-	chart := i.Version.Chart
 	documents, err := x.run(kustomize.Job{Subject: chart.Dir, Files: chart.Files, Chart: call})
 	if unfinished(err) {
 		return kustomize.Tree{}, []platform.Problem{buildProblem(path.Join(chart.Dir, "Chart.yaml"), err)}
