@@ -4,6 +4,7 @@ import (
 	"maps"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"helm.sh/helm/v4/pkg/chart/common"
@@ -137,6 +138,7 @@ var failing = map[string]struct {
 	"in a helper":      {map[string]string{"templates/_h.tpl": "{{ define \"h\" }}\n{{ uuidv4 }}{{ end }}", "templates/a.yaml": "a: {{ include \"h\" . }}\n"}, "templates/_h.tpl:2:3: uuidv4: its result depends on chance, and the same release renders the same everywhere and always; give the chart a value or the name of a Secret: one annotated transom.dev/generate gets its values in the cluster"},
 	"in tpl":           {map[string]string{"templates/a.yaml": "a: {{ tpl \"{{ env `HOME` }}\" . }}\n"}, "templates/a.yaml:1:6: env: its result depends on the machine, and the same release renders the same everywhere and always; give the chart a value instead"},
 	"a date of now":    {map[string]string{"templates/a.yaml": "a: {{ date \"2006\" \"x\" }}\n"}, "templates/a.yaml:1:6: date: x is no time, so this would be the time of now"},
+	"a zone of here":   {map[string]string{"templates/a.yaml": "a: {{ dateInZone \"15:04\" 0 \"Local\" }}\n"}, "templates/a.yaml:1:6: dateInZone: the zone Local is that of the machine; name one, such as UTC"},
 	"a cluster":        {map[string]string{"templates/a.yaml": "a: {{ lookup \"v1\" \"Secret\" \"\" \"\" }}\n"}, "templates/a.yaml:1:6: lookup: its result depends on a cluster, and the same release renders the same everywhere and always; give the chart a value"},
 	"required":         {map[string]string{"templates/a.yaml": "a: {{ required \"give a tag\" .Values.tag }}\n"}, "templates/a.yaml:1:6: give a tag"},
 	"fail":             {map[string]string{"templates/a.yaml": "{{ fail \"no such size\" }}\n"}, "templates/a.yaml:1:3: no such size"},
@@ -170,5 +172,19 @@ func TestAChartWithAMistakeIsToldByFileAndLine(t *testing.T) {
 			_, err = helm.Render(chartOf(c.files), encoded)
 			require.EqualError(t, err, c.want)
 		})
+	}
+}
+
+// TestAZoneIsNotThatOfTheMachine: a date of a zone's abbreviation is the same where the machine is in that zone.
+func TestAZoneIsNotThatOfTheMachine(t *testing.T) {
+	encoded, err := helm.Call{Release: "shop", Namespace: "payments", Kubernetes: "1.33"}.Encode()
+	require.NoError(t, err)
+	here := time.Local
+	defer func() { time.Local = here }()
+	for _, zone := range []*time.Location{time.UTC, time.FixedZone("CET", 3600)} {
+		time.Local = zone
+		got, err := helm.Render(chartOf(map[string]string{"templates/a.yaml": `a: {{ toDate "15:04 MST" "12:00 CET" | date "15:04" }}`}), encoded)
+		require.NoError(t, err)
+		require.Equal(t, "a: 12:00", got["templates/a.yaml"])
 	}
 }
