@@ -33,7 +33,8 @@ func strategicMerge(p types.PatchStrategicMerge) types.Patch {
 }
 
 // modernised rewrites deprecated fields as those that Kustomize itself makes of them. The build is the same; only the warning that
-// Kustomize would print on the process's stderr is not. A kustomization that cannot be read stays: no build comes to it.
+// Kustomize would print on the process's stderr is not. A kustomization that cannot be read stays, since no build comes to it, and so does one
+// that has a label in both fields, which Kustomize builds as it is.
 func modernised(content []byte) ([]byte, error) {
 	old := func(field string) bool { return bytes.Contains(content, []byte(field)) }
 	if !old("commonLabels") && !old("bases") && !old("patchesStrategicMerge") && !old("patchesJson6902") {
@@ -44,7 +45,7 @@ func modernised(content []byte) ([]byte, error) {
 		return content, nil
 	}
 	if err := k.FixKustomizationPreMarshalling(nil); err != nil {
-		return nil, err
+		return content, nil
 	}
 	out, err := yaml.Marshal(k)
 	if err != nil {
