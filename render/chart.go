@@ -42,11 +42,11 @@ func (x examiner) print(i *platform.Instance, placed evaluated) (kustomize.Tree,
 	if err != nil {
 		return kustomize.Tree{}, []platform.Problem{{File: i.Request.File, Rule: "inputs", Message: err.Error()}}
 	}
-	key := i.Version.Digest + string(call)
+	chart := i.Version.Chart
+	key := chart.Dir + " " + i.Version.Digest + string(call) // the result names places in the directory
 	if known, ok := x.prints.lookup(key); ok {
 		return known.tree, known.problems
 	}
-	chart := i.Version.Chart
 	documents, err := x.run(kustomize.Job{Subject: chart.Dir, Files: chart.Files, Chart: call})
 	if unfinished(err) {
 		return kustomize.Tree{}, []platform.Problem{buildProblem(path.Join(chart.Dir, "Chart.yaml"), err)}
@@ -130,12 +130,21 @@ func chartProblem(chart *platform.Chart, message string) platform.Problem {
 	p.Column, _ = strconv.Atoi(m[3])
 	if at := pointer.FindStringSubmatch(p.Message); at != nil && m[1] == "values.schema.json" {
 		p.Rule = "chart-values"
-		if e := chart.PlaceOf(strings.Split(strings.TrimPrefix(at[1], "/"), "/")); e != nil {
+		if e := chart.PlaceOf(steps(at[1])); e != nil {
 			p.File, p.Line, p.Column, p.Field = e.At.File, e.At.Line, e.At.Column, e.At.Field
 			p.Message = "the chart's values.schema.json refuses the value at " + p.Message
 		}
 	}
 	return p
+}
+
+// steps are those of a JSON pointer.
+func steps(pointer string) []string {
+	path := strings.Split(strings.TrimPrefix(pointer, "/"), "/")
+	for n := range path {
+		path[n] = strings.NewReplacer("~1", "/", "~0", "~").Replace(path[n])
+	}
+	return path
 }
 
 // inTemplates says of Problems in printed files that their lines are those of what was printed, and of the Component around them

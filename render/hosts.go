@@ -72,11 +72,18 @@ func isHost(before, domain string, qualified bool, after string) bool {
 	if strings.HasSuffix(before, "://") {
 		return true
 	}
-	word := before[strings.LastIndexAny(before, " \t\n")+1:]
-	if strings.HasSuffix(word, "@") && strings.Contains(word, "://") {
+	if strings.HasSuffix(before, "@") && strings.Contains(lastWord(before), "://") {
 		return true
 	}
 	return portAfter.MatchString(after) && !strings.HasSuffix(before, "/") && !strings.HasSuffix(before, ":")
+}
+
+// maxUserinfo bounds how far before a host its URL may begin, so that long text is not read again for each name in it.
+const maxUserinfo = 256
+
+func lastWord(text string) string {
+	text = text[max(0, len(text)-maxUserinfo):]
+	return text[strings.LastIndexAny(text, " \t\n")+1:]
 }
 
 // computed says by which CEL text gets the final names. Of text that is long, it is the CEL of each name in it.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -105,9 +104,6 @@ func Render(files map[string][]byte, call []byte) (map[string]string, error) {
 // chartFile is the file that a mistake of the whole chart stands in.
 const chartFile = "Chart.yaml"
 
-// remote is a reference of a schema to another file.
-var remote = regexp.MustCompile(`"\$ref"\s*:\s*"([^"#][^"]*)"`)
-
 // load reads a chart and everything in its charts directory, and refuses a chart that cannot be installed by itself.
 func load(files map[string][]byte) (*chart.Chart, error) {
 	var buffered []*archive.BufferedFile
@@ -132,8 +128,8 @@ func load(files map[string][]byte) (*chart.Chart, error) {
 // vendored reports a dependency that is not in the chart's charts directory, brings the dependencies into one order, and leaves out
 // the notes for people, which nobody would see.
 func vendored(c *chart.Chart) error {
-	if elsewhere := remote.FindSubmatch(c.Schema); elsewhere != nil {
-		return fmt.Errorf("values.schema.json: it refers to %s, and nothing outside of the chart is read; copy that into $defs", elsewhere[1])
+	if err := selfContained(c.Schema); err != nil {
+		return err
 	}
 	c.Templates = slices.DeleteFunc(c.Templates, func(f *common.File) bool { return path.Base(f.Name) == "NOTES.txt" })
 	has := map[string]bool{}

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"helm.sh/helm/v4/pkg/chart/common"
@@ -61,11 +62,12 @@ var features = map[string]map[string]string{
 		"templates/a.yaml":      "a: {{ include \"lib.x\" . }}\n",
 		"charts/lib/Chart.yaml": "apiVersion: v2\nname: lib\nversion: 1.0.0\ntype: library\n", "charts/lib/templates/_x.tpl": "{{ define \"lib.x\" }}from {{ .Chart.Name }}{{ end }}",
 	},
-	"schema": {"values.yaml": "size: 3\n", "values.schema.json": `{"type": "object", "properties": {"size": {"type": "integer", "maximum": 5}}, "additionalProperties": false}`, "templates/a.yaml": "n: {{ .Values.size }}\n"},
-	"branch": {"templates/a.yaml": "{{ if false }}{{ now }}{{ lookup \"v1\" \"Pod\" \"a\" \"b\" }}{{ randAlpha 3 }}{{ end }}a: b\n"},
-	"old":    {"Chart.yaml": "name: x\nversion: 1.0.0\n", "templates/a.yaml": "a: of apiVersion v1\n"},
-	"sprig":  {"templates/a.yaml": "a: {{ \"hello\" | sha256sum | trunc 8 }}\nb: {{ list 3 1 2 | sortAlpha | join \",\" }}\nc: {{ dict \"x\" 1 | merge (dict \"y\" 2) | toJson }}\nd: {{ regexReplaceAll \"l+\" \"hello\" \"L\" }}\ne: {{ add 1 2 | mul 3 }}\nf: {{ semver \"1.2.3\" }}\n"},
-	"notes":  {"templates/NOTES.txt": "{{ now }}", "templates/a.yaml": "a: b\n"},
+	"schema":     {"values.yaml": "size: 3\n", "values.schema.json": `{"type": "object", "properties": {"size": {"type": "integer", "maximum": 5}}, "additionalProperties": false}`, "templates/a.yaml": "n: {{ .Values.size }}\n"},
+	"own schema": {"values.yaml": "size: 3\n", "values.schema.json": `{"$schema": "http://json-schema.org/draft-07/schema#", "$id": "https://example.com/x.json", "properties": {"size": {"$ref": "#/definitions/n"}}, "definitions": {"n": {"type": "integer"}}}`, "templates/a.yaml": "n: {{ .Values.size }}\n"},
+	"branch":     {"templates/a.yaml": "{{ if false }}{{ now }}{{ lookup \"v1\" \"Pod\" \"a\" \"b\" }}{{ randAlpha 3 }}{{ end }}a: b\n"},
+	"old":        {"Chart.yaml": "name: x\nversion: 1.0.0\n", "templates/a.yaml": "a: of apiVersion v1\n"},
+	"sprig":      {"templates/a.yaml": "a: {{ \"hello\" | sha256sum | trunc 8 }}\nb: {{ list 3 1 2 | sortAlpha | join \",\" }}\nc: {{ dict \"x\" 1 | merge (dict \"y\" 2) | toJson }}\nd: {{ regexReplaceAll \"l+\" \"hello\" \"L\" }}\ne: {{ add 1 2 | mul 3 }}\nf: {{ semver \"1.2.3\" }}\n"},
+	"notes":      {"templates/NOTES.txt": "{{ now }}", "templates/a.yaml": "a: b\n"},
 }
 
 // TestEveryFeatureRendersAsTheSDKDoes: the same texts as Helm's own engine with the same chart, values and capabilities.
@@ -136,6 +138,7 @@ var failing = map[string]struct {
 	"in a helper":      {map[string]string{"templates/_h.tpl": "{{ define \"h\" }}\n{{ uuidv4 }}{{ end }}", "templates/a.yaml": "a: {{ include \"h\" . }}\n"}, "templates/_h.tpl:2:3: uuidv4: its result depends on chance, and the same release renders the same everywhere and always; give the chart a value or the name of a Secret: one annotated transom.dev/generate gets its values in the cluster"},
 	"in tpl":           {map[string]string{"templates/a.yaml": "a: {{ tpl \"{{ env `HOME` }}\" . }}\n"}, "templates/a.yaml:1:6: env: its result depends on the machine, and the same release renders the same everywhere and always; give the chart a value instead"},
 	"a date of now":    {map[string]string{"templates/a.yaml": "a: {{ date \"2006\" \"x\" }}\n"}, "templates/a.yaml:1:6: date: x is no time, so this would be the time of now"},
+	"a zone of here":   {map[string]string{"templates/a.yaml": "a: {{ dateInZone \"15:04\" 0 \"Local\" }}\n"}, "templates/a.yaml:1:6: dateInZone: the zone Local is that of the machine; name one, such as UTC"},
 	"a cluster":        {map[string]string{"templates/a.yaml": "a: {{ lookup \"v1\" \"Secret\" \"\" \"\" }}\n"}, "templates/a.yaml:1:6: lookup: its result depends on a cluster, and the same release renders the same everywhere and always; give the chart a value"},
 	"required":         {map[string]string{"templates/a.yaml": "a: {{ required \"give a tag\" .Values.tag }}\n"}, "templates/a.yaml:1:6: give a tag"},
 	"fail":             {map[string]string{"templates/a.yaml": "{{ fail \"no such size\" }}\n"}, "templates/a.yaml:1:3: no such size"},
@@ -151,6 +154,9 @@ var failing = map[string]struct {
 	"old cluster":      {map[string]string{"Chart.yaml": "apiVersion: v2\nname: x\nversion: 1.0.0\nkubeVersion: \">=1.40\"\n"}, "Chart.yaml: the chart needs Kubernetes >=1.40, and the environment has 1.33"},
 	"schema":           {map[string]string{"values.yaml": "size: many\ntag: 1\n", "values.schema.json": `{"properties": {"size": {"type": "integer"}, "tag": {"type": "string"}}}`}, "values.schema.json: /size: got string, want integer; /tag: got number, want string"},
 	"remote schema":    {map[string]string{"values.schema.json": `{"$ref": "https://example.com/schema.json"}`}, "values.schema.json: it refers to https://example.com/schema.json, and nothing outside of the chart is read; copy that into $defs"},
+	"escaped schema":   {map[string]string{"values.schema.json": `{"items": [{"\u0024ref": "file:///etc/passwd"}]}`}, "values.schema.json: it refers to file:///etc/passwd, and nothing outside of the chart is read; copy that into $defs"},
+	"dynamic schema":   {map[string]string{"values.schema.json": `{"$dynamicRef": "urn:elsewhere"}`}, "values.schema.json: it refers to urn:elsewhere, and nothing outside of the chart is read; copy that into $defs"},
+	"remote dialect":   {map[string]string{"values.schema.json": `{"$schema": "https://example.com/dialect.json"}`}, "values.schema.json: it refers to https://example.com/dialect.json, and nothing outside of the chart is read; copy that into $defs"},
 	"hook of deletion": {map[string]string{"templates/a.yaml": "kind: Job\nmetadata: {name: a, annotations: {helm.sh/hook: \"post-install, pre-delete\"}}\n"}, "templates/a.yaml: Job a is a hook of pre-delete, and nothing runs then; leave it out with spec.chart.hooks: {omit: [pre-delete]} in version.yaml, and do what it does by hand"},
 	"hook of nothing":  {map[string]string{"templates/a.yaml": "kind: Job\nmetadata: {name: a, annotations: {helm.sh/hook: preinstall}}\n"}, `templates/a.yaml: Job a is a hook of "preinstall", which is no event of Helm`},
 	"hook of two":      {map[string]string{"templates/a.yaml": "kind: Job\nmetadata: {name: a, annotations: {helm.sh/hook: \"pre-upgrade,post-upgrade\"}}\n"}, "templates/a.yaml: Job a is a hook before and after the same event, and one object is applied once; make two of it"},
@@ -166,5 +172,19 @@ func TestAChartWithAMistakeIsToldByFileAndLine(t *testing.T) {
 			_, err = helm.Render(chartOf(c.files), encoded)
 			require.EqualError(t, err, c.want)
 		})
+	}
+}
+
+// TestAZoneIsNotThatOfTheMachine: a date of a zone's abbreviation is the same where the machine is in that zone.
+func TestAZoneIsNotThatOfTheMachine(t *testing.T) {
+	encoded, err := helm.Call{Release: "shop", Namespace: "payments", Kubernetes: "1.33"}.Encode()
+	require.NoError(t, err)
+	here := time.Local
+	defer func() { time.Local = here }()
+	for _, zone := range []*time.Location{time.UTC, time.FixedZone("CET", 3600)} {
+		time.Local = zone
+		got, err := helm.Render(chartOf(map[string]string{"templates/a.yaml": `a: {{ toDate "15:04 MST" "12:00 CET" | date "15:04" }}`}), encoded)
+		require.NoError(t, err)
+		require.Equal(t, "a: 12:00", got["templates/a.yaml"])
 	}
 }

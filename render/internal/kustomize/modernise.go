@@ -3,24 +3,27 @@ package kustomize
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/yaml"
 )
 
-// Decode reads a kustomization, with the fields that Kustomize deprecated and many published bases still have as the ones that
-// `kustomize edit fix` makes of them: bases, patchesStrategicMerge and patchesJson6902.
+// Decode reads a kustomization, with the fields that Kustomize deprecated and many published bases still have as those that took
+// their place: bases, patchesStrategicMerge and patchesJson6902. The patches are in the order in which Kustomize applies the three
+// fields, which is not that of `kustomize edit fix`.
 func Decode(content []byte) (*types.Kustomization, error) {
 	var k types.Kustomization
 	if err := k.Unmarshal(content); err != nil {
 		return nil, err
 	}
-	k.Resources, k.Bases = append(k.Resources, k.Bases...), nil                 //nolint:staticcheck // read so that they can be replaced
-	k.Patches, k.PatchesJson6902 = append(k.Patches, k.PatchesJson6902...), nil //nolint:staticcheck // likewise
-	for _, p := range k.PatchesStrategicMerge {                                 //nolint:staticcheck // likewise
-		k.Patches = append(k.Patches, strategicMerge(p))
+	k.Resources, k.Bases = append(k.Resources, k.Bases...), nil //nolint:staticcheck // read so that they can be replaced
+	var merged []types.Patch
+	for _, p := range k.PatchesStrategicMerge { //nolint:staticcheck // likewise
+		merged = append(merged, strategicMerge(p))
 	}
-	k.PatchesStrategicMerge = nil //nolint:staticcheck // likewise
+	k.Patches = slices.Concat(merged, k.Patches, k.PatchesJson6902) //nolint:staticcheck // likewise
+	k.PatchesStrategicMerge, k.PatchesJson6902 = nil, nil           //nolint:staticcheck // likewise
 	return &k, nil
 }
 
@@ -32,8 +35,10 @@ func strategicMerge(p types.PatchStrategicMerge) types.Patch {
 	return types.Patch{Path: string(p)}
 }
 
-// modernised rewrites deprecated fields as those that Kustomize itself makes of them. The build is the same; only the warning that
-// Kustomize would print on the process's stderr is not. A kustomization that cannot be read stays: no build comes to it.
+// modernised rewrites deprecated fields as those of Decode. The build is the same, without the warning that Kustomize would print on
+// the process's stderr, but for patchesJson6902: Kustomize applies it after the namespace, prefix, labels and annotations of its
+// kustomization, and here it comes before them. A kustomization that cannot be read stays, since no build comes to it, and so does one
+// that has a label in both fields, which Kustomize builds as it is.
 func modernised(content []byte) ([]byte, error) {
 	old := func(field string) bool { return bytes.Contains(content, []byte(field)) }
 	if !old("commonLabels") && !old("bases") && !old("patchesStrategicMerge") && !old("patchesJson6902") {
@@ -44,7 +49,7 @@ func modernised(content []byte) ([]byte, error) {
 		return content, nil
 	}
 	if err := k.FixKustomizationPreMarshalling(nil); err != nil {
-		return nil, err
+		return content, nil
 	}
 	out, err := yaml.Marshal(k)
 	if err != nil {

@@ -113,9 +113,7 @@ func withoutReplacements(content []byte) ([]byte, error) {
 	if err != nil {
 		return content, nil // no build comes to it
 	}
-	if err := k.FixKustomizationPreMarshalling(nil); err != nil {
-		return nil, err
-	}
+	_ = k.FixKustomizationPreMarshalling(nil) // as modernised: a label in both fields stays in both
 	k.Replacements = nil
 	k.MetaData = &types.ObjectMeta{Name: "skeleton"} // Kustomize refuses a kustomization without any field
 	// Generated names get their hash after replacements have looked for them.
