@@ -102,7 +102,7 @@ type user struct {
 }
 
 // find is the offering and the version that an address names. Without a version it is the newest.
-func (m *model) find(r *http.Request) (*platform.Offering, *platform.Version, error) {
+func find(m *model, r *http.Request) (*platform.Offering, *platform.Version, error) {
 	p := m.Platform.Offers()
 	if p == nil {
 		return nil, nil, missing("The platform was not loaded yet.")
@@ -114,6 +114,9 @@ func (m *model) find(r *http.Request) (*platform.Offering, *platform.Version, er
 	if number := r.URL.Query().Get("version"); number != "" {
 		v := o.Version(number)
 		if v == nil {
+			v = o.Match(number) // a request may name a range, such as 1
+		}
+		if v == nil {
 			return nil, nil, missing(o.Name + " has no version " + number + ".")
 		}
 		return o, v, nil
@@ -122,7 +125,7 @@ func (m *model) find(r *http.Request) (*platform.Offering, *platform.Version, er
 }
 
 func (c *Console) offering(r *http.Request, m *model) (*view, error) {
-	o, v, err := m.find(r)
+	o, v, err := find(m, r)
 	if err != nil {
 		return nil, err
 	}
@@ -153,7 +156,7 @@ func (c *Console) offering(r *http.Request, m *model) (*view, error) {
 }
 
 func (c *Console) form(r *http.Request, m *model) (*view, error) {
-	o, v, err := m.find(r)
+	o, v, err := find(m, r)
 	if err != nil {
 		return nil, err
 	}
@@ -190,7 +193,7 @@ func contractOf(v *platform.Version) (bindings, parts []named) {
 }
 
 // taken says whether an environment has a request of that name.
-func (m *model) taken(key platform.RequestKey) *status.Instance {
+func taken(m *model, key platform.RequestKey) *status.Instance {
 	if row := m.byKey[key]; row != nil {
 		return row.Instances[0].Instance
 	}

@@ -157,6 +157,7 @@ type document struct {
 	Leader   string // empty: there is one process
 	Troubles []string
 	Catalog  bool
+	Problems int
 	Main     any
 }
 
@@ -177,7 +178,7 @@ func (c *Console) page(show func(r *http.Request, m *model) (*view, error)) http
 		}
 		var body bytes.Buffer
 		d := document{
-			Title: v.title, Section: v.section, Person: c.Person(r), Platform: m.Platform, Troubles: m.troubles, Catalog: m.Platform.Offers() != nil, Main: v.main,
+			Title: v.title, Section: v.section, Person: c.Person(r), Platform: m.Platform, Troubles: m.troubles, Catalog: m.Platform.Offers() != nil, Problems: m.wrong, Main: v.main,
 		}
 		if c.Leader != nil {
 			d.Leader = c.Leader()

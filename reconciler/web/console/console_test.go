@@ -220,10 +220,10 @@ spec:
 `)
 
 	for query, want := range map[string]string{
-		"name=till&team=store&p.image=till:1":                                                     "environments: choose one at least",
+		"name=till&team=store&p.image=till:1":                                                     `id="m-environment" role="alert">choose one at least`,
 		"name=till&team=store&environment=dev":                                                    "image",
-		"name=shop&team=store&environment=dev&p.image=till:1":                                     "name: store/shop exists already, for web",
-		"name=Till&team=store&environment=dev&p.image=till:1":                                     "name: small letters",
+		"name=shop&team=store&environment=dev&p.image=till:1":                                     `id="m-name" role="alert">store/shop exists already, for web`,
+		"name=Till&team=store&environment=dev&p.image=till:1":                                     `id="m-name" role="alert">small letters`,
 		"name=till&team=store&environment=dev&p.image=till:1&p.replicas=9":                        `id="m-replicas" role="alert">the integer 9 should be less than or equal to 5`,
 		"name=till&team=store&environment=dev&p.image=till:1&p.replicas=many":                     "must be a whole number",
 		"name=till&team=store&environment=dev&p.image=till:1&p.public=true&p.replicas=1":          "a public service needs two replicas",

@@ -136,6 +136,7 @@ func (c *Console) fleet(r *http.Request, m *model) (*view, error) {
 	pages := (len(kept) + pageRows - 1) / pageRows
 	f.Page = min(f.Page, max(pages, 1))
 	page := fleetPage{Filter: f, Kept: len(kept), Pages: pages, Teams: m.teams, Offerings: m.offerings(), All: len(m.rows), Reading: len(m.Behind()) > 0, Width: 1}
+	counts := m.countsUnder(f)
 	for _, v := range verdicts {
 		toggled := f
 		toggled.Page = 0
@@ -145,7 +146,7 @@ func (c *Console) fleet(r *http.Request, m *model) (*view, error) {
 		} else {
 			toggled.States = append(slices.Clone(f.States), string(v))
 		}
-		if n := m.counts[v]; n > 0 || chosen || v == "Healthy" {
+		if n := counts[v]; n > 0 || chosen || v == "Healthy" {
 			page.Counts = append(page.Counts, count{v, n, chosen, toggled.link()})
 		}
 	}
@@ -193,6 +194,25 @@ func (m *model) selected(f filter) []*row {
 
 // severity is the rank of a row as far as it is a matter of order: rows that are only on their way stand by name.
 func (r *row) severity() int { return min(r.rank, verdict("Progressing").rank()) }
+
+// countsUnder counts the verdicts of the instances that a filter selects but for its states.
+func (m *model) countsUnder(f filter) map[verdict]int {
+	f.States = nil
+	counts := map[verdict]int{}
+	for _, r := range m.rows {
+		if !f.keeps(r) {
+			continue
+		}
+		for _, in := range r.Instances {
+			if f.keepsInstance(in) {
+				for _, v := range in.verdicts {
+					counts[v]++
+				}
+			}
+		}
+	}
+	return counts
+}
 
 func (m *model) offerings() []string {
 	var all []string

@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"maps"
 	"math"
@@ -111,8 +112,9 @@ type formPage struct {
 	Teams        []string
 	Environments []choice
 	Fields       []field
-	Begun        bool // something was filled in
-	Mistakes     []string
+	Begun        bool              // something was filled in
+	Names        map[string]string // the mistakes in team, name and environment
+	Mistakes     []string          // those of no field
 	File         string
 	YAML         string
 	Create       string // the page of the forge that makes the file
@@ -143,7 +145,7 @@ func (f *formPage) fill(q url.Values, m *model) {
 		f.checkNames(m)
 		f.checkValues(values)
 	}
-	f.File = "requests/" + f.Team + "/" + f.Name + ".yaml"
+	f.File = "requests/" + cmp.Or(f.Team, "TEAM") + "/" + cmp.Or(f.Name, "NAME") + ".yaml"
 	f.YAML = f.write(values)
 }
 
@@ -211,20 +213,21 @@ func put(values map[string]any, path []string, value any) {
 
 // checkNames finds mistakes in the names that a request has.
 func (f *formPage) checkNames(m *model) {
+	f.Names = map[string]string{}
 	switch {
 	case len(validation.IsDNS1035Label(f.Team)) > 0:
-		f.Mistakes = append(f.Mistakes, "team: give the name of a team: small letters, digits and hyphens")
+		f.Names["team"] = "give the name of a team: small letters, digits and hyphens"
 	case len(f.Offering.Teams) > 0 && !slices.Contains(f.Offering.Teams, f.Team):
-		f.Mistakes = append(f.Mistakes, "team: "+f.Offering.Name+" is for "+strings.Join(f.Offering.Teams, ", "))
+		f.Names["team"] = f.Offering.Name + " is for " + strings.Join(f.Offering.Teams, ", ")
 	}
 	switch key := keyOf(f.Team, f.Name); {
 	case len(validation.IsDNS1035Label(f.Name)) > 0:
-		f.Mistakes = append(f.Mistakes, "name: small letters, digits and hyphens, such as my-"+f.Offering.Name)
-	case m.taken(key) != nil:
-		f.Mistakes = append(f.Mistakes, "name: "+key.String()+" exists already, for "+m.byKey[key].Offering)
+		f.Names["name"] = "small letters, digits and hyphens, such as my-" + f.Offering.Name
+	case taken(m, key) != nil:
+		f.Names["name"] = key.String() + " exists already, for " + m.byKey[key].Offering
 	}
 	if !slices.ContainsFunc(f.Environments, func(c choice) bool { return c.Chosen }) {
-		f.Mistakes = append(f.Mistakes, "environments: choose one at least")
+		f.Names["environment"] = "choose one at least"
 	}
 }
 
@@ -249,7 +252,8 @@ func (f *formPage) checkValues(values map[string]any) {
 
 // Fine says whether nothing is wrong with a form that was filled in.
 func (f *formPage) Fine() bool {
-	return f.Begun && len(f.Mistakes) == 0 && !slices.ContainsFunc(f.Fields, func(one field) bool { return one.Mistake != "" })
+	named := len(f.Names) == 0 && len(f.Mistakes) == 0
+	return f.Begun && named && !slices.ContainsFunc(f.Fields, func(one field) bool { return one.Mistake != "" })
 }
 
 // write is the request's file.

@@ -20,7 +20,13 @@ import (
 func functions(l *links) template.FuncMap {
 	return template.FuncMap{
 		"short": short, "image": wording.Image, "images": images, "text": text, "verdict": func(h state.Health) verdict { return verdict(h) },
-		"waitingVerdict": waitingVerdict, "ago": ago, "requestLink": requestLink,
+		"waitingVerdict": waitingVerdict, "ago": ago, "lasting": lasting, "requestLink": requestLink,
+		"numbered": func(name string, n int) string {
+			if n == 0 {
+				return name
+			}
+			return fmt.Sprintf("%s (%d)", name, n)
+		},
 		"item": func(link, name string, chosen bool) navigation { return navigation{link, name, chosen} },
 		"clip": clip, "up": func(a, b int) int { return a - b }, "down": func(a, b int) int { return a + b }, "cellName": cellName, "cellVersion": cellVersion,
 		"flag": flagOf, "gateNames": gateNames, "opensAt": opensAt, "fileLink": l.file, "commitLink": l.commit, "describe": describe,
@@ -60,17 +66,18 @@ func text(v any) string {
 	return string(data)
 }
 
-// stampOf is a time for the attribute of a <time>, which the script keeps true.
-func stampOf(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+// ago says how long ago a time was, or how long it is until then. That changes with the clock: so that a page at rest stays the same
+// page, the server gives the time of day, and the script turns it into these words.
+func ago(t time.Time) template.HTML { return timeOf(t, "ago", "") }
 
-// ago says how long ago a time was, or how long it is until then, in the words that the script also uses. It changes with the clock; so
-// that a page at rest stays the same page, the server gives the time of day and the script turns it into these words.
-func ago(t time.Time) template.HTML {
+// lasting says for how long something has been so, in the same way.
+func lasting(t time.Time) template.HTML { return timeOf(t, "ago lasting", "since ") }
+
+func timeOf(t time.Time, class, before string) template.HTML {
 	if t.IsZero() {
 		return ""
 	}
-	iso := stampOf(t)
-	return template.HTML(`<time class="ago" datetime="` + iso + `">` + template.HTMLEscapeString(t.UTC().Format("2 Jan 15:04 UTC")) + `</time>`) //nolint:gosec // a time has no markup
+	return template.HTML(`<time class="` + class + `" datetime="` + t.UTC().Format(time.RFC3339) + `">` + before + t.UTC().Format("2 Jan 15:04 UTC") + `</time>`) //nolint:gosec // a time has no markup
 }
 
 func requestLink(key platform.RequestKey, environment string) string {

@@ -95,16 +95,18 @@ func (p *homePage) add(r *row) {
 		one := task{About: r.Key.String(), Where: in.Environment, Link: requestLink(r.Key, in.Environment)}
 		if waits := slices.IndexFunc(in.Waiting, opensByPerson); waits >= 0 {
 			one.fill(in.Instance, in.Waiting[waits])
-			if one.Verdict == rejected {
-				p.Failed = append(p.Failed, one)
-			} else {
+			switch {
+			case one.Verdict == rejected:
+				one.Text += " — merge a mend or another version, or let it in again:"
+				p.fail(one)
+			case !slices.ContainsFunc(in.Waiting, isUnhealthy):
 				p.Waiting = append(p.Waiting, one)
 			}
 			continue
 		}
 		if failed := firstFailure(in.Instance); failed != nil {
 			one.Verdict, one.Text = failed.Verdict, failed.Text
-			p.Failed = append(p.Failed, one)
+			p.fail(one)
 		}
 		for _, at := range in.Placements {
 			if at.Adoption != nil {
@@ -117,6 +119,20 @@ func (p *homePage) add(r *row) {
 		}
 	}
 }
+
+// fail lists a failure, once for all environments that have it.
+func (p *homePage) fail(one task) {
+	for i := range p.Failed {
+		if known := &p.Failed[i]; known.About == one.About && known.Text == one.Text {
+			known.Where += ", " + one.Where
+			return
+		}
+	}
+	p.Failed = append(p.Failed, one)
+}
+
+// isUnhealthy says whether a gate waits for the release to be well upstream first.
+func isUnhealthy(g status.Gate) bool { return g.Name == gate.Health || g.Name == gate.Problem }
 
 // fill describes a gate that a person opens.
 func (t *task) fill(in *status.Instance, g status.Gate) {
@@ -144,7 +160,7 @@ func firstFailure(in *status.Instance) *task {
 	for i := range in.Placements {
 		p := &in.Placements[i]
 		text := reason(in, p)
-		if text != "" {
+		if text != "" && len(in.Problems) == 0 && p.Cluster != in.Environment {
 			text = p.Cluster + ": " + text
 		}
 		see(verdictOf(in, p), text)

@@ -13,6 +13,7 @@ import (
 
 	"transom.dev/reconciler/status"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // A model is a Status with the indexes that pages need. It is not changed once it is made.
@@ -21,8 +22,8 @@ type model struct {
 	rows     []*row
 	byKey    map[platform.RequestKey]*row
 	byName   map[string]*status.Environment
-	counts   map[verdict]int
 	teams    []string
+	wrong    int      // Problems
 	troubles []string // of the platform, its environments and clusters, for the head of every page
 }
 
@@ -41,8 +42,22 @@ type instance struct {
 	verdicts []verdict // of its placements, and of the release that waits
 }
 
+// Worst is the worst verdict of an instance's placements.
+func (in *instance) Worst() verdict {
+	if len(in.Placements) == 0 {
+		return verdictOf(in.Instance, nil)
+	}
+	worst := verdict(state.Healthy)
+	for i := range in.Placements {
+		if v := verdictOf(in.Instance, &in.Placements[i]); v.rank() < worst.rank() {
+			worst = v
+		}
+	}
+	return worst
+}
+
 func newModel(s status.Status) *model {
-	m := &model{Status: s, byKey: map[platform.RequestKey]*row{}, byName: map[string]*status.Environment{}, counts: map[verdict]int{}}
+	m := &model{Status: s, byKey: map[platform.RequestKey]*row{}, byName: map[string]*status.Environment{}}
 	for i := range s.Environments {
 		m.byName[s.Environments[i].Name] = &s.Environments[i]
 	}
@@ -57,6 +72,7 @@ func newModel(s status.Status) *model {
 		r.finish()
 	}
 	m.troubles = troubles(s)
+	m.wrong = len(m.problems().Problems)
 	return m
 }
 
@@ -68,9 +84,6 @@ func (m *model) add(in *status.Instance) {
 		m.rows = append(m.rows, r)
 	}
 	one := &instance{Instance: in, verdicts: verdictsOf(in)}
-	for _, v := range one.verdicts {
-		m.counts[v]++
-	}
 	r.Instances = append(r.Instances, one)
 	r.Offering = cmp.Or(r.Offering, in.Offering)
 	if r.Offering == "" && in.Candidate != nil {

@@ -133,8 +133,8 @@ func (m *model) stageOf(in *instance, e *status.Environment) *stage {
 		pending := in.Rollout != nil && slices.Contains(in.Rollout.Pending, p.Cluster)
 		s.Lines = append(s.Lines, stageCluster{Name: p.Cluster, Wave: waves[p.Cluster], Verdict: v, Pending: pending, Version: p.Version})
 	}
-	slices.SortStableFunc(s.Lines, func(a, b stageCluster) int { return a.Verdict.rank() - b.Verdict.rank() })
 	if n := len(s.Lines); n > mostInStage {
+		slices.SortStableFunc(s.Lines, func(a, b stageCluster) int { return a.Verdict.rank() - b.Verdict.rank() })
 		s.Lines, s.More = s.Lines[:mostInStage-1], n-mostInStage+1
 	}
 	s.Height = stageHead + stageLine*len(s.Lines) + 6

@@ -58,13 +58,23 @@ func (c *Console) environment(r *http.Request, m *model) (*view, error) {
 // latest are the newest events that are kept, the newest first.
 func latest(history []status.Event, keep func(status.Event) bool, most int) []status.Event {
 	var found []status.Event
+	told := map[string]bool{}
 	for _, e := range slices.Backward(history) {
 		if len(found) == most {
 			break
 		}
-		if keep(e) {
-			found = append(found, e)
+		if !keep(e) {
+			continue
 		}
+		about := e.Environment + " " + e.Cluster
+		if e.Request != nil {
+			about += " " + e.Request.String()
+		}
+		if onTheWay := strings.HasPrefix(e.Message, "Applied, Progressing"); onTheWay && told[about] {
+			continue // of many steps on the way the last one matters
+		}
+		told[about] = true
+		found = append(found, e)
 	}
 	return found
 }
@@ -115,7 +125,7 @@ func (c *Console) cluster(r *http.Request, m *model) (*view, error) {
 	slices.SortStableFunc(page.Runs, func(a, b running) int { return cmp.Compare(a.Verdict.rank(), b.Verdict.rank()) })
 	page.More = max(len(page.Runs)-mostRunning, 0)
 	page.Runs = page.Runs[:len(page.Runs)-page.More]
-	page.Latest = latest(c.Board.History(), func(e status.Event) bool { return e.Cluster == name && e.Request == nil }, mostListed)
+	page.Latest = latest(c.Board.History(), func(e status.Event) bool { return e.Cluster == name }, mostListed)
 	return &view{"cluster", name, "fleet", page}, nil
 }
 
@@ -145,7 +155,7 @@ func (c *Console) change(r *http.Request, m *model) (*view, error) {
 			link := requestLink(in.Request, in.Environment)
 			if in.Commit != "" && strings.HasPrefix(in.Commit, commit) {
 				page.Commit = in.Commit
-				page.Entered = append(page.Entered, moved{in.Instance, worstOf(in), link})
+				page.Entered = append(page.Entered, moved{in.Instance, in.Worst(), link})
 			}
 			if c := in.Candidate; c != nil && strings.HasPrefix(c.Commit, commit) {
 				page.Waiting = append(page.Waiting, moved{in.Instance, waitingVerdict(in.Instance), link})
@@ -156,18 +166,7 @@ func (c *Console) change(r *http.Request, m *model) (*view, error) {
 	if !known {
 		return nil, missing("No release that runs or waits comes from commit " + commit + ". A newer one may have taken its place: \"transom history\" knows.")
 	}
-	return &view{"change", "Change " + short(page.Commit), "activity", page}, nil
-}
-
-// worstOf is the worst verdict of an instance's placements.
-func worstOf(in *instance) verdict {
-	worst := verdict("Healthy")
-	for i := range in.Placements {
-		if v := verdictOf(in.Instance, &in.Placements[i]); v.rank() < worst.rank() {
-			worst = v
-		}
-	}
-	return worst
+	return &view{"change", "Platform commit " + short(page.Commit), "activity", page}, nil
 }
 
 // A problemsPage lists every Problem and Warning once, Problems first.
@@ -181,6 +180,17 @@ type problemsPage struct {
 const mostProblems = 300
 
 func (c *Console) problems(_ *http.Request, m *model) (*view, error) {
+	page := m.problems()
+	for _, list := range []*[]platform.Problem{&page.Problems, &page.Warnings} {
+		more := max(len(*list)-mostProblems, 0)
+		*list = (*list)[:len(*list)-more]
+		page.More += more
+	}
+	return &view{"problems", "Problems", "problems", page}, nil
+}
+
+// problems are all Problems and Warnings, each once.
+func (m *model) problems() *problemsPage {
 	page := &problemsPage{}
 	told := map[string]bool{}
 	see := func(list []platform.Problem) {
@@ -203,12 +213,7 @@ func (c *Console) problems(_ *http.Request, m *model) (*view, error) {
 	for i := range m.Instances {
 		see(m.Instances[i].Problems)
 	}
-	for _, list := range []*[]platform.Problem{&page.Problems, &page.Warnings} {
-		more := max(len(*list)-mostProblems, 0)
-		*list = (*list)[:len(*list)-more]
-		page.More += more
-	}
-	return &view{"problems", "Problems", "problems", page}, nil
+	return page
 }
 
 // An activityPage is the latest events, the newest first.

@@ -11,6 +11,7 @@ import (
 	"transom.dev/reconciler/status"
 	"transom.dev/render/gate"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // gitTime bounds how long a page waits for Git.
@@ -85,13 +86,14 @@ func (c *Console) request(r *http.Request, m *model) (*view, error) {
 	return &view{"request", key.String(), "fleet", page}, nil
 }
 
-// worst is the instance that a person would look at first: the one with the worst verdict, else the last one on the way.
+// worst is the instance that a person would look at first: the one that is worst off, else the last one on the way.
 func (r *row) worst() *instance {
 	found := r.Instances[len(r.Instances)-1]
 	least := len(verdicts)
 	for _, in := range r.Instances {
 		for _, v := range in.verdicts {
-			if v.needsSomebody() && v.rank() < least {
+			troubled := v.rank() < waiting.rank()
+			if troubled && v.rank() < least {
 				found, least = in, v.rank()
 			}
 		}
@@ -153,6 +155,9 @@ func placeOf(in *status.Instance, p *status.Placement, wave string) place {
 	}
 	byKind := map[string][]status.Object{}
 	for _, o := range p.Objects {
+		if p.Health == state.Unknown { // the objects were seen before the cluster went away
+			o.Health = state.Unknown
+		}
 		byKind[o.Kind] = append(byKind[o.Kind], o)
 	}
 	for _, kind := range slices.Sorted(maps.Keys(byKind)) {
@@ -166,6 +171,9 @@ func failures(in *status.Instance) []status.Failure {
 	var all []status.Failure
 	told := map[string]bool{}
 	for _, f := range slices.Backward(in.Rejected) {
+		if in.Candidate != nil && f.Release == in.Candidate.Release && waitingVerdict(in) == rejected {
+			continue // its gate tells it
+		}
 		key := f.Release + " " + describe(f)
 		if !told[key] {
 			told[key] = true

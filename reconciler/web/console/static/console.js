@@ -53,6 +53,15 @@ function replace(page, keep = true) {
     if (kept.from !== null && kept.from !== undefined) { try { byId(kept.id).setSelectionRange(kept.from, kept.to); } catch { /* it has no text */ } }
   }
   spellTimes();
+  showChosen();
+}
+
+// showChosen brings the chosen environment of a picture that is wider than the window into sight.
+function showChosen() {
+  const picture = document.querySelector(".pipeline");
+  const chosen = picture?.querySelector(".stage.chosen rect");
+  if (chosen && !picture.dataset.shown) picture.scrollLeft = Math.max(0, Number(chosen.getAttribute("x")) + Number(chosen.getAttribute("width")) - picture.clientWidth + 20);
+  if (picture) picture.dataset.shown = "yes";
 }
 
 // typed follows a form whose result is a page: the address becomes that of the form, and the page is asked for again.
@@ -101,7 +110,8 @@ function span(seconds) {
 function spellTimes() {
   for (const node of document.querySelectorAll("time.ago")) {
     const date = new Date(node.dateTime);
-    const text = spell(date);
+    const seconds = Math.round((Date.now() - date.getTime()) / 1000);
+    const text = node.classList.contains("lasting") && seconds >= 0 ? `for ${span(seconds)}` : spell(date);
     if (node.textContent !== text) { node.textContent = text; node.title = date.toLocaleString(); }
   }
 }
@@ -116,4 +126,5 @@ document.addEventListener("keydown", (e) => { // "/" goes to the search of a pag
 window.addEventListener("popstate", () => { tag = undefined; refresh(false); }); // the fields are those of the address
 setInterval(spellTimes, 5000);
 spellTimes();
+showChosen();
 listen();
