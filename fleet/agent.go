@@ -353,7 +353,7 @@ func (a *agent) conclude(o apply.Owner, as *assignment, result *Result, err erro
 	case waits && err != nil:
 		result.Err = fmt.Errorf("%w%s", err, waitsForOthers)
 	case waits:
-		result.Message += waitsForOthers
+		result.Result = result.Result.Add(waitsForOthers)
 	}
 	result.clean()
 	a.assignments.setForeign(o.Environment, result.Foreign != nil)

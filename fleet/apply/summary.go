@@ -197,6 +197,12 @@ func worst(all []*desired) *desired {
 	return found
 }
 
+// Add is the result with something more in its message.
+func (r Result) Add(text string) Result {
+	r.Message += text
+	return r
+}
+
 // resumedObjects are the objects that the instance takes back.
 func (p *pass) resumedObjects() (all []Problem) {
 	for _, d := range p.objects {
