@@ -137,6 +137,9 @@ func checkDigests(d *document, at string) {
 // fillItems makes an Approval of each item. Its digest is of the file's name and the item: one that is added decides nothing anew
 // about the others, and the same in another file is another decision.
 func (c *Decision) fillItems(d *document, items []approvedItem) {
+	if len(items) == 0 && d.object.Has("spec.items") {
+		d.problem("spec.items", "value", "lists nothing; name what it approves, or delete the file")
+	}
 	if len(items) > maxItems {
 		d.problem("spec.items", "value", "has %d items; at most %d go into one file", len(items), maxItems)
 		return
