@@ -25,8 +25,13 @@ type print struct {
 	problems []platform.Problem
 }
 
-// chartGeneration bounds how many prints are remembered: each is some ten kilobytes, and few are asked for twice.
-const chartGeneration = 256
+// A generation of remembered prints: each is some ten kilobytes, and few are asked for twice. But one may be of many megabytes.
+const (
+	chartGeneration = 256
+	chartBytes      = 64 << 20
+
+	skeletonOfPrint = 10 // times the bytes of a print are about those of its skeleton
+)
 
 // print has the chart of a version print its objects for one placement, as a directory that Kustomize may read. A worker does it.
 func (x examiner) print(i *platform.Instance, placed evaluated) (kustomize.Tree, []platform.Problem) {
@@ -57,7 +62,7 @@ func (x examiner) print(i *platform.Instance, placed evaluated) (kustomize.Tree,
 	} else {
 		p.tree, p.problems = printedTree(chart, documents)
 	}
-	x.prints.put(key, p)
+	x.prints.putSized(key, p, len(key)+p.tree.Printed)
 	return p.tree, p.problems
 }
 
@@ -80,7 +85,7 @@ func (x examiner) apiVersions(i *platform.Instance) []string {
 
 // printedTree makes a Component of the texts that a chart printed, and guards it.
 func printedTree(chart *platform.Chart, documents []*yaml.Node) (kustomize.Tree, []platform.Problem) {
-	archive, hash := new(txtar.Archive), sha256.New()
+	archive, hash, size := new(txtar.Archive), sha256.New(), 0
 	resources := []string{}
 	for n := 0; n+1 < len(documents[0].Content); n += 2 {
 		name, text := documents[0].Content[n].Value, documents[0].Content[n+1].Value
@@ -101,12 +106,13 @@ func printedTree(chart *platform.Chart, documents []*yaml.Node) (kustomize.Tree,
 	archive.Files = append(archive.Files, txtar.File{Name: kustomize.KustomizationFile, Data: component})
 	for _, f := range archive.Files {
 		fmt.Fprintf(hash, "%q %x\n", f.Name, sha256.Sum256(f.Data))
+		size += len(f.Name) + len(f.Data)
 	}
 	files, err := txtar.FS(archive)
 	if err != nil {
 		return kustomize.Tree{}, []platform.Problem{chartProblem(chart, err.Error())}
 	}
-	tree := kustomize.Tree{Dir: chart.Dir, Files: files, Digest: "sha256:" + hex.EncodeToString(hash.Sum(nil)), Printed: true}
+	tree := kustomize.Tree{Dir: chart.Dir, Files: files, Digest: "sha256:" + hex.EncodeToString(hash.Sum(nil)), Printed: size}
 	return tree, inTemplates(chart, kustomize.Guard(tree))
 }
 

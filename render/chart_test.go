@@ -25,4 +25,9 @@ func TestVersionsWithTheSameFilesPrintForThemselves(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, problemsOf(state.Problems), number)
 	}
+	prints, skeletons, bound := r.PrintsKept()
+	require.Greater(t, prints, 100)
+	require.Greater(t, skeletons, 100)
+	require.Positive(t, bound)
+	require.LessOrEqual(t, bound, 256<<20)
 }

@@ -182,7 +182,7 @@ func (a *analysis) unwritten(r *resource.Resource) *yaml.Node {
 func objectLines(trees []Tree, file string) map[string]int {
 	lines := map[string]int{}
 	tree, content, err := ReadIn(trees, file)
-	if err != nil || tree.Printed {
+	if err != nil || tree.Printed > 0 {
 		return lines
 	}
 	documents, _ := strictyaml.Scan(content, strictyaml.Options{Documents: true, Aliases: true, Size: MaxFile})
