@@ -108,22 +108,22 @@ func sdk(t testing.TB, files map[string][]byte, call helm.Call) map[string]strin
 			buffered = append(buffered, &archive.BufferedFile{Name: name, Data: data})
 		}
 	}
-	chart, err := loader.LoadFiles(buffered)
+	loaded, err := loader.LoadFiles(buffered)
 	require.NoError(t, err)
 	values := map[string]any{}
 	maps.Copy(values, call.Values)
-	require.NoError(t, chartutil.ProcessDependencies(chart, values))
+	require.NoError(t, chartutil.ProcessDependencies(loaded, values))
 	version, err := common.ParseKubeVersion(call.Kubernetes + ".0")
 	require.NoError(t, err)
-	top, err := util.ToRenderValues(chart, values, common.ReleaseOptions{Name: call.Release, Namespace: call.Namespace, Revision: 1, IsInstall: true},
+	top, err := util.ToRenderValues(loaded, values, common.ReleaseOptions{Name: call.Release, Namespace: call.Namespace, Revision: 1, IsInstall: true},
 		&common.Capabilities{KubeVersion: *version, APIVersions: call.APIVersions})
 	require.NoError(t, err)
-	printed, err := engine.Render(chart, top)
+	texts, err := engine.Render(loaded, top)
 	require.NoError(t, err)
 	found := map[string]string{}
-	for name, text := range printed {
+	for name, text := range texts {
 		if strings.TrimSpace(text) != "" {
-			found[strings.TrimPrefix(name, chart.Name()+"/")] = strings.TrimLeft(text, "\n")
+			found[strings.TrimPrefix(name, loaded.Name()+"/")] = strings.TrimLeft(text, "\n")
 		}
 	}
 	return found
@@ -161,6 +161,7 @@ var failing = map[string]struct {
 	"hook of nothing":  {map[string]string{"templates/a.yaml": "kind: Job\nmetadata: {name: a, annotations: {helm.sh/hook: preinstall}}\n"}, `templates/a.yaml: Job a is a hook of "preinstall", which is no event of Helm`},
 	"hook of two":      {map[string]string{"templates/a.yaml": "kind: Job\nmetadata: {name: a, annotations: {helm.sh/hook: \"pre-upgrade,post-upgrade\"}}\n"}, "templates/a.yaml: Job a is a hook before and after the same event, and one object is applied once; make two of it"},
 	"weight":           {map[string]string{"templates/a.yaml": "kind: Job\nmetadata: {name: a, annotations: {helm.sh/hook: pre-upgrade, helm.sh/hook-weight: heavy}}\n"}, `templates/a.yaml: Job a has the weight "heavy", which is no number`},
+	"hook in capitals": {map[string]string{"templates/a.yaml": "kind: Job\nmetadata: {name: a, annotations: {helm.sh/hook: Pre-Delete}}\n"}, "templates/a.yaml: Job a is a hook of pre-delete, and nothing runs then; leave it out with spec.chart.hooks: {omit: [pre-delete]} in version.yaml, and do what it does by hand"},
 	"broken archive":   {map[string]string{"charts/redis.tgz": "no archive"}, "Chart.yaml: error unpacking subchart redis.tgz in x: gzip: invalid header"},
 }
 
@@ -172,6 +173,23 @@ func TestAChartWithAMistakeIsToldByFileAndLine(t *testing.T) {
 			_, err = helm.Render(chartOf(c.files), encoded)
 			require.EqualError(t, err, c.want)
 		})
+	}
+}
+
+// TestEventsOfHooksMayBeInCapitals, as for Helm.
+func TestEventsOfHooksMayBeInCapitals(t *testing.T) {
+	print := func(first bool, event string) map[string]string {
+		encoded, err := helm.Call{Release: "shop", Namespace: "payments", Kubernetes: "1.33", Hooks: helm.Hooks{First: first}}.Encode()
+		require.NoError(t, err)
+		got, err := helm.Render(chartOf(map[string]string{"templates/a.yaml": "kind: Job\nmetadata: {name: a, annotations: {helm.sh/hook: \"" + event + "\"}}\n"}), encoded)
+		require.NoError(t, err)
+		return got
+	}
+	for _, first := range []bool{true, false} {
+		want := print(first, "pre-upgrade,post-install")
+		require.NotEmpty(t, want)
+		require.Equal(t, want, print(first, "PRE-UPGRADE, Post-Install"))
+		require.Empty(t, print(first, "Test"))
 	}
 }
 
