@@ -93,12 +93,21 @@ func Render(files map[string][]byte, call []byte) (map[string]string, error) {
 			result[name] = text
 		}
 	}
-	for _, crd := range loaded.CRDObjects() {
-		if text := string(crd.File.Data); !blank(text) {
-			result[strings.TrimPrefix(crd.Filename, loaded.Name()+"/")] = text
+	maps.Copy(result, definitions(loaded))
+	return result, nil
+}
+
+// definitions returns the files of the crds directories of a chart and its dependencies. A dependency with two aliases is there twice,
+// and Helm skips a definition that the cluster has, so the same file is one.
+func definitions(c *chart.Chart) map[string]string {
+	found, printed := map[string]string{}, map[string]bool{}
+	for _, crd := range c.CRDObjects() {
+		text := string(crd.File.Data)
+		if !blank(text) && !printed[text] {
+			found[strings.TrimPrefix(crd.Filename, c.Name()+"/")], printed[text] = text, true
 		}
 	}
-	return result, nil
+	return found
 }
 
 // chartFile is the file that a mistake of the whole chart stands in.

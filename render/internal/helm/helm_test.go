@@ -2,6 +2,7 @@ package helm_test
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -174,6 +175,20 @@ func TestAChartWithAMistakeIsToldByFileAndLine(t *testing.T) {
 			require.EqualError(t, err, c.want)
 		})
 	}
+}
+
+// TestADefinitionIsPrintedOnce of a dependency that is there twice.
+func TestADefinitionIsPrintedOnce(t *testing.T) {
+	encoded, err := helm.Call{Release: "shop", Namespace: "payments", Kubernetes: "1.33"}.Encode()
+	require.NoError(t, err)
+	got, err := helm.Render(chartOf(map[string]string{
+		"Chart.yaml": "apiVersion: v2\nname: x\nversion: 1.0.0\ndependencies:\n- {name: sub, version: 1.0.0, repository: \"\", alias: one}\n" +
+			"- {name: sub, version: 1.0.0, repository: \"\", alias: two}\n",
+		"charts/sub/Chart.yaml": "apiVersion: v2\nname: sub\nversion: 1.0.0\n", "charts/sub/templates/s.yaml": "of: {{ .Chart.Name }}\n",
+		"charts/sub/crds/a.yaml": "kind: CustomResourceDefinition\nmetadata: {name: a}\n", "crds/b.yaml": "kind: CustomResourceDefinition\nmetadata: {name: b}\n",
+	}), encoded)
+	require.NoError(t, err)
+	require.Equal(t, []string{"charts/one/crds/a.yaml", "charts/one/templates/s.yaml", "charts/two/templates/s.yaml", "crds/b.yaml"}, slices.Sorted(maps.Keys(got)))
 }
 
 // TestEventsOfHooksMayBeInCapitals, as for Helm.
