@@ -12,7 +12,6 @@ import (
 
 	"helm.sh/helm/v4/pkg/chart/common"
 	"helm.sh/helm/v4/pkg/chart/common/util"
-	"helm.sh/helm/v4/pkg/chart/loader/archive"
 	chart "helm.sh/helm/v4/pkg/chart/v2"
 	"helm.sh/helm/v4/pkg/chart/v2/loader"
 	chartutil "helm.sh/helm/v4/pkg/chart/v2/util"
@@ -115,9 +114,9 @@ const chartFile = "Chart.yaml"
 
 // load reads a chart and everything in its charts directory, and refuses a chart that cannot be installed by itself.
 func load(files map[string][]byte) (*chart.Chart, error) {
-	var buffered []*archive.BufferedFile
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		buffered = append(buffered, &archive.BufferedFile{Name: name, Data: files[name]})
+	buffered, err := directory(files)
+	if err != nil {
+		return nil, err
 	}
 	loaded, err := loader.LoadFiles(buffered)
 	if err != nil {

@@ -2,6 +2,8 @@ package helm_test
 
 import (
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +13,7 @@ import (
 	"helm.sh/helm/v4/pkg/chart/common"
 	"helm.sh/helm/v4/pkg/chart/common/util"
 	"helm.sh/helm/v4/pkg/chart/loader/archive"
+	chart "helm.sh/helm/v4/pkg/chart/v2"
 	"helm.sh/helm/v4/pkg/chart/v2/loader"
 	chartutil "helm.sh/helm/v4/pkg/chart/v2/util"
 	"helm.sh/helm/v4/pkg/engine"
@@ -111,6 +114,12 @@ func sdk(t testing.TB, files map[string][]byte, call helm.Call) map[string]strin
 	}
 	loaded, err := loader.LoadFiles(buffered)
 	require.NoError(t, err)
+	return printed(t, loaded, call)
+}
+
+// printed is the print of Helm of a chart that was loaded.
+func printed(t testing.TB, loaded *chart.Chart, call helm.Call) map[string]string {
+	t.Helper()
 	values := map[string]any{}
 	maps.Copy(values, call.Values)
 	require.NoError(t, chartutil.ProcessDependencies(loaded, values))
@@ -151,6 +160,7 @@ var failing = map[string]struct {
 	"dependency":       {map[string]string{"Chart.yaml": "apiVersion: v2\nname: x\nversion: 1.0.0\ndependencies: [{name: redis, version: 1.x.x, repository: https://example.com}]\n"}, "Chart.yaml: x depends on the chart redis, which is not in its directory charts; nothing is downloaded, so run helm dependency build and commit its files"},
 	"library":          {map[string]string{"Chart.yaml": "apiVersion: v2\nname: x\nversion: 1.0.0\ntype: library\n"}, "Chart.yaml: type is library, and a library renders nothing; vendor a chart of type application that depends on it"},
 	"apiVersion":       {map[string]string{"Chart.yaml": "apiVersion: v9\nname: x\nversion: 1.0.0\n"}, `Chart.yaml: apiVersion is "v9"; a chart of Helm has v1 or v2`},
+	"ignored":          {map[string]string{".helmignore": "Chart.yaml\n"}, "Chart.yaml: Chart.yaml file is missing"},
 	"no name":          {map[string]string{"Chart.yaml": "apiVersion: v2\nversion: 1.0.0\n"}, "Chart.yaml: validation: chart.metadata.name is required"},
 	"old cluster":      {map[string]string{"Chart.yaml": "apiVersion: v2\nname: x\nversion: 1.0.0\nkubeVersion: \">=1.40\"\n"}, "Chart.yaml: the chart needs Kubernetes >=1.40, and the environment has 1.33"},
 	"schema":           {map[string]string{"values.yaml": "size: many\ntag: 1\n", "values.schema.json": `{"properties": {"size": {"type": "integer"}, "tag": {"type": "string"}}}`}, "values.schema.json: /size: got string, want integer; /tag: got number, want string"},
@@ -162,6 +172,7 @@ var failing = map[string]struct {
 	"hook of nothing":  {map[string]string{"templates/a.yaml": "kind: Job\nmetadata: {name: a, annotations: {helm.sh/hook: preinstall}}\n"}, `templates/a.yaml: Job a is a hook of "preinstall", which is no event of Helm`},
 	"hook of two":      {map[string]string{"templates/a.yaml": "kind: Job\nmetadata: {name: a, annotations: {helm.sh/hook: \"pre-upgrade,post-upgrade\"}}\n"}, "templates/a.yaml: Job a is a hook before and after the same event, and one object is applied once; make two of it"},
 	"weight":           {map[string]string{"templates/a.yaml": "kind: Job\nmetadata: {name: a, annotations: {helm.sh/hook: pre-upgrade, helm.sh/hook-weight: heavy}}\n"}, `templates/a.yaml: Job a has the weight "heavy", which is no number`},
+	"ignoring":         {map[string]string{".helmignore": "docs/**\n"}, ".helmignore: double-star (**) syntax is not supported"},
 	"hook in capitals": {map[string]string{"templates/a.yaml": "kind: Job\nmetadata: {name: a, annotations: {helm.sh/hook: Pre-Delete}}\n"}, "templates/a.yaml: Job a is a hook of pre-delete, and nothing runs then; leave it out with spec.chart.hooks: {omit: [pre-delete]} in version.yaml, and do what it does by hand"},
 	"broken archive":   {map[string]string{"charts/redis.tgz": "no archive"}, "Chart.yaml: error unpacking subchart redis.tgz in x: gzip: invalid header"},
 }
@@ -173,6 +184,43 @@ func TestAChartWithAMistakeIsToldByFileAndLine(t *testing.T) {
 			require.NoError(t, err)
 			_, err = helm.Render(chartOf(c.files), encoded)
 			require.EqualError(t, err, c.want)
+		})
+	}
+}
+
+// TestADirectoryIsReadAsHelmReadsIt: the same texts as Helm prints of the chart on disk, where its loader of directories applies the
+// .helmignore.
+func TestADirectoryIsReadAsHelmReadsIt(t *testing.T) {
+	for name, rules := range map[string]string{
+		"no rules": "", "a file": "one.txt\n", "a directory": "# of the authors\nfiles/\n", "from the root": "/templates/b.yaml\n",
+		"all but": "!*.yaml\n", "everything of a kind": "\ufeff*.txt\ntests/\n", "a subchart": "charts/sub\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			files := chartOf(map[string]string{
+				"values.yaml": "\ufeffa: b\n", "files/one.txt": "one", "files/two.txt": "two", "templates/.hidden.yaml": "{{ fail \"hidden\" }}",
+				"templates/a.yaml": "\ufefflist: {{ range $name, $_ := .Files }}{{ $name }},{{ end }}\na: {{ .Values.a }}\n", "templates/b.yaml": "b: c\n",
+				"templates/tests/t.yaml": "d: e\n", "charts/sub/Chart.yaml": "apiVersion: v2\nname: sub\nversion: 1.0.0\n",
+				"charts/sub/templates/s.yaml": "s: t\n", "charts/sub/.helmignore": "s.yaml\n",
+			})
+			if rules != "" {
+				files[".helmignore"] = []byte(rules)
+			}
+			call := helm.Call{Release: "shop", Namespace: "payments", Kubernetes: "1.33"}
+			encoded, err := call.Encode()
+			require.NoError(t, err)
+			got, err := helm.Render(files, encoded)
+			dir := t.TempDir()
+			for name, data := range files {
+				require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755))
+				require.NoError(t, os.WriteFile(filepath.Join(dir, name), data, 0o644))
+			}
+			loaded, loadErr := loader.LoadDir(dir)
+			if loadErr != nil {
+				require.EqualError(t, err, "Chart.yaml: "+loadErr.Error())
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, printed(t, loaded, call), got)
 		})
 	}
 }
