@@ -352,3 +352,16 @@ func TestAChartIsRenderedInAWorker(t *testing.T) {
 	_, err = p.run(schema)
 	require.EqualError(t, err, "values.schema.json: it refers to file:///etc/passwd, and nothing outside of the chart is read; copy that into $defs")
 }
+
+// TestAWorkerSaysNothingOfOldFields: a worker's last words are there to say why it ended, and only so many of them are kept.
+func TestAWorkerSaysNothingOfOldFields(t *testing.T) {
+	p, err := begin()
+	require.NoError(t, err)
+	defer p.end()
+	old := "patchesJson6902: [{target: {kind: ConfigMap, name: a}, patch: '[{\"op\": \"add\", \"path\": \"/data\", \"value\": {\"b\": \"c\"}}]'}]\n"
+	a, err := p.do(job("old", map[string]string{"kustomization.yaml": component + "resources: [a.yaml]\n" + old, "a.yaml": configMap}), whole(60))
+	require.NoError(t, err)
+	require.NotEmpty(t, a.objects, "%v %s", a.failure, a.message)
+	p.end()
+	require.Empty(t, p.stderr.String())
+}

@@ -118,6 +118,12 @@ var bombs = []struct {
 		files["p.yaml"] = strings.Repeat("- {op: copy, from: /data, path: /data/x}\n", 2000)
 		return files
 	}, "1.0.0/kustomization.yaml: copies inside of objects 2,000 times; at most 1,000"},
+	{"copies in objects of a prefixed name", func() map[string]string {
+		files := objects(1)
+		files["kustomization.yaml"] += "namePrefix: pre-\npatchesJson6902: [{target: {kind: ConfigMap, name: pre-o0}, path: p.yaml}]\n"
+		files["p.yaml"] = strings.Repeat("- {op: copy, from: /data, path: /data/x}\n", 2000)
+		return files
+	}, "1.0.0/kustomization.yaml: copies inside of objects 2,000 times; at most 1,000"},
 	{"images of many names", func() map[string]string {
 		files := objects(500)
 		files["kustomization.yaml"] += "images: [" + strings.Repeat("{name: a, newTag: b},", 5000) + "]\n"

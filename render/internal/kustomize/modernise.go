@@ -11,8 +11,24 @@ import (
 
 // Decode reads a kustomization, with the fields that Kustomize deprecated and many published bases still have as those that took
 // their place: bases, patchesStrategicMerge and patchesJson6902. The patches are in the order in which Kustomize applies the three
-// fields, which is not that of `kustomize edit fix`.
+// fields, which is not that of `kustomize edit fix`. It is for looking at a kustomization, not for building it: see decodeForBuild.
 func Decode(content []byte) (*types.Kustomization, error) {
+	k, err := decodeForBuild(content)
+	if err != nil {
+		return nil, err
+	}
+	k.Patches, k.PatchesJson6902 = patched(k), nil //nolint:staticcheck // read so that they can be replaced
+	return k, nil
+}
+
+// patched lists the patches of a kustomization of decodeForBuild, in order.
+func patched(k *types.Kustomization) []types.Patch {
+	return slices.Concat(k.Patches, k.PatchesJson6902) //nolint:staticcheck // published bases have them
+}
+
+// decodeForBuild is Decode, but patchesJson6902 stays: Kustomize applies it after the namespace, prefix, labels and annotations of its
+// kustomization, and patches before them.
+func decodeForBuild(content []byte) (*types.Kustomization, error) {
 	var k types.Kustomization
 	if err := k.Unmarshal(content); err != nil {
 		return nil, err
@@ -22,8 +38,7 @@ func Decode(content []byte) (*types.Kustomization, error) {
 	for _, p := range k.PatchesStrategicMerge { //nolint:staticcheck // likewise
 		merged = append(merged, strategicMerge(p))
 	}
-	k.Patches = slices.Concat(merged, k.Patches, k.PatchesJson6902) //nolint:staticcheck // likewise
-	k.PatchesStrategicMerge, k.PatchesJson6902 = nil, nil           //nolint:staticcheck // likewise
+	k.Patches, k.PatchesStrategicMerge = slices.Concat(merged, k.Patches), nil //nolint:staticcheck // likewise
 	return &k, nil
 }
 
@@ -35,20 +50,28 @@ func strategicMerge(p types.PatchStrategicMerge) types.Patch {
 	return types.Patch{Path: string(p)}
 }
 
-// modernised rewrites deprecated fields as those of Decode. The build is the same, without the warning that Kustomize would print on
-// the process's stderr, but for patchesJson6902: Kustomize applies it after the namespace, prefix, labels and annotations of its
-// kustomization, and here it comes before them. A kustomization that cannot be read stays, since no build comes to it, and so does one
-// that has a label in both fields, which Kustomize builds as it is.
+// relabel moves commonLabels to labels, as `kustomize edit fix` does. It fails, and changes nothing, where a label is in both.
+func relabel(k *types.Kustomization) error {
+	late := k.PatchesJson6902 //nolint:staticcheck // the library would move it, too
+	k.PatchesJson6902 = nil   //nolint:staticcheck // likewise
+	err := k.FixKustomizationPreMarshalling(nil)
+	k.PatchesJson6902 = late //nolint:staticcheck // likewise
+	return err
+}
+
+// modernised rewrites deprecated fields as those of decodeForBuild. The build is the same, without the warning that Kustomize would
+// print on the process's stderr; nobody reads that of patchesJson6902 in a worker. A kustomization that cannot be read stays, since no
+// build comes to it, and so does one that has a label in both fields, which Kustomize builds as it is.
 func modernised(content []byte) ([]byte, error) {
 	old := func(field string) bool { return bytes.Contains(content, []byte(field)) }
-	if !old("commonLabels") && !old("bases") && !old("patchesStrategicMerge") && !old("patchesJson6902") {
+	if !old("commonLabels") && !old("bases") && !old("patchesStrategicMerge") {
 		return content, nil
 	}
-	k, err := Decode(content)
+	k, err := decodeForBuild(content)
 	if err != nil {
 		return content, nil
 	}
-	if err := k.FixKustomizationPreMarshalling(nil); err != nil {
+	if err := relabel(k); err != nil {
 		return content, nil
 	}
 	out, err := yaml.Marshal(k)

@@ -109,11 +109,11 @@ func skeletonTree(trees []Tree) (map[string][]byte, error) {
 }
 
 func withoutReplacements(content []byte) ([]byte, error) {
-	k, err := Decode(content)
+	k, err := decodeForBuild(content)
 	if err != nil {
 		return content, nil // no build comes to it
 	}
-	_ = k.FixKustomizationPreMarshalling(nil) // as modernised: a label in both fields stays in both
+	_ = relabel(k) // as modernised: a label in both fields stays in both
 	k.Replacements = nil
 	k.MetaData = &types.ObjectMeta{Name: "skeleton"} // Kustomize refuses a kustomization without any field
 	// Generated names get their hash after replacements have looked for them.
