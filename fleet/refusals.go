@@ -138,16 +138,22 @@ func (r *refusals) leaveAll(environment string) {
 	}
 }
 
-// drop removes an instance, and its cause with the last one. The caller holds the lock.
+// drop removes an instance, and its cause with the last one. Where too few are left to share the cause, they are visited and do not
+// wait any more. The caller holds the lock.
 func (r *refusals) drop(one *refused) {
 	delete(r.byOwner, one.owner)
 	c := one.cause
 	c.members = slices.DeleteFunc(c.members, func(m *refused) bool { return m == one })
 	if len(c.members) == 0 && r.causes[c.name] == c {
 		delete(r.causes, c.name)
-		if c.shared {
-			r.tell()
+	}
+	if c.shared && len(c.members) < alike {
+		c.shared = false
+		for _, m := range c.members {
+			m.turn = time.Time{}
+			r.visit(m.owner)
 		}
+		r.tell()
 	}
 }
 

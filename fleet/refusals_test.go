@@ -187,6 +187,29 @@ func TestAChangedInstanceDoesNotWaitForOthers(t *testing.T) {
 	})
 }
 
+// Of many that shared a cause two are left: they are tried each again, as two are that never shared it.
+func TestTooFewToShareACauseDoNotWait(t *testing.T) {
+	simulate(t, []string{"a"}, func(h *harness) {
+		p := refusing(h.clusters["a"], map[string]string{"payments": "policy p", "search": "policy p"})
+		all, files := crowd(map[string]int{"payments": 2, "search": 4})
+		h.deploy(commit(files), pinned("a"))
+		h.after(time.Minute)
+		require.Contains(h, h.statusOf("a").Refusing, "6 instances wait")
+		p.set(func(*fakeCluster) { delete(p.causes, "search") })
+		for _, o := range all {
+			if o.Team == "search" {
+				maps.Copy(files, place(o, "2", "a"))
+			}
+		}
+		h.deploy(commit(files), pinned("a"))
+		h.after(time.Second)
+		p.asked()
+		h.after(time.Minute)
+		require.Greater(h, p.asked(), 8, "more often than the turns of a cause come")
+		require.Empty(h, h.statusOf("a").Refusing)
+	})
+}
+
 // The visit in which a try was refused goes on without the objects that were refused: it may have been for something else as well.
 func TestAnInstanceWhoseTryIsRefusedIsKeptAsItShallBe(t *testing.T) {
 	simulate(t, []string{"a"}, func(h *harness) {

@@ -57,7 +57,7 @@ func (o *forgeOptions) open(platform string) error {
 	if o.file == "" {
 		return nil
 	}
-	o.platform = gitrepo.Canonical(platform)
+	o.platform = gitrepo.Site(platform)
 	_, err := o.read()
 	return err
 }

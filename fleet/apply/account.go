@@ -35,9 +35,9 @@ func (a account) String() string { return a.namespace + "/" + a.name }
 // user is the name by which an API server knows a ServiceAccount.
 func (a account) user() string { return "system:serviceaccount:" + a.namespace + ":" + a.name }
 
-// accountOf is the account that writes an object of an instance.
-func (in *Instance) accountOf(o Object) (account, error) {
-	if in.Scope != platform.ClusterScoped && o.Namespace != "" {
+// accountOf is the account that writes an object of an instance, whose version has a scope.
+func (in *Instance) accountOf(o Object, scope platform.Scope) (account, error) {
+	if scope != platform.ClusterScoped && o.Namespace != "" {
 		return account{o.Namespace, in.Accounts.Name}, nil
 	}
 	if in.Accounts.ClusterScoped == "" {

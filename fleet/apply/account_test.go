@@ -178,6 +178,27 @@ func TestWithoutAnAccountNothingIsWritten(t *testing.T) {
 	r.healthy(wide)
 }
 
+// What a cluster-scoped version brought is pruned as the account that wrote it, also where the inventory alone still knows of it.
+func TestAForgottenVersionIsPrunedAsTheAccountThatWroteIt(t *testing.T) {
+	r := newRig(t, &whole)
+	r.healthy(r.tenant("shop", settings)) // which brings the account
+	wide := r.instance("wide", "{apiVersion: v1, kind: ConfigMap, metadata: {name: wide, namespace: "+r.team+"}}")
+	wide.Scope, wide.NamespaceManifest, wide.Namespace = platform.ClusterScoped, nil, ""
+	wide.Accounts = &apply.Accounts{Name: "nobody", ClusterScoped: r.team + "/deployer"}
+	r.healthy(wide)
+	wide.Absent, wide.Manifests, wide.Scope = true, nil, ""
+	written := r.writers()
+	r.until(wide, func(result apply.Result) bool { return result.Settled && len(result.Problems) == 0 })
+	require.Equal(t, "system:serviceaccount:"+r.team+":deployer", written()["DELETE /api/v1/namespaces/"+r.team+"/configmaps/wide"])
+
+	narrow := r.tenant("narrow", settingsNamed("narrow"))
+	narrow.Accounts.ClusterScoped = r.team + "/nobody"
+	r.healthy(narrow)
+	narrow.Absent, narrow.Manifests, narrow.Scope = true, nil, ""
+	r.until(narrow, func(result apply.Result) bool { return result.Settled && len(result.Problems) == 0 })
+	require.Equal(t, "system:serviceaccount:"+r.team+":deployer", written()["DELETE /api/v1/namespaces/"+r.team+"/configmaps/narrow"])
+}
+
 func TestTurningImpersonationOnWritesNothing(t *testing.T) {
 	r := newRig(t, &whole)
 	in := r.tenant("shop", settings+"\n---\n"+password)

@@ -149,7 +149,17 @@ func KeptBodies(n, size int) (kept int) {
 // Paced makes requests of a server as fast as a pace lets them, and returns how many may be under way then. The server says,
 // by how many are under way, how long a request takes and with which status it ends. It is called in a bubble.
 func Paced(floor, requests int, serve func(under int) (time.Duration, int)) (width int) {
-	p := newPace(floor)
+	return NewPacing(floor).Make(requests, serve)
+}
+
+// A Pacing is the pace of one server.
+type Pacing struct{ *pace }
+
+// NewPacing returns the pace of a server that nobody asked anything yet.
+func NewPacing(floor int) Pacing { return Pacing{newPace(floor)} }
+
+// Make is Paced. A request that ends with 200 is a write.
+func (p Pacing) Make(requests int, serve func(under int) (time.Duration, int)) (width int) {
 	var all sync.WaitGroup
 	for range requests {
 		all.Go(func() {

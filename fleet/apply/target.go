@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -102,7 +103,7 @@ func (t *target) writerTo(o Object) *objectWriter {
 	if t.in.Accounts == nil {
 		return t.client.writers.own
 	}
-	a, err := t.in.accountOf(o)
+	a, err := t.in.accountOf(o, t.scope())
 	var w *objectWriter
 	if err == nil {
 		w, err = t.client.writers.as(a)
@@ -111,6 +112,14 @@ func (t *target) writerTo(o Object) *objectWriter {
 		return &objectWriter{client: t.client, account: a, refused: err}
 	}
 	return w
+}
+
+// scope is that of the instance's version, of which the inventory alone may know once the Release file is gone.
+func (t *target) scope() platform.Scope {
+	if t.in.Absent {
+		return cmp.Or(t.in.Scope, t.inventory.scope)
+	}
+	return t.in.Scope
 }
 
 // awaitsRights says whether a refusal is about rights of the account that may have come with the namespace file just now.

@@ -26,6 +26,12 @@ type unplanned struct{ error }
 // Unwrap is for package errors.
 func (e unplanned) Unwrap() error { return e.error }
 
+// An aside error is that of single requests: the forge is well, and they are tried again at the next look.
+type aside struct{ error }
+
+// Unwrap is for package errors.
+func (e aside) Unwrap() error { return e.error }
+
 // A planned is the latest plan of a request that was told.
 type planned struct {
 	commit, head string
@@ -73,7 +79,10 @@ func (t *commentTeller) tell(ctx context.Context, host requestHost) error {
 		}
 	}
 	t.known = open
-	return failed
+	if failed != nil {
+		return aside{failed}
+	}
+	return nil
 }
 
 // isDue says whether a plan is to be made: at once for another commit of the request, and after a while where only the

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -146,10 +147,38 @@ func TestAPlanThatFailsDelaysNoOther(t *testing.T) {
 	})
 	moved.Store(false)
 	s.forge.fails(nil)
+	s.Look("interval")
 	s.until(func() error { return errors.Join(one(1), one(2), one(4)) })
 	s.until(func() error { return notEmpty(s.board.Status().Platform.Forge[forge.Comments]) })
 	s.board.EnvironmentReached("dev")
 	require.Equal(t, status.Warning, s.board.History()[len(s.board.History())-1].Level)
+}
+
+// TestARequestThatFailsSlowsNoComments: it is tried at each look, and no look waits because of it.
+func TestARequestThatFailsSlowsNoComments(t *testing.T) {
+	s := newStory(t, forge.GitHub)
+	s.Wait = time.Hour
+	s.head("c1")
+	s.Plan = func(_ context.Context, r forge.Request, _ string) (string, error) {
+		if r.Number == 1 {
+			return "", errors.New("its pack does not end")
+		}
+		return "plan", nil
+	}
+	s.forge.change(func() { s.forge.pulls = []pull{{number: 1, branch: "b", commit: "p1", author: "writer"}} })
+	s.run()
+	s.until(func() error {
+		if said := s.board.Status().Platform.Forge[forge.Comments]; said == "" {
+			return errors.New("no failure is told")
+		}
+		return nil
+	})
+	s.forge.change(func() {
+		s.forge.pulls = append(s.forge.pulls, pull{number: 2, branch: "c", commit: "p2", author: "writer"})
+	})
+	s.Look("hook")
+	s.comments(2, self+": <!-- transom plan p2 c1 -->\nplan")
+	require.Contains(t, s.board.Status().Platform.Forge[forge.Comments], "request 1: its pack does not end")
 }
 
 // TestRequestsAreAskedForByETag, so that a forge where nothing happens counts no call.

@@ -113,8 +113,8 @@ func (t *Teller) follow(ctx context.Context, latch *trigger.Latch) {
 	}
 }
 
-// repeat makes a round each time that the latch fires. A round that fails is made again, later and later, and no sooner than
-// the forge wants; the operator's file is read meanwhile, as it may mend the fault.
+// repeat makes a round each time that the latch fires. A round that fails for all is made again, later and later, and no sooner
+// than the forge wants; the operator's file is read meanwhile, as it may mend the fault.
 func (t *Teller) repeat(ctx context.Context, part string, latch *trigger.Latch, round func(context.Context, Host) error) {
 	var wait time.Duration
 	for {
@@ -139,7 +139,7 @@ func (t *Teller) repeat(ctx context.Context, part string, latch *trigger.Latch, 
 
 // nextWait is how long to wait after a round; 0: until something happens.
 func nextWait(before, first time.Duration, err error) time.Duration {
-	if err == nil {
+	if err == nil || errors.As(err, new(aside)) {
 		return 0
 	}
 	if first == 0 {

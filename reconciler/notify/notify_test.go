@@ -271,6 +271,33 @@ func TestChatsAreToldByShoutrrr(t *testing.T) {
 	require.Equal(t, "Recovered: a test of this target by its operator: nothing happened", <-said)
 }
 
+// A message that follows one whose attempt hangs is sent by an attempt of its own.
+func TestAHangingAttemptIsOfItsMessageAlone(t *testing.T) {
+	said, goOn := make(chan string, 3), make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		said <- string(body)
+		<-goOn
+	}))
+	defer server.Close()
+	to, send := notify.Target{URL: "generic+" + server.URL + "/hook"}, notify.Sender()
+	message := func(text string) *notify.Message {
+		return &notify.Message{Kind: event.Failed, Environment: "prod", Events: []notify.Event{{Message: text}}}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	first, ended := message("one"), make(chan error, 1)
+	go func() { ended <- send(ctx, to, first) }()
+	require.Contains(t, <-said, "one")
+	cancel()
+	require.ErrorIs(t, <-ended, context.Canceled)
+	require.ErrorIs(t, send(ctx, to, message("two")), context.Canceled, "there is no other attempt meanwhile")
+	require.Empty(t, said)
+	close(goOn)
+	require.NoError(t, send(t.Context(), to, message("three")))
+	require.Len(t, said, 1)
+	require.Contains(t, <-said, "three")
+}
+
 func TestNoErrorHasASecret(t *testing.T) {
 	for _, to := range []notify.Target{
 		{URL: "generic+http://127.0.0.1:1/orchard/path?orchardkey=orchardvalue"},

@@ -32,6 +32,7 @@ func (r *refusal) Error() string { return r.said }
 // A sender sends messages to one target. It is not safe for concurrent use.
 type sender struct {
 	busy chan error // of an attempt by shoutrrr that has not ended; nil: none
+	of   *Message   // the one that it sends
 }
 
 // Test sends one message to a target, as the daemon would, without trying again.
@@ -50,25 +51,37 @@ func (s *sender) send(ctx context.Context, t Target, m *Message) error {
 	return s.shout(ctx, t, m)
 }
 
-// shout sends a message by shoutrrr, which cannot be interrupted: while an attempt hangs, there is no other one.
+// shout sends a message by shoutrrr, which cannot be interrupted: while an attempt hangs, there is no other one. How the attempt of
+// a message before ends says nothing of this one.
 func (s *sender) shout(ctx context.Context, t Target, m *Message) error {
+	if s.busy != nil && s.of != m {
+		if _, err := s.await(ctx); err != nil {
+			return err
+		}
+	}
 	if s.busy == nil {
 		service, err := new(router.ServiceRouter).Locate(t.URL)
 		if err != nil {
 			return &refusal{said: t.redact(err)}
 		}
-		s.busy = make(chan error, 1)
+		s.busy, s.of = make(chan error, 1), m
 		go func(done chan<- error) { done <- shoutAt(service, m.Text()) }(s.busy)
 	}
+	fault, err := s.await(ctx)
+	if fault != nil {
+		err = errors.New(t.redact(fault))
+	}
+	return err
+}
+
+// await waits for the end of the attempt by shoutrrr, and returns its fault; err says that it has not ended.
+func (s *sender) await(ctx context.Context) (fault, err error) {
 	select {
 	case <-ctx.Done():
-		return context.Cause(ctx)
-	case err := <-s.busy:
-		s.busy = nil
-		if err != nil {
-			return errors.New(t.redact(err))
-		}
-		return nil
+		return nil, context.Cause(ctx)
+	case fault = <-s.busy:
+		s.busy, s.of = nil, nil
+		return fault, nil
 	}
 }
 
