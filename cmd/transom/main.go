@@ -62,6 +62,7 @@ and something would change.`,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(newTopics()...)
+	root.SetHelpCommand(newHelp())
 	return group(root,
 		newServe(),
 		newToken(),
