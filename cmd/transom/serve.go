@@ -226,10 +226,8 @@ func (o *serveOptions) run(ctx context.Context, end context.CancelFunc, self *re
 	entrance.serve(ctx, group, web.Options{
 		Board: board, Ready: self.ready(r.Ready, r.Followed), Leader: self.leader(), LeaderTLS: entrance.peer(), Warned: board.Warned, Docs: documents(),
 		Access: entrance.guard, Proxies: entrance.proxies, MetricsElsewhere: entrance.metrics != nil,
-		Includes: func(ctx context.Context, head, commit string) (bool, error) {
-			return source.IsAncestor(ctx, commit, head)
-		},
-		Hooks: o.notice.hooks(heard, figures.Hook, logger), Look: following.look,
+		Includes: includes(source),
+		Hooks:    o.notice.hooks(heard, figures.Hook, logger), Look: following.look,
 		Explain: traces.explain, Past: traces.past, Collectors: append(figures.Collectors(), web.Ages(r.Ages)), Hosts: o.hosts,
 	}, logger)
 	logger.Info("serving", "version", thisBuild().Version, "commit", thisBuild().Commit, "platform", o.platform, "console", entrance.url())

@@ -79,3 +79,13 @@ func (t *tracer) deployed(environment string) string {
 	}
 	return ""
 }
+
+// includes says whether a platform commit includes another, for those who wait for one that they name.
+func includes(source *gitrepo.Remote) func(ctx context.Context, head, commit string) (bool, error) {
+	return func(ctx context.Context, head, commit string) (bool, error) {
+		if !gitrepo.IsID(commit) {
+			return false, web.ErrNoCommitID
+		}
+		return source.IsAncestor(ctx, commit, head)
+	}
+}

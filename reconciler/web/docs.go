@@ -40,6 +40,14 @@ var documentPage = template.Must(template.New("document").Parse(`<!doctype html>
 </html>
 `))
 
+// contents are a document, and all that there are.
+type contents struct {
+	document
+	All []document
+}
+
+const noDocument = "<h1>There is no such document</h1>\n<p>Those that there are are named above.</p>"
+
 // documents serves every Markdown file of a file system as a page, and the first one at /docs/.
 func documents(files fs.FS) (func(http.ResponseWriter, *http.Request) error, error) {
 	all, err := readDocuments(files)
@@ -49,10 +57,7 @@ func documents(files fs.FS) (func(http.ResponseWriter, *http.Request) error, err
 	pages := map[string][]byte{}
 	for i, d := range all {
 		var page bytes.Buffer
-		if err := documentPage.Execute(&page, struct {
-			document
-			All []document
-		}{d, all}); err != nil {
+		if err := documentPage.Execute(&page, contents{d, all}); err != nil {
 			return nil, fmt.Errorf("document %s: %w", d.Name, err)
 		}
 		pages[d.Name] = page.Bytes()
@@ -62,6 +67,11 @@ func documents(files fs.FS) (func(http.ResponseWriter, *http.Request) error, err
 	}
 	return func(w http.ResponseWriter, r *http.Request) error {
 		page, ok := pages[r.PathValue("page")]
+		if !ok && strings.Contains(r.Header.Get("Accept"), "text/html") { // a browser
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			w.WriteHeader(http.StatusNotFound)
+			return documentPage.Execute(w, contents{document{Title: "No such document", Body: noDocument}, all})
+		}
 		if !ok {
 			return refuse(http.StatusNotFound, "there is no such document; /docs/ has those that there are")
 		}

@@ -82,6 +82,9 @@ type Options struct {
 // ErrNotFound says that the object of a request is not known; it becomes status 404.
 var ErrNotFound = errors.New("not found")
 
+// ErrNoCommitID says that the commit of a question is none, or is abbreviated; it becomes status 400.
+var ErrNoCommitID = errors.New("is no commit id: give all 40 hexadecimal digits")
+
 // Handler returns the console, the API, metrics and health. A stream of events ends with its request's context, so a
 // server that shuts down ends them by ending its BaseContext.
 func Handler(o Options) http.Handler {

@@ -269,7 +269,10 @@ func TestProgressBeforeThePlatformIsLoaded(t *testing.T) {
 }
 
 func TestErrorsAreJSONAndSayWhatIsWrong(t *testing.T) {
-	s := serve(t, web.Options{Board: board(), Includes: func(context.Context, string, string) (bool, error) {
+	s := serve(t, web.Options{Board: board(), Includes: func(_ context.Context, _, commit string) (bool, error) {
+		if commit == "cc44" {
+			return false, web.ErrNoCommitID
+		}
 		return false, errors.New("mirror is gone")
 	}})
 	tests := map[string]struct {
@@ -285,6 +288,7 @@ func TestErrorsAreJSONAndSayWhatIsWrong(t *testing.T) {
 		"/api/v1/progress?environment=qa":                {404, `no environment "qa"`},
 		"/api/v1/progress?environment=prd":               {404, `no environment "prd"; did you mean "prod"?`},
 		"/api/v1/progress?environment=prod&commit=c0":    {500, "look for commit c0 below c2: mirror is gone"},
+		"/api/v1/progress?environment=prod&commit=cc44":  {400, "cc44 is no commit id: give all 40 hexadecimal digits"},
 		"/api/v1/progress?when=now":                      {400, `unknown parameter "when"; known: ["team" "request" "environment" "commit"]`},
 		"/api/v1/explain?team=a":                         {400, "explain needs environment=, team= and request="},
 		"/api/v1/explain?who=me":                         {400, `unknown parameter "who"; known: ["team" "request" "environment" "cluster"]`},

@@ -137,6 +137,11 @@ func (l *Loader) loadNotifications(p *Platform) {
 				d.problem(fieldpath.Index("spec.environments", i), "unknown-environment", "no environment %q%s", wording.Shorten(env), orThereIs(env, p.Environments))
 			}
 		}
+		for i, team := range made.Teams {
+			if p.tree.teams[team] == nil {
+				d.warn(fieldpath.Index("spec.teams", i), "unknown-team", "no team %q has requests%s", wording.Shorten(team), orThereIs(team, p.tree.teams))
+			}
+		}
 		p.Problems = append(p.Problems, d.problems...)
 	}
 }

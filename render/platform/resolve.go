@@ -93,6 +93,9 @@ func orThereIs[V any](name string, known map[string]V) string {
 	if hint := wording.Suggest(name, names); hint != "" {
 		return hint
 	}
+	if short := wording.Abbreviated(name, names); short != "" {
+		return fmt.Sprintf("; did you mean %q?", short)
+	}
 	return "; there is " + wording.List(names)
 }
 

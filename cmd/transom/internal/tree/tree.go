@@ -360,27 +360,6 @@ func (t *Printer) problems(s status.Status) {
 	t.warnings(warnings)
 }
 
-// footer counts.
-func (t *Printer) footer(s status.Status) {
-	counts := map[state.Health]int{}
-	total := 0
-	for _, in := range s.Instances {
-		for _, p := range in.Placements {
-			counts[p.Health]++
-			total++
-		}
-	}
-	var parts []string
-	for _, health := range []state.Health{state.Failed, state.Progressing, state.Unknown, state.Suspended, state.Healthy} {
-		if counts[health] > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", counts[health], health))
-		}
-	}
-	if total > 0 {
-		fmt.Fprintf(t.W, "\n%s: %s\n", terminal.Count(total, "placement"), strings.Join(parts, ", "))
-	}
-}
-
 // since is a time span as people say it.
 func (t *Printer) since(at time.Time) string {
 	d := max(t.Now.Sub(at), 0)
