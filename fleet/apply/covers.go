@@ -93,6 +93,9 @@ func uncoveredField(set map[string]any, name string, value any) path {
 	}
 	field := fieldSegment(name)
 	node, ok := field.find(set)
+	if list, isList := value.([]any); !ok && isList && len(list) == 0 {
+		return nil // of a list by keys or values there is nothing to own; takenList knows of those that somebody else set
+	}
 	if !ok {
 		if inner, isMap := value.(map[string]any); isMap && len(inner) > 0 {
 			return append(path{field}, uncoveredValue(nil, value, true)...)
@@ -195,6 +198,41 @@ func sameScalar(a, b any) bool {
 		a = float64(n)
 	}
 	return reflect.DeepEqual(a, b)
+}
+
+// takenList returns the path to the first empty list of an object that is one value and has another owner now; nil if there is none.
+func takenList(entries []metav1.ManagedFieldsEntry, value any, at path) path {
+	switch value := value.(type) {
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(value)) {
+			if taken := takenList(entries, value[name], append(slices.Clip(at), fieldSegment(name))); taken != nil {
+				return taken
+			}
+		}
+	case []any:
+		for i, item := range value {
+			if taken := takenList(entries, item, append(slices.Clip(at), itemSegment(i, item))); taken != nil {
+				return taken
+			}
+		}
+		if len(value) == 0 && !at.in(fieldSet(ownEntry(entries))) && slices.ContainsFunc(entries, at.isValueOf) {
+			return at
+		}
+	}
+	return nil
+}
+
+// isValueOf says whether a manager owns the field that the path leads to as one value, with all that is below it.
+func (p path) isValueOf(e metav1.ManagedFieldsEntry) bool {
+	set := fieldSet(&e)
+	for _, s := range p {
+		next, ok := s.find(set)
+		if !ok {
+			return false
+		}
+		set = next
+	}
+	return len(set) == 0 && e.Subresource != "status"
 }
 
 // taker names the manager that took the field at path; empty if nobody owns it, because it was removed.

@@ -2,6 +2,7 @@ package apply_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -53,6 +54,22 @@ func TestTakenFieldIsReclaimedAndNamed(t *testing.T) {
 			require.Len(t, d.Spec.Template.Spec.Containers[0].Env, 2)
 		})
 	}
+}
+
+// TestEmptyListsAreNoDrift: of an empty list of containers or variables the API server notes no owner, and one of tolerations is one value.
+func TestEmptyListsAreNoDrift(t *testing.T) {
+	r := newRig(t, &apiOnly)
+	manifest := strings.Replace(deployment("web", "nginx:1"), "      containers:\n", "      initContainers: []\n      imagePullSecrets: []\n      tolerations: []\n      containers:\n", 1)
+	require.Contains(t, manifest, "tolerations")
+	in := r.instance("web", manifest)
+	r.pass(in)
+	r.quiet()
+	r.connect()
+	require.Empty(t, r.pass(in).Changes, "after a restart")
+	r.quiet()
+	r.edit("web", "kubectl-edit", `{"spec":{"template":{"spec":{"tolerations":[{"operator":"Exists"}]}}}}`)
+	result := r.until(in, func(result apply.Result) bool { return len(result.Changes) > 0 })
+	require.Equal(t, "kubectl-edit had changed spec.template.spec.tolerations", result.Changes[0].Reason)
 }
 
 func TestStatusWritesCauseNoPatch(t *testing.T) {

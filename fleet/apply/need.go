@@ -52,7 +52,11 @@ func (w writer) differs(d *desired) (bool, string) {
 // findDrift compares our entry in managedFields with the desired fields.
 func (w writer) findDrift(d *desired) (bool, string) {
 	own := ownEntry(d.live.entries)
-	missing := uncovered(fieldSet(own), w.appliedFields(d))
+	applied := w.appliedFields(d)
+	missing := uncovered(fieldSet(own), applied)
+	if missing == nil {
+		missing = takenList(d.live.entries, applied, nil)
+	}
 	if missing == nil {
 		d.watch.markCovered(key{d.object.Namespace, d.object.Name}, d.live)
 		return false, ""
