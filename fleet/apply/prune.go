@@ -20,6 +20,7 @@ type outcome int
 
 const (
 	pending outcome = iota // it is still there, or nothing may be concluded about it yet
+	leaving                // it is being deleted, and finalizers keep it
 	ended                  // it does not exist any more
 	letGo                  // it stays, and is the instance's no more
 )
@@ -28,10 +29,11 @@ const (
 type pruning struct {
 	*target
 
-	gone    []Change  // objects that were deleted or let go
-	waiting []Object  // objects to be pruned that are still there
-	refused []Problem // of objects that cannot be pruned
-	later   string    // the commit of a later state, whose daemon is to prune
+	gone    []Change       // objects that were deleted or let go
+	waiting []Object       // objects to be pruned that are still there
+	leaving []ObjectStatus // of these, the ones that finalizers keep, and which
+	refused []Problem      // of objects that cannot be pruned
+	later   string         // the commit of a later state, whose daemon is to prune
 }
 
 // orphans lists the objects that the inventory has and nobody desires any more, but for those that this pass pruned already.
@@ -194,6 +196,9 @@ func (p *pruning) pruneSet(ctx context.Context, set []Object) ([]Object, error) 
 		case f.outcome == letGo:
 			p.gone = append(p.gone, Change{Object: f.object, Action: Kept, Reason: f.reason})
 			finished = append(finished, f.object)
+		case f.outcome == leaving:
+			p.leaving = append(p.leaving, ObjectStatus{Object: f.object, Health: state.Progressing, Message: f.reason})
+			p.waiting = append(p.waiting, f.object)
 		case f.reason != "":
 			p.refused = append(p.refused, Problem{Object: f.object, Message: f.reason})
 			fallthrough
@@ -230,6 +235,8 @@ func (p *pruning) pruneOne(ctx context.Context, o Object) (outcome, string, erro
 	case p.keepsData(o, there):
 		return p.keepMarked(ctx, k, o, there, "it may hold what cannot be made again; it is pruned only with deletion: delete and the annotation "+
 			state.AnnotationPrune+`: "true"`)
+	case there.deleting && there.finalizers != "":
+		return leaving, "is being deleted, and waits for whoever removes its finalizer " + there.finalizers, nil
 	case there.deleting || p.in.External:
 		return pending, "", nil
 	}
@@ -241,6 +248,16 @@ func (p *pruning) keepsData(o Object, l *live) bool {
 	precious := state.NeverPruned(o.Group, o.Kind) || l.generated
 	deletable := p.in.Deletion == platform.DeletionDelete && l.prunable
 	return precious && !deletable
+}
+
+// ending says why an object is still there that is to go.
+func (p *pruning) ending(o Object) string {
+	for _, s := range p.leaving {
+		if s.Object == o {
+			return s.Message
+		}
+	}
+	return cmp.Or(p.laterStateMessage(), "waiting for its end")
 }
 
 // pruneUnserved decides about an object whose kind the cluster does not serve. Its end is certain only if no CRD

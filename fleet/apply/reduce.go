@@ -29,6 +29,7 @@ type live struct {
 	digest     string
 	arrived    time.Time // when a watch first saw that digest, by our clock; zero: we wrote it
 	deleting   bool
+	finalizers string   // that keep it from its end, while it is being deleted
 	prunable   bool     // annotated so that even a kind whose objects hold data may go
 	generated  bool     // a Secret whose values were made here
 	pruneFirst bool     // must go before its replacement is applied
@@ -78,6 +79,9 @@ func reduceMeta(gk schema.GroupKind, m metav1.Object) *live {
 		generated:  annotations[state.AnnotationGenerate] != "",
 		pruneFirst: annotations[state.AnnotationPruneOrder] == state.PruneFirst,
 		entries:    m.GetManagedFields(),
+	}
+	if l.deleting {
+		l.finalizers = strings.Join(m.GetFinalizers(), ", ")
 	}
 	l.handed = slices.ContainsFunc(l.entries, func(e metav1.ManagedFieldsEntry) bool { return e.Manager == handoverManager })
 	if own := ownEntry(l.entries); own != nil {

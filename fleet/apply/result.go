@@ -51,7 +51,7 @@ type Change struct {
 	Before string `json:"before,omitempty"`
 }
 
-// ObjectStatus is the health of one desired object at its desired revision.
+// ObjectStatus is the health of one desired object at its desired revision, or of one that is being deleted.
 type ObjectStatus struct {
 	Object  Object       `json:"object"`
 	Health  state.Health `json:"health"`
@@ -76,7 +76,7 @@ func (p Problem) String() string {
 type Result struct {
 	Changes   []Change       `json:"changes,omitempty"` // in the order of the state file; pruned ones after
 	Unchanged int            `json:"unchanged"`
-	Objects   []ObjectStatus `json:"objects,omitempty"` // one per desired object, in the order of the state file
+	Objects   []ObjectStatus `json:"objects,omitempty"` // one per desired object, in the order of the state file, then those that cannot go
 	Health    state.Health   `json:"health"`            // the worst of them; with Problems at best Unknown
 	Message   string         `json:"message,omitempty"` // of the worst object, which it begins with
 	Object    string         `json:"object,omitempty"`  // the worst object, such as "Deployment.apps payments/web"

@@ -48,6 +48,7 @@ func (p *pass) result() Result {
 		}
 		r.Objects = append(r.Objects, d.status)
 	}
+	r.Objects = append(r.Objects, p.pruning.leaving...)
 	r.Changes = append(r.Changes, p.pruning.gone...)
 	r.Resumes = p.resumedObjects()
 	r.Adoption, r.LetGo, r.Images = p.adoption, p.pruning.letGone(), images(p.objects)
@@ -101,7 +102,7 @@ func (p *pass) summarize(r *Result) {
 	r.Superseded = superseded(p.all())
 	if remaining := p.remaining(); len(remaining) > 0 {
 		r.Settled, r.Health = false, state.Progressing
-		r.setMessage(remaining[0], cmp.Or(p.pruning.laterStateMessage(), "waiting for its end"))
+		r.setMessage(remaining[0], p.pruning.ending(remaining[0]))
 	} else if d := worst(p.all()); d != nil && d == p.application.blocker {
 		r.setMessage(d.object, d.status.Message+"; "+p.application.blocked)
 	} else if d != nil {

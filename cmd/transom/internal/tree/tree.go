@@ -232,7 +232,7 @@ func (t *Printer) isAtRest(in status.Instance) bool {
 		return false
 	}
 	for _, p := range in.Placements {
-		if !p.IsHealthy() || len(p.Problems) > 0 {
+		if !p.IsHealthy() || len(p.Problems) > 0 || slices.ContainsFunc(p.Objects, func(o status.Object) bool { return o.Health != state.Healthy }) {
 			return false
 		}
 	}
