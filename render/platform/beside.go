@@ -38,12 +38,15 @@ func (f *requestFile) beside(p *Platform, s *stages) (problems []Problem) {
 // besideIn finds, for a request that is broken in an environment, the Problems there that come of the objects that it names.
 func (f *requestFile) besideIn(env string, o *Offering, s *stages) *resolution {
 	d, own := f.document(env), "spec.environments."+env
-	if f.doubtful("spec.version") || f.doubtful(own+".version") || f.doubtful(own) {
+	if f.doubtful(own) {
 		return &resolution{}
 	}
-	v := selectVersion(d, f, env, o)
+	var v *Version
+	if !f.doubtful("spec.version") && !f.doubtful(own+".version") {
+		v = selectVersion(d, f, env, o)
+	}
 	if v == nil {
-		return &resolution{problems: d.problems}
+		return &resolution{problems: append(d.problems, f.byNewest(env, o)...)}
 	}
 	if !f.doubtful("spec.parameters") && !f.doubtful(own+".parameters") {
 		d.problems = append(d.problems, mergeParameters(f, env, v).problems...)
@@ -53,6 +56,21 @@ func (f *requestFile) besideIn(env string, o *Offering, s *stages) *resolution {
 	}
 	s.placement(d, env, v)
 	return &resolution{problems: d.problems}
+}
+
+// byNewest are the Problems of a request's parameters as the newest version of its offering sees them: those of the request whose version
+// there is not. Where that version is broken, nothing is known of them.
+func (f *requestFile) byNewest(env string, o *Offering) (problems []Problem) {
+	newest, _ := match(o, "*")
+	own := f.request.Spec.Environments[env].Version != "" // others may have a version that is there
+	if own || newest == nil || newest.Broken || f.doubtful("spec.parameters") || f.doubtful("spec.environments."+env+".parameters") {
+		return nil
+	}
+	for _, p := range mergeParameters(f, env, newest).problems {
+		p.Message += " (in " + newest.String() + ", the newest version)"
+		problems = append(problems, p)
+	}
+	return problems
 }
 
 // doubtful says whether a field could not be read as it was meant.

@@ -108,7 +108,12 @@ func resolveIn(f *requestFile, env string, o *Offering, s *stages, known *merged
 		return f.besideIn(env, o, s)
 	}
 	d := f.document(env)
-	return resolveAs(d, f, env, selectVersion(d, f, env, o), o, s, known)
+	v := selectVersion(d, f, env, o)
+	r := resolveAs(d, f, env, v, o, s, known)
+	if v == nil && slices.ContainsFunc(r.problems, func(p Problem) bool { return p.Rule == "unknown-version" }) {
+		r.problems = append(r.problems, f.byNewest(env, o)...)
+	}
+	return r
 }
 
 // resolveAs resolves a request in one environment with a version, none where there is none to take.
