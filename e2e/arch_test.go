@@ -72,7 +72,7 @@ var arrows = map[string][]string{
 	"cmd/transom/internal/yamledit":  {},
 	"reconciler": {
 		"reconciler/gitrepo", "reconciler/promotion", "reconciler/trigger", "reconciler/status",
-		"render", "render/platform", "render/state", "fleet", "fleet/apply", // fleet reports in apply's words
+		"render", "render/platform", "render/state", "render/wording", "fleet", "fleet/apply", // fleet reports in apply's words
 	},
 	"reconciler/gitrepo":                 {"render/wording"},
 	"reconciler/lease":                   {},
@@ -119,6 +119,7 @@ var doors = []struct{ library, door string }{
 	{"helm.sh/helm", "render/internal/helm"},
 	{"github.com/Masterminds/sprig", "render/internal/helm"},
 	{"github.com/go-git", "reconciler/gitrepo"},
+	{"github.com/ProtonMail/go-crypto", "reconciler/gitrepo"},
 	{"github.com/fluxcd", "fleet/apply"},
 	{"github.com/fsnotify/fsnotify", "reconciler/trigger"},
 	{"github.com/google/go-containerregistry", "cmd/image"},

@@ -30,7 +30,8 @@ var shownAt = map[string]seen{
 
 	"Platform.URL": {"first line", "header"}, "Platform.Branch": {machine, machine}, "Platform.Commit": {"first line", "header"},
 	"Platform.LoadedAt": {machine, machine}, "Platform.Problems": {"at the end", "Problems"}, "Platform.Error": {"below the first line", "notice"},
-	"Platform.Forge": {"below the first line", "notice"},
+	"Platform.Frozen": {"below the first line", "notice"},
+	"Platform.Forge":  {"below the first line", "notice"},
 
 	"Environment.Name": {"its lines", "column"}, "Environment.StateURL": {explain, explain}, "Environment.StateBranch": {explain, explain},
 	"Environment.Commit": {"nothing is known yet", "nothing is known yet"}, "Environment.StateCommit": {explain, "column"},
