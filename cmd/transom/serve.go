@@ -57,6 +57,7 @@ type serveOptions struct {
 	access      accessOptions
 	lease       leaseOptions
 	notify      notifyOptions
+	news        newsOptions
 	forge       forgeOptions
 }
 
@@ -137,6 +138,7 @@ func (o *serveOptions) flags(f *pflag.FlagSet) {
 	o.access.flags(f)
 	o.lease.flags(f)
 	o.notify.flags(f)
+	o.news.flags(f)
 	o.forge.flags(f)
 	f.StringVar(&o.logFormat, "log-format", "auto", "text, json, or auto: text on a terminal")
 }
@@ -207,6 +209,7 @@ func (o *serveOptions) run(ctx context.Context, end context.CancelFunc, self *re
 
 	group, ctx := errgroup.WithContext(ctx)
 	o.notify.start(ctx, group, r, figures)
+	o.news.start(self.work.add, board, f, figures, logger)
 	r.OpenState = func(e *platform.Environment) (reconciler.StateRepo, error) {
 		repo := repositories.Open(remote.Resolve(o.platform, e.State.URL), e.State.Branch)
 		traces.opened(e.Name, repo)
