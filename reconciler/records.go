@@ -35,6 +35,13 @@ func (s *records) publish(environment string, state *stateContent) bool {
 	return true
 }
 
+// of returns the records of an environment as they were published last. They are never changed.
+func (s *records) of(environment string) map[platform.RequestKey]*state.Release {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.known[environment].releases
+}
+
 // forget drops an environment that the platform no longer has.
 func (s *records) forget(environment string) {
 	s.mu.Lock()
