@@ -24,10 +24,10 @@ var arrows = map[string][]string{
 	"cmd/transom": {
 		"cmd/transom/internal/audit", "cmd/transom/internal/catalog", "cmd/transom/internal/client", "cmd/transom/internal/demo",
 		"cmd/transom/internal/diff", "cmd/transom/internal/enroll", "cmd/transom/internal/installation", "cmd/transom/internal/plan",
-		"cmd/transom/internal/remote", "cmd/transom/internal/schema",
+		"cmd/transom/internal/preview", "cmd/transom/internal/remote", "cmd/transom/internal/schema",
 		"cmd/transom/internal/skew", "cmd/transom/internal/states", "cmd/transom/internal/terminal", "cmd/transom/internal/tree",
 		"cmd/transom/internal/usage", "cmd/transom/internal/workspace", "cmd/transom/internal/yamledit",
-		"reconciler", "reconciler/gitrepo", "reconciler/promotion", "reconciler/trigger", "reconciler/status", "reconciler/forge", "reconciler/web", "reconciler/web/access",
+		"reconciler", "reconciler/gitrepo", "reconciler/lease", "reconciler/notify", "reconciler/promotion", "reconciler/trigger", "reconciler/status", "reconciler/forge", "reconciler/web", "reconciler/web/access", "reconciler/web/console",
 		"render", "render/gate", "render/platform", "render/state", "render/wording", "render/worker", "fleet", "fleet/apply", "fleet/credential",
 		"examples/install", // the manifests are part of the binary
 	},
@@ -50,20 +50,21 @@ var arrows = map[string][]string{
 		"cmd/transom/internal/terminal", "cmd/transom/internal/usage", "cmd/transom/internal/workspace", "cmd/transom/internal/yamledit",
 		"render", "render/platform", "render/state",
 	},
-	"cmd/transom/internal/installation": {"cmd/transom/internal/workspace", "examples/install", "render", "render/builtin", "render/platform"},
+	"cmd/transom/internal/installation": {"cmd/transom/internal/workspace", "examples/install", "render", "render/builtin", "render/platform", "render/state"},
 	"cmd/transom/internal/enroll":       {"cmd/transom/internal/installation", "fleet/credential"},
 	"cmd/transom/internal/plan": {
 		"cmd/transom/internal/states", "cmd/transom/internal/terminal", "cmd/transom/internal/workspace",
 		"reconciler", "reconciler/gitrepo", "reconciler/promotion", "render", "render/gate", "render/platform", "render/state", // a plan is the daemon's own passes
 	},
-	"cmd/transom/internal/remote": {"reconciler/gitrepo"},
-	"cmd/transom/internal/schema": {"cmd/transom/internal/workspace", "cmd/transom/internal/yamledit", "render/platform"},
-	"cmd/transom/internal/skew":   {"cmd/transom/internal/terminal", "reconciler/status"},
+	"cmd/transom/internal/preview": {"cmd/transom/internal/states", "reconciler/gitrepo"},
+	"cmd/transom/internal/remote":  {"reconciler/gitrepo"},
+	"cmd/transom/internal/schema":  {"cmd/transom/internal/workspace", "cmd/transom/internal/yamledit", "render/platform"},
+	"cmd/transom/internal/skew":    {"cmd/transom/internal/terminal", "reconciler/status"},
 	"cmd/transom/internal/states": {
 		"cmd/transom/internal/remote", "cmd/transom/internal/workspace", "reconciler/gitrepo", "render", "render/platform",
 	},
 	"cmd/transom/internal/terminal": {},
-	"cmd/transom/internal/tree":     {"cmd/transom/internal/terminal", "reconciler/status", "render/gate", "render/platform", "render/state"},
+	"cmd/transom/internal/tree":     {"cmd/transom/internal/terminal", "reconciler/status", "render/gate", "render/platform", "render/state", "render/wording"},
 	"cmd/transom/internal/usage": {
 		"cmd/transom/internal/catalog", "cmd/transom/internal/states", "cmd/transom/internal/terminal", "render/platform", "render/state",
 	},
@@ -74,18 +75,21 @@ var arrows = map[string][]string{
 		"render", "render/platform", "render/state", "fleet", "fleet/apply", // fleet reports in apply's words
 	},
 	"reconciler/gitrepo":                 {"render/wording"},
+	"reconciler/lease":                   {},
 	"reconciler/promotion":               {"render/gate", "render/platform", "render/state"},
+	"reconciler/status":                  {"render/event", "render/gate", "render/platform", "render/state"},
 	"reconciler/forge":                   {"reconciler/status", "reconciler/trigger", "render/gate", "render/platform", "render/wording"},
-	"reconciler/status":                  {"render/gate", "render/platform", "render/state"},
 	"reconciler/trigger":                 {},
+	"reconciler/notify":                  {"reconciler/status", "render/event", "render/platform", "render/wording"},
 	"reconciler/web/access":              {},
-	"reconciler/web":                     {"reconciler/status", "reconciler/web/access", "render/platform", "render/state", "render/wording"},
+	"reconciler/web/console":             {"reconciler/status", "render/gate", "render/platform", "render/state", "render/strictyaml", "render/wording"},
+	"reconciler/web":                     {"reconciler/status", "reconciler/web/access", "reconciler/web/console", "render/platform", "render/state", "render/wording"},
 	"render":                             {"render/internal/helm", "render/internal/kinds", "render/internal/kustomize", "render/internal/kustomize/compiler", "render/platform", "render/schema", "render/state", "render/strictyaml", "render/worker", "render/builtin", "render/internal/keyorder", "render/edits"},
 	"render/internal/helm":               {},
 	"render/internal/kinds":              {"render/wording"},
 	"render/internal/kustomize":          {"render/platform", "render/state", "render/strictyaml", "render/builtin", "render/internal/keyorder"},
 	"render/internal/kustomize/compiler": {"render/internal/kustomize"},
-	"render/platform":                    {"render/builtin", "render/gate", "render/wording", "render/expression", "render/schema", "render/strictyaml", "render/internal/fieldpath"},
+	"render/platform":                    {"render/builtin", "render/event", "render/gate", "render/wording", "render/expression", "render/schema", "render/strictyaml", "render/internal/fieldpath"},
 	"render/state":                       {"render/platform", "render/internal/keyorder"},
 	"render/schema":                      {"render/wording", "render/expression", "render/internal/fieldpath"},
 	"render/strictyaml":                  {"render/wording", "render/internal/fieldpath"},
@@ -98,6 +102,7 @@ var arrows = map[string][]string{
 	"examples/install":                   {},
 	"render/wording":                     {},
 	"render/builtin":                     {},
+	"render/event":                       {},
 	"render/gate":                        {},
 	"render/expression":                  {"render/wording"},
 	"render/internal/fieldpath":          {},
@@ -118,12 +123,14 @@ var doors = []struct{ library, door string }{
 	{"github.com/fsnotify/fsnotify", "reconciler/trigger"},
 	{"github.com/google/go-containerregistry", "cmd/image"},
 	{"github.com/lmittmann/tint", "cmd/transom"},
+	{"github.com/nicholas-fedor/shoutrrr", "reconciler/notify"},
 	{"github.com/coreos/go-oidc", "reconciler/web/access"},
 	{"github.com/prometheus/client_golang", "reconciler/web"},
 	{"github.com/google/go-github", "reconciler/forge"},
 	{"gitlab.com/gitlab-org/api", "reconciler/forge"},
 	{"github.com/yuin/goldmark", "reconciler/web"},
 	{"github.com/google/cel-go", "render/expression"},
+	{"k8s.io/client-go/tools/leaderelection", "reconciler/lease"},
 	{"github.com/spf13", "cmd/transom"},
 	{"testing", "cmd/transom/internal/plan"}, // fstest.MapFS, as a file system in memory
 	{"github.com/stretchr/testify", ""},
@@ -134,7 +141,7 @@ var loggers = []string{"cmd/transom", "reconciler"}
 
 // The pure packages: values and an fs.FS in, plain data out.
 var (
-	pure   = []string{"render", "render/platform", "render/state", "render/builtin", "render/edits", "render/expression", "render/gate", "render/internal/fieldpath", "render/internal/keyorder", "render/internal/helm", "render/internal/kinds", "render/internal/kustomize", compiler, "render/schema", "render/strictyaml", "render/wording", "reconciler/promotion"}
+	pure   = []string{"render", "render/platform", "render/state", "render/builtin", "render/edits", "render/event", "render/expression", "render/gate", "render/internal/fieldpath", "render/internal/keyorder", "render/internal/helm", "render/internal/kinds", "render/internal/kustomize", compiler, "render/schema", "render/strictyaml", "render/wording", "reconciler/promotion"}
 	data   = []string{"k8s.io/client-go/applyconfigurations", "k8s.io/client-go/kubernetes/scheme"} // in impure libraries
 	impure = []string{"os", "net", "log", "syscall", "math/rand", "math/rand/v2", "crypto/rand", "k8s.io/client-go"}
 )

@@ -13,7 +13,7 @@ import (
 
 // story are lines that the demo tells, in their order. It prints none of them before it saw it happen.
 var story = []string{
-	"healthy: 49 placements of 13 requests in 3 environments on 4 clusters",
+	"healthy: 50 placements of 14 requests in 3 environments on 4 clusters",
 	"Merged into environments/prod.yaml: gates: {approval: required}",
 	"The platform team merges cache/1.1.0",
 	"dev runs cache 1.1.0",

@@ -131,10 +131,17 @@ func TestInstalledDaemonDoesItsJob(t *testing.T) {
 		return errors.Join(w.healthy(commit, 3), w.runsShop("hub", "nginx:2"), w.runsShop("spoke", "nginx:2"))
 	})
 
+	standby := &world{t: t, dir: w.dir, bin: w.bin, fleet: w.fleet}
+	standby.runPod("hub", "transom-daemon", "transom", i)
+	standby.eventually("the second replica is a standby", func() error { return standby.answers("/readyz", "ok: standby\n") })
+	require.NoError(t, standby.healthy(commit, 3), "it answers by the leader")
+
 	w.delete("hub", "customresourcedefinition", "", "widgets.acme.example")
 	commit = w.push("no gear", map[string]string{"requests/payments/gear.yaml": ""})
 	w.eventually("a removed request is gone", func() error { return errors.Join(w.healthy(commit, 2), w.forgot("hub", "gear")) })
 	w.stop()
+	standby.eventually("the second replica takes over", func() error { return errors.Join(standby.answers("/readyz", "ok\n"), standby.healthy(commit, 2)) })
+	standby.stop()
 	entries, err := os.ReadDir(i.root)
 	require.NoError(t, err)
 	require.Len(t, entries, 6, "nothing was written beside the volumes: %v", entries)

@@ -63,6 +63,10 @@ func (w *world) runPod(cluster, namespace, deployment string, i image) {
 	in := container{Root: i.root, Args: slices.Clone(i.config.Entrypoint), Env: slices.Clone(i.config.Env)}
 	values := map[string]string{}
 	for _, variable := range c.Env {
+		if variable.ValueFrom != nil {
+			require.Equal(w.t, "status.podIP", variable.ValueFrom.FieldRef.FieldPath)
+			variable.Value = "127.0.0.1"
+		}
 		values[variable.Name] = variable.Value
 		in.Env = append(in.Env, variable.Name+"="+variable.Value)
 	}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -21,18 +22,22 @@ import (
 
 // An auditEntry is one request of the daemon, as an API server's audit log has it.
 type auditEntry struct {
-	User       struct{ Username string }
-	Verb       string
-	RequestURI string
-	ObjectRef  *struct{ APIGroup, Resource, Subresource, Namespace, Name string }
+	User                     struct{ Username string }
+	RequestReceivedTimestamp time.Time
+	Verb                     string
+	RequestURI               string
+	ObjectRef                *struct{ APIGroup, Resource, Subresource, Namespace, Name string }
 
 	ResponseStatus struct{ Code int32 }
 	Annotations    map[string]string
 }
 
-// fixedRights reads the table of rights that do not depend on a platform: cluster-wide, and in a namespace of its own.
-func fixedRights(w *world) (everywhere, inSystem []rbacv1.PolicyRule) {
-	for file, rules := range map[string]*[]rbacv1.PolicyRule{"rights/clusterrole.yaml": &everywhere, "rights/role.yaml": &inSystem} {
+// fixedRights reads the table of rights that do not depend on a platform: cluster-wide, in the namespace of inventories, and in the
+// daemon's own.
+func fixedRights(w *world) (everywhere, inSystem, inDaemon []rbacv1.PolicyRule) {
+	for file, rules := range map[string]*[]rbacv1.PolicyRule{
+		"rights/clusterrole.yaml": &everywhere, "rights/role.yaml": &inSystem, "base/role.yaml": &inDaemon,
+	} {
 		content, err := fs.ReadFile(install.Files, file)
 		require.NoError(w.t, err)
 		first, _, _ := strings.Cut(string(content), "\n---\n")
@@ -40,7 +45,7 @@ func fixedRights(w *world) (everywhere, inSystem []rbacv1.PolicyRule) {
 		require.NoError(w.t, yaml.UnmarshalStrict([]byte(first), &role))
 		*rules = role.Rules
 	}
-	return everywhere, inSystem
+	return everywhere, inSystem, inDaemon
 }
 
 // seldom are rights that it takes minutes to need, and the test in fleet/apply that needs them.
@@ -50,7 +55,7 @@ var seldom = []string{"get controllerrevisions", "get pods", "delete pods"} // T
 // allow, and that none was refused; and that each right of the table was used.
 func (w *world) requireRightsAreThoseOfTheTable() {
 	w.t.Helper()
-	everywhere, inSystem := fixedRights(w)
+	everywhere, inSystem, inDaemon := fixedRights(w)
 	used := map[string]bool{}
 	for cluster, user := range map[string]string{"hub": "transom-daemon:transom", "spoke": "transom-system:transom"} {
 		platform, err := w.client(cluster).RbacV1().ClusterRoles().Get(w.t.Context(), "transom-platform", metav1.GetOptions{})
@@ -67,7 +72,7 @@ func (w *world) requireRightsAreThoseOfTheTable() {
 				require.True(w.t, strings.HasPrefix(a.RequestURI, "/api") || a.RequestURI == "/version", a.RequestURI)
 				continue
 			}
-			fixed := a.by(everywhere) || a.ObjectRef.Namespace == "transom-system" && a.by(inSystem)
+			fixed := a.by(everywhere) || a.by(map[string][]rbacv1.PolicyRule{"transom-system": inSystem, "transom-daemon": inDaemon}[a.ObjectRef.Namespace])
 			require.True(w.t, fixed || a.by(platform.Rules), "%s %s is in no table", a.Verb, a.RequestURI)
 			used[a.Verb+" "+a.ObjectRef.Resource] = true
 			if a.Verb == "watch" { // which has begun with a list where the API server is too old to begin it with the objects
@@ -80,7 +85,7 @@ func (w *world) requireRightsAreThoseOfTheTable() {
 		require.NotZero(w.t, requests, "the audit log of %s has none of the daemon's", cluster)
 	}
 	var unused []string
-	for _, rule := range slices.Concat(everywhere, inSystem) {
+	for _, rule := range slices.Concat(everywhere, inSystem, inDaemon) {
 		for _, verb := range rule.Verbs {
 			for _, resource := range rule.Resources {
 				if right := verb + " " + resource; !used[right] {
@@ -95,7 +100,8 @@ func (w *world) requireRightsAreThoseOfTheTable() {
 // by says whether one of some rules allows a request.
 func (a auditEntry) by(rules []rbacv1.PolicyRule) bool {
 	return slices.ContainsFunc(rules, func(r rbacv1.PolicyRule) bool {
-		return a.ObjectRef.Subresource == "" && len(r.ResourceNames) == 0 &&
+		named := len(r.ResourceNames) == 0 || slices.Contains(r.ResourceNames, a.ObjectRef.Name)
+		return a.ObjectRef.Subresource == "" && named &&
 			slices.Contains(r.APIGroups, a.ObjectRef.APIGroup) && slices.Contains(r.Resources, a.ObjectRef.Resource) && slices.Contains(r.Verbs, a.Verb)
 	})
 }

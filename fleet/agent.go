@@ -330,10 +330,11 @@ func (a *agent) visit(ctx context.Context, conn *connection, as *assignment, o a
 		do = member.Observe
 	}
 	if wait := a.refusals.of(o, in.Revision); wait != nil {
-		if passes, err := a.tryRefused(ctx, conn, in, wait); err != nil || !passes {
+		result.tried, err = a.mayTry(ctx, conn, in, wait)
+		if unknown := !result.tried && wait.refusal.Ended; err != nil || unknown {
 			return nil, err
 		}
-		if !wait.turn {
+		if !result.tried {
 			in.Refused = wait.refusal
 		}
 	}

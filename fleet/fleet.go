@@ -66,6 +66,8 @@ type Result struct {
 	Err error // the visit ended early and is tried again: the cluster refused or did not answer, or the state could not be read
 
 	Began, At time.Time // when the visit began and ended
+
+	tried bool // the objects that were refused before were tried, because it was its turn
 }
 
 // ClusterResult is how one cluster is doing.

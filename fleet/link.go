@@ -152,6 +152,8 @@ func (l *link) connect(ctx, visits context.Context) (*connection, error) {
 // keep returns when the connection is to be given up: with an error if the cluster is away, and with the connection that
 // replaces it if there is a new way to reach the cluster.
 func (l *link) keep(ctx, visits context.Context, c *connection) (*connection, error) {
+	probe := time.NewTimer(wait.Jitter(probeEvery, 0.1)) // so that a hung cluster is told within half a minute
+	defer probe.Stop()
 	for {
 		due := false // the new way is to be tried
 		select {
@@ -165,7 +167,8 @@ func (l *link) keep(ctx, visits context.Context, c *connection) (*connection, er
 			l.notify(c, nil)
 		case <-l.probes:
 			c.lost()
-		case <-time.After(wait.Jitter(probeEvery, 0.1)): // so that a hung cluster is told within half a minute
+		case <-probe.C:
+			probe.Reset(wait.Jitter(probeEvery, 0.1))
 			if !c.lost() {
 				due = c.refused != nil
 				c.tend()

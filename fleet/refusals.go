@@ -15,7 +15,7 @@ import (
 
 const (
 	alike      = 3                // how many instances that were refused for the same share the cause
-	tryEvery   = 10 * time.Second // how often one of those that share a cause is tried, of all causes of a cluster
+	tryEvery   = 12 * time.Second // how often one of those that share a cause is tried, of all causes of a cluster
 	blindEvery = 30 * time.Second // how often for a cause that a dry run does not meet, so that a whole visit is made
 	lostAfter  = time.Minute      // when a try that nobody told the end of is given up
 	mostCauses = 3                // that are told of a cluster
@@ -76,13 +76,12 @@ func (r *refusals) of(o apply.Owner, revision string) *waiting {
 	return &waiting{refusal: one.refusal, turn: !one.turn.IsZero(), blind: one.cause.blind}
 }
 
-// take takes the end of a visit, and says whether the instance waits from now on. Where it was its turn and it is not refused for the same any
-// more, those that waited for it are visited.
-func (r *refusals) take(o apply.Owner, revision string, refusal *apply.Refusal) (waits bool) {
+// take takes the end of a visit, and says whether the instance waits from now on. Where the visit tried what was refused before, and it is
+// not refused any more, those that waited for it are visited.
+func (r *refusals) take(o apply.Owner, revision string, refusal *apply.Refusal, tried bool) (waits bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	one := r.byOwner[o]
-	tried := one != nil && !one.turn.IsZero()
 	same := one != nil && refusal != nil && one.cause.name == refusal.Cause
 	if same {
 		one.revision, one.refusal = revision, refusal
@@ -139,16 +138,22 @@ func (r *refusals) leaveAll(environment string) {
 	}
 }
 
-// drop removes an instance, and its cause with the last one. The caller holds the lock.
+// drop removes an instance, and its cause with the last one. Where too few are left to share the cause, they are visited and do not
+// wait any more. The caller holds the lock.
 func (r *refusals) drop(one *refused) {
 	delete(r.byOwner, one.owner)
 	c := one.cause
 	c.members = slices.DeleteFunc(c.members, func(m *refused) bool { return m == one })
 	if len(c.members) == 0 && r.causes[c.name] == c {
 		delete(r.causes, c.name)
-		if c.shared {
-			r.tell()
+	}
+	if c.shared && len(c.members) < alike {
+		c.shared = false
+		for _, m := range c.members {
+			m.turn = time.Time{}
+			r.visit(m.owner)
 		}
+		r.tell()
 	}
 }
 
@@ -255,24 +260,23 @@ func (r *refusals) close() {
 
 // refuse takes whether an instance was refused, and says whether it waits for others that were refused for the same.
 func (a *agent) refuse(o apply.Owner, result *Result, err error) (waits bool) {
-	if err != nil && result.Refusal == nil {
+	switch {
+	case err == nil || result.Refusal != nil:
+		return a.refusals.take(o, result.Revision, result.Refusal, result.tried)
+	case result.tried:
 		a.refusals.refusedStill(o) // nothing is known of it
-		return false
 	}
-	return a.refusals.take(o, result.Revision, result.Refusal)
+	return false
 }
 
 // waitsForOthers is told of an instance that waits.
 const waitsForOthers = "; other instances were refused for the same, and one of them at a time is tried again"
 
-// tryRefused says whether to go on with the visit of an instance that waits because it was refused. One whose turn it is goes on if
-// a dry run is not refused any more. Another goes on without the objects that were refused, unless nothing of it can be known.
-func (a *agent) tryRefused(ctx context.Context, conn *connection, in apply.Instance, wait *waiting) (passes bool, err error) {
-	switch {
-	case !wait.turn:
-		return !wait.refusal.Ended, nil
-	case wait.blind:
-		return true, nil
+// mayTry says whether a visit to an instance that waits because it was refused tries the objects that were refused: where it is its
+// turn, and a dry run is not refused any more. Otherwise the visit leaves them out, since it may have other reasons too.
+func (a *agent) mayTry(ctx context.Context, conn *connection, in apply.Instance, wait *waiting) (try bool, err error) {
+	if !wait.turn || wait.blind {
+		return wait.turn, nil
 	}
 	refused, err := conn.Try(ctx, in, wait.refusal)
 	if err != nil || refused {

@@ -102,8 +102,8 @@ func TestACauseCommonToManyIsAskedAboutOnce(t *testing.T) {
 		most   int // tries in ten minutes, without those that end it
 		soon   time.Duration
 	}{
-		"a policy":              {policy{}, 60, 12 * time.Second},
-		"a webhook that fails":  {policy{ended: true}, 60, 12 * time.Second},
+		"a policy":              {policy{}, 50, 14 * time.Second},
+		"a webhook that fails":  {policy{ended: true}, 50, 14 * time.Second},
 		"dry runs are accepted": {policy{blind: true}, 2 * 20, 42 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -129,7 +129,9 @@ func TestACauseCommonToManyIsAskedAboutOnce(t *testing.T) {
 				require.Empty(h, h.statusOf("a").Refusing)
 				p.asked()
 				h.after(time.Minute)
-				require.Zero(h, p.asked())
+				first := p.asked()
+				h.after(time.Minute)
+				require.Zero(h, min(first, p.asked()), "a sweep asks for all once in a while, and nothing else asks")
 			})
 		})
 	}
@@ -148,7 +150,7 @@ func TestCausesShareTheTriesOfACluster(t *testing.T) {
 		last := map[string]state.Health{}
 		require.Zero(h, healthy(h, last))
 		p.set(func(*fakeCluster) { delete(p.causes, "search"); delete(p.causes, "ads") })
-		h.after(35 * time.Second)
+		h.after(40 * time.Second)
 		require.Equal(h, 40, healthy(h, last))
 		require.Contains(h, h.statusOf("a").Refusing, "20 instances wait, and one of them is tried again and again, because of quota of payments")
 		require.NotContains(h, h.statusOf("a").Refusing, "search")
@@ -182,5 +184,85 @@ func TestAChangedInstanceDoesNotWaitForOthers(t *testing.T) {
 		h.after(time.Minute)
 		require.Greater(h, p.asked(), 10)
 		require.Empty(h, h.statusOf("a").Refusing)
+	})
+}
+
+// Of many that shared a cause two are left: they are tried each again, as two are that never shared it.
+func TestTooFewToShareACauseDoNotWait(t *testing.T) {
+	simulate(t, []string{"a"}, func(h *harness) {
+		p := refusing(h.clusters["a"], map[string]string{"payments": "policy p", "search": "policy p"})
+		all, files := crowd(map[string]int{"payments": 2, "search": 4})
+		h.deploy(commit(files), pinned("a"))
+		h.after(time.Minute)
+		require.Contains(h, h.statusOf("a").Refusing, "6 instances wait")
+		p.set(func(*fakeCluster) { delete(p.causes, "search") })
+		for _, o := range all {
+			if o.Team == "search" {
+				maps.Copy(files, place(o, "2", "a"))
+			}
+		}
+		h.deploy(commit(files), pinned("a"))
+		h.after(time.Second)
+		p.asked()
+		h.after(time.Minute)
+		require.Greater(h, p.asked(), 8, "more often than the turns of a cause come")
+		require.Empty(h, h.statusOf("a").Refusing)
+	})
+}
+
+// The visit in which a try was refused goes on without the objects that were refused: it may have been for something else as well.
+func TestAnInstanceWhoseTryIsRefusedIsKeptAsItShallBe(t *testing.T) {
+	simulate(t, []string{"a"}, func(h *harness) {
+		p := refusing(h.clusters["a"], map[string]string{"payments": "policy p"})
+		_, files := crowd(map[string]int{"payments": 20})
+		h.deploy(commit(files), pinned("a"))
+		h.after(2 * time.Minute)
+		p.asked()
+		h.after(13 * time.Second)
+		p.set(func(c *fakeCluster) {
+			require.Len(h, c.tries, 1)
+			require.Len(h, c.passes, 1)
+			require.Equal(h, c.tries[0], c.passes[0].owner)
+			require.True(h, c.passes[0].leaves)
+		})
+	})
+}
+
+// A visit that leaves out what was refused says nothing about dry runs, even where it lasts until it is the instance's turn.
+func TestAVisitThatTriesNothingIsNoTry(t *testing.T) {
+	simulate(t, []string{"a"}, func(h *harness) {
+		p := refusing(h.clusters["a"], map[string]string{"payments": "policy p"})
+		all, files := crowd(map[string]int{"payments": 8})
+		h.deploy(commit(files), pinned("a"))
+		h.after(2 * time.Minute)
+		p.set(func(c *fakeCluster) {
+			c.on = func(_ context.Context, in apply.Instance) (apply.Result, error) {
+				if in.Refused != nil {
+					<-time.After(20 * time.Second)
+				}
+				return p.judge(in)
+			}
+		})
+		for _, o := range all {
+			p.happen(o)
+		}
+		h.after(time.Minute)
+		p.asked()
+		h.after(2 * time.Minute)
+		p.set(func(c *fakeCluster) { require.Greater(h, len(c.tries), 5) })
+	})
+}
+
+// A cluster that hangs is told while instances wait for a cause, too.
+func TestAHungClusterIsToldWhileInstancesWait(t *testing.T) {
+	simulate(t, []string{"a"}, func(h *harness) {
+		refusing(h.clusters["a"], map[string]string{"payments": "policy p"})
+		_, files := crowd(map[string]int{"payments": 20})
+		h.deploy(commit(files), pinned("a"))
+		h.after(2 * time.Minute)
+		answer := h.clusters["a"].hang()
+		h.after(30 * time.Second)
+		require.False(h, h.statusOf("a").Reachable)
+		answer()
 	})
 }

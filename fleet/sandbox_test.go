@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 }
 
 // kubeconfigs returns the directory of the sandbox's kubeconfigs; its cluster is called a.
-func kubeconfigs(t *testing.T) string {
+func kubeconfigs(t testing.TB) string {
 	t.Helper()
 	sandbox.once.Do(func() { sandbox.err = startSandbox() })
 	require.NoError(t, sandbox.err)

@@ -60,6 +60,9 @@ type Rules struct {
 	Adoptions       []string
 	AdoptNamespaces []string
 
+	// Impersonate names the ServiceAccounts as which objects are written.
+	Impersonate platform.Impersonation
+
 	// Reversible says whether a version may be replaced without a person; nil: none may.
 	Reversible func(offering, version string) bool
 }
@@ -67,7 +70,7 @@ type Rules struct {
 // sameFor says whether two rules ask for the same of every instance. Reversible is none of that: it is asked about a pod
 // that does not start.
 func (r Rules) sameFor(other Rules) bool {
-	return r.External == other.External && r.ReportDrift == other.ReportDrift &&
+	return r.External == other.External && r.ReportDrift == other.ReportDrift && r.Impersonate.Equal(other.Impersonate) &&
 		slices.Equal(r.Adoptions, other.Adoptions) && slices.Equal(r.AdoptNamespaces, other.AdoptNamespaces)
 }
 
@@ -288,6 +291,9 @@ func (a *assignment) instance(o apply.Owner) (apply.Instance, error) {
 		External: a.External, ReportDrift: a.ReportDrift,
 		Superseded: a.superseded(o, release), Reversible: a.mayReplace(release.Offering, release.Version),
 	}
+	if in.Accounts, err = a.accounts(o.Team); err != nil {
+		return apply.Instance{}, err
+	}
 	if a.Proof != nil {
 		in.Proof = instanceProof{a.Proof, a.cluster.Name, o}
 	}
@@ -308,6 +314,18 @@ func (a *assignment) instance(o apply.Owner) (apply.Instance, error) {
 		in.NamespaceManifest, err = a.readFile(namespace)
 	}
 	return in, err
+}
+
+// accounts are those of a team; nil where the daemon writes as itself.
+func (a *assignment) accounts(team string) (*apply.Accounts, error) {
+	if a.Impersonate.ServiceAccount == nil {
+		return nil, nil
+	}
+	name, err := a.Impersonate.Account(team)
+	if err != nil {
+		return nil, fmt.Errorf("spec.impersonate.serviceAccount of environment %s: %w", a.Environment, err)
+	}
+	return &apply.Accounts{Name: name, ClusterScoped: a.Impersonate.ClusterScoped}, nil
 }
 
 func (a *assignment) readFile(file string) ([]byte, error) {

@@ -30,7 +30,7 @@ func (p *pass) deploy(ctx context.Context) error {
 		Lineage: p.lineage(), Proof: p.proof(), Clusters: clusters, Awaited: p.awaited(),
 		Rules: fleet.Rules{
 			External: e.External, ReportDrift: e.Drift == "report",
-			Adoptions: p.platform.Adoptions(e.Name), AdoptNamespaces: e.Namespace.Adopt,
+			Adoptions: p.platform.Adoptions(e.Name), AdoptNamespaces: e.Namespace.Adopt, Impersonate: e.Impersonate,
 			Reversible: func(offering, version string) bool { return reversible(p.platform, offering, version) },
 		},
 		Past: past(p.loop.branch.repo),

@@ -2,6 +2,7 @@ package reconciler
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -39,14 +40,18 @@ func (i *inbox) wake(cause string, why urgency) {
 	i.latch.Fire(cause)
 }
 
-// wait blocks until it is time for a pass that somebody asked for, and returns the causes of it. It fails only when ctx is
+// wait blocks until it is time for a pass that somebody asked for, and returns the causes of it, each once. It fails only when ctx is
 // done.
 func (i *inbox) wait(ctx context.Context) (causes []string, err error) {
 	for {
 		limited, cancel := i.untilDue(ctx)
 		more, _ := i.latch.Wait(limited)
 		cancel()
-		causes = append(causes, more...)
+		for _, cause := range more {
+			if !slices.Contains(causes, cause) {
+				causes = append(causes, cause)
+			}
+		}
 		switch {
 		case ctx.Err() != nil:
 			return nil, ctx.Err()

@@ -131,7 +131,7 @@ func (r *Reconciler) startLoops(ctx context.Context, p *platform.Platform, cause
 		}
 		l := all.byName[name]
 		if l == nil {
-			l = &loop{environment: name, inbox: inbox{latch: trigger.New()}}
+			l = &loop{environment: name, inbox: inbox{latch: trigger.New()}, branch: r.cache.followed.take(name)}
 			l.renderer.Stepped = func() { l.watchdog.stepped(r.Now()) }
 			l.renderer.Ready = l.inbox.buildReady
 			all.byName[name] = l

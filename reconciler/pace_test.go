@@ -86,3 +86,18 @@ func TestMergesAndFailuresWaitForNoPace(t *testing.T) {
 		require.Equal(t, 100*time.Millisecond, p.so(1)[0])
 	})
 }
+
+func TestACauseThatComesAgainWhileAPassWaitsIsToldOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := inbox{latch: trigger.New()}
+		go func() {
+			for range 20 {
+				i.wake("health", health)
+				time.Sleep(time.Millisecond)
+			}
+		}()
+		causes, err := i.wait(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, []string{"health"}, causes)
+	})
+}

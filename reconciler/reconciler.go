@@ -60,7 +60,7 @@ type Figures interface {
 	Corrected(environment, cluster string)
 }
 
-// Reconciler holds the concrete parts. All fields but Repository, Trust and Figures are required, and none is changed once it
+// Reconciler holds the concrete parts. All fields but Repository, Trust, Figures and Further are required, and none is changed once it
 // runs.
 type Reconciler struct {
 	PlatformURL string
@@ -81,6 +81,9 @@ type Reconciler struct {
 
 	Figures Figures
 
+	// Further, if set, finds Problems of the platform that only this daemon can know. They are shown, and hinder nothing.
+	Further func(*platform.Platform) []platform.Problem
+
 	cache cache
 }
 
@@ -91,6 +94,27 @@ type cache struct {
 	records    records
 	health     observations
 	identities identities
+	told       toldPlatform
+
+	loading  loading
+	followed followed
+}
+
+// loading has the Loader that remembers the files of the platform. Follow and Run use it, one after the other.
+type loading struct{ loader *platform.Loader }
+
+// with returns the Loader, made from its settings at the first call.
+func (l *loading) with(settings platform.Loader) *platform.Loader {
+	if l.loader == nil {
+		l.loader = &settings
+	}
+	return l.loader
+}
+
+// toldPlatform is the platform that status was told of last, and the Problems that were found further. One goroutine has it.
+type toldPlatform struct {
+	of      *platform.Platform
+	further []platform.Problem
 }
 
 // readiness knows the platform that was loaded last, and how far the environments have come since the start.
@@ -139,15 +163,12 @@ func (s *readiness) missing() string {
 func (r *Reconciler) Run(ctx context.Context) error {
 	r.cache.health.begin(r.Now, r.Fleet.Checkpoint)
 	defer r.cache.loops.wait()
-	loader := &platform.Loader{
-		Repository: r.Repository, Own: []platform.StateRepository{{URL: r.PlatformURL, Branch: cmp.Or(r.Board.Branch, "main")}},
-	}
 	for {
 		causes, err := r.Trigger.Wait(ctx)
 		if err != nil {
 			return nil //nolint:nilerr // the context is done: that is how it ends
 		}
-		p, err := r.load(ctx, loader)
+		p, err := r.load(ctx)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -161,7 +182,29 @@ func (r *Reconciler) Run(ctx context.Context) error {
 }
 
 // load reads the platform's head.
-func (r *Reconciler) load(ctx context.Context, loader *platform.Loader) (*platform.Platform, error) {
+func (r *Reconciler) load(ctx context.Context) (*platform.Platform, error) {
+	head, err := r.fetchHead(ctx)
+	if err != nil {
+		return nil, err
+	}
+	latest := r.cache.readiness.platform()
+	if latest != nil && latest.Commit == head.Commit {
+		r.Board.PlatformReached()
+		r.tellLoaded(latest)
+		return latest, nil
+	}
+	p, err := r.parse(head)
+	if err != nil {
+		return nil, err
+	}
+	r.cache.readiness.loaded(p)
+	r.tellLoaded(p)
+	r.Logger.Info("platform loaded", "commit", p.Commit, "requests", len(p.Requests), "problems", len(p.Problems))
+	return p, nil
+}
+
+// fetchHead brings the mirror of the platform up to date.
+func (r *Reconciler) fetchHead(ctx context.Context) (*gitrepo.Snapshot, error) {
 	head, err := r.Platform.Fetch(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("fetch platform %s: %w", r.PlatformURL, err)
@@ -169,20 +212,43 @@ func (r *Reconciler) load(ctx context.Context, loader *platform.Loader) (*platfo
 	if head.Commit == "" {
 		return nil, noCommit(r.PlatformURL, cmp.Or(r.Board.Branch, "main"), r.Platform.OtherBranches())
 	}
-	latest := r.cache.readiness.platform()
-	if latest != nil && latest.Commit == head.Commit {
-		r.Board.PlatformReached()
-		return latest, nil
-	}
+	return head, nil
+}
+
+// parse loads the files of the platform's head. Follow and Run call it, one after the other.
+func (r *Reconciler) parse(head *gitrepo.Snapshot) (*platform.Platform, error) {
+	loader := r.cache.loading.with(platform.Loader{
+		Repository: r.Repository, Own: []platform.StateRepository{{URL: r.PlatformURL, Branch: cmp.Or(r.Board.Branch, "main")}},
+	})
 	p, err := loader.Load(head)
 	if err != nil {
 		return nil, fmt.Errorf("load platform commit %s: %w", head.Commit, err)
 	}
 	p.Commit = head.Commit
-	r.cache.readiness.loaded(p)
-	r.Board.Loaded(r.PlatformURL, p)
-	r.Logger.Info("platform loaded", "commit", p.Commit, "requests", len(p.Requests), "problems", len(p.Problems))
 	return p, nil
+}
+
+// tellLoaded tells status of the platform, with the Problems that only this daemon finds, unless it was told the same before.
+func (r *Reconciler) tellLoaded(p *platform.Platform) {
+	var further []platform.Problem
+	if r.Further != nil {
+		further = r.Further(p)
+	}
+	if told := &r.cache.told; told.of != p || !slices.Equal(told.further, further) {
+		told.of, told.further = p, further
+		problems := slices.SortedFunc(slices.Values(slices.Concat(p.Problems, further)), platform.Problem.Compare)
+		shown := *p
+		shown.Problems = problems
+		r.Board.Loaded(r.PlatformURL, &shown)
+	}
+}
+
+// Notifications are those of the platform that was loaded last, by name.
+func (r *Reconciler) Notifications() map[string]*platform.Notification {
+	if p := r.cache.readiness.platform(); p != nil {
+		return p.Notifications
+	}
+	return nil
 }
 
 // noCommit is the error, with its remedy, of a platform repository without the branch that is followed.

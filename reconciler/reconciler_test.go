@@ -250,6 +250,17 @@ func TestReconcileDeploysCommittedState(t *testing.T) {
 	}
 }
 
+// TestStatusKnowsTheCatalogue: the console shows the offerings of the platform that the status is of.
+func TestStatusKnowsTheCatalogue(t *testing.T) {
+	s := newSystem(t)
+	s.run()
+	s.Trigger.Fire("test")
+	s.deployed("dev", func(t fleet.Target) bool { return t.Commit != "" })
+	shown := s.Board.Status().Platform
+	require.NotEmpty(t, shown.Offers().Offerings)
+	require.Equal(t, shown.Commit, shown.Offers().Commit)
+}
+
 // TestEveryStateCommitNamesItsCause is invariant 12 on the side of Git.
 func TestEveryStateCommitNamesItsCause(t *testing.T) {
 	s := newSystem(t)

@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// A generation bounds a cache: it holds at most twice as many entries. A skeleton with the program that comes with it
+// A generation bounds a cache: it holds at most twice as many entries, and bytes where these are counted. A skeleton with the program that comes with it
 // takes some hundred kilobytes, and there is one for each choice of a version, components and overlays.
 const (
 	cacheGeneration    = 1 << 15
@@ -17,8 +17,15 @@ const (
 // whole next one.
 type cache[K comparable, V any] struct {
 	mu         sync.Mutex
-	new, old   map[K]V
+	new, old   map[K]entry[V]
 	generation int // 0: as many as cacheGeneration
+	most       int // bytes of a generation, but for one entry that is larger; 0: they are not counted
+	bytes      int // of the new generation
+}
+
+type entry[V any] struct {
+	value V
+	bytes int
 }
 
 // get returns the value of a key, from make where it is not known. Two callers may make the same value at once.
@@ -34,28 +41,32 @@ func (c *cache[K, V]) get(key K, make func() V) V {
 func (c *cache[K, V]) lookup(key K) (V, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	v, ok := c.new[key]
+	e, ok := c.new[key]
 	if ok {
-		return v, true
+		return e.value, true
 	}
-	if v, ok = c.old[key]; ok {
-		c.store(key, v)
+	if e, ok = c.old[key]; ok {
+		c.store(key, e)
 	}
-	return v, ok
+	return e.value, ok
 }
 
-func (c *cache[K, V]) put(key K, v V) {
+func (c *cache[K, V]) put(key K, v V) { c.putSized(key, v, 0) }
+
+// putSized puts a value that takes about so many bytes.
+func (c *cache[K, V]) putSized(key K, v V, bytes int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.store(key, v)
+	c.store(key, entry[V]{v, bytes})
 }
 
-func (c *cache[K, V]) store(key K, v V) {
-	if len(c.new) >= cmp.Or(c.generation, cacheGeneration) {
-		c.old, c.new = c.new, nil
+func (c *cache[K, V]) store(key K, e entry[V]) {
+	if full := c.most > 0 && c.bytes+e.bytes > c.most; full || len(c.new) >= cmp.Or(c.generation, cacheGeneration) {
+		c.old, c.new, c.bytes = c.new, nil, 0
 	}
 	if c.new == nil {
-		c.new = map[K]V{}
+		c.new = map[K]entry[V]{}
 	}
-	c.new[key] = v
+	c.bytes += e.bytes - c.new[key].bytes
+	c.new[key] = e
 }

@@ -25,8 +25,13 @@ type print struct {
 	problems []platform.Problem
 }
 
-// chartGeneration bounds how many prints are remembered: each is some ten kilobytes, and few are asked for twice.
-const chartGeneration = 256
+// A generation of remembered prints: each is some ten kilobytes, and few are asked for twice. But one may be of many megabytes.
+const (
+	chartGeneration = 256
+	chartBytes      = 64 << 20
+
+	skeletonOfPrint = 10 // times the bytes of a print are about those of its skeleton
+)
 
 // print has the chart of a version print its objects for one placement, as a directory that Kustomize may read. A worker does it.
 func (x examiner) print(i *platform.Instance, placed evaluated) (kustomize.Tree, []platform.Problem) {
@@ -42,14 +47,14 @@ func (x examiner) print(i *platform.Instance, placed evaluated) (kustomize.Tree,
 	if err != nil {
 		return kustomize.Tree{}, []platform.Problem{{File: i.Request.File, Rule: "inputs", Message: err.Error()}}
 	}
-	key := i.Version.Digest + string(call)
+	chart := i.Version.Chart
+	key := chart.Dir + " " + i.Version.Digest + string(call) // the result names places in the directory
 	if known, ok := x.prints.lookup(key); ok {
 		return known.tree, known.problems
 	}
-	chart := i.Version.Chart
 	documents, err := x.run(kustomize.Job{Subject: chart.Dir, Files: chart.Files, Chart: call})
 	if unfinished(err) {
-		return kustomize.Tree{}, []platform.Problem{buildProblem(kustomizationOf(i.Version), err)}
+		return kustomize.Tree{}, []platform.Problem{buildProblem(path.Join(chart.Dir, "Chart.yaml"), err)}
 	}
 	var p print
 	if err != nil {
@@ -57,7 +62,7 @@ func (x examiner) print(i *platform.Instance, placed evaluated) (kustomize.Tree,
 	} else {
 		p.tree, p.problems = printedTree(chart, documents)
 	}
-	x.prints.put(key, p)
+	x.prints.putSized(key, p, len(key)+p.tree.Printed)
 	return p.tree, p.problems
 }
 
@@ -80,7 +85,7 @@ func (x examiner) apiVersions(i *platform.Instance) []string {
 
 // printedTree makes a Component of the texts that a chart printed, and guards it.
 func printedTree(chart *platform.Chart, documents []*yaml.Node) (kustomize.Tree, []platform.Problem) {
-	archive, hash := new(txtar.Archive), sha256.New()
+	archive, hash, size := new(txtar.Archive), sha256.New(), 0
 	resources := []string{}
 	for n := 0; n+1 < len(documents[0].Content); n += 2 {
 		name, text := documents[0].Content[n].Value, documents[0].Content[n+1].Value
@@ -101,12 +106,13 @@ func printedTree(chart *platform.Chart, documents []*yaml.Node) (kustomize.Tree,
 	archive.Files = append(archive.Files, txtar.File{Name: kustomize.KustomizationFile, Data: component})
 	for _, f := range archive.Files {
 		fmt.Fprintf(hash, "%q %x\n", f.Name, sha256.Sum256(f.Data))
+		size += len(f.Name) + len(f.Data)
 	}
 	files, err := txtar.FS(archive)
 	if err != nil {
 		return kustomize.Tree{}, []platform.Problem{chartProblem(chart, err.Error())}
 	}
-	tree := kustomize.Tree{Dir: chart.Dir, Files: files, Digest: "sha256:" + hex.EncodeToString(hash.Sum(nil)), Printed: true}
+	tree := kustomize.Tree{Dir: chart.Dir, Files: files, Digest: "sha256:" + hex.EncodeToString(hash.Sum(nil)), Printed: size}
 	return tree, inTemplates(chart, kustomize.Guard(tree))
 }
 
@@ -130,12 +136,21 @@ func chartProblem(chart *platform.Chart, message string) platform.Problem {
 	p.Column, _ = strconv.Atoi(m[3])
 	if at := pointer.FindStringSubmatch(p.Message); at != nil && m[1] == "values.schema.json" {
 		p.Rule = "chart-values"
-		if e := chart.PlaceOf(strings.Split(strings.TrimPrefix(at[1], "/"), "/")); e != nil {
+		if e := chart.PlaceOf(steps(at[1])); e != nil {
 			p.File, p.Line, p.Column, p.Field = e.At.File, e.At.Line, e.At.Column, e.At.Field
 			p.Message = "the chart's values.schema.json refuses the value at " + p.Message
 		}
 	}
 	return p
+}
+
+// steps are those of a JSON pointer.
+func steps(pointer string) []string {
+	path := strings.Split(strings.TrimPrefix(pointer, "/"), "/")
+	for n := range path {
+		path[n] = strings.NewReplacer("~1", "/", "~0", "~").Replace(path[n])
+	}
+	return path
 }
 
 // inTemplates says of Problems in printed files that their lines are those of what was printed, and of the Component around them

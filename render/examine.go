@@ -98,12 +98,13 @@ func attribute(problems []platform.Problem, file string) []platform.Problem {
 }
 
 func (x examiner) analyse(w kustomize.Wrapper) *skeleton {
-	key := strings.Join(w.Components, "\n")
+	key, printed := strings.Join(w.Components, "\n"), 0
 	for _, t := range w.Trees {
 		key += "\n" + t.Dir + " " + t.Digest
+		printed += t.Printed
 	}
 	skeletons := &x.skeletons
-	if slices.ContainsFunc(w.Trees, func(t kustomize.Tree) bool { return t.Printed }) {
+	if printed > 0 {
 		skeletons = &x.printed
 	}
 	if known, ok := skeletons.lookup(key); ok {
@@ -115,7 +116,7 @@ func (x examiner) analyse(w kustomize.Wrapper) *skeleton {
 		s.program = compiler.Compile(w)
 	}
 	if !unfinished(err) {
-		skeletons.put(key, s)
+		skeletons.putSized(key, s, printed*skeletonOfPrint)
 	}
 	return s
 }

@@ -11,6 +11,28 @@ func Remembered(generation, entries int) (kept, made int) {
 	return len(c.new) + len(c.old), made
 }
 
+// RememberedBytes is how many bytes a cache with a bound on them still has of so many entries of a size, and whether it has the last.
+func RememberedBytes(most, entries, size int) (kept int, last bool) {
+	c := cache[int, bool]{most: most}
+	for n := range entries {
+		c.putSized(n, true, size)
+		c.putSized(n, true, size)
+	}
+	_, last = c.lookup(entries - 1)
+	return (len(c.new) + len(c.old)) * size, last
+}
+
+// PrintsKept is how many bytes of prints, and of what was made of them, a Renderer may have.
+func (r *Renderer) PrintsKept() (prints, skeletons, bound int) {
+	for _, e := range r.findings.prints.new {
+		prints += e.bytes
+	}
+	for _, e := range r.findings.printed.new {
+		skeletons += e.bytes
+	}
+	return prints, skeletons, 2 * min(r.findings.prints.most, r.findings.printed.most)
+}
+
 // SkeletonsKept is how many skeletons a Renderer has.
 func (r *Renderer) SkeletonsKept() (kept, bound int) {
 	return len(r.findings.skeletons.new) + len(r.findings.skeletons.old), 2 * r.findings.skeletons.generation

@@ -248,3 +248,19 @@ patches:
 	require.Contains(t, state.Changes, "clusters/dev/payments/neighbour.yaml")
 	require.Equal(t, n, strings.Count(string(state.Changes["clusters/dev/payments/shop.yaml"]), "value: x"))
 }
+
+// TestManyNamesInOneTextAreFoundSoon: text is not read again for each name in it.
+func TestManyNamesInOneTextAreFoundSoon(t *testing.T) {
+	for _, between := range []string{",", "@", ":1,", "://web@"} {
+		start := time.Now()
+		p := with(t, map[string][]byte{
+			"offerings/note/1.0.0/kustomization.yaml": []byte("apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nresources: [note.yaml]\n"),
+			"offerings/note/1.0.0/note.yaml": []byte("apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {ports: [{port: 80}]}\n---\n" +
+				"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: map}\ndata: {text: \"" + strings.Repeat("web"+between, 1<<20/(3+len(between))) + "\"}\n"),
+			shopFile: request("shop", "  environments: {dev: {}}\n"),
+		})
+		repo := &repository{}
+		require.Contains(t, repo.render(t, p, "dev").Changes, "clusters/dev/payments/shop.yaml")
+		require.Less(t, time.Since(start), 20*time.Second, between)
+	}
+}

@@ -50,8 +50,9 @@ func (f hostFinder) inRun(text string, at, end int) [][2]int {
 	}
 	run, before, after := text[at:end], text[:at], text[end:]
 	name, rest, _ := strings.Cut(run, ".")
-	if pod := ofPod.FindStringSubmatch(name); pod != nil && f.named(pod[1]) {
-		if service, domain, _ := strings.Cut(rest, "."); f.serves(service) && isHost(before, strings.TrimPrefix(rest, service), domain != "", after) {
+	if pod := ofPod.FindStringSubmatch(name); len(pod) > 1 && f.named(pod[1]) {
+		service, domain, _ := strings.Cut(rest, ".")
+		if f.serves(service) && isHost(before, strings.TrimPrefix(rest, service), domain != "", after) {
 			second := at + len(name) + 1
 			return [][2]int{{at, at + len(pod[1])}, {second, second + len(service)}}
 		}
@@ -71,11 +72,18 @@ func isHost(before, domain string, qualified bool, after string) bool {
 	if strings.HasSuffix(before, "://") {
 		return true
 	}
-	word := before[strings.LastIndexAny(before, " \t\n")+1:]
-	if strings.HasSuffix(word, "@") && strings.Contains(word, "://") {
+	if strings.HasSuffix(before, "@") && strings.Contains(lastWord(before), "://") {
 		return true
 	}
 	return portAfter.MatchString(after) && !strings.HasSuffix(before, "/") && !strings.HasSuffix(before, ":")
+}
+
+// maxUserinfo bounds how far before a host its URL may begin, so that long text is not read again for each name in it.
+const maxUserinfo = 256
+
+func lastWord(text string) string {
+	text = text[max(0, len(text)-maxUserinfo):]
+	return text[strings.LastIndexAny(text, " \t\n")+1:]
 }
 
 // computed says by which CEL text gets the final names. Of text that is long, it is the CEL of each name in it.

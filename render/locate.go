@@ -143,7 +143,7 @@ func (l *locator) yamlFiles() []string {
 		return l.files
 	}
 	for _, t := range l.trees {
-		if t.Printed {
+		if t.Printed > 0 {
 			continue
 		}
 		_ = fs.WalkDir(t.Files, ".", func(name string, entry fs.DirEntry, err error) error {

@@ -127,6 +127,7 @@ func (r *Renderer) written(s *snapshot) writtenObjects { return writtenObjects{s
 func (r *Renderer) examiner() examiner {
 	r.findings.skeletons.generation = skeletonGeneration
 	r.findings.prints.generation, r.findings.printed.generation = chartGeneration, chartGeneration
+	r.findings.prints.most, r.findings.printed.most = chartBytes, chartBytes
 	return examiner{&r.findings, r.runner(), r.Ready}
 }
 

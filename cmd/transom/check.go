@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"transom.dev/cmd/transom/internal/installation"
 	"transom.dev/cmd/transom/internal/states"
 	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/cmd/transom/internal/workspace"
@@ -41,6 +43,9 @@ A golden test is a directory offerings/<offering>/<version>/tests/<case> with re
 the manifest that it renders to, which --update rewrites. environment.yaml and cluster.yaml, if they are there, stand
 for the platform's, and other files are requests that it can be bound to. What moving a case from the versions before to
 this one would replace or remove is a Warning. Policies judge a case as they judge a request.
+
+Where the repository has a file rights.yaml, which "transom install --rights . > rights.yaml" writes, a Warning says which rights
+a version needs beyond those.
 
 Prints a line per Problem, then per Warning: where, what, and how to mend it. Exits with 1 if there is a Problem.
 With --base, only Problems count that the revision does not have; the others are listed as known.
@@ -112,11 +117,15 @@ func (o *checkOptions) check(ctx context.Context, dir string) (*checked, error) 
 		Requests: len(p.Requests), Offerings: len(p.Offerings), Environments: len(p.Environments), Clusters: len(p.Clusters),
 	}
 	problems, warnings := workspace.Mistakes(p, rendered)
+	lacking, err := installation.Lacking(p, os.DirFS(dir))
+	if err != nil {
+		return nil, err
+	}
 	goldens, err := testTree(p, dir, o.update)
 	if err != nil {
 		return nil, err
 	}
-	problems, warnings = mergeProblems(problems, goldens.problems), mergeProblems(warnings, goldens.warnings)
+	problems, warnings = mergeProblems(problems, goldens.problems), mergeProblems(warnings, append(goldens.warnings, lacking...))
 	result.Tests, result.Rewritten = goldens.tests, goldens.rewritten
 	result.Warnings = append(result.Warnings, warnings...)
 	if o.detail {

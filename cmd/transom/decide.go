@@ -89,7 +89,11 @@ func (d *decision) yaml() string {
 	}
 	b.WriteString("spec:\n")
 	for _, s := range d.spec {
-		fmt.Fprintf(&b, "  %s: %s\n", s.name, s.yaml)
+		space := " "
+		if strings.HasPrefix(s.yaml, "\n") { // a list
+			space = ""
+		}
+		fmt.Fprintf(&b, "  %s:%s%s\n", s.name, space, s.yaml)
 	}
 	return b.String()
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -55,6 +56,34 @@ func TestPlanSaysWhatDecisionsDo(t *testing.T) {
 		`(?m)^decisions/dev/freeze.yaml \(hold\): holds demo/hello as it is$`)
 	s.remove("decisions/dev/freeze.yaml")
 	s.planned("the end of the Hold", `(?m)^decisions/dev/freeze.yaml \(hold, removed\): lets demo/hello go on again$`, `image: hello:four`)
+}
+
+// TestOneFileApprovesExactlyWhatWaits has one file approve all that waits for prod: item by item, and nothing that comes later.
+func TestOneFileApprovesExactlyWhatWaits(t *testing.T) {
+	s := newStory(t)
+	s.write("requests/demo/bye.yaml", `offering: app, version: "1", parameters: {image: "bye:one"}, environments: {dev: {}, staging: {}, prod: {}}`)
+	s.merge("say hello and bye")
+	s.becomes("prod", "hello never waited", waitsFor("approval"))
+	require.Eventually(t, func() bool { return strings.Contains(s.transom("status", "demo/bye"), "approval") }, time.Minute, 10*time.Millisecond)
+
+	wrote := s.transom("promote", "demo", "-e", "prod", "-C", s.clone())
+	require.Regexp(t, `^wrote decisions/prod/demo-[0-9a-f]{7}\.yaml: approve 2 that wait, of demo\n`, wrote)
+	all := s.transom("promote", "--all", "-e", "prod", "--print", "-C", s.clone())
+	require.Regexp(t, `  items:\n  # release [0-9a-f]{7}, app 1\.0\.0, of platform commit [0-9a-f]{7}\n  - \{request: demo/bye, release: "sha256:[0-9a-f]{64}"\}\n`, all)
+	require.Contains(t, all, "{request: demo/hello, ")
+	require.Regexp(t, `(?m)^decisions/prod/demo-[0-9a-f]{7}\.yaml \(approval\): lets in demo/bye, demo/hello `, s.transom("plan", s.clone()))
+	s.merge("approve both")
+	s.becomes("prod", "it never settled", settled)
+	require.Eventually(t, func() bool {
+		return slices.ContainsFunc(s.board.Status().Instances, func(in status.Instance) bool {
+			return in.Environment == "prod" && in.Request.Name == "bye" && settled(in)
+		})
+	}, time.Minute, 10*time.Millisecond)
+
+	s.image("two")
+	s.merge("say hello again")
+	s.becomes("prod", "the next one did not wait", waitsFor("approval"))
+	require.Error(t, run(t.Context(), []string{"promote", "demo", "-e", "prod", "--skip", "soak", "--reason", "r", "-C", s.clone()}, nil, io.Discard, io.Discard))
 }
 
 // TestPlanSaysWhichRemovalsWait of which a person has to approve each, or so many.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"path/filepath"
 	"strings"
 	"time"
@@ -119,7 +120,27 @@ func (o *explainOptions) trace(ctx context.Context, object *liveObject, environm
 		}
 		err = nil
 	}
+	if err != nil {
+		err = o.known(ctx, environment, key, err)
+	}
 	return &explanation{object, trace}, err
+}
+
+// known says of a trace that the daemon did not find whether it is that there is no such request, as status does.
+func (o *explainOptions) known(ctx context.Context, environment string, key platform.RequestKey, err error) error {
+	var refused client.Refused
+	if !errors.As(err, &refused) || refused.Code != http.StatusNotFound {
+		return err
+	}
+	asked := statusOptions{client: o.records.client, environment: environment}
+	s, unanswered := asked.client.Status(ctx, client.Selection{Team: key.Team, Request: key.Name, Environment: environment, Objects: "none"})
+	if unanswered != nil {
+		return err
+	}
+	if unknown := asked.known(ctx, s, key.Team, key.Name); unknown != nil {
+		return unknown
+	}
+	return err
 }
 
 // offline follows a trace through the repositories themselves.

@@ -48,6 +48,7 @@ their settings, for example in .vscode/settings.json:
     ".schemas/environment.json": "environments/*.yaml",
     ".schemas/cluster.json": "clusters/*.yaml",
     ".schemas/policy.json": "policies/*.yaml",
+    ".schemas/notification.json": "notifications/*.yaml",
     ".schemas/decision.json": "decisions/*/*.yaml"
   }}
 

@@ -52,7 +52,7 @@ are read in place, those elsewhere are fetched as this machine's git fetches, wi
 
 // statesFlags adds the flags that say where to look for the states of environments.
 func statesFlags(cmd *cobra.Command, from *states.From) {
-	cmd.Flags().StringVar(&from.Trees, "state", "", "read what runs from the state trees DIR/<environment>")
+	cmd.Flags().StringVar(&from.Trees, "state", "", "read what runs from the state trees DIR/<environment>, or bare repositories DIR/<environment>.git")
 	cmd.Flags().BoolVar(&from.Offline, "offline", false, "contact nothing: do not look at state repositories that are elsewhere")
 	cmd.MarkFlagsMutuallyExclusive("state", "offline")
 }

@@ -32,7 +32,9 @@ Secret kubeconfigs; "transom cluster add" does all of that by itself.
 
 With --rights, print the rights for the kinds that the versions of a platform's offerings and the overlays of its
 environments render: a ClusterRole and its binding, for the own cluster, or with --target for any other. Who may write
-roles has to have the rights that they give; those are in it, too. A new version may need more.
+roles has to have the rights that they give; those are in it, too. A new version may need more: kept in the platform repository as
+rights.yaml, "transom check" compares them. Where environments write objects as ServiceAccounts of the teams (spec.impersonate),
+it has the right to act as those, and where all do, the daemon only reads the kinds of versions.
 
 With --out, write all of it as a directory of Kustomize bases, with an overlay to edit, alerts.yaml with the alert rules for any
 Prometheus, and a component with which people log in: without it whoever is let in by the NetworkPolicy, the daemon's own namespace, can read the console.
@@ -45,6 +47,9 @@ const installExample = `  # Into the management cluster, which is itself one of 
     --own-cluster | kubectl apply -f -
   transom install --rights ./platform | kubectl apply -f -
   kubectl -n transom-daemon create secret generic credentials --from-file=git.yaml
+
+  # Kept with the platform, so that "transom check" warns of a version that needs more
+  transom install --rights . > rights.yaml
 
   # For another cluster of the fleet
   transom install --target | kubectl --context prod apply -f -

@@ -35,20 +35,30 @@ func newNewOffering() *cobra.Command {
 		output             output
 		in                 platformDir
 		title, owner, desc string
+		chart              string
 	}
 	cmd := &cobra.Command{
 		Use:   "offering NAME",
 		Short: "Start an offering with a first version",
 		Long: `Start an offering with a first version 0.1.0: a Deployment whose image a request gives. Replace it by what the
-offering is; "transom check" says what does not fit.`,
+offering is; "transom check" says what does not fit.
+
+With --from-chart, the version is a Helm chart, which is copied into it from a directory or an archive (.tgz). The values
+that requests usually give (image tag, replicas, resources, ingress) are proposed as parameters, described by the comments of
+values.yaml and by values.schema.json, and a golden test has the objects that the chart comes to by itself.`,
 		Example: `  transom new offering queue --title "Message queue" --owner platform
-  transom new offering queue -C ./platform`,
+  transom new offering queue -C ./platform
+  transom new offering queue --from-chart ./charts/queue-7.1.0.tgz`,
 		Args: takes(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := args[0]
 			s := &scaffold{Next: fmt.Sprintf("next: edit offerings/%s/0.1.0, then \"transom check\"; \"transom catalog %s\" shows what requests see", name, name)}
 			s.add(path.Join("offerings", name, "offering.yaml"), offeringFile(name, o.title, o.desc, o.owner))
-			s.firstVersion(name, "0.1.0")
+			if o.chart == "" {
+				s.firstVersion(name, "0.1.0")
+			} else if err := s.fromChart(name, "0.1.0", o.chart); err != nil {
+				return err
+			}
 			return finish(cmd, &o.output, s, o.in.dir, nil)
 		},
 	}
@@ -58,6 +68,7 @@ offering is; "transom check" says what does not fit.`,
 	f.StringVar(&o.title, "title", "", "its name for people")
 	f.StringVar(&o.desc, "description", "", "what it is for")
 	f.StringVar(&o.owner, "owner", "", "who answers for it")
+	f.StringVar(&o.chart, "from-chart", "", "a Helm chart to begin with: its directory, or its archive")
 	return cmd
 }
 
@@ -224,7 +235,7 @@ func draftRequest(p *platform.Platform, key platform.RequestKey, offering, versi
 	}
 	constraint := version
 	if version == "" {
-		constraint = schema.ConstraintFor(o, v)
+		constraint = o.Constraint(v)
 	} else if v = o.Match(version); v == nil {
 		return nil, fmt.Errorf("no published version of %s matches %q; \"transom catalog %s\" lists them", o.Name, version, o.Name)
 	}

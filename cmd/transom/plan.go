@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -17,6 +18,7 @@ type planOptions struct {
 	against  plan.Against
 	exitCode bool
 	verbose  bool
+	files    string // the address below which the files are shown
 
 	live        bool
 	kubeconfigs string
@@ -47,7 +49,7 @@ was kept when a request of the same name was removed and that it starts on. --ku
 
 Values of Secrets are not shown. What has a Problem keeps what it has; such Problems are listed, those that what is merged
 has too as known: what --base names, else the branch that the clone follows, else what the environments accepted. -o markdown is one
-comment for a pull request. The digest of an environment's plan names exactly these changes, at whatever commit.
+comment for a pull request; with --files URL its Problems lead to their files and lines there. The digest of an environment's plan names exactly these changes, at whatever commit.
 Exits with 1 where there is a new Problem, else with 0, or, with --exit-code, with 2 when something changes.`
 
 func newPlan() *cobra.Command {
@@ -98,6 +100,7 @@ func newPlan() *cobra.Command {
 	allowKubeconfigFlag(f, &o.allowed)
 	f.BoolVar(&o.exitCode, "exit-code", false, "exit with 2 when something changes")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "show added and removed objects in full, and what is identical one by one")
+	f.StringVar(&o.files, "files", "", "with -o markdown: address below which the files can be seen, such as https://github.com/acme/platform/blob/COMMIT")
 	cmd.MarkFlagsMutuallyExclusive("base", "state")
 	cmd.MarkFlagsMutuallyExclusive("base", "offline")
 	return cmd
@@ -115,7 +118,7 @@ func (o *planOptions) ask() func(context.Context, *plan.Plan) ([]plan.Adoption, 
 
 func (o *planOptions) print(w io.Writer, result *plan.Plan) error {
 	if o.output.format == "markdown" {
-		_, err := io.WriteString(w, result.Markdown())
+		_, err := io.WriteString(w, result.Markdown(strings.TrimSuffix(o.files, "/")))
 		return err
 	}
 	return o.output.print(w, result, func(w io.Writer) { result.Text(w, terminal.PaintFor(w), o.verbose) })

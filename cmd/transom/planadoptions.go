@@ -24,7 +24,9 @@ func adoptions(ctx context.Context, p *plan.Plan, keys credential.Keys) (all []p
 		e := p.Platform.Environments[name]
 		target := fleet.Target{
 			Environment: name, Snapshot: files{p.After[name].Files}, Begins: newInstances(p),
-			Rules: fleet.Rules{External: e.External, Adoptions: p.Platform.Adoptions(name), AdoptNamespaces: e.Namespace.Adopt},
+			Rules: fleet.Rules{
+				External: e.External, Adoptions: p.Platform.Adoptions(name), AdoptNamespaces: e.Namespace.Adopt, Impersonate: e.Impersonate,
+			},
 		}
 		if p.After[name].Files == nil {
 			continue

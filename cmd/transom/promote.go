@@ -28,6 +28,7 @@ type promoteOptions struct {
 	abandon   string
 	takeover  string
 	state     string
+	all       bool
 	skip      []string
 	until     string
 	reason    string
@@ -36,13 +37,14 @@ type promoteOptions struct {
 func newPromote() *cobra.Command {
 	var o promoteOptions
 	cmd := &cobra.Command{
-		Use:   "promote [TEAM/REQUEST | OFFERING@VERSION] --environment ENVIRONMENT",
+		Use:   "promote [TEAM/REQUEST | TEAM | OFFERING@VERSION] --environment ENVIRONMENT",
 		Short: "Approve what waits for an environment, or let it past a gate",
 		Long: `Approve what waits for an environment: write the Approval that a person would have written. It decides once it is
 merged, and CODEOWNERS says who may merge it.
 
 TEAM/REQUEST approves exactly the release that waits, as the daemon knows it, or, without one, the state repositories.
-OFFERING@VERSION approves that version step for every request. --plan approves a change of the environment, --deletions
+TEAM, or --all for every team, approves exactly all that waits for an Approval now, item by item in one file; what comes later
+needs another one, and what failed there is left out. OFFERING@VERSION approves that version step for every request. --plan approves a change of the environment, --deletions
 the deletions that wait, --adoption what taking over existing objects takes from them, --abandon a rewritten platform
 history, --takeover that what another installation or a lost state wrote to the clusters is this state's from now on, --state
 a state commit whose bytes are held back: status prints what to name.
@@ -50,6 +52,8 @@ a state commit whose bytes are held back: status prints what to name.
 With --skip it writes an Override instead, which lets the release past soak, approval, window, hold or leave, and shows as
 debt until it is removed. Health, waves and limits are never skipped.`,
 		Example: `  transom promote payments/orders-db --environment prod
+  transom promote payments --environment prod
+  transom promote --all --environment prod
   transom promote postgres@1.5.0 --environment prod
   transom promote --deletions sha256:… --environment prod
   transom promote postgres@1.5.1 -e prod --skip soak,window --until 4h --reason "CVE-2026-1234"
@@ -66,6 +70,7 @@ debt until it is removed. Health, waves and limits are never skipped.`,
 	f.StringVar(&o.abandon, "abandon", "", "platform commit to leave behind")
 	f.StringVar(&o.takeover, "takeover", "", "foreign state commit whose writes to take over")
 	f.StringVar(&o.state, "state", "", "state commit to apply although it is not proven to be Transom's")
+	f.BoolVar(&o.all, "all", false, "approve all that waits for an Approval, item by item")
 	f.StringSliceVar(&o.skip, "skip", nil, "gates to skip, by an Override: soak, approval, window, hold, leave")
 	f.StringVar(&o.until, "until", "", "with --skip: when that ends, a time or a duration from now")
 	f.StringVar(&o.reason, "reason", "", "with --skip: why (required)")
@@ -80,6 +85,20 @@ func (o *promoteOptions) run(cmd *cobra.Command, args []string) error {
 	p, err := o.begin(cmd)
 	if err != nil {
 		return err
+	}
+	team, ofTeam := "", len(args) == 1 && hasTeam(p, args[0])
+	if ofTeam {
+		team = args[0]
+	}
+	if o.all || ofTeam {
+		if len(o.skip) > 0 {
+			return misuse("--skip goes with TEAM/REQUEST or OFFERING@VERSION: an Override names one thing")
+		}
+		c, notes, err := o.allThatWaits(cmd.Context(), team)
+		if err != nil {
+			return err
+		}
+		return o.finish(cmd, c, notes)
 	}
 	if len(args) == 0 {
 		return o.finish(cmd, o.digest(), nil)
@@ -113,10 +132,13 @@ func (o *promoteOptions) check(args []string) error {
 			named++
 		}
 	}
+	if o.all {
+		named++
+	}
 	explained := o.until != "" || o.reason != ""
 	switch {
 	case named != 1:
-		return misuse("promote takes exactly one of TEAM/REQUEST, OFFERING@VERSION, --plan, --deletions, --adoption, --abandon, --takeover and --state")
+		return misuse("promote takes exactly one of TEAM/REQUEST, TEAM, OFFERING@VERSION, --all, --plan, --deletions, --adoption, --abandon, --takeover and --state")
 	case len(o.skip) > 0 && len(args) == 0:
 		return misuse("--skip goes with TEAM/REQUEST or OFFERING@VERSION")
 	case len(o.skip) > 0 && o.reason == "":

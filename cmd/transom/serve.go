@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -53,8 +54,13 @@ type serveOptions struct {
 	trust       trustOptions
 	outside     outsideOptions
 	access      accessOptions
+	lease       leaseOptions
+	notify      notifyOptions
 	forge       forgeOptions
 }
+
+// moreServeHelp is about groups of flags.
+const moreServeHelp = leaseHelp + "\n\n" + noticeHelp + "\n\n" + forgeHelp
 
 func newServe() *cobra.Command {
 	var o serveOptions
@@ -87,9 +93,7 @@ team or operator. It needs TLS, or a proxy where TLS ends. --anonymous-viewers l
 What Git servers and API servers answer is bounded before it is read: the --git-… and --cluster-… flags. An answer that is over a
 limit is said in the status of its environment or cluster, with the flag to raise, and delays nobody else.
 
-` + noticeHelp + `
-
-` + forgeHelp,
+` + moreServeHelp,
 		Example: `  # A platform on this machine
   transom serve --platform /srv/git/platform.git --kubeconfigs ./kubeconfigs --data /var/lib/transom
 
@@ -97,9 +101,9 @@ limit is said in the status of its environment or cluster, with the flag to rais
   transom serve --platform https://git.example.com/acme/platform.git --git-credentials /etc/transom/git.yaml \
     --kubeconfigs /etc/transom/kubeconfigs --data /var/lib/transom
 
-  # The same for people who log in
+  # The same for people who log in, and the forge is told
   transom serve --access /etc/transom/access.yaml --tls-cert /etc/transom/tls.crt --tls-key /etc/transom/tls.key \
-    --listen :7460 --host transom.acme.example --platform …
+    --listen :7460 --host transom.acme.example --forge /etc/transom/forge.yaml --console-url https://transom.acme.example --platform …
 
   # The same with signed state, and the key of before
   ssh-keygen -t ed25519 -N '' -f state-key
@@ -129,6 +133,8 @@ func (o *serveOptions) flags(f *pflag.FlagSet) {
 	o.trust.flags(f)
 	o.outside.flags(f)
 	o.access.flags(f)
+	o.lease.flags(f)
+	o.notify.flags(f)
 	o.forge.flags(f)
 	f.StringVar(&o.logFormat, "log-format", "auto", "text, json, or auto: text on a terminal")
 }
@@ -149,6 +155,8 @@ func serve(ctx context.Context, o serveOptions, stderr io.Writer) error {
 	}
 	defer release()
 	limitMemory(logger)
+	ctx, end := context.WithCancel(ctx)
+	defer end()
 	defer endWithin(ctx, endTime, func() {
 		logger.Error("not everything ended in time: the process ends where it is, which loses nothing", "after", endTime)
 		os.Exit(1)
@@ -162,15 +170,24 @@ func serve(ctx context.Context, o serveOptions, stderr io.Writer) error {
 		_ = listener.Close()
 		return err
 	}
-	return o.run(ctx, entrance, credentials, logger)
+	held, err := o.lease.open(entrance)
+	if err != nil {
+		_ = listener.Close()
+		return err
+	}
+	latch := trigger.New()
+	return o.run(ctx, end, &replica{Lease: held, logger: logger, fire: latch.Fire}, latch, entrance, credentials)
 }
 
-// run wires the concrete parts and runs them until ctx is done or one of them fails.
-func (o *serveOptions) run(ctx context.Context, entrance *entrance, credentials gitrepo.Credentials, logger *slog.Logger) error {
-	latch := trigger.New()
+// run wires the concrete parts and runs them until ctx is done or one of them fails. Those that write are duties of the replica, which
+// calls end when they have to end.
+func (o *serveOptions) run(ctx context.Context, end context.CancelFunc, self *replica, latch *trigger.Latch, entrance *entrance,
+	credentials gitrepo.Credentials,
+) error {
+	logger := self.logger
 	board, figures := status.NewBoard(time.Now), web.NewFigures()
 	board.Milestones = figures.Milestone
-	repositories := &remote.Mirrors{Dir: o.data, Credentials: credentials, Limits: o.outside.git, Timeout: o.outside.gitTime}
+	repositories := &remote.Mirrors{Dir: o.data, Credentials: credentials, Limits: o.outside.git, Timeout: o.outside.gitTime, PushAllowed: self.MayWrite}
 	source := repositories.Open(o.platform, o.branch)
 	board.Branch = source.Branch
 	r := &reconciler.Reconciler{
@@ -181,12 +198,13 @@ func (o *serveOptions) run(ctx context.Context, entrance *entrance, credentials 
 	following := &followed{board: board, latch: latch, logger: logger}
 	traces := &tracer{board: board, platform: source}
 	f := &fleet.Fleet{
-		Connect: o.keys.sources.Connect, Limits: o.outside.cluster,
+		Connect: self.guarded(o.keys.sources.Connect), Limits: o.outside.cluster,
 		Report: r.Placed, ReportCluster: r.ClusterSeen, Outdated: r.Outdated, Refetch: r.Refetch,
 	}
-	r.Fleet, board.OnEvent = f, r.LogEvent
+	r.Fleet = f
 
 	group, ctx := errgroup.WithContext(ctx)
+	o.notify.start(ctx, group, r, figures)
 	r.OpenState = func(e *platform.Environment) (reconciler.StateRepo, error) {
 		repo := repositories.Open(remote.Resolve(o.platform, e.State.URL), e.State.Branch)
 		traces.opened(e.Name, repo)
@@ -195,19 +213,22 @@ func (o *serveOptions) run(ctx context.Context, entrance *entrance, credentials 
 	}
 	latch.Fire("start")
 	following.follow(ctx, group, "", source, o.notice.platform)
-	group.Go(func() error { return f.Run(ctx) })
-	group.Go(func() error { return r.Run(ctx) })
+	self.work.add(f.Run)
+	self.work.add(r.Run)
 	group.Go(func() error { return trigger.Every(ctx, o.notice.interval, func() { latch.Fire("interval") }) })
-	o.keys.watch(ctx, group, f.Reconnect, logger)
-	heard := o.forge.tell(ctx, group, board, source, following.heard)
+	o.keys.watch(self.work.add, f.Reconnect, logger)
+	heard := o.forge.tell(self.work.add, board, traces, repositories, following.heard)
+	group.Go(func() error {
+		warnIfMayPush(ctx, repositories.Apart(o.platform, o.branch, filepath.Join(o.data, "unused")), logger)
+		return nil
+	})
+	group.Go(func() error { return self.run(ctx, end, r.Follow) })
 	entrance.serve(ctx, group, web.Options{
-		Board: board, Ready: r.Ready, Warned: board.Warned, Docs: documents(),
+		Board: board, Ready: self.ready(r.Ready, r.Followed), Leader: self.leader(), LeaderTLS: entrance.peer(), Warned: board.Warned, Docs: documents(),
 		Access: entrance.guard, Proxies: entrance.proxies, MetricsElsewhere: entrance.metrics != nil,
-		Includes: func(ctx context.Context, head, commit string) (bool, error) {
-			return source.IsAncestor(ctx, commit, head)
-		},
-		Hooks: o.notice.hooks(heard, figures.Hook, logger), Look: following.look,
-		Explain: traces.explain, Collectors: append(figures.Collectors(), web.Ages(r.Ages)), Hosts: o.hosts,
+		Includes: includes(source),
+		Hooks:    o.notice.hooks(heard, figures.Hook, logger), Look: following.look,
+		Explain: traces.explain, Past: traces.past, Collectors: append(figures.Collectors(), web.Ages(r.Ages)), Hosts: o.hosts,
 	}, logger)
 	logger.Info("serving", "version", thisBuild().Version, "commit", thisBuild().Commit, "platform", o.platform, "console", entrance.url())
 	if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {
@@ -254,7 +275,7 @@ func (o *serveOptions) prepare() (gitrepo.Credentials, error) {
 	if err := o.keys.open(); err != nil {
 		return credentials, err
 	}
-	if err := errors.Join(o.outside.check(), o.notice.check(), o.forge.check()); err != nil {
+	if err := errors.Join(o.outside.check(), o.notice.check(), o.lease.check(), o.forge.check(), o.notify.open()); err != nil {
 		return credentials, err
 	}
 	if o.trust.read, err = o.trust.trust(); err != nil {

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"os"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -124,14 +123,6 @@ func isLoopback(at net.Addr) bool {
 	return ok && tcp.IP.IsLoopback()
 }
 
-// readSecret reads a file that not everybody on this machine can read.
-func readSecret(file string) ([]byte, error) {
-	if err := keptSecret(file); err != nil {
-		return nil, err
-	}
-	return os.ReadFile(file)
-}
-
 // tokenReviews asks the cluster that this process runs in whose tokens are; nil: it runs in none.
 func tokenReviews() access.Reviewer {
 	config, err := rest.InClusterConfig()
@@ -147,12 +138,21 @@ func tokenReviews() access.Reviewer {
 }
 
 // url is where the console is.
-func (e *entrance) url() string {
-	scheme := "http"
+func (e *entrance) url() string { return e.scheme() + "://" + e.listener.Addr().String() }
+
+func (e *entrance) scheme() string {
 	if e.certificate != nil {
-		scheme = "https"
+		return "https"
 	}
-	return scheme + "://" + e.listener.Addr().String()
+	return "http"
+}
+
+// peer is how other daemons with the same flags are reached over TLS; nil: without.
+func (e *entrance) peer() func() *tls.Config {
+	if e.certificate == nil {
+		return nil
+	}
+	return e.certificate.Peer
 }
 
 // serve answers until ctx is done, and reads the files of access and of the certificate again and again.

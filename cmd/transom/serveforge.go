@@ -1,14 +1,19 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/pflag"
-	"golang.org/x/sync/errgroup"
 
+	"transom.dev/cmd/transom/internal/preview"
+	"transom.dev/cmd/transom/internal/remote"
 	"transom.dev/reconciler/forge"
 	"transom.dev/reconciler/gitrepo"
 	"transom.dev/reconciler/status"
@@ -26,7 +31,8 @@ type forgeOptions struct {
 }
 
 const forgeHelp = `With --forge FILE the daemon tells GitHub or GitLab how far each commit of the platform has come: a commit status
-transom/ENVIRONMENT for each environment, pending with the gate that waits, success, or failure with the reason. Nothing that
+transom/ENVIRONMENT for each environment, pending with the gate that waits, success, or failure with the reason. On pull
+requests of people who may write, from the repository itself, it keeps one comment with the plan; others get none. Nothing that
 a forge answers decides anything, and a forge that is away delays nothing. "transom help operator" has the form of the file
 and the rights that its token needs; it is read again when it changes.`
 
@@ -51,7 +57,7 @@ func (o *forgeOptions) open(platform string) error {
 	if o.file == "" {
 		return nil
 	}
-	o.platform = gitrepo.Canonical(platform)
+	o.platform = gitrepo.Site(platform)
 	_, err := o.read()
 	return err
 }
@@ -64,12 +70,16 @@ func (o *forgeOptions) read() (forge.Config, error) {
 	return config, nil
 }
 
-// tell tells the forge until ctx is done, if there is one. It returns the function that hears of pushes: heard, and the forge is
+// tell adds the duty to tell the forge, if there is one. It returns the function that hears of pushes: heard, and the forge is
 // looked at, too.
-func (o *forgeOptions) tell(ctx context.Context, group *errgroup.Group, board *status.Board, source *gitrepo.Remote, heard func([]string)) func([]string) {
+func (o *forgeOptions) tell(add func(func(context.Context) error), board *status.Board, traces *tracer, repositories *remote.Mirrors, heard func([]string)) func([]string) {
 	if o.file == "" {
 		return heard
 	}
+	source := traces.platform
+	maker := &preview.Maker{Dir: filepath.Join(repositories.Dir, "plans"), Open: func(dir string) *gitrepo.Remote {
+		return repositories.Apart(source.URL, source.Branch, dir)
+	}}
 	t := &forge.Teller{
 		Config: o.read, Board: board, Branch: source.Branch, Console: o.console, Interval: requestInterval,
 		Changed: func(ctx context.Context, head, file string) (string, error) {
@@ -84,9 +94,57 @@ func (o *forgeOptions) tell(ctx context.Context, group *errgroup.Group, board *s
 			return commits, err
 		},
 	}
-	group.Go(func() error { return t.Run(ctx) })
+	t.Plan = func(ctx context.Context, r forge.Request, head string) (string, error) {
+		states, err := traces.lent()
+		if err != nil {
+			return "", err
+		}
+		text, err := maker.Plan(ctx, r.Branch, r.Commit, head, r.Files, states)
+		if errors.Is(err, preview.ErrMoved) {
+			return "", forge.ErrMoved
+		}
+		return text, err
+	}
+	add(t.Run)
 	return func(addresses []string) {
 		t.Look("hook")
 		heard(addresses)
+	}
+}
+
+// lent are the states of all environments, for plans of pull requests. Before all of them are known, no plan is right.
+func (t *tracer) lent() (all []preview.State, err error) {
+	for _, e := range t.board.Status().Environments {
+		repo := t.state(e.Name)
+		if repo == nil || e.StateCommit == "" {
+			return nil, forge.ErrMoved
+		}
+		all = append(all, preview.State{
+			Environment: e.Name, Repository: repo, Branch: cmp.Or(e.StateBranch, "main"), Commit: e.StateCommit,
+		})
+	}
+	return all, nil
+}
+
+// askAgain is how long a Git server is left alone that did not say whether the platform may be pushed to.
+const askAgain = 10 * time.Minute
+
+// warnIfMayPush warns where the platform's credential could change the platform, which the daemon never does. A server that
+// does not answer is asked again.
+func warnIfMayPush(ctx context.Context, source *gitrepo.Remote, logger *slog.Logger) {
+	for !remote.IsLocal(source.URL) {
+		may, err := source.MayPush(ctx)
+		if may {
+			logger.Warn("the credential for the platform repository may push there: the daemon only reads it; give it one that can do no more",
+				"repository", source.String())
+		}
+		if err == nil {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(askAgain):
+		}
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"os"
 
 	"github.com/spf13/pflag"
-	"golang.org/x/sync/errgroup"
 
 	"transom.dev/fleet/credential"
 	"transom.dev/reconciler/trigger"
@@ -68,10 +67,10 @@ func (o *keyOptions) open() error {
 	return nil
 }
 
-// watch has a cluster connected anew when its kubeconfig changed.
-func (o *keyOptions) watch(ctx context.Context, group *errgroup.Group, reconnect func(cluster string), logger *slog.Logger) {
+// watch adds the duty to have a cluster connected anew when its kubeconfig changed.
+func (o *keyOptions) watch(add func(func(context.Context) error), reconnect func(cluster string), logger *slog.Logger) {
 	if o.dir != "" {
-		group.Go(func() error { return trigger.Kubeconfigs(ctx, o.dir, reconnect) })
+		add(func(ctx context.Context) error { return trigger.Kubeconfigs(ctx, o.dir, reconnect) })
 	}
 	told := func(err error) {
 		if err != nil {
@@ -81,6 +80,6 @@ func (o *keyOptions) watch(ctx context.Context, group *errgroup.Group, reconnect
 		}
 	}
 	for _, secrets := range o.secrets {
-		group.Go(func() error { return secrets.Watch(ctx, reconnect, told) })
+		add(func(ctx context.Context) error { return secrets.Watch(ctx, reconnect, told) })
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"transom.dev/reconciler/gitrepo"
 	"transom.dev/reconciler/status"
 	"transom.dev/reconciler/web"
+	"transom.dev/reconciler/web/console"
 )
 
 // tracer answers where an instance comes from, out of the mirrors that the daemon has anyway. It is safe for
@@ -47,6 +48,28 @@ func (t *tracer) explain(ctx context.Context, q web.Question) (web.Trace, error)
 	return audit.Trace(ctx, audit.Repository{Past: repo, URL: repo.URL}, commit, audit.Repository{Past: t.platform, URL: t.platform.URL}, q)
 }
 
+// shownPast is how many commits of an instance the console shows.
+const shownPast = 12
+
+// past lists the latest commits that changed an instance.
+func (t *tracer) past(ctx context.Context, q web.Question) ([]console.Past, error) {
+	repo := t.state(q.Environment)
+	if repo == nil {
+		return nil, fmt.Errorf("environment %q has no state yet: %w", q.Environment, web.ErrNotFound)
+	}
+	entries, err := audit.History(ctx, &audit.State{Repository: audit.Repository{Past: repo, URL: repo.URL}}, q.Environment, q.Request, shownPast)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]console.Past, 0, len(entries))
+	for _, e := range entries {
+		all = append(all, console.Past{
+			When: e.When, Commit: e.State, Release: e.Release, Version: e.Version, Merged: e.Platform, Author: e.Author, Events: e.Events,
+		})
+	}
+	return all, nil
+}
+
 // deployed is the state commit that an environment's clusters are to hold.
 func (t *tracer) deployed(environment string) string {
 	for _, e := range t.board.Status().Environments {
@@ -55,4 +78,14 @@ func (t *tracer) deployed(environment string) string {
 		}
 	}
 	return ""
+}
+
+// includes says whether a platform commit includes another, for those who wait for one that they name.
+func includes(source *gitrepo.Remote) func(ctx context.Context, head, commit string) (bool, error) {
+	return func(ctx context.Context, head, commit string) (bool, error) {
+		if !gitrepo.IsID(commit) {
+			return false, web.ErrNoCommitID
+		}
+		return source.IsAncestor(ctx, commit, head)
+	}
 }

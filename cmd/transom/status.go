@@ -38,9 +38,9 @@ func newStatus() *cobra.Command {
 		Long: `Show where every request stands: environment, cluster, object, state and why.
 
 What is healthy takes one line; anything else is opened down to the object that is the reason. Of more than forty
-requests those that are at rest are counted. Naming a request, or --verbose, opens everything: its path through the
+requests those that are at rest are counted. The last line counts what runs, and the requests that have a Problem or wait. Naming a request, or --verbose, opens everything: its path through the
 environments in promotion order, with the gates that it waits for, how far its rollout is, what failed, and the
-decisions that bind it. --offering shows version skew instead.
+decisions that bind it. --offering shows version skew instead. Whatever it shows, it exits with 0: it was asked, and answered.
 
 With --wait the command follows one environment until --commit, or whatever is merged now, is live and healthy there; it
 exits with 1 if a person has to mend something, or at the timeout. With --watch it shows the same as without it again and

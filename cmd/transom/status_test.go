@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -161,6 +162,21 @@ func TestStatusSaysWhatItDoesNotKnow(t *testing.T) {
 		`no environment "prd"` + there + `; did you mean "prod"?`:  {"history", "store/shop", "-e", "prd", "-C", away},
 	} {
 		_, stderr, code := transom(t, web.Options{Board: eventful()}, args...)
+		require.Equal(t, "transom: "+want+"\n", stderr)
+		require.Equal(t, 1, code)
+	}
+}
+
+// TestExplainOfNoRequestSaysSoAsStatusDoes, and keeps the daemon's own answer about a request that there is.
+func TestExplainOfNoRequestSaysSoAsStatusDoes(t *testing.T) {
+	lost := func(context.Context, web.Question) (web.Trace, error) {
+		return web.Trace{}, fmt.Errorf("there is no such file: %w", web.ErrNotFound)
+	}
+	for about, want := range map[string]string{
+		"store/shp":  `no request store/shp in environment prod at commit 9f2c1ab; did you mean "store/shop"?`,
+		"store/shop": "there is no such file: not found",
+	} {
+		_, stderr, code := transom(t, web.Options{Board: eventful(), Explain: lost}, "explain", about, "-e", "prod")
 		require.Equal(t, "transom: "+want+"\n", stderr)
 		require.Equal(t, 1, code)
 	}

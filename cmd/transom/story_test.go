@@ -66,6 +66,7 @@ type story struct {
 	dir   string
 	board *status.Board
 	latch *trigger.Latch
+	wire  func(ctx context.Context, r *reconciler.Reconciler) // if set, is called before the daemon runs
 }
 
 // minimal is a story without a daemon, about the minimal example, which is in a clone and not yet merged into a branch.
@@ -79,8 +80,11 @@ func minimal(t *testing.T, branch string) *story {
 	return s
 }
 
-func newStory(t *testing.T) *story {
+func newStory(t *testing.T) *story { return newWiredStory(t, nil) }
+
+func newWiredStory(t *testing.T, wire func(context.Context, *reconciler.Reconciler)) *story {
 	s := minimal(t, "main")
+	s.wire = wire
 	for _, name := range []string{"state-dev", "state-staging", "state-prod"} {
 		s.git(s.dir, "init", "-q", "--bare", "-b", "main", name+".git")
 	}
@@ -103,7 +107,7 @@ func (s *story) clone() string { return filepath.Join(s.dir, "clone") }
 
 // write writes a file of the platform with its spec in flow style.
 func (s *story) write(name, spec string) {
-	kinds := map[string]string{"environments": "Environment", "clusters": "Cluster", "requests": "Request"}
+	kinds := map[string]string{"environments": "Environment", "clusters": "Cluster", "requests": "Request", "notifications": "Notification"}
 	labels := map[string]string{
 		"dev": "environment: dev", "staging": "environment: staging", "east": "environment: prod, tier: canary", "west": "environment: prod",
 	}
@@ -153,6 +157,9 @@ func (s *story) run() {
 	}
 	ctx, cancel := context.WithCancel(s.t.Context())
 	reported, ended := make(chan struct{}), make(chan error, 1)
+	if s.wire != nil {
+		s.wire(ctx, r)
+	}
 	go func() { ended <- r.Run(ctx) }()
 	go func() {
 		defer close(reported)

@@ -26,6 +26,20 @@ func TestEveryPageIsATopicOfHelp(t *testing.T) {
 	}
 }
 
+func TestHelpAboutNothingIsMisuse(t *testing.T) {
+	for args, want := range map[string]string{
+		"oprator":       `there is no help about "oprator"; did you mean "operator"?`,
+		"new reqest":    `there is no help about "reqest"; did you mean "request"?`,
+		"status orders": `there is no help about "orders"`,
+	} {
+		var out, told bytes.Buffer
+		err := run(t.Context(), append([]string{"help"}, strings.Fields(args)...), nil, &out, &told)
+		require.Equal(t, 1, exitCode(err))
+		require.Equal(t, "transom: "+want+"\nrun \"transom help --help\" for how it is used\n", told.String())
+		require.Empty(t, out.String())
+	}
+}
+
 // TestRunbookNamesMessagesThatThereAre: the table of the operator's page quotes what the code says.
 func TestRunbookNamesMessagesThatThereAre(t *testing.T) {
 	text, err := fs.ReadFile(documents(), "operator.md")

@@ -138,7 +138,7 @@ func (c *Cluster) Try(ctx context.Context, in Instance, r *Refusal) (refused boo
 		return false, err
 	}
 	d.live = d.watch.get(d.object)
-	_, err = c.client.patch(ctx, d.kind, d.object, types.ApplyPatchType, t.boundContent(d), forced(metav1.DryRunAll))
+	_, err = t.writerOf(d).patch(ctx, d.kind, d.object, types.ApplyPatchType, t.boundContent(d), forced(metav1.DryRunAll))
 	if err == nil {
 		return false, nil
 	}

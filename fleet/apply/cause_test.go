@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	admissionv1 "k8s.io/api/admissionregistration/v1"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -132,6 +133,31 @@ func TestAPolicyIsOneCause(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, refused)
 	require.Nil(t, r.pass(in).Refusal)
+}
+
+// An object that was refused is still to be adopted: nothing of its instance is written before all of it can be.
+func TestAnAdoptionThatIsRefusedKeepsTheInstanceWaiting(t *testing.T) {
+	r := newRig(t, &apiOnly)
+	r.another()
+	labels := map[string]string{"theirs": "1"}
+	_, err := r.kube.AppsV1().Deployments(r.team).Create(t.Context(), &appsv1.Deployment{
+		ObjectMeta: metav1.ObjectMeta{Name: "web"},
+		Spec: appsv1.DeploymentSpec{Selector: &metav1.LabelSelector{MatchLabels: labels}, Template: corev1.PodTemplateSpec{
+			ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "web", Image: "nginx:1"}}},
+		}},
+	}, metav1.CreateOptions{FieldManager: "kubectl-create"})
+	require.NoError(t, err)
+	allow := r.denyDeployments(inTeams(r))
+	defer allow()
+	in := r.adopting("web", documents(configMap("web-a", "1"), deployment("web", "nginx:1")))
+	result := r.pass(in)
+	require.Empty(t, result.Changes)
+	require.NotNil(t, result.Refusal)
+	in.Refused = result.Refusal
+	again := r.pass(in)
+	require.Empty(t, again.Changes)
+	require.False(t, r.exists("web-a"))
+	require.Equal(t, result.Refusal.Cause, again.Refusal.Cause)
 }
 
 // A quota says nothing of another namespace.

@@ -2,19 +2,16 @@ package apply
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"strings"
-	"time"
 
 	v1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
 	corev1 "k8s.io/client-go/kubernetes/typed/core/v1"
@@ -36,6 +33,7 @@ type client struct {
 	metadata metadata.Interface
 	dynamic  dynamic.Interface
 	core     corev1.CoreV1Interface
+	writers  *writers
 }
 
 // dial makes the clients over one HTTP client.
@@ -54,8 +52,11 @@ func (c *client) dial(cfg *rest.Config, over *http.Client) error {
 	typed := rest.CopyConfig(cfg)
 	typed.ContentType = "application/vnd.kubernetes.protobuf"
 	typed.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"
-	c.core, err = corev1.NewForConfigAndClient(typed, over)
-	return err
+	if c.core, err = corev1.NewForConfigAndClient(typed, over); err != nil {
+		return err
+	}
+	c.writers = newWriters(c, cfg, over)
+	return nil
 }
 
 // looking is the key of a context in which no request is made.
@@ -98,7 +99,7 @@ func (c *client) requestWithin(ctx context.Context, do func(context.Context) err
 // it cannot be asked now.
 func answered(err error) bool {
 	var status apierrors.APIStatus
-	if errors.Is(err, errUnserved) {
+	if errors.Is(err, errUnserved) || errors.Is(err, errNoAccount) {
 		return true
 	}
 	if !errors.As(err, &status) {
@@ -146,10 +147,14 @@ func (c *client) version(ctx context.Context) (version string) {
 
 // metadataOf is the client for the objects of one kind that transfers nothing but their metadata, in and out.
 func (c *client) metadataOf(k *kind, namespace string) metadata.ResourceInterface {
+	return metadataOf(c.metadata, k, namespace)
+}
+
+func metadataOf(of metadata.Interface, k *kind, namespace string) metadata.ResourceInterface {
 	if k.namespaced {
-		return c.metadata.Resource(k.resource).Namespace(namespace)
+		return of.Resource(k.resource).Namespace(namespace)
 	}
-	return c.metadata.Resource(k.resource)
+	return of.Resource(k.resource)
 }
 
 // readMetadata reads the metadata of an object; nil if it does not exist.
@@ -214,41 +219,16 @@ func (c *client) kindGone(ctx context.Context, gk schema.GroupKind) (bool, error
 	return gone, nil
 }
 
-// deleteAsRead deletes an object if it still is as it was read, and reads whether it is gone.
-func (c *client) deleteAsRead(ctx context.Context, k *kind, o Object, l *live, how metav1.DeletionPropagation) (outcome, string, error) {
-	err := c.request(ctx, func(ctx context.Context) error {
-		return c.metadataOf(k, o.Namespace).Delete(ctx, o.Name, metav1.DeleteOptions{
-			Preconditions:     &metav1.Preconditions{UID: &l.uid, ResourceVersion: &l.version},
-			PropagationPolicy: &how,
-		})
-	})
-	switch {
-	case apierrors.IsNotFound(err):
-	case apierrors.IsConflict(err):
-		return pending, "", nil // it changed since it was read: the next pass reads it again
-	case err != nil && answered(err):
-		return pending, "the API server refused to delete it: " + err.Error(), nil
-	case err != nil:
-		return pending, "", fmt.Errorf("delete %s: %w", o, err)
-	}
-	there, err := c.readMetadata(ctx, k, o)
-	switch {
-	case errors.Is(err, errUnserved):
-		return pending, "", nil
-	case err != nil:
-		return pending, "", err
-	case there != nil && there.uid == l.uid:
-		return pending, "", nil
-	}
-	return ended, "", nil
-}
-
 // wholeOf is the client for the objects of one kind with all of their fields. It is for no Secret.
 func (c *client) wholeOf(k *kind, namespace string) dynamic.ResourceInterface {
+	return wholeOf(c.dynamic, k, namespace)
+}
+
+func wholeOf(of dynamic.Interface, k *kind, namespace string) dynamic.ResourceInterface {
 	if k.namespaced {
-		return c.dynamic.Resource(k.resource).Namespace(namespace)
+		return of.Resource(k.resource).Namespace(namespace)
 	}
-	return c.dynamic.Resource(k.resource)
+	return of.Resource(k.resource)
 }
 
 // readWhole reads an object with all of its fields. It is for no Secret.
@@ -258,47 +238,4 @@ func (c *client) readWhole(ctx context.Context, k *kind, o Object) (u *unstructu
 		return err
 	})
 	return u, err
-}
-
-// patch writes to an object, and returns the metadata that it has then. The content says which UID or resourceVersion the write
-// is bound to.
-func (c *client) patch(ctx context.Context, k *kind, o Object, how types.PatchType, content any, options metav1.PatchOptions,
-) (m *metav1.PartialObjectMetadata, err error) {
-	err = c.send(ctx, o, content, func(ctx context.Context, body []byte) error {
-		m, err = c.metadataOf(k, o.Namespace).Patch(ctx, o.Name, how, body, options)
-		return err
-	})
-	return m, err
-}
-
-// patchWhole is patch with all fields of the object in the answer. It is for no Secret.
-func (c *client) patchWhole(ctx context.Context, k *kind, o Object, how types.PatchType, content any, options metav1.PatchOptions,
-) (u *unstructured.Unstructured, err error) {
-	err = c.send(ctx, o, content, func(ctx context.Context, body []byte) error {
-		u, err = c.wholeOf(k, o.Namespace).Patch(ctx, o.Name, how, body, options)
-		return err
-	})
-	return u, err
-}
-
-// send makes a request that writes a content to an object.
-func (c *client) send(ctx context.Context, o Object, content any, write func(ctx context.Context, body []byte) error) error {
-	body, err := json.Marshal(content)
-	if err != nil {
-		return fmt.Errorf("encode %s: %w", o, err)
-	}
-	return c.request(ctx, func(ctx context.Context) error {
-		began := time.Now()
-		err := write(ctx, body)
-		if err == nil {
-			c.pace.wrote(time.Since(began))
-		}
-		return err
-	})
-}
-
-// forced are the options of a server-side apply that takes fields from others.
-func forced(dryRun ...string) metav1.PatchOptions {
-	force := true
-	return metav1.PatchOptions{FieldManager: manager, Force: &force, FieldValidation: metav1.FieldValidationStrict, DryRun: dryRun}
 }

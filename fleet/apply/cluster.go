@@ -45,8 +45,9 @@ type Cluster struct {
 	unlabelled  *podWatch // without
 	unmanaged   *unmanaged
 	health      healthCache
-	namespaces  locks // per team's namespace, so that its instances do not all write it
-	fences      locks // per environment, likewise
+	namespaces  locks    // per team's namespace, so that its instances do not all write it
+	fences      locks    // per environment, likewise
+	granted     sync.Map // when an object of a namespace file was last written, by namespace
 
 	unstartedFor time.Duration // how long a pod must have been without a container before it may be deleted
 }

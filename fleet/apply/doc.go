@@ -21,6 +21,10 @@
 //	pruning      deletes objects that nobody desires, or lets them go              prune.go, letgo.go, kept.go
 //	summary      puts the Result together                                          summary.go
 //
+// Where an instance has Accounts, its objects are written as a ServiceAccount, by Kubernetes' impersonation (account.go, writers.go):
+// dry runs, replacing, pruning and letting go, too. All else is done as the daemon itself: reading, inventories and fences, and the
+// namespace file, which gives the account its rights. There is no way back from a missing account to the daemon's own rights.
+//
 // A pass over an instance whose objects another agent applies only follows (follow.go). A pass that must not write ends before
 // the application.
 //

@@ -15,6 +15,9 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+	"sigs.k8s.io/yaml"
+
+	"transom.dev/render/state"
 )
 
 // Uncovered is uncovered over a field set in JSON, for tests; empty if all is covered.
@@ -39,6 +42,17 @@ func Relist(known string, list map[string]string, asOf string) string {
 		return l.version
 	}
 	return ""
+}
+
+// HealthByStatus is healthByStatus of an object in YAML that we applied last at a time.
+func HealthByStatus(manifest string, applied time.Time) (state.Health, string, error) {
+	var u unstructured.Unstructured
+	raw, err := yaml.YAMLToJSON([]byte(manifest))
+	if err == nil {
+		err = u.UnmarshalJSON(raw)
+	}
+	o := healthByStatus(&u, applied)
+	return o.health, o.message, err
 }
 
 // Impatient has a Cluster wait for so long only before it deletes a pod that never started. It is called before any pass.
@@ -135,7 +149,17 @@ func KeptBodies(n, size int) (kept int) {
 // Paced makes requests of a server as fast as a pace lets them, and returns how many may be under way then. The server says,
 // by how many are under way, how long a request takes and with which status it ends. It is called in a bubble.
 func Paced(floor, requests int, serve func(under int) (time.Duration, int)) (width int) {
-	p := newPace(floor)
+	return NewPacing(floor).Make(requests, serve)
+}
+
+// A Pacing is the pace of one server.
+type Pacing struct{ *pace }
+
+// NewPacing returns the pace of a server that nobody asked anything yet.
+func NewPacing(floor int) Pacing { return Pacing{newPace(floor)} }
+
+// Make is Paced. A request that ends with 200 is a write.
+func (p Pacing) Make(requests int, serve func(under int) (time.Duration, int)) (width int) {
 	var all sync.WaitGroup
 	for range requests {
 		all.Go(func() {

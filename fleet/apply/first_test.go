@@ -182,6 +182,31 @@ func TestRequestsFollowTheAPIServer(t *testing.T) {
 	})
 }
 
+// One write that was quicker than any after it bounds nothing for ever, and whoever only reads is not held at the least width.
+func TestRequestsComeBackToTheirWidth(t *testing.T) {
+	const floor = 16
+	always := func(took time.Duration, status int) func(int) (time.Duration, int) {
+		return func(int) (time.Duration, int) { return took, status }
+	}
+	synctest.Test(t, func(t *testing.T) {
+		p := apply.NewPacing(floor)
+		require.Equal(t, floor, p.Make(1, always(time.Millisecond, http.StatusOK)))
+		require.Equal(t, floor, p.Make(4000, always(60*time.Millisecond, http.StatusOK)))
+		for range 40 {
+			p.Make(1, always(60*time.Millisecond, http.StatusOK))
+		}
+		require.Equal(t, 8*floor, p.Make(20_000, always(60*time.Millisecond, http.StatusOK)))
+	})
+	synctest.Test(t, func(t *testing.T) {
+		p := apply.NewPacing(floor)
+		for range 10 {
+			p.Make(1, always(time.Second, http.StatusTooManyRequests))
+		}
+		require.Equal(t, 1, p.Make(0, nil))
+		require.Equal(t, floor, p.Make(1000, always(60*time.Millisecond, http.StatusPartialContent)))
+	})
+}
+
 // Nothing is asked of a server before it wants to be asked again.
 func TestRetryAfterIsHonoured(t *testing.T) {
 	r := newRig(t, &apiOnly)

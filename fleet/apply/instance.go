@@ -97,6 +97,9 @@ type Instance struct {
 	// OnRemoval says whether an adopted object is deleted once nobody desires it any more; by default it is let go.
 	OnRemoval platform.Removal
 
+	// Accounts, if set, name the ServiceAccounts as which the instance's objects are written. nil: the daemon writes them as itself.
+	Accounts *Accounts
+
 	// Proof, if set, says whether the objects of the state may be written. nil: all may.
 	Proof Proof
 

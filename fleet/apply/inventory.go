@@ -7,6 +7,9 @@ import (
 	"strings"
 
 	v1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"transom.dev/render/platform"
 )
 
 const (
@@ -32,8 +35,9 @@ type inventory struct {
 	admitted   map[Object]string
 	checkpoint Checkpoint
 	signature  signature
-	takeovers  []string // of a fence: the commits whose writes were taken over, oldest first
-	fault      string   // why it cannot be read; then nothing may be concluded from it
+	scope      platform.Scope // of the version that was applied last, if that was cluster-scoped
+	takeovers  []string       // of a fence: the commits whose writes were taken over, oldest first
+	fault      string         // why it cannot be read; then nothing may be concluded from it
 }
 
 // inventoryName cannot collide: none of the three has a dot.
@@ -79,6 +83,7 @@ func readInventory(m *v1.ConfigMap) *inventory {
 	inv := newInventory()
 	inv.version, inv.checkpoint = m.ResourceVersion, readCheckpoint(m.Annotations[soakedAnnotation])
 	inv.signature, inv.takeovers = readSignature(m.Annotations), strings.Fields(m.Annotations[takeoversAnnotation])
+	inv.scope = platform.Scope(m.Annotations[scopeAnnotation])
 	inv.admitted = readAdmitted(m.Data[admittedData])
 	for name, objects := range inv.parts() {
 		for line := range strings.Lines(m.Data[name]) {
@@ -119,8 +124,15 @@ func writeObjects(objects map[Object]bool) string {
 	return strings.Join(lines, "")
 }
 
-// sign names the state that an inventory is written for, unless it names a later one.
+// sign names the state that an inventory is written for, unless it names a later one, and the scope of its version.
 func sign(m *v1.ConfigMap, in *Instance) {
+	switch {
+	case in.Absent: // whose objects are still those of the version before
+	case in.Scope == platform.ClusterScoped:
+		metav1.SetMetaDataAnnotation(&m.ObjectMeta, scopeAnnotation, string(in.Scope))
+	default:
+		delete(m.Annotations, scopeAnnotation)
+	}
 	if in.State.Sequence <= readState(m.Annotations[stateAnnotation]).Sequence && !in.hasLineage() {
 		return
 	}

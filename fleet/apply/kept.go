@@ -82,7 +82,7 @@ func (o fieldOwnership) removeKeptMark(ctx context.Context, d *desired) error {
 	if d.live == nil || d.live.kept == nil {
 		return nil
 	}
-	if err := o.client.patchAs(ctx, d, keepingManager, types.MergePatchType, map[string]any{"metadata": map[string]any{
+	if err := o.patchAs(ctx, d, keepingManager, types.MergePatchType, map[string]any{"metadata": map[string]any{
 		"uid": d.live.uid, "annotations": map[string]any{keptFromAnnotation: nil, keptOfAnnotation: nil, keptOnAnnotation: nil},
 	}}); err != nil {
 		return err

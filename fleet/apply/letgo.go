@@ -37,7 +37,7 @@ func (p *pruning) letGo(ctx context.Context, k *kind, o Object, l *live, reason 
 		return pending, "", nil
 	}
 	if err == nil {
-		_, err = p.client.patch(ctx, k, o, types.JSONPatchType, removalPatch(read, remembers), metav1.PatchOptions{FieldManager: keepingManager})
+		_, err = p.writerTo(o).patch(ctx, k, o, types.JSONPatchType, removalPatch(read, remembers), metav1.PatchOptions{FieldManager: keepingManager})
 	}
 	switch {
 	case err == nil:

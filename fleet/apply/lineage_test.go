@@ -181,6 +181,7 @@ func TestADaemonThatIsMerelyBehindFetchesAgainAndIsNotAlarmed(t *testing.T) {
 	require.Empty(t, result.Changes)
 	require.Equal(t, "2", r.value("web"))
 	r.calls.take()
+	r.quiet() // the watch of the object may be later than that of the inventory
 	require.Empty(t, r.healthy(ours.and("ours-2").head(web("2"))).Changes)
 	require.Empty(t, writes(r.calls.take()))
 	r.healthy(ours.and("ours-2").and("ours-3").head(web("3")))

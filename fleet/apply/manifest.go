@@ -29,6 +29,7 @@ const (
 	soakedAnnotation    = "transom.dev/soaked"         // on inventories
 	stateAnnotation     = "transom.dev/state"          // on inventories
 	identityAnnotation  = "transom.dev/state-identity" // on inventories and namespaces
+	scopeAnnotation     = "transom.dev/scope"          // on inventories of cluster-scoped versions
 	takeoversAnnotation = "transom.dev/takeovers"      // on fences
 
 	manager           = "transom"

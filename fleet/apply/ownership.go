@@ -94,10 +94,15 @@ func maker(entries []metav1.ManagedFieldsEntry) string {
 	return first.Manager
 }
 
-// adoptable says whether an object that exists and is nobody's may be taken over: one of the instance if its request says so,
-// a Namespace only if the environment names it.
+// adoptable says whether an object that exists may be taken over.
 func (t *target) adoptable(d *desired, ofTeam bool) bool {
-	if t.in.External || !d.isNobodys() {
+	return d.isNobodys() && t.mayAdopt(d, ofTeam)
+}
+
+// mayAdopt says whether an object may be taken over where one exists and is nobody's: one of the instance if its request says so,
+// a Namespace only if the environment names it.
+func (t *target) mayAdopt(d *desired, ofTeam bool) bool {
+	if t.in.External {
 		return false
 	}
 	named := d.isNamespace() && slices.Contains(t.in.AdoptNamespaces, d.object.Name)

@@ -10,7 +10,8 @@ import (
 // pace bounds the requests that are under way to one cluster, by how its API server takes them. It begins with a floor. While
 // the time of a write is mostly that of the network, more are let go side by side, up to a ceiling; once writes take much
 // longer than the quickest one did, they queue in the server, and more of them would only wait there. Where the server says
-// that there are too many, their number is halved, below the floor if need be, and nothing begins before the server wants it.
+// that there are too many, their number is halved, below the floor if need be, and nothing begins before the server wants it; any
+// answers bring it back to the floor.
 type pace struct {
 	floor float64
 
@@ -21,22 +22,33 @@ type pace struct {
 	until   time.Time       // when the server wants to be asked again
 	resumes *time.Timer     // nil: nobody waits for that
 
-	quickest time.Duration // of all writes that were done
+	quickest time.Duration // of the writes of late; 0: there was none
+	alone    alone
+	crowded  time.Time // when more than one request was last under way
 	round    round
 	slowedAt time.Time
 }
 
-// round are the writes since the limit was last looked at.
+// alone are the latest writes that had the server for themselves. The time of others says how much they queue, and not what
+// the quickest write takes.
+type alone struct {
+	writes   int
+	quickest time.Duration
+}
+
+// round is what happened since the limit was last looked at.
 type round struct {
-	writes int
-	took   time.Duration
-	peak   int // of requests under way
+	answers int // of any requests, below the floor
+	writes  int // from the floor on
+	took    time.Duration
+	peak    int // of requests under way
 }
 
 const (
 	paceCeiling = 8                // times the floor
 	longestRest = 10 * time.Second // for how long a server may have all requests wait
 	slowedOnce  = time.Second      // how long refusals of one moment halve the limit once
+	quickestOf  = 16               // writes alone, after which those before them count for nothing
 )
 
 func newPace(floor int) *pace { return &pace{floor: float64(floor), limit: float64(floor)} }
@@ -81,8 +93,17 @@ func (p *pace) begin(done <-chan struct{}) bool {
 func (p *pace) end() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.crowd()
 	p.under--
 	p.admit()
+}
+
+// crowd takes how many requests are under way. The caller holds the lock.
+func (p *pace) crowd() {
+	p.round.peak = max(p.round.peak, p.under)
+	if p.under > 1 {
+		p.crowded = time.Now()
+	}
 }
 
 // admit lets go of those whose turn it is. The caller holds the lock.
@@ -98,7 +119,7 @@ func (p *pace) admit() {
 		p.waiting = p.waiting[1:]
 		p.under++
 	}
-	p.round.peak = max(p.round.peak, p.under)
+	p.crowd()
 }
 
 func (p *pace) resume() {
@@ -113,8 +134,9 @@ func (p *pace) resume() {
 func (p *pace) wrote(took time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.quickest == 0 || took < p.quickest {
-		p.quickest = took
+	p.learn(took)
+	if p.limit < p.floor {
+		return
 	}
 	p.round.writes++
 	p.round.took += took
@@ -122,12 +144,50 @@ func (p *pace) wrote(took time.Duration) {
 		return
 	}
 	mean := p.round.took / time.Duration(p.round.writes)
-	used := p.round.peak >= int(p.limit)/2
 	switch {
-	case used && (p.limit < p.floor || mean < 3*p.quickest):
+	case p.used() && mean < 3*p.quickest:
 		p.limit = min(p.limit+1, paceCeiling*p.floor)
 	case mean > 6*p.quickest && p.limit > p.floor:
-		p.limit--
+		p.limit = max(p.limit-1, p.floor)
+	}
+	p.round = round{peak: p.under}
+	p.admit()
+}
+
+// learn takes how long a write took, to know the quickest: a server may be slower for ever than it once was for a moment. The
+// caller holds the lock.
+func (p *pace) learn(took time.Duration) {
+	quickest := func(known time.Duration) time.Duration {
+		if known == 0 {
+			return took
+		}
+		return min(known, took)
+	}
+	p.quickest = quickest(p.quickest)
+	if p.under > 1 || time.Since(p.crowded) < took {
+		return
+	}
+	p.alone.quickest = quickest(p.alone.quickest)
+	if p.alone.writes++; p.alone.writes == quickestOf {
+		p.quickest, p.alone = p.alone.quickest, alone{}
+	}
+}
+
+// used says whether about as many requests were under way in the round as may be. The caller holds the lock.
+func (p *pace) used() bool { return p.round.peak >= int(p.limit)/2 }
+
+// answered takes an answer to any request: below the floor, the limit grows by one after as many as may be under way.
+func (p *pace) answered() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.limit >= p.floor {
+		return
+	}
+	if p.round.answers++; p.round.answers < int(p.limit) {
+		return
+	}
+	if p.used() {
+		p.limit = min(p.limit+1, p.floor)
 	}
 	p.round = round{peak: p.under}
 	p.admit()
@@ -147,9 +207,12 @@ func (p *pace) slow(rest time.Duration) {
 	}
 }
 
-// heed slows down after an answer that says that the server has too many requests.
+// heed slows down after an answer that says that the server has too many requests, and takes others for a sign that it is well.
 func (p *pace) heed(res *http.Response) {
 	if res.StatusCode != http.StatusTooManyRequests {
+		if res.StatusCode < http.StatusInternalServerError {
+			p.answered()
+		}
 		return
 	}
 	seconds, _ := strconv.Atoi(res.Header.Get("Retry-After"))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -40,7 +41,7 @@ func (w writer) patch(ctx context.Context, d *desired, reason string) error {
 		return w.recordRefusal(d, err)
 	}
 	content := cleared(w.withIdentity(d, w.boundContent(d)), nulls)
-	after, err := w.client.patch(ctx, d.kind, d.object, types.ApplyPatchType, content, forced())
+	after, err := w.writerOf(d).patch(ctx, d.kind, d.object, types.ApplyPatchType, content, forced())
 	if err != nil {
 		return w.handleRefusal(ctx, d, err)
 	}
@@ -52,8 +53,8 @@ func (w writer) patch(ctx context.Context, d *desired, reason string) error {
 }
 
 // patchAs writes to an object as a field manager, and has d.live be the object as it is then.
-func (c *client) patchAs(ctx context.Context, d *desired, by string, how types.PatchType, content any) error {
-	m, err := c.patch(ctx, d.kind, d.object, how, content, metav1.PatchOptions{FieldManager: by})
+func (o fieldOwnership) patchAs(ctx context.Context, d *desired, by string, how types.PatchType, content any) error {
+	m, err := o.writerOf(d).patch(ctx, d.kind, d.object, how, content, metav1.PatchOptions{FieldManager: by})
 	if err == nil {
 		d.live = reduceMeta(d.gvk.GroupKind(), m)
 	}
@@ -96,6 +97,9 @@ func (w writer) recordChange(d *desired, after *live, reason string) {
 	}
 	d.adopts = false
 	after.recordWrite(before, reason != "")
+	if w.isTeamObject(d) {
+		w.cluster.granted.Store(w.in.Namespace, time.Now())
+	}
 	d.putAnswer(after)
 	switch {
 	case before == nil && d.change != nil: // it was replaced

@@ -233,7 +233,7 @@ func (p *pruning) pruneOne(ctx context.Context, o Object) (outcome, string, erro
 	case there.deleting || p.in.External:
 		return pending, "", nil
 	}
-	return p.client.deleteAsRead(ctx, k, o, there, metav1.DeletePropagationBackground)
+	return p.writerTo(o).deleteAsRead(ctx, k, o, there, metav1.DeletePropagationBackground)
 }
 
 // keepsData says whether an object may hold data and is not to be deleted with it.

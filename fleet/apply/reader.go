@@ -109,8 +109,8 @@ func (r reader) readLive(ctx context.Context, d *desired, absent bool) error {
 	if d.live = d.watch.get(d.object); d.live != nil {
 		return nil
 	}
-	if _, waits := r.in.Refused.of(d.object); waits {
-		return nil // it is not written, whosever it is
+	if _, waits := r.in.Refused.of(d.object); waits && !r.mayAdopt(d, r.isTeamObject(d)) {
+		return nil // it is not written, whosever it is; one to be adopted keeps the whole instance from being written
 	}
 	err := mayRequest(ctx)
 	if err == nil && !absent {

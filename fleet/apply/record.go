@@ -10,6 +10,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
 
@@ -24,6 +25,7 @@ type instanceInventory struct {
 	adopted    map[Object]bool   // those that others had made
 	admitted   map[Object]string // effects of an adoption that began
 	checkpoint Checkpoint        // of any revision
+	scope      platform.Scope    // of the version that was applied last, if that was cluster-scoped
 }
 
 // read takes the inventory as the watch knows it, and returns why that cannot be read.
@@ -32,7 +34,7 @@ func (i *instanceInventory) read() (fault string) {
 	if inv == nil {
 		return ""
 	}
-	i.listed, i.adopted, i.admitted, i.checkpoint = inv.objects, inv.adopted, inv.admitted, inv.checkpoint
+	i.listed, i.adopted, i.admitted, i.checkpoint, i.scope = inv.objects, inv.adopted, inv.admitted, inv.checkpoint, inv.scope
 	return inv.fault
 }
 

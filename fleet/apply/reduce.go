@@ -100,14 +100,16 @@ func reduceWhole(u *unstructured.Unstructured) *live {
 	if custom(gk) {
 		l.body, l.reported = reduceBody(u), reportedAt(l.entries)
 	} else {
-		l.byStatus = healthByStatus(u)
+		l.byStatus = healthByStatus(u, l.applied)
 	}
 	return l
 }
 
 // reduceForEntry keeps the fields of an object that a health expression may read.
 func reduceForEntry(u *unstructured.Unstructured, seen *live) *live {
-	l := reduceMeta(u.GroupVersionKind().GroupKind(), u)
+	gk := u.GroupVersionKind().GroupKind()
+	l := reduceMeta(gk, u)
+	dropOutlived(gk, u.Object, l.applied)
 	l.seenVersion, l.patched = l.version, seen.patched
 	l.reported = reportedAt(l.entries)
 	l.entries = nil

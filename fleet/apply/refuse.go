@@ -26,6 +26,8 @@ func (t *target) recordRefusal(d *desired, err error) error {
 		d.status = progressing(d, "its namespace is being deleted")
 	case apierrors.IsConflict(err):
 		d.status = progressing(d, "somebody else wrote it at the same time")
+	case t.awaitsRights(err):
+		d.status = progressing(d, "the rights of the ServiceAccount that writes it were only just given")
 	case apierrors.IsNotFound(err):
 		d.status = progressing(d, "the cluster serves neither its kind nor its namespace yet")
 	default:
@@ -42,6 +44,9 @@ func progressing(d *desired, message string) ObjectStatus {
 
 // refusal is the API server's answer, for a person.
 func refusal(d *desired, err error) string {
+	if errors.Is(err, errNoAccount) {
+		return err.Error()
+	}
 	field, cause := immutable(statusOf(err))
 	if d.live == nil || field == "" {
 		return "the API server refused it: " + answerText(d, err)
@@ -59,9 +64,9 @@ func answerText(d *desired, err error) string {
 	status := statusOf(err)
 	if d.object.Group == "" && d.object.Kind == "Secret" {
 		fields := slices.Compact(slices.Sorted(causedFields(status)))
-		return strings.TrimSuffix(fmt.Sprintf("%s %s", status.Reason, strings.Join(fields, ", ")), " ")
+		return strings.TrimSuffix(fmt.Sprintf("%s %s", status.Reason, strings.Join(fields, ", ")), " ") + remedyOf(err)
 	}
-	return status.Message
+	return status.Message + remedyOf(err)
 }
 
 // statusOf is the API server's answer; of another error it is the text.

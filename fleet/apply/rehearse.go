@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -85,13 +86,13 @@ func (r rehearsal) dryRunApply(ctx context.Context, d *desired) error {
 	nulls := slices.DeleteFunc(d.stale(), func(f filled) bool { return f.branch || f.shared })
 	content, options := cleared(r.boundContent(d), nulls), forced(metav1.DryRunAll)
 	if d.adopts && !d.isSecret() {
-		after, err := r.client.patchWhole(ctx, d.kind, d.object, types.ApplyPatchType, content, options)
+		after, err := r.writerOf(d).patchWhole(ctx, d.kind, d.object, types.ApplyPatchType, content, options)
 		if err != nil {
 			return r.handleRefusal(ctx, d, err)
 		}
 		return r.findEffect(ctx, d, after.GetManagedFields(), after)
 	}
-	after, err := r.client.patch(ctx, d.kind, d.object, types.ApplyPatchType, content, options)
+	after, err := r.writerOf(d).patch(ctx, d.kind, d.object, types.ApplyPatchType, content, options)
 	if err != nil {
 		return r.handleRefusal(ctx, d, err)
 	}
@@ -117,12 +118,20 @@ func (r rehearsal) handleRefusal(ctx context.Context, d *desired, err error) err
 		d.untried = d.claimsFirst(err) + " is there of a strategy before, and goes first"
 	case apierrors.IsNotFound(err):
 		d.untried = "the cluster serves neither its kind nor its namespace yet"
+	case r.rightsCome(err):
+		d.untried = "the rights of its ServiceAccount come with the namespace"
 	case r.comesWithInstance(d, err) != "":
 		d.untried = fmt.Sprintf("it needs %s, which comes with the instance", r.comesWithInstance(d, err))
 	default:
 		return r.recordRefusal(d, err)
 	}
 	return r.predictEffect(ctx, d)
+}
+
+// rightsCome says whether a refusal is about rights of an account, and the namespace file, which may give them, is not written yet.
+func (r rehearsal) rightsCome(err error) bool {
+	var denied *deniedError
+	return errors.As(err, &denied) && slices.ContainsFunc(r.teamObjects, func(d *desired) bool { return !d.isAtRevision() })
 }
 
 // comesWithInstance names the object of the same instance that is not there yet and that an answer of the API server is about.
@@ -230,7 +239,7 @@ func (r rehearsal) dryRunWithout(ctx context.Context, d *desired, before, after 
 	for _, at := range gone {
 		next = cut(next, at)
 	}
-	tried, err := r.client.patchWhole(ctx, d.kind, d.object, types.JSONPatchType, difference(before, next.(map[string]any)), metav1.PatchOptions{
+	tried, err := r.writerOf(d).patchWhole(ctx, d.kind, d.object, types.JSONPatchType, difference(before, next.(map[string]any)), metav1.PatchOptions{
 		FieldManager: manager, FieldValidation: metav1.FieldValidationStrict, DryRun: []string{metav1.DryRunAll},
 	})
 	if err != nil {

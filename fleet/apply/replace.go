@@ -57,7 +57,7 @@ func (w writer) dryRunNew(ctx context.Context, d *desired) (refused string, err 
 	other := d.object
 	other.Name = trialName(d.object.Name, d.live.uid)
 	content := bind(bind(d.content, "resourceVersion", "1"), "name", other.Name)
-	_, err = w.client.patch(ctx, d.kind, other, types.ApplyPatchType, content, forced(metav1.DryRunAll))
+	_, err = w.writerOf(d).patch(ctx, d.kind, other, types.ApplyPatchType, content, forced(metav1.DryRunAll))
 	switch {
 	case err == nil:
 		return "", nil
@@ -122,7 +122,7 @@ func (w writer) deleteOld(ctx context.Context, d *desired, field string) (gone b
 		d.live = there
 		return false, nil
 	}
-	outcome, refused, err := w.client.deleteAsRead(ctx, d.kind, d.object, there, propagation(d))
+	outcome, refused, err := w.writerOf(d).deleteAsRead(ctx, d.kind, d.object, there, propagation(d))
 	if err != nil || refused != "" {
 		d.fault, d.again = refused, true
 		return false, err

@@ -73,5 +73,5 @@ func (o fieldOwnership) endHandover(ctx context.Context, d *desired) error {
 // applyHandover applies the fields that the manager of handovers owns of an object.
 func (o fieldOwnership) applyHandover(ctx context.Context, d *desired, content map[string]any) error {
 	content["apiVersion"], content["kind"] = d.gvk.GroupVersion().String(), d.gvk.Kind
-	return o.client.patchAs(ctx, d, handoverManager, types.ApplyPatchType, content)
+	return o.patchAs(ctx, d, handoverManager, types.ApplyPatchType, content)
 }

@@ -38,7 +38,7 @@ func (w writer) generateValues(ctx context.Context, d *desired) error {
 	for _, k := range missing {
 		values[k] = password()
 	}
-	m, err := w.client.patch(ctx, d.kind, d.object, types.MergePatchType, map[string]any{
+	m, err := w.writerOf(d).patch(ctx, d.kind, d.object, types.MergePatchType, map[string]any{
 		"metadata": map[string]any{"uid": d.live.uid, "resourceVersion": d.live.version},
 		"data":     values,
 	}, metav1.PatchOptions{FieldManager: generatingManager})

@@ -3,6 +3,7 @@ package apply
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -25,8 +26,9 @@ type statusHealth struct {
 }
 
 // healthByStatus assesses by kstatus. It adds the cases that kstatus leaves open: a workload whose controller has not yet seen this
-// generation has no health of its own, and pods that could not be created are named.
-func healthByStatus(u *unstructured.Unstructured) statusHealth {
+// generation has no health of its own, a failure from before our last PATCH is none of this revision, and pods that could not
+// be created are named.
+func healthByStatus(u *unstructured.Unstructured, applied time.Time) statusHealth {
 	gk, body := u.GroupVersionKind().GroupKind(), u.Object
 	var o statusHealth
 	seen, _ := observedGeneration(body)
@@ -39,6 +41,11 @@ func healthByStatus(u *unstructured.Unstructured) statusHealth {
 		o.health, o.message = statefulSetProgress(body)
 	default:
 		o.health, o.message = kstatusHealth(body)
+	}
+	if o.health == state.Failed && dropOutlived(gk, body, applied) {
+		if still, _ := kstatusHealth(body); still != state.Failed {
+			o.health, o.message = state.Progressing, "from before this revision was applied: "+o.message
+		}
 	}
 	if o.health != state.Failed && !o.behind && !done(gk, body) {
 		if waits, suspended := suspension(gk, body); suspended {

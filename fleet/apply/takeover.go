@@ -141,7 +141,7 @@ func (o fieldOwnership) inheritFields(ctx context.Context, d *desired) error {
 
 // writeEntries replaces the managed fields of an object that is at a resourceVersion.
 func (o fieldOwnership) writeEntries(ctx context.Context, d *desired, entries []metav1.ManagedFieldsEntry, version string) error {
-	return o.client.patchAs(ctx, d, manager, types.JSONPatchType, []any{
+	return o.patchAs(ctx, d, manager, types.JSONPatchType, []any{
 		ssa.NewPatchReplace("/metadata/managedFields", entries),
 		map[string]any{"op": "replace", "path": "/metadata/resourceVersion", "value": version},
 	})

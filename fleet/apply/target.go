@@ -1,9 +1,12 @@
 package apply
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -85,4 +88,43 @@ func each[T any](ctx context.Context, all []T, do func(context.Context, T) error
 		group.Go(func() error { return do(ctx, one) })
 	}
 	return group.Wait()
+}
+
+// writerOf is the client that writes a desired object.
+func (t *target) writerOf(d *desired) *objectWriter {
+	if t.isTeamObject(d) {
+		return t.client.writers.own
+	}
+	return t.writerTo(d.object)
+}
+
+// writerTo is the client that writes an object of the instance itself. Where nobody may, it makes no request.
+func (t *target) writerTo(o Object) *objectWriter {
+	if t.in.Accounts == nil {
+		return t.client.writers.own
+	}
+	a, err := t.in.accountOf(o, t.scope())
+	var w *objectWriter
+	if err == nil {
+		w, err = t.client.writers.as(a)
+	}
+	if err != nil {
+		return &objectWriter{client: t.client, account: a, refused: err}
+	}
+	return w
+}
+
+// scope is that of the instance's version, of which the inventory alone may know once the Release file is gone.
+func (t *target) scope() platform.Scope {
+	if t.in.Absent {
+		return cmp.Or(t.in.Scope, t.inventory.scope)
+	}
+	return t.in.Scope
+}
+
+// awaitsRights says whether a refusal is about rights of the account that may have come with the namespace file just now.
+func (t *target) awaitsRights(err error) bool {
+	var denied *deniedError
+	at, written := t.cluster.granted.Load(t.in.Namespace)
+	return errors.As(err, &denied) && written && time.Since(at.(time.Time)) < grantedWithin
 }

@@ -103,7 +103,13 @@ func (u unblocking) do(ctx context.Context) (deleted []Change, err error) {
 	if err != nil || !booked {
 		return nil, err
 	}
-	return u.remove(ctx, version)
+	deleted, err = u.remove(ctx, version)
+	if err != nil && answered(err) {
+		if back := u.takeBack(ctx, now); back != nil && !apierrors.IsConflict(back) {
+			return nil, back
+		}
+	}
+	return deleted, err
 }
 
 // forbidden says why a pod is not deleted regardless of its revision; empty if it may be.
@@ -224,6 +230,21 @@ func (u unblocking) book(ctx context.Context, now time.Time) (booked bool, err e
 	return booked && err == nil, err
 }
 
+// takeBack has the inventory forget a deletion that was booked and that the API server refused. Where the inventory changed at
+// the same time it is not forgotten, and counts.
+func (u unblocking) takeBack(ctx context.Context, booked time.Time) error {
+	return u.cluster.inventories.change(ctx, u.in.Owner, func(_ context.Context, m *v1.ConfigMap) (bool, error) {
+		all, ok := withoutDeletion(m.Annotations[deletedPodsAnnotation], u.d.object, booked)
+		if !ok {
+			return false, nil
+		}
+		if m.Annotations[deletedPodsAnnotation] = all; all == "" {
+			delete(m.Annotations, deletedPodsAnnotation)
+		}
+		return true, nil
+	})
+}
+
 // noteDeletion adds a deletion to those that an annotation lists, without those of more than an hour ago. It is false if
 // there were too many, or if it cannot be read how many there were.
 func noteDeletion(text string, of Object, now time.Time) (next string, ok bool) {
@@ -241,15 +262,41 @@ func noteDeletion(text string, of Object, now time.Time) (next string, ok bool) 
 	if len(all[set]) >= deletionsPerHour {
 		return "", false
 	}
-	all[set] = append(all[set], now.UTC().Truncate(time.Second))
+	all[set] = append(all[set], noted(now))
+	raw, err := json.Marshal(all)
+	return string(raw), err == nil
+}
+
+// noted is a time as an annotation lists it.
+func noted(at time.Time) time.Time { return at.UTC().Truncate(time.Second) }
+
+// withoutDeletion is what an annotation lists without a deletion that noteDeletion added; empty: nothing. It is false if the
+// deletion is not there.
+func withoutDeletion(text string, of Object, at time.Time) (next string, ok bool) {
+	all := map[string][]time.Time{}
+	if json.Unmarshal([]byte(text), &all) != nil {
+		return "", false
+	}
+	set := of.Namespace + "/" + of.Name
+	i := slices.IndexFunc(all[set], noted(at).Equal)
+	if i < 0 {
+		return "", false
+	}
+	if all[set] = slices.Delete(all[set], i, i+1); len(all[set]) == 0 {
+		delete(all, set)
+	}
+	if len(all) == 0 {
+		return "", true
+	}
 	raw, err := json.Marshal(all)
 	return string(raw), err == nil
 }
 
 // remove deletes the pod as it was read.
 func (u unblocking) remove(ctx context.Context, version string) (deleted []Change, err error) {
-	err = u.client.request(ctx, func(ctx context.Context) error {
-		return u.client.core.Pods(u.d.object.Namespace).Delete(ctx, u.o.name, metav1.DeleteOptions{
+	w := u.writerOf(u.d) // the pod is in its namespace
+	err = w.request(ctx, func(ctx context.Context) error {
+		return w.metadata.Resource(v1.SchemeGroupVersion.WithResource("pods")).Namespace(u.d.object.Namespace).Delete(ctx, u.o.name, metav1.DeleteOptions{
 			Preconditions: &metav1.Preconditions{UID: &u.o.pod.uid, ResourceVersion: &version},
 		})
 	})

@@ -2,7 +2,9 @@ package apply_test
 
 import (
 	"context"
+	"errors"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -326,6 +329,29 @@ func TestAPodThatChangedSinceItWasSeenStays(t *testing.T) {
 	require.Contains(t, result.Message, "it changed meanwhile")
 	require.False(t, result.Settled)
 	require.Empty(t, writes(k.calls.take()))
+}
+
+// A deletion that the API server refuses is told with its word however often it is tried, and counts for none.
+func TestARefusedDeletionOfAPodDoesNotCount(t *testing.T) {
+	k := newDeadlock(t)
+	k.begin()
+	k.happens()
+	const denied = `pods "db-1" is forbidden: the account may not delete pods`
+	k.calls.failing(func(r *http.Request) error {
+		if r.Method != http.MethodDelete {
+			return nil
+		}
+		return apierrors.NewForbidden(corev1.Resource("pods"), "db-1", errors.New("the account may not delete pods"))
+	})
+	result := k.comes(k.good, says(denied))
+	require.Contains(t, result.Message, "delete it: kubectl delete pod --namespace "+k.team+" db-1")
+	for range 4 {
+		require.Contains(t, k.pass(k.good).Message, denied)
+	}
+	require.Empty(t, k.inventory().Annotations["transom.dev/deleted-pods"])
+	k.calls.failing(nil)
+	k.comes(k.good, func(result apply.Result) bool { return len(result.Changes) > 0 })
+	require.Contains(t, k.inventory().Annotations["transom.dev/deleted-pods"], k.team+"/db")
 }
 
 func TestDeletedPodsAreCountedForAnHour(t *testing.T) {

@@ -11,8 +11,8 @@ import (
 // maxAnswer bounds an answer to a request that is made here.
 const maxAnswer = 32 << 20
 
-// bound is a configuration whose answers are cut where they are too long, and then cannot be decoded.
-func bound(config *rest.Config) *rest.Config {
+// Bound is a configuration whose answers are cut where they are too long, and then cannot be decoded.
+func Bound(config *rest.Config) *rest.Config {
 	config = rest.CopyConfig(config)
 	config.UserAgent, config.Timeout = "transom", requestLimit
 	config.ContentType = runtime.ContentTypeJSON

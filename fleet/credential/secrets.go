@@ -38,7 +38,7 @@ type Secrets struct {
 
 // OpenSecrets makes a client for the Secrets of a namespace. It makes no request.
 func OpenSecrets(management *rest.Config, namespace string) (*Secrets, error) {
-	management = bound(management)
+	management = Bound(management)
 	core, err := corev1.NewForConfig(management)
 	if err != nil {
 		return nil, fmt.Errorf("connect to the management cluster: %w", err)

@@ -99,7 +99,7 @@ func renew(ctx context.Context, c *Credential, k *kubeconfig, said claims, at *e
 
 // RequestToken asks a cluster for a token of a ServiceAccount. The cluster may give it a shorter life.
 func RequestToken(ctx context.Context, config *rest.Config, namespace, account string, lifetime time.Duration) (string, error) {
-	client, err := corev1.NewForConfig(bound(config))
+	client, err := corev1.NewForConfig(Bound(config))
 	if err != nil {
 		return "", fmt.Errorf("connect: %w", err)
 	}

@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -112,6 +113,15 @@ func isRefusal(err error, statuses ...int) bool {
 		}
 	}
 	return false
+}
+
+// plainly is an error without the request that it came of, which names the API and not the fault.
+func plainly(err error) error {
+	var of *url.Error
+	if errors.As(err, &of) {
+		return of.Err
+	}
+	return err
 }
 
 // A pausedError says that the forge wants to be left alone for a while.

@@ -20,6 +20,18 @@ const (
 // ErrMoved says that a request's branch is not at the commit that the forge named: it is looked at again later.
 var ErrMoved = errors.New("the branch moved meanwhile")
 
+// An unplanned error is that of one request's plan: the forge is well, and other requests may have theirs.
+type unplanned struct{ error }
+
+// Unwrap is for package errors.
+func (e unplanned) Unwrap() error { return e.error }
+
+// An aside error is that of single requests: the forge is well, and they are tried again at the next look.
+type aside struct{ error }
+
+// Unwrap is for package errors.
+func (e aside) Unwrap() error { return e.error }
+
 // A planned is the latest plan of a request that was told.
 type planned struct {
 	commit, head string
@@ -29,6 +41,7 @@ type planned struct {
 // A commentTeller keeps one comment on each request up to date.
 type commentTeller struct {
 	*Teller
+	host  requestHost // of which the following is known
 	known map[int64]planned
 }
 
@@ -39,9 +52,12 @@ func (t *commentTeller) tell(ctx context.Context, host requestHost) error {
 	if head == "" {
 		return nil
 	}
+	if t.host != host { // another repository, perhaps
+		t.host, t.known = host, nil
+	}
 	requests, err := host.Requests(ctx, t.Branch)
 	if err != nil {
-		return err
+		return plainly(err)
 	}
 	open, failed := map[int64]planned{}, error(nil)
 	for _, r := range requests {
@@ -52,10 +68,10 @@ func (t *commentTeller) tell(ctx context.Context, host requestHost) error {
 			case err == nil:
 				known = now
 			case errors.Is(err, ErrMoved):
-			case isRefusal(err, http.StatusNotFound, http.StatusUnprocessableEntity, http.StatusBadRequest):
-				failed = errors.Join(failed, fmt.Errorf("request %d: %w", r.Number, err))
+			case errors.As(err, new(unplanned)), isRefusal(err, http.StatusNotFound, http.StatusUnprocessableEntity, http.StatusBadRequest):
+				failed = errors.Join(failed, fmt.Errorf("request %d: %w", r.Number, plainly(err)))
 			default:
-				return errors.Join(failed, err)
+				return errors.Join(failed, plainly(err))
 			}
 		}
 		if known.commit != "" {
@@ -63,7 +79,10 @@ func (t *commentTeller) tell(ctx context.Context, host requestHost) error {
 		}
 	}
 	t.known = open
-	return failed
+	if failed != nil {
+		return aside{failed}
+	}
+	return nil
 }
 
 // isDue says whether a plan is to be made: at once for another commit of the request, and after a while where only the
@@ -91,7 +110,7 @@ func (t *commentTeller) tellRequest(ctx context.Context, host requestHost, r Req
 	}
 	text, err := t.Plan(ctx, r, head)
 	if err != nil {
-		return now, err
+		return now, unplanned{err}
 	}
 	comment.Body = cut(first + text)
 	return now, host.Write(ctx, r.Number, comment)

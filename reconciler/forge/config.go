@@ -31,6 +31,7 @@ type Config struct {
 	Repository string // such as acme/platform
 	Token      Token
 	CA         string // authorities to trust beside the system's, in PEM; may be empty
+	Silent     bool   // nothing is written on pull requests: the pipeline does
 }
 
 // A Token prints as stars.
@@ -50,6 +51,7 @@ type document struct {
 	Token      Token  `yaml:"token"`
 	TokenFile  string `yaml:"tokenFile"`
 	CAFile     string `yaml:"caFile"`
+	Comments   *bool  `yaml:"comments"`
 }
 
 // mostFile is how long the operator's file and the files that it names may be.
@@ -70,9 +72,9 @@ func Read(file, platform string, secret func(file string) error) (Config, error)
 	decoder := yaml.NewDecoder(bytes.NewReader(content))
 	decoder.KnownFields(true)
 	if err := decoder.Decode(&d); err != nil && !errors.Is(err, io.EOF) {
-		return fail("%sis not of the form {kind, api, repository, token or tokenFile, caFile}, each a text", lineOf(err))
+		return fail("%sis not of the form {kind, api, repository, token or tokenFile, caFile, comments}", lineOf(err))
 	}
-	c := Config{Kind: d.Kind, API: d.API, Repository: d.Repository, Token: d.Token}
+	c := Config{Kind: d.Kind, API: d.API, Repository: d.Repository, Token: d.Token, Silent: d.Comments != nil && !*d.Comments}
 	if err := c.complete(platform); err != nil {
 		return fail("%w", err)
 	}

@@ -34,7 +34,7 @@ func TestTheFileLeavesOutWhatThePlatformsAddressSays(t *testing.T) {
 
 func TestAFileWithAMistakeSaysWhichAndShowsNoSecret(t *testing.T) {
 	for content, want := range map[string]string{
-		"token: ghp_secret\ntokne: ghp_secret":  "line 2: is not of the form {kind, api, repository, token or tokenFile, caFile}, each a text",
+		"token: ghp_secret\ntokne: ghp_secret":  "line 2: is not of the form {kind, api, repository, token or tokenFile, caFile, comments}",
 		"[ghp_secret]":                          "line 1: is not of the form",
 		"":                                      "token or tokenFile: give one of them",
 		"{token: ghp_secret, tokenFile: other}": "token or tokenFile: give one of them",

@@ -41,6 +41,7 @@ type told struct {
 type statusTeller struct {
 	*Teller
 	again  *trigger.Latch              // fires for the next round
+	host   statusHost                  // of which the following is known
 	known  map[string]map[string]*told // by commit and environment; a commit that is in it was asked for
 	recent bool                        // the commits of before this process were asked for
 	files  map[string]string           // the commit that changed a file last, as of head
@@ -53,8 +54,11 @@ func (t *statusTeller) tell(ctx context.Context, host statusHost) error {
 	if s.Platform.Commit == "" {
 		return nil
 	}
+	if t.host != host { // another repository, perhaps
+		t.host, t.known, t.recent = host, map[string]map[string]*told{}, false
+	}
 	if err := t.askRecent(ctx, host); err != nil {
-		return err
+		return plainly(err)
 	}
 	blamed := t.blame(ctx, s)
 	all := verdicts(s, func(environment string) map[string][]string { return blamed[environment] })
@@ -62,7 +66,7 @@ func (t *statusTeller) tell(ctx context.Context, host statusHost) error {
 	var failed error
 	for _, commit := range commits {
 		if err := t.tellCommit(ctx, host, s, commit, all); err != nil {
-			failed = errors.Join(failed, err)
+			failed = errors.Join(failed, plainly(err))
 			if !isRefusal(err, http.StatusNotFound, http.StatusUnprocessableEntity, http.StatusBadRequest) {
 				break // it is not about this commit
 			}

@@ -181,7 +181,7 @@ func TestACommitThatChangesNothingSaysSo(t *testing.T) {
 // TestAProblemIsToldOfTheCommitThatMadeIt, and not of the commits that come after.
 func TestAProblemIsToldOfTheCommitThatMadeIt(t *testing.T) {
 	s := newStory(t, forge.GitHub)
-	s.Changed = func(_ context.Context, head, file string) (string, error) { return "c1", nil }
+	s.Changed = func(context.Context, string, string) (string, error) { return "c1", nil }
 	s.head("c2", platform.Problem{File: "requests/payments/shop.yaml", Line: 6, Message: "no environment \"pord\""})
 	s.pass("dev", "c2", nil)
 	s.pass("prod", "c2", nil)
@@ -329,6 +329,102 @@ func notEmpty(text string) error {
 		return errors.New(text)
 	}
 	return nil
+}
+
+// TestAForgeThatHangsHoldsNobody: the Board takes news as before, and the end comes at once.
+func TestAForgeThatHangsHoldsNobody(t *testing.T) {
+	s := newStory(t, forge.GitHub)
+	s.plans()
+	hanging, let := make(chan bool, 10), make(chan bool)
+	s.forge.fails(func(http.ResponseWriter, *http.Request) bool {
+		hanging <- true
+		<-let
+		return true
+	})
+	t.Cleanup(func() { close(let) })
+	s.head("c1")
+	s.pass("dev", "c1", runs("c1"))
+	stop := s.run()
+	<-hanging
+	<-hanging // statuses and requests
+	s.pass("prod", "c1", runs("c1"))
+	s.healthy("dev", "c1")
+	require.True(t, s.board.Status().Instances[0].Placements[0].IsHealthy())
+	began := time.Now()
+	stop()
+	require.Less(t, time.Since(began), deadline/2)
+}
+
+// TestTheFileIsReadAgain while the forge refuses the token, or the file cannot be read: nobody waits then for the next round.
+func TestTheFileIsReadAgain(t *testing.T) {
+	s := newStory(t, forge.GitHub)
+	s.Wait, s.Reread = time.Hour, 10*time.Millisecond
+	var config atomic.Pointer[forge.Config]
+	s.Config = func() (forge.Config, error) {
+		if c := config.Load(); c != nil {
+			return *c, nil
+		}
+		return forge.Config{}, errors.New("--forge: there is no such file")
+	}
+	s.head("c1")
+	s.pass("dev", "c1", nil)
+	s.pass("prod", "c1", nil)
+	s.run()
+	says := func(text string) {
+		t.Helper()
+		s.until(func() error {
+			if why := s.board.Status().Platform.Forge[forge.Statuses]; !strings.Contains(why, text) {
+				return errors.New(why)
+			}
+			return nil
+		})
+	}
+	says("there is no such file")
+	revoked := s.forge.config()
+	revoked.Token = "revoked"
+	config.Store(&revoked)
+	says("the token is refused")
+	config.Store(nil)
+	says("there is no such file")
+	mended := s.forge.config()
+	config.Store(&mended)
+	s.becomes("c1", "transom/dev success changes nothing here", "transom/prod success changes nothing here")
+}
+
+// TestAnotherRepositoryIsToldAll that the one before had been told: the operator's file named the wrong one, perhaps.
+func TestAnotherRepositoryIsToldAll(t *testing.T) {
+	each(t, func(t *testing.T, s *story) {
+		s.Reread = 10 * time.Millisecond
+		var config atomic.Pointer[forge.Config]
+		s.Config = func() (forge.Config, error) { return *config.Load(), nil }
+		s.plans()
+		s.head("c1")
+		s.pass("dev", "c1", nil)
+		s.pass("prod", "c1", nil)
+		wrong, right := s.forge, newStandIn(t, s.forge.kind)
+		for _, one := range []*standIn{wrong, right} {
+			one.pulls = []pull{{number: 1, branch: "b", commit: "p1", author: "writer"}}
+		}
+		named := wrong.config()
+		config.Store(&named)
+		s.run()
+		for _, one := range []*standIn{wrong, right} {
+			named := one.config()
+			config.Store(&named)
+			s.forge = one
+			s.until(func() error { // within its time
+				s.Look("interval")
+				s.board.EnvironmentReached("dev")
+				s.pass("dev", "c1", nil)
+				if len(one.told("c1")) < 2 || len(one.wrote(1)) < 1 {
+					return fmt.Errorf("told %q, wrote %q", one.told("c1"), one.wrote(1))
+				}
+				return nil
+			})
+			s.becomes("c1", "transom/dev success changes nothing here", "transom/prod success changes nothing here")
+			s.comments(1, s.ours("p1", "c1"))
+		}
+	})
 }
 
 // TestAForgeThatAsksForAPauseGetsIt, for as long as it asks, by either kind of header.

@@ -47,6 +47,7 @@ type Teller struct {
 	Interval time.Duration // of looking for pull requests without being told
 	Settle   time.Duration // how long a change of the Board is waited with, as others follow it mostly; 0 is two seconds
 	Wait     time.Duration // before a round that failed is made again, for the first time; 0 is five seconds
+	Reread   time.Duration // of the operator's file; 0 is ten seconds
 	Patience time.Duration // how long a failure lasts before it is told; 0 is 15 seconds
 
 	looks *trigger.Latch
@@ -72,8 +73,8 @@ func (t *Teller) Run(ctx context.Context) error {
 	changes := trigger.New()
 	changes.Fire("start")
 	t.Look("start")
-	statuses := &statusTeller{Teller: t, again: changes, known: map[string]map[string]*told{}}
-	comments := &commentTeller{Teller: t, known: map[int64]planned{}}
+	statuses := &statusTeller{Teller: t, again: changes}
+	comments := &commentTeller{Teller: t}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { t.follow(ctx, changes); return nil })
 	group.Go(func() error {
@@ -83,7 +84,12 @@ func (t *Teller) Run(ctx context.Context) error {
 	if t.Plan != nil {
 		group.Go(func() error { return trigger.Every(ctx, t.Interval, func() { t.Look("interval") }) })
 		group.Go(func() error {
-			t.repeat(ctx, Comments, t.looks, func(ctx context.Context, host Host) error { return comments.tell(ctx, host) })
+			t.repeat(ctx, Comments, t.looks, func(ctx context.Context, host Host) error {
+				if t.isSilent() {
+					return nil
+				}
+				return comments.tell(ctx, host)
+			})
 			return nil
 		})
 	}
@@ -107,8 +113,8 @@ func (t *Teller) follow(ctx context.Context, latch *trigger.Latch) {
 	}
 }
 
-// repeat makes a round each time that the latch fires. A round that fails is made again, later and later, and no sooner than
-// the forge wants; the operator's file is read meanwhile, as it may mend the fault.
+// repeat makes a round each time that the latch fires. A round that fails for all is made again, later and later, and no sooner
+// than the forge wants; the operator's file is read meanwhile, as it may mend the fault.
 func (t *Teller) repeat(ctx context.Context, part string, latch *trigger.Latch, round func(context.Context, Host) error) {
 	var wait time.Duration
 	for {
@@ -133,7 +139,7 @@ func (t *Teller) repeat(ctx context.Context, part string, latch *trigger.Latch, 
 
 // nextWait is how long to wait after a round; 0: until something happens.
 func nextWait(before, first time.Duration, err error) time.Duration {
-	if err == nil {
+	if err == nil || errors.As(err, new(aside)) {
 		return 0
 	}
 	if first == 0 {
@@ -157,10 +163,10 @@ func (t *Teller) restFailing(ctx context.Context, wait time.Duration) bool {
 		if left <= 0 {
 			return true
 		}
-		if !rest(ctx, min(left, readAgain)) {
+		if !rest(ctx, min(left, cmp.Or(t.Reread, readAgain))) {
 			return false
 		}
-		if host, err := t.now(); err == nil && host != before {
+		if host, _ := t.now(); host != before { // none while the file cannot be read, which the next round says
 			return true
 		}
 	}
@@ -171,23 +177,32 @@ func (t *Teller) restFailing(ctx context.Context, wait time.Duration) bool {
 func (t *Teller) now() (Host, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.host != nil && time.Since(t.read) < readAgain {
+	if t.host != nil && time.Since(t.read) < cmp.Or(t.Reread, readAgain) {
 		return t.host, nil
 	}
 	config, err := t.Config()
 	if err != nil {
+		t.host = nil
 		return nil, err
 	}
 	t.read = time.Now()
 	if t.host != nil && config == t.config {
 		return t.host, nil
 	}
+	t.host, t.config = nil, config
 	host, err := Open(config)
 	if err != nil {
 		return nil, err
 	}
-	t.host, t.config = host, config
+	t.host = host
 	return host, nil
+}
+
+// isSilent says whether the operator's file leaves pull requests to the pipeline.
+func (t *Teller) isSilent() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.config.Silent
 }
 
 // rest waits, and says whether ctx is not done.

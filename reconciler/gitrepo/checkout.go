@@ -64,6 +64,9 @@ func (c *Checkout) pathWithin() (string, error) {
 // exist then, it is empty.
 func (c *Checkout) At(revision string) (*Snapshot, error) {
 	id, err := c.repo.ResolveRevision(plumbing.Revision(revision))
+	if _, unborn := c.repo.Head(); err != nil && errors.Is(unborn, plumbing.ErrReferenceNotFound) {
+		return nil, fmt.Errorf("%s: no revision %q: nothing is committed here yet; commit first: git add -A && git commit", c.dir, revision)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: no revision %q in this clone (%w); fetch it, with its history if the clone is shallow: "+
 			"git fetch --unshallow origin", c.dir, revision, err)

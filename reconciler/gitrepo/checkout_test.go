@@ -44,6 +44,15 @@ func TestCheckoutReadsRevisions(t *testing.T) {
 		"fetch it, with its history if the clone is shallow: git fetch --unshallow origin")
 }
 
+func TestCheckoutWithoutACommitSaysToCommitFirst(t *testing.T) {
+	dir := t.TempDir()
+	newBare(t).run("", "-C", dir, "init", "--quiet")
+	c, err := gitrepo.Open(dir)
+	require.NoError(t, err)
+	_, err = c.At("HEAD")
+	require.EqualError(t, err, dir+`: no revision "HEAD": nothing is committed here yet; commit first: git add -A && git commit`)
+}
+
 func TestCheckoutOfADirectoryBelowTheRoot(t *testing.T) {
 	b := newBare(t)
 	b.commit("first", map[string]string{"other/f": "1"})

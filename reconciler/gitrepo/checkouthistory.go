@@ -106,7 +106,10 @@ func (c *Checkout) Generation(ctx context.Context, commit string) (int, error) {
 	return n, nil
 }
 
-// Fork returns the last commit that HEAD and another revision of the clone have in common.
+// ErrUnrelated says that two commits have no history in common.
+var ErrUnrelated = errors.New("have no commit in common")
+
+// Fork returns the last commit that HEAD and another revision of the clone have in common; ErrUnrelated: there is none.
 func (c *Checkout) Fork(revision string) (string, error) {
 	head, err := c.repo.Head()
 	if err != nil {
@@ -129,7 +132,7 @@ func (c *Checkout) Fork(revision string) (string, error) {
 		return "", fmt.Errorf("%s: find where HEAD leaves %q: %w", c.dir, revision, err)
 	}
 	if len(common) == 0 {
-		return "", fmt.Errorf("%s: HEAD and %q have no commit in common", c.dir, revision)
+		return "", fmt.Errorf("%s: HEAD and %q %w", c.dir, revision, ErrUnrelated)
 	}
 	return common[0].Hash.String(), nil
 }

@@ -160,6 +160,15 @@ func Canonical(address string) string {
 	return host + strings.TrimSuffix(p, ".git")
 }
 
+// Site is Canonical for reaching the forge of a repository by HTTPS: the port of an SSH address is none of that.
+func Site(address string) string {
+	e, err := parseEndpoint(address)
+	if err != nil || e.scheme != "ssh" || e.port == "" {
+		return Canonical(address)
+	}
+	return e.host + strings.TrimPrefix(Canonical(address), net.JoinHostPort(e.host, e.port))
+}
+
 // longer says whether e, a prefix of the same address as other, says more of it.
 func (e endpoint) longer(other endpoint) bool {
 	a, b := strings.Trim(e.path, "/"), strings.Trim(other.path, "/")

@@ -97,7 +97,10 @@ func (r *Remote) download(ctx context.Context, m *mirror) (head plumbing.Hash, e
 			return m.setHead(r.branch.ref, head)
 		}
 		if m != nil && m.makeRoom() == nil {
-			return r.receive(ctx, s, adv, m, head)
+			if err := r.receive(ctx, s, adv, m, head); err != nil {
+				return err
+			}
+			return m.setHead(r.branch.ref, head)
 		}
 		anew, err := r.mirror.replacement()
 		if err != nil {
@@ -105,6 +108,9 @@ func (r *Remote) download(ctx context.Context, m *mirror) (head plumbing.Hash, e
 		}
 		defer anew.close()
 		if err := r.receive(ctx, s, adv, anew, head); err != nil {
+			return err
+		}
+		if err := anew.setHead(r.branch.ref, head); err != nil {
 			return err
 		}
 		return r.mirror.install(anew)
@@ -136,7 +142,7 @@ func (r *Remote) receive(ctx context.Context, s fetcher, adv *packp.AdvRefs, m *
 	if !m.has(head) {
 		return fmt.Errorf("the pack does not have commit %s, which the branch is at", head)
 	}
-	return m.setHead(r.branch.ref, head)
+	return nil
 }
 
 // read implements source: from the mirror, and if that fails from a new one.

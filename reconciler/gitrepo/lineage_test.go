@@ -77,5 +77,8 @@ func TestSpellingsOfOneRepository(t *testing.T) {
 		}
 	}
 	require.NotEqual(t, gitrepo.Canonical("https://git.example.com:8443/acme/platform.git"), gitrepo.Canonical("https://git.example.com/acme/platform.git"))
+	require.Equal(t, "git.example.com/acme/platform", gitrepo.Site("ssh://git@git.example.com:2222/acme/platform.git"))
+	require.Equal(t, "git.example.com:8443/acme/platform", gitrepo.Site("https://git.example.com:8443/acme/platform.git"))
+	require.Equal(t, "git.example.com/acme/platform", gitrepo.Site("git@git.example.com:acme/platform.git"))
 	require.NotEqual(t, gitrepo.Canonical("https://git.example.com/acme/state.git"), gitrepo.Canonical("https://git.example.com/acme/platform.git"))
 }

@@ -156,6 +156,12 @@ func parseID(s string) (plumbing.Hash, error) {
 	return id, nil
 }
 
+// IsID reports whether a text is a full object id, all 40 hexadecimal digits.
+func IsID(s string) bool {
+	_, err := parseID(s)
+	return err == nil
+}
+
 // contentOf returns the content of an object that is in memory.
 func contentOf(o plumbing.EncodedObject) []byte {
 	r, err := o.Reader()

@@ -71,6 +71,11 @@ func (r *Remote) send(ctx context.Context, a advance) (sent bool, refusal *Rejec
 		if adv.References[r.branch.ref.String()] != a.from {
 			return ErrRaced
 		}
+		if r.PushAllowed != nil {
+			if err := r.PushAllowed(); err != nil {
+				return err
+			}
+		}
 		said := &tail{}
 		sent = true
 		r.server.dog.relax()
@@ -176,4 +181,26 @@ func (r *Remote) mirrorFirst(a advance) {
 	if m.add(bytes.NewReader(a.pack)) == nil && m.setHead(r.branch.ref, a.to) == nil {
 		_ = r.mirror.install(m)
 	}
+}
+
+// MayPush says whether the server would take a push with these credentials: it lists its branches for one. Nothing is pushed.
+func (r *Remote) MayPush(ctx context.Context) (bool, error) {
+	release, err := r.acquire(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer release()
+	err = r.server.pushing(ctx, func(ctx context.Context, s pusher) error {
+		_, err := s.AdvertisedReferencesContext(ctx)
+		if errors.Is(err, transport.ErrEmptyRemoteRepository) {
+			return nil
+		}
+		return err
+	})
+	for _, refused := range []error{transport.ErrAuthenticationRequired, transport.ErrAuthorizationFailed, transport.ErrRepositoryNotFound} {
+		if errors.Is(err, refused) {
+			return false, nil
+		}
+	}
+	return err == nil, err
 }

@@ -21,6 +21,7 @@ type Remote struct {
 	Credentials Credentials
 	Timeout     time.Duration // how long the server may be silent; 0 is 30 seconds
 	Limits      Limits        // of the server's answers
+	PushAllowed func() error  // asked right before each push, which its error refuses; nil: it is always allowed
 
 	started struct {
 		once sync.Once

@@ -47,6 +47,21 @@ func TestFirstCommitCreatesTheBranch(t *testing.T) {
 	})
 }
 
+func TestNothingIsPushedThatMayNotBe(t *testing.T) {
+	everyTransport(t, func(t *testing.T, o *origin) {
+		r := o.remote()
+		lost := errors.New("somebody else leads")
+		r.PushAllowed = func() error { return lost }
+		s := fetch(t, r)
+		_, err := r.Commit(t.Context(), s, transom("change", map[string][]byte{"a": []byte("one")}))
+		require.ErrorIs(t, err, lost)
+		require.Empty(t, fetch(t, o.remote()).Commit, "nothing has arrived")
+		lost = nil
+		s = commit(t, r, s, map[string][]byte{"a": []byte("one")})
+		require.Equal(t, o.head(), s.Commit)
+	})
+}
+
 func TestFetchFollowsTheBranch(t *testing.T) {
 	everyTransport(t, func(t *testing.T, o *origin) {
 		first := o.commit("first", map[string]string{"requests/payments/db.yaml": "v1"})

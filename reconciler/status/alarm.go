@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"transom.dev/render/event"
 	"transom.dev/render/platform"
 )
 
@@ -22,14 +23,18 @@ func alarm(was, is bool) Level {
 // problemEvents bounds how many Problems that came, and how many that went, have an event each. The console has them all.
 const problemEvents = 10
 
-// recordProblems records which Problems came and which are mended; the caller holds the lock.
-func (b *Board) recordProblems(environment string, before, after []platform.Problem) {
-	b.recordNew(environment, before, after, "mended: ")
-	b.recordNew(environment, after, before, "")
+// recordProblems records which Problems came and which are mended; found says that the Board begins to watch. The caller holds the
+// lock.
+func (b *Board) recordProblems(environment string, before, after []platform.Problem, found bool) {
+	b.recordNew(Event{Environment: environment, Kind: event.Recovered, Found: found, Message: "mended: "}, before, after)
+	b.recordNew(Event{Environment: environment, Kind: event.Problem, Found: found}, after, before)
 }
 
-// recordNew records the Problems of a list that another does not have; the caller holds the lock.
-func (b *Board) recordNew(environment string, list, other []platform.Problem, prefix string) {
+// recordNew records the Problems of a list that another does not have, each as an event like the given one, whose message it ends;
+// the caller holds the lock.
+func (b *Board) recordNew(like Event, list, other []platform.Problem) {
+	prefix := like.Message
+	like.Level = Warning
 	known := map[string]bool{}
 	for _, p := range other {
 		if !p.Warning {
@@ -44,11 +49,13 @@ func (b *Board) recordNew(environment string, list, other []platform.Problem, pr
 		}
 		known[text] = true
 		if n++; n <= problemEvents {
-			b.record(Event{Level: Warning, Environment: environment, Request: p.Request, Message: prefix + text})
+			like.Request, like.About, like.Message = p.Request, text, prefix+text
+			b.record(like)
 		}
 	}
 	if n > problemEvents {
-		b.record(Event{Level: Warning, Environment: environment, Message: fmt.Sprintf("%sand %d more Problems", prefix, n-problemEvents)})
+		like.Request, like.About, like.Message = nil, "", fmt.Sprintf("%sand %d more Problems", prefix, n-problemEvents)
+		b.record(like)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"transom.dev/render/event"
 	"transom.dev/render/platform"
 )
 
@@ -32,7 +33,7 @@ type Board struct {
 	platform     Platform
 	environments environments
 	clusters     map[string]Cluster    // by name, as the fleet last reported them
-	refused      map[membership]string // why nothing of an environment is written on a cluster
+	refused      map[membership]string // why nothing of an environment is written on a cluster; empty: it is
 	instances    map[instanceKey]*instance
 	history      []Event
 	subscribers  map[chan struct{}]struct{}
@@ -40,6 +41,24 @@ type Board struct {
 
 // ill says whether a cluster needs a person.
 func (c Cluster) ill() bool { return !c.Reachable || c.Problem != "" }
+
+// since is the kind of event that a cluster's report is after another one; empty: people are not told of it.
+func (c Cluster) since(before Cluster, known bool) event.Kind {
+	switch {
+	case !c.Reachable && (before.Reachable || !known):
+		return event.ClusterLost
+	case !c.Reachable:
+		return ""
+	case c.Problem != before.Problem && c.Problem != "":
+		return event.Problem
+	case known && !before.Reachable:
+		return event.ClusterBack
+	case c.Problem != before.Problem:
+		return event.Recovered
+	default:
+		return ""
+	}
+}
 
 // membership is a cluster of an environment.
 type membership struct{ environment, cluster string }
@@ -110,8 +129,8 @@ func (b *Board) Loaded(url string, p *platform.Platform) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.platformRead()
-	moved, before := b.platform.Commit != p.Commit, b.platform.Problems
-	b.platform = Platform{URL: url, Commit: p.Commit, LoadedAt: b.now(), Problems: p.Problems, Forge: b.platform.Forge}
+	moved, before, found := b.platform.Commit != p.Commit, b.platform.Problems, b.platform.Commit == ""
+	b.platform = Platform{URL: url, Commit: p.Commit, LoadedAt: b.now(), Problems: p.Problems, Forge: b.platform.Forge, offers: p}
 	for name, e := range p.Environments {
 		if b.environments[name] == nil {
 			b.environments[name] = &Environment{Name: name, StateURL: e.State.URL, StateBranch: e.State.Branch, PromotesFrom: e.PromotesFrom}
@@ -120,7 +139,7 @@ func (b *Board) Loaded(url string, p *platform.Platform) {
 	if moved {
 		b.record(Event{Message: "loaded platform commit " + short(p.Commit)})
 	}
-	b.recordProblems("", before, p.Problems)
+	b.recordProblems("", before, p.Problems, found)
 	b.notify()
 }
 
@@ -135,7 +154,7 @@ func (b *Board) PlatformReached() {
 func (b *Board) platformRead() {
 	if b.platform.Error != "" {
 		b.platform.Error = ""
-		b.record(Event{Level: Warning, Message: "the platform repository can be read again"})
+		b.record(Event{Level: Warning, Kind: event.Recovered, Found: b.platform.Commit == "", Message: "the platform repository can be read again"})
 	}
 }
 
@@ -146,7 +165,7 @@ func (b *Board) PlatformFailed(url string, err error) {
 	b.platform.URL = url
 	if b.platform.Error != err.Error() {
 		b.platform.Error = err.Error()
-		b.record(Event{Level: Error, Message: err.Error()})
+		b.record(Event{Level: Error, Kind: event.Problem, Found: b.platform.Commit == "", Message: err.Error()})
 	}
 }
 
@@ -157,7 +176,7 @@ func (b *Board) EnvironmentFailed(name string, err error) {
 	e := b.environments.named(name)
 	if e.Error != err.Error() {
 		e.Error = err.Error()
-		b.record(Event{Level: Error, Environment: name, Message: err.Error()})
+		b.record(Event{Level: Error, Kind: event.Problem, Found: e.StateCommit == "", Environment: name, Message: err.Error()})
 	}
 }
 
@@ -174,7 +193,10 @@ func (b *Board) EnvironmentReached(name string) {
 func (b *Board) succeeded(e *Environment, name string) {
 	if e.Error != "" {
 		e.Error = ""
-		b.record(Event{Level: Warning, Environment: name, Message: "passes over the environment succeed again"})
+		b.record(Event{
+			Level: Warning, Kind: event.Recovered, Found: e.StateCommit == "", Environment: name,
+			Message: "passes over the environment succeed again",
+		})
 	}
 }
 
@@ -192,16 +214,26 @@ func (b *Board) ClusterSeen(c Cluster) {
 	c.Message = cmp.Or(c.Message, c.Problem)
 	if !known || old.Reachable != c.Reachable || old.Message != c.Message {
 		c.Since = b.now()
-		b.record(Event{Level: alarm(known && old.ill(), c.ill()), Cluster: c.Name, Message: reachability(c)})
+		b.record(Event{
+			Level: alarm(known && old.ill(), c.ill()), Kind: c.since(old, known), Found: !known,
+			Cluster: c.Name, In: b.environments.having(c.Name), Message: reachability(c),
+		})
 	}
 	if !c.Reachable && !answered.IsZero() {
 		c.Since = answered
 	}
+	tell := func(why, over string) {
+		kind := event.Problem
+		if why == "" {
+			kind = event.Recovered
+		}
+		b.record(Event{Level: Warning, Kind: kind, Found: !known, Cluster: c.Name, In: b.environments.having(c.Name), Message: cmp.Or(why, over)})
+	}
 	if warning := c.Credential.Warning; warning != old.Credential.Warning {
-		b.record(Event{Level: Warning, Cluster: c.Name, Message: cmp.Or(warning, "nothing is wrong with its credential any more")})
+		tell(warning, "nothing is wrong with its credential any more")
 	}
 	if began, ended := c.Refusing != "" && old.Refusing == "", c.Reachable && c.Refusing == "" && old.Refusing != ""; began || ended {
-		b.record(Event{Level: Warning, Cluster: c.Name, Message: cmp.Or(c.Refusing, "its API server refuses several instances for one cause no more")})
+		tell(c.Refusing, "its API server refuses several instances for one cause no more")
 	}
 	b.clusters[c.Name] = c
 	b.notify()
@@ -225,15 +257,16 @@ func (b *Board) Refused(environment, cluster, why string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	of := membership{environment, cluster}
-	if b.refused[of] == why {
+	before, known := b.refused[of]
+	b.refused[of] = why
+	if before == why {
 		return false
 	}
-	level, text := Error, why
-	if b.refused[of] = why; why == "" {
-		delete(b.refused, of)
-		level, text = Warning, "the environment is written to the cluster again"
+	level, kind, text := Error, event.Problem, why
+	if why == "" {
+		level, kind, text = Warning, event.Recovered, "the environment is written to the cluster again"
 	}
-	b.record(Event{Level: level, Environment: environment, Cluster: cluster, Message: text})
+	b.record(Event{Level: level, Kind: kind, Found: !known, Environment: environment, Cluster: cluster, Message: text})
 	return true
 }
 

@@ -31,6 +31,17 @@ func (all environments) anyHas(cluster string) bool {
 	return false
 }
 
+// having are the environments that have a cluster, sorted.
+func (all environments) having(cluster string) (names []string) {
+	for name := range all {
+		if all.has(name, cluster) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
 // order counts the environments that a release goes through at most before it may enter this one.
 func (all environments) order(name string, above []string) int {
 	e := all[name]

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"transom.dev/render/event"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -42,7 +43,7 @@ func (b *Board) Updated(e Environment, instances []Instance) {
 func (b *Board) takePass(e Environment, instances []Instance) {
 	old := b.environments[e.Name]
 	if old == nil || old.StateCommit != e.StateCommit || old.Frozen != e.Frozen {
-		b.record(Event{Level: alarm(old != nil && old.Frozen != "", e.Frozen != ""), Environment: e.Name, Message: cmp.Or(e.Frozen, committed(e))})
+		b.record(passed(old, e))
 	}
 	b.environments[e.Name] = &e
 	if old == nil {
@@ -52,9 +53,9 @@ func (b *Board) takePass(e Environment, instances []Instance) {
 		e.Next = old.Next // it is counted from the clock anew in each pass, and is the same time
 	}
 	b.succeeded(old, e.Name)
-	b.recordProblems(e.Name, old.Problems, e.Problems)
-	b.dropClusters(e.Name, old.Clusters)
 	watched := old.StateCommit != ""
+	b.recordProblems(e.Name, old.Problems, e.Problems, !watched)
+	b.dropClusters(e.Name, old.Clusters)
 	for i := range instances {
 		b.takeInstance(e, instances[i], watched)
 	}
@@ -66,7 +67,7 @@ func (b *Board) Problems(environment string, all, rendering []platform.Problem) 
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	e := b.environments.named(environment)
-	b.recordProblems(environment, e.Problems, rendering)
+	b.recordProblems(environment, e.Problems, rendering, e.StateCommit == "")
 	e.Problems = rendering
 	there := map[string]bool{}
 	for _, p := range all {
@@ -80,7 +81,20 @@ func (b *Board) Problems(environment string, all, rendering []platform.Problem) 
 	b.notify()
 }
 
-// committed is the event of a state commit.
+// passed is the event of a pass after which an environment has another state, or is frozen and was not.
+func passed(old *Environment, e Environment) Event {
+	was := old != nil && old.Frozen != ""
+	said := Event{Level: alarm(was, e.Frozen != ""), Environment: e.Name, Message: cmp.Or(e.Frozen, committed(e))}
+	switch {
+	case e.Frozen != "":
+		said.Kind, said.Found = event.Problem, old == nil || old.StateCommit == ""
+	case was:
+		said.Kind = event.Recovered
+	}
+	return said
+}
+
+// committed is the text of a state commit.
 func committed(e Environment) string {
 	if e.Did == "" {
 		return "committed state " + short(e.StateCommit)
@@ -130,6 +144,10 @@ func (b *Board) takePlacements(key instanceKey, in *instance, want []Placement, 
 		if p.CommittedAt.IsZero() && watched {
 			p.CommittedAt = b.now()
 		}
+		p.reported = watched
+		if known != nil {
+			p.alarmed = known.alarmed
+		}
 		in.placements[p.Cluster] = &p
 		b.record(Event{
 			Environment: key.environment, Cluster: p.Cluster, Request: &key.request,
@@ -149,11 +167,11 @@ func (b *Board) takePlacements(key instanceKey, in *instance, want []Placement, 
 
 // recordMoves records the changes of an instance between two passes; the caller holds the lock.
 func (b *Board) recordMoves(key instanceKey, old *instance, in *Instance) {
-	record := func(level Level, kind MilestoneKind, detail, message string) {
+	record := func(level Level, told event.Kind, kind MilestoneKind, detail, message string) {
 		b.milestone(Milestone{Kind: kind, Environment: key.environment, Detail: detail})
-		b.record(Event{Level: level, Environment: key.environment, Request: &key.request, Message: message})
+		b.record(Event{Level: level, Kind: told, Environment: key.environment, Request: &key.request, Message: message})
 	}
-	b.recordGates(key, old.Waiting, in.Waiting)
+	b.recordGates(key, old.Waiting, in)
 	if old.Release != in.Release || in.Rollout.begunSince(old.Rollout) {
 		cause := state.CauseRelease
 		if in.Rollout != nil {
@@ -162,14 +180,21 @@ func (b *Board) recordMoves(key instanceKey, old *instance, in *Instance) {
 		if old.Release != in.Release && cause != state.CauseRollback && cause != state.CausePin {
 			old.entered = in.Release // a release that comes again was merged long ago
 		}
-		level := alarm(cause == state.CauseRollback, false)
-		record(level, Entered, string(cause), strings.TrimSpace(fmt.Sprintf("took release %s %s", short(in.Release), entrance(in, cause))))
-		if len(in.PromotedFrom) > 0 && old.Release != in.Release && cause != state.CauseRollback {
+		level, promoted := alarm(cause == state.CauseRollback, false), len(in.PromotedFrom) > 0 && old.Release != in.Release
+		var told event.Kind
+		switch {
+		case cause == state.CauseRollback:
+			told = event.RolledBack
+		case promoted:
+			told = event.Promoted
+		}
+		record(level, told, Entered, string(cause), strings.TrimSpace(fmt.Sprintf("took release %s %s", short(in.Release), entrance(in, cause))))
+		if told == event.Promoted {
 			b.milestone(Milestone{Kind: Promoted, Environment: key.environment, Detail: strings.Join(in.PromotedFrom, ", ")})
 		}
 	}
 	if why := stopped(&old.Instance, in); why != "" {
-		record(Error, Stopped, "", why)
+		record(Error, event.Failed, Stopped, "", why)
 	}
 }
 
@@ -216,7 +241,8 @@ func (f Failure) String() string {
 }
 
 // recordGates records which gates closed for an instance between two passes, and which opened; the caller holds the lock.
-func (b *Board) recordGates(key instanceKey, before, after []Gate) {
+func (b *Board) recordGates(key instanceKey, before []Gate, in *Instance) {
+	after := in.Waiting
 	waits := func(list []Gate, name string) bool {
 		return slices.ContainsFunc(list, func(g Gate) bool { return g.Name == name })
 	}
@@ -231,7 +257,10 @@ func (b *Board) recordGates(key instanceKey, before, after []Gate) {
 	}
 	for _, g := range after {
 		if !waits(before, g.Name) {
-			b.record(Event{Environment: key.environment, Request: &key.request, Message: "waits: " + g.Name + ": " + g.Reason})
+			b.record(Event{
+				Kind: g.told(), Environment: key.environment, Request: &key.request, About: underway(in),
+				Message: "waits: " + g.Name + ": " + g.Reason,
+			})
 		}
 	}
 }

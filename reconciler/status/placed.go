@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"transom.dev/render/event"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -27,14 +28,58 @@ func (b *Board) Placed(environment string, request platform.RequestKey, p Placem
 	stamp(old, &p, b.now())
 	why := b.refused[membership{environment, p.Cluster}]
 	p.withCluster = why != "" && p.Message == why
+	p.reported, p.alarmed = true, old.alarmed || p.ill()
+	like := Event{Environment: environment, Cluster: p.Cluster, Request: &key.request, Found: !old.reported}
 	if old.Stage != p.Stage || old.Health != p.Health || old.Message != p.Message {
-		level := alarm(old.ill(), p.ill())
-		b.record(Event{Level: level, Environment: environment, Cluster: p.Cluster, Request: &key.request, Message: describe(p)})
+		said := like
+		said.Level, said.Message = alarm(old.ill(), p.ill()), describe(p)
+		switch {
+		case p.ill() && !old.ill():
+			said.Kind = p.told(in.Rollout)
+		case p.IsHealthy() && p.alarmed:
+			said.Kind, p.alarmed = event.Recovered, false
+		}
+		b.record(said)
 	}
+	b.recordDrift(like, old.Drift, p.Drift)
 	p.Release, p.Version = old.Release, old.Version
 	in.placements[p.Cluster] = &p
 	b.recordLive(in)
 	b.notify()
+}
+
+// told is the kind of event that it is when a placement becomes ill; empty: people are not told. Within a rollout they are told of the
+// rollout's end.
+func (p *Placement) told(rollout *Rollout) event.Kind {
+	switch {
+	case p.Adoption != nil:
+		return event.Approval
+	case len(p.Problems) > 0:
+		return event.Problem
+	case rollout != nil:
+		return ""
+	default:
+		return event.Failed
+	}
+}
+
+// recordDrift records that others began to change objects which are left alone, or that none differs any more; the caller holds the
+// lock.
+func (b *Board) recordDrift(like Event, before, after []ObjectProblem) {
+	like.Level = Warning
+	switch {
+	case len(before) == 0 && len(after) > 0:
+		like.Kind = event.Drift
+		like.Message = fmt.Sprintf("others changed %s: %s", after[0].Object, after[0].Message)
+		if n := len(after) - 1; n > 0 {
+			like.Message += fmt.Sprintf("; and %d more objects", n)
+		}
+	case len(before) > 0 && len(after) == 0:
+		like.Kind, like.Message = event.Recovered, "no object differs from its state any more"
+	default:
+		return
+	}
+	b.record(like)
 }
 
 // ill says whether a placement is an alarm of its own: that its environment is written nowhere on the cluster is one of the cluster.

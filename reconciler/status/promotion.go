@@ -3,6 +3,8 @@ package status
 import (
 	"time"
 
+	"transom.dev/render/event"
+	"transom.dev/render/gate"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -14,6 +16,14 @@ type Gate struct {
 	Since  time.Time `json:"since,omitzero"`
 	Opens  string    `json:"opens,omitempty"` // who opens it, or which event does
 	At     time.Time `json:"at,omitzero"`     // when it opens by itself, where that is known
+}
+
+// told is the kind of event that the closing of the gate is; empty: people are not told of it.
+func (g Gate) told() event.Kind {
+	if g.Name == gate.Approval || g.Name == gate.Deletions {
+		return event.Approval
+	}
+	return ""
 }
 
 // Candidate is the newest content that an instance would take if its gates were open.

@@ -3,12 +3,14 @@ package status
 import (
 	"time"
 
+	"transom.dev/render/event"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
 
 // Status is all that is known at one moment, sorted by name. /api/v1/status serves it.
 type Status struct {
+	Leader       string        `json:"leader,omitempty"` // the replica that this is from; empty: there is one process
 	Platform     Platform      `json:"platform"`
 	Environments []Environment `json:"environments"`
 	Instances    []Instance    `json:"instances"`
@@ -37,7 +39,12 @@ type Platform struct {
 
 	// Forge has the parts of the facts that the forge is told, and why one is not; "": it is. nil: no forge is told.
 	Forge map[string]string `json:"forge,omitempty"`
+
+	offers *platform.Platform // that was loaded
 }
+
+// Offers is the platform that was loaded; nil: none was yet. Nobody may change it.
+func (p Platform) Offers() *platform.Platform { return p.offers }
 
 // Environment is the status of one environment.
 type Environment struct {
@@ -155,6 +162,8 @@ type Placement struct {
 	Adoption    *Adoption       `json:"adoption,omitempty"` // that waits for an Approval; nothing is written until then
 	LetGo       []string        `json:"letGo,omitempty"`    // adopted objects that are the instance's no more, such as "ConfigMap payments/web"
 
+	reported    bool // the cluster reported about it, or about the one before it, while the Board watched
+	alarmed     bool // an alarm was recorded, and that it is healthy again was not
 	withCluster bool // nothing else is wrong than that nothing of its environment is written on the cluster
 }
 
@@ -202,4 +211,9 @@ type Event struct {
 	Cluster     string               `json:"cluster,omitempty"`
 	Request     *platform.RequestKey `json:"request,omitempty"`
 	Message     string               `json:"message"`
+
+	Kind  event.Kind `json:"kind,omitempty"` // of those that people are told of
+	Found bool       `json:"-"`              // it was so when the Board began to watch: that is no news
+	In    []string   `json:"-"`              // the environments of a cluster, where the event is about that alone
+	About string     `json:"-"`              // the Problem, or the release that waits
 }

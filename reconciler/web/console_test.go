@@ -64,8 +64,8 @@ func promoting() *status.Board {
 	return b
 }
 
-// browser opens the console of a board and returns a func that evaluates JavaScript there until it has the wanted result.
-func browser(t *testing.T, b *status.Board) (eventually func(expression, want string)) {
+// browser opens a page of the console of a board and returns a func that evaluates JavaScript there until it has the wanted result.
+func browser(t *testing.T, b *status.Board, path string) (eventually func(expression, want string)) {
 	t.Helper()
 	s := httptest.NewUnstartedServer(web.Handler(web.Options{Board: b, Explain: func(_ context.Context, q web.Question) (web.Trace, error) {
 		return web.Trace{
@@ -78,7 +78,7 @@ func browser(t *testing.T, b *status.Board) (eventually func(expression, want st
 		s.CloseClientConnections() // the stream of events has no end of its own
 		s.Close()
 	})
-	return open(t, s.URL)
+	return open(t, s.URL+path)
 }
 
 // open has Chromium open a page and returns a func that evaluates JavaScript there until it has the wanted result.
@@ -117,27 +117,28 @@ func all(selector string) string {
 }
 
 func TestConsoleShowsTheWayThroughEnvironments(t *testing.T) {
-	b := promoting()
-	eventually := browser(t, b)
+	eventually := browser(t, promoting(), "/fleet")
 	eventually(all(".environment .name"), "dev|staging|prod")
-	eventually(all(".cluster"), "one|bluecanary|greenrest|east")
+	eventually(all("thead .cluster"), "one|bluecanary|greenrest|east")
 	eventually(all(`[data-cell^="store/shop"] .version`), "1.2.0|1.2.0|1.1.0|1.1.0")
 	eventually(all(`[data-cell^="store/shop"] .flag`), "rolling out|waits for its wave")
 	eventually(`document.querySelector('[data-cell="store/shop/prod/east"] + .next').textContent.replace(/in .*$/, "in …")`, "→1.2.0 soak, approval in …")
-	eventually(all(`[data-cell="store/cache/prod"]`), "→–Waiting")
+	eventually(all(`[data-cell="store/cache/prod"]`), "→– Waiting")
 	eventually(all(".count.waiting b"), "2")
 
-	eventually(`(location.hash = "#/store/shop/prod/east", document.querySelectorAll("#detail .gates strong").length)`, "2")
-	eventually(all("#detail .gates strong"), "soak|approval")
-	eventually(all("#detail .changes code"), "parameters.image: shop:1 → shop:2")
-	eventually(`document.querySelector("#detail .gates li:last-child").textContent.replace(/since .*? ·/, "since … ·")`,
-		"approval: nobody approved web 1.2.0since … · opens: merge an Approval")
-	eventually(all("#detail .promote"), "transom promote store/shop -e prod writes the Approval")
-	eventually(`document.querySelector("#detail .problems span").textContent`, "east: Deployment shop-web: CrashLoopBackOff")
-	eventually(`document.querySelector("#detail .origin .quiet").textContent.split(" ")[0]`, "requests/store/shop.yaml:9")
+	eventually(`(document.querySelector('[data-cell="store/shop/prod/east"]')?.click(), location.pathname + location.search)`, "/requests/store/shop?environment=prod")
+	eventually(all("#waiting .gates strong"), "soak|approval")
+	eventually(all(".stage-name"), "dev|staging|prod")
+	eventually(all(".arrow text"), "1.2.0|soak, approval")
+	eventually(all("#waiting .changes code"), "parameters.image: shop:1 → shop:2")
+	eventually(`document.querySelector("#waiting .gates li:last-child").textContent`,
+		"approval: nobody approved web 1.2.0for 1h · opens: merge an Approval")
+	eventually(all("#waiting .promote"), "transom promote store/shop --environment prod writes the Approval")
+	eventually(all("main .problems li > span"), "east: Deployment shop-web: CrashLoopBackOff")
+	eventually(`document.querySelector("#origin .quiet").textContent`, "requests/store/shop.yaml:9")
 }
 
-// TestConsoleIsNotCalmInAnAccident: the first screen shows the faults, first and once, and which images run.
+// TestConsoleIsNotCalmInAnAccident: the first screen shows the faults, first and once, and the fleet which images run.
 func TestConsoleIsNotCalmInAnAccident(t *testing.T) {
 	b := promoting()
 	b.ClusterSeen(status.Cluster{Name: "one", Reachable: true, Problem: "cluster one answers with another identity"})
@@ -150,20 +151,28 @@ func TestConsoleIsNotCalmInAnAccident(t *testing.T) {
 		Candidate:  &status.Candidate{Release: "sha256:u", Version: "1.3.0"}, Waiting: []status.Gate{{Name: "rejected", Reason: "failed on one"}},
 	}})
 	b.Placed("dev", late, status.Placement{Cluster: "one", Revision: "t", Stage: status.Healthy, Health: "Healthy"})
-	eventually := browser(t, b)
-	eventually(all("#notice span"), "cluster one answers with another identity|cluster green is not reachable: connection refused|prod is tried again: the token has expired")
+	eventually := browser(t, b, "/")
+	notice := "cluster one answers with another identity|cluster green is not reachable: connection refused|prod is tried again: the token has expired"
+	eventually(all("#notice span"), notice)
+	eventually(all(".task.rejected a"), "store/till")
+	eventually(all(".task.waiting a"), "store/shop")
+	eventually(`(document.querySelector("nav a[href='/fleet']:not([aria-current])")?.click(), location.pathname)`, "/fleet")
+	eventually(all("#notice span"), notice)
 	eventually(all(`[data-cell="store/shop/dev/one"] .shown`), "shop:d")
 	eventually(all(`[data-cell="store/shop/staging/blue"] .shown`), "size=large shop:b")
 	eventually(all(".count.rejected b"), "1")
-	eventually(`document.querySelector('[data-cell="store/till/dev/one"] + .next').textContent`, "✕1.3.0 rejected")
+	eventually(`document.querySelector('[data-cell="store/till/dev/one"] + .next').textContent.trim()`, "✕1.3.0 rejected")
 	eventually(all("tbody .request"), "till|shop|cache")
-	eventually(`document.querySelectorAll("#events .error").length > 0`, "true")
 }
 
-func TestConsoleFollowsWhatHappens(t *testing.T) {
+// TestConsoleFollowsWithoutAReload: a page that is open shows the release that was promoted meanwhile, and keeps the focus, the
+// text that is being typed and the clusters that were opened.
+func TestConsoleFollowsWithoutAReload(t *testing.T) {
 	b := promoting()
-	eventually := browser(t, b)
+	eventually := browser(t, b, "/fleet")
+	eventually(all("#link"), "live")
 	eventually(all(`[data-cell="store/shop/prod/east"] .version`), "1.1.0")
+	eventually(`(window.kept = true, document.querySelector('[data-cell="store/shop/prod/east"]').focus(), document.activeElement.id)`, "store/shop/prod/east")
 	prod := b.Status().Instances[len(b.Status().Instances)-1]
 	require.Equal(t, "prod", prod.Environment)
 	prod.Version, prod.Release, prod.Candidate, prod.Waiting = "1.2.0", "sha256:1.2.0", nil, nil
@@ -171,7 +180,19 @@ func TestConsoleFollowsWhatHappens(t *testing.T) {
 	b.Updated(b.Status().Environments[2], []status.Instance{prod})
 	eventually(all(`[data-cell="store/shop/prod/east"] .version`), "1.2.0")
 	eventually(all(`[data-cell="store/shop/prod/east"] .flag`), "rolled back")
-	eventually(`[...document.querySelectorAll("#events .what")].some((e) => e.textContent.includes("took release"))`, "true")
+	eventually(`document.activeElement.id`, "store/shop/prod/east")
+	eventually(`window.kept`, "true")
+	eventually(`(location.pathname === "/activity" || location.assign("/activity"), [...document.querySelectorAll("#events .text")].some((e) => e.textContent.includes("took release")))`, "true")
+}
+
+// TestFleetIsNarrowedAsOneTypes: the filter is in the address, so that the view can be sent.
+func TestFleetIsNarrowedAsOneTypes(t *testing.T) {
+	eventually := browser(t, promoting(), "/fleet")
+	eventually(all("tbody .request"), "cache|shop")
+	eventually(`(document.querySelector("#q").focus(), document.querySelector("#q").value = "cache", document.querySelector("#q").dispatchEvent(new Event("input", {bubbles: true})), "typed")`, "typed")
+	eventually(all("tbody .request"), "cache")
+	eventually(`location.search`, "?q=cache")
+	eventually(`document.activeElement.id`, "q")
 }
 
 func TestStatusTellsPromotionInItsWords(t *testing.T) {

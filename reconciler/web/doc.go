@@ -3,7 +3,7 @@
 // In come a status.Board, which it only reads, and a few questions that it may ask the daemon. Out comes an
 // http.Handler:
 //
-//	/                 the console: one page that reads the API, without any request elsewhere
+//	/                 the console: pages made on the server, without any request elsewhere
 //	/api/v1/status    all of the status, as JSON: ?team= ?request= ?environment= narrow it, ?objects=none leaves objects out
 //	                  and ?objects=unhealthy those that are well
 //	/api/v1/progress  how far a commit has come in an environment: ?environment= ?commit= ?team= ?request=

@@ -30,14 +30,23 @@ var documentPage = template.Must(template.New("document").Parse(`<!doctype html>
 <link rel="stylesheet" href="/console.css">
 </head>
 <body>
-<header class="top"><h1><img src="/transom.svg" alt="" width="22" height="22"> <a href="/">Transom</a></h1>
-<nav class="documents">{{range .All}}<a href="/docs/{{.Name}}">{{.Title}}</a> {{end}}</nav></header>
+<header class="top"><a class="brand" href="/"><img src="/transom.svg" alt="" width="22" height="22"> Transom</a>
+<nav aria-label="Pages"><a href="/">Home</a><a href="/fleet">Fleet</a><a href="/catalog">Catalogue</a><a href="/activity">Activity</a><a href="/problems">Problems</a><a href="/docs/" aria-current="page">Documents</a></nav></header>
+<nav class="documents" aria-label="Documents">{{range .All}}<a href="/docs/{{.Name}}"{{if eq .Name $.Name}} aria-current="page"{{end}}>{{.Title}}</a> {{end}}</nav>
 <main class="document">
 {{.Body}}
 </main>
 </body>
 </html>
 `))
+
+// contents are a document, and all that there are.
+type contents struct {
+	document
+	All []document
+}
+
+const noDocument = "<h1>There is no such document</h1>\n<p>Those that there are are named above.</p>"
 
 // documents serves every Markdown file of a file system as a page, and the first one at /docs/.
 func documents(files fs.FS) (func(http.ResponseWriter, *http.Request) error, error) {
@@ -48,10 +57,7 @@ func documents(files fs.FS) (func(http.ResponseWriter, *http.Request) error, err
 	pages := map[string][]byte{}
 	for i, d := range all {
 		var page bytes.Buffer
-		if err := documentPage.Execute(&page, struct {
-			document
-			All []document
-		}{d, all}); err != nil {
+		if err := documentPage.Execute(&page, contents{d, all}); err != nil {
 			return nil, fmt.Errorf("document %s: %w", d.Name, err)
 		}
 		pages[d.Name] = page.Bytes()
@@ -61,6 +67,11 @@ func documents(files fs.FS) (func(http.ResponseWriter, *http.Request) error, err
 	}
 	return func(w http.ResponseWriter, r *http.Request) error {
 		page, ok := pages[r.PathValue("page")]
+		if !ok && strings.Contains(r.Header.Get("Accept"), "text/html") { // a browser
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			w.WriteHeader(http.StatusNotFound)
+			return documentPage.Execute(w, contents{document{Title: "No such document", Body: noDocument}, all})
+		}
 		if !ok {
 			return refuse(http.StatusNotFound, "there is no such document; /docs/ has those that there are")
 		}

@@ -24,10 +24,15 @@ func TestDocumentsArePages(t *testing.T) {
 		require.Equal(t, http.StatusOK, answer.StatusCode, path)
 		require.Equal(t, "text/html; charset=utf-8", answer.Header.Get("Content-Type"))
 		require.Contains(t, page, want)
-		require.Contains(t, page, `<a href="/docs/two">The second</a>`)
+		require.Regexp(t, `<a href="/docs/two"( aria-current="page")?>The second</a>`, page)
 		require.NotContains(t, page, "<script>")
 	}
 	answer, said := as(t, http.MethodGet, server.URL+"/docs/three", "")
 	require.Equal(t, http.StatusNotFound, answer.StatusCode)
 	require.Contains(t, said, "there is no such document; /docs/ has those that there are")
+	answer, page := as(t, http.MethodGet, server.URL+"/docs/three", "", "Accept", "text/html,application/xhtml+xml,*/*;q=0.8")
+	require.Equal(t, http.StatusNotFound, answer.StatusCode)
+	require.Equal(t, "text/html; charset=utf-8", answer.Header.Get("Content-Type"))
+	require.Contains(t, page, "There is no such document")
+	require.Contains(t, page, `<a href="/docs/two">The second</a>`)
 }

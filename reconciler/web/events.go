@@ -24,12 +24,20 @@ const (
 )
 
 func (s *server) events(w http.ResponseWriter, r *http.Request) error {
-	selected, err := parameters(r.URL.Query())
+	selected, err := parameters(r.URL.Query(), "only")
 	if err != nil {
 		return err
 	}
+	quiet := false
+	switch only := r.URL.Query().Get("only"); only {
+	case "":
+	case "status":
+		quiet = true
+	default:
+		return refuse(http.StatusBadRequest, "only=%s: it is status or nothing", only)
+	}
 	if strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
-		return s.stream(w, r, selected)
+		return s.stream(w, r, selected, quiet)
 	}
 	return writeJSON(w, r, selected.events(s.Board.History()))
 }
@@ -54,8 +62,8 @@ func (s selection) event(e status.Event) bool {
 
 // stream sends history as it is made: an "event" for each entry, and one "status" after each burst of changes, whose
 // receiver asks for the status again. A client that names the last event it saw gets the events that it missed; any other
-// starts with all that are remembered.
-func (s *server) stream(w http.ResponseWriter, r *http.Request, selected selection) error {
+// starts with all that are remembered. A quiet stream has no events, only the news that something changed.
+func (s *server) stream(w http.ResponseWriter, r *http.Request, selected selection, quiet bool) error {
 	ctx, cancel := context.WithTimeout(r.Context(), streamTime)
 	defer cancel()
 	leave, err := s.streams.enter(r)
@@ -70,7 +78,9 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request, selected selecti
 	at := parseCursor(r.Header.Get("Last-Event-ID"))
 	for {
 		var text strings.Builder
-		at = writeEvents(&text, selected, at, s.Board.History())
+		if !quiet {
+			at = writeEvents(&text, selected, at, s.Board.History())
+		}
 		text.WriteString("event: status\ndata: {}\n\n")
 		if !send(w, flush, text.String()) || !wait(ctx, w, flush, changed) {
 			return nil

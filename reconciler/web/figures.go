@@ -19,6 +19,7 @@ type Figures struct {
 	rollbacks  *prometheus.CounterVec
 	corrected  *prometheus.CounterVec
 	hooks      *prometheus.CounterVec
+	told       *prometheus.CounterVec
 }
 
 // long are the bounds of durations from seconds to days.
@@ -42,6 +43,7 @@ func NewFigures() *Figures {
 		corrected:  counter("transom_drift_corrected_total", "Objects that others had changed and that were set back.", "environment", "cluster"),
 		rollbacks:  counter("transom_rollbacks_total", "Rollouts that went back to what was healthy before.", "environment"),
 		hooks:      counter("transom_hook_calls_total", "Calls of Git servers that something was pushed, by outcome.", "outcome"),
+		told:       counter("transom_notifications_total", "Messages to people's chats, mailboxes and programs, by outcome: sent, failed or dropped.", "target", "outcome"),
 	}
 	for _, outcome := range hookOutcomes {
 		f.hooks.WithLabelValues(outcome)
@@ -51,6 +53,18 @@ func NewFigures() *Figures {
 
 // Hook counts a call of a Git server. It is meant as Hooks' Counted.
 func (f *Figures) Hook(outcome string) { f.hooks.WithLabelValues(outcome).Inc() }
+
+// Notifiable has the counters of targets begin with zero.
+func (f *Figures) Notifiable(targets []string, outcomes ...string) {
+	for _, target := range targets {
+		for _, outcome := range outcomes {
+			f.told.WithLabelValues(target, outcome)
+		}
+	}
+}
+
+// Notified counts a message to a target.
+func (f *Figures) Notified(target, outcome string) { f.told.WithLabelValues(target, outcome).Inc() }
 
 // Pass takes how long a phase of a pass over an environment took; phase "" is the whole pass.
 func (f *Figures) Pass(environment, phase string, took time.Duration) {
@@ -88,5 +102,5 @@ func (f *Figures) Milestone(m status.Milestone) {
 
 // Collectors are the collectors of the figures for /metrics, for Options.Collectors.
 func (f *Figures) Collectors() []prometheus.Collector {
-	return []prometheus.Collector{f.passes, f.lead, f.waited, f.releases, f.promotions, f.failures, f.rollbacks, f.corrected, f.hooks}
+	return []prometheus.Collector{f.passes, f.lead, f.waited, f.releases, f.promotions, f.failures, f.rollbacks, f.corrected, f.hooks, f.told}
 }

@@ -131,7 +131,7 @@ func TestPeopleLogInAtARealProvider(t *testing.T) {
 	platform := person(t, s)
 	code, body := login(t, platform, s, provider, "test-user@localhost")
 	require.Equal(t, http.StatusOK, code, body)
-	require.Contains(t, body, `id="matrix"`)
+	require.Contains(t, body, "<title>Home · Transom</title>")
 	require.Contains(t, whoami(platform), `"role":"operator"`)
 
 	resp, err := http.Post(provider+"/rotate", "", nil)

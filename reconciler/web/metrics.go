@@ -28,6 +28,8 @@ var (
 	held = prometheus.NewDesc("transom_placements_held",
 		"Instances on clusters whose state is held back: it is not proven to be Transom's, and a person decides.",
 		[]string{"environment", "cluster"}, nil)
+	leads = prometheus.NewDesc("transom_leader",
+		"1 if this replica leads; where it is 0, it has none of the figures about environments, clusters and instances.", nil, nil)
 	ready = prometheus.NewDesc("transom_ready",
 		"1 if the daemon can be relied on, as /readyz says: everything was looked at once, and no pass is stuck.", nil, nil)
 	blocked = prometheus.NewDesc("transom_cluster_problem",
@@ -83,7 +85,7 @@ func Metrics(o Options, profiles bool) http.Handler {
 
 func metrics(o Options) func(http.ResponseWriter, *http.Request) error {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collector{o.Board, o.Ready}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(collector{o.Board, o.Ready, o.Leader}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	registry.MustRegister(o.Collectors...)
 	h := promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 	return func(w http.ResponseWriter, r *http.Request) error {
@@ -95,13 +97,14 @@ func metrics(o Options) func(http.ResponseWriter, *http.Request) error {
 // collector counts the records of a Board whenever it is asked, so that no figure can be stale.
 type collector struct {
 	Board
-	ready func() error // nil: always
+	ready  func() error  // nil: always
+	leader func() Leader // nil: there is one process
 }
 
 // Describe is part of prometheus.Collector.
 func (c collector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		ready, placements, problems, frozen, reachable, blocked, expiry, warned, loaded, forge, reconciled, waiting, held, drift, decisions, rollouts,
+		leads, ready, placements, problems, frozen, reachable, blocked, expiry, warned, loaded, forge, reconciled, waiting, held, drift, decisions, rollouts,
 	} {
 		out <- d
 	}
@@ -111,6 +114,11 @@ func (c collector) Describe(out chan<- *prometheus.Desc) {
 func (c collector) Collect(out chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+	}
+	leading := c.leader == nil || c.leader().Here
+	gauge(leads, flag(leading))
+	if !leading {
+		return
 	}
 	s := c.Status()
 	gauge(ready, flag(c.ready == nil || c.ready() == nil))

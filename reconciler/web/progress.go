@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -55,6 +56,9 @@ func (s *server) reconciled(ctx context.Context, head, commit string) (bool, err
 		return false, nil
 	}
 	included, err := s.Includes(ctx, head, commit)
+	if errors.Is(err, ErrNoCommitID) {
+		return false, refuse(http.StatusBadRequest, "%s %v", commit, ErrNoCommitID)
+	}
 	if err != nil {
 		return false, fmt.Errorf("look for commit %s below %s: %w", commit, head, err)
 	}

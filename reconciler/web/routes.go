@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/klauspost/compress/gzhttp"
 	"golang.org/x/time/rate"
 
 	"transom.dev/reconciler/web/access"
@@ -20,8 +21,9 @@ var roles = map[string]access.Role{
 	"POST /login":         access.Anybody,
 	"GET /login/callback": access.Anybody,
 	"POST /logout":        access.Anybody,
-	"/":                   access.Viewer,
+	"/console.js":         access.Viewer,
 	"/docs/{page...}":     access.Viewer,
+	"/api/":               access.Viewer,
 	"/api/v1/status":      access.Viewer,
 	"/api/v1/progress":    access.Viewer,
 	"/api/v1/events":      access.Viewer,
@@ -30,6 +32,20 @@ var roles = map[string]access.Role{
 	"/metrics":            access.Viewer,
 	"/api/v1/reconcile":   access.Developer,
 	hookPath:              access.Anybody, // a call proves itself
+
+	// The pages of the console.
+	"/":                       access.Viewer,
+	"/{$}":                    access.Viewer,
+	"/fleet":                  access.Viewer,
+	"/requests/{team}/{name}": access.Viewer,
+	"/environments/{name}":    access.Viewer,
+	"/clusters/{name}":        access.Viewer,
+	"/changes/{commit}":       access.Viewer,
+	"/catalog":                access.Viewer,
+	"/catalog/{offering}":     access.Viewer,
+	"/catalog/{offering}/new": access.Viewer,
+	"/problems":               access.Viewer,
+	"/activity":               access.Viewer,
 }
 
 // mostBody is how long the body of a request may be. A route that takes longer ones bounds them itself, in bodies.
@@ -67,10 +83,12 @@ func newRouter(s *server) *router {
 		}
 		rt.answer("/docs/{page...}", get(serve))
 	}
-	files := get(console())
-	rt.answer("/", files)
-	rt.answer("/console.css", files)
-	rt.answer("/transom.svg", files)
+	rt.answer("/api/", get(func(_ http.ResponseWriter, r *http.Request) error {
+		return refuse(http.StatusNotFound, "nothing at %s; the console is at / and the API below /api/v1/", r.URL.Path)
+	}))
+	for route, page := range pages(&s.Options).Routes() {
+		rt.answer(route, gzhttp.GzipHandler(page)) // a page of the fleet is a tenth of its size
+	}
 	rt.answer("GET /login", http.HandlerFunc(s.Access.Login))
 	rt.answer("POST /login", http.HandlerFunc(s.Access.LoginByToken))
 	rt.answer("GET /login/callback", http.HandlerFunc(s.Access.Callback))

@@ -86,6 +86,9 @@ func (s *server) status(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	answer := selected.of(s.Board.Status())
+	if s.Leader != nil {
+		answer.Leader = s.Leader().Name
+	}
 	switch objects := q.Get("objects"); objects {
 	case "", "all":
 	case "unhealthy":

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 
 	"transom.dev/reconciler/status"
 	"transom.dev/reconciler/web/access"
+	"transom.dev/reconciler/web/console"
 )
 
 // Board is the status, as *status.Board keeps it.
@@ -43,6 +45,9 @@ type Options struct {
 	// cannot be asked.
 	Explain func(ctx context.Context, q Question) (Trace, error)
 
+	// Past lists the latest commits of an environment's state that changed an instance, the newest first. Left out, the console shows none.
+	Past func(ctx context.Context, q Question) ([]console.Past, error)
+
 	// Docs has a Markdown file for each page below /docs/. Left out, there is none.
 	Docs fs.FS
 
@@ -55,6 +60,13 @@ type Options struct {
 	// Look asks every repository whether it moved, and has a pass made over every environment. Left out, the API says that it
 	// cannot be asked.
 	Look func(ctx context.Context) []Looked
+
+	// Leader says which replica answers. Where that is another one, requests are passed on to it, but for health and metrics. Left out,
+	// there is one process.
+	Leader func() Leader
+
+	// LeaderTLS is how the leader is reached over TLS, asked for each connection. Left out, as any server on the web.
+	LeaderTLS func() *tls.Config
 
 	// Access says who asks. Left out, whoever reaches the handler may ask for everything.
 	Access *access.Guard
@@ -70,6 +82,9 @@ type Options struct {
 // ErrNotFound says that the object of a request is not known; it becomes status 404.
 var ErrNotFound = errors.New("not found")
 
+// ErrNoCommitID says that the commit of a question is none, or is abbreviated; it becomes status 400.
+var ErrNoCommitID = errors.New("is no commit id: give all 40 hexadecimal digits")
+
 // Handler returns the console, the API, metrics and health. A stream of events ends with its request's context, so a
 // server that shuts down ends them by ending its BaseContext.
 func Handler(o Options) http.Handler {
@@ -77,7 +92,7 @@ func Handler(o Options) http.Handler {
 		o.Access, _ = access.New(access.Options{Unknown: access.Operator}) // it fails for a file only
 	}
 	s := &server{Options: o, streams: newStreams()}
-	var h http.Handler = newRouter(s)
+	h := relaying(o, newRouter(s))
 	h = http.NewCrossOriginProtection().Handler(h)
 	h = answering(o.Hosts, h)
 	return guarded(access.Behind(o.Proxies, func(path string) bool { return exempt[path] }, h))
@@ -99,6 +114,9 @@ func (s *server) ready(w http.ResponseWriter, _ *http.Request) error {
 		}
 	}
 	text := "ok\n"
+	if s.Leader != nil && !s.Leader().Here {
+		text = "ok: standby\n"
+	}
 	if s.Warned != nil {
 		if n := s.Warned(); n > 0 {
 			text += fmt.Sprintf("warning: credentials that a person must see to: %d; \"transom cluster list\" tells them\n", n)

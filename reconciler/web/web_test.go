@@ -269,7 +269,10 @@ func TestProgressBeforeThePlatformIsLoaded(t *testing.T) {
 }
 
 func TestErrorsAreJSONAndSayWhatIsWrong(t *testing.T) {
-	s := serve(t, web.Options{Board: board(), Includes: func(context.Context, string, string) (bool, error) {
+	s := serve(t, web.Options{Board: board(), Includes: func(_ context.Context, _, commit string) (bool, error) {
+		if commit == "cc44" {
+			return false, web.ErrNoCommitID
+		}
 		return false, errors.New("mirror is gone")
 	}})
 	tests := map[string]struct {
@@ -279,17 +282,18 @@ func TestErrorsAreJSONAndSayWhatIsWrong(t *testing.T) {
 		"/api/v1/status?enviroment=prod":                 {400, `unknown parameter "enviroment"; known: ["team" "request" "environment" "objects"]`},
 		"/api/v1/status?request=shop":                    {400, "request=shop needs team=: a request is named within its team"},
 		"/api/v1/status?objects=few":                     {400, "objects=few: it is all, unhealthy or none"},
-		"/api/v1/events?limit=1":                         {400, `unknown parameter "limit"; known: ["team" "request" "environment"]`},
+		"/api/v1/events?limit=1":                         {400, `unknown parameter "limit"; known: ["team" "request" "environment" "only"]`},
+		"/api/v1/events?only=some":                       {400, "only=some: it is status or nothing"},
 		"/api/v1/progress":                               {400, "progress needs environment="},
 		"/api/v1/progress?environment=qa":                {404, `no environment "qa"`},
 		"/api/v1/progress?environment=prd":               {404, `no environment "prd"; did you mean "prod"?`},
 		"/api/v1/progress?environment=prod&commit=c0":    {500, "look for commit c0 below c2: mirror is gone"},
+		"/api/v1/progress?environment=prod&commit=cc44":  {400, "cc44 is no commit id: give all 40 hexadecimal digits"},
 		"/api/v1/progress?when=now":                      {400, `unknown parameter "when"; known: ["team" "request" "environment" "commit"]`},
 		"/api/v1/explain?team=a":                         {400, "explain needs environment=, team= and request="},
 		"/api/v1/explain?who=me":                         {400, `unknown parameter "who"; known: ["team" "request" "environment" "cluster"]`},
 		"/api/v1/explain?environment=e&team=a&request=b": {404, "this daemon does not answer explain"},
-		"/api/v2":   {404, "nothing at /api/v2; the console is at / and the API below /api/v1/"},
-		"/console/": {404, "nothing at /console/; the console is at / and the API below /api/v1/"},
+		"/api/v2": {404, "nothing at /api/v2; the console is at / and the API below /api/v1/"},
 	}
 	for path, tt := range tests {
 		t.Run(path, func(t *testing.T) {
@@ -397,11 +401,29 @@ func TestThePageAsksNobodyElse(t *testing.T) {
 	require.Equal(t, "nosniff", resp.Header.Get("X-Content-Type-Options"))
 
 	_, page := get(t, s, "/")
-	require.NotRegexp(t, `(?i) style=| on\w+=|<script[^>]*>[^<]|https?://`, page, "the policy allows nothing inline and nothing from elsewhere")
-	files := regexp.MustCompile(`(?:href|src)="([^"#/]+)"`).FindAllStringSubmatch(page, -1)
+	require.NotRegexp(t, `(?i) style=| on\w+=|<script[^>]*>[^<]|(src=|<link[^>]*href=)"https?:`, page, "the policy allows nothing inline and nothing from elsewhere")
+	files := regexp.MustCompile(`(?:href|src)="/([^"#/]+[.](?:css|js|svg))"`).FindAllStringSubmatch(page, -1)
 	require.NotEmpty(t, files)
 	for _, file := range files {
 		code, _ := get(t, s, "/"+file[1])
 		require.Equal(t, http.StatusOK, code, file[1])
 	}
+}
+
+// TestPagesComeCompressed to a browser that takes it, and a page that did not change does not come again.
+func TestPagesComeCompressed(t *testing.T) {
+	s := serve(t, web.Options{Board: promoting()})
+	ask := func(tag string) *http.Response {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/fleet", http.NoBody)
+		require.NoError(t, err)
+		r.Header.Set("Accept-Encoding", "gzip")
+		r.Header.Set("If-None-Match", tag)
+		resp, err := http.DefaultTransport.RoundTrip(r)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		return resp
+	}
+	first := ask("")
+	require.Equal(t, "gzip", first.Header.Get("Content-Encoding"))
+	require.Equal(t, http.StatusNotModified, ask(first.Header.Get("ETag")).StatusCode)
 }

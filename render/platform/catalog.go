@@ -1,8 +1,10 @@
 package platform
 
 import (
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // Version returns the version of a number; nil: there is none, or no offering.
@@ -21,6 +23,29 @@ func (o *Offering) Version(number string) *Version {
 func (o *Offering) Match(constraint string) *Version {
 	v, _ := match(o, constraint)
 	return v
+}
+
+// Constraint is the widest constraint that means a version now.
+func (o *Offering) Constraint(v *Version) string {
+	ranges := []string{fmt.Sprint(v.Number.Major()), fmt.Sprintf("%d.%d", v.Number.Major(), v.Number.Minor())}
+	if v.Number.Major() == 0 {
+		ranges = ranges[1:] // before 1.0.0 a minor version may break
+	}
+	for _, r := range ranges {
+		if found := o.Match(r); found != nil && found.Number.Equal(v.Number) {
+			return r
+		}
+	}
+	return v.Number.String()
+}
+
+// String says which offerings a binding takes, and whether a request must have it.
+func (b Binding) String() string {
+	text := "a request of " + strings.Join(b.Offerings, " or ")
+	if b.Required {
+		text += ", required"
+	}
+	return text
 }
 
 // As returns the instance as it would be with another version of its offering: its request's parameters merged,

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -282,8 +283,18 @@ func (c *Chart) PlaceOf(at []string) *expression.Expression {
 		if _, leaf := value.(*expression.Expression); leaf {
 			break
 		}
-		inside, _ := value.(map[string]any)
-		value = inside[step]
+		switch inside := value.(type) {
+		case map[string]any:
+			value = inside[step]
+		case []any:
+			n, err := strconv.Atoi(step)
+			if err != nil || n < 0 || n >= len(inside) {
+				return nil
+			}
+			value = inside[n]
+		default:
+			return nil
+		}
 	}
 	e, _ := value.(*expression.Expression)
 	return e

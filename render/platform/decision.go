@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -27,16 +28,31 @@ type decisionSpec struct {
 	From      string
 	Until     string
 	Reason    string
+	Items     []approvedItem
 }
+
+// An approvedItem is one of the things that an Approval of many approves.
+type approvedItem struct{ Request, Release, Offering, Version, Plan, Deletions, Adoption string }
+
+// maxItems is how many things one Approval approves at most.
+const maxItems = 1000
 
 // The fields that a decision of each kind may have. Each Approval is one of its lists, whole; a Hold is any one subject or
 // none.
 var (
 	approvals = [][]string{
-		{"request", "release"}, {"offering", "version"}, {"plan"}, {"deletions"}, {"adoption"}, {"platform"}, {"takeover"}, {"state"},
+		{"request", "release"},
+		{"offering", "version"},
+		{"plan"},
+		{"deletions"},
+		{"adoption"},
+		{"platform"},
+		{"takeover"},
+		{"state"},
+		{"items"},
 	}
 	decisions = map[string][]string{
-		"Approval": {"request", "release", "offering", "version", "plan", "deletions", "adoption", "platform", "takeover", "state"},
+		"Approval": {"request", "release", "offering", "version", "plan", "deletions", "adoption", "platform", "takeover", "state", "items"},
 		"Hold":     {"request", "offering", "team", "cluster", "from", "until", "reason"},
 		"Pin":      {"request", "release", "offering", "version", "until", "reason"},
 		"Override": {"request", "release", "offering", "version", "skip", "until", "reason"},
@@ -71,13 +87,8 @@ func (c *Decision) fill(d *document, s decisionSpec) {
 	c.Plan, c.Deletions, c.Adoption, c.Platform, c.Takeover, c.State = s.Plan, s.Deletions, s.Adoption, s.Platform, s.Takeover, s.State
 	c.Skip, c.Reason = s.Skip, s.Reason
 	c.From, c.Until = d.readTime("spec.from", s.From), d.readTime("spec.until", s.Until)
-	if s.Request != "" {
-		key, err := ParseRequestKey(s.Request)
-		if err != nil {
-			d.problem("spec.request", "value", "%s", err)
-		}
-		c.Request = &key
-	}
+	c.readRequest(d, "spec.request", s.Request)
+	c.fillItems(d, s.Items)
 }
 
 func (c *Decision) check(d *document) {
@@ -88,15 +99,14 @@ func (c *Decision) check(d *document) {
 		}
 	}
 	if c.Kind == "Approval" {
-		c.checkApproval(d)
+		c.checkApproval(d, "spec")
+		for i, item := range c.Items {
+			item.checkApproval(d, fieldpath.Index("spec.items", i))
+		}
 	} else {
 		c.checkSubject(d)
 	}
-	for _, f := range []string{"release", "plan", "deletions", "adoption"} {
-		if v := d.object.Text("spec." + f); v != "" && !digestHex.MatchString(v) {
-			d.problem("spec."+f, "value", "must be sha256: and 64 hexadecimal digits")
-		}
-	}
+	checkDigests(d, "spec")
 	for _, f := range []string{"platform", "takeover", "state"} {
 		if v := d.object.Text("spec." + f); v != "" && !commitID.MatchString(v) {
 			d.problem("spec."+f, "value", "must be a whole commit id")
@@ -116,13 +126,54 @@ func decisionFields() []string {
 	return slices.Compact(fields)
 }
 
+func checkDigests(d *document, at string) {
+	for _, f := range []string{"release", "plan", "deletions", "adoption"} {
+		if v := d.object.Text(at + "." + f); v != "" && !digestHex.MatchString(v) {
+			d.problem(at+"."+f, "value", "must be sha256: and 64 hexadecimal digits")
+		}
+	}
+}
+
+// fillItems makes an Approval of each item. Its digest is of the file's name and the item: one that is added decides nothing anew
+// about the others, and the same in another file is another decision.
+func (c *Decision) fillItems(d *document, items []approvedItem) {
+	if len(items) == 0 && d.object.Has("spec.items") {
+		d.problem("spec.items", "value", "lists nothing; name what it approves, or delete the file")
+	}
+	if len(items) > maxItems {
+		d.problem("spec.items", "value", "has %d items; at most %d go into one file", len(items), maxItems)
+		return
+	}
+	for i, s := range items {
+		at := fieldpath.Index("spec.items", i)
+		item := &Decision{
+			Kind: c.Kind, Name: c.Name, File: c.File, Environment: c.Environment, Digest: Digest(fmt.Sprintf("%s %+v", c.File, s)),
+			Release: s.Release, Offering: s.Offering, Version: s.Version, Plan: s.Plan, Deletions: s.Deletions, Adoption: s.Adoption,
+		}
+		item.readRequest(d, at+".request", s.Request)
+		checkDigests(d, at)
+		c.Items = append(c.Items, item)
+	}
+}
+
+func (c *Decision) readRequest(d *document, field, text string) {
+	if text == "" {
+		return
+	}
+	key, err := ParseRequestKey(text)
+	if err != nil {
+		d.problem(field, "value", "%s", err)
+	}
+	c.Request = &key
+}
+
 // checkApproval asks for exactly one of the things that can be approved.
-func (c *Decision) checkApproval(d *document) {
+func (c *Decision) checkApproval(d *document, at string) {
 	var whole [][]string
 	for _, fields := range approvals {
 		missing := 0
 		for _, f := range fields {
-			if !d.object.Has("spec." + f) {
+			if !d.object.Has(at + "." + f) {
 				missing++
 			}
 		}
@@ -133,8 +184,11 @@ func (c *Decision) checkApproval(d *document) {
 		}
 	}
 	if len(whole) != 1 || whole[0] == nil {
-		d.problem("spec", "value", "must name exactly one of: request and release; offering and version; plan; deletions; adoption; "+
-			"platform; takeover; state")
+		one := "request and release; offering and version; plan; deletions; adoption"
+		if at == "spec" {
+			one += "; platform; takeover; state; items"
+		}
+		d.problem(at, "value", "must name exactly one of: %s", one)
 	}
 }
 

@@ -28,7 +28,8 @@ type environmentSpec struct {
 		Components []string
 		Adopt      []string
 	}
-	Reserved []struct {
+	Impersonate struct{ ServiceAccount, ClusterScoped string }
+	Reserved    []struct {
 		Namespace string `decode:"required"`
 		Kinds     []struct {
 			Group string
@@ -89,6 +90,7 @@ func decodeEnvironment(d *document, name string, overlays map[string][]*file) *E
 		}
 		e.Namespace.Components = findOverlays(d, "spec.namespace.components", name, s.Namespace.Components, overlays)
 		e.Namespace.Adopt = checkAdoptable(d, "spec.namespace.adopt", s.Namespace.Adopt)
+		e.Impersonate = decodeImpersonation(d, s.Impersonate.ServiceAccount, s.Impersonate.ClusterScoped)
 		e.Overlays = findOverlays(d, "spec.components", name, s.Components, overlays)
 		for i, r := range s.Reserved {
 			e.checkReserved(d, fieldpath.Index("spec.reserved", i), r.Namespace)

@@ -10,16 +10,17 @@ import (
 
 // objects holds the type that each kind of a platform repository is decoded into.
 var objects = map[string]reflect.Type{
-	"Offering":    reflect.TypeFor[object[offeringSpec]](),
-	"Version":     reflect.TypeFor[object[versionSpec]](),
-	"Request":     reflect.TypeFor[object[RequestSpec]](),
-	"Environment": reflect.TypeFor[object[environmentSpec]](),
-	"Cluster":     reflect.TypeFor[object[clusterSpec]](),
-	"Policy":      reflect.TypeFor[object[policySpec]](),
-	"Approval":    reflect.TypeFor[object[decisionSpec]](),
-	"Hold":        reflect.TypeFor[object[decisionSpec]](),
-	"Pin":         reflect.TypeFor[object[decisionSpec]](),
-	"Override":    reflect.TypeFor[object[decisionSpec]](),
+	"Offering":     reflect.TypeFor[object[offeringSpec]](),
+	"Version":      reflect.TypeFor[object[versionSpec]](),
+	"Request":      reflect.TypeFor[object[RequestSpec]](),
+	"Environment":  reflect.TypeFor[object[environmentSpec]](),
+	"Cluster":      reflect.TypeFor[object[clusterSpec]](),
+	"Notification": reflect.TypeFor[object[notificationSpec]](),
+	"Policy":       reflect.TypeFor[object[policySpec]](),
+	"Approval":     reflect.TypeFor[object[decisionSpec]](),
+	"Hold":         reflect.TypeFor[object[decisionSpec]](),
+	"Pin":          reflect.TypeFor[object[decisionSpec]](),
+	"Override":     reflect.TypeFor[object[decisionSpec]](),
 }
 
 // Kinds lists the kinds that people write, sorted.

@@ -184,11 +184,17 @@ type RequestEnvironment struct {
 
 // Environment is a stage such as dev or prod: its state repository, its clusters, its gates.
 type Environment struct {
-	Name          string
-	File          string
-	State         StateRepository
-	Clusters      labels.Selector
-	Namespace     Namespace
+	Name     string
+	File     string
+	State    StateRepository
+	Clusters labels.Selector
+	// Namespace says which namespace an instance gets and which Components shape the Namespace object.
+	Namespace struct {
+		Name       *expression.Expression // nil: the team's name
+		Components []Overlay
+		Adopt      []string // namespaces that exist and are nobody's, and may be taken over
+	}
+	Impersonate   Impersonation
 	Reserved      []ReservedKind
 	Values        map[string]any
 	Overlays      []Overlay // Components for every instance
@@ -211,11 +217,10 @@ type StateRepository struct {
 	Branch string `json:"branch"`
 }
 
-// Namespace says which namespace an instance gets and which Components shape the Namespace object.
-type Namespace struct {
-	Name       *expression.Expression // nil: the team's name
-	Components []Overlay
-	Adopt      []string // namespaces that exist and are nobody's, and may be taken over
+// Impersonation names the ServiceAccounts as which the objects of instances are written. Without one, the daemon writes as itself.
+type Impersonation struct {
+	ServiceAccount *expression.Expression // over the team: the name of an account in the instance's namespace; nil: none
+	ClusterScoped  string                 // NAMESPACE/NAME of that for cluster-scoped versions; empty: they are not for this environment
 }
 
 // ReservedKind is a kind of objects in a reserved namespace that an environment leaves to cluster-scoped offerings. The
@@ -348,6 +353,8 @@ type Decision struct {
 	From      time.Time
 	Until     time.Time
 	Reason    string
+
+	Items []*Decision // of an Approval of many things: one Approval for each, of the same file; a Platform lists those instead
 
 	Broken bool
 }

@@ -57,6 +57,7 @@ func (l *Loader) Load(fsys fs.FS) (*Platform, error) {
 	l.loadEnvironments(p)
 	l.loadOfferings(p)
 	l.loadPolicies(p)
+	l.loadNotifications(p)
 	l.loadDecisions(p)
 	l.loadRequests(p)
 	l.loadNarrowings(p)
@@ -125,11 +126,36 @@ func (l *Loader) loadPolicies(p *Platform) {
 	}
 }
 
+func (l *Loader) loadNotifications(p *Platform) {
+	p.Notifications = make(map[string]*Notification, len(p.tree.notifications))
+	for name, f := range p.tree.notifications {
+		made := single(p, f, func(d *document) *Notification { return decodeNotification(d, name) })
+		p.Notifications[name] = made
+		d := reopen(f)
+		for i, env := range made.Environments {
+			if p.Environments[env] == nil {
+				d.problem(fieldpath.Index("spec.environments", i), "unknown-environment", "no environment %q%s", wording.Shorten(env), orThereIs(env, p.Environments))
+			}
+		}
+		for i, team := range made.Teams {
+			if p.tree.teams[team] == nil {
+				d.warn(fieldpath.Index("spec.teams", i), "unknown-team", "no team %q has requests%s", wording.Shorten(team), orThereIs(team, p.tree.teams))
+			}
+		}
+		p.Problems = append(p.Problems, d.problems...)
+	}
+}
+
 func (l *Loader) loadDecisions(p *Platform) {
 	for _, at := range slices.Sorted(maps.Keys(p.tree.decisions)) {
 		f := p.tree.decisions[at]
 		environment, name := path.Base(path.Dir(at)), strings.TrimSuffix(path.Base(at), ".yaml")
-		p.Decisions = append(p.Decisions, single(p, f, func(d *document) *Decision { return decodeDecision(d, environment, name, f.data) }))
+		decision := single(p, f, func(d *document) *Decision { return decodeDecision(d, environment, name, f.data) })
+		if decision.Broken || len(decision.Items) == 0 {
+			p.Decisions = append(p.Decisions, decision)
+		} else {
+			p.Decisions = append(p.Decisions, decision.Items...)
+		}
 		if p.Environments[environment] == nil {
 			p.Problems = append(p.Problems, Problem{
 				File: at, Rule: "unknown-environment",

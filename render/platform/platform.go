@@ -19,6 +19,8 @@ type Platform struct {
 	Policies     map[string]*Policy
 	Decisions    []*Decision
 
+	Notifications map[string]*Notification
+
 	// Problems holds every Problem and Warning, sorted by file, line, column and text.
 	Problems []Problem
 

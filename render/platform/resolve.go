@@ -93,6 +93,9 @@ func orThereIs[V any](name string, known map[string]V) string {
 	if hint := wording.Suggest(name, names); hint != "" {
 		return hint
 	}
+	if short := wording.Abbreviated(name, names); short != "" {
+		return fmt.Sprintf("; did you mean %q?", short)
+	}
 	return "; there is " + wording.List(names)
 }
 
@@ -119,6 +122,7 @@ func resolveAs(d *document, f *requestFile, env string, v *Version, o *Offering,
 		}
 		d.problems = append(d.problems, r.merged.problems...)
 		checkBindings(d, f.request, env, v)
+		s.environments[env].checkAccount(d, f.request.Key, v)
 		clusters = s.placement(d, env, v)
 	}
 	r.problems = d.problems

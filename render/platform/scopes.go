@@ -25,6 +25,13 @@ func placeScope() *expression.Scope {
 	return s
 }
 
+// teamScope has the variables that the name of a team's ServiceAccount may depend on.
+func teamScope() *expression.Scope {
+	s := expression.NewScope()
+	s.Declare("request", s.Object("request", map[string]*expression.Type{"team": expression.String}))
+	return s
+}
+
 // declareEnvironment declares the environment and the cluster.
 func declareEnvironment(s *expression.Scope) {
 	s.Declare("environment", s.Object("environment", map[string]*expression.Type{"name": expression.String, "values": expression.AnyMap}))

@@ -59,6 +59,8 @@ func (s stray) place() string {
 		return path.Join("clusters", s.name+".yaml")
 	case "Policy":
 		return path.Join("policies", s.name+".yaml")
+	case "Notification":
+		return path.Join("notifications", s.name+".yaml")
 	case "Offering":
 		return path.Join("offerings", s.name, "offering.yaml")
 	case "Version":

@@ -16,7 +16,7 @@ import (
 )
 
 // The folders of a platform repository. Whatever else is in it is none of ours.
-var folders = []string{"clusters", "decisions", "environments", "offerings", "policies", "requests"}
+var folders = []string{"clusters", "decisions", "environments", "notifications", "offerings", "policies", "requests"}
 
 // file is one file of the snapshot and the value that was decoded from it. It is the same value in the next load if its
 // bytes are.
@@ -39,6 +39,8 @@ type tree struct {
 	clusters     map[string]*file              // by name
 	policies     map[string]*file              // by name
 	decisions    map[string]*file              // by path
+
+	notifications map[string]*file // by name
 
 	// opaque holds paths whose content cannot be known, such as a symbolic link's: everything that would be there may
 	// exist and is not to be taken for absent. One that begins with anyTeam is a request of whatever team.
@@ -89,7 +91,7 @@ func (l *Loader) walk(fsys fs.FS) (*tree, error) {
 	w := &walker{fsys: fsys, known: l.files, next: make(map[string]*file, len(l.files)), whole: &extent{}, tree: &tree{
 		offerings: map[string]*file{}, versions: map[string][]*file{}, teams: map[string]*teamFiles{},
 		environments: map[string]*file{}, overlays: map[string]map[string][]*file{}, clusters: map[string]*file{},
-		policies: map[string]*file{}, decisions: map[string]*file{},
+		policies: map[string]*file{}, decisions: map[string]*file{}, notifications: map[string]*file{},
 	}}
 	if l.last != nil {
 		w.teams = l.last.tree.teams
@@ -107,6 +109,9 @@ func (l *Loader) walk(fsys fs.FS) (*tree, error) {
 	return w.tree, nil
 }
 
+// rightsFile is where a repository keeps the rights that clusters gave the daemon; "transom check" reads it.
+const rightsFile = "rights.yaml"
+
 // visitTop visits an entry of the root. Of entries that are not ours only those that look like a mistake are reported.
 func (w *walker) visitTop(e fs.DirEntry) error {
 	name := e.Name()
@@ -120,7 +125,7 @@ func (w *walker) visitTop(e fs.DirEntry) error {
 		}
 	}
 	hint, found := wording.Suggest(name, folders), len(w.tree.problems)
-	if ignored(name) {
+	if ignored(name) || name == rightsFile {
 		return nil
 	}
 	if err := w.visitForeign(e); err != nil || len(w.tree.problems) > found {
@@ -278,6 +283,8 @@ func (w *walker) sortFile(f *file) {
 		t.clusters[name] = f
 	case parts[0] == "policies" && n == 2 && yaml:
 		t.policies[name] = f
+	case parts[0] == "notifications" && n == 2 && yaml:
+		t.notifications[name] = f
 	case parts[0] == "decisions" && n == 3 && yaml:
 		t.decisions[f.path] = f
 	case f.opaque, len(parts) == 4 && parts[0] == "offerings" && parts[3] == "version.yaml":
@@ -310,12 +317,13 @@ func (t *tree) overlay(environment, name string, f *file) {
 
 // places says where the files of each folder belong.
 var places = map[string]string{
-	"clusters":     "clusters/<cluster>.yaml",
-	"decisions":    "decisions/<environment>/<name>.yaml",
-	"environments": "environments/<environment>.yaml and environments/<environment>/<overlay>/",
-	"offerings":    "offerings/<offering>/offering.yaml and offerings/<offering>/<version>/",
-	"policies":     "policies/<policy>.yaml",
-	"requests":     "requests/<team>/<request>.yaml",
+	"clusters":      "clusters/<cluster>.yaml",
+	"decisions":     "decisions/<environment>/<name>.yaml",
+	"environments":  "environments/<environment>.yaml and environments/<environment>/<overlay>/",
+	"notifications": "notifications/<notification>.yaml",
+	"offerings":     "offerings/<offering>/offering.yaml and offerings/<offering>/<version>/",
+	"policies":      "policies/<policy>.yaml",
+	"requests":      "requests/<team>/<request>.yaml",
 }
 
 func (w *walker) warn(name, rule, message string) {

@@ -156,6 +156,17 @@ var (
 	unknownAnchor = regexp.MustCompile(`^unknown anchor '(.*)' referenced$`)
 )
 
+// tabIndent is the column of a tab that a line is indented with, or 0.
+func tabIndent(data []byte, line int) int {
+	lines := bytes.Split(data, []byte("\n"))
+	if line > len(lines) {
+		return 0
+	}
+	text := lines[line-1]
+	indent := text[:len(text)-len(bytes.TrimLeft(text, " \t"))]
+	return 1 + bytes.IndexByte(indent, '\t')
+}
+
 // reportSyntax reports the parser's error, whose text names at most a line.
 func (s *scan) reportSyntax(data []byte, err error) {
 	text, line := strings.TrimPrefix(err.Error(), "yaml: "), 1
@@ -167,6 +178,10 @@ func (s *scan) reportSyntax(data []byte, err error) {
 		before, _, _ := bytes.Cut(data, []byte("*"+m[1]))
 		line = 1 + bytes.Count(before, []byte("\n"))
 		s.add(line, len(before)-bytes.LastIndexByte(before, '\n'), "alias", fmt.Sprintf("alias to an unknown anchor %q", m[1]))
+		return
+	}
+	if column := tabIndent(data, line); column > 0 {
+		s.add(line, column, "syntax", "is not YAML: a tab; indent with spaces")
 		return
 	}
 	s.add(line, 0, "syntax", "is not YAML: "+text)

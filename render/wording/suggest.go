@@ -25,6 +25,20 @@ func Closest(name string, known []string) string {
 	return best
 }
 
+// Abbreviated returns the only known name that is short for name, as prod is for production, of three characters and more.
+func Abbreviated(name string, known []string) (short string) {
+	for _, k := range known {
+		if len(k) < 3 || k == name || !strings.HasPrefix(strings.ToLower(name), strings.ToLower(k)) {
+			continue
+		}
+		if short != "" {
+			return ""
+		}
+		short = k
+	}
+	return short
+}
+
 // distance counts the insertions, deletions, replacements and swaps of neighbours that turn a into b, or returns
 // more than limit.
 func distance(a, b string, limit int) int {

@@ -167,8 +167,12 @@ func result(j kustomize.Job, a response, err error) ([]*yaml.Node, error) {
 }
 
 func unfinished(j kustomize.Job, how string) error {
+	remedy := "Make less of it: fewer components, patches or copies"
+	if len(j.Chart) > 0 {
+		remedy = "Look for a template that loops, or prints without end"
+	}
 	return &kustomize.Unfinished{Message: fmt.Sprintf("the build of %s %s, and was ended; what it was to replace stays. "+
-		"Make less of it: fewer components, patches or copies. It is tried again from time to time", j.Subject, how)}
+		"%s. It is tried again from time to time", j.Subject, how, remedy)}
 }
 
 func pending(j kustomize.Job) error {

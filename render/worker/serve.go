@@ -26,8 +26,10 @@ var enabled atomic.Bool
 // workers from now on. A main function, or a TestMain, calls it before anything else.
 func Main() {
 	if len(os.Args) == 2 && os.Args[1] == argument {
+		stderr := os.Stderr
+		os.Stderr = nil // Kustomize prints warnings to it; whoever started the worker wants to read why it ended
 		if err := serve(); err != nil {
-			_, _ = os.Stderr.WriteString(err.Error())
+			_, _ = stderr.WriteString(err.Error())
 			os.Exit(1)
 		}
 		os.Exit(0)

@@ -37,7 +37,7 @@ type task struct {
 func (p *pool) task(key digest, j kustomize.Job) *task {
 	t := p.tasks[key]
 	if t == nil {
-		t = &task{key: key, job: kustomize.Job{Subject: j.Subject}, until: time.Now()}
+		t = &task{key: key, job: kustomize.Job{Subject: j.Subject, Chart: j.Chart}, until: time.Now()}
 		p.tasks[key] = t
 	}
 	return t

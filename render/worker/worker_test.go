@@ -84,6 +84,15 @@ func boundless() kustomize.Job {
 	})
 }
 
+// chart is a call of a chart that has one template.
+func chart(name, template string) kustomize.Job {
+	return kustomize.Job{
+		Subject: "offerings/" + name + "/1.0.0/chart",
+		Files:   map[string][]byte{"Chart.yaml": []byte("apiVersion: v2\nname: a\nversion: 1.0.0\n"), "templates/a.yaml": []byte(template)},
+		Chart:   []byte(`{"release": "a", "namespace": "a", "kubernetes": "1.33"}`),
+	}
+}
+
 func requireUnfinished(t *testing.T, err error, text string) {
 	t.Helper()
 	var u *kustomize.Unfinished
@@ -101,6 +110,10 @@ func TestWhatTakesTooMuchIsEnded(t *testing.T) {
 		"memory":    {boundless(), whole(60), "the build of offerings/boundless/1.0.0 needed more than 512 MiB of memory, and was ended"},
 		"processor": {endless(), whole(1), "the build of offerings/endless/1.0.0 needed more than 1 s of processor time"},
 		"clock":     {endless(), limits{60, time.Second}, "the build of offerings/endless/1.0.0 took longer than 1 s"},
+		"a chart that loops": {
+			chart("loops", "{{ range until 1000000 }}{{ range until 1000000 }}{{ end }}{{ end }}"), whole(1),
+			"the build of offerings/loops/1.0.0/chart needed more than 1 s of processor time, and was ended; what it was to replace stays. Look for a template that loops, or prints without end.",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPool(c.l)
@@ -319,4 +332,36 @@ func TestNodesThatComeToTooMuchAreRefused(t *testing.T) {
 	require.ErrorContains(t, err, "contains itself")
 	var failure *kustomize.Failure
 	require.ErrorAs(t, err, &failure)
+}
+
+// TestAChartIsRenderedInAWorker, which has no files, no network and no more room for its texts than for objects.
+func TestAChartIsRenderedInAWorker(t *testing.T) {
+	p := newPool(whole(20))
+	documents, err := p.run(chart("small", `a: {{ .Release.Name }}{{ "\n" }}b: {{ .Files.Get "/etc/passwd" | quote }}`))
+	require.NoError(t, err)
+	require.Equal(t, []string{"templates/a.yaml", "a: a\nb: \"\""}, []string{documents[0].Content[0].Value, documents[0].Content[1].Value})
+
+	_, err = p.run(chart("large", `a: {{ repeat 100000000 "a" }}`))
+	require.EqualError(t, err, "comes to more than 24 MiB")
+	_, err = p.run(chart("deep", `{{ define "a" }}{{ template "a" . }}{{ end }}{{ template "a" . }}`))
+	require.EqualError(t, err, `templates/a.yaml:1:28: {{template "a" .}}: exceeded maximum template depth (100000)`)
+
+	schema := chart("elsewhere", "a: b")
+	schema.Files["charts/b/Chart.yaml"] = []byte("apiVersion: v2\nname: b\nversion: 1.0.0\n")
+	schema.Files["charts/b/values.schema.json"] = []byte(`{"$ref" : "file:///etc/passwd"}`)
+	_, err = p.run(schema)
+	require.EqualError(t, err, "values.schema.json: it refers to file:///etc/passwd, and nothing outside of the chart is read; copy that into $defs")
+}
+
+// TestAWorkerSaysNothingOfOldFields: a worker's last words are there to say why it ended, and only so many of them are kept.
+func TestAWorkerSaysNothingOfOldFields(t *testing.T) {
+	p, err := begin()
+	require.NoError(t, err)
+	defer p.end()
+	old := "patchesJson6902: [{target: {kind: ConfigMap, name: a}, patch: '[{\"op\": \"add\", \"path\": \"/data\", \"value\": {\"b\": \"c\"}}]'}]\n"
+	a, err := p.do(job("old", map[string]string{"kustomization.yaml": component + "resources: [a.yaml]\n" + old, "a.yaml": configMap}), whole(60))
+	require.NoError(t, err)
+	require.NotEmpty(t, a.objects, "%v %s", a.failure, a.message)
+	p.end()
+	require.Empty(t, p.stderr.String())
 }

@@ -3,8 +3,10 @@ package access
 import (
 	"bytes"
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // A Certificate is a pair of a certificate and its key that is read from files.
@@ -22,6 +24,26 @@ func ReadCertificate(certificate, key string) (*Certificate, error) {
 		return slices.EqualFunc(before.Certificate, after.Certificate, bytes.Equal)
 	})
 	return &Certificate{k}, err
+}
+
+// Peer is how another process is reached that has the same pair: it shows the certificate that was read last, or another one for the same
+// name that an authority vouches for which this machine knows.
+func (c *Certificate) Peer() *tls.Config {
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	leaf := c.now().Leaf
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	pool.AddCert(leaf)
+	config.RootCAs = pool
+	switch {
+	case len(leaf.DNSNames) > 0:
+		config.ServerName = strings.Replace(leaf.DNSNames[0], "*", "transom", 1)
+	case len(leaf.IPAddresses) > 0:
+		config.ServerName = leaf.IPAddresses[0].String()
+	}
+	return config
 }
 
 // Config serves with the pair that was read last.

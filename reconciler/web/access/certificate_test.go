@@ -81,3 +81,35 @@ func TestACertificateIsReadAgain(t *testing.T) {
 	refresh(true)
 	require.EqualValues(t, 4, served())
 }
+
+// TestAPeerHasTheSameCertificate lets a standby send people's credentials to its leader, and to nobody else.
+func TestAPeerHasTheSameCertificate(t *testing.T) {
+	dial := func(server, client string) error {
+		at, err := access.ReadCertificate(filepath.Join(server, "tls.crt"), filepath.Join(server, "tls.key"))
+		require.NoError(t, err)
+		listener, err := tls.Listen("tcp", "127.0.0.1:0", at.Config())
+		require.NoError(t, err)
+		defer func() { _ = listener.Close() }()
+		accepted := make(chan struct{})
+		go func() {
+			defer close(accepted)
+			if conn, err := listener.Accept(); err == nil {
+				_ = conn.(*tls.Conn).HandshakeContext(t.Context())
+				_ = conn.Close()
+			}
+		}()
+		own, err := access.ReadCertificate(filepath.Join(client, "tls.crt"), filepath.Join(client, "tls.key"))
+		require.NoError(t, err)
+		conn, err := tls.Dial("tcp", listener.Addr().String(), own.Peer())
+		if err == nil {
+			err = conn.Close()
+		}
+		<-accepted
+		return err
+	}
+	ours, theirs := t.TempDir(), t.TempDir()
+	pair(t, ours, 1)
+	pair(t, theirs, 2)
+	require.NoError(t, dial(ours, ours))
+	require.ErrorContains(t, dial(theirs, ours), "certificate signed by unknown authority")
+}

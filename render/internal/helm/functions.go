@@ -1,6 +1,7 @@
 package helm
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -53,18 +54,22 @@ func times() template.FuncMap {
 	date := func(layout string, date any, zone string) (string, error) {
 		switch date.(type) {
 		case time.Time, *time.Time, int64, int, int32:
+			if zone == "Local" {
+				return "", errors.New("the zone Local is that of the machine; name one, such as UTC")
+			}
 			return inZone(layout, date, zone), nil
 		}
 		return "", fmt.Errorf("%v is no time, so this would be the time of now", date)
 	}
+	parse := func(layout, text string) (time.Time, error) { return time.ParseInLocation(layout, text, time.UTC) }
 	return template.FuncMap{
 		"date":           func(layout string, v any) (string, error) { return date(layout, v, "UTC") },
 		"htmlDate":       func(v any) (string, error) { return date("2006-01-02", v, "UTC") },
 		"dateInZone":     date,
 		"date_in_zone":   date,
 		"htmlDateInZone": func(v any, zone string) (string, error) { return date("2006-01-02", v, zone) },
-		"toDate":         func(layout, text string) time.Time { t, _ := time.Parse(layout, text); return t },
-		"mustToDate":     time.Parse,
+		"toDate":         func(layout, text string) time.Time { t, _ := parse(layout, text); return t },
+		"mustToDate":     parse,
 		"durationRound": func(v any) (string, error) {
 			if _, since := v.(time.Time); since {
 				return "", fmt.Errorf("the time since %v depends on the time of now", v)

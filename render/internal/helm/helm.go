@@ -2,18 +2,16 @@ package helm
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"helm.sh/helm/v4/pkg/chart/common"
 	"helm.sh/helm/v4/pkg/chart/common/util"
-	"helm.sh/helm/v4/pkg/chart/loader/archive"
 	chart "helm.sh/helm/v4/pkg/chart/v2"
 	"helm.sh/helm/v4/pkg/chart/v2/loader"
 	chartutil "helm.sh/helm/v4/pkg/chart/v2/util"
@@ -94,34 +92,43 @@ func Render(files map[string][]byte, call []byte) (map[string]string, error) {
 			result[name] = text
 		}
 	}
-	for _, crd := range loaded.CRDObjects() {
-		if text := string(crd.File.Data); !blank(text) {
-			result[strings.TrimPrefix(crd.Filename, loaded.Name()+"/")] = text
-		}
-	}
+	maps.Copy(result, definitions(loaded))
 	return result, nil
 }
 
-// remote is a reference of a schema to another file.
-var remote = regexp.MustCompile(`"\$ref"\s*:\s*"([^"#][^"]*)"`)
+// definitions returns the files of the crds directories of a chart and its dependencies. A dependency with two aliases is there twice,
+// and Helm skips a definition that the cluster has, so the same file is one.
+func definitions(c *chart.Chart) map[string]string {
+	found, printed := map[string]string{}, map[string]bool{}
+	for _, crd := range c.CRDObjects() {
+		text := string(crd.File.Data)
+		if !blank(text) && !printed[text] {
+			found[strings.TrimPrefix(crd.Filename, c.Name()+"/")], printed[text] = text, true
+		}
+	}
+	return found
+}
+
+// chartFile is the file that a mistake of the whole chart stands in.
+const chartFile = "Chart.yaml"
 
 // load reads a chart and everything in its charts directory, and refuses a chart that cannot be installed by itself.
 func load(files map[string][]byte) (*chart.Chart, error) {
-	var buffered []*archive.BufferedFile
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		buffered = append(buffered, &archive.BufferedFile{Name: name, Data: files[name]})
+	buffered, err := directory(files)
+	if err != nil {
+		return nil, err
 	}
 	loaded, err := loader.LoadFiles(buffered)
 	if err != nil {
-		return nil, fmt.Errorf("Chart.yaml: %w", err)
+		return nil, fmt.Errorf("%s: %w", chartFile, err)
 	}
 	switch loaded.Metadata.APIVersion {
 	case chart.APIVersionV1, chart.APIVersionV2:
 	default:
-		return nil, fmt.Errorf("Chart.yaml: apiVersion is %q; a chart of Helm has v1 or v2", loaded.Metadata.APIVersion)
+		return nil, fmt.Errorf("%s: apiVersion is %q; a chart of Helm has v1 or v2", chartFile, loaded.Metadata.APIVersion)
 	}
 	if loaded.Metadata.Type == "library" {
-		return nil, errors.New("Chart.yaml: type is library, and a library renders nothing; vendor a chart of type application that depends on it")
+		return nil, fmt.Errorf("%s: type is library, and a library renders nothing; vendor a chart of type application that depends on it", chartFile)
 	}
 	return loaded, vendored(loaded)
 }
@@ -129,8 +136,8 @@ func load(files map[string][]byte) (*chart.Chart, error) {
 // vendored reports a dependency that is not in the chart's charts directory, brings the dependencies into one order, and leaves out
 // the notes for people, which nobody would see.
 func vendored(c *chart.Chart) error {
-	if elsewhere := remote.FindSubmatch(c.Schema); elsewhere != nil {
-		return fmt.Errorf("values.schema.json: it refers to %s, and nothing outside of the chart is read; copy that into $defs", elsewhere[1])
+	if err := selfContained(c.Schema); err != nil {
+		return err
 	}
 	c.Templates = slices.DeleteFunc(c.Templates, func(f *common.File) bool { return path.Base(f.Name) == "NOTES.txt" })
 	has := map[string]bool{}
@@ -142,8 +149,8 @@ func vendored(c *chart.Chart) error {
 	}
 	for _, wanted := range c.Metadata.Dependencies {
 		if wanted != nil && !has[wanted.Name] {
-			return fmt.Errorf("Chart.yaml: %s depends on the chart %s, which is not in its directory charts; "+
-				"nothing is downloaded, so run helm dependency build and commit its files", c.Name(), wanted.Name)
+			return fmt.Errorf("%s: %s depends on the chart %s, which is not in its directory charts; "+
+				"nothing is downloaded, so run helm dependency build and commit its files", chartFile, c.Name(), wanted.Name)
 		}
 	}
 	sorted := slices.SortedStableFunc(slices.Values(c.Dependencies()), func(a, b *chart.Chart) int { return strings.Compare(a.Name(), b.Name()) })
@@ -158,20 +165,20 @@ func execute(c *chart.Chart, call Call) (map[string]string, error) {
 		return nil, err
 	}
 	if wants := c.Metadata.KubeVersion; wants != "" && !chartutil.IsCompatibleRange(wants, capabilities.KubeVersion.String()) {
-		return nil, fmt.Errorf("Chart.yaml: the chart needs Kubernetes %s, and the environment has %s", wants, call.Kubernetes)
+		return nil, fmt.Errorf("%s: the chart needs Kubernetes %s, and the environment has %s", chartFile, wants, call.Kubernetes)
 	}
 	if call.Values == nil {
 		call.Values = map[string]any{}
 	}
 	if err := chartutil.ProcessDependencies(c, call.Values); err != nil {
-		return nil, fmt.Errorf("Chart.yaml: %w", err)
+		return nil, fmt.Errorf("%s: %w", chartFile, err)
 	}
 	options := common.ReleaseOptions{Name: call.Release, Namespace: call.Namespace, Revision: 1, IsInstall: true}
 	values, err := util.ToRenderValues(c, call.Values, options, capabilities)
 	if err != nil {
 		return nil, schemaFailure(err)
 	}
-	printed, err := engine.Engine{CustomTemplateFuncs: functions()}.Render(c, values)
+	printed, err := engine.Engine{CustomTemplateFuncs: functions()}.RenderWithContext(context.Background(), c, values)
 	if err != nil {
 		return nil, failure(c.Name(), err)
 	}

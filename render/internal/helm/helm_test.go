@@ -2,13 +2,18 @@ package helm_test
 
 import (
 	"maps"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"helm.sh/helm/v4/pkg/chart/common"
 	"helm.sh/helm/v4/pkg/chart/common/util"
 	"helm.sh/helm/v4/pkg/chart/loader/archive"
+	chart "helm.sh/helm/v4/pkg/chart/v2"
 	"helm.sh/helm/v4/pkg/chart/v2/loader"
 	chartutil "helm.sh/helm/v4/pkg/chart/v2/util"
 	"helm.sh/helm/v4/pkg/engine"
@@ -61,11 +66,12 @@ var features = map[string]map[string]string{
 		"templates/a.yaml":      "a: {{ include \"lib.x\" . }}\n",
 		"charts/lib/Chart.yaml": "apiVersion: v2\nname: lib\nversion: 1.0.0\ntype: library\n", "charts/lib/templates/_x.tpl": "{{ define \"lib.x\" }}from {{ .Chart.Name }}{{ end }}",
 	},
-	"schema": {"values.yaml": "size: 3\n", "values.schema.json": `{"type": "object", "properties": {"size": {"type": "integer", "maximum": 5}}, "additionalProperties": false}`, "templates/a.yaml": "n: {{ .Values.size }}\n"},
-	"branch": {"templates/a.yaml": "{{ if false }}{{ now }}{{ lookup \"v1\" \"Pod\" \"a\" \"b\" }}{{ randAlpha 3 }}{{ end }}a: b\n"},
-	"old":    {"Chart.yaml": "name: x\nversion: 1.0.0\n", "templates/a.yaml": "a: of apiVersion v1\n"},
-	"sprig":  {"templates/a.yaml": "a: {{ \"hello\" | sha256sum | trunc 8 }}\nb: {{ list 3 1 2 | sortAlpha | join \",\" }}\nc: {{ dict \"x\" 1 | merge (dict \"y\" 2) | toJson }}\nd: {{ regexReplaceAll \"l+\" \"hello\" \"L\" }}\ne: {{ add 1 2 | mul 3 }}\nf: {{ semver \"1.2.3\" }}\n"},
-	"notes":  {"templates/NOTES.txt": "{{ now }}", "templates/a.yaml": "a: b\n"},
+	"schema":     {"values.yaml": "size: 3\n", "values.schema.json": `{"type": "object", "properties": {"size": {"type": "integer", "maximum": 5}}, "additionalProperties": false}`, "templates/a.yaml": "n: {{ .Values.size }}\n"},
+	"own schema": {"values.yaml": "size: 3\n", "values.schema.json": `{"$schema": "http://json-schema.org/draft-07/schema#", "$id": "https://example.com/x.json", "properties": {"size": {"$ref": "#/definitions/n"}}, "definitions": {"n": {"type": "integer"}}}`, "templates/a.yaml": "n: {{ .Values.size }}\n"},
+	"branch":     {"templates/a.yaml": "{{ if false }}{{ now }}{{ lookup \"v1\" \"Pod\" \"a\" \"b\" }}{{ randAlpha 3 }}{{ end }}a: b\n"},
+	"old":        {"Chart.yaml": "name: x\nversion: 1.0.0\n", "templates/a.yaml": "a: of apiVersion v1\n"},
+	"sprig":      {"templates/a.yaml": "a: {{ \"hello\" | sha256sum | trunc 8 }}\nb: {{ list 3 1 2 | sortAlpha | join \",\" }}\nc: {{ dict \"x\" 1 | merge (dict \"y\" 2) | toJson }}\nd: {{ regexReplaceAll \"l+\" \"hello\" \"L\" }}\ne: {{ add 1 2 | mul 3 }}\nf: {{ semver \"1.2.3\" }}\n"},
+	"notes":      {"templates/NOTES.txt": "{{ now }}", "templates/a.yaml": "a: b\n"},
 }
 
 // TestEveryFeatureRendersAsTheSDKDoes: the same texts as Helm's own engine with the same chart, values and capabilities.
@@ -98,7 +104,7 @@ func chartOf(changed map[string]string) map[string][]byte {
 }
 
 // sdk is the print of Helm, without notes and empty documents.
-func sdk(t *testing.T, files map[string][]byte, call helm.Call) map[string]string {
+func sdk(t testing.TB, files map[string][]byte, call helm.Call) map[string]string {
 	t.Helper()
 	var buffered []*archive.BufferedFile
 	for name, data := range files {
@@ -106,22 +112,28 @@ func sdk(t *testing.T, files map[string][]byte, call helm.Call) map[string]strin
 			buffered = append(buffered, &archive.BufferedFile{Name: name, Data: data})
 		}
 	}
-	chart, err := loader.LoadFiles(buffered)
+	loaded, err := loader.LoadFiles(buffered)
 	require.NoError(t, err)
+	return printed(t, loaded, call)
+}
+
+// printed is the print of Helm of a chart that was loaded.
+func printed(t testing.TB, loaded *chart.Chart, call helm.Call) map[string]string {
+	t.Helper()
 	values := map[string]any{}
 	maps.Copy(values, call.Values)
-	require.NoError(t, chartutil.ProcessDependencies(chart, values))
+	require.NoError(t, chartutil.ProcessDependencies(loaded, values))
 	version, err := common.ParseKubeVersion(call.Kubernetes + ".0")
 	require.NoError(t, err)
-	top, err := util.ToRenderValues(chart, values, common.ReleaseOptions{Name: call.Release, Namespace: call.Namespace, Revision: 1, IsInstall: true},
+	top, err := util.ToRenderValues(loaded, values, common.ReleaseOptions{Name: call.Release, Namespace: call.Namespace, Revision: 1, IsInstall: true},
 		&common.Capabilities{KubeVersion: *version, APIVersions: call.APIVersions})
 	require.NoError(t, err)
-	printed, err := engine.Render(chart, top)
+	texts, err := engine.Render(loaded, top)
 	require.NoError(t, err)
 	found := map[string]string{}
-	for name, text := range printed {
+	for name, text := range texts {
 		if strings.TrimSpace(text) != "" {
-			found[strings.TrimPrefix(name, chart.Name()+"/")] = strings.TrimLeft(text, "\n")
+			found[strings.TrimPrefix(name, loaded.Name()+"/")] = strings.TrimLeft(text, "\n")
 		}
 	}
 	return found
@@ -136,6 +148,7 @@ var failing = map[string]struct {
 	"in a helper":      {map[string]string{"templates/_h.tpl": "{{ define \"h\" }}\n{{ uuidv4 }}{{ end }}", "templates/a.yaml": "a: {{ include \"h\" . }}\n"}, "templates/_h.tpl:2:3: uuidv4: its result depends on chance, and the same release renders the same everywhere and always; give the chart a value or the name of a Secret: one annotated transom.dev/generate gets its values in the cluster"},
 	"in tpl":           {map[string]string{"templates/a.yaml": "a: {{ tpl \"{{ env `HOME` }}\" . }}\n"}, "templates/a.yaml:1:6: env: its result depends on the machine, and the same release renders the same everywhere and always; give the chart a value instead"},
 	"a date of now":    {map[string]string{"templates/a.yaml": "a: {{ date \"2006\" \"x\" }}\n"}, "templates/a.yaml:1:6: date: x is no time, so this would be the time of now"},
+	"a zone of here":   {map[string]string{"templates/a.yaml": "a: {{ dateInZone \"15:04\" 0 \"Local\" }}\n"}, "templates/a.yaml:1:6: dateInZone: the zone Local is that of the machine; name one, such as UTC"},
 	"a cluster":        {map[string]string{"templates/a.yaml": "a: {{ lookup \"v1\" \"Secret\" \"\" \"\" }}\n"}, "templates/a.yaml:1:6: lookup: its result depends on a cluster, and the same release renders the same everywhere and always; give the chart a value"},
 	"required":         {map[string]string{"templates/a.yaml": "a: {{ required \"give a tag\" .Values.tag }}\n"}, "templates/a.yaml:1:6: give a tag"},
 	"fail":             {map[string]string{"templates/a.yaml": "{{ fail \"no such size\" }}\n"}, "templates/a.yaml:1:3: no such size"},
@@ -147,14 +160,20 @@ var failing = map[string]struct {
 	"dependency":       {map[string]string{"Chart.yaml": "apiVersion: v2\nname: x\nversion: 1.0.0\ndependencies: [{name: redis, version: 1.x.x, repository: https://example.com}]\n"}, "Chart.yaml: x depends on the chart redis, which is not in its directory charts; nothing is downloaded, so run helm dependency build and commit its files"},
 	"library":          {map[string]string{"Chart.yaml": "apiVersion: v2\nname: x\nversion: 1.0.0\ntype: library\n"}, "Chart.yaml: type is library, and a library renders nothing; vendor a chart of type application that depends on it"},
 	"apiVersion":       {map[string]string{"Chart.yaml": "apiVersion: v9\nname: x\nversion: 1.0.0\n"}, `Chart.yaml: apiVersion is "v9"; a chart of Helm has v1 or v2`},
+	"ignored":          {map[string]string{".helmignore": "Chart.yaml\n"}, "Chart.yaml: Chart.yaml file is missing"},
 	"no name":          {map[string]string{"Chart.yaml": "apiVersion: v2\nversion: 1.0.0\n"}, "Chart.yaml: validation: chart.metadata.name is required"},
 	"old cluster":      {map[string]string{"Chart.yaml": "apiVersion: v2\nname: x\nversion: 1.0.0\nkubeVersion: \">=1.40\"\n"}, "Chart.yaml: the chart needs Kubernetes >=1.40, and the environment has 1.33"},
 	"schema":           {map[string]string{"values.yaml": "size: many\ntag: 1\n", "values.schema.json": `{"properties": {"size": {"type": "integer"}, "tag": {"type": "string"}}}`}, "values.schema.json: /size: got string, want integer; /tag: got number, want string"},
 	"remote schema":    {map[string]string{"values.schema.json": `{"$ref": "https://example.com/schema.json"}`}, "values.schema.json: it refers to https://example.com/schema.json, and nothing outside of the chart is read; copy that into $defs"},
+	"escaped schema":   {map[string]string{"values.schema.json": `{"items": [{"\u0024ref": "file:///etc/passwd"}]}`}, "values.schema.json: it refers to file:///etc/passwd, and nothing outside of the chart is read; copy that into $defs"},
+	"dynamic schema":   {map[string]string{"values.schema.json": `{"$dynamicRef": "urn:elsewhere"}`}, "values.schema.json: it refers to urn:elsewhere, and nothing outside of the chart is read; copy that into $defs"},
+	"remote dialect":   {map[string]string{"values.schema.json": `{"$schema": "https://example.com/dialect.json"}`}, "values.schema.json: it refers to https://example.com/dialect.json, and nothing outside of the chart is read; copy that into $defs"},
 	"hook of deletion": {map[string]string{"templates/a.yaml": "kind: Job\nmetadata: {name: a, annotations: {helm.sh/hook: \"post-install, pre-delete\"}}\n"}, "templates/a.yaml: Job a is a hook of pre-delete, and nothing runs then; leave it out with spec.chart.hooks: {omit: [pre-delete]} in version.yaml, and do what it does by hand"},
 	"hook of nothing":  {map[string]string{"templates/a.yaml": "kind: Job\nmetadata: {name: a, annotations: {helm.sh/hook: preinstall}}\n"}, `templates/a.yaml: Job a is a hook of "preinstall", which is no event of Helm`},
 	"hook of two":      {map[string]string{"templates/a.yaml": "kind: Job\nmetadata: {name: a, annotations: {helm.sh/hook: \"pre-upgrade,post-upgrade\"}}\n"}, "templates/a.yaml: Job a is a hook before and after the same event, and one object is applied once; make two of it"},
 	"weight":           {map[string]string{"templates/a.yaml": "kind: Job\nmetadata: {name: a, annotations: {helm.sh/hook: pre-upgrade, helm.sh/hook-weight: heavy}}\n"}, `templates/a.yaml: Job a has the weight "heavy", which is no number`},
+	"ignoring":         {map[string]string{".helmignore": "docs/**\n"}, ".helmignore: double-star (**) syntax is not supported"},
+	"hook in capitals": {map[string]string{"templates/a.yaml": "kind: Job\nmetadata: {name: a, annotations: {helm.sh/hook: Pre-Delete}}\n"}, "templates/a.yaml: Job a is a hook of pre-delete, and nothing runs then; leave it out with spec.chart.hooks: {omit: [pre-delete]} in version.yaml, and do what it does by hand"},
 	"broken archive":   {map[string]string{"charts/redis.tgz": "no archive"}, "Chart.yaml: error unpacking subchart redis.tgz in x: gzip: invalid header"},
 }
 
@@ -166,5 +185,87 @@ func TestAChartWithAMistakeIsToldByFileAndLine(t *testing.T) {
 			_, err = helm.Render(chartOf(c.files), encoded)
 			require.EqualError(t, err, c.want)
 		})
+	}
+}
+
+// TestADirectoryIsReadAsHelmReadsIt: the same texts as Helm prints of the chart on disk, where its loader of directories applies the
+// .helmignore.
+func TestADirectoryIsReadAsHelmReadsIt(t *testing.T) {
+	for name, rules := range map[string]string{
+		"no rules": "", "a file": "one.txt\n", "a directory": "# of the authors\nfiles/\n", "from the root": "/templates/b.yaml\n",
+		"all but": "!*.yaml\n", "everything of a kind": "\ufeff*.txt\ntests/\n", "a subchart": "charts/sub\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			files := chartOf(map[string]string{
+				"values.yaml": "\ufeffa: b\n", "files/one.txt": "one", "files/two.txt": "two", "templates/.hidden.yaml": "{{ fail \"hidden\" }}",
+				"templates/a.yaml": "\ufefflist: {{ range $name, $_ := .Files }}{{ $name }},{{ end }}\na: {{ .Values.a }}\n", "templates/b.yaml": "b: c\n",
+				"templates/tests/t.yaml": "d: e\n", "charts/sub/Chart.yaml": "apiVersion: v2\nname: sub\nversion: 1.0.0\n",
+				"charts/sub/templates/s.yaml": "s: t\n", "charts/sub/.helmignore": "s.yaml\n",
+			})
+			if rules != "" {
+				files[".helmignore"] = []byte(rules)
+			}
+			call := helm.Call{Release: "shop", Namespace: "payments", Kubernetes: "1.33"}
+			encoded, err := call.Encode()
+			require.NoError(t, err)
+			got, err := helm.Render(files, encoded)
+			dir := t.TempDir()
+			for name, data := range files {
+				require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755))
+				require.NoError(t, os.WriteFile(filepath.Join(dir, name), data, 0o644))
+			}
+			loaded, loadErr := loader.LoadDir(dir)
+			if loadErr != nil {
+				require.EqualError(t, err, "Chart.yaml: "+loadErr.Error())
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, printed(t, loaded, call), got)
+		})
+	}
+}
+
+// TestADefinitionIsPrintedOnce of a dependency that is there twice.
+func TestADefinitionIsPrintedOnce(t *testing.T) {
+	encoded, err := helm.Call{Release: "shop", Namespace: "payments", Kubernetes: "1.33"}.Encode()
+	require.NoError(t, err)
+	got, err := helm.Render(chartOf(map[string]string{
+		"Chart.yaml": "apiVersion: v2\nname: x\nversion: 1.0.0\ndependencies:\n- {name: sub, version: 1.0.0, repository: \"\", alias: one}\n" +
+			"- {name: sub, version: 1.0.0, repository: \"\", alias: two}\n",
+		"charts/sub/Chart.yaml": "apiVersion: v2\nname: sub\nversion: 1.0.0\n", "charts/sub/templates/s.yaml": "of: {{ .Chart.Name }}\n",
+		"charts/sub/crds/a.yaml": "kind: CustomResourceDefinition\nmetadata: {name: a}\n", "crds/b.yaml": "kind: CustomResourceDefinition\nmetadata: {name: b}\n",
+	}), encoded)
+	require.NoError(t, err)
+	require.Equal(t, []string{"charts/one/crds/a.yaml", "charts/one/templates/s.yaml", "charts/two/templates/s.yaml", "crds/b.yaml"}, slices.Sorted(maps.Keys(got)))
+}
+
+// TestEventsOfHooksMayBeInCapitals, as for Helm.
+func TestEventsOfHooksMayBeInCapitals(t *testing.T) {
+	print := func(first bool, event string) map[string]string {
+		encoded, err := helm.Call{Release: "shop", Namespace: "payments", Kubernetes: "1.33", Hooks: helm.Hooks{First: first}}.Encode()
+		require.NoError(t, err)
+		got, err := helm.Render(chartOf(map[string]string{"templates/a.yaml": "kind: Job\nmetadata: {name: a, annotations: {helm.sh/hook: \"" + event + "\"}}\n"}), encoded)
+		require.NoError(t, err)
+		return got
+	}
+	for _, first := range []bool{true, false} {
+		want := print(first, "pre-upgrade,post-install")
+		require.NotEmpty(t, want)
+		require.Equal(t, want, print(first, "PRE-UPGRADE, Post-Install"))
+		require.Empty(t, print(first, "Test"))
+	}
+}
+
+// TestAZoneIsNotThatOfTheMachine: a date of a zone's abbreviation is the same where the machine is in that zone.
+func TestAZoneIsNotThatOfTheMachine(t *testing.T) {
+	encoded, err := helm.Call{Release: "shop", Namespace: "payments", Kubernetes: "1.33"}.Encode()
+	require.NoError(t, err)
+	here := time.Local
+	defer func() { time.Local = here }()
+	for _, zone := range []*time.Location{time.UTC, time.FixedZone("CET", 3600)} {
+		time.Local = zone
+		got, err := helm.Render(chartOf(map[string]string{"templates/a.yaml": `a: {{ toDate "15:04 MST" "12:00 CET" | date "15:04" }}`}), encoded)
+		require.NoError(t, err)
+		require.Equal(t, "a: 12:00", got["templates/a.yaml"])
 	}
 }

@@ -63,7 +63,8 @@ func (h Hooks) object(text string) (string, error) {
 		return text, nil
 	}
 	what := fmt.Sprintf("%s %s", textOf(object, "kind"), textOf(metadata, "name"))
-	moment, err := h.moment(what, value.Value)
+	events := strings.ToLower(value.Value) // as Helm reads them
+	moment, err := h.moment(what, events)
 	if err != nil || moment == 0 {
 		return "", err
 	}
@@ -71,7 +72,7 @@ func (h Hooks) object(text string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%s has the weight %q, which is no number", what, textOf(annotations, weightOfHook))
 	}
-	again := strings.Contains(value.Value, "-upgrade")
+	again := strings.Contains(events, "-upgrade")
 	for _, name := range []string{annotationHook, weightOfHook, deletionOfHook} {
 		remove(annotations, name)
 	}

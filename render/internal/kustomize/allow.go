@@ -25,7 +25,7 @@ var allowedFields = []string{
 	"resources", "bases", "components",
 	"namePrefix", "nameSuffix", "namespace", "labels", "commonLabels", "commonAnnotations",
 	"patches", "patchesStrategicMerge", "patchesJson6902", "images", "replacements", "replicas", "sortOptions",
-	"configMapGenerator", "generatorOptions",
+	"configMapGenerator", "generatorOptions", "transformers",
 }
 
 // refusedFields are the others, with the remedy.
@@ -38,7 +38,6 @@ var refusedFields = map[string]string{
 	"crds":                        "changes how objects are read; list CustomResourceDefinitions under resources",
 	"configurations":              "changes how objects are read; use patches or replacements",
 	"generators":                  "runs plug-ins; use resources or configMapGenerator",
-	"transformers":                "runs plug-ins; use patches or replacements",
 	"validators":                  "runs plug-ins; write a Policy",
 	"buildMetadata":               "writes about the build into every object; remove it",
 	"imageTags":                   "is deprecated; use images",

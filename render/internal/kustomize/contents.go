@@ -26,7 +26,7 @@ func (g *guard) contents(k *kustomization) {
 	for i, p := range k.spec.Resources {
 		g.resource(k, field("resources", i), p)
 	}
-	for i, p := range k.spec.Bases {
+	for i, p := range k.spec.Bases { //nolint:staticcheck // published bases have them
 		g.resource(k, field("bases", i), p)
 	}
 	for i, p := range k.spec.Components {
@@ -35,14 +35,21 @@ func (g *guard) contents(k *kustomization) {
 	for i, p := range k.spec.Patches {
 		g.patch(k, field("patches", i), p)
 	}
-	for i, p := range k.spec.PatchesJson6902 {
+	for i, p := range k.spec.PatchesJson6902 { //nolint:staticcheck // published bases have them
 		g.patch(k, field("patchesJson6902", i), p)
 	}
-	for i, p := range k.spec.PatchesStrategicMerge {
+	for i, p := range k.spec.PatchesStrategicMerge { //nolint:staticcheck // published bases have them
 		g.patch(k, field("patchesStrategicMerge", i), strategicMerge(p))
 	}
 	for i, r := range k.spec.Replacements {
 		g.replacement(k, field("replacements", i), r)
+	}
+	if len(k.spec.Transformers) > maxTransformers {
+		g.reportField(k, "transformers", "too-many", "lists %d; at most %d are built", len(k.spec.Transformers), maxTransformers)
+		return
+	}
+	for i, entry := range k.spec.Transformers {
+		g.transformer(k, field("transformers", i), entry)
 	}
 	for _, affix := range []string{k.spec.NamePrefix, k.spec.NameSuffix} {
 		if affix != "" {

@@ -99,7 +99,7 @@ func (s *sources) kustomization(dir string) *types.Kustomization {
 	if err != nil {
 		return nil
 	}
-	k, err := Decode(content)
+	k, err := decodeForBuild(content)
 	if err != nil {
 		return nil
 	}
@@ -188,7 +188,7 @@ func (s *sources) expand(dir string) expansion {
 	for _, p := range k.Components {
 		e.add(s.expand(path.Join(dir, p)))
 	}
-	for _, p := range k.Patches {
+	for _, p := range patched(k) {
 		if p.Path != "" {
 			e.bytes = plus(e.bytes, s.file(path.Join(dir, p.Path)).size)
 		}

@@ -33,7 +33,7 @@ func patchesBelow(trees []Tree, dir string, visited map[string]bool) ([]targeted
 	if err != nil || t.Overlay {
 		return nil, err
 	}
-	k, err := Decode(content)
+	k, err := decodeForBuild(content)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", file, err)
 	}
@@ -49,11 +49,18 @@ func patchesBelow(trees []Tree, dir string, visited map[string]bool) ([]targeted
 	if err := yaml.Unmarshal(content, &root); err != nil {
 		return nil, fmt.Errorf("read %s: %w", file, err)
 	}
-	for i, p := range k.Patches {
+	merged := 0 // of patchesStrategicMerge, which have no target and come first
+	if n := Lookup(root.Content[0], "patchesStrategicMerge"); n != nil {
+		merged = len(n.Content)
+	}
+	for i, p := range patched(k) {
 		if p.Target == nil {
 			continue
 		}
-		place := platform.Problem{File: file, Field: field("patches", i)}
+		place := platform.Problem{File: file, Field: field("patches", i-merged)}
+		if last := i - len(k.Patches); last >= 0 {
+			place.Field = field("patchesJson6902", last)
+		}
 		if n := Lookup(root.Content[0], splitField(place.Field)...); n != nil {
 			place.Line, place.Column = n.Line, n.Column
 		}

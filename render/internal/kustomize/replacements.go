@@ -108,6 +108,7 @@ func affixes(trees []Tree) ([]string, error) {
 				return nil // no build comes to it
 			}
 			found = append(found, k.NamePrefix, k.NameSuffix)
+			found = append(found, transformedAffixes(t.Files, path.Dir(name), k.Transformers)...)
 			return nil
 		})
 		if err != nil {

@@ -109,13 +109,11 @@ func skeletonTree(trees []Tree) (map[string][]byte, error) {
 }
 
 func withoutReplacements(content []byte) ([]byte, error) {
-	k, err := Decode(content)
+	k, err := decodeForBuild(content)
 	if err != nil {
 		return content, nil // no build comes to it
 	}
-	if err := k.FixKustomizationPreMarshalling(nil); err != nil {
-		return nil, err
-	}
+	_ = relabel(k) // as modernised: a label in both fields stays in both
 	k.Replacements = nil
 	k.MetaData = &types.ObjectMeta{Name: "skeleton"} // Kustomize refuses a kustomization without any field
 	// Generated names get their hash after replacements have looked for them.
@@ -184,7 +182,7 @@ func (a *analysis) unwritten(r *resource.Resource) *yaml.Node {
 func objectLines(trees []Tree, file string) map[string]int {
 	lines := map[string]int{}
 	tree, content, err := ReadIn(trees, file)
-	if err != nil || tree.Printed {
+	if err != nil || tree.Printed > 0 {
 		return lines
 	}
 	documents, _ := strictyaml.Scan(content, strictyaml.Options{Documents: true, Aliases: true, Size: MaxFile})

@@ -122,7 +122,8 @@ func images(n *yaml.Node) (count int64) {
 // change makes a kustomization's own changes, in the order of Kustomize.
 func (t *trial) change(dir string, k *types.Kustomization, acc *accumulation) {
 	objects := int64(len(acc.items))
-	changes := int64(len(k.Patches) + len(k.Images) + len(k.Replicas) + len(k.Labels))
+	patches := patched(k)
+	changes := int64(len(patches) + len(k.Images) + len(k.Replicas) + len(k.Labels))
 	for _, r := range k.Replacements {
 		for _, one := range t.sources.replacements(dir, r) {
 			changes++
@@ -138,7 +139,10 @@ func (t *trial) change(dir string, k *types.Kustomization, acc *accumulation) {
 	if t.patterns(dir, k, acc); t.failure != nil {
 		return
 	}
-	for n, p := range k.Patches {
+	for n, p := range patches {
+		if n == len(k.Patches) {
+			acc.affix(k) // which comes before patchesJson6902
+		}
 		t.patch(dir, n, p, acc)
 	}
 	t.plainly(dir, k, acc)
@@ -163,7 +167,6 @@ func (t *trial) plainly(dir string, k *types.Kustomization, acc *accumulation) {
 			sweeps, each = sweeps+1, each+int64(len(text))
 		}
 	}
-	affixed := k.NamePrefix != "" || k.NameSuffix != ""
 	const places = 3                             // metadata, template and selector
 	pairs := []map[string]string{k.CommonLabels} //nolint:staticcheck // published bases have it
 	for _, l := range k.Labels {
@@ -191,12 +194,22 @@ func (t *trial) plainly(dir string, k *types.Kustomization, acc *accumulation) {
 		sweeps, image = sweeps+1, image+n
 	}
 	t.walks = plus(t.walks, times(sweeps, acc.nodes))
-	if each+image == 0 && !affixed {
+	acc.affix(k)
+	if each+image == 0 {
 		return
 	}
 	for _, i := range acc.items {
-		i.affixed = i.affixed || affixed
 		acc.grow(i, 0, plus(each, times(image, i.containers)))
+	}
+}
+
+// affix notes that names may be others after a kustomization than before it.
+func (a *accumulation) affix(k *types.Kustomization) {
+	if k.NamePrefix == "" && k.NameSuffix == "" {
+		return
+	}
+	for _, i := range a.items {
+		i.affixed = true
 	}
 }
 

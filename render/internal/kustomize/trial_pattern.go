@@ -10,7 +10,7 @@ import (
 // of a few characters may be of a million steps, for each character of each name.
 func (t *trial) patterns(dir string, k *types.Kustomization, acc *accumulation) {
 	var selectors []*types.Selector
-	for _, p := range k.Patches {
+	for _, p := range patched(k) {
 		selectors = append(selectors, p.Target)
 	}
 	for _, r := range k.Replacements {

@@ -29,8 +29,9 @@ type Tree struct {
 	// Overlay says that the tree is an environment's: it meets instances of every offering.
 	Overlay bool
 
-	// Printed says that a chart printed the files for one instance: a line in them is no line that a person wrote.
-	Printed bool
+	// Printed is how many bytes a chart printed for one instance: a line in the files is no line that a person wrote. Zero: people
+	// wrote them.
+	Printed int
 }
 
 // A Wrapper is the Kustomization around one instance, as data.

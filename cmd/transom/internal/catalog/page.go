@@ -50,7 +50,7 @@ func Describe(p *platform.Platform, o *platform.Offering, v *platform.Version, u
 	parameters, rules := schema.Parameters(v)
 	page.Parameters, page.Rules = append(page.Parameters, parameters...), rules
 	for _, name := range slices.Sorted(maps.Keys(v.Bindings)) {
-		page.Bindings = append(page.Bindings, Named{name, bindingValue(v.Bindings[name])})
+		page.Bindings = append(page.Bindings, Named{name, v.Bindings[name].String()})
 	}
 	for _, c := range v.Components {
 		when := "always"
@@ -63,15 +63,6 @@ func Describe(p *platform.Platform, o *platform.Offering, v *platform.Version, u
 		page.Outputs = append(page.Outputs, Named{e.Name, e.Source})
 	}
 	return page
-}
-
-// bindingValue says which offerings a binding takes, and whether a request must have it.
-func bindingValue(b platform.Binding) string {
-	value := "a request of " + strings.Join(b.Offerings, " or ")
-	if b.Required {
-		value += ", required"
-	}
-	return value
 }
 
 // Text prints the page for people.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"path"
 	"slices"
 	"strings"
 
@@ -22,10 +21,15 @@ import (
 	"transom.dev/render"
 	"transom.dev/render/builtin"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
-// verbs are the rights on a kind of which there are manifests: its objects are watched, applied and pruned.
-var verbs = []string{"get", "list", "watch", "create", "patch", "delete"}
+// The rights on a kind of which there are manifests: its objects are watched, applied and pruned. Where ServiceAccounts of teams
+// write them, they are only watched.
+var (
+	reading = []string{"get", "list", "watch"}
+	writing = append(slices.Clone(reading), "create", "patch", "delete")
+)
 
 // The group of roles and bindings.
 const rbac = rbacv1.GroupName
@@ -38,18 +42,20 @@ type Rights struct {
 	Guessed []string
 	// Problems are those of the platform. A version or an environment that has one may be missing from the rules.
 	Problems []platform.Problem
+
+	from map[string]string // who renders a resource, by its name and group
 }
 
 // RightsFor finds the rights that all versions of a platform's offerings need, with all of their components, and the overlays of
 // its environments.
 func RightsFor(p *platform.Platform) (*Rights, error) {
-	r, f := &Rights{Problems: p.Problems}, newFinder()
+	r, f := &Rights{Problems: p.Problems}, newFinder(p)
 	var renderer render.Renderer
 	for _, name := range slices.Sorted(maps.Keys(p.Offerings)) {
 		for _, v := range p.Offerings[name].Versions {
 			documents, problems := renderer.Documents(v)
 			r.Problems = append(r.Problems, problems...)
-			if err := f.version(documents); err != nil {
+			if err := f.version(v, documents); err != nil {
 				return nil, fmt.Errorf("%s: %w", v, err)
 			}
 		}
@@ -58,17 +64,16 @@ func RightsFor(p *platform.Platform) (*Rights, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, state := range states {
-		r.Problems = append(r.Problems, state.Problems...)
-		for file, content := range state.Changes {
-			if strings.HasPrefix(file, "clusters/") && path.Ext(file) == ".yaml" {
-				if err := f.manifest(content); err != nil {
-					return nil, fmt.Errorf("%s of %s: %w", file, state.Environment, err)
-				}
+	for _, rendered := range states {
+		r.Problems = append(r.Problems, rendered.Problems...)
+		for file, content := range rendered.Changes {
+			if err := f.file(rendered.Environment, file, content); err != nil {
+				return nil, fmt.Errorf("%s of %s: %w", file, rendered.Environment, err)
 			}
 		}
 	}
-	r.Rules, r.Guessed = f.rules()
+	r.Rules, r.Guessed, r.from = f.rules()
+	r.Rules = append(r.Rules, impersonation(p)...)
 	slices.SortFunc(r.Problems, platform.Problem.Compare)
 	r.Problems = slices.CompactFunc(r.Problems, func(a, b platform.Problem) bool { return a.Compare(b) == 0 })
 	return r, nil
@@ -76,13 +81,24 @@ func RightsFor(p *platform.Platform) (*Rights, error) {
 
 // finder collects kinds, and the rights that roles grant: nobody may grant a right that he does not have.
 type finder struct {
-	kinds   map[schema.GroupKind]bool
+	environments map[string]*platform.Environment
+	allAccounts  bool // all environments write objects as ServiceAccounts
+
+	kinds   map[schema.GroupKind]bool   // whether the daemon writes them as itself
+	from    map[schema.GroupKind]string // who renders them
 	defined map[schema.GroupKind]string // resources, by the CustomResourceDefinitions of the platform
 	granted []rbacv1.PolicyRule
 }
 
-func newFinder() *finder {
-	return &finder{kinds: map[schema.GroupKind]bool{}, defined: map[schema.GroupKind]string{}}
+func newFinder(p *platform.Platform) *finder {
+	f := &finder{
+		environments: p.Environments, allAccounts: len(p.Environments) > 0,
+		kinds: map[schema.GroupKind]bool{}, from: map[schema.GroupKind]string{}, defined: map[schema.GroupKind]string{},
+	}
+	for _, e := range p.Environments {
+		f.allAccounts = f.allAccounts && e.Impersonate.ServiceAccount != nil
+	}
+	return f
 }
 
 // anObject has the fields of any object that say which rights it takes to write it.
@@ -121,18 +137,14 @@ func (o *anObject) groupKind() schema.GroupKind {
 }
 
 // version takes the objects of one version.
-func (f *finder) version(documents []*yaml.Node) error {
+func (f *finder) version(v *platform.Version, documents []*yaml.Node) error {
 	objects := make([]anObject, len(documents))
-	own := map[string]bool{}
 	for i, document := range documents {
 		if err := decodeLeniently(document, &objects[i]); err != nil {
 			return err
 		}
-		own[objects[i].Kind+"/"+objects[i].Metadata.Name] = true
 	}
-	for i := range objects {
-		f.object(&objects[i], own)
-	}
+	f.objects(objects, v.String(), !f.allAccounts)
 	return nil
 }
 
@@ -146,31 +158,52 @@ func decodeLeniently(node *yaml.Node, to *anObject) error {
 	return nil
 }
 
-// manifest takes the objects of a manifest of a state, but for the namespaces of teams, which the daemon may make anyway.
-func (f *finder) manifest(content []byte) error {
+// file takes the objects of a file of an environment's state, but for the namespaces of teams, which the daemon may make anyway.
+func (f *finder) file(environment, file string, content []byte) error {
+	_, _, ofTeam := state.ParseNamespaceFile(file)
+	if _, _, ofInstance := state.ParseManifestFile(file); !ofTeam && !ofInstance {
+		return nil
+	}
 	decoder := yaml.NewDecoder(bytes.NewReader(content))
+	var objects []anObject
 	for {
 		var o anObject
 		switch err := decoder.Decode(&o); {
 		case errors.Is(err, io.EOF):
+			f.objects(objects, "environments/"+environment, ofTeam || f.environments[environment].Impersonate.ServiceAccount == nil)
 			return nil
 		case err != nil && !errors.As(err, new(*yaml.TypeError)):
 			return err
 		}
 		if gk := o.groupKind(); gk.Kind != "" && gk != (schema.GroupKind{Kind: "Namespace"}) {
-			f.kinds[gk] = true
+			objects = append(objects, o)
 		}
 	}
 }
 
-// object takes one object of a version with the given roles of its own.
-func (f *finder) object(o *anObject, own map[string]bool) {
-	gk := o.groupKind()
-	f.kinds[gk] = true
+// objects takes objects that come together, which the daemon writes as itself or only reads.
+func (f *finder) objects(all []anObject, from string, written bool) {
+	own := map[string]bool{}
+	for i := range all {
+		own[all[i].Kind+"/"+all[i].Metadata.Name] = true
+	}
+	for i := range all {
+		gk := all[i].groupKind()
+		f.kinds[gk] = f.kinds[gk] || written
+		f.from[gk] = cmp.Or(f.from[gk], from)
+		if gk == (schema.GroupKind{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}) {
+			spec := all[i].Spec
+			f.defined[schema.GroupKind{Group: spec.Group, Kind: spec.Names.Kind}] = spec.Names.Plural
+		}
+		if written && gk.Group == rbac {
+			f.role(&all[i], own)
+		}
+	}
+}
+
+// role takes a role or a binding, beside given roles.
+func (f *finder) role(o *anObject, own map[string]bool) {
 	switch {
-	case gk == schema.GroupKind{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}:
-		f.defined[schema.GroupKind{Group: o.Spec.Group, Kind: o.Spec.Names.Kind}] = o.Spec.Names.Plural
-	case gk.Group != rbac:
 	case strings.HasSuffix(o.Kind, "Binding"):
 		if !own[o.RoleRef.Kind+"/"+o.RoleRef.Name] {
 			f.granted = append(f.granted, rbacv1.PolicyRule{
@@ -187,29 +220,64 @@ func (f *finder) object(o *anObject, own map[string]bool) {
 	}
 }
 
+// impersonation is the right to act as the ServiceAccounts of teams, and to see whether there is one.
+func impersonation(p *platform.Platform) (rules []rbacv1.PolicyRule) {
+	names := map[string]bool{}
+	for _, e := range p.Environments {
+		if _, name, found := strings.Cut(e.Impersonate.ClusterScoped, "/"); found {
+			names[name] = true
+		}
+		for _, r := range p.Requests {
+			if name, err := e.Impersonate.Account(r.Key.Team); err == nil && name != "" {
+				names[name] = true
+			}
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return []rbacv1.PolicyRule{{
+		APIGroups: []string{""}, Resources: []string{"serviceaccounts"}, ResourceNames: slices.Sorted(maps.Keys(names)), Verbs: []string{"get", "impersonate"},
+	}}
+}
+
 func resourceOf(gk schema.GroupKind) string {
 	plural, _ := meta.UnsafeGuessKindToResource(gk.WithVersion("v1"))
 	return plural.Resource
 }
 
-// rules are the rights on all kinds, a rule for each API group, and then those that roles grant.
-func (f *finder) rules() (rules []rbacv1.PolicyRule, guessed []string) {
-	groups := map[string][]string{}
-	for gk := range f.kinds {
+// rules are the rights on all kinds, sorted by API group, and then those that roles grant.
+func (f *finder) rules() (rules []rbacv1.PolicyRule, guessed []string, from map[string]string) {
+	from = map[string]string{}
+	type ruled struct {
+		group   string
+		written bool
+	}
+	resources := map[ruled][]string{}
+	for gk, written := range f.kinds {
 		resource := cmp.Or(f.defined[gk], resourceOf(gk))
 		if _, known := builtin.Scope(gk.Group, gk.Kind); !known && f.defined[gk] == "" {
 			guessed = append(guessed, gk.String()+" as "+resource)
 		}
-		groups[gk.Group] = append(groups[gk.Group], resource)
+		from[schema.GroupResource{Group: gk.Group, Resource: resource}.String()] = f.from[gk]
+		of := ruled{gk.Group, written}
+		resources[of] = append(resources[of], resource)
 	}
-	for _, group := range slices.Sorted(maps.Keys(groups)) {
-		slices.Sort(groups[group])
-		rules = append(rules, rbacv1.PolicyRule{APIGroups: []string{group}, Resources: groups[group], Verbs: verbs})
+	for of, list := range resources {
+		verbs := reading
+		if of.written {
+			verbs = writing
+		}
+		slices.Sort(list)
+		rules = append(rules, rbacv1.PolicyRule{APIGroups: []string{of.group}, Resources: list, Verbs: verbs})
 	}
+	slices.SortFunc(rules, func(a, b rbacv1.PolicyRule) int {
+		return strings.Compare(a.APIGroups[0]+a.Resources[0], b.APIGroups[0]+b.Resources[0])
+	})
 	slices.SortFunc(f.granted, func(a, b rbacv1.PolicyRule) int { return strings.Compare(a.String(), b.String()) })
 	granted := slices.CompactFunc(f.granted, func(a, b rbacv1.PolicyRule) bool { return a.String() == b.String() })
 	slices.Sort(guessed)
-	return append(rules, granted...), guessed
+	return append(rules, granted...), guessed, from
 }
 
 // Manifests are a ClusterRole with the rights, bound to the daemon's ServiceAccount on its own cluster, or on any other one.

@@ -134,3 +134,103 @@ func TestRightsIncludeOverlaysOfEnvironments(t *testing.T) {
 	}
 	require.Fail(t, "no rule for the core group")
 }
+
+// tenants is a platform whose environment writes as the ServiceAccounts that its namespaces bring.
+const tenants = granting + `
+-- environments/prod.yaml --
+apiVersion: transom.dev/v1alpha1
+kind: Environment
+metadata: {name: prod}
+spec:
+  state: {url: ../state.git}
+  clusters: {matchLabels: {stage: prod}}
+  impersonate: {serviceAccount: '"deploys-" + request.team', clusterScoped: operators/deployer}
+  namespace: {components: [account]}
+-- environments/prod/account/kustomization.yaml --
+apiVersion: kustomize.config.k8s.io/v1alpha1
+kind: Component
+resources: [binding.yaml]
+-- environments/prod/account/binding.yaml --
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: deployer}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: edit}
+subjects: [{kind: ServiceAccount, name: deploys-payments}]
+-- clusters/prod.yaml --
+apiVersion: transom.dev/v1alpha1
+kind: Cluster
+metadata: {name: prod, labels: {stage: prod}}
+spec: {}
+-- offerings/shop/offering.yaml --
+apiVersion: transom.dev/v1alpha1
+kind: Offering
+metadata: {name: shop}
+spec: {title: Shop, description: D., owner: platform}
+-- offerings/shop/1.0.0/version.yaml --
+apiVersion: transom.dev/v1alpha1
+kind: Version
+metadata: {name: shop}
+spec: {}
+-- offerings/shop/1.0.0/kustomization.yaml --
+apiVersion: kustomize.config.k8s.io/v1alpha1
+kind: Component
+resources: [all.yaml]
+-- offerings/shop/1.0.0/all.yaml --
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: settings}
+-- requests/payments/shop.yaml --
+apiVersion: transom.dev/v1alpha1
+kind: Request
+metadata: {name: shop}
+spec: {offering: shop, version: "1", environments: {prod: {}}}
+`
+
+func TestWhereTeamsWriteTheDaemonReadsAndActsAsThem(t *testing.T) {
+	rights, err := installation.RightsFor(load(t, tenants))
+	require.NoError(t, err)
+	require.Empty(t, rights.Problems)
+	read, rbac := []string{"get", "list", "watch"}, rbacv1.GroupName
+	require.ElementsMatch(t, []rbacv1.PolicyRule{
+		{APIGroups: []string{""}, Resources: []string{"configmaps"}, Verbs: read},
+		{APIGroups: []string{"acme.example"}, Resources: []string{"oxen"}, Verbs: read},
+		{APIGroups: []string{"apiextensions.k8s.io"}, Resources: []string{"customresourcedefinitions"}, Verbs: read},
+		{APIGroups: []string{"batch"}, Resources: []string{"cronjobs"}, Verbs: read},
+		{APIGroups: []string{"elsewhere.example"}, Resources: []string{"policies"}, Verbs: read},
+		{APIGroups: []string{rbac}, Resources: []string{"clusterrolebindings", "clusterroles"}, Verbs: read},
+		{APIGroups: []string{rbac}, Resources: []string{"rolebindings"}, Verbs: append(read, "create", "patch", "delete")},
+		{APIGroups: []string{rbac}, Resources: []string{"clusterroles"}, ResourceNames: []string{"edit"}, Verbs: []string{"bind"}},
+		{APIGroups: []string{""}, Resources: []string{"serviceaccounts"}, ResourceNames: []string{"deployer", "deploys-payments"}, Verbs: []string{"get", "impersonate"}},
+	}, rights.Rules)
+}
+
+func TestRightsThatAVersionNeedsBeyondTheKeptOnesAreFound(t *testing.T) {
+	lacking := func(archive, kept string) (messages []string) {
+		warnings, err := installation.Lacking(load(t, archive), fstest.MapFS{installation.RightsFile: {Data: []byte(kept)}})
+		require.NoError(t, err)
+		for _, w := range warnings {
+			require.True(t, w.Warning)
+			messages = append(messages, w.String())
+		}
+		return messages
+	}
+	rights, err := installation.RightsFor(load(t, granting))
+	require.NoError(t, err)
+	kept, err := rights.Manifests(true)
+	require.NoError(t, err)
+	require.Empty(t, lacking(granting, string(kept)))
+	const remedy = `; print it anew with "transom install --rights" and apply it to the clusters before this is merged`
+	require.Equal(t, []string{
+		"rights.yaml: warning: the daemon may not bind clusterroles.rbac.authorization.k8s.io edit" + remedy,
+		"rights.yaml: warning: the daemon may not get, list, watch configmaps, which shop@1.0.0 renders" + remedy,
+		"rights.yaml: warning: the daemon may not get, list, watch, create, patch, delete rolebindings.rbac.authorization.k8s.io, which environments/prod renders" + remedy,
+		"rights.yaml: warning: the daemon may not get, impersonate serviceaccounts deployer" + remedy,
+		"rights.yaml: warning: the daemon may not get, impersonate serviceaccounts deploys-payments" + remedy,
+	}, lacking(tenants, string(kept)))
+	require.Equal(t, []string{"rights.yaml: warning: cannot be read: there is no ClusterRole with rules in it" + remedy}, lacking(granting, "kind: List\n"))
+	require.Empty(t, lacking(tenants, "kind: ClusterRole\nrules: [{apiGroups: ['*'], resources: ['*'], verbs: ['*']}]\n"))
+
+	none, err := installation.Lacking(load(t, granting), fstest.MapFS{})
+	require.NoError(t, err)
+	require.Empty(t, none)
+}

@@ -187,7 +187,7 @@ func trees(dir, name string, known states.States) (*Baseline, error) {
 	b := &Baseline{name: name, before: accepted(dir)}
 	for _, entry := range entries {
 		if entry.IsDir() && !strings.HasPrefix(entry.Name(), ".") {
-			b.environments = append(b.environments, entry.Name())
+			b.environments = append(b.environments, strings.TrimSuffix(entry.Name(), states.Bare))
 		}
 	}
 	b.Of = func(environment string) (*render.Base, error) { return known.Base(environment), nil }

@@ -36,30 +36,42 @@ func (o *forecast) decisions() []Decision {
 	if o.before == nil {
 		return all
 	}
-	was := map[string]*platform.Decision{}
-	for _, d := range o.before.Decisions {
-		was[d.File] = d
-	}
-	for _, d := range o.platform.Decisions {
-		before := was[d.File]
-		delete(was, d.File)
-		unchanged := before != nil && before.Digest == d.Digest
+	was, is := byFile(o.before.Decisions), byFile(o.platform.Decisions)
+	for file, now := range is {
+		before, known := was[file]
+		delete(was, file)
+		d, unchanged := now.decision, known && before.digests == now.digests
 		if d.Broken || o.of[d.Environment] == nil || unchanged {
 			continue
 		}
 		change := "added"
-		if before != nil {
+		if known {
 			change = "changed"
 		}
 		all = append(all, o.decide(d, change))
 	}
-	for _, d := range was {
+	for _, before := range was {
+		d := before.decision
 		if !d.Broken && o.of[d.Environment] != nil && o.earlier[d.Environment] != nil {
 			all = append(all, o.decide(d, "removed"))
 		}
 	}
 	slices.SortFunc(all, func(a, b Decision) int { return cmp.Compare(a.File, b.File) })
 	return all
+}
+
+// decided is the content of a file of decisions: one, or one for each item of an Approval of many, whose effects are told together.
+type decided struct {
+	decision *platform.Decision
+	digests  string
+}
+
+func byFile(decisions []*platform.Decision) map[string]decided {
+	files := map[string]decided{}
+	for _, d := range decisions {
+		files[d.File] = decided{d, files[d.File].digests + d.Digest}
+	}
+	return files
 }
 
 // decide finds out the effects of a decision.

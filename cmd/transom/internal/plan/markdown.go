@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"transom.dev/cmd/transom/internal/terminal"
+	"transom.dev/render/platform"
 )
 
 // A forge takes comments of 65,536 characters. Counted are bytes, which are never fewer.
@@ -17,9 +18,10 @@ const (
 )
 
 // Markdown is the plan as one comment of a pull request: the important lines first, and the differences folded. Differences
-// that do not fit are left out, and the comment says so.
-func (p *Plan) Markdown() string {
-	head, foot := p.markdownHead(), p.markdownFoot()
+// that do not fit are left out, and the comment says so. Files is the address below which the files of the plan are shown, to
+// which its Problems lead then; it may be empty.
+func (p *Plan) Markdown(files string) string {
+	head, foot := p.markdownHead(files), p.markdownFoot()
 	body := &folder{room: commentLimit - commentSpare - len(head) - len(foot)}
 	now := p.now()
 	for _, b := range folded(blocks(now.Changes)) {
@@ -44,30 +46,30 @@ func (p *Plan) Markdown() string {
 }
 
 // markdownHead has the moves, decisions, waits, cautions, Problems and Warnings.
-func (p *Plan) markdownHead() string {
+func (p *Plan) markdownHead(files string) string {
 	head := &clipped{limit: commentHead}
 	head.line("### Transom plan: " + p.counts())
 	head.line("")
 	for _, line := range p.moves() {
-		head.line("- " + line)
+		head.line("- " + quote(line))
 	}
 	for _, d := range p.Decisions {
-		head.line("- " + d.line())
+		head.line("- " + quote(d.line()))
 	}
 	for _, line := range p.waiting() {
-		head.line("- " + line)
+		head.line("- " + quote(line))
 	}
 	for _, e := range slices.Concat(p.Environments, p.Promoted.Environments) {
 		if e.LetGo {
-			head.line("- **" + e.Name + "** " + environmentLetGo)
+			head.line("- **" + quote(e.Name) + "** " + environmentLetGo)
 		}
 		for _, c := range e.Cautions {
-			head.line("- **caution:** " + caution(e.Name, c))
+			head.line("- **caution:** " + quote(caution(e.Name, c)))
 		}
 	}
 	for _, e := range p.Held.Environments {
 		for _, c := range e.Cautions {
-			head.line("- **caution,** once it is not held any more: " + caution(e.Name, c))
+			head.line("- **caution,** once it is not held any more: " + quote(caution(e.Name, c)))
 		}
 	}
 	head.line("")
@@ -76,15 +78,15 @@ func (p *Plan) markdownHead() string {
 	}
 	if len(p.Problems) > 0 {
 		head.line("**Problems**; what they concern keeps what it has:")
-		head.block(texts(p.Problems))
+		head.problems(p.Problems, files)
 	}
 	if len(p.Known) > 0 {
 		head.line("**Problems that are merged already**")
-		head.block(texts(p.Known))
+		head.problems(p.Known, files)
 	}
 	if len(p.Warnings) > 0 {
 		head.line("**Warnings**")
-		head.block(texts(p.Warnings))
+		head.problems(p.Warnings, files)
 	}
 	return head.text.String()
 }
@@ -100,14 +102,14 @@ func texts[T fmt.Stringer](all []T) []string {
 // markdownFoot has the baseline, the notes and the digests.
 func (p *Plan) markdownFoot() string {
 	foot := &clipped{limit: commentHead / 2}
-	foot.line("Compared with " + p.Base + ".")
+	foot.line("Compared with " + quote(p.Base) + ".")
 	for _, note := range p.Notes {
-		foot.line("> " + note)
+		foot.line("> " + quote(note))
 	}
 	foot.line("")
 	for _, e := range p.Environments {
 		if e.Digest != "" {
-			foot.line("- plan of " + e.Name + ": `" + e.Digest + "`")
+			foot.line("- plan of " + quote(e.Name) + ": `" + e.Digest + "`")
 		}
 	}
 	return foot.text.String()
@@ -147,6 +149,18 @@ func (c *clipped) block(lines []string) {
 	c.text.WriteString(fence + "\n" + text + fence + "\n\n")
 }
 
+// problems adds Problems: as a list that leads to their files where these are shown, else as they are.
+func (c *clipped) problems(all []platform.Problem, files string) {
+	if files == "" {
+		c.block(texts(all))
+		return
+	}
+	for _, p := range all {
+		c.line(linked(p, files))
+	}
+	c.line("")
+}
+
 // fenceFor is longer than any run of backquotes in a text.
 func fenceFor(text string) string {
 	fence := "```"
@@ -168,9 +182,9 @@ type folder struct {
 func (f *folder) add(b *changeBlock, share string, passes []string) {
 	open := ""
 	if b.environment != f.environment {
-		open = fmt.Sprintf("<details><summary><b>%s</b>%s</summary>\n\n", b.environment, share)
+		open = fmt.Sprintf("<details><summary><b>%s</b>%s</summary>\n\n", quote(b.environment), quote(share))
 		if len(passes) > 0 {
-			open += strings.Join(passes, "; ") + "\n\n"
+			open += quote(strings.Join(passes, "; ")) + "\n\n"
 		}
 		if f.environment != "" {
 			open = "</details>\n\n" + open
@@ -220,17 +234,17 @@ func (b *changeBlock) markdown(diffs bool) string {
 	if shared := b.shared(); shared != "" {
 		summary += ", " + shared
 	}
-	fmt.Fprintf(&out, "<details><summary>%s</summary>\n\n", summary)
+	fmt.Fprintf(&out, "<details><summary>%s</summary>\n\n", quote(summary))
 	for _, g := range b.groups {
 		sign, object, clusters := g.summary()
-		fmt.Fprintf(&out, "- `%s`%s\n", strings.TrimSpace(sign+" "+object), clusters)
+		fmt.Fprintf(&out, "- %s%s\n", code(sign+" "+object), quote(clusters))
 		if diffs && g.showsDiff() {
 			fence := fenceFor(g.Diff)
 			fmt.Fprintf(&out, "\n%sdiff\n%s%s\n\n", fence, g.Diff, fence)
 		}
 	}
 	if len(b.identical) > 0 {
-		fmt.Fprintf(&out, "\nThe same for %s.\n", few(b.identical))
+		fmt.Fprintf(&out, "\nThe same for %s.\n", quote(few(b.identical)))
 	}
 	out.WriteString("\n</details>\n\n")
 	return out.String()

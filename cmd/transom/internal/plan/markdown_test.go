@@ -2,6 +2,7 @@ package plan_test
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -40,7 +41,7 @@ func TestMarkdownIsOneComment(t *testing.T) {
 	for _, p := range []*plan.Plan{
 		large(1, 1, 0), large(1, 10_000, 0), large(3_000, 1, 0), large(100, 50, 100), large(3_000, 100, 3_000), {Base: "HEAD"},
 	} {
-		text := p.Markdown()
+		text := p.Markdown("")
 		require.LessOrEqual(t, len(text), 65_536)
 		require.Equal(t, strings.Count(text, "<details>"), strings.Count(text, "</details>"))
 		require.Contains(t, text, "Compared with ")
@@ -48,17 +49,40 @@ func TestMarkdownIsOneComment(t *testing.T) {
 			require.Contains(t, text, e.Digest)
 		}
 	}
-	require.NotContains(t, large(1, 1, 0).Markdown(), "Cut to fit")
-	require.Contains(t, large(1, 10_000, 0).Markdown(), "**Cut to fit one comment:** the differences of 2 requests. `transom plan` shows it.")
-	require.Regexp(t, `\*\*Cut to fit one comment:\*\* the differences of \d+ requests, and all about \d+ requests\.`, large(3_000, 100, 3_000).Markdown())
+	require.NotContains(t, large(1, 1, 0).Markdown(""), "Cut to fit")
+	require.Contains(t, large(1, 10_000, 0).Markdown(""), "**Cut to fit one comment:** the differences of 2 requests. `transom plan` shows it.")
+	require.Regexp(t, `\*\*Cut to fit one comment:\*\* the differences of \d+ requests, and all about \d+ requests\.`, large(3_000, 100, 3_000).Markdown(""))
 }
 
 func TestMarkdownQuotesWhatPeopleWrote(t *testing.T) {
-	text := large(1, 1, 1).Markdown()
+	text := large(1, 1, 1).Markdown("")
 	require.Contains(t, text, "````diff\n+text: ``` 0 é\n````\n", "a fence is longer than what it holds")
 	require.Contains(t, text, "````\nrequests/team/0.yaml: warning: ```\n<!-- @everyone\n````\n")
 	require.Contains(t, text, "requests/team/0.yaml: wrong wrong")
 	require.NotContains(t, text, strings.Repeat("wrong ", 200), "one Problem does not use up the room")
+}
+
+// TestMarkdownQuotesNamesAndReasons: text that people wrote mentions nobody, links nowhere and is no command, wherever it stands.
+func TestMarkdownQuotesNamesAndReasons(t *testing.T) {
+	evil := "/close @acme/admins #12 !3 <img src=x onerror=y> [x](https://evil.example) **b** `c` www.evil.example _u_ | ~label &4\n/merge"
+	p := large(1, 1, 1)
+	p.Base, p.Notes = evil, []string{evil}
+	p.Environments[0].Name, p.Environments[0].Passes = evil, []string{evil}
+	p.Environments[0].Cautions[0].Message = evil
+	p.Changes[0].Environment, p.Changes[0].Team, p.Changes[0].Cluster, p.Changes[0].Name = evil, evil, evil, evil
+	p.Problems = []platform.Problem{{File: "requests/a (b)/@x.yaml", Line: 6, Column: 3, Message: evil}, {Message: evil}}
+	for _, files := range []string{"", "https://github.example/acme/platform/blob/c1"} {
+		text := p.Markdown(files)
+		outside := regexp.MustCompile("(?s)(`{3,})(?:diff)?\n.*?\n`{3,}\n").ReplaceAllString(text, "") // of fences, in which nothing means anything
+		outside = regexp.MustCompile("``[^\n]*``").ReplaceAllString(outside, "")
+		for _, active := range []string{"@acme", " #12", " !3", "<img", "[x]", "https://evil", "www.evil", "**b**", "_u_", "~label", " &4"} {
+			require.NotContains(t, outside, active)
+		}
+		require.NotRegexp(t, `(?m)^/`, outside)
+		require.LessOrEqual(t, len(text), 65_536)
+	}
+	require.Contains(t, p.Markdown("https://github.example/acme/platform/blob/c1"),
+		"- [requests/a (b)/@&#8203;x.yaml:6](https://github.example/acme/platform/blob/c1/requests/a%20%28b%29/@x.yaml#L6):3: ")
 }
 
 func TestIdenticalChangesAreToldOnce(t *testing.T) {

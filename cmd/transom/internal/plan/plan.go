@@ -51,6 +51,7 @@ type Environment struct {
 	Cautions []render.Caution   `json:"cautions"`
 
 	OnTheirWay []platform.RequestKey `json:"onTheirWay,omitempty"` // whose change was merged before, sorted
+	Stuck      []Wait                `json:"stuck,omitempty"`      // why some of these do not go on: rejected, held and the like
 	Unproven   []Unproven            `json:"unproven,omitempty"`   // promoted releases that no upstream environment proves
 }
 
@@ -134,7 +135,7 @@ func (p *Plan) add(all *forecast, name string) error {
 	if apart = slices.Concat(apart, later, held); len(apart) > 0 {
 		p.OnTheirWay.Changes = append(p.OnTheirWay.Changes, apart...)
 		p.OnTheirWay.Environments = append(p.OnTheirWay.Environments, Environment{
-			Name: name, OnTheirWay: merged.requests, Changing: changing(apart), Requests: requestsOf(to.Before, to.Now),
+			Name: name, OnTheirWay: merged.requests, Stuck: all.stuck(name, merged.requests), Changing: changing(apart), Requests: requestsOf(to.Before, to.Now),
 			Moves: []render.Move{}, Cautions: []render.Caution{},
 		})
 	}

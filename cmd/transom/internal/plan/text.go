@@ -73,8 +73,11 @@ func (p *Plan) counts() string {
 // steps of their environment.
 func (p *Plan) waiting() (lines []string) {
 	for _, e := range p.OnTheirWay.Environments {
-		if len(e.OnTheirWay) > 0 {
-			lines = append(lines, fmt.Sprintf("already on its way to %s, without this merge: %s", e.Name, few(union(nil, e.OnTheirWay))))
+		if going := e.going(); len(going) > 0 {
+			lines = append(lines, fmt.Sprintf("already on its way to %s, without this merge: %s", e.Name, few(union(nil, going))))
+		}
+		for _, w := range e.Stuck {
+			lines = append(lines, fmt.Sprintf("merged before, and waits in %s, %s: %s", e.Name, w.Gate, w.line()))
 		}
 	}
 	for _, e := range p.Promoted.Environments {
@@ -90,6 +93,16 @@ func (p *Plan) waiting() (lines []string) {
 		}
 	}
 	return lines
+}
+
+// going are the requests on their way that nothing keeps from it.
+func (e Environment) going() (keys []platform.RequestKey) {
+	for _, k := range e.OnTheirWay {
+		if !slices.ContainsFunc(e.Stuck, func(w Wait) bool { return slices.Contains(w.Requests, k) }) {
+			keys = append(keys, k)
+		}
+	}
+	return keys
 }
 
 // environmentLetGo is the text for an environment whose file is removed.

@@ -9,6 +9,7 @@ import (
 	"transom.dev/cmd/transom/internal/plan"
 	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/render"
+	"transom.dev/render/platform"
 )
 
 func TestAPlanIsColouredLikeADiff(t *testing.T) {
@@ -44,6 +45,20 @@ func TestAPlanIsColouredLikeADiff(t *testing.T) {
         +new
 plan of prod: sha256:abc
 compared with HEAD: objects 0 added, 2 changed, 0 replaced, 1 removed on 3 clusters; 1 cluster let go
+`, out.String())
+}
+
+func TestWhatWasRejectedIsNotOnItsWay(t *testing.T) {
+	shop, cart := platform.RequestKey{Team: "store", Name: "shop"}, platform.RequestKey{Team: "store", Name: "cart"}
+	p := plan.Plan{Base: "HEAD", OnTheirWay: plan.Stage{Environments: []plan.Environment{{
+		Name: "prod", OnTheirWay: []platform.RequestKey{cart, shop},
+		Stuck: []plan.Wait{{Environment: "prod", Requests: []platform.RequestKey{shop}, Gate: "rejected", Reason: "failed on east", Opens: "an Approval"}},
+	}}}}
+	var out bytes.Buffer
+	p.Text(&out, terminal.Paint{}, false)
+	require.Equal(t, `already on its way to prod, without this merge: store/cart
+merged before, and waits in prod, rejected: store/shop: failed on east; opened by an Approval
+compared with HEAD: no changes
 `, out.String())
 }
 

@@ -23,13 +23,26 @@ type Wait struct {
 }
 
 // waits are those of an environment, without those of requests whose change was merged before.
-func (o *forecast) waits(name string, leave []platform.RequestKey) (all []Wait) {
+func (o *forecast) waits(name string, leave []platform.RequestKey) []Wait {
+	return o.waitsOf(name, func(k platform.RequestKey, _ promotion.Gate) bool { return !slices.Contains(leave, k) })
+}
+
+// stuck are the waits of requests whose change was merged before and stays where it is until a person or another release lets it on.
+func (o *forecast) stuck(name string, merged []platform.RequestKey) []Wait {
+	standings := o.of[name].Standings
+	return o.waitsOf(name, func(k platform.RequestKey, g promotion.Gate) bool {
+		return slices.Contains(merged, k) && standings[k].Kept() && standings[k].Keeps(g)
+	})
+}
+
+// waitsOf are those of an environment that are asked for, each with its requests.
+func (o *forecast) waitsOf(name string, asked func(platform.RequestKey, promotion.Gate) bool) (all []Wait) {
 	e, to := o.platform.Environments[name], o.of[name]
 	for _, k := range sorted(to.Standings) {
-		if slices.Contains(leave, k) {
-			continue
-		}
 		for _, g := range to.Standings[k].Gates {
+			if !asked(k, g) {
+				continue
+			}
 			same := func(w Wait) bool { return w.Gate == g.Name && w.Reason == g.Reason && w.Opens == g.Opens }
 			at := slices.IndexFunc(all, same)
 			if at < 0 {

@@ -25,6 +25,7 @@ type Mirrors struct {
 	Credentials gitrepo.Credentials
 	Limits      gitrepo.Limits // of the servers' answers
 	Timeout     time.Duration  // how long a server may be silent; 0 is gitrepo's default
+	PushAllowed func() error   // asked right before each push; nil: it is always allowed
 
 	mu      sync.Mutex
 	remotes map[string]*gitrepo.Remote // by URL and branch: a mirror belongs to one of them
@@ -44,10 +45,16 @@ func (m *Mirrors) Open(remote, branch string) *gitrepo.Remote {
 	if m.remotes == nil {
 		m.remotes = map[string]*gitrepo.Remote{}
 	}
-	m.remotes[name] = &gitrepo.Remote{
-		URL: remote, Branch: branch, Dir: dir, Credentials: m.Credentials, Limits: m.Limits, Timeout: m.Timeout,
-	}
+	m.remotes[name] = m.Apart(remote, branch, dir)
 	return m.remotes[name]
+}
+
+// Apart returns the branch of a repository with a mirror at dir, which nobody else may use.
+func (m *Mirrors) Apart(remote, branch, dir string) *gitrepo.Remote {
+	return &gitrepo.Remote{
+		URL: remote, Branch: branch, Dir: dir, Credentials: m.Credentials, Limits: m.Limits, Timeout: m.Timeout,
+		PushAllowed: m.PushAllowed,
+	}
 }
 
 // Resolve makes a state repository's URL absolute: one that begins with ./ or ../ is relative to the platform's URL or

@@ -24,24 +24,9 @@ type Draft struct {
 // Example is how a request for a version may look.
 func Example(p *platform.Platform, o *platform.Offering, v *platform.Version) string {
 	draft := Draft{
-		Offering: o, Version: v, Constraint: ConstraintFor(o, v), Name: "my-" + o.Name, Environments: workspace.Environments(p),
+		Offering: o, Version: v, Constraint: o.Constraint(v), Name: "my-" + o.Name, Environments: workspace.Environments(p),
 	}
 	return "# requests/TEAM/my-" + o.Name + ".yaml\n" + draft.YAML()
-}
-
-// ConstraintFor is the widest constraint that means this version now.
-func ConstraintFor(o *platform.Offering, v *platform.Version) string {
-	number := v.Number
-	ranges := []string{fmt.Sprint(number.Major()), fmt.Sprintf("%d.%d", number.Major(), number.Minor())}
-	if number.Major() == 0 {
-		ranges = ranges[1:] // before 1.0.0 a minor version may break
-	}
-	for _, c := range ranges {
-		if found := o.Match(c); found != nil && found.Number.Equal(number) {
-			return c
-		}
-	}
-	return number.String()
 }
 
 // YAML is the file.

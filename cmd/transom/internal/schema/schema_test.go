@@ -112,7 +112,7 @@ func TestDecisionsHaveSchemas(t *testing.T) {
 	require.NoError(t, satisfies(t, platform.JSONSchema("Hold"), hold))
 	require.Error(t, satisfies(t, platform.JSONSchema("Pin"), hold))
 	require.Nil(t, platform.JSONSchema("Unknown"))
-	require.Equal(t, []string{"Approval", "Cluster", "Environment", "Hold", "Offering", "Override", "Pin", "Policy", "Request", "Version"}, platform.Kinds())
+	require.Equal(t, []string{"Approval", "Cluster", "Environment", "Hold", "Notification", "Offering", "Override", "Pin", "Policy", "Request", "Version"}, platform.Kinds())
 }
 
 func TestRequestSchemasTakeWhatAnyVersionTakes(t *testing.T) {

@@ -23,7 +23,7 @@ import (
 
 // From says where to look.
 type From struct {
-	Trees   string // state trees, DIR/<environment>, such as clones; empty: the state repositories
+	Trees   string // state trees, DIR/<environment>, such as clones, or bare repositories, DIR/<environment>.git; empty: the state repositories
 	Offline bool   // contact nothing: repositories elsewhere are not looked at
 }
 
@@ -162,6 +162,9 @@ func (r *repositories) find() {
 // tree returns the files of an environment's state, and adds its history to its State, or says why nobody looked.
 func (r *repositories) tree(ctx context.Context, e *platform.Environment, known *State) (fs.FS, error) {
 	if r.from.Trees != "" {
+		if tree, err := known.bare(r.from.Trees, e); tree != nil || err != nil {
+			return tree, err
+		}
 		own := filepath.Join(r.from.Trees, e.Name)
 		if _, err := os.Stat(own); errors.Is(err, fs.ErrNotExist) {
 			return &gitrepo.Snapshot{}, nil // it has no state yet

@@ -37,7 +37,7 @@ type Printer struct {
 func (t *Printer) Status(s status.Status, narrowed bool) {
 	t.indexClusters(s.Environments)
 	t.said = map[string]string{}
-	t.platform(s.Platform)
+	t.platform(s.Platform, s.Leader)
 	for _, e := range s.Environments {
 		t.environment(e)
 	}
@@ -98,10 +98,13 @@ func Unread(s status.Status) string {
 	return ""
 }
 
-func (t *Printer) platform(p status.Platform) {
+func (t *Printer) platform(p status.Platform, leader string) {
 	line := t.Paint.Bold("platform") + " " + p.URL
 	if p.Commit != "" {
 		line += " at " + terminal.Short(p.Commit)
+	}
+	if leader != "" {
+		line += t.Paint.Faint(", led by " + leader)
 	}
 	fmt.Fprintln(t.W, line)
 	if p.Error != "" {
@@ -355,27 +358,6 @@ func (t *Printer) problems(s status.Status) {
 		fmt.Fprintf(t.W, "\n%s\n", t.problem(p))
 	}
 	t.warnings(warnings)
-}
-
-// footer counts.
-func (t *Printer) footer(s status.Status) {
-	counts := map[state.Health]int{}
-	total := 0
-	for _, in := range s.Instances {
-		for _, p := range in.Placements {
-			counts[p.Health]++
-			total++
-		}
-	}
-	var parts []string
-	for _, health := range []state.Health{state.Failed, state.Progressing, state.Unknown, state.Suspended, state.Healthy} {
-		if counts[health] > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", counts[health], health))
-		}
-	}
-	if total > 0 {
-		fmt.Fprintf(t.W, "\n%s: %s\n", terminal.Count(total, "placement"), strings.Join(parts, ", "))
-	}
 }
 
 // since is a time span as people say it.

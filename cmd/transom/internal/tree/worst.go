@@ -3,7 +3,6 @@ package tree
 import (
 	"fmt"
 	"maps"
-	"path"
 	"slices"
 	"strings"
 
@@ -12,6 +11,7 @@ import (
 	"transom.dev/render/gate"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
+	"transom.dev/render/wording"
 )
 
 // severity orders requests by how much they need somebody: the highest first.
@@ -52,6 +52,64 @@ func rejectedNow(in status.Instance) bool {
 	return slices.ContainsFunc(in.Waiting, func(g status.Gate) bool { return g.Name == gate.Rejected })
 }
 
+// footer counts.
+func (t *Printer) footer(s status.Status) {
+	counts := map[state.Health]int{}
+	total := 0
+	for _, in := range s.Instances {
+		for _, p := range in.Placements {
+			counts[p.Health]++
+			total++
+		}
+	}
+	var parts []string
+	for _, health := range []state.Health{state.Failed, state.Progressing, state.Unknown, state.Suspended, state.Healthy} {
+		if counts[health] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", counts[health], health))
+		}
+	}
+	requests := trouble(s.Instances)
+	switch {
+	case total > 0 && requests != "":
+		fmt.Fprintf(t.W, "\n%s: %s; %s\n", terminal.Count(total, "placement"), strings.Join(parts, ", "), requests)
+	case total > 0:
+		fmt.Fprintf(t.W, "\n%s: %s\n", terminal.Count(total, "placement"), strings.Join(parts, ", "))
+	case requests != "":
+		fmt.Fprintf(t.W, "\n%s\n", requests)
+	}
+}
+
+// trouble counts the requests that somebody has to look at though what they run may be healthy, each once for each reason.
+func trouble(instances []status.Instance) string {
+	var parts []string
+	for _, kind := range []struct {
+		name string
+		of   func(status.Instance) bool
+	}{
+		{"with a Problem", hasProblem},
+		{"stopped", isStopped},
+		{"rejected", rejectedNow},
+		{"waiting", func(in status.Instance) bool { return len(in.Waiting) > 0 && !rejectedNow(in) }},
+	} {
+		keys := map[platform.RequestKey]bool{}
+		for _, in := range instances {
+			if kind.of(in) {
+				keys[in.Request] = true
+			}
+		}
+		if len(keys) > 0 {
+			parts = append(parts, terminal.Count(len(keys), "request")+" "+kind.name)
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// hasProblem says whether an instance, or a placement of it, has a Problem.
+func hasProblem(in status.Instance) bool {
+	return slices.ContainsFunc(in.Problems, func(p platform.Problem) bool { return !p.Warning }) ||
+		slices.ContainsFunc(in.Placements, func(p status.Placement) bool { return len(p.Problems) > 0 })
+}
+
 // decision tells of a Hold, a Pin or an Override that is in force.
 func (t *Printer) decision(d status.Decision) string {
 	text := fmt.Sprintf("%s of %s", t.Paint.Yellow(strings.ToLower(d.Kind)), d.About)
@@ -87,7 +145,7 @@ func summaryOf(in status.Instance) string {
 	var images []string
 	for _, p := range in.Placements {
 		for _, image := range p.Images {
-			images = append(images, Image(image))
+			images = append(images, wording.Image(image))
 		}
 	}
 	slices.Sort(images)
@@ -96,16 +154,6 @@ func summaryOf(in status.Instance) string {
 		images = append(images[:3], fmt.Sprintf("and %d more", more))
 	}
 	return strings.Join(append(parts, images...), " ")
-}
-
-// Image is an image as people tell it from others: its last name with its tag, or the beginning of its digest.
-func Image(image string) string {
-	name, digest, pinned := strings.Cut(image, "@sha256:")
-	name = path.Base(name)
-	if pinned && !strings.Contains(name, ":") {
-		name += "@" + digest[:min(7, len(digest))]
-	}
-	return name
 }
 
 // warnings are listed where all is opened, and otherwise counted by their rules.

@@ -99,6 +99,9 @@ func (f *facts) kustomization(dir string) error {
 	if err != nil {
 		return fmt.Errorf("read %s: %w", file, err)
 	}
+	if len(k.Transformers) > 0 {
+		return unproven("transformers in %s", file)
+	}
 	f.affixed = f.affixed || k.NamePrefix != "" || k.NameSuffix != ""
 	for _, image := range k.Images {
 		f.image(image.Name)

@@ -61,7 +61,7 @@ func Compile(w kustomize.Wrapper) *Program {
 		p.why = unproven("resources beside the inputs")
 		return p
 	}
-	if slices.ContainsFunc(w.Trees, func(t kustomize.Tree) bool { return t.Printed }) {
+	if slices.ContainsFunc(w.Trees, func(t kustomize.Tree) bool { return t.Printed > 0 }) {
 		p.why = unproven("objects of a chart, which prints them anew for each placement")
 		return p
 	}

@@ -1,0 +1,144 @@
+package lease
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"k8s.io/client-go/tools/leaderelection/resourcelock"
+)
+
+// A reading of the clocks.
+type reading struct {
+	wall    time.Time
+	running time.Duration
+}
+
+// since is how long ago another reading was, at most: a clock that was set or stood still does not make it shorter.
+func (r reading) since(o reading) time.Duration { return max(r.wall.Sub(o.wall), r.running-o.running) }
+
+// A term is the one time for which a process leads: from the first write of the Lease that names it until one of them comes too late.
+// It is safe for concurrent use.
+type term struct {
+	identity string
+	limit    time.Duration // for how long after a write of the Lease began this process may write
+	now      func() reading
+	lost     chan struct{} // closed when the term has ended
+
+	mu      sync.Mutex
+	holder  string  // of the Lease, as it was seen last
+	led     bool    // the term has begun
+	ended   bool    // and ended
+	renewed reading // when the last write of the Lease began that succeeded
+}
+
+func (t *term) leader() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.holder
+}
+
+// check fails unless the term goes on.
+func (t *term) check() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.goesOn()
+}
+
+// goesOn is check; the caller holds the lock. A term that was not renewed in time ends here.
+func (t *term) goesOn() error {
+	if !t.led {
+		return errors.New("this process is a standby")
+	}
+	if !t.ended && t.now().since(t.renewed) >= t.limit {
+		t.finish()
+	}
+	if t.ended {
+		return ErrLost
+	}
+	return nil
+}
+
+// finish ends the term; the caller holds the lock.
+func (t *term) finish() {
+	if !t.ended {
+		t.ended = true
+		close(t.lost)
+	}
+}
+
+// end ends the term, and says whether this process may still hold the Lease.
+func (t *term) end() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	held := t.led && !t.ended
+	t.finish()
+	return held
+}
+
+// saw takes who holds the Lease.
+func (t *term) saw(holder string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.holder = holder
+	if t.led && holder != t.identity {
+		t.finish()
+	}
+}
+
+// begin is called before the Lease is written. A term that has ended is not begun again.
+func (t *term) begin() (reading, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.led {
+		return t.now(), t.goesOn()
+	}
+	return t.now(), nil
+}
+
+// wrote takes that the Lease was written, which began at a reading: others count from when they see it, which is later.
+func (t *term) wrote(began reading) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.led, t.holder, t.renewed = true, t.identity, began
+}
+
+// A termLock is the Lease as the election reads and writes it, with a term that follows.
+type termLock struct {
+	resourcelock.Interface
+	term *term
+}
+
+// Get is part of resourcelock.Interface.
+func (l *termLock) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {
+	record, raw, err := l.Interface.Get(ctx)
+	if err == nil {
+		l.term.saw(record.HolderIdentity)
+	}
+	return record, raw, err
+}
+
+// Create is part of resourcelock.Interface.
+func (l *termLock) Create(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
+	return l.write(ctx, record, l.Interface.Create)
+}
+
+// Update is part of resourcelock.Interface.
+func (l *termLock) Update(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
+	return l.write(ctx, record, l.Interface.Update)
+}
+
+func (l *termLock) write(ctx context.Context, record resourcelock.LeaderElectionRecord,
+	write func(context.Context, resourcelock.LeaderElectionRecord) error,
+) error {
+	began, err := l.term.begin()
+	if err != nil {
+		return err
+	}
+	if err := write(ctx, record); err != nil {
+		return err
+	}
+	l.term.wrote(began)
+	return nil
+}

@@ -1,0 +1,200 @@
+package console
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"embed"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"strings"
+	"time"
+
+	"transom.dev/reconciler/status"
+	"transom.dev/render/platform"
+)
+
+//go:embed static
+var static embed.FS
+
+//go:embed templates/*.html
+var sources embed.FS
+
+// Board is the status, as *status.Board keeps it.
+type Board interface {
+	Status() status.Status
+	History() []status.Event
+	Subscribe() (changed <-chan struct{}, end func())
+}
+
+// A Rung is a step on the way from the manifests that run back to the person who asked for them.
+type Rung struct {
+	Title   string
+	Commit  string
+	File    string
+	Line    int
+	Author  string
+	When    time.Time
+	Subject string
+}
+
+// A Past is a commit of an environment's state that changed an instance.
+type Past struct {
+	When    time.Time
+	Commit  string // of the state repository
+	Release string
+	Version string
+	Merged  string // the platform commit that brought the release
+	Author  string // of that commit
+	Events  []string
+}
+
+// A Person is who looks.
+type Person struct {
+	Name     string
+	Role     string
+	Teams    []string
+	CanLogIn bool
+}
+
+// Options are the sources of the pages. Only Board and Person are required.
+type Options struct {
+	Board  Board
+	Person func(r *http.Request) Person
+
+	// Origin leads from an instance to the person who asked for it, and History lists its latest commits. Left out, or where they fail,
+	// the pages say so.
+	Origin  func(ctx context.Context, environment string, request platform.RequestKey) ([]Rung, error)
+	History func(ctx context.Context, environment string, request platform.RequestKey) ([]Past, error)
+
+	// Leader is the name of the replica that answers. Left out, there is one process.
+	Leader func() string
+
+	// Now is the time. Left out, it is time.Now.
+	Now func() time.Time
+}
+
+// A Console serves the pages. It is safe for concurrent use.
+type Console struct {
+	Options
+	pages map[string]*template.Template
+	files http.Handler
+	cache cache
+}
+
+// New returns the console of a Board.
+func New(o Options) *Console {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	c := &Console{Options: o, pages: map[string]*template.Template{}}
+	c.cache.board, c.cache.now = o.Board, o.Now
+	layout := template.Must(template.New("layout.html").Funcs(functions(&links{&c.cache})).ParseFS(sources, "templates/layout.html", "templates/parts.html"))
+	names, err := fs.Glob(sources, "templates/*.html")
+	if err != nil {
+		panic(err) // the pattern is right
+	}
+	for _, name := range names {
+		page := strings.TrimSuffix(strings.TrimPrefix(name, "templates/"), ".html")
+		if page != "layout" && page != "parts" {
+			c.pages[page] = template.Must(template.Must(layout.Clone()).ParseFS(sources, name))
+		}
+	}
+	root, err := fs.Sub(static, "static")
+	if err != nil {
+		panic(err) // the directory is compiled in
+	}
+	c.files = http.FileServerFS(root)
+	return c
+}
+
+// Routes are the pages by their routes.
+func (c *Console) Routes() map[string]http.Handler {
+	routes := map[string]http.Handler{
+		"/{$}":                    c.page(c.home),
+		"/fleet":                  c.page(c.fleet),
+		"/requests/{team}/{name}": c.page(c.request),
+		"/environments/{name}":    c.page(c.environment),
+		"/clusters/{name}":        c.page(c.cluster),
+		"/changes/{commit}":       c.page(c.change),
+		"/catalog":                c.page(c.catalog),
+		"/catalog/{offering}":     c.page(c.offering),
+		"/catalog/{offering}/new": c.page(c.form),
+		"/problems":               c.page(c.problems),
+		"/activity":               c.page(c.activity),
+		"/":                       c.page(func(*http.Request, *model) (*view, error) { return nil, missing("There is no such page.") }),
+	}
+	for _, name := range Files() {
+		routes["/"+name] = c.files
+	}
+	return routes
+}
+
+// Files are the names of the files that the pages need.
+func Files() []string { return []string{"console.css", "console.js", "transom.svg"} }
+
+// A view is the content of a page: the name of its template and the value that it shows.
+type view struct {
+	template string
+	title    string
+	section  string // of the navigation
+	main     any
+}
+
+// missing is an error that becomes the page 404.
+type missing string
+
+func (m missing) Error() string { return string(m) }
+
+// A document is all that the layout shows.
+type document struct {
+	Title    string
+	Section  string
+	Person   Person
+	Platform status.Platform
+	Leader   string // empty: there is one process
+	Troubles []string
+	Catalog  bool
+	Problems int
+	Main     any
+}
+
+// page serves a view to GET and HEAD, with an ETag over its bytes.
+func (c *Console) page(show func(r *http.Request, m *model) (*view, error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			w.Header().Set("Allow", "GET, HEAD")
+			http.Error(w, r.Method+" is not allowed here: changes are merged", http.StatusMethodNotAllowed)
+			return
+		}
+		m := c.cache.model(r.Context())
+		code := http.StatusOK
+		v, err := show(r, m)
+		if err != nil {
+			code = http.StatusNotFound
+			v = &view{template: "missing", title: "Not found", main: err.Error()}
+		}
+		var body bytes.Buffer
+		d := document{
+			Title: v.title, Section: v.section, Person: c.Person(r), Platform: m.Platform, Troubles: m.troubles, Catalog: m.Platform.Offers() != nil, Problems: m.wrong, Main: v.main,
+		}
+		if c.Leader != nil {
+			d.Leader = c.Leader()
+		}
+		if err := c.pages[v.template].ExecuteTemplate(&body, "layout.html", d); err != nil {
+			http.Error(w, "make the page: "+err.Error(), http.StatusInternalServerError)
+			return
+		}
+		tag := fmt.Sprintf(`W/"%x"`, sha256.Sum256(body.Bytes()))
+		w.Header().Set("ETag", tag)
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		if r.Header.Get("If-None-Match") == tag {
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+		w.WriteHeader(code)
+		_, _ = w.Write(body.Bytes()) // a browser that went away is no concern of ours
+	})
+}

@@ -1,0 +1,250 @@
+package console
+
+import (
+	"cmp"
+	"net/http"
+	"slices"
+	"time"
+
+	"transom.dev/reconciler/status"
+	"transom.dev/render/gate"
+	"transom.dev/render/platform"
+)
+
+// mostListed is how many entries a list of Home has at most.
+const mostListed = 25
+
+// A homePage is where a person begins: the changes that wait for somebody, the failures, and how the teams and the environments stand.
+type homePage struct {
+	Mine     []string // the person's teams, of which the lists tell only; empty: all
+	Waiting  []task
+	Failed   []task
+	More     int // tasks that do not fit
+	Debts    []debt
+	Teams    []teamSum
+	Stages   []stageSum
+	Requests int
+	Reading  bool
+}
+
+// A task is something that a person has to see to.
+type task struct {
+	About   string
+	Where   string
+	Link    string
+	Verdict verdict
+	Text    string
+	Changes []platform.Difference
+	Command string
+	Since   time.Time
+}
+
+// A debt is a decision that somebody has to take back one day.
+type debt struct {
+	Environment string
+	status.Decision
+}
+
+// A teamSum counts the placements of a team by verdict.
+type teamSum struct {
+	Team     string
+	Requests int
+	Counts   []count
+	Link     string
+}
+
+// A stageSum is an environment with its counts.
+type stageSum struct {
+	*status.Environment
+	Counts      []count
+	Unreachable int
+	Waiting     int
+}
+
+func (c *Console) home(r *http.Request, m *model) (*view, error) {
+	who := c.Person(r)
+	page := &homePage{Mine: who.Teams, Reading: len(m.Behind()) > 0}
+	if t := r.URL.Query().Get("team"); t != "" {
+		page.Mine = []string{t}
+	}
+	for _, row := range m.rows {
+		if len(page.Mine) > 0 && !slices.Contains(page.Mine, row.Key.Team) {
+			continue
+		}
+		page.Requests++
+		page.add(row)
+	}
+	page.environments(m)
+	page.Teams = m.teamSums(page.Mine)
+	page.Stages = m.stageSums()
+	page.More = cut(&page.Waiting) + cut(&page.Failed)
+	return &view{"home", "Home", "home", page}, nil
+}
+
+// cut shortens a list of tasks and returns how many it left out.
+func cut(list *[]task) int {
+	slices.SortStableFunc(*list, func(a, b task) int { return cmp.Or(a.Verdict.rank()-b.Verdict.rank(), a.Since.Compare(b.Since)) })
+	more := max(len(*list)-mostListed, 0)
+	*list = (*list)[:len(*list)-more]
+	return more
+}
+
+// add lists the tasks of a request.
+func (p *homePage) add(r *row) {
+	for _, in := range r.Instances {
+		one := task{About: r.Key.String(), Where: in.Environment, Link: requestLink(r.Key, in.Environment)}
+		if waits := slices.IndexFunc(in.Waiting, opensByPerson); waits >= 0 {
+			one.fill(in.Instance, in.Waiting[waits])
+			switch {
+			case one.Verdict == rejected:
+				one.Text += " — merge a mend or another version, or let it in again:"
+				p.fail(one)
+			case !slices.ContainsFunc(in.Waiting, isUnhealthy):
+				p.Waiting = append(p.Waiting, one)
+			}
+			continue
+		}
+		if failed := firstFailure(in.Instance); failed != nil {
+			one.Verdict, one.Text = failed.Verdict, failed.Text
+			p.fail(one)
+		}
+		for _, at := range in.Placements {
+			if at.Adoption != nil {
+				adopts := one
+				adopts.Verdict, adopts.Where = waiting, in.Environment+", "+at.Cluster
+				adopts.Text = "its adoption waits, and nothing is written until it is approved"
+				adopts.Command = "transom promote --adoption " + at.Adoption.Digest + " --environment " + in.Environment
+				p.Waiting = append(p.Waiting, adopts)
+			}
+		}
+	}
+}
+
+// fail lists a failure, once for all environments that have it.
+func (p *homePage) fail(one task) {
+	for i := range p.Failed {
+		if known := &p.Failed[i]; known.About == one.About && known.Text == one.Text {
+			known.Where += ", " + one.Where
+			return
+		}
+	}
+	p.Failed = append(p.Failed, one)
+}
+
+// isUnhealthy says whether a gate waits for the release to be well upstream first.
+func isUnhealthy(g status.Gate) bool { return g.Name == gate.Health || g.Name == gate.Problem }
+
+// fill describes a gate that a person opens.
+func (t *task) fill(in *status.Instance, g status.Gate) {
+	t.Verdict, t.Text, t.Since = waitingVerdict(in), g.Reason, g.Since
+	if c := in.Candidate; c != nil {
+		t.Changes = c.Changes
+		t.Command = "transom promote " + in.Request.String() + " --environment " + in.Environment
+		if g.Name == gate.Approval && c.Version != "" {
+			t.Text = c.Offering + " " + c.Version + ": " + g.Reason
+		}
+	}
+}
+
+// firstFailure is the worst placement of an instance that no time mends; nil: there is none.
+func firstFailure(in *status.Instance) *task {
+	var worst *task
+	see := func(v verdict, text string) {
+		if v.needsSomebody() && (worst == nil || v.rank() < worst.Verdict.rank()) {
+			worst = &task{Verdict: v, Text: text}
+		}
+	}
+	if len(in.Placements) == 0 {
+		see(verdictOf(in, nil), reason(in, nil))
+	}
+	for i := range in.Placements {
+		p := &in.Placements[i]
+		text := reason(in, p)
+		if text != "" && len(in.Problems) == 0 && p.Cluster != in.Environment {
+			text = p.Cluster + ": " + text
+		}
+		see(verdictOf(in, p), text)
+	}
+	if in.Rollout != nil && in.Rollout.Stopped != "" {
+		see("Failed", "stopped: "+in.Rollout.Stopped)
+	}
+	return worst
+}
+
+// environments lists the changes and deletions of environments that wait, and the decisions in force.
+func (p *homePage) environments(m *model) {
+	for i := range m.Environments {
+		e := &m.Environments[i]
+		link := "/environments/" + e.Name
+		if e.Plan != "" {
+			p.Waiting = append(p.Waiting, task{About: e.Name, Link: link, Verdict: waiting, Text: "a change of the environment waits", Command: "transom promote --plan " + e.Plan + " --environment " + e.Name})
+		}
+		if e.Deletions != "" {
+			p.Waiting = append(p.Waiting, task{About: e.Name, Link: link, Verdict: waiting, Text: "more deletions than its deletionLimit wait; an Approval of deletions " + e.Deletions + " lets them through"})
+		}
+		for _, d := range e.Decisions {
+			p.Debts = append(p.Debts, debt{e.Name, d})
+		}
+	}
+}
+
+func (m *model) teamSums(mine []string) []teamSum {
+	counts := map[string]map[verdict]int{}
+	requests := map[string]int{}
+	for _, r := range m.rows {
+		if counts[r.Key.Team] == nil {
+			counts[r.Key.Team] = map[verdict]int{}
+		}
+		requests[r.Key.Team]++
+		for _, in := range r.Instances {
+			for _, v := range in.verdicts {
+				counts[r.Key.Team][v]++
+			}
+		}
+	}
+	var all []teamSum
+	for _, team := range m.teams {
+		if len(mine) == 0 || slices.Contains(mine, team) {
+			all = append(all, teamSum{team, requests[team], countsOf(counts[team], filter{Team: team}), filter{Team: team}.link()})
+		}
+	}
+	return all
+}
+
+func (m *model) stageSums() []stageSum {
+	counts := map[string]map[verdict]int{}
+	for _, r := range m.rows {
+		for _, in := range r.Instances {
+			if counts[in.Environment] == nil {
+				counts[in.Environment] = map[verdict]int{}
+			}
+			for _, v := range in.verdicts {
+				counts[in.Environment][v]++
+			}
+		}
+	}
+	var all []stageSum
+	for i := range m.Environments {
+		e := &m.Environments[i]
+		sum := stageSum{Environment: e, Counts: countsOf(counts[e.Name], filter{Environment: e.Name}), Waiting: counts[e.Name][waiting]}
+		for _, one := range e.Clusters {
+			if !one.Reachable {
+				sum.Unreachable++
+			}
+		}
+		all = append(all, sum)
+	}
+	return all
+}
+
+// countsOf are the verdicts that occur, with the address that shows each.
+func countsOf(n map[verdict]int, f filter) []count {
+	var all []count
+	for _, v := range verdicts {
+		if n[v] > 0 {
+			f.States = []string{string(v)}
+			all = append(all, count{Verdict: v, N: n[v], Link: f.link()})
+		}
+	}
+	return all
+}

@@ -1,0 +1,247 @@
+package console
+
+import (
+	"cmp"
+	"net/http"
+	"slices"
+	"strings"
+
+	"transom.dev/reconciler/status"
+	"transom.dev/render/platform"
+)
+
+// An environmentPage is one environment: its clusters in their waves, its decisions, and the releases that wait there.
+type environmentPage struct {
+	*status.Environment
+	Counts  []count
+	Waiting []waits
+	More    int
+	Fleet   string
+	Latest  []status.Event
+	ToEnvs  []string // that take releases from here
+}
+
+// A waits is an instance whose next release waits before an environment.
+type waits struct {
+	In   *status.Instance
+	Link string
+}
+
+func (c *Console) environment(r *http.Request, m *model) (*view, error) {
+	name := r.PathValue("name")
+	e := m.byName[name]
+	if e == nil {
+		return nil, missing("The platform has no environment " + name + ".")
+	}
+	page := &environmentPage{Environment: e, Fleet: filter{Environment: name}.link()}
+	for _, sum := range m.stageSums() {
+		if sum.Name == name {
+			page.Counts = sum.Counts
+		}
+	}
+	for _, row := range m.rows {
+		if in := row.on(name); in != nil && len(in.Waiting) > 0 {
+			page.Waiting = append(page.Waiting, waits{in.Instance, requestLink(in.Request, name)})
+		}
+	}
+	page.More = max(len(page.Waiting)-mostListed, 0)
+	page.Waiting = page.Waiting[:len(page.Waiting)-page.More]
+	for _, other := range m.Environments {
+		if slices.Contains(other.PromotesFrom, name) {
+			page.ToEnvs = append(page.ToEnvs, other.Name)
+		}
+	}
+	page.Latest = latest(c.Board.History(), func(e status.Event) bool { return e.Environment == name }, mostListed)
+	return &view{"environment", name, "fleet", page}, nil
+}
+
+// latest are the newest events that are kept, the newest first.
+func latest(history []status.Event, keep func(status.Event) bool, most int) []status.Event {
+	var found []status.Event
+	told := map[string]bool{}
+	for _, e := range slices.Backward(history) {
+		if len(found) == most {
+			break
+		}
+		if !keep(e) {
+			continue
+		}
+		about := e.Environment + " " + e.Cluster
+		if e.Request != nil {
+			about += " " + e.Request.String()
+		}
+		if onTheWay := strings.HasPrefix(e.Message, "Applied, Progressing"); onTheWay && told[about] {
+			continue // of many steps on the way the last one matters
+		}
+		told[about] = true
+		found = append(found, e)
+	}
+	return found
+}
+
+// A clusterPage is one cluster: whether it answers, how it is reached, and the requests that run there.
+type clusterPage struct {
+	*status.Cluster
+	Environments []string
+	Trouble      string
+	Runs         []running
+	More         int
+	Drift        []running
+	Fleet        string
+	Latest       []status.Event
+}
+
+// A running is a placement on a cluster.
+type running struct {
+	In      *status.Instance
+	At      *status.Placement
+	Verdict verdict
+	Link    string
+}
+
+// mostRunning is how many placements the page of a cluster lists.
+const mostRunning = 200
+
+func (c *Console) cluster(r *http.Request, m *model) (*view, error) {
+	name := r.PathValue("name")
+	found, environments := m.clusterOf(name)
+	if found == nil {
+		return nil, missing("No environment has a cluster " + name + ".")
+	}
+	page := &clusterPage{Cluster: found, Environments: environments, Trouble: troubleOf(*found), Fleet: filter{Cluster: name}.link()}
+	for _, row := range m.rows {
+		for _, in := range row.Instances {
+			for i := range in.Placements {
+				if p := &in.Placements[i]; p.Cluster == name {
+					one := running{in.Instance, p, verdictOf(in.Instance, p), requestLink(in.Request, in.Environment)}
+					page.Runs = append(page.Runs, one)
+					if len(p.Drift) > 0 {
+						page.Drift = append(page.Drift, one)
+					}
+				}
+			}
+		}
+	}
+	slices.SortStableFunc(page.Runs, func(a, b running) int { return cmp.Compare(a.Verdict.rank(), b.Verdict.rank()) })
+	page.More = max(len(page.Runs)-mostRunning, 0)
+	page.Runs = page.Runs[:len(page.Runs)-page.More]
+	page.Latest = latest(c.Board.History(), func(e status.Event) bool { return e.Cluster == name }, mostListed)
+	return &view{"cluster", name, "fleet", page}, nil
+}
+
+// A changePage is a platform commit and how far its releases have come.
+type changePage struct {
+	Commit  string
+	Entered []moved // instances whose release it yielded
+	Waiting []moved // instances that would take a release of it next
+	Stages  []stageSum
+}
+
+// A moved is an instance that a commit concerns.
+type moved struct {
+	In      *status.Instance
+	Verdict verdict
+	Link    string
+}
+
+func (c *Console) change(r *http.Request, m *model) (*view, error) {
+	commit := strings.ToLower(r.PathValue("commit"))
+	if len(commit) < 7 {
+		return nil, missing("Name a commit by seven characters or more.")
+	}
+	page := &changePage{Commit: commit}
+	for _, row := range m.rows {
+		for _, in := range row.Instances {
+			link := requestLink(in.Request, in.Environment)
+			if in.Commit != "" && strings.HasPrefix(in.Commit, commit) {
+				page.Commit = in.Commit
+				page.Entered = append(page.Entered, moved{in.Instance, in.Worst(), link})
+			}
+			if c := in.Candidate; c != nil && strings.HasPrefix(c.Commit, commit) {
+				page.Waiting = append(page.Waiting, moved{in.Instance, waitingVerdict(in.Instance), link})
+			}
+		}
+	}
+	known := len(page.Entered)+len(page.Waiting) > 0 || strings.HasPrefix(m.Platform.Commit, commit)
+	if !known {
+		return nil, missing("No release that runs or waits comes from commit " + commit + ". A newer one may have taken its place: \"transom history\" knows.")
+	}
+	return &view{"change", "Platform commit " + short(page.Commit), "activity", page}, nil
+}
+
+// A problemsPage lists every Problem and Warning once, Problems first.
+type problemsPage struct {
+	Problems []platform.Problem
+	Warnings []platform.Problem
+	More     int
+}
+
+// mostProblems is how many of each kind the page lists.
+const mostProblems = 300
+
+func (c *Console) problems(_ *http.Request, m *model) (*view, error) {
+	page := m.problems()
+	for _, list := range []*[]platform.Problem{&page.Problems, &page.Warnings} {
+		more := max(len(*list)-mostProblems, 0)
+		*list = (*list)[:len(*list)-more]
+		page.More += more
+	}
+	return &view{"problems", "Problems", "problems", page}, nil
+}
+
+// problems are all Problems and Warnings, each once.
+func (m *model) problems() *problemsPage {
+	page := &problemsPage{}
+	told := map[string]bool{}
+	see := func(list []platform.Problem) {
+		for _, p := range list {
+			switch key := p.String(); {
+			case told[key]:
+			case p.Warning:
+				told[key] = true
+				page.Warnings = append(page.Warnings, p)
+			default:
+				told[key] = true
+				page.Problems = append(page.Problems, p)
+			}
+		}
+	}
+	see(m.Platform.Problems)
+	for _, e := range m.Environments {
+		see(e.Problems)
+	}
+	for i := range m.Instances {
+		see(m.Instances[i].Problems)
+	}
+	return page
+}
+
+// An activityPage is the latest events, the newest first.
+type activityPage struct {
+	Events       []status.Event
+	Team         string
+	Environment  string
+	OnlyTrouble  bool
+	Teams        []string
+	Environments []status.Environment
+}
+
+// mostActivity is how many events the page lists.
+const mostActivity = 200
+
+func (c *Console) activity(r *http.Request, m *model) (*view, error) {
+	q := r.URL.Query()
+	page := &activityPage{Team: q.Get("team"), Environment: q.Get("environment"), OnlyTrouble: q.Get("trouble") != "", Teams: m.teams, Environments: m.Environments}
+	page.Events = latest(c.Board.History(), page.keeps, mostActivity)
+	return &view{"activity", "Activity", "activity", page}, nil
+}
+
+func (p *activityPage) keeps(e status.Event) bool {
+	switch {
+	case p.Team != "" && (e.Request == nil || e.Request.Team != p.Team):
+		return false
+	case p.Environment != "" && p.Environment != e.Environment:
+		return false
+	}
+	return !p.OnlyTrouble || e.Level != ""
+}

@@ -1,0 +1,227 @@
+package console
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+
+	"transom.dev/reconciler/status"
+	"transom.dev/render/gate"
+	"transom.dev/render/platform"
+	"transom.dev/render/state"
+)
+
+// gitTime bounds how long a page waits for Git.
+const gitTime = 3 * time.Second
+
+// A requestPage is one request: its way through the environments, and all that is known of it in one of them.
+type requestPage struct {
+	Key       platform.RequestKey
+	Offering  string
+	File      string
+	Pipeline  *pipeline
+	Row       *row
+	In        *status.Instance
+	Env       *status.Environment
+	Verdict   verdict
+	Word      string
+	Why       string
+	Places    []place
+	Outputs   []output
+	Commands  []string
+	Promote   string // the command that opens the gate that waits for a person
+	Failures  []status.Failure
+	Proof     string
+	Origin    []Rung
+	NoOrigin  string
+	History   []Past
+	NoHistory string
+	Bound     []platform.RequestKey // that are bound to it
+}
+
+// A place is a placement of the page's instance.
+type place struct {
+	*status.Placement
+	Wave    string
+	Verdict verdict
+	Flag    *flag
+	Steps   []step
+	Groups  []objects
+	Open    bool
+}
+
+// A step is a stage on the way from merge to healthy.
+type step struct {
+	Name    string
+	At      time.Time
+	Reached bool
+}
+
+// objects are those of one kind.
+type objects struct {
+	Kind string
+	List []status.Object
+}
+
+// An output is a value that others can be told.
+type output struct{ Name, Value string }
+
+func (c *Console) request(r *http.Request, m *model) (*view, error) {
+	key := keyOf(r.PathValue("team"), r.PathValue("name"))
+	row := m.byKey[key]
+	if row == nil {
+		return nil, missing("No environment has a request " + key.String() + ", and none waits. It may not be merged, or was removed.")
+	}
+	in := row.on(r.URL.Query().Get("environment"))
+	if in == nil {
+		in = row.worst()
+	}
+	page := m.requestPage(row, in)
+	page.Failures, page.Proof = failures(in.Instance), proof(in.Instance)
+	page.Bound = bound(m.Platform.Offers(), key, in.Environment)
+	c.readGit(r.Context(), in, page)
+	return &view{"request", key.String(), "fleet", page}, nil
+}
+
+// worst is the instance that a person would look at first: the one that is worst off, else the last one on the way.
+func (r *row) worst() *instance {
+	found := r.Instances[len(r.Instances)-1]
+	least := len(verdicts)
+	for _, in := range r.Instances {
+		for _, v := range in.verdicts {
+			troubled := v.rank() < waiting.rank()
+			if troubled && v.rank() < least {
+				found, least = in, v.rank()
+			}
+		}
+	}
+	return found
+}
+
+func (m *model) requestPage(r *row, in *instance) *requestPage {
+	page := &requestPage{
+		Key: r.Key, Offering: r.Offering, File: in.File, Row: r, In: in.Instance, Env: m.byName[in.Environment], Pipeline: m.pipelineOf(r, in.Environment),
+		Verdict: verdict("Healthy"),
+	}
+	if len(in.Placements) == 0 {
+		page.Verdict, page.Why = verdictOf(in.Instance, nil), reason(in.Instance, nil)
+	}
+	waves := map[string]string{}
+	if page.Env != nil {
+		for _, one := range page.Env.Clusters {
+			waves[one.Name] = one.Wave
+		}
+	}
+	for i := range in.Placements {
+		p := &in.Placements[i]
+		one := placeOf(in.Instance, p, waves[p.Cluster])
+		if one.Verdict.rank() < page.Verdict.rank() {
+			page.Verdict, page.Why = one.Verdict, reason(in.Instance, p)
+		}
+		page.Places = append(page.Places, one)
+	}
+	page.Word = string(page.Verdict)
+	if in.Absent {
+		page.Word = "Removing"
+	}
+	for _, name := range slices.Sorted(maps.Keys(in.Outputs)) {
+		page.Outputs = append(page.Outputs, output{name, text(in.Outputs[name])})
+	}
+	about := r.Key.String()
+	for _, verb := range []string{"status " + about, "explain " + about + " --environment " + in.Environment, "history " + about + " --environment " + in.Environment} {
+		page.Commands = append(page.Commands, "transom "+verb)
+	}
+	if in.Candidate != nil && slices.ContainsFunc(in.Waiting, opensByPerson) {
+		page.Promote = "transom promote " + about + " --environment " + in.Environment
+	}
+	return page
+}
+
+// opensByPerson says whether an Approval opens a gate.
+func opensByPerson(g status.Gate) bool { return g.Name == gate.Approval || g.Name == gate.Rejected }
+
+func placeOf(in *status.Instance, p *status.Placement, wave string) place {
+	v := verdictOf(in, p)
+	one := place{Placement: p, Wave: wave, Verdict: v, Flag: flagOf(in, p), Open: v != "Healthy"}
+	order := []status.Stage{status.Rendered, status.Committed, status.Applied, status.Healthy}
+	times := []time.Time{in.MergedAt, p.CommittedAt, p.AppliedAt, p.HealthyAt}
+	names := []string{"Merged", "Committed", "Applied", "Healthy"}
+	reached := slices.Index(order, p.Stage)
+	for i, name := range names {
+		one.Steps = append(one.Steps, step{name, times[i], i <= reached})
+	}
+	byKind := map[string][]status.Object{}
+	for _, o := range p.Objects {
+		if p.Health == state.Unknown { // the objects were seen before the cluster went away
+			o.Health = state.Unknown
+		}
+		byKind[o.Kind] = append(byKind[o.Kind], o)
+	}
+	for _, kind := range slices.Sorted(maps.Keys(byKind)) {
+		one.Groups = append(one.Groups, objects{kind, byKind[kind]})
+	}
+	return one
+}
+
+// failures are the releases that were rejected, the latest first, each reason once.
+func failures(in *status.Instance) []status.Failure {
+	var all []status.Failure
+	told := map[string]bool{}
+	for _, f := range slices.Backward(in.Rejected) {
+		if in.Candidate != nil && f.Release == in.Candidate.Release && waitingVerdict(in) == rejected {
+			continue // its gate tells it
+		}
+		key := f.Release + " " + describe(f)
+		if !told[key] {
+			told[key] = true
+			all = append(all, f)
+		}
+	}
+	return all
+}
+
+// proof says that the release that runs was proven here.
+func proof(in *status.Instance) string {
+	for _, p := range slices.Backward(in.Proven) {
+		if p.Release == in.Release {
+			return "proven here: healthy for " + p.Soaked
+		}
+	}
+	return ""
+}
+
+// bound are the requests that are bound to one in an environment.
+func bound(p *platform.Platform, key platform.RequestKey, environment string) []platform.RequestKey {
+	if p == nil {
+		return nil
+	}
+	var all []platform.RequestKey
+	for _, in := range p.Instances(environment) {
+		for _, to := range in.Request.BoundTo(environment) {
+			if to == key && !slices.Contains(all, in.Request.Key) {
+				all = append(all, in.Request.Key)
+			}
+		}
+	}
+	return all
+}
+
+// readGit fills in the origin and the history of an instance. A repository that does not answer costs a sentence on the page.
+func (c *Console) readGit(ctx context.Context, in *instance, page *requestPage) {
+	ctx, cancel := context.WithTimeout(ctx, gitTime)
+	defer cancel()
+	var err error
+	if c.Origin != nil && in.Release != "" {
+		if page.Origin, err = c.Origin(ctx, in.Environment, in.Request); err != nil {
+			page.NoOrigin = cmp.Or(err.Error(), "unknown")
+		}
+	}
+	if c.History != nil && in.Release != "" {
+		if page.History, err = c.History(ctx, in.Environment, in.Request); err != nil {
+			page.NoHistory = err.Error()
+		}
+	}
+}

@@ -1,0 +1,130 @@
+// The pages are made on the server. This script keeps them true: when something changed it asks for the page again and puts its
+// content in the place of the old one, without moving the focus, the scrolling or what is open.
+
+const byId = (id) => document.getElementById(id);
+let tag, asking, askAgain, timer, again, stream;
+
+// refresh asks for the page of the address. Calls that come while one is under way become one more, which waits the longer the
+// longer an answer takes: a page that looks at a large fleet must not keep the daemon busy.
+async function refresh(keep = true) {
+  if (asking) { askAgain = true; return; }
+  asking = true;
+  const began = performance.now();
+  const address = location.pathname + location.search;
+  try {
+    const answer = await fetch(address, { headers: { Accept: "text/html", ...(tag ? { "If-None-Match": tag } : {}) } });
+    if (answer.redirected && new URL(answer.url).pathname === "/login") { location.assign("/login"); return; } // the session ended
+    if (stream?.readyState === EventSource.OPEN) connection("live");
+    if (answer.status !== 304 && address === location.pathname + location.search) {
+      tag = answer.headers.get("ETag");
+      replace(new DOMParser().parseFromString(await answer.text(), "text/html"), keep);
+    }
+  } catch {
+    connection("away");
+    clearTimeout(again);
+    again = setTimeout(() => refresh(), 3000);
+  }
+  await new Promise((resolve) => setTimeout(resolve, 3 * (performance.now() - began)));
+  asking = false;
+  if (askAgain) { askAgain = false; refresh(); }
+}
+
+// replace puts the content of a new page in the place of the old one. Fields keep what is being typed in them.
+function replace(page, keep = true) {
+  const main = byId("main");
+  const focus = document.activeElement;
+  const kept = focus?.id && main.contains(focus) ? { id: focus.id, from: focus.selectionStart, to: focus.selectionEnd } : null;
+  const scrolled = [...main.querySelectorAll(".scroll[id]")].map((e) => [e.id, e.scrollLeft, e.scrollTop]);
+  const opened = new Map([...main.querySelectorAll("details[id]")].map((e) => [e.id, e.open]));
+  const values = new Map([...main.querySelectorAll("input[id], select[id], textarea[id]")].map((e) => [e.id, e.type === "checkbox" ? e.checked : e.value]));
+  main.replaceChildren(...page.getElementById("main").childNodes);
+  for (const id of ["notice", "platform"]) {
+    byId(id).hidden = page.getElementById(id).hidden;
+    byId(id).replaceChildren(...page.getElementById(id).childNodes);
+  }
+  for (const [id, value] of keep ? values : []) {
+    const e = byId(id);
+    if (e) e.type === "checkbox" ? (e.checked = value) : (e.value = value);
+  }
+  for (const [id, open] of opened) if (byId(id)) byId(id).open = open;
+  for (const [id, left, top] of scrolled) byId(id)?.scrollTo(left, top);
+  if (kept && byId(kept.id)) {
+    byId(kept.id).focus({ preventScroll: true });
+    if (kept.from !== null && kept.from !== undefined) { try { byId(kept.id).setSelectionRange(kept.from, kept.to); } catch { /* it has no text */ } }
+  }
+  spellTimes();
+  showChosen();
+}
+
+// showChosen brings the chosen environment of a picture that is wider than the window into sight.
+function showChosen() {
+  const picture = document.querySelector(".pipeline");
+  const chosen = picture?.querySelector(".stage.chosen rect");
+  if (chosen && !picture.dataset.shown) picture.scrollLeft = Math.max(0, Number(chosen.getAttribute("x")) + Number(chosen.getAttribute("width")) - picture.clientWidth + 20);
+  if (picture) picture.dataset.shown = "yes";
+}
+
+// typed follows a form whose result is a page: the address becomes that of the form, and the page is asked for again.
+function typed(event) {
+  const form = event.target.closest("form[data-live]");
+  if (!form) return;
+  clearTimeout(timer);
+  timer = setTimeout(() => {
+    const query = new URLSearchParams([...new FormData(form)].filter(([, value]) => value !== ""));
+    const search = query.toString();
+    history.replaceState(null, "", form.getAttribute("action") + (search ? `?${search}` : ""));
+    tag = undefined;
+    refresh();
+  }, 60);
+}
+
+function connection(state) {
+  byId("link").className = `link ${state}`;
+  byId("link").textContent = { live: "live", away: "no daemon: trying again" }[state];
+}
+
+function listen() {
+  stream = new EventSource("/api/v1/events?only=status");
+  stream.addEventListener("open", () => connection("live"));
+  stream.addEventListener("error", () => {
+    connection("away");
+    if (stream.readyState === EventSource.CLOSED) setTimeout(listen, 3000);
+  });
+  stream.addEventListener("status", () => refresh());
+}
+
+// spell says how long ago a time was, or how long it is until then.
+function spell(date) {
+  const seconds = Math.round((Date.now() - date.getTime()) / 1000);
+  if (seconds <= -5) return `in ${span(-seconds)}`;
+  return seconds < 5 ? "now" : `${span(seconds)} ago`;
+}
+
+function span(seconds) {
+  if (seconds < 60) return `${seconds}s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)}m`;
+  if (seconds < 86400) return `${Math.floor(seconds / 3600)}h`;
+  return `${Math.floor(seconds / 86400)}d`;
+}
+
+function spellTimes() {
+  for (const node of document.querySelectorAll("time.ago")) {
+    const date = new Date(node.dateTime);
+    const seconds = Math.round((Date.now() - date.getTime()) / 1000);
+    const text = node.classList.contains("lasting") && seconds >= 0 ? `for ${span(seconds)}` : spell(date);
+    if (node.textContent !== text) { node.textContent = text; node.title = date.toLocaleString(); }
+  }
+}
+
+document.addEventListener("input", typed);
+document.addEventListener("submit", (e) => { if (e.target.matches("form[data-live]")) { e.preventDefault(); typed(e); } });
+document.addEventListener("keydown", (e) => { // "/" goes to the search of a page
+  const typing = e.target.closest("input, textarea, select");
+  const search = document.querySelector("main input[type=search]");
+  if (e.key === "/" && !typing && search) { e.preventDefault(); search.focus(); }
+});
+window.addEventListener("popstate", () => { tag = undefined; refresh(false); }); // the fields are those of the address
+setInterval(spellTimes, 5000);
+spellTimes();
+showChosen();
+listen();
