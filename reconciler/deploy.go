@@ -103,7 +103,7 @@ func (p *pass) awaited() func(cluster string, o apply.Owner) bool {
 	e, platforms, releases := p.environment, p.platform, p.r.cache.records.of(p.loop.environment)
 	return func(cluster string, o apply.Owner) bool {
 		k := platform.RequestKey{Team: o.Team, Name: o.Request}
-		r := releases[k]
+		r := releases.Of(k)
 		if r == nil || r.Absent || r.Clusters[cluster].Revision != "" {
 			return false
 		}
