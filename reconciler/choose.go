@@ -63,11 +63,11 @@ func (u *unrendered) add(keys []platform.RequestKey) {
 
 // merged names the platform commit that brought a file, and its author, where they can be read.
 func (p *pass) merged(ctx context.Context, file string) (commit, author string) {
-	log, err := p.r.Platform.Log(ctx, file, 1)
-	if err != nil || len(log) == 0 {
+	change, err := p.r.Platform.Changed(ctx, p.platform.Commit, file)
+	if err != nil || change.Commit == "" {
 		return "", ""
 	}
-	return log[0].Commit, fmt.Sprintf("%s <%s>", log[0].Author.Name, log[0].Author.Email)
+	return change.Commit, fmt.Sprintf("%s <%s>", change.Author.Name, change.Author.Email)
 }
 
 // Sources are where a View of one environment gets the facts that are not in the platform.

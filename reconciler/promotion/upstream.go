@@ -137,10 +137,10 @@ func (u upstreams) provesNothing(up string, to ReleaseRef) string {
 		return ""
 	}
 	if now := u.view.condition(e, r, nil); now.suspended() {
-		return fmt.Sprintf("%s proves nothing of %s: %s", up, short(to.Digest), now.why())
+		return fmt.Sprintf("%s proves nothing of %s: %s", up, to, now.why())
 	}
 	if why := r.Promotion.Unproven; why != "" {
-		return fmt.Sprintf("%s proves nothing of %s: %s", up, short(to.Digest), why)
+		return fmt.Sprintf("%s proves nothing of %s: %s", up, to, why)
 	}
 	return ""
 }
@@ -152,7 +152,7 @@ func (u upstreams) proven(up string, to ReleaseRef, soak time.Duration) (figure 
 	case e == nil || !u.readable(up):
 		return "", unreadable(up)
 	case r == nil:
-		return "", &Gate{Name: gate.Health, Reason: up + " does not run it yet", Opens: up}
+		return "", &Gate{Name: gate.Health, Reason: up + " does not run it yet", Opens: "its release in " + up}
 	}
 	now := condition{}
 	if r.Digest == to.Digest {
@@ -167,7 +167,7 @@ func (u upstreams) proven(up string, to ReleaseRef, soak time.Duration) (figure 
 		if f := failureOf(r, to.Digest); f != nil {
 			return "", &Gate{Name: gate.Health, Reason: fmt.Sprintf("%s rejected it: %s", up, f.Message), Opens: "a release that " + up + " proves"}
 		}
-		return "", &Gate{Name: gate.Health, Reason: fmt.Sprintf("%s runs %s", up, refOf(r)), Opens: up}
+		return "", &Gate{Name: gate.Health, Reason: fmt.Sprintf("%s still runs %s", up, refOf(r)), Opens: "its release in " + up}
 	}
 	skipped := soak < u.view.Environment.Gates.Soak // by an Override, and nobody records a proof of none
 	if skipped && phaseOf(r) == settled && r.Promotion.Unproven == "" && now.all() {
