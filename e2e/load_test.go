@@ -231,7 +231,7 @@ func (c *throng) rejections() []string {
 // corrected.
 func TestNobodyIsRejectedUnseen(t *testing.T) {
 	c := newThrong(t, 300, 4, "6s") // long enough for the controllers of a busy machine
-	c.hold(10) // so the change takes half a minute at least, on a machine of any speed
+	c.hold(10)                      // so the change takes half a minute at least, on a machine of any speed
 	commit := c.push("everybody is blue", c.colored("blue"))
 	c.eventually("the change is under way", func() error {
 		if c.changed("blue") == 0 {
