@@ -38,7 +38,7 @@ func withoutProvider(q *question) []Gate {
 	here := q.Environment
 	for _, name := range slices.Sorted(maps.Keys(q.instance.Bindings)) {
 		provider := q.instance.Bindings[name]
-		r := q.Releases[provider]
+		r := q.Releases.Of(provider)
 		if !runs(r) {
 			return []Gate{{Name: gate.Binding, Reason: fmt.Sprintf("%s does not run in %s yet", provider, here.Name), Opens: "the release of " + provider.String()}}
 		}
