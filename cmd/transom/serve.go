@@ -62,7 +62,7 @@ type serveOptions struct {
 }
 
 // moreServeHelp is about groups of flags.
-const moreServeHelp = signerHelp + "\n\n" + leaseHelp + "\n\n" + noticeHelp + "\n\n" + forgeHelp
+const moreServeHelp = signerHelp + "\n\n" + leaseHelp + "\n\n" + noticeHelp + "\n\n" + forgeHelp + "\n\n" + traceHelp
 
 func newServe() *cobra.Command {
 	var o serveOptions
@@ -221,6 +221,7 @@ func (o *serveOptions) run(ctx context.Context, end context.CancelFunc, self *re
 	self.work.add(f.Run)
 	self.work.add(r.Run)
 	group.Go(func() error { return trigger.Every(ctx, o.notice.interval, func() { latch.Fire("interval") }) })
+	r.Traces = traceChanges(ctx, self.work.add, logger)
 	o.signers.watch(ctx, group, latch, logger)
 	o.keys.watch(self.work.add, f.Reconnect, logger)
 	heard := o.forge.tell(self.work.add, board, traces, repositories, following.heard)
