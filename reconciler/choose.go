@@ -34,6 +34,7 @@ func (p *pass) choose(ctx context.Context, neighbours map[string]committed) *pro
 		return health.read(environment, k, cluster, steady)
 	}
 	view.Merged = func(file string) (commit, author string) { return p.merged(ctx, file) }
+	view.Later = func(file, commit string, others ...string) bool { return p.later(ctx, file, commit, others) }
 	view.Failures = p.loop.unrendered.of(p.platform.Commit)
 	return view.Choose()
 }
@@ -67,6 +68,28 @@ func (p *pass) merged(ctx context.Context, file string) (commit, author string) 
 		return "", ""
 	}
 	return log[0].Commit, fmt.Sprintf("%s <%s>", log[0].Author.Name, log[0].Author.Email)
+}
+
+// later reports whether a file was merged in a later commit than the last changes of others, as of a platform commit. Where that
+// cannot be read it was not.
+func (p *pass) later(ctx context.Context, file, commit string, others []string) bool {
+	came, err := p.r.Platform.Arrived(ctx, p.platform.Commit, file)
+	if err != nil || came.Commit == "" {
+		return false
+	}
+	for _, other := range others {
+		before, err := p.r.Platform.Arrived(ctx, commit, other)
+		if err != nil || before.Commit == came.Commit {
+			return false
+		}
+		if before.Commit == "" { // it was never there
+			continue
+		}
+		if older, err := p.r.Platform.IsAncestor(ctx, before.Commit, came.Commit); err != nil || !older {
+			return false
+		}
+	}
+	return true
 }
 
 // Sources are where a View of one environment gets the facts that are not in the platform.
