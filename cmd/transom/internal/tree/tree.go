@@ -232,7 +232,7 @@ func (t *Printer) isAtRest(in status.Instance) bool {
 		return false
 	}
 	for _, p := range in.Placements {
-		if !p.IsHealthy() || len(p.Problems) > 0 {
+		if !p.IsHealthy() || len(p.Problems)+len(p.Added)+len(p.Leaving) > 0 {
 			return false
 		}
 	}
@@ -266,6 +266,12 @@ func (t *Printer) placement(p status.Placement, l Limb) {
 	}
 	for _, drift := range p.Drift {
 		fmt.Fprintf(t.W, "%s%s %s: %s\n", l.Below, t.Paint.Yellow("~ Drift"), drift.Object, drift.Message)
+	}
+	for _, a := range p.Added {
+		fmt.Fprintf(t.W, "%s%s %s: %s set %s %s\n", l.Below, t.Paint.Yellow("~ By hand"), a.Object, a.Manager, a.Field, t.Paint.Faint(t.since(a.At)))
+	}
+	for _, leaving := range p.Leaving {
+		fmt.Fprintf(t.W, "%s%s %s: %s\n", l.Below, t.Paint.Yellow("~ Leaving"), leaving.Object, leaving.Message)
 	}
 	for i, o := range shown {
 		limb := Branch(i == len(shown)-1).under(l)
