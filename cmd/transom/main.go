@@ -85,6 +85,7 @@ was given and something would change. status answers with 0 whatever it shows, b
 		newHold(),
 		newPin(),
 		newRollback(),
+		newTidy(),
 		newSet(),
 		newInit(),
 		newNew(),
