@@ -34,7 +34,7 @@ func newTidy() *cobra.Command {
 		Short: "Remove the files of decisions that decide nothing any more",
 		Long: `Remove, from the work tree, the files of decisions that decide nothing any more: Approvals of releases, removals, versions and
 plans that the Release files of their environment record as used by all whom they concern, and Pins, Holds and Overrides whose
-"until" is past. An Approval of many items goes once each of them is used. What cannot be told stays: an Approval of an
+"until" is past. An Approval of many items goes once each of them is used. The rest stays: an Approval of an
 environment whose state is not read, and one of deletions, adoptions, or of a state or platform commit.
 
 Nothing is committed: the removal is merged like any change, and Git keeps the files. --dry-run shows what would go.

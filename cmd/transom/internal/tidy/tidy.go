@@ -1,7 +1,7 @@
 // Package tidy finds decisions that decide nothing any more.
 //
-// In come a platform, the releases that its environments run, and the time; out come the files that may go, each with its reason. What
-// nobody can tell stays. The package removes nothing.
+// In come a platform, the releases that its environments run, and the time; out come the files that may go, each with its reason. A
+// decision of which that is not known stays. The package removes nothing.
 package tidy
 
 import (

@@ -110,6 +110,9 @@ func (t *Printer) platform(p status.Platform, leader string) {
 	if p.Error != "" {
 		fmt.Fprintf(t.W, "  %s\n", t.Paint.Red(p.Error))
 	}
+	if p.Frozen != "" {
+		fmt.Fprintf(t.W, "  %s\n", t.Paint.Red(p.Frozen))
+	}
 	for _, part := range slices.Sorted(maps.Keys(p.Forge)) {
 		if why := p.Forge[part]; why != "" {
 			fmt.Fprintf(t.W, "  %s\n", t.Paint.Yellow("the forge is not told ("+part+"): "+why))
@@ -268,7 +271,7 @@ func (t *Printer) placement(p status.Placement, l Limb) {
 		fmt.Fprintf(t.W, "%s%s %s: %s\n", l.Below, t.Paint.Yellow("~ Drift"), drift.Object, drift.Message)
 	}
 	for _, a := range p.Added {
-		fmt.Fprintf(t.W, "%s%s %s: %s set %s %s\n", l.Below, t.Paint.Yellow("~ By hand"), a.Object, a.Manager, a.Field, t.Paint.Faint(t.since(a.At)))
+		fmt.Fprintf(t.W, "%s%s %s: %s set %s %s\n", l.Below, t.Paint.Yellow("~ By hand"), a.Object, a.Manager, a.Field, t.Paint.Faint(t.since(a.At)+" ago"))
 	}
 	for _, leaving := range p.Leaving {
 		fmt.Fprintf(t.W, "%s%s %s: %s\n", l.Below, t.Paint.Yellow("~ Leaving"), leaving.Object, leaving.Message)
