@@ -41,9 +41,9 @@ type environmentSpec struct {
 	Components   []string
 	PromotesFrom []string
 	Gates        struct {
-		Soak     string
+		Soak     string `is:"duration"`
 		Approval any
-		Grace    string
+		Grace    string `is:"duration"`
 		Unproven string `oneof:"approval|allow"`
 		Replace  string `oneof:"oldest|newest"`
 	}
@@ -67,14 +67,14 @@ type rolloutSpec struct {
 		Name          string `decode:"required"`
 		Clusters      *metav1.LabelSelector
 		MaxConcurrent any
-		Soak          string
+		Soak          string `is:"duration"`
 	}
 	Instances struct {
 		First         *int
 		MaxConcurrent any
 		MaxFailures   *int
 	}
-	ProgressDeadline string
+	ProgressDeadline string `is:"duration"`
 	OnFailure        string `oneof:"rollback|stop"`
 }
 

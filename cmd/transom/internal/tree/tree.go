@@ -24,6 +24,7 @@ type Printer struct {
 	W     io.Writer
 	Paint terminal.Paint
 	Open  bool // down to the objects even where all is healthy
+	All   bool // with Open: every object, and not only how many are healthy
 	Now   time.Time
 
 	inside    string            // the environment of the instance that is being printed
@@ -243,10 +244,10 @@ func (t *Printer) isAtRest(in status.Instance) bool {
 }
 
 func (t *Printer) placement(p status.Placement, l Limb) {
-	shown := t.objects(p)
+	shown, fine := t.objects(p)
 	why := p.Message
 	if t.away[t.inside+"/"+p.Cluster] {
-		shown, why = nil, "its cluster is not reachable" // why is told above, and how objects are nobody knows
+		shown, fine, why = nil, 0, "its cluster is not reachable" // why is told above, and how objects are nobody knows
 	}
 	if len(p.Problems) > 0 || slices.ContainsFunc(shown, func(o status.Object) bool { return o.Message != "" }) {
 		why = "" // the following lines say it
@@ -277,8 +278,11 @@ func (t *Printer) placement(p status.Placement, l Limb) {
 		fmt.Fprintf(t.W, "%s%s %s: %s\n", l.Below, t.Paint.Yellow("~ Leaving"), leaving.Object, leaving.Message)
 	}
 	for i, o := range shown {
-		limb := Branch(i == len(shown)-1).under(l)
+		limb := Branch(i == len(shown)-1 && fine == 0).under(l)
 		fmt.Fprintf(t.W, "%s%s %s  %s\n", limb.Lead, o.Kind, o.Name, t.health(o.Health, o.Message))
+	}
+	if fine > 0 {
+		fmt.Fprintf(t.W, "%s%s\n", Branch(true).under(l).Lead, t.Paint.Faint(fmt.Sprintf("%d objects are healthy; --verbose lists them", fine)))
 	}
 }
 
@@ -296,15 +300,28 @@ func (t *Printer) adoption(p status.Placement, l Limb) {
 	}
 }
 
-// objects are those of a placement that are worth a line.
-func (t *Printer) objects(p status.Placement) []status.Object {
-	var shown []status.Object
+// mostFine is how many healthy objects of a placement are listed without being asked for.
+const mostFine = 3
+
+// objects are those of a placement that are worth a line, and how many healthy ones are only counted.
+func (t *Printer) objects(p status.Placement) (shown []status.Object, fine int) {
 	for _, o := range p.Objects {
-		if t.Open || o.Health != state.Healthy {
+		if o.Health == state.Healthy && o.Message == "" {
+			fine++
+		}
+	}
+	counts := !t.All && fine > mostFine
+	for _, o := range p.Objects {
+		isFine := o.Health == state.Healthy && o.Message == ""
+		listed := t.Open && !(counts && isFine)
+		if listed || o.Health != state.Healthy {
 			shown = append(shown, o)
 		}
 	}
-	return shown
+	if !counts || !t.Open {
+		fine = 0
+	}
+	return shown, fine
 }
 
 func (t *Printer) outputs(in status.Instance, l Limb) {
