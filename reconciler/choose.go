@@ -26,7 +26,7 @@ func (p *pass) choose(ctx context.Context, neighbours map[string]committed) *pro
 	}
 	view := ViewOf(ctx, p.platform, p.loop.environment, p.state.base, Sources{
 		State: p.state.believed.Commit, Elsewhere: elsewhere, Renderer: &p.loop.renderer,
-		Generation: p.r.Platform.Generation, At: atOf(p.loop.branch.repo),
+		Generation: p.r.Platform.Generation, At: atOf(p.loop.branch.repo), Later: p.later,
 	})
 	steady := health.steady()
 	view.Now = health.clock()
@@ -34,7 +34,6 @@ func (p *pass) choose(ctx context.Context, neighbours map[string]committed) *pro
 		return health.read(environment, k, cluster, steady)
 	}
 	view.Merged = func(file string) (commit, author string) { return p.merged(ctx, file) }
-	view.Later = func(file, commit string, others ...string) bool { return p.later(ctx, file, commit, others) }
 	view.Failures = p.loop.unrendered.of(p.platform.Commit)
 	view.Memory = &p.loop.memory
 	return view.Choose()
@@ -100,6 +99,9 @@ type Sources struct {
 	Renderer   *render.Renderer                                        //
 	Generation func(ctx context.Context, commit string) (int, error)   // of platform commits; nil: none is older
 	At         func(ctx context.Context, commit string) (fs.FS, error) // of the environment's state; nil: the past cannot be read
+
+	// Later answers promotion.Lookup's question; nil: nobody knows, and each file is taken for later.
+	Later func(ctx context.Context, file, commit string, others []string) bool
 }
 
 // ViewOf is the View that promotion decides from in one environment, as far as Git knows: the caller adds the observations
@@ -161,6 +163,10 @@ func (s *lookup) Older(a, b string) bool {
 	}
 	second, err := s.sources.Generation(s.ctx, b)
 	return err == nil && first < second
+}
+
+func (s *lookup) Later(file, commit string, others ...string) bool {
+	return s.sources.Later == nil || s.sources.Later(s.ctx, file, commit, others)
 }
 
 func (s *lookup) Ran(commit string, k platform.RequestKey) (*state.Release, error) {

@@ -15,10 +15,10 @@ type counting func(*platform.Decision) bool
 // apart is which Approvals count for a change that files brought, as of a platform commit: where the environment wants the two
 // apart, those that were merged in a later commit.
 func (v *View) apart(commit string, files ...string) counting {
-	if !v.Environment.Gates.Separate || v.Later == nil {
+	if !v.Environment.Gates.Separate {
 		return nil
 	}
-	return func(d *platform.Decision) bool { return v.Later(d.File, commit, files...) }
+	return func(d *platform.Decision) bool { return v.Lookup.Later(d.File, commit, files...) }
 }
 
 // apartFromPlan is apart for what the environment puts in.

@@ -50,6 +50,9 @@ func (w *world) changed(file, commit string) int {
 	return 0
 }
 
+// Later is part of promotion.Lookup.
+func (p lookup) Later(file, commit string, others ...string) bool { return p.later(file, commit, others...) }
+
 func (w *world) later(file, commit string, others ...string) bool {
 	came := w.changed(file, w.platform.Commit)
 	return came > 0 && !slices.ContainsFunc(others, func(other string) bool { return w.changed(other, commit) >= came })

@@ -45,7 +45,7 @@ func (w *world) view(environment string) *promotion.View {
 	return &promotion.View{
 		Platform: w.platform, Environment: w.platform.Environments[environment], Head: w.asked(environment),
 		Lookup: lookup{w, environment}, State: s.id(), Releases: state.RecordsOf(s.releases), Elsewhere: elsewhere,
-		Observe: w.observe, Now: w.now(), Later: w.later,
+		Observe: w.observe, Now: w.now(),
 		Failures: func(k platform.RequestKey) int { return s.tried[k] },
 	}
 }

@@ -28,10 +28,6 @@ type View struct {
 	// Merged returns the platform commit that brought a file, and its author; nil: nobody knows.
 	Merged func(file string) (commit, author string)
 
-	// Later reports whether a file was merged, as of the head, in a later commit than the one that changed other files last, as of a
-	// platform commit; nil: nobody knows, and each is taken for later.
-	Later func(file, commit string, others ...string) bool
-
 	// Failures orders the failed renderings at this platform commit: it returns the number of an instance's last one, and 0
 	// where there was none. nil: there was none of any. It may be forgotten at any time: it decides who is rendered first,
 	// and nothing else.
@@ -57,6 +53,10 @@ type Lookup interface {
 
 	// Older says that platform commit a comes before b in history.
 	Older(a, b string) bool
+
+	// Later says that a file was merged, as of the head, in a later commit than the one that changed other files last, as of a platform
+	// commit.
+	Later(file, commit string, others ...string) bool
 
 	// Ran returns the record that a commit of this environment's state holds of a request.
 	Ran(commit string, k platform.RequestKey) (*state.Release, error)

@@ -300,30 +300,6 @@ func (t *Printer) adoption(p status.Placement, l Limb) {
 	}
 }
 
-// mostFine is how many healthy objects of a placement are listed without being asked for.
-const mostFine = 3
-
-// objects are those of a placement that are worth a line, and how many healthy ones are only counted.
-func (t *Printer) objects(p status.Placement) (shown []status.Object, fine int) {
-	for _, o := range p.Objects {
-		if o.Health == state.Healthy && o.Message == "" {
-			fine++
-		}
-	}
-	counts := !t.All && fine > mostFine
-	for _, o := range p.Objects {
-		isFine := o.Health == state.Healthy && o.Message == ""
-		listed := t.Open && !(counts && isFine)
-		if listed || o.Health != state.Healthy {
-			shown = append(shown, o)
-		}
-	}
-	if !counts || !t.Open {
-		fine = 0
-	}
-	return shown, fine
-}
-
 func (t *Printer) outputs(in status.Instance, l Limb) {
 	for _, name := range slices.Sorted(maps.Keys(in.Outputs)) {
 		fmt.Fprintf(t.W, "%s%s\n", l.Below, t.Paint.Faint(fmt.Sprintf("%s = %v", name, in.Outputs[name])))
