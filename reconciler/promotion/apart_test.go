@@ -51,7 +51,9 @@ func (w *world) changed(file, commit string) int {
 }
 
 // Later is part of promotion.Lookup.
-func (p lookup) Later(file, commit string, others ...string) bool { return p.later(file, commit, others...) }
+func (p lookup) Later(file, commit string, others ...string) bool {
+	return p.later(file, commit, others...)
+}
 
 func (w *world) later(file, commit string, others ...string) bool {
 	came := w.changed(file, w.platform.Commit)
