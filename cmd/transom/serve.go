@@ -151,7 +151,7 @@ func serve(ctx context.Context, o serveOptions, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	release, err := claimData(o.data)
+	release, err := claimData(ctx, o.data)
 	if err != nil {
 		return err
 	}

@@ -23,23 +23,21 @@ const (
 	streamTime = 15 * time.Minute
 )
 
+// eventParameters are those of the events.
+type eventParameters struct {
+	selection
+	Only string `query:"only" enum:"status" doc:"For a stream: status, without the events themselves."`
+}
+
 func (s *server) events(w http.ResponseWriter, r *http.Request) error {
-	selected, err := parameters(r.URL.Query(), "only")
+	p, err := readParameters[eventParameters](r)
 	if err != nil {
 		return err
 	}
-	quiet := false
-	switch only := r.URL.Query().Get("only"); only {
-	case "":
-	case "status":
-		quiet = true
-	default:
-		return refuse(http.StatusBadRequest, "only=%s: it is status or nothing", only)
-	}
 	if strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
-		return s.stream(w, r, selected, quiet)
+		return s.stream(w, r, p.selection, p.Only == "status")
 	}
-	return writeJSON(w, r, selected.events(s.Board.History()))
+	return writeJSON(w, r, p.selection.events(s.Board.History()))
 }
 
 func (s selection) events(all []status.Event) []status.Event {

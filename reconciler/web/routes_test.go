@@ -167,7 +167,7 @@ func TestStreamsOfOneClientAreBounded(t *testing.T) {
 	}
 	refused := open(all.tokens[access.Viewer])
 	require.Equal(t, http.StatusTooManyRequests, refused.StatusCode)
-	var told map[string]string
+	var told map[string]any
 	require.NoError(t, json.NewDecoder(refused.Body).Decode(&told))
 	require.Equal(t, "32 streams of events are open to you: close some", told["error"])
 	require.Equal(t, http.StatusOK, open(all.tokens[access.Operator]).StatusCode, "others are not concerned")
