@@ -25,7 +25,7 @@ var arrows = map[string][]string{
 		"cmd/transom/internal/audit", "cmd/transom/internal/catalog", "cmd/transom/internal/client", "cmd/transom/internal/demo",
 		"cmd/transom/internal/diff", "cmd/transom/internal/enroll", "cmd/transom/internal/installation", "cmd/transom/internal/plan",
 		"cmd/transom/internal/preview", "cmd/transom/internal/remote", "cmd/transom/internal/schema",
-		"cmd/transom/internal/skew", "cmd/transom/internal/states", "cmd/transom/internal/terminal", "cmd/transom/internal/tree",
+		"cmd/transom/internal/skew", "cmd/transom/internal/states", "cmd/transom/internal/terminal", "cmd/transom/internal/tidy", "cmd/transom/internal/tree",
 		"cmd/transom/internal/usage", "cmd/transom/internal/workspace", "cmd/transom/internal/yamledit",
 		"reconciler", "reconciler/gitrepo", "reconciler/lease", "reconciler/notify", "reconciler/promotion", "reconciler/trigger", "reconciler/status", "reconciler/forge", "reconciler/tracing", "reconciler/web", "reconciler/web/access", "reconciler/web/console",
 		"render", "render/event", "render/gate", "render/platform", "render/state", "render/wording", "render/worker", "fleet", "fleet/apply", "fleet/credential",
@@ -64,6 +64,7 @@ var arrows = map[string][]string{
 		"cmd/transom/internal/remote", "cmd/transom/internal/workspace", "reconciler/gitrepo", "render", "render/platform",
 	},
 	"cmd/transom/internal/terminal": {},
+	"cmd/transom/internal/tidy":     {"cmd/transom/internal/states", "render", "render/platform", "render/state"},
 	"cmd/transom/internal/tree":     {"cmd/transom/internal/terminal", "reconciler/status", "render/gate", "render/platform", "render/state", "render/wording"},
 	"cmd/transom/internal/usage": {
 		"cmd/transom/internal/catalog", "cmd/transom/internal/states", "cmd/transom/internal/terminal", "render/platform", "render/state",

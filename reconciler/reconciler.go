@@ -26,6 +26,7 @@ type Source interface {
 	Show(ctx context.Context, commit string) (gitrepo.CommitInfo, error)
 	Refused(ctx context.Context, commit string, by *gitrepo.Signers) (why string, err error)
 	Changed(ctx context.Context, commit, path string) (gitrepo.CommitInfo, error)
+	Arrived(ctx context.Context, commit, path string) (gitrepo.CommitInfo, error)
 	Generation(ctx context.Context, commit string) (int, error)
 	At(ctx context.Context, commit string) (*gitrepo.Snapshot, error)
 	OtherBranches() []string
