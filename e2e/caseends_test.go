@@ -43,7 +43,7 @@ var firstEnds = map[string]end{
 var nextEnds = map[string]end{
 	"adopt-drop":   {"1.1.0", state.Healthy, ""},
 	"ds-ondelete":  {"1.1.0", state.Suspended, "waits for its pods to be deleted"},
-	"finalizer":    {"1.1.0", state.Healthy, "finalizer example.com/hold"},
+	"finalizer":    {"1.1.0", state.Healthy, "because of finalizers: example.com/hold"},
 	"strategy":     {"1.1.0", state.Healthy, ""},
 	"strategy-two": {"1.1.0", state.Healthy, ""},
 	"svc-headless": {"1.0.0", state.Healthy, ""}, // and 1.1.0 is rejected
@@ -130,7 +130,7 @@ func (w *world) come(ends map[string]end) error {
 			continue
 		}
 		p := in.Placements[0]
-		words := fmt.Sprint(p.Message, p.Problems, p.Objects)
+		words := fmt.Sprint(p.Message, p.Problems, p.Leaving)
 		if in.Version != to.version || p.Health != to.health || !strings.Contains(words, to.says) {
 			late = append(late, fmt.Sprintf("%s %s is %s: %s", in.Request.Name, in.Version, p.Health, words))
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -20,7 +21,6 @@ type outcome int
 
 const (
 	pending outcome = iota // it is still there, or nothing may be concluded about it yet
-	leaving                // it is being deleted, and finalizers keep it
 	ended                  // it does not exist any more
 	letGo                  // it stays, and is the instance's no more
 )
@@ -29,11 +29,11 @@ const (
 type pruning struct {
 	*target
 
-	gone    []Change       // objects that were deleted or let go
-	waiting []Object       // objects to be pruned that are still there
-	leaving []ObjectStatus // of these, the ones that finalizers keep, and which
-	refused []Problem      // of objects that cannot be pruned
-	later   string         // the commit of a later state, whose daemon is to prune
+	gone    []Change  // objects that were deleted or let go
+	waiting []Object  // objects to be pruned that are still there
+	refused []Problem // of objects that cannot be pruned
+	leaving []Problem // of objects that hang while they are being deleted
+	later   string    // the commit of a later state, whose daemon is to prune
 }
 
 // orphans lists the objects that the inventory has and nobody desires any more, but for those that this pass pruned already.
@@ -175,6 +175,7 @@ type fate struct {
 	object  Object
 	outcome outcome
 	reason  string
+	hangs   string // why it is still there although it is being deleted
 }
 
 // pruneSet retires objects side by side and returns those that may leave the inventory.
@@ -183,9 +184,8 @@ func (p *pruning) pruneSet(ctx context.Context, set []Object) ([]Object, error) 
 	for i, o := range set {
 		fates[i] = &fate{object: o}
 	}
-	err := each(ctx, fates, func(ctx context.Context, f *fate) (err error) {
-		f.outcome, f.reason, err = p.pruneOne(ctx, f.object)
-		return err
+	err := each(ctx, fates, func(ctx context.Context, f *fate) error {
+		return p.pruneOne(ctx, f)
 	})
 	var finished []Object
 	for _, f := range fates {
@@ -196,36 +196,48 @@ func (p *pruning) pruneSet(ctx context.Context, set []Object) ([]Object, error) 
 		case f.outcome == letGo:
 			p.gone = append(p.gone, Change{Object: f.object, Action: Kept, Reason: f.reason})
 			finished = append(finished, f.object)
-		case f.outcome == leaving:
-			p.leaving = append(p.leaving, ObjectStatus{Object: f.object, Health: state.Progressing, Message: f.reason})
-			p.waiting = append(p.waiting, f.object)
 		case f.reason != "":
 			p.refused = append(p.refused, Problem{Object: f.object, Message: f.reason})
 			fallthrough
 		default:
 			p.waiting = append(p.waiting, f.object)
+			if f.hangs != "" {
+				p.leaving = append(p.leaving, Problem{Object: f.object, Message: f.hangs})
+			}
 		}
 	}
 	return finished, err
 }
 
 // pruneOne reads an object and deletes it if that may be, as it was read.
-func (p *pruning) pruneOne(ctx context.Context, o Object) (outcome, string, error) {
-	k, err := p.client.kinds.find(ctx, schema.GroupVersionKind{Group: o.Group, Kind: o.Kind})
+func (p *pruning) pruneOne(ctx context.Context, f *fate) error {
+	k, err := p.client.kinds.find(ctx, schema.GroupVersionKind{Group: f.object.Group, Kind: f.object.Kind})
 	if err != nil {
-		return pending, "", err
+		return err
 	}
-	if k == nil {
-		return p.pruneUnserved(ctx, o)
+	var there *live
+	if k != nil {
+		if there, err = p.client.readMetadata(ctx, k, f.object); err != nil && !errors.Is(err, errUnserved) {
+			return err
+		}
 	}
-	there, err := p.client.readMetadata(ctx, k, o)
 	switch {
-	case errors.Is(err, errUnserved):
-		return p.pruneUnserved(ctx, o)
-	case err != nil:
-		return pending, "", err
+	case k == nil, err != nil:
+		f.outcome, f.reason, err = p.pruneUnserved(ctx, f.object)
 	case there == nil:
-		return ended, "", nil
+		f.outcome = ended
+	default:
+		f.outcome, f.reason, err = p.end(ctx, k, f.object, there)
+		if f.outcome == pending {
+			f.hangs = there.ending.hangs(time.Now())
+		}
+	}
+	return err
+}
+
+// end deletes an object that is there, or lets it go.
+func (p *pruning) end(ctx context.Context, k *kind, o Object, there *live) (outcome, string, error) {
+	switch {
 	case p.letsGo(o, there):
 		return p.letGo(ctx, k, o, there, staysAdopted, nil)
 	case there.labels.owner != p.in.Owner:
@@ -235,8 +247,6 @@ func (p *pruning) pruneOne(ctx context.Context, o Object) (outcome, string, erro
 	case p.keepsData(o, there):
 		return p.keepMarked(ctx, k, o, there, "it may hold what cannot be made again; it is pruned only with deletion: delete and the annotation "+
 			state.AnnotationPrune+`: "true"`)
-	case there.deleting && there.finalizers != "":
-		return leaving, "is being deleted, and waits for whoever removes its finalizer " + there.finalizers, nil
 	case there.deleting || p.in.External:
 		return pending, "", nil
 	}
@@ -248,16 +258,6 @@ func (p *pruning) keepsData(o Object, l *live) bool {
 	precious := state.NeverPruned(o.Group, o.Kind) || l.generated
 	deletable := p.in.Deletion == platform.DeletionDelete && l.prunable
 	return precious && !deletable
-}
-
-// ending says why an object is still there that is to go.
-func (p *pruning) ending(o Object) string {
-	for _, s := range p.leaving {
-		if s.Object == o {
-			return s.Message
-		}
-	}
-	return cmp.Or(p.laterStateMessage(), "waiting for its end")
 }
 
 // pruneUnserved decides about an object whose kind the cluster does not serve. Its end is certain only if no CRD

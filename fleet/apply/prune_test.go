@@ -227,26 +227,12 @@ func TestPruningIsConfirmedBeforeItIsForgotten(t *testing.T) {
 	require.False(t, result.Settled)
 	require.Equal(t, state.Progressing, result.Health)
 	require.Contains(t, r.inventory("web"), "web-a")
-	require.Equal(t, "ConfigMap "+r.team+"/web-a: is being deleted, and waits for whoever removes its finalizer example.com/hold",
-		r.until(absent(in), func(result apply.Result) bool { return result.Message != "" && len(result.Objects) == 1 }).Message)
 	_, err := r.kube.CoreV1().ConfigMaps(r.team).Patch(t.Context(), "web-a", types.MergePatchType,
 		[]byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
 	require.NoError(t, err)
 	result = r.healthy(absent(in))
 	require.Equal(t, map[string]apply.Action{"ConfigMap web-a": apply.Pruned}, actions(result))
 	require.Empty(t, r.inventory("web"))
-}
-
-// TestAnObjectThatCannotGoIsTold although the instance that dropped it is healthy.
-func TestAnObjectThatCannotGoIsTold(t *testing.T) {
-	r := newRig(t, &apiOnly)
-	r.healthy(r.instance("web", documents(configMap("web", "1"), "{apiVersion: v1, kind: ConfigMap, metadata: {name: web-a, finalizers: [example.com/hold]}}")))
-	in := r.instance("web", configMap("web", "2"))
-	result := r.until(in, func(result apply.Result) bool { return len(result.Objects) == 2 })
-	require.Equal(t, state.Healthy, result.Health)
-	require.False(t, result.Settled)
-	require.Equal(t, "web-a", result.Objects[1].Object.Name)
-	require.Equal(t, "is being deleted, and waits for whoever removes its finalizer example.com/hold", result.Objects[1].Message)
 }
 
 func TestARemovalThatIsOnlyObservedIsNotSettledWhileSomethingIsLeft(t *testing.T) {

@@ -17,8 +17,8 @@ import (
 type upstreams struct {
 	view    *View
 	history history
-	names   []string                                 // sorted
-	direct  []map[platform.RequestKey]*state.Release // the records of those right before this one
+	names   []string        // sorted
+	direct  []state.Records // of those right before this one
 }
 
 func newUpstreams(v *View, h history) upstreams {
@@ -32,7 +32,7 @@ func newUpstreams(v *View, h history) upstreams {
 // agree reports whether the environments right before this one have the same release of a request, or none.
 func (u upstreams) agree(base *state.Release) bool {
 	for _, records := range u.direct {
-		if r := records[base.Key]; r != nil && r.Digest != base.Digest {
+		if r := records.Of(base.Key); r != nil && r.Digest != base.Digest {
 			return false
 		}
 	}
@@ -40,11 +40,14 @@ func (u upstreams) agree(base *state.Release) bool {
 }
 
 // readable reports whether the records of an environment can be read.
-func (u upstreams) readable(up string) bool { return u.view.Elsewhere[up] != nil }
+func (u upstreams) readable(up string) bool {
+	_, readable := u.view.Elsewhere[up]
+	return readable
+}
 
 // record is the record that an environment has of a request, or nil.
 func (u upstreams) record(up string, k platform.RequestKey) *state.Release {
-	return u.view.Elsewhere[up][k]
+	return u.view.Elsewhere[up].Of(k)
 }
 
 // mayRun reports whether any of them runs a request still, or may.

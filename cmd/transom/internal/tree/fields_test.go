@@ -26,7 +26,8 @@ var shownAt = map[string]seen{
 
 	"Platform.URL": {"first line", "header"}, "Platform.Branch": {machine, machine}, "Platform.Commit": {"first line", "header"},
 	"Platform.LoadedAt": {machine, machine}, "Platform.Problems": {"at the end", "Problems"}, "Platform.Error": {"below the first line", "notice"},
-	"Platform.Forge": {"below the first line", "notice"},
+	"Platform.Frozen": {"below the first line", "notice"},
+	"Platform.Forge":  {"below the first line", "notice"},
 
 	"Environment.Name": {"its lines", "column"}, "Environment.StateURL": {explain, explain}, "Environment.StateBranch": {explain, explain},
 	"Environment.Commit": {"nothing is known yet", "nothing is known yet"}, "Environment.StateCommit": {explain, "column"},
@@ -59,6 +60,8 @@ var shownAt = map[string]seen{
 	"Placement.StateCommit": {explain, "- the history of the request"}, "Placement.Release": {"leaf", "- its version"}, "Placement.Version": {"leaf", "cell"},
 	"Placement.Objects": {"below it", "detail"}, "Placement.Problems": {"below it", "cell, detail"}, "Placement.Images": {"branch", "cell, detail"},
 	"Placement.Drift": {"below it", "detail"}, "Placement.CommittedAt": {explain, "steps"}, "Placement.AppliedAt": {explain, "steps"}, "Placement.HealthyAt": {"leaf", "steps"},
+	"Placement.Added": {"below it", "detail"}, "Placement.Leaving": {"below it", "detail"},
+	"Added.Object": {"its line", "list"}, "Added.Field": {"its line", "list"}, "Added.Manager": {"its line", "list"}, "Added.At": {"its line", "list"},
 	"Placement.Adoption": {"below it", "detail"}, "Placement.LetGo": {"below it", "detail"},
 
 	"Adoption.Digest": {"command", "command"}, "Adoption.Effects": {"below it", "list"}, "Adoption.Untried": {"below it", "list"},

@@ -63,19 +63,6 @@ func TestWhatWaitsSaysWhatItChangesAndWhyItFailedOnce(t *testing.T) {
 	require.Contains(t, out.String(), "✗ rejected 1.0.9 (ccccccc): west: ErrImagePull")
 }
 
-// TestAnObjectThatCannotGoIsToldOfAHealthyInstance as it is no part of its health.
-func TestAnObjectThatCannotGoIsToldOfAHealthyInstance(t *testing.T) {
-	var out strings.Builder
-	p := tree.Printer{W: &out, Now: began}
-	s := rest()
-	s.Instances[0].Placements[0].Objects = append(s.Instances[0].Placements[0].Objects,
-		status.Object{Kind: "ConfigMap", Name: "old", Health: state.Progressing, Message: "is being deleted, and waits"})
-	p.Status(s, true)
-	require.Contains(t, out.String(), "one  ✓ Healthy")
-	require.Contains(t, out.String(), "ConfigMap old  ◔ Progressing: is being deleted, and waits\n")
-	require.NotContains(t, out.String(), "Deployment shop", "all others are healthy")
-}
-
 func TestOfManyRequestsThoseAtRestAreCounted(t *testing.T) {
 	now := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
 	var s status.Status
