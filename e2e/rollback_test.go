@@ -65,7 +65,7 @@ spec:
 
 // wantsPatiently is a request of which nothing fails before somebody reverts it.
 func wantsPatiently(version string) string {
-	return strings.Replace(wants("reverted", version), "dev", "patience", 1)
+	return strings.Replace(wants("reverted", version), "dev: {}", "patience: {}", 1)
 }
 
 func wants(name, version string) string {
@@ -83,7 +83,7 @@ func TestARollbackOfAStatefulSetTakes(t *testing.T) {
 		"requests/shop/patient.yaml": wants("patient", "1.1.0"), "requests/shop/hurried.yaml": wants("hurried", "1.1.0"),
 		"requests/shop/reverted.yaml": wantsPatiently("1.1.0"),
 	})
-	w.eventually("a pod of 1.1.0 cannot start", func() error { return w.says("patience", "reverted", "ErrImagePull") })
+	w.eventually("a pod of 1.1.0 cannot start", func() error { return w.messageOf("patience", "reverted", "ErrImagePull") })
 	w.push("the revert", map[string]string{"requests/shop/reverted.yaml": wantsPatiently("1.0.0")})
 	w.eventually("1.1.0 is rolled back", func() error {
 		for _, name := range []string{"patient", "hurried"} {
@@ -141,8 +141,8 @@ func (w *world) runs(version string, names ...string) error {
 	return nil
 }
 
-// says returns an error until the status of a request has a text.
-func (w *world) says(environment, name, text string) error {
+// messageOf returns an error until the status of a request has a text.
+func (w *world) messageOf(environment, name, text string) error {
 	in, err := w.standing(environment, name)
 	if err == nil && (len(in.Placements) != 1 || !strings.Contains(in.Placements[0].Message, text)) {
 		err = fmt.Errorf("%s does not say %s", name, text)
