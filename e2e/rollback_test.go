@@ -29,15 +29,6 @@ spec:
   state: {url: ../state-dev.git, branch: main}
   clusters: {}
   rollout: {instances: {first: 9, maxConcurrent: 100%, maxFailures: 9}, progressDeadline: 15s}
--- environments/patience.yaml --
-apiVersion: transom.dev/v1alpha1
-kind: Environment
-metadata: {name: patience}
-spec:
-  state: {url: ../state-patience.git, branch: main}
-  clusters: {}
-  namespace: {name: 'request.team + "-patience"'}
-  rollout: {progressDeadline: 1h}
 -- offerings/db/offering.yaml --
 apiVersion: transom.dev/v1alpha1
 kind: Offering
@@ -60,12 +51,7 @@ spec:
 	for _, name := range []string{"patient", "hurried"} {
 		text += "-- requests/shop/" + name + ".yaml --\n" + wants(name, "1.0.0")
 	}
-	return text + "-- requests/shop/reverted.yaml --\n" + wantsPatiently("1.0.0")
-}
-
-// wantsPatiently is a request of which nothing fails before somebody reverts it.
-func wantsPatiently(version string) string {
-	return strings.Replace(wants("reverted", version), "dev: {}", "patience: {}", 1)
+	return text
 }
 
 func wants(name, version string) string {
@@ -73,7 +59,7 @@ func wants(name, version string) string {
 }
 
 // TestARollbackOfAStatefulSetTakes although a pod of the bad version, which cannot start, keeps the StatefulSet from going
-// back, nor is it in the way of a revert that comes before its deadline; and the next version is blamed for nothing, whether it is merged after the rollback or while that pod is in the way.
+// back; and the next version is blamed for nothing, whether it is merged after the rollback or while that pod is in the way.
 func TestARollbackOfAStatefulSetTakes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, databases(), []string{"one"})
@@ -81,10 +67,7 @@ func TestARollbackOfAStatefulSetTakes(t *testing.T) {
 	w.eventually("1.0.0 is healthy", func() error { return w.runs("1.0.0", "patient", "hurried") })
 	w.push("1.1.0", map[string]string{
 		"requests/shop/patient.yaml": wants("patient", "1.1.0"), "requests/shop/hurried.yaml": wants("hurried", "1.1.0"),
-		"requests/shop/reverted.yaml": wantsPatiently("1.1.0"),
 	})
-	w.eventually("a pod of 1.1.0 cannot start", func() error { return w.messageOf("patience", "reverted", "ErrImagePull") })
-	w.push("the revert", map[string]string{"requests/shop/reverted.yaml": wantsPatiently("1.0.0")})
 	w.eventually("1.1.0 is rolled back", func() error {
 		for _, name := range []string{"patient", "hurried"} {
 			if r := w.recorded("dev", "shop", name); r.Version != "1.0.0" || len(r.Promotion.Rejected) != 1 {
@@ -106,7 +89,6 @@ func TestARollbackOfAStatefulSetTakes(t *testing.T) {
 	})
 	w.eventually("the rollback is healthy", func() error { return w.runs("1.0.0", "patient") })
 	w.eventually("1.2.0 is healthy", func() error { return w.runs("1.2.0", "hurried") })
-	w.eventually("the revert is healthy", func() error { return w.reverted() })
 	w.push("1.2.0", map[string]string{"requests/shop/patient.yaml": wants("patient", "1.2.0")})
 	w.eventually("1.2.0 is healthy", func() error { return w.runs("1.2.0", "patient", "hurried") })
 	for _, name := range []string{"patient", "hurried"} {
@@ -115,7 +97,6 @@ func TestARollbackOfAStatefulSetTakes(t *testing.T) {
 		require.Equal(t, "1.1.0", failures[0].Version)
 	}
 	require.Equal(t, 2, strings.Count(w.said(`"msg":"deleted"`), "Pod shop/"), "one pod of each StatefulSet")
-	require.Equal(t, 1, strings.Count(w.said(`"msg":"deleted"`), "Pod shop-patience/"))
 	w.stop()
 }
 
@@ -138,29 +119,6 @@ func (w *world) runs(version string, names ...string) error {
 			return fmt.Errorf("%s has not two pods of its revision", name)
 		}
 	}
-	return nil
-}
-
-// messageOf returns an error until the status of a request has a text.
-func (w *world) messageOf(environment, name, text string) error {
-	in, err := w.standing(environment, name)
-	if err == nil && (len(in.Placements) != 1 || !strings.Contains(in.Placements[0].Message, text)) {
-		err = fmt.Errorf("%s does not say %s", name, text)
-	}
-	return err
-}
-
-// reverted returns an error until the request that was reverted is as before.
-func (w *world) reverted() error {
-	in, err := w.standing("patience", "reverted")
-	if err != nil {
-		return err
-	}
-	r := w.recorded("patience", "shop", "reverted")
-	if p := in.Placements[0]; p.Stage != status.Healthy || r.Version != "1.0.0" || r.Promotion.Rollout != nil {
-		return fmt.Errorf("%s is %s: %s", r.Version, p.Stage, p.Message)
-	}
-	require.Empty(w.t, r.Promotion.Rejected, "nothing failed")
 	return nil
 }
 
