@@ -98,6 +98,8 @@ func amplifiers() []amplifier {
 			each(3000, "- {target: {kind: ConfigMap, name: '(a|b|map)*.{0,900}%d'}, patch: '[{op: add, path: /data/k, value: v}]'}\n")}},
 		{name: "labels", says: "offerings/labels/1.0.0/kustomization.yaml: comes to objects of 32,772,780 bytes", version: map[string]string{"map.yaml": manyMaps(1000), "kustomization.yaml": component + "resources: [map.yaml]\nlabels:\n" +
 			each(1000, "- {pairs: {l%d: v}}\n")}},
+		{name: "references", says: "offerings/references/1.0.0/kustomization.yaml: holds references to other objects against the names of objects 87,318,000 times", version: map[string]string{"map.yaml": manyMaps(500) +
+			each(490, "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d%d}\nspec: {template: {spec: {containers: [{name: a, image: b, envFrom: ["+strings.Repeat("{configMapRef: {name: map1}},", 180)+"]}]}}}\n---\n")}},
 		{name: "aliases", says: "offerings/aliases/1.0.0/map.yaml", version: map[string]string{"map.yaml": oneMap + "x0: &x0 [a, a, a, a, a, a, a, a, a, a]\n" +
 			each(9, "y%d: &y%d [*x0, *x0, *x0, *x0, *x0, *x0, *x0, *x0, *x0, *x0]\n")}},
 		{name: "merges", says: "offerings/merges/1.0.0/kustomization.yaml: walks over 4,000,100,098 fields and items", version: map[string]string{

@@ -90,7 +90,7 @@ var arrows = map[string][]string{
 	"render":                             {"render/internal/helm", "render/internal/kinds", "render/internal/kustomize", "render/internal/kustomize/compiler", "render/platform", "render/schema", "render/state", "render/strictyaml", "render/worker", "render/builtin", "render/internal/keyorder", "render/edits"},
 	"render/internal/helm":               {},
 	"render/internal/kinds":              {"render/wording"},
-	"render/internal/kustomize":          {"render/platform", "render/state", "render/strictyaml", "render/builtin", "render/internal/keyorder"},
+	"render/internal/kustomize":          {"render/platform", "render/state", "render/strictyaml", "render/builtin", "render/internal/keyorder", "render/internal/pattern"},
 	"render/internal/kustomize/compiler": {"render/internal/kustomize"},
 	"render/platform":                    {"render/builtin", "render/event", "render/gate", "render/wording", "render/expression", "render/schema", "render/strictyaml", "render/internal/fieldpath"},
 	"render/state":                       {"render/platform", "render/internal/keyorder"},
@@ -107,9 +107,10 @@ var arrows = map[string][]string{
 	"render/builtin":                     {},
 	"render/event":                       {},
 	"render/gate":                        {},
-	"render/expression":                  {"render/wording"},
+	"render/expression":                  {"render/wording", "render/internal/pattern"},
 	"render/internal/fieldpath":          {},
 	"render/internal/keyorder":           {},
+	"render/internal/pattern":            {},
 	"render/edits":                       {},
 }
 
@@ -147,7 +148,7 @@ var loggers = []string{"cmd/transom", "reconciler", "render/worker"}
 
 // The pure packages: values and an fs.FS in, plain data out.
 var (
-	pure   = []string{"render", "render/platform", "render/state", "render/builtin", "render/edits", "render/event", "render/expression", "render/gate", "render/internal/fieldpath", "render/internal/keyorder", "render/internal/helm", "render/internal/kinds", "render/internal/kustomize", compiler, "render/schema", "render/strictyaml", "render/wording", "reconciler/promotion"}
+	pure   = []string{"render", "render/platform", "render/state", "render/builtin", "render/edits", "render/event", "render/expression", "render/gate", "render/internal/fieldpath", "render/internal/keyorder", "render/internal/helm", "render/internal/kinds", "render/internal/kustomize", compiler, "render/internal/pattern", "render/schema", "render/strictyaml", "render/wording", "reconciler/promotion"}
 	data   = []string{"k8s.io/client-go/applyconfigurations", "k8s.io/client-go/kubernetes/scheme"} // in impure libraries
 	impure = []string{"os", "net", "log", "syscall", "math/rand", "math/rand/v2", "crypto/rand", "k8s.io/client-go"}
 )

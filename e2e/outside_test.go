@@ -20,6 +20,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/tools/txtar"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"transom.dev/reconciler/status"
 )
@@ -54,9 +55,16 @@ func requestIn(color string, environments []string) string {
 	return strings.Replace(request("shop", color), "{dev: {}, prod: {}}", "{"+strings.Join(environments, ": {}, ")+": {}}", 1)
 }
 
-// TestWhatMisbehavesOutsideDelaysOnlyItself is invariant 6 for Git servers and API servers: one environment for each way in
-// which both can misbehave, and a neighbour where both are well.
-func TestWhatMisbehavesOutsideDelaysOnlyItself(t *testing.T) {
+// An outside is a world with one environment for each way in which Git and API servers can misbehave, each behind a proxy, and a
+// neighbour "well". All behave at first.
+type outside struct {
+	*world
+	ways    map[string]way
+	names   []string // of environments
+	proxies map[string]*proxy
+}
+
+func newOutside(t testing.TB) *outside {
 	all := ways(t)
 	names := append(slices.Sorted(maps.Keys(all)), "well")
 	w := newWorldFrom(t, manyEnvironments(t, names), []string{"one"}, "--api-only")
@@ -82,16 +90,50 @@ func TestWhatMisbehavesOutsideDelaysOnlyItself(t *testing.T) {
 	commit := w.push("begin", urls)
 	w.start()
 	w.eventually("all are well", func() error { return w.healthy(commit, len(names)) })
+	return &outside{w, all, names, proxies}
+}
 
+// misbehave has each server answer in its way, the neighbour's excepted.
+func (o *outside) misbehave() {
+	for name, how := range o.ways {
+		o.proxies[name].behave(&how)
+	}
+}
+
+// BenchmarkPushToLiveBesideFaults reports how many times longer a change takes to be live while the servers of all other
+// environments misbehave.
+func BenchmarkPushToLiveBesideFaults(b *testing.B) {
+	o := newOutside(b)
+	began := time.Now().UnixNano()
+	colors := func(i int) (map[string]string, func(*unstructured.Unstructured) bool) {
+		want := fmt.Sprintf("c%d-%d", began, i)
+		return map[string]string{"requests/payments/shop.yaml": requestIn(want, o.names)}, func(object *unstructured.Unstructured) bool {
+			color, _, _ := unstructured.NestedString(object.Object, "data", "color")
+			return color == want
+		}
+	}
+	const changes = 40
+	calm := o.latencies(b, changes, "one", configMaps, "payments-well", "shop-settings", nothing, colors)
+	o.misbehave()
+	began++
+	beside := o.latencies(b, changes, "one", configMaps, "payments-well", "shop-settings", nothing, colors)
+	b.ReportMetric(beside[changes/2].Seconds()/calm[changes/2].Seconds(), "beside-faults-p50:times")
+	b.ReportMetric(beside[changes*99/100].Seconds()/calm[changes*99/100].Seconds(), "beside-faults-p99:times")
+	b.ReportMetric(0, "ns/op")
+}
+
+// TestWhatMisbehavesOutsideDelaysOnlyItself is invariant 6 for Git servers and API servers: one environment for each way in
+// which both can misbehave, and a neighbour where both are well.
+func TestWhatMisbehavesOutsideDelaysOnlyItself(t *testing.T) {
+	w := newOutside(t)
+	all, names := w.ways, w.names
 	began := time.Now()
-	commit = w.push("blue", map[string]string{"requests/payments/shop.yaml": requestIn("blue", names)})
+	commit := w.push("blue", map[string]string{"requests/payments/shop.yaml": requestIn("blue", names)})
 	w.eventually("it is live", func() error { return w.color("one", "payments-well", "shop", "blue") })
 	usual := time.Since(began)
 	w.eventually("all are well", func() error { return w.healthy(commit, len(names)) })
 
-	for name, how := range all {
-		proxies[name].behave(&how)
-	}
+	w.misbehave()
 	memory := 0.0
 	w.meanwhile = func() { memory = max(memory, w.resident()) }
 	began = time.Now()
@@ -103,7 +145,7 @@ func TestWhatMisbehavesOutsideDelaysOnlyItself(t *testing.T) {
 	require.Less(t, memory, float64(1<<30), "memory of the daemon")
 	t.Logf("at most %.0f MiB of memory", memory/(1<<20))
 
-	for _, p := range proxies {
+	for _, p := range w.proxies {
 		p.behave(nil)
 	}
 	w.eventually("all take part again", func() error { return w.healthy(commit, len(names)) })

@@ -21,6 +21,7 @@ func traces(p state.Promotion) (kept state.Promotion) {
 	if p.Left != nil && p.Left.State != "" {
 		kept.Left = p.Left
 	}
+	kept.TakenBack = p.TakenBack
 	return kept
 }
 
@@ -40,6 +41,9 @@ func (a *assignment) superseded(o apply.Owner, r *state.Release) func(context.Co
 	}
 	if left := r.Promotion.Left; left != nil {
 		wanted = append(wanted, supersededRevision{state: left.State, release: left.Release})
+	}
+	for _, taken := range r.Promotion.TakenBack {
+		wanted = append(wanted, supersededRevision{state: taken.State, release: taken.Release})
 	}
 	if a.Past == nil || len(wanted) == 0 {
 		return nil

@@ -41,11 +41,14 @@ func TestTheApplierMayReadWhatFailedOnItsCluster(t *testing.T) {
 		then       func(tree) tree
 		want       map[string]bool // by cluster, whether the bytes of before are found
 	}{
-		"failed":          {nil, true, nil, map[string]bool{"a": true}},
-		"not reversible":  {nil, false, nil, nil},
-		"no state noted":  {func(r *state.Release) { r.Promotion.Rejected[0].State = "" }, true, nil, nil},
-		"another key":     {func(r *state.Release) { r.Promotion.Rejected[0].RenderKey = "other" }, true, nil, nil},
-		"taken back":      {takenBack("2"), true, nil, map[string]bool{"a": true, "b": true}},
+		"failed":         {nil, true, nil, map[string]bool{"a": true}},
+		"not reversible": {nil, false, nil, nil},
+		"no state noted": {func(r *state.Release) { r.Promotion.Rejected[0].State = "" }, true, nil, nil},
+		"another key":    {func(r *state.Release) { r.Promotion.Rejected[0].RenderKey = "other" }, true, nil, nil},
+		"taken back":     {takenBack("2"), true, nil, map[string]bool{"a": true, "b": true}},
+		"reverted": {func(r *state.Release) {
+			r.Promotion.Rejected, r.Promotion.TakenBack = nil, []state.TakenBack{{Release: digest([]byte("2")), State: "then"}}
+		}, true, nil, map[string]bool{"a": true, "b": true}},
 		"another release": {takenBack("3"), true, nil, nil},
 		"other bytes": {nil, true, func(then tree) tree {
 			return then.with(map[string][]byte{"clusters/a/payments/web.yaml": configMap(web, "forged")})

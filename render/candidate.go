@@ -61,7 +61,7 @@ func (c *candidate) add(problems ...platform.Problem) {
 			p.File = c.instance.Request.File
 		}
 		p = p.Cleaned()
-		if !slices.ContainsFunc(c.problems, func(known platform.Problem) bool { return known.String() == p.String() }) {
+		if !slices.ContainsFunc(c.problems, p.Same) {
 			c.problems = append(c.problems, p)
 		}
 	}

@@ -274,3 +274,21 @@ spec:
 	require.Equal(t, []string{"offerings/store/1.0.0/tests/sized/want.yaml: warning: wants what an earlier Transom made of it, which left " +
 		"replicas beside what scales them; rewrite this with transom check --update and review it"}, problemsOf(casesOf(t, scaled+want+second)["1.0.0/sized"].Problems))
 }
+
+// TestManyLargeCasesAreRefused: hundreds of large cases would keep check busy for minutes. The cases after the bound are not
+// run, and the first of them says so.
+func TestManyLargeCasesAreRefused(t *testing.T) {
+	files := common()
+	text := strings.Repeat("    x\n", 30_000)
+	put(files, "offerings/note/1.0.0/kustomization.yaml", []byte("apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nresources: [note.yaml]\n"))
+	put(files, "offerings/note/1.0.0/note.yaml", []byte("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: note}\ndata:\n  text: |\n"+text))
+	for _, name := range []string{"a", "b", "c", "d", "e", "f"} {
+		put(files, "offerings/note/1.0.0/tests/"+name+"/request.yaml", request("shop", "  environments: {dev: {}}\n"))
+	}
+	cases, err := render.Cases(load(t, files), files)
+	require.NoError(t, err)
+	require.Len(t, cases, 5, "the one after the bound is named, and no other")
+	require.Nil(t, cases[4].Got)
+	require.Equal(t, "offerings/note/1.0.0/tests/e", cases[4].Problems[0].File)
+	require.Contains(t, cases[4].Problems[0].Message, "lines; at most 100000 for one version")
+}

@@ -155,7 +155,7 @@ func (a *versionAnalysis) problems(base, whole *skeleton) (problems []platform.P
 	problems = append(problems, base.Problems...)
 	problems = append(problems, readProblems(v, base.Skeleton, v.Dir, platform.Component{})...)
 	slices.SortFunc(problems, platform.Problem.Compare)
-	return slices.CompactFunc(problems, func(a, b platform.Problem) bool { return a.String() == b.String() })
+	return slices.CompactFunc(problems, platform.Problem.Same)
 }
 
 // component finds the Problems that a component has both by itself and among all the others: one of these may bring the

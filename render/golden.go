@@ -59,7 +59,7 @@ func Cases(p *platform.Platform, fsys fs.FS) ([]*Case, error) {
 	t := tester{platform: p, fsys: fsys}
 	custom := new(definitionCache).fixing(p)
 	for _, name := range slices.Sorted(maps.Keys(p.Offerings)) {
-		u := upgrader{custom: custom, told: map[string]*platform.Version{}}
+		u := upgrader{renderer: &t.renderer, custom: custom, told: map[string]*platform.Version{}}
 		for _, v := range p.Offerings[name].Versions {
 			if v.Broken || v.Lifecycle == platform.Withdrawn {
 				continue
@@ -77,10 +77,14 @@ func Cases(p *platform.Platform, fsys fs.FS) ([]*Case, error) {
 	return t.cases, nil
 }
 
+// testedLines bounds the manifests that the cases of one version render to, by which the time that they take is bounded, too.
+const testedLines = 100_000
+
 type tester struct {
 	platform *platform.Platform
 	fsys     fs.FS
 	loader   platform.Loader
+	renderer Renderer
 	cases    []*Case
 }
 
@@ -94,14 +98,21 @@ func (t *tester) version(v *platform.Version) (cases []*Case, err error) {
 	if err != nil {
 		return nil, err
 	}
+	lines := 0
 	for _, e := range entries {
 		if !e.IsDir() {
 			continue
+		}
+		if lines > testedLines {
+			problem := platform.Problem{File: path.Join(tests, e.Name()), Rule: "too-many", Message: fmt.Sprintf(
+				"is not run, nor is any case after it: the cases before it render to manifests of %d lines; at most %d for one version; keep fewer cases, or smaller ones", lines, testedLines)}
+			return append(cases, &Case{Version: v, Name: e.Name(), Dir: problem.File, Problems: []platform.Problem{problem}}), nil
 		}
 		c := &Case{Version: v, Name: e.Name(), Dir: path.Join(tests, e.Name())}
 		if err := t.run(c); err != nil {
 			return nil, err
 		}
+		lines += bytes.Count(c.Got, []byte("\n"))
 		cases = append(cases, c)
 	}
 	return cases, nil

@@ -29,7 +29,7 @@ func Instance(p *platform.Platform, environment string, k platform.RequestKey, c
 
 // InstanceAs is Instance with another version of the offering than the request resolves to; nil: with that one.
 func InstanceAs(p *platform.Platform, environment string, k platform.RequestKey, cluster string, v *platform.Version) (Rendered, []platform.Problem) {
-	return instanceAs(p, environment, k, cluster, v, manner{})
+	return new(Renderer).instanceAs(p, environment, k, cluster, v, manner{})
 }
 
 // A manner is how an instance is rendered where that is not as it runs.
@@ -38,11 +38,10 @@ type manner struct {
 	unsigned bool             // as where Transom applies, whoever applies in the environment
 }
 
-// instanceAs is InstanceAs in a manner.
-func instanceAs(
+// instanceAs is InstanceAs in a manner, with the findings of the renderer about versions.
+func (r *Renderer) instanceAs(
 	p *platform.Platform, environment string, k platform.RequestKey, cluster string, v *platform.Version, as manner,
 ) (Rendered, []platform.Problem) {
-	var r Renderer
 	s, err := newSnapshot(p, environment, nil, Direction{})
 	if err != nil {
 		return Rendered{}, []platform.Problem{{Rule: "not-found", Message: err.Error()}}
@@ -53,7 +52,7 @@ func instanceAs(
 	if problems := r.examiner().overlayProblems(s.environment); len(problems) > 0 {
 		return Rendered{}, problems
 	}
-	pass := newPass(&r, s)
+	pass := newPass(r, s)
 	pass.builder.made = as.made
 	c := pass.byKey[k]
 	if c == nil {

@@ -58,7 +58,7 @@ func (o *Outlook) Problems() []platform.Problem {
 	}
 	slices.SortStableFunc(all, platform.Problem.Compare)
 	return slices.CompactFunc(all, func(a, b platform.Problem) bool {
-		return a.String() == b.String() && a.Environment == b.Environment
+		return a.Same(b) && a.Environment == b.Environment
 	})
 }
 

@@ -129,9 +129,9 @@ func judgeManifest(policies []*platform.Policy, manifest []byte, variables map[s
 	return found, nil
 }
 
-// judgeBudget is how many steps of CEL judging one manifest may take: a hundred times those of one expression. Each policy
+// judgeBudget is how many steps of CEL judging one manifest may take: ten times those of one expression. Each policy
 // that looks at an object takes some.
-const judgeBudget, judgeCost = int64(100_000_000), int64(20)
+const judgeBudget, judgeCost = int64(10_000_000), int64(20)
 
 func judgeObject(policy *platform.Policy, id objectID, variables map[string]any, carried bool) ([]platform.Problem, int64) {
 	failed, problems, cost := policy.Judge(id.String(), variables)

@@ -96,5 +96,5 @@ func refusedAsWritten(v *platform.Version, base, whole *skeleton) (problems []pl
 		}
 	}
 	slices.SortFunc(problems, platform.Problem.Compare)
-	return slices.CompactFunc(problems, func(a, b platform.Problem) bool { return a.String() == b.String() })
+	return slices.CompactFunc(problems, platform.Problem.Same)
 }

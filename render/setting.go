@@ -184,7 +184,7 @@ func (s *setting) render() {
 	if len(s.Problems) > 0 {
 		return
 	}
-	rendered, problems := instanceAs(s.loaded, s.environment, s.key, "", nil, manner{unsigned: true})
+	rendered, problems := s.renderer.instanceAs(s.loaded, s.environment, s.key, "", nil, manner{unsigned: true})
 	for _, problem := range problems {
 		if problem.Warning && problem.Rule != "policy" {
 			continue // of the version; that is told where it is requested
@@ -199,13 +199,15 @@ func (s *setting) render() {
 	if s.Got == nil || s.Want == nil || bytes.Equal(s.Got, s.Want) {
 		return
 	}
-	if signed, _ := Instance(s.loaded, s.environment, s.key, ""); bytes.Equal(signed.Manifest, s.Want) {
-		s.Got = s.Want // it was written where another agent applies
-		return
+	if s.loaded.Environments[s.environment].External {
+		if signed, _ := s.renderer.instanceAs(s.loaded, s.environment, s.key, "", nil, manner{}); bytes.Equal(signed.Manifest, s.Want) {
+			s.Got = s.Want // it was written where another agent applies
+			return
+		}
 	}
 	for _, renderer := range renderersBefore {
 		made := &state.Placement{Renderer: renderer.number}
-		before, _ := instanceAs(s.loaded, s.environment, s.key, "", nil, manner{made: made, unsigned: true})
+		before, _ := s.renderer.instanceAs(s.loaded, s.environment, s.key, "", nil, manner{made: made, unsigned: true})
 		if bytes.Equal(before.Manifest, s.Want) {
 			s.before = renderer.did
 		}

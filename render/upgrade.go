@@ -17,10 +17,11 @@ import (
 // the time that it takes stays in bounds. A case that cannot be rendered with both is skipped: its request is not one
 // that moves.
 type upgrader struct {
-	custom  fixing
-	earlier []*platform.Version // from which requests may move to the next one, ascending
-	moving  []*moving           // the cases of those
-	told    map[string]*platform.Version
+	renderer *Renderer
+	custom   fixing
+	earlier  []*platform.Version // from which requests may move to the next one, ascending
+	moving   []*moving           // the cases of those
+	told     map[string]*platform.Version
 }
 
 // A moving case is one of a version before.
@@ -38,7 +39,7 @@ func (u *upgrader) move(to *platform.Version, cases []*Case) error {
 	said := map[string]bool{}
 	for _, c := range cases {
 		for _, from := range slices.Backward(u.earlier) {
-			if err := u.compare(c, from, to, c.as(from), c.Got, said); err != nil {
+			if err := u.compare(c, from, to, c.as(u.renderer, from), c.Got, said); err != nil {
 				return err
 			}
 		}
@@ -47,7 +48,7 @@ func (u *upgrader) move(to *platform.Version, cases []*Case) error {
 		if slices.ContainsFunc(cases, m.same) {
 			continue
 		}
-		now := m.as(to)
+		now := m.as(u.renderer, to)
 		if err := u.compare(m.Case, m.at, to, m.was, now, said); err != nil {
 			return err
 		}
@@ -119,8 +120,8 @@ func (u *upgrader) compare(c *Case, from, to *platform.Version, before, after []
 func (m *moving) same(other *Case) bool { return m.content == other.content }
 
 // as renders the case with another version of its offering; nil where that does not take it.
-func (c *Case) as(v *platform.Version) []byte {
-	rendered, problems := instanceAs(c.loaded, c.environment, c.key, "", v, manner{unsigned: true})
+func (c *Case) as(r *Renderer, v *platform.Version) []byte {
+	rendered, problems := r.instanceAs(c.loaded, c.environment, c.key, "", v, manner{unsigned: true})
 	if slices.ContainsFunc(problems, func(p platform.Problem) bool { return !p.Warning }) {
 		return nil
 	}

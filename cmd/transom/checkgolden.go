@@ -70,8 +70,13 @@ func testRevision(p *platform.Platform, dir, revision string) (*goldens, error) 
 
 // mergeProblems adds Problems that are not among others yet, each in its place.
 func mergeProblems(all, more []platform.Problem) []platform.Problem {
+	known := map[string]bool{}
+	for _, problem := range all {
+		known[problem.String()] = true
+	}
 	for _, problem := range more {
-		if !slices.ContainsFunc(all, func(p platform.Problem) bool { return p.String() == problem.String() }) {
+		if text := problem.String(); !known[text] {
+			known[text] = true
 			all = append(all, problem)
 		}
 	}

@@ -45,6 +45,7 @@ type Cluster struct {
 	unlabelled  *podWatch // without
 	unmanaged   *unmanaged
 	health      healthCache
+	trials      trials
 	namespaces  locks    // per team's namespace, so that its instances do not all write it
 	fences      locks    // per environment, likewise
 	granted     sync.Map // when an object of a namespace file was last written, by namespace

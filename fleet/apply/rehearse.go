@@ -30,12 +30,17 @@ func (r rehearsal) rehearseAdoption(ctx context.Context) error {
 	if !slices.ContainsFunc(r.all(), func(d *desired) bool { return d.adopts }) {
 		return nil
 	}
+	of := r.trialOf()
+	if r.known(of) {
+		return nil
+	}
 	if err := each(ctx, r.all(), r.rehearse); err != nil {
 		return err
 	}
 	if !r.stopped() {
 		r.adoption = r.proposeAdoption()
 	}
+	r.remember(of)
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/yaml"
 
 	"transom.dev/fleet/apply"
@@ -134,6 +135,14 @@ func TestWhatWouldLoseAFieldWaitsForAnApproval(t *testing.T) {
 	require.Empty(t, m.Labels)
 	require.False(t, r.exists("new"))
 	require.Empty(t, r.inventory("shop"))
+
+	r.calls.take()
+	require.Equal(t, result.Adoption, r.pass(in).Adoption)
+	require.Empty(t, writes(r.calls.take()), "nothing is tried again while nothing changed")
+	_, err = r.kube.CoreV1().ConfigMaps(r.team).Patch(t.Context(), "config", types.MergePatchType, []byte(`{"data": {"later": "c"}}`), metav1.PatchOptions{FieldManager: "kubectl-create"})
+	require.NoError(t, err)
+	result = r.pass(in)
+	require.Equal(t, []string{"data.later", "data.legacy"}, result.Adoption.Effects[0].Fields, "it is tried again")
 
 	in.Approved = []string{"sha256:another"}
 	require.NotNil(t, r.pass(in).Adoption)

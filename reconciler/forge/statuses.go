@@ -24,6 +24,8 @@ const (
 	mostTold = 30
 	// failureLasts is how long a failure lasts before it is told.
 	failureLasts = 15 * time.Second
+	// absentAgain is when the forge is asked again for a commit that it did not have.
+	absentAgain = 30 * time.Second
 	// mostBlamed bounds the Problems whose commits are looked for.
 	mostBlamed = 20
 )
@@ -43,10 +45,21 @@ type statusTeller struct {
 	again  *trigger.Latch              // fires for the next round
 	host   statusHost                  // of which the following is known
 	known  map[string]map[string]*told // by commit and environment; a commit that is in it was asked for
+	absent map[string]*absence         // by commit that the forge did not have when it was asked last
 	recent bool                        // the commits of before this process were asked for
 	files  map[string]string           // the commit that changed a file last, as of head
 	head   string
 }
+
+// An absence is the error of a forge that does not have a commit, though it has others: a mirror may get it later. It delays the
+// statuses of no other commit.
+type absence struct {
+	error
+	until time.Time // when the forge is asked again
+}
+
+// Unwrap is for package errors.
+func (a *absence) Unwrap() error { return a.error }
 
 // tell makes one round.
 func (t *statusTeller) tell(ctx context.Context, host statusHost) error {
@@ -55,7 +68,7 @@ func (t *statusTeller) tell(ctx context.Context, host statusHost) error {
 		return nil
 	}
 	if t.host != host { // another repository, perhaps
-		t.host, t.known, t.recent = host, map[string]map[string]*told{}, false
+		t.host, t.known, t.absent, t.recent = host, map[string]map[string]*told{}, map[string]*absence{}, false
 	}
 	if err := t.askRecent(ctx, host); err != nil {
 		return plainly(err)
@@ -64,15 +77,21 @@ func (t *statusTeller) tell(ctx context.Context, host statusHost) error {
 	all := verdicts(s, func(environment string) map[string][]string { return blamed[environment] })
 	commits := t.choose(s, all)
 	var failed error
+	forAll := false
 	for _, commit := range commits {
 		if err := t.tellCommit(ctx, host, s, commit, all); err != nil {
 			failed = errors.Join(failed, plainly(err))
+			forAll = forAll || !errors.As(err, new(*absence))
 			if !isRefusal(err, http.StatusNotFound, http.StatusUnprocessableEntity, http.StatusBadRequest) {
 				break // it is not about this commit
 			}
 		}
 	}
 	maps.DeleteFunc(t.known, func(commit string, _ map[string]*told) bool { return !slices.Contains(commits, commit) })
+	maps.DeleteFunc(t.absent, func(commit string, _ *absence) bool { return !slices.Contains(commits, commit) })
+	if failed != nil && !forAll && len(t.known) > 0 { // a forge that has no commit at all is another repository
+		return aside{failed}
+	}
 	return failed
 }
 
@@ -143,10 +162,20 @@ func (t *statusTeller) ask(ctx context.Context, host statusHost, commit string) 
 	if t.known[commit] != nil {
 		return nil
 	}
+	if a := t.absent[commit]; a != nil && time.Now().Before(a.until) {
+		return a
+	}
 	there, err := host.Statuses(ctx, commit)
+	if isRefusal(err, http.StatusNotFound, http.StatusUnprocessableEntity) {
+		a := &absence{err, time.Now().Add(absentAgain)}
+		t.absent[commit] = a
+		time.AfterFunc(absentAgain, func() { t.again.Fire("a commit was not there") })
+		return a
+	}
 	if err != nil {
 		return err
 	}
+	delete(t.absent, commit)
 	t.known[commit] = map[string]*told{}
 	for _, status := range there {
 		if t.known[commit][status.Environment] == nil { // the latest comes first

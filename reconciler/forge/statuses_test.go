@@ -191,6 +191,39 @@ func TestAProblemIsToldOfTheCommitThatMadeIt(t *testing.T) {
 		`transom/prod failure failed: requests/payments/shop.yaml:6: no environment "pord"`)
 }
 
+// TestACommitThatAForgeDoesNotHaveSlowsNoOther: a mirror that is behind, or a commit that was never pushed there.
+func TestACommitThatAForgeDoesNotHaveSlowsNoOther(t *testing.T) {
+	each(t, func(t *testing.T, s *story) {
+		s.Wait = time.Hour
+		s.forge.fails(func(w http.ResponseWriter, r *http.Request) bool {
+			if !strings.Contains(r.URL.Path, "/c1") {
+				return false
+			}
+			w.WriteHeader(http.StatusNotFound)
+			return true
+		})
+		s.head("c2")
+		s.pass("dev", "c2", runs("c1"))
+		s.pass("prod", "c2", runs("c2"))
+		s.run()
+		s.until(func() error {
+			if s.board.Status().Platform.Forge[forge.Statuses] == "" {
+				return errors.New("the absence is not told")
+			}
+			return nil
+		})
+		asked := s.forge.called("/c1")
+		s.healthy("prod", "c2")
+		s.until(func() error {
+			if told := s.forge.told("c2"); len(told) == 0 || !strings.Contains(told[len(told)-1], " success ") {
+				return fmt.Errorf("c2 has %q", told)
+			}
+			return nil
+		})
+		require.Equal(t, asked, s.forge.called("/c1"), "nor is it asked for at each change")
+	})
+}
+
 // TestNothingIsToldTwice: not for a detail that changes, not after a restart, and success is the last word.
 func TestNothingIsToldTwice(t *testing.T) {
 	each(t, func(t *testing.T, s *story) {

@@ -19,6 +19,9 @@ import (
 // deltaBases is how many bytes of objects go-git keeps to resolve others from.
 const deltaBases = 16 * gitcache.MiByte
 
+// mostFound bounds how many objects a mirror remembers to have; it looks for others on the disk.
+const mostFound = 1 << 16
+
 // A mirror is a bare repository on this disk with the objects of one branch. It is a cache of the remote: objects are only
 // ever added as whole packs, so where it has a commit, it has all below it, and if it turns out otherwise it is thrown away.
 // It is safe for concurrent use, but for add, which the owner of the remote's lock calls.
@@ -96,6 +99,9 @@ func (m *mirror) has(id plumbing.Hash) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if !m.found[id] && m.store.HasEncodedObject(id) == nil {
+		if len(m.found) >= mostFound {
+			clear(m.found)
+		}
 		m.found[id] = true
 	}
 	return m.found[id]

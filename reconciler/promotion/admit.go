@@ -165,7 +165,7 @@ func (a *admitter) take(c *change, m *move, now, joined, leaving []string) *stat
 	to.Promotion.PromotedFrom, to.Promotion.Gates = m.from, slices.Concat(m.passed, groupsWith(c.Base, to, m.group))
 	readmit(to, c.Next, slices.Concat(c.moving, joined))
 	to.Promotion.Unproven = a.weakened(c)
-	to.Promotion.Ran = a.history.ran(c.Base)
+	to.Promotion.Ran, to.Promotion.TakenBack = a.history.ran(c.Base), a.history.takenBack(c.Base, to)
 	to.Promotion.Rollout = a.rollout(c, m.cause, m.group, now)
 	to.Commit = m.content.Commit
 	a.history.recordLeft(c.Base, to)

@@ -132,6 +132,30 @@ func TestAPodOfARevisionBeforeRejectsNothing(t *testing.T) {
 	require.Len(t, w.stages["prod"].releases[key("a")].Promotion.Rejected, rejected, "nothing was rejected for it")
 }
 
+// A person reverts a merge before anything could be said to have failed: the record says where the bytes are that were taken
+// back, until something is healthy here. It keeps R103.
+func TestARevertIsRecordedUntilItIsHealthy(t *testing.T) {
+	w := settled(t, "a")
+	before := w.has("dev", "a")
+	w.faults["p2/<nil>@dev"] = hangs
+	w.bump("a")
+	w.until(t, func() bool { return w.has("dev", "a") != before })
+	taken, state := w.has("dev", "a"), fmt.Sprintf("dev-%d", w.stages["dev"].commit)
+	w.blocked["a@dev-1"] = w.clock + 10*time.Minute
+	w.requests[key("a")].p--
+	w.merge("a has what it had before")
+	w.until(t, func() bool { return w.has("dev", "a") == before })
+	p := w.stages["dev"].releases[key("a")].Promotion
+	require.Empty(t, p.Rejected)
+	require.Nil(t, p.Left, "a revert is a move forward")
+	require.Len(t, p.TakenBack, 1)
+	require.Equal(t, taken, p.TakenBack[0].Release)
+	require.Equal(t, state, p.TakenBack[0].State)
+	w.settle(20 * time.Minute)
+	require.True(t, w.arrived(), w.late())
+	require.Empty(t, w.stages["dev"].releases[key("a")].Promotion.TakenBack)
+}
+
 // A release that waited for a pod of a revision before has its whole deadline once that is gone, and no more. It keeps R64.
 func TestTheDeadlineRunsOnceTheOldPodIsGone(t *testing.T) {
 	w := settled(t, "a")

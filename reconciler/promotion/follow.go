@@ -162,7 +162,7 @@ func (s follower) finish() (gates []Gate, over bool) {
 		return []Gate{*gate}, false
 	}
 	r := s.edit()
-	r.Promotion.Rollout, r.Promotion.Admitted = nil, admittedDepartures(r)
+	r.Promotion.Rollout, r.Promotion.Admitted, r.Promotion.TakenBack = nil, admittedDepartures(r), nil
 	return nil, true
 }
 

@@ -57,6 +57,23 @@ func (h history) ran(base *state.Release) []state.Ran {
 	return ran[max(len(ran)-maxRan, 0):]
 }
 
+// maxTakenBack bounds the releases that a record remembers to have been taken back.
+const maxTakenBack = 5
+
+// takenBack lists the releases that were taken back here once another release takes the place of the one that runs: with that
+// one, if it was never healthy here and the other one was.
+func (h history) takenBack(from, to *state.Release) []state.TakenBack {
+	if from == nil {
+		return nil
+	}
+	ranBefore := slices.ContainsFunc(from.Promotion.Ran, func(ran state.Ran) bool { return ran.Digest == to.Digest })
+	if !runs(from) || wasHealthy(from) || !ranBefore {
+		return from.Promotion.TakenBack
+	}
+	all := append(slices.Clone(from.Promotion.TakenBack), state.TakenBack{Release: from.Digest, State: h.state})
+	return all[max(len(all)-maxTakenBack, 0):]
+}
+
 // comesAfter reports whether a release comes after the one that a record runs at a position, and not before the one that the
 // record left.
 func (h history) comesAfter(r *state.Release, position string, c Content) bool {

@@ -41,6 +41,9 @@ func FuzzQueries(f *testing.F) {
 		},
 	})
 	f.Fuzz(func(t *testing.T, path, query string) {
+		if _, err := url.ParseRequestURI("/?" + query); err != nil {
+			return // the server refuses such a request before any handler sees it
+		}
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		req := httptest.NewRequestWithContext(ctx, http.MethodGet, "http://localhost/", nil)

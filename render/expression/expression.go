@@ -68,7 +68,8 @@ func Compile(source string, names *Scope, want *cel.Type) (*Expression, error) {
 	if err := names.checkFiles(checked.NativeRep()); err != nil {
 		return nil, err
 	}
-	program, err := env.Program(checked, cel.CustomDecoratorV2(bounded), cel.CustomDecoratorV2(sortRanges(checked.NativeRep())))
+	known := patterns{}
+	program, err := env.Program(checked, cel.CostTracking(&costs{known: known}), cel.CustomDecoratorV2(bounded), cel.CustomDecoratorV2(known.bound), cel.CustomDecoratorV2(sortRanges(checked.NativeRep())))
 	if err != nil {
 		return nil, err
 	}

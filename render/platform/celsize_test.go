@@ -55,6 +55,9 @@ func TestValuesAreSizedBeforeTheyAllocate(t *testing.T) {
 		{doubled(`[1]`, `.map(x, {"a": x, "b": x})`, 40), "comes to more than 1000000 fields and items"},
 		{doubled(`[[1]]`, `.map(x, x + x)`, 40), "items; at most"},
 		{`lists.range(30).map(x, parameters.text)`, "results in more than 1048576 bytes"},
+		{`string(parameters.text.matches("((a|b){0,30}.{0,30}){0,30}c"))`, "holds a text of 50000 bytes against a pattern of 6393 steps"},
+		{`parameters.text.find("((a|b){0,30}.{0,30}){0,30}" + "((a|b){0,30}.{0,30}){0,30}c")`, "has a pattern of 12783 steps; at most 10000"},
+		{`string(lists.range(100000).all(x, !"aaaaaaaaaaaaaaaa".matches("((a|b){0,30}.{0,30}){0,10}c")))`, "cost limit exceeded"},
 		{`string(lists.range(100000).distinct().size())`, ""},
 		{`string(sets.contains(lists.range(100000), lists.range(100000)))`, ""},
 		{`string(lists.range(5000).all(x, lists.range(5000).map(y, dyn([y])) == lists.range(5000).map(y, dyn([y]))))`, ""},
@@ -70,6 +73,15 @@ func TestValuesAreSizedBeforeTheyAllocate(t *testing.T) {
 	}
 	_, problems := computing(t, `parameters.text.replace("aa", "bb")`, `"%s-%s".format([request.name, parameters.text])`, `[parameters.text, "x"].join("-")`)
 	require.Empty(t, problems)
+}
+
+// TestPatternsMatchAsTheyDo: bounding them changes no result.
+func TestPatternsMatchAsTheyDo(t *testing.T) {
+	instance, problems := computing(t, `string(parameters.text.matches("^[a-z]([-a-z0-9]*[a-z0-9])?$"))`,
+		`parameters.text.findAll("a", 2).join("") + parameters.text.find("a{3}") + string("b".findAll("a").size())`)
+	require.Empty(t, problems)
+	inputs, _ := instance.Inputs(&platform.Cluster{Name: "dev"}, nil)
+	require.Equal(t, map[string]any{"v0": "true", "v1": "aaaaa0"}, inputs.Map()["computed"])
 }
 
 // TestAnInstancesValuesHaveABoundTogether, beside the one that each has.

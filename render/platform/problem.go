@@ -52,6 +52,11 @@ func (p Problem) String() string {
 	return b.String()
 }
 
+// Same reports whether another Problem reads the same, in whichever environment and request.
+func (p Problem) Same(o Problem) bool {
+	return p.Message == o.Message && p.File == o.File && p.Line == o.Line && p.Column == o.Column && p.Field == o.Field && p.Warning == o.Warning
+}
+
 // Cleaned returns the Problem as a terminal, a log and a page may show it. Its text repeats text that people wrote.
 func (p Problem) Cleaned() Problem {
 	p.File, p.Field, p.Message = wording.Clean(p.File), wording.Clean(p.Field), wording.Clean(p.Message)

@@ -48,9 +48,10 @@ func release() *state.Release {
 				},
 				Offering: "postgres", Version: "1.4.2", Soaked: "30m0s", At: time.Date(2027, 1, 2, 0, 0, 0, 0, time.UTC),
 			}},
-			Ran:      []state.Ran{{Digest: platform.Digest("q"), Version: "1.4.1", State: "89abcdef"}},
-			Rejected: []state.Failure{{Cluster: "a", RenderKey: "k2", Release: "r", Version: "1.5.0", Message: "no", Approvals: []string{"d"}}},
-			Admitted: []string{"k3"},
+			Ran:       []state.Ran{{Digest: platform.Digest("q"), Version: "1.4.1", State: "89abcdef"}},
+			Rejected:  []state.Failure{{Cluster: "a", RenderKey: "k2", Release: "r", Version: "1.5.0", Message: "no", Approvals: []string{"d"}}},
+			TakenBack: []state.TakenBack{{Release: platform.Digest("s"), State: "01234567"}},
+			Admitted:  []string{"k3"},
 		},
 	}
 }

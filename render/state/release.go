@@ -98,6 +98,7 @@ type Promotion struct {
 	Ran          []Ran        `json:"ran,omitempty"`          // that were healthy here in all waves before, oldest first, bounded
 	Left         *Left        `json:"left,omitempty"`         // set while the release is older than one that ran here; nil: none newer was ever here
 	Rejected     []Failure    `json:"rejected,omitempty"`     // oldest first, bounded
+	TakenBack    []TakenBack  `json:"takenBack,omitempty"`    // since the last release was healthy here in all waves, oldest first, bounded
 	Unproven     string       `json:"unproven,omitempty"`     // why the release proves nothing downstream although it is healthy; empty: it does
 	Admitted     []string     `json:"admitted,omitempty"`     // render keys that the Approval of a plan admitted
 }
@@ -148,6 +149,13 @@ type Left struct {
 	Release string `json:"release"`
 	Commit  string `json:"commit"`          // the platform commit that yielded it
 	State   string `json:"state,omitempty"` // the state commit that held its bytes when it was left
+}
+
+// TakenBack is a release that had not come to be healthy here when one that was healthy before took its place again, because
+// a person reverted its merge.
+type TakenBack struct {
+	Release string `json:"release"`
+	State   string `json:"state"` // the state commit that held its bytes
 }
 
 // Failure is a render key that failed here and is not taken again by itself.

@@ -34,6 +34,7 @@ var (
 	limitBytes      = limit{"too-large", 16 << 20, "comes to objects of %s bytes", "split the version, or shorten what is written into many objects"}
 
 	limitLooks    = limit{"too-much-work", 1_000_000, "holds objects against patches, replacements and other changes %s times", "write one change for many objects, or split the version"}
+	limitNames    = limit{"too-much-work", 2_000_000, "holds references to other objects against the names of objects %s times", "split the version, or leave out references that are no longer needed"}
 	limitPattern  = limit{"too-long", 5_000, "has a pattern of %s steps in a target", "list names instead, or shorten what is repeated"}
 	limitSteps    = limit{"too-much-work", 500_000_000, "holds names against patterns of %s steps", "shorten the patterns of targets, or split the version"}
 	limitWalks    = limit{"too-much-work", 100_000_000, "walks over %s fields and items of objects", "write one change for many objects, or split the version"}

@@ -102,6 +102,13 @@ var bombs = []struct {
 		files["p.yaml"] = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata: {x: " + strings.Repeat("x", 100<<10) + "}\n"
 		return files
 	}, "1.0.0/kustomization.yaml: comes to objects of 51,"},
+	{"references to many objects", func() map[string]string {
+		files := objects(600)
+		files["kustomization.yaml"] += "namePrefix: pre-\n"
+		files["o.yaml"] += "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec: {template: {spec: {containers: [{name: a, envFrom: [" +
+			strings.Repeat("{configMapRef: {name: o1}},", 4000) + "]}]}}}\n"
+		return files
+	}, "1.0.0/kustomization.yaml: holds references to other objects against the names of objects 2,404,000 times; at most 2,000,000"},
 	{"a pattern of many steps", func() map[string]string {
 		files := objects(1)
 		files["kustomization.yaml"] += "patches: [{target: {kind: ConfigMap, name: '((a|b){0,30}.{0,30}){0,30}'}, patch: '[{op: add, path: /data/x, value: y}]'}]\n"

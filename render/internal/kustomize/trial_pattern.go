@@ -1,9 +1,9 @@
 package kustomize
 
 import (
-	"regexp/syntax"
-
 	"sigs.k8s.io/kustomize/api/types"
+
+	"transom.dev/render/internal/pattern"
 )
 
 // patterns counts the work of matching all objects against the patterns of a kustomization's selectors: a regular expression
@@ -31,31 +31,10 @@ func (t *trial) patterns(dir string, k *types.Kustomization, acc *accumulation) 
 			continue
 		}
 		for _, text := range []string{s.Group, s.Version, s.Kind, s.Name, s.Namespace} {
-			n := patternSteps(text)
+			n := pattern.Steps(text)
 			t.fail(dir, limitPattern.exceeded(n))
 			t.steps = plus(t.steps, times(n, characters))
 		}
 	}
 	t.fail(dir, limitSteps.exceeded(t.steps))
-}
-
-// patternSteps is how many steps a regular expression has, with its repetitions written out; 0 where it is plain text or
-// none at all, which Kustomize says.
-func patternSteps(text string) int64 {
-	parsed, err := syntax.Parse(text, syntax.Perl)
-	if err != nil || parsed.Op == syntax.OpLiteral || parsed.Op == syntax.OpEmptyMatch {
-		return 0
-	}
-	return expressionSteps(parsed)
-}
-
-func expressionSteps(e *syntax.Regexp) int64 {
-	steps := int64(1 + len(e.Rune))
-	for _, sub := range e.Sub {
-		steps = plus(steps, expressionSteps(sub))
-	}
-	if e.Op == syntax.OpRepeat {
-		steps = times(steps, int64(max(e.Max, e.Min+1)))
-	}
-	return steps
 }

@@ -125,7 +125,7 @@ func (d *Diff) compare(r *render.Renderer, p *platform.Platform, u catalog.Insta
 // add records the Problems that are not recorded yet; Warnings are left out.
 func (d *Diff) add(problems []platform.Problem) {
 	for _, problem := range problems {
-		if !problem.Warning && !slices.ContainsFunc(d.Problems, func(p platform.Problem) bool { return p.String() == problem.String() }) {
+		if !problem.Warning && !slices.ContainsFunc(d.Problems, problem.Same) {
 			d.Problems = append(d.Problems, problem)
 		}
 	}
