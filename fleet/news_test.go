@@ -3,6 +3,7 @@ package fleet_test
 import (
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -73,8 +74,11 @@ func TestNewsWaitForTheInventory(t *testing.T) {
 func TestNewsHoldUpNobodyAndAreBounded(t *testing.T) {
 	simulate(t, []string{"a"}, func(h *harness) {
 		a, web := h.clusters["a"], dev("web")
+		var mu sync.Mutex
 		outcomes := map[string]int{}
 		r := h.recorder(func(_ string, err error) {
+			mu.Lock()
+			defer mu.Unlock()
 			switch {
 			case errors.Is(err, fleet.ErrDropped):
 				outcomes["dropped"]++
@@ -98,6 +102,8 @@ func TestNewsHoldUpNobodyAndAreBounded(t *testing.T) {
 		h.deploy(commit(place(web, "2", "a")), pinned("a"))
 		require.Len(h, a.take(), 1, "passes go on")
 		h.after(24 * time.Hour)
+		mu.Lock()
+		defer mu.Unlock()
 		require.Equal(h, 1, outcomes["events is forbidden"])
 		require.Equal(h, 10_000, outcomes["created"]+outcomes["dropped"], "%v", outcomes)
 		require.NotZero(h, outcomes["dropped"])

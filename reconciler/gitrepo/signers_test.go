@@ -136,7 +136,7 @@ func TestSignaturesOfTheRealToolsVouch(t *testing.T) {
 		sign("-c", "gpg.format=ssh", "-c", "user.signingKey="+key)
 	}
 	if _, err := exec.LookPath("gpg"); err == nil {
-		home, err := os.MkdirTemp("", "gpg") // the path of its agent's socket has to be short
+		home, err := os.MkdirTemp("", "gpg") //nolint:usetesting // the path of its agent's socket has to be short
 		require.NoError(t, err)
 		t.Cleanup(func() { _ = os.RemoveAll(home) })
 		t.Setenv("GNUPGHOME", home)
