@@ -14,6 +14,7 @@
 // both:
 //
 //	View.Choose                   choose.go      instance by instance, then the groups, then the deletions
+//	├ Memory.due                  memory.go      the requests of which something changed since the pass before
 //	├ facts.rests                 view.go        nothing to decide: nearly all instances at nearly all times
 //	├ follower.follow             follow.go      the record follows the observations: joined, over, failed, proven, pruned
 //	│ └ follower.fail, .back      failure.go     reject the render keys, and go back to the record that was healthy before
@@ -35,6 +36,7 @@
 // are small values that questions are put to; the phase of a rollout (phase.go) is read from its record. RULES.md has the
 // rules.
 //
-// The package remembers nothing. All that a decision needs is in the records (Promotion), so that two daemons, or one that
+// The package remembers nothing that decides: a Memory spares a pass the requests that rest, and every result is the same without it.
+// All that a decision needs is in the records (Promotion), so that two daemons, or one that
 // lost its disk, decide the same. It never reads a clock, a cluster or Git.
 package promotion

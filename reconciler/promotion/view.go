@@ -118,7 +118,8 @@ func (v *View) failures(k platform.RequestKey) int {
 }
 
 // rests reports whether there is nothing to decide about an instance. Nearly all rest at nearly all times, so this is the
-// cost of a pass. A gate that a resting instance could wait for would have to be seen here.
+// cost of a pass. A gate that a resting instance could wait for would have to be seen here, and Memory has to know of every fact
+// that the answer depends on.
 func (f *facts) rests(base *state.Release, head *platform.Instance) bool {
 	if phaseOf(base) != settled || base.Digest != head.Release || f.people.concern(base.Key, base.Offering) || slices.Contains(base.Promotion.Admitted, deletionsAdmitted) {
 		return false
