@@ -35,6 +35,7 @@ func (p *pass) choose(ctx context.Context, neighbours map[string]committed) *pro
 	}
 	view.Merged = func(file string) (commit, author string) { return p.merged(ctx, file) }
 	view.Failures = p.loop.unrendered.of(p.platform.Commit)
+	view.Check = p.readChecks()
 	return view.Choose()
 }
 

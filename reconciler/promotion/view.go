@@ -34,6 +34,10 @@ type View struct {
 	// and nothing else.
 	Failures func(k platform.RequestKey) int
 
+	// Check returns the last answer to a check, the same all through a pass, and takes that somebody waits for the next one. nil:
+	// nobody asks.
+	Check func(s CheckSubject) Checked
+
 	Now Clock
 }
 

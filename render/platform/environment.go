@@ -45,6 +45,7 @@ type environmentSpec struct {
 		Grace    string
 		Unproven string `oneof:"approval|allow"`
 		Replace  string `oneof:"oldest|newest"`
+		Checks   []checkSpec
 	}
 	Windows       []windowSpec
 	Rollout       rolloutSpec
@@ -174,6 +175,7 @@ func (e *Environment) decodeGates(d *document, s environmentSpec) {
 		Unproven: cmp.Or(g.Unproven, "approval"),
 		Replace:  cmp.Or(g.Replace, "oldest"),
 	}
+	e.Gates.Checks = decodeChecks(d, "spec.gates.checks", g.Checks, checkScope(false), map[string]bool{})
 	for i, w := range s.Windows {
 		field := fieldpath.Index("spec.windows", i)
 		if window, ok := readWindow(d, field, w); ok {
