@@ -72,7 +72,7 @@ var arrows = map[string][]string{
 	"cmd/transom/internal/yamledit":  {},
 	"reconciler": {
 		"reconciler/check", "reconciler/gitrepo", "reconciler/promotion", "reconciler/trigger", "reconciler/status",
-		"render", "render/platform", "render/state", "fleet", "fleet/apply", // fleet reports in apply's words
+		"render", "render/platform", "render/state", "render/wording", "fleet", "fleet/apply", // fleet reports in apply's words
 	},
 	"reconciler/gitrepo":                 {"render/wording"},
 	"reconciler/check":                   {"reconciler/promotion", "render/inquiry", "render/wording"},
@@ -105,7 +105,7 @@ var arrows = map[string][]string{
 	"render/builtin":                     {},
 	"render/event":                       {},
 	"render/gate":                        {},
-	"render/inquiry":                    {"render/expression"},
+	"render/inquiry":                     {"render/expression"},
 	"render/expression":                  {"render/wording"},
 	"render/internal/fieldpath":          {},
 	"render/internal/keyorder":           {},
@@ -120,7 +120,9 @@ var doors = []struct{ library, door string }{
 	{"sigs.k8s.io/kustomize", "render/internal/kustomize"},
 	{"helm.sh/helm", "render/internal/helm"},
 	{"github.com/Masterminds/sprig", "render/internal/helm"},
+	{"github.com/santhosh-tekuri/jsonschema", "render/internal/helm"},
 	{"github.com/go-git", "reconciler/gitrepo"},
+	{"github.com/ProtonMail/go-crypto", "reconciler/gitrepo"},
 	{"github.com/fluxcd", "fleet/apply"},
 	{"github.com/fsnotify/fsnotify", "reconciler/trigger"},
 	{"github.com/google/go-containerregistry", "cmd/image"},
@@ -138,8 +140,8 @@ var doors = []struct{ library, door string }{
 	{"github.com/stretchr/testify", ""},
 }
 
-// The packages that log; all others return errors and events.
-var loggers = []string{"cmd/transom", "reconciler"}
+// The packages that log; all others return errors and events. A worker silences the logger of its libraries.
+var loggers = []string{"cmd/transom", "reconciler", "render/worker"}
 
 // The pure packages: values and an fs.FS in, plain data out.
 var (

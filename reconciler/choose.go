@@ -20,22 +20,21 @@ func (p *pass) choose(ctx context.Context, neighbours map[string]committed) *pro
 	patience := patienceOf(p.platform, p.environment)
 	p.loop.schedule.soak = patience.soak
 	health.setPatience(p.loop.environment, patience)
-	elsewhere := map[string]map[platform.RequestKey]*state.Release{}
+	elsewhere := map[string]state.Records{}
 	for name, current := range neighbours {
 		elsewhere[name] = current.releases
 	}
+	steady := health.steady()
 	view := ViewOf(ctx, p.platform, p.loop.environment, p.state.base, Sources{
 		State: p.state.believed.Commit, Elsewhere: elsewhere, Renderer: &p.loop.renderer,
-		Generation: p.r.Platform.Generation, At: atOf(p.loop.branch.repo),
+		Generation: p.r.Platform.Generation, At: atOf(p.loop.branch.repo), Check: p.readChecks(),
+		Now: health.clock(), Observe: func(environment string, k platform.RequestKey, cluster string) promotion.Observation {
+			return health.read(environment, k, cluster, steady)
+		},
 	})
-	steady := health.steady()
-	view.Now = health.clock()
-	view.Observe = func(environment string, k platform.RequestKey, cluster string) promotion.Observation {
-		return health.read(environment, k, cluster, steady)
-	}
 	view.Merged = func(file string) (commit, author string) { return p.merged(ctx, file) }
 	view.Failures = p.loop.unrendered.of(p.platform.Commit)
-	view.Check = p.readChecks()
+	view.Memory = &p.loop.memory
 	return view.Choose()
 }
 
@@ -63,34 +62,41 @@ func (u *unrendered) add(keys []platform.RequestKey) {
 
 // merged names the platform commit that brought a file, and its author, where they can be read.
 func (p *pass) merged(ctx context.Context, file string) (commit, author string) {
-	log, err := p.r.Platform.Log(ctx, file, 1)
-	if err != nil || len(log) == 0 {
+	change, err := p.r.Platform.Changed(ctx, p.platform.Commit, file)
+	if err != nil || change.Commit == "" {
 		return "", ""
 	}
-	return log[0].Commit, fmt.Sprintf("%s <%s>", log[0].Author.Name, log[0].Author.Email)
+	return change.Commit, fmt.Sprintf("%s <%s>", change.Author.Name, change.Author.Email)
 }
 
 // Sources are where a View of one environment gets the facts that are not in the platform.
 type Sources struct {
 	State      string                                                  // the commit of the environment's state
-	Elsewhere  map[string]map[platform.RequestKey]*state.Release       // the records of other environments
+	Elsewhere  map[string]state.Records                                // of other environments
 	Renderer   *render.Renderer                                        //
 	Generation func(ctx context.Context, commit string) (int, error)   // of platform commits; nil: none is older
 	At         func(ctx context.Context, commit string) (fs.FS, error) // of the environment's state; nil: the past cannot be read
+	Check      func(promotion.CheckSubject) promotion.Checked          // the answer of another party; nil: none is there
+
+	Now     promotion.Clock
+	Observe func(environment string, k platform.RequestKey, cluster string) promotion.Observation // of clusters; nil: nobody looks
 }
 
-// ViewOf is the View that promotion decides from in one environment, as far as Git knows: the caller adds the observations
-// of clusters and the time. The daemon and a plan look at a platform through it.
+// ViewOf is the View that promotion decides from in one environment, from its sources. The daemon and a plan look at a platform through it.
 func ViewOf(ctx context.Context, p *platform.Platform, environment string, base *render.Base, s Sources) *promotion.View {
 	e := p.Environments[environment]
 	elsewhere := maps.Clone(s.Elsewhere)
 	delete(elsewhere, environment)
+	if s.Observe == nil {
+		s.Observe = func(string, platform.RequestKey, string) promotion.Observation { return promotion.Observation{} }
+	}
 	return &promotion.View{
 		Platform: p, Environment: e, Head: p.Instances(environment),
 		Lookup: &lookup{ctx: ctx, platform: p, environment: environment, base: base, sources: s},
-		State:  s.State, Releases: base.Releases, Elsewhere: elsewhere,
-		Observe: func(string, platform.RequestKey, string) promotion.Observation { return promotion.Observation{} },
-		Merged:  func(string) (commit, author string) { return "", "" },
+		State:  s.State, Releases: base.Records(), Elsewhere: elsewhere,
+		Now: s.Now, Observe: s.Observe,
+		Merged: func(string) (commit, author string) { return "", "" },
+		Check:  s.Check,
 	}
 }
 

@@ -24,6 +24,7 @@ var readings = map[string][]string{
 	"Merged":      {"platform"},
 	"Failures":    {"platform", "builds"},
 	"Check":       {"answers"},
+	"Memory":      nil, // it decides nothing
 	"Now":         nil, // Admission.Next
 }
 

@@ -25,7 +25,7 @@ type Source interface {
 	Fetch(ctx context.Context) (*gitrepo.Snapshot, error)
 	IsAncestor(ctx context.Context, ancestor, descendant string) (bool, error)
 	Show(ctx context.Context, commit string) (gitrepo.CommitInfo, error)
-	Log(ctx context.Context, path string, limit int) ([]gitrepo.CommitInfo, error)
+	Refused(ctx context.Context, commit string, by *gitrepo.Signers) (why string, err error)
 	Changed(ctx context.Context, commit, path string) (gitrepo.CommitInfo, error)
 	Generation(ctx context.Context, commit string) (int, error)
 	At(ctx context.Context, commit string) (*gitrepo.Snapshot, error)
@@ -61,8 +61,8 @@ type Figures interface {
 	Corrected(environment, cluster string)
 }
 
-// Reconciler holds the concrete parts. All fields but Repository, Trust, Figures, Checks and Further are required, and none is changed
-// once it runs.
+// Reconciler holds the concrete parts. All fields but Repository, Signers, Trust, Figures, Checks and Further are required, and none is
+// changed once it runs.
 type Reconciler struct {
 	PlatformURL string
 	Platform    Source
@@ -76,6 +76,9 @@ type Reconciler struct {
 	// Repository, if set, gives every address of one repository the same spelling, state repositories' as the platform writes
 	// them among them, so that none is written to that is the platform's or another environment's.
 	Repository func(url string) string
+
+	// Signers, if set, are those of whom one has to sign the platform's head, as of now.
+	Signers func() *gitrepo.Signers
 
 	// Trust says which commits of the state branches are believed.
 	Trust Trust
@@ -99,6 +102,7 @@ type cache struct {
 	health     observations
 	identities identities
 	told       toldPlatform
+	vouching   vouching
 
 	loading  loading
 	followed followed
@@ -192,6 +196,7 @@ func (r *Reconciler) load(ctx context.Context) (*platform.Platform, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.Board.PlatformFrozen(r.cache.vouching.verdict().frozen) // which logs it where it is news
 	latest := r.cache.readiness.platform()
 	if latest != nil && latest.Commit == head.Commit {
 		r.Board.PlatformReached()
@@ -208,7 +213,7 @@ func (r *Reconciler) load(ctx context.Context) (*platform.Platform, error) {
 	return p, nil
 }
 
-// fetchHead brings the mirror of the platform up to date.
+// fetchHead brings the mirror of the platform up to date, and returns its newest commit that is vouched for.
 func (r *Reconciler) fetchHead(ctx context.Context) (*gitrepo.Snapshot, error) {
 	head, err := r.Platform.Fetch(ctx)
 	if err != nil {
@@ -217,7 +222,7 @@ func (r *Reconciler) fetchHead(ctx context.Context) (*gitrepo.Snapshot, error) {
 	if head.Commit == "" {
 		return nil, noCommit(r.PlatformURL, cmp.Or(r.Board.Branch, "main"), r.Platform.OtherBranches())
 	}
-	return head, nil
+	return r.vouchedFor(ctx, head)
 }
 
 // parse loads the files of the platform's head. Follow and Run call it, one after the other.

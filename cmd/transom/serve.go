@@ -52,6 +52,7 @@ type serveOptions struct {
 	logFormat   string
 	notice      noticeOptions
 	trust       trustOptions
+	signers     signerOptions
 	outside     outsideOptions
 	access      accessOptions
 	lease       leaseOptions
@@ -61,7 +62,7 @@ type serveOptions struct {
 }
 
 // moreServeHelp is about groups of flags.
-const moreServeHelp = leaseHelp + "\n\n" + noticeHelp + "\n\n" + forgeHelp + "\n\n" + checkHelp
+const moreServeHelp = signerHelp + "\n\n" + leaseHelp + "\n\n" + noticeHelp + "\n\n" + forgeHelp + "\n\n" + checkHelp
 
 func newServe() *cobra.Command {
 	var o serveOptions
@@ -132,6 +133,7 @@ func (o *serveOptions) flags(f *pflag.FlagSet) {
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "log every pass")
 	o.notice.flags(f)
 	o.trust.flags(f)
+	o.signers.flags(f)
 	o.outside.flags(f)
 	o.access.flags(f)
 	o.lease.flags(f)
@@ -194,7 +196,7 @@ func (o *serveOptions) run(ctx context.Context, end context.CancelFunc, self *re
 	board.Branch = source.Branch
 	r := &reconciler.Reconciler{
 		PlatformURL: o.platform, Platform: source, Board: board, Trigger: latch, Logger: logger, Now: time.Now,
-		Figures: figures, Trust: o.trust.read, Checks: o.checks.asker(figures),
+		Figures: figures, Trust: o.trust.read, Signers: o.signers.now(), Checks: o.checks.asker(figures),
 		Repository: func(url string) string { return gitrepo.Canonical(remote.Resolve(o.platform, url)) },
 	}
 	following := &followed{board: board, latch: latch, logger: logger}
@@ -218,6 +220,7 @@ func (o *serveOptions) run(ctx context.Context, end context.CancelFunc, self *re
 	self.work.add(f.Run)
 	self.work.add(r.Run)
 	group.Go(func() error { return trigger.Every(ctx, o.notice.interval, func() { latch.Fire("interval") }) })
+	o.signers.watch(ctx, group, latch, logger)
 	o.keys.watch(self.work.add, f.Reconnect, logger)
 	heard := o.forge.tell(self.work.add, board, traces, repositories, following.heard)
 	group.Go(func() error {
@@ -277,7 +280,7 @@ func (o *serveOptions) prepare() (gitrepo.Credentials, error) {
 	if err := o.keys.open(); err != nil {
 		return credentials, err
 	}
-	if err := errors.Join(o.outside.check(), o.notice.check(), o.lease.check(), o.forge.check(), o.checks.check(), o.notify.open()); err != nil {
+	if err := errors.Join(o.outside.check(), o.notice.check(), o.lease.check(), o.forge.check(), o.checks.check(), o.notify.open(), o.signers.open()); err != nil {
 		return credentials, err
 	}
 	if o.trust.read, err = o.trust.trust(); err != nil {

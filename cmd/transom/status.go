@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -14,7 +13,6 @@ import (
 	"transom.dev/cmd/transom/internal/tree"
 	"transom.dev/reconciler/status"
 	"transom.dev/render/platform"
-	"transom.dev/render/wording"
 )
 
 // statusOptions are the flags of status.
@@ -140,7 +138,7 @@ func (o *statusOptions) ask(ctx context.Context, team, request string) (status.S
 	if err != nil {
 		return s, err
 	}
-	return s, o.known(ctx, s, team, request)
+	return s, unknown(ctx, o.client, s, about)
 }
 
 // opens reports whether healthy instances are shown with their objects.
@@ -152,43 +150,4 @@ func (o *statusOptions) text(seen io.Writer, s status.Status, team, request stri
 		t := tree.Printer{W: w, Paint: terminal.PaintFor(seen), Open: o.opens(request), Now: time.Now()}
 		t.Status(s, team != "" || o.environment != "")
 	}
-}
-
-// known is an error if the daemon does not know the environment, the team or the request, with the name that was probably meant.
-func (o *statusOptions) known(ctx context.Context, s status.Status, team, request string) error {
-	if o.environment != "" && len(s.Environments) == 0 {
-		return unknownEnvironment(ctx, o.client, o.environment)
-	}
-	if team == "" || len(s.Instances) > 0 {
-		return nil
-	}
-	named, what, where := team, "requests of team "+team, "on the platform "+s.Platform.URL
-	if request != "" {
-		named = team + "/" + request
-		what = "request " + named
-	}
-	if o.environment != "" {
-		where = "in environment " + o.environment
-	}
-	if unread := tree.Unread(s); unread != "" {
-		return fmt.Errorf("no %s known yet: %s", what, unread)
-	}
-	return fmt.Errorf("no %s %s at commit %s%s", what, where, terminal.Short(s.Platform.Commit), o.suggestName(ctx, named))
-}
-
-// suggestName suggests the team or the request that was probably meant.
-func (o *statusOptions) suggestName(ctx context.Context, named string) string {
-	s, err := o.client.Status(ctx, client.Selection{Environment: o.environment, Objects: "none"})
-	if err != nil {
-		return "" // the answer stays the same without a suggestion
-	}
-	var there []string
-	for _, in := range s.Instances {
-		if strings.Contains(named, "/") {
-			there = append(there, in.Request.String())
-		} else {
-			there = append(there, in.Request.Team)
-		}
-	}
-	return wording.Suggest(named, there)
 }

@@ -65,6 +65,7 @@ type Round struct {
 	asker       *Asker
 	environment string
 	number      int
+	read        map[promotion.CheckSubject]promotion.Checked // an answer stays the same all through a pass
 }
 
 // Begin begins a Round.
@@ -73,7 +74,7 @@ func (a *Asker) Begin(environment string) *Round {
 	defer a.mu.Unlock()
 	a.prepare()
 	a.rounds++
-	return &Round{a, environment, a.rounds}
+	return &Round{a, environment, a.rounds, map[promotion.CheckSubject]promotion.Checked{}}
 }
 
 func (a *Asker) prepare() {
@@ -84,6 +85,15 @@ func (a *Asker) prepare() {
 
 // Check returns the last answer to a check about a subject, and has it asked. The variables are those of the check.
 func (r *Round) Check(of promotion.CheckSubject, vars map[string]any) promotion.Checked {
+	is, known := r.read[of]
+	if !known {
+		is = r.answer(of, vars)
+		r.read[of] = is
+	}
+	return is
+}
+
+func (r *Round) answer(of promotion.CheckSubject, vars map[string]any) promotion.Checked {
 	a := r.asker
 	q, err := of.Check.Fill(vars)
 	if err != nil {

@@ -73,6 +73,19 @@ func (r *Remote) Signed(ctx context.Context, commit string) (Signed, error) {
 	return signed, nil
 }
 
+// Refused says why a commit is not signed by one of the signers; empty: it is.
+func (r *Remote) Refused(ctx context.Context, commit string, by *Signers) (why string, err error) {
+	id, err := r.find(ctx, commit)
+	if err != nil {
+		return "", err
+	}
+	content, err := r.history.objects.content(plumbing.CommitObject, id)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", r.server.endpoint, err)
+	}
+	return by.refuse(content), nil
+}
+
 func (h *history) show(commit string) (CommitInfo, error) {
 	id, err := parseID(commit)
 	if err != nil {

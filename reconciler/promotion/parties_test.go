@@ -5,7 +5,6 @@ import (
 
 	"transom.dev/reconciler/promotion"
 	"transom.dev/render/inquiry"
-	"transom.dev/render/platform"
 )
 
 // parties are the services that the checks of environments ask, and what the daemon remembers of their answers.
@@ -44,7 +43,9 @@ func (w *world) answer(environment string) func(promotion.CheckSubject) promotio
 			if w.parties.first == nil {
 				w.parties.first = map[promotion.CheckSubject]time.Duration{}
 			}
-			w.parties.first[s] = w.clock
+			w.parties.first[s], first = w.clock, w.clock
+		}
+		if first == w.clock { // an answer is the same all through a pass
 			return promotion.Checked{}
 		}
 		if w.parties.says != nil {

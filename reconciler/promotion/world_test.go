@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -86,6 +87,8 @@ type stage struct {
 	last     *pass
 	tried    map[platform.RequestKey]int // in vain to be rendered
 	tries    int
+	memory   promotion.Memory
+	asked    []*platform.Instance // by the head before
 }
 
 // A pass is the outcome of one of the daemon's over an environment.
@@ -304,18 +307,29 @@ func (w *world) asked(environment string) (list []*platform.Instance) {
 	if known, ok := w.asks[environment]; ok {
 		return known
 	}
-	defer func() { w.asks[environment] = list }()
+	s := w.stages[environment]
+	defer func() { w.asks[environment], s.asked = list, list }()
 	for _, k := range slices.SortedFunc(maps.Keys(w.requests), platform.RequestKey.Compare) {
 		r := w.requests[k]
 		if !slices.Contains(r.in, environment) || w.broken[k] {
 			continue
 		}
-		s := r.spec()
-		if v := w.newest(cmp.Or(r.at[environment], s.Version)); v != nil {
-			list = append(list, w.resolve(environment, k, s, v))
+		spec := r.spec()
+		if v := w.newest(cmp.Or(r.at[environment], spec.Version)); v != nil {
+			list = append(list, w.unchanged(environment, w.resolve(environment, k, spec, v)))
 		}
 	}
 	return list
+}
+
+// unchanged is an instance as a loader has it: the very same as at the head before, where nothing of it changed.
+func (w *world) unchanged(environment string, i *platform.Instance) *platform.Instance {
+	for _, before := range w.stages[environment].asked {
+		if before.Request.Key == i.Request.Key && before.Version == i.Version && reflect.DeepEqual(before, i) {
+			return before
+		}
+	}
+	return i
 }
 
 // made is the rendering of a release in an environment at this head.

@@ -39,6 +39,8 @@ var (
 		"1 if the credential of the cluster needs a person: it ends soon, and is not renewed.", []string{"environment", "cluster"}, nil)
 	loaded = prometheus.NewDesc("transom_platform_loaded",
 		"1 if the platform repository could be read when it was last looked at.", nil, nil)
+	platformFrozen = prometheus.NewDesc("transom_platform_frozen",
+		"1 if an older commit than the platform's head is followed, as no key that is allowed signed the head.", nil, nil)
 	forge = prometheus.NewDesc("transom_forge_told",
 		"1 if this part of the facts was told to the forge when it was last tried.", []string{"part"}, nil)
 	reconciled = prometheus.NewDesc("transom_environment_reconciled",
@@ -104,7 +106,7 @@ type collector struct {
 // Describe is part of prometheus.Collector.
 func (c collector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		leads, ready, placements, problems, frozen, reachable, blocked, expiry, warned, loaded, forge, reconciled, waiting, held, drift, decisions, rollouts,
+		leads, ready, placements, problems, frozen, reachable, blocked, expiry, warned, loaded, platformFrozen, forge, reconciled, waiting, held, drift, decisions, rollouts,
 	} {
 		out <- d
 	}
@@ -130,6 +132,7 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	}
 	gauge(problems, float64(wrong))
 	gauge(loaded, flag(s.Platform.Error == "" && s.Platform.Commit != ""))
+	gauge(platformFrozen, flag(s.Platform.Frozen != ""))
 	for part, why := range s.Platform.Forge {
 		gauge(forge, flag(why == ""), part)
 	}

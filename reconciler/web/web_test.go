@@ -370,6 +370,7 @@ func TestMetricsCountWhatTheBoardKnows(t *testing.T) {
 func TestMetricsCountWhatAnOperatorOwes(t *testing.T) {
 	b := board()
 	b.PlatformFailed("https://git.example.com/platform.git", errors.New("the token has expired"))
+	b.PlatformFrozen("the head is not signed")
 	b.EnvironmentFailed("dev", errors.New("no answer"))
 	b.Updated(status.Environment{
 		Name: "prod", Clusters: []status.Cluster{{Name: "east"}, {Name: "west"}},
@@ -381,6 +382,7 @@ func TestMetricsCountWhatAnOperatorOwes(t *testing.T) {
 	_, body := get(t, serve(t, web.Options{Board: b}), "/metrics")
 	for _, line := range []string{
 		`transom_platform_loaded 0`,
+		`transom_platform_frozen 1`,
 		`transom_environment_reconciled{environment="dev"} 0`,
 		`transom_environment_reconciled{environment="prod"} 1`,
 		`transom_decisions{environment="prod",kind="Hold"} 1`,

@@ -62,7 +62,7 @@ func (c Comparison) String() string {
 	return c.Operator + " " + strconv.FormatFloat(c.Number, 'g', -1, 64)
 }
 
-// Party is the address of the service that the check asks, without what it asks.
+// Party is the address of the service that the check asks, without the question.
 func (c *Check) Party() string {
 	address := ""
 	if c.Prometheus != nil {
@@ -96,7 +96,7 @@ func (c *Check) Fill(vars map[string]any) (q Text, err error) {
 	return q, err
 }
 
-// escapeURL writes a value so that it is one segment of a path, or one value of a query, whatever it has.
+// escapeURL writes a value so that it is one segment of a path, or one value of a query.
 func escapeURL(value string) string {
 	var b strings.Builder
 	for _, c := range []byte(value) {

@@ -3,6 +3,8 @@ package worker
 import (
 	"bufio"
 	"errors"
+	"io"
+	"log"
 	"maps"
 	"os"
 	"runtime"
@@ -27,7 +29,8 @@ var enabled atomic.Bool
 func Main() {
 	if len(os.Args) == 2 && os.Args[1] == argument {
 		stderr := os.Stderr
-		os.Stderr = nil // Kustomize prints warnings to it; whoever started the worker wants to read why it ended
+		os.Stderr = nil           // Kustomize prints warnings to it; whoever started the worker wants to read why it ended
+		log.SetOutput(io.Discard) // Helm's warnings, too
 		if err := serve(); err != nil {
 			_, _ = stderr.WriteString(err.Error())
 			os.Exit(1)
@@ -59,6 +62,7 @@ func serve() error {
 			requests <- content
 		}
 	}()
+	charts := new(helm.Charts)
 	for content := range requests {
 		q, err := decodeRequest(content)
 		if err != nil {
@@ -67,7 +71,7 @@ func serve() error {
 		if err := allow(q.seconds); err != nil {
 			return err
 		}
-		a := do(q)
+		a := do(q, charts)
 		a.used = processorTime()
 		if err := writeFrame(os.Stdout, a.encode()); err != nil {
 			return err
@@ -77,8 +81,8 @@ func serve() error {
 }
 
 // do runs a job and encodes its result.
-func do(q request) (a response) {
-	documents, err := here(kustomize.Job{Files: q.files, Chart: q.chart})
+func do(q request, charts *helm.Charts) (a response) {
+	documents, err := run(kustomize.Job{Files: q.files, Chart: q.chart}, charts.Render)
 	if err == nil {
 		a.objects, err = encodeNodes(documents)
 	}
@@ -97,11 +101,14 @@ func cut(message string) string {
 }
 
 // here runs a job in this process.
-func here(j kustomize.Job) ([]*yaml.Node, error) {
+func here(j kustomize.Job) ([]*yaml.Node, error) { return run(j, helm.Render) }
+
+// run runs a job, and print for a chart.
+func run(j kustomize.Job, print func(files map[string][]byte, call []byte) (map[string]string, error)) ([]*yaml.Node, error) {
 	if len(j.Chart) == 0 {
 		return kustomize.Run(j)
 	}
-	printed, err := helm.Render(j.Files, j.Chart)
+	printed, err := print(j.Files, j.Chart)
 	if err != nil {
 		return nil, &kustomize.Failure{Message: err.Error()}
 	}

@@ -362,6 +362,12 @@ func TestAWorkerSaysNothingOfOldFields(t *testing.T) {
 	a, err := p.do(job("old", map[string]string{"kustomization.yaml": component + "resources: [a.yaml]\n" + old, "a.yaml": configMap}), whole(60))
 	require.NoError(t, err)
 	require.NotEmpty(t, a.objects, "%v %s", a.failure, a.message)
+	warned := chart("warned", "a: b")
+	warned.Files["values.yaml"] = []byte("out of memory: 1\n")
+	warned.Chart = []byte(`{"release": "a", "namespace": "a", "kubernetes": "1.33", "values": {"out of memory": {}}}`)
+	a, err = p.do(warned, whole(60))
+	require.NoError(t, err)
+	require.NotEmpty(t, a.objects, "%v %s", a.failure, a.message)
 	p.end()
-	require.Empty(t, p.stderr.String())
+	require.Empty(t, p.stderr.String(), "Helm warns of a value that is a map, and no map in the chart")
 }

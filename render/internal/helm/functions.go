@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"text/template"
 	"time"
 
@@ -22,8 +23,8 @@ var refused = map[string]string{
 }
 
 // functions are those that replace functions of Helm: they fail where they would depend on more than the call, and list the
-// entries of a map in the order of its keys. Times are in UTC.
-func functions() template.FuncMap {
+// entries of a map in the order of its keys. Times are in UTC. Nobody changes the map.
+var functions = sync.OnceValue(func() template.FuncMap {
 	own := template.FuncMap{"keys": keys, "values": values}
 	for source, names := range refused {
 		for _, name := range strings.Fields(names) {
@@ -34,7 +35,7 @@ func functions() template.FuncMap {
 	}
 	maps.Copy(own, times())
 	return own
-}
+})
 
 func instead(source string) string {
 	switch source {

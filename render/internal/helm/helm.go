@@ -68,31 +68,19 @@ func plain(value any) any {
 	return value
 }
 
-// Render returns the manifests of an encoded Call by the path of their template inside the chart.
-func Render(files map[string][]byte, call []byte) (map[string]string, error) {
-	c, err := decodeCall(call)
-	if err != nil {
-		return nil, err
-	}
-	loaded, err := load(files)
-	if err != nil {
-		return nil, err
-	}
-	printed, err := execute(loaded, c)
-	if err != nil {
-		return nil, err
-	}
-	result := map[string]string{}
+// manifests returns the objects of the texts that a chart printed, and its definitions, by their file inside the chart.
+func manifests(c *chart.Chart, hooks Hooks, printed map[string]string) (result map[string]string, err error) {
+	result = map[string]string{}
 	for name, text := range printed {
-		name = strings.TrimPrefix(name, loaded.Name()+"/")
-		if text, err = c.Hooks.objects(name, text); err != nil {
+		name = strings.TrimPrefix(name, c.Name()+"/")
+		if text, err = hooks.objects(name, text); err != nil {
 			return nil, err
 		}
 		if text != "" {
 			result[name] = text
 		}
 	}
-	maps.Copy(result, definitions(loaded))
+	maps.Copy(result, definitions(c))
 	return result, nil
 }
 
@@ -158,8 +146,9 @@ func vendored(c *chart.Chart) error {
 	return nil
 }
 
-// execute runs the templates of a chart, and returns their texts by the full name of each.
-func execute(c *chart.Chart, call Call) (map[string]string, error) {
+// renderValues returns the data that a chart's templates are executed with, and leaves out the dependencies that the values disable. It
+// changes the chart. Where fits reports true, Helm does not hold the values to the chart's schemas again.
+func renderValues(c *chart.Chart, call Call, fits func(*chart.Chart, map[string]any) bool) (common.Values, error) {
 	capabilities, err := capabilitiesOf(call)
 	if err != nil {
 		return nil, err
@@ -174,10 +163,19 @@ func execute(c *chart.Chart, call Call) (map[string]string, error) {
 		return nil, fmt.Errorf("%s: %w", chartFile, err)
 	}
 	options := common.ReleaseOptions{Name: call.Release, Namespace: call.Namespace, Revision: 1, IsInstall: true}
-	values, err := util.ToRenderValues(c, call.Values, options, capabilities)
+	values, err := util.ToRenderValuesWithSchemaValidation(c, call.Values, options, capabilities, true)
+	merged, _ := values["Values"].(common.Values)
+	if err == nil && !fits(c, merged) {
+		err = util.ValidateAgainstSchema(c, merged)
+	}
 	if err != nil {
 		return nil, schemaFailure(err)
 	}
+	return values, nil
+}
+
+// execute runs the templates of a chart, and returns their texts by the full name of each.
+func execute(c *chart.Chart, values common.Values) (map[string]string, error) {
 	printed, err := engine.Engine{CustomTemplateFuncs: functions()}.RenderWithContext(context.Background(), c, values)
 	if err != nil {
 		return nil, failure(c.Name(), err)

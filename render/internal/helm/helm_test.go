@@ -1,9 +1,11 @@
 package helm_test
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -71,7 +73,13 @@ var features = map[string]map[string]string{
 	"branch":     {"templates/a.yaml": "{{ if false }}{{ now }}{{ lookup \"v1\" \"Pod\" \"a\" \"b\" }}{{ randAlpha 3 }}{{ end }}a: b\n"},
 	"old":        {"Chart.yaml": "name: x\nversion: 1.0.0\n", "templates/a.yaml": "a: of apiVersion v1\n"},
 	"sprig":      {"templates/a.yaml": "a: {{ \"hello\" | sha256sum | trunc 8 }}\nb: {{ list 3 1 2 | sortAlpha | join \",\" }}\nc: {{ dict \"x\" 1 | merge (dict \"y\" 2) | toJson }}\nd: {{ regexReplaceAll \"l+\" \"hello\" \"L\" }}\ne: {{ add 1 2 | mul 3 }}\nf: {{ semver \"1.2.3\" }}\n"},
-	"notes":      {"templates/NOTES.txt": "{{ now }}", "templates/a.yaml": "a: b\n"},
+	"changes": {
+		"values.yaml": "a: {n: 1, list: [1]}\nsub: {n: 1}\n", "templates/a.yaml": "a: {{ .Values.a }} {{ .Chart.Name }} {{ .Values.b }} {{ .Subcharts.sub.Template }}\n",
+		"templates/b.yaml":      "{{ $_ := set .Values.a \"n\" (add1 .Values.a.n) }}{{ $_ := set .Values \"b\" .Release.Name }}{{ $_ := set .Chart \"Name\" \"y\" }}n: {{ .Values.a.n }}\n",
+		"charts/sub/Chart.yaml": "apiVersion: v2\nname: sub\nversion: 1.0.0\n", "charts/sub/templates/s.yaml": "{{ $_ := set .Values \"n\" (add1 .Values.n) }}n: {{ .Values.n }}\n",
+	},
+	"missing": {"templates/a.yaml": "a: {{ .Values.missing }}{{ tpl \"{{ define `late` }}x{{ end }}{{ include `late` . }}\" . }}\n"},
+	"notes":   {"templates/NOTES.txt": "{{ now }}", "templates/a.yaml": "a: b\n"},
 }
 
 // TestEveryFeatureRendersAsTheSDKDoes: the same texts as Helm's own engine with the same chart, values and capabilities.
@@ -86,13 +94,66 @@ func TestEveryFeatureRendersAsTheSDKDoes(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, sdk(t, files, call), got)
 			require.NotEmpty(t, got)
-			for range 3 {
-				again, err := helm.Render(files, encoded)
+		})
+	}
+}
+
+// TestAKeptChartRendersAsTheSDKDoes: whatever was printed of the same chart before, for other releases and with other values.
+func TestAKeptChartRendersAsTheSDKDoes(t *testing.T) {
+	var charts helm.Charts
+	for name, changed := range features {
+		t.Run(name, func(t *testing.T) {
+			files := chartOf(changed)
+			for n := range 6 {
+				call := helm.Call{Release: fmt.Sprintf("shop-%d", n), Namespace: "payments", Kubernetes: "1.33", APIVersions: []string{"v1", "apps/v1"}}
+				if name == "subchart" && n%3 > 0 {
+					call.Values = map[string]any{"sub": map[string]any{"enabled": n%3 == 1}, "tags": map[string]any{"extra": n%3 == 2}}
+				}
+				encoded, err := call.Encode()
 				require.NoError(t, err)
-				require.Equal(t, got, again)
+				got, err := charts.Render(files, encoded)
+				require.NoError(t, err)
+				require.Equal(t, sdk(t, files, call), got)
 			}
 		})
 	}
+}
+
+// TestAKeptChartFailsAsANewOneDoes, and prints the next release.
+func TestAKeptChartFailsAsANewOneDoes(t *testing.T) {
+	var charts helm.Charts
+	files := chartOf(map[string]string{
+		"values.yaml": "size: 1\nfail: false\n", "values.schema.json": `{"properties": {"size": {"type": "integer"}}}`,
+		"templates/_h.tpl": "{{ define \"h\" }}{{ if .Values.fail }}{{ include \"h\" . }}{{ end }}{{ end }}",
+		"templates/a.yaml": "a: {{ .Values.size }}\n", "templates/b.yaml": "b: {{ include \"h\" . }}\n",
+	})
+	for n, values := range []map[string]any{
+		{"size": 1}, {"size": 2}, {"fail": true}, {"size": 3}, {"size": "many"}, {"fail": true}, {"fail": true}, {"size": 4},
+	} {
+		encoded, err := helm.Call{Release: fmt.Sprintf("shop-%d", n), Namespace: "payments", Kubernetes: "1.33", Values: values}.Encode()
+		require.NoError(t, err)
+		want, wantErr := helm.Render(files, encoded)
+		got, err := charts.Render(files, encoded)
+		require.Equal(t, wantErr, err)
+		require.Equal(t, want, got)
+	}
+}
+
+// TestManyChartsAreKeptWithinBounds: the goroutines of those that were not used for long have ended.
+func TestManyChartsAreKeptWithinBounds(t *testing.T) {
+	var charts helm.Charts
+	before := runtime.NumGoroutine()
+	encoded, err := helm.Call{Release: "shop", Namespace: "payments", Kubernetes: "1.33"}.Encode()
+	require.NoError(t, err)
+	for n := range 10 {
+		files := chartOf(map[string]string{"templates/a.yaml": fmt.Sprintf("n: %d\n# %s", n, strings.Repeat("large ", 200_000))})
+		for range 3 {
+			got, err := charts.Render(files, encoded)
+			require.NoError(t, err)
+			require.Contains(t, got["templates/a.yaml"], fmt.Sprintf("n: %d\n", n))
+		}
+	}
+	require.Less(t, runtime.NumGoroutine()-before, 5, "a chart of 1.2 MB and its session count twice, and 8 MiB are kept")
 }
 
 func chartOf(changed map[string]string) map[string][]byte {

@@ -110,6 +110,9 @@ func (t *Printer) platform(p status.Platform, leader string) {
 	if p.Error != "" {
 		fmt.Fprintf(t.W, "  %s\n", t.Paint.Red(p.Error))
 	}
+	if p.Frozen != "" {
+		fmt.Fprintf(t.W, "  %s\n", t.Paint.Red(p.Frozen))
+	}
 	for _, part := range slices.Sorted(maps.Keys(p.Forge)) {
 		if why := p.Forge[part]; why != "" {
 			fmt.Fprintf(t.W, "  %s\n", t.Paint.Yellow("the forge is not told ("+part+"): "+why))
