@@ -27,7 +27,7 @@ func (p *pass) choose(ctx context.Context, neighbours map[string]committed) *pro
 	steady := health.steady()
 	view := ViewOf(ctx, p.platform, p.loop.environment, p.state.base, Sources{
 		State: p.state.believed.Commit, Elsewhere: elsewhere, Renderer: &p.loop.renderer,
-		Generation: p.r.Platform.Generation, At: atOf(p.loop.branch.repo), Check: p.readChecks(),
+		Generation: p.r.Platform.Generation, At: atOf(p.loop.branch.repo), Later: p.later, Check: p.readChecks(),
 		Now: health.clock(), Observe: func(environment string, k platform.RequestKey, cluster string) promotion.Observation {
 			return health.read(environment, k, cluster, steady)
 		},
@@ -69,6 +69,28 @@ func (p *pass) merged(ctx context.Context, file string) (commit, author string) 
 	return change.Commit, fmt.Sprintf("%s <%s>", change.Author.Name, change.Author.Email)
 }
 
+// later reports whether a file was merged in a later commit than the last changes of others, as of a platform commit. Where that
+// cannot be read it was not.
+func (p *pass) later(ctx context.Context, file, commit string, others []string) bool {
+	came, err := p.r.Platform.Arrived(ctx, p.platform.Commit, file)
+	if err != nil || came.Commit == "" {
+		return false
+	}
+	for _, other := range others {
+		before, err := p.r.Platform.Arrived(ctx, commit, other)
+		if err != nil || before.Commit == came.Commit {
+			return false
+		}
+		if before.Commit == "" { // it was never there
+			continue
+		}
+		if older, err := p.r.Platform.IsAncestor(ctx, before.Commit, came.Commit); err != nil || !older {
+			return false
+		}
+	}
+	return true
+}
+
 // Sources are where a View of one environment gets the facts that are not in the platform.
 type Sources struct {
 	State      string                                                  // the commit of the environment's state
@@ -80,6 +102,9 @@ type Sources struct {
 
 	Now     promotion.Clock
 	Observe func(environment string, k platform.RequestKey, cluster string) promotion.Observation // of clusters; nil: nobody looks
+
+	// Later answers promotion.Lookup's question; nil: nobody knows, and each file is taken for later.
+	Later func(ctx context.Context, file, commit string, others []string) bool
 }
 
 // ViewOf is the View that promotion decides from in one environment, from its sources. The daemon and a plan look at a platform through it.
@@ -144,6 +169,10 @@ func (s *lookup) Older(a, b string) bool {
 	}
 	second, err := s.sources.Generation(s.ctx, b)
 	return err == nil && first < second
+}
+
+func (s *lookup) Later(file, commit string, others ...string) bool {
+	return s.sources.Later == nil || s.sources.Later(s.ctx, file, commit, others)
 }
 
 func (s *lookup) Ran(commit string, k platform.RequestKey) (*state.Release, error) {

@@ -28,6 +28,7 @@ type pass struct {
 	environment *platform.Environment
 	state       *stateContent // as fetched, and from the commit on as committed
 	answers     *check.Round  // of other parties to the checks; nil: nobody is asked
+	phases      []Phase       // that ended, in order
 }
 
 // reconcile brings an environment's state to the requests of the platform, and the fleet to the state:
@@ -101,6 +102,7 @@ func (p *pass) advance(ctx context.Context, now inputs) error {
 	p.record(ctx, rendered, answers)
 	if p.state.head.Commit != now.head {
 		p.loop.inbox.setCommitted(p.committedFor(rendered))
+		p.trace(rendered)
 	}
 	p.loop.schedule.done, p.loop.schedule.next = now, answers.next()
 	return nil
@@ -126,6 +128,7 @@ func (p *pass) phase(name string) (done func()) {
 	return func() {
 		p.loop.watchdog.enter("", p.r.Now())
 		p.r.took(p.loop.environment, name, time.Since(began))
+		p.phases = append(p.phases, Phase{name, began, time.Now()})
 	}
 }
 

@@ -27,6 +27,7 @@ type Source interface {
 	Show(ctx context.Context, commit string) (gitrepo.CommitInfo, error)
 	Refused(ctx context.Context, commit string, by *gitrepo.Signers) (why string, err error)
 	Changed(ctx context.Context, commit, path string) (gitrepo.CommitInfo, error)
+	Arrived(ctx context.Context, commit, path string) (gitrepo.CommitInfo, error)
 	Generation(ctx context.Context, commit string) (int, error)
 	At(ctx context.Context, commit string) (*gitrepo.Snapshot, error)
 	OtherBranches() []string
@@ -61,8 +62,8 @@ type Figures interface {
 	Corrected(environment, cluster string)
 }
 
-// Reconciler holds the concrete parts. All fields but Repository, Signers, Trust, Figures, Checks and Further are required, and none is
-// changed once it runs.
+// Reconciler holds the concrete parts. All fields but Repository, Signers, Trust, Figures, Traces, Checks and Further are required, and
+// none is changed once it runs.
 type Reconciler struct {
 	PlatformURL string
 	Platform    Source
@@ -87,6 +88,9 @@ type Reconciler struct {
 
 	// Checks asks other parties what the checks of environments say; nil: nobody is asked, and no check passes.
 	Checks *check.Asker
+
+	// Traces, if set, take the way of each state commit.
+	Traces Traces
 
 	// Further, if set, finds Problems of the platform that only this daemon can know. They are shown, and hinder nothing.
 	Further func(*platform.Platform) []platform.Problem
