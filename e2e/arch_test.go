@@ -27,7 +27,7 @@ var arrows = map[string][]string{
 		"cmd/transom/internal/preview", "cmd/transom/internal/remote", "cmd/transom/internal/schema",
 		"cmd/transom/internal/skew", "cmd/transom/internal/states", "cmd/transom/internal/terminal", "cmd/transom/internal/tidy", "cmd/transom/internal/tree",
 		"cmd/transom/internal/usage", "cmd/transom/internal/workspace", "cmd/transom/internal/yamledit",
-		"reconciler", "reconciler/gitrepo", "reconciler/lease", "reconciler/notify", "reconciler/promotion", "reconciler/trigger", "reconciler/status", "reconciler/forge", "reconciler/tracing", "reconciler/web", "reconciler/web/access", "reconciler/web/console",
+		"reconciler", "reconciler/check", "reconciler/gitrepo", "reconciler/lease", "reconciler/notify", "reconciler/promotion", "reconciler/trigger", "reconciler/status", "reconciler/forge", "reconciler/tracing", "reconciler/web", "reconciler/web/access", "reconciler/web/console",
 		"render", "render/event", "render/gate", "render/platform", "render/state", "render/wording", "render/worker", "fleet", "fleet/apply", "fleet/credential",
 		"examples/install", // the manifests are part of the binary
 	},
@@ -72,13 +72,14 @@ var arrows = map[string][]string{
 	"cmd/transom/internal/workspace": {"cmd/transom/internal/remote", "reconciler/gitrepo", "render", "render/platform", "render/wording", "render/edits"},
 	"cmd/transom/internal/yamledit":  {},
 	"reconciler": {
-		"reconciler/gitrepo", "reconciler/promotion", "reconciler/trigger", "reconciler/status",
+		"reconciler/check", "reconciler/gitrepo", "reconciler/promotion", "reconciler/trigger", "reconciler/status",
 		"render", "render/platform", "render/state", "render/wording", "fleet", "fleet/apply", // fleet reports in apply's words
 	},
 	"reconciler/gitrepo":                 {"render/wording"},
+	"reconciler/check":                   {"reconciler/promotion", "render/inquiry", "render/wording"},
 	"reconciler/lease":                   {},
 	"reconciler/tracing":                 {"fleet", "reconciler", "render/state", "render/wording"},
-	"reconciler/promotion":               {"render/gate", "render/platform", "render/state"},
+	"reconciler/promotion":               {"render/gate", "render/platform", "render/inquiry", "render/state"},
 	"reconciler/status":                  {"render/event", "render/gate", "render/platform", "render/state"},
 	"reconciler/forge":                   {"reconciler/status", "reconciler/trigger", "render/gate", "render/platform", "render/wording"},
 	"reconciler/trigger":                 {},
@@ -92,7 +93,7 @@ var arrows = map[string][]string{
 	"render/internal/kinds":              {"render/wording"},
 	"render/internal/kustomize":          {"render/platform", "render/state", "render/strictyaml", "render/builtin", "render/internal/keyorder", "render/internal/pattern"},
 	"render/internal/kustomize/compiler": {"render/internal/kustomize"},
-	"render/platform":                    {"render/builtin", "render/event", "render/gate", "render/wording", "render/expression", "render/schema", "render/strictyaml", "render/internal/fieldpath"},
+	"render/platform":                    {"render/builtin", "render/event", "render/gate", "render/inquiry", "render/wording", "render/expression", "render/schema", "render/strictyaml", "render/internal/fieldpath"},
 	"render/state":                       {"render/platform", "render/internal/keyorder"},
 	"render/schema":                      {"render/wording", "render/expression", "render/internal/fieldpath"},
 	"render/strictyaml":                  {"render/wording", "render/internal/fieldpath"},
@@ -107,6 +108,7 @@ var arrows = map[string][]string{
 	"render/builtin":                     {},
 	"render/event":                       {},
 	"render/gate":                        {},
+	"render/inquiry":                     {"render/expression"},
 	"render/expression":                  {"render/wording", "render/internal/pattern"},
 	"render/internal/fieldpath":          {},
 	"render/internal/keyorder":           {},
@@ -148,7 +150,7 @@ var loggers = []string{"cmd/transom", "reconciler", "render/worker"}
 
 // The pure packages: values and an fs.FS in, plain data out.
 var (
-	pure   = []string{"render", "render/platform", "render/state", "render/builtin", "render/edits", "render/event", "render/expression", "render/gate", "render/internal/fieldpath", "render/internal/keyorder", "render/internal/helm", "render/internal/kinds", "render/internal/kustomize", compiler, "render/internal/pattern", "render/schema", "render/strictyaml", "render/wording", "reconciler/promotion"}
+	pure   = []string{"render", "render/platform", "render/inquiry", "render/state", "render/builtin", "render/edits", "render/event", "render/expression", "render/gate", "render/internal/fieldpath", "render/internal/keyorder", "render/internal/helm", "render/internal/kinds", "render/internal/kustomize", compiler, "render/internal/pattern", "render/schema", "render/strictyaml", "render/wording", "reconciler/promotion"}
 	data   = []string{"k8s.io/client-go/applyconfigurations", "k8s.io/client-go/kubernetes/scheme"} // in impure libraries
 	impure = []string{"os", "net", "log", "syscall", "math/rand", "math/rand/v2", "crypto/rand", "k8s.io/client-go"}
 )

@@ -24,15 +24,14 @@ func (p *pass) choose(ctx context.Context, neighbours map[string]committed) *pro
 	for name, current := range neighbours {
 		elsewhere[name] = current.releases
 	}
+	steady := health.steady()
 	view := ViewOf(ctx, p.platform, p.loop.environment, p.state.base, Sources{
 		State: p.state.believed.Commit, Elsewhere: elsewhere, Renderer: &p.loop.renderer,
-		Generation: p.r.Platform.Generation, At: atOf(p.loop.branch.repo), Later: p.later,
+		Generation: p.r.Platform.Generation, At: atOf(p.loop.branch.repo), Later: p.later, Check: p.readChecks(),
+		Now: health.clock(), Observe: func(environment string, k platform.RequestKey, cluster string) promotion.Observation {
+			return health.read(environment, k, cluster, steady)
+		},
 	})
-	steady := health.steady()
-	view.Now = health.clock()
-	view.Observe = func(environment string, k platform.RequestKey, cluster string) promotion.Observation {
-		return health.read(environment, k, cluster, steady)
-	}
 	view.Merged = func(file string) (commit, author string) { return p.merged(ctx, file) }
 	view.Failures = p.loop.unrendered.of(p.platform.Commit)
 	view.Memory = &p.loop.memory
@@ -99,23 +98,30 @@ type Sources struct {
 	Renderer   *render.Renderer                                        //
 	Generation func(ctx context.Context, commit string) (int, error)   // of platform commits; nil: none is older
 	At         func(ctx context.Context, commit string) (fs.FS, error) // of the environment's state; nil: the past cannot be read
+	Check      func(promotion.CheckSubject) promotion.Checked          // the answer of another party; nil: none is there
+
+	Now     promotion.Clock
+	Observe func(environment string, k platform.RequestKey, cluster string) promotion.Observation // of clusters; nil: nobody looks
 
 	// Later answers promotion.Lookup's question; nil: nobody knows, and each file is taken for later.
 	Later func(ctx context.Context, file, commit string, others []string) bool
 }
 
-// ViewOf is the View that promotion decides from in one environment, as far as Git knows: the caller adds the observations
-// of clusters and the time. The daemon and a plan look at a platform through it.
+// ViewOf is the View that promotion decides from in one environment, from its sources. The daemon and a plan look at a platform through it.
 func ViewOf(ctx context.Context, p *platform.Platform, environment string, base *render.Base, s Sources) *promotion.View {
 	e := p.Environments[environment]
 	elsewhere := maps.Clone(s.Elsewhere)
 	delete(elsewhere, environment)
+	if s.Observe == nil {
+		s.Observe = func(string, platform.RequestKey, string) promotion.Observation { return promotion.Observation{} }
+	}
 	return &promotion.View{
 		Platform: p, Environment: e, Head: p.Instances(environment),
 		Lookup: &lookup{ctx: ctx, platform: p, environment: environment, base: base, sources: s},
 		State:  s.State, Releases: base.Records(), Elsewhere: elsewhere,
-		Observe: func(string, platform.RequestKey, string) promotion.Observation { return promotion.Observation{} },
-		Merged:  func(string) (commit, author string) { return "", "" },
+		Now: s.Now, Observe: s.Observe,
+		Merged: func(string) (commit, author string) { return "", "" },
+		Check:  s.Check,
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"transom.dev/reconciler/check"
 	"transom.dev/reconciler/gitrepo"
 	"transom.dev/reconciler/promotion"
 	"transom.dev/render"
@@ -26,6 +27,7 @@ type pass struct {
 	platform    *platform.Platform
 	environment *platform.Environment
 	state       *stateContent // as fetched, and from the commit on as committed
+	answers     *check.Round  // of other parties to the checks; nil: nobody is asked
 	phases      []Phase       // that ended, in order
 }
 
@@ -90,6 +92,7 @@ func (p *pass) advance(ctx context.Context, now inputs) error {
 	if err != nil {
 		return fmt.Errorf("render %s: %w", p.loop.environment, err)
 	}
+	p.forgetChecks()
 	p.loop.unrendered.add(answers.admission.Unrendered)
 	if err := p.commit(ctx, rendered, choice.Restore); err != nil {
 		p.r.Board.Problems(p.loop.environment, slices.Concat(p.platform.Problems, rendered.Problems), rendered.Problems)
@@ -153,6 +156,7 @@ type inputs struct {
 	elsewhere map[string]committed // the records of its neighbours
 	news      int                  // how often the health of it and its neighbours changed
 	builds    int                  // that no pass waited for
+	answers   int                  // of other parties to its checks that were news
 }
 
 func (p *pass) inputs() inputs {
@@ -160,12 +164,14 @@ func (p *pass) inputs() inputs {
 	return inputs{
 		p.platform, p.state.head.Commit, p.r.cache.identities.of(p.platform, p.environment), p.r.cache.records.elsewhere(p.platform, name),
 		p.r.cache.health.newsOf(p.platform.Graph.Neighbours(name)), p.loop.inbox.buildsReady(),
+		p.r.answersOf(name),
 	}
 }
 
 // same says that a pass with these inputs was done, so that another would find nothing to do before some time has passed.
 func (i inputs) same(o inputs) bool {
 	return i.platform == o.platform && i.head == o.head && maps.Equal(i.pins, o.pins) && i.news == o.news && i.builds == o.builds &&
+		i.answers == o.answers &&
 		maps.EqualFunc(i.elsewhere, o.elsewhere, func(a, b committed) bool { return a.commit == b.commit })
 }
 

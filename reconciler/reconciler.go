@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"transom.dev/fleet"
+	"transom.dev/reconciler/check"
 	"transom.dev/reconciler/gitrepo"
 	"transom.dev/reconciler/status"
 	"transom.dev/reconciler/trigger"
@@ -61,8 +62,8 @@ type Figures interface {
 	Corrected(environment, cluster string)
 }
 
-// Reconciler holds the concrete parts. All fields but Repository, Signers, Trust, Figures, Traces and Further are required, and none is changed once it
-// runs.
+// Reconciler holds the concrete parts. All fields but Repository, Signers, Trust, Figures, Traces, Checks and Further are required, and
+// none is changed once it runs.
 type Reconciler struct {
 	PlatformURL string
 	Platform    Source
@@ -84,6 +85,9 @@ type Reconciler struct {
 	Trust Trust
 
 	Figures Figures
+
+	// Checks asks other parties what the checks of environments say; nil: nobody is asked, and no check passes.
+	Checks *check.Asker
 
 	// Traces, if set, take the way of each state commit.
 	Traces Traces
@@ -170,6 +174,7 @@ func (s *readiness) missing() string {
 // Run reconciles on every trigger until ctx is done, and returns when every loop has ended.
 func (r *Reconciler) Run(ctx context.Context) error {
 	r.cache.health.begin(r.Now, r.Fleet.Checkpoint)
+	defer r.askChecks(ctx)()
 	defer r.cache.loops.wait()
 	for {
 		causes, err := r.Trigger.Wait(ctx)

@@ -59,10 +59,11 @@ type serveOptions struct {
 	notify      notifyOptions
 	news        newsOptions
 	forge       forgeOptions
+	checks      askOptions
 }
 
 // moreServeHelp is about groups of flags.
-const moreServeHelp = signerHelp + "\n\n" + leaseHelp + "\n\n" + noticeHelp + "\n\n" + forgeHelp + "\n\n" + traceHelp
+const moreServeHelp = signerHelp + "\n\n" + leaseHelp + "\n\n" + noticeHelp + "\n\n" + forgeHelp + "\n\n" + traceHelp + "\n\n" + checkHelp
 
 func newServe() *cobra.Command {
 	var o serveOptions
@@ -140,6 +141,7 @@ func (o *serveOptions) flags(f *pflag.FlagSet) {
 	o.notify.flags(f)
 	o.news.flags(f)
 	o.forge.flags(f)
+	o.checks.flags(f)
 	f.StringVar(&o.logFormat, "log-format", "auto", "text, json, or auto: text on a terminal")
 }
 
@@ -196,7 +198,7 @@ func (o *serveOptions) run(ctx context.Context, end context.CancelFunc, self *re
 	board.Branch = source.Branch
 	r := &reconciler.Reconciler{
 		PlatformURL: o.platform, Platform: source, Board: board, Trigger: latch, Logger: logger, Now: time.Now,
-		Figures: figures, Trust: o.trust.read, Signers: o.signers.now(),
+		Figures: figures, Trust: o.trust.read, Signers: o.signers.now(), Checks: o.checks.asker(figures),
 		Repository: func(url string) string { return gitrepo.Canonical(remote.Resolve(o.platform, url)) },
 	}
 	following := &followed{board: board, latch: latch, logger: logger}
@@ -282,7 +284,7 @@ func (o *serveOptions) prepare() (gitrepo.Credentials, error) {
 	if err := o.keys.open(); err != nil {
 		return credentials, err
 	}
-	if err := errors.Join(o.outside.check(), o.notice.check(), o.lease.check(), o.forge.check(), o.notify.open(), o.signers.open()); err != nil {
+	if err := errors.Join(o.outside.check(), o.notice.check(), o.lease.check(), o.forge.check(), o.checks.check(), o.notify.open(), o.signers.open()); err != nil {
 		return credentials, err
 	}
 	if o.trust.read, err = o.trust.trust(); err != nil {

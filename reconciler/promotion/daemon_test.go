@@ -24,6 +24,7 @@ func (w *world) now() promotion.Clock {
 func (w *world) restart() {
 	w.note("the daemon restarts")
 	w.booted, w.bootAt = w.clock, w.wall()
+	w.parties.first = nil
 	for _, s := range w.stages {
 		for _, on := range s.live {
 			on.forget()
@@ -47,6 +48,7 @@ func (w *world) view(environment string) *promotion.View {
 		Lookup: lookup{w, environment}, State: s.id(), Releases: state.RecordsOf(s.releases), Elsewhere: elsewhere,
 		Observe: w.observe, Now: w.now(),
 		Failures: func(k platform.RequestKey) int { return s.tried[k] },
+		Check:    w.answer(environment),
 	}
 }
 

@@ -17,6 +17,9 @@ func (w *world) finish() {
 	w.blocked, w.blind = map[string]time.Duration{}, map[string]time.Duration{}
 	w.broken = map[platform.RequestKey]bool{}
 	w.platform.Decisions = nil
+	for name := range w.parties.denies {
+		w.check(name, true)
+	}
 	for _, c := range slices.Sorted(maps.Keys(w.away)) { // where another cluster is, it stays away for ever
 		if w.deserted(w.away[c].Labels["environment"]) {
 			w.comeBack(c)

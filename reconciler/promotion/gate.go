@@ -76,6 +76,7 @@ var gates = []row{
 	{name: gate.Hold, of: anything, skip: opens, closed: held},
 	{name: gate.Hold, of: removal, closed: heldOnClusters},
 	{name: gate.Window, of: anything, skip: opens, closed: outsideWindows},
+	{name: gate.Check, of: entry, skip: itself, closed: unpassed},
 	{name: gate.Approval, of: progress | renewal | departing | namespaces, skip: opens, closed: ofUnapprovedPlan},
 	{name: gate.Rejected, of: progress | renewal, closed: rejected},
 	{name: gate.Rollout, of: entry, closed: nowhereToBegin},
@@ -108,6 +109,7 @@ var names = []named{
 	{name: gate.Soak, opens: asAStep},
 	{name: gate.Approval, opens: asAStep, approvals: true}, // of a removal: byRelease
 	{name: gate.Window, opens: byItself},
+	{name: gate.Check, opens: asAStep},
 	{name: gate.Hold, opens: byRelease},
 	{name: gate.Leave, opens: atTheEnd},
 	{name: gate.Pin, opens: byRelease},

@@ -10,7 +10,7 @@ import (
 )
 
 // entered holds a release that came by itself against proof, approval and history.
-// It checks R3, R4, R12, R13, R14, R17, R31 and R36.
+// It checks R3, R4, R12, R13, R14, R17, R31, R36 and R103.
 func (o *oracle) entered(s *stage, was, is *state.Release) {
 	e := o.platform.Environments[s.name]
 	if was != nil && !was.Absent && is.Commit <= was.Commit {
@@ -22,6 +22,12 @@ func (o *oracle) entered(s *stage, was, is *state.Release) {
 	for _, provider := range is.Bindings(s.name) {
 		if r := s.releases[provider]; r == nil || r.Absent {
 			o.breaks("%s takes %s before %s, which it is bound to", s.name, is.Digest, provider)
+		}
+	}
+	for _, c := range e.Gates.Checks {
+		skipped := o.skips(s.name, "check", is) || o.skips(s.name, "check/"+c.Name, is)
+		if passes := o.passesFor(s.name); !skipped && (passes < 0 || passes < c.For) {
+			o.breaks("%s takes %s while the check %s has passed for %s", s.name, is.Digest, c.Name, passes)
 		}
 	}
 	approved := o.approved(s.name, was, is)

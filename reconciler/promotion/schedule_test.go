@@ -34,6 +34,7 @@ var kinds = strings.Fields(`
 	flap flap flap block block lose regain regain restart restart jump race race race
 	leap choose choose bind bind unbind leave vanish vanish return return
 	place place everyplace slot slot unslot select select unselect flee hurry unhurry rush
+	deny deny allow allow
 	put spoil pause activate activate drain join breaks mends mends sick well well late late late`)
 
 func plan(seed uint64) schedule {
@@ -78,6 +79,9 @@ func (s schedule) setting() *world {
 	for _, name := range w.order {
 		limits := &w.platform.Environments[name].Rollout.Instances
 		limits.First, limits.MaxFailures = 1+r.IntN(2), 1+r.IntN(3)
+	}
+	if s.seed%3 == 0 {
+		w.asking("prod", time.Minute)
 	}
 	for i := range []int{1, 1, 2, 2, 2, 5}[r.IntN(6)] {
 		w.requests[key(fmt.Sprintf("r%d", i))] = w.all(1)
@@ -142,6 +146,8 @@ func (w *world) happen(e event) {
 	case "lose", "regain":
 		w.lost[cluster] = e.kind == "lose"
 		w.note("%s %s", e.kind, cluster)
+	case "deny", "allow":
+		w.check("prod", e.kind == "allow")
 	case "sick", "well":
 		w.sick[cluster] = e.kind == "sick"
 		w.note("%s is %s", cluster, e.kind)
@@ -371,7 +377,7 @@ func (w *world) decideSomething(e event, k platform.RequestKey, name, cluster st
 		}
 		w.decide(name, d)
 	case "override":
-		skip := [][]string{{"soak"}, {"soak", "window"}, {"approval"}, {"hold"}}[e.a%4]
+		skip := [][]string{{"soak"}, {"soak", "window", "check"}, {"approval"}, {"hold"}}[e.a%4]
 		w.decide(name, platform.Decision{Kind: "Override", Offering: "web", Version: version, Skip: skip})
 	}
 }

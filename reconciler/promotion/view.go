@@ -33,6 +33,10 @@ type View struct {
 	// and nothing else.
 	Failures func(k platform.RequestKey) int
 
+	// Check returns the last answer to a check, the same all through a pass, and takes that somebody waits for the next one. nil:
+	// nobody asks.
+	Check func(s CheckSubject) Checked
+
 	// Memory, if set, spares this pass the requests that rest as they did in the pass before that had it. It decides nothing.
 	Memory *Memory
 

@@ -43,6 +43,7 @@ type world struct {
 	passed    map[string]string // clusters that the selector of an environment passes over, by environment
 	wrong     map[string]bool   // requests that cannot be rendered with a version but 1.0.0
 	only      map[string]string // requests that have one cluster of their environment dev alone
+	parties   parties           // that the checks of environments ask
 	approvals int               // made, to tell one from another
 	files     map[string]string // the platform's, as of the head
 	changes   map[string][]int  // the platform commits that changed each

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -20,6 +21,7 @@ type Figures struct {
 	corrected  *prometheus.CounterVec
 	hooks      *prometheus.CounterVec
 	told       *prometheus.CounterVec
+	asked      *prometheus.HistogramVec
 	recorded   *prometheus.CounterVec
 }
 
@@ -47,10 +49,17 @@ func NewFigures() *Figures {
 		recorded:   counter("transom_kubernetes_events_total", "Kubernetes Events of the changes of instances, by outcome: created, failed or dropped.", "cluster", "outcome"),
 		told:       counter("transom_notifications_total", "Messages to people's chats, mailboxes and programs, by outcome: sent, failed or dropped.", "target", "outcome"),
 	}
+	f.asked = histogram("transom_check_seconds", "How long the party of a check took to answer, by the answer: passes, fails, or none.",
+		prometheus.ExponentialBuckets(.01, 4, 7), "environment", "check", "answer")
 	for _, outcome := range hookOutcomes {
 		f.hooks.WithLabelValues(outcome)
 	}
 	return f
+}
+
+// Asked takes how long the party of a check took, and its answer; empty: it gave none.
+func (f *Figures) Asked(environment, check, answer string, took time.Duration) {
+	f.asked.WithLabelValues(environment, check, cmp.Or(answer, "none")).Observe(took.Seconds())
 }
 
 // Hook counts a call of a Git server. It is meant as Hooks' Counted.
@@ -109,5 +118,5 @@ func (f *Figures) Milestone(m status.Milestone) {
 
 // Collectors are the collectors of the figures for /metrics, for Options.Collectors.
 func (f *Figures) Collectors() []prometheus.Collector {
-	return []prometheus.Collector{f.passes, f.lead, f.waited, f.releases, f.promotions, f.failures, f.rollbacks, f.corrected, f.hooks, f.told, f.recorded}
+	return []prometheus.Collector{f.passes, f.lead, f.waited, f.releases, f.promotions, f.failures, f.rollbacks, f.corrected, f.hooks, f.told, f.recorded, f.asked}
 }

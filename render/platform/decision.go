@@ -113,7 +113,7 @@ func (c *Decision) check(d *document) {
 		}
 	}
 	for i, s := range c.Skip {
-		if gates := gate.Skippable(); !slices.Contains(gates, s) {
+		if gates := gate.Skippable(); !gate.MaySkip(s) {
 			d.problem(fieldpath.Index("spec.skip", i), "value", "must be one of %s, not %q%s", wording.List(gates), wording.Shorten(s), wording.Suggest(s, gates))
 		}
 	}

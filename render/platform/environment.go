@@ -46,6 +46,7 @@ type environmentSpec struct {
 		Grace    string `is:"duration"`
 		Unproven string `oneof:"approval|allow"`
 		Replace  string `oneof:"oldest|newest"`
+		Checks   []checkSpec
 	}
 	Windows       []windowSpec
 	Rollout       rolloutSpec
@@ -178,6 +179,7 @@ func (e *Environment) decodeGates(d *document, s environmentSpec) {
 		Replace:  cmp.Or(g.Replace, "oldest"),
 	}
 	e.decodeApproval(d, g.Approval)
+	e.Gates.Checks = decodeChecks(d, "spec.gates.checks", g.Checks, checkScope(false), map[string]bool{})
 	for i, w := range s.Windows {
 		field := fieldpath.Index("spec.windows", i)
 		if window, ok := readWindow(d, field, w); ok {

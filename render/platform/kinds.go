@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"transom.dev/render/expression"
+	"transom.dev/render/inquiry"
 	"transom.dev/render/schema"
 )
 
@@ -244,6 +245,7 @@ type Gates struct {
 	Grace    time.Duration
 	Unproven string // approval (default) or allow
 	Replace  string // oldest (default) or newest
+	Checks   []*inquiry.Check
 }
 
 // Window is a time in which an environment may change, or, with Deny, may not.

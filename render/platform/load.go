@@ -161,6 +161,8 @@ func (l *Loader) loadDecisions(p *Platform) {
 				File: at, Rule: "unknown-environment",
 				Message: "no environment \"" + environment + "\"" + wording.Suggest(environment, sortedKeys(p.Environments)),
 			})
+		} else {
+			p.Problems = append(p.Problems, unknownChecks(f, decision, p.Environments[environment])...)
 		}
 	}
 }

@@ -34,6 +34,13 @@ func (o *forecast) passes(e *platform.Environment, promoted bool, before *render
 	if len(e.Windows) > 0 {
 		steps = append(steps, "while its windows are open")
 	}
+	for _, c := range e.Gates.Checks {
+		step := fmt.Sprintf("once check %s passes", c.Name)
+		if c.For > 0 {
+			step += " for " + c.For.String()
+		}
+		steps = append(steps, step)
+	}
 	if len(e.Rollout.Waves) > 1 {
 		var names []string
 		for _, wave := range e.Rollout.Waves {

@@ -1,0 +1,306 @@
+package check
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"transom.dev/reconciler/promotion"
+	"transom.dev/render/inquiry"
+)
+
+// The bounds of asking.
+const (
+	atOnce      = 4                // questions of one check that are under way
+	maxSubjects = 10_000           // of one check
+	soonest     = time.Second      // from one question to the same again
+	newsEvery   = 10 * time.Second // from one news of a figure to the next
+)
+
+// An Asker asks the questions of all environments, and keeps the answers. All but News and Asked is required.
+type Asker struct {
+	Ask   func(ctx context.Context, of *inquiry.Check, q inquiry.Text) Answer
+	Now   func() time.Time
+	News  func(environment string)                                           // an answer may matter to a decision
+	Asked func(environment, check string, answer Answer, took time.Duration) // a question was asked
+
+	mu      sync.Mutex
+	parties map[partyKey]*party
+	wake    chan struct{} // one pending at most: a question may be due
+	told    map[string]time.Time
+	news    map[string]int // by environment
+	rounds  int
+}
+
+type partyKey struct{ environment, check string }
+
+// A party is the other side of one check of an environment.
+type party struct {
+	check     *inquiry.Check
+	questions map[inquiry.Text]*asked
+	subjects  map[promotion.CheckKey]*subject
+	running   int // questions under way
+}
+
+// An asked question is so for all subjects for which the check, filled in, is the same.
+type asked struct {
+	subjects map[promotion.CheckKey]*subject
+	last     time.Time // that it was asked; zero: never
+	due      time.Time
+	running  bool
+}
+
+// A subject is a release that somebody waits for, and the answers that were about it.
+type subject struct {
+	began    time.Time // answers to questions from before say nothing about it
+	text     inquiry.Text
+	checked  promotion.Checked
+	answered time.Time // last
+	round    int       // of the pass that asked for it last
+}
+
+// A Round is one pass over an environment, which reads the answers. Subjects that it does not ask for are forgotten when it ends.
+type Round struct {
+	asker       *Asker
+	environment string
+	number      int
+	read        map[promotion.CheckSubject]promotion.Checked // an answer stays the same all through a pass
+}
+
+// Begin begins a Round.
+func (a *Asker) Begin(environment string) *Round {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.prepare()
+	a.rounds++
+	return &Round{a, environment, a.rounds, map[promotion.CheckSubject]promotion.Checked{}}
+}
+
+func (a *Asker) prepare() {
+	if a.parties == nil {
+		a.parties, a.told, a.news, a.wake = map[partyKey]*party{}, map[string]time.Time{}, map[string]int{}, make(chan struct{}, 1)
+	}
+}
+
+// Check returns the last answer to a check about a subject, and has it asked. The variables are those of the check.
+func (r *Round) Check(of promotion.CheckSubject, vars map[string]any) promotion.Checked {
+	is, known := r.read[of]
+	if !known {
+		is = r.answer(of, vars)
+		r.read[of] = is
+	}
+	return is
+}
+
+func (r *Round) answer(of promotion.CheckSubject, vars map[string]any) promotion.Checked {
+	a := r.asker
+	q, err := of.Check.Fill(vars)
+	if err != nil {
+		return promotion.Checked{Message: err.Error()}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	key := partyKey{r.environment, of.Check.Name}
+	p := a.parties[key]
+	if p == nil {
+		p = &party{questions: map[inquiry.Text]*asked{}, subjects: map[promotion.CheckKey]*subject{}}
+		a.parties[key] = p
+	}
+	p.check = of.Check
+	s := p.subjects[of.Key()]
+	if s != nil && s.text != q { // the check was changed meanwhile
+		p.drop(of.Key())
+		s = nil
+	}
+	if s == nil {
+		if len(p.subjects) >= maxSubjects {
+			return promotion.Checked{Message: "too many releases wait for it; its turn comes"}
+		}
+		s = a.join(p, of.Key(), q)
+	}
+	s.round = r.number
+	return s.checked
+}
+
+// join adds a subject, and asks its question soon. The caller holds the lock.
+func (a *Asker) join(p *party, key promotion.CheckKey, q inquiry.Text) *subject {
+	now := a.Now()
+	s := &subject{began: now, text: q}
+	joined := p.questions[q]
+	if joined == nil {
+		joined = &asked{subjects: map[promotion.CheckKey]*subject{}, due: now}
+		p.questions[q] = joined
+	}
+	if again := joined.last.Add(soonest); !joined.last.IsZero() && again.Before(joined.due) {
+		joined.due = again
+	}
+	p.subjects[key], joined.subjects[key] = s, s
+	a.signal()
+	return s
+}
+
+func (p *party) drop(key promotion.CheckKey) {
+	s := p.subjects[key]
+	delete(p.subjects, key)
+	of := p.questions[s.text]
+	if delete(of.subjects, key); len(of.subjects) == 0 && !of.running {
+		delete(p.questions, s.text)
+	}
+}
+
+// End forgets the subjects that were not asked for.
+func (r *Round) End() {
+	a := r.asker
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for at, p := range a.parties {
+		if at.environment != r.environment {
+			continue
+		}
+		for key, s := range p.subjects {
+			if s.round != r.number {
+				p.drop(key)
+			}
+		}
+		if len(p.subjects) == 0 && p.running == 0 {
+			delete(a.parties, at)
+		}
+	}
+}
+
+// NewsOf counts how often an answer changed in an environment that may matter to a decision.
+func (a *Asker) NewsOf(environment string) int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.news[environment]
+}
+
+func (a *Asker) signal() {
+	select {
+	case a.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run asks until ctx is done, and returns when all questions have ended.
+func (a *Asker) Run(ctx context.Context) error {
+	var running sync.WaitGroup
+	defer running.Wait()
+	a.mu.Lock()
+	a.prepare()
+	a.mu.Unlock()
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		timer.Reset(a.dispatch(ctx, &running))
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-a.wake:
+		case <-timer.C:
+		}
+	}
+}
+
+// A due is a question whose time has come.
+type due struct {
+	at    partyKey
+	party *party
+	text  inquiry.Text
+	*asked
+}
+
+// dispatch asks the questions that are due, those first that have waited longest, and returns the time until the next one is.
+func (a *Asker) dispatch(ctx context.Context, running *sync.WaitGroup) (rest time.Duration) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	now := a.Now()
+	rest = time.Minute
+	var list []due
+	for at, p := range a.parties {
+		for text, q := range p.questions {
+			switch {
+			case q.running:
+			case q.due.After(now):
+				rest = min(rest, q.due.Sub(now))
+			default:
+				list = append(list, due{at, p, text, q})
+			}
+		}
+	}
+	slices.SortFunc(list, func(a, b due) int { return a.due.Compare(b.due) })
+	for _, d := range list {
+		if d.party.running < atOnce {
+			d.party.running++
+			d.running, d.last = true, now
+			check := d.party.check
+			running.Go(func() { a.ask(ctx, d, check) })
+		}
+	}
+	return rest
+}
+
+// ask asks one question and takes the answer.
+func (a *Asker) ask(ctx context.Context, d due, check *inquiry.Check) {
+	began := a.Now()
+	answer := a.Ask(ctx, check, d.text)
+	now := a.Now()
+	if a.Asked != nil && ctx.Err() == nil {
+		a.Asked(d.at.environment, d.at.check, answer, now.Sub(began))
+	}
+	if a.take(d, answer, now) && a.News != nil {
+		a.News(d.at.environment)
+	}
+	a.signal()
+}
+
+// take takes an answer, and reports whether it is news.
+func (a *Asker) take(d due, answer Answer, now time.Time) (news bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	d.party.running--
+	d.running, d.due = false, now.Add(d.party.check.Every)
+	if len(d.subjects) == 0 {
+		delete(d.party.questions, d.text)
+	}
+	figure := false
+	for _, s := range d.subjects {
+		if s.began.After(d.last) {
+			d.due = now
+			continue
+		}
+		decides, differs := s.take(answer, now, d.party.check)
+		news, figure = news || decides, figure || differs
+	}
+	environment := d.at.environment
+	if figure && now.Sub(a.told[environment]) >= newsEvery {
+		news = true
+	}
+	if news {
+		a.news[environment]++
+		a.told[environment] = now
+	}
+	return news
+}
+
+// take takes an answer about a subject. It reports whether the answer may change a decision, and whether people would be shown
+// something else.
+func (s *subject) take(answer Answer, now time.Time, c *inquiry.Check) (decides, differs bool) {
+	was := s.checked
+	is := &s.checked
+	if answer.Verdict != was.Verdict || was.Since.IsZero() {
+		is.Since = now.Round(0).UTC().Truncate(time.Second)
+	}
+	is.Verdict, is.Message = answer.Verdict, answer.Message
+	watched := now.Sub(s.answered) <= 2*c.Every+c.Timeout
+	switch {
+	case answer.Verdict == promotion.Fails:
+		is.Held = 0
+	case answer.Verdict == promotion.Passes && was.Verdict == promotion.Passes && watched:
+		is.Held += now.Sub(s.answered)
+	}
+	s.answered = now
+	opened := is.Held >= c.For && was.Held < c.For
+	return is.Verdict != was.Verdict || opened, is.Message != was.Message || is.Held != was.Held
+}

@@ -1,0 +1,113 @@
+package promotion
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"transom.dev/render/gate"
+	"transom.dev/render/inquiry"
+	"transom.dev/render/platform"
+	"transom.dev/render/state"
+)
+
+// A Verdict is the answer of another party to a check.
+type Verdict string
+
+// The verdicts. A party that does not answer, or answers something else, gives none.
+const (
+	Passes Verdict = "passes"
+	Fails  Verdict = "fails"
+)
+
+// A CheckSubject is the release that a check is asked about.
+type CheckSubject struct {
+	Check *inquiry.Check
+	Of    ReleaseRef
+}
+
+// Checked is the last answer to a check about a subject, and for how long it has been the same. The zero value says that nobody
+// has answered.
+type Checked struct {
+	Verdict Verdict       // empty: none
+	Message string        // the figure or the reason, or why there is no verdict
+	Since   time.Time     // since when the verdict is this; zero: it is not known
+	Held    time.Duration // for how long answers about this subject have been seen to pass, one after the other
+}
+
+// open reports whether a check lets its subject go on.
+func (is Checked) open(c *inquiry.Check) bool { return is.Verdict == Passes && is.Held >= c.For }
+
+// figure is the text by which a record remembers that a check passed.
+func (is Checked) figure(c *inquiry.Check) string {
+	figure := c.Name + ": " + is.Message
+	if c.For > 0 {
+		figure += ", for " + is.Held.Round(time.Second).String()
+	}
+	return strings.TrimSuffix(figure, ": ")
+}
+
+// gate is the gate of a check that is not open.
+func (is Checked) gate(c *inquiry.Check) Gate {
+	g := Gate{Name: gate.Check, Since: is.Since, Opens: fmt.Sprintf("the next answer of %s, or an Override that skips %s", c.Party(), gate.CheckNamed(c.Name))}
+	switch {
+	case is.Verdict == Passes:
+		g.Reason = fmt.Sprintf("check %s passes, %s of %s: %s", c.Name, is.Held.Round(time.Second), c.For, is.Message)
+	case is.Verdict == Fails:
+		g.Reason = fmt.Sprintf("check %s does not pass: %s", c.Name, is.Message)
+	case is.Message != "":
+		g.Reason = fmt.Sprintf("check %s has no answer: %s", c.Name, is.Message)
+	default:
+		g.Reason = fmt.Sprintf("check %s is not answered yet", c.Name)
+	}
+	g.Reason = strings.TrimSuffix(g.Reason, ": ")
+	return g
+}
+
+// check returns the last answer to a check.
+func (v *View) check(s CheckSubject) Checked {
+	if v.Check == nil {
+		return Checked{}
+	}
+	return v.Check(s)
+}
+
+// unpassed is closed for a release while a check of the environment does not pass. A check is asked about a release that is healthy
+// in the environments before this one, and not about one that failed.
+func unpassed(q *question) (closed []Gate) {
+	early := func(g Gate) bool { return g.Name == gate.Health || g.Name == gate.Rejected }
+	if slices.ContainsFunc(q.closed, early) {
+		return nil
+	}
+	for _, c := range q.Environment.Gates.Checks {
+		if d := q.people.overrideOfCheck(c, q.to); d != nil {
+			q.passed = append(q.passed, q.people.passed(gate.Check, d))
+			continue
+		}
+		if is := q.check(CheckSubject{Check: c, Of: q.to}); is.open(c) {
+			q.passed = append(q.passed, state.PassedGate{Gate: gate.Check, Figure: is.figure(c)})
+		} else {
+			closed = append(closed, is.gate(c))
+		}
+	}
+	return closed
+}
+
+// overrideOfCheck returns the Override that lets a release past a check, by the name of the gate or by that of the check; nil: there
+// is none.
+func (p *people) overrideOfCheck(c *inquiry.Check, r ReleaseRef) *platform.Decision {
+	if d := p.override(gate.CheckNamed(c.Name), r); d != nil {
+		return d
+	}
+	return p.override(gate.Check, r)
+}
+
+// A CheckKey tells the subjects of one check from one another.
+type CheckKey struct {
+	Request platform.RequestKey
+	Release string
+}
+
+// Key is what tells the subject from all others of its check.
+func (s CheckSubject) Key() CheckKey { return CheckKey{s.Of.Key, s.Of.Digest} }

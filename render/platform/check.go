@@ -1,0 +1,185 @@
+package platform
+
+import (
+	"math"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"transom.dev/render/expression"
+	"transom.dev/render/gate"
+	"transom.dev/render/inquiry"
+	"transom.dev/render/internal/fieldpath"
+	"transom.dev/render/wording"
+)
+
+type checkSpec struct {
+	Name       string `decode:"required"`
+	URL        string `json:"url"`
+	Prometheus *struct {
+		URL   string `json:"url" decode:"required"`
+		Query string `decode:"required"`
+		Is    string `decode:"required"`
+	}
+	Every   string
+	For     string
+	Timeout string
+}
+
+// The bounds of checks.
+const (
+	maxChecks    = 10 // of one list
+	leastEvery   = time.Second
+	mostEvery    = time.Hour
+	mostTimeout  = time.Minute
+	defaultEvery = 30 * time.Second
+)
+
+var (
+	httpAddress = regexp.MustCompile(`^https?://([a-zA-Z0-9_.-]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?([/?].*)?$`)
+	comparison  = regexp.MustCompile(`^(<=|>=|==|!=|<|>)\s*(\S+)$`)
+)
+
+// decodeChecks reads a list of checks. Their names are unique in the environment, as an Override names them.
+func decodeChecks(d *document, field string, specs []checkSpec, names *expression.Scope, seen map[string]bool) (checks []*inquiry.Check) {
+	if len(specs) > maxChecks {
+		d.problem(field, "too-many", "has %d checks and may have %d", len(specs), maxChecks)
+		return nil
+	}
+	for i, s := range specs {
+		at := fieldpath.Index(field, i)
+		if wrong := wrongName(s.Name, maxLabel); wrong != "" && s.Name != "" {
+			d.problem(at+".name", "name", "%q %s", wording.Shorten(s.Name), wrong)
+		}
+		if seen[s.Name] {
+			d.problem(at+".name", "duplicate-name", "there is already a check %q in this environment", wording.Shorten(s.Name))
+		}
+		seen[s.Name] = true
+		checks = append(checks, decodeCheck(d, at, s, names))
+	}
+	return checks
+}
+
+func decodeCheck(d *document, field string, s checkSpec, names *expression.Scope) *inquiry.Check {
+	c := &inquiry.Check{
+		Name: s.Name, File: d.path,
+		Every:   d.readBounded(field+".every", s.Every, defaultEvery, leastEvery, mostEvery),
+		For:     d.readDuration(field+".for", s.For, 0),
+		Timeout: d.readBounded(field+".timeout", s.Timeout, 10*time.Second, 100*time.Millisecond, mostTimeout),
+	}
+	switch {
+	case s.URL != "" && s.Prometheus != nil, s.URL == "" && s.Prometheus == nil:
+		d.problem(field, "value", "must have exactly one of url and prometheus")
+	case s.URL != "":
+		c.URL = d.compileTemplate(field+".url", s.URL, names)
+		d.checkAddress(field+".url", s.URL, c.URL)
+	default:
+		p := s.Prometheus
+		c.Prometheus = &inquiry.Prometheus{URL: strings.TrimSuffix(p.URL, "/"), Query: d.compileTemplate(field+".prometheus.query", p.Query, names)}
+		if p.URL != "" {
+			d.checkAddress(field+".prometheus.url", p.URL, nil)
+		}
+		if p.Is != "" {
+			c.Prometheus.Is = d.readComparison(field+".prometheus.is", p.Is)
+		}
+	}
+	return c
+}
+
+// readBounded reads a duration between two bounds.
+func (d *document) readBounded(field, value string, absent, least, most time.Duration) time.Duration {
+	t := d.readDuration(field, value, absent)
+	if t < least || t > most {
+		d.problem(field, "value", "must be from %s to %s, not %s", least, most, wording.Shorten(value))
+	}
+	return t
+}
+
+// compileTemplate compiles the expressions of a text; nil where one does not compile.
+func (d *document) compileTemplate(field, source string, names *expression.Scope) *expression.Template {
+	if len(source) > inquiry.MaxBytes {
+		d.problem(field, "too-long", "has %d bytes and may have %d", len(source), inquiry.MaxBytes)
+		return nil
+	}
+	t, err := expression.CompileTemplate(source, names)
+	if err != nil {
+		d.problem(field, "expression", "%s", err)
+		return nil
+	}
+	return t
+}
+
+// checkAddress checks the address of an HTTP service. Its host is written out, so that an operator can allow it.
+func (d *document) checkAddress(field, address string, t *expression.Template) {
+	head := address
+	if t != nil {
+		head = t.Head()
+	}
+	switch {
+	case hasPassword.MatchString(address):
+		d.problem(field, "credentials", "carries credentials, which everybody who reads the repository has; ask a service that needs none")
+	case t != nil && !t.Plain() && !strings.ContainsAny(strings.TrimLeft(strings.TrimPrefix(strings.TrimPrefix(head, "https:"), "http:"), "/"), "/?"):
+		d.problem(field, "value", "has an expression in its host; write the host out, as --check-hosts of the daemon names it")
+	case !httpAddress.MatchString(head) || t == nil && strings.Contains(address, "?"):
+		d.problem(field, "value", "must be the address of an HTTP service, such as https://slo.example.com/budget, not %q", wording.Shorten(address))
+	}
+}
+
+// readComparison reads a condition on a number.
+func (d *document) readComparison(field, value string) (c inquiry.Comparison) {
+	found := comparison.FindStringSubmatch(strings.TrimSpace(value))
+	if found != nil {
+		number, err := strconv.ParseFloat(found[2], 64)
+		if finite := !math.IsNaN(number) && !math.IsInf(number, 0); err == nil && finite {
+			return inquiry.Comparison{Operator: found[1], Number: number}
+		}
+	}
+	d.problem(field, "value", "must be a comparison with a number, such as '< 0.01', not %q", wording.Shorten(value))
+	return c
+}
+
+// checkScope has the variables of the checks of gates. Those of rollouts have the cluster, and the revision there, too.
+func checkScope(rollout bool) *expression.Scope {
+	s := expression.NewScope()
+	text := func(names ...string) map[string]*expression.Type {
+		fields := map[string]*expression.Type{}
+		for _, name := range names {
+			fields[name] = expression.String
+		}
+		return fields
+	}
+	s.Declare("request", s.Object("request", text("name", "team")))
+	s.Declare("release", s.Object("release", text("digest", "offering", "version")))
+	s.Declare("environment", s.Object("environment", map[string]*expression.Type{"name": expression.String, "values": expression.AnyMap}))
+	if rollout {
+		s.Declare("revision", expression.String)
+		s.Declare("cluster", s.Object("cluster", map[string]*expression.Type{"name": expression.String, "labels": expression.StringMap}))
+	}
+	return s
+}
+
+// checkNames lists the names of the checks, sorted.
+func (e *Environment) checkNames() (names []string) {
+	for _, c := range e.Gates.Checks {
+		names = append(names, c.Name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// unknownChecks warns of the checks that an Override skips and that its environment has not. A check that went skips nobody.
+func unknownChecks(f *file, decision *Decision, e *Environment) []Problem {
+	if len(decision.Skip) == 0 || e.Broken {
+		return nil
+	}
+	d := reopen(f)
+	names := e.checkNames()
+	for i, word := range decision.Skip {
+		if name, ofOne := gate.IsOfCheck(word); ofOne && !slices.Contains(names, name) {
+			d.warn(fieldpath.Index("spec.skip", i), "unknown-check", "%s has no check %q%s", e.File, wording.Shorten(name), wording.Suggest(name, names))
+		}
+	}
+	return d.problems
+}

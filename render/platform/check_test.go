@@ -1,0 +1,58 @@
+package platform_test
+
+import (
+	"testing"
+	"testing/fstest"
+
+	"github.com/stretchr/testify/require"
+
+	"transom.dev/render/inquiry"
+	"transom.dev/render/platform"
+)
+
+// TestAQuestionIsFilledIn so that a value stays one segment of an address, and within one string of a query, whatever it has.
+func TestAQuestionIsFilledIn(t *testing.T) {
+	p, err := platform.Load(fstest.MapFS{"environments/prod.yaml": {Data: []byte(`apiVersion: transom.dev/v1alpha1
+kind: Environment
+metadata: {name: prod}
+spec:
+  state: {url: https://git.example.com/acme/state-prod.git}
+  clusters: {matchLabels: {environment: prod}}
+  values: {tier: 'a/b?c "d"'}
+  gates:
+    checks:
+    - {name: service, url: 'https://slo.example.com/${environment.values.tier}?team=${request.team}'}
+    - {name: metrics, prometheus: {url: 'http://prometheus:9090/', query: 'max(up{tier="${environment.values.tier}",v="${release.version == "1.0.0" ? "}" : "x"}"})', is: '>=1'}}
+`)}})
+	require.NoError(t, err)
+	checks := p.Environments["prod"].Gates.Checks
+	require.Len(t, checks, 2)
+	vars := map[string]any{
+		"request": map[string]any{"name": "web", "team": "shop"}, "release": map[string]any{"version": "1.0.0"},
+		"environment": map[string]any{"name": "prod", "values": map[string]any{"tier": `a/b?c "d"`}},
+	}
+	q, err := checks[0].Fill(vars)
+	require.NoError(t, err)
+	require.Equal(t, inquiry.Text{URL: "https://slo.example.com/a%2Fb%3Fc%20%22d%22?team=shop"}, q)
+	require.Equal(t, "https://slo.example.com", checks[0].Party())
+	q, err = checks[1].Fill(vars)
+	require.NoError(t, err)
+	require.Equal(t, inquiry.Text{URL: "http://prometheus:9090", Query: `max(up{tier="a/b?c \"d\"",v="}"})`}, q)
+	require.Equal(t, ">= 1", checks[1].Prometheus.Is.String())
+
+	vars["environment"] = map[string]any{"values": map[string]any{}}
+	_, err = checks[0].Fill(vars)
+	require.EqualError(t, err, "${environment.values.tier}: no such key: tier")
+}
+
+// TestAComparisonHolds for each operator that people may write.
+func TestAComparisonHolds(t *testing.T) {
+	for operator, holds := range map[string][3]bool{
+		"<": {true, false, false}, "<=": {true, true, false}, ">": {false, false, true},
+		">=": {false, true, true}, "==": {false, true, false}, "!=": {true, false, true},
+	} {
+		for i, value := range []float64{1, 2, 3} {
+			require.Equal(t, holds[i], inquiry.Comparison{Operator: operator, Number: 2}.Holds(value), "%v %s 2", value, operator)
+		}
+	}
+}
