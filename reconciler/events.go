@@ -53,6 +53,9 @@ func (r *Reconciler) wakeDependents(environment, cause string, why urgency) {
 // Placed takes a result of the fleet about an instance on a cluster. It is meant as fleet.Fleet's Report.
 func (r *Reconciler) Placed(result fleet.Result) {
 	key := platform.RequestKey{Team: result.Team, Name: result.Request}
+	if r.Traces != nil {
+		r.Traces.Placed(result)
+	}
 	r.reportForeign(result)
 	if r.cache.health.take(result) {
 		why := health
