@@ -61,7 +61,7 @@ var arrows = map[string][]string{
 	"cmd/transom/internal/schema":  {"cmd/transom/internal/workspace", "cmd/transom/internal/yamledit", "render/platform"},
 	"cmd/transom/internal/skew":    {"cmd/transom/internal/terminal", "reconciler/status"},
 	"cmd/transom/internal/states": {
-		"cmd/transom/internal/remote", "cmd/transom/internal/workspace", "reconciler/gitrepo", "render", "render/platform",
+		"cmd/transom/internal/remote", "cmd/transom/internal/workspace", "reconciler/gitrepo", "render", "render/platform", "render/state",
 	},
 	"cmd/transom/internal/terminal": {},
 	"cmd/transom/internal/tidy":     {"cmd/transom/internal/states", "render", "render/platform", "render/state"},

@@ -19,6 +19,7 @@ import (
 	"transom.dev/reconciler/gitrepo"
 	"transom.dev/render"
 	"transom.dev/render/platform"
+	"transom.dev/render/state"
 )
 
 // From says where to look.
@@ -50,6 +51,9 @@ func (f From) Read(ctx context.Context, dir string, p *platform.Platform) (State
 		if info, err := os.Stat(f.Trees); err != nil || !info.IsDir() {
 			return nil, fmt.Errorf("--state %s: is no directory; it holds one state tree per environment", f.Trees)
 		}
+		if err := f.checkTrees(p); err != nil {
+			return nil, err
+		}
 	}
 	r := repositories{from: f, dir: dir}
 	r.find()
@@ -69,6 +73,25 @@ func (f From) Read(ctx context.Context, dir string, p *platform.Platform) (State
 		all = append(all, one)
 	}
 	return all, nil
+}
+
+// checkTrees refuses a directory that has something, but no state of any environment: it is another one than was meant, and taking
+// it for states without a release would show that everything is new.
+func (f From) checkTrees(p *platform.Platform) error {
+	entries, err := os.ReadDir(f.Trees)
+	if err != nil {
+		return fmt.Errorf("--state %s: %w", f.Trees, err)
+	}
+	names := workspace.Environments(p)
+	ofEnvironment := func(e fs.DirEntry) bool { return slices.Contains(names, strings.TrimSuffix(e.Name(), ".git")) }
+	if len(entries) == 0 || len(names) == 0 || slices.ContainsFunc(entries, ofEnvironment) {
+		return nil
+	}
+	meant := "there is none"
+	if slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == state.FleetFile || e.Name() == state.ReleasesDir }) {
+		meant = "it is a state tree itself: name the directory that has it, under the name of its environment"
+	}
+	return fmt.Errorf("--state %s: holds one state tree per environment (%s), and %s", f.Trees, strings.Join(names, ", "), meant)
 }
 
 // Base is the base of an environment: the releases that it runs; nil where nobody looked.
