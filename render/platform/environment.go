@@ -51,6 +51,7 @@ type environmentSpec struct {
 	Drift         string `oneof:"correct|report"`
 	DeletionLimit struct{ Instances, Percent *int }
 	Apply         string `oneof:"server-side|external"`
+	Logs          bool
 	Kubernetes    string
 }
 
@@ -104,6 +105,7 @@ func decodeEnvironment(d *document, name string, overlays map[string][]*file) *E
 		e.decodeGates(d, s)
 		e.decodeRollout(d, s.Rollout)
 		e.Drift, e.External = cmp.Or(s.Drift, "correct"), s.Apply == "external"
+		e.Logs = s.Logs
 		e.DeletionLimit = DeletionLimit{
 			Instances: d.readCount("spec.deletionLimit.instances", s.DeletionLimit.Instances, 5),
 			Percent:   d.readCount("spec.deletionLimit.percent", s.DeletionLimit.Percent, 20),
