@@ -26,7 +26,7 @@ func (p *pass) choose(ctx context.Context, neighbours map[string]committed) *pro
 	}
 	view := ViewOf(ctx, p.platform, p.loop.environment, p.state.base, Sources{
 		State: p.state.believed.Commit, Elsewhere: elsewhere, Renderer: &p.loop.renderer,
-		Generation: p.r.Platform.Generation, At: atOf(p.loop.branch.repo),
+		Generation: p.r.Platform.Generation, At: atOf(p.loop.branch.repo), Later: p.later,
 	})
 	steady := health.steady()
 	view.Now = health.clock()
@@ -70,6 +70,28 @@ func (p *pass) merged(ctx context.Context, file string) (commit, author string) 
 	return change.Commit, fmt.Sprintf("%s <%s>", change.Author.Name, change.Author.Email)
 }
 
+// later reports whether a file was merged in a later commit than the last changes of others, as of a platform commit. Where that
+// cannot be read it was not.
+func (p *pass) later(ctx context.Context, file, commit string, others []string) bool {
+	came, err := p.r.Platform.Arrived(ctx, p.platform.Commit, file)
+	if err != nil || came.Commit == "" {
+		return false
+	}
+	for _, other := range others {
+		before, err := p.r.Platform.Arrived(ctx, commit, other)
+		if err != nil || before.Commit == came.Commit {
+			return false
+		}
+		if before.Commit == "" { // it was never there
+			continue
+		}
+		if older, err := p.r.Platform.IsAncestor(ctx, before.Commit, came.Commit); err != nil || !older {
+			return false
+		}
+	}
+	return true
+}
+
 // Sources are where a View of one environment gets the facts that are not in the platform.
 type Sources struct {
 	State      string                                                  // the commit of the environment's state
@@ -77,6 +99,9 @@ type Sources struct {
 	Renderer   *render.Renderer                                        //
 	Generation func(ctx context.Context, commit string) (int, error)   // of platform commits; nil: none is older
 	At         func(ctx context.Context, commit string) (fs.FS, error) // of the environment's state; nil: the past cannot be read
+
+	// Later answers promotion.Lookup's question; nil: nobody knows, and each file is taken for later.
+	Later func(ctx context.Context, file, commit string, others []string) bool
 }
 
 // ViewOf is the View that promotion decides from in one environment, as far as Git knows: the caller adds the observations
@@ -138,6 +163,10 @@ func (s *lookup) Older(a, b string) bool {
 	}
 	second, err := s.sources.Generation(s.ctx, b)
 	return err == nil && first < second
+}
+
+func (s *lookup) Later(file, commit string, others ...string) bool {
+	return s.sources.Later == nil || s.sources.Later(s.ctx, file, commit, others)
 }
 
 func (s *lookup) Ran(commit string, k platform.RequestKey) (*state.Release, error) {

@@ -26,6 +26,7 @@ type Source interface {
 	Show(ctx context.Context, commit string) (gitrepo.CommitInfo, error)
 	Refused(ctx context.Context, commit string, by *gitrepo.Signers) (why string, err error)
 	Changed(ctx context.Context, commit, path string) (gitrepo.CommitInfo, error)
+	Arrived(ctx context.Context, commit, path string) (gitrepo.CommitInfo, error)
 	Generation(ctx context.Context, commit string) (int, error)
 	At(ctx context.Context, commit string) (*gitrepo.Snapshot, error)
 	OtherBranches() []string
@@ -60,7 +61,7 @@ type Figures interface {
 	Corrected(environment, cluster string)
 }
 
-// Reconciler holds the concrete parts. All fields but Repository, Signers, Trust, Figures and Further are required, and none is changed once it
+// Reconciler holds the concrete parts. All fields but Repository, Signers, Trust, Figures, Traces and Further are required, and none is changed once it
 // runs.
 type Reconciler struct {
 	PlatformURL string
@@ -83,6 +84,9 @@ type Reconciler struct {
 	Trust Trust
 
 	Figures Figures
+
+	// Traces, if set, take the way of each state commit.
+	Traces Traces
 
 	// Further, if set, finds Problems of the platform that only this daemon can know. They are shown, and hinder nothing.
 	Further func(*platform.Platform) []platform.Problem

@@ -88,6 +88,7 @@ with 2 where --exit-code was given and something would change. status answers wi
 		newHold(),
 		newPin(),
 		newRollback(),
+		newTidy(),
 		newSet(),
 		newInit(),
 		newNew(),

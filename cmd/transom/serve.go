@@ -57,11 +57,12 @@ type serveOptions struct {
 	access      accessOptions
 	lease       leaseOptions
 	notify      notifyOptions
+	news        newsOptions
 	forge       forgeOptions
 }
 
 // moreServeHelp is about groups of flags.
-const moreServeHelp = signerHelp + "\n\n" + leaseHelp + "\n\n" + noticeHelp + "\n\n" + forgeHelp
+const moreServeHelp = signerHelp + "\n\n" + leaseHelp + "\n\n" + noticeHelp + "\n\n" + forgeHelp + "\n\n" + traceHelp
 
 func newServe() *cobra.Command {
 	var o serveOptions
@@ -137,6 +138,7 @@ func (o *serveOptions) flags(f *pflag.FlagSet) {
 	o.access.flags(f)
 	o.lease.flags(f)
 	o.notify.flags(f)
+	o.news.flags(f)
 	o.forge.flags(f)
 	f.StringVar(&o.logFormat, "log-format", "auto", "text, json, or auto: text on a terminal")
 }
@@ -151,7 +153,7 @@ func serve(ctx context.Context, o serveOptions, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	release, err := claimData(o.data)
+	release, err := claimData(ctx, o.data)
 	if err != nil {
 		return err
 	}
@@ -207,6 +209,7 @@ func (o *serveOptions) run(ctx context.Context, end context.CancelFunc, self *re
 
 	group, ctx := errgroup.WithContext(ctx)
 	o.notify.start(ctx, group, r, figures)
+	o.news.start(self.work.add, board, f, figures, logger)
 	r.OpenState = func(e *platform.Environment) (reconciler.StateRepo, error) {
 		repo := repositories.Open(remote.Resolve(o.platform, e.State.URL), e.State.Branch)
 		traces.opened(e.Name, repo)
@@ -218,6 +221,7 @@ func (o *serveOptions) run(ctx context.Context, end context.CancelFunc, self *re
 	self.work.add(f.Run)
 	self.work.add(r.Run)
 	group.Go(func() error { return trigger.Every(ctx, o.notice.interval, func() { latch.Fire("interval") }) })
+	r.Traces = traceChanges(ctx, self.work.add, logger)
 	o.signers.watch(ctx, group, latch, logger)
 	o.keys.watch(self.work.add, f.Reconnect, logger)
 	heard := o.forge.tell(self.work.add, board, traces, repositories, following.heard)

@@ -38,7 +38,7 @@ func newStatus() *cobra.Command {
 What is healthy takes one line; anything else is opened down to the object that is the reason. Of more than forty
 requests those that are at rest are counted. The last line counts what runs, and the requests that have a Problem or wait. Naming a request, or --verbose, opens everything: its path through the
 environments in promotion order, with the gates that it waits for, how far its rollout is, what failed, and the
-decisions that bind it. --offering shows version skew instead. Whatever it shows, it exits with 0: it was asked, and answered.
+decisions that bind it; of objects that are well it gives the number, and --verbose lists them. --offering shows version skew instead. Whatever it shows, it exits with 0: it was asked, and answered.
 
 With --wait the command follows one environment until --commit, or whatever is merged now, is live and healthy there; it
 exits with 1 if a person has to mend something, or at the timeout. With --watch it shows the same as without it again and
@@ -147,7 +147,7 @@ func (o *statusOptions) opens(request string) bool { return o.verbose || request
 // text returns a function that prints a status for people, with colours if seen is a terminal.
 func (o *statusOptions) text(seen io.Writer, s status.Status, team, request string) func(io.Writer) {
 	return func(w io.Writer) {
-		t := tree.Printer{W: w, Paint: terminal.PaintFor(seen), Open: o.opens(request), Now: time.Now()}
+		t := tree.Printer{W: w, Paint: terminal.PaintFor(seen), Open: o.opens(request), All: o.verbose, Now: time.Now()}
 		t.Status(s, team != "" || o.environment != "")
 	}
 }

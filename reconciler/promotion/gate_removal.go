@@ -47,14 +47,14 @@ func unapprovedRemoval(q *question) []Gate {
 	default:
 		return nil
 	}
-	if d := q.people.exact(q.to); d != nil {
+	if d := q.exact(); d != nil {
 		q.passed = append(q.passed, q.people.passed(gate.Approval, d))
 		return nil
 	}
 	if !unproven && !q.confirmsRemoval() && q.skips() {
 		return nil
 	}
-	return []Gate{{Name: gate.Approval, Reason: reason, Opens: q.people.approvalOf(q.to)}}
+	return []Gate{{Name: gate.Approval, Reason: reason + q.tooEarly(), Opens: q.people.approvalOf(q.to)}}
 }
 
 // confirmsRemoval reports whether a person has to approve each removal of an offering.

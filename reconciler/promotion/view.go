@@ -54,6 +54,10 @@ type Lookup interface {
 	// Older says that platform commit a comes before b in history.
 	Older(a, b string) bool
 
+	// Later says that a file was merged, as of the head, in a later commit than the one that changed other files last, as of a platform
+	// commit.
+	Later(file, commit string, others ...string) bool
+
 	// Ran returns the record that a commit of this environment's state holds of a request.
 	Ran(commit string, k platform.RequestKey) (*state.Release, error)
 }

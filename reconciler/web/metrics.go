@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"transom.dev/reconciler/status"
+	"transom.dev/reconciler/web/access"
 )
 
 var (
@@ -70,6 +71,22 @@ func (a Ages) Collect(out chan<- prometheus.Metric) {
 	}
 }
 
+var refused = prometheus.NewDesc("transom_logins_refused_total",
+	"Logins that were refused, by reason: failed, limited as the client had failed too often, or role where somebody has none.", []string{"reason"}, nil)
+
+// refusals counts the logins that a Guard refused.
+type refusals struct{ *access.Guard }
+
+// Describe is part of prometheus.Collector.
+func (r refusals) Describe(out chan<- *prometheus.Desc) { out <- refused }
+
+// Collect is part of prometheus.Collector.
+func (r refusals) Collect(out chan<- prometheus.Metric) {
+	for reason, n := range r.Refused() {
+		out <- prometheus.MustNewConstMetric(refused, prometheus.CounterValue, float64(n), reason)
+	}
+}
+
 // Metrics returns a handler of /metrics alone, and of the profiles of net/http/pprof where they are asked for. It is for an address of
 // its own: nobody logs in.
 func Metrics(o Options, profiles bool) http.Handler {
@@ -89,6 +106,9 @@ func metrics(o Options) func(http.ResponseWriter, *http.Request) error {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collector{o.Board, o.Ready, o.Leader}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	registry.MustRegister(o.Collectors...)
+	if o.Access != nil {
+		registry.MustRegister(refusals{o.Access})
+	}
 	h := promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 	return func(w http.ResponseWriter, r *http.Request) error {
 		h.ServeHTTP(w, r)

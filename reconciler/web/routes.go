@@ -1,6 +1,8 @@
 package web
 
 import (
+	"cmp"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -115,6 +117,9 @@ func newRouter(s *server) *router {
 }
 
 func (rt *router) answer(route string, h http.Handler) {
+	if roles[route] == access.Developer {
+		h = ofTheTeam(h)
+	}
 	rt.mux.Handle(route, h)
 	rt.routes = append(rt.routes, route)
 }
@@ -138,6 +143,18 @@ func (rt *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		tellRefusal(w, err)
 	}
+}
+
+// ofTheTeam refuses a developer of other teams than the one that a request names, in its path or as team=.
+func ofTheTeam(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		team := cmp.Or(r.PathValue("team"), r.URL.Query().Get("team"))
+		if who := access.Of(r.Context()); team != "" && !who.In(team) {
+			writeError(w, http.StatusForbidden, fmt.Sprintf("%s of %s, and this is of team %.100q", who, strings.Join(who.Teams, ", "), team))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // forPage says whether a browser asks for a page, where it can be sent to log in.

@@ -60,6 +60,8 @@ var shownAt = map[string]seen{
 	"Placement.StateCommit": {explain, "- the history of the request"}, "Placement.Release": {"leaf", "- its version"}, "Placement.Version": {"leaf", "cell"},
 	"Placement.Objects": {"below it", "detail"}, "Placement.Problems": {"below it", "cell, detail"}, "Placement.Images": {"branch", "cell, detail"},
 	"Placement.Drift": {"below it", "detail"}, "Placement.CommittedAt": {explain, "steps"}, "Placement.AppliedAt": {explain, "steps"}, "Placement.HealthyAt": {"leaf", "steps"},
+	"Placement.Added": {"below it", "detail"}, "Placement.Leaving": {"below it", "detail"},
+	"Added.Object": {"its line", "list"}, "Added.Field": {"its line", "list"}, "Added.Manager": {"its line", "list"}, "Added.At": {"its line", "list"},
 	"Placement.Adoption": {"below it", "detail"}, "Placement.LetGo": {"below it", "detail"},
 
 	"Adoption.Digest": {"command", "command"}, "Adoption.Effects": {"below it", "list"}, "Adoption.Untried": {"below it", "list"},
