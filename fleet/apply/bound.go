@@ -127,8 +127,11 @@ func (a *answer) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// idle says whether nothing need come: it is a watch between two events, and it is past its first.
+// idle says whether nothing need come: it is a watch between two events, and it is past its first, or a log that is followed.
 func (a *answer) idle() bool {
+	if a.budget != nil && a.budget.patient {
+		return true
+	}
 	listed := a.budget == nil || !a.budget.open()
 	return a.watches && !a.within.Load() && listed
 }

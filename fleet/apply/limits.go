@@ -62,8 +62,10 @@ func longerThan(limit int64) string {
 type budget struct {
 	flag  string
 	limit int64
-	pages bool        // each answer is also bounded by itself
-	cut   func(error) // told of the limit that ended a watch, which client-go does not hand on; nil: nobody
+	pages bool // each answer is also bounded by itself
+
+	patient bool        // the answer may pause: it is a log that is followed
+	cut     func(error) // told of the limit that ended a watch, which client-go does not hand on; nil: nobody
 
 	mu        sync.Mutex
 	remaining int64

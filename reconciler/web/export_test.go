@@ -17,16 +17,16 @@ func Operations(o Options) []Operation {
 	o.Access, _ = access.New(access.Options{})
 	var all []Operation
 	for _, one := range operations(&server{Options: o, streams: newStreams()}) {
-		all = append(all, Operation{one.method, one.route, one.summary, one.parameters, one.answer, one.media})
+		all = append(all, Operation{one.method, one.route, one.summary, one.parameters, one.answer, one.line, one.media})
 	}
 	return all
 }
 
 // An Operation is an operation without its handler.
 type Operation struct {
-	Method, Route, Summary string
-	Parameters, Answer     reflect.Type
-	Media                  string
+	Method, Route, Summary   string
+	Parameters, Answer, Line reflect.Type
+	Media                    string
 }
 
 // ErrorType is the type of all errors.

@@ -97,6 +97,11 @@ func TestAnswersAreAsTheDocumentSays(t *testing.T) {
 				require.NotContains(t, body, `"items":[]`, "%s: a list of this daemon has something", url)
 			}
 		}
+		if content := operation.Responses["200"].Content["application/x-ndjson"]; content != nil {
+			for line := range strings.Lines(body) {
+				requireValid(t, doc, content.Schema, line, url)
+			}
+		}
 		if item.Get == nil {
 			continue
 		}
@@ -212,6 +217,9 @@ func describe(registry huma.Registry, o web.Operation) *huma.Operation {
 	}
 	if o.Media != "" {
 		ok.Content[o.Media] = &huma.MediaType{Schema: &huma.Schema{Type: "string"}}
+		if o.Line != nil {
+			ok.Content[o.Media].Schema = registry.Schema(o.Line, true, "")
+		}
 	}
 	return op
 }
@@ -329,7 +337,7 @@ func busy(t *testing.T) web.Options {
 	}
 	p, err := platform.Load(fstest.MapFS{
 		"clusters/east.yaml":                     header("Cluster", "east", "{}"),
-		"environments/prod.yaml":                 header("Environment", "prod", "{state: {url: ../state.git}, clusters: {}}"),
+		"environments/prod.yaml":                 header("Environment", "prod", "{state: {url: ../state.git}, clusters: {}, logs: true}"),
 		"offerings/web/offering.yaml":            header("Offering", "web", "{title: Web service, description: Serves HTTP., owner: platform}"),
 		"offerings/web/1.2.0/version.yaml":       header("Version", "web", "{parameters: {type: object, properties: {image: {type: string}}}, outputs: [{name: url, value: '\"http://\"'}]}"),
 		"offerings/web/1.2.0/kustomization.yaml": {Data: []byte("apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nresources: [config.yaml]\n")},
@@ -361,8 +369,8 @@ func busy(t *testing.T) web.Options {
 		Drift:   []status.ObjectProblem{{Object: "ConfigMap store/shop-web", Message: "data.a"}},
 	})
 	return web.Options{
-		Board: b,
-		Look:  func(context.Context) []web.Looked { return []web.Looked{{Repository: "r", Moved: true}} },
+		Board: b, Runtime: pods{"shop-web-1": "one line\n"},
+		Look: func(context.Context) []web.Looked { return []web.Looked{{Repository: "r", Moved: true}} },
 		Explain: func(_ context.Context, q web.Question) (web.Trace, error) {
 			return web.Trace{Environment: q.Environment, Request: q.Request, Release: &state.Release{}}, nil
 		},

@@ -22,6 +22,7 @@ type operation struct {
 	parameters reflect.Type // a struct, as readParameters fills it; nil: there are none
 	answer     reflect.Type // that is encoded as JSON; nil: it is text
 	media      string       // of an answer in another form than JSON, or beside it
+	line       reflect.Type // of which such an answer has one a line; nil: it is text
 	handler    http.Handler
 }
 
@@ -77,7 +78,7 @@ func operations(s *server) []operation {
 			}),
 		},
 	}
-	return append(all, resources(s)...)
+	return append(append(all, resources(s)...), shown(s)...)
 }
 
 // paging is the part of a list that is asked for.

@@ -42,6 +42,9 @@ var roles = map[string]access.Role{
 	"/api/v1/instances":                                        access.Viewer,
 	"/api/v1/instances/{environment}/{team}/{request}":         access.Viewer,
 	"/api/v1/instances/{environment}/{team}/{request}/history": access.Viewer,
+	"/api/v1/instances/{environment}/{team}/{request}/pods":    access.Developer, // of that team
+	"/api/v1/instances/{environment}/{team}/{request}/events":  access.Developer, // of that team
+	"/api/v1/instances/{environment}/{team}/{request}/logs":    access.Developer, // of that team
 	"/api/v1/environments":                                     access.Viewer,
 	"/api/v1/environments/{environment}":                       access.Viewer,
 	"/api/v1/clusters":                                         access.Viewer,

@@ -17,12 +17,17 @@ const (
 
 // streams count the streams that are open. It is safe for concurrent use.
 type streams struct {
+	noun             string // that people know them by
+	most, mostClient int
+
 	mu      sync.Mutex
 	all     int
 	clients map[string]int
 }
 
-func newStreams() *streams { return &streams{clients: map[string]int{}} }
+func newStreams() *streams {
+	return &streams{noun: "streams of events", most: mostStreams, mostClient: mostClientStreams, clients: map[string]int{}}
+}
 
 // enter counts a stream until leave is called.
 func (s *streams) enter(r *http.Request) (leave func(), err error) {
@@ -35,10 +40,10 @@ func (s *streams) enter(r *http.Request) (leave func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case s.all >= mostStreams:
-		return nil, refuse(http.StatusTooManyRequests, "%d streams of events are open, and that is as many as there may be", mostStreams)
-	case !local && s.clients[client] >= mostClientStreams:
-		return nil, refuse(http.StatusTooManyRequests, "%d streams of events are open to you: close some", mostClientStreams)
+	case s.all >= s.most:
+		return nil, refuse(http.StatusTooManyRequests, "%d %s are open, and that is as many as there may be", s.most, s.noun)
+	case !local && s.clients[client] >= s.mostClient:
+		return nil, refuse(http.StatusTooManyRequests, "%d %s are open to you: close some", s.mostClient, s.noun)
 	}
 	s.all++
 	s.clients[client]++

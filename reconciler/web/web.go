@@ -48,6 +48,9 @@ type Options struct {
 	// Past lists the latest commits of an environment's state that changed an instance, the newest first. Left out, the console shows none.
 	Past func(ctx context.Context, q Question) ([]console.Past, error)
 
+	// Runtime shows pods, their logs and Events. Left out, the API says that none are shown.
+	Runtime Runtime
+
 	// Docs has a Markdown file for each page below /docs/. Left out, there is none.
 	Docs fs.FS
 
@@ -202,6 +205,7 @@ var remedies = map[int]string{
 	http.StatusUnauthorized:       "log in at /login, or send a token that \"transom token\" made",
 	http.StatusForbidden:          "ask somebody who keeps the daemon's file of access for the role",
 	http.StatusNotFound:           "/api/v1/openapi.json lists all there is; a change that was just merged is known after the next pass",
+	http.StatusBadGateway:         "look at the status of the cluster, and at the rights that \"transom install\" lists for it",
 	http.StatusMethodNotAllowed:   "use a method that the header Allow names; changes are merged in Git",
 	http.StatusTooManyRequests:    "ask again after the time that the header Retry-After gives",
 	http.StatusServiceUnavailable: "ask again in a moment",

@@ -67,6 +67,7 @@ var descriptions = map[string]string{
 	"Environment.spec.windows[].cron":             "Five fields of cron: when the window opens.",
 	"Environment.spec.windows[].deny":             "true: nothing may change in this window.",
 	"Environment.spec.rollout.waves":              "Groups of clusters that receive a revision one after the other.",
+	"Environment.spec.logs":                       "true: developers of a team may read the logs and Events of its pods by way of the daemon.",
 	"Environment.spec.drift":                      "correct (default) or report what others change, or strict: also take back what is set by hand beside the fields of an object.",
 	"Environment.spec.deletionLimit":              "When one pass would delete more than both, the deletions wait.",
 	"Environment.spec.apply":                      "server-side (default), or external: another agent applies the state.",

@@ -101,6 +101,7 @@ var effects = map[string]string{
 	"Environment: spec.impersonate.clusterScoped":       "fleet/apply.TestWithoutAnAccountNothingIsWritten",
 	"Environment: spec.impersonate.serviceAccount":      "fleet/apply.TestObjectsAreWrittenAsTheAccountOfTheirTeam",
 	"Environment: spec.kubernetes":                      "render/testdata/golden/chart.txtar",
+	"Environment: spec.logs":                            "reconciler/web.TestLogsAreForDevelopersOfTheTeamWhereTheEnvironmentSaysSo",
 	"Environment: spec.namespace.adopt":                 "fleet/apply.TestANamespaceIsAdoptedWhereTheEnvironmentNamesIt",
 	"Environment: spec.namespace.components":            "render/testdata/golden/namespace.txtar",
 	"Environment: spec.namespace.name":                  "render/platform.TestNamespaceIsComputedAndHeldToTheRules",

@@ -53,6 +53,7 @@ type environmentSpec struct {
 	Drift         string `oneof:"correct|report|strict"`
 	DeletionLimit struct{ Instances, Percent *int }
 	Apply         string `oneof:"server-side|external"`
+	Logs          bool
 	Kubernetes    string
 }
 
@@ -106,6 +107,7 @@ func decodeEnvironment(d *document, name string, overlays map[string][]*file) *E
 		e.decodeGates(d, s)
 		e.decodeRollout(d, s.Rollout)
 		e.Drift, e.External = cmp.Or(s.Drift, "correct"), s.Apply == "external"
+		e.Logs = s.Logs
 		if e.External && e.Drift == "strict" {
 			d.problem("spec.drift", "external", "another agent applies this environment, so that nothing of it is taken back here; remove the field")
 		}

@@ -208,6 +208,7 @@ type Environment struct {
 	DeletionLimit DeletionLimit
 	External      bool   // another agent applies the state
 	Kubernetes    string // the version that charts are told, such as 1.33
+	Logs          bool   // developers of a team may read the logs and the events of its pods here
 
 	// Broken says that the file or an overlay has a Problem: the environment keeps all it has.
 	Broken bool

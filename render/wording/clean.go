@@ -21,11 +21,21 @@ func Clean(text string) string {
 		}
 		text = fmt.Sprintf("%s … (%d more bytes)", text[:end], len(text)-end)
 	}
-	if strings.IndexFunc(text, unshowable) < 0 && utf8.ValidString(text) {
+	return replace(text, unshowable)
+}
+
+// CleanLine makes a line from outside one that a terminal and a page may show, like Clean, and leaves its length to the caller.
+func CleanLine(line string) string {
+	return replace(line, func(r rune) bool { return r == '\n' || unshowable(r) })
+}
+
+// replace replaces characters by U+FFFD.
+func replace(text string, those func(rune) bool) string {
+	if strings.IndexFunc(text, those) < 0 && utf8.ValidString(text) {
 		return text
 	}
 	return strings.Map(func(r rune) rune {
-		if unshowable(r) {
+		if those(r) {
 			return utf8.RuneError
 		}
 		return r

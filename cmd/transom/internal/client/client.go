@@ -106,35 +106,45 @@ func (c Client) get(ctx context.Context, path string, about Selection, v any) er
 func (c Client) ask(ctx context.Context, method, path string, about Selection, v any) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	resp, err := c.send(ctx, method, path, about.query())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if err := json.NewDecoder(resp.Body).Decode(v); err != nil {
+		return fmt.Errorf("read the answer of %s: %w; is it a transom daemon?", resp.Request.URL, err)
+	}
+	return nil
+}
+
+// send makes a request. An answer that is no success is an error; any other is closed by the caller.
+func (c Client) send(ctx context.Context, method, path, query string) (*http.Response, error) {
 	base, err := url.Parse(strings.TrimSuffix(c.Server, "/"))
 	if err != nil || base.Host == "" || !slices.Contains([]string{"http", "https"}, base.Scheme) {
-		return fmt.Errorf("--server %s: it is a URL such as %s", c.Server, DefaultServer)
+		return nil, fmt.Errorf("--server %s: it is a URL such as %s", c.Server, DefaultServer)
 	}
 	base = base.JoinPath(path)
-	base.RawQuery = about.query()
+	base.RawQuery = query
 	req, err := http.NewRequestWithContext(ctx, method, base.String(), nil)
 	if err != nil {
-		return fmt.Errorf("ask %s: %w", c.Server, err)
+		return nil, fmt.Errorf("ask %s: %w", c.Server, err)
 	}
 	if err := c.identify(req); err != nil {
-		return err
+		return nil, err
 	}
 	asking, err := c.http()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	resp, err := asking.Do(req)
 	if err != nil {
-		return c.unanswered(err)
+		return nil, c.unanswered(err)
 	}
-	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
-		return c.refused(resp)
+		defer func() { _ = resp.Body.Close() }()
+		return nil, c.refused(resp)
 	}
-	if err := json.NewDecoder(resp.Body).Decode(v); err != nil {
-		return fmt.Errorf("read the answer of %s: %w; is it a transom daemon?", base, err)
-	}
-	return nil
+	return resp, nil
 }
 
 // unanswered tells the error of an address where no daemon listens from others.

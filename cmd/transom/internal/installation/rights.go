@@ -74,6 +74,7 @@ func RightsFor(p *platform.Platform) (*Rights, error) {
 	}
 	r.Rules, r.Guessed, r.from = f.rules()
 	r.Rules = append(r.Rules, impersonation(p)...)
+	r.Rules = append(r.Rules, showing(p)...)
 	slices.SortFunc(r.Problems, platform.Problem.Compare)
 	r.Problems = slices.CompactFunc(r.Problems, func(a, b platform.Problem) bool { return a.Compare(b) == 0 })
 	return r, nil
@@ -239,6 +240,19 @@ func impersonation(p *platform.Platform) (rules []rbacv1.PolicyRule) {
 	return []rbacv1.PolicyRule{{
 		APIGroups: []string{""}, Resources: []string{"serviceaccounts"}, ResourceNames: slices.Sorted(maps.Keys(names)), Verbs: []string{"get", "impersonate"},
 	}}
+}
+
+// showing are the rights to show people the logs and Events of pods, where an environment lets them.
+func showing(p *platform.Platform) []rbacv1.PolicyRule {
+	for _, e := range p.Environments {
+		if e.Logs {
+			return []rbacv1.PolicyRule{
+				{APIGroups: []string{""}, Resources: []string{"pods/log"}, Verbs: []string{"get"}},
+				{APIGroups: []string{""}, Resources: []string{"events"}, Verbs: []string{"list"}},
+			}
+		}
+	}
+	return nil
 }
 
 func resourceOf(gk schema.GroupKind) string {

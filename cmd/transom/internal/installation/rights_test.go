@@ -146,6 +146,7 @@ spec:
   clusters: {matchLabels: {stage: prod}}
   impersonate: {serviceAccount: '"deploys-" + request.team', clusterScoped: operators/deployer}
   namespace: {components: [account]}
+  logs: true
 -- environments/prod/account/kustomization.yaml --
 apiVersion: kustomize.config.k8s.io/v1alpha1
 kind: Component
@@ -201,6 +202,8 @@ func TestWhereTeamsWriteTheDaemonReadsAndActsAsThem(t *testing.T) {
 		{APIGroups: []string{rbac}, Resources: []string{"rolebindings"}, Verbs: append(read, "create", "patch", "delete")},
 		{APIGroups: []string{rbac}, Resources: []string{"clusterroles"}, ResourceNames: []string{"edit"}, Verbs: []string{"bind"}},
 		{APIGroups: []string{""}, Resources: []string{"serviceaccounts"}, ResourceNames: []string{"deployer", "deploys-payments"}, Verbs: []string{"get", "impersonate"}},
+		{APIGroups: []string{""}, Resources: []string{"pods/log"}, Verbs: []string{"get"}},
+		{APIGroups: []string{""}, Resources: []string{"events"}, Verbs: []string{"list"}},
 	}, rights.Rules)
 }
 
@@ -223,6 +226,8 @@ func TestRightsThatAVersionNeedsBeyondTheKeptOnesAreFound(t *testing.T) {
 	require.Equal(t, []string{
 		"rights.yaml: warning: the daemon may not bind clusterroles.rbac.authorization.k8s.io edit" + remedy,
 		"rights.yaml: warning: the daemon may not get, list, watch configmaps, which shop@1.0.0 renders" + remedy,
+		"rights.yaml: warning: the daemon may not list events" + remedy,
+		"rights.yaml: warning: the daemon may not get pods/log" + remedy,
 		"rights.yaml: warning: the daemon may not get, list, watch, create, patch, delete rolebindings.rbac.authorization.k8s.io, which environments/prod renders" + remedy,
 		"rights.yaml: warning: the daemon may not get, impersonate serviceaccounts deployer" + remedy,
 		"rights.yaml: warning: the daemon may not get, impersonate serviceaccounts deploys-payments" + remedy,

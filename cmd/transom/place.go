@@ -1,0 +1,26 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"transom.dev/cmd/transom/internal/client"
+	"transom.dev/render/platform"
+)
+
+// placeFlags adds the flags that name a placement beside TEAM/REQUEST.
+func placeFlags(cmd *cobra.Command, c *client.Client, about *client.Selection) {
+	cmd.Flags().StringVarP(&about.Environment, "environment", "e", "", "the environment (required)")
+	cmd.Flags().StringVar(&about.Cluster, "cluster", "", "the cluster, where the request is on several")
+	must(cmd.MarkFlagRequired("environment"))
+	serverFlag(cmd, c)
+}
+
+// readPlace reads the argument TEAM/REQUEST.
+func readPlace(about *client.Selection, arg string) error {
+	key, err := platform.ParseRequestKey(arg)
+	if err != nil {
+		return misuse("%v", err)
+	}
+	about.Team, about.Request = key.Team, key.Name
+	return nil
+}

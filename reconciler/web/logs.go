@@ -1,0 +1,282 @@
+package web
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"transom.dev/reconciler/status"
+	"transom.dev/reconciler/web/access"
+	"transom.dev/reconciler/web/api"
+	"transom.dev/render/platform"
+	"transom.dev/render/wording"
+)
+
+// Bounds of the logs that one request reads.
+const (
+	mostLogs     = 20               // containers
+	mostLogBytes = 8 << 20          // of all their lines
+	mostLine     = 16 << 10         // bytes of a line
+	logTime      = 30 * time.Second // where it is not followed
+	defaultTail  = 200
+)
+
+// Runtime shows the pods of placements, as the clusters have them now.
+type Runtime interface {
+	Pods(ctx context.Context, at api.Place) ([]api.Pod, error)
+	Happenings(ctx context.Context, at api.Place) ([]api.Happening, error)
+	ReadLog(ctx context.Context, at api.Place, l api.Log, read func(io.Reader) error) error
+}
+
+// Parameters of a placement, and of its logs.
+type (
+	placePath struct {
+		instancePath
+		Cluster string `query:"cluster" doc:"The cluster; it can be left out where there is one."`
+	}
+	logParameters struct {
+		placePath
+		Pod       string `query:"pod" doc:"Only this pod."`
+		Container string `query:"container" doc:"Only this container; those that prepare a pod have to be named."`
+		Tail      int    `query:"tail" minimum:"1" maximum:"10000" doc:"So many of the latest lines of each container; 200 where it is left out."`
+		Follow    bool   `query:"follow" doc:"Also the lines to come, for up to a quarter of an hour."`
+		Previous  bool   `query:"previous" doc:"The log before the last restart."`
+	}
+)
+
+// places answers about placements as the clusters have them now.
+type places struct {
+	*server
+	open *streams
+}
+
+// shown are the operations about pods.
+func shown(s *server) []operation {
+	p := &places{s, &streams{noun: "logs", most: 64, mostClient: 8, clients: map[string]int{}}}
+	const route = "/api/v1/instances/{environment}/{team}/{request}"
+	return []operation{
+		asking(route+"/pods", "The pods of a placement, where its environment says logs: true", func(r *http.Request, at placePath) ([]api.Pod, error) {
+			return look(p, r, at, p.runtimePods)
+		}),
+		asking(route+"/events", "The Kubernetes Events about a placement, the latest first, where its environment says logs: true",
+			func(r *http.Request, at placePath) ([]api.Happening, error) {
+				return look(p, r, at, p.runtimeHappenings)
+			}),
+		{
+			route: route + "/logs", summary: "The logs of a placement's pods, a JSON object a line, where its environment says logs: true",
+			parameters: reflect.TypeFor[logParameters](), line: reflect.TypeFor[api.Line](), media: "application/x-ndjson", handler: get(p.logs),
+		},
+	}
+}
+
+func (p *places) runtimePods(ctx context.Context, at api.Place) ([]api.Pod, error) {
+	return p.Runtime.Pods(ctx, at)
+}
+
+func (p *places) runtimeHappenings(ctx context.Context, at api.Place) ([]api.Happening, error) {
+	return p.Runtime.Happenings(ctx, at)
+}
+
+// look asks about a placement.
+func look[T any](p *places, r *http.Request, path placePath, ask func(context.Context, api.Place) ([]T, error)) ([]T, error) {
+	at, err := p.find(r.Context(), path)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), logTime)
+	defer cancel()
+	all, err := ask(ctx, at)
+	if err != nil {
+		return nil, refuse(http.StatusBadGateway, "%s", wording.Clean(err.Error()))
+	}
+	if all == nil {
+		all = []T{}
+	}
+	return all, nil
+}
+
+// find finds a placement that whoever asks may look into.
+func (p *places) find(ctx context.Context, path placePath) (at api.Place, err error) {
+	all := p.Board.Status()
+	if err := mayLook(access.Of(ctx), all.Platform.Offers(), path); err != nil {
+		return at, err
+	}
+	if p.Runtime == nil {
+		return at, refuse(http.StatusNotFound, "this daemon shows no pods")
+	}
+	i := slices.IndexFunc(all.Instances, func(in status.Instance) bool {
+		return in.Environment == path.Environment && in.Request == path.key()
+	})
+	if i < 0 {
+		return at, refuse(http.StatusNotFound, "there is no %s in environment %s", path.key(), wording.Shorten(path.Environment))
+	}
+	var names []string
+	for _, one := range all.Instances[i].Placements {
+		names = append(names, one.Cluster)
+		if one.Cluster == path.Cluster || path.Cluster == "" {
+			at = api.Place{Environment: path.Environment, Cluster: one.Cluster, Request: path.key(), Objects: one.Objects}
+		}
+	}
+	switch {
+	case path.Cluster == "" && len(names) > 1:
+		return at, refuse(http.StatusBadRequest, "%s runs on several clusters: say cluster=, one of %s", path.key(), listWords(names, "and"))
+	case at.Cluster == "":
+		return at, refuse(http.StatusNotFound, "%s is on no cluster %s%s", path.key(), wording.Shorten(path.Cluster), wording.Suggest(path.Cluster, names))
+	}
+	return at, nil
+}
+
+// mayLook refuses whoever is no developer of the team, and an environment whose file does not say that logs are shown.
+func mayLook(who access.Identity, offers *platform.Platform, path placePath) error {
+	if who.Role < access.Operator && !slices.Contains(who.Teams, path.Team) {
+		return refuse(http.StatusForbidden, "%s, and logs of %s are for its developers", who, wording.Shorten(path.Team))
+	}
+	if offers == nil || offers.Environments[path.Environment] == nil {
+		return refuse(http.StatusNotFound, "there is no environment %s", wording.Shorten(path.Environment))
+	}
+	if e := offers.Environments[path.Environment]; !e.Logs {
+		return refuse(http.StatusForbidden, "environment %s does not show logs: %s says so with spec.logs: true", e.Name, e.File)
+	}
+	return nil
+}
+
+func (p *places) logs(w http.ResponseWriter, r *http.Request) error {
+	asked, err := readParameters[logParameters](r)
+	if err != nil {
+		return err
+	}
+	at, err := p.find(r.Context(), asked.placePath)
+	if err != nil {
+		return err
+	}
+	leave, err := p.open.enter(r)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	most := logTime
+	if asked.Follow {
+		most = streamTime
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), most)
+	defer cancel()
+	pods, err := p.Runtime.Pods(ctx, at)
+	if err != nil {
+		return refuse(http.StatusBadGateway, "%s", wording.Clean(err.Error()))
+	}
+	logs, err := asked.choose(at, pods)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	copier := &copier{w: w, flush: http.NewResponseController(w), left: mostLogBytes}
+	group, ctx := errgroup.WithContext(ctx)
+	if !asked.Follow {
+		group.SetLimit(1) // one after the other
+	}
+	for _, l := range logs {
+		group.Go(func() error {
+			err := p.Runtime.ReadLog(ctx, at, l, func(from io.Reader) error { return copier.copy(l, from) })
+			if err != nil && ctx.Err() == nil && !errors.Is(err, errGone) {
+				return copier.write(api.Line{Pod: l.Pod, Container: l.Container, Error: wording.Clean(err.Error())})
+			}
+			return err
+		})
+	}
+	_ = group.Wait() // each log told its own error
+	return nil
+}
+
+// choose picks the logs that are asked for.
+func (p logParameters) choose(at api.Place, pods []api.Pod) (all []api.Log, err error) {
+	var names []string
+	for _, pod := range pods {
+		names = append(names, pod.Name)
+		for _, c := range pod.Containers {
+			named := c.Name == p.Container || p.Container == "" && !c.Prepares
+			if either(p.Pod, pod.Name) && named {
+				all = append(all, api.Log{Namespace: pod.Namespace, Pod: pod.Name, Container: c.Name, Tail: p.Tail, Follow: p.Follow, Previous: p.Previous})
+			}
+		}
+	}
+	for i := range all {
+		if all[i].Tail == 0 {
+			all[i].Tail = defaultTail
+		}
+	}
+	switch {
+	case len(pods) == 0:
+		return nil, refuse(http.StatusNotFound, "%s has no pods on %s", at.Request, at.Cluster)
+	case len(all) == 0:
+		return nil, refuse(http.StatusNotFound, "%s has no such container on %s; its pods are %s", at.Request, at.Cluster, listWords(names, "and"))
+	case len(all) > mostLogs:
+		return nil, refuse(http.StatusBadRequest, "that is %d logs, and %d are read at a time: say pod=, one of %s", len(all), mostLogs,
+			listWords(names[:min(len(names), mostLogs)], "and"))
+	}
+	return all, nil
+}
+
+// errGone ends logs whose reader went away, or that are as long as they may be.
+var errGone = errors.New("nobody reads on")
+
+// A copier writes the lines of several logs as they come.
+type copier struct {
+	mu    sync.Mutex
+	w     http.ResponseWriter
+	flush *http.ResponseController
+	left  int // bytes
+}
+
+// copy writes the lines of a log, each cleaned and cut.
+func (c *copier) copy(l api.Log, from io.Reader) error {
+	lines := bufio.NewReaderSize(from, mostLine)
+	for {
+		text, cut, err := lines.ReadLine()
+		if err != nil {
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			return err
+		}
+		line := api.Line{Pod: l.Pod, Container: l.Container, Line: wording.CleanLine(string(text))}
+		if cut {
+			line.Line += " …"
+		}
+		for cut && err == nil {
+			_, cut, err = lines.ReadLine()
+		}
+		if err := c.write(line); err != nil {
+			return err
+		}
+	}
+}
+
+func (c *copier) write(line api.Line) error {
+	data, err := json.Marshal(line)
+	if err != nil {
+		return fmt.Errorf("encode a line: %w", err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.left <= 0 {
+		return errGone
+	}
+	if c.left -= len(data); c.left <= 0 {
+		data, _ = json.Marshal(api.Line{Error: fmt.Sprintf("cut after %d MiB: ask for fewer lines, or for one pod", mostLogBytes>>20)})
+	}
+	if !send(c.w, c.flush, strings.TrimSpace(string(data))+"\n") {
+		return errGone
+	}
+	return nil
+}
