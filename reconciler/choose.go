@@ -38,6 +38,28 @@ func (p *pass) choose(ctx context.Context, neighbours map[string]committed) *pro
 	return view.Choose()
 }
 
+// readChecks returns how promotion reads the checks of the environment, and begins to note which it reads.
+func (p *pass) readChecks() func(promotion.CheckSubject) promotion.Checked {
+	if p.r.Checks == nil {
+		return nil
+	}
+	p.answers = p.r.Checks.Begin(p.loop.environment)
+	return func(s promotion.CheckSubject) promotion.Checked {
+		return p.answers.Check(s, map[string]any{
+			"request":     map[string]any{"name": s.Of.Key.Name, "team": s.Of.Key.Team},
+			"release":     map[string]any{"digest": s.Of.Digest, "offering": s.Of.Offering, "version": s.Of.Version},
+			"environment": map[string]any{"name": p.environment.Name, "values": p.environment.Values},
+		})
+	}
+}
+
+// forgetChecks has nobody asked any more about releases that nobody waits for.
+func (p *pass) forgetChecks() {
+	if p.answers != nil {
+		p.answers.End()
+	}
+}
+
 // unrendered remembers in which order the rendering of instances failed at a platform commit, so that all get their turn.
 type unrendered struct {
 	commit string
