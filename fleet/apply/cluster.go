@@ -34,6 +34,7 @@ type Options struct {
 // Cluster is the connection to one cluster, and all that passes over its instances share. It is safe for concurrent use, but
 // for two passes over one instance.
 type Cluster struct {
+	*showing
 	uid         string
 	version     string // of Kubernetes; empty: it does not say
 	client      *client
@@ -88,6 +89,7 @@ func Connect(ctx context.Context, cfg *rest.Config, opt Options) (*Cluster, erro
 func newCluster(uid string, c *client, opt Options) *Cluster {
 	subscribers := newSubscribers(opt.OnEvent)
 	return &Cluster{
+		showing:     &showing{c},
 		uid:         uid,
 		client:      c,
 		subscribers: subscribers,

@@ -15,6 +15,9 @@ import (
 	"transom.dev/render/state"
 )
 
+// showing reads pods, logs and Events for people; it is part of Cluster.
+type showing struct{ client *client }
+
 // Bounds of the answers to people who look at pods.
 const (
 	mostPods   = 100     // of an instance in one namespace
@@ -60,7 +63,7 @@ type Happening struct {
 }
 
 // Pods lists the pods with the labels of an instance in some namespaces.
-func (c *Cluster) Pods(ctx context.Context, o Owner, namespaces []string) ([]Pod, error) {
+func (c *showing) Pods(ctx context.Context, o Owner, namespaces []string) ([]Pod, error) {
 	var all []Pod
 	for _, namespace := range namespaces {
 		pods, err := c.listPods(ctx, o, namespace)
@@ -74,7 +77,7 @@ func (c *Cluster) Pods(ctx context.Context, o Owner, namespaces []string) ([]Pod
 	return all, nil
 }
 
-func (c *Cluster) listPods(ctx context.Context, o Owner, namespace string) (pods []v1.Pod, err error) {
+func (c *showing) listPods(ctx context.Context, o Owner, namespace string) (pods []v1.Pod, err error) {
 	err = c.client.request(ctx, func(ctx context.Context) error {
 		list, err := c.client.core.Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: selects(o), Limit: mostPods})
 		if err == nil {
@@ -111,7 +114,7 @@ func podOf(p *v1.Pod) Pod {
 }
 
 // OpenLog opens a part of a container's log. Who reads it closes it; it ends by itself with its context, and after so many bytes.
-func (c *Cluster) OpenLog(ctx context.Context, l Log) (io.ReadCloser, error) {
+func (c *showing) OpenLog(ctx context.Context, l Log) (io.ReadCloser, error) {
 	lines, most := int64(l.Tail), int64(mostLog)
 	budget := newBudget(mostLog+1<<20, answerFlag)
 	budget.patient = l.Follow
@@ -125,7 +128,7 @@ func (c *Cluster) OpenLog(ctx context.Context, l Log) (io.ReadCloser, error) {
 }
 
 // Happenings lists the Events about objects of an instance, their ReplicaSets and pods, the latest first.
-func (c *Cluster) Happenings(ctx context.Context, o Owner, objects []Object) ([]Happening, error) {
+func (c *showing) Happenings(ctx context.Context, o Owner, objects []Object) ([]Happening, error) {
 	ours := map[Object]bool{}
 	var namespaces []string
 	for _, one := range objects {
@@ -158,7 +161,7 @@ func (c *Cluster) Happenings(ctx context.Context, o Owner, objects []Object) ([]
 }
 
 // addReplicaSets adds those of an instance: where pods are refused, the Events are about them.
-func (c *Cluster) addReplicaSets(ctx context.Context, o Owner, namespace string, to map[Object]bool) error {
+func (c *showing) addReplicaSets(ctx context.Context, o Owner, namespace string, to map[Object]bool) error {
 	return c.client.request(ctx, func(ctx context.Context) error {
 		list, err := c.client.metadata.Resource(replicaSets).Namespace(namespace).List(ctx, metav1.ListOptions{LabelSelector: selects(o), Limit: mostPods})
 		if err != nil {
@@ -172,7 +175,7 @@ func (c *Cluster) addReplicaSets(ctx context.Context, o Owner, namespace string,
 }
 
 // listEvents lists the Events of a namespace.
-func (c *Cluster) listEvents(ctx context.Context, namespace string) (all []Happening, err error) {
+func (c *showing) listEvents(ctx context.Context, namespace string) (all []Happening, err error) {
 	page := metav1.ListOptions{Limit: 500}
 	for len(all) < mostEvents {
 		var list *v1.EventList
