@@ -25,10 +25,10 @@ var arrows = map[string][]string{
 		"cmd/transom/internal/audit", "cmd/transom/internal/catalog", "cmd/transom/internal/client", "cmd/transom/internal/demo",
 		"cmd/transom/internal/diff", "cmd/transom/internal/enroll", "cmd/transom/internal/installation", "cmd/transom/internal/plan",
 		"cmd/transom/internal/preview", "cmd/transom/internal/remote", "cmd/transom/internal/schema",
-		"cmd/transom/internal/skew", "cmd/transom/internal/states", "cmd/transom/internal/terminal", "cmd/transom/internal/tree",
+		"cmd/transom/internal/skew", "cmd/transom/internal/states", "cmd/transom/internal/terminal", "cmd/transom/internal/tidy", "cmd/transom/internal/tree",
 		"cmd/transom/internal/usage", "cmd/transom/internal/workspace", "cmd/transom/internal/yamledit",
-		"reconciler", "reconciler/gitrepo", "reconciler/lease", "reconciler/notify", "reconciler/promotion", "reconciler/trigger", "reconciler/status", "reconciler/forge", "reconciler/web", "reconciler/web/access", "reconciler/web/console",
-		"render", "render/gate", "render/platform", "render/state", "render/strictyaml", "render/wording", "render/worker", "fleet", "fleet/apply", "fleet/credential",
+		"reconciler", "reconciler/gitrepo", "reconciler/lease", "reconciler/notify", "reconciler/promotion", "reconciler/trigger", "reconciler/status", "reconciler/forge", "reconciler/tracing", "reconciler/web", "reconciler/web/access", "reconciler/web/console",
+		"render", "render/event", "render/gate", "render/platform", "render/state", "render/strictyaml", "render/wording", "render/worker", "fleet", "fleet/apply", "fleet/credential",
 		"examples/install", // the manifests are part of the binary
 	},
 	"cmd/image": {},
@@ -64,6 +64,7 @@ var arrows = map[string][]string{
 		"cmd/transom/internal/remote", "cmd/transom/internal/workspace", "reconciler/gitrepo", "render", "render/platform",
 	},
 	"cmd/transom/internal/terminal": {},
+	"cmd/transom/internal/tidy":     {"cmd/transom/internal/states", "render", "render/platform", "render/state"},
 	"cmd/transom/internal/tree":     {"cmd/transom/internal/terminal", "reconciler/status", "render/gate", "render/platform", "render/state", "render/wording"},
 	"cmd/transom/internal/usage": {
 		"cmd/transom/internal/catalog", "cmd/transom/internal/states", "cmd/transom/internal/terminal", "render/platform", "render/state",
@@ -72,10 +73,11 @@ var arrows = map[string][]string{
 	"cmd/transom/internal/yamledit":  {},
 	"reconciler": {
 		"reconciler/gitrepo", "reconciler/promotion", "reconciler/trigger", "reconciler/status",
-		"render", "render/platform", "render/state", "fleet", "fleet/apply", // fleet reports in apply's words
+		"render", "render/platform", "render/state", "render/wording", "fleet", "fleet/apply", // fleet reports in apply's words
 	},
 	"reconciler/gitrepo":                 {"render/wording"},
 	"reconciler/lease":                   {},
+	"reconciler/tracing":                 {"fleet", "reconciler", "render/state", "render/wording"},
 	"reconciler/promotion":               {"render/gate", "render/platform", "render/state"},
 	"reconciler/status":                  {"render/event", "render/gate", "render/platform", "render/state"},
 	"reconciler/forge":                   {"reconciler/status", "reconciler/trigger", "render/gate", "render/platform", "render/wording"},
@@ -83,7 +85,8 @@ var arrows = map[string][]string{
 	"reconciler/notify":                  {"reconciler/status", "render/event", "render/platform", "render/wording"},
 	"reconciler/web/access":              {},
 	"reconciler/web/console":             {"reconciler/status", "render/gate", "render/platform", "render/state", "render/strictyaml", "render/wording"},
-	"reconciler/web":                     {"reconciler/status", "reconciler/web/access", "reconciler/web/console", "render/platform", "render/state", "render/wording"},
+	"reconciler/web/api":                 {"reconciler/status", "render/platform"},
+	"reconciler/web":                     {"reconciler/status", "reconciler/web/access", "reconciler/web/api", "reconciler/web/console", "render/platform", "render/state", "render/wording"},
 	"render":                             {"render/internal/helm", "render/internal/kinds", "render/internal/kustomize", "render/internal/kustomize/compiler", "render/platform", "render/schema", "render/state", "render/strictyaml", "render/worker", "render/builtin", "render/internal/keyorder", "render/edits"},
 	"render/internal/helm":               {},
 	"render/internal/kinds":              {"render/wording"},
@@ -120,6 +123,8 @@ var doors = []struct{ library, door string }{
 	{"github.com/Masterminds/sprig", "render/internal/helm"},
 	{"github.com/santhosh-tekuri/jsonschema", "render/internal/helm"},
 	{"github.com/go-git", "reconciler/gitrepo"},
+	{"github.com/ProtonMail/go-crypto", "reconciler/gitrepo"},
+	{"go.opentelemetry.io", "reconciler/tracing"},
 	{"github.com/fluxcd", "fleet/apply"},
 	{"github.com/fsnotify/fsnotify", "reconciler/trigger"},
 	{"github.com/google/go-containerregistry", "cmd/image"},

@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -74,7 +75,8 @@ func installedPlatform() string {
 	for number, image := range map[string]string{"1.0.0": "nginx:1", "1.0.1": "nginx:broken", "1.0.2": "nginx:2"} {
 		text += published("shop", number, "", strings.ReplaceAll(shopManifests, "nginx:1", image))
 	}
-	for _, offering := range []string{"shop", "gear"} {
+	text += published("note", "1.0.0", "", noteManifests)
+	for _, offering := range []string{"shop", "gear", "note"} {
 		text += "-- offerings/" + offering + "/offering.yaml --\n" + document("Offering", offering, "title: T, description: D, owner: platform")
 	}
 	for cluster, environment := range map[string]string{"hub": "dev", "spoke": "prod"} {
@@ -87,9 +89,46 @@ func installedPlatform() string {
 		text += "-- environments/" + environment + ".yaml --\n" + document("Environment", environment,
 			"state: {url: ../state-"+environment+".git, branch: main}, clusters: {matchLabels: {stage: "+environment+"}}"+more)
 	}
+	text += "-- environments/shared.yaml --\n" + document("Environment", "shared", "state: {url: ../state-shared.git, branch: main}, "+
+		`clusters: {matchLabels: {stage: prod}}, impersonate: {serviceAccount: 'request.team == "ledger" ? "keeper" : "deployer"'}, namespace: {components: [accounts]}`)
+	text += "-- environments/shared/accounts/kustomization.yaml --\napiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nresources: [accounts.yaml]\n" +
+		"-- environments/shared/accounts/accounts.yaml --\n" + accountsManifests
 	return text + "-- requests/payments/shop.yaml --\n" + shopOf("1.0.0") +
 		"-- requests/payments/gear.yaml --\n" + document("Request", "gear", `offering: gear, version: "1", environments: {dev: {}}`)
 }
+
+// noteManifests are of a kind that each team may write, and of one that only ledger may.
+const noteManifests = `apiVersion: v1
+kind: ConfigMap
+metadata: {name: note}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: note}
+spec: {ports: [{port: 80}]}
+`
+
+// accountsManifests are the accounts of the teams in the shared environment, with the roles that the cluster's administrator keeps.
+const accountsManifests = `apiVersion: v1
+kind: ServiceAccount
+metadata: {name: keeper}
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: deployer}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: keeper}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: keeper}
+subjects: [{kind: ServiceAccount, name: keeper}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: deployer}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: deployer}
+subjects: [{kind: ServiceAccount, name: deployer}]
+`
 
 func shopOf(version string) string {
 	return document("Request", "shop", `offering: shop, version: "`+version+`", environments: {dev: {}, prod: {}}`)
@@ -130,14 +169,20 @@ func TestInstalledDaemonDoesItsJob(t *testing.T) {
 	w.eventually("a new version is live on both", func() error {
 		return errors.Join(w.healthy(commit, 3), w.runsShop("hub", "nginx:2"), w.runsShop("spoke", "nginx:2"))
 	})
+	w.eventually("the inventories have Events", func() error {
+		return errors.Join(w.hasEvent("hub", "dev.payments.shop", "Failed"), w.hasEvent("spoke", "prod.payments.shop", "Promoted"))
+	})
 
 	standby := &world{t: t, dir: w.dir, bin: w.bin, fleet: w.fleet}
 	standby.runPod("hub", "transom-daemon", "transom", i)
 	standby.eventually("the second replica is a standby", func() error { return standby.answers("/readyz", "ok: standby\n") })
 	require.NoError(t, standby.healthy(commit, 3), "it answers by the leader")
 
+	w.boundsTeamsByTheirRights(i)
 	w.delete("hub", "customresourcedefinition", "", "widgets.acme.example")
-	commit = w.push("no gear", map[string]string{"requests/payments/gear.yaml": ""})
+	commit = w.push("no gear", map[string]string{
+		"requests/payments/gear.yaml": "", "requests/ledger/note.yaml": "", "requests/search/note.yaml": "",
+	})
 	w.eventually("a removed request is gone", func() error { return errors.Join(w.healthy(commit, 2), w.forgot("hub", "gear")) })
 	w.stop()
 	standby.eventually("the second replica takes over", func() error { return errors.Join(standby.answers("/readyz", "ok\n"), standby.healthy(commit, 2)) })
@@ -149,6 +194,45 @@ func TestInstalledDaemonDoesItsJob(t *testing.T) {
 	w.requireRightsAreThoseOfTheTable()
 	w.uninstall(i)
 	require.NoError(t, errors.Join(w.runsShop("hub", "nginx:2"), w.runsShop("spoke", "nginx:2")), "workloads run on")
+}
+
+// boundsTeamsByTheirRights has two teams with different rights ask for the same: one gets it, the other one the API server's word.
+func (w *world) boundsTeamsByTheirRights(i image) {
+	w.t.Helper()
+	for name, resources := range map[string][]string{"keeper": {"configmaps", "services"}, "deployer": {"configmaps"}} {
+		_, err := w.client("spoke").RbacV1().ClusterRoles().Create(w.t.Context(), &rbacv1.ClusterRole{
+			ObjectMeta: metav1.ObjectMeta{Name: name},
+			Rules:      []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: resources, Verbs: []string{"create", "patch", "delete"}}},
+		}, metav1.CreateOptions{})
+		require.NoError(w.t, err)
+	}
+	note := document("Request", "note", `offering: note, version: "1", environments: {shared: {}}`)
+	w.push("notes", map[string]string{"requests/ledger/note.yaml": note, "requests/search/note.yaml": note})
+	w.install(i, "spoke", "--target", "--rights", w.clone()) // which names the accounts of the new teams
+	w.eventually("each team has what it may", func() error {
+		return errors.Join(w.has("ledger", status.Healthy, ""), w.has("search", status.Committed,
+			`"system:serviceaccount:search:deployer" cannot patch resource "services" in API group "" in the namespace "search"`))
+	})
+}
+
+// has wants the note of a team to be at a stage, with one problem that says some words; empty: without any.
+func (w *world) has(team string, stage status.Stage, words string) error {
+	s, err := w.status()
+	if err != nil {
+		return err
+	}
+	for _, in := range s.Instances {
+		if in.Request.Team != team || len(in.Placements) != 1 {
+			continue
+		}
+		at := in.Placements[0]
+		said := len(at.Problems) == 1 && strings.Contains(at.Problems[0].Message, words)
+		if at.Stage == stage && said == (words != "") && len(in.Problems) == 0 {
+			return nil
+		}
+		return fmt.Errorf("%s: %+v", team, at)
+	}
+	return fmt.Errorf("%s has no instance", team)
 }
 
 // install applies what "transom install" prints, as kubectl does: by server-side apply, and without any unknown field.
@@ -167,6 +251,17 @@ func (w *world) install(i image, cluster string, args ...string) {
 			metav1.PatchOptions{FieldManager: "operator", FieldValidation: metav1.FieldValidationStrict})
 		require.NoError(w.t, err, "%s %s", u.GetKind(), u.GetName())
 	}
+}
+
+// hasEvent wants a Kubernetes Event about an inventory.
+func (w *world) hasEvent(cluster, inventory, reason string) error {
+	found, err := w.client(cluster).CoreV1().Events("transom-system").List(w.t.Context(), metav1.ListOptions{
+		FieldSelector: "involvedObject.kind=ConfigMap,involvedObject.name=" + inventory + ",reason=" + reason,
+	})
+	if err == nil && len(found.Items) == 0 {
+		err = fmt.Errorf("%s has no Event %s about %s", cluster, reason, inventory)
+	}
+	return err
 }
 
 // impatient adds a flag to the Deployment as an overlay does: to look at the repositories every second.

@@ -23,6 +23,7 @@ import (
 // An auditEntry is one request of the daemon, as an API server's audit log has it.
 type auditEntry struct {
 	User                     struct{ Username string }
+	ImpersonatedUser         *struct{ Username string }
 	RequestReceivedTimestamp time.Time
 	Verb                     string
 	RequestURI               string
@@ -56,7 +57,7 @@ var seldom = []string{"get controllerrevisions", "get pods", "delete pods"} // T
 func (w *world) requireRightsAreThoseOfTheTable() {
 	w.t.Helper()
 	everywhere, inSystem, inDaemon := fixedRights(w)
-	used := map[string]bool{}
+	used, acted := map[string]bool{}, map[string]bool{}
 	for cluster, user := range map[string]string{"hub": "transom-daemon:transom", "spoke": "transom-system:transom"} {
 		platform, err := w.client(cluster).RbacV1().ClusterRoles().Get(w.t.Context(), "transom-platform", metav1.GetOptions{})
 		require.NoError(w.t, err)
@@ -66,6 +67,11 @@ func (w *world) requireRightsAreThoseOfTheTable() {
 				continue
 			}
 			requests++
+			if a.ImpersonatedUser != nil { // the API server judges it by that account's rights, and the right to act as it is in the table
+				require.True(w.t, a.actsAs(platform.Rules), "%s %s as %s is in no table", a.Verb, a.RequestURI, a.ImpersonatedUser.Username)
+				acted[a.ImpersonatedUser.Username] = true
+				continue
+			}
 			require.Equal(w.t, "allow", a.Annotations["authorization.k8s.io/decision"], "%s %s", a.Verb, a.RequestURI)
 			require.NotEqual(w.t, int32(http.StatusForbidden), a.ResponseStatus.Code, "%s %s", a.Verb, a.RequestURI)
 			if a.ObjectRef == nil { // discovery and the version, which everybody may
@@ -84,6 +90,7 @@ func (w *world) requireRightsAreThoseOfTheTable() {
 		}
 		require.NotZero(w.t, requests, "the audit log of %s has none of the daemon's", cluster)
 	}
+	require.Equal(w.t, map[string]bool{"system:serviceaccount:ledger:keeper": true, "system:serviceaccount:search:deployer": true}, acted)
 	var unused []string
 	for _, rule := range slices.Concat(everywhere, inSystem, inDaemon) {
 		for _, verb := range rule.Verbs {
@@ -103,6 +110,14 @@ func (a auditEntry) by(rules []rbacv1.PolicyRule) bool {
 		named := len(r.ResourceNames) == 0 || slices.Contains(r.ResourceNames, a.ObjectRef.Name)
 		return a.ObjectRef.Subresource == "" && named &&
 			slices.Contains(r.APIGroups, a.ObjectRef.APIGroup) && slices.Contains(r.Resources, a.ObjectRef.Resource) && slices.Contains(r.Verbs, a.Verb)
+	})
+}
+
+// actsAs says whether one of some rules allows to act as the ServiceAccount that a request was made as.
+func (a auditEntry) actsAs(rules []rbacv1.PolicyRule) bool {
+	name := a.ImpersonatedUser.Username[strings.LastIndex(a.ImpersonatedUser.Username, ":")+1:]
+	return slices.ContainsFunc(rules, func(r rbacv1.PolicyRule) bool {
+		return slices.Contains(r.Resources, "serviceaccounts") && slices.Contains(r.Verbs, "impersonate") && slices.Contains(r.ResourceNames, name)
 	})
 }
 

@@ -17,7 +17,7 @@ func TestWhatIsAwaitedIsLeftAlone(t *testing.T) {
 		h.deploy(commit(place(web, "1", "a"), place(gone, "1", "a")), pinned("a"))
 		h.deploy(commit(), nil)
 		target := h.target(commit(), pinned("a"))
-		target.Awaited = map[string]map[apply.Owner]bool{"a": {web: true}}
+		target.Awaited = func(cluster string, o apply.Owner) bool { return cluster == "a" && o == web }
 		require.NoError(h, h.fleet.Deploy(target))
 		h.after(time.Hour)
 		require.Equal(h, map[string]string{"payments/web": revision(web, "1")}, h.clusters["a"].holds())

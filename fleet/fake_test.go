@@ -40,6 +40,9 @@ type fakeCluster struct {
 	tries    []apply.Owner                    // in the order they began
 	try      func(apply.Instance, *apply.Refusal) bool
 
+	recorded []string // instance and reason of Kubernetes Events
+	refuses  error    // the answer to one
+
 	credential *credential.Credential // nil: nothing is known about it
 }
 
@@ -266,6 +269,19 @@ func (s *session) Checkpoint(ctx context.Context, in apply.Instance, checkpoint 
 		s.soaked[o] = checkpoint
 		s.written = append(s.written, checkpoint)
 	}
+	return nil
+}
+
+func (s *session) Record(ctx context.Context, o apply.Owner, n apply.News) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := errors.Join(s.away, s.refuses, ctx.Err()); err != nil {
+		return err
+	}
+	if _, ok := s.held[o]; !ok {
+		return apply.ErrNoInventory
+	}
+	s.recorded = append(s.recorded, o.Request+" "+n.Reason)
 	return nil
 }
 

@@ -16,6 +16,7 @@ type member interface {
 	Observe(ctx context.Context, in apply.Instance) (apply.Result, error)
 	Owners(ctx context.Context, environment string) ([]apply.Owner, error)
 	Checkpoint(ctx context.Context, in apply.Instance, checkpoint apply.Checkpoint) error
+	Record(ctx context.Context, o apply.Owner, n apply.News) error
 	Credential() *credential.Credential // nil: nothing is known about it
 	Version() string
 	Width() int // how many requests may be under way at present

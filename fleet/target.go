@@ -19,9 +19,9 @@ type Target struct {
 	Snapshot    Snapshot // of that commit; files are read when an instance is worked on, so it must stay readable
 	Clusters    []Cluster
 
-	// Awaited are, by cluster, instances that are to come to a cluster and that the snapshot does not have there yet. Their
-	// objects that are there from before the cluster was let go are left alone until they come.
-	Awaited map[string]map[apply.Owner]bool
+	// Awaited, if set, says whether an instance is to come to a cluster that the snapshot does not have there yet. Its objects that
+	// are there from before the cluster was let go are left alone until it comes. It is used concurrently.
+	Awaited func(cluster string, o apply.Owner) bool
 
 	// Sequence orders the commits of the state repository: a later one has a higher. With it a daemon that is behind
 	// another prunes nothing that a later commit may have brought; 0 is unknown, and then it might.
@@ -255,7 +255,7 @@ func (a *assignment) shares(o apply.Owner) bool {
 // keeps says whether the objects of an instance without manifests here stay all the same: nothing was committed yet, so
 // nothing is known to be gone; the instance is to come back; or it is there under another name of the cluster.
 func (a *assignment) keeps(o apply.Owner, in apply.Instance) bool {
-	returns := a.Awaited[a.cluster.Name][o] && !in.Recorded
+	returns := a.Awaited != nil && !in.Recorded && a.Awaited(a.cluster.Name, o)
 	return a.Commit == "" || returns || a.shares(o)
 }
 

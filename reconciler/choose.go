@@ -20,13 +20,13 @@ func (p *pass) choose(ctx context.Context, neighbours map[string]committed) *pro
 	patience := patienceOf(p.platform, p.environment)
 	p.loop.schedule.soak = patience.soak
 	health.setPatience(p.loop.environment, patience)
-	elsewhere := map[string]map[platform.RequestKey]*state.Release{}
+	elsewhere := map[string]state.Records{}
 	for name, current := range neighbours {
 		elsewhere[name] = current.releases
 	}
 	view := ViewOf(ctx, p.platform, p.loop.environment, p.state.base, Sources{
 		State: p.state.believed.Commit, Elsewhere: elsewhere, Renderer: &p.loop.renderer,
-		Generation: p.r.Platform.Generation, At: atOf(p.loop.branch.repo),
+		Generation: p.r.Platform.Generation, At: atOf(p.loop.branch.repo), Later: p.later,
 	})
 	steady := health.steady()
 	view.Now = health.clock()
@@ -35,6 +35,7 @@ func (p *pass) choose(ctx context.Context, neighbours map[string]committed) *pro
 	}
 	view.Merged = func(file string) (commit, author string) { return p.merged(ctx, file) }
 	view.Failures = p.loop.unrendered.of(p.platform.Commit)
+	view.Memory = &p.loop.memory
 	return view.Choose()
 }
 
@@ -62,20 +63,45 @@ func (u *unrendered) add(keys []platform.RequestKey) {
 
 // merged names the platform commit that brought a file, and its author, where they can be read.
 func (p *pass) merged(ctx context.Context, file string) (commit, author string) {
-	log, err := p.r.Platform.Log(ctx, file, 1)
-	if err != nil || len(log) == 0 {
+	change, err := p.r.Platform.Changed(ctx, p.platform.Commit, file)
+	if err != nil || change.Commit == "" {
 		return "", ""
 	}
-	return log[0].Commit, fmt.Sprintf("%s <%s>", log[0].Author.Name, log[0].Author.Email)
+	return change.Commit, fmt.Sprintf("%s <%s>", change.Author.Name, change.Author.Email)
+}
+
+// later reports whether a file was merged in a later commit than the last changes of others, as of a platform commit. Where that
+// cannot be read it was not.
+func (p *pass) later(ctx context.Context, file, commit string, others []string) bool {
+	came, err := p.r.Platform.Arrived(ctx, p.platform.Commit, file)
+	if err != nil || came.Commit == "" {
+		return false
+	}
+	for _, other := range others {
+		before, err := p.r.Platform.Arrived(ctx, commit, other)
+		if err != nil || before.Commit == came.Commit {
+			return false
+		}
+		if before.Commit == "" { // it was never there
+			continue
+		}
+		if older, err := p.r.Platform.IsAncestor(ctx, before.Commit, came.Commit); err != nil || !older {
+			return false
+		}
+	}
+	return true
 }
 
 // Sources are where a View of one environment gets the facts that are not in the platform.
 type Sources struct {
 	State      string                                                  // the commit of the environment's state
-	Elsewhere  map[string]map[platform.RequestKey]*state.Release       // the records of other environments
+	Elsewhere  map[string]state.Records                                // of other environments
 	Renderer   *render.Renderer                                        //
 	Generation func(ctx context.Context, commit string) (int, error)   // of platform commits; nil: none is older
 	At         func(ctx context.Context, commit string) (fs.FS, error) // of the environment's state; nil: the past cannot be read
+
+	// Later answers promotion.Lookup's question; nil: nobody knows, and each file is taken for later.
+	Later func(ctx context.Context, file, commit string, others []string) bool
 }
 
 // ViewOf is the View that promotion decides from in one environment, as far as Git knows: the caller adds the observations
@@ -87,7 +113,7 @@ func ViewOf(ctx context.Context, p *platform.Platform, environment string, base 
 	return &promotion.View{
 		Platform: p, Environment: e, Head: p.Instances(environment),
 		Lookup: &lookup{ctx: ctx, platform: p, environment: environment, base: base, sources: s},
-		State:  s.State, Releases: base.Releases, Elsewhere: elsewhere,
+		State:  s.State, Releases: base.Records(), Elsewhere: elsewhere,
 		Observe: func(string, platform.RequestKey, string) promotion.Observation { return promotion.Observation{} },
 		Merged:  func(string) (commit, author string) { return "", "" },
 	}
@@ -137,6 +163,10 @@ func (s *lookup) Older(a, b string) bool {
 	}
 	second, err := s.sources.Generation(s.ctx, b)
 	return err == nil && first < second
+}
+
+func (s *lookup) Later(file, commit string, others ...string) bool {
+	return s.sources.Later == nil || s.sources.Later(s.ctx, file, commit, others)
 }
 
 func (s *lookup) Ran(commit string, k platform.RequestKey) (*state.Release, error) {

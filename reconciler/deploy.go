@@ -96,38 +96,30 @@ func (p *pass) clusters() []fleet.Cluster {
 	return list
 }
 
-// awaited are the instances that the platform asks for on a cluster, or may, and that run in the environment but are not there
-// yet, by cluster: a gate keeps them from a cluster whose file came back, or they cannot be rendered. Nothing goes that the head
-// asks for.
-func (p *pass) awaited() map[string]map[apply.Owner]bool {
-	all := map[string]map[apply.Owner]bool{}
-	await := func(k platform.RequestKey, clusters []*platform.Cluster) {
-		r := p.state.base.Releases[k]
-		for _, c := range clusters {
-			if r == nil || r.Absent || r.Clusters[c.Name].Revision != "" {
-				continue
-			}
-			if all[c.Name] == nil {
-				all[c.Name] = map[apply.Owner]bool{}
-			}
-			all[c.Name][apply.Owner{Environment: p.environment.Name, Team: k.Team, Request: k.Name}] = true
+// awaited says whether the platform asks for an instance on a cluster, or may, that runs in the environment but is not there
+// yet: a gate keeps it from a cluster whose file came back, or it cannot be rendered. Nothing goes that the head asks for. The
+// fleet asks about the few that it would remove, later and from other goroutines, so the answers are of published records.
+func (p *pass) awaited() func(cluster string, o apply.Owner) bool {
+	e, platforms, releases := p.environment, p.platform, p.r.cache.records.of(p.loop.environment)
+	return func(cluster string, o apply.Owner) bool {
+		k := platform.RequestKey{Team: o.Team, Name: o.Request}
+		r := releases.Of(k)
+		if r == nil || r.Absent || r.Clusters[cluster].Revision != "" {
+			return false
 		}
-	}
-	for _, i := range p.platform.Instances(p.environment.Name) {
-		await(i.Request.Key, i.Clusters)
-	}
-	var selected []*platform.Cluster
-	for _, c := range p.platform.Clusters {
-		if selects(p.environment, c) && c.State != platform.ClusterDraining {
-			selected = append(selected, c)
+		if asksFor(platforms.Instances(e.Name), k, cluster) {
+			return true
 		}
+		c := platforms.Clusters[cluster]
+		selected := c != nil && selects(e, c) && c.State != platform.ClusterDraining
+		return selected && platforms.Broken(e.Name, k)
 	}
-	for k, r := range p.state.base.Releases {
-		if len(r.Clusters) < len(selected) && p.platform.Broken(p.environment.Name, k) {
-			await(k, selected)
-		}
-	}
-	return all
+}
+
+// asksFor says whether one of the instances, which are sorted by request, is a request's and placed on a cluster.
+func asksFor(instances []*platform.Instance, k platform.RequestKey, cluster string) bool {
+	at, found := slices.BinarySearchFunc(instances, k, func(i *platform.Instance, k platform.RequestKey) int { return i.Request.Key.Compare(k) })
+	return found && slices.ContainsFunc(instances[at].Clusters, func(c *platform.Cluster) bool { return c.Name == cluster })
 }
 
 // identities remembers which cluster answered with which UID.

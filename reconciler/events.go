@@ -53,6 +53,9 @@ func (r *Reconciler) wakeDependents(environment, cause string, why urgency) {
 // Placed takes a result of the fleet about an instance on a cluster. It is meant as fleet.Fleet's Report.
 func (r *Reconciler) Placed(result fleet.Result) {
 	key := platform.RequestKey{Team: result.Team, Name: result.Request}
+	if r.Traces != nil {
+		r.Traces.Placed(result)
+	}
 	r.reportForeign(result)
 	if r.cache.health.take(result) {
 		why := health
@@ -79,7 +82,10 @@ func (r *Reconciler) Placed(result fleet.Result) {
 		if change.Before != "" {
 			about = append(about, "before", change.Before)
 		}
-		if change.Action == apply.Configured && change.Reason != "" && r.Figures != nil {
+		if change.Corrects {
+			r.Board.Corrected(result.Environment, key, result.Cluster, fmt.Sprintf("%s %s: %s", change.Action, change.Object, change.Reason))
+		}
+		if change.Corrects && r.Figures != nil {
 			r.Figures.Corrected(result.Environment, result.Cluster)
 		}
 		r.Logger.Info(string(change.Action), about...)
@@ -158,6 +164,9 @@ func adoption(result fleet.Result) *status.Adoption {
 	return said
 }
 
+// mostAdded bounds the fields set by hand that status has of a placement.
+const mostAdded = 50
+
 // placed is a fleet's result in the words of status.
 func placed(result fleet.Result) status.Placement {
 	p := status.Placement{
@@ -176,6 +185,12 @@ func placed(result fleet.Result) status.Placement {
 	}
 	for _, drift := range result.Drift {
 		p.Drift = append(p.Drift, status.ObjectProblem{Object: drift.Object.String(), Message: drift.Message})
+	}
+	for _, a := range result.Added[:min(len(result.Added), mostAdded)] {
+		p.Added = append(p.Added, status.Added{Object: a.Object.String(), Field: a.Field, Manager: a.Manager, At: a.At})
+	}
+	for _, leaving := range result.Leaving {
+		p.Leaving = append(p.Leaving, status.ObjectProblem{Object: leaving.Object.String(), Message: leaving.Message})
 	}
 	if result.Foreign != nil {
 		p.Problems = append(p.Problems, status.ObjectProblem{Message: result.Message})

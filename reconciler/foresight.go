@@ -131,9 +131,9 @@ func (s *simulation) runUntilQuiet(ctx context.Context) error {
 // pass does the same as pass.advance, without a repository and a fleet. It reports whether there was anything to
 // commit.
 func (s *simulation) pass(ctx context.Context, name string) (bool, error) {
-	base, elsewhere := s.bases[name], map[string]map[platform.RequestKey]*state.Release{}
+	base, elsewhere := s.bases[name], map[string]state.Records{}
 	for other, b := range s.bases {
-		elsewhere[other] = b.Releases
+		elsewhere[other] = b.Records()
 	}
 	view := ViewOf(ctx, s.platform, name, base, Sources{
 		State: s.States[name].Commit, Elsewhere: elsewhere, Renderer: s.Renderer, Generation: s.Generation, At: s.States[name].At,

@@ -23,6 +23,7 @@ var readings = map[string][]string{
 	"Observe":     {"news"},
 	"Merged":      {"platform"},
 	"Failures":    {"platform", "builds"},
+	"Memory":      nil, // it decides nothing
 	"Now":         nil, // Admission.Next
 }
 

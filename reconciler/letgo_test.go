@@ -54,16 +54,18 @@ func TestWhatMayNotComeBackYetIsAwaited(t *testing.T) {
 	s := newSystem(t)
 	s.replace(consumers(2))
 	s.commit("two")
-	require.Empty(t, s.letGo().Awaited)
+	s.letGo()
 	s.git(s.clone(), "revert", "--no-edit", "HEAD")
 	s.git(s.clone(), "push", "-q", "origin", "HEAD:main")
 	s.Trigger.Fire("test")
 	target := s.deployed("dev", func(t fleet.Target) bool { return len(t.Clusters) > 0 })
-	require.Equal(t, map[string]map[apply.Owner]bool{
-		"dev": {{Environment: "dev", Team: "payments", Request: "r0001"}: true},
-	}, target.Awaited)
+	first := apply.Owner{Environment: "dev", Team: "payments", Request: "r0000"}
+	second := apply.Owner{Environment: "dev", Team: "payments", Request: "r0001"}
+	require.True(t, target.Awaited("dev", second))
+	require.False(t, target.Awaited("dev", first), "it came")
+	require.False(t, target.Awaited("prod", second), "nobody asks for it there")
 
 	s.fleet.says(s.Placed)
 	require.NoError(t, s.fleet.Deploy(target))
-	s.deployed("dev", func(t fleet.Target) bool { return len(t.Awaited) == 0 })
+	s.deployed("dev", func(t fleet.Target) bool { return !t.Awaited("dev", second) })
 }

@@ -39,6 +39,9 @@ func (p *pass) accept(ctx context.Context) (frozen string, err error) {
 	if p.state.abandons {
 		return "", nil
 	}
+	if why, err := p.r.overtaken(ctx, last); why != "" || err != nil {
+		return why, err
+	}
 	return fmt.Sprintf("the platform's history was rewritten: %s does not continue %s, which this environment runs; "+
 		"nothing is committed or deleted. Push a branch that contains %s, or, to abandon it, merge "+
 		"decisions/%s/abandon.yaml: an Approval with spec {platform: %s}", p.platform.Commit, last, last, p.environment.Name, last), nil

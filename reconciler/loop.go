@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"transom.dev/fleet"
+	"transom.dev/reconciler/promotion"
 	"transom.dev/reconciler/trigger"
 	"transom.dev/render"
 	"transom.dev/render/platform"
@@ -31,6 +32,7 @@ type loop struct {
 	branch     stateBranch
 	schedule   schedule
 	unrendered unrendered
+	memory     promotion.Memory
 	evidence   evidence // of the files of the state
 	proof      *proof   // of the state that is deployed; nil: there is none yet, or none is needed
 	reported   reported // to status

@@ -58,5 +58,5 @@ func TestADeadlineRunsWhileSomebodyLooks(t *testing.T) {
 
 	ahead.Add(int64(time.Hour))
 	require.Equal(t, state.CauseRollback, cause())
-	require.Contains(t, s.Board.Status().Instances[0].Rejected[0].Message, "last looked at "+said.At.UTC().Format(time.RFC3339))
+	require.Contains(t, s.Board.Status().Instances[0].Rejected[0].Message, "unchanged since "+said.At.UTC().Format(time.RFC3339))
 }

@@ -26,6 +26,7 @@ type pass struct {
 	platform    *platform.Platform
 	environment *platform.Environment
 	state       *stateContent // as fetched, and from the commit on as committed
+	phases      []Phase       // that ended, in order
 }
 
 // reconcile brings an environment's state to the requests of the platform, and the fleet to the state:
@@ -98,6 +99,7 @@ func (p *pass) advance(ctx context.Context, now inputs) error {
 	p.record(ctx, rendered, answers)
 	if p.state.head.Commit != now.head {
 		p.loop.inbox.setCommitted(p.committedFor(rendered))
+		p.trace(rendered)
 	}
 	p.loop.schedule.done, p.loop.schedule.next = now, answers.next()
 	return nil
@@ -123,6 +125,7 @@ func (p *pass) phase(name string) (done func()) {
 	return func() {
 		p.loop.watchdog.enter("", p.r.Now())
 		p.r.took(p.loop.environment, name, time.Since(began))
+		p.phases = append(p.phases, Phase{name, began, time.Now()})
 	}
 }
 

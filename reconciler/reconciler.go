@@ -24,8 +24,9 @@ type Source interface {
 	Fetch(ctx context.Context) (*gitrepo.Snapshot, error)
 	IsAncestor(ctx context.Context, ancestor, descendant string) (bool, error)
 	Show(ctx context.Context, commit string) (gitrepo.CommitInfo, error)
-	Log(ctx context.Context, path string, limit int) ([]gitrepo.CommitInfo, error)
+	Refused(ctx context.Context, commit string, by *gitrepo.Signers) (why string, err error)
 	Changed(ctx context.Context, commit, path string) (gitrepo.CommitInfo, error)
+	Arrived(ctx context.Context, commit, path string) (gitrepo.CommitInfo, error)
 	Generation(ctx context.Context, commit string) (int, error)
 	At(ctx context.Context, commit string) (*gitrepo.Snapshot, error)
 	OtherBranches() []string
@@ -60,7 +61,7 @@ type Figures interface {
 	Corrected(environment, cluster string)
 }
 
-// Reconciler holds the concrete parts. All fields but Repository, Trust, Figures and Further are required, and none is changed once it
+// Reconciler holds the concrete parts. All fields but Repository, Signers, Trust, Figures, Traces and Further are required, and none is changed once it
 // runs.
 type Reconciler struct {
 	PlatformURL string
@@ -76,10 +77,16 @@ type Reconciler struct {
 	// them among them, so that none is written to that is the platform's or another environment's.
 	Repository func(url string) string
 
+	// Signers, if set, are those of whom one has to sign the platform's head, as of now.
+	Signers func() *gitrepo.Signers
+
 	// Trust says which commits of the state branches are believed.
 	Trust Trust
 
 	Figures Figures
+
+	// Traces, if set, take the way of each state commit.
+	Traces Traces
 
 	// Further, if set, finds Problems of the platform that only this daemon can know. They are shown, and hinder nothing.
 	Further func(*platform.Platform) []platform.Problem
@@ -95,6 +102,7 @@ type cache struct {
 	health     observations
 	identities identities
 	told       toldPlatform
+	vouching   vouching
 
 	loading  loading
 	followed followed
@@ -187,6 +195,7 @@ func (r *Reconciler) load(ctx context.Context) (*platform.Platform, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.Board.PlatformFrozen(r.cache.vouching.verdict().frozen) // which logs it where it is news
 	latest := r.cache.readiness.platform()
 	if latest != nil && latest.Commit == head.Commit {
 		r.Board.PlatformReached()
@@ -203,7 +212,7 @@ func (r *Reconciler) load(ctx context.Context) (*platform.Platform, error) {
 	return p, nil
 }
 
-// fetchHead brings the mirror of the platform up to date.
+// fetchHead brings the mirror of the platform up to date, and returns its newest commit that is vouched for.
 func (r *Reconciler) fetchHead(ctx context.Context) (*gitrepo.Snapshot, error) {
 	head, err := r.Platform.Fetch(ctx)
 	if err != nil {
@@ -212,7 +221,7 @@ func (r *Reconciler) fetchHead(ctx context.Context) (*gitrepo.Snapshot, error) {
 	if head.Commit == "" {
 		return nil, noCommit(r.PlatformURL, cmp.Or(r.Board.Branch, "main"), r.Platform.OtherBranches())
 	}
-	return head, nil
+	return r.vouchedFor(ctx, head)
 }
 
 // parse loads the files of the platform's head. Follow and Run call it, one after the other.

@@ -77,12 +77,16 @@ func (p *pass) setCommittedAt(list []status.Instance, touched []platform.Request
 // few is how many instances of a pass are looked into one by one.
 const few = 20
 
-// addStanding adds to an instance the gates that it waits for, its candidate, and how that differs from the release that it has.
+// addStanding adds to an instance the gates that it waits for, the deadline of its rollout, its candidate, and how that differs from
+// the release that it has.
 func (p *pass) addStanding(ctx context.Context, in *status.Instance, s *promotion.Standing) {
 	if s == nil {
 		return
 	}
 	in.Debts = s.Debts
+	if in.Rollout != nil {
+		in.Rollout.Deadline = s.Deadline
+	}
 	for _, g := range s.Gates {
 		in.Waiting = append(in.Waiting, status.Gate(g))
 	}

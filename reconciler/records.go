@@ -1,7 +1,6 @@
 package reconciler
 
 import (
-	"maps"
 	"sync"
 
 	"transom.dev/render/platform"
@@ -15,10 +14,10 @@ type records struct {
 	known map[string]committed // by environment
 }
 
-// committed are the records of one state commit. They are never changed.
+// committed are the records of one state commit.
 type committed struct {
 	commit   string
-	releases map[platform.RequestKey]*state.Release
+	releases state.Records
 }
 
 // publish keeps the records of an environment and reports whether they are news to the others.
@@ -31,8 +30,15 @@ func (s *records) publish(environment string, state *stateContent) bool {
 	if s.known == nil {
 		s.known = map[string]committed{}
 	}
-	s.known[environment] = committed{state.believed.Commit, maps.Clone(state.base.Releases)}
+	s.known[environment] = committed{state.believed.Commit, state.base.Records()}
 	return true
+}
+
+// of returns the records of an environment as they were published last.
+func (s *records) of(environment string) state.Records {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.known[environment].releases
 }
 
 // forget drops an environment that the platform no longer has.

@@ -1,9 +1,6 @@
 package reconciler_test
 
 import (
-	"crypto/ed25519"
-	"crypto/rand"
-	"encoding/pem"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,7 +10,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/crypto/ssh"
 
 	"transom.dev/fleet"
 	"transom.dev/reconciler"
@@ -24,14 +20,7 @@ import (
 // newKey makes a key to sign with.
 func newKey(t testing.TB) *gitrepo.SigningKey {
 	t.Helper()
-	_, private, err := ed25519.GenerateKey(rand.Reader)
-	require.NoError(t, err)
-	block, err := ssh.MarshalPrivateKey(private, "")
-	require.NoError(t, err)
-	file := filepath.Join(t.TempDir(), "key")
-	require.NoError(t, os.WriteFile(file, pem.EncodeToMemory(block), 0o600))
-	key, err := gitrepo.ReadSigningKey(file)
-	require.NoError(t, err)
+	key, _ := newSigner(t)
 	return key
 }
 

@@ -26,8 +26,9 @@ type Base struct {
 	// Identity is given to a state repository that has none yet, along with the next change; empty: it gets none.
 	Identity string
 
-	index *index
-	taken *mark // the last State that Advance took in
+	index   *index
+	records *state.Records // of Releases; nil: nobody asked for them
+	taken   *mark          // the last State that Advance took in
 }
 
 // Advance makes the base the one after the commit of the State, which has these files. The Renderer whose State it is then
@@ -46,7 +47,31 @@ func (b *Base) Advance(s *State, files fs.FS) {
 	for _, k := range s.Forgotten {
 		delete(b.Releases, k) // the index has nothing of a tombstone
 	}
+	if b.records != nil {
+		b.advanceRecords(s)
+	}
 	b.Fleet, b.Files, b.taken = s.Fleet, files, s.mark
+}
+
+// Records are the Releases as a value that stays as it is when the base advances.
+func (b *Base) Records() state.Records {
+	if b.records == nil {
+		all := state.RecordsOf(b.Releases)
+		b.records = &all
+	}
+	return *b.records
+}
+
+func (b *Base) advanceRecords(s *State) {
+	changes := maps.Clone(s.Releases)
+	for _, k := range s.Forgotten {
+		if changes == nil {
+			changes = map[platform.RequestKey]*state.Release{}
+		}
+		changes[k] = nil
+	}
+	next := b.records.With(changes)
+	b.records = &next
 }
 
 // After is the base once a State is committed, for somebody who does not commit it.

@@ -111,6 +111,9 @@ func renderKey(i *platform.Instance, in platform.Inputs, h hooks) string {
 	if i.Environment.External {
 		depends["signed"] = true
 	}
+	if i.Environment.Drift == state.DriftStrict {
+		depends["drift"] = state.DriftStrict
+	}
 	if i.Version.Chart != nil {
 		depends["kubernetes"] = i.Environment.Kubernetes
 	}

@@ -181,8 +181,8 @@ func (b *builder) render(c *candidate, placed *placement) error {
 	if !b.checkRendered(c, placed, w, sources, nodes) {
 		return nil
 	}
-	if b.environment.External {
-		if manifest, err = sign(manifest); err != nil {
+	if mark := markOf(b.environment); mark != nil {
+		if manifest, err = mark(manifest); err != nil {
 			c.report(kustomizationOf(c.instance.Version), "build", "%v", err)
 			return nil
 		}

@@ -13,18 +13,39 @@ import (
 
 // sign has every object of a manifest that Kustomize wrote carry its digest. Nothing else changes.
 func sign(manifest []byte) ([]byte, error) {
+	return annotate(manifest, state.AnnotationDigest, func(object map[string]any) string { return platform.Digest(object) })
+}
+
+// markStrict has every object of a manifest say that nothing stays that is set by hand beside its fields.
+func markStrict(manifest []byte) ([]byte, error) {
+	return annotate(manifest, state.AnnotationDrift, func(map[string]any) string { return state.DriftStrict })
+}
+
+// markOf is how the manifests of an environment's instances are annotated after they are built; nil: not at all.
+func markOf(e *platform.Environment) func(manifest []byte) ([]byte, error) {
+	switch {
+	case e.External:
+		return sign
+	case e.Drift == state.DriftStrict:
+		return markStrict
+	}
+	return nil
+}
+
+// annotate has every object of a manifest that Kustomize wrote carry an annotation. Nothing else changes.
+func annotate(manifest []byte, name string, value func(object map[string]any) string) ([]byte, error) {
 	documents := splitDocuments(manifest)
 	for n, document := range documents {
-		signed, err := signObject(document)
+		annotated, err := annotateObject(document, name, value)
 		if err != nil {
-			return nil, fmt.Errorf("sign object %d of the manifest: %w", n+1, err)
+			return nil, fmt.Errorf("annotate object %d of the manifest: %w", n+1, err)
 		}
-		documents[n] = signed
+		documents[n] = annotated
 	}
 	return bytes.Join(documents, []byte("\n---\n")), nil
 }
 
-func signObject(document []byte) ([]byte, error) {
+func annotateObject(document []byte, name string, value func(object map[string]any) string) ([]byte, error) {
 	object, err := genericObject(document)
 	if err != nil {
 		return nil, err
@@ -37,7 +58,7 @@ func signObject(document []byte) ([]byte, error) {
 	if metadata == nil || len(metadata.Content) == 0 {
 		return nil, fmt.Errorf("it has no metadata")
 	}
-	line := fmt.Sprintf("%s: %s", state.AnnotationDigest, platform.Digest(object))
+	line := fmt.Sprintf("%s: %s", name, value(object))
 	lines := bytes.Split(document, []byte("\n"))
 	indent := func(n int) []byte { return bytes.Repeat([]byte(" "), n) }
 	first := metadata.Content[0]

@@ -16,8 +16,8 @@ import (
 	"transom.dev/render/platform"
 )
 
-// acme is the example with its environments applied by another agent, or not.
-func acme(t *testing.T, external bool) *platform.Platform {
+// acme is the example with a line more in the spec of its environments.
+func acme(t *testing.T, line string) *platform.Platform {
 	t.Helper()
 	files := fstest.MapFS{}
 	example := os.DirFS("../examples/acme")
@@ -26,8 +26,8 @@ func acme(t *testing.T, external bool) *platform.Platform {
 			return err
 		}
 		content, err := fs.ReadFile(example, name)
-		if external && path.Dir(name) == "environments" {
-			content = bytes.Replace(content, []byte("\nspec:\n"), []byte("\nspec:\n  apply: external\n"), 1)
+		if path.Dir(name) == "environments" {
+			content = bytes.Replace(content, []byte("\nspec:\n"), []byte("\nspec:\n"+line), 1)
 		}
 		put(files, name, content)
 		return err
@@ -38,7 +38,7 @@ func acme(t *testing.T, external bool) *platform.Platform {
 // TestWhatAnotherAgentAppliesCarriesItsDigest, and is the same otherwise: every object of the example, and of its
 // namespaces.
 func TestWhatAnotherAgentAppliesCarriesItsDigest(t *testing.T) {
-	plain, signed := acme(t, false), acme(t, true)
+	plain, signed := acme(t, ""), acme(t, "  apply: external\n")
 	objects := 0
 	for _, environment := range []string{"dev", "staging", "prod"} {
 		before, after := renderAll(t, plain, environment, nil), renderAll(t, signed, environment, nil)
@@ -62,6 +62,43 @@ func TestWhatAnotherAgentAppliesCarriesItsDigest(t *testing.T) {
 		}
 	}
 	require.Greater(t, objects, 50)
+}
+
+// TestStrictIsAChangeOfTheEnvironment: every object of an instance says that its environment is strict, and is the same otherwise; the
+// render keys change, so that it passes gates and waves. The objects around a namespace stay as they are, and so does everything
+// while the environment does not ask for it.
+func TestStrictIsAChangeOfTheEnvironment(t *testing.T) {
+	plain, strict, correct := acme(t, ""), acme(t, "  drift: strict\n"), acme(t, "  drift: correct\n")
+	before, after := renderAll(t, plain, "dev", nil), renderAll(t, strict, "dev", nil)
+	require.Equal(t, before.Changes, renderAll(t, correct, "dev", nil).Changes)
+	objects := 0
+	for name, manifest := range before.Changes {
+		if !strings.HasPrefix(name, "clusters/") {
+			continue
+		}
+		if path.Base(name) == "_namespace.yaml" {
+			require.Equal(t, string(manifest), string(after.Changes[name]))
+			continue
+		}
+		want, got := objectsOf(t, manifest), objectsOf(t, after.Changes[name])
+		require.Len(t, got, len(want), name)
+		for i, o := range got {
+			annotations := o.GetAnnotations()
+			require.Equal(t, "strict", annotations["transom.dev/drift"])
+			delete(annotations, "transom.dev/drift")
+			if o.SetAnnotations(annotations); len(annotations) == 0 {
+				unstructured.RemoveNestedField(o.Object, "metadata", "annotations")
+			}
+			require.Equal(t, want[i].Object, o.Object)
+			objects++
+		}
+	}
+	require.Greater(t, objects, 10)
+	for key, release := range before.Releases {
+		for cluster, placed := range release.Clusters {
+			require.NotEqual(t, placed.RenderKey, after.Releases[key].Clusters[cluster].RenderKey)
+		}
+	}
 }
 
 func objectsOf(t *testing.T, manifest []byte) (all []*unstructured.Unstructured) {

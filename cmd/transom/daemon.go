@@ -6,11 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"transom.dev/cmd/transom/internal/client"
+	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/cmd/transom/internal/tree"
+	"transom.dev/reconciler/status"
 	"transom.dev/render/wording"
 )
 
@@ -38,4 +41,44 @@ func unknownEnvironment(ctx context.Context, c client.Client, name string) error
 		there = append(there, e.Name)
 	}
 	return fmt.Errorf("no environment %q on the platform %s%s", name, s.Platform.URL, wording.Suggest(name, there))
+}
+
+// unknown is an error if the daemon does not know the environment, the team or the request that a status was asked about, with
+// the name that was probably meant.
+func unknown(ctx context.Context, c client.Client, s status.Status, about client.Selection) error {
+	if about.Environment != "" && len(s.Environments) == 0 {
+		return unknownEnvironment(ctx, c, about.Environment)
+	}
+	if about.Team == "" || len(s.Instances) > 0 {
+		return nil
+	}
+	named, kind, where := about.Team, "requests of team "+about.Team, "on the platform "+s.Platform.URL
+	if about.Request != "" {
+		named = about.Team + "/" + about.Request
+		kind = "request " + named
+	}
+	if about.Environment != "" {
+		where = "in environment " + about.Environment
+	}
+	if unread := tree.Unread(s); unread != "" {
+		return fmt.Errorf("no %s known yet: %s", kind, unread)
+	}
+	return fmt.Errorf("no %s %s at commit %s%s", kind, where, terminal.Short(s.Platform.Commit), suggestName(ctx, c, about.Environment, named))
+}
+
+// suggestName suggests the team or the request that was probably meant.
+func suggestName(ctx context.Context, c client.Client, environment, named string) string {
+	s, err := c.Status(ctx, client.Selection{Environment: environment, Objects: "none"})
+	if err != nil {
+		return "" // the answer stays the same without a suggestion
+	}
+	var there []string
+	for _, in := range s.Instances {
+		if strings.Contains(named, "/") {
+			there = append(there, in.Request.String())
+		} else {
+			there = append(there, in.Request.Team)
+		}
+	}
+	return wording.Suggest(named, there)
 }

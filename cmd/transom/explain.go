@@ -132,15 +132,12 @@ func (o *explainOptions) known(ctx context.Context, environment string, key plat
 	if !errors.As(err, &refused) || refused.Code != http.StatusNotFound {
 		return err
 	}
-	asked := statusOptions{client: o.records.client, environment: environment}
-	s, unanswered := asked.client.Status(ctx, client.Selection{Team: key.Team, Request: key.Name, Environment: environment, Objects: "none"})
+	about := client.Selection{Team: key.Team, Request: key.Name, Environment: environment, Objects: "none"}
+	s, unanswered := o.records.client.Status(ctx, about)
 	if unanswered != nil {
 		return err
 	}
-	if unknown := asked.known(ctx, s, key.Team, key.Name); unknown != nil {
-		return unknown
-	}
-	return err
+	return cmp.Or(unknown(ctx, o.records.client, s, about), err)
 }
 
 // offline follows a trace through the repositories themselves.

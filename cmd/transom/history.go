@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -93,7 +94,7 @@ func historyText(w io.Writer, p terminal.Paint, entries []*audit.Entry) {
 		}
 		trail := "state " + p.Yellow(terminal.Short(e.State))
 		if e.Platform != "" {
-			trail += ", platform " + p.Yellow(terminal.Short(e.Platform))
+			trail += ", platform " + p.Yellow(terminal.Short(cmp.Or(e.Changed, e.Platform)))
 		}
 		if e.Author != "" {
 			trail += ", " + e.Author

@@ -52,8 +52,8 @@ func newRoot() *cobra.Command {
 		Long: `Transom renders what developers request from what the platform team offers, commits it to a state repository
 per environment, and applies that to a fleet of Kubernetes clusters.
 
-Exits with 0 when all is well, with 1 for an error or where what is to be merged has Problems, and with 2 where --exit-code
-was given and something would change. status answers with 0 whatever it shows, but for --wait.`,
+Exits with 0 when all is well, with 1 for an error or where what is to be merged has Problems, and
+with 2 where --exit-code was given and something would change. status answers with 0 whatever it shows, but for --wait.`,
 		Example: `  transom demo
   transom check ./platform
   transom status payments/orders-db`,
@@ -85,6 +85,7 @@ was given and something would change. status answers with 0 whatever it shows, b
 		newHold(),
 		newPin(),
 		newRollback(),
+		newTidy(),
 		newSet(),
 		newInit(),
 		newNew(),

@@ -44,7 +44,8 @@ which cannot tell what is on its way to an environment or held back.
 With --live, the clusters are asked what taking over would do, for every request with adopt: true and every namespace that
 an environment lets be taken over: the API servers dry-run all objects of the instance, and nothing is written. Listed are
 the objects that would be refused, and the fields that would go, with the digest that an Approval names, and the data that
-was kept when a request of the same name was removed and that it starts on. --kubeconfigs is a directory with
+was kept when a request of the same name was removed and that it starts on. For an environment with drift: strict they are also
+asked what was set by hand on its objects, and the plan lists what goes. --kubeconfigs is a directory with
 <cluster>.kubeconfig files, as the daemon has.
 
 Values of Secrets are not shown. What has a Problem keeps what it has; such Problems are listed, those that what is merged
@@ -95,7 +96,7 @@ func newPlan() *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&o.against.Base, "base", "", "compare with what a Git revision or a directory renders to")
 	statesFlags(cmd, &o.against.States)
-	f.BoolVar(&o.live, "live", false, "ask the clusters what taking over existing objects would do")
+	f.BoolVar(&o.live, "live", false, "ask the clusters what taking over existing objects, or drift: strict, would do")
 	f.StringVar(&o.kubeconfigs, "kubeconfigs", "", "with --live: directory with <cluster>.kubeconfig files")
 	allowKubeconfigFlag(f, &o.allowed)
 	f.BoolVar(&o.exitCode, "exit-code", false, "exit with 2 when something changes")

@@ -18,12 +18,17 @@ import (
 	"transom.dev/render/state"
 )
 
-// adoptions asks the clusters of a plan's environments for the effects of taking over objects there.
+// adoptions asks the clusters of a plan's environments for the effects of taking over objects there, and for what was set by hand and
+// is taken back where an environment is strict.
 func adoptions(ctx context.Context, p *plan.Plan, keys credential.Keys) (all []plan.Adoption, err error) {
 	for _, name := range workspace.Environments(p.Platform) {
 		e := p.Platform.Environments[name]
+		begins := newInstances(p)
+		if e.Drift == state.DriftStrict {
+			begins = func(apply.Owner) bool { return true }
+		}
 		target := fleet.Target{
-			Environment: name, Snapshot: files{p.After[name].Files}, Begins: newInstances(p),
+			Environment: name, Snapshot: files{p.After[name].Files}, Begins: begins,
 			Rules: fleet.Rules{
 				External: e.External, Adoptions: p.Platform.Adoptions(name), AdoptNamespaces: e.Namespace.Adopt, Impersonate: e.Impersonate,
 			},
@@ -39,8 +44,9 @@ func adoptions(ctx context.Context, p *plan.Plan, keys credential.Keys) (all []p
 			return nil, fmt.Errorf("ask the clusters of %s: %w", name, err)
 		}
 		for _, r := range results {
-			if r.Adopts > 0 || len(r.Resumes) > 0 || r.Err != nil || len(r.Problems) > 0 {
-				all = append(all, adoptionOf(r))
+			a := adoptionOf(r)
+			if r.Adopts > 0 || len(r.Resumes) > 0 || r.Err != nil || len(r.Problems) > 0 || len(a.TakesBack) > 0 {
+				all = append(all, a)
 			}
 		}
 	}
@@ -63,6 +69,11 @@ func adoptionOf(r fleet.Result) plan.Adoption {
 		a.Digest = r.Adoption.Digest
 		for _, e := range r.Adoption.Effects {
 			a.Effects = append(a.Effects, e.String())
+		}
+	}
+	for _, added := range r.Added {
+		if added.Goes {
+			a.TakesBack = append(a.TakesBack, added.String())
 		}
 	}
 	for _, u := range r.Untried {

@@ -52,15 +52,17 @@ type serveOptions struct {
 	logFormat   string
 	notice      noticeOptions
 	trust       trustOptions
+	signers     signerOptions
 	outside     outsideOptions
 	access      accessOptions
 	lease       leaseOptions
 	notify      notifyOptions
+	news        newsOptions
 	forge       forgeOptions
 }
 
 // moreServeHelp is about groups of flags.
-const moreServeHelp = leaseHelp + "\n\n" + noticeHelp + "\n\n" + forgeHelp
+const moreServeHelp = signerHelp + "\n\n" + leaseHelp + "\n\n" + noticeHelp + "\n\n" + forgeHelp + "\n\n" + traceHelp
 
 func newServe() *cobra.Command {
 	var o serveOptions
@@ -131,10 +133,12 @@ func (o *serveOptions) flags(f *pflag.FlagSet) {
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "log every pass")
 	o.notice.flags(f)
 	o.trust.flags(f)
+	o.signers.flags(f)
 	o.outside.flags(f)
 	o.access.flags(f)
 	o.lease.flags(f)
 	o.notify.flags(f)
+	o.news.flags(f)
 	o.forge.flags(f)
 	f.StringVar(&o.logFormat, "log-format", "auto", "text, json, or auto: text on a terminal")
 }
@@ -149,7 +153,7 @@ func serve(ctx context.Context, o serveOptions, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	release, err := claimData(o.data)
+	release, err := claimData(ctx, o.data)
 	if err != nil {
 		return err
 	}
@@ -192,7 +196,7 @@ func (o *serveOptions) run(ctx context.Context, end context.CancelFunc, self *re
 	board.Branch = source.Branch
 	r := &reconciler.Reconciler{
 		PlatformURL: o.platform, Platform: source, Board: board, Trigger: latch, Logger: logger, Now: time.Now,
-		Figures: figures, Trust: o.trust.read,
+		Figures: figures, Trust: o.trust.read, Signers: o.signers.now(),
 		Repository: func(url string) string { return gitrepo.Canonical(remote.Resolve(o.platform, url)) },
 	}
 	following := &followed{board: board, latch: latch, logger: logger}
@@ -205,6 +209,7 @@ func (o *serveOptions) run(ctx context.Context, end context.CancelFunc, self *re
 
 	group, ctx := errgroup.WithContext(ctx)
 	o.notify.start(ctx, group, r, figures)
+	o.news.start(self.work.add, board, f, figures, logger)
 	r.OpenState = func(e *platform.Environment) (reconciler.StateRepo, error) {
 		repo := repositories.Open(remote.Resolve(o.platform, e.State.URL), e.State.Branch)
 		traces.opened(e.Name, repo)
@@ -216,6 +221,8 @@ func (o *serveOptions) run(ctx context.Context, end context.CancelFunc, self *re
 	self.work.add(f.Run)
 	self.work.add(r.Run)
 	group.Go(func() error { return trigger.Every(ctx, o.notice.interval, func() { latch.Fire("interval") }) })
+	r.Traces = traceChanges(ctx, self.work.add, logger)
+	o.signers.watch(ctx, group, latch, logger)
 	o.keys.watch(self.work.add, f.Reconnect, logger)
 	heard := o.forge.tell(self.work.add, board, traces, repositories, following.heard)
 	group.Go(func() error {
@@ -275,7 +282,7 @@ func (o *serveOptions) prepare() (gitrepo.Credentials, error) {
 	if err := o.keys.open(); err != nil {
 		return credentials, err
 	}
-	if err := errors.Join(o.outside.check(), o.notice.check(), o.lease.check(), o.forge.check(), o.notify.open()); err != nil {
+	if err := errors.Join(o.outside.check(), o.notice.check(), o.lease.check(), o.forge.check(), o.notify.open(), o.signers.open()); err != nil {
 		return credentials, err
 	}
 	if o.trust.read, err = o.trust.trust(); err != nil {

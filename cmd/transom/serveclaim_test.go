@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
@@ -11,25 +12,28 @@ import (
 
 func TestOneDaemonHasADataDirectory(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
-	release, err := claimData(dir)
+	release, err := claimData(t.Context(), dir)
 	require.NoError(t, err)
-	_, err = claimData(dir)
+	_, err = claimData(t.Context(), dir)
 	require.ErrorContains(t, err, "another transom serve (process ")
 	require.ErrorContains(t, err, "uses --data "+dir)
 	release()
-	release, err = claimData(dir)
+	release, err = claimData(t.Context(), dir)
 	require.NoError(t, err, "the one before has ended")
+	time.AfterFunc(100*time.Millisecond, release)
+	release, err = claimData(t.Context(), dir)
+	require.NoError(t, err, "the one before ends a moment later")
 	release()
 }
 
 func TestDataThatCannotBeWrittenIsRefused(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
-	_, err := claimData(filepath.Join(file, "data"))
+	_, err := claimData(t.Context(), filepath.Join(file, "data"))
 	require.ErrorContains(t, err, "it must be a directory that the daemon can write to")
 	taken := filepath.Join(t.TempDir(), "data")
 	require.NoError(t, os.MkdirAll(filepath.Join(taken, "lock"), 0o750))
-	_, err = claimData(taken)
+	_, err = claimData(t.Context(), taken)
 	require.ErrorContains(t, err, "it must be a directory that the daemon can write to")
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -14,7 +13,6 @@ import (
 	"transom.dev/cmd/transom/internal/tree"
 	"transom.dev/reconciler/status"
 	"transom.dev/render/platform"
-	"transom.dev/render/wording"
 )
 
 // statusOptions are the flags of status.
@@ -40,7 +38,7 @@ func newStatus() *cobra.Command {
 What is healthy takes one line; anything else is opened down to the object that is the reason. Of more than forty
 requests those that are at rest are counted. The last line counts what runs, and the requests that have a Problem or wait. Naming a request, or --verbose, opens everything: its path through the
 environments in promotion order, with the gates that it waits for, how far its rollout is, what failed, and the
-decisions that bind it. --offering shows version skew instead. Whatever it shows, it exits with 0: it was asked, and answered.
+decisions that bind it; of objects that are well it gives the number, and --verbose lists them. --offering shows version skew instead. Whatever it shows, it exits with 0: it was asked, and answered.
 
 With --wait the command follows one environment until --commit, or whatever is merged now, is live and healthy there; it
 exits with 1 if a person has to mend something, or at the timeout. With --watch it shows the same as without it again and
@@ -140,7 +138,7 @@ func (o *statusOptions) ask(ctx context.Context, team, request string) (status.S
 	if err != nil {
 		return s, err
 	}
-	return s, o.known(ctx, s, team, request)
+	return s, unknown(ctx, o.client, s, about)
 }
 
 // opens reports whether healthy instances are shown with their objects.
@@ -149,46 +147,7 @@ func (o *statusOptions) opens(request string) bool { return o.verbose || request
 // text returns a function that prints a status for people, with colours if seen is a terminal.
 func (o *statusOptions) text(seen io.Writer, s status.Status, team, request string) func(io.Writer) {
 	return func(w io.Writer) {
-		t := tree.Printer{W: w, Paint: terminal.PaintFor(seen), Open: o.opens(request), Now: time.Now()}
+		t := tree.Printer{W: w, Paint: terminal.PaintFor(seen), Open: o.opens(request), All: o.verbose, Now: time.Now()}
 		t.Status(s, team != "" || o.environment != "")
 	}
-}
-
-// known is an error if the daemon does not know the environment, the team or the request, with the name that was probably meant.
-func (o *statusOptions) known(ctx context.Context, s status.Status, team, request string) error {
-	if o.environment != "" && len(s.Environments) == 0 {
-		return unknownEnvironment(ctx, o.client, o.environment)
-	}
-	if team == "" || len(s.Instances) > 0 {
-		return nil
-	}
-	named, what, where := team, "requests of team "+team, "on the platform "+s.Platform.URL
-	if request != "" {
-		named = team + "/" + request
-		what = "request " + named
-	}
-	if o.environment != "" {
-		where = "in environment " + o.environment
-	}
-	if unread := tree.Unread(s); unread != "" {
-		return fmt.Errorf("no %s known yet: %s", what, unread)
-	}
-	return fmt.Errorf("no %s %s at commit %s%s", what, where, terminal.Short(s.Platform.Commit), o.suggestName(ctx, named))
-}
-
-// suggestName suggests the team or the request that was probably meant.
-func (o *statusOptions) suggestName(ctx context.Context, named string) string {
-	s, err := o.client.Status(ctx, client.Selection{Environment: o.environment, Objects: "none"})
-	if err != nil {
-		return "" // the answer stays the same without a suggestion
-	}
-	var there []string
-	for _, in := range s.Instances {
-		if strings.Contains(named, "/") {
-			there = append(there, in.Request.String())
-		} else {
-			there = append(there, in.Request.Team)
-		}
-	}
-	return wording.Suggest(named, there)
 }

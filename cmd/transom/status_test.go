@@ -131,6 +131,7 @@ func TestStatusIsATree(t *testing.T) {
 func TestStatusNamesWhatHoldsAnEnvironment(t *testing.T) {
 	b := status.NewBoard(time.Now)
 	b.PlatformFailed("/srv/platform.git", errors.New("fetch platform: no such repository"))
+	b.PlatformFrozen("commit 9f2c1ab of Ann <ann@acme.example> is not vouched for: it is not signed")
 	b.Reconciled(status.Environment{Name: "prod", Frozen: "the platform's history was rewritten"}, nil)
 	b.EnvironmentFailed("dev", errors.New("push refused"))
 	stdout, _, code := transom(t, web.Options{Board: b}, "status")

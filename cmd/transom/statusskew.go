@@ -15,11 +15,12 @@ import (
 
 // showSkew prints which versions of an offering are wanted, applied and healthy, by environment and cluster.
 func (o *statusOptions) showSkew(ctx context.Context, w io.Writer) error {
-	s, err := o.client.Status(ctx, client.Selection{Environment: o.environment, Objects: "none"})
+	about := client.Selection{Environment: o.environment, Objects: "none"}
+	s, err := o.client.Status(ctx, about)
 	if err != nil {
 		return err
 	}
-	if err := o.known(ctx, s, "", ""); err != nil {
+	if err := unknown(ctx, o.client, s, about); err != nil {
 		return err
 	}
 	found := skew.Of(s, o.offering)

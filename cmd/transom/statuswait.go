@@ -108,7 +108,7 @@ func (w *waiting) takeAnswer(p status.Progress, now time.Time) bool {
 	w.last, w.awaySince = p, time.Time{}
 	w.tell(summary(p))
 	if !p.Reconciled {
-		return false
+		return p.Frozen != "" && w.frozen(p.Frozen, now)
 	}
 	if w.named != "" && p.Instances == 0 {
 		if w.done = w.seen; !w.done {
@@ -144,6 +144,18 @@ func (w *waiting) failed(p status.Progress, now time.Time) bool {
 	}
 	w.reason = ""
 	return false
+}
+
+// frozen says whether the platform's head has not been followed for a while: a signed commit may be on its way.
+func (w *waiting) frozen(why string, now time.Time) bool {
+	if w.failedSince.IsZero() {
+		w.failedSince = now
+	}
+	if now.Sub(w.failedSince) <= failureLasts {
+		return false
+	}
+	w.reason = why
+	return true
 }
 
 // timeUp ends the wait; an error says that it was interrupted, or that the daemon never answered.

@@ -99,6 +99,16 @@ func TestAnythingBeforeTheCommitIsOldNews(t *testing.T) {
 	require.True(t, w.done)
 }
 
+func TestACommitOnAFrozenPlatformIsWaitedForAWhile(t *testing.T) {
+	frozen := status.Progress{Environment: "dev", Head: "c1", Frozen: "the head is not signed"}
+	w, took := wait(t, "", answers(frozen))
+	require.False(t, w.done)
+	require.Equal(t, "the head is not signed", w.reason)
+	require.Greater(t, took, failureLasts)
+	w, _ = wait(t, "", answers(frozen, frozen, status.Progress{Environment: "dev", Head: "c2", Reconciled: true, Done: true}))
+	require.True(t, w.done, "a signed commit came on top")
+}
+
 func TestARemovalIsDoneOnceTheRequestIsGone(t *testing.T) {
 	leaving := status.Progress{Environment: "dev", Reconciled: true, Instances: 1, Total: 1, Waiting: []status.Reason{{Message: "being removed"}}}
 	gone := status.Progress{Environment: "dev", Reconciled: true, Done: true}

@@ -33,7 +33,8 @@
 // that needs it. An object needs it if its digest differs, if it is gone, or if someone took a field of it. Annotations of the
 // objects say in which step they come, whether they go before the objects that replace them, and whether they may be deleted
 // and made anew where they cannot change in place. Fields that others fill or set are theirs: shared.go, replicas.go, filled.go and
-// serverfields.go have them.
+// serverfields.go have them. Fields that people set by hand beside them are told, and taken back where the manifest says
+// so: added.go.
 //
 // # A cluster
 //

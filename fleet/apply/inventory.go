@@ -8,6 +8,7 @@ import (
 
 	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"transom.dev/render/platform"
 )
@@ -28,6 +29,7 @@ const (
 // does not have that commit in its history, prunes nothing that it lists: an object that it does not desire may have been
 // brought by a later state, or by another installation's. See Lineage.
 type inventory struct {
+	uid        types.UID
 	version    string
 	objects    map[Object]bool
 	adopted    map[Object]bool // those that others had made
@@ -81,7 +83,7 @@ func (inv *inventory) parts() map[string]map[Object]bool {
 
 func readInventory(m *v1.ConfigMap) *inventory {
 	inv := newInventory()
-	inv.version, inv.checkpoint = m.ResourceVersion, readCheckpoint(m.Annotations[soakedAnnotation])
+	inv.uid, inv.version, inv.checkpoint = m.UID, m.ResourceVersion, readCheckpoint(m.Annotations[soakedAnnotation])
 	inv.signature, inv.takeovers = readSignature(m.Annotations), strings.Fields(m.Annotations[takeoversAnnotation])
 	inv.scope = platform.Scope(m.Annotations[scopeAnnotation])
 	inv.admitted = readAdmitted(m.Data[admittedData])

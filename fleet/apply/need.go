@@ -18,7 +18,10 @@ func (w writer) writeIfNeeded(ctx context.Context, d *desired) error {
 			return err
 		}
 	}
-	return w.generateValues(ctx, d)
+	if err := w.generateValues(ctx, d); err != nil {
+		return err
+	}
+	return w.takeBack(ctx, d)
 }
 
 // needsWrite says whether an object must be written, and if somebody took fields of it, who. One that was refused and is not to be tried

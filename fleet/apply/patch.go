@@ -107,12 +107,14 @@ func (w writer) recordChange(d *desired, after *live, reason string) {
 		d.change = &Change{Object: d.object, Action: Created}
 		if d.untried != "" {
 			d.change.Reason = "it could not be tried before: " + d.untried
+		} else if w.inventory.listed[d.object] && d.watch.lostSince(d.object, time.Time{}) {
+			d.change.Corrects, d.change.Reason = true, "it had been deleted"
 		}
 	case adopts:
 		d.change = &Change{Object: d.object, Action: Adopted, Reason: d.origin(), Before: d.before()}
 	case back != nil:
 		d.change = &Change{Object: d.object, Action: Resumed, Reason: back.resumes()}
 	case before.version != after.version:
-		d.change = &Change{Object: d.object, Action: Configured, Reason: reason}
+		d.change = &Change{Object: d.object, Action: Configured, Reason: reason, Corrects: reason != ""}
 	}
 }

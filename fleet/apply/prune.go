@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -31,6 +32,7 @@ type pruning struct {
 	gone    []Change  // objects that were deleted or let go
 	waiting []Object  // objects to be pruned that are still there
 	refused []Problem // of objects that cannot be pruned
+	leaving []Problem // of objects that hang while they are being deleted
 	later   string    // the commit of a later state, whose daemon is to prune
 }
 
@@ -173,6 +175,7 @@ type fate struct {
 	object  Object
 	outcome outcome
 	reason  string
+	hangs   string // why it is still there although it is being deleted
 }
 
 // pruneSet retires objects side by side and returns those that may leave the inventory.
@@ -181,9 +184,8 @@ func (p *pruning) pruneSet(ctx context.Context, set []Object) ([]Object, error) 
 	for i, o := range set {
 		fates[i] = &fate{object: o}
 	}
-	err := each(ctx, fates, func(ctx context.Context, f *fate) (err error) {
-		f.outcome, f.reason, err = p.pruneOne(ctx, f.object)
-		return err
+	err := each(ctx, fates, func(ctx context.Context, f *fate) error {
+		return p.pruneOne(ctx, f)
 	})
 	var finished []Object
 	for _, f := range fates {
@@ -199,28 +201,43 @@ func (p *pruning) pruneSet(ctx context.Context, set []Object) ([]Object, error) 
 			fallthrough
 		default:
 			p.waiting = append(p.waiting, f.object)
+			if f.hangs != "" {
+				p.leaving = append(p.leaving, Problem{Object: f.object, Message: f.hangs})
+			}
 		}
 	}
 	return finished, err
 }
 
 // pruneOne reads an object and deletes it if that may be, as it was read.
-func (p *pruning) pruneOne(ctx context.Context, o Object) (outcome, string, error) {
-	k, err := p.client.kinds.find(ctx, schema.GroupVersionKind{Group: o.Group, Kind: o.Kind})
+func (p *pruning) pruneOne(ctx context.Context, f *fate) error {
+	k, err := p.client.kinds.find(ctx, schema.GroupVersionKind{Group: f.object.Group, Kind: f.object.Kind})
 	if err != nil {
-		return pending, "", err
+		return err
 	}
-	if k == nil {
-		return p.pruneUnserved(ctx, o)
+	var there *live
+	if k != nil {
+		if there, err = p.client.readMetadata(ctx, k, f.object); err != nil && !errors.Is(err, errUnserved) {
+			return err
+		}
 	}
-	there, err := p.client.readMetadata(ctx, k, o)
 	switch {
-	case errors.Is(err, errUnserved):
-		return p.pruneUnserved(ctx, o)
-	case err != nil:
-		return pending, "", err
+	case k == nil, err != nil:
+		f.outcome, f.reason, err = p.pruneUnserved(ctx, f.object)
 	case there == nil:
-		return ended, "", nil
+		f.outcome = ended
+	default:
+		f.outcome, f.reason, err = p.end(ctx, k, f.object, there)
+		if f.outcome == pending {
+			f.hangs = there.ending.hangs(time.Now())
+		}
+	}
+	return err
+}
+
+// end deletes an object that is there, or lets it go.
+func (p *pruning) end(ctx context.Context, k *kind, o Object, there *live) (outcome, string, error) {
+	switch {
 	case p.letsGo(o, there):
 		return p.letGo(ctx, k, o, there, staysAdopted, nil)
 	case there.labels.owner != p.in.Owner:

@@ -29,11 +29,13 @@ type live struct {
 	digest     string
 	arrived    time.Time // when a watch first saw that digest, by our clock; zero: we wrote it
 	deleting   bool
-	prunable   bool     // annotated so that even a kind whose objects hold data may go
-	generated  bool     // a Secret whose values were made here
-	pruneFirst bool     // must go before its replacement is applied
-	handed     bool     // its replicas were handed over, and nobody took them yet
-	dataKeys   []string // of a Secret, without values
+	ending     *ending    // of an object that is being deleted; nil: it is not
+	added      []addition // by hand, beside the fields of others
+	prunable   bool       // annotated so that even a kind whose objects hold data may go
+	generated  bool       // a Secret whose values were made here
+	pruneFirst bool       // must go before its replacement is applied
+	handed     bool       // its replicas were handed over, and nobody took them yet
+	dataKeys   []string   // of a Secret, without values
 
 	// fields is a hash of the field set that our manager's entry claims; 0 without an entry. entries is kept only
 	// until that set was compared with the desired object; covered is the hash that passed.
@@ -74,6 +76,8 @@ func reduceMeta(gk schema.GroupKind, m metav1.Object) *live {
 		kept:       readKept(annotations),
 		digest:     annotations[state.AnnotationDigest],
 		deleting:   m.GetDeletionTimestamp() != nil,
+		ending:     endingOf(m),
+		added:      additions(m.GetManagedFields()),
 		prunable:   annotations[state.AnnotationPrune] == "true",
 		generated:  annotations[state.AnnotationGenerate] != "",
 		pruneFirst: annotations[state.AnnotationPruneOrder] == state.PruneFirst,

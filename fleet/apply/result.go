@@ -47,6 +47,9 @@ type Change struct {
 	Action Action `json:"action"`
 	Reason string `json:"reason,omitempty"` // such as "kubectl-edit had changed spec.replicas"
 
+	// Corrects says that somebody else had changed or deleted the object, and that the change takes that back.
+	Corrects bool `json:"corrects,omitempty"`
+
 	// Before, of an adopted object, is the managed fields that were taken over, as JSON.
 	Before string `json:"before,omitempty"`
 }
@@ -93,6 +96,12 @@ type Result struct {
 	// Drift lists the objects that others changed and that Instance.ReportDrift left as they are. It makes nothing
 	// unhealthy, but health is that of the objects as they are now.
 	Drift []Problem `json:"drift,omitempty"`
+
+	// Added lists the fields that somebody set by hand beside those of the instance's objects. They make nothing unhealthy.
+	Added []Added `json:"added,omitempty"`
+
+	// Leaving lists the objects that nobody desires any more and that hang while they are being deleted. They make nothing unhealthy.
+	Leaving []Problem `json:"leaving,omitempty"`
 
 	// Adoption lists the effects that a person has to approve before anything of the instance is written, and Health is
 	// Unknown then; nil: none.

@@ -127,6 +127,21 @@ func (t *target) fieldSetOfOthers(d *desired) *fieldpath.Set {
 	return set
 }
 
+// added are the additions to an object of the instance that are no business of others, as they are known of an object that is there.
+func (t *target) added(d *desired, all []addition) []addition {
+	if len(all) == 0 || d.adopts || d.isNamespace() {
+		return nil
+	}
+	others := t.fieldSetOfOthers(d)
+	for _, key := range d.keys { // a person may set a generated value anew
+		others.Insert(fieldpath.MakePathOrDie("data", key))
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(a addition) bool {
+		_, desired := valueAt(d.content, a.path)
+		return desired || touches(others, a.path)
+	})
+}
+
 // boundContent are the fields that are applied of an object, bound to the object that is known to be there.
 func (t *target) boundContent(d *desired) map[string]any {
 	content := bind(t.withFewestReplicas(d, t.appliedFields(d)), "resourceVersion", "1")

@@ -50,6 +50,7 @@ func (p *pass) result() Result {
 	}
 	r.Changes = append(r.Changes, p.pruning.gone...)
 	r.Resumes = p.resumedObjects()
+	r.Added, r.Leaving = p.listAdded(), p.pruning.leaving
 	r.Adoption, r.LetGo, r.Images = p.adoption, p.pruning.letGone(), images(p.objects)
 	revision := state.ObservedAs(p.in.Revision, p.in.Anew)
 	if p.in.Absent && len(p.inventory.listed) == 0 {
@@ -101,7 +102,11 @@ func (p *pass) summarize(r *Result) {
 	r.Superseded = superseded(p.all())
 	if remaining := p.remaining(); len(remaining) > 0 {
 		r.Settled, r.Health = false, state.Progressing
-		r.setMessage(remaining[0], cmp.Or(p.pruning.laterStateMessage(), "waiting for its end"))
+		of, why := remaining[0], "waiting for its end"
+		if len(r.Leaving) > 0 {
+			of, why = r.Leaving[0].Object, r.Leaving[0].Message
+		}
+		r.setMessage(of, cmp.Or(p.pruning.laterStateMessage(), why))
 	} else if d := worst(p.all()); d != nil && d == p.application.blocker {
 		r.setMessage(d.object, d.status.Message+"; "+p.application.blocked)
 	} else if d != nil {
@@ -130,6 +135,8 @@ func (p *pass) summarize(r *Result) {
 		r.setMessage(p.pruning.waiting[0], p.pruning.laterStateMessage())
 	case len(r.Drift) > 0:
 		r.setMessage(r.Drift[0].Object, r.Drift[0].Message)
+	case len(r.Leaving) > 0:
+		r.setMessage(r.Leaving[0].Object, r.Leaving[0].Message)
 	default:
 		r.Message = adoptionMessage(r.Changes)
 		if let := slices.DeleteFunc(slices.Clone(p.pruning.gone), func(c Change) bool { return c.Reason != staysAdopted }); r.Message == "" && len(let) > 0 {
@@ -203,6 +210,19 @@ func (r Result) Add(text string) Result {
 	return r
 }
 
+// listAdded lists the additions to the objects of the instance itself.
+func (p *pass) listAdded() (all []Added) {
+	for _, d := range p.objects {
+		if d.live == nil || d.fault != "" && !p.owns(d) {
+			continue
+		}
+		for _, a := range p.added(d, d.live.added) {
+			all = append(all, Added{Object: d.object, Field: a.field, Manager: a.manager, At: a.at, Goes: d.goes(a)})
+		}
+	}
+	return all
+}
+
 // resumedObjects are the objects that the instance takes back.
 func (p *pass) resumedObjects() (all []Problem) {
 	for _, d := range p.objects {
@@ -238,6 +258,12 @@ func (r *Result) Clean(text func(string) string) {
 	}
 	for i := range r.Drift {
 		r.Drift[i].Message = text(r.Drift[i].Message)
+	}
+	for i := range r.Added {
+		r.Added[i].Field, r.Added[i].Manager = text(r.Added[i].Field), text(r.Added[i].Manager)
+	}
+	for i := range r.Leaving {
+		r.Leaving[i].Message = text(r.Leaving[i].Message)
 	}
 	for i := range r.Changes {
 		r.Changes[i].Reason = text(r.Changes[i].Reason)

@@ -166,7 +166,7 @@ func (w *objectWatch) compare(old, l *live) {
 func (l *live) differs(old *live) bool {
 	return l.uid != old.uid || l.labels != old.labels || l.digest != old.digest || l.deleting != old.deleting ||
 		l.fields != old.fields || !slices.Equal(l.dataKeys, old.dataKeys) ||
-		l.byStatus != old.byStatus || l.seen() != old.seen() ||
+		l.byStatus != old.byStatus || l.seen() != old.seen() || !slices.EqualFunc(l.added, old.added, addition.same) ||
 		(l.seenVersion != old.seenVersion && !reflect.DeepEqual(l.body, old.body))
 }
 

@@ -53,3 +53,41 @@ func (h *history) changed(ctx context.Context, head plumbing.Hash, path string) 
 	}
 	return last, nil
 }
+
+// arrivalsInMemory bounds the arrivals that are remembered.
+const arrivalsInMemory = 4096
+
+// arrived finds the commit at which a path differs from the first parent, going back along first parents.
+func (h *history) arrived(ctx context.Context, head plumbing.Hash, path string) (last CommitInfo, err error) {
+	if !fs.ValidPath(path) {
+		return CommitInfo{}, errNoPath
+	}
+	asked := pathAt{path, head}
+	if known, ok := h.arrivals.get(asked); ok {
+		return known, nil
+	}
+	c, err := h.objects.commit(head)
+	if err != nil {
+		return CommitInfo{}, err
+	}
+	here, err := h.idAt(c, path)
+	for err == nil && len(c.ParentHashes) > 0 {
+		var parent *object.Commit
+		var there plumbing.Hash
+		if parent, err = h.objects.commit(c.ParentHashes[0]); err != nil {
+			return CommitInfo{}, err
+		}
+		if there, err = h.idAt(parent, path); err != nil || there != here {
+			break
+		}
+		c, err = parent, ctx.Err()
+	}
+	if err != nil {
+		return CommitInfo{}, err
+	}
+	if last = infoOf(c); len(c.ParentHashes) == 0 && here.IsZero() {
+		last = CommitInfo{}
+	}
+	h.arrivals.put(asked, last, 1)
+	return last, nil
+}

@@ -39,12 +39,13 @@ func (c CommitInfo) Trailer(key string) []string {
 type history struct {
 	objects     *objects
 	changes     *cache[pathAt, CommitInfo]
+	arrivals    *cache[pathAt, CommitInfo]
 	generations generations
 	lineage     lineage
 }
 
 func newHistory(s source) *history {
-	return &history{objects: newObjects(s), changes: newCache[pathAt, CommitInfo](changesInMemory)}
+	return &history{objects: newObjects(s), changes: newCache[pathAt, CommitInfo](changesInMemory), arrivals: newCache[pathAt, CommitInfo](arrivalsInMemory)}
 }
 
 // Show returns the fields of a commit.
@@ -71,6 +72,19 @@ func (r *Remote) Signed(ctx context.Context, commit string) (Signed, error) {
 		return Signed{}, fmt.Errorf("%s: %w", r.server.endpoint, err)
 	}
 	return signed, nil
+}
+
+// Refused says why a commit is not signed by one of the signers; empty: it is.
+func (r *Remote) Refused(ctx context.Context, commit string, by *Signers) (why string, err error) {
+	id, err := r.find(ctx, commit)
+	if err != nil {
+		return "", err
+	}
+	content, err := r.history.objects.content(plumbing.CommitObject, id)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", r.server.endpoint, err)
+	}
+	return by.refuse(content), nil
 }
 
 func (h *history) show(commit string) (CommitInfo, error) {
@@ -187,6 +201,20 @@ func (r *Remote) Changed(ctx context.Context, commit, path string) (CommitInfo, 
 	info, err := r.history.changed(ctx, id, path)
 	if err != nil {
 		return CommitInfo{}, fmt.Errorf("%s: last change of %q: %w", r.server.endpoint, path, err)
+	}
+	return info, nil
+}
+
+// Arrived returns the commit by which a path came to be what it is at a commit, along first parents: the merge, where a branch was
+// merged. It is a zero one where the path was never there.
+func (r *Remote) Arrived(ctx context.Context, commit, path string) (CommitInfo, error) {
+	id, err := r.find(ctx, commit)
+	if err != nil {
+		return CommitInfo{}, err
+	}
+	info, err := r.history.arrived(ctx, id, path)
+	if err != nil {
+		return CommitInfo{}, fmt.Errorf("%s: arrival of %q: %w", r.server.endpoint, path, err)
 	}
 	return info, nil
 }

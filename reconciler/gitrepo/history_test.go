@@ -85,6 +85,13 @@ func TestLogFollowsTheSideThatChanged(t *testing.T) {
 	log, err = r.Log(context.Background(), ".", 10)
 	require.NoError(t, err)
 	require.ElementsMatch(t, []string{"merge", "left: a", "right: b", "base"}, subjects(log))
+	for _, c := range []struct{ commit, path, want string }{
+		{merge, "b", merge}, {merge, "a", left}, {right, "b", right}, {left, "b", base}, {merge, "never", ""},
+	} {
+		arrived, err := r.Arrived(context.Background(), c.commit, c.path)
+		require.NoError(t, err)
+		require.Equal(t, c.want, arrived.Commit, "the merge is what brought %s", c.path)
+	}
 	for _, commit := range []string{base, left, right, merge} {
 		yes, err := r.IsAncestor(context.Background(), commit, merge)
 		require.NoError(t, err)

@@ -18,14 +18,9 @@ func ofVersion(d *platform.Decision, r ReleaseRef) bool {
 	return d.Offering == r.Offering && d.Version == r.Version
 }
 
-// exact returns the Approval of exactly this release, or nil.
-func (p *people) exact(r ReleaseRef) *platform.Decision {
-	return first(p.approvals, func(d *platform.Decision) bool { return exactly(d, r) })
-}
-
-// ofPlan returns the Approval of exactly this environment change, or nil.
-func (p *people) ofPlan(digest string) *platform.Decision {
-	return first(p.approvals, func(d *platform.Decision) bool { return d.Plan == digest })
+// ofPlan returns an Approval of exactly this environment change that counts, or nil.
+func (p *people) ofPlan(digest string, counts counting) *platform.Decision {
+	return first(p.approvals, func(d *platform.Decision) bool { return d.Plan == digest && counts.admits(d) })
 }
 
 // ofDeletions returns the Approval of exactly these deletions, or nil.

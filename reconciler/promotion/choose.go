@@ -2,6 +2,7 @@ package promotion
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 
 	"transom.dev/render/gate"
@@ -70,28 +71,24 @@ type queued struct {
 // Choose decides which release every instance has from now on, and how the rollouts that were under way ended.
 func (v *View) Choose() *Choice {
 	c := newChooser(v)
-	seen := 0
-	for _, head := range v.Head {
-		k := head.Request.Key
-		base := v.Releases[k]
-		if base != nil {
-			seen++
-		}
-		if c.rests(base, head) {
-			c.Instances = append(c.Instances, head)
-			continue
-		}
-		c.choose(k, base, head)
+	memory := v.Memory
+	if memory == nil {
+		memory = &Memory{}
 	}
-	if seen < len(v.Releases) {
-		for _, k := range v.orphans() {
-			c.choose(k, v.Releases[k], nil)
-		}
+	heads, orphans := memory.due(c.facts)
+	heads = slices.DeleteFunc(heads, func(at int) bool { return c.rests(v.Releases.Of(v.Head[at].Request.Key), v.Head[at]) })
+	for _, at := range heads {
+		k := v.Head[at].Request.Key
+		c.choose(k, v.Releases.Of(k), v.Head[at])
 	}
+	for _, k := range orphans {
+		c.choose(k, v.Releases.Of(k), nil)
+	}
+	memory.remember(c.facts, heads, orphans)
 	slots, untried := c.enterGroups()
+	c.Instances = withResting(v.Head, heads, c.Instances)
 	c.keepProviders()
 	c.limitDeletions()
-	slices.SortFunc(c.Instances, func(a, b *platform.Instance) int { return a.Request.Key.Compare(b.Request.Key) })
 	slices.SortFunc(c.Forget, platform.RequestKey.Compare)
 	c.decided = decided{
 		facts: c.facts, standings: c.standings, moves: c.moves, deletions: c.deletions, slots: slots, untried: untried,
@@ -103,10 +100,9 @@ func (v *View) Choose() *Choice {
 func newChooser(v *View) *chooser {
 	c := &chooser{
 		Choice: &Choice{
-			Instances: make([]*platform.Instance, 0, len(v.Head)),
-			Keep:      map[platform.RequestKey]bool{},
-			Records:   map[platform.RequestKey]*state.Release{},
-			Restore:   map[platform.RequestKey]Restoration{},
+			Keep:    map[platform.RequestKey]bool{},
+			Records: map[platform.RequestKey]*state.Release{},
+			Restore: map[platform.RequestKey]Restoration{},
 		},
 		facts:     v.facts(),
 		standings: &standings{byKey: map[platform.RequestKey]*Standing{}},
@@ -123,7 +119,7 @@ func newChooser(v *View) *chooser {
 // newGroups counts the groups of the environment with the records that a Choice has changed by the time that somebody asks.
 func (c *Choice) newGroups(f *facts) *groups {
 	return newGroups(f.Environment.Rollout.Instances, f.people, func(yield func(*state.Release)) {
-		for k, r := range f.Releases {
+		for k, r := range f.Releases.All() {
 			if now := c.Records[k]; now != nil {
 				r = now
 			}
@@ -277,6 +273,9 @@ func (c *chooser) enterGroups() (slots map[string]int, untried map[string]bool) 
 
 // keepProviders keeps an instance that would go while something bound to it comes in the same pass.
 func (c *chooser) keepProviders() {
+	if !slices.ContainsFunc(slices.Collect(maps.Values(c.moves)), func(m *move) bool { return m.removal }) {
+		return
+	}
 	for _, i := range c.Instances {
 		for _, provider := range i.Bindings {
 			if m := c.moves[provider]; m != nil && m.removal {
@@ -323,7 +322,7 @@ func (c *chooser) limitDeletions() {
 func (c *chooser) admitDeletion(k platform.RequestKey) {
 	r := c.Records[k]
 	if r == nil {
-		r = clone(c.Releases[k])
+		r = clone(c.Releases.Of(k))
 		c.Records[k] = r
 	}
 	if !slices.Contains(r.Promotion.Admitted, deletionsAdmitted) {

@@ -70,19 +70,20 @@ func (o Observation) text() string {
 	return text
 }
 
-// evidence is text with since when it has been so, as far as somebody watched, and when somebody looked last.
+// evidence is text with since when it has been so, as far as somebody watched, and when somebody looked last: whatever happens to it
+// after that is looked at, too.
 func (o Observation) evidence() string {
 	var when []string
 	if o.Ailing > 0 {
 		when = append(when, "seen not to be healthy for "+o.Ailing.Round(time.Second).String())
 	}
 	if !o.At.IsZero() {
-		when = append(when, "last looked at "+o.At.UTC().Format(time.RFC3339))
+		when = append(when, "unchanged since "+o.At.UTC().Format(time.RFC3339))
 	}
 	if len(when) == 0 {
 		return o.text()
 	}
-	return o.text() + " (" + strings.Join(when, ", ") + ")"
+	return o.text() + " (" + strings.Join(when, ", and ") + ")"
 }
 
 // condition returns that of a release on some of its clusters; nil: all.

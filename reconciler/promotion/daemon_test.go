@@ -28,23 +28,23 @@ func (w *world) restart() {
 		for _, on := range s.live {
 			on.forget()
 		}
-		s.tried = nil
+		s.tried, s.memory = nil, promotion.Memory{}
 	}
 }
 
 // view is all that the daemon knows of an environment.
 func (w *world) view(environment string) *promotion.View {
 	s := w.stages[environment]
-	elsewhere := make(map[string]map[platform.RequestKey]*state.Release, len(w.stages))
+	elsewhere := make(map[string]state.Records, len(w.stages))
 	for name, other := range w.stages {
 		if name != environment {
-			elsewhere[name] = other.releases
+			elsewhere[name] = state.RecordsOf(other.releases)
 		}
 	}
 	w.platform.Graph = platform.NewGraph(w.platform.Environments)
 	return &promotion.View{
 		Platform: w.platform, Environment: w.platform.Environments[environment], Head: w.asked(environment),
-		Lookup: lookup{w, environment}, State: s.id(), Releases: s.releases, Elsewhere: elsewhere,
+		Lookup: lookup{w, environment}, State: s.id(), Releases: state.RecordsOf(s.releases), Elsewhere: elsewhere,
 		Observe: w.observe, Now: w.now(),
 		Failures: func(k platform.RequestKey) int { return s.tried[k] },
 	}
@@ -58,9 +58,12 @@ func (w *world) pass(environment string, raced bool) bool {
 	if w.judge != nil {
 		w.judge.watch()
 	}
-	p := &pass{Choice: w.view(environment).Choose()}
+	view := w.view(environment)
+	view.Memory = &s.memory
+	p := &pass{Choice: view.Choose()}
 	proposals := w.render(s, p.Choice)
 	p.admission = p.Admit(proposals)
+	w.compareWithoutMemory(view, p, proposals)
 	records := p.admission.Records
 	s.last = p
 	for _, k := range p.admission.Unrendered {
@@ -77,6 +80,35 @@ func (w *world) pass(environment string, raced bool) bool {
 		return false
 	}
 	return w.commit(s, p, proposals, records)
+}
+
+// compareWithoutMemory holds a pass against the same one without a memory, which looks at every request.
+func (w *world) compareWithoutMemory(v *promotion.View, p *pass, proposals []state.Proposal) {
+	if w.judge == nil {
+		return
+	}
+	without := *v
+	without.Memory = nil
+	whole := without.Choose()
+	admission := whole.Admit(proposals)
+	w.judge.same("instances", p.Instances, whole.Instances)
+	w.judge.same("kept requests", p.Keep, whole.Keep)
+	w.judge.same("records", p.Records, whole.Records)
+	w.judge.same("restorations", p.Restore, whole.Restore)
+	w.judge.same("forgotten tombstones", p.Forget, whole.Forget)
+	w.judge.same("deletions", p.Deletions, whole.Deletions)
+	w.judge.same("admitted records", p.admission.Records, admission.Records)
+	w.judge.same("standings", p.admission.Standings, admission.Standings)
+	w.judge.same("next pass", p.admission.Next, admission.Next)
+	w.judge.same("plan", p.admission.Plan, admission.Plan)
+	w.judge.same("unrendered requests", p.admission.Unrendered, admission.Unrendered)
+}
+
+// same breaks R100 where a pass comes to other results with a memory than without.
+func (o *oracle) same(what string, with, without any) {
+	if !reflect.DeepEqual(with, without) {
+		o.breaks("R100: %s are %v with a memory, and %v without", what, with, without)
+	}
 }
 
 // render makes the proposals of the instances of a pass.

@@ -117,7 +117,7 @@ func (d *deletions) limit(f *facts) *platform.Decision {
 	if wanted == 0 {
 		return nil
 	}
-	for _, r := range f.Releases {
+	for _, r := range f.Releases.All() {
 		if runs(r) {
 			all++
 		}

@@ -109,7 +109,7 @@ func (d downstreams) skipsSoak(e *platform.Environment, candidate ReleaseRef) bo
 // wouldTake reports whether an environment has use for the proof of the release that runs here: it does not run that yet, it
 // has nothing newer, and the release here has other bytes than the one that it has proof of.
 func (d downstreams) wouldTake(e *platform.Environment, r *state.Release, h history) bool {
-	there := d.view.Elsewhere[e.Name][r.Key]
+	there := d.view.Elsewhere[e.Name].Of(r.Key)
 	if there == nil {
 		return true
 	}
@@ -125,7 +125,7 @@ func (d downstreams) wouldTake(e *platform.Environment, r *state.Release, h hist
 func (d downstreams) soakOfRemoval(k platform.RequestKey) (need time.Duration) {
 	for _, e := range d.all {
 		state, readable := d.view.Elsewhere[e.Name]
-		there := state[k]
+		there := state.Of(k)
 		waits := runs(there) && there.Request != nil && d.isNearest(e, there.Request)
 		if !readable || waits {
 			need = max(need, e.Gates.Soak)

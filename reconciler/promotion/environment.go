@@ -214,7 +214,7 @@ func (a *admitter) rebound(c *change) bool {
 		return false
 	}
 	for _, provider := range c.Instance.Bindings {
-		if a.moves[provider] != nil || phaseOf(a.Releases[provider]).open() {
+		if a.moves[provider] != nil || phaseOf(a.Releases.Of(provider)).open() {
 			return true
 		}
 	}

@@ -18,7 +18,7 @@ func (s follower) sick(cluster string, ours Observation) *Gate {
 	e := s.Environment
 	before := ours.Ailing + e.Rollout.ProgressDeadline
 	neighbours, failing := 0, 0
-	for k, r := range s.Releases {
+	for k, r := range s.Releases.All() {
 		if k == s.key || phaseOf(r) != settled {
 			continue
 		}

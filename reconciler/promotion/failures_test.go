@@ -41,9 +41,20 @@ func TestARejectionNamesWhatItIsMadeOn(t *testing.T) {
 	w.faults["p2/<nil>@prod"] = hangs
 	w.bump("a")
 	rejected := func() []state.Failure { return w.stages["prod"].releases[key("a")].Promotion.Rejected }
+	deadline := func() (at time.Time) {
+		if s := w.stages["prod"].last.admission.Standings[key("a")]; s != nil {
+			at = s.Deadline
+		}
+		return at
+	}
+	w.until(t, func() bool { return !deadline().IsZero() })
+	ends := deadline()
+	require.Greater(t, ends.Sub(w.wall()), 4*time.Minute, "the time that it has is told from the beginning")
 	w.until(t, func() bool { return len(rejected()) > 0 })
+	require.WithinDuration(t, ends, w.wall(), tick)
+	require.Zero(t, deadline())
 	require.Equal(t, "prod-1: Progressing Deployment/a: it is Progressing; not healthy within 5m0s (seen not to be healthy for 5m0s, "+
-		"last looked at "+w.wall().Format(time.RFC3339)+")", rejected()[0].Message)
+		"and unchanged since "+w.wall().Format(time.RFC3339)+")", rejected()[0].Message)
 }
 
 // A person approves two releases that render the same in prod, and the first of them fails there. It keeps R37.

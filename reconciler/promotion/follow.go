@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"transom.dev/render/gate"
 	"transom.dev/render/state"
@@ -89,7 +90,7 @@ func (s follower) followRollout() (f followed) {
 	} else if found := s.failing(); found.failed {
 		return s.afterFailure(f, found)
 	} else {
-		f.times = append(f.times, found.times...)
+		f.times, f.deadline = append(f.times, found.times...), found.deadline
 	}
 	if len(pending(s.base)) > 0 {
 		return f
@@ -219,6 +220,7 @@ func (s follower) failing() (found failure) {
 			return found
 		default:
 			found.wake(s.Now.in(deadline - own))
+			found.deadline = earliest(found.deadline, s.Now.in(deadline-own).Round(time.Second))
 		}
 	}
 	return found

@@ -124,6 +124,7 @@ type question struct {
 	instance *platform.Instance
 	problems []platform.Problem   // why there is no instance
 	keys     map[string]string    // the render keys that come, by cluster
+	counts   counting             // which Approvals do
 	readmits []*platform.Decision // that let bytes in again which failed
 	groups   *groups              // with whom it enters
 	group    string

@@ -38,7 +38,7 @@ func withoutProvider(q *question) []Gate {
 	here := q.Environment
 	for _, name := range slices.Sorted(maps.Keys(q.instance.Bindings)) {
 		provider := q.instance.Bindings[name]
-		r := q.Releases[provider]
+		r := q.Releases.Of(provider)
 		if !runs(r) {
 			return []Gate{{Name: gate.Binding, Reason: fmt.Sprintf("%s does not run in %s yet", provider, here.Name), Opens: "the release of " + provider.String()}}
 		}
@@ -84,12 +84,12 @@ func unprovenEntry(q *question) (closed []Gate) {
 	if proven || len(closed) > 0 || q.Environment.Gates.Unproven == "allow" {
 		return closed
 	}
-	if d := q.people.exact(q.to); d != nil {
+	if d := q.exact(); d != nil {
 		q.passed = append(q.passed, q.people.passed(gate.Approval, d))
 		return nil
 	}
 	g := Gate{
-		Name: gate.Approval, Reason: fmt.Sprintf("no environment before %s can prove %s", q.Environment.Name, short(q.to.Digest)),
+		Name: gate.Approval, Reason: fmt.Sprintf("no environment before %s can prove %s", q.Environment.Name, q.to) + q.tooEarly(),
 		Opens: q.people.approvalOf(q.to),
 	}
 	if unable != "" {
@@ -134,7 +134,7 @@ func soakingForOthers(q *question) []Gate {
 		return nil
 	}
 	g := Gate{
-		Name: gate.Soak, Reason: fmt.Sprintf("%s soaks here for %s, %s of %s", short(r.Digest), e.Name, now.soaked.Round(time.Second), e.Gates.Soak),
+		Name: gate.Soak, Reason: fmt.Sprintf("%s soaks here for %s, %s of %s", refOf(r), e.Name, now.soaked.Round(time.Second), e.Gates.Soak),
 		Opens: "its health for that long, or its failure",
 	}
 	if now.all() {
@@ -193,23 +193,29 @@ func ofStoppedGroup(q *question) []Gate {
 	return nil
 }
 
-// unapprovedEntry is closed for a release that no person approved, where all that changes here is approved.
+// unapprovedEntry is closed for a release that no person approved, where all that changes here is approved. The Approval of an
+// unproven release does for both, and is asked for once.
 func unapprovedEntry(q *question) []Gate {
-	if !q.needsApproval() || slices.ContainsFunc(q.passed, isApproval) || q.skips() {
+	if !q.needsApproval() || slices.ContainsFunc(q.passed, isApproval) || slices.ContainsFunc(q.closed, asksApproval) || q.skips() {
 		return nil
 	}
 	if len(q.readmits) > 0 {
 		q.passed = append(q.passed, q.people.passed(gate.Approval, q.readmits[0]))
 		return nil
 	}
+	if q.isRoutine() {
+		q.passed = append(q.passed, state.PassedGate{Gate: gate.Approval, Figure: "routine"})
+		return nil
+	}
 	opens := q.people.approvalOf(q.to)
 	if versionAlone(q.base, q.to, q.spec, q.Environment.Name) {
 		opens += fmt.Sprintf(", or of {offering: %s, version: %s}", q.to.Offering, q.to.Version)
 	}
-	return []Gate{{Name: gate.Approval, Reason: fmt.Sprintf("%s of %s needs an Approval", short(q.to.Digest), q.instance.Version), Opens: opens}}
+	return []Gate{{Name: gate.Approval, Reason: q.to.String() + " needs an Approval" + q.tooEarly(), Opens: opens}}
 }
 
 func isApproval(g state.PassedGate) bool { return g.Gate == gate.Approval }
+func asksApproval(g Gate) bool           { return g.Name == gate.Approval }
 
 // nowhereToBegin is closed for a release that could begin on none of its clusters. It must not take a slot of a rollout from
 // instances that could.

@@ -47,14 +47,14 @@ func unapprovedRemoval(q *question) []Gate {
 	default:
 		return nil
 	}
-	if d := q.people.exact(q.to); d != nil {
+	if d := q.exact(); d != nil {
 		q.passed = append(q.passed, q.people.passed(gate.Approval, d))
 		return nil
 	}
 	if !unproven && !q.confirmsRemoval() && q.skips() {
 		return nil
 	}
-	return []Gate{{Name: gate.Approval, Reason: reason, Opens: q.people.approvalOf(q.to)}}
+	return []Gate{{Name: gate.Approval, Reason: reason + q.tooEarly(), Opens: q.people.approvalOf(q.to)}}
 }
 
 // confirmsRemoval reports whether a person has to approve each removal of an offering.
@@ -92,7 +92,7 @@ type bindings struct{ view *View }
 // consumers lists, by request, the requests that run here and are bound to it, sorted.
 func (b bindings) consumers() map[platform.RequestKey][]platform.RequestKey {
 	users := map[platform.RequestKey][]platform.RequestKey{}
-	for consumer, r := range b.view.Releases {
+	for consumer, r := range b.view.Releases.All() {
 		if !runs(r) && len(pending(r)) == 0 {
 			continue
 		}
@@ -130,9 +130,9 @@ func (b bindings) mayReturnTo(r *state.Release) *state.Release {
 // present one: a release that was left before it was healthy is in no record any more, and may have been bound to this one.
 func (b bindings) unseenConsumer(k platform.RequestKey) (found *Gate) {
 	var first platform.RequestKey
-	for other, r := range b.view.Releases {
+	for other, r := range b.view.Releases.OfTeam(k.Team) {
 		later := found != nil && first.Compare(other) < 0
-		if other.Team != k.Team || other == k || later {
+		if other == k || later {
 			continue
 		}
 		if cluster := b.unseen(other, r); cluster != "" {

@@ -25,7 +25,8 @@ func (o *oracle) entered(s *stage, was, is *state.Release) {
 		}
 	}
 	approved := o.approved(s.name, was, is)
-	if e.Gates.Approval == "required" && approved == nil && !o.skips(s.name, "approval", is) {
+	needed := e.Gates.Approval == "required" && !o.routine(s, was, is)
+	if needed && approved == nil && !o.skips(s.name, "approval", is) {
 		o.breaks("%s takes %s without an approval", s.name, is.Digest)
 	}
 	if was != nil && was.Version != is.Version && is.Promotion.Rollout != nil && is.Promotion.Rollout.Cause != "rollback" {
@@ -95,15 +96,18 @@ func (o *oracle) upstream(e *platform.Environment, spec *platform.RequestSpec) (
 
 // approved returns the Approval that admits a release, one of exactly it before one of its version.
 func (o *oracle) approved(environment string, was, is *state.Release) *platform.Decision {
+	apart := func(d *platform.Decision) bool {
+		return o.apart(environment, d, is.Commit, "requests/"+is.Key.String()+".yaml", "offerings/web/"+is.Version)
+	}
 	exact := o.decided(environment, "Approval", func(d *platform.Decision) bool {
-		return d.Request != nil && *d.Request == is.Key && d.Release == is.Digest
+		return d.Request != nil && *d.Request == is.Key && d.Release == is.Digest && apart(d)
 	})
 	if exact != nil || was == nil || was.Absent || was.Version == is.Version {
 		return exact
 	}
 	same := fmt.Sprint(was.Request.Parameters, was.Request.Environments[environment].Parameters, was.Request.Bindings) ==
 		fmt.Sprint(is.Request.Parameters, is.Request.Environments[environment].Parameters, is.Request.Bindings)
-	return o.decided(environment, "Approval", func(d *platform.Decision) bool { return same && d.Version == is.Version })
+	return o.decided(environment, "Approval", func(d *platform.Decision) bool { return same && d.Version == is.Version && apart(d) })
 }
 
 // step counts the instances that a version which is bad everywhere reaches as a step from another. It checks R59.

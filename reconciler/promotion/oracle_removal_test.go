@@ -26,7 +26,8 @@ func (o *oracle) removed(s *stage, was, is *state.Release) {
 	e := o.platform.Environments[s.name]
 	removal := platform.Digest(map[string]any{"team": is.Key.Team, "request": is.Key.Name, "absent": true, "release": was.Digest})
 	if o.decided(s.name, "Approval", func(d *platform.Decision) bool {
-		return d.Request != nil && *d.Request == is.Key && d.Release == removal
+		return d.Request != nil && *d.Request == is.Key && d.Release == removal &&
+			o.apart(s.name, d, o.platform.Commit, "requests/"+is.Key.String()+".yaml")
 	}) != nil {
 		return
 	}

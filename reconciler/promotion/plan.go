@@ -29,7 +29,7 @@ func (a *admitter) readPlan(changes []*change) *planned {
 		return p
 	}
 	digest := state.PlanDigest(e.Name, steps)
-	if p.approval = a.people.ofPlan(digest); p.approval != nil {
+	if p.approval = a.people.ofPlan(digest, a.apartFromPlan()); p.approval != nil {
 		return p
 	}
 	p.digest = digest
@@ -109,7 +109,7 @@ type NamespaceAdmission struct {
 func (a *Admission) AdmitNamespaces(digest string) NamespaceAdmission {
 	f := a.decided.facts
 	q := &question{subject: &subject{facts: f}}
-	if f.needsApproval() && a.plan.approval == nil && f.people.ofPlan(digest) == nil {
+	if f.needsApproval() && a.plan.approval == nil && f.people.ofPlan(digest, f.apartFromPlan()) == nil {
 		q.plan = &Gate{Name: gate.Approval, Reason: "the namespaces of teams change", Opens: f.people.approvalOfPlan(digest)}
 	}
 	g := q.first(namespaces)

@@ -2,6 +2,7 @@ package promotion
 
 import (
 	"fmt"
+	"strings"
 
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
@@ -23,16 +24,15 @@ func refOfInstance(i *platform.Instance) ReleaseRef {
 	return ReleaseRef{Key: i.Request.Key, Digest: i.Release, Offering: i.Offering.Name, Version: i.Version.Number.String()}
 }
 
+// String is the release as people are told of it.
 func (r ReleaseRef) String() string {
-	return fmt.Sprintf("%s of %s@%s", short(r.Digest), r.Offering, r.Version)
+	return fmt.Sprintf("%s@%s (%s)", r.Offering, r.Version, short(r.Digest))
 }
 
 // short is a digest as people are shown it.
 func short(digest string) string {
-	if len(digest) > 19 {
-		return digest[:19]
-	}
-	return digest
+	digest = strings.TrimPrefix(digest, "sha256:")
+	return digest[:min(len(digest), 7)]
 }
 
 // Content is a release apart from any environment, as it travels from one to the next.

@@ -1,6 +1,7 @@
 package promotion_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -110,15 +111,37 @@ func TestUnprovenReleaseNeedsAnApprovalOfExactlyIt(t *testing.T) {
 	w.settle(5 * time.Minute)
 	require.NotEqual(t, w.has("staging", "a"), w.has("prod", "a"), "nothing before prod can prove it")
 	require.Equal(t, []string{"approval"}, w.gates("prod", "a"))
+	w.environmentOf("prod").Gates.Approval = "required"
+	w.passes()
+	require.Equal(t, []string{"approval"}, w.gates("prod", "a"), "one Approval does for both rules, so it is asked for once")
 	require.True(t, w.approveWaiting(w.stages["prod"]), "the gate says what to approve")
 	w.settle(3 * time.Minute)
 	require.True(t, w.arrived(), w.late())
 
+	w.environmentOf("prod").Gates.Approval = ""
 	w.environmentOf("prod").Gates.Unproven = "allow"
 	w.requests[key("a")].own = map[string]int{"prod": 8}
 	w.merge("another")
 	w.settle(3 * time.Minute)
 	require.True(t, w.arrived(), w.late())
+}
+
+// TestGatesNameReleasesAsPeopleDo keeps R12 and R28: people are told of versions, with the first digits of a digest.
+func TestGatesNameReleasesAsPeopleDo(t *testing.T) {
+	w := settled(t, "a")
+	has := w.has("staging", "a")
+	w.publish("1.1.0")
+	w.merge("1.1.0")
+	w.until(t, func() bool { return w.version("dev", "a") == "1.1.0" })
+	w.passes()
+	reason := func(environment string) string {
+		return w.stages[environment].last.admission.Standings[key("a")].Gates[0].Reason
+	}
+	require.Equal(t, "staging still runs web@1.0.0 ("+strings.TrimPrefix(has, "sha256:")[:7]+")", reason("prod"))
+	w.settle(time.Minute)
+	w.bump("a")
+	w.passes()
+	require.Regexp(t, `^web@1\.1\.0 \(.{7}\) soaks here for staging`, reason("dev"))
 }
 
 // TestHoldsStopReleasesButNoRollback keeps R33, R66 and R101.

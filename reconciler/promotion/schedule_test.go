@@ -58,6 +58,10 @@ func (s schedule) setting() *world {
 	if r.IntN(3) == 0 {
 		prod.Gates.Approval = "required"
 	}
+	if prod.Gates.Approval == "required" {
+		prod.Gates.Routine, prod.Gates.Separate = s.seed%2 == 0, s.seed%3 == 0
+		w.platform.Offerings["web"].Routine = []string{"p"}
+	}
 	if r.IntN(4) == 0 {
 		prod.Gates.Unproven = "allow"
 	}
@@ -165,7 +169,9 @@ func (w *world) merged(e event, k platform.RequestKey, name, cluster string) {
 	r := w.requests[k]
 	switch e.kind {
 	case "bump":
-		r.p++
+		if r.p++; e.c%3 == 0 && w.platform.Environments["prod"].Gates.Separate {
+			w.smuggle(k)
+		}
 		w.merge("%s has p%d", k, r.p)
 	case "revert":
 		r.p = max(r.p-1, 1)
@@ -391,7 +397,7 @@ func (w *world) approveWaiting(s *stage) (any bool) {
 			case strings.Contains(g.Opens, "{deletions:"):
 				d = platform.Decision{Kind: "Approval", Deletions: found[1]}
 			}
-			if !slices.ContainsFunc(w.platform.Decisions, func(o *platform.Decision) bool {
+			if w.platform.Environments[s.name].Gates.Separate || !slices.ContainsFunc(w.platform.Decisions, func(o *platform.Decision) bool {
 				return o.Environment == s.name && o.Release == d.Release && o.Plan == d.Plan && o.Deletions == d.Deletions && (d.Request == nil || o.Request != nil && *o.Request == k)
 			}) {
 				w.decide(s.name, d)

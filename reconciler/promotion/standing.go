@@ -27,6 +27,9 @@ type Standing struct {
 	Overtaken int      // older releases that the candidate leaves behind
 	Gates     []Gate   // that are closed for it
 	Debts     []string // the pins and overrides in force, by file, with their reasons; sorted
+
+	// Deadline is when the rollout fails unless it is healthy by then, or somebody stopped looking; zero: it has none now.
+	Deadline time.Time
 }
 
 // Owes reports whether the decision in a file is a debt of the instance.
@@ -39,6 +42,8 @@ type outcome struct {
 	gates []Gate      // that are closed
 	times []time.Time // at which to ask again
 	state string      // of the Standing; empty: as it was
+
+	deadline time.Time // of the Standing
 }
 
 func (o *outcome) wait(gates ...Gate)   { o.gates = append(o.gates, gates...) }
@@ -70,6 +75,9 @@ func (l *standings) record(k platform.RequestKey, o outcome) {
 	}
 	if o.state != "" {
 		l.of(k).State = o.state
+	}
+	if !o.deadline.IsZero() {
+		l.of(k).Deadline = o.deadline
 	}
 }
 

@@ -17,8 +17,8 @@ import (
 type upstreams struct {
 	view    *View
 	history history
-	names   []string                                 // sorted
-	direct  []map[platform.RequestKey]*state.Release // the records of those right before this one
+	names   []string        // sorted
+	direct  []state.Records // of those right before this one
 }
 
 func newUpstreams(v *View, h history) upstreams {
@@ -32,7 +32,7 @@ func newUpstreams(v *View, h history) upstreams {
 // agree reports whether the environments right before this one have the same release of a request, or none.
 func (u upstreams) agree(base *state.Release) bool {
 	for _, records := range u.direct {
-		if r := records[base.Key]; r != nil && r.Digest != base.Digest {
+		if r := records.Of(base.Key); r != nil && r.Digest != base.Digest {
 			return false
 		}
 	}
@@ -40,11 +40,14 @@ func (u upstreams) agree(base *state.Release) bool {
 }
 
 // readable reports whether the records of an environment can be read.
-func (u upstreams) readable(up string) bool { return u.view.Elsewhere[up] != nil }
+func (u upstreams) readable(up string) bool {
+	_, readable := u.view.Elsewhere[up]
+	return readable
+}
 
 // record is the record that an environment has of a request, or nil.
 func (u upstreams) record(up string, k platform.RequestKey) *state.Release {
-	return u.view.Elsewhere[up][k]
+	return u.view.Elsewhere[up].Of(k)
 }
 
 // mayRun reports whether any of them runs a request still, or may.
@@ -134,10 +137,10 @@ func (u upstreams) provesNothing(up string, to ReleaseRef) string {
 		return ""
 	}
 	if now := u.view.condition(e, r, nil); now.suspended() {
-		return fmt.Sprintf("%s proves nothing of %s: %s", up, short(to.Digest), now.why())
+		return fmt.Sprintf("%s proves nothing of %s: %s", up, to, now.why())
 	}
 	if why := r.Promotion.Unproven; why != "" {
-		return fmt.Sprintf("%s proves nothing of %s: %s", up, short(to.Digest), why)
+		return fmt.Sprintf("%s proves nothing of %s: %s", up, to, why)
 	}
 	return ""
 }
@@ -149,7 +152,7 @@ func (u upstreams) proven(up string, to ReleaseRef, soak time.Duration) (figure 
 	case e == nil || !u.readable(up):
 		return "", unreadable(up)
 	case r == nil:
-		return "", &Gate{Name: gate.Health, Reason: up + " does not run it yet", Opens: up}
+		return "", &Gate{Name: gate.Health, Reason: up + " does not run it yet", Opens: "its release in " + up}
 	}
 	now := condition{}
 	if r.Digest == to.Digest {
@@ -164,7 +167,7 @@ func (u upstreams) proven(up string, to ReleaseRef, soak time.Duration) (figure 
 		if f := failureOf(r, to.Digest); f != nil {
 			return "", &Gate{Name: gate.Health, Reason: fmt.Sprintf("%s rejected it: %s", up, f.Message), Opens: "a release that " + up + " proves"}
 		}
-		return "", &Gate{Name: gate.Health, Reason: fmt.Sprintf("%s runs %s", up, refOf(r)), Opens: up}
+		return "", &Gate{Name: gate.Health, Reason: fmt.Sprintf("%s still runs %s", up, refOf(r)), Opens: "its release in " + up}
 	}
 	skipped := soak < u.view.Environment.Gates.Soak // by an Override, and nobody records a proof of none
 	if skipped && phaseOf(r) == settled && r.Promotion.Unproven == "" && now.all() {

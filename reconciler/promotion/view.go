@@ -1,7 +1,6 @@
 package promotion
 
 import (
-	"maps"
 	"slices"
 	"sync"
 
@@ -16,12 +15,12 @@ type View struct {
 	Head        []*platform.Instance  // that the head asks for here, sorted by request
 	Lookup      Lookup
 
-	State    string                                 // the commit that the environment's state is at
-	Releases map[platform.RequestKey]*state.Release // that it holds
+	State    string        // the commit that the environment's state is at
+	Releases state.Records // that it holds
 
 	// Elsewhere are the releases that the other environments hold, by name. One that is missing cannot be read:
 	// nothing is promoted from it, and nothing is forgotten for it.
-	Elsewhere map[string]map[platform.RequestKey]*state.Release
+	Elsewhere map[string]state.Records
 
 	// Observe returns a cluster's observation of an instance, the same all through a pass.
 	Observe func(environment string, k platform.RequestKey, cluster string) Observation
@@ -33,6 +32,9 @@ type View struct {
 	// where there was none. nil: there was none of any. It may be forgotten at any time: it decides who is rendered first,
 	// and nothing else.
 	Failures func(k platform.RequestKey) int
+
+	// Memory, if set, spares this pass the requests that rest as they did in the pass before that had it. It decides nothing.
+	Memory *Memory
 
 	Now Clock
 }
@@ -51,6 +53,10 @@ type Lookup interface {
 
 	// Older says that platform commit a comes before b in history.
 	Older(a, b string) bool
+
+	// Later says that a file was merged, as of the head, in a later commit than the one that changed other files last, as of a platform
+	// commit.
+	Later(file, commit string, others ...string) bool
 
 	// Ran returns the record that a commit of this environment's state holds of a request.
 	Ran(commit string, k platform.RequestKey) (*state.Release, error)
@@ -92,11 +98,15 @@ func (v *View) withdrawn(r *state.Release) bool {
 
 // headOf returns the instance that the head asks for, or nil.
 func (v *View) headOf(k platform.RequestKey) *platform.Instance {
-	at, found := slices.BinarySearchFunc(v.Head, k, func(i *platform.Instance, k platform.RequestKey) int { return i.Request.Key.Compare(k) })
-	if !found {
-		return nil
+	if at, asked := v.placeOf(k); asked {
+		return v.Head[at]
 	}
-	return v.Head[at]
+	return nil
+}
+
+// placeOf returns where the head has the instance of a request, if it asks for it.
+func (v *View) placeOf(k platform.RequestKey) (at int, asked bool) {
+	return slices.BinarySearchFunc(v.Head, k, func(i *platform.Instance, k platform.RequestKey) int { return i.Request.Key.Compare(k) })
 }
 
 // failures is the number of an instance's last failed rendering.
@@ -136,7 +146,7 @@ func (v *View) orphans() []platform.RequestKey {
 		asked[head.Request.Key] = true
 	}
 	var orphans []platform.RequestKey
-	for k := range maps.Keys(v.Releases) {
+	for k := range v.Releases.All() {
 		if !asked[k] {
 			orphans = append(orphans, k)
 		}
@@ -170,5 +180,5 @@ func (v *View) leavesNow(cluster string) bool {
 // mayRun reports whether an environment runs a request, or may because its records cannot be read.
 func (v *View) mayRun(environment string, k platform.RequestKey) bool {
 	there, readable := v.Elsewhere[environment]
-	return !readable || runs(there[k])
+	return !readable || runs(there.Of(k))
 }

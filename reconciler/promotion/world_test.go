@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -43,6 +44,8 @@ type world struct {
 	wrong     map[string]bool   // requests that cannot be rendered with a version but 1.0.0
 	only      map[string]string // requests that have one cluster of their environment dev alone
 	approvals int               // made, to tell one from another
+	files     map[string]string // the platform's, as of the head
+	changes   map[string][]int  // the platform commits that changed each
 
 	bytes map[string]string            // version whose bytes another version renders
 	rules map[string][]platform.Health // of health, by version
@@ -85,6 +88,8 @@ type stage struct {
 	last     *pass
 	tried    map[platform.RequestKey]int // in vain to be rendered
 	tries    int
+	memory   promotion.Memory
+	asked    []*platform.Instance // by the head before
 }
 
 // A pass is the outcome of one of the daemon's over an environment.
@@ -132,7 +137,7 @@ func newWorld() *world {
 		bootAt: began, requests: map[platform.RequestKey]*request{}, faults: map[string]fault{}, stages: map[string]*stage{},
 		lost: map[string]bool{}, blind: map[string]time.Duration{}, away: map[string]*platform.Cluster{}, sick: map[string]bool{},
 		flapping: map[string]time.Duration{}, blocked: map[string]time.Duration{},
-		bytes: map[string]string{}, rules: map[string][]platform.Health{},
+		bytes: map[string]string{}, rules: map[string][]platform.Health{}, changes: map[string][]int{},
 		broken: map[platform.RequestKey]bool{}, putIn: map[string]int{}, passed: map[string]string{},
 		platform: &platform.Platform{
 			Offerings:    map[string]*platform.Offering{"web": {Name: "web", Deletion: platform.DeletionDelete}},
@@ -190,7 +195,7 @@ func (w *world) join(environment, cluster string) {
 
 func (w *world) publish(number string) *platform.Version {
 	o := w.platform.Offerings["web"]
-	v := &platform.Version{Offering: "web", Number: semver.MustParse(number), Digest: "v" + number, Rendering: "b" + number, Lifecycle: platform.Active, Reversible: true}
+	v := &platform.Version{Offering: "web", Number: semver.MustParse(number), Dir: "offerings/web/" + number, Digest: "v" + number, Rendering: "b" + number, Lifecycle: platform.Active, Reversible: true}
 	o.Versions = append(o.Versions, v)
 	return v
 }
@@ -201,6 +206,7 @@ func key(name string) platform.RequestKey { return platform.RequestKey{Team: "sh
 func (w *world) merge(say string, args ...any) {
 	w.head++
 	w.platform.Commit = w.at(w.head)
+	w.recordChanges()
 	for _, s := range w.stages {
 		s.tried = nil
 	}
@@ -218,15 +224,21 @@ func (w *world) note(say string, args ...any) {
 
 // decide merges a decision.
 func (w *world) decide(environment string, d platform.Decision) *platform.Decision {
-	w.approvals++
-	d.Environment, d.Name = environment, fmt.Sprintf("d%d", w.approvals)
-	d.File, d.Digest = fmt.Sprintf("decisions/%s/%s.yaml", environment, d.Name), fmt.Sprintf("sha256:d%d", w.approvals)
-	w.platform.Decisions = append(w.platform.Decisions, &d)
+	made := w.write(environment, d)
 	subject := d.Offering + "@" + d.Version
 	if d.Request != nil {
 		subject = d.Request.String() + " " + d.Release
 	}
 	w.merge("%s in %s of %s%s%s%s%v", d.Kind, environment, subject, d.Cluster, d.Plan, d.Deletions, d.Skip)
+	return made
+}
+
+// write makes a decision that the next commit merges.
+func (w *world) write(environment string, d platform.Decision) *platform.Decision {
+	w.approvals++
+	d.Environment, d.Name = environment, fmt.Sprintf("d%d", w.approvals)
+	d.File, d.Digest = fmt.Sprintf("decisions/%s/%s.yaml", environment, d.Name), fmt.Sprintf("sha256:d%d", w.approvals)
+	w.platform.Decisions = append(w.platform.Decisions, &d)
 	return &d
 }
 
@@ -303,18 +315,29 @@ func (w *world) asked(environment string) (list []*platform.Instance) {
 	if known, ok := w.asks[environment]; ok {
 		return known
 	}
-	defer func() { w.asks[environment] = list }()
+	s := w.stages[environment]
+	defer func() { w.asks[environment], s.asked = list, list }()
 	for _, k := range slices.SortedFunc(maps.Keys(w.requests), platform.RequestKey.Compare) {
 		r := w.requests[k]
 		if !slices.Contains(r.in, environment) || w.broken[k] {
 			continue
 		}
-		s := r.spec()
-		if v := w.newest(cmp.Or(r.at[environment], s.Version)); v != nil {
-			list = append(list, w.resolve(environment, k, s, v))
+		spec := r.spec()
+		if v := w.newest(cmp.Or(r.at[environment], spec.Version)); v != nil {
+			list = append(list, w.unchanged(environment, w.resolve(environment, k, spec, v)))
 		}
 	}
 	return list
+}
+
+// unchanged is an instance as a loader has it: the very same as at the head before, where nothing of it changed.
+func (w *world) unchanged(environment string, i *platform.Instance) *platform.Instance {
+	for _, before := range w.stages[environment].asked {
+		if before.Request.Key == i.Request.Key && before.Version == i.Version && reflect.DeepEqual(before, i) {
+			return before
+		}
+	}
+	return i
 }
 
 // made is the rendering of a release in an environment at this head.

@@ -36,6 +36,13 @@ func TestFailuresAndRecoveriesAreToldOnce(t *testing.T) {
 			b.PlatformReached()
 			b.PlatformReached()
 		}, []string{"error authentication required", "warning the platform repository can be read again"}},
+		"platform frozen and followed again": {func(b *status.Board) {
+			for range 3 {
+				b.PlatformFrozen("the head is not signed")
+			}
+			b.PlatformFrozen("")
+			b.PlatformFrozen("")
+		}, []string{"error the head is not signed", "warning the platform's head is followed again"}},
 		"pass fails and succeeds": {func(b *status.Board) {
 			for range 3 {
 				b.EnvironmentFailed("dev", errors.New("fetch: no answer"))

@@ -130,7 +130,7 @@ func (b *Board) Loaded(url string, p *platform.Platform) {
 	defer b.mu.Unlock()
 	b.platformRead()
 	moved, before, found := b.platform.Commit != p.Commit, b.platform.Problems, b.platform.Commit == ""
-	b.platform = Platform{URL: url, Commit: p.Commit, LoadedAt: b.now(), Problems: p.Problems, Forge: b.platform.Forge, offers: p}
+	b.platform = Platform{URL: url, Commit: p.Commit, LoadedAt: b.now(), Problems: p.Problems, Frozen: b.platform.Frozen, Forge: b.platform.Forge, offers: p}
 	for name, e := range p.Environments {
 		if b.environments[name] == nil {
 			b.environments[name] = &Environment{Name: name, StateURL: e.State.URL, StateBranch: e.State.Branch, PromotesFrom: e.PromotesFrom}
@@ -167,6 +167,21 @@ func (b *Board) PlatformFailed(url string, err error) {
 		b.platform.Error = err.Error()
 		b.record(Event{Level: Error, Kind: event.Problem, Found: b.platform.Commit == "", Message: err.Error()})
 	}
+}
+
+// PlatformFrozen says why the platform's head is not followed, or with "" that it is.
+func (b *Board) PlatformFrozen(why string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.platform.Frozen == why {
+		return
+	}
+	b.platform.Frozen = why
+	said := Event{Level: Error, Kind: event.Problem, Found: b.platform.Commit == "", Message: why}
+	if why == "" {
+		said.Level, said.Kind, said.Message = Warning, event.Recovered, "the platform's head is followed again"
+	}
+	b.record(said)
 }
 
 // EnvironmentFailed says that a pass over an environment failed and is tried again.

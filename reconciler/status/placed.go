@@ -42,6 +42,11 @@ func (b *Board) Placed(environment string, request platform.RequestKey, p Placem
 		b.record(said)
 	}
 	b.recordDrift(like, old.Drift, p.Drift)
+	for _, e := range []*Event{setByHand(like, old.Added, p.Added), hangs(like, old.Leaving, p.Leaving)} {
+		if e != nil {
+			b.record(*e)
+		}
+	}
 	p.Release, p.Version = old.Release, old.Version
 	in.placements[p.Cluster] = &p
 	b.recordLive(in)
@@ -80,6 +85,40 @@ func (b *Board) recordDrift(like Event, before, after []ObjectProblem) {
 		return
 	}
 	b.record(like)
+}
+
+// setByHand is the event that fields were set by hand, or that none is there any more; nil: there is no news.
+func setByHand(like Event, before, after []Added) *Event {
+	i := slices.IndexFunc(after, func(a Added) bool { return !slices.Contains(before, a) })
+	switch {
+	case i >= 0:
+		like.Level, like.Kind = Warning, event.Drift
+		like.Message = fmt.Sprintf("set by hand: %s %s by %s", after[i].Object, after[i].Field, after[i].Manager)
+		if n := len(after) - 1; n > 0 {
+			like.Message += fmt.Sprintf("; and %d more fields", n)
+		}
+	case len(before) > 0 && len(after) == 0:
+		like.Message = "nothing is set by hand beside its manifests any more"
+	default:
+		return nil
+	}
+	return &like
+}
+
+// hangs is the event that a leftover began to hang while it is being deleted; nil: there is no news.
+func hangs(like Event, before, after []ObjectProblem) *Event {
+	if len(before) > 0 || len(after) == 0 {
+		return nil
+	}
+	like.Level, like.Message = Warning, after[0].Object+": "+after[0].Message
+	return &like
+}
+
+// Corrected records that an object was made again as its manifest says, because somebody else had changed or deleted it.
+func (b *Board) Corrected(environment string, request platform.RequestKey, cluster, what string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.record(Event{Level: Warning, Environment: environment, Cluster: cluster, Request: &request, Message: what})
 }
 
 // ill says whether a placement is an alarm of its own: that its environment is written nowhere on the cluster is one of the cluster.

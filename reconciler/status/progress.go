@@ -17,6 +17,9 @@ type Progress struct {
 
 	// Reconciled says that Head includes Commit, so that the following fields are about it.
 	Reconciled bool `json:"reconciled"`
+	// Frozen says why the platform's head is not followed, where Head does not include Commit.
+	Frozen string `json:"frozen,omitempty"`
+
 	// Done says that it is reconciled, that every placement is Healthy at the revision that was committed, or Suspended,
 	// and that nothing waits to be promoted there.
 	Done bool `json:"done"`
@@ -53,6 +56,9 @@ func (r Reason) String() string {
 // ProgressOf counts a selection's placements in one environment.
 func ProgressOf(s Status, e Environment, reconciled bool) Progress {
 	p := Progress{Environment: e.Name, Head: e.Commit, Reconciled: reconciled, Instances: len(s.Instances)}
+	if !reconciled {
+		p.Frozen = s.Platform.Frozen
+	}
 	if e.Frozen != "" {
 		p.Failed = append(p.Failed, Reason{Message: e.Frozen})
 	}

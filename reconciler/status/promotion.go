@@ -45,6 +45,9 @@ type Rollout struct {
 	Entered time.Time   `json:"entered,omitzero"`
 	Pending []string    `json:"pending,omitempty"` // clusters that it has not reached, sorted
 	Stopped string      `json:"stopped,omitempty"` // why it goes no further by itself
+
+	// Deadline is when the rollout fails unless the release is healthy by then; zero: it has none now.
+	Deadline time.Time `json:"deadline,omitzero"`
 }
 
 // begunSince says whether a rollout is another one than the rollout before; nil: there is none.
@@ -90,7 +93,7 @@ func (i *Instance) Remember(p state.Promotion) {
 	i.PromotedFrom, i.Gates = p.PromotedFrom, p.Gates
 	i.Rollout, i.Rejected, i.Proven = nil, nil, nil
 	if r := p.Rollout; r != nil {
-		i.Rollout = &Rollout{r.Cause, r.Entered, r.Pending, r.Stopped}
+		i.Rollout = &Rollout{Cause: r.Cause, Entered: r.Entered, Pending: r.Pending, Stopped: r.Stopped}
 	}
 	for _, f := range p.Rejected {
 		i.Rejected = append(i.Rejected, Failure{f.Release, f.Version, f.Cluster, f.Object, f.Message, f.At})

@@ -36,6 +36,7 @@ type Platform struct {
 	LoadedAt time.Time          `json:"loadedAt,omitzero"`
 	Problems []platform.Problem `json:"problems,omitempty"` // Warnings among them
 	Error    string             `json:"error,omitempty"`    // why the head cannot be read now
+	Frozen   string             `json:"frozen,omitempty"`   // why an older commit than the head was loaded, and how to end that
 
 	// Forge has the parts of the facts that the forge is told, and why one is not; "": it is. nil: no forge is told.
 	Forge map[string]string `json:"forge,omitempty"`
@@ -154,8 +155,10 @@ type Placement struct {
 	Version     string          `json:"version,omitempty"`
 	Objects     []Object        `json:"objects,omitempty"`
 	Problems    []ObjectProblem `json:"problems,omitempty"`
-	Images      []string        `json:"images,omitempty"` // of its containers, sorted
-	Drift       []ObjectProblem `json:"drift,omitempty"`  // fields that others changed and that are left alone, as its environment asks
+	Images      []string        `json:"images,omitempty"`  // of its containers, sorted
+	Drift       []ObjectProblem `json:"drift,omitempty"`   // fields that others changed and that are left alone, as its environment asks
+	Added       []Added         `json:"added,omitempty"`   // fields that somebody set by hand beside those of its objects
+	Leaving     []ObjectProblem `json:"leaving,omitempty"` // objects that are its no more and hang while they are being deleted
 	CommittedAt time.Time       `json:"committedAt,omitzero"`
 	AppliedAt   time.Time       `json:"appliedAt,omitzero"`
 	HealthyAt   time.Time       `json:"healthyAt,omitzero"`
@@ -185,6 +188,14 @@ type Object struct {
 	Name      string       `json:"name"`
 	Health    state.Health `json:"health"`
 	Message   string       `json:"message,omitempty"`
+}
+
+// Added is a field of an object that somebody set by hand: its manifest does not have it.
+type Added struct {
+	Object  string    `json:"object"`
+	Field   string    `json:"field"`
+	Manager string    `json:"manager"`     // that set it, such as kubectl-edit
+	At      time.Time `json:"at,omitzero"` // when the manager last changed something of the object
 }
 
 // ObjectProblem is a state of a cluster that a person must fix.

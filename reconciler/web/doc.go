@@ -12,6 +12,9 @@
 //	/api/v1/reconcile POST: asks every repository whether it moved, and has a pass made over every environment
 //	/hooks/git        POST: a Git server says that something was pushed, as GitHub, GitLab, Gitea and Bitbucket do
 //	/api/v1/whoami    who asks, and with which role
+//	/api/v1/offerings, requests, instances, environments, clusters, problems, drift, debt, decisions
+//	                  the resources of package api: lists with filters and pages, and single ones by name
+//	/api/v1/openapi.json  all of the API, described in OpenAPI 3.1; errors are as RFC 9457 has them
 //	/login /logout    sessions of people with a browser, as package access begins and ends them
 //	/metrics          Prometheus metrics
 //	/healthz /readyz  the process lives; the platform was loaded and every environment was reconciled once

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"transom.dev/reconciler/status"
+	"transom.dev/reconciler/web/access"
 )
 
 const (
@@ -21,25 +22,25 @@ const (
 	sendTime = 30 * time.Second
 	// streamTime is how long a stream lasts. Browsers open it again where it ended, and have to be let in again.
 	streamTime = 15 * time.Minute
+	// admitEvery is how often it is asked whether who has a stream may still have it: a token may have been taken back.
+	admitEvery = 5 * time.Second
 )
 
+// eventParameters are those of the events.
+type eventParameters struct {
+	selection
+	Only string `query:"only" enum:"status" doc:"For a stream: status, without the events themselves."`
+}
+
 func (s *server) events(w http.ResponseWriter, r *http.Request) error {
-	selected, err := parameters(r.URL.Query(), "only")
+	p, err := readParameters[eventParameters](r)
 	if err != nil {
 		return err
 	}
-	quiet := false
-	switch only := r.URL.Query().Get("only"); only {
-	case "":
-	case "status":
-		quiet = true
-	default:
-		return refuse(http.StatusBadRequest, "only=%s: it is status or nothing", only)
-	}
 	if strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
-		return s.stream(w, r, selected, quiet)
+		return s.stream(w, r, p.selection, p.Only == "status")
 	}
-	return writeJSON(w, r, selected.events(s.Board.History()))
+	return writeJSON(w, r, p.selection.events(s.Board.History()))
 }
 
 func (s selection) events(all []status.Event) []status.Event {
@@ -82,7 +83,7 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request, selected selecti
 			at = writeEvents(&text, selected, at, s.Board.History())
 		}
 		text.WriteString("event: status\ndata: {}\n\n")
-		if !send(w, flush, text.String()) || !wait(ctx, w, flush, changed) {
+		if !send(w, flush, text.String()) || !wait(ctx, w, flush, changed, func() bool { return s.admitted(r) }) {
 			return nil
 		}
 	}
@@ -95,14 +96,26 @@ func send(w http.ResponseWriter, flush *http.ResponseController, text string) bo
 	return err == nil && flush.Flush() == nil
 }
 
-// wait returns true after the next burst of changes, and false once ctx is done or the client is gone.
-func wait(ctx context.Context, w http.ResponseWriter, flush *http.ResponseController, changed <-chan struct{}) bool {
-	alive := time.NewTicker(keepAlive)
+// admitted says whether who asked would be let in again. Where that cannot be known now, the stream goes on.
+func (s *server) admitted(r *http.Request) bool {
+	_, err := s.Access.Admit(r, access.Viewer)
+	code := statusOf(err)
+	return err == nil || code != http.StatusUnauthorized && code != http.StatusForbidden
+}
+
+// wait returns true after the next burst of changes, and false once ctx is done, the client is gone or is not admitted any more.
+func wait(ctx context.Context, w http.ResponseWriter, flush *http.ResponseController, changed <-chan struct{}, admitted func() bool) bool {
+	alive, again := time.NewTicker(keepAlive), time.NewTicker(admitEvery)
 	defer alive.Stop()
+	defer again.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return false
+		case <-again.C:
+			if !admitted() {
+				return false
+			}
 		case <-alive.C:
 			if !send(w, flush, ": still here\n\n") {
 				return false

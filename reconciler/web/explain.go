@@ -1,11 +1,16 @@
 package web
 
 import (
+	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
+	"transom.dev/reconciler/web/api"
+	"transom.dev/reconciler/web/console"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
+	"transom.dev/render/wording"
 )
 
 // Question names an instance whose origin is asked for, and, if it is about one placement, the cluster.
@@ -45,25 +50,56 @@ type Origin struct {
 	Subject string    `json:"subject,omitempty"`
 }
 
-func (s *server) explain(w http.ResponseWriter, r *http.Request) error {
-	q := r.URL.Query()
-	selected, err := parameters(q, "cluster")
-	if err != nil {
-		return err
-	}
-	if selected.environment == "" || selected.request == "" {
-		return refuse(http.StatusBadRequest, "explain needs environment=, team= and request=")
-	}
+// explainParameters are those of a Question.
+type explainParameters struct {
+	Team        string `query:"team" required:"true" doc:"The team."`
+	Request     string `query:"request" required:"true" doc:"The request of the team."`
+	Environment string `query:"environment" required:"true" doc:"The environment."`
+	Cluster     string `query:"cluster" doc:"The cluster, where the question is about one placement."`
+}
+
+func (s *server) explain(r *http.Request, p explainParameters) (t Trace, err error) {
 	if s.Explain == nil {
-		return refuse(http.StatusNotFound, "this daemon does not answer explain")
+		return t, refuse(http.StatusNotFound, "this daemon does not answer explain")
 	}
-	trace, err := s.Explain(r.Context(), Question{
-		Environment: selected.environment,
-		Request:     platform.RequestKey{Team: selected.team, Name: selected.request},
-		Cluster:     q.Get("cluster"),
+	return s.Explain(r.Context(), Question{
+		Environment: p.Environment, Request: platform.RequestKey{Team: p.Team, Name: p.Request}, Cluster: p.Cluster,
 	})
-	if err != nil {
-		return err
+}
+
+// findContract finds that of the version that a path names.
+func (s *server) findContract(_ *http.Request, p versionPath) (c api.Contract, err error) {
+	offers := s.Board.Status().Platform.Offers()
+	if offers == nil {
+		return c, refuse(http.StatusServiceUnavailable, "the platform was not loaded yet")
 	}
-	return writeJSON(w, r, trace)
+	o := offers.Offerings[p.Offering]
+	if o == nil {
+		var known []string
+		for name := range offers.Offerings {
+			known = append(known, name)
+		}
+		slices.Sort(known)
+		return c, notKnown(p.Offering, known)
+	}
+	v := o.Version(p.Version)
+	if v == nil {
+		v = o.Match(p.Version)
+	}
+	if v == nil {
+		return c, refuse(http.StatusNotFound, "%s has no version %s", o.Name, wording.Shorten(p.Version))
+	}
+	return api.ContractOf(v), nil
+}
+
+// listHistory lists the commits that changed an instance.
+func (s *server) listHistory(r *http.Request, p instancePath) ([]console.Past, error) {
+	if s.Past == nil {
+		return nil, fmt.Errorf("the history of states: %w", ErrNotFound)
+	}
+	past, err := s.Past(r.Context(), Question{Environment: p.Environment, Request: p.key()})
+	if past == nil {
+		past = []console.Past{}
+	}
+	return past, err
 }

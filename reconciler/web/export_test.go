@@ -1,12 +1,36 @@
 package web
 
-import "transom.dev/reconciler/web/access"
+import (
+	"reflect"
+
+	"transom.dev/reconciler/web/access"
+)
 
 // Routes are the routes that the handler answers, and Roles those with a role.
 func Routes(o Options) []string {
 	o.Access, _ = access.New(access.Options{})
 	return newRouter(&server{Options: o, streams: newStreams()}).routes
 }
+
+// Operations are those that the API has.
+func Operations(o Options) []Operation {
+	o.Access, _ = access.New(access.Options{})
+	var all []Operation
+	for _, one := range operations(&server{Options: o, streams: newStreams()}) {
+		all = append(all, Operation{one.method, one.route, one.summary, one.parameters, one.answer, one.media})
+	}
+	return all
+}
+
+// An Operation is an operation without its handler.
+type Operation struct {
+	Method, Route, Summary string
+	Parameters, Answer     reflect.Type
+	Media                  string
+}
+
+// ErrorType is the type of all errors.
+var ErrorType = reflect.TypeFor[errorAnswer]()
 
 // Roles is the table of who may ask for what.
 var Roles = roles

@@ -20,6 +20,7 @@ type Figures struct {
 	corrected  *prometheus.CounterVec
 	hooks      *prometheus.CounterVec
 	told       *prometheus.CounterVec
+	recorded   *prometheus.CounterVec
 }
 
 // long are the bounds of durations from seconds to days.
@@ -43,6 +44,7 @@ func NewFigures() *Figures {
 		corrected:  counter("transom_drift_corrected_total", "Objects that others had changed and that were set back.", "environment", "cluster"),
 		rollbacks:  counter("transom_rollbacks_total", "Rollouts that went back to what was healthy before.", "environment"),
 		hooks:      counter("transom_hook_calls_total", "Calls of Git servers that something was pushed, by outcome.", "outcome"),
+		recorded:   counter("transom_kubernetes_events_total", "Kubernetes Events of the changes of instances, by outcome: created, failed or dropped.", "cluster", "outcome"),
 		told:       counter("transom_notifications_total", "Messages to people's chats, mailboxes and programs, by outcome: sent, failed or dropped.", "target", "outcome"),
 	}
 	for _, outcome := range hookOutcomes {
@@ -65,6 +67,11 @@ func (f *Figures) Notifiable(targets []string, outcomes ...string) {
 
 // Notified counts a message to a target.
 func (f *Figures) Notified(target, outcome string) { f.told.WithLabelValues(target, outcome).Inc() }
+
+// Recorded counts a Kubernetes Event that a cluster was to create.
+func (f *Figures) Recorded(cluster, outcome string) {
+	f.recorded.WithLabelValues(cluster, outcome).Inc()
+}
 
 // Pass takes how long a phase of a pass over an environment took; phase "" is the whole pass.
 func (f *Figures) Pass(environment, phase string, took time.Duration) {
@@ -102,5 +109,5 @@ func (f *Figures) Milestone(m status.Milestone) {
 
 // Collectors are the collectors of the figures for /metrics, for Options.Collectors.
 func (f *Figures) Collectors() []prometheus.Collector {
-	return []prometheus.Collector{f.passes, f.lead, f.waited, f.releases, f.promotions, f.failures, f.rollbacks, f.corrected, f.hooks, f.told}
+	return []prometheus.Collector{f.passes, f.lead, f.waited, f.releases, f.promotions, f.failures, f.rollbacks, f.corrected, f.hooks, f.told, f.recorded}
 }

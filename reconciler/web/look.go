@@ -28,6 +28,10 @@ type looker struct {
 	limit *rate.Limiter
 }
 
+func newLooker(look func(context.Context) []Looked) *looker {
+	return &looker{look, rate.NewLimiter(lookRate, lookBurst)}
+}
+
 // reconcile asks for a look at every repository, and a pass over every environment.
 func (l *looker) reconcile(w http.ResponseWriter, r *http.Request) error {
 	if l.look == nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"transom.dev/reconciler/status"
+	"transom.dev/reconciler/web/access"
 )
 
 var (
@@ -39,6 +40,8 @@ var (
 		"1 if the credential of the cluster needs a person: it ends soon, and is not renewed.", []string{"environment", "cluster"}, nil)
 	loaded = prometheus.NewDesc("transom_platform_loaded",
 		"1 if the platform repository could be read when it was last looked at.", nil, nil)
+	platformFrozen = prometheus.NewDesc("transom_platform_frozen",
+		"1 if an older commit than the platform's head is followed, as no key that is allowed signed the head.", nil, nil)
 	forge = prometheus.NewDesc("transom_forge_told",
 		"1 if this part of the facts was told to the forge when it was last tried.", []string{"part"}, nil)
 	reconciled = prometheus.NewDesc("transom_environment_reconciled",
@@ -68,6 +71,22 @@ func (a Ages) Collect(out chan<- prometheus.Metric) {
 	}
 }
 
+var refused = prometheus.NewDesc("transom_logins_refused_total",
+	"Logins that were refused, by reason: failed, limited as the client had failed too often, or role where somebody has none.", []string{"reason"}, nil)
+
+// refusals counts the logins that a Guard refused.
+type refusals struct{ *access.Guard }
+
+// Describe is part of prometheus.Collector.
+func (r refusals) Describe(out chan<- *prometheus.Desc) { out <- refused }
+
+// Collect is part of prometheus.Collector.
+func (r refusals) Collect(out chan<- prometheus.Metric) {
+	for reason, n := range r.Refused() {
+		out <- prometheus.MustNewConstMetric(refused, prometheus.CounterValue, float64(n), reason)
+	}
+}
+
 // Metrics returns a handler of /metrics alone, and of the profiles of net/http/pprof where they are asked for. It is for an address of
 // its own: nobody logs in.
 func Metrics(o Options, profiles bool) http.Handler {
@@ -87,6 +106,9 @@ func metrics(o Options) func(http.ResponseWriter, *http.Request) error {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collector{o.Board, o.Ready, o.Leader}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	registry.MustRegister(o.Collectors...)
+	if o.Access != nil {
+		registry.MustRegister(refusals{o.Access})
+	}
 	h := promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 	return func(w http.ResponseWriter, r *http.Request) error {
 		h.ServeHTTP(w, r)
@@ -104,7 +126,7 @@ type collector struct {
 // Describe is part of prometheus.Collector.
 func (c collector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		leads, ready, placements, problems, frozen, reachable, blocked, expiry, warned, loaded, forge, reconciled, waiting, held, drift, decisions, rollouts,
+		leads, ready, placements, problems, frozen, reachable, blocked, expiry, warned, loaded, platformFrozen, forge, reconciled, waiting, held, drift, decisions, rollouts,
 	} {
 		out <- d
 	}
@@ -130,6 +152,7 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	}
 	gauge(problems, float64(wrong))
 	gauge(loaded, flag(s.Platform.Error == "" && s.Platform.Commit != ""))
+	gauge(platformFrozen, flag(s.Platform.Frozen != ""))
 	for part, why := range s.Platform.Forge {
 		gauge(forge, flag(why == ""), part)
 	}

@@ -58,6 +58,7 @@ func TestEveryMetricIsInTheTable(t *testing.T) {
 	figures.Pass("prod", "", time.Second)
 	figures.Corrected("prod", "east")
 	figures.Notified("chat", "sent")
+	figures.Recorded("east", "created")
 	for _, kind := range []status.MilestoneKind{status.Entered, status.Promoted, status.Stopped, status.Opened, status.Live} {
 		figures.Milestone(status.Milestone{Kind: kind, Environment: "prod", Detail: "soak"})
 	}

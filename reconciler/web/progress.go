@@ -10,31 +10,35 @@ import (
 	"transom.dev/render/wording"
 )
 
-func (s *server) progress(w http.ResponseWriter, r *http.Request) error {
-	q := r.URL.Query()
-	selected, err := parameters(q, "commit")
-	if err != nil {
-		return err
-	}
-	if selected.environment == "" {
-		return refuse(http.StatusBadRequest, "progress needs environment=")
-	}
+// progressParameters are those of a commit's progress.
+type progressParameters struct {
+	Team        string `query:"team" doc:"Only this team."`
+	Request     string `query:"request" doc:"Only this request of the team, which is needed then."`
+	Environment string `query:"environment" required:"true" doc:"The environment."`
+	Commit      string `query:"commit" doc:"The commit of the platform, in full; absent: the newest that the environment knows."`
+}
+
+func (p progressParameters) selection() selection { return selection{p.Team, p.Request, p.Environment} }
+
+func (p progressParameters) check() error { return p.selection().check() }
+
+func (s *server) progress(r *http.Request, about progressParameters) (p status.Progress, err error) {
 	known := s.Board.Status()
-	all := selected.of(known)
+	all := about.selection().of(known)
 	if len(all.Environments) == 0 {
 		if all.Platform.Commit == "" { // which environments there are is not known yet
-			return writeJSON(w, r, status.Progress{Environment: selected.environment, Commit: q.Get("commit")})
+			return status.Progress{Environment: about.Environment, Commit: about.Commit}, nil
 		}
-		return refuse(http.StatusNotFound, "no environment %q%s", selected.environment, suggest(selected.environment, known.Environments))
+		return p, refuse(http.StatusNotFound, "no environment %q%s", about.Environment, suggest(about.Environment, known.Environments))
 	}
 	e := all.Environments[0]
-	reconciled, err := s.reconciled(r.Context(), e.Commit, q.Get("commit"))
+	reconciled, err := s.reconciled(r.Context(), e.Commit, about.Commit)
 	if err != nil {
-		return err
+		return p, err
 	}
-	p := status.ProgressOf(all, e, reconciled)
-	p.Commit = q.Get("commit")
-	return writeJSON(w, r, p)
+	p = status.ProgressOf(all, e, reconciled)
+	p.Commit = about.Commit
+	return p, nil
 }
 
 func suggest(environment string, known []status.Environment) string {

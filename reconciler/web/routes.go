@@ -1,11 +1,12 @@
 package web
 
 import (
+	"cmp"
+	"fmt"
 	"net/http"
 	"strings"
 
 	"github.com/klauspost/compress/gzhttp"
-	"golang.org/x/time/rate"
 
 	"transom.dev/reconciler/web/access"
 )
@@ -30,8 +31,28 @@ var roles = map[string]access.Role{
 	"/api/v1/explain":     access.Viewer,
 	"/api/v1/whoami":      access.Viewer,
 	"/metrics":            access.Viewer,
-	"/api/v1/reconcile":   access.Developer,
-	hookPath:              access.Anybody, // a call proves itself
+
+	// Things by their kind.
+	"/api/v1/openapi.json":                                     access.Viewer,
+	"/api/v1/offerings":                                        access.Viewer,
+	"/api/v1/offerings/{offering}":                             access.Viewer,
+	"/api/v1/offerings/{offering}/versions/{version}":          access.Viewer,
+	"/api/v1/requests":                                         access.Viewer,
+	"/api/v1/requests/{team}/{request}":                        access.Viewer,
+	"/api/v1/instances":                                        access.Viewer,
+	"/api/v1/instances/{environment}/{team}/{request}":         access.Viewer,
+	"/api/v1/instances/{environment}/{team}/{request}/history": access.Viewer,
+	"/api/v1/environments":                                     access.Viewer,
+	"/api/v1/environments/{environment}":                       access.Viewer,
+	"/api/v1/clusters":                                         access.Viewer,
+	"/api/v1/clusters/{cluster}":                               access.Viewer,
+	"/api/v1/problems":                                         access.Viewer,
+	"/api/v1/drift":                                            access.Viewer,
+	"/api/v1/debt":                                             access.Viewer,
+	"/api/v1/decisions":                                        access.Viewer,
+
+	"/api/v1/reconcile": access.Developer,
+	hookPath:            access.Anybody, // a call proves itself
 
 	// The pages of the console.
 	"/":                       access.Viewer,
@@ -65,13 +86,9 @@ func newRouter(s *server) *router {
 	rt := &router{mux: http.NewServeMux(), access: s.Access}
 	rt.answer("/healthz", get(s.healthy))
 	rt.answer("/readyz", get(s.ready))
-	rt.answer("/api/v1/status", get(s.status))
-	rt.answer("/api/v1/progress", get(s.progress))
-	rt.answer("/api/v1/events", get(s.events))
-	rt.answer("/api/v1/explain", get(s.explain))
-	rt.answer("/api/v1/whoami", get(s.whoami))
-	looker := &looker{s.Look, rate.NewLimiter(lookRate, lookBurst)}
-	rt.answer("/api/v1/reconcile", answer(looker.reconcile, "a look is asked for by POST", http.MethodPost))
+	for _, o := range operations(s) {
+		rt.answer(o.route, o.handler)
+	}
 	rt.answer(hookPath, answer(newHooks(s.Hooks).take, "Git servers POST here that something was pushed", http.MethodPost))
 	if !s.MetricsElsewhere {
 		rt.answer("/metrics", get(metrics(s.Options)))
@@ -97,6 +114,9 @@ func newRouter(s *server) *router {
 }
 
 func (rt *router) answer(route string, h http.Handler) {
+	if roles[route] == access.Developer {
+		h = ofTheTeam(h)
+	}
 	rt.mux.Handle(route, h)
 	rt.routes = append(rt.routes, route)
 }
@@ -122,6 +142,18 @@ func (rt *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// ofTheTeam refuses a developer of other teams than the one that a request names, in its path or as team=.
+func ofTheTeam(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		team := cmp.Or(r.PathValue("team"), r.URL.Query().Get("team"))
+		if who := access.Of(r.Context()); team != "" && !who.In(team) {
+			writeError(w, http.StatusForbidden, fmt.Sprintf("%s of %s, and this is of team %.100q", who, strings.Join(who.Teams, ", "), team))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // forPage says whether a browser asks for a page, where it can be sent to log in.
 func forPage(r *http.Request) bool {
 	return r.Method == http.MethodGet && !strings.HasPrefix(r.URL.Path, "/api/") && strings.Contains(r.Header.Get("Accept"), "text/html")
@@ -143,6 +175,6 @@ type person struct {
 	Login bool `json:"login"`
 }
 
-func (s *server) whoami(w http.ResponseWriter, r *http.Request) error {
-	return writeJSON(w, r, person{access.Of(r.Context()), s.Access.Known()})
+func (s *server) whoami(r *http.Request, _ none) (person, error) {
+	return person{access.Of(r.Context()), s.Access.Known()}, nil
 }

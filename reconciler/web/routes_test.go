@@ -10,10 +10,13 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -107,6 +110,66 @@ func TestARouteWithoutARoleIsDenied(t *testing.T) {
 	require.Equal(t, http.StatusForbidden, resp.StatusCode, body)
 }
 
+// TestADeveloperIsOneOfTheirTeamAlone where a route for developers is asked about a team.
+func TestADeveloperIsOneOfTheirTeamAlone(t *testing.T) {
+	all := newTeam(t, "")
+	s := serve(t, web.Options{Board: board(), Access: all.guard(t), Look: func(context.Context) []web.Looked { return nil }})
+	for team, code := range map[string]int{"": http.StatusOK, "?team=store": http.StatusOK, "?team=payments": http.StatusForbidden} {
+		resp, body := as(t, http.MethodPost, s.URL+"/api/v1/reconcile"+team, all.tokens[access.Developer])
+		require.Equal(t, code, resp.StatusCode, body)
+		if code != http.StatusOK {
+			require.Contains(t, body, "the-developer is developer of store, and this is of team \\\"payments\\\"")
+		}
+	}
+	resp, body := as(t, http.MethodPost, s.URL+"/api/v1/reconcile?team=payments", all.tokens[access.Operator])
+	require.Equal(t, http.StatusOK, resp.StatusCode, body)
+}
+
+// TestAStreamEndsSoonAfterItsTokenIsTakenBack, and the one of another token goes on.
+func TestAStreamEndsSoonAfterItsTokenIsTakenBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all := newTeam(t, "")
+		guard := all.guard(t)
+		h := web.Handler(web.Options{Board: board(), Access: guard})
+		stream := func(role access.Role) (ended chan struct{}) {
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost/api/v1/events", http.NoBody)
+			r.Header.Set("Accept", "text/event-stream")
+			r.Header.Set("Authorization", "Bearer "+all.tokens[role])
+			ended = make(chan struct{})
+			go func() {
+				defer close(ended)
+				h.ServeHTTP(httptest.NewRecorder(), r)
+			}()
+			return ended
+		}
+		taken, kept := stream(access.Viewer), stream(access.Operator)
+		began := time.Now()
+		<-time.After(time.Minute)
+		content, err := os.ReadFile(all.file)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(all.file, regexp.MustCompile("(?m)^.*the-viewer.*$").ReplaceAll(content, nil), 0o600))
+		changed, err := guard.Refresh()
+		require.NoError(t, err)
+		require.True(t, changed)
+		<-taken
+		require.InDelta(t, 60, time.Since(began).Seconds(), 5)
+		<-kept
+		require.InDelta(t, 15*60, time.Since(began).Seconds(), 1, "as long as a stream lasts")
+	})
+}
+
+func TestRefusedLoginsAreCounted(t *testing.T) {
+	all := newTeam(t, "")
+	s := serve(t, web.Options{Board: board(), Access: all.guard(t)})
+	for range 40 {
+		as(t, http.MethodGet, s.URL+"/api/v1/status", "transom_wrong")
+	}
+	_, body := as(t, http.MethodGet, s.URL+"/metrics", all.tokens[access.Viewer])
+	require.Regexp(t, `(?m)^transom_logins_refused_total\{reason="failed"\} 3\d$`, body)
+	require.Regexp(t, `(?m)^transom_logins_refused_total\{reason="limited"\} (10|\d)$`, body)
+	require.Contains(t, body, "transom_logins_refused_total{reason=\"role\"} 0\n")
+}
+
 func TestABrowserIsSentToLogIn(t *testing.T) {
 	s := serve(t, web.Options{Board: board(), Access: newTeam(t, "").guard(t)})
 	html := []string{"Accept", "text/html,*/*"}
@@ -167,7 +230,7 @@ func TestStreamsOfOneClientAreBounded(t *testing.T) {
 	}
 	refused := open(all.tokens[access.Viewer])
 	require.Equal(t, http.StatusTooManyRequests, refused.StatusCode)
-	var told map[string]string
+	var told map[string]any
 	require.NoError(t, json.NewDecoder(refused.Body).Decode(&told))
 	require.Equal(t, "32 streams of events are open to you: close some", told["error"])
 	require.Equal(t, http.StatusOK, open(all.tokens[access.Operator]).StatusCode, "others are not concerned")

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 
 	"transom.dev/reconciler/status"
@@ -15,36 +14,30 @@ import (
 
 // selection narrows an answer to a team, a request of it, an environment; an empty field selects all.
 type selection struct {
-	team, request, environment string
+	Team        string `query:"team" doc:"Only this team."`
+	Request     string `query:"request" doc:"Only this request of the team, which is needed then."`
+	Environment string `query:"environment" doc:"Only this environment."`
 }
 
-// parameters reads a query that may hold the selection's parameters and those named beside them. An unknown one is an
-// error, because a filter that is silently ignored answers another question.
-func parameters(q url.Values, more ...string) (selection, error) {
-	known := append([]string{"team", "request", "environment"}, more...)
-	for name := range q {
-		if !slices.Contains(known, name) {
-			return selection{}, refuse(http.StatusBadRequest, "unknown parameter %q; known: %q", name, known)
-		}
+// check is part of readParameters.
+func (s selection) check() error {
+	if s.Request != "" && s.Team == "" {
+		return refuse(http.StatusBadRequest, "request=%s needs team=: a request is named within its team", s.Request)
 	}
-	s := selection{team: q.Get("team"), request: q.Get("request"), environment: q.Get("environment")}
-	if s.request != "" && s.team == "" {
-		return selection{}, refuse(http.StatusBadRequest, "request=%s needs team=: a request is named within its team", s.request)
-	}
-	return s, nil
+	return nil
 }
 
 // matches says whether a request is selected.
 func (s selection) matches(k platform.RequestKey) bool {
-	if s.team != "" && s.team != k.Team {
+	if s.Team != "" && s.Team != k.Team {
 		return false
 	}
-	return s.request == "" || s.request == k.Name
+	return s.Request == "" || s.Request == k.Name
 }
 
 // covers says whether an environment is selected.
 func (s selection) covers(environment string) bool {
-	return s.environment == "" || s.environment == environment
+	return s.Environment == "" || s.Environment == environment
 }
 
 // of narrows a Status. It does not change its argument, as parts of it may be shared.
@@ -79,26 +72,19 @@ func (s selection) problems(all []platform.Problem) []platform.Problem {
 	return kept
 }
 
-func (s *server) status(w http.ResponseWriter, r *http.Request) error {
-	q := r.URL.Query()
-	selected, err := parameters(q, "objects")
-	if err != nil {
-		return err
-	}
-	answer := selected.of(s.Board.Status())
+// statusParameters are those of the status.
+type statusParameters struct {
+	selection
+	objectsParameter
+}
+
+func (s *server) status(_ *http.Request, p statusParameters) (status.Status, error) {
+	answer := p.of(s.Board.Status())
 	if s.Leader != nil {
 		answer.Leader = s.Leader().Name
 	}
-	switch objects := q.Get("objects"); objects {
-	case "", "all":
-	case "unhealthy":
-		leaveOut(answer.Instances, func(o status.Object) bool { return o.Health == state.Healthy })
-	case "none":
-		leaveOut(answer.Instances, func(status.Object) bool { return true })
-	default:
-		return refuse(http.StatusBadRequest, "objects=%s: it is all, unhealthy or none", objects)
-	}
-	return writeJSON(w, r, answer)
+	p.narrow(answer.Instances)
+	return answer, nil
 }
 
 // leaveOut drops objects from an answer, whose objects are the Board's too.
@@ -112,12 +98,32 @@ func leaveOut(instances []status.Instance, dropped func(status.Object) bool) {
 	}
 }
 
+// objectsParameter says which objects an answer has.
+type objectsParameter struct {
+	Objects string `query:"objects" enum:"all,unhealthy,none" doc:"Which objects of placements: all of them (default), unhealthy ones, or none."`
+}
+
+// narrow leaves out the objects that are not asked for.
+func (o objectsParameter) narrow(instances []status.Instance) {
+	switch o.Objects {
+	case "unhealthy":
+		leaveOut(instances, func(o status.Object) bool { return o.Health == state.Healthy })
+	case "none":
+		leaveOut(instances, func(status.Object) bool { return true })
+	}
+}
+
 // writeJSON answers with v and an ETag over its bytes, so that a client that asks again pays only for changes.
 func writeJSON(w http.ResponseWriter, r *http.Request, v any) error {
 	body, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("encode the answer: %w", err)
 	}
+	return writeBody(w, r, append(body, '\n'))
+}
+
+// writeBody answers with JSON as it is.
+func writeBody(w http.ResponseWriter, r *http.Request, body []byte) error {
 	tag := fmt.Sprintf(`"%x"`, sha256.Sum256(body))
 	w.Header().Set("ETag", tag)
 	if r.Header.Get("If-None-Match") == tag {
@@ -125,6 +131,6 @@ func writeJSON(w http.ResponseWriter, r *http.Request, v any) error {
 		return nil
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(append(body, '\n')) // a client that went away is no concern of ours
+	_, _ = w.Write(body) // a client that went away is no concern of ours
 	return nil
 }

@@ -186,9 +186,30 @@ func statusOf(err error) int {
 	}
 }
 
+// An errorAnswer is an error as RFC 9457 has them.
+type errorAnswer struct {
+	Type   string `json:"type"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail"`           // the mistake
+	Remedy string `json:"remedy,omitempty"` // the way to mend it
+	Error  string `json:"error"`            // detail again, for the commands of versions before
+}
+
+// remedies say how to mend an error of a status, beside its detail.
+var remedies = map[int]string{
+	http.StatusBadRequest:         "ask as /api/v1/openapi.json describes it",
+	http.StatusUnauthorized:       "log in at /login, or send a token that \"transom token\" made",
+	http.StatusForbidden:          "ask somebody who keeps the daemon's file of access for the role",
+	http.StatusNotFound:           "/api/v1/openapi.json lists all there is; a change that was just merged is known after the next pass",
+	http.StatusMethodNotAllowed:   "use a method that the header Allow names; changes are merged in Git",
+	http.StatusTooManyRequests:    "ask again after the time that the header Retry-After gives",
+	http.StatusServiceUnavailable: "ask again in a moment",
+}
+
 func writeError(w http.ResponseWriter, code int, message string) {
-	body, _ := json.Marshal(map[string]string{"error": message}) // strings always marshal
-	w.Header().Set("Content-Type", "application/json")
+	body, _ := json.Marshal(errorAnswer{"about:blank", http.StatusText(code), code, message, remedies[code], message}) // strings always marshal
+	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(code)
 	_, _ = w.Write(append(body, '\n')) // a client that went away is no concern of ours
 }

@@ -247,7 +247,7 @@ func TestExplainAsksTheDaemon(t *testing.T) {
 
 	code, body := get(t, s, "/api/v1/explain?environment=prod&team=store&request=none")
 	require.Equal(t, http.StatusNotFound, code)
-	require.JSONEq(t, `{"error": "store/none in prod: not found"}`, body)
+	require.Equal(t, "store/none in prod: not found", told(t, body)["error"])
 }
 
 // TestProgressBeforeThePlatformIsLoaded knows of no environment, and must not say that there is none.
@@ -268,6 +268,13 @@ func TestProgressBeforeThePlatformIsLoaded(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, code)
 }
 
+// told are the fields of an error.
+func told(t *testing.T, body string) (fields map[string]any) {
+	t.Helper()
+	require.NoError(t, json.Unmarshal([]byte(body), &fields), body)
+	return fields
+}
+
 func TestErrorsAreJSONAndSayWhatIsWrong(t *testing.T) {
 	s := serve(t, web.Options{Board: board(), Includes: func(_ context.Context, _, commit string) (bool, error) {
 		if commit == "cc44" {
@@ -283,14 +290,14 @@ func TestErrorsAreJSONAndSayWhatIsWrong(t *testing.T) {
 		"/api/v1/status?request=shop":                    {400, "request=shop needs team=: a request is named within its team"},
 		"/api/v1/status?objects=few":                     {400, "objects=few: it is all, unhealthy or none"},
 		"/api/v1/events?limit=1":                         {400, `unknown parameter "limit"; known: ["team" "request" "environment" "only"]`},
-		"/api/v1/events?only=some":                       {400, "only=some: it is status or nothing"},
+		"/api/v1/events?only=some":                       {400, "only=some: it is status"},
 		"/api/v1/progress":                               {400, "progress needs environment="},
 		"/api/v1/progress?environment=qa":                {404, `no environment "qa"`},
 		"/api/v1/progress?environment=prd":               {404, `no environment "prd"; did you mean "prod"?`},
 		"/api/v1/progress?environment=prod&commit=c0":    {500, "look for commit c0 below c2: mirror is gone"},
 		"/api/v1/progress?environment=prod&commit=cc44":  {400, "cc44 is no commit id: give all 40 hexadecimal digits"},
 		"/api/v1/progress?when=now":                      {400, `unknown parameter "when"; known: ["team" "request" "environment" "commit"]`},
-		"/api/v1/explain?team=a":                         {400, "explain needs environment=, team= and request="},
+		"/api/v1/explain?team=a":                         {400, "explain needs request= and environment="},
 		"/api/v1/explain?who=me":                         {400, `unknown parameter "who"; known: ["team" "request" "environment" "cluster"]`},
 		"/api/v1/explain?environment=e&team=a&request=b": {404, "this daemon does not answer explain"},
 		"/api/v2": {404, "nothing at /api/v2; the console is at / and the API below /api/v1/"},
@@ -299,9 +306,10 @@ func TestErrorsAreJSONAndSayWhatIsWrong(t *testing.T) {
 		t.Run(path, func(t *testing.T) {
 			code, body := get(t, s, path)
 			require.Equal(t, tt.code, code)
-			var told map[string]string
-			require.NoError(t, json.Unmarshal([]byte(body), &told), body)
-			require.Equal(t, tt.want, told["error"])
+			problem := told(t, body)
+			require.Equal(t, tt.want, problem["error"])
+			require.Equal(t, tt.want, problem["detail"])
+			require.Equal(t, float64(tt.code), problem["status"])
 		})
 	}
 }
@@ -322,7 +330,7 @@ func TestReadyFollowsTheDaemonAndHealthDoesNot(t *testing.T) {
 	s := serve(t, web.Options{Board: board(), Ready: func() error { return err }})
 	code, body := get(t, s, "/readyz")
 	require.Equal(t, http.StatusServiceUnavailable, code)
-	require.JSONEq(t, `{"error": "not ready: environment prod is not reconciled yet"}`, body)
+	require.Equal(t, "not ready: environment prod is not reconciled yet", told(t, body)["detail"])
 	code, _ = get(t, s, "/healthz")
 	require.Equal(t, http.StatusOK, code)
 
@@ -370,6 +378,7 @@ func TestMetricsCountWhatTheBoardKnows(t *testing.T) {
 func TestMetricsCountWhatAnOperatorOwes(t *testing.T) {
 	b := board()
 	b.PlatformFailed("https://git.example.com/platform.git", errors.New("the token has expired"))
+	b.PlatformFrozen("the head is not signed")
 	b.EnvironmentFailed("dev", errors.New("no answer"))
 	b.Updated(status.Environment{
 		Name: "prod", Clusters: []status.Cluster{{Name: "east"}, {Name: "west"}},
@@ -381,6 +390,7 @@ func TestMetricsCountWhatAnOperatorOwes(t *testing.T) {
 	_, body := get(t, serve(t, web.Options{Board: b}), "/metrics")
 	for _, line := range []string{
 		`transom_platform_loaded 0`,
+		`transom_platform_frozen 1`,
 		`transom_environment_reconciled{environment="dev"} 0`,
 		`transom_environment_reconciled{environment="prod"} 1`,
 		`transom_decisions{environment="prod",kind="Hold"} 1`,

@@ -133,6 +133,7 @@ var effects = map[string]string{
 	"Offering: spec.deletion":               "reconciler/promotion.TestConfirmedDeletionNeedsAnApprovalOfTheRemoval",
 	"Offering: spec.description":            "cmd/transom/testdata/script/catalog.txtar",
 	"Offering: spec.owner":                  "cmd/transom/testdata/script/catalog.txtar",
+	"Offering: spec.routine":                "reconciler/promotion.TestRoutineChangesNeedNoApproval",
 	"Offering: spec.teams":                  "render/platform/testdata/team-not-allowed.txtar",
 	"Offering: spec.title":                  "cmd/transom/testdata/script/catalog.txtar",
 	"Offering: spec.versions.*.lifecycle":   "render/platform/testdata/withdrawn.txtar",

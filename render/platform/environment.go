@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	_ "time/tzdata" // whether there is a time zone must not depend on the machine
@@ -40,15 +41,15 @@ type environmentSpec struct {
 	Components   []string
 	PromotesFrom []string
 	Gates        struct {
-		Soak     string
-		Approval string `oneof:"none|required"`
-		Grace    string
+		Soak     string `is:"duration"`
+		Approval any
+		Grace    string `is:"duration"`
 		Unproven string `oneof:"approval|allow"`
 		Replace  string `oneof:"oldest|newest"`
 	}
 	Windows       []windowSpec
 	Rollout       rolloutSpec
-	Drift         string `oneof:"correct|report"`
+	Drift         string `oneof:"correct|report|strict"`
 	DeletionLimit struct{ Instances, Percent *int }
 	Apply         string `oneof:"server-side|external"`
 	Kubernetes    string
@@ -66,14 +67,14 @@ type rolloutSpec struct {
 		Name          string `decode:"required"`
 		Clusters      *metav1.LabelSelector
 		MaxConcurrent any
-		Soak          string
+		Soak          string `is:"duration"`
 	}
 	Instances struct {
 		First         *int
 		MaxConcurrent any
 		MaxFailures   *int
 	}
-	ProgressDeadline string
+	ProgressDeadline string `is:"duration"`
 	OnFailure        string `oneof:"rollback|stop"`
 }
 
@@ -104,6 +105,9 @@ func decodeEnvironment(d *document, name string, overlays map[string][]*file) *E
 		e.decodeGates(d, s)
 		e.decodeRollout(d, s.Rollout)
 		e.Drift, e.External = cmp.Or(s.Drift, "correct"), s.Apply == "external"
+		if e.External && e.Drift == "strict" {
+			d.problem("spec.drift", "external", "another agent applies this environment, so that nothing of it is taken back here; remove the field")
+		}
 		e.DeletionLimit = DeletionLimit{
 			Instances: d.readCount("spec.deletionLimit.instances", s.DeletionLimit.Instances, 5),
 			Percent:   d.readCount("spec.deletionLimit.percent", s.DeletionLimit.Percent, 20),
@@ -169,16 +173,54 @@ func (e *Environment) decodeGates(d *document, s environmentSpec) {
 	g := s.Gates
 	e.Gates = Gates{
 		Soak:     d.readDuration("spec.gates.soak", g.Soak, 0),
-		Approval: cmp.Or(g.Approval, "none"),
 		Grace:    d.readDuration("spec.gates.grace", g.Grace, time.Minute),
 		Unproven: cmp.Or(g.Unproven, "approval"),
 		Replace:  cmp.Or(g.Replace, "oldest"),
 	}
+	e.decodeApproval(d, g.Approval)
 	for i, w := range s.Windows {
 		field := fieldpath.Index("spec.windows", i)
 		if window, ok := readWindow(d, field, w); ok {
 			e.Windows = append(e.Windows, window)
 		}
+	}
+}
+
+// decodeApproval reads whether a person approves all that changes, as a word, or as the exceptions and conditions where it is so.
+func (e *Environment) decodeApproval(d *document, value any) {
+	const field = "spec.gates.approval"
+	e.Gates.Approval = "none"
+	words := []string{"none", "required"}
+	wrong := func(field string, value any, want string, words []string) {
+		text, _ := value.(string)
+		d.problem(field, "value", "must be %s, not %s%s", want, wording.Value(value), wording.Suggest(text, words))
+	}
+	switch v := value.(type) {
+	case nil:
+	case string:
+		if e.Gates.Approval = v; !slices.Contains(words, v) {
+			wrong(field, v, "one of none, required, or a mapping of routine and separate", words)
+		}
+	case map[string]any:
+		e.Gates.Approval = "required"
+		for _, name := range sortedKeys(v) {
+			word, _ := v[name].(string)
+			separate, is := v[name].(bool)
+			switch at := field + "." + name; {
+			case name == "routine" && slices.Contains(words, word):
+				e.Gates.Routine = word == "none"
+			case name == "routine":
+				wrong(at, v[name], "one of none, required", words)
+			case name == "separate" && is:
+				e.Gates.Separate = separate
+			case name == "separate":
+				wrong(at, v[name], "true or false", nil)
+			default:
+				d.problem(at, "unknown-field", "there is no such field; there are routine and separate%s", wording.Suggest(name, []string{"routine", "separate"}))
+			}
+		}
+	default:
+		wrong(field, v, "one of none, required, or a mapping of routine and separate", words)
 	}
 }
 

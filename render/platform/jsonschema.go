@@ -41,5 +41,13 @@ func JSONSchema(kind string) map[string]any {
 		spec := properties["spec"].(map[string]any)["properties"].(map[string]any)
 		maps.DeleteFunc(spec, func(name string, _ any) bool { return !slices.Contains(fields, name) })
 	}
+	if kind == "Environment" {
+		gates := properties["spec"].(map[string]any)["properties"].(map[string]any)["gates"].(map[string]any)["properties"].(map[string]any)
+		word := map[string]any{"enum": []any{"none", "required"}}
+		gates["approval"] = map[string]any{"description": descriptions["Environment.spec.gates.approval"], "anyOf": []any{word, map[string]any{
+			"type": "object", "additionalProperties": false,
+			"properties": map[string]any{"routine": word, "separate": map[string]any{"type": "boolean"}},
+		}}}
+	}
 	return out
 }

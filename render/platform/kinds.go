@@ -24,6 +24,7 @@ type Offering struct {
 	Owner       string
 	Teams       []string // who may request it; empty: every team
 	Deletion    Deletion
+	Routine     []string   // parameters whose change is routine
 	Versions    []*Version // ascending
 
 	// Broken says that offering.yaml has a Problem: nothing new is resolved to the offering.
@@ -202,7 +203,7 @@ type Environment struct {
 	Gates         Gates
 	Windows       []Window
 	Rollout       Rollout
-	Drift         string // correct or report
+	Drift         string // correct, report or state.DriftStrict
 	DeletionLimit DeletionLimit
 	External      bool   // another agent applies the state
 	Kubernetes    string // the version that charts are told, such as 1.33
@@ -238,6 +239,8 @@ type Overlay struct {
 type Gates struct {
 	Soak     time.Duration
 	Approval string // none or required
+	Routine  bool   // what an offering calls routine needs no Approval
+	Separate bool   // an Approval counts only in a later commit than the release that it is of
 	Grace    time.Duration
 	Unproven string // approval (default) or allow
 	Replace  string // oldest (default) or newest

@@ -16,6 +16,7 @@ type offeringSpec struct {
 	Owner       string
 	Teams       []string
 	Deletion    string `oneof:"delete|confirm|retain"`
+	Routine     []string
 	Versions    map[string]lifecycleSpec
 }
 
@@ -44,6 +45,7 @@ func decodeOffering(d *document, name string, data []byte) *offeringFile {
 		if s.Deletion != "" {
 			f.offering.Deletion = Deletion(s.Deletion)
 		}
+		f.offering.Routine = s.Routine
 		checkOffering(d, s)
 	}
 	d.checkName(name, maxLabel)
@@ -85,12 +87,32 @@ func (f *offeringFile) assemble(versions []*Version) (*Offering, []Problem) {
 		o.Versions = append(o.Versions, v.at(f.lifecycles[number]))
 	}
 	slices.SortFunc(o.Versions, func(a, b *Version) int { return a.Number.Compare(b.Number) })
+	for i, name := range o.Routine {
+		if all := o.parameters(); len(all) > 0 && !slices.Contains(all, name) {
+			d.warn(fieldpath.Index("spec.routine", i), "unknown-parameter", "no version has a parameter %q%s", wording.Shorten(name), wording.Suggest(name, all))
+		}
+	}
 	for _, number := range sortedKeys(f.lifecycles) {
 		if _, err := semver.StrictNewVersion(number); err == nil && !published[number] {
 			d.warn("spec.versions."+number, "unknown-version", "there is no directory offerings/%s/%s%s", o.Name, number, wording.Suggest(number, sortedKeys(published)))
 		}
 	}
 	return &o, d.problems
+}
+
+// parameters lists the parameters that any version has, sorted; none where a version cannot be read.
+func (o *Offering) parameters() []string {
+	all := map[string]bool{}
+	for _, v := range o.Versions {
+		if v.Parameters == nil {
+			return nil
+		}
+		properties, _ := v.Parameters.OpenAPI()["properties"].(map[string]any)
+		for name := range properties {
+			all[name] = true
+		}
+	}
+	return sortedKeys(all)
 }
 
 // checkConstraint checks a semver constraint.

@@ -22,6 +22,12 @@ type team struct {
 // depend on.
 func (l *Loader) loadRequests(p *Platform) {
 	p.teams, p.instances, p.stages = make(map[string]*team, len(p.tree.teams)), map[string][]*Instance{}, l.stages
+	if l.last != nil { // there will be about as many
+		p.Requests = make([]*Request, 0, len(l.last.Requests)+1)
+		for environment, before := range l.last.instances {
+			p.instances[environment] = make([]*Instance, 0, len(before)+1)
+		}
+	}
 	kept := l.last != nil && l.last.stages == l.stages && maps.Equal(l.last.Offerings, p.Offerings)
 	for _, name := range sortedKeys(p.tree.teams) {
 		var made *team

@@ -9,7 +9,7 @@ const (
 	LabelManagedBy   = "app.kubernetes.io/managed-by" // ManagedBy
 )
 
-// Annotations of objects in a state repository. But for the digest, authors of offerings write them.
+// Annotations of objects in a state repository. But for the digest and drift, authors of offerings write them.
 const (
 	AnnotationDigest       = "transom.dev/digest"        // the object's digest, where another agent applies it
 	AnnotationPrune        = "transom.dev/prune"         // whether the applier may delete the object
@@ -19,6 +19,7 @@ const (
 	AnnotationGenerate     = "transom.dev/generate"      // on a Secret: what its values are
 	AnnotationGenerateKeys = "transom.dev/generate-keys" // on a Secret: the keys that get a generated value
 	AnnotationSelectors    = "transom.dev/selectors"     // on a workload: how its selector was made
+	AnnotationDrift        = "transom.dev/drift"         // DriftStrict, on the objects of an environment that asks for it
 	AnnotationNames        = "transom.dev/names"         // NamesAsWritten: names in the object's texts are meant as they are
 )
 
@@ -27,6 +28,7 @@ const (
 	ManagedBy          = "transom"
 	PruneFirst         = "first"      // the object goes before the one that replaces it is healthy; there is no other order
 	SelectorsAsWritten = "as-written" // Transom adds nothing to the selector
+	DriftStrict        = "strict"     // what is set by hand beside the object's fields is taken back
 	NamesAsWritten     = "as-written" // nothing warns of names without their prefix
 )
 

@@ -105,6 +105,9 @@ func (d *decoder) decodeStruct(n, at *yaml.Node, field string, out reflect.Value
 			continue
 		}
 		set[key.Value] = true
+		if d.misstatedDuration(out.Type().Field(index), value, key, name) {
+			continue
+		}
 		d.decodeValue(value, key, name, out.Field(index))
 		d.checkOneOf(out.Type().Field(index), key, name, out.Field(index))
 	}
@@ -113,6 +116,15 @@ func (d *decoder) decodeStruct(n, at *yaml.Node, field string, out reflect.Value
 			d.report(at, fieldpath.Join(field, name), "required", "is required")
 		}
 	}
+}
+
+// misstatedDuration reports a number where a duration is wanted: quotes alone would not make it one.
+func (d *decoder) misstatedDuration(f reflect.StructField, n, at *yaml.Node, field string) bool {
+	if f.Tag.Get("is") != "duration" || n.Kind != yaml.ScalarNode || n.ShortTag() != "!!int" {
+		return false
+	}
+	d.report(at, field, "type", fmt.Sprintf("must be a duration such as 30m or 1h30m, not %s; write its unit, as in %ss or %sm", describe(n), n.Value, n.Value))
+	return true
 }
 
 func (d *decoder) checkOneOf(f reflect.StructField, at *yaml.Node, field string, out reflect.Value) {

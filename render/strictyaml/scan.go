@@ -156,6 +156,9 @@ var (
 	unknownAnchor = regexp.MustCompile(`^unknown anchor '(.*)' referenced$`)
 )
 
+// mergeMarker is the first line of a conflict, as Git writes it.
+var mergeMarker = regexp.MustCompile(`(?m)^<<<<<<< `)
+
 // tabIndent is the column of a tab that a line is indented with, or 0.
 func tabIndent(data []byte, line int) int {
 	lines := bytes.Split(data, []byte("\n"))
@@ -178,6 +181,11 @@ func (s *scan) reportSyntax(data []byte, err error) {
 		before, _, _ := bytes.Cut(data, []byte("*"+m[1]))
 		line = 1 + bytes.Count(before, []byte("\n"))
 		s.add(line, len(before)-bytes.LastIndexByte(before, '\n'), "alias", fmt.Sprintf("alias to an unknown anchor %q", m[1]))
+		return
+	}
+	if marker := mergeMarker.FindIndex(data); marker != nil {
+		s.add(1+bytes.Count(data[:marker[0]], []byte("\n")), 1, "syntax", "has the markers of a merge that is not finished; "+
+			"keep one side of each, and delete the lines that begin with <<<<<<<, ======= and >>>>>>>")
 		return
 	}
 	if column := tabIndent(data, line); column > 0 {

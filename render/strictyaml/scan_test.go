@@ -38,6 +38,7 @@ func TestScanFindsWhatParsersStumbleOver(t *testing.T) {
 		"UTF-16":            {"\xff\xfea\x00", aliases, "f:1:1: is not UTF-8 text"},
 		"control character": {"a: \x01\n", aliases, "f:1: is not YAML: control characters are not allowed"},
 		"tab":               {"a:\n\tb: c\n", aliases, "f:2:1: is not YAML: a tab; indent with spaces"},
+		"merge marker":      {"a:\n  b: c\n<<<<<<< HEAD\n  d: 1\n=======\n  d: 2\n>>>>>>> branch\n", aliases, "f:3:1: has the markers of a merge that is not finished; keep one side of each, and delete the lines that begin with <<<<<<<, ======= and >>>>>>>"},
 		"tab after spaces":  {"a:\n  b:\n  \tc: d\n", aliases, "f:3:3: is not YAML: a tab; indent with spaces"},
 		"key after U+2028":  {"a: b\u2028c: d\n", aliases, "f:1:5: U+2028 ends a line here, which no editor shows; break the line, or quote the text and escape it"},
 		"key after U+0085":  {"a:\n  b: c\u0085  d: e\n", aliases, "f:2:7: U+0085 ends a line here"},

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -18,16 +19,37 @@ const (
 	mostClients  = 10_000
 )
 
-// failures count the failed logins of each client. It is safe for concurrent use.
-type failures struct{ clients *lru.Cache }
+// failures count the failed logins of each client, and those of all. It is safe for concurrent use.
+type failures struct {
+	clients *lru.Cache
 
-func newFailures() *failures { return &failures{lru.New(mostClients)} }
+	failed, limited, roleless atomic.Uint64
+}
+
+func newFailures() *failures { return &failures{clients: lru.New(mostClients)} }
 
 // add counts a failed login, and says whether the client may go on.
-func (f *failures) add(r *http.Request) bool { return f.of(r).Allow() }
+func (f *failures) add(r *http.Request) bool { return f.counted(f.of(r).Allow(), &f.failed) }
 
-// left says whether a client may fail once more.
-func (f *failures) left(r *http.Request) bool { return f.of(r).Tokens() >= 1 }
+// left says whether a client may fail once more. Where it may not, that counts as a login that was refused.
+func (f *failures) left(r *http.Request) bool { return f.counted(f.of(r).Tokens() >= 1, nil) }
+
+// counted counts a login: one that is limited was not even tried.
+func (f *failures) counted(may bool, tried *atomic.Uint64) bool {
+	switch {
+	case !may:
+		f.limited.Add(1)
+	case tried != nil:
+		tried.Add(1)
+	}
+	return may
+}
+
+// Refused is how many logins were refused since the start: they failed, their client had failed too often, or whoever it was has no role.
+func (g *Guard) Refused() map[string]uint64 {
+	f := g.failures
+	return map[string]uint64{"failed": f.failed.Load(), "limited": f.limited.Load(), "role": f.roleless.Load()}
+}
 
 // of is the limiter of a client. Two first requests at once may get one each, which costs a few attempts.
 func (f *failures) of(r *http.Request) *rate.Limiter {

@@ -127,6 +127,7 @@ func (g *Guard) LoginByToken(w http.ResponseWriter, r *http.Request) {
 // enter begins a session, if it has a role.
 func (g *Guard) enter(w http.ResponseWriter, s *settings, of session, groups []string) {
 	if who := s.member(of); who.Role == Anybody {
+		g.failures.roleless.Add(1)
 		text := "none"
 		if len(groups) > 0 {
 			text = strings.Join(groups[:min(len(groups), 20)], ", ")

@@ -42,13 +42,13 @@ type Rung struct {
 
 // A Past is a commit of an environment's state that changed an instance.
 type Past struct {
-	When    time.Time
-	Commit  string // of the state repository
-	Release string
-	Version string
-	Merged  string // the platform commit that brought the release
-	Author  string // of that commit
-	Events  []string
+	When    time.Time `json:"when"`
+	Commit  string    `json:"state"` // of the state repository
+	Release string    `json:"release,omitempty"`
+	Version string    `json:"version,omitempty"`
+	Merged  string    `json:"platform,omitempty"` // the platform commit that brought the release
+	Author  string    `json:"author,omitempty"`   // of that commit
+	Events  []string  `json:"events,omitempty"`
 }
 
 // A Person is who looks.

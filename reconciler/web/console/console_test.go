@@ -112,6 +112,7 @@ func running() *status.Board {
 		Cluster: "one", Revision: "r", Stage: status.Applied, Health: "Failed", Message: hostile, Images: []string{hostile},
 		Objects:  []status.Object{{Kind: "Deployment", Name: hostile, Health: "Failed", Message: hostile}},
 		Problems: []status.ObjectProblem{{Object: hostile, Message: hostile}}, Drift: []status.ObjectProblem{{Object: hostile, Message: hostile}},
+		Added: []status.Added{{Object: hostile, Field: hostile, Manager: hostile}}, Leaving: []status.ObjectProblem{{Object: hostile, Message: hostile}},
 	})
 	return b
 }

@@ -142,6 +142,9 @@ func troubles(s status.Status) []string {
 	if s.Platform.Error != "" {
 		tell("%s", s.Platform.Error)
 	}
+	if s.Platform.Frozen != "" {
+		tell("%s", s.Platform.Frozen)
+	}
 	for _, part := range slices.Sorted(maps.Keys(s.Platform.Forge)) {
 		if why := s.Platform.Forge[part]; why != "" {
 			tell("The forge is not told (%s): %s", part, why)

@@ -115,7 +115,7 @@ func (c *Console) cluster(r *http.Request, m *model) (*view, error) {
 				if p := &in.Placements[i]; p.Cluster == name {
 					one := running{in.Instance, p, verdictOf(in.Instance, p), requestLink(in.Request, in.Environment)}
 					page.Runs = append(page.Runs, one)
-					if len(p.Drift) > 0 {
+					if len(p.Drift)+len(p.Added) > 0 {
 						page.Drift = append(page.Drift, one)
 					}
 				}

@@ -145,7 +145,7 @@ func opensByPerson(g status.Gate) bool { return g.Name == gate.Approval || g.Nam
 
 func placeOf(in *status.Instance, p *status.Placement, wave string) place {
 	v := verdictOf(in, p)
-	one := place{Placement: p, Wave: wave, Verdict: v, Flag: flagOf(in, p), Open: v != "Healthy"}
+	one := place{Placement: p, Wave: wave, Verdict: v, Flag: flagOf(in, p), Open: v != "Healthy" || len(p.Added)+len(p.Leaving) > 0}
 	order := []status.Stage{status.Rendered, status.Committed, status.Applied, status.Healthy}
 	times := []time.Time{in.MergedAt, p.CommittedAt, p.AppliedAt, p.HealthyAt}
 	names := []string{"Merged", "Committed", "Applied", "Healthy"}

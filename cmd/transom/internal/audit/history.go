@@ -29,7 +29,8 @@ type Entry struct {
 	PromotedFrom []string              `json:"promotedFrom,omitempty"`
 	Gates        []state.PassedGate    `json:"gates,omitempty"`    // that it passed, if it entered
 	Changes      []platform.Difference `json:"changes,omitempty"`  // the fields of its request that differ from before, if it entered
-	Platform     string                `json:"platform,omitempty"` // the platform commit that yielded the release
+	Platform     string                `json:"platform,omitempty"` // the platform commit that yielded the release: the head of that pass
+	Changed      string                `json:"changed,omitempty"`  // the platform commit that changed its request or version last, if it entered here
 	Author       string                `json:"author,omitempty"`   // of the platform commit that the pass followed
 	Merged       time.Time             `json:"merged,omitzero"`    // when its request or version was last changed, if it entered here
 	Healthy      time.Time             `json:"healthy,omitzero"`   // when it was recorded healthy in all waves, if it entered here
@@ -203,7 +204,7 @@ func revisions(r *state.Release) (list []string) {
 	return list
 }
 
-// Merged adds when the content of each release was merged: the later of the last changes of its request and of its version.
+// Merged adds when the content of each release was merged, and by which commit: the later of the last changes of its request and of its version.
 func Merged(ctx context.Context, source Repository, entries []*Entry) {
 	for _, e := range entries {
 		if e.Cause == "" || e.Platform == "" {
@@ -211,7 +212,7 @@ func Merged(ctx context.Context, source Repository, entries []*Entry) {
 		}
 		for _, file := range []string{e.file, path.Join("offerings", e.Offering, e.Version)} {
 			if change, err := lastChange(ctx, source, file, e.Platform); err == nil && change.When.After(e.Merged) {
-				e.Merged = change.When
+				e.Merged, e.Changed = change.When, change.Commit
 			}
 		}
 	}

@@ -154,7 +154,7 @@ func (d *Demo) until(ctx context.Context, ask func(context.Context) error) error
 }
 
 // calm is the time without an event of a request on a cluster before its last event is printed: of many steps people want
-// to read the last.
+// to read the last. An event of a kind that people are told of, such as a rollback, is printed in any case.
 const calm = time.Second
 
 // follow prints the events until the end.
@@ -169,7 +169,7 @@ func (d *Demo) follow(ctx context.Context) {
 		for _, e := range events {
 			if e.At.After(seen) {
 				seen = e.At
-				waiting = append(slices.DeleteFunc(waiting, func(old status.Event) bool { return about(old) == about(e) }), e)
+				waiting = append(slices.DeleteFunc(waiting, func(old status.Event) bool { return old.Kind == "" && about(old) == about(e) }), e)
 			}
 		}
 		for len(waiting) > 0 && time.Since(waiting[0].At) > calm {

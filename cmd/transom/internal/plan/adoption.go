@@ -8,7 +8,7 @@ import (
 	"transom.dev/cmd/transom/internal/terminal"
 )
 
-// An Adoption is the answer of a cluster about taking over objects that exist there for an instance.
+// An Adoption is the answer of a cluster about taking over objects that exist there for an instance, and about what was set by hand there.
 type Adoption struct {
 	Environment string   `json:"environment"`
 	Cluster     string   `json:"cluster"`
@@ -16,8 +16,9 @@ type Adoption struct {
 	Request     string   `json:"request,omitempty"`
 	Digest      string   `json:"digest,omitempty"` // that an Approval names; empty: it waits for none
 	Effects     []string `json:"effects,omitempty"`
-	Resumes     []string `json:"resumes,omitempty"` // objects that were kept when the request was removed, and are its again
-	Untried     []string `json:"untried,omitempty"` // objects that the API server could not be asked about
+	Resumes     []string `json:"resumes,omitempty"`   // objects that were kept when the request was removed, and are its again
+	Untried     []string `json:"untried,omitempty"`   // objects that the API server could not be asked about
+	TakesBack   []string `json:"takesBack,omitempty"` // fields that were set by hand, and go where the environment is strict
 	Problems    []string `json:"problems,omitempty"`
 }
 
@@ -38,10 +39,12 @@ func (a Adoption) lines() (lines []string) {
 		lines = append(lines, fmt.Sprintf("the adoption of %s waits for an Approval in decisions/%s of {adoption: %s}:", a.where(), a.Environment, a.Digest))
 	case len(a.Resumes) > 0:
 		lines = append(lines, "caution: "+a.where()+" does not begin anew:")
+	case len(a.TakesBack) > 0:
+		lines = append(lines, "caution: drift: strict takes back what was set by hand on "+a.where()+":")
 	default:
 		lines = append(lines, "the adoption of "+a.where()+" takes nothing from what is there")
 	}
-	for _, list := range [][]string{a.Problems, a.Resumes, a.Effects, a.Untried} {
+	for _, list := range [][]string{a.Problems, a.Resumes, a.Effects, a.Untried, a.TakesBack} {
 		for _, line := range list {
 			lines = append(lines, "  "+line)
 		}

@@ -97,6 +97,9 @@ func (t *Printer) rollout(in status.Instance) []string {
 	}
 	line += ": " + strings.Join(t.waves(in), "; ")
 	lines := []string{line}
+	if !r.Deadline.IsZero() {
+		lines = append(lines, fmt.Sprintf("  fails unless it is healthy in %s, at %s", t.until(r.Deadline), r.Deadline.Local().Format(time.DateTime)))
+	}
 	if r.Stopped != "" {
 		lines = append(lines, t.Paint.Red("stopped")+": "+r.Stopped)
 	}

@@ -24,6 +24,7 @@ type Printer struct {
 	W     io.Writer
 	Paint terminal.Paint
 	Open  bool // down to the objects even where all is healthy
+	All   bool // with Open: every object, and not only how many are healthy
 	Now   time.Time
 
 	inside    string            // the environment of the instance that is being printed
@@ -109,6 +110,9 @@ func (t *Printer) platform(p status.Platform, leader string) {
 	fmt.Fprintln(t.W, line)
 	if p.Error != "" {
 		fmt.Fprintf(t.W, "  %s\n", t.Paint.Red(p.Error))
+	}
+	if p.Frozen != "" {
+		fmt.Fprintf(t.W, "  %s\n", t.Paint.Red(p.Frozen))
 	}
 	for _, part := range slices.Sorted(maps.Keys(p.Forge)) {
 		if why := p.Forge[part]; why != "" {
@@ -232,7 +236,7 @@ func (t *Printer) isAtRest(in status.Instance) bool {
 		return false
 	}
 	for _, p := range in.Placements {
-		if !p.IsHealthy() || len(p.Problems) > 0 {
+		if !p.IsHealthy() || len(p.Problems)+len(p.Added)+len(p.Leaving) > 0 {
 			return false
 		}
 	}
@@ -240,10 +244,10 @@ func (t *Printer) isAtRest(in status.Instance) bool {
 }
 
 func (t *Printer) placement(p status.Placement, l Limb) {
-	shown := t.objects(p)
+	shown, fine := t.objects(p)
 	why := p.Message
 	if t.away[t.inside+"/"+p.Cluster] {
-		shown, why = nil, "its cluster is not reachable" // why is told above, and how objects are nobody knows
+		shown, fine, why = nil, 0, "its cluster is not reachable" // why is told above, and how objects are nobody knows
 	}
 	if len(p.Problems) > 0 || slices.ContainsFunc(shown, func(o status.Object) bool { return o.Message != "" }) {
 		why = "" // the following lines say it
@@ -267,9 +271,18 @@ func (t *Printer) placement(p status.Placement, l Limb) {
 	for _, drift := range p.Drift {
 		fmt.Fprintf(t.W, "%s%s %s: %s\n", l.Below, t.Paint.Yellow("~ Drift"), drift.Object, drift.Message)
 	}
+	for _, a := range p.Added {
+		fmt.Fprintf(t.W, "%s%s %s: %s set %s %s\n", l.Below, t.Paint.Yellow("~ By hand"), a.Object, a.Manager, a.Field, t.Paint.Faint(t.since(a.At)+" ago"))
+	}
+	for _, leaving := range p.Leaving {
+		fmt.Fprintf(t.W, "%s%s %s: %s\n", l.Below, t.Paint.Yellow("~ Leaving"), leaving.Object, leaving.Message)
+	}
 	for i, o := range shown {
-		limb := Branch(i == len(shown)-1).under(l)
+		limb := Branch(i == len(shown)-1 && fine == 0).under(l)
 		fmt.Fprintf(t.W, "%s%s %s  %s\n", limb.Lead, o.Kind, o.Name, t.health(o.Health, o.Message))
+	}
+	if fine > 0 {
+		fmt.Fprintf(t.W, "%s%s\n", Branch(true).under(l).Lead, t.Paint.Faint(fmt.Sprintf("%d objects are healthy; --verbose lists them", fine)))
 	}
 }
 
@@ -285,17 +298,6 @@ func (t *Printer) adoption(p status.Placement, l Limb) {
 	if len(p.LetGo) > 0 && p.Revision != "" {
 		fmt.Fprintf(t.W, "%slet go: %s\n", l.Below, strings.Join(p.LetGo, ", "))
 	}
-}
-
-// objects are those of a placement that are worth a line.
-func (t *Printer) objects(p status.Placement) []status.Object {
-	var shown []status.Object
-	for _, o := range p.Objects {
-		if t.Open || o.Health != state.Healthy {
-			shown = append(shown, o)
-		}
-	}
-	return shown
 }
 
 func (t *Printer) outputs(in status.Instance, l Limb) {

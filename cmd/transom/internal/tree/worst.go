@@ -179,3 +179,27 @@ func (t *Printer) warnings(list []platform.Problem) {
 	fmt.Fprintf(t.W, "%s %s: %s %s\n", t.Paint.Yellow("!"), terminal.Count(len(list), "Warning"), strings.Join(rules, ", "),
 		t.Paint.Faint("(--verbose lists them)"))
 }
+
+// mostFine is how many healthy objects of a placement are listed without being asked for.
+const mostFine = 3
+
+// objects are those of a placement that are worth a line, and how many healthy ones are only counted.
+func (t *Printer) objects(p status.Placement) (shown []status.Object, fine int) {
+	for _, o := range p.Objects {
+		if o.Health == state.Healthy && o.Message == "" {
+			fine++
+		}
+	}
+	counts := !t.All && fine > mostFine
+	for _, o := range p.Objects {
+		isFine := o.Health == state.Healthy && o.Message == ""
+		listed := t.Open && !(counts && isFine)
+		if listed || o.Health != state.Healthy {
+			shown = append(shown, o)
+		}
+	}
+	if !counts || !t.Open {
+		fine = 0
+	}
+	return shown, fine
+}

@@ -1,0 +1,186 @@
+package api
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"transom.dev/reconciler/status"
+	"transom.dev/render/platform"
+)
+
+// Instance is one request in one environment.
+type Instance struct{ status.Instance }
+
+// ID is the environment and the request.
+func (i Instance) ID() string { return i.Environment + "/" + i.Request.String() }
+
+// Instances lists the instances.
+func Instances(s status.Status) []Instance {
+	all := make([]Instance, 0, len(s.Instances))
+	for _, in := range s.Instances {
+		all = append(all, Instance{in})
+	}
+	return sorted(all)
+}
+
+// Environment is a stage such as dev or prod.
+type Environment struct{ status.Environment }
+
+// ID is its name.
+func (e Environment) ID() string { return e.Name }
+
+// Environments lists the environments by name; their field order is that of promotion.
+func Environments(s status.Status) []Environment {
+	all := make([]Environment, 0, len(s.Environments))
+	for _, e := range s.Environments {
+		all = append(all, Environment{e})
+	}
+	return sorted(all)
+}
+
+// Cluster is a member of the fleet.
+type Cluster struct {
+	status.Cluster
+	Memberships []Membership `json:"memberships"`
+	Placements  int          `json:"placements"`
+	Healthy     int          `json:"healthy"` // of the placements
+}
+
+// Membership is a cluster's part in an environment.
+type Membership struct {
+	Environment string `json:"environment"`
+	Wave        string `json:"wave,omitempty"`    // of its rollout
+	Problem     string `json:"problem,omitempty"` // why the environment is not written to the cluster
+}
+
+// ID is its name.
+func (c Cluster) ID() string { return c.Name }
+
+// Clusters lists the clusters.
+func Clusters(s status.Status) []Cluster {
+	byName := map[string]*Cluster{}
+	for _, e := range s.Environments {
+		for _, c := range e.Clusters {
+			if byName[c.Name] == nil {
+				byName[c.Name] = &Cluster{Cluster: c}
+				byName[c.Name].Wave = ""
+			}
+			byName[c.Name].Memberships = append(byName[c.Name].Memberships, Membership{e.Name, c.Wave, c.Problem})
+		}
+	}
+	for i := range s.Instances {
+		for _, p := range s.Instances[i].Placements {
+			c := byName[p.Cluster]
+			if c == nil {
+				continue
+			}
+			if c.Placements++; p.IsHealthy() {
+				c.Healthy++
+			}
+		}
+	}
+	all := make([]Cluster, 0, len(byName))
+	for _, c := range byName {
+		all = append(all, *c)
+	}
+	return sorted(all)
+}
+
+// Problem is a mistake in the platform repository, with its remedy.
+type Problem struct{ platform.Problem }
+
+// ID is its place and its text.
+func (p Problem) ID() string {
+	about := ""
+	if p.Request != nil {
+		about = p.Request.String()
+	}
+	return fmt.Sprintf("%s:%08d:%s %s %s", p.File, p.Line, p.Environment, about, p.Message)
+}
+
+// Problems lists the Problems and the Warnings of the platform, its environments and instances, each once.
+func Problems(s status.Status) []Problem {
+	var all []Problem
+	add := func(list []platform.Problem, environment string, request *platform.RequestKey) {
+		for _, p := range list {
+			if p.Environment == "" {
+				p.Environment = environment
+			}
+			if p.Request == nil {
+				p.Request = request
+			}
+			all = append(all, Problem{p})
+		}
+	}
+	add(s.Platform.Problems, "", nil)
+	for _, e := range s.Environments {
+		add(e.Problems, e.Name, nil)
+	}
+	for i := range s.Instances {
+		in := &s.Instances[i]
+		add(in.Problems, in.Environment, &in.Request)
+	}
+	return sorted(all)
+}
+
+// Drift is a field of ours that somebody else changed, and that is left alone.
+type Drift struct {
+	Environment string              `json:"environment"`
+	Request     platform.RequestKey `json:"request"`
+	Cluster     string              `json:"cluster"`
+	status.ObjectProblem
+}
+
+// ID is its place.
+func (d Drift) ID() string {
+	return strings.Join([]string{d.Environment, d.Request.String(), d.Cluster, d.Object, d.Message}, "/")
+}
+
+// Drifts lists the drift of all placements.
+func Drifts(s status.Status) []Drift {
+	var all []Drift
+	for i := range s.Instances {
+		in := &s.Instances[i]
+		for _, p := range in.Placements {
+			for _, d := range p.Drift {
+				all = append(all, Drift{in.Environment, in.Request, p.Cluster, d})
+			}
+		}
+	}
+	return sorted(all)
+}
+
+// Debt is a decision in force that somebody has to take back one day.
+type Debt struct {
+	Environment string `json:"environment"`
+	status.Decision
+}
+
+// ID is its place.
+func (d Debt) ID() string { return d.Environment + "/" + d.File + "/" + d.About }
+
+// Debts lists the decisions in force of all environments.
+func Debts(s status.Status) []Debt {
+	var all []Debt
+	for _, e := range s.Environments {
+		for _, d := range e.Decisions {
+			all = append(all, Debt{e.Name, d})
+		}
+	}
+	return sorted(all)
+}
+
+// sorted sorts a list by ID, and keeps one of those that are the same.
+func sorted[T interface{ ID() string }](all []T) []T {
+	ids := make(map[string]T, len(all))
+	for _, one := range all {
+		ids[one.ID()] = one
+	}
+	out := make([]T, 0, len(ids))
+	for _, id := range slices.Sorted(maps.Keys(ids)) {
+		out = append(out, ids[id])
+	}
+	return out
+}

@@ -1,0 +1,139 @@
+package web
+
+import (
+	_ "embed"
+	"fmt"
+	"net/http"
+	"reflect"
+
+	"transom.dev/reconciler/status"
+)
+
+// description is the OpenAPI document. A test makes it of the operations, and keeps it so.
+//
+//go:embed openapi.json
+var description []byte
+
+// An operation is a route of the API, with the facts that describe it.
+type operation struct {
+	method     string // empty: GET
+	route      string // as http.ServeMux takes it, without a method
+	summary    string
+	parameters reflect.Type // a struct, as readParameters fills it; nil: there are none
+	answer     reflect.Type // that is encoded as JSON; nil: it is text
+	media      string       // of an answer in another form than JSON, or beside it
+	handler    http.Handler
+}
+
+// asking is an operation that answers a question with JSON.
+func asking[P, A any](route, summary string, answer func(r *http.Request, p P) (A, error)) operation {
+	return operation{
+		route: route, summary: summary, parameters: reflect.TypeFor[P](), answer: reflect.TypeFor[A](),
+		handler: get(func(w http.ResponseWriter, r *http.Request) error {
+			p, err := readParameters[P](r)
+			if err != nil {
+				return err
+			}
+			a, err := answer(r, p)
+			if err != nil {
+				return err
+			}
+			if next, ok := any(a).(interface{ next() string }); ok && next.next() != "" {
+				q := r.URL.Query()
+				q.Set("after", next.next())
+				w.Header().Set("Link", fmt.Sprintf(`<%s?%s>; rel="next"`, r.URL.EscapedPath(), q.Encode()))
+			}
+			return writeJSON(w, r, a)
+		}),
+	}
+}
+
+// none is for operations without parameters.
+type none struct{}
+
+// operations are all of the API.
+func operations(s *server) []operation {
+	all := []operation{
+		asking("/api/v1/status", "All that is known at one moment", s.status),
+		asking("/api/v1/progress", "How far a commit has come in an environment", s.progress),
+		{
+			route: "/api/v1/events", summary: "The latest changes, the oldest first; with Accept: text/event-stream as they come, resumed behind Last-Event-ID",
+			parameters: reflect.TypeFor[eventParameters](), answer: reflect.TypeFor[[]status.Event](), media: "text/event-stream", handler: get(s.events),
+		},
+		asking("/api/v1/explain", "Where an instance comes from", s.explain),
+		asking("/api/v1/whoami", "Who asks, and with which role", s.whoami),
+		{
+			method: http.MethodPost, route: "/api/v1/reconcile", summary: "Ask every repository whether it moved, and have a pass made over every environment",
+			answer:  reflect.TypeFor[[]Looked](),
+			handler: answer(newLooker(s.Look).reconcile, "a look is asked for by POST", http.MethodPost),
+		},
+		{
+			route: "/api/v1/openapi.json", summary: "This document", answer: reflect.TypeFor[map[string]any](),
+			handler: get(func(w http.ResponseWriter, r *http.Request) error {
+				if _, err := readParameters[none](r); err != nil {
+					return err
+				}
+				return writeBody(w, r, description)
+			}),
+		},
+	}
+	return append(all, resources(s)...)
+}
+
+// paging is the part of a list that is asked for.
+type paging struct {
+	Limit int    `query:"limit" minimum:"1" maximum:"1000" doc:"How many items at most; 500 where it is left out."`
+	After string `query:"after" doc:"Items behind this one: the field next of the page before."`
+}
+
+func (p paging) paged() paging { return p }
+
+const defaultPage = 500
+
+// A listing is a page of a list.
+type listing[T any] struct {
+	Items []T    `json:"items"`
+	Next  string `json:"next,omitempty"` // the parameter after of the next page; absent: this is the last one
+}
+
+func (l listing[T]) next() string { return l.Next }
+
+// listed is an operation that lists the items of the status that a filter keeps, sorted by ID.
+func listed[P interface{ paged() paging }, T interface{ ID() string }](
+	s *server, route, summary string, all func(status.Status) []T, keep func(P, *T) bool,
+) operation {
+	return asking(route, summary, func(_ *http.Request, p P) (listing[T], error) {
+		page, l := p.paged(), listing[T]{Items: []T{}}
+		most := page.Limit
+		if most == 0 {
+			most = defaultPage
+		}
+		for _, one := range all(s.Board.Status()) {
+			if one.ID() <= page.After || !keep(p, &one) {
+				continue
+			}
+			if len(l.Items) == most {
+				l.Next = l.Items[most-1].ID()
+				break
+			}
+			l.Items = append(l.Items, one)
+		}
+		return l, nil
+	})
+}
+
+// named is an operation that answers with the item of a list that has an ID.
+func named[P interface{ id() string }, T interface{ ID() string }](
+	s *server, route, summary string, all func(status.Status) []T,
+) operation {
+	return asking(route, summary, func(_ *http.Request, p P) (found T, err error) {
+		var ids []string
+		for _, one := range all(s.Board.Status()) {
+			if one.ID() == p.id() {
+				return one, nil
+			}
+			ids = append(ids, one.ID())
+		}
+		return found, notKnown(p.id(), ids)
+	})
+}

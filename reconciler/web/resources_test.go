@@ -1,0 +1,89 @@
+package web_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"transom.dev/reconciler/status"
+	"transom.dev/reconciler/web"
+	"transom.dev/render/platform"
+)
+
+// page is a page of a list, of which the test reads the fields that it needs.
+type page struct {
+	Items []struct {
+		Environment string
+		Request     platform.RequestKey
+	}
+	Next string
+}
+
+// TestListsHavePages: each item is on exactly one page, and the last page names no next one.
+func TestListsHavePages(t *testing.T) {
+	b := status.NewBoard(clock())
+	var all []status.Instance
+	for i := range 7 {
+		all = append(all, status.Instance{Environment: "prod", Request: platform.RequestKey{Team: "store", Name: fmt.Sprintf("shop%d", i)}})
+	}
+	b.Reconciled(status.Environment{Name: "prod"}, all)
+	s := serve(t, web.Options{Board: b})
+	var seen []string
+	at, pages := "/api/v1/instances?limit=3&team=store", 0
+	for ; at != ""; pages++ {
+		resp, body := as(t, http.MethodGet, s.URL+at, "")
+		require.Equal(t, http.StatusOK, resp.StatusCode, body)
+		for _, one := range getJSON[page](t, s, at).Items {
+			seen = append(seen, one.Request.Name)
+		}
+		link, _, _ := strings.Cut(strings.TrimPrefix(resp.Header.Get("Link"), "<"), ">")
+		require.Equal(t, link == "", getJSON[page](t, s, at).Next == "")
+		at = link
+	}
+	require.Equal(t, 3, pages)
+	require.Equal(t, []string{"shop0", "shop1", "shop2", "shop3", "shop4", "shop5", "shop6"}, seen)
+	for query, want := range map[string]string{
+		"limit=0": "limit=0: it is a number from 1 to 1000", "limit=many": "limit=many: it is a number", "waiting=maybe": "waiting=maybe: it is true or false",
+		"health=Fine": "health=Fine: it is Healthy, Progressing, Failed, Suspended or Unknown", "request=shop1": "request=shop1 needs team=",
+	} {
+		code, body := get(t, s, "/api/v1/instances?"+query)
+		require.Equal(t, http.StatusBadRequest, code)
+		require.Contains(t, body, want)
+	}
+}
+
+// TestListsAreNarrowedByTheirFilters finds the same one instance, request, offering and cluster by each filter that it meets, and
+// nothing by one that it does not.
+func TestListsAreNarrowedByTheirFilters(t *testing.T) {
+	s := serve(t, busy(t))
+	for path, n := range map[string]int{
+		"instances?environment=prod": 1, "instances?environment=dev": 0, "instances?cluster=east": 1, "instances?cluster=west": 0,
+		"instances?health=Healthy&cluster=east": 1, "instances?health=Failed": 0, "instances?waiting=true": 1, "instances?offering=web": 1,
+		"instances?offering=redis": 0, "instances?version=1.2.0": 1, "instances?version=1.1.0": 0, "instances?team=store&request=shop": 1,
+		"requests": 2, "requests?offering=web": 1, "requests?environment=prod": 1, "requests?team=search": 0,
+		"offerings?q=serves+HTTP": 1, "offerings?q=database": 0, "offerings?team=store": 1,
+		"clusters?environment=prod": 1, "clusters?environment=dev": 0,
+		"problems": 1, "problems?team=search": 0, "drift?cluster=east": 1, "drift?cluster=west": 0,
+		"debt?kind=Hold": 1, "debt?kind=Pin": 0, "decisions?environment=prod": 1, "decisions?environment=dev": 0,
+	} {
+		require.Len(t, getJSON[page](t, s, "/api/v1/"+path).Items, n, path)
+	}
+	_, with := get(t, s, "/api/v1/instances")
+	_, without := get(t, s, "/api/v1/instances?objects=none")
+	require.Contains(t, with, `"objects":[{"kind":"ConfigMap"`)
+	require.NotContains(t, without, `"objects":`)
+	for path, want := range map[string]string{
+		"clusters/eats":             `there is no eats; did you mean \"east\"?`,
+		"offerings/wbe/versions/1":  `there is no wbe; did you mean \"web\"?`,
+		"offerings/web/versions/2":  "web has no version 2",
+		"instances/prod/store/shpo": `there is no prod/store/shpo; did you mean \"prod/store/shop\"?`,
+	} {
+		code, body := get(t, s, "/api/v1/"+path)
+		require.Equal(t, http.StatusNotFound, code)
+		require.Contains(t, body, want)
+	}
+	require.Contains(t, fmt.Sprint(getJSON[map[string]any](t, s, "/api/v1/offerings/web/versions/1")["parameters"]), "image")
+}
