@@ -28,7 +28,7 @@ var arrows = map[string][]string{
 		"cmd/transom/internal/skew", "cmd/transom/internal/states", "cmd/transom/internal/terminal", "cmd/transom/internal/tidy", "cmd/transom/internal/tree",
 		"cmd/transom/internal/usage", "cmd/transom/internal/workspace", "cmd/transom/internal/yamledit",
 		"reconciler", "reconciler/check", "reconciler/gitrepo", "reconciler/lease", "reconciler/notify", "reconciler/promotion", "reconciler/trigger", "reconciler/status", "reconciler/forge", "reconciler/tracing", "reconciler/web", "reconciler/web/access", "reconciler/web/api", "reconciler/web/console",
-		"render", "render/event", "render/gate", "render/platform", "render/state", "render/wording", "render/worker", "fleet", "fleet/apply", "fleet/credential",
+		"render", "render/event", "render/gate", "render/platform", "render/state", "render/strictyaml", "render/wording", "render/worker", "fleet", "fleet/apply", "fleet/credential",
 		"examples/install", // the manifests are part of the binary
 	},
 	"cmd/image": {},

@@ -15,19 +15,25 @@ const (
 	first  = "good-1@1.0.0"
 	second = "good-2@1.0.0"
 	third  = "good-2@1.1.0"
+	fourth = "good-2@1.2.0"
+	fifth  = "good-3@1.2.0"
 )
 
 // oneShop is a request that is everywhere.
 func oneShop(team string) files { return ask(team, "shop", "good-1", everywhere) }
 
-// happyPath takes a new request, another image and a new version up the whole ladder.
+// happyPath takes a new request, another image, a new version, one that is a chart, and another image of that up the whole ladder.
 func happyPath(l *ladder) {
 	l.becomes("shop", first, everyCluster...)
 	l.change("shop: good-2", ask(l.team, "shop", "good-2", everywhere))
 	l.becomes("shop", second, everyCluster...)
 	l.change("widget 1.1.0", version("widget", "1.1.0", "1.1.0", ""))
 	l.becomes("shop", third, everyCluster...)
-	l.climbed("shop", first, second, third)
+	l.change("widget 1.2.0 is a chart", chart("widget", "1.2.0", "1.2.0"))
+	l.becomes("shop", fourth, everyCluster...)
+	l.change("shop: good-3", ask(l.team, "shop", "good-3", everywhere))
+	l.becomes("shop", fifth, everyCluster...)
+	l.climbed("shop", first, second, third, fourth, fifth)
 }
 
 // climbed requires that a request went up the ladder as these and nothing else, with every soak on the way, and that

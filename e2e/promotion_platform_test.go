@@ -125,6 +125,23 @@ spec: {image: none, build: %s}
 	}
 }
 
+// chart publishes a version whose Widget is printed by a chart.
+func chart(offering, number, build string) files {
+	dir := "offerings/" + offering + "/" + number + "/"
+	return files{
+		dir + "version.yaml":                 version(offering, number, build, "  chart: {path: chart, values: {image: parameters.image}}\n")[dir+"version.yaml"],
+		dir + "chart/Chart.yaml":             "apiVersion: v2\nname: widget\nversion: " + number + "\n",
+		dir + "chart/values.yaml":            "image: none\nbuild: " + build + "\n",
+		dir + "chart/values.schema.json":     `{"properties": {"image": {"type": "string"}}}`,
+		dir + "chart/templates/_helpers.tpl": `{{ define "widget.name" }}{{ .Release.Name }}-widget{{ end }}`,
+		dir + "chart/templates/widget.yaml": `apiVersion: acme.example/v1
+kind: Widget
+metadata: {name: {{ include "widget.name" . }}, namespace: {{ .Release.Namespace }}}
+spec: {image: {{ .Values.image }}, build: {{ .Values.build }}}
+`,
+	}
+}
+
 // everywhere places a request in all environments.
 const everywhere = "{dev: {}, staging: {}, prod: {}}"
 

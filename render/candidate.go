@@ -199,8 +199,10 @@ func (c *candidate) released(commit string) *state.Release {
 		}
 	}
 	switch {
+	case c.evaluation.hooks == retriedHooks:
+		r.Installed, r.InstalledAgain = i.Release, true
 	case c.base != nil && !c.base.Absent:
-		r.Installed = c.base.Installed
+		r.Installed, r.InstalledAgain = c.base.Installed, c.base.InstalledAgain
 	case i.Version.Chart != nil && i.Version.Chart.Hooks:
 		r.Installed = i.Release
 	}

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -40,9 +41,9 @@ func (x examiner) print(i *platform.Instance, placed evaluated) (kustomize.Tree,
 		return kustomize.Tree{}, problems
 	}
 	call, err := helm.Call{
-		Release: i.Request.Key.Name, Namespace: placed.namespace, Values: values,
+		Release: i.Request.Key.Name, Namespace: cmp.Or(placed.namespace, i.Version.Chart.Namespace), Values: values,
 		Kubernetes: i.Environment.Kubernetes, APIVersions: x.apiVersions(i),
-		Hooks: helm.Hooks{First: placed.first, Omit: i.Version.Chart.Omit},
+		Hooks: helm.Hooks{First: placed.hooks != upgradeHooks, Again: placed.hooks == retriedHooks, Omit: i.Version.Chart.Omit},
 	}.Encode()
 	if err != nil {
 		return kustomize.Tree{}, []platform.Problem{{File: i.Request.File, Rule: "inputs", Message: err.Error()}}

@@ -13,7 +13,7 @@ import (
 type evaluation struct {
 	instance   *platform.Instance
 	bindings   map[string]map[string]any
-	first      bool        // as firstOf
+	hooks      hooks       // as hooksOf
 	placements []evaluated // sorted by cluster
 	outputs    map[string]any
 	problems   []platform.Problem
@@ -30,12 +30,12 @@ type evaluated struct {
 	inputs    platform.Inputs
 	key       string
 	namespace string // empty for a cluster-scoped version
-	first     bool   // as firstOf
+	hooks     hooks  // as hooksOf
 }
 
 // evaluate computes an instance's inputs on every cluster that it can be rendered for, after the record that its environment has.
 func evaluate(i *platform.Instance, bindings map[string]map[string]any, base *state.Release) *evaluation {
-	e := &evaluation{instance: i, bindings: bindings, first: firstOf(i, base)}
+	e := &evaluation{instance: i, bindings: bindings, hooks: hooksOf(i, base)}
 	for _, cluster := range i.Clusters {
 		if cluster.Broken {
 			continue
@@ -49,7 +49,7 @@ func evaluate(i *platform.Instance, bindings map[string]map[string]any, base *st
 			e.outputs, problems = i.Outputs(inputs)
 			e.problems = append(e.problems, problems...)
 		}
-		placed := evaluated{cluster: cluster, inputs: inputs, key: renderKey(i, inputs, e.first), first: e.first}
+		placed := evaluated{cluster: cluster, inputs: inputs, key: renderKey(i, inputs, e.hooks), hooks: e.hooks}
 		if i.Version.Scope != platform.ClusterScoped {
 			placed.namespace = inputs.Namespace
 		}
@@ -60,21 +60,44 @@ func evaluate(i *platform.Instance, bindings map[string]map[string]any, base *st
 
 // holds reports whether an evaluation is that of an instance with these outputs, after the record that its environment has.
 func (e *evaluation) holds(bindings map[string]map[string]any, base *state.Release) bool {
-	return e != nil && e.first == firstOf(e.instance, base) && reflect.DeepEqual(e.bindings, bindings)
+	return e != nil && e.hooks == hooksOf(e.instance, base) && reflect.DeepEqual(e.bindings, bindings)
 }
 
-// firstOf reports whether the hooks of an installation are in the objects of an instance, and not those of an upgrade: its chart
-// has hooks, and its release is the first one of the instance in its environment.
-func firstOf(i *platform.Instance, base *state.Release) bool {
-	if i.Version.Chart == nil || !i.Version.Chart.Hooks {
-		return false
+// Hooks are those of a chart that are in the objects of an instance.
+type hooks string
+
+const (
+	upgradeHooks hooks = ""             // and those of a chart without any
+	firstHooks   hooks = "first"        // of an installation: the release is the first one of the instance in its environment
+	retriedHooks hooks = "first, again" // the same, after a release with them that was never healthy
+)
+
+// hooksOf says which hooks an instance has after the record that its environment has. A release that never was healthy has not
+// installed what its hooks are for, so the next one has them again.
+func hooksOf(i *platform.Instance, base *state.Release) hooks {
+	switch {
+	case i.Version.Chart == nil || !i.Version.Chart.Hooks:
+		return upgradeHooks
+	case base == nil, base.Absent:
+		return firstHooks
+	case base.Installed == i.Release && !base.InstalledAgain:
+		return firstHooks
+	case base.Installed == i.Release, neverInstalled(base):
+		return retriedHooks
 	}
-	return base == nil || base.Absent || base.Installed == i.Release
+	return upgradeHooks
+}
+
+// neverInstalled reports whether an instance still runs the release that its chart's installation was to come with, and neither this
+// one nor any other was healthy in all waves.
+func neverInstalled(r *state.Release) bool {
+	healthy := r.Promotion.Rollout == nil || len(r.Promotion.Ran) > 0
+	return r.Installed != "" && r.Installed == r.Digest && !healthy
 }
 
 // renderKey is the digest of all that a placement's bytes depend on. The version's digest covers its version.yaml,
 // and with it the condition of every component.
-func renderKey(i *platform.Instance, in platform.Inputs, first bool) string {
+func renderKey(i *platform.Instance, in platform.Inputs, h hooks) string {
 	overlays := []string{}
 	for _, overlay := range i.Environment.Overlays {
 		overlays = append(overlays, overlay.Digest)
@@ -94,8 +117,11 @@ func renderKey(i *platform.Instance, in platform.Inputs, first bool) string {
 	if i.Version.Chart != nil {
 		depends["kubernetes"] = i.Environment.Kubernetes
 	}
-	if first {
+	switch h {
+	case firstHooks:
 		depends["first"] = true
+	case retriedHooks:
+		depends["first"] = "again"
 	}
 	return platform.Digest(depends)
 }

@@ -18,7 +18,8 @@ import (
 type Rendered struct {
 	Cluster  string
 	Manifest []byte
-	Wrapper  map[string][]byte // the files of the directory wrapper, beside the platform's own directories
+	Wrapper  map[string][]byte  // the files of the directory wrapper, beside Trees
+	Trees    []platform.Overlay // the directories that the wrapper names, as they are built: that of a chart has the objects that it printed
 }
 
 // Instance renders one request for one cluster of an environment; an empty cluster is the first one. Problems say why it has
@@ -98,6 +99,9 @@ func (p *pass) show(c *candidate, cluster string) (Rendered, []platform.Problem)
 		rendered := Rendered{Cluster: e.cluster.Name, Manifest: placed.manifest}
 		if w, problems := p.builder.examiner.wrapper(c.instance, e); len(problems) == 0 {
 			rendered.Wrapper, _ = w.Files()
+			for _, tree := range w.Trees {
+				rendered.Trees = append(rendered.Trees, platform.Overlay{Dir: tree.Dir, Files: tree.Files, Digest: tree.Digest})
+			}
 		}
 		return rendered, c.problems
 	}

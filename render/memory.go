@@ -14,6 +14,8 @@ type memory struct {
 	evaluations map[platform.RequestKey]*evaluation    // of the present instances
 	prospects   cache[*platform.Instance, *evaluation] // of those that were asked about
 
+	amounts amounts
+
 	// The arguments of the last pass.
 	environment *platform.Environment
 	clusters    map[string]*platform.Cluster
@@ -78,6 +80,7 @@ func (a *admission) mayChange(k platform.RequestKey, c *candidate) bool {
 // keep notes the evaluations of instances, and forgets those that are gone.
 func (m *memory) keep(l *selection) {
 	if !l.continued || m.evaluations == nil {
+		m.amounts = amounts{}
 		m.evaluations = make(map[platform.RequestKey]*evaluation, len(l.candidates))
 	}
 	for k, c := range l.byKey {

@@ -35,7 +35,7 @@ func newNewOffering() *cobra.Command {
 		output             output
 		in                 platformDir
 		title, owner, desc string
-		chart              string
+		chart, from        string
 	}
 	cmd := &cobra.Command{
 		Use:   "offering NAME",
@@ -45,18 +45,31 @@ offering is; "transom check" says what does not fit.
 
 With --from-chart, the version is a Helm chart, which is copied into it from a directory or an archive (.tgz). The values
 that requests usually give (image tag, replicas, resources, ingress) are proposed as parameters, described by the comments of
-values.yaml and by values.schema.json, and a golden test has the objects that the chart comes to by itself.`,
+values.yaml and by values.schema.json, and a golden test has the objects that the chart comes to by itself.
+
+With --from, the version has the manifests of a directory, under the names that they have and without the fields that an API
+server adds, so that a request with "adopt: true" can take over those that run.`,
 		Example: `  transom new offering queue --title "Message queue" --owner platform
   transom new offering queue -C ./platform
-  transom new offering queue --from-chart ./charts/queue-7.1.0.tgz`,
+  transom new offering queue --from-chart ./charts/queue-7.1.0.tgz
+  transom new offering queue --from ./manifests`,
 		Args: takes(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := args[0]
 			s := &scaffold{Next: fmt.Sprintf("next: edit offerings/%s/0.1.0, then \"transom check\"; \"transom catalog %s\" shows what requests see", name, name)}
 			s.add(path.Join("offerings", name, "offering.yaml"), offeringFile(name, o.title, o.desc, o.owner))
-			if o.chart == "" {
+			var err error
+			switch {
+			case o.chart != "" && o.from != "":
+				return misuse("--from and --from-chart are two beginnings: choose one")
+			case o.chart != "":
+				err = s.fromChart(name, "0.1.0", o.chart)
+			case o.from != "":
+				err = s.fromManifests(name, "0.1.0", o.from)
+			default:
 				s.firstVersion(name, "0.1.0")
-			} else if err := s.fromChart(name, "0.1.0", o.chart); err != nil {
+			}
+			if err != nil {
 				return err
 			}
 			return finish(cmd, &o.output, s, o.in.dir, nil)
@@ -68,6 +81,7 @@ values.yaml and by values.schema.json, and a golden test has the objects that th
 	f.StringVar(&o.title, "title", "", "its name for people")
 	f.StringVar(&o.desc, "description", "", "what it is for")
 	f.StringVar(&o.owner, "owner", "", "who answers for it")
+	f.StringVar(&o.from, "from", "", "a directory of manifests to begin with")
 	f.StringVar(&o.chart, "from-chart", "", "a Helm chart to begin with: its directory, or its archive")
 	return cmd
 }

@@ -14,7 +14,6 @@ import (
 
 	"golang.org/x/tools/txtar"
 
-	"transom.dev/cmd/transom/internal/yamledit"
 	"transom.dev/render"
 	"transom.dev/render/platform"
 )
@@ -43,11 +42,7 @@ func (s *scaffold) fromChart(offering, number, from string) error {
 		s.add(path.Join(dir, "chart", name), string(content))
 	}
 	s.add(path.Join(dir, "version.yaml"), chartVersion(offering, offers))
-	s.add(path.Join(dir, "tests/defaults/request.yaml"), fmt.Sprintf(`apiVersion: %s
-kind: Request
-metadata: {name: example}
-spec: {offering: %s, version: "%s", environments: {golden: {}}}
-`, platform.APIVersion, yamledit.Scalar(offering, true), number))
+	s.golden(dir, offering, number)
 	return s.want(path.Join(dir, "tests/defaults/want.yaml"))
 }
 

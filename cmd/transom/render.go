@@ -40,7 +40,7 @@ func newRender() *cobra.Command {
 environment, as the daemon would commit them to empty state repositories. Nothing is contacted.
 
 With --wrapper, print instead the Kustomization that one request is built from. Written with --out, beside copies of
-the directories that it names, "kustomize build" on it gives the same bytes.
+the directories that it names, "kustomize build" on it gives the same bytes; in place of a chart is what it prints.
 
 With --watch, render again whenever a file is saved, and print what that changed in place of the manifests.
 Problems go to stderr, and the exit code is 1 then.`,
@@ -230,7 +230,7 @@ func (o *renderOptions) printWrapper(p *platform.Platform, stdout, stderr io.Wri
 	rendered, problems := render.Instance(p, o.environment, key, o.cluster)
 	names := slices.Sorted(maps.Keys(rendered.Wrapper))
 	if o.out != "" {
-		if err := o.writeWrapper(p, rendered, key); err != nil {
+		if err := o.writeWrapper(rendered); err != nil {
 			return err
 		}
 		return tellProblems(stderr, problems)
@@ -251,21 +251,15 @@ func (o *renderOptions) printWrapper(p *platform.Platform, stdout, stderr io.Wri
 }
 
 // writeWrapper writes the wrapper beside copies of the directories that it reads.
-func (o *renderOptions) writeWrapper(p *platform.Platform, rendered render.Rendered, key platform.RequestKey) error {
+func (o *renderOptions) writeWrapper(rendered render.Rendered) error {
 	for name, content := range rendered.Wrapper {
 		if err := workspace.WriteFile(filepath.Join(o.out, "wrapper", name), content); err != nil {
 			return err
 		}
 	}
-	for _, instance := range p.Instances(o.environment) {
-		if instance.Request.Key != key {
-			continue
-		}
-		trees := append([]platform.Overlay{{Dir: instance.Version.Dir, Files: instance.Version.Files}}, instance.Environment.Overlays...)
-		for _, tree := range trees {
-			if err := os.CopyFS(filepath.Join(o.out, filepath.FromSlash(tree.Dir)), tree.Files); err != nil && !errors.Is(err, os.ErrExist) {
-				return fmt.Errorf("copy %s: %w", tree.Dir, err)
-			}
+	for _, tree := range rendered.Trees {
+		if err := os.CopyFS(filepath.Join(o.out, filepath.FromSlash(tree.Dir)), tree.Files); err != nil && !errors.Is(err, os.ErrExist) {
+			return fmt.Errorf("copy %s: %w", tree.Dir, err)
 		}
 	}
 	return nil

@@ -27,19 +27,21 @@ const defaultKubernetes = "1.37"
 var omittedHooks = []string{"pre-delete", "post-delete", "pre-rollback", "post-rollback"}
 
 type chartSpec struct {
-	Path   string `decode:"required"`
-	Values map[string]any
-	Hooks  struct{ Omit []string }
+	Path      string `decode:"required"`
+	Namespace string
+	Values    map[string]any
+	Hooks     struct{ Omit []string }
 }
 
 // Chart is a Helm chart in a version's directory, which prints objects for each placement.
 type Chart struct {
-	Dir    string            // in the platform repository
-	Files  map[string][]byte // by path inside Dir
-	Beside fs.FS             // the version's other files, with a kustomization where people wrote none
-	Alone  bool              // people wrote none
-	Omit   []string          // hooks that are left out, sorted
-	Hooks  bool              // it may have hooks
+	Dir       string            // in the platform repository
+	Files     map[string][]byte // by path inside Dir
+	Beside    fs.FS             // the version's other files, with a kustomization where people wrote none
+	Alone     bool              // people wrote none
+	Namespace string            // of its release, in a cluster-scoped version
+	Omit      []string          // hooks that are left out, sorted
+	Hooks     bool              // it may have hooks
 
 	values any // as the chart gets them, with expressions as leaves
 }
@@ -56,7 +58,7 @@ func findChart(d *document, dir string, s *chartSpec, files []*file) *Chart {
 		d.problem("spec.chart.path", "path", "%q must be a path inside %s", wording.Shorten(s.Path), dir)
 		return nil
 	}
-	c := &Chart{Dir: path.Join(dir, s.Path), Files: map[string][]byte{}, Alone: true}
+	c := &Chart{Dir: path.Join(dir, s.Path), Files: map[string][]byte{}, Alone: true, Namespace: s.Namespace}
 	var beside []*file
 	for _, f := range files {
 		name, inside := strings.CutPrefix(f.path, c.Dir+"/")
@@ -86,6 +88,19 @@ func findChart(d *document, dir string, s *chartSpec, files []*file) *Chart {
 	c.Hooks = mayHaveHooks(c.Files)
 	c.Omit = slices.Sorted(slices.Values(s.Hooks.Omit))
 	return c
+}
+
+// checkChartNamespace checks the namespace of a chart's release, which only a cluster-scoped version chooses.
+func checkChartNamespace(d *document, namespace, scope string) {
+	const field = "spec.chart.namespace"
+	wrong := wrongName(namespace, maxLabel)
+	switch {
+	case namespace == "":
+	case scope != string(ClusterScoped):
+		d.problem(field, "value", "the release of a namespaced version is in the namespace of its instance; remove the field, or write scope: cluster")
+	case wrong != "":
+		d.problem(field, "value", "%q %s", wording.Shorten(namespace), wrong)
+	}
 }
 
 // mayHaveHooks reports whether a chart, or one that it depends on, has hooks. One in an archive may have some.

@@ -317,20 +317,22 @@ type Cluster struct {
 	stray bool // its file is elsewhere: it belongs to no environment, and its placements stay
 }
 
-// Policy is a set of CEL validations over every object that a request renders.
+// Policy is a set of CEL validations over every object that a request renders, or of quotas that count requests.
 type Policy struct {
 	Name         string
 	File         string
 	Environments []string
-	Kinds        []Kind // Scope is unused
-	Validations  []Validation
+	Offerings    []string // whose requests the quotas count; empty: all
+	Kinds        []Kind   // that the validations judge; Scope is unused
+	Validations  []rule
+	Quotas       []*Quota
 	Action       string // deny or warn
 
 	Broken bool
 }
 
-// Validation is one rule of a Policy.
-type Validation struct {
+// A rule is one validation of a Policy.
+type rule struct {
 	Expression *expression.Expression
 	Message    string
 }

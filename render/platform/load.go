@@ -112,16 +112,23 @@ func (l *Loader) loadPolicies(p *Platform) {
 	for name, f := range p.tree.policies {
 		made := single(p, f, func(d *document) *Policy { return decodePolicy(d, name) })
 		p.Policies[name] = made
+		d := reopen(f)
 		for i, env := range made.Environments {
 			if p.Environments[env] == nil {
-				d := reopen(f)
 				d.problem(fieldpath.Index("spec.match.environments", i), "unknown-environment", "no environment %q%s", wording.Shorten(env), orThereIs(env, p.Environments))
-				sayIdle(d)
-				p.Problems = append(p.Problems, d.problems...)
-				wrong := *made
-				wrong.Broken = true
-				p.Policies[name] = &wrong
 			}
+		}
+		for i, offering := range made.Offerings {
+			if p.Offerings[offering] == nil {
+				d.problem(fieldpath.Index("spec.match.offerings", i), "unknown-offering", "no offering %q%s", wording.Shorten(offering), orThereIs(offering, p.Offerings))
+			}
+		}
+		if len(d.problems) > 0 {
+			sayIdle(d)
+			p.Problems = append(p.Problems, d.problems...)
+			wrong := *made
+			wrong.Broken = true
+			p.Policies[name] = &wrong
 		}
 	}
 }

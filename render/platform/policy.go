@@ -14,6 +14,7 @@ import (
 type policySpec struct {
 	Match struct {
 		Environments []string
+		Offerings    []string
 		Kinds        []struct {
 			Group string
 			Kind  string `decode:"required"`
@@ -22,7 +23,8 @@ type policySpec struct {
 	Validations []struct {
 		Expression string `decode:"required"`
 		Message    string `decode:"required"`
-	} `decode:"required"`
+	}
+	Quotas []quotaSpec
 	Action string `decode:"required" oneof:"deny|warn"`
 }
 
@@ -34,18 +36,19 @@ func decodePolicy(d *document, name string) *Policy {
 	p := &Policy{Name: name, File: d.path}
 	o, ok := read[policySpec](d, "Policy", name)
 	if ok {
-		p.Environments, p.Action = o.Spec.Match.Environments, o.Spec.Action
+		p.Environments, p.Offerings, p.Action = o.Spec.Match.Environments, o.Spec.Match.Offerings, o.Spec.Action
 		for i, k := range o.Spec.Match.Kinds {
 			checkPolicyKind(d, fieldpath.Index("spec.match.kinds", i)+".kind", k.Group, k.Kind)
 			p.Kinds = append(p.Kinds, Kind{Group: k.Group, Kind: k.Kind})
 		}
+		readQuotas(d, p, o.Spec.Quotas, len(o.Spec.Validations))
 		if len(o.Spec.Validations) > maxValidations {
 			d.problem("spec.validations", "too-many", "has %d validations and may have %d; split the policy", len(o.Spec.Validations), maxValidations)
 		}
 		for i, v := range o.Spec.Validations {
 			field := fieldpath.Index("spec.validations", i)
 			if e := d.compileExpression(field+".expression", field, v.Expression, policyScope(), expression.Bool); e != nil {
-				p.Validations = append(p.Validations, Validation{Expression: e, Message: v.Message})
+				p.Validations = append(p.Validations, rule{Expression: e, Message: v.Message})
 			}
 		}
 	}
@@ -106,6 +109,9 @@ func (p *Policy) Judges(environment string) bool {
 
 // Matches says whether objects of a kind are held to the policy.
 func (p *Policy) Matches(group, kind string) bool {
+	if len(p.Validations) == 0 {
+		return false
+	}
 	return len(p.Kinds) == 0 || slices.ContainsFunc(p.Kinds, func(k Kind) bool { return k.Group == group && k.Kind == kind })
 }
 

@@ -138,6 +138,9 @@ func (v *Version) decodeContract(d *document, s versionSpec) {
 	if s.Chart != nil && s.Names == string(Prefixed) {
 		d.problem("spec.names", "value", "a chart names its objects itself, and nothing is put before their names; remove the field")
 	}
+	if s.Chart != nil {
+		checkChartNamespace(d, s.Chart.Namespace, s.Scope)
+	}
 	v.Scope, v.Names = Scope(cmp.Or(s.Scope, string(Namespaced))), Names(cmp.Or(s.Names, string(Prefixed)))
 	if s.Reversible != nil {
 		v.Reversible = *s.Reversible

@@ -32,8 +32,10 @@ type Release struct {
 	Adopt    bool              `json:"adopt,omitempty"`
 
 	// Installed is the release that the instance had first here, with which the hooks of its chart's installation run. It is empty
-	// where no chart with hooks was there then.
-	Installed string `json:"installed,omitempty"`
+	// where no chart with hooks was there then. While no release was healthy here, each takes the place of the one before it, and
+	// InstalledAgain says so.
+	Installed      string `json:"installed,omitempty"`
+	InstalledAgain bool   `json:"installedAgain,omitempty"`
 
 	// OnRemoval is that of the request that ran last; a removal keeps it.
 	OnRemoval platform.Removal `json:"onRemoval,omitempty"`

@@ -12,7 +12,8 @@ import (
 
 // Hooks say how the hooks of a chart become objects that are applied in steps.
 type Hooks struct {
-	First bool     `json:"first"` // it is the first release of its instance: hooks of an installation are there, those of an upgrade are not
+	First bool     `json:"first"`           // it is the first release of its instance: hooks of an installation are there, those of an upgrade are not
+	Again bool     `json:"again,omitempty"` // a first release before it was never healthy: its Jobs are replaced
 	Omit  []string `json:"omit,omitempty"`
 }
 
@@ -72,7 +73,7 @@ func (h Hooks) object(text string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%s has the weight %q, which is no number", what, textOf(annotations, weightOfHook))
 	}
-	again := strings.Contains(events, "-upgrade")
+	again := h.Again || strings.Contains(events, "-upgrade")
 	for _, name := range []string{annotationHook, weightOfHook, deletionOfHook} {
 		remove(annotations, name)
 	}

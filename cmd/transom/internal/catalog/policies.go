@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -24,7 +25,17 @@ type Policy struct {
 	Action       string       `json:"action"`
 	Environments []string     `json:"environments"` // empty: all
 	Kinds        []string     `json:"kinds"`        // empty: all
+	Offerings    []string     `json:"offerings"`    // empty: all
 	Validations  []Validation `json:"validations"`
+	Quotas       []Quota      `json:"quotas"`
+}
+
+// A Quota bounds the sum over the requests of a team, an offering or an environment.
+type Quota struct {
+	Each    string `json:"each"`
+	Amount  string `json:"amount,omitempty"` // empty: each request counts as one
+	Most    string `json:"most"`
+	Message string `json:"message"`
 }
 
 // A Validation is an expression that holds for every object, and the message of a Problem where it does not.
@@ -67,7 +78,14 @@ func RulesOf(p *platform.Platform) Rules {
 		policy := p.Policies[name]
 		e := Policy{
 			Name: name, File: policy.File, Action: policy.Action, Environments: append([]string{}, policy.Environments...),
-			Kinds: []string{}, Validations: []Validation{},
+			Kinds: []string{}, Offerings: append([]string{}, policy.Offerings...), Validations: []Validation{}, Quotas: []Quota{},
+		}
+		for _, q := range policy.Quotas {
+			listed := Quota{Each: q.Each, Most: q.Most.String(), Message: q.Message}
+			if q.Amount != nil {
+				listed.Amount = q.Amount.Source
+			}
+			e.Quotas = append(e.Quotas, listed)
 		}
 		for _, v := range policy.Validations {
 			e.Validations = append(e.Validations, Validation{v.Expression.Source, v.Message})
@@ -84,7 +102,14 @@ func RulesOf(p *platform.Platform) Rules {
 func (r Rules) Text(w io.Writer, p terminal.Paint) {
 	fmt.Fprintln(w, p.Bold("Policies of this platform"))
 	for _, e := range r.Policies {
-		fmt.Fprintf(w, "  %s  %s, in %s, for %s\n", e.Name, e.Action, orAll(e.Environments, "environments"), orAll(e.Kinds, "kinds"))
+		of := orAll(e.Kinds, "kinds")
+		if len(e.Quotas) > 0 {
+			of = "requests of " + orAll(e.Offerings, "offerings")
+		}
+		fmt.Fprintf(w, "  %s  %s, in %s, for %s\n", e.Name, e.Action, orAll(e.Environments, "environments"), of)
+		for _, q := range e.Quotas {
+			fmt.Fprintf(w, "    at most %s for each %s: %s\n    %s\n", q.Most, q.Each, q.Message, p.Faint(strings.Join(strings.Fields(cmp.Or(q.Amount, "1")), " ")))
+		}
 		for _, v := range e.Validations {
 			fmt.Fprintf(w, "    %s\n    %s\n", v.Message, p.Faint(strings.Join(strings.Fields(v.Expression), " ")))
 		}

@@ -1,0 +1,201 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"transom.dev/cmd/transom/internal/yamledit"
+	"transom.dev/render/platform"
+	"transom.dev/render/strictyaml"
+)
+
+// A manifest is an object that a version begins with.
+type manifest struct {
+	file   string // that it was read from
+	object *yaml.Node
+}
+
+// fromManifests adds a first version with the objects of a directory under their own names, and a golden case.
+func (s *scaffold) fromManifests(offering, number, from string) error {
+	objects, err := readManifests(from)
+	if err != nil {
+		return fmt.Errorf("read the manifests of %s: %w", from, err)
+	}
+	dir := path.Join("offerings", offering, number)
+	files := map[string]string{}
+	for _, m := range objects {
+		name := fileOf(m.object)
+		if other := files[name]; other != "" {
+			return fmt.Errorf("read the manifests of %s: %s has the %s, and so has %s", from, m.file, titleOf(m.object), other)
+		}
+		files[name] = m.file
+		text, err := yaml.Marshal(m.object)
+		if err != nil {
+			return fmt.Errorf("read the manifests of %s: %s: %w", from, m.file, err)
+		}
+		s.add(path.Join(dir, name), string(text))
+	}
+	s.add(path.Join(dir, "kustomization.yaml"), "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nresources:\n- "+
+		strings.Join(slices.Sorted(maps.Keys(files)), "\n- ")+"\n")
+	s.add(path.Join(dir, "version.yaml"), fmt.Sprintf(`apiVersion: %s
+kind: Version
+metadata: {name: %s}
+spec:
+  names: verbatim # objects keep their names, so that a request may adopt those that run
+  parameters: # what a request may say; replacements in kustomization.yaml take it to the objects
+    type: object
+`, platform.APIVersion, yamledit.Scalar(offering, true)))
+	s.golden(dir, offering, number)
+	return s.want(path.Join(dir, "tests/defaults/want.yaml"))
+}
+
+// golden adds the request of a golden case that gives no parameters.
+func (s *scaffold) golden(dir, offering, number string) {
+	s.add(path.Join(dir, "tests/defaults/request.yaml"), fmt.Sprintf(`apiVersion: %s
+kind: Request
+metadata: {name: example}
+spec: {offering: %s, version: "%s", environments: {golden: {}}}
+`, platform.APIVersion, yamledit.Scalar(offering, true), number))
+}
+
+// readManifests reads the objects of a directory, without the fields that an API server adds and without their namespace.
+func readManifests(from string) (all []manifest, err error) {
+	files, err := readChart(from)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		switch {
+		case path.Base(name) == "Chart.yaml":
+			return nil, fmt.Errorf("%s is that of a Helm chart; use --from-chart", name)
+		case strings.HasPrefix(path.Base(name), "kustomization.y"), path.Base(name) == "Kustomization":
+			return nil, fmt.Errorf("%s says what is built; give the directory that \"kustomize build --output DIRECTORY\" writes", name)
+		case !slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(name)):
+			continue
+		}
+		objects, err := objectsIn(name, files[name])
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, objects...)
+	}
+	if len(all) == 0 {
+		return nil, errors.New("there is no manifest in it: no file .yaml, .yml or .json with an object")
+	}
+	return all, oneNamespace(all)
+}
+
+// objectsIn reads the objects of a file; those of a List are its own.
+func objectsIn(file string, text []byte) (all []manifest, err error) {
+	documents, problems := strictyaml.Scan(text, strictyaml.Options{Documents: true})
+	if len(problems) > 0 {
+		return nil, errors.New(platform.FromYAML(file, problems[0]).String())
+	}
+	for _, object := range documents {
+		items := []*yaml.Node{object}
+		if list := yamlEntry(object, "items"); list != nil && strings.HasSuffix(yamlText(object, "kind"), "List") {
+			items = list.Content
+		}
+		for _, item := range items {
+			if err := refuseManifest(item); err != nil {
+				return nil, fmt.Errorf("%s:%d: %w", file, item.Line, err)
+			}
+			all = append(all, manifest{file, item})
+		}
+	}
+	return all, nil
+}
+
+// refuseManifest says why an object cannot be one of a version.
+func refuseManifest(object *yaml.Node) error {
+	metadata := yamlEntry(object, "metadata")
+	switch kind := yamlText(object, "kind"); {
+	case object.Kind != yaml.MappingNode:
+		return errors.New("this is no object; a manifest has apiVersion, kind and metadata")
+	case kind == "":
+		return errors.New("kind is missing")
+	case yamlText(object, "apiVersion") == "":
+		return fmt.Errorf("the %s has no apiVersion", kind)
+	case yamlText(metadata, "name") == "" && yamlText(metadata, "generateName") != "":
+		return fmt.Errorf("the %s has a generateName, and would be another object each time; give it a name", kind)
+	case yamlText(metadata, "name") == "":
+		return fmt.Errorf("the %s has no metadata.name", kind)
+	case kind == "Namespace":
+		return fmt.Errorf("the %s is not the version's: an environment gives each team its own; leave it out", titleOf(object))
+	case kind == "Secret" && (yamlEntry(object, "data") != nil || yamlEntry(object, "stringData") != nil):
+		return fmt.Errorf("the %s has values, which do not belong in Git; write an ExternalSecret, or annotate it with transom.dev/generate", titleOf(object))
+	case yamlEntry(metadata, "ownerReferences") != nil:
+		return fmt.Errorf("the %s is made by its owner in a cluster; leave it out", titleOf(object))
+	}
+	return nil
+}
+
+// oneNamespace removes the namespace, and the fields that an API server adds, from objects of one namespace.
+func oneNamespace(all []manifest) error {
+	var first *manifest
+	namespace := ""
+	for n := range all {
+		m := &all[n]
+		metadata := yamlEntry(m.object, "metadata")
+		if in := yamlText(metadata, "namespace"); in != "" && first == nil {
+			first, namespace = m, in
+		} else if in != "" && in != namespace {
+			return fmt.Errorf("%s has the %s in the namespace %s, and %s has the %s in %s; a version is in the one namespace of its request: give a directory for each",
+				m.file, titleOf(m.object), in, first.file, titleOf(first.object), namespace)
+		}
+	}
+	for _, m := range all {
+		metadata := yamlEntry(m.object, "metadata")
+		yamlRemove(m.object, "status")
+		for _, field := range []string{"namespace", "uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink"} {
+			yamlRemove(metadata, field)
+		}
+		annotations := yamlEntry(metadata, "annotations")
+		yamlRemove(annotations, "kubectl.kubernetes.io/last-applied-configuration")
+		yamlRemove(annotations, "deployment.kubernetes.io/revision")
+		if annotations != nil && len(annotations.Content) == 0 {
+			yamlRemove(metadata, "annotations")
+		}
+	}
+	return nil
+}
+
+func titleOf(object *yaml.Node) string {
+	return yamlText(object, "kind") + " " + yamlText(yamlEntry(object, "metadata"), "name")
+}
+
+// fileOf names the file of an object.
+func fileOf(object *yaml.Node) string {
+	return strings.ToLower(strings.NewReplacer(" ", "-", ":", "-", "/", "-").Replace(titleOf(object))) + ".yaml"
+}
+
+func yamlEntry(n *yaml.Node, name string) *yaml.Node {
+	for i := 0; n != nil && n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == name {
+			return n.Content[i+1]
+		}
+	}
+	return nil
+}
+
+func yamlText(n *yaml.Node, name string) string {
+	if n = yamlEntry(n, name); n == nil || n.Kind != yaml.ScalarNode {
+		return ""
+	}
+	return n.Value
+}
+
+func yamlRemove(n *yaml.Node, name string) {
+	for i := 0; n != nil && i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == name {
+			n.Content = slices.Delete(n.Content, i, i+2)
+			return
+		}
+	}
+}
