@@ -119,7 +119,7 @@ func TestOnlyAKeyOfTheFileVouches(t *testing.T) {
 	}
 }
 
-// TestSignaturesOfTheRealToolsVouch: those of ssh-keygen and gpg, as git commit -S has them made, where they are installed.
+// TestSignaturesOfTheRealToolsVouch: those of ssh-keygen and gpg, as git commit -S has them made.
 func TestSignaturesOfTheRealToolsVouch(t *testing.T) {
 	origin := newBare(t)
 	remote := origin.remote()
@@ -130,26 +130,23 @@ func TestSignaturesOfTheRealToolsVouch(t *testing.T) {
 		origin.git("update-ref", "refs/heads/main", id)
 		require.Empty(t, origin.refused(remote, file))
 	}
-	if _, err := exec.LookPath("ssh-keygen"); err == nil {
-		key, line := writeKey(t, "")
-		require.NoError(t, os.WriteFile(file, []byte("release@acme.example "+line), 0o644))
-		sign("-c", "gpg.format=ssh", "-c", "user.signingKey="+key)
-	}
-	if _, err := exec.LookPath("gpg"); err == nil {
-		home, err := os.MkdirTemp("", "gpg") //nolint:usetesting // the path of its agent's socket has to be short
+	key, line := writeKey(t, "")
+	require.NoError(t, os.WriteFile(file, []byte("release@acme.example "+line), 0o644))
+	sign("-c", "gpg.format=ssh", "-c", "user.signingKey="+key)
+
+	home, err := os.MkdirTemp("", "gpg") //nolint:usetesting // the path of its agent's socket has to be short
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(home) })
+	t.Setenv("GNUPGHOME", home)
+	gpg := func(args ...string) []byte {
+		out, err := exec.Command("gpg", append([]string{"--batch", "--quiet"}, args...)...).Output()
 		require.NoError(t, err)
-		t.Cleanup(func() { _ = os.RemoveAll(home) })
-		t.Setenv("GNUPGHOME", home)
-		gpg := func(args ...string) []byte {
-			out, err := exec.Command("gpg", append([]string{"--batch", "--quiet"}, args...)...).Output()
-			require.NoError(t, err)
-			return out
-		}
-		t.Cleanup(func() { _ = exec.Command("gpgconf", "--homedir", home, "--kill", "all").Run() })
-		gpg("--passphrase", "", "--quick-gen-key", "forge@acme.example", "rsa2048", "sign", "never")
-		require.NoError(t, os.WriteFile(file, gpg("--armor", "--export"), 0o644))
-		sign("-c", "user.signingKey=forge@acme.example")
+		return out
 	}
+	t.Cleanup(func() { _ = exec.Command("gpgconf", "--homedir", home, "--kill", "all").Run() })
+	gpg("--passphrase", "", "--quick-gen-key", "forge@acme.example", "rsa2048", "sign", "never")
+	require.NoError(t, os.WriteFile(file, gpg("--armor", "--export"), 0o644))
+	sign("-c", "user.signingKey=forge@acme.example")
 }
 
 func TestFilesOfSignersSayWhatIsWrong(t *testing.T) {
