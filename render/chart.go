@@ -71,9 +71,7 @@ func (x examiner) print(i *platform.Instance, placed evaluated) (kustomize.Tree,
 // They depend on nothing but the environment's version of Kubernetes and the version, so no other file changes what runs.
 func (x examiner) apiVersions(i *platform.Instance) []string {
 	served := x.served.get(i.Environment.Kubernetes, func() []string {
-		_, minor, _ := strings.Cut(i.Environment.Kubernetes, ".")
-		n, _ := strconv.Atoi(minor)
-		return builtin.APIVersions(n)
+		return builtin.APIVersions(minorOf(i.Environment.Kubernetes))
 	})
 	var own []string
 	for _, kind := range i.Version.Kinds {
@@ -193,4 +191,11 @@ func asInstalled(chart *platform.Chart, namespace string, objects []kustomize.Ob
 		}
 	}
 	return objects
+}
+
+// minorOf returns the minor version of one such as 1.33.
+func minorOf(kubernetes string) int {
+	_, minor, _ := strings.Cut(kubernetes, ".")
+	n, _ := strconv.Atoi(minor)
+	return n
 }

@@ -15,7 +15,7 @@ import (
 // Versions returns the Problems of the offerings' versions whether or not anybody requests them: of files that must not reach
 // Kustomize, and of faults that no request could make right.
 func (r *Renderer) Versions(p *platform.Platform) (problems []platform.Problem) {
-	x := r.examiner()
+	x, latest := r.examiner(), latestKubernetes(p)
 	for _, offering := range p.Offerings {
 		for _, v := range offering.Versions {
 			if v.Broken {
@@ -26,6 +26,7 @@ func (r *Renderer) Versions(p *platform.Platform) (problems []platform.Problem) 
 				contract := x.contract(v)
 				problems = append(problems, contract.warnings...)
 				problems = append(problems, contract.refused...)
+				problems = append(problems, contract.schemaProblems(latest)...)
 			}
 		}
 	}
@@ -82,7 +83,7 @@ func (x examiner) soundness(v *platform.Version) (problems []platform.Problem, u
 	if len(c.problems) == 0 {
 		return nil, false
 	}
-	return slices.Concat(c.problems, c.refused), c.unfinished // a field that is misspelt is why others are not there
+	return slices.Concat(c.problems, c.refused, c.bySchema), c.unfinished // a field that is misspelt is why others are not there
 }
 
 // contract checks a version's replacements and patches against the promises of its schema and expressions. It depends on
@@ -106,8 +107,31 @@ type contract struct {
 	problems []platform.Problem
 	warnings []platform.Problem // that requests are told of when they are rendered
 	refused  []platform.Problem // that requests are told of when they are rendered: only a Warning for those that run it
+	bySchema []platform.Problem // as refused, by the schema of Kubernetes' own kinds
 
 	unfinished bool // it may come out otherwise later
+}
+
+// schemaProblems are those by the schema. They are Warnings where some API server is later than that.
+func (c contract) schemaProblems(latest string) []platform.Problem {
+	if !isLater(latest) {
+		return c.bySchema
+	}
+	var warnings []platform.Problem
+	for _, problem := range c.bySchema {
+		warnings = append(warnings, later(latest, problem))
+	}
+	return warnings
+}
+
+// latestKubernetes is the latest version of Kubernetes that an environment names.
+func latestKubernetes(p *platform.Platform) (latest string) {
+	for _, e := range p.Environments {
+		if minorOf(e.Kubernetes) > minorOf(latest) {
+			latest = e.Kubernetes
+		}
+	}
+	return latest
 }
 
 func findContract(v *platform.Version, run kustomize.Runner) contract {
@@ -117,7 +141,8 @@ func findContract(v *platform.Version, run kustomize.Runner) contract {
 	a := versionAnalysis{version: v, run: run}
 	whole := a.of(v.Components...)
 	base := a.of()
-	c := contract{warnings: contractWarnings(v, whole), refused: refusedAsWritten(v, base, whole)}
+	c := contract{warnings: contractWarnings(v, whole)}
+	c.refused, c.bySchema = refusedAsWritten(v, base, whole)
 	for _, problem := range a.problems(base, whole) {
 		if problem.Rule == kustomize.RuleStructure {
 			c.refused = append(c.refused, problem)

@@ -1,7 +1,9 @@
 package render_test
 
 import (
+	"bytes"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -35,6 +37,25 @@ func TestVersionsAreHeldToTheirContractBeforeAnybodyRequestsThem(t *testing.T) {
 	}
 	require.Equal(t, want, got)
 	require.NotEmpty(t, got)
+}
+
+// TestFieldsThatALaterKubernetesMayHaveAreWarnedOf, also where nobody requests the version: by the version that an environment names.
+func TestFieldsThatALaterKubernetesMayHaveAreWarnedOf(t *testing.T) {
+	archive, err := txtar.ParseFile("testdata/golden/later-kubernetes.txtar")
+	require.NoError(t, err)
+	for _, kubernetes := range []string{"1.37", "1.38"} {
+		files := common()
+		for _, f := range archive.Files {
+			if strings.HasPrefix(f.Name, "offerings/") || f.Name == "environments/dev.yaml" {
+				put(files, f.Name, bytes.ReplaceAll(f.Data, []byte("1.38"), []byte(kubernetes)))
+			}
+		}
+		var r render.Renderer
+		problems := r.Versions(load(t, files))
+		require.Len(t, problems, 2)
+		require.Equal(t, kubernetes == "1.38", problems[0].Warning, problems[0])
+		require.False(t, problems[1].Warning, "no version takes %s", problems[1])
+	}
 }
 
 func rewriteWant(t *testing.T, file string, archive *txtar.Archive, want string) {

@@ -196,8 +196,8 @@ func (b *builder) render(c *candidate, placed *placement) error {
 func (b *builder) checkRendered(c *candidate, placed *placement, w kustomize.Wrapper, sources []kustomize.Object, nodes []*yaml.Node) bool {
 	file := kustomizationOf(c.instance.Version)
 	l := &locator{skeleton: b.examiner.analyse(w).Skeleton, trees: w.Trees}
-	for _, problem := range refused(l, w.Prefix, file, nodes, b.definitions.schemasFor(c.instance.Version)) {
-		problem.Warning = c.takenAlready()
+	for _, problem := range refused(l, w.Prefix, file, b.environment.Kubernetes, nodes, b.definitions.schemasFor(c.instance.Version)) {
+		problem.Warning = problem.Warning || c.takenAlready()
 		placed.warnings = append(placed.warnings, problem)
 	}
 	if !slices.ContainsFunc(placed.warnings, blocks) {

@@ -93,7 +93,7 @@ func (b *builder) namespace(c *candidate, file string) ([]byte, []platform.Probl
 		digests = append(digests, overlay.Dir, overlay.Digest)
 	}
 	external := b.environment.External
-	key := platform.Digest([]any{inputs, digests, external})
+	key := platform.Digest([]any{inputs, digests, external, b.environment.Kubernetes})
 	made, known := b.namespaces.lookup(key)
 	if !known {
 		made = b.buildNamespace(c.placements[i].namespace, c.key().Team, inputs)
@@ -114,7 +114,7 @@ func (b *builder) namespace(c *candidate, file string) ([]byte, []platform.Probl
 	if len(made.refused) > 0 {
 		before, _ := b.base.read(file) // if it cannot be read, writing it fails for the same reason
 		for _, problem := range made.refused {
-			problem.Warning = bytes.Equal(before, made.manifest)
+			problem.Warning = problem.Warning || bytes.Equal(before, made.manifest)
 			found = append(found, problem)
 		}
 	}
@@ -168,7 +168,7 @@ func (b *builder) buildNamespace(name, team string, inputs map[string]any) rende
 		return b.noNamespace(err)
 	}
 	l := &locator{skeleton: b.examiner.analyse(w).Skeleton, trees: w.Trees}
-	return renderedNamespace{manifest: manifest, refused: refused(l, "", b.environment.File, nodes, nil)}
+	return renderedNamespace{manifest: manifest, refused: refused(l, "", b.environment.File, b.environment.Kubernetes, nodes, nil)}
 }
 
 func (b *builder) noNamespace(err error) renderedNamespace {

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -43,9 +44,19 @@ func groupOf(apiVersion string) (group, version string) {
 	return group, version
 }
 
-// refused checks the objects of a manifest against the rules of the API server and the applier. The Problems stand where people
-// wrote the wrong field.
-func refused(l *locator, prefix, file string, nodes []*yaml.Node, custom schemas) (problems []platform.Problem) {
+// later makes a Problem by the schema of Kubernetes' own kinds a Warning, for API servers that are later than the schema.
+func later(kubernetes string, p platform.Problem) platform.Problem {
+	p.Warning = true
+	p.Message += fmt.Sprintf("; that is so in Kubernetes 1.%d, and may be otherwise in %s, which spec.kubernetes names", builtin.KubernetesMinor, kubernetes)
+	return p
+}
+
+// isLater reports whether a version of Kubernetes is later than the one whose schema is known.
+func isLater(kubernetes string) bool { return minorOf(kubernetes) > builtin.KubernetesMinor }
+
+// refused checks the objects of a manifest against the rules of the API server, which may be of a later version than the schema,
+// and of the applier. The Problems stand where people wrote the wrong field.
+func refused(l *locator, prefix, file, kubernetes string, nodes []*yaml.Node, custom schemas) (problems []platform.Problem) {
 	for _, document := range nodes {
 		object := document.Content[0]
 		faults := refusals(object, custom)
@@ -54,7 +65,11 @@ func refused(l *locator, prefix, file string, nodes []*yaml.Node, custom schemas
 		}
 		at := l.index(object, prefix)
 		for _, f := range faults {
-			problems = append(problems, l.problem(at, object, file, f))
+			p := l.problem(at, object, file, f)
+			if f.Schema && isLater(kubernetes) {
+				p = later(kubernetes, p)
+			}
+			problems = append(problems, p)
 		}
 	}
 	return problems
@@ -76,9 +91,10 @@ func (l *locator) index(object *yaml.Node, prefix string) int {
 	return generated
 }
 
-// refusedAsWritten finds the Problems for which every request of a version would be refused. Those that depend on a
-// request's values are looked for where it is rendered; so is an entry that only some choice of components has twice.
-func refusedAsWritten(v *platform.Version, base, whole *skeleton) (problems []platform.Problem) {
+// refusedAsWritten finds the Problems for which every request of a version would be refused, those by the schema of Kubernetes'
+// own kinds apart. Those that depend on a request's values are looked for where it is rendered; so is an entry that only some
+// choice of components has twice.
+func refusedAsWritten(v *platform.Version, base, whole *skeleton) (refused, bySchema []platform.Problem) {
 	for _, s := range []*skeleton{base, whole} {
 		if s.err != nil {
 			continue
@@ -89,12 +105,21 @@ func refusedAsWritten(v *platform.Version, base, whole *skeleton) (problems []pl
 				if s == whole && f.Rule == "duplicate-entry" {
 					continue
 				}
-				if _, _, written := s.Written(n, plainSteps(f.Path)); !written {
-					problems = append(problems, l.problem(n, text.Content[0], kustomizationOf(v), f))
+				if _, _, written := s.Written(n, plainSteps(f.Path)); written {
+					continue
+				}
+				if p := l.problem(n, text.Content[0], kustomizationOf(v), f); f.Schema {
+					bySchema = append(bySchema, p)
+				} else {
+					refused = append(refused, p)
 				}
 			}
 		}
 	}
+	return eachOnce(refused), eachOnce(bySchema)
+}
+
+func eachOnce(problems []platform.Problem) []platform.Problem {
 	slices.SortFunc(problems, platform.Problem.Compare)
 	return slices.CompactFunc(problems, platform.Problem.Same)
 }

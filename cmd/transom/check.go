@@ -33,7 +33,8 @@ func newCheck() *cobra.Command {
 		Short: "Find every Problem of a platform repository before it is merged",
 		Long: `Find every Problem of a platform repository before it is merged: load it, resolve every request, and render every
 environment for every cluster, as the daemon will; then run the golden tests of offerings. Objects are held to the fields,
-types and lifecycle of the kinds of Kubernetes 1.37, and custom resources to the definitions of the repository.
+types and lifecycle of the kinds of Kubernetes 1.37, and custom resources to the definitions of the repository. For an
+environment whose spec.kubernetes is later than that, wrong fields and types are Warnings.
 
 ` + statesHelp + ` There, a version that an
 environment runs must not be changed or removed, and what runs is only warned of under a policy that came later. Where

@@ -59,7 +59,7 @@ var descriptions = map[string]string{
 	"Environment.spec.impersonate.clusterScoped":  "NAMESPACE/NAME of that for cluster-scoped versions; without it none may be requested here.",
 	"Environment.spec.reserved":                   "What cluster-scoped offerings may have in default, kube-* and transom-*: kinds by namespace.",
 	"Environment.spec.namespace.adopt":            "Namespaces that exist already and are nobody's, and may be taken over; none is ever deleted.",
-	"Environment.spec.kubernetes":                 "The minor version of Kubernetes that charts are told, such as \"1.33\"; absent: \"1.37\".",
+	"Environment.spec.kubernetes":                 "The minor version of Kubernetes that charts are told, such as \"1.33\"; absent: \"1.37\". Where it is later than \"1.37\", fields that are not known are only warned of.",
 	"Environment.spec.values":                     "What offerings read as environment.values.",
 	"Environment.spec.components":                 "Directories beside this file with Kustomize Components for every instance.",
 	"Environment.spec.promotesFrom":               "The environments that a release must be healthy in first.",

@@ -13,6 +13,7 @@ type Fault struct {
 	Rule    string
 	Message string     // the mistake and its remedy; its subject is the field
 	Value   *yaml.Node // that is wrong; nil: the whole field
+	Schema  bool       // it is by the schema, and a later Kubernetes may have another
 }
 
 // A Step leads from a value to one inside it: to a field by its name, or to an entry of a list.

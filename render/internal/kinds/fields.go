@@ -65,7 +65,7 @@ type walker struct {
 }
 
 func (w *walker) report(value *yaml.Node, rule, format string, args ...any) {
-	w.faults = append(w.faults, Fault{slices.Clone(w.path), rule, fmt.Sprintf(format, args...), value})
+	w.faults = append(w.faults, Fault{slices.Clone(w.path), rule, fmt.Sprintf(format, args...), value, true})
 }
 
 func (w *walker) visit(n *yaml.Node, of schema.TypeRef) {
