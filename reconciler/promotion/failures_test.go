@@ -133,7 +133,7 @@ func TestAPodOfARevisionBeforeRejectsNothing(t *testing.T) {
 }
 
 // A person reverts a merge before anything could be said to have failed: the record says where the bytes are that were taken
-// back, until something is healthy here. It keeps R103.
+// back, until something is healthy here. It keeps R105.
 func TestARevertIsRecordedUntilItIsHealthy(t *testing.T) {
 	w := settled(t, "a")
 	before := w.has("dev", "a")
