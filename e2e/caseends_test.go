@@ -152,11 +152,11 @@ func (w *world) requireFirst() {
 	w.eventually("the operator's pods are found", func() error {
 		found, err := client.DiscoveryV1().EndpointSlices("bugs").List(ctx, metav1.ListOptions{LabelSelector: "kubernetes.io/service-name=opsel-db-ro"})
 		if err != nil || len(found.Items) != 1 || ready(&found.Items[0]) != 2 {
-			return fmt.Errorf("%v, %+v", err, found)
+			return fmt.Errorf("%w, %+v", err, found)
 		}
 		budget, err := client.PolicyV1().PodDisruptionBudgets("bugs").Get(ctx, "opsel-db", metav1.GetOptions{})
 		if err != nil || budget.Status.ExpectedPods != 2 {
-			return fmt.Errorf("%v, %+v", err, budget)
+			return fmt.Errorf("%w, %+v", err, budget)
 		}
 		return nil
 	})

@@ -18,7 +18,7 @@ const (
 	newsEvery   = 10 * time.Second // from one news of a figure to the next
 )
 
-// An Asker asks the questions of all environments, and keeps the answers. All but News and Asked is required.
+// An Asker asks the questions of all environments, and keeps the answers. All fields but News and Asked are required.
 type Asker struct {
 	Ask   func(ctx context.Context, of *inquiry.Check, q inquiry.Text) Answer
 	Now   func() time.Time

@@ -116,7 +116,7 @@ func (c *Client) get(ctx context.Context, address string) (status, kind string, 
 	if err != nil {
 		return "", "", nil, reason(ctx, err)
 	}
-	defer response.Body.Close() //nolint:errcheck // it was read
+	defer response.Body.Close()
 	if to := response.Header.Get("Location"); response.StatusCode >= 300 && response.StatusCode < 400 {
 		return "", "", nil, fmt.Errorf("answered %s to %s; redirects are not followed", response.Status, to)
 	}

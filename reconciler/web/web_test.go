@@ -309,7 +309,7 @@ func TestErrorsAreJSONAndSayWhatIsWrong(t *testing.T) {
 			problem := told(t, body)
 			require.Equal(t, tt.want, problem["error"])
 			require.Equal(t, tt.want, problem["detail"])
-			require.Equal(t, float64(tt.code), problem["status"])
+			require.EqualValues(t, tt.code, problem["status"])
 		})
 	}
 }
