@@ -72,7 +72,7 @@ func (w *world) requireRightsAreThoseOfTheTable() {
 				acted[a.ImpersonatedUser.Username] = true
 				continue
 			}
-			require.Equal(w.t, "allow", a.Annotations["authorization.k8s.io/decision"], "%s %s", a.Verb, a.RequestURI)
+			require.Equal(w.t, "allow", a.Annotations["authorization.k8s.io/decision"], "%s %s: %+v", a.Verb, a.RequestURI, a)
 			require.NotEqual(w.t, int32(http.StatusForbidden), a.ResponseStatus.Code, "%s %s", a.Verb, a.RequestURI)
 			if a.ObjectRef == nil { // discovery and the version, which everybody may
 				require.True(w.t, strings.HasPrefix(a.RequestURI, "/api") || a.RequestURI == "/version", a.RequestURI)

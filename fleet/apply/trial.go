@@ -36,7 +36,10 @@ func (r rehearsal) trialOf() string {
 		}
 		objects[d.object.line()] = at
 	}
-	return platform.Digest(map[string]any{"objects": objects, "approved": r.in.Approved, "accounts": fmt.Sprintf("%+v", r.in.Accounts)})
+	return platform.Digest(map[string]any{
+		"objects": objects, "approved": r.in.Approved, "accounts": fmt.Sprintf("%+v", r.in.Accounts), "ignore": fmt.Sprintf("%+v", r.in.Ignore),
+		"namespaces": r.in.AdoptNamespaces, "scope": string(r.in.Scope), "onRemoval": string(r.in.OnRemoval),
+	})
 }
 
 // known says whether an adoption is told as it was tried before.

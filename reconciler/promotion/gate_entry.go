@@ -110,7 +110,8 @@ func soakingForOthers(q *question) []Gate {
 	if now.suspended() || r.Promotion.Unproven != "" || q.lost(r, now) {
 		return nil // it soaks for nobody
 	}
-	if i, _ := q.current(); i == nil {
+	current, _ := q.current()
+	if current == nil {
 		return nil // one that cannot be resolved any more goes no further, and may wait for ever to be whole
 	}
 	if !now.all() && q.mends() {
@@ -120,7 +121,11 @@ func soakingForOthers(q *question) []Gate {
 	if p == stopped || p == rollingBack {
 		return nil
 	}
-	if left := pending(r); len(left) > 0 {
+	left := pending(r)
+	if len(left) > 0 && q.stuckWithOthers(r, current) {
+		return nil // it goes no further by waiting
+	}
+	if len(left) > 0 {
 		return []Gate{{Name: gate.Rollout, Reason: "what runs here is still on its way to " + strings.Join(left, ", "), Opens: "its rollout, or its failure"}}
 	}
 	if now.counting == 0 {
@@ -141,6 +146,22 @@ func soakingForOthers(q *question) []Gate {
 		g.At = q.Now.in(max(e.Gates.Soak-now.soaked, 0))
 	}
 	return []Gate{g}
+}
+
+// stuckWithOthers reports whether a rollout has to take a change of the environment along that failed in so many other instances that it
+// enters no more.
+func (q *question) stuckWithOthers(r *state.Release, current *platform.Instance) bool {
+	group := q.ownGroup()
+	if groupOf(r) == group || q.groups == nil || q.groups.stopped(group) == nil {
+		return false
+	}
+	keys, _ := q.Lookup.Keys(current)
+	for cluster, placed := range r.Clusters {
+		if placed.Revision != "" && placed.RenderKey != keys[cluster] {
+			return true
+		}
+	}
+	return false
 }
 
 // mends reports whether a release leaves the rendered bytes as they are and changes only the entries of its version on health,

@@ -56,7 +56,7 @@ func TestLogsAreForDevelopersOfTheTeamWhereTheEnvironmentSaysSo(t *testing.T) {
 		other := strings.Replace(path, "store", "search", 1)
 		resp, body := as(t, http.MethodGet, s.URL+other, all.tokens[access.Developer])
 		require.Equal(t, http.StatusForbidden, resp.StatusCode, body)
-		require.Contains(t, body, "logs of search are for its developers")
+		require.Contains(t, body, `is developer of store, and this is of team \"search\"`)
 	}
 	o = busy(t)
 	o.Board.Status().Platform.Offers().Environments["prod"].Logs = false

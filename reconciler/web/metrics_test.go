@@ -59,6 +59,7 @@ func TestEveryMetricIsInTheTable(t *testing.T) {
 	figures.Corrected("prod", "east")
 	figures.Notified("chat", "sent")
 	figures.Recorded("east", "created")
+	figures.Asked("prod", "errors", "passes", time.Second)
 	for _, kind := range []status.MilestoneKind{status.Entered, status.Promoted, status.Stopped, status.Opened, status.Live} {
 		figures.Milestone(status.Milestone{Kind: kind, Environment: "prod", Detail: "soak"})
 	}
