@@ -96,7 +96,7 @@ func (r *Reconciler) unsigned(ctx context.Context, head, why, followed string) (
 	}
 	consequence := "the platform is frozen at " + followed + ", the newest commit before it that is signed"
 	if followed == "" {
-		consequence = "no commit before it is signed, so nothing is read"
+		consequence = "no commit before it is signed by such a key, so nothing is read"
 	}
 	author := wording.Shorten(wording.Clean(info.Author.Name + " <" + info.Author.Email + ">"))
 	return fmt.Sprintf("commit %s of %s is not vouched for: %s; %s. Merge through the forge whose key is allowed, or push a signed commit "+

@@ -177,7 +177,7 @@ func TestWithoutASignedCommitNothingIsRead(t *testing.T) {
 	for s.Board.Status().Platform.Error == "" {
 		<-changed
 	}
-	require.Contains(t, s.Board.Status().Platform.Error, "it is not signed; no commit before it is signed, so nothing is read")
+	require.Contains(t, s.Board.Status().Platform.Error, "it is not signed; no commit before it is signed by such a key, so nothing is read")
 	require.Error(t, s.Ready())
 	head := s.merge(key, "README.md", "one\n")
 	s.Trigger.Fire("test")

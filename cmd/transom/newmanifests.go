@@ -153,6 +153,9 @@ func oneNamespace(all []manifest) error {
 	for _, m := range all {
 		metadata := yamlEntry(m.object, "metadata")
 		yamlRemove(m.object, "status")
+		if yamlText(metadata, "uid") != "" { // it is as a cluster has it
+			removeAssigned(m.object)
+		}
 		for _, field := range []string{"namespace", "uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink"} {
 			yamlRemove(metadata, field)
 		}
@@ -164,6 +167,27 @@ func oneNamespace(all []manifest) error {
 		}
 	}
 	return nil
+}
+
+// removeAssigned removes what a cluster assigned to an object, and no other cluster can.
+func removeAssigned(object *yaml.Node) {
+	spec := yamlEntry(object, "spec")
+	switch yamlText(object, "kind") {
+	case "Service":
+		if yamlText(spec, "clusterIP") != "None" {
+			yamlRemove(spec, "clusterIP")
+		}
+		for _, field := range []string{"clusterIPs", "ipFamilies", "ipFamilyPolicy", "healthCheckNodePort"} {
+			yamlRemove(spec, field)
+		}
+		if ports := yamlEntry(spec, "ports"); ports != nil {
+			for _, port := range ports.Content {
+				yamlRemove(port, "nodePort")
+			}
+		}
+	case "PersistentVolumeClaim":
+		yamlRemove(spec, "volumeName")
+	}
 }
 
 func titleOf(object *yaml.Node) string {

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -49,8 +50,10 @@ func NewClient(hosts []string) *Client {
 // CheckHosts returns the mistake of the first entry of a list that is no host, or nil.
 func CheckHosts(hosts []string) error {
 	for _, entry := range hosts {
-		host, _, _ := split(entry)
-		if host == "" || strings.ContainsAny(entry, "/@*? ") {
+		host, port, one := split(entry)
+		number, err := strconv.ParseUint(port, 10, 16)
+		noPort := one && (err != nil || number == 0)
+		if host == "" || noPort || strings.ContainsAny(entry, "/@*? ") {
 			return fmt.Errorf("%q is no host: give a name or an address, with a port or without, such as slo.example.com or 10.0.0.7:9090", entry)
 		}
 	}

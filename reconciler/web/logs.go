@@ -146,7 +146,7 @@ func mayLook(who access.Identity, offers *platform.Platform, path placePath) err
 		return refuse(http.StatusNotFound, "there is no environment %s", wording.Shorten(path.Environment))
 	}
 	if e := offers.Environments[path.Environment]; !e.Logs {
-		return refuse(http.StatusForbidden, "environment %s does not show logs: %s says so with spec.logs: true", e.Name, e.File)
+		return refuse(http.StatusForbidden, "environment %s does not show logs; for that, merge spec.logs: true in %s", e.Name, e.File)
 	}
 	return nil
 }

@@ -62,7 +62,7 @@ func TestLogsAreForDevelopersOfTheTeamWhereTheEnvironmentSaysSo(t *testing.T) {
 	o.Board.Status().Platform.Offers().Environments["prod"].Logs = false
 	code, body := get(t, serve(t, o), shopLogs)
 	require.Equal(t, http.StatusForbidden, code)
-	require.Contains(t, body, "environments/prod.yaml says so with spec.logs: true")
+	require.Contains(t, body, "merge spec.logs: true in environments/prod.yaml")
 }
 
 // TestLogsAreBoundedAndHarmless: whatever a container prints, no line is long, none has a control character, and the answer ends.

@@ -7,13 +7,18 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"transom.dev/render/wording"
 )
 
 // readParameters fills a struct from a request: its fields with the tag path from the path, those with the tag query from the query.
 // An unknown parameter of the query is an error, because a filter that is silently ignored answers another question. The tags enum,
 // minimum and required bound the values, and describe them in the document of the API.
 func readParameters[P any](r *http.Request) (p P, err error) {
-	q := r.URL.Query()
+	q, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return p, refuse(http.StatusBadRequest, "the query cannot be read: %s; write & between parameters, and a character that has a meaning there as %%XX", wording.Shorten(err.Error()))
+	}
 	into := reflect.ValueOf(&p).Elem()
 	if into.Kind() != reflect.Struct {
 		return p, checkQuery(q, nil)
@@ -53,9 +58,12 @@ func readParameters[P any](r *http.Request) (p P, err error) {
 }
 
 func checkQuery(q url.Values, known []string) error {
-	for name := range q {
+	for name, values := range q {
 		if !slices.Contains(known, name) {
 			return refuse(http.StatusBadRequest, "unknown parameter %q; known: %q", name, known)
+		}
+		if len(values) > 1 {
+			return refuse(http.StatusBadRequest, "%s= is there %d times; give it once", name, len(values))
 		}
 	}
 	return nil

@@ -77,6 +77,9 @@ func decodeCheck(d *document, field string, s checkSpec, names *expression.Scope
 		d.checkAddress(field+".url", s.URL, c.URL)
 	default:
 		p := s.Prometheus
+		if strings.TrimSpace(p.Query) == "" {
+			d.problem(field+".prometheus.query", "value", "must be a query that results in one number")
+		}
 		c.Prometheus = &inquiry.Prometheus{URL: strings.TrimSuffix(p.URL, "/"), Query: d.compileTemplate(field+".prometheus.query", p.Query, names)}
 		if p.URL != "" {
 			d.checkAddress(field+".prometheus.url", p.URL, nil)
@@ -122,9 +125,24 @@ func (d *document) checkAddress(field, address string, t *expression.Template) {
 		d.problem(field, "credentials", "carries credentials, which everybody who reads the repository has; ask a service that needs none")
 	case t != nil && !t.Plain() && !strings.ContainsAny(strings.TrimLeft(strings.TrimPrefix(strings.TrimPrefix(head, "https:"), "http:"), "/"), "/?"):
 		d.problem(field, "value", "has an expression in its host; write the host out, as --check-hosts of the daemon names it")
-	case !httpAddress.MatchString(head) || t == nil && strings.Contains(address, "?"):
+	case strings.Contains(address, "#"):
+		d.problem(field, "value", "has a part after #, which is sent to nobody; leave it out")
+	case t == nil && strings.Contains(address, "?"):
+		d.problem(field, "value", "has a part after ?, which belongs into the query")
+	case badPort(head):
+		d.problem(field, "value", "has a port that is none; ports are from 1 to 65535")
+	case !httpAddress.MatchString(head):
 		d.problem(field, "value", "must be the address of an HTTP service, such as https://slo.example.com/budget, not %q", wording.Shorten(address))
 	}
+}
+
+// badPort reports whether an address has a port, and that is none.
+func badPort(address string) bool {
+	_, rest, _ := strings.Cut(address, "://")
+	host, _, _ := strings.Cut(rest, "/")
+	_, port, found := strings.Cut(host[strings.LastIndexByte(host, ']')+1:], ":")
+	number, err := strconv.ParseUint(port, 10, 16)
+	return found && (err != nil || number == 0)
 }
 
 // readComparison reads a condition on a number.

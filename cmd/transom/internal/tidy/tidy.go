@@ -35,7 +35,7 @@ func Leftovers(p *platform.Platform, running states.States, now time.Time) []Lef
 	for file, decisions := range byFile {
 		reason := ""
 		for _, d := range decisions {
-			if reason = leftover(p, running.Base(d.Environment), d, now); reason == "" {
+			if reason = leftover(p, running, d, now); reason == "" {
 				break
 			}
 		}
@@ -48,7 +48,8 @@ func Leftovers(p *platform.Platform, running states.States, now time.Time) []Lef
 }
 
 // leftover is why a decision decides nothing any more; empty if it may.
-func leftover(p *platform.Platform, base *render.Base, d *platform.Decision, now time.Time) string {
+func leftover(p *platform.Platform, running states.States, d *platform.Decision, now time.Time) string {
+	base := running.Base(d.Environment)
 	switch {
 	case d.Broken:
 		return ""
@@ -57,7 +58,7 @@ func leftover(p *platform.Platform, base *render.Base, d *platform.Decision, now
 	case d.Kind != "Approval", base == nil:
 		return ""
 	case d.Release != "" && d.Request != nil:
-		return ofRelease(base.Releases[*d.Request], d)
+		return ofRelease(base.Releases[*d.Request], d, mayCome(p, running, d))
 	case d.Version != "":
 		return ofVersion(p, base, d)
 	case d.Plan != "":
@@ -66,15 +67,32 @@ func leftover(p *platform.Platform, base *render.Base, d *platform.Decision, now
 	return ""
 }
 
-// ofRelease is why an Approval of a release or a removal is used: its record has that, and has arrived with it or gone on.
-func ofRelease(r *state.Release, d *platform.Decision) string {
-	switch {
-	case r == nil:
+// ofRelease is why an Approval of a release or a removal is used: its record has that, and has arrived with it or gone on. One that ran
+// before and may come again needs its Approval again.
+func ofRelease(r *state.Release, d *platform.Decision, again bool) string {
+	if r == nil {
 		return ""
-	case r.Digest == d.Release && r.Promotion.Rollout == nil, slices.ContainsFunc(r.Promotion.Ran, func(ran state.Ran) bool { return ran.Digest == d.Release }):
+	}
+	arrived := r.Digest == d.Release && r.Promotion.Rollout == nil
+	ran := slices.ContainsFunc(r.Promotion.Ran, func(ran state.Ran) bool { return ran.Digest == d.Release })
+	if arrived || ran && !again {
 		return "used: " + d.Environment + " took what it approves"
 	}
 	return ""
+}
+
+// mayCome says whether a release that an Approval names is on its way to the environment, or may be: the head asks for it, or an
+// environment before has it, or nobody looked there.
+func mayCome(p *platform.Platform, running states.States, d *platform.Decision) bool {
+	asks := func(i *platform.Instance) bool { return i.Request.Key == *d.Request && i.Release == d.Release }
+	if slices.ContainsFunc(p.Instances(d.Environment), asks) {
+		return true
+	}
+	e := p.Environments[d.Environment]
+	return e != nil && slices.ContainsFunc(e.PromotesFrom, func(up string) bool {
+		base := running.Base(up)
+		return base == nil || base.Releases[*d.Request] != nil && base.Releases[*d.Request].Digest == d.Release
+	})
 }
 
 // ofVersion is why an Approval of a version is used: every instance of the offering has it or a later one, and one came by it.

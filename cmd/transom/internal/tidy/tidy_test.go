@@ -23,7 +23,8 @@ func TestUsedApprovalsAndEndedDecisionsMayGo(t *testing.T) {
 	onItsWay := by("plan-under-way")
 	onItsWay.Rollout = &state.Rollout{}
 	ran := by("version")
-	ran.Ran = []state.Ran{{Digest: "sha256:before"}}
+	ran.Ran = []state.Ran{{Digest: "sha256:before"}, {Digest: "sha256:again"}}
+	before := &render.Base{Releases: map[platform.RequestKey]*state.Release{one: {Key: one, Digest: "sha256:again"}}}
 	base := &render.Base{Releases: map[platform.RequestKey]*state.Release{
 		one:            {Key: one, Digest: "sha256:one", Offering: "web", Version: "1.1.0", Promotion: ran},
 		two:            {Key: two, Digest: "sha256:two", Offering: "web", Version: "1.2.0", Promotion: by("plan")},
@@ -33,14 +34,17 @@ func TestUsedApprovalsAndEndedDecisionsMayGo(t *testing.T) {
 	removed := key("removed")
 	decisions := map[string]platform.Decision{
 		"runs": {Request: &one, Release: "sha256:one"}, "ran": {Request: &one, Release: "sha256:before"},
-		"waits": {Request: &one, Release: "sha256:next"}, "on-its-way": {Request: &coming, Release: "sha256:coming"},
+		"comes-again": {Request: &one, Release: "sha256:again"},
+		"waits":       {Request: &one, Release: "sha256:next"}, "on-its-way": {Request: &coming, Release: "sha256:coming"},
 		"removal": {Request: &removed, Release: "sha256:removal"}, "nowhere": {Request: &platform.RequestKey{Team: "a", Name: "b"}, Release: "sha256:one"},
 		"version": {Offering: "web", Version: "1.1.0"}, "higher": {Offering: "web", Version: "1.2.0"}, "never": {Offering: "web", Version: "1.0.0"},
 		"plan": {Plan: "sha256:plan"}, "plan-under-way": {Plan: "sha256:p"}, "plan-waits": {Plan: "sha256:q"},
 		"deletions": {Deletions: "sha256:d"}, "adoption": {Adoption: "sha256:a"}, "broken": {Request: &one, Release: "sha256:one", Broken: true},
 		"ended": {Kind: "Pin", Request: &one, Until: now.Add(-time.Second)}, "holds": {Kind: "Hold"}, "until": {Kind: "Override", Request: &one, Until: now},
 	}
-	p := &platform.Platform{Environments: map[string]*platform.Environment{"prod": {Name: "prod"}, "dev": {Name: "dev"}}}
+	p := &platform.Platform{Environments: map[string]*platform.Environment{
+		"prod": {Name: "prod", PromotesFrom: []string{"staging"}}, "staging": {Name: "staging"}, "dev": {Name: "dev"},
+	}}
 	for name, d := range decisions {
 		d.File, d.Environment = "decisions/prod/"+name+".yaml", "prod"
 		if d.Kind == "" {
@@ -60,7 +64,9 @@ func TestUsedApprovalsAndEndedDecisionsMayGo(t *testing.T) {
 	p.Decisions = append(p.Decisions, &platform.Decision{Kind: "Approval", File: "decisions/dev/unread.yaml", Environment: "dev", Request: &one, Release: "sha256:one"})
 
 	found := map[string]string{}
-	for _, l := range tidy.Leftovers(p, states.States{{Environment: "prod", Looked: true, Base: base}, {Environment: "dev"}}, now) {
+	for _, l := range tidy.Leftovers(p, states.States{
+		{Environment: "prod", Looked: true, Base: base}, {Environment: "staging", Looked: true, Base: before}, {Environment: "dev"},
+	}, now) {
 		found[l.File] = l.Reason
 	}
 	took := "used: prod took what it approves"
