@@ -104,8 +104,11 @@ func TestFoundSchedules(t *testing.T) {
 			{"place", 345253, 633658, 42298}, {"wait", 793754, 240841, 949604}, {"flee", 29292, 1021442, 736318},
 		}},
 		"a rollout has to take along a change of the environment that failed in others": {14020, []event{
-			{"pin", 467912, 475439, 554568}, {"add", 234249, 802235, 252857}, {"spoil", 157860, 580703, 58275},
-			{"drain", 753559, 869834, 177587}, {"wait", 894485, 898720, 248537},
+			{"pin", 467912, 475439, 554568},
+			{"add", 234249, 802235, 252857},
+			{"spoil", 157860, 580703, 58275},
+			{"drain", 753559, 869834, 177587},
+			{"wait", 894485, 898720, 248537},
 		}},
 		"bytes that failed come again with a release that was approved before": {7014810, []event{
 			{"sick", 544836, 598580, 396117},
