@@ -3,6 +3,7 @@ package status
 import (
 	"time"
 
+	"transom.dev/render/decision"
 	"transom.dev/render/event"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
@@ -70,11 +71,11 @@ type Environment struct {
 
 // Decision is a Hold, a Pin or an Override that is in force.
 type Decision struct {
-	Kind   string    `json:"kind"`
-	File   string    `json:"file"`
-	About  string    `json:"about"` // such as "payments/shop" or "cluster eu-1"
-	Reason string    `json:"reason,omitempty"`
-	Until  time.Time `json:"until,omitzero"` // when it ends by itself
+	Kind   decision.Kind `json:"kind"`
+	File   string        `json:"file"`
+	About  string        `json:"about"` // such as "payments/shop" or "cluster eu-1"
+	Reason string        `json:"reason,omitempty"`
+	Until  time.Time     `json:"until,omitzero"` // when it ends by itself
 }
 
 // Cluster is the status of one cluster of an environment.

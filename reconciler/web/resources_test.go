@@ -10,6 +10,7 @@ import (
 
 	"transom.dev/reconciler/status"
 	"transom.dev/reconciler/web"
+	"transom.dev/render/decision"
 	"transom.dev/render/platform"
 )
 
@@ -52,6 +53,15 @@ func TestListsHavePages(t *testing.T) {
 		code, body := get(t, s, "/api/v1/instances?"+query)
 		require.Equal(t, http.StatusBadRequest, code)
 		require.Contains(t, body, want)
+	}
+}
+
+// TestEachKindOfDecisionIsAFilter holds the tag of the parameter, which can only be a literal, against the kinds.
+func TestEachKindOfDecisionIsAFilter(t *testing.T) {
+	s := serve(t, web.Options{Board: status.NewBoard(clock())})
+	for _, kind := range decision.Kinds() {
+		code, body := get(t, s, "/api/v1/decisions?kind="+string(kind))
+		require.Equal(t, http.StatusOK, code, body)
 	}
 }
 
