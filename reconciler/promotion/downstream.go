@@ -164,5 +164,5 @@ func (s follower) recordProof(soaked time.Duration) {
 		Digest: r.Digest, Origin: r.Promotion.Origin, Absent: r.Absent, Request: r.Request, Offering: r.Offering,
 		Version: r.Version, VersionDigest: r.VersionDigest, Commit: r.Commit, Soaked: soaked.String(), At: s.Now.stamp(),
 	})
-	r.Promotion.Proven = proofs[max(len(proofs)-maxProven, 0):]
+	r.RecordProofs(proofs[max(len(proofs)-maxProven, 0):])
 }
