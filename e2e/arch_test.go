@@ -23,12 +23,12 @@ import (
 var arrows = map[string][]string{
 	"cmd/transom": {
 		"cmd/transom/internal/audit", "cmd/transom/internal/catalog", "cmd/transom/internal/client", "cmd/transom/internal/demo",
-		"cmd/transom/internal/diff", "cmd/transom/internal/enroll", "cmd/transom/internal/installation", "cmd/transom/internal/plan",
+		"cmd/transom/internal/diff", "cmd/transom/internal/enroll", "cmd/transom/internal/importer", "cmd/transom/internal/installation", "cmd/transom/internal/plan",
 		"cmd/transom/internal/preview", "cmd/transom/internal/remote", "cmd/transom/internal/schema",
 		"cmd/transom/internal/skew", "cmd/transom/internal/states", "cmd/transom/internal/terminal", "cmd/transom/internal/tidy", "cmd/transom/internal/tree",
 		"cmd/transom/internal/usage", "cmd/transom/internal/workspace", "cmd/transom/internal/yamledit",
 		"reconciler", "reconciler/check", "reconciler/gitrepo", "reconciler/lease", "reconciler/notify", "reconciler/promotion", "reconciler/trigger", "reconciler/status", "reconciler/forge", "reconciler/tracing", "reconciler/web", "reconciler/web/access", "reconciler/web/api", "reconciler/web/console",
-		"render", "render/decision", "render/event", "render/gate", "render/platform", "render/state", "render/strictyaml", "render/wording", "render/worker", "fleet", "fleet/apply", "fleet/credential",
+		"render", "render/builtin", "render/decision", "render/event", "render/gate", "render/platform", "render/state", "render/strictyaml", "render/wording", "render/worker", "fleet", "fleet/apply", "fleet/credential",
 		"examples/install", // the manifests are part of the binary
 	},
 	"cmd/image": {},
@@ -52,6 +52,7 @@ var arrows = map[string][]string{
 	},
 	"cmd/transom/internal/installation": {"cmd/transom/internal/workspace", "examples/install", "render", "render/builtin", "render/platform", "render/state"},
 	"cmd/transom/internal/enroll":       {"cmd/transom/internal/installation", "fleet/credential"},
+	"cmd/transom/internal/importer":     {"fleet/credential", "render/state"},
 	"cmd/transom/internal/plan": {
 		"cmd/transom/internal/states", "cmd/transom/internal/terminal", "cmd/transom/internal/workspace",
 		"reconciler", "reconciler/gitrepo", "reconciler/promotion", "render", "render/decision", "render/gate", "render/platform", "render/state", // a plan is the daemon's own passes
