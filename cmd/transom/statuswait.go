@@ -108,7 +108,7 @@ func (w *waiting) takeAnswer(p status.Progress, now time.Time) bool {
 	w.last, w.awaySince = p, time.Time{}
 	w.tell(summary(p))
 	if !p.Reconciled {
-		return p.Frozen != "" && w.frozen(p.Frozen, now)
+		return w.frozen(p.Frozen, now)
 	}
 	if w.named != "" && p.Instances == 0 {
 		if w.done = w.seen; !w.done {
@@ -146,8 +146,12 @@ func (w *waiting) failed(p status.Progress, now time.Time) bool {
 	return false
 }
 
-// frozen says whether the platform's head has not been followed for a while: a signed commit may be on its way.
+// frozen says whether the platform's head has not been followed for a while without a break: a signed commit may be on its way.
 func (w *waiting) frozen(why string, now time.Time) bool {
+	if why == "" {
+		w.failedSince = time.Time{}
+		return false
+	}
 	if w.failedSince.IsZero() {
 		w.failedSince = now
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -107,6 +108,11 @@ func TestACommitOnAFrozenPlatformIsWaitedForAWhile(t *testing.T) {
 	require.Greater(t, took, failureLasts)
 	w, _ = wait(t, "", answers(frozen, frozen, status.Progress{Environment: "dev", Head: "c2", Reconciled: true, Done: true}))
 	require.True(t, w.done, "a signed commit came on top")
+
+	behind := slices.Repeat([]status.Progress{{Environment: "dev", Head: "c1"}}, 1+int(failureLasts/pollEvery))
+	again := slices.Concat([]status.Progress{frozen}, behind, []status.Progress{frozen, {Environment: "dev", Head: "c2", Reconciled: true, Done: true}})
+	w, _ = wait(t, "", answers(again...))
+	require.True(t, w.done, "it was frozen twice, each time for a moment")
 }
 
 func TestARemovalIsDoneOnceTheRequestIsGone(t *testing.T) {
