@@ -53,7 +53,10 @@ func CheckHosts(hosts []string) error {
 		host, port, one := split(entry)
 		number, err := strconv.ParseUint(port, 10, 16)
 		noPort := one && (err != nil || number == 0)
-		if host == "" || noPort || strings.ContainsAny(entry, "/@*? ") {
+		switch {
+		case strings.EqualFold(host, "localhost"):
+			return fmt.Errorf("%q is a name of this machine, and no name leads there: give the address, such as 127.0.0.1:9090, and write it in the check too", entry)
+		case host == "" || noPort || strings.ContainsAny(entry, "/@*? "):
 			return fmt.Errorf("%q is no host: give a name or an address, with a port or without, such as slo.example.com or 10.0.0.7:9090", entry)
 		}
 	}
@@ -151,10 +154,10 @@ func dial(ctx context.Context, network, address string) (net.Conn, error) {
 	return d.DialContext(ctx, network, address)
 }
 
-// guard refuses the addresses that only a literal entry of the hosts may name. It looks at the address that is dialled, so that it
+// guard refuses the addresses that only a literal entry of the hosts may name; localhost is a name, too. It looks at the address that is dialled, so that it
 // does not matter where the name led a moment ago.
 func guard(host string) func(network, at string, _ syscall.RawConn) error {
-	if _, err := netip.ParseAddr(host); err == nil || strings.EqualFold(host, "localhost") {
+	if _, err := netip.ParseAddr(host); err == nil {
 		return nil
 	}
 	return func(_, at string, _ syscall.RawConn) error {

@@ -163,8 +163,10 @@ func TestOnlyAllowedHostsAreAsked(t *testing.T) {
 	require.Equal(t, refused, ask(party.String(), "127.0.0.1:1", "slo.example.com").Message)
 	require.Zero(t, asked)
 	require.Equal(t, promotion.Passes, ask(party.String(), party.Hostname()).Verdict)
-	require.Equal(t, promotion.Passes, ask("http://localhost:"+party.Port(), "LOCALHOST:"+party.Port()).Verdict)
-	require.Equal(t, 2, asked)
+	byName := ask("http://localhost:"+party.Port(), "LOCALHOST:"+party.Port())
+	require.Empty(t, byName.Verdict)
+	require.Contains(t, byName.Message, "an address of this machine or of a network's own services; where that is meant, name the address itself")
+	require.Equal(t, 1, asked)
 }
 
 // TestHostsAreNamesOrAddresses and nothing else is taken for one.
@@ -172,5 +174,8 @@ func TestHostsAreNamesOrAddresses(t *testing.T) {
 	require.NoError(t, check.CheckHosts([]string{"slo.example.com", "10.0.0.7:9090", "[::1]:80", "::1"}))
 	for _, wrong := range []string{"https://slo.example.com", "*.example.com", "", "user@host", "a b"} {
 		require.ErrorContains(t, check.CheckHosts([]string{wrong}), "is no host: give a name or an address", wrong)
+	}
+	for _, here := range []string{"localhost", "LOCALHOST:9090"} {
+		require.ErrorContains(t, check.CheckHosts([]string{"slo.example.com", here}), "is a name of this machine, and no name leads there: give the address", here)
 	}
 }
