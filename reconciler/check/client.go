@@ -26,6 +26,7 @@ const maxAnswer = 64 << 10
 type Answer struct {
 	Verdict promotion.Verdict // empty: it is none
 	Message string
+	Opens   string // who has to do what before the party can answer; empty: nobody
 }
 
 // A Client asks parties. It is safe for concurrent use.
@@ -96,7 +97,10 @@ func (c *Client) Ask(ctx context.Context, of *inquiry.Check, q inquiry.Text) Ans
 		address += "/api/v1/query?" + url.Values{"query": {q.Query}}.Encode()
 	}
 	status, kind, body, err := c.get(ctx, address)
+	var denied *notAllowed
 	switch {
+	case errors.As(err, &denied):
+		return Answer{Message: denied.Error(), Opens: "an operator who allows " + denied.host + " with --check-hosts"}
 	case errors.Is(err, context.DeadlineExceeded):
 		return Answer{Message: fmt.Sprintf("nothing came within %s", of.Timeout)}
 	case err != nil:
@@ -107,6 +111,13 @@ func (c *Client) Ask(ctx context.Context, of *inquiry.Check, q inquiry.Text) Ans
 	return readService(status, kind, body)
 }
 
+// notAllowed is the error of a host that no operator allowed.
+type notAllowed struct{ host string }
+
+func (e *notAllowed) Error() string {
+	return e.host + " is none of the hosts that this daemon may ask; an operator allows it with --check-hosts"
+}
+
 // get returns the answer to a GET, up to its bound.
 func (c *Client) get(ctx context.Context, address string) (status, kind string, body []byte, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
@@ -114,7 +125,7 @@ func (c *Client) get(ctx context.Context, address string) (status, kind string, 
 		return "", "", nil, err
 	}
 	if !c.allows(request.URL) {
-		return "", "", nil, fmt.Errorf("%s is none of the hosts that this daemon may ask; an operator allows it with --check-hosts", request.URL.Host)
+		return "", "", nil, &notAllowed{request.URL.Host}
 	}
 	request.Header.Set("Accept", "application/json")
 	request.Header.Set("User-Agent", "transom")
