@@ -99,8 +99,11 @@ func send(w http.ResponseWriter, flush *http.ResponseController, text string) bo
 // admitted says whether who asked would be let in again. Where that cannot be known now, the stream goes on.
 func (s *server) admitted(r *http.Request) bool {
 	_, err := s.Access.Admit(r, access.Viewer)
+	if err == nil {
+		return true
+	}
 	code := statusOf(err)
-	return err == nil || code != http.StatusUnauthorized && code != http.StatusForbidden
+	return code != http.StatusUnauthorized && code != http.StatusForbidden
 }
 
 // wait returns true after the next burst of changes, and false once ctx is done, the client is gone or is not admitted any more.
