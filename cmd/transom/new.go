@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -56,6 +57,9 @@ server adds, so that a request with "adopt: true" can take over those that run.`
 		Args: takes(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := args[0]
+			if _, err := os.Stat(filepath.Join(o.in.dir, "offerings", name, "offering.yaml")); err == nil {
+				return fmt.Errorf("there is an offering %s already; nothing was written; \"transom new version %s NUMBER\" starts a version of it", name, name)
+			}
 			s := &scaffold{Next: fmt.Sprintf("next: edit offerings/%s/0.1.0, then \"transom check\"; \"transom catalog %s\" shows what requests see", name, name)}
 			s.add(path.Join("offerings", name, "offering.yaml"), offeringFile(name, o.title, o.desc, o.owner))
 			var err error
@@ -209,6 +213,9 @@ to replace, the others commented out with their defaults.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			key, err := platform.ParseRequestKey(args[0])
 			if err != nil {
+				return usageError{err}
+			}
+			if err := key.Check(); err != nil {
 				return usageError{err}
 			}
 			p, err := o.in.load()

@@ -94,6 +94,15 @@ func TestStatusShowsTheWayThroughEnvironments(t *testing.T) {
 	}
 }
 
+// TestAWaveSaysWhereTheReleaseFailed, and not only that a cluster has it.
+func TestAWaveSaysWhereTheReleaseFailed(t *testing.T) {
+	b := promoting()
+	b.Placed("staging", shop, status.Placement{Cluster: "blue", Stage: status.Applied, Health: state.Failed, Revision: "b", Message: "CrashLoopBackOff"})
+	stdout, stderr, code := transom(t, web.Options{Board: b}, "status", "store/shop", "-e", "staging")
+	require.Zero(t, code, stderr)
+	require.Contains(t, stdout, "wave canary: blue has it, failed; wave rest: green waits")
+}
+
 func TestSkewOfAnOfferingThatNobodyRequests(t *testing.T) {
 	_, stderr, code := transom(t, web.Options{Board: promoting()}, "status", "--offering", "wbe")
 	require.Equal(t, 1, code)
