@@ -16,12 +16,11 @@ func PlanDigest(before *Base, after *State) (string, error) {
 	for k, release := range after.Releases {
 		base := before.Releases[k]
 		if base != nil && slices.ContainsFunc(after.LetGo, func(cluster string) bool { return placementOf(base, cluster).Revision != "" }) {
-			left := *base
-			left.Clusters = maps.Clone(base.Clusters)
+			left := maps.Clone(base.Clusters)
 			for _, cluster := range after.LetGo {
-				delete(left.Clusters, cluster)
+				delete(left, cluster)
 			}
-			base = &left
+			base = base.WithClusters(left)
 		}
 		proposals = append(proposals, state.Proposal{Base: base, Next: release})
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/Masterminds/semver/v3"
 	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"transom.dev/cmd/transom/internal/schema"
 	"transom.dev/cmd/transom/internal/workspace"
@@ -57,6 +58,9 @@ server adds, so that a request with "adopt: true" can take over those that run.`
 		Args: takes(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := args[0]
+			if len(validation.IsDNS1035Label(name)) > 0 { // a path would lead elsewhere
+				return misuse("the offering %q: it must be a DNS label: small letters, digits and dashes, a letter first and no dash last", name)
+			}
 			if _, err := os.Stat(filepath.Join(o.in.dir, "offerings", name, "offering.yaml")); err == nil {
 				return fmt.Errorf("there is an offering %s already; nothing was written; \"transom new version %s NUMBER\" starts a version of it", name, name)
 			}

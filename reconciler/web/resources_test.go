@@ -12,6 +12,7 @@ import (
 
 	"transom.dev/reconciler/status"
 	"transom.dev/reconciler/web"
+	"transom.dev/render/decision"
 	"transom.dev/render/platform"
 )
 
@@ -56,6 +57,15 @@ func TestListsHavePages(t *testing.T) {
 		code, body := get(t, s, "/api/v1/instances?"+query)
 		require.Equal(t, http.StatusBadRequest, code)
 		require.Contains(t, body, want)
+	}
+}
+
+// TestEachKindOfDecisionIsAFilter holds the tag of the parameter, which can only be a literal, against the kinds.
+func TestEachKindOfDecisionIsAFilter(t *testing.T) {
+	s := serve(t, web.Options{Board: status.NewBoard(clock())})
+	for _, kind := range decision.Kinds() {
+		code, body := get(t, s, "/api/v1/decisions?kind="+string(kind))
+		require.Equal(t, http.StatusOK, code, body)
 	}
 }
 
@@ -130,4 +140,16 @@ func TestDriftHasTheFieldsThatWereSetByHand(t *testing.T) {
 	require.Contains(t, body, "spec.replicas is kubectl's")
 	require.Contains(t, body, "kubectl-edit set spec.paused, which is not in the manifest")
 	require.Contains(t, body, `"added":{"object":"Deployment store/shop","field":"spec.paused","manager":"kubectl-edit"}`)
+}
+
+// TestProblemsOfOneLineAreEachListed, though two fields have the same mistake.
+func TestProblemsOfOneLineAreEachListed(t *testing.T) {
+	wrong := func(column int, field string) platform.Problem {
+		return platform.Problem{File: "requests/store/shop.yaml", Line: 3, Column: column, Field: field, Message: "must be text"}
+	}
+	b := status.NewBoard(clock())
+	b.Loaded("https://git.example.com/platform.git", &platform.Platform{Commit: "c1", Problems: []platform.Problem{wrong(9, "spec.b"), wrong(4, "spec.a")}})
+	listed := getJSON[struct{ Items []struct{ Field string } }](t, serve(t, web.Options{Board: b}), "/api/v1/problems")
+	require.Len(t, listed.Items, 2)
+	require.Equal(t, "spec.a", listed.Items[0].Field)
 }
