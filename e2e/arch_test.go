@@ -92,7 +92,7 @@ var arrows = map[string][]string{
 	"render":                             {"render/internal/helm", "render/internal/immutable", "render/internal/kinds", "render/internal/manifests", "render/internal/kustomize", "render/internal/kustomize/compiler", "render/platform", "render/schema", "render/state", "render/strictyaml", "render/worker", "render/builtin", "render/edits"},
 	"render/golden":                      {"render", "render/edits", "render/internal/immutable", "render/platform", "render/preview", "render/state", "render/strictyaml"},
 	"render/preview":                     {"render", "render/internal/immutable", "render/internal/keyorder", "render/internal/manifests", "render/platform", "render/state"},
-	"render/internal/helm":               {},
+	"render/internal/helm":               {"render/state"},
 	"render/internal/immutable":          {"render/builtin", "render/internal/manifests"},
 	"render/internal/manifests":          {},
 	"render/internal/kinds":              {"render/wording"},
