@@ -26,7 +26,7 @@ const maxAnswer = 64 << 10
 type Answer struct {
 	Verdict promotion.Verdict // empty: it is none
 	Message string
-	Opens   string // who has to do what before the party can answer; empty: nobody
+	Opens   string // who has to act before the party can answer; empty: nobody
 }
 
 // A Client asks parties. It is safe for concurrent use.

@@ -35,7 +35,7 @@ type Checked struct {
 	Message string        // the figure or the reason, or why there is no verdict
 	Since   time.Time     // since when the verdict is this; zero: it is not known
 	Held    time.Duration // for how long answers about this subject have been seen to pass, one after the other
-	Opens   string        // who has to do what before the party can answer; empty: nobody
+	Opens   string        // who has to act before the party can answer; empty: nobody
 }
 
 // open reports whether a check lets its subject go on.
