@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -126,7 +128,7 @@ func (o *checkOptions) check(ctx context.Context, dir string) (*checked, error) 
 	if err != nil {
 		return nil, err
 	}
-	problems, warnings = mergeProblems(problems, goldens.problems), mergeProblems(warnings, append(goldens.warnings, lacking...))
+	problems, warnings = mergeProblems(problems, goldens.problems), mergeProblems(warnings, slices.Concat(goldens.warnings, lacking, p.Overdue(time.Now())))
 	result.Tests, result.Rewritten = goldens.tests, goldens.rewritten
 	result.Warnings = append(result.Warnings, warnings...)
 	if o.detail {

@@ -84,7 +84,11 @@ func (f *offeringFile) assemble(versions []*Version) (*Offering, []Problem) {
 	for _, v := range versions {
 		number := v.Number.String()
 		published[number] = true
-		o.Versions = append(o.Versions, v.at(f.lifecycles[number]))
+		live := v.at(f.lifecycles[number])
+		if live.RemoveAfter != "" {
+			live.removal = d.at("spec.versions."+number+".removeAfter", "overdue", "")
+		}
+		o.Versions = append(o.Versions, live)
 	}
 	slices.SortFunc(o.Versions, func(a, b *Version) int { return a.Number.Compare(b.Number) })
 	for i, name := range o.Routine {

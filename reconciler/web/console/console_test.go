@@ -30,7 +30,7 @@ func offering(t *testing.T) *platform.Platform {
 	p, err := platform.Load(fstest.MapFS{
 		"clusters/one.yaml":           {Data: []byte("apiVersion: transom.dev/v1alpha1\nkind: Cluster\nmetadata: {name: one}\nspec: {}\n")},
 		"environments/dev.yaml":       {Data: []byte("apiVersion: transom.dev/v1alpha1\nkind: Environment\nmetadata: {name: dev}\nspec:\n  state: {url: ../state-dev.git}\n  clusters: {names: [one]}\n")},
-		"offerings/web/offering.yaml": {Data: []byte("apiVersion: transom.dev/v1alpha1\nkind: Offering\nmetadata: {name: web}\nspec: {title: Web service, description: '<b>Serves</b> HTTP.', owner: platform}\n")},
+		"offerings/web/offering.yaml": {Data: []byte("apiVersion: transom.dev/v1alpha1\nkind: Offering\nmetadata: {name: web}\nspec: {title: Web service, description: '<b>Serves</b> HTTP.', owner: platform, versions: {1.2.0: {removeAfter: 2020-01-31}}}\n")},
 		"offerings/web/1.2.0/version.yaml": {Data: []byte(`apiVersion: transom.dev/v1alpha1
 kind: Version
 metadata: {name: web}
@@ -155,6 +155,7 @@ func TestPagesAreFound(t *testing.T) {
 		"/clusters/one":         "Runs here",
 		"/changes/77de09f":      "https://github.com/acme/platform/commit/77de09f2c1ab",
 		"/catalog/web":          "&lt;b&gt;Serves&lt;/b&gt; HTTP.",
+		"/catalog/web?version=1": "its last day was 2020-01-31",
 		"/catalog":              "Web service",
 		"/problems":             "requests/store/shop.yaml:3",
 		"/fleet?state=Problem":  `data-cell="store/shop/dev/one"`,
