@@ -149,20 +149,20 @@ func TestPagesAreFound(t *testing.T) {
 	b.Loaded("https://github.com/acme/platform.git", offering(t))
 	get := serve(console.Options{Board: b})
 	for path, want := range map[string]string{
-		"/":                     `<a href="/requests/store/shop?environment=dev"><b>store/shop</b></a>`,
-		"/requests/store/shop":  `href="https://github.com/acme/platform/blob/`,
-		"/environments/dev":     "Frozen",
-		"/clusters/one":         "Runs here",
-		"/changes/77de09f":      "https://github.com/acme/platform/commit/77de09f2c1ab",
-		"/catalog/web":          "&lt;b&gt;Serves&lt;/b&gt; HTTP.",
+		"/":                      `<a href="/requests/store/shop?environment=dev"><b>store/shop</b></a>`,
+		"/requests/store/shop":   `href="https://github.com/acme/platform/blob/`,
+		"/environments/dev":      "Frozen",
+		"/clusters/one":          "Runs here",
+		"/changes/77de09f":       "https://github.com/acme/platform/commit/77de09f2c1ab",
+		"/catalog/web":           "&lt;b&gt;Serves&lt;/b&gt; HTTP.",
 		"/catalog/web?version=1": "its last day was 2020-01-31",
-		"/catalog":              "Web service",
-		"/problems":             "requests/store/shop.yaml:3",
-		"/fleet?state=Problem":  `data-cell="store/shop/dev/one"`,
-		"/fleet?cluster=one":    `data-cell="store/shop/dev/one"`,
-		"/fleet?state=Healthy":  "Nothing matches the filter.",
-		"/fleet?team=other":     "Nothing matches the filter.",
-		"/catalog?q=http+serve": "Web service",
+		"/catalog":               "Web service",
+		"/problems":              "requests/store/shop.yaml:3",
+		"/fleet?state=Problem":   `data-cell="store/shop/dev/one"`,
+		"/fleet?cluster=one":     `data-cell="store/shop/dev/one"`,
+		"/fleet?state=Healthy":   "Nothing matches the filter.",
+		"/fleet?team=other":      "Nothing matches the filter.",
+		"/catalog?q=http+serve":  "Web service",
 	} {
 		code, body := get(t, path)
 		require.Equal(t, http.StatusOK, code, path)
