@@ -128,7 +128,11 @@ func (o *checkOptions) check(ctx context.Context, dir string) (*checked, error) 
 	if err != nil {
 		return nil, err
 	}
-	problems, warnings = mergeProblems(problems, goldens.problems), mergeProblems(warnings, slices.Concat(goldens.warnings, lacking, p.Overdue(time.Now())))
+	var overdue []platform.Problem
+	for _, offering := range p.Offerings {
+		overdue = append(overdue, offering.Overdue(time.Now())...)
+	}
+	problems, warnings = mergeProblems(problems, goldens.problems), mergeProblems(warnings, slices.Concat(goldens.warnings, lacking, overdue))
 	result.Tests, result.Rewritten = goldens.tests, goldens.rewritten
 	result.Warnings = append(result.Warnings, warnings...)
 	if o.detail {

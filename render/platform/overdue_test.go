@@ -25,11 +25,11 @@ func TestADayThatIsPastIsToldWhereItStands(t *testing.T) {
 		return at
 	}
 	deprecated := offering("deprecated")
-	require.Empty(t, deprecated.Overdue(day("2027-06-01T23:59:59Z")), "the day itself is its last")
+	require.Empty(t, deprecated.Offerings["postgres"].Overdue(day("2027-06-01T23:59:59Z")), "the day itself is its last")
 	require.Equal(t, `offerings/postgres/offering.yaml:9:7: spec.versions.1.5.0.removeAfter: warning: 2027-06-01 is past, and postgres@1.5.0 is still published; `+
 		`"transom usage postgres" says who uses it; withdraw it with lifecycle: withdrawn, so that no request takes it any more, or write a later date`+"\n",
-		lines(deprecated.Overdue(day("2027-06-02T00:00:00Z"))))
+		lines(deprecated.Offerings["postgres"].Overdue(day("2027-06-02T00:00:00Z"))))
 	require.NotContains(t, lines(deprecated.Problems), "is past")
-	require.Contains(t, lines(offering("withdrawn").Overdue(day("2028-01-01T00:00:00Z"))),
+	require.Contains(t, lines(offering("withdrawn").Offerings["postgres"].Overdue(day("2028-01-01T00:00:00Z"))),
 		`"transom usage postgres" says when offerings/postgres/1.5.0 can be removed`)
 }
