@@ -1,6 +1,7 @@
 package render_test
 
 import (
+	"fmt"
 	"path"
 	"strings"
 	"testing"
@@ -291,4 +292,17 @@ func TestManyLargeCasesAreRefused(t *testing.T) {
 	require.Nil(t, cases[4].Got)
 	require.Equal(t, "offerings/note/1.0.0/tests/e", cases[4].Problems[0].File)
 	require.Contains(t, cases[4].Problems[0].Message, "lines; at most 100000 for one version")
+}
+
+// TestManySmallCasesAreRefused: thousands of cases that render to nothing would keep check busy as well.
+func TestManySmallCasesAreRefused(t *testing.T) {
+	files := common()
+	for n := range 1010 {
+		put(files, fmt.Sprintf("offerings/note/1.0.0/tests/c%04d/request.yaml", n), []byte("{"))
+	}
+	cases, err := render.Cases(load(t, files), files)
+	require.NoError(t, err)
+	require.Len(t, cases, 1002)
+	require.Equal(t, "offerings/note/1.0.0/tests/c1001", cases[1001].Problems[0].File)
+	require.Contains(t, cases[1001].Problems[0].Message, "is not run, nor is any case after it: the 1001 cases before it count as 100100 lines; at most 100000 for one version")
 }
