@@ -96,7 +96,7 @@ func (d *decoded) read(file string, from readFile) (*state.Release, error) {
 	if err != nil {
 		return nil, fmt.Errorf("decode %s: %w", file, err)
 	}
-	release.Request, release.Outputs, release.Promotion = nil, nil, traces(release.Promotion)
+	release.Strip(traces(release.Promotion))
 	d.release = release
 	return release, nil
 }

@@ -6,6 +6,7 @@ import (
 
 	"transom.dev/reconciler/promotion"
 	"transom.dev/render"
+	"transom.dev/render/decision"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -201,7 +202,7 @@ func (g *futureSteps) standing(k platform.RequestKey, r *state.Release) (*platfo
 func (g *futureSteps) pins(k platform.RequestKey, release string) bool {
 	s := g.to.Standings[k]
 	return s != nil && slices.ContainsFunc(g.Platform.Decisions, func(d *platform.Decision) bool {
-		return d.Kind == "Pin" && s.Owes(d.File) && (release == "" || d.Request != nil && d.Release == release)
+		return d.Kind == decision.Pin && s.Owes(d.File) && (release == "" || d.Request != nil && d.Release == release)
 	})
 }
 

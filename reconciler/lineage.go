@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"transom.dev/fleet/apply"
+	"transom.dev/render/decision"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -55,7 +56,7 @@ func (p *pass) approves(kind func(*platform.Decision) bool) bool {
 // approvals are the Approvals for an environment that can be read.
 func approvals(p *platform.Platform, environment string) (all []*platform.Decision) {
 	for _, d := range p.Decisions {
-		if d.Kind == "Approval" && d.Environment == environment && !d.Broken {
+		if d.Kind == decision.Approval && d.Environment == environment && !d.Broken {
 			all = append(all, d)
 		}
 	}

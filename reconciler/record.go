@@ -21,9 +21,6 @@ import (
 // about which there was something to say in this pass or the last.
 func (p *pass) record(ctx context.Context, rendered *render.State, answers *Answers) {
 	defer p.phase("record")()
-	seen := p.environmentStatus(ctx)
-	seen.Problems, seen.Next = rendered.Problems, answers.next()
-	seen.Deletions, seen.Plan = answers.Deletions, answers.plan()
 	standings := answers.standings()
 	mentioned := map[platform.RequestKey]bool{}
 	for k := range standings {
@@ -45,79 +42,44 @@ func (p *pass) record(ctx context.Context, rendered *render.State, answers *Answ
 			about[k] = true
 		}
 	}
-	list := p.instances(rendered.Problems, about)
-	p.setCommittedAt(list, rendered.Touched)
-	for i := range list {
-		list[i].MergedAt = p.mergedAt(ctx, &list[i], len(list) > few)
-		p.addStanding(ctx, &list[i], standings[list[i].Request])
+	committed := map[platform.RequestKey]bool{}
+	for _, k := range rendered.Touched {
+		committed[k] = true
 	}
-	report(seen, list)
+	problems := p.problemsByRequest(rendered.Problems)
+	list := make([]status.Instance, 0, len(about))
+	for k := range about {
+		list = append(list, p.instance(ctx, k, instanceFacts{
+			problems: problems[k], standing: standings[k], committed: committed[k], mergedAt: p.mergedAt(ctx, k, len(about) > few),
+		}))
+	}
+	report(p.environmentStatus(ctx, environmentFacts{
+		problems: rendered.Problems, next: answers.next(), deletions: answers.Deletions, plan: answers.plan(),
+	}), list)
 	p.loop.reported = reported{p.state, mentioned}
 	for _, k := range rendered.Forgotten {
 		p.r.cache.health.forget(p.loop.environment, k)
 	}
 }
 
-// setCommittedAt sets the time of commit of the instances that this very pass committed. Since when the rest is there this process
-// does not know.
-func (p *pass) setCommittedAt(list []status.Instance, touched []platform.RequestKey) {
-	now := map[platform.RequestKey]bool{}
-	for _, k := range touched {
-		now[k] = true
-	}
-	for _, in := range list {
-		for i := range in.Placements {
-			if now[in.Request] {
-				in.Placements[i].CommittedAt = p.r.Now()
-			}
-		}
-	}
-}
-
 // few is how many instances of a pass are looked into one by one.
 const few = 20
 
-// addStanding adds to an instance the gates that it waits for, the deadline of its rollout, its candidate, and how that differs from
-// the release that it has.
-func (p *pass) addStanding(ctx context.Context, in *status.Instance, s *promotion.Standing) {
-	if s == nil {
-		return
-	}
-	in.Debts = s.Debts
-	if in.Rollout != nil {
-		in.Rollout.Deadline = s.Deadline
-	}
-	for _, g := range s.Gates {
-		in.Waiting = append(in.Waiting, status.Gate(g))
-	}
-	if c := s.Candidate; c != nil {
-		in.Candidate = &status.Candidate{
-			Release: c.Digest, Offering: c.Offering, Version: c.Version, Commit: c.Commit, Absent: s.Removal,
-		}
-		if info, err := p.r.Platform.Show(ctx, c.Commit); err == nil {
-			in.Candidate.MergedAt = info.When
-		}
-		if has := p.state.base.Releases[in.Request]; has != nil && has.Offering == c.Offering {
-			in.Candidate.Changes = platform.Differences(in.Environment, has.Request, c.Spec)
-		}
-		in.Skipped = s.Overtaken
-	}
-}
-
-// mergedAt is when the sources of a release were merged: the later one of its request and its version. That walks through
+// mergedAt is when the sources of an instance's release were merged: the later one of its request and its version. That walks through
 // history, so where many are asked about at once it is the commit that last yielded them. Zero: that cannot be read.
-func (p *pass) mergedAt(ctx context.Context, in *status.Instance, many bool) (at time.Time) {
-	if in.Commit == "" {
+func (p *pass) mergedAt(ctx context.Context, k platform.RequestKey, many bool) (at time.Time) {
+	r := p.state.base.Releases[k]
+	if r == nil || r.Commit == "" {
 		return at
 	}
-	if !many && in.Offering != "" {
-		for _, file := range []string{in.File, "offerings/" + in.Offering + "/" + in.Version} {
-			if change, err := p.r.Platform.Changed(ctx, in.Commit, file); err == nil && change.When.After(at) {
+	if !many && r.Offering != "" {
+		for _, file := range []string{r.File, "offerings/" + r.Offering + "/" + r.Version} {
+			if change, err := p.r.Platform.Changed(ctx, r.Commit, file); err == nil && change.When.After(at) {
 				at = change.When
 			}
 		}
 	}
-	if info, err := p.r.Platform.Show(ctx, in.Commit); err == nil && at.IsZero() {
+	if info, err := p.r.Platform.Show(ctx, r.Commit); err == nil && at.IsZero() {
 		return info.When
 	}
 	return at
@@ -125,21 +87,29 @@ func (p *pass) mergedAt(ctx context.Context, in *status.Instance, many bool) (at
 
 // recordFrozen tells status that the environment does not follow the platform.
 func (p *pass) recordFrozen(ctx context.Context, why string) {
-	seen := p.environmentStatus(ctx)
-	seen.Frozen = why
-	all := map[platform.RequestKey]bool{}
+	var list []status.Instance
+	problems := p.problemsByRequest(nil)
 	for k := range p.state.base.Releases {
-		all[k] = true
+		list = append(list, p.instance(ctx, k, instanceFacts{problems: problems[k]}))
 	}
-	p.r.Board.Reconciled(seen, p.instances(nil, all))
+	p.r.Board.Reconciled(p.environmentStatus(ctx, environmentFacts{frozen: why}), list)
+}
+
+// environmentFacts are the facts of a pass that the status of its environment tells, beside those that the pass itself has.
+type environmentFacts struct {
+	problems        []platform.Problem // of rendering
+	next            time.Time
+	deletions, plan string
+	frozen          string
 }
 
 // environmentStatus is the status of the environment itself.
-func (p *pass) environmentStatus(ctx context.Context) status.Environment {
+func (p *pass) environmentStatus(ctx context.Context, facts environmentFacts) status.Environment {
 	e := p.environment
 	seen := status.Environment{
 		Name: e.Name, StateURL: e.State.URL, StateBranch: e.State.Branch,
 		Commit: p.platform.Commit, StateCommit: p.state.believed.Commit, PromotesFrom: e.PromotesFrom,
+		Problems: facts.problems, Next: facts.next, Deletions: facts.deletions, Plan: facts.plan, Frozen: facts.frozen,
 	}
 	for _, d := range p.platform.Decisions {
 		if d.Environment == e.Name && inForce(d, p.r.Now()) {
@@ -161,57 +131,93 @@ func (p *pass) environmentStatus(ctx context.Context) status.Environment {
 	return seen
 }
 
-// instances lists the state's instances of some requests, and those that the platform asks for but that could not be
-// rendered.
-func (p *pass) instances(rendering []platform.Problem, of map[platform.RequestKey]bool) []status.Instance {
-	e := p.environment
-	byKey := map[platform.RequestKey]*status.Instance{}
-	for key := range of {
-		if release := p.state.base.Releases[key]; release != nil {
-			byKey[key] = runs(e.Name, key, release, p.state.believed.Commit)
-			byKey[key].Display = shown(p.platform, e.Name, release)
-		}
-	}
+// problemsByRequest are the Problems by which merged requests are not the ones that run in the environment: of those that its state
+// has, and of those that the platform asks for but that could not be rendered.
+func (p *pass) problemsByRequest(rendering []platform.Problem) map[platform.RequestKey][]platform.Problem {
+	found := map[platform.RequestKey][]platform.Problem{}
 	for _, problem := range slices.Concat(p.platform.Problems, rendering) {
-		key := problem.Request
-		elsewhere := problem.Environment != "" && problem.Environment != e.Name
-		if key == nil || problem.Warning || elsewhere {
+		k := problem.Request
+		elsewhere := problem.Environment != "" && problem.Environment != p.environment.Name
+		if k == nil || problem.Warning || elsewhere {
 			continue
 		}
-		if byKey[*key] == nil && !p.platform.Broken(e.Name, *key) && problem.Environment == "" {
-			continue
+		here := problem.Environment != "" || p.state.base.Releases[*k] != nil || p.platform.Broken(p.environment.Name, *k)
+		if here || len(found[*k]) > 0 {
+			found[*k] = append(found[*k], problem)
 		}
-		if byKey[*key] == nil {
-			byKey[*key] = &status.Instance{Environment: e.Name, Request: *key, File: problem.File}
-		}
-		byKey[*key].Problems = append(byKey[*key].Problems, problem)
 	}
-	list := make([]status.Instance, 0, len(of))
-	for key := range of {
-		in := byKey[key]
-		if in == nil {
-			in = &status.Instance{Environment: e.Name, Request: key, Absent: true}
-		}
-		list = append(list, *in)
-	}
-	return list
+	return found
 }
 
-// runs is an instance as its Release file records it.
-func runs(environment string, key platform.RequestKey, release *state.Release, commit string) *status.Instance {
-	in := &status.Instance{
-		Environment: environment, Request: key, Offering: release.Offering, Version: release.Version,
-		Release: release.Digest, Commit: release.Commit, File: release.File, Absent: release.Absent,
-		Outputs: release.Outputs,
+// instanceFacts are the facts of a pass about an instance.
+type instanceFacts struct {
+	problems  []platform.Problem
+	standing  *promotion.Standing // nil: nothing
+	mergedAt  time.Time
+	committed bool // this very pass committed it
+}
+
+// instance is the status of an instance: as its record says, with the facts of the pass. One that has no record is asked for by the
+// platform but could not be rendered, or has not come yet, or is gone.
+func (p *pass) instance(ctx context.Context, k platform.RequestKey, facts instanceFacts) status.Instance {
+	in := status.Instance{Environment: p.environment.Name, Request: k, Problems: facts.problems, MergedAt: facts.mergedAt}
+	r := p.state.base.Releases[k]
+	switch {
+	case r != nil:
+		in.Offering, in.Version, in.Release, in.Commit = r.Offering, r.Version, r.Digest, r.Commit
+		in.File, in.Absent, in.Outputs, in.Display = r.File, r.Absent, r.Outputs, shown(p.platform, p.environment.Name, r)
+		in.Placements = p.placements(r, facts.committed)
+		in.Remember(r.Promotion)
+	case len(facts.problems) > 0:
+		in.File = facts.problems[0].File
+	default:
+		in.Absent = true
 	}
-	in.Remember(release.Promotion)
-	for cluster, placed := range release.Clusters {
-		in.Placements = append(in.Placements, status.Placement{
-			Cluster: cluster, Revision: placed.Revision, StateCommit: commit, Release: placed.Release, Version: placed.Version,
-			Stage: status.Committed, Health: state.Unknown, Message: "not looked at yet",
-		})
+	if s := facts.standing; s != nil {
+		in.Debts, in.Candidate = s.Debts, p.candidate(ctx, s, r)
+		for _, g := range s.Gates {
+			in.Waiting = append(in.Waiting, status.Gate(g))
+		}
+		if in.Rollout != nil {
+			in.Rollout.Deadline = s.Deadline
+		}
+		if s.Candidate != nil {
+			in.Skipped = s.Overtaken
+		}
 	}
 	return in
+}
+
+// candidate is the release that an instance would take next, and how it differs from the one that the instance has; nil: there is none.
+func (p *pass) candidate(ctx context.Context, s *promotion.Standing, has *state.Release) *status.Candidate {
+	c := s.Candidate
+	if c == nil {
+		return nil
+	}
+	next := &status.Candidate{Release: c.Digest, Offering: c.Offering, Version: c.Version, Commit: c.Commit, Absent: s.Removal}
+	if info, err := p.r.Platform.Show(ctx, c.Commit); err == nil {
+		next.MergedAt = info.When
+	}
+	if has != nil && has.Offering == c.Offering {
+		next.Changes = platform.Differences(p.environment.Name, has.Request, c.Spec)
+	}
+	return next
+}
+
+// placements are those that a Release file records. Since when they are committed this process knows only of those that this very
+// pass committed.
+func (p *pass) placements(r *state.Release, committed bool) (all []status.Placement) {
+	var at time.Time
+	if committed {
+		at = p.r.Now()
+	}
+	for cluster, placed := range r.Clusters {
+		all = append(all, status.Placement{
+			Cluster: cluster, Revision: placed.Revision, StateCommit: p.state.believed.Commit, Release: placed.Release, Version: placed.Version,
+			Stage: status.Committed, Health: state.Unknown, Message: "not looked at yet", CommittedAt: at,
+		})
+	}
+	return all
 }
 
 // shown are the parameters of a release that its version has shown, as long as the platform has that version.

@@ -5,13 +5,14 @@ import (
 	"strings"
 	"time"
 
+	"transom.dev/render/decision"
 	"transom.dev/render/platform"
 )
 
 // inForce reports whether a decision keeps something as it is until it is taken back.
 func inForce(d *platform.Decision, now time.Time) bool {
 	ended := !d.Until.IsZero() && !now.Before(d.Until)
-	return slices.Contains([]string{"Hold", "Pin", "Override"}, d.Kind) && !d.Broken && !ended && !now.Before(d.From)
+	return slices.Contains(decision.Standing(), d.Kind) && !d.Broken && !ended && !now.Before(d.From)
 }
 
 // about names the subject of a decision.

@@ -90,12 +90,11 @@ func (s *snapshot) recordOf(k platform.RequestKey) *state.Release {
 func (s *snapshot) withoutGone(release *state.Release) *state.Release {
 	for cluster := range release.Clusters {
 		if s.platform.Clusters[cluster] == nil {
-			left := *release
-			left.Clusters = maps.Clone(release.Clusters)
-			maps.DeleteFunc(left.Clusters, func(name string, _ state.Placement) bool {
+			left := maps.Clone(release.Clusters)
+			maps.DeleteFunc(left, func(name string, _ state.Placement) bool {
 				return s.platform.Clusters[name] == nil
 			})
-			return &left
+			return release.WithClusters(left)
 		}
 	}
 	return release
@@ -106,9 +105,7 @@ func (s *snapshot) withoutGone(release *state.Release) *state.Release {
 func (s *snapshot) tombstone(k platform.RequestKey) *state.Release {
 	r := s.recordOf(k)
 	if r.Absent {
-		rest := *r
-		rest.Clusters = nil
-		return &rest
+		return r.WithClusters(nil)
 	}
 	return &state.Release{
 		Key:           r.Key,

@@ -67,7 +67,7 @@ func wrap(i *platform.Instance, placed evaluated, from source) kustomize.Wrapper
 		Trees:      from.trees,
 		Components: from.components,
 		Namespace:  placed.namespace,
-		Unscaled:   map[string]bool{},
+		Replicas:   kustomize.Replicas{Unscaled: map[string]bool{}},
 		Labels: map[string]string{
 			state.LabelManagedBy: state.ManagedBy, state.LabelTeam: k.Team, state.LabelRequest: k.Name,
 			state.LabelEnvironment: i.Environment.Name, state.LabelOffering: i.Offering.Name,

@@ -18,6 +18,7 @@ import (
 
 	"transom.dev/cmd/transom/internal/workspace"
 	"transom.dev/cmd/transom/internal/yamledit"
+	"transom.dev/render/decision"
 	"transom.dev/render/platform"
 )
 
@@ -52,9 +53,9 @@ func (d *deciding) begin(cmd *cobra.Command) (*platform.Platform, error) {
 	return p, err
 }
 
-// decision is a file below decisions/ as a person would write it.
-type decision struct {
-	kind    string
+// decisionFile is a file below decisions/ as a person would write it.
+type decisionFile struct {
+	kind    decision.Kind
 	name    string
 	comment string // the answer to the next question of a reader
 	about   string // its effect, as the subject of a commit
@@ -65,19 +66,19 @@ type decision struct {
 type setting struct{ name, yaml string }
 
 // set adds a field, unless it has no value.
-func (d *decision) set(name, value string) {
+func (d *decisionFile) set(name, value string) {
 	if value != "" {
 		d.spec = append(d.spec, setting{name, yamledit.Scalar(value, false)})
 	}
 }
 
 // file is the path of the decision in the platform repository.
-func (d *decision) file(environment string) string {
+func (d *decisionFile) file(environment string) string {
 	return path.Join("decisions", environment, d.name+".yaml")
 }
 
 // yaml is the content of the file.
-func (d *decision) yaml() string {
+func (d *decisionFile) yaml() string {
 	var b strings.Builder
 	if d.comment != "" {
 		fmt.Fprintf(&b, "# %s\n", d.comment)
@@ -115,19 +116,19 @@ func fileName(parts ...string) string {
 
 // decided is the result of a deciding verb.
 type decided struct {
-	Kind    string   `json:"kind"`
-	File    string   `json:"file"`
-	Content string   `json:"content"`
-	Written bool     `json:"written"`
-	Notes   []string `json:"notes,omitempty"` // effects that the decision alone does not bring about
-	Next    []string `json:"next"`            // commands that make it a decision
+	Kind    decision.Kind `json:"kind"`
+	File    string        `json:"file"`
+	Content string        `json:"content"`
+	Written bool          `json:"written"`
+	Notes   []string      `json:"notes,omitempty"` // effects that the decision alone does not bring about
+	Next    []string      `json:"next"`            // commands that make it a decision
 
 	about   string
 	printed bool
 }
 
 // finish checks a decision as the daemon will, and writes or prints it.
-func (d *deciding) finish(cmd *cobra.Command, c *decision, notes []string) error {
+func (d *deciding) finish(cmd *cobra.Command, c *decisionFile, notes []string) error {
 	result := &decided{
 		Kind: c.kind, File: c.file(d.environment), Content: c.yaml(), Notes: notes, Next: d.next(c),
 		about: c.about, printed: d.print,
@@ -181,7 +182,7 @@ func (d *deciding) write(result *decided) error {
 }
 
 // next lists the Git commands that share the file, so that it can be merged.
-func (d *deciding) next(c *decision) []string {
+func (d *deciding) next(c *decisionFile) []string {
 	file := c.file(d.environment)
 	return d.git("add "+file, c.about)
 }

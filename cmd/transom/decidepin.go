@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"transom.dev/cmd/transom/internal/terminal"
+	"transom.dev/render/decision"
 )
 
 // pinning are the flags of the commands that write a Pin: pin and rollback.
@@ -32,7 +33,7 @@ func (o *pinning) writePin(cmd *cobra.Command, s subject, release *knownRelease,
 	if err != nil {
 		return err
 	}
-	c := &decision{kind: "Pin", name: fileName(append([]string{"pin"}, s.parts()...)...), about: verb + " " + s.String()}
+	c := &decisionFile{kind: decision.Pin, name: fileName(append([]string{"pin"}, s.parts()...)...), about: verb + " " + s.String()}
 	if release == nil {
 		c.name = fileName("pin", s.offering)
 		c.set("offering", s.offering)

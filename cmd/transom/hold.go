@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"transom.dev/cmd/transom/internal/workspace"
+	"transom.dev/render/decision"
 	"transom.dev/render/platform"
 )
 
@@ -70,7 +71,7 @@ func (o *holdOptions) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	c := &decision{kind: "Hold", name: fileName("hold", what), about: "hold " + value}
+	c := &decisionFile{kind: decision.Hold, name: fileName("hold", what), about: "hold " + value}
 	if value == "" {
 		c.about = "hold everything"
 	}
@@ -141,7 +142,7 @@ func (o *holdOptions) end(cmd *cobra.Command) error {
 	if _, err := os.Stat(filepath.Join(o.records.in.dir, filepath.FromSlash(file))); errors.Is(err, fs.ErrNotExist) {
 		return workspace.Unknown("decision about "+o.environment, o.remove, o.decisions())
 	}
-	result := &decided{Kind: "Hold", File: file, Next: o.git("rm "+file, "end "+o.remove)}
+	result := &decided{Kind: decision.Hold, File: file, Next: o.git("rm "+file, "end "+o.remove)}
 	return o.output.print(cmd.OutOrStdout(), result, func(w io.Writer) {
 		fmt.Fprintf(w, "%s ends once its deletion is merged:\n", file)
 		for _, line := range result.Next {

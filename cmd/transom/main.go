@@ -91,6 +91,7 @@ with 2 where --exit-code was given and something would change. status answers wi
 		newTidy(),
 		newSet(),
 		newInit(),
+		newImport(),
 		newNew(),
 		newDiff(),
 		newExport(),

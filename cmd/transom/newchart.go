@@ -11,11 +11,6 @@ import (
 	"os"
 	"path"
 	"strings"
-
-	"golang.org/x/tools/txtar"
-
-	"transom.dev/render"
-	"transom.dev/render/platform"
 )
 
 // The bounds of a chart that is vendored: several times the largest published ones.
@@ -44,38 +39,6 @@ func (s *scaffold) fromChart(offering, number, from string) error {
 	s.add(path.Join(dir, "version.yaml"), chartVersion(offering, offers))
 	s.golden(dir, offering, number)
 	return s.want(path.Join(dir, "tests/defaults/want.yaml"))
-}
-
-// want adds the objects that the golden case comes to, or the Problems that are left to mend.
-func (s *scaffold) want(file string) error {
-	archive := new(txtar.Archive)
-	for name, content := range s.contents {
-		archive.Files = append(archive.Files, txtar.File{Name: name, Data: content})
-	}
-	files, err := txtar.FS(archive)
-	if err != nil {
-		return err
-	}
-	p, err := platform.Load(files)
-	if err != nil {
-		return err
-	}
-	cases, err := render.Cases(p, files)
-	if err != nil {
-		return err
-	}
-	for _, c := range cases {
-		if c.Got != nil {
-			s.add(file, string(c.Got))
-			continue
-		}
-		for _, problem := range c.Problems {
-			if !problem.Warning {
-				s.Problems = append(s.Problems, problem)
-			}
-		}
-	}
-	return nil
 }
 
 // readChart reads the files of a chart, by their path inside it, from a directory or an archive.

@@ -13,6 +13,7 @@ import (
 
 	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/reconciler/promotion"
+	"transom.dev/render/decision"
 	"transom.dev/render/gate"
 	"transom.dev/render/platform"
 	"transom.dev/render/wording"
@@ -156,8 +157,8 @@ func (o *promoteOptions) check(args []string) error {
 }
 
 // digest begins the Approval of a change that a flag names by its digest or commit.
-func (o *promoteOptions) digest() *decision {
-	c := &decision{kind: "Approval"}
+func (o *promoteOptions) digest() *decisionFile {
+	c := &decisionFile{kind: decision.Approval}
 	for _, named := range []struct{ field, value, about string }{
 		{"plan", o.plan, "approve the environment change"},
 		{"deletions", o.deletions, "approve the deletions"},
@@ -175,10 +176,10 @@ func (o *promoteOptions) digest() *decision {
 }
 
 // decide begins the Approval or Override of a release or version.
-func (o *promoteOptions) decide(ctx context.Context, p *platform.Platform, s subject) (*decision, []string, error) {
-	c, verb := &decision{kind: "Approval"}, "approve"
+func (o *promoteOptions) decide(ctx context.Context, p *platform.Platform, s subject) (*decisionFile, []string, error) {
+	c, verb := &decisionFile{kind: decision.Approval}, "approve"
 	if len(o.skip) > 0 {
-		c.kind, verb = "Override", "skip "+strings.Join(o.skip, ", ")+" for"
+		c.kind, verb = decision.Override, "skip "+strings.Join(o.skip, ", ")+" for"
 	}
 	if s.request == nil {
 		if o.release != "" {

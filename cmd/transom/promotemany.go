@@ -10,6 +10,7 @@ import (
 	"transom.dev/cmd/transom/internal/client"
 	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/reconciler/status"
+	"transom.dev/render/decision"
 	"transom.dev/render/gate"
 	"transom.dev/render/platform"
 )
@@ -17,7 +18,7 @@ import (
 // allThatWaits begins the Approval of all that waits for one in the environment, as the daemon says: the releases of a team, or
 // those of all teams, the environment's change and its deletions. A release that failed there is left out: somebody has to look
 // at it before it comes again.
-func (o *promoteOptions) allThatWaits(ctx context.Context, team string) (*decision, []string, error) {
+func (o *promoteOptions) allThatWaits(ctx context.Context, team string) (*decisionFile, []string, error) {
 	s, err := o.records.client.Status(ctx, client.Selection{Team: team, Environment: o.environment, Objects: "none"})
 	if err != nil {
 		return nil, nil, err
@@ -59,8 +60,8 @@ func (o *promoteOptions) allThatWaits(ctx context.Context, team string) (*decisi
 		return nil, nil, fmt.Errorf("nothing of %s waits for an Approval in %s%s", cmp.Or(team, "any team"), o.environment, said(notes))
 	}
 	list := strings.Join(items, "\n")
-	c := &decision{
-		kind: "Approval", name: fileName(whose, terminal.Short(platform.Digest(list))),
+	c := &decisionFile{
+		kind: decision.Approval, name: fileName(whose, terminal.Short(platform.Digest(list))),
 		about: fmt.Sprintf("approve %d that wait, of %s", len(items), cmp.Or(team, "all teams")),
 		spec:  []setting{{"items", "\n" + list}},
 	}

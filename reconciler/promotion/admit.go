@@ -104,15 +104,14 @@ func (a *admitter) admitRemoval(c *change, m *move) admitted {
 	if m == nil || !m.removal {
 		return admitted{record: c.Base}
 	}
-	to := clone(c.Next)
-	to.Promotion = clone(c.Base).Promotion
-	to.Promotion.Origin, to.Promotion.Unproven, to.Promotion.Admitted = "", "", nil
-	to.Promotion.PromotedFrom, to.Promotion.Gates = m.from, m.passed
-	to.Promotion.Ran = a.history.ran(c.Base)
+	to := c.Next.Clone()
+	to.Inherit(c.Base)
 	// An earlier removal of the same release has the same digest, and its proof says nothing about this one.
-	to.Promotion.Proven = slices.DeleteFunc(to.Promotion.Proven, func(proof state.Proof) bool { return proof.Digest == to.Digest })
-	to.Promotion.Rollout = &state.Rollout{Cause: m.cause, Entered: a.Now.stamp(), Pending: c.gone}
-	a.history.recordLeft(c.Base, to)
+	to.RecordProofs(slices.DeleteFunc(to.Promotion.Proven, func(proof state.Proof) bool { return proof.Digest == to.Digest }))
+	to.Enter(state.Entry{
+		Commit: to.Commit, PromotedFrom: m.from, Gates: m.passed, Ran: a.history.ran(c.Base), TakenBack: to.Promotion.TakenBack,
+		Left: a.history.left(c.Base, to, to.Commit), Rollout: &state.Rollout{Cause: m.cause, Entered: a.Now.stamp(), Pending: c.gone},
+	})
 	return admitted{record: to, outcome: outcome{state: Removing}}
 }
 
@@ -160,15 +159,14 @@ func (a *admitter) admitRelease(c *change, m *move) (out admitted) {
 // take is the record of a release that enters on some clusters.
 func (a *admitter) take(c *change, m *move, now, joined, leaving []string) *state.Release {
 	to := c.compose(slices.Concat(now, joined), leaving)
-	join(to, joined)
-	to.Promotion.Origin, to.Promotion.Admitted = "", a.admittedKeys(c, without(c.gone, leaving))
-	to.Promotion.PromotedFrom, to.Promotion.Gates = m.from, slices.Concat(m.passed, groupsWith(c.Base, to, m.group))
-	readmit(to, c.Next, slices.Concat(c.moving, joined))
-	to.Promotion.Unproven = a.weakened(c)
-	to.Promotion.Ran, to.Promotion.TakenBack = a.history.ran(c.Base), a.history.takenBack(c.Base, to)
-	to.Promotion.Rollout = a.rollout(c, m.cause, m.group, now)
-	to.Commit = m.content.Commit
-	a.history.recordLeft(c.Base, to)
+	to.Join(joined)
+	to.Readmit(c.enteringOn(slices.Concat(c.moving, joined)))
+	to.Enter(state.Entry{
+		Commit: m.content.Commit, PromotedFrom: m.from, Gates: slices.Concat(m.passed, groupsWith(c.Base, to, m.group)),
+		Admitted: a.admittedKeys(c, without(c.gone, leaving)), Unproven: a.weakened(c),
+		Ran: a.history.ran(c.Base), TakenBack: a.history.takenBack(c.Base, to), Left: a.history.left(c.Base, to, m.content.Commit),
+		Rollout: a.rollout(c, m.cause, m.group, now),
+	})
 	return to
 }
 
@@ -176,18 +174,15 @@ func (a *admitter) take(c *change, m *move, now, joined, leaving []string) *stat
 // Where there is no cluster nothing ran, so that a release which is here in name only is not taken for one that was healthy.
 func (a *admitter) takeUnchanged(c *change, m *move, joined []string) *state.Release {
 	to := c.compose(joined, nil)
-	join(to, joined)
+	to.Join(joined)
+	brought := ""
 	if runs(c.Base) && len(c.Base.Clusters) > 0 {
-		to.Promotion.Origin = origin(c.Base.Digest, c.Base.Promotion.Origin)
-	} else {
-		to.Promotion.Origin, to.Promotion.Rollout = "", nil
+		brought = origin(c.Base.Digest, c.Base.Promotion.Origin)
 	}
-	to.Promotion.PromotedFrom = m.from
 	if len(c.gone) > 0 {
-		to.Promotion.Admitted = a.admittedKeys(c, c.gone)
+		to.RecordAdmitted(a.admittedKeys(c, c.gone))
 	}
-	to.Commit = m.content.Commit
-	a.history.recordLeft(c.Base, to)
+	to.EnterUnchanged(m.content.Commit, brought, m.from, a.history.left(c.Base, to, m.content.Commit))
 	return to
 }
 

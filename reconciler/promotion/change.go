@@ -64,35 +64,33 @@ func joins(p state.Proposal, cluster string) bool {
 // compose makes the record of a proposal of which some clusters move now and some lose their bytes: the others keep the
 // bytes that the base has there, and name their release.
 func (c *change) compose(moving, leaving []string) *state.Release {
-	to := clone(c.Next)
-	to.Key = c.key
+	to := c.Next.Clone()
 	if c.Base == nil {
-		all := to.Clusters
-		to.Clusters = map[string]state.Placement{}
+		first := map[string]state.Placement{}
 		for _, cluster := range moving {
-			to.Clusters[cluster] = all[cluster]
+			first[cluster] = to.Clusters[cluster]
 		}
-		return to
+		return to.WithClusters(first)
 	}
-	to.Promotion = clone(c.Base).Promotion
+	to.Inherit(c.Base)
 	if to.Digest == c.Base.Digest {
-		to.Commit = c.Base.Commit
+		to.MoveTo(c.Base.Commit)
 	}
 	for _, cluster := range c.same {
 		placed := to.Clusters[cluster]
 		placed.Joining = c.Base.Clusters[cluster].Joining
-		to.Clusters[cluster] = placed
+		to.Place(cluster, placed)
 	}
 	for _, cluster := range without(slices.Concat(c.moving, c.joining, c.gone), slices.Concat(moving, leaving)) {
 		placed, there := c.Base.Clusters[cluster]
 		if !there {
-			delete(to.Clusters, cluster)
+			to.Drop(cluster)
 			continue
 		}
 		if !outdated(placed) && c.Base.Digest != to.Digest {
 			placed.Release, placed.Version = c.Base.Digest, c.Base.Version
 		}
-		to.Clusters[cluster] = placed
+		to.Place(cluster, placed)
 	}
 	return to
 }
@@ -109,19 +107,10 @@ func (c *change) keys(clusters []string) map[string]string {
 	return keys
 }
 
-// join has clusters count nowhere until they were healthy.
-func join(to *state.Release, clusters []string) {
-	for _, cluster := range clusters {
-		placed := to.Clusters[cluster]
-		placed.Joining = true
-		to.Clusters[cluster] = placed
+// enteringOn selects the failures of the bytes that enter now on some clusters. They are forgotten, since a person let the bytes in
+// again: once, also when the file in which that was said is removed later.
+func (c *change) enteringOn(clusters []string) func(state.Failure) bool {
+	return func(f state.Failure) bool {
+		return slices.Contains(clusters, f.Cluster) && c.Next.Clusters[f.Cluster].RenderKey == f.RenderKey
 	}
-}
-
-// readmit forgets the failures of the bytes that enter now, since a person let them in again: once, also when the file in
-// which that was said is removed later.
-func readmit(to, next *state.Release, clusters []string) {
-	to.Promotion.Rejected = slices.DeleteFunc(slices.Clone(to.Promotion.Rejected), func(f state.Failure) bool {
-		return slices.Contains(clusters, f.Cluster) && next.Clusters[f.Cluster].RenderKey == f.RenderKey
-	})
 }

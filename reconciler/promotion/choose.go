@@ -322,10 +322,8 @@ func (c *chooser) limitDeletions() {
 func (c *chooser) admitDeletion(k platform.RequestKey) {
 	r := c.Records[k]
 	if r == nil {
-		r = clone(c.Releases.Of(k))
+		r = c.Releases.Of(k).Clone()
 		c.Records[k] = r
 	}
-	if !slices.Contains(r.Promotion.Admitted, deletionsAdmitted) {
-		r.Promotion.Admitted = append(r.Promotion.Admitted, deletionsAdmitted)
-	}
+	r.Admit(deletionsAdmitted)
 }

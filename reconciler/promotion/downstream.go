@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"transom.dev/render/decision"
 	"transom.dev/render/gate"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
@@ -101,7 +102,7 @@ func (d downstreams) awaiting(r *state.Release, candidate ReleaseRef, h history)
 // for it any more.
 func (d downstreams) skipsSoak(e *platform.Environment, candidate ReleaseRef) bool {
 	return slices.ContainsFunc(d.view.Platform.Decisions, func(o *platform.Decision) bool {
-		overrides := o.Kind == "Override" && o.Environment == e.Name && !o.Broken && slices.Contains(o.Skip, gate.Soak)
+		overrides := o.Kind == decision.Override && o.Environment == e.Name && !o.Broken && slices.Contains(o.Skip, gate.Soak)
 		return overrides && inForce(o, d.view.Now) && means(o, candidate)
 	})
 }
@@ -163,5 +164,5 @@ func (s follower) recordProof(soaked time.Duration) {
 		Digest: r.Digest, Origin: r.Promotion.Origin, Absent: r.Absent, Request: r.Request, Offering: r.Offering,
 		Version: r.Version, VersionDigest: r.VersionDigest, Commit: r.Commit, Soaked: soaked.String(), At: s.Now.stamp(),
 	})
-	r.Promotion.Proven = proofs[max(len(proofs)-maxProven, 0):]
+	r.RecordProofs(proofs[max(len(proofs)-maxProven, 0):])
 }

@@ -105,7 +105,7 @@ func (a *admitter) advance(c *change, out admitted, joined, next []string) admit
 		return out
 	}
 	to := c.compose(now, leaving)
-	readmit(to, c.Next, now)
+	to.Readmit(c.enteringOn(now))
 	reached(to, now, next)
 	if len(now) > 0 {
 		out.state = Moving
@@ -116,11 +116,10 @@ func (a *admitter) advance(c *change, out admitted, joined, next []string) admit
 
 // reached records the clusters that have a release now: the next ones of its rollout, and those that joined.
 func reached(to *state.Release, now, next []string) {
-	join(to, without(now, next))
+	to.Join(without(now, next))
 	if r := to.Promotion.Rollout; r != nil {
 		moved := intersect(now, next) // one may have been moved before, left and come back
-		r.Moved = slices.Sorted(slices.Values(slices.Concat(without(r.Moved, moved), moved)))
-		r.Pending = without(r.Pending, now)
+		to.Reach(slices.Sorted(slices.Values(slices.Concat(without(r.Moved, moved), moved))), without(r.Pending, now))
 	}
 }
 
@@ -140,7 +139,7 @@ func (a *admitter) departLast(c *change, out admitted) admitted {
 		return out
 	}
 	to := c.compose(nil, leaving)
-	to.Promotion.Ran = a.history.ran(c.Base) // with the release that is lost here
+	to.RecordRan(a.history.ran(c.Base)) // with the release that is lost here
 	out.record = withoutSteps(a.plan.recordSteps(to, c), c.Base, leaving)
 	return out
 }
@@ -197,13 +196,12 @@ func (a *admitter) renewed(c *change, cause state.Cause, group string, now []str
 	leaving, gates := a.mayLeave(c)
 	out.wait(gates...)
 	to := c.compose(now, leaving)
-	to.Promotion.Ran = a.history.ran(c.Base)
-	to.Promotion.Gates = groupsWith(c.Base, to, group)
+	passed := groupsWith(c.Base, to, group)
 	if a.plan.approval != nil {
-		to.Promotion.Gates = append(to.Promotion.Gates, a.people.passed(gate.Approval, a.plan.approval))
+		passed = append(passed, a.people.passed(gate.Approval, a.plan.approval))
 	}
-	readmit(to, c.Next, c.moving)
-	to.Promotion.Rollout = a.rollout(c, cause, group, now)
+	to.Readmit(c.enteringOn(c.moving))
+	to.Renew(a.history.ran(c.Base), passed, a.rollout(c, cause, group, now))
 	out.state, out.record = Moving, a.plan.recordSteps(to, c)
 	return out
 }

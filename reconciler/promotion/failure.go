@@ -64,12 +64,12 @@ func (s follower) fail(cluster string, said Observation) (f followed) {
 		}
 		back.person = "nothing ran there before"
 	}
-	r.Promotion.Rollout.Stopped = why
 	if !rollback {
-		r.Promotion.Rollout.Stopped += "; " + back.person
+		why += "; " + back.person
 	}
+	r.Stop(why)
 	f.state = Stopped
-	f.wait(Gate{Name: gate.Rollout, Reason: r.Promotion.Rollout.Stopped, Opens: "a newer release, or an Approval merged after the failure"})
+	f.wait(Gate{Name: gate.Rollout, Reason: why, Opens: "a newer release, or an Approval merged after the failure"})
 	return f
 }
 
@@ -102,7 +102,7 @@ func (s follower) reject(cluster string, said Observation) {
 	for _, c := range rollout.Moved {
 		keys[c] = r.Clusters[c].RenderKey
 	}
-	admitting := s.people.admitting(refOf(r))
+	failures, admitting := r.Promotion.Rejected, s.people.admitting(refOf(r))
 	for _, c := range sortedKeys(keys) {
 		if keys[c] == "" {
 			continue
@@ -114,9 +114,9 @@ func (s follower) reject(cluster string, said Observation) {
 		if slices.Contains(rollout.Moved, c) {
 			failure.State = s.State
 		}
-		r.Promotion.Rejected = append(r.Promotion.Rejected, failure)
+		failures = append(failures, failure)
 	}
-	r.Promotion.Rejected = latest(r.Promotion.Rejected)
+	r.RecordFailures(latest(failures))
 }
 
 // latest drops the oldest failures beyond the bound.

@@ -44,7 +44,7 @@ func (s follower) welcome() {
 	for cluster, placed := range s.base.Clusters {
 		if placed.Joining && s.counts(s.Environment, cluster) && s.observe(s.Environment, s.key, cluster, placed).Health == state.Healthy {
 			placed.Joining = false
-			s.edit().Clusters[cluster] = placed
+			s.edit().Place(cluster, placed)
 		}
 	}
 }
@@ -59,7 +59,7 @@ func (s follower) nameStaying() {
 	for cluster, placed := range s.base.Clusters {
 		if key, there := keys[cluster]; there && outdated(placed) && placed.RenderKey == key {
 			placed.Release, placed.Version = "", ""
-			s.edit().Clusters[cluster] = placed
+			s.edit().Place(cluster, placed)
 		}
 	}
 }
@@ -137,10 +137,10 @@ func (s follower) trim() {
 	for _, cluster := range r.Promotion.Rollout.Pending {
 		if has, there := r.Clusters[cluster]; there && has.RenderKey == keys[cluster] {
 			has.Release, has.Version = "", ""
-			r.Clusters[cluster] = has
+			r.Place(cluster, has)
 		}
 	}
-	r.Promotion.Rollout.Pending = left
+	r.Await(left)
 }
 
 // finish ends a rollout that reached all its clusters, once they are healthy and the last wave has soaked. Otherwise it returns
@@ -149,7 +149,7 @@ func (s follower) finish() (gates []Gate, over bool) {
 	rollout := s.base.Promotion.Rollout
 	moved, next := s.judges()
 	if len(next) > 0 {
-		s.edit().Promotion.Rollout.Pending = next
+		s.edit().Await(next)
 		return nil, false
 	}
 	if len(moved) == 0 && len(rollout.Moved) > 0 {
@@ -162,7 +162,7 @@ func (s follower) finish() (gates []Gate, over bool) {
 		return []Gate{*gate}, false
 	}
 	r := s.edit()
-	r.Promotion.Rollout, r.Promotion.Admitted, r.Promotion.TakenBack = nil, admittedDepartures(r), nil
+	r.Settle(admittedDepartures(r))
 	return nil, true
 }
 
@@ -235,10 +235,7 @@ func (s follower) resume() {
 	approvals := s.people.running(refOf(r))
 	for _, f := range slices.Backward(r.Promotion.Rejected) {
 		if f.Release == r.Digest && readmitted(r, f, approvals) {
-			r = s.edit()
-			r.Promotion.Rollout.Stopped = ""
-			r.Promotion.Rollout.Entered = s.Now.stamp()
-			r.Promotion.Rejected = slices.DeleteFunc(r.Promotion.Rejected, func(f state.Failure) bool { return f.Release == r.Digest })
+			s.edit().Resume(s.Now.stamp())
 			return
 		}
 	}
@@ -290,7 +287,7 @@ func (s follower) confirm() []Gate {
 	if counting == 0 && len(silent) > 0 {
 		return []Gate{{Name: gate.Health, Reason: "was removed from " + strings.Join(silent, ", ") + ", which does not count now", Opens: "an active cluster"}}
 	}
-	s.edit().Promotion.Rollout = nil
+	s.edit().EndRemoval()
 	if counting > 0 && s.down.mayRun(s.key) {
 		s.recordProof(need)
 	}

@@ -23,19 +23,19 @@ func (h history) position(r *state.Release) string {
 	return r.Commit
 }
 
-// recordLeft has the record of a release that comes name the release that is left, where that is the newer one.
-func (h history) recordLeft(from, to *state.Release) {
+// left is the release that is left for one of a platform commit, where the one that is left is newer; nil: it is not.
+func (h history) left(from, to *state.Release, commit string) *state.Left {
 	if from == nil {
-		return
+		return to.Promotion.Left
 	}
 	left := from.Promotion.Left
 	if left == nil || h.older(left.Commit, from.Commit) {
 		left = &state.Left{Release: from.Digest, Commit: from.Commit, State: h.state}
 	}
-	to.Promotion.Left = nil
-	if h.older(to.Commit, left.Commit) {
-		to.Promotion.Left = left
+	if !h.older(commit, left.Commit) {
+		return nil
 	}
+	return left
 }
 
 // maxRan bounds the releases that a record remembers to have been healthy.
@@ -151,7 +151,7 @@ func (s picker) contents() []Content {
 func (s picker) moveForward(known map[string]Content) {
 	for _, c := range known {
 		if c.Digest != s.base.Digest && s.history.older(s.base.Commit, c.Commit) {
-			s.edit().Commit = s.Platform.Commit
+			s.edit().MoveTo(s.Platform.Commit)
 			return
 		}
 	}

@@ -6,12 +6,13 @@ import (
 	"slices"
 	"strings"
 
+	"transom.dev/render/decision"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
 
 // decided finds a decision of a kind that is about a request.
-func (o *oracle) decided(environment, kind string, match func(*platform.Decision) bool) *platform.Decision {
+func (o *oracle) decided(environment string, kind decision.Kind, match func(*platform.Decision) bool) *platform.Decision {
 	for _, d := range o.platform.Decisions {
 		if d.Environment == environment && d.Kind == kind && match(d) {
 			return d

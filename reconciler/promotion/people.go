@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"transom.dev/render/decision"
 	"transom.dev/render/gate"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
@@ -28,13 +29,13 @@ func newPeople(v *View) *people {
 			continue
 		}
 		switch {
-		case d.Kind == "Approval":
+		case d.Kind == decision.Approval:
 			p.approvals = append(p.approvals, d)
-		case d.Kind == "Hold" && v.Now.either(during(d)):
+		case d.Kind == decision.Hold && v.Now.either(during(d)):
 			p.holds = append(p.holds, d)
-		case d.Kind == "Pin" && v.Now.either(during(d)):
+		case d.Kind == decision.Pin && v.Now.either(during(d)):
 			p.pins = append(p.pins, d)
-		case d.Kind == "Override" && inForce(d, v.Now):
+		case d.Kind == decision.Override && inForce(d, v.Now):
 			p.overrides = append(p.overrides, d)
 		}
 	}

@@ -4,7 +4,8 @@ import (
 	"transom.dev/render/state"
 )
 
-// A phase says how far the change of an instance has come in its environment. It is read from the instance's record alone.
+// A phase says how far the change of an instance has come in its environment. It is read from the instance's record alone,
+// which changes by its own methods only (render/state/transition.go).
 //
 //	from                 event                                                      to
 //	none, gone           a release enters                                           advancing, or soaking where no cluster is left

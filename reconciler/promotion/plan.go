@@ -80,7 +80,7 @@ func (p *planned) onRecord(c *change) *state.Release {
 	if p.approval == nil || !p.required {
 		return c.Base
 	}
-	return p.recordSteps(clone(c.Base), c)
+	return p.recordSteps(c.Base.Clone(), c)
 }
 
 // recordSteps adds to a record the steps of a change that a person approved.
@@ -89,9 +89,7 @@ func (p *planned) recordSteps(to *state.Release, c *change) *state.Release {
 		return to
 	}
 	for _, s := range state.PlanSteps(c.Proposal) {
-		if !slices.Contains(to.Promotion.Admitted, mark(s)) {
-			to.Promotion.Admitted = append(to.Promotion.Admitted, mark(s))
-		}
+		to.Admit(mark(s))
 	}
 	return to
 }
@@ -137,7 +135,7 @@ func admittedDepartures(r *state.Release) (admitted []string) {
 // withoutSteps is a record without the approved steps of the clusters that are left now.
 func withoutSteps(to, base *state.Release, leaving []string) *state.Release {
 	for _, cluster := range leaving {
-		to.Promotion.Admitted = without(to.Promotion.Admitted, []string{mark(state.PlanStep{Before: base.Clusters[cluster].RenderKey})})
+		to.RecordAdmitted(without(to.Promotion.Admitted, []string{mark(state.PlanStep{Before: base.Clusters[cluster].RenderKey})}))
 	}
 	return to
 }

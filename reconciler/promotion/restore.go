@@ -11,8 +11,8 @@ import (
 // are well, and is left then. It returns nil where there is nothing to go back to.
 func (s *subject) restore(target *state.Release, commit string, moved []string, cause state.Cause) *Restoration {
 	r := s.base
-	to := clone(target)
-	to.Key, to.Promotion, to.Clusters = s.key, clone(r).Promotion, map[string]state.Placement{}
+	to := target.WithClusters(map[string]state.Placement{})
+	to.Inherit(r)
 	var back, bytes []string // of the record; and of any
 	for _, cluster := range sortedKeys(r.Clusters) {
 		placed, before := r.Clusters[cluster], target.Clusters[cluster]
@@ -25,25 +25,22 @@ func (s *subject) restore(target *state.Release, commit string, moved []string, 
 		} else {
 			placed = relabelled(placed, before, r, target)
 		}
-		to.Clusters[cluster] = placed
+		to.Place(cluster, placed)
 	}
 	for _, cluster := range sortedKeys(target.Clusters) {
 		if _, there := r.Clusters[cluster]; !there && s.mayReturn(cluster) {
-			placed := target.Clusters[cluster]
-			placed.Joining = true
-			bytes, to.Clusters[cluster] = append(bytes, cluster), placed
+			bytes = append(bytes, cluster)
+			to.Place(cluster, target.Clusters[cluster])
+			to.Join([]string{cluster})
 		}
 	}
 	if !slices.ContainsFunc(sortedKeys(to.Clusters), func(c string) bool { return to.Clusters[c].RenderKey == target.Clusters[c].RenderKey }) {
 		return nil
 	}
 	if to.Digest == r.Digest {
-		to.Commit = r.Commit // the head may have yielded it again since
+		to.MoveTo(r.Commit) // the head may have yielded it again since
 	}
-	s.history.recordLeft(r, to)
-	to.Promotion.Rollout = &state.Rollout{Cause: cause, Entered: s.Now.stamp(), Moved: back}
-	to.Promotion.Admitted, to.Promotion.Gates = nil, nil
-	to.Promotion.Origin, to.Promotion.Unproven = target.Promotion.Origin, target.Promotion.Unproven
+	to.GoBack(target.Promotion, &state.Rollout{Cause: cause, Entered: s.Now.stamp(), Moved: back}, s.history.left(r, to, to.Commit))
 	return &Restoration{Release: to, State: commit, Clusters: slices.Sorted(slices.Values(bytes))}
 }
 
@@ -70,7 +67,8 @@ func (s *subject) restorePinned(c *candidate) *Restoration {
 	ran := s.history.ran(s.base)
 	back := s.restore(target, c.restore.State, sortedKeys(s.base.Clusters), state.CausePin)
 	if back != nil {
-		back.Release.Promotion.Ran, back.Release.Promotion.Gates = ran, c.passed
+		back.Release.RecordRan(ran)
+		back.Release.RecordGates(c.passed)
 	}
 	return back
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"transom.dev/render/decision"
 	"transom.dev/render/platform"
 )
 
@@ -360,7 +361,7 @@ func (w *world) decideSomething(e event, k platform.RequestKey, name, cluster st
 		w.decide(name, d)
 	case "unhold", "unpin", "unapprove":
 		w.requests[k].hold = nil
-		kind := map[string]string{"unhold": "Hold", "unpin": "Pin", "unapprove": "Approval"}[e.kind]
+		kind := map[string]decision.Kind{"unhold": decision.Hold, "unpin": decision.Pin, "unapprove": decision.Approval}[e.kind]
 		for _, d := range slices.Clone(w.platform.Decisions) {
 			if d.Kind == kind {
 				w.undecide(d)

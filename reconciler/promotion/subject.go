@@ -1,9 +1,6 @@
 package promotion
 
 import (
-	"maps"
-	"slices"
-
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -26,25 +23,10 @@ type subject struct {
 // edit returns the record to change.
 func (s *subject) edit() *state.Release {
 	if !s.edited {
-		s.base, s.edited = clone(s.base), true
+		s.base, s.edited = s.base.Clone(), true
 		s.records[s.key] = s.base
 	}
 	return s.base
-}
-
-// clone copies a record as far as this package changes it.
-func clone(r *state.Release) *state.Release {
-	c := *r
-	c.Clusters = maps.Clone(r.Clusters)
-	p := &c.Promotion
-	p.Gates, p.Proven, p.Ran = slices.Clone(p.Gates), slices.Clone(p.Proven), slices.Clone(p.Ran)
-	p.Rejected, p.Admitted = slices.Clone(p.Rejected), slices.Clone(p.Admitted)
-	if p.Rollout != nil {
-		rollout := *p.Rollout
-		rollout.Moved, rollout.Pending = slices.Clone(rollout.Moved), slices.Clone(rollout.Pending)
-		p.Rollout = &rollout
-	}
-	return &c
 }
 
 // has reports whether a release is the one of the record.
@@ -96,5 +78,5 @@ func (s *subject) desert() {
 			return
 		}
 	}
-	s.edit().Promotion.Ran = s.history.ran(s.base)
+	s.edit().RecordRan(s.history.ran(s.base))
 }

@@ -189,8 +189,7 @@ func (b *Board) EnvironmentFailed(name string, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	e := b.environments.named(name)
-	if e.Error != err.Error() {
-		e.Error = err.Error()
+	if e.fail(err.Error()) {
 		b.record(Event{Level: Error, Kind: event.Problem, Found: e.StateCommit == "", Environment: name, Message: err.Error()})
 	}
 }
@@ -206,8 +205,7 @@ func (b *Board) EnvironmentReached(name string) {
 
 // succeeded ends the error of an environment; the caller holds the lock.
 func (b *Board) succeeded(e *Environment, name string) {
-	if e.Error != "" {
-		e.Error = ""
+	if e.fail("") {
 		b.record(Event{
 			Level: Warning, Kind: event.Recovered, Found: e.StateCommit == "", Environment: name,
 			Message: "passes over the environment succeed again",

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"transom.dev/render/event"
 	"transom.dev/render/platform"
@@ -49,9 +48,7 @@ func (b *Board) takePass(e Environment, instances []Instance) {
 	if old == nil {
 		old = &Environment{}
 	}
-	if e.Next.Sub(old.Next).Abs() < time.Second {
-		e.Next = old.Next // it is counted from the clock anew in each pass, and is the same time
-	}
+	e.keepNext(old.Next)
 	b.succeeded(old, e.Name)
 	watched := old.StateCommit != ""
 	b.recordProblems(e.Name, old.Problems, e.Problems, !watched)
@@ -68,14 +65,14 @@ func (b *Board) Problems(environment string, all, rendering []platform.Problem) 
 	defer b.mu.Unlock()
 	e := b.environments.named(environment)
 	b.recordProblems(environment, e.Problems, rendering, e.StateCommit == "")
-	e.Problems = rendering
+	e.setProblems(rendering)
 	there := map[string]bool{}
 	for _, p := range all {
 		there[p.String()] = true
 	}
 	for key, in := range b.instances {
 		if key.environment == environment {
-			in.Problems = slices.DeleteFunc(slices.Clone(in.Problems), func(p platform.Problem) bool { return !there[p.String()] })
+			in.keepProblems(there)
 		}
 	}
 	b.notify()
@@ -110,11 +107,7 @@ func (b *Board) takeInstance(e Environment, in Instance, watched bool) {
 		old = &instance{placements: map[string]*Placement{}}
 		b.instances[key] = old
 	}
-	want := in.Placements
-	in.Placements = nil
-	if in.Release == "" && in.Candidate != nil {
-		in.Absent = false // it is not gone but has not come yet
-	}
+	want := in.detachPlacements()
 	setSince(&old.Instance, &in, watched, b.now())
 	if watched {
 		b.recordMoves(key, old, &in)
@@ -137,17 +130,10 @@ func (b *Board) takePlacements(key instanceKey, in *instance, want []Placement, 
 		asked[p.Cluster] = true
 		known := in.placements[p.Cluster]
 		if known != nil && known.Revision == p.Revision {
-			known.StateCommit = cmp.Or(p.StateCommit, known.StateCommit)
-			known.Release, known.Version = p.Release, p.Version
+			known.restate(p)
 			continue
 		}
-		if p.CommittedAt.IsZero() && watched {
-			p.CommittedAt = b.now()
-		}
-		p.reported = watched
-		if known != nil {
-			p.alarmed = known.alarmed
-		}
+		p.commit(known, watched, b.now())
 		in.placements[p.Cluster] = &p
 		b.record(Event{
 			Environment: key.environment, Cluster: p.Cluster, Request: &key.request,
@@ -160,7 +146,7 @@ func (b *Board) takePlacements(key instanceKey, in *instance, want []Placement, 
 		case !b.environments.has(key.environment, cluster):
 			delete(in.placements, cluster) // it was let go: nobody looks there, and nothing goes there
 		default:
-			markRemoved(p)
+			p.remove()
 		}
 	}
 }
@@ -312,19 +298,12 @@ func (b *Board) milestone(m Milestone) {
 
 // retire keeps an instance that its state no longer names until its placements are gone.
 func (b *Board) retire(key instanceKey, in *instance) {
-	in.Absent, in.Problems = true, nil
+	in.leave()
 	in.forgetLetGo()
 	for _, p := range in.placements {
-		markRemoved(p)
+		p.remove()
 	}
 	if len(in.placements) == 0 {
 		delete(b.instances, key)
-	}
-}
-
-// markRemoved marks a placement that its cluster is still to prune.
-func markRemoved(p *Placement) {
-	if p.Revision != "" {
-		*p = Placement{Cluster: p.Cluster, Stage: Committed, Health: state.Progressing, Message: "being removed", Objects: p.Objects}
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"transom.dev/render/event"
 	"transom.dev/render/platform"
@@ -25,10 +24,7 @@ func (b *Board) Placed(environment string, request platform.RequestKey, p Placem
 	if old == nil || old.Revision != p.Revision {
 		return
 	}
-	stamp(old, &p, b.now())
-	why := b.refused[membership{environment, p.Cluster}]
-	p.withCluster = why != "" && p.Message == why
-	p.reported, p.alarmed = true, old.alarmed || p.ill()
+	p.succeed(old, b.refused[membership{environment, p.Cluster}], b.now())
 	like := Event{Environment: environment, Cluster: p.Cluster, Request: &key.request, Found: !old.reported}
 	if old.Stage != p.Stage || old.Health != p.Health || old.Message != p.Message {
 		said := like
@@ -36,8 +32,8 @@ func (b *Board) Placed(environment string, request platform.RequestKey, p Placem
 		switch {
 		case p.ill() && !old.ill():
 			said.Kind = p.told(in.Rollout)
-		case p.IsHealthy() && p.alarmed:
-			said.Kind, p.alarmed = event.Recovered, false
+		case p.endAlarm():
+			said.Kind = event.Recovered
 		}
 		b.record(said)
 	}
@@ -47,7 +43,6 @@ func (b *Board) Placed(environment string, request platform.RequestKey, p Placem
 			b.record(*e)
 		}
 	}
-	p.Release, p.Version = old.Release, old.Version
 	in.placements[p.Cluster] = &p
 	b.recordLive(in)
 	b.notify()
@@ -121,31 +116,6 @@ func (b *Board) Corrected(environment string, request platform.RequestKey, clust
 	b.record(Event{Level: Warning, Environment: environment, Cluster: cluster, Request: &request, Message: what})
 }
 
-// ill says whether a placement is an alarm of its own: that its environment is written nowhere on the cluster is one of the cluster.
-func (p *Placement) ill() bool {
-	wrong := len(p.Problems) > 0 || p.Health == state.Failed
-	return wrong && !p.withCluster
-}
-
-// stamp carries the times of old over to p and adds those of the stages that p reached for the first time.
-func stamp(old, p *Placement, now time.Time) {
-	remembered := p.HealthyAt
-	p.CommittedAt, p.AppliedAt, p.HealthyAt = old.CommittedAt, old.AppliedAt, old.HealthyAt
-	if old.CommittedAt.IsZero() { // it came about before the daemon was there to see it
-		if p.HealthyAt.IsZero() {
-			p.HealthyAt = remembered
-		}
-		return
-	}
-	applied := p.Stage == Applied || p.Stage == Healthy
-	if applied && p.AppliedAt.IsZero() {
-		p.AppliedAt = now
-	}
-	if p.HealthyAt.IsZero() && p.Stage == Healthy {
-		p.HealthyAt = now
-	}
-}
-
 // Removed says that a cluster holds no object of an instance any more, but for adopted ones that were let go. These are
 // shown for as long as the state records the removal.
 func (b *Board) Removed(environment string, request platform.RequestKey, cluster string, letGo ...string) {
@@ -200,7 +170,7 @@ func (b *Board) Lost(environment string, request platform.RequestKey, cluster, w
 	if p.Health == state.Unknown && p.Message == why {
 		return
 	}
-	p.Health, p.Message = state.Unknown, why
+	p.lose(why)
 	var level Level
 	if b.clusters[cluster].Reachable {
 		level = Error

@@ -88,21 +88,6 @@ type Proof struct {
 	At      time.Time `json:"at,omitzero"`
 }
 
-// Remember fills in an instance's promotion from the record in its Release file.
-func (i *Instance) Remember(p state.Promotion) {
-	i.PromotedFrom, i.Gates = p.PromotedFrom, p.Gates
-	i.Rollout, i.Rejected, i.Proven = nil, nil, nil
-	if r := p.Rollout; r != nil {
-		i.Rollout = &Rollout{Cause: r.Cause, Entered: r.Entered, Pending: r.Pending, Stopped: r.Stopped}
-	}
-	for _, f := range p.Rejected {
-		i.Rejected = append(i.Rejected, Failure{f.Release, f.Version, f.Cluster, f.Object, f.Message, f.At})
-	}
-	for _, proof := range p.Proven {
-		i.Proven = append(i.Proven, Proof{proof.Digest, proof.Version, proof.Absent, proof.Soaked, proof.At})
-	}
-}
-
 // MilestoneKind is the kind of a Milestone.
 type MilestoneKind string
 

@@ -5,8 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-
-	"transom.dev/render/state"
 )
 
 // Status returns a copy of all that is known.
@@ -20,9 +18,8 @@ func (b *Board) Status() Status {
 		order[name] = b.environments.order(name, nil)
 	}
 	for _, name := range slices.Sorted(maps.Keys(b.environments)) {
-		e := b.withClusters(*b.environments[name])
-		e.Order = order[name]
-		s.Environments = append(s.Environments, e)
+		e := b.environments[name]
+		s.Environments = append(s.Environments, e.with(b.clustersOf(e), order[name]))
 	}
 	slices.SortStableFunc(s.Environments, func(x, y Environment) int { return cmp.Compare(x.Order, y.Order) })
 	for _, in := range b.instances {
@@ -35,8 +32,8 @@ func (b *Board) Status() Status {
 	return s
 }
 
-// withClusters copies an environment, with the fleet's last report about each of its clusters; the caller holds the lock.
-func (b *Board) withClusters(e Environment) Environment {
+// clustersOf are the clusters of an environment with the fleet's last report about each; the caller holds the lock.
+func (b *Board) clustersOf(e *Environment) []Cluster {
 	clusters := slices.Clone(e.Clusters)
 	for i, c := range clusters {
 		if report, ok := b.clusters[c.Name]; ok {
@@ -48,22 +45,21 @@ func (b *Board) withClusters(e Environment) Environment {
 			clusters[i].Message = cmp.Or(clusters[i].Message, why)
 		}
 	}
-	e.Clusters = clusters
-	return e
+	return clusters
 }
 
 // withPlacements copies an instance. A report that a cluster gave before it went away is no longer known to be true. The caller
 // holds the lock.
 func (b *Board) withPlacements(in *instance) Instance {
-	c := in.Instance
+	var placements []Placement
 	for _, name := range slices.Sorted(maps.Keys(in.placements)) {
 		p := *in.placements[name]
 		if cluster, heard := b.clusters[name]; heard && !cluster.Reachable {
-			p.Health, p.Message = state.Unknown, "cluster "+name+" is "+reachability(cluster)
+			p.lose("cluster " + name + " is " + reachability(cluster))
 		}
-		c.Placements = append(c.Placements, p)
+		placements = append(placements, p)
 	}
-	return c
+	return in.with(placements)
 }
 
 // History returns the latest events, oldest first.

@@ -11,6 +11,7 @@ import (
 
 	"transom.dev/reconciler/status"
 	"transom.dev/reconciler/web/access"
+	"transom.dev/render/decision"
 )
 
 var (
@@ -159,12 +160,12 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	for _, e := range s.Environments {
 		gauge(frozen, flag(e.Frozen != ""), e.Name)
 		gauge(reconciled, flag(e.Error == ""), e.Name)
-		kinds := map[string]int{"Hold": 0, "Pin": 0, "Override": 0}
+		kinds := map[decision.Kind]int{}
 		for _, d := range e.Decisions {
 			kinds[d.Kind]++
 		}
-		for kind, n := range kinds {
-			gauge(decisions, float64(n), e.Name, kind)
+		for _, kind := range decision.Standing() {
+			gauge(decisions, float64(kinds[kind]), e.Name, string(kind))
 		}
 		for _, k := range e.Clusters {
 			gauge(reachable, flag(k.Reachable), e.Name, k.Name)

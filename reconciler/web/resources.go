@@ -7,6 +7,7 @@ import (
 
 	"transom.dev/reconciler/status"
 	"transom.dev/reconciler/web/api"
+	"transom.dev/render/decision"
 	"transom.dev/render/platform"
 	"transom.dev/render/wording"
 )
@@ -88,8 +89,8 @@ type (
 		paging
 	}
 	decisionFilter struct {
-		Environment string `query:"environment" doc:"Only decisions of this environment."`
-		Kind        string `query:"kind" enum:"Approval,Hold,Pin,Override" doc:"Only decisions of this kind."`
+		Environment string        `query:"environment" doc:"Only decisions of this environment."`
+		Kind        decision.Kind `query:"kind" enum:"Approval,Hold,Pin,Override" doc:"Only decisions of this kind."`
 		paging
 	}
 )
@@ -127,7 +128,7 @@ func resources(s *server) []operation {
 }
 
 // either says whether a filter is left out or is the value.
-func either(filter, value string) bool { return filter == "" || filter == value }
+func either[S ~string](filter, value S) bool { return filter == "" || filter == value }
 
 func (f offeringFilter) keeps(o *api.Offering) bool {
 	if f.Team != "" && len(o.Teams) > 0 && !slices.Contains(o.Teams, f.Team) {

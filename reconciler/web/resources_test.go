@@ -10,6 +10,7 @@ import (
 
 	"transom.dev/reconciler/status"
 	"transom.dev/reconciler/web"
+	"transom.dev/render/decision"
 	"transom.dev/render/platform"
 )
 
@@ -55,6 +56,15 @@ func TestListsHavePages(t *testing.T) {
 	}
 }
 
+// TestEachKindOfDecisionIsAFilter holds the tag of the parameter, which can only be a literal, against the kinds.
+func TestEachKindOfDecisionIsAFilter(t *testing.T) {
+	s := serve(t, web.Options{Board: status.NewBoard(clock())})
+	for _, kind := range decision.Kinds() {
+		code, body := get(t, s, "/api/v1/decisions?kind="+string(kind))
+		require.Equal(t, http.StatusOK, code, body)
+	}
+}
+
 // TestListsAreNarrowedByTheirFilters finds the same one instance, request, offering and cluster by each filter that it meets, and
 // nothing by one that it does not.
 func TestListsAreNarrowedByTheirFilters(t *testing.T) {
@@ -86,4 +96,16 @@ func TestListsAreNarrowedByTheirFilters(t *testing.T) {
 		require.Contains(t, body, want)
 	}
 	require.Contains(t, fmt.Sprint(getJSON[map[string]any](t, s, "/api/v1/offerings/web/versions/1")["parameters"]), "image")
+}
+
+// TestProblemsOfOneLineAreEachListed, though two fields have the same mistake.
+func TestProblemsOfOneLineAreEachListed(t *testing.T) {
+	wrong := func(column int, field string) platform.Problem {
+		return platform.Problem{File: "requests/store/shop.yaml", Line: 3, Column: column, Field: field, Message: "must be text"}
+	}
+	b := status.NewBoard(clock())
+	b.Loaded("https://git.example.com/platform.git", &platform.Platform{Commit: "c1", Problems: []platform.Problem{wrong(9, "spec.b"), wrong(4, "spec.a")}})
+	listed := getJSON[struct{ Items []struct{ Field string } }](t, serve(t, web.Options{Board: b}), "/api/v1/problems")
+	require.Len(t, listed.Items, 2)
+	require.Equal(t, "spec.a", listed.Items[0].Field)
 }

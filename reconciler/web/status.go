@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"slices"
 
 	"transom.dev/reconciler/status"
 	"transom.dev/render/platform"
@@ -46,8 +45,7 @@ func (s selection) of(all status.Status) status.Status {
 	out.Platform.Problems = s.problems(all.Platform.Problems)
 	for _, e := range all.Environments {
 		if s.covers(e.Name) {
-			e.Problems = s.problems(e.Problems)
-			out.Environments = append(out.Environments, e)
+			out.Environments = append(out.Environments, e.WithProblems(s.problems(e.Problems)))
 		}
 	}
 	for _, in := range all.Instances {
@@ -90,11 +88,7 @@ func (s *server) status(_ *http.Request, p statusParameters) (status.Status, err
 // leaveOut drops objects from an answer, whose objects are the Board's too.
 func leaveOut(instances []status.Instance, dropped func(status.Object) bool) {
 	for i := range instances {
-		instances[i].Placements = slices.Clone(instances[i].Placements)
-		for j := range instances[i].Placements {
-			p := &instances[i].Placements[j]
-			p.Objects = slices.DeleteFunc(slices.Clone(p.Objects), dropped)
-		}
+		instances[i] = instances[i].Without(dropped)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 
+	"transom.dev/render/decision"
 	"transom.dev/render/gate"
 	"transom.dev/render/internal/fieldpath"
 	"transom.dev/render/wording"
@@ -51,11 +52,11 @@ var (
 		{"state"},
 		{"items"},
 	}
-	decisions = map[string][]string{
-		"Approval": {"request", "release", "offering", "version", "plan", "deletions", "adoption", "platform", "takeover", "state", "items"},
-		"Hold":     {"request", "offering", "team", "cluster", "from", "until", "reason"},
-		"Pin":      {"request", "release", "offering", "version", "until", "reason"},
-		"Override": {"request", "release", "offering", "version", "skip", "until", "reason"},
+	decisions = map[decision.Kind][]string{
+		decision.Approval: {"request", "release", "offering", "version", "plan", "deletions", "adoption", "platform", "takeover", "state", "items"},
+		decision.Hold:     {"request", "offering", "team", "cluster", "from", "until", "reason"},
+		decision.Pin:      {"request", "release", "offering", "version", "until", "reason"},
+		decision.Override: {"request", "release", "offering", "version", "skip", "until", "reason"},
 	}
 )
 
@@ -69,10 +70,10 @@ func decodeDecision(d *document, environment, name string, data []byte) *Decisio
 	c := &Decision{Name: name, File: d.path, Environment: environment}
 	if d.object != nil { // else it may be of any size
 		c.Digest = Digest(string(data))
-		c.Kind = d.object.Text("kind")
+		c.Kind = decision.Kind(d.object.Text("kind"))
 		if _, known := decisions[c.Kind]; !known {
-			d.checkHeader("Approval", "Hold", "Pin", "Override")
-		} else if o, ok := read[decisionSpec](d, c.Kind, name); ok {
+			d.checkHeader(decisionKinds()...)
+		} else if o, ok := read[decisionSpec](d, string(c.Kind), name); ok {
 			c.fill(d, o.Spec)
 			c.check(d)
 		}
@@ -98,7 +99,7 @@ func (c *Decision) check(d *document) {
 			d.problem("spec."+f, "value", "means nothing in kind %s; there is %s", c.Kind, wording.List(allowed))
 		}
 	}
-	if c.Kind == "Approval" {
+	if c.Kind == decision.Approval {
 		c.checkApproval(d, "spec")
 		for i, item := range c.Items {
 			item.checkApproval(d, fieldpath.Index("spec.items", i))
@@ -117,6 +118,14 @@ func (c *Decision) check(d *document) {
 			d.problem(fieldpath.Index("spec.skip", i), "value", "must be one of %s, not %q%s", wording.List(gates), wording.Shorten(s), wording.Suggest(s, gates))
 		}
 	}
+}
+
+// decisionKinds lists the kinds of decisions as files name them.
+func decisionKinds() (names []string) {
+	for _, kind := range decision.Kinds() {
+		names = append(names, string(kind))
+	}
+	return names
 }
 
 // decisionFields lists the fields that a decision of some kind may have, sorted.
@@ -194,7 +203,7 @@ func (c *Decision) checkApproval(d *document, at string) {
 
 // checkSubject checks that a Pin and an Override name their subject; a Hold that names nothing holds the environment.
 func (c *Decision) checkSubject(d *document) {
-	if c.Kind == "Hold" {
+	if c.Kind == decision.Hold {
 		var named []string
 		for _, f := range []string{"request", "offering", "team", "cluster"} {
 			if d.object.Has("spec." + f) {
@@ -217,7 +226,7 @@ func (c *Decision) checkSubject(d *document) {
 // Adoptions lists the digests of adoptions that people approved for an environment, sorted.
 func (p *Platform) Adoptions(environment string) (digests []string) {
 	for _, d := range p.Decisions {
-		if d.Environment == environment && d.Kind == "Approval" && !d.Broken && d.Adoption != "" {
+		if d.Environment == environment && d.Kind == decision.Approval && !d.Broken && d.Adoption != "" {
 			digests = append(digests, d.Adoption)
 		}
 	}

@@ -3,6 +3,7 @@ package platform
 import (
 	"strings"
 
+	"transom.dev/render/decision"
 	"transom.dev/render/wording"
 )
 
@@ -10,7 +11,7 @@ import (
 // that a request cannot have as it is written.
 func (p *Platform) IdlePins() (problems []Problem) {
 	for _, c := range p.Decisions {
-		if c.Kind == "Pin" && c.Version != "" && !c.Broken {
+		if c.Kind == decision.Pin && c.Version != "" && !c.Broken {
 			d := reopen(p.tree.decisions[c.File])
 			idlePin(p, d, c)
 			problems = append(problems, d.problems...)

@@ -5,22 +5,23 @@ import (
 	"reflect"
 	"slices"
 
+	"transom.dev/render/decision"
 	"transom.dev/render/strictyaml"
 )
 
 // objects holds the type that each kind of a platform repository is decoded into.
 var objects = map[string]reflect.Type{
-	"Offering":     reflect.TypeFor[object[offeringSpec]](),
-	"Version":      reflect.TypeFor[object[versionSpec]](),
-	"Request":      reflect.TypeFor[object[RequestSpec]](),
-	"Environment":  reflect.TypeFor[object[environmentSpec]](),
-	"Cluster":      reflect.TypeFor[object[clusterSpec]](),
-	"Notification": reflect.TypeFor[object[notificationSpec]](),
-	"Policy":       reflect.TypeFor[object[policySpec]](),
-	"Approval":     reflect.TypeFor[object[decisionSpec]](),
-	"Hold":         reflect.TypeFor[object[decisionSpec]](),
-	"Pin":          reflect.TypeFor[object[decisionSpec]](),
-	"Override":     reflect.TypeFor[object[decisionSpec]](),
+	"Offering":                reflect.TypeFor[object[offeringSpec]](),
+	"Version":                 reflect.TypeFor[object[versionSpec]](),
+	"Request":                 reflect.TypeFor[object[RequestSpec]](),
+	"Environment":             reflect.TypeFor[object[environmentSpec]](),
+	"Cluster":                 reflect.TypeFor[object[clusterSpec]](),
+	"Notification":            reflect.TypeFor[object[notificationSpec]](),
+	"Policy":                  reflect.TypeFor[object[policySpec]](),
+	string(decision.Approval): reflect.TypeFor[object[decisionSpec]](),
+	string(decision.Hold):     reflect.TypeFor[object[decisionSpec]](),
+	string(decision.Pin):      reflect.TypeFor[object[decisionSpec]](),
+	string(decision.Override): reflect.TypeFor[object[decisionSpec]](),
 }
 
 // Kinds lists the kinds that people write, sorted.
@@ -37,7 +38,7 @@ func JSONSchema(kind string) map[string]any {
 	properties := out["properties"].(map[string]any)
 	properties["apiVersion"] = map[string]any{"type": "string", "enum": []any{APIVersion}}
 	properties["kind"] = map[string]any{"type": "string", "enum": []any{kind}}
-	if fields, isDecision := decisions[kind]; isDecision {
+	if fields, isDecision := decisions[decision.Kind(kind)]; isDecision {
 		spec := properties["spec"].(map[string]any)["properties"].(map[string]any)
 		maps.DeleteFunc(spec, func(name string, _ any) bool { return !slices.Contains(fields, name) })
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/robfig/cron/v3"
 	"k8s.io/apimachinery/pkg/labels"
 
+	"transom.dev/render/decision"
 	"transom.dev/render/expression"
 	"transom.dev/render/inquiry"
 	"transom.dev/render/schema"
@@ -339,7 +340,7 @@ type rule struct {
 
 // Decision is a person's file below decisions/<environment>/: an Approval, Hold, Pin or Override.
 type Decision struct {
-	Kind        string
+	Kind        decision.Kind
 	Name        string
 	File        string
 	Environment string

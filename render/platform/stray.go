@@ -50,6 +50,9 @@ func (s stray) place() string {
 		}
 		return unknown
 	}
+	if slices.Contains(decisionKinds(), s.kind) {
+		return path.Join("decisions", within("decisions", "<environment>"), s.name+".yaml")
+	}
 	switch s.kind {
 	case "Request":
 		return path.Join("requests", within("requests", "<team>"), s.name+".yaml")
@@ -71,8 +74,6 @@ func (s stray) place() string {
 			}
 		}
 		return path.Join("offerings", s.name, number, "version.yaml")
-	case "Approval", "Hold", "Pin", "Override":
-		return path.Join("decisions", within("decisions", "<environment>"), s.name+".yaml")
 	}
 	return ""
 }

@@ -4,12 +4,13 @@ import (
 	"time"
 
 	"transom.dev/reconciler/status"
+	"transom.dev/render/decision"
 	"transom.dev/render/platform"
 )
 
 // Decision is a person's file: an Approval, a Hold, a Pin or an Override.
 type Decision struct {
-	Kind        string               `json:"kind"`
+	Kind        decision.Kind        `json:"kind"`
 	Name        string               `json:"name"`
 	File        string               `json:"file"`
 	Environment string               `json:"environment,omitempty"`

@@ -8,6 +8,12 @@ import (
 	"transom.dev/render/builtin"
 )
 
+// Replicas say which objects have no spec.replicas, because others fill it.
+type Replicas struct {
+	Unscaled     map[string]bool // kinds, as GROUP/KIND, beside the objects that a Scaler of the render names
+	KeepReplicas bool            // all objects have theirs, as before the third renderer
+}
+
 // A scaling is a view of the fields that decide whether the replicas of an object are left to others. Names are whole.
 type scaling struct {
 	group, kind, namespace, name string
@@ -43,13 +49,13 @@ func (s *scaling) rewrite(by func(text string) string, scaling bool) {
 
 // scaled says who scales each object whose replicas the render leaves to others: the place of a Scaler of the render, or -1
 // for the version itself. The views' texts are taken as read returns them.
-func (w *Wrapper) scaled(views []*view, read func(string) string) map[int]int {
+func (r Replicas) scaled(views []*view, read func(string) string) map[int]int {
 	scaled := map[int]int{}
 	for n, v := range views {
 		if !v.scaling.replicas {
 			continue
 		}
-		if w.Unscaled[v.id()] {
+		if r.Unscaled[v.id()] {
 			scaled[n] = -1
 		}
 		for by, other := range views {
@@ -95,9 +101,9 @@ type Scaled struct {
 	By     string // KIND NAME of the object that scales it; empty: the version leaves its replicas to others
 }
 
-// Scaled finds the built objects whose replicas the wrapper leaves to others: those that have none any more.
-func (w *Wrapper) Scaled(objects []*yaml.Node) (all []Scaled) {
-	if w.KeepReplicas {
+// Scaled finds the built objects whose replicas are left to others: those that have none any more.
+func (r Replicas) Scaled(objects []*yaml.Node) (all []Scaled) {
+	if r.KeepReplicas {
 		return nil
 	}
 	views := make([]*view, len(objects))
@@ -108,7 +114,7 @@ func (w *Wrapper) Scaled(objects []*yaml.Node) (all []Scaled) {
 		views[n].scaling = scalingOf(object, views[n])
 		views[n].scaling.replicas = !views[n].scaling.replicas
 	}
-	for n, by := range w.scaled(views, asIs) {
+	for n, by := range r.scaled(views, asIs) {
 		s := Scaled{Object: n}
 		if by >= 0 {
 			s.By = views[by].kind + " " + views[by].scaling.name

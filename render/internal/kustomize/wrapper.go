@@ -50,10 +50,7 @@ type Wrapper struct {
 	Rule Rule
 	Kept map[string]Style
 
-	// Unscaled are the kinds, as GROUP/KIND, whose spec.replicas is left out because others fill it. An object that a Scaler of
-	// the render names has none either. KeepReplicas says that all objects have theirs, as before the third renderer.
-	Unscaled     map[string]bool
-	KeepReplicas bool
+	Replicas
 
 	Run Runner // of Kustomize; nil: in this process
 }

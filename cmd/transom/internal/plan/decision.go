@@ -7,16 +7,17 @@ import (
 	"strings"
 
 	"transom.dev/reconciler"
+	"transom.dev/render/decision"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
 
 // A Decision is a file of decisions/ that a merge adds, changes or removes, with its effects.
 type Decision struct {
-	File        string `json:"file"`
-	Kind        string `json:"kind"`
-	Environment string `json:"environment"`
-	Change      string `json:"change"` // added, changed or removed
+	File        string        `json:"file"`
+	Kind        decision.Kind `json:"kind"`
+	Environment string        `json:"environment"`
+	Change      string        `json:"change"` // added, changed or removed
 
 	Enters []platform.RequestKey `json:"enters,omitempty"` // that change at once, because of it
 	Later  []platform.RequestKey `json:"later,omitempty"`  // that change because of it once their releases upstream are healthy
@@ -124,13 +125,13 @@ func holds(f, otherwise *reconciler.Foreseen, k platform.RequestKey, d *platform
 			return true
 		}
 	}
-	return d.Kind == "Pin" && s.Owes(d.File) && otherwise != nil &&
+	return d.Kind == decision.Pin && s.Owes(d.File) && otherwise != nil &&
 		sameBytes(f.Before.Releases[k], f.Last.Releases[k]) && !sameBytes(otherwise.Last.Releases[k], f.Last.Releases[k])
 }
 
 // pinnedTo names the release that a Pin takes requests to.
 func pinnedTo(f *reconciler.Foreseen, told Decision, d *platform.Decision) string {
-	if d.Kind != "Pin" || len(told.Enters) == 0 {
+	if d.Kind != decision.Pin || len(told.Enters) == 0 {
 		return ""
 	}
 	r := f.Soon[told.Enters[0]]
@@ -163,7 +164,7 @@ func (d Decision) line() string {
 		does = append(does, "changes nothing now")
 	}
 	add(d.Debts, "shows as debt of %s until it is removed")
-	kind := strings.ToLower(d.Kind)
+	kind := strings.ToLower(string(d.Kind))
 	if d.Change != "added" {
 		kind += ", " + d.Change
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"transom.dev/cmd/transom/internal/workspace"
+	"transom.dev/render/decision"
 	"transom.dev/render/platform"
 )
 
@@ -16,14 +17,15 @@ func Files(p *platform.Platform) map[string]map[string]any {
 		all[strings.ToLower(kind)+".json"] = platform.JSONSchema(kind)
 	}
 	request := all["request.json"]
-	decision := map[string]any{
+	kinds := slices.Sorted(slices.Values(decision.Kinds()))
+	one := map[string]any{
 		"$schema": request["$schema"], "title": "Decision", "type": "object", "required": []any{"kind"},
-		"properties": map[string]any{"kind": map[string]any{"enum": []any{"Approval", "Hold", "Override", "Pin"}}},
+		"properties": map[string]any{"kind": map[string]any{"enum": values(kinds)}},
 	}
-	for _, kind := range []string{"Approval", "Hold", "Override", "Pin"} {
-		alternative(decision, map[string]any{"kind": map[string]any{"enum": []any{kind}}}, strings.ToLower(kind)+".json")
+	for _, kind := range kinds {
+		alternative(one, map[string]any{"kind": map[string]any{"enum": []any{string(kind)}}}, strings.ToLower(string(kind))+".json")
 	}
-	all["decision.json"] = decision
+	all["decision.json"] = one
 	knowing(request, p)
 	for _, name := range slices.Sorted(maps.Keys(p.Offerings)) {
 		file := "request-" + name + ".json"
@@ -58,10 +60,10 @@ func knowing(schema map[string]any, p *platform.Platform) {
 	}
 }
 
-func values(names []string) []any {
+func values[S ~string](names []S) []any {
 	all := make([]any, len(names))
 	for i, name := range names {
-		all[i] = name
+		all[i] = string(name)
 	}
 	return all
 }

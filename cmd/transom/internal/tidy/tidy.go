@@ -13,15 +13,16 @@ import (
 
 	"transom.dev/cmd/transom/internal/states"
 	"transom.dev/render"
+	"transom.dev/render/decision"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
 
 // A Leftover is the file of decisions that decide nothing any more.
 type Leftover struct {
-	File   string `json:"file"`
-	Kind   string `json:"kind"`
-	Reason string `json:"reason"`
+	File   string        `json:"file"`
+	Kind   decision.Kind `json:"kind"`
+	Reason string        `json:"reason"`
 }
 
 // Leftovers lists the files of a platform that may go, sorted: Approvals that all Release files record as used, and decisions that have
@@ -55,7 +56,7 @@ func leftover(p *platform.Platform, running states.States, d *platform.Decision,
 		return ""
 	case !d.Until.IsZero() && d.Until.Before(now):
 		return "ended at " + d.Until.UTC().Format(time.RFC3339)
-	case d.Kind != "Approval", base == nil:
+	case d.Kind != decision.Approval, base == nil:
 		return ""
 	case d.Release != "" && d.Request != nil:
 		return ofRelease(base.Releases[*d.Request], d, mayCome(p, running, d))

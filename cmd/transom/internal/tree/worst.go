@@ -112,7 +112,7 @@ func hasProblem(in status.Instance) bool {
 
 // decision tells of a Hold, a Pin or an Override that is in force.
 func (t *Printer) decision(d status.Decision) string {
-	text := fmt.Sprintf("%s of %s", t.Paint.Yellow(strings.ToLower(d.Kind)), d.About)
+	text := fmt.Sprintf("%s of %s", t.Paint.Yellow(strings.ToLower(string(d.Kind))), d.About)
 	if d.Reason != "" {
 		text += ": " + d.Reason
 	}

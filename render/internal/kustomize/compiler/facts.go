@@ -20,34 +20,16 @@ type facts struct {
 	trees   []kustomize.Tree
 	visited map[string]bool
 
-	sources    [][]string      // paths in the inputs that replacements read
-	writes     []writePath     // fields that replacements write
-	filters    []filterPath    // lists in which a replacement finds elements by a field
-	sequences  map[string]bool // lists that a strategic merge patch merges, by field path
+	replacing
+	patching
+
 	constants  map[string]bool // every scalar in the files
 	namespaces map[string]bool // those below a key "namespace"
 	names      map[string]bool // of objects
 	images     []*regexp.Regexp
-	delimiters string // characters
-
-	affixed     bool // a kustomization gives names a prefix or suffix
-	generated   bool // a kustomization generates ConfigMaps
-	jsonPatches bool // a patch writes its object anew, by way of JSON
-	selectors   bool // something selects by labels or annotations
-	metadata    bool // a replacement writes into metadata
-}
-
-// A writePath is where a replacement writes: keys only, no indices.
-type writePath struct {
-	field  string
-	source string // a field of the inputs
-	copied bool   // it comes from another object
-}
-
-// A filterPath is a list whose elements a replacement tells apart by a field.
-type filterPath struct {
-	list, field string
-	value       *regexp.Regexp
+	affixed    bool // a kustomization gives names a prefix or suffix
+	generated  bool // a kustomization generates ConfigMaps
+	selectors  bool // something selects by labels or annotations
 }
 
 // errConstruct says which construct stands in the way of compiling.
@@ -61,7 +43,7 @@ func unproven(format string, args ...any) error { return errConstruct(fmt.Sprint
 func gather(w kustomize.Wrapper) (*facts, error) {
 	f := &facts{
 		trees: w.Trees, visited: map[string]bool{},
-		sequences: map[string]bool{}, constants: map[string]bool{}, namespaces: map[string]bool{"default": true},
+		patching: patching{sequences: map[string]bool{}}, constants: map[string]bool{}, namespaces: map[string]bool{"default": true},
 		names: map[string]bool{kustomize.InputsName: true},
 	}
 	for _, dir := range w.Components {

@@ -12,6 +12,12 @@ import (
 	"transom.dev/render/internal/kustomize"
 )
 
+// patching are the facts about patches.
+type patching struct {
+	sequences   map[string]bool // lists that a strategic merge patch merges, by field path
+	jsonPatches bool            // a patch writes its object anew, by way of JSON
+}
+
 // patch records the fields that a patch compares.
 func (f *facts) patch(dir string, p types.Patch) error {
 	content := []byte(p.Patch)

@@ -11,6 +11,28 @@ import (
 	"transom.dev/render/internal/kustomize"
 )
 
+// replacing are the facts about replacements.
+type replacing struct {
+	sources    [][]string   // paths in the inputs that are read
+	writes     []writePath  // fields that are written
+	filters    []filterPath // lists in which elements are found by a field
+	delimiters string       // characters
+	metadata   bool         // one writes into metadata
+}
+
+// A writePath is where a replacement writes: keys only, no indices.
+type writePath struct {
+	field  string
+	source string // a field of the inputs
+	copied bool   // it comes from another object
+}
+
+// A filterPath is a list whose elements a replacement tells apart by a field.
+type filterPath struct {
+	list, field string
+	value       *regexp.Regexp
+}
+
 // replacement records the fields that a replacement reads, writes and compares.
 func (f *facts) replacement(file string, r types.Replacement) error {
 	source, err := f.source(file, r.Source)
