@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -40,7 +41,7 @@ daemon. They are shown where the environment's file says spec.logs: true, to dev
 	return cmd
 }
 
-// printHappenings prints a line for each Event.
+// printHappenings prints a line for each Event, whose message may be the output of a program in many lines.
 func printHappenings(w io.Writer, all []api.Happening) {
 	if len(all) == 0 {
 		fmt.Fprintln(w, "no events: a cluster keeps them for an hour")
@@ -52,7 +53,7 @@ func printHappenings(w io.Writer, all []api.Happening) {
 		if h.Count > 1 {
 			times = fmt.Sprintf(" (%d times)", h.Count)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s%s\n", h.At.UTC().Format(time.DateTime), h.Type, h.Reason, h.Object, h.Message, times)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s%s\n", h.At.UTC().Format(time.DateTime), h.Type, h.Reason, h.Object, strings.Join(strings.Fields(h.Message), " "), times)
 	}
 	_ = table.Flush() // fails where w does, and then nobody reads
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/Masterminds/semver/v3"
 	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"transom.dev/cmd/transom/internal/schema"
 	"transom.dev/cmd/transom/internal/workspace"
@@ -56,6 +57,9 @@ server adds, so that a request with "adopt: true" can take over those that run.`
 		Args: takes(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := args[0]
+			if len(validation.IsDNS1035Label(name)) > 0 { // a path would lead elsewhere
+				return misuse("the offering %q: it must be a DNS label: small letters, digits and dashes, a letter first and no dash last", name)
+			}
 			s := &scaffold{Next: fmt.Sprintf("next: edit offerings/%s/0.1.0, then \"transom check\"; \"transom catalog %s\" shows what requests see", name, name)}
 			s.add(path.Join("offerings", name, "offering.yaml"), offeringFile(name, o.title, o.desc, o.owner))
 			var err error

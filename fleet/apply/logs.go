@@ -3,6 +3,7 @@ package apply
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -124,7 +125,22 @@ func (c *showing) OpenLog(ctx context.Context, l Log) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the log of %s/%s: %w", l.Pod, l.Container, plain(err))
 	}
-	return log, nil
+	return &boundedLog{log, most}, nil
+}
+
+// boundedLog is a log that says where it is longer than it may be: the API server ends it there as if that were its end.
+type boundedLog struct {
+	io.ReadCloser
+	left int64 // bytes
+}
+
+// Read is part of io.Reader.
+func (b *boundedLog) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if b.left -= int64(n); b.left <= 0 && errors.Is(err, io.EOF) {
+		err = fmt.Errorf("cut after %d MiB: ask for fewer lines", mostLog>>20)
+	}
+	return n, err
 }
 
 // Happenings lists the Events about objects of an instance, their ReplicaSets and pods, the latest first.

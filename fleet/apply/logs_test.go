@@ -2,6 +2,7 @@ package apply_test
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"net"
@@ -43,6 +44,11 @@ func TestLogsAndEventsOfAnInstanceAreItsOwn(t *testing.T) {
 	r.pass(in)
 	ended := make(chan struct{})
 	node := r.kubelet(func(w http.ResponseWriter, q *http.Request) {
+		if most := q.URL.Query().Get("limitBytes"); q.URL.Query().Get("tailLines") == "10000" { // as a kubelet ends a long log
+			n, _ := strconv.Atoi(most)
+			_, _ = w.Write(bytes.Repeat([]byte("x"), n))
+			return
+		}
 		fmt.Fprintf(w, "%s tail %s\n", q.URL.Path, q.URL.Query().Get("tailLines"))
 		if q.URL.Query().Get("follow") != "" {
 			_ = http.NewResponseController(w).Flush()
@@ -70,6 +76,13 @@ func TestLogsAndEventsOfAnInstanceAreItsOwn(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, log.Close())
 	require.Equal(t, "/containerLogs/"+r.team+"/web-1/app tail 7\n", string(content))
+
+	log, err = r.OpenLog(t.Context(), apply.Log{Namespace: r.team, Pod: "web-1", Container: "app", Tail: 10_000})
+	require.NoError(t, err)
+	content, err = io.ReadAll(log)
+	require.ErrorContains(t, err, "cut after 4 MiB: ask for fewer lines", "its latest lines are missing")
+	require.Len(t, content, 4<<20)
+	require.NoError(t, log.Close())
 
 	log, err = r.OpenLog(t.Context(), apply.Log{Namespace: r.team, Pod: "web-1", Container: "app", Tail: 1, Follow: true})
 	require.NoError(t, err)

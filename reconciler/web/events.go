@@ -83,7 +83,11 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request, selected selecti
 			at = writeEvents(&text, selected, at, s.Board.History())
 		}
 		text.WriteString("event: status\ndata: {}\n\n")
-		if !send(w, flush, text.String()) || !wait(ctx, w, flush, changed, func() bool { return s.admitted(r) }) {
+		admitted := func() bool {
+			_, may := s.admitted(r, access.Viewer)
+			return may
+		}
+		if !send(w, flush, text.String()) || !wait(ctx, w, flush, changed, admitted) {
 			return nil
 		}
 	}
@@ -96,11 +100,15 @@ func send(w http.ResponseWriter, flush *http.ResponseController, text string) bo
 	return err == nil && flush.Flush() == nil
 }
 
-// admitted says whether who asked would be let in again. Where that cannot be known now, the stream goes on.
-func (s *server) admitted(r *http.Request) bool {
-	_, err := s.Access.Admit(r, access.Viewer)
+// admitted says whether who asked would be let in again, with a role, and who that is. Where that cannot be known now, the stream goes
+// on: nobody is given then.
+func (s *server) admitted(r *http.Request, need access.Role) (who *access.Identity, may bool) {
+	found, err := s.Access.Admit(r, need)
+	if err == nil {
+		return &found, true
+	}
 	code := statusOf(err)
-	return err == nil || code != http.StatusUnauthorized && code != http.StatusForbidden
+	return nil, code != http.StatusUnauthorized && code != http.StatusForbidden
 }
 
 // wait returns true after the next burst of changes, and false once ctx is done, the client is gone or is not admitted any more.

@@ -50,12 +50,13 @@ type (
 		Pod       string `query:"pod" doc:"Only this pod."`
 		Container string `query:"container" doc:"Only this container; those that prepare a pod have to be named."`
 		Tail      int    `query:"tail" minimum:"1" maximum:"10000" doc:"So many of the latest lines of each container; 200 where it is left out."`
-		Follow    bool   `query:"follow" doc:"Also the lines to come, for up to a quarter of an hour."`
+		Follow    bool   `query:"follow" doc:"Also the lines to come, for up to a quarter of an hour; an empty line now and then keeps the connection."`
 		Previous  bool   `query:"previous" doc:"The log before the last restart."`
 	}
 )
 
-// places answers about placements as the clusters have them now.
+// places answers about placements as the clusters have them now. So many questions are open at once: their requests to a cluster
+// are made beside those that apply.
 type places struct {
 	*server
 	open *streams
@@ -63,7 +64,7 @@ type places struct {
 
 // shown are the operations about pods.
 func shown(s *server) []operation {
-	p := &places{s, &streams{noun: "logs", most: 64, mostClient: 8, clients: map[string]int{}}}
+	p := &places{s, &streams{noun: "looks at pods", most: 64, mostClient: 8, clients: map[string]int{}}}
 	const route = "/api/v1/instances/{environment}/{team}/{request}"
 	return []operation{
 		asking(route+"/pods", "The pods of a placement, where its environment says logs: true", func(r *http.Request, at placePath) ([]api.Pod, error) {
@@ -94,6 +95,11 @@ func look[T any](p *places, r *http.Request, path placePath, ask func(context.Co
 	if err != nil {
 		return nil, err
 	}
+	leave, err := p.open.enter(r)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	ctx, cancel := context.WithTimeout(r.Context(), logTime)
 	defer cancel()
 	all, err := ask(ctx, at)
@@ -129,6 +135,8 @@ func (p *places) find(ctx context.Context, path placePath) (at api.Place, err er
 		}
 	}
 	switch {
+	case len(names) == 0:
+		return at, refuse(http.StatusNotFound, "%s is on no cluster of environment %s yet", path.key(), wording.Shorten(path.Environment))
 	case path.Cluster == "" && len(names) > 1:
 		return at, refuse(http.StatusBadRequest, "%s runs on several clusters: say cluster=, one of %s", path.key(), listWords(names, "and"))
 	case at.Cluster == "":
@@ -139,9 +147,14 @@ func (p *places) find(ctx context.Context, path placePath) (at api.Place, err er
 
 // mayLook refuses whoever is no developer of the team, and an environment whose file does not say that logs are shown.
 func mayLook(who access.Identity, offers *platform.Platform, path placePath) error {
-	if who.Role < access.Operator && !slices.Contains(who.Teams, path.Team) {
+	if !who.In(path.Team) {
 		return refuse(http.StatusForbidden, "%s, and logs of %s are for its developers", who, wording.Shorten(path.Team))
 	}
+	return isShown(offers, path)
+}
+
+// isShown refuses an environment whose file does not say that logs are shown.
+func isShown(offers *platform.Platform, path placePath) error {
 	if offers == nil || offers.Environments[path.Environment] == nil {
 		return refuse(http.StatusNotFound, "there is no environment %s", wording.Shorten(path.Environment))
 	}
@@ -181,21 +194,67 @@ func (p *places) logs(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	copier := &copier{w: w, flush: http.NewResponseController(w), left: mostLogBytes}
+	if !copier.put("") { // a log without news has an answer, too
+		return nil
+	}
+	during, end := context.WithCancel(ctx)
+	var guarding sync.WaitGroup
+	guarding.Go(func() {
+		defer end()
+		p.guard(during, r, asked.placePath, copier)
+	})
+	p.copyAll(during, at, logs, asked.Follow, copier)
+	end()
+	guarding.Wait()
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		copier.end(fmt.Sprintf("ended after %s: ask again, for fewer lines or for one pod", most))
+	}
+	return nil
+}
+
+// copyAll copies logs until they end: one after the other, or all at once where they are followed.
+func (p *places) copyAll(ctx context.Context, at api.Place, logs []api.Log, follow bool, c *copier) {
 	group, ctx := errgroup.WithContext(ctx)
-	if !asked.Follow {
-		group.SetLimit(1) // one after the other
+	if !follow {
+		group.SetLimit(1)
 	}
 	for _, l := range logs {
 		group.Go(func() error {
-			err := p.Runtime.ReadLog(ctx, at, l, func(from io.Reader) error { return copier.copy(l, from) })
+			err := p.Runtime.ReadLog(ctx, at, l, func(from io.Reader) error { return c.copy(l, from) })
 			if err != nil && ctx.Err() == nil && !errors.Is(err, errGone) {
-				return copier.write(api.Line{Pod: l.Pod, Container: l.Container, Error: wording.Clean(err.Error())})
+				return c.write(api.Line{Pod: l.Pod, Container: l.Container, Error: wording.Clean(err.Error())})
 			}
 			return err
 		})
 	}
 	_ = group.Wait() // each log told its own error
-	return nil
+}
+
+// guard returns once whoever reads logs may not read them any more: their token was taken back, or logs of the environment are not
+// shown any more. A log without news has empty lines meanwhile: common proxies would close the connection.
+func (p *places) guard(ctx context.Context, r *http.Request, path placePath, c *copier) {
+	alive, again := time.NewTicker(keepAlive), time.NewTicker(admitEvery)
+	defer alive.Stop()
+	defer again.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-again.C:
+			if who, may := p.admitted(r, access.Developer); !may || who != nil && !who.In(path.Team) {
+				c.end("ended: whoever asked may not read these logs any more")
+				return
+			}
+		case <-alive.C:
+			if err := isShown(p.Board.Status().Platform.Offers(), path); err != nil {
+				c.end("ended: " + err.Error())
+				return
+			}
+			if !c.put("\n") {
+				return
+			}
+		}
+	}
 }
 
 // choose picks the logs that are asked for.
@@ -260,6 +319,21 @@ func (c *copier) copy(l api.Log, from io.Reader) error {
 			return err
 		}
 	}
+}
+
+// put sends a text beside the lines, and says whether the client takes it.
+func (c *copier) put(text string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return send(c.w, c.flush, text)
+}
+
+// end writes why the answer ends, as its last line.
+func (c *copier) end(why string) {
+	_ = c.write(api.Line{Error: why}) // a client that went away needs no reason
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.left = 0
 }
 
 func (c *copier) write(line api.Line) error {

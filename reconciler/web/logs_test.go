@@ -5,8 +5,12 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -99,6 +103,110 @@ func TestLogsAreBoundedAndHarmless(t *testing.T) {
 	code, body = ask(pods{}, "")
 	require.Equal(t, http.StatusNotFound, code)
 	require.Contains(t, body, "store/shop has no pods on east")
+}
+
+// idle are pods that print nothing, and whose cluster answers nothing else either.
+type idle struct{ pods }
+
+func (idle) Happenings(ctx context.Context, _ resource.Place) ([]resource.Happening, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func (idle) ReadLog(ctx context.Context, _ resource.Place, _ resource.Log, _ func(io.Reader) error) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// A reading is an answer under way.
+type reading struct {
+	*httptest.ResponseRecorder
+	ended chan struct{}
+}
+
+// read asks for a path with a token.
+func read(t *testing.T, h http.Handler, path, token string) reading {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost"+path, http.NoBody)
+	r.Header.Set("Authorization", "Bearer "+token)
+	answer := reading{httptest.NewRecorder(), make(chan struct{})}
+	go func() {
+		defer close(answer.ended)
+		h.ServeHTTP(answer, r)
+	}()
+	synctest.Wait()
+	return answer
+}
+
+// TestALogThatIsFollowedHasAnAnswerAtOnceAndSaysWhyItEnds: a standby or a proxy closes a connection without one.
+func TestALogThatIsFollowedHasAnAnswerAtOnceAndSaysWhyItEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all, o, began := newTeam(t, ""), busy(t), time.Now()
+		o.Access, o.Runtime = all.guard(t), idle{pods{"shop-web-1": ""}}
+		h := web.Handler(o)
+		once := read(t, h, shopLogs, all.tokens[access.Developer])
+		follows := read(t, h, shopLogs+"?follow=true", all.tokens[access.Developer])
+		require.True(t, follows.Flushed)
+		require.Equal(t, http.StatusOK, follows.Code)
+		<-once.ended
+		require.Equal(t, 30*time.Second, time.Since(began))
+		require.Contains(t, once.Body.String(), "ended after 30s: ask again")
+		<-follows.ended
+		require.Equal(t, 15*time.Minute, time.Since(began))
+		require.Greater(t, strings.Count(follows.Body.String(), "\n"), 40, "an empty line every twenty seconds")
+		require.Contains(t, follows.Body.String(), "ended after 15m0s: ask again")
+	})
+}
+
+// TestALogEndsSoonAfterItMayNotBeReadAnyMore: the token is taken back, or the environment shows no logs from now on.
+func TestALogEndsSoonAfterItMayNotBeReadAnyMore(t *testing.T) {
+	for why, taken := range map[string]func(*testing.T, team, *access.Guard, web.Board){
+		"whoever asked may not read these logs any more": func(t *testing.T, all team, g *access.Guard, _ web.Board) {
+			content, err := os.ReadFile(all.file)
+			require.NoError(t, err)
+			require.NoError(t, os.WriteFile(all.file, []byte(strings.Replace(string(content), "team: store", "team: search", 1)), 0o600))
+			changed, err := g.Refresh()
+			require.NoError(t, err)
+			require.True(t, changed)
+		},
+		"environment prod does not show logs": func(_ *testing.T, _ team, _ *access.Guard, b web.Board) {
+			b.Status().Platform.Offers().Environments["prod"].Logs = false
+		},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			all, o, began := newTeam(t, ""), busy(t), time.Now()
+			guard := all.guard(t)
+			o.Access, o.Runtime = guard, idle{pods{"shop-web-1": ""}}
+			h := web.Handler(o)
+			developers := read(t, h, shopLogs+"?follow=true", all.tokens[access.Developer])
+			taken(t, all, guard, o.Board)
+			<-developers.ended
+			require.LessOrEqual(t, time.Since(began), 20*time.Second)
+			require.Contains(t, developers.Body.String(), `"error":"ended: `+why)
+		})
+	}
+}
+
+// TestQuestionsAboutPodsAreBounded: whoever asks again and again before a cluster answered is refused.
+func TestQuestionsAboutPodsAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all, o := newTeam(t, ""), busy(t)
+		o.Access, o.Runtime = all.guard(t), idle{pods{"shop-web-1": ""}}
+		h := web.Handler(o)
+		for range 4 {
+			read(t, h, shopEvents, all.tokens[access.Developer])
+			read(t, h, shopLogs, all.tokens[access.Developer])
+		}
+		for _, path := range []string{shopEvents, shopLogs} {
+			refused := read(t, h, path, all.tokens[access.Developer])
+			<-refused.ended
+			require.Equal(t, http.StatusTooManyRequests, refused.Code)
+			require.Contains(t, refused.Body.String(), "8 looks at pods are open to you")
+		}
+		others := read(t, h, shopLogs, all.tokens[access.Operator])
+		require.Equal(t, http.StatusOK, others.Code)
+		<-others.ended
+	})
 }
 
 var _ web.Runtime = pods{}

@@ -97,3 +97,15 @@ func TestListsAreNarrowedByTheirFilters(t *testing.T) {
 	}
 	require.Contains(t, fmt.Sprint(getJSON[map[string]any](t, s, "/api/v1/offerings/web/versions/1")["parameters"]), "image")
 }
+
+// TestProblemsOfOneLineAreEachListed, though two fields have the same mistake.
+func TestProblemsOfOneLineAreEachListed(t *testing.T) {
+	wrong := func(column int, field string) platform.Problem {
+		return platform.Problem{File: "requests/store/shop.yaml", Line: 3, Column: column, Field: field, Message: "must be text"}
+	}
+	b := status.NewBoard(clock())
+	b.Loaded("https://git.example.com/platform.git", &platform.Platform{Commit: "c1", Problems: []platform.Problem{wrong(9, "spec.b"), wrong(4, "spec.a")}})
+	listed := getJSON[struct{ Items []struct{ Field string } }](t, serve(t, web.Options{Board: b}), "/api/v1/problems")
+	require.Len(t, listed.Items, 2)
+	require.Equal(t, "spec.a", listed.Items[0].Field)
+}

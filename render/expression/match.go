@@ -42,6 +42,14 @@ func (p patterns) of(text string) *counted {
 	return c
 }
 
+// steps are those of a pattern, which is not compiled for them.
+func (p patterns) steps(text string) int64 {
+	if known := p[text]; known != nil {
+		return known.steps
+	}
+	return pattern.Steps(text)
+}
+
 // bound is a decorator that bounds calls which match a pattern.
 func (p patterns) bound(i interpreter.InterpretableV2) (interpreter.InterpretableV2, error) {
 	call, is := i.(interpreter.InterpretableCall)
@@ -141,7 +149,7 @@ func (c *costs) CallCost(name, overload string, args []ref.Val, result ref.Val) 
 	function, matches := strings.CutPrefix(name, boundedName)
 	if matches && !types.IsError(result) {
 		text, written := args[0].(types.String), args[1].(types.String)
-		if steps := c.known.of(string(written)).steps; steps > int64(len(written)) {
+		if steps := c.known.steps(string(written)); steps > int64(len(written)) {
 			cost := uint64(len(text)+1)*uint64(steps)/stepsPerCost + 1
 			return &cost
 		}

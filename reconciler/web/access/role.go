@@ -55,7 +55,9 @@ func (i Identity) String() string {
 }
 
 // In says whether somebody may do a developer's work for a team: as a developer of it, or as an operator.
-func (i Identity) In(team string) bool { return i.Role != Developer || slices.Contains(i.Teams, team) }
+func (i Identity) In(team string) bool {
+	return i.Role == Operator || i.Role == Developer && slices.Contains(i.Teams, team)
+}
 
 type identityKey struct{}
 

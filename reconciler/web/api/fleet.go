@@ -91,13 +91,13 @@ func Clusters(s status.Status) []Cluster {
 // Problem is a mistake in the platform repository, with its remedy.
 type Problem struct{ platform.Problem }
 
-// ID is its place and its text.
+// ID is its place and its text. Fields on one line may have the same mistake.
 func (p Problem) ID() string {
 	about := ""
 	if p.Request != nil {
 		about = p.Request.String()
 	}
-	return fmt.Sprintf("%s:%08d:%s %s %s", p.File, p.Line, p.Environment, about, p.Message)
+	return fmt.Sprintf("%s:%08d:%08d:%s %s %s: %s", p.File, p.Line, p.Column, p.Environment, about, p.Field, p.Message)
 }
 
 // Problems lists the Problems and the Warnings of the platform, its environments and instances, each once.

@@ -1,4 +1,4 @@
-package render
+package preview
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"transom.dev/render"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -29,9 +30,9 @@ type Caution struct {
 	Message string `json:"message"` // a sentence that names the objects it is about
 }
 
-// Cautions lists the dangers of the changes that Plan found between the same two: replacements first, then lost data,
+// Cautions lists the dangers of the changes that Changes found between the same two: replacements first, then lost data,
 // deletions and renames.
-func Cautions(before *Base, after *State, changes []Change) []Caution {
+func Cautions(before *render.Base, after *render.State, changes []Change) []Caution {
 	g := gathering{before: before, after: after}
 	for _, c := range changes {
 		switch c.Action {
@@ -52,8 +53,8 @@ func rank(d Danger) int { return slices.Index([]Danger{Replacement, DataLoss, De
 
 // gathering joins cautions that are the same on several clusters, and counts deletions per request.
 type gathering struct {
-	before *Base
-	after  *State
+	before *render.Base
+	after  *render.State
 	order  []gathered
 	on     map[gathered][]string
 	counts map[platform.RequestKey]int

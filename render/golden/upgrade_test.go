@@ -1,4 +1,4 @@
-package render_test
+package golden_test
 
 import (
 	"fmt"
@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/tools/txtar"
 
-	"transom.dev/render"
+	"transom.dev/render/golden"
 	"transom.dev/render/platform"
 )
 
@@ -45,7 +45,7 @@ func upgrades(t *testing.T, boxes []box, more string) (said []string) {
 	for _, problem := range p.Problems {
 		require.True(t, problem.Warning, problem) // of a lifecycle without a version
 	}
-	cases, err := render.Cases(p, files)
+	cases, err := golden.Cases(p, files)
 	require.NoError(t, err)
 	for _, c := range cases {
 		require.NotNil(t, c.Got, problemsOf(c.Problems))
@@ -183,32 +183,3 @@ func TestRulesOfDefinitionsSayWhatCannotChange(t *testing.T) {
 }
 
 // TestPlanKnowsWhatCustomKindsDoNotLetChange by the definitions that the platform has.
-func TestPlanKnowsWhatCustomKindsDoNotLetChange(t *testing.T) {
-	gear := func(engine, size string) *platform.Platform {
-		files := map[string][]byte{
-			"offerings/gear/offering.yaml":            []byte("apiVersion: transom.dev/v1alpha1\nkind: Offering\nmetadata: {name: gear}\nspec: {}\n"),
-			"offerings/gear/1.0.0/version.yaml":       []byte("apiVersion: transom.dev/v1alpha1\nkind: Version\nmetadata: {name: gear}\nspec: {parameters: {type: object, required: [engine, size], properties: {engine: {type: string}, size: {type: integer}}}}\n"),
-			"offerings/gear/1.0.0/widget.yaml":        []byte(widget("v1", "{engine: a, size: 1}\n")),
-			"offerings/gear/1.0.0/kustomization.yaml": []byte("apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nresources: [widget.yaml]\nreplacements:\n- {source: {kind: Inputs, fieldPath: parameters.engine}, targets: [{select: {kind: Widget}, fieldPaths: [spec.engine]}]}\n- {source: {kind: Inputs, fieldPath: parameters.size}, targets: [{select: {kind: Widget}, fieldPaths: [spec.size]}]}\n"),
-			"requests/payments/gear.yaml":             []byte("apiVersion: transom.dev/v1alpha1\nkind: Request\nmetadata: {name: gear}\nspec: {offering: gear, version: \"1\", parameters: {engine: " + engine + ", size: " + size + "}, environments: {dev: {}}}\n"),
-		}
-		for _, f := range txtar.Parse([]byte(operator)).Files {
-			files[f.Name] = f.Data
-		}
-		return with(t, files)
-	}
-	plan := func(p *platform.Platform) []render.Change {
-		repo := &repository{}
-		require.Empty(t, problemsOf(repo.render(t, gear("one", "1"), "dev").Problems))
-		base, err := render.ReadBase(repo.files)
-		require.NoError(t, err)
-		changes, err := render.Plan(base, repo.render(t, p, "dev"))
-		require.NoError(t, err)
-		require.Len(t, changes, 1)
-		return changes
-	}
-	require.Equal(t, render.Changed, plan(gear("one", "2"))[0].Action)
-	replaced := plan(gear("two", "2"))
-	require.Equal(t, render.Replaced, replaced[0].Action)
-	require.Equal(t, []string{"spec.engine"}, replaced[0].Immutable)
-}

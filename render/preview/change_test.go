@@ -1,4 +1,4 @@
-package render_test
+package preview_test
 
 import (
 	"strings"
@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"transom.dev/render"
+	"transom.dev/render/preview"
 )
 
 func TestPlanSaysWhatChangesObjectByObject(t *testing.T) {
@@ -23,7 +24,7 @@ func TestPlanSaysWhatChangesObjectByObject(t *testing.T) {
 		"requests/search/new.yaml": request("new", "  environments: {prod: {}}\n"),
 		"clusters/prod-us.yaml":    nil,
 	}), "prod")
-	changes, err := render.Plan(base, state)
+	changes, err := preview.Changes(base, state)
 	require.NoError(t, err)
 
 	var said []string
@@ -42,7 +43,7 @@ func TestPlanSaysWhatChangesObjectByObject(t *testing.T) {
 	require.Contains(t, changes[1].Diff, "\n-  text: hello\n")
 	require.NotContains(t, changes[3].Diff, "\n-")
 
-	nothing, err := render.Plan(base, &render.State{Environment: "prod"})
+	nothing, err := preview.Changes(base, &render.State{Environment: "prod"})
 	require.NoError(t, err)
 	require.Empty(t, nothing)
 }
@@ -51,7 +52,7 @@ func TestPlanShowsNoSecretValue(t *testing.T) {
 	const head = "apiVersion: v1\nkind: Secret\nmetadata:\n  name: s\n"
 	const file = "clusters/dev/payments/shop.yaml"
 	base := &render.Base{Files: fstest.MapFS{file: {Data: []byte(head + "data:\n  same: c2FtZQ==\n  old: b2xkdmFsdWU=\nstringData:\n  text: plain-before\n")}}}
-	changes, err := render.Plan(base, &render.State{Changes: map[string][]byte{
+	changes, err := preview.Changes(base, &render.State{Changes: map[string][]byte{
 		file: []byte(head + "data:\n  same: c2FtZQ==\n  old: bmV3dmFsdWU=\nstringData:\n  text: plain-after\n"),
 	}})
 	require.NoError(t, err)
@@ -61,16 +62,16 @@ func TestPlanShowsNoSecretValue(t *testing.T) {
 
 	circle := &render.Base{Files: fstest.MapFS{file: {Data: []byte(head + "data: {1a: YQ==, 9f: YQ==, 10ab: YQ==}\n")}}}
 	for range 30 { // keys that the YAML library prints in one order or another
-		changes, err := render.Plan(circle, &render.State{Changes: map[string][]byte{file: []byte(head + "data: {1a: YQ==, 9f: YQ==, 10ab: Yg==}\n")}})
+		changes, err := preview.Changes(circle, &render.State{Changes: map[string][]byte{file: []byte(head + "data: {1a: YQ==, 9f: YQ==, 10ab: Yg==}\n")}})
 		require.NoError(t, err)
 		require.Equal(t, 1, strings.Count(changes[0].Diff, "\n-"), changes[0].Diff)
 	}
 
-	removed, err := render.Plan(base, &render.State{Changes: map[string][]byte{file: nil}})
+	removed, err := preview.Changes(base, &render.State{Changes: map[string][]byte{file: nil}})
 	require.NoError(t, err)
 	require.NotContains(t, removed[0].Diff, "b2xkdmFsdWU")
 	require.NotContains(t, removed[0].Diff, "plain-before")
 	broken := &render.Base{Files: fstest.MapFS{file: {Data: []byte("{")}}}
-	_, err = render.Plan(broken, &render.State{Environment: "dev", Changes: map[string][]byte{file: nil}})
+	_, err = preview.Changes(broken, &render.State{Environment: "dev", Changes: map[string][]byte{file: nil}})
 	require.ErrorContains(t, err, "plan dev: clusters/dev/payments/shop.yaml: read an object")
 }

@@ -1,4 +1,4 @@
-package render_test
+package preview_test
 
 import (
 	"strings"
@@ -9,13 +9,14 @@ import (
 
 	"transom.dev/render"
 	"transom.dev/render/platform"
+	"transom.dev/render/preview"
 	"transom.dev/render/state"
 )
 
 const shopManifest = "clusters/dev/payments/shop.yaml"
 
 // change plans one file's way from one content to another.
-func change(t *testing.T, deletion platform.Deletion, before, after string) ([]render.Change, []render.Caution) {
+func change(t *testing.T, deletion platform.Deletion, before, after string) ([]preview.Change, []preview.Caution) {
 	t.Helper()
 	release := &state.Release{Key: shop, Deletion: deletion}
 	base := &render.Base{
@@ -26,9 +27,9 @@ func change(t *testing.T, deletion platform.Deletion, before, after string) ([]r
 	if after == "" {
 		rendered.Changes[shopManifest] = nil
 	}
-	changes, err := render.Plan(base, rendered)
+	changes, err := preview.Changes(base, rendered)
 	require.NoError(t, err)
-	return changes, render.Cautions(base, rendered, changes)
+	return changes, preview.Cautions(base, rendered, changes)
 }
 
 func object(apiVersion, kind, rest string) string {
@@ -68,13 +69,13 @@ func TestPlanKnowsWhatCannotChangeInPlace(t *testing.T) {
 		require.Len(t, changes, 1)
 		require.Equal(t, c.fields, strings.Join(changes[0].Immutable, " "), "%s: %s to %s", c.kind, c.before, c.after)
 		if c.fields == "" {
-			require.Equal(t, render.Changed, changes[0].Action)
+			require.Equal(t, preview.Changed, changes[0].Action)
 			require.Empty(t, cautions)
 			continue
 		}
-		require.Equal(t, render.Replaced, changes[0].Action)
+		require.Equal(t, preview.Replaced, changes[0].Action)
 		require.Len(t, cautions, 1)
-		require.Equal(t, render.Replacement, cautions[0].Danger)
+		require.Equal(t, preview.Replacement, cautions[0].Danger)
 		require.Contains(t, cautions[0].Message, c.kind+" x must be replaced: "+strings.Join(changes[0].Immutable, ", ")+
 			" cannot change in place, and the cluster refuses it until the object is deleted")
 	}
@@ -162,11 +163,11 @@ func TestRenamesPairWhatHasTheSameContent(t *testing.T) {
 		key("a", "one"): {Absent: true}, key("a", "two"): {Absent: true}, key("a", "three"): {Absent: true}, key("a", "four"): release(4),
 		key("a", "uno"): release(1), key("b", "two"): release(1), key("b", "three"): release(33), key("a", "old"): release(3),
 	}}
-	require.Equal(t, []render.Rename{
+	require.Equal(t, []preview.Rename{
 		{From: key("a", "one"), To: key("a", "uno")},
 		{From: key("a", "three"), To: key("a", "old")},
 		{From: key("a", "two"), To: key("b", "two")},
-	}, render.Renames(base, after))
+	}, preview.Renames(base, after))
 }
 
 func TestPlanDigestNamesExactlyTheChange(t *testing.T) {
@@ -175,7 +176,7 @@ func TestPlanDigestNamesExactlyTheChange(t *testing.T) {
 		var r render.Renderer
 		state, err := r.Render(with(t, files), "dev", base)
 		require.NoError(t, err)
-		d, err := render.PlanDigest(base, state)
+		d, err := preview.Digest(base, state)
 		require.NoError(t, err)
 		return d
 	}

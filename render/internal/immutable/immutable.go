@@ -1,4 +1,7 @@
-package render
+// Package immutable knows the fields of objects that an API server does not let change. In come two contents of one object,
+// out come the fields in which they differ though they may not. It knows the rules of Kubernetes' own kinds, reads those of
+// custom kinds from their schemas, and asks no API server.
+package immutable
 
 import (
 	"reflect"
@@ -8,19 +11,23 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"transom.dev/render/builtin"
+	"transom.dev/render/internal/manifests"
 )
 
-// A fixedField is one that an API server does not let change; absent is its value where it is not written. A kept one may be
+// A Field is one that an API server does not let change; absent is its value where it is not written. A kept one may be
 // added and taken away, as rules about an old value look only at fields that are there before and after.
-type fixedField struct {
+type Field struct {
 	path   string
 	absent any
 	kept   bool
 }
 
+// A Lookup has the fields of a custom kind that may not change; nil: nothing is known of custom kinds.
+type Lookup func(apiVersion, kind string) []Field
+
 // fixedFields are the fields that may not change in the lifetime of an object, by group and kind, from the validation
 // of updates in Kubernetes 1.37 (pkg/apis/*/validation).
-var fixedFields = map[string][]fixedField{
+var fixedFields = map[string][]Field{
 	"apps/Deployment": {{path: "spec.selector"}},
 	"apps/ReplicaSet": {{path: "spec.selector"}},
 	"apps/DaemonSet":  {{path: "spec.selector"}},
@@ -68,21 +75,21 @@ var fixedFields = map[string][]fixedField{
 }
 
 // frozenFields are fixed once an object says immutable: true.
-var frozenFields = map[string][]fixedField{
+var frozenFields = map[string][]Field{
 	"Secret":    {{path: "data"}, {path: "stringData"}, {path: "immutable"}},
 	"ConfigMap": {{path: "data"}, {path: "binaryData"}, {path: "immutable"}},
 }
 
-// unchangeable lists the fields in which two contents of one object differ though the API server allows no change.
-func unchangeable(id objectID, before, after map[string]any, custom fixing) (fields []string) {
-	kind := strings.TrimPrefix(id.group+"/"+id.kind, "/")
-	fixed := fixedFields[kind]
-	if _, known := builtin.Scope(id.group, id.kind); !known && custom != nil {
+// Changed lists the fields in which two contents of one object differ though the API server allows no change.
+func Changed(group, kind string, before, after map[string]any, custom Lookup) (fields []string) {
+	name := strings.TrimPrefix(group+"/"+kind, "/")
+	fixed := fixedFields[name]
+	if _, known := builtin.Scope(group, kind); !known && custom != nil {
 		apiVersion, _ := after["apiVersion"].(string)
-		fixed = custom(apiVersion, id.kind)
+		fixed = custom(apiVersion, kind)
 	}
 	if frozen, _ := before["immutable"].(bool); frozen {
-		fixed = slices.Concat(fixed, frozenFields[kind])
+		fixed = slices.Concat(fixed, frozenFields[name])
 	}
 	for _, f := range fixed {
 		was, is := f.in(before), f.in(after)
@@ -90,14 +97,14 @@ func unchangeable(id objectID, before, after map[string]any, custom fixing) (fie
 			fields = append(fields, f.path)
 		}
 	}
-	if kind == "PersistentVolumeClaim" && shrinks(before, after) {
+	if name == "PersistentVolumeClaim" && shrinks(before, after) {
 		fields = append(fields, claimedStorage)
 	}
 	return fields
 }
 
-func (f fixedField) in(object map[string]any) any {
-	if value := at(object, f.path); value != nil {
+func (f Field) in(object map[string]any) any {
+	if value := manifests.At(object, f.path); value != nil {
 		return value
 	}
 	return f.absent
@@ -107,8 +114,8 @@ func (f fixedField) in(object map[string]any) any {
 const claimedStorage = "spec.resources.requests.storage"
 
 func shrinks(before, after map[string]any) bool {
-	was, wasText := at(before, claimedStorage).(string)
-	is, isText := at(after, claimedStorage).(string)
+	was, wasText := manifests.At(before, claimedStorage).(string)
+	is, isText := manifests.At(after, claimedStorage).(string)
 	if !wasText || !isText {
 		return false
 	}
@@ -118,14 +125,4 @@ func shrinks(before, after map[string]any) bool {
 	}
 	new, err := resource.ParseQuantity(is)
 	return err == nil && new.Cmp(old) < 0
-}
-
-// at returns the value at a path of field names, or nothing.
-func at(object map[string]any, path string) any {
-	var value any = object
-	for _, name := range strings.Split(path, ".") {
-		fields, _ := value.(map[string]any)
-		value = fields[name]
-	}
-	return value
 }

@@ -1,4 +1,9 @@
-package render
+// Package golden tests the versions of offerings by their cases. In go a platform and the files that it was loaded from; out
+// comes each Case with the bytes that its request renders to, a Problem where they are not the wanted ones, and a Warning for
+// each effect of moving the case to a later version.
+//
+// It renders in memory and writes no file: whoever updates the wanted bytes does that. It reads no state and no cluster.
+package golden
 
 import (
 	"bytes"
@@ -10,6 +15,7 @@ import (
 	"slices"
 	"strings"
 
+	"transom.dev/render"
 	"transom.dev/render/edits"
 	"transom.dev/render/platform"
 )
@@ -57,7 +63,7 @@ const (
 // Versions that are broken or withdrawn are not tested.
 func Cases(p *platform.Platform, fsys fs.FS) ([]*Case, error) {
 	t := tester{platform: p, fsys: fsys}
-	custom := new(definitionCache).fixing(p)
+	custom := t.renderer.FixedFields(p)
 	for _, name := range slices.Sorted(maps.Keys(p.Offerings)) {
 		u := upgrader{renderer: &t.renderer, custom: custom, told: map[string]*platform.Version{}}
 		for _, v := range p.Offerings[name].Versions {
@@ -84,7 +90,7 @@ type tester struct {
 	platform *platform.Platform
 	fsys     fs.FS
 	loader   platform.Loader
-	renderer Renderer
+	renderer render.Renderer
 	cases    []*Case
 }
 

@@ -1,12 +1,14 @@
-package render
+package golden
 
 import (
 	"fmt"
 	"path"
 	"slices"
-	"strings"
 
+	"transom.dev/render"
+	"transom.dev/render/internal/immutable"
 	"transom.dev/render/platform"
+	"transom.dev/render/preview"
 )
 
 // An upgrader moves golden cases along the versions of one offering, in ascending order, and warns of the effects.
@@ -17,8 +19,8 @@ import (
 // the time that it takes stays in bounds. A case that cannot be rendered with both is skipped: its request is not one
 // that moves.
 type upgrader struct {
-	renderer *Renderer
-	custom   fixing
+	renderer *render.Renderer
+	custom   immutable.Lookup
 	earlier  []*platform.Version // from which requests may move to the next one, ascending
 	moving   []*moving           // the cases of those
 	told     map[string]*platform.Version
@@ -96,7 +98,7 @@ func (u *upgrader) compare(c *Case, from, to *platform.Version, before, after []
 	if before == nil || after == nil {
 		return nil
 	}
-	remarks, err := upgradeRemarks(before, after, u.custom)
+	remarks, err := preview.Effects(before, after, u.custom)
 	if err != nil {
 		return err
 	}
@@ -120,70 +122,10 @@ func (u *upgrader) compare(c *Case, from, to *platform.Version, before, after []
 func (m *moving) same(other *Case) bool { return m.content == other.content }
 
 // as renders the case with another version of its offering; nil where that does not take it.
-func (c *Case) as(r *Renderer, v *platform.Version) []byte {
-	rendered, problems := r.instanceAs(c.loaded, c.environment, c.key, "", v, manner{unsigned: true})
+func (c *Case) as(r *render.Renderer, v *platform.Version) []byte {
+	rendered, problems := r.Show(c.loaded, c.environment, c.key, render.Manner{Version: v, Unsigned: true})
 	if slices.ContainsFunc(problems, func(p platform.Problem) bool { return !p.Warning }) {
 		return nil
 	}
 	return rendered.Manifest
-}
-
-// upgradeRemarks lists the effects of an upgrade from one manifest to the next one that its authors should know: fields that
-// Kubernetes does not let change, objects that go, and data that goes or is left behind.
-func upgradeRemarks(before, after []byte, custom fixing) ([]string, error) {
-	old, err := documents(splitDocuments(before))
-	if err != nil {
-		return nil, err
-	}
-	now, err := documents(splitDocuments(after))
-	if err != nil {
-		return nil, err
-	}
-	var remarks []string
-	say := func(format string, args ...any) { remarks = append(remarks, fmt.Sprintf(format, args...)) }
-	for _, id := range sortedIDs(old, nil) {
-		was, is := old[id].object, now[id].object
-		if is == nil {
-			say("removes the %s%s", id, dataOf(id, old[id]))
-			continue
-		}
-		for _, volume := range claims(was) {
-			if !slices.Contains(claims(is), volume) {
-				say("takes the volume %s from the %s: its data is left behind", volume, id)
-			}
-		}
-		if fields := unchangeable(id, was, is, custom); len(fields) > 0 {
-			say("replaces the %s: %s cannot change in place", id, strings.Join(fields, ", "))
-		}
-	}
-	return remarks, nil
-}
-
-// dataOf says whether the data of an object that is removed goes or stays.
-func dataOf(id objectID, d document) string {
-	var c Change
-	c.Request = id.name // of some request, not of a team's namespace
-	switch c.lose(id, d); {
-	case c.holdsData && c.claimsGo:
-		return " and the claims of its pods with their data"
-	case c.holdsData:
-		return ": the claims of its pods stay with their data, but nothing uses them"
-	case c.spared && c.prunable:
-		return " with what is in it"
-	case c.spared:
-		return ": it is left behind, and nothing manages it any more"
-	}
-	return ""
-}
-
-// claims names the volume claim templates of a StatefulSet.
-func claims(object map[string]any) (names []string) {
-	templates, _ := at(object, "spec.volumeClaimTemplates").([]any)
-	for _, t := range templates {
-		template, _ := t.(map[string]any)
-		if name, ok := at(template, "metadata.name").(string); ok {
-			names = append(names, name)
-		}
-	}
-	return names
 }

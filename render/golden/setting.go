@@ -1,4 +1,4 @@
-package render
+package golden
 
 import (
 	"bytes"
@@ -13,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 	sigsyaml "sigs.k8s.io/yaml"
 
+	"transom.dev/render"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 	"transom.dev/render/strictyaml"
@@ -184,7 +185,7 @@ func (s *setting) render() {
 	if len(s.Problems) > 0 {
 		return
 	}
-	rendered, problems := s.renderer.instanceAs(s.loaded, s.environment, s.key, "", nil, manner{unsigned: true})
+	rendered, problems := s.renderer.Show(s.loaded, s.environment, s.key, render.Manner{Unsigned: true})
 	for _, problem := range problems {
 		if problem.Warning && problem.Rule != "policy" {
 			continue // of the version; that is told where it is requested
@@ -200,16 +201,16 @@ func (s *setting) render() {
 		return
 	}
 	if s.loaded.Environments[s.environment].External {
-		if signed, _ := s.renderer.instanceAs(s.loaded, s.environment, s.key, "", nil, manner{}); bytes.Equal(signed.Manifest, s.Want) {
+		if signed, _ := s.renderer.Show(s.loaded, s.environment, s.key, render.Manner{}); bytes.Equal(signed.Manifest, s.Want) {
 			s.Got = s.Want // it was written where another agent applies
 			return
 		}
 	}
-	for _, renderer := range renderersBefore {
-		made := &state.Placement{Renderer: renderer.number}
-		before, _ := s.renderer.instanceAs(s.loaded, s.environment, s.key, "", nil, manner{made: made, unsigned: true})
+	for _, earlier := range render.EarlierRenderers() {
+		made := &state.Placement{Renderer: earlier.Number}
+		before, _ := s.renderer.Show(s.loaded, s.environment, s.key, render.Manner{Made: made, Unsigned: true})
 		if bytes.Equal(before.Manifest, s.Want) {
-			s.before = renderer.did
+			s.before = earlier.Did
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package render
+package preview
 
 import (
 	"bytes"
@@ -7,13 +7,18 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"runtime"
 	"slices"
 	"strings"
 
 	"github.com/pmezard/go-difflib/difflib"
-	"k8s.io/apimachinery/pkg/runtime"
+	"golang.org/x/sync/errgroup"
+	k8sruntime "k8s.io/apimachinery/pkg/runtime"
 
+	"transom.dev/render"
+	"transom.dev/render/internal/immutable"
 	"transom.dev/render/internal/keyorder"
+	"transom.dev/render/internal/manifests"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -56,31 +61,39 @@ type Change struct {
 }
 
 // Object names the object that changes, as people know it: KIND NAMESPACE/NAME.
-func (c Change) Object() string { return objectID{"", c.Kind, c.Namespace, c.Name}.String() }
+func (c Change) Object() string { return manifests.Name(c.Kind, c.Namespace, c.Name) }
 
-// Plan lists the changes of the State on its clusters, object by object, sorted. No value of a Secret is in it.
-func Plan(before *Base, after *State) ([]Change, error) {
+// Changes lists the changes of the State on its clusters, object by object, sorted. No value of a Secret is in it.
+func Changes(before *render.Base, after *render.State) ([]Change, error) {
 	var changes []Change
 	for _, cluster := range after.LetGo {
 		changes = append(changes, Change{Environment: after.Environment, Cluster: cluster, Action: LetGo})
 	}
 	files := manifestFiles(after)
 	found, failures := make([][]Change, len(files)), make([]error, len(files))
-	parallel(len(files), func(i int) { found[i], failures[i] = planChange(before, after, files[i]) })
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, file := range files {
+		group.Go(func() error {
+			found[i], failures[i] = changesOfFile(before, after, file)
+			return nil
+		})
+	}
+	_ = group.Wait() // each file has its own failure
 	if err := errors.Join(failures...); err != nil {
 		return nil, fmt.Errorf("plan %s: %w", after.Environment, err)
 	}
 	return append(changes, slices.Concat(found...)...), nil
 }
 
-// Between is Plan for files of an environment's state that are not those of one pass. A file that is nil in changed is
+// Between is Changes for files of an environment's state that are not those of one pass. A file that is nil in changed is
 // removed.
-func (r *Renderer) Between(p *platform.Platform, environment string, before fs.FS, changed map[string][]byte) ([]Change, error) {
-	return Plan(&Base{Files: before}, &State{Environment: environment, Changes: changed, custom: r.definitions.fixing(p)})
+func Between(r *render.Renderer, p *platform.Platform, environment string, before fs.FS, changed map[string][]byte) ([]Change, error) {
+	return Changes(&render.Base{Files: before}, &render.State{Environment: environment, Changes: changed, FixedFields: r.FixedFields(p)})
 }
 
 // manifestFiles are the changed files whose objects change, sorted.
-func manifestFiles(after *State) (files []string) {
+func manifestFiles(after *render.State) (files []string) {
 	for _, file := range slices.Sorted(maps.Keys(after.Changes)) {
 		if in, ok := changeOf(file); ok && !slices.Contains(after.LetGo, in.Cluster) {
 			files = append(files, file)
@@ -98,23 +111,23 @@ func changeOf(file string) (in Change, ok bool) {
 	return in, ok
 }
 
-func planChange(before *Base, after *State, file string) ([]Change, error) {
-	was, err := before.read(file)
+func changesOfFile(before *render.Base, after *render.State, file string) ([]Change, error) {
+	was, err := before.Read(file)
 	if err != nil {
 		return nil, err
 	}
 	in, _ := changeOf(file)
 	in.Environment = after.Environment
-	changes, err := planFile(in, was, after.Changes[file], after.custom)
+	changes, err := compare(in, was, after.Changes[file], after.FixedFields)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	return changes, nil
 }
 
-// planFile compares two contents of one manifest file. Most of its objects are the same, and need not be read.
-func planFile(in Change, was, is []byte, custom fixing) ([]Change, error) {
-	old, new := splitDocuments(was), splitDocuments(is)
+// compare compares two contents of one manifest file. Most of its objects are the same, and need not be read.
+func compare(in Change, was, is []byte, custom immutable.Lookup) ([]Change, error) {
+	old, new := manifests.Split(was), manifests.Split(is)
 	before, err := documents(without(old, new))
 	if err != nil {
 		return nil, err
@@ -139,7 +152,7 @@ func planFile(in Change, was, is []byte, custom fixing) ([]Change, error) {
 		case old.text == new.text:
 			continue
 		default:
-			if c.Immutable = unchangeable(id, old.object, new.object, custom); len(c.Immutable) > 0 {
+			if c.Immutable = immutable.Changed(id.group, id.kind, old.object, new.object, custom); len(c.Immutable) > 0 {
 				c.Action, c.remade = Replaced, annotationsOf(new)[state.AnnotationReplace] == "true"
 				c.lose(id, old)
 			}
@@ -153,9 +166,9 @@ func planFile(in Change, was, is []byte, custom fixing) ([]Change, error) {
 // lose finds out whether data is lost with an object.
 func (c *Change) lose(id objectID, old document) {
 	if id.group == "apps" && id.kind == "StatefulSet" {
-		claims, _ := at(old.object, "spec.volumeClaimTemplates").([]any)
+		claims, _ := manifests.At(old.object, "spec.volumeClaimTemplates").([]any)
 		c.holdsData = len(claims) > 0
-		c.claimsGo = at(old.object, "spec.persistentVolumeClaimRetentionPolicy.whenDeleted") == "Delete"
+		c.claimsGo = manifests.At(old.object, "spec.persistentVolumeClaimRetentionPolicy.whenDeleted") == "Delete"
 	}
 	annotations := annotationsOf(old)
 	c.spared = c.Request == "" || state.NeverPruned(id.group, id.kind) || old.secret && annotations[state.AnnotationGenerate] != nil
@@ -163,9 +176,14 @@ func (c *Change) lose(id objectID, old document) {
 }
 
 func annotationsOf(d document) map[string]any {
-	annotations, _ := at(d.object, "metadata.annotations").(map[string]any)
+	annotations, _ := manifests.At(d.object, "metadata.annotations").(map[string]any)
 	return annotations
 }
+
+// An objectID names an object of one cluster, in any version of its API.
+type objectID struct{ group, kind, namespace, name string }
+
+func (id objectID) String() string { return manifests.Name(id.kind, id.namespace, id.name) }
 
 // A document is one object of a manifest as it is written there.
 type document struct {
@@ -190,7 +208,7 @@ func documents(texts [][]byte) (map[objectID]document, error) {
 		if text = bytes.TrimSpace(text); len(text) == 0 {
 			continue
 		}
-		object, err := genericObject(text)
+		object, err := manifests.Object(text)
 		if err != nil {
 			return nil, fmt.Errorf("read an object: %w", err)
 		}
@@ -201,8 +219,8 @@ func documents(texts [][]byte) (map[objectID]document, error) {
 		}
 		id := objectID{group: group}
 		id.kind, _ = object["kind"].(string)
-		id.namespace, _ = at(object, "metadata.namespace").(string)
-		id.name, _ = at(object, "metadata.name").(string)
+		id.namespace, _ = manifests.At(object, "metadata.namespace").(string)
+		id.name, _ = manifests.At(object, "metadata.name").(string)
 		found[id] = document{
 			apiVersion: apiVersion,
 			secret:     id.kind == "Secret" && id.group == "",
@@ -228,7 +246,7 @@ func mask(d, other document, differs string) string {
 	if !d.secret {
 		return d.text
 	}
-	object, compared := runtime.DeepCopyJSON(d.object), other.object
+	object, compared := k8sruntime.DeepCopyJSON(d.object), other.object
 	for _, field := range []string{"data", "stringData"} {
 		values, _ := object[field].(map[string]any)
 		others, _ := compared[field].(map[string]any)

@@ -1,10 +1,11 @@
-package render
+package preview
 
 import (
 	"maps"
 	"slices"
 	"strings"
 
+	"transom.dev/render"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -19,7 +20,7 @@ type Departure struct {
 }
 
 // Departures says which clusters requests leave last, sorted by cluster; those that wait for other clusters are apart.
-func Departures(p *platform.Platform, before *Base, after *State) (all []Departure) {
+func Departures(p *platform.Platform, before *render.Base, after *render.State) (all []Departure) {
 	for _, k := range slices.SortedFunc(maps.Keys(after.Releases), platform.RequestKey.Compare) {
 		is, was := after.Releases[k], before.Releases[k]
 		if was == nil || was.Absent || is.Absent || len(is.Clusters) == 0 {

@@ -1,10 +1,11 @@
-package render
+package preview
 
 import (
 	"cmp"
 	"maps"
 	"slices"
 
+	"transom.dev/render"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -19,7 +20,7 @@ type Move struct {
 }
 
 // Moves says which requests of the environment change from one version of their offering to another.
-func Moves(before *Base, after *State) []Move {
+func Moves(before *render.Base, after *render.State) []Move {
 	type step struct{ offering, from, to string }
 	moving := map[step][]platform.RequestKey{}
 	for _, k := range slices.SortedFunc(maps.Keys(after.Releases), platform.RequestKey.Compare) {
@@ -44,7 +45,7 @@ func Moves(before *Base, after *State) []Move {
 }
 
 // users lists the requests that the environment runs for an offering afterwards, sorted.
-func users(before *Base, after *State, offering string) (keys []platform.RequestKey) {
+func users(before *render.Base, after *render.State, offering string) (keys []platform.RequestKey) {
 	runs := func(r *state.Release) bool { return r != nil && !r.Absent && r.Offering == offering }
 	for k, release := range before.Releases {
 		if after.Releases[k] == nil && runs(release) {
@@ -68,7 +69,7 @@ type Rename struct {
 }
 
 // Renames finds the requests that look renamed, or moved to another team, sorted by their old names.
-func Renames(before *Base, after *State) []Rename {
+func Renames(before *render.Base, after *render.State) []Rename {
 	added := map[string][]platform.RequestKey{} // by content
 	for _, k := range slices.SortedFunc(maps.Keys(after.Releases), platform.RequestKey.Compare) {
 		was := before.Releases[k]

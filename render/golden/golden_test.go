@@ -1,4 +1,4 @@
-package render_test
+package golden_test
 
 import (
 	"path"
@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/tools/txtar"
 
-	"transom.dev/render"
 	"transom.dev/render/edits"
+	"transom.dev/render/golden"
 	"transom.dev/render/platform"
 )
 
@@ -116,7 +116,7 @@ metadata: {name: edge, labels: {zone: a}}
 spec: {}
 `
 
-func casesOf(t *testing.T, changes string) map[string]*render.Case {
+func casesOf(t *testing.T, changes string) map[string]*golden.Case {
 	t.Helper()
 	files, err := txtar.FS(txtar.Parse([]byte(upgraded)))
 	require.NoError(t, err)
@@ -128,9 +128,9 @@ func casesOf(t *testing.T, changes string) map[string]*render.Case {
 	require.NoError(t, err)
 	p, err := platform.Load(edited)
 	require.NoError(t, err)
-	cases, err := render.Cases(p, edited)
+	cases, err := golden.Cases(p, edited)
 	require.NoError(t, err)
-	byDir := map[string]*render.Case{}
+	byDir := map[string]*golden.Case{}
 	for _, c := range cases {
 		byDir[path.Join(c.Version.Number.String(), c.Name)] = c
 	}
@@ -278,17 +278,30 @@ spec:
 // TestManyLargeCasesAreRefused: hundreds of large cases would keep check busy for minutes. The cases after the bound are not
 // run, and the first of them says so.
 func TestManyLargeCasesAreRefused(t *testing.T) {
-	files := common()
-	text := strings.Repeat("    x\n", 30_000)
-	put(files, "offerings/note/1.0.0/kustomization.yaml", []byte("apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nresources: [note.yaml]\n"))
-	put(files, "offerings/note/1.0.0/note.yaml", []byte("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: note}\ndata:\n  text: |\n"+text))
+	var text strings.Builder
+	text.WriteString(header("offerings/note/offering.yaml", "Offering", "note") + "spec: {}\n" +
+		header("offerings/note/1.0.0/version.yaml", "Version", "note") + "spec: {}\n" +
+		"-- offerings/note/1.0.0/kustomization.yaml --\napiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nresources: [note.yaml]\n" +
+		"-- offerings/note/1.0.0/note.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: note}\ndata:\n  text: |\n" + strings.Repeat("    x\n", 30_000))
 	for _, name := range []string{"a", "b", "c", "d", "e", "f"} {
-		put(files, "offerings/note/1.0.0/tests/"+name+"/request.yaml", request("shop", "  environments: {dev: {}}\n"))
+		text.WriteString(header("offerings/note/1.0.0/tests/"+name+"/request.yaml", "Request", "shop") +
+			"spec: {offering: note, version: \"1\", environments: {dev: {}}}\n")
 	}
-	cases, err := render.Cases(load(t, files), files)
+	files, err := txtar.FS(txtar.Parse([]byte(text.String())))
+	require.NoError(t, err)
+	p, err := platform.Load(files)
+	require.NoError(t, err)
+	cases, err := golden.Cases(p, files)
 	require.NoError(t, err)
 	require.Len(t, cases, 5, "the one after the bound is named, and no other")
 	require.Nil(t, cases[4].Got)
 	require.Equal(t, "offerings/note/1.0.0/tests/e", cases[4].Problems[0].File)
 	require.Contains(t, cases[4].Problems[0].Message, "lines; at most 100000 for one version")
+}
+
+func problemsOf(problems []platform.Problem) (lines []string) {
+	for _, p := range problems {
+		lines = append(lines, p.String())
+	}
+	return lines
 }

@@ -1,21 +1,21 @@
-package render
+package preview
 
 import (
 	"maps"
 	"slices"
 
-	"transom.dev/render/platform"
+	"transom.dev/render"
 	"transom.dev/render/state"
 )
 
-// PlanDigest names the changes of the State below clusters/, so that a person can approve exactly that: the digest that
+// Digest names the changes of the State below clusters/, so that a person can approve exactly that: the digest that
 // state.PlanDigest has of its placements, where any changes. A cluster that is let go of needs nobody's approval. Where
 // only existing namespaces change it is a digest over these.
-func PlanDigest(before *Base, after *State) (string, error) {
+func Digest(before *render.Base, after *render.State) (string, error) {
 	var proposals []state.Proposal
 	for k, release := range after.Releases {
 		base := before.Releases[k]
-		if base != nil && slices.ContainsFunc(after.LetGo, func(cluster string) bool { return placementOf(base, cluster).Revision != "" }) {
+		if base != nil && slices.ContainsFunc(after.LetGo, func(cluster string) bool { return base.Clusters[cluster].Revision != "" }) {
 			left := maps.Clone(base.Clusters)
 			for _, cluster := range after.LetGo {
 				delete(left, cluster)
@@ -32,7 +32,7 @@ func PlanDigest(before *Base, after *State) (string, error) {
 		if _, _, ok := state.ParseNamespaceFile(file); !ok {
 			continue
 		}
-		was, err := before.read(file)
+		was, err := before.Read(file)
 		if err != nil {
 			return "", err
 		}
@@ -40,13 +40,5 @@ func PlanDigest(before *Base, after *State) (string, error) {
 			changed[file] = [2]string{state.Revision(was), state.Revision(after.Changes[file])}
 		}
 	}
-	return namespacesDigest(after.Environment, changed), nil
-}
-
-// namespacesDigest names changes of namespaces, given as the revisions before and after by file; empty: there is none.
-func namespacesDigest(environment string, changed map[string][2]string) string {
-	if len(changed) == 0 {
-		return ""
-	}
-	return platform.Digest(map[string]any{"environment": environment, "namespaces": changed})
+	return state.NamespacesDigest(after.Environment, changed), nil
 }
