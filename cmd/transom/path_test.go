@@ -89,7 +89,7 @@ func TestStatusShowsTheWayThroughEnvironments(t *testing.T) {
 			}
 			stdout, stderr, code := transom(t, web.Options{Board: b}, args...)
 			require.Zero(t, code, stderr)
-			golden(t, name, stdout)
+			matchesGolden(t, name, stdout)
 		})
 	}
 }
