@@ -107,6 +107,7 @@ var arrows = map[string][]string{
 	"fleet/apply":                        {"render/platform", "render/state", "render/builtin", "render/expression"},
 	"fleet/credential":                   {},
 	"e2e":                                {},
+	"e2e/bounded":                        {},
 	"examples":                           {},
 	"examples/install":                   {},
 	"render/wording":                     {},

@@ -116,8 +116,8 @@ func orAny(cluster string) string {
 	return fmt.Sprintf("cluster %q", cluster)
 }
 
-// ruleUnfinished is that of a Problem which may go away by itself: a build or an examination is under way, or was ended.
-const ruleUnfinished = "unfinished"
+// RuleUnfinished is that of a Problem which may go away by itself: a build or an examination is under way, or was ended.
+const RuleUnfinished = "unfinished"
 
 // Unfinished reports whether an error of Again may go away by itself: a build is under way, or was ended over a limit.
 func Unfinished(err error) bool { return unfinished(err) }
@@ -219,7 +219,7 @@ func buildProblem(file string, err error) platform.Problem {
 	}
 	rule := "build"
 	if unfinished(err) {
-		rule = ruleUnfinished
+		rule = RuleUnfinished
 	}
 	return platform.Problem{File: file, Rule: rule, Message: err.Error()}
 }

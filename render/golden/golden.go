@@ -83,8 +83,14 @@ func Cases(p *platform.Platform, fsys fs.FS) ([]*Case, error) {
 	return t.cases, nil
 }
 
-// testedLines bounds the manifests that the cases of one version render to, by which the time that they take is bounded, too.
-const testedLines = 100_000
+// testedLines bounds the manifests that the cases of one version render to, by which the time that they take is bounded, too. A
+// case takes some time however little it renders to, and one whose build is ended over a limit takes long and renders nothing:
+// they count as so many lines.
+const (
+	testedLines     = 100_000
+	linesOfAnyCase  = 100
+	linesOfAnEnding = 50_000
+)
 
 type tester struct {
 	platform *platform.Platform
@@ -104,24 +110,33 @@ func (t *tester) version(v *platform.Version) (cases []*Case, err error) {
 	if err != nil {
 		return nil, err
 	}
-	lines := 0
+	lines, run := 0, 0
 	for _, e := range entries {
 		if !e.IsDir() {
 			continue
 		}
 		if lines > testedLines {
 			problem := platform.Problem{File: path.Join(tests, e.Name()), Rule: "too-many", Message: fmt.Sprintf(
-				"is not run, nor is any case after it: the cases before it render to manifests of %d lines; at most %d for one version; keep fewer cases, or smaller ones", lines, testedLines)}
+				"is not run, nor is any case after it: the %d cases before it count as %d lines; at most %d for one version, where a case counts as %d at least, "+
+					"and as %d if its build is ended; keep fewer cases, or smaller ones", run, lines, testedLines, linesOfAnyCase, linesOfAnEnding)}
 			return append(cases, &Case{Version: v, Name: e.Name(), Dir: problem.File, Problems: []platform.Problem{problem}}), nil
 		}
 		c := &Case{Version: v, Name: e.Name(), Dir: path.Join(tests, e.Name())}
 		if err := t.run(c); err != nil {
 			return nil, err
 		}
-		lines += bytes.Count(c.Got, []byte("\n"))
+		lines, run = lines+c.lines(), run+1
 		cases = append(cases, c)
 	}
 	return cases, nil
+}
+
+// lines are those that a case counts as.
+func (c *Case) lines() int {
+	if slices.ContainsFunc(c.Problems, func(p platform.Problem) bool { return p.Rule == render.RuleUnfinished }) {
+		return linesOfAnEnding
+	}
+	return max(linesOfAnyCase, bytes.Count(c.Got, []byte("\n")))
 }
 
 // run loads a platform in which the case's request is the only one, renders it and compares.

@@ -1,6 +1,7 @@
 package golden_test
 
 import (
+	"fmt"
 	"path"
 	"strings"
 	"testing"
@@ -297,6 +298,26 @@ func TestManyLargeCasesAreRefused(t *testing.T) {
 	require.Nil(t, cases[4].Got)
 	require.Equal(t, "offerings/note/1.0.0/tests/e", cases[4].Problems[0].File)
 	require.Contains(t, cases[4].Problems[0].Message, "lines; at most 100000 for one version")
+}
+
+// TestManySmallCasesAreRefused: thousands of cases that render to nothing would keep check busy as well.
+func TestManySmallCasesAreRefused(t *testing.T) {
+	var text strings.Builder
+	text.WriteString(header("offerings/note/offering.yaml", "Offering", "note") + "spec: {}\n" +
+		header("offerings/note/1.0.0/version.yaml", "Version", "note") + "spec: {}\n" +
+		"-- offerings/note/1.0.0/kustomization.yaml --\napiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n")
+	for n := range 1010 {
+		fmt.Fprintf(&text, "-- offerings/note/1.0.0/tests/c%04d/request.yaml --\n{\n", n)
+	}
+	files, err := txtar.FS(txtar.Parse([]byte(text.String())))
+	require.NoError(t, err)
+	p, err := platform.Load(files)
+	require.NoError(t, err)
+	cases, err := golden.Cases(p, files)
+	require.NoError(t, err)
+	require.Len(t, cases, 1002)
+	require.Equal(t, "offerings/note/1.0.0/tests/c1001", cases[1001].Problems[0].File)
+	require.Contains(t, cases[1001].Problems[0].Message, "is not run, nor is any case after it: the 1001 cases before it count as 100100 lines; at most 100000 for one version")
 }
 
 func problemsOf(problems []platform.Problem) (lines []string) {
