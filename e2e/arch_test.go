@@ -28,7 +28,7 @@ var arrows = map[string][]string{
 		"cmd/transom/internal/skew", "cmd/transom/internal/states", "cmd/transom/internal/terminal", "cmd/transom/internal/tidy", "cmd/transom/internal/tree",
 		"cmd/transom/internal/usage", "cmd/transom/internal/workspace", "cmd/transom/internal/yamledit",
 		"reconciler", "reconciler/check", "reconciler/gitrepo", "reconciler/lease", "reconciler/notify", "reconciler/promotion", "reconciler/trigger", "reconciler/status", "reconciler/forge", "reconciler/tracing", "reconciler/web", "reconciler/web/access", "reconciler/web/api", "reconciler/web/console",
-		"render", "render/builtin", "render/decision", "render/event", "render/gate", "render/platform", "render/state", "render/strictyaml", "render/wording", "render/worker", "fleet", "fleet/apply", "fleet/credential",
+		"render", "render/builtin", "render/decision", "render/event", "render/gate", "render/golden", "render/platform", "render/preview", "render/state", "render/strictyaml", "render/wording", "render/worker", "fleet", "fleet/apply", "fleet/credential",
 		"examples/install", // the manifests are part of the binary
 	},
 	"cmd/image": {},
@@ -48,21 +48,21 @@ var arrows = map[string][]string{
 	"cmd/transom/internal/diff": {
 		"cmd/transom/internal/catalog", "cmd/transom/internal/plan", "cmd/transom/internal/schema", "cmd/transom/internal/states",
 		"cmd/transom/internal/terminal", "cmd/transom/internal/usage", "cmd/transom/internal/workspace", "cmd/transom/internal/yamledit",
-		"render", "render/platform", "render/state",
+		"render", "render/platform", "render/preview", "render/state",
 	},
 	"cmd/transom/internal/installation": {"cmd/transom/internal/workspace", "examples/install", "render", "render/builtin", "render/platform", "render/state"},
 	"cmd/transom/internal/enroll":       {"cmd/transom/internal/installation", "fleet/credential"},
 	"cmd/transom/internal/importer":     {"fleet/credential", "render/state"},
 	"cmd/transom/internal/plan": {
 		"cmd/transom/internal/states", "cmd/transom/internal/terminal", "cmd/transom/internal/workspace",
-		"reconciler", "reconciler/gitrepo", "reconciler/promotion", "render", "render/decision", "render/gate", "render/platform", "render/state", // a plan is the daemon's own passes
+		"reconciler", "reconciler/gitrepo", "reconciler/promotion", "render", "render/decision", "render/gate", "render/platform", "render/preview", "render/state", // a plan is the daemon's own passes
 	},
 	"cmd/transom/internal/preview": {"cmd/transom/internal/states", "reconciler/gitrepo"},
 	"cmd/transom/internal/remote":  {"reconciler/gitrepo"},
 	"cmd/transom/internal/schema":  {"cmd/transom/internal/workspace", "cmd/transom/internal/yamledit", "render/decision", "render/platform"},
 	"cmd/transom/internal/skew":    {"cmd/transom/internal/terminal", "reconciler/status"},
 	"cmd/transom/internal/states": {
-		"cmd/transom/internal/remote", "cmd/transom/internal/workspace", "reconciler/gitrepo", "render", "render/platform", "render/state",
+		"cmd/transom/internal/remote", "cmd/transom/internal/workspace", "reconciler/gitrepo", "render", "render/platform", "render/preview", "render/state",
 	},
 	"cmd/transom/internal/terminal": {},
 	"cmd/transom/internal/tidy":     {"cmd/transom/internal/states", "render", "render/decision", "render/platform", "render/state"},
@@ -89,8 +89,12 @@ var arrows = map[string][]string{
 	"reconciler/web/console":             {"reconciler/status", "render/gate", "render/platform", "render/state", "render/strictyaml", "render/wording"},
 	"reconciler/web/api":                 {"reconciler/status", "render/decision", "render/platform"},
 	"reconciler/web":                     {"reconciler/status", "reconciler/web/access", "reconciler/web/api", "reconciler/web/console", "render/decision", "render/platform", "render/state", "render/wording"},
-	"render":                             {"render/internal/helm", "render/internal/kinds", "render/internal/kustomize", "render/internal/kustomize/compiler", "render/platform", "render/schema", "render/state", "render/strictyaml", "render/worker", "render/builtin", "render/internal/keyorder", "render/edits"},
-	"render/internal/helm":               {},
+	"render":                             {"render/internal/helm", "render/internal/immutable", "render/internal/kinds", "render/internal/manifests", "render/internal/kustomize", "render/internal/kustomize/compiler", "render/platform", "render/schema", "render/state", "render/strictyaml", "render/worker", "render/builtin", "render/edits"},
+	"render/golden":                      {"render", "render/edits", "render/internal/immutable", "render/platform", "render/preview", "render/state", "render/strictyaml"},
+	"render/preview":                     {"render", "render/internal/immutable", "render/internal/keyorder", "render/internal/manifests", "render/platform", "render/state"},
+	"render/internal/helm":               {"render/state"},
+	"render/internal/immutable":          {"render/builtin", "render/internal/manifests"},
+	"render/internal/manifests":          {},
 	"render/internal/kinds":              {"render/wording"},
 	"render/internal/kustomize":          {"render/platform", "render/state", "render/strictyaml", "render/builtin", "render/internal/keyorder", "render/internal/pattern"},
 	"render/internal/kustomize/compiler": {"render/internal/kustomize"},
@@ -103,6 +107,7 @@ var arrows = map[string][]string{
 	"fleet/apply":                        {"render/platform", "render/state", "render/builtin", "render/expression"},
 	"fleet/credential":                   {},
 	"e2e":                                {},
+	"e2e/bounded":                        {},
 	"examples":                           {},
 	"examples/install":                   {},
 	"render/wording":                     {},
@@ -152,7 +157,7 @@ var loggers = []string{"cmd/transom", "reconciler", "render/worker"}
 
 // The pure packages: values and an fs.FS in, plain data out.
 var (
-	pure   = []string{"render", "render/platform", "render/inquiry", "render/state", "render/builtin", "render/decision", "render/edits", "render/event", "render/expression", "render/gate", "render/internal/fieldpath", "render/internal/keyorder", "render/internal/helm", "render/internal/kinds", "render/internal/kustomize", compiler, "render/internal/pattern", "render/schema", "render/strictyaml", "render/wording", "reconciler/promotion"}
+	pure   = []string{"render", "render/golden", "render/preview", "render/internal/immutable", "render/internal/manifests", "render/platform", "render/inquiry", "render/state", "render/builtin", "render/decision", "render/edits", "render/event", "render/expression", "render/gate", "render/internal/fieldpath", "render/internal/keyorder", "render/internal/helm", "render/internal/kinds", "render/internal/kustomize", compiler, "render/internal/pattern", "render/schema", "render/strictyaml", "render/wording", "reconciler/promotion"}
 	data   = []string{"k8s.io/client-go/applyconfigurations", "k8s.io/client-go/kubernetes/scheme"} // in impure libraries
 	impure = []string{"os", "net", "log", "syscall", "math/rand", "math/rand/v2", "crypto/rand", "k8s.io/client-go"}
 )

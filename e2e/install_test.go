@@ -28,7 +28,7 @@ import (
 
 // shopManifests have whatever the daemon needs rights for: pods of a Deployment and of a DaemonSet, a claim that waits for its
 // pod, and a role, which nobody may write without the rights that it gives.
-const shopManifests = `apiVersion: apps/v1
+var shopManifests = `apiVersion: apps/v1
 kind: Deployment
 metadata: {name: web}
 spec:
@@ -60,12 +60,17 @@ kind: Role
 metadata: {name: web}
 rules: [{apiGroups: [""], resources: [endpoints], verbs: [get]}]
 ---
-apiVersion: rbac.authorization.k8s.io/v1
+` + bindingOf("Role", "web")
+
+// bindingOf binds the role of a name to the ServiceAccount of that name.
+func bindingOf(kind, name string) string {
+	return strings.ReplaceAll(`apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
-metadata: {name: web}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: web}
-subjects: [{kind: ServiceAccount, name: web}]
-`
+metadata: {name: NAME}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: `+kind+`, name: NAME}
+subjects: [{kind: ServiceAccount, name: NAME}]
+`, "NAME", name)
+}
 
 // installedPlatform has an environment on the management cluster, and one on another cluster that follows it.
 func installedPlatform() string {
@@ -109,7 +114,7 @@ spec: {ports: [{port: 80}]}
 `
 
 // accountsManifests are the accounts of the teams in the shared environment, with the roles that the cluster's administrator keeps.
-const accountsManifests = `apiVersion: v1
+var accountsManifests = `apiVersion: v1
 kind: ServiceAccount
 metadata: {name: keeper}
 ---
@@ -117,18 +122,7 @@ apiVersion: v1
 kind: ServiceAccount
 metadata: {name: deployer}
 ---
-apiVersion: rbac.authorization.k8s.io/v1
-kind: RoleBinding
-metadata: {name: keeper}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: keeper}
-subjects: [{kind: ServiceAccount, name: keeper}]
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: RoleBinding
-metadata: {name: deployer}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: deployer}
-subjects: [{kind: ServiceAccount, name: deployer}]
-`
+` + bindingOf("ClusterRole", "keeper") + "---\n" + bindingOf("ClusterRole", "deployer")
 
 func shopOf(version string) string {
 	return document("Request", "shop", `offering: shop, version: "`+version+`", environments: {dev: {}, prod: {}}`)

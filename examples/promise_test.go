@@ -10,8 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"transom.dev/render"
 	"transom.dev/render/edits"
+	"transom.dev/render/golden"
 	"transom.dev/render/platform"
 )
 
@@ -60,7 +60,7 @@ func TestAcmeUsesWhatPlatformTeamsCanDo(t *testing.T) {
 	require.Positive(t, conditions)
 	require.Positive(t, outputs)
 
-	cases, err := render.Cases(p, files)
+	cases, err := golden.Cases(p, files)
 	require.NoError(t, err)
 	tested := map[string][]string{} // offerings to their versions with cases
 	for _, c := range cases {
@@ -92,9 +92,9 @@ func TestAcmeTestsItsUpgrades(t *testing.T) {
 	require.NoError(t, err)
 	p, err := platform.Load(edited)
 	require.NoError(t, err)
-	cases, err := render.Cases(p, edited)
+	cases, err := golden.Cases(p, edited)
 	require.NoError(t, err)
-	require.True(t, slices.ContainsFunc(cases, func(c *render.Case) bool {
+	require.True(t, slices.ContainsFunc(cases, func(c *golden.Case) bool {
 		return c.Version.Number.String() == "1.6.0" && slices.ContainsFunc(c.Problems, func(p platform.Problem) bool {
 			return p.Rule == "upgrade" && strings.Contains(p.Message, "replaces the StatefulSet")
 		})

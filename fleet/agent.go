@@ -358,7 +358,7 @@ func (a *agent) conclude(o apply.Owner, as *assignment, result *Result, err erro
 	result.clean()
 	a.assignments.setForeign(o.Environment, result.Foreign != nil)
 	a.fleet.Report(*result)
-	if result.Doubted {
+	if result.Overtaken {
 		a.refetch(o, as)
 	}
 	if result.Held != "" {

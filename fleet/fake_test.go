@@ -188,7 +188,7 @@ func (s *session) pass(ctx context.Context, in apply.Instance, observed bool) (a
 		return apply.Result{Health: state.Unknown, Settled: true}, nil
 	}
 	if wrote := s.others[in.Owner]; !observed && !in.Absent && !in.Fetched.IsZero() && s.held[in.Owner] != in.Revision && wrote.After(in.Fetched) {
-		return apply.Result{Health: state.Progressing, Doubted: true}, nil
+		return apply.Result{Health: state.Progressing, Overtaken: true}, nil
 	}
 	observed = observed || in.External
 	if s.taken[in.Owner] && !in.Absent && !in.Adopt {
@@ -245,7 +245,7 @@ func (s *session) stand(ctx context.Context, in apply.Instance, observed bool) (
 	case err != nil:
 		return apply.Result{}, err
 	case guarded && there.commit != "" && !known && there.at.After(in.Fetched) && !in.Fetched.IsZero():
-		return apply.Result{Health: state.Progressing, Doubted: true}, nil
+		return apply.Result{Health: state.Progressing, Overtaken: true}, nil
 	case guarded && there.commit != "" && !known && !takes:
 		return apply.Result{Health: state.Unknown, Foreign: &apply.Foreign{Commit: there.commit}, Settled: true}, nil
 	}

@@ -77,7 +77,7 @@ func TestAnInstanceThatIsOvertakenByAnAssignmentIsVisitedAgain(t *testing.T) {
 				return apply.Result{Settled: true}, nil
 			}
 			require.NoError(t, h.fleet.Deploy(target("2", "3")))
-			return apply.Result{Doubted: true, Health: state.Unknown}, nil
+			return apply.Result{Overtaken: true, Health: state.Unknown}, nil
 		}
 		require.NoError(t, h.fleet.Deploy(target("2", "2")))
 		synctest.Wait()

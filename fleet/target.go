@@ -220,11 +220,12 @@ func (a *assignment) changed(prev *assignment, releaseFiles []string) (applied, 
 	return slices.SortedFunc(maps.Keys(owners), apply.Owner.Compare), slices.SortedFunc(maps.Keys(records), apply.Owner.Compare)
 }
 
-// forgets says whether one of the Release files that differ from prev recorded a removal, and does not any more.
+// forgets says whether one of the Release files that differ from prev recorded a removal, and does not any more. Where the
+// instance had manifests here, changed lists it if anything is to be done; then no record has to be decoded.
 func (a *assignment) forgets(prev *assignment, releaseFiles []string) bool {
 	return slices.ContainsFunc(releaseFiles, func(file string) bool {
 		o, ok := a.releaseOwner(file)
-		return ok && prev.recordsRemoval(o) && !a.recordsRemoval(o)
+		return ok && !prev.hasManifests(o) && prev.recordsRemoval(o) && !a.recordsRemoval(o)
 	})
 }
 

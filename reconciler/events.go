@@ -107,7 +107,7 @@ func (r *Reconciler) Refetch(environment string) {
 
 // reportForeign tells status whether somebody else keeps an environment on a cluster.
 func (r *Reconciler) reportForeign(result fleet.Result) {
-	if result.Err != nil || result.Doubted {
+	if result.Err != nil || result.Overtaken {
 		return
 	}
 	why := ""

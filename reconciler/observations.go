@@ -137,7 +137,7 @@ func observation(r fleet.Result, last promotion.Observation) promotion.Observati
 		Object: r.Object, Message: strings.TrimPrefix(r.Message, r.Object+": "),
 	}
 	switch {
-	case r.Doubted:
+	case r.Overtaken:
 		o.Health = state.Unknown // it is not applied before the state is fetched again
 	case r.Foreign != nil:
 		o.Health, o.Message = state.Unknown, r.Message

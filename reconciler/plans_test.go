@@ -21,6 +21,7 @@ import (
 	"transom.dev/reconciler/status"
 	"transom.dev/render"
 	"transom.dev/render/platform"
+	"transom.dev/render/preview"
 )
 
 var update = flag.Bool("update", false, "rewrite what the archives of testdata want")
@@ -176,9 +177,9 @@ func (s *system) plan() (plans map[string]*plan, mistakes string) {
 // plan is all that a plan says of one environment.
 type plan struct {
 	state    *render.State
-	changes  []render.Change
-	moves    []render.Move
-	cautions []render.Caution
+	changes  []preview.Change
+	moves    []preview.Move
+	cautions []preview.Caution
 	digest   string
 }
 
@@ -206,12 +207,12 @@ func (s *system) foreseen(p *platform.Platform) map[string]*plan {
 	require.NoError(s.t, err)
 	plans := map[string]*plan{}
 	for environment, to := range all {
-		changes, err := render.Plan(to.Before, to.Now)
+		changes, err := preview.Changes(to.Before, to.Now)
 		require.NoError(s.t, err)
-		digest, err := render.PlanDigest(to.Before, to.Now)
+		digest, err := preview.Digest(to.Before, to.Now)
 		require.NoError(s.t, err)
 		to.Now.Problems = to.Problems
-		plans[environment] = &plan{to.Now, changes, render.Moves(to.Before, to.Now), render.Cautions(to.Before, to.Now, changes), digest}
+		plans[environment] = &plan{to.Now, changes, preview.Moves(to.Before, to.Now), preview.Cautions(to.Before, to.Now, changes), digest}
 	}
 	return plans
 }
@@ -238,7 +239,7 @@ func (p *plan) String() string {
 	var lines strings.Builder
 	for _, c := range p.changes {
 		object := c.Object()
-		if c.Action == render.LetGo {
+		if c.Action == preview.LetGo {
 			object = "all"
 		}
 		if len(c.Immutable) > 0 {

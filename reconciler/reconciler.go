@@ -197,10 +197,12 @@ func (r *Reconciler) Run(ctx context.Context) error {
 // load reads the platform's head.
 func (r *Reconciler) load(ctx context.Context) (*platform.Platform, error) {
 	head, err := r.fetchHead(ctx)
+	if err == nil || errors.Is(err, errUnsigned) {
+		r.Board.PlatformFrozen(r.cache.vouching.verdict().frozen) // which logs it where it is news
+	}
 	if err != nil {
 		return nil, err
 	}
-	r.Board.PlatformFrozen(r.cache.vouching.verdict().frozen) // which logs it where it is news
 	latest := r.cache.readiness.platform()
 	if latest != nil && latest.Commit == head.Commit {
 		r.Board.PlatformReached()
@@ -278,6 +280,9 @@ func noCommit(url, branch string, others []string) error {
 // gives the reason why not.
 func (r *Reconciler) Ready() error {
 	if r.cache.readiness.platform() == nil {
+		if err := r.cache.vouching.verdict().err; err != nil {
+			return fmt.Errorf("%w; \"transom status\" says how to go on", err)
+		}
 		return fmt.Errorf("the platform %s is not loaded yet", r.PlatformURL)
 	}
 	if stuck := r.cache.loops.stuck(r.Now()); len(stuck) > 0 {

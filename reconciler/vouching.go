@@ -2,12 +2,16 @@ package reconciler
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
 	"transom.dev/reconciler/gitrepo"
 	"transom.dev/render/wording"
 )
+
+// errUnsigned says that no commit of the platform's branch may be read. It names nobody, as anybody may ask whether the daemon is ready.
+var errUnsigned = errors.New("no commit of its branch is signed by a key of --verify-signatures")
 
 // mostUnsigned bounds how many commits are looked at for one that is signed.
 const mostUnsigned = 10_000
@@ -59,7 +63,7 @@ func (r *Reconciler) vouchedFor(ctx context.Context, head *gitrepo.Snapshot) (*g
 			return nil, err
 		}
 		if at == "" {
-			found.err = fmt.Errorf("platform %s: %s", r.PlatformURL, found.frozen)
+			found.err = fmt.Errorf("platform %s: %w", r.PlatformURL, errUnsigned)
 		} else if found.followed, err = r.Platform.At(ctx, at); err != nil {
 			return nil, err
 		}

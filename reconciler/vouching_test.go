@@ -177,9 +177,11 @@ func TestWithoutASignedCommitNothingIsRead(t *testing.T) {
 	for s.Board.Status().Platform.Error == "" {
 		<-changed
 	}
-	require.Contains(t, s.Board.Status().Platform.Error, "it is not signed; no commit before it is signed by such a key, so nothing is read")
-	require.Error(t, s.Ready())
+	require.Contains(t, s.Board.Status().Platform.Error, "no commit of its branch is signed by a key of --verify-signatures")
+	s.frozen("it is not signed; no commit before it is signed by such a key, so nothing is read")
+	require.ErrorContains(t, s.Ready(), "no commit of its branch is signed by a key of --verify-signatures; \"transom status\" says how to go on")
 	head := s.merge(key, "README.md", "one\n")
 	s.Trigger.Fire("test")
 	s.stands("dev", head)
+	s.frozen("")
 }

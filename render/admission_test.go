@@ -14,6 +14,7 @@ import (
 
 	"transom.dev/render"
 	"transom.dev/render/platform"
+	"transom.dev/render/preview"
 	"transom.dev/render/state"
 )
 
@@ -237,7 +238,7 @@ func TestNamespacesThatAreThereChangeAllAtOnce(t *testing.T) {
 	p := with(t, files)
 	all, err := r.Render(p, "prod", base)
 	require.NoError(t, err)
-	want, err := render.PlanDigest(base, all)
+	want, err := preview.Digest(base, all)
 	require.NoError(t, err)
 	var asked []string
 	for _, admitted := range []bool{false, false, true} {

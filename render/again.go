@@ -66,7 +66,7 @@ func (r *Renderer) Again(p *platform.Platform, environment string, instances []*
 // said is the first Problem that blocks, as an error.
 func said(problems []platform.Problem) error {
 	for _, p := range problems {
-		if !p.Warning && p.Rule == ruleUnfinished {
+		if !p.Warning && p.Rule == RuleUnfinished {
 			return &kustomize.Unfinished{Message: p.String()}
 		}
 		if !p.Warning {

@@ -168,8 +168,8 @@ func readDir(fsys fs.FS, dir string) ([]fs.DirEntry, error) {
 	return entries, nil
 }
 
-// read returns a file of the snapshot, or nothing where it has none.
-func (b *Base) read(name string) ([]byte, error) {
+// Read returns a file of the snapshot, or nothing where it has none.
+func (b *Base) Read(name string) ([]byte, error) {
 	if b.Files == nil {
 		return nil, nil
 	}

@@ -15,6 +15,7 @@ import (
 
 	"transom.dev/render"
 	"transom.dev/render/platform"
+	"transom.dev/render/preview"
 )
 
 // BenchmarkPlatform measures the part of push-to-live that is neither Git nor a cluster, on platforms of so many requests
@@ -136,7 +137,7 @@ func (w *world) pass(t testing.TB) (touched int) {
 		require.Empty(t, state.Problems)
 		touched += len(state.Touched)
 		if w.keep {
-			_, err = render.Plan(base, state)
+			_, err = preview.Changes(base, state)
 			require.NoError(t, err)
 			for name, content := range state.Changes {
 				put(w.states[environment], name, content)

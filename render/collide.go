@@ -183,7 +183,7 @@ func (o writtenObjects) at(file, revision string) ([]objectID, error) {
 	if objects, known := o.known.lookup(revision); known {
 		return objects, nil
 	}
-	manifest, err := o.base.read(file)
+	manifest, err := o.base.Read(file)
 	if err != nil {
 		return nil, err
 	}

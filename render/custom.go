@@ -5,14 +5,14 @@ import (
 	"io/fs"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
-	"strings"
 	"sync"
 
 	"go.yaml.in/yaml/v3"
 
+	"transom.dev/render/internal/immutable"
 	"transom.dev/render/internal/kustomize"
+	"transom.dev/render/internal/manifests"
 	"transom.dev/render/platform"
 	"transom.dev/render/strictyaml"
 )
@@ -20,15 +20,13 @@ import (
 // A customFields says which fields of custom kinds may not change, by API version and kind, as far as the
 // CustomResourceDefinitions of a platform's own offerings say so: with a rule that a field equals its old value. Where
 // several define a kind, the last one counts; which of them a cluster has is not known here.
-type customFields map[[2]string][]fixedField
+type customFields map[[2]string][]immutable.Field
 
-// A fixing looks up the fields of a custom kind that may not change.
-type fixing func(apiVersion, kind string) []fixedField
-
-// fixing reads the CustomResourceDefinitions of a platform once something custom changes.
-func (c *definitionCache) fixing(p *platform.Platform) fixing {
-	fields := sync.OnceValue(func() customFields { return c.customFields(p) })
-	return func(apiVersion, kind string) []fixedField { return fields()[[2]string{apiVersion, kind}] }
+// FixedFields looks up the fields of custom kinds that may not change. It reads the CustomResourceDefinitions of the platform
+// once it is asked of the first.
+func (r *Renderer) FixedFields(p *platform.Platform) immutable.Lookup {
+	fields := sync.OnceValue(func() customFields { return r.definitions.customFields(p) })
+	return func(apiVersion, kind string) []immutable.Field { return fields()[[2]string{apiVersion, kind}] }
 }
 
 // customFields reads the CustomResourceDefinitions of all versions.
@@ -49,8 +47,8 @@ func customFieldsOf(v *platform.Version) customFields {
 	for _, crd := range crdsOf(v) {
 		for _, version := range crd.versions {
 			name, _ := version["name"].(string)
-			schema, _ := at(version, "schema.openAPIV3Schema").(map[string]any)
-			found[[2]string{crd.Group + "/" + name, crd.Kind.Kind}] = fixedByRules(nil, schema)
+			schema, _ := manifests.At(version, "schema.openAPIV3Schema").(map[string]any)
+			found[[2]string{crd.Group + "/" + name, crd.Kind.Kind}] = immutable.InSchema(schema)
 		}
 	}
 	return found
@@ -88,12 +86,12 @@ func defineKind(document *yaml.Node) (definedKind, bool) {
 	if err != nil {
 		return definedKind{}, false
 	}
-	crd, err := genericObject(text)
+	crd, err := manifests.Object(text)
 	if err != nil {
 		return definedKind{}, false
 	}
 	defined := definedKind{Kind: kind}
-	versions, _ := at(crd, "spec.versions").([]any)
+	versions, _ := manifests.At(crd, "spec.versions").([]any)
 	for _, v := range versions {
 		if version, ok := v.(map[string]any); ok {
 			defined.versions = append(defined.versions, version)
@@ -110,39 +108,4 @@ func definitionsIn(files fs.FS, name string) []*yaml.Node {
 	}
 	documents, _ := strictyaml.Scan(content, strictyaml.Options{Documents: true, Aliases: true, Size: kustomize.MaxFile})
 	return documents
-}
-
-// fixedByRules finds the fields that the rules of a schema fix, sorted. Items of lists are left out: which of them was
-// which one before is not known here.
-func fixedByRules(steps []string, schema map[string]any) (fields []fixedField) {
-	rules, _ := schema["x-kubernetes-validations"].([]any)
-	for _, r := range rules {
-		rule, _ := r.(map[string]any)
-		text, _ := rule["rule"].(string)
-		if below, ok := unchanging(text); ok {
-			fields = append(fields, fixedField{path: strings.Join(slices.Concat(steps, below), "."), kept: true})
-		}
-	}
-	properties, _ := schema["properties"].(map[string]any)
-	for _, name := range slices.Sorted(maps.Keys(properties)) {
-		if property, ok := properties[name].(map[string]any); ok && !strings.Contains(name, ".") {
-			fields = append(fields, fixedByRules(append(slices.Clone(steps), name), property)...)
-		}
-	}
-	return fields
-}
-
-// unchangingRule is "self == oldSelf", or the same of a field below, either way round.
-var unchangingRule = regexp.MustCompile(`^\s*(self|oldSelf)((?:\.[A-Za-z_][A-Za-z0-9_]*)*)\s*==\s*(self|oldSelf)((?:\.[A-Za-z_][A-Za-z0-9_]*)*)\s*$`)
-
-// unchanging reports whether a rule says that a value, or a field below it, equals the old one.
-func unchanging(rule string) (below []string, ok bool) {
-	m := unchangingRule.FindStringSubmatch(rule)
-	if len(m) == 0 || m[1] == m[3] || m[2] != m[4] {
-		return nil, false
-	}
-	if m[2] != "" {
-		below = strings.Split(m[2][1:], ".")
-	}
-	return below, true
 }

@@ -9,6 +9,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"transom.dev/render/internal/kinds"
+	"transom.dev/render/internal/manifests"
 	"transom.dev/render/platform"
 	"transom.dev/render/schema"
 )
@@ -58,7 +59,7 @@ func (c *definitionCache) schemasOf(v *platform.Version) customSchemas {
 		for _, crd := range crdsOf(v) {
 			for _, one := range crd.versions {
 				name, _ := one["name"].(string)
-				props, _ := at(one, "schema.openAPIV3Schema").(map[string]any)
+				props, _ := manifests.At(one, "schema.openAPIV3Schema").(map[string]any)
 				if s := schema.CompileCustom(props); s != nil {
 					found[[2]string{crd.Group + "/" + name, crd.Kind.Kind}] = s
 				}
@@ -76,7 +77,7 @@ func customRefusals(object *yaml.Node, of []*schema.Schema) (faults []kinds.Faul
 		if err != nil {
 			return nil
 		}
-		content, err := genericObject(text)
+		content, err := manifests.Object(text)
 		if err != nil {
 			return nil
 		}

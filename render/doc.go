@@ -1,9 +1,10 @@
 // Package render turns a platform into the state of its environments.
 //
 // In go a platform.Platform and a Base, the content of an environment's state repository now. Out comes a State: the files
-// that change, the Release records after the change, and a Problem for everything that could not be rendered. Plan says the
-// same as objects added, changed and removed; Instance renders a single request for people to look at. A Direction takes the place
-// of the platform's head where promotion chooses the releases of an environment, and admits them.
+// that change, the Release records after the change, and a Problem for everything that could not be rendered. Package preview
+// says the same as objects added, changed and removed, and package golden tests offerings by it; Instance renders a single
+// request for people to look at. A Direction takes the place of the platform's head where promotion chooses the releases of
+// an environment, and admits them.
 //
 // Everything here is pure: values and an fs.FS in, no clock, network, disk, environment, logger or randomness, and
 // the same bytes on every machine. Bytes are carried over while their render key stays, so a pass over a platform of any

@@ -81,7 +81,7 @@ func (x examiner) soundBy(end func() time.Time, v *platform.Version) []platform.
 	case <-left.C:
 		if e.leave() {
 			return []platform.Problem{{
-				File: kustomizationOf(v), Rule: ruleUnfinished, Message: "takes longer to examine than others; that goes on, and the request keeps what it has until then",
+				File: kustomizationOf(v), Rule: RuleUnfinished, Message: "takes longer to examine than others; that goes on, and the request keeps what it has until then",
 			}}
 		}
 	}

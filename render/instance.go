@@ -30,43 +30,43 @@ func Instance(p *platform.Platform, environment string, k platform.RequestKey, c
 
 // InstanceAs is Instance with another version of the offering than the request resolves to; nil: with that one.
 func InstanceAs(p *platform.Platform, environment string, k platform.RequestKey, cluster string, v *platform.Version) (Rendered, []platform.Problem) {
-	return new(Renderer).instanceAs(p, environment, k, cluster, v, manner{})
+	return new(Renderer).Show(p, environment, k, Manner{Cluster: cluster, Version: v})
 }
 
-// A manner is how an instance is rendered where that is not as it runs.
-type manner struct {
-	made     *state.Placement // as a record says that it was made; nil: as it is made now
-	unsigned bool             // as where Transom applies, whoever applies in the environment
+// A Manner is how an instance is rendered for people where that is not as it runs.
+type Manner struct {
+	Cluster  string            // empty: the first one
+	Version  *platform.Version // of its offering; nil: the one that its request resolves to
+	Made     *state.Placement  // as a record says that it was made; nil: as it is made now
+	Unsigned bool              // as where Transom applies, whoever applies in the environment
 }
 
-// instanceAs is InstanceAs in a manner, with the findings of the renderer about versions.
-func (r *Renderer) instanceAs(
-	p *platform.Platform, environment string, k platform.RequestKey, cluster string, v *platform.Version, as manner,
-) (Rendered, []platform.Problem) {
+// Show is Instance in a manner, with the findings of the renderer about versions.
+func (r *Renderer) Show(p *platform.Platform, environment string, k platform.RequestKey, as Manner) (Rendered, []platform.Problem) {
 	s, err := newSnapshot(p, environment, nil, Direction{})
 	if err != nil {
 		return Rendered{}, []platform.Problem{{Rule: "not-found", Message: err.Error()}}
 	}
-	if as.unsigned {
+	if as.Unsigned {
 		s.environment = s.environment.AppliedHere()
 	}
 	if problems := r.examiner().overlayProblems(s.environment); len(problems) > 0 {
 		return Rendered{}, problems
 	}
 	pass := newPass(r, s)
-	pass.builder.made = as.made
+	pass.builder.made = as.Made
 	c := pass.byKey[k]
 	if c == nil {
 		return Rendered{}, []platform.Problem{notThere(environment, k)}
 	}
-	if v == nil {
-		return pass.show(c, cluster)
+	if as.Version == nil {
+		return pass.show(c, as.Cluster)
 	}
-	other, problems := c.instance.As(v)
+	other, problems := c.instance.As(as.Version)
 	if len(problems) > 0 {
 		return Rendered{}, problems
 	}
-	return pass.show(&candidate{instance: other}, cluster)
+	return pass.show(&candidate{instance: other}, as.Cluster)
 }
 
 func notThere(environment string, k platform.RequestKey) platform.Problem {
@@ -116,8 +116,8 @@ func orAny(cluster string) string {
 	return fmt.Sprintf("cluster %q", cluster)
 }
 
-// ruleUnfinished is that of a Problem which may go away by itself: a build or an examination is under way, or was ended.
-const ruleUnfinished = "unfinished"
+// RuleUnfinished is that of a Problem which may go away by itself: a build or an examination is under way, or was ended.
+const RuleUnfinished = "unfinished"
 
 // Unfinished reports whether an error of Again may go away by itself: a build is under way, or was ended over a limit.
 func Unfinished(err error) bool { return unfinished(err) }
@@ -219,7 +219,7 @@ func buildProblem(file string, err error) platform.Problem {
 	}
 	rule := "build"
 	if unfinished(err) {
-		rule = ruleUnfinished
+		rule = RuleUnfinished
 	}
 	return platform.Problem{File: file, Rule: rule, Message: err.Error()}
 }
@@ -249,7 +249,7 @@ func (r *Renderer) Keys(p *platform.Platform, environment string, base *Base, i 
 	e := m.evaluation(i)
 	if !e.holds(bound, record) {
 		e = evaluate(i, bound, record)
-		m.prospects.put(i, e)
+		m.asked.put(i, e)
 	}
 	if len(e.problems) > 0 {
 		return nil, e.problems

@@ -12,7 +12,7 @@ import (
 // those that had a Problem, because all others would come to the records of the base.
 type memory struct {
 	evaluations map[platform.RequestKey]*evaluation    // of the present instances
-	prospects   cache[*platform.Instance, *evaluation] // of those that were asked about
+	asked       cache[*platform.Instance, *evaluation] // by Renderer.Keys, of instances that may come
 
 	amounts amounts
 
@@ -92,7 +92,7 @@ func (m *memory) keep(l *selection) {
 	}
 }
 
-// evaluation returns the noted evaluation of an instance, or nil.
+// evaluation returns the evaluation that is remembered of an instance, or nil.
 func (m *memory) evaluation(i *platform.Instance) *evaluation {
 	if i == nil {
 		return nil
@@ -100,7 +100,7 @@ func (m *memory) evaluation(i *platform.Instance) *evaluation {
 	if e := m.evaluations[i.Request.Key]; e != nil && e.instance == i {
 		return e
 	}
-	e, _ := m.prospects.lookup(i)
+	e, _ := m.asked.lookup(i)
 	return e
 }
 

@@ -112,7 +112,7 @@ func (b *builder) namespace(c *candidate, file string) ([]byte, []platform.Probl
 	}
 	found := b.judgeNamespace(file, made.manifest, inputs)
 	if len(made.refused) > 0 {
-		before, _ := b.base.read(file) // if it cannot be read, writing it fails for the same reason
+		before, _ := b.base.Read(file) // if it cannot be read, writing it fails for the same reason
 		for _, problem := range made.refused {
 			problem.Warning = problem.Warning || bytes.Equal(before, made.manifest)
 			found = append(found, problem)

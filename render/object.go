@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"transom.dev/render/internal/manifests"
 )
 
 // An object holds the fields of a rendered object that the rules look at.
@@ -31,10 +33,7 @@ type objectID struct{ group, kind, namespace, name string }
 
 // String is KIND NAMESPACE/NAME, as people know it.
 func (id objectID) String() string {
-	if id.namespace == "" {
-		return id.kind + " " + id.name
-	}
-	return id.kind + " " + id.namespace + "/" + id.name
+	return manifests.Name(id.kind, id.namespace, id.name)
 }
 
 // parseObjects reads a manifest that Kustomize wrote.

@@ -2,15 +2,11 @@ package render
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
-	utiljson "k8s.io/apimachinery/pkg/util/json"
-	"sigs.k8s.io/yaml"
-
+	"transom.dev/render/internal/manifests"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -67,7 +63,7 @@ func (b *builder) judgePlacement(c *candidate, placed *placement, policies []*pl
 	manifest := placed.manifest
 	if placed.carried {
 		var err error
-		if manifest, err = b.base.read(state.ManifestFile(placed.cluster.Name, c.key())); err != nil {
+		if manifest, err = b.base.Read(state.ManifestFile(placed.cluster.Name, c.key())); err != nil {
 			return nil, err
 		}
 	}
@@ -84,7 +80,7 @@ func (b *builder) judgeNamespace(file string, manifest []byte, inputs map[string
 	if len(b.policies) == 0 {
 		return nil
 	}
-	before, err := b.base.read(file)
+	before, err := b.base.Read(file)
 	if err != nil {
 		return nil // nothing is concluded: writing this file fails for the same reason
 	}
@@ -100,7 +96,7 @@ func (b *builder) judgeNamespace(file string, manifest []byte, inputs map[string
 // judgeManifest checks every object of a manifest against policies; variables are the inputs it was rendered from.
 func judgeManifest(policies []*platform.Policy, manifest []byte, variables map[string]any, stays bool) (found []platform.Problem, err error) {
 	budget := judgeBudget
-	for _, text := range splitDocuments(manifest) {
+	for _, text := range manifests.Split(manifest) {
 		objects, err := parseObjects(text)
 		if err != nil || len(objects) != 1 {
 			continue // whoever wrote it, it was no rendering
@@ -111,7 +107,7 @@ func judgeManifest(policies []*platform.Policy, manifest []byte, variables map[s
 				continue
 			}
 			if object == nil {
-				if object, err = genericObject(text); err != nil {
+				if object, err = manifests.Object(text); err != nil {
 					return nil, fmt.Errorf("%s: %w", id, err)
 				}
 				variables["object"] = object
@@ -151,20 +147,4 @@ func judgeObject(policy *platform.Policy, id objectID, variables map[string]any,
 		problems[i].Warning = carried || !policy.Denies()
 	}
 	return problems, cost
-}
-
-// splitDocuments takes a manifest that Kustomize wrote apart; only text in column 0 can be a separator.
-func splitDocuments(manifest []byte) [][]byte { return bytes.Split(manifest, []byte("\n---\n")) }
-
-// genericObject reads an object with whole numbers as int64, as CEL sees it in an API server.
-func genericObject(text []byte) (map[string]any, error) {
-	converted, err := yaml.YAMLToJSON(text)
-	if err != nil {
-		return nil, errors.New(strings.TrimPrefix(err.Error(), "error converting YAML to JSON: "))
-	}
-	var object map[string]any
-	if err := utiljson.Unmarshal(converted, &object); err != nil {
-		return nil, err
-	}
-	return object, nil
 }

@@ -105,7 +105,7 @@ func (p *pass) count(policy *platform.Policy, q *platform.Quota) (all []counted)
 		if c.candidate != nil && !c.candidate.broken() {
 			amount, err := p.memory.amounts.of(q, c.candidate.instance)
 			if err != nil {
-				problem := platform.Problem{File: policy.File, Rule: "quota", Message: fmt.Sprintf("cannot count %s: %s", k, err)}
+				problem := q.Uncounted(k, err) // only an expression can fail
 				problem.Warning = c.runs || !policy.Denies()
 				c.candidate.add(problem)
 				amount = c.held

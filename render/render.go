@@ -116,7 +116,7 @@ func (r *Renderer) write(a *admission, o *outcome, namespaces map[string][]byte)
 		state.Problems = append(state.Problems, problem.Cleaned())
 	}
 	slices.SortFunc(state.Problems, platform.Problem.Compare)
-	state.custom = r.definitions.fixing(a.platform)
+	state.FixedFields = r.FixedFields(a.platform)
 	return state, nil
 }
 

@@ -26,11 +26,18 @@ func rendererOf(v *platform.Version) string {
 // Renders reports whether this process is a renderer that a record names, so that it comes to the same bytes.
 func Renders(renderer string) bool { return renderer == RendererID || renderer == RendererID+helmID }
 
-// renderersBefore are the renderers whose bytes are still made again, and the behaviour that each was the last to have.
-// Records do not name the first.
-var renderersBefore = []struct{ number, did string }{
-	{"", "put the instance's labels into other selectors"},
-	{"2", "left replicas beside what scales them"},
+// An EarlierRenderer is one whose bytes are still made again.
+type EarlierRenderer struct {
+	Number string // as records name it; they do not name the first
+	Did    string // the behaviour that it was the last to have
+}
+
+// EarlierRenderers lists them, oldest first.
+func EarlierRenderers() []EarlierRenderer {
+	return []EarlierRenderer{
+		{"", "put the instance's labels into other selectors"},
+		{"2", "left replicas beside what scales them"},
+	}
 }
 
 // asRenderer has a wrapper build the bytes that a renderer made of it.

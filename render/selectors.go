@@ -68,7 +68,7 @@ func (b *builder) stylesBefore(c *candidate, placed *placement) (map[string]kust
 	if !there {
 		return nil, nil
 	}
-	manifest, err := b.base.read(state.ManifestFile(placed.cluster.Name, c.key()))
+	manifest, err := b.base.Read(state.ManifestFile(placed.cluster.Name, c.key()))
 	if err != nil {
 		return nil, unread{err}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"transom.dev/render/internal/manifests"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -34,7 +35,7 @@ func markOf(e *platform.Environment) func(manifest []byte) ([]byte, error) {
 
 // annotate has every object of a manifest that Kustomize wrote carry an annotation. Nothing else changes.
 func annotate(manifest []byte, name string, value func(object map[string]any) string) ([]byte, error) {
-	documents := splitDocuments(manifest)
+	documents := manifests.Split(manifest)
 	for n, document := range documents {
 		annotated, err := annotateObject(document, name, value)
 		if err != nil {
@@ -42,11 +43,11 @@ func annotate(manifest []byte, name string, value func(object map[string]any) st
 		}
 		documents[n] = annotated
 	}
-	return bytes.Join(documents, []byte("\n---\n")), nil
+	return manifests.Join(documents), nil
 }
 
 func annotateObject(document []byte, name string, value func(object map[string]any) string) ([]byte, error) {
-	object, err := genericObject(document)
+	object, err := manifests.Object(document)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"transom.dev/render/internal/immutable"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -33,8 +34,10 @@ type State struct {
 	// has one keeps all that it has in the base.
 	Problems []platform.Problem
 
-	mark   *mark
-	custom fixing // by the platform's definitions of kinds; nil: nothing is known of them
+	// FixedFields are those that may not change, by the platform's definitions of custom kinds.
+	FixedFields immutable.Lookup
+
+	mark *mark
 }
 
 // A mark tells a State from every other.

@@ -14,7 +14,7 @@ func (t teamNamespaces) admitted(a *admission) (files map[string][]byte, waiting
 	files = map[string][]byte{}
 	changed := map[string][2]string{}
 	for file, manifest := range t.files {
-		before, err := a.base.read(file)
+		before, err := a.base.Read(file)
 		switch {
 		case err != nil:
 			return nil, nil, fmt.Errorf("render %s: %w", a.environment.Name, err)
@@ -28,7 +28,7 @@ func (t teamNamespaces) admitted(a *admission) (files map[string][]byte, waiting
 		return files, nil, nil
 	}
 	admit := a.direction.AdmitNamespaces
-	admitted := admit == nil || admit(namespacesDigest(a.environment.Name, changed))
+	admitted := admit == nil || admit(state.NamespacesDigest(a.environment.Name, changed))
 	for file := range changed {
 		if admitted {
 			files[file] = t.files[file]

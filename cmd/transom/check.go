@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -43,7 +45,8 @@ nobody looked, requests are rendered as if they were new, and the end of the out
 A golden test is a directory offerings/<offering>/<version>/tests/<case> with request.yaml, a Request, and want.yaml,
 the manifest that it renders to, which --update rewrites. environment.yaml and cluster.yaml, if they are there, stand
 for the platform's, and other files are requests that it can be bound to. What moving a case from the versions before to
-this one would replace or remove is a Warning. The cases of one version may render to 100,000 lines together. Policies judge a case as they judge a request.
+this one would replace or remove is a Warning. The cases of one version may render to 100,000 lines
+together, where each counts as 100 at least. Policies judge a case as they judge a request.
 
 Where the repository has a file rights.yaml, which "transom install --rights . > rights.yaml" writes, a Warning says which rights
 a version needs beyond those.
@@ -126,7 +129,11 @@ func (o *checkOptions) check(ctx context.Context, dir string) (*checked, error) 
 	if err != nil {
 		return nil, err
 	}
-	problems, warnings = mergeProblems(problems, goldens.problems), mergeProblems(warnings, append(goldens.warnings, lacking...))
+	var overdue []platform.Problem
+	for _, offering := range p.Offerings {
+		overdue = append(overdue, offering.Overdue(time.Now())...)
+	}
+	problems, warnings = mergeProblems(problems, goldens.problems), mergeProblems(warnings, slices.Concat(goldens.warnings, lacking, overdue))
 	result.Tests, result.Rewritten = goldens.tests, goldens.rewritten
 	result.Warnings = append(result.Warnings, warnings...)
 	if o.detail {

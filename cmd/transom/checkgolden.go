@@ -8,7 +8,7 @@ import (
 	"slices"
 
 	"transom.dev/cmd/transom/internal/workspace"
-	"transom.dev/render"
+	"transom.dev/render/golden"
 	"transom.dev/render/platform"
 )
 
@@ -21,8 +21,8 @@ type goldens struct {
 }
 
 // testOfferings runs the golden tests of a platform that was loaded from a file system.
-func testOfferings(p *platform.Platform, files fs.FS) (*goldens, []*render.Case, error) {
-	cases, err := render.Cases(p, files)
+func testOfferings(p *platform.Platform, files fs.FS) (*goldens, []*golden.Case, error) {
+	cases, err := golden.Cases(p, files)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -34,7 +34,7 @@ func unknownEnvironment(ctx context.Context, c client.Client, name string) error
 		return err
 	}
 	if s.Platform.Commit == "" {
-		return errors.New(tree.Unread(s))
+		return errors.New(unread(s))
 	}
 	var there []string
 	for _, e := range s.Environments {
@@ -60,10 +60,19 @@ func unknown(ctx context.Context, c client.Client, s status.Status, about client
 	if about.Environment != "" {
 		where = "in environment " + about.Environment
 	}
-	if unread := tree.Unread(s); unread != "" {
-		return fmt.Errorf("no %s known yet: %s", kind, unread)
+	if why := unread(s); why != "" {
+		return fmt.Errorf("no %s known yet: %s", kind, why)
 	}
 	return fmt.Errorf("no %s %s at commit %s%s", kind, where, terminal.Short(s.Platform.Commit), suggestName(ctx, c, about.Environment, named))
+}
+
+// unread says what has yet to be read, and which fault hinders it; empty: nothing.
+func unread(s status.Status) string {
+	why := tree.Unread(s)
+	if cause := cmp.Or(s.Platform.Frozen, s.Platform.Error); s.Platform.Commit == "" && cause != "" {
+		why += ": " + cause
+	}
+	return why
 }
 
 // suggestName suggests the team or the request that was probably meant.

@@ -18,6 +18,7 @@ import (
 	"transom.dev/reconciler/gitrepo"
 	"transom.dev/reconciler/status"
 	"transom.dev/render"
+	"transom.dev/render/preview"
 )
 
 // TestPlanSaysWhatDecisionsDo has a plan made of each kind of decision, and merges it: the daemon then commits the changes
@@ -160,7 +161,7 @@ func comes(p *plan.Plan) string {
 	return strings.Join(lines, "")
 }
 
-func line(c render.Change) string {
+func line(c preview.Change) string {
 	return strings.Join([]string{c.Environment, c.Cluster, string(c.Action), c.Object(), c.Diff}, " ") + "\n"
 }
 
@@ -198,7 +199,7 @@ func (s *story) committed(before map[string]*gitrepo.Snapshot) string {
 				require.NoError(s.t, err)
 			}
 		}
-		changes, err := r.Between(p, name, before[name], changed)
+		changes, err := preview.Between(&r, p, name, before[name], changed)
 		require.NoError(s.t, err)
 		for _, c := range changes {
 			lines = append(lines, line(c))

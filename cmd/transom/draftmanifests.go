@@ -11,7 +11,7 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"transom.dev/cmd/transom/internal/yamledit"
-	"transom.dev/render"
+	"transom.dev/render/golden"
 	"transom.dev/render/platform"
 )
 
@@ -108,7 +108,7 @@ func (s *scaffold) want(file string) error {
 	if err != nil {
 		return err
 	}
-	cases, err := render.Cases(p, files)
+	cases, err := golden.Cases(p, files)
 	if err != nil {
 		return err
 	}

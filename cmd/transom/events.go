@@ -26,7 +26,7 @@ daemon. They are shown where the environment's file says spec.logs: true, to dev
   transom events payments/shop -e prod --cluster eu-1 -o json | jq '.[] | select(.type == "Warning")'`,
 		Args: takes(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := readPlace(&about, args[0]); err != nil {
+			if err := readPlacement(&about, args[0]); err != nil {
 				return err
 			}
 			all, err := c.Happenings(cmd.Context(), about)

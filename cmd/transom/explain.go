@@ -17,6 +17,7 @@ import (
 	"transom.dev/cmd/transom/internal/client"
 	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/cmd/transom/internal/tree"
+	"transom.dev/reconciler/status"
 	"transom.dev/reconciler/web"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
@@ -137,7 +138,31 @@ func (o *explainOptions) known(ctx context.Context, environment string, key plat
 	if unanswered != nil {
 		return err
 	}
+	for i := range s.Instances {
+		if waits := firstPromotion(&s.Instances[i]); waits != "" {
+			return errors.New(waits)
+		}
+	}
 	return cmp.Or(unknown(ctx, o.records.client, s, about), err)
+}
+
+// firstPromotion says that an instance waits to enter its environment for the first time; empty: it does not. Nothing of it was
+// committed there, so there is nothing to trace.
+func firstPromotion(in *status.Instance) string {
+	if in.Release != "" || in.Candidate == nil {
+		return ""
+	}
+	text := fmt.Sprintf("nothing of %s runs in %s yet: its first release", in.Request, in.Environment)
+	if in.Candidate.Version != "" {
+		text += ", " + in.Candidate.Offering + " " + in.Candidate.Version + ","
+	}
+	for i, g := range in.Waiting {
+		text += map[bool]string{true: " waits for ", false: "; and for "}[i == 0] + g.Name + ": " + g.Reason
+		if g.Opens != "" {
+			text += "; opens: " + g.Opens
+		}
+	}
+	return strings.TrimSuffix(text, ",")
 }
 
 // offline follows a trace through the repositories themselves.

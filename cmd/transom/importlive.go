@@ -136,7 +136,7 @@ func (o *importLiveOptions) read(ctx context.Context, key platform.RequestKey, p
 		return nil, err
 	}
 	result.add(o.file(key), o.request(key))
-	return result, o.admit(result, key, found.Objects)
+	return result, o.admit(result, key)
 }
 
 // customKinds are the lines of version.yaml about kinds that are not of Kubernetes. All of a namespace are namespaced.
@@ -202,7 +202,7 @@ func (o *importLiveOptions) refuse(p *platform.Platform, key platform.RequestKey
 }
 
 // admit holds the files against the platform: the instance has to be in the namespace of the objects.
-func (o *importLiveOptions) admit(result *imported, key platform.RequestKey, objects []*unstructured.Unstructured) error {
+func (o *importLiveOptions) admit(result *imported, key platform.RequestKey) error {
 	p, err := workspace.LoadEdited(o.in.dir, result.contents)
 	if err != nil {
 		return err

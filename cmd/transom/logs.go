@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"transom.dev/cmd/transom/internal/client"
+	"transom.dev/reconciler/web"
 	"transom.dev/reconciler/web/api"
 )
 
@@ -24,7 +25,7 @@ func newLogs() *cobra.Command {
 They are shown where the environment's file says spec.logs: true, to developers of the team and to operators. Control characters
 and terminal escapes are replaced, a line is cut after 16 KiB, and an answer after 8 MiB. With --follow, the lines to come
 are shown for up to a quarter of an hour; pods that are made meanwhile are not among them. Whatever a container prints is shown: let
-none print a secret.`,
+none print a secret. Exits with 1 where no log could be read.`,
 		Example: `  transom logs payments/shop -e dev
   transom logs payments/shop -e prod --cluster eu-1 --tail 1000 | grep ERROR
 
@@ -35,12 +36,25 @@ none print a secret.`,
   transom logs payments/shop -e dev -o json | jq -r 'select(.error == null) | .line'`,
 		Args: takes(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := readPlace(&about, args[0]); err != nil {
+			if err := readPlacement(&about, args[0]); err != nil {
 				return err
 			}
-			return c.Logs(cmd.Context(), about, l, func(one api.Line) error {
+			if err := checkLog(l); err != nil {
+				return err
+			}
+			lines, failed := 0, 0
+			err := c.Logs(cmd.Context(), about, l, func(one api.Line) error {
+				if one.Error == "" {
+					lines++
+				} else {
+					failed++
+				}
 				return printLine(cmd.OutOrStdout(), cmd.ErrOrStderr(), o.String() == "json", one)
 			})
+			if err == nil && failed > 0 && lines == 0 {
+				return unwell // the reasons are printed
+			}
+			return err
 		},
 	}
 	placeFlags(cmd, &c, &about)
@@ -52,6 +66,17 @@ none print a secret.`,
 	f.BoolVar(&l.Previous, "previous", false, "show the log before the last restart")
 	o.flag(cmd)
 	return cmd
+}
+
+// checkLog refuses flags that ask for no log.
+func checkLog(l client.Log) error {
+	switch {
+	case l.Tail < 1 || l.Tail > web.MostTail:
+		return misuse("--tail %d: it is a number of lines from 1 to %d", l.Tail, web.MostTail)
+	case l.Follow && l.Previous:
+		return misuse("--follow and --previous do not go together: the log before a restart has ended")
+	}
+	return nil
 }
 
 // printLine prints a line with its pod and container, and the error of a log for itself.

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -57,8 +58,8 @@ server adds, so that a request with "adopt: true" can take over those that run.`
 		Args: takes(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := args[0]
-			if len(validation.IsDNS1035Label(name)) > 0 { // a path would lead elsewhere
-				return misuse("the offering %q: it must be a DNS label: small letters, digits and dashes, a letter first and no dash last", name)
+			if err := isFree(o.in.dir, name); err != nil {
+				return err
 			}
 			s := &scaffold{Next: fmt.Sprintf("next: edit offerings/%s/0.1.0, then \"transom check\"; \"transom catalog %s\" shows what requests see", name, name)}
 			s.add(path.Join("offerings", name, "offering.yaml"), offeringFile(name, o.title, o.desc, o.owner))
@@ -88,6 +89,17 @@ server adds, so that a request with "adopt: true" can take over those that run.`
 	f.StringVar(&o.from, "from", "", "a directory of manifests to begin with")
 	f.StringVar(&o.chart, "from-chart", "", "a Helm chart to begin with: its directory, or its archive")
 	return cmd
+}
+
+// isFree refuses a name that no offering can have, or that one has, before anything is read for it.
+func isFree(dir, name string) error {
+	if len(validation.IsDNS1035Label(name)) > 0 { // a path would lead elsewhere
+		return misuse("the offering %q: it must be a DNS label: small letters, digits and dashes, a letter first and no dash last", name)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "offerings", name, "offering.yaml")); err == nil {
+		return fmt.Errorf("there is an offering %s already; nothing was written; \"transom new version %s NUMBER\" starts a version of it", name, name)
+	}
+	return nil
 }
 
 func newNewVersion() *cobra.Command {
@@ -213,6 +225,9 @@ to replace, the others commented out with their defaults.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			key, err := platform.ParseRequestKey(args[0])
 			if err != nil {
+				return usageError{err}
+			}
+			if err := key.Check(); err != nil {
 				return usageError{err}
 			}
 			p, err := o.in.load()

@@ -89,7 +89,7 @@ func (c *chartFiles) directory(files fs.FS) error {
 func (c *chartFiles) archive(from io.Reader) error {
 	unzipped, err := gzip.NewReader(from)
 	if err != nil {
-		return err
+		return fmt.Errorf("it is no directory, and no archive (.tgz) as \"helm package\" writes it: %w", err)
 	}
 	for reader := tar.NewReader(unzipped); ; {
 		header, err := reader.Next()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"path"
 	"slices"
 	"strings"
@@ -28,6 +29,9 @@ func (s *scaffold) fromManifests(offering, number, from string) error {
 
 // readManifests reads the objects of a directory, without the fields that an API server adds and without their namespace.
 func readManifests(from string) (all []manifest, err error) {
+	if info, err := os.Stat(from); err == nil && !info.IsDir() {
+		return nil, errors.New("it is a file; put it into a directory of its own, and give that")
+	}
 	files, err := readChart(from)
 	if err != nil {
 		return nil, err

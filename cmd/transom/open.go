@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/url"
@@ -8,6 +9,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -31,6 +33,9 @@ of BROWSER, else open on macOS and xdg-open elsewhere; without one the address i
 		RunE: func(cmd *cobra.Command, args []string) error {
 			at, err := consoleAddress(c.Server, environment, args)
 			if err != nil {
+				return err
+			}
+			if err := checkThere(cmd.Context(), c, environment, args); err != nil {
 				return err
 			}
 			if err := o.print(cmd.OutOrStdout(), map[string]string{"url": at}, func(w io.Writer) { fmt.Fprintln(w, at) }); err != nil {
@@ -66,6 +71,25 @@ func consoleAddress(server, environment string, args []string) (string, error) {
 		base.RawQuery = url.Values{"environment": {environment}}.Encode()
 	}
 	return base.String(), nil
+}
+
+// checkThere refuses an environment that the request is not in. A daemon that does not answer at once is asked no more: the address is right
+// all the same.
+func checkThere(ctx context.Context, c client.Client, environment string, args []string) error {
+	if environment == "" || len(args) == 0 {
+		return nil
+	}
+	about := client.Selection{Environment: environment, Objects: "none"}
+	if err := readPlace(&about, args[0]); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	s, err := c.Status(ctx, about)
+	if err != nil {
+		return nil //nolint:nilerr // the browser shows why
+	}
+	return unknown(ctx, c, s, about)
 }
 
 // browse has a browser open an address. Where there is none, the printed address is enough.

@@ -89,9 +89,18 @@ func TestStatusShowsTheWayThroughEnvironments(t *testing.T) {
 			}
 			stdout, stderr, code := transom(t, web.Options{Board: b}, args...)
 			require.Zero(t, code, stderr)
-			golden(t, name, stdout)
+			matchesGolden(t, name, stdout)
 		})
 	}
+}
+
+// TestAWaveSaysWhereTheReleaseFailed, and not only that a cluster has it.
+func TestAWaveSaysWhereTheReleaseFailed(t *testing.T) {
+	b := promoting()
+	b.Placed("staging", shop, status.Placement{Cluster: "blue", Stage: status.Applied, Health: state.Failed, Revision: "b", Message: "CrashLoopBackOff"})
+	stdout, stderr, code := transom(t, web.Options{Board: b}, "status", "store/shop", "-e", "staging")
+	require.Zero(t, code, stderr)
+	require.Contains(t, stdout, "wave canary: blue has it, failed; wave rest: green waits")
 }
 
 func TestSkewOfAnOfferingThatNobodyRequests(t *testing.T) {

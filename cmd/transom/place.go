@@ -11,7 +11,6 @@ import (
 func placeFlags(cmd *cobra.Command, c *client.Client, about *client.Selection) {
 	cmd.Flags().StringVarP(&about.Environment, "environment", "e", "", "the environment (required)")
 	cmd.Flags().StringVar(&about.Cluster, "cluster", "", "the cluster, where the request is on several")
-	must(cmd.MarkFlagRequired("environment"))
 	serverFlag(cmd, c)
 }
 
@@ -22,5 +21,16 @@ func readPlace(about *client.Selection, arg string) error {
 		return misuse("%v", err)
 	}
 	about.Team, about.Request = key.Team, key.Name
+	return nil
+}
+
+// readPlacement reads the argument TEAM/REQUEST of a command that needs an environment.
+func readPlacement(about *client.Selection, arg string) error {
+	if err := readPlace(about, arg); err != nil {
+		return err
+	}
+	if about.Environment == "" {
+		return misuse("%s needs --environment: say which one is asked about", arg)
+	}
 	return nil
 }

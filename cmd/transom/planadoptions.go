@@ -15,6 +15,7 @@ import (
 	"transom.dev/fleet/credential"
 	"transom.dev/render"
 	"transom.dev/render/platform"
+	"transom.dev/render/preview"
 	"transom.dev/render/state"
 )
 
@@ -86,7 +87,7 @@ func adoptionOf(r fleet.Result) plan.Adoption {
 func newInstances(p *plan.Plan) func(apply.Owner) bool {
 	begins := map[apply.Owner]bool{}
 	for _, c := range slices.Concat(p.Changes, p.Promoted.Changes, p.Held.Changes) {
-		if c.Action == render.Added && c.Request != "" {
+		if c.Action == preview.Added && c.Request != "" {
 			begins[apply.Owner{Environment: c.Environment, Team: c.Team, Request: c.Request}] = true
 		}
 	}

@@ -87,6 +87,9 @@ func (o *promoteOptions) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
+	if err := o.checkNames(p); err != nil {
+		return err
+	}
 	team, ofTeam := "", len(args) == 1 && hasTeam(p, args[0])
 	if ofTeam {
 		team = args[0]
@@ -152,6 +155,28 @@ func (o *promoteOptions) check(args []string) error {
 		if !gate.MaySkip(name) {
 			return misuse("--skip %s: it is %s%s; health, waves and limits are never skipped", name, terminal.OrList(gates), wording.Suggest(name, gates))
 		}
+	}
+	return nil
+}
+
+// checkNames refuses the name of a check that the environment does not have: its Override would let nothing past.
+func (o *promoteOptions) checkNames(p *platform.Platform) error {
+	e := p.Environments[o.environment]
+	if e == nil {
+		return nil
+	}
+	var there []string
+	for _, c := range e.Gates.Checks {
+		there = append(there, gate.CheckNamed(c.Name))
+	}
+	for _, name := range o.skip {
+		if _, ofOne := gate.IsOfCheck(name); !ofOne || slices.Contains(there, name) {
+			continue
+		}
+		if len(there) == 0 {
+			return misuse("--skip %s: environment %s has no checks", name, o.environment)
+		}
+		return misuse("--skip %s: environment %s has no such check; it has %s%s", name, o.environment, strings.Join(there, ", "), wording.Suggest(name, there))
 	}
 	return nil
 }

@@ -17,6 +17,7 @@ import (
 	"transom.dev/reconciler/trigger"
 	"transom.dev/render"
 	"transom.dev/render/platform"
+	"transom.dev/render/preview"
 )
 
 // watch renders a directory whenever something in it is saved, and prints the changes.
@@ -55,7 +56,7 @@ func (w *watched) again() {
 		fmt.Fprintln(w.out, w.paint.Red(err.Error()))
 		return
 	}
-	states, changes := map[string]*render.State{}, []render.Change{}
+	states, changes := map[string]*render.State{}, []preview.Change{}
 	next, dirty := map[string]map[string][]byte{}, w.states == nil
 	for _, name := range workspace.Environments(p) {
 		if w.options.environment != "" && w.options.environment != name {
@@ -79,7 +80,7 @@ func (w *watched) again() {
 	if w.states == nil {
 		fmt.Fprintf(w.out, "rendered %s; watching %s, Ctrl-C ends\n", terminal.Count(len(next), "environment"), w.dir.Dir)
 	} else {
-		w.changes(slices.DeleteFunc(changes, func(c render.Change) bool { return !w.options.isAbout(c.Cluster, c.Team+"/"+c.Request) }))
+		w.changes(slices.DeleteFunc(changes, func(c preview.Change) bool { return !w.options.isAbout(c.Cluster, c.Team+"/"+c.Request) }))
 	}
 	w.states = next
 	if dirty { // else an output below a watched directory would be written for ever
@@ -125,7 +126,7 @@ func filesThatDiffer(before, after map[string][]byte) map[string][]byte {
 }
 
 // changes prints the changes of objects.
-func (w *watched) changes(all []render.Change) {
+func (w *watched) changes(all []preview.Change) {
 	if len(all) == 0 {
 		fmt.Fprintln(w.out, w.paint.Faint("no object changes"))
 		return

@@ -30,8 +30,8 @@ var (
 	indexer = platform.RequestKey{Team: "search", Name: "indexer"}
 )
 
-// golden compares text with testdata/golden/NAME.
-func golden(t *testing.T, name, text string) {
+// matchesGolden compares text with testdata/golden/NAME.
+func matchesGolden(t *testing.T, name, text string) {
 	t.Helper()
 	file := filepath.Join("testdata", "golden", name)
 	if *update {
@@ -123,7 +123,7 @@ func TestStatusIsATree(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			stdout, stderr, code := transom(t, web.Options{Board: eventful()}, args...)
 			require.Zero(t, code, stderr)
-			golden(t, name, stdout)
+			matchesGolden(t, name, stdout)
 		})
 	}
 }
@@ -136,7 +136,7 @@ func TestStatusNamesWhatHoldsAnEnvironment(t *testing.T) {
 	b.EnvironmentFailed("dev", errors.New("push refused"))
 	stdout, _, code := transom(t, web.Options{Board: b}, "status")
 	require.Zero(t, code)
-	golden(t, "status_held.txt", stdout)
+	matchesGolden(t, "status_held.txt", stdout)
 }
 
 func TestStatusAsJSONIsWhatTheDaemonSays(t *testing.T) {
@@ -239,7 +239,7 @@ func TestExplainPrintsTheWayBack(t *testing.T) {
 	}}
 	stdout, stderr, code := transom(t, o, "explain", "store/shop", "-e", "prod")
 	require.Zero(t, code, stderr)
-	golden(t, "explain.txt", stdout)
+	matchesGolden(t, "explain.txt", stdout)
 
 	stdout, _, _ = transom(t, o, "explain", "store/shop", "-e", "prod", "-o", "json")
 	var trace web.Trace

@@ -26,7 +26,7 @@ func (r *rig) value(name string) string {
 	return m.Data["value"]
 }
 
-func doubted(result apply.Result) bool { return result.Doubted }
+func doubted(result apply.Result) bool { return result.Overtaken }
 
 // Two daemons work on one cluster, and one of them has not fetched the commit that the other has.
 func TestWhatAnotherDaemonAppliedStaysUntilTheStateWasFetchedAgain(t *testing.T) {
@@ -45,7 +45,7 @@ func TestWhatAnotherDaemonAppliedStaysUntilTheStateWasFetchedAgain(t *testing.T)
 	require.Empty(t, result.Changes)
 	require.False(t, result.Settled)
 	require.Equal(t, state.Progressing, result.Health)
-	require.True(t, r.pass(old).Doubted, "until it is fetched")
+	require.True(t, r.pass(old).Overtaken, "until it is fetched")
 	next := web("1", "2") // of a state that was fetched before as well
 	next.Fetched = old.Fetched
 	require.Empty(t, r.pass(next).Changes, "nor is anything else of the instance written")
@@ -79,7 +79,7 @@ func TestADaemonAloneDoubtsNothing(t *testing.T) {
 		in := r.instance("web", configMap("web", value))
 		in.Fetched = before // as long as it lasts to apply one state, others are fetched and wait
 		result := r.pass(in)
-		require.False(t, result.Doubted)
+		require.False(t, result.Overtaken)
 		require.NotEmpty(t, result.Changes)
 		require.Equal(t, value, r.value("web"))
 		r.quiet()
@@ -99,7 +99,7 @@ func TestADigestThatAPersonEditsIsCorrectedAfterOneFetch(t *testing.T) {
 			[]byte(`{"metadata":{"annotations":{"transom.dev/digest":`+edit.digest+`}}}`), metav1.PatchOptions{FieldManager: "kubectl-edit"})
 		require.NoError(t, err)
 		r.told(in.Owner)
-		require.Equal(t, edit.doubts, r.pass(in).Doubted, edit.digest)
+		require.Equal(t, edit.doubts, r.pass(in).Overtaken, edit.digest)
 		if edit.doubts {
 			require.Equal(t, map[string]apply.Action{"ConfigMap web": apply.Configured}, actions(r.pass(fetched(in))))
 		}

@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/yaml"
 
 	"transom.dev/fleet/apply"
@@ -127,6 +128,55 @@ func TestHandingOverChangesNoObject(t *testing.T) {
 	require.NoError(t, err)
 	value, _, _ := unstructured.NestedString(u.Object, "data", "value")
 	require.Equal(t, "2", value, "what the other agent applied is taken over again")
+}
+
+// TestChangingOverFromFluxWritesEachObjectOnce: once as the state still is, whose objects carry their digests, and not again when the
+// state without these comes, wave by wave. The write takes over the fields and changes none, so that no pod starts again.
+func TestChangingOverFromFluxWritesEachObjectOnce(t *testing.T) {
+	r := newRig(t, &whole)
+	in := r.instance("web", documents(deployment("web", "nginx:1"), strings.Replace(configMap("web", "1"), "{name: web}", "{name: web, annotations: {note: x}}", 1)))
+	signed := r.external(in)
+	for _, u := range append(r.objects(signed.NamespaceManifest), r.objects(signed.Manifests)...) {
+		labels := u.GetLabels()
+		labels["kustomize.toolkit.fluxcd.io/name"], labels["kustomize.toolkit.fluxcd.io/namespace"] = "web", "flux-system"
+		u.SetLabels(labels)
+		_, err := r.dynamic.Resource(resources[u.GetKind()]).Namespace(u.GetNamespace()).
+			Apply(background, u.GetName(), u, metav1.ApplyOptions{FieldManager: "kustomize-controller", Force: true})
+		require.NoError(t, err)
+	}
+	r.healthy(signed)
+	pods := func() (names []types.UID) {
+		list, err := r.kube.CoreV1().Pods(r.team).List(background, metav1.ListOptions{})
+		require.NoError(t, err)
+		for _, pod := range list.Items {
+			names = append(names, pod.UID)
+		}
+		return names
+	}
+	generation := func() int64 {
+		d, err := r.kube.AppsV1().Deployments(r.team).Get(background, "web", metav1.GetOptions{})
+		require.NoError(t, err)
+		return d.Generation
+	}
+	before, ran := generation(), pods()
+	r.calls.take()
+	signed.External = false
+	for _, step := range []apply.Instance{signed, in} {
+		r.healthy(step)
+		r.quiet()
+		r.healthy(step)
+	}
+	written := map[string]int{}
+	for _, call := range writes(r.calls.take()) {
+		if !strings.Contains(call, "/namespaces/transom-system/") {
+			written[call[strings.LastIndex(call, "/namespaces/"):]]++
+		}
+	}
+	require.Equal(t, map[string]int{
+		"/namespaces/" + r.team: 1, "/namespaces/" + r.team + "/deployments/web": 1, "/namespaces/" + r.team + "/configmaps/web": 1,
+	}, written)
+	require.Equal(t, before, generation())
+	require.Equal(t, ran, pods())
 }
 
 func TestWhatIsNotOursIsTheOtherAgentsToDecide(t *testing.T) {

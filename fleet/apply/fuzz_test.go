@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"transom.dev/e2e/bounded"
 	"transom.dev/fleet/apply"
 )
 
@@ -36,14 +37,16 @@ func FuzzWatchEvents(f *testing.F) {
 		{Group: "widgets.example", Version: "v1", Kind: "Widget"},
 	}
 	f.Fuzz(func(t *testing.T, events []byte) {
-		for _, kind := range kinds {
-			require.NoError(t, apply.Take(kind, events))
-		}
-		for _, framed := range []bool{false, true} {
-			longest, within := apply.Frames(framed, events, len(events)+1)
-			inParts, withinParts := apply.Frames(framed, events, 3)
-			require.Equal(t, longest, inParts, "it makes no difference how it arrives")
-			require.Equal(t, within, withinParts)
-		}
+		bounded.Usual.Run(func() {
+			for _, kind := range kinds {
+				require.NoError(t, apply.Take(kind, events))
+			}
+			for _, framed := range []bool{false, true} {
+				longest, within := apply.Frames(framed, events, len(events)+1)
+				inParts, withinParts := apply.Frames(framed, events, 3)
+				require.Equal(t, longest, inParts, "it makes no difference how it arrives")
+				require.Equal(t, within, withinParts)
+			}
+		})
 	})
 }

@@ -137,7 +137,7 @@ func TestACommitThatCameAfterTheStateIsDoubted(t *testing.T) {
 	r.Cluster = behind
 	fetched := ours.and("copy-2").head(in)
 	fetched.Fetched = time.Now().Add(-time.Hour)
-	result := r.until(fetched, func(result apply.Result) bool { return result.Doubted })
+	result := r.until(fetched, func(result apply.Result) bool { return result.Overtaken })
 	require.False(t, result.Settled)
 	require.Nil(t, result.Foreign)
 	require.NotNil(t, r.until(ours.and("copy-2").head(in), foreign).Foreign)
@@ -160,7 +160,7 @@ func TestAWatchThatIsBehindDoesNotLetTheOtherWrite(t *testing.T) {
 			before := r.versions()
 			r.Cluster = behind
 			result := r.pass(ours.and("copy-2").head(next(r)))
-			require.True(t, result.Doubted)
+			require.True(t, result.Overtaken)
 			require.Empty(t, result.Changes)
 			require.Equal(t, before, r.versions())
 		})

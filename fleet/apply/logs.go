@@ -123,7 +123,7 @@ func (c *showing) OpenLog(ctx context.Context, l Log) (io.ReadCloser, error) {
 		Container: l.Container, Follow: l.Follow, Previous: l.Previous, TailLines: &lines, LimitBytes: &most,
 	}).Stream(spending(ctx, budget))
 	if err != nil {
-		return nil, fmt.Errorf("read the log of %s/%s: %w", l.Pod, l.Container, plain(err))
+		return nil, plain(err) // whoever asked names the pod, and so does the API server
 	}
 	return &boundedLog{log, most}, nil
 }

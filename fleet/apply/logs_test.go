@@ -93,7 +93,7 @@ func TestLogsAndEventsOfAnInstanceAreItsOwn(t *testing.T) {
 	<-ended // who stops reading ends the request
 
 	_, err = r.OpenLog(t.Context(), apply.Log{Namespace: r.team, Pod: "web-9", Container: "app", Tail: 1})
-	require.ErrorContains(t, err, `read the log of web-9/app: pods "web-9" not found`)
+	require.ErrorContains(t, err, `pods "web-9" not found`)
 
 	for kind, name := range map[string]string{"Pod": "web-1", "ConfigMap": "web", "Secret": "web"} {
 		_, err := r.kube.CoreV1().Events(r.team).Create(t.Context(), &corev1.Event{

@@ -139,11 +139,13 @@ func decodeDocument(document []byte) (*desired, error) {
 // newDesired is a desired object of which nothing but its manifest is known.
 func newDesired(u *unstructured.Unstructured) *desired {
 	gvk := u.GroupVersionKind()
+	carried := unsign(u)
 	d := &desired{manifest: manifest{
 		object:  Object{Group: gvk.Group, Kind: gvk.Kind, Namespace: u.GetNamespace(), Name: u.GetName()},
 		gvk:     gvk,
 		content: u.Object,
 		digest:  platform.Digest(u.Object),
+		signed:  carried,
 		rank:    rankOf(gvk.Kind),
 	}}
 	dropServerFields(u)
@@ -154,10 +156,24 @@ func newDesired(u *unstructured.Unstructured) *desired {
 	if annotations == nil {
 		annotations = map[string]string{}
 	}
-	d.signed = annotations[state.AnnotationDigest]
 	annotations[state.AnnotationDigest] = d.digest
 	u.SetAnnotations(annotations)
 	return d
+}
+
+// unsign takes the digest that rendering wrote for another agent off a manifest, and returns it. An object has one digest, whoever
+// applies it: as long as an environment changes over, the manifests of some of its clusters still carry theirs.
+func unsign(u *unstructured.Unstructured) string {
+	annotations := u.GetAnnotations()
+	carried := annotations[state.AnnotationDigest]
+	if carried == "" {
+		return ""
+	}
+	if delete(annotations, state.AnnotationDigest); len(annotations) == 0 {
+		annotations = nil // as SetAnnotations then leaves the field out
+	}
+	u.SetAnnotations(annotations)
+	return carried
 }
 
 // carries says whether an object's labels name the owner.

@@ -124,8 +124,8 @@ type Result struct {
 	// Checkpoint is the one that was last remembered of this very revision on this cluster; zero if nothing was.
 	Checkpoint Checkpoint `json:"checkpoint,omitzero"`
 
-	// Doubted says that another daemon may have applied a later state, so that nothing was written: it is to be fetched.
-	Doubted bool `json:"doubted,omitempty"`
+	// Overtaken says that another daemon may have applied a later state, so that nothing was written: it is to be fetched.
+	Overtaken bool `json:"doubted,omitempty"`
 
 	// Foreign is set where nothing of the environment is looked at or written on this cluster, because it was last written
 	// for a state commit that this state does not continue. A person decides how to go on.

@@ -16,8 +16,8 @@ func (p *pass) result() Result {
 		return Result{Foreign: p.foreign, Health: state.Unknown, Message: p.foreign.String(), Settled: true, Took: time.Since(p.began)}
 	}
 	r := Result{
-		Problems: slices.Concat(p.problems, p.pruning.refused),
-		Doubted:  p.overtaken, Held: p.unproven, Settled: len(p.pruning.waiting) == 0 && !p.overtaken,
+		Problems:  slices.Concat(p.problems, p.pruning.refused),
+		Overtaken: p.overtaken, Held: p.unproven, Settled: len(p.pruning.waiting) == 0 && !p.overtaken,
 	}
 	for _, d := range p.all() {
 		if d.obstacle != nil {

@@ -262,13 +262,13 @@ func noteDeletion(text string, of Object, now time.Time) (next string, ok bool) 
 	if len(all[set]) >= deletionsPerHour {
 		return "", false
 	}
-	all[set] = append(all[set], noted(now))
+	all[set] = append(all[set], listedTime(now))
 	raw, err := json.Marshal(all)
 	return string(raw), err == nil
 }
 
-// noted is a time as an annotation lists it.
-func noted(at time.Time) time.Time { return at.UTC().Truncate(time.Second) }
+// listedTime is a time as an annotation lists it.
+func listedTime(at time.Time) time.Time { return at.UTC().Truncate(time.Second) }
 
 // withoutDeletion is what an annotation lists without a deletion that noteDeletion added; empty: nothing. It is false if the
 // deletion is not there.
@@ -278,7 +278,7 @@ func withoutDeletion(text string, of Object, at time.Time) (next string, ok bool
 		return "", false
 	}
 	set := of.Namespace + "/" + of.Name
-	i := slices.IndexFunc(all[set], noted(at).Equal)
+	i := slices.IndexFunc(all[set], listedTime(at).Equal)
 	if i < 0 {
 		return "", false
 	}

@@ -97,7 +97,7 @@ func (r *Round) answer(of promotion.CheckSubject, vars map[string]any) promotion
 	a := r.asker
 	q, err := of.Check.Fill(vars)
 	if err != nil {
-		return promotion.Checked{Message: err.Error()}
+		return promotion.Checked{Message: err.Error(), Opens: "a mend of the check in the file of environment " + r.environment}
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -292,7 +292,7 @@ func (s *subject) take(answer Answer, now time.Time, c *inquiry.Check) (decides,
 	if answer.Verdict != was.Verdict || was.Since.IsZero() {
 		is.Since = now.Round(0).UTC().Truncate(time.Second)
 	}
-	is.Verdict, is.Message = answer.Verdict, answer.Message
+	is.Verdict, is.Message, is.Opens = answer.Verdict, answer.Message, answer.Opens
 	watched := now.Sub(s.answered) <= 2*c.Every+c.Timeout
 	switch {
 	case answer.Verdict == promotion.Fails:

@@ -201,3 +201,15 @@ func TestAChangedCheckIsAskedAnew(t *testing.T) {
 		require.Equal(t, 1, p.asked["https://slo.example.com/2"])
 	})
 }
+
+// TestACheckThatCannotBeFilledInIsMendedByItsAuthor: no answer of the party could open the gate.
+func TestACheckThatCannotBeFilledInIsMendedByItsAuthor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &party{}
+		a, _ := runAsker(t, p.ask)
+		is := read(a, "prod", subject(checkOf(t, "budget", `https://slo.example.com/${string(1 / (size(team) - 4))}`), "shop", "r1"))[0]
+		require.Contains(t, is.Message, "division by zero")
+		require.Equal(t, "a mend of the check in the file of environment prod", is.Opens)
+		require.Empty(t, p.asked)
+	})
+}

@@ -26,6 +26,7 @@ const maxAnswer = 64 << 10
 type Answer struct {
 	Verdict promotion.Verdict // empty: it is none
 	Message string
+	Opens   string // who has to act before the party can answer; empty: nobody
 }
 
 // A Client asks parties. It is safe for concurrent use.
@@ -53,7 +54,10 @@ func CheckHosts(hosts []string) error {
 		host, port, one := split(entry)
 		number, err := strconv.ParseUint(port, 10, 16)
 		noPort := one && (err != nil || number == 0)
-		if host == "" || noPort || strings.ContainsAny(entry, "/@*? ") {
+		switch {
+		case strings.EqualFold(host, "localhost"):
+			return fmt.Errorf("%q is a name of this machine, and no name leads there: give the address, such as 127.0.0.1:9090, and write it in the check too", entry)
+		case host == "" || noPort || strings.ContainsAny(entry, "/@*? "):
 			return fmt.Errorf("%q is no host: give a name or an address, with a port or without, such as slo.example.com or 10.0.0.7:9090", entry)
 		}
 	}
@@ -93,7 +97,10 @@ func (c *Client) Ask(ctx context.Context, of *inquiry.Check, q inquiry.Text) Ans
 		address += "/api/v1/query?" + url.Values{"query": {q.Query}}.Encode()
 	}
 	status, kind, body, err := c.get(ctx, address)
+	var denied *notAllowed
 	switch {
+	case errors.As(err, &denied):
+		return Answer{Message: denied.Error(), Opens: "an operator who allows " + denied.host + " with --check-hosts"}
 	case errors.Is(err, context.DeadlineExceeded):
 		return Answer{Message: fmt.Sprintf("nothing came within %s", of.Timeout)}
 	case err != nil:
@@ -104,6 +111,13 @@ func (c *Client) Ask(ctx context.Context, of *inquiry.Check, q inquiry.Text) Ans
 	return readService(status, kind, body)
 }
 
+// notAllowed is the error of a host that no operator allowed.
+type notAllowed struct{ host string }
+
+func (e *notAllowed) Error() string {
+	return e.host + " is none of the hosts that this daemon may ask; an operator allows it with --check-hosts"
+}
+
 // get returns the answer to a GET, up to its bound.
 func (c *Client) get(ctx context.Context, address string) (status, kind string, body []byte, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
@@ -111,7 +125,7 @@ func (c *Client) get(ctx context.Context, address string) (status, kind string, 
 		return "", "", nil, err
 	}
 	if !c.allows(request.URL) {
-		return "", "", nil, fmt.Errorf("%s is none of the hosts that this daemon may ask; an operator allows it with --check-hosts", request.URL.Host)
+		return "", "", nil, &notAllowed{request.URL.Host}
 	}
 	request.Header.Set("Accept", "application/json")
 	request.Header.Set("User-Agent", "transom")
@@ -151,10 +165,10 @@ func dial(ctx context.Context, network, address string) (net.Conn, error) {
 	return d.DialContext(ctx, network, address)
 }
 
-// guard refuses the addresses that only a literal entry of the hosts may name. It looks at the address that is dialled, so that it
+// guard refuses the addresses that only a literal entry of the hosts may name; localhost is a name, too. It looks at the address that is dialled, so that it
 // does not matter where the name led a moment ago.
 func guard(host string) func(network, at string, _ syscall.RawConn) error {
-	if _, err := netip.ParseAddr(host); err == nil || strings.EqualFold(host, "localhost") {
+	if _, err := netip.ParseAddr(host); err == nil {
 		return nil
 	}
 	return func(_, at string, _ syscall.RawConn) error {

@@ -45,19 +45,25 @@ func TestAServiceAnswersWithPass(t *testing.T) {
 		kind, body string
 		want       check.Answer
 	}{
-		"passes":       {200, "application/json", `{"pass": true, "message": "37% of the budget is left"}`, check.Answer{promotion.Passes, "37% of the budget is left"}},
-		"fails":        {200, "application/json", `{"pass": false, "message": "used\nup"}`, check.Answer{promotion.Fails, "used up"}},
-		"more fields":  {200, "application/json", `{"pass": true, "left": 0.4}`, check.Answer{promotion.Passes, ""}},
-		"HTML":         {200, "text/html; charset=utf-8", `<html>sign in</html>`, check.Answer{"", `answered text/html, not JSON {"pass": true, "message": "…"}`}},
-		"no type":      {200, "", `ok`, check.Answer{"", `answered something of no type, not JSON {"pass": true, "message": "…"}`}},
-		"no pass":      {200, "application/json", `{"ok": true}`, check.Answer{"", `answered JSON without "pass": true or false`}},
-		"pass is text": {200, "application/json", `{"pass": "true"}`, check.Answer{"", `answered application/json, not JSON {"pass": true, "message": "…"}`}},
-		"a list":       {200, "application/json", `[true]`, check.Answer{"", `answered application/json, not JSON {"pass": true, "message": "…"}`}},
-		"empty":        {200, "application/json", ``, check.Answer{"", `answered application/json, not JSON {"pass": true, "message": "…"}`}},
-		"unavailable":  {503, "application/json", `{"pass": true}`, check.Answer{"", "answered 503 Service Unavailable"}},
-		"no content":   {204, "", "", check.Answer{"", "answered 204 No Content"}},
-		"escapes":      {200, "application/json", `{"pass": false, "message": "\u001b[31mred"}`, check.Answer{promotion.Fails, "\uFFFD[31mred"}},
-		"long":         {200, "application/json", `{"pass": true, "message": "` + strings.Repeat("a", 5000) + `"}`, check.Answer{promotion.Passes, strings.Repeat("a", 300) + "…"}},
+		"passes":       {200, "application/json", `{"pass": true, "message": "37% of the budget is left"}`, check.Answer{Verdict: promotion.Passes, Message: "37% of the budget is left"}},
+		"fails":        {200, "application/json", `{"pass": false, "message": "used\nup"}`, check.Answer{Verdict: promotion.Fails, Message: "used up"}},
+		"more fields":  {200, "application/json", `{"pass": true, "left": 0.4}`, check.Answer{Verdict: promotion.Passes, Message: ""}},
+		"HTML":         {200, "text/html; charset=utf-8", `<html>sign in</html>`, check.Answer{Verdict: "", Message: `answered text/html, not JSON {"pass": true, "message": "…"}`}},
+		"no type":      {200, "", `ok`, check.Answer{Verdict: "", Message: `answered something of no type, not JSON {"pass": true, "message": "…"}`}},
+		"no pass":      {200, "application/json", `{"ok": true}`, check.Answer{Verdict: "", Message: `answered JSON without "pass": true or false`}},
+		"pass is text": {200, "application/json", `{"pass": "true"}`, check.Answer{Message: `answered JSON whose "pass" is neither true nor false`}},
+		"a list":       {200, "application/json", `[true]`, check.Answer{Message: `answered JSON that is no object; it has to be {"pass": true, "message": "…"}`}},
+		"empty":        {200, "application/json", ``, check.Answer{Message: `answered something that is called application/json and cannot be read; it has to be {"pass": true, "message": "…"}`}},
+		"two values":   {200, "application/json", `{"pass": true} {}`, check.Answer{Message: `answered something that is called application/json and cannot be read; it has to be {"pass": true, "message": "…"}`}},
+		"other case":   {200, "application/json", `{"PASS": true}`, check.Answer{Message: `answered JSON with "PASS"; it has to be "pass"`}},
+		"both cases":   {200, "application/json", `{"pass": false, "Pass": true}`, check.Answer{Message: `answered JSON with "Pass"; it has to be "pass"`}},
+		"twice":        {200, "application/json", `{"pass": false, "pass": true}`, check.Answer{Message: `answered JSON with "pass" twice`}},
+		"null":         {200, "application/json", `{"pass": null}`, check.Answer{Message: `answered JSON whose "pass" is neither true nor false`}},
+		"no text":      {200, "application/json", `{"pass": true, "message": 4}`, check.Answer{Message: `answered JSON whose "message" is no text`}},
+		"unavailable":  {503, "application/json", `{"pass": true}`, check.Answer{Verdict: "", Message: "answered 503 Service Unavailable"}},
+		"no content":   {204, "", "", check.Answer{Verdict: "", Message: "answered 204 No Content"}},
+		"escapes":      {200, "application/json", `{"pass": false, "message": "\u001b[31mred"}`, check.Answer{Verdict: promotion.Fails, Message: "\uFFFD[31mred"}},
+		"long":         {200, "application/json", `{"pass": true, "message": "` + strings.Repeat("a", 5000) + `"}`, check.Answer{Verdict: promotion.Passes, Message: strings.Repeat("a", 300) + "…"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			party := server(t, says(c.status, c.kind, c.body))
@@ -73,20 +79,20 @@ func TestPrometheusAnswersWithOneNumber(t *testing.T) {
 		body   string
 		want   check.Answer
 	}{
-		"vector":      {200, vector("0.004"), check.Answer{promotion.Passes, "0.004 is < 0.01"}},
-		"too much":    {200, vector("0.25"), check.Answer{promotion.Fails, "0.25 is not < 0.01"}},
-		"scalar":      {200, `{"status":"success","data":{"resultType":"scalar","result":[1,"0"]}}`, check.Answer{promotion.Passes, "0 is < 0.01"}},
-		"infinite":    {200, vector("+Inf"), check.Answer{promotion.Fails, "+Inf is not < 0.01"}},
-		"NaN":         {200, vector("NaN"), check.Answer{"", "the query's value is NaN, as where nothing is divided by nothing; that is no number to compare"}},
-		"empty":       {200, `{"status":"success","data":{"resultType":"vector","result":[]}}`, check.Answer{"", "the query finds no series"}},
-		"several":     {200, `{"status":"success","data":{"resultType":"vector","result":[{"value":[1,"0"]},{"value":[1,"0"]}]}}`, check.Answer{"", "the query finds 2 series; make one of them, such as with sum() or max()"}},
-		"matrix":      {200, `{"status":"success","data":{"resultType":"matrix","result":[]}}`, check.Answer{"", "the query results in a matrix, not in one number"}},
-		"no number":   {200, vector("many"), check.Answer{"", `the query's value "many" is no number`}},
-		"bad query":   {400, `{"status":"error","errorType":"bad_data","error":"invalid parameter \"query\": 1:5: parse error"}`, check.Answer{"", `Prometheus refuses the query: bad_data: invalid parameter "query": 1:5: parse error`}},
-		"other JSON":  {200, `{"pass": true}`, check.Answer{"", "answered application/json, which is not how Prometheus answers"}},
-		"proxy":       {502, `<html>`, check.Answer{"", "answered 502 Bad Gateway"}},
-		"login page":  {200, `<html>`, check.Answer{"", "answered application/json, which is not how Prometheus answers"}},
-		"short value": {200, `{"status":"success","data":{"resultType":"vector","result":[{"value":[1]}]}}`, check.Answer{"", `the query's value "" is no number`}},
+		"vector":      {200, vector("0.004"), check.Answer{Verdict: promotion.Passes, Message: "0.004 is < 0.01"}},
+		"too much":    {200, vector("0.25"), check.Answer{Verdict: promotion.Fails, Message: "0.25 is not < 0.01"}},
+		"scalar":      {200, `{"status":"success","data":{"resultType":"scalar","result":[1,"0"]}}`, check.Answer{Verdict: promotion.Passes, Message: "0 is < 0.01"}},
+		"infinite":    {200, vector("+Inf"), check.Answer{Verdict: promotion.Fails, Message: "+Inf is not < 0.01"}},
+		"NaN":         {200, vector("NaN"), check.Answer{Verdict: "", Message: "the query's value is NaN, as where nothing is divided by nothing; that is no number to compare"}},
+		"empty":       {200, `{"status":"success","data":{"resultType":"vector","result":[]}}`, check.Answer{Verdict: "", Message: "the query finds no series"}},
+		"several":     {200, `{"status":"success","data":{"resultType":"vector","result":[{"value":[1,"0"]},{"value":[1,"0"]}]}}`, check.Answer{Verdict: "", Message: "the query finds 2 series; make one of them, such as with sum() or max()"}},
+		"matrix":      {200, `{"status":"success","data":{"resultType":"matrix","result":[]}}`, check.Answer{Verdict: "", Message: "the query results in a matrix, not in one number"}},
+		"no number":   {200, vector("many"), check.Answer{Verdict: "", Message: `the query's value "many" is no number`}},
+		"bad query":   {400, `{"status":"error","errorType":"bad_data","error":"invalid parameter \"query\": 1:5: parse error"}`, check.Answer{Verdict: "", Message: `Prometheus refuses the query: bad_data: invalid parameter "query": 1:5: parse error`}},
+		"other JSON":  {200, `{"pass": true}`, check.Answer{Verdict: "", Message: "answered application/json, which is not how Prometheus answers"}},
+		"proxy":       {502, `<html>`, check.Answer{Verdict: "", Message: "answered 502 Bad Gateway"}},
+		"login page":  {200, `<html>`, check.Answer{Verdict: "", Message: "answered application/json, which is not how Prometheus answers"}},
+		"short value": {200, `{"status":"success","data":{"resultType":"vector","result":[{"value":[1]}]}}`, check.Answer{Verdict: "", Message: `the query's value "" is no number`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var asked string
@@ -161,10 +167,13 @@ func TestOnlyAllowedHostsAreAsked(t *testing.T) {
 	refused := party.Host + " is none of the hosts that this daemon may ask; an operator allows it with --check-hosts"
 	require.Equal(t, refused, ask(party.String()).Message)
 	require.Equal(t, refused, ask(party.String(), "127.0.0.1:1", "slo.example.com").Message)
+	require.Equal(t, "an operator who allows "+party.Host+" with --check-hosts", ask(party.String()).Opens)
 	require.Zero(t, asked)
 	require.Equal(t, promotion.Passes, ask(party.String(), party.Hostname()).Verdict)
-	require.Equal(t, promotion.Passes, ask("http://localhost:"+party.Port(), "LOCALHOST:"+party.Port()).Verdict)
-	require.Equal(t, 2, asked)
+	byName := ask("http://localhost:"+party.Port(), "LOCALHOST:"+party.Port())
+	require.Empty(t, byName.Verdict)
+	require.Contains(t, byName.Message, "an address of this machine or of a network's own services; where that is meant, name the address itself")
+	require.Equal(t, 1, asked)
 }
 
 // TestHostsAreNamesOrAddresses and nothing else is taken for one.
@@ -172,5 +181,8 @@ func TestHostsAreNamesOrAddresses(t *testing.T) {
 	require.NoError(t, check.CheckHosts([]string{"slo.example.com", "10.0.0.7:9090", "[::1]:80", "::1"}))
 	for _, wrong := range []string{"https://slo.example.com", "*.example.com", "", "user@host", "a b"} {
 		require.ErrorContains(t, check.CheckHosts([]string{wrong}), "is no host: give a name or an address", wrong)
+	}
+	for _, here := range []string{"localhost", "LOCALHOST:9090"} {
+		require.ErrorContains(t, check.CheckHosts([]string{"slo.example.com", here}), "is a name of this machine, and no name leads there: give the address", here)
 	}
 }

@@ -25,9 +25,9 @@ func TestTheDialledAddressIsLookedAt(t *testing.T) {
 	for _, at := range []string{"127.0.0.1:80", "169.254.169.254:80", "[::1]:80", "[fe80::1%eth0]:80"} {
 		require.ErrorContains(t, guard("slo.example.com")("tcp", at, nil), "slo.example.com leads to "+at+", an address of this machine or of")
 	}
+	require.ErrorContains(t, guard("localhost")("tcp", "127.0.0.1:80", nil), "localhost leads to 127.0.0.1:80, an address of this machine or of")
 	require.NoError(t, guard("slo.example.com")("tcp", "10.0.0.7:80", nil))
 	require.Nil(t, guard("127.0.0.1"))
-	require.Nil(t, guard("localhost"))
 	_, err := dial(t.Context(), "tcp", "127.0.0.1:1")
 	require.ErrorContains(t, err, "connection refused")
 }

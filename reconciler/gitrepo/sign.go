@@ -88,6 +88,9 @@ func ReadPublicKeys(file string) ([]PublicKey, error) {
 		if line = strings.TrimSpace(line); line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
+		if isPrivate(line) {
+			return nil, fmt.Errorf("read public keys: %s:%d: %w", file, n, errPrivate)
+		}
 		key, err := parsePublicKey(line)
 		if err != nil {
 			return nil, fmt.Errorf("read public keys: %s:%d: %w", file, n, err)

@@ -24,9 +24,8 @@ const (
 
 // The marks of an armored block of GPG.
 const (
-	pgpPublic  = "-----BEGIN PGP PUBLIC KEY BLOCK-----"
-	pgpPrivate = "-----BEGIN PGP PRIVATE KEY BLOCK-----"
-	pgpEnd     = "-----END PGP"
+	pgpPublic = "-----BEGIN PGP PUBLIC KEY BLOCK-----"
+	pgpEnd    = "-----END PGP"
 )
 
 // Signers are the SSH and GPG keys whose signatures of commits are accepted.
@@ -61,6 +60,14 @@ func ReadSigners(file string) (*Signers, error) {
 	return s, nil
 }
 
+// errPrivate is the error of a private key where a public one belongs.
+var errPrivate = errors.New("is a private key, which belongs to its owner alone; take it out, and write the line of its .pub file, or what gpg --armor --export KEY prints")
+
+// isPrivate says whether a line begins a private key of any kind: of OpenSSH, of PEM, of PuTTY or of GPG.
+func isPrivate(line string) bool {
+	return strings.HasPrefix(line, "-----BEGIN ") && strings.Contains(line, "PRIVATE KEY") || strings.HasPrefix(line, "PuTTY-User-Key-File-")
+}
+
 func parseSigners(content []byte) (*Signers, error) {
 	s := &Signers{file: content}
 	var block strings.Builder
@@ -69,8 +76,8 @@ func parseSigners(content []byte) (*Signers, error) {
 		n++
 		line = strings.TrimSpace(line)
 		switch {
-		case line == pgpPrivate:
-			return nil, fmt.Errorf("%d: is a private key, which belongs to its owner alone; write what gpg --armor --export KEY prints", n)
+		case isPrivate(line):
+			return nil, fmt.Errorf("%d: %w", n, errPrivate)
 		case begun == 0 && line == pgpPublic:
 			begun = n
 			block.Reset()

@@ -160,6 +160,9 @@ func TestFilesOfSignersSayWhatIsWrong(t *testing.T) {
 		key[:len(key)/2]:                         "signers: 1: the block of GPG does not end",
 		line + strings.Replace(key, "m", "n", 1): "signers: 2: is no public key of GPG",
 		"-----BEGIN PGP PRIVATE KEY BLOCK-----\n": "is a private key",
+		"-----BEGIN OPENSSH PRIVATE KEY-----\n":   "is a private key",
+		"-----BEGIN RSA PRIVATE KEY-----\n":       "is a private key",
+		"PuTTY-User-Key-File-3: ssh-ed25519\n":    "is a private key",
 		strings.Repeat("#\n", 1<<19+1):            "longer than 1 MiB",
 	} {
 		require.NoError(t, os.WriteFile(file, []byte(content), 0o644))

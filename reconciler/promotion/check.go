@@ -1,6 +1,7 @@
 package promotion
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -34,6 +35,7 @@ type Checked struct {
 	Message string        // the figure or the reason, or why there is no verdict
 	Since   time.Time     // since when the verdict is this; zero: it is not known
 	Held    time.Duration // for how long answers about this subject have been seen to pass, one after the other
+	Opens   string        // who has to act before the party can answer; empty: nobody
 }
 
 // open reports whether a check lets its subject go on.
@@ -50,7 +52,8 @@ func (is Checked) figure(c *inquiry.Check) string {
 
 // gate is the gate of a check that is not open.
 func (is Checked) gate(c *inquiry.Check) Gate {
-	g := Gate{Name: gate.Check, Since: is.Since, Opens: fmt.Sprintf("the next answer of %s, or an Override that skips %s", c.Party(), gate.CheckNamed(c.Name))}
+	opens := cmp.Or(is.Opens, "the next answer of "+c.Party())
+	g := Gate{Name: gate.Check, Since: is.Since, Opens: opens + ", or an Override that skips " + gate.CheckNamed(c.Name)}
 	switch {
 	case is.Verdict == Passes:
 		g.Reason = fmt.Sprintf("check %s passes, %s of %s: %s", c.Name, is.Held.Round(time.Second), c.For, is.Message)

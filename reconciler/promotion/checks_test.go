@@ -74,6 +74,10 @@ func TestAnAnswerThatIsNoneKeepsTheGateShut(t *testing.T) {
 	w.bump("a")
 	w.settle(15 * time.Minute)
 	require.Equal(t, "check budget has no answer: answered 503 Service Unavailable", w.gate("prod", "a", "check").Reason)
+	require.Equal(t, "the next answer of https://slo.example.com, or an Override that skips check/budget", w.gate("prod", "a", "check").Opens)
+	w.parties.says = &promotion.Checked{Message: "slo.example.com is none of the hosts", Opens: "an operator who allows slo.example.com with --check-hosts"}
+	w.settle(15 * time.Minute)
+	require.Equal(t, "an operator who allows slo.example.com with --check-hosts, or an Override that skips check/budget", w.gate("prod", "a", "check").Opens)
 	w.parties.says = nil
 	w.settle(5 * time.Minute)
 	require.True(t, w.arrived(), w.late())

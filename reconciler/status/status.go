@@ -36,7 +36,7 @@ type Platform struct {
 	LoadedAt time.Time          `json:"loadedAt,omitzero"`
 	Problems []platform.Problem `json:"problems,omitempty"` // Warnings among them
 	Error    string             `json:"error,omitempty"`    // why the head cannot be read now
-	Frozen   string             `json:"frozen,omitempty"`   // why an older commit than the head was loaded, and how to end that
+	Frozen   string             `json:"frozen,omitempty"`   // why an older commit than the head was loaded, or none, and how to end that
 
 	// Forge has the parts of the facts that the forge is told, and why one is not; "": it is. nil: no forge is told.
 	Forge map[string]string `json:"forge,omitempty"`

@@ -65,7 +65,7 @@ func promoting() *status.Board {
 }
 
 // browser opens a page of the console of a board and returns a func that evaluates JavaScript there until it has the wanted result.
-func browser(t *testing.T, b *status.Board, path string) (eventually func(expression, want string)) {
+func browser(t *testing.T, b *status.Board, path string, before ...chromedp.Action[chromedp.Void]) (eventually func(expression, want string)) {
 	t.Helper()
 	s := httptest.NewUnstartedServer(web.Handler(web.Options{Board: b, Explain: func(_ context.Context, q web.Question) (web.Trace, error) {
 		return web.Trace{
@@ -78,11 +78,11 @@ func browser(t *testing.T, b *status.Board, path string) (eventually func(expres
 		s.CloseClientConnections() // the stream of events has no end of its own
 		s.Close()
 	})
-	return open(t, s.URL+path)
+	return open(t, s.URL+path, before...)
 }
 
-// open has Chromium open a page and returns a func that evaluates JavaScript there until it has the wanted result.
-func open(t *testing.T, url string) (eventually func(expression, want string)) {
+// open has Chromium open a page, after some actions, and returns a func that evaluates JavaScript there until it has the wanted result.
+func open(t *testing.T, url string, before ...chromedp.Action[chromedp.Void]) (eventually func(expression, want string)) {
 	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.IgnoreCertErrors, chromedp.WSURLReadTimeout(time.Minute))
 	allocator, closeAllocator := chromedp.NewExecAllocator(t.Context(), options...)
@@ -91,6 +91,10 @@ func open(t *testing.T, url string) (eventually func(expression, want string)) {
 		closeTab()
 		closeAllocator()
 	})
+	for _, action := range before {
+		_, err := chromedp.Run(tab, action)
+		require.NoError(t, err)
+	}
 	_, err := chromedp.Run(tab, chromedp.Navigate(url))
 	require.NoError(t, err, "the console's tests need chromium")
 	return func(expression, want string) {
@@ -183,6 +187,45 @@ func TestConsoleFollowsWithoutAReload(t *testing.T) {
 	eventually(`document.activeElement.id`, "store/shop/prod/east")
 	eventually(`window.kept`, "true")
 	eventually(`(location.pathname === "/activity" || location.assign("/activity"), [...document.querySelectorAll("#events .text")].some((e) => e.textContent.includes("took release")))`, "true")
+}
+
+// TestConsoleFitsATelephone: at 400 pixels no page is wider than the screen, teams and requests are in sight however far the matrix
+// is scrolled, and the kind of an object does not lie over its name, however long the two are.
+func TestConsoleFitsATelephone(t *testing.T) {
+	b := promoting()
+	long := platform.RequestKey{Team: "warehouse-and-shipping", Name: "label-printer-of-the-north"}
+	object := status.Object{Kind: "ValidatingAdmissionPolicyBinding", Namespace: long.Team, Name: "label-printer-of-the-north-settings", Health: "Healthy"}
+	b.Updated(status.Environment{Name: "dev", Clusters: []status.Cluster{{Name: "one", State: "active"}}}, []status.Instance{{
+		Environment: "dev", Request: long, Offering: "web", Version: "1.0.0", Release: "sha256:t",
+		Placements: []status.Placement{{Cluster: "one", Revision: "t", Stage: status.Committed}},
+	}})
+	b.Placed("dev", long, status.Placement{
+		Cluster: "one", Revision: "t", Stage: status.Healthy, Health: "Healthy", Objects: []status.Object{object},
+	})
+	for _, path := range []string{"/fleet", "/requests/" + long.String() + "?environment=dev"} {
+		eventually := browser(t, b, path, chromedp.EmulateViewport(400, 900))
+		eventually(`document.documentElement.clientWidth`, "400")
+		eventually(`document.documentElement.scrollWidth`, "400")
+		if path != "/fleet" {
+			eventually(all("#clusters .kind"), object.Kind)
+			eventually(`(document.querySelectorAll("#clusters details").forEach((d) => d.open = true), (() => {
+				const [kind, name] = document.querySelectorAll("#clusters .objects li > span:not(.mark)");
+				const text = (e) => { const r = document.createRange(); r.selectNodeContents(e); return r.getBoundingClientRect(); };
+				const k = text(kind), n = text(name);
+				return n.right <= 400 && n.width > 100 && (k.right <= n.left || k.bottom <= n.top + 1);
+			})())`, "true")
+			continue
+		}
+		eventually(`(() => {
+			const scroll = document.querySelector("#matrix-scroll");
+			scroll.scrollLeft = scroll.scrollWidth;
+			const box = scroll.getBoundingClientRect();
+			const text = (e) => { const r = document.createRange(); r.selectNodeContents(e); return r.getBoundingClientRect(); };
+			const seen = (e) => text(e).left >= box.left && text(e).right <= box.right;
+			return [scroll.scrollLeft > 0, ...[...document.querySelectorAll(".team th, tbody .request")].map(seen),
+				[...document.querySelectorAll("tr:not(.team) th[scope=row]")].every((e) => e.getBoundingClientRect().width < box.width / 2)];
+		})().join(" ")`, "true true true true true true true")
+	}
 }
 
 // TestFleetIsNarrowedAsOneTypes: the filter is in the address, so that the view can be sent.

@@ -60,7 +60,8 @@ type explainParameters struct {
 
 func (s *server) explain(r *http.Request, p explainParameters) (t Trace, err error) {
 	if s.Explain == nil {
-		return t, refuse(http.StatusNotFound, "this daemon does not answer explain")
+		return t, refuse(http.StatusNotFound, "this daemon does not answer explain").
+			mendedBy("run transom explain in a clone of the platform repository")
 	}
 	return s.Explain(r.Context(), Question{
 		Environment: p.Environment, Request: platform.RequestKey{Team: p.Team, Name: p.Request}, Cluster: p.Cluster,
@@ -69,7 +70,11 @@ func (s *server) explain(r *http.Request, p explainParameters) (t Trace, err err
 
 // findContract finds that of the version that a path names.
 func (s *server) findContract(_ *http.Request, p versionPath) (c api.Contract, err error) {
-	offers := s.Board.Status().Platform.Offers()
+	all := s.Board.Status().Platform
+	if err := unread(all); err != nil {
+		return c, err
+	}
+	offers := all.Offers()
 	if offers == nil {
 		return c, refuse(http.StatusServiceUnavailable, "the platform was not loaded yet")
 	}
@@ -80,7 +85,7 @@ func (s *server) findContract(_ *http.Request, p versionPath) (c api.Contract, e
 			known = append(known, name)
 		}
 		slices.Sort(known)
-		return c, notKnown(p.Offering, known)
+		return c, notKnown(p.noun(), p.Offering, known)
 	}
 	v := o.Version(p.Version)
 	if v == nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"transom.dev/e2e/bounded"
 	"transom.dev/reconciler/web"
 )
 
@@ -49,7 +50,7 @@ func FuzzQueries(f *testing.F) {
 		req := httptest.NewRequestWithContext(ctx, http.MethodGet, "http://localhost/", nil)
 		req.URL = &url.URL{Scheme: "http", Host: "localhost", Path: "/api/v1/" + path, RawQuery: query}
 		w := httptest.NewRecorder()
-		handler.ServeHTTP(w, req)
+		bounded.Usual.Run(func() { handler.ServeHTTP(w, req) })
 		require.Less(t, w.Code, 600)
 		require.NotEqual(t, http.StatusInternalServerError, w.Code, w.Body)
 		for _, c := range w.Body.String() {

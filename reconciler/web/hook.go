@@ -47,7 +47,8 @@ func newHooks(h *Hooks) *hooks {
 // take answers a call.
 func (h *hooks) take(w http.ResponseWriter, r *http.Request) error {
 	if h.Hooks == nil {
-		return refuse(http.StatusNotFound, "this daemon takes no hooks: start transom serve with --hook-secret FILE")
+		return refuse(http.StatusNotFound, "this daemon takes no hooks: start transom serve with --hook-secret FILE").
+			mendedBy("start transom serve with --hook-secret FILE")
 	}
 	// The server reads a body that is left unread, and does so within this time, too.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(hookTime)) // a server that has no deadlines needs none
@@ -84,7 +85,8 @@ func outcomeOf(err error) string {
 func (h *hooks) read(w http.ResponseWriter, r *http.Request) ([]string, error) {
 	signatures := signaturesOf(r.Header)
 	if signatures.none() {
-		return nil, refuse(http.StatusUnauthorized, "the call is not signed: give the Git server the secret that --hook-secret has")
+		return nil, refuse(http.StatusUnauthorized, "the call is not signed: give the Git server the secret that --hook-secret has").
+			mendedBy("give the Git server the secret that --hook-secret has")
 	}
 	if !h.limit.AllowN(time.Now(), 1+int(lengthOf(r)/hookPart)) {
 		return nil, errTooManyCalls
@@ -98,7 +100,8 @@ func (h *hooks) read(w http.ResponseWriter, r *http.Request) ([]string, error) {
 		return nil, err
 	}
 	if !signatures.by(secrets, body) {
-		return nil, refuse(http.StatusUnauthorized, "the signature is not made with a secret that --hook-secret has, or the call was changed on its way")
+		return nil, refuse(http.StatusUnauthorized, "the signature is not made with a secret that --hook-secret has, or the call was changed on its way").
+			mendedBy("give the Git server the secret that --hook-secret has")
 	}
 	return repositoryOf(r.Header.Get("Content-Type"), body)
 }

@@ -16,8 +16,7 @@ func answering(names []string, next http.Handler) http.Handler {
 		host := hostOf(r.Host)
 		named := slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, host) })
 		if !exempt[r.URL.Path] && r.URL.Path != hookPath && !loopback(host) && !named && !ownAddress(host) {
-			writeError(w, http.StatusMisdirectedRequest, "this console does not go by the name "+printable(host)+
-				"; start transom serve with --host "+printable(host)+" if it should")
+			writeError(w, refuse(http.StatusMisdirectedRequest, "this console does not go by the name %s; start transom serve with --host %[1]s if it should", printable(host)))
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -32,6 +32,9 @@ const (
 	defaultTail  = 200
 )
 
+// MostTail is how many of the latest lines of a container may be asked for. The tag maximum of logParameters says it, too.
+const MostTail = 10000
+
 // Runtime shows the pods of placements, as the clusters have them now.
 type Runtime interface {
 	Pods(ctx context.Context, at api.Place) ([]api.Pod, error)
@@ -54,6 +57,15 @@ type (
 		Previous  bool   `query:"previous" doc:"The log before the last restart."`
 	}
 )
+
+// check is part of readParameters.
+func (p logParameters) check() error {
+	if p.Follow && p.Previous {
+		return refuse(http.StatusBadRequest, "follow= and previous= are both there: the log before a restart has ended, and no line of it is to come").
+			mendedBy("leave one of follow= and previous= out")
+	}
+	return nil
+}
 
 // places answers about placements as the clusters have them now. So many questions are open at once: their requests to a cluster
 // are made beside those that apply.
@@ -115,11 +127,11 @@ func look[T any](p *places, r *http.Request, path placePath, ask func(context.Co
 // find finds a placement that whoever asks may look into.
 func (p *places) find(ctx context.Context, path placePath) (at api.Place, err error) {
 	all := p.Board.Status()
-	if err := mayLook(access.Of(ctx), all.Platform.Offers(), path); err != nil {
+	if err := mayLook(access.Of(ctx), all.Platform, path); err != nil {
 		return at, err
 	}
 	if p.Runtime == nil {
-		return at, refuse(http.StatusNotFound, "this daemon shows no pods")
+		return at, refuse(http.StatusNotFound, "this daemon shows no pods").mendedBy("ask the clusters themselves")
 	}
 	i := slices.IndexFunc(all.Instances, func(in status.Instance) bool {
 		return in.Environment == path.Environment && in.Request == path.key()
@@ -138,7 +150,8 @@ func (p *places) find(ctx context.Context, path placePath) (at api.Place, err er
 	case len(names) == 0:
 		return at, refuse(http.StatusNotFound, "%s is on no cluster of environment %s yet", path.key(), wording.Shorten(path.Environment))
 	case path.Cluster == "" && len(names) > 1:
-		return at, refuse(http.StatusBadRequest, "%s runs on several clusters: say cluster=, one of %s", path.key(), listWords(names, "and"))
+		return at, refuse(http.StatusBadRequest, "%s runs on several clusters: say cluster=, one of %s", path.key(), listWords(names, "and")).
+			mendedBy("add cluster= to the query")
 	case at.Cluster == "":
 		return at, refuse(http.StatusNotFound, "%s is on no cluster %s%s", path.key(), wording.Shorten(path.Cluster), wording.Suggest(path.Cluster, names))
 	}
@@ -146,11 +159,14 @@ func (p *places) find(ctx context.Context, path placePath) (at api.Place, err er
 }
 
 // mayLook refuses whoever is no developer of the team, and an environment whose file does not say that logs are shown.
-func mayLook(who access.Identity, offers *platform.Platform, path placePath) error {
+func mayLook(who access.Identity, known status.Platform, path placePath) error {
 	if !who.In(path.Team) {
 		return refuse(http.StatusForbidden, "%s, and logs of %s are for its developers", who, wording.Shorten(path.Team))
 	}
-	return isShown(offers, path)
+	if err := unread(known); err != nil {
+		return err
+	}
+	return isShown(known.Offers(), path)
 }
 
 // isShown refuses an environment whose file does not say that logs are shown.
@@ -159,7 +175,8 @@ func isShown(offers *platform.Platform, path placePath) error {
 		return refuse(http.StatusNotFound, "there is no environment %s", wording.Shorten(path.Environment))
 	}
 	if e := offers.Environments[path.Environment]; !e.Logs {
-		return refuse(http.StatusForbidden, "environment %s does not show logs; for that, merge spec.logs: true in %s", e.Name, e.File)
+		return refuse(http.StatusForbidden, "environment %s does not show logs; for that, merge spec.logs: true in %s", e.Name, e.File).
+			mendedBy("merge spec.logs: true in %s; that shows logs to the developers of each team", e.File)
 	}
 	return nil
 }
@@ -259,10 +276,13 @@ func (p *places) guard(ctx context.Context, r *http.Request, path placePath, c *
 
 // choose picks the logs that are asked for.
 func (p logParameters) choose(at api.Place, pods []api.Pod) (all []api.Log, err error) {
-	var names []string
+	var names, containers []string
 	for _, pod := range pods {
 		names = append(names, pod.Name)
 		for _, c := range pod.Containers {
+			if either(p.Pod, pod.Name) && !slices.Contains(containers, c.Name) {
+				containers = append(containers, c.Name)
+			}
 			named := c.Name == p.Container || p.Container == "" && !c.Prepares
 			if either(p.Pod, pod.Name) && named {
 				all = append(all, api.Log{Namespace: pod.Namespace, Pod: pod.Name, Container: c.Name, Tail: p.Tail, Follow: p.Follow, Previous: p.Previous})
@@ -276,14 +296,29 @@ func (p logParameters) choose(at api.Place, pods []api.Pod) (all []api.Log, err 
 	}
 	switch {
 	case len(pods) == 0:
-		return nil, refuse(http.StatusNotFound, "%s has no pods on %s", at.Request, at.Cluster)
+		return nil, refuse(http.StatusNotFound, "%s has no pods on %s", at.Request, at.Cluster).
+			mendedBy("look at the status of the instance: it says whether its objects are applied, and whether one of them makes pods")
+	case p.Pod != "" && !slices.Contains(names, p.Pod):
+		return nil, refuse(http.StatusNotFound, "%s has no pod %s on %s; its pods are %s", at.Request, wording.Shorten(p.Pod), at.Cluster, someWords(names)).
+			mendedBy("name one of its pods, or none for all of them")
+	case len(all) == 0 && p.Container != "":
+		return nil, refuse(http.StatusNotFound, "%s has no container %s on %s; its containers are %s", at.Request, wording.Shorten(p.Container), at.Cluster, someWords(containers)).
+			mendedBy("name one of its containers, or none for all of them")
 	case len(all) == 0:
-		return nil, refuse(http.StatusNotFound, "%s has no such container on %s; its pods are %s", at.Request, at.Cluster, listWords(names, "and"))
+		return nil, refuse(http.StatusNotFound, "%s has no container on %s that was started", at.Request, at.Cluster).mendedBy("name one that prepares its pod by container=")
 	case len(all) > mostLogs:
 		return nil, refuse(http.StatusBadRequest, "that is %d logs, and %d are read at a time: say pod=, one of %s", len(all), mostLogs,
-			listWords(names[:min(len(names), mostLogs)], "and"))
+			someWords(names)).mendedBy("add pod= or container= to the query")
 	}
 	return all, nil
+}
+
+// someWords are the first of many words, as people list them.
+func someWords(words []string) string {
+	if more := len(words) - mostLogs; more > 0 {
+		words = append(slices.Clone(words[:mostLogs]), fmt.Sprintf("%d more", more))
+	}
+	return listWords(words, "and")
 }
 
 // errGone ends logs whose reader went away, or that are as long as they may be.

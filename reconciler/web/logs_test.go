@@ -67,6 +67,7 @@ func TestLogsAreForDevelopersOfTheTeamWhereTheEnvironmentSaysSo(t *testing.T) {
 	code, body := get(t, serve(t, o), shopLogs)
 	require.Equal(t, http.StatusForbidden, code)
 	require.Contains(t, body, "merge spec.logs: true in environments/prod.yaml")
+	require.Contains(t, body, `"remedy":"merge spec.logs: true in environments/prod.yaml; that`, "a role is not what is lacking")
 }
 
 // TestLogsAreBoundedAndHarmless: whatever a container prints, no line is long, none has a control character, and the answer ends.
@@ -93,7 +94,8 @@ func TestLogsAreBoundedAndHarmless(t *testing.T) {
 	require.JSONEq(t, `{"pod":"shop-web-1","container":"web","line":"","error":"there is no previous container �[31m"}`, strings.TrimSpace(body))
 
 	for query, want := range map[string]string{
-		"?tail=0": "it is a number from 1 to 10000", "?cluster=eats": `did you mean \"east\"?`, "?pod=other": "its pods are shop-web-1",
+		"?tail=0": "it is a number from 1 to 10000", "?cluster=eats": `did you mean \"east\"?`, "?pod=other": "no pod other on east; its pods are shop-web-1",
+		"?container=sidecar": "no container sidecar on east; its containers are setup and web", "?follow=true&previous=true": "follow= and previous= are both there",
 	} {
 		_, body = ask(pods{"shop-web-1": ""}, query)
 		require.Contains(t, body, want)

@@ -2,11 +2,15 @@ package web
 
 import (
 	_ "embed"
+	"encoding/base64"
+	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"net/http"
 	"reflect"
 
 	"transom.dev/reconciler/status"
+	"transom.dev/render/wording"
 )
 
 // description is the OpenAPI document. A test makes it of the operations, and keeps it so.
@@ -99,6 +103,25 @@ type listing[T any] struct {
 
 func (l listing[T]) next() string { return l.Next }
 
+// makeCursor makes the parameter after of the page behind an ID. Its sum tells it from text that no page gave: behind such a text items
+// would be missing, and nobody would see that.
+func makeCursor(id string) string {
+	return base64.RawURLEncoding.EncodeToString(binary.BigEndian.AppendUint32([]byte(id), crc32.ChecksumIEEE([]byte(id))))
+}
+
+// readCursor returns the ID of a parameter after; empty: that of the first page.
+func readCursor(after string) (id string, err error) {
+	if after == "" {
+		return "", nil
+	}
+	text, err := base64.RawURLEncoding.DecodeString(after)
+	if end := len(text) - 4; err == nil && end > 0 && crc32.ChecksumIEEE(text[:end]) == binary.BigEndian.Uint32(text[end:]) {
+		return string(text[:end]), nil
+	}
+	return "", refuse(http.StatusBadRequest, "after=%s: it is the field next of a page of this list", wording.Shorten(after)).
+		mendedBy("ask without after= for the first page, and then as its header Link says")
+}
+
 // listed is an operation that lists the items of the status that a filter keeps, sorted by ID.
 func listed[P interface{ paged() paging }, T interface{ ID() string }](
 	s *server, route, summary string, all func(status.Status) []T, keep func(P, *T) bool,
@@ -109,12 +132,21 @@ func listed[P interface{ paged() paging }, T interface{ ID() string }](
 		if most == 0 {
 			most = defaultPage
 		}
-		for _, one := range all(s.Board.Status()) {
-			if one.ID() <= page.After || !keep(p, &one) {
+		after, err := readCursor(page.After)
+		if err != nil {
+			return l, err
+		}
+		now := s.Board.Status()
+		items := all(now)
+		if len(items) == 0 {
+			return l, unread(now.Platform)
+		}
+		for _, one := range items {
+			if one.ID() <= after || !keep(p, &one) {
 				continue
 			}
 			if len(l.Items) == most {
-				l.Next = l.Items[most-1].ID()
+				l.Next = makeCursor(l.Items[most-1].ID())
 				break
 			}
 			l.Items = append(l.Items, one)
@@ -124,17 +156,24 @@ func listed[P interface{ paged() paging }, T interface{ ID() string }](
 }
 
 // named is an operation that answers with the item of a list that has an ID.
-func named[P interface{ id() string }, T interface{ ID() string }](
+func named[P interface {
+	id() string
+	noun() string
+}, T interface{ ID() string }](
 	s *server, route, summary string, all func(status.Status) []T,
 ) operation {
 	return asking(route, summary, func(_ *http.Request, p P) (found T, err error) {
+		now := s.Board.Status()
+		if err := unread(now.Platform); err != nil {
+			return found, err
+		}
 		var ids []string
-		for _, one := range all(s.Board.Status()) {
+		for _, one := range all(now) {
 			if one.ID() == p.id() {
 				return one, nil
 			}
 			ids = append(ids, one.ID())
 		}
-		return found, notKnown(p.id(), ids)
+		return found, notKnown(p.noun(), p.id(), ids)
 	})
 }

@@ -60,7 +60,11 @@ func readParameters[P any](r *http.Request) (p P, err error) {
 func checkQuery(q url.Values, known []string) error {
 	for name, values := range q {
 		if !slices.Contains(known, name) {
-			return refuse(http.StatusBadRequest, "unknown parameter %q; known: %q", name, known)
+			there := "none is known here"
+			if len(known) > 0 {
+				there = "known: " + listWords(known, "and")
+			}
+			return refuse(http.StatusBadRequest, "unknown parameter %q; %s", name, there)
 		}
 		if len(values) > 1 {
 			return refuse(http.StatusBadRequest, "%s= is there %d times; give it once", name, len(values))

@@ -27,7 +27,7 @@ func (s *server) progress(r *http.Request, about progressParameters) (p status.P
 	all := about.selection().of(known)
 	if len(all.Environments) == 0 {
 		if all.Platform.Commit == "" { // which environments there are is not known yet
-			return status.Progress{Environment: about.Environment, Commit: about.Commit}, nil
+			return status.Progress{Environment: about.Environment, Commit: about.Commit, Frozen: all.Platform.Frozen}, nil
 		}
 		return p, refuse(http.StatusNotFound, "no environment %q%s", about.Environment, suggest(about.Environment, known.Environments))
 	}
@@ -61,7 +61,7 @@ func (s *server) reconciled(ctx context.Context, head, commit string) (bool, err
 	}
 	included, err := s.Includes(ctx, head, commit)
 	if errors.Is(err, ErrNoCommitID) {
-		return false, refuse(http.StatusBadRequest, "%s %v", commit, ErrNoCommitID)
+		return false, refuse(http.StatusBadRequest, "%s %v", commit, ErrNoCommitID).mendedBy("give all 40 hexadecimal digits of the commit")
 	}
 	if err != nil {
 		return false, fmt.Errorf("look for commit %s below %s: %w", commit, head, err)

@@ -107,7 +107,7 @@ func relayTransport(secured func() *tls.Config) http.RoundTripper {
 // refuseRelay says why there is no answer now.
 func refuseRelay(w http.ResponseWriter, why string) {
 	w.Header().Set("Retry-After", leaderAgain)
-	writeError(w, http.StatusServiceUnavailable, "this replica is a standby, and "+why)
+	writeError(w, refuse(http.StatusServiceUnavailable, "this replica is a standby, and %s", why))
 }
 
 // patient gives each part of an answer its own time: a stream lasts longer than a server lets an answer take.

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strings"
@@ -12,9 +13,19 @@ import (
 	"transom.dev/render/wording"
 )
 
-// notKnown is the error of an ID that no item of a list has.
-func notKnown(id string, known []string) error {
-	return refuse(http.StatusNotFound, "there is no %s%s", wording.Shorten(id), wording.Suggest(id, known))
+// notKnown is the error of an ID that no item of a list of nouns has.
+func notKnown(noun, id string, known []string) error {
+	return refuse(http.StatusNotFound, "there is no %s %s%s", noun, wording.Shorten(id), wording.Suggest(id, known))
+}
+
+// unread is the error of a question about a platform that was never read: an empty answer would say that there is nothing. nil: it was
+// read, or nothing is wrong so far.
+func unread(p status.Platform) error {
+	if p.Error == "" || p.Offers() != nil {
+		return nil
+	}
+	return refuse(http.StatusServiceUnavailable, "the platform is not read yet: %s", cmp.Or(p.Frozen, p.Error)).
+		mendedBy("mend that first: until then nothing is known of the platform")
 }
 
 // The parameters of single resources.
@@ -50,6 +61,12 @@ func (p requestPath) key() platform.RequestKey {
 func (p instancePath) id() string    { return p.Environment + "/" + p.requestPath.id() }
 func (p environmentPath) id() string { return p.Environment }
 func (p clusterPath) id() string     { return p.Cluster }
+
+func (offeringPath) noun() string    { return "offering" }
+func (requestPath) noun() string     { return "request" }
+func (instancePath) noun() string    { return "instance" }
+func (environmentPath) noun() string { return "environment" }
+func (clusterPath) noun() string     { return "cluster" }
 
 // The filters of lists.
 type (
@@ -111,8 +128,8 @@ func resources(s *server) []operation {
 		named[environmentPath](s, "/api/v1/environments/{environment}", "One environment with its clusters", api.Environments),
 		listed(s, "/api/v1/clusters", "The clusters of all environments", api.Clusters, clusterFilter.keeps),
 		named[clusterPath](s, "/api/v1/clusters/{cluster}", "One cluster", api.Clusters),
-		listed(s, "/api/v1/problems", "Mistakes in the platform repository, with file, line and remedy", api.Problems, problemFilter.keeps),
-		listed(s, "/api/v1/drift", "Fields that others changed, and that are left alone as their environment asks", api.Drifts,
+		listed(s, "/api/v1/problems", "Mistakes in the platform repository, with file, line and remedy, and why its head is not followed", api.Problems, problemFilter.keeps),
+		listed(s, "/api/v1/drift", "Fields that others changed, and that are left alone as their environment asks, and fields that were set by hand", api.Drifts,
 			func(f driftFilter, d *api.Drift) bool {
 				return f.matches(d.Request) && f.covers(d.Environment) && either(f.Cluster, d.Cluster)
 			}),

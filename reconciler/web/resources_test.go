@@ -1,8 +1,10 @@
 package web_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -49,6 +51,8 @@ func TestListsHavePages(t *testing.T) {
 	for query, want := range map[string]string{
 		"limit=0": "limit=0: it is a number from 1 to 1000", "limit=many": "limit=many: it is a number", "waiting=maybe": "waiting=maybe: it is true or false",
 		"health=Fine": "health=Fine: it is Healthy, Progressing, Failed, Suspended or Unknown", "request=shop1": "request=shop1 needs team=",
+		"after=garbage": "after=garbage: it is the field next of a page of this list", "after=" + url.QueryEscape("prod/store/shop1"): "it is the field next of a page",
+		"colour=red": `unknown parameter \"colour\"; known: team, request, environment, cluster, offering, version, health, waiting, objects, limit and after`,
 	} {
 		code, body := get(t, s, "/api/v1/instances?"+query)
 		require.Equal(t, http.StatusBadRequest, code)
@@ -86,16 +90,56 @@ func TestListsAreNarrowedByTheirFilters(t *testing.T) {
 	require.Contains(t, with, `"objects":[{"kind":"ConfigMap"`)
 	require.NotContains(t, without, `"objects":`)
 	for path, want := range map[string]string{
-		"clusters/eats":             `there is no eats; did you mean \"east\"?`,
-		"offerings/wbe/versions/1":  `there is no wbe; did you mean \"web\"?`,
+		"clusters/eats":             `there is no cluster eats; did you mean \"east\"?`,
+		"offerings/wbe/versions/1":  `there is no offering wbe; did you mean \"web\"?`,
 		"offerings/web/versions/2":  "web has no version 2",
-		"instances/prod/store/shpo": `there is no prod/store/shpo; did you mean \"prod/store/shop\"?`,
+		"instances/prod/store/shpo": `there is no instance prod/store/shpo; did you mean \"prod/store/shop\"?`,
 	} {
 		code, body := get(t, s, "/api/v1/"+path)
 		require.Equal(t, http.StatusNotFound, code)
 		require.Contains(t, body, want)
 	}
 	require.Contains(t, fmt.Sprint(getJSON[map[string]any](t, s, "/api/v1/offerings/web/versions/1")["parameters"]), "image")
+}
+
+// TestAnswersNameTheCauseWhereThePlatformWasNeverRead: an empty list would say that there is nothing.
+func TestAnswersNameTheCauseWhereThePlatformWasNeverRead(t *testing.T) {
+	b := status.NewBoard(clock())
+	b.PlatformFailed("https://git.example/platform.git", errors.New("no commit of its branch is signed"))
+	b.PlatformFrozen("commit 9f2c1ab is not vouched for: push a signed commit on top")
+	s := serve(t, web.Options{Board: b, Runtime: pods{}})
+	for _, path := range []string{
+		"instances", "instances/prod/store/shop", "requests", "clusters/east", "environments", "offerings", "offerings/web/versions/1",
+		"instances/prod/store/shop/logs", "instances/prod/store/shop/pods",
+	} {
+		code, body := get(t, s, "/api/v1/"+path)
+		require.Equal(t, http.StatusServiceUnavailable, code, "%s: %s", path, body)
+		require.Contains(t, body, "the platform is not read yet: commit 9f2c1ab is not vouched for: push a signed commit on top", path)
+		require.Contains(t, body, `"remedy":"mend that first`, path)
+	}
+	_, body := get(t, s, "/api/v1/problems")
+	require.Contains(t, body, "commit 9f2c1ab is not vouched for")
+	_, body = get(t, s, "/api/v1/progress?environment=prod")
+	require.Contains(t, body, `"frozen":"commit 9f2c1ab is not vouched for`, "so that status --wait ends")
+	_, body = get(t, s, "/")
+	require.NotContains(t, body, "Nothing waits for a person.")
+	require.Contains(t, body, "commit 9f2c1ab is not vouched for")
+}
+
+// TestDriftHasTheFieldsThatWereSetByHand beside those of the manifest that others changed.
+func TestDriftHasTheFieldsThatWereSetByHand(t *testing.T) {
+	b := status.NewBoard(clock())
+	b.Reconciled(status.Environment{Name: "prod"}, []status.Instance{{
+		Environment: "prod", Request: platform.RequestKey{Team: "store", Name: "shop"},
+		Placements: []status.Placement{{
+			Cluster: "east", Drift: []status.ObjectProblem{{Object: "Deployment store/shop", Message: "spec.replicas is kubectl's"}},
+			Added: []status.Added{{Object: "Deployment store/shop", Field: "spec.paused", Manager: "kubectl-edit"}},
+		}},
+	}})
+	_, body := get(t, serve(t, web.Options{Board: b}), "/api/v1/drift")
+	require.Contains(t, body, "spec.replicas is kubectl's")
+	require.Contains(t, body, "kubectl-edit set spec.paused, which is not in the manifest")
+	require.Contains(t, body, `"added":{"object":"Deployment store/shop","field":"spec.paused","manager":"kubectl-edit"}`)
 }
 
 // TestProblemsOfOneLineAreEachListed, though two fields have the same mistake.

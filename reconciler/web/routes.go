@@ -2,7 +2,6 @@ package web
 
 import (
 	"cmp"
-	"fmt"
 	"net/http"
 	"strings"
 
@@ -150,7 +149,7 @@ func ofTheTeam(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		team := cmp.Or(r.PathValue("team"), r.URL.Query().Get("team"))
 		if who := access.Of(r.Context()); team != "" && !who.In(team) {
-			writeError(w, http.StatusForbidden, fmt.Sprintf("%s of %s, and this is of team %.100q", who, strings.Join(who.Teams, ", "), team))
+			writeError(w, refuse(http.StatusForbidden, "%s of %s, and this is of team %.100q", who, strings.Join(who.Teams, ", "), team))
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -169,7 +168,7 @@ func tellRefusal(w http.ResponseWriter, err error) {
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		w.Header().Set("Retry-After", "60")
 	}
-	writeError(w, statusOf(err), err.Error())
+	writeError(w, failureOf(err))
 }
 
 // A person is who asks, and whether they could log in as somebody else.

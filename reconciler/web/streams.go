@@ -41,9 +41,9 @@ func (s *streams) enter(r *http.Request) (leave func(), err error) {
 	defer s.mu.Unlock()
 	switch {
 	case s.all >= s.most:
-		return nil, refuse(http.StatusTooManyRequests, "%d %s are open, and that is as many as there may be", s.most, s.noun)
+		return nil, refuse(http.StatusTooManyRequests, "%d %s are open, and that is as many as there may be", s.most, s.noun).mendedBy("ask again once some of them have ended")
 	case !local && s.clients[client] >= s.mostClient:
-		return nil, refuse(http.StatusTooManyRequests, "%d %s are open to you: close some", s.mostClient, s.noun)
+		return nil, refuse(http.StatusTooManyRequests, "%d %s are open to you: close some", s.mostClient, s.noun).mendedBy("close some of yours")
 	}
 	s.all++
 	s.clients[client]++

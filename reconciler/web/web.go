@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -142,16 +143,23 @@ func guarded(next http.Handler) http.Handler {
 	})
 }
 
-// failure is an error with the status that it becomes.
+// failure is an error with the status that it becomes, and the way to mend it.
 type failure struct {
 	code    int
 	message string
+	remedy  string // empty: that of its status
 }
 
 func (f failure) Error() string { return f.message }
 
-func refuse(code int, format string, args ...any) error {
-	return failure{code, fmt.Sprintf(format, args...)}
+func refuse(code int, format string, args ...any) failure {
+	return failure{code: code, message: fmt.Sprintf(format, args...)}
+}
+
+// mendedBy is the failure with a remedy of its own, where that of its status would mislead.
+func (f failure) mendedBy(format string, args ...any) failure {
+	f.remedy = fmt.Sprintf(format, args...)
+	return f
 }
 
 // get serves GET and HEAD.
@@ -165,29 +173,31 @@ func answer(serve func(http.ResponseWriter, *http.Request) error, why string, me
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !slices.Contains(methods, r.Method) {
 			w.Header().Set("Allow", strings.Join(methods, ", "))
-			writeError(w, http.StatusMethodNotAllowed, r.Method+" is not allowed here: "+why)
+			writeError(w, refuse(http.StatusMethodNotAllowed, "%s is not allowed here: %s", r.Method, why))
 			return
 		}
 		if err := serve(w, r); err != nil {
-			writeError(w, statusOf(err), err.Error())
+			writeError(w, failureOf(err))
 		}
 	})
 }
 
-func statusOf(err error) int {
-	var f failure
+// failureOf is an error as it is answered.
+func failureOf(err error) failure {
+	f := failure{code: http.StatusInternalServerError}
 	var refusal *access.Refusal
 	switch {
 	case errors.As(err, &refusal):
-		return refusal.Code
+		f.code = refusal.Code
 	case errors.As(err, &f):
-		return f.code
 	case errors.Is(err, ErrNotFound):
-		return http.StatusNotFound
-	default:
-		return http.StatusInternalServerError
+		f.code = http.StatusNotFound
 	}
+	f.message = err.Error()
+	return f
 }
+
+func statusOf(err error) int { return failureOf(err).code }
 
 // An errorAnswer is an error as RFC 9457 has them.
 type errorAnswer struct {
@@ -199,7 +209,7 @@ type errorAnswer struct {
 	Error  string `json:"error"`            // detail again, for the commands of versions before
 }
 
-// remedies say how to mend an error of a status, beside its detail.
+// remedies say how to mend an error of a status that has no remedy of its own.
 var remedies = map[int]string{
 	http.StatusBadRequest:         "ask as /api/v1/openapi.json describes it",
 	http.StatusUnauthorized:       "log in at /login, or send a token that \"transom token\" made",
@@ -211,10 +221,11 @@ var remedies = map[int]string{
 	http.StatusServiceUnavailable: "ask again in a moment",
 }
 
-func writeError(w http.ResponseWriter, code int, message string) {
-	body, _ := json.Marshal(errorAnswer{"about:blank", http.StatusText(code), code, message, remedies[code], message}) // strings always marshal
+func writeError(w http.ResponseWriter, f failure) {
+	remedy := cmp.Or(f.remedy, remedies[f.code])
+	body, _ := json.Marshal(errorAnswer{"about:blank", http.StatusText(f.code), f.code, f.message, remedy, f.message}) // strings always marshal
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(code)
+	w.WriteHeader(f.code)
 	_, _ = w.Write(append(body, '\n')) // a client that went away is no concern of ours
 }
 

@@ -286,21 +286,21 @@ func TestErrorsAreJSONAndSayWhatIsWrong(t *testing.T) {
 		code int
 		want string
 	}{
-		"/api/v1/status?enviroment=prod":                   {400, `unknown parameter "enviroment"; known: ["team" "request" "environment" "objects"]`},
+		"/api/v1/status?enviroment=prod":                   {400, `unknown parameter "enviroment"; known: team, request, environment and objects`},
 		"/api/v1/status?request=shop":                      {400, "request=shop needs team=: a request is named within its team"},
 		"/api/v1/status?objects=few":                       {400, "objects=few: it is all, unhealthy or none"},
 		"/api/v1/instances?environment=prod;health=Failed": {400, "the query cannot be read: invalid semicolon separator in query; write & between parameters, and a character that has a meaning there as %XX"},
 		"/api/v1/instances?limit=1&limit=2":                {400, "limit= is there 2 times; give it once"},
-		"/api/v1/events?limit=1":                           {400, `unknown parameter "limit"; known: ["team" "request" "environment" "only"]`},
+		"/api/v1/events?limit=1":                           {400, `unknown parameter "limit"; known: team, request, environment and only`},
 		"/api/v1/events?only=some":                         {400, "only=some: it is status"},
 		"/api/v1/progress":                                 {400, "progress needs environment="},
 		"/api/v1/progress?environment=qa":                  {404, `no environment "qa"`},
 		"/api/v1/progress?environment=prd":                 {404, `no environment "prd"; did you mean "prod"?`},
 		"/api/v1/progress?environment=prod&commit=c0":      {500, "look for commit c0 below c2: mirror is gone"},
 		"/api/v1/progress?environment=prod&commit=cc44":    {400, "cc44 is no commit id: give all 40 hexadecimal digits"},
-		"/api/v1/progress?when=now":                        {400, `unknown parameter "when"; known: ["team" "request" "environment" "commit"]`},
+		"/api/v1/progress?when=now":                        {400, `unknown parameter "when"; known: team, request, environment and commit`},
 		"/api/v1/explain?team=a":                           {400, "explain needs request= and environment="},
-		"/api/v1/explain?who=me":                           {400, `unknown parameter "who"; known: ["team" "request" "environment" "cluster"]`},
+		"/api/v1/explain?who=me":                           {400, `unknown parameter "who"; known: team, request, environment and cluster`},
 		"/api/v1/explain?environment=e&team=a&request=b":   {404, "this daemon does not answer explain"},
 		"/api/v2": {404, "nothing at /api/v2; the console is at / and the API below /api/v1/"},
 	}

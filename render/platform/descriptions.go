@@ -11,7 +11,7 @@ var descriptions = map[string]string{
 	"Offering.spec.versions":               "The lifecycle of versions that are not simply active, by number.",
 	"Offering.spec.versions.*.lifecycle":   "active (default); experimental: only by its exact number; deprecated: warns; withdrawn: never resolved.",
 	"Offering.spec.versions.*.reason":      "Why, and what to use instead.",
-	"Offering.spec.versions.*.removeAfter": "A date such as 2027-06-01.",
+	"Offering.spec.versions.*.removeAfter": "A date such as 2027-06-01, its last day: once it is over, transom check warns as long as the version is published.",
 
 	"Version.spec.parameters":           "What a request may say: an openAPIV3Schema of type object, as in a CustomResourceDefinition.",
 	"Version.spec.computed":             "CEL expressions by name; replacements read them at computed.NAME.",

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/tools/txtar"
 
+	"transom.dev/e2e/bounded"
 	"transom.dev/render/platform"
 )
 
@@ -66,11 +67,15 @@ func seed(f *testing.F, prefix, suffix string) {
 	}
 }
 
-// loads requires that a platform loads, that nobody else's requests are the worse for it, and that each Problem is one line.
+// loads requires that a platform loads within its limits, that nobody else's requests are the worse for it, and that each Problem is one line.
 func loads(t *testing.T, l *platform.Loader, fsys fs.FS) *platform.Platform {
 	t.Helper()
-	p, err := l.Load(fsys)
-	require.NoError(t, err)
+	var p *platform.Platform
+	bounded.Usual.Run(func() {
+		var err error
+		p, err = l.Load(fsys)
+		require.NoError(t, err)
+	})
 	require.Len(t, neighbours(p), 2)
 	for _, problem := range p.Problems {
 		require.NotEmpty(t, problem.Message)

@@ -81,8 +81,9 @@ type Version struct {
 	Reversible bool
 	Ignore     []Ignore
 
-	reads map[string][]string // outputs that expressions read of each binding, sorted
-	names *expression.Scope   // the variables of an instance
+	reads   map[string][]string // outputs that expressions read of each binding, sorted
+	names   *expression.Scope   // the variables of an instance
+	removal Problem             // without its text: where RemoveAfter stands
 
 	// Broken says that the version has a Problem: instances that run it keep it, no other takes it.
 	Broken bool

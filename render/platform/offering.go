@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -84,7 +85,11 @@ func (f *offeringFile) assemble(versions []*Version) (*Offering, []Problem) {
 	for _, v := range versions {
 		number := v.Number.String()
 		published[number] = true
-		o.Versions = append(o.Versions, v.at(f.lifecycles[number]))
+		var removal Problem
+		if f.lifecycles[number].RemoveAfter != "" {
+			removal = d.at("spec.versions."+number+".removeAfter", "overdue", "")
+		}
+		o.Versions = append(o.Versions, v.at(f.lifecycles[number], removal))
 	}
 	slices.SortFunc(o.Versions, func(a, b *Version) int { return a.Number.Compare(b.Number) })
 	for i, name := range o.Routine {
@@ -98,6 +103,28 @@ func (f *offeringFile) assemble(versions []*Version) (*Offering, []Problem) {
 		}
 	}
 	return &o, d.problems
+}
+
+// Overdue lists, as Warnings, the versions that are published although their last day is over. They are no part of Problems, since
+// loading the same commit gives the same on every day. A request keeps such a version for the same reason: only the stage of its
+// life, which is a merged change, takes a version away from people.
+func (o *Offering) Overdue(now time.Time) (all []Problem) {
+	for _, v := range o.Versions {
+		if v.Overdue(now) {
+			w := v.removal
+			w.Warning, w.Message = true, overdueText(v)
+			all = append(all, w)
+		}
+	}
+	return all
+}
+
+func overdueText(v *Version) string {
+	remedy := "says who uses it; withdraw it with lifecycle: withdrawn, so that no request takes it any more"
+	if v.Lifecycle == Withdrawn {
+		remedy = "says when " + v.Dir + " can be removed"
+	}
+	return fmt.Sprintf("%s is past, and %s is still published; \"transom usage %s\" %s, or write a later date", v.RemoveAfter, v, v.Offering, remedy)
 }
 
 // parameters lists the parameters that any version has, sorted; none where a version cannot be read.

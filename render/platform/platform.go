@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"strings"
+
+	"transom.dev/render/wording"
 )
 
 // Platform is one snapshot of a platform repository. It is read-only once loaded.
@@ -79,4 +81,14 @@ func ParseRequestKey(s string) (RequestKey, error) {
 		return RequestKey{}, fmt.Errorf("%q is not of the form TEAM/REQUEST", s)
 	}
 	return RequestKey{Team: team, Name: name}, nil
+}
+
+// Check says why no request can be called so; nil: one can.
+func (k RequestKey) Check() error {
+	for _, part := range []struct{ noun, name string }{{"team", k.Team}, {"request", k.Name}} {
+		if wrong := wrongName(part.name, maxLabel); wrong != "" {
+			return fmt.Errorf("the %s %q %s", part.noun, wording.Shorten(part.name), wrong)
+		}
+	}
+	return nil
 }

@@ -57,9 +57,10 @@ func (p Problem) Same(o Problem) bool {
 	return p.Message == o.Message && p.File == o.File && p.Line == o.Line && p.Column == o.Column && p.Field == o.Field && p.Warning == o.Warning
 }
 
-// Cleaned returns the Problem as a terminal, a log and a page may show it. Its text repeats text that people wrote.
+// Cleaned returns the Problem as a terminal, a log and a page may show it. Its text repeats text that people wrote. The name of a
+// file or a key may have line breaks: a Problem that begins a second line could look like another one.
 func (p Problem) Cleaned() Problem {
-	p.File, p.Field, p.Message = wording.Clean(p.File), wording.Clean(p.Field), wording.Clean(p.Message)
+	p.File, p.Field, p.Message = wording.CleanLine(wording.Clean(p.File)), wording.CleanLine(wording.Clean(p.Field)), wording.Clean(p.Message)
 	return p
 }
 

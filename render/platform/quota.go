@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/api/resource"
 
@@ -50,12 +51,32 @@ func readQuotas(d *document, p *Policy, quotas []quotaSpec, validations int) {
 		q := &Quota{Each: orTeam(s.Each), Message: s.Message}
 		if s.Amount != "" {
 			q.Amount = d.compileExpression(field+".amount", field, s.Amount, quotaScope(), expression.Any)
+			checkConstant(d, field+".amount", q.Amount)
+		}
+		missing := slices.ContainsFunc(d.problems, func(p Problem) bool { return p.Field == field+".message" })
+		if strings.TrimSpace(s.Message) == "" && !missing {
+			d.warn(field+".message", "value", "is empty; say what whoever is refused can do")
+			q.Message = "ask for less, or ask whoever keeps " + p.File
 		}
 		var err error
 		if q.Most, err = amountOf(s.Most); err != nil {
 			d.problem(field+".most", "value", "%s", err)
 		}
 		p.Quotas = append(p.Quotas, q)
+	}
+}
+
+// checkConstant finds an amount that is the same for every request, and none: no request could be counted.
+func checkConstant(d *document, field string, amount *expression.Expression) {
+	if amount == nil {
+		return
+	}
+	value, err := amount.Eval(map[string]any{})
+	if err != nil {
+		return // it depends on a request
+	}
+	if _, err := amountOf(value); err != nil {
+		d.problem(field, "value", "%s", err)
 	}
 }
 
@@ -108,6 +129,11 @@ func (q *Quota) Of(i *Instance) (amount resource.Quantity, err error) {
 		return amount, fmt.Errorf("%s: %w", wording.Shorten(oneLine(q.Amount.Source)), err)
 	}
 	return amount, nil
+}
+
+// Uncounted is the Problem of a request whose amount cannot be evaluated.
+func (q *Quota) Uncounted(k RequestKey, err error) Problem {
+	return problemAt(q.Amount, "quota", fmt.Sprintf("cannot count %s: %s; mend the expression, so that it results in an amount for every request", k, err))
 }
 
 // plainAmount is bounded in length, and has no exponent.

@@ -5,6 +5,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/Masterminds/semver/v3"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -77,11 +78,17 @@ func (v *Version) boundTo(d *document, s versionSpec, known offered) *Version {
 	return &bound
 }
 
-// at returns the version at the stage of its life that its offering says.
-func (v *Version) at(l lifecycleSpec) *Version {
+// at returns the version at the stage of its life that its offering says, where removal is the place of its last day.
+func (v *Version) at(l lifecycleSpec, removal Problem) *Version {
 	live := *v
+	live.removal = removal
 	live.Lifecycle, live.Reason, live.RemoveAfter = Lifecycle(cmp.Or(l.Lifecycle, string(Active))), l.Reason, l.RemoveAfter
 	return &live
+}
+
+// Overdue says whether the last day of the version is over.
+func (v *Version) Overdue(now time.Time) bool {
+	return v.RemoveAfter != "" && v.RemoveAfter < now.UTC().Format(time.DateOnly)
 }
 
 // rendering is the digest of the files and fields that the manifests of a version depend on.

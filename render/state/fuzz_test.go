@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"transom.dev/e2e/bounded"
 	"transom.dev/render/state"
 )
 
@@ -17,13 +18,15 @@ func FuzzRelease(f *testing.F) {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		release, err := state.DecodeRelease(data)
-		if err != nil {
-			return
-		}
-		written := release.Encode()
-		again, err := state.DecodeRelease(written)
-		require.NoError(t, err)
-		require.Equal(t, string(written), string(again.Encode()))
+		bounded.Usual.Run(func() {
+			release, err := state.DecodeRelease(data)
+			if err != nil {
+				return
+			}
+			written := release.Encode()
+			again, err := state.DecodeRelease(written)
+			require.NoError(t, err)
+			require.Equal(t, string(written), string(again.Encode()))
+		})
 	})
 }

@@ -47,6 +47,15 @@ func PlanDigest(environment string, steps []PlanStep) string {
 	return platform.Digest(map[string]any{"environment": environment, "placements": steps})
 }
 
+// NamespacesDigest names changes of an environment's namespaces, given as the revisions before and after by file; empty: there
+// is none.
+func NamespacesDigest(environment string, changed map[string][2]string) string {
+	if len(changed) == 0 {
+		return ""
+	}
+	return platform.Digest(map[string]any{"environment": environment, "namespaces": changed})
+}
+
 func (p Proposal) key() platform.RequestKey {
 	if p.Next != nil {
 		return p.Next.Key

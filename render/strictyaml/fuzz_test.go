@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"transom.dev/e2e/bounded"
 	"transom.dev/render/strictyaml"
 )
 
@@ -20,12 +21,14 @@ func FuzzScan(f *testing.F) {
 		f.Add([]byte(seed), false, false)
 	}
 	f.Fuzz(func(t *testing.T, data []byte, documents, aliases bool) {
-		docs, problems := strictyaml.Scan(data, strictyaml.Options{Documents: documents, Aliases: aliases})
-		if len(problems) > 0 {
-			require.Empty(t, docs)
-		}
-		if !documents {
-			require.LessOrEqual(t, len(docs), 1)
-		}
+		bounded.Usual.Run(func() {
+			docs, problems := strictyaml.Scan(data, strictyaml.Options{Documents: documents, Aliases: aliases})
+			if len(problems) > 0 {
+				require.Empty(t, docs)
+			}
+			if !documents {
+				require.LessOrEqual(t, len(docs), 1)
+			}
+		})
 	})
 }

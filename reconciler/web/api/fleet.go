@@ -100,7 +100,8 @@ func (p Problem) ID() string {
 	return fmt.Sprintf("%s:%08d:%08d:%s %s %s: %s", p.File, p.Line, p.Column, p.Environment, about, p.Field, p.Message)
 }
 
-// Problems lists the Problems and the Warnings of the platform, its environments and instances, each once.
+// Problems lists the Problems and the Warnings of the platform, its environments and instances, each once. Where the head of the platform
+// is not read or not followed, that is a Problem, too, of no file.
 func Problems(s status.Status) []Problem {
 	var all []Problem
 	add := func(list []platform.Problem, environment string, request *platform.RequestKey) {
@@ -114,6 +115,11 @@ func Problems(s status.Status) []Problem {
 			all = append(all, Problem{p})
 		}
 	}
+	for _, why := range []string{s.Platform.Error, s.Platform.Frozen} {
+		if why != "" {
+			all = append(all, Problem{platform.Problem{Rule: "platform", Message: why}})
+		}
+	}
 	add(s.Platform.Problems, "", nil)
 	for _, e := range s.Environments {
 		add(e.Problems, e.Name, nil)
@@ -125,12 +131,14 @@ func Problems(s status.Status) []Problem {
 	return sorted(all)
 }
 
-// Drift is a field of ours that somebody else changed, and that is left alone.
+// Drift is a field of ours that somebody else changed, and that is left alone, or a field that somebody set by hand beside those of
+// the manifest.
 type Drift struct {
 	Environment string              `json:"environment"`
 	Request     platform.RequestKey `json:"request"`
 	Cluster     string              `json:"cluster"`
 	status.ObjectProblem
+	Added *status.Added `json:"added,omitempty"` // the field that was set by hand; absent: it is one of the manifest
 }
 
 // ID is its place.
@@ -145,7 +153,11 @@ func Drifts(s status.Status) []Drift {
 		in := &s.Instances[i]
 		for _, p := range in.Placements {
 			for _, d := range p.Drift {
-				all = append(all, Drift{in.Environment, in.Request, p.Cluster, d})
+				all = append(all, Drift{Environment: in.Environment, Request: in.Request, Cluster: p.Cluster, ObjectProblem: d})
+			}
+			for _, a := range p.Added {
+				said := status.ObjectProblem{Object: a.Object, Message: fmt.Sprintf("%s set %s, which is not in the manifest", a.Manager, a.Field)}
+				all = append(all, Drift{in.Environment, in.Request, p.Cluster, said, &a})
 			}
 		}
 	}

@@ -30,7 +30,7 @@ func offering(t *testing.T) *platform.Platform {
 	p, err := platform.Load(fstest.MapFS{
 		"clusters/one.yaml":           {Data: []byte("apiVersion: transom.dev/v1alpha1\nkind: Cluster\nmetadata: {name: one}\nspec: {}\n")},
 		"environments/dev.yaml":       {Data: []byte("apiVersion: transom.dev/v1alpha1\nkind: Environment\nmetadata: {name: dev}\nspec:\n  state: {url: ../state-dev.git}\n  clusters: {names: [one]}\n")},
-		"offerings/web/offering.yaml": {Data: []byte("apiVersion: transom.dev/v1alpha1\nkind: Offering\nmetadata: {name: web}\nspec: {title: Web service, description: '<b>Serves</b> HTTP.', owner: platform}\n")},
+		"offerings/web/offering.yaml": {Data: []byte("apiVersion: transom.dev/v1alpha1\nkind: Offering\nmetadata: {name: web}\nspec: {title: Web service, description: '<b>Serves</b> HTTP.', owner: platform, versions: {1.2.0: {removeAfter: 2020-01-31}}}\n")},
 		"offerings/web/1.2.0/version.yaml": {Data: []byte(`apiVersion: transom.dev/v1alpha1
 kind: Version
 metadata: {name: web}
@@ -149,19 +149,20 @@ func TestPagesAreFound(t *testing.T) {
 	b.Loaded("https://github.com/acme/platform.git", offering(t))
 	get := serve(console.Options{Board: b})
 	for path, want := range map[string]string{
-		"/":                     `<a href="/requests/store/shop?environment=dev"><b>store/shop</b></a>`,
-		"/requests/store/shop":  `href="https://github.com/acme/platform/blob/`,
-		"/environments/dev":     "Frozen",
-		"/clusters/one":         "Runs here",
-		"/changes/77de09f":      "https://github.com/acme/platform/commit/77de09f2c1ab",
-		"/catalog/web":          "&lt;b&gt;Serves&lt;/b&gt; HTTP.",
-		"/catalog":              "Web service",
-		"/problems":             "requests/store/shop.yaml:3",
-		"/fleet?state=Problem":  `data-cell="store/shop/dev/one"`,
-		"/fleet?cluster=one":    `data-cell="store/shop/dev/one"`,
-		"/fleet?state=Healthy":  "Nothing matches the filter.",
-		"/fleet?team=other":     "Nothing matches the filter.",
-		"/catalog?q=http+serve": "Web service",
+		"/":                      `<a href="/requests/store/shop?environment=dev"><b>store/shop</b></a>`,
+		"/requests/store/shop":   `href="https://github.com/acme/platform/blob/`,
+		"/environments/dev":      "Frozen",
+		"/clusters/one":          "Runs here",
+		"/changes/77de09f":       "https://github.com/acme/platform/commit/77de09f2c1ab",
+		"/catalog/web":           "&lt;b&gt;Serves&lt;/b&gt; HTTP.",
+		"/catalog/web?version=1": "its last day was 2020-01-31",
+		"/catalog":               "Web service",
+		"/problems":              "requests/store/shop.yaml:3",
+		"/fleet?state=Problem":   `data-cell="store/shop/dev/one"`,
+		"/fleet?cluster=one":     `data-cell="store/shop/dev/one"`,
+		"/fleet?state=Healthy":   "Nothing matches the filter.",
+		"/fleet?team=other":      "Nothing matches the filter.",
+		"/catalog?q=http+serve":  "Web service",
 	} {
 		code, body := get(t, path)
 		require.Equal(t, http.StatusOK, code, path)

@@ -25,6 +25,7 @@ type homePage struct {
 	Stages   []stageSum
 	Requests int
 	Reading  bool
+	Stands   bool // the platform's head is not followed: a person has to see to that first
 }
 
 // A task is something that a person has to see to.
@@ -63,7 +64,7 @@ type stageSum struct {
 
 func (c *Console) home(r *http.Request, m *model) (*view, error) {
 	who := c.Person(r)
-	page := &homePage{Mine: who.Teams, Reading: len(m.Behind()) > 0}
+	page := &homePage{Mine: who.Teams, Reading: len(m.Behind()) > 0, Stands: m.Platform.Frozen != "" || m.Platform.Error != ""}
 	if t := r.URL.Query().Get("team"); t != "" {
 		page.Mine = []string{t}
 	}

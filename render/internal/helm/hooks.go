@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"transom.dev/render/state"
 )
 
 // Hooks say how the hooks of a chart become objects that are applied in steps.
@@ -17,15 +19,12 @@ type Hooks struct {
 	Omit  []string `json:"omit,omitempty"`
 }
 
-// The annotations of Helm and of Transom. Steps before and after all other objects are so far from theirs that a weight fits
+// The annotations of Helm. Steps before and after all other objects are so far from theirs that a weight fits
 // between.
 const (
 	annotationHook = "helm.sh/hook"
 	weightOfHook   = "helm.sh/hook-weight"
 	deletionOfHook = "helm.sh/hook-delete-policy"
-
-	annotationStep    = "transom.dev/step"
-	annotationReplace = "transom.dev/replace"
 
 	hookStep   = 1000
 	mostWeight = hookStep - 1
@@ -77,13 +76,13 @@ func (h Hooks) object(text string) (string, error) {
 	for _, name := range []string{annotationHook, weightOfHook, deletionOfHook} {
 		remove(annotations, name)
 	}
-	if entry(annotations, annotationStep) == nil {
-		set(annotations, annotationStep, strconv.Itoa(int(moment)*hookStep+min(max(weight, -mostWeight), mostWeight)))
+	if entry(annotations, state.AnnotationStep) == nil {
+		set(annotations, state.AnnotationStep, strconv.Itoa(int(moment)*hookStep+min(max(weight, -mostWeight), mostWeight)))
 	}
 	if textOf(object, "kind") == "Job" {
 		remove(entry(object, "spec"), "ttlSecondsAfterFinished") // its object says that it ran
-		if again && entry(annotations, annotationReplace) == nil {
-			set(annotations, annotationReplace, "true")
+		if again && entry(annotations, state.AnnotationReplace) == nil {
+			set(annotations, state.AnnotationReplace, "true")
 		}
 	}
 	changed, err := yaml.Marshal(&document)

@@ -1,6 +1,7 @@
 package kustomize
 
 import (
+	"cmp"
 	stdjson "encoding/json"
 	"errors"
 	"fmt"
@@ -28,20 +29,23 @@ var allowedFields = []string{
 	"configMapGenerator", "generatorOptions", "transformers",
 }
 
+// startsHelm is said of fields for which a version has a field of its own.
+const startsHelm = `starts helm; a version has its chart under spec.chart of version.yaml, and "transom new offering NAME --from-chart DIR" writes that`
+
 // refusedFields are the others, with the remedy.
 var refusedFields = map[string]string{
-	"secretGenerator":             "puts secret values into Git; use a reference kind, or a Secret annotated transom.dev/generate",
-	"helmCharts":                  "starts helm; render the chart into files and list those",
-	"helmGlobals":                 "starts helm; render the chart into files and list those",
-	"helmChartInflationGenerator": "starts helm; render the chart into files and list those",
+	"secretGenerator":             "puts secret values into Git; use a reference kind such as ExternalSecret, or list a Secret annotated transom.dev/generate: password, which each cluster fills",
+	"helmCharts":                  startsHelm,
+	"helmGlobals":                 startsHelm,
+	"helmChartInflationGenerator": startsHelm,
 	"openapi":                     "changes how every other offering is read; remove it",
 	"crds":                        "changes how objects are read; list CustomResourceDefinitions under resources",
-	"configurations":              "changes how objects are read; use patches or replacements",
+	"configurations":              "changes how objects are read; use replacements, or transformers with fieldSpecs",
 	"generators":                  "runs plug-ins; use resources or configMapGenerator",
 	"validators":                  "runs plug-ins; write a Policy",
 	"buildMetadata":               "writes about the build into every object; remove it",
 	"imageTags":                   "is deprecated; use images",
-	"vars":                        "is deprecated; use replacements",
+	"vars":                        "is deprecated; \"kustomize edit fix --vars\" makes replacements of them",
 }
 
 // fields holds the keys at the top of a kustomization to the allow-list, exactly: Kustomize itself would take
@@ -53,6 +57,9 @@ func (g *guard) fields(name string, root *yaml.Node) {
 			continue
 		}
 		if reason, known := refusedFields[key.Value]; known {
+			if key.Value == "configurations" {
+				reason = cmp.Or(g.instead(name, root.Content[i+1]), reason)
+			}
 			g.report(name, key, key.Value, "refused-field", "%s", reason)
 			continue
 		}

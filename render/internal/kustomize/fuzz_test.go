@@ -8,7 +8,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/tools/txtar"
 
+	"transom.dev/e2e/bounded"
 	"transom.dev/render/internal/kustomize"
+	"transom.dev/render/platform"
 )
 
 // FuzzGuard feeds any text as a kustomization and as a resource. Kustomize must survive every tree that the guard passes: an
@@ -37,7 +39,8 @@ func FuzzGuard(f *testing.F) {
 	f.Add(component+"resources: [a.yaml]\npatches: [{path: a.yaml, target: {name: '(('}}]\n", "- {op: add, path: /a}\n")
 	f.Fuzz(func(t *testing.T, kustomization, resource string) {
 		version := tree(map[string]string{"kustomization.yaml": kustomization, "a.yaml": resource})
-		problems := kustomize.Guard(version)
+		var problems []platform.Problem
+		bounded.Usual.Run(func() { problems = kustomize.Guard(version) })
 		for _, p := range problems {
 			require.NotEmpty(t, p.Message)
 			require.True(t, strings.HasPrefix(p.File, version.Dir), p.File)
@@ -45,7 +48,7 @@ func FuzzGuard(f *testing.F) {
 		if len(problems) > 0 {
 			return
 		}
-		bounded(t, func() {
+		bounded.Usual.Run(func() {
 			w := wrapper(map[string]any{"parameters": map[string]any{"a": "b"}}, version)
 			s, err := kustomize.Analyse(w)
 			if err != nil {

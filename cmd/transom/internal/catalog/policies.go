@@ -1,7 +1,6 @@
 package catalog
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -108,7 +107,11 @@ func (r Rules) Text(w io.Writer, p terminal.Paint) {
 		}
 		fmt.Fprintf(w, "  %s  %s, in %s, for %s\n", e.Name, e.Action, orAll(e.Environments, "environments"), of)
 		for _, q := range e.Quotas {
-			fmt.Fprintf(w, "    at most %s for each %s: %s\n    %s\n", q.Most, q.Each, q.Message, p.Faint(strings.Join(strings.Fields(cmp.Or(q.Amount, "1")), " ")))
+			counts := "each request counts as one"
+			if q.Amount != "" {
+				counts = "a request counts as " + strings.Join(strings.Fields(q.Amount), " ")
+			}
+			fmt.Fprintf(w, "    at most %s for each %s: %s\n    %s\n", q.Most, q.Each, q.Message, p.Faint(counts))
 		}
 		for _, v := range e.Validations {
 			fmt.Fprintf(w, "    %s\n    %s\n", v.Message, p.Faint(strings.Join(strings.Fields(v.Expression), " ")))

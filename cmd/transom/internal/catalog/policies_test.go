@@ -5,10 +5,12 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/stretchr/testify/require"
 
 	"transom.dev/cmd/transom/internal/catalog"
+	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/render/platform"
 )
 
@@ -32,4 +34,22 @@ func TestBuiltInRulesAreTheOnesThatAct(t *testing.T) {
 			require.Contains(t, sources.String(), `"`+rule.Rule+`"`)
 		}
 	}
+}
+
+// TestQuotasSayHowARequestCounts, where no amount is written, too.
+func TestQuotasSayHowARequestCounts(t *testing.T) {
+	p, err := platform.Load(fstest.MapFS{"policies/few.yaml": {Data: []byte(`apiVersion: transom.dev/v1alpha1
+kind: Policy
+metadata: {name: few}
+spec:
+  quotas:
+  - {most: 3, message: remove one first}
+  - {each: environment, amount: 'parameters.size', most: 30Gi, message: ask for less}
+  action: deny
+`)}})
+	require.NoError(t, err)
+	var text strings.Builder
+	catalog.RulesOf(p).Text(&text, terminal.Paint{})
+	require.Contains(t, text.String(), "    at most 3 for each team: remove one first\n    each request counts as one\n")
+	require.Contains(t, text.String(), "    at most 30Gi for each environment: ask for less\n    a request counts as parameters.size\n")
 }

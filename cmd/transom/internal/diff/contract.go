@@ -8,8 +8,8 @@ import (
 
 	"transom.dev/cmd/transom/internal/schema"
 	"transom.dev/cmd/transom/internal/yamledit"
-	"transom.dev/render"
 	"transom.dev/render/platform"
+	"transom.dev/render/preview"
 )
 
 // contractChanges compares the declarations of two versions.
@@ -28,11 +28,11 @@ func contractChanges(from, to *platform.Version) []Contract {
 			b, has := now[what][name]
 			switch {
 			case !had:
-				all = append(all, Contract{what, name, render.Added, "", b})
+				all = append(all, Contract{what, name, preview.Added, "", b})
 			case !has:
-				all = append(all, Contract{what, name, render.Removed, a, ""})
+				all = append(all, Contract{what, name, preview.Removed, a, ""})
 			case a != b:
-				all = append(all, Contract{what, name, render.Changed, a, b})
+				all = append(all, Contract{what, name, preview.Changed, a, b})
 			}
 		}
 	}

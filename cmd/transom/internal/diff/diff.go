@@ -17,6 +17,7 @@ import (
 	"transom.dev/cmd/transom/internal/workspace"
 	"transom.dev/render"
 	"transom.dev/render/platform"
+	"transom.dev/render/preview"
 	"transom.dev/render/state"
 )
 
@@ -29,30 +30,30 @@ type Diff struct {
 	Looked   bool               `json:"looked"` // at the state of every environment
 	States   states.States      `json:"states"`
 	Example  bool               `json:"example,omitempty"` // the objects are those of a made-up request
-	Objects  []render.Change    `json:"objects"`
+	Objects  []preview.Change   `json:"objects"`
 	Problems []platform.Problem `json:"problems"` // of requests with the second version
 }
 
 // A Contract is a change of a field that requests and their readers can rely on.
 type Contract struct {
-	What   string        `json:"what"` // parameter, computed, component, binding, output or setting
-	Name   string        `json:"name"`
-	Action render.Action `json:"action"`
-	From   string        `json:"from,omitempty"`
-	To     string        `json:"to,omitempty"`
+	What   string         `json:"what"` // parameter, computed, component, binding, output or setting
+	Name   string         `json:"name"`
+	Action preview.Action `json:"action"`
+	From   string         `json:"from,omitempty"`
+	To     string         `json:"to,omitempty"`
 }
 
 // A File is a change of a file of the version's directory.
 type File struct {
-	Path   string        `json:"path"`
-	Action render.Action `json:"action"`
+	Path   string         `json:"path"`
+	Action preview.Action `json:"action"`
 }
 
 // Versions compares two versions of an offering of the platform in a directory.
 func Versions(p *platform.Platform, dir string, running states.States, o *platform.Offering, from, to *platform.Version) (*Diff, error) {
 	d := &Diff{
 		From: from.String(), To: to.String(), Contract: contractChanges(from, to), Files: []File{},
-		Objects: []render.Change{}, Problems: []platform.Problem{}, Looked: len(running.Names(false)) == 0, States: running,
+		Objects: []preview.Change{}, Problems: []platform.Problem{}, Looked: len(running.Names(false)) == 0, States: running,
 	}
 	var err error
 	if d.Files, err = fileChanges(from.Files, to.Files); err != nil {
@@ -77,7 +78,7 @@ func (d *Diff) objects(p *platform.Platform, dir string, o *platform.Offering, f
 			return err
 		}
 	}
-	slices.SortStableFunc(d.Objects, func(a, b render.Change) int { return strings.Compare(a.Environment, b.Environment) })
+	slices.SortStableFunc(d.Objects, func(a, b preview.Change) int { return strings.Compare(a.Environment, b.Environment) })
 	return nil
 }
 

@@ -14,6 +14,7 @@ import (
 	"transom.dev/cmd/transom/internal/workspace"
 	"transom.dev/render"
 	"transom.dev/render/platform"
+	"transom.dev/render/preview"
 	"transom.dev/render/state"
 )
 
@@ -68,12 +69,12 @@ func TestADiffOfVersionsIsOfContractFilesAndObjects(t *testing.T) {
 	}}}}
 	d := versions(t, dir, runs)
 	require.Equal(t, []diff.Contract{
-		{What: "parameter", Name: "oil", Action: render.Added, To: "string"},
-		{What: "parameter", Name: "teeth", Action: render.Changed, From: "integer, default 3", To: "integer, default 5"},
-		{What: "computed", Name: "double", Action: render.Added, To: "parameters.teeth * 2"},
+		{What: "parameter", Name: "oil", Action: preview.Added, To: "string"},
+		{What: "parameter", Name: "teeth", Action: preview.Changed, From: "integer, default 3", To: "integer, default 5"},
+		{What: "computed", Name: "double", Action: preview.Added, To: "parameters.teeth * 2"},
 	}, d.Contract)
 	require.Equal(t, []diff.File{
-		{Path: "NOTES", Action: render.Removed}, {Path: "TIPS", Action: render.Added}, {Path: "map.yaml", Action: render.Changed},
+		{Path: "NOTES", Action: preview.Removed}, {Path: "TIPS", Action: preview.Added}, {Path: "map.yaml", Action: preview.Changed},
 	}, d.Files)
 	require.False(t, d.Example)
 	require.True(t, d.Looked)

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"transom.dev/render"
+	"transom.dev/render/preview"
 )
 
 // fileChanges compares two directories, version.yaml apart, which the contract is about.
@@ -22,14 +22,14 @@ func fileChanges(from, to fs.FS) ([]File, error) {
 	all := []File{}
 	for name, data := range old {
 		if other, there := now[name]; !there {
-			all = append(all, File{name, render.Removed})
+			all = append(all, File{name, preview.Removed})
 		} else if !bytes.Equal(data, other) {
-			all = append(all, File{name, render.Changed})
+			all = append(all, File{name, preview.Changed})
 		}
 	}
 	for name := range now {
 		if _, there := old[name]; !there {
-			all = append(all, File{name, render.Added})
+			all = append(all, File{name, preview.Added})
 		}
 	}
 	slices.SortFunc(all, func(a, b File) int { return strings.Compare(a.Path, b.Path) })

@@ -7,7 +7,7 @@ import (
 
 	"transom.dev/cmd/transom/internal/plan"
 	"transom.dev/cmd/transom/internal/terminal"
-	"transom.dev/render"
+	"transom.dev/render/preview"
 )
 
 // Text prints the changes for people. Verbose shows added and removed objects in full, and every request.
@@ -16,15 +16,15 @@ func (d *Diff) Text(w io.Writer, p terminal.Paint, verbose bool) {
 	for _, c := range d.Contract {
 		name := c.What + " " + c.Name
 		switch c.Action {
-		case render.Added:
+		case preview.Added:
 			fmt.Fprintf(w, "  %s\n", p.Green("+ "+name+": "+oneLine(c.To)))
-		case render.Removed:
+		case preview.Removed:
 			fmt.Fprintf(w, "  %s\n", p.Red("- "+name+": "+oneLine(c.From)))
 		default:
 			fmt.Fprintf(w, "  %s\n    %s\n    %s\n", p.Yellow("~ "+name), p.Red("- "+oneLine(c.From)), p.Green("+ "+oneLine(c.To)))
 		}
 	}
-	signs := map[render.Action]string{render.Added: p.Green("+"), render.Removed: p.Red("-"), render.Changed: p.Yellow("~")}
+	signs := map[preview.Action]string{preview.Added: p.Green("+"), preview.Removed: p.Red("-"), preview.Changed: p.Yellow("~")}
 	for _, f := range d.Files {
 		fmt.Fprintf(w, "  %s file %s\n", signs[f.Action], f.Path)
 	}

@@ -16,6 +16,7 @@ import (
 	"transom.dev/reconciler/gitrepo"
 	"transom.dev/render"
 	"transom.dev/render/platform"
+	"transom.dev/render/preview"
 )
 
 // A Baseline is the side that a plan compares with: each environment's state, as it is or as it should be.
@@ -139,8 +140,8 @@ func accepted(dir string) func(*history, map[string]*render.Base) ([]*platform.P
 }
 
 // Between lists the changes that files of an environment's state make to those that are there; nil removes one.
-func Between(r *render.Renderer, p *platform.Platform, environment string, before, changed map[string][]byte) ([]render.Change, error) {
-	return r.Between(p, environment, files(before), changed)
+func Between(r *render.Renderer, p *platform.Platform, environment string, before, changed map[string][]byte) ([]preview.Change, error) {
+	return preview.Between(r, p, environment, files(before), changed)
 }
 
 // files is a state that was rendered from nothing, as the files that it becomes.

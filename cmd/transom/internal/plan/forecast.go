@@ -16,6 +16,7 @@ import (
 	"transom.dev/render"
 	"transom.dev/render/gate"
 	"transom.dev/render/platform"
+	"transom.dev/render/preview"
 	"transom.dev/render/state"
 )
 
@@ -165,7 +166,7 @@ func (m *merged) same(k platform.RequestKey) bool {
 }
 
 // brings says whether a change comes without this merge.
-func (m *merged) brings(c render.Change) bool {
+func (m *merged) brings(c preview.Change) bool {
 	switch {
 	case c.Request != "":
 		return slices.Contains(m.requests, platform.RequestKey{Team: c.Team, Name: c.Request})
@@ -218,7 +219,7 @@ func (o *forecast) digest(name string) (string, error) {
 	if to.Plan != "" {
 		return to.Plan, nil
 	}
-	digest, err := render.PlanDigest(to.Before, to.Now)
+	digest, err := preview.Digest(to.Before, to.Now)
 	if err != nil {
 		return "", fmt.Errorf("plan %s: %w", name, err)
 	}

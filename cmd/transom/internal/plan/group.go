@@ -7,17 +7,17 @@ import (
 	"slices"
 	"strings"
 
-	"transom.dev/render"
+	"transom.dev/render/preview"
 )
 
 // changeGroup is one change with all the clusters on which it is the same.
 type changeGroup struct {
-	render.Change
+	preview.Change
 	clusters []string
 }
 
 // group joins changes that are the same on several clusters, by owner, and environments as they come.
-func group(all []render.Change) []*changeGroup {
+func group(all []preview.Change) []*changeGroup {
 	type identity struct{ environment, team, request, apiVersion, kind, namespace, name, action, diff string }
 	var order []*changeGroup
 	known := map[identity]*changeGroup{}
@@ -61,7 +61,7 @@ type changeBlock struct {
 }
 
 // blocks gathers the changes of each owner.
-func blocks(all []render.Change) (order []*changeBlock) {
+func blocks(all []preview.Change) (order []*changeBlock) {
 	for _, g := range group(all) {
 		if n := len(order); n > 0 && order[n-1].environment == g.Environment && order[n-1].owner == g.owner() {
 			order[n-1].groups = append(order[n-1].groups, g)

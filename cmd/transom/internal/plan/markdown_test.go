@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"transom.dev/cmd/transom/internal/plan"
-	"transom.dev/render"
 	"transom.dev/render/platform"
+	"transom.dev/render/preview"
 )
 
 // large is a plan with as much of everything as asked for.
@@ -20,11 +20,11 @@ func large(requests, lines, problems int) *plan.Plan {
 		e := plan.Environment{Name: environment, Digest: platform.Digest(environment), Changing: requests, Requests: requests}
 		for i := range requests {
 			name := fmt.Sprintf("request-%d", i)
-			p.Changes = append(p.Changes, render.Change{
+			p.Changes = append(p.Changes, preview.Change{
 				Environment: environment, Cluster: "one", Team: "team", Request: name, Kind: "ConfigMap", Namespace: "team", Name: name + "-note",
-				Action: render.Changed, Diff: strings.Repeat(fmt.Sprintf("+text: ``` %d é\n", i), lines),
+				Action: preview.Changed, Diff: strings.Repeat(fmt.Sprintf("+text: ``` %d é\n", i), lines),
 			})
-			e.Cautions = append(e.Cautions, render.Caution{Danger: render.Deletion, Team: "team", Request: name, Message: "deletes 1 object"})
+			e.Cautions = append(e.Cautions, preview.Caution{Danger: preview.Deletion, Team: "team", Request: name, Message: "deletes 1 object"})
 		}
 		p.Environments = append(p.Environments, e)
 	}
@@ -86,13 +86,13 @@ func TestMarkdownQuotesNamesAndReasons(t *testing.T) {
 }
 
 func TestIdenticalChangesAreToldOnce(t *testing.T) {
-	change := func(team, request, image, name string) render.Change {
-		return render.Change{
-			Environment: "dev", Cluster: "one", Team: team, Request: request, Kind: "Deployment", Namespace: team, Name: request + "-web", Action: render.Changed,
+	change := func(team, request, image, name string) preview.Change {
+		return preview.Change{
+			Environment: "dev", Cluster: "one", Team: team, Request: request, Kind: "Deployment", Namespace: team, Name: request + "-web", Action: preview.Changed,
 			Diff: "@@ -1 +1 @@\n   name: " + request + "-web\n-  image: old\n+  image: " + image + "\n+  secretName: " + name + "\n",
 		}
 	}
-	all := []render.Change{
+	all := []preview.Change{
 		change("a", "one", "new", "one-secret"), change("a", "two", "new", "two-secret"), change("b", "one", "new", "one-secret"),
 		change("b", "newer", "newer", "newer-secret"), change("b", "other", "new", "one-secret"),
 	}

@@ -13,6 +13,7 @@ import (
 	"transom.dev/cmd/transom/internal/workspace"
 	"transom.dev/render"
 	"transom.dev/render/platform"
+	"transom.dev/render/preview"
 )
 
 // Plan lists the effects of a merge.
@@ -20,7 +21,7 @@ type Plan struct {
 	Base         string             `json:"base"`  // the side that the work tree is compared with
 	Notes        []string           `json:"notes"` // facts that the plan cannot know
 	Environments []Environment      `json:"environments"`
-	Changes      []render.Change    `json:"changes"`
+	Changes      []preview.Change   `json:"changes"`
 	Promoted     Stage              `json:"promoted"`        // the changes downstream, on top of those at once
 	Held         Stage              `json:"held"`            // changes that wait until a person or another release lets them
 	OnTheirWay   Stage              `json:"onTheirWay"`      // changes that come without this merge, merged before it
@@ -40,15 +41,15 @@ type Plan struct {
 
 // Environment lists the effects of a merge on one environment as a whole.
 type Environment struct {
-	Name     string             `json:"name"`
-	LetGo    bool               `json:"letGo,omitempty"`  // its file is removed: nothing is written to it any more
-	Digest   string             `json:"digest,omitempty"` // names the changes of its placements
-	Passes   []string           `json:"passes,omitempty"` // the steps that its changes pass on their way in
-	Leaves   []render.Departure `json:"leaves,omitempty"` // clusters that its requests leave last
-	Changing int                `json:"changing"`         // requests whose objects change
-	Requests int                `json:"requests"`         // that it has, before or after
-	Moves    []render.Move      `json:"moves"`
-	Cautions []render.Caution   `json:"cautions"`
+	Name     string              `json:"name"`
+	LetGo    bool                `json:"letGo,omitempty"`  // its file is removed: nothing is written to it any more
+	Digest   string              `json:"digest,omitempty"` // names the changes of its placements
+	Passes   []string            `json:"passes,omitempty"` // the steps that its changes pass on their way in
+	Leaves   []preview.Departure `json:"leaves,omitempty"` // clusters that its requests leave last
+	Changing int                 `json:"changing"`         // requests whose objects change
+	Requests int                 `json:"requests"`         // that it has, before or after
+	Moves    []preview.Move      `json:"moves"`
+	Cautions []preview.Caution   `json:"cautions"`
 
 	OnTheirWay []platform.RequestKey `json:"onTheirWay,omitempty"` // whose change was merged before, sorted
 	Stuck      []Wait                `json:"stuck,omitempty"`      // why some of these do not go on: rejected, held and the like
@@ -71,7 +72,7 @@ func Make(ctx context.Context, dir string, with Against, ask func(context.Contex
 		return nil, err
 	}
 	result := &Plan{
-		Base: base.name, Notes: slices.Concat([]string{}, base.notes, unknown(base.rendered, p)), Changes: []render.Change{},
+		Base: base.name, Notes: slices.Concat([]string{}, base.notes, unknown(base.rendered, p)), Changes: []preview.Change{},
 		States:   base.states,
 		Promoted: noStage(), Held: noStage(), OnTheirWay: noStage(), Decisions: []Decision{}, Waits: []Wait{},
 		Platform: p, After: map[string]*render.Base{},
@@ -90,7 +91,7 @@ func Make(ctx context.Context, dir string, with Against, ask func(context.Contex
 	}
 	for _, name := range base.letGo(p) {
 		result.Environments = append(result.Environments, Environment{
-			Name: name, LetGo: true, Moves: []render.Move{}, Cautions: []render.Caution{},
+			Name: name, LetGo: true, Moves: []preview.Move{}, Cautions: []preview.Caution{},
 		})
 	}
 	result.Decisions = all.decisions()
@@ -136,14 +137,14 @@ func (p *Plan) add(all *forecast, name string) error {
 		p.OnTheirWay.Changes = append(p.OnTheirWay.Changes, apart...)
 		p.OnTheirWay.Environments = append(p.OnTheirWay.Environments, Environment{
 			Name: name, OnTheirWay: merged.requests, Stuck: all.stuck(name, merged.requests), Changing: changing(apart), Requests: requestsOf(to.Before, to.Now),
-			Moves: []render.Move{}, Cautions: []render.Caution{},
+			Moves: []preview.Move{}, Cautions: []preview.Caution{},
 		})
 	}
 	return nil
 }
 
 // addPromoted records the changes that come to an environment from others.
-func (p *Plan) addPromoted(all *forecast, name string, merged *merged) (apart []render.Change, err error) {
+func (p *Plan) addPromoted(all *forecast, name string, merged *merged) (apart []preview.Change, err error) {
 	e, to := all.platform.Environments[name], all.of[name]
 	if len(e.PromotesFrom) == 0 {
 		return nil, nil
@@ -160,7 +161,7 @@ func (p *Plan) addPromoted(all *forecast, name string, merged *merged) (apart []
 }
 
 // changing counts the requests that changes are of.
-func changing(changes []render.Change) int {
+func changing(changes []preview.Change) int {
 	requests := map[platform.RequestKey]bool{}
 	for _, c := range changes {
 		if c.Request != "" {

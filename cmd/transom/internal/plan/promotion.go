@@ -9,6 +9,7 @@ import (
 	"transom.dev/render"
 	"transom.dev/render/gate"
 	"transom.dev/render/platform"
+	"transom.dev/render/preview"
 	"transom.dev/render/state"
 )
 
@@ -59,12 +60,12 @@ func (o *forecast) passes(e *platform.Environment, promoted bool, before *render
 }
 
 // leaves lists the clusters that requests leave last, without the requests whose change is on its way already.
-func (o *forecast) leaves(before *render.Base, after *render.State, onTheirWay []platform.RequestKey) []render.Departure {
-	all := render.Departures(o.platform, before, after)
+func (o *forecast) leaves(before *render.Base, after *render.State, onTheirWay []platform.RequestKey) []preview.Departure {
+	all := preview.Departures(o.platform, before, after)
 	for i := range all {
 		all[i].Requests = slices.DeleteFunc(all[i].Requests, func(k platform.RequestKey) bool { return slices.Contains(onTheirWay, k) })
 	}
-	return slices.DeleteFunc(all, func(d render.Departure) bool { return len(d.Requests) == 0 })
+	return slices.DeleteFunc(all, func(d preview.Departure) bool { return len(d.Requests) == 0 })
 }
 
 // departureLines says which clusters requests leave last, after which clusters, and which Approval lets them leave at once.
@@ -80,7 +81,7 @@ func (e Environment) departureLines() (lines []string) {
 		lines = append(lines, fmt.Sprintf("%s %s %s last, after %s %s healthy and soaked",
 			few(union(nil, d.Requests)), leave, d.Cluster, strings.Join(d.After, ", "), are))
 	}
-	if digest := render.AtOnce(e.Name, e.Leaves); digest != "" {
+	if digest := preview.AtOnce(e.Name, e.Leaves); digest != "" {
 		lines = append(lines, fmt.Sprintf("now: true waits for no cluster once an Approval of {deletions: %s} is merged", digest))
 	}
 	return lines

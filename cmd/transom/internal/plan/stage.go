@@ -9,24 +9,25 @@ import (
 	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/render"
 	"transom.dev/render/platform"
+	"transom.dev/render/preview"
 )
 
 // A Stage holds the changes of a merge at once, or those that follow once promoted, or once let go on.
 type Stage struct {
-	Environments []Environment   `json:"environments"`
-	Changes      []render.Change `json:"changes"`
+	Environments []Environment    `json:"environments"`
+	Changes      []preview.Change `json:"changes"`
 }
 
 // noStage is a stage in which nothing changes.
-func noStage() Stage { return Stage{[]Environment{}, []render.Change{}} }
+func noStage() Stage { return Stage{[]Environment{}, []preview.Change{}} }
 
 // add records the changes of one environment, and returns those that were merged before: these are not listed.
-func (p *Stage) add(e Environment, before *render.Base, after *render.State, merged *merged) (apart []render.Change, err error) {
-	all, err := render.Plan(before, after)
+func (p *Stage) add(e Environment, before *render.Base, after *render.State, merged *merged) (apart []preview.Change, err error) {
+	all, err := preview.Changes(before, after)
 	if err != nil {
 		return nil, err
 	}
-	found := []render.Change{}
+	found := []preview.Change{}
 	for _, c := range all {
 		if merged.brings(c) {
 			apart = append(apart, c)
@@ -36,9 +37,9 @@ func (p *Stage) add(e Environment, before *render.Base, after *render.State, mer
 	}
 	p.Changes = append(p.Changes, found...)
 	e.Changing, e.Requests = changing(found), requestsOf(before, after)
-	e.Moves = append([]render.Move{}, movesWithout(render.Moves(before, after), merged.requests)...)
-	e.Cautions = append([]render.Caution{}, render.Cautions(before, after, found)...)
-	e.Cautions = slices.DeleteFunc(e.Cautions, func(c render.Caution) bool {
+	e.Moves = append([]preview.Move{}, movesWithout(preview.Moves(before, after), merged.requests)...)
+	e.Cautions = append([]preview.Caution{}, preview.Cautions(before, after, found)...)
+	e.Cautions = slices.DeleteFunc(e.Cautions, func(c preview.Caution) bool {
 		return slices.Contains(merged.requests, platform.RequestKey{Team: c.Team, Name: c.Request})
 	})
 	p.Environments = append(p.Environments, e)
@@ -46,7 +47,7 @@ func (p *Stage) add(e Environment, before *render.Base, after *render.State, mer
 }
 
 // movesWithout leaves requests out of moves, and moves of no request.
-func movesWithout(moves []render.Move, keys []platform.RequestKey) (rest []render.Move) {
+func movesWithout(moves []preview.Move, keys []platform.RequestKey) (rest []preview.Move) {
 	for _, m := range moves {
 		m.Requests = slices.DeleteFunc(slices.Clone(m.Requests), func(k platform.RequestKey) bool { return slices.Contains(keys, k) })
 		if len(m.Requests) > 0 {
@@ -94,7 +95,7 @@ func (p Stage) empty() bool {
 
 // counts counts the changes in one line.
 func (p Stage) counts() string {
-	counts := map[render.Action]int{}
+	counts := map[preview.Action]int{}
 	clusters := map[string]bool{}
 	for _, c := range p.Changes {
 		counts[c.Action]++
@@ -104,11 +105,11 @@ func (p Stage) counts() string {
 		return "no changes"
 	}
 	var parts []string
-	for _, action := range []render.Action{render.Added, render.Changed, render.Replaced, render.Removed} {
+	for _, action := range []preview.Action{preview.Added, preview.Changed, preview.Replaced, preview.Removed} {
 		parts = append(parts, fmt.Sprintf("%d %s", counts[action], action))
 	}
 	text := "objects " + strings.Join(parts, ", ") + " on " + terminal.Count(len(clusters), "cluster")
-	if n := counts[render.LetGo]; n > 0 {
+	if n := counts[preview.LetGo]; n > 0 {
 		text += fmt.Sprintf("; %s let go", terminal.Count(n, "cluster"))
 	}
 	gone := 0

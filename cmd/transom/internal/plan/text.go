@@ -7,8 +7,8 @@ import (
 	"strings"
 
 	"transom.dev/cmd/transom/internal/terminal"
-	"transom.dev/render"
 	"transom.dev/render/platform"
+	"transom.dev/render/preview"
 )
 
 // Text prints a plan for people: the moves, the changes at once, those that follow once promoted, and at the end the lines
@@ -87,7 +87,7 @@ func (p *Plan) waiting() (lines []string) {
 		}
 	}
 	for _, w := range p.Waits {
-		told := slices.ContainsFunc(p.Held.Changes, func(c render.Change) bool { return c.Environment == w.Environment })
+		told := slices.ContainsFunc(p.Held.Changes, func(c preview.Change) bool { return c.Environment == w.Environment })
 		if !w.steps && !(w.holds && told) {
 			lines = append(lines, "waits in "+w.Environment+": "+w.line())
 		}
@@ -174,7 +174,7 @@ func (p *Plan) attention(w io.Writer, paint terminal.Paint) {
 }
 
 // caution is the text of one: DANGER in ENVIRONMENT: OWNER: message.
-func caution(environment string, c render.Caution) string {
+func caution(environment string, c preview.Caution) string {
 	owner := c.Team
 	if c.Request != "" {
 		owner += "/" + c.Request
@@ -191,7 +191,7 @@ type Listing struct {
 }
 
 // Print prints changes, below the heading of each environment.
-func (l Listing) Print(changes []render.Change, heading func(environment string)) {
+func (l Listing) Print(changes []preview.Change, heading func(environment string)) {
 	all := blocks(changes)
 	if !l.Apart {
 		all = folded(all)
@@ -224,13 +224,13 @@ func (b *changeBlock) text(w io.Writer, p terminal.Paint, verbose bool) {
 func (g *changeGroup) summary() (sign, object, clusters string) {
 	clusters = " on " + strings.Join(g.clusters, ", ")
 	switch g.Action {
-	case render.Added:
+	case preview.Added:
 		return "+", g.Object(), clusters
-	case render.Removed:
+	case preview.Removed:
 		return "-", g.Object(), clusters
-	case render.Replaced:
+	case preview.Replaced:
 		return "±", g.Object() + " (" + strings.Join(g.Immutable, ", ") + ")", clusters
-	case render.LetGo:
+	case preview.LetGo:
 		return "", "let go, nothing is deleted", clusters
 	default:
 		return "~", g.Object(), clusters
@@ -238,7 +238,7 @@ func (g *changeGroup) summary() (sign, object, clusters string) {
 }
 
 func (g *changeGroup) text(w io.Writer, p terminal.Paint, verbose bool) {
-	colour := map[render.Action]func(string) string{render.Added: p.Green, render.Removed: p.Red, render.Replaced: p.Red}[g.Action]
+	colour := map[preview.Action]func(string) string{preview.Added: p.Green, preview.Removed: p.Red, preview.Replaced: p.Red}[g.Action]
 	if colour == nil {
 		colour = p.Yellow
 	}
@@ -251,7 +251,7 @@ func (g *changeGroup) text(w io.Writer, p terminal.Paint, verbose bool) {
 
 // showsDiff says whether a diff tells more than that the object comes or goes.
 func (g *changeGroup) showsDiff() bool {
-	return g.Action == render.Changed || g.Action == render.Replaced
+	return g.Action == preview.Changed || g.Action == preview.Replaced
 }
 
 func (g *changeGroup) diff(w io.Writer, p terminal.Paint) {

@@ -8,20 +8,20 @@ import (
 
 	"transom.dev/cmd/transom/internal/plan"
 	"transom.dev/cmd/transom/internal/terminal"
-	"transom.dev/render"
 	"transom.dev/render/platform"
+	"transom.dev/render/preview"
 )
 
 func TestAPlanIsColouredLikeADiff(t *testing.T) {
-	change := render.Change{
+	change := preview.Change{
 		Environment: "prod", Cluster: "east", Team: "store", Request: "shop", Kind: "Deployment", Namespace: "store", Name: "shop-web",
-		Action: render.Changed, Diff: "@@ -1 +1 @@\n same\n-old\n+new\n",
+		Action: preview.Changed, Diff: "@@ -1 +1 @@\n same\n-old\n+new\n",
 	}
 	west := change
 	west.Cluster = "west"
-	gone := render.Change{Environment: "prod", Cluster: "east", Team: "store", Kind: "Namespace", Name: "store", Action: render.Removed}
-	left := render.Change{Environment: "prod", Cluster: "north", Action: render.LetGo}
-	p := plan.Plan{Base: "HEAD", Changes: []render.Change{change, west, gone, left}}
+	gone := preview.Change{Environment: "prod", Cluster: "east", Team: "store", Kind: "Namespace", Name: "store", Action: preview.Removed}
+	left := preview.Change{Environment: "prod", Cluster: "north", Action: preview.LetGo}
+	p := plan.Plan{Base: "HEAD", Changes: []preview.Change{change, west, gone, left}}
 	p.Environments = []plan.Environment{{Name: "prod", Digest: "sha256:abc", Changing: 1, Requests: 3}}
 	var out bytes.Buffer
 	p.Text(&out, terminal.Paint{On: true}, false)
@@ -63,12 +63,12 @@ compared with HEAD: no changes
 }
 
 func TestEnvironmentsReadInTheOrderOfPromotion(t *testing.T) {
-	at := func(environment string) render.Change {
-		return render.Change{
-			Environment: environment, Cluster: "c", Team: "store", Request: "shop", Kind: "ConfigMap", Name: "shop", Action: render.Added,
+	at := func(environment string) preview.Change {
+		return preview.Change{
+			Environment: environment, Cluster: "c", Team: "store", Request: "shop", Kind: "ConfigMap", Name: "shop", Action: preview.Added,
 		}
 	}
-	p := plan.Plan{Base: "HEAD", Changes: []render.Change{at("staging"), at("prod"), at("staging")}}
+	p := plan.Plan{Base: "HEAD", Changes: []preview.Change{at("staging"), at("prod"), at("staging")}}
 	var out bytes.Buffer
 	p.Text(&out, terminal.Paint{}, false)
 	require.Regexp(t, `(?s)^staging\n.*prod\n`, out.String())

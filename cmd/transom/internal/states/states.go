@@ -19,6 +19,7 @@ import (
 	"transom.dev/reconciler/gitrepo"
 	"transom.dev/render"
 	"transom.dev/render/platform"
+	"transom.dev/render/preview"
 	"transom.dev/render/state"
 )
 
@@ -156,11 +157,11 @@ func (s States) Render(r *render.Renderer, p *platform.Platform) (map[string]*re
 			out[name] = state
 			continue
 		}
-		outlook, err := r.Outlook(p, name, base)
+		effect, err := preview.Of(r, p, name, base)
 		if err != nil {
 			return nil, err
 		}
-		out[name] = &render.State{Environment: name, Problems: outlook.Problems()}
+		out[name] = &render.State{Environment: name, Problems: effect.Problems()}
 	}
 	return out, nil
 }

@@ -115,14 +115,16 @@ func (t *Printer) waves(in status.Instance) []string {
 		if parts[wave] == nil {
 			order = append(order, wave)
 		}
-		state := "has it"
+		has := "has it"
 		switch {
 		case slices.Contains(in.Rollout.Pending, p.Cluster):
-			state = "waits"
+			has = "waits"
 		case p.IsHealthy():
-			state = "has it, healthy"
+			has = "has it, healthy"
+		case p.Health == state.Failed:
+			has = "has it, failed"
 		}
-		parts[wave] = append(parts[wave], p.Cluster+" "+state)
+		parts[wave] = append(parts[wave], p.Cluster+" "+has)
 	}
 	slices.SortStableFunc(order, func(x, y string) int { return t.waveOrder[in.Environment+"/"+x] - t.waveOrder[in.Environment+"/"+y] })
 	var text []string

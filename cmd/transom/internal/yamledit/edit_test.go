@@ -9,6 +9,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"transom.dev/cmd/transom/internal/yamledit"
+	"transom.dev/e2e/bounded"
 )
 
 const layered = `# A request.
@@ -112,7 +113,8 @@ func FuzzSetYAML(f *testing.F) {
 		if err != nil || len(file) > 4096 || !utf8.ValidString(value) {
 			return
 		}
-		edited, _, err := yamledit.Set(file, steps, value)
+		var edited string
+		bounded.Usual.Run(func() { edited, _, err = yamledit.Set(file, steps, value) })
 		if err != nil {
 			return
 		}

@@ -1,0 +1,328 @@
+package golden_test
+
+import (
+	"fmt"
+	"path"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/tools/txtar"
+
+	"transom.dev/render/edits"
+	"transom.dev/render/golden"
+	"transom.dev/render/platform"
+)
+
+// upgraded is an offering whose second version changes fields that cannot change, and loses data.
+const upgraded = `
+-- offerings/store/offering.yaml --
+apiVersion: transom.dev/v1alpha1
+kind: Offering
+metadata: {name: store}
+spec: {teams: [elsewhere]}
+-- offerings/store/1.0.0/version.yaml --
+apiVersion: transom.dev/v1alpha1
+kind: Version
+metadata: {name: store}
+spec:
+  parameters: {type: object, properties: {size: {type: integer, default: 1}}}
+  outputs: [{name: host, value: request.name + "-store"}]
+-- offerings/store/1.0.0/kustomization.yaml --
+apiVersion: kustomize.config.k8s.io/v1alpha1
+kind: Component
+resources: [objects.yaml]
+replacements:
+- source: {kind: Inputs, fieldPath: parameters.size}
+  targets: [{select: {kind: StatefulSet}, fieldPaths: [spec.replicas]}]
+-- offerings/store/1.0.0/objects.yaml --
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: store}
+spec:
+  replicas: 1
+  serviceName: store
+  selector: {matchLabels: {app: store}}
+  template: {metadata: {labels: {app: store}}, spec: {containers: [{name: a, image: a}]}}
+  volumeClaimTemplates:
+  - {metadata: {name: data}, spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}
+  - {metadata: {name: log}, spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: shared}
+spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: store}
+spec: {clusterIP: None, ports: [{port: 80}]}
+-- offerings/store/1.0.0/tests/sized/request.yaml --
+apiVersion: transom.dev/v1alpha1
+kind: Request
+metadata: {name: mine}
+spec: {offering: store, version: "1", parameters: {size: 3}, environments: {lab: {}}}
+-- offerings/store/1.1.0/version.yaml --
+apiVersion: transom.dev/v1alpha1
+kind: Version
+metadata: {name: store}
+spec:
+  parameters: {type: object, properties: {size: {type: integer, default: 1}, zone: {type: string}}}
+  bindings: {log: {offerings: [store]}}
+  computed:
+    log: 'has(bindings.log) ? bindings.log.host : "none"'
+    zone: '"zone" in cluster.labels ? cluster.labels.zone : "none"'
+  outputs: [{name: host, value: request.name + "-store"}]
+-- offerings/store/1.1.0/kustomization.yaml --
+apiVersion: kustomize.config.k8s.io/v1alpha1
+kind: Component
+resources: [objects.yaml]
+replacements:
+- source: {kind: Inputs, fieldPath: parameters.size}
+  targets: [{select: {kind: StatefulSet}, fieldPaths: [spec.replicas]}]
+- source: {kind: Inputs, fieldPath: computed.log}
+  targets: [{select: {kind: Service}, fieldPaths: [metadata.annotations.log], options: {create: true}}]
+- source: {kind: Inputs, fieldPath: computed.zone}
+  targets: [{select: {kind: Service}, fieldPaths: [metadata.annotations.zone], options: {create: true}}]
+-- offerings/store/1.1.0/objects.yaml --
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: store}
+spec:
+  replicas: 1
+  serviceName: other
+  selector: {matchLabels: {app: store}}
+  template: {metadata: {labels: {app: store}}, spec: {containers: [{name: a, image: b}]}}
+  volumeClaimTemplates:
+  - {metadata: {name: data}, spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: store}
+spec: {ports: [{port: 80}]}
+-- offerings/store/1.1.0/tests/bound/request.yaml --
+apiVersion: transom.dev/v1alpha1
+kind: Request
+metadata: {name: mine}
+spec: {offering: store, version: "1", bindings: {log: logs}, environments: {lab: {}}}
+-- offerings/store/1.1.0/tests/bound/logs.yaml --
+apiVersion: transom.dev/v1alpha1
+kind: Request
+metadata: {name: logs}
+spec: {offering: store, version: "1", environments: {lab: {}}}
+-- offerings/store/1.1.0/tests/bound/cluster.yaml --
+apiVersion: transom.dev/v1alpha1
+kind: Cluster
+metadata: {name: edge, labels: {zone: a}}
+spec: {}
+`
+
+func casesOf(t *testing.T, changes string) map[string]*golden.Case {
+	t.Helper()
+	files, err := txtar.FS(txtar.Parse([]byte(upgraded)))
+	require.NoError(t, err)
+	changed := map[string][]byte{}
+	for _, f := range txtar.Parse([]byte(changes)).Files {
+		changed[f.Name] = f.Data
+	}
+	edited, err := edits.Over(files, changed)
+	require.NoError(t, err)
+	p, err := platform.Load(edited)
+	require.NoError(t, err)
+	cases, err := golden.Cases(p, edited)
+	require.NoError(t, err)
+	byDir := map[string]*golden.Case{}
+	for _, c := range cases {
+		byDir[path.Join(c.Version.Number.String(), c.Name)] = c
+	}
+	return byDir
+}
+
+func TestCasesRenderInAnEnvironmentOfTheirOwn(t *testing.T) {
+	cases := casesOf(t, "")
+	require.Len(t, cases, 2)
+	require.Contains(t, string(cases["1.0.0/sized"].Got), "replicas: 3")
+	require.Contains(t, string(cases["1.0.0/sized"].Got), "transom.dev/environment: lab")
+	require.Equal(t, "offerings/store/1.0.0/tests/sized/want.yaml", cases["1.0.0/sized"].WantFile())
+	require.Contains(t, string(cases["1.1.0/bound"].Got), "log: logs-store")
+	require.Contains(t, string(cases["1.1.0/bound"].Got), "zone: a")
+}
+
+func TestCasesSayWhereTheyDiffer(t *testing.T) {
+	got := string(casesOf(t, "")["1.0.0/sized"].Got)
+	same := casesOf(t, "-- offerings/store/1.0.0/tests/sized/want.yaml --\n"+got)["1.0.0/sized"]
+	require.Equal(t, got, string(same.Want))
+	for _, p := range same.Problems {
+		require.True(t, p.Warning, p)
+	}
+	other := casesOf(t, "-- offerings/store/1.0.0/tests/sized/want.yaml --\napiVersion: v1\nkind: Secret\n")["1.0.0/sized"]
+	require.Equal(t, `offerings/store/1.0.0/tests/sized/want.yaml:2: wants "kind: Secret", but store@1.0.0 renders "kind: Service"; `+
+		`mend the version, or rewrite this with transom check --update and review it`, other.Problems[0].String())
+}
+
+// TestCasesOfTheFirstRendererOnlyWarn: a case that was right before a new Transom is no mistake of anybody.
+func TestCasesOfTheFirstRendererOnlyWarn(t *testing.T) {
+	const operated = `
+-- offerings/store/1.0.0/kustomization.yaml --
+apiVersion: kustomize.config.k8s.io/v1alpha1
+kind: Component
+resources: [objects.yaml, operated.yaml]
+-- offerings/store/1.0.0/operated.yaml --
+apiVersion: v1
+kind: Service
+metadata: {name: operated}
+spec: {selector: {app: operated}, ports: [{port: 80}]}
+`
+	const want = "-- offerings/store/1.0.0/tests/sized/want.yaml --\n"
+	got := string(casesOf(t, operated)["1.0.0/sized"].Got)
+	first := strings.Replace(got, "    app: operated\n", "    app: operated\n    transom.dev/request: mine\n    transom.dev/team: team\n", 1)
+	require.NotEqual(t, got, first)
+	same := casesOf(t, operated+want+first)["1.0.0/sized"]
+	require.Equal(t, []string{"offerings/store/1.0.0/tests/sized/want.yaml: warning: wants what an earlier Transom made of it, which put the " +
+		"instance's labels into other selectors; rewrite this with transom check --update and review it"}, problemsOf(same.Problems))
+	require.Equal(t, got, string(same.Got))
+	other := casesOf(t, operated+want+first+"---\nkind: Else\n")["1.0.0/sized"]
+	require.False(t, other.Problems[0].Warning)
+}
+
+func TestUpgradesWarnOfWhatIsReplacedAndLost(t *testing.T) {
+	var said []string
+	for _, c := range casesOf(t, "") {
+		for _, p := range c.Problems {
+			if p.Warning {
+				said = append(said, p.String())
+			}
+		}
+	}
+	const at = "offerings/store/1.1.0/tests/bound/request.yaml: warning: moving from 1.0.0 to 1.1.0 "
+	require.ElementsMatch(t, []string{
+		at + "removes the PersistentVolumeClaim team/mine-shared: it is left behind, and nothing manages it any more",
+		at + "replaces the Service team/mine-store: spec.clusterIP cannot change in place",
+		at + "takes the volume log from the StatefulSet team/mine-store: its data is left behind",
+		at + "replaces the StatefulSet team/mine-store: spec.serviceName, spec.volumeClaimTemplates cannot change in place",
+	}, said)
+}
+
+func TestCasesSayWhatIsWrongWithThem(t *testing.T) {
+	for name, c := range map[string]struct{ changes, problem string }{
+		"no request":       {"-- offerings/store/1.0.0/tests/odd/notes.yaml --\na: b\n", "offerings/store/1.0.0/tests/odd: has no request.yaml"},
+		"unknown field":    {oddCase("paramters: {}, environments: {lab: {}}"), "offerings/store/1.0.0/tests/odd/request.yaml:4:39: spec.paramters: unknown field; did you mean \"parameters\"?"},
+		"unknown value":    {oddCase("parameters: {sise: 1}, environments: {lab: {}}"), "offerings/store/1.0.0/tests/odd/request.yaml:4:52: spec.parameters.sise: no such parameter; did you mean \"size\"?"},
+		"other version":    {oddCase("environments: {lab: {version: \"2\"}}"), "offerings/store/1.0.0/tests/odd/request.yaml:4:60: spec.environments.lab.version: no published version of store matches \"2\"; published: 1.0.0"},
+		"no environment":   {oddCase("environments: {}"), "offerings/store/1.0.0/tests/odd/request.yaml: spec.environments must name at least one environment"},
+		"no name":          {"-- offerings/store/1.0.0/tests/odd/request.yaml --\nmetadata: {name: ../x}\nspec: {environments: {lab: {}}}\n", "offerings/store/1.0.0/tests/odd/request.yaml: metadata.name is required"},
+		"no YAML":          {"-- offerings/store/1.0.0/tests/odd/request.yaml --\na: *b\n", "offerings/store/1.0.0/tests/odd/request.yaml:1:4: alias to an unknown anchor \"b\""},
+		"broken neighbour": {oddCase("environments: {lab: {}}") + "-- offerings/store/1.0.0/tests/odd/cluster.yaml --\nmetadata: {}\n", "offerings/store/1.0.0/tests/odd/cluster.yaml: metadata.name is required"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			odd := casesOf(t, c.changes)["1.0.0/odd"]
+			require.NotEmpty(t, odd.Problems)
+			require.Equal(t, c.problem, odd.Problems[0].String())
+			require.Nil(t, odd.Got)
+		})
+	}
+}
+
+func oddCase(spec string) string {
+	return "-- offerings/store/1.0.0/tests/odd/request.yaml --\napiVersion: transom.dev/v1alpha1\nkind: Request\nmetadata: {name: odd}\n" +
+		"spec: {offering: store, version: \"1\", " + spec + "}\n"
+}
+
+// TestCasesAreJudgedByPolicies of the environment that they are rendered in.
+func TestCasesAreJudgedByPolicies(t *testing.T) {
+	policy := func(name, environment, action string) string {
+		return "-- policies/" + name + ".yaml --\napiVersion: transom.dev/v1alpha1\nkind: Policy\nmetadata: {name: " + name + "}\n" +
+			"spec:\n  match: {environments: [" + environment + "], kinds: [{group: apps, kind: StatefulSet}]}\n" +
+			"  validations: [{expression: object.spec.replicas < 3, message: fewer}]\n  action: " + action + "\n"
+	}
+	denied := casesOf(t, policy("small", "lab", "deny")+policy("elsewhere", "prod", "deny"))
+	require.Equal(t, []string{"offerings/store/1.0.0/tests/sized/request.yaml: policy small denies the StatefulSet team/mine-store: fewer"},
+		problemsOf(denied["1.0.0/sized"].Problems))
+	require.Nil(t, denied["1.0.0/sized"].Got, "what is denied is nothing to want")
+	require.NotNil(t, denied["1.1.0/bound"].Got)
+
+	warned := casesOf(t, policy("small", "lab", "warn"))["1.0.0/sized"]
+	require.Contains(t, problemsOf(warned.Problems),
+		"offerings/store/1.0.0/tests/sized/request.yaml: warning: policy small warns of the StatefulSet team/mine-store: fewer")
+	require.NotNil(t, warned.Got)
+}
+
+// TestCasesOfTheSecondRendererOnlyWarn: replicas beside an autoscaler were right before they were left out.
+func TestCasesOfTheSecondRendererOnlyWarn(t *testing.T) {
+	const scaled = `
+-- offerings/store/1.0.0/kustomization.yaml --
+apiVersion: kustomize.config.k8s.io/v1alpha1
+kind: Component
+resources: [objects.yaml, scaled.yaml]
+-- offerings/store/1.0.0/scaled.yaml --
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: scaled}
+spec: {maxReplicas: 9, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: scaled}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: scaled}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: scaled}}
+  template: {metadata: {labels: {app: scaled}}, spec: {containers: [{name: a, image: a}]}}
+`
+	const want = "-- offerings/store/1.0.0/tests/sized/want.yaml --\n"
+	got := string(casesOf(t, scaled)["1.0.0/sized"].Got)
+	second := strings.Replace(got, "spec:\n  selector:\n    matchLabels:\n      app: scaled\n", "spec:\n  replicas: 2\n  selector:\n    matchLabels:\n      app: scaled\n", 1)
+	require.NotEqual(t, got, second)
+	require.Equal(t, []string{"offerings/store/1.0.0/tests/sized/want.yaml: warning: wants what an earlier Transom made of it, which left " +
+		"replicas beside what scales them; rewrite this with transom check --update and review it"}, problemsOf(casesOf(t, scaled+want+second)["1.0.0/sized"].Problems))
+}
+
+// TestManyLargeCasesAreRefused: hundreds of large cases would keep check busy for minutes. The cases after the bound are not
+// run, and the first of them says so.
+func TestManyLargeCasesAreRefused(t *testing.T) {
+	var text strings.Builder
+	text.WriteString(header("offerings/note/offering.yaml", "Offering", "note") + "spec: {}\n" +
+		header("offerings/note/1.0.0/version.yaml", "Version", "note") + "spec: {}\n" +
+		"-- offerings/note/1.0.0/kustomization.yaml --\napiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nresources: [note.yaml]\n" +
+		"-- offerings/note/1.0.0/note.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: note}\ndata:\n  text: |\n" + strings.Repeat("    x\n", 30_000))
+	for _, name := range []string{"a", "b", "c", "d", "e", "f"} {
+		text.WriteString(header("offerings/note/1.0.0/tests/"+name+"/request.yaml", "Request", "shop") +
+			"spec: {offering: note, version: \"1\", environments: {dev: {}}}\n")
+	}
+	files, err := txtar.FS(txtar.Parse([]byte(text.String())))
+	require.NoError(t, err)
+	p, err := platform.Load(files)
+	require.NoError(t, err)
+	cases, err := golden.Cases(p, files)
+	require.NoError(t, err)
+	require.Len(t, cases, 5, "the one after the bound is named, and no other")
+	require.Nil(t, cases[4].Got)
+	require.Equal(t, "offerings/note/1.0.0/tests/e", cases[4].Problems[0].File)
+	require.Contains(t, cases[4].Problems[0].Message, "lines; at most 100000 for one version")
+}
+
+// TestManySmallCasesAreRefused: thousands of cases that render to nothing would keep check busy as well.
+func TestManySmallCasesAreRefused(t *testing.T) {
+	var text strings.Builder
+	text.WriteString(header("offerings/note/offering.yaml", "Offering", "note") + "spec: {}\n" +
+		header("offerings/note/1.0.0/version.yaml", "Version", "note") + "spec: {}\n" +
+		"-- offerings/note/1.0.0/kustomization.yaml --\napiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n")
+	for n := range 1010 {
+		fmt.Fprintf(&text, "-- offerings/note/1.0.0/tests/c%04d/request.yaml --\n{\n", n)
+	}
+	files, err := txtar.FS(txtar.Parse([]byte(text.String())))
+	require.NoError(t, err)
+	p, err := platform.Load(files)
+	require.NoError(t, err)
+	cases, err := golden.Cases(p, files)
+	require.NoError(t, err)
+	require.Len(t, cases, 1002)
+	require.Equal(t, "offerings/note/1.0.0/tests/c1001", cases[1001].Problems[0].File)
+	require.Contains(t, cases[1001].Problems[0].Message, "is not run, nor is any case after it: the 1001 cases before it count as 100100 lines; at most 100000 for one version")
+}
+
+func problemsOf(problems []platform.Problem) (lines []string) {
+	for _, p := range problems {
+		lines = append(lines, p.String())
+	}
+	return lines
+}
