@@ -75,9 +75,6 @@ func (s *server) findContract(_ *http.Request, p versionPath) (c api.Contract, e
 		return c, err
 	}
 	offers := all.Offers()
-	if offers == nil {
-		return c, refuse(http.StatusServiceUnavailable, "the platform was not loaded yet")
-	}
 	o := offers.Offerings[p.Offering]
 	if o == nil {
 		var known []string

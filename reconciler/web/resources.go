@@ -18,13 +18,17 @@ func notKnown(noun, id string, known []string) error {
 	return refuse(http.StatusNotFound, "there is no %s %s%s", noun, wording.Shorten(id), wording.Suggest(id, known))
 }
 
-// unread is the error of a question about a platform that was never read: an empty answer would say that there is nothing. nil: it was
-// read, or nothing is wrong so far.
+// unread is the error of a question about a platform that was never read: an empty answer would say that there is nothing, and whoever
+// copies it would remove all that they have. nil: it was read.
 func unread(p status.Platform) error {
-	if p.Error == "" || p.Offers() != nil {
+	why := cmp.Or(p.Frozen, p.Error)
+	switch {
+	case p.Offers() != nil:
 		return nil
+	case why == "":
+		return refuse(http.StatusServiceUnavailable, "the platform is not read yet: the daemon has just begun")
 	}
-	return refuse(http.StatusServiceUnavailable, "the platform is not read yet: %s", cmp.Or(p.Frozen, p.Error)).
+	return refuse(http.StatusServiceUnavailable, "the platform is not read yet: %s", why).
 		mendedBy("mend that first: until then nothing is known of the platform")
 }
 

@@ -62,7 +62,7 @@ func TestListsHavePages(t *testing.T) {
 
 // TestEachKindOfDecisionIsAFilter holds the tag of the parameter, which can only be a literal, against the kinds.
 func TestEachKindOfDecisionIsAFilter(t *testing.T) {
-	s := serve(t, web.Options{Board: status.NewBoard(clock())})
+	s := serve(t, busy(t))
 	for _, kind := range decision.Kinds() {
 		code, body := get(t, s, "/api/v1/decisions?kind="+string(kind))
 		require.Equal(t, http.StatusOK, code, body)
@@ -152,4 +152,14 @@ func TestProblemsOfOneLineAreEachListed(t *testing.T) {
 	listed := getJSON[struct{ Items []struct{ Field string } }](t, serve(t, web.Options{Board: b}), "/api/v1/problems")
 	require.Len(t, listed.Items, 2)
 	require.Equal(t, "spec.a", listed.Items[0].Field)
+}
+
+// TestNothingIsListedBeforeThePlatformWasRead: a daemon that just began knows of nothing, which is not that there is nothing.
+func TestNothingIsListedBeforeThePlatformWasRead(t *testing.T) {
+	s := serve(t, web.Options{Board: status.NewBoard(clock())})
+	for _, path := range []string{"offerings", "offerings/web", "offerings/web/versions/1", "requests", "instances", "environments", "clusters", "problems", "decisions"} {
+		code, body := get(t, s, "/api/v1/"+path)
+		require.Equal(t, http.StatusServiceUnavailable, code, path)
+		require.Contains(t, body, "the platform is not read yet: the daemon has just begun", path)
+	}
 }
