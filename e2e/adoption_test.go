@@ -60,7 +60,8 @@ func verbatim(offering, number, manifests string) string {
 	return published(offering, number, ", names: verbatim", manifests)
 }
 
-var takenOver = `
+// adopting is a platform whose one environment may take over the namespace bugs.
+const adopting = `
 -- environments/dev.yaml --
 apiVersion: transom.dev/v1alpha1
 kind: Environment
@@ -74,7 +75,9 @@ apiVersion: transom.dev/v1alpha1
 kind: Cluster
 metadata: {name: one}
 spec: {state: active}
--- offerings/shop/offering.yaml --
+`
+
+var takenOver = adopting + `-- offerings/shop/offering.yaml --
 apiVersion: transom.dev/v1alpha1
 kind: Offering
 metadata: {name: shop}

@@ -12,22 +12,6 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-const importing = `
--- environments/dev.yaml --
-apiVersion: transom.dev/v1alpha1
-kind: Environment
-metadata: {name: dev}
-spec:
-  state: {url: ../state-dev.git, branch: main}
-  clusters: {}
-  namespace: {adopt: [bugs]}
--- clusters/one.yaml --
-apiVersion: transom.dev/v1alpha1
-kind: Cluster
-metadata: {name: one}
-spec: {state: active}
-`
-
 // beside are objects that run beside the workload, with fields that have their defaults and some that have not.
 const beside = `apiVersion: apps/v1
 kind: StatefulSet
@@ -98,7 +82,7 @@ stringData: {password: hunter2}
 // somebody would have written, the plan finds nothing to decide, and the daemon takes all of it over.
 func TestWhatRunsIsImportedAndAdoptedWithoutAChange(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, importing, []string{"one"})
+	w := newWorld(t, adopting, []string{"one"})
 	o := w.before(running + "---\n" + beside)
 	defer o.end()
 	kubeconfig := filepath.Join(w.keys, "one.kubeconfig")

@@ -202,7 +202,7 @@ func (e *Environment) decodeApproval(d *document, value any) {
 	switch v := value.(type) {
 	case nil:
 	case string:
-		if e.Gates.Approval = v; !slices.Contains(words, v) {
+		if e.Gates.Approval = cmp.Or(v, "none"); !slices.Contains(words, e.Gates.Approval) {
 			wrong(field, v, "one of none, required, or a mapping of routine and separate", words)
 		}
 	case map[string]any:
