@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/tools/clientcmd"
 
 	"transom.dev/cmd/transom/internal/importer"
@@ -72,6 +73,9 @@ The request takes the objects over once it is merged. Before, "transom plan --li
 			}
 			if o.namespace == "" {
 				return misuse("--namespace says which objects are meant")
+			}
+			if _, err := labels.Parse(o.selector); err != nil {
+				return misuse("--selector %q: %w; write it as for kubectl, such as app=shop", o.selector, err)
 			}
 			if o.offering == "" {
 				o.offering = key.Name
@@ -219,7 +223,8 @@ func (o *importLiveOptions) admit(result *imported, key platform.RequestKey) err
 			return fmt.Errorf("%s gives %s the namespace %s, and the objects are in %s: choose another team, or change spec.namespace.name in environments/%s.yaml\n"+
 				"nothing was written", e, key, namespace, o.namespace, e)
 		}
-		if !slices.Contains(p.Environments[e].Namespace.Adopt, o.namespace) {
+		ours := slices.ContainsFunc(p.Instances(e), func(i *platform.Instance) bool { return i.Request.Key.Team == key.Team && i.Request.Key != key })
+		if !ours && !slices.Contains(p.Environments[e].Namespace.Adopt, o.namespace) {
 			adoptable = append(adoptable, fmt.Sprintf("environments/%s.yaml needs \"namespace: {adopt: [%s]}\", as the namespace exists", e, o.namespace))
 		}
 	}

@@ -1,12 +1,15 @@
 package importer
 
 import (
+	"context"
 	"fmt"
-	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"transom.dev/render/state"
@@ -20,7 +23,7 @@ var given = []string{"ConfigMap kube-root-ca.crt", "ConfigMap openshift-service-
 func (r *reader) choose(all []listed) (chosen []listed) {
 	seen := map[string]bool{}
 	for _, l := range all {
-		if seen[string(l.UID)] || l.isKept() {
+		if seen[string(l.UID)] || l.isKept() || r.ofTemplate(l) {
 			continue
 		}
 		seen[string(l.UID)] = true
@@ -30,16 +33,7 @@ func (r *reader) choose(all []listed) (chosen []listed) {
 		}
 		chosen = append(chosen, l)
 	}
-	// Claims come last: the StatefulSets say which of them are made by a template.
-	slices.SortStableFunc(chosen, func(a, b listed) int { return rank(a) - rank(b) })
 	return chosen
-}
-
-func rank(l listed) int {
-	if l.kind == "PersistentVolumeClaim" {
-		return 1
-	}
-	return 0
 }
 
 // isKept says whether a controller, the cluster or Helm makes and keeps an object.
@@ -68,22 +62,31 @@ func (l listed) refused() string {
 	return ""
 }
 
-// ofTemplate says whether a claim is made for the pods of a StatefulSet that was read.
-func (r *reader) ofTemplate(l listed) bool {
-	for _, o := range r.found.Objects {
-		if l.kind != "PersistentVolumeClaim" || o.GetKind() != "StatefulSet" {
-			continue
-		}
-		templates, _, _ := unstructured.NestedSlice(o.Object, "spec", "volumeClaimTemplates")
+// readTemplates reads how the claims are named that the StatefulSets of the namespace make, whoever these belong to.
+func (r *reader) readTemplates(ctx context.Context) error {
+	sets, err := r.objects.Resource(appsv1.SchemeGroupVersion.WithResource("statefulsets")).Namespace(r.namespace).List(ctx, metav1.ListOptions{Limit: pageSize})
+	if err != nil {
+		return fmt.Errorf("list the statefulsets of %s: %w", r.namespace, err)
+	}
+	for i := range sets.Items {
+		set := &sets.Items[i]
+		templates, _, _ := unstructured.NestedSlice(set.Object, "spec", "volumeClaimTemplates")
 		for _, t := range templates {
 			template, _ := t.(map[string]any)
 			name, _, _ := unstructured.NestedString(template, "metadata", "name")
-			if regexp.MustCompile("^" + regexp.QuoteMeta(name+"-"+o.GetName()) + "-[0-9]+$").MatchString(l.Name) {
-				return true
-			}
+			r.claims = append(r.claims, name+"-"+set.GetName()+"-")
 		}
 	}
-	return false
+	return nil
+}
+
+// ofTemplate says whether a claim is made for a pod of a StatefulSet.
+func (r *reader) ofTemplate(l listed) bool {
+	return l.kind == "PersistentVolumeClaim" && slices.ContainsFunc(r.claims, func(prefix string) bool {
+		number, of := strings.CutPrefix(l.Name, prefix)
+		_, err := strconv.ParseUint(number, 10, 32)
+		return of && err == nil
+	})
 }
 
 // leaveScaling removes the replicas of workloads that an autoscaler sets.

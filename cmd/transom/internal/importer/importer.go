@@ -68,6 +68,9 @@ func Read(ctx context.Context, config *rest.Config, namespace, selector string) 
 		}
 		all = append(all, of...)
 	}
+	if err := r.readTemplates(ctx); err != nil {
+		return nil, err
+	}
 	for _, l := range r.choose(all) {
 		if err := r.read(ctx, l); err != nil {
 			return nil, err
@@ -89,6 +92,7 @@ type reader struct {
 	discover discovery.DiscoveryInterface
 	metadata metadata.Interface
 	objects  dynamic.Interface
+	claims   []string // the beginnings of names that StatefulSets give their claims
 	found    *Found
 }
 
@@ -182,9 +186,6 @@ func (r *reader) list(ctx context.Context, k metav1.APIResource) (all []listed, 
 func (r *reader) read(ctx context.Context, l listed) error {
 	if len(r.found.Objects) == mostObjects {
 		return fmt.Errorf("%s has more than %d objects to import; choose some by their labels with --selector", r.namespace, mostObjects)
-	}
-	if r.ofTemplate(l) {
-		return nil
 	}
 	objects := r.objects.Resource(l.resource).Namespace(r.namespace)
 	live, err := objects.Get(ctx, l.Name, metav1.GetOptions{})
