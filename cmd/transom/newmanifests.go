@@ -11,6 +11,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"transom.dev/cmd/transom/internal/importer"
 	"transom.dev/render/platform"
 	"transom.dev/render/strictyaml"
 )
@@ -120,14 +121,22 @@ func oneNamespace(all []manifest) error {
 		metadata := yamlEntry(m.object, "metadata")
 		yamlRemove(m.object, "status")
 		if yamlText(metadata, "uid") != "" { // it is as a cluster has it
-			removeAssigned(m.object)
+			headless := yamlText(yamlEntry(m.object, "spec"), "clusterIP") == "None"
+			for _, at := range importer.Assigned(yamlText(m.object, "kind"), headless) {
+				removeAt(m.object, at)
+			}
 		}
 		for _, field := range []string{"namespace", "uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink"} {
 			yamlRemove(metadata, field)
 		}
 		annotations := yamlEntry(metadata, "annotations")
-		yamlRemove(annotations, "kubectl.kubernetes.io/last-applied-configuration")
-		yamlRemove(annotations, "deployment.kubernetes.io/revision")
+		if annotations != nil {
+			for i := len(annotations.Content) - 2; i >= 0; i -= 2 {
+				if name := annotations.Content[i].Value; importer.IsBookkeeping(name) {
+					yamlRemove(annotations, name)
+				}
+			}
+		}
 		if annotations != nil && len(annotations.Content) == 0 {
 			yamlRemove(metadata, "annotations")
 		}
@@ -135,23 +144,18 @@ func oneNamespace(all []manifest) error {
 	return nil
 }
 
-// removeAssigned removes what a cluster assigned to an object, and no other cluster can.
-func removeAssigned(object *yaml.Node) {
-	spec := yamlEntry(object, "spec")
-	switch yamlText(object, "kind") {
-	case "Service":
-		if yamlText(spec, "clusterIP") != "None" {
-			yamlRemove(spec, "clusterIP")
+// removeAt removes the fields that a path of an object leads to.
+func removeAt(n *yaml.Node, at importer.Path) {
+	name, _ := at[0].(string)
+	switch {
+	case n == nil:
+	case n.Kind == yaml.SequenceNode:
+		for _, item := range n.Content {
+			removeAt(item, at[1:])
 		}
-		for _, field := range []string{"clusterIPs", "ipFamilies", "ipFamilyPolicy", "healthCheckNodePort"} {
-			yamlRemove(spec, field)
-		}
-		if ports := yamlEntry(spec, "ports"); ports != nil {
-			for _, port := range ports.Content {
-				yamlRemove(port, "nodePort")
-			}
-		}
-	case "PersistentVolumeClaim":
-		yamlRemove(spec, "volumeName")
+	case len(at) == 1:
+		yamlRemove(n, name)
+	default:
+		removeAt(yamlEntry(n, name), at[1:])
 	}
 }

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// A path leads to a field: names, and numbers of items.
-type path []any
+// A Path leads to a field: names, and numbers of items. "*" is every item of a list, or every field of an object.
+type Path []any
 
 // pattern writes paths: names with dots between, where "*" is every item of a list or every field of an object.
 type pattern = string
@@ -41,8 +41,18 @@ var (
 	}
 )
 
-// assigned are the fields that a cluster assigns to an object, and that no manifest gives.
-var assigned = map[string][]path{
+// Assigned are the fields that a cluster assigns to an object of a kind, and that no manifest gives. That a Service is headless is
+// its author's word.
+func Assigned(kind string, headless bool) []Path {
+	paths := assigned[kind]
+	if headless && kind == "Service" {
+		paths = paths[1:]
+	}
+	return paths
+}
+
+// The address of a Service comes first.
+var assigned = map[string][]Path{
 	"Service": {
 		{"spec", "clusterIP"},
 		{"spec", "clusterIPs"},
@@ -87,9 +97,9 @@ func prefixed(prefix string, patterns []pattern) []pattern {
 }
 
 // expand lists the fields of an object that patterns lead to.
-func expand(object map[string]any, patterns []pattern) (paths []path) {
+func expand(object map[string]any, patterns []pattern) (paths []Path) {
 	for _, p := range patterns {
-		var names path
+		var names Path
 		for _, name := range strings.Split(p, ".") {
 			names = append(names, name)
 		}
@@ -99,9 +109,9 @@ func expand(object map[string]any, patterns []pattern) (paths []path) {
 }
 
 // matches lists the paths below a value that a path with wildcards leads to.
-func matches(value any, at, rest path) (paths []path) {
+func matches(value any, at, rest Path) (paths []Path) {
 	if len(rest) == 0 {
-		return []path{slices.Clone(at)}
+		return []Path{slices.Clone(at)}
 	}
 	switch value := value.(type) {
 	case map[string]any:
@@ -121,7 +131,7 @@ func matches(value any, at, rest path) (paths []path) {
 }
 
 // valueAt is the value that a path without wildcards leads to.
-func valueAt(value any, at path) (any, bool) {
+func valueAt(value any, at Path) (any, bool) {
 	for _, step := range at {
 		switch next := value.(type) {
 		case map[string]any:
@@ -145,7 +155,7 @@ func valueAt(value any, at path) (any, bool) {
 }
 
 // cut removes the fields that a path leads to. An item of a list is never removed.
-func cut(object map[string]any, at path) {
+func cut(object map[string]any, at Path) {
 	for _, found := range matches(object, nil, at) {
 		last := len(found) - 1
 		parent, _ := valueAt(object, found[:last])

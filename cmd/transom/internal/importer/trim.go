@@ -33,7 +33,7 @@ func trim(ctx context.Context, objects dynamic.ResourceInterface, live *unstruct
 	}
 	// A field may have stayed for another that was left out beside it: with its own type, a Service has other defaults.
 	for _, at := range kept {
-		if _, err := t.leaveOut(ctx, []path{at}); err != nil {
+		if _, err := t.leaveOut(ctx, []Path{at}); err != nil {
 			return whole, err
 		}
 	}
@@ -58,14 +58,14 @@ func trim(ctx context.Context, objects dynamic.ResourceInterface, live *unstruct
 type trials struct {
 	objects dynamic.ResourceInterface
 	live    *unstructured.Unstructured
-	gone    []path // fields that come back as they are
+	gone    []Path // fields that come back as they are
 	left    int    // trials
 	refusal error  // the first one
 }
 
 // leaveOut tries an object without fields, and returns those that would not come back as they are. Where the API server refuses
 // the object, one of the fields has to stay: each half is tried by itself.
-func (t *trials) leaveOut(ctx context.Context, fields []path) (kept []path, err error) {
+func (t *trials) leaveOut(ctx context.Context, fields []Path) (kept []Path, err error) {
 	if len(fields) == 0 || t.left == 0 {
 		return fields, nil
 	}
@@ -100,7 +100,7 @@ func (t *trials) leaveOut(ctx context.Context, fields []path) (kept []path, err 
 }
 
 // without is the object as the API server would have it without fields, and without those that are gone.
-func (t *trials) without(ctx context.Context, fields []path) (*unstructured.Unstructured, error) {
+func (t *trials) without(ctx context.Context, fields []Path) (*unstructured.Unstructured, error) {
 	trial := t.live.DeepCopy()
 	for _, at := range slices.Concat(t.gone, fields) {
 		cut(trial.Object, at)
@@ -118,7 +118,7 @@ func strip(live *unstructured.Unstructured) *unstructured.Unstructured {
 	}
 	annotations := o.GetAnnotations()
 	for name := range annotations {
-		if isBookkeeping(name) {
+		if IsBookkeeping(name) {
 			delete(annotations, name)
 		}
 	}
@@ -127,11 +127,9 @@ func strip(live *unstructured.Unstructured) *unstructured.Unstructured {
 	}
 	removeEmptyMetadata(o.Object)
 	o.Object["metadata"] = metadata
-	for _, at := range assigned[o.GetKind()] {
+	ip, _, _ := unstructured.NestedString(live.Object, "spec", "clusterIP")
+	for _, at := range Assigned(o.GetKind(), ip == "None") {
 		cut(o.Object, at)
-	}
-	if ip, _, _ := unstructured.NestedString(live.Object, "spec", "clusterIP"); ip == "None" && o.GetKind() == "Service" {
-		_ = unstructured.SetNestedField(o.Object, ip, "spec", "clusterIP")
 	}
 	return o
 }
@@ -166,8 +164,8 @@ func asObject(texts map[string]string) map[string]any {
 	return o
 }
 
-// isBookkeeping says whether an annotation is a controller's or kubectl's own memory.
-func isBookkeeping(annotation string) bool {
+// IsBookkeeping says whether an annotation is a controller's or kubectl's own memory.
+func IsBookkeeping(annotation string) bool {
 	prefix, _, _ := strings.Cut(annotation, "/")
 	return annotation == lastApplied || slices.Contains([]string{
 		"deployment.kubernetes.io", "pv.kubernetes.io", "volume.kubernetes.io", "volume.beta.kubernetes.io", "deprecated.daemonset.template.generation",
@@ -177,13 +175,13 @@ func isBookkeeping(annotation string) bool {
 
 // candidates are the fields that may be left out: those that have a default, and those that kubectl's memory of the file does
 // not have.
-func candidates(live *unstructured.Unstructured) []path {
+func candidates(live *unstructured.Unstructured) []Path {
 	paths := expand(live.Object, defaults(live.GetKind()))
 	var file map[string]any
 	if text := live.GetAnnotations()[lastApplied]; text != "" && json.Unmarshal([]byte(text), &file) == nil {
 		for name, value := range live.Object {
 			if name != "metadata" && name != "status" && file[name] != nil {
-				paths = append(paths, beyond(path{name}, value, file[name])...)
+				paths = append(paths, beyond(Path{name}, value, file[name])...)
 			}
 		}
 	}
@@ -191,7 +189,7 @@ func candidates(live *unstructured.Unstructured) []path {
 }
 
 // beyond lists the topmost fields of a value that another value lacks. Items of lists stay as they are where their number differs.
-func beyond(at path, value, file any) (paths []path) {
+func beyond(at Path, value, file any) (paths []Path) {
 	switch value := value.(type) {
 	case map[string]any:
 		file, ok := file.(map[string]any)
