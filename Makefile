@@ -43,7 +43,7 @@ signers:
 
 # The alert rules are tested by Prometheus's own tool. It is taken out of Debian's package: installing that would start a server.
 promtool:
-	@command -v promtool >/dev/null || test -x bin/tools/promtool || { d=$$(mktemp -d) && chmod 755 $$d && (cd $$d && apt-get download prometheus && \
+	@command -v promtool >/dev/null || test -x bin/tools/promtool || { d=$$(mktemp -d) && chmod 755 $$d && (cd $$d && { apt-get download prometheus || { apt-get update && apt-get download prometheus; }; } && \
 	  dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x ./usr/bin/promtool) && install -D $$d/usr/bin/promtool bin/tools/promtool && rm -r $$d; } || \
 	  { echo "the tests of the alert rules need promtool on the PATH; install it" >&2; exit 1; }
 
@@ -62,7 +62,7 @@ fmt: $(GOFUMPT) ## Format all Go code
 generate: ## Rewrite the state that the examples show
 	go test ./examples -update
 
-verify: ## Check that go.mod files are tidy and that what is generated is true
+verify: promtool ## Check that go.mod files are tidy and that what is generated is true
 	go mod tidy -diff && (cd $(SANDBOX) && go mod tidy -diff) && cd $(ISSUER) && go mod tidy -diff
 	go test -count=1 ./examples
 
