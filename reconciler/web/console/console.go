@@ -122,7 +122,7 @@ func (c *Console) Routes() map[string]http.Handler {
 		"/{$}":                         c.page(c.home),
 		"/fleet":                       c.page(c.fleet),
 		"/requests/{team}/{name}":      c.page(c.request),
-		"/requests/{team}/{name}/pods": c.page(c.pods),
+		"/requests/{team}/{name}/pods": c.page(onClusters{c}.pods),
 		"/environments/{name}":         c.page(c.environment),
 		"/clusters/{name}":             c.page(c.cluster),
 		"/changes/{commit}":            c.page(c.change),

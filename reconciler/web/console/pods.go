@@ -61,8 +61,11 @@ func podsLink(key platform.RequestKey, environment, cluster string) string {
 		url.Values{"environment": {environment}, "cluster": {cluster}}.Encode()
 }
 
+// onClusters are the pages that ask clusters.
+type onClusters struct{ *Console }
+
 // showsPods says whether a page of pods would show a person something.
-func (c *Console) showsPods(r *http.Request, m *model, in *status.Instance) bool {
+func (c onClusters) showsPods(r *http.Request, m *model, in *status.Instance) bool {
 	p := m.Platform.Offers()
 	who := c.Person(r)
 	if c.See == nil || p == nil || p.Environments[in.Environment] == nil || who.In == nil {
@@ -71,7 +74,7 @@ func (c *Console) showsPods(r *http.Request, m *model, in *status.Instance) bool
 	return p.Environments[in.Environment].Logs && who.In(in.Request.Team)
 }
 
-func (c *Console) pods(r *http.Request, m *model) (*view, error) {
+func (c onClusters) pods(r *http.Request, m *model) (*view, error) {
 	key := keyOf(r.PathValue("team"), r.PathValue("name"))
 	row := m.byKey[key]
 	if row == nil || c.See == nil {

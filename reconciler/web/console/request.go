@@ -83,7 +83,7 @@ func (c *Console) request(r *http.Request, m *model) (*view, error) {
 	page := m.requestPage(row, in)
 	page.Failures, page.Proof = failures(in.Instance), proof(in.Instance)
 	page.Bound = bound(m.Platform.Offers(), key, in.Environment)
-	page.Pods = c.showsPods(r, m, in.Instance)
+	page.Pods = onClusters{c}.showsPods(r, m, in.Instance)
 	c.readGit(r.Context(), in, page)
 	return &view{"request", key.String(), "fleet", page}, nil
 }
