@@ -1,8 +1,11 @@
 package kustomize_test
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
@@ -38,29 +41,59 @@ func TestHostileValues(t *testing.T) {
 	}
 }
 
-// made is an offering that requests with any values are built of, with its program. It is made once, as an execution is alone in
-// its process: the effect of values is looked for, and TestFeaturesInPairs has all pairs of features.
+// made is an offering that requests with any values are built of, with its program. The effect of values is looked for:
+// TestFeaturesInPairs has all pairs of features, and all objects.
 type made struct {
 	wrapper kustomize.Wrapper
 	program *compiler.Program
 	usual   []string // the documents of a usual request
 }
 
-func makeOffering(f *testing.F, version, overlay []feature) made {
-	w, usual := offering(f, version, overlay), instances()[0]
+// makeOffering returns an offering with a few features that is built of templates, or none. Kustomize takes nearly all the
+// time of an execution, so the offering has only those objects that its features name.
+func makeOffering(t testing.TB, features ...feature) *made {
+	w, usual := offering(t, features, nil), instances()[0]
+	files := w.Trees[0].Files.(fstest.MapFS)
+	var kept []string
+	for _, document := range documents(string(files["objects.yaml"].Data)) {
+		if slices.ContainsFunc(features, func(f feature) bool { return f.names(document) }) {
+			kept = append(kept, document)
+		}
+	}
+	if len(kept) == 0 {
+		return nil
+	}
+	files["objects.yaml"].Data = []byte(strings.Join(kept, "\n---\n"))
 	p := compiler.Compile(w)
 	if p.Why(usual.of(w)) != nil {
-		return made{}
+		return nil
 	}
 	built, err := p.Build(usual.of(w))
-	require.NoError(f, err)
-	return made{w, p, documents(built)}
+	require.NoError(t, err)
+	return &made{w, p, documents(string(built))}
 }
 
-func documents(manifest []byte) []string { return strings.Split(string(manifest), "\n---\n") }
+// names reports whether a feature says the kind of a document somewhere.
+func (f feature) names(document string) bool {
+	kind, _, _ := strings.Cut(document[strings.Index(document, "kind: "):], "\n")
+	return strings.Contains(strings.ReplaceAll(fmt.Sprint(f.adds, f.files), "kind:", "kind: "), kind) || strings.Contains(fmt.Sprint(f.adds), "kind:.*")
+}
+
+func documents(manifest string) []string { return strings.Split(manifest, "\n---\n") }
+
+// compiled reports whether a request is built of a template. A program makes only so many templates: then there is a new one, as
+// hardly any execution would compare anything from then on.
+func (m *made) compiled(w kustomize.Wrapper) bool {
+	why := m.program.Why(w)
+	if why != nil && strings.Contains(why.Error(), "shapes of inputs") {
+		m.program = compiler.Compile(m.wrapper)
+		why = m.program.Why(w)
+	}
+	return why == nil
+}
 
 // of is the wrapper of a request with these values.
-func (m made) of(text, word, name, image string, count uint32, flag bool) kustomize.Wrapper {
+func (m *made) of(text, word, name, image string, count uint32, flag bool) kustomize.Wrapper {
 	return instance{"shop-", "payments", parameters(text, word, name, image, int64(count), flag, word, "B")}.of(m.wrapper)
 }
 
@@ -74,24 +107,25 @@ func addHostile(f *testing.F) {
 	}
 }
 
-// FuzzProgram takes one of some offerings of four features and a request with any values, and builds it both ways. Nearly all
-// the time of an execution is Kustomize's, for which FuzzCompiled is there.
+// FuzzProgram takes one of many offerings of two features and a request with any values, and builds it both ways. An offering
+// is made when an execution takes it first.
 func FuzzProgram(f *testing.F) {
-	list := features(f)
-	at := func(n int) feature { return list[n%len(list)] }
-	var offerings []made
-	for n := range 16 {
-		if m := makeOffering(f, []feature{at(n), at(3*n + 1)}, []feature{at(5*n + 2), at(7*n + 3)}); m.program != nil {
-			offerings = append(offerings, m)
-		}
-	}
-	require.Greater(f, len(offerings), 8)
+	list := slices.DeleteFunc(features(f), func(one feature) bool { return one.plain || one.adds["patchesJson6902"] != nil }) // of which Kustomize warns
+	beside := slices.DeleteFunc(slices.Clone(list), func(one feature) bool { return one.apart })
+	offerings := map[uint8]*made{}
 	addHostile(f)
 	f.Fuzz(func(t *testing.T, which uint8, text, word, name, image string, count uint32, flag bool) {
-		m := offerings[int(which)%len(offerings)]
+		m, known := offerings[which]
+		if !known {
+			m = makeOffering(t, list[int(which)%len(list)], beside[int(which)*7%len(beside)])
+			offerings[which] = m
+		}
+		if m == nil {
+			return
+		}
 		w := m.of(text, word, name, image, count, flag)
 		bounded.Usual.Run(func() {
-			if m.program.Why(w) != nil {
+			if !m.compiled(w) {
 				return
 			}
 			want, err := kustomize.Build(w)
@@ -111,16 +145,16 @@ func FuzzCompiled(f *testing.F) {
 	for _, one := range features(f) {
 		named[one.name] = one
 	}
-	offerings := []made{
-		makeOffering(f, []feature{named["text"], named["count"]}, []feature{named["flag"], named["map"]}),
-		makeOffering(f, []feature{named["env-element"], named["args"]}, []feature{named["image"], named["port"]}),
+	offerings := []*made{
+		makeOffering(f, named["text"], named["flag"]),
+		makeOffering(f, named["env-element"], named["args"], named["image"], named["port"], named["map"]),
 	}
 	addHostile(f)
 	f.Fuzz(func(t *testing.T, which uint8, text, word, name, image string, count uint32, flag bool) {
 		m := offerings[int(which)%len(offerings)]
 		w := m.of(text, word, name, image, count, flag)
 		bounded.Usual.Run(func() {
-			if m.program.Why(w) != nil {
+			if !m.compiled(w) {
 				return
 			}
 			built, err := m.program.Build(w)
@@ -137,7 +171,7 @@ func FuzzCompiled(f *testing.F) {
 }
 
 // texts are all texts in those objects of a manifest that are not as in the usual one. They have the same kinds.
-func (m made) texts(t *testing.T, manifest []byte) map[string]bool {
+func (m *made) texts(t *testing.T, manifest []byte) map[string]bool {
 	texts := map[string]bool{}
 	var collect func(n *yaml.Node)
 	collect = func(n *yaml.Node) {
@@ -148,7 +182,7 @@ func (m made) texts(t *testing.T, manifest []byte) map[string]bool {
 			collect(below)
 		}
 	}
-	list := documents(manifest)
+	list := documents(string(manifest))
 	require.Len(t, list, len(m.usual))
 	for i, document := range list {
 		if document == m.usual[i] {

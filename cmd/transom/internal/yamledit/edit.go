@@ -113,6 +113,9 @@ func parse(text string) (*document, error) {
 	if len(node.Content) != 1 || node.Content[0].Kind != yaml.MappingNode {
 		return nil, errors.New("is no YAML object")
 	}
+	if strings.ContainsAny(strings.ReplaceAll(text, "\r\n", ""), "\r\u0085\u2028\u2029") {
+		return nil, errLayout // to YAML these end a line too, so that the positions of nodes are not those of lines
+	}
 	d := &document{text: text, newline: "\n", starts: []int{0}, root: node.Content[0]}
 	if strings.Contains(text, "\r\n") {
 		d.newline = "\r\n"

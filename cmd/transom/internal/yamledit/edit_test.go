@@ -89,6 +89,8 @@ func TestSetYAMLRefusesWhatItCannotEdit(t *testing.T) {
 		"a: [1]\n":         "a[3]",
 		"- a\n":            "a",
 		"a: {b\n":          "a",
+		"a: 1 \r\rb: 2\n":  "b",
+		"a: \"\u2028\"\n":  "a",
 	} {
 		steps, err := yamledit.ParsePath(path)
 		require.NoError(t, err)
