@@ -167,6 +167,8 @@ func (g *futureSteps) next(k platform.RequestKey) (*platform.Instance, bool) {
 	switch {
 	case g.to.Waits(k) && s.Removal:
 		return nil, false
+	case r != nil && r.Absent && g.to.Soon[k] != nil && !g.to.Soon[k].Absent:
+		return nil, false // its removal follows that of an environment before
 	case g.to.Waits(k) && s.Candidate != nil:
 		i, _ := g.resolve(k, *s.Candidate)
 		return i, i == nil

@@ -25,6 +25,12 @@ func mistaken(more string) string {
 	return "{apiVersion: apps/v1, kind: Deployment, metadata: {name: x}, " + strings.Replace(podSpec, "%s", more, 1) + "}"
 }
 
+// nightly is a CronJob.
+func nightly(schedule, concurrency, restart string) string {
+	return `{apiVersion: batch/v1, kind: CronJob, metadata: {name: x}, spec: {schedule: "` + schedule + `", concurrencyPolicy: ` + concurrency +
+		`, jobTemplate: {spec: {template: {spec: {restartPolicy: ` + restart + `, containers: [{name: a, image: a}]}}}}}}`
+}
+
 // refusedObjects are mistakes, with the Problem that check has for each. An API server refuses each of them, too.
 var refusedObjects = map[string]struct{ object, says string }{
 	"two variables of a name": {
@@ -53,6 +59,18 @@ var refusedObjects = map[string]struct{ object, says string }{
 	"a key of a ConfigMap":    {"{apiVersion: v1, kind: ConfigMap, metadata: {name: x}, data: {a b: c}}", `"a b" cannot be a key`},
 	"binary data that is not": {"{apiVersion: v1, kind: ConfigMap, metadata: {name: x}, binaryData: {a: '?'}}", "is not base64"},
 	"a number in a ConfigMap": {"{apiVersion: v1, kind: ConfigMap, metadata: {name: x}, data: {a: 1}}", "is an integer (1) and must be a string"},
+	"a word in other letters": {mistaken(", imagePullPolicy: always"), `"always" is none of Always, IfNotPresent, Never; did you mean "Always"?`},
+	"a type of Service": {
+		"{apiVersion: v1, kind: Service, metadata: {name: x}, spec: {type: Loadbalancer, ports: [{port: 80}]}}", `did you mean "LoadBalancer"?`,
+	},
+	"a strategy":          {strings.Replace(mistaken(""), "spec: {", "spec: {strategy: {type: recreate}, ", 1), `"recreate" is none of RollingUpdate, Recreate`},
+	"a schedule":          {nightly("every night", "Forbid", "Never"), `"every night" is no schedule`},
+	"a schedule's zone":   {nightly("CRON_TZ=UTC 0 3 * * *", "Forbid", "Never"), "write that to spec.timeZone"},
+	"a concurrency":       {nightly("0 3 * * *", "forbid", "Never"), `did you mean "Forbid"?`},
+	"pods without an end": {nightly("0 3 * * *", "Forbid", "Always"), "Always is refused of a Job"},
+	"pods that say nothing": {
+		"{apiVersion: batch/v1, kind: Job, metadata: {name: x}, spec: {template: {spec: {containers: [{name: a, image: a}]}}}}", "is missing, and a Job needs it",
+	},
 	"a removed version": {
 		"{apiVersion: batch/v1beta1, kind: CronJob, metadata: {name: x}, spec: {schedule: '* * * * *'}}",
 		"batch/v1beta1 CronJob was removed in Kubernetes 1.25; use batch/v1",
@@ -66,6 +84,8 @@ var refusedObjects = map[string]struct{ object, says string }{
 
 // acceptedObjects are odd and no mistakes: an object that check refused here, an API server would have taken.
 var acceptedObjects = map[string]string{
+	"a schedule":    nightly("@every 1h", "Replace", "OnFailure"),
+	"months":        nightly("*/5 0-6 * JAN MON-FRI", "Allow", "Never"),
 	"nulls":         "{apiVersion: v1, kind: ConfigMap, metadata: {name: x, creationTimestamp: null, labels: null, annotations: {}}, data: null, binaryData: {}}",
 	"empty values":  mistaken(", command: null, args: [], env: [], resources: {}, livenessProbe: null"),
 	"quantities":    mistaken(", resources: {limits: {cpu: 0.5e1, memory: '1073741824'}, requests: {cpu: 0.1, memory: 1024Mi}}"),

@@ -88,6 +88,9 @@ func (w *walker) visit(n *yaml.Node, of schema.TypeRef) {
 	case !ok:
 	case n.Kind == yaml.MappingNode && atom.Map != nil:
 		w.mapping(n, atom.Map)
+		if of.NamedType != nil {
+			w.words(n, *of.NamedType)
+		}
 	case n.Kind == yaml.SequenceNode && atom.List != nil:
 		w.sequence(n, atom.List)
 	case n.Kind == yaml.ScalarNode && atom.Scalar != nil:

@@ -70,6 +70,38 @@ status: {loadBalancer: {}}
 	require.Empty(t, faults(t, "{apiVersion: example.com/v1, kind: Widget, spec: {anything: [1]}}"))
 }
 
+// Words that the API server does not know pass the schema, and were found by the first apply.
+func TestWordsAndSchedulesAreThoseThatTheAPIServerTakes(t *testing.T) {
+	require.ElementsMatch(t, []string{
+		`spec.concurrencyPolicy: "forbid" is none of Allow, Forbid, Replace; did you mean "Forbid"?`,
+		`spec.schedule: "every night" is no schedule; write five fields such as "0 3 * * *", or @daily`,
+		`spec.jobTemplate.spec.template.spec.containers[0].imagePullPolicy: "always" is none of Always, IfNotPresent, Never; did you mean "Always"?`,
+		`spec.jobTemplate.spec.template.spec.restartPolicy: Always is refused of a Job, which ends; write Never or OnFailure`,
+	}, faults(t, `
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: app}
+spec:
+  schedule: every night
+  concurrencyPolicy: forbid
+  jobTemplate: {spec: {template: {spec: {restartPolicy: Always, containers: [{name: app, image: app, imagePullPolicy: always}]}}}}
+`))
+	require.Equal(t, []string{`spec.template.spec.restartPolicy: is missing, and a Job needs it; write Never or OnFailure`},
+		faults(t, "{apiVersion: batch/v1, kind: Job, metadata: {name: app}, spec: {template: {spec: {containers: []}}}}"))
+	require.Equal(t, []string{`spec.type: "Loadbalancer" is none of ClusterIP, NodePort, LoadBalancer, ExternalName; did you mean "LoadBalancer"?`},
+		faults(t, "{apiVersion: v1, kind: Service, metadata: {name: app}, spec: {type: Loadbalancer}}"))
+	for _, fine := range []string{"0 3 * * *", "@daily", "@every 1h", "*/5 0-6 * JAN MON-FRI"} {
+		require.Empty(t, faults(t, `{apiVersion: batch/v1, kind: CronJob, metadata: {name: app}, spec: {schedule: "`+fine+`"}}`))
+	}
+	require.Equal(t, []string{`spec.schedule: "CRON_TZ=UTC 0 3 * * *" names a time zone; write that to spec.timeZone`},
+		faults(t, `{apiVersion: batch/v1, kind: CronJob, metadata: {name: app}, spec: {schedule: "CRON_TZ=UTC 0 3 * * *"}}`))
+}
+
+// TestWordsAreOfFieldsThatThereAre: a type or field that the schema does not have would be looked at never.
+func TestWordsAreOfFieldsThatThereAre(t *testing.T) {
+	require.Empty(t, kinds.UnknownChoices())
+}
+
 func BenchmarkFields(b *testing.B) {
 	var n yaml.Node
 	require.NoError(b, yaml.Unmarshal([]byte(`
