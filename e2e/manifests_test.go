@@ -31,7 +31,7 @@ func (w *world) compared(instance, with string) (c api.Comparison, err error) {
 	return c, json.Unmarshal(body, &c)
 }
 
-// notes is a platform whose prod waits for an Approval.
+// notes is a platform with one request in dev and prod.
 func notes(text string) string {
 	return `
 -- clusters/one.yaml --
@@ -41,11 +41,16 @@ func notes(text string) string {
 -- environments/dev.yaml --
 ` + document("Environment", "dev", "state: {url: ../state-dev.git, branch: main}, clusters: {matchLabels: {is: one}}") + `
 -- environments/prod.yaml --
-` + document("Environment", "prod", "state: {url: ../state-prod.git, branch: main}, clusters: {matchLabels: {is: two}}, promotesFrom: [dev], gates: {soak: 1s, approval: required}") + `
+` + prodOfNotes("soak: 1s") + `
 -- offerings/note/offering.yaml --
 ` + document("Offering", "note", "title: A note") + published("note", "1.0.0", "", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: note}\ndata: {text: "+text+"}\n") + `
 -- requests/shop/hello.yaml --
 ` + document("Request", "hello", `offering: note, version: "1", environments: {dev: {}, prod: {}}`)
+}
+
+// prodOfNotes is their prod with some gates.
+func prodOfNotes(gates string) string {
+	return document("Environment", "prod", "state: {url: ../state-prod.git, branch: main}, clusters: {matchLabels: {is: two}}, promotesFrom: [dev], gates: {"+gates+"}")
 }
 
 // TestManifestsAreComparedWithWhatIsElsewhere: with the objects of the cluster, with the release that waits, with another
@@ -92,11 +97,11 @@ func TestManifestsAreComparedWithWhatIsElsewhere(t *testing.T) {
 	_, err = w.compared("dev/shop/hello", "next")
 	require.ErrorContains(t, err, "no release of shop/hello waits for dev")
 
-	w.push("approve 1.0.0", decide("Approval", "prod", "first", "offering: note, version: 1.0.0"))
 	w.eventually("prod has the note", func() error {
 		return w.shows("prod", "hello", func(p status.Placement) bool { return p.Stage == status.Healthy })
 	})
 	before := w.git(w.dir, "-C", "state-dev.git", "rev-parse", "main")
+	w.push("approvals", map[string]string{"environments/prod.yaml": prodOfNotes("soak: 1s, approval: required")})
 	w.push("1.1.0", filesOf(published("note", "1.1.0", "", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: note}\ndata: {text: second}\n")))
 	differs("prod/shop/hello", "next", "first", "second")
 	differs("dev/shop/hello", before, "first", "second")

@@ -196,7 +196,7 @@ func (c *changer) visit(v reflect.Value) {
 // isShown says whether the fields of a type are shown one by one.
 func isShown(of reflect.Type) bool {
 	ours := of.PkgPath() == reflect.TypeFor[status.Status]().PkgPath()
-	return ours || of == reflect.TypeFor[platform.Shown]()
+	return ours || of == reflect.TypeFor[platform.Shown]() || of == reflect.TypeFor[platform.Link]()
 }
 
 // alter gives a value another one of its type.
