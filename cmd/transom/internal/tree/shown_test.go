@@ -54,7 +54,7 @@ func failing(ago func(time.Duration) time.Time) status.Instance {
 	return status.Instance{
 		Environment: "prod", Request: shop, Offering: "web", Version: "1.1.0", Release: "sha256:aaaaaaaaaa", Commit: "9f2c1ab000", File: "requests/payments/shop.yaml",
 		Outputs: map[string]any{"host": "shop.example"}, Display: []platform.Shown{{Name: "size", Value: "large"}},
-		Links: []platform.Link{{Name: "Runbook", URL: "https://runbooks.example/shop"}},
+		Links:    []platform.Link{{Name: "Runbook", URL: "https://runbooks.example/shop"}},
 		Problems: []platform.Problem{{File: "requests/payments/shop.yaml", Line: 3, Message: "is wrong"}}, MergedAt: ago(time.Hour),
 		PromotedFrom: []string{"staging"}, Gates: []state.PassedGate{{Gate: "soak", Figure: "1m in staging"}},
 		Candidate: &status.Candidate{
