@@ -13,6 +13,16 @@ type shower interface {
 	Pods(ctx context.Context, o apply.Owner, namespaces []string) ([]apply.Pod, error)
 	Happenings(ctx context.Context, o apply.Owner, objects []apply.Object) ([]apply.Happening, error)
 	OpenLog(ctx context.Context, l apply.Log) (io.ReadCloser, error)
+	Live(ctx context.Context, o apply.Owner, objects []apply.Named) ([]map[string]any, error)
+}
+
+// Live reads objects of a placement as its cluster has them.
+func (f *Fleet) Live(ctx context.Context, p Placement, objects []apply.Named) (all []map[string]any, err error) {
+	err = f.show(ctx, p, func(ctx context.Context, s shower) (err error) {
+		all, err = s.Live(ctx, p.owner(), objects)
+		return err
+	})
+	return all, err
 }
 
 // Pods lists the pods of a placement in some namespaces.

@@ -166,6 +166,7 @@ func (p *pass) instance(ctx context.Context, k platform.RequestKey, facts instan
 	case r != nil:
 		in.Offering, in.Version, in.Release, in.Commit = r.Offering, r.Version, r.Digest, r.Commit
 		in.File, in.Absent, in.Outputs, in.Display = r.File, r.Absent, r.Outputs, shown(p.platform, p.environment.Name, r)
+		in.Links = links(p.platform, p.environment, r)
 		in.Placements = p.placements(r, facts.committed)
 		in.Remember(r.Promotion)
 	case len(facts.problems) > 0:
@@ -227,6 +228,14 @@ func shown(p *platform.Platform, environment string, r *state.Release) []platfor
 		return nil
 	}
 	return v.Shown(r.Request, environment)
+}
+
+// links are those that the offering of a record declares.
+func links(p *platform.Platform, e *platform.Environment, r *state.Release) []platform.Link {
+	if r.Absent {
+		return nil
+	}
+	return p.Offerings[r.Offering].LinksOf(r.Key, e, r.Version, r.Request, r.Outputs)
 }
 
 // waveOf names the wave of a cluster; nothing where there is one for all.

@@ -35,10 +35,11 @@ func InstanceAs(p *platform.Platform, environment string, k platform.RequestKey,
 
 // A Manner is how an instance is rendered for people where that is not as it runs.
 type Manner struct {
-	Cluster  string            // empty: the first one
-	Version  *platform.Version // of its offering; nil: the one that its request resolves to
-	Made     *state.Placement  // as a record says that it was made; nil: as it is made now
-	Unsigned bool              // as where Transom applies, whoever applies in the environment
+	Cluster  string             // empty: the first one
+	Version  *platform.Version  // of its offering; nil: the one that its request resolves to
+	Made     *state.Placement   // as a record says that it was made; nil: as it is made now
+	Instance *platform.Instance // of the request, instead of the head's; nil: the head's
+	Unsigned bool               // as where Transom applies, whoever applies in the environment
 }
 
 // Show is Instance in a manner, with the findings of the renderer about versions.
@@ -56,6 +57,9 @@ func (r *Renderer) Show(p *platform.Platform, environment string, k platform.Req
 	pass := newPass(r, s)
 	pass.builder.made = as.Made
 	c := pass.byKey[k]
+	if as.Instance != nil {
+		c = &candidate{instance: as.Instance}
+	}
 	if c == nil {
 		return Rendered{}, []platform.Problem{notThere(environment, k)}
 	}

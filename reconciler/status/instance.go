@@ -20,6 +20,7 @@ type Instance struct {
 	Absent      bool                `json:"absent,omitempty"` // removed; gone once no placement is left
 	Outputs     map[string]any      `json:"outputs,omitempty"`
 	Display     []platform.Shown    `json:"display,omitempty"`  // the parameters that its version marks to be shown
+	Links       []platform.Link     `json:"links,omitempty"`    // that its offering declares
 	Problems    []platform.Problem  `json:"problems,omitempty"` // why the merged request is not the one that runs
 	Placements  []Placement         `json:"placements,omitempty"`
 	MergedAt    time.Time           `json:"mergedAt,omitzero"` // when the platform commit was made

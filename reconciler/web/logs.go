@@ -71,7 +71,7 @@ type places struct{ *server }
 func shown(s *server) []operation {
 	p := &places{s}
 	const route = "/api/v1/instances/{environment}/{team}/{request}"
-	return []operation{
+	return append(shownManifests(p, route), []operation{
 		asking(route+"/pods", "The pods of a placement, where its environment says logs: true", func(r *http.Request, at placePath) ([]api.Pod, error) {
 			return look(p, r, at, p.runtimePods)
 		}),
@@ -83,7 +83,7 @@ func shown(s *server) []operation {
 			route: route + "/logs", summary: "The logs of a placement's pods, a JSON object a line, where its environment says logs: true",
 			parameters: reflect.TypeFor[logParameters](), line: reflect.TypeFor[api.Line](), media: "application/x-ndjson", handler: get(p.logs),
 		},
-	}
+	}...)
 }
 
 func (p *places) runtimePods(ctx context.Context, at api.Place) ([]api.Pod, error) {
@@ -100,16 +100,9 @@ func look[T any](p *places, r *http.Request, path placePath, ask func(context.Co
 	if err != nil {
 		return nil, err
 	}
-	leave, err := p.looks.enter(r)
+	all, err := question(p, r, func(ctx context.Context) ([]T, error) { return ask(ctx, at) })
 	if err != nil {
 		return nil, err
-	}
-	defer leave()
-	ctx, cancel := context.WithTimeout(r.Context(), logTime)
-	defer cancel()
-	all, err := ask(ctx, at)
-	if err != nil {
-		return nil, refuse(http.StatusBadGateway, "%s", wording.Clean(err.Error()))
 	}
 	if all == nil {
 		all = []T{}
@@ -126,6 +119,11 @@ func (p *places) find(ctx context.Context, path placePath) (at api.Place, err er
 	if p.Runtime == nil {
 		return at, refuse(http.StatusNotFound, "this daemon shows no pods").mendedBy("ask the clusters themselves")
 	}
+	return placed(all, path)
+}
+
+// placed finds a placement of a status.
+func placed(all status.Status, path placePath) (at api.Place, err error) {
 	i := slices.IndexFunc(all.Instances, func(in status.Instance) bool {
 		return in.Environment == path.Environment && in.Request == path.key()
 	})

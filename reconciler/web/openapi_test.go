@@ -84,7 +84,7 @@ func TestAnswersAreAsTheDocumentSays(t *testing.T) {
 		for _, p := range operation.Parameters {
 			if p.Required && p.In == "query" {
 				url += map[bool]string{true: "&", false: "?"}[strings.Contains(url, "?")] + p.Name + "=" +
-					map[string]string{"environment": "prod", "team": "store", "request": "shop"}[p.Name]
+					map[string]string{"environment": "prod", "team": "store", "request": "shop", "with": "live"}[p.Name]
 			}
 		}
 		method := map[bool]string{true: http.MethodGet, false: http.MethodPost}[item.Get != nil]
@@ -356,6 +356,7 @@ func busy(t *testing.T) web.Options {
 		Decisions: []status.Decision{{Kind: "Hold", File: "decisions/prod/pause.yaml", About: "store/shop", Reason: "the sale"}},
 	}, []status.Instance{{
 		Environment: "prod", Request: shop, Offering: "web", Version: "1.2.0", Release: "sha256:1", Outputs: map[string]any{"url": "http://", "ports": []any{80}},
+		Links:      []platform.Link{{Name: "Dashboard", URL: "https://grafana.example.com/d/web"}},
 		Candidate:  &status.Candidate{Release: "sha256:2", Changes: []platform.Difference{{Field: "parameters.image", Before: "a", After: "b"}}},
 		Waiting:    []status.Gate{{Name: "hold", Reason: "the sale"}},
 		Gates:      []state.PassedGate{{Gate: "approval", Decision: "decisions/prod/go.yaml"}},
@@ -369,7 +370,7 @@ func busy(t *testing.T) web.Options {
 		Drift:   []status.ObjectProblem{{Object: "ConfigMap store/shop-web", Message: "data.a"}},
 	})
 	return web.Options{
-		Board: b, Runtime: pods{"shop-web-1": "one line\n"},
+		Board: b, Runtime: pods{"shop-web-1": "one line\n"}, Manifests: made{manifest: "kind: ConfigMap\n"},
 		Look: func(context.Context) []web.Looked { return []web.Looked{{Repository: "r", Moved: true}} },
 		Explain: func(_ context.Context, q web.Question) (web.Trace, error) {
 			return web.Trace{Environment: q.Environment, Request: q.Request, Release: &state.Release{}}, nil

@@ -20,6 +20,9 @@ func pages(s *server) *console.Console {
 	if o.Runtime != nil {
 		c.See = (&places{s}).see
 	}
+	if o.Manifests != nil {
+		c.Open = (&places{s}).openManifests
+	}
 	if o.Leader != nil {
 		c.Leader = func() string { return o.Leader().Name }
 	}

@@ -32,44 +32,47 @@ var roles = map[string]access.Role{
 	"/metrics":            access.Viewer,
 
 	// Things by their kind.
-	"/api/v1/openapi.json":                                     access.Viewer,
-	"/api/v1/offerings":                                        access.Viewer,
-	"/api/v1/offerings/{offering}":                             access.Viewer,
-	"/api/v1/offerings/{offering}/versions/{version}":          access.Viewer,
-	"/api/v1/requests":                                         access.Viewer,
-	"/api/v1/requests/{team}/{request}":                        access.Viewer,
-	"/api/v1/instances":                                        access.Viewer,
-	"/api/v1/instances/{environment}/{team}/{request}":         access.Viewer,
-	"/api/v1/instances/{environment}/{team}/{request}/history": access.Viewer,
-	"/api/v1/instances/{environment}/{team}/{request}/pods":    access.Developer, // of that team
-	"/api/v1/instances/{environment}/{team}/{request}/events":  access.Developer, // of that team
-	"/api/v1/instances/{environment}/{team}/{request}/logs":    access.Developer, // of that team
-	"/api/v1/environments":                                     access.Viewer,
-	"/api/v1/environments/{environment}":                       access.Viewer,
-	"/api/v1/clusters":                                         access.Viewer,
-	"/api/v1/clusters/{cluster}":                               access.Viewer,
-	"/api/v1/problems":                                         access.Viewer,
-	"/api/v1/drift":                                            access.Viewer,
-	"/api/v1/debt":                                             access.Viewer,
-	"/api/v1/decisions":                                        access.Viewer,
+	"/api/v1/openapi.json":                                       access.Viewer,
+	"/api/v1/offerings":                                          access.Viewer,
+	"/api/v1/offerings/{offering}":                               access.Viewer,
+	"/api/v1/offerings/{offering}/versions/{version}":            access.Viewer,
+	"/api/v1/requests":                                           access.Viewer,
+	"/api/v1/requests/{team}/{request}":                          access.Viewer,
+	"/api/v1/instances":                                          access.Viewer,
+	"/api/v1/instances/{environment}/{team}/{request}":           access.Viewer,
+	"/api/v1/instances/{environment}/{team}/{request}/history":   access.Viewer,
+	"/api/v1/instances/{environment}/{team}/{request}/pods":      access.Developer, // of that team
+	"/api/v1/instances/{environment}/{team}/{request}/events":    access.Developer, // of that team
+	"/api/v1/instances/{environment}/{team}/{request}/logs":      access.Developer, // of that team
+	"/api/v1/instances/{environment}/{team}/{request}/manifests": access.Developer, // of that team
+	"/api/v1/instances/{environment}/{team}/{request}/diff":      access.Developer, // of that team
+	"/api/v1/environments":                                       access.Viewer,
+	"/api/v1/environments/{environment}":                         access.Viewer,
+	"/api/v1/clusters":                                           access.Viewer,
+	"/api/v1/clusters/{cluster}":                                 access.Viewer,
+	"/api/v1/problems":                                           access.Viewer,
+	"/api/v1/drift":                                              access.Viewer,
+	"/api/v1/debt":                                               access.Viewer,
+	"/api/v1/decisions":                                          access.Viewer,
 
 	"/api/v1/reconcile": access.Developer,
 	hookPath:            access.Anybody, // a call proves itself
 
 	// The pages of the console.
-	"/":                            access.Viewer,
-	"/{$}":                         access.Viewer,
-	"/fleet":                       access.Viewer,
-	"/requests/{team}/{name}":      access.Viewer,
-	"/requests/{team}/{name}/pods": access.Viewer, // which tells all but developers of the team that it shows them nothing
-	"/environments/{name}":         access.Viewer,
-	"/clusters/{name}":             access.Viewer,
-	"/changes/{commit}":            access.Viewer,
-	"/catalog":                     access.Viewer,
-	"/catalog/{offering}":          access.Viewer,
-	"/catalog/{offering}/new":      access.Viewer,
-	"/problems":                    access.Viewer,
-	"/activity":                    access.Viewer,
+	"/":                                 access.Viewer,
+	"/{$}":                              access.Viewer,
+	"/fleet":                            access.Viewer,
+	"/requests/{team}/{name}":           access.Viewer,
+	"/requests/{team}/{name}/pods":      access.Viewer, // which tells all but developers of the team that it shows them nothing
+	"/requests/{team}/{name}/manifests": access.Viewer, // the same
+	"/environments/{name}":              access.Viewer,
+	"/clusters/{name}":                  access.Viewer,
+	"/changes/{commit}":                 access.Viewer,
+	"/catalog":                          access.Viewer,
+	"/catalog/{offering}":               access.Viewer,
+	"/catalog/{offering}/new":           access.Viewer,
+	"/problems":                         access.Viewer,
+	"/activity":                         access.Viewer,
 }
 
 // mostBody is how long the body of a request may be. A route that takes longer ones bounds them itself, in bodies.

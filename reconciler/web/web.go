@@ -52,6 +52,9 @@ type Options struct {
 	// Runtime shows pods, their logs and Events. Left out, the API says that none are shown.
 	Runtime Runtime
 
+	// Manifests shows manifests and compares them. Left out, the API says that none are shown.
+	Manifests Manifests
+
 	// Docs has a Markdown file for each page below /docs/. Left out, there is none.
 	Docs fs.FS
 
@@ -200,6 +203,8 @@ func failureOf(err error) failure {
 	case errors.As(err, &f):
 	case errors.Is(err, ErrNotFound):
 		f.code = http.StatusNotFound
+	case errors.Is(err, ErrNoCommitID):
+		f.code = http.StatusBadRequest
 	}
 	f.message = err.Error()
 	return f

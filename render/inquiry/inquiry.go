@@ -89,7 +89,7 @@ func (c *Check) Fill(vars map[string]any) (q Text, err error) {
 		q.URL = p.URL
 		q.Query, err = p.Query.Fill(vars, quoteQuery)
 	} else {
-		q.URL, err = c.URL.Fill(vars, escapeURL)
+		q.URL, err = c.URL.Fill(vars, EscapeURL)
 	}
 	if length := len(q.URL) + len(q.Query); err == nil && length > 2*MaxBytes {
 		err = fmt.Errorf("comes to %d bytes; at most %d", length, 2*MaxBytes)
@@ -97,8 +97,8 @@ func (c *Check) Fill(vars map[string]any) (q Text, err error) {
 	return q, err
 }
 
-// escapeURL writes a value so that it is one segment of a path, or one value of a query.
-func escapeURL(value string) string {
+// EscapeURL writes a value so that it is one segment of a path, or one value of a query.
+func EscapeURL(value string) string {
 	var b strings.Builder
 	for _, c := range []byte(value) {
 		switch {

@@ -149,6 +149,8 @@ var effects = map[string]string{
 
 	"Offering: spec.deletion":               "reconciler/promotion.TestConfirmedDeletionNeedsAnApprovalOfTheRemoval",
 	"Offering: spec.description":            "cmd/transom/testdata/script/catalog.txtar",
+	"Offering: spec.links[].name":           "render/platform.TestLinksLeadToTheHostThatIsWrittenOut",
+	"Offering: spec.links[].url":            "render/platform.TestLinksLeadToTheHostThatIsWrittenOut",
 	"Offering: spec.owner":                  "cmd/transom/testdata/script/catalog.txtar",
 	"Offering: spec.routine":                "reconciler/promotion.TestRoutineChangesNeedNoApproval",
 	"Offering: spec.teams":                  "render/platform/testdata/team-not-allowed.txtar",

@@ -27,6 +27,7 @@ type Offering struct {
 	Teams       []string // who may request it; empty: every team
 	Deletion    Deletion
 	Routine     []string   // parameters whose change is routine
+	Links       []LinkTo   // from each of its instances
 	Versions    []*Version // ascending
 
 	// Broken says that offering.yaml has a Problem: nothing new is resolved to the offering.

@@ -18,6 +18,7 @@ type offeringSpec struct {
 	Teams       []string
 	Deletion    string `oneof:"delete|confirm|retain"`
 	Routine     []string
+	Links       []linkSpec
 	Versions    map[string]lifecycleSpec
 }
 
@@ -46,7 +47,7 @@ func decodeOffering(d *document, name string, data []byte) *offeringFile {
 		if s.Deletion != "" {
 			f.offering.Deletion = Deletion(s.Deletion)
 		}
-		f.offering.Routine = s.Routine
+		f.offering.Routine, f.offering.Links = s.Routine, decodeLinks(d, s.Links)
 		checkOffering(d, s)
 	}
 	d.checkName(name, maxLabel)

@@ -75,6 +75,9 @@ type Options struct {
 	// has one, gives the status of the answer. Left out, no page shows pods.
 	See func(r *http.Request, l Look) (Seen, error)
 
+	// Open shows manifests, or compares them, for whoever asks, like See. Left out, no page shows manifests.
+	Open func(r *http.Request, l ManifestLook) (Manifests, error)
+
 	// Leader is the name of the replica that answers. Left out, there is one process.
 	Leader func() string
 
@@ -119,19 +122,20 @@ func New(o Options) *Console {
 // Routes are the pages by their routes.
 func (c *Console) Routes() map[string]http.Handler {
 	routes := map[string]http.Handler{
-		"/{$}":                         c.page(c.home),
-		"/fleet":                       c.page(c.fleet),
-		"/requests/{team}/{name}":      c.page(c.request),
-		"/requests/{team}/{name}/pods": c.page(onClusters{c}.pods),
-		"/environments/{name}":         c.page(c.environment),
-		"/clusters/{name}":             c.page(c.cluster),
-		"/changes/{commit}":            c.page(c.change),
-		"/catalog":                     c.page(c.catalog),
-		"/catalog/{offering}":          c.page(c.offering),
-		"/catalog/{offering}/new":      c.page(c.form),
-		"/problems":                    c.page(c.problems),
-		"/activity":                    c.page(c.activity),
-		"/":                            c.page(func(*http.Request, *model) (*view, error) { return nil, missing("There is no such page.") }),
+		"/{$}":                              c.page(c.home),
+		"/fleet":                            c.page(c.fleet),
+		"/requests/{team}/{name}":           c.page(c.request),
+		"/requests/{team}/{name}/pods":      c.page(onClusters{c}.pods),
+		"/requests/{team}/{name}/manifests": c.page(onClusters{c}.manifests),
+		"/environments/{name}":              c.page(c.environment),
+		"/clusters/{name}":                  c.page(c.cluster),
+		"/changes/{commit}":                 c.page(c.change),
+		"/catalog":                          c.page(c.catalog),
+		"/catalog/{offering}":               c.page(c.offering),
+		"/catalog/{offering}/new":           c.page(c.form),
+		"/problems":                         c.page(c.problems),
+		"/activity":                         c.page(c.activity),
+		"/":                                 c.page(func(*http.Request, *model) (*view, error) { return nil, missing("There is no such page.") }),
 	}
 	for _, name := range Files() {
 		routes["/"+name] = c.files

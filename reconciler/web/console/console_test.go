@@ -99,6 +99,7 @@ func running() *status.Board {
 		Waiting:   []status.Gate{{Name: "approval", Reason: hostile, Opens: hostile}},
 		Rejected:  []status.Failure{{Release: "sha256:c", Version: "1.1.0", Cluster: "one", Message: hostile}},
 		Debts:     []string{hostile},
+		Links:     []platform.Link{{Name: hostile, URL: "javascript:alert(1)"}},
 		Placements: []status.Placement{{
 			Cluster: "one", Revision: "r", Stage: status.Committed, Health: "Unknown",
 		}},

@@ -41,6 +41,7 @@ type requestPage struct {
 	NoHistory string
 	Bound     []platform.RequestKey // that are bound to it
 	Pods      bool                  // whoever looks may see its pods
+	Manifests bool                  // and its manifests
 }
 
 // A place is a placement of the page's instance.
@@ -83,7 +84,7 @@ func (c *Console) request(r *http.Request, m *model) (*view, error) {
 	page := m.requestPage(row, in)
 	page.Failures, page.Proof = failures(in.Instance), proof(in.Instance)
 	page.Bound = bound(m.Platform.Offers(), key, in.Environment)
-	page.Pods = onClusters{c}.showsPods(r, m, in.Instance)
+	page.Pods, page.Manifests = onClusters{c}.showsPods(r, m, in.Instance), onClusters{c}.showsManifests(r, in.Instance)
 	c.readGit(r.Context(), in, page)
 	return &view{"request", key.String(), "fleet", page}, nil
 }

@@ -50,6 +50,7 @@ var shownAt = map[string]seen{
 	"Instance.Environment": {"branch", "column"}, "Instance.Request": {"heading", "row"}, "Instance.Offering": {"heading", "row"},
 	"Instance.Version": {"branch", "cell"}, "Instance.Release": {"branch, opened", "detail"}, "Instance.Commit": {explain, "detail"}, "Instance.File": {explain, "detail"},
 	"Instance.Absent": {"branch", "cell"}, "Instance.Outputs": {"below it, opened", "detail"}, "Instance.Display": {"branch", "cell"},
+	"Instance.Links": {"below it, opened", "detail"}, "Link.Name": {"below it, opened", "detail"}, "Link.URL": {"below it, opened", "detail"},
 	"Instance.Problems": {"below it", "cell, detail"}, "Instance.Placements": {"below it", "cells"}, "Instance.MergedAt": {explain, explain},
 	"Instance.PromotedFrom": {"below it, opened", "detail"}, "Instance.Gates": {"below it, opened", "detail"}, "Instance.Candidate": {"below it", "cell, detail"},
 	"Instance.Waiting": {"below it", "cell, detail"}, "Instance.Skipped": {"below it", "detail"}, "Instance.Rollout": {"below it", "cell, detail"},

@@ -54,6 +54,7 @@ func failing(ago func(time.Duration) time.Time) status.Instance {
 	return status.Instance{
 		Environment: "prod", Request: shop, Offering: "web", Version: "1.1.0", Release: "sha256:aaaaaaaaaa", Commit: "9f2c1ab000", File: "requests/payments/shop.yaml",
 		Outputs: map[string]any{"host": "shop.example"}, Display: []platform.Shown{{Name: "size", Value: "large"}},
+		Links:    []platform.Link{{Name: "Runbook", URL: "https://runbooks.example/shop"}},
 		Problems: []platform.Problem{{File: "requests/payments/shop.yaml", Line: 3, Message: "is wrong"}}, MergedAt: ago(time.Hour),
 		PromotedFrom: []string{"staging"}, Gates: []state.PassedGate{{Gate: "soak", Figure: "1m in staging"}},
 		Candidate: &status.Candidate{
@@ -198,7 +199,7 @@ func (c *changer) visit(v reflect.Value) {
 // isShown says whether the fields of a type are shown one by one.
 func isShown(of reflect.Type) bool {
 	ours := of.PkgPath() == reflect.TypeFor[status.Status]().PkgPath()
-	return ours || of == reflect.TypeFor[platform.Shown]()
+	return ours || of == reflect.TypeFor[platform.Shown]() || of == reflect.TypeFor[platform.Link]()
 }
 
 // alter gives a value another one of its type.

@@ -305,6 +305,9 @@ func (t *Printer) adoption(p status.Placement, l Limb) {
 }
 
 func (t *Printer) outputs(in status.Instance, l Limb) {
+	for _, one := range in.Links {
+		fmt.Fprintf(t.W, "%s%s\n", l.Below, t.Paint.Faint(one.Name+": "+one.URL))
+	}
 	for _, name := range slices.Sorted(maps.Keys(in.Outputs)) {
 		fmt.Fprintf(t.W, "%s%s\n", l.Below, t.Paint.Faint(fmt.Sprintf("%s = %v", name, in.Outputs[name])))
 	}

@@ -1,0 +1,59 @@
+package apply
+
+import (
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"transom.dev/render/state"
+)
+
+// mostLive bounds the objects of an instance that are read for people at once.
+const mostLive = 100
+
+// A Named is an object in a version of its API.
+type Named struct {
+	Object
+	Version string // such as v1
+}
+
+// Live reads objects of an instance as the cluster has them, each in the version that it is named in, without the fields that say who
+// wrote it and when. An object that does not exist, or that is another's, is left out. Secrets are never read.
+func (c *showing) Live(ctx context.Context, o Owner, objects []Named) ([]map[string]any, error) {
+	var all []map[string]any
+	for _, one := range objects[:min(len(objects), mostLive)] {
+		if one.Kind == "Secret" && one.Group == "" {
+			continue
+		}
+		k, err := c.client.kinds.find(ctx, schema.GroupVersionKind{Group: one.Group, Version: one.Version, Kind: one.Kind})
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", one.Object, err)
+		}
+		if k == nil {
+			continue
+		}
+		found, err := c.client.readWhole(ctx, k, one.Object)
+		switch {
+		case apierrors.IsNotFound(err):
+		case err != nil:
+			return nil, fmt.Errorf("read %s: %w", one.Object, err)
+		case o.carries(found.GetLabels()):
+			all = append(all, withoutWrites(found))
+		}
+	}
+	return all, nil
+}
+
+// withoutWrites is an object without the fields that say who wrote it and when.
+func withoutWrites(u *unstructured.Unstructured) map[string]any {
+	for _, field := range []string{"managedFields", "uid", "resourceVersion", "generation", "creationTimestamp", "selfLink"} {
+		unstructured.RemoveNestedField(u.Object, "metadata", field)
+	}
+	for _, name := range []string{state.AnnotationDigest, "kubectl.kubernetes.io/last-applied-configuration"} {
+		unstructured.RemoveNestedField(u.Object, "metadata", "annotations", name)
+	}
+	return u.Object
+}

@@ -1,0 +1,139 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"transom.dev/reconciler/web/access"
+	"transom.dev/reconciler/web/api"
+	"transom.dev/reconciler/web/console"
+	"transom.dev/render/wording"
+)
+
+// Manifests shows what placements are made of, and compares it.
+type Manifests interface {
+	// Desired are the manifests that a placement is to have, as a state commit has them; empty: as they are deployed.
+	Desired(ctx context.Context, at api.Place, commit string) ([]api.Manifest, error)
+	// Live are the objects as the cluster has them.
+	Live(ctx context.Context, at api.Place) ([]api.Manifest, error)
+	// Compare compares what is deployed with something else: live, next, an environment with its cluster behind a slash, or a state commit.
+	Compare(ctx context.Context, at api.Place, with string) (api.Comparison, error)
+}
+
+// Parameters of manifests and of what they are compared with.
+type (
+	manifestParameters struct {
+		placePath
+		Commit string `query:"commit" doc:"As this commit of the environment's state has them; left out, as they are deployed."`
+		Live   bool   `query:"live" doc:"As the cluster has them, with every field that others set."`
+	}
+	comparisonParameters struct {
+		placePath
+		With string `query:"with" required:"true" doc:"live: the cluster's objects, in the fields that the manifests set; next: the release that waits; a commit of the environment's state; or another environment, with its cluster behind a slash where it has several."`
+	}
+)
+
+func (p manifestParameters) check() error {
+	if p.Live && p.Commit != "" {
+		return refuse(http.StatusBadRequest, "live= and commit= are both there: a cluster has its objects as they are now").mendedBy("leave one of live= and commit= out")
+	}
+	return nil
+}
+
+// shownManifests are the operations about manifests.
+func shownManifests(p *places, route string) []operation {
+	return []operation{
+		asking(route+"/manifests", "The manifests of a placement, for developers of the team", p.listManifests),
+		asking(route+"/diff", "What differs between the manifests of a placement and something else, for developers of the team", p.compare),
+	}
+}
+
+// findPlace finds a placement of a team for one of its developers.
+func (p *places) findPlace(ctx context.Context, path placePath) (at api.Place, err error) {
+	all := p.Board.Status()
+	if who := access.Of(ctx); !who.In(path.Team) {
+		return at, refuse(http.StatusForbidden, "%s, and manifests of %s are for its developers", who, wording.Shorten(path.Team))
+	}
+	if err := unread(all.Platform); err != nil {
+		return at, err
+	}
+	if p.Manifests == nil {
+		return at, refuse(http.StatusNotFound, "this daemon shows no manifests").mendedBy("read the state repositories")
+	}
+	return placed(all, path)
+}
+
+func (p *places) listManifests(r *http.Request, asked manifestParameters) ([]api.Manifest, error) {
+	at, err := p.findPlace(r.Context(), asked.placePath)
+	if err != nil {
+		return nil, err
+	}
+	return question(p, r, func(ctx context.Context) ([]api.Manifest, error) {
+		if asked.Live {
+			return p.Manifests.Live(ctx, at)
+		}
+		return p.Manifests.Desired(ctx, at, asked.Commit)
+	})
+}
+
+func (p *places) compare(r *http.Request, asked comparisonParameters) (c api.Comparison, err error) {
+	at, err := p.findPlace(r.Context(), asked.placePath)
+	if err != nil {
+		return c, err
+	}
+	return question(p, r, func(ctx context.Context) (api.Comparison, error) { return p.Manifests.Compare(ctx, at, asked.With) })
+}
+
+// question asks about a placement, as one of a bounded number of questions, within a bounded time.
+func question[A any](p *places, r *http.Request, ask func(context.Context) (A, error)) (answer A, err error) {
+	leave, err := p.looks.enter(r)
+	if err != nil {
+		return answer, err
+	}
+	defer leave()
+	ctx, cancel := context.WithTimeout(r.Context(), logTime)
+	defer cancel()
+	if answer, err = ask(ctx); err != nil {
+		if code := statusOf(err); code != http.StatusInternalServerError {
+			return answer, err
+		}
+		return answer, refuse(http.StatusBadGateway, "%s", wording.Clean(err.Error()))
+	}
+	return answer, nil
+}
+
+// openManifests is the manifests of a placement, or a comparison of them, for a page of the console, by the rules of the API's routes.
+func (p *places) openManifests(r *http.Request, look console.ManifestLook) (found console.Manifests, err error) {
+	path := placePath{instancePath{look.Environment, requestPath{look.Request.Team, look.Request.Name}}, look.Cluster}
+	if look.With != "" {
+		found.Comparison, err = p.compare(r, comparisonParameters{path, look.With})
+	} else {
+		found.Objects, err = p.listManifests(r, manifestParameters{placePath: path, Commit: look.Commit, Live: look.Live})
+	}
+	left := pageBytes
+	for i := range found.Objects {
+		found.Objects[i].Manifest = shownText(found.Objects[i].Manifest, &left)
+	}
+	for i := range found.Comparison.Changes {
+		found.Comparison.Changes[i].Diff = shownText(found.Comparison.Changes[i].Diff, &left)
+	}
+	return found, err
+}
+
+// pageBytes is how many bytes of manifests a page shows.
+const pageBytes = 1 << 20
+
+// shownText makes a text one that a page may show, as long as there is room left.
+func shownText(text string, left *int) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		line = strings.TrimSuffix(line, "\n")
+		if *left -= len(line) + 1; *left < 0 {
+			b.WriteString("… and more: the API has the whole of it\n")
+			break
+		}
+		b.WriteString(wording.CleanLine(line) + "\n")
+	}
+	return b.String()
+}

@@ -1,0 +1,56 @@
+package platform_test
+
+import (
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/stretchr/testify/require"
+
+	"transom.dev/render/platform"
+)
+
+func linked(t *testing.T, links string) *platform.Platform {
+	t.Helper()
+	p, err := new(platform.Loader).Load(fstest.MapFS{
+		"offerings/db/offering.yaml":            {Data: []byte("apiVersion: transom.dev/v1alpha1\nkind: Offering\nmetadata: {name: db}\nspec:\n  title: Database\n  links:\n" + links)},
+		"offerings/db/1.0.0/version.yaml":       {Data: []byte("apiVersion: transom.dev/v1alpha1\nkind: Version\nmetadata: {name: db}\nspec: {parameters: {type: object, properties: {size: {type: string, default: small}}}}\n")},
+		"offerings/db/1.0.0/kustomization.yaml": {Data: []byte("apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n")},
+	})
+	require.NoError(t, err)
+	return p
+}
+
+// TestLinksLeadToTheHostThatIsWrittenOut: no value of a request or a cluster leads people to another host, or runs as a script.
+func TestLinksLeadToTheHostThatIsWrittenOut(t *testing.T) {
+	p := linked(t, `  - {name: Dashboard, url: 'https://grafana.example.com/d/db?var-team=${request.team}&size=${parameters.size}'}
+  - {name: Runbook, url: 'https://runbooks.example.com/${outputs.page}#top'}
+  - {name: Elsewhere, url: 'http://status.example.com/${environment.name}/${version}'}
+`)
+	require.False(t, p.Offerings["db"].Broken, p.Problems)
+	k, e := platform.RequestKey{Team: "store&team=other", Name: "shop"}, &platform.Environment{Name: "prod"}
+	spec := &platform.RequestSpec{Offering: "db", Version: "1", Environments: map[string]platform.RequestEnvironment{"prod": {}}}
+	require.Equal(t, []platform.Link{
+		{Name: "Dashboard", URL: "https://grafana.example.com/d/db?var-team=store%26team%3Dother&size=small"},
+		{Name: "Elsewhere", URL: "http://status.example.com/prod/1.0.0"},
+	}, p.Offerings["db"].LinksOf(k, e, "1.0.0", spec, nil), "a link without its value is left out")
+	all := p.Offerings["db"].LinksOf(k, e, "1.0.0", spec, map[string]any{"page": "//evil.example/<script>"})
+	require.Equal(t, "https://runbooks.example.com/%2F%2Fevil.example%2F%3Cscript%3E#top", all[1].URL)
+	require.Len(t, p.Offerings["db"].LinksOf(k, e, "1.0.0", spec, map[string]any{"page": strings.Repeat("x", 5000)}), 2, "nor is one that is too long shown")
+
+	for links, want := range map[string]string{
+		`  - {name: a, url: 'javascript:alert(1)'}`:                                          "must begin with https:// or http://",
+		`  - {name: a, url: '${request.name}'}`:                                              "must begin with https:// or http://",
+		`  - {name: a, url: 'https://${request.name}.example.com/'}`:                         "has an expression in its host",
+		`  - {name: a, url: 'https://u:p@example.com/'}`:                                     "carries credentials",
+		`  - {name: a, url: 'https://'}`:                                                     "must be the address of a page",
+		`  - {name: a, url: 'https://example.com/${request.nmae}'}`:                          "nmae",
+		`  - {name: '', url: 'https://example.com/'}`:                                        "must be the text that people see",
+		"  - {name: a, url: 'https://a.example/'}\n  - {name: a, url: 'https://a.example/'}": "is the name of a link before it",
+		strings.Repeat("  - {name: a, url: 'https://a.example/'}\n", 13):                     "has 13 links and may have 12",
+	} {
+		p := linked(t, links+"\n")
+		require.True(t, p.Offerings["db"].Broken, links)
+		require.Contains(t, p.Problems[0].String(), want)
+	}
+}
