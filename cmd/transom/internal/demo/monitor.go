@@ -65,7 +65,7 @@ func (m *monitor) answer(w http.ResponseWriter, r *http.Request) {
 
 func (m *monitor) errors(ctx context.Context, query string) (float64, error) {
 	found := asksAbout.FindStringSubmatch(query)
-	if found == nil || m.clients[found[3]] == nil {
+	if len(found) == 0 || m.clients[found[3]] == nil {
 		return 0, errors.New("there is no such series")
 	}
 	k := deployment{found[1], found[2] + "-redis"}
