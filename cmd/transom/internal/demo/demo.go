@@ -61,7 +61,7 @@ func (d *Demo) Run(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 	defer fleet.stop()
-	watcher, watching, err := d.startMonitor(ctx)
+	watcher, watching, err := startMonitor(ctx, d)
 	if err != nil {
 		return err
 	}

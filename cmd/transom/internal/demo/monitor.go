@@ -27,7 +27,7 @@ type monitor struct {
 }
 
 // startMonitor answers queries until ctx is done.
-func (d *Demo) startMonitor(ctx context.Context) (*monitor, *part, error) {
+func startMonitor(ctx context.Context, d *Demo) (*monitor, *part, error) {
 	i, err := d.inspect()
 	if err != nil {
 		return nil, nil, err
