@@ -59,7 +59,7 @@ func BenchmarkPushToLive(b *testing.B) {
 		dev, err := os.ReadFile("../examples/acme/environments/dev.yaml")
 		require.NoError(b, err)
 		w.push("nobody has to approve, and nothing soaks in peace", map[string]string{
-			"environments/prod.yaml": strings.Replace(string(prod), "approval: required", "approval: none", 1),
+			"environments/prod.yaml": strings.Replace(unchecked(prod), "approval: required", "approval: none", 1),
 			"environments/dev.yaml":  string(dev) + "  gates: {replace: newest}\n",
 		})
 		w.start()

@@ -23,7 +23,7 @@ func newDemo(run func(ctx context.Context, args []string, stdin io.Reader, stdou
 		Long: `Run everything here: start a local fleet of real Kubernetes control planes, put the sample platform into Git
 repositories, run the daemon, and show how every request becomes healthy on every cluster. Then it tells a story: a
 version is published, goes to staging by itself and to prod once a file approves it, wave by wave; a bad one is rolled
-back where it fails. Then it says what to try, prints what happens, and goes on until Ctrl-C. Nothing is left behind,
+back where it fails, and so is one that is ready and answers 500. Then it says what to try, prints what happens, and goes on until Ctrl-C. Nothing is left behind,
 unless --dir says where to keep it.
 
 With --check nobody has to watch: beside the story, which is read off the API servers, it looks at everything on every

@@ -61,10 +61,15 @@ func (d *Demo) Run(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 	defer fleet.stop()
-	if d.repos, err = d.seed(ctx); err != nil {
+	watcher, watching, err := startMonitor(ctx, d)
+	if err != nil {
 		return err
 	}
-	daemon, asked, err := d.startDaemon(ctx, cancel)
+	defer watching.stop()
+	if d.repos, err = d.seed(ctx, watcher); err != nil {
+		return err
+	}
+	daemon, asked, err := d.startDaemon(ctx, watcher, cancel)
 	if err != nil {
 		return err
 	}

@@ -98,7 +98,7 @@ func (d *Demo) readSandbox(r io.Reader, ready chan<- struct{}) {
 }
 
 // startDaemon runs the daemon in this process and returns once it answers. Its log is a file.
-func (d *Demo) startDaemon(ctx context.Context, fail context.CancelCauseFunc) (*part, client.Client, error) {
+func (d *Demo) startDaemon(ctx context.Context, m *monitor, fail context.CancelCauseFunc) (*part, client.Client, error) {
 	listen, err := freeAddress(ctx, d.Listen)
 	if err != nil {
 		return nil, client.Client{}, err
@@ -116,7 +116,7 @@ func (d *Demo) startDaemon(ctx context.Context, fail context.CancelCauseFunc) (*
 		err := d.Transom(ctx, []string{
 			"serve", "--platform", d.repos.platform, "--kubeconfigs", filepath.Join(d.fleetDir(), "kubeconfigs"),
 			"--data", filepath.Join(d.Dir, "data"), "--listen", listen, "--log-format", "json",
-			"--anonymous-viewers", // there is nothing in a demo that somebody could not read
+			"--check-hosts", m.address, "--anonymous-viewers", // there is nothing in a demo that somebody could not read
 		}, log)
 		if ctx.Err() == nil {
 			fail(fmt.Errorf("the daemon ended: %w", err))

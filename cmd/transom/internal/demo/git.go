@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -21,7 +22,7 @@ type demoRepositories struct {
 }
 
 // seed makes the bare repositories and pushes the sample platform to the first.
-func (d *Demo) seed(ctx context.Context) (*demoRepositories, error) {
+func (d *Demo) seed(ctx context.Context, m *monitor) (*demoRepositories, error) {
 	since := time.Now()
 	r := &demoRepositories{platform: filepath.Join(d.Dir, "platform.git"), clone: filepath.Join(d.Dir, "clone")}
 	bare := []string{r.platform}
@@ -44,7 +45,7 @@ func (d *Demo) seed(ctx context.Context) (*demoRepositories, error) {
 		return nil, err
 	}
 	if hasStory(d.platform) {
-		if err := r.edit(prodFile, asksPeople, asksNobody); err != nil {
+		if err := errors.Join(r.edit(prodFile, asksPeople, asksNobody), r.edit(prodFile, prometheus, "http://"+m.address)); err != nil {
 			return nil, err
 		}
 	}

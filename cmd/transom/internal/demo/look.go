@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -153,4 +154,9 @@ func cause(failures []status.Failure) (failed status.Failure) {
 		}
 	}
 	return failed
+}
+
+// failuresOf are the failures of a version.
+func failuresOf(in *status.Instance, version string) []status.Failure {
+	return slices.DeleteFunc(slices.Clone(in.Rejected), func(f status.Failure) bool { return f.Version != version })
 }

@@ -20,6 +20,7 @@ const (
 	toldVersion  = "1.0.0"
 	goodVersion  = "1.1.0"
 	badVersion   = "1.2.0"
+	sickVersion  = "1.3.0" // it is ready, and who asks it gets errors
 	goodImage    = "registry.acme.example/platform/redis:7.4.3"
 	prodFile     = "environments/prod.yaml"
 	asksPeople   = "approval: required"
@@ -57,7 +58,10 @@ func (i *inspector) tell(ctx context.Context) error {
 	}{
 		{"From now on, prod asks a person", []func(context.Context) error{i.closeProd}},
 		{"A version goes from dev to prod", []func(context.Context) error{i.publishGood, i.upToProd(goodVersion), i.approve(goodVersion), i.waves}},
-		{"A bad version comes back by itself", []func(context.Context) error{i.publishBad, i.upToProd(badVersion), i.approve(badVersion), i.comesBack, i.neverSeen}},
+		{"A bad version comes back by itself", []func(context.Context) error{i.publishBad, i.upToProd(badVersion), i.approve(badVersion), i.comesBack(badVersion), i.neverSeen(":broken")}},
+		{"A version that is ready and answers 500 comes back, too", []func(context.Context) error{
+			i.publishSick, i.upToProd(sickVersion), i.approve(sickVersion), i.comesBack(sickVersion), i.neverSeen(sickConfig),
+		}},
 	} {
 		i.say("\n%s", i.paint.Bold(chapter.title))
 		for _, page := range chapter.pages {
@@ -125,6 +129,20 @@ func (i *inspector) publishBad(ctx context.Context) error {
 	i.say("They merge %s/%s: in prod, a metrics sidecar. Its image was never pushed, which nobody notices: dev and staging have none.",
 		toldOffering, badVersion)
 	_, err = i.repos.push(ctx, toldOffering+": publish "+badVersion)
+	return err
+}
+
+// publishSick publishes a version that becomes ready everywhere, and that its consumers cannot work with.
+func (i *inspector) publishSick(ctx context.Context) error {
+	err := i.repos.copyVersion(toldOffering, goodVersion, sickVersion, map[string][2]string{
+		"redis.conf": {"maxmemory-policy allkeys-lru", sickConfig},
+	})
+	if err != nil {
+		return err
+	}
+	i.say("They merge %s/%s, with \"%s\". Its pods become ready, and the services that write to a full cache answer 500: in prod alone it is full.",
+		toldOffering, sickVersion, sickConfig)
+	_, err = i.repos.push(ctx, toldOffering+": publish "+sickVersion)
 	return err
 }
 
@@ -208,46 +226,50 @@ func (i *inspector) waves(ctx context.Context) error {
 	return i.watch(ctx, func(s status.Status) error { return everyoneRuns(s, "prod", goodVersion) })
 }
 
-// comesBack waits until the bad version failed in prod and the release of before runs again, and says why.
-func (i *inspector) comesBack(ctx context.Context) error {
-	since := time.Now()
-	var failed status.Failure
-	if err := i.watch(ctx, func(s status.Status) error {
-		for _, k := range told {
-			if in := find(s, "prod", k); in != nil && len(in.Rejected) > 0 {
-				failed = cause(in.Rejected)
-				return nil
+// comesBack waits until a version failed in prod and the release of before runs again, and says why.
+func (i *inspector) comesBack(version string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		since := time.Now()
+		var failed status.Failure
+		if err := i.watch(ctx, func(s status.Status) error {
+			for _, k := range told {
+				if in := find(s, "prod", k); in != nil && len(failuresOf(in, version)) > 0 {
+					failed = cause(failuresOf(in, version))
+					return nil
+				}
 			}
-		}
-		return fmt.Errorf("%s %s has not failed yet", toldOffering, badVersion)
-	}); err != nil {
-		return err
-	}
-	i.took(since, "it failed on %s, in the first wave, and is not tried again by itself:", failed.Cluster)
-	i.say("           %s", i.paint.Faint(strings.TrimPrefix(failed.Message, failed.Cluster+": ")))
-	since = time.Now()
-	if err := i.watch(ctx, func(s status.Status) error { return everyoneRuns(s, "prod", goodVersion) }); err != nil {
-		return err
-	}
-	if err := errors.Join(i.agree(ctx, "prod"), i.sameBytes(ctx, failed.Cluster)); err != nil {
-		return err
-	}
-	i.took(since, "%s is back there, byte for byte, and healthy", goodVersion)
-	return nil
-}
-
-// neverSeen makes sure that the second wave was never given the bad version.
-func (i *inspector) neverSeen(ctx context.Context) error {
-	since := time.Now()
-	for cluster, want := range map[string]bool{"prod-eu-1": true, "prod-us-1": false} {
-		commits, err := i.repos.git(ctx, i.prod(), "log", "-S", ":broken", "--format=%h", "main", "--", "clusters/"+cluster)
-		if err != nil {
+			return fmt.Errorf("%s %s has not failed yet", toldOffering, version)
+		}); err != nil {
 			return err
 		}
-		if (commits != "") != want {
-			return fmt.Errorf("the history of %s's state has the bad version in %q", cluster, commits)
+		i.took(since, "it failed on %s, in the first wave, and is not tried again by itself:", failed.Cluster)
+		i.say("           %s", i.paint.Faint(strings.TrimPrefix(failed.Message, failed.Cluster+": ")))
+		since = time.Now()
+		if err := i.watch(ctx, func(s status.Status) error { return everyoneRuns(s, "prod", goodVersion) }); err != nil {
+			return err
 		}
+		if err := errors.Join(i.agree(ctx, "prod"), i.sameBytes(ctx, failed.Cluster)); err != nil {
+			return err
+		}
+		i.took(since, "%s is back there, byte for byte, and healthy", goodVersion)
+		return nil
 	}
-	i.took(since, "prod-us-1, in the second wave, never saw it: its history in %s has no trace", i.prod())
-	return nil
+}
+
+// neverSeen makes sure that the second wave was never given the version that has a text.
+func (i *inspector) neverSeen(text string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		since := time.Now()
+		for cluster, want := range map[string]bool{"prod-eu-1": true, "prod-us-1": false} {
+			commits, err := i.repos.git(ctx, i.prod(), "log", "-S", text, "--format=%h", "main", "--", "clusters/"+cluster)
+			if err != nil {
+				return err
+			}
+			if (commits != "") != want {
+				return fmt.Errorf("the history of %s's state has the bad version in %q", cluster, commits)
+			}
+		}
+		i.took(since, "prod-us-1, in the second wave, never saw it: its history in %s has no trace", i.prod())
+		return nil
+	}
 }
