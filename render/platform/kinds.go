@@ -10,6 +10,7 @@ import (
 
 	"transom.dev/render/decision"
 	"transom.dev/render/expression"
+	"transom.dev/render/gate"
 	"transom.dev/render/inquiry"
 	"transom.dev/render/schema"
 )
@@ -359,7 +360,7 @@ type Decision struct {
 	Takeover  string
 	State     string // a commit of the environment's state
 	Adoption  string
-	Skip      []string
+	Skip      []gate.Name
 	From      time.Time
 	Until     time.Time
 	Reason    string
