@@ -166,8 +166,8 @@ func (o *promoteOptions) checkNames(p *platform.Platform) error {
 		return nil
 	}
 	var there []string
-	for _, c := range e.Gates.Checks {
-		there = append(there, string(gate.CheckNamed(c.Name)))
+	for _, name := range e.CheckNames() {
+		there = append(there, string(gate.CheckNamed(name)))
 	}
 	for _, name := range o.skip {
 		if _, ofOne := gate.IsOfCheck(gate.Name(name)); !ofOne || slices.Contains(there, name) {
