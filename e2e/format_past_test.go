@@ -122,7 +122,7 @@ func (l *ladder) runs(environment, cluster, request, version, gate string) {
 			if in.Environment != environment || in.Request.String() != request {
 				continue
 			}
-			waits := slices.ContainsFunc(in.Waiting, func(g status.Gate) bool { return g.Name == gate })
+			waits := slices.ContainsFunc(in.Waiting, func(g status.Gate) bool { return string(g.Name) == gate })
 			for _, p := range in.Placements {
 				if p.Cluster == cluster && cmp.Or(p.Version, in.Version) == version && p.Stage == status.Healthy && (waits || gate == "") {
 					return nil

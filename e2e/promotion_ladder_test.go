@@ -126,7 +126,7 @@ func (l *ladder) waits(environment, request, gate string, words ...string) {
 		}
 		for _, g := range in.Waiting {
 			said := g.Reason + " " + g.Opens
-			if (gate == "" || g.Name == gate) && !slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(said, word) }) {
+			if (gate == "" || string(g.Name) == gate) && !slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(said, word) }) {
 				return nil
 			}
 		}

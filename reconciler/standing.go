@@ -7,6 +7,7 @@ import (
 
 	"transom.dev/render/decision"
 	"transom.dev/render/platform"
+	"transom.dev/render/wording"
 )
 
 // inForce reports whether a decision keeps something as it is until it is taken back.
@@ -34,7 +35,7 @@ func about(d *platform.Decision) string {
 		parts = append(parts, "all of "+d.Environment)
 	}
 	if len(d.Skip) > 0 {
-		parts = append(parts, "skips "+strings.Join(d.Skip, ", "))
+		parts = append(parts, "skips "+strings.Join(wording.Strings(d.Skip), ", "))
 	}
 	return strings.Join(parts, ", ")
 }

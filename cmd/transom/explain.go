@@ -157,7 +157,7 @@ func firstPromotion(in *status.Instance) string {
 		text += ", " + in.Candidate.Offering + " " + in.Candidate.Version + ","
 	}
 	for i, g := range in.Waiting {
-		text += map[bool]string{true: " waits for ", false: "; and for "}[i == 0] + g.Name + ": " + g.Reason
+		text += map[bool]string{true: " waits for ", false: "; and for "}[i == 0] + string(g.Name) + ": " + g.Reason
 		if g.Opens != "" {
 			text += "; opens: " + g.Opens
 		}

@@ -150,9 +150,9 @@ func (o *promoteOptions) check(args []string) error {
 	case len(o.skip) == 0 && explained:
 		return misuse("--until and --reason go with --skip: an Approval holds for what it names")
 	}
-	gates := gate.Skippable()
+	gates := wording.Strings(gate.Skippable())
 	for _, name := range o.skip {
-		if !gate.MaySkip(name) {
+		if !gate.MaySkip(gate.Name(name)) {
 			return misuse("--skip %s: it is %s%s; health, waves and limits are never skipped", name, terminal.OrList(gates), wording.Suggest(name, gates))
 		}
 	}
@@ -167,10 +167,10 @@ func (o *promoteOptions) checkNames(p *platform.Platform) error {
 	}
 	var there []string
 	for _, name := range e.CheckNames() {
-		there = append(there, gate.CheckNamed(name))
+		there = append(there, string(gate.CheckNamed(name)))
 	}
 	for _, name := range o.skip {
-		if _, ofOne := gate.IsOfCheck(name); !ofOne || slices.Contains(there, name) {
+		if _, ofOne := gate.IsOfCheck(gate.Name(name)); !ofOne || slices.Contains(there, name) {
 			continue
 		}
 		if len(there) == 0 {
@@ -274,9 +274,9 @@ func (o *promoteOptions) notes(release *knownRelease) (notes []string) {
 }
 
 // opens says whether the decision opens a gate.
-func (o *promoteOptions) opens(name string) bool {
+func (o *promoteOptions) opens(name gate.Name) bool {
 	if len(o.skip) == 0 {
 		return promotion.ApprovalOpens(name)
 	}
-	return name == gate.Approval || slices.Contains(o.skip, name)
+	return name == gate.Approval || slices.Contains(o.skip, string(name))
 }

@@ -68,7 +68,7 @@ func (o *promoteOptions) allThatWaits(ctx context.Context, team string) (*decisi
 	return c, notes, nil
 }
 
-func isClosed(in status.Instance, name string) bool {
+func isClosed(in status.Instance, name gate.Name) bool {
 	return slices.ContainsFunc(in.Waiting, func(g status.Gate) bool { return g.Name == name })
 }
 

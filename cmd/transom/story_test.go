@@ -22,6 +22,7 @@ import (
 	"transom.dev/reconciler/status"
 	"transom.dev/reconciler/trigger"
 	"transom.dev/reconciler/web"
+	"transom.dev/render/gate"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -214,10 +215,10 @@ func (s *story) becomes(environment, what string, ok func(status.Instance) bool)
 	}
 }
 
-func waitsFor(gate string) func(status.Instance) bool {
+func waitsFor(name gate.Name) func(status.Instance) bool {
 	return func(in status.Instance) bool {
 		for _, g := range in.Waiting {
-			if g.Name == gate {
+			if g.Name == name {
 				return true
 			}
 		}

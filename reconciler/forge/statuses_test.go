@@ -95,11 +95,11 @@ func runs(commit string) func(*status.Instance) {
 }
 
 // waits is a change by which the release of a commit waits for gates.
-func waits(commit string, gates ...string) func(*status.Instance) {
+func waits(commit string, gates ...gate.Name) func(*status.Instance) {
 	return func(in *status.Instance) {
 		in.Candidate = &status.Candidate{Release: "r-" + commit, Commit: commit, MergedAt: time.Now()}
 		for _, name := range gates {
-			in.Waiting = append(in.Waiting, status.Gate{Name: name, Reason: "reason of " + name, Opens: "somebody"})
+			in.Waiting = append(in.Waiting, status.Gate{Name: name, Reason: "reason of " + string(name), Opens: "somebody"})
 		}
 	}
 }

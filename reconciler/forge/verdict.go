@@ -139,7 +139,7 @@ func namesOf(gates []status.Gate) []string {
 	var names []string
 	for _, g := range gates {
 		if g.Name != gate.Rejected { // that one is a failure
-			names = append(names, g.Name)
+			names = append(names, string(g.Name))
 		}
 	}
 	slices.Sort(names)

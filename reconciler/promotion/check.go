@@ -66,7 +66,7 @@ func (is Checked) figure(c *inquiry.Check) string {
 // gate is the gate of a check that is not open.
 func (is Checked) gate(c *inquiry.Check) Gate {
 	opens := cmp.Or(is.Opens, "the next answer of "+c.Party())
-	g := Gate{Name: gate.Check, Since: is.Since, Opens: opens + ", or an Override that skips " + gate.CheckNamed(c.Name)}
+	g := Gate{Name: gate.Check, Since: is.Since, Opens: opens + ", or an Override that skips " + string(gate.CheckNamed(c.Name))}
 	switch {
 	case is.Verdict == Passes:
 		g.Reason = fmt.Sprintf("check %s passes, %s of %s: %s", c.Name, is.Held.Round(time.Second), c.For, is.Message)

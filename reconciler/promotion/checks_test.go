@@ -8,6 +8,7 @@ import (
 
 	"transom.dev/reconciler/promotion"
 	"transom.dev/render/expression"
+	"transom.dev/render/gate"
 	"transom.dev/render/platform"
 )
 
@@ -45,12 +46,12 @@ func TestReleaseWaitsForACheck(t *testing.T) {
 
 	w.check("prod", false)
 	k := key("a")
-	other := w.decide("prod", platform.Decision{Kind: "Override", Request: &k, Skip: []string{"check/latency"}})
+	other := w.decide("prod", platform.Decision{Kind: "Override", Request: &k, Skip: []gate.Name{gate.CheckNamed("latency")}})
 	w.bump("a")
 	w.settle(20 * time.Minute)
 	require.Equal(t, []string{"check"}, w.gates("prod", "a"))
 	w.undecide(other)
-	w.decide("prod", platform.Decision{Kind: "Override", Request: &k, Skip: []string{"check/budget"}, Reason: "the budget is ours"})
+	w.decide("prod", platform.Decision{Kind: "Override", Request: &k, Skip: []gate.Name{gate.CheckNamed("budget")}, Reason: "the budget is ours"})
 	w.settle(20 * time.Minute)
 	require.True(t, w.arrived(), w.late())
 }

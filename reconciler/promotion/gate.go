@@ -11,7 +11,7 @@ import (
 
 // Gate is a gate that is closed: why something waits.
 type Gate struct {
-	Name   string    // one of package gate
+	Name   gate.Name
 	Reason string    // the condition that is unmet
 	Since  time.Time // zero: not known from records
 	Opens  string    // the person or the event that opens it
@@ -37,7 +37,7 @@ const (
 
 // A row of the table is a gate: a condition that some kinds of change have to meet.
 type row struct {
-	name  string // as decisions and records name it
+	name  gate.Name // as decisions and records name it
 	of    kind
 	skip  skipping
 	final bool // while it is closed no later gate is asked
@@ -86,7 +86,7 @@ var gates = []row{
 
 // A named is the part that all gates of a name have in common, for whoever tells people of gates that are closed.
 type named struct {
-	name      string
+	name      gate.Name
 	opens     opener
 	approvals bool // an Approval of the release opens it
 }
@@ -198,7 +198,7 @@ func one(g *Gate) []Gate {
 	return []Gate{*g}
 }
 
-func nameOf(name string) named {
+func nameOf(name gate.Name) named {
 	if i := slices.IndexFunc(names, func(n named) bool { return n.name == name }); i >= 0 {
 		return names[i]
 	}
@@ -206,7 +206,7 @@ func nameOf(name string) named {
 }
 
 // ApprovalOpens reports whether an Approval of a release opens a gate that is closed for it.
-func ApprovalOpens(name string) bool { return nameOf(name).approvals }
+func ApprovalOpens(name gate.Name) bool { return nameOf(name).approvals }
 
 // opens is the way in which a gate opens that is closed for the instance.
 func (s *Standing) opens(g Gate) opener {

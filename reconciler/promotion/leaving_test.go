@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"transom.dev/render/gate"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -133,7 +134,7 @@ func TestClusterThatDrainsNowWaitsForAnApprovalAlone(t *testing.T) {
 func TestRollbackComesBackToAClusterThatWasLeftMeanwhile(t *testing.T) {
 	w := judged(t, "a")
 	before := w.stages["prod"].releases[key("a")]
-	w.decide("prod", platform.Decision{Kind: "Override", Offering: "web", Version: "1.1.0", Skip: []string{"leave"}})
+	w.decide("prod", platform.Decision{Kind: "Override", Offering: "web", Version: "1.1.0", Skip: []gate.Name{gate.Leave}})
 	w.place("1.1.0", "prod-2")
 	w.faults["1.1.0@prod"] = fails
 	w.merge("1.1.0 is not for prod-2, and fails in prod")
@@ -198,8 +199,8 @@ func (w *world) gate(environment, name, gate string) (found struct{ Reason, Open
 	gates := w.stages[environment].last.admission.Standings[key(name)].Gates
 	var told []string
 	for _, g := range gates {
-		told = append(told, g.Name)
-		if g.Name == gate {
+		told = append(told, string(g.Name))
+		if string(g.Name) == gate {
 			found.Reason, found.Opens = g.Reason, g.Opens
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/selection"
 
+	"transom.dev/render/gate"
 	"transom.dev/render/platform"
 )
 
@@ -86,14 +87,14 @@ func (w *world) moves(e event, k platform.RequestKey, name, cluster string) {
 			w.flee(cluster)
 		}
 	case "hurry":
-		d := platform.Decision{Kind: "Override", Offering: "web", Skip: []string{"leave"}}
+		d := platform.Decision{Kind: "Override", Offering: "web", Skip: []gate.Name{gate.Leave}}
 		if e.a%2 == 0 {
 			d.Offering, d.Request = "", &k
 		}
 		w.decide(name, d)
 	case "rush":
 		if at := c.Labels["environment"]; at != "" {
-			w.decide(at, platform.Decision{Kind: "Override", Offering: "web", Skip: []string{"leave"}})
+			w.decide(at, platform.Decision{Kind: "Override", Offering: "web", Skip: []gate.Name{gate.Leave}})
 			w.offerElsewhere(event{kind: "place", b: e.b}, cluster)
 		}
 	case "unhurry":

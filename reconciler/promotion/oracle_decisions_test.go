@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"transom.dev/render/decision"
+	"transom.dev/render/gate"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -29,9 +30,9 @@ func (o *oracle) pin(environment string, r *state.Release) *platform.Decision {
 	return o.decided(environment, "Pin", func(d *platform.Decision) bool { return names(d, r.Key) })
 }
 
-func (o *oracle) skips(environment, gate string, r *state.Release) bool {
+func (o *oracle) skips(environment, skipped string, r *state.Release) bool {
 	return o.decided(environment, "Override", func(d *platform.Decision) bool {
-		return names(d, r.Key) && slices.Contains(d.Skip, gate) && (d.Release == "" || d.Release == r.Digest) && (d.Version == "" || d.Version == r.Version)
+		return names(d, r.Key) && slices.Contains(d.Skip, gate.Name(skipped)) && (d.Release == "" || d.Release == r.Digest) && (d.Version == "" || d.Version == r.Version)
 	}) != nil
 }
 

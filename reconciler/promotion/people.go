@@ -93,7 +93,7 @@ func (p *people) debts(k platform.RequestKey, offering string) (list []string) {
 }
 
 // override returns the Override that lets a release past a gate, or nil.
-func (p *people) override(name string, r ReleaseRef) *platform.Decision {
+func (p *people) override(name gate.Name, r ReleaseRef) *platform.Decision {
 	return first(p.overrides, func(d *platform.Decision) bool { return slices.Contains(d.Skip, name) && means(d, r) })
 }
 
@@ -106,7 +106,7 @@ func first(list []*platform.Decision, applies func(*platform.Decision) bool) *pl
 }
 
 // passed is the record of a gate that a decision opened.
-func (p *people) passed(name string, d *platform.Decision) state.PassedGate {
+func (p *people) passed(name gate.Name, d *platform.Decision) state.PassedGate {
 	g := state.PassedGate{Gate: name, Decision: d.File}
 	if p.merged != nil {
 		g.Commit, g.Author = p.merged(d.File)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"transom.dev/render/gate"
 	"transom.dev/render/platform"
 )
 
@@ -68,7 +69,7 @@ func TestHoldOfAClusterKeepsWhatItHasThere(t *testing.T) {
 	require.Equal(t, bytes, w.liveOn("prod", "prod-2", "a"))
 	require.NotEmpty(t, w.has("prod", "b"), "a removal is a release, and leaves all clusters at once")
 	require.Equal(t, []string{"hold"}, w.gates("prod", "b"))
-	w.decide("prod", platform.Decision{Kind: "Override", Request: &[]platform.RequestKey{key("a")}[0], Skip: []string{"hold"}})
+	w.decide("prod", platform.Decision{Kind: "Override", Request: &[]platform.RequestKey{key("a")}[0], Skip: []gate.Name{gate.Hold}})
 	w.settle(time.Minute)
 	require.Contains(t, w.liveOn("prod", "prod-2", "a"), "p2", "an Override skips that hold as any other")
 	w.undecide(hold)
@@ -105,7 +106,7 @@ func TestHoldIsInForceFromAndUntilItsTimes(t *testing.T) {
 func TestOverrideEndsAtItsTime(t *testing.T) {
 	w := settled(t, "a")
 	w.environmentOf("prod").Gates.Approval = "required"
-	w.decide("prod", platform.Decision{Kind: "Override", Offering: "web", Skip: []string{"approval"}, Until: w.wall().Add(10 * time.Minute)})
+	w.decide("prod", platform.Decision{Kind: "Override", Offering: "web", Skip: []gate.Name{gate.Approval}, Until: w.wall().Add(10 * time.Minute)})
 	w.bump("a")
 	w.settle(9 * time.Minute)
 	require.Contains(t, w.has("prod", "a"), "p2")
@@ -144,7 +145,7 @@ func TestSecurityPatchDoesNotWaitForWhatItsOverrideOvertakes(t *testing.T) {
 	w.merge("a security patch")
 	w.settle(2 * time.Minute)
 	require.Equal(t, "1.0.0", w.version("staging", "a"))
-	w.decide("prod", platform.Decision{Kind: "Override", Offering: "web", Version: "1.0.1", Skip: []string{"soak"}})
+	w.decide("prod", platform.Decision{Kind: "Override", Offering: "web", Version: "1.0.1", Skip: []gate.Name{gate.Soak}})
 	w.settle(3 * time.Minute)
 	require.Equal(t, "1.0.1", w.version("prod", "a"))
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"transom.dev/render/gate"
 	"transom.dev/render/platform"
 )
 
@@ -136,7 +137,7 @@ func TestRemovalPassesTheSameGatesHoweverItIsAskedFor(t *testing.T) {
 			prod.Gates.Approval, prod.Gates.Unproven = c.gates.Approval, c.gates.Unproven
 			w.environmentOf("staging").Gates.Unproven = "allow"
 			if c.override {
-				w.decide("prod", platform.Decision{Kind: "Override", Offering: "web", Skip: []string{"approval"}})
+				w.decide("prod", platform.Decision{Kind: "Override", Offering: "web", Skip: []gate.Name{gate.Approval}})
 			}
 			c.remove(w)
 			w.merge("a is not in prod any more")

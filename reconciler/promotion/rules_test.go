@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"transom.dev/render/gate"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -57,7 +58,7 @@ func (w *world) until(t *testing.T, is func() bool) {
 func (w *world) gates(environment, name string) (gates []string) {
 	if s := w.stages[environment].last.admission.Standings[key(name)]; s != nil {
 		for _, g := range s.Gates {
-			gates = append(gates, g.Name)
+			gates = append(gates, string(g.Name))
 		}
 	}
 	return gates
@@ -204,7 +205,7 @@ func TestOverrideTakesAPatchPastSoakAndWindow(t *testing.T) {
 	w.environmentOf("prod").Windows = []platform.Window{window}
 	w.publish("1.0.1")
 	w.merge("a security patch")
-	override := w.decide("prod", platform.Decision{Kind: "Override", Offering: "web", Version: "1.0.1", Skip: []string{"soak", "window"}, Reason: "a hole"})
+	override := w.decide("prod", platform.Decision{Kind: "Override", Offering: "web", Version: "1.0.1", Skip: []gate.Name{gate.Soak, gate.Window}, Reason: "a hole"})
 	w.settle(3 * time.Minute)
 	require.Equal(t, "1.0.1", w.version("prod", "a"), "staging has run it for less than three minutes")
 	require.NotEmpty(t, w.liveOn("prod", "prod-1", "a"))

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"transom.dev/render/decision"
+	"transom.dev/render/gate"
 	"transom.dev/render/platform"
 )
 
@@ -384,7 +385,7 @@ func (w *world) decideSomething(e event, k platform.RequestKey, name, cluster st
 		}
 		w.decide(name, d)
 	case "override":
-		skip := [][]string{{"soak"}, {"soak", "window", "check"}, {"approval"}, {"hold"}}[e.a%4]
+		skip := [][]gate.Name{{"soak"}, {"soak", "window", "check"}, {"approval"}, {"hold"}}[e.a%4]
 		w.decide(name, platform.Decision{Kind: "Override", Offering: "web", Version: version, Skip: skip})
 	}
 }

@@ -88,7 +88,7 @@ func (v waves) untried(r *state.Release, on []string) *Gate {
 // gate is the gate of a check that keeps a rollout from its end.
 func (t trial) gate() Gate {
 	c := t.check
-	next, skip := cmp.Or(t.Opens, "the next answer of "+c.Party()), ", or an Override that skips "+gate.CheckNamed(c.Name)
+	next, skip := cmp.Or(t.Opens, "the next answer of "+c.Party()), ", or an Override that skips "+string(gate.CheckNamed(c.Name))
 	g := Gate{Name: gate.Check, Since: t.Since, Opens: next + skip}
 	progress := func(is, of time.Duration) string { return fmt.Sprintf("%s of %s", is.Round(time.Second), of) }
 	switch {

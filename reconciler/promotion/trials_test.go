@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"transom.dev/render/gate"
 	"transom.dev/render/platform"
 )
 
@@ -102,7 +103,7 @@ func TestAStoppedRolloutNeedsAnAnswer(t *testing.T) {
 func TestAnOverrideSkipsACheckOfRollouts(t *testing.T) {
 	w := triedWith(t, errs)
 	k := key("a")
-	w.decide("prod", platform.Decision{Kind: "Override", Request: &k, Skip: []string{"check/answers"}, Reason: "the answers are meant"})
+	w.decide("prod", platform.Decision{Kind: "Override", Request: &k, Skip: []gate.Name{gate.CheckNamed("answers")}, Reason: "the answers are meant"})
 	w.bump("a")
 	w.settle(20 * time.Minute)
 	require.True(t, w.arrived(), w.late())

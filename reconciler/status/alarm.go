@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"transom.dev/render/event"
+	"transom.dev/render/gate"
 	"transom.dev/render/platform"
 )
 
@@ -79,12 +80,12 @@ func setSince(old, in *Instance, watched bool, now time.Time) {
 }
 
 // waitedFor is since when an instance has waited for a gate with the release that is on its way now; zero: it has not.
-func waitedFor(old, in *Instance, gate string) time.Time {
+func waitedFor(old, in *Instance, name gate.Name) time.Time {
 	if underway(old) != underway(in) {
 		return time.Time{}
 	}
 	for _, g := range old.Waiting {
-		if g.Name == gate {
+		if g.Name == name {
 			return g.Since
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"transom.dev/reconciler/status"
+	"transom.dev/render/gate"
 	"transom.dev/render/platform"
 )
 
@@ -135,7 +136,7 @@ func TestManyProblemsAreCounted(t *testing.T) {
 func TestEveryGateSaysSinceWhen(t *testing.T) {
 	b, c, told := milestones()
 	merged := c.at.Add(-time.Hour)
-	waits := func(release string, gates ...string) func(*status.Instance) {
+	waits := func(release string, gates ...gate.Name) func(*status.Instance) {
 		return func(in *status.Instance) {
 			in.Candidate = &status.Candidate{Release: release, MergedAt: merged}
 			for _, g := range gates {

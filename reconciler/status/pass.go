@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"transom.dev/render/event"
+	"transom.dev/render/gate"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -229,12 +230,12 @@ func (f Failure) String() string {
 // recordGates records which gates closed for an instance between two passes, and which opened; the caller holds the lock.
 func (b *Board) recordGates(key instanceKey, before []Gate, in *Instance) {
 	after := in.Waiting
-	waits := func(list []Gate, name string) bool {
+	waits := func(list []Gate, name gate.Name) bool {
 		return slices.ContainsFunc(list, func(g Gate) bool { return g.Name == name })
 	}
 	for _, g := range before {
 		if !waits(after, g.Name) {
-			m := Milestone{Kind: Opened, Environment: key.environment, Detail: g.Name}
+			m := Milestone{Kind: Opened, Environment: key.environment, Detail: string(g.Name)}
 			if !g.Since.IsZero() {
 				m.Took = max(b.now().Sub(g.Since), 0)
 			}
@@ -245,7 +246,7 @@ func (b *Board) recordGates(key instanceKey, before []Gate, in *Instance) {
 		if !waits(before, g.Name) {
 			b.record(Event{
 				Kind: g.told(), Environment: key.environment, Request: &key.request, About: underway(in),
-				Message: "waits: " + g.Name + ": " + g.Reason,
+				Message: "waits: " + string(g.Name) + ": " + g.Reason,
 			})
 		}
 	}

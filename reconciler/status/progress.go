@@ -97,7 +97,7 @@ func (p *Progress) addPromotion(in *Instance) {
 			p.Failed = append(p.Failed, Reason{Request: &in.Request, Message: "rejected: " + g.Reason})
 			continue
 		}
-		message := "waits for " + g.Name + ": " + g.Reason
+		message := "waits for " + string(g.Name) + ": " + g.Reason
 		if g.Opens != "" {
 			message += "; opens: " + g.Opens
 		}

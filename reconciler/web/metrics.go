@@ -198,7 +198,7 @@ func count(s status.Status, gauge func(d *prometheus.Desc, value float64, labels
 			}
 		}
 		for _, g := range in.Waiting {
-			counts[series{waiting, in.Environment, g.Name, ""}]++
+			counts[series{waiting, in.Environment, string(g.Name), ""}]++
 		}
 		if in.Rollout != nil && in.Rollout.Stopped != "" {
 			counts[series{rollouts, in.Environment, "stopped", ""}]++

@@ -25,7 +25,7 @@ type decisionSpec struct {
 	Takeover  string
 	State     string
 	Adoption  string
-	Skip      []string
+	Skip      []gate.Name
 	From      string
 	Until     string
 	Reason    string
@@ -114,19 +114,14 @@ func (c *Decision) check(d *document) {
 		}
 	}
 	for i, s := range c.Skip {
-		if gates := gate.Skippable(); !gate.MaySkip(s) {
-			d.problem(fieldpath.Index("spec.skip", i), "value", "must be one of %s, not %q%s", wording.List(gates), wording.Shorten(s), wording.Suggest(s, gates))
+		if word, gates := string(s), wording.Strings(gate.Skippable()); !gate.MaySkip(s) {
+			d.problem(fieldpath.Index("spec.skip", i), "value", "must be one of %s, not %q%s", wording.List(gates), wording.Shorten(word), wording.Suggest(word, gates))
 		}
 	}
 }
 
 // decisionKinds lists the kinds of decisions as files name them.
-func decisionKinds() (names []string) {
-	for _, kind := range decision.Kinds() {
-		names = append(names, string(kind))
-	}
-	return names
-}
+func decisionKinds() []string { return wording.Strings(decision.Kinds()) }
 
 // decisionFields lists the fields that a decision of some kind may have, sorted.
 func decisionFields() []string {

@@ -10,6 +10,7 @@ import (
 
 	"transom.dev/render/decision"
 	"transom.dev/render/expression"
+	"transom.dev/render/gate"
 	"transom.dev/render/inquiry"
 	"transom.dev/render/schema"
 )
@@ -361,7 +362,7 @@ type Decision struct {
 	Takeover  string
 	State     string // a commit of the environment's state
 	Adoption  string
-	Skip      []string
+	Skip      []gate.Name
 	From      time.Time
 	Until     time.Time
 	Reason    string

@@ -47,10 +47,7 @@ func decodeNotification(d *document, name string) *Notification {
 }
 
 func checkEvent(d *document, field, kind string) {
-	var kinds []string
-	for _, k := range event.Kinds() {
-		kinds = append(kinds, string(k))
-	}
+	kinds := wording.Strings(event.Kinds())
 	if !slices.Contains(kinds, kind) {
 		d.problem(field, "value", "must be one of %s, not %q%s", wording.List(kinds), wording.Shorten(kind), wording.Suggest(kind, kinds))
 	}

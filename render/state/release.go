@@ -3,6 +3,7 @@ package state
 import (
 	"time"
 
+	"transom.dev/render/gate"
 	"transom.dev/render/platform"
 )
 
@@ -107,11 +108,11 @@ type Promotion struct {
 
 // PassedGate is a gate that was passed.
 type PassedGate struct {
-	Gate     string `json:"gate"`               // one of package gate
-	Figure   string `json:"figure,omitempty"`   // such as "30m0s in staging"
-	Decision string `json:"decision,omitempty"` // the decision's file, if a person opened it
-	Commit   string `json:"commit,omitempty"`   // the platform commit that brought that file
-	Author   string `json:"author,omitempty"`   // of that commit
+	Gate     gate.Name `json:"gate"`
+	Figure   string    `json:"figure,omitempty"`   // such as "30m0s in staging"
+	Decision string    `json:"decision,omitempty"` // the decision's file, if a person opened it
+	Commit   string    `json:"commit,omitempty"`   // the platform commit that brought that file
+	Author   string    `json:"author,omitempty"`   // of that commit
 }
 
 // Rollout is a change on its way over the clusters of its environment.

@@ -74,6 +74,15 @@ func List(names []string) string {
 	return strings.Join(names, ", ")
 }
 
+// Strings are the texts of names that have a type of their own.
+func Strings[S ~string](names []S) []string {
+	texts := make([]string, len(names))
+	for i, name := range names {
+		texts[i] = string(name)
+	}
+	return texts
+}
+
 // NoField says that a value has no such field, with the one that was probably meant.
 func NoField(name, field string, known []string) string {
 	hint := Suggest(field, known)

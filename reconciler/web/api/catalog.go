@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"transom.dev/reconciler/status"
+	"transom.dev/render/gate"
 	"transom.dev/render/platform"
 )
 
@@ -132,13 +133,13 @@ type Request struct {
 
 // Running is an instance in a line.
 type Running struct {
-	Environment string   `json:"environment"`
-	Version     string   `json:"version,omitempty"`
-	Release     string   `json:"release,omitempty"`
-	Placements  int      `json:"placements"`
-	Healthy     int      `json:"healthy"`           // of the placements
-	Waiting     []string `json:"waiting,omitempty"` // the gates that are closed for its next release
-	Absent      bool     `json:"absent,omitempty"`  // it is being removed
+	Environment string      `json:"environment"`
+	Version     string      `json:"version,omitempty"`
+	Release     string      `json:"release,omitempty"`
+	Placements  int         `json:"placements"`
+	Healthy     int         `json:"healthy"`           // of the placements
+	Waiting     []gate.Name `json:"waiting,omitempty"` // the gates that are closed for its next release
+	Absent      bool        `json:"absent,omitempty"`  // it is being removed
 }
 
 // Requests lists the requests.

@@ -5,6 +5,7 @@ import (
 
 	"transom.dev/reconciler/status"
 	"transom.dev/render/decision"
+	"transom.dev/render/gate"
 	"transom.dev/render/platform"
 )
 
@@ -23,7 +24,7 @@ type Decision struct {
 	Plan        string               `json:"plan,omitempty"`      // the digest of a change of the environment
 	Deletions   string               `json:"deletions,omitempty"` // the digest of deletions
 	Adoption    string               `json:"adoption,omitempty"`  // the digest of the effects of an adoption
-	Skip        []string             `json:"skip,omitempty"`      // the gates that an Override skips
+	Skip        []gate.Name          `json:"skip,omitempty"`      // the gates that an Override skips
 	From        time.Time            `json:"from,omitzero"`
 	Until       time.Time            `json:"until,omitzero"`
 	Reason      string               `json:"reason,omitempty"`

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"transom.dev/reconciler/status"
+	"transom.dev/render/gate"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 	"transom.dev/render/wording"
@@ -124,7 +125,7 @@ func describe(f status.Failure) string {
 func gateNames(gates []status.Gate) string {
 	var names []string
 	for _, g := range gates {
-		names = append(names, g.Name)
+		names = append(names, string(g.Name))
 	}
 	return strings.Join(names, ", ")
 }
@@ -159,14 +160,14 @@ func reachOf(c status.Cluster) *flag {
 // passedText tells of a gate that a release passed.
 func passedText(g state.PassedGate) string {
 	figure := g.Figure
-	if g.Gate == "rollout" { // the record has the name of the group
+	if g.Gate == gate.Rollout { // the record has the name of the group
 		if strings.HasPrefix(figure, "environment:") {
 			figure = "of what the environment changed"
 		} else {
 			figure = "of " + strings.TrimPrefix(figure, "version:")
 		}
 	}
-	parts := []string{g.Gate, figure, g.Author}
+	parts := []string{string(g.Gate), figure, g.Author}
 	if g.Decision != "" {
 		parts[2] = strings.TrimSpace("by " + g.Decision + " " + g.Author)
 	}

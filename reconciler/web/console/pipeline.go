@@ -171,7 +171,7 @@ func arrowTo(s *stage) arrow {
 	}
 	a.Verdict, a.Text, a.At = waitingVerdict(s.In), gateNames(s.In.Waiting), opensAt(s.In.Waiting)
 	for _, g := range s.In.Waiting {
-		a.Title += g.Name + ": " + g.Reason + "\n"
+		a.Title += string(g.Name) + ": " + g.Reason + "\n"
 	}
 	if c := s.In.Candidate; c != nil {
 		a.Version = c.Version

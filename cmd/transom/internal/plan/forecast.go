@@ -202,7 +202,7 @@ func sameBytes(a, b *state.Release) bool {
 func gone(r *state.Release) bool { return r == nil || r.Absent }
 
 // gates lists the gates that are closed for a standing, each once, sorted.
-func gates(s *promotion.Standing) (names []string) {
+func gates(s *promotion.Standing) (names []gate.Name) {
 	if s == nil {
 		return nil
 	}

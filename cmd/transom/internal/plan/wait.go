@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"transom.dev/reconciler/promotion"
+	"transom.dev/render/gate"
 	"transom.dev/render/platform"
 )
 
@@ -13,7 +14,7 @@ import (
 type Wait struct {
 	Environment string                `json:"environment"`
 	Requests    []platform.RequestKey `json:"requests"` // sorted
-	Gate        string                `json:"gate"`
+	Gate        gate.Name             `json:"gate"`
 	Reason      string                `json:"reason"`
 	Opens       string                `json:"opens"`
 	At          *time.Time            `json:"at,omitempty"` // when it opens by itself

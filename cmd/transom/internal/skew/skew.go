@@ -15,6 +15,8 @@ import (
 
 	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/reconciler/status"
+	"transom.dev/render/gate"
+	"transom.dev/render/wording"
 )
 
 // A Skew lists the versions of an offering by environment and cluster.
@@ -25,14 +27,14 @@ type Skew struct {
 
 // A Row is one version on one cluster.
 type Row struct {
-	Environment string   `json:"environment"`
-	Cluster     string   `json:"cluster,omitempty"` // empty: nowhere yet
-	Version     string   `json:"version"`
-	Desired     int      `json:"desired"`           // instances that the state asks for
-	Applied     int      `json:"applied"`           // of these, that the cluster has taken
-	Healthy     int      `json:"healthy"`           // of these
-	Waiting     int      `json:"waiting,omitempty"` // instances that would take it if their gates were open
-	Gates       []string `json:"gates,omitempty"`   // those gates
+	Environment string      `json:"environment"`
+	Cluster     string      `json:"cluster,omitempty"` // empty: nowhere yet
+	Version     string      `json:"version"`
+	Desired     int         `json:"desired"`           // instances that the state asks for
+	Applied     int         `json:"applied"`           // of these, that the cluster has taken
+	Healthy     int         `json:"healthy"`           // of these
+	Waiting     int         `json:"waiting,omitempty"` // instances that would take it if their gates were open
+	Gates       []gate.Name `json:"gates,omitempty"`   // those gates
 }
 
 // Of counts the instances of an offering by environment, cluster and version: environments in the order of the status, in
@@ -120,7 +122,7 @@ func (s *Skew) Text(w io.Writer, p terminal.Paint) {
 	fmt.Fprintln(table, "ENVIRONMENT\tCLUSTER\tVERSION\tDESIRED\tAPPLIED\tHEALTHY\tWAITING")
 	for _, r := range s.Rows {
 		if r.Cluster == "" {
-			fmt.Fprintf(table, "%s\t-\t%s\t\t\t\t%d for %s\n", r.Environment, r.Version, r.Waiting, strings.Join(r.Gates, ", "))
+			fmt.Fprintf(table, "%s\t-\t%s\t\t\t\t%d for %s\n", r.Environment, r.Version, r.Waiting, strings.Join(wording.Strings(r.Gates), ", "))
 			continue
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%d\t%d\t\n", r.Environment, r.Cluster, r.Version, r.Desired, r.Applied, r.Healthy)

@@ -9,6 +9,7 @@ import (
 	"transom.dev/cmd/transom/internal/skew"
 	"transom.dev/cmd/transom/internal/terminal"
 	"transom.dev/reconciler/status"
+	"transom.dev/render/gate"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -29,7 +30,7 @@ func TestSkewCountsWhatIsAskedForTakenAndHealthy(t *testing.T) {
 	leaving.Revision = ""
 	waits := instance("prod", "two", "1.2.0", on("east", status.Healthy, "Healthy"))
 	waits.Candidate = &status.Candidate{Version: "1.10.0"}
-	waits.Waiting = []status.Gate{{Name: "soak"}, {Name: "approval"}, {Name: "soak"}}
+	waits.Waiting = []status.Gate{{Name: gate.Soak}, {Name: gate.Approval}, {Name: gate.Soak}}
 	other := instance("prod", "lever", "9.0.0", on("east", status.Healthy, "Healthy"))
 	other.Offering = "lever"
 
@@ -44,7 +45,7 @@ func TestSkewCountsWhatIsAskedForTakenAndHealthy(t *testing.T) {
 	require.Equal(t, []skew.Row{
 		{Environment: "prod", Cluster: "east", Version: "1.2.0", Desired: 2, Applied: 1, Healthy: 1},
 		{Environment: "prod", Cluster: "west", Version: "1.10.0", Desired: 1, Applied: 1},
-		{Environment: "prod", Version: "1.10.0", Waiting: 1, Gates: []string{"approval", "soak"}},
+		{Environment: "prod", Version: "1.10.0", Waiting: 1, Gates: []gate.Name{gate.Approval, gate.Soak}},
 		{Environment: "dev", Cluster: "local", Version: "1.10.0", Desired: 1, Applied: 1, Healthy: 1},
 	}, found.Rows)
 

@@ -69,7 +69,7 @@ func (t *Printer) candidate(in status.Instance) []string {
 
 // gate prints the unmet condition of a gate, since when it is unmet, who opens it, and when it opens by itself.
 func (t *Printer) gate(g status.Gate) string {
-	text := t.Paint.Bold(g.Name) + ": " + g.Reason
+	text := t.Paint.Bold(string(g.Name)) + ": " + g.Reason
 	if !g.Since.IsZero() {
 		text += t.Paint.Faint(", for " + t.since(g.Since))
 	}
@@ -189,7 +189,7 @@ func (t *Printer) passed(in status.Instance) (lines []string) {
 
 // PassedGate names a gate with the figure or the decision that opened it.
 func PassedGate(g state.PassedGate) string {
-	text := g.Gate
+	text := string(g.Gate)
 	if g.Figure != "" {
 		text += ": " + figure(g)
 	}
@@ -234,7 +234,7 @@ func waitsInShort(in status.Instance) string {
 		if g.Name == gate.Rejected {
 			return what + "is rejected"
 		}
-		gates = append(gates, g.Name)
+		gates = append(gates, string(g.Name))
 	}
 	return what + "waits for " + strings.Join(gates, ", ")
 }
