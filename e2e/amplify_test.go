@@ -9,8 +9,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -25,7 +27,7 @@ type amplifier struct {
 	version    map[string]string
 	parameters string
 	platform   map[string]string // files elsewhere
-	says       string            // a part of the message of check
+	says       string            // a part of the message of check; empty: it is allowed, and costs little
 }
 
 const (
@@ -145,16 +147,22 @@ func (a amplifier) checked(t *testing.T, bin string) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	began := time.Now()
-	out, err := exec.CommandContext(ctx, filepath.Join(bin, "transom"), "check", dir).CombinedOutput()
+	check := exec.CommandContext(ctx, filepath.Join(bin, "transom"), "check", dir)
+	out, err := check.CombinedOutput()
 	require.NoError(t, ctx.Err(), "check ends")
-	require.Error(t, err)
-	require.Contains(t, string(out), a.says)
-	t.Logf("%s: %s", a.name, time.Since(began))
+	said := string(out[:min(len(out), 4<<10)])
+	used := check.ProcessState.SysUsage().(*syscall.Rusage)
+	processor := check.ProcessState.UserTime() + check.ProcessState.SystemTime()
+	t.Logf("%s: %s, of the processor %s, %d MiB", a.name, time.Since(began), processor, used.Maxrss>>10)
+	require.Equal(t, a.says == "", err == nil, "%s", said)
+	require.True(t, strings.Contains(string(out), a.says), "%s", said)
+	require.Less(t, processor, 20*time.Second, "check ends soon")
+	require.Less(t, used.Maxrss, int64(1<<20), "KiB of memory")
 }
 
 func TestCheckOfWhatAmplifiesEndsSoon(t *testing.T) {
 	bin := binaries(t)
-	for _, a := range amplifiers() {
+	for _, a := range slices.Concat(amplifiers(), platformAmplifiers(), crowds()) {
 		t.Run(a.name, func(t *testing.T) { a.checked(t, bin) })
 	}
 }
@@ -200,7 +208,8 @@ func TestAmplifiersCostOnlyThemselves(t *testing.T) {
 	memory := 0.0
 	w.meanwhile = func() { memory = max(memory, w.resident()) }
 	evil := map[string]string{"requests/payments/shop.yaml": request("shop", "red")}
-	for _, a := range amplifiers() {
+	w.git(w.dir, "init", "-q", "--bare", "-b", "main", "state-wide.git")
+	for _, a := range slices.Concat(amplifiers(), platformAmplifiers()) {
 		maps.Copy(evil, a.files())
 	}
 	w.push("evil", evil)

@@ -1,0 +1,110 @@
+package e2e_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// wide is an environment in which amplifiers are that meet every request of theirs: its cluster is that of dev.
+const wide = "apiVersion: transom.dev/v1alpha1\nkind: Environment\nmetadata: {name: wide}\nspec:\n  state: {url: ../state-wide.git, branch: main}\n" +
+	"  clusters: {matchLabels: {environment: dev}}\n  namespace: {name: 'request.team + \"-wide\"'}\n"
+
+// platformAmplifiers are ways to make very much of little beside versions and their requests.
+func platformAmplifiers() []amplifier {
+	in := func(environment, offering, name string) string {
+		return document("Request", name, "offering: "+offering+", version: \"1\", environments: {"+environment+": {}}")
+	}
+	counting := "'" + strings.Repeat("[0,1,2,3,4,5,6,7,8,9].all(i, ", 5) + `object.kind != ""` + strings.Repeat(")", 5) + "'"
+	policies := map[string]string{
+		"environments/wide.yaml": wide,
+		"policies/counting.yaml": "apiVersion: transom.dev/v1alpha1\nkind: Policy\nmetadata: {name: counting}\nspec:\n  match: {environments: [wide]}\n  action: deny\n  validations:\n" +
+			strings.Repeat("  - {message: none, expression: "+counting+"}\n", 50),
+	}
+	for n := range 3 {
+		name := fmt.Sprintf("policies%d", n)
+		policies["requests/evil/"+name+".yaml"] = in("wide", "policies", name)
+	}
+	policies["requests/evil/policies.yaml"] = in("wide", "policies", "policies")
+	golden := map[string]string{}
+	for n := range 2000 {
+		golden[fmt.Sprintf("tests/c%04d/request.yaml", n)] = in("dev", "golden", "shop")
+	}
+	approvals := map[string]string{}
+	for n := range 100 {
+		name := fmt.Sprintf("many%d", n)
+		approvals["decisions/dev/"+name+".yaml"] = document("Approval", name, "items: ["+each(1000, fmt.Sprintf("{request: evil/decisions, release: 'sha256:%060d", n)+"%d'}, ")+"]")
+	}
+	return []amplifier{
+		{name: "policies", says: "policies/counting.yaml: judging all objects of one request takes more than 10000000 steps of CEL", version: map[string]string{"map.yaml": manyMaps(100)}, platform: policies},
+		{name: "overlay", says: "environments/wide/heavy/kustomization.yaml: comes to objects of 32,772,780 bytes", version: map[string]string{"map.yaml": manyMaps(1000)}, platform: map[string]string{
+			"environments/wide.yaml":                     wide + "  components: [heavy]\n",
+			"environments/wide/heavy/kustomization.yaml": component + "labels:\n" + each(1000, "- {pairs: {l%d: v}}\n"),
+			"requests/evil/overlay.yaml":                 in("wide", "overlay", "overlay"),
+		}},
+		// The guard does not know of this one either.
+		{name: "labels-on-lists", says: "offerings/labels-on-lists/1.0.0/kustomization.yaml: the build of offerings/labels-on-lists/1.0.0 needed more than 8 s of processor time", version: map[string]string{
+			"map.yaml":           "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: thing}\nspec: {items: [" + each(1000, "{name: n%d, metadata: {labels: {a: b}}},\n") + "]}\n",
+			"kustomization.yaml": component + "resources: [map.yaml]\nlabels:\n" + each(1000, "- {pairs: {l%d: v}, fields: [{path: 'spec/items[]/metadata/labels', create: true}]}\n"),
+		}},
+		{name: "golden", says: "offerings/golden/1.0.0/tests/c1001: is not run, nor is any case after it", version: golden},
+		{name: "decisions", platform: approvals},
+	}
+}
+
+// crowds are platforms of very many files.
+func crowds() []amplifier {
+	files, requests := map[string]string{}, map[string]string{}
+	for n := range 100_001 {
+		files[fmt.Sprintf("files/f%d.txt", n)] = "text"
+	}
+	for n := range 50_000 {
+		name := fmt.Sprintf("r%d", n)
+		requests["requests/evil/"+name+".yaml"] = document("Request", name, "offering: nothing, version: \"1\", environments: {dev: {}}")
+	}
+	return []amplifier{
+		{name: "files", says: "offerings/files/1.0.0: holds over 100,000 files and folders", version: files},
+		{name: "requests", says: "requests/evil/r49999.yaml:4:8: spec.offering: ", platform: requests},
+	}
+}
+
+// TestCrowdsCostOnlyThemselves is invariant 6 for merged folders of very many files: a neighbour's change that comes with them
+// is live nearly as soon as ever, and so is the revert.
+func TestCrowdsCostOnlyThemselves(t *testing.T) {
+	for _, crowd := range crowds() {
+		t.Run(crowd.name, func(t *testing.T) {
+			w := newWorld(t, settings, bothClusters, "--api-only")
+			w.start()
+			w.live("shop", "green")
+			began := time.Now()
+			before := w.push("blue", map[string]string{"requests/payments/shop.yaml": request("shop", "blue")})
+			w.live("shop", "blue")
+			usual := time.Since(began)
+
+			memory := 0.0
+			w.meanwhile = func() { memory = max(memory, w.resident()) }
+			evil := crowd.files()
+			evil["requests/payments/shop.yaml"] = request("shop", "red")
+			commit := w.push("evil", evil)
+			began = time.Now()
+			w.live("shop", "red")
+			t.Logf("the neighbour is live after %s, before it was %s", time.Since(began), usual)
+			w.eventually("the platform is taken in", func() error { return w.followsAll(commit) })
+
+			dir := filepath.Join(w.dir, "platform.git")
+			reverted := w.git(dir, "commit-tree", "-p", commit, "-m", "revert", before+"^{tree}")
+			began = time.Now()
+			w.git(dir, "update-ref", "refs/heads/main", reverted)
+			w.live("shop", "blue")
+			t.Logf("the revert is live after %s", time.Since(began))
+			w.eventually("all is well", func() error { return w.healthy(reverted, 2) })
+			require.Less(t, memory, float64(1<<30), "memory of the daemon")
+			t.Logf("at most %.0f MiB of memory", memory/(1<<20))
+			w.stop()
+		})
+	}
+}
