@@ -37,17 +37,16 @@ func platformAmplifiers() []amplifier {
 	approvals := map[string]string{}
 	for n := range 100 {
 		name := fmt.Sprintf("many%d", n)
-		approvals["decisions/dev/"+name+".yaml"] = document("Approval", name, "items: ["+each(1000, fmt.Sprintf("{request: evil/decisions, release: 'sha256:%060d", n)+"%d'}, ")+"]")
+		approvals["decisions/dev/"+name+".yaml"] = document("Approval", name, "items: ["+each(1000, fmt.Sprintf("{request: evil/r%%d, release: 'sha256:%064d'}, ", n))+"]")
 	}
 	return []amplifier{
-		{name: "policies", says: "policies/counting.yaml: judging all objects of one request takes more than 10000000 steps of CEL", version: map[string]string{"map.yaml": manyMaps(100)}, platform: policies},
-		{name: "overlay", says: "environments/wide/heavy/kustomization.yaml: comes to objects of 32,772,780 bytes", version: map[string]string{"map.yaml": manyMaps(1000)}, platform: map[string]string{
+		{name: "policies", says: "policies/counting.yaml: judging all requests in wide takes more than 3,008,000 steps of CEL", version: map[string]string{"map.yaml": manyMaps(100)}, platform: policies},
+		{name: "overlay", says: "environments/wide/heavy/kustomization.yaml: walks over 100,", version: map[string]string{"map.yaml": manyMaps(1000)}, platform: map[string]string{
 			"environments/wide.yaml":                     wide + "  components: [heavy]\n",
 			"environments/wide/heavy/kustomization.yaml": component + "labels:\n" + each(1000, "- {pairs: {l%d: v}}\n"),
 			"requests/evil/overlay.yaml":                 in("wide", "overlay", "overlay"),
 		}},
-		// The guard does not know of this one either.
-		{name: "labels-on-lists", says: "offerings/labels-on-lists/1.0.0/kustomization.yaml: the build of offerings/labels-on-lists/1.0.0 needed more than 8 s of processor time", version: map[string]string{
+		{name: "labels-on-lists", says: "offerings/labels-on-lists/1.0.0/kustomization.yaml: walks over 100,", version: map[string]string{
 			"map.yaml":           "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: thing}\nspec: {items: [" + each(1000, "{name: n%d, metadata: {labels: {a: b}}},\n") + "]}\n",
 			"kustomization.yaml": component + "resources: [map.yaml]\nlabels:\n" + each(1000, "- {pairs: {l%d: v}, fields: [{path: 'spec/items[]/metadata/labels', create: true}]}\n"),
 		}},

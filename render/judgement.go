@@ -13,8 +13,8 @@ import (
 // The steps of CEL that the policies of one environment may take in one pass: so many for all policies together, in equal parts, and
 // so many more for each policy and instance. Each policy that looks at an object takes some.
 const (
-	judgeTogether = int64(10_000_000)
-	judgeEach     = int64(5_000)
+	judgeTogether = int64(3_000_000)
+	judgeEach     = int64(2_000)
 	judgeCost     = int64(20)
 )
 
@@ -75,8 +75,9 @@ func (e *evaluation) judgementOf(placements []*placement, policies []*platform.P
 // A stint is an attempt to bring some findings to their end.
 type stint struct {
 	judgement *judgement
-	open      []bool                        // the findings that are looked for
-	may       func(n int, spent int64) bool // whether a policy may go on that just spent some steps
+	open      []bool            // the findings that are looked for
+	room      func(n int) int64 // how many steps a policy may still take; below zero: it took too many
+	spend     func(n int, cost int64)
 }
 
 // begin forgets the open findings as far as they have come.
@@ -113,8 +114,7 @@ func (s *stint) hold(manifest []byte, variables map[string]any, stays bool) erro
 			if !s.open[n] || !f.policy.Matches(id.group, id.kind) {
 				continue
 			}
-			if f.cost += judgeCost; !s.may(n, judgeCost) {
-				s.open[n], f.at = false, id
+			if !s.took(n, judgeCost, id) {
 				continue
 			}
 			if object == nil {
@@ -123,14 +123,24 @@ func (s *stint) hold(manifest []byte, variables map[string]any, stays bool) erro
 				}
 				variables["object"] = object
 			}
-			problems, cost := judgeObject(f.policy, id, variables, stays)
-			f.problems, f.cost = append(f.problems, problems...), f.cost+cost
-			if !s.may(n, cost) {
-				s.open[n], f.at = false, id
-			}
+			problems, cost := judgeObject(f.policy, id, variables, stays, s.room(n))
+			f.problems = append(f.problems, problems...)
+			s.took(n, cost, id)
 		}
 	}
 	return nil
+}
+
+// took counts steps of a policy at an object, and reports whether the policy may take more.
+func (s *stint) took(n int, cost int64, at objectID) bool {
+	f := &s.judgement.findings[n]
+	f.cost += cost
+	s.spend(n, cost)
+	if s.room(n) >= 0 {
+		return true
+	}
+	s.open[n], f.at = false, at
+	return false
 }
 
 // A purse is the steps that are left of the allowance of each policy while candidates are judged side by side. Whose turn it was
@@ -159,6 +169,15 @@ func newLedger(s *snapshot) *ledger {
 		l.left[n] = l.all
 	}
 	return l
+}
+
+// stint is an attempt in which each policy may take what it has left for the next request.
+func (l *ledger) stint(j *judgement) *stint {
+	return &stint{
+		judgement: j,
+		spend:     func(int, int64) {},
+		room:      func(n int) int64 { return l.most(n) - j.findings[n].cost },
+	}
 }
 
 // most is how many steps a policy may take for the next request.

@@ -12,7 +12,7 @@ import (
 	"transom.dev/render/platform"
 )
 
-// costly is a policy that takes some 80,000 steps for each object, as often as it validates.
+// costly is a policy that takes some 50,000 steps for each object, as often as it validates.
 func costly(action string, validations int) []byte {
 	counting := strings.Repeat("[0,1,2,3,4,5,6,7,8,9].all(i, ", 4) + `object.kind != ""` + strings.Repeat(")", 4)
 	return []byte("apiVersion: transom.dev/v1alpha1\nkind: Policy\nmetadata: {name: costly}\nspec:\n  match: {kinds: [{kind: ConfigMap}]}\n  validations:\n" +
@@ -56,10 +56,10 @@ func TestPolicyHasAnAllowanceForAllRequests(t *testing.T) {
 	first := repo.render(t, p, "dev")
 	keys, said := ended(first.Problems)
 	require.Len(t, said, 1)
-	require.Contains(t, fmt.Sprint(said), "policies/costly.yaml: judging all requests in dev takes more than 576,190 steps of CEL, so that payments/"+keys[0]+
+	require.Contains(t, fmt.Sprint(said), "policies/costly.yaml: judging all requests in dev takes more than 182,857 steps of CEL, so that payments/"+keys[0]+
 		" and those after it are not judged: what runs stays as it is, and what changes is denied; let the expressions look at less, or match fewer kinds or environments")
 	require.Equal(t, "r19", keys[len(keys)-1], "it goes by the names of requests")
-	require.Greater(t, len(keys), 5)
+	require.Greater(t, len(keys), 10)
 	require.Less(t, len(keys), 20)
 	briefly := 0
 	for _, problem := range first.Problems {
@@ -103,7 +103,7 @@ func TestSpentPolicyDeniesWhatChangesAndLeavesWhatRuns(t *testing.T) {
 	}
 
 	files["policies/costly.yaml"] = costly("warn", 1)
-	state = repo.render(t, with(t, files), "dev")
+	repo.render(t, with(t, files), "dev")
 	require.Contains(t, repo.manifest("dev", platform.RequestKey{Team: "payments", Name: "r19"}), "text: x", "a policy that warns holds nothing up")
 }
 
@@ -116,7 +116,7 @@ func TestOneRequestTakesHalfOfAnAllowance(t *testing.T) {
 	repo := &repository{}
 	state := repo.render(t, with(t, files), "dev")
 	require.Len(t, state.Problems, 1)
-	require.Equal(t, "policies/costly.yaml: judging payments/a takes more than 255,000 steps of CEL, at the ConfigMap payments/a-note; "+
+	require.Equal(t, "policies/costly.yaml: judging payments/a takes more than 77,000 steps of CEL, at the ConfigMap payments/a-note; "+
 		"let the expressions look at less, or match fewer kinds", state.Problems[0].String())
 	require.NotEmpty(t, repo.manifest("dev", platform.RequestKey{Team: "payments", Name: "b"}))
 }

@@ -29,17 +29,15 @@ func (b *builder) judge(c *candidate) error {
 	}
 	c.judged = c.evaluation.judgementOf(c.placements, b.policies)
 	c.evaluation.judged = c.judged
-	s := stint{judgement: c.judged}
+	s := &stint{judgement: c.judged}
 	one := allowanceOf(b.snapshot).one
 	for n, f := range c.judged.findings {
 		tried := f.done || f.cost > 0
 		s.open = append(s.open, !tried && b.purse.left[n].Load() >= 0)
 	}
-	s.may = func(n int, spent int64) bool {
-		left := b.purse.left[n].Add(-spent)
-		return left >= 0 && c.judged.findings[n].cost <= one
-	}
-	return b.hold(c, &s)
+	s.spend = func(n int, cost int64) { b.purse.left[n].Add(-cost) }
+	s.room = func(n int) int64 { return min(b.purse.left[n].Load(), one-c.judged.findings[n].cost) }
+	return b.hold(c, s)
 }
 
 // hold brings findings about a candidate to their end.
@@ -67,12 +65,11 @@ func (b *builder) hold(c *candidate, s *stint) error {
 // settle tells a candidate what policies found about it, and where they took too many steps. A placement with a new render key is
 // denied; one that is there already, under a policy that came later, is only warned of.
 func (b *builder) settle(c *candidate, l *ledger) error {
-	s := stint{judgement: c.judged}
+	s := l.stint(c.judged)
 	for n, f := range c.judged.findings {
 		s.open = append(s.open, !f.done && f.cost <= l.most(n))
 	}
-	s.may = func(n int, _ int64) bool { return c.judged.findings[n].cost <= l.most(n) }
-	if err := b.hold(c, &s); err != nil {
+	if err := b.hold(c, s); err != nil {
 		return err
 	}
 	for n := range c.judged.findings {
@@ -130,8 +127,8 @@ func (b *builder) judgeNamespace(file string, manifest []byte, inputs map[string
 	variables := maps.Clone(inputs)
 	variables["request"] = map[string]any{"team": inputs["request"].(map[string]any)["team"], "name": ""}
 	j := &judgement{findings: make([]finding, len(b.policies))}
-	s := stint{judgement: j, open: slices.Repeat([]bool{true}, len(b.policies))}
-	s.may = func(n int, _ int64) bool { return j.findings[n].cost <= l.most(n) }
+	s := l.stint(j)
+	s.open = slices.Repeat([]bool{true}, len(b.policies))
 	for n, policy := range b.policies {
 		j.findings[n].policy = policy
 	}
@@ -152,8 +149,8 @@ func (b *builder) judgeNamespace(file string, manifest []byte, inputs map[string
 	return attribute(found, b.environment.File)
 }
 
-func judgeObject(policy *platform.Policy, id objectID, variables map[string]any, carried bool) ([]platform.Problem, int64) {
-	failed, problems, cost := policy.Judge(id.String(), variables)
+func judgeObject(policy *platform.Policy, id objectID, variables map[string]any, carried bool, most int64) ([]platform.Problem, int64) {
+	failed, problems, cost := policy.Judge(id.String(), variables, most)
 	for _, message := range failed {
 		problem := platform.Problem{Rule: "policy"}
 		switch {
