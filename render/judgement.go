@@ -11,7 +11,7 @@ import (
 )
 
 // The steps of CEL that the policies of one environment may take in one pass: so many for all policies together, in equal parts, and
-// so many more for each policy and instance. Each policy that looks at an object takes some.
+// so many more for each policy and placement. Each policy that looks at an object takes some.
 const (
 	judgeTogether = int64(3_000_000)
 	judgeEach     = int64(2_000)
@@ -23,7 +23,11 @@ const (
 type allowance struct{ all, one int64 }
 
 func allowanceOf(s *snapshot) allowance {
-	all := judgeTogether/max(1, int64(len(s.policies))) + judgeEach*int64(len(s.instances))
+	placements := 0
+	for _, i := range s.instances {
+		placements += len(i.Clusters)
+	}
+	all := judgeTogether/max(1, int64(len(s.policies))) + judgeEach*int64(placements)
 	return allowance{all, all / 2}
 }
 
@@ -145,12 +149,15 @@ func (s *stint) took(n int, cost int64, at objectID) bool {
 
 // A purse is the steps that are left of the allowance of each policy while candidates are judged side by side. Whose turn it was
 // decides nothing: what is not judged when a policy has none left is judged afterwards, in its turn.
-type purse struct{ left []atomic.Int64 }
+type purse struct {
+	allowance
+	left []atomic.Int64 // by policy
+}
 
 func newPurse(s *snapshot) *purse {
-	p := &purse{make([]atomic.Int64, len(s.policies))}
+	p := &purse{allowanceOf(s), make([]atomic.Int64, len(s.policies))}
 	for n := range p.left {
-		p.left[n].Store(allowanceOf(s).all)
+		p.left[n].Store(p.all)
 	}
 	return p
 }
@@ -183,18 +190,19 @@ func (l *ledger) stint(j *judgement) *stint {
 // most is how many steps a policy may take for the next request.
 func (l *ledger) most(n int) int64 { return min(l.one, l.left[n]) }
 
-// enter counts the steps of a finding. It returns the Problem of one that took too many, or nil.
-func (l *ledger) enter(n int, of string, f *finding) *platform.Problem {
-	ended := &platform.Problem{File: f.policy.File, Rule: "too-much-work"}
+// enter counts the steps of a finding. It returns the Problem of one that took too many, or nil, and whether its own Problems are told:
+// not those of a policy that is spent, which depend on whose turn it was.
+func (l *ledger) enter(n int, of string, f *finding) (ended *platform.Problem, told bool) {
+	ended = &platform.Problem{File: f.policy.File, Rule: "too-much-work"}
 	switch most := l.most(n); {
 	case f.done && f.cost <= most:
 		l.left[n] -= f.cost
-		return nil
+		return nil, true
 	case most == l.one:
 		l.left[n] -= most
 		ended.Message = fmt.Sprintf("judging %s takes more than %s steps of CEL, at the %s; let the expressions look at less, or match fewer kinds",
 			of, grouped(l.one), f.at)
-		return ended
+		return ended, true
 	}
 	if l.left[n] = 0; l.from[n] == "" {
 		l.from[n] = of
@@ -205,7 +213,7 @@ func (l *ledger) enter(n int, of string, f *finding) *platform.Problem {
 		ended.Message = fmt.Sprintf("judging all requests in %s takes more than %s steps of CEL, so that %s and those after it are not judged; "+
 			"let the expressions look at less, or match fewer kinds or environments", l.environment, grouped(l.all), l.from[n])
 	}
-	return ended
+	return ended, false
 }
 
 // grouped writes a number as people read it: 1,048,576.

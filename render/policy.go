@@ -30,13 +30,12 @@ func (b *builder) judge(c *candidate) error {
 	c.judged = c.evaluation.judgementOf(c.placements, b.policies)
 	c.evaluation.judged = c.judged
 	s := &stint{judgement: c.judged}
-	one := allowanceOf(b.snapshot).one
 	for n, f := range c.judged.findings {
 		tried := f.done || f.cost > 0
 		s.open = append(s.open, !tried && b.purse.left[n].Load() >= 0)
 	}
 	s.spend = func(n int, cost int64) { b.purse.left[n].Add(-cost) }
-	s.room = func(n int) int64 { return min(b.purse.left[n].Load(), one-c.judged.findings[n].cost) }
+	s.room = func(n int) int64 { return min(b.purse.left[n].Load(), b.purse.one-c.judged.findings[n].cost) }
 	return b.hold(c, s)
 }
 
@@ -74,13 +73,14 @@ func (b *builder) settle(c *candidate, l *ledger) error {
 	}
 	for n := range c.judged.findings {
 		f := &c.judged.findings[n]
-		ended := l.enter(n, c.key().String(), f)
-		if ended == nil {
+		ended, told := l.enter(n, c.key().String(), f)
+		if told {
 			c.add(f.problems...)
-			continue
 		}
-		ended.Warning = !f.policy.Denies() || c.carried()
-		c.add(*ended)
+		if ended != nil {
+			ended.Warning = !f.policy.Denies() || c.carried()
+			c.add(*ended)
+		}
 	}
 	return nil
 }
@@ -139,11 +139,13 @@ func (b *builder) judgeNamespace(file string, manifest []byte, inputs map[string
 	var found []platform.Problem
 	for n := range j.findings {
 		f := &j.findings[n]
-		if ended := l.enter(n, "the namespace "+strings.TrimSuffix(file, ".yaml"), f); ended != nil {
+		ended, told := l.enter(n, "the namespace of "+strings.TrimSuffix(file, ".yaml"), f)
+		if told {
+			found = append(found, f.problems...)
+		}
+		if ended != nil {
 			ended.Warning = stays || !f.policy.Denies()
 			found = append(found, *ended)
-		} else {
-			found = append(found, f.problems...)
 		}
 	}
 	return attribute(found, b.environment.File)
