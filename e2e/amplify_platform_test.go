@@ -2,12 +2,7 @@ package e2e_test
 
 import (
 	"fmt"
-	"path/filepath"
 	"strings"
-	"testing"
-	"time"
-
-	"github.com/stretchr/testify/require"
 )
 
 // wide is an environment in which amplifiers are that meet every request of theirs: its cluster is that of dev.
@@ -30,10 +25,6 @@ func platformAmplifiers() []amplifier {
 		policies["requests/evil/"+name+".yaml"] = in("wide", "policies", name)
 	}
 	policies["requests/evil/policies.yaml"] = in("wide", "policies", "policies")
-	golden := map[string]string{}
-	for n := range 2000 {
-		golden[fmt.Sprintf("tests/c%04d/request.yaml", n)] = in("dev", "golden", "shop")
-	}
 	approvals := map[string]string{}
 	for n := range 100 {
 		name := fmt.Sprintf("many%d", n)
@@ -50,7 +41,6 @@ func platformAmplifiers() []amplifier {
 			"map.yaml":           "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: thing}\nspec: {items: [" + each(1000, "{name: n%d, metadata: {labels: {a: b}}},\n") + "]}\n",
 			"kustomization.yaml": component + "resources: [map.yaml]\nlabels:\n" + each(1000, "- {pairs: {l%d: v}, fields: [{path: 'spec/items[]/metadata/labels', create: true}]}\n"),
 		}},
-		{name: "golden", says: "offerings/golden/1.0.0/tests/c1001: is not run, nor is any case after it", version: golden},
 		{name: "decisions", platform: approvals},
 	}
 }
@@ -68,42 +58,5 @@ func crowds() []amplifier {
 	return []amplifier{
 		{name: "files", says: "offerings/files/1.0.0: holds over 100,000 files and folders", version: files},
 		{name: "requests", says: "requests/evil/r49999.yaml:4:8: spec.offering: ", platform: requests},
-	}
-}
-
-// TestCrowdsCostOnlyThemselves is invariant 6 for merged folders of very many files: a neighbour's change that comes with them
-// is live nearly as soon as ever, and so is the revert.
-func TestCrowdsCostOnlyThemselves(t *testing.T) {
-	for _, crowd := range crowds() {
-		t.Run(crowd.name, func(t *testing.T) {
-			w := newWorld(t, settings, bothClusters, "--api-only")
-			w.start()
-			w.live("shop", "green")
-			began := time.Now()
-			before := w.push("blue", map[string]string{"requests/payments/shop.yaml": request("shop", "blue")})
-			w.live("shop", "blue")
-			usual := time.Since(began)
-
-			memory := 0.0
-			w.meanwhile = func() { memory = max(memory, w.resident()) }
-			evil := crowd.files()
-			evil["requests/payments/shop.yaml"] = request("shop", "red")
-			commit := w.push("evil", evil)
-			began = time.Now()
-			w.live("shop", "red")
-			t.Logf("the neighbour is live after %s, before it was %s", time.Since(began), usual)
-			w.eventually("the platform is taken in", func() error { return w.followsAll(commit) })
-
-			dir := filepath.Join(w.dir, "platform.git")
-			reverted := w.git(dir, "commit-tree", "-p", commit, "-m", "revert", before+"^{tree}")
-			began = time.Now()
-			w.git(dir, "update-ref", "refs/heads/main", reverted)
-			w.live("shop", "blue")
-			t.Logf("the revert is live after %s", time.Since(began))
-			w.eventually("all is well", func() error { return w.healthy(reverted, 2) })
-			require.Less(t, memory, float64(1<<30), "memory of the daemon")
-			t.Logf("at most %.0f MiB of memory", memory/(1<<20))
-			w.stop()
-		})
 	}
 }

@@ -160,7 +160,11 @@ func (a amplifier) checked(t *testing.T, bin string) {
 	t.Logf("%s: %s, of the processor %s, %d MiB", a.name, time.Since(began), processor, used.Maxrss>>10)
 	require.Equal(t, a.says == "", err == nil, "%s", said)
 	require.True(t, strings.Contains(string(out), a.says), "%s", said)
-	require.Less(t, processor, 20*time.Second, "check ends soon")
+	most := 20 * time.Second
+	if strings.Contains(a.says, "processor time") {
+		most += 5 * time.Second // a build that is ended twice takes sixteen by itself
+	}
+	require.Less(t, processor, most, "check ends soon")
 	require.Less(t, used.Maxrss, int64(1<<20), "KiB of memory")
 }
 
@@ -212,8 +216,7 @@ func TestAmplifiersCostOnlyThemselves(t *testing.T) {
 	memory := 0.0
 	w.meanwhile = func() { memory = max(memory, w.resident()) }
 	evil := map[string]string{"requests/payments/shop.yaml": request("shop", "red")}
-	w.git(w.dir, "init", "-q", "--bare", "-b", "main", "state-wide.git")
-	for _, a := range slices.Concat(amplifiers(), platformAmplifiers()) {
+	for _, a := range amplifiers() {
 		maps.Copy(evil, a.files())
 	}
 	w.push("evil", evil)
