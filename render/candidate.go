@@ -23,6 +23,7 @@ type candidate struct {
 	kept       map[string]state.Placement
 	problems   []platform.Problem
 	prepared   bool
+	judged     *judgement     // of its placements; nil: they were not judged
 	next       *state.Release // the record it comes to, once that was asked; base where nothing changes
 }
 

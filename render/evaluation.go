@@ -22,7 +22,7 @@ type evaluation struct {
 	recorded *state.Release
 
 	built  []*placement // of a release that was not admitted, so that it is not built in every pass
-	judged judgement
+	judged *judgement
 }
 
 type evaluated struct {

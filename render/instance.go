@@ -96,8 +96,7 @@ func (p *pass) show(c *candidate, cluster string) (Rendered, []platform.Problem)
 		if err := p.builder.render(c, placed); err != nil {
 			c.add(buildProblem(kustomizationOf(c.instance.Version), err))
 		}
-		found, err := p.builder.judgePlacement(c, placed, p.policies)
-		if c.add(found...); err != nil {
+		if err := p.judgeAlone(c); err != nil {
 			c.add(buildProblem(kustomizationOf(c.instance.Version), err))
 		}
 		rendered := Rendered{Cluster: e.cluster.Name, Manifest: placed.manifest}

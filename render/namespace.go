@@ -24,9 +24,10 @@ type teamNamespaces struct {
 // candidates keep the releases they have: objects must not be committed before their namespace.
 func (b *builder) buildNamespaces(candidates []*candidate) teamNamespaces {
 	t := teamNamespaces{files: map[string][]byte{}, tenants: b.tenants(candidates)}
+	l := newLedger(b.snapshot)
 	for _, file := range slices.Sorted(maps.Keys(t.tenants)) {
 		tenants := t.tenants[file]
-		manifest, problems := b.namespace(tenants[0], file)
+		manifest, problems := b.namespace(tenants[0], file, l)
 		if !slices.ContainsFunc(problems, blocks) {
 			t.files[file] = manifest
 			tenants[0].add(problems...) // Warnings are told once
@@ -79,7 +80,7 @@ func (o owners) owner(at location, team string) string {
 }
 
 // namespace renders the namespace file of a candidate's team. All of the team's candidates have the same.
-func (b *builder) namespace(c *candidate, file string) ([]byte, []platform.Problem) {
+func (b *builder) namespace(c *candidate, file string, l *ledger) ([]byte, []platform.Problem) {
 	i := slices.IndexFunc(c.placements, func(placed *placement) bool {
 		return state.NamespaceFile(placed.cluster.Name, c.key().Team) == file
 	})
@@ -110,7 +111,7 @@ func (b *builder) namespace(c *candidate, file string) ([]byte, []platform.Probl
 	if len(made.problems) > 0 {
 		return nil, made.problems
 	}
-	found := b.judgeNamespace(file, made.manifest, inputs)
+	found := b.judgeNamespace(file, made.manifest, inputs, l)
 	if len(made.refused) > 0 {
 		before, _ := b.base.Read(file) // if it cannot be read, writing it fails for the same reason
 		for _, problem := range made.refused {

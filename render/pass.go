@@ -28,6 +28,9 @@ func (p *pass) build() error {
 		if err := p.buildLevels(); err != nil {
 			return err
 		}
+		if err := p.keepAllowances(); err != nil {
+			return err
+		}
 		p.keepQuotas()
 		p.namespaces = p.builder.buildNamespaces(p.candidates)
 		if _, err := p.collisions.refuse(); err != nil {

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
-	"transom.dev/render/internal/manifests"
 	"transom.dev/render/platform"
 	"transom.dev/render/state"
 )
@@ -21,62 +21,101 @@ func judging(p *platform.Platform, environment string) (policies []*platform.Pol
 	return policies
 }
 
-// A judgement is the Problems by policies of a release that stays as it is, so that it is read and judged once.
-type judgement struct {
-	policies []*platform.Policy
-	release  *state.Release
-	problems []platform.Problem
-}
-
-func (j *judgement) isOf(release *state.Release, policies []*platform.Policy) bool {
-	return j.release == release && slices.Equal(j.policies, policies)
-}
-
-// judge checks every object of a candidate against the environment's policies. A placement with a new render key is denied; one
-// that is there already, under a policy that came later, is only warned of.
+// judge checks every object of a candidate against the environment's policies, as far as these have steps left. What they find is
+// told by keepAllowances, and what they come not to is found there.
 func (b *builder) judge(c *candidate) error {
-	policies := b.policies
-	if c.broken() || len(policies) == 0 {
+	if c.broken() || len(b.policies) == 0 {
 		return nil
 	}
-	stays := c.base != nil && c.carried()
-	if stays && c.evaluation.judged.isOf(c.base, policies) {
-		c.add(c.evaluation.judged.problems...)
+	c.judged = c.evaluation.judgementOf(c.placements, b.policies)
+	c.evaluation.judged = c.judged
+	s := &stint{judgement: c.judged}
+	for n, f := range c.judged.findings {
+		tried := f.done || f.cost > 0
+		s.open = append(s.open, !tried && b.purse.left[n].Load() >= 0)
+	}
+	s.spend = func(n int, cost int64) { b.purse.left[n].Add(-cost) }
+	s.room = func(n int) int64 { return min(b.purse.left[n].Load(), b.purse.one-c.judged.findings[n].cost) }
+	return b.hold(c, s)
+}
+
+// hold brings findings about a candidate to their end.
+func (b *builder) hold(c *candidate, s *stint) error {
+	if !slices.Contains(s.open, true) {
 		return nil
 	}
-	var found []platform.Problem
+	s.begin()
 	for _, placed := range c.placements {
-		problems, err := b.judgePlacement(c, placed, policies)
-		if err != nil {
-			return err
+		manifest := placed.manifest
+		if placed.carried {
+			var err error
+			if manifest, err = b.base.Read(state.ManifestFile(placed.cluster.Name, c.key())); err != nil {
+				return err
+			}
 		}
-		found = append(found, problems...)
+		if err := s.hold(manifest, placed.inputs.Map(), placed.carried); err != nil {
+			return fmt.Errorf("%s on %s: %w", c.key(), placed.cluster.Name, err)
+		}
 	}
-	if stays {
-		c.evaluation.judged = judgement{policies, c.base, found}
-	}
-	c.add(found...)
+	s.end()
 	return nil
 }
 
-func (b *builder) judgePlacement(c *candidate, placed *placement, policies []*platform.Policy) ([]platform.Problem, error) {
-	manifest := placed.manifest
-	if placed.carried {
-		var err error
-		if manifest, err = b.base.Read(state.ManifestFile(placed.cluster.Name, c.key())); err != nil {
-			return nil, err
+// settle tells a candidate what policies found about it, and where they took too many steps. A placement with a new render key is
+// denied; one that is there already, under a policy that came later, is only warned of.
+func (b *builder) settle(c *candidate, l *ledger) error {
+	s := l.stint(c.judged)
+	for n, f := range c.judged.findings {
+		s.open = append(s.open, !f.done && f.cost <= l.most(n))
+	}
+	if err := b.hold(c, s); err != nil {
+		return err
+	}
+	for n := range c.judged.findings {
+		f := &c.judged.findings[n]
+		ended, told := l.enter(n, c.key().String(), f)
+		if told {
+			c.add(f.problems...)
+		}
+		if ended != nil {
+			ended.Warning = !f.policy.Denies() || c.carried()
+			c.add(*ended)
 		}
 	}
-	found, err := judgeManifest(policies, manifest, placed.inputs.Map(), placed.carried)
-	if err != nil {
-		return nil, fmt.Errorf("%s on %s: %w", c.key(), placed.cluster.Name, err)
+	return nil
+}
+
+// keepAllowances holds each policy to the steps that it may take for all requests of the environment, of which those count that this
+// pass does not visit: a request comes to the same in every pass.
+func (p *pass) keepAllowances() error {
+	if len(p.policies) == 0 {
+		return nil
 	}
-	return found, nil
+	l := newLedger(p.snapshot)
+	for _, i := range p.instances {
+		k := i.Request.Key
+		if c, visited := p.byKey[k]; visited {
+			if c != nil && c.judged != nil {
+				if err := p.builder.settle(c, l); err != nil {
+					return fmt.Errorf("render %s: %w", p.environment.Name, err)
+				}
+			}
+			continue
+		}
+		e := p.memory.evaluation(i)
+		if e == nil || e.judged == nil || len(e.judged.findings) != len(p.policies) {
+			continue
+		}
+		for n := range e.judged.findings {
+			l.enter(n, k.String(), &e.judged.findings[n])
+		}
+	}
+	return nil
 }
 
 // judgeNamespace checks a team's namespace on one cluster, and the other objects in its file, against the environment's policies.
 // It has no request and no parameters. Where the base has these very bytes they stay, and are only warned of.
-func (b *builder) judgeNamespace(file string, manifest []byte, inputs map[string]any) []platform.Problem {
+func (b *builder) judgeNamespace(file string, manifest []byte, inputs map[string]any, l *ledger) []platform.Problem {
 	if len(b.policies) == 0 {
 		return nil
 	}
@@ -84,53 +123,36 @@ func (b *builder) judgeNamespace(file string, manifest []byte, inputs map[string
 	if err != nil {
 		return nil // nothing is concluded: writing this file fails for the same reason
 	}
+	stays := bytes.Equal(before, manifest)
 	variables := maps.Clone(inputs)
 	variables["request"] = map[string]any{"team": inputs["request"].(map[string]any)["team"], "name": ""}
-	found, err := judgeManifest(b.policies, manifest, variables, bytes.Equal(before, manifest))
-	if err != nil {
-		found = append(found, buildProblem(b.environment.File, err))
+	j := &judgement{findings: make([]finding, len(b.policies))}
+	s := l.stint(j)
+	s.open = slices.Repeat([]bool{true}, len(b.policies))
+	for n, policy := range b.policies {
+		j.findings[n].policy = policy
+	}
+	if err := s.hold(manifest, variables, stays); err != nil {
+		return []platform.Problem{buildProblem(b.environment.File, err)}
+	}
+	s.end()
+	var found []platform.Problem
+	for n := range j.findings {
+		f := &j.findings[n]
+		ended, told := l.enter(n, "the namespace of "+strings.TrimSuffix(file, ".yaml"), f)
+		if told {
+			found = append(found, f.problems...)
+		}
+		if ended != nil {
+			ended.Warning = stays || !f.policy.Denies()
+			found = append(found, *ended)
+		}
 	}
 	return attribute(found, b.environment.File)
 }
 
-// judgeManifest checks every object of a manifest against policies; variables are the inputs it was rendered from.
-func judgeManifest(policies []*platform.Policy, manifest []byte, variables map[string]any, stays bool) (found []platform.Problem, err error) {
-	budget := judgeBudget
-	for _, text := range manifests.Split(manifest) {
-		objects, err := parseObjects(text)
-		if err != nil || len(objects) != 1 {
-			continue // whoever wrote it, it was no rendering
-		}
-		id, object := objects[0].id, map[string]any(nil)
-		for _, policy := range policies {
-			if !policy.Matches(id.group, id.kind) {
-				continue
-			}
-			if object == nil {
-				if object, err = manifests.Object(text); err != nil {
-					return nil, fmt.Errorf("%s: %w", id, err)
-				}
-				variables["object"] = object
-			}
-			problems, cost := judgeObject(policy, id, variables, stays)
-			found = append(found, problems...)
-			if budget -= cost + judgeCost; budget < 0 {
-				return append(found, platform.Problem{
-					File: policy.File, Rule: "too-much-work", Warning: stays,
-					Message: fmt.Sprintf("judging all objects of one request takes more than %d steps of CEL, at the %s; narrow what the policies match", judgeBudget, id),
-				}), nil
-			}
-		}
-	}
-	return found, nil
-}
-
-// judgeBudget is how many steps of CEL judging one manifest may take: ten times those of one expression. Each policy
-// that looks at an object takes some.
-const judgeBudget, judgeCost = int64(10_000_000), int64(20)
-
-func judgeObject(policy *platform.Policy, id objectID, variables map[string]any, carried bool) ([]platform.Problem, int64) {
-	failed, problems, cost := policy.Judge(id.String(), variables)
+func judgeObject(policy *platform.Policy, id objectID, variables map[string]any, carried bool, most int64) ([]platform.Problem, int64) {
+	failed, problems, cost := policy.Judge(id.String(), variables, most)
 	for _, message := range failed {
 		problem := platform.Problem{Rule: "policy"}
 		switch {
@@ -147,4 +169,13 @@ func judgeObject(policy *platform.Policy, id objectID, variables map[string]any,
 		problems[i].Warning = carried || !policy.Denies()
 	}
 	return problems, cost
+}
+
+// judgeAlone tells a candidate what policies find about it, as if it were the only one.
+func (p *pass) judgeAlone(c *candidate) error {
+	if len(p.policies) == 0 {
+		return nil
+	}
+	c.judged = c.evaluation.judgementOf(c.placements, p.policies)
+	return p.builder.settle(c, newLedger(p.snapshot))
 }

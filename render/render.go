@@ -26,6 +26,9 @@ type Renderer struct {
 	// keeps its manifest, and Ready is called, on any goroutine, when another pass may find the result.
 	Ready func()
 
+	// Unwritten has States of Problems only, for whoever looks at nothing else: no record is encoded, and no Changes are kept.
+	Unwritten bool
+
 	run kustomize.Runner // of builds, in tests; nil: a worker
 }
 
@@ -65,7 +68,7 @@ func (r *Renderer) Direct(p *platform.Platform, environment string, base *Base, 
 		outcome.pending[c.key()] = true
 	}
 	state, err := r.write(pass.admission, outcome, namespaces)
-	if err == nil {
+	if err == nil && !r.Unwritten {
 		r.memories.of(environment).remember(pass.admission, outcome, state)
 	}
 	return state, err
@@ -108,9 +111,12 @@ func (r *Renderer) keepAll(s *snapshot, problems []platform.Problem) (*State, er
 // write returns the State of an outcome.
 func (r *Renderer) write(a *admission, o *outcome, namespaces map[string][]byte) (*State, error) {
 	w := writer{snapshot: a.snapshot, admission: a, releases: o.releases, namespaces: namespaces}
-	state, err := w.write()
-	if err != nil {
-		return nil, err
+	state := &State{Environment: a.environment.Name}
+	if !r.Unwritten {
+		var err error
+		if state, err = w.write(); err != nil {
+			return nil, err
+		}
 	}
 	for _, problem := range o.problems {
 		state.Problems = append(state.Problems, problem.Cleaned())

@@ -1,6 +1,7 @@
 package expression
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
 	"github.com/google/cel-go/common/types/traits"
+	"github.com/google/cel-go/interpreter"
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
 )
 
@@ -102,19 +104,28 @@ type Spending struct{ Cost, Bytes int64 }
 // Evaluate is Eval that says the cost, too.
 func (e *Expression) Evaluate(vars map[string]any) (any, Spending, error) {
 	value, details, err := e.program.Eval(activation{e.names, vars, &budget{work: maxWork}})
+	spent := Spending{Cost: costOf(details, err)}
 	if err != nil {
-		return nil, Spending{}, err
+		return nil, spent, err
 	}
 	m := meter{bytes: MaxValue, nodes: MaxItems}
 	if !m.value(value) {
-		return nil, Spending{}, fmt.Errorf("results in more than %d bytes", MaxValue)
+		return nil, spent, fmt.Errorf("results in more than %d bytes", MaxValue)
 	}
-	spent := Spending{Bytes: MaxValue - m.bytes}
-	if details != nil && details.ActualCost() != nil {
-		spent.Cost = int64(min(*details.ActualCost(), 1<<62))
-	}
+	spent.Bytes = MaxValue - m.bytes
 	out, err := native(value)
 	return out, spent, err
+}
+
+// costOf is the cost of an evaluation. One that CEL ended over its cost has cost all that it may.
+func costOf(details *cel.EvalDetails, err error) int64 {
+	if ended := (interpreter.EvalCancelledError{}); errors.As(err, &ended) {
+		return celconfig.PerCallLimit
+	}
+	if details == nil || details.ActualCost() == nil {
+		return 0
+	}
+	return int64(min(*details.ActualCost(), 1<<62))
 }
 
 // activation makes a program's variables of a generic object.

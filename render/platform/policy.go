@@ -119,9 +119,13 @@ func (p *Policy) Matches(group, kind string) bool {
 // the messages of the validations that the object does not pass, and a Problem for each that cannot be evaluated,
 // which begins with the name of the object.
 //
-// The cost is in the steps that CEL counts, of which one expression may take a million.
-func (p *Policy) Judge(name string, vars map[string]any) (failed []string, problems []Problem, cost int64) {
+// The cost is in the steps that CEL counts, of which one expression may take a million. Once it is more than most nothing else is
+// evaluated.
+func (p *Policy) Judge(name string, vars map[string]any, most int64) (failed []string, problems []Problem, cost int64) {
 	for _, v := range p.Validations {
+		if cost > most {
+			return failed, problems, cost
+		}
 		result, spent, err := v.Expression.Evaluate(vars)
 		cost += spent.Cost
 		passed, isBool := result.(bool)

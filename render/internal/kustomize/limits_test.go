@@ -101,7 +101,7 @@ var bombs = []struct {
 		files["kustomization.yaml"] += "patches: [{target: {kind: ConfigMap}, path: p.yaml}]\n"
 		files["p.yaml"] = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata: {x: " + strings.Repeat("x", 100<<10) + "}\n"
 		return files
-	}, "1.0.0/kustomization.yaml: comes to objects of 51,"},
+	}, "1.0.0/kustomization.yaml: comes to objects of 16,85"},
 	{"references to many objects", func() map[string]string {
 		files := objects(600)
 		files["kustomization.yaml"] += "namePrefix: pre-\n"
@@ -136,6 +136,30 @@ var bombs = []struct {
 		files["kustomization.yaml"] += "images: [" + strings.Repeat("{name: a, newTag: b},", 5000) + "]\n"
 		return files
 	}, "1.0.0/kustomization.yaml: holds objects against patches, replacements and other changes 2,500,000 times"},
+	{"images against images", func() map[string]string {
+		files := objects(1)
+		files["kustomization.yaml"] += "images: [" + strings.Repeat("{name: a, newTag: b},", 1200) + "]\n"
+		files["o.yaml"] += "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec: {template: {spec: {containers: [" +
+			strings.Repeat("{name: a, image: b},", 1000) + "]}}}\n"
+		return files
+	}, "1.0.0/kustomization.yaml: holds images against images 1,200,000 times; at most 1,000,000; leave out images that are the same everywhere, or split the version"},
+	{"labels of list items", func() map[string]string {
+		return labelled("labels: [" + strings.Repeat("{pairs: {l: v}, fields: [{path: 'spec/items/metadata/labels', create: true}]},", 600) + "]\n")
+	}, "1.0.0/kustomization.yaml: walks over 100,"},
+	{"labels of list items by a transformer", func() map[string]string {
+		return labelled("transformers:\n- |\n  apiVersion: builtin\n  kind: LabelTransformer\n  metadata: {name: l}\n  labels: {" + keysNamed("l", 300) +
+			"}\n  fieldSpecs: [{path: 'spec/items[]/metadata/labels', create: true}]\n")
+	}, "1.0.0/kustomization.yaml: comes to objects of 610,813 fields and items"},
+	{"labels of selectors", func() map[string]string {
+		files := labelled("commonLabels: {" + keysNamed("l", 300) + "}\n")
+		files["o.yaml"] = strings.ReplaceAll(files["o.yaml"], "labels:", "matchLabels:")
+		return files
+	}, "1.0.0/kustomization.yaml: comes to objects of 610,813 fields and items"},
+	{"very many labels", func() map[string]string {
+		files := objects(1)
+		files["kustomization.yaml"] += "labels: [{pairs: {" + keysNamed("l", 9000) + "}}]\n"
+		return files
+	}, "1.0.0/kustomization.yaml: walks over 121,"},
 	{"a long image", func() map[string]string {
 		files := objects(1)
 		files["kustomization.yaml"] += "images: [{name: a, newTag: " + strings.Repeat("x", 10_000) + "}]\n"
@@ -270,4 +294,21 @@ func TestWorkIsCountedBeforeItIsDone(t *testing.T) {
 			require.Contains(t, said.String(), bomb.says)
 		})
 	}
+}
+
+// keysNamed are so many entries of a mapping.
+func keysNamed(name string, count int) string {
+	var keys strings.Builder
+	for n := range count {
+		fmt.Fprintf(&keys, "%s%d: v, ", name, n)
+	}
+	return keys.String()
+}
+
+// labelled is an object with a list of a thousand items that may have labels, and a kustomization.
+func labelled(text string) map[string]string {
+	files := objects(1)
+	files["kustomization.yaml"] += text
+	files["o.yaml"] = "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: o0}\nspec: {items: [" + strings.Repeat("{name: a, metadata: {labels: {a: b}}},", 1000) + "]}\n"
+	return files
 }

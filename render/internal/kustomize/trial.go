@@ -16,6 +16,7 @@ type trial struct {
 
 	looks, walks, copies, replaced, steps int64
 	named                                 []types.FieldSpec // fields that configurations say to hold names
+	images                                int64             // how often an image is held against another
 	reads                                 map[reading]int64 // how often the inputs' values are written
 	merges                                map[string]int64  // how often patches merge lists of the inputs
 }
@@ -38,7 +39,7 @@ type item struct {
 	root       *yaml.Node
 	nodes      int64
 	bytes      int64
-	containers int64 // fields named image
+	places     places
 	writes     []writing
 	looked     int64 // nodes that were looked at to find others
 }
@@ -102,30 +103,18 @@ func newItem(object *yaml.Node) *item {
 	if n := resolved(Lookup(object, "metadata", "name")); n != nil {
 		i.name = n.Value
 	}
-	i.containers = images(object)
+	i.places = placesIn(object)
 	return i
-}
-
-// images counts the fields that an image may be written to.
-func images(n *yaml.Node) (count int64) {
-	n = resolved(n)
-	if n == nil {
-		return 0
-	}
-	for i, c := range n.Content {
-		if n.Kind == yaml.MappingNode && i%2 == 0 && c.Value == "image" {
-			count++
-		}
-		count = plus(count, images(c))
-	}
-	return count
 }
 
 // change makes a kustomization's own changes, in the order of Kustomize.
 func (t *trial) change(dir string, k *types.Kustomization, acc *accumulation) {
 	objects := int64(len(acc.items))
 	patches := patched(k)
-	changes := int64(len(patches) + len(k.Images) + len(k.Replicas) + len(k.Labels))
+	changes := int64(len(patches) + len(k.Images) + len(k.Replicas))
+	for _, l := range t.sources.labels(dir, k) {
+		changes = plus(changes, times(int64(len(l.Pairs)), 1+int64(len(l.FieldSpecs))))
+	}
 	for _, r := range k.Replacements {
 		for _, one := range t.sources.replacements(dir, r) {
 			changes++
@@ -158,51 +147,6 @@ func (t *trial) change(dir string, k *types.Kustomization, acc *accumulation) {
 	t.fail(dir, limitReplaced.exceeded(t.replaced))
 	t.fail(dir, limitNodes.exceeded(acc.nodes))
 	t.fail(dir, limitBytes.exceeded(acc.bytes))
-}
-
-// plainly makes the changes that are made to all objects alike: names, namespace, labels, annotations and images.
-func (t *trial) plainly(dir string, k *types.Kustomization, acc *accumulation) {
-	sweeps, each := int64(len(k.Replicas)), int64(0)
-	for _, text := range []string{k.NamePrefix, k.NameSuffix, k.Namespace} {
-		t.fail(dir, limitPairs.exceeded(int64(len(text))))
-		if text != "" {
-			sweeps, each = sweeps+1, each+int64(len(text))
-		}
-	}
-	const places = 3                             // metadata, template and selector
-	pairs := []map[string]string{k.CommonLabels} //nolint:staticcheck // published bases have it
-	for _, l := range k.Labels {
-		pairs = append(pairs, l.Pairs)
-	}
-	for _, m := range pairs {
-		for key, value := range m {
-			t.fail(dir, limitPairs.exceeded(int64(len(key)+len(value))))
-			each += places * int64(len(key)+len(value)+6)
-		}
-		if len(m) > 0 {
-			sweeps++
-		}
-	}
-	for key, value := range k.CommonAnnotations {
-		each = plus(each, 2*int64(len(key)+len(value)+6))
-	}
-	if len(k.CommonAnnotations) > 0 {
-		sweeps++
-	}
-	var image int64
-	for _, i := range k.Images {
-		n := int64(len(i.NewName) + len(i.NewTag) + len(i.TagSuffix) + len(i.Digest))
-		t.fail(dir, limitPairs.exceeded(n))
-		sweeps, image = sweeps+1, image+n
-	}
-	t.walks = plus(t.walks, times(sweeps, acc.nodes))
-	acc.affix(k)
-	if each+image == 0 {
-		return
-	}
-	for _, i := range acc.items {
-		acc.grow(i, 0, plus(each, times(image, i.containers)))
-	}
 }
 
 // affix notes that names may be others after a kustomization than before it.

@@ -65,14 +65,18 @@ func selects(s *types.Selector) func(*item) bool {
 // merge makes a strategic merge patch.
 func (t *trial) merge(patch *yaml.Node, acc *accumulation, takes func(*item) bool) {
 	nodes, bytes := weight(patch)
+	places := placesIn(patch)
 	for _, i := range acc.items {
+		if t.overdone(acc) {
+			return // which is counted before anything is done
+		}
 		if !takes(i) {
 			continue
 		}
 		t.walks = plus(t.walks, plus(i.nodes, nodes))
 		t.lists(patch, nil, i)
 		acc.grow(i, nodes, bytes)
-		i.containers = plus(i.containers, images(patch))
+		i.places.add(places)
 		i.wrote(writing{patch: patch, bytes: bytes})
 	}
 }
@@ -107,6 +111,9 @@ func (t *trial) lists(patch *yaml.Node, at []string, i *item) {
 // operations makes a JSON patch. The value that an operation moves may be as large as the object.
 func (t *trial) operations(patch *yaml.Node, acc *accumulation, takes func(*item) bool) {
 	for _, i := range acc.items {
+		if t.overdone(acc) {
+			return
+		}
 		if !takes(i) {
 			continue
 		}
@@ -127,7 +134,7 @@ func (t *trial) operation(o *yaml.Node, i *item, acc *accumulation, copied *int6
 	case "add", "replace":
 		nodes, bytes := weight(value)
 		acc.grow(i, nodes, bytes)
-		i.containers = plus(i.containers, images(value))
+		i.places.add(placesIn(value))
 		i.wrote(writing{path: at, bytes: bytes})
 	case "copy":
 		t.copies = plus(t.copies, 1)
@@ -135,7 +142,7 @@ func (t *trial) operation(o *yaml.Node, i *item, acc *accumulation, copied *int6
 		bytes := max(0, min(i.sizeAt(from), copySizeLimit-*copied))
 		*copied += bytes
 		acc.grow(i, bytes/2, bytes)
-		i.containers = times(i.containers, 2)
+		i.places.add(i.places)
 		i.wrote(writing{path: at, bytes: bytes, reads: i.readsAt(from)})
 	case "move":
 		from := steps(Lookup(o, "from"))
@@ -149,4 +156,9 @@ func steps(pointer *yaml.Node) []string {
 		return nil
 	}
 	return strings.Split(strings.TrimPrefix(pointer.Value, "/"), "/")
+}
+
+// overdone reports whether what was counted is too much already, so that counting on would be, too.
+func (t *trial) overdone(acc *accumulation) bool {
+	return t.failure != nil || t.walks > limitWalks.most || acc.nodes > limitNodes.most || acc.bytes > limitBytes.most
 }

@@ -149,8 +149,9 @@ func (s States) Render(r *render.Renderer, p *platform.Platform) (map[string]*re
 	for _, name := range workspace.Environments(p) {
 		base := s.Base(name)
 		if base == nil {
-			base = &render.Base{}
-			state, err := r.Render(p, name, base)
+			r.Unwritten = true
+			state, err := r.Render(p, name, &render.Base{})
+			r.Unwritten = false
 			if err != nil {
 				return nil, err
 			}

@@ -1,0 +1,62 @@
+package e2e_test
+
+import (
+	"fmt"
+	"strings"
+)
+
+// wide is an environment in which amplifiers are that meet every request of theirs: its cluster is that of dev.
+const wide = "apiVersion: transom.dev/v1alpha1\nkind: Environment\nmetadata: {name: wide}\nspec:\n  state: {url: ../state-wide.git, branch: main}\n" +
+	"  clusters: {matchLabels: {environment: dev}}\n  namespace: {name: 'request.team + \"-wide\"'}\n"
+
+// platformAmplifiers are ways to make very much of little beside versions and their requests.
+func platformAmplifiers() []amplifier {
+	in := func(environment, offering, name string) string {
+		return document("Request", name, "offering: "+offering+", version: \"1\", environments: {"+environment+": {}}")
+	}
+	counting := "'" + strings.Repeat("[0,1,2,3,4,5,6,7,8,9].all(i, ", 5) + `object.kind != ""` + strings.Repeat(")", 5) + "'"
+	policies := map[string]string{
+		"environments/wide.yaml": wide,
+		"policies/counting.yaml": "apiVersion: transom.dev/v1alpha1\nkind: Policy\nmetadata: {name: counting}\nspec:\n  match: {environments: [wide]}\n  action: deny\n  validations:\n" +
+			strings.Repeat("  - {message: none, expression: "+counting+"}\n", 50),
+	}
+	for n := range 3 {
+		name := fmt.Sprintf("policies%d", n)
+		policies["requests/evil/"+name+".yaml"] = in("wide", "policies", name)
+	}
+	policies["requests/evil/policies.yaml"] = in("wide", "policies", "policies")
+	approvals := map[string]string{}
+	for n := range 100 {
+		name := fmt.Sprintf("many%d", n)
+		approvals["decisions/dev/"+name+".yaml"] = document("Approval", name, "items: ["+each(1000, fmt.Sprintf("{request: evil/r%%d, release: 'sha256:%064d'}, ", n))+"]")
+	}
+	return []amplifier{
+		{name: "policies", says: "policies/counting.yaml: judging all requests in wide takes more than 3,008,000 steps of CEL", version: map[string]string{"map.yaml": manyMaps(100)}, platform: policies},
+		{name: "overlay", says: "environments/wide/heavy/kustomization.yaml: walks over 100,", version: map[string]string{"map.yaml": manyMaps(1000)}, platform: map[string]string{
+			"environments/wide.yaml":                     wide + "  components: [heavy]\n",
+			"environments/wide/heavy/kustomization.yaml": component + "labels:\n" + each(1000, "- {pairs: {l%d: v}}\n"),
+			"requests/evil/overlay.yaml":                 in("wide", "overlay", "overlay"),
+		}},
+		{name: "labels-on-lists", says: "offerings/labels-on-lists/1.0.0/kustomization.yaml: walks over 100,", version: map[string]string{
+			"map.yaml":           "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: thing}\nspec: {items: [" + each(1000, "{name: n%d, metadata: {labels: {a: b}}},\n") + "]}\n",
+			"kustomization.yaml": component + "resources: [map.yaml]\nlabels:\n" + each(1000, "- {pairs: {l%d: v}, fields: [{path: 'spec/items[]/metadata/labels', create: true}]}\n"),
+		}},
+		{name: "decisions", platform: approvals},
+	}
+}
+
+// crowds are platforms of very many files.
+func crowds() []amplifier {
+	files, requests := map[string]string{}, map[string]string{}
+	for n := range 100_001 {
+		files[fmt.Sprintf("files/f%d.txt", n)] = "text"
+	}
+	for n := range 50_000 {
+		name := fmt.Sprintf("r%d", n)
+		requests["requests/evil/"+name+".yaml"] = document("Request", name, "offering: nothing, version: \"1\", environments: {dev: {}}")
+	}
+	return []amplifier{
+		{name: "files", says: "offerings/files/1.0.0: holds over 100,000 files and folders", version: files},
+		{name: "requests", says: "requests/evil/r49999.yaml:4:8: spec.offering: ", platform: requests},
+	}
+}

@@ -1,0 +1,190 @@
+package kustomize
+
+import (
+	"fmt"
+	"path"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+	"sigs.k8s.io/kustomize/api/types"
+)
+
+// plainly makes the changes that are made to all objects alike: names, namespace, labels, annotations and images.
+func (t *trial) plainly(dir string, k *types.Kustomization, acc *accumulation) {
+	sweeps, each := int64(len(k.Replicas)), int64(0)
+	for _, text := range []string{k.NamePrefix, k.NameSuffix, k.Namespace} {
+		t.fail(dir, limitPairs.exceeded(int64(len(text))))
+		if text != "" {
+			sweeps, each = sweeps+1, each+int64(len(text))
+		}
+	}
+	for key, value := range k.CommonAnnotations {
+		each = plus(each, 2*int64(len(key)+len(value)+6))
+	}
+	if len(k.CommonAnnotations) > 0 {
+		sweeps++
+	}
+	var image int64
+	for _, i := range k.Images {
+		n := int64(len(i.NewName) + len(i.NewTag) + len(i.TagSuffix) + len(i.Digest))
+		t.fail(dir, limitPairs.exceeded(n))
+		sweeps, image = sweeps+1, image+n
+	}
+	t.walks = plus(t.walks, times(sweeps, acc.nodes))
+	t.labels(dir, k, acc)
+	acc.affix(k)
+	if each+image == 0 {
+		return
+	}
+	for _, i := range acc.items {
+		t.images = plus(t.images, times(int64(len(k.Images)), i.places.images))
+		acc.grow(i, 4*int64(len(k.CommonAnnotations)), plus(each, times(image, i.places.images)))
+	}
+	t.fail(dir, limitImages.exceeded(t.images))
+}
+
+// labels are those of a kustomization and of its transformers, whose annotations count as labels.
+func (s *sources) labels(dir string, k *types.Kustomization) []types.Label {
+	all := []types.Label{{Pairs: k.CommonLabels, IncludeSelectors: true}} //nolint:staticcheck // published bases have it
+	all = append(all, k.Labels...)
+	for n, entry := range k.Transformers {
+		from := s.text(fmt.Sprintf("%s#transformer %d", dir, n), entry)
+		if !isText(entry) {
+			from = s.file(path.Join(dir, entry))
+		}
+		for _, d := range from.documents {
+			all = append(all, transformed(d))
+		}
+	}
+	return all
+}
+
+// transformed are the labels or annotations of a transformer.
+func transformed(d *yaml.Node) types.Label {
+	l := types.Label{Pairs: map[string]string{}}
+	for _, field := range []string{"labels", "annotations"} {
+		pairs := resolved(Lookup(d, field))
+		for n := 0; pairs != nil && n+1 < len(pairs.Content); n += 2 {
+			l.Pairs[pairs.Content[n].Value] = pairs.Content[n+1].Value
+		}
+	}
+	specs := resolved(Lookup(d, "fieldSpecs"))
+	for n := 0; specs != nil && n < len(specs.Content); n++ {
+		if at := Lookup(specs.Content[n], "path"); at != nil {
+			l.FieldSpecs = append(l.FieldSpecs, types.FieldSpec{Path: at.Value})
+		}
+	}
+	return l
+}
+
+// labels counts the places that labels are written to. Each of them is looked for among those that are there.
+func (t *trial) labels(dir string, k *types.Kustomization, acc *accumulation) {
+	var pairs int64 // so far
+	known := map[placed]int64{}
+	for _, l := range t.sources.labels(dir, k) {
+		if len(l.Pairs) == 0 {
+			continue
+		}
+		var bytes, looked int64
+		for key, value := range l.Pairs {
+			t.fail(dir, limitPairs.exceeded(int64(len(key)+len(value))))
+			bytes, pairs = plus(bytes, int64(len(key)+len(value)+6)), pairs+1
+			looked = plus(looked, pairs)
+		}
+		t.walks = plus(t.walks, acc.nodes)
+		for _, i := range acc.items {
+			const places = 3 // metadata, template and selector
+			at := int64(places)
+			if l.IncludeSelectors || l.IncludeVolumeClaimTemplates {
+				at = plus(at, i.places.selectors)
+			}
+			for _, field := range l.FieldSpecs {
+				at = plus(at, i.placesOf(field.Path, known))
+			}
+			t.walks = plus(t.walks, times(at, looked))
+			acc.grow(i, times(2, times(at, int64(len(l.Pairs)))), times(at, bytes))
+		}
+		if t.fail(dir, limitWalks.exceeded(t.walks)); t.failure != nil {
+			return
+		}
+	}
+}
+
+// placesOf counts the fields of an object that a path leads to, one where none is there yet. Known is the number of each object and
+// path, which many labels may share.
+func (i *item) placesOf(path string, known map[placed]int64) int64 {
+	at := placed{i, path}
+	count, counted := known[at]
+	if !counted {
+		steps := strings.Split(strings.ReplaceAll(path, "[]", ""), "/")
+		count = leaves(i.root, steps)
+		for _, w := range i.writes {
+			if w.patch != nil {
+				count = plus(count, leaves(w.patch, steps))
+			} else {
+				count = plus(count, w.bytes/2)
+			}
+		}
+		count = max(count, 1)
+		known[at] = count
+	}
+	return count
+}
+
+// A placed is a path in an object.
+type placed struct {
+	item *item
+	path string
+}
+
+// leaves counts the fields that a path leads to, through all elements of the lists on its way, there or not.
+func leaves(n *yaml.Node, steps []string) (count int64) {
+	n = resolved(n)
+	switch {
+	case n == nil || n.Kind == yaml.ScalarNode:
+		return 0
+	case n.Kind == yaml.SequenceNode:
+		for _, element := range n.Content {
+			count = plus(count, leaves(element, steps))
+		}
+		return count
+	case len(steps) == 0:
+		return 1
+	}
+	below := resolved(Lookup(n, steps[0]))
+	if below == nil || below.Kind == yaml.ScalarNode {
+		return 1
+	}
+	return leaves(below, steps[1:])
+}
+
+// places are the fields of an object that images and labels may be written to.
+type places struct {
+	images    int64 // fields named image
+	selectors int64 // fields named matchLabels, and claims of a StatefulSet
+}
+
+func (p *places) add(o places) {
+	p.images, p.selectors = plus(p.images, o.images), plus(p.selectors, o.selectors)
+}
+
+func placesIn(n *yaml.Node) (found places) {
+	n = resolved(n)
+	if n == nil {
+		return found
+	}
+	for at, c := range n.Content {
+		if n.Kind == yaml.MappingNode && at%2 == 0 {
+			switch c.Value {
+			case "image":
+				found.images++
+			case "matchLabels":
+				found.selectors++
+			case "volumeClaimTemplates":
+				found.selectors += int64(len(resolved(n.Content[at+1]).Content))
+			}
+		}
+		found.add(placesIn(c))
+	}
+	return found
+}
